@@ -1,0 +1,116 @@
+// Package authz is the vocabulary of the sidecar: the nouns every other package speaks, and nothing that does work.
+package authz
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// Query is one access question, stripped of its transport.
+type Query struct {
+	// Entrypoint is the policy asked, as a path without "data": "authz/decision". Empty means the configured default.
+	Entrypoint string
+	Request    Request
+	// Token is a credential given beside the request instead of inside its headers.
+	Token secret.Text
+	// Context is what the caller passed for the policy: a JSON object, or nil.
+	Context []byte
+	// Caller is who asked, as the listener saw it: an address. It is logged and never decides.
+	Caller string
+}
+
+// Request is the HTTP request that is asked about. Its headers hold credentials: it is never printed.
+type Request struct {
+	Method string
+	// URL is absolute ("https://api.example/orders?x=1") or in origin form ("/orders?x=1"), as received.
+	URL string
+	// Headers has lower-case names.
+	Headers map[string][]string
+	// SourceIP is the address of the client of the request, or empty.
+	SourceIP string
+	// ClientCertificate is PEM, or empty.
+	ClientCertificate string
+	// Body is the payload as text. HasBody tells an empty one from none.
+	Body    string
+	HasBody bool
+}
+
+func (Query) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte("authz.Query{...}")) }
+func (Query) LogValue() slog.Value         { return slog.StringValue("authz.Query{...}") }
+func (Request) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("authz.Request{...}")) }
+func (Request) LogValue() slog.Value       { return slog.StringValue("authz.Request{...}") }
+
+// Verdict is what a policy said, checked for its shape. It is immutable: a later memo may share it between requests.
+type Verdict struct {
+	Allow   bool
+	Reasons []Reason
+	// Challenge is nil when the policy asked for none.
+	Challenge *Challenge
+	// Status is 400..499, or 0 when the policy left it to the sidecar.
+	Status          int
+	UpstreamHeaders []Header
+	ResponseHeaders []Header
+	// Obligations is a JSON array and Context a JSON object; nil when the policy gave none.
+	Obligations []byte
+	Context     []byte
+}
+
+// Reason says why a request is refused, in words a program can switch on (Code) and words a person can read (Message).
+type Reason struct {
+	Code    string
+	Message string
+	// Object is the whole reason as the policy wrote it, a JSON object with at least "code"; nil when there is
+	// nothing beside Code and Message.
+	Object []byte
+}
+
+// Challenge is what a client must do to be let in: RFC 6750 section 3, RFC 9470 section 3.
+type Challenge struct {
+	Error            string
+	ErrorDescription string
+	Scope            []string
+	ACRValues        []string
+	// MaxAge is in seconds; HasMaxAge tells 0 from none.
+	MaxAge    int64
+	HasMaxAge bool
+}
+
+// Header is one HTTP header field. Values were checked for injection where they entered.
+type Header struct {
+	Name   string
+	Values []string
+}
+
+// Decision is the answer. A denial is a Decision, and so is a refusal to decide: Kind says which.
+// The zero Decision is an internal refusal, never an allow.
+type Decision struct {
+	ID   string
+	Kind Kind
+	// Status is what a gateway should answer the caller: 200 for an allow.
+	Status  int
+	Reasons []Reason
+	// Headers go to the client of a refused request, UpstreamHeaders to the upstream of an allowed one.
+	Headers         []Header
+	UpstreamHeaders []Header
+	// Context is a JSON object, or nil.
+	Context []byte
+	Policy  PolicyRef
+	// Cause is why there is no verdict, for operators only; nil when a policy decided.
+	Cause error
+}
+
+// PolicyRef names the exact policy that was asked.
+type PolicyRef struct {
+	Path     string
+	Revision string
+	Digest   string
+}
+
+// Time in the vocabulary is seconds since the epoch, as the RFCs have it; 0 means "not said".
+type Time int64
+
+// At returns the Time of t.
+func At(t time.Time) Time { return Time(t.Unix()) }

@@ -1,0 +1,126 @@
+package authz
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Claims is what an authorization server said about a token. It is a fact, never a verdict, and immutable but for
+// its Slot: one value is shared by every request that carries the token.
+type Claims struct {
+	// Active is the server's word. Whether the token is good *now* is asked with Usable.
+	Active bool
+	// Why says why a token is not active, for operators; it never reaches a caller.
+	Why string
+
+	Kind     TokenKind
+	Issuer   string
+	ID       string
+	Subject  Subject
+	ClientID string
+	// Scopes is sorted and has no duplicates.
+	Scopes []string
+	// Audiences is sorted and has no duplicates; nil when the issuer sent none.
+	Audiences   []string
+	Tenant      string
+	Roles       []string
+	Groups      []string
+	Permissions []string
+	Auth        Authentication
+	// Actor is the outermost actor (RFC 8693 section 4.1); nil when there is none.
+	Actor *Actor
+	// AuthorizationDetails is a JSON array (RFC 9396 section 2), or nil.
+	AuthorizationDetails []byte
+	Confirmation         Confirmation
+
+	IssuedAt, NotBefore, ExpiresAt Time
+
+	// Raw is the issuer's answer as it came: a JSON object without duplicate members. Nil when not active.
+	Raw []byte
+	// Fetched is when the question was sent to the issuer.
+	Fetched time.Time
+
+	// Slot belongs to the policy engine, which keeps these claims there in its own form.
+	Slot Slot
+}
+
+// TokenKind says what a token is for. Only an access token, or one that carries no mark of another kind, may pass.
+type TokenKind string
+
+// The kinds of token.
+const (
+	AccessToken  TokenKind = "access"
+	RefreshToken TokenKind = "refresh"
+	IDToken      TokenKind = "id"
+	UnknownToken TokenKind = "unknown"
+)
+
+// Subject is whom a token speaks for. Only (issuer, Type, ID) together are a key: RFC 9068 section 5.
+type Subject struct {
+	ID       string
+	Type     SubjectType
+	Username string
+}
+
+// SubjectType tells people from programs.
+type SubjectType string
+
+// The types of subject.
+const (
+	User        SubjectType = "user"
+	Client      SubjectType = "client"
+	UnknownType SubjectType = "unknown"
+)
+
+// Authentication is how and when the user logged in: RFC 9470 section 6.2.
+type Authentication struct {
+	ACR  string
+	AMR  []string
+	Time Time
+	// Level is meaningful when HasLevel.
+	Level    int64
+	HasLevel bool
+}
+
+// Actor acts for the subject.
+type Actor struct {
+	Subject  string
+	ClientID string
+}
+
+// Confirmation is the key a token is bound to ("cnf", RFC 7800). The zero value binds to nothing.
+type Confirmation struct {
+	// JKT is an RFC 7638 thumbprint (RFC 9449 section 6), X5T the thumbprint of a certificate (RFC 8705 section 3.1).
+	JKT, X5T string
+	// Unknown is the name of a confirmation method that is not understood.
+	Unknown string
+}
+
+// Bound reports whether the token may only be used by the holder of a key.
+func (c Confirmation) Bound() bool { return c != Confirmation{} }
+
+// Usable reports why claims must not be used at now, or "" when they may. It is asked on every request, after any
+// cache: INT-10, INT-16, INT-20. exp is the first second in which a token is dead; leeway shifts nbf only.
+func (c *Claims) Usable(now time.Time, leeway time.Duration) string {
+	t := At(now)
+	switch {
+	case !c.Active:
+		return c.Why
+	case c.Kind != AccessToken && c.Kind != UnknownToken:
+		return "is a " + string(c.Kind) + " token"
+	case c.ExpiresAt != 0 && t >= c.ExpiresAt:
+		return "has expired"
+	case c.NotBefore != 0 && At(now.Add(leeway)) < c.NotBefore:
+		return "is not valid yet"
+	}
+	return ""
+}
+
+// Slot holds one opaque value beside claims. The zero Slot is empty; it is safe for concurrent use.
+type Slot struct{ v atomic.Value }
+
+// Load returns the value, or nil.
+func (s *Slot) Load() any { return s.v.Load() }
+
+// Store replaces the value. All values stored in one Slot have the same type.
+func (s *Slot) Store(v any) { s.v.Store(v) }

@@ -1,0 +1,71 @@
+package authz
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind is the closed set of ways a decision can end.
+type Kind uint8
+
+// The kinds. A door maps each to one status; nothing else branches on them.
+const (
+	Internal        Kind = iota // a bug, or an unclassified error
+	Allow                       // the policy allows
+	Deny                        // the policy denies
+	Unauthenticated             // no token, or a token that may not be used
+	Malformed                   // the request cannot be understood
+	Unavailable                 // a dependency did not answer in time
+	Misconfigured               // the operator must act
+)
+
+// Kinds lists every kind.
+var Kinds = [...]Kind{Internal, Allow, Deny, Unauthenticated, Malformed, Unavailable, Misconfigured}
+
+// String returns the name of k in the API, the log and the metrics.
+func (k Kind) String() string {
+	switch k {
+	case Allow:
+		return "allow"
+	case Deny:
+		return "deny"
+	case Unauthenticated:
+		return "unauthenticated"
+	case Malformed:
+		return "malformed"
+	case Unavailable:
+		return "unavailable"
+	case Misconfigured:
+		return "misconfigured"
+	case Internal:
+	}
+	return "internal"
+}
+
+// Error carries a Kind across package borders, with what the caller may be told.
+type Error struct {
+	Kind Kind
+	// Code is the reason code the caller sees; empty means the usual one of Kind.
+	Code string
+	// RetryAfter is how long the caller had better wait; 0 when nobody knows.
+	RetryAfter time.Duration
+	// Err is the cause, for operators only.
+	Err error
+}
+
+// E makes an error of a kind.
+func E(k Kind, format string, args ...any) error {
+	return &Error{Kind: k, Err: fmt.Errorf(format, args...)}
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf reports the kind of err; an unknown error is Internal.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return Internal
+}

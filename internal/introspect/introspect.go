@@ -1,0 +1,35 @@
+// Package introspect asks an authorization server what it knows about a token (RFC 7662).
+//
+// It is three implementations of one method, worn one over another:
+//
+//	Cache -> Flight -> Client -> authorization server
+//
+// Each keeps facts. None of them decides anything.
+package introspect
+
+import (
+	"context"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// Introspector reports the claims of a token. An inactive token is an answer, not an error: its claims are not Active.
+// An error is an *authz.Error of kind Unavailable or Misconfigured and means that there is no answer.
+type Introspector interface {
+	Introspect(ctx context.Context, tok secret.Text) (*authz.Claims, error)
+}
+
+// Observer is told what happens. Its methods are called on the request path: they must not block.
+type Observer interface {
+	// Asked reports one question that reached, or tried to reach, the server. outcome is one of Outcomes.
+	Asked(issuer, outcome string, took time.Duration)
+	// Cached reports a look-up in a cache ("active", "inactive"): a hit or a miss.
+	Cached(issuer, cache string, hit bool)
+	// Evicted reports entries that a cache gave up for want of room.
+	Evicted(issuer, cache string, n int)
+}
+
+// Outcomes is the closed set of ways a question can end.
+var Outcomes = []string{"active", "inactive", "unavailable", "misconfigured"}
