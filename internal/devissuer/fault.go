@@ -1,0 +1,89 @@
+package devissuer
+
+import (
+	"net/http"
+	"time"
+)
+
+// Fault is a way for a request to go wrong. It exists for tests and drills: a server that was never given one
+// behaves.
+type Fault struct {
+	// Delay comes before anything else.
+	Delay time.Duration
+	// Then is what follows; the zero value serves the request as usual.
+	Then Action
+	// Status, ContentType, Header and Body are the answer of Answer. Status 0 is 200, an empty ContentType is
+	// application/json, and Header may set anything else: Location, Content-Encoding, a Content-Length that lies.
+	Status      int
+	ContentType string
+	Header      http.Header
+	Body        []byte
+}
+
+// Action is what a fault does to a request.
+type Action uint8
+
+// The actions.
+const (
+	// Pass serves the request as usual.
+	Pass Action = iota
+	// Answer sends the answer of the fault and nothing else.
+	Answer
+	// Hang answers nothing until the client leaves or the server stops.
+	Hang
+	// Close closes the connection without an answer.
+	Close
+)
+
+// SetFault makes every request from now on ask f what goes wrong; a nil answer is nothing. A nil f ends all faults.
+// f is called concurrently, must not block, and may read the body and change nothing. For tests and drills only.
+func (s *Server) SetFault(f func(*http.Request) *Fault) {
+	if f == nil {
+		s.fault.Store(nil)
+		return
+	}
+	s.fault.Store(&f)
+}
+
+func (s *Server) faultFor(r *http.Request) *Fault {
+	if f := s.fault.Load(); f != nil {
+		return (*f)(r)
+	}
+	return nil
+}
+
+// strike reports whether the fault has dealt with the request.
+func (f *Fault) strike(w http.ResponseWriter, r *http.Request) bool {
+	if !pause(r.Context(), f.Delay) {
+		panic(http.ErrAbortHandler) // else net/http would send an empty 200
+	}
+	switch f.Then {
+	case Answer:
+		f.answer(w)
+	case Hang:
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
+	case Close:
+		panic(http.ErrAbortHandler)
+	case Pass:
+		return false
+	}
+	return true
+}
+
+func (f *Fault) answer(w http.ResponseWriter) {
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	for name, values := range f.Header {
+		header[http.CanonicalHeaderKey(name)] = values
+	}
+	if f.ContentType != "" {
+		header.Set("Content-Type", f.ContentType)
+	}
+	status := f.Status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(f.Body) // a client that left needs no answer
+}
