@@ -1,6 +1,12 @@
 package bundle
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+)
 
 // Config says where policies come from.
 type Config struct {
@@ -8,4 +14,26 @@ type Config struct {
 	Bundles  []string      `yaml:"bundles" doc:"Directories in OPA's bundle layout, each with a .manifest that names its roots."`
 	Debounce time.Duration `yaml:"debounce" default:"100ms" min:"1ms" max:"10s" doc:"Quiet time after a change before it is read."`
 	Poll     time.Duration `yaml:"poll" default:"5s" min:"100ms" doc:"How often contents are compared, for changes that no event reports."`
+}
+
+// Check reports every directory that is not there, with keys relative to c.
+func (c Config) Check(fault func(key, cause, hint string)) {
+	if len(c.Paths) == 0 && len(c.Bundles) == 0 {
+		fault("paths", "neither paths nor bundles names a directory", "name the directory of the policies")
+	}
+	check := func(key string, dirs []string) {
+		for i, dir := range dirs {
+			info, err := os.Stat(dir)
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				fault(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("directory %q does not exist", dir), "create it, or correct its name; a relative one starts where the sidecar was started")
+			case err != nil:
+				fault(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("directory %q cannot be read", dir), "look at its permissions, and those of the directories above it")
+			case !info.IsDir():
+				fault(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("%q is not a directory", dir), "name the directory that holds it")
+			}
+		}
+	}
+	check("paths", c.Paths)
+	check("bundles", c.Bundles)
 }

@@ -1,0 +1,136 @@
+package bundle
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// decodeJSON reads one JSON value (RFC 8259), strictly: no duplicate members, no invalid UTF-8, nothing after it.
+// Numbers keep their spelling.
+func decodeJSON(raw []byte) (any, *fault) {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, &fault{1, 1, isEmpty}
+	}
+	dec := jsontext.NewDecoder(bytes.NewReader(raw))
+	value, err := jsonValue(dec)
+	if err != nil {
+		return nil, jsonFault(raw, dec, err)
+	}
+	start := nextToken(raw, dec)
+	switch _, err := dec.ReadToken(); {
+	case err == nil:
+		row, col := position(raw, start)
+		return nil, &fault{row, col, "there is something after the value"}
+	case !errors.Is(err, io.EOF):
+		return nil, jsonFault(raw, dec, err)
+	}
+	return value, nil
+}
+
+func jsonValue(dec *jsontext.Decoder) (any, error) {
+	tok, err := dec.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	if dec.StackDepth() > maxNesting {
+		return nil, errors.New(tooDeep)
+	}
+	switch tok.Kind() {
+	case jsontext.KindBeginObject:
+		return jsonObject(dec)
+	case jsontext.KindBeginArray:
+		return jsonArray(dec)
+	case jsontext.KindString:
+		return tok.String(), nil
+	case jsontext.KindNumber:
+		return json.Number(tok.String()), nil
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return tok.Bool(), nil
+	default:
+		return nil, nil
+	}
+}
+
+func jsonObject(dec *jsontext.Decoder) (any, error) {
+	m := map[string]any{}
+	for dec.PeekKind() != jsontext.KindEndObject {
+		key, err := dec.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name := key.String() // the token is only good until the next read
+		if m[name], err = jsonValue(dec); err != nil {
+			return nil, err
+		}
+	}
+	_, err := dec.ReadToken()
+	return m, err
+}
+
+func jsonArray(dec *jsontext.Decoder) (any, error) {
+	a := []any{}
+	for dec.PeekKind() != jsontext.KindEndArray {
+		v, err := jsonValue(dec)
+		if err != nil {
+			return nil, err
+		}
+		a = append(a, v)
+	}
+	_, err := dec.ReadToken()
+	return a, err
+}
+
+// jsonFault turns an error of the decoder into words that are the same on each run, which those of its Error are not
+// promised to be.
+func jsonFault(raw []byte, dec *jsontext.Decoder, err error) *fault {
+	offset, message := dec.InputOffset(), err.Error()
+	if se, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		offset, message = se.ByteOffset, se.Err.Error()
+		if errors.Is(se.Err, jsontext.ErrDuplicateName) {
+			message = "duplicate member " + strconv.Quote(se.JSONPointer.LastToken())
+		}
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		offset, message = int64(len(bytes.TrimRight(raw, " \t\r\n"))), "the file ends too early"
+	}
+	row, col := position(raw, offset)
+	return &fault{row, col, strings.TrimPrefix(message, "jsontext: ")}
+}
+
+// locateJSON finds the name of a member, or an element, by its path.
+func locateJSON(raw []byte, at []string) (row, col int) {
+	var want jsontext.Pointer
+	for _, k := range at {
+		want = want.AppendToken(k)
+	}
+	dec := jsontext.NewDecoder(bytes.NewReader(raw))
+	for {
+		start := nextToken(raw, dec)
+		if _, err := dec.ReadToken(); err != nil {
+			return 0, 0
+		}
+		if dec.StackPointer() == want {
+			return position(raw, start)
+		}
+	}
+}
+
+// nextToken returns the offset of the token that is read next.
+func nextToken(raw []byte, dec *jsontext.Decoder) int64 {
+	rest := raw[dec.InputOffset():]
+	return int64(len(raw) - len(bytes.TrimLeft(rest, " \t\r\n,:")))
+}
+
+// position turns an offset in bytes into a line and a character in it, both from 1.
+func position(raw []byte, offset int64) (row, col int) {
+	head := raw[:min(max(offset, 0), int64(len(raw)))]
+	line := bytes.LastIndexByte(head, '\n') + 1
+	return bytes.Count(head, []byte{'\n'}) + 1, utf8.RuneCount(head[line:]) + 1
+}

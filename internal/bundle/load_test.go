@@ -1,0 +1,344 @@
+package bundle
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestLoad_ReadsModulesAndData(t *testing.T) {
+	inside(t, map[string]string{
+		"policies/authz.rego":            rego,
+		"policies/routes/routes.rego":    "package routes\n",
+		"policies/routes/data.yaml":      "table: [{path: /orders, limit: 3}]\n",
+		"policies/data.json":             `{"tenants": {"acme": 1.50}}`,
+		"policies/README.md":             "read me",
+		"policies/authz_test.rego":       "package authz_test\n",
+		"policies/orders_suite.yaml":     "a: [",
+		"policies/routes.rego~":          "backup",
+		"policies/.git/hidden.rego":      "x",
+		"policies/.routes.rego.swp":      "x",
+		"policies/..2026/shadowed.rego":  "x",
+		"policies/.data.json":            "{",
+		"policies/routes/.hidden/d.json": "{",
+	})
+	set := loaded(t, onlyPolicies)
+	b := set.Bundles[0]
+	if b.Name != "policies" || b.Dir != "policies" || b.Roots != nil || b.RegoVersion != 1 || b.Revision != "" {
+		t.Errorf("bundle: %+v", b)
+	}
+	if got := paths(b.Modules); got != "policies/authz.rego policies/routes/routes.rego" {
+		t.Errorf("modules: %s", got)
+	}
+	if string(b.Modules[0].Raw) != rego {
+		t.Errorf("raw: %q", b.Modules[0].Raw)
+	}
+	if len(b.Tests) != 0 {
+		t.Errorf("tests: %s", paths(b.Tests))
+	}
+	want := []DataFile{
+		{Path: "policies/data.json", Value: map[string]any{"tenants": map[string]any{"acme": json.Number("1.50")}}},
+		{Path: "policies/routes/data.yaml", At: []string{"routes"}, Value: map[string]any{
+			"table": []any{map[string]any{"path": "/orders", "limit": json.Number("3")}},
+		}},
+	}
+	if !reflect.DeepEqual(b.Data, want) {
+		t.Errorf("data: %#v", b.Data)
+	}
+}
+
+func TestLoadWithTests_AddsTheTests(t *testing.T) {
+	inside(t, map[string]string{
+		"policies/authz.rego":         rego,
+		"policy_test/authz_test.rego": "package authz_test\n",
+		"suites/orders_suite.yaml":    "x: 1",
+	})
+	set, err := LoadWithTests(Config{Paths: []string{"policies", "policy_test", "suites"}})
+	must(t, err)
+	if got := paths(set.Bundles[1].Tests); got != "policy_test/authz_test.rego" {
+		t.Errorf("tests: %s", got)
+	}
+}
+
+func TestLoad_NamesFilesBelowTheConfiguredDirectory(t *testing.T) {
+	inside(t, map[string]string{"policies/a/x.rego": rego})
+	if got := paths(loaded(t, Config{Paths: []string{"./policies/"}}).Bundles[0].Modules); got != "policies/a/x.rego" {
+		t.Errorf("relative: %s", got)
+	}
+	abs, err := filepath.Abs("policies")
+	must(t, err)
+	if got := paths(loaded(t, Config{Paths: []string{abs}}).Bundles[0].Modules); got != abs+"/a/x.rego" {
+		t.Errorf("absolute: %s", got)
+	}
+}
+
+func TestLoad_MissingDirectoryIsAProblem(t *testing.T) {
+	inside(t, map[string]string{"policies/a.rego": rego, "file": ""})
+	refused(t, Config{Paths: []string{"policies", "gone", "file"}},
+		"file: directory_error: is not a directory",
+		"gone: directory_error: the directory does not exist")
+}
+
+func TestLoad_UnreachableDirectoryIsAProblem(t *testing.T) {
+	inside(t, nil)
+	must(t, os.Symlink("b", "a"))
+	must(t, os.Symlink("a", "b"))
+	refused(t, Config{Paths: []string{"a"}}, "a: directory_error: too many levels of symbolic links")
+}
+
+func TestLoad_EmptyDirectoryIsAProblem(t *testing.T) {
+	inside(t, map[string]string{"policies/a.rego": rego, "empty/README.md": "", "tests/a_test.rego": "package t\n"})
+	refused(t, Config{Paths: []string{"policies", "empty", "tests"}},
+		"empty: directory_error: the directory holds no *.rego and no data.json or data.yaml",
+		"tests: directory_error: the directory holds no *.rego and no data.json or data.yaml")
+}
+
+func TestLoad_NothingConfiguredIsAProblem(t *testing.T) {
+	refused(t, Config{}, ".: directory_error: no policy directory is configured")
+}
+
+func TestLoad_DataWithoutAnyRegoIsAProblem(t *testing.T) {
+	inside(t, map[string]string{"policies/data.json": "{}"})
+	refused(t, onlyPolicies, "policies: directory_error: there is no *.rego in any configured directory")
+}
+
+func TestLoad_SameDirectoryTwiceIsAProblem(t *testing.T) {
+	inside(t, map[string]string{"policies/a.rego": rego, "policies/sub/b.rego": rego})
+	must(t, os.Symlink("policies", "alias"))
+	refused(t, Config{Paths: []string{"policies", "alias", "policies/sub"}},
+		"alias: directory_error: the directory is configured twice, also as policies",
+		"policies/sub: directory_error: the directory is inside alias, which is configured too",
+		"policies/sub: directory_error: the directory is inside policies, which is configured too")
+}
+
+func TestLoad_NamesThatWouldBeIgnoredAreProblems(t *testing.T) {
+	inside(t, map[string]string{
+		"policies/a.rego":      rego,
+		"policies/b.REGO":      rego,
+		"policies/routes.yaml": "a: 1",
+		"policies/x/y.json":    "{}",
+		"policies/Data.yml":    "a: 1",
+	})
+	hint := "only data.json and data.yaml are read as data, and the folder says where it goes: rename it to "
+	refused(t, onlyPolicies,
+		"policies/Data.yml: name_error: "+hint+"Data/data.yml",
+		"policies/b.REGO: name_error: the name ends in .REGO and would be ignored: rename it to end in .rego",
+		"policies/routes.yaml: name_error: "+hint+"routes/data.yaml",
+		"policies/x/y.json: name_error: "+hint+"y/data.json")
+}
+
+func TestLoad_NamesThatAreNotTextAreProblems(t *testing.T) {
+	inside(t, map[string]string{"policies/a.rego": rego, "policies/\xff.rego": rego, "policies/\xfe/data.json": "{}"})
+	refused(t, onlyPolicies,
+		"policies/\uFFFD: name_error: the name is not UTF-8",
+		"policies/\uFFFD.rego: name_error: the name is not UTF-8")
+}
+
+func TestLoad_UnreadableFileIsAProblem(t *testing.T) {
+	inside(t, map[string]string{"policies/a.rego": rego, "policies/closed.rego": rego})
+	want := "permission denied"
+	if os.Geteuid() == 0 { // whom no mode keeps out, but this file cannot be read by anybody
+		must(t, os.Remove("policies/closed.rego"))
+		must(t, os.Symlink("/proc/self/mem", "policies/closed.rego"))
+		want = "input/output error"
+	} else {
+		must(t, os.Chmod("policies/closed.rego", 0))
+	}
+	refused(t, onlyPolicies, "policies/closed.rego: read_error: "+want)
+}
+
+func TestLoad_PipeIsAProblemAndDoesNotBlock(t *testing.T) {
+	inside(t, map[string]string{"policies/a.rego": rego})
+	must(t, syscall.Mkfifo("policies/pipe.rego", 0o644))
+	must(t, syscall.Mkfifo("policies/pipe.txt", 0o644))
+	refused(t, onlyPolicies, "policies/pipe.rego: read_error: is not a regular file")
+}
+
+func TestLoad_PipeThatTookThePlaceOfAFileDoesNotBlock(t *testing.T) {
+	inside(t, map[string]string{"a.rego": rego})
+	info, err := os.Stat("a.rego")
+	must(t, err)
+	must(t, os.Remove("a.rego"))
+	must(t, syscall.Mkfifo("a.rego", 0o644))
+	if _, err := readFile(entry{file: "a.rego", info: info}, 100); err != errChanged {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestLoad_DanglingLinkIsAProblem(t *testing.T) {
+	inside(t, map[string]string{"policies/a.rego": rego})
+	must(t, os.Symlink("nowhere", "policies/b.rego"))
+	must(t, os.Symlink("nowhere", "policies/.#lock"))
+	refused(t, onlyPolicies, "policies/b.rego: read_error: the link leads nowhere")
+}
+
+func TestLoad_LinksThatNeverEndAreProblems(t *testing.T) {
+	inside(t, map[string]string{"policies/a.rego": rego, "policies/sub/b.rego": rego})
+	must(t, os.Symlink("..", "policies/sub/up"))
+	must(t, os.Symlink("self", "policies/self"))
+	refused(t, onlyPolicies,
+		"policies/self: read_error: too many levels of symbolic links",
+		"policies/sub/up: read_error: the link leads back to a directory above it")
+}
+
+func TestLoad_FollowsLinksToFilesAndDirectories(t *testing.T) {
+	inside(t, map[string]string{"policies/a.rego": rego, "else/b.rego": rego, "else/dir/data.json": `{"x": 1}`})
+	must(t, os.Symlink("../else/b.rego", "policies/b.rego"))
+	must(t, os.Symlink("../else/dir", "policies/facts"))
+	set := loaded(t, onlyPolicies)
+	if got := paths(set.Bundles[0].Modules); got != "policies/a.rego policies/b.rego" {
+		t.Errorf("modules: %s", got)
+	}
+	if want := map[string]any{"facts": map[string]any{"x": json.Number("1")}}; !reflect.DeepEqual(set.Document(), want) {
+		t.Errorf("document: %v", set.Document())
+	}
+}
+
+func TestLoad_ConfigMapLoadsEachFileOnce(t *testing.T) {
+	inside(t, map[string]string{"policies/..2026_1/a.rego": rego, "policies/..2026_1/data.yaml": "x: 1"})
+	must(t, os.Symlink("..2026_1", "policies/..data"))
+	must(t, os.Symlink("..data/a.rego", "policies/a.rego"))
+	must(t, os.Symlink("..data/data.yaml", "policies/data.yaml"))
+	b := loaded(t, onlyPolicies).Bundles[0]
+	if len(b.Modules) != 1 || b.Modules[0].Path != "policies/a.rego" || len(b.Data) != 1 {
+		t.Errorf("loaded %s and %d data files", paths(b.Modules), len(b.Data))
+	}
+}
+
+func TestLoad_BoundsWhatItReads(t *testing.T) {
+	inside(t, map[string]string{
+		"policies/a.rego":         rego,
+		"policies/1/2/3/b.rego":   rego,
+		"policies/long/long.rego": strings.Repeat("#", 101),
+	})
+	for name, c := range map[string]struct {
+		lim  limits
+		want string
+	}{
+		"one file":  {limits{file: 100, total: 1000, depth: 9, entries: 99}, "policies/long/long.rego: limit_error: the file holds more than 100 bytes"},
+		"all files": {limits{file: 200, total: 150, depth: 9, entries: 99}, "policies: limit_error: all files together hold 159 bytes, more than 150"},
+		"depth":     {limits{file: 200, total: 1000, depth: 2, entries: 99}, "policies/1/2/3: limit_error: the directory is more than 2 levels deep"},
+		"names":     {limits{file: 200, total: 1000, depth: 9, entries: 5}, "policies: limit_error: there are more than 5 files and directories"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := load(onlyPolicies, policies, c.lim); err == nil || err.Error() != c.want {
+				t.Errorf("error is %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestLoad_DigestIsOfNamesAndContents(t *testing.T) {
+	inside(t, map[string]string{"policies/a.rego": rego, "policies/b/data.json": `{"x": 1}`})
+	digest := func() string { return loaded(t, onlyPolicies).Digest }
+	first := digest()
+	if !strings.HasPrefix(first, "sha256:") || len(first) != 71 {
+		t.Errorf("digest: %q", first)
+	}
+	write(t, map[string]string{"policies/README": "x", "policies/a_test.rego": "package x"})
+	if digest() != first {
+		t.Error("a file that is not loaded changes the digest")
+	}
+	write(t, map[string]string{"policies/b/data.json": `{"x": 2}`})
+	second := digest()
+	must(t, os.Rename("policies/b", "policies/c"))
+	if third := digest(); first == second || second == third || first == third {
+		t.Errorf("digests: %s %s %s", first, second, third)
+	}
+}
+
+func TestLoad_FilesThatNeverStandStillAreAProblem(t *testing.T) {
+	inside(t, map[string]string{"policies/a.rego": rego})
+	must(t, os.Symlink("/proc/version", "policies/b.rego")) // says it is empty, and is not
+	refused(t, onlyPolicies, "policies: changing_error: files change while they are read")
+}
+
+// mounted makes a ConfigMap of two versions of four files, and returns what changes the version.
+func mounted(t *testing.T) (swap func(to string) error) {
+	t.Helper()
+	inside(t, map[string]string{"policies/README": ""})
+	for _, f := range []string{"a", "b", "c", "d"} {
+		write(t, map[string]string{"policies/..v1/" + f + ".rego": "v1", "policies/..v2/" + f + ".rego": "v2"})
+		must(t, os.Symlink("..data/"+f+".rego", "policies/"+f+".rego"))
+	}
+	must(t, os.Symlink("..v1", "policies/..data"))
+	return func(to string) error {
+		return errors.Join(os.Symlink(to, "policies/..tmp"), os.Rename("policies/..tmp", "policies/..data"))
+	}
+}
+
+func TestLoad_NeverMixesTwoVersions(t *testing.T) {
+	swap := mounted(t)
+	stop, done := make(chan struct{}), make(chan error, 1)
+	var swaps atomic.Int64
+	go func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				done <- nil
+				return
+			default:
+			}
+			if err := swap([]string{"..v2", "..v1"}[i%2]); err != nil {
+				done <- err
+				return
+			}
+			swaps.Add(1)
+		}
+	}()
+	deadline := time.Now().Add(20 * time.Second)
+	for loads := 0; (loads < 40 || swaps.Load() < 1000) && time.Now().Before(deadline); loads++ {
+		set, err := Load(onlyPolicies)
+		if err != nil {
+			if !strings.Contains(err.Error(), CodeChanging) {
+				t.Fatal(err)
+			}
+			continue
+		}
+		for _, m := range set.Bundles[0].Modules {
+			if string(m.Raw) != string(set.Bundles[0].Modules[0].Raw) {
+				t.Fatal("two versions in one set")
+			}
+		}
+	}
+	close(stop)
+	must(t, <-done)
+}
+
+func TestRead_NoticesASwapSinceTheListing(t *testing.T) {
+	swap := mounted(t)
+	before := list(onlyPolicies, policies, usual())
+	must(t, swap("..v2"))
+	if read(before, usual()).steady {
+		t.Error("the read is steady")
+	}
+}
+
+func TestSame_NoticesASwapSinceTheListing(t *testing.T) {
+	swap := mounted(t)
+	before := list(onlyPolicies, policies, usual())
+	must(t, swap("..v2"))
+	if before.same(list(onlyPolicies, policies, usual())) {
+		t.Error("the listings are the same")
+	}
+}
+
+func TestSame_NoticesAFileThatWasReplacedByOneOfTheSameSize(t *testing.T) {
+	inside(t, map[string]string{"policies/a.rego": rego, "new": strings.ToUpper(rego)})
+	before := list(onlyPolicies, policies, usual())
+	must(t, os.Chtimes("new", before.entries[0].info.ModTime(), before.entries[0].info.ModTime()))
+	must(t, os.Rename("new", "policies/a.rego"))
+	if before.same(list(onlyPolicies, policies, usual())) {
+		t.Error("the listings are the same")
+	}
+	if read(before, usual()).steady {
+		t.Error("the read is steady")
+	}
+}

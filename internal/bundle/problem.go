@@ -1,0 +1,93 @@
+package bundle
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+// The codes of problems. They are a closed set that programs may switch on.
+const (
+	// CodeDirectory: a configured directory is missing, holds no policy, or cannot be told from another one.
+	CodeDirectory = "directory_error"
+	// CodeRead: a file cannot be read, or is not a file.
+	CodeRead = "read_error"
+	// CodeLimit: there is more than this package is willing to read.
+	CodeLimit = "limit_error"
+	// CodeName: a file has a name that would be ignored by accident.
+	CodeName = "name_error"
+	// CodeChanging: the files do not stand still for long enough to be read.
+	CodeChanging = "changing_error"
+	// CodeData: a data file is not well-formed.
+	CodeData = "data_error"
+	// CodeManifest: a manifest is missing, in the wrong place, or wrong.
+	CodeManifest = "manifest_error"
+	// CodeConflict: two data files write to the same place.
+	CodeConflict = "conflict_error"
+	// CodeRoots: data is where its bundle has no right to write, or two bundles claim the same place.
+	CodeRoots = "roots_error"
+)
+
+// Problem is one thing that is wrong with what is on disk.
+type Problem struct {
+	// File is a path as people know it; a directory when no file is to blame.
+	File string
+	// Row and Col count from 1, in lines and characters; both are 0 when the file as a whole is to blame.
+	Row, Col int
+	// Code is one of the constants above.
+	Code string
+	// Message is lower case, without a full stop.
+	Message string
+}
+
+// String returns "file:row:col: code: message", without the numbers when they are not known.
+func (p Problem) String() string {
+	if p.Row == 0 {
+		return p.File + ": " + p.Code + ": " + p.Message
+	}
+	return fmt.Sprintf("%s:%d:%d: %s: %s", p.File, p.Row, p.Col, p.Code, p.Message)
+}
+
+// Problems is everything that is wrong, sorted by file and position. It is the error of Load.
+type Problems []Problem
+
+// Error returns one line a problem.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Sorted returns the problems in their order, each once.
+func (ps Problems) Sorted() Problems {
+	out := slices.Clone(ps)
+	slices.SortFunc(out, func(a, b Problem) int {
+		return cmp.Or(
+			cmp.Compare(a.File, b.File),
+			cmp.Compare(a.Row, b.Row),
+			cmp.Compare(a.Col, b.Col),
+			cmp.Compare(a.Code, b.Code),
+			cmp.Compare(a.Message, b.Message),
+		)
+	})
+	return slices.Compact(out)
+}
+
+// add appends a problem with a file as a whole.
+func (ps *Problems) add(file, code, format string, args ...any) {
+	*ps = append(*ps, Problem{File: file, Code: code, Message: fmt.Sprintf(format, args...)})
+}
+
+// cause is the reason that the operating system gave, without the path: the path that was opened is not always the
+// one that people know, and it would make equal errors unequal.
+func cause(err error) string {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,98 @@
+package bundle
+
+import (
+	"slices"
+	"strings"
+)
+
+// RootsOverlap reports whether one of two roots, such as "a/b" and "a", holds the other or is the same. The empty
+// root holds everything.
+func RootsOverlap(a, b string) bool {
+	x, y := segments(a), segments(b)
+	return holds(x, y) || holds(y, x)
+}
+
+// UnderRoot reports whether a path under data, given element by element, is at or below one of the roots.
+// Without roots nothing is: of a plain directory, whose Roots are nil, it says false.
+func UnderRoot(roots []string, path []string) bool {
+	return slices.ContainsFunc(roots, func(r string) bool { return holds(segments(r), path) })
+}
+
+// aboveRoot reports whether a path is a strict prefix of one of the roots.
+func aboveRoot(roots []string, path []string) bool {
+	return slices.ContainsFunc(roots, func(r string) bool {
+		s := segments(r)
+		return len(s) > len(path) && holds(path, s)
+	})
+}
+
+// segments splits a root. The empty root has none.
+func segments(root string) []string {
+	root = strings.Trim(root, "/")
+	if root == "" {
+		return nil
+	}
+	return strings.Split(root, "/")
+}
+
+func holds(root, path []string) bool {
+	return len(root) <= len(path) && slices.Equal(root, path[:len(root)])
+}
+
+// checkRoots adds the problems that bundles have with each other: overlapping roots, and files of one in the roots of
+// another.
+func checkRoots(parts []part, ps *Problems) {
+	for i, a := range parts {
+		for _, b := range parts[i+1:] {
+			checkOverlap(a, b, ps)
+		}
+		for _, d := range a.data {
+			if a.owner {
+				checkOwn(a, d, nil, wrap(d.at, d.value), ps)
+			}
+			for _, b := range parts {
+				if b.owner && a.src.kind == plain {
+					checkSquat(b, d, nil, wrap(d.at, d.value), ps)
+				}
+			}
+		}
+	}
+}
+
+func checkOverlap(a, b part, ps *Problems) {
+	for _, x := range a.roots {
+		for _, y := range b.roots {
+			if RootsOverlap(x, y) {
+				ps.add(b.manifest, CodeRoots, "root %q overlaps root %q of bundle %s", y, x, a.src.name)
+			}
+		}
+	}
+}
+
+// checkOwn looks for data that a bundle writes outside its own roots.
+func checkOwn(p part, d datum, at []string, value any, ps *Problems) {
+	if UnderRoot(p.roots, at) {
+		return
+	}
+	if m, ok := value.(map[string]any); ok && (aboveRoot(p.roots, at) || len(at) == 0) {
+		for _, k := range sortedKeys(m) {
+			checkOwn(p, d, below(at, k), m[k], ps)
+		}
+		return
+	}
+	ps.addAt(d, at, CodeRoots, "data.%s is outside the roots of its bundle: %s", strings.Join(at, "."), quoted(p.roots))
+}
+
+// checkSquat looks for data of a plain directory in the roots of a bundle, or in the way of them.
+func checkSquat(owner part, d datum, at []string, value any, ps *Problems) {
+	m, object := value.(map[string]any)
+	switch under := UnderRoot(owner.roots, at); {
+	case !under && !aboveRoot(owner.roots, at):
+	case object && (!under || len(at) == 0):
+		for _, k := range sortedKeys(m) {
+			checkSquat(owner, d, below(at, k), m[k], ps)
+		}
+	default:
+		ps.addAt(d, at, CodeRoots, "data.%s belongs to bundle %s, whose roots are %s", strings.Join(at, "."), owner.src.name, quoted(owner.roots))
+	}
+}
