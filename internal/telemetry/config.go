@@ -1,5 +1,10 @@
 package telemetry
 
+import (
+	"math"
+	"net/url"
+)
+
 // Config says what the sidecar tells of itself.
 type Config struct {
 	Log    LogConfig   `yaml:"log" doc:"The sidecar's own log, on standard error."`
@@ -16,4 +21,24 @@ type LogConfig struct {
 type TraceConfig struct {
 	Endpoint string  `yaml:"endpoint" doc:"OTLP/HTTP endpoint URL, such as http://127.0.0.1:4318. Empty turns traces off."`
 	Ratio    float64 `yaml:"ratio" default:"1" doc:"Share of new traces sampled, 0 to 1. A sampled parent is followed."`
+}
+
+// Check reports a ratio that is no share, and an endpoint that traces cannot be sent to. The endpoint is not shown: it
+// may hold a password.
+func (c TraceConfig) Check(fault func(key, cause, hint string)) {
+	if math.IsNaN(c.Ratio) || c.Ratio < 0 || c.Ratio > 1 {
+		fault("ratio", "is not from 0 to 1", "write a share, such as 0.1 for one trace in ten")
+	}
+	if c.Endpoint == "" {
+		return
+	}
+	u, err := url.Parse(c.Endpoint)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		fault("endpoint", "is not an absolute http or https URL", "write one such as http://127.0.0.1:4318")
+	case u.User != nil:
+		fault("endpoint", "the URL holds a user or a password", "remove what stands before the @")
+	case u.RawQuery != "" || u.Fragment != "":
+		fault("endpoint", "the URL has a query or a fragment", "remove what follows the path")
+	}
 }

@@ -1,0 +1,94 @@
+package telemetry
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// unknown is the label of what is not in a closed set: a bug, which should be seen.
+const unknown = "unknown"
+
+// issuer has the series of one authorization server.
+type issuer struct {
+	asked  map[string]prometheus.Observer // by outcome
+	caches map[string]cacheSeries         // by cache
+}
+
+// cacheSeries has the series of one cache of one authorization server.
+type cacheSeries struct{ hits, misses, evictions prometheus.Counter }
+
+func (m *Metrics) registerIntrospection() {
+	m.calls = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "sidecar_introspect_call_duration_seconds", Help: "Time of one question to the authorization server, by how it ended.",
+		Buckets: []float64{1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}}, []string{"issuer", "outcome"})
+	m.lookups = m.counterVec("sidecar_introspect_cache_lookups_total", "Look-ups in a cache of answers.", "issuer", "cache", "result")
+	m.evictions = m.counterVec("sidecar_introspect_cache_evictions_total", "Answers given up for want of room.", "issuer", "cache")
+	m.caches = newCaches()
+	m.registry.MustRegister(m.calls, m.caches)
+}
+
+// AddIssuer makes the series of an authorization server, at zero. One that was not added gets them when first seen.
+func (m *Metrics) AddIssuer(name string) { m.issuer(name) }
+
+func (m *Metrics) issuer(name string) *issuer {
+	if known, ok := m.issuers.Load(name); ok {
+		return known.(*issuer)
+	}
+	i := &issuer{asked: map[string]prometheus.Observer{}, caches: map[string]cacheSeries{}}
+	for _, outcome := range []string{"active", "inactive", "unavailable", "misconfigured"} {
+		i.asked[outcome] = m.calls.WithLabelValues(name, outcome)
+	}
+	for _, cache := range []string{"active", "inactive"} {
+		i.caches[cache] = m.cacheSeries(name, cache)
+	}
+	first, _ := m.issuers.LoadOrStore(name, i)
+	return first.(*issuer)
+}
+
+func (m *Metrics) cacheSeries(issuer, name string) cacheSeries {
+	return cacheSeries{
+		hits:      m.lookups.WithLabelValues(issuer, name, "hit"),
+		misses:    m.lookups.WithLabelValues(issuer, name, "miss"),
+		evictions: m.evictions.WithLabelValues(issuer, name),
+	}
+}
+
+// cache returns the series of a cache; what is not in the closed set is counted as "unknown" rather than lost.
+func (m *Metrics) cache(issuer, name string) cacheSeries {
+	if c, ok := m.issuer(issuer).caches[name]; ok {
+		return c
+	}
+	return m.cacheSeries(issuer, unknown)
+}
+
+// Asked counts one question to an authorization server, how it ended and the time it took.
+func (m *Metrics) Asked(issuer, outcome string, took time.Duration) {
+	o, ok := m.issuer(issuer).asked[outcome]
+	if !ok {
+		o = m.calls.WithLabelValues(issuer, unknown)
+	}
+	o.Observe(took.Seconds())
+}
+
+// Cached counts a look-up in a cache of answers, "active" or "inactive".
+func (m *Metrics) Cached(issuer, cache string, hit bool) {
+	c := m.cache(issuer, cache)
+	if hit {
+		c.hits.Inc()
+		return
+	}
+	c.misses.Inc()
+}
+
+// Evicted counts answers that a cache gave up for want of room.
+func (m *Metrics) Evicted(issuer, cache string, n int) {
+	m.cache(issuer, cache).evictions.Add(float64(n))
+}
+
+// ObserveCache makes stats the size of an issuer's caches: active answers, the bytes they are thought to take, and
+// inactive answers. It is called at each scrape; a later one for the same issuer takes its place, and nil ends it.
+func (m *Metrics) ObserveCache(issuer string, stats func() (entries int, bytes int64, negative int)) {
+	m.issuer(issuer)
+	m.caches.set(issuer, stats)
+}

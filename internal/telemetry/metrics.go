@@ -1,0 +1,153 @@
+package telemetry
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// Metrics counts and times what the sidecar does. Every series that a request can touch is resolved beforehand, and
+// every label comes from a closed set: issuers are those of the configuration. It is safe for concurrent use.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	decisions  [len(authz.Kinds)]prometheus.Counter // by kind
+	decision   prometheus.Histogram
+	evaluation prometheus.Histogram
+
+	calls     *prometheus.HistogramVec
+	lookups   *prometheus.CounterVec
+	evictions *prometheus.CounterVec
+	issuers   sync.Map // name -> *issuer
+	caches    *caches
+
+	written, dropped, suppressed, failures prometheus.Counter
+	queue                                  *gaugeFunc
+
+	reloaded, reloadFailed           prometheus.Counter
+	reloadSucceeded, policyActivated prometheus.Gauge
+	reloadFailing                    prometheus.Gauge
+	policy                           *info
+}
+
+// NewMetrics returns metrics in a registry of their own. version is that of the sidecar.
+func NewMetrics(version string) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry()}
+	m.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newInfo("sidecar_app_build_info", "Version of the sidecar; always 1.", []string{"version"}, version),
+	)
+	m.registerDecisions()
+	m.registerIntrospection()
+	m.registerLog()
+	m.registerReloads()
+	return m
+}
+
+// Handler serves the metrics in the text format of Prometheus, or as OpenMetrics when asked.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+}
+
+func (m *Metrics) registerDecisions() {
+	byKind := m.counterVec("sidecar_decision_decisions_total", "Decisions by the kind of their end.", "kind")
+	for _, k := range authz.Kinds {
+		m.decisions[k] = byKind.WithLabelValues(k.String())
+	}
+	m.decision = m.histogram("sidecar_decision_duration_seconds", "Time of a whole decision, introspection included.")
+	m.evaluation = m.histogram("sidecar_engine_evaluation_duration_seconds", "Time of one evaluation of a policy.")
+}
+
+func (m *Metrics) registerLog() {
+	events := m.counterVec("sidecar_decisionlog_events_total",
+		"Events of the decision log: written, dropped (lost), or suppressed by the policy's own drop rule.", "outcome")
+	m.written, m.dropped, m.suppressed = events.WithLabelValues("written"), events.WithLabelValues("dropped"), events.WithLabelValues("suppressed")
+	m.failures = m.counterVec("sidecar_decisionlog_failures_total", "Writes and masks of the decision log that failed.").WithLabelValues()
+	m.queue = newGaugeFunc("sidecar_decisionlog_queue_entries", "Events that wait to be written.")
+	m.registry.MustRegister(m.queue)
+}
+
+func (m *Metrics) registerReloads() {
+	reloads := m.counterVec("sidecar_app_reloads_total", "Loads of the policies, the first included.", "outcome")
+	m.reloaded, m.reloadFailed = reloads.WithLabelValues("ok"), reloads.WithLabelValues("failed")
+	m.reloadSucceeded = m.gauge("sidecar_app_reload_success_timestamp_seconds", "When policies were last loaded without a fault.")
+	m.reloadFailing = m.gauge("sidecar_app_reload_failing", "1 while the policies on disk are broken and the last good ones are served.")
+	m.policyActivated = m.gauge("sidecar_app_policy_active_timestamp_seconds", "When the policy that is served was put in place.")
+	m.policy = newInfo("sidecar_app_policy_info", "The policy that is served; always 1.", []string{"revision", "digest"})
+	m.registry.MustRegister(m.policy)
+}
+
+// Decided counts a decision and the time it took.
+func (m *Metrics) Decided(kind authz.Kind, took time.Duration) {
+	if int(kind) >= len(m.decisions) {
+		kind = authz.Internal
+	}
+	m.decisions[kind].Inc()
+	m.decision.Observe(took.Seconds())
+}
+
+// Evaluated counts the time that one evaluation of a policy took.
+func (m *Metrics) Evaluated(took time.Duration) { m.evaluation.Observe(took.Seconds()) }
+
+// Written counts events of the decision log that reached every sink.
+func (m *Metrics) Written(n int) { m.written.Add(float64(n)) }
+
+// Dropped counts events of the decision log that are lost.
+func (m *Metrics) Dropped(n int) { m.dropped.Add(float64(n)) }
+
+// Suppressed counts events that the policy's own drop rule kept out of the decision log.
+func (m *Metrics) Suppressed(n int) { m.suppressed.Add(float64(n)) }
+
+// Failed counts a write or a mask of the decision log that failed.
+func (m *Metrics) Failed(error) { m.failures.Inc() }
+
+// ObserveQueue makes length the number of events that wait to be written. It is called at each scrape.
+func (m *Metrics) ObserveQueue(length func() int) { m.queue.set(length) }
+
+// Reloaded counts a load of the policies that succeeded, at a time.
+func (m *Metrics) Reloaded(at time.Time) {
+	m.reloaded.Inc()
+	m.reloadSucceeded.Set(seconds(at))
+	m.reloadFailing.Set(0)
+}
+
+// ReloadFailed counts a load of the policies that failed: the last good ones are served until one succeeds.
+func (m *Metrics) ReloadFailed() {
+	m.reloadFailed.Inc()
+	m.reloadFailing.Set(1)
+}
+
+// PolicyActive names the policy that is served from now on. Bytes of revision that are not UTF-8 are replaced.
+func (m *Metrics) PolicyActive(revision, digest string, at time.Time) {
+	m.policy.set(revision, digest)
+	m.policyActivated.Set(seconds(at))
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1e3 }
+
+func (m *Metrics) counterVec(name, help string, labels ...string) *prometheus.CounterVec {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	m.registry.MustRegister(v)
+	return v
+}
+
+func (m *Metrics) gauge(name, help string) prometheus.Gauge {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	m.registry.MustRegister(g)
+	return g
+}
+
+// histogram has buckets for work in memory that may wait for the network: 10 us to 2.5 s.
+func (m *Metrics) histogram(name, help string) prometheus.Histogram {
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: []float64{
+		10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5}})
+	m.registry.MustRegister(h)
+	return h
+}

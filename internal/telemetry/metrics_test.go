@@ -1,0 +1,216 @@
+package telemetry
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// scrape reads the metrics as Prometheus does.
+func scrape(t *testing.T, m *Metrics) string {
+	t.Helper()
+	srv := httptest.NewServer(m.Handler())
+	defer srv.Close()
+	resp, err := http.Get(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%d, %v: %s", resp.StatusCode, err, b)
+	}
+	return string(b)
+}
+
+// has reports the lines that a scrape lacks.
+func has(t *testing.T, page string, lines ...string) {
+	t.Helper()
+	for _, line := range lines {
+		if !strings.Contains("\n"+page, "\n"+line+"\n") {
+			t.Errorf("no line %q", line)
+		}
+	}
+	if t.Failed() {
+		for line := range strings.Lines(page) {
+			if strings.HasPrefix(line, "sidecar_") {
+				t.Log(strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
+func lacks(t *testing.T, page, part string) {
+	t.Helper()
+	if strings.Contains(page, part) {
+		t.Errorf("a line has %q", part)
+	}
+}
+
+func TestDecisionsAreCountedByKind(t *testing.T) {
+	m := NewMetrics("1.2.3")
+	m.Decided(authz.Allow, 20*time.Microsecond)
+	m.Decided(authz.Allow, 20*time.Millisecond)
+	m.Decided(authz.Unavailable, time.Second)
+	m.Decided(authz.Kind(200), 0)
+	m.Evaluated(30 * time.Microsecond)
+	has(t, scrape(t, m),
+		`sidecar_decision_decisions_total{kind="allow"} 2`,
+		`sidecar_decision_decisions_total{kind="deny"} 0`,
+		`sidecar_decision_decisions_total{kind="unavailable"} 1`,
+		`sidecar_decision_decisions_total{kind="internal"} 1`,
+		`sidecar_decision_duration_seconds_count 4`,
+		`sidecar_decision_duration_seconds_bucket{le="2.5e-05"} 2`,
+		`sidecar_engine_evaluation_duration_seconds_bucket{le="5e-05"} 1`,
+		`sidecar_engine_evaluation_duration_seconds_bucket{le="2.5e-05"} 0`,
+		`sidecar_app_build_info{version="1.2.3"} 1`)
+}
+
+func TestIntrospectionIsCountedByIssuerAndOutcome(t *testing.T) {
+	m := NewMetrics("")
+	m.AddIssuer("main")
+	m.Asked("main", "active", 3*time.Millisecond)
+	m.Asked("other", "misconfigured", time.Second)
+	m.Asked("main", "strange", 0)
+	has(t, scrape(t, m),
+		`sidecar_introspect_call_duration_seconds_count{issuer="main",outcome="active"} 1`,
+		`sidecar_introspect_call_duration_seconds_bucket{issuer="main",outcome="active",le="0.005"} 1`,
+		`sidecar_introspect_call_duration_seconds_bucket{issuer="main",outcome="active",le="0.0025"} 0`,
+		`sidecar_introspect_call_duration_seconds_count{issuer="main",outcome="unavailable"} 0`,
+		`sidecar_introspect_call_duration_seconds_count{issuer="main",outcome="unknown"} 1`,
+		`sidecar_introspect_call_duration_seconds_count{issuer="other",outcome="misconfigured"} 1`)
+}
+
+func TestCachesAreCountedAndMeasured(t *testing.T) {
+	m := NewMetrics("")
+	m.Cached("main", "active", true)
+	m.Cached("main", "active", true)
+	m.Cached("main", "active", false)
+	m.Cached("main", "inactive", false)
+	m.Evicted("main", "inactive", 7)
+	m.Cached("main", "strange", true)
+	m.ObserveCache("main", func() (int, int64, int) { return 3, 4096, 2 })
+	has(t, scrape(t, m),
+		`sidecar_introspect_cache_lookups_total{cache="active",issuer="main",result="hit"} 2`,
+		`sidecar_introspect_cache_lookups_total{cache="active",issuer="main",result="miss"} 1`,
+		`sidecar_introspect_cache_lookups_total{cache="inactive",issuer="main",result="hit"} 0`,
+		`sidecar_introspect_cache_lookups_total{cache="inactive",issuer="main",result="miss"} 1`,
+		`sidecar_introspect_cache_lookups_total{cache="unknown",issuer="main",result="hit"} 1`,
+		`sidecar_introspect_cache_evictions_total{cache="inactive",issuer="main"} 7`,
+		`sidecar_introspect_cache_entries{cache="active",issuer="main"} 3`,
+		`sidecar_introspect_cache_entries{cache="inactive",issuer="main"} 2`,
+		`sidecar_introspect_cache_bytes{issuer="main"} 4096`)
+	m.ObserveCache("main", nil)
+	lacks(t, scrape(t, m), "sidecar_introspect_cache_entries{")
+}
+
+func TestOnlyThePolicyThatIsServedIsNamed(t *testing.T) {
+	m := NewMetrics("")
+	lacks(t, scrape(t, m), "sidecar_app_policy_info{")
+	m.PolicyActive("r1", "sha256:a", time.Unix(100, 5e8))
+	m.PolicyActive("r\xff2", "sha256:b", time.Unix(200, 5e8))
+	page := scrape(t, m)
+	has(t, page, "sidecar_app_policy_info{digest=\"sha256:b\",revision=\"r\ufffd2\"} 1", `sidecar_app_policy_active_timestamp_seconds 200.5`)
+	lacks(t, page, "sha256:a")
+}
+
+func TestReloadsAreCountedAndABrokenOneShowsUntilItIsMended(t *testing.T) {
+	m := NewMetrics("")
+	m.Reloaded(time.Unix(100, 0))
+	m.ReloadFailed()
+	has(t, scrape(t, m), `sidecar_app_reloads_total{outcome="ok"} 1`, `sidecar_app_reloads_total{outcome="failed"} 1`,
+		`sidecar_app_reload_success_timestamp_seconds 100`, `sidecar_app_reload_failing 1`)
+	m.Reloaded(time.Unix(300, 0))
+	has(t, scrape(t, m), `sidecar_app_reloads_total{outcome="ok"} 2`, `sidecar_app_reload_success_timestamp_seconds 300`, `sidecar_app_reload_failing 0`)
+}
+
+func TestDecisionLogEventsAreCounted(t *testing.T) {
+	m := NewMetrics("")
+	lacks(t, scrape(t, m), "sidecar_decisionlog_queue_entries ")
+	m.Written(10)
+	m.Dropped(2)
+	m.Suppressed(3)
+	m.Failed(errors.New("disk full"))
+	m.ObserveQueue(func() int { return 42 })
+	has(t, scrape(t, m), `sidecar_decisionlog_events_total{outcome="written"} 10`, `sidecar_decisionlog_events_total{outcome="dropped"} 2`,
+		`sidecar_decisionlog_events_total{outcome="suppressed"} 3`, `sidecar_decisionlog_failures_total 1`, `sidecar_decisionlog_queue_entries 42`)
+	m.ObserveQueue(nil)
+	lacks(t, scrape(t, m), "sidecar_decisionlog_queue_entries ")
+}
+
+func TestEveryNameFollowsTheHouseRule(t *testing.T) {
+	m := NewMetrics("1")
+	m.AddIssuer("main")
+	families, err := m.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems, err := promlint.NewWithMetricFamilies(families).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+	rule := regexp.MustCompile(`^(go|process)_|^promhttp_|^sidecar_(app|decision|decisionlog|engine|introspect)_[a-z_]+$`)
+	for _, f := range families {
+		if !rule.MatchString(f.GetName()) {
+			t.Errorf("name %s", f.GetName())
+		}
+	}
+}
+
+func TestTheRuntimeAndTheProcessAreMeasured(t *testing.T) {
+	page := scrape(t, NewMetrics(""))
+	for _, name := range []string{"\ngo_goroutines ", "\nprocess_resident_memory_bytes "} {
+		if !strings.Contains(page, name) {
+			t.Errorf("no %q", name)
+		}
+	}
+}
+
+func TestOneIssuerSeenFirstByManyIsCountedRight(t *testing.T) {
+	m := NewMetrics("")
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() { m.Asked("main", "active", time.Millisecond) })
+	}
+	wg.Wait()
+	has(t, scrape(t, m), `sidecar_introspect_call_duration_seconds_count{issuer="main",outcome="active"} 16`)
+}
+
+func TestTheRequestPathDoesNotAllocate(t *testing.T) {
+	m := NewMetrics("")
+	m.AddIssuer("main")
+	if n := testing.AllocsPerRun(100, func() {
+		m.Decided(authz.Allow, time.Microsecond)
+		m.Evaluated(time.Microsecond)
+		m.Cached("main", "active", true)
+		m.Written(1)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// BenchmarkDecision is what one decision with a cached token pays for its metrics.
+func BenchmarkDecision(b *testing.B) {
+	m := NewMetrics("")
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			m.Cached("main", "active", true)
+			m.Evaluated(30 * time.Microsecond)
+			m.Decided(authz.Allow, 50*time.Microsecond)
+		}
+	})
+}
