@@ -1,9 +1,30 @@
 package decisionlog
 
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
 // Config says where decisions are written. With neither stdout nor file there is no decision log.
 type Config struct {
 	Stdout bool              `yaml:"stdout" doc:"Write each decision to standard output, one JSON object a line."`
 	File   string            `yaml:"file" doc:"Write each decision to this file, one JSON object a line. It is appended to, and opened again on SIGHUP."`
 	Queue  int               `yaml:"queue" default:"16384" min:"1" doc:"Decisions that may wait to be written. More are dropped, and counted."`
 	Labels map[string]string `yaml:"labels" doc:"Labels on every event."`
+}
+
+// Check reports a file that could not be written where it is named. It creates nothing.
+func (c Config) Check(fault func(key, cause, hint string)) {
+	if c.File == "" {
+		return
+	}
+	dir := filepath.Dir(c.File)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		fault("file", fmt.Sprintf("directory %q does not exist", dir), "create it, writable for the sidecar")
+		return
+	}
+	if info, err := os.Stat(c.File); err == nil && info.IsDir() {
+		fault("file", fmt.Sprintf("%q is a directory", c.File), "name a file in it")
+	}
 }

@@ -1,0 +1,259 @@
+package decisionlog
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// encoder turns records into lines. It belongs to one goroutine.
+type encoder struct {
+	head []byte // `{"labels":{...},"decision_id":`
+	log  *slog.Logger
+
+	// bundles is the last map seen and bundlesJSON its encoding: all records of a snapshot share one map.
+	bundles     map[string]string
+	bundlesJSON []byte
+
+	input, result, scratch []byte // of events that are masked
+}
+
+func newEncoder(labels []byte, log *slog.Logger) *encoder {
+	head := append([]byte(`{"labels":`), labels...)
+	return &encoder{head: append(head, `,"decision_id":`...), log: log}
+}
+
+// labels encodes the labels of every event.
+func labels(configured map[string]string, deps Deps) ([]byte, error) {
+	all := map[string]string{"id": deps.ID, "version": deps.Version}
+	if deps.ID == "" {
+		all["id"] = rand.Text()
+	}
+	for name, value := range configured {
+		if _, taken := all[name]; taken {
+			return nil, fmt.Errorf("open decision log: label %q is set by the sidecar", name)
+		}
+		all[name] = value
+	}
+	dst := []byte{'{'}
+	for i, name := range slices.Sorted(maps.Keys(all)) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, name)
+		dst = append(dst, ':')
+		dst = appendString(dst, all[name])
+	}
+	return append(dst, '}'), nil
+}
+
+// content is what an event holds besides the facts of its record.
+type content struct {
+	input, result  Appender
+	erased, masked []string
+	maskErr        error
+}
+
+// outcome is what became of an event.
+type outcome struct {
+	suppressed bool
+	maskErr    error
+}
+
+// event appends the line of r to dst, or nothing when it is suppressed.
+func (e *encoder) event(dst []byte, r *Record) ([]byte, outcome) {
+	if r.Masker != nil {
+		return e.masked(dst, r)
+	}
+	return append(e.object(dst, r, content{input: r.Input, result: r.Result}), '\n'), outcome{}
+}
+
+// object appends one event as a JSON object: OPA's EventV1, with the sidecar's own facts under "custom".
+func (e *encoder) object(dst []byte, r *Record, c content) []byte {
+	dst = append(dst, e.head...)
+	dst = appendString(dst, r.DecisionID)
+	dst = appendMember(dst, `,"trace_id":`, r.TraceID)
+	dst = appendMember(dst, `,"span_id":`, r.SpanID)
+	if len(r.Bundles) > 0 {
+		dst = append(dst, `,"bundles":`...)
+		dst = append(dst, e.revisions(r.Bundles)...)
+	}
+	dst = append(dst, `,"path":`...)
+	dst = appendString(dst, r.Path)
+	dst, guarded, inputErr := e.document(dst, "/input", c.input)
+	dst, more, resultErr := e.document(dst, "/result", c.result)
+	dst = appendStrings(dst, `,"erased":`, slices.Concat(guarded, more, c.erased))
+	dst = appendStrings(dst, `,"masked":`, c.masked)
+	if r.Cause != nil {
+		dst = append(dst, `,"error":{"message":`...)
+		dst = appendString(dst, r.Cause.Error())
+		dst = append(dst, '}')
+	}
+	dst = appendMember(dst, `,"requested_by":`, r.RequestedBy)
+	dst = append(dst, `,"timestamp":"`...)
+	dst = r.Time.UTC().AppendFormat(dst, time.RFC3339Nano)
+	dst = append(dst, `","metrics":{"timer_sidecar_total_ns":`...)
+	dst = strconv.AppendInt(dst, int64(r.Total), 10)
+	dst = appendTimer(dst, `,"timer_sidecar_introspect_ns":`, r.Introspect)
+	dst = appendTimer(dst, `,"timer_rego_query_eval_ns":`, r.Eval)
+	dst = append(dst, `},"custom":`...)
+	dst = appendCustom(dst, r)
+	dst = appendFault(dst, `,"mask_error":`, c.maskErr)
+	dst = appendFault(dst, `,"input_error":`, inputErr)
+	dst = appendFault(dst, `,"result_error":`, resultErr)
+	return append(dst, "}}"...)
+}
+
+// appendCustom appends what only the sidecar knows, without the closing brace.
+func appendCustom(dst []byte, r *Record) []byte {
+	dst = append(dst, `{"kind":"`...)
+	dst = append(dst, r.Kind.String()...)
+	dst = append(dst, `","status":`...)
+	dst = strconv.AppendInt(dst, int64(r.Status), 10)
+	if len(r.Reasons) > 0 {
+		dst = append(dst, `,"reasons":[`...)
+		for i := range r.Reasons {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendReason(dst, &r.Reasons[i])
+		}
+		dst = append(dst, ']')
+	}
+	dst = appendMember(dst, `,"policy_digest":`, r.PolicyDigest)
+	return appendMember(dst, `,"introspection":`, string(r.Introspection))
+}
+
+func appendReason(dst []byte, r *authz.Reason) []byte {
+	if r.Object != nil {
+		start := len(dst)
+		if whole, err := oneLine(append(dst, r.Object...), start); err == nil {
+			return whole
+		}
+		dst = dst[:start]
+	}
+	dst = append(dst, `{"code":`...)
+	dst = appendString(dst, r.Code)
+	dst = appendMember(dst, `,"message":`, r.Message)
+	return append(dst, '}')
+}
+
+// document appends the member at root whose value is v, without credentials, or nothing when there is no value. It
+// returns pointers to the credentials that it took out. An error says why the value is left out.
+func (e *encoder) document(dst []byte, root string, v Appender) ([]byte, []string, error) {
+	if v == nil {
+		return dst, nil, nil
+	}
+	before := len(dst)
+	dst = append(dst, `,"`...)
+	dst = append(dst, root[1:]...)
+	dst = append(dst, `":`...)
+	with, err := e.value(dst, v)
+	if err != nil {
+		return dst[:before], nil, err
+	}
+	with, erased, err := withoutCredentials(with, len(dst), root)
+	if err != nil {
+		return dst[:before], nil, err
+	}
+	return with, erased, nil
+}
+
+// value appends v on one line. A bug in v is an error of this one value, not the end of the process.
+func (e *encoder) value(dst []byte, v Appender) (with []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.log.Error("decision log: encoding panicked", "stack", string(debug.Stack()))
+			with, err = nil, errors.New("encoding panicked")
+		}
+	}()
+	with, err = v.AppendJSON(dst)
+	if err != nil {
+		return nil, err
+	}
+	return oneLine(with, len(dst))
+}
+
+// oneLine makes the value that begins at start one line, whoever wrote it: a line is an event.
+func oneLine(dst []byte, start int) ([]byte, error) {
+	if bytes.IndexByte(dst[start:], '\n') < 0 && bytes.IndexByte(dst[start:], '\r') < 0 {
+		return dst, nil
+	}
+	v := jsontext.Value(dst[start:])
+	if err := v.Compact(); err != nil {
+		return dst, errNotJSON
+	}
+	return append(dst[:start], v...), nil
+}
+
+// revisions encodes m, or remembers that it did: m is told by identity, which holds because the last one is kept.
+func (e *encoder) revisions(m map[string]string) []byte {
+	if reflect.ValueOf(m).Pointer() == reflect.ValueOf(e.bundles).Pointer() {
+		return e.bundlesJSON
+	}
+	dst := append(e.bundlesJSON[:0], '{')
+	for i, name := range slices.Sorted(maps.Keys(m)) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, name)
+		dst = append(dst, `:{"revision":`...)
+		dst = appendString(dst, m[name])
+		dst = append(dst, '}')
+	}
+	e.bundles, e.bundlesJSON = m, append(dst, '}')
+	return e.bundlesJSON
+}
+
+// appendString appends s as a JSON string. Bytes that are not UTF-8 are replaced, which an event outlives.
+func appendString(dst []byte, s string) []byte {
+	dst, _ = jsontext.AppendQuote(dst, s)
+	return dst
+}
+
+func appendMember(dst []byte, name, s string) []byte {
+	if s == "" {
+		return dst
+	}
+	return appendString(append(dst, name...), s)
+}
+
+func appendFault(dst []byte, name string, err error) []byte {
+	if err == nil {
+		return dst
+	}
+	return appendString(append(dst, name...), err.Error())
+}
+
+func appendTimer(dst []byte, name string, d time.Duration) []byte {
+	if d == 0 {
+		return dst
+	}
+	return strconv.AppendInt(append(dst, name...), int64(d), 10)
+}
+
+func appendStrings(dst []byte, name string, list []string) []byte {
+	if len(list) == 0 {
+		return dst
+	}
+	dst = append(append(dst, name...), '[')
+	for i, s := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, s)
+	}
+	return append(dst, ']')
+}

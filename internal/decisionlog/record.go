@@ -1,0 +1,93 @@
+package decisionlog
+
+import (
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// Appender is a JSON value that can write itself. It is immutable: AppendJSON is called after the request it belongs
+// to has been answered, from one goroutine, once or more.
+type Appender interface {
+	// AppendJSON appends one JSON value to dst and returns the extended buffer. After an error the value is left out
+	// of the event.
+	AppendJSON(dst []byte) ([]byte, error)
+}
+
+// Record is one decision, as the request path knew it. It is owned by the Log from the moment it is written: nobody
+// changes it, or anything it holds, afterwards. No member ever holds a token or a secret.
+type Record struct {
+	DecisionID string
+	// Time is when the decision was taken.
+	Time time.Time
+	// Path is the entrypoint without "data" or a leading slash: "authz/decision".
+	Path string
+	// Bundles maps the name of each bundle to its revision. One map is shared by all records of one snapshot.
+	Bundles map[string]string
+	// Input is the document the policy read and Result what it returned; nil when there was none.
+	Input  Appender
+	Result Appender
+
+	Kind authz.Kind
+	// Status is what a gateway should answer the caller.
+	Status       int
+	Reasons      []authz.Reason
+	PolicyDigest string
+	// Introspection says where the claims came from.
+	Introspection Introspection
+	// RequestedBy is the address of the caller; empty when it is not known.
+	RequestedBy string
+	// TraceID and SpanID are lower-case hex (W3C Trace Context section 3.2.2); empty without a trace.
+	TraceID string
+	SpanID  string
+
+	// Total, Introspect and Eval are the time the whole decision, the introspection and the evaluation took.
+	// A zero Introspect or Eval did not happen, and is left out of the event.
+	Total      time.Duration
+	Introspect time.Duration
+	Eval       time.Duration
+
+	// Cause is why there is no verdict, for operators; nil when a policy decided.
+	Cause error
+	// Masker masks the event; nil leaves it as it is.
+	Masker Masker
+}
+
+// Introspection says where the claims of a decision came from.
+type Introspection string
+
+// The sources of claims.
+const (
+	// Hit is an answer from the cache.
+	Hit Introspection = "hit"
+	// Miss is an answer from the authorization server, or a failure to get one.
+	Miss Introspection = "miss"
+	// None is a decision that needed no claims.
+	None Introspection = "none"
+)
+
+// Masker decides what of an event may be written: data.system.log.mask and data.system.log.drop.
+type Masker interface {
+	// Mask reads one event, a JSON object, and must not keep it. It runs in the goroutine of the Log. The text of its
+	// error is written to the event: it names rules and places, never values.
+	Mask(event []byte) (Mask, error)
+}
+
+// Mask is the outcome of masking one event.
+type Mask struct {
+	// Drop leaves the whole event out of the log.
+	Drop bool
+	// Ops are applied in order.
+	Ops []MaskOp
+}
+
+// MaskOp changes one place of an event.
+type MaskOp struct {
+	// Op is "remove" or "upsert".
+	Op string
+	// Path is a JSON pointer (RFC 6901) into the event as the Masker saw it, at or below /input, /result or
+	// /nd_builtin_cache.
+	Path string
+	// Value is the JSON that an upsert writes; nil is null.
+	Value []byte
+}
