@@ -1,0 +1,111 @@
+// Package token finds the one credential a request carries.
+package token
+
+import (
+	"strings"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// MaxBytes is the longest token looked at; a longer one is malformed (INT-12).
+const MaxBytes = 16 << 10
+
+// Scheme is how a token is presented.
+type Scheme string
+
+// The schemes: RFC 6750 section 2.1, RFC 9449 section 7.1.
+const (
+	Bearer Scheme = "bearer"
+	DPoP   Scheme = "dpop"
+)
+
+// Credential is a token and how it was presented. The zero Credential is "none".
+type Credential struct {
+	Token  secret.Text
+	Scheme Scheme
+}
+
+// Present reports whether there is a token.
+func (c Credential) Present() bool { return !c.Token.Empty() }
+
+// Places is everywhere a credential may be.
+type Places struct {
+	// Header holds the Authorization fields of the request.
+	Header []string
+	// Query counts the access_token parameters of the request's query.
+	Query int
+	// Beside is a token handed over beside the request.
+	Beside secret.Text
+}
+
+// Extract returns the one credential of a question, or the zero Credential when it has none.
+//
+// Two credentials are refused, not ranked (BR-2). A token in the query is never a credential (OAuth 2.1), but it
+// counts as a second one. Schemes other than Bearer and DPoP are not ours: they count as no credential.
+func Extract(p Places) (Credential, error) {
+	inHeader := len(p.Header) > 1 || len(p.Header) == 1 && p.Header[0] != ""
+	beside := !p.Beside.Empty()
+	switch {
+	case len(p.Header) > 1:
+		return Credential{}, malformed("%d Authorization headers", len(p.Header))
+	case inHeader && beside:
+		return Credential{}, malformed("a token beside the request and an Authorization header in it")
+	case (inHeader || beside) && p.Query > 0:
+		return Credential{}, malformed("a token in the query besides another credential")
+	case inHeader:
+		return parse(p.Header[0])
+	case !beside:
+		return Credential{}, nil
+	}
+	if !wellFormed(p.Beside.Reveal()) {
+		return Credential{}, malformed("the token holds characters that no token has, or is over %d bytes", MaxBytes)
+	}
+	return Credential{Token: p.Beside, Scheme: Bearer}, nil
+}
+
+func parse(field string) (Credential, error) {
+	name, tok, _ := strings.Cut(field, " ")
+	var scheme Scheme
+	switch {
+	case strings.EqualFold(name, "Bearer"):
+		scheme = Bearer
+	case strings.EqualFold(name, "DPoP"):
+		scheme = DPoP
+	default:
+		return Credential{}, nil
+	}
+	tok = strings.TrimLeft(tok, " ")
+	if !wellFormed(tok) {
+		return Credential{}, malformed("the Authorization header has no well-formed token")
+	}
+	return Credential{Token: secret.New(tok), Scheme: scheme}, nil
+}
+
+func malformed(format string, args ...any) error {
+	return authz.E(authz.Malformed, "read credential: "+format, args...)
+}
+
+// wellFormed reports whether s is a token68 of bearable length: RFC 9110 section 11.2.
+func wellFormed(s string) bool {
+	if s == "" || len(s) > MaxBytes {
+		return false
+	}
+	body := strings.TrimRight(s, "=")
+	if body == "" {
+		return false
+	}
+	for i := range len(body) {
+		if !token68[body[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+var token68 = func() (set [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/") {
+		set[c] = true
+	}
+	return set
+}()

@@ -1,0 +1,106 @@
+package token_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/token"
+)
+
+func header(fields ...string) token.Places { return token.Places{Header: fields} }
+
+func TestBR1_SchemeIsCaseInsensitive(t *testing.T) {
+	for field, want := range map[string]token.Scheme{
+		"Bearer abc": token.Bearer, "bearer abc": token.Bearer, "BEARER   abc": token.Bearer, "DPoP abc": token.DPoP, "dpop abc": token.DPoP,
+	} {
+		c, err := token.Extract(header(field))
+		if err != nil || c.Scheme != want || c.Token.Reveal() != "abc" {
+			t.Errorf("%q: got %q %q, %v", field, c.Scheme, c.Token.Reveal(), err)
+		}
+	}
+}
+
+func TestNoCredentialIsNotAnError(t *testing.T) {
+	for name, p := range map[string]token.Places{
+		"no header": {}, "empty header": header(""), "another scheme": header("Basic dXNlcjpwYXNz"), "no scheme we know": header("Bearerabc"),
+	} {
+		c, err := token.Extract(p)
+		if err != nil || c.Present() {
+			t.Errorf("%s: got %v, present %v", name, err, c.Present())
+		}
+	}
+}
+
+func TestBR1_TokenInTheQueryIsNoCredential(t *testing.T) {
+	c, err := token.Extract(token.Places{Query: 1})
+	if err != nil || c.Present() {
+		t.Errorf("got %v, present %v", err, c.Present())
+	}
+}
+
+func TestBR2_TwoCredentialsAreMalformed(t *testing.T) {
+	for name, extract := range map[string]func() (token.Credential, error){
+		"two headers": func() (token.Credential, error) {
+			return token.Extract(header("Bearer a", "Bearer b"))
+		},
+		"joined by comma": func() (token.Credential, error) { return token.Extract(header("Bearer a, Bearer b")) },
+		"header and given": func() (token.Credential, error) {
+			return token.Extract(token.Places{Header: []string{"Bearer a"}, Beside: secret.New("b")})
+		},
+		"other scheme and given": func() (token.Credential, error) {
+			return token.Extract(token.Places{Header: []string{"Basic YTpi"}, Beside: secret.New("b")})
+		},
+		"header and query": func() (token.Credential, error) {
+			return token.Extract(token.Places{Header: []string{"Bearer a"}, Query: 1})
+		},
+		"given and query": func() (token.Credential, error) {
+			return token.Extract(token.Places{Query: 1, Beside: secret.New("b")})
+		},
+	} {
+		c, err := extract()
+		if authz.KindOf(err) != authz.Malformed || c.Present() {
+			t.Errorf("%s: got %v, present %v", name, err, c.Present())
+		}
+	}
+}
+
+func TestINT12_MalformedTokensAreRefusedAndNeverPrinted(t *testing.T) {
+	for _, tok := range []string{"", " ", "=", "se cret", "secret\n", "secret\x00", "sécret", "secret,x", `secret"`, "sec=ret", strings.Repeat("secret", token.MaxBytes)} {
+		_, err := token.Extract(header("Bearer " + tok))
+		if authz.KindOf(err) != authz.Malformed {
+			t.Errorf("%.20q in a header: got %v", tok, err)
+		}
+		if tok != "" {
+			if _, err = token.Extract(token.Places{Beside: secret.New(tok)}); authz.KindOf(err) != authz.Malformed {
+				t.Errorf("%.20q given: got %v", tok, err)
+			}
+		}
+		if tok != "" && strings.Contains(fmt.Sprint(err), "ecret") {
+			t.Errorf("error tells the token: %v", err)
+		}
+	}
+}
+
+func TestGivenTokenIsBearer(t *testing.T) {
+	c, err := token.Extract(token.Places{Beside: secret.New("a.b-c_d~e+f/g==")})
+	if err != nil || c.Scheme != token.Bearer || !c.Present() {
+		t.Errorf("got %v %v", c.Scheme, err)
+	}
+}
+
+func FuzzExtractNeverTakesWhatIsNotToken68(f *testing.F) {
+	f.Add("Bearer abc")
+	f.Add("DPoP a, b")
+	f.Fuzz(func(t *testing.T, field string) {
+		c, err := token.Extract(header(field))
+		if err != nil && c.Present() {
+			t.Fatal("an error and a credential")
+		}
+		if strings.ContainsAny(c.Token.Reveal(), " ,\"\\\r\n\x00;") || len(c.Token.Reveal()) > token.MaxBytes {
+			t.Fatalf("took %q", c.Token.Reveal())
+		}
+	})
+}
