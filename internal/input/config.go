@@ -1,8 +1,29 @@
 package input
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // Config says what of a request policies may see.
 type Config struct {
 	Headers        []string `yaml:"headers" default:"x-tenant,x-request-id,x-forwarded-for,user-agent,content-type,accept,origin" doc:"Request headers policies see. Credentials never pass: authorization, cookie, dpop and their kin."`
 	BodyBytes      int      `yaml:"body_bytes" default:"0" max:"1048576" doc:"How much of a request's body policies see. 0 hides it."`
 	AmbiguousPaths string   `yaml:"ambiguous_paths" default:"refuse" enum:"refuse|accept" doc:"Paths that two programs may read differently (%2F, //, dot segments, ;parameters, double encoding)."`
+}
+
+// secretHeaders hold credentials: policies never see them.
+var secretHeaders = []string{"authorization", "proxy-authorization", "cookie", "set-cookie", "dpop", "x-api-key", "x-amz-security-token", "x-forwarded-access-token", "x-auth-request-access-token", "x-forwarded-client-cert", "client-cert"}
+
+// Check reports every fault of c.
+func (c Config) Check(fault func(key, cause, hint string)) {
+	for _, name := range c.Headers {
+		switch {
+		case !isToken(name):
+			fault("headers", fmt.Sprintf("%q is not a header name", name), "write names such as x-tenant")
+		case slices.Contains(secretHeaders, strings.ToLower(name)):
+			fault("headers", name+" may hold a credential: policies never see it", "use the facts under input.token instead")
+		}
+	}
 }
