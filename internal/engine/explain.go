@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// Explanation says why a decision came out as it did.
+type Explanation struct {
+	// Rules were looked at, in the order of their files and rows.
+	Rules []RuleOutcome
+}
+
+// RuleOutcome is what became of one rule.
+type RuleOutcome struct {
+	// Rule is a path: data.authz.allow.
+	Rule string
+	File string
+	Row  int
+	// Fired is set when the rule gave a value.
+	Fired bool
+	// Failed is where the rule that did not fire got to: the first expression that nothing could satisfy.
+	Failed *FailedExpr
+}
+
+// FailedExpr is an expression that was undefined or false.
+type FailedExpr struct {
+	Text string
+	File string
+	Row  int
+}
+
+// Explain answers q slowly, and says why.
+func (p *Policy) Explain(ctx context.Context, q Question) (Answer, Explanation, error) {
+	e := p.entries[q.Entrypoint]
+	if e == nil {
+		return Answer{}, Explanation{}, authz.E(authz.Misconfigured, "explain %q: no such entrypoint", q.Entrypoint)
+	}
+	tracer := &ruleTracer{rules: map[uint64]*ast.Rule{}, outcomes: map[*ast.Rule]*progress{}}
+	traced := *e
+	// Without the index every rule is entered, so that each one that fails has an expression to show.
+	traced.fixed = append(slices.Clip(e.fixed), rego.EvalQueryTracer(tracer), rego.EvalRuleIndexing(false), rego.EvalEarlyExit(false))
+	with := &Policy{entries: map[string]*entry{q.Entrypoint: &traced}, deadline: 100 * p.deadline}
+	answer, err := with.Eval(ctx, q)
+	return answer, tracer.explanation(), err
+}
+
+// ruleTracer follows each rule from where it is entered to where it ends.
+type ruleTracer struct {
+	rules    map[uint64]*ast.Rule // by query
+	outcomes map[*ast.Rule]*progress
+}
+
+// progress is how far the body of a rule got.
+type progress struct {
+	fired  bool
+	failed *ast.Expr
+	index  int
+}
+
+func (*ruleTracer) Enabled() bool               { return true }
+func (*ruleTracer) Config() topdown.TraceConfig { return topdown.TraceConfig{} }
+
+func (t *ruleTracer) TraceEvent(e topdown.Event) {
+	switch node := e.Node.(type) {
+	case *ast.Rule:
+		if t.outcomes[node] == nil {
+			t.outcomes[node] = &progress{index: -1}
+		}
+		switch e.Op {
+		case topdown.EnterOp:
+			t.rules[e.QueryID] = node
+		case topdown.ExitOp:
+			t.outcomes[node].fired = true
+		}
+	case *ast.Expr:
+		rule := t.rules[e.QueryID]
+		if e.Op != topdown.FailOp || rule == nil {
+			return
+		}
+		// A body that iterates fails many times; the furthest expression is the one worth showing.
+		if at := t.outcomes[rule]; node.Index > at.index {
+			at.failed, at.index = node, node.Index
+		}
+	}
+}
+
+func (t *ruleTracer) explanation() Explanation {
+	var out Explanation
+	for rule, p := range t.outcomes {
+		if rule.Location == nil {
+			continue
+		}
+		o := RuleOutcome{Rule: strings.TrimSuffix(rule.Module.Package.Path.String()+"."+rule.Head.Ref().String(), "."), File: rule.Location.File, Row: rule.Location.Row, Fired: p.fired}
+		if !p.fired && p.failed != nil && p.failed.Location != nil {
+			o.Failed = &FailedExpr{Text: string(p.failed.Location.Text), File: p.failed.Location.File, Row: p.failed.Location.Row}
+		}
+		out.Rules = append(out.Rules, o)
+	}
+	slices.SortFunc(out.Rules, func(a, b RuleOutcome) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row), cmp.Compare(a.Rule, b.Rule))
+	})
+	return out
+}

@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// maxDepth is how deep JSON of outsiders may nest.
+const maxDepth = 64
+
+// parseJSON reads one JSON value as a term. Duplicate members, invalid UTF-8, numbers that no policy could compare and
+// nesting over maxDepth are errors.
+func parseJSON(b []byte) (*ast.Term, error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(b))
+	t, err := readTerm(dec)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := dec.ReadToken(); err != io.EOF {
+		return nil, fmt.Errorf("read JSON: more than one value")
+	}
+	return t, nil
+}
+
+func readTerm(dec *jsontext.Decoder) (*ast.Term, error) {
+	if dec.StackDepth() > maxDepth {
+		return nil, fmt.Errorf("read JSON: nested deeper than %d", maxDepth)
+	}
+	tok, err := dec.ReadToken()
+	if err != nil {
+		return nil, fmt.Errorf("read JSON: %w", err)
+	}
+	switch tok.Kind() {
+	case 'n':
+		return ast.InternedNullTerm, nil
+	case 't', 'f':
+		return ast.InternedTerm(tok.Bool()), nil
+	case '"':
+		return ast.StringTerm(tok.String()), nil
+	case '0':
+		n, err := ast.NumberChecked(tok.String())
+		if err != nil {
+			return nil, fmt.Errorf("read JSON: %w", err)
+		}
+		return ast.NewTerm(n), nil
+	case '[':
+		return readArray(dec)
+	}
+	return readObject(dec)
+}
+
+func readArray(dec *jsontext.Decoder) (*ast.Term, error) {
+	var terms []*ast.Term
+	for dec.PeekKind() != ']' {
+		t, err := readTerm(dec)
+		if err != nil {
+			return nil, err
+		}
+		terms = append(terms, t)
+	}
+	_, err := dec.ReadToken()
+	return ast.ArrayTerm(terms...), err
+}
+
+func readObject(dec *jsontext.Decoder) (*ast.Term, error) {
+	var pairs [][2]*ast.Term
+	for dec.PeekKind() != '}' {
+		k, err := readTerm(dec)
+		if err != nil {
+			return nil, err
+		}
+		v, err := readTerm(dec)
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, [2]*ast.Term{k, v})
+	}
+	_, err := dec.ReadToken()
+	return ast.NewTerm(ast.NewObject(pairs...)), err
+}
+
+// Result is the document a policy answered with. It is immutable; its JSON form is made where it is needed.
+type Result struct{ value ast.Value }
+
+// Empty reports whether there is no result.
+func (r Result) Empty() bool { return r.value == nil }
+
+// AppendJSON appends the JSON form of r to dst: sets become sorted arrays, keys that are not strings their JSON text.
+// The zero Result appends null.
+func (r Result) AppendJSON(dst []byte) ([]byte, error) {
+	if r.value == nil {
+		return append(dst, "null"...), nil
+	}
+	return appendJSON(dst, r.value)
+}
+
+func appendJSON(dst []byte, v ast.Value) ([]byte, error) {
+	switch v := v.(type) {
+	case ast.Null:
+		return append(dst, "null"...), nil
+	case ast.Boolean:
+		if v {
+			return append(dst, "true"...), nil
+		}
+		return append(dst, "false"...), nil
+	case ast.Number:
+		return append(dst, v...), nil
+	case ast.String:
+		return jsontext.AppendQuote(dst, string(v))
+	case *ast.Array:
+		return appendList(dst, v.Len(), v.Foreach)
+	case ast.Set:
+		return appendList(dst, v.Len(), func(f func(*ast.Term)) {
+			for _, t := range v.Slice() {
+				f(t)
+			}
+		})
+	case ast.Object:
+		return appendObject(dst, v)
+	}
+	return dst, fmt.Errorf("write JSON: %s is no value", ast.ValueName(v))
+}
+
+func appendList(dst []byte, n int, each func(func(*ast.Term))) ([]byte, error) {
+	dst = append(dst, '[')
+	var failed error
+	i := 0
+	each(func(t *ast.Term) {
+		if i++; failed == nil {
+			dst, failed = appendJSON(dst, t.Value)
+		}
+		if i < n {
+			dst = append(dst, ',')
+		}
+	})
+	return append(dst, ']'), failed
+}
+
+func appendObject(dst []byte, o ast.Object) ([]byte, error) {
+	dst = append(dst, '{')
+	for i, k := range o.Keys() {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		name, ok := k.Value.(ast.String)
+		if !ok {
+			b, err := appendJSON(nil, k.Value)
+			if err != nil {
+				return dst, err
+			}
+			name = ast.String(b)
+		}
+		var err error
+		if dst, err = jsontext.AppendQuote(dst, string(name)); err != nil {
+			return dst, err
+		}
+		dst = append(dst, ':')
+		if dst, err = appendJSON(dst, o.Get(k).Value); err != nil {
+			return dst, err
+		}
+	}
+	return append(dst, '}'), nil
+}

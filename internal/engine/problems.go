@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+)
+
+// problemsOf says OPA's errors in our words: one problem an error, with its place. What OPA draws below an error in
+// several lines ("have", "want") follows the message in brackets.
+func problemsOf(err error) bundle.Problems {
+	if err == nil {
+		return nil
+	}
+	var many ast.Errors
+	if !errors.As(err, &many) {
+		var one *ast.Error
+		if !errors.As(err, &one) {
+			return bundle.Problems{{File: "policies", Code: "rego_compile_error", Message: err.Error()}}
+		}
+		many = ast.Errors{one}
+	}
+	var out bundle.Problems
+	for _, e := range many {
+		p := bundle.Problem{File: "policies", Code: e.Code, Message: strings.ReplaceAll(e.Message, "\n", " ")}
+		if e.Location != nil {
+			p.File, p.Row, p.Col = e.Location.File, e.Location.Row, e.Location.Col
+		}
+		if e.Details != nil {
+			p.Message += details(e.Details.Lines())
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+func details(lines []string) string {
+	var said []string
+	for _, l := range lines {
+		if l = strings.TrimSpace(l); strings.HasPrefix(l, "have") || strings.HasPrefix(l, "want") {
+			said = append(said, strings.Join(strings.Fields(l), " "))
+		}
+	}
+	if said == nil {
+		return ""
+	}
+	return " (" + strings.Join(said, ", ") + ")"
+}

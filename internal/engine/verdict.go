@@ -1,0 +1,355 @@
+package engine
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// verdictOf reads what a policy returned: a boolean, or an object of known members. Anything else is an error; nothing
+// is guessed.
+func verdictOf(v ast.Value) (*authz.Verdict, error) {
+	switch v := v.(type) {
+	case ast.Boolean:
+		return &authz.Verdict{Allow: bool(v)}, nil
+	case ast.Object:
+		return objectVerdict(v)
+	}
+	return nil, fmt.Errorf("it is %s, want a boolean or an object with allow", article(v))
+}
+
+func objectVerdict(o ast.Object) (*authz.Verdict, error) {
+	out := &authz.Verdict{}
+	hasAllow := false
+	err := o.Iter(func(k, t *ast.Term) error {
+		name, ok := k.Value.(ast.String)
+		if !ok {
+			return fmt.Errorf("member %s is not a string", k)
+		}
+		var err error
+		switch name {
+		case "allow":
+			var allow bool
+			if allow, err = boolean(t.Value); err == nil {
+				out.Allow, hasAllow = allow, true
+			}
+		case "reasons":
+			out.Reasons, err = reasons(t.Value)
+		case "challenge":
+			out.Challenge, err = challenge(t.Value)
+		case "status":
+			out.Status, err = status(t.Value)
+		case "upstream_headers":
+			out.UpstreamHeaders, err = headers(t.Value)
+		case "response_headers":
+			out.ResponseHeaders, err = headers(t.Value)
+		case "obligations":
+			out.Obligations, err = obligations(t.Value)
+		case "context":
+			out.Context, err = objectJSON(t.Value)
+		default:
+			return fmt.Errorf("unknown member %q, want allow, reasons, challenge, status, upstream_headers, response_headers, obligations or context", string(name))
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", string(name), err)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+	case !hasAllow:
+		err = fmt.Errorf("allow is missing")
+	case out.Obligations != nil && hasObligations(o):
+		err = fmt.Errorf("obligations: the context has some too")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// hasObligations reports whether the context of a result has a member where its obligations go.
+func hasObligations(o ast.Object) bool {
+	context, ok := memberOf(o, "context").(ast.Object)
+	return ok && memberOf(context, "obligations") != nil
+}
+
+func boolean(v ast.Value) (bool, error) {
+	b, ok := v.(ast.Boolean)
+	if !ok {
+		return false, fmt.Errorf("is %s, want a boolean", article(v))
+	}
+	return bool(b), nil
+}
+
+func reasons(v ast.Value) ([]authz.Reason, error) {
+	terms, err := list(v)
+	if err != nil || len(terms) == 0 {
+		return nil, err
+	}
+	out := make([]authz.Reason, 0, len(terms))
+	for _, t := range terms {
+		r, err := reason(t.Value)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// reason reads one reason. One that is only a string is a message for people; its code says no more than "denied".
+func reason(v ast.Value) (authz.Reason, error) {
+	switch v := v.(type) {
+	case ast.String:
+		return authz.Reason{Code: "denied", Message: string(v)}, nil
+	case ast.Object:
+		r := authz.Reason{}
+		code, ok := memberOf(v, "code").(ast.String)
+		if !ok || code == "" {
+			return r, fmt.Errorf("a reason has no code of type string")
+		}
+		r.Code = string(code)
+		switch message := memberOf(v, "message").(type) {
+		case nil:
+		case ast.String:
+			r.Message = string(message)
+		default:
+			return r, fmt.Errorf("the message of reason %q is %s, want a string", r.Code, article(message))
+		}
+		var err error
+		r.Object, err = appendJSON(nil, v)
+		return r, err
+	}
+	return authz.Reason{}, fmt.Errorf("a reason is %s, want an object with code, or a string", article(v))
+}
+
+func challenge(v ast.Value) (*authz.Challenge, error) {
+	o, ok := v.(ast.Object)
+	if !ok {
+		return nil, fmt.Errorf("is %s, want an object", article(v))
+	}
+	out := &authz.Challenge{}
+	err := o.Iter(func(k, t *ast.Term) error {
+		name, _ := k.Value.(ast.String)
+		var err error
+		switch name {
+		case "error":
+			out.Error, err = quotable(text(t.Value))
+		case "error_description":
+			out.ErrorDescription, err = text(t.Value)
+		case "scope":
+			out.Scope, err = words(t.Value)
+		case "acr_values":
+			out.ACRValues, err = words(t.Value)
+		case "max_age":
+			out.MaxAge, err = integer(t.Value)
+			out.HasMaxAge = true
+			if err == nil && out.MaxAge < 0 {
+				err = fmt.Errorf("is negative")
+			}
+		default:
+			return fmt.Errorf("unknown member %s, want error, error_description, scope, acr_values or max_age", k)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", string(name), err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func status(v ast.Value) (int, error) {
+	n, err := integer(v)
+	if err == nil && (n < 400 || n > 499) {
+		err = fmt.Errorf("%d is not between 400 and 499", n)
+	}
+	return int(n), err
+}
+
+// framing are header fields that shape the message itself or the connection; a policy that set one would break the
+// answer, or smuggle another.
+var framing = map[string]bool{
+	"connection": true, "content-length": true, "keep-alive": true, "proxy-connection": true, "te": true, "trailer": true,
+	"transfer-encoding": true, "upgrade": true, "host": true, "www-authenticate": true,
+}
+
+func headers(v ast.Value) ([]authz.Header, error) {
+	o, ok := v.(ast.Object)
+	if !ok {
+		return nil, fmt.Errorf("is %s, want an object", article(v))
+	}
+	if o.Len() == 0 {
+		return nil, nil
+	}
+	out := make([]authz.Header, 0, o.Len())
+	seen := make(map[string]bool, o.Len())
+	for _, k := range o.Keys() {
+		name, ok := k.Value.(ast.String)
+		lower := strings.ToLower(string(name))
+		switch {
+		case !ok || !isToken(string(name)):
+			return nil, fmt.Errorf("%s is not a header name", k)
+		case framing[lower]:
+			return nil, fmt.Errorf("%q cannot be set by a policy", string(name))
+		case seen[lower]:
+			return nil, fmt.Errorf("%q is set twice, in different spellings", string(name))
+		}
+		seen[lower] = true
+		values, err := headerValues(o.Get(k).Value)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", string(name), err)
+		}
+		out = append(out, authz.Header{Name: string(name), Values: values})
+	}
+	return out, nil
+}
+
+func headerValues(v ast.Value) ([]string, error) {
+	var values []string
+	switch v := v.(type) {
+	case ast.String:
+		values = []string{string(v)}
+	default:
+		var err error
+		if values, err = texts(v); err != nil {
+			return nil, fmt.Errorf("want a string or an array of strings: %w", err)
+		}
+	}
+	for _, s := range values {
+		for i := range len(s) {
+			if c := s[i]; c < 0x20 && c != '\t' || c == 0x7f {
+				return nil, fmt.Errorf("the value has a control character")
+			}
+		}
+	}
+	return values, nil
+}
+
+func obligations(v ast.Value) ([]byte, error) {
+	terms, err := list(v)
+	if err != nil || len(terms) == 0 {
+		return nil, err
+	}
+	for _, t := range terms {
+		if _, ok := t.Value.(ast.Object); !ok {
+			return nil, fmt.Errorf("an obligation is %s, want an object", article(t.Value))
+		}
+	}
+	return appendJSON(nil, v)
+}
+
+func objectJSON(v ast.Value) ([]byte, error) {
+	o, ok := v.(ast.Object)
+	if !ok {
+		return nil, fmt.Errorf("is %s, want an object", article(v))
+	}
+	if o.Len() == 0 {
+		return nil, nil
+	}
+	return appendJSON(nil, o)
+}
+
+// list returns the terms of an array, or of a set in its order.
+func list(v ast.Value) ([]*ast.Term, error) {
+	switch v := v.(type) {
+	case *ast.Array:
+		out := make([]*ast.Term, 0, v.Len())
+		v.Foreach(func(t *ast.Term) { out = append(out, t) })
+		return out, nil
+	case ast.Set:
+		return v.Slice(), nil
+	}
+	return nil, fmt.Errorf("is %s, want an array or a set", article(v))
+}
+
+func text(v ast.Value) (string, error) {
+	s, ok := v.(ast.String)
+	if !ok {
+		return "", fmt.Errorf("is %s, want a string", article(v))
+	}
+	return string(s), nil
+}
+
+func texts(v ast.Value) ([]string, error) {
+	terms, err := list(v)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, 0, len(terms))
+	for _, t := range terms {
+		s, err := text(t.Value)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// quotable refuses what a quoted string of RFC 6750 section 3 cannot hold: all but %x20-21, %x23-5B, %x5D-7E.
+func quotable(s string, err error) (string, error) {
+	for i := range len(s) {
+		if c := s[i]; err == nil && (c < 0x20 || c > 0x7e || c == '"' || c == '\\') {
+			err = fmt.Errorf("%q has a character that a challenge cannot hold", s)
+		}
+	}
+	return s, err
+}
+
+// words reads a list whose members are joined by spaces in a challenge.
+func words(v ast.Value) ([]string, error) {
+	list, err := texts(v)
+	for _, s := range list {
+		if _, bad := quotable(s, nil); err == nil && (bad != nil || s == "" || strings.Contains(s, " ")) {
+			err = fmt.Errorf("%q is not one word", s)
+		}
+	}
+	return list, err
+}
+
+func integer(v ast.Value) (int64, error) {
+	n, ok := v.(ast.Number)
+	if !ok {
+		return 0, fmt.Errorf("is %s, want an integer", article(v))
+	}
+	i, err := strconv.ParseInt(string(n), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s is not an integer", string(n))
+	}
+	return i, nil
+}
+
+func memberOf(o ast.Object, name string) ast.Value {
+	if t := o.Get(ast.InternedTerm(name)); t != nil {
+		return t.Value
+	}
+	return nil
+}
+
+// article names the type of v the way a sentence needs it.
+func article(v ast.Value) string {
+	name := ast.ValueName(v)
+	if strings.IndexByte("aeiou", name[0]) >= 0 {
+		return "an " + name
+	}
+	return "a " + name
+}
+
+// isToken reports whether s is a token of RFC 9110 section 5.6.2, as header names are.
+func isToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
+			return false
+		}
+	}
+	return s != ""
+}
