@@ -34,6 +34,8 @@ type Claims struct {
 	Confirmation         Confirmation
 
 	IssuedAt, NotBefore, ExpiresAt Time
+	// Leeway is how far the issuer's clock may be ahead of ours; it shifts NotBefore only.
+	Leeway time.Duration
 
 	// Raw is the issuer's answer as it came: a JSON object without duplicate members. Nil when not active.
 	Raw []byte

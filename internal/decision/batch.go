@@ -1,0 +1,57 @@
+package decision
+
+import (
+	"context"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// batchWidth is how many questions of one batch are under way at once.
+const batchWidth = 8
+
+// DecideAll answers queries in their order, by one snapshot. Each distinct token is asked about once.
+func (p *Point) DecideAll(ctx context.Context, queries []authz.Query) []authz.Decision {
+	snap := *p.snap.Load()
+	snap.Introspector = &once{inner: snap.Introspector, asked: map[string]*answer{}}
+	out := make([]authz.Decision, len(queries))
+	var group errgroup.Group
+	group.SetLimit(batchWidth)
+	for i := range queries {
+		group.Go(func() error {
+			out[i] = p.decideBy(ctx, &snap, snap.Policy, &queries[i])
+			return nil
+		})
+	}
+	_ = group.Wait() // decisions are no errors
+	return out
+}
+
+// once asks about each token one time. It lives as long as one batch.
+type once struct {
+	inner introspect.Introspector
+	mu    sync.Mutex
+	asked map[string]*answer // by token
+}
+
+type answer struct {
+	once   sync.Once
+	claims *authz.Claims
+	err    error
+}
+
+func (o *once) Introspect(ctx context.Context, tok secret.Text) (*authz.Claims, error) {
+	o.mu.Lock()
+	a := o.asked[tok.Reveal()]
+	if a == nil {
+		a = &answer{}
+		o.asked[tok.Reveal()] = a
+	}
+	o.mu.Unlock()
+	a.once.Do(func() { a.claims, a.err = o.inner.Introspect(ctx, tok) })
+	return a.claims, a.err
+}

@@ -1,0 +1,249 @@
+// Package decision turns one access question into one decision.
+//
+// Read Point.decide first: it is the whole request path, in order.
+package decision
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/decisionlog"
+	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/telemetry"
+	"github.com/authz-sidecar/sidecar/internal/token"
+)
+
+// Snapshot is everything a decision depends on that a reload can replace. It is immutable: a reload stores a new one.
+type Snapshot struct {
+	Introspector introspect.Introspector
+	Policy       *engine.Policy
+}
+
+// Observer is told what was decided. It must not block.
+type Observer interface {
+	Decided(kind authz.Kind, took time.Duration)
+	Evaluated(took time.Duration)
+}
+
+// Deps are what a Point works with.
+type Deps struct {
+	// Input says what of a request policies see.
+	Input *input.Rules
+	// Log gets every decision; nil keeps no log.
+	Log *decisionlog.Log
+	// Observer is told of every decision.
+	Observer Observer
+	// Logger gets the causes of decisions that no policy made.
+	Logger *slog.Logger
+	// Tracer makes spans; nil makes none.
+	Tracer *telemetry.Tracer
+	// Now is the clock; nil is the machine's.
+	Now func() time.Time
+}
+
+// Point is the policy decision point. It is safe for concurrent use.
+type Point struct {
+	cfg  Config
+	deps Deps
+	snap atomic.Pointer[Snapshot]
+}
+
+// New returns a point that decides by s.
+func New(cfg Config, s *Snapshot, deps Deps) *Point {
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	p := &Point{cfg: cfg, deps: deps}
+	p.snap.Store(s)
+	return p
+}
+
+// Swap makes s the snapshot of every later decision and returns the old one.
+func (p *Point) Swap(s *Snapshot) *Snapshot { return p.snap.Swap(s) }
+
+// Snapshot returns the snapshot that the next decision will use.
+func (p *Point) Snapshot() *Snapshot { return p.snap.Load() }
+
+// Callable reports whether an entrypoint may be asked. The empty one is the configured default.
+func (p *Point) Callable(entrypoint string) bool {
+	return entrypoint == "" || p.snap.Load().Policy.Has(entrypoint)
+}
+
+// Decide answers q. Every outcome is a Decision: one that could not be made carries the Kind of what stopped it, never
+// allows, and is logged like any other.
+func (p *Point) Decide(ctx context.Context, q authz.Query) authz.Decision {
+	snap := p.snap.Load() // once: a request sees one generation
+	return p.decideBy(ctx, snap, snap.Policy, &q)
+}
+
+// Explain decides q like Decide, slowly, and says why.
+func (p *Point) Explain(ctx context.Context, q authz.Query) (authz.Decision, engine.Explanation) {
+	snap := p.snap.Load()
+	e := &explainer{policy: snap.Policy}
+	return p.decideBy(ctx, snap, e, &q), e.said
+}
+
+// evaluator asks a policy.
+type evaluator interface {
+	Eval(ctx context.Context, q engine.Question) (engine.Answer, error)
+}
+
+type explainer struct {
+	policy *engine.Policy
+	said   engine.Explanation
+}
+
+func (e *explainer) Eval(ctx context.Context, q engine.Question) (answer engine.Answer, err error) {
+	answer, e.said, err = e.policy.Explain(ctx, q)
+	return answer, err
+}
+
+func (p *Point) decideBy(ctx context.Context, snap *Snapshot, policy evaluator, q *authz.Query) authz.Decision {
+	now := p.deps.Now()
+	if q.Entrypoint == "" {
+		q.Entrypoint = p.cfg.Entrypoint
+	}
+	rec := &decisionlog.Record{
+		DecisionID: ulid.Make().String(), Time: now, Path: q.Entrypoint, RequestedBy: q.Caller,
+		Bundles: snap.Policy.Revisions(), PolicyDigest: snap.Policy.Digest(), Introspection: decisionlog.None,
+	}
+	if snap.Policy.Masks() {
+		rec.Masker = masker{snap.Policy}
+	}
+	ctx, span := p.deps.Tracer.Start(ctx, "decision", telemetry.Within)
+	defer span.End()
+	rec.TraceID, rec.SpanID = span.IDs()
+	d := p.guarded(ctx, snap, policy, q, rec)
+	span.SetString("sidecar.decision_id", rec.DecisionID)
+	span.SetString("sidecar.kind", d.Kind.String())
+	d.ID = rec.DecisionID
+	d.Policy = authz.PolicyRef{Path: q.Entrypoint, Revision: snap.Policy.Revision(), Digest: snap.Policy.Digest()}
+	p.finish(rec, &d)
+	return d
+}
+
+// guarded keeps a bug in one decision from being anything but that decision's refusal.
+func (p *Point) guarded(ctx context.Context, snap *Snapshot, policy evaluator, q *authz.Query, rec *decisionlog.Record) (d authz.Decision) {
+	defer func() {
+		if r := recover(); r != nil {
+			p.deps.Logger.Error("decision panicked", "decision_id", rec.DecisionID, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			d = p.refuse(authz.E(authz.Internal, "decide: panic"), 0)
+		}
+	}()
+	return p.decide(ctx, snap, policy, q, rec)
+}
+
+// decide is the request path.
+func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q *authz.Query, rec *decisionlog.Record) authz.Decision {
+	req, err := p.deps.Input.Request(&q.Request)
+	if err != nil {
+		return p.refuse(err, 0)
+	}
+	cred, err := token.Extract(token.Places{Header: q.Request.Headers["authorization"], Query: req.QueryTokens, Beside: q.Token})
+	if err != nil {
+		return p.refuse(err, 0)
+	}
+	var doc *input.Document
+	if cred.Present() {
+		claims, err := p.claims(ctx, snap, cred, rec)
+		if err != nil {
+			return p.refuse(err, misconfiguredUpstream)
+		}
+		// After any cache, on every request: what was true when it was fetched need not be true now.
+		if why := unusable(claims, cred, rec.Time); why != "" {
+			return p.refuse(&authz.Error{Kind: authz.Unauthenticated, Err: fmt.Errorf("check token: it %s", why)}, 0)
+		}
+		doc = input.Build(req, q.Context, claims, input.Presented{Scheme: string(cred.Scheme)}, rec.Time)
+	} else {
+		if p.cfg.Token != "optional" {
+			return p.refuse(&authz.Error{Kind: authz.Unauthenticated, Code: noCredential, Err: fmt.Errorf("read credential: the request has none")}, 0)
+		}
+		doc = input.Anonymous(req, q.Context)
+	}
+	rec.Input = doc
+
+	begun := time.Now()
+	answer, err := policy.Eval(ctx, engine.Question{Entrypoint: q.Entrypoint, Document: doc, Time: rec.Time, Seed: rec.DecisionID})
+	rec.Eval = time.Since(begun)
+	p.deps.Observer.Evaluated(rec.Eval)
+	if !answer.Result.Empty() {
+		rec.Result = answer.Result
+	}
+	if err != nil {
+		return p.refuse(err, 0)
+	}
+	return p.decided(answer.Verdict, doc.Token.Present)
+}
+
+// claims asks what is known about the token of a request.
+func (p *Point) claims(ctx context.Context, snap *Snapshot, cred token.Credential, rec *decisionlog.Record) (*authz.Claims, error) {
+	begun := time.Now()
+	ctx, span := p.deps.Tracer.Start(ctx, "introspect", telemetry.Calling)
+	defer span.End()
+	claims, err := snap.Introspector.Introspect(ctx, cred.Token)
+	rec.Introspect = time.Since(begun)
+	rec.Introspection = decisionlog.Miss
+	if err != nil {
+		span.Fail(err)
+		return nil, err
+	}
+	if claims.Fetched.Before(rec.Time) {
+		rec.Introspection = decisionlog.Hit
+	}
+	return claims, nil
+}
+
+// unusable says why a token must not be used with this request, or "". A token that is bound to a key is refused as
+// long as nobody can verify that its bearer holds the key (RFC 9449 section 7.2, RFC 8705 section 3).
+func unusable(c *authz.Claims, cred token.Credential, now time.Time) string {
+	switch why := c.Usable(now, c.Leeway); {
+	case why != "":
+		return why
+	case c.Confirmation.Unknown != "":
+		return "is bound by a confirmation method that is not understood"
+	case c.Confirmation.Bound():
+		return "is bound to a key whose possession cannot be verified"
+	case cred.Scheme == token.DPoP:
+		return "was presented as a DPoP token and is bound to no key"
+	}
+	return ""
+}
+
+// finish tells everybody who wants to know.
+func (p *Point) finish(rec *decisionlog.Record, d *authz.Decision) {
+	rec.Kind, rec.Status, rec.Reasons, rec.Cause = d.Kind, d.Status, d.Reasons, d.Cause
+	rec.Total = p.deps.Now().Sub(rec.Time)
+	p.deps.Observer.Decided(d.Kind, rec.Total)
+	switch d.Kind {
+	case authz.Misconfigured, authz.Internal:
+		p.deps.Logger.Error("decision refused", "decision_id", d.ID, "kind", d.Kind.String(), "path", rec.Path, "cause", d.Cause)
+	case authz.Unavailable:
+		p.deps.Logger.Warn("decision refused", "decision_id", d.ID, "kind", d.Kind.String(), "path", rec.Path, "cause", d.Cause)
+	case authz.Allow, authz.Deny, authz.Unauthenticated, authz.Malformed:
+	}
+	p.deps.Log.Write(rec)
+}
+
+// masker lets the policy of a decision's own snapshot mask its log event.
+type masker struct{ policy *engine.Policy }
+
+func (m masker) Mask(event []byte) (decisionlog.Mask, error) {
+	said, err := m.policy.Mask(event)
+	if err != nil {
+		return decisionlog.Mask{}, err
+	}
+	out := decisionlog.Mask{Drop: said.Drop}
+	for _, op := range said.Ops {
+		out.Ops = append(out.Ops, decisionlog.MaskOp{Op: op.Op, Path: op.Path, Value: op.Value})
+	}
+	return out, nil
+}
