@@ -1,0 +1,256 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/telemetry"
+)
+
+// decisions serves POST /v1/decisions and its kin.
+type decisions struct {
+	point  Point
+	limits Limits
+	tracer *telemetry.Tracer
+	bodies sync.Pool
+}
+
+// call is the body of POST /v1/decisions and an item of a batch.
+type call struct {
+	Request *callRequest   `json:"request"`
+	Token   *string        `json:"token"`
+	Context jsontext.Value `json:"context"`
+}
+
+type callRequest struct {
+	Method            string              `json:"method"`
+	URL               string              `json:"url"`
+	Headers           map[string][]string `json:"headers"`
+	SourceIP          string              `json:"source_ip"`
+	ClientCertificate string              `json:"client_certificate"`
+	Body              *string             `json:"body"`
+}
+
+// batchCall is the body of POST /v1/decisions/batch. What stands beside the items is the default of each item's
+// member of that name; an item's own member replaces it whole.
+type batchCall struct {
+	call
+	Items []call `json:"items"`
+}
+
+func (d *decisions) one(c echo.Context) error {
+	entrypoint := c.Param("*")
+	if !d.point.Callable(entrypoint) {
+		return unknownEntrypoint(entrypoint)
+	}
+	var in call
+	if err := d.read(c, &in); err != nil {
+		return err
+	}
+	q, err := in.query("")
+	if err != nil {
+		return err
+	}
+	q.Entrypoint, q.Caller = entrypoint, c.Request().RemoteAddr
+	ctx, done := d.context(c)
+	defer done()
+	return answer(c, func(b []byte) []byte { return AppendDecision(b, d.point.Decide(ctx, q)) })
+}
+
+func (d *decisions) batch(c echo.Context) error {
+	var in batchCall
+	if err := d.read(c, &in); err != nil {
+		return err
+	}
+	switch n := len(in.Items); {
+	case n == 0:
+		return &callError{http.StatusBadRequest, "missing_member", "items is missing or empty", "/items"}
+	case n > d.limits.BatchItems:
+		return &callError{http.StatusRequestEntityTooLarge, "batch_too_large", "a batch has at most " + strconv.Itoa(d.limits.BatchItems) + " items", "/items"}
+	}
+	queries := make([]authz.Query, len(in.Items))
+	for i, item := range in.Items {
+		q, err := item.or(in.call).query("/items/" + strconv.Itoa(i))
+		if err != nil {
+			return err
+		}
+		q.Caller = c.Request().RemoteAddr
+		queries[i] = q
+	}
+	ctx, done := d.context(c)
+	defer done()
+	return answer(c, func(b []byte) []byte { return appendBatch(b, d.point.DecideAll(ctx, queries)) })
+}
+
+func unknownEntrypoint(path string) error {
+	return &callError{http.StatusNotFound, "unknown_entrypoint", "no policy may be asked as " + strconv.Quote(path) + ": annotate the rule with entrypoint: true, or name it in engine.entrypoints", ""}
+}
+
+func (d *decisions) context(c echo.Context) (context.Context, func()) {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), d.limits.Timeout)
+	if d.tracer == nil {
+		return ctx, cancel
+	}
+	ctx = d.tracer.Extract(ctx, c.Request().Header.Get)
+	ctx, span := d.tracer.Start(ctx, "POST "+c.Path(), telemetry.Serving)
+	return ctx, func() { span.End(); cancel() }
+}
+
+// ParseCall reads the body of POST /v1/decisions.
+func ParseCall(body []byte) (authz.Query, error) {
+	var in call
+	if err := json.Unmarshal(body, &in, strict); err != nil {
+		return authz.Query{}, jsonError(err)
+	}
+	return in.query("")
+}
+
+// read decodes the body of a call: strict JSON, no unknown member, within the limit.
+func (d *decisions) read(c echo.Context, into any) error {
+	r := c.Request()
+	if ct := r.Header.Get("Content-Type"); ct != "application/json" {
+		if media, _, err := mime.ParseMediaType(ct); err != nil || media != "application/json" {
+			return &callError{http.StatusUnsupportedMediaType, "unsupported_media_type", "want Content-Type: application/json", ""}
+		}
+	}
+	if r.Header.Get("Content-Encoding") != "" {
+		return &callError{http.StatusUnsupportedMediaType, "unsupported_media_type", "want a body without Content-Encoding", ""}
+	}
+	buf, _ := d.bodies.Get().(*bytes.Buffer)
+	if buf == nil {
+		buf = new(bytes.Buffer)
+	}
+	defer d.recycle(buf)
+	_, err := buf.ReadFrom(io.LimitReader(r.Body, d.limits.BodyBytes+1))
+	switch {
+	case err != nil:
+		return &callError{http.StatusBadRequest, "incomplete_body", "the body did not arrive whole", ""}
+	case int64(buf.Len()) > d.limits.BodyBytes:
+		return &callError{http.StatusRequestEntityTooLarge, "body_too_large", "the body is over " + strconv.FormatInt(d.limits.BodyBytes, 10) + " bytes", ""}
+	}
+	if err := json.Unmarshal(buf.Bytes(), into, strict); err != nil {
+		return jsonError(err)
+	}
+	return nil
+}
+
+var strict = json.JoinOptions(json.RejectUnknownMembers(true), jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false))
+
+// recycle keeps a buffer for the next call, without what it held.
+func (d *decisions) recycle(buf *bytes.Buffer) {
+	if buf.Cap() > 64<<10 {
+		return
+	}
+	b := buf.Bytes()
+	clear(b[:cap(b)])
+	buf.Reset()
+	d.bodies.Put(buf)
+}
+
+// jsonError says what is wrong with a body without quoting it: it holds tokens.
+func jsonError(err error) error {
+	out := &callError{http.StatusBadRequest, "bad_json", "the body is not well-formed JSON", ""}
+	var semantic *json.SemanticError
+	var syntactic *jsontext.SyntacticError
+	switch {
+	case errors.As(err, &semantic):
+		out.Pointer = string(semantic.JSONPointer)
+		out.Code, out.Message = "wrong_type", "the member has the wrong type"
+		if errors.Is(err, json.ErrUnknownName) {
+			out.Code, out.Message = "unknown_member", "there is no such member"
+		}
+	case errors.As(err, &syntactic):
+		out.Pointer = string(syntactic.JSONPointer)
+		if errors.Is(err, jsontext.ErrDuplicateName) {
+			out.Code, out.Message = "duplicate_member", "the member occurs twice"
+		}
+	}
+	return out
+}
+
+// or fills what item leaves out with what base says.
+func (item call) or(base call) call {
+	if item.Request == nil {
+		item.Request = base.Request
+	}
+	if item.Token == nil {
+		item.Token = base.Token
+	}
+	if item.Context == nil {
+		item.Context = base.Context
+	}
+	return item
+}
+
+// query turns a call into a question. at is the JSON pointer of the call in its body.
+func (in call) query(at string) (authz.Query, error) {
+	missing := func(name string) (authz.Query, error) {
+		return authz.Query{}, &callError{http.StatusBadRequest, "missing_member", "the member is missing or empty", at + name}
+	}
+	switch {
+	case in.Request == nil:
+		return missing("/request")
+	case in.Request.Method == "":
+		return missing("/request/method")
+	case in.Request.URL == "":
+		return missing("/request/url")
+	}
+	q := authz.Query{Request: authz.Request{
+		Method:            in.Request.Method,
+		URL:               in.Request.URL,
+		Headers:           lowerNames(in.Request.Headers),
+		SourceIP:          in.Request.SourceIP,
+		ClientCertificate: in.Request.ClientCertificate,
+	}}
+	if in.Request.Body != nil {
+		q.Request.Body, q.Request.HasBody = *in.Request.Body, true
+	}
+	if in.Token != nil {
+		if *in.Token == "" {
+			return missing("/token")
+		}
+		q.Token = secret.New(*in.Token)
+	}
+	switch in.Context.Kind() {
+	case 0, 'n':
+	case '{':
+		q.Context = in.Context
+	default:
+		return authz.Query{}, &callError{http.StatusBadRequest, "wrong_type", "want an object", at + "/context"}
+	}
+	return q, nil
+}
+
+// lowerNames returns headers with lower-case names; the values of names that differ only in case are joined, so that
+// nobody hides a second credential behind a capital letter.
+func lowerNames(headers map[string][]string) map[string][]string {
+	clean := true
+	for name := range headers {
+		if strings.ToLower(name) != name {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return headers
+	}
+	out := make(map[string][]string, len(headers))
+	for name, values := range headers {
+		lower := strings.ToLower(name)
+		out[lower] = append(out[lower], values...)
+	}
+	return out
+}

@@ -1,0 +1,107 @@
+// Package httpapi is the HTTP door: the native API, probes, status and metrics. It alone imports echo.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/telemetry"
+)
+
+// Point decides.
+type Point interface {
+	Decide(ctx context.Context, q authz.Query) authz.Decision
+	// DecideAll answers in order.
+	DecideAll(ctx context.Context, qs []authz.Query) []authz.Decision
+	// Callable reports whether an entrypoint may be asked.
+	Callable(entrypoint string) bool
+}
+
+// Deps are what the handlers work with.
+type Deps struct {
+	Point  Point
+	Status func() Status
+	// Metrics serves the metrics on the admin listener.
+	Metrics http.Handler
+	// Tracer continues the traces of calls; nil when traces are off.
+	Tracer *telemetry.Tracer
+}
+
+// API returns the handler of the api listener.
+func API(cfg Listener, deps Deps) (http.Handler, error) {
+	e, err := newEcho(cfg)
+	if err != nil {
+		return nil, err
+	}
+	d := &decisions{point: deps.Point, limits: cfg.Limits, tracer: deps.Tracer}
+	e.POST("/v1/decisions", d.one)
+	e.POST("/v1/decisions/batch", d.batch)
+	e.POST("/v1/decisions/*", d.one)
+	addStatus(e, deps.Status)
+	return e, nil
+}
+
+// Admin returns the handler of the admin listener.
+func Admin(cfg Listener, deps Deps) (http.Handler, error) {
+	e, err := newEcho(cfg)
+	if err != nil {
+		return nil, err
+	}
+	e.GET("/metrics", echo.WrapHandler(deps.Metrics))
+	addStatus(e, deps.Status)
+	return e, nil
+}
+
+func newEcho(cfg Listener) (*echo.Echo, error) {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = writeError
+	if cfg.BearerKeysFile != "" {
+		keys, err := readKeys(cfg.BearerKeysFile)
+		if err != nil {
+			return nil, err
+		}
+		e.Use(keys.require)
+	}
+	return e, nil
+}
+
+// callError is what is wrong with a call, as opposed to with the request that the call asks about. It is never a decision.
+type callError struct {
+	status int
+	// Code is for programs, Message for people; Pointer is the JSON pointer of the member to blame, or empty.
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Pointer string `json:"pointer"`
+}
+
+func (e *callError) Error() string {
+	if e.Pointer == "" {
+		return e.Message
+	}
+	return e.Pointer + ": " + e.Message
+}
+
+// writeError answers a call that failed: {"error": {"code", "message", "pointer"}}.
+func writeError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	var e *callError
+	var routed *echo.HTTPError
+	switch {
+	case errors.As(err, &e):
+	case errors.As(err, &routed) && routed.Code == http.StatusNotFound:
+		e = &callError{http.StatusNotFound, "not_found", "there is nothing at this path", ""}
+	case errors.As(err, &routed) && routed.Code == http.StatusMethodNotAllowed:
+		e = &callError{http.StatusMethodNotAllowed, "method_not_allowed", "this path does not take this method", ""}
+	default:
+		e = &callError{http.StatusInternalServerError, "internal_error", "the sidecar failed", ""}
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	_ = c.JSON(e.status, map[string]*callError{"error": e}) // the caller is gone: nobody is left to tell
+}

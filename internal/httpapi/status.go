@@ -1,0 +1,89 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+)
+
+// Status is what the sidecar says of itself: GET /v1/status, and GET /readyz for a machine.
+type Status struct {
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+	// Ready is false before the first policy serves, and from the moment the sidecar begins to stop.
+	Ready       bool              `json:"ready"`
+	Policy      PolicyStatus      `json:"policy"`
+	Issuers     []IssuerStatus    `json:"issuers"`
+	DecisionLog DecisionLogStatus `json:"decision_log"`
+}
+
+// PolicyStatus is which policy decides, and what is wrong with the one on disk.
+type PolicyStatus struct {
+	// Healthy is false while what is on disk does not load; the last policy that did goes on deciding.
+	Healthy     bool              `json:"healthy"`
+	Revision    string            `json:"revision"`
+	Digest      string            `json:"digest"`
+	Bundles     map[string]string `json:"bundles"`
+	Entrypoints []string          `json:"entrypoints"`
+	Activated   time.Time         `json:"activated"`
+	// FailedAt and Errors tell about the newest load, when it failed.
+	FailedAt time.Time       `json:"failed_at,omitzero"`
+	Errors   []PolicyProblem `json:"errors,omitempty"`
+}
+
+// PolicyProblem is one thing wrong with the policies on disk. Text is the line that "sidecar check" prints.
+type PolicyProblem struct {
+	File    string `json:"file"`
+	Row     int    `json:"row,omitzero"`
+	Col     int    `json:"col,omitzero"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Text    string `json:"text"`
+}
+
+// IssuerStatus is the state of one authorization server's cache.
+type IssuerStatus struct {
+	Name           string `json:"name"`
+	Issuer         string `json:"issuer,omitzero"`
+	CachedActive   int    `json:"cached_active"`
+	CachedBytes    int64  `json:"cached_bytes"`
+	CachedInactive int    `json:"cached_inactive"`
+}
+
+// DecisionLogStatus is the state of the decision log.
+type DecisionLogStatus struct {
+	Enabled bool `json:"enabled"`
+	Queued  int  `json:"queued"`
+}
+
+func addStatus(e *echo.Echo, status func() Status) {
+	e.GET("/v1/status", func(c echo.Context) error { return writeJSON(c, http.StatusOK, status()) })
+	// The process answers: that is all that is alive about it.
+	e.GET("/livez", func(c echo.Context) error { return writeJSON(c, http.StatusOK, map[string]bool{"alive": true}) })
+	e.GET("/readyz", func(c echo.Context) error {
+		s := status()
+		code := http.StatusOK
+		if !s.Ready {
+			code = http.StatusServiceUnavailable
+		}
+		return writeJSON(c, code, readiness{Ready: s.Ready, Policy: s.Policy})
+	})
+}
+
+// readiness tells an operator who looks why; a machine reads the status code.
+type readiness struct {
+	Ready  bool         `json:"ready"`
+	Policy PolicyStatus `json:"policy"`
+}
+
+func writeJSON(c echo.Context, code int, v any) error {
+	b, err := json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "))
+	if err != nil {
+		return err
+	}
+	c.Response().Header()["Cache-Control"] = noStore
+	return c.Blob(code, "application/json", append(b, '\n'))
+}
