@@ -1,0 +1,70 @@
+# The commands of this project; "make help" lists them. Everything they need beyond Go they fetch by name and version.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+LDFLAGS  = -s -w -X main.release=$(VERSION) -X main.commit=$(COMMIT)
+
+# Tools run at fixed versions, apart from go.mod: their dependencies are none of the product's.
+LINT      = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+VULNCHECK = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+.PHONY: help
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: test
+test: ## run the tests, the policies' own among them
+	$(GO) test ./...
+
+.PHONY: check
+check: format vet lint race cover policies vuln ## everything that must hold before a change lands
+
+.PHONY: format
+format: ## fail on files that are not gofmt-ed
+	@out=$$(gofmt -l cmd internal policy_test); if [ -n "$$out" ]; then echo "not gofmt-ed:"; echo "$$out"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet, the tests against real servers included
+	$(GO) vet ./...
+	$(GO) vet -tags real,bench ./...
+
+.PHONY: lint
+lint: ## golangci-lint
+	$(LINT) run ./...
+
+.PHONY: race
+race: ## the tests, raced and shuffled, with the coverage of internal/
+	@mkdir -p .cache
+	$(GO) test -race -shuffle=on -coverpkg=./internal/... -coverprofile=.cache/cover.out ./...
+
+.PHONY: cover
+cover: ## fail when internal/ is covered by less than 85 %
+	@$(GO) tool cover -func=.cache/cover.out | awk '/^total:/ { print "coverage of internal/: " $$3; if ($$3 + 0 < 85) exit 1 }'
+
+.PHONY: policies
+policies: ## check the shipped policies and run their tests, with coverage
+	$(GO) run ./cmd/sidecar check policies bundles/example
+	$(GO) test -count=1 -v -run 'TestPolicies|TestCoverage' ./policy_test
+
+.PHONY: vuln
+vuln: ## govulncheck, where its database can be had
+	@out=$$($(VULNCHECK) ./... 2>&1); code=$$?; echo "$$out" | tail -20; \
+	if echo "$$out" | grep -qE 'vuln\.go\.dev.*(dial|lookup|connect|Forbidden|refused|timeout|403)'; then echo "govulncheck: its database cannot be had from here"; \
+	else exit $$code; fi
+
+.PHONY: test-real
+test-real: ## the tests against real servers, which they provision themselves
+	$(GO) test -tags real -count=1 -timeout 30m -v ./internal/realtest/...
+
+.PHONY: bench
+bench: ## measure against a bare handler and OPA's server; prints a table
+	$(GO) test -tags bench -count=1 -timeout 30m -v -run TestBench ./internal/bench
+
+.PHONY: build
+build: ## build dist/sidecar, static
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/sidecar ./cmd/sidecar
+
+.PHONY: golden
+golden: ## write golden files anew; read the change before committing it
+	$(GO) test ./internal/input -update

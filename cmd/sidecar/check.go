@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/authz-sidecar/sidecar/internal/app"
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/config"
+)
+
+func checkCommand(std streams) *cobra.Command {
+	var file, entrypoint string
+	cmd := &cobra.Command{
+		Use:   "check [PATH...]",
+		Short: "Load configuration and policies exactly as serve does, and serve nothing",
+		Long: `Load configuration and policies exactly as serve does, and serve nothing.
+
+With paths, and no --config, only the policies there are checked: directories of Rego and data, or bundle folders with
+a .manifest. Problems are printed all at once, as file:row:col: code: message.`,
+		Example: "  sidecar check policies bundles/example",
+		RunE: func(cmd *cobra.Command, paths []string) error {
+			cfg, err := checkedConfig(cmd, file, paths)
+			if err != nil {
+				return checked(std, err)
+			}
+			if entrypoint != "" {
+				cfg.Decision.Entrypoint = entrypoint
+			}
+			if len(cfg.Issuers) > 0 {
+				err = app.Check(cmd.Context(), cfg)
+			} else {
+				_, _, err = app.Load(cmd.Context(), cfg)
+			}
+			return checked(std, err)
+		},
+	}
+	configFlag(cmd, &file)
+	cmd.Flags().StringVar(&entrypoint, "entrypoint", "", "rule that must exist (default that of the configuration)")
+	return cmd
+}
+
+// checkedConfig is the configuration to check: a file, or the defaults with the paths in place of theirs.
+func checkedConfig(cmd *cobra.Command, file string, paths []string) (*config.Config, error) {
+	cfg := config.Default()
+	if len(paths) == 0 || cmd.Flags().Changed("config") {
+		var err error
+		if cfg, err = config.Load(file, os.Environ()); err != nil {
+			return nil, err
+		}
+	}
+	if len(paths) > 0 {
+		setPaths(cfg, paths)
+	}
+	return cfg, nil
+}
+
+// setPaths makes cfg read the policies at paths: those with a manifest as bundles.
+func setPaths(cfg *config.Config, paths []string) {
+	cfg.Policies.Paths, cfg.Policies.Bundles = nil, nil
+	for _, p := range paths {
+		if _, err := os.Stat(filepath.Join(p, ".manifest")); err == nil {
+			cfg.Policies.Bundles = append(cfg.Policies.Bundles, p)
+		} else {
+			cfg.Policies.Paths = append(cfg.Policies.Paths, p)
+		}
+	}
+}
+
+// checked prints the outcome: the problems are the result of the command.
+func checked(std streams, err error) error {
+	if err == nil {
+		fmt.Fprintln(std.err, "sidecar: no problems found")
+		return nil
+	}
+	exit := exitFailed
+	if _, ok := errors.AsType[bundle.Problems](err); ok {
+		exit = exitNotCompile
+	}
+	fmt.Fprintln(std.out, strings.TrimRight(err.Error(), "\n"))
+	return &failure{err: err, exit: exit, quiet: true}
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/authz-sidecar/sidecar/internal/app"
+	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/telemetry"
+)
+
+// development is what the flags of dev say.
+type development struct {
+	api, admin, issuer string
+	policies           []string
+}
+
+func devCommand(std streams) *cobra.Command {
+	d := &development{}
+	cmd := &cobra.Command{
+		Use:   "dev",
+		Short: "Try everything on this machine: authorization server, sidecar and policies",
+		Long: `Start a development authorization server and the sidecar in front of it on loopback, with the policies of this directory.
+Prints lines to paste: one request that is allowed, and others that are denied. Edit a policy, save it, and ask again.
+
+Every SIDECAR_* variable of serve works here too.`,
+		Example: "  sidecar dev\n  sidecar dev --api 127.0.0.1:9181 --policies policies,bundles/example",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context(), std) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&d.api, "api", "127.0.0.1:8181", "address of the sidecar's API")
+	f.StringVar(&d.admin, "admin", "127.0.0.1:8282", "address of status and metrics")
+	f.StringVar(&d.issuer, "issuer", "127.0.0.1:8180", "address of the development authorization server")
+	f.StringSliceVar(&d.policies, "policies", nil, "policy directories and bundle folders (default policies, and bundles/example where it exists)")
+	return cmd
+}
+
+func (d *development) run(ctx context.Context, std streams) error {
+	paths, err := d.paths()
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", d.issuer)
+	if err != nil {
+		return &failure{err: fmt.Errorf("open the development authorization server: %w", err), hint: "choose another address for it with --issuer, such as --issuer 127.0.0.1:0", exit: exitFailed}
+	}
+	defer func() { _ = ln.Close() }()
+	parties := newParties()
+	server := parties.config(devissuer.URL(ln))
+	issuer, err := devissuer.New(server)
+	if err != nil {
+		return err
+	}
+	tokens, err := issueTokens(issuer, server.Clients)
+	if err != nil {
+		return err
+	}
+	cfg, err := d.config(issuer.Issuer(), parties.resourceServer.secret, paths)
+	if err != nil {
+		return err
+	}
+
+	// The authorization server outlives the sidecar, which asks it until the end.
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	stopped := make(chan error, 1)
+	go func() { stopped <- issuer.Serve(serving, ln) }()
+	err = serve(ctx, cfg, std, telemetry.NewLogger(cfg.Telemetry.Log, std.err), func(a *app.App) {
+		tour{
+			out: std.out, issuer: issuer.Issuer(), tokens: tokens, writer: parties.writer, paths: paths,
+			api: "http://" + a.APIAddr().String(), admin: "http://" + a.AdminAddr().String(),
+		}.print()
+	})
+	stopServing()
+	return errors.Join(err, <-stopped)
+}
+
+func (d *development) paths() ([]string, error) {
+	if len(d.policies) > 0 {
+		return d.policies, nil
+	}
+	if _, err := os.Stat("policies"); err != nil {
+		return nil, &failure{err: fmt.Errorf("find policies: there is no directory policies here"), hint: "go to the directory that has it, or name others with --policies", exit: exitFailed}
+	}
+	paths := []string{"policies"}
+	if _, err := os.Stat(filepath.Join("bundles", "example", ".manifest")); err == nil {
+		paths = append(paths, filepath.Join("bundles", "example"))
+	}
+	return paths, nil
+}
+
+// devSecretVariable holds the sidecar's own secret, for this process only: secrets come from files or the environment.
+const devSecretVariable = "DEV_INTROSPECTION_SECRET"
+
+// config goes the way of every configuration: through YAML, the environment and all checks.
+func (d *development) config(issuer string, clientSecret secret.Text, paths []string) (*config.Config, error) {
+	if err := os.Setenv(devSecretVariable, clientSecret.Reveal()); err != nil {
+		return nil, err
+	}
+	read := config.Default()
+	setPaths(read, paths)
+	src, err := yaml.Marshal(map[string]any{
+		"listen": map[string]any{"api": map[string]any{"address": d.api}, "admin": map[string]any{"address": d.admin}},
+		"issuers": []any{map[string]any{
+			"name": "dev", "issuer": issuer, "allow_insecure_http": true, "tenant": []string{"/tenant"},
+			"client": map[string]any{"id": resourceServerID, "secret": map[string]any{"env": devSecretVariable}},
+			// A second, so that a revocation is felt while one looks.
+			"cache": map[string]any{"ttl": "1s", "negative_ttl": "1s"},
+		}},
+		"policies": map[string]any{"paths": read.Policies.Paths, "bundles": read.Policies.Bundles},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return config.Parse("(sidecar dev)", src, os.Environ())
+}
+
+// party is somebody with a secret of this run.
+type party struct {
+	id     string
+	secret secret.Text
+}
+
+func newParty(id string) party { return party{id, secret.New(rand.Text())} }
+
+const resourceServerID = "orders-api"
+
+// parties are who takes part in the example: the API, and four clients of it.
+type parties struct {
+	resourceServer                   party
+	reader, writer, stranger, globex party
+}
+
+func newParties() parties {
+	return parties{newParty(resourceServerID), newParty("reader"), newParty("writer"), newParty("stranger"), newParty("globex")}
+}
+
+func (p parties) config(issuer string) devissuer.Config {
+	client := func(who party, tenant, audience string, scopes ...string) devissuer.Client {
+		return devissuer.Client{ID: who.id, Secret: who.secret, Scopes: scopes, Audiences: []string{audience}, Tenant: tenant}
+	}
+	return devissuer.Config{
+		Issuer:          issuer,
+		ResourceServers: []devissuer.ResourceServer{{ID: p.resourceServer.id, Secret: p.resourceServer.secret}},
+		Clients: []devissuer.Client{
+			client(p.reader, "acme", "orders-api", "orders:read"),
+			client(p.writer, "acme", "orders-api", "orders:read", "orders:write", "reports:read"),
+			client(p.stranger, "acme", "billing-api", "orders:read"),
+			client(p.globex, "globex", "orders-api", "orders:read"),
+		},
+	}
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"github.com/authz-sidecar/sidecar/internal/app"
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/decision"
+	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/httpapi"
+	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/telemetry"
+)
+
+// evaluation is what the flags of eval say.
+type evaluation struct {
+	config, request, method, url, sourceIP, answer, dialect, entrypoint, context string
+	policies, headers                                                            []string
+	explain                                                                      bool
+}
+
+func evalCommand(std streams) *cobra.Command {
+	var e evaluation
+	cmd := &cobra.Command{
+		Use:   "eval",
+		Short: "Decide one request offline, from files or flags",
+		Long: `Decide one request offline, from files or flags. Nobody is asked about the token: --introspection names a file with
+what the authorization server would answer. Without it the request has no token.
+
+The decision is printed as POST /v1/decisions answers it.`,
+		Example: `  sidecar eval --method GET --url https://api.example/orders/42 --header x-tenant=acme --introspection token.json --explain`,
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return e.run(cmd.Context(), std) },
+	}
+	f := cmd.Flags()
+	f.StringVarP(&e.config, "config", "c", "", "configuration file; without it the defaults hold")
+	f.StringSliceVar(&e.policies, "policies", nil, "policy directories and bundle folders, instead of the configured ones")
+	f.StringVar(&e.request, "request", "", "file with the body of POST /v1/decisions, or - for standard input")
+	f.StringVar(&e.method, "method", "GET", "method of the request")
+	f.StringVar(&e.url, "url", "", "URL of the request")
+	f.StringArrayVar(&e.headers, "header", nil, "header of the request as name=value; may be repeated")
+	f.StringVar(&e.sourceIP, "source-ip", "", "address of the client")
+	f.StringVar(&e.answer, "introspection", "", "file with the introspection response (RFC 7662), or - for standard input")
+	f.StringVar(&e.dialect, "dialect", "", "how the server that gave the response spells (default that of the configuration)")
+	f.StringVar(&e.entrypoint, "entrypoint", "", "rule to ask (default that of the configuration)")
+	f.StringVar(&e.context, "context", "", "file with the context for the policy, a JSON object")
+	f.BoolVar(&e.explain, "explain", false, "say why: the rules that fired, and where each other rule failed")
+	cmd.MarkFlagsOneRequired("url", "request")
+	cmd.MarkFlagsMutuallyExclusive("url", "request")
+	return cmd
+}
+
+func (e *evaluation) run(ctx context.Context, std streams) error {
+	cfg, err := e.configuration()
+	if err != nil {
+		return err
+	}
+	q, err := e.query(std.in)
+	if err != nil {
+		return err
+	}
+	introspector, err := e.introspector(cfg, std.in, &q)
+	if err != nil {
+		return err
+	}
+	_, policy, err := app.Load(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if e.entrypoint != "" && !policy.Has(e.entrypoint) {
+		return &failure{err: fmt.Errorf("no policy may be asked as %q", e.entrypoint), hint: "these may: " + strings.Join(policy.Entrypoints(), ", "), exit: exitUsage}
+	}
+	q.Entrypoint = e.entrypoint
+	point := decision.New(cfg.Decision, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
+		Input: input.NewRules(cfg.Input), Observer: telemetry.NewMetrics(version()), Logger: slog.New(slog.DiscardHandler),
+	})
+	d, why := point.Explain(ctx, q)
+	if err := printDecision(std.out, d); err != nil {
+		return err
+	}
+	if d.Cause != nil {
+		fmt.Fprintf(std.err, "sidecar: no policy decided: %v\n", d.Cause)
+	}
+	if e.explain {
+		return printExplanation(std.out, why)
+	}
+	return nil
+}
+
+func (e *evaluation) configuration() (*config.Config, error) {
+	cfg := config.Default()
+	if e.config != "" {
+		var err error
+		if cfg, err = config.Load(e.config, os.Environ()); err != nil {
+			return nil, err
+		}
+	}
+	if len(e.policies) > 0 {
+		setPaths(cfg, e.policies)
+	}
+	return cfg, nil
+}
+
+func (e *evaluation) query(stdin io.Reader) (authz.Query, error) {
+	if e.request != "" {
+		body, err := readInput(e.request, stdin)
+		if err != nil {
+			return authz.Query{}, err
+		}
+		q, err := httpapi.ParseCall(body)
+		if err != nil {
+			return q, &failure{err: fmt.Errorf("read %s: %w", e.request, err), hint: `write it as the body of POST /v1/decisions: {"request": {"method": "GET", "url": "https://..."}}`, exit: exitUsage}
+		}
+		return q, nil
+	}
+	q := authz.Query{Request: authz.Request{Method: e.method, URL: e.url, SourceIP: e.sourceIP, Headers: map[string][]string{}}}
+	for _, h := range e.headers {
+		name, value, ok := strings.Cut(h, "=")
+		if !ok {
+			return q, &failure{err: fmt.Errorf("--header %q has no =", h), hint: "write --header x-tenant=acme", exit: exitUsage}
+		}
+		name = strings.ToLower(name)
+		q.Request.Headers[name] = append(q.Request.Headers[name], value)
+	}
+	if e.context != "" {
+		body, err := readInput(e.context, stdin)
+		if err != nil {
+			return q, err
+		}
+		if !jsontext.Value(body).IsValid() || jsontext.Value(body).Kind() != '{' {
+			return q, &failure{err: fmt.Errorf("read %s: not a JSON object", e.context), exit: exitUsage}
+		}
+		q.Context = body
+	}
+	return q, nil
+}
+
+// introspector answers for the authorization server, and gives the request the token that is asked about.
+func (e *evaluation) introspector(cfg *config.Config, stdin io.Reader, q *authz.Query) (introspect.Introspector, error) {
+	if e.answer == "" {
+		return nil, nil
+	}
+	answer, err := readInput(e.answer, stdin)
+	if err != nil {
+		return nil, err
+	}
+	issuer := introspect.Config{}
+	if len(cfg.Issuers) > 0 {
+		issuer = cfg.Issuers[0]
+	}
+	if e.dialect != "" {
+		issuer.Dialect = e.dialect
+	}
+	if len(q.Request.Headers["authorization"]) == 0 && q.Token.Empty() {
+		q.Token = secret.New("offline")
+	}
+	return introspect.Canned(issuer, answer)
+}
+
+// maxInputBytes bounds a file that a command reads.
+const maxInputBytes = 4 << 20
+
+func readInput(name string, stdin io.Reader) ([]byte, error) {
+	in := stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, maxInputBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if len(b) > maxInputBytes {
+		return nil, fmt.Errorf("read %s: over %d bytes", name, maxInputBytes)
+	}
+	return b, nil
+}
+
+func printDecision(w io.Writer, d authz.Decision) error {
+	b := jsontext.Value(httpapi.AppendDecision(nil, d))
+	if err := b.Indent(jsontext.WithIndent("  ")); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s\n", b)
+	return err
+}
+
+func printExplanation(w io.Writer, why engine.Explanation) error {
+	var b strings.Builder
+	b.WriteString("\nfired:\n")
+	for _, r := range why.Rules {
+		if r.Fired {
+			fmt.Fprintf(&b, "  %s:%d: %s\n", r.File, r.Row, r.Rule)
+		}
+	}
+	b.WriteString("did not fire:\n")
+	for _, r := range why.Rules {
+		if r.Fired {
+			continue
+		}
+		fmt.Fprintf(&b, "  %s:%d: %s\n", r.File, r.Row, r.Rule)
+		if r.Failed != nil {
+			fmt.Fprintf(&b, "    %s:%d: failed: %s\n", r.Failed.File, r.Failed.Row, firstLine(r.Failed.Text))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func firstLine(s string) string {
+	line, rest, more := strings.Cut(s, "\n")
+	if more && strings.TrimSpace(rest) != "" {
+		line += " ..."
+	}
+	return line
+}

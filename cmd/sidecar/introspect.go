@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/token"
+)
+
+func introspectCommand(std streams) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:     "introspect",
+		Short:   "Ask the configured issuer about a token read from standard input",
+		Long:    "Ask the configured issuer about a token read from standard input, past all caches, and print what it says: raw, and as policies will see it.",
+		Example: `  printf %s "$TOKEN" | sidecar introspect --config sidecar.yaml`,
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(file, os.Environ())
+			if err != nil {
+				return err
+			}
+			tok, err := readToken(std.in)
+			if err != nil {
+				return err
+			}
+			return introspectToken(cmd.Context(), cfg.Issuers[0], tok, std)
+		},
+	}
+	configFlag(cmd, &file)
+	return cmd
+}
+
+func readToken(in io.Reader) (secret.Text, error) {
+	b, err := io.ReadAll(io.LimitReader(in, token.MaxBytes+2))
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("read token: %w", err)
+	}
+	cred, err := token.Extract(token.Places{Beside: secret.New(strings.TrimSpace(string(b)))})
+	if err != nil || !cred.Present() {
+		return secret.Text{}, &failure{err: fmt.Errorf("standard input holds no well-formed token"), hint: `give the bare token, without "Bearer": printf %s "$TOKEN" | sidecar introspect`, exit: exitUsage}
+	}
+	return cred.Token, nil
+}
+
+func introspectToken(ctx context.Context, cfg introspect.Config, tok secret.Text, std streams) error {
+	issuer, err := introspect.New(cfg, introspect.Deps{Fingerprints: secret.NewFingerprinter(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	defer issuer.Close()
+	answer, err := issuer.Ask(ctx, tok)
+	if answer.Endpoint != "" {
+		fmt.Fprintf(std.out, "endpoint: %s\n", answer.Endpoint)
+	}
+	if answer.Status != 0 {
+		fmt.Fprintf(std.out, "status: %d\ncontent-type: %s\nanswer: %s\n", answer.Status, answer.ContentType, shown(answer.Body, tok))
+	}
+	if err != nil {
+		return &failure{err: err, hint: remedy(err), exit: exitFailed}
+	}
+	if !answer.Claims.Active {
+		fmt.Fprintf(std.out, "meaning: not active: it %s\n", answer.Claims.Why)
+		return &failure{err: fmt.Errorf("the token %s", answer.Claims.Why), hint: "inactive may also mean that this client is not allowed to know: look at the token's audience and at the server's log", exit: exitFailed}
+	}
+	now := time.Now()
+	doc := input.Build(input.Request{}, nil, answer.Claims, input.Presented{Scheme: "bearer"}, now)
+	doc.Token.Claims = nil // stands above, raw
+	b, err := json.Marshal(doc.Token, json.Deterministic(true), jsontext.WithIndent("  "))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(std.out, "input.token: %s\n", b)
+	if why := answer.Claims.Usable(now, answer.Claims.Leeway); why != "" {
+		return &failure{err: fmt.Errorf("the server calls the token active, and it must not be used: it %s", why), exit: exitFailed}
+	}
+	return nil
+}
+
+// shown is an answer for a terminal: indented when it is JSON, and never with the token in it.
+func shown(body []byte, tok secret.Text) string {
+	if v := jsontext.Value(body).Clone(); v.Indent(jsontext.WithIndent("  ")) == nil {
+		body = v
+	}
+	const most = 8 << 10
+	if len(body) > most {
+		body = append(body[:most:most], " ..."...)
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(string(body), "?"), tok.Reveal(), "[redacted]")
+}
+
+// remedy says what to look at first.
+func remedy(err error) string {
+	switch authz.KindOf(err) {
+	case authz.Misconfigured:
+		return "the server refuses the sidecar itself: compare issuers[0].client.id, .auth and .secret with what is registered there, and the endpoint with its metadata"
+	case authz.Unavailable:
+		return "the server does not answer as an introspection endpoint does: try the endpoint with curl from this machine"
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,130 @@
+// Command sidecar decides whether requests may pass, and helps authors write the policies that say so.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/authz-sidecar/sidecar/internal/app"
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/config"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// streams are what a command reads and writes: results go to out, everything else to err.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// The exit codes of every command.
+const (
+	exitOK         = 0
+	exitFailed     = 1
+	exitUsage      = 2
+	exitNotCompile = 3
+)
+
+// run is the whole program.
+func run(ctx context.Context, args []string, std streams) int {
+	root := &cobra.Command{
+		Use:           "sidecar",
+		Short:         "Policy-as-code authorization beside your application",
+		Long:          "sidecar turns the OAuth token of a request into facts, gives facts and request to Rego policies, and answers whether the request may pass.",
+		Example:       "  sidecar dev\n  sidecar serve --config sidecar.yaml",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.AddCommand(devCommand(std), serveCommand(std), checkCommand(std), evalCommand(std), introspectCommand(std), configCommand(std), healthcheckCommand(std), versionCommand(std))
+	root.SetArgs(args)
+	root.SetIn(std.in)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &failure{err: err, hint: "run " + cmd.CommandPath() + " --help", exit: exitUsage}
+	})
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	f := failureOf(cmd, err)
+	f.print(std.err)
+	return f.exit
+}
+
+// failure is an error as a person at a terminal needs it.
+type failure struct {
+	err  error
+	hint string
+	exit int
+	// quiet is set when the command has said all there is to say.
+	quiet bool
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+func (f *failure) print(w io.Writer) {
+	if f.quiet {
+		return
+	}
+	fmt.Fprintf(w, "sidecar: error: %v\n", f.err)
+	if f.hint != "" {
+		fmt.Fprintf(w, "sidecar: hint: %s\n", f.hint)
+	}
+}
+
+// failureOf gives an error its exit code and, where the error itself has none, the hint that helps most people.
+func failureOf(cmd *cobra.Command, err error) *failure {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	f := &failure{err: err, exit: exitFailed}
+	if problems, ok := errors.AsType[bundle.Problems](err); ok {
+		f.err = fmt.Errorf("the policies do not load:\n%s", problems)
+		f.hint, f.exit = "mend the lines above; sidecar check tells them all again", exitNotCompile
+		return f
+	}
+	if faults, ok := errors.AsType[config.Faults](err); ok {
+		f.err = fmt.Errorf("the configuration has %d faults:\n%s", len(faults), faults)
+		f.hint = "sidecar config schema prints every key; sidecar.example.yaml shows them in use"
+		return f
+	}
+	if l, ok := errors.AsType[*app.ListenError](err); ok && errors.Is(err, syscall.EADDRINUSE) {
+		f.hint = "another program has that port: stop it, or choose another with " + l.Key + listenFlag(cmd)
+		return f
+	}
+	if strings.HasPrefix(err.Error(), "unknown command") || strings.HasPrefix(err.Error(), "unknown shorthand") {
+		f.hint, f.exit = "sidecar --help lists the commands", exitUsage
+	}
+	return f
+}
+
+// listenFlag names the flags of a command that set addresses, when it has them.
+func listenFlag(cmd *cobra.Command) string {
+	if cmd.Flags().Lookup("api") == nil {
+		return ""
+	}
+	return " (flags --api and --admin)"
+}
+
+// noArguments refuses arguments, saying so in the words of the house.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &failure{err: fmt.Errorf("%s takes no arguments, got %q", cmd.CommandPath(), args[0]), hint: "run " + cmd.CommandPath() + " --help", exit: exitUsage}
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/authz-sidecar/sidecar/internal/devissuer"
+)
+
+// tour is what "sidecar dev" prints once it is ready: lines that work when they are pasted.
+type tour struct {
+	out        io.Writer
+	issuer     string
+	tokens     map[string]string
+	writer     party
+	api, admin string
+	paths      []string
+}
+
+func (t tour) print() {
+	var b strings.Builder
+	fmt.Fprintf(&b, `
+sidecar dev is ready; Ctrl-C stops it.
+
+  decisions             %s/v1/decisions
+  status, metrics       %s/v1/status  %[2]s/metrics
+  authorization server  %s
+  policies              %s  (edit, save, ask again)
+
+`, t.api, t.admin, t.issuer, strings.Join(t.paths, ", "))
+
+	reader, writer := t.tokens["reader"], t.tokens["writer"]
+	fmt.Fprintf(&b, "# allowed: the token has the scope, the audience and the tenant\n%s\n\n", t.ask("GET", "/orders/42", "acme", reader))
+	fmt.Fprintf(&b, "# denied for scope: reading is all this token is for\n%s\n\n", t.ask("POST", "/orders", "acme", reader))
+	fmt.Fprintf(&b, "# denied for audience: the token was issued for another API\n%s\n\n", t.ask("GET", "/orders/42", "acme", t.tokens["stranger"]))
+	fmt.Fprintf(&b, "# denied for tenant: the token belongs to globex, the request is about acme\n%s\n\n", t.ask("GET", "/orders/42", "acme", t.tokens["globex"]))
+	fmt.Fprintf(&b, "# denied after revoking: allowed, revoked, and denied as soon as the cached answer is a second old\n%s; %s; sleep 2; %[1]s\n\n", t.ask("POST", "/orders", "acme", writer), t.revoke(writer))
+	fmt.Fprintf(&b, "# a token of your own\ncurl -s -u '%s:%s' -d grant_type=client_credentials %s/token\n\n", t.writer.id, t.writer.secret.Reveal(), t.issuer)
+	_, _ = io.WriteString(t.out, b.String())
+}
+
+// issueTokens gives each client of the example a token: client id -> token.
+func issueTokens(issuer *devissuer.Server, clients []devissuer.Client) (map[string]string, error) {
+	tokens := map[string]string{}
+	for _, c := range clients {
+		token, err := issuer.Issue(devissuer.Grant{ClientID: c.ID, Subject: c.ID, Scopes: c.Scopes, Audience: c.Audiences, Tenant: c.Tenant})
+		if err != nil {
+			return nil, err
+		}
+		tokens[c.ID] = token
+	}
+	return tokens, nil
+}
+
+func (t tour) ask(method, path, tenant, token string) string {
+	return fmt.Sprintf(`curl -s %s/v1/decisions -H 'Content-Type: application/json' -d '{"request":{"method":"%s","url":"https://api.acme.example%s","headers":{"authorization":["Bearer %s"],"x-tenant":["%s"]}}}'`, t.api, method, path, token, tenant)
+}
+
+func (t tour) revoke(token string) string {
+	return fmt.Sprintf(`curl -s -u '%s:%s' -d token=%s %s/revoke`, t.writer.id, t.writer.secret.Reveal(), token, t.issuer)
+}

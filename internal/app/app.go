@@ -1,0 +1,256 @@
+// Package app wires the sidecar and owns its life: New, Run, and what happens when policies change.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/decision"
+	"github.com/authz-sidecar/sidecar/internal/decisionlog"
+	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/httpapi"
+	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/telemetry"
+)
+
+// Deps is what the process gives the app.
+type Deps struct {
+	// Version is the version of the sidecar.
+	Version string
+	// Stdout gets the decision log, when it is configured to go there.
+	Stdout io.Writer
+	// Logger gets the log of operations.
+	Logger *slog.Logger
+}
+
+// App is a sidecar that is built and not yet running: its sockets are open, its policies compiled.
+type App struct {
+	cfg     *config.Config
+	deps    Deps
+	started time.Time
+
+	metrics *telemetry.Metrics
+	tracer  *telemetry.Tracer
+	log     *decisionlog.Log
+	issuer  *introspect.Issuer
+	watcher *bundle.Watcher
+	point   *decision.Point
+	policy  policyState
+	ready   readiness
+
+	api, admin server
+}
+
+// server is one listener and what serves it.
+type server struct {
+	name string
+	ln   net.Listener
+	http *http.Server
+}
+
+// Load reads and compiles the policies that cfg names. It is the one way policies get into the sidecar: at its start,
+// at each change, and in "sidecar check".
+func Load(ctx context.Context, cfg *config.Config) (*bundle.Set, *engine.Policy, error) {
+	set, err := bundle.Load(cfg.Policies)
+	if err != nil {
+		return nil, nil, err
+	}
+	policy, err := engine.Compile(ctx, set, cfg.Engine, cfg.Decision.Entrypoint)
+	return set, policy, err
+}
+
+// Check builds everything that New builds, changes nothing and serves nothing.
+func Check(ctx context.Context, cfg *config.Config) error {
+	issuer, err := introspect.New(cfg.Issuers[0], introspect.Deps{Fingerprints: secret.NewFingerprinter()})
+	if err == nil {
+		defer issuer.Close()
+	}
+	_, _, policyErr := Load(ctx, cfg)
+	return errors.Join(err, httpapi.Check(cfg.Listen), policyErr)
+}
+
+// New builds an App bottom-up. Everything that can fail does so here, before anything serves. When it returns an error
+// nothing is left open.
+func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error) {
+	a := &App{cfg: cfg, deps: deps, started: time.Now(), metrics: telemetry.NewMetrics(deps.Version)}
+	var undo cleanup
+	defer func() {
+		if err != nil {
+			undo.run()
+		}
+	}()
+
+	if a.tracer, err = telemetry.NewTracer(ctx, cfg.Telemetry.Traces, deps.Version, deps.Logger); err != nil {
+		return nil, err
+	}
+	undo.add(func() { _ = a.tracer.Shutdown(ctx) })
+
+	issuer := cfg.Issuers[0]
+	a.metrics.AddIssuer(issuer.Name)
+	if a.issuer, err = introspect.New(issuer, introspect.Deps{Fingerprints: secret.NewFingerprinter(), Observer: a.metrics, Log: deps.Logger}); err != nil {
+		return nil, err
+	}
+	undo.add(a.issuer.Close)
+	a.metrics.ObserveCache(issuer.Name, func() (int, int64, int) {
+		s := a.issuer.Stats()
+		return s.Active.Entries, s.Active.Bytes, s.Inactive.Entries
+	})
+
+	set, policy, err := Load(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if a.watcher, err = bundle.NewWatcher(cfg.Policies, deps.Logger); err != nil {
+		return nil, err
+	}
+
+	if a.log, err = decisionlog.Open(cfg.DecisionLog, decisionlog.Deps{Stdout: deps.Stdout, Observer: a.metrics, Log: deps.Logger, Version: deps.Version}); err != nil {
+		return nil, err
+	}
+	undo.add(func() { _ = a.log.Close(ctx) })
+	a.metrics.ObserveQueue(a.log.Queued)
+
+	a.point = decision.New(cfg.Decision, &decision.Snapshot{Introspector: a.issuer, Policy: policy}, decision.Deps{
+		Input: input.NewRules(cfg.Input), Log: a.log, Observer: a.metrics, Logger: deps.Logger, Tracer: a.tracer,
+	})
+	a.activated(set, policy)
+
+	if err = a.listen(&undo); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *App) listen(undo *cleanup) error {
+	deps := httpapi.Deps{Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Tracer: a.tracer}
+	for _, l := range []struct {
+		to      *server
+		name    string
+		cfg     httpapi.Listener
+		handler func(httpapi.Listener, httpapi.Deps) (http.Handler, error)
+	}{
+		{&a.api, "api", a.cfg.Listen.API, httpapi.API},
+		{&a.admin, "admin", a.cfg.Listen.Admin, httpapi.Admin},
+	} {
+		h, err := l.handler(l.cfg, deps)
+		if err != nil {
+			return fmt.Errorf("set up listen.%s: %w", l.name, err)
+		}
+		ln, err := httpapi.Listen(l.cfg)
+		if err != nil {
+			return &ListenError{Key: "listen." + l.name + ".address", Err: err}
+		}
+		undo.add(func() { _ = ln.Close() })
+		*l.to = server{l.name, ln, httpapi.NewServer(l.cfg, h, a.deps.Logger)}
+	}
+	return nil
+}
+
+// ListenError is a listener that could not be opened; Key is its address in the configuration.
+type ListenError struct {
+	Key string
+	Err error
+}
+
+func (e *ListenError) Error() string { return e.Key + ": " + e.Err.Error() }
+func (e *ListenError) Unwrap() error { return e.Err }
+
+// APIAddr and AdminAddr are where the listeners really are, which matters for port 0.
+func (a *App) APIAddr() net.Addr { return a.api.ln.Addr() }
+
+// AdminAddr is where the admin listener is.
+func (a *App) AdminAddr() net.Addr { return a.admin.ln.Addr() }
+
+// Reopen opens the file of the decision log again, after it was moved away.
+func (a *App) Reopen() error { return a.log.Reopen() }
+
+// Run serves until ctx ends, then stops top-down: no new calls, calls under way answered, the log written. An App runs
+// once.
+func (a *App) Run(ctx context.Context) error {
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	var background sync.WaitGroup
+	background.Go(func() { a.watcher.Run(work, a.policy.set(), a.reload) })
+	background.Go(func() { a.issuer.Warm(work) })
+	background.Go(func() { a.sweep(work) })
+
+	failed := make(chan error, 2)
+	for _, s := range []server{a.api, a.admin} {
+		background.Go(func() {
+			if err := s.http.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serve listen.%s: %w", s.name, err)
+			}
+		})
+	}
+	a.ready.set(serving)
+	a.deps.Logger.Info("serving", "api", a.APIAddr().String(), "admin", a.AdminAddr().String(), "policy_revision", a.point.Snapshot().Policy.Revision(), "version", a.deps.Version)
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	err = errors.Join(err, a.stop(context.WithoutCancel(ctx)))
+	stopWork()
+	background.Wait()
+	return err
+}
+
+// stop ends what Run began, within the configured time.
+func (a *App) stop(ctx context.Context) error {
+	a.ready.set(stopping)
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.ShutdownTimeout)
+	defer cancel()
+	var errs []error
+	for _, s := range []server{a.api, a.admin} {
+		if err := s.http.Shutdown(ctx); err != nil {
+			_ = s.http.Close()
+			errs = append(errs, fmt.Errorf("stop listen.%s: %w", s.name, err))
+		}
+	}
+	a.issuer.Close()
+	if err := a.log.Close(ctx); err != nil {
+		errs = append(errs, err)
+	}
+	if err := a.tracer.Shutdown(ctx); err != nil {
+		a.deps.Logger.Warn("traces are lost", "error", err)
+	}
+	return errors.Join(errs...)
+}
+
+// sweepEvery is how often expired answers are dropped from the caches.
+const sweepEvery = 10 * time.Second
+
+func (a *App) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			a.issuer.Sweep()
+		}
+	}
+}
+
+// cleanup undoes what was built, last first.
+type cleanup []func()
+
+func (c *cleanup) add(f func()) { *c = append(*c, f) }
+
+func (c *cleanup) run() {
+	for i := len(*c) - 1; i >= 0; i-- {
+		(*c)[i]()
+	}
+}

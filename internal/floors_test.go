@@ -1,0 +1,128 @@
+package internal_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/authz-sidecar/sidecar/internal/"
+
+// floors lists every package from the ground up. A package imports only packages on floors below its own.
+var floors = [][]string{
+	{"secret"},
+	{"authz"},
+	{"telemetry", "token", "introspect", "input", "bundle", "devissuer"},
+	{"engine", "decisionlog"},
+	{"decision"},
+	{"policytest"},
+	{"httpapi"},
+	{"config"},
+	{"app"},
+}
+
+// only says which packages may import a dependency whose types must not spread.
+var only = map[string][]string{
+	"github.com/labstack/echo":       {"httpapi"},
+	"github.com/open-policy-agent":   {"engine", "policytest"},
+	"github.com/fsnotify/fsnotify":   {"bundle"},
+	"github.com/patrickmn/go-cache":  {"introspect"},
+	"github.com/go-jose/go-jose":     {"devissuer"},
+	"github.com/prometheus":          {"telemetry"},
+	"go.opentelemetry.io":            {"telemetry"},
+	"golang.org/x/sync/singleflight": {"introspect"},
+	"go.yaml.in/yaml":                {"bundle", "config", "policytest"},
+	"github.com/spf13/cobra":         {},
+	"math/rand":                      {},
+	"testing":                        {},
+}
+
+// TestFloors reads the sources rather than asking "go list", so that the test cache notices when they change.
+func TestFloors(t *testing.T) {
+	floor := map[string]int{}
+	for i, names := range floors {
+		for _, n := range names {
+			floor[n] = i
+		}
+	}
+	documented := map[string]bool{} // by package
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		pkg := path.Dir(name)
+		documented[pkg] = documented[pkg] || f.Doc != nil
+		here, known := floor[pkg]
+		if !known {
+			t.Errorf("%s: package %s is on no floor", name, pkg)
+		}
+		if f.Name.Name != path.Base(pkg) {
+			t.Errorf("%s: package %s in folder %s", name, f.Name.Name, pkg)
+		}
+		for _, spec := range f.Imports {
+			imp, _ := strconv.Unquote(spec.Path.Value)
+			if below, ours := floor[strings.TrimPrefix(imp, module)]; ours && strings.HasPrefix(imp, module) && below >= here {
+				t.Errorf("%s: %s (floor %d) imports %s (floor %d)", name, pkg, here, path.Base(imp), below)
+			}
+			for dep, who := range only {
+				if (imp == dep || strings.HasPrefix(imp, dep+"/")) && !slices.Contains(who, pkg) {
+					t.Errorf("%s: imports %s, which only %v may", name, imp, who)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg, ok := range documented {
+		if !ok {
+			t.Errorf("package %s has no package comment", pkg)
+		}
+	}
+	for pkg := range floor {
+		if _, ok := documented[pkg]; !ok {
+			t.Errorf("package %s is on a floor but has no source", pkg)
+		}
+	}
+}
+
+// TestNoInit keeps what runs at import time out of the house (rule 8).
+func TestNoInit(t *testing.T) {
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		for _, spec := range f.Imports {
+			if spec.Name != nil && spec.Name.Name == "_" && !strings.HasSuffix(name, "_test.go") && spec.Path.Value != `"embed"` {
+				t.Errorf("%s: imports %s for what it does at start", name, spec.Path.Value)
+			}
+		}
+		src, err := os.ReadFile(name)
+		if strings.Contains(string(src), "\nfunc init() {") {
+			t.Errorf("%s: has an init function", name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
