@@ -75,7 +75,7 @@ func (l Listener) checkPort(fault func(key, cause, hint string)) {
 		return
 	}
 	ip, err := netip.ParseAddr(host)
-	local := err == nil && ip.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
+	local := err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
 	if !local && l.TLS.CertFile == "" && !l.Insecure {
 		fault("address", fmt.Sprintf("%q is neither loopback nor a Unix socket: it needs tls or insecure: true", l.Address), "set tls.cert_file and tls.key_file, or listen on 127.0.0.1")
 	}

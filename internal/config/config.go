@@ -1,0 +1,103 @@
+// Package config turns one strict YAML file and the environment into the Config struct that each package declares.
+//
+// It knows no key by name. Keys, defaults, bounds and descriptions are struct tags beside the field they belong to
+// (yaml, default, enum, min, max, doc), and rules that span fields are Check methods beside their struct: a new field
+// needs no code here. Everything wrong is reported at once, as Faults, each with its line and a hint.
+package config
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"reflect"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/decision"
+	"github.com/authz-sidecar/sidecar/internal/decisionlog"
+	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/httpapi"
+	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/telemetry"
+)
+
+// MaxBytes bounds a configuration file.
+const MaxBytes = 1 << 20
+
+// Config is the whole configuration, as the file is laid out.
+type Config struct {
+	Listen          httpapi.Config      `yaml:"listen" default:"api.address=127.0.0.1:8181,admin.address=127.0.0.1:8282" doc:"Where the sidecar listens."`
+	Issuers         []introspect.Config `yaml:"issuers" doc:"Authorization servers whose tokens are understood. Exactly one is supported."`
+	Policies        bundle.Config       `yaml:"policies" doc:"Where policies and their data come from."`
+	Engine          engine.Config       `yaml:"engine" doc:"What policies can do."`
+	Input           input.Config        `yaml:"input" doc:"What of a request policies see."`
+	Decision        decision.Config     `yaml:"decision" doc:"How a request becomes a decision."`
+	DecisionLog     decisionlog.Config  `yaml:"decision_log" doc:"Where decisions are written."`
+	Telemetry       telemetry.Config    `yaml:"telemetry" doc:"What the sidecar tells of itself."`
+	ShutdownTimeout time.Duration       `yaml:"shutdown_timeout" default:"10s" min:"100ms" max:"10m" doc:"Longest time calls under way may take to finish at a stop."`
+}
+
+// Check reports what no single package can see.
+func (c Config) Check(fault func(key, cause, hint string)) {
+	switch n := len(c.Issuers); {
+	case n == 0:
+		fault("issuers", "none is configured, and exactly one is needed", `add "issuers:" with one item that has an issuer or an introspection_endpoint`)
+	case n > 1:
+		fault("issuers[1]", fmt.Sprintf("%d issuers are configured, and exactly one is supported", n), "run one sidecar for each issuer")
+	}
+}
+
+// Load reads a file and parses it. See Parse, of which it is the only caller that touches a configuration file;
+// checking and serving both start here, so neither accepts what the other refuses.
+//
+// A file that is missing, unreadable or over MaxBytes is a fault too.
+func Load(file string, environ []string) (*Config, error) {
+	src, err := read(file)
+	if err != nil {
+		return nil, Faults{{File: file, Cause: err.Error(), Hint: "name the configuration file with --config; sidecar.example.yaml is one to start from"}}
+	}
+	return Parse(file, src, environ)
+}
+
+func read(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %v", cause(err))
+	}
+	defer func() { _ = f.Close() }()
+	src, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %v", cause(err))
+	}
+	if len(src) > MaxBytes {
+		return nil, fmt.Errorf("read configuration: over %d bytes", MaxBytes)
+	}
+	return src, nil
+}
+
+// Parse returns the configuration that src and environ ("NAME=value", as os.Environ gives it) make together: defaults,
+// then the file, then each SIDECAR_* variable. name is what faults call the file. Nothing is changed on the machine, but
+// it is looked at: files and directories that the configuration names must be there.
+//
+// The error, if any, is a Faults with everything that is wrong.
+func Parse(name string, src []byte, environ []string) (*Config, error) {
+	r := newReader(name)
+	c, ok := r.decode(src, environ)
+	if ok {
+		r.unread = maps.Clone(r.faulty)
+		r.check(reflect.ValueOf(c).Elem(), field{}, "", environ)
+	}
+	if len(r.faults) > 0 {
+		return nil, r.faults.sorted()
+	}
+	return c, nil
+}
+
+// Default returns the configuration of an empty file. It has no issuer, so it does not pass Parse as it is.
+func Default() *Config {
+	c := &Config{}
+	setDefaults(reflect.ValueOf(c).Elem(), field{})
+	return c
+}

@@ -1,0 +1,214 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// issuer is the least that a configuration needs.
+const issuer = `issuers:
+  - issuer: https://login.acme.example
+    client: {id: api, secret: {file: client-secret}}
+`
+
+// inDirectory makes the test run where everything is that a small configuration names.
+func inDirectory(t *testing.T) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	mkdir(t, "policies")
+	write(t, "client-secret", "hunter2\n")
+}
+
+func mkdir(t *testing.T, name string) {
+	t.Helper()
+	if err := os.MkdirAll(name, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// faults returns the lines of what is wrong with src, without hints, and checks that each has a hint.
+func faults(t *testing.T, src string, environ ...string) []string {
+	t.Helper()
+	c, err := Parse("sidecar.yaml", []byte(src), environ)
+	if err == nil {
+		return nil
+	}
+	if c != nil {
+		t.Error("a configuration came with its faults")
+	}
+	fs, ok := errors.AsType[Faults](err)
+	if !ok {
+		t.Fatalf("error is %T, not Faults", err)
+	}
+	var lines []string
+	for _, f := range fs {
+		lines = append(lines, f.String())
+		if f.Hint == "" {
+			t.Errorf("%s: no hint", f)
+		}
+	}
+	return lines
+}
+
+func wantFaults(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("faults:\n  %s\nwant:\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+func parse(t *testing.T, src string, environ ...string) *Config {
+	t.Helper()
+	c, err := Parse("sidecar.yaml", []byte(src), environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestDefaultsAreThoseOfTheTags(t *testing.T) {
+	c := Default()
+	if c.Listen.API.Address != "127.0.0.1:8181" || c.Listen.Admin.Address != "127.0.0.1:8282" {
+		t.Errorf("listeners at %s and %s", c.Listen.API.Address, c.Listen.Admin.Address)
+	}
+	if c.Listen.API.Limits.IdleTimeout != 2*time.Minute || c.ShutdownTimeout != 10*time.Second {
+		t.Errorf("times: %s, %s", c.Listen.API.Limits.IdleTimeout, c.ShutdownTimeout)
+	}
+	if !reflect.DeepEqual(c.Policies.Paths, []string{"policies"}) || len(c.Input.Headers) < 3 {
+		t.Errorf("lists: %q, %q", c.Policies.Paths, c.Input.Headers)
+	}
+	if c.Telemetry.Traces.Ratio != 1 || c.Decision.Token != "required" {
+		t.Errorf("ratio %v, token %q", c.Telemetry.Traces.Ratio, c.Decision.Token)
+	}
+}
+
+func TestItemsOfAListHaveTheirDefaults(t *testing.T) {
+	inDirectory(t)
+	got := parse(t, issuer).Issuers
+	if len(got) != 1 {
+		t.Fatalf("%d issuers", len(got))
+	}
+	if i := got[0]; i.Cache.TTL != 30*time.Second || i.Dialect != "rfc7662" || i.Client.Auth != "client_secret_basic" || i.Client.ID != "api" {
+		t.Errorf("issuer is %+v", i)
+	}
+}
+
+func TestLoadReadsTheFileAndTheEnvironment(t *testing.T) {
+	inDirectory(t)
+	write(t, "sidecar.yaml", issuer+"decision: {realm: file}\n")
+	c, err := Load("sidecar.yaml", []string{"SIDECAR_DECISION_REALM=environment", "HOME=/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Decision.Realm != "environment" {
+		t.Errorf("realm is %q", c.Decision.Realm)
+	}
+}
+
+func TestLoadOfAMissingFileIsAFault(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "none.yaml")
+	c, err := Load(name, nil)
+	if c != nil || err == nil {
+		t.Fatal("a missing file was accepted")
+	}
+	want := name + ": read configuration: no such file or directory\n  hint: name the configuration file with --config; sidecar.example.yaml is one to start from"
+	if err.Error() != want {
+		t.Errorf("error is\n%s\nwant\n%s", err, want)
+	}
+}
+
+func TestLoadOfADirectoryIsAFault(t *testing.T) {
+	if _, err := Load(t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "read configuration: is a directory") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestLoadRefusesAnEndlessFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "big.yaml")
+	write(t, name, strings.Repeat("#", MaxBytes+1))
+	if _, err := Load(name, nil); err == nil || !strings.Contains(err.Error(), "over 1048576 bytes") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestLoadReportsFaultsUnderTheNameOfTheFile(t *testing.T) {
+	inDirectory(t)
+	write(t, "broken.yaml", issuer+"listne: {}\n")
+	_, err := Load("broken.yaml", nil)
+	if err == nil || err.Error() != "broken.yaml:4: listne: unknown key\n  hint: did you mean \"listen\"?" {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestEveryKeyIsExplainedAndCanBeSet(t *testing.T) {
+	eachKey(reflect.TypeFor[Config](), "", func(path string, f field, ft reflect.Type) {
+		if f.doc == "" || !strings.HasSuffix(f.doc, ".") {
+			t.Errorf("%s: doc tag %q is no sentence", path, f.doc)
+		}
+		if ft.Kind() == reflect.Struct {
+			return
+		}
+		v := reflect.New(ft).Elem()
+		setDefaults(v, f) // panics on a default that does not parse or breaks its own bounds
+		for _, bound := range []string{f.min, f.max} {
+			if p := setText(v, field{min: f.min, max: f.max}, bound); bound != "" && p != nil {
+				t.Errorf("%s: bound %q: %s", path, bound, p.cause)
+			}
+		}
+	})
+}
+
+// eachKey calls do for every key below t.
+func eachKey(t reflect.Type, path string, do func(path string, f field, ft reflect.Type)) {
+	for _, f := range fieldsOf(t) {
+		at, ft := join(path, f.name), t.Field(f.index).Type
+		if ft.Kind() == reflect.Slice && !isStrings(ft) {
+			at, ft = at+"[]", ft.Elem()
+		}
+		if ft.Kind() == reflect.Map {
+			ft = ft.Elem()
+		}
+		do(at, f, ft)
+		if ft.Kind() == reflect.Struct {
+			eachKey(ft, at, do)
+		}
+	}
+}
+
+func TestADefaultThatBreaksItsOwnBoundsPanics(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("it was accepted")
+		}
+	}()
+	var s struct {
+		N int `yaml:"n" default:"5" max:"4"`
+	}
+	setDefaults(reflect.ValueOf(&s).Elem(), field{})
+}
+
+func TestAConfigurationHoldsNoSecret(t *testing.T) {
+	eachKey(reflect.TypeFor[Config](), "", func(path string, _ field, ft reflect.Type) {
+		if ft == reflect.TypeFor[secret.Text]() {
+			t.Errorf("%s: a secret.Text can be set from the file", path)
+		}
+	})
+	if ft, ok := reflect.TypeFor[introspect.Client]().FieldByName("Secret"); !ok || !isSource(ft.Type) {
+		t.Error("issuers[].client.secret is no secret.Source")
+	}
+}

@@ -1,0 +1,142 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const prefix = "SIDECAR_"
+
+// variable returns the name of the environment variable that overrides key.
+func variable(key string) string {
+	return prefix + strings.ToUpper(strings.NewReplacer(".", "_", "[", "_", "]", "").Replace(key))
+}
+
+// step leads from a value to one below it: a field of a struct, an item of a list, or an entry of a map.
+type step struct {
+	field field
+	index int
+	key   string
+}
+
+// override is one environment variable and the value that it sets.
+type override struct {
+	variable, text string
+	steps          []step
+}
+
+// environment applies every SIDECAR_* variable to v, and reports those that name no key.
+func (r *reader) environment(v reflect.Value, environ []string) {
+	var overrides []override
+	var unknown []string
+	for _, e := range environ {
+		name, text, _ := strings.Cut(e, "=")
+		rest, ok := strings.CutPrefix(name, prefix)
+		if !ok {
+			continue
+		}
+		if steps, ok := resolve(v.Type(), rest); ok {
+			overrides = append(overrides, override{name, text, steps})
+		} else {
+			unknown = append(unknown, name)
+		}
+	}
+	// Item 2 of a list comes before item 10, so that each finds the one before it.
+	slices.SortStableFunc(overrides, func(a, b override) int {
+		return slices.CompareFunc(a.steps, b.steps, func(a, b step) int {
+			return cmp.Or(cmp.Compare(a.field.index, b.field.index), cmp.Compare(a.index, b.index), cmp.Compare(a.key, b.key))
+		})
+	})
+	for i, o := range overrides {
+		if i > 0 && overrides[i-1].variable == o.variable {
+			r.faultAt(origin{variable: o.variable}, "", "is set twice", "set it once")
+			continue
+		}
+		r.apply(v, field{}, o, o.steps, "")
+	}
+	r.unknown(v, unknown)
+}
+
+// resolve finds what rest, the name of a variable without its prefix, stands for below type t. Keys have underscores
+// too, so each way to read the name is tried, longest key first.
+func resolve(t reflect.Type, rest string) ([]step, bool) {
+	switch {
+	case rest == "" && (t.Kind() != reflect.Struct || isSource(t)):
+		return nil, t.Kind() != reflect.Map && (t.Kind() != reflect.Slice || isStrings(t))
+	case t.Kind() == reflect.Struct:
+		return resolveField(t, rest)
+	case t.Kind() == reflect.Slice:
+		number, rest, more := strings.Cut(rest, "_")
+		i, err := strconv.Atoi(number)
+		if err != nil || strconv.Itoa(i) != number || i < 0 || more && rest == "" {
+			return nil, false
+		}
+		below, ok := resolve(t.Elem(), rest)
+		return append([]step{{index: i}}, below...), ok
+	case t.Kind() == reflect.Map:
+		key := strings.ToLower(rest)
+		return []step{{key: key}}, plainKey(key)
+	}
+	return nil, false
+}
+
+func resolveField(t reflect.Type, rest string) ([]step, bool) {
+	fields := fieldsOf(t)
+	slices.SortStableFunc(fields, func(a, b field) int { return cmp.Compare(len(b.name), len(a.name)) })
+	for _, f := range fields {
+		after, ok := strings.CutPrefix(rest, strings.ToUpper(f.name))
+		below, sep := strings.CutPrefix(after, "_")
+		if !ok || after != "" && (!sep || below == "") {
+			continue
+		}
+		if steps, ok := resolve(t.Field(f.index).Type, below); ok {
+			return append([]step{{field: f}}, steps...), true
+		}
+	}
+	return nil, false
+}
+
+// apply sets what o's steps lead to from v, and creates the list items and maps on the way.
+func (r *reader) apply(v reflect.Value, f field, o override, steps []step, path string) {
+	if len(steps) == 0 {
+		r.override(path, o.variable)
+		if isSource(v.Type()) {
+			r.fault(path, "a secret is never given here", fmt.Sprintf("name where it is kept, with %s_FILE or %[1]s_ENV", o.variable))
+		} else if p := setText(v, f, o.text); p != nil {
+			r.fault(path, p.cause, p.hint)
+		}
+		return
+	}
+	s := steps[0]
+	switch v.Kind() {
+	case reflect.Struct:
+		r.apply(v.Field(s.field.index), s.field, o, steps[1:], join(path, s.field.name))
+	case reflect.Slice:
+		if s.index > v.Len() {
+			r.faultAt(origin{variable: o.variable}, item(path, s.index), fmt.Sprintf("leaves a gap: the list ends before number %d", v.Len()), fmt.Sprintf("use %s for the next item", variable(item(path, v.Len()))))
+			return
+		}
+		if s.index == v.Len() {
+			e := reflect.New(v.Type().Elem()).Elem()
+			setDefaults(e, field{})
+			v.Set(reflect.Append(v, e))
+			r.at[item(path, s.index)] = origin{variable: o.variable}
+		}
+		if isStrings(v.Type()) && o.text == "" {
+			r.faultAt(origin{variable: o.variable}, item(path, s.index), "holds an empty item", "unset it, or give "+variable(path)+" the whole list")
+			return
+		}
+		r.apply(v.Index(s.index), f, o, steps[1:], item(path, s.index))
+	case reflect.Map:
+		e := reflect.New(v.Type().Elem()).Elem()
+		r.apply(e, f, o, nil, join(path, s.key))
+		if v.IsNil() {
+			v.Set(reflect.MakeMap(v.Type()))
+		}
+		v.SetMapIndex(reflect.ValueOf(s.key), e)
+	}
+}

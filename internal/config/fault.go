@@ -1,0 +1,140 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Fault is one thing wrong with a configuration. It never holds a secret: values are quoted only where a number, a
+// duration or one of a few words was expected.
+type Fault struct {
+	File     string // the file as it was named; empty when an environment variable is at fault
+	Line     int    // 1 is the first; 0 when the file as a whole is at fault
+	Column   int    // 1 is the first; 0 when unknown
+	Variable string // the environment variable at fault, or empty
+	Key      string // such as issuers[0].cache.ttl; empty when no key is at fault
+	Cause    string // lower case, without full stop
+	Hint     string // what to do; may be empty
+}
+
+// String is the fault on one line, without its hint:
+//
+//	sidecar.yaml:12: issuers[0].cache.ttl: "5" is not a duration
+//	environment SIDECAR_ISSUERS_0_CACHE_TTL: "5" is not a duration
+func (f Fault) String() string {
+	var parts []string
+	switch {
+	case f.Variable != "":
+		parts = append(parts, "environment "+f.Variable)
+	case f.Line > 0:
+		parts = append(parts, f.File+":"+strconv.Itoa(f.Line))
+	default:
+		parts = append(parts, f.File)
+	}
+	if f.Key != "" && (f.Variable == "" || f.Variable != variable(f.Key)) {
+		parts = append(parts, f.Key)
+	}
+	return strings.Join(append(parts, f.Cause), ": ")
+}
+
+// Faults is everything wrong with a configuration: the file's in the order of its lines, then the environment's by name.
+type Faults []Fault
+
+// Error is one line a fault, each followed by its hint on a line of its own.
+func (fs Faults) Error() string {
+	var b strings.Builder
+	for i, f := range fs {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(f.String())
+		if f.Hint != "" {
+			b.WriteString("\n  hint: " + f.Hint)
+		}
+	}
+	return b.String()
+}
+
+func (fs Faults) sorted() Faults {
+	slices.SortStableFunc(fs, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Variable, b.Variable), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return fs
+}
+
+// origin is where a key got its value: a place in the file, or a variable.
+type origin struct {
+	line, column int
+	variable     string
+}
+
+// reader collects, while a configuration is put together, where each key came from and what is wrong with it.
+type reader struct {
+	name   string
+	faults Faults
+	at     map[string]origin
+	faulty map[string]bool // keys with a fault
+	unread map[string]bool // keys with a fault before their meaning was looked at
+}
+
+func newReader(name string) *reader {
+	return &reader{name: name, at: map[string]origin{}, faulty: map[string]bool{}}
+}
+
+// fault reports that the value of key is wrong, at the place of the key or of its nearest parent that has one.
+func (r *reader) fault(key, cause, hint string) {
+	r.faultAt(r.origin(key), key, cause, hint)
+}
+
+func (r *reader) faultAt(o origin, key, cause, hint string) {
+	f := Fault{Line: o.line, Column: o.column, Variable: o.variable, Key: key, Cause: cause, Hint: hint}
+	if o.variable == "" {
+		f.File = r.name
+	}
+	r.faulty[key] = true
+	r.faults = append(r.faults, f)
+}
+
+func (r *reader) origin(key string) origin {
+	for key != "" {
+		if o, ok := r.at[key]; ok {
+			return o
+		}
+		key = key[:max(strings.LastIndexAny(key, ".["), 0)]
+	}
+	return origin{}
+}
+
+// override makes variable the origin of key, and forgets where the parts of its former value came from.
+func (r *reader) override(key, variable string) {
+	for k := range r.at {
+		if strings.HasPrefix(k, key+".") || strings.HasPrefix(k, key+"[") {
+			delete(r.at, k)
+		}
+	}
+	r.at[key] = origin{variable: variable}
+}
+
+// problem is a fault that does not know its place yet.
+type problem struct{ cause, hint string }
+
+// cause returns err without the path, which the fault either shows already or must not show.
+func cause(err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err
+	}
+	return err
+}
+
+func join(path, key string) string {
+	if path == "" || key == "" {
+		return path + key
+	}
+	return path + "." + key
+}
+
+func item(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

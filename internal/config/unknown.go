@@ -1,0 +1,75 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// unknown reports variables that name no key, but for those that a secret of v is kept in.
+func (r *reader) unknown(v reflect.Value, names []string) {
+	kept := map[string]bool{}
+	eachSource(v, "", func(_ string, s secret.Source) { kept[s.Env] = true })
+	known := variables(v, "")
+	for _, name := range names {
+		if !kept[name] {
+			shown := name
+			if !plainKey(name) {
+				shown = quote(name) // a name may hold a line break
+			}
+			r.faultAt(origin{variable: shown}, "", "names no key of the configuration", hintForVariable(name, known))
+		}
+	}
+}
+
+func hintForVariable(name string, known []string) string {
+	if after, ok := strings.CutPrefix(name+"_", prefix); ok && (strings.HasPrefix(after, "SERVICE_") || strings.HasPrefix(after, "PORT_")) {
+		return "Kubernetes sets it for a Service named sidecar: set enableServiceLinks to false on the pod, or rename the Service"
+	}
+	if s := closest(name, known); s != "" {
+		return fmt.Sprintf("did you mean %s?", s)
+	}
+	for _, k := range known {
+		if strings.HasPrefix(k, name+"_") {
+			return fmt.Sprintf("it names a section; set one of its keys, such as %s", k)
+		}
+	}
+	return `a variable is the path of a key in upper case, joined by underscores; "sidecar config schema" lists every key`
+}
+
+// variables returns the variables that set something in v. A list of sections has one item at least.
+func variables(v reflect.Value, path string) []string {
+	var out []string
+	for _, f := range fieldsOf(v.Type()) {
+		child, at := v.Field(f.index), join(path, f.name)
+		switch {
+		case child.Kind() == reflect.Struct:
+			out = append(out, variables(child, at)...)
+		case child.Kind() == reflect.Slice && !isStrings(child.Type()):
+			for i := range max(child.Len(), 1) {
+				out = append(out, variables(reflect.New(child.Type().Elem()).Elem(), item(at, i))...)
+			}
+		case child.Kind() != reflect.Map:
+			out = append(out, variable(at))
+		}
+	}
+	return out
+}
+
+// eachSource calls do with every secret.Source in v and its key.
+func eachSource(v reflect.Value, path string, do func(key string, s secret.Source)) {
+	switch {
+	case isSource(v.Type()):
+		do(path, v.Interface().(secret.Source))
+	case v.Kind() == reflect.Struct:
+		for _, f := range fieldsOf(v.Type()) {
+			eachSource(v.Field(f.index), join(path, f.name), do)
+		}
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			eachSource(v.Index(i), item(path, i), do)
+		}
+	}
+}
