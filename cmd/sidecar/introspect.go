@@ -85,7 +85,7 @@ func introspectToken(ctx context.Context, cfg introspect.Config, tok secret.Text
 		return err
 	}
 	fmt.Fprintf(std.out, "input.token: %s\n", b)
-	if why := answer.Claims.Usable(now, answer.Claims.Leeway); why != "" {
+	if why := answer.Claims.Usable(now); why != "" {
 		return &failure{err: fmt.Errorf("the server calls the token active, and it must not be used: it %s", why), exit: exitFailed}
 	}
 	return nil

@@ -102,8 +102,8 @@ type Confirmation struct {
 func (c Confirmation) Bound() bool { return c != Confirmation{} }
 
 // Usable reports why claims must not be used at now, or "" when they may. It is asked on every request, after any
-// cache: INT-10, INT-16, INT-20. exp is the first second in which a token is dead; leeway shifts nbf only.
-func (c *Claims) Usable(now time.Time, leeway time.Duration) string {
+// cache: INT-10, INT-16, INT-20. exp is the first second in which a token is dead; Leeway shifts nbf only.
+func (c *Claims) Usable(now time.Time) string {
 	t := At(now)
 	switch {
 	case !c.Active:
@@ -112,7 +112,7 @@ func (c *Claims) Usable(now time.Time, leeway time.Duration) string {
 		return "is a " + string(c.Kind) + " token"
 	case c.ExpiresAt != 0 && t >= c.ExpiresAt:
 		return "has expired"
-	case c.NotBefore != 0 && At(now.Add(leeway)) < c.NotBefore:
+	case c.NotBefore != 0 && At(now.Add(c.Leeway)) < c.NotBefore:
 		return "is not valid yet"
 	}
 	return ""

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ import (
 
 // Snapshot is everything a decision depends on that a reload can replace. It is immutable: a reload stores a new one.
 type Snapshot struct {
+	// Introspector may be nil; then every request with a token is Misconfigured.
 	Introspector introspect.Introspector
 	Policy       *engine.Policy
 }
@@ -135,11 +137,19 @@ func (p *Point) decideBy(ctx context.Context, snap *Snapshot, policy evaluator, 
 func (p *Point) guarded(ctx context.Context, snap *Snapshot, policy evaluator, q *authz.Query, rec *decisionlog.Record) (d authz.Decision) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.deps.Logger.Error("decision panicked", "decision_id", rec.DecisionID, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			p.deps.Logger.Error("decision panicked", "decision_id", rec.DecisionID, "panic", described(r), "stack", string(debug.Stack()))
 			d = p.refuse(authz.E(authz.Internal, "decide: panic"), 0)
 		}
 	}()
 	return p.decide(ctx, snap, policy, q, rec)
+}
+
+// described names a panic without quoting it: only the runtime is known not to put a token into one.
+func described(panicked any) string {
+	if e, ok := panicked.(runtime.Error); ok {
+		return e.Error()
+	}
+	return fmt.Sprintf("a %T", panicked)
 }
 
 // decide is the request path.
@@ -189,6 +199,9 @@ func (p *Point) claims(ctx context.Context, snap *Snapshot, cred token.Credentia
 	begun := time.Now()
 	ctx, span := p.deps.Tracer.Start(ctx, "introspect", telemetry.Calling)
 	defer span.End()
+	if snap.Introspector == nil {
+		return nil, authz.E(authz.Misconfigured, "introspect: there is no authorization server to ask")
+	}
 	claims, err := snap.Introspector.Introspect(ctx, cred.Token)
 	rec.Introspect = time.Since(begun)
 	rec.Introspection = decisionlog.Miss
@@ -205,7 +218,7 @@ func (p *Point) claims(ctx context.Context, snap *Snapshot, cred token.Credentia
 // unusable says why a token must not be used with this request, or "". A token that is bound to a key is refused as
 // long as nobody can verify that its bearer holds the key (RFC 9449 section 7.2, RFC 8705 section 3).
 func unusable(c *authz.Claims, cred token.Credential, now time.Time) string {
-	switch why := c.Usable(now, c.Leeway); {
+	switch why := c.Usable(now); {
 	case why != "":
 		return why
 	case c.Confirmation.Unknown != "":

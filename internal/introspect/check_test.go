@@ -1,0 +1,169 @@
+package introspect
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// faults returns the keys that Check complains about, in order.
+func faults(c Config) []string {
+	var keys []string
+	c.Check(func(key, _, _ string) { keys = append(keys, key) })
+	return keys
+}
+
+func TestCheckFindsNothingInAGoodConfiguration(t *testing.T) {
+	c := testConfig(t, "https://as.example/introspect")
+	if got := faults(c); got != nil {
+		t.Errorf("faults %q", got)
+	}
+}
+
+func TestCheckReportsEveryFaultAtOnce(t *testing.T) {
+	c := Config{
+		Issuer: "as.example", Dialect: "klingon", IntrospectionEndpoint: "http://as.example", EndpointHosts: []string{"https://x", ""},
+		Client:   Client{Auth: "magic", BasicEncoding: "rot13", Secret: secret.Source{File: "a", Env: "b"}},
+		Audience: []string{""}, AbsentAudience: "perhaps", RefusedPrefixes: []string{""},
+		Tenant: []string{"tid"}, Roles: []string{"/ok", "/~2"}, NotBeforeLeeway: time.Hour,
+		Cache: CacheConfig{TTL: -1, NegativeTTL: 2 * time.Hour},
+	}
+	got := faults(c)
+	for _, want := range []string{
+		"name", "issuer", "dialect", "introspection_endpoint", "endpoint_hosts[0]", "endpoint_hosts[1]", "client.auth", "client.basic_encoding", "client.id", "client.secret",
+		"audience[0]", "absent_audience", "refused_prefixes[0]", "tenant[0]", "roles[1]", "not_before_leeway", "timeout", "cache.ttl", "cache.negative_ttl",
+		"max_response_bytes", "max_in_flight", "cache.max_entries", "cache.max_bytes", "cache.negative_max_entries",
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("no fault at %s", want)
+		}
+	}
+	if slices.Contains(got, "roles[0]") {
+		t.Error("a fault at roles[0]")
+	}
+}
+
+func TestINT4_HTTPIsForLoopbackOnlyAndOnlyWhenAllowed(t *testing.T) {
+	for _, c := range []struct {
+		url     string
+		allowed bool
+		good    bool
+	}{
+		{"https://as.example/i", false, true},
+		{"http://127.0.0.1:8080/i", true, true},
+		{"http://[::1]:8080/i", true, true},
+		{"http://[::ffff:127.0.0.1]/i", true, true},
+		{"http://LOCALHOST/i", true, true},
+		{"http://127.0.0.1:8080/i", false, false},
+		{"http://as.example/i", true, false},
+		{"http://10.0.0.1/i", true, false},
+		{"http://127.0.0.1.evil.example/i", true, false},
+		{"ftp://127.0.0.1/i", true, false},
+		{"/i", true, false},
+		{"https:///i", true, false},
+		{"https://user:pass@as.example/i", true, false},
+		{"https://as.example/i#x", true, false},
+		{"https://as.example/%zz", true, false},
+	} {
+		cfg := testConfig(t, c.url)
+		cfg.AllowInsecureHTTP = c.allowed
+		if got := faults(cfg); (len(got) == 0) != c.good {
+			t.Errorf("%s (allowed %t): %q", c.url, c.allowed, got)
+		}
+		if strings.Contains(c.url, "%zz") || strings.Contains(c.url, "#") {
+			continue
+		}
+		cfg.Issuer, cfg.IntrospectionEndpoint = c.url, ""
+		if got := faults(cfg); (len(got) == 0) != c.good {
+			t.Errorf("issuer %s (allowed %t): %q", c.url, c.allowed, got)
+		}
+	}
+}
+
+func TestCheckWantsAnIssuerOrAnEndpoint(t *testing.T) {
+	if got := faults(testConfig(t, "")); !slices.Equal(got, []string{"introspection_endpoint"}) {
+		t.Errorf("faults %q", got)
+	}
+}
+
+func TestAnIssuerThatIsOnlyComparedMayBeHTTP(t *testing.T) {
+	c := testConfig(t, "https://as.example/i")
+	c.Issuer = "http://keycloak.internal/realms/a"
+	if got := faults(c); got != nil {
+		t.Errorf("faults %q", got)
+	}
+	c.Issuer += "?x"
+	if got := faults(c); !slices.Equal(got, []string{"issuer"}) {
+		t.Errorf("faults %q", got)
+	}
+}
+
+func TestBearerNeedsNoClientID(t *testing.T) {
+	c := testConfig(t, "https://as.example/i")
+	c.Client.ID = ""
+	for auth, want := range map[string]bool{authBasic: false, authPost: false, "": false, authBearer: true} {
+		c.Client.Auth = auth
+		if got := faults(c); (len(got) == 0) != want {
+			t.Errorf("%q: %q", auth, got)
+		}
+	}
+}
+
+func TestRawBasicCannotCarryAColonInTheID(t *testing.T) {
+	c := testConfig(t, "https://as.example/i")
+	c.Client.BasicEncoding = "raw"
+	if got := faults(c); !slices.Equal(got, []string{"client.id"}) {
+		t.Errorf("faults %q", got)
+	}
+}
+
+func TestNewRefusesWhatItCannotRead(t *testing.T) {
+	garbage := filepath.Join(t.TempDir(), "garbage.pem")
+	if err := os.WriteFile(garbage, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	huge := filepath.Join(t.TempDir(), "huge.pem")
+	if err := os.WriteFile(huge, make([]byte, maxCABytes+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*Config){
+		"a fault of the configuration": func(c *Config) { c.Name = "" },
+		"a secret that is not there":   func(c *Config) { c.Client.Secret = secret.Source{File: "/nowhere/at/all"} },
+		"an empty secret":              func(c *Config) { c.Client.Secret = secretFile(t, "") },
+		"a bearer token with a space":  func(c *Config) { c.Client.Auth, c.Client.Secret = authBearer, secretFile(t, "a b") },
+		"certificates not there":       func(c *Config) { c.CAFile = "/nowhere/at/all" },
+		"a file without certificates":  func(c *Config) { c.CAFile = garbage },
+		"a huge file":                  func(c *Config) { c.CAFile = huge },
+		"a folder of certificates":     func(c *Config) { c.CAFile = t.TempDir() },
+	} {
+		c := testConfig(t, "https://as.example/i")
+		change(&c)
+		if _, err := New(c, Deps{Fingerprints: secret.NewFingerprinter()}); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+	if _, err := New(testConfig(t, "https://as.example/i"), Deps{}); err == nil {
+		t.Error("no fingerprinter is taken")
+	}
+}
+
+func TestObserverAndLogMayBeLeftOut(t *testing.T) {
+	u := serve(t, saysJSON(`{"active":true}`))
+	c := testConfig(t, u.URL)
+	c.Cache.MaxEntries = 1
+	i, err := New(c, Deps{Fingerprints: secret.NewFingerprinter()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(i.Close)
+	for _, tok := range []string{"a", "b"} {
+		if _, err := i.Introspect(t.Context(), secret.New(tok)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package introspect
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+func TestINT19_FiveHundredCallersShareOneQuestion(t *testing.T) {
+	entered := make(chan struct{})
+	var once sync.Once
+	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		once.Do(func() { close(entered) })
+		latency := time.NewTimer(300 * time.Millisecond)
+		defer latency.Stop()
+		select {
+		case <-latency.C:
+			saysJSON(`{"active":true,"sub":"a"}`)(w, r)
+		case <-r.Context().Done():
+		}
+	})
+	i, _ := open(t, u.URL, nil)
+	first, leave := context.WithCancel(t.Context())
+	gone := make(chan error, 1)
+	go func() {
+		_, err := i.Introspect(first, secret.New(testToken))
+		gone <- err
+	}()
+	<-entered
+	answers := make(chan *authz.Claims, 499)
+	for range cap(answers) {
+		go func() {
+			c, err := i.Introspect(t.Context(), secret.New(testToken))
+			if err != nil {
+				t.Error(err)
+			}
+			answers <- c
+		}()
+	}
+	leave()
+	if err := <-gone; authz.KindOf(err) != authz.Unavailable {
+		t.Errorf("the caller who left got %v", err)
+	}
+	for range cap(answers) {
+		if c := <-answers; c == nil || c.Subject.ID != "a" {
+			t.Fatalf("claims %+v", c)
+		}
+	}
+	if n := u.calls.Load(); n != 1 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+func TestINT19_TheAnswerIsKeptThoughNobodyWaited(t *testing.T) {
+	release := make(chan struct{})
+	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		<-release
+		saysJSON(`{"active":true}`)(w, r)
+	})
+	i, _ := open(t, u.URL, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := i.Introspect(ctx, secret.New(testToken)); authz.KindOf(err) != authz.Unavailable {
+		t.Fatalf("error %v", err)
+	}
+	close(release)
+	eventually(t, "the answer is kept", func() bool { return i.Stats().Active.Entries == 1 })
+}
+
+func TestINT19_AFailureIsSharedButNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		i, _ := openWired(t, nil, func(*http.Request) (*http.Response, error) {
+			calls++
+			time.Sleep(time.Second)
+			r := wireJSON("")
+			r.StatusCode = http.StatusBadGateway
+			return r, nil
+		})
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() { refusal(t, i, authz.Unavailable) })
+		}
+		all.Wait()
+		if calls != 1 {
+			t.Errorf("%d calls for ten callers", calls)
+		}
+		if refusal(t, i, authz.Unavailable); calls != 2 {
+			t.Errorf("%d calls after the failure", calls)
+		}
+	})
+}
+
+func TestACallersDeadlineIsObeyed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, _ := openWired(t, nil, func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if _, err := i.Introspect(ctx, secret.New(testToken)); authz.KindOf(err) != authz.Unavailable {
+			t.Errorf("error %v", err)
+		}
+		if took := time.Since(start); took != 100*time.Millisecond {
+			t.Errorf("after %v", took)
+		}
+		i.Close()
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("the question ended after %v, not at its own timeout", took)
+		}
+	})
+}
+
+func TestQuestionsUnderWayAreBounded(t *testing.T) {
+	release := make(chan struct{})
+	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		<-release
+		saysJSON(`{"active":true}`)(w, r)
+	})
+	i, _ := open(t, u.URL, func(c *Config) { c.MaxInFlight = 2 })
+	var all sync.WaitGroup
+	for _, tok := range []string{"a", "b"} {
+		all.Go(func() {
+			if _, err := i.Introspect(t.Context(), secret.New(tok)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	eventually(t, "two questions are under way", func() bool { return u.calls.Load() == 2 })
+	if e := refusal(t, i, authz.Unavailable); e.RetryAfter != time.Second {
+		t.Errorf("retry after %v", e.RetryAfter)
+	}
+	close(release)
+	all.Wait()
+	if !introspect(t, i).Active {
+		t.Error("the seat was not given back")
+	}
+}
+
+func TestCloseWaitsForQuestionsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		landed := false
+		i, _ := openWired(t, nil, func(*http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			landed = true
+			return wireJSON(`{"active":true}`), nil
+		})
+		var caller sync.WaitGroup
+		caller.Go(func() { introspect(t, i) })
+		synctest.Wait()
+		i.Close()
+		if !landed {
+			t.Error("closed under it")
+		}
+		caller.Wait()
+		if _, err := i.Introspect(t.Context(), secret.New("another")); authz.KindOf(err) != authz.Unavailable {
+			t.Errorf("after Close: %v", err)
+		}
+	})
+}

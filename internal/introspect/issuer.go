@@ -1,0 +1,160 @@
+package introspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// Deps is what an Issuer needs from the rest of the program.
+type Deps struct {
+	// Fingerprints names tokens in caches; required.
+	Fingerprints *secret.Fingerprinter
+	// Observer may be nil.
+	Observer Observer
+	// Log may be nil. Discovery speaks there; questions do not.
+	Log *slog.Logger
+}
+
+// Issuer is one authorization server and all that is known from it. It is an Introspector, safe for concurrent use.
+type Issuer struct {
+	refusedPrefixes []string
+	keys            keys
+	cache           *cache
+	flight          *flight
+	client          *client
+	discovery       *discovery
+	transport       *http.Transport
+}
+
+var _ Introspector = (*Issuer)(nil)
+
+// Stats is the size of what an Issuer holds.
+type Stats struct{ Active, Inactive CacheStats }
+
+// New checks cfg, reads the secret and the certificates that it names, and builds Cache, Flight and Client. It asks nobody:
+// an authorization server that is down is no reason not to start. The error lists all faults.
+func New(cfg Config, deps Deps) (*Issuer, error) {
+	var faults []error
+	cfg.Check(func(key, cause, _ string) { faults = append(faults, fmt.Errorf("%s: %s", key, cause)) })
+	if deps.Fingerprints == nil {
+		faults = append(faults, errors.New("no fingerprinter is given"))
+	}
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("check issuer %q: %w", cfg.Name, errors.Join(faults...))
+	}
+	clientSecret, err := readSecret(cfg.Client)
+	if err != nil {
+		return nil, fmt.Errorf("set up issuer %q: %w", cfg.Name, err)
+	}
+	transport, err := newTransport(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("set up issuer %q: %w", cfg.Name, err)
+	}
+	return build(cfg, deps, clientSecret, transport), nil
+}
+
+func build(cfg Config, deps Deps, clientSecret secret.Text, transport *http.Transport) *Issuer {
+	if deps.Observer == nil {
+		deps.Observer = blind{}
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	hc := newHTTPClient(transport)
+	d := newDiscovery(cfg, hc, deps.Log)
+	k := keys{fingerprints: deps.Fingerprints, name: cfg.Name, issuer: cfg.Issuer, clientID: cfg.Client.ID}
+	return &Issuer{
+		refusedPrefixes: cfg.RefusedPrefixes,
+		keys:            k,
+		cache:           newCache(cfg, k, deps.Observer),
+		flight:          newFlight(cfg.Name, cfg.MaxInFlight),
+		client: &client{
+			cfg: cfg, secret: clientSecret, http: hc, discovery: d,
+			normaliser: newNormaliser(cfg), observer: deps.Observer,
+		},
+		discovery: d,
+		transport: transport,
+	}
+}
+
+// Introspect returns what the server says, or lately said, about tok. See Introspector for its errors.
+func (i *Issuer) Introspect(ctx context.Context, tok secret.Text) (*authz.Claims, error) {
+	if why := i.refuses(tok); why != "" {
+		return inactive(why, time.Now()).claims, nil
+	}
+	key := i.keys.of(tok, i.discovery.current())
+	if known := i.cache.look(key); known != nil {
+		return known, nil
+	}
+	return i.flight.share(ctx, key, func(ctx context.Context) (*authz.Claims, error) {
+		if known := i.cache.peek(key); known != nil {
+			return known, nil
+		}
+		f, err := i.client.ask(ctx, tok)
+		if err != nil {
+			return nil, err
+		}
+		i.cache.keep(tok, f) // before the flight lands, so that nobody starts a second one in between
+		return f.claims, nil
+	})
+}
+
+// refuses says why a token is not even asked about.
+func (i *Issuer) refuses(tok secret.Text) string {
+	t := tok.Reveal()
+	switch {
+	case t == "":
+		return "is empty"
+	case len(t) > maxTokenBytes:
+		return fmt.Sprintf("is longer than %d bytes", maxTokenBytes)
+	}
+	for _, p := range i.refusedPrefixes {
+		if strings.HasPrefix(t, p) {
+			return "begins with a prefix that is refused"
+		}
+	}
+	return ""
+}
+
+// Ask puts one question past all caches, for diagnosis. The Answer is filled as far as things went when there is an error too.
+func (i *Issuer) Ask(ctx context.Context, tok secret.Text) (Answer, error) {
+	f, r, err := i.client.question(ctx, tok)
+	return Answer{
+		Endpoint: r.endpoint, Status: r.status, ContentType: r.header.Get("Content-Type"), Body: r.body, Claims: f.claims,
+	}, err
+}
+
+// Warm discovers the endpoint, with pauses from 1 s to 30 s between attempts, until it is known or ctx ends. It returns
+// at once when the endpoint is configured. The first questions are faster after it, and answered without it too.
+func (i *Issuer) Warm(ctx context.Context) { i.discovery.warm(ctx) }
+
+// Sweep gives back the memory of expired answers. Nothing expired is ever returned, swept or not.
+func (i *Issuer) Sweep() { i.cache.sweep() }
+
+// Stats returns the size of the caches.
+func (i *Issuer) Stats() Stats {
+	return Stats{Active: i.cache.active.stats(), Inactive: i.cache.inactive.stats()}
+}
+
+// Close refuses new questions, waits for those under way, each of which ends within the configured timeout, and closes the
+// connections. What is cached can still be had.
+func (i *Issuer) Close() {
+	i.flight.close()
+	i.discovery.close()
+	i.transport.CloseIdleConnections()
+}
+
+// blind observes nothing.
+type blind struct{}
+
+func (blind) Asked(string, string, time.Duration) {}
+func (blind) Cached(string, string, bool)         {}
+func (blind) Evicted(string, string, int)         {}

@@ -1,0 +1,370 @@
+package introspect
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// normalised reads one body as the configuration has it.
+func normalised(t *testing.T, c Config, body string) *authz.Claims {
+	t.Helper()
+	n := newNormaliser(c)
+	f, err := n.read([]byte(body), time.Unix(2000, 0))
+	if err != nil {
+		t.Fatalf("no answer: %v", err)
+	}
+	return f.claims
+}
+
+func in(dialect string) Config { return Config{Dialect: dialect} }
+
+// active makes an active answer with more members.
+func active(more string) string {
+	if more == "" {
+		return `{"active":true}`
+	}
+	return `{"active":true,` + more + `}`
+}
+
+func TestEveryFactOfAnAnswerIsRead(t *testing.T) {
+	body := ` {"active":true, "iss":"https://as", "jti":"j", "sub":"u1", "username":"al", "client_id":"web", "token_type":"Bearer",
+	 "scope":"b a b", "aud":["z","a","z"], "roles":["r2","r1","r2"], "groups":["g"], "permissions":["p"], "acr":"2", "amr":["pwd","otp"],
+	 "auth_time":900, "auth_level":3, "act":{"sub":"boss","client_id":"tool","act":{"sub":"inner"}}, "authorization_details":[ {"type":"pay"} ],
+	 "cnf":{"jkt":"thumb"}, "iat":1000, "nbf":1001, "exp":3000}`
+	got := normalised(t, in("rfc7662"), body)
+	want := &authz.Claims{
+		Active: true, Kind: authz.AccessToken, Issuer: "https://as", ID: "j",
+		Subject: authz.Subject{ID: "u1", Type: authz.User, Username: "al"}, ClientID: "web",
+		Scopes: []string{"a", "b"}, Audiences: []string{"a", "z"},
+		Roles: []string{"r1", "r2"}, Groups: []string{"g"}, Permissions: []string{"p"},
+		Auth:                 authz.Authentication{ACR: "2", AMR: []string{"otp", "pwd"}, Time: 900, Level: 3, HasLevel: true},
+		Actor:                &authz.Actor{Subject: "boss", ClientID: "tool"},
+		AuthorizationDetails: []byte(`[{"type":"pay"}]`),
+		Confirmation:         authz.Confirmation{JKT: "thumb"},
+		IssuedAt:             1000, NotBefore: 1001, ExpiresAt: 3000,
+		Fetched: time.Unix(2000, 0), Raw: got.Raw,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("claims\n%+v, want\n%+v", got, want)
+	}
+	var compacted bytes.Buffer
+	if err := json.Compact(&compacted, []byte(body)); err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.TrimSpace(compacted.String()); string(got.Raw) != want {
+		t.Errorf("raw %s, want %s", got.Raw, want)
+	}
+}
+
+func TestINT20_KindByEvidence(t *testing.T) {
+	for _, c := range []struct {
+		dialect, members string
+		want             authz.TokenKind
+	}{
+		{"rfc7662", ``, authz.UnknownToken},
+		{"rfc7662", `"token_type":"Bearer"`, authz.AccessToken},
+		{"rfc7662", `"token_type":"bearer"`, authz.AccessToken},
+		{"rfc7662", `"token_type":"DPoP"`, authz.AccessToken},
+		{"rfc7662", `"token_type":"refresh_token"`, authz.RefreshToken},
+		{"rfc7662", `"token_type":"N_A"`, authz.RefreshToken},
+		{"rfc7662", `"token_type":"mac"`, authz.UnknownToken},
+		{"rfc7662", `"token_type":"Bearer","token_use":"refresh_token"`, authz.RefreshToken},
+		{"rfc7662", `"token_type":"Bearer","token_use":"access_token"`, authz.AccessToken},
+		{"rfc7662", `"token_use":"id"`, authz.IDToken},
+		{"rfc7662", `"token_usage":"refresh_token","token_type":"Bearer"`, authz.RefreshToken},
+		{"rfc7662", `"token_usage":"id_token"`, authz.IDToken},
+		{"rfc7662", `"typ":"ID","token_type":"Bearer"`, authz.IDToken},
+		{"keycloak", `"typ":"Bearer","token_type":"Bearer"`, authz.AccessToken},
+		{"keycloak", `"typ":"Refresh","token_type":"Refresh"`, authz.RefreshToken},
+		{"keycloak", `"typ":"OFFLINE"`, authz.RefreshToken},
+		{"keycloak", `"typ":"id"`, authz.IDToken},
+		{"keycloak", `"typ":"Logout"`, authz.IDToken},
+		{"keycloak", `"typ":"Bearer","token_type":"Refresh"`, authz.RefreshToken},
+		{"duende", ``, authz.AccessToken},
+		{"duende", `"token_type":"access_token"`, authz.AccessToken},
+		{"duende", `"token_type":"refresh_token"`, authz.RefreshToken},
+		{"oidc-provider", ``, authz.RefreshToken},
+		{"oidc-provider", `"token_type":"Bearer"`, authz.AccessToken},
+		{"oidc-provider", `"token_type":7`, authz.RefreshToken},
+	} {
+		if got := normalised(t, in(c.dialect), active(c.members)).Kind; got != c.want {
+			t.Errorf("%s {%s}: %s, want %s", c.dialect, c.members, got, c.want)
+		}
+	}
+}
+
+func TestINT20_ARefreshTokenIsNotUsable(t *testing.T) {
+	c := normalised(t, in("keycloak"), active(`"typ":"Refresh","exp":9000000000`))
+	if !c.Active || c.Usable(time.Unix(2000, 0)) != "is a refresh token" {
+		t.Errorf("claims %+v", c)
+	}
+}
+
+func TestSubjects(t *testing.T) {
+	for _, c := range []struct {
+		name, dialect, members string
+		want                   authz.Subject
+	}{
+		{"a person with a name", "rfc7662", `"sub":"u","username":"al","client_id":"web"`, authz.Subject{ID: "u", Type: authz.User, Username: "al"}},
+		{"a person with a session", "rfc7662", `"sub":"u","sid":"s"`, authz.Subject{ID: "u", Type: authz.User}},
+		{"a person who logged in", "duende", `"sub":"u","auth_time":1,"client_id":"web"`, authz.Subject{ID: "u", Type: authz.User}},
+		{"no evidence of anything", "rfc7662", `"sub":"u","client_id":"web"`, authz.Subject{ID: "u", Type: authz.UnknownType}},
+		{"sub is the client", "rfc7662", `"sub":"web","client_id":"web","username":"web"`, authz.Subject{ID: "web", Type: authz.Client, Username: "web"}},
+		{"only a name", "rfc7662", `"username":"al","client_id":"web"`, authz.Subject{Type: authz.UnknownType, Username: "al"}},
+		{"only a client", "rfc7662", `"client_id":"web"`, authz.Subject{Type: authz.UnknownType}},
+		{"only a client", "oidc-provider", `"client_id":"web"`, authz.Subject{ID: "web", Type: authz.Client}},
+		{"only a client", "duende", `"client_id":"web"`, authz.Subject{ID: "web", Type: authz.Client}},
+		{"only a client", "keycloak", `"client_id":"web"`, authz.Subject{Type: authz.UnknownType}},
+		{"a sub that is no string", "oidc-provider", `"sub":7,"client_id":"web"`, authz.Subject{Type: authz.UnknownType}},
+		{"a service account", "keycloak", `"sub":"u","username":"service-account-web","client_id":"web"`, authz.Subject{ID: "u", Type: authz.Client, Username: "service-account-web"}},
+		{"a service account elsewhere", "rfc7662", `"sub":"u","username":"service-account-web","client_id":"web"`, authz.Subject{ID: "u", Type: authz.User, Username: "service-account-web"}},
+		{"another client's service account", "keycloak", `"sub":"u","username":"service-account-job","client_id":"web"`, authz.Subject{ID: "u", Type: authz.UnknownType, Username: "service-account-job"}},
+		{"a preferred name", "keycloak", `"sub":"u","preferred_username":"al"`, authz.Subject{ID: "u", Type: authz.User, Username: "al"}},
+	} {
+		if got := normalised(t, in(c.dialect), active(c.members)).Subject; got != c.want {
+			t.Errorf("%s, %s: %+v, want %+v", c.dialect, c.name, got, c.want)
+		}
+	}
+}
+
+func TestClientIDsInTheirOrder(t *testing.T) {
+	for members, want := range map[string]string{
+		`"client_id":"a","azp":"b"`: "a", `"azp":"b","cid":"c"`: "b", `"cid":"c","appid":"d"`: "c", `"appid":"d"`: "d", `"client_id":""`: "", `"client_id":null,"azp":"b"`: "b",
+	} {
+		if got := normalised(t, in("rfc7662"), active(members)).ClientID; got != want {
+			t.Errorf("{%s}: %q", members, got)
+		}
+	}
+}
+
+func TestTrap16_ScopesAreASet(t *testing.T) {
+	for members, want := range map[string][]string{
+		`"scope":"b a  b"`: {"a", "b"}, `"scope":["b","a c","b"]`: {"a", "b", "c"}, `"scope":""`: {}, `"scope":[]`: {}, `"scope":{"a":1}`: {},
+		`"scp":"a b"`: {"a", "b"}, `"scp":["a"]`: {"a"}, `"scope":"","scp":"a"`: {}, `"scope":null,"scp":"a"`: {"a"}, `"scope":["a",7,null]`: {"a"},
+		"\"scope\":\"a\\tb\"": {"a\tb"}, `"x":1`: {},
+	} {
+		if got := normalised(t, in("rfc7662"), active(members)).Scopes; !slices.Equal(got, want) {
+			t.Errorf("{%s}: %q", members, got)
+		}
+	}
+}
+
+func TestTrap14_AudienceIsStringArrayOrAbsent(t *testing.T) {
+	for members, want := range map[string][]string{
+		`"aud":"b"`: {"b"}, `"aud":["b","a","b"]`: {"a", "b"}, `"aud":[]`: {}, `"aud":""`: {}, `"aud":7`: {}, `"aud":[7]`: {}, `"aud":null`: nil, `"x":1`: nil,
+	} {
+		got := normalised(t, in("rfc7662"), active(members)).Audiences
+		if !slices.Equal(got, want) || (got == nil) != (want == nil) {
+			t.Errorf("{%s}: %#v", members, got)
+		}
+	}
+}
+
+func TestINT11_TheAudienceRule(t *testing.T) {
+	for _, c := range []struct {
+		members, absent string
+		active          bool
+	}{
+		{`"aud":"api"`, "refuse", true},
+		{`"aud":["x","api2"]`, "refuse", true},
+		{`"aud":"x"`, "accept", false},
+		{`"aud":"API"`, "accept", false},
+		{`"aud":[]`, "accept", false},
+		{`"aud":7`, "accept", false},
+		{`"x":1`, "accept", true},
+		{`"x":1`, "refuse", false},
+		{`"x":1`, "", false},
+	} {
+		cfg := Config{Audience: []string{"api", "api2"}, AbsentAudience: c.absent}
+		got := normalised(t, cfg, active(c.members))
+		if got.Active != c.active || !c.active && (got.Why == "" || got.Raw != nil) {
+			t.Errorf("{%s} %s: %+v", c.members, c.absent, got)
+		}
+	}
+}
+
+func TestINT10_AnAnswerOfAnotherIssuerIsNotActive(t *testing.T) {
+	cfg := Config{Issuer: "https://as"}
+	for members, want := range map[string]bool{
+		`"iss":"https://as"`: true, `"x":1`: true, `"iss":null`: true, `"iss":"https://as/"`: false, `"iss":"https://b"`: false, `"iss":7`: false, `"iss":""`: false,
+	} {
+		got := normalised(t, cfg, active(members))
+		if got.Active != want {
+			t.Errorf("{%s}: %+v", members, got)
+		}
+		if want && got.Issuer != "https://as" {
+			t.Errorf("{%s}: issuer %q", members, got.Issuer)
+		}
+		if !want && got.Why != "was issued by another issuer than the configured one" {
+			t.Errorf("{%s}: %q", members, got.Why)
+		}
+	}
+}
+
+func TestINT11_ARefusalOfOursIsNotKept(t *testing.T) {
+	u := serve(t, saysJSON(active(`"aud":"x","iss":"https://b"`)))
+	i, l := open(t, u.URL, func(c *Config) { c.Audience = []string{"api"} })
+	introspect(t, i)
+	introspect(t, i)
+	if u.calls.Load() != 2 || l.of(&l.asked, "inactive") != 2 {
+		t.Errorf("%d calls, outcomes %v", u.calls.Load(), l.asked)
+	}
+}
+
+func TestTimesAreWholeSecondsOrNoAnswer(t *testing.T) {
+	for value, want := range map[string]authz.Time{"3000": 3000, "3000.0": 3000, "3e3": 3000, "-5": -5, "253402300799": 253402300799} {
+		if got := normalised(t, in("rfc7662"), active(`"exp":`+value)).ExpiresAt; got != want {
+			t.Errorf("exp %s: %d", value, got)
+		}
+	}
+	for _, name := range []string{"exp", "iat", "nbf"} {
+		for _, value := range []string{
+			`"3000"`, `3000.5`, `1e400`, `9223372036854775807`, `99999999999999999999`, `253402300800`, `1795354082000`, `null`, `true`, `[]`, `{}`, `"2026-11-22T12:52:35Z"`,
+		} {
+			n := newNormaliser(in("rfc7662"))
+			f, err := n.read([]byte(active(fmt.Sprintf("%q:%s", name, value))), time.Now())
+			if err == nil || f.claims != nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s %s: %v, %v", name, value, f.claims, err)
+			}
+		}
+	}
+}
+
+func TestTheLeewayOfTheIssuerGoesWithTheClaims(t *testing.T) {
+	c := normalised(t, Config{NotBeforeLeeway: 30 * time.Second}, active(`"nbf":2030`))
+	if c.Usable(time.Unix(2000, 0)) != "" || c.Usable(time.Unix(1999, 0)) == "" {
+		t.Errorf("leeway %v", c.Leeway)
+	}
+}
+
+func TestAnExpOfZeroIsNotNoExp(t *testing.T) {
+	n := newNormaliser(in("keycloak"))
+	if _, err := n.read([]byte(active(`"exp":0`)), time.Now()); err == nil {
+		t.Error("taken")
+	}
+}
+
+func TestAnAuthTimeThatIsNoNumberIsNoFact(t *testing.T) {
+	a := normalised(t, in("rfc7662"), active(`"auth_time":"2026-11-22T12:52:35.923Z","acr":1,"amr":"pwd","auth_level":"0"`)).Auth
+	if a.Time != 0 || a.ACR != "" || !slices.Equal(a.AMR, []string{"pwd"}) || a.HasLevel {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestAnAuthLevelOfZeroIsALevel(t *testing.T) {
+	if a := normalised(t, in("rfc7662"), active(`"auth_level":0`)).Auth; !a.HasLevel || a.Level != 0 {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestTrap6_WhatIsNotUnderstoodStillBinds(t *testing.T) {
+	for members, want := range map[string]authz.Confirmation{
+		`"x":1`:                                  {},
+		`"cnf":null`:                             {},
+		`"cnf":{"jkt":"a"}`:                      {JKT: "a"},
+		`"cnf":{"jkt":"a","kc-jkt-type":"DPoP"}`: {JKT: "a"},
+		`"cnf":{"x5t#S256":"b"}`:                 {X5T: "b"},
+		`"cnf":{"jkt":"a","x5t#S256":"b"}`:       {JKT: "a", X5T: "b"},
+		`"cnf":{"jwk":{}}`:                       {Unknown: "jwk"},
+		`"cnf":{"jkt":"a","new":1,"kid":"x"}`:    {JKT: "a", Unknown: "kid"},
+		`"cnf":{"jkt":7}`:                        {Unknown: "jkt"},
+		`"cnf":{"jkt":""}`:                       {Unknown: "jkt"},
+		`"cnf":{"":"a"}`:                         {Unknown: "cnf"},
+		`"cnf":{}`:                               {Unknown: "cnf"},
+		`"cnf":{"kc-jkt-type":"DPoP"}`:           {Unknown: "cnf"},
+		`"cnf":"a"`:                              {Unknown: "cnf"},
+		`"cnf":[]`:                               {Unknown: "cnf"},
+		`"token_type":"dpop"`:                    {Unknown: "dpop without jkt"},
+		`"typ":"DPoP","cnf":{"x5t#S256":"b"}`:    {X5T: "b", Unknown: "dpop without jkt"},
+		`"token_type":"DPoP","cnf":{"jkt":"a"}`:  {JKT: "a"},
+	} {
+		if got := normalised(t, in("keycloak"), active(members)).Confirmation; got != want {
+			t.Errorf("{%s}: %+v, want %+v", members, got, want)
+		}
+	}
+}
+
+func TestActors(t *testing.T) {
+	for act, want := range map[string]*authz.Actor{
+		`{"sub":"a"}`: {Subject: "a"}, `"a"`: {Subject: "a"}, `{"client_id":"c"}`: {ClientID: "c"}, `{"sub":"a","act":{"sub":"b"}}`: {Subject: "a"},
+		`7`: nil, `null`: nil, `[]`: nil, `{}`: nil, `{"sub":7}`: nil, `""`: nil,
+	} {
+		if got := normalised(t, in("rfc7662"), active(`"act":`+act)).Actor; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v", act, got)
+		}
+	}
+}
+
+func TestRolesOfTheDialects(t *testing.T) {
+	members := `"roles":["plain"],"role":"one","realm_access":{"roles":["r2","r1",7]},"resource_access":{"api":{"roles":["x"]},"web":{"roles":["x"]},"bad":7}`
+	for dialect, want := range map[string][]string{
+		"rfc7662": {"plain"}, "oidc-provider": {"plain"}, "duende": {"one"}, "keycloak": {"api:x", "r1", "r2", "web:x"},
+	} {
+		if got := normalised(t, in(dialect), active(members)).Roles; !slices.Equal(got, want) {
+			t.Errorf("%s: %q", dialect, got)
+		}
+	}
+}
+
+func TestConfiguredPointers(t *testing.T) {
+	body := active(`"org":{"id":"t1","a/b":["x",{"y":"z"}],"n":7},"more":["r1","r2",7],"one":"r3","roles":["r1"]`)
+	for pointer, want := range map[string]string{
+		"/org/id": "t1", "/org/a~1b/0": "x", "/org/a~1b/1/y": "z", "/org/n": "", "/org": "", "/no/id": "", "/org/a~1b/00": "", "/org/a~1b/2": "", "/org/a~1b/-": "", "/one/x": "",
+	} {
+		if got := normalised(t, Config{Tenant: []string{pointer}}, body).Tenant; got != want {
+			t.Errorf("%s: %q", pointer, got)
+		}
+	}
+	c := normalised(t, Config{Tenant: []string{"/no", "/org/n", "/org/id", "/one"}, Roles: []string{"/more", "/one", "/no"}}, body)
+	if c.Tenant != "t1" {
+		t.Errorf("tenant %q: the first that finds a string wins", c.Tenant)
+	}
+	if want := []string{"r1", "r2", "r3"}; !slices.Equal(c.Roles, want) {
+		t.Errorf("roles %q", c.Roles)
+	}
+}
+
+func TestWithoutARuleThereIsNoTenant(t *testing.T) {
+	if got := normalised(t, in("rfc7662"), active(`"tenant":"a","tid":"b","org_id":"c"`)).Tenant; got != "" {
+		t.Errorf("tenant %q", got)
+	}
+}
+
+func TestTrap7_AnAnswerThatCarriesATokenIsReadWithoutIt(t *testing.T) {
+	if c := normalised(t, in("keycloak"), `{"active":false,"jwt":"a.b.c"}`); c.Active || c.Raw != nil {
+		t.Errorf("claims %+v", c)
+	}
+}
+
+func TestAuthorizationDetailsMustBeAnArray(t *testing.T) {
+	if got := normalised(t, in("rfc7662"), active(`"authorization_details":{"type":"x"}`)).AuthorizationDetails; got != nil {
+		t.Errorf("%s", got)
+	}
+}
+
+func FuzzNormalise(f *testing.F) {
+	for _, s := range []string{
+		`{}`, `{"active":true}`, `{"active":false}`, `{"active":"true"}`, `{"active":true,"active":false}`, active(`"scope":"b a"`), active(`"scope":["b a","a"]`),
+		active(`"exp":1e3,"aud":[],"cnf":{"":1}`), active(`"realm_access":{"roles":["a"]},"resource_access":{"b":{"roles":"c"}}`), "[", "\xff", active(`"act":{"sub":"x"},"a":{"b":["c"]}`),
+	} {
+		f.Add(s, uint8(0))
+		f.Add(s, uint8(1))
+	}
+	f.Fuzz(func(t *testing.T, body string, which uint8) {
+		names := dialectNames()
+		n := newNormaliser(Config{Dialect: names[int(which)%len(names)], Tenant: []string{"/a/b/0"}, Roles: []string{"/a"}})
+		got, err := n.read([]byte(body), time.Unix(1000, 0))
+		if err != nil {
+			return
+		}
+		holds(t, body, got)
+	})
+}

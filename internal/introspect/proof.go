@@ -1,0 +1,71 @@
+package introspect
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// authenticationOf reads how and when the user logged in (RFC 9470 section 6.2).
+func authenticationOf(m members) authz.Authentication {
+	a := authz.Authentication{ACR: m.text("acr"), AMR: set(texts(m["amr"]))}
+	if t, err := m.time("auth_time"); err == nil {
+		a.Time = t // one server writes a date here: no fact then, and a max_age that is asked for is not met
+	}
+	a.Level, a.HasLevel = integer(m["auth_level"])
+	return a
+}
+
+// actorOf reads the outermost actor (RFC 8693 section 4.1), which some servers write as a plain name. Nil when it names nobody.
+func actorOf(v jsontext.Value) *authz.Actor {
+	if s, ok := text(v); ok && s != "" {
+		return &authz.Actor{Subject: s}
+	}
+	m := object(v)
+	a := authz.Actor{Subject: m.text("sub"), ClientID: m.text("client_id")}
+	if a == (authz.Actor{}) {
+		return nil
+	}
+	return &a
+}
+
+// confirmationOf reads the key a token is bound to (RFC 7800). Whatever is there and is not understood still binds: a
+// token must not become a bearer token because its binding was misspelt.
+func confirmationOf(m members) authz.Confirmation {
+	var c authz.Confirmation
+	if m.has("cnf") {
+		c = methodsOf(object(m["cnf"]))
+	}
+	for _, t := range []string{m.text("token_type"), m.text("typ")} {
+		if strings.EqualFold(t, "DPoP") && c.JKT == "" && c.Unknown == "" {
+			c.Unknown = "dpop without jkt" // RFC 9449 section 6.2
+		}
+	}
+	return c
+}
+
+// methodsOf knows two methods and one annotation, which says nothing about the key.
+func methodsOf(cnf members) authz.Confirmation {
+	var c authz.Confirmation
+	for _, name := range slices.Sorted(maps.Keys(cnf)) {
+		value := cnf.text(name)
+		switch {
+		case name == "kc-jkt-type":
+		case name == "jkt" && value != "":
+			c.JKT = value
+		case name == "x5t#S256" && value != "":
+			c.X5T = value
+		case c.Unknown == "":
+			c.Unknown = cmp.Or(name, "cnf")
+		}
+	}
+	if !c.Bound() {
+		c.Unknown = "cnf"
+	}
+	return c
+}

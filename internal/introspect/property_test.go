@@ -1,0 +1,49 @@
+package introspect
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// holds checks what is true of every answer that is read, whatever the body: it looks at the body with another JSON
+// library than the one under test.
+func holds(t *testing.T, body string, f fact) {
+	t.Helper()
+	c := f.claims
+	var plain map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(body), &plain); err != nil {
+		t.Fatalf("%q was read and is no object: %v", body, err)
+	}
+	says := string(plain["active"])
+	if c.Active && says != "true" {
+		t.Fatalf("%q is active", body)
+	}
+	if f.keep == keepInactive && says != "false" || f.keep == keepActive && !c.Active {
+		t.Fatalf("%q is kept as %d", body, f.keep)
+	}
+	if !c.Active {
+		if c.Why == "" || c.Raw != nil {
+			t.Fatalf("%q is not active: %+v", body, c)
+		}
+		return
+	}
+	for _, s := range [][]string{c.Scopes, c.Audiences, c.Roles, c.Groups, c.Permissions, c.Auth.AMR} {
+		if !slices.IsSorted(s) || len(slices.Compact(slices.Clone(s))) != len(s) || slices.Contains(s, "") {
+			t.Fatalf("%q gives no set: %q", body, s)
+		}
+	}
+	if !jsontext.Value(c.Raw).IsValid() {
+		t.Fatalf("%q gives raw %q", body, c.Raw)
+	}
+	_, said := plain["exp"]
+	if said != (c.ExpiresAt != 0) {
+		t.Fatalf("%q gives exp %s", body, strconv.FormatInt(int64(c.ExpiresAt), 10))
+	}
+	if cnf, said := plain["cnf"]; said && string(cnf) != "null" && !c.Confirmation.Bound() {
+		t.Fatalf("%q gives an unbound token", body)
+	}
+}

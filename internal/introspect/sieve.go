@@ -1,0 +1,211 @@
+package introspect
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	gocache "github.com/patrickmn/go-cache"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// sieve is a bounded store of claims: go-cache, which knows expiry but no bound, behind shards that know both.
+//
+// What gives way is chosen by SIEVE (Zhang et al., NSDI 2024): a hand walks from the oldest entry to the newest and
+// takes the first that nobody asked for since it last came by. A hit only sets a bit, so readers share no write lock;
+// and entries asked for once, as in a scan, go before entries asked for twice.
+type sieve struct {
+	shards  []*shard
+	evicted func(n int)
+}
+
+type shard struct {
+	store *gocache.Cache
+
+	mu             sync.Mutex // guards what follows, and every write to store
+	newest, oldest *entry
+	hand           *entry
+	entries        int
+	bytes          int64
+	maxEntries     int
+	maxBytes       int64
+}
+
+// entry is immutable but for its bit and its place in the list.
+type entry struct {
+	key          string
+	claims       *authz.Claims
+	life         time.Duration
+	cost         int64
+	visited      atomic.Bool
+	newer, older *entry
+}
+
+const (
+	mostShards      = 32
+	entriesPerShard = 64      // with fewer, an uneven spread of keys would waste much of the room
+	bytesPerShard   = 1 << 20 // so that one large answer still fits
+)
+
+// newSieve returns a store of at most maxEntries and maxBytes. evicted is told of entries that gave way for want of room.
+func newSieve(maxEntries int, maxBytes int64, evicted func(n int)) *sieve {
+	n := 1
+	if maxEntries >= mostShards*entriesPerShard && maxBytes >= mostShards*bytesPerShard {
+		n = mostShards
+	}
+	s := &sieve{shards: make([]*shard, n), evicted: evicted}
+	for i := range s.shards {
+		sh := &shard{
+			// No clean-up interval: go-cache would start a goroutine that only a finaliser stops.
+			store:      gocache.NewFrom(gocache.NoExpiration, 0, map[string]gocache.Item{}),
+			maxEntries: maxEntries / n,
+			maxBytes:   maxBytes / int64(n),
+		}
+		sh.store.OnEvicted(func(_ string, v any) { sh.unlink(v.(*entry)) })
+		s.shards[i] = sh
+	}
+	return s
+}
+
+func (s *sieve) shard(key secret.Fingerprint) *shard { return s.shards[int(key[0])%len(s.shards)] }
+
+// get returns claims that are neither over their lifetime nor at or past their exp: INT-13, INT-16.
+func (s *sieve) get(key secret.Fingerprint, now time.Time) *authz.Claims {
+	v, ok := s.shard(key).store.Get(string(key[:]))
+	if !ok {
+		return nil
+	}
+	e := v.(*entry)
+	if e.over(now) {
+		return nil
+	}
+	if !e.visited.Load() { // a line in many readers' caches stays shared
+		e.visited.Store(true)
+	}
+	return e.claims
+}
+
+// over looks at the clock on the wall for exp and at the steady one for the lifetime: setting the first back must not
+// prolong the second.
+func (e *entry) over(now time.Time) bool {
+	exp := e.claims.ExpiresAt
+	return now.Sub(e.claims.Fetched) >= e.life || exp != 0 && authz.At(now) >= exp
+}
+
+// put keeps claims for life, counted from when they were asked for, and never past exp. What does not fit is not kept,
+// nor what is older than what is there.
+func (s *sieve) put(key secret.Fingerprint, c *authz.Claims, life time.Duration, now time.Time) {
+	e := &entry{key: string(key[:]), claims: c, life: life, cost: costOf(c)}
+	left := life - now.Sub(c.Fetched)
+	if c.ExpiresAt != 0 {
+		left = min(left, time.Unix(int64(c.ExpiresAt), 0).Sub(now))
+	}
+	sh := s.shard(key)
+	if left <= 0 || e.cost > sh.maxBytes {
+		return
+	}
+	if n := sh.put(e, left, now); n > 0 {
+		s.evicted(n)
+	}
+}
+
+func (sh *shard) put(e *entry, left time.Duration, now time.Time) (evicted int) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if v, ok := sh.store.Get(e.key); ok && v.(*entry).claims.Fetched.After(e.claims.Fetched) {
+		return 0
+	}
+	sh.store.Delete(e.key)
+	for sh.entries+1 > sh.maxEntries || sh.bytes+e.cost > sh.maxBytes {
+		victim := sh.victim(now)
+		sh.hand = victim.newer
+		sh.store.Delete(victim.key)
+		evicted++
+	}
+	sh.link(e)
+	sh.store.Set(e.key, e, left)
+	return evicted
+}
+
+// victim walks the hand. There is one: after a whole turn every bit is clear.
+func (sh *shard) victim(now time.Time) *entry {
+	e := sh.hand
+	for {
+		if e == nil {
+			e = sh.oldest
+		}
+		if !e.visited.Load() || e.over(now) {
+			return e
+		}
+		e.visited.Store(false)
+		e = e.newer
+	}
+}
+
+func (sh *shard) link(e *entry) {
+	e.older = sh.newest
+	if sh.newest != nil {
+		sh.newest.newer = e
+	}
+	sh.newest = e
+	if sh.oldest == nil {
+		sh.oldest = e
+	}
+	sh.entries++
+	sh.bytes += e.cost
+}
+
+// unlink is called by the store for every entry that leaves it, always under mu, because only writers delete.
+func (sh *shard) unlink(e *entry) {
+	if sh.hand == e {
+		sh.hand = e.newer
+	}
+	if e.newer != nil {
+		e.newer.older = e.older
+	} else {
+		sh.newest = e.older
+	}
+	if e.older != nil {
+		e.older.newer = e.newer
+	} else {
+		sh.oldest = e.newer
+	}
+	e.newer, e.older = nil, nil
+	sh.entries--
+	sh.bytes -= e.cost
+}
+
+func (s *sieve) drop(key secret.Fingerprint) {
+	sh := s.shard(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.store.Delete(string(key[:]))
+}
+
+// sweep removes what has expired, a shard at a time.
+func (s *sieve) sweep() {
+	for _, sh := range s.shards {
+		sh.mu.Lock()
+		sh.store.DeleteExpired()
+		sh.mu.Unlock()
+	}
+}
+
+func (s *sieve) stats() CacheStats {
+	var c CacheStats
+	for _, sh := range s.shards {
+		sh.mu.Lock()
+		c.Entries += sh.entries
+		c.Bytes += sh.bytes
+		sh.mu.Unlock()
+	}
+	return c
+}
+
+// costOf estimates the memory that claims hold: the answer, the members taken from it, and the syntax tree that the policy
+// engine keeps beside them.
+func costOf(c *authz.Claims) int64 { return emptyCost + 6*int64(len(c.Raw)) }
+
+const emptyCost = 1 << 10
