@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -36,7 +38,9 @@ Prints lines to paste: one request that is allowed, and others that are denied. 
 Every SIDECAR_* variable of serve works here too.`,
 		Example: "  sidecar dev\n  sidecar dev --api 127.0.0.1:9181 --policies policies,bundles/example",
 		Args:    noArguments,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context(), std) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return d.run(cmd.Context(), std, environment(cmd))
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&d.api, "api", "127.0.0.1:8181", "address of the sidecar's API")
@@ -46,7 +50,7 @@ Every SIDECAR_* variable of serve works here too.`,
 	return cmd
 }
 
-func (d *development) run(ctx context.Context, std streams) error {
+func (d *development) run(ctx context.Context, std streams, environ []string) error {
 	paths, err := d.paths()
 	if err != nil {
 		return err
@@ -66,7 +70,7 @@ func (d *development) run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := d.config(issuer.Issuer(), parties.resourceServer.secret, paths)
+	cfg, err := d.config(issuer.Issuer(), parties.resourceServer.secret, paths, environ)
 	if err != nil {
 		return err
 	}
@@ -103,7 +107,7 @@ func (d *development) paths() ([]string, error) {
 const devSecretVariable = "DEV_INTROSPECTION_SECRET"
 
 // config goes the way of every configuration: through YAML, the environment and all checks.
-func (d *development) config(issuer string, clientSecret secret.Text, paths []string) (*config.Config, error) {
+func (d *development) config(issuer string, clientSecret secret.Text, paths, environ []string) (*config.Config, error) {
 	if err := os.Setenv(devSecretVariable, clientSecret.Reveal()); err != nil {
 		return nil, err
 	}
@@ -122,7 +126,15 @@ func (d *development) config(issuer string, clientSecret secret.Text, paths []st
 	if err != nil {
 		return nil, err
 	}
-	return config.Parse("(sidecar dev)", src, os.Environ())
+	return config.Parse("(sidecar dev)", src, append(environ, devSecretVariable+"="+clientSecret.Reveal()))
+}
+
+// environment is that of the process without the variables that flags of this very call speak against.
+func environment(cmd *cobra.Command) []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return cmd.Flags().Changed("api") && strings.HasPrefix(v, "SIDECAR_LISTEN_API_ADDRESS=") ||
+			cmd.Flags().Changed("admin") && strings.HasPrefix(v, "SIDECAR_LISTEN_ADMIN_ADDRESS=")
+	})
 }
 
 // party is somebody with a secret of this run.

@@ -44,7 +44,7 @@ The decision is printed as POST /v1/decisions answers it.`,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return e.run(cmd.Context(), std) },
 	}
 	f := cmd.Flags()
-	f.StringVarP(&e.config, "config", "c", "", "configuration file; without it the defaults hold")
+	f.StringVarP(&e.config, "config", "c", "", "configuration file; without it the defaults hold, and the tenant is the answer's member tenant")
 	f.StringSliceVar(&e.policies, "policies", nil, "policy directories and bundle folders, instead of the configured ones")
 	f.StringVar(&e.request, "request", "", "file with the body of POST /v1/decisions, or - for standard input")
 	f.StringVar(&e.method, "method", "GET", "method of the request")
@@ -155,7 +155,7 @@ func (e *evaluation) introspector(cfg *config.Config, stdin io.Reader, q *authz.
 	if err != nil {
 		return nil, err
 	}
-	issuer := introspect.Config{}
+	issuer := introspect.Config{Tenant: []string{"/tenant"}} // as sidecar dev has it
 	if len(cfg.Issuers) > 0 {
 		issuer = cfg.Issuers[0]
 	}

@@ -108,8 +108,12 @@ func (c *Claims) Usable(now time.Time) string {
 	switch {
 	case !c.Active:
 		return c.Why
+	case c.Kind == RefreshToken:
+		return "is a refresh token"
+	case c.Kind == IDToken:
+		return "is an ID token"
 	case c.Kind != AccessToken && c.Kind != UnknownToken:
-		return "is a " + string(c.Kind) + " token"
+		return "is of no kind that is known"
 	case c.ExpiresAt != 0 && t >= c.ExpiresAt:
 		return "has expired"
 	case c.NotBefore != 0 && At(now.Add(c.Leeway)) < c.NotBefore:

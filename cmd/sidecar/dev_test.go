@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// output collects what a command writes while it runs.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// startDev runs "sidecar dev" in dir on free ports until the test ends, and returns what it printed once it was ready.
+func startDev(t *testing.T, dir string) (tour string, stderr *output, stop func() int) {
+	t.Helper()
+	t.Chdir(dir)
+	ctx, cancel := context.WithCancel(context.Background())
+	out, errs, exit := &output{}, &output{}, make(chan int, 1)
+	go func() {
+		exit <- run(ctx, []string{"dev", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--issuer", "127.0.0.1:0"}, streams{strings.NewReader(""), out, errs})
+	}()
+	stop = sync.OnceValue(func() int { cancel(); return <-exit })
+	t.Cleanup(func() { stop() })
+	eventually(t, func() bool {
+		select {
+		case code := <-exit:
+			exit <- code
+			t.Fatalf("dev ended with %d: %s", code, errs)
+		default:
+		}
+		return strings.Contains(out.String(), "# a token of your own") && strings.Contains(errs.String(), "serving")
+	})
+	return out.String(), errs, stop
+}
+
+func eventually(t *testing.T, is func() bool) {
+	t.Helper()
+	deadline, tick := time.After(20*time.Second), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-deadline:
+			t.Fatal("it does not come about")
+		case <-tick.C:
+		}
+	}
+}
+
+// pasted runs the line below a comment that begins with words.
+func pasted(t *testing.T, tour, words string) string {
+	t.Helper()
+	_, after, ok := strings.Cut(tour, "# "+words)
+	if !ok {
+		t.Fatalf("nothing is printed about %q:\n%s", words, tour)
+	}
+	line := strings.Split(after, "\n")[1]
+	out, err := exec.Command("sh", "-c", line).Output()
+	if err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	return string(out)
+}
+
+func repository(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func TestEveryLineThatDevPrintsWorksWhenPasted(t *testing.T) {
+	tour, _, _ := startDev(t, repository(t))
+	for words, want := range map[string][]string{
+		"allowed":             {`"allow":true`, `"status":200`},
+		"denied for scope":    {`"allow":false`, `"status":403`, `"code":"insufficient_scope"`, `scope=\"orders:write\"`},
+		"denied for audience": {`"allow":false`, `"status":401`, `"code":"wrong_audience"`},
+		"denied for tenant":   {`"allow":false`, `"status":403`, `"code":"wrong_tenant"`},
+		"a token of your own": {`"access_token":`},
+	} {
+		got := pasted(t, tour, words)
+		for _, w := range want {
+			if !strings.Contains(got, w) {
+				t.Errorf("%s: got %s, want %s in it", words, got, w)
+			}
+		}
+	}
+	before, after, _ := strings.Cut(pasted(t, tour, "denied after revoking"), "}}")
+	if !strings.Contains(before, `"allow":true`) || !strings.Contains(after, `"kind":"unauthenticated"`) {
+		t.Errorf("before the revocation: %s, after: %s", before, after)
+	}
+}
+
+func TestDevStopsWithinASecond(t *testing.T) {
+	_, _, stop := startDev(t, repository(t))
+	begun := time.Now()
+	if code := stop(); code != exitOK {
+		t.Errorf("exit status %d", code)
+	}
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+func TestDevNamesAPortThatIsTakenAndWhatToDo(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	t.Chdir(repository(t))
+	for flag, hint := range map[string]string{"--api": "listen.api.address (flags --api and --admin)", "--admin": "listen.admin.address (flags --api and --admin)", "--issuer": "--issuer"} {
+		args := []string{"dev", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--issuer", "127.0.0.1:0", flag, taken.Addr().String()}
+		var errs output
+		if code := run(t.Context(), args, streams{strings.NewReader(""), &output{}, &errs}); code != exitFailed {
+			t.Errorf("%s: exit status %d", flag, code)
+		}
+		if got := errs.String(); !strings.Contains(got, taken.Addr().String()) || !strings.Contains(got, hint) {
+			t.Errorf("%s: got %s", flag, got)
+		}
+	}
+}
+
+func TestDevWithoutPoliciesSaysWhereToLook(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var errs output
+	if code := run(t.Context(), []string{"dev"}, streams{strings.NewReader(""), &output{}, &errs}); code != exitFailed || !strings.Contains(errs.String(), "--policies") {
+		t.Errorf("exit status %d: %s", code, &errs)
+	}
+}
+
+// TestAnEditIsFeltAndAMistakeIsTold is the author's loop: save, ask, see; break, see the error, mend.
+func TestAnEditIsFeltAndAMistakeIsTold(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "policies"), os.DirFS(filepath.Join(repository(t), "policies"))); err != nil {
+		t.Fatal(err)
+	}
+	tour, errs, _ := startDev(t, dir)
+	file := filepath.Join(dir, "policies", "routes", "data.yaml")
+	original, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	save := func(content []byte) {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(bytes.ReplaceAll(original, []byte("orders:read"), []byte("orders:peek")))
+	eventually(t, func() bool { return strings.Contains(pasted(t, tour, "allowed"), "orders:peek") })
+	save(append(bytes.Clone(original), "\n\tbroken: [\n"...))
+	eventually(t, func() bool { return strings.Contains(errs.String(), "policies/routes/data.yaml:") })
+	if got := pasted(t, tour, "allowed"); !strings.Contains(got, "orders:peek") {
+		t.Errorf("the last good policy does not decide: %s", got)
+	}
+	save(original)
+	eventually(t, func() bool { return strings.Contains(pasted(t, tour, "allowed"), `"allow":true`) })
+}
+
+func TestFlagsOfDevWinOverTheEnvironment(t *testing.T) {
+	t.Setenv("SIDECAR_LISTEN_API_ADDRESS", "no address")
+	if tour, _, _ := startDev(t, repository(t)); !strings.Contains(pasted(t, tour, "allowed"), `"allow":true`) {
+		t.Error("it does not serve")
+	}
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes the test binary be the commands that scripts run: sidecar itself, and a small curl.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"sidecar": main,
+		"curl":    func() { os.Exit(curl(os.Args[1:])) },
+	})
+}
+
+func TestScripts(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("ROOT", root)
+			env.Setenv("HOME", env.WorkDir)
+			return nil
+		},
+		RequireExplicitExec: true,
+	})
+}
+
+// curl is as much of curl as the printed lines use, so that the tests need nothing but Go and a shell.
+func curl(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	var target, user string
+	var data []string
+	header := http.Header{}
+	for i := 0; i < len(args); i++ {
+		switch args[i] {
+		case "-s":
+		case "-u":
+			i++
+			user = args[i]
+		case "-d":
+			i++
+			data = append(data, args[i])
+		case "-H":
+			i++
+			name, value, _ := strings.Cut(args[i], ": ")
+			header.Set(name, value)
+		default:
+			if _, err := url.Parse(args[i]); err != nil || !strings.HasPrefix(args[i], "http") {
+				fmt.Fprintf(os.Stderr, "curl: what is %q?\n", args[i])
+				return 2
+			}
+			target = args[i]
+		}
+	}
+	method := http.MethodGet
+	if data != nil {
+		method = http.MethodPost
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(strings.Join(data, "&")))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	req.Header = header
+	if data != nil && header.Get("Content-Type") == "" {
+		header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if name, password, ok := strings.Cut(user, ":"); ok {
+		req.SetBasicAuth(name, password)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 7
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(os.Stdout, resp.Body); err != nil {
+		return 1
+	}
+	return 0
+}
