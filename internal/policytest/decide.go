@@ -1,0 +1,218 @@
+package policytest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/decision"
+	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// Config is how the sidecar that serves the policies is configured, as far as it matters to a decision.
+type Config struct {
+	Engine   engine.Config
+	Input    input.Config
+	Decision decision.Config
+}
+
+// tokenText stands for every token. No server is asked, so that any text will do.
+const tokenText = "a-token-of-a-suite"
+
+// Decisions puts every case of suites to a decision point whose policy is compiled from set, and returns a Result each,
+// in their order. Its error is that of engine.Compile: bundle.Problems when the policy does not compile. It decides
+// nothing then.
+func Decisions(ctx context.Context, set *bundle.Set, cfg Config, suites []Suite) ([]Result, error) {
+	policy, err := engine.Compile(ctx, set, cfg.Engine, cfg.Decision.Entrypoint)
+	if err != nil {
+		return nil, err
+	}
+	var results []Result
+	for i := range suites {
+		for j := range suites[i].cases {
+			results = append(results, suites[i].run(ctx, policy, cfg, &suites[i].cases[j]))
+		}
+	}
+	return results, nil
+}
+
+func (s *Suite) run(ctx context.Context, policy *engine.Policy, cfg Config, c *testCase) Result {
+	out := Result{Group: s.Name, Name: c.name, File: s.File, Row: c.row, Outcome: Passed}
+	begun := time.Now()
+	query := c.query
+	introspector, err := s.introspector(c.token)
+	switch {
+	case err != nil:
+		out.Output = []string{err.Error()}
+	case query.Entrypoint != "" && !policy.Has(query.Entrypoint):
+		out.Output = []string{fmt.Sprintf("entrypoint: %q may not be asked, only %s", query.Entrypoint, strings.Join(policy.Entrypoints(), ", "))}
+	default:
+		if c.token != "" {
+			query.Token = secret.New(tokenText)
+		}
+		d := s.point(policy, cfg, introspector).Decide(ctx, query)
+		out.Output = c.want.differences(&d)
+	}
+	out.Took = time.Since(begun)
+	if len(out.Output) > 0 {
+		out.Outcome = Failed
+	}
+	return out
+}
+
+func (s *Suite) point(policy *engine.Policy, cfg Config, introspector introspect.Introspector) *decision.Point {
+	if s.token != "" {
+		cfg.Decision.Token = s.token
+	}
+	if s.realm != "" {
+		cfg.Decision.Realm = s.realm
+	}
+	return decision.New(cfg.Decision, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
+		Input:    input.NewRules(cfg.Input),
+		Observer: blind{},
+		Logger:   slog.New(slog.DiscardHandler),
+		Now:      func() time.Time { return s.now },
+	})
+}
+
+// introspector answers as the named token says. A credential that a case writes into its headers by itself is known to
+// nobody.
+func (s *Suite) introspector(name string) (introspect.Introspector, error) {
+	a, ok := s.tokens[name]
+	if !ok {
+		a.json = []byte(`{"active":false}`)
+	}
+	canned, err := introspect.Canned(s.issuer, a.json)
+	if err != nil {
+		return nil, err
+	}
+	return &timeless{inner: canned, fails: a.fails, now: s.now}, nil
+}
+
+// timeless lets facts be fetched at the time of the suite, whenever it runs.
+type timeless struct {
+	inner introspect.Introspector
+	fails authz.Kind
+	now   time.Time
+}
+
+func (t *timeless) Introspect(ctx context.Context, tok secret.Text) (*authz.Claims, error) {
+	if t.fails != 0 {
+		return nil, authz.E(t.fails, "ask about the token: the suite says that this fails")
+	}
+	claims, err := t.inner.Introspect(ctx, tok)
+	if err != nil {
+		return nil, err
+	}
+	claims.Fetched = t.now
+	return claims, nil
+}
+
+type blind struct{}
+
+func (blind) Decided(authz.Kind, time.Duration) {}
+func (blind) Evaluated(time.Duration)           {}
+
+// differences says, a line each, where d is not as stated.
+func (e *expectation) differences(d *authz.Decision) []string {
+	var out []string
+	differ := func(what string, got, want any) {
+		out = append(out, fmt.Sprintf("%s: got %v, want %v", what, got, want))
+	}
+	if got := d.Kind.String(); got != e.kind {
+		differ("kind", got, e.kind)
+	}
+	if e.status != 0 && d.Status != e.status {
+		differ("status", d.Status, e.status)
+	}
+	if e.reasons != nil {
+		if got, want := codes(d.Reasons), slices.Sorted(slices.Values(*e.reasons)); !slices.Equal(got, want) {
+			differ("reasons", got, want)
+		}
+	}
+	if e.challenge != nil {
+		got, want := strings.Join(values(d.Headers, "WWW-Authenticate"), ", "), *e.challenge
+		if got == "" {
+			got = "none"
+		}
+		if got != want {
+			differ("challenge", got, want)
+		}
+	}
+	out = append(out, headerDifferences("headers", d.Headers, e.headers)...)
+	out = append(out, headerDifferences("upstream_headers", d.UpstreamHeaders, e.upstreamHeaders)...)
+	if e.context != nil {
+		if got, want := canonical(d.Context), canonical(e.context); got != want {
+			differ("context", got, want)
+		}
+	}
+	if len(out) > 0 {
+		out = append(out, explanation(d)...)
+	}
+	return out
+}
+
+// explanation is what the decision itself says about why it is as it is.
+func explanation(d *authz.Decision) []string {
+	var out []string
+	for _, r := range d.Reasons {
+		out = append(out, "reason: "+r.Code+": "+r.Message)
+	}
+	if d.Cause != nil {
+		out = append(out, "cause: "+d.Cause.Error())
+	}
+	return out
+}
+
+func codes(reasons []authz.Reason) []string {
+	out := make([]string, 0, len(reasons))
+	for _, r := range reasons {
+		out = append(out, r.Code)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func headerDifferences(what string, have []authz.Header, want map[string][]string) []string {
+	var out []string
+	for name, w := range want {
+		if got := values(have, name); !slices.Equal(got, w) {
+			out = append(out, fmt.Sprintf("%s: %s: got %q, want %q", what, name, got, w))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// values returns all values of the fields with a name.
+func values(headers []authz.Header, name string) []string {
+	var out []string
+	for _, h := range headers {
+		if strings.EqualFold(h.Name, name) {
+			out = append(out, h.Values...)
+		}
+	}
+	return out
+}
+
+// canonical is JSON in the one form that equal values share (RFC 8785).
+func canonical(raw []byte) string {
+	if len(raw) == 0 {
+		return "nothing"
+	}
+	v := jsontext.Value(raw).Clone()
+	if err := v.Canonicalize(); err != nil {
+		return string(raw)
+	}
+	return string(v)
+}

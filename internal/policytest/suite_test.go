@@ -1,0 +1,234 @@
+package policytest
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+)
+
+const head = `suite: s
+now: 2026-11-20T12:00:00Z
+tokens:
+  reader: {active: true, scope: read, sub: rita, aud: api}
+  writer: {active: true, scope: write, sub: will, aud: api}
+  lost: {error: unavailable}
+  refused: {error: misconfigured}
+cases:
+`
+
+func suites(t *testing.T, text string) []Suite {
+	t.Helper()
+	inside(t, map[string]string{"policies/s_suite.yaml": text})
+	s, err := LoadSuites([]string{"policies"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// decided runs the one case of a suite.
+func decided(t *testing.T, text string) Result {
+	t.Helper()
+	s := suites(t, text)
+	results, err := Decisions(t.Context(), loaded(t), config, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return only(t, results)
+}
+
+func passes(t *testing.T, text string) {
+	t.Helper()
+	if r := decided(t, text); r.Outcome != Passed || r.Output != nil {
+		t.Error(r)
+	}
+}
+
+func TestSuite_CaseThatHolds(t *testing.T) {
+	r := decided(t, head+`  - name: a reader reads
+    token: reader
+    request: {method: GET, url: /a, headers: {X-Tenant: acme}, source_ip: 10.0.0.1, body: x}
+    context: {a: 1}
+    expect: {allow: true, kind: allow, status: 200, reasons: [], challenge: none, headers: {WWW-Authenticate: []}, upstream_headers: {x-subject: rita}}
+`)
+	same(t, r.String(), "passed: s: a reader reads (policies/s_suite.yaml:9)")
+}
+
+func TestSuite_EveryDifferenceIsALine(t *testing.T) {
+	r := decided(t, head+`  - name: wrong
+    token: writer
+    request: {url: /a}
+    expect:
+      allow: true
+      status: 200
+      reasons: [b, a]
+      challenge: Bearer
+      headers: {Retry-After: ["1"], A: x}
+      upstream_headers: {X-Subject: [rita]}
+      context: {age: 1}
+`)
+	same(t, r.String(), `failed: s: wrong (policies/s_suite.yaml:9)
+    kind: got deny, want allow
+    status: got 403, want 200
+    reasons: got [denied], want [a b]
+    challenge: got none, want Bearer
+    headers: A: got [], want ["x"]
+    headers: Retry-After: got [], want ["1"]
+    upstream_headers: X-Subject: got [], want ["rita"]
+    context: got {"age":0}, want {"age":1}
+    reason: denied: read is needed`)
+}
+
+func TestSuite_CauseOfARefusalIsShown(t *testing.T) {
+	r := decided(t, head+"  - {name: x, token: lost, request: {url: /a}, expect: {allow: true}}\n")
+	if got := strings.Join(r.Output, "\n"); !strings.Contains(got, "cause: ask about the token: the suite says that this fails") {
+		t.Error(got)
+	}
+}
+
+func TestSuite_OnlyWhatIsStatedIsCompared(t *testing.T) {
+	passes(t, head+"  - {name: x, token: writer, request: {url: /a}, expect: {allow: false}}\n")
+}
+
+func TestSuite_ContextIsComparedAsJSON(t *testing.T) {
+	passes(t, head+"  - {name: x, token: writer, request: {url: /a}, expect: {allow: false, context: {age: 0.0}}}\n")
+}
+
+func TestSuite_ContextThatIsNotThere(t *testing.T) {
+	r := decided(t, head+"  - {name: x, token: reader, request: {url: /a}, expect: {allow: true, context: {a: 1}}}\n")
+	if len(r.Output) != 1 || r.Output[0] != `context: got nothing, want {"a":1}` {
+		t.Error(r)
+	}
+}
+
+func TestSuite_TokensCanFail(t *testing.T) {
+	for token, kind := range map[string]string{"lost": "unavailable", "refused": "misconfigured"} {
+		t.Run(token, func(t *testing.T) {
+			passes(t, head+"  - {name: x, token: "+token+", request: {url: /a}, expect: {kind: "+kind+", status: 503}}\n")
+		})
+	}
+}
+
+func TestSuite_CredentialNobodyKnowsIsInactive(t *testing.T) {
+	passes(t, head+"  - {name: x, request: {url: /a, headers: {Authorization: Bearer abc}}, expect: {kind: unauthenticated, reasons: [invalid_token]}}\n")
+}
+
+func TestSuite_RealmAndTokenReplaceTheConfiguration(t *testing.T) {
+	passes(t, "token: optional\nrealm: other\n"+head+"  - {name: x, request: {url: /a}, expect: {kind: deny, status: 401, challenge: 'Bearer realm=\"other\"'}}\n")
+	passes(t, "realm: other\n"+head+"  - {name: x, request: {url: /a}, expect: {kind: unauthenticated, challenge: 'Bearer realm=\"other\"'}}\n")
+}
+
+func TestSuite_IssuerShapesFacts(t *testing.T) {
+	passes(t, "issuer: {dialect: duende, issuer: 'https://a', audience: [other], absent_audience: refuse, tenant: [/t], roles: [/r]}\n"+head+
+		"  - {name: x, token: reader, request: {url: /a}, expect: {kind: unauthenticated}}\n")
+}
+
+func TestSuite_TimeIsThatOfTheSuite(t *testing.T) {
+	const early = `suite: s
+now: 2026-11-20T12:00:00Z
+tokens:
+  short: {active: true, scope: read, sub: s, exp: 1795176001}
+cases:
+  - {name: x, token: short, request: {url: /a}, expect: `
+	passes(t, early+"{allow: true}}\n")
+	passes(t, strings.Replace(early, "12:00:00", "12:00:01", 1)+"{kind: unauthenticated}}\n")
+}
+
+func TestSuite_EntrypointThatMayNotBeAsked(t *testing.T) {
+	r := decided(t, head+"  - {name: x, token: reader, entrypoint: a/b, request: {url: /a}, expect: {allow: true}}\n")
+	same(t, strings.Join(r.Output, "\n"), `entrypoint: "a/b" may not be asked, only authz/decision`)
+}
+
+func TestSuite_PolicyThatDoesNotCompile(t *testing.T) {
+	s := suites(t, head+"  - {name: x, request: {url: /a}, expect: {allow: true}}\n")
+	inside(t, map[string]string{"policies/authz.rego": "package authz\n\ndecision := input.tokne\n"})
+	_, err := Decisions(t.Context(), loaded(t), config, s)
+	if ps, ok := errors.AsType[bundle.Problems](err); !ok || ps[0].File != "policies/authz.rego" || ps[0].Row != 3 {
+		t.Errorf("error is %T: %v", err, err)
+	}
+}
+
+// refused loads what must not load, and compares all complaints.
+func refused(t *testing.T, text string, want ...string) {
+	t.Helper()
+	inside(t, map[string]string{"policies/s_suite.yml": text})
+	s, err := LoadSuites([]string{"policies"})
+	ps, ok := errors.AsType[bundle.Problems](err)
+	if !ok || s != nil {
+		t.Fatalf("error is %T: %v", err, err)
+	}
+	same(t, strings.ReplaceAll(ps.Error(), "policies/s_suite.yml:", ""), strings.Join(want, "\n"))
+}
+
+func TestLoadSuites_UnknownKeysAreErrors(t *testing.T) {
+	refused(t, head+"  - {name: x, tokne: reader, request: {urll: /a}, expect: {alow: true}}\n",
+		`9:15: suite_error: unknown key "tokne" in a case, want one of context, entrypoint, expect, name, request, token`,
+		`9:40: suite_error: unknown key "urll" in request, want one of body, headers, method, source_ip, url`,
+		`9:59: suite_error: expect has neither allow nor kind`,
+		`9:60: suite_error: unknown key "alow" in expect, want one of allow, challenge, context, headers, kind, reasons, status, upstream_headers`)
+}
+
+func TestLoadSuites_WhatIsMissing(t *testing.T) {
+	refused(t, "cases: []\n", "1:1: suite_error: now is missing: a decision depends on its time", "1:1: suite_error: the suite has no cases", "1:1: suite_error: the suite has no name: suite is missing")
+	refused(t, head+"  - {request: {url: /a}}\n", "9:5: suite_error: the case expects nothing", "9:5: suite_error: the case has no name")
+}
+
+func TestLoadSuites_WrongTypes(t *testing.T) {
+	refused(t, `suite: [s]
+now: yesterday
+token: perhaps
+realm: r
+issuer: text
+tokens: {a: text, b: {error: typo}, c: {1: x, [a]: y}}
+cases:
+  - {name: x, token: nobody, request: {url: /a, headers: {a: {b: c}}}, context: text, expect: {allow: maybe, status: many, reasons: text}}
+`,
+		"1:1: suite_error: the suite has no name: suite is missing",
+		"1:8: suite_error: want text",
+		"2:6: suite_error: want a time of RFC 3339, such as 2026-11-20T12:00:00Z",
+		"3:8: suite_error: want one of required, optional",
+		"5:9: suite_error: issuer must be a mapping",
+		"6:13: suite_error: a token must be a mapping",
+		"6:30: suite_error: error of a token must be unavailable or misconfigured",
+		"6:40: suite_error: a token cannot be read: line 6: cannot unmarshal !!seq into string",
+		`8:22: suite_error: there is no token "nobody"`,
+		"8:62: suite_error: want a list of texts",
+		"8:81: suite_error: context must be a mapping",
+		"8:95: suite_error: expect has neither allow nor kind",
+		"8:103: suite_error: want one of true, false",
+		"8:118: suite_error: want an integer",
+		"8:133: suite_error: want a list of texts")
+}
+
+func TestLoadSuites_Contradictions(t *testing.T) {
+	refused(t, head+"  - {name: x, request: {url: /a}, expect: {allow: true, kind: deny}}\n  - {name: x, name: y, request: {url: /b}, expect: {kind: deny}}\n",
+		"9:43: suite_error: expect contradicts itself: allow is true and kind is deny",
+		"10:5: suite_error: there are two cases \"x\"", "10:15: suite_error: key \"name\" is there twice in a case")
+}
+
+func TestLoadSuites_IssuerThatCannotBe(t *testing.T) {
+	refused(t, "issuer: {dialect: klingon}\n"+head+"  - {name: x, request: {url: /a}, expect: {allow: true}}\n",
+		`1:9: suite_error: check issuer "suite": dialect: "klingon" is unknown`)
+}
+
+func TestLoadSuites_NoYAML(t *testing.T) {
+	refused(t, "a: [\n", " suite_error: line 1: did not find expected node content")
+	refused(t, "# nothing\n", " suite_error: the file is empty")
+	refused(t, strings.Repeat("#", maxSuiteBytes+1), " read_error: the file is over 4194304 bytes")
+}
+
+func TestLoadSuites_DirectoryThatIsNotThere(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if _, err := LoadSuites([]string{"nowhere"}); err == nil || !strings.Contains(err.Error(), "nowhere: read_error") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestLoadSuites_HiddenDirectoriesAreLeftAlone(t *testing.T) {
+	inside(t, map[string]string{"policies/.git/x_suite.yaml": "nonsense: 1"})
+	if s, err := LoadSuites([]string{"policies"}); err != nil || len(s) != 0 {
+		t.Errorf("%d suites, error %v", len(s), err)
+	}
+}

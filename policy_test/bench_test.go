@@ -1,0 +1,116 @@
+package policy_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/input"
+)
+
+// The shipped policy is what benchmarks of the sidecar measure. Here it is alone, without the sidecar around it.
+
+const order = "https://api.acme.example/orders/42?expand=items"
+
+// The least that any policy costs, to compare the others with.
+func BenchmarkAllow_PolicyThatIsTrue(b *testing.B) {
+	dir := b.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "authz.rego"), []byte("package authz\n\ndecision := true\n"), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	set, err := bundle.Load(bundle.Config{Paths: []string{dir}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	benchmarkAllow(b, set, order)
+}
+
+func BenchmarkAllow_ShippedRoutes(b *testing.B) { benchmarkAllow(b, load(b), order) }
+
+func BenchmarkAllow_ShippedRouteWithoutParameter(b *testing.B) {
+	benchmarkAllow(b, load(b), "https://api.acme.example/orders")
+}
+
+func BenchmarkAllow_200RoutesIn25Groups(b *testing.B) {
+	benchmarkAllow(b, withRoutes(b, func(i int) (string, string) {
+		group := fmt.Sprintf("group%d", i%25)
+		return group, fmt.Sprintf("/%s/things%d/{id}", group, i)
+	}), order)
+}
+
+func BenchmarkAllow_200RoutesInOneGroup(b *testing.B) {
+	benchmarkAllow(b, withRoutes(b, func(i int) (string, string) {
+		return "orders", fmt.Sprintf("/orders/things%d/{id}", i)
+	}), order)
+}
+
+// The worst case: no pattern can be told apart by its group or its length.
+func BenchmarkAllow_200RoutesOfOneLengthInOneGroup(b *testing.B) {
+	benchmarkAllow(b, withRoutes(b, func(i int) (string, string) {
+		return "orders", fmt.Sprintf("/orders/{id}/things%d", i)
+	}), "https://api.acme.example/orders/42/things7")
+}
+
+// withRoutes adds 194 routes to the six that are there.
+func withRoutes(b *testing.B, where func(i int) (group, pattern string)) *bundle.Set {
+	b.Helper()
+	set := load(b)
+	for i := range set.Bundles {
+		for _, d := range set.Bundles[i].Data {
+			if len(d.At) != 1 || d.At[0] != "routes" {
+				continue
+			}
+			groups := d.Value.(map[string]any)
+			for n := range 194 {
+				group, pattern := where(n)
+				if groups[group] == nil {
+					groups[group] = map[string]any{}
+				}
+				groups[group].(map[string]any)[pattern] = map[string]any{"GET": map[string]any{
+					"id": fmt.Sprint("route", n), "scopes": []any{"orders:read"}, "audience": []any{"orders-api"}, "tenant": "none",
+				}}
+			}
+		}
+	}
+	return set
+}
+
+func benchmarkAllow(b *testing.B, set *bundle.Set, url string) {
+	policy, err := engine.Compile(b.Context(), set, engine.Config{Deadline: time.Second}, entrypoint)
+	if err != nil {
+		b.Fatal(err)
+	}
+	raw, err := json.Marshal(map[string]any{"active": true, "scope": "orders:read orders:write"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	claims := &authz.Claims{
+		Active: true, Kind: authz.AccessToken, Issuer: "https://login.acme.example", ID: "t1",
+		Subject: authz.Subject{ID: "alice", Type: authz.User, Username: "alice"}, ClientID: "web",
+		Scopes: []string{"orders:read", "orders:write"}, Audiences: []string{"orders-api"}, Tenant: "acme",
+		Roles: []string{}, Groups: []string{}, Permissions: []string{}, Raw: raw,
+	}
+	rules := input.NewRules(inputConfig)
+	req, err := rules.Request(&authz.Request{
+		Method: "GET", URL: url,
+		Headers: map[string][]string{"x-tenant": {"acme"}, "user-agent": {"bench"}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	now := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		doc := input.Build(req, nil, claims, input.Presented{Scheme: "bearer"}, now)
+		a, err := policy.Eval(b.Context(), engine.Question{Entrypoint: entrypoint, Document: doc, Time: now, Seed: "01JD"})
+		if err != nil || !a.Verdict.Allow {
+			b.Fatal(a.Verdict, err)
+		}
+	}
+}
