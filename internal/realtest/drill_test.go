@@ -1,0 +1,261 @@
+//go:build real
+
+package realtest
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+)
+
+// party is an authorization server that runs, and how its tokens are got and ended.
+type party struct {
+	name string
+	// issuer is its part of the configuration.
+	issuer string
+	// secret is the sidecar's.
+	secret string
+	// service gets a token for orders:read that speaks for a client. foreign says that it is for another API.
+	service func(t *testing.T, aud audience) string
+	// login gets tokens that speak for the user alice, for orders:read.
+	login func(t *testing.T) session
+	// revoke ends one access token, as its client would (RFC 7009).
+	revoke func(t *testing.T, token string)
+	// logout ends a session and all its tokens.
+	logout func(t *testing.T, s session)
+	// stop ends the server.
+	stop func(t *testing.T)
+	// asService and asUser are what policies must read about the two.
+	asService, asUser facts
+}
+
+type audience string
+
+const (
+	ours    audience = "orders-api"
+	foreign audience = "shipping-api"
+)
+
+// session is what a login gives.
+type session struct{ access, refresh, id string }
+
+// columns of the closing table.
+var columns = [...]string{"allowed", "scope", "audience", "tenant", "revoked", "wrong secret"}
+
+// table is what happened, a row for a server.
+type table struct {
+	servers []string
+	cells   map[[2]string]string
+}
+
+func (tb *table) set(server, column string, a answer) {
+	if !slices.Contains(tb.servers, server) {
+		tb.servers = append(tb.servers, server)
+	}
+	tb.cells[[2]string{server, column}] = a.String()
+}
+
+func (tb *table) String() string {
+	var b bytes.Buffer
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "server\t"+strings.Join(columns[:], "\t"))
+	for _, s := range tb.servers {
+		row := s
+		for _, c := range columns {
+			row += "\t" + tb.cells[[2]string{s, c}]
+		}
+		_, _ = fmt.Fprintln(w, row)
+	}
+	_ = w.Flush()
+	return b.String()
+}
+
+// TestAuthorizationServers is the same drill against each server, and prints what came of it.
+func TestAuthorizationServers(t *testing.T) {
+	results := &table{cells: map[[2]string]string{}}
+	t.Run("node oidc-provider", func(t *testing.T) {
+		v := vault{}
+		drill(t, v, startOIDCProvider(t, v), results)
+	})
+	t.Run("Keycloak", func(t *testing.T) {
+		v := vault{}
+		k := startKeycloak(t, v)
+		t.Run("INT20 refresh and ID tokens are refused where Keycloak calls them active", func(t *testing.T) { k.lenient(t, v) })
+		drill(t, v, k.party(v), results)
+	})
+	t.Logf("what the sidecar answered:\n%s", results)
+}
+
+// get is the question that a good token may ask.
+func get(token string) question { return question{token, "GET", "/orders/42", "acme"} }
+
+// drillRun is one drill: a sidecar, the server it asks, and tokens that are good when it begins.
+type drillRun struct {
+	vault   vault
+	party   party
+	sidecar *sidecar
+	results *table
+	good    string
+	user    session
+}
+
+func drill(t *testing.T, v vault, p party, results *table) {
+	r := &drillRun{vault: v, party: p, sidecar: startSidecar(t, v, setup{p.issuer, p.secret}), results: results, good: p.service(t, ours), user: p.login(t)}
+	r.allowed(t)
+	r.denied(t)
+	r.refused(t)
+	r.ended(t)
+	r.faults(t)
+	for _, c := range columns {
+		if results.cells[[2]string{p.name, c}] == "" {
+			t.Errorf("nothing was seen for %s", c)
+		}
+	}
+}
+
+// expect asks, notes the answer in a column of the table when one is named, and compares it.
+func (r *drillRun) expect(t *testing.T, column string, q question, want string) answer {
+	t.Helper()
+	a := r.sidecar.decide(t, q)
+	if column != "" {
+		r.results.set(r.party.name, column, a)
+	}
+	if a.String() != want {
+		t.Fatalf("%s %s: %s, want %s", q.method, q.path, a, want)
+	}
+	return a
+}
+
+func (r *drillRun) allowed(t *testing.T) {
+	t.Run("a good token is allowed", func(t *testing.T) {
+		a := r.expect(t, "allowed", get(r.good), "allow 200")
+		if got := strings.Join(a.Upstream["X-Tenant"], ", "); got != "acme" {
+			t.Errorf("the upstream is told the tenant %q", got)
+		}
+		checkFacts(t, r.sidecar.logged(t, a.ID), r.party.asService)
+	})
+	t.Run("a user's token is allowed", func(t *testing.T) {
+		a := r.expect(t, "", get(r.user.access), "allow 200")
+		checkFacts(t, r.sidecar.logged(t, a.ID), r.party.asUser)
+	})
+}
+
+func (r *drillRun) denied(t *testing.T) {
+	t.Run("BR4 a scope that is missing is denied and named", func(t *testing.T) {
+		a := r.expect(t, "scope", question{r.good, "POST", "/orders", "acme"}, "deny 403 insufficient_scope")
+		checkChallenge(t, a, `Bearer realm="acme", error="insufficient_scope", scope="orders:write"`)
+	})
+	t.Run("INT11 a token for another audience is refused", func(t *testing.T) {
+		a := r.expect(t, "audience", get(r.party.service(t, foreign)), "unauthenticated 401 invalid_token")
+		checkChallenge(t, a, invalidToken)
+	})
+	t.Run("a route for another audience is refused", func(t *testing.T) {
+		a := r.expect(t, "", question{r.good, "GET", "/shipments", "acme"}, "deny 401 wrong_audience")
+		checkChallenge(t, a, invalidToken)
+	})
+	t.Run("another tenant is denied, and no other token would help", func(t *testing.T) {
+		a := r.expect(t, "tenant", question{r.good, "GET", "/orders/42", "globex"}, "deny 403 wrong_tenant")
+		checkChallenge(t, a, "")
+	})
+}
+
+func (r *drillRun) refused(t *testing.T) {
+	t.Run("BR3 no token is told how to get in, without an error", func(t *testing.T) {
+		a := r.expect(t, "", get(""), "unauthenticated 401 no_credential")
+		checkChallenge(t, a, `Bearer realm="acme"`)
+	})
+	for name, token := range map[string]string{
+		"INT7 rubbish is refused":             "an-opaque-token-that-nobody-issued",
+		"INT8b JWT-shaped rubbish is refused": "eyJhbGciOiJub25lIn0.eyJzdWIiOiJub2JvZHkifQ.c2lnbmF0dXJl",
+		"INT20 a refresh token is refused":    r.user.refresh,
+		"INT20 an ID token is refused":        r.user.id,
+	} {
+		t.Run(name, func(t *testing.T) {
+			checkChallenge(t, r.expect(t, "", get(token), "unauthenticated 401 invalid_token"), invalidToken)
+		})
+	}
+}
+
+func (r *drillRun) ended(t *testing.T) {
+	t.Run("a revoked token is refused when the cache has forgotten it", func(t *testing.T) {
+		token := r.party.service(t, ours)
+		r.expect(t, "", get(token), "allow 200")
+		r.party.revoke(t, token)
+		r.results.set(r.party.name, "revoked", awaitRefusal(t, r.sidecar, token))
+		r.expect(t, "", get(r.good), "allow 200")
+	})
+	t.Run("a session that has ended is refused when the cache has forgotten it", func(t *testing.T) {
+		r.expect(t, "", get(r.user.access), "allow 200")
+		r.party.logout(t, r.user)
+		awaitRefusal(t, r.sidecar, r.user.access)
+	})
+}
+
+func (r *drillRun) faults(t *testing.T) {
+	t.Run("INT8 a wrong secret is the operator's fault and not the caller's", func(t *testing.T) {
+		wrong := startSidecar(t, r.vault, setup{r.party.issuer, r.vault.secret("wrong secret")})
+		for range 2 { // not kept: asked again, answered the same
+			a := wrong.decide(t, get(r.good))
+			r.results.set(r.party.name, "wrong secret", a)
+			if a.String() != "misconfigured 503 misconfigured" {
+				t.Errorf("%s, want misconfigured 503", a)
+			}
+			checkChallenge(t, a, "")
+		}
+		wrong.checkAlarm(t, 2)
+	})
+	t.Run("INT9 a server that is gone makes unknown tokens unavailable", func(t *testing.T) {
+		unknown := r.party.service(t, ours)
+		r.party.stop(t)
+		a := r.expect(t, "", get(unknown), "unavailable 503 temporarily_unavailable")
+		if n, err := strconv.Atoi(a.header("Retry-After")); err != nil || n < 1 {
+			t.Errorf("Retry-After: %q", a.header("Retry-After"))
+		}
+		checkChallenge(t, a, "")
+	})
+}
+
+// awaitRefusal asks until a token that was allowed is refused: the cache may answer for a second more.
+func awaitRefusal(t *testing.T, sc *sidecar, token string) answer {
+	t.Helper()
+	var a answer
+	eventually(t, 10*time.Second, "see the token refused", func() bool {
+		a = sc.decide(t, get(token))
+		return !a.Allow
+	})
+	if a.String() != "unauthenticated 401 invalid_token" {
+		t.Errorf("%s, want unauthenticated 401 invalid_token", a)
+	}
+	return a
+}
+
+// invalidToken is the challenge of a token that may not be used.
+const invalidToken = `Bearer realm="acme", error="invalid_token"`
+
+// checkChallenge compares WWW-Authenticate. It is empty where the caller can do nothing about the answer.
+func checkChallenge(t *testing.T, a answer, want string) {
+	t.Helper()
+	if got := a.header("WWW-Authenticate"); got != want {
+		t.Errorf("WWW-Authenticate: %s, want %s", got, want)
+	}
+}
+
+// checkFacts compares what the policy read with what it must read. An identifier that is not known ahead must be there.
+func checkFacts(t *testing.T, got, want facts) {
+	t.Helper()
+	if want.Subject.ID == "" {
+		if got.Subject.ID == "" {
+			t.Error("the subject has no id")
+		}
+		want.Subject.ID = got.Subject.ID
+	}
+	want.Active, want.Source, want.Kind = true, "introspection", "access"
+	if g, w := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); g != w {
+		t.Errorf("the policy read\n  %s, want\n  %s", g, w)
+	}
+}

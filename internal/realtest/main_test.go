@@ -1,0 +1,109 @@
+//go:build real
+
+// Package realtest runs the sidecar, as a process, against authorization servers that other people wrote, and in the
+// image that its Dockerfile makes. It provisions them itself and fails, never skips, when one cannot be had.
+//
+// It needs Linux, and: Maven and Java 17 for Keycloak, Node 20 and npm for oidc-provider, buildah and root for the image.
+package realtest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// binary is the sidecar under test. TestMain builds it; nobody else writes here.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "sidecar-realtest-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	binary = filepath.Join(dir, "sidecar")
+	build := exec.Command("go", "build", "-trimpath", "-o", binary, "../../cmd/sidecar")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the sidecar: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// client is for calls that follow no redirects: a redirect is an answer here.
+func client() *http.Client {
+	return &http.Client{
+		Timeout:       30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// eventually asks ok again and again until it holds, and fails t when it does not in time.
+func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(within)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-deadline:
+			t.Fatalf("%s: not within %v", what, within)
+		case <-tick.C:
+		}
+	}
+}
+
+// freePort is a port of the loopback address that nobody listens on, for programs that cannot choose one themselves.
+func freePort(t *testing.T) int {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+// tool finds a program, or fails with how to get it.
+func tool(t *testing.T, name, hint string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%s is needed and is not there: %s", name, hint)
+	}
+	return path
+}
+
+// command runs a program to its end and returns its standard output. A failure is fatal and shows the end of what it said.
+func command(t *testing.T, within time.Duration, dir, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	cmd.WaitDelay = 10 * time.Second
+	var out, said strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &said
+	if err := cmd.Run(); err != nil {
+		// Without its arguments: some come from the environment, and that may hold credentials.
+		t.Fatalf("run %s: %v\n%s", filepath.Base(name), err, tail(out.String()+said.String()))
+	}
+	return out.String()
+}
+
+// tail is the end of a log, short enough to read.
+func tail(log string) string {
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	return strings.Join(lines[max(0, len(lines)-40):], "\n")
+}
