@@ -166,10 +166,10 @@ type ListenError struct {
 func (e *ListenError) Error() string { return e.Key + ": " + e.Err.Error() }
 func (e *ListenError) Unwrap() error { return e.Err }
 
-// APIAddr and AdminAddr are where the listeners really are, which matters for port 0.
+// APIAddr is where the api listener really is, which matters for port 0.
 func (a *App) APIAddr() net.Addr { return a.api.ln.Addr() }
 
-// AdminAddr is where the admin listener is.
+// AdminAddr is where the admin listener really is.
 func (a *App) AdminAddr() net.Addr { return a.admin.ln.Addr() }
 
 // Reopen opens the file of the decision log again, after it was moved away.
@@ -206,19 +206,14 @@ func (a *App) Run(ctx context.Context) error {
 	return err
 }
 
-// stop ends what Run began, within the configured time.
+// stop ends what Run began. Calls under way have the configured time; what they logged has as much again to be written,
+// for a call that would not end is no reason to lose the events of those that did.
 func (a *App) stop(ctx context.Context) error {
 	a.ready.set(stopping)
+	errs := a.stopServers(ctx)
+	a.issuer.Close()
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.ShutdownTimeout)
 	defer cancel()
-	var errs []error
-	for _, s := range []server{a.api, a.admin} {
-		if err := s.http.Shutdown(ctx); err != nil {
-			_ = s.http.Close()
-			errs = append(errs, fmt.Errorf("stop listen.%s: %w", s.name, err))
-		}
-	}
-	a.issuer.Close()
 	if err := a.log.Close(ctx); err != nil {
 		errs = append(errs, err)
 	}
@@ -226,6 +221,25 @@ func (a *App) stop(ctx context.Context) error {
 		a.deps.Logger.Warn("traces are lost", "error", err)
 	}
 	return errors.Join(errs...)
+}
+
+// stopServers takes no new calls, and waits for those under way as long as is configured.
+func (a *App) stopServers(ctx context.Context) []error {
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.ShutdownTimeout)
+	defer cancel()
+	servers := []server{a.api, a.admin}
+	errs := make([]error, len(servers))
+	var stopping sync.WaitGroup
+	for i, s := range servers {
+		stopping.Go(func() {
+			if err := s.http.Shutdown(ctx); err != nil {
+				_ = s.http.Close()
+				errs[i] = fmt.Errorf("stop listen.%s: %w", s.name, err)
+			}
+		})
+	}
+	stopping.Wait()
+	return errs
 }
 
 // sweepEvery is how often expired answers are dropped from the caches.

@@ -83,6 +83,8 @@ func (p *Point) decided(v *authz.Verdict, tokenPresent bool) authz.Decision {
 		d.Status = v.Status
 	case c.Error == insufficientUserAuthentication || c.Error == invalidToken || !tokenPresent:
 		d.Status = http.StatusUnauthorized
+	case c.Error == invalidRequest: // BR-4
+		d.Status = http.StatusBadRequest
 	}
 	// A 401 always says how to get in (RFC 9110 section 15.5.2); without a token it names no error (BR-3).
 	if v.Challenge != nil || d.Status == http.StatusUnauthorized {

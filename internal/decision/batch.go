@@ -17,13 +17,15 @@ const batchWidth = 8
 // DecideAll answers queries in their order, by one snapshot. Each distinct token is asked about once.
 func (p *Point) DecideAll(ctx context.Context, queries []authz.Query) []authz.Decision {
 	snap := *p.snap.Load()
-	snap.Introspector = &once{inner: snap.Introspector, asked: map[string]*answer{}}
+	if snap.Introspector != nil {
+		snap.Introspector = &once{inner: snap.Introspector, asked: map[string]*answer{}}
+	}
 	out := make([]authz.Decision, len(queries))
 	var group errgroup.Group
 	group.SetLimit(batchWidth)
-	for i := range queries {
+	for i, q := range queries {
 		group.Go(func() error {
-			out[i] = p.decideBy(ctx, &snap, snap.Policy, &queries[i])
+			out[i] = p.decideBy(ctx, &snap, snap.Policy, &q)
 			return nil
 		})
 	}
@@ -48,7 +50,7 @@ func (o *once) Introspect(ctx context.Context, tok secret.Text) (*authz.Claims, 
 	o.mu.Lock()
 	a := o.asked[tok.Reveal()]
 	if a == nil {
-		a = &answer{}
+		a = &answer{err: authz.E(authz.Internal, "introspect: the question of another item of the batch panicked")}
 		o.asked[tok.Reveal()] = a
 	}
 	o.mu.Unlock()

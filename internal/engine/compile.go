@@ -32,28 +32,40 @@ func Compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 		return nil, fmt.Errorf("open the data: %w", err)
 	}
 	compiler := NewCompiler(cfg).WithPathConflictsCheck(storage.NonEmpty(ctx, store, txn))
-	if len(problems) == 0 {
+	if modules != nil {
 		compiler.Compile(modules)
-		problems = append(problems, problemsOf(compiler.Errors)...)
+		problems = append(problems, problemsOf("policies", compiler.Errors)...)
 	}
 	if len(problems) > 0 {
 		return nil, problems.Sorted()
 	}
 	p := &Policy{
-		revision: revision(set), digest: set.Digest, revisions: revisions(set), deadline: cfg.Deadline,
-		compiler: compiler, entries: map[string]*entry{},
+		revision: revision(set), digest: set.Digest, revisions: revisions(set),
+		entries: map[string]*entry{}, view: newView(readsOf(compiler)),
 	}
 	paths, problems := entrypoints(compiler, append([]string{entrypoint}, cfg.Entrypoints...))
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	prepare := func(path string) (*entry, error) { return prepareEntry(ctx, path, compiler, store, txn) }
+	reaches := enclosed
+	if len(cfg.AllowBuiltins) > 0 {
+		reaches = outside
+	}
+	fixed := []rego.EvalOption{
+		rego.EvalTransaction(txn),
+		rego.EvalMetrics(metrics.NoOp()),
+		rego.EvalInterQueryBuiltinValueCache(newValueCache(ctx)),
+	}
+	prepare := func(path string) (*entry, error) {
+		query, err := prepareQuery(ctx, path, compiler, store, txn)
+		return &entry{path: path, query: query, fixed: fixed, deadline: cfg.Deadline, reach: reaches}, err
+	}
 	for _, path := range paths {
 		if p.entries[path], err = prepare(path); err != nil {
 			return nil, err
 		}
 	}
-	if p.mask, err = newMasker(compiler, prepare, cfg); err != nil {
+	if p.mask, err = newMasker(compiler, prepare); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -64,55 +76,32 @@ func parserOptions(caps *ast.Capabilities) ast.ParserOptions {
 	return ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: caps}
 }
 
+// parse reads all modules. They are nil when one cannot be read, for the others would be blamed for what is missing.
 func parse(set *bundle.Set, cfg Config) (map[string]*ast.Module, bundle.Problems) {
 	modules := map[string]*ast.Module{}
-	var problems bundle.Problems
+	var unread, misplaced bundle.Problems
 	opts := parserOptions(capabilities(cfg))
 	for i := range set.Bundles {
 		b := &set.Bundles[i]
 		if b.RegoVersion != 1 {
-			problems = append(problems, bundle.Problem{File: b.Dir, Code: "manifest_error", Message: fmt.Sprintf("rego_version %d is not supported, want 1", b.RegoVersion)})
+			unread = append(unread, bundle.Problem{File: b.Dir, Code: bundle.CodeManifest, Message: fmt.Sprintf("rego_version %d is not supported, want 1", b.RegoVersion)})
 			continue
 		}
 		for _, f := range b.Modules {
 			m, err := ast.ParseModuleWithOpts(f.Path, string(f.Raw), opts)
-			switch {
-			case err != nil:
-				problems = append(problems, problemsOf(err)...)
-			case m == nil:
-				problems = append(problems, bundle.Problem{File: f.Path, Code: "rego_parse_error", Message: "the file is empty: a module begins with its package"})
-			default:
-				modules[f.Path] = m
-				problems = append(problems, misplaced(set, b, m, f.Path)...)
+			if err != nil {
+				unread = append(unread, problemsOf(f.Path, err)...)
+				continue
 			}
+			modules[f.Path] = m
+			misplaced = append(misplaced, misplacedIn(set, b, m)...)
 		}
+	}
+	if len(unread) > 0 {
+		return nil, append(unread, misplaced...)
 	}
 	typeLogPolicies(modules)
-	return modules, problems
-}
-
-// misplaced reports a module whose package is outside the roots of its own bundle or inside those of another. OPA
-// itself would merge it silently.
-func misplaced(set *bundle.Set, own *bundle.Bundle, m *ast.Module, path string) bundle.Problems {
-	at := make([]string, 0, len(m.Package.Path))
-	for _, t := range m.Package.Path[1:] {
-		at = append(at, string(t.Value.(ast.String)))
-	}
-	name := strings.Join(at, ".")
-	problem := func(format string, args ...any) bundle.Problems {
-		loc := m.Package.Location
-		return bundle.Problems{{File: path, Row: loc.Row, Col: loc.Col, Code: bundle.CodeRoots, Message: fmt.Sprintf(format, args...)}}
-	}
-	if own.Roots != nil && !bundle.UnderRoot(own.Roots, at) {
-		return problem("package %s is outside the roots %q of its bundle", name, own.Roots)
-	}
-	for i := range set.Bundles {
-		other := &set.Bundles[i]
-		if other != own && bundle.UnderRoot(other.Roots, at) {
-			return problem("package %s is inside the roots %q of bundle %s", name, other.Roots, other.Name)
-		}
-	}
-	return nil
+	return modules, misplaced
 }
 
 // unsafe are the builtins that reach beyond the request: the network and the machine.
@@ -160,7 +149,18 @@ func newStore(set *bundle.Set) (storage.Store, error) {
 	return inmem.NewFromASTObject(object), nil
 }
 
-func prepareEntry(ctx context.Context, path string, compiler *ast.Compiler, store storage.Store, txn storage.Transaction) (*entry, error) {
+// valueCacheEntries bounds what builtins keep between evaluations: parsed patterns and schemas. A pattern may come with
+// a request, and OPA's own bound is none.
+const valueCacheEntries = 1000
+
+func newValueCache(ctx context.Context) cache.InterQueryValueCache {
+	bound := valueCacheEntries
+	return cache.NewInterQueryValueCache(ctx, &cache.Config{
+		InterQueryBuiltinValueCache: cache.InterQueryBuiltinValueCacheConfig{MaxNumEntries: &bound},
+	})
+}
+
+func prepareQuery(ctx context.Context, path string, compiler *ast.Compiler, store storage.Store, txn storage.Transaction) (rego.PreparedEvalQuery, error) {
 	// The query is built from terms: a path is never pasted into Rego.
 	query := ast.NewBody(ast.NewExpr(ast.NewTerm(refOf(path))))
 	prepared, err := rego.New(
@@ -171,61 +171,10 @@ func prepareEntry(ctx context.Context, path string, compiler *ast.Compiler, stor
 		rego.GenerateJSON(keepTerm),
 	).PrepareForEval(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("prepare data.%s: %w", dotted(path), err)
+		return prepared, fmt.Errorf("prepare data.%s: %w", dotted(path), err)
 	}
-	return &entry{path: path, query: prepared, fixed: []rego.EvalOption{
-		rego.EvalTransaction(txn),
-		rego.EvalMetrics(metrics.NoOp()),
-		rego.EvalInterQueryBuiltinValueCache(cache.NewInterQueryValueCache(ctx, nil)),
-	}}, nil
+	return prepared, nil
 }
-
-// entrypoints lists the paths that may be asked: rules annotated as entrypoints, and the named ones, which must exist.
-func entrypoints(compiler *ast.Compiler, named []string) ([]string, bundle.Problems) {
-	var paths []string
-	var problems bundle.Problems
-	for _, ref := range compiler.GetAnnotationSet().Flatten() {
-		if !ref.Annotations.Entrypoint {
-			continue
-		}
-		if ref.GetRule() == nil && ref.Annotations.Scope != "document" {
-			loc := ref.Annotations.Location
-			problems = append(problems, bundle.Problem{File: loc.File, Row: loc.Row, Col: loc.Col, Code: "entrypoint_error", Message: "a package cannot be an entrypoint: annotate a rule"})
-			continue
-		}
-		paths = append(paths, pathOf(ref.Path))
-	}
-	for _, path := range named {
-		path = strings.Trim(path, "/")
-		if len(compiler.GetRulesExact(refOf(path))) == 0 {
-			problems = append(problems, bundle.Problem{File: "configuration", Code: "entrypoint_error", Message: fmt.Sprintf("no policy has the rule data.%s, which the configuration names as an entrypoint", dotted(path))})
-			continue
-		}
-		paths = append(paths, path)
-	}
-	slices.Sort(paths)
-	return slices.Compact(paths), problems
-}
-
-func refOf(path string) ast.Ref {
-	ref := ast.Ref{ast.DefaultRootDocument}
-	for part := range strings.SplitSeq(path, "/") {
-		ref = append(ref, ast.StringTerm(part))
-	}
-	return ref
-}
-
-func pathOf(ref ast.Ref) string {
-	parts := make([]string, 0, len(ref))
-	for _, t := range ref[1:] {
-		if s, ok := t.Value.(ast.String); ok {
-			parts = append(parts, string(s))
-		}
-	}
-	return strings.Join(parts, "/")
-}
-
-func dotted(path string) string { return strings.ReplaceAll(path, "/", ".") }
 
 func revisions(set *bundle.Set) map[string]string {
 	out := make(map[string]string, len(set.Bundles))
@@ -235,15 +184,23 @@ func revisions(set *bundle.Set) map[string]string {
 	return out
 }
 
+// revision names what was compiled, in the words of the bundles where they have some. The beginning of the digest
+// stands for what has no words, so that no change goes unnamed.
 func revision(set *bundle.Set) string {
-	var named []string
+	var parts []string
+	unnamed := false
 	for _, b := range set.Bundles {
-		if b.Revision != "" {
-			named = append(named, b.Name+"="+b.Revision)
+		switch {
+		case b.Revision == "":
+			unnamed = true
+		case len(set.Bundles) == 1:
+			parts = append(parts, b.Revision)
+		default:
+			parts = append(parts, b.Name+"="+b.Revision)
 		}
 	}
-	if len(named) > 0 {
-		return strings.Join(named, ",")
+	if unnamed {
+		parts = append(parts, strings.TrimPrefix(set.Digest, "sha256:")[:12])
 	}
-	return strings.TrimPrefix(set.Digest, "sha256:")[:12]
+	return strings.Join(parts, ",")
 }

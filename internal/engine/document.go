@@ -2,6 +2,7 @@ package engine
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -29,43 +30,84 @@ type member struct {
 
 var (
 	documentMembers = membersOf(reflect.TypeFor[input.Document]())
+	requestMembers  = membersOf(reflect.TypeFor[input.Request]())
 	tokenMembers    = membersOf(reflect.TypeFor[input.Token]())
-	// tokenFresh are the members of a token that differ from request to request; the others follow from its claims.
-	tokenStatic, tokenFresh = split(tokenMembers, "scheme", "binding", "age", "stale")
 )
 
-func documentValue(d *input.Document) (ast.Value, error) {
-	v := reflect.ValueOf(d).Elem()
-	pairs := make([][2]*ast.Term, 0, len(documentMembers))
-	for i := range documentMembers {
-		m := &documentMembers[i]
-		f := v.Field(m.index)
+// view is the part of the document that a policy can read. What nobody reads is not turned into terms.
+type view struct {
+	document, request []member
+	// static are members of a token that follow from its claims, fresh those that differ from request to request.
+	static, fresh []member
+	// name is equal for views that have the same static members.
+	name string
+}
+
+// newView returns the part of the document that r names.
+func newView(r reads) *view {
+	v := &view{document: r.of(documentMembers, ""), request: r.of(requestMembers, "request")}
+	var names []string
+	for _, m := range r.of(tokenMembers, "token") {
+		switch m.name {
+		case "scheme", "binding", "age", "stale":
+			v.fresh = append(v.fresh, m)
+		default:
+			v.static = append(v.static, m)
+			names = append(names, m.name)
+		}
+	}
+	v.name = strings.Join(names, " ")
+	return v
+}
+
+// value returns the terms of d, as far as they can be read.
+func (v *view) value(d *input.Document) (ast.Value, error) {
+	fields := reflect.ValueOf(d).Elem()
+	pairs := make([][2]*ast.Term, 0, len(v.document))
+	for i := range v.document {
+		m := &v.document[i]
+		f := fields.Field(m.index)
 		if m.omit && f.IsZero() {
 			continue
 		}
 		var t *ast.Term
 		var err error
-		if m.name == "token" && d.Claims != nil {
-			t, err = tokenTerm(d)
-		} else {
+		switch {
+		case m.name == "token" && d.Claims != nil:
+			t, err = v.known(d)
+		case m.name == "token":
+			t, err = object(f, slices.Concat(v.static, v.fresh))
+		case m.name == "request":
+			t, err = object(f, v.request)
+		default:
 			t, err = m.plan(f)
 		}
 		if err != nil {
-			return nil, authz.E(authz.Malformed, "read input.%s: %w", m.name, err)
+			return nil, authz.E(blame(m.name), "read input.%s: %w", m.name, err)
 		}
 		pairs = append(pairs, [2]*ast.Term{m.key, t})
 	}
 	return ast.NewObject(pairs...), nil
 }
 
+// blame says whose fault it is when a member of the document cannot be read: the issuer's or the caller's.
+func blame(member string) authz.Kind {
+	if member == "token" {
+		return authz.Misconfigured
+	}
+	return authz.Malformed
+}
+
 // tokenForm is what the engine keeps in the slot of claims. It is immutable but for latest.
 type tokenForm struct {
+	view   string
 	static [][2]*ast.Term
 	latest atomic.Pointer[freshForm]
 }
 
 // freshForm is a whole token as it was for some request; within a second most requests look alike.
 type freshForm struct {
+	view  *view
 	fresh freshKey
 	term  *ast.Term
 }
@@ -77,28 +119,52 @@ type freshKey struct {
 	stale   bool
 }
 
-func tokenTerm(d *input.Document) (*ast.Term, error) {
+// known returns the token of a document with claims, most of which is kept beside them.
+func (v *view) known(d *input.Document) (*ast.Term, error) {
+	token := reflect.ValueOf(&d.Token).Elem()
 	form, _ := d.Claims.Slot.Load().(*tokenForm)
-	if form == nil {
-		static, err := pairsOf(reflect.ValueOf(&d.Token).Elem(), tokenStatic, nil)
+	if form == nil || form.view != v.name {
+		static, err := pairsOf(token, v.static, nil)
 		if err != nil {
 			return nil, err
 		}
-		form = &tokenForm{static: static}
+		form = &tokenForm{view: v.name, static: static}
 		d.Claims.Slot.Store(form)
 	}
-	key := freshKey{d.Token.Scheme, d.Token.Binding, d.Token.Age, d.Token.Stale}
-	if last := form.latest.Load(); last != nil && last.fresh == key {
+	key := v.key(&d.Token)
+	if last := form.latest.Load(); last != nil && last.view == v && last.fresh == key {
 		return last.term, nil
 	}
-	pairs := append(make([][2]*ast.Term, 0, len(form.static)+len(tokenFresh)), form.static...)
-	pairs, err := pairsOf(reflect.ValueOf(&d.Token).Elem(), tokenFresh, pairs)
+	pairs := append(make([][2]*ast.Term, 0, len(form.static)+len(v.fresh)), form.static...)
+	pairs, err := pairsOf(token, v.fresh, pairs)
 	if err != nil {
 		return nil, err
 	}
 	term := ast.NewTerm(ast.NewObject(pairs...))
-	form.latest.Store(&freshForm{key, term})
+	form.latest.Store(&freshForm{v, key, term})
 	return term, nil
+}
+
+// key tells tokens of the same claims apart, as far as the view can tell.
+func (v *view) key(t *input.Token) (k freshKey) {
+	for i := range v.fresh {
+		switch v.fresh[i].name {
+		case "scheme":
+			k.scheme = t.Scheme
+		case "binding":
+			k.binding = t.Binding
+		case "age":
+			k.age = t.Age
+		case "stale":
+			k.stale = t.Stale
+		}
+	}
+	return k
+}
+
+func object(v reflect.Value, members []member) (*ast.Term, error) {
+	pairs, err := pairsOf(v, members, make([][2]*ast.Term, 0, len(members)))
+	return ast.NewTerm(ast.NewObject(pairs...)), err
 }
 
 func pairsOf(v reflect.Value, members []member, pairs [][2]*ast.Term) ([][2]*ast.Term, error) {
@@ -129,17 +195,6 @@ func membersOf(t reflect.Type) []member {
 	return out
 }
 
-func split(all []member, names ...string) (others, named []member) {
-	for _, m := range all {
-		if strings.Contains(" "+strings.Join(names, " ")+" ", " "+m.name+" ") {
-			named = append(named, m)
-		} else {
-			others = append(others, m)
-		}
-	}
-	return others, named
-}
-
 func planOf(t reflect.Type) plan {
 	if t == reflect.TypeFor[jsontext.Value]() {
 		return func(v reflect.Value) (*ast.Term, error) { return parseJSON(v.Bytes()) }
@@ -162,10 +217,7 @@ func planOf(t reflect.Type) plan {
 		}
 	default:
 		members := membersOf(t)
-		return func(v reflect.Value) (*ast.Term, error) {
-			pairs, err := pairsOf(v, members, make([][2]*ast.Term, 0, len(members)))
-			return ast.NewTerm(ast.NewObject(pairs...)), err
-		}
+		return func(v reflect.Value) (*ast.Term, error) { return object(v, members) }
 	}
 }
 

@@ -4,13 +4,10 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
-	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/input"
@@ -22,18 +19,9 @@ type Policy struct {
 	digest   string
 	// revisions is name -> revision of each bundle.
 	revisions map[string]string
-	deadline  time.Duration
-	compiler  *ast.Compiler
 	entries   map[string]*entry
+	view      *view
 	mask      *masker
-}
-
-// entry is one rule that may be asked.
-type entry struct {
-	path  string
-	query rego.PreparedEvalQuery
-	// fixed are the options that are the same for every evaluation within the snapshot.
-	fixed []rego.EvalOption
 }
 
 // Question is what one evaluation needs.
@@ -83,14 +71,17 @@ func (p *Policy) Eval(ctx context.Context, q Question) (Answer, error) {
 	if e == nil {
 		return Answer{}, authz.E(authz.Misconfigured, "evaluate %q: no such entrypoint", q.Entrypoint)
 	}
-	in, err := documentValue(q.Document)
+	in, err := p.view.value(q.Document)
 	if err != nil {
 		return Answer{}, err
 	}
 	// A memo of verdicts belongs here: in the entry, keyed by the values of in that the entry's rules can read.
-	result, err := p.run(ctx, e, in, q)
-	if err != nil {
-		return Answer{}, err
+	result, err := e.eval(ctx, in, rego.EvalTime(q.Time), rego.EvalSeed(&seed{id: q.Seed}))
+	switch {
+	case err != nil:
+		return Answer{}, authz.E(authz.Misconfigured, "%w", err)
+	case result == nil:
+		return Answer{}, authz.E(authz.Misconfigured, "evaluate data.%s: undefined; give the rule a default", dotted(e.path))
 	}
 	verdict, err := verdictOf(result)
 	if err != nil {
@@ -98,48 +89,3 @@ func (p *Policy) Eval(ctx context.Context, q Question) (Answer, error) {
 	}
 	return Answer{Verdict: verdict, Result: Result{result}}, nil
 }
-
-// run evaluates e over in and returns the result, which is never nil without an error.
-func (p *Policy) run(ctx context.Context, e *entry, in ast.Value, q Question) (ast.Value, error) {
-	cancel := topdown.NewCancel()
-	alarm := time.AfterFunc(p.deadline, cancel.Cancel)
-	defer alarm.Stop()
-
-	var failed []topdown.Error
-	options := make([]rego.EvalOption, 0, 12)
-	options = append(options, e.fixed...)
-	options = append(options,
-		rego.EvalParsedInput(in),
-		rego.EvalExternalCancel(cancel),
-		rego.EvalTime(q.Time),
-		rego.EvalSeed(&seed{id: q.Seed}),
-		rego.EvalBuiltinErrorList(&failed),
-	)
-	rs, err := e.query.Eval(ctx, options...)
-	switch {
-	case topdown.IsCancel(err):
-		return nil, authz.E(authz.Misconfigured, "evaluate data.%s: not done after %s, the deadline of one evaluation", dotted(e.path), p.deadline)
-	case err != nil:
-		return nil, authz.E(authz.Misconfigured, "evaluate data.%s: %w", dotted(e.path), err)
-	case len(failed) > 0:
-		// OPA would treat the expression as undefined, and a deny rule that is undefined allows.
-		return nil, authz.E(authz.Misconfigured, "evaluate data.%s: %w", dotted(e.path), builtinFailure(failed[0]))
-	case len(rs) == 0 || len(rs[0].Expressions) == 0:
-		return nil, authz.E(authz.Misconfigured, "evaluate data.%s: undefined; give the rule a default", dotted(e.path))
-	}
-	value, ok := rs[0].Expressions[0].Value.(ast.Value)
-	if !ok {
-		return nil, authz.E(authz.Internal, "evaluate data.%s: result of type %T", dotted(e.path), rs[0].Expressions[0].Value)
-	}
-	return value, nil
-}
-
-func builtinFailure(e topdown.Error) error {
-	if e.Location == nil {
-		return fmt.Errorf("a builtin failed: %s: %s", e.Code, e.Message)
-	}
-	return fmt.Errorf("%s:%d:%d: a builtin failed: %s: %s", e.Location.File, e.Location.Row, e.Location.Col, e.Code, e.Message)
-}
-
-// keepTerm hands results over as they are, for verdictOf reads terms.
-func keepTerm(t *ast.Term, _ *rego.EvalContext) (any, error) { return t.Value, nil }

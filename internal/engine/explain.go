@@ -46,10 +46,10 @@ func (p *Policy) Explain(ctx context.Context, q Question) (Answer, Explanation, 
 	}
 	tracer := &ruleTracer{rules: map[uint64]*ast.Rule{}, outcomes: map[*ast.Rule]*progress{}}
 	traced := *e
+	traced.deadline *= 100
 	// Without the index every rule is entered, so that each one that fails has an expression to show.
 	traced.fixed = append(slices.Clip(e.fixed), rego.EvalQueryTracer(tracer), rego.EvalRuleIndexing(false), rego.EvalEarlyExit(false))
-	with := &Policy{entries: map[string]*entry{q.Entrypoint: &traced}, deadline: 100 * p.deadline}
-	answer, err := with.Eval(ctx, q)
+	answer, err := (&Policy{entries: map[string]*entry{q.Entrypoint: &traced}, view: p.view}).Eval(ctx, q)
 	return answer, tracer.explanation(), err
 }
 

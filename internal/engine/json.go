@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -27,12 +28,12 @@ func parseJSON(b []byte) (*ast.Term, error) {
 }
 
 func readTerm(dec *jsontext.Decoder) (*ast.Term, error) {
-	if dec.StackDepth() > maxDepth {
-		return nil, fmt.Errorf("read JSON: nested deeper than %d", maxDepth)
-	}
 	tok, err := dec.ReadToken()
 	if err != nil {
 		return nil, fmt.Errorf("read JSON: %w", err)
+	}
+	if dec.StackDepth() > maxDepth {
+		return nil, fmt.Errorf("read JSON: nested deeper than %d", maxDepth)
 	}
 	switch tok.Kind() {
 	case 'n':
@@ -141,6 +142,10 @@ func appendList(dst []byte, n int, each func(func(*ast.Term))) ([]byte, error) {
 }
 
 func appendObject(dst []byte, o ast.Object) ([]byte, error) {
+	names, err := memberNames(o)
+	if err != nil {
+		return dst, err
+	}
 	dst = append(dst, '{')
 	for i, k := range o.Keys() {
 		if i > 0 {
@@ -148,13 +153,8 @@ func appendObject(dst []byte, o ast.Object) ([]byte, error) {
 		}
 		name, ok := k.Value.(ast.String)
 		if !ok {
-			b, err := appendJSON(nil, k.Value)
-			if err != nil {
-				return dst, err
-			}
-			name = ast.String(b)
+			name = ast.String(names[i])
 		}
-		var err error
 		if dst, err = jsontext.AppendQuote(dst, string(name)); err != nil {
 			return dst, err
 		}
@@ -164,4 +164,28 @@ func appendObject(dst []byte, o ast.Object) ([]byte, error) {
 		}
 	}
 	return append(dst, '}'), nil
+}
+
+// memberNames returns the names of the members of o in JSON, or nil when all its keys are strings. It is an error when
+// two keys, such as 1 and "1", have one name: readers of the JSON would not agree on which of the two they see.
+func memberNames(o ast.Object) ([]string, error) {
+	keys := o.Keys()
+	if !slices.ContainsFunc(keys, func(k *ast.Term) bool { _, ok := k.Value.(ast.String); return !ok }) {
+		return nil, nil
+	}
+	names, seen := make([]string, len(keys)), make(map[string]bool, len(keys))
+	for i, k := range keys {
+		if s, ok := k.Value.(ast.String); ok {
+			names[i] = string(s)
+		} else if b, err := appendJSON(nil, k.Value); err == nil {
+			names[i] = string(b)
+		} else {
+			return nil, err
+		}
+		if seen[names[i]] {
+			return nil, fmt.Errorf("write JSON: two members of an object have one name")
+		}
+		seen[names[i]] = true
+	}
+	return names, nil
 }

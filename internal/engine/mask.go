@@ -4,11 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
-	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
 // Masking is what data.system.log.mask and data.system.log.drop say about one event of the decision log.
@@ -26,18 +23,15 @@ type MaskOp struct {
 }
 
 // masker asks the rules that guard the decision log. A nil masker has no rules to ask.
-type masker struct {
-	mask, drop *entry
-	deadline   time.Duration
-}
+type masker struct{ mask, drop *entry }
 
 const (
 	maskPath = "system/log/mask"
 	dropPath = "system/log/drop"
 )
 
-func newMasker(compiler *ast.Compiler, prepare func(string) (*entry, error), cfg Config) (*masker, error) {
-	m := &masker{deadline: cfg.Deadline}
+func newMasker(compiler *ast.Compiler, prepare func(string) (*entry, error)) (*masker, error) {
+	m := &masker{}
 	for path, e := range map[string]**entry{maskPath: &m.mask, dropPath: &m.drop} {
 		if len(compiler.GetRulesExact(refOf(path))) == 0 && len(compiler.GetRules(refOf(path))) == 0 {
 			continue
@@ -64,17 +58,17 @@ func (p *Policy) Mask(event []byte) (Masking, error) {
 	}
 	in, err := parseJSON(event)
 	if err != nil {
-		return Masking{}, err
+		return Masking{}, fmt.Errorf("read the event: it is not JSON that a policy can read") // the cause would quote it
 	}
 	var out Masking
-	if v, err := p.mask.ask(p.mask.drop, in.Value); err != nil {
+	if v, err := ask(p.mask.drop, in.Value); err != nil {
 		return Masking{}, err
 	} else if v != nil {
 		if out.Drop, err = boolean(v); err != nil {
 			return Masking{}, fmt.Errorf("data.system.log.drop %w", err)
 		}
 	}
-	v, err := p.mask.ask(p.mask.mask, in.Value)
+	v, err := ask(p.mask.mask, in.Value)
 	if err != nil || v == nil || out.Drop {
 		return out, err
 	}
@@ -92,26 +86,12 @@ func (p *Policy) Mask(event []byte) (Masking, error) {
 	return out, nil
 }
 
-// ask evaluates e, and returns nil when it is undefined.
-func (m *masker) ask(e *entry, in ast.Value) (ast.Value, error) {
+// ask evaluates e, and returns nil when there is no such rule or it is undefined.
+func ask(e *entry, event ast.Value) (ast.Value, error) {
 	if e == nil {
 		return nil, nil
 	}
-	cancel := topdown.NewCancel()
-	alarm := time.AfterFunc(m.deadline, cancel.Cancel)
-	defer alarm.Stop()
-	var failed []topdown.Error
-	options := append([]rego.EvalOption{rego.EvalParsedInput(in), rego.EvalExternalCancel(cancel), rego.EvalBuiltinErrorList(&failed)}, e.fixed...)
-	rs, err := e.query.Eval(context.Background(), options...)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("evaluate data.%s: %w", dotted(e.path), err)
-	case len(failed) > 0:
-		return nil, fmt.Errorf("evaluate data.%s: %w", dotted(e.path), builtinFailure(failed[0]))
-	case len(rs) == 0:
-		return nil, nil
-	}
-	return rs[0].Expressions[0].Value.(ast.Value), nil
+	return e.eval(context.Background(), event)
 }
 
 func maskOp(v ast.Value) (MaskOp, error) {
@@ -123,7 +103,7 @@ func maskOp(v ast.Value) (MaskOp, error) {
 		path, _ := memberOf(v, "path").(ast.String)
 		out := MaskOp{Op: string(op), Path: string(path)}
 		if (out.Op != "remove" && out.Op != "upsert") || out.Path == "" {
-			return out, fmt.Errorf("%s has no op of remove or upsert, or no path", v)
+			return out, fmt.Errorf("an object has no op of remove or upsert, or no path")
 		}
 		if value := memberOf(v, "value"); value != nil {
 			b, err := appendJSON(nil, value)
@@ -160,6 +140,6 @@ func typeLogPolicies(modules map[string]*ast.Module) {
 		}
 	}
 	if bare != nil {
-		bare.Annotations = append(bare.Annotations, donor.Annotations...)
+		bare.Annotations = append(bare.Annotations, donor.Annotations[0].Copy(bare.Package))
 	}
 }

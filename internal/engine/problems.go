@@ -10,8 +10,8 @@ import (
 )
 
 // problemsOf says OPA's errors in our words: one problem an error, with its place. What OPA draws below an error in
-// several lines ("have", "want") follows the message in brackets.
-func problemsOf(err error) bundle.Problems {
+// several lines ("have", "left") follows the message in brackets. file is to blame where OPA names none.
+func problemsOf(file string, err error) bundle.Problems {
 	if err == nil {
 		return nil
 	}
@@ -19,15 +19,15 @@ func problemsOf(err error) bundle.Problems {
 	if !errors.As(err, &many) {
 		var one *ast.Error
 		if !errors.As(err, &one) {
-			return bundle.Problems{{File: "policies", Code: "rego_compile_error", Message: err.Error()}}
+			return bundle.Problems{{File: file, Code: "rego_compile_error", Message: err.Error()}}
 		}
 		many = ast.Errors{one}
 	}
 	var out bundle.Problems
 	for _, e := range many {
-		p := bundle.Problem{File: "policies", Code: e.Code, Message: strings.ReplaceAll(e.Message, "\n", " ")}
+		p := bundle.Problem{File: file, Code: e.Code, Message: strings.ReplaceAll(e.Message, "\n", " ")}
 		if e.Location != nil {
-			p.File, p.Row, p.Col = e.Location.File, e.Location.Row, e.Location.Col
+			p.File, p.Row, p.Col = e.Location.File, e.Location.Row, max(1, e.Location.Col) // 0 at the end of a file
 		}
 		if e.Details != nil {
 			p.Message += details(e.Details.Lines())
@@ -40,8 +40,10 @@ func problemsOf(err error) bundle.Problems {
 func details(lines []string) string {
 	var said []string
 	for _, l := range lines {
-		if l = strings.TrimSpace(l); strings.HasPrefix(l, "have") || strings.HasPrefix(l, "want") {
-			said = append(said, strings.Join(strings.Fields(l), " "))
+		word, rest, _ := strings.Cut(strings.Join(strings.Fields(l), " "), ":")
+		switch word = strings.TrimSpace(word); word {
+		case "have", "want", "want (one of)", "left", "right":
+			said = append(said, word+":"+rest)
 		}
 	}
 	if said == nil {

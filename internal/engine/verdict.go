@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -11,7 +10,7 @@ import (
 )
 
 // verdictOf reads what a policy returned: a boolean, or an object of known members. Anything else is an error; nothing
-// is guessed.
+// is guessed. Errors name members and types, and never quote a value: it may be one that a mask hides from the log.
 func verdictOf(v ast.Value) (*authz.Verdict, error) {
 	switch v := v.(type) {
 	case ast.Boolean:
@@ -28,7 +27,7 @@ func objectVerdict(o ast.Object) (*authz.Verdict, error) {
 	err := o.Iter(func(k, t *ast.Term) error {
 		name, ok := k.Value.(ast.String)
 		if !ok {
-			return fmt.Errorf("member %s is not a string", k)
+			return fmt.Errorf("the name of a member is %s, want a string", article(k.Value))
 		}
 		var err error
 		switch name {
@@ -104,28 +103,39 @@ func reasons(v ast.Value) ([]authz.Reason, error) {
 
 // reason reads one reason. One that is only a string is a message for people; its code says no more than "denied".
 func reason(v ast.Value) (authz.Reason, error) {
-	switch v := v.(type) {
-	case ast.String:
-		return authz.Reason{Code: "denied", Message: string(v)}, nil
-	case ast.Object:
-		r := authz.Reason{}
-		code, ok := memberOf(v, "code").(ast.String)
-		if !ok || code == "" {
-			return r, fmt.Errorf("a reason has no code of type string")
+	o, ok := v.(ast.Object)
+	if !ok {
+		message, err := text(v)
+		if err != nil {
+			err = fmt.Errorf("a reason %w or an object with code", err)
 		}
-		r.Code = string(code)
-		switch message := memberOf(v, "message").(type) {
-		case nil:
-		case ast.String:
-			r.Message = string(message)
-		default:
-			return r, fmt.Errorf("the message of reason %q is %s, want a string", r.Code, article(message))
-		}
-		var err error
-		r.Object, err = appendJSON(nil, v)
-		return r, err
+		return authz.Reason{Code: "denied", Message: message}, err
 	}
-	return authz.Reason{}, fmt.Errorf("a reason is %s, want an object with code, or a string", article(v))
+	r := authz.Reason{}
+	known := 0
+	for _, m := range []struct {
+		name string
+		into *string
+	}{{"code", &r.Code}, {"message", &r.Message}} {
+		value := memberOf(o, m.name)
+		if value == nil {
+			continue
+		}
+		known++
+		var err error
+		if *m.into, err = text(value); err != nil {
+			return r, fmt.Errorf("the %s of a reason %w", m.name, err)
+		}
+	}
+	if r.Code == "" {
+		return r, fmt.Errorf("a reason has no code")
+	}
+	if o.Len() == known {
+		return r, nil
+	}
+	var err error
+	r.Object, err = appendJSON(nil, v)
+	return r, err
 }
 
 func challenge(v ast.Value) (*authz.Challenge, error) {
@@ -153,7 +163,7 @@ func challenge(v ast.Value) (*authz.Challenge, error) {
 				err = fmt.Errorf("is negative")
 			}
 		default:
-			return fmt.Errorf("unknown member %s, want error, error_description, scope, acr_values or max_age", k)
+			return fmt.Errorf("unknown member %q, want error, error_description, scope, acr_values or max_age", string(name))
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", string(name), err)
@@ -169,7 +179,7 @@ func challenge(v ast.Value) (*authz.Challenge, error) {
 func status(v ast.Value) (int, error) {
 	n, err := integer(v)
 	if err == nil && (n < 400 || n > 499) {
-		err = fmt.Errorf("%d is not between 400 and 499", n)
+		err = fmt.Errorf("is not between 400 and 499")
 	}
 	return int(n), err
 }
@@ -196,7 +206,7 @@ func headers(v ast.Value) ([]authz.Header, error) {
 		lower := strings.ToLower(string(name))
 		switch {
 		case !ok || !isToken(string(name)):
-			return nil, fmt.Errorf("%s is not a header name", k)
+			return nil, fmt.Errorf("%q is not a header name", string(name))
 		case framing[lower]:
 			return nil, fmt.Errorf("%q cannot be set by a policy", string(name))
 		case seen[lower]:
@@ -216,12 +226,19 @@ func headerValues(v ast.Value) ([]string, error) {
 	var values []string
 	switch v := v.(type) {
 	case ast.String:
-		values = []string{string(v)}
+		s, err := text(v)
+		if err != nil {
+			return nil, err
+		}
+		values = []string{s}
 	default:
 		var err error
 		if values, err = texts(v); err != nil {
 			return nil, fmt.Errorf("want a string or an array of strings: %w", err)
 		}
+	}
+	if len(values) == 0 {
+		values = []string{""} // always sent, so that the caller's own header of the name never passes for the policy's
 	}
 	for _, s := range values {
 		for i := range len(s) {
@@ -255,101 +272,4 @@ func objectJSON(v ast.Value) ([]byte, error) {
 		return nil, nil
 	}
 	return appendJSON(nil, o)
-}
-
-// list returns the terms of an array, or of a set in its order.
-func list(v ast.Value) ([]*ast.Term, error) {
-	switch v := v.(type) {
-	case *ast.Array:
-		out := make([]*ast.Term, 0, v.Len())
-		v.Foreach(func(t *ast.Term) { out = append(out, t) })
-		return out, nil
-	case ast.Set:
-		return v.Slice(), nil
-	}
-	return nil, fmt.Errorf("is %s, want an array or a set", article(v))
-}
-
-func text(v ast.Value) (string, error) {
-	s, ok := v.(ast.String)
-	if !ok {
-		return "", fmt.Errorf("is %s, want a string", article(v))
-	}
-	return string(s), nil
-}
-
-func texts(v ast.Value) ([]string, error) {
-	terms, err := list(v)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]string, 0, len(terms))
-	for _, t := range terms {
-		s, err := text(t.Value)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, s)
-	}
-	return out, nil
-}
-
-// quotable refuses what a quoted string of RFC 6750 section 3 cannot hold: all but %x20-21, %x23-5B, %x5D-7E.
-func quotable(s string, err error) (string, error) {
-	for i := range len(s) {
-		if c := s[i]; err == nil && (c < 0x20 || c > 0x7e || c == '"' || c == '\\') {
-			err = fmt.Errorf("%q has a character that a challenge cannot hold", s)
-		}
-	}
-	return s, err
-}
-
-// words reads a list whose members are joined by spaces in a challenge.
-func words(v ast.Value) ([]string, error) {
-	list, err := texts(v)
-	for _, s := range list {
-		if _, bad := quotable(s, nil); err == nil && (bad != nil || s == "" || strings.Contains(s, " ")) {
-			err = fmt.Errorf("%q is not one word", s)
-		}
-	}
-	return list, err
-}
-
-func integer(v ast.Value) (int64, error) {
-	n, ok := v.(ast.Number)
-	if !ok {
-		return 0, fmt.Errorf("is %s, want an integer", article(v))
-	}
-	i, err := strconv.ParseInt(string(n), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("%s is not an integer", string(n))
-	}
-	return i, nil
-}
-
-func memberOf(o ast.Object, name string) ast.Value {
-	if t := o.Get(ast.InternedTerm(name)); t != nil {
-		return t.Value
-	}
-	return nil
-}
-
-// article names the type of v the way a sentence needs it.
-func article(v ast.Value) string {
-	name := ast.ValueName(v)
-	if strings.IndexByte("aeiou", name[0]) >= 0 {
-		return "an " + name
-	}
-	return "a " + name
-}
-
-// isToken reports whether s is a token of RFC 9110 section 5.6.2, as header names are.
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
-			return false
-		}
-	}
-	return s != ""
 }

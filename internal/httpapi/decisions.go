@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,13 +25,14 @@ import (
 
 // decisions serves POST /v1/decisions and its kin.
 type decisions struct {
-	point  Point
-	limits Limits
-	tracer *telemetry.Tracer
-	bodies sync.Pool
+	point   Point
+	limits  Limits
+	tracer  *telemetry.Tracer
+	bodies  sync.Pool // of *bytes.Buffer: what was asked
+	answers sync.Pool // of *[]byte: what was answered
 }
 
-// call is the body of POST /v1/decisions and an item of a batch.
+// call is the body of POST /v1/decisions and an item of a batch. A member that is null is one that is left out.
 type call struct {
 	Request *callRequest   `json:"request"`
 	Token   *string        `json:"token"`
@@ -67,7 +71,7 @@ func (d *decisions) one(c echo.Context) error {
 	q.Entrypoint, q.Caller = entrypoint, c.Request().RemoteAddr
 	ctx, done := d.context(c)
 	defer done()
-	return answer(c, func(b []byte) []byte { return AppendDecision(b, d.point.Decide(ctx, q)) })
+	return d.answer(c, func(b []byte) []byte { return AppendDecision(b, d.point.Decide(ctx, q)) })
 }
 
 func (d *decisions) batch(c echo.Context) error {
@@ -81,6 +85,9 @@ func (d *decisions) batch(c echo.Context) error {
 	case n > d.limits.BatchItems:
 		return &callError{http.StatusRequestEntityTooLarge, "batch_too_large", "a batch has at most " + strconv.Itoa(d.limits.BatchItems) + " items", "/items"}
 	}
+	if err := in.check(""); err != nil { // else each item would be blamed for it
+		return err
+	}
 	queries := make([]authz.Query, len(in.Items))
 	for i, item := range in.Items {
 		q, err := item.or(in.call).query("/items/" + strconv.Itoa(i))
@@ -92,7 +99,7 @@ func (d *decisions) batch(c echo.Context) error {
 	}
 	ctx, done := d.context(c)
 	defer done()
-	return answer(c, func(b []byte) []byte { return appendBatch(b, d.point.DecideAll(ctx, queries)) })
+	return d.answer(c, func(b []byte) []byte { return appendBatch(b, d.point.DecideAll(ctx, queries)) })
 }
 
 func unknownEntrypoint(path string) error {
@@ -136,6 +143,8 @@ func (d *decisions) read(c echo.Context, into any) error {
 	defer d.recycle(buf)
 	_, err := buf.ReadFrom(io.LimitReader(r.Body, d.limits.BodyBytes+1))
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &callError{http.StatusRequestTimeout, "body_too_slow", "the body did not arrive within " + d.limits.ReadTimeout.String(), ""}
 	case err != nil:
 		return &callError{http.StatusBadRequest, "incomplete_body", "the body did not arrive whole", ""}
 	case int64(buf.Len()) > d.limits.BodyBytes:
@@ -149,9 +158,12 @@ func (d *decisions) read(c echo.Context, into any) error {
 
 var strict = json.JoinOptions(json.RejectUnknownMembers(true), jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false))
 
+// keepBytes is the largest buffer that is kept for the next call.
+const keepBytes = 64 << 10
+
 // recycle keeps a buffer for the next call, without what it held.
 func (d *decisions) recycle(buf *bytes.Buffer) {
-	if buf.Cap() > 64<<10 {
+	if buf.Cap() > keepBytes {
 		return
 	}
 	b := buf.Bytes()
@@ -182,31 +194,51 @@ func jsonError(err error) error {
 }
 
 // or fills what item leaves out with what base says.
-func (item call) or(base call) call {
-	if item.Request == nil {
-		item.Request = base.Request
+func (in call) or(base call) call {
+	if in.Request == nil {
+		in.Request = base.Request
 	}
-	if item.Token == nil {
-		item.Token = base.Token
+	if in.Token == nil {
+		in.Token = base.Token
 	}
-	if item.Context == nil {
-		item.Context = base.Context
+	if k := in.Context.Kind(); k == absent || k == null {
+		in.Context = base.Context
 	}
-	return item
+	return in
+}
+
+// The kinds of a member that says nothing.
+const (
+	absent = jsontext.Kind(0)
+	null   = jsontext.Kind('n')
+)
+
+// check reports the first fault in the members that there are. at is the JSON pointer of the call in its body.
+func (in call) check(at string) error {
+	missing := func(name string) error {
+		return &callError{http.StatusBadRequest, "missing_member", "the member is missing or empty", at + name}
+	}
+	switch {
+	case in.Request != nil && in.Request.Method == "":
+		return missing("/request/method")
+	case in.Request != nil && in.Request.URL == "":
+		return missing("/request/url")
+	case in.Token != nil && *in.Token == "":
+		return missing("/token")
+	}
+	if k := in.Context.Kind(); k == absent || k == null || k == '{' {
+		return nil
+	}
+	return &callError{http.StatusBadRequest, "wrong_type", "want an object", at + "/context"}
 }
 
 // query turns a call into a question. at is the JSON pointer of the call in its body.
 func (in call) query(at string) (authz.Query, error) {
-	missing := func(name string) (authz.Query, error) {
-		return authz.Query{}, &callError{http.StatusBadRequest, "missing_member", "the member is missing or empty", at + name}
+	if in.Request == nil {
+		return authz.Query{}, &callError{http.StatusBadRequest, "missing_member", "the member is missing or empty", at + "/request"}
 	}
-	switch {
-	case in.Request == nil:
-		return missing("/request")
-	case in.Request.Method == "":
-		return missing("/request/method")
-	case in.Request.URL == "":
-		return missing("/request/url")
+	if err := in.check(at); err != nil {
+		return authz.Query{}, err
 	}
 	q := authz.Query{Request: authz.Request{
 		Method:            in.Request.Method,
@@ -219,23 +251,17 @@ func (in call) query(at string) (authz.Query, error) {
 		q.Request.Body, q.Request.HasBody = *in.Request.Body, true
 	}
 	if in.Token != nil {
-		if *in.Token == "" {
-			return missing("/token")
-		}
 		q.Token = secret.New(*in.Token)
 	}
-	switch in.Context.Kind() {
-	case 0, 'n':
-	case '{':
+	if in.Context.Kind() == '{' {
 		q.Context = in.Context
-	default:
-		return authz.Query{}, &callError{http.StatusBadRequest, "wrong_type", "want an object", at + "/context"}
 	}
 	return q, nil
 }
 
 // lowerNames returns headers with lower-case names; the values of names that differ only in case are joined, so that
-// nobody hides a second credential behind a capital letter.
+// nobody hides a second credential behind a capital letter. They are joined in the order of the names as they were, so
+// that the same call always asks the same.
 func lowerNames(headers map[string][]string) map[string][]string {
 	clean := true
 	for name := range headers {
@@ -248,9 +274,9 @@ func lowerNames(headers map[string][]string) map[string][]string {
 		return headers
 	}
 	out := make(map[string][]string, len(headers))
-	for name, values := range headers {
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		lower := strings.ToLower(name)
-		out[lower] = append(out[lower], values...)
+		out[lower] = append(out[lower], headers[name]...)
 	}
 	return out
 }

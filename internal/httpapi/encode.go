@@ -3,7 +3,6 @@ package httpapi
 import (
 	"net/http"
 	"strconv"
-	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
@@ -11,26 +10,24 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
 // answer writes 200 and the JSON that body appends.
-func answer(c echo.Context, body func([]byte) []byte) error {
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
+func (d *decisions) answer(c echo.Context, body func([]byte) []byte) error {
+	buf, _ := d.answers.Get().(*[]byte)
+	if buf == nil {
+		buf = new([]byte)
+	}
 	*buf = body((*buf)[:0])
 	h := c.Response().Header()
-	h["Content-Type"] = contentType
-	h["Cache-Control"] = noStore
-	h["Content-Length"] = []string{strconv.Itoa(len(*buf))}
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store") // BR-7
+	h.Set("Content-Length", strconv.Itoa(len(*buf)))
 	c.Response().WriteHeader(http.StatusOK)
 	_, err := c.Response().Write(*buf)
+	if cap(*buf) <= keepBytes {
+		d.answers.Put(buf)
+	}
 	return err
 }
-
-var (
-	contentType = []string{"application/json"}
-	noStore     = []string{"no-store"} // BR-7
-)
 
 func appendBatch(b []byte, ds []authz.Decision) []byte {
 	b = append(b, `{"items":[`...)

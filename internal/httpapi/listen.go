@@ -14,6 +14,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 )
 
@@ -39,7 +41,7 @@ func Listen(cfg Listener) (net.Listener, error) {
 }
 
 // listenUnix opens unix:///path?mode=0660. A socket that a process before this one left behind is removed; one that
-// somebody still answers is not.
+// somebody may still answer is not.
 func listenUnix(address string) (net.Listener, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -51,22 +53,38 @@ func listenUnix(address string) (net.Listener, error) {
 			return nil, fmt.Errorf("mode %q is not octal", m)
 		}
 	}
-	if info, err := os.Lstat(u.Path); err == nil && info.Mode()&fs.ModeSocket != 0 {
-		if conn, err := net.DialTimeout("unix", u.Path, time.Second); err == nil {
-			_ = conn.Close()
-			return nil, errors.New("another process answers there")
-		}
-		_ = os.Remove(u.Path)
+	if err := removeStale(u.Path); err != nil {
+		return nil, err
 	}
-	ln, err := net.Listen("unix", u.Path)
+	// The mode is set before the socket gets its name, so that there is no moment in which more people may connect.
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), uint32(mode)) }) // Linux can, others leave it to Chmod
+	}}
+	ln, err := lc.Listen(context.Background(), "unix", u.Path)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(u.Path, fs.FileMode(mode)); err != nil {
+	if err := os.Chmod(u.Path, fs.FileMode(mode)); err != nil { // what the umask took away
 		_ = ln.Close()
 		return nil, err
 	}
 	return ln, nil
+}
+
+// removeStale removes a socket that nobody listens on, which is only certain when the connection is refused.
+func removeStale(path string) error {
+	if info, err := os.Lstat(path); err != nil || info.Mode()&fs.ModeSocket == 0 {
+		return nil // Listen says what is wrong, if anything
+	}
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	switch {
+	case err == nil:
+		_ = conn.Close()
+		return errors.New("another process answers there")
+	case !errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("look whether another process answers there: %w", err)
+	}
+	return os.Remove(path)
 }
 
 func serverTLS(cfg TLS) (*tls.Config, error) {
@@ -94,7 +112,8 @@ func serverTLS(cfg TLS) (*tls.Config, error) {
 
 // NewServer returns a server of h within the limits of cfg. Its owner serves it, and shuts it down.
 func NewServer(cfg Listener, h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
+	early := &silent{conns: map[net.Conn]struct{}{}}
+	s := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: cfg.Limits.ReadTimeout,
 		ReadTimeout:       cfg.Limits.ReadTimeout,
@@ -103,6 +122,37 @@ func NewServer(cfg Listener, h http.Handler, log *slog.Logger) *http.Server {
 		MaxHeaderBytes:    cfg.Limits.HeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return context.Background() },
+		ConnState:         early.turned,
+	}
+	s.RegisterOnShutdown(func() { time.AfterFunc(silentGrace, early.close) })
+	return s
+}
+
+// silentGrace is how long a connection that has not asked anything yet may still begin to, once the server stops.
+const silentGrace = 250 * time.Millisecond
+
+// silent are the connections on which no call has arrived yet. net/http waits five seconds for them at a shutdown; a
+// connection that a browser or a balancer opened in advance must not hold up a stop that long.
+type silent struct {
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+}
+
+func (s *silent) turned(c net.Conn, to http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if to == http.StateNew {
+		s.conns[c] = struct{}{}
+	} else {
+		delete(s.conns, c)
+	}
+}
+
+func (s *silent) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		_ = c.Close()
 	}
 }
 

@@ -60,10 +60,10 @@ type DecisionLogStatus struct {
 }
 
 func addStatus(e *echo.Echo, status func() Status) {
-	e.GET("/v1/status", func(c echo.Context) error { return writeJSON(c, http.StatusOK, status()) })
+	get(e, "/v1/status", func(c echo.Context) error { return writeJSON(c, http.StatusOK, status()) })
 	// The process answers: that is all that is alive about it.
-	e.GET("/livez", func(c echo.Context) error { return writeJSON(c, http.StatusOK, map[string]bool{"alive": true}) })
-	e.GET("/readyz", func(c echo.Context) error {
+	get(e, "/livez", func(c echo.Context) error { return writeJSON(c, http.StatusOK, map[string]bool{"alive": true}) })
+	get(e, "/readyz", func(c echo.Context) error {
 		s := status()
 		code := http.StatusOK
 		if !s.Ready {
@@ -71,6 +71,12 @@ func addStatus(e *echo.Echo, status func() Status) {
 		}
 		return writeJSON(c, code, readiness{Ready: s.Ready, Policy: s.Policy})
 	})
+}
+
+// get serves GET and HEAD, which balancers like to probe with.
+func get(e *echo.Echo, path string, h echo.HandlerFunc) {
+	e.GET(path, h)
+	e.HEAD(path, h)
 }
 
 // readiness tells an operator who looks why; a machine reads the status code.
@@ -84,6 +90,6 @@ func writeJSON(c echo.Context, code int, v any) error {
 	if err != nil {
 		return err
 	}
-	c.Response().Header()["Cache-Control"] = noStore
+	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.Blob(code, "application/json", append(b, '\n'))
 }

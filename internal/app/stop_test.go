@@ -1,0 +1,186 @@
+package app
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/devissuer"
+)
+
+func TestCallsUnderWayAreAnsweredAndLogged(t *testing.T) {
+	w := start(t, nil)
+	w.fault(&devissuer.Fault{Delay: 400 * time.Millisecond})
+	var callers sync.WaitGroup
+	answers, errs := make([]answer, 20), make([]error, 20)
+	for i := range answers {
+		tok := w.token(t, good())
+		callers.Go(func() { answers[i], errs[i] = w.try(context.Background(), tok) })
+	}
+	until(t, "all calls are under way", func() bool { return w.issuer.Calls() == 20 })
+	if err := w.stopped(t); err != nil {
+		t.Errorf("the stop failed: %v", err)
+	}
+	callers.Wait()
+	logged := w.logged(t)
+	for i, a := range answers {
+		if errs[i] != nil || !a.Allow {
+			t.Errorf("caller %d got %v, %v", i, a, errs[i])
+		}
+		if logged[a.ID] != "allow" {
+			t.Errorf("decision %s was logged as %q", a.ID, logged[a.ID])
+		}
+	}
+	if len(logged) != 20 {
+		t.Errorf("%d events of 20 decisions", len(logged))
+	}
+}
+
+func TestStopUnderLoadLosesNoEvent(t *testing.T) {
+	w := start(t, nil)
+	tok := w.token(t, good())
+	var enough atomic.Int64
+	var ids sync.Map
+	var callers sync.WaitGroup
+	for range 8 {
+		callers.Go(func() {
+			for {
+				a, err := w.try(context.Background(), tok)
+				if err != nil {
+					return // the door is shut
+				}
+				ids.Store(a.ID, a.Kind)
+				enough.Add(1)
+			}
+		})
+	}
+	until(t, "the load is on", func() bool { return enough.Load() > 200 })
+	if err := w.stopped(t); err != nil {
+		t.Errorf("the stop failed: %v", err)
+	}
+	callers.Wait()
+	logged, answered := w.logged(t), 0
+	ids.Range(func(id, kind any) bool {
+		answered++
+		if logged[id.(string)] != kind {
+			t.Errorf("decision %s was answered %s and logged as %q", id, kind, logged[id.(string)])
+		}
+		return true
+	})
+	if len(logged) < answered || answered < 200 {
+		t.Errorf("%d events of %d answers", len(logged), answered)
+	}
+}
+
+// TestIdleStopTakesLessThanASecond, however many connections are kept alive, or were opened and never used.
+func TestIdleStopTakesLessThanASecond(t *testing.T) {
+	w := start(t, nil)
+	var callers sync.WaitGroup
+	for range 20 {
+		callers.Go(func() { _, _ = w.try(t.Context(), "") })
+	}
+	callers.Wait()
+	for _, address := range []string{w.api, w.admin} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(address, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	w.status(t) // by now the connections before it are accepted
+	w.ask(t, "")
+	begun := time.Now()
+	if err := w.stopped(t); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begun); took >= time.Second {
+		t.Errorf("the stop took %s", took)
+	}
+	settled(t)
+}
+
+func TestStopLeavesNothingBehind(t *testing.T) {
+	w := start(t, func(c *config.Config) { c.Telemetry.Traces.Endpoint = "http://127.0.0.1:1" })
+	w.ask(t, w.token(t, good()))
+	w.ask(t, "unheard-of")
+	w.edit(t, "routes/data.yaml", "orders:read", "orders:inspect")
+	until(t, "the policies are reloaded", func() bool { return strings.Contains(w.get(t, "/metrics"), `reloads_total{outcome="ok"} 2`) })
+	if err := w.stopped(t); err != nil {
+		t.Error(err)
+	}
+	settled(t)
+	for _, address := range []string{w.api, w.admin} {
+		ln, err := net.Listen("tcp", strings.TrimPrefix(address, "http://"))
+		if err != nil {
+			t.Errorf("the port is still taken: %v", err)
+			continue
+		}
+		ln.Close()
+	}
+}
+
+func TestStopGivesUpOnCallsThatTakeTooLong(t *testing.T) {
+	w := start(t, func(c *config.Config) { c.ShutdownTimeout, c.Issuers[0].Timeout = 100*time.Millisecond, time.Second })
+	tok := w.token(t, good())
+	w.ask(t, tok)
+	before := w.issuer.Calls()
+	w.fault(&devissuer.Fault{Then: devissuer.Hang})
+	ended := make(chan error, 1)
+	go func() { _, err := w.try(context.Background(), "abc"); ended <- err }()
+	until(t, "the call is under way", func() bool { return w.issuer.Calls() > before })
+	w.ask(t, tok)
+	if err := w.stopped(t); err == nil || !strings.Contains(err.Error(), "stop listen.api") || strings.Contains(err.Error(), "decision log") {
+		t.Errorf("the stop ended with %v", err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("the call was answered")
+	}
+	kinds := map[string]int{}
+	for _, kind := range w.logged(t) {
+		kinds[kind]++
+	}
+	if kinds["allow"] != 2 || kinds["unavailable"] != 1 {
+		t.Errorf("the log has %v, want two calls that were answered and one that was given up", kinds)
+	}
+	settled(t)
+}
+
+func TestStatusIsNotReadyBeforeRunAndAfterStop(t *testing.T) {
+	cfg := configuration(t, "http://127.0.0.1:1")
+	w := &world{cfg: cfg, stdout: &buffer{}, logger: &buffer{}}
+	a, err := New(t.Context(), cfg, w.deps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Status().Ready {
+		t.Error("ready before anything serves")
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := a.Run(ctx); err != nil {
+		t.Error(err)
+	}
+	if a.Status().Ready {
+		t.Error("ready after the stop")
+	}
+	settled(t)
+}
+
+func TestListenerThatFailsEndsTheRun(t *testing.T) {
+	cfg := configuration(t, "http://127.0.0.1:1")
+	w := &world{cfg: cfg, stdout: &buffer{}, logger: &buffer{}}
+	a, err := New(t.Context(), cfg, w.deps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = a.admin.ln.Close()
+	if err := a.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "serve listen.admin") {
+		t.Errorf("the run ended with %v", err)
+	}
+	settled(t)
+}

@@ -1,0 +1,364 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/telemetry"
+)
+
+const (
+	clientSecret = "the-client-secret-4f1c"
+	callerKey    = "the-caller-key-0123456789"
+)
+
+// world is a whole sidecar with the shipped policies, on sockets of its own, and the authorization server that it asks.
+type world struct {
+	issuer  *devissuer.Server
+	cfg     *config.Config
+	app     *App
+	client  *http.Client
+	api     string // URL of the api listener
+	admin   string // URL of the admin listener
+	stdout  *buffer
+	logger  *buffer
+	stopped func(t *testing.T) error
+}
+
+// start runs a sidecar until the end of the test.
+func start(t *testing.T, change func(*config.Config)) *world {
+	t.Helper()
+	w := &world{issuer: authorizationServer(t, listen(t))}
+	w.cfg = configuration(t, w.issuer.Issuer())
+	w.cfg.Engine.Deadline, w.cfg.Issuers[0].Timeout = 20*time.Second, 20*time.Second // the tests' machine may be slow
+	if change != nil {
+		change(w.cfg)
+	}
+	w.run(t)
+	return w
+}
+
+func (w *world) run(t *testing.T) {
+	t.Helper()
+	w.stdout, w.logger = &buffer{}, &buffer{}
+	w.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1000}}
+	var err error
+	w.app, err = New(t.Context(), w.cfg, w.deps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.api, w.admin = "http://"+w.app.APIAddr().String(), "http://"+w.app.AdminAddr().String()
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- w.app.Run(ctx) }()
+	var once sync.Once
+	w.stopped = func(t *testing.T) (err error) {
+		t.Helper()
+		once.Do(func() {
+			stop()
+			select {
+			case err = <-ended:
+			case <-time.After(30 * time.Second):
+				t.Error("the app does not stop")
+			}
+			w.client.CloseIdleConnections()
+		})
+		return err
+	}
+	t.Cleanup(func() { _ = w.stopped(t) })
+}
+
+func (w *world) deps() Deps {
+	return Deps{Version: "test", Stdout: w.stdout, Logger: telemetry.NewLogger(telemetry.LogConfig{Level: "debug"}, w.logger)}
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ln
+}
+
+// authorizationServer serves on ln until the end of the test.
+func authorizationServer(t *testing.T, ln net.Listener) *devissuer.Server {
+	t.Helper()
+	as, err := devissuer.New(devissuer.Config{
+		Issuer:          devissuer.URL(ln),
+		ResourceServers: []devissuer.ResourceServer{{ID: "sidecar", Secret: secret.New(clientSecret)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- as.Serve(ctx, ln) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return as
+}
+
+// configuration is read as any file is, so that every default is the shipped one.
+func configuration(t *testing.T, issuer string) *config.Config {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "secret"), clientSecret+"\n")
+	policies := filepath.Join(dir, "policies")
+	if err := os.CopyFS(policies, os.DirFS("../../policies")); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, `
+listen:
+  api: {address: "127.0.0.1:0"}
+  admin: {address: "127.0.0.1:0"}
+issuers:
+  - name: dev
+    issuer: %s
+    allow_insecure_http: true
+    client: {id: sidecar, secret: {file: %s}}
+    tenant: [/tenant]
+policies: {paths: [%s]}
+decision_log: {file: %s}
+`, issuer, filepath.Join(dir, "secret"), policies, filepath.Join(dir, "decisions.jsonl")), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func write(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// good is what a token needs for GET /orders/42 of the shipped routes.
+func good() devissuer.Grant {
+	return devissuer.Grant{ClientID: "web", Subject: "alice", Scopes: []string{"orders:read"}, Audience: []string{"orders-api"}, Tenant: "acme"}
+}
+
+func (w *world) token(t *testing.T, g devissuer.Grant) string {
+	t.Helper()
+	tok, err := w.issuer.Issue(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+// answer is what the tests read of a decision.
+type answer struct {
+	ID      string                  `json:"decision_id"`
+	Allow   bool                    `json:"allow"`
+	Kind    string                  `json:"kind"`
+	Status  int                     `json:"status"`
+	Reasons []struct{ Code string } `json:"reasons"`
+	Headers map[string][]string     `json:"headers"`
+	Policy  struct{ Digest string } `json:"policy"`
+}
+
+func (a answer) String() string { return fmt.Sprintf("%s %d %v", a.Kind, a.Status, a.Reasons) }
+
+func (a answer) is(kind string, status int, code string) bool {
+	got := ""
+	if len(a.Reasons) > 0 {
+		got = a.Reasons[0].Code
+	}
+	return a.Kind == kind && a.Status == status && got == code && a.Allow == (kind == "allow")
+}
+
+// call is the body that asks about GET /orders/42.
+func call(token string) string {
+	authorization := ""
+	if token != "" {
+		authorization = fmt.Sprintf(`"authorization":["Bearer %s"],`, token)
+	}
+	return `{"request":{"method":"GET","url":"https://api.example/orders/42","headers":{` + authorization + `"x-tenant":["acme"]}}}`
+}
+
+// ask asks about GET /orders/42 with a token.
+func (w *world) ask(t *testing.T, token string) answer {
+	t.Helper()
+	a, err := w.try(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// try is ask for other goroutines.
+func (w *world) try(ctx context.Context, token string) (answer, error) {
+	var a answer
+	body, err := w.send(ctx, "POST", w.api+"/v1/decisions", call(token))
+	if err != nil {
+		return a, err
+	}
+	return a, json.Unmarshal([]byte(body), &a)
+}
+
+// send returns the body of a 200.
+func (w *world) send(ctx context.Context, method, url, body string) (string, error) {
+	status, text, err := w.exchange(ctx, method, url, body)
+	if err == nil && status != 200 {
+		err = fmt.Errorf("%s %s: %d %s", method, url, status, text)
+	}
+	return text, err
+}
+
+func (w *world) exchange(ctx context.Context, method, url, body string) (int, string, error) {
+	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := w.client.Do(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(b), err
+}
+
+// get returns what the admin listener says at a path.
+func (w *world) get(t *testing.T, path string) string {
+	t.Helper()
+	body, err := w.send(t.Context(), "GET", w.admin+path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+// status is what the tests read of GET /v1/status.
+type status struct {
+	Ready  bool `json:"ready"`
+	Policy struct {
+		Healthy bool   `json:"healthy"`
+		Digest  string `json:"digest"`
+		Errors  []struct {
+			File     string `json:"file"`
+			Row, Col int
+			Text     string `json:"text"`
+		} `json:"errors"`
+	} `json:"policy"`
+	Issuers []struct {
+		Name         string `json:"name"`
+		CachedActive int    `json:"cached_active"`
+	} `json:"issuers"`
+	DecisionLog struct {
+		Enabled bool `json:"enabled"`
+	} `json:"decision_log"`
+}
+
+func (w *world) status(t *testing.T) status {
+	t.Helper()
+	var s status
+	if err := json.Unmarshal([]byte(w.get(t, "/v1/status")), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// policyFile is a file of the policies of this sidecar.
+func (w *world) policyFile(name string) string { return filepath.Join(w.cfg.Policies.Paths[0], name) }
+
+// logged returns the ids of the decisions that are in the file of the decision log.
+func (w *world) logged(t *testing.T) map[string]string {
+	t.Helper()
+	b, err := os.ReadFile(w.cfg.DecisionLog.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for line := range bytes.Lines(b) {
+		var e struct {
+			ID     string                `json:"decision_id"`
+			Custom struct{ Kind string } `json:"custom"`
+		}
+		if err := json.Unmarshal(line, &e); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if _, twice := out[e.ID]; twice {
+			t.Errorf("decision %s is in the log twice", e.ID)
+		}
+		out[e.ID] = e.Custom.Kind
+	}
+	return out
+}
+
+// until polls for a condition, for as long as a slow machine may need.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("never happened: %s", what)
+		}
+		<-time.After(2 * time.Millisecond)
+	}
+}
+
+// settled waits until no goroutine is left that runs code of the sidecar, apart from the authorization server's and the
+// tests' own.
+func settled(t *testing.T) {
+	t.Helper()
+	var left string
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		left = ""
+		buf := make([]byte, 4<<20)
+		for _, stack := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+			ours := strings.Contains(stack, "/internal/") && strings.Contains(stack, "authz-sidecar") || strings.Contains(stack, "opentelemetry")
+			if ours && !strings.Contains(stack, "internal/devissuer") && !strings.Contains(stack, "testing.tRunner") && !strings.Contains(stack, "_test.go") {
+				left += stack + "\n\n"
+			}
+		}
+		if left == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("goroutines are left:\n%s", left)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+// buffer is a bytes.Buffer for many.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

@@ -1,0 +1,348 @@
+package decision_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/decision"
+	"github.com/authz-sidecar/sidecar/internal/decisionlog"
+	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/telemetry"
+)
+
+const clientSecret = "the-secret-of-the-resource-server"
+
+// byData answers what data.answers says about the first segment of the path, so that a test writes down the answer
+// of the policy instead of a policy.
+const byData = `package authz
+
+# METADATA
+# entrypoint: true
+decision := data.answers[input.request.segments[0]]
+`
+
+// world is a decision point over a real authorization server, with a decision log on disk.
+type world struct {
+	issuer *devissuer.Server
+	point  *decision.Point
+	asker  *introspect.Issuer
+	logger *buffer
+
+	log     *decisionlog.Log
+	logFile string
+}
+
+// plan is what a test wants of its world. The zero plan is token: required and the policy byData.
+type plan struct {
+	token   string
+	realm   string
+	rego    string
+	answers map[string]any
+	ttl     time.Duration
+	now     func() time.Time
+	issuer  func(*introspect.Config)
+	wrap    func(introspect.Introspector) introspect.Introspector
+}
+
+func build(t *testing.T, p plan) *world {
+	t.Helper()
+	w := &world{logger: &buffer{}}
+	w.issuer = authorizationServer(t)
+	w.asker = asker(t, w.issuer.Issuer(), p)
+	if p.rego == "" {
+		p.rego = byData
+	}
+	data, err := json.Marshal(map[string]any{"answers": p.answers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := compile(t, p.rego, string(data))
+
+	w.logFile = filepath.Join(t.TempDir(), "decisions.jsonl")
+	logger := telemetry.NewLogger(telemetry.LogConfig{Format: "json"}, w.logger)
+	if w.log, err = decisionlog.Open(decisionlog.Config{File: w.logFile, Queue: 10_000}, decisionlog.Deps{Log: logger, Version: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.log.Close(context.Background()) })
+
+	var introspector introspect.Introspector = w.asker
+	if p.wrap != nil {
+		introspector = p.wrap(introspector)
+	}
+	cfg := decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "acme"}
+	if p.token != "" {
+		cfg.Token = p.token
+	}
+	if p.realm != "" {
+		cfg.Realm = p.realm
+	}
+	w.point = decision.New(cfg, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
+		Input: input.NewRules(input.Config{Headers: []string{"x-tenant"}, AmbiguousPaths: "refuse"}),
+		Log:   w.log, Observer: telemetry.NewMetrics("test"), Logger: logger, Now: p.now,
+	})
+	return w
+}
+
+func authorizationServer(t *testing.T) *devissuer.Server {
+	t.Helper()
+	unstarted := httptest.NewUnstartedServer(nil)
+	as, err := devissuer.New(devissuer.Config{
+		Issuer:          devissuer.URL(unstarted.Listener),
+		ResourceServers: []devissuer.ResourceServer{{ID: "api", Secret: secret.New(clientSecret)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unstarted.Config.Handler = as.Handler()
+	unstarted.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	unstarted.Start()
+	t.Cleanup(unstarted.Close)
+	return as
+}
+
+func asker(t *testing.T, issuer string, p plan) *introspect.Issuer {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(clientSecret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := introspect.Config{
+		Name: "dev", Issuer: issuer, IntrospectionEndpoint: issuer + "/introspect", AllowInsecureHTTP: true, Dialect: "rfc7662",
+		Client: introspect.Client{ID: "api", Auth: "client_secret_basic", Secret: secret.Source{File: file}}, Tenant: []string{"/tenant"},
+		Timeout: 2 * time.Second, MaxResponseBytes: 64 << 10, MaxInFlight: 100,
+		Cache: introspect.CacheConfig{TTL: p.ttl, NegativeTTL: p.ttl, MaxEntries: 100, MaxBytes: 1 << 20, NegativeMaxEntries: 100},
+	}
+	if p.issuer != nil {
+		p.issuer(&cfg)
+	}
+	i, err := introspect.New(cfg, introspect.Deps{Fingerprints: secret.NewFingerprinter()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(i.Close)
+	return i
+}
+
+func compile(t *testing.T, rego, data string) *engine.Policy {
+	t.Helper()
+	return compileFiles(t, map[string]string{"policy.rego": rego, "data.json": data})
+}
+
+// compileWith compiles byData and another module.
+func compileWith(t *testing.T, rego, data string) *engine.Policy {
+	t.Helper()
+	return compileFiles(t, map[string]string{"policy.rego": byData, "more.rego": rego, "data.json": data})
+}
+
+func compileFiles(t *testing.T, files map[string]string) *engine.Policy {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set, err := bundle.Load(bundle.Config{Paths: []string{dir}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := engine.Compile(t.Context(), set, engine.Config{Deadline: 5 * time.Second}, "authz/decision")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy
+}
+
+// grant issues a token.
+func (w *world) grant(t *testing.T, g devissuer.Grant) string {
+	t.Helper()
+	if g.ClientID == "" {
+		g.ClientID, g.Subject = "web", "alice"
+	}
+	tok, err := w.issuer.Issue(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+// ask decides GET https://api.example/<path> with these Authorization fields.
+func (w *world) ask(t *testing.T, path string, authorization ...string) authz.Decision {
+	t.Helper()
+	return w.point.Decide(t.Context(), question(path, authorization...))
+}
+
+func question(path string, authorization ...string) authz.Query {
+	q := authz.Query{Caller: "127.0.0.1:9", Request: authz.Request{Method: "GET", URL: "https://api.example/" + path, Headers: map[string][]string{}}}
+	if authorization != nil {
+		q.Request.Headers["authorization"] = authorization
+	}
+	return q
+}
+
+// expect asserts how a decision ended, and that the decision log says the same (rule 27).
+func (w *world) expect(t *testing.T, d authz.Decision, kind authz.Kind, status int, codes ...string) {
+	t.Helper()
+	if d.Kind != kind || d.Status != status || !slices.Equal(codesOf(d.Reasons), codes) {
+		t.Errorf("got %s %d %q (cause %v), want %s %d %q", d.Kind, d.Status, codesOf(d.Reasons), d.Cause, kind, status, codes)
+	}
+	if got := len(challenges(d)); status == http.StatusUnauthorized && got != 1 {
+		t.Errorf("%d challenges on a 401, want one", got)
+	}
+	e := w.event(t, d.ID)
+	if e.Custom.Kind != kind.String() || e.Custom.Status != status || e.Path != d.Policy.Path || e.Custom.PolicyDigest != d.Policy.Digest {
+		t.Errorf("the event says %+v of decision %s %d", e, kind, status)
+	}
+	var logged []string
+	for _, r := range e.Custom.Reasons {
+		logged = append(logged, r.Code)
+	}
+	if !slices.Equal(logged, codes) {
+		t.Errorf("the event has reasons %q, want %q", logged, codes)
+	}
+	if (e.Error.Message != "") != (d.Cause != nil) {
+		t.Errorf("the event has error %q of a decision with cause %v", e.Error.Message, d.Cause)
+	}
+	if e.RequestedBy != "127.0.0.1:9" || e.Timestamp.IsZero() {
+		t.Errorf("the event was requested by %q at %s", e.RequestedBy, e.Timestamp)
+	}
+}
+
+func codesOf(reasons []authz.Reason) []string {
+	var out []string
+	for _, r := range reasons {
+		out = append(out, r.Code)
+	}
+	return out
+}
+
+// header returns the values of one header of a decision.
+func header(d authz.Decision, name string) []string {
+	for _, h := range d.Headers {
+		if h.Name == name {
+			return h.Values
+		}
+	}
+	return nil
+}
+
+func challenges(d authz.Decision) []string { return header(d, "WWW-Authenticate") }
+
+// expectChallenge asserts the one challenge of a decision, word for word.
+func expectChallenge(t *testing.T, d authz.Decision, want string) {
+	t.Helper()
+	if got := challenges(d); len(got) != 1 || got[0] != want {
+		t.Errorf("challenge %q, want %q", got, want)
+	}
+}
+
+// event is what the tests read of an event.
+type event struct {
+	DecisionID  string    `json:"decision_id"`
+	Path        string    `json:"path"`
+	RequestedBy string    `json:"requested_by"`
+	Timestamp   time.Time `json:"timestamp"`
+	Input       any       `json:"input"`
+	Result      any       `json:"result"`
+	Erased      []string  `json:"erased"`
+	TraceID     string    `json:"trace_id"`
+	Error       struct {
+		Message string `json:"message"`
+	} `json:"error"`
+	Custom struct {
+		Kind          string `json:"kind"`
+		Status        int    `json:"status"`
+		Introspection string `json:"introspection"`
+		PolicyDigest  string `json:"policy_digest"`
+		Reasons       []struct {
+			Code string `json:"code"`
+		} `json:"reasons"`
+	} `json:"custom"`
+}
+
+// event returns the event of a decision. The log is written off the request path, so it may have to be waited for.
+func (w *world) event(t *testing.T, id string) event {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for time.Now().Before(deadline) {
+		for _, e := range w.written(t) {
+			if e.DecisionID == id {
+				return e
+			}
+		}
+		<-time.After(time.Millisecond)
+	}
+	t.Fatalf("decision %s was not logged", id)
+	return event{}
+}
+
+// written returns the events that are in the file now.
+func (w *world) written(t *testing.T) []event {
+	t.Helper()
+	b, err := os.ReadFile(w.logFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []event
+	for line := range bytes.Lines(b) {
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break // being written
+		}
+		var e event
+		if err := json.Unmarshal(line, &e); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// close ends the log, so that everything is in the file.
+func (w *world) close(t *testing.T) string {
+	t.Helper()
+	if err := w.log.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(w.logFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// buffer is a bytes.Buffer for many.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func (b *buffer) has(s string) bool { return strings.Contains(b.String(), s) }

@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/input"
+)
+
+const scopeAudienceTenant = `package authz
+
+# METADATA
+# entrypoint: true
+default decision := {"allow": false, "reasons": [{"code": "no_route", "message": "nothing allows this"}]}
+
+decision := {"allow": count(reasons) == 0, "reasons": reasons, "upstream_headers": {"X-Tenant": input.token.tenant}} if route
+
+route := data.routes[input.request.method][input.request.segments[0]]
+
+reasons contains {"code": "insufficient_scope", "message": "the token lacks a scope"} if not route.scope in input.token.scopes
+
+reasons contains {"code": "wrong_audience", "message": "the token is for another service"} if not route.audience in input.token.audiences
+
+reasons contains {"code": "wrong_tenant", "message": "the tenant is another one"} if {
+	some tenant in input.request.headers["x-tenant"]
+	tenant != input.token.tenant
+}
+`
+
+// BenchmarkEval decides with a cached token: the way of nearly every request.
+func BenchmarkEval(b *testing.B) {
+	p, err := compiled(b, patient, map[string]string{
+		"policies/authz.rego":       scopeAudienceTenant,
+		"policies/routes/data.json": `{"GET": {"orders": {"scope": "orders:read", "audience": "https://api.example"}}, "POST": {"orders": {"scope": "orders:write", "audience": "https://api.example"}}}`,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	claims := claimsOf(1)
+	for _, method := range []string{"GET", "POST"} {
+		req := input.Request{
+			Method: method, Scheme: "https", Host: "api.example", Port: 443, Path: "/orders/42", RawPath: "/orders/42", Segments: []string{"orders", "42"},
+			Query: map[string][]string{"expand": {"items"}}, Headers: map[string][]string{"x-tenant": {"acme"}, "accept": {"application/json"}}, SourceIP: "10.1.2.3",
+		}
+		q := Question{Entrypoint: decisionPath, Time: start, Seed: "01ARZ3NDEKTSV4RRFFQ69G5FAV"}
+		b.Run(fmt.Sprintf("method=%s", method), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				q.Document = input.Build(req, nil, claims, input.Presented{Scheme: "bearer"}, start)
+				if a, err := p.Eval(b.Context(), q); err != nil || !a.Verdict.Allow {
+					b.Fatal(a.Verdict, err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkDocument is the part of BenchmarkEval that makes terms of a request.
+func BenchmarkDocument(b *testing.B) {
+	claims := claimsOf(1)
+	req := input.Request{Method: "GET", Path: "/orders/42", RawPath: "/orders/42", Segments: []string{"orders", "42"}, Headers: map[string][]string{"x-tenant": {"acme"}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := documentValue(input.Build(req, nil, claims, input.Presented{Scheme: "bearer"}, start)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
