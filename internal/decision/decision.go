@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"golang.org/x/time/rate"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
@@ -57,6 +58,8 @@ type Point struct {
 	cfg  Config
 	deps Deps
 	snap atomic.Pointer[Snapshot]
+	// refusals limit what is logged about decisions that no policy made, by kind.
+	refusals map[authz.Kind]*rate.Sometimes
 }
 
 // New returns a point that decides by s.
@@ -64,7 +67,10 @@ func New(cfg Config, s *Snapshot, deps Deps) *Point {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
-	p := &Point{cfg: cfg, deps: deps}
+	p := &Point{cfg: cfg, deps: deps, refusals: map[authz.Kind]*rate.Sometimes{}}
+	for _, k := range authz.Kinds {
+		p.refusals[k] = &rate.Sometimes{First: 1, Interval: time.Second}
+	}
 	p.snap.Store(s)
 	return p
 }
@@ -237,10 +243,11 @@ func (p *Point) finish(rec *decisionlog.Record, d *authz.Decision) {
 	rec.Total = p.deps.Now().Sub(rec.Time)
 	p.deps.Observer.Decided(d.Kind, rec.Total)
 	switch d.Kind {
-	case authz.Misconfigured, authz.Internal:
-		p.deps.Logger.Error("decision refused", "decision_id", d.ID, "kind", d.Kind.String(), "path", rec.Path, "cause", d.Cause)
-	case authz.Unavailable:
-		p.deps.Logger.Warn("decision refused", "decision_id", d.ID, "kind", d.Kind.String(), "path", rec.Path, "cause", d.Cause)
+	case authz.Misconfigured, authz.Internal, authz.Unavailable:
+		// One line a second and kind: an outage under load must not drown everything else. The decision log has them all.
+		p.refusals[d.Kind].Do(func() {
+			p.deps.Logger.Error("decision refused", "decision_id", d.ID, "kind", d.Kind.String(), "path", rec.Path, "cause", d.Cause)
+		})
 	case authz.Allow, authz.Deny, authz.Unauthenticated, authz.Malformed:
 	}
 	p.deps.Log.Write(rec)

@@ -16,7 +16,7 @@ func TestReadsAreNeverFewerThanWhatRulesRead(t *testing.T) {
 		`decision if input.token.active`:                                        {"token.active"},
 		`decision if input.token.auth.acr == "1"`:                               {"token.auth"},
 		`decision if input["token"]["active"]`:                                  {"token.active"},
-		`decision if { t := input.token; t.active }`:                            {"token.active"},
+		`decision if { t := input.token; t.active }`:                            {"token"},
 		`decision if { t := input.token; object.get(t, "active", false) }`:      {"token"},
 		`decision if { some k; input.token[k] == true }`:                        {"token"},
 		`decision if { some k; input[k].active }`:                               {""},

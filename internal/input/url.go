@@ -59,7 +59,7 @@ func (out *Request) setAuthority(authority string) error {
 		host, port = authority[:i], authority[i+1:]
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 {
-			return malformed("the port %.16q is not a port", port)
+			return malformed("the port of the URL is not a number from 1 to 65535")
 		}
 		out.Port = int64(n)
 	} else if out.Scheme == "https" {
@@ -69,7 +69,7 @@ func (out *Request) setAuthority(authority string) error {
 	}
 	out.Host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if !isHost(out.Host) {
-		return malformed("the host %.64q is not a host name or address", host)
+		return malformed("the host of the URL is neither a name nor an address")
 	}
 	return nil
 }

@@ -19,13 +19,16 @@ type flight struct {
 	group  singleflight.Group
 	seats  chan struct{} // one for each question under way
 
+	ctx    context.Context // ends at the close
+	land   context.CancelFunc
 	mu     sync.Mutex
 	closed bool
 	aloft  sync.WaitGroup
 }
 
 func newFlight(issuer string, most int) *flight {
-	return &flight{issuer: issuer, seats: make(chan struct{}, most)}
+	ctx, land := context.WithCancel(context.Background())
+	return &flight{issuer: issuer, seats: make(chan struct{}, most), ctx: ctx, land: land}
 }
 
 // share runs question, or joins the run of an equal key. It returns when there is an answer or when ctx ends, whichever
@@ -42,14 +45,23 @@ func (f *flight) share(ctx context.Context, key secret.Fingerprint, question fun
 	}
 }
 
-func (f *flight) run(ctx context.Context, question func(context.Context) (*authz.Claims, error)) (*authz.Claims, error) {
+func (f *flight) run(ctx context.Context, question func(context.Context) (*authz.Claims, error)) (_ *authz.Claims, err error) {
 	if !f.begin() {
 		return nil, authz.E(authz.Unavailable, "introspect at issuer %q: shutting down", f.issuer)
 	}
 	defer f.aloft.Done()
+	defer func() {
+		// singleflight would end the process. What the panic says may hold the token.
+		if r := recover(); r != nil {
+			err = authz.E(authz.Internal, "introspect at issuer %q: panic of type %T", f.issuer, r)
+		}
+	}()
 	select {
 	case f.seats <- struct{}{}:
 		defer func() { <-f.seats }()
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(f.ctx, cancel)()
 		return question(ctx)
 	default:
 		return nil, &authz.Error{
@@ -69,10 +81,11 @@ func (f *flight) begin() bool {
 	return true
 }
 
-// close refuses new questions and waits for those under way.
+// close refuses new questions, gives up those under way and waits for them to notice.
 func (f *flight) close() {
 	f.mu.Lock()
 	f.closed = true
 	f.mu.Unlock()
+	f.land()
 	f.aloft.Wait()
 }

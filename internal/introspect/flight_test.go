@@ -2,7 +2,10 @@ package introspect
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -99,8 +102,10 @@ func TestINT19_AFailureIsSharedButNotKept(t *testing.T) {
 
 func TestACallersDeadlineIsObeyed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan time.Time, 1)
 		i, _ := openWired(t, nil, func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
+			ended <- time.Now()
 			return nil, r.Context().Err()
 		})
 		start := time.Now()
@@ -112,11 +117,85 @@ func TestACallersDeadlineIsObeyed(t *testing.T) {
 		if took := time.Since(start); took != 100*time.Millisecond {
 			t.Errorf("after %v", took)
 		}
-		i.Close()
-		if took := time.Since(start); took != 5*time.Second {
+		if took := (<-ended).Sub(start); took != 5*time.Second {
 			t.Errorf("the question ended after %v, not at its own timeout", took)
 		}
+		i.Close()
 	})
+}
+
+func TestCloseGivesUpQuestionsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, _ := openWired(t, nil, func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})
+		var asking sync.WaitGroup
+		asking.Go(func() { refusal(t, i, authz.Unavailable) })
+		synctest.Wait()
+		start := time.Now()
+		i.Close()
+		asking.Wait()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestAPanicInAQuestionRefusesItsCallersAndTellsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, _ := openWired(t, nil, func(*http.Request) (*http.Response, error) { panic("about " + testToken) })
+		err := refusal(t, i, authz.Internal)
+		if err == nil || strings.Contains(err.Error(), testToken) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func TestCallersBeforeAndAfterDiscoveryShareAFlight(t *testing.T) {
+	reached, release := make(chan struct{}, 2), make(chan struct{})
+	var server *httptest.Server
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.Method == http.MethodGet {
+			_, _ = fmt.Fprintf(w, `{"issuer":%q,"introspection_endpoint":"%[1]s/introspect"}`, server.URL)
+			return
+		}
+		reached <- struct{}{}
+		<-release
+		_, _ = w.Write([]byte(`{"active":true,"token_type":"Bearer"}`))
+	}))
+	defer server.Close()
+	i, err := New(Config{
+		Name: "cold", Issuer: server.URL, AllowInsecureHTTP: true, Client: Client{ID: "rs", Auth: authPost, Secret: secretFile(t, "s3cr3t")},
+		Timeout: time.Minute, MaxResponseBytes: 1 << 20, MaxInFlight: 8,
+		Cache: CacheConfig{TTL: time.Minute, MaxEntries: 8, MaxBytes: 1 << 20, NegativeMaxEntries: 8},
+	}, Deps{Fingerprints: secret.NewFingerprinter()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	var asking sync.WaitGroup
+	ask := func() {
+		if _, err := i.Introspect(t.Context(), secret.New(testToken)); err != nil {
+			t.Error(err)
+		}
+	}
+	asking.Go(ask)
+	<-reached // so the endpoint is known
+	for range 8 {
+		asking.Go(ask)
+	}
+	select {
+	case <-reached:
+		t.Error("a second question was asked")
+	case <-time.After(50 * time.Millisecond): // a caller of another flight would have asked by now
+	}
+	close(release)
+	asking.Wait()
+	if len(reached) > 0 {
+		t.Error("a second question was asked")
+	}
 }
 
 func TestQuestionsUnderWayAreBounded(t *testing.T) {

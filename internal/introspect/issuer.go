@@ -94,8 +94,9 @@ func (i *Issuer) Introspect(ctx context.Context, tok secret.Text) (*authz.Claims
 	if known := i.cache.look(key); known != nil {
 		return known, nil
 	}
-	return i.flight.share(ctx, key, func(ctx context.Context) (*authz.Claims, error) {
-		if known := i.cache.peek(key); known != nil {
+	// The first question of all finds out where the endpoint is: those who come before and after that share a flight too.
+	return i.flight.share(ctx, i.keys.of(tok, ""), func(ctx context.Context) (*authz.Claims, error) {
+		if known := i.cache.peek(i.keys.of(tok, i.discovery.current())); known != nil {
 			return known, nil
 		}
 		f, err := i.client.ask(ctx, tok)

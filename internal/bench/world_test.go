@@ -1,0 +1,181 @@
+//go:build bench
+
+package bench
+
+import (
+	"crypto/rand"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// world is what the servers have in common.
+type world struct {
+	// issuer is an authorization server in this process, and token one of its tokens.
+	issuer *devissuer.Server
+	token  string
+	// policies is a copy of the shipped policies: somebody who edits them during a run would change some servers.
+	policies string
+}
+
+// resourceServer is the sidecar to the issuer, and secretVariable where it finds its secret.
+const (
+	resourceServer = "orders-api"
+	secretVariable = "BENCH_CLIENT_SECRET"
+)
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	key := rand.Text() // the sidecar's, as a client of the issuer
+	issuer, err := devissuer.New(devissuer.Config{
+		Issuer:          devissuer.URL(server.Listener),
+		ResourceServers: []devissuer.ResourceServer{{ID: resourceServer, Secret: secret.New(key)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Config.Handler = issuer.Handler()
+	server.Start()
+	t.Cleanup(server.Close)
+	t.Setenv(secretVariable, key) // for the sidecars too, which inherit it
+	w := &world{issuer: issuer, policies: t.TempDir()}
+	if err := os.CopyFS(w.policies, os.DirFS("../../policies")); err != nil {
+		t.Fatal(err)
+	}
+	w.token = w.issue(t, nil)
+	return w
+}
+
+// issue makes a token that may read orders; claims are further members of what the issuer says about it.
+func (w *world) issue(t testing.TB, claims map[string]any) string {
+	t.Helper()
+	token, err := w.issuer.Issue(devissuer.Grant{
+		ClientID: "web-shop", Subject: "alice", Username: "alice@acme.example", Scopes: []string{"orders:read", "profile"},
+		Audience: []string{"orders-api"}, Tenant: "acme", Roles: []string{"clerk"}, Claims: claims,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// The question of every run, which the shipped policies allow: they look for the scope, the audience and the tenant.
+const (
+	asksMethod = "GET"
+	asksURL    = "https://api.acme.example/orders/42"
+	asksTenant = "acme"
+)
+
+// question is the body of a call to the sidecar.
+func question(t testing.TB, token string) []byte {
+	t.Helper()
+	return marshal(t, map[string]any{"request": map[string]any{
+		"method": asksMethod, "url": asksURL,
+		"headers": map[string][]string{"authorization": {"Bearer " + token}, "x-tenant": {asksTenant}},
+	}})
+}
+
+// introspect asks the issuer about a token, as the sidecar does.
+func (w *world) introspect(t testing.TB, token string) *authz.Claims {
+	t.Helper()
+	cfg := load(t, w.configuration(t, t.TempDir(), w.policies))
+	issuer, err := introspect.New(cfg.Issuers[0], introspect.Deps{Fingerprints: secret.NewFingerprinter()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	claims, err := issuer.Introspect(t.Context(), secret.New(token))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return claims
+}
+
+// document is the body of a call to OPA: the very document that the sidecar makes of the question and of what the
+// issuer says about its token.
+func (w *world) document(t testing.TB) []byte {
+	t.Helper()
+	req, err := input.NewRules(config.Default().Input).Request(&authz.Request{
+		Method: asksMethod, URL: asksURL, Headers: map[string][]string{"x-tenant": {asksTenant}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := input.Build(req, nil, w.introspect(t, w.token), input.Presented{Scheme: "bearer"}, time.Now())
+	body, err := doc.AppendJSON([]byte(`{"input":`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(body, '}')
+}
+
+// configuration writes a file for "sidecar serve" to dir and returns its name. What it does not say is the default.
+func (w *world) configuration(t testing.TB, dir, policies string) string {
+	t.Helper()
+	src, err := yaml.Marshal(map[string]any{
+		"listen": map[string]any{
+			"api":   map[string]any{"address": freeAddress(t)},
+			"admin": map[string]any{"address": freeAddress(t)},
+		},
+		"issuers": []any{map[string]any{
+			"name": "bench", "issuer": w.issuer.Issuer(), "allow_insecure_http": true, "tenant": []string{"/tenant"},
+			"client": map[string]any{"id": resourceServer, "secret": map[string]any{"env": secretVariable}},
+			"cache":  map[string]any{"ttl": "10m"},
+		}},
+		"policies": map[string]any{"paths": []string{policies}},
+		// Ten times the usual: on a machine that is busy with other things, 32 callers at once may wait for a processor
+		// longer than the usual deadline, and a refusal would end the run. OPA's server has no deadline at all.
+		"engine":       map[string]any{"deadline": "1s"},
+		"decision_log": map[string]any{"file": filepath.Join(dir, "decisions.jsonl")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "sidecar.yaml")
+	if err := os.WriteFile(name, src, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// load reads a configuration in the environment that the sidecar is given.
+func load(t testing.TB, file string) *config.Config {
+	t.Helper()
+	cfg, err := config.Load(file, os.Environ())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// fat are claims that make the issuer's answer about 1 KiB long.
+func fat() map[string]any {
+	groups := make([]string, 0, 12)
+	for range cap(groups) {
+		groups = append(groups, "department-"+strings.ToLower(rand.Text()))
+	}
+	return map[string]any{"name": "Alice Example", "email": "alice@acme.example", "email_verified": true, "groups": groups, "sid": rand.Text()}
+}
+
+func marshal(t testing.TB, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
