@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -47,13 +48,13 @@ func serve(ctx context.Context, cfg *config.Config, std streams, logger *slog.Lo
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
-	done := make(chan struct{})
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	beside, stop := context.WithCancel(context.Background())
+	var work sync.WaitGroup
+	work.Go(func() { paceCollections(beside) })
+	work.Go(func() {
 		for {
 			select {
-			case <-done:
+			case <-beside.Done():
 				return
 			case <-hangups:
 				if err := a.Reopen(); err != nil {
@@ -61,12 +62,12 @@ func serve(ctx context.Context, cfg *config.Config, std streams, logger *slog.Lo
 				}
 			}
 		}
-	}()
+	})
 	if started != nil {
 		started(a)
 	}
 	err = a.Run(ctx)
-	close(done)
-	<-ended
+	stop()
+	work.Wait()
 	return err
 }

@@ -38,10 +38,17 @@ type Request struct {
 	HasBody bool
 }
 
-func (Query) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte("authz.Query{...}")) }
-func (Query) LogValue() slog.Value         { return slog.StringValue("authz.Query{...}") }
+// Format prints that there is a Query, and nothing in it.
+func (Query) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("authz.Query{...}")) }
+
+// LogValue logs that there is a Query, and nothing in it.
+func (Query) LogValue() slog.Value { return slog.StringValue("authz.Query{...}") }
+
+// Format prints that there is a Request, and nothing in it.
 func (Request) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("authz.Request{...}")) }
-func (Request) LogValue() slog.Value       { return slog.StringValue("authz.Request{...}") }
+
+// LogValue logs that there is a Request, and nothing in it.
+func (Request) LogValue() slog.Value { return slog.StringValue("authz.Request{...}") }
 
 // Verdict is what a policy said, checked for its shape. It is immutable: a later memo may share it between requests.
 type Verdict struct {

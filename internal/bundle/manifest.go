@@ -43,7 +43,7 @@ type manifestReader struct {
 }
 
 func (m *manifestReader) member(name string, value any) {
-	ok := true
+	var ok bool
 	switch name {
 	case "revision":
 		if m.revision, ok = value.(string); !ok {

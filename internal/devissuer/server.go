@@ -123,7 +123,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		patience, stop := context.WithTimeout(base, grace)
 		_ = srv.Shutdown(patience) // the only error is that patience ran out
 		stop()
-		<-failed
+		if cause := <-failed; !errors.Is(cause, http.ErrServerClosed) {
+			err = fmt.Errorf("serve development issuer on %q: %v", ln.Addr(), cause)
+		}
 	}
 	cancel()
 	_ = srv.Close()

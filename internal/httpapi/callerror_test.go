@@ -222,3 +222,17 @@ func TestCallHasATimeLimit(t *testing.T) {
 		t.Errorf("the batch was answered %s", resp.Status)
 	}
 }
+
+func TestAContextThatNestsTooDeepIsRefused(t *testing.T) {
+	call := func(depth int) error {
+		context := strings.Repeat(`{"a":`, depth) + "1" + strings.Repeat("}", depth)
+		_, err := httpapi.ParseCall([]byte(`{"request":{"method":"GET","url":"/"},"context":` + context + `}`))
+		return err
+	}
+	if err := call(64); err != nil {
+		t.Errorf("at the limit: %v", err)
+	}
+	if err := call(65); err == nil || !strings.Contains(err.Error(), "/context") {
+		t.Errorf("beyond it: %v", err)
+	}
+}

@@ -226,10 +226,30 @@ func (in call) check(at string) error {
 	case in.Token != nil && *in.Token == "":
 		return missing("/token")
 	}
-	if k := in.Context.Kind(); k == absent || k == null || k == '{' {
+	switch k := in.Context.Kind(); {
+	case k == absent || k == null:
 		return nil
+	case k != '{':
+		return &callError{http.StatusBadRequest, "wrong_type", "want an object", at + "/context"}
+	case deeperThan(in.Context, maxDepth):
+		return &callError{http.StatusBadRequest, "too_deep", "the member is nested deeper than " + strconv.Itoa(maxDepth), at + "/context"}
 	}
-	return &callError{http.StatusBadRequest, "wrong_type", "want an object", at + "/context"}
+	return nil
+}
+
+// maxDepth is how deep the context may nest: what policies are made to walk must end soon (AZ-14).
+const maxDepth = 64
+
+func deeperThan(v jsontext.Value, most int) bool {
+	dec := jsontext.NewDecoder(bytes.NewReader(v))
+	for {
+		if _, err := dec.ReadToken(); err != nil {
+			return false // its end: it was well-formed when it was read
+		}
+		if dec.StackDepth() > most {
+			return true
+		}
+	}
 }
 
 // query turns a call into a question. at is the JSON pointer of the call in its body.

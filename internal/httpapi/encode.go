@@ -16,7 +16,7 @@ func (d *decisions) answer(c echo.Context, body func([]byte) []byte) error {
 	if buf == nil {
 		buf = new([]byte)
 	}
-	*buf = body((*buf)[:0])
+	*buf = append(body((*buf)[:0]), '\n') // so that a prompt after it begins a line
 	h := c.Response().Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store") // BR-7

@@ -117,9 +117,9 @@ func canonical(raw string, ambiguous bool) (path string, segments []string, err 
 			}
 		}
 		trailing = s == "" || s == "." || s == ".."
-		switch {
-		case s == "" || s == ".":
-		case s == "..":
+		switch s {
+		case "", ".":
+		case "..":
 			segments = segments[:max(0, len(segments)-1)]
 		default:
 			segments = append(segments, s)

@@ -15,6 +15,8 @@ type dialect struct {
 	credentials []string
 	// serviceAccount is the prefix of the user name that stands for a client, "" when there is none.
 	serviceAccount string
+	// withSubject is the type of a subject that nothing else tells.
+	withSubject authz.SubjectType
 	// withoutSubject is the type of subject an answer without sub speaks for; the client then is the subject.
 	withoutSubject authz.SubjectType
 	// withoutTokenType is the kind of token that an answer without token_type is about.
@@ -38,6 +40,7 @@ func dialects() []dialect {
 		roles:            []string{"roles"},
 		groups:           []string{"groups"},
 		permissions:      []string{"permissions"},
+		withSubject:      authz.UnknownType,
 		withoutSubject:   authz.UnknownType,
 		withoutTokenType: authz.UnknownToken,
 	}
@@ -60,6 +63,7 @@ func dialects() []dialect {
 	// node oidc-provider leaves token_type out for refresh tokens only, and sub for client_credentials only.
 	oidcProvider := usual
 	oidcProvider.name = "oidc-provider"
+	oidcProvider.withSubject = authz.User
 	oidcProvider.withoutSubject = authz.Client
 	oidcProvider.withoutTokenType = authz.RefreshToken
 

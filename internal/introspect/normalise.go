@@ -193,6 +193,9 @@ func (n *normaliser) rolesOf(m members, raw jsontext.Value) []string {
 // subjectOf says whom the token speaks for. "user" needs evidence of a person: a bare sub may name anything.
 func (d dialect) subjectOf(m members, clientID string) authz.Subject {
 	s := authz.Subject{ID: m.text("sub"), Username: m.text(d.username...), Type: authz.UnknownType}
+	if s.ID != "" {
+		s.Type = d.withSubject
+	}
 	switch {
 	case clientID != "" && s.ID == clientID:
 		s.Type = authz.Client

@@ -368,3 +368,17 @@ func FuzzNormalise(f *testing.F) {
 		holds(t, body, got)
 	})
 }
+
+func TestOIDCProviderSubjectIsAPersonWhereThereIsOne(t *testing.T) {
+	n := normaliser{dialect: dialectOf("oidc-provider")}
+	for body, want := range map[string]authz.Subject{
+		`{"active":true,"token_type":"Bearer","sub":"alice","client_id":"web"}`: {ID: "alice", Type: authz.User},
+		`{"active":true,"token_type":"Bearer","client_id":"job"}`:               {ID: "job", Type: authz.Client},
+		`{"active":true,"token_type":"Bearer","sub":"job","client_id":"job"}`:   {ID: "job", Type: authz.Client},
+	} {
+		f, err := n.read([]byte(body), time.Unix(2000, 0))
+		if err != nil || f.claims.Subject != want {
+			t.Errorf("%s: got %+v, %v, want %+v", body, f.claims.Subject, err, want)
+		}
+	}
+}

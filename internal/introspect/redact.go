@@ -2,6 +2,7 @@ package introspect
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -45,11 +46,10 @@ func redact(body []byte, tok secret.Text, names []string) []byte {
 				err = to.WriteToken(t)
 			}
 		}
-		switch err {
-		case nil:
-		case io.EOF:
+		switch {
+		case errors.Is(err, io.EOF):
 			return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
-		default:
+		case err != nil:
 			return body
 		}
 	}

@@ -37,11 +37,19 @@ func (t Text) Reveal() string {
 // Empty reports whether there is no credential.
 func (t Text) Empty() bool { return t.s == nil || *t.s == "" }
 
-func (Text) String() string               { return redacted }
-func (Text) GoString() string             { return redacted }
-func (Text) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, redacted) }
+func (Text) String() string { return redacted }
+
+// GoString returns "[redacted]".
+func (Text) GoString() string { return redacted }
+
+// Format prints "[redacted]" whatever the verb.
+func (Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// MarshalText writes "[redacted]" into JSON, YAML and their like.
 func (Text) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-func (Text) LogValue() slog.Value         { return slog.StringValue(redacted) }
+
+// LogValue writes "[redacted]" into logs.
+func (Text) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // Source names where a secret is kept: in a file or in an environment variable, never in the configuration itself.
 // Exactly one of the two is set; the zero Source names no secret.
