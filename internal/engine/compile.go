@@ -21,8 +21,8 @@ import (
 // Compile makes a Policy of everything in set. entrypoint is a rule that must exist besides those of cfg. An error is
 // of type bundle.Problems and tells all faults at once.
 func Compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string) (*Policy, error) {
-	modules, problems := parse(set, cfg)
-	store, err := newStore(set)
+	modules, problems := Parse(set, cfg, WithoutTests)
+	store, err := NewStore(set)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func Compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	compiler := NewCompiler(cfg).WithPathConflictsCheck(storage.NonEmpty(ctx, store, txn))
 	if modules != nil {
 		compiler.Compile(modules)
-		problems = append(problems, problemsOf("policies", compiler.Errors)...)
+		problems = append(problems, ProblemsOf("policies", compiler.Errors)...)
 	}
 	if len(problems) > 0 {
 		return nil, problems.Sorted()
@@ -77,10 +77,30 @@ func parserOptions(caps *ast.Capabilities) ast.ParserOptions {
 }
 
 // parse reads all modules. They are nil when one cannot be read, for the others would be blamed for what is missing.
-func parse(set *bundle.Set, cfg Config) (map[string]*ast.Module, bundle.Problems) {
+// Tests says whether the tests of a set are parsed too.
+type Tests uint8
+
+// The two ways to parse a set.
+const (
+	WithoutTests Tests = iota
+	WithTests
+)
+
+// Parse returns the modules of set by their paths, ready for a compiler of NewCompiler. With problems of grammar there are
+// no modules, with others there are. Tests may be in any package.
+func Parse(set *bundle.Set, cfg Config, tests Tests) (map[string]*ast.Module, bundle.Problems) {
 	modules := map[string]*ast.Module{}
 	var unread, misplaced bundle.Problems
 	opts := parserOptions(capabilities(cfg))
+	read := func(f bundle.File) *ast.Module {
+		m, err := ast.ParseModuleWithOpts(f.Path, string(f.Raw), opts)
+		if err != nil {
+			unread = append(unread, ProblemsOf(f.Path, err)...)
+			return nil
+		}
+		modules[f.Path] = m
+		return m
+	}
 	for i := range set.Bundles {
 		b := &set.Bundles[i]
 		if b.RegoVersion != 1 {
@@ -88,13 +108,14 @@ func parse(set *bundle.Set, cfg Config) (map[string]*ast.Module, bundle.Problems
 			continue
 		}
 		for _, f := range b.Modules {
-			m, err := ast.ParseModuleWithOpts(f.Path, string(f.Raw), opts)
-			if err != nil {
-				unread = append(unread, problemsOf(f.Path, err)...)
-				continue
+			if m := read(f); m != nil {
+				misplaced = append(misplaced, misplacedIn(set, b, m)...)
 			}
-			modules[f.Path] = m
-			misplaced = append(misplaced, misplacedIn(set, b, m)...)
+		}
+		if tests == WithTests {
+			for _, f := range b.Tests {
+				read(f)
+			}
 		}
 	}
 	if len(unread) > 0 {
@@ -137,7 +158,8 @@ func NewCompiler(cfg Config) *ast.Compiler {
 		WithDefaultRegoVersion(ast.RegoV1)
 }
 
-func newStore(set *bundle.Set) (storage.Store, error) {
+// NewStore returns a store of the data of set, which reads as terms. It must not be written.
+func NewStore(set *bundle.Set) (storage.Store, error) {
 	doc, err := ast.InterfaceToValue(set.Document())
 	if err != nil {
 		return nil, fmt.Errorf("read the data: %w", err)

@@ -177,7 +177,7 @@ func TestRevisionWithoutNamesIsTheBeginningOfTheDigest(t *testing.T) {
 }
 
 func TestDataIsReadAsTermsWithoutConversion(t *testing.T) {
-	store, err := newStore(&bundle.Set{Bundles: []bundle.Bundle{{Data: []bundle.DataFile{{At: []string{"routes"}, Value: map[string]any{"a": []any{"b"}}}}}}})
+	store, err := NewStore(&bundle.Set{Bundles: []bundle.Bundle{{Data: []bundle.DataFile{{At: []string{"routes"}, Value: map[string]any{"a": []any{"b"}}}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
-// problemsOf says OPA's errors in our words: one problem an error, with its place. What OPA draws below an error in
+// ProblemsOf says OPA's errors in our words: one problem an error, with its place. What OPA draws below an error in
 // several lines ("have", "left") follows the message in brackets. file is to blame where OPA names none.
-func problemsOf(file string, err error) bundle.Problems {
+func ProblemsOf(file string, err error) bundle.Problems {
 	if err == nil {
 		return nil
 	}

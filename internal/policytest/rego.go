@@ -2,7 +2,6 @@ package policytest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -12,7 +11,6 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
 	"github.com/open-policy-agent/opa/v1/storage"
-	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/tester"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
@@ -32,11 +30,11 @@ type RegoReport struct {
 // An error means that nothing ran: bundle.Problems when something does not compile, and the error of ctx. A test that
 // fails, or takes longer than five seconds, is a Result.
 func Rego(ctx context.Context, set *bundle.Set, cfg engine.Config) (RegoReport, error) {
-	modules, tests, err := parse(set)
-	if err != nil {
-		return RegoReport{}, err
+	modules, problems := engine.Parse(set, cfg, engine.WithTests)
+	if len(problems) > 0 {
+		return RegoReport{}, problems.Sorted()
 	}
-	store, err := newStore(set)
+	store, err := engine.NewStore(set)
 	if err != nil {
 		return RegoReport{}, err
 	}
@@ -64,7 +62,7 @@ func Rego(ctx context.Context, set *bundle.Set, cfg engine.Config) (RegoReport, 
 			return RegoReport{}, err
 		}
 	}
-	report := RegoReport{Coverage: coverageOf(covered.Report(compiler.Modules), tests)}
+	report := RegoReport{Coverage: coverageOf(covered.Report(compiler.Modules), testFiles(set))}
 	for _, r := range ran {
 		report.Results = append(report.Results, resultOf(r, places[nameOf(r)]))
 	}
@@ -72,77 +70,22 @@ func Rego(ctx context.Context, set *bundle.Set, cfg engine.Config) (RegoReport, 
 	return report, nil
 }
 
-// parse returns the modules and the tests of set together, and the files of the tests.
-func parse(set *bundle.Set) (modules map[string]*ast.Module, tests map[string]bool, err error) {
-	modules, tests = map[string]*ast.Module{}, map[string]bool{}
-	var problems bundle.Problems
-	opts := ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1}
+// testFiles returns the files of the tests of set.
+func testFiles(set *bundle.Set) map[string]bool {
+	files := map[string]bool{}
 	for _, b := range set.Bundles {
-		for _, f := range slices.Concat(b.Modules, b.Tests) {
-			m, err := ast.ParseModuleWithOpts(f.Path, string(f.Raw), opts)
-			switch {
-			case err != nil:
-				problems = append(problems, problemsOf(err)...)
-			default:
-				modules[f.Path] = m
-			}
-		}
 		for _, f := range b.Tests {
-			tests[f.Path] = true
+			files[f.Path] = true
 		}
 	}
-	if len(problems) > 0 {
-		return nil, nil, problems.Sorted()
-	}
-	typeLogPolicies(modules)
-	return modules, tests, nil
-}
-
-// logPackage is annotated as authors would have to annotate it.
-const logPackage = "# METADATA\n# scope: package\n# schemas:\n# - input: schema.log_event\npackage system.log"
-
-// typeLogPolicies lets the modules of package system.log read an event of the decision log instead of the input
-// document, as the engine does. A package is annotated in one of its modules only.
-func typeLogPolicies(modules map[string]*ast.Module) {
-	donor := ast.MustParseModuleWithOpts(logPackage, ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1})
-	var bare *ast.Module
-	for _, m := range modules {
-		if !m.Package.Path.Equal(donor.Package.Path) {
-			continue
-		}
-		bare = m
-		for _, a := range m.Annotations {
-			if a.Scope != "package" {
-				continue
-			}
-			if len(a.Schemas) == 0 {
-				a.Schemas = donor.Annotations[0].Schemas
-			}
-			return
-		}
-	}
-	if bare != nil {
-		bare.Annotations = append(bare.Annotations, donor.Annotations[0].Copy(bare.Package))
-	}
-}
-
-func newStore(set *bundle.Set) (storage.Store, error) {
-	doc, err := ast.InterfaceToValue(set.Document())
-	if err != nil {
-		return nil, fmt.Errorf("read the data: %w", err)
-	}
-	object, ok := doc.(ast.Object)
-	if !ok {
-		return nil, fmt.Errorf("read the data: it is no object")
-	}
-	return inmem.NewFromASTObject(object), nil
+	return files
 }
 
 // collect waits for all results of a runner.
 func collect(ctx context.Context, runner *tester.Runner, txn storage.Transaction) ([]*tester.Result, error) {
 	results, err := runner.RunTests(ctx, txn)
 	if err != nil {
-		return nil, problemsOf(err).Sorted()
+		return nil, engine.ProblemsOf("policies", err).Sorted()
 	}
 	var all []*tester.Result
 	for r := range results {
@@ -223,26 +166,6 @@ func failedCases(r *tester.Result) []string {
 		if r.SubResults[name].Fail {
 			out = append(out, "case failed: "+name)
 		}
-	}
-	return out
-}
-
-// problemsOf says errors of OPA in the words that loading and compiling policies use.
-func problemsOf(err error) bundle.Problems {
-	many, ok := errors.AsType[ast.Errors](err)
-	if one, single := errors.AsType[*ast.Error](err); !ok && single {
-		many = ast.Errors{one}
-	}
-	if many == nil {
-		return bundle.Problems{{File: "policies", Code: ast.CompileErr, Message: err.Error()}}
-	}
-	var out bundle.Problems
-	for _, e := range many {
-		p := bundle.Problem{File: "policies", Code: e.Code, Message: strings.ReplaceAll(e.Message, "\n", " ")}
-		if e.Location != nil {
-			p.File, p.Row, p.Col = e.Location.File, e.Location.Row, e.Location.Col
-		}
-		out = append(out, p)
 	}
 	return out
 }
