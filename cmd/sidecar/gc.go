@@ -42,7 +42,7 @@ func paceCollections(ctx context.Context) {
 
 // percentFor returns the GOGC that leaves a live heap of so many bytes its headroom.
 func percentFor(live uint64) int {
-	const least = 1 << 20 // before the first collection nothing is known to live
+	const least = 4 << 20 // Go lets a heap grow to 4 MB times GOGC/100 in any case
 	return max(usualPercent, int(headroom*100/max(live, least)))
 }
 

@@ -47,33 +47,40 @@ func TestBench(t *testing.T) {
 	e := efforts(t)
 	w := newWorld(t)
 	program := buildSidecar(t)
-	side := startSidecar(t, program, w, w.policies)
-	floor, opa := startFloor(t, question(t, w.token)), startOPA(t, w.document(t), w.policies)
-	targets := []*target{floor, opa, side.target}
-	for _, s := range targets {
-		s.connect(t)
+	floor := startFloor(t, question(t, w.token))
+	targets := []*target{floor}
+	r := report{effort: e, floor: floor}
+	var sides []sidecar
+	for _, p := range []policy{w.small, w.shipped} {
+		side := startSidecar(t, program, w, p)
+		r.pairs = append(r.pairs, pair{policy: p.name, opa: startOPA(t, w.document(t), p), side: side.target})
+		sides = append(sides, side)
+		targets = append(targets, r.pairs[len(r.pairs)-1].opa, side.target)
 	}
-	asked := w.issuer.Calls()
-
+	asked := 0
 	for _, s := range targets { // until caches, heaps and connections are warm
+		s.connect(t)
 		measure(t, s, min(e.each, 2*time.Second))
+		asked = w.issuer.Calls()
 	}
 	for range e.rounds {
 		for _, s := range targets {
 			s.runs = append(s.runs, measure(t, s, e.each))
 		}
 	}
-	shared := share * median(opa.runs, run.throughput)
+	r.sharedPace = share * median(r.pairs[len(r.pairs)-1].opa.runs, run.throughput)
 	for range e.rounds {
 		for _, s := range targets {
-			s.paced = append(s.paced, pace(t, s, e.each, shared))
+			s.paced = append(s.paced, pace(t, s, e.each, r.sharedPace))
 		}
 	}
 	if n := w.issuer.Calls() - asked; n != 0 {
 		t.Errorf("the issuer was asked %d times during the runs: the token was not cached", n)
 	}
-	r := report{effort: e, floor: floor, opa: opa, side: side.target, sharedPace: shared}
-	r.written, r.dropped = logged(t, side.admin)
+	for _, side := range sides {
+		written, dropped := logged(t, side.admin)
+		r.written, r.dropped = r.written+written, r.dropped+dropped
+	}
 	if r.dropped > 0 {
 		t.Errorf("%d events of the decision log were dropped: the figures are not those of a log that is on", r.dropped)
 	}

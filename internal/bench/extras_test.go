@@ -17,7 +17,7 @@ func firstDecision(t *testing.T, program string, w *world, rounds int) []time.Du
 	t.Helper()
 	var took []time.Duration
 	for range rounds {
-		s := startSidecar(t, program, w, w.policies)
+		s := startSidecar(t, program, w, w.shipped)
 		took = append(took, await(t, s.proc, s.address, s.request))
 		s.proc.stop()
 	}
@@ -37,7 +37,7 @@ const cached = 10_000
 // cachedTokens fills the cache of a new sidecar with tokens of about 1 KiB of claims.
 func cachedTokens(t *testing.T, program string, w *world) usage {
 	t.Helper()
-	s := startSidecar(t, program, w, w.policies)
+	s := startSidecar(t, program, w, w.shipped)
 	await(t, s.proc, s.address, s.request)
 	u := usage{answer: len(w.introspect(t, w.issue(t, fat())).Raw)}
 	var err error
@@ -73,7 +73,7 @@ const rules = 1_000
 func reloads(t *testing.T, program string, w *world, rounds int) []time.Duration {
 	t.Helper()
 	policies := t.TempDir()
-	if err := os.CopyFS(policies, os.DirFS(w.policies)); err != nil {
+	if err := os.CopyFS(policies, os.DirFS(w.shipped.dir)); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(policies, "generated.rego")
@@ -85,7 +85,7 @@ func reloads(t *testing.T, program string, w *world, rounds int) []time.Duration
 		return begun
 	}
 	edit(0)
-	s := startSidecar(t, program, w, policies)
+	s := startSidecar(t, program, w, policy{"generated", policies})
 	await(t, s.proc, s.address, s.request)
 	c, err := dial(s.address, request("/v1/decisions/generated/decision", question(t, w.token)))
 	if err != nil {

@@ -73,7 +73,7 @@ func TestProfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := w.configuration(t, t.TempDir(), w.policies)
+	file := w.configuration(t, t.TempDir(), w.shipped.dir)
 	cfg := load(t, file)
 	p := start(t, []string{"BENCH_PROFILED=" + file, "BENCH_PROFILE=" + profile}, program)
 	s := &target{name: "profiled sidecar", proc: p, address: cfg.Listen.API.Address, request: request("/v1/decisions", question(t, w.token))}

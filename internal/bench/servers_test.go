@@ -65,12 +65,12 @@ func startFloor(t *testing.T, ask []byte) *target {
 }
 
 // startOPA starts OPA's own server of the version in go.mod on policies. It is given the claims, and logs nothing.
-func startOPA(t *testing.T, ask []byte, policies string) *target {
+func startOPA(t *testing.T, ask []byte, p policy) *target {
 	t.Helper()
 	program := build(t, "opa", "build", "github.com/open-policy-agent/opa")
 	address := freeAddress(t)
-	p := start(t, nil, program, "run", "--server", "--addr", address, "--log-level", "error", "--skip-version-check", policies)
-	return &target{name: "OPA server, claims given", proc: p, address: address, request: request("/v1/data/authz/decision", ask), rest: func() {}}
+	opa := start(t, nil, program, "run", "--server", "--addr", address, "--log-level", "error", "--skip-version-check", p.dir)
+	return &target{name: "OPA server, claims given, " + p.name, proc: opa, address: address, request: request("/v1/data/authz/decision", ask), rest: func() {}}
 }
 
 // sidecar is a sidecar that was started.
@@ -80,13 +80,13 @@ type sidecar struct {
 }
 
 // startSidecar starts the real program on policies, as it is configured by default, with its decision log in a file.
-func startSidecar(t *testing.T, program string, w *world, policies string) sidecar {
+func startSidecar(t *testing.T, program string, w *world, policy policy) sidecar {
 	t.Helper()
-	file := w.configuration(t, t.TempDir(), policies)
+	file := w.configuration(t, t.TempDir(), policy.dir)
 	cfg := load(t, file)
 	p := start(t, nil, program, "serve", "--config", file)
 	return sidecar{admin: cfg.Listen.Admin.Address, target: &target{
-		name: "sidecar, token cached, log on", proc: p, address: cfg.Listen.API.Address,
+		name: "sidecar, token cached, log on, " + policy.name, proc: p, address: cfg.Listen.API.Address,
 		request: request("/v1/decisions", question(t, w.token)),
 		// The log is appended to: what was written can go, so that long runs do not fill the disk.
 		rest: func() { _ = os.Truncate(cfg.DecisionLog.File, 0) },

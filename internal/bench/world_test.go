@@ -27,9 +27,29 @@ type world struct {
 	// issuer is an authorization server in this process, and token one of its tokens.
 	issuer *devissuer.Server
 	token  string
-	// policies is a copy of the shipped policies: somebody who edits them during a run would change some servers.
-	policies string
+	// small is one policy that looks at scope, audience and tenant and at nothing else; shipped is a copy of the shipped
+	// ones: somebody who edits them during a run would change some servers.
+	small, shipped policy
 }
+
+// policy is a directory of policies.
+type policy struct{ name, dir string }
+
+// smallPolicy is the least that does the job of the comparison: a scope, an audience and a tenant.
+const smallPolicy = `package authz
+
+default decision := {"allow": false}
+
+# METADATA
+# entrypoint: true
+decision := {"allow": true} if {
+	input.request.method == "GET"
+	input.request.segments[0] == "orders"
+	"orders:read" in input.token.scopes
+	"orders-api" in input.token.audiences
+	input.request.headers["x-tenant"][0] == input.token.tenant
+}
+`
 
 // resourceServer is the sidecar to the issuer, and secretVariable where it finds its secret.
 const (
@@ -52,8 +72,11 @@ func newWorld(t testing.TB) *world {
 	server.Start()
 	t.Cleanup(server.Close)
 	t.Setenv(secretVariable, key) // for the sidecars too, which inherit it
-	w := &world{issuer: issuer, policies: t.TempDir()}
-	if err := os.CopyFS(w.policies, os.DirFS("../../policies")); err != nil {
+	w := &world{issuer: issuer, small: policy{"small policy", t.TempDir()}, shipped: policy{"shipped policies", t.TempDir()}}
+	if err := os.WriteFile(filepath.Join(w.small.dir, "authz.rego"), []byte(smallPolicy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(w.shipped.dir, os.DirFS("../../policies")); err != nil {
 		t.Fatal(err)
 	}
 	w.token = w.issue(t, nil)
@@ -92,7 +115,7 @@ func question(t testing.TB, token string) []byte {
 // introspect asks the issuer about a token, as the sidecar does.
 func (w *world) introspect(t testing.TB, token string) *authz.Claims {
 	t.Helper()
-	cfg := load(t, w.configuration(t, t.TempDir(), w.policies))
+	cfg := load(t, w.configuration(t, t.TempDir(), w.shipped.dir))
 	issuer, err := introspect.New(cfg.Issuers[0], introspect.Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {
 		t.Fatal(err)
