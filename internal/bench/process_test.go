@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/engine"
 )
 
 // process is a server that was started here and ends with its test.
@@ -117,6 +119,20 @@ func build(t *testing.T, name string, command ...string) string {
 		t.Fatalf("build %s: %v\n%s", name, err, said)
 	}
 	return out
+}
+
+// install builds the program of OPA at the version that the sidecar has inside, apart from go.mod: it needs modules that
+// the sidecar does not.
+func install(t *testing.T, pkg string) string {
+	t.Helper()
+	version, _ := engine.Versions()
+	dir := t.TempDir()
+	cmd := exec.Command("go", "install", "-trimpath", "-ldflags=-s -w", pkg+"@v"+version)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+dir)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("install %s: %v\n%s", pkg, err, said)
+	}
+	return filepath.Join(dir, filepath.Base(pkg))
 }
 
 // freeAddress is a loopback address that nobody listens on at the moment.
