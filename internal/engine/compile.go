@@ -56,6 +56,9 @@ func Compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 		rego.EvalMetrics(metrics.NoOp()),
 		rego.EvalInterQueryBuiltinValueCache(newValueCache(ctx)),
 	}
+	if indexHides(compiler) {
+		fixed = append(fixed, rego.EvalRuleIndexing(false))
+	}
 	prepare := func(path string) (*entry, error) {
 		query, err := prepareQuery(ctx, path, compiler, store, txn)
 		return &entry{path: path, query: query, fixed: fixed, deadline: cfg.Deadline, reach: reaches}, err

@@ -137,3 +137,13 @@ func resultJSON(t testing.TB, a Answer) string {
 
 // documentValue is the whole document, as a policy that reads all of its input gets it.
 func documentValue(d *input.Document) (ast.Value, error) { return newView(reads{"": true}).value(d) }
+
+// parsed is one module, ready to be compiled.
+func parsed(t *testing.T, rego string) map[string]*ast.Module {
+	t.Helper()
+	m, err := ast.ParseModuleWithOpts("p.rego", rego, parserOptions(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]*ast.Module{"p.rego": m}
+}
