@@ -4,129 +4,150 @@ import data.sidecar.routes
 
 shipped := data.routes
 
-open(id) := {"GET": {"id": id, "anonymous": true}}
+open(id) := {"id": id, "anonymous": true}
+
+here(id) := {"GET": open(id)}
 
 tree := {
-	"a": {
-		"/a": {"GET": {"id": "get", "anonymous": true}, "POST": {"id": "post", "anonymous": true}},
-		"/a/{x}": open("one"),
-		"/a/b": open("literal"),
-		"/a/**": open("rest"),
-		"/a/{x}/c": open("c"),
-		"/a/b/{y}": open("y"),
-		"/a/{x}/{y}/**": open("deep"),
+	"GET": open("root"),
+	"/a": {
+		"GET": open("a"),
+		"POST": open("post"),
+		"/": here("slash"),
+		"/b": {"GET": open("named"), "/y": here("y")},
+		"/*": {"GET": open("one"), "/c": here("c"), "/*": {"/**": here("deep")}},
+		"/**": here("rest"),
 	},
-	"*": {"/": open("root"), "/{x}/admin": open("admin"), "/{x}/**": open("any")},
+	"/p": {"/*": {"GET": open("member"), "/q": here("q")}, "/named": {"POST": open("write")}},
+	"/only": {"/**": {"POST": open("only")}, "/x": {"/y": here("xy")}},
+	"/1": {"/2": {"/3": {"/4": {"/5": {"/6": {"/7": {"/8": {"GET": open("eight"), "/9": here("nine"), "/**": here("below eight")}}}}}}}},
+	"/7": {"/*": {"/*": {"/*": {"/*": {"/*": {"/*": {"/**": here("below seven")}}}}}}},
+	"/m": {"GET": open("m"), "/GET": here("segment GET"), "/tenant": here("segment tenant")},
 }
 
 found(segments) := taken("GET", segments).id
 
-taken(method, segments) := route if {
-	route := routes.route with data.routes as tree
-		with input as {"request": {"method": method, "path": path(segments), "segments": segments}}
-}
+taken(method, segments) := taken_of(tree, method, segments)
 
-path(segments) := concat("/", array.concat([""], segments)) if {
-	count(segments) > 0
-} else := "/"
+taken_of(grown, method, segments) := route if {
+	route := routes.route with data.routes as grown with input as {"request": {"method": method, "segments": segments}}
+}
 
 test_found[note] if {
 	some note, [segments, id] in {
-		"text": [["a"], "get"],
-		"root": [[], "root"],
-		"parameter": [["a", "1"], "one"],
-		"text beats parameter": [["a", "b"], "literal"],
-		"rest with an empty segment": [["a", ""], "rest"],
-		"parameter and text": [["a", "1", "c"], "c"],
-		"text further left wins": [["a", "b", "c"], "y"],
-		"longer rest wins": [["a", "1", "2", "3"], "deep"],
-		"parameter first": [["x", "admin"], "admin"],
-		"group of text before the group of parameters": [["a", "admin"], "one"],
-		"rest of anything": [["x", "y", "z"], "any"],
-		"stars in a request are text": [["a", "**"], "one"],
-		"braces in a request are text": [["a", "{x}"], "one"],
+		"the root": [[], "root"],
+		"a node that has children too": [["a"], "a"],
+		"any segment": [["a", "1"], "one"],
+		"a named segment before any": [["a", "b"], "named"],
+		"below a named segment": [["a", "b", "y"], "y"],
+		"below any segment": [["a", "1", "c"], "c"],
+		"the end in a slash, which the tree names": [["a", ""], "slash"],
+		"the end in a slash, below a rest": [["a", "1", ""], "rest"],
+		"a rest": [["a", "1", "2"], "rest"],
+		"a rest where a named segment led nowhere": [["a", "b", "z"], "rest"],
+		"the deepest rest": [["a", "1", "2", "3"], "deep"],
+		"a request for *": [["a", "*"], "one"],
+		"a request for **": [["a", "**"], "one"],
+		"a request for ** below a rest": [["a", "b", "**"], "rest"],
+		"eight segments": [["1", "2", "3", "4", "5", "6", "7", "8"], "eight"],
+		"nine segments with a rest below eight": [["1", "2", "3", "4", "5", "6", "7", "8", "9"], "below eight"],
+		"many segments with a rest below seven": [["7", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"], "below seven"],
+		"many segments with a rest far above": [["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"], "rest"],
+		"a segment that is a method": [["m", "GET"], "segment GET"],
+		"a segment that is a key of routes": [["m", "tenant"], "segment tenant"],
+		"a slash within a segment is part of it": [["a", "b/y"], "one"],
+		"a slash and a star within a segment": [["a", "/*"], "one"],
+		"a slash and two stars within a segment": [["a", "/**"], "one"],
 	}
 	found(segments) == id
 }
 
+test_not_found[note] if {
+	some note, segments in {
+		"no such segment": ["z"],
+		"no method at the node": ["1"],
+		"a slash alone": ["m", ""],
+		"a method of a route as a segment": ["a", "b", "GET"],
+		"a key of a route as a segment": ["only", "x", "y", "GET", "id"],
+		"the rest has no such method": ["only", "1"],
+		"a slash within a segment is no way to the next one": ["1/2"],
+		"a slash before the segment": ["/a"],
+	}
+	not without_rest(segments)
+}
+
+# without_rest looks where no rest of "/a" helps.
+without_rest(segments) := taken_of(json.remove(tree, ["~1a/~1**"]), "GET", segments).id
+
+test_a_rest_is_one_segment_or_more if {
+	taken("POST", ["only", "1"]).id == "only"
+	taken("POST", ["only", "1", ""]).id == "only"
+	not taken("POST", ["only"])
+	not taken("POST", ["only", ""])
+}
+
+test_any_segment_is_not_tried_once_a_named_one_was_taken if {
+	found(["p", "x", "q"]) == "q"
+	not found(["p", "named", "q"])
+	not found(["p", "named"])
+}
+
+test_the_deepest_rest_decides_even_without_the_method if {
+	grown := {"/**": here("top"), "/a": {"/**": {"POST": open("deep")}}}
+	taken_of(grown, "GET", ["b"]).id == "top"
+	taken_of(grown, "POST", ["a", "b"]).id == "deep"
+	not taken_of(grown, "GET", ["a", "b"])
+}
+
+test_a_rest_below_each_depth[n] if {
+	some n, grown in [
+		{"/**": here("rest")},
+		{"/*": {"/**": here("rest")}},
+		{"/*": {"/*": {"/**": here("rest")}}},
+		{"/*": {"/*": {"/*": {"/**": here("rest")}}}},
+		{"/*": {"/*": {"/*": {"/*": {"/**": here("rest")}}}}},
+		{"/*": {"/*": {"/*": {"/*": {"/*": {"/**": here("rest")}}}}}},
+		{"/*": {"/*": {"/*": {"/*": {"/*": {"/*": {"/**": here("rest")}}}}}}},
+		{"/*": {"/*": {"/*": {"/*": {"/*": {"/*": {"/*": {"/**": here("rest")}}}}}}}},
+		{"/*": {"/*": {"/*": {"/*": {"/*": {"/*": {"/*": {"/*": {"/**": here("rest")}}}}}}}}},
+	]
+	segments := ["s" | some _ in numbers.range(0, n)]
+	taken_of(grown, "GET", segments).id == "rest"
+	taken_of(grown, "GET", array.concat(segments, ["s", "s"])).id == "rest"
+	not taken_of(grown, "GET", array.slice(segments, 0, n))
+}
+
+test_a_route_at_each_depth[n] if {
+	some n in numbers.range(0, 8)
+	found_at := ["1", "2", "3", "4", "5", "6", "7", "8"]
+	grown := json.patch(tree, [{"op": "add", "path": pointer(n), "value": open(sprintf("%d", [n]))}])
+	taken_of(grown, "GET", array.slice(found_at, 0, n)).id == sprintf("%d", [n])
+}
+
+pointer(n) := concat("", array.concat([sprintf("/~1%d", [i]) | some i in numbers.range(1, n); n > 0], ["/GET"]))
+
+test_deeper_than_eight_segments_only_a_rest_is_found if {
+	not taken_of(json.remove(tree, ["~11/~12/~13/~14/~15/~16/~17/~18/~1**"]), "GET", ["1", "2", "3", "4", "5", "6", "7", "8", "9"])
+}
+
 test_method if taken("POST", ["a"]).id == "post"
 
-test_head_takes_the_route_of_get if taken("HEAD", ["a"]).id == "get"
+test_head_takes_the_route_of_get if {
+	taken("HEAD", ["a"]).id == "a"
+	taken("HEAD", []).id == "root"
+	taken("HEAD", ["a", "1", "2"]).id == "rest"
+}
+
+test_a_key_HEAD_is_never_read if not taken_of({"/a": {"HEAD": open("head")}}, "HEAD", ["a"])
 
 test_method_without_route if not taken("DELETE", ["a"])
 
-test_rest_needs_a_segment if not found(["x"])
-
-test_parameters if {
-	routes.parameters == {"x": "1", "y": "2"} with data.routes as tree
-		with input as {"request": {"method": "GET", "path": "/a/1/2/3", "segments": ["a", "1", "2", "3"]}}
+test_no_tree_no_route if {
+	not routes.exists with data.routes as {} with input as {"request": {"method": "GET", "segments": ["a"]}}
 }
 
-test_equal_patterns_take_no_route if {
-	not routes.route with data.routes as {"a": {"/a/{x}": open("1"), "/a/{y}": open("2")}}
-		with input as {"request": {"method": "GET", "path": "/a/1", "segments": ["a", "1"]}}
-}
-
-test_misfiled_pattern_is_never_taken if {
-	not routes.route with data.routes as {"b": {"/a": open("1")}}
-		with input as {"request": {"method": "GET", "path": "/b", "segments": ["b"]}}
-}
-
-complete := {"id": "r", "scopes": ["s"], "audience": ["a"], "tenant": "none"}
-
-test_sound if {
-	routes.sound(complete)
-	routes.sound(object.union(complete, {"tenant": {"header": "x-tenant"}}))
-	routes.sound(object.union(complete, {"tenant": {"path": "t"}}))
-	routes.sound(object.union(complete, {"roles": ["r"], "acr_values": ["a"], "max_age": 1}))
-}
-
-test_unsound[note] if {
-	some note, changed in {
-		"no scopes": object.remove(complete, ["scopes"]),
-		"no audience": object.remove(complete, ["audience"]),
-		"no tenant": object.remove(complete, ["tenant"]),
-		"scopes as text": object.union(complete, {"scopes": "s"}),
-		"unknown key": object.union(complete, {"role": ["r"]}),
-		"half open": object.union(complete, {"anonymous": false}),
-		"tenant by nothing": object.union(complete, {"tenant": {}}),
-		"tenant by two": object.union(complete, {"tenant": {"path": "t", "header": "h"}}),
-		"tenant by a number": object.union(complete, {"tenant": {"path": 1}}),
-		"tenant unknown": object.union(complete, {"tenant": "any"}),
-	}
-	not routes.sound(changed)
-}
-
-test_open_says_nothing_else if {
-	routes.open({"id": "o", "anonymous": true})
-	not routes.open({"id": "o", "anonymous": "true"})
-	not routes.open({"id": "o", "anonymous": true, "scopes": ["s"]})
-}
-
-test_shipped_routes_have_no_fault if routes.faults == set() with data.routes as shipped
-
-test_faults[note] if {
-	some note, [tree, want] in {
-		"route": [{"a": {"/a": {"GET": {}}}}, "GET /a: the route is neither anonymous nor complete, or has a key that is not known"],
-		"parameter": [
-			{"a": {"/a/{x}": {"GET": object.union(complete, {"tenant": {"path": "y"}})}}},
-			"GET /a/{x}: there is no parameter {y} in the path",
-		],
-		"group": [{"b": {"/a": open("1")}}, `/a: the pattern belongs under "a", not under "b"`],
-		"parameter in a group": [{"b": {"/{x}": open("1")}}, `/{x}: the pattern belongs under "*", not under "b"`],
-		"rest in a group": [{"b": {"/**": open("1")}}, `/**: the pattern belongs under "*", not under "b"`],
-		"root in a group": [{"b": {"/": open("1")}}, `/: the pattern belongs under "*", not under "b"`],
-		"stars": [{"a": {"/a/**/b": open("1")}}, "/a/**/b: ** stands for a whole segment, the last one"],
-		"head": [{"a": {"/a": {"HEAD": {"id": "h", "anonymous": true}}}}, "HEAD /a: HEAD takes the route of GET"],
-		"half a parameter": [{"a": {"/a/{x": open("1")}}, "/a/{x: a parameter is a whole segment, {name}, and no slash follows the last one"],
-		"lower case": [{"a": {"/a": {"get": {"id": "h", "anonymous": true}}}}, "get /a: methods are written in upper case"],
-	}
-	routes.faults == {want} with data.routes as tree
-}
-
-test_equal_patterns_are_a_fault if {
-	routes.faults == {
-		"/a/{x}: another pattern matches the same paths",
-		"/a/{y}: another pattern matches the same paths",
-	} with data.routes as {"a": {"/a/{x}": open("1"), "/a/{y}": open("2")}}
+test_nodes_that_are_no_objects_have_no_route[note] if {
+	some note, node in {"null": null, "text": "GET", "array": [open("a")], "number": 1, "false": false}
+	not taken_of({"/a": node}, "GET", ["a"])
+	not taken_of({"/a": node}, "GET", ["a", "b"])
 }
