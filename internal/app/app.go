@@ -50,6 +50,7 @@ type App struct {
 	ready   readiness
 
 	api, admin server
+	calls      calls
 }
 
 // server is one listener and what serves it.
@@ -152,7 +153,7 @@ func (a *App) listen(undo *cleanup) error {
 			return &ListenError{Key: "listen." + l.name + ".address", Err: err}
 		}
 		undo.add(func() { _ = ln.Close() })
-		*l.to = server{l.name, ln, httpapi.NewServer(l.cfg, h, a.deps.Logger)}
+		*l.to = server{l.name, ln, httpapi.NewServer(l.cfg, a.calls.counted(h), a.deps.Logger)}
 	}
 	return nil
 }
@@ -214,6 +215,7 @@ func (a *App) stop(ctx context.Context) error {
 	a.issuer.Close()
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.ShutdownTimeout)
 	defer cancel()
+	a.calls.wait(ctx)
 	if err := a.log.Close(ctx); err != nil {
 		errs = append(errs, err)
 	}
