@@ -79,7 +79,6 @@ func parserOptions(caps *ast.Capabilities) ast.ParserOptions {
 	return ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: caps}
 }
 
-// parse reads all modules. They are nil when one cannot be read, for the others would be blamed for what is missing.
 // Tests says whether the tests of a set are parsed too.
 type Tests uint8
 
