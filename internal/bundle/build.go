@@ -52,8 +52,14 @@ func (s snapshot) build() (*Set, error) {
 	return set, nil
 }
 
-// take parses one file.
+// take parses one file. A parser that panics is a problem of the file that made it: nothing that somebody saves may end
+// the process.
 func (p *part) take(e entry, raw []byte, ps *Problems) {
+	defer func() {
+		if r := recover(); r != nil {
+			ps.add(e.path, CodeData, "cannot be parsed: a parser failed (%T)", r)
+		}
+	}()
 	f := File{Path: e.path, Raw: raw}
 	switch e.kind {
 	case module:

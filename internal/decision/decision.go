@@ -5,6 +5,7 @@ package decision
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -121,7 +122,7 @@ func (p *Point) decideBy(ctx context.Context, snap *Snapshot, policy evaluator, 
 		q.Entrypoint = p.cfg.Entrypoint
 	}
 	rec := &decisionlog.Record{
-		DecisionID: ulid.Make().String(), Time: now, Path: q.Entrypoint, RequestedBy: q.Caller,
+		DecisionID: ulid.MustNew(ulid.Timestamp(now), rand.Reader).String(), Time: now, Path: q.Entrypoint, RequestedBy: q.Caller,
 		Bundles: snap.Policy.Revisions(), PolicyDigest: snap.Policy.Digest(), Introspection: decisionlog.None,
 	}
 	if snap.Policy.Masks() {
@@ -175,7 +176,7 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 			return p.refuse(err, misconfiguredUpstream)
 		}
 		// After any cache, on every request: what was true when it was fetched need not be true now.
-		if why := unusable(claims, cred, rec.Time); why != "" {
+		if why := unusable(claims, cred, p.deps.Now()); why != "" {
 			return p.refuse(&authz.Error{Kind: authz.Unauthenticated, Err: fmt.Errorf("check token: it %s", why)}, 0)
 		}
 		doc = input.Build(req, q.Context, claims, input.Presented{Scheme: string(cred.Scheme)}, rec.Time)

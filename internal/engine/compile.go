@@ -19,8 +19,18 @@ import (
 )
 
 // Compile makes a Policy of everything in set. entrypoint is a rule that must exist besides those of cfg. An error is
-// of type bundle.Problems and tells all faults at once.
-func Compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string) (*Policy, error) {
+// of type bundle.Problems and tells all faults at once. A compiler that panics is such a fault: nothing that somebody saves
+// may end the process.
+func Compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string) (p *Policy, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			p, err = nil, bundle.Problems{{File: "policies", Code: ast.CompileErr, Message: fmt.Sprintf("cannot be compiled: the compiler failed (%T)", r)}}
+		}
+	}()
+	return compile(ctx, set, cfg, entrypoint)
+}
+
+func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string) (*Policy, error) {
 	modules, problems := Parse(set, cfg, WithoutTests)
 	store, err := NewStore(set)
 	if err != nil {

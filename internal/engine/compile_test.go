@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"runtime/pprof"
 	"slices"
@@ -215,5 +216,13 @@ func TestCompileAndEvalLeaveNoGoroutine(t *testing.T) {
 func TestVersionsAreNamed(t *testing.T) {
 	if opa, rego := Versions(); opa == "" || rego != "v1" {
 		t.Errorf("opa %q, rego %q", opa, rego)
+	}
+}
+
+func TestACompilerThatPanicsIsAProblemAndNotTheEnd(t *testing.T) {
+	p, err := Compile(t.Context(), nil, patient, decisionPath)
+	problems, ok := errors.AsType[bundle.Problems](err)
+	if p != nil || !ok || len(problems) != 1 || !strings.Contains(problems[0].Message, "the compiler failed") {
+		t.Errorf("policy %v, error %v", p, err)
 	}
 }
