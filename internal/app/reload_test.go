@@ -20,8 +20,9 @@ type sample struct {
 	err error
 }
 
-// load asks 50 times a second until stop is called, which returns all answers in the order of their questions.
-func (w *world) load(t *testing.T, token string) (stop func() []sample) {
+// load asks 50 times a second until stop is called, which returns all answers in the order of their questions. asked is
+// how many questions there were so far.
+func (w *world) load(t *testing.T, token string) (asked func() int, stop func() []sample) {
 	t.Helper()
 	var mu sync.Mutex
 	var samples []sample
@@ -49,7 +50,12 @@ func (w *world) load(t *testing.T, token string) (stop func() []sample) {
 			})
 		}
 	}()
-	return func() []sample {
+	asked = func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(samples)
+	}
+	return asked, func() []sample {
 		close(done)
 		<-ended
 		calls.Wait()
@@ -95,13 +101,12 @@ func TestEditedScopeFlipsTheVerdictUnderLoad(t *testing.T) {
 func (w *world) flip(t *testing.T, tok, from, to string) time.Duration {
 	t.Helper()
 	old := w.ask(t, tok)
-	events := len(w.logged(t))
-	stop := w.load(t, tok)
-	until(t, "the load is on", func() bool { return len(w.logged(t)) > events+5 })
+	asked, stop := w.load(t, tok)
+	until(t, "the load is on", func() bool { return asked() > 5 })
 	saved := w.edit(t, filepath.Join("routes", "data.yaml"), from, to)
 	until(t, "the verdict flips", func() bool { return w.ask(t, tok).Allow != old.Allow })
-	after := len(w.logged(t))
-	until(t, "the load goes on", func() bool { return len(w.logged(t)) > after+5 })
+	after := asked()
+	until(t, "the load goes on", func() bool { return asked() > after+5 })
 	var last time.Time
 	flipped := 0
 	for _, s := range stop() {
@@ -134,7 +139,7 @@ func TestBrokenEditKeepsDecidingAndSaysSo(t *testing.T) {
 		t.Error("the metrics do not tell of the first load")
 	}
 
-	stop := w.load(t, tok)
+	_, stop := w.load(t, tok)
 	broken := w.policyFile("broken.rego")
 	write(t, broken, "package broken\n\nallow := input.token.scpoes\n")
 	var s status
