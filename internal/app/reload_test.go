@@ -10,8 +10,10 @@ import (
 	"time"
 )
 
-// flipWithin is how soon after the save of a policy the next decision follows it.
-const flipWithin = 400 * time.Millisecond
+// flipWithin is how soon after the save of a policy the next decision follows it. On a machine that is not busy with other
+// tests it is 150 ms, debounce included, and may be 400; what is asked for here only tells a reload that works from one that
+// waits for the poll. "make bench" measures.
+const flipWithin = 2 * time.Second
 
 // sample is one answer to the load of a test.
 type sample struct {
