@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"sync/atomic"
 	"time"
 )
@@ -107,7 +108,7 @@ func (c *Claims) Usable(now time.Time) string {
 	t := At(now)
 	switch {
 	case !c.Active:
-		return c.Why
+		return cmp.Or(c.Why, "is not active") // "" would say that it may be used
 	case c.Kind == RefreshToken:
 		return "is a refresh token"
 	case c.Kind == IDToken:

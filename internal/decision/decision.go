@@ -246,9 +246,12 @@ func (p *Point) finish(rec *decisionlog.Record, d *authz.Decision) {
 	switch d.Kind {
 	case authz.Misconfigured, authz.Internal, authz.Unavailable:
 		// One line a second and kind: an outage under load must not drown everything else. The decision log has them all.
-		p.refusals[d.Kind].Do(func() {
+		// Sometimes holds a lock meanwhile: nothing is written under it.
+		due := false
+		p.refusals[d.Kind].Do(func() { due = true })
+		if due {
 			p.deps.Logger.Error("decision refused", "decision_id", d.ID, "kind", d.Kind.String(), "path", rec.Path, "cause", d.Cause)
-		})
+		}
 	case authz.Allow, authz.Deny, authz.Unauthenticated, authz.Malformed:
 	}
 	p.deps.Log.Write(rec)
