@@ -97,14 +97,3 @@ func article(v ast.Value) string {
 	}
 	return "a " + name
 }
-
-// isToken reports whether s is a token of RFC 9110 section 5.6.2, as header names are.
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
-			return false
-		}
-	}
-	return s != ""
-}

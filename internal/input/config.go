@@ -20,7 +20,7 @@ var secretHeaders = []string{"authorization", "proxy-authorization", "cookie", "
 func (c Config) Check(fault func(key, cause, hint string)) {
 	for _, name := range c.Headers {
 		switch {
-		case !isToken(name):
+		case !IsToken(name):
 			fault("headers", fmt.Sprintf("%q is not a header name", name), "write names such as x-tenant")
 		case slices.Contains(secretHeaders, strings.ToLower(name)):
 			fault("headers", name+" may hold a credential: policies never see it", "use the facts under input.token instead")

@@ -26,7 +26,7 @@ func NewRules(cfg Config) *Rules {
 // Request returns req as policies see it. An error is of kind Malformed: the request has no single meaning.
 func (r *Rules) Request(req *authz.Request) (Request, error) {
 	out := Request{Method: strings.ToUpper(req.Method)}
-	if !isToken(req.Method) {
+	if !IsToken(req.Method) {
 		return Request{}, malformed("the method is not a token")
 	}
 	rawQuery, err := out.setURL(req, r.ambiguous)
@@ -86,8 +86,8 @@ func malformed(format string, args ...any) error {
 	return authz.E(authz.Malformed, "read request: "+format, args...)
 }
 
-// isToken reports whether s is a token of RFC 9110 section 5.6.2.
-func isToken(s string) bool {
+// IsToken reports whether s is a token of RFC 9110 section 5.6.2, as methods and header names are.
+func IsToken(s string) bool {
 	for i := range len(s) {
 		c := s[i]
 		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
