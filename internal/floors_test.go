@@ -18,6 +18,7 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 var floors = [][]string{
 	{"secret"},
 	{"authz"},
+	{"authserver", "dialect"},
 	{"telemetry", "token", "introspect", "input", "bundle", "devissuer"},
 	{"engine", "decisionlog"},
 	{"decision"},

@@ -18,6 +18,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/httpapi"
 	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
@@ -155,12 +156,12 @@ func (e *evaluation) introspector(cfg *config.Config, stdin io.Reader, q *authz.
 	if err != nil {
 		return nil, err
 	}
-	issuer := introspect.Config{Tenant: []string{"/tenant"}} // as sidecar dev has it
+	issuer := introspect.Config{Reading: dialect.Config{Tenant: []string{"/tenant"}}} // as sidecar dev has it
 	if len(cfg.Issuers) > 0 {
 		issuer = cfg.Issuers[0]
 	}
 	if e.dialect != "" {
-		issuer.Dialect = e.dialect
+		issuer.Reading.Dialect = e.dialect
 	}
 	if len(q.Request.Headers["authorization"]) == 0 && q.Token.Empty() {
 		q.Token = secret.New("offline")

@@ -43,7 +43,7 @@ type App struct {
 	metrics *telemetry.Metrics
 	tracer  *telemetry.Tracer
 	log     *decisionlog.Log
-	issuer  *introspect.Issuer
+	issuers *introspect.Issuers
 	watcher *bundle.Watcher
 	point   *decision.Point
 	policy  policyState
@@ -73,9 +73,9 @@ func Load(ctx context.Context, cfg *config.Config) (*bundle.Set, *engine.Policy,
 
 // Check builds everything that New builds, changes nothing and serves nothing.
 func Check(ctx context.Context, cfg *config.Config) error {
-	issuer, err := introspect.New(cfg.Issuers[0], introspect.Deps{Fingerprints: secret.NewFingerprinter()})
+	issuers, err := introspect.NewIssuers(cfg.Issuers, introspect.Deps{Fingerprints: secret.NewFingerprinter()})
 	if err == nil {
-		defer issuer.Close()
+		defer issuers.Close()
 	}
 	_, _, policyErr := Load(ctx, cfg)
 	return errors.Join(err, httpapi.Check(cfg.Listen), policyErr)
@@ -97,16 +97,17 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	}
 	undo.add(func() { _ = a.tracer.Shutdown(ctx) })
 
-	issuer := cfg.Issuers[0]
-	a.metrics.AddIssuer(issuer.Name)
-	if a.issuer, err = introspect.New(issuer, introspect.Deps{Fingerprints: secret.NewFingerprinter(), Observer: a.metrics, Log: deps.Logger}); err != nil {
+	if a.issuers, err = introspect.NewIssuers(cfg.Issuers, introspect.Deps{Fingerprints: secret.NewFingerprinter(), Observer: a.metrics, Log: deps.Logger}); err != nil {
 		return nil, err
 	}
-	undo.add(a.issuer.Close)
-	a.metrics.ObserveCache(issuer.Name, func() (int, int64, int) {
-		s := a.issuer.Stats()
-		return s.Active.Entries, s.Active.Bytes, s.Inactive.Entries
-	})
+	undo.add(a.issuers.Close)
+	for _, issuer := range a.issuers.All() {
+		a.metrics.AddIssuer(issuer.Name())
+		a.metrics.ObserveCache(issuer.Name(), func() (int, int64, int) {
+			s := issuer.Stats()
+			return s.Active.Entries, s.Active.Bytes, s.Inactive.Entries
+		})
+	}
 
 	set, policy, err := Load(ctx, cfg)
 	if err != nil {
@@ -122,7 +123,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	undo.add(func() { _ = a.log.Close(ctx) })
 	a.metrics.ObserveQueue(a.log.Queued)
 
-	a.point = decision.New(cfg.Decision, &decision.Snapshot{Introspector: a.issuer, Policy: policy}, decision.Deps{
+	a.point = decision.New(cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: policy}, decision.Deps{
 		Input: input.NewRules(cfg.Input), Log: a.log, Observer: a.metrics, Logger: deps.Logger, Tracer: a.tracer,
 	})
 	a.activated(set, policy)
@@ -182,7 +183,9 @@ func (a *App) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	background.Go(func() { a.watcher.Run(work, a.policy.set(), a.reload) })
-	background.Go(func() { a.issuer.Warm(work) })
+	for _, issuer := range a.issuers.All() {
+		background.Go(func() { issuer.Warm(work) })
+	}
 	background.Go(func() { a.sweep(work) })
 
 	failed := make(chan error, 2)
@@ -212,7 +215,7 @@ func (a *App) Run(ctx context.Context) error {
 func (a *App) stop(ctx context.Context) error {
 	a.ready.set(stopping)
 	errs := a.stopServers(ctx)
-	a.issuer.Close()
+	a.issuers.Close()
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.ShutdownTimeout)
 	defer cancel()
 	a.calls.wait(ctx)
@@ -255,7 +258,9 @@ func (a *App) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			a.issuer.Sweep()
+			for _, issuer := range a.issuers.All() {
+				issuer.Sweep()
+			}
 		}
 	}
 }

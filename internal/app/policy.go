@@ -83,8 +83,13 @@ func (r *readiness) is(p phase) bool {
 // Status is what GET /v1/status answers.
 func (a *App) Status() httpapi.Status {
 	policy := a.point.Snapshot().Policy
-	issuer := a.cfg.Issuers[0]
-	cached := a.issuer.Stats()
+	var issuers []httpapi.IssuerStatus
+	for _, i := range a.issuers.All() {
+		cached := i.Stats()
+		issuers = append(issuers, httpapi.IssuerStatus{
+			Name: i.Name(), Issuer: i.Issuer(), CachedActive: cached.Active.Entries, CachedBytes: cached.Active.Bytes, CachedInactive: cached.Inactive.Entries,
+		})
+	}
 	a.policy.mu.Lock()
 	activated, failedAt, failure := a.policy.activated, a.policy.failedAt, a.policy.failure
 	a.policy.mu.Unlock()
@@ -96,9 +101,7 @@ func (a *App) Status() httpapi.Status {
 			Healthy: failure == nil, Revision: policy.Revision(), Digest: policy.Digest(), Bundles: policy.Revisions(),
 			Entrypoints: policy.Entrypoints(), Activated: activated, FailedAt: failedAt, Errors: problemsOf(failure),
 		},
-		Issuers: []httpapi.IssuerStatus{{
-			Name: issuer.Name, Issuer: issuer.Issuer, CachedActive: cached.Active.Entries, CachedBytes: cached.Active.Bytes, CachedInactive: cached.Inactive.Entries,
-		}},
+		Issuers:     issuers,
 		DecisionLog: httpapi.DecisionLogStatus{Enabled: a.log != nil, Queued: a.log.Queued()},
 	}
 }

@@ -125,7 +125,9 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 }
 
 func TestStopGivesUpOnCallsThatTakeTooLong(t *testing.T) {
-	w := start(t, func(c *config.Config) { c.ShutdownTimeout, c.Issuers[0].Timeout = 100*time.Millisecond, time.Second })
+	w := start(t, func(c *config.Config) {
+		c.ShutdownTimeout, c.Issuers[0].Server.Timeout = 100*time.Millisecond, time.Second
+	})
 	tok := w.token(t, good())
 	w.ask(t, tok)
 	before := w.issuer.Calls()

@@ -90,7 +90,7 @@ func gzipped(t *testing.T, n int) *devissuer.Fault {
 // for a minute: the same token is good again as soon as the server is.
 func TestFailuresOfTheAuthorizationServer(t *testing.T) {
 	w := start(t, func(c *config.Config) {
-		c.Issuers[0].Timeout, c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.NegativeTTL = 500*time.Millisecond, time.Minute, time.Minute
+		c.Issuers[0].Server.Timeout, c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.NegativeTTL = 500*time.Millisecond, time.Minute, time.Minute
 	})
 	redirect := says(302, "text/html", "")
 	redirect.Header = http.Header{"Location": {w.api + "/v1/status"}}

@@ -45,7 +45,7 @@ func start(t *testing.T, change func(*config.Config)) *world {
 	t.Helper()
 	w := &world{issuer: authorizationServer(t, listen(t))}
 	w.cfg = configuration(t, w.issuer.Issuer())
-	w.cfg.Engine.Deadline, w.cfg.Issuers[0].Timeout = 20*time.Second, 20*time.Second // the tests' machine may be slow
+	w.cfg.Engine.Deadline, w.cfg.Issuers[0].Server.Timeout = 20*time.Second, 20*time.Second // the tests' machine may be slow
 	if change != nil {
 		change(w.cfg)
 	}

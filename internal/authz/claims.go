@@ -14,11 +14,15 @@ type Claims struct {
 	// Why says why a token is not active, for operators; it never reaches a caller.
 	Why string
 
-	Kind     TokenKind
+	Kind TokenKind
+	// Source is where these facts come from; empty means that they come from introspection.
+	Source   Source
 	Issuer   string
 	ID       string
 	Subject  Subject
 	ClientID string
+	// SessionID is the session the token was issued in ("sid"), when the issuer says so.
+	SessionID string
 	// Scopes is sorted and has no duplicates.
 	Scopes []string
 	// Audiences is sorted and has no duplicates; nil when the issuer sent none.
@@ -42,6 +46,8 @@ type Claims struct {
 	Raw []byte
 	// Fetched is when the question was sent to the issuer.
 	Fetched time.Time
+	// FreshFor is how long after Fetched these claims are fresh; later they are stale, and still good. 0 sets no limit.
+	FreshFor time.Duration
 
 	// Slot belongs to the policy engine, which keeps these claims there in its own form.
 	Slot Slot
@@ -56,6 +62,16 @@ const (
 	RefreshToken TokenKind = "refresh"
 	IDToken      TokenKind = "id"
 	UnknownToken TokenKind = "unknown"
+)
+
+// Source is where facts about a token come from.
+type Source string
+
+// The sources.
+const (
+	Introspection Source = "introspection"
+	LocalJWT      Source = "jwt"
+	BothSources   Source = "both"
 )
 
 // Subject is whom a token speaks for. Only (issuer, Type, ID) together are a key: RFC 9068 section 5.

@@ -35,7 +35,7 @@ func (r *reader) check(v reflect.Value, f field, path string, environ []string) 
 			})
 		}
 		for _, child := range fieldsOf(v.Type()) {
-			r.check(v.Field(child.index), child, join(path, child.name), environ)
+			r.check(v.FieldByIndex(child.index), child, join(path, child.name), environ)
 		}
 	case v.Kind() == reflect.Slice:
 		for i := range v.Len() {

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -103,7 +103,7 @@ func TestItemsOfAListHaveTheirDefaults(t *testing.T) {
 	if len(got) != 1 {
 		t.Fatalf("%d issuers", len(got))
 	}
-	if i := got[0]; i.Cache.TTL != 30*time.Second || i.Dialect != "rfc7662" || i.Client.Auth != "client_secret_basic" || i.Client.ID != "api" {
+	if i := got[0]; i.Cache.TTL != 30*time.Second || i.Reading.Dialect != "rfc7662" || i.Server.Client.Auth != "client_secret_basic" || i.Server.Client.ID != "api" {
 		t.Errorf("issuer is %+v", i)
 	}
 }
@@ -176,7 +176,7 @@ func TestEveryKeyIsExplainedAndCanBeSet(t *testing.T) {
 // eachKey calls do for every key below t.
 func eachKey(t reflect.Type, path string, do func(path string, f field, ft reflect.Type)) {
 	for _, f := range fieldsOf(t) {
-		at, ft := join(path, f.name), t.Field(f.index).Type
+		at, ft := join(path, f.name), t.FieldByIndex(f.index).Type
 		if ft.Kind() == reflect.Slice && !isStrings(ft) {
 			at, ft = at+"[]", ft.Elem()
 		}
@@ -208,7 +208,7 @@ func TestAConfigurationHoldsNoSecret(t *testing.T) {
 			t.Errorf("%s: a secret.Text can be set from the file", path)
 		}
 	})
-	if ft, ok := reflect.TypeFor[introspect.Client]().FieldByName("Secret"); !ok || !isSource(ft.Type) {
+	if ft, ok := reflect.TypeFor[authserver.Client]().FieldByName("Secret"); !ok || !isSource(ft.Type) {
 		t.Error("issuers[].client.secret is no secret.Source")
 	}
 }

@@ -93,7 +93,7 @@ func (r *reader) structure(n *yaml.Node, v reflect.Value, path string) {
 		f, ok := fieldNamed(v.Type(), key)
 		switch {
 		case ok:
-			r.value(p.value, v.Field(f.index), f, join(path, key))
+			r.value(p.value, v.FieldByIndex(f.index), f, join(path, key))
 		case isSource(v.Type()):
 			// What stands here may be the secret itself.
 			r.faultAt(place(p.key), path, "holds a key other than file and env", "name where the secret is kept, {file: /run/secrets/client} or {env: CLIENT_SECRET}")
@@ -118,7 +118,7 @@ func hintForKey(t reflect.Type, key string) string {
 func keysNamed(t reflect.Type, name, path string) []string {
 	var places []string
 	for _, f := range fieldsOf(t) {
-		at, ft := join(path, f.name), t.Field(f.index).Type
+		at, ft := join(path, f.name), t.FieldByIndex(f.index).Type
 		if f.name == name {
 			places = append(places, at)
 		}

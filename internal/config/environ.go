@@ -48,7 +48,7 @@ func (r *reader) environment(v reflect.Value, environ []string) {
 	// Item 2 of a list comes before item 10, so that each finds the one before it.
 	slices.SortStableFunc(overrides, func(a, b override) int {
 		return slices.CompareFunc(a.steps, b.steps, func(a, b step) int {
-			return cmp.Or(cmp.Compare(a.field.index, b.field.index), cmp.Compare(a.index, b.index), cmp.Compare(a.key, b.key))
+			return cmp.Or(slices.Compare(a.field.index, b.field.index), cmp.Compare(a.index, b.index), cmp.Compare(a.key, b.key))
 		})
 	})
 	for i, o := range overrides {
@@ -93,7 +93,7 @@ func resolveField(t reflect.Type, rest string) ([]step, bool) {
 		if !ok || after != "" && (!sep || below == "") {
 			continue
 		}
-		if steps, ok := resolve(t.Field(f.index).Type, below); ok {
+		if steps, ok := resolve(t.FieldByIndex(f.index).Type, below); ok {
 			return append([]step{{field: f}}, steps...), true
 		}
 	}
@@ -114,7 +114,7 @@ func (r *reader) apply(v reflect.Value, f field, o override, steps []step, path 
 	s := steps[0]
 	switch v.Kind() {
 	case reflect.Struct:
-		r.apply(v.Field(s.field.index), s.field, o, steps[1:], join(path, s.field.name))
+		r.apply(v.FieldByIndex(s.field.index), s.field, o, steps[1:], join(path, s.field.name))
 	case reflect.Slice:
 		if s.index > v.Len() {
 			r.faultAt(origin{variable: o.variable}, item(path, s.index), fmt.Sprintf("leaves a gap: the list ends before number %d", v.Len()), fmt.Sprintf("use %s for the next item", variable(item(path, v.Len()))))

@@ -26,7 +26,7 @@ func TestExampleLoadsWhereItsSecretAndPoliciesAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Issuers[0].Client.ID != "orders-api" || !c.DecisionLog.Stdout || c.Telemetry.Log.Format != "json" {
+	if c.Issuers[0].Server.Client.ID != "orders-api" || !c.DecisionLog.Stdout || c.Telemetry.Log.Format != "json" {
 		t.Errorf("configuration is %+v", c)
 	}
 }
@@ -77,7 +77,7 @@ func TestExampleShowsTheDefaultsOfWhatIsCommentedOut(t *testing.T) {
 // sameWhereSet compares the parts of two configurations that are not empty in the first: those have a value to show.
 func sameWhereSet(t *testing.T, is, shown reflect.Value, path string) {
 	for _, f := range fieldsOf(is.Type()) {
-		a, b, at := is.Field(f.index), shown.Field(f.index), join(path, f.name)
+		a, b, at := is.FieldByIndex(f.index), shown.FieldByIndex(f.index), join(path, f.name)
 		switch {
 		case a.Kind() == reflect.Struct:
 			sameWhereSet(t, a, b, at)

@@ -15,19 +15,27 @@ type field struct {
 	def      string // text of the default; for a struct "key.of.a.field=text,..." on top of its fields' own
 	min, max string // text of the bounds, in the form of the field's values
 	enum     []string
-	index    int
+	index    []int // as reflect.Value.FieldByIndex takes it
 }
 
-// fieldsOf returns the fields of struct type t that have a yaml name, in their order.
+// fieldsOf returns the fields of struct type t that have a yaml name, in their order. Those of a field tagged
+// yaml:",inline" count as fields of t; what such a struct has to check is called by the Check of t.
 func fieldsOf(t reflect.Type) []field {
 	var fields []field
 	for i := range t.NumField() {
 		tag := t.Field(i).Tag
-		name, _, _ := strings.Cut(tag.Get("yaml"), ",")
+		name, option, _ := strings.Cut(tag.Get("yaml"), ",")
+		if option == "inline" {
+			for _, f := range fieldsOf(t.Field(i).Type) {
+				f.index = append([]int{i}, f.index...)
+				fields = append(fields, f)
+			}
+			continue
+		}
 		if name == "" || name == "-" {
 			continue
 		}
-		f := field{name: name, index: i, doc: tag.Get("doc"), def: tag.Get("default"), min: tag.Get("min"), max: tag.Get("max")}
+		f := field{name: name, index: []int{i}, doc: tag.Get("doc"), def: tag.Get("default"), min: tag.Get("min"), max: tag.Get("max")}
 		if e := tag.Get("enum"); e != "" {
 			f.enum = strings.Split(e, "|")
 		}
@@ -71,7 +79,7 @@ func setDefaults(v reflect.Value, f field) {
 		return
 	}
 	for _, child := range fieldsOf(v.Type()) {
-		setDefaults(v.Field(child.index), child)
+		setDefaults(v.FieldByIndex(child.index), child)
 	}
 	if f.def == "" {
 		return
@@ -81,7 +89,7 @@ func setDefaults(v reflect.Value, f field) {
 		target, tf := v, field{}
 		for name := range strings.SplitSeq(key, ".") {
 			tf, _ = fieldNamed(target.Type(), name)
-			target = target.Field(tf.index)
+			target = target.FieldByIndex(tf.index)
 		}
 		mustSet(target, tf, text)
 	}

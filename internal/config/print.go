@@ -63,10 +63,10 @@ func node(v reflect.Value) *yaml.Node {
 func structNode(v reflect.Value) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	for _, f := range fieldsOf(v.Type()) {
-		if isSource(v.Type()) && v.Field(f.index).IsZero() {
+		if isSource(v.Type()) && v.FieldByIndex(f.index).IsZero() {
 			continue
 		}
-		n.Content = append(n.Content, plain("!!str", f.name), node(v.Field(f.index)))
+		n.Content = append(n.Content, plain("!!str", f.name), node(v.FieldByIndex(f.index)))
 	}
 	return n
 }

@@ -83,7 +83,7 @@ func describe(v reflect.Value, f field) schema {
 			s.MaxProps = 1
 		}
 		for _, child := range fieldsOf(v.Type()) {
-			s.Properties = append(s.Properties, property{child.name, describe(v.Field(child.index), child)})
+			s.Properties = append(s.Properties, property{child.name, describe(v.FieldByIndex(child.index), child)})
 		}
 	case v.Kind() == reflect.Map:
 		s.Type, s.Additional = []string{"object", "null"}, schema{Type: "string"}

@@ -56,7 +56,7 @@ func TestSchemaAcceptsWhatParseAccepts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	oneSource := strings.Replace(uncommented(string(src)), "        env: ORDERS", "        #env: ORDERS", 1)
+	oneSource := regexp.MustCompile(`(?m)^ +env: [A-Z]`).ReplaceAllString(uncommented(string(src)), "        #env: X")
 	for name, text := range map[string]string{
 		"defaults": printed(t, Default()), "example": string(src), "whole example": oneSource,
 		"no time": issuer + "    cache: {ttl: 0}", "labels": "decision_log: {labels: {region: eu}}", "mixed duration": "shutdown_timeout: 1m1.5s",
@@ -81,7 +81,7 @@ func TestSchemaRefusesWhatParseRefuses(t *testing.T) {
 		c, ok := r.decode([]byte(text), nil)
 		if ok {
 			for _, i := range c.Issuers {
-				r.faults = append(r.faults, bothNamed(i.Client.Secret.File, i.Client.Secret.Env)...)
+				r.faults = append(r.faults, bothNamed(i.Server.Client.Secret.File, i.Server.Client.Secret.Env)...)
 			}
 		}
 		if len(r.faults) == 0 {

@@ -43,7 +43,7 @@ func hintForVariable(name string, known []string) string {
 func variables(v reflect.Value, path string) []string {
 	var out []string
 	for _, f := range fieldsOf(v.Type()) {
-		child, at := v.Field(f.index), join(path, f.name)
+		child, at := v.FieldByIndex(f.index), join(path, f.name)
 		switch {
 		case child.Kind() == reflect.Struct:
 			out = append(out, variables(child, at)...)
@@ -65,7 +65,7 @@ func eachSource(v reflect.Value, path string, do func(key string, s secret.Sourc
 		do(path, v.Interface().(secret.Source))
 	case v.Kind() == reflect.Struct:
 		for _, f := range fieldsOf(v.Type()) {
-			eachSource(v.Field(f.index), join(path, f.name), do)
+			eachSource(v.FieldByIndex(f.index), join(path, f.name), do)
 		}
 	case v.Kind() == reflect.Slice:
 		for i := range v.Len() {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
-	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 // batchWidth is how many questions of one batch are under way at once.
@@ -18,7 +17,7 @@ const batchWidth = 8
 func (p *Point) DecideAll(ctx context.Context, queries []authz.Query) []authz.Decision {
 	snap := *p.snap.Load()
 	if snap.Introspector != nil {
-		snap.Introspector = &once{inner: snap.Introspector, asked: map[string]*answer{}}
+		snap.Introspector = &once{inner: snap.Introspector, asked: map[asked]*answer{}}
 	}
 	out := make([]authz.Decision, len(queries))
 	var group errgroup.Group
@@ -37,7 +36,13 @@ func (p *Point) DecideAll(ctx context.Context, queries []authz.Query) []authz.De
 type once struct {
 	inner introspect.Introspector
 	mu    sync.Mutex
-	asked map[string]*answer // by token
+	asked map[asked]*answer
+}
+
+// asked is what shapes an answer.
+type asked struct {
+	token, host string
+	demand      introspect.Demand
 }
 
 type answer struct {
@@ -46,14 +51,15 @@ type answer struct {
 	err    error
 }
 
-func (o *once) Introspect(ctx context.Context, tok secret.Text) (*authz.Claims, error) {
+func (o *once) Introspect(ctx context.Context, q introspect.Question) (*authz.Claims, error) {
 	o.mu.Lock()
-	a := o.asked[tok.Reveal()]
+	key := asked{q.Token.Reveal(), q.Host, q.Demand}
+	a := o.asked[key]
 	if a == nil {
 		a = &answer{err: authz.E(authz.Internal, "introspect: the question of another item of the batch panicked")}
-		o.asked[tok.Reveal()] = a
+		o.asked[key] = a
 	}
 	o.mu.Unlock()
-	a.once.Do(func() { a.claims, a.err = o.inner.Introspect(ctx, tok) })
+	a.once.Do(func() { a.claims, a.err = o.inner.Introspect(ctx, q) })
 	return a.claims, a.err
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/engine"
-	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
 )
 
 // echoes tells what a decision was made of: which policy, which data, which request.
@@ -76,8 +76,8 @@ func TestBatchAsksOnceForEachTokenEvenWithoutCache(t *testing.T) {
 }
 
 func TestBatchOutlivesAPanic(t *testing.T) {
-	w := build(t, plan{answers: pass, wrap: instead(func(_ context.Context, tok secret.Text) (*authz.Claims, error) {
-		if tok.Reveal() == "bad" {
+	w := build(t, plan{answers: pass, wrap: instead(func(_ context.Context, q introspect.Question) (*authz.Claims, error) {
+		if q.Token.Reveal() == "bad" {
 			panic("no")
 		}
 		return &authz.Claims{Active: true, Kind: authz.AccessToken}, nil

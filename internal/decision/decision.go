@@ -171,7 +171,7 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 	}
 	var doc *input.Document
 	if cred.Present() {
-		claims, err := p.claims(ctx, snap, cred, rec)
+		claims, err := p.claims(ctx, snap, introspect.Question{Token: cred.Token, Host: req.Host, Headers: q.Request.Headers, Source: req.SourceIP}, rec)
 		if err != nil {
 			return p.refuse(err, misconfiguredUpstream)
 		}
@@ -202,14 +202,14 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 }
 
 // claims asks what is known about the token of a request.
-func (p *Point) claims(ctx context.Context, snap *Snapshot, cred token.Credential, rec *decisionlog.Record) (*authz.Claims, error) {
+func (p *Point) claims(ctx context.Context, snap *Snapshot, q introspect.Question, rec *decisionlog.Record) (*authz.Claims, error) {
 	begun := time.Now()
 	ctx, span := p.deps.Tracer.Start(ctx, "introspect", telemetry.Calling)
 	defer span.End()
 	if snap.Introspector == nil {
 		return nil, authz.E(authz.Misconfigured, "introspect: there is no authorization server to ask")
 	}
-	claims, err := snap.Introspector.Introspect(ctx, cred.Token)
+	claims, err := snap.Introspector.Introspect(ctx, q)
 	rec.Introspect = time.Since(begun)
 	rec.Introspection = decisionlog.Miss
 	if err != nil {

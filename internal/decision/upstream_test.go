@@ -15,7 +15,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
-	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 func mustNotHold(t *testing.T, what, text, secret string) {
@@ -80,7 +79,7 @@ func TestUpstreamFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := build(t, plan{answers: pass, ttl: time.Hour, issuer: func(c *introspect.Config) {
-				c.Timeout, c.Cache.NegativeTTL = 500*time.Millisecond, 0
+				c.Server.Timeout, c.Cache.NegativeTTL = 500*time.Millisecond, 0
 			}})
 			tok := w.grant(t, devissuer.Grant{})
 			w.issuer.SetFault(func(*http.Request) *devissuer.Fault { return c.fault })
@@ -112,7 +111,7 @@ func statusOf(k authz.Kind) int {
 }
 
 func TestConnectionRefusedIsUnavailable(t *testing.T) {
-	w := build(t, plan{answers: pass, issuer: func(c *introspect.Config) { c.IntrospectionEndpoint = "http://127.0.0.1:1/introspect" }})
+	w := build(t, plan{answers: pass, issuer: func(c *introspect.Config) { c.Server.IntrospectionEndpoint = "http://127.0.0.1:1/introspect" }})
 	w.expect(t, w.ask(t, "open", "Bearer abc"), authz.Unavailable, http.StatusServiceUnavailable, "temporarily_unavailable")
 }
 
@@ -141,10 +140,10 @@ func TestCallerWhoLeavesIsUnavailable(t *testing.T) {
 }
 
 // introspectorFunc is an introspector that does what a test says.
-type introspectorFunc func(context.Context, secret.Text) (*authz.Claims, error)
+type introspectorFunc func(context.Context, introspect.Question) (*authz.Claims, error)
 
-func (f introspectorFunc) Introspect(ctx context.Context, tok secret.Text) (*authz.Claims, error) {
-	return f(ctx, tok)
+func (f introspectorFunc) Introspect(ctx context.Context, q introspect.Question) (*authz.Claims, error) {
+	return f(ctx, q)
 }
 
 func instead(f introspectorFunc) func(introspect.Introspector) introspect.Introspector {
@@ -152,8 +151,8 @@ func instead(f introspectorFunc) func(introspect.Introspector) introspect.Intros
 }
 
 func TestPanicIsInternalAndTold(t *testing.T) {
-	w := build(t, plan{answers: pass, wrap: instead(func(_ context.Context, tok secret.Text) (*authz.Claims, error) {
-		panic("cannot bear " + tok.Reveal())
+	w := build(t, plan{answers: pass, wrap: instead(func(_ context.Context, q introspect.Question) (*authz.Claims, error) {
+		panic("cannot bear " + q.Token.Reveal())
 	})})
 	d := w.ask(t, "open", "Bearer the-raw-token")
 	w.expect(t, d, authz.Internal, http.StatusInternalServerError, "internal_error")
@@ -165,7 +164,7 @@ func TestPanicIsInternalAndTold(t *testing.T) {
 }
 
 func TestRuntimePanicSaysWhatItWas(t *testing.T) {
-	w := build(t, plan{answers: pass, wrap: instead(func(context.Context, secret.Text) (*authz.Claims, error) { return nil, nil })})
+	w := build(t, plan{answers: pass, wrap: instead(func(context.Context, introspect.Question) (*authz.Claims, error) { return nil, nil })})
 	w.expect(t, w.ask(t, "open", "Bearer abc"), authz.Internal, http.StatusInternalServerError, "internal_error")
 	if !w.logger.has("nil pointer dereference") {
 		t.Errorf("the operator is told %s", w.logger)
@@ -173,7 +172,7 @@ func TestRuntimePanicSaysWhatItWas(t *testing.T) {
 }
 
 func TestUnclassifiedErrorIsInternal(t *testing.T) {
-	w := build(t, plan{answers: pass, wrap: instead(func(context.Context, secret.Text) (*authz.Claims, error) { return nil, errors.New("what now") })})
+	w := build(t, plan{answers: pass, wrap: instead(func(context.Context, introspect.Question) (*authz.Claims, error) { return nil, errors.New("what now") })})
 	w.expect(t, w.ask(t, "open", "Bearer abc"), authz.Internal, http.StatusInternalServerError, "internal_error")
 }
 

@@ -15,11 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
@@ -124,9 +126,12 @@ func asker(t *testing.T, issuer string, p plan) *introspect.Issuer {
 		t.Fatal(err)
 	}
 	cfg := introspect.Config{
-		Name: "dev", Issuer: issuer, IntrospectionEndpoint: issuer + "/introspect", AllowInsecureHTTP: true, Dialect: "rfc7662",
-		Client: introspect.Client{ID: "api", Auth: "client_secret_basic", Secret: secret.Source{File: file}}, Tenant: []string{"/tenant"},
-		Timeout: 2 * time.Second, MaxResponseBytes: 64 << 10, MaxInFlight: 100,
+		Server: authserver.Config{
+			Name: "dev", Issuer: issuer, IntrospectionEndpoint: issuer + "/introspect", AllowInsecureHTTP: true,
+			Client:  authserver.Client{ID: "api", Auth: "client_secret_basic", Secret: secret.Source{File: file}},
+			Timeout: 2 * time.Second, MaxResponseBytes: 64 << 10,
+		},
+		Reading: dialect.Config{Dialect: "rfc7662", Tenant: []string{"/tenant"}}, MaxInFlight: 100,
 		Cache: introspect.CacheConfig{TTL: p.ttl, NegativeTTL: p.ttl, MaxEntries: 100, MaxBytes: 1 << 20, NegativeMaxEntries: 100},
 	}
 	if p.issuer != nil {

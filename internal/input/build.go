@@ -1,6 +1,7 @@
 package input
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -31,7 +32,7 @@ func Build(req Request, context []byte, c *authz.Claims, p Presented, now time.T
 		Active:               c.Active,
 		Kind:                 string(c.Kind),
 		Scheme:               p.Scheme,
-		Source:               "introspection",
+		Source:               string(cmp.Or(c.Source, authz.Introspection)),
 		Issuer:               c.Issuer,
 		ID:                   c.ID,
 		Subject:              Subject{ID: c.Subject.ID, Type: string(c.Subject.Type), Username: c.Subject.Username},
@@ -50,6 +51,7 @@ func Build(req Request, context []byte, c *authz.Claims, p Presented, now time.T
 		NotBefore:            int64(c.NotBefore),
 		ExpiresAt:            int64(c.ExpiresAt),
 		Age:                  max(0, int64(now.Sub(c.Fetched)/time.Second)),
+		Stale:                c.FreshFor > 0 && now.Sub(c.Fetched) >= c.FreshFor,
 		Claims:               jsontext.Value(c.Raw),
 	}}
 }

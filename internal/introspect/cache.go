@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -31,13 +32,12 @@ type cache struct {
 	observer         Observer
 }
 
-func newCache(cfg Config, k keys, o Observer) *cache {
+func newCache(name string, c CacheConfig, k keys, o Observer) *cache {
 	told := func(which string) func(int) {
-		return func(n int) { o.Evicted(cfg.Name, which, n) }
+		return func(n int) { o.Evicted(name, which, n) }
 	}
-	c := cfg.Cache
 	return &cache{
-		name:        cfg.Name,
+		name:        name,
 		keys:        k,
 		active:      newSieve(c.MaxEntries, c.MaxBytes, told(activeCache)),
 		inactive:    newSieve(c.NegativeMaxEntries, math.MaxInt64, told(inactiveCache)), // they have no body: their number bounds them
@@ -73,14 +73,14 @@ func (c *cache) peek(key secret.Fingerprint) *authz.Claims {
 func (c *cache) keep(tok secret.Text, f fact) {
 	key := c.keys.of(tok, f.endpoint)
 	now := time.Now()
-	switch f.keep {
-	case keepNowhere:
-	case keepActive:
+	switch f.Keep {
+	case dialect.Nowhere:
+	case dialect.Active:
 		c.inactive.drop(key)
-		c.active.put(key, f.claims, c.ttl, now)
-	case keepInactive:
+		c.active.put(key, f.Claims, c.ttl, now)
+	case dialect.Inactive:
 		c.active.drop(key)
-		c.inactive.put(key, f.claims, c.negativeTTL, now)
+		c.inactive.put(key, f.Claims, c.negativeTTL, now)
 	}
 }
 

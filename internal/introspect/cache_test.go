@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -112,7 +113,7 @@ func TestINT18_RubbishDoesNotPushOutGoodTokens(t *testing.T) {
 	i, l := open(t, u.URL, func(c *Config) { c.Cache.MaxEntries, c.Cache.NegativeMaxEntries = 4, 8 })
 	introspect(t, i)
 	for n := range 50 {
-		if _, err := i.Introspect(t.Context(), secret.New(fmt.Sprint("rubbish", n))); err != nil {
+		if _, err := i.Introspect(t.Context(), Question{Token: secret.New(fmt.Sprint("rubbish", n))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -279,13 +280,13 @@ func TestAnOlderAnswerDoesNotReplaceANewerOne(t *testing.T) {
 func TestTheLatestAnswerReplacesTheOpposite(t *testing.T) {
 	i, _ := open(t, "https://as.example/i", nil)
 	tok, now := secret.New(testToken), time.Now()
-	yes := fact{claims: &authz.Claims{Active: true, Fetched: now}, keep: keepActive}
-	no := inactive("is not active", now)
-	no.keep = keepInactive
+	yes := fact{Fact: dialect.Fact{Claims: &authz.Claims{Active: true, Fetched: now}, Keep: dialect.Active}}
+	no := fact{Fact: dialect.Dead("is not active", now)}
+	no.Keep = dialect.Inactive
 	for _, f := range []fact{yes, no, yes} {
 		i.cache.keep(tok, f)
-		if got := i.cache.look(i.keys.of(tok, "")); got != f.claims {
-			t.Errorf("active %t was not replaced", !f.claims.Active)
+		if got := i.cache.look(i.keys.of(tok, "")); got != f.Claims {
+			t.Errorf("active %t was not replaced", !f.Claims.Active)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -23,38 +24,33 @@ const maxCannedBytes = 1 << 20
 func Canned(cfg Config, answer []byte) (Introspector, error) {
 	var faults []error
 	fault := func(key, cause, _ string) { faults = append(faults, fmt.Errorf("%s: %s", key, cause)) }
-	cfg.checkWords(fault)
-	checkPointers("tenant", cfg.Tenant, fault)
-	checkPointers("roles", cfg.Roles, fault)
-	if cfg.NotBeforeLeeway < 0 || cfg.NotBeforeLeeway > maxNotBeforeLeeway {
-		fault("not_before_leeway", fmt.Sprintf("is not between 0s and %s", maxNotBeforeLeeway), "")
-	}
+	cfg.Reading.Check(fault)
 	if len(faults) > 0 {
-		return nil, fmt.Errorf("check issuer %q: %w", cfg.Name, errors.Join(faults...))
+		return nil, fmt.Errorf("check issuer %q: %w", cfg.Server.Name, errors.Join(faults...))
 	}
-	limit := cfg.MaxResponseBytes
+	limit := cfg.Server.MaxResponseBytes
 	if limit == 0 {
 		limit = maxCannedBytes
 	}
-	return &canned{normaliser: newNormaliser(cfg), leeway: cfg.NotBeforeLeeway, limit: limit, answer: bytes.Clone(answer)}, nil
+	return &canned{reader: dialect.New(cfg.Reading, cfg.Server.Issuer), leeway: cfg.Reading.NotBeforeLeeway, limit: limit, answer: bytes.Clone(answer)}, nil
 }
 
 // canned answers every question alike.
 type canned struct {
-	normaliser normaliser
-	leeway     time.Duration
-	limit      int64
-	answer     []byte
+	reader *dialect.Reader
+	leeway time.Duration
+	limit  int64
+	answer []byte
 }
 
-func (c *canned) Introspect(_ context.Context, _ secret.Text) (*authz.Claims, error) {
+func (c *canned) Introspect(_ context.Context, _ Question) (*authz.Claims, error) {
 	if int64(len(c.answer)) > c.limit {
 		return nil, authz.E(authz.Unavailable, "read introspection answer: it is over %d bytes", c.limit)
 	}
-	f, err := c.normaliser.read(c.answer, time.Now())
+	f, err := c.reader.Read(c.answer, secret.Text{}, time.Now())
 	if err != nil {
 		return nil, authz.E(authz.Unavailable, "read introspection answer: %w", err)
 	}
-	f.claims.Leeway = c.leeway
-	return f.claims, nil
+	f.Claims.Leeway = c.leeway
+	return f.Claims, nil
 }

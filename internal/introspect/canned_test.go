@@ -7,7 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -21,9 +23,9 @@ func can(t *testing.T, cfg Config, answer string) Introspector {
 }
 
 func TestCanned_ReadsAnAnswerInTheDialectOfTheConfiguration(t *testing.T) {
-	i := can(t, Config{Dialect: "keycloak", Tenant: []string{"/org"}, Roles: []string{"/extra"}, NotBeforeLeeway: time.Second},
+	i := can(t, Config{Reading: dialect.Config{Dialect: "keycloak", Tenant: []string{"/org"}, Roles: []string{"/extra"}, NotBeforeLeeway: time.Second}},
 		`{"active":true,"scope":"b a","sub":"s","org":"acme","extra":["x"],"realm_access":{"roles":["admin"]}}`)
-	c, err := i.Introspect(t.Context(), secret.New("anything"))
+	c, err := i.Introspect(t.Context(), Question{Token: secret.New("anything")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,7 @@ func TestCanned_FactsAreFetchedAtTheTimeOfTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := can(t, Config{}, `{"active":true}`)
 		time.Sleep(time.Hour)
-		c, err := i.Introspect(t.Context(), secret.New("anything"))
+		c, err := i.Introspect(t.Context(), Question{Token: secret.New("anything")})
 		if err != nil || !c.Fetched.Equal(time.Now()) {
 			t.Errorf("fetched at %v, want %v (%v)", c.Fetched, time.Now(), err)
 		}
@@ -45,8 +47,8 @@ func TestCanned_FactsAreFetchedAtTheTimeOfTheCall(t *testing.T) {
 
 func TestCanned_NoTwoCallsShareClaims(t *testing.T) {
 	i := can(t, Config{}, `{"active":true}`)
-	a, _ := i.Introspect(t.Context(), secret.New("anything"))
-	b, _ := i.Introspect(t.Context(), secret.New("anything"))
+	a, _ := i.Introspect(t.Context(), Question{Token: secret.New("anything")})
+	b, _ := i.Introspect(t.Context(), Question{Token: secret.New("anything")})
 	if a == b {
 		t.Error("two calls gave the same claims")
 	}
@@ -54,7 +56,7 @@ func TestCanned_NoTwoCallsShareClaims(t *testing.T) {
 
 func TestCanned_INT6_OnlyTrueIsActive(t *testing.T) {
 	for _, answer := range []string{`{}`, `{"active":"true"}`, `{"active":1}`, `{"active":false}`} {
-		c, err := can(t, Config{}, answer).Introspect(t.Context(), secret.New("anything"))
+		c, err := can(t, Config{}, answer).Introspect(t.Context(), Question{Token: secret.New("anything")})
 		if err != nil || c.Active {
 			t.Errorf("%s: active %v, error %v", answer, c.Active, err)
 		}
@@ -65,7 +67,7 @@ func TestCanned_INT9_WhatIsNoAnswerIsUnavailable(t *testing.T) {
 	for name, answer := range map[string]string{
 		"nothing": "", "HTML": "<html>", "an array": "[]", "a member twice": `{"active":true,"active":true}`, "too much": `{"active":true,"x":"` + strings.Repeat("x", 2000) + `"}`,
 	} {
-		c, err := can(t, Config{MaxResponseBytes: 1024}, answer).Introspect(t.Context(), secret.New("anything"))
+		c, err := can(t, Config{Server: authserver.Config{MaxResponseBytes: 1024}}, answer).Introspect(t.Context(), Question{Token: secret.New("anything")})
 		if c != nil || authz.KindOf(err) != authz.Unavailable {
 			t.Errorf("%s: claims %v, error %v", name, c != nil, err)
 		}
@@ -73,7 +75,7 @@ func TestCanned_INT9_WhatIsNoAnswerIsUnavailable(t *testing.T) {
 }
 
 func TestCanned_RefusesAConfigurationThatShapesNoClaims(t *testing.T) {
-	_, err := Canned(Config{Name: "x", Dialect: "klingon", AbsentAudience: "maybe", Tenant: []string{"org"}, Roles: []string{"~"}, NotBeforeLeeway: time.Hour}, nil)
+	_, err := Canned(Config{Server: authserver.Config{Name: "x"}, Reading: dialect.Config{Dialect: "klingon", AbsentAudience: "maybe", Tenant: []string{"org"}, Roles: []string{"~"}, NotBeforeLeeway: time.Hour}}, nil)
 	for _, want := range []string{"dialect", "absent_audience", "tenant", "roles", "not_before_leeway"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not name %s", err, want)

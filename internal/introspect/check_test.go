@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -27,10 +29,14 @@ func TestCheckFindsNothingInAGoodConfiguration(t *testing.T) {
 
 func TestCheckReportsEveryFaultAtOnce(t *testing.T) {
 	c := Config{
-		Issuer: "as.example", Dialect: "klingon", IntrospectionEndpoint: "http://as.example", EndpointHosts: []string{"https://x", ""},
-		Client:   Client{Auth: "magic", BasicEncoding: "rot13", Secret: secret.Source{File: "a", Env: "b"}},
-		Audience: []string{""}, AbsentAudience: "perhaps", RefusedPrefixes: []string{""},
-		Tenant: []string{"tid"}, Roles: []string{"/ok", "/~2"}, NotBeforeLeeway: time.Hour,
+		Server: authserver.Config{
+			Issuer: "as.example", IntrospectionEndpoint: "http://as.example", EndpointHosts: []string{"https://x", ""},
+			Client: authserver.Client{Auth: "magic", BasicEncoding: "rot13", Secret: secret.Source{File: "a", Env: "b"}},
+		},
+		Reading: dialect.Config{
+			Dialect: "klingon", Audience: []string{""}, AbsentAudience: "perhaps", RefusedPrefixes: []string{""},
+			Tenant: []string{"tid"}, Roles: []string{"/ok", "/~2"}, NotBeforeLeeway: time.Hour,
+		},
 		Cache: CacheConfig{TTL: -1, NegativeTTL: 2 * time.Hour},
 	}
 	got := faults(c)
@@ -71,14 +77,14 @@ func TestINT4_HTTPIsForLoopbackOnlyAndOnlyWhenAllowed(t *testing.T) {
 		{"https://as.example/%zz", true, false},
 	} {
 		cfg := testConfig(t, c.url)
-		cfg.AllowInsecureHTTP = c.allowed
+		cfg.Server.AllowInsecureHTTP = c.allowed
 		if got := faults(cfg); (len(got) == 0) != c.good {
 			t.Errorf("%s (allowed %t): %q", c.url, c.allowed, got)
 		}
 		if strings.Contains(c.url, "%zz") || strings.Contains(c.url, "#") {
 			continue
 		}
-		cfg.Issuer, cfg.IntrospectionEndpoint = c.url, ""
+		cfg.Server.Issuer, cfg.Server.IntrospectionEndpoint = c.url, ""
 		if got := faults(cfg); (len(got) == 0) != c.good {
 			t.Errorf("issuer %s (allowed %t): %q", c.url, c.allowed, got)
 		}
@@ -93,11 +99,11 @@ func TestCheckWantsAnIssuerOrAnEndpoint(t *testing.T) {
 
 func TestAnIssuerThatIsOnlyComparedMayBeHTTP(t *testing.T) {
 	c := testConfig(t, "https://as.example/i")
-	c.Issuer = "http://keycloak.internal/realms/a"
+	c.Server.Issuer = "http://keycloak.internal/realms/a"
 	if got := faults(c); got != nil {
 		t.Errorf("faults %q", got)
 	}
-	c.Issuer += "?x"
+	c.Server.Issuer += "?x"
 	if got := faults(c); !slices.Equal(got, []string{"issuer"}) {
 		t.Errorf("faults %q", got)
 	}
@@ -105,9 +111,9 @@ func TestAnIssuerThatIsOnlyComparedMayBeHTTP(t *testing.T) {
 
 func TestBearerNeedsNoClientID(t *testing.T) {
 	c := testConfig(t, "https://as.example/i")
-	c.Client.ID = ""
-	for auth, want := range map[string]bool{authBasic: false, authPost: false, "": false, authBearer: true} {
-		c.Client.Auth = auth
+	c.Server.Client.ID = ""
+	for auth, want := range map[string]bool{"client_secret_basic": false, "client_secret_post": false, "": false, "bearer": true} {
+		c.Server.Client.Auth = auth
 		if got := faults(c); (len(got) == 0) != want {
 			t.Errorf("%q: %q", auth, got)
 		}
@@ -116,7 +122,7 @@ func TestBearerNeedsNoClientID(t *testing.T) {
 
 func TestRawBasicCannotCarryAColonInTheID(t *testing.T) {
 	c := testConfig(t, "https://as.example/i")
-	c.Client.BasicEncoding = "raw"
+	c.Server.Client.BasicEncoding = "raw"
 	if got := faults(c); !slices.Equal(got, []string{"client.id"}) {
 		t.Errorf("faults %q", got)
 	}
@@ -128,18 +134,18 @@ func TestNewRefusesWhatItCannotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	huge := filepath.Join(t.TempDir(), "huge.pem")
-	if err := os.WriteFile(huge, make([]byte, maxCABytes+1), 0o600); err != nil {
+	if err := os.WriteFile(huge, make([]byte, 4<<20+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*Config){
-		"a fault of the configuration": func(c *Config) { c.Name = "" },
-		"a secret that is not there":   func(c *Config) { c.Client.Secret = secret.Source{File: "/nowhere/at/all"} },
-		"an empty secret":              func(c *Config) { c.Client.Secret = secretFile(t, "") },
-		"a bearer token with a space":  func(c *Config) { c.Client.Auth, c.Client.Secret = authBearer, secretFile(t, "a b") },
-		"certificates not there":       func(c *Config) { c.CAFile = "/nowhere/at/all" },
-		"a file without certificates":  func(c *Config) { c.CAFile = garbage },
-		"a huge file":                  func(c *Config) { c.CAFile = huge },
-		"a folder of certificates":     func(c *Config) { c.CAFile = t.TempDir() },
+		"a fault of the configuration": func(c *Config) { c.Server.Name = "" },
+		"a secret that is not there":   func(c *Config) { c.Server.Client.Secret = secret.Source{File: "/nowhere/at/all"} },
+		"an empty secret":              func(c *Config) { c.Server.Client.Secret = secretFile(t, "") },
+		"a bearer token with a space":  func(c *Config) { c.Server.Client.Auth, c.Server.Client.Secret = "bearer", secretFile(t, "a b") },
+		"certificates not there":       func(c *Config) { c.Server.CAFile = "/nowhere/at/all" },
+		"a file without certificates":  func(c *Config) { c.Server.CAFile = garbage },
+		"a huge file":                  func(c *Config) { c.Server.CAFile = huge },
+		"a folder of certificates":     func(c *Config) { c.Server.CAFile = t.TempDir() },
 	} {
 		c := testConfig(t, "https://as.example/i")
 		change(&c)
@@ -162,7 +168,7 @@ func TestObserverAndLogMayBeLeftOut(t *testing.T) {
 	}
 	t.Cleanup(i.Close)
 	for _, tok := range []string{"a", "b"} {
-		if _, err := i.Introspect(t.Context(), secret.New(tok)); err != nil {
+		if _, err := i.Introspect(t.Context(), Question{Token: secret.New(tok)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -58,7 +59,7 @@ func TestINT2_AcceptsJSONOnly(t *testing.T) {
 
 func TestINT3_BearerIsSentAsItIs(t *testing.T) {
 	s := observed(t, func(c *Config) {
-		c.Client = Client{Auth: authBearer, Secret: secretFile(t, "rs-token.~+/=")}
+		c.Server.Client = authserver.Client{Auth: "bearer", Secret: secretFile(t, "rs-token.~+/=")}
 	})
 	if got := s.request.Header.Get("Authorization"); got != "Bearer rs-token.~+/=" {
 		t.Errorf("Authorization %q", got)
@@ -100,14 +101,14 @@ func TestCA2_BasicEncodesIDAndSecretSeparately(t *testing.T) {
 }
 
 func TestCA2_RawEncodesNothing(t *testing.T) {
-	s := observed(t, func(c *Config) { c.Client.ID, c.Client.BasicEncoding = "rs 1", "raw" })
+	s := observed(t, func(c *Config) { c.Server.Client.ID, c.Server.Client.BasicEncoding = "rs 1", "raw" })
 	if id, password, _ := s.request.BasicAuth(); id != "rs 1" || password != testSecret {
 		t.Errorf("id %q", id)
 	}
 }
 
 func TestCA3_PostSendsBothInTheBodyAndNowhereElse(t *testing.T) {
-	s := observed(t, func(c *Config) { c.Client.Auth = authPost })
+	s := observed(t, func(c *Config) { c.Server.Client.Auth = "client_secret_post" })
 	if s.form.Get("client_id") != "rs:1" || s.form.Get("client_secret") != testSecret {
 		t.Errorf("form %v", s.form)
 	}
@@ -126,7 +127,7 @@ func TestINT4_AnUnknownCertificateIsMisconfigured(t *testing.T) {
 
 func TestINT4_ACAFileVouchesForTheServer(t *testing.T) {
 	u := serveTLS(t)
-	i, _ := open(t, u.URL, func(c *Config) { c.CAFile = caFile(t, u) })
+	i, _ := open(t, u.URL, func(c *Config) { c.Server.CAFile = caFile(t, u) })
 	if !introspect(t, i).Active {
 		t.Error("not active")
 	}
@@ -134,7 +135,7 @@ func TestINT4_ACAFileVouchesForTheServer(t *testing.T) {
 
 func TestINT4_ACertificateForAnotherHostIsMisconfigured(t *testing.T) {
 	u := serveTLS(t)
-	i, _ := open(t, strings.Replace(u.URL, "127.0.0.1", "localhost", 1), func(c *Config) { c.CAFile = caFile(t, u) })
+	i, _ := open(t, strings.Replace(u.URL, "127.0.0.1", "localhost", 1), func(c *Config) { c.Server.CAFile = caFile(t, u) })
 	if e := refusal(t, i, authz.Misconfigured); !strings.Contains(e.Error(), `not valid for "localhost"`) {
 		t.Errorf("cause %q", e)
 	}
@@ -196,8 +197,8 @@ func TestAskGoesPastTheCache(t *testing.T) {
 
 func TestRefusedPrefixesAreNotAsked(t *testing.T) {
 	u := serve(t, saysJSON(`{"active":true}`))
-	i, _ := open(t, u.URL, func(c *Config) { c.RefusedPrefixes = []string{"ory_rt_"} })
-	c, err := i.Introspect(t.Context(), secret.New("ory_rt_abc"))
+	i, _ := open(t, u.URL, func(c *Config) { c.Reading.RefusedPrefixes = []string{"ory_rt_"} })
+	c, err := i.Introspect(t.Context(), Question{Token: secret.New("ory_rt_abc")})
 	if err != nil || c.Active || c.Usable(time.Now()) == "" {
 		t.Errorf("claims %+v, %v", c, err)
 	}
@@ -210,7 +211,7 @@ func TestINT12_EmptyAndHugeTokensAreNotAsked(t *testing.T) {
 	u := serve(t, saysJSON(`{"active":true}`))
 	i, _ := open(t, u.URL, nil)
 	for _, tok := range []string{"", strings.Repeat("a", 1<<20)} {
-		c, err := i.Introspect(t.Context(), secret.New(tok))
+		c, err := i.Introspect(t.Context(), Question{Token: secret.New(tok)})
 		if err != nil || c.Active || c.Why == "" {
 			t.Errorf("claims %+v, %v", c, err)
 		}

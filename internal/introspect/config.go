@@ -1,49 +1,111 @@
 package introspect
 
 import (
+	"fmt"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// Config says where one authorization server is and how it is asked.
+// Config is one issuer: where it is, how it speaks, which tokens are its, and how long to believe what it said.
 type Config struct {
-	Name                  string   `yaml:"name" default:"default" doc:"Short name of this issuer in metrics, logs and status."`
-	Issuer                string   `yaml:"issuer" doc:"Issuer identifier (RFC 8414). Used for discovery; an answer that names another issuer is refused."`
-	Dialect               string   `yaml:"dialect" default:"rfc7662" enum:"rfc7662|keycloak|duende|oidc-provider" doc:"How this server spells its answers."`
-	IntrospectionEndpoint string   `yaml:"introspection_endpoint" doc:"URL to ask. Wins over discovery."`
-	EndpointHosts         []string `yaml:"endpoint_hosts" doc:"Hosts besides the issuer's own that a discovered endpoint may have."`
-	AllowInsecureHTTP     bool     `yaml:"allow_insecure_http" doc:"Permit http, and only to loopback addresses."`
-	CAFile                string   `yaml:"ca_file" doc:"PEM file of the certificate authorities that vouch for this server, instead of the system's."`
+	Server  authserver.Config `yaml:",inline"`
+	Reading dialect.Config    `yaml:",inline"`
 
-	Client Client `yaml:"client" doc:"How the sidecar authenticates to the introspection endpoint."`
+	Match          Match          `yaml:"match" doc:"Which tokens are this issuer's. With one issuer, all are."`
+	Mode           Mode           `yaml:"mode" default:"introspect" enum:"introspect|jwt|jwt_then_introspect|introspect_opaque" doc:"How tokens are looked at: asked about (RFC 7662), validated here (RFC 9068), both, or each where it can be."`
+	JWT            JWTConfig      `yaml:"jwt" doc:"Local validation of JWT access tokens."`
+	RequireSigned  bool           `yaml:"require_signed" doc:"Ask for signed introspection responses (RFC 9701), and take no other."`
+	SignedResponse SignedResponse `yaml:"signed_response" doc:"What a signed introspection response must be."`
 
-	Audience        []string      `yaml:"audience" doc:"Identifiers of the resource server itself; a token whose audience names none of them is refused (RFC 7662 section 4). Empty leaves audiences to the policies."`
-	AbsentAudience  string        `yaml:"absent_audience" default:"refuse" enum:"refuse|accept" doc:"What to do with a token without audience when audience is set."`
-	RefusedPrefixes []string      `yaml:"refused_prefixes" doc:"Tokens that begin so are refused without asking: marks of refresh tokens, for instance."`
-	Tenant          []string      `yaml:"tenant" doc:"JSON pointers into the answer; the first that finds a string is the tenant."`
-	Roles           []string      `yaml:"roles" doc:"JSON pointers into the answer; strings and arrays of strings found are added to the roles of the dialect."`
-	NotBeforeLeeway time.Duration `yaml:"not_before_leeway" default:"0s" max:"60s" doc:"Clock difference allowed for nbf."`
-
-	Timeout          time.Duration `yaml:"timeout" default:"2s" min:"10ms" doc:"Time one question may take, connection and answer together."`
-	MaxResponseBytes int64         `yaml:"max_response_bytes" default:"1048576" min:"1024" doc:"Largest answer read, after decompression."`
-	MaxInFlight      int           `yaml:"max_in_flight" default:"512" min:"1" doc:"Questions under way at once; more are refused as unavailable."`
-	Cache            CacheConfig   `yaml:"cache" doc:"How long answers are kept."`
+	MaxInFlight int         `yaml:"max_in_flight" default:"512" min:"1" doc:"Questions under way at once; more are refused as unavailable."`
+	Protection  Protection  `yaml:"protection" doc:"What spares the server, and us, when one of the two is in trouble."`
+	Cache       CacheConfig `yaml:"cache" doc:"How long answers are kept."`
 }
 
-// Client is how the sidecar authenticates to the introspection endpoint: RFC 7662 section 2.1, RFC 6749 section 2.3.1.
-type Client struct {
-	ID            string        `yaml:"id" doc:"Client identifier."`
-	Auth          string        `yaml:"auth" default:"client_secret_basic" enum:"client_secret_basic|client_secret_post|bearer" doc:"Method of authentication."`
-	BasicEncoding string        `yaml:"basic_encoding" default:"form" enum:"form|raw" doc:"form as RFC 6749 says; raw for servers that do not decode."`
-	Secret        secret.Source `yaml:"secret" doc:"Client secret, or the token of auth bearer."`
+// Match says which tokens are an issuer's. A token is whose iss says, when it is a JWT that names one; of any other
+// token prefix and length are looked at. Hosts and headers of the request narrow both. What is empty is not looked at.
+type Match struct {
+	Issuers   []string `yaml:"issuers" doc:"Values of iss. Empty is the issuer itself."`
+	Prefixes  []string `yaml:"prefixes" doc:"How its opaque tokens begin."`
+	MinLength int      `yaml:"min_length" doc:"Length in bytes of its shortest opaque token."`
+	MaxLength int      `yaml:"max_length" doc:"Length in bytes of its longest opaque token. 0 sets no limit."`
+	Hosts     []string `yaml:"hosts" doc:"Hosts of requests whose tokens are its."`
+	Header    string   `yaml:"header" doc:"Name of a request header, such as x-tenant, whose value tells."`
+	Values    []string `yaml:"values" doc:"Values of that header."`
+	Default   bool     `yaml:"default" doc:"Take the opaque tokens that no other issuer takes."`
+}
+
+// JWTConfig bounds what passes as a JWT access token: RFC 9068 section 4, RFC 8725.
+type JWTConfig struct {
+	Types          []string      `yaml:"types" doc:"Accepted typ; an empty item accepts a token without one. Empty is what the dialect says, at+jwt by default."`
+	Algorithms     []string      `yaml:"algorithms" default:"RS256,PS256,ES256,ES384,EdDSA" doc:"Accepted alg. Never none, never a shared secret."`
+	OptionalClaims []string      `yaml:"optional_claims" doc:"Claims of RFC 9068 section 2.2 that this server leaves out, besides those that the dialect knows of."`
+	Leeway         time.Duration `yaml:"leeway" default:"0s" max:"60s" doc:"Clock difference allowed for exp and iat."`
+}
+
+// SignedResponse bounds what passes as a signed introspection response: RFC 9701.
+type SignedResponse struct {
+	Algorithms           []string      `yaml:"algorithms" default:"RS256" doc:"Accepted alg of the signature."`
+	Audience             string        `yaml:"audience" doc:"Who we are in aud. Empty is client.id."`
+	MaxAge               time.Duration `yaml:"max_age" default:"60s" min:"1s" max:"10m" doc:"Greatest age by iat; such a response can be replayed."`
+	DecryptionKey        secret.Source `yaml:"decryption_key" doc:"Private key, PEM or JWK, of responses that are encrypted too. With it a response that is not encrypted is refused."`
+	EncryptionAlgorithms []string      `yaml:"encryption_algorithms" default:"RSA-OAEP-256,ECDH-ES" doc:"Accepted alg of the encryption."`
+	EncryptionEncodings  []string      `yaml:"encryption_encodings" default:"A128CBC-HS256,A256GCM" doc:"Accepted enc of the encryption."`
+}
+
+// Protection bounds what an outage, or a flood of unknown tokens, may cost.
+type Protection struct {
+	Retries         int           `yaml:"retries" default:"1" max:"3" doc:"Further attempts after a failed connection or a 502, 503 or 504, within timeout."`
+	BreakerFailures int           `yaml:"breaker_failures" default:"10" min:"1" doc:"Failures in a row after which the server is left alone."`
+	BreakerDelay    time.Duration `yaml:"breaker_delay" default:"250ms" min:"10ms" max:"1m" doc:"Pause between attempts to find out whether it is back."`
+	UnknownTokens   float64       `yaml:"unknown_tokens" default:"1000" doc:"Tokens never seen before, a second, that are asked about in all. 0 sets no limit."`
+	UnknownBySource float64       `yaml:"unknown_tokens_by_source" default:"50" doc:"The same for each client address that callers name. 0 sets no limit."`
 }
 
 // CacheConfig bounds the cache of answers in time and in memory.
 type CacheConfig struct {
-	TTL                time.Duration `yaml:"ttl" default:"30s" doc:"Longest time an active answer is used; never past exp. 0 asks every time."`
+	TTL                time.Duration `yaml:"ttl" default:"30s" doc:"Soft lifetime of an active answer: within it nobody is asked; never past exp. 0 asks every time."`
+	HardTTL            time.Duration `yaml:"hard_ttl" default:"0s" doc:"Hard lifetime: between the two the answer is used, marked stale, and refreshed in the background. 0 is the soft one."`
+	StaleIfError       time.Duration `yaml:"stale_if_error" default:"0s" doc:"How long past its hard lifetime an answer is used while the server does not answer; never past exp."`
+	CacheControl       string        `yaml:"cache_control" default:"ignore" enum:"ignore|respect" doc:"respect lets a max-age or no-store of the server shorten the lifetimes."`
 	NegativeTTL        time.Duration `yaml:"negative_ttl" default:"2s" max:"1m" doc:"Time an inactive answer is used. 0 asks every time."`
 	MaxEntries         int           `yaml:"max_entries" default:"100000" min:"1" doc:"Most active answers kept."`
 	MaxBytes           int64         `yaml:"max_bytes" default:"134217728" min:"1048576" doc:"Most memory spent on active answers, estimated."`
 	NegativeMaxEntries int           `yaml:"negative_max_entries" default:"10000" min:"1" doc:"Most inactive answers kept, apart from the active ones."`
+}
+
+// Check reports every fault of c: the key is a dotted name such as "client.secret", the cause says what is wrong, and the
+// hint, which may be empty, what to do. It reads no file, asks nobody and prints no secret.
+// The words that choose a mode may be empty and then mean their documented default.
+func (c Config) Check(fault func(key, cause, hint string)) {
+	c.Server.Check(fault)
+	c.Reading.Check(fault)
+	for _, d := range []struct {
+		key      string
+		value    time.Duration
+		min, max time.Duration
+	}{
+		{"cache.ttl", c.Cache.TTL, 0, 24 * time.Hour},
+		{"cache.negative_ttl", c.Cache.NegativeTTL, 0, time.Hour},
+	} {
+		if d.value < d.min || d.value > d.max {
+			fault(d.key, fmt.Sprintf("%s is not between %s and %s", d.value, d.min, d.max), "")
+		}
+	}
+	for _, n := range []struct {
+		key        string
+		value, min int64
+	}{
+		{"max_in_flight", int64(c.MaxInFlight), 1},
+		{"cache.max_entries", int64(c.Cache.MaxEntries), 1},
+		{"cache.max_bytes", c.Cache.MaxBytes, 1},
+		{"cache.negative_max_entries", int64(c.Cache.NegativeMaxEntries), 1},
+	} {
+		if n.value < n.min {
+			fault(n.key, fmt.Sprintf("%d is less than %d", n.value, n.min), "")
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -32,14 +33,14 @@ func TestINT19_FiveHundredCallersShareOneQuestion(t *testing.T) {
 	first, leave := context.WithCancel(t.Context())
 	gone := make(chan error, 1)
 	go func() {
-		_, err := i.Introspect(first, secret.New(testToken))
+		_, err := i.Introspect(first, Question{Token: secret.New(testToken)})
 		gone <- err
 	}()
 	<-entered
 	answers := make(chan *authz.Claims, 499)
 	for range cap(answers) {
 		go func() {
-			c, err := i.Introspect(t.Context(), secret.New(testToken))
+			c, err := i.Introspect(t.Context(), Question{Token: secret.New(testToken)})
 			if err != nil {
 				t.Error(err)
 			}
@@ -69,7 +70,7 @@ func TestINT19_TheAnswerIsKeptThoughNobodyWaited(t *testing.T) {
 	i, _ := open(t, u.URL, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := i.Introspect(ctx, secret.New(testToken)); authz.KindOf(err) != authz.Unavailable {
+	if _, err := i.Introspect(ctx, Question{Token: secret.New(testToken)}); authz.KindOf(err) != authz.Unavailable {
 		t.Fatalf("error %v", err)
 	}
 	close(release)
@@ -111,7 +112,7 @@ func TestACallersDeadlineIsObeyed(t *testing.T) {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		if _, err := i.Introspect(ctx, secret.New(testToken)); authz.KindOf(err) != authz.Unavailable {
+		if _, err := i.Introspect(ctx, Question{Token: secret.New(testToken)}); authz.KindOf(err) != authz.Unavailable {
 			t.Errorf("error %v", err)
 		}
 		if took := time.Since(start); took != 100*time.Millisecond {
@@ -167,9 +168,12 @@ func TestCallersBeforeAndAfterDiscoveryShareAFlight(t *testing.T) {
 	}))
 	defer server.Close()
 	i, err := New(Config{
-		Name: "cold", Issuer: server.URL, AllowInsecureHTTP: true, Client: Client{ID: "rs", Auth: authPost, Secret: secretFile(t, "s3cr3t")},
-		Timeout: time.Minute, MaxResponseBytes: 1 << 20, MaxInFlight: 8,
-		Cache: CacheConfig{TTL: time.Minute, MaxEntries: 8, MaxBytes: 1 << 20, NegativeMaxEntries: 8},
+		Server: authserver.Config{
+			Name: "cold", Issuer: server.URL, AllowInsecureHTTP: true, Client: authserver.Client{ID: "rs", Auth: "client_secret_post", Secret: secretFile(t, "s3cr3t")},
+			Timeout: time.Minute, MaxResponseBytes: 1 << 20,
+		},
+		MaxInFlight: 8,
+		Cache:       CacheConfig{TTL: time.Minute, MaxEntries: 8, MaxBytes: 1 << 20, NegativeMaxEntries: 8},
 	}, Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +181,7 @@ func TestCallersBeforeAndAfterDiscoveryShareAFlight(t *testing.T) {
 	defer i.Close()
 	var asking sync.WaitGroup
 	ask := func() {
-		if _, err := i.Introspect(t.Context(), secret.New(testToken)); err != nil {
+		if _, err := i.Introspect(t.Context(), Question{Token: secret.New(testToken)}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -208,7 +212,7 @@ func TestQuestionsUnderWayAreBounded(t *testing.T) {
 	var all sync.WaitGroup
 	for _, tok := range []string{"a", "b"} {
 		all.Go(func() {
-			if _, err := i.Introspect(t.Context(), secret.New(tok)); err != nil {
+			if _, err := i.Introspect(t.Context(), Question{Token: secret.New(tok)}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -240,7 +244,7 @@ func TestCloseWaitsForQuestionsUnderWay(t *testing.T) {
 			t.Error("closed under it")
 		}
 		caller.Wait()
-		if _, err := i.Introspect(t.Context(), secret.New("another")); authz.KindOf(err) != authz.Unavailable {
+		if _, err := i.Introspect(t.Context(), Question{Token: secret.New("another")}); authz.KindOf(err) != authz.Unavailable {
 			t.Errorf("after Close: %v", err)
 		}
 	})

@@ -16,7 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -67,21 +69,30 @@ func secretFile(t *testing.T, value string) secret.Source {
 
 func testConfig(t *testing.T, endpoint string) Config {
 	return Config{
-		Name: "test", Dialect: "rfc7662", IntrospectionEndpoint: endpoint, AllowInsecureHTTP: true,
-		Client:  Client{ID: "rs:1", Auth: authBasic, BasicEncoding: "form", Secret: secretFile(t, testSecret)},
-		Timeout: 5 * time.Second, MaxResponseBytes: 1 << 20, MaxInFlight: 64, AbsentAudience: "refuse",
-		Cache: CacheConfig{TTL: time.Minute, NegativeTTL: time.Minute, MaxEntries: 1000, MaxBytes: 8 << 20, NegativeMaxEntries: 100},
+		Server: authserver.Config{
+			Name: "test", IntrospectionEndpoint: endpoint, AllowInsecureHTTP: true,
+			Client:  authserver.Client{ID: "rs:1", Auth: "client_secret_basic", BasicEncoding: "form", Secret: secretFile(t, testSecret)},
+			Timeout: 5 * time.Second, MaxResponseBytes: 1 << 20,
+		},
+		Reading:     dialect.Config{Dialect: "rfc7662", AbsentAudience: "refuse"},
+		MaxInFlight: 64,
+		Cache:       CacheConfig{TTL: time.Minute, NegativeTTL: time.Minute, MaxEntries: 1000, MaxBytes: 8 << 20, NegativeMaxEntries: 100},
 	}
 }
 
 // open builds an Issuer after change has had its way with the configuration.
 func open(t *testing.T, endpoint string, change func(*Config)) (*Issuer, *ledger) {
 	t.Helper()
+	return openOver(t, endpoint, change, nil)
+}
+
+func openOver(t *testing.T, endpoint string, change func(*Config), rt http.RoundTripper) (*Issuer, *ledger) {
+	t.Helper()
 	cfg, l := testConfig(t, endpoint), &ledger{}
 	if change != nil {
 		change(&cfg)
 	}
-	i, err := New(cfg, Deps{Fingerprints: secret.NewFingerprinter(), Observer: l, Log: slog.New(slog.NewTextHandler(l, nil))})
+	i, err := New(cfg, Deps{Fingerprints: secret.NewFingerprinter(), Observer: l, Log: slog.New(slog.NewTextHandler(l, nil)), Transport: rt})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +142,7 @@ func (l *ledger) of(m *map[string]int, what string) int {
 // introspect asks about the test token and wants an answer.
 func introspect(t *testing.T, i *Issuer) *authz.Claims {
 	t.Helper()
-	c, err := i.Introspect(t.Context(), secret.New(testToken))
+	c, err := i.Introspect(t.Context(), Question{Token: secret.New(testToken)})
 	if err != nil {
 		t.Fatalf("no answer: %v", err)
 	}
@@ -141,7 +152,7 @@ func introspect(t *testing.T, i *Issuer) *authz.Claims {
 // refusal asks about the test token and wants an error of a kind.
 func refusal(t *testing.T, i *Issuer, want authz.Kind) *authz.Error {
 	t.Helper()
-	c, err := i.Introspect(t.Context(), secret.New(testToken))
+	c, err := i.Introspect(t.Context(), Question{Token: secret.New(testToken)})
 	if c != nil {
 		t.Errorf("claims beside an error: %+v", c.Why)
 	}
@@ -170,10 +181,7 @@ func wireJSON(body string) *http.Response {
 // openWired is open with a wire in place of the network.
 func openWired(t *testing.T, change func(*Config), w wire) (*Issuer, *ledger) {
 	t.Helper()
-	i, l := open(t, "https://as.example/introspect", change)
-	i.client.http = &http.Client{Transport: w}
-	i.discovery.http = i.client.http
-	return i, l
+	return openOver(t, "https://as.example/introspect", change, w)
 }
 
 // eventually polls until ok, without sleeping for long, and gives up after ten seconds.

@@ -1,11 +1,11 @@
-// Package introspect asks an authorization server what it knows about a token (RFC 7662).
+// Package introspect finds out what is known about a token: it asks an authorization server (RFC 7662).
 //
-// It is three parts, worn one over another:
+// One Issuer is three parts, worn one over another:
 //
 //	Cache -> Flight -> Client -> authorization server
 //
-// Cache keeps answers for a bounded time in bounded memory, Flight lets many callers share one question, Client asks it
-// and reads the answer in the dialect of the server. Each keeps facts. None of them decides anything.
+// Cache keeps answers for a bounded time in bounded memory, Flight lets many callers share one question, Client asks it.
+// Each keeps facts. None of them decides anything.
 package introspect
 
 import (
@@ -13,14 +13,50 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// Question is a token and what shapes the question about it.
+type Question struct {
+	Token secret.Text
+	// Host and Headers are those of the request that carries the token, in lower case: they help to choose an issuer.
+	Host    string
+	Headers map[string][]string
+	// Source is the address of the client of that request, or empty.
+	Source string
+	Demand Demand
+}
+
+// Demand is what a route wants beyond the configuration of the issuer. The zero Demand wants nothing.
+type Demand struct {
+	// Mode replaces the issuer's own when it is not empty.
+	Mode Mode
+	// MaxAge is the greatest age of an answer from a cache; meaningful when Limited. 0 asks anew.
+	MaxAge  time.Duration
+	Limited bool
+}
+
+// Mode is how a token is looked at.
+type Mode string
+
+// The modes.
+const (
+	// Introspect asks the authorization server about every token.
+	Introspect Mode = "introspect"
+	// JWT validates locally (RFC 9068), and refuses what is no JWT.
+	JWT Mode = "jwt"
+	// JWTThenIntrospect validates locally first, and asks about what is good so far.
+	JWTThenIntrospect Mode = "jwt_then_introspect"
+	// IntrospectOpaque validates a JWT locally, and asks about everything else.
+	IntrospectOpaque Mode = "introspect_opaque"
 )
 
 // Introspector reports the claims of a token. An inactive token is an answer, not an error: its claims are not Active.
 // An error is an *authz.Error of kind Unavailable or Misconfigured and means that there is no answer.
 // Whether active claims are good at this moment is asked of them, on every request, with authz.Claims.Usable.
 type Introspector interface {
-	Introspect(ctx context.Context, tok secret.Text) (*authz.Claims, error)
+	Introspect(ctx context.Context, q Question) (*authz.Claims, error)
 }
 
 // Observer is told what happens. Its methods are called on the request path: they must not block.
@@ -36,25 +72,13 @@ type Observer interface {
 // Outcomes is the closed set of ways a question can end.
 var Outcomes = []string{"active", "inactive", "unavailable", "misconfigured"}
 
-// fact is an answer of the server and what may be done with it.
-type fact struct {
-	claims *authz.Claims
-	keep   keep
-	// endpoint is who said so: part of the key under which the fact is kept.
-	endpoint string
+// asker finds out about a token, past all caches. It ends by itself in bounded time.
+type asker interface {
+	ask(ctx context.Context, q Question) (fact, error)
 }
 
-// keep says in which cache a fact may be kept.
-type keep uint8
-
-const (
-	// keepNowhere is for what the server did not clearly say, or said to be over already.
-	keepNowhere keep = iota
-	keepActive
-	keepInactive
-)
-
-// inactive is a fact made here, without asking or against what the server said.
-func inactive(why string, fetched time.Time) fact {
-	return fact{claims: &authz.Claims{Why: why, Kind: authz.UnknownToken, Fetched: fetched}}
+// fact is what is known about a token, and who said so: part of the key under which it is kept.
+type fact struct {
+	dialect.Fact
+	endpoint string
 }

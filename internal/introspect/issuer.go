@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -21,17 +23,20 @@ type Deps struct {
 	Observer Observer
 	// Log may be nil. Discovery speaks there; questions do not.
 	Log *slog.Logger
+	// Transport replaces the network when it is not nil.
+	Transport http.RoundTripper
 }
 
 // Issuer is one authorization server and all that is known from it. It is an Introspector, safe for concurrent use.
 type Issuer struct {
+	name, issuer    string
 	refusedPrefixes []string
 	keys            keys
 	cache           *cache
 	flight          *flight
-	client          *client
-	discovery       *discovery
-	transport       *http.Transport
+	asker           asker
+	client          *client // for Ask, which goes past all that asker is dressed in
+	server          *authserver.Server
 }
 
 var _ Introspector = (*Issuer)(nil)
@@ -48,65 +53,65 @@ func New(cfg Config, deps Deps) (*Issuer, error) {
 		faults = append(faults, errors.New("no fingerprinter is given"))
 	}
 	if len(faults) > 0 {
-		return nil, fmt.Errorf("check issuer %q: %w", cfg.Name, errors.Join(faults...))
+		return nil, fmt.Errorf("check issuer %q: %w", cfg.Server.Name, errors.Join(faults...))
 	}
-	clientSecret, err := readSecret(cfg.Client)
+	server, err := authserver.New(cfg.Server, authserver.Deps{Needs: []authserver.Endpoint{authserver.Introspection}, Log: deps.Log, Transport: deps.Transport})
 	if err != nil {
-		return nil, fmt.Errorf("set up issuer %q: %w", cfg.Name, err)
+		return nil, err
 	}
-	transport, err := newTransport(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("set up issuer %q: %w", cfg.Name, err)
-	}
-	return build(cfg, deps, clientSecret, transport), nil
+	return build(cfg, deps, server), nil
 }
 
-func build(cfg Config, deps Deps, clientSecret secret.Text, transport *http.Transport) *Issuer {
+func build(cfg Config, deps Deps, server *authserver.Server) *Issuer {
 	if deps.Observer == nil {
 		deps.Observer = blind{}
 	}
-	if deps.Log == nil {
-		deps.Log = slog.New(slog.DiscardHandler)
+	name := cfg.Server.Name
+	k := keys{fingerprints: deps.Fingerprints, name: name, issuer: cfg.Server.Issuer, clientID: cfg.Server.Client.ID}
+	c := &client{
+		name: name, timeout: cfg.Server.Timeout, server: server,
+		reader: dialect.New(cfg.Reading, cfg.Server.Issuer), observer: deps.Observer,
 	}
-	hc := newHTTPClient(transport)
-	d := newDiscovery(cfg, hc, deps.Log)
-	k := keys{fingerprints: deps.Fingerprints, name: cfg.Name, issuer: cfg.Issuer, clientID: cfg.Client.ID}
 	return &Issuer{
-		refusedPrefixes: cfg.RefusedPrefixes,
+		name:            name,
+		issuer:          cfg.Server.Issuer,
+		refusedPrefixes: cfg.Reading.RefusedPrefixes,
 		keys:            k,
-		cache:           newCache(cfg, k, deps.Observer),
-		flight:          newFlight(cfg.Name, cfg.MaxInFlight),
-		client: &client{
-			cfg: cfg, secret: clientSecret, http: hc, discovery: d,
-			normaliser: newNormaliser(cfg), observer: deps.Observer,
-		},
-		discovery: d,
-		transport: transport,
+		cache:           newCache(name, cfg.Cache, k, deps.Observer),
+		flight:          newFlight(name, cfg.MaxInFlight),
+		asker:           c,
+		client:          c,
+		server:          server,
 	}
 }
 
-// Introspect returns what the server says, or lately said, about tok. See Introspector for its errors.
-func (i *Issuer) Introspect(ctx context.Context, tok secret.Text) (*authz.Claims, error) {
+// Introspect returns what the server says, or lately said, about the token of q. See Introspector for its errors.
+func (i *Issuer) Introspect(ctx context.Context, q Question) (*authz.Claims, error) {
+	tok := q.Token
 	if why := i.refuses(tok); why != "" {
-		return inactive(why, time.Now()).claims, nil
+		return dialect.Dead(why, time.Now()).Claims, nil
 	}
-	key := i.keys.of(tok, i.discovery.current())
+	key := i.keys.of(tok, i.server.Current(authserver.Introspection))
 	if known := i.cache.look(key); known != nil {
 		return known, nil
 	}
 	// The first question of all finds out where the endpoint is: those who come before and after that share a flight too.
 	return i.flight.share(ctx, i.keys.of(tok, ""), func(ctx context.Context) (*authz.Claims, error) {
-		if known := i.cache.peek(i.keys.of(tok, i.discovery.current())); known != nil {
+		if known := i.cache.peek(i.keys.of(tok, i.server.Current(authserver.Introspection))); known != nil {
 			return known, nil
 		}
-		f, err := i.client.ask(ctx, tok)
+		f, err := i.asker.ask(ctx, q)
 		if err != nil {
 			return nil, err
 		}
 		i.cache.keep(tok, f) // before the flight lands, so that nobody starts a second one in between
-		return f.claims, nil
+		return f.Claims, nil
 	})
 }
+
+// Name is the configured name, and Issuer the identifier, which may be empty.
+func (i *Issuer) Name() string   { return i.name }
+func (i *Issuer) Issuer() string { return i.issuer }
 
 // refuses says why a token is not even asked about.
 func (i *Issuer) refuses(tok secret.Text) string {
@@ -129,13 +134,13 @@ func (i *Issuer) refuses(tok secret.Text) string {
 func (i *Issuer) Ask(ctx context.Context, tok secret.Text) (Answer, error) {
 	f, r, err := i.client.question(ctx, tok)
 	return Answer{
-		Endpoint: r.endpoint, Status: r.status, ContentType: r.header.Get("Content-Type"), Body: r.body, Claims: f.claims,
+		Endpoint: r.Endpoint, Status: r.Status, ContentType: r.Header.Get("Content-Type"), Body: r.Body, Claims: f.Claims,
 	}, err
 }
 
 // Warm discovers the endpoint, with pauses from 1 s to 30 s between attempts, until it is known or ctx ends. It returns
 // at once when the endpoint is configured. The first questions are faster after it, and answered without it too.
-func (i *Issuer) Warm(ctx context.Context) { i.discovery.warm(ctx) }
+func (i *Issuer) Warm(ctx context.Context) { i.server.Warm(ctx) }
 
 // Sweep gives back the memory of expired answers. Nothing expired is ever returned, swept or not.
 func (i *Issuer) Sweep() { i.cache.sweep() }
@@ -149,8 +154,7 @@ func (i *Issuer) Stats() Stats {
 // connections. What is cached can still be had.
 func (i *Issuer) Close() {
 	i.flight.close()
-	i.discovery.close()
-	i.transport.CloseIdleConnections()
+	i.server.Close()
 }
 
 // blind observes nothing.

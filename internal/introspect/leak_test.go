@@ -57,26 +57,30 @@ func TestINT5_NoTokenAndNoSecretLeavesByAnyOtherWay(t *testing.T) {
 		"status line": malformed,
 		"refused":     hangUp,
 	} {
-		for _, auth := range []string{authBasic, authPost} {
+		for _, auth := range []string{"client_secret_basic", "client_secret_post"} {
 			u := serve(t, h)
-			i, l := open(t, u.URL, func(c *Config) { c.Client.Auth = auth; c.Issuer = "https://as"; c.Audience = []string{"x"} })
-			c, err := i.Introspect(t.Context(), secret.New(testToken))
+			i, l := open(t, u.URL, func(c *Config) {
+				c.Server.Client.Auth = auth
+				c.Server.Issuer = "https://as"
+				c.Reading.Audience = []string{"x"}
+			})
+			c, err := i.Introspect(t.Context(), Question{Token: secret.New(testToken)})
 			_, err2 := i.Ask(t.Context(), secret.New(testToken))
 			fmt.Fprintf(&told, "%s: %v %v %+v\n", name, err, err2, c)
 			if c != nil {
 				fmt.Fprintf(&told, "%s %s\n", c.Why, c.Usable(time.Now()))
 			}
-			fmt.Fprintf(&told, "%+v %#v %s\n", i.client, i.client.secret, l.text.String())
+			fmt.Fprintf(&told, "%+v %#v %s\n", i.client, i.server, l.text.String())
 		}
 		u := serve(t, h)
 		i, l := open(t, "", discovering(u.URL))
-		_, err := i.Introspect(t.Context(), secret.New(testToken))
+		_, err := i.Introspect(t.Context(), Question{Token: secret.New(testToken)})
 		i.Close()
 		fmt.Fprintf(&told, "%v %s\n", err, l.text.String())
 	}
 	for what, s := range map[string]string{
 		"token": testToken, "secret": testSecret, "encoded secret": url.QueryEscape(testSecret),
-		"credentials":     basicCredentials(Client{ID: "rs:1"}, secret.New(testSecret)),
+		"credentials":     base64.StdEncoding.EncodeToString([]byte(url.QueryEscape("rs:1") + ":" + url.QueryEscape(testSecret))),
 		"token in base64": base64.StdEncoding.EncodeToString([]byte(testToken)), "token in hex": hex.EncodeToString([]byte(testToken)),
 	} {
 		if at := strings.Index(told.String(), s); at >= 0 {
@@ -92,7 +96,7 @@ func TestErrorsNameHostStatusAndCause(t *testing.T) {
 	u := serve(t, says(401, "application/json", `{"error":"invalid_client"}`))
 	i, _ := open(t, u.URL, nil)
 	want := fmt.Sprintf(`ask %q: status 401, error invalid_client, it refuses our credentials or our request`, strings.TrimPrefix(u.URL, "http://"))
-	if _, err := i.Introspect(t.Context(), secret.New(testToken)); err == nil || err.Error() != want {
+	if _, err := i.Introspect(t.Context(), Question{Token: secret.New(testToken)}); err == nil || err.Error() != want {
 		t.Errorf("error %v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
@@ -69,7 +70,7 @@ func TestAnswersThatAreNoAnswerAreErrorsAndNeverKept(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			u := serve(t, c.answer)
-			i, _ := open(t, u.URL, func(c *Config) { c.Timeout = 20 * time.Second })
+			i, _ := open(t, u.URL, func(c *Config) { c.Server.Timeout = 20 * time.Second })
 			if n := twice(t, u, i, func() { refusal(t, i, c.want) }); n < 2 {
 				t.Errorf("%d calls: it was kept", n)
 			}
@@ -186,6 +187,16 @@ func TestAnActiveAnswerWithAPastExpIsNotUsableAndNotKept(t *testing.T) {
 	}
 }
 
+func TestINT11_ARefusalOfOursIsNotKept(t *testing.T) {
+	u := serve(t, saysJSON(`{"active":true,"aud":"x","iss":"https://b"}`))
+	i, l := open(t, u.URL, func(c *Config) { c.Reading.Audience = []string{"api"} })
+	introspect(t, i)
+	introspect(t, i)
+	if u.calls.Load() != 2 || l.of(&l.asked, "inactive") != 2 {
+		t.Errorf("%d calls, outcomes %v", u.calls.Load(), l.asked)
+	}
+}
+
 func TestINT5_RedirectsAreNotFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		target := serve(t, saysJSON(`{"active":true}`))
@@ -215,7 +226,7 @@ func TestINT9_RetryAfterIsHonoured(t *testing.T) {
 
 func TestINT9_RetryAfterCanBeADate(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	if got := retryAfter("Mon, 23 Nov 2026 12:00:30 GMT", now); got != 30*time.Second {
+	if got := authserver.RetryAfter("Mon, 23 Nov 2026 12:00:30 GMT", now); got != 30*time.Second {
 		t.Errorf("%v", got)
 	}
 }
@@ -226,7 +237,7 @@ func TestAServerThatNeverAnswersIsUnavailableInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	i, _ := open(t, "http://"+l.Addr().String(), func(c *Config) { c.Timeout = 150 * time.Millisecond })
+	i, _ := open(t, "http://"+l.Addr().String(), func(c *Config) { c.Server.Timeout = 150 * time.Millisecond })
 	start := time.Now()
 	e := refusal(t, i, authz.Unavailable)
 	if took := time.Since(start); took > 5*time.Second || !strings.Contains(e.Error(), "no answer in time") {
@@ -246,7 +257,7 @@ func TestABodyThatNeverEndsIsUnavailableInTime(t *testing.T) {
 		}
 	})
 	defer close(release)
-	i, _ := open(t, u.URL, func(c *Config) { c.Timeout = 150 * time.Millisecond })
+	i, _ := open(t, u.URL, func(c *Config) { c.Server.Timeout = 150 * time.Millisecond })
 	refusal(t, i, authz.Unavailable)
 }
 
@@ -264,7 +275,7 @@ func TestAnEndlessBodyIsGivenUpAtTheLimit(t *testing.T) {
 		}
 		done <- sent
 	})
-	i, _ := open(t, u.URL, func(c *Config) { c.Timeout = 20 * time.Second })
+	i, _ := open(t, u.URL, func(c *Config) { c.Server.Timeout = 20 * time.Second })
 	refusal(t, i, authz.Unavailable)
 	if sent := <-done; sent >= enough {
 		t.Errorf("all of %d bytes were taken", sent)

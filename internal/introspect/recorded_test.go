@@ -24,7 +24,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -230,7 +232,7 @@ func checkRecorded(t *testing.T, dialect string, answer recordedAnswer, want rec
 	}
 	defer iss.Close()
 
-	claims, err := iss.Introspect(t.Context(), secret.New(recordedToken))
+	claims, err := iss.Introspect(t.Context(), introspect.Question{Token: secret.New(recordedToken)})
 	got := factsFound(claims, err)
 	if a, b := canonicalFacts(got), canonicalFacts(want); !reflect.DeepEqual(a, b) {
 		t.Errorf("note: %s\n got %+v\nwant %+v\nerror: %v", answer.Note, a, b, err)
@@ -268,24 +270,25 @@ func replayRecorded(t *testing.T, answer recordedAnswer, body []byte) http.Handl
 	})
 }
 
-func recordedConfig(t *testing.T, base, dialect string) introspect.Config {
+func recordedConfig(t *testing.T, base, name string) introspect.Config {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(file, []byte(recordedSecret), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return introspect.Config{
-		Name:                  "recorded",
-		Dialect:               dialect,
-		IntrospectionEndpoint: base + "/introspect",
-		AllowInsecureHTTP:     true,
-		AbsentAudience:        "refuse",
-		Client: introspect.Client{
-			ID: "orders-api", Auth: "client_secret_basic", BasicEncoding: "form", Secret: secret.Source{File: file},
+		Server: authserver.Config{
+			Name:                  "recorded",
+			IntrospectionEndpoint: base + "/introspect",
+			AllowInsecureHTTP:     true,
+			Client: authserver.Client{
+				ID: "orders-api", Auth: "client_secret_basic", BasicEncoding: "form", Secret: secret.Source{File: file},
+			},
+			Timeout:          10 * time.Second,
+			MaxResponseBytes: 1 << 20,
 		},
-		Timeout:          10 * time.Second,
-		MaxResponseBytes: 1 << 20,
-		MaxInFlight:      16,
+		Reading:     dialect.Config{Dialect: name, AbsentAudience: "refuse"},
+		MaxInFlight: 16,
 		Cache: introspect.CacheConfig{
 			TTL: 30 * time.Second, NegativeTTL: 2 * time.Second, MaxEntries: 100, MaxBytes: 1 << 20, NegativeMaxEntries: 100,
 		},

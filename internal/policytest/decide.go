@@ -106,11 +106,11 @@ type timeless struct {
 	now   time.Time
 }
 
-func (t *timeless) Introspect(ctx context.Context, tok secret.Text) (*authz.Claims, error) {
+func (t *timeless) Introspect(ctx context.Context, q introspect.Question) (*authz.Claims, error) {
 	if t.fails != 0 {
 		return nil, authz.E(t.fails, "ask about the token: the suite says that this fails")
 	}
-	claims, err := t.inner.Introspect(ctx, tok)
+	claims, err := t.inner.Introspect(ctx, q)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
@@ -100,15 +101,15 @@ func (r *suiteReader) suite(n *yaml.Node, s *Suite) {
 }
 
 func (r *suiteReader) issuer(n *yaml.Node) introspect.Config {
-	c := introspect.Config{Name: "suite"}
+	c := introspect.Config{Server: authserver.Config{Name: "suite"}}
 	before := len(r.problems)
 	r.mapping(n, "issuer", fields{
-		"dialect":         r.text(&c.Dialect),
-		"issuer":          r.text(&c.Issuer),
-		"audience":        r.texts(&c.Audience),
-		"absent_audience": r.text(&c.AbsentAudience),
-		"tenant":          r.texts(&c.Tenant),
-		"roles":           r.texts(&c.Roles),
+		"dialect":         r.text(&c.Reading.Dialect),
+		"issuer":          r.text(&c.Server.Issuer),
+		"audience":        r.texts(&c.Reading.Audience),
+		"absent_audience": r.text(&c.Reading.AbsentAudience),
+		"tenant":          r.texts(&c.Reading.Tenant),
+		"roles":           r.texts(&c.Reading.Roles),
 	})
 	if _, err := introspect.Canned(c, nil); err != nil && len(r.problems) == before {
 		r.complain(n, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))

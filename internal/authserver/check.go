@@ -1,4 +1,4 @@
-package introspect
+package authserver
 
 import (
 	"fmt"
@@ -8,18 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
-
-// Methods of client authentication.
-const (
-	authBasic  = "client_secret_basic"
-	authPost   = "client_secret_post"
-	authBearer = "bearer"
-)
-
-const maxNotBeforeLeeway = time.Minute
 
 // Check reports every fault of c: the key is a dotted name such as "client.secret", the cause says what is wrong, and the
 // hint, which may be empty, what to do. It reads no file, asks nobody and prints no secret.
@@ -28,37 +17,21 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	if c.Name == "" {
 		fault("name", "is empty", "")
 	}
-	c.checkWords(fault)
+	checkWord("client.auth", c.Client.Auth, []string{authBasic, authPost, authBearer}, fault)
+	checkWord("client.basic_encoding", c.Client.BasicEncoding, []string{"form", "raw"}, fault)
 	c.checkURLs(fault)
 	c.checkClient(fault)
-	checkPointers("tenant", c.Tenant, fault)
-	checkPointers("roles", c.Roles, fault)
-	for i, p := range c.RefusedPrefixes {
-		if p == "" {
-			fault(fmt.Sprintf("refused_prefixes[%d]", i), "is empty, and every token begins with nothing", "remove it")
-		}
+	if c.Timeout < time.Millisecond || c.Timeout > time.Hour {
+		fault("timeout", fmt.Sprintf("%s is not between 1ms and 1h0m0s", c.Timeout), "")
 	}
-	for i, a := range c.Audience {
-		if a == "" {
-			fault(fmt.Sprintf("audience[%d]", i), "is empty", "remove it")
-		}
+	if c.MaxResponseBytes < 16 {
+		fault("max_response_bytes", fmt.Sprintf("%d is less than 16", c.MaxResponseBytes), "")
 	}
-	c.checkBounds(fault)
 }
 
-func (c Config) checkWords(fault func(key, cause, hint string)) {
-	for _, w := range []struct {
-		key, value string
-		allowed    []string
-	}{
-		{"dialect", c.Dialect, dialectNames()},
-		{"client.auth", c.Client.Auth, []string{authBasic, authPost, authBearer}},
-		{"client.basic_encoding", c.Client.BasicEncoding, []string{"form", "raw"}},
-		{"absent_audience", c.AbsentAudience, []string{"refuse", "accept"}},
-	} {
-		if w.value != "" && !slices.Contains(w.allowed, w.value) {
-			fault(w.key, fmt.Sprintf("%q is unknown", w.value), "use one of "+strings.Join(w.allowed, ", "))
-		}
+func checkWord(key, value string, allowed []string, fault func(key, cause, hint string)) {
+	if value != "" && !slices.Contains(allowed, value) {
+		fault(key, fmt.Sprintf("%q is unknown", value), "use one of "+strings.Join(allowed, ", "))
 	}
 }
 
@@ -140,45 +113,6 @@ func (c Config) checkClient(fault func(key, cause, hint string)) {
 		fault("client.secret", "names neither a file nor an environment variable", "set client.secret.file or client.secret.env")
 	case s.File != "" && s.Env != "":
 		fault("client.secret", "names both a file and an environment variable", "keep one of client.secret.file and client.secret.env")
-	}
-}
-
-func checkPointers(key string, pointers []string, fault func(key, cause, hint string)) {
-	for i, p := range pointers {
-		if p == "" || !jsontext.Pointer(p).IsValid() {
-			fault(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("%q is not a JSON pointer to a member (RFC 6901)", p), "write /name, or /outer/inner")
-		}
-	}
-}
-
-func (c Config) checkBounds(fault func(key, cause, hint string)) {
-	for _, d := range []struct {
-		key      string
-		value    time.Duration
-		min, max time.Duration
-	}{
-		{"timeout", c.Timeout, time.Millisecond, time.Hour},
-		{"not_before_leeway", c.NotBeforeLeeway, 0, maxNotBeforeLeeway},
-		{"cache.ttl", c.Cache.TTL, 0, 24 * time.Hour},
-		{"cache.negative_ttl", c.Cache.NegativeTTL, 0, time.Hour},
-	} {
-		if d.value < d.min || d.value > d.max {
-			fault(d.key, fmt.Sprintf("%s is not between %s and %s", d.value, d.min, d.max), "")
-		}
-	}
-	for _, n := range []struct {
-		key        string
-		value, min int64
-	}{
-		{"max_response_bytes", c.MaxResponseBytes, 16},
-		{"max_in_flight", int64(c.MaxInFlight), 1},
-		{"cache.max_entries", int64(c.Cache.MaxEntries), 1},
-		{"cache.max_bytes", c.Cache.MaxBytes, 1},
-		{"cache.negative_max_entries", int64(c.Cache.NegativeMaxEntries), 1},
-	} {
-		if n.value < n.min {
-			fault(n.key, fmt.Sprintf("%d is less than %d", n.value, n.min), "")
-		}
 	}
 }
 

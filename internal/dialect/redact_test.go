@@ -1,4 +1,4 @@
-package introspect
+package dialect
 
 import (
 	"strings"
@@ -40,8 +40,8 @@ func TestWhatIsNotJSONIsLeftForTheReaderToRefuse(t *testing.T) {
 		if body != "{}{}" && string(got) != body {
 			t.Errorf("%q: got %q", body, got)
 		}
-		if f, err := (&normaliser{dialect: dialectOf("")}).read(got, time.Unix(2000, 0)); err == nil {
-			t.Errorf("%q is read as %v", body, f.claims)
+		if f, err := New(Config{}, "").Read(got, secret.Text{}, time.Unix(2000, 0)); err == nil {
+			t.Errorf("%q is read as %v", body, f.Claims)
 		}
 	}
 }

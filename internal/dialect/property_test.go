@@ -1,4 +1,4 @@
-package introspect
+package dialect
 
 import (
 	"encoding/json"
@@ -11,9 +11,9 @@ import (
 
 // holds checks what is true of every answer that is read, whatever the body: it looks at the body with another JSON
 // library than the one under test.
-func holds(t *testing.T, body string, f fact) {
+func holds(t *testing.T, body string, f Fact) {
 	t.Helper()
-	c := f.claims
+	c := f.Claims
 	var plain map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(body), &plain); err != nil {
 		t.Fatalf("%q was read and is no object: %v", body, err)
@@ -22,8 +22,8 @@ func holds(t *testing.T, body string, f fact) {
 	if c.Active && says != "true" {
 		t.Fatalf("%q is active", body)
 	}
-	if f.keep == keepInactive && says != "false" || f.keep == keepActive && !c.Active {
-		t.Fatalf("%q is kept as %d", body, f.keep)
+	if f.Keep == Inactive && says != "false" || f.Keep == Active && !c.Active {
+		t.Fatalf("%q is kept as %d", body, f.Keep)
 	}
 	if !c.Active {
 		if c.Why == "" || c.Raw != nil {

@@ -1,4 +1,4 @@
-package introspect
+package authserver
 
 import (
 	"context"
@@ -68,7 +68,7 @@ func readRoots(name string) (*x509.CertPool, error) {
 }
 
 // newHTTPClient never follows a redirect: it would carry the credentials and the token along (INT-5).
-func newHTTPClient(t *http.Transport) *http.Client {
+func newHTTPClient(t http.RoundTripper) *http.Client {
 	return &http.Client{
 		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -1,4 +1,4 @@
-package introspect
+package dialect
 
 import (
 	"fmt"
@@ -10,10 +10,33 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// normaliser turns the body of an answer into claims: one vocabulary for all servers.
-type normaliser struct {
+// Fact is what a server said about a token, and what may be done with it.
+type Fact struct {
+	Claims *authz.Claims
+	Keep   Keep
+}
+
+// Keep says in which cache a fact may be kept.
+type Keep uint8
+
+// The ways to keep a fact.
+const (
+	// Nowhere is for what the server did not clearly say, or said to be over already.
+	Nowhere Keep = iota
+	Active
+	Inactive
+)
+
+// Dead is a fact made here, without asking or against what the server said. Nobody keeps it.
+func Dead(why string, fetched time.Time) Fact {
+	return Fact{Claims: &authz.Claims{Why: why, Kind: authz.UnknownToken, Fetched: fetched}}
+}
+
+// Reader turns the answers of one issuer into claims. It is immutable.
+type Reader struct {
 	dialect       dialect
 	issuer        string
 	audience      []string
@@ -22,10 +45,12 @@ type normaliser struct {
 	leeway        time.Duration
 }
 
-func newNormaliser(c Config) normaliser {
-	n := normaliser{
-		dialect:      dialectOf(c.Dialect),
-		issuer:       c.Issuer,
+// New returns a reader of the answers of an issuer; an answer that names another is refused. The empty issuer is none.
+// c has passed Check.
+func New(c Config, issuer string) *Reader {
+	n := &Reader{
+		dialect:      named(c.Dialect),
+		issuer:       issuer,
 		audience:     slices.Clone(c.Audience),
 		acceptAbsent: c.AbsentAudience == "accept",
 		leeway:       c.NotBeforeLeeway,
@@ -39,41 +64,42 @@ func newNormaliser(c Config) normaliser {
 	return n
 }
 
-// read returns what body says. An error names the reason, and quotes nothing of the body but names of members known here.
-func (n *normaliser) read(body []byte, fetched time.Time) (fact, error) {
-	raw := jsontext.Value(body)
+// Read returns what body, the answer to a question about tok, says. tok itself is not in what is returned, wherever the
+// server put it. An error names the reason, and quotes nothing of the body but names of members known here.
+func (n *Reader) Read(body []byte, tok secret.Text, fetched time.Time) (Fact, error) {
+	raw := jsontext.Value(redact(body, tok, n.dialect.credentials))
 	var m members
-	if err := json.Unmarshal(body, &m); err != nil || raw.Kind() != '{' {
-		return fact{}, fmt.Errorf("the answer is not one JSON object of valid UTF-8 without duplicate members")
+	if err := json.Unmarshal(raw, &m); err != nil || raw.Kind() != '{' {
+		return Fact{}, fmt.Errorf("the answer is not one JSON object of valid UTF-8 without duplicate members")
 	}
 	switch v, there := m["active"]; {
 	case !there:
-		return inactive("is not called active: the answer has no such member", fetched), nil
+		return Dead("is not called active: the answer has no such member", fetched), nil
 	case v.Kind() == 'f':
-		f := inactive("is not active", fetched)
-		f.keep = keepInactive
+		f := Dead("is not active", fetched)
+		f.Keep = Inactive
 		return f, nil
 	case v.Kind() != 't':
-		return inactive("is not called active: the member is no boolean", fetched), nil
+		return Dead("is not called active: the member is no boolean", fetched), nil
 	}
 	c, err := n.claims(m, raw)
 	if err != nil {
-		return fact{}, err
+		return Fact{}, err
 	}
 	c.Fetched = fetched
 	if why := n.foreign(m, c); why != "" {
-		return inactive(why, fetched), nil
+		return Dead(why, fetched), nil
 	}
-	f := fact{claims: c, keep: keepActive}
+	f := Fact{Claims: c, Keep: Active}
 	if c.ExpiresAt != 0 && authz.At(fetched) >= c.ExpiresAt {
-		f.keep = keepNowhere // a clock is wrong here or there: do not hold on to it
+		f.Keep = Nowhere // a clock is wrong here or there: do not hold on to it
 	}
 	return f, nil
 }
 
 // foreign says why a token that is active is none for this resource server: INT-10, INT-11. That is no word of the
 // server about the token, so it is not kept.
-func (n *normaliser) foreign(m members, c *authz.Claims) string {
+func (n *Reader) foreign(m members, c *authz.Claims) string {
 	switch {
 	case n.issuer != "" && m.has("iss") && c.Issuer != n.issuer:
 		return "was issued by another issuer than the configured one"
@@ -89,13 +115,14 @@ func (n *normaliser) foreign(m members, c *authz.Claims) string {
 	return ""
 }
 
-func (n *normaliser) claims(m members, raw jsontext.Value) (*authz.Claims, error) {
+func (n *Reader) claims(m members, raw jsontext.Value) (*authz.Claims, error) {
 	d := n.dialect
 	c := &authz.Claims{
 		Active:       true,
 		Kind:         d.kindOf(m),
 		Issuer:       m.text("iss"),
 		ID:           m.text("jti"),
+		SessionID:    m.text("sid"),
 		ClientID:     m.text(d.clientID...),
 		Scopes:       d.scopesOf(m),
 		Audiences:    audiencesOf(m),
@@ -165,7 +192,7 @@ func union(m members, names []string) []string {
 	return set(out)
 }
 
-func (n *normaliser) tenantOf(raw jsontext.Value) string {
+func (n *Reader) tenantOf(raw jsontext.Value) string {
 	for _, p := range n.tenant {
 		if s, ok := text(find(raw, p)); ok && s != "" {
 			return s
@@ -174,7 +201,7 @@ func (n *normaliser) tenantOf(raw jsontext.Value) string {
 	return ""
 }
 
-func (n *normaliser) rolesOf(m members, raw jsontext.Value) []string {
+func (n *Reader) rolesOf(m members, raw jsontext.Value) []string {
 	out := union(m, n.dialect.roles)
 	if n.dialect.nestedRoles == realmAndResource {
 		out = append(out, texts(object(m["realm_access"])["roles"])...)

@@ -1,4 +1,6 @@
-package introspect
+// Package dialect reads what authorization servers say about tokens, each in its own spelling, and says it in one
+// vocabulary: authz.Claims.
+package dialect
 
 import "github.com/authz-sidecar/sidecar/internal/authz"
 
@@ -70,7 +72,7 @@ func dialects() []dialect {
 	return []dialect{usual, keycloak, duende, oidcProvider}
 }
 
-func dialectNames() []string {
+func names() []string {
 	var names []string
 	for _, d := range dialects() {
 		names = append(names, d.name)
@@ -78,8 +80,8 @@ func dialectNames() []string {
 	return names
 }
 
-// dialectOf finds a row of the table. The empty name is the documented default; Check has refused unknown ones.
-func dialectOf(name string) dialect {
+// named finds a row of the table. The empty name is the documented default; Check has refused unknown ones.
+func named(name string) dialect {
 	all := dialects()
 	for _, d := range all {
 		if d.name == name {

@@ -1,0 +1,325 @@
+package authserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+const (
+	refreshEvery     = time.Hour
+	firstBackoff     = time.Second
+	longestBackoff   = 30 * time.Second
+	maxMetadataBytes = 1 << 20
+	maxEndpointBytes = 2 << 10
+)
+
+// Endpoint names a URL of a server by the member of its metadata (RFC 8414 section 2).
+type Endpoint string
+
+// The endpoints that are asked.
+const (
+	Introspection Endpoint = "introspection_endpoint"
+	JWKS          Endpoint = "jwks_uri"
+	TokenEndpoint Endpoint = "token_endpoint"
+)
+
+// discovery knows the endpoints: the configured ones, and those in the issuer's metadata (RFC 8414, OpenID Connect
+// Discovery 1.0). What was once found is kept until something better is found; a failure is forgotten after a short while.
+type discovery struct {
+	cfg   Config
+	needs []Endpoint // those that are not configured
+	http  *http.Client
+	log   *slog.Logger
+
+	configured map[Endpoint]string
+	known      atomic.Pointer[location]
+
+	mu       sync.Mutex
+	pending  *attempt // nil when none is under way
+	failures int
+	lastErr  error
+	retryAt  time.Time
+	closed   bool
+
+	attempts sync.WaitGroup
+	ctx      context.Context // of the attempts, which outlive the requests that start them
+	cancel   context.CancelFunc
+}
+
+// location is where the needed endpoints are and when they were found.
+type location struct {
+	endpoints map[Endpoint]string
+	found     time.Time
+}
+
+// attempt is one look at the metadata, shared by all who wait for it.
+type attempt struct {
+	done      chan struct{}
+	endpoints map[Endpoint]string
+	err       error
+}
+
+func newDiscovery(cfg Config, needs []Endpoint, hc *http.Client, log *slog.Logger) *discovery {
+	d := &discovery{cfg: cfg, http: hc, log: log, configured: map[Endpoint]string{}}
+	d.ctx, d.cancel = context.WithCancel(context.Background())
+	for _, e := range needs {
+		if u := cfg.endpoint(e); u != "" {
+			d.configured[e] = u
+		} else {
+			d.needs = append(d.needs, e)
+		}
+	}
+	return d
+}
+
+// endpoint is the configured URL, or "".
+func (c Config) endpoint(e Endpoint) string {
+	switch e {
+	case Introspection:
+		return c.IntrospectionEndpoint
+	case JWKS:
+		return c.JWKSURI
+	case TokenEndpoint:
+		return c.TokenEndpoint
+	}
+	return ""
+}
+
+// current is an endpoint as it is known now; empty when it is not.
+func (d *discovery) current(e Endpoint) string {
+	if u, ok := d.configured[e]; ok {
+		return u
+	}
+	if l := d.known.Load(); l != nil {
+		return l.endpoints[e]
+	}
+	return ""
+}
+
+// find returns an endpoint. It waits only when none is known yet; an aged one is returned and refreshed behind its back.
+func (d *discovery) find(ctx context.Context, e Endpoint) (string, error) {
+	if u, ok := d.configured[e]; ok {
+		return u, nil
+	}
+	if !slices.Contains(d.needs, e) {
+		return "", authz.E(authz.Internal, "discover issuer %q: nobody said that %s is needed", d.cfg.Issuer, e)
+	}
+	l := d.known.Load()
+	if l != nil && time.Since(l.found) < refreshEvery {
+		return l.endpoints[e], nil
+	}
+	a, err := d.begin()
+	if l != nil {
+		return l.endpoints[e], nil
+	}
+	if err != nil {
+		return "", err
+	}
+	select {
+	case <-a.done:
+		return a.endpoints[e], a.err
+	case <-ctx.Done():
+		return "", authz.E(authz.Unavailable, "discover issuer %q: no answer in time", d.cfg.Issuer)
+	}
+}
+
+// begin starts an attempt or joins the one under way. Shortly after a failure it does neither: MD-5.
+func (d *discovery) begin() (*attempt, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	wait := time.Until(d.retryAt)
+	switch {
+	case d.closed:
+		return nil, authz.E(authz.Unavailable, "discover issuer %q: shutting down", d.cfg.Issuer)
+	case d.pending != nil:
+		return d.pending, nil
+	case wait > 0:
+		return nil, &authz.Error{
+			Kind: authz.Unavailable, RetryAfter: wait,
+			Err: fmt.Errorf("discover issuer %q: next attempt in %s, the last one: %s", d.cfg.Issuer, wait.Round(time.Millisecond), d.lastErr.Error()),
+		}
+	}
+	a := &attempt{done: make(chan struct{})}
+	d.pending = a
+	d.attempts.Go(func() { d.run(a) })
+	return a, nil
+}
+
+func (d *discovery) run(a *attempt) {
+	a.endpoints, a.err = d.look(d.ctx)
+	d.mu.Lock()
+	d.pending = nil
+	if a.err != nil {
+		d.retryAt = time.Now().Add(min(firstBackoff<<min(d.failures, 10), longestBackoff))
+		d.failures++
+		d.lastErr = a.err
+	} else {
+		d.failures, d.lastErr, d.retryAt = 0, nil, time.Time{}
+		d.known.Store(&location{endpoints: a.endpoints, found: time.Now()})
+	}
+	d.mu.Unlock()
+	for _, e := range d.needs {
+		if a.err != nil {
+			d.log.Warn("discovery did not succeed", "issuer", d.cfg.Name, "cause", a.err, string(e), d.current(e))
+		} else {
+			d.log.Info("discovered endpoint", "issuer", d.cfg.Name, string(e), a.endpoints[e])
+		}
+	}
+	close(a.done)
+}
+
+// warm tries until the endpoints are known or ctx ends.
+func (d *discovery) warm(ctx context.Context) {
+	for len(d.needs) > 0 && d.known.Load() == nil {
+		if a, err := d.begin(); err == nil {
+			select {
+			case <-a.done:
+			case <-ctx.Done():
+				return
+			}
+			if a.err == nil {
+				return
+			}
+		}
+		d.mu.Lock()
+		wait, closed := time.Until(d.retryAt), d.closed
+		d.mu.Unlock()
+		if closed {
+			return
+		}
+		timer := time.NewTimer(max(wait, time.Millisecond))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+func (d *discovery) close() {
+	d.mu.Lock()
+	d.closed = true
+	d.mu.Unlock()
+	d.cancel()
+	d.attempts.Wait()
+}
+
+// errNoMetadata marks a URL at which there is none: another URL may be right.
+var errNoMetadata = errors.New("no metadata there")
+
+// look asks both well-known URLs (MD-1) and returns what the first document with all needed endpoints names. Of two
+// failures the one that says more is reported.
+func (d *discovery) look(ctx context.Context) (map[Endpoint]string, error) {
+	var first error
+	for _, u := range wellKnown(d.cfg.Issuer) {
+		endpoints, err := d.read(ctx, u)
+		if err == nil {
+			return endpoints, nil
+		}
+		if first == nil || errors.Is(first, errNoMetadata) {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+// wellKnown inserts the name between host and path as RFC 8414 section 3.1 has it, then appends it as OpenID Connect
+// Discovery 1.0 section 4.1 does. Both drop a trailing slash of the issuer first.
+func wellKnown(issuer string) []string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return nil // New has checked it
+	}
+	path := strings.TrimSuffix(u.EscapedPath(), "/")
+	base := u.Scheme + "://" + u.Host
+	return []string{
+		base + "/.well-known/oauth-authorization-server" + path,
+		base + path + "/.well-known/openid-configuration",
+	}
+}
+
+// metadata is the part of a document that is read.
+type metadata struct {
+	Issuer        string         `json:"issuer"`
+	Introspection string         `json:"introspection_endpoint"`
+	JWKS          string         `json:"jwks_uri"`
+	Token         string         `json:"token_endpoint"`
+	MTLS          jsontext.Value `json:"mtls_endpoint_aliases"`
+}
+
+// read fetches one document and takes the endpoints from it: MD-2, MD-4.
+func (d *discovery) read(ctx context.Context, from string) (map[Endpoint]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.Timeout)
+	defer cancel()
+	r, err := get(ctx, d.http, from, maxMetadataBytes)
+	if err != nil {
+		return nil, err
+	}
+	var doc metadata
+	path := strings.TrimPrefix(from, "https://"+r.host())
+	path = strings.TrimPrefix(path, "http://"+r.host())
+	switch {
+	case r.Status == http.StatusTooManyRequests || r.Status >= 500:
+		return nil, r.Refuse(authz.Unavailable, "no metadata from "+path)
+	case r.Status >= 300:
+		return nil, authz.E(authz.Misconfigured, "ask %q: status %d at %s, %w", r.host(), r.Status, path, errNoMetadata)
+	case r.Status != http.StatusOK || r.Over || !r.IsJSON():
+		return nil, r.Refuse(authz.Unavailable, "no JSON document at "+path)
+	case json.Unmarshal(r.Body, &doc) != nil:
+		return nil, r.Refuse(authz.Unavailable, "no valid metadata at "+path)
+	case doc.Issuer != d.cfg.Issuer:
+		return nil, r.Refuse(authz.Misconfigured, fmt.Sprintf("the metadata at %s is of another issuer than %q", path, d.cfg.Issuer))
+	}
+	return d.endpointsOf(doc)
+}
+
+// endpointsOf takes the needed endpoints from a document.
+func (d *discovery) endpointsOf(doc metadata) (map[Endpoint]string, error) {
+	named := map[Endpoint]string{Introspection: doc.Introspection, JWKS: doc.JWKS, TokenEndpoint: doc.Token}
+	found := map[Endpoint]string{}
+	for _, e := range d.needs {
+		if err := d.faultOfEndpoint(e, named[e]); err != nil {
+			return nil, err
+		}
+		found[e] = named[e]
+	}
+	return found, nil
+}
+
+// faultOfEndpoint is why credentials are not sent to an endpoint that a document named.
+func (d *discovery) faultOfEndpoint(e Endpoint, named string) error {
+	if named == "" {
+		return authz.E(authz.Misconfigured, "discover issuer %q: the metadata names no %s", d.cfg.Issuer, e)
+	}
+	if len(named) > maxEndpointBytes {
+		return authz.E(authz.Misconfigured, "discover issuer %q: %s is over %d bytes", d.cfg.Issuer, e, maxEndpointBytes)
+	}
+	if cause, _ := d.cfg.faultOfURL(named); cause != "" {
+		return authz.E(authz.Misconfigured, "discover issuer %q: %s %s", d.cfg.Issuer, e, cause)
+	}
+	issuer, err := url.Parse(d.cfg.Issuer)
+	u, err2 := url.Parse(named)
+	if err != nil || err2 != nil {
+		return authz.E(authz.Misconfigured, "discover issuer %q: a URL cannot be read", d.cfg.Issuer)
+	}
+	permitted := func(h string) bool { return strings.EqualFold(h, u.Host) || strings.EqualFold(h, u.Hostname()) }
+	if authority(u) != authority(issuer) && !slices.ContainsFunc(d.cfg.EndpointHosts, permitted) {
+		return authz.E(authz.Misconfigured, "discover issuer %q: %s is on host %q, which is neither the issuer's nor in endpoint_hosts", d.cfg.Issuer, e, u.Host)
+	}
+	return nil
+}

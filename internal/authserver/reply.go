@@ -1,0 +1,106 @@
+package authserver
+
+import (
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// maxRetryAfter bounds what a server may ask us to wait, and to pass on.
+const maxRetryAfter = time.Hour
+
+// Reply is an HTTP answer, read and bounded.
+type Reply struct {
+	// Endpoint is the URL that was asked.
+	Endpoint string
+	// Status is the HTTP status; 0 when there was no answer.
+	Status int
+	Header http.Header
+	// Body is the payload, decompressed.
+	Body []byte
+	// Over is set when the payload was longer than the limit; Body is then its beginning.
+	Over bool
+}
+
+// MediaType is the content type in lower case and without parameters; empty when there is none that can be read.
+func (r Reply) MediaType() string {
+	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return t
+}
+
+// IsJSON reports whether the answer calls itself application/json.
+func (r Reply) IsJSON() bool { return r.MediaType() == "application/json" }
+
+// Refuse makes the error of a reply: it names the host, the status, a known OAuth error code and why, and quotes nothing else.
+func (r Reply) Refuse(kind authz.Kind, why string) error {
+	parts := []string{"status " + strconv.Itoa(r.Status)}
+	if code := r.OAuthError(); code != "" {
+		parts = append(parts, "error "+code)
+	}
+	if why != "" {
+		parts = append(parts, why)
+	}
+	e := &authz.Error{Kind: kind, Err: fmt.Errorf("ask %q: %s", r.host(), strings.Join(parts, ", "))}
+	if kind == authz.Unavailable {
+		e.RetryAfter = RetryAfter(r.Header.Get("Retry-After"), time.Now())
+	}
+	return e
+}
+
+func (r Reply) host() string {
+	u, err := url.Parse(r.Endpoint)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// oauthErrors are the codes an error may repeat. Others are left out: nothing says that a server does not echo a token there.
+func oauthErrors() []string {
+	return []string{
+		"access_denied", "invalid_client", "invalid_dpop_proof", "invalid_grant", "invalid_request", "invalid_scope",
+		"invalid_target", "invalid_token", "insufficient_scope", "missing_token", "request_unauthorized", "server_error",
+		"temporarily_unavailable", "unauthorized_client", "unsupported_token_type",
+	}
+}
+
+// OAuthError is the error code of a refusal (RFC 6749 section 5.2), or "" when there is none that is known.
+func (r Reply) OAuthError() string {
+	if r.Status < 400 || r.Over || !r.IsJSON() {
+		return ""
+	}
+	var body struct {
+		Error any `json:"error"`
+	}
+	if json.Unmarshal(r.Body, &body) != nil {
+		return ""
+	}
+	code, _ := body.Error.(string)
+	if !slices.Contains(oauthErrors(), code) {
+		return ""
+	}
+	return code
+}
+
+// RetryAfter reads a Retry-After field, seconds or a date (RFC 9110 section 10.2.3); 0 when it says nothing usable.
+func RetryAfter(value string, now time.Time) time.Duration {
+	var d time.Duration
+	if n, err := strconv.ParseUint(value, 10, 63); err == nil {
+		d = time.Duration(min(n, uint64(maxRetryAfter/time.Second))) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		d = at.Sub(now)
+	}
+	return min(max(d, 0), maxRetryAfter)
+}

@@ -1,0 +1,58 @@
+package dialect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Config says how an issuer spells what it knows of a token, and what of it makes a token ours.
+type Config struct {
+	Dialect         string        `yaml:"dialect" default:"rfc7662" enum:"rfc7662|keycloak|duende|oidc-provider" doc:"How this server spells its answers."`
+	Audience        []string      `yaml:"audience" doc:"Identifiers of the resource server itself; a token whose audience names none of them is refused (RFC 7662 section 4). Empty leaves audiences to the policies."`
+	AbsentAudience  string        `yaml:"absent_audience" default:"refuse" enum:"refuse|accept" doc:"What to do with a token without audience when audience is set."`
+	RefusedPrefixes []string      `yaml:"refused_prefixes" doc:"Tokens that begin so are refused without asking: marks of refresh tokens, for instance."`
+	Tenant          []string      `yaml:"tenant" doc:"JSON pointers into the answer; the first that finds a string is the tenant."`
+	Roles           []string      `yaml:"roles" doc:"JSON pointers into the answer; strings and arrays of strings found are added to the roles of the dialect."`
+	NotBeforeLeeway time.Duration `yaml:"not_before_leeway" default:"0s" max:"60s" doc:"Clock difference allowed for nbf."`
+}
+
+const maxNotBeforeLeeway = time.Minute
+
+// Check reports every fault of c. The words that choose a mode may be empty and then mean their documented default.
+func (c Config) Check(fault func(key, cause, hint string)) {
+	checkWord("dialect", c.Dialect, names(), fault)
+	checkWord("absent_audience", c.AbsentAudience, []string{"refuse", "accept"}, fault)
+	checkPointers("tenant", c.Tenant, fault)
+	checkPointers("roles", c.Roles, fault)
+	for i, p := range c.RefusedPrefixes {
+		if p == "" {
+			fault(fmt.Sprintf("refused_prefixes[%d]", i), "is empty, and every token begins with nothing", "remove it")
+		}
+	}
+	for i, a := range c.Audience {
+		if a == "" {
+			fault(fmt.Sprintf("audience[%d]", i), "is empty", "remove it")
+		}
+	}
+	if c.NotBeforeLeeway < 0 || c.NotBeforeLeeway > maxNotBeforeLeeway {
+		fault("not_before_leeway", fmt.Sprintf("%s is not between 0s and %s", c.NotBeforeLeeway, maxNotBeforeLeeway), "")
+	}
+}
+
+func checkWord(key, value string, allowed []string, fault func(key, cause, hint string)) {
+	if value != "" && !slices.Contains(allowed, value) {
+		fault(key, fmt.Sprintf("%q is unknown", value), "use one of "+strings.Join(allowed, ", "))
+	}
+}
+
+func checkPointers(key string, pointers []string, fault func(key, cause, hint string)) {
+	for i, p := range pointers {
+		if p == "" || !jsontext.Pointer(p).IsValid() {
+			fault(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("%q is not a JSON pointer to a member (RFC 6901)", p), "write /name, or /outer/inner")
+		}
+	}
+}
