@@ -18,6 +18,7 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 var floors = [][]string{
 	{"secret"},
 	{"authz"},
+	{"jose"},
 	{"authserver", "dialect"},
 	{"telemetry", "token", "introspect", "input", "bundle", "devissuer"},
 	{"engine", "decisionlog"},
@@ -34,7 +35,7 @@ var only = map[string][]string{
 	"github.com/open-policy-agent":   {"engine", "policytest"},
 	"github.com/fsnotify/fsnotify":   {"bundle"},
 	"github.com/patrickmn/go-cache":  {"introspect"},
-	"github.com/go-jose/go-jose":     {"devissuer"},
+	"github.com/go-jose/go-jose":     {"devissuer", "jose"},
 	"github.com/prometheus":          {"telemetry"},
 	"go.opentelemetry.io":            {"telemetry"},
 	"golang.org/x/sync/singleflight": {"introspect"},

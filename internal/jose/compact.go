@@ -1,0 +1,167 @@
+package jose
+
+import (
+	"encoding/base64"
+	"strings"
+	"unicode"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	maxHeaderBytes = 16 << 10 // a chain of certificates fits, although nobody looks at it
+	maxIssuerBytes = 64 << 10 // of a payload in which Issuer looks
+	maxNameBytes   = 256      // of "typ", "alg", "enc" and "kid"
+)
+
+// Numbers of parts: RFC 7515 section 7.1, RFC 7516 section 7.1.
+const (
+	partsOfJWS = 3
+	partsOfJWE = 5
+)
+
+// Header is what a compact token says of itself. Nothing in it is verified. Its texts are bounded and hold no control
+// characters.
+type Header struct {
+	Type       string // "typ"
+	Algorithm  string // "alg"
+	Encryption string // "enc": empty for a JWS
+	KeyID      string // "kid"
+}
+
+// Peek reads the header of a compact JWS or JWE. The error says why s is neither and never quotes s.
+func Peek(s string) (Header, error) {
+	c, err := split(s)
+	return c.header, err
+}
+
+// Issuer returns the "iss" of a compact JWS that nobody has verified. It is good for choosing whom to ask, and for nothing
+// else. There is none in a JWE, in what is not compact JOSE, and in a payload that is too large or no JSON object.
+func Issuer(s string) (string, bool) {
+	c, err := split(s)
+	if err != nil || len(c.parts) != partsOfJWS || len(c.parts[1]) > base64.RawURLEncoding.EncodedLen(maxIssuerBytes) {
+		return "", false
+	}
+	payload, err := decode(c.parts[1])
+	if err != nil {
+		return "", false
+	}
+	m, ok := object(payload)
+	if !ok {
+		return "", false
+	}
+	return text(m["iss"])
+}
+
+// compact is a token in its parts, the header read, the others still encoded.
+type compact struct {
+	header  Header
+	members members
+	parts   []string
+}
+
+// split takes s apart. Only what RFC 8725bis section 3.10 allows gets through: the compact form in its alphabet, without
+// white space, padding or a JSON serialization.
+func split(s string) (compact, error) {
+	dots := 0
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c == '.':
+			dots++
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return compact{}, malformed("it has a character that no compact token has")
+		}
+	}
+	if dots != partsOfJWS-1 && dots != partsOfJWE-1 {
+		return compact{}, malformed("it has neither three nor five parts")
+	}
+	c := compact{parts: strings.Split(s, ".")}
+	if len(c.parts[0]) > base64.RawURLEncoding.EncodedLen(maxHeaderBytes) {
+		return compact{}, malformed("its header is too large")
+	}
+	raw, err := decode(c.parts[0])
+	if err != nil {
+		return compact{}, err
+	}
+	if err := c.read(raw); err != nil {
+		return compact{}, err
+	}
+	return c, nil
+}
+
+// read fills in the header.
+func (c *compact) read(raw []byte) error {
+	var ok bool
+	if c.members, ok = object(raw); !ok {
+		return malformed("its header is no JSON object with unique names")
+	}
+	for name, to := range map[string]*string{"typ": &c.header.Type, "alg": &c.header.Algorithm, "enc": &c.header.Encryption, "kid": &c.header.KeyID} {
+		v, said := c.members[name]
+		if !said {
+			continue
+		}
+		s, ok := text(v)
+		if !ok || len(s) > maxNameBytes || strings.ContainsFunc(s, unicode.IsControl) {
+			return malformed("its " + name + " is no short text")
+		}
+		if s == "" && name != "kid" {
+			return malformed("its " + name + " is empty")
+		}
+		*to = s
+	}
+	_, encrypted := c.members["enc"]
+	switch {
+	case c.header.Algorithm == "":
+		return malformed("its header names no alg")
+	case encrypted != (len(c.parts) == partsOfJWE): // RFC 7516 section 9: how a JWE is told from a JWS
+		return malformed("its parts and its header contradict each other")
+	}
+	return nil
+}
+
+// uncritical refuses what changes the meaning of a token in a way that is not understood here: any "crit" (RFC 7515 section
+// 4.1.11) and "b64" (RFC 7797), which go-jose obeys even where "crit" does not name it.
+func (c *compact) uncritical() error {
+	for _, name := range []string{"crit", "b64"} {
+		if _, said := c.members[name]; said {
+			return malformed("its header has the member " + name)
+		}
+	}
+	return nil
+}
+
+// decode reads base64url without padding whose unused bits are zero: one value has one text.
+func decode(s string) ([]byte, error) {
+	if strings.ContainsAny(s, "\r\n") { // which package base64 skips
+		return nil, malformed("a part is not base64url")
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil {
+		return nil, malformed("a part is not base64url")
+	}
+	return b, nil
+}
+
+// members is a JSON object whose values are not read yet.
+type members map[string]jsontext.Value
+
+// object reads one JSON object of valid UTF-8 in which, at any depth, no name comes twice (BCP-7).
+func object(raw []byte) (members, bool) {
+	v := jsontext.Value(raw)
+	var m members
+	if v.Kind() != '{' || json.Unmarshal(v, &m) != nil {
+		return nil, false
+	}
+	return m, true
+}
+
+func text(v jsontext.Value) (string, bool) {
+	var s string
+	if v.Kind() != '"' || json.Unmarshal(v, &s) != nil {
+		return "", false
+	}
+	return s, true
+}
