@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -25,8 +26,13 @@ func NewDecrypter(key secret.Text, algorithms, encryptions []string) (*Decrypter
 	if err != nil {
 		return nil, fmt.Errorf("make decrypter: %w", err)
 	}
-	if len(algorithms) == 0 || len(encryptions) == 0 {
-		return nil, fmt.Errorf("make decrypter: no algorithm or no encryption is allowed")
+	switch {
+	case len(algorithms) == 0 || len(encryptions) == 0:
+		return nil, errors.New("make decrypter: no algorithm or no encryption is allowed")
+	case p.use != "" && p.use != "enc":
+		return nil, errors.New("make decrypter: the key is for another use")
+	case p.alg != "" && slices.ContainsFunc(algorithms, func(a string) bool { return a != p.alg }):
+		return nil, errors.New("make decrypter: the key is for another algorithm")
 	}
 	d := &Decrypter{key: p.key}
 	for _, a := range algorithms {

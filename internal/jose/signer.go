@@ -14,7 +14,7 @@ import (
 
 // Signer makes compact JWS with one key and one algorithm. It is safe for concurrent use.
 type Signer struct {
-	key    gojose.SigningKey
+	key    *gojose.SigningKey // by pointer, so that %+v of a Signer does not print it
 	kid    string
 	public jsontext.Value
 }
@@ -31,6 +31,8 @@ func NewSigner(key secret.Text, alg, kid string) (*Signer, error) {
 		return nil, fmt.Errorf("make signer: %w", err)
 	}
 	switch {
+	case p.use != "" && p.use != "sig":
+		return nil, errors.New("make signer: the key is for another use")
 	case alg == "" && p.alg != "":
 		alg = p.alg
 	case alg == "":
@@ -44,7 +46,7 @@ func NewSigner(key secret.Text, alg, kid string) (*Signer, error) {
 	if kid == "" {
 		kid = p.id
 	}
-	s := &Signer{kid: kid, key: gojose.SigningKey{Algorithm: gojose.SignatureAlgorithm(alg), Key: p.key}}
+	s := &Signer{kid: kid, key: &gojose.SigningKey{Algorithm: gojose.SignatureAlgorithm(alg), Key: p.key}}
 	public := gojose.JSONWebKey{Key: p.public, KeyID: kid, Algorithm: alg, Use: "sig"}
 	if private, ok := p.key.(ed25519.PrivateKey); ok && alg == algEd25519 {
 		s.key.Key = ed25519Signer{private, &gojose.JSONWebKey{Key: p.public}}
@@ -56,7 +58,7 @@ func NewSigner(key secret.Text, alg, kid string) (*Signer, error) {
 }
 
 func newMAC(key secret.Text, alg, kid string) (*Signer, error) {
-	s := &Signer{kid: kid, key: gojose.SigningKey{Algorithm: gojose.SignatureAlgorithm(alg), Key: []byte(key.Reveal())}}
+	s := &Signer{kid: kid, key: &gojose.SigningKey{Algorithm: gojose.SignatureAlgorithm(alg), Key: []byte(key.Reveal())}}
 	if err := s.try(); err != nil {
 		return nil, fmt.Errorf("make signer: the secret is too short for %q", alg)
 	}
@@ -101,7 +103,7 @@ func (s *Signer) Sign(typ string, claims any) (secret.Text, error) {
 	if s.kid != "" {
 		options.WithHeader("kid", s.kid)
 	}
-	signer, err := gojose.NewSigner(s.key, options)
+	signer, err := gojose.NewSigner(*s.key, options)
 	if err != nil {
 		return secret.Text{}, errors.New("sign token: the key does not fit the algorithm")
 	}
