@@ -317,3 +317,24 @@ func TestClaimsAreAsTheyWereSigned(t *testing.T) {
 		t.Errorf("%s, %v", got.Claims, err)
 	}
 }
+
+// go-jose would verify it: it reads b64 (RFC 7797) even where crit does not name it.
+func TestBCP7_APayloadThatWasSignedUnencodedIsRefused(t *testing.T) {
+	header := b64(`{"alg":"ES256","typ":"JWT","b64":false}`)
+	raw := seal(t, "p256", "ES256", header+`.{}`)
+	tok := header + "." + b64(`{}`) + raw[strings.LastIndexByte(raw, '.'):]
+	if _, err := jose.Verify(t.Context(), tok, anything, static(t, string(signer(t, "p256", "", "").Public()))); !errors.Is(err, jose.ErrMalformed) {
+		t.Error(err)
+	}
+}
+
+func TestAKeyOfAnotherNameIsNotTriedWhoeverGivesIt(t *testing.T) {
+	found, err := static(t, string(signer(t, "p256", "", "a").Public())).Find(t.Context(), jose.Header{Algorithm: "ES256", KeyID: "a"})
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	tok := sign(t, signer(t, "p256", "", "b"), "JWT", struct{}{})
+	if _, err := jose.Verify(t.Context(), tok, anything, sourceFunc(func() ([]jose.Key, error) { return found, nil })); !errors.Is(err, jose.ErrNoKey) {
+		t.Error(err)
+	}
+}
