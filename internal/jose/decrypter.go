@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -13,7 +14,7 @@ const maxEncryptedBytes = 1 << 20
 
 // Decrypter opens compact JWE that were made for one private key. It is safe for concurrent use.
 type Decrypter struct {
-	key         any
+	key         func() any // a function for the reason it is one in Signer
 	algorithms  []gojose.KeyAlgorithm
 	encryptions []gojose.ContentEncryption
 }
@@ -25,10 +26,15 @@ func NewDecrypter(key secret.Text, algorithms, encryptions []string) (*Decrypter
 	if err != nil {
 		return nil, fmt.Errorf("make decrypter: %w", err)
 	}
-	if len(algorithms) == 0 || len(encryptions) == 0 {
-		return nil, fmt.Errorf("make decrypter: no algorithm or no encryption is allowed")
+	switch {
+	case len(algorithms) == 0 || len(encryptions) == 0:
+		return nil, errors.New("make decrypter: no algorithm or no encryption is allowed")
+	case p.use != "" && p.use != "enc":
+		return nil, errors.New("make decrypter: the key is for another use")
+	case p.alg != "" && slices.ContainsFunc(algorithms, func(a string) bool { return a != p.alg }):
+		return nil, errors.New("make decrypter: the key is for another algorithm")
 	}
-	d := &Decrypter{key: p.key}
+	d := &Decrypter{key: func() any { return p.key }}
 	for _, a := range algorithms {
 		if !decrypts(p.family, a) {
 			return nil, fmt.Errorf("make decrypter: the key does not fit the algorithm %q, or it is not supported", a)
@@ -87,7 +93,7 @@ func (d *Decrypter) Decrypt(s string) (string, error) {
 	if err != nil {
 		return "", malformed("its header cannot be used")
 	}
-	opened, err := sealed.Decrypt(d.key)
+	opened, err := sealed.Decrypt(d.key())
 	if err != nil {
 		return "", fmt.Errorf("decrypt token: it %w", ErrEncrypted)
 	}

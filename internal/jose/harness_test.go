@@ -1,15 +1,19 @@
 package jose_test
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -98,4 +102,32 @@ func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s
 // plain is what most tests expect.
 func plain(algs ...string) jose.Expect {
 	return jose.Expect{Types: []string{"JWT"}, Algorithms: algs}
+}
+
+// signRaw signs with the standard library, so that what verifies is not checked by its own maker alone.
+func signRaw(key any, alg string, input []byte) ([]byte, error) {
+	switch k := key.(type) {
+	case *rsa.PrivateKey:
+		sum := sha256.Sum256(input)
+		return rsa.SignPKCS1v15(rand.Reader, k, crypto.SHA256, sum[:])
+	case *ecdsa.PrivateKey:
+		var sum []byte
+		switch alg {
+		case "ES256":
+			h := sha256.Sum256(input)
+			sum = h[:]
+		case "ES384":
+			h := sha512.Sum384(input)
+			sum = h[:]
+		}
+		r, s, err := ecdsa.Sign(rand.Reader, k, sum)
+		if err != nil {
+			return nil, err
+		}
+		n := (k.Params().BitSize + 7) / 8
+		return append(r.FillBytes(make([]byte, n)), s.FillBytes(make([]byte, n))...), nil
+	case ed25519.PrivateKey:
+		return ed25519.Sign(k, input), nil
+	}
+	return nil, errors.New("unknown key")
 }

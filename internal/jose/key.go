@@ -14,6 +14,8 @@ import (
 	gojose "github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 const minRSABits = 2048 // RFC 7518 section 3.3
@@ -55,7 +57,7 @@ func familyOf(alg string) family {
 type Key struct {
 	id, alg  string // empty when the key does not say
 	family   family
-	material any
+	material any // *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey or secret.Text
 }
 
 // fits reports whether k may have signed a token with this header.
@@ -67,8 +69,13 @@ func (k Key) fits(h Header) bool {
 }
 
 func (k Key) verifier(alg string) any {
-	if public, ok := k.material.(ed25519.PublicKey); ok && alg == algEd25519 {
-		return ed25519Verifier(public)
+	switch m := k.material.(type) {
+	case ed25519.PublicKey:
+		if alg == algEd25519 {
+			return ed25519Verifier(m)
+		}
+	case secret.Text:
+		return []byte(m.Reveal())
 	}
 	return k.material
 }

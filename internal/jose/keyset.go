@@ -100,7 +100,7 @@ func NewKeySet(cfg KeySetConfig) *KeySet {
 	return s
 }
 
-// Find returns the keys that fit. It waits when there are none yet, and when the header names a key that is not known.
+// Find returns the keys that fit. It waits when there are none yet, and when none of them is one that the header may mean.
 func (s *KeySet) Find(ctx context.Context, h Header) ([]Key, error) {
 	f := s.known.Load()
 	if f == nil {
@@ -112,7 +112,7 @@ func (s *KeySet) Find(ctx context.Context, h Header) ([]Key, error) {
 			return nil, err
 		}
 	}
-	if found := f.find(h); len(found) > 0 || h.KeyID == "" || len(f.byID[h.KeyID]) > 0 {
+	if found := f.find(h); len(found) > 0 || h.KeyID != "" && len(f.byID[h.KeyID]) > 0 {
 		return found, nil
 	}
 	return s.again(ctx, h)

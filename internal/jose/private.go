@@ -17,10 +17,11 @@ import (
 
 // private is a private key and what its file says about it.
 type private struct {
-	key     crypto.Signer // *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey
-	public  any
-	family  family
-	id, alg string
+	key    crypto.Signer // *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey
+	public any
+	family family
+
+	id, alg, use string // empty when it does not say
 }
 
 // readPrivate reads a private key from PEM (PKCS #8, PKCS #1, SEC 1) or a JWK. Its errors quote nothing.
@@ -37,7 +38,7 @@ func readPrivate(t secret.Text) (private, error) {
 		if err := k.UnmarshalJSON([]byte(s)); err != nil || k.IsPublic() {
 			return private{}, errors.New("read private key: the JWK holds none that is known")
 		}
-		material, p.id, p.alg = k.Key, k.KeyID, k.Algorithm
+		material, p.id, p.alg, p.use = k.Key, k.KeyID, k.Algorithm, k.Use
 		if _, said := m["oth"]; said {
 			return private{}, errors.New("read private key: the JWK has more than two primes")
 		}

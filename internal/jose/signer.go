@@ -14,7 +14,7 @@ import (
 
 // Signer makes compact JWS with one key and one algorithm. It is safe for concurrent use.
 type Signer struct {
-	key    gojose.SigningKey
+	key    func() gojose.SigningKey // a function, because fmt prints what pointers lead to when the verb is wrong
 	kid    string
 	public jsontext.Value
 }
@@ -31,6 +31,8 @@ func NewSigner(key secret.Text, alg, kid string) (*Signer, error) {
 		return nil, fmt.Errorf("make signer: %w", err)
 	}
 	switch {
+	case p.use != "" && p.use != "sig":
+		return nil, errors.New("make signer: the key is for another use")
 	case alg == "" && p.alg != "":
 		alg = p.alg
 	case alg == "":
@@ -44,11 +46,12 @@ func NewSigner(key secret.Text, alg, kid string) (*Signer, error) {
 	if kid == "" {
 		kid = p.id
 	}
-	s := &Signer{kid: kid, key: gojose.SigningKey{Algorithm: gojose.SignatureAlgorithm(alg), Key: p.key}}
-	public := gojose.JSONWebKey{Key: p.public, KeyID: kid, Algorithm: alg, Use: "sig"}
+	material := any(p.key)
 	if private, ok := p.key.(ed25519.PrivateKey); ok && alg == algEd25519 {
-		s.key.Key = ed25519Signer{private, &gojose.JSONWebKey{Key: p.public}}
+		material = ed25519Signer{private, &gojose.JSONWebKey{Key: p.public}}
 	}
+	s := newSigner(material, alg, kid)
+	public := gojose.JSONWebKey{Key: p.public, KeyID: kid, Algorithm: alg, Use: "sig"}
 	if s.public, err = public.MarshalJSON(); err != nil {
 		return nil, errors.New("make signer: the key has no public form")
 	}
@@ -56,11 +59,16 @@ func NewSigner(key secret.Text, alg, kid string) (*Signer, error) {
 }
 
 func newMAC(key secret.Text, alg, kid string) (*Signer, error) {
-	s := &Signer{kid: kid, key: gojose.SigningKey{Algorithm: gojose.SignatureAlgorithm(alg), Key: []byte(key.Reveal())}}
+	s := newSigner([]byte(key.Reveal()), alg, kid)
 	if err := s.try(); err != nil {
 		return nil, fmt.Errorf("make signer: the secret is too short for %q", alg)
 	}
 	return s, nil
+}
+
+func newSigner(material any, alg, kid string) *Signer {
+	key := gojose.SigningKey{Algorithm: gojose.SignatureAlgorithm(alg), Key: material}
+	return &Signer{kid: kid, key: func() gojose.SigningKey { return key }}
 }
 
 // try signs once, so that a key that cannot is found when it is read.
@@ -101,7 +109,7 @@ func (s *Signer) Sign(typ string, claims any) (secret.Text, error) {
 	if s.kid != "" {
 		options.WithHeader("kid", s.kid)
 	}
-	signer, err := gojose.NewSigner(s.key, options)
+	signer, err := gojose.NewSigner(s.key(), options)
 	if err != nil {
 		return secret.Text{}, errors.New("sign token: the key does not fit the algorithm")
 	}

@@ -84,5 +84,5 @@ func SharedSecret(s secret.Text) KeySource { return shared{s} }
 type shared struct{ secret secret.Text }
 
 func (s shared) Find(_ context.Context, h Header) ([]Key, error) {
-	return []Key{{id: h.KeyID, family: familyHMAC, material: []byte(s.secret.Reveal())}}, nil
+	return []Key{{id: h.KeyID, family: familyHMAC, material: s.secret}}, nil
 }
