@@ -166,7 +166,7 @@ func (k *keycloak) party(v vault) party {
 		Issuer: k.realm, ClientID: "orders-app", Tenant: "acme",
 		Scopes: []string{"orders:read", "profile"}, Audiences: []string{"orders-api"}, Roles: []string{"order-reader", "orders-api:viewer"},
 	}
-	service.Subject.Type, service.Subject.Username = "client", "service-account-orders-app"
+	service.Subject.ID, service.Subject.Type, service.Subject.Username = someID, "client", "service-account-orders-app"
 	user := service
 	user.Scopes, user.Roles = []string{"openid", "orders:read", "profile"}, []string{"order-reader", "orders-api:approver"}
 	user.Subject.Type, user.Subject.Username = "user", "alice"
@@ -191,7 +191,7 @@ func (k *keycloak) party(v vault) party {
 // lenient asks as a client that Keycloak tells about every token: refresh and ID tokens are active then, name this API as
 // an audience, and only their type tells them from access tokens.
 func (k *keycloak) lenient(t *testing.T, v vault) {
-	sc := startSidecar(t, v, setup{k.issuerAs(k.lax, "    audience: [orders-api]"), k.lax.secret})
+	sc := startSidecar(t, v, setup{issuer: k.issuerAs(k.lax, "    audience: [orders-api]"), secret: k.lax.secret})
 	s := k.login(t)
 	if a := sc.decide(t, get(s.access)); a.String() != "allow 200" {
 		t.Errorf("access token: %s, want allow 200", a)

@@ -4,12 +4,8 @@ package realtest
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"os/exec"
@@ -21,11 +17,10 @@ import (
 
 const oidcProviderVersion = "9.13.3"
 
-// Resource indicators that as.mjs knows, and where it sends people back to. Nothing listens there.
+// Resource indicators that as.mjs knows.
 const (
 	ordersResource   = "https://orders.acme.example/api"
 	shippingResource = "https://shipping.acme.example/api"
-	callback         = "http://127.0.0.1:9/callback"
 )
 
 // oidcProvider is as.mjs of testdata, with opaque tokens.
@@ -114,77 +109,19 @@ func (p *oidcProvider) service(t *testing.T, aud audience) string {
 	}).access
 }
 
-// login goes through the whole authorization code flow (RFC 6749 section 4.1, RFC 7636), as a browser would.
+// login is what a person does who logs in, and consents.
 func (p *oidcProvider) login(t *testing.T) session {
 	t.Helper()
-	verifier := rand.Text() + rand.Text()
-	challenge := sha256.Sum256([]byte(verifier))
-	code := p.authorize(t, url.Values{
-		"client_id": {p.web.id}, "response_type": {"code"}, "redirect_uri": {callback}, "resource": {ordersResource},
-		"scope":          {"openid orders:read"},
-		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
-	})
-	s := p.web.tokens(t, p.vault, p.issuer+"/token", url.Values{
-		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {verifier}, "resource": {ordersResource},
-	})
-	if s.refresh == "" || s.id == "" {
-		t.Fatal("log in at oidc-provider: no refresh token, or no ID token")
-	}
-	return s
-}
-
-// authorize logs alice in, consents, and returns the code.
-func (p *oidcProvider) authorize(t *testing.T, query url.Values) string {
-	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	browser := client()
-	browser.Jar = jar
-	at := p.issuer + "/auth?" + query.Encode()
-	var form url.Values // to post next; nil to get
-	for range 12 {
-		status, location, body := visit(t, browser, at, form)
+	b := newBrowser(t, "oidc-provider", func(page string) url.Values {
 		switch {
-		case strings.HasPrefix(location, callback):
-			u, err := url.Parse(location)
-			if err != nil || u.Query().Get("code") == "" {
-				t.Fatalf("log in at oidc-provider: it answers %q", u.Query().Get("error_description"))
-			}
-			return u.Query().Get("code")
-		case location != "":
-			at, form = location, nil
-		case strings.Contains(body, `value="login"`):
-			form = url.Values{"prompt": {"login"}, "login": {"alice"}, "password": {"any"}}
-		case strings.Contains(body, `value="consent"`):
-			form = url.Values{"prompt": {"consent"}}
-		default:
-			t.Fatalf("log in at oidc-provider: status %d\n%s", status, tail(body))
+		case strings.Contains(page, `value="login"`):
+			return url.Values{"prompt": {"login"}, "login": {"alice"}, "password": {"any"}}
+		case strings.Contains(page, `value="consent"`):
+			return url.Values{"prompt": {"consent"}}
 		}
-	}
-	t.Fatal("log in at oidc-provider: too many steps")
-	return ""
-}
-
-// visit asks for a page, or posts a form to it. location is absolute, and empty when the answer is a page.
-func visit(t *testing.T, browser *http.Client, at string, form url.Values) (status int, location, body string) {
-	t.Helper()
-	ask := func() (*http.Response, error) { return browser.Get(at) }
-	if form != nil {
-		ask = func() (*http.Response, error) { return browser.PostForm(at, form) }
-	}
-	resp, err := ask()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	page, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if u, err := resp.Location(); err == nil {
-		location = u.String()
-	}
-	return resp.StatusCode, location, string(page)
+		return nil
+	})
+	return b.login(t, p.vault, codeFlow{p.web, p.issuer + "/auth", p.issuer + "/token", url.Values{
+		"scope": {"openid orders:read"}, "resource": {ordersResource},
+	}})
 }
