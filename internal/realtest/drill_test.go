@@ -87,6 +87,12 @@ func TestAuthorizationServers(t *testing.T) {
 		v := vault{}
 		drill(t, v, startOIDCProvider(t, v), results)
 	})
+	t.Run("fosite", func(t *testing.T) {
+		v := vault{}
+		f := startFosite(t, v)
+		t.Run("INT20 without refused_prefixes nothing tells a refresh token", func(t *testing.T) { f.unmarked(t, v) })
+		drill(t, v, f.party(), results)
+	})
 	t.Run("Keycloak", func(t *testing.T) {
 		v := vault{}
 		k := startKeycloak(t, v)
