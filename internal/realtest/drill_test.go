@@ -93,6 +93,10 @@ func TestAuthorizationServers(t *testing.T) {
 		t.Run("INT20 without refused_prefixes nothing tells a refresh token", func(t *testing.T) { f.unmarked(t, v) })
 		drill(t, v, f.party(), results)
 	})
+	t.Run("zitadel oidc", func(t *testing.T) {
+		v := vault{}
+		drill(t, v, startZitadel(t, v).party(), results)
+	})
 	t.Run("Keycloak", func(t *testing.T) {
 		v := vault{}
 		k := startKeycloak(t, v)
