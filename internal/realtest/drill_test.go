@@ -97,6 +97,10 @@ func TestAuthorizationServers(t *testing.T) {
 		v := vault{}
 		drill(t, v, startZitadel(t, v).party(), results)
 	})
+	t.Run("django-oauth-toolkit", func(t *testing.T) {
+		v := vault{}
+		drill(t, v, startDjangoToolkit(t, v).party(), results)
+	})
 	t.Run("Keycloak", func(t *testing.T) {
 		v := vault{}
 		k := startKeycloak(t, v)

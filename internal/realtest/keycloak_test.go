@@ -3,10 +3,7 @@
 package realtest
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -89,40 +86,6 @@ func keycloakArchive(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return archive
-}
-
-// cacheDir keeps downloads from one run to the next: $SIDECAR_TEST_CACHE, or a folder among the user's caches.
-func cacheDir(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("SIDECAR_TEST_CACHE")
-	if dir == "" {
-		base, err := os.UserCacheDir()
-		if err != nil {
-			t.Fatalf("%v: set SIDECAR_TEST_CACHE", err)
-		}
-		dir = filepath.Join(base, "sidecar-test")
-	}
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-func sha256Of(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 func (k *keycloak) endpoint(name string) string { return k.realm + "/protocol/openid-connect/" + name }
