@@ -101,6 +101,14 @@ func TestAuthorizationServers(t *testing.T) {
 		v := vault{}
 		drill(t, v, startDjangoToolkit(t, v).party(), results)
 	})
+	t.Run("Spring Authorization Server", func(t *testing.T) {
+		v := vault{}
+		s := startSpring(t, v)
+		t.Run("a JWT access token is introspected like an opaque one", func(t *testing.T) { s.structured(t, v) })
+		t.Run("INT20 without an audience the policies keep refresh and ID tokens out", func(t *testing.T) { s.open(t, v) })
+		t.Run("INT8 a 401 without a body is the operator's fault too", func(t *testing.T) { s.bearer(t, v) })
+		drill(t, v, s.party(), results)
+	})
 	t.Run("Keycloak", func(t *testing.T) {
 		v := vault{}
 		k := startKeycloak(t, v)
