@@ -85,7 +85,7 @@ func TestAuthorizationServers(t *testing.T) {
 	results := &table{cells: map[[2]string]string{}}
 	t.Run("node oidc-provider", func(t *testing.T) {
 		v := vault{}
-		drill(t, v, startOIDCProvider(t, v), results)
+		drill(t, v, startOIDCProvider(t, v, nowhere).party(), results)
 	})
 	t.Run("fosite", func(t *testing.T) {
 		v := vault{}
