@@ -62,13 +62,13 @@ func thumbprint(t *testing.T, key *ecdsa.PrivateKey) string {
 	return base64.RawURLEncoding.EncodeToString(sum)
 }
 
-// clientAssertion is how a client authenticates by a signature: RFC 7523 section 2.2.
+// clientAssertion is how a client authenticates by a signature: RFC 7523 section 2.2, with the type that its successor asks for.
 func clientAssertion(t *testing.T, id string, key jose.SigningKey, audience string) url.Values {
 	t.Helper()
 	now := time.Now()
 	return url.Values{
 		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
-		"client_assertion": {sign(t, key, (&jose.SignerOptions{}).WithType("JWT"), map[string]any{
+		"client_assertion": {sign(t, key, (&jose.SignerOptions{}).WithType("client-authentication+jwt"), map[string]any{
 			"iss": id, "sub": id, "aud": audience, "jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(),
 		})},
 	}
