@@ -191,11 +191,13 @@ func spring() dialect {
 }
 
 // Recorded: node oidc-provider 9.13.3. It leaves token_type out for refresh tokens only, and sub for client_credentials only.
+// An ID token without nonce is told by its client_id, which it lacks.
 func oidcProvider() dialect {
 	d := usual("oidc-provider")
 	d.withSubject = authz.User
 	d.withoutSubject = authz.Client
 	d.untyped = authz.RefreshToken
+	d.jwt.marks = []mark{{kind: authz.IDToken, without: []string{"client_id"}}}
 	return d
 }
 
