@@ -2,7 +2,6 @@ package introspect
 
 import (
 	"context"
-	"net/url"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
@@ -67,7 +66,7 @@ func (c *client) question(ctx context.Context, tok secret.Text) (fact, authserve
 		return fact{}, authserver.Reply{}, err
 	}
 	fetched := time.Now()
-	r, err := c.server.Post(ctx, endpoint, url.Values{"token": {tok.Reveal()}, "token_type_hint": {"access_token"}}, "application/json")
+	r, err := c.send(ctx, endpoint, tok)
 	if err != nil {
 		return fact{}, r, err
 	}

@@ -75,7 +75,7 @@ func build(cfg Config, deps Deps, server *authserver.Server) *Issuer {
 	return &Issuer{
 		name:            name,
 		issuer:          cfg.Server.Issuer,
-		refusedPrefixes: cfg.Reading.RefusedPrefixes,
+		refusedPrefixes: c.reader.RefusedPrefixes(),
 		keys:            k,
 		cache:           newCache(name, cfg.Cache, k, deps.Observer),
 		flight:          newFlight(name, cfg.MaxInFlight),
