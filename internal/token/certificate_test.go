@@ -1,10 +1,15 @@
 package token_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -176,4 +181,34 @@ func TestBoundToACertificateAndToAKeyNeedsBoth(t *testing.T) {
 	wantRefusal(t, "only the certificate", ask(c.pem, "dpop"), token.CodeProof)
 	wantRefusal(t, "only the certificate, as Bearer", ask(c.pem, "bearer"), token.CodeToken)
 	wantRefusal(t, "both, as Bearer", ask(c.pem, "bearer", h.proof(t)), token.CodeToken)
+}
+
+// What a real listener on a Unix socket says of its callers must be what is taken for one.
+func TestMTLS5_TheCallersOfAUnixSocketAreKnown(t *testing.T) {
+	ln, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, p := theCertificate(t), proofs(t, accepting(from(token.FromRequest)))
+	srv := &httptest.Server{Listener: ln, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := asked()
+		q.Caller, q.Request.ClientCertificate = r.RemoteAddr, c.pem
+		if err := p.Check(c.bound, as(token.Bearer), q, aTime); err != nil {
+			http.Error(w, err.Error(), http.StatusUnauthorized)
+		}
+	})}}
+	srv.Start()
+	defer srv.Close()
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", ln.Addr().String())
+	}}}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get("http://sidecar/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("status %d", resp.StatusCode)
+	}
 }

@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	maxProofBytes = 8 << 10
+	maxProofBytes = 4 << 10 // room for RSA with 8192 bits; a longer key would cost more than it proves
 	maxJTIBytes   = 256
 )
 
