@@ -39,18 +39,20 @@ func Dead(why string, fetched time.Time) Fact {
 type Reader struct {
 	dialect       dialect
 	issuer        string
+	aliases       []string // further names of the issuer
 	audience      []string
 	acceptAbsent  bool // a token without audience passes the audience rule
 	tenant, roles []jsontext.Pointer
 	leeway        time.Duration
 }
 
-// New returns a reader of the answers of an issuer; an answer that names another is refused. The empty issuer is none.
-// c has passed Check.
-func New(c Config, issuer string) *Reader {
+// New returns a reader of the answers of an issuer, whose tokens may name it by aliases too; an answer that names another
+// is refused. The empty issuer is none, and without aliases then nothing is compared. c has passed Check.
+func New(c Config, issuer string, aliases ...string) *Reader {
 	n := &Reader{
 		dialect:      named(c.Dialect),
 		issuer:       issuer,
+		aliases:      slices.Clone(aliases),
 		audience:     slices.Clone(c.Audience),
 		acceptAbsent: c.AbsentAudience == "accept",
 		leeway:       c.NotBeforeLeeway,
@@ -101,7 +103,7 @@ func (n *Reader) Read(body []byte, tok secret.Text, fetched time.Time) (Fact, er
 // server about the token, so it is not kept.
 func (n *Reader) foreign(m members, c *authz.Claims) string {
 	switch {
-	case n.issuer != "" && m.has("iss") && c.Issuer != n.issuer:
+	case m.has("iss") && !n.is(c.Issuer):
 		return "was issued by another issuer than the configured one"
 	case len(n.audience) == 0:
 		return ""
@@ -113,6 +115,14 @@ func (n *Reader) foreign(m members, c *authz.Claims) string {
 		return "is for another audience"
 	}
 	return ""
+}
+
+// is reports whether iss names the issuer.
+func (n *Reader) is(iss string) bool {
+	if n.issuer == "" && len(n.aliases) == 0 {
+		return true
+	}
+	return iss == n.issuer && iss != "" || slices.Contains(n.aliases, iss)
 }
 
 func (n *Reader) claims(m members, raw jsontext.Value) (*authz.Claims, error) {

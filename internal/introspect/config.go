@@ -25,8 +25,8 @@ type Config struct {
 	Cache       CacheConfig `yaml:"cache" doc:"How long answers are kept."`
 }
 
-// Match says which tokens are an issuer's. A token is whose iss says, when it is a JWT that names one; of any other
-// token prefix and length are looked at. Hosts and headers of the request narrow both. What is empty is not looked at.
+// Match says which tokens are an issuer's. A JWT that names an iss is that issuer's; of any other token prefix and length
+// are looked at. Hosts and headers of the request narrow both. What is empty is not looked at.
 type Match struct {
 	Issuers   []string `yaml:"issuers" doc:"Values of iss. Empty is the issuer itself."`
 	Prefixes  []string `yaml:"prefixes" doc:"How its opaque tokens begin."`
@@ -83,6 +83,7 @@ type CacheConfig struct {
 func (c Config) Check(fault func(key, cause, hint string)) {
 	c.Server.Check(fault)
 	c.Reading.Check(fault)
+	c.Match.check(fault)
 	for _, d := range []struct {
 		key      string
 		value    time.Duration
