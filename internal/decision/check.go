@@ -15,7 +15,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 		sound := true
 		r.check(func(key, cause, hint string) {
 			sound = false
-			fault(strings.TrimSuffix(at+"."+key, "."), cause, hint)
+			fault(at+"."+key, cause, hint)
 		})
 		if sound {
 			c.checkReach(i, fault)
@@ -26,7 +26,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 // check reports every fault of r alone.
 func (r Route) check(fault func(key, cause, hint string)) {
 	if r.Mode == "" && r.MaxAge == "" {
-		fault("", "wants nothing", "set mode or max_age")
+		fault("max_age", "neither it nor mode is set: the route wants nothing", "set one of the two")
 	}
 	for i, m := range r.Methods {
 		if !input.IsToken(m) || m != strings.ToUpper(m) {

@@ -133,7 +133,7 @@ func TestFaultsOfRoutes(t *testing.T) {
 		"good": {[]decision.Route{
 			paths("/a/b", "/a/*", "/", "/c/**", "/d/"), {Methods: []string{"GET"}, MaxAge: "24h"}, {Hosts: []string{"h", "[::1]"}, Mode: introspect.JWT}, {MaxAge: "1s"},
 		}, nil},
-		"nothing wanted":              {[]decision.Route{{Paths: []string{"/a"}}}, []string{"routes[0]: wants nothing"}},
+		"nothing wanted":              {[]decision.Route{{Paths: []string{"/a"}}}, []string{"routes[0].max_age: neither it nor mode is set: the route wants nothing"}},
 		"a method in lower case":      {[]decision.Route{{Methods: []string{"get", "A B", ""}, MaxAge: "0s"}}, []string{`routes[0].methods[0]: "get" is no method in upper case`, `routes[0].methods[1]: "A B" is no method in upper case`, `routes[0].methods[2]: "" is no method in upper case`}},
 		"hosts that are none":         {[]decision.Route{{Hosts: []string{"https://a", "a:80", "*.a", ""}, MaxAge: "0s"}}, []string{`routes[0].hosts[0]: "https://a" is no host`, `routes[0].hosts[1]: "a:80" is no host`, `routes[0].hosts[2]: "*.a" is no host`, `routes[0].hosts[3]: "" is no host`}},
 		"ages that are none":          {[]decision.Route{{Methods: []string{"A"}, MaxAge: "5"}, {Methods: []string{"B"}, MaxAge: "-1s"}, {Methods: []string{"C"}, MaxAge: "25h"}}, []string{`routes[0].max_age: "5" is not a duration from 0s to 24h`, `routes[1].max_age: "-1s" is not a duration from 0s to 24h`, `routes[2].max_age: "25h" is not a duration from 0s to 24h`}},
