@@ -22,11 +22,13 @@ import (
 )
 
 func introspectCommand(std streams) *cobra.Command {
-	var file string
+	var file, name string
 	cmd := &cobra.Command{
-		Use:     "introspect",
-		Short:   "Ask the configured issuer about a token read from standard input",
-		Long:    "Ask the configured issuer about a token read from standard input, past all caches, and print what it says: raw, and as policies will see it.",
+		Use:   "introspect",
+		Short: "Ask the configured issuer about a token read from standard input",
+		Long: `Ask the configured issuer about a token read from standard input, past all caches, and print what it says: raw, and as
+policies will see it. Of several issuers the one is asked that serve would choose for a request without host and headers,
+or the one that --issuer names.`,
 		Example: `  printf %s "$TOKEN" | sidecar introspect --config sidecar.yaml`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,10 +40,11 @@ func introspectCommand(std streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return introspectToken(cmd.Context(), cfg.Issuers[0], tok, std)
+			return introspectToken(cmd.Context(), cfg.Issuers, name, tok, std)
 		},
 	}
 	configFlag(cmd, &file)
+	cmd.Flags().StringVar(&name, "issuer", "", "name of the issuer to ask (default that of the token)")
 	return cmd
 }
 
@@ -57,12 +60,38 @@ func readToken(in io.Reader) (secret.Text, error) {
 	return cred.Token, nil
 }
 
-func introspectToken(ctx context.Context, cfg introspect.Config, tok secret.Text, std streams) error {
-	issuer, err := introspect.New(cfg, introspect.Deps{Fingerprints: secret.NewFingerprinter(), Log: slog.New(slog.DiscardHandler)})
+// chosen is the issuer of a name, or the one that the token is for.
+func chosen(issuers *introspect.Issuers, name string, tok secret.Text) (*introspect.Issuer, error) {
+	var names []string
+	for _, i := range issuers.All() {
+		names = append(names, i.Name())
+	}
+	if name != "" {
+		if i := issuers.Named(name); i != nil {
+			return i, nil
+		}
+		return nil, &failure{err: fmt.Errorf("no issuer is called %q", name), hint: "these are configured: " + strings.Join(names, ", "), exit: exitUsage}
+	}
+	c := issuers.Choose(introspect.Question{Token: tok})
+	if c.Issuer() == nil {
+		return nil, &failure{err: fmt.Errorf("the token %s", c.Why()), hint: "serve asks nobody about it, unless host or headers of the request tell more; ask one with --issuer: " + strings.Join(names, ", "), exit: exitFailed}
+	}
+	return c.Issuer(), nil
+}
+
+func introspectToken(ctx context.Context, cfgs []introspect.Config, name string, tok secret.Text, std streams) error {
+	issuers, err := introspect.NewIssuers(cfgs, introspect.Deps{Fingerprints: secret.NewFingerprinter(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
-	defer issuer.Close()
+	defer issuers.Close()
+	issuer, err := chosen(issuers, name, tok)
+	if err != nil {
+		return err
+	}
+	if len(cfgs) > 1 {
+		fmt.Fprintf(std.out, "issuer: %s\n", issuer.Name())
+	}
 	answer, err := issuer.Ask(ctx, tok)
 	if answer.Endpoint != "" {
 		fmt.Fprintf(std.out, "endpoint: %s\n", answer.Endpoint)
@@ -107,7 +136,7 @@ func shown(body []byte, tok secret.Text) string {
 func remedy(err error) string {
 	switch authz.KindOf(err) {
 	case authz.Misconfigured:
-		return "the server refuses the sidecar itself: compare issuers[0].client.id, .auth and .secret with what is registered there, and the endpoint with its metadata"
+		return "the server refuses the sidecar itself: compare client.id, .auth and .secret of the issuer with what is registered there, and the endpoint with its metadata"
 	case authz.Unavailable:
 		return "the server does not answer as an introspection endpoint does: try the endpoint with curl from this machine"
 	default:

@@ -68,8 +68,17 @@ func Load(ctx context.Context, cfg *config.Config) (*bundle.Set, *engine.Policy,
 	if err != nil {
 		return nil, nil, err
 	}
-	policy, err := engine.Compile(ctx, set, cfg.Engine, cfg.Decision.Entrypoint)
+	policy, err := compile(ctx, set, cfg)
 	return set, policy, err
+}
+
+// compile makes the policy of set. What its metadata asks of tokens the issuers of cfg can do.
+func compile(ctx context.Context, set *bundle.Set, cfg *config.Config) (*engine.Policy, error) {
+	bounds := cfg.Engine
+	for _, m := range introspect.ModesOf(cfg.Issuers) {
+		bounds.TokenModes = append(bounds.TokenModes, string(m))
+	}
+	return engine.Compile(ctx, set, bounds, cfg.Decision.Entrypoint)
 }
 
 // Check builds everything that New builds, changes nothing and serves nothing.

@@ -69,9 +69,10 @@ type Deps struct {
 
 // Point is the policy decision point. It is safe for concurrent use.
 type Point struct {
-	cfg  Config
-	deps Deps
-	snap atomic.Pointer[Snapshot]
+	cfg    Config
+	deps   Deps
+	routes routes
+	snap   atomic.Pointer[Snapshot]
 	// refusals limit what is logged about decisions that no policy made, by kind.
 	refusals map[authz.Kind]*rate.Sometimes
 }
@@ -84,7 +85,7 @@ func New(cfg Config, s *Snapshot, deps Deps) *Point {
 	if deps.Proofs == nil {
 		deps.Proofs = (*token.Proofs)(nil)
 	}
-	p := &Point{cfg: cfg, deps: deps, refusals: map[authz.Kind]*rate.Sometimes{}}
+	p := &Point{cfg: cfg, deps: deps, routes: newRoutes(cfg.Routes), refusals: map[authz.Kind]*rate.Sometimes{}}
 	for _, k := range authz.Kinds {
 		p.refusals[k] = &rate.Sometimes{First: 1, Interval: time.Second}
 	}
@@ -187,7 +188,9 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 	}
 	var doc *input.Document
 	if cred.Present() {
-		claims, err := p.claims(ctx, snap, introspect.Question{Token: cred.Token, Host: req.Host, Headers: q.Request.Headers, Source: req.SourceIP}, rec)
+		claims, err := p.claims(ctx, snap, introspect.Question{
+			Token: cred.Token, Host: req.Host, Headers: q.Request.Headers, Source: req.SourceIP, Demand: p.demand(snap.Policy, q.Entrypoint, &req),
+		}, rec)
 		if err != nil {
 			return p.refuse(err, misconfiguredUpstream, cred.Scheme)
 		}

@@ -60,6 +60,7 @@ type plan struct {
 	rego    string
 	answers map[string]any
 	ttl     time.Duration
+	routes  []decision.Route
 	now     func() time.Time
 	issuer  func(*introspect.Config)
 	proof   token.Config
@@ -91,7 +92,7 @@ func build(t *testing.T, p plan) *world {
 	if p.wrap != nil {
 		introspector = p.wrap(introspector)
 	}
-	cfg := decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "acme"}
+	cfg := decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "acme", Routes: p.routes}
 	if p.token != "" {
 		cfg.Token = p.token
 	}

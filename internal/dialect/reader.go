@@ -38,6 +38,7 @@ func Dead(why string, fetched time.Time) Fact {
 type Reader struct {
 	dialect       dialect
 	issuer        string
+	aliases       []string // further names of the issuer
 	audience      []string
 	acceptAbsent  bool // a token without audience passes the audience rule
 	tenant, roles []jsontext.Pointer
@@ -46,12 +47,13 @@ type Reader struct {
 	refusedPrefixes []string
 }
 
-// New returns a reader of the answers of an issuer; an answer that names another is refused. The empty issuer is none.
-// c has passed Check.
-func New(c Config, issuer string) *Reader {
+// New returns a reader of the answers of an issuer, whose tokens may name it by aliases too; an answer that names another
+// is refused. The empty issuer is none, and without aliases then nothing is compared. c has passed Check.
+func New(c Config, issuer string, aliases ...string) *Reader {
 	n := &Reader{
 		dialect:      named(c.Dialect),
 		issuer:       issuer,
+		aliases:      slices.Clone(aliases),
 		audience:     slices.Clone(c.Audience),
 		acceptAbsent: c.AbsentAudience == "accept",
 		leeway:       c.NotBeforeLeeway,
@@ -101,7 +103,7 @@ func (n *Reader) ReadJWT(claims jsontext.Value, tok secret.Text, fetched time.Ti
 	switch {
 	case !ok:
 		return Fact{}, fmt.Errorf("the claims are not one JSON object of valid UTF-8 without duplicate members")
-	case n.issuer != "" && !m.has("iss"):
+	case !n.is("") && !m.has("iss"):
 		return Dead("names no issuer", fetched), nil
 	case !m.has(n.dialect.expires):
 		return Dead("never expires", fetched), nil
@@ -142,11 +144,19 @@ func (n *Reader) fact(m members, c *authz.Claims, fetched time.Time) Fact {
 	return f
 }
 
+// is reports whether iss names the issuer.
+func (n *Reader) is(iss string) bool {
+	if n.issuer == "" && len(n.aliases) == 0 {
+		return true
+	}
+	return iss == n.issuer && iss != "" || slices.Contains(n.aliases, iss)
+}
+
 // foreign says why a token that is active is none for this resource server: INT-10, INT-11. That is no word of the
 // server about the token, so it is not kept.
 func (n *Reader) foreign(m members, c *authz.Claims) string {
 	switch {
-	case n.issuer != "" && m.has("iss") && c.Issuer != n.issuer:
+	case m.has("iss") && !n.is(c.Issuer):
 		return "was issued by another issuer than the configured one"
 	case len(n.audience) == 0:
 		return ""

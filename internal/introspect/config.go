@@ -16,7 +16,7 @@ type Config struct {
 	Server  authserver.Config `yaml:",inline"`
 	Reading dialect.Config    `yaml:",inline"`
 
-	Match          Match          `yaml:"match" doc:"Which tokens are this issuer's. With one issuer, all are."`
+	Match          Match          `yaml:"match" doc:"Which tokens are this issuer's. With one issuer, all are but JWTs that name another."`
 	Mode           Mode           `yaml:"mode" default:"introspect" enum:"introspect|jwt|jwt_then_introspect|introspect_opaque" doc:"How tokens are looked at: asked about (RFC 7662), validated here (RFC 9068), both, or each where it can be."`
 	JWT            JWTConfig      `yaml:"jwt" doc:"Local validation of JWT access tokens."`
 	RequireSigned  bool           `yaml:"require_signed" doc:"Ask for signed introspection responses (RFC 9701), and take no other."`
@@ -27,14 +27,14 @@ type Config struct {
 	Cache       CacheConfig `yaml:"cache" doc:"How long answers are kept."`
 }
 
-// Match says which tokens are an issuer's. A token is whose iss says, when it is a JWT that names one; of any other
-// token prefix and length are looked at. Hosts and headers of the request narrow both. What is empty is not looked at.
+// Match says which tokens are an issuer's. A JWT that names an iss is that issuer's; of any other token prefix and length
+// are looked at. Hosts and headers of the request narrow both. What is empty is not looked at.
 type Match struct {
-	Issuers   []string `yaml:"issuers" doc:"Values of iss. Empty is the issuer itself."`
+	Issuers   []string `yaml:"issuers" doc:"Values of iss, in tokens and in answers. Empty is the issuer itself."`
 	Prefixes  []string `yaml:"prefixes" doc:"How its opaque tokens begin."`
 	MinLength int      `yaml:"min_length" doc:"Length in bytes of its shortest opaque token."`
 	MaxLength int      `yaml:"max_length" doc:"Length in bytes of its longest opaque token. 0 sets no limit."`
-	Hosts     []string `yaml:"hosts" doc:"Hosts of requests whose tokens are its."`
+	Hosts     []string `yaml:"hosts" doc:"Hosts of requests whose tokens are its: names without port."`
 	Header    string   `yaml:"header" doc:"Name of a request header, such as x-tenant, whose value tells."`
 	Values    []string `yaml:"values" doc:"Values of that header."`
 	Default   bool     `yaml:"default" doc:"Take the opaque tokens that no other issuer takes."`
@@ -86,6 +86,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	c.Server.Check(fault)
 	c.Reading.Check(fault)
 	c.checkDialect(fault)
+	c.Match.check(fault)
 	for _, d := range []struct {
 		key      string
 		value    time.Duration

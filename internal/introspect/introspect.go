@@ -53,7 +53,8 @@ const (
 )
 
 // Introspector reports the claims of a token. An inactive token is an answer, not an error: its claims are not Active.
-// An error is an *authz.Error of kind Unavailable or Misconfigured and means that there is no answer.
+// An error is an *authz.Error and means that there is no answer: of kind Unavailable or Misconfigured, or Malformed when
+// the request does not say whose token it is.
 // Whether active claims are good at this moment is asked of them, on every request, with authz.Claims.Usable.
 type Introspector interface {
 	Introspect(ctx context.Context, q Question) (*authz.Claims, error)

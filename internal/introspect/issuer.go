@@ -70,7 +70,7 @@ func build(cfg Config, deps Deps, server *authserver.Server) *Issuer {
 	k := keys{fingerprints: deps.Fingerprints, name: name, issuer: cfg.Server.Issuer, clientID: cfg.Server.Client.ID}
 	c := &client{
 		name: name, timeout: cfg.Server.Timeout, server: server,
-		reader: dialect.New(cfg.Reading, cfg.Server.Issuer), observer: deps.Observer,
+		reader: dialect.New(cfg.Reading, cfg.Server.Issuer, cfg.Match.Issuers...), observer: deps.Observer,
 	}
 	return &Issuer{
 		name:            name,
@@ -113,6 +113,8 @@ func (i *Issuer) Introspect(ctx context.Context, q Question) (*authz.Claims, err
 func (i *Issuer) Name() string   { return i.name }
 func (i *Issuer) Issuer() string { return i.issuer }
 
+func tooLong() string { return fmt.Sprintf("is longer than %d bytes", maxTokenBytes) }
+
 // refuses says why a token is not even asked about.
 func (i *Issuer) refuses(tok secret.Text) string {
 	t := tok.Reveal()
@@ -120,7 +122,7 @@ func (i *Issuer) refuses(tok secret.Text) string {
 	case t == "":
 		return "is empty"
 	case len(t) > maxTokenBytes:
-		return fmt.Sprintf("is longer than %d bytes", maxTokenBytes)
+		return tooLong()
 	}
 	for _, p := range i.refusedPrefixes {
 		if strings.HasPrefix(t, p) {
