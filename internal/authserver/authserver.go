@@ -123,7 +123,7 @@ func (s *Server) postAuthenticated(ctx context.Context, q question) (r Reply, as
 		form := maps.Clone(q.form)
 		authorization, failed := s.cfg.authenticate(i, form)
 		if failed != nil {
-			r, err = Reply{Endpoint: q.endpoint}, authz.E(authz.Misconfigured, "ask issuer %q: %w", s.cfg.Name, failed)
+			r, err = Reply{Endpoint: q.endpoint}, authz.E(authz.Misconfigured, "ask issuer %q: %s", s.cfg.Name, failed.Error())
 			return unknown
 		}
 		r, err = s.post(ctx, i, question{q.endpoint, form, q.accept}, authorization)

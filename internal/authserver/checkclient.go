@@ -107,7 +107,7 @@ func (c Config) checkMethod(method string, fault func(key, cause, hint string)) 
 		fault("client.id", "holds a colon, which raw Basic credentials cannot carry", "set client.basic_encoding to form")
 	case method == authPrivateJWT && mac:
 		fault("client.signing_alg", fmt.Sprintf("%q needs a shared secret, and %s has a key", alg, method), "use auto, or client_secret_jwt")
-	case method == authSecretJWT && alg != "" && alg != autoAlg && !mac:
+	case method == authSecretJWT && alg != autoAlg && !mac && slices.Contains(signingAlgs(), alg):
 		fault("client.signing_alg", fmt.Sprintf("%q needs a private key, and %s has a secret", alg, method), "use auto, HS256, HS384 or HS512, or private_key_jwt")
 	}
 	if signs && c.Issuer == "" && c.Client.AssertionAudience == "" {

@@ -43,7 +43,7 @@ type rotation[T any] struct {
 	// grace is how long the former content is still tried after the newest worked: not every node of a server learns of a
 	// change at once.
 	grace time.Duration
-	drop  func(T) // may be nil
+	drop  func(T) // hears, perhaps twice, of what is not the first choice any more; may be nil
 
 	reading   sync.Mutex // guards what follows, and is held while files are read
 	lookedAt  time.Time
@@ -74,9 +74,6 @@ func (r *rotation[T]) open() error {
 			r.files = append(r.files, p.file)
 		}
 	}
-	if r.log == nil {
-		r.log = slog.New(slog.DiscardHandler)
-	}
 	r.lookedAt = time.Now()
 	r.seen = stampsOf(r.files)
 	g, err := r.read()
@@ -101,10 +98,11 @@ func (r *rotation[T]) read() (*generation[T], error) {
 }
 
 // use calls once with the best content, and when that is refused, with each other one that may be right, until one is not
-// refused. once is called at least once, and never twice with the same content.
+// refused. once is called at least once.
 func (r *rotation[T]) use(ctx context.Context, once func(T) outcome) {
 	g := r.pick()
-	tried := make([]*generation[T], 0, generations)
+	var tried []*generation[T]
+	again := true
 	for g != nil {
 		o := once(g.value)
 		r.note(g, o)
@@ -112,7 +110,15 @@ func (r *rotation[T]) use(ctx context.Context, once func(T) outcome) {
 			return
 		}
 		tried = append(tried, g)
-		g = r.another(ctx, tried)
+		g = r.untried(tried)
+		// When what worked is refused now, the server may have changed after it refused the new one: that one has a second chance.
+		if g == nil && again && r.worthWaiting(tried) {
+			again, tried = false, tried[len(tried)-1:]
+			g = r.untried(tried)
+		}
+		if g == nil {
+			g = r.awaited(ctx, tried)
+		}
 	}
 }
 
@@ -165,6 +171,7 @@ func (r *rotation[T]) note(g *generation[T], o outcome) {
 		for _, older := range r.known[at+1:] {
 			if older.retired.IsZero() {
 				older.retired = now
+				r.dropped(older)
 			}
 		}
 		r.forget(now)
@@ -178,9 +185,9 @@ func (r *rotation[T]) note(g *generation[T], o outcome) {
 	}
 }
 
-// another is a content that is not among tried, or nil. It looks at the files again; and when what has worked until now is
+// awaited is a content that is not among tried, or nil. It looks at the files again; and when what has worked until now is
 // refused, the server was changed before the file was, and it waits a moment for the file.
-func (r *rotation[T]) another(ctx context.Context, tried []*generation[T]) *generation[T] {
+func (r *rotation[T]) awaited(ctx context.Context, tried []*generation[T]) *generation[T] {
 	since := time.Now()
 	for len(r.files) > 0 {
 		r.reading.Lock()
@@ -287,6 +294,10 @@ func (r *rotation[T]) forget(now time.Time) {
 func (r *rotation[T]) remove(i int) {
 	g := r.known[i]
 	r.known = slices.Delete(r.known, i, i+1)
+	r.dropped(g)
+}
+
+func (r *rotation[T]) dropped(g *generation[T]) {
 	if r.drop != nil {
 		r.drop(g.value)
 	}

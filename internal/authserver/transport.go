@@ -121,17 +121,20 @@ func whole(pem string) bool {
 }
 
 // outcomeOfTLS is what a failed exchange says about our certificate. A server that refuses one after the handshake, which TLS
-// 1.3 allows, may have hung up before we read why.
+// 1.3 allows, may have hung up before we read why, and each version of HTTP tells of that in its own words. So whatever ends
+// a connection is taken for it, save what has another cause for sure.
 func outcomeOfTLS(err error) outcome {
 	if alerted(err) {
 		return refused
 	}
-	for _, hungUp := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
-		if errors.Is(err, hungUp) {
-			return broken
-		}
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, unnamed := errors.AsType[*net.DNSError](err)
+	var timeout interface{ Timeout() bool }
+	switch {
+	case untrusted, unnamed, errors.Is(err, context.Canceled), errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &timeout) && timeout.Timeout():
+		return unknown
 	}
-	return unknown
+	return broken
 }
 
 // alerted reports whether the server ended the connection by a TLS alert that says more than that it is ill.
