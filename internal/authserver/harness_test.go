@@ -104,7 +104,7 @@ func (s *idp) config(t *testing.T) authserver.Config {
 	return authserver.Config{
 		Name: "test", Issuer: s.URL, IntrospectionEndpoint: s.URL + "/introspect", CAFile: s.caFile(t),
 		Client:  authserver.Client{ID: testID, Secret: secretFile(t, testSecret)},
-		Timeout: 5 * time.Second, MaxResponseBytes: 1 << 20,
+		Timeout: 30 * time.Second, MaxResponseBytes: 1 << 20,
 	}
 }
 
@@ -275,10 +275,10 @@ func claimsOf(t *testing.T, assertion string, key any) (claims map[string]any, h
 	return claims, signed.Signatures[0].Header
 }
 
-// eventually polls until ok, without sleeping for long, and gives up after ten seconds.
+// eventually polls until ok, without sleeping for long, and gives up after a minute.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
