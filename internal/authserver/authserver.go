@@ -5,6 +5,7 @@
 package authserver
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -15,7 +16,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 )
@@ -100,47 +100,71 @@ func (s *Server) Close() {
 // server refuses the credentials, and others are known that it may accept, the question is put again with those. The
 // Reply is filled as far as things went when there is an error too, which is an *authz.Error.
 func (s *Server) Post(ctx context.Context, endpoint string, form url.Values, accept string) (Reply, error) {
-	q := question{endpoint, form, accept}
-	if s.grant != nil {
-		return s.postGranted(ctx, q)
+	if form == nil {
+		form = url.Values{}
 	}
-	r, _, err := s.postAuthenticated(ctx, q)
+	return s.ask(ctx, question{endpoint: endpoint, accept: accept, form: form})
+}
+
+// question is what is posted, without what says who asks: a form, or JSON when there is no form.
+type question struct {
+	endpoint, accept string
+	form             url.Values
+	json             []byte
+}
+
+func (s *Server) ask(ctx context.Context, q question) (Reply, error) {
+	if s.grant != nil {
+		return s.askGranted(ctx, q)
+	}
+	r, _, err := s.askAuthenticated(ctx, q)
 	return r, err
 }
 
-// question is what is posted, without what says who asks.
-type question struct {
-	endpoint string
-	form     url.Values
-	accept   string
-}
-
-// postAuthenticated proves by the configured method who asks, and returns as whom it did.
-func (s *Server) postAuthenticated(ctx context.Context, q question) (r Reply, as identity, err error) {
-	method := s.cfg.Client.method()
+// askAuthenticated proves by the configured method who asks, and returns as whom it did.
+func (s *Server) askAuthenticated(ctx context.Context, q question) (r Reply, as identity, err error) {
 	s.identity.use(ctx, func(i identity) outcome {
 		as = i
-		form := maps.Clone(q.form)
-		authorization, failed := s.cfg.authenticate(i, form)
-		if failed != nil {
-			r, err = Reply{Endpoint: q.endpoint}, authz.E(authz.Misconfigured, "ask issuer %q: %s", s.cfg.Name, failed.Error())
+		var signed question
+		var authorization string
+		if signed, authorization, err = s.sign(q, i); err != nil {
+			r = Reply{Endpoint: q.endpoint}
 			return unknown
 		}
-		r, err = s.post(ctx, i, question{q.endpoint, form, q.accept}, authorization)
-		return saysOf(r, err, method)
+		r, err = s.post(ctx, i, signed, authorization)
+		return saysOf(r, err, s.cfg.Client.method())
 	})
 	return r, as, s.describe(r, err)
 }
 
+// sign adds to a copy of q what proves who asks.
+func (s *Server) sign(q question, i identity) (question, string, error) {
+	form := url.Values{}
+	maps.Copy(form, q.form)
+	authorization, err := s.cfg.authenticate(i, form)
+	switch {
+	case err != nil:
+		return q, "", authz.E(authz.Misconfigured, "ask issuer %q: %s", s.cfg.Name, err.Error())
+	case q.form != nil:
+		q.form = form
+	case len(form) > 0:
+		return q, "", authz.E(authz.Misconfigured, "ask issuer %q: client.auth %s needs a form, and this server takes JSON", s.cfg.Name, s.cfg.Client.method())
+	}
+	return q, authorization, nil
+}
+
 // post sends q as it is, over a connection that i authenticates when i has a certificate. Its error is that of net/http.
 func (s *Server) post(ctx context.Context, i identity, q question, authorization string) (Reply, error) {
-	body := q.form.Encode()
+	body, contentType := q.json, "application/json"
+	if q.form != nil {
+		body, contentType = []byte(q.form.Encode()), "application/x-www-form-urlencoded"
+	}
 	return s.exchange(ctx, i, s.cfg.MaxResponseBytes, func() (*http.Request, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, q.endpoint, strings.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, q.endpoint, bytes.NewReader(body))
 		if err != nil {
 			return nil, authz.E(authz.Misconfigured, "ask issuer %q: the URL of its endpoint cannot be used", s.cfg.Name)
 		}
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Content-Type", contentType)
 		req.Header.Set("Accept", q.accept)
 		// Asking is safe to repeat. net/http reads this as leave to use a fresh connection when a kept one turns out to have been
 		// closed by the server meanwhile; a nil value is not sent.

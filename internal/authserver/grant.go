@@ -136,8 +136,8 @@ func (g *grant) close() {
 	g.flights.Wait()
 }
 
-// postGranted asks with an access token, and once more with a new one when the first is refused.
-func (s *Server) postGranted(ctx context.Context, q question) (r Reply, err error) {
+// askGranted asks with an access token, and once more with a new one when the first is refused.
+func (s *Server) askGranted(ctx context.Context, q question) (r Reply, err error) {
 	for range 2 {
 		t, err := s.grant.token(ctx)
 		if err != nil {
@@ -164,7 +164,7 @@ func (s *Server) askForToken(ctx context.Context) (*granted, error) {
 		form.Set("scope", strings.Join(s.cfg.Client.Scope, " "))
 	}
 	got := time.Now()
-	r, as, err := s.postAuthenticated(ctx, question{endpoint, form, "application/json"})
+	r, as, err := s.askAuthenticated(ctx, question{endpoint: endpoint, accept: "application/json", form: form})
 	if err != nil {
 		return nil, err
 	}
