@@ -191,7 +191,8 @@ func (r *rotation[T]) awaited(ctx context.Context, tried []*generation[T]) *gene
 	since := time.Now()
 	for len(r.files) > 0 {
 		r.reading.Lock()
-		if r.lookedAt.Before(since) {
+		if !r.lookedAt.After(since) {
+			r.seen = stamps{} // whatever the files look like: somebody may have kept their times
 			r.look()
 		}
 		r.reading.Unlock()

@@ -242,6 +242,34 @@ func TestASwappedLinkIsNoticed(t *testing.T) {
 	eventually(t, "the new secret is used", func() bool { answered(t, s); return r.count(r.served, 1) > 0 })
 }
 
+func TestAFileThatLooksTheSameIsReadWhenItsSecretIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		takes := "old"
+		s, name := openBasic(t, "old", func(password string) int {
+			if password == takes {
+				return 200
+			}
+			return 401
+		})
+		long := time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC) // before the time of this bubble
+		keepTime := func() {
+			if err := os.Chtimes(name, long, long); err != nil {
+				t.Fatal(err)
+			}
+		}
+		keepTime()
+		postFor(t, s, 3*time.Second, 200)
+		write(t, name, "new")
+		keepTime()
+		takes = "new"
+		start := time.Now()
+		post(t, s, 200)
+		if took := time.Since(start); took > 0 {
+			t.Errorf("after %v", took)
+		}
+	})
+}
+
 func TestFilesThatCannotBeUsedKeepWhatWorked(t *testing.T) {
 	certificates := pairs(t)
 	for name, c := range map[string]struct {
