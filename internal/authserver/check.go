@@ -17,7 +17,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	if c.Name == "" {
 		fault("name", "is empty", "")
 	}
-	checkWord("client.auth", c.Client.Auth, []string{authBasic, authPost, authBearer}, fault)
+	checkWord("client.auth", c.Client.Auth, []string{authBasic, authPost, authBearer, authNone}, fault)
 	checkWord("client.basic_encoding", c.Client.BasicEncoding, []string{"form", "raw"}, fault)
 	c.checkURLs(fault)
 	c.checkClient(fault)
@@ -50,6 +50,11 @@ func (c Config) checkURLs(fault func(key, cause, hint string)) {
 			fault("introspection_endpoint", cause, hint)
 		}
 	}
+	if c.JWKSURI != "" {
+		if cause, hint := c.faultOfURL(c.JWKSURI); cause != "" {
+			fault("jwks_uri", cause, hint)
+		}
+	}
 	for i, h := range c.EndpointHosts {
 		if u, err := url.Parse("https://" + h); err != nil || h == "" || u.Host != h {
 			fault(fmt.Sprintf("endpoint_hosts[%d]", i), fmt.Sprintf("%q is no host", h), "write host or host:port, without scheme and path")
@@ -69,6 +74,12 @@ func (c Config) faultOfIssuer() (cause, hint string) {
 		return "", ""
 	}
 	return c.faultOfURL(c.Issuer)
+}
+
+// Discoverable reports whether the issuer's metadata may be read: it may not when the issuer is only a name to compare.
+func (c Config) Discoverable() bool {
+	cause, _ := c.faultOfURL(c.Issuer)
+	return c.Issuer != "" && cause == ""
 }
 
 // faultOfURL says why credentials or tokens must not be sent to a URL, or "" when they may: INT-4.
@@ -102,6 +113,9 @@ func loopback(host string) bool {
 }
 
 func (c Config) checkClient(fault func(key, cause, hint string)) {
+	if c.Client.Auth == authNone {
+		return
+	}
 	if c.Client.Auth != authBearer && c.Client.ID == "" {
 		fault("client.id", "is empty", "name the client that the authorization server knows this sidecar by")
 	}

@@ -14,6 +14,7 @@ const (
 	authBasic  = "client_secret_basic"
 	authPost   = "client_secret_post"
 	authBearer = "bearer"
+	authNone   = "none"
 )
 
 // credentials are who the sidecar is to a server.
@@ -24,6 +25,9 @@ type credentials struct {
 
 // readCredentials reads the client secret, and refuses what the method cannot carry.
 func readCredentials(c Client) (credentials, error) {
+	if c.Auth == authNone {
+		return credentials{client: c}, nil
+	}
 	s, err := c.Secret.Read()
 	if err != nil {
 		return credentials{}, fmt.Errorf("client.secret: %w", err)
@@ -42,6 +46,8 @@ func (c credentials) authenticate(form url.Values) (authorization string) {
 	case authPost:
 		form.Set("client_id", c.client.ID)
 		form.Set("client_secret", c.secret.Reveal())
+		return ""
+	case authNone:
 		return ""
 	case authBearer:
 		return "Bearer " + c.secret.Reveal()
