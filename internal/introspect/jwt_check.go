@@ -1,6 +1,7 @@
 package introspect
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +23,14 @@ func signatureAlgorithms() []string {
 	}
 }
 
+func encryptionAlgorithms() []string {
+	return []string{"RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"}
+}
+
+func encryptionEncodings() []string {
+	return []string{"A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512", "A128GCM", "A192GCM", "A256GCM"}
+}
+
 // fault is one thing that is wrong with a configuration.
 type fault struct{ key, cause, hint string }
 
@@ -41,7 +50,7 @@ func (c Config) checkModes(report func(key, cause, hint string)) {
 
 // checkJWT looks at what is wrong whatever the mode is.
 func (c Config) checkJWT(report func(key, cause, hint string)) {
-	checkAlgorithms("jwt.algorithms", c.JWT.Algorithms, report)
+	checkWords("jwt.algorithms", c.JWT.Algorithms, signatureAlgorithms(), report)
 	for i, t := range c.JWT.Types {
 		if foreignType(t) {
 			report(fmt.Sprintf("jwt.types[%d]", i), fmt.Sprintf("%q is the type of another kind of JWT, which is never an access token", t), "remove it")
@@ -63,10 +72,10 @@ func (c Config) checkJWT(report func(key, cause, hint string)) {
 	}
 }
 
-func checkAlgorithms(key string, algs []string, report func(key, cause, hint string)) {
-	for i, a := range algs {
-		if !slices.Contains(signatureAlgorithms(), a) {
-			report(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("%q is no algorithm of a public key that is known here", a), "use some of "+strings.Join(signatureAlgorithms(), ", "))
+func checkWords(key string, words, known []string, report func(key, cause, hint string)) {
+	for i, w := range words {
+		if !slices.Contains(known, w) {
+			report(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("%q is not supported", w), "use some of "+strings.Join(known, ", "))
 		}
 	}
 }
@@ -96,7 +105,9 @@ func (c Config) keyFaults() []fault {
 
 func (c Config) checkSigned(report func(key, cause, hint string)) {
 	s := c.SignedResponse
-	checkAlgorithms("signed_response.algorithms", s.Algorithms, report)
+	checkWords("signed_response.algorithms", s.Algorithms, signatureAlgorithms(), report)
+	checkWords("signed_response.encryption_algorithms", s.EncryptionAlgorithms, encryptionAlgorithms(), report)
+	checkWords("signed_response.encryption_encodings", s.EncryptionEncodings, encryptionEncodings(), report)
 	if !s.DecryptionKey.IsZero() && s.DecryptionKey.File != "" && s.DecryptionKey.Env != "" {
 		report("signed_response.decryption_key", "names both a file and an environment variable", "keep one of the two")
 	}
@@ -133,7 +144,8 @@ func (c Config) signedAudience() string {
 	return c.Server.Client.ID
 }
 
-// decrypter reads the private key of encrypted responses; nil when there is none.
+// decrypter reads the private key of encrypted responses; nil when there is none. Of the algorithms those are used that fit
+// the key: the documented default names one for each kind of key.
 func (s SignedResponse) decrypter() (*jose.Decrypter, error) {
 	if s.DecryptionKey.IsZero() {
 		return nil, nil
@@ -142,11 +154,18 @@ func (s SignedResponse) decrypter() (*jose.Decrypter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("signed_response.decryption_key: %w", err)
 	}
-	d, err := jose.NewDecrypter(key, s.EncryptionAlgorithms, s.EncryptionEncodings)
-	if err != nil {
+	var fitting []string
+	for _, a := range s.EncryptionAlgorithms {
+		var unfit error
+		if _, unfit = jose.NewDecrypter(key, []string{a}, s.EncryptionEncodings); unfit == nil {
+			fitting = append(fitting, a)
+		}
+		err = errors.Join(err, unfit)
+	}
+	if len(fitting) == 0 {
 		return nil, fmt.Errorf("signed_response.decryption_key: %w", err)
 	}
-	return d, nil
+	return jose.NewDecrypter(key, fitting, s.EncryptionEncodings)
 }
 
 // server is the part of c that reaches the server. Where nobody is asked about tokens, nobody needs credentials for that.

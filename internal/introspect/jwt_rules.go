@@ -48,6 +48,11 @@ func (c claims) has(name string) bool {
 
 func (c claims) any(names ...string) bool { return slices.ContainsFunc(names, c.has) }
 
+// said is any for members whose mere name is evidence: null is no excuse.
+func (c claims) said(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { _, ok := c[name]; return ok })
+}
+
 // text returns a member that is a string; "" when it is none.
 func (c claims) text(name string) string {
 	var s string
@@ -82,11 +87,11 @@ func (c claims) integer(name string) (authz.Time, bool) {
 func (r claimRules) signed(t jose.Token) string {
 	c := claimsOf(t.Claims)
 	switch {
-	case c.any("token_introspection"):
+	case c.said("token_introspection"):
 		return "is an introspection response"
-	case c.any("events"):
+	case c.said("events"):
 		return "is a security event or a logout token"
-	case c.any("htm", "htu"):
+	case c.said("htm", "htu"):
 		return "is a DPoP proof"
 	case c.text("iss") != r.issuer:
 		return "was issued by another issuer than the configured one"
@@ -161,7 +166,7 @@ func confusable(c *authz.Claims, t jose.Token) string {
 	}
 	m := claimsOf(t.Claims)
 	switch {
-	case m.any("at_hash", "c_hash", "s_hash", "nonce"):
+	case m.said("at_hash", "c_hash", "s_hash", "nonce"):
 		return "is an ID token"
 	case !m.any("scope", "scp", "client_id", "cid", "appid", "azpacr", "idtyp", "gty", "permissions"):
 		return "has nothing that an ID token lacks"

@@ -238,9 +238,11 @@ func TestModes_CheckFindsWhatCannotWork(t *testing.T) {
 			signed(c)
 			c.Mode, c.Server.Issuer, c.Server.JWKSURI = Introspect, "", "https://as.example/jwks"
 		}, "issuer"},
-		"signed, keys nowhere": {func(c *Config) { signed(c); c.Mode, c.Server.Issuer = Introspect, "http://as.example" }, "jwks_uri"},
-		"a key for nothing":    {func(c *Config) { c.SignedResponse.DecryptionKey = secret.Source{Env: "X"} }, "signed_response.decryption_key"},
-		"encrypted somehow":    {func(c *Config) { signed(c); c.SignedResponse.DecryptionKey = secret.Source{Env: "X"} }, "signed_response.encryption_algorithms"},
+		"signed, keys nowhere":   {func(c *Config) { signed(c); c.Mode, c.Server.Issuer = Introspect, "http://as.example" }, "jwks_uri"},
+		"a key for nothing":      {func(c *Config) { c.SignedResponse.DecryptionKey = secret.Source{Env: "X"} }, "signed_response.decryption_key"},
+		"encrypted by RSA1_5":    {func(c *Config) { c.SignedResponse.EncryptionAlgorithms = []string{"RSA1_5"} }, "signed_response.encryption_algorithms[0]"},
+		"encrypted by something": {func(c *Config) { c.SignedResponse.EncryptionEncodings = []string{"ECDH-ES"} }, "signed_response.encryption_encodings[0]"},
+		"encrypted somehow":      {func(c *Config) { signed(c); c.SignedResponse.DecryptionKey = secret.Source{Env: "X"} }, "signed_response.encryption_algorithms"},
 	} {
 		cfg := good()
 		c.change(&cfg)
