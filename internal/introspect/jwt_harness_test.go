@@ -72,11 +72,16 @@ func newSigner(t testing.TB, kid string) *jose.Signer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return signerOf(t, key, "ES256", kid)
+}
+
+func signerOf(t testing.TB, key any, alg, kid string) *jose.Signer {
+	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := jose.NewSigner(secret.New(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))), "ES256", kid)
+	s, err := jose.NewSigner(secret.New(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))), alg, kid)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package introspect
 
 import (
+	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -269,6 +270,22 @@ func TestBCP6_TokensOverTheLimitAreNotLookedAt(t *testing.T) {
 	}
 }
 
+func TestBCP6_EdDSAHasTwoNames(t *testing.T) {
+	k := newKeyed(t)
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, alg := range []string{"EdDSA", "Ed25519"} {
+		s := signerOf(t, key, alg, "k1")
+		k.holds(string(s.Public()))
+		i, _ := open(t, "", k.in(JWT, func(c *Config) { c.JWT.Algorithms = []string{"EdDSA"} }))
+		if c := look(t, i, sign(t, s, "at+jwt", k.claims(nil))); !c.Active {
+			t.Errorf("%s: %s", alg, c.Why)
+		}
+	}
+}
+
 func TestBCP7_UnknownCritAndDuplicateMembersAreRefused(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(JWT))
@@ -331,6 +348,17 @@ func TestJWTWithoutKeysThereIsNoAnswer(t *testing.T) {
 	noAnswer(t, i, k.token(t, nil), "", authz.Unavailable)
 	if s := i.Stats(); s.Active.Entries+s.Inactive.Entries != 0 {
 		t.Error("no answer is kept")
+	}
+}
+
+func TestJWTKeysThatHangAreNotWaitedForLong(t *testing.T) {
+	k := newKeyed(t)
+	hang := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	i, _ := open(t, "", k.in(JWT, func(c *Config) { c.Server.JWKSURI, c.Server.Timeout = hang.URL, 50*time.Millisecond }))
+	start := time.Now()
+	noAnswer(t, i, k.token(t, nil), "", authz.Unavailable)
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }
 

@@ -22,6 +22,8 @@ const signedType = "application/token-introspection+jwt"
 // A response names nobody's question: for an opaque token nothing in it can be compared with what was asked. Whoever can
 // break into the connection can answer with a response about another token of this same client, as long as it is young:
 // max_age bounds that. A JWT that is validated first must agree with its response on sub and jti where both have them.
+//
+// What the metadata says that the server can sign with (JWI-8) is not looked at: what may pass is for the operator to say.
 type seal struct {
 	issuer, audience string
 	maxAge           time.Duration
