@@ -15,13 +15,14 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/decision"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/httpapi"
 	"github.com/authz-sidecar/sidecar/internal/input"
-	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
+	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // evaluation is what the flags of eval say.
@@ -83,8 +84,13 @@ func (e *evaluation) run(ctx context.Context, std streams) error {
 		return &failure{err: fmt.Errorf("no policy may be asked as %q", e.entrypoint), hint: "these may: " + strings.Join(policy.Entrypoints(), ", "), exit: exitUsage}
 	}
 	q.Entrypoint = e.entrypoint
+	q.Caller = "@" // this very machine, as if by a Unix socket
+	proofs, err := token.NewProofs(cfg.Proof, nil)
+	if err != nil {
+		return err
+	}
 	point := decision.New(cfg.Decision, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
-		Input: input.NewRules(cfg.Input), Observer: telemetry.NewMetrics(version()), Logger: slog.New(slog.DiscardHandler),
+		Input: input.NewRules(cfg.Input), Proofs: proofs, Observer: telemetry.NewMetrics(version()), Logger: slog.New(slog.DiscardHandler),
 	})
 	d, why := point.Explain(ctx, q)
 	if err := printDecision(std.out, d); err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
+	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // Deps is what the process gives the app.
@@ -77,8 +78,9 @@ func Check(ctx context.Context, cfg *config.Config) error {
 	if err == nil {
 		defer issuers.Close()
 	}
+	_, proofErr := token.NewProofs(cfg.Proof, nil)
 	_, _, policyErr := Load(ctx, cfg)
-	return errors.Join(err, httpapi.Check(cfg.Listen), policyErr)
+	return errors.Join(err, proofErr, httpapi.Check(cfg.Listen), policyErr)
 }
 
 // New builds an App bottom-up. Everything that can fail does so here, before anything serves. When it returns an error
@@ -109,6 +111,10 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 		})
 	}
 
+	proofs, err := token.NewProofs(cfg.Proof, a.metrics)
+	if err != nil {
+		return nil, err
+	}
 	set, policy, err := Load(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -124,7 +130,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	a.metrics.ObserveQueue(a.log.Queued)
 
 	a.point = decision.New(cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: policy}, decision.Deps{
-		Input: input.NewRules(cfg.Input), Log: a.log, Observer: a.metrics, Logger: deps.Logger, Tracer: a.tracer,
+		Input: input.NewRules(cfg.Input), Proofs: proofs, Log: a.log, Observer: a.metrics, Logger: deps.Logger, Tracer: a.tracer,
 	})
 	a.activated(set, policy)
 

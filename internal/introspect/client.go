@@ -2,7 +2,6 @@ package introspect
 
 import (
 	"context"
-	"net/url"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
@@ -71,7 +70,7 @@ func (c *client) question(ctx context.Context, tok secret.Text) (fact, authserve
 		return fact{}, authserver.Reply{}, err
 	}
 	fetched := time.Now()
-	r, err := c.server.Post(ctx, endpoint, url.Values{"token": {tok.Reveal()}, "token_type_hint": {"access_token"}}, c.seal.accept())
+	r, err := c.send(ctx, endpoint, tok)
 	if err != nil {
 		return fact{}, r, err
 	}

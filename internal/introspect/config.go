@@ -1,7 +1,9 @@
 package introspect
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
@@ -84,6 +86,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	c.server().Check(fault)
 	c.Reading.Check(fault)
 	c.checkModes(fault)
+	c.checkDialect(fault)
 	for _, d := range []struct {
 		key      string
 		value    time.Duration
@@ -108,5 +111,22 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 		if n.value < n.min {
 			fault(n.key, fmt.Sprintf("%d is less than %d", n.value, n.min), "")
 		}
+	}
+}
+
+// checkDialect sees that tokens are looked at in a way that the server knows. An unknown dialect is not its business.
+func (c Config) checkDialect(fault func(key, cause, hint string)) {
+	name, encoding := c.Reading.Dialect, c.Reading.Encoding()
+	switch {
+	case encoding == dialect.Unasked && c.Mode != JWT:
+		fault("mode", fmt.Sprintf("%q asks the server, and one of dialect %s cannot be asked about tokens", cmp.Or(c.Mode, Introspect), name), "set mode to jwt")
+	case !c.Reading.HasJWTs() && c.Mode != Introspect && c.Mode != "":
+		fault("mode", fmt.Sprintf("%q needs tokens that are JWTs, and dialect %s has none", c.Mode, name), "set mode to introspect")
+	}
+	if c.Reading.NeedsAudience() {
+		fault("audience", fmt.Sprintf("is empty, and a server of dialect %s calls the tokens of everybody's clients active", name), "list the client ids whose tokens may be used here")
+	}
+	if encoding == dialect.JSON && slices.Contains([]string{"client_secret_post", "client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"}, c.Server.Client.Auth) {
+		fault("client.auth", fmt.Sprintf("%s needs a form, and a server of dialect %s takes JSON", c.Server.Client.Auth, name), "set client.auth to client_secret_basic")
 	}
 }

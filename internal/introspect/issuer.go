@@ -86,7 +86,7 @@ func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Dec
 	return &Issuer{
 		name:            name,
 		issuer:          cfg.Server.Issuer,
-		refusedPrefixes: cfg.Reading.RefusedPrefixes,
+		refusedPrefixes: c.reader.RefusedPrefixes(),
 		keys:            k,
 		cache:           newCache(name, cfg.Cache, k, deps.Observer),
 		flight:          newFlight(name, cfg.MaxInFlight),

@@ -57,7 +57,6 @@ func TestRecordedAccessTokensAreValidatedHere(t *testing.T) {
 	all := keysOfServers(t)
 	for server, c := range map[string]struct {
 		issuer, audience string
-		types, optional  []string
 		dialect          string
 		iat, exp         int64
 		subject, id      string
@@ -65,16 +64,16 @@ func TestRecordedAccessTokensAreValidatedHere(t *testing.T) {
 		clientID         string
 	}{
 		"keycloak": {
-			issuer: "http://127.0.0.1:18080/realms/acme", audience: "orders-api", types: []string{"JWT"}, optional: []string{"client_id"}, dialect: "keycloak",
+			issuer: "http://127.0.0.1:18080/realms/acme", audience: "orders-api", dialect: "keycloak",
 			iat: 1795353782, exp: 1795354082, subject: "a11ce000-0000-4000-8000-000000000001", id: "onrtro:833887fa-499f-d305-471f-840b160b47fc",
 			scopes: []string{"email", "openid", "orders:read", "orders:write", "organization", "profile"}, roles: []string{"offline_access", "order-reader", "orders-api:approver"}, clientID: "orders-cli",
 		},
 		"node-oidc-provider": {
-			issuer: "http://127.0.0.1:19301", audience: "https://api.example.test/jwt", types: []string{"at+jwt"}, dialect: "oidc-provider",
+			issuer: "http://127.0.0.1:19301", audience: "https://api.example.test/jwt", dialect: "oidc-provider",
 			iat: 1795351775, exp: 1795352375, subject: "alice", id: "t-GwEjRmA-nzvwOgM8yuKSvr8YHFioufa4g9d0vgl77", scopes: []string{"orders:read"}, clientID: "web",
 		},
 		"spring": {
-			issuer: "http://127.0.0.1:19311", audience: "svc-jwt", types: []string{""}, optional: []string{"client_id"}, dialect: "rfc7662",
+			issuer: "http://127.0.0.1:19311", audience: "svc-jwt", dialect: "spring",
 			iat: 1795351956, exp: 1795352556, subject: "svc-jwt", id: "c25d100f-9067-403f-8a73-e3fc1cc37369", scopes: []string{"orders:read"},
 		},
 	} {
@@ -84,7 +83,7 @@ func TestRecordedAccessTokensAreValidatedHere(t *testing.T) {
 				i, _ := openWired(t, func(cfg *Config) {
 					cfg.Mode, cfg.Server.Issuer, cfg.Server.JWKSURI, cfg.Reading.Dialect = JWT, c.issuer, "https://as.example/jwks", c.dialect
 					cfg.Reading.Audience = []string{c.audience}
-					cfg.JWT = JWTConfig{Types: c.types, OptionalClaims: c.optional, Algorithms: []string{"RS256", "ES256"}}
+					cfg.JWT = JWTConfig{Algorithms: []string{"RS256", "ES256"}}
 				}, replaying(all[server].JWKS, "text/plain", ""))
 				tok := secret.New(all[server].Good["access token"])
 				got := look(t, i, tok)

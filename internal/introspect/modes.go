@@ -38,6 +38,9 @@ type modes struct {
 func newModes(cfg Config, asked asker, reader *dialect.Reader, keys *jose.KeySet, server *authserver.Server) *modes {
 	m := &modes{name: cfg.Server.Name, asked: asked, server: server}
 	faults := cfg.localFaults()
+	if !cfg.Reading.HasJWTs() {
+		faults = append(faults, fault{key: "dialect", cause: "has no tokens that are JWTs"})
+	}
 	if len(faults) == 0 {
 		m.local = newValidator(cfg, reader, keys)
 		return m

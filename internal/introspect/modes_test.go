@@ -167,6 +167,8 @@ func TestModes_WhatTheConfigurationDoesNotAllowIsMisconfigured(t *testing.T) {
 	if c := look(t, i, k.token(t, nil)); !c.Active || k.fetched.Load() != 0 {
 		t.Error("the configured mode does not work")
 	}
+	i, _ = open(t, "", k.in("", func(c *Config) { c.Reading.Dialect = "google" }))
+	noAnswer(t, i, k.token(t, nil), JWT, authz.Misconfigured)
 	// With what it takes, a route may demand it of an issuer that is asked otherwise.
 	i, _ = open(t, "", k.in(""))
 	if c := lookIn(t, i, k.token(t, nil), JWT); !c.Active {

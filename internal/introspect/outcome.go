@@ -17,12 +17,12 @@ func (c *client) interpret(ctx context.Context, r authserver.Reply, tok secret.T
 	switch {
 	case r.Status == http.StatusOK:
 		return c.interpretOK(ctx, r, tok, fetched)
-	case r.Status == http.StatusTooManyRequests || r.Status >= 500:
-		return dialect.Fact{}, r.Refuse(authz.Unavailable, "")
-	case r.Status == http.StatusBadRequest && r.OAuthError() == "unsupported_token_type":
-		f := dialect.Dead("is of a type that the authorization server does not introspect", fetched)
+	case c.reader.Inactive(r.Status, r.MediaType(), r.OAuthError()) && (c.seal == nil || r.Status >= 400): // a 204 is not signed
+		f := dialect.Dead(fmt.Sprintf("is not active: the authorization server says so by status %d", r.Status), fetched)
 		f.Keep = dialect.Inactive
 		return f, nil
+	case r.Status == http.StatusTooManyRequests || r.Status >= 500:
+		return dialect.Fact{}, r.Refuse(authz.Unavailable, "")
 	case r.Status >= 300 && r.Status < 400:
 		return dialect.Fact{}, r.Refuse(authz.Misconfigured, "redirects are not followed")
 	case r.Status >= 400:

@@ -20,7 +20,12 @@ type party struct {
 	issuer string
 	// secret is the sidecar's.
 	secret string
-	// service gets a token for orders:read that speaks for a client. foreign says that it is for another API.
+	// policies is the directory of policies that fit what the server says; empty for the shipped ones.
+	policies string
+	// lacks names the columns of the table that the server cannot fill, and says why.
+	lacks map[string]string
+	// service gets a token for orders:read that speaks for a client, where the server has such tokens. foreign says that it
+	// is for another API.
 	service func(t *testing.T, aud audience) string
 	// login gets tokens that speak for the user alice, for orders:read.
 	login func(t *testing.T) session
@@ -41,11 +46,11 @@ const (
 	foreign audience = "shipping-api"
 )
 
-// session is what a login gives.
+// session is what a login gives. id is empty where the server knows no ID tokens.
 type session struct{ access, refresh, id string }
 
 // columns of the closing table.
-var columns = [...]string{"allowed", "scope", "audience", "tenant", "revoked", "wrong secret"}
+var columns = [...]string{"allowed", "scope", "audience", "tenant", "refresh token", "ID token", "revoked", "felt after", "wrong secret"}
 
 // table is what happened, a row for a server.
 type table struct {
@@ -53,11 +58,11 @@ type table struct {
 	cells   map[[2]string]string
 }
 
-func (tb *table) set(server, column string, a answer) {
+func (tb *table) set(server, column, text string) {
 	if !slices.Contains(tb.servers, server) {
 		tb.servers = append(tb.servers, server)
 	}
-	tb.cells[[2]string{server, column}] = a.String()
+	tb.cells[[2]string{server, column}] = text
 }
 
 func (tb *table) String() string {
@@ -80,7 +85,29 @@ func TestAuthorizationServers(t *testing.T) {
 	results := &table{cells: map[[2]string]string{}}
 	t.Run("node oidc-provider", func(t *testing.T) {
 		v := vault{}
-		drill(t, v, startOIDCProvider(t, v), results)
+		drill(t, v, startOIDCProvider(t, v, nowhere).party(), results)
+	})
+	t.Run("fosite", func(t *testing.T) {
+		v := vault{}
+		f := startFosite(t, v)
+		t.Run("INT20 without refused_prefixes nothing tells a refresh token", func(t *testing.T) { f.unmarked(t, v) })
+		drill(t, v, f.party(), results)
+	})
+	t.Run("zitadel oidc", func(t *testing.T) {
+		v := vault{}
+		drill(t, v, startZitadel(t, v).party(), results)
+	})
+	t.Run("django-oauth-toolkit", func(t *testing.T) {
+		v := vault{}
+		drill(t, v, startDjangoToolkit(t, v).party(), results)
+	})
+	t.Run("Spring Authorization Server", func(t *testing.T) {
+		v := vault{}
+		s := startSpring(t, v)
+		t.Run("a JWT access token is introspected like an opaque one", func(t *testing.T) { s.structured(t, v) })
+		t.Run("INT20 without an audience the policies keep refresh and ID tokens out", func(t *testing.T) { s.open(t, v) })
+		t.Run("INT8 a 401 without a body is the operator's fault too", func(t *testing.T) { s.bearer(t, v) })
+		drill(t, v, s.party(), results)
 	})
 	t.Run("Keycloak", func(t *testing.T) {
 		v := vault{}
@@ -104,8 +131,14 @@ type drillRun struct {
 	user    session
 }
 
+// setup is a sidecar that asks this server.
+func (p party) setup() setup { return setup{issuer: p.issuer, secret: p.secret, policies: p.policies} }
+
 func drill(t *testing.T, v vault, p party, results *table) {
-	r := &drillRun{vault: v, party: p, sidecar: startSidecar(t, v, setup{p.issuer, p.secret}), results: results, good: p.service(t, ours), user: p.login(t)}
+	r := &drillRun{vault: v, party: p, sidecar: startSidecar(t, v, p.setup()), results: results, good: p.service(t, ours), user: p.login(t)}
+	for column, why := range p.lacks {
+		results.set(p.name, column, why)
+	}
 	r.allowed(t)
 	r.denied(t)
 	r.refused(t)
@@ -123,7 +156,7 @@ func (r *drillRun) expect(t *testing.T, column string, q question, want string) 
 	t.Helper()
 	a := r.sidecar.decide(t, q)
 	if column != "" {
-		r.results.set(r.party.name, column, a)
+		r.results.set(r.party.name, column, a.String())
 	}
 	if a.String() != want {
 		t.Fatalf("%s %s: %s, want %s", q.method, q.path, a, want)
@@ -134,7 +167,7 @@ func (r *drillRun) expect(t *testing.T, column string, q question, want string) 
 func (r *drillRun) allowed(t *testing.T) {
 	t.Run("a good token is allowed", func(t *testing.T) {
 		a := r.expect(t, "allowed", get(r.good), "allow 200")
-		if got := strings.Join(a.Upstream["X-Tenant"], ", "); got != "acme" {
+		if got := strings.Join(a.Upstream["X-Tenant"], ", "); got != r.party.asService.Tenant {
 			t.Errorf("the upstream is told the tenant %q", got)
 		}
 		checkFacts(t, r.sidecar.logged(t, a.ID), r.party.asService)
@@ -154,6 +187,9 @@ func (r *drillRun) denied(t *testing.T) {
 		a := r.expect(t, "audience", get(r.party.service(t, foreign)), "unauthenticated 401 invalid_token")
 		checkChallenge(t, a, invalidToken)
 	})
+	if r.party.policies != "" {
+		return // what follows is about the shipped policies
+	}
 	t.Run("a route for another audience is refused", func(t *testing.T) {
 		a := r.expect(t, "", question{r.good, "GET", "/shipments", "acme"}, "deny 401 wrong_audience")
 		checkChallenge(t, a, invalidToken)
@@ -169,14 +205,17 @@ func (r *drillRun) refused(t *testing.T) {
 		a := r.expect(t, "", get(""), "unauthenticated 401 no_credential")
 		checkChallenge(t, a, `Bearer realm="acme"`)
 	})
-	for name, token := range map[string]string{
-		"INT7 rubbish is refused":             "an-opaque-token-that-nobody-issued",
-		"INT8b JWT-shaped rubbish is refused": "eyJhbGciOiJub25lIn0.eyJzdWIiOiJub2JvZHkifQ.c2lnbmF0dXJl",
-		"INT20 a refresh token is refused":    r.user.refresh,
-		"INT20 an ID token is refused":        r.user.id,
+	for _, c := range []struct{ name, column, token string }{
+		{"INT7 rubbish is refused", "", "an-opaque-token-that-nobody-issued"},
+		{"INT8b JWT-shaped rubbish is refused", "", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJub2JvZHkifQ.c2lnbmF0dXJl"},
+		{"INT20 a refresh token is refused", "refresh token", r.user.refresh},
+		{"INT20 an ID token is refused", "ID token", r.user.id},
 	} {
-		t.Run(name, func(t *testing.T) {
-			checkChallenge(t, r.expect(t, "", get(token), "unauthenticated 401 invalid_token"), invalidToken)
+		if r.party.lacks[c.column] != "" {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			checkChallenge(t, r.expect(t, c.column, get(c.token), "unauthenticated 401 invalid_token"), invalidToken)
 		})
 	}
 }
@@ -186,7 +225,9 @@ func (r *drillRun) ended(t *testing.T) {
 		token := r.party.service(t, ours)
 		r.expect(t, "", get(token), "allow 200")
 		r.party.revoke(t, token)
-		r.results.set(r.party.name, "revoked", awaitRefusal(t, r.sidecar, token))
+		begun := time.Now()
+		r.results.set(r.party.name, "revoked", awaitRefusal(t, r.sidecar, token).String())
+		r.results.set(r.party.name, "felt after", time.Since(begun).Round(10*time.Millisecond).String())
 		r.expect(t, "", get(r.good), "allow 200")
 	})
 	t.Run("a session that has ended is refused when the cache has forgotten it", func(t *testing.T) {
@@ -198,10 +239,10 @@ func (r *drillRun) ended(t *testing.T) {
 
 func (r *drillRun) faults(t *testing.T) {
 	t.Run("INT8 a wrong secret is the operator's fault and not the caller's", func(t *testing.T) {
-		wrong := startSidecar(t, r.vault, setup{r.party.issuer, r.vault.secret("wrong secret")})
+		wrong := startSidecar(t, r.vault, setup{r.party.issuer, r.vault.secret("wrong secret"), r.party.policies})
 		for range 2 { // not kept: asked again, answered the same
 			a := wrong.decide(t, get(r.good))
-			r.results.set(r.party.name, "wrong secret", a)
+			r.results.set(r.party.name, "wrong secret", a.String())
 			if a.String() != "misconfigured 503 misconfigured" {
 				t.Errorf("%s, want misconfigured 503", a)
 			}
@@ -245,16 +286,22 @@ func checkChallenge(t *testing.T, a answer, want string) {
 	}
 }
 
-// checkFacts compares what the policy read with what it must read. An identifier that is not known ahead must be there.
+// someID stands for an identifier that is not known ahead and must be there.
+const someID = "(some identifier)"
+
+// checkFacts compares what the policy read with what it must read. A kind that is left out is that of an access token.
 func checkFacts(t *testing.T, got, want facts) {
 	t.Helper()
-	if want.Subject.ID == "" {
+	if want.Subject.ID == someID {
 		if got.Subject.ID == "" {
 			t.Error("the subject has no id")
 		}
 		want.Subject.ID = got.Subject.ID
 	}
-	want.Active, want.Source, want.Kind = true, "introspection", "access"
+	want.Active, want.Source = true, "introspection"
+	if want.Kind == "" {
+		want.Kind = "access"
+	}
 	if g, w := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); g != w {
 		t.Errorf("the policy read\n  %s, want\n  %s", g, w)
 	}

@@ -3,10 +3,7 @@
 package realtest
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -91,40 +88,6 @@ func keycloakArchive(t *testing.T) string {
 	return archive
 }
 
-// cacheDir keeps downloads from one run to the next: $SIDECAR_TEST_CACHE, or a folder among the user's caches.
-func cacheDir(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("SIDECAR_TEST_CACHE")
-	if dir == "" {
-		base, err := os.UserCacheDir()
-		if err != nil {
-			t.Fatalf("%v: set SIDECAR_TEST_CACHE", err)
-		}
-		dir = filepath.Join(base, "sidecar-test")
-	}
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-func sha256Of(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
 func (k *keycloak) endpoint(name string) string { return k.realm + "/protocol/openid-connect/" + name }
 
 // issuerAs configures the sidecar by the issuer alone: the endpoint is found in the metadata.
@@ -166,7 +129,7 @@ func (k *keycloak) party(v vault) party {
 		Issuer: k.realm, ClientID: "orders-app", Tenant: "acme",
 		Scopes: []string{"orders:read", "profile"}, Audiences: []string{"orders-api"}, Roles: []string{"order-reader", "orders-api:viewer"},
 	}
-	service.Subject.Type, service.Subject.Username = "client", "service-account-orders-app"
+	service.Subject.ID, service.Subject.Type, service.Subject.Username = someID, "client", "service-account-orders-app"
 	user := service
 	user.Scopes, user.Roles = []string{"openid", "orders:read", "profile"}, []string{"order-reader", "orders-api:approver"}
 	user.Subject.Type, user.Subject.Username = "user", "alice"
@@ -191,7 +154,7 @@ func (k *keycloak) party(v vault) party {
 // lenient asks as a client that Keycloak tells about every token: refresh and ID tokens are active then, name this API as
 // an audience, and only their type tells them from access tokens.
 func (k *keycloak) lenient(t *testing.T, v vault) {
-	sc := startSidecar(t, v, setup{k.issuerAs(k.lax, "    audience: [orders-api]"), k.lax.secret})
+	sc := startSidecar(t, v, setup{issuer: k.issuerAs(k.lax, "    audience: [orders-api]"), secret: k.lax.secret})
 	s := k.login(t)
 	if a := sc.decide(t, get(s.access)); a.String() != "allow 200" {
 		t.Errorf("access token: %s, want allow 200", a)

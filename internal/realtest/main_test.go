@@ -3,7 +3,9 @@
 // Package realtest runs the sidecar, as a process, against authorization servers that other people wrote, and in the
 // image that its Dockerfile makes. It provisions them itself and fails, never skips, when one cannot be had.
 //
-// It needs Linux, and: Maven and Java 17 for Keycloak, Node 20 and npm for oidc-provider, buildah and root for the image.
+// It needs Linux, and: Maven and Java 17 for Keycloak and the Spring Authorization Server, Node 20 and npm for oidc-provider,
+// Python 3.11 with venv for django-oauth-toolkit, buildah and root for the image. Ory fosite and zitadel/oidc are built with
+// the Go that is there.
 package realtest
 
 import (

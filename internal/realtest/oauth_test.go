@@ -4,8 +4,10 @@ package realtest
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,16 +17,38 @@ import (
 // oauthClient is a client of an authorization server that authenticates with client_secret_basic.
 type oauthClient struct{ id, secret string }
 
-// post sends a form and returns the body of the answer, which must have one of the statuses.
-func (c oauthClient) post(t *testing.T, endpoint string, form url.Values, statuses ...int) []byte {
+// call is a form that is posted. Its zero members are the usual ones.
+type call struct {
+	http     *http.Client
+	endpoint string
+	header   http.Header
+	form     url.Values
+	// as authenticates the call by a secret, when it has an id.
+	as oauthClient
+}
+
+// reply is what came of a call.
+type reply struct {
+	status      int
+	contentType string
+	body        []byte
+}
+
+func (c call) do(t *testing.T) reply {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.endpoint, strings.NewReader(c.form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
+	maps.Copy(req.Header, c.header)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(url.QueryEscape(c.id), url.QueryEscape(c.secret))
-	resp, err := client().Do(req)
+	if c.as.id != "" {
+		req.SetBasicAuth(url.QueryEscape(c.as.id), url.QueryEscape(c.as.secret))
+	}
+	if c.http == nil {
+		c.http = client()
+	}
+	resp, err := c.http.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,25 +57,41 @@ func (c oauthClient) post(t *testing.T, endpoint string, form url.Values, status
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range statuses {
-		if resp.StatusCode == s {
-			return body
-		}
+	return reply{resp.StatusCode, resp.Header.Get("Content-Type"), body}
+}
+
+// want makes the call and returns the body of the answer, which must have one of the statuses.
+func (c call) want(t *testing.T, statuses ...int) []byte {
+	t.Helper()
+	r := c.do(t)
+	if !slices.Contains(statuses, r.status) {
+		t.Fatalf("post to %s as %s: status %d: %s", c.endpoint, c.as.id, r.status, r.body)
 	}
-	t.Fatalf("post to %s as %s: %s: %s", endpoint, c.id, resp.Status, body)
-	return nil
+	return r.body
+}
+
+// post sends a form and returns the body of the answer, which must have one of the statuses.
+func (c oauthClient) post(t *testing.T, endpoint string, form url.Values, statuses ...int) []byte {
+	t.Helper()
+	return call{endpoint: endpoint, form: form, as: c}.want(t, statuses...)
 }
 
 // tokens asks a token endpoint and puts what it gets into v.
 func (c oauthClient) tokens(t *testing.T, v vault, endpoint string, form url.Values) session {
+	t.Helper()
+	return call{endpoint: endpoint, form: form, as: c}.tokens(t, v)
+}
+
+// tokens makes a call to a token endpoint and puts what it gets into v.
+func (c call) tokens(t *testing.T, v vault) session {
 	t.Helper()
 	var got struct {
 		Access  string `json:"access_token"`
 		Refresh string `json:"refresh_token"`
 		ID      string `json:"id_token"`
 	}
-	if err := json.Unmarshal(c.post(t, endpoint, form, http.StatusOK), &got); err != nil || got.Access == "" {
-		t.Fatalf("ask %s for a token: %v", endpoint, err)
+	if err := json.Unmarshal(c.want(t, http.StatusOK), &got); err != nil || got.Access == "" {
+		t.Fatalf("ask %s for a token: %v", c.endpoint, err)
 	}
 	v.keep("access token", got.Access)
 	if got.Refresh != "" {

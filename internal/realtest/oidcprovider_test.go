@@ -3,41 +3,46 @@
 package realtest
 
 import (
+	"bytes"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json"
 )
 
 const oidcProviderVersion = "9.13.3"
 
-// Resource indicators that as.mjs knows, and where it sends people back to. Nothing listens there.
+// Resource indicators that as.mjs knows.
 const (
 	ordersResource   = "https://orders.acme.example/api"
+	jwtResource      = "https://orders.acme.example/jwt" // with tokens after RFC 9068, for the audience of orders
 	shippingResource = "https://shipping.acme.example/api"
-	callback         = "http://127.0.0.1:9/callback"
 )
 
-// oidcProvider is as.mjs of testdata, with opaque tokens.
+// oidcProvider is as.mjs of testdata. Its issuer is a plain listener; a secure one beside it, which its metadata name in
+// mtls_endpoint_aliases, asks for certificates.
 type oidcProvider struct {
-	proc          *process
-	issuer        string
-	api, app, web oauthClient
-	vault         vault
+	proc           *process
+	issuer, secure string
+	ca             *authority // of the secure listener, and of the client tls
+	oidcClients
+	vault vault
 }
 
-// startOIDCProvider installs what the lock file names into a directory of its own, and starts it.
-func startOIDCProvider(t *testing.T, v vault) party {
+// nowhere is where nothing listens.
+const nowhere = "http://127.0.0.1:9/logout"
+
+// startOIDCProvider installs what the lock file names into a directory of its own, and starts it. The end of a session is
+// announced to logout (OpenID Connect Back-Channel Logout 1.0), for the client web.
+func startOIDCProvider(t *testing.T, v vault, logout string) *oidcProvider {
 	t.Helper()
 	node, npm := tool(t, "node", "install Node 20 or newer"), tool(t, "npm", "install npm")
 	dir := t.TempDir()
@@ -46,22 +51,28 @@ func startOIDCProvider(t *testing.T, v vault) party {
 	}
 	command(t, 5*time.Minute, dir, npm, "ci", "--ignore-scripts", "--cache", filepath.Join(cacheDir(t), "npm"))
 
-	port := freePort(t)
+	port, securePort, ca := freePort(t), freePort(t), newAuthority(t)
 	p := &oidcProvider{
-		issuer: fmt.Sprintf("http://127.0.0.1:%d", port),
-		api:    oauthClient{"orders-api", v.secret("secret of orders-api")},
-		app:    oauthClient{"orders-app", v.secret("secret of orders-app")},
-		web:    oauthClient{"orders-web", v.secret("secret of orders-web")},
-		vault:  v,
+		issuer: fmt.Sprintf("http://127.0.0.1:%d", port), secure: fmt.Sprintf("https://127.0.0.1:%d", securePort),
+		ca: ca, oidcClients: newOIDCClients(t, v, ca), vault: v,
 	}
-	cmd := exec.Command(node, "as.mjs", fmt.Sprint(port))
+	certificate, key := pemOf(t, ca.server(t))
+	root, _ := pemOf(t, ca.root)
+	config, err := json.Marshal(map[string]any{
+		"port": port, "secure_port": securePort, "tls": map[string]string{"cert": certificate, "key": key, "ca": root},
+		"cookie_key": rand.Text(), "clients": p.registered(logout),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(node, "as.mjs")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "ORDERS_API_SECRET="+p.api.secret, "ORDERS_APP_SECRET="+p.app.secret, "ORDERS_WEB_SECRET="+p.web.secret, "COOKIE_SECRET="+rand.Text())
+	cmd.Stdin = bytes.NewReader(config)
 	begun := time.Now()
 	p.proc = start(t, "oidc-provider "+oidcProviderVersion, cmd)
 	p.proc.await(t, time.Minute, func() bool { return responds(p.issuer + "/.well-known/openid-configuration") })
 	t.Logf("oidc-provider %s is ready after %v", oidcProviderVersion, time.Since(begun).Round(time.Millisecond))
-	return p.party()
+	return p
 }
 
 // party is what the drill needs of oidc-provider. The claim with the roles is named by a URL, so its pointer has escapes.
@@ -109,82 +120,43 @@ func (p *oidcProvider) service(t *testing.T, aud audience) string {
 	if aud == foreign {
 		resource = shippingResource
 	}
-	return p.app.tokens(t, p.vault, p.issuer+"/token", url.Values{
-		"grant_type": {"client_credentials"}, "scope": {"orders:read"}, "resource": {resource},
-	}).access
+	return p.app.tokens(t, p.vault, p.issuer+"/token", forOrders(resource)).access
 }
 
-// login goes through the whole authorization code flow (RFC 6749 section 4.1, RFC 7636), as a browser would.
 func (p *oidcProvider) login(t *testing.T) session {
 	t.Helper()
-	verifier := rand.Text() + rand.Text()
-	challenge := sha256.Sum256([]byte(verifier))
-	code := p.authorize(t, url.Values{
-		"client_id": {p.web.id}, "response_type": {"code"}, "redirect_uri": {callback}, "resource": {ordersResource},
-		"scope":          {"openid orders:read"},
-		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
-	})
-	s := p.web.tokens(t, p.vault, p.issuer+"/token", url.Values{
-		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {verifier}, "resource": {ordersResource},
-	})
-	if s.refresh == "" || s.id == "" {
-		t.Fatal("log in at oidc-provider: no refresh token, or no ID token")
-	}
+	_, s := p.loginAt(t)
 	return s
 }
 
-// authorize logs alice in, consents, and returns the code.
-func (p *oidcProvider) authorize(t *testing.T, query url.Values) string {
+// loginAt logs alice in and consents, in a browser that may log her out again.
+func (p *oidcProvider) loginAt(t *testing.T) (*browser, session) {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	browser := client()
-	browser.Jar = jar
-	at := p.issuer + "/auth?" + query.Encode()
-	var form url.Values // to post next; nil to get
-	for range 12 {
-		status, location, body := visit(t, browser, at, form)
+	b := newBrowser(t, "oidc-provider", func(page string) url.Values {
 		switch {
-		case strings.HasPrefix(location, callback):
-			u, err := url.Parse(location)
-			if err != nil || u.Query().Get("code") == "" {
-				t.Fatalf("log in at oidc-provider: it answers %q", u.Query().Get("error_description"))
-			}
-			return u.Query().Get("code")
-		case location != "":
-			at, form = location, nil
-		case strings.Contains(body, `value="login"`):
-			form = url.Values{"prompt": {"login"}, "login": {"alice"}, "password": {"any"}}
-		case strings.Contains(body, `value="consent"`):
-			form = url.Values{"prompt": {"consent"}}
-		default:
-			t.Fatalf("log in at oidc-provider: status %d\n%s", status, tail(body))
+		case strings.Contains(page, `value="login"`):
+			return url.Values{"prompt": {"login"}, "login": {"alice"}, "password": {"any"}}
+		case strings.Contains(page, `value="consent"`):
+			return url.Values{"prompt": {"consent"}}
 		}
-	}
-	t.Fatal("log in at oidc-provider: too many steps")
-	return ""
+		return nil
+	})
+	return b, b.login(t, p.vault, codeFlow{p.web, p.issuer + "/auth", p.issuer + "/token", url.Values{
+		"scope": {"openid orders:read"}, "resource": {ordersResource},
+	}})
 }
 
-// visit asks for a page, or posts a form to it. location is absolute, and empty when the answer is a page.
-func visit(t *testing.T, browser *http.Client, at string, form url.Values) (status int, location, body string) {
+// endSession logs alice out (OpenID Connect RP-Initiated Logout 1.0). The announcement has been made when it returns, and
+// the tokens of the session are no longer active.
+func (p *oidcProvider) endSession(t *testing.T, b *browser, s session) {
 	t.Helper()
-	ask := func() (*http.Response, error) { return browser.Get(at) }
-	if form != nil {
-		ask = func() (*http.Response, error) { return browser.PostForm(at, form) }
+	_, _, page := b.visit(t, p.issuer+"/session/end?"+url.Values{"id_token_hint": {s.id}}.Encode(), nil)
+	xsrf := regexp.MustCompile(`name="xsrf" value="([^"]+)"`).FindStringSubmatch(page)
+	if xsrf == nil {
+		t.Fatalf("log out at oidc-provider: no form\n%s", tail(page))
 	}
-	resp, err := ask()
-	if err != nil {
-		t.Fatal(err)
+	status, _, page := b.visit(t, p.issuer+"/session/end/confirm", url.Values{"xsrf": {xsrf[1]}, "logout": {"yes"}})
+	if status >= http.StatusBadRequest {
+		t.Fatalf("log out at oidc-provider: status %d\n%s", status, tail(page))
 	}
-	defer resp.Body.Close()
-	page, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if u, err := resp.Location(); err == nil {
-		location = u.String()
-	}
-	return resp.StatusCode, location, string(page)
 }

@@ -23,6 +23,8 @@ import (
 type setup struct {
 	issuer string // the authorization server's part of the configuration, indented as an item of a list
 	secret string // of the sidecar, as a client
+	// policies is a directory; empty for the shipped policies.
+	policies string
 }
 
 // sidecar is a process of the binary under test.
@@ -42,16 +44,30 @@ const routes = `/shipments:
     tenant: {header: x-tenant}
 `
 
-// startSidecar runs "sidecar serve" with the shipped policies and those routes. At the end of t it is stopped, and
-// everything it wrote and answered is searched for what v knows.
-func startSidecar(t *testing.T, v vault, s setup) *sidecar {
+// policyPaths is where the policies of s are, as items of a list. What is not shipped is written to dir.
+func (s setup) policyPaths(t *testing.T, dir string) string {
 	t.Helper()
-	dir := t.TempDir()
-	policies, err := filepath.Abs("../../policies")
+	if s.policies != "" {
+		return fmt.Sprintf("%q", absolute(t, s.policies))
+	}
+	write(t, filepath.Join(dir, "routes", "data.yaml"), routes)
+	return fmt.Sprintf("%q, %q", absolute(t, "../../policies"), dir)
+}
+
+func absolute(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, "more", "routes", "data.yaml"), routes)
+	return path
+}
+
+// startSidecar runs "sidecar serve" with the policies of s. At the end of t it is stopped, and everything it wrote and
+// answered is searched for what v knows.
+func startSidecar(t *testing.T, v vault, s setup) *sidecar {
+	t.Helper()
+	dir := t.TempDir()
 	sc := &sidecar{decisions: filepath.Join(dir, "decisions.jsonl")}
 	file := write(t, filepath.Join(dir, "sidecar.yaml"), fmt.Sprintf(`
 listen:
@@ -59,12 +75,12 @@ listen:
   admin: {address: "127.0.0.1:0"}
 issuers:
 %s
-policies: {paths: [%q, %q]}
+policies: {paths: [%s]}
 engine: {deadline: 2s}
 decision: {realm: acme}
 decision_log: {stdout: true, file: %q}
 telemetry: {log: {level: debug, format: json}}
-`, s.issuer, policies, filepath.Join(dir, "more"), sc.decisions))
+`, s.issuer, s.policyPaths(t, filepath.Join(dir, "more")), sc.decisions))
 
 	cmd := exec.Command(binary, "serve", "--config", file)
 	cmd.Env = []string{"CLIENT_SECRET=" + s.secret}

@@ -1,45 +1,51 @@
-// An authorization server with opaque tokens, for the tests of the sidecar:
+// An authorization server for the tests of the sidecar. What it is to be comes as JSON on standard input:
 //
-//   node as.mjs PORT
+//   port         of http://127.0.0.1, which is the issuer
+//   secure_port  of https://127.0.0.1, where clients may show a certificate
+//   tls          {key, cert, ca} in PEM; ca vouches for certificates of clients
+//   cookie_key   signs cookies
+//   clients      as they are registered, in the words of OpenID Connect Dynamic Client Registration 1.0
 //
-// The secrets of its clients are in the environment. It keeps everything in memory.
+// It keeps everything in memory.
 import { generateKeyPairSync } from 'node:crypto';
 import http from 'node:http';
+import https from 'node:https';
+import { json } from 'node:stream/consumers';
 import { Provider, errors } from 'oidc-provider';
 
-const port = Number(process.argv[2]);
-const issuer = `http://127.0.0.1:${port}`;
+const setup = await json(process.stdin);
+const issuer = `http://127.0.0.1:${setup.port}`;
+const secure = `https://127.0.0.1:${setup.secure_port}`;
 
-function secret(name) {
-  const value = process.env[name];
-  if (!value) throw new Error(`environment variable ${name} is not set`);
-  return value;
-}
-
-// Resource indicators (RFC 8707), and the audience that their tokens get.
-const audiences = {
-  'https://orders.acme.example/api': 'orders-api',
-  'https://shipping.acme.example/api': 'shipping-api',
+// Resource indicators (RFC 8707), and what their tokens are.
+const resources = {
+  'https://orders.acme.example/api': { audience: 'orders-api', accessTokenFormat: 'opaque' },
+  'https://orders.acme.example/jwt': { audience: 'orders-api', accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } },
+  'https://shipping.acme.example/api': { audience: 'shipping-api', accessTokenFormat: 'opaque' },
 };
 
-const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+function key(kid, alg, type, options) {
+  return { ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }), use: 'sig', alg, kid };
+}
+
+const certificateOf = (ctx) => ctx.socket.getPeerX509Certificate?.();
 
 const provider = new Provider(issuer, {
-  clients: [
-    // The sidecar.
-    { client_id: 'orders-api', client_secret: secret('ORDERS_API_SECRET'), grant_types: [], redirect_uris: [], response_types: [] },
-    // A service that acts for itself.
-    { client_id: 'orders-app', client_secret: secret('ORDERS_APP_SECRET'), grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
-    // An application that people log in to. Nothing listens at its redirect URI. That it wants to hear of logouts puts the
-    // session (sid) into what is said of its tokens.
-    {
-      client_id: 'orders-web', client_secret: secret('ORDERS_WEB_SECRET'), redirect_uris: ['http://127.0.0.1:9/callback'],
-      grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'],
-      backchannel_logout_uri: 'http://127.0.0.1:9/logout', backchannel_logout_session_required: true,
-    },
+  clients: setup.clients,
+  clientAuthMethods: [
+    'none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth',
   ],
-  jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid: 'one' }] },
-  cookies: { keys: [secret('COOKIE_SECRET')] },
+  jwks: { keys: [key('rsa', 'RS256', 'rsa', { modulusLength: 2048 }), key('ec', 'ES256', 'ec', { namedCurve: 'P-256' })] },
+  cookies: { keys: [setup.cookie_key] },
+  // Its own guard lets no call go to loopback, where the tests listen for logouts.
+  fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
+  discovery: {
+    mtls_endpoint_aliases: {
+      token_endpoint: `${secure}/token`,
+      introspection_endpoint: `${secure}/token/introspection`,
+      revocation_endpoint: `${secure}/token/revocation`,
+    },
+  },
   scopes: ['openid', 'orders:read', 'orders:write'],
   ttl: { AccessToken: 600, ClientCredentials: 600, RefreshToken: 3600, Grant: 3600, Session: 3600, Interaction: 600, IdToken: 600 },
   findAccount: (ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
@@ -49,18 +55,40 @@ const provider = new Provider(issuer, {
     backchannelLogout: { enabled: true },
     clientCredentials: { enabled: true },
     devInteractions: { enabled: true },
+    dPoP: { enabled: true },
+    encryption: { enabled: true },
     introspection: { enabled: true },
+    jwtIntrospection: { enabled: true },
+    mTLS: {
+      enabled: true,
+      certificateBoundAccessTokens: true,
+      selfSignedTlsClientAuth: true,
+      tlsClientAuth: true,
+      getCertificate: certificateOf,
+      certificateAuthorized: (ctx) => ctx.socket.authorized,
+      certificateSubjectMatches: (ctx, property, expected) => {
+        if (property !== 'tls_client_auth_san_dns') throw new Error(`${property} is not compared here`);
+        return certificateOf(ctx).subjectAltName?.split(', ').includes(`DNS:${expected}`) ?? false;
+      },
+    },
     revocation: { enabled: true },
+    rpInitiatedLogout: { enabled: true },
     resourceIndicators: {
       enabled: true,
       useGrantedResource: () => true,
       getResourceServerInfo: (ctx, indicator) => {
-        const audience = audiences[indicator];
-        if (!audience) throw new errors.InvalidTarget();
-        return { scope: 'orders:read orders:write', audience, accessTokenFormat: 'opaque', accessTokenTTL: 600 };
+        const resource = resources[indicator];
+        if (!resource) throw new errors.InvalidTarget();
+        return { scope: 'orders:read orders:write', accessTokenTTL: 600, ...resource };
       },
     },
   },
 });
+provider.on('server_error', (ctx, err) => console.error('server error at', ctx.path, err.message));
+provider.on('backchannel.error', (ctx, err) => console.error('back-channel logout:', err.message));
 
-http.createServer(provider.callback()).listen(port, '127.0.0.1');
+const handler = provider.callback();
+// A certificate that nobody vouches for may be registered itself: it is looked at later.
+https.createServer({ ...setup.tls, requestCert: true, rejectUnauthorized: false }, handler).listen(setup.secure_port, '127.0.0.1', () => {
+  http.createServer(handler).listen(setup.port, '127.0.0.1');
+});

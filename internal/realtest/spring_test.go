@@ -1,0 +1,174 @@
+//go:build real
+
+package realtest
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+const springVersion = "7.1.2"
+
+// spring is Server.java of testdata: the authorization server of Spring Security.
+type spring struct {
+	proc                     *process
+	issuer                   string
+	api, app, jwt, web, ship oauthClient
+	password                 string // of alice
+	vault                    vault
+}
+
+func startSpring(t *testing.T, v vault) *spring {
+	t.Helper()
+	port := freePort(t)
+	s := &spring{issuer: fmt.Sprintf("http://127.0.0.1:%d", port), password: v.secret("password of alice"), vault: v}
+	cmd := exec.Command(tool(t, "java", "install a Java 17 runtime"), "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+		"-jar", springArchive(t), "--server.address=127.0.0.1", fmt.Sprintf("--server.port=%d", port))
+	cmd.Env = append(os.Environ(), "ALICE_PASSWORD="+s.password)
+	for id, c := range map[string]*oauthClient{
+		"orders-api": &s.api, "orders-app": &s.app, "orders-jwt": &s.jwt, "orders-web": &s.web, "shipping-app": &s.ship,
+	} {
+		*c = oauthClient{id, v.secret("secret of " + id)}
+		cmd.Env = append(cmd.Env, strings.ToUpper(strings.ReplaceAll(id, "-", "_"))+"_SECRET="+c.secret)
+	}
+	begun := time.Now()
+	s.proc = start(t, "Spring Authorization Server "+springVersion, cmd)
+	s.proc.await(t, 2*time.Minute, func() bool { return responds(s.issuer + "/.well-known/oauth-authorization-server") })
+	t.Logf("Spring Authorization Server %s is ready after %v", springVersion, time.Since(begun).Round(100*time.Millisecond))
+	return s
+}
+
+// springArchive is the program, built by Maven. It is kept in the cache, by the hash of its sources.
+func springArchive(t *testing.T) string {
+	t.Helper()
+	files := []string{"pom.xml", "src/main/java/realtest/Server.java"}
+	sources := make([]string, len(files))
+	for i, name := range files {
+		sources[i] = filepath.Join("testdata", "spring", name)
+	}
+	dir := cached(t, "spring-", sources, func(fresh string) {
+		project := t.TempDir()
+		for i, name := range files {
+			write(t, filepath.Join(project, name), string(read(t, sources[i])))
+		}
+		command(t, 10*time.Minute, project, tool(t, "mvn", "install Maven"), "-q", "-B", "package")
+		write(t, filepath.Join(fresh, "server.jar"), string(read(t, filepath.Join(project, "target", "authorization-server-1.jar"))))
+	})
+	return filepath.Join(dir, "server.jar")
+}
+
+// issuerWith configures the sidecar by the issuer: the endpoint is found in the metadata.
+func (s *spring) issuerWith(more string) string {
+	return fmt.Sprintf(`  - name: spring
+    issuer: %q
+    allow_insecure_http: true
+    client: {id: %q, secret: {env: CLIENT_SECRET}}
+    tenant: [/tenant]
+    timeout: 8s
+    cache: {ttl: 1s, negative_ttl: 1s}
+%s`, s.issuer, s.api.id, more)
+}
+
+// party is what the drill needs of the Spring Authorization Server. Refresh and ID tokens are active to it: it says of the
+// first neither audience nor scope, and of the second that it is for its client. The audience keeps both out.
+func (s *spring) party() party {
+	service := facts{
+		Issuer: s.issuer, ClientID: "orders-app", Tenant: "acme",
+		Scopes: []string{"orders:read"}, Audiences: []string{"orders-api"}, Roles: []string{"order-reader"},
+	}
+	service.Subject.ID, service.Subject.Type = "orders-app", "client"
+	user := service
+	user.ClientID, user.Scopes = "orders-web", []string{"openid", "orders:read"}
+	user.Subject.ID, user.Subject.Type = "alice", "unknown" // a sub alone may name anything
+	return party{
+		name:    "Spring Authorization Server " + springVersion,
+		issuer:  s.issuerWith("    audience: [orders-api]"),
+		secret:  s.api.secret,
+		service: s.service,
+		login:   s.login,
+		revoke: func(t *testing.T, token string) {
+			s.app.post(t, s.issuer+"/oauth2/revoke", url.Values{"token": {token}}, http.StatusOK)
+		},
+		// The access token goes with the refresh token.
+		logout: func(t *testing.T, got session) {
+			s.web.post(t, s.issuer+"/oauth2/revoke", url.Values{"token": {got.refresh}}, http.StatusOK)
+		},
+		stop:      s.proc.stop,
+		asService: service,
+		asUser:    user,
+	}
+}
+
+// tokenOf gets a token for the client alone. Its audience follows from the client.
+func (s *spring) tokenOf(t *testing.T, c oauthClient) string {
+	t.Helper()
+	return c.tokens(t, s.vault, s.issuer+"/oauth2/token", url.Values{"grant_type": {"client_credentials"}, "scope": {"orders:read"}}).access
+}
+
+func (s *spring) service(t *testing.T, aud audience) string {
+	t.Helper()
+	if aud == foreign {
+		return s.tokenOf(t, s.ship)
+	}
+	return s.tokenOf(t, s.app)
+}
+
+func (s *spring) login(t *testing.T) session {
+	t.Helper()
+	csrf := regexp.MustCompile(`name="_csrf"[^>]* value="([^"]+)"`)
+	b := newBrowser(t, "Spring Authorization Server", func(page string) url.Values {
+		m := csrf.FindStringSubmatch(page)
+		if m == nil {
+			return nil
+		}
+		return url.Values{"_csrf": {m[1]}, "username": {"alice"}, "password": {s.password}}
+	})
+	return b.login(t, s.vault, codeFlow{s.web, s.issuer + "/oauth2/authorize", s.issuer + "/oauth2/token", url.Values{"scope": {"openid orders:read"}}})
+}
+
+// structured introspects what has a structure: a JWT access token is answered like any other.
+func (s *spring) structured(t *testing.T, v vault) {
+	sc := startSidecar(t, v, s.party().setup())
+	token := s.tokenOf(t, s.jwt)
+	a := sc.decide(t, get(token))
+	if a.String() != "allow 200" {
+		t.Fatalf("JWT access token: %s, want allow 200", a)
+	}
+	want := s.party().asService
+	want.ClientID, want.Subject.ID = s.jwt.id, s.jwt.id
+	checkFacts(t, sc.logged(t, a.ID), want)
+	s.jwt.post(t, s.issuer+"/oauth2/revoke", url.Values{"token": {token}}, http.StatusOK)
+	awaitRefusal(t, sc, token)
+}
+
+// open is a sidecar that is not told its audience. The answers about refresh and ID tokens hold no mark of their kind but
+// the lack of token_type. The policies are the second lock: neither token names the audience of a route.
+func (s *spring) open(t *testing.T, v vault) {
+	sc := startSidecar(t, v, setup{issuer: s.issuerWith(""), secret: s.api.secret})
+	got := s.login(t)
+	if a := sc.decide(t, get(got.access)); a.String() != "allow 200" {
+		t.Errorf("access token: %s, want allow 200", a)
+	}
+	for name, token := range map[string]string{"refresh token": got.refresh, "ID token": got.id} {
+		if a := sc.decide(t, get(token)); a.String() != "deny 401 wrong_audience" {
+			t.Errorf("%s: %s, want deny 401 wrong_audience", name, a)
+		}
+	}
+}
+
+// bearer authenticates by a token of its own, which the server answers with a 401 without a body: our mistake, not the caller's.
+func (s *spring) bearer(t *testing.T, v vault) {
+	issuer := strings.Replace(s.issuerWith("    audience: [orders-api]"), "client: {", "client: {auth: bearer, ", 1)
+	sc := startSidecar(t, v, setup{issuer: issuer, secret: s.tokenOf(t, s.app)})
+	if a := sc.decide(t, get(s.tokenOf(t, s.app))); a.String() != "misconfigured 503 misconfigured" {
+		t.Errorf("%s, want misconfigured 503", a)
+	}
+}
