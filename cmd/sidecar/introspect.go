@@ -99,12 +99,22 @@ func introspectToken(ctx context.Context, cfgs []introspect.Config, name string,
 	if answer.Status != 0 {
 		fmt.Fprintf(std.out, "status: %d\ncontent-type: %s\nanswer: %s\n", answer.Status, answer.ContentType, shown(answer.Body, tok))
 	}
+	if answer.Verified != nil {
+		fmt.Fprintf(std.out, "signed: verified, it holds: %s\n", shown(answer.Verified, tok))
+	}
+	if err == nil && answer.Status == 0 {
+		fmt.Fprintf(std.out, "validated here: nobody was asked\n")
+	}
 	if err != nil {
 		return &failure{err: err, hint: remedy(err), exit: exitFailed}
 	}
 	if !answer.Claims.Active {
 		fmt.Fprintf(std.out, "meaning: not active: it %s\n", answer.Claims.Why)
-		return &failure{err: fmt.Errorf("the token %s", answer.Claims.Why), hint: "inactive may also mean that this client is not allowed to know: look at the token's audience and at the server's log", exit: exitFailed}
+		hint := "inactive may also mean that this client is not allowed to know: look at the token's audience and at the server's log"
+		if answer.Status == 0 {
+			hint = "compare the token's header and claims with issuers[0].issuer, .audience, .dialect and .jwt"
+		}
+		return &failure{err: fmt.Errorf("the token %s", answer.Claims.Why), hint: hint, exit: exitFailed}
 	}
 	now := time.Now()
 	doc := input.Build(input.Request{}, nil, answer.Claims, input.Presented{Scheme: "bearer"}, now)

@@ -24,6 +24,8 @@ import (
 type Deps struct {
 	// Needs are the endpoints that will be asked. Metadata that lacks one of them is no use.
 	Needs []Endpoint
+	// Wants are endpoints that may be asked too. Metadata may lack them; then only Find of such a one is an error.
+	Wants []Endpoint
 	// Log may be nil. Discovery and the rotation of credentials speak there; calls do not.
 	Log *slog.Logger
 	// Transport replaces the network when it is not nil.
@@ -71,13 +73,18 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		}
 	}
 	s.discovery = newDiscovery(cfg, needs, s.Get, deps.Log)
+	s.discovery.want(deps.Wants)
 	return s, nil
 }
 
-// Find returns the URL of an endpoint, which must be one of Needs. It waits only when it is not known yet.
+// Find returns the URL of an endpoint, which must be one of Needs or Wants. It waits only when it is not known yet.
 // An error is an *authz.Error of kind Unavailable or Misconfigured.
 func (s *Server) Find(ctx context.Context, e Endpoint) (string, error) {
-	return s.discovery.find(ctx, e)
+	u, err := s.discovery.find(ctx, e)
+	if err == nil && u == "" {
+		return "", authz.E(authz.Misconfigured, "discover issuer %q: the metadata names no %s that may be asked", s.cfg.Name, e)
+	}
+	return u, err
 }
 
 // Current is the URL of an endpoint as it is known now; empty when it is not.

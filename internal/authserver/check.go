@@ -71,6 +71,12 @@ func (c Config) faultOfIssuer() (cause, hint string) {
 	return c.faultOfURL(c.Issuer)
 }
 
+// Discoverable reports whether the issuer's metadata may be read: it may not when the issuer is only a name to compare.
+func (c Config) Discoverable() bool {
+	cause, _ := c.faultOfURL(c.Issuer)
+	return c.Issuer != "" && cause == ""
+}
+
 // faultOfURL says why credentials or tokens must not be sent to a URL, or "" when they may: INT-4.
 func (c Config) faultOfURL(raw string) (cause, hint string) {
 	u, err := url.Parse(raw)

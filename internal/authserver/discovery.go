@@ -42,6 +42,7 @@ const (
 type discovery struct {
 	cfg   Config
 	needs []Endpoint // those that are not configured
+	wants []Endpoint // likewise, and a document may lack them
 	get   func(ctx context.Context, from string, limit int64) (Reply, error)
 	log   *slog.Logger
 
@@ -86,6 +87,17 @@ func newDiscovery(cfg Config, needs []Endpoint, get func(context.Context, string
 	return d
 }
 
+// want adds endpoints that a document may lack. It is called before anything is looked for.
+func (d *discovery) want(wants []Endpoint) {
+	for _, e := range wants {
+		if u := d.cfg.endpoint(e); u != "" {
+			d.configured[e] = u
+		} else if !slices.Contains(d.needs, e) {
+			d.wants = append(d.wants, e)
+		}
+	}
+}
+
 // endpoint is the configured URL, or "".
 func (c Config) endpoint(e Endpoint) string {
 	switch e {
@@ -115,7 +127,7 @@ func (d *discovery) find(ctx context.Context, e Endpoint) (string, error) {
 	if u, ok := d.configured[e]; ok {
 		return u, nil
 	}
-	if !slices.Contains(d.needs, e) {
+	if !slices.Contains(d.needs, e) && !slices.Contains(d.wants, e) {
 		return "", authz.E(authz.Internal, "discover issuer %q: nobody said that %s is needed", d.cfg.Issuer, e)
 	}
 	l := d.known.Load()
@@ -319,6 +331,11 @@ func (d *discovery) endpointsOf(doc metadata) (map[Endpoint]string, error) {
 			return nil, err
 		}
 		found[e] = named[e]
+	}
+	for _, e := range d.wants {
+		if d.faultOfEndpoint(e, named[e]) == nil {
+			found[e] = named[e]
+		}
 	}
 	return found, nil
 }

@@ -45,7 +45,7 @@ type JWTConfig struct {
 	Types          []string      `yaml:"types" doc:"Accepted typ; an empty item accepts a token without one. Empty is what the dialect says, at+jwt by default."`
 	Algorithms     []string      `yaml:"algorithms" default:"RS256,PS256,ES256,ES384,EdDSA" doc:"Accepted alg. Never none, never a shared secret."`
 	OptionalClaims []string      `yaml:"optional_claims" doc:"Claims of RFC 9068 section 2.2 that this server leaves out, besides those that the dialect knows of."`
-	Leeway         time.Duration `yaml:"leeway" default:"0s" max:"60s" doc:"Clock difference allowed for exp and iat."`
+	Leeway         time.Duration `yaml:"leeway" default:"0s" max:"60s" doc:"Clock difference allowed for exp of a JWT that nobody is asked about, and for iat, where 10s are always allowed."`
 }
 
 // SignedResponse bounds what passes as a signed introspection response: RFC 9701.
@@ -83,8 +83,9 @@ type CacheConfig struct {
 // hint, which may be empty, what to do. It reads no file, asks nobody and prints no secret.
 // The words that choose a mode may be empty and then mean their documented default.
 func (c Config) Check(fault func(key, cause, hint string)) {
-	c.Server.Check(fault)
+	c.server().Check(fault)
 	c.Reading.Check(fault)
+	c.checkModes(fault)
 	c.checkDialect(fault)
 	c.Match.check(fault)
 	for _, d := range []struct {

@@ -1,11 +1,12 @@
-// Package introspect finds out what is known about a token: it asks an authorization server (RFC 7662).
+// Package introspect finds out what is known about a token: it asks an authorization server (RFC 7662), validates a JWT
+// itself (RFC 9068), or does both.
 //
-// One Issuer is three parts, worn one over another:
+// One Issuer is a few parts, worn one over another:
 //
-//	Cache -> Flight -> Client -> authorization server
+//	Cache -> Flight -> Modes -> Client -> authorization server
 //
-// Cache keeps answers for a bounded time in bounded memory, Flight lets many callers share one question, Client asks it.
-// Each keeps facts. None of them decides anything.
+// Cache keeps answers for a bounded time in bounded memory, Flight lets many callers share one question, Modes chooses how
+// a token is looked at, Client asks. Each keeps facts. None of them decides anything.
 package introspect
 
 import (
@@ -78,8 +79,10 @@ type asker interface {
 	ask(ctx context.Context, q Question) (fact, error)
 }
 
-// fact is what is known about a token, and who said so: part of the key under which it is kept.
+// fact is what is known about a token, who said so, and in which mode it was looked at: parts of the key under which it is
+// kept.
 type fact struct {
 	dialect.Fact
 	endpoint string
+	mode     Mode
 }

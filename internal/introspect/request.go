@@ -22,14 +22,14 @@ func (c *client) send(ctx context.Context, endpoint string, tok secret.Text) (au
 		if r.Hint != "" {
 			form.Set("token_type_hint", r.Hint)
 		}
-		return c.server.Post(ctx, endpoint, form, r.Accept)
+		return c.server.Post(ctx, endpoint, form, c.seal.accept(r.Accept))
 	case dialect.JSON:
 		// What is no UTF-8 is replaced: then it is nobody's token, and the server will say so.
 		body, err := json.Marshal(map[string]string{r.Parameter: tok.Reveal()}, jsontext.AllowInvalidUTF8(true))
 		if err != nil { // err would quote the token
 			return authserver.Reply{}, authz.E(authz.Misconfigured, "ask issuer %q: the question cannot be written as JSON", c.name)
 		}
-		return c.server.PostJSON(ctx, endpoint, body, r.Accept)
+		return c.server.PostJSON(ctx, endpoint, body, c.seal.accept(r.Accept))
 	}
 	return authserver.Reply{}, authz.E(authz.Misconfigured, "ask issuer %q: a server of this dialect cannot be asked about tokens", c.name)
 }

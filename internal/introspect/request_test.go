@@ -156,6 +156,7 @@ func TestModesThatADialectCannotServe(t *testing.T) {
 		cfg := testConfig(t, "https://as.example/introspect")
 		cfg.Reading.Dialect, cfg.Mode = c.dialect, c.mode
 		cfg.Reading.Audience = []string{"c"}
+		cfg.Server.Issuer, cfg.JWT.Algorithms = "https://as.example", []string{"RS256"}
 		if c.auth != "" {
 			cfg.Server.Client.Auth = c.auth
 		}
