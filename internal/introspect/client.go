@@ -71,7 +71,7 @@ func (c *client) question(ctx context.Context, tok secret.Text) (fact, authserve
 		return fact{}, authserver.Reply{}, err
 	}
 	fetched := time.Now()
-	r, err := c.server.Post(ctx, endpoint, url.Values{"token": {tok.Reveal()}, "token_type_hint": {"access_token"}}, c.seal.accept())
+	r, err := c.server.Post(ctx, endpoint, url.Values{"token": {tok.Reveal()}, "token_type_hint": {"access_token"}}, c.seal.accept("application/json"))
 	if err != nil {
 		return fact{}, r, err
 	}

@@ -45,10 +45,10 @@ func newSeal(cfg Config, keys jose.KeySource, d *jose.Decrypter) *seal {
 	}
 }
 
-// accept is the media type to ask for.
-func (s *seal) accept() string {
+// accept is the media type to ask for; plain is that of a server's plain answers.
+func (s *seal) accept(plain string) string {
 	if s == nil {
-		return "application/json"
+		return plain
 	}
 	return signedType
 }
