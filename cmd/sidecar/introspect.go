@@ -13,8 +13,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
-	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/doctor"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
@@ -26,7 +26,7 @@ func introspectCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "introspect",
 		Short:   "Ask the configured issuer about a token read from standard input",
-		Long:    "Ask the configured issuer about a token read from standard input, past all caches, and print what it says: raw, and as policies will see it.",
+		Long:    "Ask the configured issuer about a token read from standard input, past all caches, and print what it says: raw, as policies will see it, and in words.",
 		Example: `  printf %s "$TOKEN" | sidecar introspect --config sidecar.yaml`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -70,23 +70,20 @@ func introspectToken(ctx context.Context, cfg introspect.Config, tok secret.Text
 	if answer.Status != 0 {
 		fmt.Fprintf(std.out, "status: %d\ncontent-type: %s\nanswer: %s\n", answer.Status, answer.ContentType, shown(answer.Body, tok))
 	}
-	if err != nil {
-		return &failure{err: err, hint: remedy(err), exit: exitFailed}
-	}
-	if !answer.Claims.Active {
-		fmt.Fprintf(std.out, "meaning: not active: it %s\n", answer.Claims.Why)
-		return &failure{err: fmt.Errorf("the token %s", answer.Claims.Why), hint: "inactive may also mean that this client is not allowed to know: look at the token's audience and at the server's log", exit: exitFailed}
-	}
 	now := time.Now()
-	doc := input.Build(input.Request{}, nil, answer.Claims, input.Presented{Scheme: "bearer"}, now)
-	doc.Token.Claims = nil // stands above, raw
-	b, err := json.Marshal(doc.Token, json.Deterministic(true), jsontext.WithIndent("  "))
-	if err != nil {
-		return err
+	findings := doctor.Diagnose(cfg, tok, answer, err, now)
+	if err == nil && answer.Claims.Active {
+		doc := input.Build(input.Request{}, nil, answer.Claims, input.Presented{Scheme: "bearer"}, now)
+		doc.Token.Claims = nil // stands above, raw
+		b, err := json.Marshal(doc.Token, json.Deterministic(true), jsontext.WithIndent("  "))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(std.out, "input.token: %s\n", b)
 	}
-	fmt.Fprintf(std.out, "input.token: %s\n", b)
-	if why := answer.Claims.Usable(now); why != "" {
-		return &failure{err: fmt.Errorf("the server calls the token active, and it must not be used: it %s", why), exit: exitFailed}
+	printFindings(std.out, findings)
+	if !doctor.Sound(findings) {
+		return &failure{err: fmt.Errorf("this token would not be accepted"), hint: "the lines above say why, and what to do", exit: exitFailed}
 	}
 	return nil
 }
@@ -101,16 +98,4 @@ func shown(body []byte, tok secret.Text) string {
 		body = append(body[:most:most], " ..."...)
 	}
 	return strings.ReplaceAll(strings.ToValidUTF8(string(body), "?"), tok.Reveal(), "[redacted]")
-}
-
-// remedy says what to look at first.
-func remedy(err error) string {
-	switch authz.KindOf(err) {
-	case authz.Misconfigured:
-		return "the server refuses the sidecar itself: compare issuers[0].client.id, .auth and .secret with what is registered there, and the endpoint with its metadata"
-	case authz.Unavailable:
-		return "the server does not answer as an introspection endpoint does: try the endpoint with curl from this machine"
-	default:
-		return ""
-	}
 }

@@ -23,6 +23,8 @@ type Answer struct {
 	Status int
 	// ContentType is the header as received.
 	ContentType string
+	// Date is when the server says that it answered; zero when it does not.
+	Date time.Time
 	// Body is the payload, decompressed, and no longer than max_response_bytes.
 	Body []byte
 	// Claims is what the body means; nil when it has no meaning, and then there is an error.

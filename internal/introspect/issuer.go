@@ -133,7 +133,9 @@ func (i *Issuer) refuses(tok secret.Text) string {
 // Ask puts one question past all caches, for diagnosis. The Answer is filled as far as things went when there is an error too.
 func (i *Issuer) Ask(ctx context.Context, tok secret.Text) (Answer, error) {
 	f, r, err := i.client.question(ctx, tok)
+	date, _ := http.ParseTime(r.Header.Get("Date")) // the zero time when there is none
 	return Answer{
+		Date:     date,
 		Endpoint: r.Endpoint, Status: r.Status, ContentType: r.Header.Get("Content-Type"), Body: r.Body, Claims: f.Claims,
 	}, err
 }
