@@ -22,13 +22,14 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
+	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // evaluation is what the flags of eval say.
 type evaluation struct {
-	config, request, method, url, sourceIP, answer, dialect, entrypoint, context string
-	policies, headers                                                            []string
-	explain                                                                      bool
+	config, request, method, url, sourceIP, answer, issuer, dialect, entrypoint, context string
+	policies, headers                                                                    []string
+	explain                                                                              bool
 }
 
 func evalCommand(std streams) *cobra.Command {
@@ -53,6 +54,7 @@ The decision is printed as POST /v1/decisions answers it.`,
 	f.StringArrayVar(&e.headers, "header", nil, "header of the request as name=value; may be repeated")
 	f.StringVar(&e.sourceIP, "source-ip", "", "address of the client")
 	f.StringVar(&e.answer, "introspection", "", "file with the introspection response (RFC 7662), or - for standard input")
+	f.StringVar(&e.issuer, "issuer", "", "name of the configured issuer that gave the response (default the first)")
 	f.StringVar(&e.dialect, "dialect", "", "how the server that gave the response spells (default that of the configuration)")
 	f.StringVar(&e.entrypoint, "entrypoint", "", "rule to ask (default that of the configuration)")
 	f.StringVar(&e.context, "context", "", "file with the context for the policy, a JSON object")
@@ -83,8 +85,13 @@ func (e *evaluation) run(ctx context.Context, std streams) error {
 		return &failure{err: fmt.Errorf("no policy may be asked as %q", e.entrypoint), hint: "these may: " + strings.Join(policy.Entrypoints(), ", "), exit: exitUsage}
 	}
 	q.Entrypoint = e.entrypoint
+	q.Caller = "@" // this very machine, as if by a Unix socket
+	proofs, err := token.NewProofs(cfg.Proof, nil)
+	if err != nil {
+		return err
+	}
 	point := decision.New(cfg.Decision, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
-		Input: input.NewRules(cfg.Input), Observer: telemetry.NewMetrics(version()), Logger: slog.New(slog.DiscardHandler),
+		Input: input.NewRules(cfg.Input), Proofs: proofs, Observer: telemetry.NewMetrics(version()), Logger: slog.New(slog.DiscardHandler),
 	})
 	d, why := point.Explain(ctx, q)
 	if err := printDecision(std.out, d); err != nil {
@@ -156,9 +163,9 @@ func (e *evaluation) introspector(cfg *config.Config, stdin io.Reader, q *authz.
 	if err != nil {
 		return nil, err
 	}
-	issuer := introspect.Config{Reading: dialect.Config{Tenant: []string{"/tenant"}}} // as sidecar dev has it
-	if len(cfg.Issuers) > 0 {
-		issuer = cfg.Issuers[0]
+	issuer, err := e.issuerOf(cfg.Issuers)
+	if err != nil {
+		return nil, err
 	}
 	if e.dialect != "" {
 		issuer.Reading.Dialect = e.dialect
@@ -167,6 +174,21 @@ func (e *evaluation) introspector(cfg *config.Config, stdin io.Reader, q *authz.
 		q.Token = secret.New("offline")
 	}
 	return introspect.Canned(issuer, answer)
+}
+
+// issuerOf is the issuer whose answer is read.
+func (e *evaluation) issuerOf(cfgs []introspect.Config) (introspect.Config, error) {
+	var names []string
+	for _, c := range cfgs {
+		if e.issuer == "" || e.issuer == c.Server.Name {
+			return c, nil
+		}
+		names = append(names, c.Server.Name)
+	}
+	if e.issuer != "" {
+		return introspect.Config{}, &failure{err: fmt.Errorf("no issuer is called %q", e.issuer), hint: "name one of --config: " + strings.Join(names, ", "), exit: exitUsage}
+	}
+	return introspect.Config{Reading: dialect.Config{Tenant: []string{"/tenant"}}}, nil // as sidecar dev has it
 }
 
 // maxInputBytes bounds a file that a command reads.

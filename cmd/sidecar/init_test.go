@@ -63,7 +63,7 @@ func TestInitWritesWhatServeStartsWith(t *testing.T) {
 	if code, out, errs := sidecar(t, "", "check", "--config", file, "--online"); code != exitOK || !strings.Contains(out, "issuer main:") {
 		t.Errorf("check: exit %d\n%s%s", code, out, errs)
 	}
-	tok, err := s.Issue(devissuer.Grant{ClientID: "orders-api"})
+	tok, err := s.Issue(devissuer.Grant{ClientID: "orders-api", Audience: []string{"orders-api"}, Scopes: []string{"read"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,11 +23,13 @@ import (
 )
 
 func introspectCommand(std streams) *cobra.Command {
-	var file string
+	var file, name string
 	cmd := &cobra.Command{
-		Use:     "introspect",
-		Short:   "Ask the configured issuer about a token read from standard input",
-		Long:    "Ask the configured issuer about a token read from standard input, past all caches, and print what it says: raw, as policies will see it, and in words.",
+		Use:   "introspect",
+		Short: "Ask the configured issuer about a token read from standard input",
+		Long: `Ask the configured issuer about a token read from standard input, past all caches, and print what it says: raw, as
+policies will see it, and in words. Of several issuers the one is asked that serve would choose for a request without host and headers,
+or the one that --issuer names.`,
 		Example: `  printf %s "$TOKEN" | sidecar introspect --config sidecar.yaml`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,10 +41,11 @@ func introspectCommand(std streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return introspectToken(cmd.Context(), cfg.Issuers[0], tok, std)
+			return introspectToken(cmd.Context(), cfg.Issuers, name, tok, std)
 		},
 	}
 	configFlag(cmd, &file)
+	cmd.Flags().StringVar(&name, "issuer", "", "name of the issuer to ask (default that of the token)")
 	return cmd
 }
 
@@ -57,18 +61,52 @@ func readToken(in io.Reader) (secret.Text, error) {
 	return cred.Token, nil
 }
 
-func introspectToken(ctx context.Context, cfg introspect.Config, tok secret.Text, std streams) error {
-	issuer, err := introspect.New(cfg, introspect.Deps{Fingerprints: secret.NewFingerprinter(), Log: slog.New(slog.DiscardHandler)})
+// chosen is the issuer of a name, or the one that the token is for.
+func chosen(issuers *introspect.Issuers, name string, tok secret.Text) (*introspect.Issuer, error) {
+	var names []string
+	for _, i := range issuers.All() {
+		names = append(names, i.Name())
+	}
+	if name != "" {
+		if i := issuers.Named(name); i != nil {
+			return i, nil
+		}
+		return nil, &failure{err: fmt.Errorf("no issuer is called %q", name), hint: "these are configured: " + strings.Join(names, ", "), exit: exitUsage}
+	}
+	c := issuers.Choose(introspect.Question{Token: tok})
+	if c.Issuer() == nil {
+		return nil, &failure{err: fmt.Errorf("the token %s", c.Why()), hint: "serve asks nobody about it, unless host or headers of the request tell more; ask one with --issuer: " + strings.Join(names, ", "), exit: exitFailed}
+	}
+	return c.Issuer(), nil
+}
+
+func introspectToken(ctx context.Context, cfgs []introspect.Config, name string, tok secret.Text, std streams) error {
+	issuers, err := introspect.NewIssuers(cfgs, introspect.Deps{Fingerprints: secret.NewFingerprinter(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
-	defer issuer.Close()
+	defer issuers.Close()
+	issuer, err := chosen(issuers, name, tok)
+	if err != nil {
+		printFindings(std.out, doctor.Unclaimed(cfgs, tok))
+		return err
+	}
+	cfg := cfgs[slices.IndexFunc(cfgs, func(c introspect.Config) bool { return c.Server.Name == issuer.Name() })]
+	if len(cfgs) > 1 {
+		fmt.Fprintf(std.out, "issuer: %s\n", issuer.Name())
+	}
 	answer, err := issuer.Ask(ctx, tok)
 	if answer.Endpoint != "" {
 		fmt.Fprintf(std.out, "endpoint: %s\n", answer.Endpoint)
 	}
 	if answer.Status != 0 {
 		fmt.Fprintf(std.out, "status: %d\ncontent-type: %s\nanswer: %s\n", answer.Status, answer.ContentType, shown(answer.Body, tok))
+	}
+	if answer.Verified != nil {
+		fmt.Fprintf(std.out, "signed: verified, it holds: %s\n", shown(answer.Verified, tok))
+	}
+	if err == nil && answer.Status == 0 {
+		fmt.Fprintf(std.out, "validated here: nobody was asked\n")
 	}
 	now := time.Now()
 	findings := doctor.Diagnose(cfg, tok, answer, err, now)

@@ -22,6 +22,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
+	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // Deps is what the process gives the app.
@@ -67,8 +68,17 @@ func Load(ctx context.Context, cfg *config.Config) (*bundle.Set, *engine.Policy,
 	if err != nil {
 		return nil, nil, err
 	}
-	policy, err := engine.Compile(ctx, set, cfg.Engine, cfg.Decision.Entrypoint)
+	policy, err := compile(ctx, set, cfg)
 	return set, policy, err
+}
+
+// compile makes the policy of set. What its metadata asks of tokens the issuers of cfg can do.
+func compile(ctx context.Context, set *bundle.Set, cfg *config.Config) (*engine.Policy, error) {
+	bounds := cfg.Engine
+	for _, m := range introspect.ModesOf(cfg.Issuers) {
+		bounds.TokenModes = append(bounds.TokenModes, string(m))
+	}
+	return engine.Compile(ctx, set, bounds, cfg.Decision.Entrypoint)
 }
 
 // Check builds everything that New builds, changes nothing and serves nothing.
@@ -77,8 +87,9 @@ func Check(ctx context.Context, cfg *config.Config) error {
 	if err == nil {
 		defer issuers.Close()
 	}
+	_, proofErr := token.NewProofs(cfg.Proof, nil)
 	_, _, policyErr := Load(ctx, cfg)
-	return errors.Join(err, httpapi.Check(cfg.Listen), policyErr)
+	return errors.Join(err, proofErr, httpapi.Check(cfg.Listen), policyErr)
 }
 
 // New builds an App bottom-up. Everything that can fail does so here, before anything serves. When it returns an error
@@ -109,6 +120,10 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 		})
 	}
 
+	proofs, err := token.NewProofs(cfg.Proof, a.metrics)
+	if err != nil {
+		return nil, err
+	}
 	set, policy, err := Load(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -124,7 +139,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	a.metrics.ObserveQueue(a.log.Queued)
 
 	a.point = decision.New(cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: policy}, decision.Deps{
-		Input: input.NewRules(cfg.Input), Log: a.log, Observer: a.metrics, Logger: deps.Logger, Tracer: a.tracer,
+		Input: input.NewRules(cfg.Input), Proofs: proofs, Log: a.log, Observer: a.metrics, Logger: deps.Logger, Tracer: a.tracer,
 	})
 	a.activated(set, policy)
 

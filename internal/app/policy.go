@@ -33,7 +33,7 @@ func (s *policyState) set() *bundle.Set {
 func (a *App) reload(set *bundle.Set, err error) {
 	var policy *engine.Policy
 	if err == nil {
-		policy, err = engine.Compile(context.Background(), set, a.cfg.Engine, a.cfg.Decision.Entrypoint)
+		policy, err = compile(context.Background(), set, a.cfg)
 	}
 	if err != nil {
 		a.policy.mu.Lock()

@@ -5,14 +5,17 @@
 package authserver
 
 import (
+	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
-	"strings"
+	"slices"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 )
@@ -21,6 +24,8 @@ import (
 type Deps struct {
 	// Needs are the endpoints that will be asked. Metadata that lacks one of them is no use.
 	Needs []Endpoint
+	// Wants are endpoints that may be asked too. Metadata may lack them; then only Find of such a one is an error.
+	Wants []Endpoint
 	// Log may be nil. Discovery and the rotation of credentials speak there; calls do not.
 	Log *slog.Logger
 	// Transport replaces the network when it is not nil.
@@ -29,11 +34,12 @@ type Deps struct {
 
 // Server is one authorization server as the sidecar reaches it. It is safe for concurrent use.
 type Server struct {
-	cfg         Config
-	http        *http.Client
-	credentials credentials
-	discovery   *discovery
-	close       func()
+	cfg       Config
+	identity  *rotation[identity]
+	trust     *rotation[*x509.CertPool]
+	lines     *lines
+	discovery *discovery
+	grant     *grant // nil unless a token must be got first
 }
 
 // New checks cfg, reads the secrets and the certificates that it names, and asks nobody: an authorization server that is
@@ -47,28 +53,38 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, close: func() {}}
-	var err error
-	if s.credentials, err = readCredentials(cfg.Client); err != nil {
+	l := &lines{timeout: cfg.Timeout, network: deps.Transport, open: map[line]*http.Transport{}}
+	s := &Server{cfg: cfg, lines: l}
+	var err, err2 error
+	s.identity, err = newIdentity(cfg, deps.Log, func(i identity) {
+		l.hangUp(func(to line) bool { return i.certificate != nil && to.certificate == i.certificate })
+	})
+	s.trust, err2 = newTrust(cfg, deps.Log, func(roots *x509.CertPool) {
+		l.hangUp(func(to line) bool { return to.roots == roots })
+	})
+	if err := errors.Join(err, err2); err != nil {
 		return nil, fmt.Errorf("set up issuer %q: %w", cfg.Name, err)
 	}
-	rt := deps.Transport
-	if rt == nil {
-		t, err := newTransport(cfg)
-		if err != nil {
-			return nil, fmt.Errorf("set up issuer %q: %w", cfg.Name, err)
+	needs := slices.Clone(deps.Needs)
+	if cfg.Client.Auth == authGrant {
+		s.grant = newGrant(s.askForToken)
+		if !slices.Contains(needs, TokenEndpoint) {
+			needs = append(needs, TokenEndpoint)
 		}
-		rt, s.close = t, t.CloseIdleConnections
 	}
-	s.http = newHTTPClient(rt)
-	s.discovery = newDiscovery(cfg, deps.Needs, s.http, deps.Log)
+	s.discovery = newDiscovery(cfg, needs, s.Get, deps.Log)
+	s.discovery.want(deps.Wants)
 	return s, nil
 }
 
-// Find returns the URL of an endpoint, which must be one of Needs. It waits only when it is not known yet.
+// Find returns the URL of an endpoint, which must be one of Needs or Wants. It waits only when it is not known yet.
 // An error is an *authz.Error of kind Unavailable or Misconfigured.
 func (s *Server) Find(ctx context.Context, e Endpoint) (string, error) {
-	return s.discovery.find(ctx, e)
+	u, err := s.discovery.find(ctx, e)
+	if err == nil && u == "" {
+		return "", authz.E(authz.Misconfigured, "discover issuer %q: the metadata names no %s that may be asked", s.cfg.Name, e)
+	}
+	return u, err
 }
 
 // Current is the URL of an endpoint as it is known now; empty when it is not.
@@ -80,45 +96,127 @@ func (s *Server) Warm(ctx context.Context) { s.discovery.warm(ctx) }
 
 // Close gives up discovery and closes the connections. Calls under way are not waited for.
 func (s *Server) Close() {
+	if s.grant != nil {
+		s.grant.close()
+	}
 	s.discovery.close()
-	s.close()
+	s.lines.hangUp(func(line) bool { return true })
 }
 
-// Post sends form to an endpoint of this server, authenticated by exactly one method (CA-1), and reads the answer. The
+// Post sends form to an endpoint of this server, authenticated by exactly one method (CA-1), and reads the answer. When the
+// server refuses the credentials, and others are known that it may accept, the question is put again with those. The
 // Reply is filled as far as things went when there is an error too, which is an *authz.Error.
 func (s *Server) Post(ctx context.Context, endpoint string, form url.Values, accept string) (Reply, error) {
-	authorization := s.credentials.authenticate(form)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		return Reply{Endpoint: endpoint}, authz.E(authz.Misconfigured, "ask issuer %q: the URL of its endpoint cannot be used", s.cfg.Name)
+	if form == nil {
+		form = url.Values{}
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", accept)
-	req.Header.Set("User-Agent", userAgent)
-	// Asking is safe to repeat. net/http reads this as leave to use a fresh connection when a kept one turns out to have been
-	// closed by the server meanwhile; a nil value is not sent.
-	req.Header["Idempotency-Key"] = nil
-	if authorization != "" {
-		req.Header.Set("Authorization", authorization)
-	}
-	return roundTrip(s.http, req, s.cfg.MaxResponseBytes)
+	return s.ask(ctx, question{endpoint: endpoint, accept: accept, form: form})
 }
 
-// Get reads a public document, such as a key set, of at most limit bytes. It carries no credentials. See Post.
-func (s *Server) Get(ctx context.Context, from string, limit int64) (Reply, error) {
-	return get(ctx, s.http, from, limit)
+// question is what is posted, without what says who asks: a form, or JSON when there is no form.
+type question struct {
+	endpoint, accept string
+	form             url.Values
+	json             []byte
+}
+
+func (s *Server) ask(ctx context.Context, q question) (Reply, error) {
+	if s.grant != nil {
+		return s.askGranted(ctx, q)
+	}
+	r, _, err := s.askAuthenticated(ctx, q)
+	return r, err
+}
+
+// askAuthenticated proves by the configured method who asks, and returns as whom it did.
+func (s *Server) askAuthenticated(ctx context.Context, q question) (r Reply, as identity, err error) {
+	s.identity.use(ctx, func(i identity) outcome {
+		as = i
+		var signed question
+		var authorization string
+		if signed, authorization, err = s.sign(q, i); err != nil {
+			r = Reply{Endpoint: q.endpoint}
+			return unknown
+		}
+		r, err = s.post(ctx, i, signed, authorization)
+		return saysOf(r, err, s.cfg.Client.method())
+	})
+	return r, as, s.describe(r, err)
+}
+
+// sign adds to a copy of q what proves who asks.
+func (s *Server) sign(q question, i identity) (question, string, error) {
+	form := url.Values{}
+	maps.Copy(form, q.form)
+	authorization, err := s.cfg.authenticate(i, form)
+	switch {
+	case err != nil:
+		return q, "", authz.E(authz.Misconfigured, "ask issuer %q: %s", s.cfg.Name, err.Error())
+	case q.form != nil:
+		q.form = form
+	case len(form) > 0:
+		return q, "", authz.E(authz.Misconfigured, "ask issuer %q: client.auth %s needs a form, and this server takes JSON", s.cfg.Name, s.cfg.Client.method())
+	}
+	return q, authorization, nil
+}
+
+// post sends q as it is, over a connection that i authenticates when i has a certificate. Its error is that of net/http.
+func (s *Server) post(ctx context.Context, i identity, q question, authorization string) (Reply, error) {
+	body, contentType := q.json, "application/json"
+	if q.form != nil {
+		body, contentType = []byte(q.form.Encode()), "application/x-www-form-urlencoded"
+	}
+	return s.exchange(ctx, i, s.cfg.MaxResponseBytes, func() (*http.Request, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, q.endpoint, bytes.NewReader(body))
+		if err != nil {
+			return nil, authz.E(authz.Misconfigured, "ask issuer %q: the URL of its endpoint cannot be used", s.cfg.Name)
+		}
+		req.Header.Set("Content-Type", contentType)
+		req.Header.Set("Accept", q.accept)
+		// Asking is safe to repeat. net/http reads this as leave to use a fresh connection when a kept one turns out to have been
+		// closed by the server meanwhile; a nil value is not sent.
+		req.Header["Idempotency-Key"] = nil
+		if authorization != "" {
+			req.Header.Set("Authorization", authorization)
+		}
+		return req, nil
+	})
+}
+
+// Get reads a public document, such as a key set, of at most limit bytes. It carries no credentials, save that a client
+// certificate is shown to a server that asks for one. See Post.
+func (s *Server) Get(ctx context.Context, from string, limit int64) (r Reply, err error) {
+	s.identity.use(ctx, func(i identity) outcome {
+		r, err = s.exchange(ctx, i, limit, func() (*http.Request, error) {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+			if err != nil {
+				return nil, authz.E(authz.Misconfigured, "ask authorization server: a URL cannot be used")
+			}
+			req.Header.Set("Accept", "application/json")
+			return req, nil
+		})
+		if err != nil && i.certificate != nil {
+			return outcomeOfTLS(err)
+		}
+		return unknown // who read it was of no interest
+	})
+	return r, s.describe(r, err)
 }
 
 const userAgent = "sidecar"
 
-func get(ctx context.Context, hc *http.Client, from string, limit int64) (Reply, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
-	if err != nil {
-		return Reply{Endpoint: from}, authz.E(authz.Misconfigured, "ask authorization server: a URL cannot be used")
-	}
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", userAgent)
-	return roundTrip(hc, req, limit)
+// exchange sends the request over a connection to a server that one of the trusted authorities vouches for.
+func (s *Server) exchange(ctx context.Context, i identity, limit int64, request func() (*http.Request, error)) (r Reply, err error) {
+	s.trust.use(ctx, func(roots *x509.CertPool) outcome {
+		var req *http.Request
+		if req, err = request(); err != nil {
+			return unknown
+		}
+		req.Header.Set("User-Agent", userAgent)
+		r, err = roundTrip(s.lines.client(line{i.certificate, roots}), req, limit)
+		return outcomeOfTrust(r, err)
+	})
+	return r, err
 }
 
 // roundTrip sends req and reads at most limit bytes of the answer, counted after decompression: a small gzip can be a large body.
@@ -126,22 +224,32 @@ func roundTrip(hc *http.Client, req *http.Request, limit int64) (Reply, error) {
 	r := Reply{Endpoint: req.URL.String()}
 	resp, err := hc.Do(req)
 	if err != nil {
-		return r, exchangeError(req.URL, err)
+		return r, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	r.Status, r.Header = resp.StatusCode, resp.Header
+	r.Status, r.Header, r.encrypted = resp.StatusCode, resp.Header, resp.TLS != nil
 	r.Body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if int64(len(r.Body)) > limit {
 		r.Body, r.Over = r.Body[:limit], true
 		return r, nil
 	}
 	if err != nil && r.Status == http.StatusOK { // the status of a refusal says enough
-		return r, exchangeError(req.URL, err)
+		return r, err
 	}
 	return r, nil
 }
 
-func exchangeError(u *url.URL, err error) error {
+// describe puts an error of net/http into words of our own, and of a kind.
+func (s *Server) describe(r Reply, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*authz.Error](err); ok {
+		return err
+	}
+	if s.cfg.Client.mutualTLS() && alerted(err) {
+		return authz.E(authz.Misconfigured, "ask %q: it refuses our certificate", r.host())
+	}
 	kind, cause := causeOf(err)
-	return authz.E(kind, "ask %q: %s", u.Host, cause)
+	return authz.E(kind, "ask %q: %s", r.host(), cause)
 }

@@ -17,8 +17,6 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	if c.Name == "" {
 		fault("name", "is empty", "")
 	}
-	checkWord("client.auth", c.Client.Auth, []string{authBasic, authPost, authBearer}, fault)
-	checkWord("client.basic_encoding", c.Client.BasicEncoding, []string{"form", "raw"}, fault)
 	c.checkURLs(fault)
 	c.checkClient(fault)
 	if c.Timeout < time.Millisecond || c.Timeout > time.Hour {
@@ -45,9 +43,11 @@ func (c Config) checkURLs(fault func(key, cause, hint string)) {
 			fault("issuer", cause, hint)
 		}
 	}
-	if c.IntrospectionEndpoint != "" {
-		if cause, hint := c.faultOfURL(c.IntrospectionEndpoint); cause != "" {
-			fault("introspection_endpoint", cause, hint)
+	for _, e := range []Endpoint{Introspection, JWKS, TokenEndpoint} {
+		if u := c.endpoint(e); u != "" {
+			if cause, hint := c.faultOfURL(u); cause != "" {
+				fault(string(e), cause, hint)
+			}
 		}
 	}
 	for i, h := range c.EndpointHosts {
@@ -65,10 +65,16 @@ func (c Config) faultOfIssuer() (cause, hint string) {
 		return "is not an absolute URL", "begin with https://"
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(c.Issuer, "#"):
 		return "has a query or a fragment, which no issuer has (RFC 8414 section 2)", "copy it from the server's metadata"
-	case c.IntrospectionEndpoint != "":
+	case c.IntrospectionEndpoint != "" && (c.Client.Auth != authGrant || c.TokenEndpoint != ""):
 		return "", ""
 	}
 	return c.faultOfURL(c.Issuer)
+}
+
+// Discoverable reports whether the issuer's metadata may be read: it may not when the issuer is only a name to compare.
+func (c Config) Discoverable() bool {
+	cause, _ := c.faultOfURL(c.Issuer)
+	return c.Issuer != "" && cause == ""
 }
 
 // faultOfURL says why credentials or tokens must not be sent to a URL, or "" when they may: INT-4.
@@ -99,21 +105,6 @@ func loopback(host string) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.Unmap().IsLoopback()
-}
-
-func (c Config) checkClient(fault func(key, cause, hint string)) {
-	if c.Client.Auth != authBearer && c.Client.ID == "" {
-		fault("client.id", "is empty", "name the client that the authorization server knows this sidecar by")
-	}
-	if c.Client.BasicEncoding == "raw" && strings.Contains(c.Client.ID, ":") {
-		fault("client.id", "holds a colon, which raw Basic credentials cannot carry", "set client.basic_encoding to form")
-	}
-	switch s := c.Client.Secret; {
-	case s.IsZero():
-		fault("client.secret", "names neither a file nor an environment variable", "set client.secret.file or client.secret.env")
-	case s.File != "" && s.Env != "":
-		fault("client.secret", "names both a file and an environment variable", "keep one of client.secret.file and client.secret.env")
-	}
 }
 
 // authority is the host and port that a URL leads to, in one spelling.

@@ -42,7 +42,8 @@ const (
 type discovery struct {
 	cfg   Config
 	needs []Endpoint // those that are not configured
-	http  *http.Client
+	wants []Endpoint // likewise, and a document may lack them
+	get   func(ctx context.Context, from string, limit int64) (Reply, error)
 	log   *slog.Logger
 
 	configured map[Endpoint]string
@@ -73,8 +74,8 @@ type attempt struct {
 	err       error
 }
 
-func newDiscovery(cfg Config, needs []Endpoint, hc *http.Client, log *slog.Logger) *discovery {
-	d := &discovery{cfg: cfg, http: hc, log: log, configured: map[Endpoint]string{}}
+func newDiscovery(cfg Config, needs []Endpoint, get func(context.Context, string, int64) (Reply, error), log *slog.Logger) *discovery {
+	d := &discovery{cfg: cfg, get: get, log: log, configured: map[Endpoint]string{}}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	for _, e := range needs {
 		if u := cfg.endpoint(e); u != "" {
@@ -84,6 +85,17 @@ func newDiscovery(cfg Config, needs []Endpoint, hc *http.Client, log *slog.Logge
 		}
 	}
 	return d
+}
+
+// want adds endpoints that a document may lack. It is called before anything is looked for.
+func (d *discovery) want(wants []Endpoint) {
+	for _, e := range wants {
+		if u := d.cfg.endpoint(e); u != "" {
+			d.configured[e] = u
+		} else if !slices.Contains(d.needs, e) {
+			d.wants = append(d.wants, e)
+		}
+	}
 }
 
 // endpoint is the configured URL, or "".
@@ -115,7 +127,7 @@ func (d *discovery) find(ctx context.Context, e Endpoint) (string, error) {
 	if u, ok := d.configured[e]; ok {
 		return u, nil
 	}
-	if !slices.Contains(d.needs, e) {
+	if !slices.Contains(d.needs, e) && !slices.Contains(d.wants, e) {
 		return "", authz.E(authz.Internal, "discover issuer %q: nobody said that %s is needed", d.cfg.Issuer, e)
 	}
 	l := d.known.Load()
@@ -225,6 +237,9 @@ var errNoMetadata = errors.New("no metadata there")
 // look asks both well-known URLs (MD-1) and returns what the first document with all needed endpoints names. Of two
 // failures the one that says more is reported.
 func (d *discovery) look(ctx context.Context) (map[Endpoint]string, error) {
+	if cause, _ := d.cfg.faultOfURL(d.cfg.Issuer); cause != "" {
+		return nil, authz.E(authz.Misconfigured, "discover issuer %q: it %s", d.cfg.Issuer, cause)
+	}
 	var first error
 	for _, u := range wellKnown(d.cfg.Issuer) {
 		endpoints, err := d.read(ctx, u)
@@ -262,11 +277,18 @@ type metadata struct {
 	MTLS          jsontext.Value `json:"mtls_endpoint_aliases"`
 }
 
+// aliases are the endpoints for clients that use mutual TLS: RFC 8705 section 5.
+type aliases struct {
+	Introspection string `json:"introspection_endpoint"`
+	JWKS          string `json:"jwks_uri"`
+	Token         string `json:"token_endpoint"`
+}
+
 // read fetches one document and takes the endpoints from it: MD-2, MD-4.
 func (d *discovery) read(ctx context.Context, from string) (map[Endpoint]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.Timeout)
 	defer cancel()
-	r, err := get(ctx, d.http, from, maxMetadataBytes)
+	r, err := d.get(ctx, from, maxMetadataBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -288,15 +310,32 @@ func (d *discovery) read(ctx context.Context, from string) (map[Endpoint]string,
 	return d.endpointsOf(doc)
 }
 
-// endpointsOf takes the needed endpoints from a document.
+// endpointsOf takes the needed endpoints from a document. A client that authenticates by its certificate takes those that are
+// for it, where there are such (MTLS-2); they are as little believed as the others.
 func (d *discovery) endpointsOf(doc metadata) (map[Endpoint]string, error) {
 	named := map[Endpoint]string{Introspection: doc.Introspection, JWKS: doc.JWKS, TokenEndpoint: doc.Token}
+	if d.cfg.Client.mutualTLS() && len(doc.MTLS) > 0 {
+		var aliases aliases
+		if json.Unmarshal(doc.MTLS, &aliases) != nil {
+			return nil, authz.E(authz.Misconfigured, "discover issuer %q: its mtls_endpoint_aliases are no URLs", d.cfg.Issuer)
+		}
+		for e, alias := range map[Endpoint]string{Introspection: aliases.Introspection, JWKS: aliases.JWKS, TokenEndpoint: aliases.Token} {
+			if alias != "" {
+				named[e] = alias
+			}
+		}
+	}
 	found := map[Endpoint]string{}
 	for _, e := range d.needs {
 		if err := d.faultOfEndpoint(e, named[e]); err != nil {
 			return nil, err
 		}
 		found[e] = named[e]
+	}
+	for _, e := range d.wants {
+		if d.faultOfEndpoint(e, named[e]) == nil {
+			found[e] = named[e]
+		}
 	}
 	return found, nil
 }
@@ -305,6 +344,9 @@ func (d *discovery) endpointsOf(doc metadata) (map[Endpoint]string, error) {
 func (d *discovery) faultOfEndpoint(e Endpoint, named string) error {
 	if named == "" {
 		return authz.E(authz.Misconfigured, "discover issuer %q: the metadata names no %s", d.cfg.Issuer, e)
+	}
+	if u, err := url.Parse(named); err == nil && u.Scheme == "http" && d.cfg.Client.mutualTLS() && e != JWKS {
+		return authz.E(authz.Misconfigured, "discover issuer %q: %s is not https, over which no certificate is shown", d.cfg.Issuer, e)
 	}
 	if len(named) > maxEndpointBytes {
 		return authz.E(authz.Misconfigured, "discover issuer %q: %s is over %d bytes", d.cfg.Issuer, e, maxEndpointBytes)

@@ -29,6 +29,8 @@ type Reply struct {
 	Body []byte
 	// Over is set when the payload was longer than the limit; Body is then its beginning.
 	Over bool
+
+	encrypted bool // it came over TLS
 }
 
 // MediaType is the content type in lower case and without parameters; empty when there is none that can be read.

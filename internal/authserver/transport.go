@@ -7,72 +7,153 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
-	"os"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 const (
 	maxHeaderBytes = 64 << 10
-	maxCABytes     = 4 << 20
 	idlePerHost    = 64
 )
 
-// newTransport returns the pool of connections to one authorization server, which shares it with nobody: a slow server
-// must not take the connections of another.
-func newTransport(c Config) (*http.Transport, error) {
-	roots, err := readRoots(c.CAFile)
-	if err != nil {
-		return nil, err
+// lines are the pools of connections to one authorization server, which shares them with nobody: a slow server must not take
+// the connections of another. It is a connection that a certificate authenticates and that authorities vouch for, so that
+// each pair of the two has a pool of its own, and what was replaced is never used again.
+type lines struct {
+	timeout time.Duration
+	network http.RoundTripper // replaces the network when it is not nil
+
+	mu   sync.Mutex
+	open map[line]*http.Transport
+}
+
+// line is the client certificate, which may be nil, and the authorities, of which nil means those of the system.
+type line struct {
+	certificate *tls.Certificate
+	roots       *x509.CertPool
+}
+
+// client never follows a redirect: it would carry the credentials and the token along (INT-5).
+func (l *lines) client(to line) *http.Client {
+	return &http.Client{
+		Transport:     l.transport(to),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	dialer := &net.Dialer{Timeout: c.Timeout, KeepAlive: 30 * time.Second}
+}
+
+func (l *lines) transport(to line) http.RoundTripper {
+	if l.network != nil {
+		return l.network
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t, ok := l.open[to]
+	if !ok {
+		t = newTransport(to, l.timeout)
+		l.open[to] = t
+	}
+	return t
+}
+
+// hangUp closes the connections of the lines that which is true of, as soon as they are idle.
+func (l *lines) hangUp(which func(line) bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for k, t := range l.open {
+		if which(k) {
+			delete(l.open, k)
+			t.CloseIdleConnections()
+		}
+	}
+}
+
+func newTransport(to line, timeout time.Duration) *http.Transport {
+	dialer := &net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: to.roots}
+	if to.certificate != nil {
+		// The certificate is sent whatever authorities the server says it knows: it may be signed by none (RFC 8705 section 2.2).
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return to.certificate, nil }
+	}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-		TLSHandshakeTimeout:    c.Timeout,
+		TLSClientConfig:        config,
+		TLSHandshakeTimeout:    timeout,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           idlePerHost,
 		MaxIdleConnsPerHost:    idlePerHost,
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: maxHeaderBytes,
-	}, nil
+	}
 }
 
-// readRoots returns the authorities of a PEM file, or nil, which means those of the system.
-func readRoots(name string) (*x509.CertPool, error) {
-	if name == "" {
-		return nil, nil
+// newTrust reads the authorities that vouch for the server; without a file they are those of the system, which do not rotate.
+func newTrust(cfg Config, log *slog.Logger, drop func(*x509.CertPool)) (*rotation[*x509.CertPool], error) {
+	r := &rotation[*x509.CertPool]{
+		what: "ca_file", issuer: cfg.Name, log: log, drop: drop,
+		parse: func([]secret.Text) (*x509.CertPool, error) { return nil, nil },
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("read ca_file: %w", err)
+	if cfg.CAFile != "" {
+		r.parts, r.parse = []part{filePart("ca_file", cfg.CAFile, maxCABytes)}, parseRoots
 	}
-	defer func() { _ = f.Close() }()
-	pem, err := io.ReadAll(io.LimitReader(f, maxCABytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("read ca_file: %w", err)
-	}
-	if len(pem) > maxCABytes {
-		return nil, fmt.Errorf("read ca_file %q: over %d bytes", name, maxCABytes)
-	}
+	return r, r.open()
+}
+
+func parseRoots(t []secret.Text) (*x509.CertPool, error) {
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("read ca_file %q: no certificate in it", name)
+	if !roots.AppendCertsFromPEM([]byte(t[0].Reveal())) || !whole(t[0].Reveal()) {
+		return nil, errors.New("ca_file: no certificate in it, or the last one is cut off")
 	}
 	return roots, nil
 }
 
-// newHTTPClient never follows a redirect: it would carry the credentials and the token along (INT-5).
-func newHTTPClient(t http.RoundTripper) *http.Client {
-	return &http.Client{
-		Transport:     t,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+// whole reports whether every PEM block that begins also ends. The parsers pass over what is cut off.
+func whole(pem string) bool {
+	return strings.Count(pem, "-----BEGIN ") == strings.Count(pem, "-----END ")
+}
+
+// outcomeOfTLS is what a failed exchange says about our certificate. A server that refuses one after the handshake, which TLS
+// 1.3 allows, may have hung up before we read why, and each version of HTTP tells of that in its own words. So whatever ends
+// a connection is taken for it, save what has another cause for sure.
+func outcomeOfTLS(err error) outcome {
+	if alerted(err) {
+		return refused
 	}
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, unnamed := errors.AsType[*net.DNSError](err)
+	var timeout interface{ Timeout() bool }
+	switch {
+	case untrusted, unnamed, errors.Is(err, context.Canceled), errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &timeout) && timeout.Timeout():
+		return unknown
+	}
+	return broken
+}
+
+// alerted reports whether the server ended the connection by a TLS alert that says more than that it is ill.
+func alerted(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error" && op.Err.Error() != "tls: internal error"
+}
+
+// outcomeOfTrust is what an exchange says about the authorities.
+func outcomeOfTrust(r Reply, err error) outcome {
+	if v, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		if _, ok := errors.AsType[x509.UnknownAuthorityError](v.Err); ok {
+			return refused
+		}
+	}
+	if r.encrypted {
+		return worked
+	}
+	return unknown
 }
 
 // causeOf puts the failure of an exchange into words of our own. The texts of net/http quote what the server sent, and
@@ -114,8 +195,8 @@ func causeOfTLS(err error) (authz.Kind, string, bool) {
 		return authz.Misconfigured, cause, true
 	}
 	_, record := errors.AsType[tls.RecordHeaderError](err)
-	_, alert := errors.AsType[tls.AlertError](err)
-	if record || alert {
+	op, alert := errors.AsType[*net.OpError](err)
+	if record || alert && op.Op == "remote error" {
 		return authz.Unavailable, "the TLS handshake did not succeed", true
 	}
 	return 0, "", false

@@ -18,7 +18,8 @@ type Query struct {
 	Token secret.Text
 	// Context is what the caller passed for the policy: a JSON object, or nil.
 	Context []byte
-	// Caller is who asked, as the listener saw it: an address. It is logged and never decides.
+	// Caller is who asked, as the listener saw it: an address. It is logged; and it decides whether what the query says
+	// about the client's certificate is believed.
 	Caller string
 }
 
@@ -31,7 +32,7 @@ type Request struct {
 	Headers map[string][]string
 	// SourceIP is the address of the client of the request, or empty.
 	SourceIP string
-	// ClientCertificate is PEM, or empty.
+	// ClientCertificate is PEM, as it is or URL-encoded, or empty.
 	ClientCertificate string
 	// Body is the payload as text. HasBody tells an empty one from none.
 	Body    string
@@ -99,7 +100,7 @@ type Decision struct {
 	// Status is what a gateway should answer the caller: 200 for an allow.
 	Status  int
 	Reasons []Reason
-	// Headers go to the client of a refused request, UpstreamHeaders to the upstream of an allowed one.
+	// Headers go to the client, whatever was decided; UpstreamHeaders to the upstream of an allowed request.
 	Headers         []Header
 	UpstreamHeaders []Header
 	// Context is a JSON object, or nil.

@@ -41,6 +41,8 @@ type Claims struct {
 	IssuedAt, NotBefore, ExpiresAt Time
 	// Leeway is how far the issuer's clock may be ahead of ours; it shifts NotBefore only.
 	Leeway time.Duration
+	// Grace is how far our clock may be ahead of the issuer's; it shifts ExpiresAt only.
+	Grace time.Duration
 
 	// Raw is the issuer's answer as it came: a JSON object without duplicate members. Nil when not active.
 	Raw []byte
@@ -119,9 +121,8 @@ type Confirmation struct {
 func (c Confirmation) Bound() bool { return c != Confirmation{} }
 
 // Usable reports why claims must not be used at now, or "" when they may. It is asked on every request, after any
-// cache: INT-10, INT-16, INT-20. exp is the first second in which a token is dead; Leeway shifts nbf only.
+// cache: INT-10, INT-16, INT-20. exp is the first second in which a token is dead.
 func (c *Claims) Usable(now time.Time) string {
-	t := At(now)
 	switch {
 	case !c.Active:
 		return cmp.Or(c.Why, "is not active") // "" would say that it may be used
@@ -131,7 +132,7 @@ func (c *Claims) Usable(now time.Time) string {
 		return "is an ID token"
 	case c.Kind != AccessToken && c.Kind != UnknownToken:
 		return "is of no kind that is known"
-	case c.ExpiresAt != 0 && t >= c.ExpiresAt:
+	case c.ExpiresAt != 0 && At(now.Add(-c.Grace)) >= c.ExpiresAt:
 		return "has expired"
 	case c.NotBefore != 0 && At(now.Add(c.Leeway)) < c.NotBefore:
 		return "is not valid yet"

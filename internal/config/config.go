@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
@@ -21,6 +22,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
+	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // MaxBytes bounds a configuration file.
@@ -29,7 +31,8 @@ const MaxBytes = 1 << 20
 // Config is the whole configuration, as the file is laid out.
 type Config struct {
 	Listen          httpapi.Config      `yaml:"listen" default:"api.address=127.0.0.1:8181,admin.address=127.0.0.1:8282" doc:"Where the sidecar listens."`
-	Issuers         []introspect.Config `yaml:"issuers" doc:"Authorization servers whose tokens are understood. Exactly one is supported."`
+	Issuers         []introspect.Config `yaml:"issuers" doc:"Authorization servers whose tokens are understood."`
+	Proof           token.Config        `yaml:"proof" doc:"How clients show that they hold the key their token is bound to."`
 	Policies        bundle.Config       `yaml:"policies" doc:"Where policies and their data come from."`
 	Engine          engine.Config       `yaml:"engine" doc:"What policies can do."`
 	Input           input.Config        `yaml:"input" doc:"What of a request policies see."`
@@ -41,11 +44,21 @@ type Config struct {
 
 // Check reports what no single package can see.
 func (c Config) Check(fault func(key, cause, hint string)) {
-	switch n := len(c.Issuers); {
-	case n == 0:
-		fault("issuers", "none is configured, and exactly one is needed", `add "issuers:" with one item that has an issuer or an introspection_endpoint`)
-	case n > 1:
-		fault("issuers[1]", fmt.Sprintf("%d issuers are configured, and exactly one is supported", n), "run one sidecar for each issuer")
+	if len(c.Issuers) == 0 {
+		fault("issuers", "none is configured", `add "issuers:" with an item that has an issuer or an introspection_endpoint`)
+		return
+	}
+	introspect.CheckIssuers(c.Issuers, fault)
+	for i, issuer := range c.Issuers {
+		if name := issuer.Match.Header; input.HoldsCredential(name) {
+			fault(fmt.Sprintf("issuers[%d].match.header", i), name+" may hold a credential: no issuer is chosen by it", "choose by another header, or by match.hosts")
+		}
+	}
+	modes := introspect.ModesOf(c.Issuers)
+	for i, r := range c.Decision.Routes {
+		if r.Mode != "" && !slices.Contains(modes, r.Mode) {
+			fault(fmt.Sprintf("decision.routes[%d].mode", i), fmt.Sprintf("no configured issuer can do %s", r.Mode), "set issuer or jwks_uri to validate tokens here, issuer or introspection_endpoint to ask about them")
+		}
 	}
 }
 

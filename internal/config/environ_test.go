@@ -104,7 +104,7 @@ func TestFaultInTheEnvironmentNamesTheVariable(t *testing.T) {
 		"SIDECAR_POLICIES_PATHS_2=policies":         "leaves a gap: the list ends before number 1",
 		"SIDECAR_LISTEN_API_ADDRESS=0.0.0.0:80":     `"0.0.0.0:80" is neither loopback nor a Unix socket: it needs tls or insecure: true`,
 		"SIDECAR_POLICIES_PATHS=none":               `policies.paths[0]: directory "none" does not exist`,
-		"SIDECAR_ISSUERS_1_NAME=second":             "issuers[1]: 2 issuers are configured, and exactly one is supported",
+		"SIDECAR_ISSUERS_1_MIN_LENGTH=5":            "names no key of the configuration",
 		"SIDECAR_LISTEN_API=x":                      "names no key of the configuration",
 		"SIDECAR_ISSUERS=x":                         "names no key of the configuration",
 		"SIDECAR_ISSUERS_00_NAME=x":                 "names no key of the configuration",

@@ -81,6 +81,7 @@ func sameWhereSet(t *testing.T, is, shown reflect.Value, path string) {
 		switch {
 		case a.Kind() == reflect.Struct:
 			sameWhereSet(t, a, b, at)
+		case a.Kind() == reflect.Slice && !isStrings(a.Type()) && a.Len() == 0: // the example of an item
 		case a.Kind() == reflect.Slice && !isStrings(a.Type()):
 			sameWhereSet(t, a.Index(0), b.Index(0), item(at, 0))
 		case !a.IsZero() && !reflect.DeepEqual(a.Interface(), b.Interface()):

@@ -141,14 +141,8 @@ func TestSecondDocumentThatIsNotYAMLIsAFault(t *testing.T) {
 func TestEmptyFileLacksAnIssuerOnly(t *testing.T) {
 	inDirectory(t)
 	for _, src := range []string{"", "# nothing\n", "---\n", "{}"} {
-		wantFaults(t, faults(t, src), "sidecar.yaml: issuers: none is configured, and exactly one is needed")
+		wantFaults(t, faults(t, src), "sidecar.yaml: issuers: none is configured")
 	}
-}
-
-func TestTwoIssuersAreRefusedAtTheSecond(t *testing.T) {
-	inDirectory(t)
-	wantFaults(t, faults(t, issuer+strings.TrimPrefix(issuer, "issuers:\n")),
-		"sidecar.yaml:4: issuers[1]: 2 issuers are configured, and exactly one is supported")
 }
 
 func TestSectionWhoseKeysAreCommentedOutIsEmpty(t *testing.T) {

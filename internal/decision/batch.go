@@ -13,12 +13,11 @@ import (
 // batchWidth is how many questions of one batch are under way at once.
 const batchWidth = 8
 
-// DecideAll answers queries in their order, by one snapshot. Each distinct token is asked about once.
+// DecideAll answers queries in their order, by one snapshot. Each distinct token is asked about once, unless
+// hosts, headers or routes make two questions of it.
 func (p *Point) DecideAll(ctx context.Context, queries []authz.Query) []authz.Decision {
 	snap := *p.snap.Load()
-	if snap.Introspector != nil {
-		snap.Introspector = &once{inner: snap.Introspector, asked: map[asked]*answer{}}
-	}
+	snap.Introspector = sharing(snap.Introspector)
 	out := make([]authz.Decision, len(queries))
 	var group errgroup.Group
 	group.SetLimit(batchWidth)
@@ -32,17 +31,23 @@ func (p *Point) DecideAll(ctx context.Context, queries []authz.Query) []authz.De
 	return out
 }
 
-// once asks about each token one time. It lives as long as one batch.
+// chooser knows whom a question goes to without asking it.
+type chooser interface {
+	Choose(q introspect.Question) introspect.Choice
+}
+
+// once asks about each token one time, where the same issuer would be asked in the same way. It lives as long as one batch.
 type once struct {
-	inner introspect.Introspector
-	mu    sync.Mutex
-	asked map[asked]*answer
+	choose chooser
+	mu     sync.Mutex
+	asked  map[asked]*answer
 }
 
 // asked is what shapes an answer.
 type asked struct {
-	token, host string
-	demand      introspect.Demand
+	token  string
+	choice introspect.Choice
+	demand introspect.Demand
 }
 
 type answer struct {
@@ -51,15 +56,23 @@ type answer struct {
 	err    error
 }
 
+// sharing is an Introspector for one batch. One that cannot say what its answers depend on shares none.
+func sharing(inner introspect.Introspector) introspect.Introspector {
+	if c, ok := inner.(chooser); ok {
+		return &once{choose: c, asked: map[asked]*answer{}}
+	}
+	return inner
+}
+
 func (o *once) Introspect(ctx context.Context, q introspect.Question) (*authz.Claims, error) {
+	key := asked{q.Token.Reveal(), o.choose.Choose(q), q.Demand}
 	o.mu.Lock()
-	key := asked{q.Token.Reveal(), q.Host, q.Demand}
 	a := o.asked[key]
 	if a == nil {
 		a = &answer{err: authz.E(authz.Internal, "introspect: the question of another item of the batch panicked")}
 		o.asked[key] = a
 	}
 	o.mu.Unlock()
-	a.once.Do(func() { a.claims, a.err = o.inner.Introspect(ctx, q) })
+	a.once.Do(func() { a.claims, a.err = key.choice.Introspect(ctx, q) })
 	return a.claims, a.err
 }

@@ -93,7 +93,7 @@ func TestDPOP14_UnboundTokenUnderDPoPIsRefused(t *testing.T) {
 	w.expect(t, w.ask(t, "open", "DPoP "+w.grant(t, devissuer.Grant{})), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
 }
 
-func TestDPoPTokenIsRefusedWhileNobodyVerifiesProofs(t *testing.T) {
+func TestDPoPTokenIsRefusedWhereNobodyVerifiesProofs(t *testing.T) {
 	w := build(t, plan{answers: pass})
 	tok := w.grant(t, devissuer.Grant{Claims: map[string]any{"token_type": "DPoP", "cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}})
 	w.expect(t, w.ask(t, "open", "DPoP "+tok), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")

@@ -38,10 +38,23 @@ type Observer interface {
 	Evaluated(took time.Duration)
 }
 
+// Prover knows how clients show that they hold the keys their tokens are bound to. See token.Proofs.
+type Prover interface {
+	// Check reports why a token with this confirmation must not be used with q, or nil: then it is bound to nothing, or to a
+	// key that the client showed.
+	Check(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error
+	// Offer says how tokens may be presented, for challenges.
+	Offer() token.Offer
+	// Fresh returns what an answer to a client that uses DPoP has besides.
+	Fresh(now time.Time) []authz.Header
+}
+
 // Deps are what a Point works with.
 type Deps struct {
 	// Input says what of a request policies see.
 	Input *input.Rules
+	// Proofs checks possession; nil refuses every token that is bound to a key.
+	Proofs Prover
 	// Log gets every decision; nil keeps no log.
 	Log *decisionlog.Log
 	// Observer is told of every decision.
@@ -56,9 +69,10 @@ type Deps struct {
 
 // Point is the policy decision point. It is safe for concurrent use.
 type Point struct {
-	cfg  Config
-	deps Deps
-	snap atomic.Pointer[Snapshot]
+	cfg    Config
+	deps   Deps
+	routes routes
+	snap   atomic.Pointer[Snapshot]
 	// refusals limit what is logged about decisions that no policy made, by kind.
 	refusals map[authz.Kind]*rate.Sometimes
 }
@@ -68,7 +82,10 @@ func New(cfg Config, s *Snapshot, deps Deps) *Point {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
-	p := &Point{cfg: cfg, deps: deps, refusals: map[authz.Kind]*rate.Sometimes{}}
+	if deps.Proofs == nil {
+		deps.Proofs = (*token.Proofs)(nil)
+	}
+	p := &Point{cfg: cfg, deps: deps, routes: newRoutes(cfg.Routes), refusals: map[authz.Kind]*rate.Sometimes{}}
 	for _, k := range authz.Kinds {
 		p.refusals[k] = &rate.Sometimes{First: 1, Interval: time.Second}
 	}
@@ -145,7 +162,7 @@ func (p *Point) guarded(ctx context.Context, snap *Snapshot, policy evaluator, q
 	defer func() {
 		if r := recover(); r != nil {
 			p.deps.Logger.Error("decision panicked", "decision_id", rec.DecisionID, "panic", described(r), "stack", string(debug.Stack()))
-			d = p.refuse(authz.E(authz.Internal, "decide: panic"), 0)
+			d = p.refuse(authz.E(authz.Internal, "decide: panic"), 0, "")
 		}
 	}()
 	return p.decide(ctx, snap, policy, q, rec)
@@ -163,26 +180,30 @@ func described(panicked any) string {
 func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q *authz.Query, rec *decisionlog.Record) authz.Decision {
 	req, err := p.deps.Input.Request(&q.Request)
 	if err != nil {
-		return p.refuse(err, 0)
+		return p.refuse(err, 0, "")
 	}
 	cred, err := token.Extract(token.Places{Header: q.Request.Headers["authorization"], Query: req.QueryTokens, Beside: q.Token})
 	if err != nil {
-		return p.refuse(err, 0)
+		return p.refuse(err, 0, cred.Scheme)
 	}
 	var doc *input.Document
 	if cred.Present() {
-		claims, err := p.claims(ctx, snap, introspect.Question{Token: cred.Token, Host: req.Host, Headers: q.Request.Headers, Source: req.SourceIP}, rec)
+		claims, err := p.claims(ctx, snap, introspect.Question{
+			Token: cred.Token, Host: req.Host, Headers: q.Request.Headers, Source: req.SourceIP, Demand: p.demand(snap.Policy, q.Entrypoint, &req),
+		}, rec)
 		if err != nil {
-			return p.refuse(err, misconfiguredUpstream)
+			return p.refuse(err, misconfiguredUpstream, cred.Scheme)
 		}
-		// After any cache, on every request: what was true when it was fetched need not be true now.
-		if why := unusable(claims, cred, p.deps.Now()); why != "" {
-			return p.refuse(&authz.Error{Kind: authz.Unauthenticated, Err: fmt.Errorf("check token: it %s", why)}, 0)
+		// After any cache, on every request: what was true when it was fetched need not be true now, and who showed the key
+		// with the last request need not have it with this one (DPOP-23).
+		if err := p.usable(claims, cred, q); err != nil {
+			return p.refuse(err, 0, cred.Scheme)
 		}
-		doc = input.Build(req, q.Context, claims, input.Presented{Scheme: string(cred.Scheme)}, rec.Time)
+		presented := input.Presented{Scheme: string(cred.Scheme), Verified: claims.Confirmation.Bound()}
+		doc = input.Build(req, q.Context, claims, presented, rec.Time)
 	} else {
 		if p.cfg.Token != "optional" {
-			return p.refuse(&authz.Error{Kind: authz.Unauthenticated, Code: noCredential, Err: fmt.Errorf("read credential: the request has none")}, 0)
+			return p.refuse(&authz.Error{Kind: authz.Unauthenticated, Code: noCredential, Err: fmt.Errorf("read credential: the request has none")}, 0, "")
 		}
 		doc = input.Anonymous(req, q.Context)
 	}
@@ -196,9 +217,9 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 		rec.Result = answer.Result
 	}
 	if err != nil {
-		return p.refuse(err, 0)
+		return p.refuse(err, 0, cred.Scheme)
 	}
-	return p.decided(answer.Verdict, doc.Token.Present)
+	return p.decided(answer.Verdict, cred.Scheme)
 }
 
 // claims asks what is known about the token of a request.
@@ -222,20 +243,15 @@ func (p *Point) claims(ctx context.Context, snap *Snapshot, q introspect.Questio
 	return claims, nil
 }
 
-// unusable says why a token must not be used with this request, or "". A token that is bound to a key is refused as
-// long as nobody can verify that its bearer holds the key (RFC 9449 section 7.2, RFC 8705 section 3).
-func unusable(c *authz.Claims, cred token.Credential, now time.Time) string {
-	switch why := c.Usable(now); {
-	case why != "":
-		return why
-	case c.Confirmation.Unknown != "":
-		return "is bound by a confirmation method that is not understood"
-	case c.Confirmation.Bound():
-		return "is bound to a key whose possession cannot be verified"
-	case cred.Scheme == token.DPoP:
-		return "was presented as a DPoP token and is bound to no key"
+// usable reports why a token must not be used with this request. A token that is bound to a key is refused unless its
+// client shows the key with the request (RFC 9449 section 7.2, RFC 8705 section 3). That is asked last: a proof is good
+// once, and a token that is of no use burns none.
+func (p *Point) usable(c *authz.Claims, cred token.Credential, q *authz.Query) error {
+	now := p.deps.Now()
+	if why := c.Usable(now); why != "" {
+		return &authz.Error{Kind: authz.Unauthenticated, Err: fmt.Errorf("check token: it %s", why)}
 	}
-	return ""
+	return p.deps.Proofs.Check(c.Confirmation, cred, q, now)
 }
 
 // finish tells everybody who wants to know.

@@ -27,6 +27,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
+	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 const clientSecret = "the-secret-of-the-resource-server"
@@ -49,6 +50,7 @@ type world struct {
 
 	log     *decisionlog.Log
 	logFile string
+	schemes int // that are offered: there may be as many challenges
 }
 
 // plan is what a test wants of its world. The zero plan is token: required and the policy byData.
@@ -58,8 +60,10 @@ type plan struct {
 	rego    string
 	answers map[string]any
 	ttl     time.Duration
+	routes  []decision.Route
 	now     func() time.Time
 	issuer  func(*introspect.Config)
+	proof   token.Config
 	wrap    func(introspect.Introspector) introspect.Introspector
 }
 
@@ -88,16 +92,21 @@ func build(t *testing.T, p plan) *world {
 	if p.wrap != nil {
 		introspector = p.wrap(introspector)
 	}
-	cfg := decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "acme"}
+	cfg := decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "acme", Routes: p.routes}
 	if p.token != "" {
 		cfg.Token = p.token
 	}
 	if p.realm != "" {
 		cfg.Realm = p.realm
 	}
+	proofs, err := token.NewProofs(p.proof, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.schemes = len(proofs.Offer().Schemes)
 	w.point = decision.New(cfg, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
-		Input: input.NewRules(input.Config{Headers: []string{"x-tenant"}, AmbiguousPaths: "refuse"}),
-		Log:   w.log, Observer: telemetry.NewMetrics("test"), Logger: logger, Now: p.now,
+		Input:  input.NewRules(input.Config{Headers: []string{"x-tenant"}, AmbiguousPaths: "refuse"}),
+		Proofs: proofs, Log: w.log, Observer: telemetry.NewMetrics("test"), Logger: logger, Now: p.now,
 	})
 	return w
 }
@@ -208,8 +217,8 @@ func (w *world) expect(t *testing.T, d authz.Decision, kind authz.Kind, status i
 	if d.Kind != kind || d.Status != status || !slices.Equal(codesOf(d.Reasons), codes) {
 		t.Errorf("got %s %d %q (cause %v), want %s %d %q", d.Kind, d.Status, codesOf(d.Reasons), d.Cause, kind, status, codes)
 	}
-	if got := len(challenges(d)); status == http.StatusUnauthorized && got != 1 {
-		t.Errorf("%d challenges on a 401, want one", got)
+	if got := len(challenges(d)); status == http.StatusUnauthorized && (got < 1 || got > w.schemes) {
+		t.Errorf("%d challenges on a 401, want one for a scheme", got)
 	}
 	e := w.event(t, d.ID)
 	if e.Custom.Kind != kind.String() || e.Custom.Status != status || e.Path != d.Policy.Path || e.Custom.PolicyDigest != d.Policy.Digest {

@@ -11,10 +11,10 @@ import (
 
 // Config says how an issuer spells what it knows of a token, and what of it makes a token ours.
 type Config struct {
-	Dialect         string        `yaml:"dialect" default:"rfc7662" enum:"rfc7662|keycloak|duende|oidc-provider" doc:"How this server spells its answers."`
+	Dialect         string        `yaml:"dialect" default:"rfc7662" enum:"rfc7662|keycloak|duende|hydra|zitadel|authentik|okta|pingam|pingfederate|curity|wso2|spring|oidc-provider|openiddict|connect2id|auth0|entra|cognito|google|github" doc:"How this server is asked and spells its answers."`
 	Audience        []string      `yaml:"audience" doc:"Identifiers of the resource server itself; a token whose audience names none of them is refused (RFC 7662 section 4). Empty leaves audiences to the policies."`
 	AbsentAudience  string        `yaml:"absent_audience" default:"refuse" enum:"refuse|accept" doc:"What to do with a token without audience when audience is set."`
-	RefusedPrefixes []string      `yaml:"refused_prefixes" doc:"Tokens that begin so are refused without asking: marks of refresh tokens, for instance."`
+	RefusedPrefixes []string      `yaml:"refused_prefixes" doc:"Tokens that begin so are refused without asking: marks of refresh tokens, for instance. The dialect may know some more."`
 	Tenant          []string      `yaml:"tenant" doc:"JSON pointers into the answer; the first that finds a string is the tenant."`
 	Roles           []string      `yaml:"roles" doc:"JSON pointers into the answer; strings and arrays of strings found are added to the roles of the dialect."`
 	NotBeforeLeeway time.Duration `yaml:"not_before_leeway" default:"0s" max:"60s" doc:"Clock difference allowed for nbf."`

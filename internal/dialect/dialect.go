@@ -1,92 +1,112 @@
 // Package dialect reads what authorization servers say about tokens, each in its own spelling, and says it in one
-// vocabulary: authz.Claims.
+// vocabulary: authz.Claims. It knows how each of them wants to be asked, too.
+//
+// All that is known of a server is one row of one table: table.go.
 package dialect
 
-import "github.com/authz-sidecar/sidecar/internal/authz"
-
-// dialect is how one kind of server spells its answers. It is configured, never guessed.
-type dialect struct {
-	name string
-	// clientID, username, scopes, roles and groups are members; the first that is there wins, but for roles, which add up.
-	clientID, username, scopes []string
-	roles, groups, permissions []string
-	// nestedRoles reads realm_access.roles as plain names and resource_access.<client>.roles as "<client>:<role>". The client
-	// is kept in the name because the same role of two clients means two different things.
-	nestedRoles nesting
-	// credentials are members that hold a usable token: they are kept out of the claims.
-	credentials []string
-	// serviceAccount is the prefix of the user name that stands for a client, "" when there is none.
-	serviceAccount string
-	// withSubject is the type of a subject that nothing else tells.
-	withSubject authz.SubjectType
-	// withoutSubject is the type of subject an answer without sub speaks for; the client then is the subject.
-	withoutSubject authz.SubjectType
-	// withoutTokenType is the kind of token that an answer without token_type is about.
-	withoutTokenType authz.TokenKind
-}
-
-type nesting uint8
-
-const (
-	flat nesting = iota
-	realmAndResource
+import (
+	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
-// dialects is the table. A server that needs code instead of a row deserves a second thought.
-func dialects() []dialect {
-	usual := dialect{
-		name:             "rfc7662",
-		clientID:         []string{"client_id", "azp", "cid", "appid"},
-		username:         []string{"username"},
-		scopes:           []string{"scope", "scp"},
-		roles:            []string{"roles"},
-		groups:           []string{"groups"},
-		permissions:      []string{"permissions"},
-		withSubject:      authz.UnknownType,
-		withoutSubject:   authz.UnknownType,
-		withoutTokenType: authz.UnknownToken,
-	}
+// dialect is how one kind of server is asked and spells its answers: a row of the table. It is configured, never guessed.
+//
+// A member is named by its name at the top of the answer or, with a leading slash, by a JSON pointer.
+type dialect struct {
+	name string
 
-	keycloak := usual
-	keycloak.name = "keycloak"
-	keycloak.username = []string{"username", "preferred_username"}
-	keycloak.roles = nil
-	keycloak.nestedRoles = realmAndResource
-	keycloak.credentials = []string{"jwt"} // a whole access token, on request of some clients
-	keycloak.serviceAccount = "service-account-"
+	// ask is how a question is put, inactive are the replies other than 200 that say inactive.
+	ask      Request
+	inactive []refusal
+	// signs are members that an answer must have to be one about an active token, where the server has no member "active".
+	signs []string
+	// audience says whether audiences may be left to the policies.
+	audience audienceRule
+	// refusedPrefixes are how tokens begin that are no access tokens: they are not even asked about.
+	refusedPrefixes []string
 
-	// Duende names a role "role", once or many times. Asked by an API it sends no token_type and only knows access tokens.
-	duende := usual
-	duende.name = "duende"
-	duende.roles = []string{"role"}
-	duende.withoutSubject = authz.Client
-	duende.withoutTokenType = authz.AccessToken
+	// clientID, username and scopes are members, and so is subject; the first that is there wins. The others add up.
+	subject, clientID, username, scopes []string
+	roles, groups, permissions          []string
+	roleForm                            roleForm
+	issued, notBefore, expires          string
+	clock                               clock
+	// credentials are members that hold a usable token, or help to find one: they are kept out of the claims.
+	credentials []string
 
-	// node oidc-provider leaves token_type out for refresh tokens only, and sub for client_credentials only.
-	oidcProvider := usual
-	oidcProvider.name = "oidc-provider"
-	oidcProvider.withSubject = authz.User
-	oidcProvider.withoutSubject = authz.Client
-	oidcProvider.withoutTokenType = authz.RefreshToken
+	// uses are members that name the use of a token. See kind.go for the words that are known.
+	uses []string
+	// marks tell the kind of a token by the members of its answer; the first that fits counts. Without one, untyped is the kind of
+	// a token whose answer has no token_type.
+	marks   []mark
+	untyped authz.TokenKind
 
-	return []dialect{usual, keycloak, duende, oidcProvider}
+	subjectForm subjectForm
+	// subjectTypes are what a member says about the type of the subject. It goes before all other evidence.
+	subjectTypes wordlist
+	// person are members that only a person's token has.
+	person []string
+	// account is how the account of a client is called, where a client has one.
+	account account
+	// withSubject is the type of a subject that nothing else tells; withoutSubject is the type of subject an answer without
+	// one speaks for: if it is Client, the client is the subject.
+	withSubject, withoutSubject authz.SubjectType
+
+	jwt local
 }
 
-func names() []string {
-	var names []string
-	for _, d := range dialects() {
-		names = append(names, d.name)
-	}
-	return names
+// local is what to know of a server's access tokens when they are validated here.
+type local struct {
+	// types are the values of typ in the header; an empty one accepts a header without.
+	types []string
+	// omits are claims of RFC 9068 section 2.2 that they do not have.
+	omits []string
+	// marks are like those of a dialect, for the claims of a JWT.
+	marks []mark
 }
 
-// named finds a row of the table. The empty name is the documented default; Check has refused unknown ones.
-func named(name string) dialect {
-	all := dialects()
-	for _, d := range all {
-		if d.name == name {
-			return d
-		}
-	}
-	return all[0]
+// refusal is a reply that says inactive. What is empty is not looked at.
+type refusal struct {
+	status           int
+	mediaType, error string
 }
+
+// audienceRule says what the configuration must say of audiences.
+type audienceRule uint8
+
+const (
+	audienceOptional audienceRule = iota
+	// audienceNeeded is for a server that speaks for the whole world: it calls tokens active that were given to anybody's client.
+	audienceNeeded
+)
+
+// roleForm is where roles are besides in plain lists. See roles.go.
+type roleForm uint8
+
+const (
+	flat roleForm = iota
+	realmAndResource
+	projectAndOrganisation
+)
+
+// clock is how times are written.
+type clock uint8
+
+const (
+	// seconds are NumericDates: RFC 7519 section 2.
+	seconds clock = iota
+	// secondsInText are NumericDates between quotes.
+	secondsInText
+	// dates are those of RFC 3339; null is never.
+	dates
+)
+
+// subjectForm is how a subject is written.
+type subjectForm uint8
+
+const (
+	plainText subjectForm = iota
+	// wholeNumber is a number that names someone.
+	wholeNumber
+	// typedText is "(usr!alice)", for the person alice.
+	typedText
+)

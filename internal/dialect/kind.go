@@ -7,18 +7,51 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
+// mark is evidence of a kind: it fits where all members of with are there, and none of without.
+type mark struct {
+	kind          authz.TokenKind
+	with, without []string
+}
+
+// fitting is the kind of the first mark that fits, or "".
+func fitting(marks []mark, m members) authz.TokenKind {
+	for _, k := range marks {
+		if !slices.ContainsFunc(k.with, m.lacks) && !slices.ContainsFunc(k.without, m.says) {
+			return k.kind
+		}
+	}
+	return ""
+}
+
 // kindOf collects the evidence of what a token is for: INT-20. Many servers call refresh and ID tokens active, and RFC 7662
 // has no member that tells. Where evidence contradicts itself, the kind that may not pass wins.
 func (d dialect) kindOf(m members) authz.TokenKind {
-	kinds := []authz.TokenKind{
-		kindOfUse(m.text("token_use")),
-		kindOfUse(m.text("token_usage")),
-		kindOfType(m.text("typ")),
-		kindOfType(m.text("token_type")),
+	kinds := d.kindsSaid(m)
+	if k := fitting(d.marks, m); k != "" {
+		kinds = append(kinds, k)
+	} else if m.text("token_type") == "" {
+		kinds = append(kinds, d.untyped)
 	}
-	if m.text("token_type") == "" {
-		kinds = append(kinds, d.withoutTokenType)
+	return worst(kinds)
+}
+
+// kindOfJWT is kindOf for the claims of a JWT. What only ID tokens have (OpenID Connect Core sections 2 and 3.3.2.11) counts
+// where the token itself says nothing: some servers copied a nonce into every token. Events make a logout token, or
+// another security event (RFC 8417 section 2.2), whatever else it says.
+func (d dialect) kindOfJWT(m members) authz.TokenKind {
+	kinds := d.kindsSaid(m)
+	switch k := fitting(d.jwt.marks, m); {
+	case m.has("events"):
+		return authz.IDToken
+	case k != "":
+		kinds = append(kinds, k)
+	case worst(kinds) == authz.UnknownToken && slices.ContainsFunc([]string{"nonce", "at_hash", "c_hash", "s_hash"}, m.says):
+		return authz.IDToken
 	}
+	return worst(kinds)
+}
+
+func worst(kinds []authz.TokenKind) authz.TokenKind {
 	for _, k := range []authz.TokenKind{authz.RefreshToken, authz.IDToken, authz.AccessToken} {
 		if slices.Contains(kinds, k) {
 			return k
@@ -27,13 +60,23 @@ func (d dialect) kindOf(m members) authz.TokenKind {
 	return authz.UnknownToken
 }
 
+// kindsSaid are the kinds that members name in words.
+func (d dialect) kindsSaid(m members) []authz.TokenKind {
+	kinds := []authz.TokenKind{kindOfType(m.text("typ")), kindOfType(m.text("token_type"))}
+	for _, name := range d.uses {
+		kinds = append(kinds, kindOfUse(m.text(name)))
+	}
+	return kinds
+}
+
+// kindOfUse reads what a token is to be used for. A code is redeemed for tokens, as a refresh token is.
 func kindOfUse(use string) authz.TokenKind {
 	switch strings.ToLower(use) {
 	case "access", "access_token":
 		return authz.AccessToken
-	case "refresh", "refresh_token":
+	case "refresh", "refresh_token", "authorization_code", "device_code", "user_code":
 		return authz.RefreshToken
-	case "id", "id_token":
+	case "id", "id_token", "logout_token":
 		return authz.IDToken
 	}
 	return authz.UnknownToken

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -25,11 +26,29 @@ func object(v jsontext.Value) members {
 	return m
 }
 
+// at returns a member by its name, or by a JSON pointer without escapes. Nil is none.
+func (m members) at(name string) jsontext.Value {
+	path, pointer := strings.CutPrefix(name, "/")
+	if !pointer {
+		return m[name]
+	}
+	first, rest, deeper := strings.Cut(path, "/")
+	if !deeper {
+		return m[first]
+	}
+	return find(m[first], jsontext.Pointer("/"+rest))
+}
+
 // has reports whether a member is there and not null. Several servers write null for "none".
 func (m members) has(name string) bool {
-	v, ok := m[name]
-	return ok && v.Kind() != 'n'
+	v := m.at(name)
+	return v != nil && v.Kind() != 'n'
 }
+
+// says reports whether a member is there and not empty text either, which is another way to write "none".
+func (m members) says(name string) bool { return m.has(name) && string(m.at(name)) != `""` }
+
+func (m members) lacks(name string) bool { return !m.says(name) }
 
 func text(v jsontext.Value) (string, bool) {
 	var s string
@@ -42,7 +61,7 @@ func text(v jsontext.Value) (string, bool) {
 // text returns the first of the named members that is a string and not empty.
 func (m members) text(names ...string) string {
 	for _, n := range names {
-		if s, ok := text(m[n]); ok && s != "" {
+		if s, ok := text(m.at(n)); ok && s != "" {
 			return s
 		}
 	}
@@ -87,18 +106,44 @@ func words(v jsontext.Value) []string {
 // token live for ever.
 const lastSecond = 253402300799
 
-// time reads a NumericDate that must be right when it is there: "no exp" is the most generous of all answers, so an exp
-// that cannot be read must not become one. Null is such an exp too.
-func (m members) time(name string) (authz.Time, error) {
+// time reads a time that must be right when it is there: "no exp" is the most generous of all answers, so an exp that
+// cannot be read must not become one. Null is such an exp too, but where it is written for "never".
+func (m members) time(name string, c clock) (authz.Time, error) {
 	v, ok := m[name]
-	if !ok {
+	if !ok || name == "" {
 		return 0, nil
 	}
-	n, ok := integer(v)
+	var n int64
+	switch c {
+	case seconds:
+		n, ok = integer(v)
+	case secondsInText:
+		n, ok = integer(unquoted(v))
+	case dates:
+		if v.Kind() == 'n' {
+			return 0, nil
+		}
+		n, ok = date(v)
+	}
 	if !ok || n > lastSecond || n < -lastSecond {
-		return 0, fmt.Errorf("member %q is not a time in whole seconds", name)
+		return 0, fmt.Errorf("member %q is not a time in %s", name, [...]string{"whole seconds", "whole seconds", "the form of RFC 3339"}[c])
 	}
 	return authz.Time(n), nil
+}
+
+// unquoted is the number in a text of decimal digits. Anything else stays what it is.
+func unquoted(v jsontext.Value) jsontext.Value {
+	s, ok := text(v)
+	if !ok || s == "" || strings.Trim(s, "0123456789") != "" {
+		return v
+	}
+	return jsontext.Value(s)
+}
+
+func date(v jsontext.Value) (int64, bool) {
+	s, _ := text(v)
+	t, err := time.Parse(time.RFC3339, s)
+	return t.Unix(), err == nil && t.Unix() != 0
 }
 
 // integer reads a number without a fraction, however it is written: 1, 1.0 and 1e0 are the same number.

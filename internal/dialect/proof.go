@@ -9,12 +9,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
 // authenticationOf reads how and when the user logged in (RFC 9470 section 6.2).
-func authenticationOf(m members) authz.Authentication {
+func authenticationOf(m members, c clock) authz.Authentication {
 	a := authz.Authentication{ACR: m.text("acr"), AMR: set(texts(m["amr"]))}
-	if t, err := m.time("auth_time"); err == nil {
+	if t, err := m.time("auth_time", c); err == nil {
 		a.Time = t // one server writes a date here: no fact then, and a max_age that is asked for is not met
 	}
 	a.Level, a.HasLevel = integer(m["auth_level"])
@@ -49,7 +50,8 @@ func confirmationOf(m members) authz.Confirmation {
 	return c
 }
 
-// methodsOf knows two methods and one annotation, which says nothing about the key.
+// methodsOf knows three methods and one annotation, which says nothing about the key. A whole key (RFC 7800 section 3.2) is
+// as good as its thumbprint, unless there are two that differ.
 func methodsOf(cnf members) authz.Confirmation {
 	var c authz.Confirmation
 	for _, name := range slices.Sorted(maps.Keys(cnf)) {
@@ -60,6 +62,8 @@ func methodsOf(cnf members) authz.Confirmation {
 			c.JKT = value
 		case name == "x5t#S256" && value != "":
 			c.X5T = value
+		case name == "jwk" && keyIs(cnf[name], c.JKT):
+			c.JKT, _ = jose.Thumbprint(cnf[name])
 		case c.Unknown == "":
 			c.Unknown = cmp.Or(name, "cnf")
 		}
@@ -68,4 +72,10 @@ func methodsOf(cnf members) authz.Confirmation {
 		c.Unknown = "cnf"
 	}
 	return c
+}
+
+// keyIs reports whether key is a public key, and the one that thumbprint names, if it names one.
+func keyIs(key jsontext.Value, thumbprint string) bool {
+	t, err := jose.Thumbprint(key)
+	return err == nil && (thumbprint == "" || thumbprint == t)
 }

@@ -261,6 +261,12 @@ func TestActiveTokensGetRemarks(t *testing.T) {
 	wants(t, ask(t, cfg, "tok-123456"), `tenant pointers ["/tenant"]`, "the answer has active, aud, cnf, org, sub", `set audience to one of ["orders-api"]`, "bound to a key", "nothing in the answer says that this is an access token")
 }
 
+func TestATokenThatTheConfigurationRefusesIsNotCalledInactive(t *testing.T) {
+	cfg := endpoint(t, answers(200, "application/json", `{"active":true,"aud":"another"}`))
+	cfg.Reading.Audience = []string{"orders-api"}
+	wants(t, ask(t, cfg, "tok-123456"), "the server calls it active, and the configuration refuses it: it is for another audience")
+}
+
 func TestProposalsRestOnURLs(t *testing.T) {
 	for issuer, want := range map[string]string{
 		"https://kc.acme.example/realms/a":            "keycloak",

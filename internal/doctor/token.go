@@ -26,6 +26,12 @@ func Diagnose(cfg introspect.Config, tok secret.Text, answer introspect.Answer, 
 		return append(out, explain(cfg, answer, err))
 	}
 	c := answer.Claims
+	if !c.Active && answer.Status == 0 {
+		return append(out, Finding{"token", Fault, "nobody was asked: it " + c.Why, "compare the token's header and claims with issuer, audience, dialect and jwt of the configuration"})
+	}
+	if !c.Active && calledActive(answer) {
+		return append(out, Finding{"token", Fault, "the server calls it active, and the configuration refuses it: it " + c.Why, "compare issuer, audience and absent_audience with the iss and aud of the answer"})
+	}
 	if !c.Active {
 		says, do := inactive(cfg, tok, c)
 		return append(out, Finding{"token", Fault, "it " + c.Why + says, do})
@@ -42,6 +48,35 @@ func usableRemedy(c *authz.Claims) string {
 		return "send the access token: the client has mixed up what the token endpoint gave it"
 	}
 	return "get a new one, and compare the clocks"
+}
+
+// calledActive reports whether the server itself said so.
+func calledActive(a introspect.Answer) bool {
+	body := a.Verified
+	if body == nil {
+		body = a.Body
+	}
+	var said struct {
+		Active any `json:"active"`
+	}
+	return json.Unmarshal(body, &said) == nil && said.Active == true
+}
+
+// Unclaimed says why a token may be no configured issuer's. It is a JWT then whose iss is spelled another way, most often.
+func Unclaimed(cfgs []introspect.Config, tok secret.Text) []Finding {
+	p, ok := payload(tok.Reveal())
+	if !ok || p.Issuer == "" {
+		return nil
+	}
+	var out []Finding
+	for _, c := range cfgs {
+		if c.Server.Issuer != "" {
+			out = append(out, Finding{"token", Fault,
+				fmt.Sprintf("it names %s as its issuer, and issuer %s is %q: %s", quoted(p.Issuer), c.Server.Name, c.Server.Issuer, difference(c.Server.Issuer, p.Issuer)),
+				"write issuer as tokens spell it, or list that spelling in match.issuers; a client gets it by reaching the server by that name"})
+		}
+	}
+	return out
 }
 
 // remarks are about an active token: what of it the configuration does not make use of.

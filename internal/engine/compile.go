@@ -54,8 +54,9 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 		entries: map[string]*entry{}, view: newView(readsOf(compiler)),
 	}
 	paths, problems := entrypoints(compiler, append([]string{entrypoint}, cfg.Entrypoints...))
-	if len(problems) > 0 {
-		return nil, problems
+	wanted, unread := demands(compiler, paths, cfg.TokenModes)
+	if problems = append(problems, unread...); len(problems) > 0 {
+		return nil, problems.Sorted()
 	}
 	reaches := enclosed
 	if len(cfg.AllowBuiltins) > 0 {
@@ -71,7 +72,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	}
 	prepare := func(path string) (*entry, error) {
 		query, err := prepareQuery(ctx, path, compiler, store, txn)
-		return &entry{path: path, query: query, fixed: fixed, deadline: cfg.Deadline, reach: reaches}, err
+		return &entry{path: path, query: query, fixed: fixed, deadline: cfg.Deadline, reach: reaches, demand: wanted[path]}, err
 	}
 	for _, path := range paths {
 		if p.entries[path], err = prepare(path); err != nil {

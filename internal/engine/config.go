@@ -7,4 +7,7 @@ type Config struct {
 	Entrypoints   []string      `yaml:"entrypoints" doc:"Rules that may be asked besides those annotated 'entrypoint: true', such as authz/decision."`
 	AllowBuiltins []string      `yaml:"allow_builtins" doc:"Builtins switched on although they reach the network or the machine: http.send, net.lookup_ip_addr, opa.runtime."`
 	Deadline      time.Duration `yaml:"deadline" default:"500ms" min:"1ms" max:"30s" doc:"Longest time one evaluation may take, by the clock on the wall: leave room for a busy machine."`
+
+	// TokenModes are the modes that metadata may ask for, as far as the issuers can do them; none are all of TokenModes().
+	TokenModes []string `yaml:"-"`
 }

@@ -18,6 +18,7 @@ type entry struct {
 	fixed    []rego.EvalOption
 	deadline time.Duration
 	reach    reach
+	demand   Demand
 }
 
 // reach says how far the builtins of a policy can get.

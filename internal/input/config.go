@@ -16,13 +16,18 @@ type Config struct {
 // secretHeaders hold credentials: policies never see them.
 var secretHeaders = []string{"authorization", "proxy-authorization", "cookie", "set-cookie", "dpop", "x-api-key", "x-amz-security-token", "x-forwarded-access-token", "x-auth-request-access-token", "x-forwarded-client-cert", "client-cert"}
 
+// HoldsCredential reports whether a request header may hold a credential.
+func HoldsCredential(name string) bool {
+	return slices.Contains(secretHeaders, strings.ToLower(name))
+}
+
 // Check reports every fault of c.
 func (c Config) Check(fault func(key, cause, hint string)) {
 	for _, name := range c.Headers {
 		switch {
 		case !IsToken(name):
 			fault("headers", fmt.Sprintf("%q is not a header name", name), "write names such as x-tenant")
-		case slices.Contains(secretHeaders, strings.ToLower(name)):
+		case HoldsCredential(name):
 			fault("headers", name+" may hold a credential: policies never see it", "use the facts under input.token instead")
 		}
 	}

@@ -71,7 +71,7 @@ func (c *cache) peek(key secret.Fingerprint) *authz.Claims {
 
 // keep stores a fact as far as it allows, under the endpoint it came from, and forgets the opposite.
 func (c *cache) keep(tok secret.Text, f fact) {
-	key := c.keys.of(tok, f.endpoint)
+	key := c.keys.in(f.mode).of(tok, f.endpoint)
 	now := time.Now()
 	switch f.Keep {
 	case dialect.Nowhere:
@@ -94,8 +94,15 @@ func (c *cache) sweep() {
 type keys struct {
 	fingerprints           *secret.Fingerprinter
 	name, issuer, clientID string
+	mode                   Mode
+}
+
+// in returns the keys for a mode: what a token says of itself is not what its server says of it.
+func (k keys) in(m Mode) keys {
+	k.mode = m
+	return k
 }
 
 func (k keys) of(tok secret.Text, endpoint string) secret.Fingerprint {
-	return k.fingerprints.Of(tok, k.name, k.issuer, endpoint, k.clientID)
+	return k.fingerprints.Of(tok, k.name, k.issuer, string(k.mode), endpoint, k.clientID)
 }

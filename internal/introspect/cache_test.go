@@ -149,12 +149,13 @@ func TestINT15_TheKeyHoldsEverythingThatShapesTheAnswer(t *testing.T) {
 		t.Fatal("equal parts, different keys")
 	}
 	for what, got := range map[string]secret.Fingerprint{
-		"name":     keys{f, "N", "i", "c"}.of(secret.New("t"), "e"),
-		"issuer":   keys{f, "n", "I", "c"}.of(secret.New("t"), "e"),
-		"client":   keys{f, "n", "i", "C"}.of(secret.New("t"), "e"),
+		"name":     keys{f, "N", "i", "c", ""}.of(secret.New("t"), "e"),
+		"issuer":   keys{f, "n", "I", "c", ""}.of(secret.New("t"), "e"),
+		"client":   keys{f, "n", "i", "C", ""}.of(secret.New("t"), "e"),
 		"endpoint": base.of(secret.New("t"), "E"),
+		"mode":     base.in(JWT).of(secret.New("t"), "e"),
 		"token":    base.of(secret.New("T"), "e"),
-		"lengths":  keys{f, "ni", "", "c"}.of(secret.New("t"), "e"),
+		"lengths":  keys{f, "ni", "", "c", ""}.of(secret.New("t"), "e"),
 	} {
 		if got == want {
 			t.Errorf("%s does not count", what)

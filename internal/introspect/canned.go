@@ -19,8 +19,8 @@ const maxCannedBytes = 1 << 20
 // would read out of answer, the JSON body of a 200. They are Fetched at the time of the call, and no two calls share them.
 // An answer that an Issuer could not read is an error of kind Unavailable here too, on each call.
 //
-// Of cfg only what shapes claims is looked at: dialect, issuer, audience, absent_audience, tenant, roles,
-// not_before_leeway and max_response_bytes. The error lists their faults.
+// Of cfg only what shapes claims is looked at: dialect, issuer, match.issuers, audience, absent_audience,
+// tenant, roles, not_before_leeway and max_response_bytes. The error lists their faults.
 func Canned(cfg Config, answer []byte) (Introspector, error) {
 	var faults []error
 	fault := func(key, cause, _ string) { faults = append(faults, fmt.Errorf("%s: %s", key, cause)) }
@@ -32,7 +32,7 @@ func Canned(cfg Config, answer []byte) (Introspector, error) {
 	if limit == 0 {
 		limit = maxCannedBytes
 	}
-	return &canned{reader: dialect.New(cfg.Reading, cfg.Server.Issuer), leeway: cfg.Reading.NotBeforeLeeway, limit: limit, answer: bytes.Clone(answer)}, nil
+	return &canned{reader: dialect.New(cfg.Reading, cfg.Server.Issuer, cfg.Match.Issuers...), leeway: cfg.Reading.NotBeforeLeeway, limit: limit, answer: bytes.Clone(answer)}, nil
 }
 
 // canned answers every question alike.

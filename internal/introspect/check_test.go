@@ -1,8 +1,6 @@
 package introspect
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -109,52 +107,17 @@ func TestAnIssuerThatIsOnlyComparedMayBeHTTP(t *testing.T) {
 	}
 }
 
-func TestBearerNeedsNoClientID(t *testing.T) {
-	c := testConfig(t, "https://as.example/i")
-	c.Server.Client.ID = ""
-	for auth, want := range map[string]bool{"client_secret_basic": false, "client_secret_post": false, "": false, "bearer": true} {
-		c.Server.Client.Auth = auth
-		if got := faults(c); (len(got) == 0) != want {
-			t.Errorf("%q: %q", auth, got)
-		}
-	}
-}
-
-func TestRawBasicCannotCarryAColonInTheID(t *testing.T) {
-	c := testConfig(t, "https://as.example/i")
-	c.Server.Client.BasicEncoding = "raw"
-	if got := faults(c); !slices.Equal(got, []string{"client.id"}) {
-		t.Errorf("faults %q", got)
-	}
-}
-
-func TestNewRefusesWhatItCannotRead(t *testing.T) {
-	garbage := filepath.Join(t.TempDir(), "garbage.pem")
-	if err := os.WriteFile(garbage, []byte("no certificate"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	huge := filepath.Join(t.TempDir(), "huge.pem")
-	if err := os.WriteFile(huge, make([]byte, 4<<20+1), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, change := range map[string]func(*Config){
-		"a fault of the configuration": func(c *Config) { c.Server.Name = "" },
-		"a secret that is not there":   func(c *Config) { c.Server.Client.Secret = secret.Source{File: "/nowhere/at/all"} },
-		"an empty secret":              func(c *Config) { c.Server.Client.Secret = secretFile(t, "") },
-		"a bearer token with a space":  func(c *Config) { c.Server.Client.Auth, c.Server.Client.Secret = "bearer", secretFile(t, "a b") },
-		"certificates not there":       func(c *Config) { c.Server.CAFile = "/nowhere/at/all" },
-		"a file without certificates":  func(c *Config) { c.Server.CAFile = garbage },
-		"a huge file":                  func(c *Config) { c.Server.CAFile = huge },
-		"a folder of certificates":     func(c *Config) { c.Server.CAFile = t.TempDir() },
+func TestNewRefusesWhatItCannotUse(t *testing.T) {
+	for name, change := range map[string]func(*Config, *Deps){
+		"a fault of the configuration": func(c *Config, _ *Deps) { c.Server.Name = "" },
+		"a secret that is not there":   func(c *Config, _ *Deps) { c.Server.Client.Secret = secret.Source{File: "/nowhere/at/all"} },
+		"no fingerprinter":             func(_ *Config, d *Deps) { d.Fingerprints = nil },
 	} {
-		c := testConfig(t, "https://as.example/i")
-		change(&c)
-		if _, err := New(c, Deps{Fingerprints: secret.NewFingerprinter()}); err == nil {
+		c, d := testConfig(t, "https://as.example/i"), Deps{Fingerprints: secret.NewFingerprinter()}
+		change(&c, &d)
+		if _, err := New(c, d); err == nil {
 			t.Errorf("%s is taken", name)
 		}
-	}
-	if _, err := New(testConfig(t, "https://as.example/i"), Deps{}); err == nil {
-		t.Error("no fingerprinter is taken")
 	}
 }
 

@@ -2,7 +2,6 @@ package introspect
 
 import (
 	"context"
-	"net/url"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
@@ -17,7 +16,7 @@ const maxTokenBytes = 16 << 10
 // Answer is what the server said to one uncached question, for a person who looks for a mistake.
 // Body may hold anything the server likes, the token included: it is for the eyes of whoever has the token.
 type Answer struct {
-	// Endpoint is the URL that was asked; empty when it could not be found out.
+	// Endpoint is the URL that was asked; empty when it could not be found out, and when nobody was asked.
 	Endpoint string
 	// Status is the HTTP status; 0 when there was no answer.
 	Status int
@@ -27,7 +26,10 @@ type Answer struct {
 	Date time.Time
 	// Body is the payload, decompressed, and no longer than max_response_bytes.
 	Body []byte
-	// Claims is what the body means; nil when it has no meaning, and then there is an error.
+	// Verified is the answer inside a signed response that has been verified; nil when the response is not signed.
+	Verified []byte
+	// Claims is what the body means; nil when it has no meaning, and then there is an error. Where the token was validated
+	// here and nobody was asked, it is what the token itself says.
 	Claims *authz.Claims
 }
 
@@ -37,6 +39,7 @@ type client struct {
 	timeout  time.Duration
 	server   *authserver.Server
 	reader   *dialect.Reader
+	seal     *seal // nil unless signed answers are required
 	observer Observer
 }
 
@@ -69,13 +72,13 @@ func (c *client) question(ctx context.Context, tok secret.Text) (fact, authserve
 		return fact{}, authserver.Reply{}, err
 	}
 	fetched := time.Now()
-	r, err := c.server.Post(ctx, endpoint, url.Values{"token": {tok.Reveal()}, "token_type_hint": {"access_token"}}, "application/json")
+	r, err := c.send(ctx, endpoint, tok)
 	if err != nil {
 		return fact{}, r, err
 	}
-	f, err := c.interpret(r, tok, fetched)
+	f, err := c.interpret(ctx, r, tok, fetched)
 	if err != nil {
 		return fact{}, r, err
 	}
-	return fact{f, endpoint}, r, nil
+	return fact{Fact: f, endpoint: endpoint}, r, nil
 }

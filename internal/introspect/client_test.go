@@ -1,20 +1,13 @@
 package introspect
 
 import (
-	"encoding/base64"
-	"encoding/pem"
 	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -57,108 +50,10 @@ func TestINT2_AcceptsJSONOnly(t *testing.T) {
 	}
 }
 
-func TestINT3_BearerIsSentAsItIs(t *testing.T) {
-	s := observed(t, func(c *Config) {
-		c.Server.Client = authserver.Client{Auth: "bearer", Secret: secretFile(t, "rs-token.~+/=")}
-	})
-	if got := s.request.Header.Get("Authorization"); got != "Bearer rs-token.~+/=" {
-		t.Errorf("Authorization %q", got)
-	}
-	if s.form.Has("client_id") || s.form.Has("client_secret") {
-		t.Errorf("a second method: %v", s.form)
-	}
-}
-
 func TestINT5_TheTokenIsNotInTheURL(t *testing.T) {
 	if got := observed(t, nil).request.URL.String(); got != "/introspect" {
 		t.Errorf("URL %q", got)
 	}
-}
-
-func TestCA1_BasicSendsNothingInTheBody(t *testing.T) {
-	s := observed(t, nil)
-	if s.form.Has("client_id") || s.form.Has("client_secret") || len(s.request.Header.Values("Authorization")) != 1 {
-		t.Errorf("two methods: %v", s.form)
-	}
-}
-
-func TestCA2_BasicEncodesIDAndSecretSeparately(t *testing.T) {
-	_, credentials, _ := strings.Cut(observed(t, nil).request.Header.Get("Authorization"), " ")
-	b, err := base64.StdEncoding.DecodeString(credentials)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := "rs%3A1:s3cr%3At%2B+%25%2F%C3%BC"; string(b) != want {
-		t.Errorf("credentials %q, want %q", b, want)
-	}
-	id, password, _ := strings.Cut(string(b), ":")
-	if v, _ := url.QueryUnescape(id); v != "rs:1" {
-		t.Errorf("id decodes to %q", v)
-	}
-	if v, _ := url.QueryUnescape(password); v != testSecret {
-		t.Errorf("secret decodes to something else")
-	}
-}
-
-func TestCA2_RawEncodesNothing(t *testing.T) {
-	s := observed(t, func(c *Config) { c.Server.Client.ID, c.Server.Client.BasicEncoding = "rs 1", "raw" })
-	if id, password, _ := s.request.BasicAuth(); id != "rs 1" || password != testSecret {
-		t.Errorf("id %q", id)
-	}
-}
-
-func TestCA3_PostSendsBothInTheBodyAndNowhereElse(t *testing.T) {
-	s := observed(t, func(c *Config) { c.Server.Client.Auth = "client_secret_post" })
-	if s.form.Get("client_id") != "rs:1" || s.form.Get("client_secret") != testSecret {
-		t.Errorf("form %v", s.form)
-	}
-	if s.request.Header.Get("Authorization") != "" || s.request.URL.RawQuery != "" {
-		t.Errorf("a second method")
-	}
-}
-
-func TestINT4_AnUnknownCertificateIsMisconfigured(t *testing.T) {
-	u := serveTLS(t)
-	i, _ := open(t, u.URL, nil)
-	if e := refusal(t, i, authz.Misconfigured); !strings.Contains(e.Error(), "unknown authority") {
-		t.Errorf("cause %q", e)
-	}
-}
-
-func TestINT4_ACAFileVouchesForTheServer(t *testing.T) {
-	u := serveTLS(t)
-	i, _ := open(t, u.URL, func(c *Config) { c.Server.CAFile = caFile(t, u) })
-	if !introspect(t, i).Active {
-		t.Error("not active")
-	}
-}
-
-func TestINT4_ACertificateForAnotherHostIsMisconfigured(t *testing.T) {
-	u := serveTLS(t)
-	i, _ := open(t, strings.Replace(u.URL, "127.0.0.1", "localhost", 1), func(c *Config) { c.Server.CAFile = caFile(t, u) })
-	if e := refusal(t, i, authz.Misconfigured); !strings.Contains(e.Error(), `not valid for "localhost"`) {
-		t.Errorf("cause %q", e)
-	}
-}
-
-// serveTLS keeps quiet about the handshakes that the tests mean to lose.
-func serveTLS(t *testing.T) *httptest.Server {
-	t.Helper()
-	u := httptest.NewUnstartedServer(saysJSON(`{"active":true}`))
-	u.Config.ErrorLog = log.New(io.Discard, "", 0)
-	u.StartTLS()
-	t.Cleanup(u.Close)
-	return u
-}
-
-func caFile(t *testing.T, u *httptest.Server) string {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), "ca.pem")
-	b := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: u.Certificate().Raw})
-	if err := os.WriteFile(name, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return name
 }
 
 func TestAKeptConnectionThatTheServerClosedIsNoFailure(t *testing.T) {

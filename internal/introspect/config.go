@@ -1,7 +1,9 @@
 package introspect
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
@@ -14,7 +16,7 @@ type Config struct {
 	Server  authserver.Config `yaml:",inline"`
 	Reading dialect.Config    `yaml:",inline"`
 
-	Match          Match          `yaml:"match" doc:"Which tokens are this issuer's. With one issuer, all are."`
+	Match          Match          `yaml:"match" doc:"Which tokens are this issuer's. With one issuer, all are but JWTs that name another."`
 	Mode           Mode           `yaml:"mode" default:"introspect" enum:"introspect|jwt|jwt_then_introspect|introspect_opaque" doc:"How tokens are looked at: asked about (RFC 7662), validated here (RFC 9068), both, or each where it can be."`
 	JWT            JWTConfig      `yaml:"jwt" doc:"Local validation of JWT access tokens."`
 	RequireSigned  bool           `yaml:"require_signed" doc:"Ask for signed introspection responses (RFC 9701), and take no other."`
@@ -25,14 +27,14 @@ type Config struct {
 	Cache       CacheConfig `yaml:"cache" doc:"How long answers are kept."`
 }
 
-// Match says which tokens are an issuer's. A token is whose iss says, when it is a JWT that names one; of any other
-// token prefix and length are looked at. Hosts and headers of the request narrow both. What is empty is not looked at.
+// Match says which tokens are an issuer's. A JWT that names an iss is that issuer's; of any other token prefix and length
+// are looked at. Hosts and headers of the request narrow both. What is empty is not looked at.
 type Match struct {
-	Issuers   []string `yaml:"issuers" doc:"Values of iss. Empty is the issuer itself."`
+	Issuers   []string `yaml:"issuers" doc:"Values of iss, in tokens and in answers. Empty is the issuer itself."`
 	Prefixes  []string `yaml:"prefixes" doc:"How its opaque tokens begin."`
 	MinLength int      `yaml:"min_length" doc:"Length in bytes of its shortest opaque token."`
 	MaxLength int      `yaml:"max_length" doc:"Length in bytes of its longest opaque token. 0 sets no limit."`
-	Hosts     []string `yaml:"hosts" doc:"Hosts of requests whose tokens are its."`
+	Hosts     []string `yaml:"hosts" doc:"Hosts of requests whose tokens are its: names without port."`
 	Header    string   `yaml:"header" doc:"Name of a request header, such as x-tenant, whose value tells."`
 	Values    []string `yaml:"values" doc:"Values of that header."`
 	Default   bool     `yaml:"default" doc:"Take the opaque tokens that no other issuer takes."`
@@ -43,7 +45,7 @@ type JWTConfig struct {
 	Types          []string      `yaml:"types" doc:"Accepted typ; an empty item accepts a token without one. Empty is what the dialect says, at+jwt by default."`
 	Algorithms     []string      `yaml:"algorithms" default:"RS256,PS256,ES256,ES384,EdDSA" doc:"Accepted alg. Never none, never a shared secret."`
 	OptionalClaims []string      `yaml:"optional_claims" doc:"Claims of RFC 9068 section 2.2 that this server leaves out, besides those that the dialect knows of."`
-	Leeway         time.Duration `yaml:"leeway" default:"0s" max:"60s" doc:"Clock difference allowed for exp and iat."`
+	Leeway         time.Duration `yaml:"leeway" default:"0s" max:"60s" doc:"Clock difference allowed for exp of a JWT that nobody is asked about, and for iat, where 10s are always allowed."`
 }
 
 // SignedResponse bounds what passes as a signed introspection response: RFC 9701.
@@ -81,8 +83,11 @@ type CacheConfig struct {
 // hint, which may be empty, what to do. It reads no file, asks nobody and prints no secret.
 // The words that choose a mode may be empty and then mean their documented default.
 func (c Config) Check(fault func(key, cause, hint string)) {
-	c.Server.Check(fault)
+	c.server().Check(fault)
 	c.Reading.Check(fault)
+	c.checkModes(fault)
+	c.checkDialect(fault)
+	c.Match.check(fault)
 	for _, d := range []struct {
 		key      string
 		value    time.Duration
@@ -107,5 +112,22 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 		if n.value < n.min {
 			fault(n.key, fmt.Sprintf("%d is less than %d", n.value, n.min), "")
 		}
+	}
+}
+
+// checkDialect sees that tokens are looked at in a way that the server knows. An unknown dialect is not its business.
+func (c Config) checkDialect(fault func(key, cause, hint string)) {
+	name, encoding := c.Reading.Dialect, c.Reading.Encoding()
+	switch {
+	case encoding == dialect.Unasked && c.Mode != JWT:
+		fault("mode", fmt.Sprintf("%q asks the server, and one of dialect %s cannot be asked about tokens", cmp.Or(c.Mode, Introspect), name), "set mode to jwt")
+	case !c.Reading.HasJWTs() && c.Mode != Introspect && c.Mode != "":
+		fault("mode", fmt.Sprintf("%q needs tokens that are JWTs, and dialect %s has none", c.Mode, name), "set mode to introspect")
+	}
+	if c.Reading.NeedsAudience() {
+		fault("audience", fmt.Sprintf("is empty, and a server of dialect %s calls the tokens of everybody's clients active", name), "list the client ids whose tokens may be used here")
+	}
+	if encoding == dialect.JSON && slices.Contains([]string{"client_secret_post", "client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"}, c.Server.Client.Auth) {
+		fault("client.auth", fmt.Sprintf("%s needs a form, and a server of dialect %s takes JSON", c.Server.Client.Auth, name), "set client.auth to client_secret_basic")
 	}
 }

@@ -33,7 +33,7 @@ type upstream struct {
 	calls atomic.Int64
 }
 
-func serve(t *testing.T, h http.HandlerFunc) *upstream {
+func serve(t testing.TB, h http.HandlerFunc) *upstream {
 	t.Helper()
 	u := &upstream{}
 	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,7 +58,7 @@ func says(status int, contentType, body string) http.HandlerFunc {
 func saysJSON(body string) http.HandlerFunc { return says(http.StatusOK, "application/json", body) }
 
 // secretFile keeps a secret where a configuration can name it.
-func secretFile(t *testing.T, value string) secret.Source {
+func secretFile(t testing.TB, value string) secret.Source {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(name, []byte(value), 0o600); err != nil {
@@ -67,7 +67,7 @@ func secretFile(t *testing.T, value string) secret.Source {
 	return secret.Source{File: name}
 }
 
-func testConfig(t *testing.T, endpoint string) Config {
+func testConfig(t testing.TB, endpoint string) Config {
 	return Config{
 		Server: authserver.Config{
 			Name: "test", IntrospectionEndpoint: endpoint, AllowInsecureHTTP: true,

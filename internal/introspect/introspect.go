@@ -1,11 +1,12 @@
-// Package introspect finds out what is known about a token: it asks an authorization server (RFC 7662).
+// Package introspect finds out what is known about a token: it asks an authorization server (RFC 7662), validates a JWT
+// itself (RFC 9068), or does both.
 //
-// One Issuer is three parts, worn one over another:
+// One Issuer is a few parts, worn one over another:
 //
-//	Cache -> Flight -> Client -> authorization server
+//	Cache -> Flight -> Modes -> Client -> authorization server
 //
-// Cache keeps answers for a bounded time in bounded memory, Flight lets many callers share one question, Client asks it.
-// Each keeps facts. None of them decides anything.
+// Cache keeps answers for a bounded time in bounded memory, Flight lets many callers share one question, Modes chooses how
+// a token is looked at, Client asks. Each keeps facts. None of them decides anything.
 package introspect
 
 import (
@@ -53,7 +54,8 @@ const (
 )
 
 // Introspector reports the claims of a token. An inactive token is an answer, not an error: its claims are not Active.
-// An error is an *authz.Error of kind Unavailable or Misconfigured and means that there is no answer.
+// An error is an *authz.Error and means that there is no answer: of kind Unavailable or Misconfigured, or Malformed when
+// the request does not say whose token it is.
 // Whether active claims are good at this moment is asked of them, on every request, with authz.Claims.Usable.
 type Introspector interface {
 	Introspect(ctx context.Context, q Question) (*authz.Claims, error)
@@ -77,8 +79,10 @@ type asker interface {
 	ask(ctx context.Context, q Question) (fact, error)
 }
 
-// fact is what is known about a token, and who said so: part of the key under which it is kept.
+// fact is what is known about a token, who said so, and in which mode it was looked at: parts of the key under which it is
+// kept.
 type fact struct {
 	dialect.Fact
 	endpoint string
+	mode     Mode
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -34,7 +35,10 @@ type Issuer struct {
 	keys            keys
 	cache           *cache
 	flight          *flight
+	mode            Mode
 	asker           asker
+	modes           *modes
+	keySet          *jose.KeySet
 	client          *client // for Ask, which goes past all that asker is dressed in
 	server          *authserver.Server
 }
@@ -55,31 +59,41 @@ func New(cfg Config, deps Deps) (*Issuer, error) {
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("check issuer %q: %w", cfg.Server.Name, errors.Join(faults...))
 	}
-	server, err := authserver.New(cfg.Server, authserver.Deps{Needs: []authserver.Endpoint{authserver.Introspection}, Log: deps.Log, Transport: deps.Transport})
+	decrypter, err := cfg.SignedResponse.decrypter()
+	if err != nil {
+		return nil, fmt.Errorf("set up issuer %q: %w", cfg.Server.Name, err)
+	}
+	needs, wants := cfg.needs()
+	server, err := authserver.New(cfg.server(), authserver.Deps{Needs: needs, Wants: wants, Log: deps.Log, Transport: deps.Transport})
 	if err != nil {
 		return nil, err
 	}
-	return build(cfg, deps, server), nil
+	return build(cfg, deps, server, decrypter), nil
 }
 
-func build(cfg Config, deps Deps, server *authserver.Server) *Issuer {
+func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Decrypter) *Issuer {
 	if deps.Observer == nil {
 		deps.Observer = blind{}
 	}
 	name := cfg.Server.Name
 	k := keys{fingerprints: deps.Fingerprints, name: name, issuer: cfg.Server.Issuer, clientID: cfg.Server.Client.ID}
+	keySet, reader := newKeySet(cfg, server, deps.Log), dialect.New(cfg.Reading, cfg.Server.Issuer, cfg.Match.Issuers...)
 	c := &client{
 		name: name, timeout: cfg.Server.Timeout, server: server,
-		reader: dialect.New(cfg.Reading, cfg.Server.Issuer), observer: deps.Observer,
+		reader: reader, seal: newSeal(cfg, keySet, decrypter), observer: deps.Observer,
 	}
+	m := newModes(cfg, c, reader, keySet, server)
 	return &Issuer{
 		name:            name,
 		issuer:          cfg.Server.Issuer,
-		refusedPrefixes: cfg.Reading.RefusedPrefixes,
+		refusedPrefixes: c.reader.RefusedPrefixes(),
 		keys:            k,
 		cache:           newCache(name, cfg.Cache, k, deps.Observer),
 		flight:          newFlight(name, cfg.MaxInFlight),
-		asker:           c,
+		mode:            cfg.mode(),
+		asker:           m,
+		modes:           m,
+		keySet:          keySet,
 		client:          c,
 		server:          server,
 	}
@@ -91,19 +105,22 @@ func (i *Issuer) Introspect(ctx context.Context, q Question) (*authz.Claims, err
 	if why := i.refuses(tok); why != "" {
 		return dialect.Dead(why, time.Now()).Claims, nil
 	}
-	key := i.keys.of(tok, i.server.Current(authserver.Introspection))
+	q.Demand.Mode = i.effective(q.Demand)
+	keys := i.keys.in(q.Demand.Mode)
+	key := keys.of(tok, i.server.Current(authserver.Introspection))
 	if known := i.cache.look(key); known != nil {
 		return known, nil
 	}
 	// The first question of all finds out where the endpoint is: those who come before and after that share a flight too.
-	return i.flight.share(ctx, i.keys.of(tok, ""), func(ctx context.Context) (*authz.Claims, error) {
-		if known := i.cache.peek(i.keys.of(tok, i.server.Current(authserver.Introspection))); known != nil {
+	return i.flight.share(ctx, keys.of(tok, ""), func(ctx context.Context) (*authz.Claims, error) {
+		if known := i.cache.peek(keys.of(tok, i.server.Current(authserver.Introspection))); known != nil {
 			return known, nil
 		}
 		f, err := i.asker.ask(ctx, q)
 		if err != nil {
 			return nil, err
 		}
+		f.mode = q.Demand.Mode
 		i.cache.keep(tok, f) // before the flight lands, so that nobody starts a second one in between
 		return f.Claims, nil
 	})
@@ -113,6 +130,8 @@ func (i *Issuer) Introspect(ctx context.Context, q Question) (*authz.Claims, err
 func (i *Issuer) Name() string   { return i.name }
 func (i *Issuer) Issuer() string { return i.issuer }
 
+func tooLong() string { return fmt.Sprintf("is longer than %d bytes", maxTokenBytes) }
+
 // refuses says why a token is not even asked about.
 func (i *Issuer) refuses(tok secret.Text) string {
 	t := tok.Reveal()
@@ -120,7 +139,7 @@ func (i *Issuer) refuses(tok secret.Text) string {
 	case t == "":
 		return "is empty"
 	case len(t) > maxTokenBytes:
-		return fmt.Sprintf("is longer than %d bytes", maxTokenBytes)
+		return tooLong()
 	}
 	for _, p := range i.refusedPrefixes {
 		if strings.HasPrefix(t, p) {
@@ -131,13 +150,20 @@ func (i *Issuer) refuses(tok secret.Text) string {
 }
 
 // Ask puts one question past all caches, for diagnosis. The Answer is filled as far as things went when there is an error too.
+// In a mode that validates locally that is done too, as it would be for a request.
 func (i *Issuer) Ask(ctx context.Context, tok secret.Text) (Answer, error) {
-	f, r, err := i.client.question(ctx, tok)
-	date, _ := http.ParseTime(r.Header.Get("Date")) // the zero time when there is none
-	return Answer{
-		Date:     date,
-		Endpoint: r.Endpoint, Status: r.Status, ContentType: r.Header.Get("Content-Type"), Body: r.Body, Claims: f.Claims,
-	}, err
+	var a Answer
+	f, err := i.modes.look(ctx, Question{Token: tok, Demand: Demand{Mode: i.mode}}, func(ctx context.Context, _ Question) (fact, error) {
+		f, r, err := i.client.question(ctx, tok)
+		date, _ := http.ParseTime(r.Header.Get("Date")) // the zero time when there is none
+		a = Answer{Date: date, Endpoint: r.Endpoint, Status: r.Status, ContentType: r.Header.Get("Content-Type"), Body: r.Body}
+		if err == nil && i.client.seal != nil && r.Status == http.StatusOK {
+			a.Verified, err = i.client.seal.open(ctx, r)
+		}
+		return f, err
+	})
+	a.Claims = f.Claims
+	return a, err
 }
 
 // Warm discovers the endpoint, with pauses from 1 s to 30 s between attempts, until it is known or ctx ends. It returns
@@ -156,6 +182,7 @@ func (i *Issuer) Stats() Stats {
 // connections. What is cached can still be had.
 func (i *Issuer) Close() {
 	i.flight.close()
+	i.keySet.Close()
 	i.server.Close()
 }
 

@@ -1,6 +1,7 @@
 package introspect
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -12,16 +13,16 @@ import (
 )
 
 // interpret turns a reply into a fact, or into an error that says whose fault it is: INT-6 to INT-9, INT-8b.
-func (c *client) interpret(r authserver.Reply, tok secret.Text, fetched time.Time) (dialect.Fact, error) {
+func (c *client) interpret(ctx context.Context, r authserver.Reply, tok secret.Text, fetched time.Time) (dialect.Fact, error) {
 	switch {
 	case r.Status == http.StatusOK:
-		return c.interpretOK(r, tok, fetched)
-	case r.Status == http.StatusTooManyRequests || r.Status >= 500:
-		return dialect.Fact{}, r.Refuse(authz.Unavailable, "")
-	case r.Status == http.StatusBadRequest && r.OAuthError() == "unsupported_token_type":
-		f := dialect.Dead("is of a type that the authorization server does not introspect", fetched)
+		return c.interpretOK(ctx, r, tok, fetched)
+	case c.reader.Inactive(r.Status, r.MediaType(), r.OAuthError()) && (c.seal == nil || r.Status >= 400): // a 204 is not signed
+		f := dialect.Dead(fmt.Sprintf("is not active: the authorization server says so by status %d", r.Status), fetched)
 		f.Keep = dialect.Inactive
 		return f, nil
+	case r.Status == http.StatusTooManyRequests || r.Status >= 500:
+		return dialect.Fact{}, r.Refuse(authz.Unavailable, "")
 	case r.Status >= 300 && r.Status < 400:
 		return dialect.Fact{}, r.Refuse(authz.Misconfigured, "redirects are not followed")
 	case r.Status >= 400:
@@ -30,14 +31,20 @@ func (c *client) interpret(r authserver.Reply, tok secret.Text, fetched time.Tim
 	return dialect.Fact{}, r.Refuse(authz.Unavailable, "this is no answer of an introspection endpoint")
 }
 
-func (c *client) interpretOK(r authserver.Reply, tok secret.Text, fetched time.Time) (dialect.Fact, error) {
+func (c *client) interpretOK(ctx context.Context, r authserver.Reply, tok secret.Text, fetched time.Time) (dialect.Fact, error) {
+	body := r.Body
 	switch {
 	case r.Over:
 		return dialect.Fact{}, r.Refuse(authz.Unavailable, fmt.Sprintf("the answer is over %d bytes", len(r.Body)))
+	case c.seal != nil:
+		var err error
+		if body, err = c.seal.open(ctx, r); err != nil {
+			return dialect.Fact{}, err
+		}
 	case !r.IsJSON():
 		return dialect.Fact{}, r.Refuse(authz.Unavailable, "the content type is not application/json")
 	}
-	f, err := c.reader.Read(r.Body, tok, fetched)
+	f, err := c.reader.Read(body, tok, fetched)
 	if err != nil {
 		return dialect.Fact{}, r.Refuse(authz.Unavailable, err.Error())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // Config is how the sidecar that serves the policies is configured, as far as it matters to a decision.
@@ -57,10 +59,11 @@ func (s *Suite) run(ctx context.Context, policy *engine.Policy, cfg Config, c *t
 	case query.Entrypoint != "" && !policy.Has(query.Entrypoint):
 		out.Output = []string{fmt.Sprintf("entrypoint: %q may not be asked, only %s", query.Entrypoint, strings.Join(policy.Entrypoints(), ", "))}
 	default:
+		prover := &stated{key: c.key}
 		if c.token != "" {
-			query.Token = secret.New(tokenText)
+			prover.present(&query, introspector.bound(ctx))
 		}
-		d := s.point(policy, cfg, introspector).Decide(ctx, query)
+		d := s.point(policy, cfg, introspector, prover).Decide(ctx, query)
 		out.Output = c.want.differences(&d)
 	}
 	out.Took = time.Since(begun)
@@ -70,7 +73,7 @@ func (s *Suite) run(ctx context.Context, policy *engine.Policy, cfg Config, c *t
 	return out
 }
 
-func (s *Suite) point(policy *engine.Policy, cfg Config, introspector introspect.Introspector) *decision.Point {
+func (s *Suite) point(policy *engine.Policy, cfg Config, introspector introspect.Introspector, prover decision.Prover) *decision.Point {
 	if s.token != "" {
 		cfg.Decision.Token = s.token
 	}
@@ -79,6 +82,7 @@ func (s *Suite) point(policy *engine.Policy, cfg Config, introspector introspect
 	}
 	return decision.New(cfg.Decision, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
 		Input:    input.NewRules(cfg.Input),
+		Proofs:   prover,
 		Observer: blind{},
 		Logger:   slog.New(slog.DiscardHandler),
 		Now:      func() time.Time { return s.now },
@@ -87,7 +91,7 @@ func (s *Suite) point(policy *engine.Policy, cfg Config, introspector introspect
 
 // introspector answers as the named token says. A credential that a case writes into its headers by itself is known to
 // nobody.
-func (s *Suite) introspector(name string) (introspect.Introspector, error) {
+func (s *Suite) introspector(name string) (*timeless, error) {
 	a, ok := s.tokens[name]
 	if !ok {
 		a.json = []byte(`{"active":false}`)
@@ -116,6 +120,44 @@ func (t *timeless) Introspect(ctx context.Context, q introspect.Question) (*auth
 	}
 	claims.Fetched = t.now
 	return claims, nil
+}
+
+// bound returns the key the token is bound to, if there is an answer that says so.
+func (t *timeless) bound(ctx context.Context) authz.Confirmation {
+	claims, err := t.Introspect(ctx, introspect.Question{Token: secret.New(tokenText)})
+	if err != nil {
+		return authz.Confirmation{}
+	}
+	return claims.Confirmation
+}
+
+// stated believes what a case states about the key of its token, and nothing else: what a request shows is not looked at.
+type stated struct {
+	*token.Proofs // nil: nothing can be shown
+	key           string
+}
+
+const keyShown = "shown"
+
+// present puts the token where a client that shows its key would put it.
+func (s *stated) present(q *authz.Query, c authz.Confirmation) {
+	if s.key != keyShown || c.JKT == "" {
+		q.Token = secret.New(tokenText)
+		return
+	}
+	headers := map[string][]string{}
+	maps.Copy(headers, q.Request.Headers)
+	headers["authorization"] = append(slices.Clone(headers["authorization"]), "DPoP "+tokenText)
+	q.Request.Headers = headers
+}
+
+// Check is the rule of decision.Prover.
+func (s *stated) Check(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error {
+	asked := c.Bound() && c.Unknown == "" && (c.JKT == "" || cred.Scheme == token.DPoP)
+	if s.key == keyShown && asked {
+		return nil
+	}
+	return s.Proofs.Check(c, cred, q, now)
 }
 
 type blind struct{}

@@ -145,6 +145,7 @@ func (r *suiteReader) testCase(n *yaml.Node, s *Suite) testCase {
 				r.complain(v, "there is no token %q", c.token)
 			}
 		},
+		"key":        r.word(&c.key, keyShown, "withheld"),
 		"entrypoint": r.text(&c.query.Entrypoint),
 		"request":    func(v *yaml.Node) { c.query.Request = r.request(v) },
 		"context":    func(v *yaml.Node) { c.query.Context = r.object(v, "context") },

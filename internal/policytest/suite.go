@@ -41,6 +41,7 @@ const maxSuiteBytes = 4 << 20
 //	cases:
 //	  - name: a reader reads
 //	    token: reader                 # none when left out
+//	    key: shown                    # the client shows the key that the token is bound to (cnf); withheld when left out
 //	    entrypoint: authz/decision    # the usual one when left out
 //	    request: {method: GET, url: /orders, headers: {x-tenant: acme}, source_ip: 10.1.2.3, body: text}
 //	    context: {any: json}
@@ -76,6 +77,7 @@ type testCase struct {
 	name  string
 	row   int
 	token string // "" for none
+	key   string // keyShown, or anything else for withheld
 	query authz.Query
 	want  expectation
 }

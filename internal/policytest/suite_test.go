@@ -164,7 +164,7 @@ func refused(t *testing.T, text string, want ...string) {
 
 func TestLoadSuites_UnknownKeysAreErrors(t *testing.T) {
 	refused(t, head+"  - {name: x, tokne: reader, request: {urll: /a}, expect: {alow: true}}\n",
-		`9:15: suite_error: unknown key "tokne" in a case, want one of context, entrypoint, expect, name, request, token`,
+		`9:15: suite_error: unknown key "tokne" in a case, want one of context, entrypoint, expect, key, name, request, token`,
 		`9:40: suite_error: unknown key "urll" in request, want one of body, headers, method, source_ip, url`,
 		`9:59: suite_error: expect has neither allow nor kind`,
 		`9:60: suite_error: unknown key "alow" in expect, want one of allow, challenge, context, headers, kind, reasons, status, upstream_headers`)

@@ -21,6 +21,8 @@ type Metrics struct {
 	decision   prometheus.Histogram
 	evaluation prometheus.Histogram
 
+	proofs map[[2]string]prometheus.Counter // by method and outcome; never changed
+
 	calls     *prometheus.HistogramVec
 	lookups   *prometheus.CounterVec
 	evictions *prometheus.CounterVec
@@ -45,6 +47,7 @@ func NewMetrics(version string) *Metrics {
 		newInfo("sidecar_app_build_info", "Version of the sidecar; always 1.", []string{"version"}, version),
 	)
 	m.registerDecisions()
+	m.registerProofs()
 	m.registerIntrospection()
 	m.registerLog()
 	m.registerReloads()
@@ -63,6 +66,16 @@ func (m *Metrics) registerDecisions() {
 	}
 	m.decision = m.histogram("sidecar_decision_duration_seconds", "Time of a whole decision, introspection included.")
 	m.evaluation = m.histogram("sidecar_engine_evaluation_duration_seconds", "Time of one evaluation of a policy.")
+}
+
+func (m *Metrics) registerProofs() {
+	checks := m.counterVec("sidecar_token_proofs_total", "Checks that a client holds the key its token is bound to, by the kind of the binding and the end.", "method", "outcome")
+	m.proofs = map[[2]string]prometheus.Counter{}
+	for method, outcomes := range map[string][]string{"dpop": {"verified", "refused", "nonce", "replayed", "full"}, "mtls": {"verified", "refused"}} {
+		for _, outcome := range outcomes {
+			m.proofs[[2]string{method, outcome}] = checks.WithLabelValues(method, outcome)
+		}
+	}
 }
 
 func (m *Metrics) registerLog() {
@@ -95,6 +108,13 @@ func (m *Metrics) Decided(kind authz.Kind, took time.Duration) {
 
 // Evaluated counts the time that one evaluation of a policy took.
 func (m *Metrics) Evaluated(took time.Duration) { m.evaluation.Observe(took.Seconds()) }
+
+// Proved counts a check that a client holds the key its token is bound to. What is not of the closed set is not counted.
+func (m *Metrics) Proved(method, outcome string) {
+	if c := m.proofs[[2]string{method, outcome}]; c != nil {
+		c.Inc()
+	}
+}
 
 // Written counts events of the decision log that reached every sink.
 func (m *Metrics) Written(n int) { m.written.Add(float64(n)) }

@@ -76,6 +76,18 @@ func TestDecisionsAreCountedByKind(t *testing.T) {
 		`sidecar_app_build_info{version="1.2.3"} 1`)
 }
 
+func TestProofsAreCountedByMethodAndOutcome(t *testing.T) {
+	m := NewMetrics("")
+	m.Proved("dpop", "replayed")
+	m.Proved("dpop", "replayed")
+	m.Proved("mtls", "verified")
+	m.Proved("dpop", "a token")
+	m.Proved("mtls", "nonce")
+	page := scrape(t, m)
+	has(t, page, `sidecar_token_proofs_total{method="dpop",outcome="replayed"} 2`, `sidecar_token_proofs_total{method="dpop",outcome="verified"} 0`, `sidecar_token_proofs_total{method="mtls",outcome="verified"} 1`)
+	lacks(t, page, "a token")
+}
+
 func TestIntrospectionIsCountedByIssuerAndOutcome(t *testing.T) {
 	m := NewMetrics("")
 	m.AddIssuer("main")
@@ -162,7 +174,7 @@ func TestEveryNameFollowsTheHouseRule(t *testing.T) {
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
-	rule := regexp.MustCompile(`^(go|process)_|^promhttp_|^sidecar_(app|decision|decisionlog|engine|introspect)_[a-z_]+$`)
+	rule := regexp.MustCompile(`^(go|process)_|^promhttp_|^sidecar_(app|decision|decisionlog|engine|introspect|token)_[a-z_]+$`)
 	for _, f := range families {
 		if !rule.MatchString(f.GetName()) {
 			t.Errorf("name %s", f.GetName())

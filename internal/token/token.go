@@ -1,4 +1,7 @@
-// Package token finds the one credential a request carries.
+// Package token finds the one credential a request carries, and checks that whoever carries it holds the key it is bound to.
+//
+// Extract finds the credential. Proofs.Check looks at what is shown beside it: a DPoP proof (RFC 9449) or the certificate of
+// the client (RFC 8705). It is asked on every request, after all that is remembered about the token.
 package token
 
 import (
@@ -39,7 +42,8 @@ type Places struct {
 	Beside secret.Text
 }
 
-// Extract returns the one credential of a question, or the zero Credential when it has none.
+// Extract returns the one credential of a question, or the zero Credential when it has none. The Scheme of one that is
+// malformed is kept, where there is one.
 //
 // Two credentials are refused, not ranked (BR-2). A token in the query is never a credential (OAuth 2.1), but it
 // counts as a second one. Schemes other than Bearer and DPoP are not ours: they count as no credential.
@@ -77,7 +81,7 @@ func parse(field string) (Credential, error) {
 	}
 	tok = strings.TrimLeft(tok, " ")
 	if !wellFormed(tok) {
-		return Credential{}, malformed("the Authorization header has no well-formed token")
+		return Credential{Scheme: scheme}, malformed("the Authorization header has no well-formed token")
 	}
 	return Credential{Token: secret.New(tok), Scheme: scheme}, nil
 }

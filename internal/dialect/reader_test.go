@@ -268,17 +268,22 @@ func TestTrap6_WhatIsNotUnderstoodStillBinds(t *testing.T) {
 		`"cnf":{"x5t#S256":"b"}`:                 {X5T: "b"},
 		`"cnf":{"jkt":"a","x5t#S256":"b"}`:       {JKT: "a", X5T: "b"},
 		`"cnf":{"jwk":{}}`:                       {Unknown: "jwk"},
-		`"cnf":{"jkt":"a","new":1,"kid":"x"}`:    {JKT: "a", Unknown: "kid"},
-		`"cnf":{"jkt":7}`:                        {Unknown: "jkt"},
-		`"cnf":{"jkt":""}`:                       {Unknown: "jkt"},
-		`"cnf":{"":"a"}`:                         {Unknown: "cnf"},
-		`"cnf":{}`:                               {Unknown: "cnf"},
-		`"cnf":{"kc-jkt-type":"DPoP"}`:           {Unknown: "cnf"},
-		`"cnf":"a"`:                              {Unknown: "cnf"},
-		`"cnf":[]`:                               {Unknown: "cnf"},
-		`"token_type":"dpop"`:                    {Unknown: "dpop without jkt"},
-		`"typ":"DPoP","cnf":{"x5t#S256":"b"}`:    {X5T: "b", Unknown: "dpop without jkt"},
-		`"token_type":"DPoP","cnf":{"jkt":"a"}`:  {JKT: "a"},
+		`"cnf":{"jwk":"a"}`:                      {Unknown: "jwk"},
+		`"cnf":{"jwk":` + rfc7638Key + `}`:       {JKT: rfc7638Thumbprint},
+		`"cnf":{"jwk":` + rfc7638Key + `,"jkt":"` + rfc7638Thumbprint + `"}`: {JKT: rfc7638Thumbprint},
+		`"cnf":{"jwk":` + rfc7638Key + `,"jkt":"a"}`:                         {JKT: "a", Unknown: "jwk"},
+		`"cnf":{"jwk":{"kty":"oct","k":"c2VjcmV0"}}`:                         {Unknown: "jwk"},
+		`"cnf":{"jkt":"a","new":1,"kid":"x"}`:                                {JKT: "a", Unknown: "kid"},
+		`"cnf":{"jkt":7}`:                                                    {Unknown: "jkt"},
+		`"cnf":{"jkt":""}`:                                                   {Unknown: "jkt"},
+		`"cnf":{"":"a"}`:                                                     {Unknown: "cnf"},
+		`"cnf":{}`:                                                           {Unknown: "cnf"},
+		`"cnf":{"kc-jkt-type":"DPoP"}`:                                       {Unknown: "cnf"},
+		`"cnf":"a"`:                                                          {Unknown: "cnf"},
+		`"cnf":[]`:                                                           {Unknown: "cnf"},
+		`"token_type":"dpop"`:                                                {Unknown: "dpop without jkt"},
+		`"typ":"DPoP","cnf":{"x5t#S256":"b"}`:                                {X5T: "b", Unknown: "dpop without jkt"},
+		`"token_type":"DPoP","cnf":{"jkt":"a"}`:                              {JKT: "a"},
 	} {
 		if got := normalised(t, in("keycloak"), active(members)).Confirmation; got != want {
 			t.Errorf("{%s}: %+v, want %+v", members, got, want)
@@ -327,8 +332,10 @@ func TestConfiguredPointers(t *testing.T) {
 }
 
 func TestWithoutARuleThereIsNoTenant(t *testing.T) {
-	if got := normalised(t, in("rfc7662"), active(`"tenant":"a","tid":"b","org_id":"c"`)).Tenant; got != "" {
-		t.Errorf("tenant %q", got)
+	for _, name := range names() {
+		if got := normalised(t, in(name), active(`"tenant":"a","tid":"b","org_id":"c","realm":"/d","urn:zitadel:iam:user:resourceowner:id":"e"`)).Tenant; got != "" {
+			t.Errorf("%s: tenant %q", name, got)
+		}
 	}
 }
 
@@ -352,14 +359,24 @@ func FuzzNormalise(f *testing.F) {
 		f.Add(s, uint8(0))
 		f.Add(s, uint8(1))
 	}
-	f.Fuzz(func(t *testing.T, body string, which uint8) {
-		all := names()
-		n := New(Config{Dialect: all[int(which)%len(all)], Tenant: []string{"/a/b/0"}, Roles: []string{"/a"}}, "")
-		got, err := n.Read([]byte(body), secret.Text{}, time.Unix(1000, 0))
-		if err != nil {
-			return
+	which := uint8(0)
+	for _, d := range rows() { // what is known of each server, where the fuzzer starts
+		for _, e := range answers()[d.name] {
+			f.Add(e.body, which)
 		}
-		holds(t, body, got)
+		which++
+	}
+	f.Fuzz(func(t *testing.T, body string, which uint8) {
+		all := rows()
+		d := all[int(which)%len(all)]
+		n := New(Config{Dialect: d.name, Tenant: []string{"/a/b/0"}, Roles: []string{"/a"}}, "")
+		if got, err := n.Read([]byte(body), secret.Text{}, time.Unix(1000, 0)); err == nil {
+			holds(t, d, body, got)
+		}
+		jwt, err := n.ReadJWT([]byte(body), secret.Text{}, time.Unix(1000, 0))
+		if err == nil && jwt.Claims.Active && (jwt.Claims.Source != authz.LocalJWT || jwt.Claims.ExpiresAt == 0 && d.clock != dates) {
+			t.Fatalf("%s: %q gives %+v", d.name, body, jwt.Claims)
+		}
 	})
 }
 

@@ -1,0 +1,73 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+)
+
+// second is another issuer after issuer, whose item begins on line 4.
+const second = `  - name: second
+    issuer: https://login.globex.example
+    client: {id: api, secret: {file: client-secret}}
+`
+
+func TestSeveralIssuersAreConfigured(t *testing.T) {
+	inDirectory(t)
+	c := parse(t, issuer+second+"    match: {prefixes: [gx_], header: x-tenant, values: [globex]}\n")
+	if len(c.Issuers) != 2 || c.Issuers[1].Match.Prefixes[0] != "gx_" || c.Issuers[1].Match.Values[0] != "globex" {
+		t.Errorf("issuers are %+v", c.Issuers)
+	}
+}
+
+func TestIssuersThatCannotBeToldApartAreFaults(t *testing.T) {
+	inDirectory(t)
+	for name, c := range map[string]struct{ src, fault string }{
+		"one name":            {issuer + strings.Replace(second, "second", "default", 1), `sidecar.yaml:4: issuers[1].name: "default" is the name of issuers[0] too`},
+		"one iss":             {issuer + strings.Replace(second, "globex", "acme", 1), `sidecar.yaml:4: issuers[1].match: issuers "second" and "default" both take tokens whose iss is "https://login.acme.example"`},
+		"two defaults":        {issuer + "    match: {default: true}\n" + second + "    match: {default: true}\n", `sidecar.yaml:8: issuers[1].match.default: issuers "second" and "default" are both the default`},
+		"one opaque token":    {issuer + "    match: {prefixes: [a_]}\n" + second + "    match:\n      prefixes: [a_b]\n", `sidecar.yaml:8: issuers[1].match: one opaque token can be of issuer "second" and of issuer "default"`},
+		"a rule of one alone": {issuer + "    match: {hosts: ['*.acme.example']}\n", `sidecar.yaml:4: issuers[0].match.hosts[0]: "*.acme.example" is no host`},
+		"a credential":        {issuer + "    match: {header: Authorization, values: [x]}\n", "sidecar.yaml:4: issuers[0].match.header: Authorization may hold a credential: no issuer is chosen by it"},
+	} {
+		t.Run(name, func(t *testing.T) { wantFaults(t, faults(t, c.src), c.fault) })
+	}
+}
+
+func TestRoutesAreReadInOrder(t *testing.T) {
+	inDirectory(t)
+	c := parse(t, issuer+`decision:
+  routes:
+    - {methods: [DELETE], max_age: 0s}
+    - paths: [/admin/**]
+      mode: jwt_then_introspect
+      max_age: "0"
+`)
+	if r := c.Decision.Routes; len(r) != 2 || r[0].MaxAge != "0s" || r[1].Mode != introspect.JWTThenIntrospect {
+		t.Errorf("routes are %+v", r)
+	}
+}
+
+func TestFaultsOfRoutesHaveAPlace(t *testing.T) {
+	inDirectory(t)
+	for name, c := range map[string]struct{ route, fault string }{
+		"nothing wanted":       {"{paths: [/a]}", "sidecar.yaml:6: decision.routes[0].max_age: neither it nor mode is set: the route wants nothing"},
+		"an age without unit":  {"{max_age: '5'}", `sidecar.yaml:6: decision.routes[0].max_age: "5" is not a duration from 0s to 24h`},
+		"an age that is text":  {"{max_age: 0}", "sidecar.yaml:6: decision.routes[0].max_age: is a number, not text"},
+		"a mode that is none":  {"{mode: magic, max_age: 0s}", `sidecar.yaml:6: decision.routes[0].mode: "magic" is not one of introspect, jwt, jwt_then_introspect, introspect_opaque`},
+		"a path without slash": {"{paths: [/a, b], max_age: 0s}", "sidecar.yaml:6: decision.routes[0].paths[1]: does not begin with a slash"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantFaults(t, faults(t, issuer+"decision:\n  routes:\n    - "+c.route+"\n"), c.fault)
+		})
+	}
+}
+
+func TestAModeOfARouteThatNoIssuerCanDoIsAFault(t *testing.T) {
+	inDirectory(t)
+	opaque := strings.Replace(issuer, "issuer: https://login", "introspection_endpoint: https://login", 1)
+	route := "decision: {routes: [{mode: jwt}]}\n"
+	wantFaults(t, faults(t, opaque+route), "sidecar.yaml:4: decision.routes[0].mode: no configured issuer can do jwt")
+	parse(t, opaque+"    match: {prefixes: [a_]}\n"+second+route)
+}

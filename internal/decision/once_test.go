@@ -1,0 +1,73 @@
+package decision
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+func TestABatchSharesAnAnswerOnlyWhereAllThatShapesItIsEqual(t *testing.T) {
+	var calls atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"active":true}`)
+	}))
+	t.Cleanup(server.Close)
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("s"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	issuer, err := introspect.New(introspect.Config{
+		Server: authserver.Config{
+			Name: "one", IntrospectionEndpoint: server.URL, AllowInsecureHTTP: true,
+			Client:  authserver.Client{ID: "api", Secret: secret.Source{File: file}},
+			Timeout: 5 * time.Second, MaxResponseBytes: 64 << 10,
+		},
+		MaxInFlight: 100, Cache: introspect.CacheConfig{MaxEntries: 100, MaxBytes: 1 << 20, NegativeMaxEntries: 100},
+	}, introspect.Deps{Fingerprints: secret.NewFingerprinter()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(issuer.Close)
+	batch := sharing(issuer)
+	for i, c := range []struct {
+		q     introspect.Question
+		calls int64
+	}{
+		{introspect.Question{Token: secret.New("one-token")}, 1},
+		{introspect.Question{Token: secret.New("one-token"), Host: "elsewhere", Source: "10.0.0.1"}, 1},
+		{introspect.Question{Token: secret.New("another-token")}, 2},
+		{introspect.Question{Token: secret.New("one-token"), Demand: introspect.Demand{Limited: true}}, 3},
+		{introspect.Question{Token: secret.New("one-token"), Demand: introspect.Demand{Limited: true}}, 3},
+		{introspect.Question{Token: secret.New("one-token"), Demand: introspect.Demand{Limited: true, MaxAge: time.Second}}, 4},
+		{introspect.Question{Token: secret.New("one-token"), Demand: introspect.Demand{Mode: introspect.Introspect}}, 5},
+	} {
+		claims, err := batch.Introspect(t.Context(), c.q)
+		if err != nil || !claims.Active {
+			t.Fatalf("question %d: %+v, %v", i, claims, err)
+		}
+		if n := calls.Load(); n != c.calls {
+			t.Errorf("after question %d the server was asked %d times, want %d", i, n, c.calls)
+		}
+	}
+}
+
+func TestWhoCannotChooseSharesNothing(t *testing.T) {
+	canned, err := introspect.Canned(introspect.Config{}, []byte(`{"active":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sharing(canned) != canned || sharing(nil) != nil {
+		t.Error("answers are shared by nobody knows what")
+	}
+}

@@ -1,0 +1,171 @@
+package dialect
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// Fact is what a server said about a token, and what may be done with it.
+type Fact struct {
+	Claims *authz.Claims
+	Keep   Keep
+}
+
+// Keep says in which cache a fact may be kept.
+type Keep uint8
+
+// The ways to keep a fact.
+const (
+	// Nowhere is for what the server did not clearly say, or said to be over already.
+	Nowhere Keep = iota
+	Active
+	Inactive
+)
+
+// Dead is a fact made here, without asking or against what the server said. Nobody keeps it.
+func Dead(why string, fetched time.Time) Fact {
+	return Fact{Claims: &authz.Claims{Why: why, Kind: authz.UnknownToken, Fetched: fetched}}
+}
+
+// Reader turns the answers of one issuer into claims. It is immutable.
+type Reader struct {
+	dialect       dialect
+	issuer        string
+	aliases       []string // further names of the issuer
+	audience      []string
+	acceptAbsent  bool // a token without audience passes the audience rule
+	tenant, roles []jsontext.Pointer
+	leeway        time.Duration
+
+	refusedPrefixes []string
+}
+
+// New returns a reader of the answers of an issuer, whose tokens may name it by aliases too; an answer that names another
+// is refused. The empty issuer is none, and without aliases then nothing is compared. c has passed Check.
+func New(c Config, issuer string, aliases ...string) *Reader {
+	n := &Reader{
+		dialect:      named(c.Dialect),
+		issuer:       issuer,
+		aliases:      slices.Clone(aliases),
+		audience:     slices.Clone(c.Audience),
+		acceptAbsent: c.AbsentAudience == "accept",
+		leeway:       c.NotBeforeLeeway,
+	}
+	n.refusedPrefixes = append(slices.Clone(n.dialect.refusedPrefixes), c.RefusedPrefixes...)
+	for _, p := range c.Tenant {
+		n.tenant = append(n.tenant, jsontext.Pointer(p))
+	}
+	for _, p := range c.Roles {
+		n.roles = append(n.roles, jsontext.Pointer(p))
+	}
+	return n
+}
+
+// Read returns what body, the answer to a question about tok, says. tok itself is not in what is returned, wherever the
+// server put it. An error names the reason, and quotes nothing of the body but names of members known here.
+func (n *Reader) Read(body []byte, tok secret.Text, fetched time.Time) (Fact, error) {
+	m, raw, ok := n.open(body, tok)
+	if !ok {
+		return Fact{}, fmt.Errorf("the answer is not one JSON object of valid UTF-8 without duplicate members")
+	}
+	switch v, there := m["active"]; {
+	case !there && n.dialect.shows(m):
+	case !there:
+		return Dead("is not called active: the answer has no such member", fetched), nil
+	case v.Kind() == 'f':
+		f := Dead("is not active", fetched)
+		f.Keep = Inactive
+		return f, nil
+	case v.Kind() != 't':
+		return Dead("is not called active: the member is no boolean", fetched), nil
+	}
+	c, err := n.claims(m, raw)
+	if err != nil {
+		return Fact{}, err
+	}
+	c.Kind = n.dialect.kindOf(m)
+	return n.fact(m, c, fetched), nil
+}
+
+// ReadJWT returns what claims, those of a JWT tok whose signature has been verified, say: the same facts, in the same
+// spelling. A token of another kind than access token has that Kind, and is not usable. See Read.
+//
+// Of what RFC 9068 section 4 demands, it sees to iss, aud and exp; header, signature and the presence of other claims are for the caller.
+func (n *Reader) ReadJWT(claims jsontext.Value, tok secret.Text, fetched time.Time) (Fact, error) {
+	m, raw, ok := n.open(claims, tok)
+	switch {
+	case !ok:
+		return Fact{}, fmt.Errorf("the claims are not one JSON object of valid UTF-8 without duplicate members")
+	case !n.is("") && !m.has("iss"):
+		return Dead("names no issuer", fetched), nil
+	case !m.has(n.dialect.expires):
+		return Dead("never expires", fetched), nil
+	}
+	c, err := n.claims(m, raw)
+	if err != nil {
+		return Fact{}, err
+	}
+	c.Kind, c.Source = n.dialect.kindOfJWT(m), authz.LocalJWT
+	return n.fact(m, c, fetched), nil
+}
+
+// open takes body apart, without the token and the credentials in it.
+func (n *Reader) open(body []byte, tok secret.Text) (members, jsontext.Value, bool) {
+	raw := jsontext.Value(redact(body, tok, n.dialect.credentials))
+	var m members
+	if err := json.Unmarshal(raw, &m); err != nil || raw.Kind() != '{' {
+		return nil, nil, false
+	}
+	return m, raw, true
+}
+
+// shows reports whether an answer without the member "active" is about an active token all the same.
+func (d dialect) shows(m members) bool {
+	return len(d.signs) > 0 && !slices.ContainsFunc(d.signs, m.lacks)
+}
+
+// fact puts the claims of an active token before the rules of this resource server, and says where they may be kept.
+func (n *Reader) fact(m members, c *authz.Claims, fetched time.Time) Fact {
+	c.Fetched = fetched
+	if why := n.foreign(m, c); why != "" {
+		return Dead(why, fetched)
+	}
+	f := Fact{Claims: c, Keep: Active}
+	if c.ExpiresAt != 0 && authz.At(fetched) >= c.ExpiresAt {
+		f.Keep = Nowhere // a clock is wrong here or there: do not hold on to it
+	}
+	return f
+}
+
+// is reports whether iss names the issuer.
+func (n *Reader) is(iss string) bool {
+	if n.issuer == "" && len(n.aliases) == 0 {
+		return true
+	}
+	return iss == n.issuer && iss != "" || slices.Contains(n.aliases, iss)
+}
+
+// foreign says why a token that is active is none for this resource server: INT-10, INT-11. That is no word of the
+// server about the token, so it is not kept.
+func (n *Reader) foreign(m members, c *authz.Claims) string {
+	switch {
+	case m.has("iss") && !n.is(c.Issuer):
+		return "was issued by another issuer than the configured one"
+	case len(n.audience) == 0:
+		return ""
+	case c.Audiences == nil && n.acceptAbsent:
+		return ""
+	case c.Audiences == nil:
+		return "names no audience"
+	case !slices.ContainsFunc(c.Audiences, func(a string) bool { return slices.Contains(n.audience, a) }):
+		return "is for another audience"
+	}
+	return ""
+}

@@ -1,0 +1,97 @@
+package dialect
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// wordlist is a member, and what its words say about the subject.
+type wordlist struct {
+	member string
+	types  map[string]authz.SubjectType
+}
+
+func (w wordlist) read(m members) authz.SubjectType { return w.types[m.text(w.member)] }
+
+// account is how servers that give clients an account of their own call it: the client id between before and after, as
+// subject or as user name. The zero account is none.
+type account struct{ before, after string }
+
+// of reports whether s is the account of a client.
+func (a account) of(s authz.Subject, clientID string) bool {
+	name := a.before + clientID + a.after
+	return a != account{} && clientID != "" && (s.ID == name || s.Username == name)
+}
+
+// ofAny recognises the account of another client, which is no person either.
+func (a account) ofAny(s authz.Subject) bool {
+	return a != account{} && slices.ContainsFunc([]string{s.ID, s.Username}, func(name string) bool {
+		return strings.HasPrefix(name, a.before) && strings.HasSuffix(name, a.after)
+	})
+}
+
+// subjectOf says whom the token speaks for. "user" needs evidence of a person: a bare sub may name anything. A type that
+// the server says goes before the names: a person may be called like a client (RFC 9068 section 5).
+func (d dialect) subjectOf(m members, clientID string) authz.Subject {
+	id, said := d.identify(m)
+	s := authz.Subject{ID: id, Username: m.text(d.username...), Type: authz.UnknownType}
+	if said == "" {
+		said = d.subjectTypes.read(m)
+	}
+	if s.ID != "" {
+		s.Type = d.withSubject
+	}
+	switch {
+	case said == authz.Client && !m.has("sub") && clientID != "":
+		s.ID, s.Type = clientID, authz.Client
+	case said != "":
+		s.Type = said
+	case clientID != "" && s.ID == clientID:
+		s.Type = authz.Client
+	case d.account.of(s, clientID):
+		s.Type = authz.Client
+	case !slices.ContainsFunc(d.subject, m.has) && clientID != "" && d.withoutSubject == authz.Client:
+		s.ID, s.Type = clientID, authz.Client
+	case d.account.ofAny(s):
+		s.Type = authz.UnknownType
+	case s.ID != "" && slices.ContainsFunc(d.person, m.says):
+		s.Type = authz.User
+	}
+	return s
+}
+
+// identify reads the identifier of the subject, and its type where the one says the other.
+func (d dialect) identify(m members) (id string, said authz.SubjectType) {
+	switch d.subjectForm {
+	case wholeNumber:
+		for _, name := range d.subject {
+			if n, ok := integer(m.at(name)); ok {
+				return strconv.FormatInt(n, 10), ""
+			}
+		}
+		return "", ""
+	case typedText:
+		return untype(m.text(d.subject...))
+	}
+	return m.text(d.subject...), ""
+}
+
+// untype splits "(usr!alice)": a user, or an agent ("age"), which is a client. Another prefix stays with the name.
+func untype(sub string) (id string, said authz.SubjectType) {
+	inner, opened := strings.CutPrefix(sub, "(")
+	inner, closed := strings.CutSuffix(inner, ")")
+	kind, name, split := strings.Cut(inner, "!")
+	if !opened || !closed || !split || name == "" {
+		return sub, ""
+	}
+	switch kind {
+	case "usr":
+		return name, authz.User
+	case "age":
+		return name, authz.Client
+	}
+	return sub, authz.UnknownType
+}

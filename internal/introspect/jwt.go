@@ -1,0 +1,152 @@
+package introspect
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// maxKeySetBytes bounds a key set. A dozen keys with their certificate chains are some 50 KiB.
+const maxKeySetBytes = 1 << 20
+
+// validator tells, without asking anybody about it, whether a JWT is an access token of this issuer and for us: RFC 9068
+// section 4, RFC 8725. It cannot see that a token has been revoked.
+type validator struct {
+	timeout time.Duration // of a fetch of keys
+	expect  jose.Expect
+	keys    jose.KeySource
+	reader  *dialect.Reader
+	rules   claimRules
+}
+
+// newValidator is given a configuration that localFaults finds nothing in.
+func newValidator(cfg Config, reader *dialect.Reader, keys jose.KeySource) *validator {
+	types := cfg.JWT.Types
+	if len(types) == 0 {
+		types = reader.JWTTypes()
+	}
+	return &validator{
+		timeout: cfg.Server.Timeout,
+		expect:  jose.Expect{Types: ownTypes(types), Algorithms: algorithms(cfg.JWT.Algorithms)},
+		keys:    keys,
+		reader:  reader,
+		rules: claimRules{
+			issuer: cfg.Server.Issuer, audience: slices.Clone(cfg.Reading.Audience), absentAudience: cfg.Reading.AbsentAudience,
+			optional: slices.Concat(cfg.JWT.OptionalClaims, reader.OptionalClaims()),
+			leeway:   cfg.JWT.Leeway, notBefore: cfg.Reading.NotBeforeLeeway,
+		},
+	}
+}
+
+// validate returns what the claims of tok say, or why it is no good: any failure makes it inactive (JAT-5). An error means
+// that the keys could not be had.
+//
+// Few refusals are kept. A key that is unknown now may be known in a moment, and what is not signed by the issuer is made by
+// strangers, who are not to fill the cache. What the issuer did sign, and is not good for us, will not become so.
+func (v *validator) validate(ctx context.Context, tok secret.Text) (dialect.Fact, error) {
+	ctx, cancel := context.WithTimeout(ctx, v.timeout)
+	defer cancel()
+	start := time.Now()
+	t, err := jose.Verify(ctx, tok.Reveal(), v.expect, v.keys)
+	if e, ok := errors.AsType[*authz.Error](err); ok {
+		return dialect.Fact{}, e
+	}
+	if err != nil {
+		return dialect.Dead(whyBad(tok, err), start), nil
+	}
+	if why := v.rules.signed(t); why != "" {
+		return forGood(why, start), nil
+	}
+	f, err := v.reader.ReadJWT(t.Claims, tok, start)
+	switch {
+	case err != nil:
+		return forGood("has claims that cannot be read", start), nil
+	case !f.Claims.Active:
+		return forGood(f.Claims.Why, start), nil
+	}
+	now := time.Now()
+	if why := v.rules.early(f.Claims, now); why != "" {
+		return dialect.Dead(why, start), nil
+	}
+	f.Claims.Source, f.Claims.Fetched = authz.LocalJWT, start
+	f.Claims.Leeway, f.Claims.Grace = v.rules.notBefore, v.rules.leeway
+	if why := v.rules.read(f.Claims, t, now); why != "" {
+		return forGood(why, start), nil
+	}
+	return f, nil
+}
+
+// forGood is a refusal that asking again does not change.
+func forGood(why string, fetched time.Time) dialect.Fact {
+	f := dialect.Dead(why, fetched)
+	f.Keep = dialect.Inactive
+	return f
+}
+
+// whyBad says why a token did not verify, in words that quote nothing of it.
+func whyBad(tok secret.Text, err error) string {
+	if h, err := jose.Peek(tok.Reveal()); err == nil && h.Encryption != "" {
+		return "is encrypted, which is not read here" // JAT-2: no encryption has been agreed upon
+	}
+	for _, known := range []error{jose.ErrType, jose.ErrAlgorithm, jose.ErrNoKey, jose.ErrSignature} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	return "is no JWT that could be verified"
+}
+
+// ownTypes leaves out what other kinds of JWT call themselves: Check has refused those, and a dialect has none.
+func ownTypes(types []string) []string {
+	return slices.DeleteFunc(slices.Clone(types), foreignType)
+}
+
+// foreignType reports whether typ is that of a JWT which is no access token, whatever it says (RFC 8725bis section 3.12).
+func foreignType(typ string) bool {
+	switch strings.TrimPrefix(strings.ToLower(typ), "application/") {
+	case "token-introspection+jwt", "logout+jwt", "secevent+jwt", "dpop+jwt", "client-authentication+jwt", "id_token+jwt":
+		return true
+	}
+	return false
+}
+
+// algorithms adds to EdDSA its other name: RFC 9864 names the curve, and servers are changing over.
+func algorithms(allowed []string) []string {
+	if slices.Contains(allowed, "EdDSA") && !slices.Contains(allowed, "Ed25519") {
+		return append(slices.Clone(allowed), "Ed25519")
+	}
+	return slices.Clone(allowed)
+}
+
+// newKeySet follows the keys of a server. Where they are is found out on each fetch: the address may change.
+func newKeySet(cfg Config, server *authserver.Server, log *slog.Logger) *jose.KeySet {
+	name, timeout := cfg.Server.Name, cfg.Server.Timeout
+	return jose.NewKeySet(jose.KeySetConfig{Name: name, Log: log, Fetch: func(ctx context.Context) ([]byte, error) {
+		from, err := server.Find(ctx, authserver.JWKS)
+		if err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		r, err := server.Get(ctx, from, maxKeySetBytes)
+		switch {
+		case err != nil:
+			return nil, err
+		case r.Status != http.StatusOK:
+			return nil, r.Refuse(authz.Unavailable, "no keys")
+		case r.Over:
+			return nil, r.Refuse(authz.Unavailable, "the key set is too large")
+		}
+		return r.Body, nil
+	}})
+}

@@ -1,0 +1,194 @@
+package introspect
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/jose"
+)
+
+const (
+	maxJWTLeeway = time.Minute
+	minSignedAge = time.Second
+	maxSignedAge = 10 * time.Minute
+)
+
+func signatureAlgorithms() []string {
+	return []string{
+		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
+	}
+}
+
+func encryptionAlgorithms() []string {
+	return []string{"RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"}
+}
+
+func encryptionEncodings() []string {
+	return []string{"A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512", "A128GCM", "A192GCM", "A256GCM"}
+}
+
+// fault is one thing that is wrong with a configuration.
+type fault struct{ key, cause, hint string }
+
+// checkModes reports what is wrong with the ways to look at tokens, and with what they need.
+func (c Config) checkModes(report func(key, cause, hint string)) {
+	if m := c.Mode; m != "" && !slices.Contains(allModes(), m) {
+		report("mode", fmt.Sprintf("%q is unknown", string(m)), "use one of introspect, jwt, jwt_then_introspect, introspect_opaque")
+	}
+	c.checkJWT(report)
+	if c.mode().local() {
+		for _, f := range c.localFaults() {
+			report(f.key, f.cause, f.hint)
+		}
+	}
+	c.checkSigned(report)
+}
+
+// checkJWT looks at what is wrong whatever the mode is.
+func (c Config) checkJWT(report func(key, cause, hint string)) {
+	checkWords("jwt.algorithms", c.JWT.Algorithms, signatureAlgorithms(), report)
+	for i, t := range c.JWT.Types {
+		if foreignType(t) {
+			report(fmt.Sprintf("jwt.types[%d]", i), fmt.Sprintf("%q is the type of another kind of JWT, which is never an access token", t), "remove it")
+		}
+	}
+	for i, name := range c.JWT.OptionalClaims {
+		key := fmt.Sprintf("jwt.optional_claims[%d]", i)
+		switch {
+		case name == "aud":
+			report(key, "whether aud may be absent is said elsewhere", "set absent_audience to accept")
+		case name == "iss" || name == "exp":
+			report(key, name+" is never optional", "remove it")
+		case !slices.Contains(requiredClaims(), name):
+			report(key, fmt.Sprintf("%q is no claim that RFC 9068 section 2.2 requires", name), "remove it")
+		}
+	}
+	if d := c.JWT.Leeway; d < 0 || d > maxJWTLeeway {
+		report("jwt.leeway", fmt.Sprintf("%s is not between 0s and %s", d, maxJWTLeeway), "")
+	}
+}
+
+func checkWords(key string, words, known []string, report func(key, cause, hint string)) {
+	for i, w := range words {
+		if !slices.Contains(known, w) {
+			report(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("%q is not supported", w), "use some of "+strings.Join(known, ", "))
+		}
+	}
+}
+
+// localFaults are the reasons why JWT cannot be validated here. They are faults when the mode needs that, and otherwise the
+// answer to a route that demands it.
+func (c Config) localFaults() []fault {
+	var all []fault
+	if c.Server.Issuer == "" {
+		all = append(all, fault{"issuer", "is empty, and a JWT must name it", "set issuer to what the server writes into iss"})
+	}
+	if len(c.Reading.Audience) == 0 { // RFC 8725 section 3.9; JAT-3
+		all = append(all, fault{"audience", "is empty, and a JWT that nobody is asked about must be for this API", "list the identifiers of this API that the server writes into aud"})
+	}
+	if len(c.JWT.Algorithms) == 0 {
+		all = append(all, fault{"jwt.algorithms", "is empty", "name what the server signs with, such as RS256"})
+	}
+	return append(all, c.keyFaults()...)
+}
+
+func (c Config) keyFaults() []fault {
+	if c.Server.JWKSURI == "" && !c.Server.Discoverable() {
+		return []fault{{"jwks_uri", "is empty, and there is no issuer whose metadata could name it", "set jwks_uri, or issuer to an https URL"}}
+	}
+	return nil
+}
+
+func (c Config) checkSigned(report func(key, cause, hint string)) {
+	s := c.SignedResponse
+	checkWords("signed_response.algorithms", s.Algorithms, signatureAlgorithms(), report)
+	checkWords("signed_response.encryption_algorithms", s.EncryptionAlgorithms, encryptionAlgorithms(), report)
+	checkWords("signed_response.encryption_encodings", s.EncryptionEncodings, encryptionEncodings(), report)
+	if !s.DecryptionKey.IsZero() && s.DecryptionKey.File != "" && s.DecryptionKey.Env != "" {
+		report("signed_response.decryption_key", "names both a file and an environment variable", "keep one of the two")
+	}
+	if !c.RequireSigned {
+		if !s.DecryptionKey.IsZero() {
+			report("signed_response.decryption_key", "is set, and nothing asks for signed responses", "set require_signed")
+		}
+		return
+	}
+	for _, f := range c.keyFaults() {
+		report(f.key, f.cause, f.hint)
+	}
+	if c.Server.Issuer == "" {
+		report("issuer", "is empty, and a signed response must name it", "set issuer to what the server calls itself")
+	}
+	if c.signedAudience() == "" {
+		report("signed_response.audience", "neither it nor client.id is set", "set it to what the server calls this client in aud")
+	}
+	if len(s.Algorithms) == 0 {
+		report("signed_response.algorithms", "is empty", "name what the server signs with, such as RS256")
+	}
+	if s.MaxAge < minSignedAge || s.MaxAge > maxSignedAge {
+		report("signed_response.max_age", fmt.Sprintf("%s is not between %s and %s", s.MaxAge, minSignedAge, maxSignedAge), "")
+	}
+	if !s.DecryptionKey.IsZero() && (len(s.EncryptionAlgorithms) == 0 || len(s.EncryptionEncodings) == 0) {
+		report("signed_response.encryption_algorithms", "it or encryption_encodings is empty", "name what this client is registered with")
+	}
+}
+
+func (c Config) signedAudience() string {
+	if c.SignedResponse.Audience != "" {
+		return c.SignedResponse.Audience
+	}
+	return c.Server.Client.ID
+}
+
+// decrypter reads the private key of encrypted responses; nil when there is none. Of the algorithms those are used that fit
+// the key: the documented default names one for each kind of key.
+func (s SignedResponse) decrypter() (*jose.Decrypter, error) {
+	if s.DecryptionKey.IsZero() {
+		return nil, nil
+	}
+	key, err := s.DecryptionKey.Read()
+	if err != nil {
+		return nil, fmt.Errorf("signed_response.decryption_key: %w", err)
+	}
+	var fitting []string
+	for _, a := range s.EncryptionAlgorithms {
+		var unfit error
+		if _, unfit = jose.NewDecrypter(key, []string{a}, s.EncryptionEncodings); unfit == nil {
+			fitting = append(fitting, a)
+		}
+		err = errors.Join(err, unfit)
+	}
+	if len(fitting) == 0 {
+		return nil, fmt.Errorf("signed_response.decryption_key: %w", err)
+	}
+	return jose.NewDecrypter(key, fitting, s.EncryptionEncodings)
+}
+
+// server is the part of c that reaches the server. Where nobody is asked about tokens, nobody needs credentials for that.
+func (c Config) server() authserver.Config {
+	s := c.Server
+	if c.mode() == JWT && s.Client.ID == "" && s.Client.Secret.IsZero() && s.Client.Key.IsZero() && s.Client.CertificateFile == "" {
+		s.Client.Auth = "none"
+	}
+	return s
+}
+
+// needs are the endpoints without which the configured mode does not work, and wants those that a route may demand.
+func (c Config) needs() (needs, wants []authserver.Endpoint) {
+	if c.mode() == JWT {
+		wants = append(wants, authserver.Introspection)
+	} else {
+		needs = append(needs, authserver.Introspection)
+	}
+	switch {
+	case c.mode().local() || c.RequireSigned:
+		needs = append(needs, authserver.JWKS)
+	case len(c.localFaults()) == 0:
+		wants = append(wants, authserver.JWKS)
+	}
+	return needs, wants
+}

@@ -1,0 +1,129 @@
+package introspect
+
+import (
+	"cmp"
+	"context"
+	"strings"
+
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+func allModes() []Mode { return []Mode{Introspect, JWT, JWTThenIntrospect, IntrospectOpaque} }
+
+// local reports whether tokens are validated here in this mode, by itself or first.
+func (m Mode) local() bool { return m == JWT || m == JWTThenIntrospect || m == IntrospectOpaque }
+
+// mode is the configured one; the empty word means its documented default.
+func (c Config) mode() Mode { return cmp.Or(c.Mode, Introspect) }
+
+// effective is the mode in which a token is looked at: the route's, else the issuer's. This is the only place where that
+// is found out.
+func (i *Issuer) effective(d Demand) Mode { return cmp.Or(d.Mode, i.mode) }
+
+// modes looks at a token as the question demands: it is an asker that asks another one, or validates, or does both. The
+// mode of its questions is the effective one.
+type modes struct {
+	name   string
+	asked  asker
+	local  *validator // nil when the configuration does not allow it
+	cannot string     // why not
+	server *authserver.Server
+}
+
+// newModes puts local validation, as far as cfg allows it, before an asker.
+func newModes(cfg Config, asked asker, reader *dialect.Reader, keys *jose.KeySet, server *authserver.Server) *modes {
+	m := &modes{name: cfg.Server.Name, asked: asked, server: server}
+	faults := cfg.localFaults()
+	if !cfg.Reading.HasJWTs() {
+		faults = append(faults, fault{key: "dialect", cause: "has no tokens that are JWTs"})
+	}
+	if len(faults) == 0 {
+		m.local = newValidator(cfg, reader, keys)
+		return m
+	}
+	var causes []string
+	for _, f := range faults {
+		causes = append(causes, f.key+" "+f.cause)
+	}
+	m.cannot = strings.Join(causes, "; ")
+	return m
+}
+
+func (m *modes) ask(ctx context.Context, q Question) (fact, error) {
+	return m.look(ctx, q, m.asked.ask)
+}
+
+// look is ask with another way to ask.
+func (m *modes) look(ctx context.Context, q Question, remote func(context.Context, Question) (fact, error)) (fact, error) {
+	mode := q.Demand.Mode
+	switch {
+	case mode == Introspect, mode == IntrospectOpaque && !signed(q.Token):
+		return remote(ctx, q)
+	case !mode.local():
+		return fact{}, authz.E(authz.Misconfigured, "look at token of issuer %q: mode %q is unknown", m.name, string(mode))
+	case m.local == nil:
+		return fact{}, authz.E(authz.Misconfigured, "look at token of issuer %q: a route demands mode %q, for which %s", m.name, string(mode), m.cannot)
+	}
+	f, err := m.local.validate(ctx, q.Token)
+	here := fact{Fact: f, endpoint: m.server.Current(authserver.Introspection)}
+	if err != nil || mode != JWTThenIntrospect || !f.Claims.Active {
+		return here, err
+	}
+	there, err := remote(ctx, q)
+	if err != nil || !there.Claims.Active {
+		return there, err
+	}
+	there.Fact = agree(here.Fact, there.Fact)
+	return there, nil
+}
+
+// signed reports whether a token says of itself that it is a signed JWT. What only looks like one, by its dots, does not,
+// nor does an encrypted one: some servers' opaque tokens are (trap: five parts are no promise).
+func signed(tok secret.Text) bool {
+	h, err := jose.Peek(tok.Reveal())
+	return err == nil && h.Encryption == ""
+}
+
+// agree joins what a token's own claims say with what its server says of it. The facts are the server's, which knows the
+// state of today; the claims add whose token it is where the server is silent, and both bounds and bindings hold. Where
+// both speak and differ, one of them is not about this token.
+func agree(claims, answer dialect.Fact) dialect.Fact {
+	c, a := claims.Claims, answer.Claims
+	for _, both := range []struct{ name, claim, answer string }{
+		{"iss", c.Issuer, a.Issuer}, {"sub", c.Subject.ID, a.Subject.ID}, {"jti", c.ID, a.ID}, {"client", c.ClientID, a.ClientID},
+	} {
+		if both.claim != "" && both.answer != "" && both.claim != both.answer {
+			return dialect.Dead("has two sources that disagree about its "+both.name, a.Fetched)
+		}
+	}
+	if c.Confirmation.Bound() && a.Confirmation.Bound() && c.Confirmation != a.Confirmation {
+		return dialect.Dead("has two sources that disagree about the key it is bound to", a.Fetched)
+	}
+	if a.Kind == authz.UnknownToken {
+		a.Kind = c.Kind
+	}
+	a.Source = authz.BothSources
+	a.Issuer, a.ID, a.ClientID = cmp.Or(a.Issuer, c.Issuer), cmp.Or(a.ID, c.ID), cmp.Or(a.ClientID, c.ClientID)
+	a.SessionID, a.IssuedAt = cmp.Or(a.SessionID, c.SessionID), cmp.Or(a.IssuedAt, c.IssuedAt)
+	if a.Subject.ID == "" {
+		a.Subject.ID = c.Subject.ID
+		if a.Subject.Type == authz.UnknownType {
+			a.Subject.Type = c.Subject.Type
+		}
+	}
+	if a.Audiences == nil {
+		a.Audiences = c.Audiences
+	}
+	if !a.Confirmation.Bound() {
+		a.Confirmation = c.Confirmation
+	}
+	a.NotBefore = max(a.NotBefore, c.NotBefore)
+	if a.ExpiresAt == 0 || c.ExpiresAt < a.ExpiresAt {
+		a.ExpiresAt = c.ExpiresAt
+	}
+	return answer
+}

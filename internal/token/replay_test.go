@@ -1,0 +1,164 @@
+package token_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/token"
+)
+
+func TestDPOP15_AProofPassesOnce(t *testing.T) {
+	h, other, p := newHolder(t), newHolder(t), proofs(t, accepting())
+	one := h.proof(t, claim("jti", "once"))
+	wantPass(t, "first", shown(p, h.bound(), one))
+	wantRefusal(t, "again", shown(p, h.bound(), one), token.CodeProof)
+	wantRefusal(t, "a new proof of the same jti", shown(p, h.bound(), h.proof(t, claim("jti", "once"), claim("iat", aTime.Unix()-20))), token.CodeProof)
+	wantPass(t, "the same jti of another client", shown(p, other.bound(), other.proof(t, claim("jti", "once"))))
+	q := asked(h.proof(t, claim("jti", "once"), claim("htu", "https://api.example/others")))
+	q.Request.URL = "https://api.example/others"
+	wantPass(t, "the same jti for another URI", p.Check(h.bound(), as(token.DPoP), q, aTime))
+	wantPass(t, "a jti of 256 bytes", shown(p, h.bound(), h.proof(t, claim("jti", strings.Repeat("x", 256)))))
+	wantRefusal(t, "a longer one", shown(p, h.bound(), h.proof(t, claim("jti", strings.Repeat("x", 257)))), token.CodeProof)
+}
+
+func TestDPOP15_AProofThatIsRefusedIsNotBurnt(t *testing.T) {
+	h := newHolder(t)
+	p := proofs(t, accepting(func(c *token.Config) { c.DPoP.Nonce = token.NonceRequired }))
+	good := h.proof(t, claim("nonce", nonce(t, p, aTime)))
+	q := asked(good)
+	q.Request.Method = "POST"
+	wantRefusal(t, "for another method", p.Check(h.bound(), as(token.DPoP), q, aTime), token.CodeProof)
+	wantRefusal(t, "with another token", p.Check(h.bound(), token.Credential{Token: secret.New("other"), Scheme: token.DPoP}, asked(good), aTime), token.CodeProof)
+	wantRefusal(t, "too late", p.Check(h.bound(), as(token.DPoP), asked(good), aTime.Add(time.Hour)), token.CodeNonce)
+	wantRefusal(t, "without the certificate", p.Check(authz.Confirmation{JKT: h.jkt, X5T: "x"}, as(token.DPoP), asked(good), aTime), token.CodeToken)
+	wantPass(t, "as it is meant", shown(p, h.bound(), good))
+}
+
+func TestDPOP15_OfAHundredAtOnceOnePasses(t *testing.T) {
+	h, p := newHolder(t), proofs(t, accepting())
+	for range 5 {
+		one := h.proof(t)
+		var passed atomic.Int64
+		var all sync.WaitGroup
+		start := make(chan struct{})
+		for range 100 {
+			all.Go(func() {
+				<-start
+				if shown(p, h.bound(), one) == nil {
+					passed.Add(1)
+				}
+			})
+		}
+		close(start)
+		all.Wait()
+		if n := passed.Load(); n != 1 {
+			t.Errorf("%d passed", n)
+		}
+	}
+}
+
+func TestDPOP15_NoMomentLetsAProofPassTwice(t *testing.T) {
+	for name, window := range map[string]func(*token.Config){
+		"by iat":            func(*token.Config) {},
+		"by iat, short":     func(c *token.Config) { c.DPoP.MaxAge, c.DPoP.FutureSkew = time.Second, 0 },
+		"by iat, long skew": func(c *token.Config) { c.DPoP.MaxAge, c.DPoP.FutureSkew = 5*time.Second, 5*time.Minute },
+		"by nonce":          func(c *token.Config) { c.DPoP.Nonce, c.DPoP.NonceLifetime = token.NonceRequired, 90*time.Second },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := accepting(window)
+				h, p := newHolder(t), proofs(t, cfg)
+				time.Sleep(777 * time.Millisecond)
+				changes := []change{claim("iat", time.Now().Add(cfg.DPoP.FutureSkew).Unix())}
+				if cfg.DPoP.Nonce == token.NonceRequired {
+					changes = append(changes, claim("nonce", nonce(t, p, time.Now())))
+				}
+				one := h.proof(t, changes...)
+				wantPass(t, "first", p.Check(h.bound(), as(token.DPoP), asked(one), time.Now()))
+				for range 500 {
+					time.Sleep(730 * time.Millisecond)
+					if p.Check(h.bound(), as(token.DPoP), asked(one), time.Now()) == nil {
+						t.Fatalf("passed again at %s", time.Now())
+					}
+					if n := nonceOrNone(p); n != "" { // others keep the store moving
+						shownAt(p, h, t, claim("nonce", n))
+					} else {
+						shownAt(p, h, t)
+					}
+				}
+			})
+		})
+	}
+}
+
+func nonceOrNone(p *token.Proofs) string {
+	for _, h := range p.Fresh(time.Now()) {
+		if h.Name == "DPoP-Nonce" {
+			return h.Values[0]
+		}
+	}
+	return ""
+}
+
+func shownAt(p *token.Proofs, h *holder, t *testing.T, changes ...change) {
+	t.Helper()
+	one := h.proof(t, append(changes, claim("iat", time.Now().Unix()))...)
+	wantPass(t, "another proof", p.Check(h.bound(), as(token.DPoP), asked(one), time.Now()))
+}
+
+func TestDPOP15_AFullStoreIsUnavailableAndForgetsNothingThatCouldPass(t *testing.T) {
+	h := newHolder(t)
+	cfg := accepting(func(c *token.Config) { c.DPoP.ReplayMaxEntries = 20 })
+	p := proofs(t, cfg)
+	first := h.proof(t)
+	wantPass(t, "first", shown(p, h.bound(), first))
+	for range 19 {
+		wantPass(t, "while there is room", shown(p, h.bound(), h.proof(t)))
+	}
+	err := shown(p, h.bound(), h.proof(t))
+	if authz.KindOf(err) != authz.Unavailable {
+		t.Errorf("over the bound: %v", err)
+	}
+	wantRefusal(t, "the first again", shown(p, h.bound(), first), token.CodeProof)
+	later := aTime.Add(2 * time.Minute)
+	wantPass(t, "when they have ended", p.Check(h.bound(), as(token.DPoP), asked(h.proof(t, claim("iat", later.Unix()))), later))
+}
+
+type counts struct {
+	mu sync.Mutex
+	of map[string]int
+}
+
+func (c *counts) Proved(method, outcome string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of == nil {
+		c.of = map[string]int{}
+	}
+	c.of[method+" "+outcome]++
+}
+
+func TestDPOP22_ReplaysAreEnforcedObservedOrNotLookedAt(t *testing.T) {
+	h := newHolder(t)
+	for mode, want := range map[token.ReplayMode]string{
+		token.ReplayEnforce: "map[dpop replayed:1 dpop verified:1]", token.ReplayObserve: "map[dpop replayed:1 dpop verified:1]", token.ReplayOff: "map[dpop verified:2]",
+	} {
+		seen := &counts{}
+		p := proofs(t, accepting(func(c *token.Config) { c.DPoP.Replay = mode }), seen)
+		one := h.proof(t)
+		wantPass(t, string(mode), shown(p, h.bound(), one))
+		if err := shown(p, h.bound(), one); (err != nil) != (mode == token.ReplayEnforce) {
+			t.Errorf("%s: the second time: %v", mode, err)
+		}
+		if got := fmt.Sprint(seen.of); got != want {
+			t.Errorf("%s: counted %s", mode, got)
+		}
+	}
+}
