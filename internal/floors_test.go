@@ -21,7 +21,7 @@ var floors = [][]string{
 	{"jose"},
 	{"authserver", "dialect"},
 	{"telemetry", "token", "introspect", "input", "bundle", "devissuer"},
-	{"engine", "decisionlog"},
+	{"engine", "decisionlog", "doctor"},
 	{"decision"},
 	{"policytest"},
 	{"httpapi"},

@@ -1,29 +1,36 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/authz-sidecar/sidecar/internal/app"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/doctor"
 )
 
 func checkCommand(std streams) *cobra.Command {
 	var file, entrypoint string
+	var online bool
 	cmd := &cobra.Command{
 		Use:   "check [PATH...]",
 		Short: "Load configuration and policies exactly as serve does, and serve nothing",
 		Long: `Load configuration and policies exactly as serve does, and serve nothing.
 
 With paths, and no --config, only the policies there are checked: directories of Rego and data, or bundle folders with
-a .manifest. Problems are printed all at once, as file:row:col: code: message.`,
-		Example: "  sidecar check policies bundles/example",
+a .manifest. Problems are printed all at once, as file:row:col: code: message.
+
+With --online the authorization servers of the configuration are asked too: whether they are reached, by the name they
+give themselves, take the sidecar's credentials, have keys, and agree about the time.`,
+		Example: "  sidecar check policies bundles/example\n  sidecar check --config sidecar.yaml --online",
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			cfg, err := checkedConfig(cmd, file, paths)
 			if err != nil {
@@ -37,12 +44,42 @@ a .manifest. Problems are printed all at once, as file:row:col: code: message.`,
 			} else {
 				_, _, err = app.Load(cmd.Context(), cfg)
 			}
+			if err == nil && online {
+				return checkedOnline(cmd.Context(), cfg, std)
+			}
 			return checked(std, err)
 		},
 	}
 	configFlag(cmd, &file)
 	cmd.Flags().StringVar(&entrypoint, "entrypoint", "", "rule that must exist (default that of the configuration)")
+	cmd.Flags().BoolVar(&online, "online", false, "ask the authorization servers too")
 	return cmd
+}
+
+// checkedOnline lets the doctor look at every issuer, all at once.
+func checkedOnline(ctx context.Context, cfg *config.Config, std streams) error {
+	if len(cfg.Issuers) == 0 {
+		return &failure{err: fmt.Errorf("there is no authorization server to ask"), hint: "name a configuration with --config", exit: exitUsage}
+	}
+	findings, errs := make([][]doctor.Finding, len(cfg.Issuers)), make([]error, len(cfg.Issuers))
+	var asking sync.WaitGroup
+	for i, issuer := range cfg.Issuers {
+		asking.Go(func() { findings[i], errs[i] = doctor.Examine(ctx, issuer) })
+	}
+	asking.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	sound := true
+	for i, issuer := range cfg.Issuers {
+		fmt.Fprintf(std.out, "issuer %s:\n", issuer.Server.Name)
+		printFindings(std.out, findings[i])
+		sound = sound && doctor.Sound(findings[i])
+	}
+	if !sound {
+		return &failure{err: fmt.Errorf("tokens will not be accepted as things are"), hint: "the lines above say why, and what to do", exit: exitFailed}
+	}
+	return nil
 }
 
 // checkedConfig is the configuration to check: a file, or the defaults with the paths in place of theirs.

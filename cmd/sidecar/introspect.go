@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,8 +14,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
-	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/doctor"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
@@ -26,8 +27,8 @@ func introspectCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "introspect",
 		Short: "Ask the configured issuer about a token read from standard input",
-		Long: `Ask the configured issuer about a token read from standard input, past all caches, and print what it says: raw, and as
-policies will see it. Of several issuers the one is asked that serve would choose for a request without host and headers,
+		Long: `Ask the configured issuer about a token read from standard input, past all caches, and print what it says: raw, as
+policies will see it, and in words. Of several issuers the one is asked that serve would choose for a request without host and headers,
 or the one that --issuer names.`,
 		Example: `  printf %s "$TOKEN" | sidecar introspect --config sidecar.yaml`,
 		Args:    noArguments,
@@ -87,8 +88,10 @@ func introspectToken(ctx context.Context, cfgs []introspect.Config, name string,
 	defer issuers.Close()
 	issuer, err := chosen(issuers, name, tok)
 	if err != nil {
+		printFindings(std.out, doctor.Unclaimed(cfgs, tok))
 		return err
 	}
+	cfg := cfgs[slices.IndexFunc(cfgs, func(c introspect.Config) bool { return c.Server.Name == issuer.Name() })]
 	if len(cfgs) > 1 {
 		fmt.Fprintf(std.out, "issuer: %s\n", issuer.Name())
 	}
@@ -105,27 +108,20 @@ func introspectToken(ctx context.Context, cfgs []introspect.Config, name string,
 	if err == nil && answer.Status == 0 {
 		fmt.Fprintf(std.out, "validated here: nobody was asked\n")
 	}
-	if err != nil {
-		return &failure{err: err, hint: remedy(err), exit: exitFailed}
-	}
-	if !answer.Claims.Active {
-		fmt.Fprintf(std.out, "meaning: not active: it %s\n", answer.Claims.Why)
-		hint := "inactive may also mean that this client is not allowed to know: look at the token's audience and at the server's log"
-		if answer.Status == 0 {
-			hint = "compare the token's header and claims with issuers[0].issuer, .audience, .dialect and .jwt"
-		}
-		return &failure{err: fmt.Errorf("the token %s", answer.Claims.Why), hint: hint, exit: exitFailed}
-	}
 	now := time.Now()
-	doc := input.Build(input.Request{}, nil, answer.Claims, input.Presented{Scheme: "bearer"}, now)
-	doc.Token.Claims = nil // stands above, raw
-	b, err := json.Marshal(doc.Token, json.Deterministic(true), jsontext.WithIndent("  "))
-	if err != nil {
-		return err
+	findings := doctor.Diagnose(cfg, tok, answer, err, now)
+	if err == nil && answer.Claims.Active {
+		doc := input.Build(input.Request{}, nil, answer.Claims, input.Presented{Scheme: "bearer"}, now)
+		doc.Token.Claims = nil // stands above, raw
+		b, err := json.Marshal(doc.Token, json.Deterministic(true), jsontext.WithIndent("  "))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(std.out, "input.token: %s\n", b)
 	}
-	fmt.Fprintf(std.out, "input.token: %s\n", b)
-	if why := answer.Claims.Usable(now); why != "" {
-		return &failure{err: fmt.Errorf("the server calls the token active, and it must not be used: it %s", why), exit: exitFailed}
+	printFindings(std.out, findings)
+	if !doctor.Sound(findings) {
+		return &failure{err: fmt.Errorf("this token would not be accepted"), hint: "the lines above say why, and what to do", exit: exitFailed}
 	}
 	return nil
 }
@@ -140,16 +136,4 @@ func shown(body []byte, tok secret.Text) string {
 		body = append(body[:most:most], " ..."...)
 	}
 	return strings.ReplaceAll(strings.ToValidUTF8(string(body), "?"), tok.Reveal(), "[redacted]")
-}
-
-// remedy says what to look at first.
-func remedy(err error) string {
-	switch authz.KindOf(err) {
-	case authz.Misconfigured:
-		return "the server refuses the sidecar itself: compare client.id, .auth and .secret of the issuer with what is registered there, and the endpoint with its metadata"
-	case authz.Unavailable:
-		return "the server does not answer as an introspection endpoint does: try the endpoint with curl from this machine"
-	default:
-		return ""
-	}
 }

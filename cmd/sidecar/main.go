@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, std streams) int {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(devCommand(std), serveCommand(std), checkCommand(std), evalCommand(std), introspectCommand(std), configCommand(std), healthcheckCommand(std), versionCommand(std))
+	root.AddCommand(devCommand(std), serveCommand(std), checkCommand(std), initCommand(std), evalCommand(std), introspectCommand(std), configCommand(std), healthcheckCommand(std), versionCommand(std))
 	root.SetArgs(args)
 	root.SetIn(std.in)
 	root.SetOut(std.out)

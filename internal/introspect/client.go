@@ -22,6 +22,8 @@ type Answer struct {
 	Status int
 	// ContentType is the header as received.
 	ContentType string
+	// Date is when the server says that it answered; zero when it does not.
+	Date time.Time
 	// Body is the payload, decompressed, and no longer than max_response_bytes.
 	Body []byte
 	// Verified is the answer inside a signed response that has been verified; nil when the response is not signed.

@@ -155,7 +155,8 @@ func (i *Issuer) Ask(ctx context.Context, tok secret.Text) (Answer, error) {
 	var a Answer
 	f, err := i.modes.look(ctx, Question{Token: tok, Demand: Demand{Mode: i.mode}}, func(ctx context.Context, _ Question) (fact, error) {
 		f, r, err := i.client.question(ctx, tok)
-		a = Answer{Endpoint: r.Endpoint, Status: r.Status, ContentType: r.Header.Get("Content-Type"), Body: r.Body}
+		date, _ := http.ParseTime(r.Header.Get("Date")) // the zero time when there is none
+		a = Answer{Date: date, Endpoint: r.Endpoint, Status: r.Status, ContentType: r.Header.Get("Content-Type"), Body: r.Body}
 		if err == nil && i.client.seal != nil && r.Status == http.StatusOK {
 			a.Verified, err = i.client.seal.open(ctx, r)
 		}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/doctor"
+	"github.com/authz-sidecar/sidecar/internal/token"
+)
+
+//go:embed template
+var templates embed.FS
+
+// start is what a first configuration is made of.
+type start struct {
+	Issuer, ClientID, Dialect, Mode, Auth, Audience, SecretFile, CAFile string
+
+	dir      string
+	insecure bool
+}
+
+// Insecure reports whether the issuer is reached without TLS.
+func (s start) Insecure() bool { return s.insecure }
+
+func initCommand(std streams) *cobra.Command {
+	s := &start{}
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Write a first configuration and a first policy for an authorization server",
+		Long: `Write a first configuration and a first policy for an authorization server.
+
+The server's metadata is read, what it does not say is asked, all of it is tried, and a commented sidecar.yaml and
+policies/authz/decision.rego are written, which "sidecar serve" starts with. Files that are there already are left alone.`,
+		Example: "  sidecar init --issuer https://login.acme.example --client-id orders-api",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), std) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&s.Issuer, "issuer", "", "issuer identifier of the authorization server, a URL")
+	f.StringVar(&s.ClientID, "client-id", "", "client that the server knows the sidecar by")
+	f.StringVar(&s.SecretFile, "client-secret-file", "", "file that holds the client secret; asked for when empty, and then kept in ./client-secret")
+	f.StringVar(&s.Dialect, "dialect", "", "kind of server (default guessed from its metadata)")
+	f.StringVar(&s.Mode, "mode", "", "introspect or jwt (default introspect, where the server can)")
+	f.StringVar(&s.Auth, "auth", "", "how the client authenticates (default what the metadata says)")
+	f.StringVar(&s.Audience, "audience", "", "identifier of your API in the aud of tokens; asked for when empty")
+	f.StringVar(&s.CAFile, "ca-file", "", "PEM file of the authority of the server's certificate, when the system does not know it")
+	f.StringVar(&s.dir, "dir", ".", "directory to write to")
+	_ = cmd.MarkFlagRequired("issuer") // the flag is there
+	_ = cmd.MarkFlagRequired("client-id")
+	return cmd
+}
+
+func (s *start) run(ctx context.Context, std streams) error {
+	target := filepath.Join(s.dir, "sidecar.yaml")
+	if _, err := os.Stat(target); err == nil {
+		return &failure{err: fmt.Errorf("write %s: it is there already", target), hint: "name another directory with --dir, or change the file and run: sidecar check --config " + target + " --online", exit: exitFailed}
+	}
+	doc, err := s.discover(ctx, std)
+	if err != nil {
+		return err
+	}
+	s.guess(doc, std)
+	if err := s.ask(std); err != nil {
+		return err
+	}
+	src, err := s.render()
+	if err != nil {
+		return err
+	}
+	policy, err := templates.ReadFile("template/decision.rego")
+	if err != nil {
+		return err
+	}
+	if err := write(filepath.Join(s.dir, "policies", "authz", "decision.rego"), policy, std); err != nil {
+		return err
+	}
+	if err := write(target, src, std); err != nil {
+		return err
+	}
+	return s.try(ctx, target, std)
+}
+
+// discover reads the metadata. A server that spells its issuer another way is a reason to stop: nothing would work later.
+func (s *start) discover(ctx context.Context, std streams) (*doctor.Metadata, error) {
+	s.insecure = strings.HasPrefix(s.Issuer, "http://")
+	const patience = 10 * time.Second
+	server, err := authserver.New(authserver.Config{
+		Name: "new", Issuer: s.Issuer, AllowInsecureHTTP: s.insecure, CAFile: s.CAFile,
+		Client: authserver.Client{Auth: "none"}, Timeout: patience, MaxResponseBytes: 1 << 20,
+	}, authserver.Deps{})
+	if err != nil {
+		return nil, &failure{err: err, hint: "--issuer takes a URL such as https://login.acme.example/realms/acme", exit: exitUsage}
+	}
+	defer server.Close()
+	doc, finding := doctor.Discover(ctx, server, s.Issuer, patience)
+	if finding.Level == doctor.Fault {
+		return nil, &failure{err: errors.New(finding.Says), hint: finding.Do, exit: exitFailed}
+	}
+	printFindings(std.err, []doctor.Finding{finding})
+	return doc, nil
+}
+
+func (s *start) guess(doc *doctor.Metadata, std streams) {
+	g := doctor.Propose(s.Issuer, doc)
+	if s.Dialect == "" {
+		s.Dialect = g.Dialect
+		if g.Why != "" {
+			fmt.Fprintf(std.err, "sidecar: %s looks like %s; --dialect names another\n", g.Why, g.Dialect)
+		}
+	}
+	if s.Mode == "" {
+		s.Mode = g.Mode
+	}
+	if s.Auth == "" {
+		s.Auth = g.Auth
+	}
+}
+
+// ask asks for what nobody else can know. An empty audience is told what it means.
+func (s *start) ask(std streams) error {
+	in := bufio.NewReader(io.LimitReader(std.in, 64<<10))
+	question := func(text string) (string, error) {
+		fmt.Fprint(std.err, text)
+		line, err := in.ReadString('\n')
+		if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
+			return "", nil // nobody is there to answer
+		}
+		return strings.TrimSpace(line), nil
+	}
+	var err error
+	if s.Audience == "" {
+		if s.Audience, err = question("Identifier of your API, as it stands in the aud of its tokens (empty: the policies look at aud): "); err != nil {
+			return err
+		}
+	}
+	if s.SecretFile != "" || !strings.HasPrefix(s.Auth, "client_secret") || s.Mode == "jwt" {
+		return nil
+	}
+	clientSecret, err := question("Client secret of " + s.ClientID + " (kept in " + filepath.Join(s.dir, "client-secret") + "): ")
+	if err != nil {
+		return err
+	}
+	if clientSecret == "" {
+		return &failure{err: fmt.Errorf("there is no client secret"), hint: "name a file that holds it with --client-secret-file, or choose another method with --auth", exit: exitUsage}
+	}
+	s.SecretFile = filepath.Join(s.dir, "client-secret")
+	return os.WriteFile(s.SecretFile, []byte(clientSecret+"\n"), 0o600)
+}
+
+func (s *start) render() ([]byte, error) {
+	t, err := template.New("sidecar.yaml.tmpl").Funcs(template.FuncMap{"quote": func(v string) string { return fmt.Sprintf("%q", v) }}).ParseFS(templates, "template/sidecar.yaml.tmpl")
+	if err != nil {
+		return nil, err
+	}
+	data := *s
+	if data.SecretFile != "" {
+		if data.SecretFile, err = filepath.Abs(s.SecretFile); err != nil {
+			return nil, err
+		}
+	}
+	var b strings.Builder
+	err = t.Execute(&b, struct {
+		start
+		Policies string
+		Wide     int
+	}{data, filepath.Join(s.dir, "policies"), token.MaxBytes})
+	return []byte(b.String()), err
+}
+
+// write makes a file that is not there yet.
+func write(name string, content []byte, std streams) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		fmt.Fprintf(std.err, "sidecar: %s is there already and stays as it is\n", name)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(content); err != nil {
+		_ = f.Close()
+		return err
+	}
+	fmt.Fprintf(std.err, "sidecar: wrote %s\n", name)
+	return f.Close()
+}
+
+// try reads the configuration as serve will, and lets the doctor look at it.
+func (s *start) try(ctx context.Context, file string, std streams) error {
+	cfg, err := config.Load(file, os.Environ())
+	if err != nil {
+		return err
+	}
+	findings, err := doctor.Examine(ctx, cfg.Issuers[0])
+	if err != nil {
+		return err
+	}
+	printFindings(std.out, findings)
+	if !doctor.Sound(findings) {
+		return &failure{err: fmt.Errorf("the files are written, and the server does not take them as they are"), hint: "mend " + file + " by the lines above, then: sidecar check --config " + file + " --online", exit: exitFailed}
+	}
+	fmt.Fprintf(std.out, "start it:  sidecar serve --config %s\nask it:    printf %%s \"$TOKEN\" | sidecar introspect --config %s\n", file, file)
+	return nil
+}

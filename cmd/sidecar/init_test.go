@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// issuerOfOrders is an authorization server that knows the client orders-api.
+func issuerOfOrders(t *testing.T) *devissuer.Server {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := devissuer.New(devissuer.Config{Issuer: devissuer.URL(ln), Clients: []devissuer.Client{
+		{ID: "orders-api", Secret: secret.New("a-secret-of-orders"), Scopes: []string{"read"}, Audiences: []string{"orders-api"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, ln) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// sidecar runs a command with what it reads from standard input.
+func sidecar(t *testing.T, in string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = run(t.Context(), args, streams{strings.NewReader(in), &o, &e})
+	return code, o.String(), e.String()
+}
+
+func TestInitWritesWhatServeStartsWith(t *testing.T) {
+	s := issuerOfOrders(t)
+	dir := t.TempDir()
+	code, out, errs := sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir)
+	if code != exitOK || !strings.Contains(out, "ok     credentials:") || !strings.Contains(out, "ok     canary:") || !strings.Contains(out, "sidecar serve --config") {
+		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+	if strings.Contains(out+errs, "a-secret-of-orders") {
+		t.Error("the secret is printed")
+	}
+	if info, err := os.Stat(filepath.Join(dir, "client-secret")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the secret is kept with %v, %v", info, err)
+	}
+	file := filepath.Join(dir, "sidecar.yaml")
+	if code, out, errs := sidecar(t, "", "check", "--config", file, "--online"); code != exitOK || !strings.Contains(out, "issuer main:") {
+		t.Errorf("check: exit %d\n%s%s", code, out, errs)
+	}
+	tok, err := s.Issue(devissuer.Grant{ClientID: "orders-api", Audience: []string{"orders-api"}, Scopes: []string{"read"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := sidecar(t, tok, "introspect", "--config", file); code != exitOK || !strings.Contains(out, `"scopes": [`) || strings.Contains(out, tok) {
+		t.Errorf("introspect: exit %d\n%s%s", code, out, errs)
+	}
+	s.Revoke(tok)
+	if code, out, _ := sidecar(t, tok, "introspect", "--config", file); code != exitFailed || !strings.Contains(out, "fault  token: it is not active") || !strings.Contains(out, "do: ") {
+		t.Errorf("introspect of a revoked token: exit %d\n%s", code, out)
+	}
+	if code, _, errs := sidecar(t, "", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir); code != exitFailed || !strings.Contains(errs, "it is there already") {
+		t.Errorf("a second init: exit %d\n%s", code, errs)
+	}
+}
+
+func TestInitSaysWhatIsWrongAtTheServer(t *testing.T) {
+	s := issuerOfOrders(t)
+	dir := t.TempDir()
+	code, out, errs := sidecar(t, "\nnot-the-secret\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir)
+	if code != exitFailed || !strings.Contains(out, "fault  credentials:") || !strings.Contains(errs, "sidecar: hint: mend") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+	if code, out, _ := sidecar(t, "", "check", "--config", filepath.Join(dir, "sidecar.yaml"), "--online"); code != exitFailed || !strings.Contains(out, "status 401") {
+		t.Errorf("check: exit %d\n%s", code, out)
+	}
+}
+
+func TestInitStopsAtAnIssuerThatIsSpelledAnotherWay(t *testing.T) {
+	s := issuerOfOrders(t)
+	dir := t.TempDir()
+	code, _, errs := sidecar(t, "", "init", "--issuer", strings.Replace(s.Issuer(), "127.0.0.1", "localhost", 1), "--client-id", "x", "--dir", dir)
+	if code != exitFailed || !strings.Contains(errs, "calls itself") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) > 0 {
+		t.Errorf("written: %v", entries)
+	}
+}

@@ -1,0 +1,288 @@
+package doctor_test
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/doctor"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+const clientSecret = "the-secret-of-the-sidecar"
+
+// server is a development authorization server that knows the client orders-api.
+func server(t *testing.T) *devissuer.Server {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := devissuer.New(devissuer.Config{
+		Issuer:  devissuer.URL(ln),
+		Clients: []devissuer.Client{{ID: "orders-api", Secret: secret.New(clientSecret), Scopes: []string{"a"}, Audiences: []string{"orders-api"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, ln) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func config(t *testing.T, issuer string) introspect.Config {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(clientSecret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return introspect.Config{
+		Server: authserver.Config{
+			Name: "test", Issuer: issuer, AllowInsecureHTTP: true, Timeout: 5 * time.Second, MaxResponseBytes: 1 << 20,
+			Client: authserver.Client{ID: "orders-api", Auth: "client_secret_basic", Secret: secret.Source{File: file}},
+		},
+		Reading:     dialect.Config{Dialect: "rfc7662"},
+		Mode:        introspect.Introspect,
+		MaxInFlight: 8,
+		Cache:       introspect.CacheConfig{MaxEntries: 8, MaxBytes: 1 << 20, NegativeMaxEntries: 8},
+	}
+}
+
+// examine returns what the doctor says, a finding a line, and fails when the secret is in it.
+func examine(t *testing.T, cfg introspect.Config) string {
+	t.Helper()
+	findings, err := doctor.Examine(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return told(t, findings)
+}
+
+func told(t *testing.T, findings []doctor.Finding) string {
+	t.Helper()
+	var b strings.Builder
+	for _, f := range findings {
+		fmt.Fprintf(&b, "%s %s: %s | %s\n", f.Level, f.Check, f.Says, f.Do)
+	}
+	if strings.Contains(b.String(), clientSecret) {
+		t.Error("the secret is told")
+	}
+	return b.String()
+}
+
+func wants(t *testing.T, said string, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if !strings.Contains(said, p) {
+			t.Errorf("not said: %s\nbut:\n%s", p, said)
+		}
+	}
+}
+
+func TestAServerThatFitsHasNoFault(t *testing.T) {
+	s := server(t)
+	said := examine(t, config(t, s.Issuer()))
+	wants(t, said, "ok metadata: found at", "ok credentials:", "ok clock: the clocks agree", "ok canary:")
+	if strings.Contains(said, "fault") {
+		t.Error(said)
+	}
+}
+
+func TestCredentialsThatAreRefusedAreSaidToBe(t *testing.T) {
+	s := server(t)
+	cfg := config(t, s.Issuer())
+	cfg.Server.Client.ID = "somebody"
+	wants(t, examine(t, cfg), "fault credentials:", "status 401", `client.id "somebody"`, "client_secret_post")
+}
+
+func TestAnIssuerSpelledAnotherWayIsShown(t *testing.T) {
+	s := server(t)
+	wants(t, examine(t, config(t, strings.Replace(s.Issuer(), "127.0.0.1", "localhost", 1))),
+		"fault metadata:", "calls itself \""+s.Issuer()+"\"", "three issuers, though one server")
+	wants(t, examine(t, config(t, s.Issuer()+"/")), "ends in a slash")
+}
+
+func TestAServerThatIsNotThereIsSaidToBe(t *testing.T) {
+	wants(t, examine(t, config(t, "http://127.0.0.1:1")), "fault metadata:", "connection refused", "curl -v http://127.0.0.1:1/")
+}
+
+func TestAnAuthorityThatIsNotKnownAsksForItsFile(t *testing.T) {
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	defer s.Close()
+	wants(t, examine(t, config(t, s.URL)), "signed by an unknown authority", "ca_file")
+}
+
+func TestAnIssuerWithoutMetadataIsAskedForItsPath(t *testing.T) {
+	s := httptest.NewServer(http.NotFoundHandler())
+	defer s.Close()
+	wants(t, examine(t, config(t, s.URL)), "fault metadata: there is no metadata at", "/realms/NAME", "introspection_endpoint")
+}
+
+// endpoint is a server of which only the introspection endpoint is known.
+func endpoint(t *testing.T, h http.HandlerFunc) introspect.Config {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	cfg := config(t, "")
+	cfg.Server.IntrospectionEndpoint = s.URL + "/introspect"
+	return cfg
+}
+
+func answers(status int, contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func TestWhatComesInsteadOfAnAnswerIsNamed(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		say    string
+	}{
+		"a login page":        {answers(200, "text/html; charset=utf-8", "<html>"), "a page for people"},
+		"another document":    {answers(200, "text/plain", "x"), `"text/plain"`},
+		"no such endpoint":    {answers(404, "text/plain", "x"), "no such endpoint"},
+		"a redirect":          {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, "sends us elsewhere"},
+		"too many questions":  {answers(429, "text/plain", ""), "cache.ttl"},
+		"a server in trouble": {answers(500, "text/plain", ""), "server's own log"},
+		"everything active":   {answers(200, "application/json", `{"active":true,"token_type":"Bearer"}`), "nobody issued"},
+		"no right to ask":     {answers(403, "text/html", ""), "client.secret"},
+	} {
+		t.Run(name, func(t *testing.T) { wants(t, examine(t, endpoint(t, c.answer)), "fault credentials:", c.say) })
+	}
+}
+
+func TestAClockThatIsOffIsTold(t *testing.T) {
+	for off, level := range map[time.Duration]string{-20 * time.Second: "doubt clock: the server's clock is 20s behind", time.Hour: "fault clock: the server's clock is 1h0m0s ahead of"} {
+		said := examine(t, endpoint(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", time.Now().Add(off).UTC().Format(http.TimeFormat))
+			answers(200, "application/json", `{"active":false}`)(w, r)
+		}))
+		if !strings.Contains(said, level) && !strings.Contains(said, strings.Replace(level, "20s", "21s", 1)) && !strings.Contains(said, strings.Replace(level, "1h0m0s", "59m59s", 1)) {
+			t.Errorf("off by %v: %s", off, said)
+		}
+	}
+}
+
+// TestACanaryWithoutItsAudienceMapper is Keycloak from 26.6.2 on: a service account's token is for "account" only.
+func TestACanaryWithoutItsAudienceMapper(t *testing.T) {
+	cfg := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/token" {
+			answers(200, "application/json", `{"access_token":"`+jwt(`{"aud":"account","exp":9999999999,"typ":"Bearer"}`)+`"}`)(w, r)
+			return
+		}
+		answers(200, "application/json", `{"active":false}`)(w, r)
+	})
+	cfg.Reading.Dialect = "keycloak"
+	cfg.Server.TokenEndpoint = strings.Replace(cfg.Server.IntrospectionEndpoint, "/introspect", "/token", 1)
+	wants(t, examine(t, cfg), "doubt canary:", `It is for ["account"]`, `audience mapper that adds "orders-api"`)
+}
+
+func jwt(claims string) string {
+	enc := base64.RawURLEncoding.EncodeToString
+	return enc([]byte(`{"alg":"RS256"}`)) + "." + enc([]byte(claims)) + ".c2ln"
+}
+
+// diagnose asks a server that knows no token about one.
+func diagnose(t *testing.T, tok string, change func(*introspect.Config)) string {
+	t.Helper()
+	cfg := endpoint(t, answers(200, "application/json", `{"active":false}`))
+	if change != nil {
+		change(&cfg)
+	}
+	return ask(t, cfg, tok)
+}
+
+func ask(t *testing.T, cfg introspect.Config, tok string) string {
+	t.Helper()
+	i, err := introspect.New(cfg, introspect.Deps{Fingerprints: secret.NewFingerprinter()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	answer, err := i.Ask(t.Context(), secret.New(tok))
+	said := told(t, doctor.Diagnose(cfg, secret.New(tok), answer, err, time.Now()))
+	if strings.Contains(said, tok) {
+		t.Error("the token is told")
+	}
+	return said
+}
+
+func TestInactiveTokensAreReadForTheirReason(t *testing.T) {
+	future := fmt.Sprint(time.Now().Add(time.Hour).Unix())
+	past := fmt.Sprint(time.Now().Add(-time.Hour).Unix())
+	issuer := func(name string) func(*introspect.Config) {
+		return func(c *introspect.Config) { c.Server.Issuer = name }
+	}
+	for name, c := range map[string]struct {
+		tok    string
+		change func(*introspect.Config)
+		say    []string
+	}{
+		"opaque":         {"opaque-token", nil, []string{"does not say why"}},
+		"expired":        {jwt(`{"aud":"orders-api","exp":` + past + `}`), nil, []string{"ended 1h", "get a new one"}},
+		"not yet":        {jwt(`{"aud":"orders-api","iat":` + future + `}`), nil, []string{"begins in", "clocks"}},
+		"another issuer": {jwt(`{"iss":"http://localhost:8080/realms/a"}`), issuer("http://127.0.0.1:8080/realms/a"), []string{"three issuers"}},
+		"no audience":    {jwt(`{"aud":["account"],"exp":` + future + `}`), nil, []string{`neither client.id "orders-api"`}},
+		"revoked":        {jwt(`{"aud":["orders-api"],"exp":` + future + `}`), nil, []string{"good until", "may be revoked"}},
+		"refresh":        {jwt(`{"aud":["orders-api"],"typ":"Refresh","exp":` + future + `}`), nil, []string{"another kind", "access token"}},
+		"duende": {jwt(`{"aud":"x","exp":` + future + `}`), func(c *introspect.Config) { c.Reading.Dialect = "duende" },
+			[]string{"one of its own scopes"}},
+	} {
+		t.Run(name, func(t *testing.T) { wants(t, diagnose(t, c.tok, c.change), append(c.say, "fault token: it is not active")...) })
+	}
+}
+
+func TestActiveTokensGetRemarks(t *testing.T) {
+	cfg := endpoint(t, answers(200, "application/json", `{"active":true,"sub":"u","aud":"orders-api","org":"acme","cnf":{"jkt":"abc"}}`))
+	cfg.Reading.Tenant = []string{"/tenant"}
+	wants(t, ask(t, cfg, "tok-123456"), `tenant pointers ["/tenant"]`, "the answer has active, aud, cnf, org, sub", `set audience to one of ["orders-api"]`, "bound to a key", "nothing in the answer says that this is an access token")
+}
+
+func TestATokenThatTheConfigurationRefusesIsNotCalledInactive(t *testing.T) {
+	cfg := endpoint(t, answers(200, "application/json", `{"active":true,"aud":"another"}`))
+	cfg.Reading.Audience = []string{"orders-api"}
+	wants(t, ask(t, cfg, "tok-123456"), "the server calls it active, and the configuration refuses it: it is for another audience")
+}
+
+func TestProposalsRestOnURLs(t *testing.T) {
+	for issuer, want := range map[string]string{
+		"https://kc.acme.example/realms/a":            "keycloak",
+		"https://acme.okta.com/oauth2/default":        "okta",
+		"https://login.microsoftonline.com/x/v2.0":    "entra",
+		"https://login.acme.example":                  "rfc7662",
+		"https://acme.eu.auth0.com/":                  "auth0",
+		"https://accounts.google.com":                 "google",
+		"https://auth.acme.example/application/o/app": "authentik",
+	} {
+		if g := doctor.Propose(issuer, &doctor.Metadata{Introspection: "https://x/i"}); g.Dialect != want || g.Mode != "introspect" {
+			t.Errorf("%s: %+v", issuer, g)
+		}
+	}
+	g := doctor.Propose("https://login.acme.example", &doctor.Metadata{TokenAuth: []string{"client_secret_post"}})
+	if g.Mode != "jwt" || g.Auth != "client_secret_post" {
+		t.Errorf("%+v", g)
+	}
+}

@@ -1,0 +1,176 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/jose"
+)
+
+const (
+	maxMetadataBytes = 1 << 20
+	maxKeysBytes     = 1 << 20
+)
+
+// Metadata is what a server says of itself (RFC 8414 section 2), as far as the sidecar cares.
+type Metadata struct {
+	Issuer        string   `json:"issuer"`
+	Introspection string   `json:"introspection_endpoint"`
+	Token         string   `json:"token_endpoint"`
+	JWKS          string   `json:"jwks_uri"`
+	AuthMethods   []string `json:"introspection_endpoint_auth_methods_supported"`
+	TokenAuth     []string `json:"token_endpoint_auth_methods_supported"`
+	Grants        []string `json:"grant_types_supported"`
+	Signing       []string `json:"introspection_signing_alg_values_supported"`
+}
+
+// Discover reads the metadata of the issuer that server was made for, and says what is wrong with it. The metadata is nil
+// when none can be had.
+func Discover(ctx context.Context, server *authserver.Server, issuer string, timeout time.Duration) (*Metadata, Finding) {
+	var missing []string
+	for _, u := range authserver.WellKnown(issuer) {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		r, err := server.Get(ctx, u, maxMetadataBytes)
+		cancel()
+		if err != nil {
+			return nil, Finding{"metadata", Fault, err.Error(), unreachable(err, u)}
+		}
+		var doc Metadata
+		switch {
+		case r.Status == 404 || r.Status == 400 || r.Status == 405:
+			missing = append(missing, u)
+			continue
+		case r.Status != 200 || r.Over || !r.IsJSON() || json.Unmarshal(r.Body, &doc) != nil:
+			missing = append(missing, u)
+			continue
+		case doc.Issuer != issuer:
+			return &doc, Finding{"metadata", Fault, fmt.Sprintf("the server calls itself %s, and issuer is %q: %s", quoted(doc.Issuer), issuer, difference(issuer, doc.Issuer)),
+				fmt.Sprintf("write issuer exactly as the server does, and reach it by that name everywhere: tokens name it too (iss). The document is %s", u)}
+		}
+		return &doc, Finding{"metadata", Good, "found at " + u, ""}
+	}
+	return nil, Finding{"metadata", Fault, "there is no metadata at " + strings.Join(missing, " nor at "),
+		"compare issuer with the server's documentation (a path such as /realms/NAME belongs to it), or set introspection_endpoint"}
+}
+
+// metadata looks at what the server says of itself, and how far that fits the configuration.
+func (e *exam) metadata(ctx context.Context) *Metadata {
+	s := e.cfg.Server
+	if s.Issuer == "" {
+		e.found("metadata", Doubt, "set issuer: answers and tokens of another issuer are then refused", "issuer is not set, so nothing can be compared with it")
+		return nil
+	}
+	doc, f := Discover(ctx, e.server, s.Issuer, s.Timeout)
+	if f.Level == Fault && doc == nil && s.IntrospectionEndpoint != "" {
+		f.Level = Doubt // it is not needed
+	}
+	e.findings = append(e.findings, f)
+	if doc == nil || f.Level == Fault {
+		return doc
+	}
+	if e.asks() && s.IntrospectionEndpoint == "" && doc.Introspection == "" {
+		e.found("metadata", Fault, "set introspection_endpoint if the server has one all the same; else use mode: jwt", "the metadata names no introspection_endpoint")
+	}
+	methods := doc.AuthMethods
+	if methods == nil {
+		methods = doc.TokenAuth
+	}
+	if auth := s.Client.Auth; e.asks() && methods != nil && !slices.Contains(methods, auth) && auth != "bearer" && auth != "client_credentials" && auth != "none" {
+		e.found("metadata", Doubt, "set client.auth to one of them, and register the client for it", "client.auth is %s, and the server supports %s", auth, quoted(strings.Join(methods, ", ")))
+	}
+	if e.cfg.RequireSigned && len(doc.Signing) == 0 {
+		e.found("metadata", Doubt, "look in its documentation for RFC 9701, and register the client for signed introspection responses", "require_signed is set, and the metadata names no introspection_signing_alg_values_supported")
+	}
+	return doc
+}
+
+// keys looks at the server's key set.
+func (e *exam) keys(ctx context.Context, doc *Metadata) {
+	u := e.cfg.Server.JWKSURI
+	if u == "" && doc != nil {
+		u = doc.JWKS
+	}
+	if u == "" {
+		e.found("keys", Fault, "set jwks_uri", "keys are needed to check signatures, and nothing names where they are")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.Server.Timeout)
+	defer cancel()
+	r, err := e.server.Get(ctx, u, maxKeysBytes)
+	if err != nil {
+		e.found("keys", Fault, unreachable(err, u), "%v", err)
+		return
+	}
+	if _, err := jose.StaticKeys(r.Body); err != nil || r.Status != 200 {
+		e.found("keys", Fault, "open it and look: it should be a JWK Set (RFC 7517) with RSA keys of 2048 bits or more, or EC or Ed25519 keys", "%s (status %d) has no key that can check a signature", u, r.Status)
+		return
+	}
+	e.found("keys", Good, "", "%s has keys", u)
+}
+
+// unreachable says what to try when a URL gave no answer at all.
+func unreachable(err error, u string) string {
+	switch cause := err.Error(); {
+	case strings.Contains(cause, "unknown authority"):
+		return "set ca_file to the PEM file of the authority that signed the server's certificate"
+	case strings.Contains(cause, "not valid for"):
+		return "reach the server by a name that is in its certificate"
+	case authz.KindOf(err) == authz.Misconfigured:
+		return "look at the server's certificate: openssl s_client -connect HOST:PORT"
+	}
+	return "try it from this machine: curl -v " + u
+}
+
+// difference says in words how two issuers that are not equal differ. Equal is what they must be, to the letter.
+func difference(ours, theirs string) string {
+	a, err := url.Parse(ours)
+	b, err2 := url.Parse(theirs)
+	if err != nil || err2 != nil || b.Host == "" {
+		return "the latter is no URL"
+	}
+	var out []string
+	if a.Scheme != b.Scheme {
+		out = append(out, "the schemes differ")
+	}
+	switch x, y := a.Hostname(), b.Hostname(); {
+	case x == y:
+	case strings.EqualFold(x, y):
+		out = append(out, "the hosts differ in upper and lower case")
+	case loopback(x) && loopback(y):
+		out = append(out, "localhost, 127.0.0.1 and ::1 are three issuers, though one server")
+	default:
+		out = append(out, "the hosts differ")
+	}
+	if a.Port() != b.Port() {
+		out = append(out, "the ports differ")
+	}
+	switch x, y := a.EscapedPath(), b.EscapedPath(); {
+	case x == y:
+	case strings.TrimSuffix(x, "/") == strings.TrimSuffix(y, "/"):
+		out = append(out, "one ends in a slash and the other does not")
+	default:
+		out = append(out, "the paths differ")
+	}
+	if out == nil {
+		return "they are spelled differently"
+	}
+	return strings.Join(out, ", ")
+}
+
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && ip.Unmap().IsLoopback() || net.ParseIP(host).IsLoopback()
+}
