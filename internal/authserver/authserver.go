@@ -68,7 +68,11 @@ func New(cfg Config, deps Deps) (*Server, error) {
 // Find returns the URL of an endpoint, which must be one of Needs. It waits only when it is not known yet.
 // An error is an *authz.Error of kind Unavailable or Misconfigured.
 func (s *Server) Find(ctx context.Context, e Endpoint) (string, error) {
-	return s.discovery.find(ctx, e)
+	u, err := s.discovery.find(ctx, e)
+	if err != nil {
+		return "", withoutNature(err)
+	}
+	return u, nil
 }
 
 // Current is the URL of an endpoint as it is known now; empty when it is not.
@@ -143,5 +147,5 @@ func roundTrip(hc *http.Client, req *http.Request, limit int64) (Reply, error) {
 
 func exchangeError(u *url.URL, err error) error {
 	kind, cause := causeOf(err)
-	return authz.E(kind, "ask %q: %s", u.Host, cause)
+	return &authz.Error{Kind: kind, Err: &Failure{Nature: natureOf(kind, err), text: fmt.Sprintf("ask %q: %s", u.Host, cause)}}
 }
