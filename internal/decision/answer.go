@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
 )
 
 // Reason codes of decisions that no policy made.
@@ -17,6 +18,7 @@ const (
 	invalidToken   = "invalid_token"
 	invalidRequest = "invalid_request"
 	unavailable    = "temporarily_unavailable"
+	tooMany        = introspect.TooManyUnknownTokens
 	misconfigured  = "misconfigured"
 	internalError  = "internal_error"
 )
@@ -51,6 +53,10 @@ func (p *Point) refuse(err error, status int) authz.Decision {
 		d.Status = http.StatusServiceUnavailable
 		d.Headers = []authz.Header{{Name: "Retry-After", Values: []string{strconv.Itoa(max(1, int((retry+time.Second-1)/time.Second)))}}}
 		d.Reasons = reason(unavailable, "nobody can say whether the token is good: try again")
+		if code == tooMany {
+			d.Status = http.StatusTooManyRequests
+			d.Reasons = reason(tooMany, "too many tokens that are not known come at once: try again")
+		}
 	case authz.Misconfigured:
 		d.Status = http.StatusInternalServerError
 		if status != 0 {

@@ -1,10 +1,11 @@
 // Package introspect finds out what is known about a token: it asks an authorization server (RFC 7662).
 //
-// One Issuer is three parts, worn one over another:
+// One Issuer is four parts, worn one over another:
 //
-//	Cache -> Flight -> Client -> authorization server
+//	Cache -> Flight -> Guard -> Client -> authorization server
 //
-// Cache keeps answers for a bounded time in bounded memory, Flight lets many callers share one question, Client asks it.
+// Cache keeps answers for a bounded time in bounded memory, Flight lets many callers share one question, Guard spares a
+// server in trouble, Client asks it.
 // Each keeps facts. None of them decides anything.
 package introspect
 
@@ -67,6 +68,7 @@ type Observer interface {
 	Cached(issuer, cache string, hit bool)
 	// Evicted reports entries that a cache gave up for want of room.
 	Evicted(issuer, cache string, n int)
+	GuardObserver
 }
 
 // Outcomes is the closed set of ways a question can end.

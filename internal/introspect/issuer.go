@@ -35,6 +35,7 @@ type Issuer struct {
 	cache           *cache
 	flight          *flight
 	asker           asker
+	guard           *guard
 	client          *client // for Ask, which goes past all that asker is dressed in
 	server          *authserver.Server
 }
@@ -72,14 +73,16 @@ func build(cfg Config, deps Deps, server *authserver.Server) *Issuer {
 		name: name, timeout: cfg.Server.Timeout, server: server,
 		reader: dialect.New(cfg.Reading, cfg.Server.Issuer), observer: deps.Observer,
 	}
+	g := newGuard(c, cfg, k, deps.Observer)
 	return &Issuer{
 		name:            name,
 		issuer:          cfg.Server.Issuer,
 		refusedPrefixes: cfg.Reading.RefusedPrefixes,
 		keys:            k,
 		cache:           newCache(name, cfg.Cache, k, deps.Observer),
-		flight:          newFlight(name, cfg.MaxInFlight),
-		asker:           c,
+		flight:          newFlight(name, cfg.MaxInFlight, deps.Observer),
+		asker:           g,
+		guard:           g,
 		client:          c,
 		server:          server,
 	}
@@ -150,6 +153,9 @@ func (i *Issuer) Stats() Stats {
 	return Stats{Active: i.cache.active.stats(), Inactive: i.cache.inactive.stats()}
 }
 
+// Breaker is the state of the circuit breaker before the server.
+func (i *Issuer) Breaker() BreakerState { return i.guard.breaker.stands() }
+
 // Close refuses new questions, waits for those under way, each of which ends within the configured timeout, and closes the
 // connections. What is cached can still be had.
 func (i *Issuer) Close() {
@@ -163,3 +169,5 @@ type blind struct{}
 func (blind) Asked(string, string, time.Duration) {}
 func (blind) Cached(string, string, bool)         {}
 func (blind) Evicted(string, string, int)         {}
+func (blind) Refused(string, string)              {}
+func (blind) Retried(string)                      {}

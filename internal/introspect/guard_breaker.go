@@ -1,0 +1,165 @@
+package introspect
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"golang.org/x/time/rate"
+
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// BreakerState is how an issuer's circuit breaker stands, in the numbers of its metric.
+type BreakerState int
+
+// The states.
+const (
+	BreakerClosed   BreakerState = 0
+	BreakerHalfOpen BreakerState = 1
+	BreakerOpen     BreakerState = 2
+)
+
+// longestHold bounds how long a server can silence us by Retry-After. Callers are told what it said.
+const longestHold = 30 * time.Second
+
+// breaker leaves a server alone that has failed several times in a row, or that asked to be left alone.
+//
+// While it is open, questions of callers go through one by one, a pause apart, also while earlier ones still hang: the
+// first that is answered closes it. So a server that is back is found out within a pause, whatever it did before.
+type breaker struct {
+	name  string
+	pause time.Duration
+	state circuitbreaker.CircuitBreaker[any] // nil when there is to be none
+	// probes keeps the questions apart that go through while the breaker is not closed.
+	probes *rate.Limiter
+	// turn counts changes of state. What fails in another turn than it began in says nothing about this one: a question
+	// that hung before the server came back must not shut it out again.
+	turn atomic.Int64
+	hold atomic.Pointer[hold]
+}
+
+// hold is the wish of a server to be left alone.
+type hold struct{ until, wish time.Time }
+
+// spared is why a question is not asked.
+type spared struct {
+	cause string
+	err   *authz.Error
+}
+
+// newBreaker returns a breaker of p. Without a number of failures it lets everything through.
+func newBreaker(name string, p Protection, timeout time.Duration) *breaker {
+	b := &breaker{name: name, pause: max(p.BreakerDelay, time.Millisecond)}
+	if p.BreakerFailures <= 0 {
+		return b
+	}
+	b.probes = rate.NewLimiter(rate.Every(b.pause), 1)
+	// As many as can hang at once, so that the pause alone keeps them apart.
+	most := uint(timeout/b.pause) + 2
+	b.state = circuitbreaker.NewBuilder[any]().
+		WithFailureThreshold(uint(p.BreakerFailures)).
+		WithDelay(b.pause).
+		WithSuccessThresholdRatio(1, most).
+		OnStateChanged(func(circuitbreaker.StateChangedEvent) { b.turn.Add(1) }).
+		Build()
+	return b
+}
+
+// stands is the state of the breaker.
+func (b *breaker) stands() BreakerState {
+	if b.state == nil {
+		return BreakerClosed
+	}
+	switch b.state.State() {
+	case circuitbreaker.ClosedState:
+		return BreakerClosed
+	case circuitbreaker.HalfOpenState:
+		return BreakerHalfOpen
+	case circuitbreaker.OpenState:
+	}
+	return BreakerOpen
+}
+
+// enter lets a question through, or says why not. The turn is to be given back to leave.
+func (b *breaker) enter() (turn int64, no *spared) {
+	if b.state == nil {
+		return 0, nil
+	}
+	turn = b.turn.Load()
+	if h, now := b.hold.Load(), time.Now(); h != nil && now.Before(h.until) {
+		return 0, b.refuse(refusedHold, "it asked to be left alone", h.wish.Sub(now))
+	}
+	if b.state.IsClosed() {
+		return turn, nil
+	}
+	if left := b.state.RemainingDelay(); left > 0 {
+		return 0, b.refuse(refusedOpen, notAsked, left)
+	}
+	if !b.probes.Allow() {
+		return 0, b.refuse(refusedOpen, notAsked, b.pause)
+	}
+	if !b.state.TryAcquirePermit() {
+		b.state.Open() // so many ended without saying how: begin again after a pause
+		return 0, b.refuse(refusedOpen, notAsked, b.pause)
+	}
+	return b.turn.Load(), nil // which the permit may have begun
+}
+
+const notAsked = "it failed several times in a row and is not asked for a moment"
+
+func (b *breaker) refuse(cause, why string, retry time.Duration) *spared {
+	return &spared{cause, &authz.Error{Kind: authz.Unavailable, RetryAfter: retry, Err: fmt.Errorf("introspect at issuer %q: %s", b.name, why)}}
+}
+
+// leave reports how a question ended that was let through in a turn.
+func (b *breaker) leave(turn int64, err error) {
+	if b.state == nil {
+		return
+	}
+	switch v := verdictOf(err); {
+	case v == works:
+		b.state.RecordSuccess()
+	case v == fails && turn == b.turn.Load():
+		b.state.RecordFailure()
+	}
+	if f, ok := errors.AsType[*authserver.Failure](err); ok && retryAfter(err) > 0 &&
+		(f.Status == http.StatusTooManyRequests || f.Status == http.StatusServiceUnavailable) {
+		now := time.Now()
+		b.hold.Store(&hold{until: now.Add(min(retryAfter(err), longestHold)), wish: now.Add(retryAfter(err))})
+		b.state.Open() // when the hold is over, one question goes first
+	}
+}
+
+// verdict is what the end of a question says about its server.
+type verdict uint8
+
+const (
+	nothing verdict = iota
+	works
+	fails
+)
+
+// verdictOf judges by INT-8b: whatever answers works, unless with 429 or 5xx. What only the operator can mend is no
+// reason to leave a server alone either: it would hide from him what is wrong.
+func verdictOf(err error) verdict {
+	if err == nil || authz.KindOf(err) == authz.Misconfigured {
+		return works
+	}
+	f, ok := errors.AsType[*authserver.Failure](err)
+	switch {
+	case !ok:
+		return nothing // the question did not come to be asked
+	case f.Nature == authserver.TimedOut, f.Nature == authserver.Broken:
+		return fails
+	case f.Nature == authserver.Answered && (f.Status == http.StatusTooManyRequests || f.Status >= 500):
+		return fails
+	case f.Nature == authserver.Answered:
+		return works
+	}
+	return nothing
+}
