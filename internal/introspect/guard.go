@@ -54,7 +54,7 @@ func newGuard(next asker, cfg Config, k keys, o Observer) *guard {
 	name := cfg.Server.Name
 	return &guard{
 		next: next, name: name, keys: k, timeout: cfg.Server.Timeout, retries: cfg.Protection.Retries,
-		breaker: newBreaker(name, cfg.Protection, cfg.Server.Timeout), unknown: newUnknown(name, cfg.Protection, o), observer: o,
+		breaker: newBreaker(name, cfg.Protection, cfg.Server.Timeout, cfg.MaxInFlight), unknown: newUnknown(name, cfg.Protection, o), observer: o,
 	}
 }
 
@@ -86,15 +86,22 @@ func (g *guard) persist(outer context.Context, q Question) (f fact, err error) {
 		if n > 0 {
 			g.observer.Retried(g.name)
 		}
-		f, err = g.next.ask(ctx, q)
-		if outer.Err() != nil { // whoever asked has left, or we are stopping: nothing is proved
-			return f, err
-		}
-		g.breaker.leave(turn, err)
+		f, err = g.once(ctx, outer, turn, q)
 		if err == nil || n == g.retries || !rest(ctx, n, err) {
 			return f, err
 		}
 	}
+}
+
+// once asks, and tells the breaker how it went. Whoever leaves proves nothing, nor does a panic.
+func (g *guard) once(ctx, outer context.Context, turn int64, q Question) (f fact, err error) {
+	v := nothing
+	defer func() { g.breaker.leave(turn, v, err) }()
+	f, err = g.next.ask(ctx, q)
+	if outer.Err() == nil {
+		v = verdictOf(err)
+	}
+	return f, err
 }
 
 // rest waits before another attempt. It reports whether there is to be one: not after a failure that lasts, and not when

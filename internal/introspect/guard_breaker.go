@@ -31,6 +31,10 @@ const longestHold = 30 * time.Second
 //
 // While it is open, questions of callers go through one by one, a pause apart, also while earlier ones still hang: the
 // first that is answered closes it. So a server that is back is found out within a pause, whatever it did before.
+//
+// A breaker that has just closed lets few questions be under way, and one more with each answer: twice as many in the time
+// of one answer. A server that only seemed to be back gets a few questions, and not all of them, to be slow about; and
+// while those wait, one more goes through each pause, as before.
 type breaker struct {
 	name  string
 	pause time.Duration
@@ -41,6 +45,9 @@ type breaker struct {
 	// that hung before the server came back must not shut it out again.
 	turn atomic.Int64
 	hold atomic.Pointer[hold]
+	// aloft are the questions under way, room how many may be.
+	aloft, room atomic.Int64
+	most        int64 // of room
 }
 
 // hold is the wish of a server to be left alone.
@@ -53,22 +60,27 @@ type spared struct {
 }
 
 // newBreaker returns a breaker of p. Without a number of failures it lets everything through.
-func newBreaker(name string, p Protection, timeout time.Duration) *breaker {
-	b := &breaker{name: name, pause: max(p.BreakerDelay, time.Millisecond)}
+func newBreaker(name string, p Protection, timeout time.Duration, inFlight int) *breaker {
+	b := &breaker{name: name, pause: max(p.BreakerDelay, time.Millisecond), most: int64(inFlight)}
+	b.room.Store(b.most)
 	if p.BreakerFailures <= 0 {
 		return b
 	}
 	b.probes = rate.NewLimiter(rate.Every(b.pause), 1)
 	// As many as can hang at once, so that the pause alone keeps them apart.
-	most := uint(timeout/b.pause) + 2
+	hanging := uint(timeout/b.pause) + 2
 	b.state = circuitbreaker.NewBuilder[any]().
 		WithFailureThreshold(uint(p.BreakerFailures)).
 		WithDelay(b.pause).
-		WithSuccessThresholdRatio(1, most).
+		WithSuccessThresholdRatio(1, hanging).
 		OnStateChanged(func(circuitbreaker.StateChangedEvent) { b.turn.Add(1) }).
+		OnOpen(func(circuitbreaker.StateChangedEvent) { b.room.Store(min(firstRoom, b.most)) }).
 		Build()
 	return b
 }
+
+// firstRoom is how many questions may be under way when the breaker closes after it was open.
+const firstRoom = 8
 
 // stands is the state of the breaker.
 func (b *breaker) stands() BreakerState {
@@ -85,8 +97,16 @@ func (b *breaker) stands() BreakerState {
 	return BreakerOpen
 }
 
-// enter lets a question through, or says why not. The turn is to be given back to leave.
+// enter lets a question through, or says why not. What it lets through must leave, with the turn that it gives.
 func (b *breaker) enter() (turn int64, no *spared) {
+	turn, no = b.permit()
+	if no == nil {
+		b.aloft.Add(1)
+	}
+	return turn, no
+}
+
+func (b *breaker) permit() (turn int64, no *spared) {
 	if b.state == nil {
 		return 0, nil
 	}
@@ -94,8 +114,11 @@ func (b *breaker) enter() (turn int64, no *spared) {
 	if h, now := b.hold.Load(), time.Now(); h != nil && now.Before(h.until) {
 		return 0, b.refuse(refusedHold, "it asked to be left alone", h.wish.Sub(now))
 	}
-	if b.state.IsClosed() {
+	if b.state.IsClosed() && (b.aloft.Load() < b.room.Load() || b.probes.Allow()) {
 		return turn, nil
+	}
+	if b.state.IsClosed() {
+		return 0, b.refuse(refusedOpen, "it is only just back, and has enough to answer for a moment", b.pause)
 	}
 	if left := b.state.RemainingDelay(); left > 0 {
 		return 0, b.refuse(refusedOpen, notAsked, left)
@@ -117,13 +140,17 @@ func (b *breaker) refuse(cause, why string, retry time.Duration) *spared {
 }
 
 // leave reports how a question ended that was let through in a turn.
-func (b *breaker) leave(turn int64, err error) {
+func (b *breaker) leave(turn int64, v verdict, err error) {
+	b.aloft.Add(-1)
 	if b.state == nil {
 		return
 	}
-	switch v := verdictOf(err); {
+	switch {
 	case v == works:
 		b.state.RecordSuccess()
+		if room := b.room.Load(); room < b.most {
+			b.room.CompareAndSwap(room, room+1)
+		}
 	case v == fails && turn == b.turn.Load():
 		b.state.RecordFailure()
 	}

@@ -357,3 +357,60 @@ func TestRetriesEndWithTheTimeOfTheQuestion(t *testing.T) {
 		}
 	})
 }
+
+// TestAServerThatOnlySeemedToBeBackGetsFewQuestions: one answer closes the breaker, and then it hangs again. What waits
+// for it then must not take all the seats, or nobody would find out when it is really back.
+func TestAServerThatOnlySeemedToBeBackGetsFewQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		mode, aloft, most := wire(hangs), 0, 0
+		become := func(w wire) { mu.Lock(); mode, most = w, 0; mu.Unlock() }
+		works := func(*http.Request) (*http.Response, error) {
+			time.Sleep(5 * time.Millisecond)
+			return replies(200, `{"active":true}`)
+		}
+		i, _ := guarded(t, nil, func(r *http.Request) (*http.Response, error) {
+			mu.Lock()
+			aloft++
+			most = max(most, aloft)
+			now := mode
+			mu.Unlock()
+			defer func() { mu.Lock(); aloft--; mu.Unlock() }()
+			return now(r)
+		})
+		var callers sync.WaitGroup
+		asked, refused := 0, 0
+		load := func(d time.Duration) { // 500 questions a second
+			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+				asked++
+				callers.Go(func() {
+					if _, e := put(t, i, asked); e != nil {
+						mu.Lock()
+						refused++
+						mu.Unlock()
+					}
+				})
+				synctest.Wait()
+			}
+		}
+		load(5 * time.Second)
+		become(func(r *http.Request) (*http.Response, error) {
+			become(hangs)
+			return replies(200, `{"active":true}`)
+		})
+		load(1900 * time.Millisecond)
+		if most > 16 {
+			t.Errorf("it had %d questions at once", most)
+		}
+		become(works)
+		load(400 * time.Millisecond)
+		mu.Lock()
+		refused = 0
+		mu.Unlock()
+		load(3 * time.Second)
+		callers.Wait()
+		if refused > 12 { // those that hung
+			t.Errorf("%d were refused long after its return", refused)
+		}
+	})
+}
