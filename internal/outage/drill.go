@@ -16,8 +16,8 @@ type Plan struct {
 	// tenant: [/tenant], and keeps answers for longer than the drill takes.
 	API    string
 	Server *Server
-	// Phase is the length of each outage, Calm that of the healthy time after it.
-	Phase, Calm time.Duration
+	// Phase is the length of each outage. The next one begins when all has been well for Calm, or after Patience.
+	Phase, Calm, Patience time.Duration
 	// Rate is the number of requests a second: half of them with tokens that the sidecar knows, a quarter with good ones
 	// that it does not, a quarter with rubbish.
 	Rate int
@@ -60,7 +60,9 @@ func (l *load) suffer(ctx context.Context, b Behaviour) (Row, error) {
 		return t.row, err
 	}
 	t.returned(time.Now())
-	l.run(ctx, &all, t, l.plan.Calm)
+	for back := time.Now(); ctx.Err() == nil && time.Since(back) < l.plan.Patience && !t.well(l.plan.Calm); {
+		l.run(ctx, &all, t, l.plan.Calm/4)
+	}
 	all.Wait()
 	t.row.UpstreamCalls = l.plan.Server.takeMost()
 	return t.row, ctx.Err()

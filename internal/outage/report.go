@@ -85,6 +85,13 @@ func (t *tally) returned(at time.Time) {
 	t.back = at
 }
 
+// well reports whether requests with unknown tokens have been answered by the truth for a while.
+func (t *tally) well(since time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.row.AnsweredAfter > 0 && time.Since(t.back.Add(t.row.Recovery)) >= since
+}
+
 // count judges one answer by what is true.
 func (t *tally) count(token string, c class, start time.Time, took time.Duration, a answer) {
 	confirmed := t.server.confirmed(token)

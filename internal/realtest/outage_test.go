@@ -31,7 +31,7 @@ func TestOutages(t *testing.T) {
     cache: {ttl: 1h}
 `, srv.URL(), limit), v.secret("secret of orders-api")})
 	sc.answers.WriteString("those of the drill are read there")
-	rows, err := outage.Run(t.Context(), outage.Plan{API: sc.api, Server: srv, Phase: 30 * time.Second, Calm: 5 * time.Second, Rate: 500, Known: 1000})
+	rows, err := outage.Run(t.Context(), outage.Plan{API: sc.api, Server: srv, Phase: 30 * time.Second, Calm: 4 * time.Second, Patience: 5 * time.Second, Rate: 500, Known: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
