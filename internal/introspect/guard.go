@@ -75,7 +75,7 @@ func (g *guard) persist(outer context.Context, q Question) (f fact, err error) {
 	ctx, cancel := context.WithTimeout(outer, g.timeout)
 	defer cancel()
 	for n := 0; ; n++ {
-		turn, refusal := g.breaker.enter()
+		t, refusal := g.breaker.enter()
 		if refusal != nil && n > 0 {
 			return f, err // what the server said says more
 		}
@@ -86,17 +86,17 @@ func (g *guard) persist(outer context.Context, q Question) (f fact, err error) {
 		if n > 0 {
 			g.observer.Retried(g.name)
 		}
-		f, err = g.once(ctx, outer, turn, q)
-		if err == nil || n == g.retries || !rest(ctx, n, err) {
+		f, err = g.once(ctx, outer, t, q)
+		if err == nil || n >= g.retries || !rest(ctx, n, err) {
 			return f, err
 		}
 	}
 }
 
 // once asks, and tells the breaker how it went. Whoever leaves proves nothing, nor does a panic.
-func (g *guard) once(ctx, outer context.Context, turn int64, q Question) (f fact, err error) {
+func (g *guard) once(ctx, outer context.Context, t *turn, q Question) (f fact, err error) {
 	v := nothing
-	defer func() { g.breaker.leave(turn, v, err) }()
+	defer func() { g.breaker.leave(t, v, err) }()
 	f, err = g.next.ask(ctx, q)
 	if outer.Err() == nil {
 		v = verdictOf(err)

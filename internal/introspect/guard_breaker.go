@@ -41,14 +41,16 @@ type breaker struct {
 	state circuitbreaker.CircuitBreaker[any] // nil when there is to be none
 	// probes keeps the questions apart that go through while the breaker is not closed.
 	probes *rate.Limiter
-	// turn counts changes of state. What fails in another turn than it began in says nothing about this one: a question
-	// that hung before the server came back must not shut it out again.
-	turn atomic.Int64
-	hold atomic.Pointer[hold]
-	// aloft are the questions under way, room how many may be.
-	aloft, room atomic.Int64
-	most        int64 // of room
+	turn   atomic.Pointer[turn]
+	hold   atomic.Pointer[hold]
+	// room is how many questions may be under way in a turn, most how many at most.
+	room atomic.Int64
+	most int64
 }
+
+// turn is the time between two changes of state. A question that began in an earlier one says nothing about this one when
+// it fails, and takes no room: what hung before the server came back must not keep it shut out.
+type turn struct{ aloft atomic.Int64 }
 
 // hold is the wish of a server to be left alone.
 type hold struct{ until, wish time.Time }
@@ -63,6 +65,7 @@ type spared struct {
 func newBreaker(name string, p Protection, timeout time.Duration, inFlight int) *breaker {
 	b := &breaker{name: name, pause: max(p.BreakerDelay, time.Millisecond), most: int64(inFlight)}
 	b.room.Store(b.most)
+	b.turn.Store(&turn{})
 	if p.BreakerFailures <= 0 {
 		return b
 	}
@@ -73,7 +76,7 @@ func newBreaker(name string, p Protection, timeout time.Duration, inFlight int) 
 		WithFailureThreshold(uint(p.BreakerFailures)).
 		WithDelay(b.pause).
 		WithSuccessThresholdRatio(1, hanging).
-		OnStateChanged(func(circuitbreaker.StateChangedEvent) { b.turn.Add(1) }).
+		OnStateChanged(func(circuitbreaker.StateChangedEvent) { b.turn.Store(&turn{}) }).
 		OnOpen(func(circuitbreaker.StateChangedEvent) { b.room.Store(min(firstRoom, b.most)) }).
 		Build()
 	return b
@@ -98,37 +101,37 @@ func (b *breaker) stands() BreakerState {
 }
 
 // enter lets a question through, or says why not. What it lets through must leave, with the turn that it gives.
-func (b *breaker) enter() (turn int64, no *spared) {
-	turn, no = b.permit()
+func (b *breaker) enter() (*turn, *spared) {
+	t, no := b.permit()
 	if no == nil {
-		b.aloft.Add(1)
+		t.aloft.Add(1)
 	}
-	return turn, no
+	return t, no
 }
 
-func (b *breaker) permit() (turn int64, no *spared) {
+func (b *breaker) permit() (*turn, *spared) {
+	t := b.turn.Load()
 	if b.state == nil {
-		return 0, nil
+		return t, nil
 	}
-	turn = b.turn.Load()
 	if h, now := b.hold.Load(), time.Now(); h != nil && now.Before(h.until) {
-		return 0, b.refuse(refusedHold, "it asked to be left alone", h.wish.Sub(now))
+		return nil, b.refuse(refusedHold, "it asked to be left alone", h.wish.Sub(now))
 	}
-	if b.state.IsClosed() && (b.aloft.Load() < b.room.Load() || b.probes.Allow()) {
-		return turn, nil
+	if b.state.IsClosed() && (t.aloft.Load() < b.room.Load() || b.probes.Allow()) {
+		return t, nil
 	}
 	if b.state.IsClosed() {
-		return 0, b.refuse(refusedOpen, "it is only just back, and has enough to answer for a moment", b.pause)
+		return nil, b.refuse(refusedOpen, "it is only just back, and has enough to answer for a moment", b.pause)
 	}
 	if left := b.state.RemainingDelay(); left > 0 {
-		return 0, b.refuse(refusedOpen, notAsked, left)
+		return nil, b.refuse(refusedOpen, notAsked, left)
 	}
 	if !b.probes.Allow() {
-		return 0, b.refuse(refusedOpen, notAsked, b.pause)
+		return nil, b.refuse(refusedOpen, notAsked, b.pause)
 	}
 	if !b.state.TryAcquirePermit() {
 		b.state.Open() // so many ended without saying how: begin again after a pause
-		return 0, b.refuse(refusedOpen, notAsked, b.pause)
+		return nil, b.refuse(refusedOpen, notAsked, b.pause)
 	}
 	return b.turn.Load(), nil // which the permit may have begun
 }
@@ -140,8 +143,8 @@ func (b *breaker) refuse(cause, why string, retry time.Duration) *spared {
 }
 
 // leave reports how a question ended that was let through in a turn.
-func (b *breaker) leave(turn int64, v verdict, err error) {
-	b.aloft.Add(-1)
+func (b *breaker) leave(t *turn, v verdict, err error) {
+	t.aloft.Add(-1)
 	if b.state == nil {
 		return
 	}
@@ -151,7 +154,7 @@ func (b *breaker) leave(turn int64, v verdict, err error) {
 		if room := b.room.Load(); room < b.most {
 			b.room.CompareAndSwap(room, room+1)
 		}
-	case v == fails && turn == b.turn.Load():
+	case v == fails && t == b.turn.Load():
 		b.state.RecordFailure()
 	}
 	if f, ok := errors.AsType[*authserver.Failure](err); ok && retryAfter(err) > 0 &&
