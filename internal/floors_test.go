@@ -20,7 +20,7 @@ var floors = [][]string{
 	{"authz"},
 	{"jose"},
 	{"authserver", "dialect"},
-	{"telemetry", "token", "introspect", "input", "bundle", "devissuer"},
+	{"telemetry", "token", "introspect", "input", "bundle", "devissuer", "outage"},
 	{"engine", "decisionlog", "doctor"},
 	{"decision"},
 	{"policytest"},
@@ -33,6 +33,7 @@ var floors = [][]string{
 var only = map[string][]string{
 	"github.com/labstack/echo":       {"httpapi"},
 	"github.com/open-policy-agent":   {"engine", "policytest"},
+	"github.com/failsafe-go":         {"introspect"},
 	"github.com/fsnotify/fsnotify":   {"bundle"},
 	"github.com/patrickmn/go-cache":  {"introspect"},
 	"github.com/go-jose/go-jose":     {"devissuer", "jose"},

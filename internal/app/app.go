@@ -118,6 +118,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 			s := issuer.Stats()
 			return s.Active.Entries, s.Active.Bytes, s.Inactive.Entries
 		})
+		a.metrics.ObserveBreaker(issuer.Name(), func() int { return int(issuer.Breaker()) })
 	}
 
 	proofs, err := token.NewProofs(cfg.Proof, a.metrics)

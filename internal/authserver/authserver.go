@@ -81,10 +81,13 @@ func New(cfg Config, deps Deps) (*Server, error) {
 // An error is an *authz.Error of kind Unavailable or Misconfigured.
 func (s *Server) Find(ctx context.Context, e Endpoint) (string, error) {
 	u, err := s.discovery.find(ctx, e)
-	if err == nil && u == "" {
+	if err != nil {
+		return "", withoutNature(err)
+	}
+	if u == "" {
 		return "", authz.E(authz.Misconfigured, "discover issuer %q: the metadata names no %s that may be asked", s.cfg.Name, e)
 	}
-	return u, err
+	return u, nil
 }
 
 // Current is the URL of an endpoint as it is known now; empty when it is not.
@@ -251,5 +254,5 @@ func (s *Server) describe(r Reply, err error) error {
 		return authz.E(authz.Misconfigured, "ask %q: it refuses our certificate", r.host())
 	}
 	kind, cause := causeOf(err)
-	return authz.E(kind, "ask %q: %s", r.host(), cause)
+	return &authz.Error{Kind: kind, Err: &Failure{Nature: natureOf(kind, err), text: fmt.Sprintf("ask %q: %s", r.host(), cause)}}
 }

@@ -76,7 +76,7 @@ func (g *grant) token(ctx context.Context) (*granted, error) {
 	case <-f.done:
 		return f.got, f.err
 	case <-ctx.Done():
-		return nil, authz.E(authz.Unavailable, "get a token: no answer in time")
+		return nil, &authz.Error{Kind: authz.Unavailable, Err: &Failure{Nature: natureOf(authz.Unavailable, ctx.Err()), text: "get a token: no answer in time"}}
 	}
 }
 

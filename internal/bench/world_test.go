@@ -121,7 +121,7 @@ func (w *world) introspect(t testing.TB, token string) *authz.Claims {
 		t.Fatal(err)
 	}
 	defer issuer.Close()
-	claims, err := issuer.Introspect(t.Context(), secret.New(token))
+	claims, err := issuer.Introspect(t.Context(), introspect.Question{Token: secret.New(token)})
 	if err != nil {
 		t.Fatal(err)
 	}

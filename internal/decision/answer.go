@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
@@ -20,6 +21,7 @@ const (
 	useNonce       = token.CodeNonce
 	invalidRequest = "invalid_request"
 	unavailable    = "temporarily_unavailable"
+	tooMany        = introspect.TooManyUnknownTokens
 	misconfigured  = "misconfigured"
 	internalError  = "internal_error"
 )
@@ -63,6 +65,10 @@ func (p *Point) refuse(err error, status int, scheme token.Scheme) authz.Decisio
 		d.Status = http.StatusServiceUnavailable
 		d.Headers = []authz.Header{{Name: "Retry-After", Values: []string{strconv.Itoa(max(1, int((retry+time.Second-1)/time.Second)))}}}
 		d.Reasons = reason(unavailable, "nobody can say whether the token is good: try again")
+		if code == tooMany {
+			d.Status = http.StatusTooManyRequests
+			d.Reasons = reason(tooMany, "too many tokens that are not known come at once: try again")
+		}
 	case authz.Misconfigured:
 		d.Status = http.StatusInternalServerError
 		if status != 0 {

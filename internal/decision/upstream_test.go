@@ -184,3 +184,13 @@ func TestWithoutAuthorizationServerTokensAreMisconfigured(t *testing.T) {
 		w.expect(t, d, authz.Misconfigured, http.StatusServiceUnavailable, "misconfigured")
 	}
 }
+
+func TestINT12_TooManyUnknownTokensAreToldToWait(t *testing.T) {
+	w := build(t, plan{answers: pass, issuer: func(c *introspect.Config) { c.Protection.UnknownTokens, c.Cache.NegativeTTL = 0.1, 0 }})
+	w.expect(t, w.ask(t, "open", "Bearer guess"), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
+	d := w.ask(t, "open", "Bearer another")
+	w.expect(t, d, authz.Unavailable, http.StatusTooManyRequests, "too_many_unknown_tokens")
+	if got := strings.Join(header(d, "Retry-After"), ","); got != "10" || challenges(d) != nil {
+		t.Errorf("Retry-After %q, challenges %q", got, challenges(d))
+	}
+}

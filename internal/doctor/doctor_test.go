@@ -251,7 +251,9 @@ func TestInactiveTokensAreReadForTheirReason(t *testing.T) {
 		"duende": {jwt(`{"aud":"x","exp":` + future + `}`), func(c *introspect.Config) { c.Reading.Dialect = "duende" },
 			[]string{"one of its own scopes"}},
 	} {
-		t.Run(name, func(t *testing.T) { wants(t, diagnose(t, c.tok, c.change), append(c.say, "fault token: it is not active")...) })
+		t.Run(name, func(t *testing.T) {
+			wants(t, diagnose(t, c.tok, c.change), append(c.say, "fault token: it is not active")...)
+		})
 	}
 }
 

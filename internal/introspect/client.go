@@ -33,7 +33,7 @@ type Answer struct {
 	Claims *authz.Claims
 }
 
-// client asks: RFC 7662 section 2.1. It does not retry, for the time of the caller is short.
+// client asks: RFC 7662 section 2.1. It does not retry: that is for those who wear it.
 type client struct {
 	name     string
 	timeout  time.Duration

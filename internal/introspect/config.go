@@ -60,11 +60,11 @@ type SignedResponse struct {
 
 // Protection bounds what an outage, or a flood of unknown tokens, may cost.
 type Protection struct {
-	Retries         int           `yaml:"retries" default:"1" max:"3" doc:"Further attempts after a failed connection or a 502, 503 or 504, within timeout."`
-	BreakerFailures int           `yaml:"breaker_failures" default:"10" min:"1" doc:"Failures in a row after which the server is left alone."`
-	BreakerDelay    time.Duration `yaml:"breaker_delay" default:"250ms" min:"10ms" max:"1m" doc:"Pause between attempts to find out whether it is back."`
-	UnknownTokens   float64       `yaml:"unknown_tokens" default:"1000" doc:"Tokens never seen before, a second, that are asked about in all. 0 sets no limit."`
-	UnknownBySource float64       `yaml:"unknown_tokens_by_source" default:"50" doc:"The same for each client address that callers name. 0 sets no limit."`
+	Retries         int           `yaml:"retries" default:"1" min:"0" max:"3" doc:"Further attempts after a failed connection or a 502, 503 or 504, within timeout."`
+	BreakerFailures int           `yaml:"breaker_failures" default:"10" min:"1" doc:"Failures in a row (no answer, 429 or 5xx) after which the server is left alone."`
+	BreakerDelay    time.Duration `yaml:"breaker_delay" default:"250ms" min:"10ms" max:"1m" doc:"Pause between questions that find out whether it is back."`
+	UnknownTokens   float64       `yaml:"unknown_tokens" default:"1000" min:"0" doc:"Tokens a second, never seen to be good, that may turn out not to be. Over it only those lately good are asked about. 0 sets no limit."`
+	UnknownBySource float64       `yaml:"unknown_tokens_by_source" default:"50" min:"0" doc:"The same for each client address (IPv6: /64) that callers name. 0 sets no limit."`
 }
 
 // CacheConfig bounds the cache of answers in time and in memory.

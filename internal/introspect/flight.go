@@ -15,9 +15,10 @@ import (
 // flight lets all who want to know the same thing at the same time share one question: INT-19. The question runs detached
 // from whoever came first, because the first may leave while the others wait.
 type flight struct {
-	issuer string
-	group  singleflight.Group
-	seats  chan struct{} // one for each question under way
+	issuer   string
+	observer GuardObserver
+	group    singleflight.Group
+	seats    chan struct{} // one for each question under way
 
 	ctx    context.Context // ends at the close
 	land   context.CancelFunc
@@ -26,9 +27,9 @@ type flight struct {
 	aloft  sync.WaitGroup
 }
 
-func newFlight(issuer string, most int) *flight {
+func newFlight(issuer string, most int, o GuardObserver) *flight {
 	ctx, land := context.WithCancel(context.Background())
-	return &flight{issuer: issuer, seats: make(chan struct{}, most), ctx: ctx, land: land}
+	return &flight{issuer: issuer, observer: o, seats: make(chan struct{}, most), ctx: ctx, land: land}
 }
 
 // share runs question, or joins the run of an equal key. It returns when there is an answer or when ctx ends, whichever
@@ -64,6 +65,7 @@ func (f *flight) run(ctx context.Context, question func(context.Context) (*authz
 		defer context.AfterFunc(f.ctx, cancel)()
 		return question(ctx)
 	default:
+		f.observer.Refused(f.issuer, refusedSeats)
 		return nil, &authz.Error{
 			Kind: authz.Unavailable, RetryAfter: time.Second,
 			Err: fmt.Errorf("introspect at issuer %q: %d questions are under way already", f.issuer, cap(f.seats)),

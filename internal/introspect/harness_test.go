@@ -106,6 +106,8 @@ type ledger struct {
 	asked   map[string]int
 	cached  map[string]int
 	evicted map[string]int
+	refused map[string]int
+	retried map[string]int
 	text    bytes.Buffer
 }
 
@@ -116,6 +118,8 @@ func (l *ledger) Cached(issuer, cache string, hit bool) {
 	l.count(&l.cached, issuer, fmt.Sprintf("%s %t", cache, hit), 1)
 }
 func (l *ledger) Evicted(issuer, cache string, n int) { l.count(&l.evicted, issuer, cache, n) }
+func (l *ledger) Refused(issuer, cause string)        { l.count(&l.refused, issuer, cause, 1) }
+func (l *ledger) Retried(issuer string)               { l.count(&l.retried, issuer, "retry", 1) }
 
 func (l *ledger) Write(p []byte) (int, error) {
 	l.mu.Lock()

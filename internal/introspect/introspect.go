@@ -3,10 +3,10 @@
 //
 // One Issuer is a few parts, worn one over another:
 //
-//	Cache -> Flight -> Modes -> Client -> authorization server
+//	Cache -> Flight -> Modes -> Guard -> Client -> authorization server
 //
 // Cache keeps answers for a bounded time in bounded memory, Flight lets many callers share one question, Modes chooses how
-// a token is looked at, Client asks. Each keeps facts. None of them decides anything.
+// a token is looked at, Guard spares a server in trouble, Client asks. Each keeps facts. None of them decides anything.
 package introspect
 
 import (
@@ -69,6 +69,7 @@ type Observer interface {
 	Cached(issuer, cache string, hit bool)
 	// Evicted reports entries that a cache gave up for want of room.
 	Evicted(issuer, cache string, n int)
+	GuardObserver
 }
 
 // Outcomes is the closed set of ways a question can end.

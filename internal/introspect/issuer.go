@@ -39,6 +39,7 @@ type Issuer struct {
 	asker           asker
 	modes           *modes
 	keySet          *jose.KeySet
+	guard           *guard
 	client          *client // for Ask, which goes past all that asker is dressed in
 	server          *authserver.Server
 }
@@ -82,17 +83,19 @@ func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Dec
 		name: name, timeout: cfg.Server.Timeout, server: server,
 		reader: reader, seal: newSeal(cfg, keySet, decrypter), observer: deps.Observer,
 	}
-	m := newModes(cfg, c, reader, keySet, server)
+	g := newGuard(c, cfg, k, deps.Observer)
+	m := newModes(cfg, g, reader, keySet, server)
 	return &Issuer{
 		name:            name,
 		issuer:          cfg.Server.Issuer,
 		refusedPrefixes: c.reader.RefusedPrefixes(),
 		keys:            k,
 		cache:           newCache(name, cfg.Cache, k, deps.Observer),
-		flight:          newFlight(name, cfg.MaxInFlight),
+		flight:          newFlight(name, cfg.MaxInFlight, deps.Observer),
 		mode:            cfg.mode(),
 		asker:           m,
 		modes:           m,
+		guard:           g,
 		keySet:          keySet,
 		client:          c,
 		server:          server,
@@ -178,6 +181,9 @@ func (i *Issuer) Stats() Stats {
 	return Stats{Active: i.cache.active.stats(), Inactive: i.cache.inactive.stats()}
 }
 
+// Breaker is the state of the circuit breaker before the server.
+func (i *Issuer) Breaker() BreakerState { return i.guard.breaker.stands() }
+
 // Close refuses new questions, waits for those under way, each of which ends within the configured timeout, and closes the
 // connections. What is cached can still be had.
 func (i *Issuer) Close() {
@@ -192,3 +198,5 @@ type blind struct{}
 func (blind) Asked(string, string, time.Duration) {}
 func (blind) Cached(string, string, bool)         {}
 func (blind) Evicted(string, string, int)         {}
+func (blind) Refused(string, string)              {}
+func (blind) Retried(string)                      {}

@@ -386,3 +386,5 @@ func (o *recordedOutcomes) Asked(_, outcome string, _ time.Duration) {
 func (*recordedOutcomes) Cached(string, string, bool) {}
 
 func (*recordedOutcomes) Evicted(string, string, int) {}
+func (*recordedOutcomes) Refused(string, string)      {}
+func (*recordedOutcomes) Retried(string)              {}

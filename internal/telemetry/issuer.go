@@ -13,6 +13,10 @@ const unknown = "unknown"
 type issuer struct {
 	asked  map[string]prometheus.Observer // by outcome
 	caches map[string]cacheSeries         // by cache
+
+	refused map[string]prometheus.Counter // by cause
+	retries prometheus.Counter
+	trend   *trend
 }
 
 // cacheSeries has the series of one cache of one authorization server.
@@ -24,8 +28,12 @@ func (m *Metrics) registerIntrospection() {
 		Buckets: []float64{1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}}, []string{"issuer", "outcome"})
 	m.lookups = m.counterVec("sidecar_introspect_cache_lookups_total", "Look-ups in a cache of answers.", "issuer", "cache", "result")
 	m.evictions = m.counterVec("sidecar_introspect_cache_evictions_total", "Answers given up for want of room.", "issuer", "cache")
+	m.refusals = m.counterVec("sidecar_introspect_refusals_total", "Questions that were not put to the authorization server, by cause.", "issuer", "cause")
+	m.retries = m.counterVec("sidecar_introspect_retries_total", "Questions put to the authorization server again after a failure.", "issuer")
 	m.caches = newCaches()
-	m.registry.MustRegister(m.calls, m.caches)
+	m.breakers = newGaugesBy("sidecar_introspect_breaker_state", "Circuit breaker before the authorization server: 0 closed, 1 half-open, 2 open.")
+	m.inactive = newGaugesBy("sidecar_introspect_inactive_ratio", "Share of the answers of the last minute that said inactive; recent ones weigh more.")
+	m.registry.MustRegister(m.calls, m.caches, m.breakers, m.inactive)
 }
 
 // AddIssuer makes the series of an authorization server, at zero. One that was not added gets them when first seen.
@@ -35,15 +43,23 @@ func (m *Metrics) issuer(name string) *issuer {
 	if known, ok := m.issuers.Load(name); ok {
 		return known.(*issuer)
 	}
-	i := &issuer{asked: map[string]prometheus.Observer{}, caches: map[string]cacheSeries{}}
+	i := &issuer{
+		asked: map[string]prometheus.Observer{}, caches: map[string]cacheSeries{}, refused: map[string]prometheus.Counter{},
+		retries: m.retries.WithLabelValues(name), trend: &trend{},
+	}
 	for _, outcome := range []string{"active", "inactive", "unavailable", "misconfigured"} {
 		i.asked[outcome] = m.calls.WithLabelValues(name, outcome)
 	}
 	for _, cache := range []string{"active", "inactive"} {
 		i.caches[cache] = m.cacheSeries(name, cache)
 	}
+	for _, cause := range []string{"open", "hold", "seats", "unknown_source", "unknown_total"} {
+		i.refused[cause] = m.refusals.WithLabelValues(name, cause)
+	}
 	first, _ := m.issuers.LoadOrStore(name, i)
-	return first.(*issuer)
+	known := first.(*issuer)
+	m.inactive.set(name, func() float64 { return known.trend.now(time.Now()) })
+	return known
 }
 
 func (m *Metrics) cacheSeries(issuer, name string) cacheSeries {
@@ -64,11 +80,18 @@ func (m *Metrics) cache(issuer, name string) cacheSeries {
 
 // Asked counts one question to an authorization server, how it ended and the time it took.
 func (m *Metrics) Asked(issuer, outcome string, took time.Duration) {
-	o, ok := m.issuer(issuer).asked[outcome]
+	i := m.issuer(issuer)
+	o, ok := i.asked[outcome]
 	if !ok {
 		o = m.calls.WithLabelValues(issuer, unknown)
 	}
 	o.Observe(took.Seconds())
+	switch outcome {
+	case "active":
+		i.trend.add(0, time.Now())
+	case "inactive":
+		i.trend.add(1, time.Now())
+	}
 }
 
 // Cached counts a look-up in a cache of answers, "active" or "inactive".
@@ -84,6 +107,28 @@ func (m *Metrics) Cached(issuer, cache string, hit bool) {
 // Evicted counts answers that a cache gave up for want of room.
 func (m *Metrics) Evicted(issuer, cache string, n int) {
 	m.cache(issuer, cache).evictions.Add(float64(n))
+}
+
+// Refused counts a question that was not put to an authorization server: the breaker is "open", the server asked for a
+// "hold", all "seats" are taken, too many unknown tokens come from an address ("unknown_source") or in all ("unknown_total").
+func (m *Metrics) Refused(issuer, cause string) {
+	c, ok := m.issuer(issuer).refused[cause]
+	if !ok {
+		c = m.refusals.WithLabelValues(issuer, unknown)
+	}
+	c.Inc()
+}
+
+// Retried counts a question that is put to an authorization server again.
+func (m *Metrics) Retried(issuer string) { m.issuer(issuer).retries.Inc() }
+
+// ObserveBreaker makes state that of an issuer's circuit breaker: 0 closed, 1 half-open, 2 open. See ObserveCache.
+func (m *Metrics) ObserveBreaker(issuer string, state func() int) {
+	if state == nil {
+		m.breakers.set(issuer, nil)
+		return
+	}
+	m.breakers.set(issuer, func() float64 { return float64(state()) })
 }
 
 // ObserveCache makes stats the size of an issuer's caches: active answers, the bytes they are thought to take, and

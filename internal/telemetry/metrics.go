@@ -26,8 +26,12 @@ type Metrics struct {
 	calls     *prometheus.HistogramVec
 	lookups   *prometheus.CounterVec
 	evictions *prometheus.CounterVec
+	refusals  *prometheus.CounterVec
+	retries   *prometheus.CounterVec
 	issuers   sync.Map // name -> *issuer
 	caches    *caches
+	breakers  *gaugesBy
+	inactive  *gaugesBy
 
 	written, dropped, suppressed, failures prometheus.Counter
 	queue                                  *gaugeFunc

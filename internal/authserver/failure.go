@@ -1,0 +1,59 @@
+package authserver
+
+import (
+	"context"
+	"errors"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// Failure is an exchange that brought no answer that can be used. It is the cause inside an *authz.Error, which says what
+// follows for the caller; Failure says what happened, for those who must decide whether to ask again.
+type Failure struct {
+	Nature Nature
+	// Status is that of the answer; 0 when none came.
+	Status int
+	text   string
+}
+
+func (f *Failure) Error() string { return f.text }
+
+// Nature is how an exchange failed.
+type Nature uint8
+
+// The natures.
+const (
+	// Answered: there was an answer, and it is a refusal or cannot be read.
+	Answered Nature = iota
+	// TimedOut: no answer in time.
+	TimedOut
+	// Broken: no connection, or one that broke off.
+	Broken
+	// Untrusted: nobody vouches for its certificate.
+	Untrusted
+	// GivenUp: by ourselves.
+	GivenUp
+)
+
+func natureOf(kind authz.Kind, err error) Nature {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case kind == authz.Misconfigured:
+		return Untrusted
+	case errors.Is(err, context.Canceled):
+		return GivenUp
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return TimedOut
+	}
+	return Broken
+}
+
+// withoutNature keeps what an error of discovery says, and not how its exchange failed: discovery spaces its own attempts,
+// and says nothing about the endpoint that it did not find.
+func withoutNature(err error) error {
+	e, ok := errors.AsType[*authz.Error](err)
+	if !ok {
+		return err
+	}
+	return &authz.Error{Kind: e.Kind, Code: e.Code, RetryAfter: e.RetryAfter, Err: errors.New(e.Error())}
+}

@@ -1,0 +1,156 @@
+package introspect
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"math/big"
+	"net/http"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// GuardObserver is told what an issuer was spared. Its methods are called on the request path: they must not block.
+type GuardObserver interface {
+	// Refused reports a question that was not asked. cause is one of RefusalCauses.
+	Refused(issuer, cause string)
+	// Retried reports a question that is asked again after a failure.
+	Retried(issuer string)
+}
+
+// Causes of refusals, in metrics.
+const (
+	refusedOpen          = "open"
+	refusedHold          = "hold"
+	refusedSeats         = "seats"
+	refusedUnknownSource = "unknown_source"
+	refusedUnknownTotal  = "unknown_total"
+)
+
+// RefusalCauses is the closed set of reasons not to ask: the breaker is open, the server wants to be left alone, too many
+// questions are under way, too many unknown tokens come from one address or in all.
+var RefusalCauses = []string{refusedOpen, refusedHold, refusedSeats, refusedUnknownSource, refusedUnknownTotal}
+
+// guard spares the server, and us, when one of the two is in trouble. It wears a client:
+//
+//	unknown tokens -> retry -> breaker -> client
+//
+// It works inside a flight, so that what it refuses or asks again counts once for all who wait; and a token that needs no
+// question, because it is validated here, is never refused by it.
+type guard struct {
+	next     asker
+	name     string
+	keys     keys
+	timeout  time.Duration // of a question, further attempts included
+	retries  int
+	breaker  *breaker
+	unknown  *unknown
+	observer Observer
+}
+
+func newGuard(next asker, cfg Config, k keys, o Observer) *guard {
+	name := cfg.Server.Name
+	return &guard{
+		next: next, name: name, keys: k, timeout: cfg.Server.Timeout, retries: cfg.Protection.Retries,
+		breaker: newBreaker(name, cfg.Protection, cfg.Server.Timeout, cfg.MaxInFlight), unknown: newUnknown(name, cfg.Protection, o), observer: o,
+	}
+}
+
+func (g *guard) ask(ctx context.Context, q Question) (fact, error) {
+	key := g.keys.of(q.Token, "")
+	if err := g.unknown.admit(key, q.Source); err != nil {
+		return fact{}, err
+	}
+	f, err := g.persist(ctx, q)
+	if err == nil {
+		g.unknown.learn(key, q.Source, f)
+	}
+	return f, err
+}
+
+// persist asks, and asks again after a failure that may have passed, as long as the time of the question lasts.
+func (g *guard) persist(outer context.Context, q Question) (f fact, err error) {
+	ctx, cancel := context.WithTimeout(outer, g.timeout)
+	defer cancel()
+	for n := 0; ; n++ {
+		t, refusal := g.breaker.enter()
+		if refusal != nil && n > 0 {
+			return f, err // what the server said says more
+		}
+		if refusal != nil {
+			g.observer.Refused(g.name, refusal.cause)
+			return fact{}, refusal.err
+		}
+		if n > 0 {
+			g.observer.Retried(g.name)
+		}
+		f, err = g.once(ctx, outer, t, q)
+		if err == nil || n >= g.retries || !rest(ctx, n, err) {
+			return f, err
+		}
+	}
+}
+
+// once asks, and tells the breaker how it went. Whoever leaves proves nothing, nor does a panic.
+func (g *guard) once(ctx, outer context.Context, t *turn, q Question) (f fact, err error) {
+	v := nothing
+	defer func() { g.breaker.leave(t, v, err) }()
+	f, err = g.next.ask(ctx, q)
+	if outer.Err() == nil {
+		v = verdictOf(err)
+	}
+	return f, err
+}
+
+// rest waits before another attempt. It reports whether there is to be one: not after a failure that lasts, and not when
+// the wait does not fit into what is left of the time.
+func rest(ctx context.Context, attempt int, err error) bool {
+	f, ok := errors.AsType[*authserver.Failure](err)
+	if !ok || !passing(f) {
+		return false
+	}
+	wait := retryAfter(err) + jitter(firstPause<<attempt)
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+		return false
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// firstPause is the middle of the pause before the second attempt; it doubles for each further one.
+const firstPause = 50 * time.Millisecond
+
+// jitter returns a time between half and one and a half of d, so that those who failed together do not come back together.
+func jitter(d time.Duration) time.Duration {
+	n, err := rand.Int(rand.Reader, big.NewInt(int64(d)))
+	if err != nil { // never, since Go 1.24
+		return d
+	}
+	return d/2 + time.Duration(n.Int64())
+}
+
+// passing reports whether a failure may be over in a moment. One that took all the time is not asked about again, nor is
+// a 429, whose server has enough of us, nor a 500, which the question itself may have caused.
+func passing(f *authserver.Failure) bool {
+	switch f.Status {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return f.Nature == authserver.Broken
+}
+
+// retryAfter is when the server wants to be asked again; 0 when it did not say.
+func retryAfter(err error) time.Duration {
+	if e, ok := errors.AsType[*authz.Error](err); ok {
+		return e.RetryAfter
+	}
+	return 0
+}

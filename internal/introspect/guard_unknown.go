@@ -1,0 +1,193 @@
+package introspect
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// TooManyUnknownTokens is the code of the error of a token that is not asked about because too many others, never seen
+// before, turned out not to be good.
+const TooManyUnknownTokens = "too_many_unknown_tokens"
+
+const (
+	// burstSeconds is how many seconds' worth of unknown tokens may come at once.
+	burstSeconds = 5
+	// mostSources bounds the addresses that are told apart, mostKnown the tokens that are remembered to have been good.
+	mostSources = 10_000
+	mostKnown   = 100_000
+	// knownFor is the least time for which they are.
+	knownFor = 10 * time.Minute
+)
+
+// unknown limits the guessing of tokens: INT-12. Only a token that turns out not to be active, and was not lately, uses up
+// what is allowed; and only tokens that were not active lately are refused then. So good tokens, however many come at
+// once after a restart, never exhaust it, and those in use pass while somebody else does.
+//
+// What is under way when the limit is reached is still asked: at most max_in_flight.
+type unknown struct {
+	name     string
+	observer Observer
+	bySource rate.Limit // 0 sets no limit
+
+	mu      sync.Mutex
+	total   *rate.Limiter // nil sets no limit
+	sources *generations[netip.Prefix, *rate.Limiter]
+	known   *generations[secret.Fingerprint, struct{}]
+}
+
+func newUnknown(name string, p Protection, o Observer) *unknown {
+	u := &unknown{
+		name: name, observer: o, bySource: rate.Limit(p.UnknownBySource),
+		sources: newGenerations[netip.Prefix, *rate.Limiter](mostSources, 0),
+		known:   newGenerations[secret.Fingerprint, struct{}](mostKnown, knownFor),
+	}
+	if p.UnknownTokens > 0 {
+		u.total = newLimiter(rate.Limit(p.UnknownTokens))
+	}
+	return u
+}
+
+func newLimiter(l rate.Limit) *rate.Limiter {
+	return rate.NewLimiter(l, max(1, int(l*burstSeconds)))
+}
+
+// admit refuses to ask about a token that was not lately good when too many such were not.
+func (u *unknown) admit(key secret.Fingerprint, source string) error {
+	if u.off() {
+		return nil
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	now := time.Now()
+	if _, ok := u.known.get(key, now); ok {
+		return nil
+	}
+	if l, ok := u.sources.get(networkOf(source), now); ok {
+		if err := u.exhausted(l, now, refusedUnknownSource); err != nil {
+			return err
+		}
+	}
+	if u.total != nil {
+		return u.exhausted(u.total, now, refusedUnknownTotal)
+	}
+	return nil
+}
+
+func (u *unknown) off() bool { return u.total == nil && u.bySource <= 0 }
+
+func (u *unknown) exhausted(l *rate.Limiter, now time.Time, cause string) error {
+	left := l.TokensAt(now)
+	if left >= 1 {
+		return nil
+	}
+	u.observer.Refused(u.name, cause)
+	return &authz.Error{
+		Kind: authz.Unavailable, Code: TooManyUnknownTokens,
+		RetryAfter: time.Duration((1 - left) / float64(l.Limit()) * float64(time.Second)),
+		Err:        fmt.Errorf("introspect at issuer %q: too many unknown tokens (%s)", u.name, cause),
+	}
+}
+
+// learn is told what a token turned out to be.
+func (u *unknown) learn(key secret.Fingerprint, source string, f fact) {
+	if u.off() {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	now := time.Now()
+	if f.Claims.Active {
+		u.known.put(key, struct{}{}, now)
+		return
+	}
+	if _, ok := u.known.get(key, now); ok {
+		return
+	}
+	if u.total != nil {
+		u.total.AllowN(now, 1)
+	}
+	network := networkOf(source)
+	if u.bySource <= 0 || !network.IsValid() {
+		return
+	}
+	l, ok := u.sources.get(network, now)
+	if !ok {
+		l = newLimiter(u.bySource)
+		u.sources.put(network, l, now)
+	}
+	l.AllowN(now, 1)
+}
+
+// networkOf is whom a source belongs to: an IPv4 address, or the /64 that one subscriber has of IPv6. It is not valid when
+// the source is not known.
+func networkOf(source string) netip.Prefix {
+	a, err := netip.ParseAddr(source)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	a = a.Unmap()
+	bits := a.BitLen()
+	if a.Is6() {
+		bits = 64
+	}
+	p, err := a.WithZone("").Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
+}
+
+// generations is a bounded map of two halves. When the newer is full, or older than life, the older one is forgotten. With
+// no limit of life, what is looked up moves into the newer one; else it lasts for life, and for three times that at most.
+// It is not safe for concurrent use.
+type generations[K comparable, V any] struct {
+	newer, older map[K]V
+	begun        time.Time
+	most         int           // of a half
+	life         time.Duration // of a half; 0 sets no limit
+}
+
+func newGenerations[K comparable, V any](most int, life time.Duration) *generations[K, V] {
+	return &generations[K, V]{newer: map[K]V{}, most: most / 2, life: life}
+}
+
+func (g *generations[K, V]) get(k K, now time.Time) (V, bool) {
+	g.turn(now)
+	v, ok := g.newer[k]
+	if ok {
+		return v, true
+	}
+	if v, ok = g.older[k]; ok && g.life == 0 {
+		g.put(k, v, now)
+	}
+	return v, ok
+}
+
+func (g *generations[K, V]) put(k K, v V, now time.Time) {
+	g.turn(now)
+	if len(g.newer) >= g.most {
+		g.age(now)
+	}
+	g.newer[k] = v
+}
+
+// turn forgets what is too old.
+func (g *generations[K, V]) turn(now time.Time) {
+	passed := now.Sub(g.begun)
+	if g.life == 0 || passed < g.life {
+		return
+	}
+	if passed >= 2*g.life {
+		g.newer = nil
+	}
+	g.age(now)
+}
+
+func (g *generations[K, V]) age(now time.Time) { g.older, g.newer, g.begun = g.newer, map[K]V{}, now }

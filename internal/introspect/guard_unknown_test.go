@@ -1,0 +1,183 @@
+package introspect
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// from asks about a token that a client at an address carries.
+func from(t *testing.T, i *Issuer, source, token string) (*authz.Claims, *authz.Error) {
+	t.Helper()
+	c, err := i.Introspect(t.Context(), Question{Token: secret.New(token), Source: source})
+	if err == nil {
+		return c, nil
+	}
+	e, ok := err.(*authz.Error)
+	if !ok {
+		t.Fatalf("%T is no *authz.Error", err)
+	}
+	return nil, e
+}
+
+// honest knows the tokens that begin with "good".
+func honest(r *http.Request) (*http.Response, error) {
+	if err := r.ParseForm(); err != nil {
+		return nil, err
+	}
+	return replies(200, fmt.Sprintf(`{"active":%t}`, strings.HasPrefix(r.PostForm.Get("token"), "good")))
+}
+
+func limits(total, bySource float64) func(*Config) {
+	return func(c *Config) {
+		c.Protection.UnknownTokens, c.Protection.UnknownBySource, c.Cache.NegativeTTL = total, bySource, 0
+	}
+}
+
+func TestINT12_AddressThatGuessesTokensIsLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, l := guarded(t, limits(0, 10), honest)
+		from(t, i, "192.0.2.1", "good-known")
+		for n := range 200 {
+			from(t, i, "192.0.2.1", fmt.Sprint("guess-", n))
+		}
+		if n := l.of(&l.asked, "inactive"); n != 50 {
+			t.Errorf("%d guesses were asked about, want 5 s' worth", n)
+		}
+		_, e := from(t, i, "192.0.2.1", "good-new")
+		if e == nil || e.Kind != authz.Unavailable || e.Code != TooManyUnknownTokens || e.RetryAfter <= 0 || e.RetryAfter > 100*time.Millisecond {
+			t.Errorf("error %+v", e)
+		}
+		for _, other := range []string{"192.0.2.2", ""} {
+			if c, e := from(t, i, other, "good-of-"+other); c == nil {
+				t.Errorf("from %q: %v", other, e)
+			}
+		}
+		time.Sleep(time.Second)
+		for n := range 200 {
+			from(t, i, "192.0.2.1", fmt.Sprint("more-", n))
+		}
+		if n := l.of(&l.asked, "inactive"); n != 60 {
+			t.Errorf("%d guesses after another second", n)
+		}
+	})
+}
+
+func TestINT12_GuessesFromEverywhereAreLimitedInAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, l := guarded(t, limits(100, 10), honest)
+		for n := range 2000 {
+			from(t, i, netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}).String(), fmt.Sprint("guess-", n))
+		}
+		if n := l.of(&l.asked, "inactive"); n != 500 || l.of(&l.refused, refusedUnknownTotal) != 1500 {
+			t.Errorf("%d guesses were asked about", n)
+		}
+	})
+}
+
+func TestINT12_GoodTokensNeverUseUpTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, _ := guarded(t, limits(10, 5), honest)
+		for n := range 10_000 { // as after a restart
+			if c, e := from(t, i, "192.0.2.1", fmt.Sprint("good-", n)); c == nil {
+				t.Fatalf("token %d: %v", n, e)
+			}
+		}
+	})
+}
+
+func TestINT12_TokensInUsePassWhileOthersAreGuessed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, _ := guarded(t, limits(10, 5), honest)
+		from(t, i, "192.0.2.1", "good-known")
+		time.Sleep(2 * time.Minute) // it is no longer in the cache
+		for n := range 200 {
+			from(t, i, "192.0.2.1", fmt.Sprint("guess-", n))
+		}
+		if c, e := from(t, i, "192.0.2.1", "good-known"); c == nil {
+			t.Errorf("refused: %v", e)
+		}
+		if _, e := from(t, i, "192.0.2.1", "good-new"); e == nil || e.Code != TooManyUnknownTokens {
+			t.Errorf("a new one: %v", e)
+		}
+	})
+}
+
+func TestINT12_RefusedTokenIsNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := map[string]bool{}
+		i, _ := guarded(t, limits(1, 0), func(r *http.Request) (*http.Response, error) {
+			resp, err := honest(r)
+			sent[r.PostForm.Get("token")] = true
+			return resp, err
+		})
+		for n := range 10 {
+			from(t, i, "", fmt.Sprint("guess-", n))
+		}
+		if len(sent) != 5 {
+			t.Errorf("%d tokens were sent", len(sent))
+		}
+	})
+}
+
+func TestSourcesAreSubscribersAndNotAddresses(t *testing.T) {
+	for _, same := range [][2]string{{"2001:db8::1", "2001:db8::ffff:1"}, {"192.0.2.1", "::ffff:192.0.2.1"}, {"fe80::1%eth0", "fe80::1"}} {
+		if a, b := networkOf(same[0]), networkOf(same[1]); !a.IsValid() || a != b {
+			t.Errorf("%v and %v differ", a, b)
+		}
+	}
+	for _, other := range [][2]string{{"2001:db8::1", "2001:db8:0:1::1"}, {"192.0.2.1", "192.0.2.2"}} {
+		if networkOf(other[0]) == networkOf(other[1]) {
+			t.Errorf("%v are one", other)
+		}
+	}
+	for _, none := range []string{"", "localhost", strings.Repeat("1", 1<<10)} {
+		if networkOf(none).IsValid() {
+			t.Errorf("%q is an address", none)
+		}
+	}
+}
+
+func TestAFloodFromManyAddressesLeavesMemoryBounded(t *testing.T) {
+	u := newUnknown("test", Protection{UnknownTokens: 1000, UnknownBySource: 50}, blind{})
+	inactive := fact{Fact: dialect.Dead("is not active", time.Now())}
+	active := fact{Fact: dialect.Fact{Claims: &authz.Claims{Active: true}}}
+	before := heap()
+	for n := range 300_000 {
+		source := netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}).String()
+		_ = u.admit(secret.Fingerprint{byte(n), byte(n >> 8), byte(n >> 16)}, source)
+		u.learn(secret.Fingerprint{byte(n), byte(n >> 8), byte(n >> 16)}, source, inactive)
+		if n%2 == 0 {
+			u.learn(secret.Fingerprint{byte(n), byte(n >> 8), byte(n >> 16), 1}, source, active)
+		}
+	}
+	if sources, known := len(u.sources.newer)+len(u.sources.older), len(u.known.newer)+len(u.known.older); sources > mostSources || known > mostKnown {
+		t.Errorf("%d sources, %d tokens", sources, known)
+	}
+	if after := heap(); after > before+32<<20 {
+		t.Errorf("heap grew from %d to %d", before, after)
+	}
+}
+
+func TestTokensAreRememberedForAWhile(t *testing.T) {
+	now := time.Unix(1000, 0)
+	g := newGenerations[int, string](100, time.Minute)
+	g.put(1, "a", now)
+	if v, ok := g.get(1, now.Add(59*time.Second)); !ok || v != "a" {
+		t.Error("forgotten within its time")
+	}
+	if _, ok := g.get(1, now.Add(119*time.Second)); !ok {
+		t.Error("forgotten within the second half")
+	}
+	if _, ok := g.get(1, now.Add(4*time.Minute)); ok {
+		t.Error("remembered for ever")
+	}
+}

@@ -1,0 +1,50 @@
+//go:build real
+
+package realtest
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/outage"
+)
+
+// TestOutages takes the authorization server of a sidecar through one outage after another, 30 s each, under 500 requests
+// a second. The protection is the shipped one, but for fewer questions at once, so that the limit is felt.
+func TestOutages(t *testing.T) {
+	const limit = 256
+	srv, err := outage.NewServer(2 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	v := vault{}
+	sc := startSidecar(t, v, setup{fmt.Sprintf(`
+  - name: drill
+    introspection_endpoint: %s
+    allow_insecure_http: true
+    client: {id: orders-api, secret: {env: CLIENT_SECRET}}
+    tenant: [/tenant]
+    max_in_flight: %d
+    cache: {ttl: 1h}
+`, srv.URL(), limit), v.secret("secret of orders-api"), ""})
+	sc.answers.WriteString("those of the drill are read there")
+	rows, err := outage.Run(t.Context(), outage.Plan{API: sc.api, Server: srv, Phase: 30 * time.Second, Calm: 4 * time.Second, Patience: 5 * time.Second, Rate: 500, Known: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Questions have 2 s. A connection that the sidecar leaves is gone a moment later for the server.
+	bounds := outage.Bounds{Deadline: 2500 * time.Millisecond, Recovery: time.Second, UpstreamCalls: limit + limit/8}
+	var table bytes.Buffer
+	if err := outage.Write(&table, rows, bounds); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("\n%s", table.String())
+	for _, r := range rows {
+		for _, f := range r.Faults(bounds) {
+			t.Error(f)
+		}
+	}
+}
