@@ -14,7 +14,7 @@ import (
 
 const (
 	defaultRefresh = time.Hour
-	defaultUnknown = 30 * time.Second
+	defaultUnknown = 5 * time.Second
 	firstBackoff   = time.Second
 	longestBackoff = 30 * time.Second
 	fetchTimeout   = 30 * time.Second // should Fetch have none of its own
@@ -28,7 +28,7 @@ type KeySetConfig struct {
 	Fetch func(ctx context.Context) ([]byte, error)
 	// RefreshEvery is the age at which the set is fetched again; 0 is an hour. So long a key that was taken back is good.
 	RefreshEvery time.Duration
-	// UnknownKeyEvery is how often, at most, tokens that no known key verifies make it fetch; 0 is 30 s. Strangers make such
+	// UnknownKeyEvery is how often, at most, tokens that no known key verifies make it fetch; 0 is 5 s. Strangers make such
 	// tokens.
 	UnknownKeyEvery time.Duration
 	// Log may be nil.
