@@ -103,9 +103,9 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	undo.add(a.issuers.Close)
 	for _, issuer := range a.issuers.All() {
 		a.metrics.AddIssuer(issuer.Name())
-		a.metrics.ObserveCache(issuer.Name(), func() (int, int64, int) {
+		a.metrics.ObserveCache(issuer.Name(), func() telemetry.Held {
 			s := issuer.Stats()
-			return s.Active.Entries, s.Active.Bytes, s.Inactive.Entries
+			return telemetry.Held{Active: s.Active.Entries, Bytes: s.Active.Bytes, Inactive: s.Inactive.Entries, Tombstones: s.Tombstones, Revocations: s.Revocations}
 		})
 	}
 

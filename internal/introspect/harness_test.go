@@ -106,6 +106,8 @@ type ledger struct {
 	asked   map[string]int
 	cached  map[string]int
 	evicted map[string]int
+	stale   map[string]int
+	fresh   map[string]int // refreshes
 	text    bytes.Buffer
 }
 
@@ -115,7 +117,11 @@ func (l *ledger) Asked(issuer, outcome string, _ time.Duration) {
 func (l *ledger) Cached(issuer, cache string, hit bool) {
 	l.count(&l.cached, issuer, fmt.Sprintf("%s %t", cache, hit), 1)
 }
-func (l *ledger) Evicted(issuer, cache string, n int) { l.count(&l.evicted, issuer, cache, n) }
+func (l *ledger) Evicted(issuer, cache, cause string, n int) {
+	l.count(&l.evicted, issuer, cache+" "+cause, n)
+}
+func (l *ledger) Stale(issuer, why string)         { l.count(&l.stale, issuer, why, 1) }
+func (l *ledger) Refreshed(issuer, outcome string) { l.count(&l.fresh, issuer, outcome, 1) }
 
 func (l *ledger) Write(p []byte) (int, error) {
 	l.mu.Lock()

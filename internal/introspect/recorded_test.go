@@ -385,4 +385,8 @@ func (o *recordedOutcomes) Asked(_, outcome string, _ time.Duration) {
 
 func (*recordedOutcomes) Cached(string, string, bool) {}
 
-func (*recordedOutcomes) Evicted(string, string, int) {}
+func (*recordedOutcomes) Evicted(string, string, string, int) {}
+
+func (*recordedOutcomes) Stale(string, string) {}
+
+func (*recordedOutcomes) Refreshed(string, string) {}

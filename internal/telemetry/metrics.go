@@ -24,6 +24,8 @@ type Metrics struct {
 	calls     *prometheus.HistogramVec
 	lookups   *prometheus.CounterVec
 	evictions *prometheus.CounterVec
+	stale     *prometheus.CounterVec
+	refreshes *prometheus.CounterVec
 	issuers   sync.Map // name -> *issuer
 	caches    *caches
 
