@@ -255,8 +255,8 @@ func (s *sieve) stats() CacheStats {
 	return c
 }
 
-// costOf estimates the memory that claims hold: the answer, the members taken from it, and the syntax tree that the policy
-// engine keeps beside them.
+// costOf estimates the memory that claims hold: the answer, the members taken from it, the places in the index, and the
+// syntax tree that the policy engine keeps beside them.
 func costOf(c *authz.Claims) int64 { return emptyCost + 6*int64(len(c.Raw)) }
 
-const emptyCost = 1 << 10
+const emptyCost = 3 << 9
