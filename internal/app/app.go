@@ -135,7 +135,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 }
 
 func (a *App) listen(undo *cleanup) error {
-	deps := httpapi.Deps{Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Tracer: a.tracer}
+	deps := httpapi.Deps{Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Logger, Tracer: a.tracer}
 	for _, l := range []struct {
 		to      *server
 		name    string

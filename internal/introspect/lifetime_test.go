@@ -200,6 +200,7 @@ func TestRefreshesLeaveHalfOfTheSeatsToThoseWhoWait(t *testing.T) {
 			})
 		}
 		all.Wait()
+		synctest.Wait()
 		if l.of(&l.fresh, Crowded) != 2 || l.of(&l.fresh, "ok") != 2 {
 			t.Errorf("told %v", l.fresh)
 		}
