@@ -122,7 +122,10 @@ func (c *cache) keep(key secret.Fingerprint, tok secret.Text, f fact, d departur
 	}
 	switch f.Keep {
 	case dialect.Active:
-		f.Claims.FreshFor = max(life.soft, 1) // 0 would set no limit
+		f.Claims.FreshFor = life.soft
+		if life.soft == 0 && life.last > 0 {
+			f.Claims.FreshFor = 1 // 0 would set no limit
+		}
 		c.inactive.drop(key, f.Claims.Fetched)
 		c.active.put(key, f.Claims, life, marks, now)
 	case dialect.Inactive:

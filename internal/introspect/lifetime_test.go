@@ -233,6 +233,23 @@ func TestStaleIfErrorIsOffUnlessConfigured(t *testing.T) {
 	})
 }
 
+func TestStaleIfErrorHelpsThoughEveryRequestAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		as := &server{body: yes}
+		i, _ := openWired(t, func(c *Config) { c.Cache.TTL, c.Cache.StaleIfError = 0, time.Minute }, as.answer)
+		introspect(t, i)
+		introspect(t, i)
+		if n := as.asked(); n != 2 {
+			t.Errorf("%d questions", n)
+		}
+		as.says(http.StatusServiceUnavailable, "")
+		time.Sleep(time.Second)
+		if c := introspect(t, i); !c.Active || !stale(c) || as.asked() != 1 {
+			t.Error("not asked first, or not marked")
+		}
+	})
+}
+
 // Whoever refuses us has answered, and may have taken our credentials away for a reason.
 func TestINT8_StaleAnswersAreNotUsedWhenTheServerRefusesUs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
