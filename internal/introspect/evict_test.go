@@ -1,7 +1,6 @@
 package introspect
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
-	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -362,72 +360,4 @@ func TestEV1_NoAnswerIsOlderThanTheLastRevocation(t *testing.T) {
 	}
 	close(stop)
 	all.Wait()
-}
-
-// local answers as a validator of JWTs does: at once, and always alike.
-type local struct {
-	cache  *cache
-	issued authz.Time
-	asked  atomic.Int64
-}
-
-func (l *local) ask(_ context.Context, q Question) (fact, error) {
-	l.asked.Add(1)
-	c := &authz.Claims{Active: true, Kind: authz.AccessToken, Source: authz.LocalJWT, Fetched: time.Now(), ID: "j1", SessionID: "s1", IssuedAt: l.issued}
-	if l.cache.isRevoked(q.Token, c) {
-		return fact{Fact: dialect.Dead("was revoked", time.Now())}, nil
-	}
-	return fact{Fact: dialect.Fact{Claims: c, Keep: dialect.Active}}, nil
-}
-
-func TestEV1_ARevocationStopsTokensThatAreValidatedHere(t *testing.T) {
-	now := time.Now()
-	for name, c := range map[string]struct {
-		v      authz.Revocation
-		issued time.Time
-		want   bool
-	}{
-		"issued before":                 {authz.Revocation{SessionID: "s1"}, now.Add(-time.Minute), false},
-		"issued after the event":        {authz.Revocation{SessionID: "s1", At: now.Add(-time.Minute)}, now.Add(-time.Second), true},
-		"issued at the event":           {authz.Revocation{SessionID: "s1", At: now.Add(-time.Minute)}, now.Add(-time.Minute), false},
-		"issued nobody knows when":      {authz.Revocation{SessionID: "s1", At: now.Add(-time.Minute)}, time.Time{}, false},
-		"itself, though issued later":   {authz.Revocation{TokenID: "j1", At: now.Add(-time.Minute)}, now, false},
-		"by the token":                  {authz.Revocation{Token: secret.New(testToken)}, now.Add(time.Second), false},
-		"all, issued before":            {authz.Revocation{All: true}, now.Add(-time.Minute), false},
-		"all, issued later":             {authz.Revocation{All: true, At: now.Add(-time.Hour)}, now, true},
-		"another session":               {authz.Revocation{SessionID: "s2"}, now.Add(-time.Minute), true},
-		"another session, or the token": {authz.Revocation{SessionID: "s2", TokenID: "j1"}, now.Add(-time.Minute), true},
-		"an event in milliseconds":      {authz.Revocation{SessionID: "s1", At: time.Unix(now.UnixMilli(), 0)}, now.Add(time.Hour), true},
-	} {
-		i, _ := open(t, "https://as.example/i", withTenant)
-		l := &local{cache: i.cache}
-		if !c.issued.IsZero() {
-			l.issued = authz.At(c.issued)
-		}
-		i.asker = l
-		if !introspect(t, i).Active || i.Stats().Active.Entries != 1 {
-			t.Errorf("%s: it is not kept", name)
-		}
-		if _, err := i.Evict(c.v); err != nil {
-			t.Fatal(err)
-		}
-		if got := introspect(t, i); (got.Usable(time.Now()) == "") != c.want {
-			t.Errorf("%s: it %s", name, got.Usable(time.Now()))
-		}
-	}
-}
-
-// careless validates JWTs and forgets to look whether they were revoked.
-type careless struct{ asker }
-
-func (c careless) ask(ctx context.Context, q Question) (fact, error) {
-	return fact{Fact: dialect.Fact{Claims: &authz.Claims{Active: true, Source: authz.LocalJWT, Fetched: time.Now(), ID: "j1"}, Keep: dialect.Active}}, nil
-}
-
-func TestEV1_ARevokedJWTIsNotUsedThoughItsValidatorSaysSo(t *testing.T) {
-	i, _ := open(t, "https://as.example/i", withTenant)
-	i.asker = careless{}
-	introspect(t, i)
-	evict(t, i, authz.Revocation{TokenID: "j1"})
-	refusal(t, i, authz.Unavailable)
 }
