@@ -39,7 +39,7 @@ var only = map[string][]string{
 	"github.com/go-jose/go-jose":     {"devissuer", "jose"},
 	"github.com/prometheus":          {"telemetry"},
 	"go.opentelemetry.io":            {"telemetry"},
-	"golang.org/x/sync/singleflight": {"introspect"},
+	"golang.org/x/sync/singleflight": {},
 	"go.yaml.in/yaml":                {"bundle", "config", "policytest"},
 	"github.com/spf13/cobra":         {},
 	"math/rand":                      {},

@@ -114,9 +114,9 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	undo.add(a.issuers.Close)
 	for _, issuer := range a.issuers.All() {
 		a.metrics.AddIssuer(issuer.Name())
-		a.metrics.ObserveCache(issuer.Name(), func() (int, int64, int) {
+		a.metrics.ObserveCache(issuer.Name(), func() telemetry.Held {
 			s := issuer.Stats()
-			return s.Active.Entries, s.Active.Bytes, s.Inactive.Entries
+			return telemetry.Held{Active: s.Active.Entries, Bytes: s.Active.Bytes, Inactive: s.Inactive.Entries, Tombstones: s.Tombstones, Revocations: s.Revocations}
 		})
 		a.metrics.ObserveBreaker(issuer.Name(), func() int { return int(issuer.Breaker()) })
 	}
@@ -151,7 +151,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 }
 
 func (a *App) listen(undo *cleanup) error {
-	deps := httpapi.Deps{Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Tracer: a.tracer}
+	deps := httpapi.Deps{Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Logger, Tracer: a.tracer}
 	for _, l := range []struct {
 		to      *server
 		name    string

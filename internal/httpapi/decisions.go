@@ -25,11 +25,16 @@ import (
 
 // decisions serves POST /v1/decisions and its kin.
 type decisions struct {
+	bodies
 	point   Point
-	limits  Limits
 	tracer  *telemetry.Tracer
-	bodies  sync.Pool // of *bytes.Buffer: what was asked
 	answers sync.Pool // of *[]byte: what was answered
+}
+
+// bodies reads the bodies of calls.
+type bodies struct {
+	limits Limits
+	pool   sync.Pool // of *bytes.Buffer: what was asked
 }
 
 // call is the body of POST /v1/decisions and an item of a batch. A member that is null is one that is left out.
@@ -126,7 +131,7 @@ func ParseCall(body []byte) (authz.Query, error) {
 }
 
 // read decodes the body of a call: strict JSON, no unknown member, within the limit.
-func (d *decisions) read(c echo.Context, into any) error {
+func (b *bodies) read(c echo.Context, into any) error {
 	r := c.Request()
 	if ct := r.Header.Get("Content-Type"); ct != "application/json" {
 		if media, _, err := mime.ParseMediaType(ct); err != nil || media != "application/json" {
@@ -136,19 +141,19 @@ func (d *decisions) read(c echo.Context, into any) error {
 	if r.Header.Get("Content-Encoding") != "" {
 		return &callError{http.StatusUnsupportedMediaType, "unsupported_media_type", "want a body without Content-Encoding", ""}
 	}
-	buf, _ := d.bodies.Get().(*bytes.Buffer)
+	buf, _ := b.pool.Get().(*bytes.Buffer)
 	if buf == nil {
 		buf = new(bytes.Buffer)
 	}
-	defer d.recycle(buf)
-	_, err := buf.ReadFrom(io.LimitReader(r.Body, d.limits.BodyBytes+1))
+	defer b.recycle(buf)
+	_, err := buf.ReadFrom(io.LimitReader(r.Body, b.limits.BodyBytes+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &callError{http.StatusRequestTimeout, "body_too_slow", "the body did not arrive within " + d.limits.ReadTimeout.String(), ""}
+		return &callError{http.StatusRequestTimeout, "body_too_slow", "the body did not arrive within " + b.limits.ReadTimeout.String(), ""}
 	case err != nil:
 		return &callError{http.StatusBadRequest, "incomplete_body", "the body did not arrive whole", ""}
-	case int64(buf.Len()) > d.limits.BodyBytes:
-		return &callError{http.StatusRequestEntityTooLarge, "body_too_large", "the body is over " + strconv.FormatInt(d.limits.BodyBytes, 10) + " bytes", ""}
+	case int64(buf.Len()) > b.limits.BodyBytes:
+		return &callError{http.StatusRequestEntityTooLarge, "body_too_large", "the body is over " + strconv.FormatInt(b.limits.BodyBytes, 10) + " bytes", ""}
 	}
 	if err := json.Unmarshal(buf.Bytes(), into, strict); err != nil {
 		return jsonError(err)
@@ -162,14 +167,14 @@ var strict = json.JoinOptions(json.RejectUnknownMembers(true), jsontext.AllowDup
 const keepBytes = 64 << 10
 
 // recycle keeps a buffer for the next call, without what it held.
-func (d *decisions) recycle(buf *bytes.Buffer) {
+func (b *bodies) recycle(buf *bytes.Buffer) {
 	if buf.Cap() > keepBytes {
 		return
 	}
-	b := buf.Bytes()
-	clear(b[:cap(b)])
+	held := buf.Bytes()
+	clear(held[:cap(held)])
 	buf.Reset()
-	d.bodies.Put(buf)
+	b.pool.Put(buf)
 }
 
 // jsonError says what is wrong with a body without quoting it: it holds tokens.

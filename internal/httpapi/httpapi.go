@@ -4,6 +4,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -21,12 +22,22 @@ type Point interface {
 	Callable(entrypoint string) bool
 }
 
+// Evictor forgets what is known about tokens.
+type Evictor interface {
+	// Evict returns how many answers were forgotten. An error is of kind authz.Malformed when the revocation is to blame.
+	Evict(v authz.Revocation) (int, error)
+}
+
 // Deps are what the handlers work with.
 type Deps struct {
 	Point  Point
 	Status func() Status
 	// Metrics serves the metrics on the admin listener.
 	Metrics http.Handler
+	// Evictor forgets tokens when the admin listener is told that they are over.
+	Evictor Evictor
+	// Log gets what operators did on the admin listener.
+	Log *slog.Logger
 	// Tracer continues the traces of calls; nil when traces are off.
 	Tracer *telemetry.Tracer
 }
@@ -37,7 +48,7 @@ func API(cfg Listener, deps Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &decisions{point: deps.Point, limits: cfg.Limits, tracer: deps.Tracer}
+	d := &decisions{bodies: bodies{limits: cfg.Limits}, point: deps.Point, tracer: deps.Tracer}
 	e.POST("/v1/decisions", d.one)
 	e.POST("/v1/decisions/batch", d.batch)
 	e.POST("/v1/decisions/*", d.one)
@@ -52,6 +63,8 @@ func Admin(cfg Listener, deps Deps) (http.Handler, error) {
 		return nil, err
 	}
 	e.GET("/metrics", echo.WrapHandler(deps.Metrics))
+	ev := &evictions{bodies: bodies{limits: cfg.Limits}, evictor: deps.Evictor, log: deps.Log}
+	e.POST("/v1/evict", ev.evict)
 	addStatus(e, deps.Status)
 	return e, nil
 }

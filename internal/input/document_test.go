@@ -49,6 +49,24 @@ func TestDocumentWithoutTokenStillHasPresentAndActive(t *testing.T) {
 	golden(t, "testdata/anonymous.json", append(got, '\n'))
 }
 
+func TestFactsAreStaleFromTheirSoftLifetimeOn(t *testing.T) {
+	req, _ := strict().Request(get("/"))
+	for name, c := range map[string]struct {
+		fresh time.Duration
+		age   time.Duration
+		want  bool
+	}{
+		"young": {10 * time.Second, 10*time.Second - 1, false}, "old": {10 * time.Second, 10 * time.Second, true},
+		"without limit": {0, time.Hour, false}, "asked for in this request": {10 * time.Second, -time.Second, false},
+	} {
+		now := time.Now()
+		doc := input.Build(req, nil, &authz.Claims{Fetched: now.Add(-c.age), FreshFor: c.fresh}, input.Presented{}, now)
+		if doc.Token.Stale != c.want {
+			t.Errorf("%s: stale %t", name, doc.Token.Stale)
+		}
+	}
+}
+
 func TestAbsentAudiencesAreTellableFromNone(t *testing.T) {
 	req, _ := strict().Request(get("/"))
 	for name, aud := range map[string][]string{"absent": nil, "none": {}} {

@@ -2,6 +2,7 @@ package introspect
 
 import (
 	"math"
+	"sync"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -23,70 +24,150 @@ const (
 )
 
 // cache keeps active and inactive answers apart, so that a flood of rubbish tokens cannot push out the good ones: INT-18.
-// Errors are never kept.
+// Errors are never kept. It knows what was revoked, too: what it keeps, and what it says may be used, has to get past that.
 type cache struct {
 	name             string
 	keys             keys
+	marker           marker
 	active, inactive *sieve
-	ttl, negativeTTL time.Duration
+	life, deadLife   lifetime
+	control          string
 	observer         Observer
+
+	// mu is held for reading while an answer is checked against what was revoked and kept, and for writing while tokens are
+	// revoked and evicted: an answer is kept before, and evicted, or comes after, and is found to be covered.
+	mu      sync.RWMutex
+	pending tombstones
+	revoked *revoked
 }
 
 func newCache(name string, c CacheConfig, k keys, o Observer) *cache {
 	told := func(which string) func(int) {
-		return func(n int) { o.Evicted(name, which, n) }
+		return func(n int) { o.Evicted(name, which, Room, n) }
 	}
+	life, deadLife := c.lifetimes()
 	return &cache{
-		name:        name,
-		keys:        k,
-		active:      newSieve(c.MaxEntries, c.MaxBytes, told(activeCache)),
-		inactive:    newSieve(c.NegativeMaxEntries, math.MaxInt64, told(inactiveCache)), // they have no body: their number bounds them
-		ttl:         c.TTL,
-		negativeTTL: c.NegativeTTL,
-		observer:    o,
+		name:     name,
+		keys:     k,
+		marker:   newMarker(k),
+		active:   newSieve(c.MaxEntries, c.MaxBytes, told(activeCache)),
+		inactive: newSieve(c.NegativeMaxEntries, math.MaxInt64, told(inactiveCache)), // they have no body: their number bounds them
+		life:     life,
+		deadLife: deadLife,
+		control:  c.CacheControl,
+		observer: o,
+		revoked:  newRevoked(c.RevocationMemory),
 	}
 }
 
-// look returns what is known about a token, or nil, and reports the look-up.
-func (c *cache) look(key secret.Fingerprint) *authz.Claims {
-	now := time.Now()
-	known := c.active.get(key, now)
-	c.observer.Cached(c.name, activeCache, known != nil)
-	if known != nil {
-		return known
+// look returns what is known about a token and may be used at now, or nil, and reports the look-up. What was asked for
+// before since does not count.
+func (c *cache) look(key secret.Fingerprint, since, now time.Time) *entry {
+	e := c.active.get(key, now)
+	hit := e.counts(since, now)
+	c.observer.Cached(c.name, activeCache, hit)
+	if hit {
+		return e
 	}
-	known = c.inactive.get(key, now)
-	c.observer.Cached(c.name, inactiveCache, known != nil)
-	return known
+	e = c.inactive.get(key, now)
+	hit = e.counts(since, now)
+	c.observer.Cached(c.name, inactiveCache, hit)
+	if hit {
+		return e
+	}
+	return nil
 }
 
 // peek is look for a flight about to start: the one before it may have landed in the meantime. It is not counted twice.
-func (c *cache) peek(key secret.Fingerprint) *authz.Claims {
+func (c *cache) peek(key secret.Fingerprint, since time.Time) *authz.Claims {
 	now := time.Now()
-	if known := c.active.get(key, now); known != nil {
-		return known
+	for _, s := range []*sieve{c.active, c.inactive} {
+		if e := s.get(key, now); e.counts(since, now) {
+			return e.claims
+		}
 	}
-	return c.inactive.get(key, now)
+	return nil
 }
 
-// keep stores a fact as far as it allows, under the endpoint it came from, and forgets the opposite.
-func (c *cache) keep(tok secret.Text, f fact) {
-	key := c.keys.in(f.mode).of(tok, f.endpoint)
-	now := time.Now()
-	switch f.Keep {
-	case dialect.Nowhere:
-	case dialect.Active:
-		c.inactive.drop(key)
-		c.active.put(key, f.Claims, c.ttl, now)
-	case dialect.Inactive:
-		c.active.drop(key)
-		c.inactive.put(key, f.Claims, c.negativeTTL, now)
+// old returns the claims of an active answer that is past its hard lifetime and may be used while the server does not
+// answer, or nil.
+func (c *cache) old(key secret.Fingerprint, since time.Time) *authz.Claims {
+	if e := c.active.get(key, time.Now()); e != nil && !e.claims.Fetched.Before(since) {
+		return e.claims
 	}
+	return nil
+}
+
+// counts reports whether an entry may be used without asking first.
+func (e *entry) counts(since, now time.Time) bool {
+	return e != nil && e.age(now) < e.life.hard && !e.claims.Fetched.Before(since)
+}
+
+// stale reports whether an entry had better be refreshed.
+func (e *entry) stale(now time.Time) bool { return e.age(now) >= e.life.soft }
+
+// keep stores a fact about a token under a key as far as it allows, and forgets what was known before. It reports whether
+// the fact may be used: one that was asked for before the token was revoked may not, and is not kept.
+func (c *cache) keep(key secret.Fingerprint, tok secret.Text, f fact, d departure) bool {
+	marks := c.marker.of(tok, f.Claims)
+	life, deadLife := c.life, c.deadLife
+	if c.control == "respect" {
+		life, deadLife = life.within(f.control), deadLife.within(f.control)
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	now := time.Now()
+	if c.pending.cover(d, marks) || f.Claims.Source == authz.LocalJWT && c.revoked.has(marks, f.Claims.IssuedAt, now) {
+		return false
+	}
+	switch f.Keep {
+	case dialect.Active:
+		f.Claims.FreshFor = life.soft
+		if life.soft == 0 && life.last > 0 {
+			f.Claims.FreshFor = 1 // 0 would set no limit
+		}
+		c.inactive.drop(key, f.Claims.Fetched)
+		c.active.put(key, f.Claims, life, marks, now)
+	case dialect.Inactive:
+		c.active.drop(key, f.Claims.Fetched)
+		c.inactive.put(key, f.Claims, deadLife, marks, now)
+	case dialect.Nowhere:
+		c.active.drop(key, f.Claims.Fetched)
+		c.inactive.drop(key, f.Claims.Fetched)
+	}
+	return true
+}
+
+// evict forgets what is kept about the tokens that v means, and sees to it that no answer that is under way is used. It
+// marks nothing inactive: the next question finds out. v names something, or all.
+func (c *cache) evict(v authz.Revocation) int {
+	marks := c.marker.named(v)
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pending.bury(marks)
+	c.revoked.add(marks, before(v, now), now)
+	var active, inactive int
+	if len(marks) == 0 {
+		active, inactive = c.active.clear(), c.inactive.clear()
+	} else {
+		active, inactive = c.active.evict(marks), c.inactive.evict(marks)
+	}
+	c.observer.Evicted(c.name, activeCache, Revoked, active)
+	c.observer.Evicted(c.name, inactiveCache, Revoked, inactive)
+	return active + inactive
+}
+
+// isRevoked reports whether somebody revoked a token that is good by its own signature: by what it names, unless it was
+// issued after that. Nobody but the authorization server can say whether it is over; where it cannot be asked, it is.
+func (c *cache) isRevoked(tok secret.Text, claims *authz.Claims) bool {
+	return c.revoked.has(c.marker.of(tok, claims), claims.IssuedAt, time.Now())
 }
 
 func (c *cache) sweep() {
 	c.active.sweep()
 	c.inactive.sweep()
+	c.revoked.sweep(time.Now())
 }
 
 // keys makes the names under which answers are kept and questions shared: everything that shapes the answer, and the
@@ -94,15 +175,8 @@ func (c *cache) sweep() {
 type keys struct {
 	fingerprints           *secret.Fingerprinter
 	name, issuer, clientID string
-	mode                   Mode
 }
 
-// in returns the keys for a mode: what a token says of itself is not what its server says of it.
-func (k keys) in(m Mode) keys {
-	k.mode = m
-	return k
-}
-
-func (k keys) of(tok secret.Text, endpoint string) secret.Fingerprint {
-	return k.fingerprints.Of(tok, k.name, k.issuer, string(k.mode), endpoint, k.clientID)
+func (k keys) of(tok secret.Text, endpoint string, mode Mode) secret.Fingerprint {
+	return k.fingerprints.Of(tok, k.name, k.issuer, endpoint, k.clientID, string(mode))
 }

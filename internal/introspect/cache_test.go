@@ -12,6 +12,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
+// lasting is a lifetime without a soft end.
+func lasting(d time.Duration) lifetime { return lifetime{d, d, d} }
+
 // counted answers with what body says at the moment and counts.
 func counted(calls *int, body func() string) wire {
 	return func(*http.Request) (*http.Response, error) {
@@ -62,7 +65,7 @@ func TestINT16_AClockThatIsSetForwardIsSeenOnAHit(t *testing.T) {
 	s := newSieve(10, 1<<20, func(int) {})
 	now := time.Now()
 	key := secret.Fingerprint{1}
-	s.put(key, &authz.Claims{Active: true, ExpiresAt: authz.At(now.Add(time.Hour)), Fetched: now}, 24*time.Hour, now)
+	s.put(key, &authz.Claims{Active: true, ExpiresAt: authz.At(now.Add(time.Hour)), Fetched: now}, lasting(24*time.Hour), nil, now)
 	if s.get(key, now) == nil {
 		t.Fatal("not kept")
 	}
@@ -124,7 +127,7 @@ func TestINT18_RubbishDoesNotPushOutGoodTokens(t *testing.T) {
 	if s := i.Stats(); s.Inactive.Entries != 8 || s.Active.Entries != 1 {
 		t.Errorf("stats %+v", s)
 	}
-	if l.of(&l.evicted, inactiveCache) != 42 || l.of(&l.evicted, activeCache) != 0 {
+	if l.of(&l.evicted, inactiveCache+" room") != 42 || l.of(&l.evicted, activeCache+" room") != 0 {
 		t.Errorf("evicted %v", l.evicted)
 	}
 }
@@ -144,18 +147,18 @@ func TestINT13_TTLZeroAsksEveryTime(t *testing.T) {
 func TestINT15_TheKeyHoldsEverythingThatShapesTheAnswer(t *testing.T) {
 	f := secret.NewFingerprinter()
 	base := keys{fingerprints: f, name: "n", issuer: "i", clientID: "c"}
-	want := base.of(secret.New("t"), "e")
-	if want != base.of(secret.New("t"), "e") {
+	want := base.of(secret.New("t"), "e", Introspect)
+	if want != base.of(secret.New("t"), "e", Introspect) {
 		t.Fatal("equal parts, different keys")
 	}
 	for what, got := range map[string]secret.Fingerprint{
-		"name":     keys{f, "N", "i", "c", ""}.of(secret.New("t"), "e"),
-		"issuer":   keys{f, "n", "I", "c", ""}.of(secret.New("t"), "e"),
-		"client":   keys{f, "n", "i", "C", ""}.of(secret.New("t"), "e"),
-		"endpoint": base.of(secret.New("t"), "E"),
-		"mode":     base.in(JWT).of(secret.New("t"), "e"),
-		"token":    base.of(secret.New("T"), "e"),
-		"lengths":  keys{f, "ni", "", "c", ""}.of(secret.New("t"), "e"),
+		"name":     keys{f, "N", "i", "c"}.of(secret.New("t"), "e", Introspect),
+		"issuer":   keys{f, "n", "I", "c"}.of(secret.New("t"), "e", Introspect),
+		"client":   keys{f, "n", "i", "C"}.of(secret.New("t"), "e", Introspect),
+		"endpoint": base.of(secret.New("t"), "E", Introspect),
+		"mode":     base.of(secret.New("t"), "e", JWT),
+		"token":    base.of(secret.New("T"), "e", Introspect),
+		"lengths":  keys{f, "ni", "", "c"}.of(secret.New("t"), "e", Introspect),
 	} {
 		if got == want {
 			t.Errorf("%s does not count", what)
@@ -206,7 +209,7 @@ func TestSweepGivesMemoryBack(t *testing.T) {
 		if s := i.Stats(); s != (Stats{}) {
 			t.Errorf("left: %+v", s)
 		}
-		if l.of(&l.evicted, activeCache) != 0 {
+		if l.of(&l.evicted, activeCache+" room") != 0 {
 			t.Error("expiry was counted as want of room")
 		}
 	})
@@ -218,15 +221,15 @@ func TestTheBoundInBytesHolds(t *testing.T) {
 	s := newSieve(1000, room, func(n int) { evicted += n })
 	now := time.Now()
 	for n := range 100 {
-		s.put(secret.Fingerprint{byte(n)}, &authz.Claims{Raw: make([]byte, 1<<10), Fetched: now}, time.Hour, now)
-		if got := s.stats(); got.Bytes > room || got.Bytes != int64(got.Entries)*7<<10 {
+		s.put(secret.Fingerprint{byte(n)}, &authz.Claims{Raw: make([]byte, 1<<10), Fetched: now}, lasting(time.Hour), nil, now)
+		if got := s.stats(); got.Bytes > room || got.Bytes != int64(got.Entries)*(emptyCost+6<<10) {
 			t.Fatalf("%+v", got)
 		}
 	}
 	if evicted == 0 {
 		t.Error("nothing gave way")
 	}
-	s.put(secret.Fingerprint{200}, &authz.Claims{Raw: make([]byte, room), Fetched: now}, time.Hour, now)
+	s.put(secret.Fingerprint{200}, &authz.Claims{Raw: make([]byte, room), Fetched: now}, lasting(time.Hour), nil, now)
 	if s.get(secret.Fingerprint{200}, now) != nil || s.stats().Entries == 0 {
 		t.Error("an answer that is larger than all the room took it")
 	}
@@ -235,7 +238,9 @@ func TestTheBoundInBytesHolds(t *testing.T) {
 func TestSIEVEKeepsWhatIsAskedForThroughAScan(t *testing.T) {
 	s := newSieve(10, 1<<30, func(int) {})
 	now := time.Now()
-	put := func(b, c byte) { s.put(secret.Fingerprint{b, c}, &authz.Claims{Fetched: now}, time.Hour, now) }
+	put := func(b, c byte) {
+		s.put(secret.Fingerprint{b, c}, &authz.Claims{Fetched: now}, lasting(time.Hour), nil, now)
+	}
 	for n := range byte(5) {
 		put(1, n)
 	}
@@ -255,12 +260,12 @@ func TestSIEVEKeepsWhatIsAskedForThroughAScan(t *testing.T) {
 func TestSIEVETakesTheExpiredFirst(t *testing.T) {
 	s := newSieve(2, 1<<20, func(int) {})
 	now := time.Now()
-	s.put(secret.Fingerprint{1}, &authz.Claims{Fetched: now}, time.Second, now)
-	s.put(secret.Fingerprint{2}, &authz.Claims{Fetched: now}, time.Hour, now)
+	s.put(secret.Fingerprint{1}, &authz.Claims{Fetched: now}, lasting(time.Second), nil, now)
+	s.put(secret.Fingerprint{2}, &authz.Claims{Fetched: now}, lasting(time.Hour), nil, now)
 	s.get(secret.Fingerprint{1}, now)
 	s.get(secret.Fingerprint{2}, now)
 	later := now.Add(2 * time.Second)
-	s.put(secret.Fingerprint{3}, &authz.Claims{Fetched: later}, time.Hour, later)
+	s.put(secret.Fingerprint{3}, &authz.Claims{Fetched: later}, lasting(time.Hour), nil, later)
 	if s.get(secret.Fingerprint{2}, later) == nil || s.get(secret.Fingerprint{3}, later) == nil {
 		t.Error("a live entry gave way to an expired one")
 	}
@@ -271,9 +276,9 @@ func TestAnOlderAnswerDoesNotReplaceANewerOne(t *testing.T) {
 	now := time.Now()
 	key := secret.Fingerprint{1}
 	newer := &authz.Claims{Fetched: now}
-	s.put(key, newer, time.Hour, now)
-	s.put(key, &authz.Claims{Fetched: now.Add(-time.Second)}, time.Hour, now)
-	if s.get(key, now) != newer {
+	s.put(key, newer, lasting(time.Hour), nil, now)
+	s.put(key, &authz.Claims{Fetched: now.Add(-time.Second)}, lasting(time.Hour), nil, now)
+	if e := s.get(key, now); e == nil || e.claims != newer {
 		t.Error("replaced")
 	}
 }
@@ -285,8 +290,11 @@ func TestTheLatestAnswerReplacesTheOpposite(t *testing.T) {
 	no := fact{Fact: dialect.Dead("is not active", now)}
 	no.Keep = dialect.Inactive
 	for _, f := range []fact{yes, no, yes} {
-		i.cache.keep(tok, f)
-		if got := i.cache.look(i.keys.of(tok, "")); got != f.Claims {
+		key := i.keys.of(tok, "", Introspect)
+		d := i.cache.pending.depart()
+		i.cache.keep(key, tok, f, d)
+		i.cache.pending.land(d)
+		if got := i.cache.look(key, time.Time{}, time.Now()); got == nil || got.claims != f.Claims {
 			t.Errorf("active %t was not replaced", !f.Claims.Active)
 		}
 	}

@@ -80,5 +80,5 @@ func (c *client) question(ctx context.Context, tok secret.Text) (fact, authserve
 	if err != nil {
 		return fact{}, r, err
 	}
-	return fact{Fact: f, endpoint: endpoint}, r, nil
+	return fact{Fact: f, endpoint: endpoint, control: directivesOf(r.Header)}, r, nil
 }

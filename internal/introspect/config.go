@@ -77,6 +77,7 @@ type CacheConfig struct {
 	MaxEntries         int           `yaml:"max_entries" default:"100000" min:"1" doc:"Most active answers kept."`
 	MaxBytes           int64         `yaml:"max_bytes" default:"134217728" min:"1048576" doc:"Most memory spent on active answers, estimated."`
 	NegativeMaxEntries int           `yaml:"negative_max_entries" default:"10000" min:"1" doc:"Most inactive answers kept, apart from the active ones."`
+	RevocationMemory   time.Duration `yaml:"revocation_memory" default:"24h" max:"720h" doc:"Time a revocation is remembered against JWTs that are validated here: no less than the longest life of one. 0 forgets at once."`
 }
 
 // Check reports every fault of c: the key is a dotted name such as "client.secret", the cause says what is wrong, and the
@@ -94,11 +95,23 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 		min, max time.Duration
 	}{
 		{"cache.ttl", c.Cache.TTL, 0, 24 * time.Hour},
+		{"cache.hard_ttl", c.Cache.HardTTL, 0, 24 * time.Hour},
+		{"cache.stale_if_error", c.Cache.StaleIfError, 0, 24 * time.Hour},
 		{"cache.negative_ttl", c.Cache.NegativeTTL, 0, time.Hour},
+		{"cache.revocation_memory", c.Cache.RevocationMemory, 0, 30 * 24 * time.Hour},
 	} {
 		if d.value < d.min || d.value > d.max {
 			fault(d.key, fmt.Sprintf("%s is not between %s and %s", d.value, d.min, d.max), "")
 		}
+	}
+	switch {
+	case c.Cache.HardTTL != 0 && c.Cache.TTL == 0:
+		fault("cache.hard_ttl", "is set, and cache.ttl is 0, which asks every time", "set cache.ttl to the time within which nobody is asked")
+	case c.Cache.HardTTL != 0 && c.Cache.HardTTL < c.Cache.TTL:
+		fault("cache.hard_ttl", fmt.Sprintf("%s is shorter than cache.ttl, %s", c.Cache.HardTTL, c.Cache.TTL), "make it longer, or leave it out")
+	}
+	if w := c.Cache.CacheControl; w != "" && w != "ignore" && w != "respect" {
+		fault("cache.cache_control", fmt.Sprintf("%q is unknown", w), "use one of ignore, respect")
 	}
 	for _, n := range []struct {
 		key        string

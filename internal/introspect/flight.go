@@ -6,81 +6,142 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 // flight lets all who want to know the same thing at the same time share one question: INT-19. The question runs detached
 // from whoever came first, because the first may leave while the others wait.
+//
+// It is singleflight, but for two things: whoever wants an answer that is younger than a question under way waits for the
+// next one, and nobody has to wait who only wants a question to be asked.
 type flight struct {
 	issuer   string
 	observer GuardObserver
-	group    singleflight.Group
 	seats    chan struct{} // one for each question under way
 
 	ctx    context.Context // ends at the close
 	land   context.CancelFunc
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows
 	closed bool
+	calls  map[secret.Fingerprint]*call
 	aloft  sync.WaitGroup
 }
 
+// call is one question under way. What it comes to is set before done is closed.
+type call struct {
+	began  time.Time
+	done   chan struct{}
+	claims *authz.Claims
+	err    error
+}
+
+// question finds something out. It ends by itself in bounded time.
+type question func(context.Context) (*authz.Claims, error)
+
 func newFlight(issuer string, most int, o GuardObserver) *flight {
 	ctx, land := context.WithCancel(context.Background())
-	return &flight{issuer: issuer, observer: o, seats: make(chan struct{}, most), ctx: ctx, land: land}
+	return &flight{issuer: issuer, observer: o, seats: make(chan struct{}, most), ctx: ctx, land: land, calls: map[secret.Fingerprint]*call{}}
 }
 
-// share runs question, or joins the run of an equal key. It returns when there is an answer or when ctx ends, whichever
-// is first; question goes on in the latter case. question must end by itself in bounded time.
-func (f *flight) share(ctx context.Context, key secret.Fingerprint, question func(context.Context) (*authz.Claims, error)) (*authz.Claims, error) {
-	detached := context.WithoutCancel(ctx)
-	result := f.group.DoChan(string(key[:]), func() (any, error) { return f.run(detached, question) })
-	select {
-	case r := <-result:
-		c, _ := r.Val.(*authz.Claims)
-		return c, r.Err
-	case <-ctx.Done():
-		return nil, authz.E(authz.Unavailable, "introspect at issuer %q: the caller's time ended before the answer came", f.issuer)
+// share runs q, or joins the run of an equal key that began at since or later; of a key only one runs at a time. Where
+// nothing runs, peek is asked first. It returns when there is an answer or when ctx ends, whichever is first; the
+// question goes on in the latter case.
+func (f *flight) share(ctx context.Context, key secret.Fingerprint, since time.Time, peek func() *authz.Claims, q question) (*authz.Claims, error) {
+	for {
+		c, known, err := f.board(ctx, key, peek, q)
+		if c == nil {
+			return known, err
+		}
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+			return nil, authz.E(authz.Unavailable, "introspect at issuer %q: the caller's time ended before the answer came", f.issuer)
+		}
+		if !c.began.Before(since) { // else the next one to run began after that
+			return c.claims, c.err
+		}
 	}
 }
 
-func (f *flight) run(ctx context.Context, question func(context.Context) (*authz.Claims, error)) (_ *authz.Claims, err error) {
-	if !f.begin() {
+// board returns the call of a key, which is begun when there is none; or what peek knows; or why there can be none.
+func (f *flight) board(ctx context.Context, key secret.Fingerprint, peek func() *authz.Claims, q question) (*call, *authz.Claims, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c := f.calls[key]; c != nil {
+		return c, nil, nil
+	}
+	if known := peek(); known != nil {
+		return nil, known, nil
+	}
+	c, err := f.begin(ctx, key, q)
+	return c, nil, err
+}
+
+// launch runs q for nobody, unless the key runs already. It takes no more than half of the seats: those who wait go first.
+func (f *flight) launch(ctx context.Context, key secret.Fingerprint, q question) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.calls[key] != nil:
+		return nil
+	case 2*len(f.seats) >= cap(f.seats) && cap(f.seats) > 1:
+		return f.crowded()
+	}
+	_, err := f.begin(ctx, key, q)
+	return err
+}
+
+// begin starts a call. f.mu is held.
+func (f *flight) begin(ctx context.Context, key secret.Fingerprint, q question) (*call, error) {
+	if f.closed {
 		return nil, authz.E(authz.Unavailable, "introspect at issuer %q: shutting down", f.issuer)
 	}
-	defer f.aloft.Done()
+	select {
+	case f.seats <- struct{}{}:
+	default:
+		f.observer.Refused(f.issuer, refusedSeats)
+		return nil, f.crowded()
+	}
+	c := &call{began: time.Now(), done: make(chan struct{})}
+	c.err = authz.E(authz.Internal, "introspect at issuer %q: the question ended without an answer", f.issuer)
+	f.calls[key] = c
+	f.aloft.Add(1)
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		defer f.end(key, c)
+		c.claims, c.err = f.run(ctx, q)
+	}()
+	return c, nil
+}
+
+func (f *flight) crowded() error {
+	return &authz.Error{
+		Kind: authz.Unavailable, RetryAfter: time.Second,
+		Err: fmt.Errorf("introspect at issuer %q: %d questions are under way already", f.issuer, len(f.seats)),
+	}
+}
+
+func (f *flight) run(ctx context.Context, q question) (_ *authz.Claims, err error) {
 	defer func() {
-		// singleflight would end the process. What the panic says may hold the token.
+		// It would end the process. What the panic says may hold the token.
 		if r := recover(); r != nil {
 			err = authz.E(authz.Internal, "introspect at issuer %q: panic of type %T", f.issuer, r)
 		}
 	}()
-	select {
-	case f.seats <- struct{}{}:
-		defer func() { <-f.seats }()
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(f.ctx, cancel)()
-		return question(ctx)
-	default:
-		f.observer.Refused(f.issuer, refusedSeats)
-		return nil, &authz.Error{
-			Kind: authz.Unavailable, RetryAfter: time.Second,
-			Err: fmt.Errorf("introspect at issuer %q: %d questions are under way already", f.issuer, cap(f.seats)),
-		}
-	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(f.ctx, cancel)()
+	return q(ctx)
 }
 
-func (f *flight) begin() bool {
+func (f *flight) end(key secret.Fingerprint, c *call) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.closed {
-		return false
-	}
-	f.aloft.Add(1)
-	return true
+	delete(f.calls, key)
+	<-f.seats
+	f.mu.Unlock()
+	close(c.done)
+	f.aloft.Done()
 }
 
 // close refuses new questions, gives up those under way and waits for them to notice.

@@ -24,15 +24,17 @@ func heap() uint64 {
 // through takes a token through the cache as Introspect does, with a server that says body, and reports whether the
 // server had to be asked.
 func through(t *testing.T, i *Issuer, tok, body string) (asked bool) {
-	key := i.keys.of(secret.New(tok), "")
-	if i.cache.look(key) != nil {
+	key := i.keys.of(secret.New(tok), "", Introspect)
+	if i.cache.look(key, time.Time{}, time.Now()) != nil {
 		return false
 	}
+	d := i.cache.pending.depart()
+	defer i.cache.pending.land(d)
 	f, err := i.client.reader.Read([]byte(body), secret.Text{}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.cache.keep(secret.New(tok), fact{Fact: f})
+	i.cache.keep(key, secret.New(tok), fact{Fact: f}, d)
 	return true
 }
 
@@ -103,7 +105,7 @@ func TestAFloodOverSocketsLeavesTheGoodTokenCached(t *testing.T) {
 	if n := u.calls.Load(); n != 4001 {
 		t.Errorf("%d calls", n)
 	}
-	if s := i.Stats(); s.Inactive.Entries != 100 || l.of(&l.evicted, inactiveCache) != 3900 {
+	if s := i.Stats(); s.Inactive.Entries != 100 || l.of(&l.evicted, inactiveCache+" room") != 3900 {
 		t.Errorf("stats %+v", s)
 	}
 }

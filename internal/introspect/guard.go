@@ -59,7 +59,7 @@ func newGuard(next asker, cfg Config, k keys, o Observer) *guard {
 }
 
 func (g *guard) ask(ctx context.Context, q Question) (fact, error) {
-	key := g.keys.of(q.Token, "")
+	key := g.keys.of(q.Token, "", Introspect)
 	if err := g.unknown.admit(key, q.Source); err != nil {
 		return fact{}, err
 	}

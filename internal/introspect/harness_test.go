@@ -108,6 +108,8 @@ type ledger struct {
 	evicted map[string]int
 	refused map[string]int
 	retried map[string]int
+	stale   map[string]int
+	fresh   map[string]int // refreshes
 	text    bytes.Buffer
 }
 
@@ -117,9 +119,13 @@ func (l *ledger) Asked(issuer, outcome string, _ time.Duration) {
 func (l *ledger) Cached(issuer, cache string, hit bool) {
 	l.count(&l.cached, issuer, fmt.Sprintf("%s %t", cache, hit), 1)
 }
-func (l *ledger) Evicted(issuer, cache string, n int) { l.count(&l.evicted, issuer, cache, n) }
-func (l *ledger) Refused(issuer, cause string)        { l.count(&l.refused, issuer, cause, 1) }
-func (l *ledger) Retried(issuer string)               { l.count(&l.retried, issuer, "retry", 1) }
+func (l *ledger) Refused(issuer, cause string) { l.count(&l.refused, issuer, cause, 1) }
+func (l *ledger) Retried(issuer string)        { l.count(&l.retried, issuer, "retry", 1) }
+func (l *ledger) Evicted(issuer, cache, cause string, n int) {
+	l.count(&l.evicted, issuer, cache+" "+cause, n)
+}
+func (l *ledger) Stale(issuer, why string)         { l.count(&l.stale, issuer, why, 1) }
+func (l *ledger) Refreshed(issuer, outcome string) { l.count(&l.fresh, issuer, outcome, 1) }
 
 func (l *ledger) Write(p []byte) (int, error) {
 	l.mu.Lock()

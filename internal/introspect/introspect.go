@@ -67,23 +67,45 @@ type Observer interface {
 	Asked(issuer, outcome string, took time.Duration)
 	// Cached reports a look-up in a cache ("active", "inactive"): a hit or a miss.
 	Cached(issuer, cache string, hit bool)
-	// Evicted reports entries that a cache gave up for want of room.
-	Evicted(issuer, cache string, n int)
+	// Evicted reports n entries, possibly none, that a cache gave up. cause is one of Causes.
+	Evicted(issuer, cache, cause string, n int)
+	// Stale reports that an answer past its soft lifetime was used. why is one of Excuses.
+	Stale(issuer, why string)
+	// Refreshed reports how a refresh in the background ended. outcome is one of Refreshes.
+	Refreshed(issuer, outcome string)
 	GuardObserver
 }
+
+// Causes are why a cache gives up answers: Room is wanting, or the tokens were Revoked.
+var Causes = []string{Room, Revoked}
+
+// Excuses are why a stale answer is used: a new one is being fetched (Refreshing), or could not be (Failing).
+var Excuses = []string{Refreshing, Failing}
+
+// Refreshes are the ways in which a refresh can end: Crowded is one for which too many questions were under way.
+var Refreshes = []string{"ok", "failed", Crowded}
+
+// Members of those sets.
+const (
+	Room       = "room"
+	Revoked    = "revocation"
+	Refreshing = "refreshing"
+	Failing    = "failing"
+	Crowded    = "crowded"
+)
 
 // Outcomes is the closed set of ways a question can end.
 var Outcomes = []string{"active", "inactive", "unavailable", "misconfigured"}
 
-// asker finds out about a token, past all caches. It ends by itself in bounded time.
+// asker finds out about a token, past all caches. It ends by itself in bounded time. The Mode of the question is always set.
 type asker interface {
 	ask(ctx context.Context, q Question) (fact, error)
 }
 
-// fact is what is known about a token, who said so, and in which mode it was looked at: parts of the key under which it is
-// kept.
+// fact is what is known about a token, and who said so: part of the key under which it is kept. One without endpoint was
+// found out here.
 type fact struct {
 	dialect.Fact
 	endpoint string
-	mode     Mode
+	control  directives // how long it may be kept, in the words of who said so
 }

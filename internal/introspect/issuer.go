@@ -31,6 +31,7 @@ type Deps struct {
 // Issuer is one authorization server and all that is known from it. It is an Introspector, safe for concurrent use.
 type Issuer struct {
 	name, issuer    string
+	identifiers     []string // what the issuer is called in tokens and events
 	refusedPrefixes []string
 	keys            keys
 	cache           *cache
@@ -40,6 +41,7 @@ type Issuer struct {
 	modes           *modes
 	keySet          *jose.KeySet
 	guard           *guard
+	observer        Observer
 	client          *client // for Ask, which goes past all that asker is dressed in
 	server          *authserver.Server
 }
@@ -47,7 +49,11 @@ type Issuer struct {
 var _ Introspector = (*Issuer)(nil)
 
 // Stats is the size of what an Issuer holds.
-type Stats struct{ Active, Inactive CacheStats }
+type Stats struct {
+	Active, Inactive CacheStats
+	// Tombstones are revocations that may overtake a question under way, Revocations those remembered against JWTs.
+	Tombstones, Revocations int
+}
 
 // New checks cfg, reads the secret and the certificates that it names, and builds Cache, Flight and Client. It asks nobody:
 // an authorization server that is down is no reason not to start. The error lists all faults.
@@ -84,19 +90,22 @@ func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Dec
 		reader: reader, seal: newSeal(cfg, keySet, decrypter), observer: deps.Observer,
 	}
 	g := newGuard(c, cfg, k, deps.Observer)
-	m := newModes(cfg, g, reader, keySet, server)
+	cache := newCache(name, cfg.Cache, k, deps.Observer)
+	m := newModes(cfg, g, reader, keySet, server, cache.isRevoked)
 	return &Issuer{
 		name:            name,
 		issuer:          cfg.Server.Issuer,
+		identifiers:     append([]string{cfg.Server.Issuer}, cfg.Match.Issuers...),
 		refusedPrefixes: c.reader.RefusedPrefixes(),
 		keys:            k,
-		cache:           newCache(name, cfg.Cache, k, deps.Observer),
+		cache:           cache,
 		flight:          newFlight(name, cfg.MaxInFlight, deps.Observer),
 		mode:            cfg.mode(),
 		asker:           m,
 		modes:           m,
 		guard:           g,
 		keySet:          keySet,
+		observer:        deps.Observer,
 		client:          c,
 		server:          server,
 	}
@@ -104,29 +113,91 @@ func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Dec
 
 // Introspect returns what the server says, or lately said, about the token of q. See Introspector for its errors.
 func (i *Issuer) Introspect(ctx context.Context, q Question) (*authz.Claims, error) {
-	tok := q.Token
-	if why := i.refuses(tok); why != "" {
-		return dialect.Dead(why, time.Now()).Claims, nil
+	now := time.Now()
+	if why := i.refuses(q.Token); why != "" {
+		return dialect.Dead(why, now).Claims, nil
 	}
 	q.Demand.Mode = i.effective(q.Demand)
-	keys := i.keys.in(q.Demand.Mode)
-	key := keys.of(tok, i.server.Current(authserver.Introspection))
-	if known := i.cache.look(key); known != nil {
-		return known, nil
+	since := q.Demand.since(now)
+	key := i.key(q, i.server.Current(authserver.Introspection))
+	if e := i.cache.look(key, since, now); e != nil {
+		if e.stale(now) {
+			i.observer.Stale(i.name, Refreshing)
+			i.refresh(ctx, q, e, now)
+		}
+		return e.claims, nil
 	}
-	// The first question of all finds out where the endpoint is: those who come before and after that share a flight too.
-	return i.flight.share(ctx, keys.of(tok, ""), func(ctx context.Context) (*authz.Claims, error) {
-		if known := i.cache.peek(keys.of(tok, i.server.Current(authserver.Introspection))); known != nil {
-			return known, nil
+	claims, err := i.find(ctx, q, since)
+	// Only while nobody answers. Who refuses us has answered: what we knew may be over with our credentials.
+	if err != nil && authz.KindOf(err) == authz.Unavailable {
+		if old := i.cache.old(key, since); old != nil {
+			i.observer.Stale(i.name, Failing)
+			return old, nil
 		}
-		f, err := i.asker.ask(ctx, q)
+	}
+	return claims, err
+}
+
+// key is the name under which an answer to q is kept. The first question of all finds out where the endpoint is: those
+// who come before and after that share a flight too, whose key has no endpoint.
+func (i *Issuer) key(q Question, endpoint string) secret.Fingerprint {
+	return i.keys.of(q.Token, endpoint, q.Demand.Mode)
+}
+
+// find asks, or waits for somebody else's question that is new enough.
+func (i *Issuer) find(ctx context.Context, q Question, since time.Time) (*authz.Claims, error) {
+	peek := func() *authz.Claims {
+		return i.cache.peek(i.key(q, i.server.Current(authserver.Introspection)), since)
+	}
+	return i.flight.share(ctx, i.key(q, ""), since, peek, func(ctx context.Context) (*authz.Claims, error) { return i.ask(ctx, q) })
+}
+
+// refresh asks in the background, once for each entry and pause. When that fails the entry stays as it is.
+func (i *Issuer) refresh(ctx context.Context, q Question, e *entry, now time.Time) {
+	if !e.due(now) {
+		return
+	}
+	err := i.flight.launch(ctx, i.key(q, ""), func(ctx context.Context) (*authz.Claims, error) {
+		claims, err := i.ask(ctx, q)
+		outcome := "ok"
 		if err != nil {
-			return nil, err
+			outcome = "failed"
 		}
-		f.mode = q.Demand.Mode
-		i.cache.keep(tok, f) // before the flight lands, so that nobody starts a second one in between
-		return f.Claims, nil
+		i.observer.Refreshed(i.name, outcome)
+		return claims, err
 	})
+	if err != nil {
+		i.observer.Refreshed(i.name, Crowded)
+	}
+}
+
+// maxAsks bounds how often one flight asks when revocations keep overtaking it.
+const maxAsks = 3
+
+// ask asks and keeps the answer, before the flight lands, so that nobody starts a second one in between. A revocation that
+// arrives while the question is under way wins: the answer may be older, and the question is put again.
+func (i *Issuer) ask(ctx context.Context, q Question) (*authz.Claims, error) {
+	for range maxAsks {
+		claims, ok, err := i.attempt(ctx, q)
+		if ok || err != nil {
+			return claims, err
+		}
+	}
+	return nil, authz.E(authz.Unavailable, "introspect at issuer %q: the token was revoked %d times while it was asked about", i.name, maxAsks)
+}
+
+func (i *Issuer) attempt(ctx context.Context, q Question) (claims *authz.Claims, ok bool, err error) {
+	d := i.cache.pending.depart()
+	defer i.cache.pending.land(d)
+	f, err := i.asker.ask(ctx, q)
+	if err != nil {
+		return nil, false, err
+	}
+	endpoint := f.endpoint
+	if endpoint == "" { // it has a part in no answer that was found out here: that is kept where it is looked for
+		endpoint = i.server.Current(authserver.Introspection)
+	}
+	return f.Claims, i.cache.keep(i.key(q, endpoint), q.Token, f, d), nil
 }
 
 // Name is the configured name, and Issuer the identifier, which may be empty.
@@ -176,9 +247,12 @@ func (i *Issuer) Warm(ctx context.Context) { i.server.Warm(ctx) }
 // Sweep gives back the memory of expired answers. Nothing expired is ever returned, swept or not.
 func (i *Issuer) Sweep() { i.cache.sweep() }
 
-// Stats returns the size of the caches.
+// Stats returns the size of what is held.
 func (i *Issuer) Stats() Stats {
-	return Stats{Active: i.cache.active.stats(), Inactive: i.cache.inactive.stats()}
+	return Stats{
+		Active: i.cache.active.stats(), Inactive: i.cache.inactive.stats(),
+		Tombstones: i.cache.pending.count(), Revocations: i.cache.revoked.count(),
+	}
 }
 
 // Breaker is the state of the circuit breaker before the server.
@@ -197,6 +271,8 @@ type blind struct{}
 
 func (blind) Asked(string, string, time.Duration) {}
 func (blind) Cached(string, string, bool)         {}
-func (blind) Evicted(string, string, int)         {}
 func (blind) Refused(string, string)              {}
 func (blind) Retried(string)                      {}
+func (blind) Evicted(string, string, string, int) {}
+func (blind) Stale(string, string)                {}
+func (blind) Refreshed(string, string)            {}

@@ -32,11 +32,16 @@ type modes struct {
 	local  *validator // nil when the configuration does not allow it
 	cannot string     // why not
 	server *authserver.Server
+	// mute is set when the issuer is never asked: nothing says how.
+	mute bool
+	// revoked reports whether somebody revoked a token that is good by its own signature.
+	revoked func(secret.Text, *authz.Claims) bool
 }
 
 // newModes puts local validation, as far as cfg allows it, before an asker.
-func newModes(cfg Config, asked asker, reader *dialect.Reader, keys *jose.KeySet, server *authserver.Server) *modes {
-	m := &modes{name: cfg.Server.Name, asked: asked, server: server}
+func newModes(cfg Config, asked asker, reader *dialect.Reader, keys *jose.KeySet, server *authserver.Server, revoked func(secret.Text, *authz.Claims) bool) *modes {
+	m := &modes{name: cfg.Server.Name, asked: asked, server: server, revoked: revoked}
+	m.mute = cfg.Reading.Encoding() == dialect.Unasked || cfg.server().Client.Auth == "none" && cfg.Server.IntrospectionEndpoint == ""
 	faults := cfg.localFaults()
 	if !cfg.Reading.HasJWTs() {
 		faults = append(faults, fault{key: "dialect", cause: "has no tokens that are JWTs"})
@@ -68,17 +73,38 @@ func (m *modes) look(ctx context.Context, q Question, remote func(context.Contex
 	case m.local == nil:
 		return fact{}, authz.E(authz.Misconfigured, "look at token of issuer %q: a route demands mode %q, for which %s", m.name, string(mode), m.cannot)
 	}
-	f, err := m.local.validate(ctx, q.Token)
-	here := fact{Fact: f, endpoint: m.server.Current(authserver.Introspection)}
-	if err != nil || mode != JWTThenIntrospect || !f.Claims.Active {
-		return here, err
+	here, err := m.local.validate(ctx, q.Token)
+	switch {
+	case err != nil || !here.Claims.Active:
+		return fact{Fact: here}, err
+	case mode == JWTThenIntrospect:
+		return m.both(ctx, q, here, remote)
+	case m.revoked(q.Token, here.Claims):
+		return m.doubt(ctx, q, here, remote)
 	}
+	return fact{Fact: here}, nil
+}
+
+// both asks about a token that is good by its own claims.
+func (m *modes) both(ctx context.Context, q Question, here dialect.Fact, remote func(context.Context, Question) (fact, error)) (fact, error) {
 	there, err := remote(ctx, q)
 	if err != nil || !there.Claims.Active {
 		return there, err
 	}
-	there.Fact = agree(here.Fact, there.Fact)
+	there.Fact = agree(here, there.Fact)
 	return there, nil
+}
+
+// doubt is about a token that is good by its own claims, and that somebody revoked: only its issuer knows. One that has no
+// introspection endpoint cannot be asked, and then the word of whoever revoked it holds.
+func (m *modes) doubt(ctx context.Context, q Question, here dialect.Fact, remote func(context.Context, Question) (fact, error)) (fact, error) {
+	if !m.mute {
+		there, err := m.both(ctx, q, here, remote)
+		if err == nil || authz.KindOf(err) != authz.Misconfigured || m.server.Current(authserver.Introspection) != "" {
+			return there, err
+		}
+	}
+	return fact{Fact: dialect.Dead("was revoked, and its issuer cannot be asked", here.Claims.Fetched)}, nil
 }
 
 // signed reports whether a token says of itself that it is a signed JWT. What only looks like one, by its dots, does not,

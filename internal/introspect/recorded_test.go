@@ -385,6 +385,11 @@ func (o *recordedOutcomes) Asked(_, outcome string, _ time.Duration) {
 
 func (*recordedOutcomes) Cached(string, string, bool) {}
 
-func (*recordedOutcomes) Evicted(string, string, int) {}
-func (*recordedOutcomes) Refused(string, string)      {}
-func (*recordedOutcomes) Retried(string)              {}
+func (*recordedOutcomes) Refused(string, string) {}
+func (*recordedOutcomes) Retried(string)         {}
+
+func (*recordedOutcomes) Evicted(string, string, string, int) {}
+
+func (*recordedOutcomes) Stale(string, string) {}
+
+func (*recordedOutcomes) Refreshed(string, string) {}

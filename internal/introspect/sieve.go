@@ -27,20 +27,23 @@ type shard struct {
 	mu             sync.Mutex // guards what follows, and every write to store
 	newest, oldest *entry
 	hand           *entry
+	index          index
 	entries        int
 	bytes          int64
 	maxEntries     int
 	maxBytes       int64
 }
 
-// entry is immutable but for its bit and its place in the list.
+// entry is immutable but for its bit, the time of its next refresh, and its places in the list and in the index.
 type entry struct {
 	key          string
 	claims       *authz.Claims
-	life         time.Duration
+	life         lifetime
 	cost         int64
 	visited      atomic.Bool
+	next         atomic.Int64 // age, in nanoseconds, before which nobody starts a refresh
 	newer, older *entry
+	places       []place
 }
 
 const (
@@ -60,6 +63,7 @@ func newSieve(maxEntries int, maxBytes int64, evicted func(n int)) *sieve {
 		sh := &shard{
 			// No clean-up interval: go-cache would start a goroutine that only a finaliser stops.
 			store:      gocache.NewFrom(gocache.NoExpiration, 0, map[string]gocache.Item{}),
+			index:      index{},
 			maxEntries: maxEntries / n,
 			maxBytes:   maxBytes / int64(n),
 		}
@@ -71,8 +75,8 @@ func newSieve(maxEntries int, maxBytes int64, evicted func(n int)) *sieve {
 
 func (s *sieve) shard(key secret.Fingerprint) *shard { return s.shards[int(key[0])%len(s.shards)] }
 
-// get returns claims that are neither over their lifetime nor at or past their exp: INT-13, INT-16.
-func (s *sieve) get(key secret.Fingerprint, now time.Time) *authz.Claims {
+// get returns an entry that is neither over its last lifetime nor at or past its exp: INT-13, INT-16.
+func (s *sieve) get(key secret.Fingerprint, now time.Time) *entry {
 	v, ok := s.shard(key).store.Get(string(key[:]))
 	if !ok {
 		return nil
@@ -84,34 +88,48 @@ func (s *sieve) get(key secret.Fingerprint, now time.Time) *authz.Claims {
 	if !e.visited.Load() { // a line in many readers' caches stays shared
 		e.visited.Store(true)
 	}
-	return e.claims
+	return e
 }
+
+// age is how long ago its question was sent, by the steady clock.
+func (e *entry) age(now time.Time) time.Duration { return now.Sub(e.claims.Fetched) }
+
+// due reports whether a refresh should start now, and says so once in a while only: a server that fails is not asked by
+// every request.
+func (e *entry) due(now time.Time) bool {
+	age, next := e.age(now), e.next.Load()
+	return int64(age) >= next && e.next.CompareAndSwap(next, int64(age+refreshPause))
+}
+
+// refreshPause is the least time between two attempts to refresh one entry.
+const refreshPause = time.Second
 
 // over looks at the clock on the wall for exp and at the steady one for the lifetime: setting the first back must not
 // prolong the second.
 func (e *entry) over(now time.Time) bool {
 	exp := e.claims.ExpiresAt
-	return now.Sub(e.claims.Fetched) >= e.life || exp != 0 && authz.At(now) >= exp
+	return e.age(now) >= e.life.last || exp != 0 && authz.At(now) >= exp
 }
 
-// put keeps claims for life, counted from when they were asked for, and never past exp. What does not fit is not kept,
-// nor what is older than what is there.
-func (s *sieve) put(key secret.Fingerprint, c *authz.Claims, life time.Duration, now time.Time) {
+// put keeps claims for life, counted from when they were asked for, and never past exp; marks is what they can be found
+// by. What does not fit is not kept, nor what is older than what is there.
+func (s *sieve) put(key secret.Fingerprint, c *authz.Claims, life lifetime, marks []mark, now time.Time) {
 	e := &entry{key: string(key[:]), claims: c, life: life, cost: costOf(c)}
-	left := life - now.Sub(c.Fetched)
+	left := life.last - e.age(now)
 	if c.ExpiresAt != 0 {
 		left = min(left, time.Unix(int64(c.ExpiresAt), 0).Sub(now))
 	}
 	sh := s.shard(key)
 	if left <= 0 || e.cost > sh.maxBytes {
+		s.drop(key, c.Fetched) // what was known before has been overtaken all the same
 		return
 	}
-	if n := sh.put(e, left, now); n > 0 {
+	if n := sh.put(e, left, marks, now); n > 0 {
 		s.evicted(n)
 	}
 }
 
-func (sh *shard) put(e *entry, left time.Duration, now time.Time) (evicted int) {
+func (sh *shard) put(e *entry, left time.Duration, marks []mark, now time.Time) (evicted int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if v, ok := sh.store.Get(e.key); ok && v.(*entry).claims.Fetched.After(e.claims.Fetched) {
@@ -125,6 +143,7 @@ func (sh *shard) put(e *entry, left time.Duration, now time.Time) (evicted int) 
 		evicted++
 	}
 	sh.link(e)
+	sh.index.add(e, marks)
 	sh.store.Set(e.key, e, left)
 	return evicted
 }
@@ -173,15 +192,47 @@ func (sh *shard) unlink(e *entry) {
 		sh.oldest = e.newer
 	}
 	e.newer, e.older = nil, nil
+	sh.index.remove(e)
 	sh.entries--
 	sh.bytes -= e.cost
 }
 
-func (s *sieve) drop(key secret.Fingerprint) {
+// drop forgets what is kept under a key and was asked for no later than fetched.
+func (s *sieve) drop(key secret.Fingerprint, fetched time.Time) {
 	sh := s.shard(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	if v, ok := sh.store.Get(string(key[:])); ok && v.(*entry).claims.Fetched.After(fetched) {
+		return
+	}
 	sh.store.Delete(string(key[:]))
+}
+
+// evict forgets every entry that has all of marks, of which there is at least one, and returns how many there were.
+func (s *sieve) evict(marks []mark) (n int) {
+	for _, sh := range s.shards {
+		sh.mu.Lock()
+		found := sh.index.all(marks)
+		for _, e := range found {
+			sh.store.Delete(e.key)
+		}
+		n += len(found)
+		sh.mu.Unlock()
+	}
+	return n
+}
+
+// clear forgets everything and returns how much that was.
+func (s *sieve) clear() (n int) {
+	for _, sh := range s.shards {
+		sh.mu.Lock()
+		n += sh.entries
+		for sh.oldest != nil {
+			sh.store.Delete(sh.oldest.key)
+		}
+		sh.mu.Unlock()
+	}
+	return n
 }
 
 // sweep removes what has expired, a shard at a time.
@@ -204,8 +255,8 @@ func (s *sieve) stats() CacheStats {
 	return c
 }
 
-// costOf estimates the memory that claims hold: the answer, the members taken from it, and the syntax tree that the policy
-// engine keeps beside them.
+// costOf estimates the memory that claims hold: the answer, the members taken from it, the places in the index, and the
+// syntax tree that the policy engine keeps beside them.
 func costOf(c *authz.Claims) int64 { return emptyCost + 6*int64(len(c.Raw)) }
 
-const emptyCost = 1 << 10
+const emptyCost = 3 << 9

@@ -69,21 +69,23 @@ func (g *gaugeFunc) Collect(ch chan<- prometheus.Metric) {
 
 // caches tells the size of every issuer's caches.
 type caches struct {
-	entries, bytes *prometheus.Desc
+	entries, bytes, revocations *prometheus.Desc
 
 	mu    sync.Mutex
-	stats map[string]func() (int, int64, int) // by issuer
+	stats map[string]func() Held // by issuer
 }
 
 func newCaches() *caches {
 	return &caches{
 		entries: prometheus.NewDesc("sidecar_introspect_cache_entries", "Answers kept.", []string{"issuer", "cache"}, nil),
 		bytes:   prometheus.NewDesc("sidecar_introspect_cache_bytes", "Memory that the active answers kept take, estimated.", []string{"issuer"}, nil),
-		stats:   map[string]func() (int, int64, int){},
+		revocations: prometheus.NewDesc("sidecar_introspect_tombstones",
+			"Revocations that stand: against questions under way (pending), and against JWTs that are validated here (remembered).", []string{"issuer", "kind"}, nil),
+		stats: map[string]func() Held{},
 	}
 }
 
-func (c *caches) set(issuer string, stats func() (int, int64, int)) {
+func (c *caches) set(issuer string, stats func() Held) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if stats == nil {
@@ -97,6 +99,7 @@ func (c *caches) set(issuer string, stats func() (int, int64, int)) {
 func (c *caches) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.entries
 	ch <- c.bytes
+	ch <- c.revocations
 }
 
 // Collect implements prometheus.Collector.
@@ -104,9 +107,14 @@ func (c *caches) Collect(ch chan<- prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for issuer, stats := range c.stats {
-		entries, bytes, negative := stats()
-		ch <- prometheus.MustNewConstMetric(c.entries, prometheus.GaugeValue, float64(entries), issuer, "active")
-		ch <- prometheus.MustNewConstMetric(c.entries, prometheus.GaugeValue, float64(negative), issuer, "inactive")
-		ch <- prometheus.MustNewConstMetric(c.bytes, prometheus.GaugeValue, float64(bytes), issuer)
+		h := stats()
+		gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+		}
+		gauge(c.entries, float64(h.Active), issuer, "active")
+		gauge(c.entries, float64(h.Inactive), issuer, "inactive")
+		gauge(c.bytes, float64(h.Bytes), issuer)
+		gauge(c.revocations, float64(h.Tombstones), issuer, "pending")
+		gauge(c.revocations, float64(h.Revocations), issuer, "remembered")
 	}
 }

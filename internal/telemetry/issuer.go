@@ -11,8 +11,10 @@ const unknown = "unknown"
 
 // issuer has the series of one authorization server.
 type issuer struct {
-	asked  map[string]prometheus.Observer // by outcome
-	caches map[string]cacheSeries         // by cache
+	asked     map[string]prometheus.Observer // by outcome
+	caches    map[string]cacheSeries         // by cache
+	stale     map[string]prometheus.Counter  // by reason
+	refreshed map[string]prometheus.Counter  // by outcome
 
 	refused map[string]prometheus.Counter // by cause
 	retries prometheus.Counter
@@ -20,14 +22,19 @@ type issuer struct {
 }
 
 // cacheSeries has the series of one cache of one authorization server.
-type cacheSeries struct{ hits, misses, evictions prometheus.Counter }
+type cacheSeries struct {
+	hits, misses prometheus.Counter
+	evictions    map[string]prometheus.Counter // by cause
+}
 
 func (m *Metrics) registerIntrospection() {
 	m.calls = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "sidecar_introspect_call_duration_seconds", Help: "Time of one question to the authorization server, by how it ended.",
 		Buckets: []float64{1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}}, []string{"issuer", "outcome"})
 	m.lookups = m.counterVec("sidecar_introspect_cache_lookups_total", "Look-ups in a cache of answers.", "issuer", "cache", "result")
-	m.evictions = m.counterVec("sidecar_introspect_cache_evictions_total", "Answers given up for want of room.", "issuer", "cache")
+	m.evictions = m.counterVec("sidecar_introspect_cache_evictions_total", "Answers given up for want of room, or because tokens were revoked.", "issuer", "cache", "cause")
+	m.stale = m.counterVec("sidecar_introspect_stale_served_total", "Answers used past their soft lifetime: while a new one was fetched, or because none could be.", "issuer", "reason")
+	m.refreshes = m.counterVec("sidecar_introspect_refreshes_total", "Questions asked in the background to refresh an answer, by how they ended.", "issuer", "outcome")
 	m.refusals = m.counterVec("sidecar_introspect_refusals_total", "Questions that were not put to the authorization server, by cause.", "issuer", "cause")
 	m.retries = m.counterVec("sidecar_introspect_retries_total", "Questions put to the authorization server again after a failure.", "issuer")
 	m.caches = newCaches()
@@ -44,7 +51,8 @@ func (m *Metrics) issuer(name string) *issuer {
 		return known.(*issuer)
 	}
 	i := &issuer{
-		asked: map[string]prometheus.Observer{}, caches: map[string]cacheSeries{}, refused: map[string]prometheus.Counter{},
+		asked: map[string]prometheus.Observer{}, caches: map[string]cacheSeries{},
+		stale: map[string]prometheus.Counter{}, refreshed: map[string]prometheus.Counter{}, refused: map[string]prometheus.Counter{},
 		retries: m.retries.WithLabelValues(name), trend: &trend{},
 	}
 	for _, outcome := range []string{"active", "inactive", "unavailable", "misconfigured"} {
@@ -56,6 +64,12 @@ func (m *Metrics) issuer(name string) *issuer {
 	for _, cause := range []string{"open", "hold", "seats", "unknown_source", "unknown_total"} {
 		i.refused[cause] = m.refusals.WithLabelValues(name, cause)
 	}
+	for _, reason := range []string{"refreshing", "failing"} {
+		i.stale[reason] = m.stale.WithLabelValues(name, reason)
+	}
+	for _, outcome := range []string{"ok", "failed", "crowded"} {
+		i.refreshed[outcome] = m.refreshes.WithLabelValues(name, outcome)
+	}
 	first, _ := m.issuers.LoadOrStore(name, i)
 	known := first.(*issuer)
 	m.inactive.set(name, func() float64 { return known.trend.now(time.Now()) })
@@ -63,11 +77,15 @@ func (m *Metrics) issuer(name string) *issuer {
 }
 
 func (m *Metrics) cacheSeries(issuer, name string) cacheSeries {
-	return cacheSeries{
+	s := cacheSeries{
 		hits:      m.lookups.WithLabelValues(issuer, name, "hit"),
 		misses:    m.lookups.WithLabelValues(issuer, name, "miss"),
-		evictions: m.evictions.WithLabelValues(issuer, name),
+		evictions: map[string]prometheus.Counter{},
 	}
+	for _, cause := range []string{"room", "revocation"} {
+		s.evictions[cause] = m.evictions.WithLabelValues(issuer, name, cause)
+	}
+	return s
 }
 
 // cache returns the series of a cache; what is not in the closed set is counted as "unknown" rather than lost.
@@ -104,19 +122,15 @@ func (m *Metrics) Cached(issuer, cache string, hit bool) {
 	c.misses.Inc()
 }
 
-// Evicted counts answers that a cache gave up for want of room.
-func (m *Metrics) Evicted(issuer, cache string, n int) {
-	m.cache(issuer, cache).evictions.Add(float64(n))
+// Evicted counts answers that a cache gave up, and why: "room" or "revocation".
+func (m *Metrics) Evicted(issuer, cache, cause string, n int) {
+	counter(m.cache(issuer, cache).evictions, cause, m.evictions, issuer, cache).Add(float64(n))
 }
 
 // Refused counts a question that was not put to an authorization server: the breaker is "open", the server asked for a
 // "hold", all "seats" are taken, too many unknown tokens come from an address ("unknown_source") or in all ("unknown_total").
 func (m *Metrics) Refused(issuer, cause string) {
-	c, ok := m.issuer(issuer).refused[cause]
-	if !ok {
-		c = m.refusals.WithLabelValues(issuer, unknown)
-	}
-	c.Inc()
+	counter(m.issuer(issuer).refused, cause, m.refusals, issuer).Inc()
 }
 
 // Retried counts a question that is put to an authorization server again.
@@ -131,9 +145,37 @@ func (m *Metrics) ObserveBreaker(issuer string, state func() int) {
 	m.breakers.set(issuer, func() float64 { return float64(state()) })
 }
 
-// ObserveCache makes stats the size of an issuer's caches: active answers, the bytes they are thought to take, and
-// inactive answers. It is called at each scrape; a later one for the same issuer takes its place, and nil ends it.
-func (m *Metrics) ObserveCache(issuer string, stats func() (entries int, bytes int64, negative int)) {
+// Stale counts an answer that was used past its soft lifetime, and why: "refreshing" or "failing".
+func (m *Metrics) Stale(issuer, why string) {
+	counter(m.issuer(issuer).stale, why, m.stale, issuer).Inc()
+}
+
+// Refreshed counts a refresh in the background by how it ended: "ok", "failed" or "crowded".
+func (m *Metrics) Refreshed(issuer, outcome string) {
+	counter(m.issuer(issuer).refreshed, outcome, m.refreshes, issuer).Inc()
+}
+
+// counter finds the counter of a label; what is not in the closed set is counted as "unknown" rather than lost.
+func counter(of map[string]prometheus.Counter, label string, in *prometheus.CounterVec, others ...string) prometheus.Counter {
+	if c, ok := of[label]; ok {
+		return c
+	}
+	return in.WithLabelValues(append(others, unknown)...)
+}
+
+// Held is what is held for one issuer.
+type Held struct {
+	// Active answers, the Bytes they are thought to take, and Inactive answers.
+	Active   int
+	Bytes    int64
+	Inactive int
+	// Tombstones are revocations that may overtake a question under way, Revocations those remembered against JWTs.
+	Tombstones, Revocations int
+}
+
+// ObserveCache makes held what is held for an issuer. It is called at each scrape; a later one for the same issuer takes
+// its place, and nil ends it.
+func (m *Metrics) ObserveCache(issuer string, held func() Held) {
 	m.issuer(issuer)
-	m.caches.set(issuer, stats)
+	m.caches.set(issuer, held)
 }

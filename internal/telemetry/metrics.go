@@ -28,6 +28,8 @@ type Metrics struct {
 	evictions *prometheus.CounterVec
 	refusals  *prometheus.CounterVec
 	retries   *prometheus.CounterVec
+	stale     *prometheus.CounterVec
+	refreshes *prometheus.CounterVec
 	issuers   sync.Map // name -> *issuer
 	caches    *caches
 	breakers  *gaugesBy

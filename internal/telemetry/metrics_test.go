@@ -109,21 +109,42 @@ func TestCachesAreCountedAndMeasured(t *testing.T) {
 	m.Cached("main", "active", true)
 	m.Cached("main", "active", false)
 	m.Cached("main", "inactive", false)
-	m.Evicted("main", "inactive", 7)
+	m.Evicted("main", "inactive", "room", 7)
+	m.Evicted("main", "active", "revocation", 2)
+	m.Evicted("main", "active", "strange", 1)
 	m.Cached("main", "strange", true)
-	m.ObserveCache("main", func() (int, int64, int) { return 3, 4096, 2 })
+	m.ObserveCache("main", func() Held { return Held{Active: 3, Bytes: 4096, Inactive: 2, Tombstones: 1, Revocations: 5} })
 	has(t, scrape(t, m),
 		`sidecar_introspect_cache_lookups_total{cache="active",issuer="main",result="hit"} 2`,
 		`sidecar_introspect_cache_lookups_total{cache="active",issuer="main",result="miss"} 1`,
 		`sidecar_introspect_cache_lookups_total{cache="inactive",issuer="main",result="hit"} 0`,
 		`sidecar_introspect_cache_lookups_total{cache="inactive",issuer="main",result="miss"} 1`,
 		`sidecar_introspect_cache_lookups_total{cache="unknown",issuer="main",result="hit"} 1`,
-		`sidecar_introspect_cache_evictions_total{cache="inactive",issuer="main"} 7`,
+		`sidecar_introspect_cache_evictions_total{cache="inactive",cause="room",issuer="main"} 7`,
+		`sidecar_introspect_cache_evictions_total{cache="inactive",cause="revocation",issuer="main"} 0`,
+		`sidecar_introspect_cache_evictions_total{cache="active",cause="revocation",issuer="main"} 2`,
+		`sidecar_introspect_cache_evictions_total{cache="active",cause="unknown",issuer="main"} 1`,
+		`sidecar_introspect_tombstones{issuer="main",kind="pending"} 1`,
+		`sidecar_introspect_tombstones{issuer="main",kind="remembered"} 5`,
 		`sidecar_introspect_cache_entries{cache="active",issuer="main"} 3`,
 		`sidecar_introspect_cache_entries{cache="inactive",issuer="main"} 2`,
 		`sidecar_introspect_cache_bytes{issuer="main"} 4096`)
 	m.ObserveCache("main", nil)
 	lacks(t, scrape(t, m), "sidecar_introspect_cache_entries{")
+}
+
+func TestStaleAnswersAndRefreshesAreCounted(t *testing.T) {
+	m := NewMetrics("")
+	m.AddIssuer("main")
+	m.Stale("main", "failing")
+	m.Refreshed("main", "ok")
+	m.Refreshed("main", "strange")
+	has(t, scrape(t, m),
+		`sidecar_introspect_stale_served_total{issuer="main",reason="failing"} 1`,
+		`sidecar_introspect_stale_served_total{issuer="main",reason="refreshing"} 0`,
+		`sidecar_introspect_refreshes_total{issuer="main",outcome="ok"} 1`,
+		`sidecar_introspect_refreshes_total{issuer="main",outcome="crowded"} 0`,
+		`sidecar_introspect_refreshes_total{issuer="main",outcome="unknown"} 1`)
 }
 
 func TestOnlyThePolicyThatIsServedIsNamed(t *testing.T) {
@@ -208,6 +229,7 @@ func TestTheRequestPathDoesNotAllocate(t *testing.T) {
 		m.Decided(authz.Allow, time.Microsecond)
 		m.Evaluated(time.Microsecond)
 		m.Cached("main", "active", true)
+		m.Stale("main", "refreshing")
 		m.Written(1)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)

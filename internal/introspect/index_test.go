@@ -1,0 +1,161 @@
+package introspect
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// consistent reports where the index and the list of entries of a shard differ.
+func (sh *shard) consistent() error {
+	linked, stored := map[*entry]bool{}, sh.store.Items()
+	places := 0
+	for e := sh.oldest; e != nil; e = e.newer {
+		linked[e] = true
+		places += len(e.places)
+		if v, ok := stored[e.key]; ok && v.Object != e {
+			return fmt.Errorf("a linked entry is not the one in the store")
+		}
+	}
+	if len(linked) != sh.entries {
+		return fmt.Errorf("%d entries are linked, %d counted", len(linked), sh.entries)
+	}
+	indexed := 0
+	for m, head := range sh.index {
+		if head == nil || head.prev != nil {
+			return fmt.Errorf("mark %d has no first entry", m)
+		}
+		for p := head; p != nil; p = p.next {
+			indexed++
+			if !linked[p.entry] || p.mark != m || p.next != nil && p.next.prev != p {
+				return fmt.Errorf("mark %d leads to an entry that is gone", m)
+			}
+		}
+	}
+	if indexed != places {
+		return fmt.Errorf("%d places are indexed, entries have %d", indexed, places)
+	}
+	return nil
+}
+
+// FuzzEV3_TheIndexHoldsExactlyWhatIsKept plays operations of three bytes each.
+func FuzzEV3_TheIndexHoldsExactlyWhatIsKept(f *testing.F) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		var ops []byte
+		for range 300 {
+			ops = binary.LittleEndian.AppendUint32(ops, r.Uint32())
+		}
+		f.Add(ops)
+	}
+	raw := make([]byte, 256<<10)
+	f.Fuzz(func(t *testing.T, ops []byte) {
+		const most = 8
+		gaveWay := 0
+		s := newSieve(most, 1<<20, func(n int) { gaveWay += n })
+		start := time.Now()
+		now := start
+		for ; len(ops) >= 3; ops = ops[3:] {
+			key := secret.Fingerprint{ops[1] % 16}
+			marks := []mark{100 + mark(ops[1]%16)}
+			for n := range mark(4) {
+				if ops[2]>>n&1 == 1 {
+					marks = append(marks, n)
+				}
+			}
+			switch ops[0] % 8 {
+			case 0, 1, 2:
+				life := lasting(time.Duration(ops[2]) * time.Second)
+				if ops[2]%5 == 0 {
+					life.last = time.Duration(ops[0]>>6)*time.Second + 1 // over for the store at once, and there until somebody sweeps
+				}
+				s.put(key, &authz.Claims{Fetched: now.Add(-time.Duration(ops[0]>>6) * time.Second), Raw: raw[:int(ops[0])<<10]}, life, marks, now)
+			case 3:
+				s.get(key, now)
+			case 4:
+				before := s.stats().Entries
+				n := s.evict(marks[len(marks)-1:])
+				if s.stats().Entries != before-n {
+					t.Fatal("the number evicted is wrong")
+				}
+			case 5:
+				s.drop(key, now.Add(-time.Duration(ops[2]>>4)*time.Second))
+			case 6:
+				s.sweep()
+			case 7:
+				if ops[1] == 0 {
+					s.clear()
+				}
+				now = now.Add(time.Duration(ops[2]>>4) * time.Second)
+			}
+			for _, sh := range s.shards {
+				if err := sh.consistent(); err != nil {
+					t.Fatal(err)
+				}
+				if sh.entries > most || sh.bytes > 1<<20 {
+					t.Fatalf("%d entries of %d bytes", sh.entries, sh.bytes)
+				}
+			}
+		}
+		if s.clear(); len(s.shards[0].index) != 0 {
+			t.Error("the index outlives its entries")
+		}
+	})
+}
+
+func TestEV3_EvictionFindsAllThatHaveEveryMarkAndNoOthers(t *testing.T) {
+	s, now := newSieve(1000, 1<<30, func(int) {}), time.Now()
+	for n := range byte(100) {
+		s.put(secret.Fingerprint{n}, &authz.Claims{Fetched: now}, lasting(time.Hour), []mark{mark(n), 1000 + mark(n%10), 2000 + mark(n%4)}, now)
+	}
+	if n := s.evict([]mark{1003, 2001}); n != 5 { // 13, 33, 53, 73, 93
+		t.Errorf("evicted %d", n)
+	}
+	for n := range byte(100) {
+		if gone := s.get(secret.Fingerprint{n}, now) == nil; gone != (n%10 == 3 && n%4 == 1) {
+			t.Errorf("entry %d: gone %t", n, gone)
+		}
+	}
+}
+
+// A cached token of 1 KB must not take much more because it can be evicted by anything that is known of it.
+func TestEV3_TheIndexTakesLittleMemory(t *testing.T) {
+	const tokens = 10_000
+	cfg := testConfig(t, "https://as.example/i")
+	cfg.Cache.MaxEntries, cfg.Cache.MaxBytes = 100_000, 1<<30
+	cfg.Reading.Tenant = []string{"/org"}
+	i, err := New(cfg, Deps{Fingerprints: secret.NewFingerprinter()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(i.Close)
+	facts := make([]fact, tokens)
+	for n := range facts {
+		f, err := i.client.reader.Read(fmt.Appendf(nil, `{"active":true,"jti":"j%d","sid":"s%[1]d","sub":"u%[1]d","username":"n%[1]d","email":"e%[1]d@example.org","client_id":"c","org":"t","x":%q}`,
+			n, strings.Repeat("x", 900)), secret.Text{}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		facts[n] = fact{Fact: f}
+	}
+	before := heap()
+	d := i.cache.pending.depart()
+	for n := range facts {
+		tok := secret.New(fmt.Sprint("token", n))
+		i.cache.keep(i.keys.of(tok, "", Introspect), tok, facts[n], d)
+	}
+	i.cache.pending.land(d)
+	each := (int64(heap()) - int64(before)) / tokens
+	t.Logf("%d bytes for each token beside its claims", each)
+	if i.Stats().Active.Entries != tokens || each > 1500 {
+		t.Errorf("%d bytes each, %d entries", each, i.Stats().Active.Entries)
+	}
+	runtime.KeepAlive(facts)
+}

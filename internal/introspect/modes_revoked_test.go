@@ -1,0 +1,70 @@
+package introspect
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// evictSession says that the session of a token is over.
+func evictSession(t *testing.T, i *Issuer, sid string) {
+	t.Helper()
+	if _, err := i.Evict(authz.Revocation{SessionID: sid}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEV1_ARevokedJWTIsAskedAboutAlthoughItIsValidatedHere(t *testing.T) {
+	k := newKeyed(t)
+	i, _ := open(t, "", k.in(JWT, func(c *Config) { c.Cache.RevocationMemory = time.Hour }))
+	tok, other := k.token(t, change{"sid": "s1"}), k.token(t, change{"sid": "s2", "jti": "2"})
+	if !look(t, i, tok).Active || !look(t, i, other).Active || k.asked.Load() != 0 {
+		t.Fatal("not validated here")
+	}
+	evictSession(t, i, "s1")
+	k.says(saysJSON(`{"active":false}`))
+	if c := look(t, i, tok); c.Active || k.asked.Load() != 1 {
+		t.Errorf("active %t after %d questions", c.Active, k.asked.Load())
+	}
+	if c := look(t, i, other); !c.Active || k.asked.Load() != 1 {
+		t.Errorf("the token of another session: %s, %d questions", c.Why, k.asked.Load())
+	}
+}
+
+func TestEV1_ARevokedJWTThatItsIssuerStillCallsActiveLivesOn(t *testing.T) {
+	k := newKeyed(t)
+	i, _ := open(t, "", k.in(JWT, func(c *Config) { c.Cache.RevocationMemory = time.Hour }))
+	tok := k.token(t, change{"sid": "s1"})
+	evictSession(t, i, "s1")
+	k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
+	if c := look(t, i, tok); !c.Active || c.Source != authz.BothSources {
+		t.Errorf("source %q: %s", c.Source, c.Why)
+	}
+	k.says(says(http.StatusBadGateway, "", ""))
+	tok = k.token(t, change{"sid": "s1", "jti": "2"})
+	noAnswer(t, i, tok, "", authz.Unavailable)
+}
+
+func TestEV1_WhereNobodyCanBeAskedTheRevocationHolds(t *testing.T) {
+	k := newKeyed(t)
+	i, _ := open(t, "", k.in(JWT, func(c *Config) {
+		c.Cache.RevocationMemory = time.Hour
+		c.Server.IntrospectionEndpoint, c.Server.Client.Auth = "", "none"
+		c.Server.Client.Secret = c.Server.Client.Key
+	}))
+	tok := k.token(t, change{"sid": "s1"})
+	if !look(t, i, tok).Active {
+		t.Fatal("not active")
+	}
+	evictSession(t, i, "s1")
+	if c := look(t, i, tok); c.Active || c.Why != "was revoked, and its issuer cannot be asked" {
+		t.Errorf("active %t: %s", c.Active, c.Why)
+	}
+	later := k.token(t, change{"sid": "s1", "jti": "3", "iat": time.Now().Add(5 * time.Second).Unix()})
+	if c := look(t, i, later); !c.Active {
+		t.Errorf("a token that was issued later: %s", c.Why)
+	}
+}

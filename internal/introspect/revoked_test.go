@@ -1,0 +1,133 @@
+package introspect
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// local answers as a validator of JWTs does: at once, and always alike.
+type local struct {
+	cache  *cache
+	issued authz.Time
+	asked  atomic.Int64
+}
+
+func (l *local) ask(_ context.Context, q Question) (fact, error) {
+	l.asked.Add(1)
+	c := &authz.Claims{Active: true, Kind: authz.AccessToken, Source: authz.LocalJWT, Fetched: time.Now(), ID: "j1", SessionID: "s1", IssuedAt: l.issued}
+	if l.cache.isRevoked(q.Token, c) {
+		return fact{Fact: dialect.Dead("was revoked", time.Now())}, nil
+	}
+	return fact{Fact: dialect.Fact{Claims: c, Keep: dialect.Active}}, nil
+}
+
+func TestEV1_ARevocationStopsTokensThatAreValidatedHere(t *testing.T) {
+	now := time.Now()
+	for name, c := range map[string]struct {
+		v      authz.Revocation
+		issued time.Time
+		want   bool
+	}{
+		"issued before":                 {authz.Revocation{SessionID: "s1"}, now.Add(-time.Minute), false},
+		"issued after the event":        {authz.Revocation{SessionID: "s1", At: now.Add(-time.Minute)}, now.Add(-time.Second), true},
+		"issued at the event":           {authz.Revocation{SessionID: "s1", At: now.Add(-time.Minute)}, now.Add(-time.Minute), false},
+		"issued nobody knows when":      {authz.Revocation{SessionID: "s1", At: now.Add(-time.Minute)}, time.Time{}, false},
+		"itself, though issued later":   {authz.Revocation{TokenID: "j1", At: now.Add(-time.Minute)}, now, false},
+		"by the token":                  {authz.Revocation{Token: secret.New(testToken)}, now.Add(time.Second), false},
+		"all, issued before":            {authz.Revocation{All: true}, now.Add(-time.Minute), false},
+		"all, issued later":             {authz.Revocation{All: true, At: now.Add(-time.Hour)}, now, true},
+		"another session":               {authz.Revocation{SessionID: "s2"}, now.Add(-time.Minute), true},
+		"another session, or the token": {authz.Revocation{SessionID: "s2", TokenID: "j1"}, now.Add(-time.Minute), true},
+		"an event in milliseconds":      {authz.Revocation{SessionID: "s1", At: time.Unix(now.UnixMilli(), 0)}, now.Add(time.Hour), true},
+	} {
+		i, _ := open(t, "https://as.example/i", withTenant)
+		l := &local{cache: i.cache}
+		if !c.issued.IsZero() {
+			l.issued = authz.At(c.issued)
+		}
+		i.asker = l
+		if !introspect(t, i).Active || i.Stats().Active.Entries != 1 {
+			t.Errorf("%s: it is not kept", name)
+		}
+		if _, err := i.Evict(c.v); err != nil {
+			t.Fatal(err)
+		}
+		if got := introspect(t, i); (got.Usable(time.Now()) == "") != c.want {
+			t.Errorf("%s: it %s", name, got.Usable(time.Now()))
+		}
+	}
+}
+
+// careless validates JWTs and forgets to look whether they were revoked.
+type careless struct{ asker }
+
+func (c careless) ask(ctx context.Context, q Question) (fact, error) {
+	return fact{Fact: dialect.Fact{Claims: &authz.Claims{Active: true, Source: authz.LocalJWT, Fetched: time.Now(), ID: "j1"}, Keep: dialect.Active}}, nil
+}
+
+func TestEV1_ARevokedJWTIsNotUsedThoughItsValidatorSaysSo(t *testing.T) {
+	i, _ := open(t, "https://as.example/i", withTenant)
+	i.asker = careless{}
+	introspect(t, i)
+	evict(t, i, authz.Revocation{TokenID: "j1"})
+	refusal(t, i, authz.Unavailable)
+}
+
+func TestEV1_RevocationsAreForgottenAfterTheirTime(t *testing.T) {
+	r, now := newRevoked(time.Hour), time.Now()
+	r.add([]mark{1}, 100, now)
+	r.add(nil, 50, now)
+	r.add([]mark{1}, 90, now.Add(time.Minute)) // the same once more, which keeps it longer and makes it no smaller
+	late := now.Add(time.Hour)
+	if !r.has([]mark{1}, 100, late) || r.has([]mark{1}, 101, late) || r.has([]mark{2}, 50, late) {
+		t.Error("remembered for another time, or of another one")
+	}
+	if !r.has([]mark{2}, 50, late.Add(-1)) || r.has([]mark{2}, 51, now) {
+		t.Error("all are not all")
+	}
+	late = late.Add(time.Minute)
+	if r.has([]mark{1}, 1, late) {
+		t.Error("never forgotten")
+	}
+	r.sweep(late)
+	if r.count() != 0 || len(r.byMark) != 0 {
+		t.Errorf("%d are left", r.count())
+	}
+}
+
+func TestEV1_TooManyRevocationsRaiseTheFloorAndRefuseNobodyNewer(t *testing.T) {
+	r, now := newRevoked(time.Hour), time.Now()
+	r.most = 10
+	start := authz.At(now)
+	for n := range 15 {
+		at := now.Add(time.Duration(n) * time.Second)
+		r.add([]mark{mark(n + 1)}, authz.At(at), at)
+	}
+	end := now.Add(15 * time.Second)
+	if r.arrived.Len() != 10 || len(r.byMark) != 10 {
+		t.Errorf("%d are remembered", r.arrived.Len())
+	}
+	for n := range 15 {
+		if !r.has([]mark{mark(n + 1)}, start+authz.Time(n), end) {
+			t.Errorf("revocation %d is forgotten", n)
+		}
+	}
+	if !r.has([]mark{99}, start+4, end) || r.has([]mark{99}, start+5, end) || !r.has([]mark{99}, 0, end) {
+		t.Error("the floor is not where the last that was forgotten was")
+	}
+}
+
+func TestEV1_WithoutAMemoryNothingIsRemembered(t *testing.T) {
+	r, now := newRevoked(0), time.Now()
+	r.add([]mark{1}, always, now)
+	r.add(nil, always, now)
+	if r.has([]mark{1}, 0, now) || r.count() != 0 {
+		t.Error("remembered")
+	}
+}
