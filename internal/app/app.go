@@ -17,6 +17,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/httpapi"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
@@ -44,6 +45,7 @@ type App struct {
 	tracer  *telemetry.Tracer
 	log     *decisionlog.Log
 	issuers *introspect.Issuers
+	events  *events.Receivers // nil when none are configured
 	watcher *bundle.Watcher
 	point   *decision.Point
 	policy  policyState
@@ -77,8 +79,12 @@ func Check(ctx context.Context, cfg *config.Config) error {
 	if err == nil {
 		defer issuers.Close()
 	}
+	receivers, eventsErr := newReceivers(cfg, events.Deps{Evictor: nobody{}})
+	if eventsErr == nil {
+		defer receivers.Close()
+	}
 	_, _, policyErr := Load(ctx, cfg)
-	return errors.Join(err, httpapi.Check(cfg.Listen), policyErr)
+	return errors.Join(err, eventsErr, httpapi.Check(cfg.Listen), policyErr)
 }
 
 // New builds an App bottom-up. Everything that can fail does so here, before anything serves. When it returns an error
@@ -109,6 +115,10 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 		})
 	}
 
+	if err = a.receive(&undo); err != nil {
+		return nil, err
+	}
+
 	set, policy, err := Load(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -136,6 +146,9 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 
 func (a *App) listen(undo *cleanup) error {
 	deps := httpapi.Deps{Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Tracer: a.tracer}
+	if a.events != nil {
+		deps.Events = a.events
+	}
 	for _, l := range []struct {
 		to      *server
 		name    string
@@ -187,6 +200,9 @@ func (a *App) Run(ctx context.Context) error {
 		background.Go(func() { issuer.Warm(work) })
 	}
 	background.Go(func() { a.sweep(work) })
+	if a.events != nil {
+		background.Go(func() { a.events.Run(work) })
+	}
 
 	failed := make(chan error, 2)
 	for _, s := range []server{a.api, a.admin} {
@@ -215,6 +231,9 @@ func (a *App) Run(ctx context.Context) error {
 func (a *App) stop(ctx context.Context) error {
 	a.ready.set(stopping)
 	errs := a.stopServers(ctx)
+	if a.events != nil {
+		a.events.Close()
+	}
 	a.issuers.Close()
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.ShutdownTimeout)
 	defer cancel()

@@ -27,6 +27,9 @@ type Deps struct {
 	Status func() Status
 	// Metrics serves the metrics on the admin listener.
 	Metrics http.Handler
+	// Events takes word that tokens are over, on the admin listener below /v1/events/; nil when none is configured. It asks
+	// for no key of a caller: those who send it have none, and each event shows by itself who sent it.
+	Events http.Handler
 	// Tracer continues the traces of calls; nil when traces are off.
 	Tracer *telemetry.Tracer
 }
@@ -52,6 +55,9 @@ func Admin(cfg Listener, deps Deps) (http.Handler, error) {
 		return nil, err
 	}
 	e.GET("/metrics", echo.WrapHandler(deps.Metrics))
+	if deps.Events != nil {
+		e.POST(eventsPath, echo.WrapHandler(deps.Events))
+	}
 	addStatus(e, deps.Status)
 	return e, nil
 }

@@ -27,6 +27,9 @@ type Metrics struct {
 	issuers   sync.Map // name -> *issuer
 	caches    *caches
 
+	events  *prometheus.CounterVec
+	streams *streams
+
 	written, dropped, suppressed, failures prometheus.Counter
 	queue                                  *gaugeFunc
 
@@ -46,6 +49,7 @@ func NewMetrics(version string) *Metrics {
 	)
 	m.registerDecisions()
 	m.registerIntrospection()
+	m.registerEvents()
 	m.registerLog()
 	m.registerReloads()
 	return m
