@@ -95,6 +95,7 @@ func checkAlgorithms(key string, algorithms []string, used bool, fault func(key,
 func (c SharedSignals) checkStream(fault func(key, cause, hint string)) {
 	if c.Delivery != deliveryPush && c.Delivery != deliveryPoll {
 		fault("delivery", fmt.Sprintf("%q is unknown", c.Delivery), "use one of none, push, poll")
+		return
 	}
 	push := c.Delivery == deliveryPush
 	switch {
@@ -104,15 +105,19 @@ func (c SharedSignals) checkStream(fault func(key, cause, hint string)) {
 		fault("authorization", "is only for push", "remove it")
 	}
 	if push && c.manage() {
-		if cause := faultOfReceiver(c.EndpointURL); cause != "" {
+		if cause := faultOfURL(c.EndpointURL); cause != "" {
 			fault("endpoint_url", cause, "write the https URL at which the transmitter reaches this receiver")
 		}
 	}
-	if !push && !c.manage() && c.PollURL == "" {
+	switch cause := faultOfURL(c.PollURL); {
+	case push || c.manage():
+		if c.PollURL != "" {
+			fault("poll_url", "is only for poll with manage off", "remove it: the stream itself says where")
+		}
+	case c.PollURL == "":
 		fault("poll_url", "is empty, and manage is off", "write the URL that the transmitter assigned to the stream")
-	}
-	if c.PollURL != "" && (push || c.manage()) {
-		fault("poll_url", "is only for poll with manage off", "remove it: the stream itself says where")
+	case cause != "":
+		fault("poll_url", cause, "an access token is sent there: write an https URL")
 	}
 	if !c.manage() && len(c.Audience) == 0 {
 		fault("audience", "is empty, and manage is off", "write the aud that the stream has at the transmitter")
@@ -131,8 +136,8 @@ func (c SharedSignals) checkStream(fault func(key, cause, hint string)) {
 	}
 }
 
-// faultOfReceiver is why security events must not be sent to a URL, or "".
-func faultOfReceiver(raw string) string {
+// faultOfURL is why neither security events nor an access token must be sent to a URL, or "".
+func faultOfURL(raw string) string {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Scheme == "" || u.Hostname() == "":
