@@ -15,6 +15,7 @@ import (
 // who we are to it stands in the configuration of the issuer itself.
 type Config struct {
 	Issuer            string            `yaml:"issuer" doc:"Name of a configured issuer, whose tokens these events end. It must have an issuer identifier."`
+	Sessions          string            `yaml:"sessions" default:"unknown" enum:"known|unknown" doc:"known when what the issuer tells of a token names its session (sid): an event about one session then leaves the others alone. unknown ends all tokens of the user."`
 	BackChannelLogout BackChannelLogout `yaml:"backchannel_logout" doc:"OpenID Connect Back-Channel Logout."`
 	SharedSignals     SharedSignals     `yaml:"shared_signals" doc:"A stream of the Shared Signals Framework: CAEP and RISC events."`
 	KeycloakAdmin     KeycloakAdmin     `yaml:"keycloak_admin" doc:"What Keycloak posts to the admin URL of a client."`
@@ -54,10 +55,11 @@ type SharedSignals struct {
 }
 
 const (
-	deliveryNone = "none"
-	deliveryPush = "push"
-	deliveryPoll = "poll"
-	manageOff    = "off"
+	deliveryNone  = "none"
+	deliveryPush  = "push"
+	deliveryPoll  = "poll"
+	manageOff     = "off"
+	sessionsKnown = "known"
 )
 
 func (c SharedSignals) on() bool     { return c.Delivery != "" && c.Delivery != deliveryNone }
@@ -67,6 +69,9 @@ func (c SharedSignals) manage() bool { return c.Manage != manageOff }
 func (c Config) Check(fault func(key, cause, hint string)) {
 	if c.Issuer == "" {
 		fault("issuer", "is empty", "name an issuer of this configuration")
+	}
+	if c.Sessions != "" && c.Sessions != sessionsKnown && c.Sessions != "unknown" {
+		fault("sessions", fmt.Sprintf("%q is unknown", c.Sessions), "use one of known, unknown")
 	}
 	if len(c.BackChannelLogout.Audience) == 0 && !c.SharedSignals.on() && c.KeycloakAdmin.ClientID == "" {
 		fault("", "takes no events at all", "set backchannel_logout.audience, shared_signals.delivery or keycloak_admin.client_id")

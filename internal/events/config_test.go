@@ -33,6 +33,7 @@ func TestCheckFindsEachFault(t *testing.T) {
 		"loopback push":       {push(func(s *SharedSignals) { s.EndpointURL = "http://127.0.0.1:8282/v1/events/acme/shared-signals" }), ""},
 		"no issuer":           {func(c *Config) { c.Issuer = "" }, "issuer"},
 		"takes nothing":       {func(c *Config) { *c = Config{Issuer: "acme"} }, ""},
+		"unknown sessions":    {func(c *Config) { c.Sessions = "all" }, "sessions"},
 		"no algorithms":       {func(c *Config) { c.BackChannelLogout.Algorithms = nil }, "backchannel_logout.algorithms"},
 		"alg none":            {func(c *Config) { c.BackChannelLogout.Algorithms = []string{"none"} }, "backchannel_logout.algorithms[0]"},
 		"shared secret":       {func(c *Config) { c.SharedSignals.Algorithms = []string{"RS256", "HS256"} }, "shared_signals.algorithms[1]"},

@@ -160,13 +160,13 @@ func open(cfg Config, issuers []authserver.Config, deps Deps) (_ *source, err er
 		return k
 	}
 	if len(cfg.BackChannelLogout.Audience) > 0 {
-		s.logout = &logout{cfg: cfg.BackChannelLogout, issuer: issuer.Issuer, keys: s.keys, sink: sinkOf(kindLogout)}
+		s.logout = &logout{cfg: cfg.BackChannelLogout, sessions: cfg.Sessions, issuer: issuer.Issuer, keys: s.keys, sink: sinkOf(kindLogout)}
 	}
 	if cfg.KeycloakAdmin.ClientID != "" {
 		s.admin = &admin{cfg: cfg.KeycloakAdmin, keys: s.keys, sink: sinkOf(kindKeycloak)}
 	}
 	if cfg.SharedSignals.on() {
-		if s.stream, err = newStream(cfg.SharedSignals, *issuer, s.server, sinkOf(kindSignals), deps); err != nil {
+		if s.stream, err = newStream(cfg, *issuer, s.server, sinkOf(kindSignals), deps); err != nil {
 			s.close()
 			return nil, wrap(err)
 		}

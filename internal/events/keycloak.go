@@ -22,9 +22,11 @@ type admin struct {
 	sink *sink
 }
 
+const actionNotBefore = "PUSH_NOT_BEFORE"
+
 // actionOf is the action that each path is for.
 func actionOf(path string) string {
-	return map[string]string{"k_push_not_before": "PUSH_NOT_BEFORE", "k_logout": "LOGOUT", "k_test_available": "TEST_AVAILABILITY"}[path]
+	return map[string]string{"k_push_not_before": actionNotBefore, "k_logout": "LOGOUT", "k_test_available": "TEST_AVAILABILITY"}[path]
 }
 
 func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -80,6 +82,8 @@ func (a *admin) take(ctx context.Context, raw, action string) error {
 		err = errors.New("it has expired, or does not say when it does")
 	case !identifier(c.ID):
 		err = errors.New("it has no usable id")
+	case action == actionNotBefore && c.NotBefore == nil:
+		err = errors.New("it has no not-before")
 	}
 	if err != nil {
 		return fmt.Errorf("check admin message: %w", err)
@@ -102,12 +106,17 @@ func (a *admin) take(ctx context.Context, raw, action string) error {
 const maxSessions = 1000
 
 // revocations means the sessions that are named, or else every token: a message about a client and one about the realm
-// look the same, and sessions of an adapter are not known here. A not-before counts as it is said; a logout is of now.
+// look the same, and sessions of an adapter are not known here. A logout is of now.
 func (a *admin) revocations(c adminClaims, now time.Time) []authz.Revocation {
-	if c.Action == "PUSH_NOT_BEFORE" {
+	if c.Action == actionNotBefore {
 		at, ok := moment(c.NotBefore)
-		if !ok || at.After(now.Add(leeway)) {
+		switch {
+		case !ok: // it was taken back: all are asked about, and none was issued before
+			at = time.Unix(1, 0)
+		case at.After(now):
 			at = now
+		default: // a token of the very second of a not-before is good, says Keycloak
+			at = at.Add(-time.Second)
 		}
 		return []authz.Revocation{{All: true, At: at}}
 	}

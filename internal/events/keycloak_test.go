@@ -72,6 +72,22 @@ func TestKeycloakMessagesAreRefusedUnlessTheyAreForUs(t *testing.T) {
 	}
 }
 
+func TestKeycloakNotBeforeThatIsTakenBackRevokesNothing(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, nil)
+	claims := with(adminClaimsOf(), map[string]any{"action": "PUSH_NOT_BEFORE", "notBefore": 0})
+	if code := postAdmin(t, rs, "k_push_not_before", sign(t, p.signer, "JWT", claims)); code != http.StatusNoContent {
+		t.Fatalf("status %d", code)
+	}
+	if got := l.all(); len(got) != 1 || got[0].At.Unix() != 1 {
+		t.Errorf("evicted %v", got)
+	}
+	claims = with(claims, map[string]any{"notBefore": nil, "id": "m-2"})
+	if code := postAdmin(t, rs, "k_push_not_before", sign(t, p.signer, "JWT", claims)); code != http.StatusBadRequest {
+		t.Errorf("status %d", code)
+	}
+}
+
 func TestKeycloakMessageThatIsNotInForceIsNotAccepted(t *testing.T) {
 	p := newProvider(t)
 	rs, l := openFor(t, p, nil)

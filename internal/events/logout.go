@@ -26,10 +26,11 @@ const (
 
 // logout takes logout tokens: OpenID Connect Back-Channel Logout 1.0.
 type logout struct {
-	cfg    BackChannelLogout
-	issuer string
-	keys   jose.KeySource
-	sink   *sink
+	cfg      BackChannelLogout
+	sessions string
+	issuer   string
+	keys     jose.KeySource
+	sink     *sink
 }
 
 // ServeHTTP answers as section 2.8 has it: 200, or 400 whatever went wrong.
@@ -110,7 +111,7 @@ func (l *logout) take(ctx context.Context, raw string) error {
 		l.sink.pass(outcomeDuplicate, c.ID, logoutEvent)
 		return nil
 	}
-	if err := l.sink.evict(c.ID, logoutEvent, revocationsOf(c, at)); err != nil {
+	if err := l.sink.evict(c.ID, logoutEvent, l.revocations(c, at)); err != nil {
 		return err
 	}
 	l.sink.seen.add(c.ID)
@@ -145,14 +146,14 @@ func (l *logout) check(c logoutClaims) (time.Time, error) {
 	return at, nil
 }
 
-// revocationsOf means the session, and the user as well: many servers leave sid out of their answers (BCL-4), and the other
-// sessions of the user cost one question each.
-func revocationsOf(c logoutClaims, at time.Time) []authz.Revocation {
+// revocations means the session, and the user as well unless sessions are known: many servers leave sid out of their
+// answers and their tokens (BCL-4), so that only the user is left to find them by.
+func (l *logout) revocations(c logoutClaims, at time.Time) []authz.Revocation {
 	var out []authz.Revocation
 	if c.SessionID != "" {
 		out = append(out, authz.Revocation{SessionID: c.SessionID, At: at})
 	}
-	if c.Subject != "" {
+	if c.Subject != "" && (c.SessionID == "" || l.sessions != sessionsKnown) {
 		out = append(out, authz.Revocation{Subject: c.Subject, At: at})
 	}
 	return out

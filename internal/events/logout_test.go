@@ -130,6 +130,15 @@ func TestBCL2_AnAudienceOfSeveralMayHoldOurs(t *testing.T) {
 	wants(t, l, authz.Revocation{Subject: "alice"})
 }
 
+func TestBCL4_WhereSessionsAreKnownTheOthersOfTheUserLiveOn(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, func(c *Config) { c.Sessions = "known" })
+	postLogout(t, rs, sign(t, p.signer, "logout+jwt", logoutClaimsOf(p)))
+	wants(t, l, authz.Revocation{SessionID: "session-1"})
+	postLogout(t, rs, sign(t, p.signer, "logout+jwt", with(logoutClaimsOf(p), map[string]any{"jti": "logout-2", "sid": nil})))
+	wants(t, l, authz.Revocation{SessionID: "session-1"}, authz.Revocation{Subject: "alice"})
+}
+
 func TestBCL3_EveryFailureIsA400ThatNobodyStores(t *testing.T) {
 	p := newProvider(t)
 	rs, l := openFor(t, p, nil)

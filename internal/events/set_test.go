@@ -183,6 +183,20 @@ func TestSET3_EachFormatOfASubjectNamesWhatItNames(t *testing.T) {
 	}
 }
 
+func TestSET3_WhereSessionsAreKnownASessionIsNoUser(t *testing.T) {
+	r := reader{sessions: "known"}
+	for subject, want := range map[string]authz.Revocation{
+		`{"format":"complex","user":{"format":"opaque","id":"alice"},"session":{"format":"opaque","id":"s1"}}`:      {SessionID: "s1"},
+		`{"format":"complex","user":{"format":"opaque","id":"alice"},"session":{"format":"opaque","id":"ALL"}}`:     {Subject: "alice"},
+		`{"format":"complex","user":{"format":"opaque","id":"alice"},"session":{"format":"phone_number","x":"s1"}}`: {Subject: "alice"},
+		`{"format":"complex","user":{"format":"opaque","id":"alice"}}`:                                              {Subject: "alice"},
+	} {
+		if got, err := r.read(jsontext.Value(subject)); err != nil || len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %+v, %v", subject, got, err)
+		}
+	}
+}
+
 func TestSET3_ACriticalMemberThatIsNotUnderstoodDiscardsTheEvent(t *testing.T) {
 	p := newProvider(t)
 	p.metadata["critical_subject_members"] = []string{"user", "device"}

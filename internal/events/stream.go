@@ -19,6 +19,7 @@ import (
 // stream is one stream of security events, pushed to us or polled by us.
 type stream struct {
 	cfg         SharedSignals
+	sessions    string
 	name        string // of the issuer
 	issuers     []string
 	transmitter *transmitter
@@ -47,8 +48,9 @@ const (
 	stateUnwatched = "unwatched"
 )
 
-func newStream(cfg SharedSignals, issuer authserver.Config, server *authserver.Server, k *sink, deps Deps) (*stream, error) {
-	s := &stream{cfg: cfg, name: issuer.Name, issuers: []string{issuer.Issuer}, sink: k, limiter: deps.Limiter, log: k.log}
+func newStream(all Config, issuer authserver.Config, server *authserver.Server, k *sink, deps Deps) (*stream, error) {
+	cfg := all.SharedSignals
+	s := &stream{cfg: cfg, sessions: all.Sessions, name: issuer.Name, issuers: []string{issuer.Issuer}, sink: k, limiter: deps.Limiter, log: k.log}
 	if !cfg.Authorization.IsZero() {
 		t, err := cfg.Authorization.Read()
 		if err != nil {
@@ -128,7 +130,7 @@ func (s *stream) take(ctx context.Context, raw string) (string, novelty, error) 
 	}
 	var steps []func() error
 	for _, t := range e.types() { // all are read before one is put in force
-		step, err := s.plan(e, t, reader{issuers: s.issuers, critical: m.Critical})
+		step, err := s.plan(e, t, reader{issuers: s.issuers, sessions: s.sessions, critical: m.Critical})
 		if err != nil {
 			return e.id, isNew, err
 		}

@@ -14,6 +14,8 @@ import (
 type reader struct {
 	// issuers are whose users and tokens we know.
 	issuers []string
+	// sessions is Config.Sessions.
+	sessions string
 	// critical are the members of a complex subject that must be understood.
 	critical []string
 }
@@ -69,8 +71,8 @@ func (r reader) read(raw jsontext.Value) ([]authz.Revocation, error) {
 	return r.simple(s, anyRole)
 }
 
-// complex takes the session and the user when they are there, for together they leave nothing out, and else the
-// application or the tenant. What narrows them further (a device, a group) is a reason to evict more than was meant, except
+// complex takes the session and the user when they are there, for together they leave nothing out; the session alone where
+// sessions are known; and without either the application or the tenant. What narrows them further (a device, a group) is a reason to evict more than was meant, except
 // where the transmitter forbids that.
 func (r reader) complex(raw jsontext.Value) ([]authz.Revocation, error) {
 	var members map[string]jsontext.Value
@@ -96,6 +98,9 @@ func (r reader) complex(raw jsontext.Value) ([]authz.Revocation, error) {
 	}
 	// A session that is understood and names none is every session of the user.
 	out := slices.Concat(found["session"], found["user"])
+	if r.sessions == sessionsKnown && len(found["session"]) > 0 {
+		out = found["session"]
+	}
 	for _, wider := range []string{"application", "tenant"} {
 		_, hasUser := members["user"]
 		_, hasSession := members["session"]
