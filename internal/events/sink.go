@@ -73,8 +73,11 @@ func (s *sink) evict(jti, event string, revocations []authz.Revocation) error {
 func (s *sink) pass(outcome, jti, event string) {
 	s.took(outcome)
 	level := slog.LevelInfo
-	if outcome == outcomeUnmatched {
+	switch outcome {
+	case outcomeUnmatched:
 		level = slog.LevelWarn // somebody meant tokens that we cannot find
+	case outcomeDuplicate:
+		level = slog.LevelDebug // whoever overheard one can send it again and again
 	}
 	s.log.Log(context.Background(), level, "event changes nothing", "outcome", outcome, "jti", jti, "event", event)
 }

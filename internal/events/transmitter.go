@@ -12,6 +12,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 const (
@@ -141,7 +142,7 @@ func (t *transmitter) wait(ctx context.Context, method, to string, body any, lim
 		}
 	}
 	for attempt := 0; ; attempt++ {
-		token, err := t.access.get(ctx)
+		token, err := t.token(ctx)
 		if err != nil {
 			return authserver.Reply{}, err
 		}
@@ -150,6 +151,13 @@ func (t *transmitter) wait(ctx context.Context, method, to string, body any, lim
 			return r, err
 		}
 	}
+}
+
+// token returns an access token in the time of one question, however long the call itself may wait.
+func (t *transmitter) token(ctx context.Context) (secret.Text, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	return t.access.get(ctx)
 }
 
 // refusal is the error of an answer that is none of those hoped for.
