@@ -23,8 +23,11 @@ type Config struct {
 
 // BackChannelLogout bounds what passes as a logout token.
 type BackChannelLogout struct {
-	Audience   []string `yaml:"audience" doc:"Clients whose logout tokens are taken: the accepted aud. Empty takes none."`
-	Algorithms []string `yaml:"algorithms" default:"RS256" doc:"Accepted alg. Never none, never a shared secret."`
+	Audience             []string      `yaml:"audience" doc:"Clients whose logout tokens are taken: the accepted aud. Empty takes none."`
+	Algorithms           []string      `yaml:"algorithms" default:"RS256" doc:"Accepted alg. Never none, never a shared secret."`
+	DecryptionKey        secret.Source `yaml:"decryption_key" doc:"Private key, PEM or JWK, of logout tokens that are encrypted too. Without it those are refused."`
+	EncryptionAlgorithms []string      `yaml:"encryption_algorithms" default:"RSA-OAEP-256,ECDH-ES" doc:"Accepted alg of the encryption."`
+	EncryptionEncodings  []string      `yaml:"encryption_encodings" default:"A128CBC-HS256,A256GCM" doc:"Accepted enc of the encryption."`
 }
 
 // KeycloakAdmin is the client whose admin URL leads here.

@@ -161,6 +161,10 @@ func open(cfg Config, issuers []authserver.Config, deps Deps) (_ *source, err er
 	}
 	if len(cfg.BackChannelLogout.Audience) > 0 {
 		s.logout = &logout{cfg: cfg.BackChannelLogout, sessions: cfg.Sessions, issuer: issuer.Issuer, keys: s.keys, sink: sinkOf(kindLogout)}
+		if s.logout.decrypter, err = cfg.BackChannelLogout.decrypter(); err != nil {
+			s.close()
+			return nil, wrap(err)
+		}
 	}
 	if cfg.KeycloakAdmin.ClientID != "" {
 		s.admin = &admin{cfg: cfg.KeycloakAdmin, keys: s.keys, sink: sinkOf(kindKeycloak)}

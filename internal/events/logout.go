@@ -31,6 +31,32 @@ type logout struct {
 	issuer   string
 	keys     jose.KeySource
 	sink     *sink
+	// decrypter is nil when no encrypted tokens are taken.
+	decrypter *jose.Decrypter
+}
+
+// decrypter opens with those of the accepted algorithms that the key fits; nil when there is no key.
+func (c BackChannelLogout) decrypter() (*jose.Decrypter, error) {
+	if c.DecryptionKey.IsZero() {
+		return nil, nil
+	}
+	key, err := c.DecryptionKey.Read()
+	if err != nil {
+		return nil, fmt.Errorf("backchannel_logout.decryption_key: %w", err)
+	}
+	var fitting []string
+	err = errors.New("no algorithm is accepted")
+	for _, a := range c.EncryptionAlgorithms {
+		var unfit error
+		if _, unfit = jose.NewDecrypter(key, []string{a}, c.EncryptionEncodings); unfit == nil {
+			fitting = append(fitting, a)
+		}
+		err = unfit
+	}
+	if len(fitting) == 0 {
+		return nil, fmt.Errorf("backchannel_logout.decryption_key: %w", err)
+	}
+	return jose.NewDecrypter(key, fitting, c.EncryptionEncodings)
 }
 
 // ServeHTTP answers as section 2.8 has it: 200, or 400 whatever went wrong.
@@ -95,6 +121,11 @@ type logoutClaims struct {
 
 // take validates a logout token (BCL-2) and evicts.
 func (l *logout) take(ctx context.Context, raw string) error {
+	if h, err := jose.Peek(raw); err == nil && h.Encryption != "" && l.decrypter != nil {
+		if raw, err = l.decrypter.Decrypt(raw); err != nil {
+			return err
+		}
+	}
 	t, err := jose.Verify(ctx, raw, jose.Expect{Types: []string{"logout+jwt", "JWT", ""}, Algorithms: l.cfg.Algorithms, MaxBytes: maxTokenBytes}, l.keys)
 	if err != nil {
 		return err

@@ -1,11 +1,20 @@
 package events
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
@@ -80,6 +89,63 @@ func TestBCL2_WhatIsNotAValidLogoutTokenIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestBCL2_AnEncryptedTokenIsDecryptedFirst(t *testing.T) {
+	p := newProvider(t)
+	der, err := x509.MarshalPKCS8PrivateKey(rsaKeys()[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := secretFile(t, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	encrypted := encrypt(t, &rsaKeys()[1].PublicKey, sign(t, p.signer, "logout+jwt", logoutClaimsOf(p)))
+	alien := encrypt(t, &rsaKeys()[1].PublicKey, sign(t, signerOf(t, rsaKeys()[1], "RS256"), "logout+jwt", logoutClaimsOf(p)))
+	with := func(c *Config) {
+		c.BackChannelLogout.DecryptionKey = key
+		c.BackChannelLogout.EncryptionAlgorithms, c.BackChannelLogout.EncryptionEncodings = []string{"RSA-OAEP-256", "ECDH-ES"}, []string{"A256GCM"}
+	}
+	rs, l := openFor(t, p, with)
+	if w := postLogout(t, rs, alien); w.Code != http.StatusBadRequest || len(l.all()) != 0 {
+		t.Errorf("signed by a stranger: status %d", w.Code)
+	}
+	if w := postLogout(t, rs, encrypted); w.Code != http.StatusOK || len(l.all()) != 2 {
+		t.Errorf("status %d, %s", w.Code, w.Body)
+	}
+	rs, l = openFor(t, p, nil)
+	if w := postLogout(t, rs, encrypted); w.Code != http.StatusBadRequest || len(l.all()) != 0 {
+		t.Errorf("without a key: status %d", w.Code)
+	}
+	cfg := testConfig(t)
+	with(&cfg)
+	cfg.BackChannelLogout.EncryptionAlgorithms = []string{"ECDH-ES"} // which the key does not fit
+	if _, err := New([]Config{cfg}, []authserver.Config{issuerConfig(t, p.URL)}, Deps{Evictor: l}); err == nil || !strings.Contains(err.Error(), "decryption_key") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// encrypt makes a compact JWE by RSA-OAEP-256 and A256GCM with the standard library (RFC 7516 section 5.1).
+func encrypt(t *testing.T, to *rsa.PublicKey, inner string) string {
+	t.Helper()
+	b64 := base64.RawURLEncoding.EncodeToString
+	key, iv := make([]byte, 32), make([]byte, 12)
+	_, _ = rand.Read(key)
+	_, _ = rand.Read(iv)
+	header := b64([]byte(`{"alg":"RSA-OAEP-256","enc":"A256GCM","cty":"JWT"}`))
+	wrapped, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, to, key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := gcm.Seal(nil, iv, []byte(inner), []byte(header))
+	n := len(sealed) - gcm.Overhead()
+	return header + "." + b64(wrapped) + "." + b64(iv) + "." + b64(sealed[:n]) + "." + b64(sealed[n:])
 }
 
 func TestBCL2_AnExplicitNonceOfNullIsANonce(t *testing.T) {
