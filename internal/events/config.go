@@ -15,7 +15,7 @@ import (
 // who we are to it stands in the configuration of the issuer itself.
 type Config struct {
 	Issuer            string            `yaml:"issuer" doc:"Name of a configured issuer, whose tokens these events end. It must have an issuer identifier."`
-	Sessions          string            `yaml:"sessions" default:"unknown" enum:"known|unknown" doc:"known when what the issuer tells of a token names its session (sid): an event about one session then leaves the others alone. unknown ends all tokens of the user."`
+	Sessions          string            `yaml:"sessions" default:"unknown" enum:"known|unknown" doc:"known when what the issuer tells of a token names its session (sid): an event about one session then leaves the others alone. unknown ends all tokens of the subject."`
 	BackChannelLogout BackChannelLogout `yaml:"backchannel_logout" doc:"OpenID Connect Back-Channel Logout."`
 	SharedSignals     SharedSignals     `yaml:"shared_signals" doc:"A stream of the Shared Signals Framework: CAEP and RISC events."`
 	KeycloakAdmin     KeycloakAdmin     `yaml:"keycloak_admin" doc:"What Keycloak posts to the admin URL of a client."`

@@ -177,8 +177,8 @@ func (l *logout) check(c logoutClaims) (time.Time, error) {
 	return at, nil
 }
 
-// revocations means the session, and the user as well unless sessions are known: many servers leave sid out of their
-// answers and their tokens (BCL-4), so that only the user is left to find them by.
+// revocations means the session, and the subject as well unless sessions are known: many servers leave sid out of their
+// answers and their tokens (BCL-4), so that only the subject is left to find them by.
 func (l *logout) revocations(c logoutClaims, at time.Time) []authz.Revocation {
 	var out []authz.Revocation
 	if c.SessionID != "" {
