@@ -20,7 +20,7 @@ var floors = [][]string{
 	{"authz"},
 	{"jose"},
 	{"authserver", "dialect"},
-	{"telemetry", "token", "introspect", "input", "bundle", "devissuer", "outage"},
+	{"telemetry", "token", "introspect", "events", "input", "bundle", "devissuer", "outage"},
 	{"engine", "decisionlog", "doctor"},
 	{"decision"},
 	{"policytest"},

@@ -17,6 +17,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/httpapi"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
@@ -45,6 +46,7 @@ type App struct {
 	tracer  *telemetry.Tracer
 	log     *decisionlog.Log
 	issuers *introspect.Issuers
+	events  *events.Receivers // nil when none are configured
 	watcher *bundle.Watcher
 	point   *decision.Point
 	policy  policyState
@@ -88,8 +90,12 @@ func Check(ctx context.Context, cfg *config.Config) error {
 		defer issuers.Close()
 	}
 	_, proofErr := token.NewProofs(cfg.Proof, nil)
+	receivers, eventsErr := newReceivers(cfg, events.Deps{Evictor: nobody{}})
+	if eventsErr == nil {
+		defer receivers.Close()
+	}
 	_, _, policyErr := Load(ctx, cfg)
-	return errors.Join(err, proofErr, httpapi.Check(cfg.Listen), policyErr)
+	return errors.Join(err, proofErr, eventsErr, httpapi.Check(cfg.Listen), policyErr)
 }
 
 // New builds an App bottom-up. Everything that can fail does so here, before anything serves. When it returns an error
@@ -125,6 +131,10 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	if err != nil {
 		return nil, err
 	}
+	if err = a.receive(&undo); err != nil {
+		return nil, err
+	}
+
 	set, policy, err := Load(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -152,6 +162,9 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 
 func (a *App) listen(undo *cleanup) error {
 	deps := httpapi.Deps{Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Logger, Tracer: a.tracer}
+	if a.events != nil {
+		deps.Events = a.events
+	}
 	for _, l := range []struct {
 		to      *server
 		name    string
@@ -203,6 +216,9 @@ func (a *App) Run(ctx context.Context) error {
 		background.Go(func() { issuer.Warm(work) })
 	}
 	background.Go(func() { a.sweep(work) })
+	if a.events != nil {
+		background.Go(func() { a.events.Run(work) })
+	}
 
 	failed := make(chan error, 2)
 	for _, s := range []server{a.api, a.admin} {
@@ -231,6 +247,9 @@ func (a *App) Run(ctx context.Context) error {
 func (a *App) stop(ctx context.Context) error {
 	a.ready.set(stopping)
 	errs := a.stopServers(ctx)
+	if a.events != nil {
+		a.events.Close()
+	}
 	a.issuers.Close()
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.ShutdownTimeout)
 	defer cancel()

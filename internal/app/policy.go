@@ -102,6 +102,7 @@ func (a *App) Status() httpapi.Status {
 			Entrypoints: policy.Entrypoints(), Activated: activated, FailedAt: failedAt, Errors: problemsOf(failure),
 		},
 		Issuers:     issuers,
+		Events:      a.eventStatus(),
 		DecisionLog: httpapi.DecisionLogStatus{Enabled: a.log != nil, Queued: a.log.Queued()},
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/httpapi"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
@@ -32,6 +33,7 @@ const MaxBytes = 1 << 20
 type Config struct {
 	Listen          httpapi.Config      `yaml:"listen" default:"api.address=127.0.0.1:8181,admin.address=127.0.0.1:8282" doc:"Where the sidecar listens."`
 	Issuers         []introspect.Config `yaml:"issuers" doc:"Authorization servers whose tokens are understood."`
+	Events          []events.Config     `yaml:"events" doc:"How word arrives that tokens are over before they expire. One item an issuer."`
 	Proof           token.Config        `yaml:"proof" doc:"How clients show that they hold the key their token is bound to."`
 	Policies        bundle.Config       `yaml:"policies" doc:"Where policies and their data come from."`
 	Engine          engine.Config       `yaml:"engine" doc:"What policies can do."`
@@ -59,6 +61,26 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 		if r.Mode != "" && !slices.Contains(modes, r.Mode) {
 			fault(fmt.Sprintf("decision.routes[%d].mode", i), fmt.Sprintf("no configured issuer can do %s", r.Mode), "set issuer or jwks_uri to validate tokens here, issuer or introspection_endpoint to ask about them")
 		}
+	}
+	c.checkEvents(fault)
+}
+
+// checkEvents reports events of issuers that are not there.
+func (c Config) checkEvents(fault func(key, cause, hint string)) {
+	seen := map[string]bool{}
+	for i, e := range c.Events {
+		key := fmt.Sprintf("events[%d].issuer", i)
+		known := slices.IndexFunc(c.Issuers, func(is introspect.Config) bool { return is.Server.Name == e.Issuer })
+		switch {
+		case e.Issuer == "": // its own Check says so
+		case seen[e.Issuer]:
+			fault(key, fmt.Sprintf("%q has an item already", e.Issuer), "put everything about one issuer into one item")
+		case known < 0:
+			fault(key, fmt.Sprintf("%q is no configured issuer", e.Issuer), "write the name of an item of issuers")
+		case c.Issuers[known].Server.Issuer == "":
+			fault(key, fmt.Sprintf("%q has no issuer identifier, so nobody can tell whose events these are", e.Issuer), fmt.Sprintf("set issuers[%d].issuer", known))
+		}
+		seen[e.Issuer] = true
 	}
 }
 

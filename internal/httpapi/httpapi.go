@@ -38,6 +38,9 @@ type Deps struct {
 	Evictor Evictor
 	// Log gets what operators did on the admin listener.
 	Log *slog.Logger
+	// Events takes word that tokens are over, on the admin listener below /v1/events/; nil when none is configured. It asks
+	// for no key of a caller: those who send it have none, and each event shows by itself who sent it.
+	Events http.Handler
 	// Tracer continues the traces of calls; nil when traces are off.
 	Tracer *telemetry.Tracer
 }
@@ -65,6 +68,9 @@ func Admin(cfg Listener, deps Deps) (http.Handler, error) {
 	e.GET("/metrics", echo.WrapHandler(deps.Metrics))
 	ev := &evictions{bodies: bodies{limits: cfg.Limits}, evictor: deps.Evictor, log: deps.Log}
 	e.POST("/v1/evict", ev.evict)
+	if deps.Events != nil {
+		e.POST(eventsPath, echo.WrapHandler(deps.Events))
+	}
 	addStatus(e, deps.Status)
 	return e, nil
 }

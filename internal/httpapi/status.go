@@ -17,6 +17,7 @@ type Status struct {
 	Ready       bool              `json:"ready"`
 	Policy      PolicyStatus      `json:"policy"`
 	Issuers     []IssuerStatus    `json:"issuers"`
+	Events      []EventStatus     `json:"events,omitempty"`
 	DecisionLog DecisionLogStatus `json:"decision_log"`
 }
 
@@ -51,6 +52,29 @@ type IssuerStatus struct {
 	CachedActive   int    `json:"cached_active"`
 	CachedBytes    int64  `json:"cached_bytes"`
 	CachedInactive int    `json:"cached_inactive"`
+}
+
+// EventStatus is the state of one way in which word comes that tokens of an issuer are over.
+type EventStatus struct {
+	Issuer    string    `json:"issuer"`
+	Kind      string    `json:"kind"`
+	LastEvent time.Time `json:"last_event,omitzero"`
+	Refused   int64     `json:"refused"`
+	Errors    int64     `json:"errors"`
+	// Stream is there for shared_signals only.
+	Stream *StreamStatus `json:"stream,omitempty"`
+}
+
+// StreamStatus is the state of a stream of security events.
+type StreamStatus struct {
+	// State is up, down, or unwatched when nothing would tell.
+	State    string    `json:"state"`
+	LastOK   time.Time `json:"stream_last_ok,omitzero"`
+	Verified time.Time `json:"verified,omitzero"`
+	ID       string    `json:"id,omitzero"`
+	// Status is what the transmitter says: enabled, paused or disabled.
+	Status  string `json:"status,omitzero"`
+	Problem string `json:"problem,omitzero"`
 }
 
 // DecisionLogStatus is the state of the decision log.

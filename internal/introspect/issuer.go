@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
@@ -41,6 +42,7 @@ type Issuer struct {
 	modes           *modes
 	keySet          *jose.KeySet
 	guard           *guard
+	limit           atomic.Int64 // on the age of answers, a time.Duration; 0 for none
 	observer        Observer
 	client          *client // for Ask, which goes past all that asker is dressed in
 	server          *authserver.Server
@@ -118,7 +120,7 @@ func (i *Issuer) Introspect(ctx context.Context, q Question) (*authz.Claims, err
 		return dialect.Dead(why, now).Claims, nil
 	}
 	q.Demand.Mode = i.effective(q.Demand)
-	since := q.Demand.since(now)
+	since := i.bounded(q.Demand.since(now), now)
 	key := i.key(q, i.server.Current(authserver.Introspection))
 	if e := i.cache.look(key, since, now); e != nil {
 		if e.stale(now) {

@@ -35,6 +35,9 @@ type Metrics struct {
 	breakers  *gaugesBy
 	inactive  *gaugesBy
 
+	events  *prometheus.CounterVec
+	streams *streams
+
 	written, dropped, suppressed, failures prometheus.Counter
 	queue                                  *gaugeFunc
 
@@ -55,6 +58,7 @@ func NewMetrics(version string) *Metrics {
 	m.registerDecisions()
 	m.registerProofs()
 	m.registerIntrospection()
+	m.registerEvents()
 	m.registerLog()
 	m.registerReloads()
 	return m

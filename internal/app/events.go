@@ -1,0 +1,75 @@
+package app
+
+import (
+	"errors"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/events"
+	"github.com/authz-sidecar/sidecar/internal/httpapi"
+)
+
+// receive builds the receivers of events, if any are configured.
+func (a *App) receive(undo *cleanup) error {
+	if len(a.cfg.Events) == 0 {
+		return nil
+	}
+	var err error
+	if a.events, err = newReceivers(a.cfg, events.Deps{Evictor: a.issuers, Limiter: a.issuers, Observer: a.metrics, Log: a.deps.Logger}); err != nil {
+		return err
+	}
+	undo.add(a.events.Close)
+	for _, s := range a.events.Status() {
+		a.metrics.AddEvents(s.Issuer, s.Kind, events.Outcomes())
+		if s.State != "" {
+			a.metrics.ObserveStream(s.Issuer, func() (time.Time, float64) { return a.streamOf(s.Issuer) })
+		}
+	}
+	return nil
+}
+
+func newReceivers(cfg *config.Config, deps events.Deps) (*events.Receivers, error) {
+	var servers []authserver.Config
+	for _, i := range cfg.Issuers {
+		servers = append(servers, i.Server)
+	}
+	return events.New(cfg.Events, servers, deps)
+}
+
+// streamOf is when the stream of an issuer last worked, and whether it may be relied on.
+func (a *App) streamOf(issuer string) (time.Time, float64) {
+	for _, s := range a.events.Status() {
+		if s.Issuer != issuer || s.State == "" {
+			continue
+		}
+		if s.State == "down" {
+			return s.LastOK, 0
+		}
+		return s.LastOK, 1
+	}
+	return time.Time{}, 0
+}
+
+func (a *App) eventStatus() []httpapi.EventStatus {
+	if a.events == nil {
+		return nil
+	}
+	var out []httpapi.EventStatus
+	for _, s := range a.events.Status() {
+		e := httpapi.EventStatus{Issuer: s.Issuer, Kind: s.Kind, LastEvent: s.LastEvent, Refused: s.Refused, Errors: s.Errors}
+		if s.State != "" {
+			e.Stream = &httpapi.StreamStatus{State: s.State, LastOK: s.LastOK, Verified: s.Verified, ID: s.StreamID, Status: s.StreamStatus, Problem: s.Problem}
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// nobody keeps no answers, so nothing can be evicted from it.
+type nobody struct{}
+
+func (nobody) Evict(authz.Revocation) (int, error) {
+	return 0, errors.New("evict tokens: nobody keeps answers")
+}

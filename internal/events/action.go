@@ -1,0 +1,69 @@
+package events
+
+import (
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	caep = "https://schemas.openid.net/secevent/caep/event-type/"
+	risc = "https://schemas.openid.net/secevent/risc/event-type/"
+	ssf  = "https://schemas.openid.net/secevent/ssf/event-type/"
+
+	verificationEvent  = ssf + "verification"
+	streamUpdatedEvent = ssf + "stream-updated"
+)
+
+// wanted are the events after which an issuer may answer otherwise than before. They are asked for when a stream is made.
+func wanted() []string {
+	return []string{
+		caep + "session-revoked", caep + "token-claims-change", caep + "credential-change", caep + "assurance-level-change",
+		caep + "device-compliance-change",
+		risc + "account-disabled", risc + "account-purged", risc + "sessions-revoked", risc + "account-credential-change-required",
+		risc + "credential-compromise", risc + "identifier-changed", risc + "identifier-recycled",
+	}
+}
+
+// body is what the events here have in common: CAEP 1.0 section 2.
+type body struct {
+	Timestamp  instant        `json:"event_timestamp"`
+	ChangeType jsontext.Value `json:"change_type"`
+}
+
+// meaning is what an event calls for.
+type meaning uint8
+
+const (
+	meansNothing meaning = iota
+	meansEvict
+)
+
+// read returns what an event calls for and when it happened; before is when the token that told of it was made. An event of
+// a type that is not known calls for nothing.
+func read(event string, raw jsontext.Value, made, now time.Time) (meaning, time.Time, error) {
+	var b body
+	if json.Unmarshal(raw, &b) != nil {
+		return meansNothing, made, &fault{codeRequest, "a member of an event is of the wrong type"}
+	}
+	at, ok := moment(b.Timestamp)
+	if !ok {
+		at = made
+	}
+	if at.After(now) { // or tokens that do not exist yet would be over
+		at = now
+	}
+	for _, w := range wanted() {
+		if event != w {
+			continue
+		}
+		// A new credential takes nothing from tokens; anything else that may be said of one does.
+		if strings.HasSuffix(event, "/credential-change") && string(b.ChangeType) == `"create"` {
+			return meansNothing, at, nil
+		}
+		return meansEvict, at, nil
+	}
+	return meansNothing, at, nil
+}

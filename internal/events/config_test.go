@@ -1,0 +1,102 @@
+package events
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+func TestCheckFindsEachFault(t *testing.T) {
+	push := func(change func(*SharedSignals)) func(*Config) {
+		return func(c *Config) {
+			c.SharedSignals.Manage, c.SharedSignals.EndpointURL = "create", receiverURL
+			change(&c.SharedSignals)
+		}
+	}
+	poll := func(change func(*SharedSignals)) func(*Config) {
+		return func(c *Config) {
+			polling(c)
+			change(&c.SharedSignals)
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(*Config)
+		key    string // empty: no fault
+	}{
+		"as it is":            {func(*Config) {}, ""},
+		"managed push":        {push(func(*SharedSignals) {}), ""},
+		"managed poll":        {poll(func(*SharedSignals) {}), ""},
+		"loopback push":       {push(func(s *SharedSignals) { s.EndpointURL = "http://127.0.0.1:8282/v1/events/acme/shared-signals" }), ""},
+		"no issuer":           {func(c *Config) { c.Issuer = "" }, "issuer"},
+		"takes nothing":       {func(c *Config) { *c = Config{Issuer: "acme"} }, ""},
+		"unknown sessions":    {func(c *Config) { c.Sessions = "all" }, "sessions"},
+		"no algorithms":       {func(c *Config) { c.BackChannelLogout.Algorithms = nil }, "backchannel_logout.algorithms"},
+		"alg none":            {func(c *Config) { c.BackChannelLogout.Algorithms = []string{"none"} }, "backchannel_logout.algorithms[0]"},
+		"shared secret":       {func(c *Config) { c.SharedSignals.Algorithms = []string{"RS256", "HS256"} }, "shared_signals.algorithms[1]"},
+		"admin alg":           {func(c *Config) { c.KeycloakAdmin.Algorithms = []string{"RS255"} }, "keycloak_admin.algorithms[0]"},
+		"unknown delivery":    {func(c *Config) { c.SharedSignals.Delivery = "pigeon" }, "shared_signals.delivery"},
+		"push without header": {func(c *Config) { c.SharedSignals.Authorization = secret.Source{} }, "shared_signals.authorization"},
+		"poll with header":    {poll(func(s *SharedSignals) { s.Authorization.Env = "X" }), "shared_signals.authorization"},
+		"push to nowhere":     {push(func(s *SharedSignals) { s.EndpointURL = "" }), "shared_signals.endpoint_url"},
+		"push in the clear":   {push(func(s *SharedSignals) { s.EndpointURL = "http://sidecar.example/" }), "shared_signals.endpoint_url"},
+		"by hand without aud": {func(c *Config) { c.SharedSignals.Audience = nil }, "shared_signals.audience"},
+		"by hand without URL": {poll(func(s *SharedSignals) { s.Manage, s.Audience = manageOff, []string{"x"} }), "shared_signals.poll_url"},
+		"poll in the clear": {poll(func(s *SharedSignals) {
+			s.Manage, s.Audience, s.PollURL = manageOff, []string{"x"}, "http://as.example/poll"
+		}), "shared_signals.poll_url"},
+		"managed with URL":      {poll(func(s *SharedSignals) { s.PollURL = "https://as.example/poll" }), "shared_signals.poll_url"},
+		"no description":        {push(func(s *SharedSignals) { s.Description = "" }), "shared_signals.description"},
+		"verified all the time": {push(func(s *SharedSignals) { s.VerifyEvery = time.Millisecond }), "shared_signals.verify_every"},
+		"down before verified":  {push(func(s *SharedSignals) { s.DownAfter = s.VerifyEvery }), "shared_signals.down_after"},
+		"down before polled":    {poll(func(s *SharedSignals) { s.DownAfter = s.PollWait }), "shared_signals.down_after"},
+	} {
+		cfg := testConfig(t)
+		c.change(&cfg)
+		var keys []string
+		cfg.Check(func(key, cause, _ string) { keys = append(keys, key) })
+		want := []string{c.key}
+		if c.key == "" && name != "takes nothing" {
+			want = nil
+		}
+		if !slices.Equal(keys, want) {
+			t.Errorf("%s: faults in %q, want %q", name, keys, want)
+		}
+	}
+}
+
+func TestNewTellsAllFaultsAtOnce(t *testing.T) {
+	issuer := issuerConfig(t, "https://as.example")
+	nameless := issuerConfig(t, "")
+	nameless.Name, nameless.IntrospectionEndpoint = "nameless", "https://as.example/introspect"
+	good, unknown, without := testConfig(t), testConfig(t), testConfig(t)
+	unknown.Issuer, without.Issuer = "unknown", "nameless"
+	_, err := New([]Config{good, good, unknown, without}, []authserver.Config{issuer, nameless}, Deps{})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"no evictor", "named twice", `"unknown": issuer: no issuer of this name`, `"nameless": issuer: it has no issuer identifier`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in %v", want, err)
+		}
+	}
+}
+
+func TestAClientThatGetsNoTokensNeedsOneFromElsewhere(t *testing.T) {
+	issuer := issuerConfig(t, "https://as.example")
+	issuer.Client.Auth = "bearer"
+	cfg := testConfig(t)
+	polling(&cfg)
+	if _, err := New([]Config{cfg}, []authserver.Config{issuer}, Deps{Evictor: &ledger{}}); err == nil || !strings.Contains(err.Error(), "access_token") {
+		t.Errorf("error %v", err)
+	}
+	cfg.SharedSignals.AccessToken = secretFile(t, "at")
+	rs, err := New([]Config{cfg}, []authserver.Config{issuer}, Deps{Evictor: &ledger{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs.Close()
+}

@@ -1,0 +1,136 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/jose"
+)
+
+// admin takes what Keycloak posts to the admin URL of a client: a bare JWS with claims that no JWT has. It names no issuer;
+// that the keys of the realm signed it says which one it is.
+type admin struct {
+	cfg  KeycloakAdmin
+	keys jose.KeySource
+	sink *sink
+}
+
+const actionNotBefore = "PUSH_NOT_BEFORE"
+
+// actionOf is the action that each path is for.
+func actionOf(path string) string {
+	return map[string]string{"k_push_not_before": actionNotBefore, "k_logout": "LOGOUT", "k_test_available": "TEST_AVAILABILITY"}[path]
+}
+
+func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	action := actionOf(r.PathValue("action"))
+	if action == "" {
+		http.Error(w, "Keycloak is not known to post this", http.StatusNotFound)
+		return
+	}
+	body, err := readBody(r, maxTokenBytes)
+	if err == nil {
+		err = a.take(r.Context(), body, action)
+	}
+	switch {
+	case err == nil:
+		w.WriteHeader(http.StatusNoContent)
+	case unavailable(err):
+		a.sink.fail(err)
+		http.Error(w, "the message could not be judged or put in force", http.StatusServiceUnavailable)
+	default:
+		a.sink.fail(err)
+		http.Error(w, "the message is not valid", http.StatusBadRequest)
+	}
+}
+
+// adminClaims is the union of Keycloak's messages.
+type adminClaims struct {
+	ID         string         `json:"id"`
+	Expires    instant        `json:"expiration"`
+	Resource   string         `json:"resource"`
+	Action     string         `json:"action"`
+	NotBefore  instant        `json:"notBefore"`
+	SessionIDs jsontext.Value `json:"keycloakSessionIds"`
+}
+
+func (a *admin) take(ctx context.Context, raw, action string) error {
+	t, err := jose.Verify(ctx, raw, jose.Expect{Types: []string{"JWT", ""}, Algorithms: a.cfg.Algorithms, MaxBytes: maxTokenBytes}, a.keys)
+	if err != nil {
+		return err
+	}
+	var c adminClaims
+	if json.Unmarshal(t.Claims, &c) != nil {
+		return errors.New("read admin message: a claim is of the wrong type")
+	}
+	now := a.sink.now()
+	until, hasExpiry := moment(c.Expires)
+	switch {
+	case c.Action != action:
+		err = errors.New("it is for another action")
+	case c.Resource != a.cfg.ClientID:
+		err = errors.New("it is for another client")
+	case !hasExpiry || !until.Add(leeway).After(now):
+		err = errors.New("it has expired, or does not say when it does")
+	case !identifier(c.ID):
+		err = errors.New("it has no usable id")
+	case action == actionNotBefore && c.NotBefore == nil:
+		err = errors.New("it has no not-before")
+	}
+	if err != nil {
+		return fmt.Errorf("check admin message: %w", err)
+	}
+	switch {
+	case a.sink.seen.has(c.ID):
+		a.sink.pass(outcomeDuplicate, c.ID, action)
+		return nil
+	case action == "TEST_AVAILABILITY":
+		a.sink.pass(outcomeIgnored, c.ID, action)
+		return nil
+	}
+	if err := a.sink.evict(c.ID, action, a.revocations(c, now)); err != nil {
+		return err
+	}
+	a.sink.seen.add(c.ID)
+	return nil
+}
+
+const maxSessions = 1000
+
+// revocations means the sessions that are named, or else every token: a message about a client and one about the realm
+// look the same, and sessions of an adapter are not known here. A logout is of now.
+func (a *admin) revocations(c adminClaims, now time.Time) []authz.Revocation {
+	if c.Action == actionNotBefore {
+		at, ok := moment(c.NotBefore)
+		switch {
+		case !ok: // it was taken back: all are asked about, and none was issued before
+			at = time.Unix(1, 0)
+		case at.After(now):
+			at = now
+		default: // a token of the very second of a not-before is good, says Keycloak
+			at = at.Add(-time.Second)
+		}
+		return []authz.Revocation{{All: true, At: at}}
+	}
+	all := []authz.Revocation{{All: true, At: now}}
+	var ids []string
+	if c.SessionIDs.Kind() != '[' || json.Unmarshal(c.SessionIDs, &ids) != nil || len(ids) == 0 || len(ids) > maxSessions {
+		return all
+	}
+	var out []authz.Revocation
+	for _, id := range ids {
+		if !identifier(id) {
+			return all
+		}
+		out = append(out, authz.Revocation{SessionID: id, At: now})
+	}
+	return out
+}

@@ -1,0 +1,118 @@
+package events
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+func adminClaimsOf() map[string]any {
+	now := time.Now().Unix()
+	return map[string]any{"id": "m-1", "expiration": now + 30, "resource": "orders-api", "action": "LOGOUT", "notBefore": now}
+}
+
+func postAdmin(t *testing.T, rs http.Handler, action, tok string) int {
+	t.Helper()
+	return post(t, rs, "keycloak/"+action, "text/plain; charset=ISO-8859-1", "", tok).Code
+}
+
+func TestKeycloakLogoutOfSessionsEndsThem(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, nil)
+	// The not-before of the realm is an old one: the sessions are over all the same.
+	claims := with(adminClaimsOf(), map[string]any{"keycloakSessionIds": []string{"s1", "s2"}, "adapterSessionIds": []string{"x"}, "notBefore": 5})
+	if code := postAdmin(t, rs, "k_logout", sign(t, p.signer, "JWT", claims)); code != http.StatusNoContent {
+		t.Fatalf("status %d", code)
+	}
+	for _, r := range l.all() {
+		if time.Since(r.At) > time.Minute {
+			t.Errorf("in force since %v", r.At)
+		}
+	}
+	wants(t, l, authz.Revocation{SessionID: "s1"}, authz.Revocation{SessionID: "s2"})
+}
+
+func TestKeycloakLogoutThatNamesNoUsableSessionEndsAll(t *testing.T) {
+	p := newProvider(t)
+	for name, ids := range map[string]any{
+		"absent": nil, "empty": []string{}, "text": "s1", "numbers": []int{1}, "an empty one": []string{"s1", ""}, "too many": make([]string, maxSessions+1),
+	} {
+		rs, l := openFor(t, p, nil)
+		claims := with(adminClaimsOf(), map[string]any{"keycloakSessionIds": ids, "adapterSessionIds": []string{"x"}})
+		if code := postAdmin(t, rs, "k_logout", sign(t, p.signer, "JWT", claims)); code != http.StatusNoContent {
+			t.Fatalf("%s: status %d", name, code)
+		}
+		wants(t, l, authz.Revocation{All: true})
+	}
+}
+
+func TestKeycloakMessagesAreRefusedUnlessTheyAreForUs(t *testing.T) {
+	p := newProvider(t)
+	now := time.Now().Unix()
+	for name, tok := range map[string]string{
+		"key of a stranger":  sign(t, signerOf(t, rsaKeys()[1], "RS256"), "JWT", adminClaimsOf()),
+		"a logout token":     sign(t, p.signer, "logout+jwt", adminClaimsOf()),
+		"a token of a user":  sign(t, p.signer, "JWT", map[string]any{"iss": p.URL, "aud": "orders-api", "exp": now + 60, "sub": "alice"}),
+		"another client":     sign(t, p.signer, "JWT", with(adminClaimsOf(), map[string]any{"resource": "other"})),
+		"no client":          sign(t, p.signer, "JWT", with(adminClaimsOf(), map[string]any{"resource": nil})),
+		"another action":     sign(t, p.signer, "JWT", with(adminClaimsOf(), map[string]any{"action": "PUSH_NOT_BEFORE"})),
+		"expired":            sign(t, p.signer, "JWT", with(adminClaimsOf(), map[string]any{"expiration": now - 600})),
+		"never expires":      sign(t, p.signer, "JWT", with(adminClaimsOf(), map[string]any{"expiration": nil})),
+		"no id":              sign(t, p.signer, "JWT", with(adminClaimsOf(), map[string]any{"id": nil})),
+		"of the wrong types": sign(t, p.signer, "JWT", with(adminClaimsOf(), map[string]any{"resource": 1})),
+		"garbage":            "garbage",
+	} {
+		rs, l := openFor(t, p, nil)
+		if code := postAdmin(t, rs, "k_logout", tok); code != http.StatusBadRequest {
+			t.Errorf("%s: status %d", name, code)
+		}
+		wants(t, l)
+	}
+}
+
+func TestKeycloakNotBeforeThatIsTakenBackRevokesNothing(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, nil)
+	claims := with(adminClaimsOf(), map[string]any{"action": "PUSH_NOT_BEFORE", "notBefore": 0})
+	if code := postAdmin(t, rs, "k_push_not_before", sign(t, p.signer, "JWT", claims)); code != http.StatusNoContent {
+		t.Fatalf("status %d", code)
+	}
+	if got := l.all(); len(got) != 1 || got[0].At.Unix() != 1 {
+		t.Errorf("evicted %v", got)
+	}
+	claims = with(claims, map[string]any{"notBefore": nil, "id": "m-2"})
+	if code := postAdmin(t, rs, "k_push_not_before", sign(t, p.signer, "JWT", claims)); code != http.StatusBadRequest {
+		t.Errorf("status %d", code)
+	}
+}
+
+func TestKeycloakMessageThatIsNotInForceIsNotAccepted(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, nil)
+	tok := sign(t, p.signer, "JWT", adminClaimsOf())
+	l.failing = true
+	if code := postAdmin(t, rs, "k_logout", tok); code != http.StatusServiceUnavailable {
+		t.Errorf("status %d", code)
+	}
+	l.failing = false
+	for range 2 {
+		if code := postAdmin(t, rs, "k_logout", tok); code != http.StatusNoContent {
+			t.Errorf("status %d", code)
+		}
+	}
+	wants(t, l, authz.Revocation{All: true}) // once
+}
+
+func TestKeycloakPathsThatAreNotKnownLeadNowhere(t *testing.T) {
+	p := newProvider(t)
+	rs, _ := openFor(t, p, nil)
+	if code := postAdmin(t, rs, "k_version", "x"); code != http.StatusNotFound {
+		t.Errorf("status %d", code)
+	}
+	rs, _ = openFor(t, p, func(c *Config) { c.KeycloakAdmin.ClientID = "" })
+	if code := postAdmin(t, rs, "k_logout", sign(t, p.signer, "JWT", adminClaimsOf())); code != http.StatusNotFound {
+		t.Errorf("status %d", code)
+	}
+}

@@ -1,0 +1,202 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/jose"
+)
+
+const (
+	logoutEvent     = "http://schemas.openid.net/event/backchannel-logout"
+	maxTokenBytes   = 64 << 10
+	maxFormBytes    = maxTokenBytes + 4<<10
+	maxLogoutsOfAge = 24 * time.Hour // between iat and now; exp is what really bounds it
+)
+
+// logout takes logout tokens: OpenID Connect Back-Channel Logout 1.0.
+type logout struct {
+	cfg      BackChannelLogout
+	sessions string
+	issuer   string
+	keys     jose.KeySource
+	sink     *sink
+	// decrypter is nil when no encrypted tokens are taken.
+	decrypter *jose.Decrypter
+}
+
+// decrypter opens with those of the accepted algorithms that the key fits; nil when there is no key.
+func (c BackChannelLogout) decrypter() (*jose.Decrypter, error) {
+	if c.DecryptionKey.IsZero() {
+		return nil, nil
+	}
+	key, err := c.DecryptionKey.Read()
+	if err != nil {
+		return nil, fmt.Errorf("backchannel_logout.decryption_key: %w", err)
+	}
+	var fitting []string
+	err = errors.New("no algorithm is accepted")
+	for _, a := range c.EncryptionAlgorithms {
+		var unfit error
+		if _, unfit = jose.NewDecrypter(key, []string{a}, c.EncryptionEncodings); unfit == nil {
+			fitting = append(fitting, a)
+		}
+		err = unfit
+	}
+	if len(fitting) == 0 {
+		return nil, fmt.Errorf("backchannel_logout.decryption_key: %w", err)
+	}
+	return jose.NewDecrypter(key, fitting, c.EncryptionEncodings)
+}
+
+// ServeHTTP answers as section 2.8 has it: 200, or 400 whatever went wrong.
+func (l *logout) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	tok, err := logoutToken(r)
+	if err == nil {
+		err = l.take(r.Context(), tok)
+	}
+	if err == nil {
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	l.sink.fail(err)
+	code, why := "invalid_request", err.Error()
+	if unavailable(err) {
+		code, why = "temporarily_unavailable", "the logout token could not be judged or put in force"
+	}
+	writeJSON(w, http.StatusBadRequest, map[string]string{"error": code, "error_description": why})
+}
+
+// logoutToken reads the one parameter of the form.
+func logoutToken(r *http.Request) (string, error) {
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/x-www-form-urlencoded" {
+		return "", errors.New("read logout request: it is no form")
+	}
+	body, err := readBody(r, maxFormBytes)
+	if err != nil {
+		return "", err
+	}
+	form, err := url.ParseQuery(body)
+	if err != nil || len(form["logout_token"]) != 1 {
+		return "", errors.New("read logout request: it has not exactly one logout_token")
+	}
+	return form.Get("logout_token"), nil
+}
+
+// readBody returns a body of at most limit bytes. Its errors quote nothing.
+func readBody(r *http.Request, limit int64) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	switch {
+	case int64(len(b)) > limit:
+		return "", fmt.Errorf("read event: it is over %d bytes", limit)
+	case err != nil:
+		return "", errors.New("read event: it broke off")
+	}
+	return string(b), nil
+}
+
+// logoutClaims is the part of a logout token that is read: section 2.4.
+type logoutClaims struct {
+	Issuer    string                    `json:"iss"`
+	Audience  texts                     `json:"aud"`
+	IssuedAt  instant                   `json:"iat"`
+	Expires   instant                   `json:"exp"`
+	ID        string                    `json:"jti"`
+	Subject   string                    `json:"sub"`
+	SessionID string                    `json:"sid"`
+	Events    map[string]jsontext.Value `json:"events"`
+	Nonce     jsontext.Value            `json:"nonce"`
+}
+
+// take validates a logout token (BCL-2) and evicts.
+func (l *logout) take(ctx context.Context, raw string) error {
+	if h, err := jose.Peek(raw); err == nil && h.Encryption != "" && l.decrypter != nil {
+		if raw, err = l.decrypter.Decrypt(raw); err != nil {
+			return err
+		}
+	}
+	t, err := jose.Verify(ctx, raw, jose.Expect{Types: []string{"logout+jwt", "JWT", ""}, Algorithms: l.cfg.Algorithms, MaxBytes: maxTokenBytes}, l.keys)
+	if err != nil {
+		return err
+	}
+	var c logoutClaims
+	if json.Unmarshal(t.Claims, &c) != nil {
+		return errors.New("read logout token: a claim is of the wrong type")
+	}
+	at, err := l.check(c)
+	if err != nil {
+		return fmt.Errorf("check logout token: %w", err)
+	}
+	if l.sink.seen.has(c.ID) { // a repetition is answered as the original was, and does nothing more
+		l.sink.pass(outcomeDuplicate, c.ID, logoutEvent)
+		return nil
+	}
+	if err := l.sink.evict(c.ID, logoutEvent, l.revocations(c, at)); err != nil {
+		return err
+	}
+	l.sink.seen.add(c.ID)
+	return nil
+}
+
+func (l *logout) check(c logoutClaims) (time.Time, error) {
+	now := l.sink.now()
+	at, hasIssued := moment(c.IssuedAt)
+	until, hasExpiry := moment(c.Expires)
+	event, hasEvent := c.Events[logoutEvent]
+	switch {
+	case c.Issuer != l.issuer:
+		return at, errors.New("it is from another issuer")
+	case !c.Audience.anyOf(l.cfg.Audience):
+		return at, errors.New("it is for another audience")
+	case !hasIssued || at.After(now.Add(leeway)) || at.Before(now.Add(-maxLogoutsOfAge)):
+		return at, errors.New("it has no iat, or one that is not of now")
+	case !hasExpiry || !until.Add(leeway).After(now):
+		return at, errors.New("it has expired, or does not say when it does")
+	case c.Nonce != nil: // so that no ID token passes for a logout token
+		return at, errors.New("it has a nonce")
+	case !hasEvent || event.Kind() != '{':
+		return at, errors.New("it holds no logout event")
+	case !identifier(c.ID):
+		return at, errors.New("it has no usable jti")
+	case c.Subject == "" && c.SessionID == "":
+		return at, errors.New("it has neither sub nor sid")
+	case c.Subject != "" && !identifier(c.Subject), c.SessionID != "" && !identifier(c.SessionID):
+		return at, errIdentifier
+	}
+	return at, nil
+}
+
+// revocations means the session, and the subject as well unless sessions are known: many servers leave sid out of their
+// answers and their tokens (BCL-4), so that only the subject is left to find them by.
+func (l *logout) revocations(c logoutClaims, at time.Time) []authz.Revocation {
+	var out []authz.Revocation
+	if c.SessionID != "" {
+		out = append(out, authz.Revocation{SessionID: c.SessionID, At: at})
+	}
+	if c.Subject != "" && (c.SessionID == "" || l.sessions != sessionsKnown) {
+		out = append(out, authz.Revocation{Subject: c.Subject, At: at})
+	}
+	return out
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	b, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // whoever asked is gone: nobody is left to tell
+}

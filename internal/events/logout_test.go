@@ -1,0 +1,288 @@
+package events
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+func logoutClaimsOf(p *provider) map[string]any {
+	now := time.Now().Unix()
+	return map[string]any{
+		"iss": p.URL, "aud": testClient, "iat": now, "exp": now + 120, "jti": "logout-1", "sub": "alice", "sid": "session-1",
+		"events": map[string]any{logoutEvent: map[string]any{}},
+	}
+}
+
+func TestBCL1_ALogoutTokenEndsTheSessionAndTheOtherTokensOfTheUser(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, nil)
+	w := postLogout(t, rs, sign(t, p.signer, "logout+jwt", logoutClaimsOf(p)))
+	if w.Code != http.StatusOK || w.Body.Len() != 0 {
+		t.Errorf("status %d, body %q", w.Code, w.Body)
+	}
+	wants(t, l, authz.Revocation{SessionID: "session-1"}, authz.Revocation{Subject: "alice"})
+	if l.of(outcomeEvicted) != 1 {
+		t.Errorf("outcomes %v", l.outcomes)
+	}
+}
+
+func TestBCL2_WhatIsNotAValidLogoutTokenIsRefused(t *testing.T) {
+	p := newProvider(t)
+	stranger := signerOf(t, rsaKeys()[1], "RS256")
+	now := time.Now().Unix()
+	other := func(name string, v any) string {
+		return sign(t, p.signer, "logout+jwt", with(logoutClaimsOf(p), map[string]any{name: v}))
+	}
+	for name, tok := range map[string]string{
+		"typ of an access token":      sign(t, p.signer, "at+jwt", logoutClaimsOf(p)),
+		"typ of a security event":     sign(t, p.signer, "secevent+jwt", logoutClaimsOf(p)),
+		"key of a stranger":           sign(t, stranger, "logout+jwt", logoutClaimsOf(p)),
+		"alg that is not accepted":    sign(t, signerOf(t, rsaKeys()[0], "PS256"), "logout+jwt", logoutClaimsOf(p)),
+		"alg none":                    "eyJhbGciOiJub25lIiwidHlwIjoibG9nb3V0K2p3dCJ9.e30.",
+		"garbage":                     "garbage",
+		"empty":                       "",
+		"another issuer":              other("iss", p.URL+"/"),
+		"no issuer":                   other("iss", nil),
+		"another audience":            other("aud", "another-client"),
+		"no audience":                 other("aud", nil),
+		"audience of a number":        other("aud", 7),
+		"no iat":                      other("iat", nil),
+		"iat in the future":           other("iat", now+3600),
+		"iat of last week":            other("iat", now-7*24*3600),
+		"iat that is no number":       other("iat", "now"),
+		"no exp":                      other("exp", nil),
+		"expired":                     other("exp", now-3600),
+		"a nonce":                     other("nonce", "n-1"),
+		"an empty nonce":              other("nonce", ""),
+		"no events":                   other("events", nil),
+		"events of another kind":      other("events", map[string]any{caep + "session-revoked": map[string]any{}}),
+		"an event that is no object":  other("events", map[string]any{logoutEvent: true}),
+		"events that are a list":      other("events", []string{logoutEvent}),
+		"no jti":                      other("jti", nil),
+		"a jti of control characters": other("jti", "a\nb"),
+		"neither sub nor sid":         sign(t, p.signer, "logout+jwt", with(logoutClaimsOf(p), map[string]any{"sub": nil, "sid": nil})),
+		"a sub that is too long":      other("sub", strings.Repeat("x", 2000)),
+		"a sid that is a number":      other("sid", 5),
+	} {
+		t.Run(name, func(t *testing.T) {
+			rs, l := openFor(t, p, nil)
+			w := postLogout(t, rs, tok)
+			if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), `"error":"invalid_request"`) {
+				t.Errorf("status %d, body %s", w.Code, w.Body)
+			}
+			wants(t, l)
+			if l.of(outcomeRefused) != 1 {
+				t.Errorf("outcomes %v", l.outcomes)
+			}
+		})
+	}
+}
+
+func TestBCL2_AnEncryptedTokenIsDecryptedFirst(t *testing.T) {
+	p := newProvider(t)
+	der, err := x509.MarshalPKCS8PrivateKey(rsaKeys()[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := secretFile(t, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	encrypted := encrypt(t, &rsaKeys()[1].PublicKey, sign(t, p.signer, "logout+jwt", logoutClaimsOf(p)))
+	alien := encrypt(t, &rsaKeys()[1].PublicKey, sign(t, signerOf(t, rsaKeys()[1], "RS256"), "logout+jwt", logoutClaimsOf(p)))
+	with := func(c *Config) {
+		c.BackChannelLogout.DecryptionKey = key
+		c.BackChannelLogout.EncryptionAlgorithms, c.BackChannelLogout.EncryptionEncodings = []string{"RSA-OAEP-256", "ECDH-ES"}, []string{"A256GCM"}
+	}
+	rs, l := openFor(t, p, with)
+	if w := postLogout(t, rs, alien); w.Code != http.StatusBadRequest || len(l.all()) != 0 {
+		t.Errorf("signed by a stranger: status %d", w.Code)
+	}
+	if w := postLogout(t, rs, encrypted); w.Code != http.StatusOK || len(l.all()) != 2 {
+		t.Errorf("status %d, %s", w.Code, w.Body)
+	}
+	rs, l = openFor(t, p, nil)
+	if w := postLogout(t, rs, encrypted); w.Code != http.StatusBadRequest || len(l.all()) != 0 {
+		t.Errorf("without a key: status %d", w.Code)
+	}
+	cfg := testConfig(t)
+	with(&cfg)
+	cfg.BackChannelLogout.EncryptionAlgorithms = []string{"ECDH-ES"} // which the key does not fit
+	if _, err := New([]Config{cfg}, []authserver.Config{issuerConfig(t, p.URL)}, Deps{Evictor: l}); err == nil || !strings.Contains(err.Error(), "decryption_key") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// encrypt makes a compact JWE by RSA-OAEP-256 and A256GCM with the standard library (RFC 7516 section 5.1).
+func encrypt(t *testing.T, to *rsa.PublicKey, inner string) string {
+	t.Helper()
+	b64 := base64.RawURLEncoding.EncodeToString
+	key, iv := make([]byte, 32), make([]byte, 12)
+	_, _ = rand.Read(key)
+	_, _ = rand.Read(iv)
+	header := b64([]byte(`{"alg":"RSA-OAEP-256","enc":"A256GCM","cty":"JWT"}`))
+	wrapped, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, to, key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := gcm.Seal(nil, iv, []byte(inner), []byte(header))
+	n := len(sealed) - gcm.Overhead()
+	return header + "." + b64(wrapped) + "." + b64(iv) + "." + b64(sealed[:n]) + "." + b64(sealed[n:])
+}
+
+func TestBCL2_AnExplicitNonceOfNullIsANonce(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, nil)
+	claims := logoutClaimsOf(p)
+	claims["nonce"] = (*string)(nil)
+	if w := postLogout(t, rs, sign(t, p.signer, "logout+jwt", claims)); w.Code != http.StatusBadRequest {
+		t.Errorf("status %d", w.Code)
+	}
+	wants(t, l)
+}
+
+func TestBCL2_TheTypesOfOlderServersAreTaken(t *testing.T) {
+	p := newProvider(t)
+	for _, typ := range []string{"logout+jwt", "LOGOUT+JWT", "application/logout+jwt", "JWT", "jwt", ""} {
+		rs, l := openFor(t, p, nil)
+		if w := postLogout(t, rs, sign(t, p.signer, typ, logoutClaimsOf(p))); w.Code != http.StatusOK {
+			t.Errorf("typ %q: status %d, %s", typ, w.Code, w.Body)
+		}
+		if len(l.all()) != 2 {
+			t.Errorf("typ %q: evicted %v", typ, l.all())
+		}
+	}
+}
+
+func TestBCL2_ARepetitionIsAnsweredAlikeAndDoesNothing(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, nil)
+	tok := sign(t, p.signer, "logout+jwt", logoutClaimsOf(p))
+	for range 3 {
+		if w := postLogout(t, rs, tok); w.Code != http.StatusOK {
+			t.Errorf("status %d", w.Code)
+		}
+	}
+	if len(l.all()) != 2 || l.of(outcomeDuplicate) != 2 {
+		t.Errorf("evicted %v, outcomes %v", l.all(), l.outcomes)
+	}
+}
+
+func TestBCL2_AnAudienceOfSeveralMayHoldOurs(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, nil)
+	w := postLogout(t, rs, sign(t, p.signer, "logout+jwt", with(logoutClaimsOf(p), map[string]any{"aud": []string{"another", testClient}, "sid": nil})))
+	if w.Code != http.StatusOK {
+		t.Errorf("status %d, %s", w.Code, w.Body)
+	}
+	wants(t, l, authz.Revocation{Subject: "alice"})
+}
+
+func TestBCL4_WhereSessionsAreKnownTheOthersOfTheUserLiveOn(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, func(c *Config) { c.Sessions = "known" })
+	postLogout(t, rs, sign(t, p.signer, "logout+jwt", logoutClaimsOf(p)))
+	wants(t, l, authz.Revocation{SessionID: "session-1"})
+	postLogout(t, rs, sign(t, p.signer, "logout+jwt", with(logoutClaimsOf(p), map[string]any{"jti": "logout-2", "sid": nil})))
+	wants(t, l, authz.Revocation{SessionID: "session-1"}, authz.Revocation{Subject: "alice"})
+}
+
+func TestBCL3_EveryFailureIsA400ThatNobodyStores(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, nil)
+	good := sign(t, p.signer, "logout+jwt", logoutClaimsOf(p))
+	const form = "application/x-www-form-urlencoded"
+	for name, c := range map[string]struct{ contentType, body string }{
+		"JSON":            {"application/json", `{"logout_token":"` + good + `"}`},
+		"no content type": {"", "logout_token=" + good},
+		"two tokens":      {form, "logout_token=" + good + "&logout_token=" + good},
+		"none":            {form, "token=" + good},
+		"broken escape":   {form, "logout_token=%zz"},
+		"too large":       {form, "logout_token=" + strings.Repeat("a", maxFormBytes)},
+	} {
+		w := post(t, rs, "backchannel-logout", c.contentType, "", c.body)
+		if w.Code != http.StatusBadRequest || w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("%s: status %d, header %v", name, w.Code, w.Header())
+		}
+	}
+	l.failing = true
+	if w := postLogout(t, rs, good); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "temporarily_unavailable") {
+		t.Errorf("not put in force: status %d, %s", w.Code, w.Body)
+	}
+	l.failing = false
+	w := postLogout(t, rs, good) // what was not put in force does not count as seen
+	if w.Code != http.StatusOK || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("status %d, header %v", w.Code, w.Header())
+	}
+	if len(l.all()) != 2 {
+		t.Errorf("evicted %v", l.all())
+	}
+}
+
+func TestBCL3_KeysThatCannotBeHadAreAFailureToo(t *testing.T) {
+	p := newProvider(t)
+	p.override["GET /jwks"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
+	rs, l := openFor(t, p, nil)
+	if w := postLogout(t, rs, sign(t, p.signer, "logout+jwt", logoutClaimsOf(p))); w.Code != http.StatusBadRequest {
+		t.Errorf("status %d", w.Code)
+	}
+	wants(t, l)
+	if l.of(outcomeUnavailable) != 1 {
+		t.Errorf("outcomes %v", l.outcomes)
+	}
+}
+
+func TestBCL4_AnIssuerWithoutAcceptedClientsTakesNone(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, func(c *Config) { c.BackChannelLogout.Audience = nil })
+	if w := postLogout(t, rs, sign(t, p.signer, "logout+jwt", logoutClaimsOf(p))); w.Code != http.StatusNotFound {
+		t.Errorf("status %d", w.Code)
+	}
+	wants(t, l)
+}
+
+func TestLogSaysWhichEventAndNotWho(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, nil)
+	good := sign(t, p.signer, "logout+jwt", logoutClaimsOf(p))
+	postLogout(t, rs, good)
+	postLogout(t, rs, good+"x")
+	text := l.log()
+	for _, never := range []string{"alice", "session-1", good, "the-stream-shows-this"} {
+		if strings.Contains(text, never) {
+			t.Errorf("the log holds %q:\n%s", never, text)
+		}
+	}
+	if !strings.Contains(text, "jti=logout-1") || !strings.Contains(text, "event was not taken") {
+		t.Errorf("log:\n%s", text)
+	}
+}
+
+func TestRefusalsDoNotFloodTheLog(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, nil)
+	for range 100 {
+		postLogout(t, rs, "garbage")
+	}
+	if n := strings.Count(l.log(), "event was not taken"); n != 1 || l.of(outcomeRefused) != 100 {
+		t.Errorf("%d lines, outcomes %v", n, l.outcomes)
+	}
+}

@@ -1,0 +1,205 @@
+package events
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// reader turns subjects into revocations (SET-3): RFC 9493, SSF 1.0 section 3.
+type reader struct {
+	// issuers are whose users and tokens we know.
+	issuers []string
+	// sessions is Config.Sessions.
+	sessions string
+	// critical are the members of a complex subject that must be understood.
+	critical []string
+}
+
+// Why a subject names nobody here. Both mean that the event is good and nothing can come of it.
+var (
+	errUnknown  = errors.New("its subject is of a kind by which no token can be found")
+	errCritical = errors.New("its subject has a critical member that is not understood")
+)
+
+const (
+	maxAliases  = 32
+	allSessions = "ALL" // what Keycloak calls every session of a user
+)
+
+// subject is a Subject Identifier of any format.
+type subject struct {
+	Format      string           `json:"format"`
+	Issuer      string           `json:"iss"`
+	Subject     string           `json:"sub"`
+	ID          string           `json:"id"`
+	Email       string           `json:"email"`
+	URI         string           `json:"uri"`
+	URL         string           `json:"url"`
+	TokenID     string           `json:"jti"`
+	Identifiers []jsontext.Value `json:"identifiers"`
+}
+
+// role is what a simple subject stands for.
+type role uint8
+
+const (
+	anyRole role = iota // alone, it may be a user, a session or a token
+	userRole
+	sessionRole
+	applicationRole
+	tenantRole
+)
+
+// read returns what a subject names. Each revocation covers all of it in the way that some answers can be found by: what
+// one issuer says of a token has a session, what another says only a user.
+func (r reader) read(raw jsontext.Value) ([]authz.Revocation, error) {
+	if raw.Kind() != '{' {
+		return nil, errUnknown
+	}
+	var s subject
+	if json.Unmarshal(raw, &s) != nil {
+		return nil, errUnknown
+	}
+	if s.Format == "complex" {
+		return r.complex(raw)
+	}
+	return r.simple(s, anyRole)
+}
+
+// complex takes the session and the user when they are there, for together they leave nothing out; the session alone where
+// sessions are known; and without either the application or the tenant. What narrows them further (a device, a group) is a reason to evict more than was meant, except
+// where the transmitter forbids that.
+func (r reader) complex(raw jsontext.Value) ([]authz.Revocation, error) {
+	var members map[string]jsontext.Value
+	if json.Unmarshal(raw, &members) != nil {
+		return nil, errUnknown
+	}
+	roles := map[string]role{"user": userRole, "session": sessionRole, "application": applicationRole, "tenant": tenantRole}
+	found := map[string][]authz.Revocation{}
+	for name, v := range members {
+		if name == "format" {
+			continue
+		}
+		what, known := roles[name]
+		var named []authz.Revocation
+		err := errUnknown
+		if known {
+			named, err = r.member(v, what)
+		}
+		if err != nil && slices.Contains(r.critical, name) {
+			return nil, errCritical
+		}
+		found[name] = named
+	}
+	// A session that is understood and names none is every session of the user.
+	out := slices.Concat(found["session"], found["user"])
+	if r.sessions == sessionsKnown && len(found["session"]) > 0 {
+		out = found["session"]
+	}
+	for _, wider := range []string{"application", "tenant"} {
+		_, hasUser := members["user"]
+		_, hasSession := members["session"]
+		if len(out) == 0 && !hasUser && !hasSession {
+			out = found[wider]
+		}
+	}
+	if len(out) == 0 {
+		return nil, errUnknown
+	}
+	return out, nil
+}
+
+func (r reader) member(v jsontext.Value, as role) ([]authz.Revocation, error) {
+	var s subject
+	if v.Kind() != '{' || json.Unmarshal(v, &s) != nil {
+		return nil, errUnknown
+	}
+	if as == sessionRole && s.Format == "opaque" && s.ID == allSessions {
+		return nil, nil
+	}
+	return r.simple(s, as)
+}
+
+// simple reads every format but complex.
+func (r reader) simple(s subject, as role) ([]authz.Revocation, error) {
+	var out []authz.Revocation
+	switch s.Format {
+	case "aliases": // several names of one subject; RFC 9493 section 3.2.8 does not let them nest
+		if len(s.Identifiers) > maxAliases {
+			return nil, errUnknown
+		}
+		for _, v := range s.Identifiers {
+			var one subject
+			if v.Kind() != '{' || json.Unmarshal(v, &one) != nil || one.Format == "aliases" {
+				continue
+			}
+			if named, err := r.simple(one, as); err == nil {
+				out = append(out, named...)
+			}
+		}
+	case "iss_sub":
+		if as == anyRole {
+			as = userRole
+		}
+		if slices.Contains(r.issuers, s.Issuer) {
+			out = named(s.Subject, as)
+		}
+	case "opaque":
+		out = named(s.ID, as)
+	case "uri":
+		out = named(s.URI, as)
+	case "did":
+		out = named(s.URL, as)
+	case "email":
+		if as == anyRole || as == userRole {
+			out = []authz.Revocation{{Email: s.Email}}
+		}
+	case "account": // acct:name@host
+		if as == anyRole || as == userRole {
+			out = account(s.URI)
+		}
+	case "jwt_id":
+		if slices.Contains(r.issuers, s.Issuer) {
+			out = []authz.Revocation{{TokenID: s.TokenID}}
+		}
+	}
+	out = slices.DeleteFunc(out, func(v authz.Revocation) bool { return !nameable(v) })
+	if len(out) == 0 {
+		return nil, errUnknown
+	}
+	return out, nil
+}
+
+// named is an identifier of the transmitter's own making.
+func named(id string, as role) []authz.Revocation {
+	switch as {
+	case userRole:
+		return []authz.Revocation{{Subject: id}}
+	case sessionRole:
+		return []authz.Revocation{{SessionID: id}}
+	case applicationRole:
+		return []authz.Revocation{{ClientID: id}}
+	case tenantRole:
+		return []authz.Revocation{{Tenant: id}}
+	case anyRole:
+	}
+	return []authz.Revocation{{Subject: id}, {SessionID: id}}
+}
+
+func account(uri string) []authz.Revocation {
+	const scheme = "acct:"
+	if len(uri) <= len(scheme) || uri[:len(scheme)] != scheme {
+		return nil
+	}
+	return []authz.Revocation{{Username: uri[len(scheme):]}, {Email: uri[len(scheme):]}}
+}
+
+// nameable reports whether a revocation names something, and that something can be a name.
+func nameable(r authz.Revocation) bool {
+	return identifier(r.Subject + r.SessionID + r.TokenID + r.ClientID + r.Tenant + r.Email + r.Username)
+}

@@ -1,0 +1,172 @@
+package events
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+const (
+	maxMetadataBytes  = 1 << 20
+	metadataEvery     = time.Hour
+	firstMetadataWait = time.Second
+	lastMetadataWait  = 30 * time.Second
+)
+
+// metadata is the part of a transmitter's configuration that is read: SSF 1.0 section 7.1.
+type metadata struct {
+	Issuer        string   `json:"issuer"`
+	JWKS          string   `json:"jwks_uri"`
+	Configuration string   `json:"configuration_endpoint"`
+	Status        string   `json:"status_endpoint"`
+	Verification  string   `json:"verification_endpoint"`
+	Critical      []string `json:"critical_subject_members"`
+	Deliveries    []string `json:"delivery_methods_supported"`
+}
+
+// transmitter is who sends security events, and how its own API is called.
+type transmitter struct {
+	id      string
+	name    string // of the issuer
+	server  *authserver.Server
+	access  *access
+	timeout time.Duration
+
+	mu       sync.Mutex // held while metadata is fetched, so that all share one fetch
+	known    *metadata
+	at       time.Time
+	failures int
+	lastErr  error
+	retryAt  time.Time
+}
+
+// wellKnown inserts the name between host and path: SSF 1.0 section 7.2.
+func wellKnown(id string) string {
+	u, err := url.Parse(id)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host + "/.well-known/ssf-configuration" + strings.TrimSuffix(u.EscapedPath(), "/")
+}
+
+// metadata returns what the transmitter says of itself. What was once known stays in use when a later look fails.
+func (t *transmitter) metadata(ctx context.Context) (*metadata, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	switch {
+	case t.known != nil && now.Sub(t.at) < metadataEvery:
+		return t.known, nil
+	case now.Before(t.retryAt) && t.known != nil:
+		return t.known, nil
+	case now.Before(t.retryAt):
+		return nil, t.lastErr
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout) // others wait for this fetch too
+	defer cancel()
+	m, err := t.look(ctx)
+	if err == nil {
+		t.known, t.at, t.failures, t.retryAt = m, now, 0, time.Time{}
+		return m, nil
+	}
+	t.retryAt = time.Now().Add(min(firstMetadataWait<<min(t.failures, 10), lastMetadataWait))
+	t.failures++
+	t.lastErr = err
+	if t.known != nil {
+		return t.known, nil
+	}
+	return nil, err
+}
+
+func (t *transmitter) look(ctx context.Context) (*metadata, error) {
+	r, err := t.server.Get(ctx, wellKnown(t.id), maxMetadataBytes)
+	if err != nil {
+		return nil, err
+	}
+	var m metadata
+	switch {
+	case r.Status == http.StatusTooManyRequests || r.Status >= 500:
+		return nil, r.Refuse(authz.Unavailable, "no configuration of a transmitter")
+	case r.Status != http.StatusOK:
+		return nil, r.Refuse(authz.Misconfigured, "no configuration of a transmitter: is Shared Signals switched on there?")
+	case r.Over || !r.IsJSON() || json.Unmarshal(r.Body, &m) != nil:
+		return nil, r.Refuse(authz.Unavailable, "the configuration of the transmitter cannot be read")
+	case m.Issuer != t.id:
+		return nil, r.Refuse(authz.Misconfigured, "the configuration is of another transmitter than the one that was asked for")
+	case m.JWKS == "":
+		return nil, r.Refuse(authz.Misconfigured, "the transmitter names no jwks_uri")
+	}
+	for what, u := range map[string]string{"jwks_uri": m.JWKS, "configuration_endpoint": m.Configuration, "status_endpoint": m.Status, "verification_endpoint": m.Verification} {
+		if u == "" {
+			continue
+		}
+		if err := t.server.Permit(what, u); err != nil {
+			return nil, err
+		}
+	}
+	return &m, nil
+}
+
+// fetchKeys is for a jose.KeySet.
+func (t *transmitter) fetchKeys(ctx context.Context) ([]byte, error) {
+	m, err := t.metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return fetchKeys(ctx, t.server, m.JWKS)
+}
+
+// call sends body, which may be nil, as JSON within the time that one question may take.
+func (t *transmitter) call(ctx context.Context, method, to string, body any, limit int64) (authserver.Reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	return t.wait(ctx, method, to, body, limit)
+}
+
+// wait is call without a time of its own. An access token that is refused is replaced once.
+func (t *transmitter) wait(ctx context.Context, method, to string, body any, limit int64) (authserver.Reply, error) {
+	var payload []byte
+	if body != nil {
+		var err error
+		if payload, err = json.Marshal(body); err != nil {
+			return authserver.Reply{}, authz.E(authz.Internal, "call transmitter: the request cannot be written")
+		}
+	}
+	for attempt := 0; ; attempt++ {
+		token, err := t.token(ctx)
+		if err != nil {
+			return authserver.Reply{}, err
+		}
+		r, err := t.server.Call(ctx, authserver.Call{Method: method, URL: to, Token: token, Body: payload, MaxBytes: limit})
+		if err != nil || r.Status != http.StatusUnauthorized || attempt > 0 || !t.access.drop(token) {
+			return r, err
+		}
+	}
+}
+
+// token returns an access token in the time of one question, however long the call itself may wait.
+func (t *transmitter) token(ctx context.Context) (secret.Text, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	return t.access.get(ctx)
+}
+
+// refusal is the error of an answer that is none of those hoped for.
+func refusal(r authserver.Reply, what string) error {
+	switch {
+	case r.Status == http.StatusTooManyRequests || r.Status >= 500:
+		return r.Refuse(authz.Unavailable, what)
+	case r.Status < 300:
+		return r.Refuse(authz.Unavailable, what+": the answer cannot be used")
+	}
+	return r.Refuse(authz.Misconfigured, what)
+}
