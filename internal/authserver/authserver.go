@@ -67,7 +67,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	needs := slices.Clone(deps.Needs)
 	if cfg.Client.Auth == authGrant {
-		s.grant = newGrant(s.askForToken)
+		s.grant = newGrant(func(ctx context.Context) (*granted, error) { return s.askForToken(ctx, cfg.Client.Scope) })
 		if !slices.Contains(needs, TokenEndpoint) {
 			needs = append(needs, TokenEndpoint)
 		}

@@ -151,17 +151,26 @@ func (s *Server) askGranted(ctx context.Context, q question) (r Reply, err error
 	return r, nil
 }
 
-// askForToken gets an access token for ourselves.
-func (s *Server) askForToken(ctx context.Context) (*granted, error) {
+// Token gets a fresh access token for the sidecar itself by the client_credentials grant (RFC 6749 section 4.4), and says
+// how long it lives. The token endpoint must be among Needs or Wants. See Post for the error.
+func (s *Server) Token(ctx context.Context, scope []string) (secret.Text, time.Duration, error) {
+	g, err := s.askForToken(ctx, scope)
+	if err != nil {
+		return secret.Text{}, 0, err
+	}
+	return g.token, g.ends.Sub(g.got), nil
+}
+
+func (s *Server) askForToken(ctx context.Context, scope []string) (*granted, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	endpoint, err := s.discovery.find(ctx, TokenEndpoint)
+	endpoint, err := s.Find(ctx, TokenEndpoint)
 	if err != nil {
 		return nil, err
 	}
 	form := url.Values{"grant_type": {"client_credentials"}}
-	if len(s.cfg.Client.Scope) > 0 {
-		form.Set("scope", strings.Join(s.cfg.Client.Scope, " "))
+	if len(scope) > 0 {
+		form.Set("scope", strings.Join(scope, " "))
 	}
 	got := time.Now()
 	r, as, err := s.askAuthenticated(ctx, question{endpoint: endpoint, accept: "application/json", form: form})

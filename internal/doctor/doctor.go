@@ -69,7 +69,7 @@ func Examine(ctx context.Context, cfg introspect.Config) ([]Finding, error) {
 		return nil, err
 	}
 	defer issuer.Close()
-	server, err := authserver.New(cfg.Server, authserver.Deps{})
+	server, err := authserver.New(cfg.Server, authserver.Deps{Wants: []authserver.Endpoint{authserver.TokenEndpoint}})
 	if err != nil {
 		return nil, err
 	}

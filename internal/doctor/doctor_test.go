@@ -190,7 +190,7 @@ func TestAClockThatIsOffIsTold(t *testing.T) {
 func TestACanaryWithoutItsAudienceMapper(t *testing.T) {
 	cfg := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/token" {
-			answers(200, "application/json", `{"access_token":"`+jwt(`{"aud":"account","exp":9999999999,"typ":"Bearer"}`)+`"}`)(w, r)
+			answers(200, "application/json", `{"token_type":"Bearer","access_token":"`+jwt(`{"aud":"account","exp":9999999999,"typ":"Bearer"}`)+`"}`)(w, r)
 			return
 		}
 		answers(200, "application/json", `{"active":false}`)(w, r)

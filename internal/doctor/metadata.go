@@ -125,8 +125,10 @@ func unreachable(err error, u string) string {
 		return "set ca_file to the PEM file of the authority that signed the server's certificate"
 	case strings.Contains(cause, "not valid for"):
 		return "reach the server by a name that is in its certificate"
-	case authz.KindOf(err) == authz.Misconfigured:
+	case strings.Contains(cause, "certificate"):
 		return "look at the server's certificate: openssl s_client -connect HOST:PORT"
+	case authz.KindOf(err) == authz.Misconfigured:
+		return "waiting will not help: mend what the cause names, in the configuration or at the server"
 	}
 	return "try it from this machine: curl -v " + u
 }

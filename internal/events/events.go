@@ -183,11 +183,8 @@ func newServer(issuer authserver.Config, c SharedSignals, deps Deps) (*authserve
 	needs := []authserver.Endpoint{authserver.JWKS}
 	if c.on() && c.usesGrant() {
 		needs = append(needs, authserver.TokenEndpoint)
-		switch issuer.Client.Auth {
-		case "bearer", "none":
-			return nil, fmt.Errorf("shared_signals.access_token: is needed, for client.auth %s gets no token", issuer.Client.Auth)
-		case "client_credentials":
-			issuer.Client.Auth = issuer.Client.TokenAuth
+		if auth := issuer.Client.Auth; auth == "bearer" || auth == "none" {
+			return nil, fmt.Errorf("shared_signals.access_token: is needed, for client.auth %s gets no token", auth)
 		}
 	}
 	return authserver.New(issuer, authserver.Deps{Needs: needs, Log: deps.Log, Transport: deps.Transport})
