@@ -214,6 +214,7 @@ func (a *App) Run(ctx context.Context) error {
 	background.Go(func() { a.watcher.Run(work, a.policy.set(), a.reload) })
 	for _, issuer := range a.issuers.All() {
 		background.Go(func() { issuer.Warm(work) })
+		background.Go(func() { issuer.Canary(work) })
 	}
 	background.Go(func() { a.sweep(work) })
 	if a.events != nil {

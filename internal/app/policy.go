@@ -83,11 +83,13 @@ func (r *readiness) is(p phase) bool {
 // Status is what GET /v1/status answers.
 func (a *App) Status() httpapi.Status {
 	policy := a.point.Snapshot().Policy
+	ready := a.ready.is(serving)
 	var issuers []httpapi.IssuerStatus
 	for _, i := range a.issuers.All() {
-		cached := i.Stats()
+		cached, sick := i.Stats(), i.Sick()
+		ready = ready && sick == ""
 		issuers = append(issuers, httpapi.IssuerStatus{
-			Name: i.Name(), Issuer: i.Issuer(), CachedActive: cached.Active.Entries, CachedBytes: cached.Active.Bytes, CachedInactive: cached.Inactive.Entries,
+			Name: i.Name(), Issuer: i.Issuer(), CachedActive: cached.Active.Entries, CachedBytes: cached.Active.Bytes, CachedInactive: cached.Inactive.Entries, Canary: sick,
 		})
 	}
 	a.policy.mu.Lock()
@@ -96,7 +98,7 @@ func (a *App) Status() httpapi.Status {
 	return httpapi.Status{
 		Version: a.deps.Version,
 		Started: a.started,
-		Ready:   a.ready.is(serving),
+		Ready:   ready,
 		Policy: httpapi.PolicyStatus{
 			Healthy: failure == nil, Revision: policy.Revision(), Digest: policy.Digest(), Bundles: policy.Revisions(),
 			Entrypoints: policy.Entrypoints(), Activated: activated, FailedAt: failedAt, Errors: problemsOf(failure),

@@ -266,6 +266,7 @@ type status struct {
 	Issuers []struct {
 		Name         string `json:"name"`
 		CachedActive int    `json:"cached_active"`
+		Canary       string `json:"canary"`
 	} `json:"issuers"`
 	DecisionLog struct {
 		Enabled bool `json:"enabled"`

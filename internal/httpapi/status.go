@@ -13,7 +13,8 @@ import (
 type Status struct {
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
-	// Ready is false before the first policy serves, and from the moment the sidecar begins to stop.
+	// Ready is false before the first policy serves, while a canary does not come back, and from the moment the sidecar begins
+	// to stop.
 	Ready       bool              `json:"ready"`
 	Policy      PolicyStatus      `json:"policy"`
 	Issuers     []IssuerStatus    `json:"issuers"`
@@ -52,6 +53,8 @@ type IssuerStatus struct {
 	CachedActive   int    `json:"cached_active"`
 	CachedBytes    int64  `json:"cached_bytes"`
 	CachedInactive int    `json:"cached_inactive"`
+	// Canary is why the sidecar's own token is not active at this server; while it is, the sidecar is not ready.
+	Canary string `json:"canary,omitzero"`
 }
 
 // EventStatus is the state of one way in which word comes that tokens of an issuer are over.

@@ -25,6 +25,7 @@ type Config struct {
 	MaxInFlight int         `yaml:"max_in_flight" default:"512" min:"1" doc:"Questions under way at once; more are refused as unavailable."`
 	Protection  Protection  `yaml:"protection" doc:"What spares the server, and us, when one of the two is in trouble."`
 	Cache       CacheConfig `yaml:"cache" doc:"How long answers are kept."`
+	Canary      Canary      `yaml:"canary" doc:"A token of the sidecar's own that is asked about from time to time."`
 }
 
 // Match says which tokens are an issuer's. A JWT that names an iss is that issuer's; of any other token prefix and length
@@ -67,6 +68,13 @@ type Protection struct {
 	UnknownBySource float64       `yaml:"unknown_tokens_by_source" default:"50" min:"0" doc:"The same for each client address (IPv6: /64) that callers name. 0 sets no limit."`
 }
 
+// Canary is a token that must be active: the only sign that a server no longer tells us about tokens, where it says
+// "not active" instead.
+type Canary struct {
+	Every time.Duration `yaml:"every" default:"0s" max:"1h" doc:"Pause between questions about it; at least 1s. While it is not active the sidecar is not ready. 0 sends none."`
+	Scope []string      `yaml:"scope" doc:"Scopes that the token is got with, by the client_credentials grant. Empty are those of client.scope."`
+}
+
 // CacheConfig bounds the cache of answers in time and in memory.
 type CacheConfig struct {
 	TTL                time.Duration `yaml:"ttl" default:"30s" doc:"Soft lifetime of an active answer: within it nobody is asked; never past exp. 0 asks every time."`
@@ -89,6 +97,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	c.checkModes(fault)
 	c.checkDialect(fault)
 	c.Match.check(fault)
+	c.Canary.check(c, fault)
 	for _, d := range []struct {
 		key      string
 		value    time.Duration

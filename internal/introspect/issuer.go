@@ -44,6 +44,8 @@ type Issuer struct {
 	guard           *guard
 	limit           atomic.Int64 // on the age of answers, a time.Duration; 0 for none
 	observer        Observer
+	log             *slog.Logger
+	canary          canary
 	client          *client // for Ask, which goes past all that asker is dressed in
 	server          *authserver.Server
 }
@@ -73,6 +75,7 @@ func New(cfg Config, deps Deps) (*Issuer, error) {
 		return nil, fmt.Errorf("set up issuer %q: %w", cfg.Server.Name, err)
 	}
 	needs, wants := cfg.needs()
+	needs = cfg.needsToken(needs)
 	server, err := authserver.New(cfg.server(), authserver.Deps{Needs: needs, Wants: wants, Log: deps.Log, Transport: deps.Transport})
 	if err != nil {
 		return nil, err
@@ -84,6 +87,9 @@ func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Dec
 	if deps.Observer == nil {
 		deps.Observer = blind{}
 	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
 	name := cfg.Server.Name
 	k := keys{fingerprints: deps.Fingerprints, name: name, issuer: cfg.Server.Issuer, clientID: cfg.Server.Client.ID}
 	keySet, reader := newKeySet(cfg, server, deps.Log), dialect.New(cfg.Reading, cfg.Server.Issuer, cfg.Match.Issuers...)
@@ -92,6 +98,10 @@ func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Dec
 		reader: reader, seal: newSeal(cfg, keySet, decrypter), observer: deps.Observer,
 	}
 	g := newGuard(c, cfg, k, deps.Observer)
+	canaryScope := cfg.Canary.Scope
+	if canaryScope == nil {
+		canaryScope = cfg.Server.Client.Scope
+	}
 	cache := newCache(name, cfg.Cache, k, deps.Observer)
 	m := newModes(cfg, g, reader, keySet, server, cache.isRevoked)
 	return &Issuer{
@@ -108,6 +118,8 @@ func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Dec
 		guard:           g,
 		keySet:          keySet,
 		observer:        deps.Observer,
+		log:             deps.Log,
+		canary:          canary{every: cfg.Canary.Every, scope: canaryScope},
 		client:          c,
 		server:          server,
 	}

@@ -1,0 +1,34 @@
+package app
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/config"
+)
+
+// TestReadinessFollowsTheCanary: a server that no longer tells us about tokens takes the sidecar out of service, and an
+// answer brings it back.
+func TestReadinessFollowsTheCanary(t *testing.T) {
+	w := start(t, func(c *config.Config) {
+		c.Issuers[0].Canary.Every = time.Second
+		c.Issuers[0].Canary.Scope = []string{"nobody:may"}
+	})
+	until(t, "the sidecar is not ready", func() bool { return !w.status(t).Ready })
+	if s := w.status(t); !strings.Contains(s.Issuers[0].Canary, "status 40") {
+		t.Errorf("the operator is told %q", s.Issuers[0].Canary)
+	}
+	resp, err := http.Get(w.api + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("readyz is %d", resp.StatusCode)
+	}
+	if got := w.ask(t, w.token(t, good())); !got.Allow {
+		t.Errorf("a good token is %s: the canary decides nothing", got.Kind)
+	}
+}

@@ -1,0 +1,96 @@
+package introspect
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// check reports a canary that could not be sent.
+func (c Canary) check(cfg Config, fault func(key, cause, hint string)) {
+	switch auth := cfg.server().Client.Auth; {
+	case c.Every == 0 && len(c.Scope) > 0:
+		fault("canary.scope", "is set, and canary.every is not", "set canary.every, or remove the scope")
+	case c.Every == 0:
+	case c.Every < time.Second || c.Every > time.Hour:
+		fault("canary.every", fmt.Sprintf("%s is not between 1s and 1h0m0s", c.Every), "")
+	case cfg.mode() == JWT:
+		fault("canary.every", "is set, and mode jwt asks nobody", "remove it, or choose another mode")
+	case auth == "bearer" || auth == "none":
+		fault("canary.every", fmt.Sprintf("is set, and client.auth %s gets no token of its own", auth), "choose another method, or remove it")
+	}
+}
+
+// canary remembers how the latest question about the sidecar's own token ended.
+type canary struct {
+	every time.Duration
+	scope []string
+	sick  atomic.Pointer[string]
+}
+
+// Canary asks about a token of the sidecar's own, from time to time, until ctx ends. It returns at once when none is
+// configured.
+func (i *Issuer) Canary(ctx context.Context) {
+	if i.canary.every == 0 {
+		return
+	}
+	tick := time.NewTicker(i.canary.every)
+	defer tick.Stop()
+	for {
+		i.send(ctx)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Sick says why the latest canary did not come back, or "". A server that does not answer is no reason: waiting elsewhere
+// would not mend it, and whoever takes a sidecar out for it takes out all of them.
+func (i *Issuer) Sick() string {
+	if why := i.canary.sick.Load(); why != nil {
+		return *why
+	}
+	return ""
+}
+
+// send gets a token and asks about it.
+func (i *Issuer) send(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*i.client.timeout)
+	defer cancel()
+	var f fact
+	tok, _, err := i.server.Token(ctx, i.canary.scope)
+	if err == nil {
+		f, _, err = i.client.question(ctx, tok)
+	}
+	why := ""
+	switch {
+	case err != nil && authz.KindOf(err) == authz.Unavailable:
+		return // nothing is known that was not known before
+	case err != nil:
+		why = err.Error()
+	case !f.Claims.Active:
+		why = "the server's own word on a token that it issued to the sidecar a moment ago: it " + f.Claims.Why
+	}
+	before := i.Sick()
+	i.canary.sick.Store(&why)
+	switch {
+	case why != "" && before == "":
+		i.log.Error("canary did not come back: the server may no longer tell this client about tokens", "issuer", i.name, "cause", why)
+	case why == "" && before != "":
+		i.log.Info("canary came back", "issuer", i.name)
+	}
+}
+
+// needsToken adds what a canary needs to the endpoints that are needed.
+func (c Config) needsToken(needs []authserver.Endpoint) []authserver.Endpoint {
+	if c.Canary.Every > 0 {
+		needs = append(needs, authserver.TokenEndpoint)
+	}
+	return needs
+}
