@@ -40,7 +40,7 @@ func newKeycloakClients(t *testing.T, v vault, ca *authority) keycloakClients {
 	with := func(id string) oauthClient { return oauthClient{id, v.secret("secret of " + id)} }
 	return keycloakClients{
 		api: with("orders-api"), lax: with("orders-lenient"), app: with("orders-app"), other: with("other-app"),
-		secretJWT: with("orders-api-secret-jwt"), keyJWT: keyClient{"orders-api-key-jwt", newKey(t)},
+		secretJWT: with("orders-api-secret-jwt"), keyJWT: keyClient{id: "orders-api-key-jwt", key: newKey(t)},
 		tls:      certificateClient{"orders-api-tls", ca.client(t, "sidecar.acme.example")},
 		rotating: with("orders-api-rotating"),
 	}
