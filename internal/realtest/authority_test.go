@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -104,4 +105,12 @@ func pemOf(t *testing.T, c tls.Certificate) (certificate, key string) {
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]})),
 		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// pemFiles are files with a certificate and its key.
+func pemFiles(t *testing.T, c tls.Certificate) (certificate, key string) {
+	t.Helper()
+	dir := t.TempDir()
+	certificate, key = pemOf(t, c)
+	return write(t, filepath.Join(dir, "tls.crt"), certificate), write(t, filepath.Join(dir, "tls.key"), key)
 }

@@ -23,6 +23,8 @@ type browser struct {
 	server string
 	// fill says what to post for a page; nil when the page has nothing to fill in.
 	fill func(page string) url.Values
+	// action is where a page wants its form posted to; nil where that is the page itself.
+	action func(page string) string
 }
 
 func newBrowser(t *testing.T, server string, fill func(page string) url.Values) *browser {
@@ -33,7 +35,7 @@ func newBrowser(t *testing.T, server string, fill func(page string) url.Values) 
 	}
 	c := client()
 	c.Jar = jar
-	return &browser{c, server, fill}
+	return &browser{Client: c, server: server, fill: fill}
 }
 
 // codeFlow is one run of the authorization code flow (RFC 6749 section 4.1, RFC 7636).
@@ -61,7 +63,9 @@ func (b *browser) login(t *testing.T, v vault, f codeFlow) session {
 		form["resource"] = r // RFC 8707 section 2.2
 	}
 	form.Set("code", b.code(t, f.authorize+"?"+query.Encode()))
-	s := f.client.tokens(t, v, f.token, form)
+	c := client() // without the cookies
+	c.Transport = b.Transport
+	s := call{http: c, endpoint: f.token, form: form, as: f.client}.tokens(t, v)
 	if s.refresh == "" {
 		t.Fatalf("log in at %s: no refresh token", b.server)
 	}
@@ -92,6 +96,9 @@ func (b *browser) walk(t *testing.T, at, end string) string {
 		default:
 			if form = b.fill(page); form == nil {
 				t.Fatalf("visit %s: status %d\n%s", b.server, status, tail(page))
+			}
+			if b.action != nil {
+				at = b.action(page)
 			}
 		}
 	}

@@ -73,3 +73,25 @@ func clientAssertion(t *testing.T, id string, key jose.SigningKey, audience stri
 		})},
 	}
 }
+
+// verified checks the type and, by one of keys, the signature of a compact JWS, and returns its payload.
+func verified(t *testing.T, keys jose.JSONWebKeySet, compact, wantType string, algorithm jose.SignatureAlgorithm) []byte {
+	t.Helper()
+	jws, err := jose.ParseSigned(compact, []jose.SignatureAlgorithm{algorithm})
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := jws.Signatures[0].Protected
+	if got := header.ExtraHeaders[jose.HeaderType]; got != wantType {
+		t.Errorf("the type is %v, want %s", got, wantType)
+	}
+	found := keys.Key(header.KeyID)
+	if len(found) != 1 {
+		t.Fatalf("%d keys of the server have the id in the header", len(found))
+	}
+	payload, err := jws.Verify(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return payload
+}

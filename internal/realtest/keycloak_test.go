@@ -3,13 +3,14 @@
 package realtest
 
 import (
+	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 )
@@ -19,43 +20,86 @@ const (
 	keycloakSHA256  = "77657f30b7e90d70f727712ce1c967f430fd6a5e9f458d32d8c6df0635345f47"
 )
 
-// keycloak is a Keycloak with the realm of testdata.
+// keycloak is a Keycloak that runs, with one realm for tests that leave others alone. Others get a realm of their own.
+//
+// It listens twice. All its realms name their issuers, and all endpoints, below secure, whichever listener is asked; so a
+// token is good at both. secure asks for a certificate of the client, and does without.
 type keycloak struct {
-	proc           *process
-	realm          string // URL
-	api, lax       oauthClient
-	app, other     oauthClient
-	user, password string
-	vault          vault
+	*keycloakRealm
+	proc          *process
+	secure, plain string     // URLs, without a path
+	ca            *authority // of the secure listener and of the certificates of clients
+	caFile        string
+	web           *http.Client // trusts ca
+	password      string       // of the administrator
+	vault         vault
 }
 
-// startKeycloak unpacks a fresh Keycloak and starts it with an empty database in memory.
+// startKeycloak starts a Keycloak with an empty database in memory, and makes its first realm.
 func startKeycloak(t *testing.T, v vault) *keycloak {
 	t.Helper()
-	tool(t, "java", "install a Java 17 runtime")
-	archive := keycloakArchive(t)
 	home := t.TempDir()
-	command(t, 5*time.Minute, "", tool(t, "tar", "install tar"), "-xzf", archive, "-C", home, "--strip-components=1")
+	// The build is copied: Keycloak writes below the folder that it lives in.
+	command(t, time.Minute, "", tool(t, "cp", "install coreutils"), "-a", keycloakBuild(t)+"/.", home)
 
+	ca := newAuthority(t)
+	certificate, key := pemFiles(t, ca.server(t))
+	root, _ := pemFiles(t, ca.root)
+	port, securePort := freePort(t), freePort(t)
 	k := &keycloak{
-		api: oauthClient{"orders-api", v.secret("secret of orders-api")}, lax: oauthClient{"orders-lenient", v.secret("secret of orders-lenient")},
-		app: oauthClient{"orders-app", v.secret("secret of orders-app")}, other: oauthClient{"other-app", v.secret("secret of other-app")},
-		user: "alice", password: v.secret("password of alice"), vault: v,
+		secure: fmt.Sprintf("https://127.0.0.1:%d", securePort), plain: fmt.Sprintf("http://127.0.0.1:%d", port),
+		ca: ca, caFile: root,
+		password: v.keep("password of Keycloak's administrator", rand.Text()), vault: v,
 	}
-	write(t, filepath.Join(home, "data", "import", "acme-realm.json"), strings.NewReplacer(
-		"@ORDERS_API_SECRET@", k.api.secret, "@ORDERS_LENIENT_SECRET@", k.lax.secret, "@ORDERS_APP_SECRET@", k.app.secret,
-		"@OTHER_APP_SECRET@", k.other.secret, "@ALICE_PASSWORD@", k.password,
-	).Replace(string(read(t, "testdata/keycloak/realm.json"))))
-
-	port := freePort(t)
-	k.realm = fmt.Sprintf("http://127.0.0.1:%d/realms/acme", port)
-	cmd := exec.Command(filepath.Join(home, "bin", "kc.sh"), "start-dev", "--import-realm", "--db=dev-mem", "--http-host=127.0.0.1", fmt.Sprintf("--http-port=%d", port))
-	cmd.Env = append(os.Environ(), "JAVA_OPTS_KC_HEAP=-Xms64m -Xmx512m")
+	k.web = k.showing(nil)
+	t.Cleanup(k.web.CloseIdleConnections)
+	cmd := keycloakCommand(home, port,
+		fmt.Sprintf("--https-port=%d", securePort), "--hostname="+k.secure,
+		"--https-certificate-file="+certificate,
+		"--https-certificate-key-file="+key,
+		"--https-trust-store-file="+k.caFile,
+		// Events are pushed by a task that looks for them; every 30 s, if it is not told otherwise.
+		"--spi-ssf-transmitter--default--outbox-drainer-interval=200ms",
+		"--spi-ssf-transmitter--default--allow-insecure-push-targets=true",
+		"--spi-ssf-transmitter--default--min-verification-interval-seconds=0",
+	)
+	cmd.Env = append(cmd.Env, "KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD="+k.password)
 	begun := time.Now()
 	k.proc = start(t, "Keycloak "+keycloakVersion, cmd)
-	k.proc.await(t, 5*time.Minute, func() bool { return responds(k.realm + "/.well-known/openid-configuration") })
+	k.proc.await(t, 5*time.Minute, func() bool { return responds(k.plain + "/realms/master/.well-known/openid-configuration") })
 	t.Logf("Keycloak %s is ready after %v", keycloakVersion, time.Since(begun).Round(time.Second))
+	k.keycloakRealm = k.newRealm(t)
 	return k
+}
+
+// keycloakCommand runs the Keycloak in home, which takes its other options from its keycloak.conf. That compiles little and
+// only once is what makes it start sooner.
+func keycloakCommand(home string, port int, more ...string) *exec.Cmd {
+	options := []string{"start-dev", "--http-host=127.0.0.1", fmt.Sprintf("--http-port=%d", port)}
+	cmd := exec.Command(filepath.Join(home, "bin", "kc.sh"), slices.Concat(options, more)...)
+	cmd.Env = append(os.Environ(), "JAVA_OPTS_KC_HEAP=-Xms64m -Xmx512m", "JAVA_OPTS_APPEND=-XX:TieredStopAtLevel=1")
+	return cmd
+}
+
+// keycloakBuild is a Keycloak that has been built for the options in testdata. The first start would do it otherwise, each
+// time, and development mode has no command for it alone.
+func keycloakBuild(t *testing.T) string {
+	t.Helper()
+	tool(t, "java", "install a Java 17 runtime")
+	archive, conf := keycloakArchive(t), filepath.Join("testdata", "keycloak", "keycloak.conf")
+	return cached(t, "keycloak-"+keycloakVersion+"-", []string{archive, conf}, func(fresh string) {
+		command(t, 5*time.Minute, "", tool(t, "tar", "install tar"), "-xzf", archive, "-C", fresh, "--strip-components=1")
+		write(t, filepath.Join(fresh, "conf", "keycloak.conf"), string(read(t, conf)))
+		port := freePort(t)
+		first := start(t, "Keycloak "+keycloakVersion+", to be built", keycloakCommand(fresh, port))
+		first.await(t, 5*time.Minute, func() bool {
+			return responds(fmt.Sprintf("http://127.0.0.1:%d/realms/master/.well-known/openid-configuration", port))
+		})
+		first.stop(t)
+		if err := os.RemoveAll(filepath.Join(fresh, "data")); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 // keycloakArchive is the distribution, fetched from Maven Central when the cache does not hold it.
@@ -88,83 +132,15 @@ func keycloakArchive(t *testing.T) string {
 	return archive
 }
 
-func (k *keycloak) endpoint(name string) string { return k.realm + "/protocol/openid-connect/" + name }
-
-// issuerAs configures the sidecar by the issuer alone: the endpoint is found in the metadata.
-func (k *keycloak) issuerAs(c oauthClient, more string) string {
-	return fmt.Sprintf(`  - name: keycloak
-    issuer: %q
-    dialect: keycloak
-    allow_insecure_http: true
-    client: {id: %q, secret: {env: CLIENT_SECRET}}
-    tenant: [/tenant, /organization/tenant]
-    timeout: 8s
-    cache: {ttl: 1s, negative_ttl: 1s}
-%s`, k.realm, c.id, more)
-}
-
-func (k *keycloak) service(t *testing.T, aud audience) string {
-	t.Helper()
-	c := k.app
-	if aud == foreign {
-		c = k.other
+// showing calls the secure listener, and shows a certificate unless it is nil. A certificate by another authority does not
+// get through the handshake.
+func (k *keycloak) showing(certificate *tls.Certificate) *http.Client {
+	c := client()
+	config := &tls.Config{RootCAs: k.ca.pool()}
+	if certificate != nil {
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil }
 	}
-	return c.tokens(t, k.vault, k.endpoint("token"), url.Values{"grant_type": {"client_credentials"}, "scope": {"orders:read"}}).access
-}
-
-func (k *keycloak) login(t *testing.T) session {
-	t.Helper()
-	s := k.app.tokens(t, k.vault, k.endpoint("token"), url.Values{
-		"grant_type": {"password"}, "username": {k.user}, "password": {k.password}, "scope": {"openid orders:read"},
-	})
-	if s.refresh == "" || s.id == "" {
-		t.Fatal("log in at Keycloak: no refresh token, or no ID token")
-	}
-	return s
-}
-
-// party is what the drill needs of Keycloak.
-func (k *keycloak) party(v vault) party {
-	service := facts{
-		Issuer: k.realm, ClientID: "orders-app", Tenant: "acme",
-		Scopes: []string{"orders:read", "profile"}, Audiences: []string{"orders-api"}, Roles: []string{"order-reader", "orders-api:viewer"},
-	}
-	service.Subject.ID, service.Subject.Type, service.Subject.Username = someID, "client", "service-account-orders-app"
-	user := service
-	user.Scopes, user.Roles = []string{"openid", "orders:read", "profile"}, []string{"order-reader", "orders-api:approver"}
-	user.Subject.Type, user.Subject.Username = "user", "alice"
-	return party{
-		name:    "Keycloak " + keycloakVersion,
-		issuer:  k.issuerAs(k.api, "    audience: [orders-api]"),
-		secret:  k.api.secret,
-		service: k.service,
-		login:   k.login,
-		revoke: func(t *testing.T, token string) {
-			k.app.post(t, k.endpoint("revoke"), url.Values{"token": {token}}, http.StatusOK)
-		},
-		logout: func(t *testing.T, s session) {
-			k.app.post(t, k.endpoint("logout"), url.Values{"refresh_token": {s.refresh}}, http.StatusOK, http.StatusNoContent)
-		},
-		stop:      k.proc.stop,
-		asService: service,
-		asUser:    user,
-	}
-}
-
-// lenient asks as a client that Keycloak tells about every token: refresh and ID tokens are active then, name this API as
-// an audience, and only their type tells them from access tokens.
-func (k *keycloak) lenient(t *testing.T, v vault) {
-	sc := startSidecar(t, v, setup{issuer: k.issuerAs(k.lax, "    audience: [orders-api]"), secret: k.lax.secret})
-	s := k.login(t)
-	if a := sc.decide(t, get(s.access)); a.String() != "allow 200" {
-		t.Errorf("access token: %s, want allow 200", a)
-	}
-	for name, token := range map[string]string{"refresh token": s.refresh, "ID token": s.id} {
-		if a := sc.decide(t, get(token)); a.String() != "unauthenticated 401 invalid_token" {
-			t.Errorf("%s: %s, want unauthenticated 401 invalid_token", name, a)
-		}
-	}
-	if a := sc.decide(t, get(k.service(t, foreign))); a.String() != "unauthenticated 401 invalid_token" {
-		t.Errorf("a token without audience: %s, want unauthenticated 401 invalid_token", a)
-	}
+	// One that shows a certificate keeps no connection that nobody would close.
+	c.Transport = &http.Transport{TLSClientConfig: config, DisableKeepAlives: certificate != nil}
+	return c
 }

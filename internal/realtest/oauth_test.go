@@ -3,6 +3,7 @@
 package realtest
 
 import (
+	"context"
 	"io"
 	"maps"
 	"net/http"
@@ -36,7 +37,8 @@ type reply struct {
 
 func (c call) do(t *testing.T) reply {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.endpoint, strings.NewReader(c.form.Encode()))
+	// Not ended with the test: what it changed is changed back at its end.
+	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodPost, c.endpoint, strings.NewReader(c.form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,10 +47,16 @@ func (c call) do(t *testing.T) reply {
 	if c.as.id != "" {
 		req.SetBasicAuth(url.QueryEscape(c.as.id), url.QueryEscape(c.as.secret))
 	}
-	if c.http == nil {
-		c.http = client()
+	return send(t, c.http, req)
+}
+
+// send makes a request by c, or as usual when that is nil.
+func send(t *testing.T, c *http.Client, req *http.Request) reply {
+	t.Helper()
+	if c == nil {
+		c = client()
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

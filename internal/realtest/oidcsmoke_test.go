@@ -92,28 +92,11 @@ func asJWT(c oauthClient) call {
 // verify checks a signature by the keys of the server, and returns the payload.
 func (p *oidcProvider) verify(t *testing.T, compact, wantType string, algorithm jose.SignatureAlgorithm) []byte {
 	t.Helper()
-	jws, err := jose.ParseSigned(compact, []jose.SignatureAlgorithm{algorithm})
-	if err != nil {
-		t.Fatal(err)
-	}
 	body, err := fetch(p.issuer + "/jwks")
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := decode[jose.JSONWebKeySet](t, body)
-	header := jws.Signatures[0].Protected
-	if got := header.ExtraHeaders[jose.HeaderType]; got != wantType {
-		t.Errorf("the type is %v, want %s", got, wantType)
-	}
-	found := keys.Key(header.KeyID)
-	if len(found) != 1 {
-		t.Fatalf("%d keys of the server have the id in the header", len(found))
-	}
-	payload, err := jws.Verify(found[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return payload
+	return verified(t, decode[jose.JSONWebKeySet](t, body), compact, wantType, algorithm)
 }
 
 func (p *oidcProvider) checkPayload(t *testing.T, compact string, c oauthClient) {
