@@ -36,24 +36,6 @@ func Peek(s string) (Header, error) {
 	return c.header, err
 }
 
-// Issuer returns the "iss" of a compact JWS that nobody has verified. It is good for choosing whom to ask, and for nothing
-// else. There is none in a JWE, in what is not compact JOSE, and in a payload that is too large or no JSON object.
-func Issuer(s string) (string, bool) {
-	c, err := split(s)
-	if err != nil || len(c.parts) != partsOfJWS || len(c.parts[1]) > base64.RawURLEncoding.EncodedLen(maxIssuerBytes) {
-		return "", false
-	}
-	payload, err := decode(c.parts[1])
-	if err != nil {
-		return "", false
-	}
-	m, ok := object(payload)
-	if !ok {
-		return "", false
-	}
-	return text(m["iss"])
-}
-
 // compact is a token in its parts, the header read, the others still encoded.
 type compact struct {
 	header  Header
@@ -64,16 +46,9 @@ type compact struct {
 // split takes s apart. Only what RFC 8725bis section 3.10 allows gets through: the compact form in its alphabet, without
 // white space, padding or a JSON serialization.
 func split(s string) (compact, error) {
-	dots := 0
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case c == '.':
-			dots++
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
-		default:
-			return compact{}, malformed("it has a character that no compact token has")
-		}
+	dots := dotsOf(s)
+	if dots < 0 {
+		return compact{}, malformed("it has a character that no compact token has")
 	}
 	if dots != partsOfJWS-1 && dots != partsOfJWE-1 {
 		return compact{}, malformed("it has neither three nor five parts")
@@ -92,6 +67,38 @@ func split(s string) (compact, error) {
 	return c, nil
 }
 
+// dotsOf counts the dots of a text in the alphabet of compact tokens; -1 when it holds anything else.
+func dotsOf(s string) int {
+	dots, strange := 0, 0
+	for i := range len(s) {
+		k := alphabet[s[i]]
+		dots += int(k & dot)
+		strange |= int(^k & known)
+	}
+	if strange != 0 {
+		return -1
+	}
+	return dots
+}
+
+const (
+	dot uint8 = 1 << iota
+	known
+)
+
+var alphabet = func() (kinds [256]uint8) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") {
+		kinds[c] = known
+	}
+	kinds['.'] |= dot
+	return kinds
+}()
+
+// isName reports whether s may be a typ, alg, enc or kid.
+func isName(s string) bool {
+	return len(s) <= maxNameBytes && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
 // read fills in the header.
 func (c *compact) read(raw []byte) error {
 	var ok bool
@@ -104,7 +111,7 @@ func (c *compact) read(raw []byte) error {
 			continue
 		}
 		s, ok := text(v)
-		if !ok || len(s) > maxNameBytes || strings.ContainsFunc(s, unicode.IsControl) {
+		if !ok || !isName(s) {
 			return malformed("its " + name + " is no short text")
 		}
 		if s == "" && name != "kid" {
