@@ -74,7 +74,7 @@ type refusal struct {
 type audienceRule uint8
 
 const (
-	audienceOptional audienceRule = iota
+	_ audienceRule = iota // the configuration may say nothing
 	// audienceNeeded is for a server that speaks for the whole world: it calls tokens active that were given to anybody's client.
 	audienceNeeded
 )
@@ -104,7 +104,7 @@ const (
 type subjectForm uint8
 
 const (
-	plainText subjectForm = iota
+	_ subjectForm = iota // a text
 	// wholeNumber is a number that names someone.
 	wholeNumber
 	// typedText is "(usr!alice)", for the person alice.

@@ -33,7 +33,7 @@ func Diagnose(cfg introspect.Config, tok secret.Text, answer introspect.Answer, 
 		return append(out, Finding{"token", Fault, "the server calls it active, and the configuration refuses it: it " + c.Why, "compare issuer, audience and absent_audience with the iss and aud of the answer"})
 	}
 	if !c.Active {
-		says, do := inactive(cfg, tok, c)
+		says, do := inactive(cfg, tok)
 		return append(out, Finding{"token", Fault, "it " + c.Why + says, do})
 	}
 	if why := c.Usable(now); why != "" {
@@ -158,7 +158,7 @@ func credentialsRemedy(cfg introspect.Config) string {
 
 // inactive says what may be behind "not active". The server does not: RFC 7662 section 2.2. Where the token is a JWT it is
 // read without being believed.
-func inactive(cfg introspect.Config, tok secret.Text, c *authz.Claims) (says, do string) {
+func inactive(cfg introspect.Config, tok secret.Text) (says, do string) {
 	p, ok := payload(tok.Reveal())
 	if !ok {
 		return "", byDialect(cfg, "the server does not say why. Expired, revoked, or this client may not know: ")

@@ -214,8 +214,10 @@ func (i *Issuer) attempt(ctx context.Context, q Question) (claims *authz.Claims,
 	return f.Claims, i.cache.keep(i.key(q, endpoint), q.Token, f, d), nil
 }
 
-// Name is the configured name, and Issuer the identifier, which may be empty.
-func (i *Issuer) Name() string   { return i.name }
+// Name is the configured name.
+func (i *Issuer) Name() string { return i.name }
+
+// Issuer is the identifier, which may be empty.
 func (i *Issuer) Issuer() string { return i.issuer }
 
 func tooLong() string { return fmt.Sprintf("is longer than %d bytes", maxTokenBytes) }

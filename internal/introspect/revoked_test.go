@@ -65,9 +65,9 @@ func TestEV1_ARevocationStopsTokensThatAreValidatedHere(t *testing.T) {
 }
 
 // careless validates JWTs and forgets to look whether they were revoked.
-type careless struct{ asker }
+type careless struct{}
 
-func (c careless) ask(ctx context.Context, q Question) (fact, error) {
+func (careless) ask(context.Context, Question) (fact, error) {
 	return fact{Fact: dialect.Fact{Claims: &authz.Claims{Active: true, Source: authz.LocalJWT, Fetched: time.Now(), ID: "j1"}, Keep: dialect.Active}}, nil
 }
 
