@@ -40,7 +40,11 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "build the sidecar: %v\n%s", err, out)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	if seen := results.String(); seen != "" {
+		fmt.Printf("what the sidecar answered:\n%s", seen)
+	}
+	return code
 }
 
 // client is for calls that follow no redirects: a redirect is an answer here.
