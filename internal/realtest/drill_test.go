@@ -4,6 +4,8 @@ package realtest
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +21,9 @@ type party struct {
 	secret string
 	// policies is the directory of policies that fit what the server says; empty for the shipped ones.
 	policies string
+	// ways are further ways to authenticate, in the words of the configuration of a client, by their names. Nil is for servers
+	// whose own tests look at that.
+	ways map[string]string
 	// lacks names the columns of the table that the server cannot fill, and says why.
 	lacks map[string]string
 	// service gets a token for orders:read that speaks for a client, where the server has such tokens. foreign says that it
@@ -58,16 +63,24 @@ func TestAuthorizationServers(t *testing.T) {
 	t.Run("fosite", func(t *testing.T) {
 		v := vault{}
 		f := startFosite(t, v)
-		t.Run("INT20 without refused_prefixes nothing tells a refresh token", func(t *testing.T) { f.unmarked(t, v) })
+		t.Run("INT20 without dialect hydra nothing tells a refresh token", func(t *testing.T) { f.unmarked(t, v) })
 		drill(t, v, f.party())
+		results.complete(t, f.party().name)
 	})
 	t.Run("zitadel oidc", func(t *testing.T) {
 		v := vault{}
-		drill(t, v, startZitadel(t, v).party())
+		z := startZitadel(t, v)
+		t.Run("JAT a JWT access token is validated here, and asked about", func(t *testing.T) {
+			results.set(z.party().name, jwtColumn, z.structured(t).String()+" (validated here, and asked about)")
+		})
+		drill(t, v, z.party())
+		results.complete(t, z.party().name)
 	})
 	t.Run("django-oauth-toolkit", func(t *testing.T) {
 		v := vault{}
-		drill(t, v, startDjangoToolkit(t, v).party())
+		d := startDjangoToolkit(t, v)
+		drill(t, v, d.party())
+		results.complete(t, d.party().name)
 	})
 	t.Run("Spring Authorization Server", func(t *testing.T) {
 		v := vault{}
@@ -105,6 +118,7 @@ func drill(t *testing.T, v vault, p party) {
 		results.set(p.name, column, why)
 	}
 	r.allowed(t)
+	r.authenticated(t)
 	r.denied(t)
 	r.refused(t)
 	r.ended(t)
@@ -136,6 +150,24 @@ func (r *drillRun) allowed(t *testing.T) {
 		a := r.expect(t, "", get(r.user.access), "allow 200")
 		checkFacts(t, r.sidecar.logged(t, a.ID), r.party.asUser)
 	})
+}
+
+func (r *drillRun) authenticated(t *testing.T) {
+	if r.party.ways == nil {
+		return
+	}
+	worked := []string{"client_secret_basic"} // by which all else is asked
+	for _, way := range slices.Sorted(maps.Keys(r.party.ways)) {
+		t.Run("CA "+way, func(t *testing.T) {
+			s := r.party.setup()
+			s.issuer = strings.Replace(s.issuer, "client: {", "client: {"+r.party.ways[way]+", ", 1)
+			if a := startSidecar(t, r.vault, s).decide(t, get(r.good)); a.String() != "allow 200" {
+				t.Fatalf("%s, want allow 200", a)
+			}
+			worked = append(worked, way)
+		})
+	}
+	results.set(r.party.name, authColumn, strings.Join(worked, ", "))
 }
 
 func (r *drillRun) denied(t *testing.T) {

@@ -52,17 +52,18 @@ func goProgram(t *testing.T, name string) string {
 }
 
 // issuerWith configures the sidecar by the endpoint: this server has no metadata.
-func (f *fosite) issuerWith(more string) string {
+func (f *fosite) issuerWith(dialect string) string {
 	return fmt.Sprintf(`  - name: fosite
     issuer: %q
+    dialect: %s
     introspection_endpoint: %q
+    token_endpoint: %q
     allow_insecure_http: true
     client: {id: %q, secret: {env: CLIENT_SECRET}}
     audience: [orders-api]
     tenant: [/tenant]
     timeout: 8s
-    cache: {ttl: 1s, negative_ttl: 1s}
-%s`, f.issuer, f.issuer+"/introspect", f.api.id, more)
+    cache: {ttl: 1s, negative_ttl: 1s}`, f.issuer, dialect, f.issuer+"/introspect", f.issuer+"/token", f.api.id)
 }
 
 // party is what the drill needs of fosite. Its answers have no token_type and nothing else that tells what a token is for.
@@ -70,15 +71,16 @@ func (f *fosite) party() party {
 	service := facts{
 		Kind: "unknown", Issuer: f.issuer, ClientID: "orders-app", Tenant: "acme", Scopes: []string{"orders:read"}, Audiences: []string{"orders-api"},
 	}
-	service.Subject.Type = "unknown" // no sub at all
+	service.Subject.ID, service.Subject.Type = "orders-app", "client" // no sub at all, which the dialect can read
 	user := service
 	user.ClientID = "orders-web"
 	user.Subject.ID, user.Subject.Type, user.Subject.Username = "alice", "user", "alice"
 	return party{
 		name:    "fosite " + fositeVersion,
-		issuer:  f.issuerWith("    refused_prefixes: [ory_rt_]"),
+		issuer:  f.issuerWith("hydra"),
 		secret:  f.api.secret,
-		lacks:   map[string]string{"ID token": "none issued"},
+		ways:    map[string]string{"client_credentials": "auth: client_credentials"},
+		lacks:   map[string]string{"ID token": "none issued", jwtColumn: none, dpopColumn: none, mtlsColumn: none, signedColumn: none},
 		service: f.service,
 		login:   f.login,
 		revoke: func(t *testing.T, token string) {
@@ -109,12 +111,12 @@ func (f *fosite) login(t *testing.T) session {
 	}})
 }
 
-// unmarked shows why refused_prefixes must be set for this engine. What it says of a refresh token is, member for member,
-// what it says of the access token beside it: the sidecar can know nothing from the answer and lets it in. Only the mark
-// in the token itself tells, and the sidecar reads it when it is told to.
+// unmarked shows why the dialect must be set for this engine. What it says of a refresh token is, member for member, what it
+// says of the access token beside it: the sidecar can know nothing from the answer and lets it in. Only the mark in the token
+// itself tells, and that is what dialect hydra reads.
 func (f *fosite) unmarked(t *testing.T, v vault) {
 	s := f.login(t)
-	sc := startSidecar(t, v, setup{issuer: f.issuerWith(""), secret: f.api.secret})
+	sc := startSidecar(t, v, setup{issuer: f.issuerWith("rfc7662"), secret: f.api.secret})
 	for name, token := range map[string]string{"access token": s.access, "refresh token": s.refresh} {
 		a := sc.decide(t, get(token))
 		if a.String() != "allow 200" {
