@@ -10,6 +10,7 @@ package realtest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -42,7 +43,11 @@ func run(m *testing.M) int {
 	}
 	code := m.Run()
 	if seen := results.String(); seen != "" {
-		fmt.Printf("what the sidecar answered:\n%s", seen)
+		fmt.Printf("what the sidecar answered, with cache.ttl 1s:\n%s", seen)
+	}
+	if gaps := results.gaps(); len(gaps) > 0 && flag.Lookup("test.run").Value.String() == "" {
+		fmt.Fprintf(os.Stderr, "nothing was seen of:\n%s\n", strings.Join(gaps, "\n"))
+		return 1
 	}
 	return code
 }

@@ -7,6 +7,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/tls"
 	"fmt"
+	"io"
+	"log"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -116,6 +120,41 @@ func (p *oidcProvider) rotatedCertificate(t *testing.T) {
 	certificate, key := pemOf(t, p.ca.client(t, p.tls.certificate.Leaf.DNSNames[0]))
 	move(t, filepath.Join(dir, "client.crt"), certificate)
 	move(t, filepath.Join(dir, "client.key"), key)
+	sc.awaitLogged(t, "credential rotated")
+	l.finish(t)
+}
+
+// rotatedAuthority replaces the authority that vouches for the server, first in the file and then at a gateway before the
+// server, which begins each connection anew.
+func (p *oidcProvider) rotatedAuthority(t *testing.T) {
+	former, next := newAuthority(t), newAuthority(t)
+	var shown atomic.Pointer[tls.Certificate]
+	show := func(a *authority) { c := a.server(t); shown.Store(&c) }
+	show(former)
+	target, err := url.Parse(p.issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateway := httptest.NewUnstartedServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }})
+	gateway.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		return &tls.Config{Certificates: []tls.Certificate{*shown.Load()}}, nil
+	}}
+	gateway.Config.SetKeepAlivesEnabled(false)
+	gateway.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that the sidecar gave up are no news
+	gateway.StartTLS()
+	t.Cleanup(gateway.Close)
+
+	file := filepath.Join(t.TempDir(), "ca.crt")
+	trust := func(a *authority) { text, _ := pemOf(t, a.root); move(t, file, text) }
+	trust(former)
+	sc := startSidecar(t, p.vault, setup{secret: p.api.secret, issuer: p.clientWith("client_secret_basic", p.api.id, credential{
+		client: "secret: {env: CLIENT_SECRET}",
+		issuer: fmt.Sprintf("    introspection_endpoint: %q\n    ca_file: %q", gateway.URL+"/token/introspection", file),
+	})})
+	l := p.load(t, sc)
+	trust(next)
+	sc.awaitLogged(t, "new credential refused, the former one is used")
+	show(next)
 	sc.awaitLogged(t, "credential rotated")
 	l.finish(t)
 }

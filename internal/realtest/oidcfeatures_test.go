@@ -42,6 +42,7 @@ func (p *oidcProvider) features(t *testing.T) {
 	t.Run("CA each way to authenticate", func(t *testing.T) { results.set(name, authColumn, p.authenticated(t)) })
 	t.Run("a key is rotated under load", p.rotatedKey)
 	t.Run("a certificate is rotated under load", p.rotatedCertificate)
+	t.Run("an authority is rotated under load", p.rotatedAuthority)
 }
 
 // asAPI is the sidecar as the client api, and what else its issuer is told.

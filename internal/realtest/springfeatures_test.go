@@ -29,7 +29,11 @@ func (s *spring) features(t *testing.T) {
 		}).String())
 	})
 	t.Run("DPOP a JWT that is bound to a key", func(t *testing.T) {
-		drillDPoP(t, s.vault, s.inMode("jwt"), func(t *testing.T, key *ecdsa.PrivateKey) string { return s.dpopToken(t, s.jwt, key) })
+		for _, mode := range []string{"jwt", "introspect", "jwt_then_introspect"} {
+			t.Run(mode, func(t *testing.T) {
+				drillDPoP(t, s.vault, s.inMode(mode), func(t *testing.T, key *ecdsa.PrivateKey) string { return s.dpopToken(t, s.jwt, key) })
+			})
+		}
 	})
 	t.Run("MTLS an opaque token that is bound to a certificate", func(t *testing.T) {
 		mine, other := s.ca.client(t, "orders-bound"), s.ca.client(t, "orders-bound")
