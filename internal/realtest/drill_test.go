@@ -63,6 +63,9 @@ func TestAuthorizationServers(t *testing.T) {
 		v := vault{}
 		f := startFosite(t, v)
 		t.Run("INT20 without dialect hydra nothing tells a refresh token", func(t *testing.T) { f.unmarked(t, v) })
+		t.Run("JAT a JWT access token is validated here, asked about, or both", func(t *testing.T) {
+			results.set(f.party().name, jwtColumn, f.structured(t).String()+" (validated here, and asked about)")
+		})
 		drill(t, v, f.party())
 	})
 	t.Run("zitadel oidc", func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -80,7 +81,7 @@ func (f *fosite) party() party {
 		issuer:  f.issuerWith("hydra"),
 		secret:  f.api.secret,
 		ways:    map[string]string{"client_credentials": "auth: client_credentials"},
-		lacks:   map[string]string{"ID token": "none issued", jwtColumn: none, dpopColumn: none, mtlsColumn: none, signedColumn: none},
+		lacks:   map[string]string{"ID token": "none issued", dpopColumn: none, mtlsColumn: none, signedColumn: none},
 		service: f.service,
 		login:   f.login,
 		revoke: func(t *testing.T, token string) {
@@ -98,15 +99,26 @@ func (f *fosite) party() party {
 
 func (f *fosite) service(t *testing.T, aud audience) string {
 	t.Helper()
-	return f.app.tokens(t, f.vault, f.issuer+"/token", url.Values{
+	return f.serviceAt(t, "", aud)
+}
+
+// serviceAt asks the server at a path, which says whether access tokens are JWTs.
+func (f *fosite) serviceAt(t *testing.T, path string, aud audience) string {
+	t.Helper()
+	return f.app.tokens(t, f.vault, f.issuer+path+"/token", url.Values{
 		"grant_type": {"client_credentials"}, "scope": {"orders:read"}, "audience": {string(aud)},
 	}).access
 }
 
 func (f *fosite) login(t *testing.T) session {
 	t.Helper()
+	return f.loginAt(t, "")
+}
+
+func (f *fosite) loginAt(t *testing.T, path string) session {
+	t.Helper()
 	b := newBrowser(t, "fosite", func(string) url.Values { return nil })
-	return b.login(t, f.vault, codeFlow{f.web, f.issuer + "/authorize", f.issuer + "/token", url.Values{
+	return b.login(t, f.vault, codeFlow{f.web, f.issuer + path + "/authorize", f.issuer + path + "/token", url.Values{
 		"scope": {"orders:read"}, "audience": {string(ours)},
 	}})
 }
@@ -126,4 +138,42 @@ func (f *fosite) unmarked(t *testing.T, v vault) {
 			t.Errorf("%s: the policy read the kind %q, want unknown", name, got)
 		}
 	}
+}
+
+// structured looks at JWT access tokens, whose scopes are in scp.
+func (f *fosite) structured(t *testing.T) answer {
+	client := f.party().asService
+	user := f.party().asUser
+	user.Subject.Type, user.Subject.Username = "unknown", "" // a sub alone may name anything
+	const jwtPath = "/jwt"
+	var last answer
+	for _, mode := range []string{"jwt", "introspect_opaque", "introspect", "jwt_then_introspect"} {
+		issuer := strings.Replace(f.issuerWith("hydra"), "/introspect\"", jwtPath+"/introspect\"", 1)
+		sc := startSidecar(t, f.vault, setup{secret: f.api.secret, issuer: fmt.Sprintf("%s\n    jwks_uri: %q\n    mode: %s", issuer, f.issuer+"/jwks", mode)})
+		token, got := f.serviceAt(t, jwtPath, ours), f.loginAt(t, jwtPath)
+		if last = sc.decide(t, get(token)); last.String() != "allow 200" {
+			t.Fatalf("%s: %s, want allow 200", mode, last)
+		}
+		byUser := sc.decide(t, get(got.access))
+		if byUser.String() != "allow 200" {
+			t.Fatalf("%s, of a user: %s, want allow 200", mode, byUser)
+		}
+		if mode == "jwt" || mode == "introspect_opaque" {
+			client.Source, user.Source = "jwt", "jwt"
+			checkFacts(t, sc.logged(t, last.ID), client)
+			checkFacts(t, sc.logged(t, byUser.ID), user)
+		}
+		for name, token := range map[string]string{
+			"refresh token": got.refresh, "changed": changed(t, token), "for another audience": f.serviceAt(t, jwtPath, foreign),
+		} {
+			if a := sc.decide(t, get(token)); a.String() != "unauthenticated 401 invalid_token" {
+				t.Errorf("%s, %s: %s, want unauthenticated 401 invalid_token", mode, name, a)
+			}
+		}
+		f.app.post(t, f.issuer+jwtPath+"/revoke", url.Values{"token": {token}}, http.StatusOK)
+		if mode == "introspect" || mode == "jwt_then_introspect" {
+			awaitRefusal(t, sc, token)
+		}
+	}
+	return last
 }
