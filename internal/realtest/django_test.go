@@ -79,17 +79,22 @@ func (d *djangoToolkit) party() party {
 		// Without the slash at its end the endpoint is not found.
 		issuer: fmt.Sprintf(`  - name: django
     issuer: %q
+    dialect: rfc7662
     introspection_endpoint: %q
+    token_endpoint: %q
     allow_insecure_http: true
     client: {id: %q, secret: {env: CLIENT_SECRET}}
     audience: [%q]
     timeout: 8s
-    cache: {ttl: 1s, negative_ttl: 1s}`, d.issuer, d.issuer+"/o/introspect/", d.api.id, ordersResource),
+    cache: {ttl: 1s, negative_ttl: 1s}`, d.issuer, d.issuer+"/o/introspect/", d.issuer+"/o/token/", d.api.id, ordersResource),
 		secret:   d.api.secret,
 		policies: "testdata/scopes-only",
-		lacks:    map[string]string{"tenant": "none named", "ID token": "none issued"},
-		service:  d.service,
-		login:    d.login,
+		ways:     map[string]string{"client_credentials": "auth: client_credentials, scope: [introspection]", "client_secret_post": "auth: client_secret_post"},
+		lacks: map[string]string{
+			"tenant": "none named", "ID token": "none issued", jwtColumn: none, dpopColumn: none, mtlsColumn: none, signedColumn: none,
+		},
+		service: d.service,
+		login:   d.login,
 		revoke: func(t *testing.T, token string) {
 			d.app.post(t, d.issuer+"/o/revoke_token/", url.Values{"token": {token}}, http.StatusOK)
 		},

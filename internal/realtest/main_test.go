@@ -10,6 +10,7 @@ package realtest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -40,7 +41,15 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "build the sidecar: %v\n%s", err, out)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	if seen := results.String(); seen != "" {
+		fmt.Printf("what the sidecar answered, with cache.ttl 1s:\n%s", seen)
+	}
+	if gaps := results.gaps(); len(gaps) > 0 && flag.Lookup("test.run").Value.String() == "" {
+		fmt.Fprintf(os.Stderr, "nothing was seen of:\n%s\n", strings.Join(gaps, "\n"))
+		return 1
+	}
+	return code
 }
 
 // client is for calls that follow no redirects: a redirect is an answer here.

@@ -13,10 +13,10 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// keyClient authenticates by a signature with its key.
+// keyClient authenticates by a signature with one of its keys.
 type keyClient struct {
-	id  string
-	key *ecdsa.PrivateKey
+	id        string
+	key, next *ecdsa.PrivateKey
 }
 
 // certificateClient authenticates by a certificate.
@@ -51,7 +51,7 @@ func newOIDCClients(t *testing.T, v vault, ca *authority) oidcClients {
 	return oidcClients{
 		api: with("orders-api"), signed: with("orders-api-signed"), encrypted: with("orders-api-encrypted"), decryption: newKey(t),
 		secretJWT:  with("orders-api-secret-jwt"),
-		keyJWT:     keyClient{"orders-api-key-jwt", newKey(t)},
+		keyJWT:     keyClient{"orders-api-key-jwt", newKey(t), newKey(t)},
 		tls:        certificateClient{"orders-api-tls", ca.client(t, "sidecar.acme.example")},
 		selfSigned: certificateClient{"orders-api-self-signed", selfSigned(t, "sidecar")},
 		app:        with("orders-app"), dpop: with("orders-dpop"), bound: with("orders-bound"), web: with("orders-web"),
@@ -82,7 +82,10 @@ func (c oidcClients) registered(logout string) []map[string]any {
 		}),
 		client(c.keyJWT.id, map[string]any{
 			"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
-			"jwks": keySet(jose.JSONWebKey{Key: &c.keyJWT.key.PublicKey, KeyID: "authentication", Use: "sig", Algorithm: "ES256"}),
+			"jwks": keySet(
+				jose.JSONWebKey{Key: &c.keyJWT.key.PublicKey, KeyID: "authentication", Use: "sig", Algorithm: "ES256"},
+				jose.JSONWebKey{Key: &c.keyJWT.next.PublicKey, KeyID: "next", Use: "sig", Algorithm: "ES256"},
+			),
 		}),
 		client(c.tls.id, map[string]any{
 			"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": c.tls.certificate.Leaf.DNSNames[0],
@@ -106,8 +109,8 @@ func (c oidcClients) registered(logout string) []map[string]any {
 	}
 }
 
-func keySet(key jose.JSONWebKey) jose.JSONWebKeySet {
-	return jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key}}
+func keySet(keys ...jose.JSONWebKey) jose.JSONWebKeySet {
+	return jose.JSONWebKeySet{Keys: keys}
 }
 
 // forOrders asks for a token that speaks for the client.
@@ -118,15 +121,25 @@ func forOrders(resource string) url.Values {
 // dpopToken is an opaque token that only goes with proofs by key (RFC 9449).
 func (p *oidcProvider) dpopToken(t *testing.T, key *ecdsa.PrivateKey) string {
 	t.Helper()
+	return p.dpopTokenFor(t, key, ordersResource)
+}
+
+func (p *oidcProvider) dpopTokenFor(t *testing.T, key *ecdsa.PrivateKey, resource string) string {
+	t.Helper()
 	endpoint := p.issuer + "/token"
 	proof := dpopProof(t, key, http.MethodPost, endpoint, "", nil)
-	return call{endpoint: endpoint, header: http.Header{"Dpop": {proof}}, form: forOrders(ordersResource), as: p.dpop}.tokens(t, p.vault).access
+	return call{endpoint: endpoint, header: http.Header{"Dpop": {proof}}, form: forOrders(resource), as: p.dpop}.tokens(t, p.vault).access
 }
 
 // boundToken is an opaque token that only goes with a certificate (RFC 8705 section 3).
 func (p *oidcProvider) boundToken(t *testing.T, certificate tls.Certificate) string {
 	t.Helper()
-	return call{http: p.showing(certificate), endpoint: p.secure + "/token", form: forOrders(ordersResource), as: p.bound}.tokens(t, p.vault).access
+	return p.boundTokenFor(t, certificate, ordersResource)
+}
+
+func (p *oidcProvider) boundTokenFor(t *testing.T, certificate tls.Certificate, resource string) string {
+	t.Helper()
+	return call{http: p.showing(certificate), endpoint: p.secure + "/token", form: forOrders(resource), as: p.bound}.tokens(t, p.vault).access
 }
 
 // jwtToken is an access token that can be read without asking (RFC 9068). The server introspects none of these.

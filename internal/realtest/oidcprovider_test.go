@@ -75,6 +75,20 @@ func startOIDCProvider(t *testing.T, v vault, logout string) *oidcProvider {
 	return p
 }
 
+// issuerWith configures the sidecar by the issuer: the endpoints are found in the metadata.
+func (p *oidcProvider) issuerWith(more string) string {
+	return fmt.Sprintf(`  - name: oidc-provider
+    issuer: %q
+    dialect: oidc-provider
+    allow_insecure_http: true
+    audience: [orders-api]
+    tenant: [/tenant]
+    roles: ["/https:~1~1acme.example~1roles"]
+    timeout: 8s
+    cache: {ttl: 1s, negative_ttl: 1s}
+%s`, p.issuer, more)
+}
+
 // party is what the drill needs of oidc-provider. The claim with the roles is named by a URL, so its pointer has escapes.
 func (p *oidcProvider) party() party {
 	service := facts{
@@ -87,17 +101,8 @@ func (p *oidcProvider) party() party {
 	user.ClientID = "orders-web"
 	user.Subject.ID, user.Subject.Type = "alice", "user"
 	return party{
-		name: "oidc-provider " + oidcProviderVersion,
-		issuer: fmt.Sprintf(`  - name: oidc-provider
-    issuer: %q
-    dialect: oidc-provider
-    allow_insecure_http: true
-    client: {id: %q, secret: {env: CLIENT_SECRET}}
-    audience: [orders-api]
-    tenant: [/tenant]
-    roles: ["/https:~1~1acme.example~1roles"]
-    timeout: 8s
-    cache: {ttl: 1s, negative_ttl: 1s}`, p.issuer, p.api.id),
+		name:    "oidc-provider " + oidcProviderVersion,
+		issuer:  p.issuerWith(fmt.Sprintf("    client: {id: %q, secret: {env: CLIENT_SECRET}}", p.api.id)),
 		secret:  p.api.secret,
 		service: p.service,
 		login:   p.login,

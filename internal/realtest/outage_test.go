@@ -21,7 +21,7 @@ func TestOutages(t *testing.T) {
 	}
 	t.Cleanup(srv.Close)
 	v := vault{}
-	sc := startSidecar(t, v, setup{fmt.Sprintf(`
+	sc := startSidecar(t, v, setup{secret: v.secret("secret of orders-api"), issuer: fmt.Sprintf(`
   - name: drill
     introspection_endpoint: %s
     allow_insecure_http: true
@@ -29,7 +29,7 @@ func TestOutages(t *testing.T) {
     tenant: [/tenant]
     max_in_flight: %d
     cache: {ttl: 1h}
-`, srv.URL(), limit), v.secret("secret of orders-api"), ""})
+`, srv.URL(), limit)})
 	sc.answers.WriteString("those of the drill are read there")
 	rows, err := outage.Run(t.Context(), outage.Plan{API: sc.api, Server: srv, Phase: 30 * time.Second, Calm: 4 * time.Second, Patience: 5 * time.Second, Rate: 500, Known: 1000})
 	if err != nil {

@@ -4,6 +4,7 @@ package realtest
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,14 +27,18 @@ type setup struct {
 	secret string // of the sidecar, as a client
 	// policies is a directory; empty for the shipped policies.
 	policies string
+	// more is added to the configuration, whole sections of it; env to the environment, as NAME=value.
+	more string
+	env  []string
 }
 
 // sidecar is a process of the binary under test.
 type sidecar struct {
 	*process
 	api, admin string
-	decisions  string       // file of the decision log; empty when it goes to standard output alone
-	answers    bytes.Buffer // everything that it answered
+	decisions  string // file of the decision log; empty when it goes to standard output alone
+	mu         sync.Mutex
+	answers    bytes.Buffer // everything that it answered; guarded by mu
 }
 
 // routes are added to the shipped ones: the data of a second directory joins that of the first.
@@ -80,10 +86,11 @@ engine: {deadline: 2s}
 decision: {realm: acme}
 decision_log: {stdout: true, file: %q}
 telemetry: {log: {level: debug, format: json}}
-`, s.issuer, s.policyPaths(t, filepath.Join(dir, "more")), sc.decisions))
+%s
+`, s.issuer, s.policyPaths(t, filepath.Join(dir, "more")), sc.decisions, s.more))
 
 	cmd := exec.Command(binary, "serve", "--config", file)
-	cmd.Env = []string{"CLIENT_SECRET=" + s.secret}
+	cmd.Env = append(s.env, "CLIENT_SECRET="+s.secret)
 	sc.run(t, v, cmd)
 	return sc
 }
@@ -142,17 +149,22 @@ func responds(url string) bool {
 	return err == nil
 }
 
-// checkAlarm reads from the metrics how many questions the authorization server refused to answer us.
-func (sc *sidecar) checkAlarm(t *testing.T, want int) {
+// asked reads from the metrics how many questions to authorization servers ended so.
+func (sc *sidecar) asked(t *testing.T, outcome string) int {
 	t.Helper()
 	metrics, err := fetch(sc.admin + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := regexp.MustCompile(`(?m)^sidecar_introspect_call_duration_seconds_count\{.*outcome="misconfigured".*\} (\d+)$`).FindSubmatch(metrics)
-	if m == nil || string(m[1]) != strconv.Itoa(want) {
-		t.Errorf("the metrics count %q refusals, want %d", m, want)
+	total := 0
+	for _, m := range regexp.MustCompile(`(?m)^sidecar_introspect_call_duration_seconds_count\{.*outcome="`+outcome+`".*\} (\d+)$`).FindAllSubmatch(metrics, -1) {
+		n, err := strconv.Atoi(string(m[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += n
 	}
+	return total
 }
 
 // finish stops the sidecar and looks for secrets in everything it said.
@@ -184,6 +196,9 @@ func (sc *sidecar) finish(t *testing.T, v vault) {
 	}
 }
 
+// publicURL is how the URLs of the API behind the sidecar begin.
+const publicURL = "https://orders.acme.example"
+
 // question is a request that somebody makes to the API behind the sidecar.
 type question struct {
 	token, method, path, tenant string
@@ -213,16 +228,34 @@ func (a answer) String() string {
 
 func (a answer) header(name string) string { return strings.Join(a.Headers[name], ", ") }
 
+// holder is what somebody shows beside a token that is bound to a key. The zero value is somebody with a bearer token.
+type holder struct {
+	scheme      string
+	proofs      []string
+	certificate string // PEM
+}
+
 // decide asks the sidecar.
 func (sc *sidecar) decide(t *testing.T, q question) answer {
 	t.Helper()
+	return sc.shown(t, q, holder{})
+}
+
+// shown asks the sidecar about the question of somebody who shows more than a token.
+func (sc *sidecar) shown(t *testing.T, q question, h holder) answer {
+	t.Helper()
 	headers := map[string][]string{"x-tenant": {q.tenant}}
 	if q.token != "" {
-		headers["authorization"] = []string{"Bearer " + q.token}
+		headers["authorization"] = []string{cmp.Or(h.scheme, "Bearer") + " " + q.token}
 	}
-	body, err := json.Marshal(map[string]any{"request": map[string]any{
-		"method": q.method, "url": "https://orders.acme.example" + q.path, "headers": headers,
-	}})
+	if h.proofs != nil {
+		headers["dpop"] = h.proofs
+	}
+	request := map[string]any{"method": q.method, "url": publicURL + q.path, "headers": headers}
+	if h.certificate != "" {
+		request["client_certificate"] = h.certificate
+	}
+	body, err := json.Marshal(map[string]any{"request": request})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +268,9 @@ func (sc *sidecar) decide(t *testing.T, q question) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sc.mu.Lock()
 	sc.answers.Write(text)
+	sc.mu.Unlock()
 	var a answer
 	if err := json.Unmarshal(text, &a); err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("ask the sidecar: status %d, %v: %s", resp.StatusCode, err, text)
@@ -257,11 +292,18 @@ type facts struct {
 	Audiences []string `json:"audiences"`
 	Tenant    string   `json:"tenant"`
 	Roles     []string `json:"roles"`
+	Binding   binding  `json:"binding"`
 	Subject   struct {
 		ID       string `json:"id"`
 		Type     string `json:"type"`
 		Username string `json:"username"`
 	} `json:"subject"`
+}
+
+// binding is what a policy read about the key that the token is bound to.
+type binding struct {
+	Method   string `json:"method"`
+	Verified bool   `json:"verified"`
 }
 
 // logged waits for the event of a decision and returns the facts it was made from.

@@ -3,8 +3,12 @@
 package realtest
 
 import (
+	"crypto/ecdsa"
+	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -13,28 +17,41 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 const springVersion = "7.1.2"
 
 // spring is Server.java of testdata: the authorization server of Spring Security.
 type spring struct {
-	proc                     *process
-	issuer                   string
-	api, app, jwt, web, ship oauthClient
-	password                 string // of alice
-	vault                    vault
+	proc           *process
+	issuer, secure string
+	ca             *authority // of the secure listener, and of who shows a certificate there
+	// api, secretJWT and keyJWT introspect. The server fetches the keys of the last one.
+	api, secretJWT      oauthClient
+	keyJWT              keyClient
+	app, jwt, web, ship oauthClient
+	password            string // of alice
+	vault               vault
 }
 
 func startSpring(t *testing.T, v vault) *spring {
 	t.Helper()
-	port := freePort(t)
-	s := &spring{issuer: fmt.Sprintf("http://127.0.0.1:%d", port), password: v.secret("password of alice"), vault: v}
+	port, securePort := freePort(t), freePort(t)
+	s := &spring{
+		issuer: fmt.Sprintf("http://127.0.0.1:%d", port), secure: fmt.Sprintf("https://127.0.0.1:%d", securePort),
+		ca: newAuthority(t), keyJWT: keyClient{"orders-key-jwt", newKey(t), newKey(t)}, password: v.secret("password of alice"), vault: v,
+	}
+	certificate, key := pemOf(t, s.ca.server(t))
+	root, _ := pemOf(t, s.ca.root)
+	keys := serveKeys(t, &s.keyJWT.key.PublicKey, &s.keyJWT.next.PublicKey)
 	cmd := exec.Command(tool(t, "java", "install a Java 17 runtime"), "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 		"-jar", springArchive(t), "--server.address=127.0.0.1", fmt.Sprintf("--server.port=%d", port))
-	cmd.Env = append(os.Environ(), "ALICE_PASSWORD="+s.password)
+	cmd.Env = append(os.Environ(), "ISSUER="+s.issuer, "ALICE_PASSWORD="+s.password,
+		fmt.Sprintf("SECURE_PORT=%d", securePort), "TLS_CERT="+certificate, "TLS_KEY="+key, "TLS_CA="+root, "AUTH_JWKS="+keys, "ORDERS_KEY_JWT_SECRET="+rand.Text())
 	for id, c := range map[string]*oauthClient{
-		"orders-api": &s.api, "orders-app": &s.app, "orders-jwt": &s.jwt, "orders-web": &s.web, "shipping-app": &s.ship,
+		"orders-api": &s.api, "orders-secret-jwt": &s.secretJWT, "orders-app": &s.app, "orders-jwt": &s.jwt, "orders-web": &s.web, "shipping-app": &s.ship,
 	} {
 		*c = oauthClient{id, v.secret("secret of " + id)}
 		cmd.Env = append(cmd.Env, strings.ToUpper(strings.ReplaceAll(id, "-", "_"))+"_SECRET="+c.secret)
@@ -44,6 +61,25 @@ func startSpring(t *testing.T, v vault) *spring {
 	s.proc.await(t, 2*time.Minute, func() bool { return responds(s.issuer + "/.well-known/oauth-authorization-server") })
 	t.Logf("Spring Authorization Server %s is ready after %v", springVersion, time.Since(begun).Round(100*time.Millisecond))
 	return s
+}
+
+// serveKeys publishes keys at a URL.
+func serveKeys(t *testing.T, keys ...*ecdsa.PublicKey) string {
+	t.Helper()
+	set := jose.JSONWebKeySet{}
+	for _, k := range keys {
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k, Use: "sig", Algorithm: "ES256"})
+	}
+	body, err := json.Marshal(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(body)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // springArchive is the program, built by Maven. It is kept in the cache, by the hash of its sources.
@@ -67,14 +103,20 @@ func springArchive(t *testing.T) string {
 
 // issuerWith configures the sidecar by the issuer: the endpoint is found in the metadata.
 func (s *spring) issuerWith(more string) string {
+	return s.issuerAs(fmt.Sprintf("id: %q, secret: {env: CLIENT_SECRET}", s.api.id), more)
+}
+
+// issuerAs is issuerWith for another client.
+func (s *spring) issuerAs(c, more string) string {
 	return fmt.Sprintf(`  - name: spring
     issuer: %q
+    dialect: spring
     allow_insecure_http: true
-    client: {id: %q, secret: {env: CLIENT_SECRET}}
+    client: {%s}
     tenant: [/tenant]
     timeout: 8s
     cache: {ttl: 1s, negative_ttl: 1s}
-%s`, s.issuer, s.api.id, more)
+%s`, s.issuer, c, more)
 }
 
 // party is what the drill needs of the Spring Authorization Server. Refresh and ID tokens are active to it: it says of the
@@ -134,40 +176,10 @@ func (s *spring) login(t *testing.T) session {
 	return b.login(t, s.vault, codeFlow{s.web, s.issuer + "/oauth2/authorize", s.issuer + "/oauth2/token", url.Values{"scope": {"openid orders:read"}}})
 }
 
-// structured introspects what has a structure: a JWT access token is answered like any other.
-func (s *spring) structured(t *testing.T, v vault) {
-	sc := startSidecar(t, v, s.party().setup())
-	token := s.tokenOf(t, s.jwt)
-	a := sc.decide(t, get(token))
-	if a.String() != "allow 200" {
-		t.Fatalf("JWT access token: %s, want allow 200", a)
-	}
-	want := s.party().asService
-	want.ClientID, want.Subject.ID = s.jwt.id, s.jwt.id
-	checkFacts(t, sc.logged(t, a.ID), want)
-	s.jwt.post(t, s.issuer+"/oauth2/revoke", url.Values{"token": {token}}, http.StatusOK)
-	awaitRefusal(t, sc, token)
-}
-
-// open is a sidecar that is not told its audience. The answers about refresh and ID tokens hold no mark of their kind but
-// the lack of token_type. The policies are the second lock: neither token names the audience of a route.
-func (s *spring) open(t *testing.T, v vault) {
-	sc := startSidecar(t, v, setup{issuer: s.issuerWith(""), secret: s.api.secret})
-	got := s.login(t)
-	if a := sc.decide(t, get(got.access)); a.String() != "allow 200" {
-		t.Errorf("access token: %s, want allow 200", a)
-	}
-	for name, token := range map[string]string{"refresh token": got.refresh, "ID token": got.id} {
-		if a := sc.decide(t, get(token)); a.String() != "deny 401 wrong_audience" {
-			t.Errorf("%s: %s, want deny 401 wrong_audience", name, a)
-		}
-	}
-}
-
 // bearer authenticates by a token of its own, which the server answers with a 401 without a body: our mistake, not the caller's.
-func (s *spring) bearer(t *testing.T, v vault) {
+func (s *spring) bearer(t *testing.T) {
 	issuer := strings.Replace(s.issuerWith("    audience: [orders-api]"), "client: {", "client: {auth: bearer, ", 1)
-	sc := startSidecar(t, v, setup{issuer: issuer, secret: s.tokenOf(t, s.app)})
+	sc := startSidecar(t, s.vault, setup{issuer: issuer, secret: s.tokenOf(t, s.app)})
 	if a := sc.decide(t, get(s.tokenOf(t, s.app))); a.String() != "misconfigured 503 misconfigured" {
 		t.Errorf("%s, want misconfigured 503", a)
 	}

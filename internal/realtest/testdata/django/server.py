@@ -26,7 +26,7 @@ settings.configure(
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
     ],
-    OAUTH2_PROVIDER={"SCOPES": {"orders:read": "", "orders:write": ""}, "ACCESS_TOKEN_EXPIRE_SECONDS": 600},
+    OAUTH2_PROVIDER={"SCOPES": {"orders:read": "", "orders:write": "", "introspection": ""}, "ACCESS_TOKEN_EXPIRE_SECONDS": 600},
 )
 django.setup()
 urlpatterns = [path("o/", include("oauth2_provider.urls", namespace="oauth2_provider"))]

@@ -2,43 +2,86 @@
 //
 //	fosite PORT
 //
-// The secrets of its clients are in the environment. It keeps everything in memory, and whoever asks to log in is alice.
+// The secrets of its clients are in the environment. It keeps everything in memory, and whoever asks to log in is alice. Below
+// /jwt is the same server with access tokens that are JWTs.
 package main
 
 import (
+	"cmp"
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
 	"log"
+	"math/big"
 	"net/http"
 	"os"
 	"time"
 
 	"github.com/ory/fosite"
 	"github.com/ory/fosite/compose"
+	"github.com/ory/fosite/handler/oauth2"
 	"github.com/ory/fosite/storage"
+	"github.com/ory/fosite/token/jwt"
 	"golang.org/x/crypto/bcrypt"
 )
 
 func main() {
-	s, err := newServer()
+	issuer := "http://127.0.0.1:" + os.Args[1]
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		log.Fatal(err)
 	}
-	http.HandleFunc("/authorize", s.authorize)
-	http.HandleFunc("/token", s.token)
-	http.HandleFunc("/introspect", s.introspect)
-	http.HandleFunc("/revoke", s.revoke)
+	config, store, err := setup(issuer)
+	if err != nil {
+		log.Fatal(err)
+	}
+	keyOf := func(context.Context) (any, error) { return key, nil }
+	opaque := &server{compose.ComposeAllEnabled(config, store, key), opaqueSession}
+	// A configuration belongs to one server: composing adds to it.
+	config, _, err = setup(issuer)
+	if err != nil {
+		log.Fatal(err)
+	}
+	structured := &server{compose.Compose(config, store, &compose.CommonStrategy{
+		CoreStrategy: compose.NewOAuth2JWTStrategy(keyOf, compose.NewOAuth2HMACStrategy(config), config),
+		Signer:       &jwt.DefaultSigner{GetPrivateKey: keyOf},
+	}, compose.OAuth2AuthorizeExplicitFactory, compose.OAuth2ClientCredentialsGrantFactory, compose.OAuth2RefreshTokenGrantFactory,
+		compose.OAuth2TokenIntrospectionFactory, compose.OAuth2TokenRevocationFactory, compose.OAuth2PKCEFactory), jwtSession}
+	opaque.serve("")
+	structured.serve("/jwt")
+	http.HandleFunc("/jwks", func(w http.ResponseWriter, _ *http.Request) { writeKey(w, &key.PublicKey) })
 	http.HandleFunc("/ready", func(http.ResponseWriter, *http.Request) {})
 	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Args[1], nil))
 }
 
-type server struct{ provider fosite.OAuth2Provider }
+// keyID names the one key.
+const keyID = "rsa"
 
-func newServer() (*server, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return nil, err
-	}
+// writeKey publishes the key: RFC 7517.
+func writeKey(w http.ResponseWriter, key *rsa.PublicKey) {
+	encode := base64.RawURLEncoding.EncodeToString
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{"keys": []any{map[string]any{
+		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": keyID, "n": encode(key.N.Bytes()), "e": encode(big.NewInt(int64(key.E)).Bytes()),
+	}}})
+}
+
+// server is a provider and the sessions that it needs.
+type server struct {
+	provider fosite.OAuth2Provider
+	session  func(subject, client string) fosite.Session
+}
+
+func (s *server) serve(prefix string) {
+	http.HandleFunc(prefix+"/authorize", s.authorize)
+	http.HandleFunc(prefix+"/token", s.token)
+	http.HandleFunc(prefix+"/introspect", s.introspect)
+	http.HandleFunc(prefix+"/revoke", s.revoke)
+}
+
+func setup(issuer string) (*fosite.Config, *storage.MemoryStore, error) {
 	store := storage.NewMemoryStore()
 	for _, c := range []struct {
 		id, secret string
@@ -50,7 +93,7 @@ func newServer() (*server, error) {
 	} {
 		hash, err := bcrypt.GenerateFromPassword([]byte(c.secret), bcrypt.MinCost)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		store.Clients[c.id] = &fosite.DefaultClient{
 			ID: c.id, Secret: hash, GrantTypes: c.grants, ResponseTypes: []string{"code"}, RedirectURIs: []string{"http://127.0.0.1:9/callback"},
@@ -59,17 +102,25 @@ func newServer() (*server, error) {
 	}
 	secret := make([]byte, 32)
 	if _, err := rand.Read(secret); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	config := &fosite.Config{
-		GlobalSecret: secret, AccessTokenLifespan: 10 * time.Minute, SendDebugMessagesToClients: false,
+	return &fosite.Config{
+		GlobalSecret: secret, AccessTokenLifespan: 10 * time.Minute, SendDebugMessagesToClients: false, AccessTokenIssuer: issuer,
 		RefreshTokenScopes: []string{}, // a refresh token for everybody, not only with the scope "offline"
-	}
-	return &server{compose.ComposeAllEnabled(config, store, key)}, nil
+	}, store, nil
 }
 
-func session(subject string) *fosite.DefaultSession {
+func opaqueSession(subject, _ string) fosite.Session {
 	return &fosite.DefaultSession{Subject: subject, Username: subject, Extra: map[string]any{"tenant": "acme"}}
+}
+
+// jwtSession has the claims that Hydra adds to those of the engine: client_id, and sub also where a client speaks for itself.
+// Without a jti here the engine would make up one for the token, and another one for each answer about it.
+func jwtSession(subject, client string) fosite.Session {
+	return &oauth2.JWTSession{
+		Subject: subject, Username: subject, JWTHeader: &jwt.Headers{Extra: map[string]any{"kid": keyID}},
+		JWTClaims: &jwt.JWTClaims{JTI: rand.Text(), Subject: cmp.Or(subject, client), Extra: map[string]any{"client_id": client, "tenant": "acme"}},
+	}
 }
 
 // grant gives what was asked for; fosite has compared it with what the client may ask for.
@@ -89,7 +140,7 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	grant(request)
-	response, err := s.provider.NewAuthorizeResponse(r.Context(), request, session("alice"))
+	response, err := s.provider.NewAuthorizeResponse(r.Context(), request, s.session("alice", request.GetClient().GetID()))
 	if err != nil {
 		s.provider.WriteAuthorizeError(r.Context(), w, request, err)
 		return
@@ -98,7 +149,9 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) token(w http.ResponseWriter, r *http.Request) {
-	request, err := s.provider.NewAccessRequest(r.Context(), r, session(""))
+	// The client of a token for itself is the one that authenticates; that of another token is known since its code was given.
+	client, _, _ := r.BasicAuth()
+	request, err := s.provider.NewAccessRequest(r.Context(), r, s.session("", client))
 	if err != nil {
 		s.provider.WriteAccessError(r.Context(), w, request, err)
 		return
@@ -115,7 +168,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) introspect(w http.ResponseWriter, r *http.Request) {
-	response, err := s.provider.NewIntrospectionRequest(r.Context(), r, session(""))
+	response, err := s.provider.NewIntrospectionRequest(r.Context(), r, s.session("", ""))
 	if err != nil {
 		s.provider.WriteIntrospectionError(r.Context(), w, err)
 		return

@@ -25,11 +25,15 @@ func main() {
 	issuer := "http://" + address + "/"
 	storage.RegisterClients(
 		storage.WebClient("orders-web", os.Getenv("ORDERS_WEB_SECRET"), callback),
+		storage.WebClient(jwtClient, os.Getenv("JWT_WEB_SECRET"), callback),
 		storage.WebClient("shipping-web", os.Getenv("SHIPPING_WEB_SECRET"), callback),
 	)
 	store := ordersStorage{storage.NewStorage(storage.NewUserStore(issuer))}
 	log.Fatal(http.ListenAndServe(address, exampleop.SetupServer(issuer, store, slog.Default(), false)))
 }
+
+// jwtClient gets access tokens that are JWTs.
+const jwtClient = "jwt-web"
 
 // ordersStorage is the storage of the example, whose clients may ask for more scopes.
 type ordersStorage struct{ *storage.Storage }
@@ -46,4 +50,11 @@ type ordersClient struct{ op.Client }
 
 func (c ordersClient) IsScopeAllowed(scope string) bool {
 	return scope == "orders:read" || scope == "orders:write" || c.Client.IsScopeAllowed(scope)
+}
+
+func (c ordersClient) AccessTokenType() op.AccessTokenType {
+	if c.GetID() == jwtClient {
+		return op.AccessTokenTypeJWT
+	}
+	return c.Client.AccessTokenType()
 }
