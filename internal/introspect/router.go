@@ -199,6 +199,11 @@ func (r *router) byName(q *Question, t, iss string) Choice {
 // byLook chooses among the rules that may, and gives up for a reason.
 func (r *router) byLook(q *Question, t string, may func(*rule) bool, otherwise reason) Choice {
 	for _, pass := range [...]opaqueness{thoseOfIts, whatIsLeft} {
+		if pass == whatIsLeft {
+			if i := r.refuser(t); i != nil {
+				return Choice{issuer: i}
+			}
+		}
 		for i := range r.rules {
 			one := &r.rules[i]
 			if one.opaque == pass && may(one) && one.fits(t) && one.admits(q) {
@@ -207,6 +212,19 @@ func (r *router) byLook(q *Question, t string, may func(*rule) bool, otherwise r
 		}
 	}
 	return Choice{reason: otherwise}
+}
+
+// refuser is the issuer that takes no tokens that begin so, or nil. They are its own all the same, refresh tokens most often,
+// and none of them is left to somebody who would ask about it.
+func (r *router) refuser(t string) *Issuer {
+	for i := range r.rules {
+		for _, p := range r.rules[i].issuer.refusedPrefixes {
+			if strings.HasPrefix(t, p) {
+				return r.rules[i].issuer
+			}
+		}
+	}
+	return nil
 }
 
 func anyRule(*rule) bool    { return true }

@@ -335,3 +335,16 @@ func BenchmarkChoose(b *testing.B) {
 		})
 	}
 }
+
+// TestTrap7_ARefreshTokenThatOneIssuerRefusesIsNotLeftToTheDefault: hydra's access tokens have a prefix, and its refresh
+// tokens another.
+func TestTrap7_ARefreshTokenThatOneIssuerRefusesIsNotLeftToTheDefault(t *testing.T) {
+	s := openAll(t,
+		func(c *Config) { c.Match.Default = true },
+		func(c *Config) { c.Reading.Dialect, c.Match.Prefixes = "hydra", []string{"ory_at_"} })
+	s.goes(t, Question{Token: secret.New("ory_at_abc")}, 1)
+	s.goes(t, Question{Token: secret.New("other")}, 0)
+	if c := s.goes(t, Question{Token: secret.New("ory_rt_abc")}, -1); c.Why != "begins with a prefix that is refused" {
+		t.Errorf("it %s", c.Why)
+	}
+}
