@@ -96,6 +96,7 @@ var ways = map[string]struct {
 	"introspect, a JWT":                {mode: introspect.Introspect, format: devissuer.JWT},
 	"jwt_then_introspect":              {mode: introspect.JWTThenIntrospect, format: devissuer.JWT},
 	"jwt":                              {mode: introspect.JWT, format: devissuer.JWT},
+	"introspect_opaque, a JWT":         {mode: introspect.IntrospectOpaque, format: devissuer.JWT},
 	"jwt, and nobody to ask about one": {mode: introspect.JWT, format: devissuer.JWT, mute: true},
 }
 
