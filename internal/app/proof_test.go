@@ -1,16 +1,9 @@
 package app
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 )
@@ -19,35 +12,9 @@ import (
 // as a JWT.
 func TestABoundTokenPassesWithItsProofByDefault(t *testing.T) {
 	w := start(t, nil)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	point, err := key.PublicKey.Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b64 := base64.RawURLEncoding.EncodeToString
-	jwk := fmt.Sprintf(`{"crv":"P-256","kty":"EC","x":%q,"y":%q}`, b64(point[1:33]), b64(point[33:]))
-	thumbprint := sha256.Sum256([]byte(jwk))
-	prove := func(tok string) string {
-		hash := sha256.Sum256([]byte(tok))
-		claims := fmt.Sprintf(`{"jti":%q,"htm":"GET","htu":"https://api.example/orders/42","iat":%d,"ath":%q}`, rand.Text(), time.Now().Unix(), b64(hash[:]))
-		text := b64([]byte(`{"typ":"dpop+jwt","alg":"ES256","jwk":`+jwk+`}`)) + "." + b64([]byte(claims))
-		sum := sha256.Sum256([]byte(text))
-		r, s, err := ecdsa.Sign(rand.Reader, key, sum[:])
-		if err != nil {
-			t.Fatal(err)
-		}
-		signature := make([]byte, 64)
-		r.FillBytes(signature[:32])
-		s.FillBytes(signature[32:])
-		return text + "." + b64(signature)
-	}
+	p := newProver(t)
 	ask := func(tok, proof string) answer {
-		body := strings.Replace(call(tok), `["Bearer `, `["DPoP `, 1)
-		body = strings.Replace(body, `"headers":{`, `"headers":{"DPoP":["`+proof+`"],`, 1)
-		text, err := w.send(t.Context(), "POST", w.api+"/v1/decisions", body)
+		text, err := w.send(t.Context(), "POST", w.api+"/v1/decisions", proven(tok, proof))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,10 +25,10 @@ func TestABoundTokenPassesWithItsProofByDefault(t *testing.T) {
 		return a
 	}
 	for _, format := range []devissuer.Format{devissuer.Opaque, devissuer.JWT} {
-		g := good()
-		g.TokenFormat, g.Claims = format, map[string]any{"cnf": map[string]any{"jkt": b64(thumbprint[:])}}
+		g := p.binds(good())
+		g.TokenFormat = format
 		tok := w.token(t, g)
-		one := prove(tok)
+		one := p.prove(t, tok, "")
 		for _, c := range []struct{ kind, code string }{{"allow", ""}, {"unauthenticated", "invalid_dpop_proof"}} {
 			if a := ask(tok, one); a.Kind != c.kind || c.code != "" && a.Reasons[0].Code != c.code {
 				t.Errorf("%s: got %v, want %s %s", format, a, c.kind, c.code)
@@ -70,5 +37,93 @@ func TestABoundTokenPassesWithItsProofByDefault(t *testing.T) {
 	}
 	if page := w.get(t, "/metrics"); !strings.Contains(page, `sidecar_token_proofs_total{method="dpop",outcome="replayed"} 2`) {
 		t.Error("the replays were not counted")
+	}
+}
+
+// batch asks about many requests at once.
+func (w *world) batch(t *testing.T, items ...string) []answer {
+	t.Helper()
+	text, err := w.send(t.Context(), "POST", w.api+"/v1/decisions/batch", `{"items":[`+strings.Join(items, ",")+`]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all struct{ Items []answer }
+	if err := json.Unmarshal([]byte(text), &all); err != nil || len(all.Items) != len(items) {
+		t.Fatalf("%d answers to %d items: %v", len(all.Items), len(items), err)
+	}
+	return all.Items
+}
+
+// TestABatchHasTokensOfTwoIssuersAndProofsOfTheirClients: each item is asked about at its own issuer and proven with its own
+// key; what one item has is worth nothing to another.
+func TestABatchHasTokensOfTwoIssuersAndProofsOfTheirClients(t *testing.T) {
+	w, second := two(t)
+	one, other := newProver(t), newProver(t)
+	globex := good()
+	globex.Tenant = "globex"
+	issue := func(as *devissuer.Server, g devissuer.Grant, f devissuer.Format) string {
+		g.TokenFormat = f
+		tok, err := as.Issue(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tok
+	}
+	plain, bound, jwt := issue(w.issuer, good(), ""), issue(w.issuer, one.binds(good()), ""), issue(w.issuer, one.binds(good()), devissuer.JWT)
+	foreign, bound2 := issue(second, globex, ""), issue(second, other.binds(globex), "")
+	at := func(body string) string { return strings.ReplaceAll(body, `"acme"`, `"globex"`) }
+	items := []struct {
+		what, body, want string
+	}{
+		{"plain, of the first", call(plain), "allow"},
+		{"plain, of the second", at(call(foreign)), "allow"},
+		{"the second's, at the first", call(foreign), "unauthenticated"},
+		{"the first's, at the second", at(call(plain)), "unauthenticated"},
+		{"bound, proven", proven(bound, one.prove(t, bound, "")), "allow"},
+		{"bound, proven once more", proven(bound, one.prove(t, bound, "")), "allow"},
+		{"a JWT, bound, proven", proven(jwt, one.prove(t, jwt, "")), "allow"},
+		{"bound, of the second, proven", at(proven(bound2, other.prove(t, bound2, ""))), "allow"},
+		{"bound, with nothing", call(bound), "unauthenticated"},
+		{"bound, with the key of another", proven(bound, other.prove(t, bound, "")), "unauthenticated"},
+		{"bound, with the proof of another token", proven(bound, one.prove(t, jwt, "")), "unauthenticated"},
+		{"plain, as if it were bound", proven(plain, one.prove(t, plain, "")), "unauthenticated"},
+	}
+	var bodies []string
+	for _, i := range items {
+		bodies = append(bodies, i.body)
+	}
+	first, others := w.issuer.Calls(), second.Calls()
+	for n, a := range w.batch(t, bodies...) {
+		if a.Kind != items[n].want || a.Allow != (items[n].want == "allow") {
+			t.Errorf("%s: %v", items[n].what, a)
+		}
+	}
+	if a, b := w.issuer.Calls()-first, second.Calls()-others; a != 4 || b != 3 { // each is asked about each of its tokens once
+		t.Errorf("the servers were asked %d and %d times", a, b)
+	}
+}
+
+// TestDPOP15_OneProofPassesOnceInABatch: items are decided at the same time, and all of them come from one client.
+func TestDPOP15_OneProofPassesOnceInABatch(t *testing.T) {
+	w := start(t, nil)
+	p := newProver(t)
+	tok := w.token(t, p.binds(good()))
+	for range 5 {
+		proof := p.prove(t, tok, "")
+		var bodies []string
+		for range 16 {
+			bodies = append(bodies, proven(tok, proof))
+		}
+		allowed := 0
+		for _, a := range w.batch(t, bodies...) {
+			if a.Allow {
+				allowed++
+			} else if !a.is("unauthenticated", 401, "invalid_dpop_proof") {
+				t.Errorf("answered %v", a)
+			}
+		}
+		if allowed != 1 {
+			t.Errorf("one proof passed %d times", allowed)
+		}
 	}
 }

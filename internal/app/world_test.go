@@ -135,10 +135,10 @@ issuers:
   - name: dev
     issuer: %s
     allow_insecure_http: true
-    client: {id: sidecar, secret: {file: %s}}
+    client: {id: sidecar, secret: {file: %q}}
     tenant: [/tenant]
-policies: {paths: [%s]}
-decision_log: {file: %s}
+policies: {paths: [%q]}
+decision_log: {file: %q}
 `, issuer, filepath.Join(dir, "secret"), policies, filepath.Join(dir, "decisions.jsonl")), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -232,6 +232,11 @@ func (w *world) exchange(ctx context.Context, method, url, body string) (int, st
 		return 0, "", err
 	}
 	r.Header.Set("Content-Type", "application/json")
+	return w.answered(r)
+}
+
+// answered sends r and returns the status and the body of the answer.
+func (w *world) answered(r *http.Request) (int, string, error) {
 	resp, err := w.client.Do(r)
 	if err != nil {
 		return 0, "", err
@@ -239,6 +244,16 @@ func (w *world) exchange(ctx context.Context, method, url, body string) (int, st
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(b), err
+}
+
+// do is answered for a test that cannot go on without.
+func (w *world) do(t *testing.T, r *http.Request) (int, string) {
+	t.Helper()
+	status, body, err := w.answered(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status, body
 }
 
 // get returns what the admin listener says at a path.

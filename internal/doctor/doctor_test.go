@@ -288,3 +288,9 @@ func TestProposalsRestOnURLs(t *testing.T) {
 		t.Errorf("%+v", g)
 	}
 }
+
+func TestADocumentThatNamesNobodyIsNotBlamedOnTheConfiguration(t *testing.T) {
+	s := httptest.NewServer(answers(200, "application/json", `{"introspection_endpoint":"x"}`))
+	t.Cleanup(s.Close)
+	wants(t, examine(t, config(t, s.URL)), "fault metadata: the server calls itself \"\"", "the former is no URL")
+}

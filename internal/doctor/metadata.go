@@ -138,7 +138,7 @@ func difference(ours, theirs string) string {
 	a, err := url.Parse(ours)
 	b, err2 := url.Parse(theirs)
 	if err != nil || err2 != nil || b.Host == "" {
-		return "the latter is no URL"
+		return "the former is no URL"
 	}
 	var out []string
 	if a.Scheme != b.Scheme {

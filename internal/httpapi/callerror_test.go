@@ -40,6 +40,8 @@ func expectError(t *testing.T, resp *http.Response, body string, status int, cod
 	}
 }
 
+const signedToken = "eyJh.eyJz.c2ln"
+
 func TestMalformedCalls(t *testing.T) {
 	s := serve(t, listener(), httpapi.Deps{})
 	const headers = `"headers":{"authorization":["Bearer ` + rawToken + `"]}`
@@ -84,6 +86,9 @@ func TestMalformedCalls(t *testing.T) {
 		"a default request without URL":    {"/batch", `{"request":{"method":"GET"},"items":[{}]}`, "missing_member", "/request/url"},
 		"a default token that is empty":    {"/batch", `{"token":"","items":[{"request":{"method":"GET","url":"/"}}]}`, "missing_member", "/token"},
 		"a batch with an unknown member":   {"/batch", `{"item":[]}`, "unknown_member", "/item"},
+		"a token in the place of a name":   {"", `{"` + signedToken + `":1}`, "unknown_member", ""},
+		"the same, longer than a name":     {"", `{"request":{"method":"GET","url":"/","` + strings.Repeat("a", 43) + `":1}}`, "unknown_member", "/request"},
+		"a token as a header twice":        {"", `{"request":{"method":"GET","url":"/","headers":{"` + signedToken + `":[],"` + signedToken + `":[]}}}`, "duplicate_member", "/request/headers"},
 		"another entrypoint, no question":  {"/authz/no", `{}`, "missing_member", "/request"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -107,8 +107,9 @@ func (e *entry) counts(since, now time.Time) bool {
 func (e *entry) stale(now time.Time) bool { return e.age(now) >= e.life.soft }
 
 // keep stores a fact about a token under a key as far as it allows, and forgets what was known before. It reports whether
-// the fact may be used: one that was asked for before the token was revoked may not, and is not kept.
-func (c *cache) keep(key secret.Fingerprint, tok secret.Text, f fact, d departure) bool {
+// the fact may be used: one that was asked for before the token was revoked may not, and is not kept. One that may is also
+// settled, before any other revocation can be put in force.
+func (c *cache) keep(key secret.Fingerprint, tok secret.Text, f fact, d departure, settle func()) bool {
 	marks := c.marker.of(tok, f.Claims)
 	life, deadLife := c.life, c.deadLife
 	if c.control == "respect" {
@@ -135,6 +136,7 @@ func (c *cache) keep(key secret.Fingerprint, tok secret.Text, f fact, d departur
 		c.active.drop(key, f.Claims.Fetched)
 		c.inactive.drop(key, f.Claims.Fetched)
 	}
+	settle()
 	return true
 }
 

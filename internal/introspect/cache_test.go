@@ -292,7 +292,7 @@ func TestTheLatestAnswerReplacesTheOpposite(t *testing.T) {
 	for _, f := range []fact{yes, no, yes} {
 		key := i.keys.of(tok, "", Introspect)
 		d := i.cache.pending.depart()
-		i.cache.keep(key, tok, f, d)
+		i.cache.keep(key, tok, f, d, func() {})
 		i.cache.pending.land(d)
 		if got := i.cache.look(key, time.Time{}, time.Now()); got == nil || got.claims != f.Claims {
 			t.Errorf("active %t was not replaced", !f.Claims.Active)

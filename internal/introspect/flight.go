@@ -135,9 +135,19 @@ func (f *flight) run(ctx context.Context, q question) (_ *authz.Claims, err erro
 	return q(ctx)
 }
 
-func (f *flight) end(key secret.Fingerprint, c *call) {
+// settle lets nobody else join the run of a key. It is called while the answer is kept: whoever comes later finds it there,
+// or finds it evicted, and must not be given it by a run that is about to end.
+func (f *flight) settle(key secret.Fingerprint) {
 	f.mu.Lock()
 	delete(f.calls, key)
+	f.mu.Unlock()
+}
+
+func (f *flight) end(key secret.Fingerprint, c *call) {
+	f.mu.Lock()
+	if f.calls[key] == c {
+		delete(f.calls, key)
+	}
 	<-f.seats
 	f.mu.Unlock()
 	close(c.done)

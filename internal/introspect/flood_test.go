@@ -34,7 +34,7 @@ func through(t *testing.T, i *Issuer, tok, body string) (asked bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.cache.keep(key, secret.New(tok), fact{Fact: f}, d)
+	i.cache.keep(key, secret.New(tok), fact{Fact: f}, d, func() {})
 	return true
 }
 

@@ -52,13 +52,17 @@ type guard struct {
 
 func newGuard(next asker, cfg Config, k keys, o Observer) *guard {
 	name := cfg.Server.Name
+	active, _ := cfg.Cache.lifetimes()
 	return &guard{
 		next: next, name: name, keys: k, timeout: cfg.Server.Timeout, retries: cfg.Protection.Retries,
-		breaker: newBreaker(name, cfg.Protection, cfg.Server.Timeout, cfg.MaxInFlight), unknown: newUnknown(name, cfg.Protection, o), observer: o,
+		breaker: newBreaker(name, cfg.Protection, cfg.Server.Timeout, cfg.MaxInFlight), unknown: newUnknown(name, cfg.Protection, active.last, o), observer: o,
 	}
 }
 
 func (g *guard) ask(ctx context.Context, q Question) (fact, error) {
+	if q.signed { // nobody guessed it
+		return g.persist(ctx, q)
+	}
 	key := g.keys.of(q.Token, "", Introspect)
 	if err := g.unknown.admit(key, q.Source); err != nil {
 		return fact{}, err

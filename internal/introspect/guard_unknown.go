@@ -22,7 +22,8 @@ const (
 	// mostSources bounds the addresses that are told apart, mostKnown the tokens that are remembered to have been good.
 	mostSources = 10_000
 	mostKnown   = 100_000
-	// knownFor is the least time for which they are.
+	// knownFor is the least time for which they are. It is longer where answers are kept for longer: else a logout of many
+	// would leave nobody known.
 	knownFor = 10 * time.Minute
 )
 
@@ -42,11 +43,11 @@ type unknown struct {
 	known   *generations[secret.Fingerprint, struct{}]
 }
 
-func newUnknown(name string, p Protection, o Observer) *unknown {
+func newUnknown(name string, p Protection, kept time.Duration, o Observer) *unknown {
 	u := &unknown{
 		name: name, observer: o, bySource: rate.Limit(p.UnknownBySource),
 		sources: newGenerations[netip.Prefix, *rate.Limiter](mostSources, 0),
-		known:   newGenerations[secret.Fingerprint, struct{}](mostKnown, knownFor),
+		known:   newGenerations[secret.Fingerprint, struct{}](mostKnown, max(knownFor, kept)),
 	}
 	if p.UnknownTokens > 0 {
 		u.total = newLimiter(rate.Limit(p.UnknownTokens))

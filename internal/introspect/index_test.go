@@ -149,7 +149,7 @@ func TestEV3_TheIndexTakesLittleMemory(t *testing.T) {
 	d := i.cache.pending.depart()
 	for n := range facts {
 		tok := secret.New(fmt.Sprint("token", n))
-		i.cache.keep(i.keys.of(tok, "", Introspect), tok, facts[n], d)
+		i.cache.keep(i.keys.of(tok, "", Introspect), tok, facts[n], d, func() {})
 	}
 	i.cache.pending.land(d)
 	each := (int64(heap()) - int64(before)) / tokens

@@ -27,6 +27,8 @@ type Question struct {
 	// Source is the address of the client of that request, or empty.
 	Source string
 	Demand Demand
+	// signed is set when the signature of the token was verified here.
+	signed bool
 }
 
 // Demand is what a route wants beyond the configuration of the issuer. The zero Demand wants nothing.

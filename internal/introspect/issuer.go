@@ -211,7 +211,8 @@ func (i *Issuer) attempt(ctx context.Context, q Question) (claims *authz.Claims,
 	if endpoint == "" { // it has a part in no answer that was found out here: that is kept where it is looked for
 		endpoint = i.server.Current(authserver.Introspection)
 	}
-	return f.Claims, i.cache.keep(i.key(q, endpoint), q.Token, f, d), nil
+	settle := func() { i.flight.settle(i.key(q, "")) }
+	return f.Claims, i.cache.keep(i.key(q, endpoint), q.Token, f, d, settle), nil
 }
 
 // Name is the configured name.

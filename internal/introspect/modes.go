@@ -87,6 +87,7 @@ func (m *modes) look(ctx context.Context, q Question, remote func(context.Contex
 
 // both asks about a token that is good by its own claims.
 func (m *modes) both(ctx context.Context, q Question, here dialect.Fact, remote func(context.Context, Question) (fact, error)) (fact, error) {
+	q.signed = true
 	there, err := remote(ctx, q)
 	if err != nil || !there.Claims.Active {
 		return there, err

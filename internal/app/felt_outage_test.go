@@ -1,0 +1,101 @@
+package app
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+)
+
+// TestARevokedTokenIsNotUsedWhileItsServerIsDown: word has come that its session is over, and nobody can be asked. What was
+// known, or can be validated here, does not count any more; what other tokens were promised does.
+func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
+	for name, how := range map[string]struct {
+		mode   introspect.Mode
+		format devissuer.Format
+	}{
+		"introspect, stale answers allowed": {mode: introspect.Introspect},
+		"jwt_then_introspect":               {introspect.JWTThenIntrospect, devissuer.JWT},
+		"jwt":                               {introspect.JWT, devissuer.JWT},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var w *world
+			tr := newTransmitter(t, func() string { return w.issuer.Issuer() + "/jwks" })
+			w = start(t, func(c *config.Config) {
+				receivedFrom(t, tr, "push", c)
+				i := &c.Issuers[0]
+				i.Mode, i.Reading.Audience, i.Cache.TTL, i.Cache.StaleIfError = how.mode, []string{"orders-api"}, time.Millisecond, time.Hour
+				c.Events[0].Sessions = "known"
+			})
+			over, live := w.session(t, "s1", how.format), w.session(t, "s2", how.format)
+			for _, tok := range []string{over, live} {
+				if a := w.ask(t, tok); !a.Allow {
+					t.Fatalf("answered %v", a)
+				}
+			}
+			w.issuer.SetFault(func(r *http.Request) *devissuer.Fault {
+				if strings.HasSuffix(r.URL.Path, "/introspect") {
+					return &devissuer.Fault{Then: devissuer.Close}
+				}
+				return nil
+			})
+			told["session-revoked, pushed"](t, w, tr, "s1")
+			for range 20 {
+				if a := w.ask(t, over); !a.is("unavailable", 503, "temporarily_unavailable") {
+					t.Errorf("the revoked token: %v", a)
+				}
+				if a := w.ask(t, live); !a.Allow {
+					t.Errorf("the token of another session: %v", a)
+				}
+			}
+			w.issuer.SetFault(nil)
+			w.issuer.Revoke(over)
+			until(t, "the server's word is felt", func() bool { return w.ask(t, over).is("unauthenticated", 401, "invalid_token") })
+		})
+	}
+}
+
+// TestEV2_WhileNobodyWouldTellAnswersAreUsedForAShortTime: the stream of events is down, so that a revocation is felt by
+// asking again. When it is up, nobody is asked.
+func TestEV2_WhileNobodyWouldTellAnswersAreUsedForAShortTime(t *testing.T) {
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	defer silent.Close()
+	w := start(t, func(c *config.Config) {
+		receiving(t, silent.URL)(c)
+		c.Events[0].SharedSignals.DownTTL, c.Issuers[0].Cache.TTL = 100*time.Millisecond, time.Hour
+	})
+	tok := w.token(t, good())
+	if a := w.ask(t, tok); !a.Allow {
+		t.Fatalf("answered %v", a)
+	}
+	w.issuer.Revoke(tok)
+	until(t, "the revocation is felt", func() bool { return w.ask(t, tok).is("unauthenticated", 401, "invalid_token") })
+	if err := w.stopped(t); err != nil { // or its poll would keep the transmitter from closing
+		t.Error(err)
+	}
+
+	tr := newTransmitter(t, func() string { return "" })
+	up := start(t, func(c *config.Config) {
+		receivedFrom(t, tr, "poll", c)
+		c.Events[0].SharedSignals.DownTTL, c.Issuers[0].Cache.TTL = time.Millisecond, time.Hour
+	})
+	up.hears(t)
+	tok = up.token(t, good())
+	up.ask(t, tok)
+	calls := up.issuer.Calls()
+	for range 20 {
+		up.ask(t, tok)
+	}
+	if n := up.issuer.Calls() - calls; n != 0 {
+		t.Errorf("the server was asked %d times while the stream was up", n)
+	}
+}

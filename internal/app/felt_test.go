@@ -1,0 +1,223 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+)
+
+// used is one request of a load.
+type used struct {
+	token        string
+	begun, ended time.Time
+	answer       answer
+	err          error
+}
+
+func (u used) String() string {
+	if u.err != nil {
+		return u.err.Error()
+	}
+	return u.answer.String()
+}
+
+// traffic sends requests at a steady rate, whether or not earlier ones are answered, with each token in turn.
+type traffic struct {
+	stop func() []used // and returns all of them
+	sent atomic.Int64
+}
+
+func (w *world) traffic(t *testing.T, rate int, tokens ...string) *traffic {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &traffic{}
+	var mu sync.Mutex
+	var all []used
+	var running sync.WaitGroup
+	running.Go(func() {
+		tick := time.NewTicker(time.Second / time.Duration(rate))
+		defer tick.Stop()
+		for n := 0; ; n++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			u := used{token: tokens[n%len(tokens)], begun: time.Now()}
+			running.Go(func() {
+				u.answer, u.err = w.try(t.Context(), u.token)
+				u.ended = time.Now()
+				mu.Lock()
+				all = append(all, u)
+				mu.Unlock()
+				l.sent.Add(1)
+			})
+		}
+	})
+	var once sync.Once
+	l.stop = func() []used {
+		once.Do(func() { cancel(); running.Wait() })
+		return all
+	}
+	t.Cleanup(func() { l.stop() })
+	return l
+}
+
+// goesOn waits for so many more answers.
+func (l *traffic) goesOn(t *testing.T, n int64) {
+	t.Helper()
+	want := l.sent.Load() + n
+	until(t, "the load goes on", func() bool { return l.sent.Load() >= want })
+}
+
+// session is a token of a session of alice's.
+func (w *world) session(t *testing.T, sid string, f devissuer.Format) string {
+	t.Helper()
+	g := good()
+	g.TokenFormat, g.Claims = f, map[string]any{"sid": sid}
+	return w.token(t, g)
+}
+
+// ways are those to look at tokens. Where the issuer cannot be asked, word of a revocation is all that there is.
+var ways = map[string]struct {
+	mode   introspect.Mode
+	format devissuer.Format
+	mute   bool
+}{
+	"introspect":                       {mode: introspect.Introspect},
+	"introspect, a JWT":                {mode: introspect.Introspect, format: devissuer.JWT},
+	"jwt_then_introspect":              {mode: introspect.JWTThenIntrospect, format: devissuer.JWT},
+	"jwt":                              {mode: introspect.JWT, format: devissuer.JWT},
+	"introspect_opaque, a JWT":         {mode: introspect.IntrospectOpaque, format: devissuer.JWT},
+	"jwt, and nobody to ask about one": {mode: introspect.JWT, format: devissuer.JWT, mute: true},
+}
+
+// TestRevocationIsFeltAtOnceUnderLoad: answers are kept for an hour, and the token is in use all the time. No request that
+// begins after the event was answered is allowed, nor any after the first denial; the tokens of other sessions of the same
+// user are allowed throughout. How soon it is felt is logged: the test's machine may have no time for us.
+func TestRevocationIsFeltAtOnceUnderLoad(t *testing.T) {
+	for way, how := range ways {
+		for word, tell := range told {
+			t.Run(way+": "+word, func(t *testing.T) {
+				var w *world
+				tr := newTransmitter(t, func() string { return w.issuer.Issuer() + "/jwks" })
+				w = start(t, func(c *config.Config) {
+					receivedFrom(t, tr, deliveryOf(word), c)
+					i := &c.Issuers[0]
+					i.Mode, i.Cache.TTL, i.Reading.Audience = how.mode, time.Hour, []string{"orders-api"}
+					if how.mute {
+						c.Events[0].Sessions, i.Server.Client.Auth, i.Server.Client.Secret.File = "known", "none", ""
+					}
+				})
+				w.hears(t)
+				over, live := w.session(t, "s1", how.format), w.session(t, "s2", how.format)
+				l := w.traffic(t, 2*200, over, live)
+				l.goesOn(t, 100)
+				w.issuer.Revoke(over) // which tells nobody
+				l.goesOn(t, 40)
+				sent := time.Now()
+				tell(t, w, tr, "s1")
+				done := time.Now()
+				l.goesOn(t, 120)
+				felt(t, l.stop(), over, sent, done)
+			})
+		}
+	}
+}
+
+// felt judges a load in which word that a token is over was sent and answered.
+func felt(t *testing.T, all []used, over string, sent, done time.Time) {
+	t.Helper()
+	var first time.Time
+	for _, u := range all {
+		if u.token == over && u.err == nil && !u.answer.Allow && (first.IsZero() || u.ended.Before(first)) {
+			first = u.ended
+		}
+	}
+	if first.IsZero() {
+		t.Fatal("no request was denied")
+	}
+	denied, overtaken := 0, 0
+	for _, u := range all {
+		switch {
+		case u.token != over:
+			if u.err != nil || !u.answer.Allow {
+				t.Errorf("the token of another session gets %v", u)
+			}
+		case u.ended.Before(sent):
+			if u.err != nil || !u.answer.Allow {
+				t.Errorf("before the event it gets %v: nothing is kept, so this proves nothing", u)
+			}
+		case u.err != nil, !u.answer.Allow && !u.answer.is("unauthenticated", http.StatusUnauthorized, "invalid_token"):
+			t.Errorf("after the event it gets %v", u)
+		case !u.answer.Allow:
+			denied++
+		case u.begun.After(done):
+			t.Errorf("a request that began %v after the event was answered is allowed", u.begun.Sub(done))
+		case u.begun.After(first):
+			t.Errorf("a request that began %v after the first denial is allowed", u.begun.Sub(first))
+		default:
+			overtaken++
+		}
+	}
+	t.Logf("the event was answered after %v; first denial after %v; %d denied, %d of those under way were still allowed", done.Sub(sent), first.Sub(sent), denied, overtaken)
+}
+
+// TestTrap10_AnAnswerThatIsOlderThanItsRevocationIsNotUsed: the server answers late what it knew when it was asked; word of
+// the revocation comes in between. All who wait are refused, after a second question.
+func TestTrap10_AnAnswerThatIsOlderThanItsRevocationIsNotUsed(t *testing.T) {
+	for word, tell := range told {
+		t.Run(word, func(t *testing.T) {
+			var w *world
+			tr := newTransmitter(t, func() string { return w.issuer.Issuer() + "/jwks" })
+			w = start(t, func(c *config.Config) {
+				receivedFrom(t, tr, deliveryOf(word), c)
+				c.Issuers[0].Cache.TTL = time.Hour
+			})
+			w.hears(t)
+			w.ask(t, w.token(t, good())) // the endpoint is known
+			tok := w.session(t, "s1", devissuer.Opaque)
+			arrived, release := make(chan struct{}, 100), make(chan struct{})
+			var questions atomic.Int64
+			w.issuer.SetFault(func(r *http.Request) *devissuer.Fault {
+				if !strings.HasSuffix(r.URL.Path, "/introspect") || questions.Add(1) > 1 {
+					return nil
+				}
+				arrived <- struct{}{}
+				<-release
+				return says(200, "", `{"active":true,"sub":"alice","sid":"s1","client_id":"web","scope":"orders:read","aud":"orders-api","tenant":"acme"}`)
+			})
+			const waiting = 20
+			answers := make(chan string, waiting)
+			for range waiting {
+				go func() {
+					a, err := w.try(t.Context(), tok)
+					answers <- fmt.Sprintf("%t %v %v", a.Allow, a, err)
+				}()
+			}
+			<-arrived
+			w.issuer.Revoke(tok)
+			tell(t, w, tr, "s1")
+			close(release)
+			for range waiting {
+				if a := <-answers; !strings.HasPrefix(a, "false unauthenticated 401") {
+					t.Errorf("answered %s", a)
+				}
+			}
+			if n := questions.Load(); n != 2 {
+				t.Errorf("the server was asked %d times", n)
+			}
+			if a := w.ask(t, tok); a.Allow {
+				t.Error("the old answer was kept")
+			}
+		})
+	}
+}

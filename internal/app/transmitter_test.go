@@ -1,0 +1,203 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/events"
+	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+const (
+	streamHeader = "Bearer the-header-of-the-stream-91d2"
+	streamToken  = "the-access-token-of-the-stream-5e07"
+)
+
+// transmitter sends word that tokens are over, in every way that there is. Its key set has the keys of the authorization
+// server too.
+type transmitter struct {
+	*httptest.Server
+	key   *jose.Signer
+	sets  chan map[string]string // answers of the next polls
+	acked chan string
+}
+
+// newTransmitter is of the authorization server whose key set is at the URL that keys returns.
+func newTransmitter(t *testing.T, keys func() string) *transmitter {
+	t.Helper()
+	tr := &transmitter{sets: make(chan map[string]string, 10), acked: make(chan string, 100)}
+	tr.key, _ = signer(t)
+	mux := http.NewServeMux()
+	says := func(w http.ResponseWriter, v any) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(v)
+	}
+	mux.HandleFunc("GET /.well-known/ssf-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		says(w, map[string]any{"issuer": tr.URL, "jwks_uri": tr.URL + "/jwks"})
+	})
+	mux.HandleFunc("GET /jwks", func(w http.ResponseWriter, _ *http.Request) {
+		var set struct {
+			Keys []json.RawMessage `json:"keys"`
+		}
+		if from := keys(); from != "" {
+			if resp, err := http.Get(from); err == nil {
+				_ = json.NewDecoder(resp.Body).Decode(&set)
+				_ = resp.Body.Close()
+			}
+		}
+		set.Keys = append(set.Keys, json.RawMessage(tr.key.Public()))
+		says(w, set)
+	})
+	mux.HandleFunc("POST /poll", func(w http.ResponseWriter, r *http.Request) {
+		var q struct {
+			ReturnImmediately bool     `json:"returnImmediately"`
+			Ack               []string `json:"ack"`
+		}
+		if json.NewDecoder(r.Body).Decode(&q) != nil || r.Header.Get("Authorization") != "Bearer "+streamToken {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		for _, a := range q.Ack {
+			tr.acked <- a
+		}
+		sets := map[string]string{}
+		if !q.ReturnImmediately {
+			select {
+			case sets = <-tr.sets:
+			case <-r.Context().Done():
+				return
+			}
+		}
+		says(w, map[string]any{"sets": sets})
+	})
+	tr.Server = httptest.NewServer(mux)
+	t.Cleanup(tr.Close)
+	return tr
+}
+
+// receivedFrom has a sidecar take logout tokens and security events of tr: delivery is push or poll.
+func receivedFrom(t *testing.T, tr *transmitter, delivery string, c *config.Config) {
+	t.Helper()
+	one := events.Config{Issuer: "dev", Sessions: "unknown"}
+	one.BackChannelLogout = events.BackChannelLogout{Audience: []string{"web"}, Algorithms: []string{"ES256"}}
+	one.SharedSignals = events.SharedSignals{
+		Delivery: delivery, Manage: "off", Transmitter: tr.URL, Audience: []string{"sidecar/1"}, Algorithms: []string{"ES256"},
+		PollWait: 30 * time.Second, PollEvery: 100 * time.Millisecond, DownAfter: 3 * time.Minute, DownTTL: 5 * time.Second,
+	}
+	one.SharedSignals.AccessToken.File = filepath.Join(t.TempDir(), "token")
+	write(t, one.SharedSignals.AccessToken.File, streamToken+"\n")
+	if delivery == "push" {
+		one.SharedSignals.Authorization.File = filepath.Join(t.TempDir(), "header")
+		write(t, one.SharedSignals.Authorization.File, streamHeader+"\n")
+	} else {
+		one.SharedSignals.PollURL = tr.URL + "/poll"
+	}
+	c.Events = []events.Config{one}
+	c.Issuers[0].Server.JWKSURI = tr.URL + "/jwks"
+}
+
+func (tr *transmitter) sign(t *testing.T, typ string, claims map[string]any) string {
+	t.Helper()
+	tok, err := tr.key.Sign(typ, claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok.Reveal()
+}
+
+// revoked is a security event token: a session of alice's is over.
+func (tr *transmitter) revoked(t *testing.T, jti, sid, issuer string) string {
+	t.Helper()
+	return tr.sign(t, "secevent+jwt", map[string]any{
+		"iss": tr.URL, "aud": "sidecar/1", "iat": time.Now().Unix(), "jti": jti,
+		"sub_id": map[string]any{
+			"format": "complex", "session": map[string]any{"format": "opaque", "id": sid},
+			"user": map[string]any{"format": "iss_sub", "iss": issuer, "sub": "alice"},
+		},
+		"events": map[string]any{"https://schemas.openid.net/secevent/caep/event-type/session-revoked": map[string]any{"event_timestamp": time.Now().Unix()}},
+	})
+}
+
+// loggedOut is a logout token: a session of alice's is over.
+func (tr *transmitter) loggedOut(t *testing.T, jti, sid, issuer string) string {
+	t.Helper()
+	now := time.Now().Unix()
+	return tr.sign(t, "logout+jwt", map[string]any{
+		"iss": issuer, "aud": "web", "iat": now, "exp": now + 60, "jti": jti, "sub": "alice", "sid": sid,
+		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
+	})
+}
+
+// pushed posts a security event token, and returns the status and the body of the answer.
+func (w *world) pushed(t *testing.T, path, set, header string) (int, string) {
+	t.Helper()
+	return w.post(t, w.admin+path, set, http.Header{"Content-Type": {"application/secevent+jwt"}, "Authorization": {header}})
+}
+
+// post sends a body with a header, and returns the status and the body of the answer.
+func (w *world) post(t *testing.T, to, body string, header http.Header) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = header
+	return w.do(t, r)
+}
+
+// told is how word of the end of a session comes; each returns when it was answered.
+var told = map[string]func(t *testing.T, w *world, tr *transmitter, sid string){
+	"session-revoked, pushed": func(t *testing.T, w *world, tr *transmitter, sid string) {
+		if code, body := w.pushed(t, "/v1/events/dev/shared-signals", tr.revoked(t, "1", sid, w.issuer.Issuer()), streamHeader); code != http.StatusAccepted {
+			t.Fatalf("status %d: %s", code, body)
+		}
+	},
+	"session-revoked, polled": func(t *testing.T, w *world, tr *transmitter, sid string) {
+		tr.sets <- map[string]string{"1": tr.revoked(t, "1", sid, w.issuer.Issuer())}
+		select {
+		case <-tr.acked:
+		case <-time.After(20 * time.Second):
+			t.Fatal("the event is not acknowledged")
+		}
+	},
+	"back-channel logout": func(t *testing.T, w *world, tr *transmitter, sid string) {
+		code := w.form(t, "/v1/events/dev/backchannel-logout", url.Values{"logout_token": {tr.loggedOut(t, "1", sid, w.issuer.Issuer())}})
+		if code != http.StatusOK {
+			t.Fatalf("status %d: %s", code, w.logger)
+		}
+	},
+}
+
+// deliveryOf is the delivery that a way of telling needs.
+func deliveryOf(way string) string {
+	if strings.HasSuffix(way, "polled") {
+		return "poll"
+	}
+	return "push"
+}
+
+// hears waits until the stream of events works.
+func (w *world) hears(t *testing.T) {
+	t.Helper()
+	until(t, "the stream is up", func() bool {
+		s := w.get(t, "/v1/status")
+		return strings.Contains(s, fmt.Sprintf("%q: %q", "state", "up")) || strings.Contains(s, fmt.Sprintf("%q: %q", "state", "unwatched"))
+	})
+}
+
+// keptSecret is where a test keeps a secret.
+func keptSecret(t *testing.T, name, value string) secret.Source {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	write(t, file, value)
+	return secret.Source{File: file}
+}
