@@ -112,8 +112,11 @@ func (s *KeySet) Find(ctx context.Context, h Header) ([]Key, error) {
 			return nil, err
 		}
 	}
-	if found := f.find(h); len(found) > 0 || h.KeyID != "" && len(f.byID[h.KeyID]) > 0 {
+	switch found := f.find(h); {
+	case len(found) > 0:
 		return found, nil
+	case h.KeyID != "" && len(f.byID[h.KeyID]) > 0:
+		return s.renew(ctx, h), nil // the name may have come to stand for a key of another kind
 	}
 	return s.again(ctx, h)
 }
@@ -132,7 +135,7 @@ func (s *KeySet) again(ctx context.Context, h Header) ([]Key, error) {
 	return f.find(h), nil
 }
 
-// renew is again for a token that the known keys did not verify. Keys that are young are taken to be the right ones.
+// renew is again for a token that the known keys did not verify, or that the key of that name cannot have signed. Keys that are young are taken to be the right ones.
 func (s *KeySet) renew(ctx context.Context, h Header) []Key {
 	if f := s.known.Load(); f != nil && time.Since(f.at) < s.cfg.UnknownKeyEvery {
 		return nil

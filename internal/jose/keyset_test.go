@@ -346,3 +346,21 @@ func TestAFetchThatHangsEnds(t *testing.T) {
 		}
 	})
 }
+
+func TestAKeyOfAnotherKindUnderTheSameNameIsPickedUp(t *testing.T) {
+	inBubble(t, func(b *bed) {
+		first, second := signer(t, "p256", "", "1"), signer(t, "rsa", "", "1")
+		b.publish(first)
+		b.works(first)
+		b.publish(second)
+		for range 10 {
+			if err := b.verify(second); !errors.Is(err, jose.ErrNoKey) {
+				t.Errorf("young keys: %v", err)
+			}
+		}
+		b.fetched(1)
+		time.Sleep(time.Minute)
+		b.works(second)
+		b.fetched(2)
+	})
+}
