@@ -110,7 +110,7 @@ func (e *entry) stale(now time.Time) bool { return e.age(now) >= e.life.soft }
 // the fact may be used: one that was asked for before the token was revoked may not, and is not kept. One that may is also
 // settled, before any other revocation can be put in force.
 func (c *cache) keep(key secret.Fingerprint, tok secret.Text, f fact, d departure, settle func()) bool {
-	marks := c.marker.of(tok, f.Claims)
+	marks := c.marker.of(tok, f.Claims, f.own)
 	life, deadLife := c.life, c.deadLife
 	if c.control == "respect" {
 		life, deadLife = life.within(f.control), deadLife.within(f.control)

@@ -55,9 +55,9 @@ func (m marker) token(tok secret.Text) mark {
 	return mark(binary.LittleEndian.Uint64(sum[:]))
 }
 
-// of returns every mark of a token and of what is known about it. Both what the dialect and what the answer calls its
-// subject are marked: who revokes may use either.
-func (m marker) of(tok secret.Text, c *authz.Claims) []mark {
+// of returns every mark of a token and of what is known about it, by each of the sources that is there. Both what the
+// dialect and what the answer calls its subject are marked: who revokes may use either.
+func (m marker) of(tok secret.Text, sources ...*authz.Claims) []mark {
 	marks := append(make([]mark, 0, 9), m.token(tok))
 	add := func(d dimension, value string) {
 		if value == "" {
@@ -67,15 +67,20 @@ func (m marker) of(tok secret.Text, c *authz.Claims) []mark {
 			marks = append(marks, one)
 		}
 	}
-	sub, email := namesIn(c.Raw)
-	add(byTokenID, c.ID)
-	add(bySession, c.SessionID)
-	add(bySubject, c.Subject.ID)
-	add(bySubject, sub)
-	add(byUsername, c.Subject.Username)
-	add(byEmail, folded(email))
-	add(byTenant, c.Tenant)
-	add(byClient, c.ClientID)
+	for _, c := range sources {
+		if c == nil {
+			continue
+		}
+		sub, email := namesIn(c.Raw)
+		add(byTokenID, c.ID)
+		add(bySession, c.SessionID)
+		add(bySubject, c.Subject.ID)
+		add(bySubject, sub)
+		add(byUsername, c.Subject.Username)
+		add(byEmail, folded(email))
+		add(byTenant, c.Tenant)
+		add(byClient, c.ClientID)
+	}
 	return slices.Clip(marks)
 }
 

@@ -109,5 +109,6 @@ type asker interface {
 type fact struct {
 	dialect.Fact
 	endpoint string
-	control  directives // how long it may be kept, in the words of who said so
+	control  directives    // how long it may be kept, in the words of who said so
+	own      *authz.Claims // what the token says of itself, where an answer was joined with it; else nil
 }

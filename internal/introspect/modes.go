@@ -92,7 +92,7 @@ func (m *modes) both(ctx context.Context, q Question, here dialect.Fact, remote 
 	if err != nil || !there.Claims.Active {
 		return there, err
 	}
-	there.Fact = agree(here, there.Fact)
+	there.Fact, there.own = agree(here, there.Fact), here.Claims
 	return there, nil
 }
 

@@ -68,3 +68,26 @@ func TestEV1_WhereNobodyCanBeAskedTheRevocationHolds(t *testing.T) {
 		t.Errorf("a token that was issued later: %s", c.Why)
 	}
 }
+
+func TestEV3_WhatOnlyTheTokenItselfSaysCanBeRevokedToo(t *testing.T) {
+	for name, v := range map[string]authz.Revocation{
+		"email":    {Email: "alice@example.org"},
+		"username": {Username: "alice.a"},
+		"tenant":   {Tenant: "t1"},
+	} {
+		k := newKeyed(t)
+		k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
+		i, _ := open(t, "", k.in(JWTThenIntrospect, withTenant))
+		tok := k.token(t, change{"email": "Alice@example.org", "username": "alice.a", "org": "t1"})
+		if c := look(t, i, tok); !c.Active {
+			t.Fatal(c.Why)
+		}
+		if n, err := i.Evict(v); n != 1 || err != nil {
+			t.Errorf("%s: %d answers are evicted: %v", name, n, err)
+		}
+		k.says(saysJSON(`{"active":false}`))
+		if c := look(t, i, tok); c.Active {
+			t.Errorf("%s: a revoked token passes", name)
+		}
+	}
+}
