@@ -59,7 +59,7 @@ func (v *validator) validate(ctx context.Context, tok secret.Text) (dialect.Fact
 	start := time.Now()
 	t, err := jose.Verify(ctx, tok.Reveal(), v.expect, v.keys)
 	if e, ok := errors.AsType[*authz.Error](err); ok {
-		return dialect.Fact{}, e
+		return dialect.Fact{}, &authz.Error{Kind: e.Kind, Code: e.Code, RetryAfter: e.RetryAfter, Err: keyless{e.Err}}
 	}
 	if err != nil {
 		return dialect.Dead(whyBad(tok, err), start), nil
@@ -85,6 +85,12 @@ func (v *validator) validate(ctx context.Context, tok secret.Text) (dialect.Fact
 	}
 	return f, nil
 }
+
+// keyless is why no key was found for a token, and it cannot be told whether there is one. Keys that are known stay in use
+// while their server is down: so the one that once verified the token has been withdrawn.
+type keyless struct{ error }
+
+func (k keyless) Unwrap() error { return k.error }
 
 // forGood is a refusal that asking again does not change.
 func forGood(why string, fetched time.Time) dialect.Fact {

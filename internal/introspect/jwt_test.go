@@ -391,3 +391,19 @@ func TestJWTNeedsNeitherCredentialsNorAnIntrospectionEndpoint(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestJWTStaleIfErrorDoesNotOutliveAWithdrawnKey(t *testing.T) {
+	for _, mode := range []Mode{JWT, JWTThenIntrospect} {
+		k := newKeyed(t)
+		k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
+		i, _ := open(t, "", k.in(mode, func(c *Config) { c.Cache.TTL, c.Cache.StaleIfError = 0, time.Hour }))
+		tok := k.token(t, nil)
+		if c := look(t, i, tok); !c.Active {
+			t.Fatal(c.Why)
+		}
+		k.holds() // the issuer takes all its keys back, and a token with another one makes that known
+		stranger := sign(t, newSigner(t, "k2"), "at+jwt", k.claims(nil))
+		noAnswer(t, i, stranger, "", authz.Unavailable)
+		noAnswer(t, i, tok, "", authz.Unavailable)
+	}
+}
