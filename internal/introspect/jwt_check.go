@@ -87,6 +87,9 @@ func (c Config) localFaults() []fault {
 	if c.Server.Issuer == "" {
 		all = append(all, fault{"issuer", "is empty, and a JWT must name it", "set issuer to what the server writes into iss"})
 	}
+	if own := c.Match.Issuers; len(own) > 0 && !slices.Contains(own, c.Server.Issuer) { // RFC 9068 section 4: exactly that one
+		all = append(all, fault{"match.issuers", "leaves out issuer, and of the JWTs validated here only those that name it pass", "add issuer, or set issuer to what the server writes into iss"})
+	}
 	if len(c.Reading.Audience) == 0 { // RFC 8725 section 3.9; JAT-3
 		all = append(all, fault{"audience", "is empty, and a JWT that nobody is asked about must be for this API", "list the identifiers of this API that the server writes into aud"})
 	}
