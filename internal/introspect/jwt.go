@@ -137,7 +137,7 @@ func algorithms(allowed []string) []string {
 // newKeySet follows the keys of a server. Where they are is found out on each fetch: the address may change.
 func newKeySet(cfg Config, server *authserver.Server, log *slog.Logger) *jose.KeySet {
 	name, timeout := cfg.Server.Name, cfg.Server.Timeout
-	return jose.NewKeySet(jose.KeySetConfig{Name: name, Log: log, Fetch: func(ctx context.Context) ([]byte, error) {
+	return jose.NewKeySet(jose.KeySetConfig{Name: name, Log: log, MostWaiting: max(1, cfg.MaxInFlight/2), Fetch: func(ctx context.Context) ([]byte, error) {
 		from, err := server.Find(ctx, authserver.JWKS)
 		if err != nil {
 			return nil, err

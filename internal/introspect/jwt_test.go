@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -405,5 +408,41 @@ func TestJWTStaleIfErrorDoesNotOutliveAWithdrawnKey(t *testing.T) {
 		stranger := sign(t, newSigner(t, "k2"), "at+jwt", k.claims(nil))
 		noAnswer(t, i, stranger, "", authz.Unavailable)
 		noAnswer(t, i, tok, "", authz.Unavailable)
+	}
+}
+
+func TestJWTStrangersDoNotTakeAllSeatsWhileKeysHang(t *testing.T) {
+	for name, kid := range map[string]string{"unknown key": "k2", "bad signature": "k1"} {
+		synctest.Test(t, func(t *testing.T) {
+			own := newSigner(t, "k1")
+			good := func(jti string) secret.Text {
+				now := time.Now().Unix()
+				return sign(t, own, "at+jwt", map[string]any{
+					"iss": "https://as", "aud": api, "sub": "alice", "client_id": "web", "jti": jti, "iat": now, "exp": now + 600,
+				})
+			}
+			var fetches atomic.Int64
+			i, _ := openWired(t, func(c *Config) {
+				c.Mode, c.Server.Issuer, c.Server.JWKSURI = JWT, "https://as", "https://as/jwks"
+				c.Reading.Audience, c.JWT.Algorithms, c.MaxInFlight = []string{api}, []string{"ES256"}, 4
+			}, func(r *http.Request) (*http.Response, error) {
+				if fetches.Add(1) > 1 {
+					return hangs(r)
+				}
+				return wireJSON(`{"keys":[` + string(own.Public()) + `]}`), nil
+			})
+			look(t, i, good("1"))
+			time.Sleep(time.Minute)
+			var strangers sync.WaitGroup
+			for range 4 {
+				tok := sign(t, newSigner(t, kid), "at+jwt", map[string]any{})
+				strangers.Go(func() { _, _ = i.Introspect(t.Context(), Question{Token: tok}) })
+			}
+			synctest.Wait()
+			if c, err := i.Introspect(t.Context(), Question{Token: good("2")}); err != nil || !c.Active {
+				t.Errorf("%s: a token with a known key: %v", name, err)
+			}
+			strangers.Wait()
+		})
 	}
 }

@@ -62,7 +62,7 @@ type KeySource interface {
 // renewer is a KeySource that can look again when the keys it gave did not verify: some servers keep a key's name when they
 // change the key, others have no names.
 type renewer interface {
-	renew(ctx context.Context, h Header) []Key
+	renew(ctx context.Context, h Header) ([]Key, error)
 }
 
 // Verify returns the claims of a compact JWS that one of the keys signed. A plain error means that the token is bad, an
@@ -78,7 +78,11 @@ func Verify(ctx context.Context, s string, e Expect, keys KeySource) (Token, err
 	}
 	err = c.signedByOneOf(s, found)
 	if r, ok := keys.(renewer); ok && errors.Is(err, ErrSignature) {
-		if newer := r.renew(ctx, c.header); len(newer) > 0 {
+		newer, unknown := r.renew(ctx, c.header)
+		switch {
+		case unknown != nil:
+			return Token{}, unknown
+		case len(newer) > 0:
 			err = c.signedByOneOf(s, newer)
 		}
 	}

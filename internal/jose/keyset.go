@@ -31,6 +31,9 @@ type KeySetConfig struct {
 	// UnknownKeyEvery is how often, at most, tokens that no known key verifies make it fetch; 0 is 5 s. Strangers make such
 	// tokens.
 	UnknownKeyEvery time.Duration
+	// MostWaiting bounds how many may wait at once for such a fetch, so that strangers do not take all the room of whoever
+	// asks; more are told to come back. 0 sets no limit.
+	MostWaiting int
 	// Log may be nil.
 	Log *slog.Logger
 }
@@ -40,6 +43,8 @@ type KeySetConfig struct {
 type KeySet struct {
 	cfg   KeySetConfig
 	known atomic.Pointer[fetched]
+	// waiting is how many wait for a key that is not known.
+	waiting atomic.Int64
 
 	mu         sync.Mutex
 	pending    *attempt // nil when none is under way
@@ -116,7 +121,7 @@ func (s *KeySet) Find(ctx context.Context, h Header) ([]Key, error) {
 	case len(found) > 0:
 		return found, nil
 	case h.KeyID != "" && len(f.byID[h.KeyID]) > 0:
-		return s.renew(ctx, h), nil // the name may have come to stand for a key of another kind
+		return s.renew(ctx, h) // the name may have come to stand for a key of another kind
 	}
 	return s.again(ctx, h)
 }
@@ -128,6 +133,10 @@ func (s *KeySet) again(ctx context.Context, h Header) ([]Key, error) {
 	if a == nil {
 		return nil, err
 	}
+	defer s.waiting.Add(-1)
+	if n := s.waiting.Add(1); s.cfg.MostWaiting > 0 && n > int64(s.cfg.MostWaiting) {
+		return nil, &authz.Error{Kind: authz.Unavailable, RetryAfter: time.Second, Err: fmt.Errorf("fetch keys of %q: %w", s.cfg.Name, errCrowded)}
+	}
 	f, err := s.await(ctx, a)
 	if err != nil {
 		return nil, err
@@ -136,16 +145,18 @@ func (s *KeySet) again(ctx context.Context, h Header) ([]Key, error) {
 }
 
 // renew is again for a token that the known keys did not verify, or that the key of that name cannot have signed. Keys that are young are taken to be the right ones.
-func (s *KeySet) renew(ctx context.Context, h Header) []Key {
+func (s *KeySet) renew(ctx context.Context, h Header) ([]Key, error) {
 	if f := s.known.Load(); f != nil && time.Since(f.at) < s.cfg.UnknownKeyEvery {
-		return nil
+		return nil, nil
 	}
 	found, err := s.again(ctx, h)
-	if err != nil {
-		return nil // the signature was bad, as far as anybody knows
+	if err != nil && !errors.Is(err, errCrowded) {
+		return nil, nil // the signature was bad, as far as anybody knows
 	}
-	return found
+	return found, err
 }
+
+var errCrowded = errors.New("too many wait for a key that is not known")
 
 func (s *KeySet) await(ctx context.Context, a *attempt) (*fetched, error) {
 	select {
