@@ -39,6 +39,7 @@ type cache struct {
 	mu      sync.RWMutex
 	pending tombstones
 	revoked *revoked
+	settles *settling
 }
 
 func newCache(name string, c CacheConfig, k keys, o Observer) *cache {
@@ -57,6 +58,7 @@ func newCache(name string, c CacheConfig, k keys, o Observer) *cache {
 		control:  c.CacheControl,
 		observer: o,
 		revoked:  newRevoked(c.RevocationMemory),
+		settles:  newSettling(),
 	}
 }
 
@@ -120,6 +122,7 @@ func (c *cache) keep(key secret.Fingerprint, tok secret.Text, f fact, d departur
 	if c.pending.cover(d, marks) || f.Claims.Source == authz.LocalJWT && c.revoked.has(marks, f.Claims.IssuedAt, now) {
 		return false
 	}
+	life = c.settles.shorten(life, marks, f.Claims.Fetched)
 	switch f.Keep {
 	case dialect.Active:
 		f.Claims.FreshFor = life.soft
@@ -147,6 +150,7 @@ func (c *cache) evict(v authz.Revocation) int {
 	defer c.mu.Unlock()
 	c.pending.bury(marks)
 	c.revoked.add(marks, before(v, now), now)
+	c.settles.add(marks, now)
 	var active, inactive int
 	if len(marks) == 0 {
 		active, inactive = c.active.clear(), c.inactive.clear()

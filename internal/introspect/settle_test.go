@@ -1,0 +1,89 @@
+package introspect
+
+import (
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// Keycloak sends logout tokens before the session is over: whoever asks at once is told that the token is active.
+func TestEV1_LogoutThatIsToldBeforeTheServerMeansItIsFeltSoonAfterItDoes(t *testing.T) {
+	for _, meant := range []time.Duration{0, 10 * time.Millisecond, 40 * time.Millisecond, time.Second, 20 * time.Second} {
+		for name, v := range map[string]authz.Revocation{"sid": {SessionID: "s1"}, "all": {All: true}} {
+			synctest.Test(t, func(t *testing.T) {
+				var over atomic.Bool
+				var asked atomic.Int64
+				i, _ := openWired(t, func(c *Config) { c.Cache.TTL, c.Cache.HardTTL = time.Hour, 2*time.Hour }, func(*http.Request) (*http.Response, error) {
+					asked.Add(1)
+					if over.Load() {
+						return wireJSON(no), nil
+					}
+					return wireJSON(told), nil
+				})
+				introspect(t, i)
+				evict(t, i, v)
+				time.AfterFunc(meant, func() { over.Store(true) })
+				begun := time.Now()
+				for introspect(t, i).Active {
+					time.Sleep(5 * time.Millisecond)
+				}
+				if late := time.Since(begun) - meant; late > max(settleFloor, meant/settlePart)+10*time.Millisecond {
+					t.Errorf("%s: felt %v after the server meant it, %v after the event", name, late, meant)
+				}
+				if n := asked.Load(); n > 60 {
+					t.Errorf("%s: %d questions", name, n)
+				}
+			})
+		}
+	}
+}
+
+func TestRevokedTokenThatLivesOnIsKeptAsEverInTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		i, _ := openWired(t, func(c *Config) { c.Cache.TTL = time.Hour }, func(*http.Request) (*http.Response, error) {
+			asked.Add(1)
+			return wireJSON(told), nil
+		})
+		introspect(t, i)
+		evict(t, i, authz.Revocation{SessionID: "s1"})
+		for range 30_000 { // five minutes
+			introspect(t, i)
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := asked.Load(); n < 20 || n > 70 {
+			t.Errorf("%d questions", n)
+		}
+		evict(t, i, authz.Revocation{SessionID: "s2"})
+		n := asked.Load()
+		time.Sleep(time.Minute)
+		if introspect(t, i); asked.Load() != n {
+			t.Error("the revocation of another session shortens it")
+		}
+	})
+}
+
+func TestSettlingIsBounded(t *testing.T) {
+	s, now := newSettling(), time.Now()
+	life := lifetime{time.Hour, 2 * time.Hour, 3 * time.Hour}
+	s.most = 2
+	for m := range mark(2) {
+		s.add([]mark{m}, now)
+		s.add([]mark{m}, now) // once more is once
+	}
+	if got := s.shorten(life, []mark{7}, now); got != life || len(s.late) != 2 {
+		t.Errorf("another token is kept for %v, %d are remembered", got, len(s.late))
+	}
+	s.add([]mark{2}, now)
+	if got := s.shorten(life, []mark{7}, now); got == life || len(s.late) != 2 {
+		t.Errorf("with too many a token is kept for %v, %d are remembered", got, len(s.late))
+	}
+	s.add([]mark{3}, now.Add(settleFor))
+	if got := s.shorten(life, []mark{7}, now.Add(settleFor)); got != life || len(s.late) != 1 {
+		t.Errorf("later a token is kept for %v, %d are remembered", got, len(s.late))
+	}
+}
