@@ -120,6 +120,7 @@ func (c *cache) keep(key secret.Fingerprint, tok secret.Text, f fact, d departur
 	defer c.mu.RUnlock()
 	now := time.Now()
 	if c.pending.cover(d, marks) || f.Claims.Source == authz.LocalJWT && c.revoked.has(marks, f.Claims.IssuedAt, now) {
+		c.settles.hold(marks[:1], now)
 		return false
 	}
 	life = c.settles.shorten(life, marks, f.Claims.Fetched)
@@ -155,7 +156,9 @@ func (c *cache) evict(v authz.Revocation) int {
 	if len(marks) == 0 {
 		active, inactive = c.active.clear(), c.inactive.clear()
 	} else {
-		active, inactive = c.active.evict(marks), c.inactive.evict(marks)
+		tokens := c.active.evict(marks)
+		c.settles.hold(tokens, now)
+		active, inactive = len(tokens), len(c.inactive.evict(marks))
 	}
 	c.observer.Evicted(c.name, activeCache, Revoked, active)
 	c.observer.Evicted(c.name, inactiveCache, Revoked, inactive)

@@ -1,23 +1,31 @@
 package introspect
 
 import (
+	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 )
 
-// settling keeps answers short for a while after a revocation. Some servers tell of the end of a session before they mean
-// it: Keycloak sends logout tokens and k_logout within the transaction that ends the session, so whoever asks at once is
-// told that the token is active. Kept for a whole lifetime, that answer would make the event worthless.
+// settling gives a server time to mean what it said. Some tell of the end of a session before it is in force: Keycloak sends
+// logout tokens and k_logout within the transaction that ends the session, so whoever asks at once is told that the token is
+// active. Kept for a whole lifetime, that answer would make the event worthless. And what is asked in the very moment of
+// the commit can bring the session back to life: Keycloak 26.7 then calls the token active until it expires.
 //
-// An answer that was asked for some time after the revocation is kept for an eighth of that time. So the end is felt soon
-// after the server means it, whenever that is, and a token is asked about some fifty times at the most.
+// So the first question after a revocation waits for a moment. An answer that was asked for later is kept for an eighth of
+// the time since: the end is felt soon after the server means it, whenever that is, and a token is asked about some fifty
+// times at the most.
 type settling struct {
 	most int
 
-	mu   sync.Mutex
-	late []unsettled // in order
-	all  time.Time   // of the latest revocation of every token, and of those that were too many to remember
+	mu   sync.Mutex // guards what follows
+	late []unsettled
+	all  time.Time // of the latest revocation of every token, and of those that were too many to remember
+	// held are the tokens whose answers a revocation took away, by their own marks, and when; crowd is of those that were
+	// too many, and stands for every token.
+	held  map[mark]time.Time
+	crowd time.Time
 }
 
 // unsettled names, by their marks, tokens that were revoked lately.
@@ -27,35 +35,67 @@ type unsettled struct {
 }
 
 const (
+	// settleWait is how long the first question waits.
+	settleWait = 40 * time.Millisecond
 	// settleFor is how long a server may take to mean what it said: it may have to call others within the transaction.
 	settleFor = time.Minute
 	// settleFloor is the shortest time for which an answer is kept, so that one token under load is one question at a time.
 	settleFloor = 25 * time.Millisecond
 	settlePart  = 8
+	// maxSettling bounds what is remembered, and looked at with each answer.
 	maxSettling = 1024
 )
 
-func newSettling() *settling { return &settling{most: maxSettling} }
+func newSettling() *settling { return &settling{most: maxSettling, held: map[mark]time.Time{}} }
 
 // add remembers that the tokens that have all of marks were revoked at a time; no marks mean every token.
 func (s *settling) add(marks []mark, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forget(now)
 	if len(marks) == 0 {
-		s.late, s.all = nil, now
+		s.late, s.all, s.crowd = nil, now, now
 		return
 	}
-	s.late = slices.DeleteFunc(s.late, func(u unsettled) bool { return slices.Equal(u.marks, marks) })
+	s.late = slices.DeleteFunc(s.late, func(u unsettled) bool {
+		return now.Sub(u.at) >= settleFor || slices.Equal(u.marks, marks)
+	})
 	if len(s.late) >= s.most {
 		s.late, s.all = s.late[1:], now
 	}
 	s.late = append(s.late, unsettled{marks, now})
 }
 
-func (s *settling) forget(now time.Time) {
-	for len(s.late) > 0 && now.Sub(s.late[0].at) >= settleFor {
-		s.late = s.late[1:]
+// hold lets the next question about tokens wait.
+func (s *settling) hold(tokens []mark, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.held, func(_ mark, at time.Time) bool { return now.Sub(at) >= settleWait })
+	if len(s.held)+len(tokens) > s.most {
+		s.crowd = now
+		return
+	}
+	for _, m := range tokens {
+		s.held[m] = now
+	}
+}
+
+// wait returns when a token may be asked about, or when ctx ends.
+func (s *settling) wait(ctx context.Context, token mark) {
+	s.mu.Lock()
+	at := s.crowd
+	if own := s.held[token]; own.After(at) {
+		at = own
+	}
+	s.mu.Unlock()
+	left := settleWait - time.Since(at)
+	if at.IsZero() || left <= 0 {
+		return
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
