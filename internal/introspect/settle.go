@@ -11,7 +11,7 @@ import (
 // settling gives a server time to mean what it said. Some tell of the end of a session before it is in force: Keycloak sends
 // logout tokens and k_logout within the transaction that ends the session, so whoever asks at once is told that the token is
 // active. Kept for a whole lifetime, that answer would make the event worthless. And what is asked in the very moment of
-// the commit can bring the session back to life: Keycloak 26.7 then calls the token active until it expires.
+// the commit can bring the session back to life: Keycloak 26.7 then goes on calling its tokens active.
 //
 // So the first question after a revocation waits for a moment. An answer that was asked for later is kept for an eighth of
 // the time since: the end is felt soon after the server means it, whenever that is, and a token is asked about some fifty
