@@ -33,6 +33,7 @@ func TestKeycloak(t *testing.T) {
 	t.Run("Shared Signals by poll", k.checkPoll)
 
 	t.Run("INT20 refresh and ID tokens are refused where Keycloak calls them active", k.lenient)
+	t.Run("sidecar", k.sidecars)
 	results := &table{cells: map[[2]string]string{}}
 	t.Run("drill", func(t *testing.T) { drill(t, k.vault, k.party(), results) })
 	t.Logf("what the sidecar answered:\n%s", results)
