@@ -28,9 +28,9 @@ type sample struct {
 	allow        bool
 }
 
-// load asks about tokens until it is stopped: about the first one loadRate times a second, and about the others a quarter
+// traffic asks about tokens until it is stopped: about the first one loadRate times a second, and about the others a quarter
 // as often.
-type load struct {
+type traffic struct {
 	sidecar *sidecar
 	http    *http.Client
 	bodies  []string
@@ -42,9 +42,9 @@ type load struct {
 	said    bytes.Buffer
 }
 
-func startLoad(t *testing.T, sc *sidecar, tokens ...string) *load {
+func startTraffic(t *testing.T, sc *sidecar, tokens ...string) *traffic {
 	t.Helper()
-	l := &load{sidecar: sc, http: client(), end: make(chan struct{})}
+	l := &traffic{sidecar: sc, http: client(), end: make(chan struct{})}
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	l.http.Transport = transport
 	t.Cleanup(transport.CloseIdleConnections)
@@ -55,7 +55,7 @@ func startLoad(t *testing.T, sc *sidecar, tokens ...string) *load {
 	return l
 }
 
-func (l *load) run() {
+func (l *traffic) run() {
 	tick := time.NewTicker(time.Second / loadRate)
 	defer tick.Stop()
 	for n := 0; ; n++ {
@@ -72,7 +72,7 @@ func (l *load) run() {
 	}
 }
 
-func (l *load) ask(i int) {
+func (l *traffic) ask(i int) {
 	s := sample{token: i, began: time.Now()}
 	var body []byte
 	resp, err := l.http.Post(l.sidecar.api+"/v1/decisions", "application/json", strings.NewReader(l.bodies[i]))
@@ -96,7 +96,7 @@ func (l *load) ask(i int) {
 }
 
 // stop ends the load when all that was asked has been answered.
-func (l *load) stop() []sample {
+func (l *traffic) stop() []sample {
 	close(l.end)
 	l.running.Wait()
 	l.sidecar.answers.Write(l.said.Bytes())
@@ -104,7 +104,7 @@ func (l *load) stop() []sample {
 }
 
 // denial is when a token was first refused under load.
-func (l *load) denial(token int) (time.Time, bool) {
+func (l *traffic) denial(token int) (time.Time, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var first time.Time
@@ -123,7 +123,7 @@ func (sc *sidecar) endUnderLoad(t *testing.T, within time.Duration, active func(
 	for _, token := range tokens {
 		sc.expectOf(t, "before", token, allowed) // and in the cache
 	}
-	l := startLoad(t, sc, tokens...)
+	l := startTraffic(t, sc, tokens...)
 	time.Sleep(300 * time.Millisecond) // under load, so that connections are there
 	begun := time.Now()
 	end()

@@ -36,7 +36,7 @@ func (k *keycloak) sidecarRotation(t *testing.T) {
 			file := write(t, filepath.Join(t.TempDir(), "secret"), c.secret)
 			sc := r.sidecar(t, keycloakSidecar{client: fmt.Sprintf("id: %q, secret: {file: %q}", c.id, file)})
 			sc.expectOf(t, "before", tokens[0], allowed)
-			l := startLoad(t, sc, tokens...)
+			l := startTraffic(t, sc, tokens...)
 			pause()
 			steps(file)
 			pause()
