@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"time"
 )
 
 // canary gets a token for the sidecar itself and asks about it. A server that says that a token it issued a moment ago is
@@ -18,6 +19,9 @@ func (e *exam) canary(ctx context.Context, doc *Metadata) {
 		e.found("canary", Doubt, instead, "the sidecar gets no token of its own (grant client_credentials): %v", err)
 		return
 	}
+	if p, ok := payload(tok.Reveal()); ok && p.Issued != 0 && !e.clocked {
+		e.clock(time.Unix(p.Issued, 0), time.Now()) // Keycloak's answers have no Date
+	}
 	answer, err := e.issuer.Ask(ctx, tok)
 	if err != nil {
 		f := explain(e.cfg, answer, err)
@@ -30,5 +34,5 @@ func (e *exam) canary(ctx context.Context, doc *Metadata) {
 		return
 	}
 	says, do := inactive(e.cfg, tok)
-	e.found("canary", Doubt, do, "a token that the server issued to the sidecar a moment ago %s: %s", answer.Claims.Why, says)
+	e.found("canary", Doubt, do, "a token that the server issued to the sidecar a moment ago %s%s", answer.Claims.Why, says)
 }

@@ -54,6 +54,7 @@ type exam struct {
 	server   *authserver.Server
 	issuer   *introspect.Issuer
 	findings []Finding
+	clocked  bool // the clocks were compared
 }
 
 func (e *exam) found(check string, level Level, do, format string, args ...any) {
@@ -117,10 +118,10 @@ func (e *exam) credentials(ctx context.Context) bool {
 	return true
 }
 
-// clock compares the server's Date with ours. A second of it is rounding.
-func (e *exam) clock(date, now time.Time) {
-	if f, ok := skew(date, now); ok {
-		e.findings = append(e.findings, f)
+// clock compares the server's time, as its Date or a token of now tells it, with ours. A second of it is rounding.
+func (e *exam) clock(theirs, now time.Time) {
+	if f, ok := skew(theirs, now); ok {
+		e.findings, e.clocked = append(e.findings, f), true
 	}
 }
 

@@ -188,16 +188,37 @@ func TestAClockThatIsOffIsTold(t *testing.T) {
 
 // TestACanaryWithoutItsAudienceMapper is Keycloak from 26.6.2 on: a service account's token is for "account" only.
 func TestACanaryWithoutItsAudienceMapper(t *testing.T) {
+	cfg := ofKeycloak(t, `{"aud":"account","exp":9999999999,"typ":"Bearer"}`)
+	wants(t, examine(t, cfg), "doubt canary:", `It is for ["account"]`, `audience mapper that adds "orders-api"`)
+}
+
+// TestACanaryWithoutAnyAudience is a client of Keycloak that has the scope basic only.
+func TestACanaryWithoutAnyAudience(t *testing.T) {
+	said := examine(t, ofKeycloak(t, `{"exp":9999999999,"typ":"Bearer"}`))
+	wants(t, said, "a moment ago is not active. It names no audience, so neither", `audience mapper that adds "orders-api"`)
+}
+
+// TestAClockIsReadFromTheCanaryWhereThereIsNoDate is Keycloak, whose answers have none.
+func TestAClockIsReadFromTheCanaryWhereThereIsNoDate(t *testing.T) {
+	for off, level := range map[time.Duration]string{0: "ok clock: the clocks agree", time.Hour: "fault clock: the server's clock is"} {
+		wants(t, examine(t, ofKeycloak(t, fmt.Sprintf(`{"aud":"orders-api","exp":9999999999,"iat":%d}`, time.Now().Add(off).Unix()))), level)
+	}
+}
+
+// ofKeycloak is a server that issues one token and calls it inactive, in answers without a Date.
+func ofKeycloak(t *testing.T, claims string) introspect.Config {
+	t.Helper()
 	cfg := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Date"] = nil
 		if r.URL.Path == "/token" {
-			answers(200, "application/json", `{"token_type":"Bearer","access_token":"`+jwt(`{"aud":"account","exp":9999999999,"typ":"Bearer"}`)+`"}`)(w, r)
+			answers(200, "application/json", `{"token_type":"Bearer","access_token":"`+jwt(claims)+`"}`)(w, r)
 			return
 		}
 		answers(200, "application/json", `{"active":false}`)(w, r)
 	})
 	cfg.Reading.Dialect = "keycloak"
 	cfg.Server.TokenEndpoint = strings.Replace(cfg.Server.IntrospectionEndpoint, "/introspect", "/token", 1)
-	wants(t, examine(t, cfg), "doubt canary:", `It is for ["account"]`, `audience mapper that adds "orders-api"`)
+	return cfg
 }
 
 func jwt(claims string) string {

@@ -177,6 +177,9 @@ func inactive(cfg introspect.Config, tok secret.Text) (says, do string) {
 		return ". It is marked as a token of another kind: " + quoted(p.Type), "send the access token"
 	}
 	audiences := p.audiences()
+	if len(audiences) == 0 {
+		return fmt.Sprintf(". It names no audience, so neither client.id %q nor audience %q is among them", s.Client.ID, cfg.Reading.Audience), byDialect(cfg, "")
+	}
 	if !slices.Contains(audiences, s.Client.ID) && !slices.ContainsFunc(cfg.Reading.Audience, func(a string) bool { return slices.Contains(audiences, a) }) {
 		return fmt.Sprintf(". It is for %q, and neither client.id %q nor audience %q is among them", audiences, s.Client.ID, cfg.Reading.Audience), byDialect(cfg, "")
 	}

@@ -249,10 +249,14 @@ func (rs *Receivers) route(byName map[string]*source) {
 
 func (rs *Receivers) ServeHTTP(w http.ResponseWriter, r *http.Request) { rs.mux.ServeHTTP(w, r) }
 
-// Run keeps the streams going until ctx ends, and returns when all that it started has.
+// Run keeps the streams going until ctx ends, and returns when all that it started has. It fetches the keys of those who
+// send a message once and never again: the first must not be lost, nor be late, for want of them.
 func (rs *Receivers) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, s := range rs.sources {
+		if s.logout != nil || s.admin != nil {
+			running.Go(func() { s.keys.Warm(ctx) })
+		}
 		if s.stream != nil {
 			running.Go(func() { s.stream.run(ctx) })
 		}

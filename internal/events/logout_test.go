@@ -39,6 +39,17 @@ func TestBCL1_ALogoutTokenEndsTheSessionAndTheOtherTokensOfTheUser(t *testing.T)
 	}
 }
 
+// A logout token is sent once. Keycloak's first one waited for the keys, and would be lost while they cannot be had.
+func TestBCL1_TheKeysAreThereBeforeTheFirstLogoutToken(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, func(c *Config) { c.SharedSignals = SharedSignals{} })
+	run(t, rs)
+	eventually(t, "the keys are fetched", func() bool { return strings.Contains(l.log(), "fetched keys") })
+	if w := postLogout(t, rs, sign(t, p.signer, "logout+jwt", logoutClaimsOf(p))); w.Code != http.StatusOK || p.count("GET /jwks") != 1 {
+		t.Errorf("status %d, %d fetches", w.Code, p.count("GET /jwks"))
+	}
+}
+
 func TestBCL2_WhatIsNotAValidLogoutTokenIsRefused(t *testing.T) {
 	p := newProvider(t)
 	stranger := signerOf(t, rsaKeys()[1], "RS256")

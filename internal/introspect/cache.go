@@ -39,6 +39,7 @@ type cache struct {
 	mu      sync.RWMutex
 	pending tombstones
 	revoked *revoked
+	settles *settling
 }
 
 func newCache(name string, c CacheConfig, k keys, o Observer) *cache {
@@ -57,6 +58,7 @@ func newCache(name string, c CacheConfig, k keys, o Observer) *cache {
 		control:  c.CacheControl,
 		observer: o,
 		revoked:  newRevoked(c.RevocationMemory),
+		settles:  newSettling(),
 	}
 }
 
@@ -119,8 +121,10 @@ func (c *cache) keep(key secret.Fingerprint, tok secret.Text, f fact, d departur
 	defer c.mu.RUnlock()
 	now := time.Now()
 	if c.pending.cover(d, marks) || f.Claims.Source == authz.LocalJWT && c.revoked.has(marks, f.Claims.IssuedAt, now) {
+		c.settles.hold(marks[:1], now)
 		return false
 	}
+	life = c.settles.shorten(life, marks, f.Claims.Fetched)
 	switch f.Keep {
 	case dialect.Active:
 		f.Claims.FreshFor = life.soft
@@ -149,11 +153,14 @@ func (c *cache) evict(v authz.Revocation) int {
 	defer c.mu.Unlock()
 	c.pending.bury(marks)
 	c.revoked.add(marks, before(v, now), now)
+	c.settles.add(marks, now)
 	var active, inactive int
 	if len(marks) == 0 {
 		active, inactive = c.active.clear(), c.inactive.clear()
 	} else {
-		active, inactive = c.active.evict(marks), c.inactive.evict(marks)
+		tokens := c.active.evict(marks)
+		c.settles.hold(tokens, now)
+		active, inactive = len(tokens), len(c.inactive.evict(marks))
 	}
 	c.observer.Evicted(c.name, activeCache, Revoked, active)
 	c.observer.Evicted(c.name, inactiveCache, Revoked, inactive)

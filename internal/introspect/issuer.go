@@ -207,6 +207,7 @@ func (i *Issuer) ask(ctx context.Context, q Question) (*authz.Claims, error) {
 }
 
 func (i *Issuer) attempt(ctx context.Context, q Question) (claims *authz.Claims, ok bool, err error) {
+	i.cache.settles.wait(ctx, i.cache.marker.token(q.Token))
 	d := i.cache.pending.depart()
 	defer i.cache.pending.land(d)
 	f, err := i.asker.ask(ctx, q)

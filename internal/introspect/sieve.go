@@ -208,18 +208,17 @@ func (s *sieve) drop(key secret.Fingerprint, fetched time.Time) {
 	sh.store.Delete(string(key[:]))
 }
 
-// evict forgets every entry that has all of marks, of which there is at least one, and returns how many there were.
-func (s *sieve) evict(marks []mark) (n int) {
+// evict forgets every entry that has all of marks, of which there is at least one, and returns the first mark of each.
+func (s *sieve) evict(marks []mark) (firsts []mark) {
 	for _, sh := range s.shards {
 		sh.mu.Lock()
-		found := sh.index.all(marks)
-		for _, e := range found {
+		for _, e := range sh.index.all(marks) {
+			firsts = append(firsts, e.places[0].mark)
 			sh.store.Delete(e.key)
 		}
-		n += len(found)
 		sh.mu.Unlock()
 	}
-	return n
+	return firsts
 }
 
 // clear forgets everything and returns how much that was.

@@ -126,6 +126,31 @@ func (s *KeySet) Find(ctx context.Context, h Header) ([]Key, error) {
 	return s.again(ctx, h)
 }
 
+// Warm fetches the keys before anybody needs them, and tries again until they are there or ctx ends.
+func (s *KeySet) Warm(ctx context.Context) {
+	for s.known.Load() == nil && ctx.Err() == nil {
+		a, err := s.begin(causeNoKeys)
+		if err == nil {
+			_, err = s.await(ctx, a)
+		}
+		wait := firstBackoff
+		if e, ok := errors.AsType[*authz.Error](err); ok {
+			wait = max(e.RetryAfter, time.Millisecond)
+		} else if err == nil {
+			return
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		case <-s.ctx.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+	}
+}
+
 // again looks for a key in a newer set, if it is time for one. A key that is unknown because the set could not be fetched
 // is not known to be unknown.
 func (s *KeySet) again(ctx context.Context, h Header) ([]Key, error) {

@@ -245,6 +245,33 @@ func TestTheFirstFetchFailingSaysWhenToComeBack(t *testing.T) {
 	})
 }
 
+func TestWarmingTriesUntilTheKeysAreThere(t *testing.T) {
+	inBubble(t, func(b *bed) {
+		b.publisher.set(nil, authz.E(authz.Unavailable, "status 503"))
+		time.AfterFunc(5*time.Second, func() { b.publish(b.old) })
+		start := time.Now()
+		b.set.Warm(b.t.Context())
+		if took := time.Since(start); took != 7*time.Second {
+			b.t.Errorf("the keys were there after %v", took)
+		}
+		b.fetched(4)
+		b.set.Warm(b.t.Context())
+		b.works(b.old)
+		b.fetched(4) // they are there
+	})
+}
+
+func TestWarmingEndsWithItsContextAndWithTheSet(t *testing.T) {
+	inBubble(t, func(b *bed) {
+		b.publisher.set(nil, authz.E(authz.Unavailable, "status 503"))
+		ctx, cancel := context.WithTimeout(b.t.Context(), 5*time.Second)
+		defer cancel()
+		b.set.Warm(ctx)
+		time.AfterFunc(5*time.Second, b.set.Close)
+		b.set.Warm(b.t.Context())
+	})
+}
+
 func TestAnIssuerThatTakesAllKeysBackIsObeyed(t *testing.T) {
 	inBubble(t, func(b *bed) {
 		b.works(b.old)

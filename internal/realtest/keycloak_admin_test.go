@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 )
@@ -18,12 +19,23 @@ import (
 // administer makes a call to the administration API, at the plain listener.
 func (k *keycloak) administer(t *testing.T, method, path string, body any, statuses ...int) []byte {
 	t.Helper()
+	return jsonCall{nil, method, k.plain + path, k.adminToken(t), body}.want(t, statuses...)
+}
+
+// adminToken lives for a minute. Getting one takes a hundred times as long as using it.
+func (k *keycloak) adminToken(t *testing.T) string {
+	t.Helper()
+	if time.Now().Before(k.adminUntil) {
+		return k.adminAccess
+	}
+	begun := time.Now()
 	got := decode[struct {
 		Access string `json:"access_token"`
 	}](t, call{endpoint: k.plain + "/realms/master/protocol/openid-connect/token", form: url.Values{
 		"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {k.password},
 	}}.want(t, http.StatusOK))
-	return jsonCall{nil, method, k.plain + path, got.Access, body}.want(t, statuses...)
+	k.adminAccess, k.adminUntil = got.Access, begun.Add(40*time.Second)
+	return got.Access
 }
 
 // jsonCall is a call with JSON in it, or with nothing when the body is nil.

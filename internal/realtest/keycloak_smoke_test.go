@@ -33,7 +33,9 @@ func TestKeycloak(t *testing.T) {
 	t.Run("Shared Signals by poll", k.checkPoll)
 
 	t.Run("INT20 refresh and ID tokens are refused where Keycloak calls them active", k.lenient)
+	t.Run("sidecar", k.sidecars)
 	t.Run("drill", func(t *testing.T) { drill(t, k.vault, k.party()) })
+	results.lacks(k.party().name, opaqueColumn, signedColumn)
 }
 
 func (k *keycloak) checkMetadata(t *testing.T) {

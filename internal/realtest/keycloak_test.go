@@ -32,6 +32,8 @@ type keycloak struct {
 	caFile        string
 	web           *http.Client // trusts ca
 	password      string       // of the administrator
+	adminAccess   string       // a token of theirs
+	adminUntil    time.Time
 	vault         vault
 }
 

@@ -31,11 +31,24 @@ func (v vault) keep(what, value string) string {
 
 // found names the secrets that occur in text, in any of the forms they travel in. It never shows one.
 func (v vault) found(text []byte) []string {
-	names := map[string]bool{}
+	// Texts are long and forms are many: the text is walked through once. No form is shorter than a window.
+	const size = 16
+	type window [size]byte
+	type form struct{ text, what string }
+	begins := map[window][]form{}
 	for value, what := range v {
-		for _, form := range forms(value) {
-			if bytes.Contains(text, []byte(form)) {
-				names[what] = true
+		for _, f := range forms(value) {
+			w, known := window([]byte(f)), form{f, what}
+			if !slices.Contains(begins[w], known) {
+				begins[w] = append(begins[w], known)
+			}
+		}
+	}
+	names := map[string]bool{}
+	for ; len(text) >= size; text = text[1:] {
+		for _, f := range begins[window(text)] {
+			if bytes.HasPrefix(text, []byte(f.text)) {
+				names[f.what] = true
 			}
 		}
 	}
