@@ -136,6 +136,20 @@ func TestSubjects(t *testing.T) {
 	}
 }
 
+// Where people choose their names, one takes that of a client. Programs have no sessions.
+func TestJAT6_WhoHasASessionIsNoClientByName(t *testing.T) {
+	for _, c := range []struct{ dialect, members string }{
+		{"keycloak", `"sub":"u","username":"service-account-web","client_id":"web","sid":"s"`},
+		{"keycloak", `"sub":"web","client_id":"web","sid":"s"`},
+		{"rfc7662", `"sub":"web","username":"web","client_id":"web","sid":"s"`},
+		{"oidc-provider", `"sub":"web","client_id":"web","sid":"s"`},
+	} {
+		if got := normalised(t, in(c.dialect), active(c.members)).Subject.Type; got != authz.UnknownType {
+			t.Errorf("%s {%s}: %s", c.dialect, c.members, got)
+		}
+	}
+}
+
 func TestClientIDsInTheirOrder(t *testing.T) {
 	for members, want := range map[string]string{
 		`"client_id":"a","azp":"b"`: "a", `"azp":"b","cid":"c"`: "b", `"cid":"c","appid":"d"`: "c", `"appid":"d"`: "d", `"client_id":""`: "", `"client_id":null,"azp":"b"`: "b",
