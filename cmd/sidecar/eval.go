@@ -60,7 +60,9 @@ The decision is printed as POST /v1/decisions answers it.`,
 	f.StringVar(&e.context, "context", "", "file with the context for the policy, a JSON object")
 	f.BoolVar(&e.explain, "explain", false, "say why: the rules that fired, and where each other rule failed")
 	cmd.MarkFlagsOneRequired("url", "request")
-	cmd.MarkFlagsMutuallyExclusive("url", "request")
+	for _, part := range []string{"url", "method", "header", "source-ip", "context"} {
+		cmd.MarkFlagsMutuallyExclusive(part, "request") // which has it all
+	}
 	return cmd
 }
 

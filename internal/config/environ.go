@@ -126,7 +126,7 @@ func (r *reader) apply(v reflect.Value, f field, o override, steps []step, path 
 			v.Set(reflect.Append(v, e))
 			r.at[item(path, s.index)] = origin{variable: o.variable}
 		}
-		if isStrings(v.Type()) && o.text == "" {
+		if isStrings(v.Type()) && o.text == "" && !f.blank {
 			r.faultAt(origin{variable: o.variable}, item(path, s.index), "holds an empty item", "unset it, or give "+variable(path)+" the whole list")
 			return
 		}

@@ -15,6 +15,7 @@ type field struct {
 	def      string // text of the default; for a struct "key.of.a.field=text,..." on top of its fields' own
 	min, max string // text of the bounds, in the form of the field's values
 	enum     []string
+	blank    bool  // an empty text is an item of a list
 	index    []int // as reflect.Value.FieldByIndex takes it
 }
 
@@ -35,7 +36,7 @@ func fieldsOf(t reflect.Type) []field {
 		if name == "" || name == "-" {
 			continue
 		}
-		f := field{name: name, index: []int{i}, doc: tag.Get("doc"), def: tag.Get("default"), min: tag.Get("min"), max: tag.Get("max")}
+		f := field{name: name, index: []int{i}, doc: tag.Get("doc"), def: tag.Get("default"), min: tag.Get("min"), max: tag.Get("max"), blank: tag.Get("items") == "blank"}
 		if e := tag.Get("enum"); e != "" {
 			f.enum = strings.Split(e, "|")
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,4 +71,19 @@ func TestAModeOfARouteThatNoIssuerCanDoIsAFault(t *testing.T) {
 	route := "decision: {routes: [{mode: jwt}]}\n"
 	wantFaults(t, faults(t, opaque+route), "sidecar.yaml:4: decision.routes[0].mode: no configured issuer can do jwt")
 	parse(t, opaque+"    match: {prefixes: [a_]}\n"+second+route)
+}
+
+func TestAnEmptyItemIsAnItemWhereItMeansSomething(t *testing.T) {
+	inDirectory(t)
+	want := []string{"", "JWT"}
+	for name, c := range map[string]*Config{
+		"the file":    parse(t, issuer+"    jwt: {types: ['', JWT]}\n"),
+		"a variable":  parse(t, issuer, "SIDECAR_ISSUERS_0_JWT_TYPES=,JWT"),
+		"an item":     parse(t, issuer, "SIDECAR_ISSUERS_0_JWT_TYPES_0=", "SIDECAR_ISSUERS_0_JWT_TYPES_1=JWT"),
+		"what prints": parse(t, printed(t, parse(t, issuer+"    jwt: {types: ['', JWT]}\n"))),
+	} {
+		if got := c.Issuers[0].JWT.Types; !slices.Equal(got, want) {
+			t.Errorf("%s: types are %q", name, got)
+		}
+	}
 }

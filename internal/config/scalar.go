@@ -159,9 +159,10 @@ func setList(v reflect.Value, f field, text string) *problem {
 	return nil
 }
 
-// setItem sets one string of a list. An empty one is a slip, and would mean "everything" where items are prefixes.
+// setItem sets one string of a list. An empty one is a slip, and would mean "everything" where items are prefixes; where it
+// means something, the field says so.
 func setItem(v reflect.Value, f field, text string) *problem {
-	if text == "" {
+	if text == "" && !f.blank {
 		return &problem{"holds an empty item", "remove it, or write [] for an empty list"}
 	}
 	return setString(v, f, text)

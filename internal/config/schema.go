@@ -132,7 +132,7 @@ func describeList(s *schema, v reflect.Value, f field) {
 	e := reflect.New(v.Type().Elem()).Elem()
 	setDefaults(e, field{})
 	items := describe(e, field{enum: f.enum})
-	if isStrings(v.Type()) {
+	if isStrings(v.Type()) && !f.blank {
 		items.MinLength = 1
 	}
 	s.Items = &items

@@ -69,9 +69,14 @@ func (d dialect) kindsSaid(m members) []authz.TokenKind {
 	return kinds
 }
 
+// plainType is a type in lower case, without what RFC 8693 section 3 puts before it.
+func plainType(t string) string {
+	return strings.TrimPrefix(strings.ToLower(t), "urn:ietf:params:oauth:token-type:")
+}
+
 // kindOfUse reads what a token is to be used for. A code is redeemed for tokens, as a refresh token is.
 func kindOfUse(use string) authz.TokenKind {
-	switch strings.ToLower(use) {
+	switch plainType(use) {
 	case "access", "access_token":
 		return authz.AccessToken
 	case "refresh", "refresh_token", "authorization_code", "device_code", "user_code":
@@ -85,7 +90,7 @@ func kindOfUse(use string) authz.TokenKind {
 // kindOfType reads typ and token_type, which servers fill alike. A logout token speaks of a login as an ID token does, and
 // N_A is what RFC 8693 section 2.2.1 calls a token that is no access token.
 func kindOfType(t string) authz.TokenKind {
-	switch strings.ToLower(t) {
+	switch plainType(t) {
 	case "bearer", "dpop", "access_token":
 		return authz.AccessToken
 	case "refresh", "refresh_token", "offline", "n_a":

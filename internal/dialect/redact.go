@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -16,41 +17,63 @@ import (
 // itself never does, not even when its own server echoes it.
 const redacted = "[redacted]"
 
-// redact returns body with every string that holds tok, and every top-level member in names, replaced. Members keep their
-// places and everything else its spelling. A body that is not JSON is returned as it is: nothing will be read from it.
+// redact returns body with every value that holds tok, every name that does, and every top-level member in names, replaced.
+// Members keep their places and everything else its spelling. Of a body that is not JSON, or that is none without the
+// token, nothing is left to be read.
 func redact(body []byte, tok secret.Text, names []string) []byte {
 	var out bytes.Buffer
 	in := jsontext.NewDecoder(bytes.NewReader(body))
 	to := jsontext.NewEncoder(&out)
+	hide := hiding(tok)
 	for {
-		kind := in.PeekKind()
-		if top, n := in.StackIndex(in.StackDepth()); in.StackDepth() == 1 && top == '{' && n%2 == 1 && slices.Contains(names, in.StackPointer().LastToken()) {
-			if in.SkipValue() != nil || to.WriteToken(jsontext.String(redacted)) != nil {
-				return body
-			}
-			continue
-		}
+		in.PeekKind() // moves on to the value, whose place is looked at
 		var err error
-		if kind == '"' {
-			var t jsontext.Token
-			if t, err = in.ReadToken(); err == nil {
-				s := t.String()
-				if !tok.Empty() {
-					s = strings.ReplaceAll(s, tok.Reveal(), redacted)
-				}
-				err = to.WriteToken(jsontext.String(s))
+		if top, n := in.StackIndex(in.StackDepth()); in.StackDepth() == 1 && top == '{' && n%2 == 1 && slices.Contains(names, in.StackPointer().LastToken()) {
+			if err = in.SkipValue(); err == nil {
+				err = to.WriteToken(jsontext.String(redacted))
 			}
 		} else {
-			var t jsontext.Token
-			if t, err = in.ReadToken(); err == nil {
-				err = to.WriteToken(t)
-			}
+			err = copyToken(to, in, hide)
 		}
 		switch {
 		case errors.Is(err, io.EOF):
 			return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 		case err != nil:
-			return body
+			return nil
 		}
 	}
+}
+
+// copyToken copies one token of JSON. A number that is the credential becomes a text without it.
+func copyToken(to *jsontext.Encoder, in *jsontext.Decoder, hide func(string) string) error {
+	t, err := in.ReadToken()
+	if err != nil {
+		return err
+	}
+	switch t.Kind() {
+	case '"':
+		t = jsontext.String(hide(t.String()))
+	case '0':
+		if hide(t.String()) == redacted {
+			t = jsontext.String(redacted)
+		}
+	}
+	return to.WriteToken(t)
+}
+
+// inOtherForms are the characters of tokens (RFC 9110 section 11.2) that look otherwise in a URL, or in JSON within a text.
+var inOtherForms = strings.NewReplacer(`\+`, `(?:\+|%2[Bb])`, `/`, `(?:\\*/|%2[Ff])`, `=`, `(?:=|%3[Dd])`, `~`, `(?:~|%7[Ee])`)
+
+// hiding returns what takes tok out of a text.
+func hiding(tok secret.Text) func(string) string {
+	plain := tok.Reveal()
+	if plain == "" {
+		return func(s string) string { return s }
+	}
+	if strings.ContainsAny(plain, "+/=~") {
+		if spelt, err := regexp.Compile(inOtherForms.Replace(regexp.QuoteMeta(plain))); err == nil { // as it is for all that is a token
+			return func(s string) string { return spelt.ReplaceAllLiteralString(s, redacted) }
+		}
+	}
+	return func(s string) string { return strings.ReplaceAll(s, plain, redacted) }
 }

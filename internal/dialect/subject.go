@@ -49,10 +49,11 @@ func (d dialect) subjectOf(m members, clientID string) authz.Subject {
 		s.ID, s.Type = clientID, authz.Client
 	case said != "":
 		s.Type = said
-	case clientID != "" && s.ID == clientID:
+	case clientID != "" && (s.ID == clientID || d.account.of(s, clientID)):
 		s.Type = authz.Client
-	case d.account.of(s, clientID):
-		s.Type = authz.Client
+		if m.says("sid") {
+			s.Type = authz.UnknownType // programs have no sessions, and people choose their names (JAT-6)
+		}
 	case !slices.ContainsFunc(d.subject, m.has) && clientID != "" && d.withoutSubject == authz.Client:
 		s.ID, s.Type = clientID, authz.Client
 	case d.account.ofAny(s):

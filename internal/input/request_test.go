@@ -178,3 +178,14 @@ func FuzzPathHasOneMeaning(f *testing.F) {
 		}
 	})
 }
+
+// A second dot would make another name of a host that a route, or an issuer, is chosen by.
+func TestAHostHasOneDotAtItsEndAtMost(t *testing.T) {
+	for _, host := range []string{"api.example..", "api.example...", ".."} {
+		for _, q := range []authz.Request{{Method: "GET", URL: "https://" + host + "/"}, {Method: "GET", URL: "/", Headers: map[string][]string{"host": {host}}}} {
+			if got, err := strict().Request(&q); err == nil {
+				t.Errorf("%q is read as %q", host, got.Host)
+			}
+		}
+	}
+}

@@ -86,7 +86,7 @@ func isHost(s string) bool {
 			return false
 		}
 	}
-	return s != "" && len(s) <= 253 && s[0] != '.' && !strings.Contains(s, "..")
+	return s != "" && len(s) <= 253 && s[0] != '.' && s[len(s)-1] != '.' && !strings.Contains(s, "..")
 }
 
 // canonical decodes a path once and splits it. Paths that two programs may read differently are malformed unless

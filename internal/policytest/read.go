@@ -168,8 +168,10 @@ func (r *suiteReader) request(n *yaml.Node) authz.Request {
 		"source_ip": r.text(&req.SourceIP),
 		"body":      func(v *yaml.Node) { r.text(&req.Body)(v); req.HasBody = true },
 		"headers": func(v *yaml.Node) {
-			for name, values := range r.headers(v) {
-				req.Headers[strings.ToLower(name)] = values
+			given := r.headers(v)
+			for _, name := range slices.Sorted(maps.Keys(given)) { // joined as those of a call are
+				lower := strings.ToLower(name)
+				req.Headers[lower] = append(req.Headers[lower], given[name]...)
 			}
 		},
 	})

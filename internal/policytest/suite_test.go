@@ -232,3 +232,9 @@ func TestLoadSuites_HiddenDirectoriesAreLeftAlone(t *testing.T) {
 		t.Errorf("%d suites, error %v", len(s), err)
 	}
 }
+
+func TestSuite_HeadersThatDifferInCaseAreJoinedAsInACall(t *testing.T) {
+	for range 20 { // maps have no order
+		passes(t, head+"  - {name: x, request: {url: /a, headers: {Authorization: Bearer a, authorization: Basic b}}, expect: {kind: malformed}}\n")
+	}
+}

@@ -162,7 +162,10 @@ func TestMTLS5_OnlyTrustedHopsAreBelieved(t *testing.T) {
 		for _, caller := range []string{"127.0.0.1:1", "@", "192.0.2.8:1"} {
 			wantRefusal(t, caller, ask(named, caller), token.CodeToken)
 		}
-		nobody := proofs(t, accepting(from(source), func(c *token.Config) { c.MTLS.TrustedHops = nil }))
+		nobody, err := token.NewProofs(accepting(from(source), func(c *token.Config) { c.MTLS.TrustedHops = nil }), nil) // which Check refuses
+		if err != nil {
+			t.Fatal(err)
+		}
 		wantRefusal(t, "nobody is trusted", ask(nobody, "127.0.0.1:1"), token.CodeToken)
 	}
 }

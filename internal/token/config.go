@@ -103,6 +103,9 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	if c.DPoP.Nonce != NonceRequired && !c.DPoP.NonceSecret.IsZero() {
 		fault("dpop.nonce_secret", "nothing is made from it while nonce is off", "set nonce: required, or remove the secret")
 	}
+	if from := c.MTLS.From; from != FromNowhere && from != "" && len(c.MTLS.TrustedHops) == 0 {
+		fault("mtls.trusted_hops", "is empty, so that nobody is believed about certificates", "name the callers, or set from: none")
+	}
 	for i, hop := range c.MTLS.TrustedHops {
 		if _, err := readHops([]string{hop}); err != nil {
 			fault(fmt.Sprintf("mtls.trusted_hops[%d]", i), err.Error(), "write 10.0.0.0/8, 10.1.2.3 or unix")

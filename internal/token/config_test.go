@@ -17,6 +17,7 @@ func TestConfigFaults(t *testing.T) {
 		"mtls.header":           func(c *token.Config) { c.MTLS.Header = "ssl-client-cert" }, // and from is none
 		"mtls.trusted_hops[0]":  func(c *token.Config) { c.MTLS.TrustedHops = []string{"10.0.0.0/33"} },
 		"mtls.trusted_hops[2]":  func(c *token.Config) { c.MTLS.TrustedHops = []string{"unix", "::1", "::ffff:10.0.0.0/104"} },
+		"mtls.trusted_hops":     func(c *token.Config) { c.MTLS.From, c.MTLS.TrustedHops = token.FromRequest, nil },
 		"dpop.public_base_url ": base("https://api.example?x"),
 		"mtls.header ":          func(c *token.Config) { c.MTLS.From, c.MTLS.Header = token.FromNginx, "a b" },
 		"mtls.header  ":         func(c *token.Config) { c.MTLS.From, c.MTLS.Header = token.FromNginx, "Authorization" },
