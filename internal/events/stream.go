@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -121,9 +122,6 @@ func (s *stream) take(ctx context.Context, raw string) (string, novelty, error) 
 	if err != nil {
 		return "", isNew, err
 	}
-	if s.cfg.Delivery == deliveryPush {
-		s.alive() // whatever it says, the transmitter reaches us
-	}
 	if s.sink.seen.has(e.id) {
 		s.sink.pass(outcomeDuplicate, e.id, "")
 		return e.id, isKnown, nil
@@ -193,11 +191,10 @@ func (s *stream) planVerification(e set) (func() error, error) {
 		s.sink.pass(outcomeIgnored, e.id, verificationEvent)
 		s.mu.Lock()
 		s.verified = time.Now()
-		if b.State != nil {
-			s.states = nil
+		if b.State != nil { // others may be on their way
+			s.states = slices.DeleteFunc(s.states, func(sent string) bool { return sent == *b.State })
 		}
 		s.mu.Unlock()
-		s.alive()
 		return nil
 	}, nil
 }
@@ -232,10 +229,5 @@ func (s *stream) meansThis(raw jsontext.Value) bool {
 func (s *stream) expects(state string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, sent := range s.states {
-		if sent == state {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.states, state)
 }
