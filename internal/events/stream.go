@@ -68,9 +68,15 @@ func newStream(all Config, issuer authserver.Config, server *authserver.Server, 
 		id: issuer.Issuer, name: issuer.Name, server: server, timeout: issuer.Timeout,
 		access: &access{source: cfg.AccessToken, server: server, scope: cfg.Scope},
 	}
-	if cfg.Transmitter != "" && cfg.Transmitter != issuer.Issuer {
-		var err error
+	other := cfg.Transmitter != "" && cfg.Transmitter != issuer.Issuer
+	if other {
 		issuer.Issuer = cfg.Transmitter
+	}
+	if !issuer.Discoverable() { // an issuer may be but a name to compare; here it says whose keys count, and where the access token goes
+		return nil, fmt.Errorf("shared_signals.transmitter: %q is no https URL, which its configuration must be read from", issuer.Issuer)
+	}
+	if other {
+		var err error
 		if t.server, err = authserver.New(issuer, authserver.Deps{Log: deps.Log, Transport: deps.Transport}); err != nil {
 			return nil, fmt.Errorf("shared_signals.transmitter: %w", err)
 		}
