@@ -33,6 +33,7 @@ func TestStopPollsNoMoreOnceItsConnectionsAreClosed(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer collector.Close()
+	defer collector.CloseClientConnections()
 	tr := newTransmitter(t, func() string { return "" })
 	w := start(t, func(c *config.Config) {
 		receivedFrom(t, tr, "poll", c)
