@@ -85,10 +85,10 @@ func (s *start) run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	if err := write(filepath.Join(s.dir, "policies", "authz", "decision.rego"), policy, std); err != nil {
+	if err := write(filepath.Join(s.dir, "policies", "authz", "decision.rego"), policy, 0o644, std); err != nil {
 		return err
 	}
-	if err := write(target, src, std); err != nil {
+	if err := write(target, src, 0o644, std); err != nil {
 		return err
 	}
 	return s.try(ctx, target, std)
@@ -125,7 +125,11 @@ func (s *start) guess(doc *doctor.Metadata, std streams) {
 	if s.Mode == "" {
 		s.Mode = g.Mode
 	}
-	if s.Auth == "" {
+	switch {
+	case s.Auth != "":
+	case s.Mode == "jwt" && s.SecretFile == "":
+		s.Auth = "none" // nobody is asked
+	default:
 		s.Auth = g.Auth
 	}
 }
@@ -147,18 +151,22 @@ func (s *start) ask(std streams) error {
 			return err
 		}
 	}
-	if s.SecretFile != "" || !strings.HasPrefix(s.Auth, "client_secret") || s.Mode == "jwt" {
+	if s.SecretFile != "" || !strings.HasPrefix(s.Auth, "client_secret") {
 		return nil
 	}
-	clientSecret, err := question("Client secret of " + s.ClientID + " (kept in " + filepath.Join(s.dir, "client-secret") + "): ")
+	s.SecretFile = filepath.Join(s.dir, "client-secret")
+	if _, err := os.Lstat(s.SecretFile); err == nil {
+		leave(s.SecretFile, std)
+		return nil
+	}
+	clientSecret, err := question("Client secret of " + s.ClientID + " (kept in " + s.SecretFile + "): ")
 	if err != nil {
 		return err
 	}
 	if clientSecret == "" {
 		return &failure{err: fmt.Errorf("there is no client secret"), hint: "name a file that holds it with --client-secret-file, or choose another method with --auth", exit: exitUsage}
 	}
-	s.SecretFile = filepath.Join(s.dir, "client-secret")
-	return os.WriteFile(s.SecretFile, []byte(clientSecret+"\n"), 0o600)
+	return write(s.SecretFile, []byte(clientSecret+"\n"), 0o600, std)
 }
 
 func (s *start) render() ([]byte, error) {
@@ -182,13 +190,13 @@ func (s *start) render() ([]byte, error) {
 }
 
 // write makes a file that is not there yet.
-func write(name string, content []byte, std streams) error {
+func write(name string, content []byte, mode fs.FileMode, std streams) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, fs.ErrExist) {
-		fmt.Fprintf(std.err, "sidecar: %s is there already and stays as it is\n", name)
+		leave(name, std)
 		return nil
 	}
 	if err != nil {
@@ -200,6 +208,10 @@ func write(name string, content []byte, std streams) error {
 	}
 	fmt.Fprintf(std.err, "sidecar: wrote %s\n", name)
 	return f.Close()
+}
+
+func leave(name string, std streams) {
+	fmt.Fprintf(std.err, "sidecar: %s is there already and stays as it is\n", name)
 }
 
 // try reads the configuration as serve will, and lets the doctor look at it.

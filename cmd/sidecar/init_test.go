@@ -102,3 +102,35 @@ func TestInitStopsAtAnIssuerThatIsSpelledAnotherWay(t *testing.T) {
 		t.Errorf("written: %v", entries)
 	}
 }
+
+func TestInitWritesIntoADirectoryThatIsNotThereYet(t *testing.T) {
+	s := issuerOfOrders(t)
+	dir := filepath.Join(t.TempDir(), "new")
+	if code, out, errs := sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir); code != exitOK {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+}
+
+func TestInitLeavesASecretThatIsThereAlone(t *testing.T) {
+	s := issuerOfOrders(t)
+	dir := t.TempDir()
+	kept := filepath.Join(dir, "client-secret")
+	if err := os.WriteFile(kept, []byte("a-secret-of-orders\n"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := sidecar(t, "orders-api\nanother-secret\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir)
+	if code != exitOK || strings.Contains(errs, "Client secret of") || !strings.Contains(errs, kept+" is there already") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+	if b, err := os.ReadFile(kept); err != nil || string(b) != "a-secret-of-orders\n" {
+		t.Errorf("it holds %q now, %v", b, err)
+	}
+}
+
+func TestInitForAServerThatIsNotAskedNeedsNoSecret(t *testing.T) {
+	s := issuerOfOrders(t)
+	dir := t.TempDir()
+	if code, out, errs := sidecar(t, "orders-api\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--mode", "jwt", "--dir", dir); code != exitOK {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -100,7 +101,7 @@ func introspectToken(ctx context.Context, cfgs []introspect.Config, name string,
 		fmt.Fprintf(std.out, "endpoint: %s\n", answer.Endpoint)
 	}
 	if answer.Status != 0 {
-		fmt.Fprintf(std.out, "status: %d\ncontent-type: %s\nanswer: %s\n", answer.Status, answer.ContentType, shown(answer.Body, tok))
+		fmt.Fprintf(std.out, "status: %d\ncontent-type: %s\nanswer: %s\n", answer.Status, shown([]byte(answer.ContentType), tok), shown(answer.Body, tok))
 	}
 	if answer.Verified != nil {
 		fmt.Fprintf(std.out, "signed: verified, it holds: %s\n", shown(answer.Verified, tok))
@@ -117,7 +118,7 @@ func introspectToken(ctx context.Context, cfgs []introspect.Config, name string,
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(std.out, "input.token: %s\n", b)
+		fmt.Fprintf(std.out, "input.token: %s\n", shown(b, tok))
 	}
 	printFindings(std.out, findings)
 	if !doctor.Sound(findings) {
@@ -126,14 +127,25 @@ func introspectToken(ctx context.Context, cfgs []introspect.Config, name string,
 	return nil
 }
 
-// shown is an answer for a terminal: indented when it is JSON, and never with the token in it.
+// shownBytes is how much of an answer is shown.
+const shownBytes = 8 << 10
+
+// shown is an answer for a terminal: indented when it is JSON, without what moves the cursor, and never with the token in it,
+// however it is spelled.
 func shown(body []byte, tok secret.Text) string {
-	if v := jsontext.Value(body).Clone(); v.Indent(jsontext.WithIndent("  ")) == nil {
+	v := jsontext.Value(body).Clone()
+	if v.Format(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.Multiline(true), jsontext.WithIndent("  ")) == nil {
 		body = v
 	}
-	const most = 8 << 10
-	if len(body) > most {
-		body = append(body[:most:most], " ..."...)
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(string(body), "?"))
+	text = strings.ReplaceAll(text, tok.Reveal(), "[redacted]")
+	if len(text) > shownBytes {
+		text = strings.ToValidUTF8(text[:shownBytes], "") + " ..."
 	}
-	return strings.ReplaceAll(strings.ToValidUTF8(string(body), "?"), tok.Reveal(), "[redacted]")
+	return text
 }

@@ -217,9 +217,7 @@ func (a *App) Run(ctx context.Context) error {
 		background.Go(func() { issuer.Canary(work) })
 	}
 	background.Go(func() { a.sweep(work) })
-	if a.events != nil {
-		background.Go(func() { a.events.Run(work) })
-	}
+	deafen := a.hear(work)
 
 	failed := make(chan error, 2)
 	for _, s := range []server{a.api, a.admin} {
@@ -237,7 +235,7 @@ func (a *App) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	err = errors.Join(err, a.stop(context.WithoutCancel(ctx)))
+	err = errors.Join(err, a.stop(context.WithoutCancel(ctx), deafen))
 	stopWork()
 	background.Wait()
 	return err
@@ -245,12 +243,10 @@ func (a *App) Run(ctx context.Context) error {
 
 // stop ends what Run began. Calls under way have the configured time; what they logged has as much again to be written,
 // for a call that would not end is no reason to lose the events of those that did.
-func (a *App) stop(ctx context.Context) error {
+func (a *App) stop(ctx context.Context, deafen func()) error {
 	a.ready.set(stopping)
 	errs := a.stopServers(ctx)
-	if a.events != nil {
-		a.events.Close()
-	}
+	deafen()
 	a.issuers.Close()
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.ShutdownTimeout)
 	defer cancel()

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
@@ -28,6 +30,21 @@ func (a *App) receive(undo *cleanup) error {
 		}
 	}
 	return nil
+}
+
+// hear keeps the streams of events going until deafen, which waits for them before it closes what they use.
+func (a *App) hear(ctx context.Context) (deafen func()) {
+	if a.events == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { a.events.Run(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+		a.events.Close()
+	}
 }
 
 func newReceivers(cfg *config.Config, deps events.Deps) (*events.Receivers, error) {

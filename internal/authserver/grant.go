@@ -136,19 +136,39 @@ func (g *grant) close() {
 	g.flights.Wait()
 }
 
-// askGranted asks with an access token, and once more with a new one when the first is refused.
+// askGranted asks with an access token, and once more with a new one when the first is refused, or the certificate that it
+// was got with.
 func (s *Server) askGranted(ctx context.Context, q question) (r Reply, err error) {
 	for range 2 {
-		t, err := s.grant.token(ctx)
-		if err != nil {
-			return Reply{Endpoint: q.endpoint}, err
+		t, failed := s.grant.token(ctx)
+		if failed != nil {
+			return Reply{Endpoint: q.endpoint}, failed
 		}
 		r, err = s.post(ctx, t.as, q, "Bearer "+t.token.Reveal())
-		if err != nil || r.Status != http.StatusUnauthorized || !s.grant.refuse(t) {
-			return r, s.describe(r, err)
+		if !s.outlived(t, r, err) || !s.grant.refuse(t) {
+			break
 		}
 	}
-	return r, nil
+	return r, s.describe(r, err)
+}
+
+// outlived reports whether an exchange says that a token is of no use any more. It goes with the certificate that it was got
+// with; where a connection only breaks off, that must have been replaced, for a server that is ill is no reason to lose a
+// good token.
+func (s *Server) outlived(t *granted, r Reply, err error) bool {
+	switch {
+	case err == nil:
+		return r.Status == http.StatusUnauthorized
+	case t.as.certificate == nil:
+		return false
+	}
+	switch outcomeOfTLS(err) {
+	case refused:
+		return true
+	case broken:
+		return s.identity.newest().certificate != t.as.certificate
+	}
+	return false
 }
 
 // Token gets a fresh access token for the sidecar itself by the client_credentials grant (RFC 6749 section 4.4), and says

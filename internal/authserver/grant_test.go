@@ -2,11 +2,14 @@ package authserver_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -268,4 +271,30 @@ func TestAGrantOutlivesItsFirstCallerAndEndsWithTheServer(t *testing.T) {
 			t.Errorf("closed: %v", err)
 		}
 	})
+}
+
+func TestATokenOfACertificateThatTheServerTakesNoMoreIsReplaced(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		certificates := pairs(t)
+		var good atomic.Int64
+		c := &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: version, VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
+			if !slices.Equal(raw[0], certificates[good.Load()].leaf.Raw) {
+				return errors.New("not this one")
+			}
+			return nil
+		}}
+		u := serveTLS(t, c, func(w http.ResponseWriter, _ seen) {
+			says(w, 200, `{"active":true,"access_token":"rs","token_type":"Bearer","expires_in":3600}`)
+		})
+		u.Config.SetKeepAlivesEnabled(false) // or there would be no more handshakes
+		r := &rotating{cfg: u.config(t)}
+		r.cfg.TokenEndpoint = u.URL + "/token"
+		r.certified(t, certificates)
+		r.cfg.Client.Auth, r.cfg.Client.TokenAuth = "client_credentials", r.cfg.Client.Auth
+		s := open(t, r.cfg)
+		answered(t, s)
+		r.write(1)
+		good.Store(1)
+		answered(t, s)
+	}
 }

@@ -190,12 +190,7 @@ func (r *rotation[T]) note(g *generation[T], o outcome) {
 func (r *rotation[T]) awaited(ctx context.Context, tried []*generation[T]) *generation[T] {
 	since := time.Now()
 	for len(r.files) > 0 {
-		r.reading.Lock()
-		if !r.lookedAt.After(since) {
-			r.seen = stamps{} // whatever the files look like: somebody may have kept their times
-			r.look()
-		}
-		r.reading.Unlock()
+		r.lookSince(since)
 		if g := r.untried(tried); g != nil {
 			return g
 		}
@@ -205,6 +200,24 @@ func (r *rotation[T]) awaited(ctx context.Context, tried []*generation[T]) *gene
 		since = time.Now().Add(-pollEvery / 2)
 	}
 	return nil
+}
+
+// lookSince looks at the files unless somebody has since a time.
+func (r *rotation[T]) lookSince(since time.Time) {
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	if !r.lookedAt.After(since) {
+		r.seen = stamps{} // whatever the files look like: somebody may have kept their times
+		r.look()
+	}
+}
+
+// newest is what the files hold now, whether it works or not.
+func (r *rotation[T]) newest() T {
+	r.lookSince(time.Now())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.known[0].value
 }
 
 func (r *rotation[T]) untried(tried []*generation[T]) *generation[T] {

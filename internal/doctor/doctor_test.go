@@ -315,3 +315,23 @@ func TestADocumentThatNamesNobodyIsNotBlamedOnTheConfiguration(t *testing.T) {
 	t.Cleanup(s.Close)
 	wants(t, examine(t, config(t, s.URL)), "fault metadata: the server calls itself \"\"", "the former is no URL")
 }
+
+func TestINT4_KeysOnAHostThatIsNotPermittedAreNotFetched(t *testing.T) {
+	asked := make(chan string, 1)
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path }))
+	defer elsewhere.Close()
+	var s *httptest.Server
+	s = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answers(200, "application/json", fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q}`, s.URL, elsewhere.URL+"/keys"))(w, r)
+	}))
+	defer s.Close()
+	cfg := config(t, s.URL)
+	cfg.Mode, cfg.Server.Client = introspect.JWT, authserver.Client{Auth: "none"}
+	cfg.Reading.Audience, cfg.JWT.Algorithms, cfg.JWT.Types = []string{"orders-api"}, []string{"RS256"}, []string{"at+jwt"}
+	wants(t, examine(t, cfg), "fault keys:", "endpoint_hosts")
+	select {
+	case path := <-asked:
+		t.Errorf("asked at %s", path)
+	default:
+	}
+}

@@ -97,11 +97,16 @@ func (e *exam) metadata(ctx context.Context) *Metadata {
 // keys looks at the server's key set.
 func (e *exam) keys(ctx context.Context, doc *Metadata) {
 	u := e.cfg.Server.JWKSURI
-	if u == "" && doc != nil {
+	named := u == "" && doc != nil
+	if named {
 		u = doc.JWKS
 	}
 	if u == "" {
 		e.found("keys", Fault, "set jwks_uri", "keys are needed to check signatures, and nothing names where they are")
+		return
+	}
+	if err := e.server.Permit(string(authserver.JWKS), u); named && err != nil {
+		e.found("keys", Fault, "if the server's keys are really there, set jwks_uri to that URL, or list its host in endpoint_hosts", "%v", err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Server.Timeout)

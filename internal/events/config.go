@@ -139,8 +139,8 @@ func (c SharedSignals) checkStream(fault func(key, cause, hint string)) {
 	if push && c.manage() && c.VerifyEvery >= c.DownAfter {
 		fault("down_after", fmt.Sprintf("%s is not longer than verify_every", c.DownAfter), "a stream would be down before it could show that it is up")
 	}
-	if !push && c.PollWait >= c.DownAfter {
-		fault("down_after", fmt.Sprintf("%s is not longer than poll_wait", c.DownAfter), "a stream would be down before it could show that it is up")
+	if !push && c.PollWait+c.PollEvery >= c.DownAfter {
+		fault("down_after", fmt.Sprintf("%s is not longer than poll_wait and poll_every together", c.DownAfter), "a stream would be down before it could show that it is up")
 	}
 }
 

@@ -53,6 +53,7 @@ func TestCheckFindsEachFault(t *testing.T) {
 		"verified all the time": {push(func(s *SharedSignals) { s.VerifyEvery = time.Millisecond }), "shared_signals.verify_every"},
 		"down before verified":  {push(func(s *SharedSignals) { s.DownAfter = s.VerifyEvery }), "shared_signals.down_after"},
 		"down before polled":    {poll(func(s *SharedSignals) { s.DownAfter = s.PollWait }), "shared_signals.down_after"},
+		"down between polls":    {poll(func(s *SharedSignals) { s.PollEvery = s.DownAfter }), "shared_signals.down_after"},
 	} {
 		cfg := testConfig(t)
 		c.change(&cfg)
@@ -97,6 +98,38 @@ func TestAClientThatGetsNoTokensNeedsOneFromElsewhere(t *testing.T) {
 	rs, err := New([]Config{cfg}, []authserver.Config{issuer}, Deps{Evictor: &ledger{}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	rs.Close()
+}
+
+func TestINT4_ATransmitterIsNotReachedInTheClear(t *testing.T) {
+	issuer := issuerConfig(t, "https://as.example")
+	issuer.AllowInsecureHTTP, issuer.IntrospectionEndpoint = false, "https://as.example/introspect"
+	named := issuer
+	named.Issuer = "http://as.example" // a name to compare is all that it is to introspection
+	for name, c := range map[string]struct {
+		issuer      authserver.Config
+		transmitter string
+	}{
+		"a transmitter": {issuer, "http://ssf.example"},
+		"the issuer":    {named, ""},
+		"no URL":        {issuer, "ssf:example"},
+	} {
+		cfg := testConfig(t)
+		cfg.SharedSignals.Transmitter = c.transmitter
+		rs, err := New([]Config{cfg}, []authserver.Config{c.issuer}, Deps{Evictor: &ledger{}})
+		if err == nil {
+			rs.Close()
+			t.Errorf("%s: taken", name)
+		} else if !strings.Contains(err.Error(), "shared_signals.transmitter") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	cfg := testConfig(t)
+	cfg.SharedSignals.Delivery = deliveryNone
+	rs, err := New([]Config{cfg}, []authserver.Config{named}, Deps{Evictor: &ledger{}})
+	if err != nil {
+		t.Fatalf("without a stream: %v", err)
 	}
 	rs.Close()
 }

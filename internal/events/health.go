@@ -8,7 +8,7 @@ import (
 // judgeEvery is how soon it is noticed that a stream went silent.
 const judgeEvery = time.Second
 
-// alive records that the stream works (EV-2).
+// alive records that the stream works: what came is in force (EV-2).
 func (s *stream) alive() {
 	s.mu.Lock()
 	s.lastOK, s.problem = time.Now(), ""
@@ -19,6 +19,11 @@ func (s *stream) alive() {
 // ails records why something did not work. Whether the stream is down shows in time.
 func (s *stream) ails(err error) {
 	s.sink.stumbled()
+	s.sticks(err)
+}
+
+// sticks is ails for what is counted elsewhere.
+func (s *stream) sticks(err error) {
 	s.mu.Lock()
 	again := s.problem == err.Error()
 	s.problem = err.Error()

@@ -39,6 +39,8 @@ type pollAnswer struct {
 var (
 	errQuiet = errors.New("poll stream: no events in the time that was given")
 	errLarge = errors.New("poll stream: the answer is too large")
+	// errWaiting: it did bring some.
+	errWaiting = errors.New("poll stream: events wait that cannot be judged or put in force")
 )
 
 // poll fetches events until ctx ends or the stream is gone. Events are acknowledged in the poll after the one that brought
@@ -67,13 +69,14 @@ func (s *stream) poll(ctx context.Context) {
 			pause(ctx, b.next(err))
 			continue
 		}
-		s.alive()
 		again, fresh := s.takeAll(ctx, answer)
 		again.MaxEvents, again.ReturnImmediately = mostEvents, answer.More
 		if again.waiting { // what could not be judged comes again; give whoever is missing time
+			s.sticks(errWaiting)
 			pause(ctx, b.next(nil))
 			again.ReturnImmediately = true
 		} else {
+			s.alive()
 			b = backoff{}
 		}
 		next = again.pollRequest

@@ -249,3 +249,19 @@ func TestPOLL1_AServerThatHangsIsToldFromOneThatHasNoEvents(t *testing.T) {
 		t.Errorf("%+v", streamState(rs))
 	}
 }
+
+func TestEV2_APollWhoseEventsCannotBePutInForceShowsNothing(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, polling)
+	l.failing = true
+	p.put("set-1", signSet(t, p, nil))
+	run(t, rs)
+	eventually(t, "the event came twice", func() bool { return l.of(outcomeUnavailable) > 1 })
+	if st := streamState(rs); st.State != stateDown || !st.LastOK.IsZero() {
+		t.Errorf("%+v", st)
+	}
+	l.mu.Lock()
+	l.failing = false
+	l.mu.Unlock()
+	eventually(t, "the stream is up", func() bool { return streamState(rs).State == stateUp })
+}

@@ -48,6 +48,8 @@ func (s *stream) receive(r *http.Request) error {
 	if err != nil {
 		return &fault{codeRequest, "the body is too large, or broke off"}
 	}
-	_, _, err = s.take(r.Context(), body)
+	if _, _, err = s.take(r.Context(), body); err == nil {
+		s.alive() // whatever it says, the transmitter reaches us
+	}
 	return err
 }

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -154,5 +155,45 @@ func TestMemoryIsBoundedAndForgetsTheOldest(t *testing.T) {
 	}
 	if len(m.known) > 3 {
 		t.Errorf("%d are remembered", len(m.known))
+	}
+}
+
+func TestEV2_AnEventThatIsNotInForceDoesNotShowThatPushesWork(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, func(cfg *Config) {
+		pushing(receiverURL)(cfg)
+		cfg.SharedSignals.Audience = []string{streamAud}
+	})
+	l.failing = true
+	if w := postSet(t, rs, signSet(t, p, nil)); w.Code != http.StatusServiceUnavailable || streamState(rs).State != stateDown {
+		t.Errorf("status %d, %+v", w.Code, streamState(rs))
+	}
+	l.failing = false
+	if w := postSet(t, rs, signSet(t, p, nil)); w.Code != http.StatusAccepted || streamState(rs).State != stateUp {
+		t.Errorf("status %d, %+v", w.Code, streamState(rs))
+	}
+}
+
+func TestSSF_AVerificationThatComesLateIsNotOneThatNobodyAskedFor(t *testing.T) {
+	p := newProvider(t)
+	rs, _ := openFor(t, p, pushing(receiverURL))
+	var states []string
+	p.verify = func(state string) { states = append(states, state) }
+	s := rs.sources[0].stream
+	if err := s.setUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.askVerification(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, state := range []string{states[1], states[0], states[0]} {
+		w := postSet(t, rs, signSet(t, p, map[string]any{
+			"jti": fmt.Sprint("v", i), "events": map[string]any{verificationEvent: map[string]any{"state": state}}, "sub_id": opaque("stream-1"),
+		}))
+		if want := []int{202, 202, 400}[i]; w.Code != want {
+			t.Errorf("answer %d: status %d, %s", i, w.Code, w.Body)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -67,9 +68,15 @@ func newStream(all Config, issuer authserver.Config, server *authserver.Server, 
 		id: issuer.Issuer, name: issuer.Name, server: server, timeout: issuer.Timeout,
 		access: &access{source: cfg.AccessToken, server: server, scope: cfg.Scope},
 	}
-	if cfg.Transmitter != "" && cfg.Transmitter != issuer.Issuer {
-		var err error
+	other := cfg.Transmitter != "" && cfg.Transmitter != issuer.Issuer
+	if other {
 		issuer.Issuer = cfg.Transmitter
+	}
+	if !issuer.Discoverable() { // an issuer may be but a name to compare; here it says whose keys count, and where the access token goes
+		return nil, fmt.Errorf("shared_signals.transmitter: %q is no https URL, which its configuration must be read from", issuer.Issuer)
+	}
+	if other {
+		var err error
 		if t.server, err = authserver.New(issuer, authserver.Deps{Log: deps.Log, Transport: deps.Transport}); err != nil {
 			return nil, fmt.Errorf("shared_signals.transmitter: %w", err)
 		}
@@ -120,9 +127,6 @@ func (s *stream) take(ctx context.Context, raw string) (string, novelty, error) 
 	e, err := v.verify(ctx, raw)
 	if err != nil {
 		return "", isNew, err
-	}
-	if s.cfg.Delivery == deliveryPush {
-		s.alive() // whatever it says, the transmitter reaches us
 	}
 	if s.sink.seen.has(e.id) {
 		s.sink.pass(outcomeDuplicate, e.id, "")
@@ -193,11 +197,10 @@ func (s *stream) planVerification(e set) (func() error, error) {
 		s.sink.pass(outcomeIgnored, e.id, verificationEvent)
 		s.mu.Lock()
 		s.verified = time.Now()
-		if b.State != nil {
-			s.states = nil
+		if b.State != nil { // others may be on their way
+			s.states = slices.DeleteFunc(s.states, func(sent string) bool { return sent == *b.State })
 		}
 		s.mu.Unlock()
-		s.alive()
 		return nil
 	}, nil
 }
@@ -232,10 +235,5 @@ func (s *stream) meansThis(raw jsontext.Value) bool {
 func (s *stream) expects(state string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, sent := range s.states {
-		if sent == state {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.states, state)
 }

@@ -42,7 +42,7 @@ type Issuer struct {
 	modes           *modes
 	keySet          *jose.KeySet
 	guard           *guard
-	limit           atomic.Int64 // on the age of answers, a time.Duration; 0 for none
+	bound           atomic.Pointer[bound] // on the age of answers; nil for none
 	observer        Observer
 	log             *slog.Logger
 	canary          canary

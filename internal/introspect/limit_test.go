@@ -1,10 +1,13 @@
 package introspect
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
 func TestEV2_ALimitShortensTheUseOfAnswersUntilItIsLifted(t *testing.T) {
@@ -33,5 +36,31 @@ func TestEV2_ALimitShortensTheUseOfAnswersUntilItIsLifted(t *testing.T) {
 		is.Limit("test", 0)
 		at(50*time.Second, 4)
 		i.Close()
+	})
+}
+
+func TestEV2_AnAnswerFromBeforeAnInterruptionIsNotUsedAfterIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		said, failing := `{"active":true,"sub":"alice"}`, false
+		i, _ := openWired(t, func(c *Config) { c.Cache.TTL, c.Cache.StaleIfError = time.Hour, time.Hour }, func(*http.Request) (*http.Response, error) {
+			if failing {
+				return nil, errors.New("down")
+			}
+			return wireJSON(said), nil
+		})
+		defer i.Close()
+		is := &Issuers{all: []*Issuer{i}}
+		introspect(t, i)
+		is.Limit("test", 5*time.Second) // the stream is down
+		time.Sleep(10 * time.Minute)
+		said = `{"active":false}` // and the event is lost
+		is.Limit("test", 0)
+		failing = true
+		refusal(t, i, authz.Unavailable)
+		time.Sleep(time.Minute)
+		failing = false
+		if introspect(t, i).Active {
+			t.Error("what was known before is used again")
+		}
 	})
 }
