@@ -137,6 +137,11 @@ func (p *oidcProvider) login(t *testing.T) session {
 // loginAt logs alice in and consents, in a browser that may log her out again.
 func (p *oidcProvider) loginAt(t *testing.T) (*browser, session) {
 	t.Helper()
+	return p.loginFor(t, "openid orders:read")
+}
+
+func (p *oidcProvider) loginFor(t *testing.T, scope string) (*browser, session) {
+	t.Helper()
 	b := newBrowser(t, "oidc-provider", func(page string) url.Values {
 		switch {
 		case strings.Contains(page, `value="login"`):
@@ -147,7 +152,7 @@ func (p *oidcProvider) loginAt(t *testing.T) (*browser, session) {
 		return nil
 	})
 	return b, b.login(t, p.vault, codeFlow{p.web, p.issuer + "/auth", p.issuer + "/token", url.Values{
-		"scope": {"openid orders:read"}, "resource": {ordersResource},
+		"scope": {scope}, "prompt": {"consent"}, "resource": {ordersResource},
 	}})
 }
 

@@ -30,6 +30,8 @@ type setup struct {
 	// more is added to the configuration, whole sections of it; env to the environment, as NAME=value.
 	more string
 	env  []string
+	// admin is the port of the admin listener; 0 is a free one.
+	admin int
 }
 
 // sidecar is a process of the binary under test.
@@ -78,7 +80,7 @@ func startSidecar(t *testing.T, v vault, s setup) *sidecar {
 	file := write(t, filepath.Join(dir, "sidecar.yaml"), fmt.Sprintf(`
 listen:
   api: {address: "127.0.0.1:0"}
-  admin: {address: "127.0.0.1:0"}
+  admin: {address: "127.0.0.1:%d"}
 issuers:
 %s
 policies: {paths: [%s]}
@@ -87,7 +89,7 @@ decision: {realm: acme}
 decision_log: {stdout: true, file: %q}
 telemetry: {log: {level: debug, format: json}}
 %s
-`, s.issuer, s.policyPaths(t, filepath.Join(dir, "more")), sc.decisions, s.more))
+`, s.admin, s.issuer, s.policyPaths(t, filepath.Join(dir, "more")), sc.decisions, s.more))
 
 	cmd := exec.Command(binary, "serve", "--config", file)
 	cmd.Env = append(s.env, "CLIENT_SECRET="+s.secret)

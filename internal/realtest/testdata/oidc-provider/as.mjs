@@ -46,7 +46,7 @@ const provider = new Provider(issuer, {
       revocation_endpoint: `${secure}/token/revocation`,
     },
   },
-  scopes: ['openid', 'orders:read', 'orders:write'],
+  scopes: ['openid', 'offline_access', 'orders:read', 'orders:write'],
   ttl: { AccessToken: 600, ClientCredentials: 600, RefreshToken: 3600, Grant: 3600, Session: 3600, Interaction: 600, IdToken: 600 },
   findAccount: (ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
   issueRefreshToken: async (ctx, client) => client.grantTypeAllowed('refresh_token'),

@@ -130,7 +130,7 @@ func (sc *sidecar) endUnderLoad(t *testing.T, within time.Duration, active func(
 	first, ok := l.denial(0)
 	for ; !ok; first, ok = l.denial(0) {
 		if time.Since(begun) > within {
-			t.Fatalf("the token is still allowed after %v of load; that Keycloak calls it active is %v\n%s", within, active(t, tokens[0]), sc.eventsLogged(t))
+			t.Fatalf("the token is still allowed after %v of load; that its server calls it active is %v\n%s", within, active(t, tokens[0]), sc.eventsLogged(t))
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
