@@ -216,7 +216,13 @@ func (s *Server) exchange(ctx context.Context, i identity, limit int64, request 
 			return unknown
 		}
 		req.Header.Set("User-Agent", userAgent)
-		r, err = roundTrip(s.lines.client(line{i.certificate, roots}), req, limit)
+		to := line{i.certificate, roots}
+		r, err = roundTrip(s.lines.client(to), req, limit)
+		if err != nil && i.certificate != nil {
+			// Other connections were opened with the same certificate at the same time, and in TLS 1.3 their refusal is read by
+			// whoever uses them next: it would be taken for news.
+			s.lines.hangUp(func(l line) bool { return l == to })
+		}
 		return outcomeOfTrust(r, err)
 	})
 	return r, err
