@@ -100,24 +100,28 @@ func (r *rotation[T]) read() (*generation[T], error) {
 // use calls once with the best content, and when that is refused, with each other one that may be right, until one is not
 // refused. once is called at least once.
 func (r *rotation[T]) use(ctx context.Context, once func(T) outcome) {
-	g := r.pick()
+	began, g := time.Now(), r.pick()
+	var until time.Time // when this request stops waiting
 	var tried []*generation[T]
-	again := true
-	for g != nil {
+	for chances := 2; g != nil; {
 		o := once(g.value)
 		r.note(g, o)
 		if o != refused && o != broken {
 			return
 		}
-		tried = append(tried, g)
+		if tried = append(tried, g); until.IsZero() {
+			until = time.Now().Add(patience)
+		}
 		g = r.untried(tried)
-		// When what worked is refused now, the server may have changed after it refused the new one: that one has a second chance.
-		if g == nil && again && r.worthWaiting(tried) {
-			again, tried = false, tried[len(tried)-1:]
+		// When what worked is refused now, the server may have changed after it refused the new one: that one has a second
+		// chance, and a third one a moment later, for not all that the server said is read in the order in which it meant it.
+		if g == nil && chances > 0 && r.worthWaiting(tried, began, until) && (chances == 2 || pause(ctx, pollEvery)) {
+			chances--
+			tried = tried[len(tried)-1:]
 			g = r.untried(tried)
 		}
 		if g == nil {
-			g = r.awaited(ctx, tried)
+			g = r.awaited(ctx, tried, began, until)
 		}
 	}
 }
@@ -187,14 +191,14 @@ func (r *rotation[T]) note(g *generation[T], o outcome) {
 
 // awaited is a content that is not among tried, or nil. It looks at the files again; and when what has worked until now is
 // refused, the server was changed before the file was, and it waits a moment for the file.
-func (r *rotation[T]) awaited(ctx context.Context, tried []*generation[T]) *generation[T] {
+func (r *rotation[T]) awaited(ctx context.Context, tried []*generation[T], began, until time.Time) *generation[T] {
 	since := time.Now()
 	for len(r.files) > 0 {
 		r.lookSince(since)
 		if g := r.untried(tried); g != nil {
 			return g
 		}
-		if !r.worthWaiting(tried) || !pause(ctx, pollEvery) {
+		if !r.worthWaiting(tried, began, until) || !pause(ctx, pollEvery) {
 			return nil
 		}
 		since = time.Now().Add(-pollEvery / 2)
@@ -231,10 +235,12 @@ func (r *rotation[T]) untried(tried []*generation[T]) *generation[T] {
 	return nil
 }
 
-func (r *rotation[T]) worthWaiting(tried []*generation[T]) bool {
+// worthWaiting reports whether a request that began at a time had better wait: until its own time is up, when it began
+// before or soon after something that worked was refused. It may be told of that late, by a connection that took long.
+func (r *rotation[T]) worthWaiting(tried []*generation[T], began, until time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.ContainsFunc(tried, func(g *generation[T]) bool { return g.worked && time.Since(g.waitedFor) < patience })
+	return time.Now().Before(until) && slices.ContainsFunc(tried, func(g *generation[T]) bool { return g.worked && began.Sub(g.waitedFor) < patience })
 }
 
 // pause reports whether d went by before ctx ended.
