@@ -54,7 +54,7 @@ func newLeaky(t *testing.T) *leaky {
 		_, _ = l.traces.Write(b)
 	}))
 	t.Cleanup(collector.Close)
-	l.tr = newTransmitter(t, func() string { return l.world.issuer.Issuer() + "/jwks" })
+	l.tr = newTransmitter(t, func() string { return l.issuer.Issuer() + "/jwks" })
 	key := newIdentity(t)
 	l.world = start(t, func(c *config.Config) {
 		c.Telemetry.Traces.Endpoint, c.DecisionLog.Stdout = collector.URL, true
