@@ -25,9 +25,10 @@ func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
 		"jwt":                               {introspect.JWT, devissuer.JWT},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var w *world
-			tr := newTransmitter(t, func() string { return w.issuer.Issuer() + "/jwks" })
-			w = start(t, func(c *config.Config) {
+			var keys string // is there before anybody fetches them
+			tr := newTransmitter(t, func() string { return keys })
+			w := start(t, func(c *config.Config) {
+				keys = c.Issuers[0].Server.Issuer + "/jwks"
 				receivedFrom(t, tr, "push", c)
 				i := &c.Issuers[0]
 				i.Mode, i.Reading.Audience, i.Cache.TTL, i.Cache.StaleIfError = how.mode, []string{"orders-api"}, time.Millisecond, time.Hour

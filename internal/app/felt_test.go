@@ -107,9 +107,10 @@ func TestRevocationIsFeltAtOnceUnderLoad(t *testing.T) {
 	for way, how := range ways {
 		for word, tell := range told {
 			t.Run(way+": "+word, func(t *testing.T) {
-				var w *world
-				tr := newTransmitter(t, func() string { return w.issuer.Issuer() + "/jwks" })
-				w = start(t, func(c *config.Config) {
+				var keys string // is there before anybody fetches them
+				tr := newTransmitter(t, func() string { return keys })
+				w := start(t, func(c *config.Config) {
+					keys = c.Issuers[0].Server.Issuer + "/jwks"
 					receivedFrom(t, tr, deliveryOf(word), c)
 					i := &c.Issuers[0]
 					i.Mode, i.Cache.TTL, i.Reading.Audience = how.mode, time.Hour, []string{"orders-api"}
@@ -176,9 +177,10 @@ func felt(t *testing.T, all []used, over string, sent, done time.Time) {
 func TestTrap10_AnAnswerThatIsOlderThanItsRevocationIsNotUsed(t *testing.T) {
 	for word, tell := range told {
 		t.Run(word, func(t *testing.T) {
-			var w *world
-			tr := newTransmitter(t, func() string { return w.issuer.Issuer() + "/jwks" })
-			w = start(t, func(c *config.Config) {
+			var keys string // is there before anybody fetches them
+			tr := newTransmitter(t, func() string { return keys })
+			w := start(t, func(c *config.Config) {
+				keys = c.Issuers[0].Server.Issuer + "/jwks"
 				receivedFrom(t, tr, deliveryOf(word), c)
 				c.Issuers[0].Cache.TTL = time.Hour
 			})

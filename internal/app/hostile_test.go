@@ -182,9 +182,10 @@ func TestAFloodOfForgedEventsCostsTheServerNothing(t *testing.T) {
 func TestBCP3_NoJWTOfAnotherKindPassesForAnAccessToken(t *testing.T) {
 	for _, mode := range []introspect.Mode{introspect.Introspect, introspect.JWT, introspect.JWTThenIntrospect} {
 		t.Run(string(mode), func(t *testing.T) {
-			var w *world
-			tr := newTransmitter(t, func() string { return w.issuer.Issuer() + "/jwks" })
-			w = start(t, func(c *config.Config) {
+			var keys string // is there before anybody fetches them
+			tr := newTransmitter(t, func() string { return keys })
+			w := start(t, func(c *config.Config) {
+				keys = c.Issuers[0].Server.Issuer + "/jwks"
 				receivedFrom(t, tr, "push", c)
 				c.Issuers[0].Mode, c.Issuers[0].Reading.Audience = mode, []string{"orders-api"}
 			})

@@ -54,9 +54,11 @@ func newLeaky(t *testing.T) *leaky {
 		_, _ = l.traces.Write(b)
 	}))
 	t.Cleanup(collector.Close)
-	l.tr = newTransmitter(t, func() string { return l.issuer.Issuer() + "/jwks" })
+	var keys string // is there before anybody fetches them
+	l.tr = newTransmitter(t, func() string { return keys })
 	key := newIdentity(t)
 	l.world = start(t, func(c *config.Config) {
+		keys = c.Issuers[0].Server.Issuer + "/jwks"
 		c.Telemetry.Traces.Endpoint, c.DecisionLog.Stdout = collector.URL, true
 		c.Listen.Admin.BearerKeysFile = keptSecret(t, "keys", callerKey+"\n").File
 		c.Proof.DPoP.Nonce, c.Proof.DPoP.NonceSecret = "required", keptSecret(t, "nonce", nonceSecret)
