@@ -93,13 +93,14 @@ func (c Config) faultOfURL(raw string) (cause, hint string) {
 		return fmt.Sprintf("has scheme %q", u.Scheme), "use https"
 	case !c.AllowInsecureHTTP:
 		return "is not https", "use https, or set allow_insecure_http for a loopback address"
-	case !loopback(u.Hostname()):
+	case !Loopback(u.Hostname()):
 		return "is not https, and its host is not a loopback address", "use https"
 	}
 	return "", ""
 }
 
-func loopback(host string) bool {
+// Loopback reports whether the host of a URL, without port and brackets, is this machine.
+func Loopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}

@@ -241,7 +241,7 @@ func (d *discovery) look(ctx context.Context) (map[Endpoint]string, error) {
 		return nil, authz.E(authz.Misconfigured, "discover issuer %q: it %s", d.cfg.Issuer, cause)
 	}
 	var first error
-	for _, u := range wellKnown(d.cfg.Issuer) {
+	for _, u := range WellKnown(d.cfg.Issuer) {
 		endpoints, err := d.read(ctx, u)
 		if err == nil {
 			return endpoints, nil
@@ -253,9 +253,10 @@ func (d *discovery) look(ctx context.Context) (map[Endpoint]string, error) {
 	return nil, first
 }
 
-// wellKnown inserts the name between host and path as RFC 8414 section 3.1 has it, then appends it as OpenID Connect
-// Discovery 1.0 section 4.1 does. Both drop a trailing slash of the issuer first.
-func wellKnown(issuer string) []string {
+// WellKnown lists where the metadata of an issuer may be, in the order in which it is looked for: the name inserted between
+// host and path as RFC 8414 section 3.1 has it, then appended as OpenID Connect Discovery 1.0 section 4.1 does. Both drop a
+// trailing slash of the issuer first.
+func WellKnown(issuer string) []string {
 	u, err := url.Parse(issuer)
 	if err != nil {
 		return nil // New has checked it

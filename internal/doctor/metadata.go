@@ -3,8 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -153,7 +151,7 @@ func difference(ours, theirs string) string {
 	case x == y:
 	case strings.EqualFold(x, y):
 		out = append(out, "the hosts differ in upper and lower case")
-	case loopback(x) && loopback(y):
+	case authserver.Loopback(x) && authserver.Loopback(y):
 		out = append(out, "localhost, 127.0.0.1 and ::1 are three issuers, though one server")
 	default:
 		out = append(out, "the hosts differ")
@@ -172,12 +170,4 @@ func difference(ours, theirs string) string {
 		return "they are spelled differently"
 	}
 	return strings.Join(out, ", ")
-}
-
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && ip.Unmap().IsLoopback() || net.ParseIP(host).IsLoopback()
 }

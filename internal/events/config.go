@@ -2,12 +2,12 @@ package events
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -152,13 +152,8 @@ func faultOfURL(raw string) string {
 		return "is not an absolute URL"
 	case u.Fragment != "":
 		return "has a fragment"
-	case u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme == "https" || u.Scheme == "http" && authserver.Loopback(u.Hostname()):
 		return ""
 	}
 	return "is not https"
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
 }

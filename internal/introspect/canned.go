@@ -32,13 +32,12 @@ func Canned(cfg Config, answer []byte) (Introspector, error) {
 	if limit == 0 {
 		limit = maxCannedBytes
 	}
-	return &canned{reader: dialect.New(cfg.Reading, cfg.Server.Issuer, cfg.Match.Issuers...), leeway: cfg.Reading.NotBeforeLeeway, limit: limit, answer: bytes.Clone(answer)}, nil
+	return &canned{reader: dialect.New(cfg.Reading, cfg.Server.Issuer, cfg.Match.Issuers...), limit: limit, answer: bytes.Clone(answer)}, nil
 }
 
 // canned answers every question alike.
 type canned struct {
 	reader *dialect.Reader
-	leeway time.Duration
 	limit  int64
 	answer []byte
 }
@@ -51,6 +50,5 @@ func (c *canned) Introspect(_ context.Context, _ Question) (*authz.Claims, error
 	if err != nil {
 		return nil, authz.E(authz.Unavailable, "read introspection answer: %w", err)
 	}
-	f.Claims.Leeway = c.leeway
 	return f.Claims, nil
 }
