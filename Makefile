@@ -53,6 +53,10 @@ vuln: ## govulncheck, where its database can be had
 	if echo "$$out" | grep -qE 'vuln\.go\.dev.*(dial|lookup|connect|Forbidden|refused|timeout|403)'; then echo "govulncheck: its database cannot be had from here"; \
 	else exit $$code; fi
 
+.PHONY: outdated
+outdated: ## list direct dependencies that lag behind their newest version
+	@$(GO) list -m -u -f '{{if and (not .Indirect) .Update}}{{.Path}} {{.Version}} -> {{.Update.Version}}{{end}}' all
+
 .PHONY: test-real
 test-real: ## the tests against real servers, which they provision themselves
 	$(GO) test -tags real -count=1 -timeout 30m -v ./internal/realtest/...
