@@ -5,6 +5,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS  = -s -w -X main.release=$(VERSION) -X main.commit=$(COMMIT)
 
+# Many tests wait for a file, a timer or another process: more of them than processors run at once.
+TEST = $(GO) test -parallel 8
+
 # Tools run at fixed versions, apart from go.mod: their dependencies are none of the product's.
 LINT      = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VULNCHECK = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -15,7 +18,7 @@ help: ## list the commands
 
 .PHONY: test
 test: ## run the tests, the policies' own among them
-	$(GO) test ./...
+	$(TEST) ./...
 
 .PHONY: check
 check: format vet lint race cover policies vuln ## everything that must hold before a change lands
@@ -36,7 +39,7 @@ lint: ## golangci-lint
 .PHONY: race
 race: ## the tests, raced and shuffled, with the coverage of internal/
 	@mkdir -p .cache
-	$(GO) test -race -shuffle=on -coverpkg=./internal/... -coverprofile=.cache/cover.out ./...
+	$(TEST) -race -shuffle=on -coverpkg=./internal/... -coverprofile=.cache/cover.out ./...
 
 .PHONY: cover
 cover: ## fail when internal/ is covered by less than 85 %

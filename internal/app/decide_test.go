@@ -88,10 +88,8 @@ func TestBatchAsksOnceForEachToken(t *testing.T) {
 }
 
 func TestStartsWhileTheAuthorizationServerIsDown(t *testing.T) {
-	ln := listen(t)
-	address := ln.Addr().String()
-	ln.Close()
-	w := &world{cfg: configuration(t, "http://"+address)}
+	port := heldPort(t)
+	w := &world{cfg: configuration(t, "http://"+port.Addr())}
 	w.run(t)
 	if got := w.ask(t, "abc"); !got.is("unavailable", 503, "temporarily_unavailable") || got.Headers["Retry-After"] == nil {
 		t.Errorf("got %v %v", got, got.Headers)
@@ -99,7 +97,7 @@ func TestStartsWhileTheAuthorizationServerIsDown(t *testing.T) {
 	if s := w.status(t); !s.Ready {
 		t.Error("the sidecar is not ready: it can answer")
 	}
-	ln, err := net.Listen("tcp", address)
+	ln, err := port.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}

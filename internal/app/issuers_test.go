@@ -83,10 +83,8 @@ func TestEachTokenIsAskedAboutAtItsOwnIssuer(t *testing.T) {
 
 func TestOneIssuerDownLeavesTheOtherAlone(t *testing.T) {
 	w := start(t, func(c *config.Config) {
-		ln := listen(t)
-		ln.Close()
 		other := c.Issuers[0]
-		other.Server.Name, other.Server.Issuer = "second", "http://"+ln.Addr().String()
+		other.Server.Name, other.Server.Issuer = "second", "http://"+heldPort(t).Addr()
 		other.Match = introspect.Match{Header: "x-tenant", Values: []string{"globex"}}
 		c.Issuers[0].Match.Default = true
 		c.Issuers = append(c.Issuers, other)

@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"net"
 	"os"
 	"reflect"
 	"strings"
@@ -53,9 +52,8 @@ func TestFailedStartLeavesNothingOpen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &world{cfg: configuration(t, "http://127.0.0.1:1"), stdout: &buffer{}, logger: &buffer{}}
-			free := listen(t)
-			free.Close()
-			w.cfg.Listen.API.Address = free.Addr().String()
+			port := heldPort(t)
+			w.cfg.Listen.API.Address = port.Addr()
 			w.cfg.Telemetry.Traces.Endpoint = "http://127.0.0.1:1"
 			c.change(w.cfg)
 			_, err := New(t.Context(), w.cfg, w.deps())
@@ -65,7 +63,7 @@ func TestFailedStartLeavesNothingOpen(t *testing.T) {
 			if strings.Contains(err.Error(), clientSecret) {
 				t.Errorf("the error holds the secret: %v", err)
 			}
-			again, err := net.Listen("tcp", free.Addr().String())
+			again, err := port.Listen()
 			if err != nil {
 				t.Fatalf("the first port is still taken: %v", err)
 			}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"sync"
@@ -114,13 +115,10 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 		t.Error(err)
 	}
 	settled(t)
-	for _, address := range []string{w.api, w.admin} {
-		ln, err := net.Listen("tcp", strings.TrimPrefix(address, "http://"))
-		if err != nil {
-			t.Errorf("the port is still taken: %v", err)
-			continue
+	for _, s := range []server{w.app.api, w.app.admin} {
+		if _, err := s.ln.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("listen.%s is still open: %v", s.name, err)
 		}
-		ln.Close()
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/outage"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
@@ -94,6 +95,17 @@ func listen(t *testing.T) net.Listener {
 		t.Fatal(err)
 	}
 	return ln
+}
+
+// heldPort is a port that refuses connections and that the test may listen on.
+func heldPort(t *testing.T) *outage.Port {
+	t.Helper()
+	p, err := outage.HoldPort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
 }
 
 // authorizationServer serves on ln until the end of the test.

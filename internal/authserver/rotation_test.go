@@ -161,6 +161,7 @@ func TestNoRequestFailsWhileAuthoritiesRotate(t *testing.T) {
 }
 
 func TestTheFormerAuthoritiesVouchForNobodyAfterwards(t *testing.T) {
+	t.Parallel()
 	certificates := pairs(t)
 	cfg, shows, _ := authorities(t, certificates)
 	s, log := openLogged(t, cfg)
@@ -178,6 +179,7 @@ func TestTheFormerAuthoritiesVouchForNobodyAfterwards(t *testing.T) {
 }
 
 func TestConnectionsOfAFormerCertificateAreClosed(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []string{"h2", "http/1.1"} {
 		certificates := pairs(t)
 		var mu sync.Mutex
@@ -219,6 +221,7 @@ func TestConnectionsOfAFormerCertificateAreClosed(t *testing.T) {
 }
 
 func TestASwappedLinkIsNoticed(t *testing.T) {
+	t.Parallel()
 	r := kinds["secret"](t)
 	dir := t.TempDir() // as Kubernetes mounts secrets: name -> ..data/name, ..data -> a folder of one version
 	for g := range 2 {

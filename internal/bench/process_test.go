@@ -5,7 +5,6 @@ package bench
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/outage"
 )
 
 // process is a server that was started here and ends with its test.
@@ -135,15 +135,15 @@ func install(t *testing.T, pkg string) string {
 	return filepath.Join(dir, filepath.Base(pkg))
 }
 
-// freeAddress is a loopback address that nobody listens on at the moment.
+// freeAddress is a loopback address that is held for the test: only a process that the test starts listens on it.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	p, err := outage.HoldPort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
+	t.Cleanup(p.Close)
+	return p.Addr()
 }
 
 // await asks the server until it allows, and returns how long after the start of p that was.

@@ -130,6 +130,7 @@ func TestSSF_AServerThatCannotChangeAStreamReplacesIt(t *testing.T) {
 }
 
 func TestSSF_AStreamThatVanishesIsMadeAgain(t *testing.T) {
+	t.Parallel()
 	p := newProvider(t)
 	rs, _ := openFor(t, p, polling)
 	run(t, rs)
@@ -259,6 +260,7 @@ func TestSSF_ATransmitterMayHaveAnotherNameThanTheIssuer(t *testing.T) {
 }
 
 func TestEV2_AStreamThatFallsSilentIsDownAndShortensLifetimes(t *testing.T) {
+	t.Parallel()
 	p := newProvider(t)
 	rs, l := openFor(t, p, func(cfg *Config) {
 		polling(cfg)

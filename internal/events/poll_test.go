@@ -52,6 +52,7 @@ func TestPOLL1_EventsAreFetchedPutInForceAndAcknowledged(t *testing.T) {
 }
 
 func TestPOLL1_AnEventIsAcknowledgedOnlyWhenItIsInForce(t *testing.T) {
+	t.Parallel()
 	p := newProvider(t)
 	rs, l := openFor(t, p, polling)
 	l.failing = true
@@ -218,6 +219,7 @@ func TestBackoffGrowsJittersAndObeysTheServer(t *testing.T) {
 }
 
 func TestPOLL1_AServerThatHangsIsToldFromOneThatHasNoEvents(t *testing.T) {
+	t.Parallel()
 	p := newProvider(t)
 	hang := make(chan struct{})
 	t.Cleanup(func() { close(hang) })
@@ -251,6 +253,7 @@ func TestPOLL1_AServerThatHangsIsToldFromOneThatHasNoEvents(t *testing.T) {
 }
 
 func TestEV2_APollWhoseEventsCannotBePutInForceShowsNothing(t *testing.T) {
+	t.Parallel()
 	p := newProvider(t)
 	rs, l := openFor(t, p, polling)
 	l.failing = true

@@ -2,7 +2,6 @@ package outage
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -50,7 +49,7 @@ const flap = 500 * time.Millisecond
 // Server is an introspection endpoint that misbehaves on demand. Tokens that begin with "good-" are active, others are not.
 // It asks nobody who they are.
 type Server struct {
-	addr      string
+	port      *Port
 	slow      time.Duration
 	behaviour atomic.Uint32
 	active    sync.Map // tokens that it said were active
@@ -64,24 +63,27 @@ type Server struct {
 
 // NewServer starts a healthy server on a port of the loopback address. slow is how late it answers when it is Slow.
 func NewServer(slow time.Duration) (*Server, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := HoldPort()
 	if err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
-	s := &Server{addr: ln.Addr().String(), slow: slow}
-	s.serve(ln)
+	s := &Server{port: port, slow: slow}
+	if err := s.start(); err != nil {
+		port.Close()
+		return nil, err
+	}
 	return s, nil
 }
 
 // URL is the introspection endpoint.
-func (s *Server) URL() string { return "http://" + s.addr + "/introspect" }
+func (s *Server) URL() string { return "http://" + s.port.Addr() + "/introspect" }
 
 // Become makes b the behaviour from now on. Questions under way end as they began, but for those of a server that takes
 // no connections any more.
 func (s *Server) Become(b Behaviour) error {
 	s.behaviour.Store(uint32(b))
 	if b == Refusing {
-		s.Close()
+		s.stop()
 		return nil
 	}
 	s.mu.Lock()
@@ -90,24 +92,29 @@ func (s *Server) Become(b Behaviour) error {
 	if up {
 		return nil
 	}
-	ln, err := net.Listen("tcp", s.addr)
-	if err != nil {
-		return fmt.Errorf("restart server: %w", err)
-	}
-	s.serve(ln)
-	return nil
+	return s.start()
 }
 
-func (s *Server) serve(ln net.Listener) {
+func (s *Server) start() error {
+	ln, err := s.port.Listen()
+	if err != nil {
+		return fmt.Errorf("start server: %w", err)
+	}
 	srv := &http.Server{Handler: http.HandlerFunc(s.answer), ReadHeaderTimeout: time.Minute}
 	s.mu.Lock()
 	s.http = srv
 	s.mu.Unlock()
 	s.serving.Go(func() { _ = srv.Serve(ln) })
+	return nil
 }
 
-// Close takes no more questions and cuts off those under way.
+// Close takes no more questions, cuts off those under way, and gives the port back.
 func (s *Server) Close() {
+	s.stop()
+	s.port.Close()
+}
+
+func (s *Server) stop() {
 	s.mu.Lock()
 	srv := s.http
 	s.http = nil

@@ -12,14 +12,16 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/outage"
 )
 
 // binary is the sidecar under test. TestMain builds it; nobody else writes here.
@@ -75,15 +77,21 @@ func eventually(t *testing.T, within time.Duration, what string, ok func() bool)
 	}
 }
 
-// freePort is a port of the loopback address that nobody listens on, for programs that cannot choose one themselves.
+// freePort is a port of the loopback address for a program that cannot choose one itself. It is held until the test ends,
+// so that no other program gets it before, between or after the program's own use of it.
 func freePort(t *testing.T) int {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	p, err := outage.HoldPort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
+	t.Cleanup(p.Close)
+	_, port, _ := strings.Cut(p.Addr(), ":")
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // tool finds a program, or fails with how to get it.
