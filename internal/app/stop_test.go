@@ -78,8 +78,9 @@ func TestStopUnderLoadLosesNoEvent(t *testing.T) {
 	}
 }
 
-// TestIdleStopTakesLessThanASecond, however many connections are kept alive, or were opened and never used.
-func TestIdleStopTakesLessThanASecond(t *testing.T) {
+// TestIdleStopWaitsForNoConnection, however many are kept alive, or were opened and never used: net/http alone waits five
+// seconds for one of those.
+func TestIdleStopWaitsForNoConnection(t *testing.T) {
 	w := start(t, nil)
 	var callers sync.WaitGroup
 	for range 20 {
@@ -99,7 +100,7 @@ func TestIdleStopTakesLessThanASecond(t *testing.T) {
 	if err := w.stopped(t); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(begun); took >= time.Second {
+	if took := time.Since(begun); took >= 4*time.Second {
 		t.Errorf("the stop took %s", took)
 	}
 	settled(t)

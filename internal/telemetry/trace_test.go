@@ -274,7 +274,7 @@ func TestShutdownDoesNotWaitForACollectorThatHangs(t *testing.T) {
 	defer cancel()
 	begun := time.Now()
 	_ = tr.Shutdown(ctx)
-	if took := time.Since(begun); took > 5*time.Second {
+	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("took %v", took)
 	}
 }
