@@ -17,7 +17,15 @@ type Config struct {
 	RefusedPrefixes []string      `yaml:"refused_prefixes" doc:"Tokens that begin so are refused without asking: marks of refresh tokens, for instance. The dialect may know some more."`
 	Tenant          []string      `yaml:"tenant" doc:"JSON pointers into the answer; the first that finds a string is the tenant."`
 	Roles           []string      `yaml:"roles" doc:"JSON pointers into the answer; strings and arrays of strings found are added to the roles of the dialect."`
+	Subject         SubjectConfig `yaml:"subject" doc:"What tells people from programs, where the server's own members do not."`
 	NotBeforeLeeway time.Duration `yaml:"not_before_leeway" default:"0s" max:"60s" doc:"Clock difference allowed for nbf."`
+}
+
+// SubjectConfig names members that tell a person's token from a program's. A member is there when its value is neither null,
+// false nor empty text. Where both lists find one, the type of the subject is unknown.
+type SubjectConfig struct {
+	User   []string `yaml:"user" doc:"JSON pointers into the answer, or the claims of a JWT; a token that has one of them speaks for a person."`
+	Client []string `yaml:"client" doc:"JSON pointers into the answer, or the claims of a JWT; a token that has one of them speaks for a client."`
 }
 
 const maxNotBeforeLeeway = time.Minute
@@ -28,6 +36,13 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	checkWord("absent_audience", c.AbsentAudience, []string{"refuse", "accept"}, fault)
 	checkPointers("tenant", c.Tenant, fault)
 	checkPointers("roles", c.Roles, fault)
+	checkPointers("subject.user", c.Subject.User, fault)
+	checkPointers("subject.client", c.Subject.Client, fault)
+	for i, p := range c.Subject.User {
+		if slices.Contains(c.Subject.Client, p) {
+			fault(fmt.Sprintf("subject.user[%d]", i), fmt.Sprintf("%q is in subject.client too, and cannot tell the two apart", p), "keep one of the two")
+		}
+	}
 	for i, p := range c.RefusedPrefixes {
 		if p == "" {
 			fault(fmt.Sprintf("refused_prefixes[%d]", i), "is empty, and every token begins with nothing", "remove it")

@@ -45,6 +45,10 @@ type dialect struct {
 	subjectTypes wordlist
 	// person are members that only a person's token has.
 	person []string
+	// assigned is set where the server itself gives people and clients their ids, so that no two are equal by choice.
+	assigned bool
+	// toldWith are members that an answer has when it has the user's name, if there is one.
+	toldWith []string
 	// account is how the account of a client is called, where a client has one.
 	account account
 	// withSubject is the type of a subject that nothing else tells; withoutSubject is the type of subject an answer without

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -31,7 +32,7 @@ func (n *Reader) claims(m members, raw jsontext.Value) (*authz.Claims, error) {
 	if c.Issuer == "" && !m.has("iss") {
 		c.Issuer = n.issuer
 	}
-	c.Subject = d.subjectOf(m, c.ClientID)
+	c.Subject = d.subjectOf(m, c.ClientID, n.typeTold(raw))
 	var err error
 	for _, t := range []struct {
 		name string
@@ -92,4 +93,25 @@ func (n *Reader) tenantOf(raw jsontext.Value) string {
 		}
 	}
 	return ""
+}
+
+// typeTold is the type of the subject by the configured members, or "".
+func (n *Reader) typeTold(raw jsontext.Value) authz.SubjectType {
+	user, client := anyThere(raw, n.user), anyThere(raw, n.client)
+	switch {
+	case user && client:
+		return authz.UnknownType
+	case user:
+		return authz.User
+	case client:
+		return authz.Client
+	}
+	return ""
+}
+
+func anyThere(raw jsontext.Value, pointers []jsontext.Pointer) bool {
+	return slices.ContainsFunc(pointers, func(p jsontext.Pointer) bool {
+		v := find(raw, p)
+		return v != nil && v.Kind() != 'n' && v.Kind() != 'f' && string(v) != `""`
+	})
 }

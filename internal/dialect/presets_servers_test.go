@@ -155,7 +155,7 @@ func oidcProviderAnswers() []example {
 func openiddictAnswers() []example {
 	return []example{
 		{"an access token", `{"active":true,"iss":"https://op/","username":"al","sub":"u1","scope":"api","jti":"j","token_type":"Bearer","token_usage":"access_token","client_id":"web","iat":1700000000,"nbf":1700000000,"exp":1700003600,"aud":"api","role":"admin"}`,
-			authz.Claims{Kind: authz.AccessToken, Issuer: "https://op/", ID: "j", Subject: person("u1", "al"), ClientID: "web", Scopes: []string{"api"}, Audiences: []string{"api"}, Roles: []string{"admin"}, IssuedAt: 1700000000, NotBefore: 1700000000, ExpiresAt: 1700003600}},
+			authz.Claims{Kind: authz.AccessToken, Issuer: "https://op/", ID: "j", Subject: authz.Subject{ID: "u1", Type: authz.UnknownType, Username: "al"}, ClientID: "web", Scopes: []string{"api"}, Audiences: []string{"api"}, Roles: []string{"admin"}, IssuedAt: 1700000000, NotBefore: 1700000000, ExpiresAt: 1700003600}},
 		{"a refresh token", `{"active":true,"sub":"u1","token_usage":"refresh_token"}`, authz.Claims{Kind: authz.RefreshToken, Subject: someone("u1")}},
 		{"an ID token", `{"active":true,"sub":"u1","token_usage":"id_token"}`, authz.Claims{Kind: authz.IDToken, Subject: someone("u1")}},
 		{"a code", `{"active":true,"sub":"u1","token_usage":"authorization_code"}`, authz.Claims{Kind: authz.RefreshToken, Subject: someone("u1")}},

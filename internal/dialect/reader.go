@@ -42,6 +42,7 @@ type Reader struct {
 	audience      []string
 	acceptAbsent  bool // a token without audience passes the audience rule
 	tenant, roles []jsontext.Pointer
+	user, client  []jsontext.Pointer // to members that tell the type of the subject
 	leeway        time.Duration
 
 	refusedPrefixes []string
@@ -59,13 +60,17 @@ func New(c Config, issuer string, aliases ...string) *Reader {
 		leeway:       c.NotBeforeLeeway,
 	}
 	n.refusedPrefixes = append(slices.Clone(n.dialect.refusedPrefixes), c.RefusedPrefixes...)
-	for _, p := range c.Tenant {
-		n.tenant = append(n.tenant, jsontext.Pointer(p))
-	}
-	for _, p := range c.Roles {
-		n.roles = append(n.roles, jsontext.Pointer(p))
-	}
+	n.tenant, n.roles = pointers(c.Tenant), pointers(c.Roles)
+	n.user, n.client = pointers(c.Subject.User), pointers(c.Subject.Client)
 	return n
+}
+
+func pointers(texts []string) []jsontext.Pointer {
+	var out []jsontext.Pointer
+	for _, t := range texts {
+		out = append(out, jsontext.Pointer(t))
+	}
+	return out
 }
 
 // Read returns what body, the answer to a question about tok, says. tok itself is not in what is returned, wherever the
@@ -91,6 +96,9 @@ func (n *Reader) Read(body []byte, tok secret.Text, fetched time.Time) (Fact, er
 		return Fact{}, err
 	}
 	c.Kind = n.dialect.kindOf(m)
+	if c.Subject.Type == authz.Client && n.dialect.withSubject == authz.User && m.has("sub") {
+		c.Subject.Type = authz.UnknownType // a client has no sub in the answers of this server: a person may be called so
+	}
 	return n.fact(m, c, fetched), nil
 }
 

@@ -361,7 +361,7 @@ func TestOIDCProviderSubjectIsAPersonWhereThereIsOne(t *testing.T) {
 	for body, want := range map[string]authz.Subject{
 		`{"active":true,"token_type":"Bearer","sub":"alice","client_id":"web"}`: {ID: "alice", Type: authz.User},
 		`{"active":true,"token_type":"Bearer","client_id":"job"}`:               {ID: "job", Type: authz.Client},
-		`{"active":true,"token_type":"Bearer","sub":"job","client_id":"job"}`:   {ID: "job", Type: authz.Client},
+		`{"active":true,"token_type":"Bearer","sub":"job","client_id":"job"}`:   {ID: "job", Type: authz.UnknownType}, // a person who is called like a client
 	} {
 		f, err := n.Read([]byte(body), secret.Text{}, time.Unix(2000, 0))
 		if err != nil || f.Claims.Subject != want {

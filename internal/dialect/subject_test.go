@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -15,7 +17,10 @@ func TestSubjects(t *testing.T) {
 		{"a person with a session", "rfc7662", `"sub":"u","sid":"s"`, authz.Subject{ID: "u", Type: authz.User}},
 		{"a person who logged in", "duende", `"sub":"u","auth_time":1,"client_id":"web"`, authz.Subject{ID: "u", Type: authz.User}},
 		{"no evidence of anything", "rfc7662", `"sub":"u","client_id":"web"`, authz.Subject{ID: "u", Type: authz.UnknownType}},
-		{"sub is the client", "rfc7662", `"sub":"web","client_id":"web","username":"web"`, authz.Subject{ID: "web", Type: authz.Client, Username: "web"}},
+		{"sub is the client", "rfc7662", `"sub":"web","client_id":"web"`, authz.Subject{ID: "web", Type: authz.Client}},
+		{"sub is the client, beside a name", "rfc7662", `"sub":"web","client_id":"web","username":"web"`, authz.Subject{ID: "web", Type: authz.UnknownType, Username: "web"}},
+		{"no sub, beside a name", "hydra", `"client_id":"web","username":"al"`, authz.Subject{Type: authz.UnknownType, Username: "al"}},
+		{"a client that logged in, as all do there", "cognito", `"sub":"web","client_id":"web","auth_time":1`, authz.Subject{ID: "web", Type: authz.Client}},
 		{"only a name", "rfc7662", `"username":"al","client_id":"web"`, authz.Subject{Type: authz.UnknownType, Username: "al"}},
 		{"only a client", "rfc7662", `"client_id":"web"`, authz.Subject{Type: authz.UnknownType}},
 		{"only a client", "oidc-provider", `"client_id":"web"`, authz.Subject{ID: "web", Type: authz.Client}},
@@ -44,5 +49,69 @@ func TestJAT6_WhoHasASessionIsNoClientByName(t *testing.T) {
 		if got := normalised(t, in(c.dialect), active(c.members)).Subject.Type; got != authz.UnknownType {
 			t.Errorf("%s {%s}: %s", c.dialect, c.members, got)
 		}
+	}
+}
+
+// A sub that equals the client's id is a client's only where nothing speaks of a person: RFC 9700 section 4.15.
+func TestRFC9700_4_15_APersonCalledLikeAClientIsNoClient(t *testing.T) {
+	for _, d := range rows() {
+		if !slices.Contains(d.subject, "sub") || d.assigned || len(d.username) == 0 {
+			continue
+		}
+		id := d.clientID[0]
+		for _, m := range append([]string{"sid", "email"}, d.username...) {
+			members := fmt.Sprintf(`"sub":"web",%q:"web","scope":"read","aud":"web","exp":2000,%q:"al"`, id, m)
+			if got := normalised(t, Config{Dialect: d.name, Audience: []string{"web"}}, active(members)).Subject.Type; got == authz.Client {
+				t.Errorf("%s {%s}: %s", d.name, members, got)
+			}
+		}
+	}
+}
+
+// OpenIddict's username is a display name, which hosts give to clients too.
+func TestADisplayNameIsNoEvidence(t *testing.T) {
+	for _, c := range []struct {
+		name, members string
+		want          authz.Subject
+	}{
+		{"a named client, with a sub of its own", `"sub":"svc-7f","client_id":"svc","username":"Nightly export","scope":"a"`, authz.Subject{ID: "svc-7f", Type: authz.UnknownType, Username: "Nightly export"}},
+		{"a person", `"sub":"alice","client_id":"web","username":"Alice","scope":"a"`, authz.Subject{ID: "alice", Type: authz.UnknownType, Username: "Alice"}},
+		{"the claims of the same token", `"sub":"alice","client_id":"web","name":"Alice","scope":"a"`, authz.Subject{ID: "alice", Type: authz.UnknownType, Username: "Alice"}},
+		{"a named client", `"sub":"svc","client_id":"svc","name":"Nightly export","scope":"a"`, authz.Subject{ID: "svc", Type: authz.UnknownType, Username: "Nightly export"}},
+		{"a client without a name", `"sub":"svc","client_id":"svc","scope":"a"`, authz.Subject{ID: "svc", Type: authz.Client}},
+		{"an answer that withholds names", `"sub":"svc","client_id":"svc"`, authz.Subject{ID: "svc", Type: authz.UnknownType}},
+		{"a person who logged in", `"sub":"alice","client_id":"web","auth_time":1,"scope":"a"`, authz.Subject{ID: "alice", Type: authz.User}},
+	} {
+		if got := normalised(t, in("openiddict"), active(c.members)).Subject; got != c.want {
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestConfiguredMembersTellPeopleFromPrograms(t *testing.T) {
+	cfg := in("openiddict")
+	cfg.Subject = SubjectConfig{User: []string{"/email", "/org/person"}, Client: []string{"/machine"}}
+	for _, c := range []struct {
+		members string
+		want    authz.SubjectType
+	}{
+		{`"sub":"u","email":"a@b"`, authz.User},
+		{`"sub":"u","org":{"person":true}`, authz.User},
+		{`"sub":"web","client_id":"web","username":"Alice","scope":"a","email":"a@b"`, authz.User},
+		{`"sub":"u","email":""`, authz.UnknownType},
+		{`"sub":"u","email":null`, authz.UnknownType},
+		{`"sub":"u","org":{"person":false}`, authz.UnknownType},
+		{`"email":"a@b"`, authz.UnknownType},
+		{`"sub":"u","machine":1,"username":"Nightly export"`, authz.Client},
+		{`"client_id":"web","machine":1`, authz.Client},
+		{`"sub":"u","machine":1,"email":"a@b"`, authz.UnknownType},
+	} {
+		if got := normalised(t, cfg, active(c.members)).Subject.Type; got != c.want {
+			t.Errorf("{%s}: %s, want %s", c.members, got, c.want)
+		}
+	}
+	cfg.Dialect = "wso2" // whose aut says the type
+	if got := normalised(t, cfg, active(`"sub":"u","aut":"APPLICATION","email":"a@b"`)).Subject.Type; got != authz.UnknownType {
+		t.Errorf("where the server says another: %s", got)
 	}
 }

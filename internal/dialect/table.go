@@ -60,7 +60,7 @@ func keycloak() dialect {
 	return d
 }
 
-// Its source of July 2026. A role is "role", once or many times. Asked by an API it sends no token_type and knows only
+// Recorded: 7.4.8. A role is "role", once or many times. Asked by an API it sends no token_type and knows only
 // access tokens; asked by a client token_type is access_token or refresh_token. A client's own token has no sub.
 func duende() dialect {
 	d := usual("duende")
@@ -201,10 +201,14 @@ func oidcProvider() dialect {
 	return d
 }
 
-// Its source. token_usage is the kind, and codes have one too. A presenter outside the audience gets no scope.
+// Recorded: 7.8.0. token_usage is the kind. username is the claim name, a display name that hosts give to clients too: it is no
+// evidence of a person. A client outside the audience is told neither scope nor username.
 func openiddict() dialect {
 	d := usual("openiddict")
 	d.roles = []string{"role", "roles"}
+	d.username = []string{"username", "name"} // the former in answers, the latter in JWTs
+	d.person = []string{"sid", "auth_time"}
+	d.toldWith = []string{"scope"}
 	return d
 }
 
@@ -248,6 +252,7 @@ func entra() dialect {
 func cognito() dialect {
 	d := unasked("cognito")
 	d.groups = []string{"cognito:groups"}
+	d.person = []string{"username"} // a client's own token has auth_time too
 	d.jwt = local{
 		types: []string{"", "JWT"}, omits: []string{"aud"},
 		marks: []mark{{kind: authz.IDToken, without: []string{"token_use"}}},
@@ -266,7 +271,7 @@ func google() dialect {
 	d.clientID = []string{"azp"}
 	d.username = []string{"email"}
 	d.clock = secondsInText
-	d.person = nil // a service account has an address too
+	d.person, d.assigned = nil, true // a service account has an address too, and an id that is its client's
 	d.untyped = authz.AccessToken
 	d.jwt = local{}
 	return d

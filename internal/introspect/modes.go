@@ -134,13 +134,11 @@ func agree(claims, answer dialect.Fact) dialect.Fact {
 		a.Kind = c.Kind
 	}
 	a.Source = authz.BothSources
+	a.Subject.Type = typeOf(c.Subject, a.Subject)
 	a.Issuer, a.ID, a.ClientID = cmp.Or(a.Issuer, c.Issuer), cmp.Or(a.ID, c.ID), cmp.Or(a.ClientID, c.ClientID)
 	a.SessionID, a.IssuedAt = cmp.Or(a.SessionID, c.SessionID), cmp.Or(a.IssuedAt, c.IssuedAt)
 	if a.Subject.ID == "" {
 		a.Subject.ID = c.Subject.ID
-		if a.Subject.Type == authz.UnknownType {
-			a.Subject.Type = c.Subject.Type
-		}
 	}
 	if a.Audiences == nil {
 		a.Audiences = c.Audiences
@@ -153,4 +151,20 @@ func agree(claims, answer dialect.Fact) dialect.Fact {
 		a.ExpiresAt = c.ExpiresAt
 	}
 	return answer
+}
+
+// typeOf joins what the claims and the answer say of the type of one subject. Evidence of a person may be in either of the two;
+// a client is one only where the answer agrees, or names no subject: it may have the user's name, which the claims lack.
+func typeOf(claim, answer authz.Subject) authz.SubjectType {
+	switch [2]authz.SubjectType{claim.Type, answer.Type} {
+	case [2]authz.SubjectType{authz.User, authz.UnknownType}:
+		return authz.User
+	case [2]authz.SubjectType{authz.User, authz.Client}, [2]authz.SubjectType{authz.Client, authz.User}:
+		return authz.UnknownType
+	case [2]authz.SubjectType{authz.Client, authz.UnknownType}:
+		if answer.ID == "" && answer.Username == "" {
+			return authz.Client
+		}
+	}
+	return answer.Type
 }
