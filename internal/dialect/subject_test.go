@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 func TestSubjects(t *testing.T) {
@@ -113,5 +115,32 @@ func TestConfiguredMembersTellPeopleFromPrograms(t *testing.T) {
 	cfg.Dialect = "wso2" // whose aut says the type
 	if got := normalised(t, cfg, active(`"sub":"u","aut":"APPLICATION","email":"a@b"`)).Subject.Type; got != authz.UnknownType {
 		t.Errorf("where the server says another: %s", got)
+	}
+}
+
+// The claims of a JWT and the answer about it, both as recorded: one type of subject (Duende 7.4.8, OpenIddict 7.8.0).
+func TestTheSubjectIsOneInEveryMode(t *testing.T) {
+	for _, c := range []struct{ name, dialect, claims, answer string }{
+		{"a person", "openiddict", `"sub":"bob","scope":"openid profile","client_id":"web","name":"Bob","preferred_username":"bob"`,
+			`"username":"Bob","sub":"bob","scope":"openid profile","token_usage":"access_token","client_id":"web","name":"Bob","preferred_username":"bob"`},
+		{"a client", "openiddict", `"sub":"svc","scope":"orders:read","client_id":"svc","oi_prst":"svc"`, `"sub":"svc","scope":"orders:read","token_usage":"access_token","client_id":"svc"`},
+		{"a client with a name", "openiddict", `"sub":"svc","scope":"orders:read","client_id":"svc","name":"Nightly job"`, `"username":"Nightly job","sub":"svc","scope":"orders:read","client_id":"svc","name":"Nightly job"`},
+		{"a person who is called like a client", "openiddict", `"sub":"web","scope":"orders:read","client_id":"web","name":"Alice"`, `"username":"Alice","sub":"web","scope":"orders:read","client_id":"web","name":"Alice"`},
+		{"a token without scope", "openiddict", `"sub":"svc","client_id":"svc"`, `"sub":"svc","client_id":"svc"`},
+		{"a person", "duende", `"client_id":"jwt","sub":"u1","auth_time":900,"idp":"local","scope":["orders.read"],"amr":["pwd"]`, `"client_id":"jwt","sub":"u1","auth_time":900,"idp":"local","scope":"orders.read","amr":"pwd"`},
+		{"a client", "duende", `"client_id":"jwt","scope":["orders.read"]`, `"client_id":"jwt","scope":"orders.read"`},
+	} {
+		n := New(in(c.dialect), "https://as.example")
+		token, err := n.ReadJWT([]byte(`{"iss":"https://as.example","exp":3000,`+c.claims+`}`), secret.Text{}, time.Unix(2000, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := n.Read([]byte(`{"active":true,"iss":"https://as.example","exp":3000,`+c.answer+`}`), secret.Text{}, time.Unix(2000, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token.Claims.Subject != answer.Claims.Subject {
+			t.Errorf("%s of %s: the token says %+v, the answer %+v", c.name, c.dialect, token.Claims.Subject, answer.Claims.Subject)
+		}
 	}
 }

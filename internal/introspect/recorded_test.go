@@ -40,8 +40,10 @@ const (
 // recordedServers are the folders of testdata/recorded, with the number of answers in each.
 var recordedServers = map[string]int{
 	"django-oauth-toolkit-3.4.1":        19,
+	"duende-identityserver-7.4.8":       114,
 	"keycloak-26.7.3":                   191,
 	"node-oidc-provider-9.13.3":         48,
+	"openiddict-7.8.0":                  169,
 	"ory-fosite-0.49.0":                 24,
 	"spring-authorization-server-7.1.2": 39,
 	"zitadel-oidc-3.51.17":              16,
@@ -117,7 +119,7 @@ func (a recordedAnswer) bytes(t *testing.T) []byte {
 	return []byte(text)
 }
 
-// TestRecordedAnswers replays what six real servers said through the whole client, and compares outcome and facts with
+// TestRecordedAnswers replays what eight real servers said through the whole client, and compares outcome and facts with
 // what was written down by hand: INT-6 to INT-9, INT-8b, INT-14, INT-20.
 func TestRecordedAnswers(t *testing.T) {
 	if got := recordedFolders(t); !slices.Equal(got, slices.Sorted(maps.Keys(recordedServers))) {
