@@ -16,7 +16,7 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 
 // floors lists every package from the ground up. A package imports only packages on floors below its own.
 var floors = [][]string{
-	{"secret"},
+	{"secret", "httpuri"},
 	{"authz"},
 	{"jose"},
 	{"authserver", "dialect"},
@@ -40,6 +40,7 @@ var only = map[string][]string{
 	"github.com/prometheus":          {"telemetry"},
 	"go.opentelemetry.io":            {"telemetry"},
 	"golang.org/x/sync/singleflight": {},
+	"golang.org/x/text":              {"httpuri"},
 	"go.yaml.in/yaml":                {"bundle", "config", "policytest"},
 	"github.com/spf13/cobra":         {},
 	"math/rand":                      {},

@@ -18,6 +18,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/httpapi"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
@@ -140,7 +141,7 @@ func (e *evaluation) query(stdin io.Reader) (authz.Query, error) {
 		if !ok {
 			return q, &failure{err: fmt.Errorf("--header %q has no =", h), hint: "write --header x-tenant=acme", exit: exitUsage}
 		}
-		name = strings.ToLower(name)
+		name = httpuri.Lower(name)
 		q.Request.Headers[name] = append(q.Request.Headers[name], value)
 	}
 	if e.context != "" {

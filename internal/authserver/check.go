@@ -3,11 +3,12 @@ package authserver
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
 // Check reports every fault of c: the key is a dotted name such as "client.secret", the cause says what is wrong, and the
@@ -93,19 +94,10 @@ func (c Config) faultOfURL(raw string) (cause, hint string) {
 		return fmt.Sprintf("has scheme %q", u.Scheme), "use https"
 	case !c.AllowInsecureHTTP:
 		return "is not https", "use https, or set allow_insecure_http for a loopback address"
-	case !Loopback(u.Hostname()):
+	case !httpuri.Loopback(u.Hostname()):
 		return "is not https, and its host is not a loopback address", "use https"
 	}
 	return "", ""
-}
-
-// Loopback reports whether the host of a URL, without port and brackets, is this machine.
-func Loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
 }
 
 // authority is the host and port that a URL leads to, in one spelling.

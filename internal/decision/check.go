@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
 // Check reports every fault of c.
@@ -29,12 +29,12 @@ func (r Route) check(fault func(key, cause, hint string)) {
 		fault("max_age", "neither it nor mode is set: the route wants nothing", "set one of the two")
 	}
 	for i, m := range r.Methods {
-		if !input.IsToken(m) || m != strings.ToUpper(m) {
+		if !httpuri.IsToken(m) || m != strings.ToUpper(m) {
 			fault(fmt.Sprintf("methods[%d]", i), fmt.Sprintf("%q is no method in upper case", m), "write GET or POST, for instance")
 		}
 	}
 	for i, h := range r.Hosts {
-		if h == "" || strings.ContainsAny(h, "/*@ ") || strings.Contains(h, ":") && !strings.HasSuffix(h, "]") {
+		if _, ok := httpuri.ConfiguredHost(h); !ok {
 			fault(fmt.Sprintf("hosts[%d]", i), fmt.Sprintf("%q is no host", h), "write a name or an address, without scheme, port and path")
 		}
 	}

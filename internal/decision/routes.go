@@ -1,12 +1,13 @@
 package decision
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 )
@@ -62,16 +63,14 @@ func newRoute(c Route) route {
 		}
 	}
 	for _, h := range c.Hosts {
-		r.hosts = append(r.hosts, plainHost(h))
+		host, _ := httpuri.ConfiguredHost(h) // one that is none did not pass Check, and is that of no request
+		r.hosts = append(r.hosts, cmp.Or(host, h))
 	}
 	for _, p := range c.Paths {
 		r.paths = append(r.paths, newPattern(p))
 	}
 	return r
 }
-
-// plainHost is a host as requests have it.
-func plainHost(s string) string { return strings.ToLower(strings.TrimSuffix(s, ".")) }
 
 // demand is what the first matching route wants.
 func (rs routes) demand(req *input.Request) introspect.Demand {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
@@ -151,7 +152,7 @@ func difference(ours, theirs string) string {
 	case x == y:
 	case strings.EqualFold(x, y):
 		out = append(out, "the hosts differ in upper and lower case")
-	case authserver.Loopback(x) && authserver.Loopback(y):
+	case httpuri.Loopback(x) && httpuri.Loopback(y):
 		out = append(out, "localhost, 127.0.0.1 and ::1 are three issuers, though one server")
 	default:
 		out = append(out, "the hosts differ")

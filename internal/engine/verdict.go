@@ -7,7 +7,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
-	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
 // verdictOf reads what a policy returned: a boolean, or an object of known members. Anything else is an error; nothing
@@ -206,7 +206,7 @@ func headers(v ast.Value) ([]authz.Header, error) {
 		name, ok := k.Value.(ast.String)
 		lower := strings.ToLower(string(name))
 		switch {
-		case !ok || !input.IsToken(string(name)):
+		case !ok || !httpuri.IsToken(string(name)):
 			return nil, fmt.Errorf("%q is not a header name", string(name))
 		case framing[lower]:
 			return nil, fmt.Errorf("%q cannot be set by a policy", string(name))

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -152,7 +152,7 @@ func faultOfURL(raw string) string {
 		return "is not an absolute URL"
 	case u.Fragment != "":
 		return "has a fragment"
-	case u.Scheme == "https" || u.Scheme == "http" && authserver.Loopback(u.Hostname()):
+	case u.Scheme == "https" || u.Scheme == "http" && httpuri.Loopback(u.Hostname()):
 		return ""
 	}
 	return "is not https"

@@ -3,13 +3,14 @@ package httpapi
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"path"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
 // Config is the two HTTP listeners.
@@ -74,9 +75,7 @@ func (l Listener) checkPort(fault func(key, cause, hint string)) {
 		fault("address", fmt.Sprintf("port %q is not a number from 0 to 65535", port), `write one such as "127.0.0.1:8181"`)
 		return
 	}
-	ip, err := netip.ParseAddr(host)
-	local := err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
-	if !local && l.TLS.CertFile == "" && !l.Insecure {
+	if !httpuri.Loopback(host) && l.TLS.CertFile == "" && !l.Insecure {
 		fault("address", fmt.Sprintf("%q is neither loopback nor a Unix socket: it needs tls or insecure: true", l.Address), "set tls.cert_file and tls.key_file, or listen on 127.0.0.1")
 	}
 }

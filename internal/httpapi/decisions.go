@@ -19,6 +19,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
@@ -309,7 +310,7 @@ func (in call) query(at string) (authz.Query, error) {
 func lowerNames(headers map[string][]string) map[string][]string {
 	clean := true
 	for name := range headers {
-		if strings.ToLower(name) != name {
+		if httpuri.Lower(name) != name {
 			clean = false
 			break
 		}
@@ -319,7 +320,7 @@ func lowerNames(headers map[string][]string) map[string][]string {
 	}
 	out := make(map[string][]string, len(headers))
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		lower := strings.ToLower(name)
+		lower := httpuri.Lower(name)
 		out[lower] = append(out[lower], headers[name]...)
 	}
 	return out

@@ -3,14 +3,15 @@ package input
 import (
 	"fmt"
 	"slices"
-	"strings"
+
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
 // Config says what of a request policies may see.
 type Config struct {
-	Headers        []string `yaml:"headers" default:"x-tenant,x-request-id,x-forwarded-for,user-agent,content-type,accept,origin" doc:"Request headers policies see. Credentials never pass: authorization, cookie, dpop and their kin."`
-	BodyBytes      int      `yaml:"body_bytes" default:"0" max:"1048576" doc:"How much of a request's body policies see. 0 hides it."`
-	AmbiguousPaths string   `yaml:"ambiguous_paths" default:"refuse" enum:"refuse|accept" doc:"Paths that two programs may read differently (%2F, //, dot segments, ;parameters, double encoding)."`
+	Headers        []string          `yaml:"headers" default:"x-tenant,x-request-id,x-forwarded-for,user-agent,content-type,accept,origin" doc:"Request headers policies see. Credentials never pass: authorization, cookie, dpop and their kin."`
+	BodyBytes      int               `yaml:"body_bytes" default:"0" max:"1048576" doc:"How much of a request's body policies see. 0 hides it."`
+	AmbiguousPaths httpuri.Ambiguous `yaml:"ambiguous_paths" default:"refuse" enum:"refuse|accept" doc:"Paths that two programs may read differently (%2F, //, dot segments, ;parameters, double encoding, a dot or blank at the end of a segment, characters compatible with a delimiter)."`
 }
 
 // secretHeaders hold credentials: policies never see them.
@@ -18,14 +19,14 @@ var secretHeaders = []string{"authorization", "proxy-authorization", "cookie", "
 
 // HoldsCredential reports whether a request header may hold a credential.
 func HoldsCredential(name string) bool {
-	return slices.Contains(secretHeaders, strings.ToLower(name))
+	return slices.Contains(secretHeaders, httpuri.Lower(name))
 }
 
 // Check reports every fault of c.
 func (c Config) Check(fault func(key, cause, hint string)) {
 	for _, name := range c.Headers {
 		switch {
-		case !IsToken(name):
+		case !httpuri.IsToken(name):
 			fault("headers", fmt.Sprintf("%q is not a header name", name), "write names such as x-tenant")
 		case HoldsCredential(name):
 			fault("headers", name+" may hold a credential: policies never see it", "use the facts under input.token instead")

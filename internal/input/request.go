@@ -5,20 +5,21 @@ import (
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
 // Rules is what Config allows, prepared. It is immutable.
 type Rules struct {
 	headers   []string
 	bodyBytes int
-	ambiguous bool // ambiguous paths are accepted
+	ambiguous httpuri.Ambiguous
 }
 
 // NewRules prepares cfg.
 func NewRules(cfg Config) *Rules {
-	r := &Rules{bodyBytes: cfg.BodyBytes, ambiguous: cfg.AmbiguousPaths == "accept"}
+	r := &Rules{bodyBytes: cfg.BodyBytes, ambiguous: cfg.AmbiguousPaths}
 	for _, name := range cfg.Headers {
-		r.headers = append(r.headers, strings.ToLower(name))
+		r.headers = append(r.headers, httpuri.Lower(name))
 	}
 	return r
 }
@@ -26,8 +27,11 @@ func NewRules(cfg Config) *Rules {
 // Request returns req as policies see it. An error is of kind Malformed: the request has no single meaning.
 func (r *Rules) Request(req *authz.Request) (Request, error) {
 	out := Request{Method: strings.ToUpper(req.Method)}
-	if !IsToken(req.Method) {
+	if !httpuri.IsToken(req.Method) {
 		return Request{}, malformed("the method is not a token")
+	}
+	if err := checkFields(req.Headers); err != nil {
+		return Request{}, err
 	}
 	rawQuery, err := out.setURL(req, r.ambiguous)
 	if err != nil {
@@ -49,6 +53,34 @@ func (r *Rules) Request(req *authz.Request) (Request, error) {
 		out.Body = &body
 	}
 	return out, nil
+}
+
+// checkFields refuses header fields whose names are none, and two of which an upstream behind CGI or WSGI makes one: which of
+// the two it takes, nobody here can tell.
+func checkFields(headers map[string][]string) error {
+	odd := false // some name holds what is replaced, other than "-"
+	for name := range headers {
+		if !httpuri.IsToken(name) {
+			return malformed("a header name is not a token")
+		}
+		odd = odd || strings.ContainsFunc(name, func(c rune) bool { return c != '-' && !isAlphanumeric(c) })
+	}
+	if !odd {
+		return nil
+	}
+	seen := make(map[string]struct{}, len(headers))
+	for name := range headers {
+		variable := httpuri.Variable(name)
+		if _, twice := seen[variable]; twice {
+			return malformed("two header names differ only in their punctuation, as X_Tenant and X-Tenant do")
+		}
+		seen[variable] = struct{}{}
+	}
+	return nil
+}
+
+func isAlphanumeric(c rune) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
 // noFields is every query and header map without members. Documents are never changed.
@@ -84,15 +116,4 @@ func sourceIP(s string) (string, error) {
 // malformed never quotes the request: a URL can hold a password, and the text goes to the decision log.
 func malformed(format string, args ...any) error {
 	return authz.E(authz.Malformed, "read request: "+format, args...)
-}
-
-// IsToken reports whether s is a token of RFC 9110 section 5.6.2, as methods and header names are.
-func IsToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
-			return false
-		}
-	}
-	return s != ""
 }

@@ -22,6 +22,8 @@ func TestURLIsSplitIntoItsMembers(t *testing.T) {
 	for url, want := range map[string]input.Request{
 		"https://API.Acme.example./orders/42?expand=items&expand=a%26b+c": {Scheme: "https", Host: "api.acme.example", Port: 443, Path: "/orders/42", RawPath: "/orders/42", Segments: []string{"orders", "42"}, Query: map[string][]string{"expand": {"items", "a&b c"}}},
 		"http://[::1]:8080":               {Scheme: "http", Host: "[::1]", Port: 8080, Path: "/", RawPath: "", Segments: []string{}},
+		"http://[2001:DB8:0::1]/":         {Scheme: "http", Host: "[2001:db8::1]", Port: 80, Path: "/", RawPath: "/", Segments: []string{}},
+		"http://[::ffff:10.0.0.1]/":       {Scheme: "http", Host: "10.0.0.1", Port: 80, Path: "/", RawPath: "/", Segments: []string{}},
 		"http://10.0.0.1/":                {Scheme: "http", Host: "10.0.0.1", Port: 80, Path: "/", RawPath: "/", Segments: []string{}},
 		"https://a.example?x":             {Scheme: "https", Host: "a.example", Port: 443, Path: "/", RawPath: "", Segments: []string{}, Query: map[string][]string{"x": {""}}},
 		"/orders/":                        {Path: "/orders/", RawPath: "/orders/", Segments: []string{"orders", ""}},
@@ -46,6 +48,7 @@ func TestURLIsSplitIntoItsMembers(t *testing.T) {
 func TestAmbiguousPathsAreMalformed(t *testing.T) {
 	for _, path := range []string{
 		"//admin", "/a//b", "/a/", "/a/./b", "/a/../b", "/..", "/.", "/a/%2e%2e/admin", "/a/%2E/b", "/a%2Fb", "/a%2fb", "/a%5Cb", `/a\b`, "/admin;x", "/a%3Bx",
+		"/a.", "/a%20", "/a%EF%BC%8Fb", "/a\uff0fb", "/%EF%BC%8E%EF%BC%8E/b", "/a%E2%80%A4", "/a%EF%BC%85%32F", "/a%C2%85b", "/a%25u002fb",
 		"/a%00", "/a\x00", "/a%0d%0a", "/%ff", "/%C3%28", "/%252e%252e/admin", "/a%25%32%46b", "/%", "/%4", "/%zz", "/a/b//",
 	} {
 		_, err := strict().Request(get(path))
@@ -94,6 +97,16 @@ func TestRequestsWithoutOneMeaningAreMalformed(t *testing.T) {
 		"host with an escape":  {Method: "GET", URL: "http://a%2eb/"},
 		"host with two dots":   {Method: "GET", URL: "http://a..b/"},
 		"unclosed bracket":     {Method: "GET", URL: "http://[::1/"},
+		"zone of an address":   {Method: "GET", URL: "http://[::1%25eth0]/"},
+		"IPv4 in brackets":     {Method: "GET", URL: "http://[127.0.0.1]/"},
+		"a blank after a name": {Method: "GET", URL: "/", Headers: map[string][]string{"x-tenant ": {"a"}}},
+		"a name with a colon":  {Method: "GET", URL: "/", Headers: map[string][]string{"x:y": {"a"}}},
+		"an empty name":        {Method: "GET", URL: "/", Headers: map[string][]string{"": {"a"}}},
+		"a name with a break":  {Method: "GET", URL: "/", Headers: map[string][]string{"x\r\ny": {"a"}}},
+		"a name in Turkish":    {Method: "GET", URL: "/", Headers: map[string][]string{"author\u0130zation": {"a"}}},
+		"a name with a Kelvin": {Method: "GET", URL: "/", Headers: map[string][]string{"coo\u212aie": {"a"}}},
+		"one variable of CGI":  {Method: "GET", URL: "/", Headers: map[string][]string{"x-tenant": {"a"}, "x_tenant": {"b"}}},
+		"one variable of PHP":  {Method: "GET", URL: "/", Headers: map[string][]string{"x-tenant": {"a"}, "x.tenant": {"b"}}},
 		"two Host headers":     {Method: "GET", URL: "/", Headers: map[string][]string{"host": {"a", "b"}}},
 		"source not address":   {Method: "GET", URL: "/", SourceIP: "localhost"},
 		"query of rubbish":     {Method: "GET", URL: "/?a=%zz"},
@@ -135,6 +148,32 @@ func TestTokenInTheQueryIsCountedAndKeptOut(t *testing.T) {
 	got, err := strict().Request(get("/?a=1&access%5Ftoken=secret&access_token=secret"))
 	if err != nil || got.QueryTokens != 2 || len(got.Query) != 1 {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestTokensThatAnUpstreamFindsInTheQueryAreCountedAndKeptOut(t *testing.T) {
+	for query, want := range map[string]map[string][]string{
+		"a=1;access_token=x":         {"a": {"1"}},
+		"a=1;access_token=x;b=2":     {"a": {"1;b=2"}},
+		"a;access%5Ftoken=x":         {"a": {""}},
+		"Access_Token=x":             {},
+		"access_token[]=x":           {},
+		"access.token=x":             {},
+		"access+token=x":             {},
+		"+access_token=x":            {},
+		"acce%C5%BF%C5%BF_token=x":   {},
+		"access_token%00=x":          {},
+		"b=2&access_token;a=1&c=%3B": {"b": {"2"}, "c": {";"}},
+	} {
+		got, err := strict().Request(get("/?" + query))
+		if err != nil || got.QueryTokens != 1 || !reflect.DeepEqual(got.Query, want) {
+			t.Errorf("%s: %d tokens, %q, %v, want one, and %q", query, got.QueryTokens, got.Query, err, want)
+		}
+	}
+	for _, query := range []string{"a=access_token", "my_access_token=x", "access_tokens=x", "a=1%3Baccess_token%3Dx", "token=x"} {
+		if got, err := strict().Request(get("/?" + query)); err != nil || got.QueryTokens != 0 {
+			t.Errorf("%s: %d tokens, %v, want none", query, got.QueryTokens, err)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
 func (m Match) isZero() bool {
@@ -39,7 +40,7 @@ func (m Match) check(fault func(key, cause, hint string)) {
 		fault("match.max_length", "is less than match.min_length", "correct one of the two: no token can be both")
 	}
 	for i, h := range m.Hosts {
-		if !isHost(plainHost(h)) {
+		if _, ok := httpuri.ConfiguredHost(h); !ok {
 			fault(fmt.Sprintf("match.hosts[%d]", i), fmt.Sprintf("%q is no host", h), "write a name or an address, without scheme, port and path")
 		}
 	}
@@ -50,13 +51,13 @@ func (m Match) check(fault func(key, cause, hint string)) {
 }
 
 func (m Match) checkHeader(fault func(key, cause, hint string)) {
-	switch name := strings.ToLower(m.Header); {
+	switch name := httpuri.Lower(m.Header); {
 	case name == "" && len(m.Values) > 0:
 		fault("match.values", "are values of no header", "name it in match.header")
 	case name == "":
 	case name == "host":
 		fault("match.header", "is the host", "use match.hosts")
-	case strings.ContainsFunc(name, notInName):
+	case !httpuri.IsToken(name):
 		fault("match.header", fmt.Sprintf("%q is not a header name", m.Header), "write a name such as x-tenant")
 	case len(m.Values) == 0:
 		fault("match.header", "has no values", "name them in match.values")
@@ -68,23 +69,7 @@ func (m Match) checkHeader(fault func(key, cause, hint string)) {
 	}
 }
 
-// notInToken: RFC 6750 section 2.1.
-func notInToken(c rune) bool { return !isAlphanumeric(c) && !strings.ContainsRune("-._~+/=", c) }
-
-// notInName is stricter than RFC 9110 section 5.1: gateways drop names with other characters.
-func notInName(c rune) bool { return !isAlphanumeric(c) && c != '-' && c != '_' }
-
-func isAlphanumeric(c rune) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
-
-func isHost(s string) bool {
-	if inner, ok := strings.CutPrefix(s, "["); ok {
-		inner, ok = strings.CutSuffix(inner, "]")
-		return ok && inner != "" && !strings.ContainsFunc(inner, func(c rune) bool { return !isAlphanumeric(c) && c != ':' && c != '.' })
-	}
-	return s != "" && s[0] != '.' && !strings.Contains(s, "..") && !strings.ContainsFunc(s, func(c rune) bool { return notInName(c) && c != '.' })
-}
+func notInToken(c rune) bool { return !httpuri.IsCredentialChar(c) }
 
 // CheckIssuers reports what is wrong with issuers together, which is above all that a token could be of two of them. Keys
 // are such as issuers[1].match. What is wrong with each alone its own Check reports.

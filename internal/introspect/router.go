@@ -1,6 +1,7 @@
 package introspect
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
@@ -124,10 +126,11 @@ func newRule(cfg Config, n int) rule {
 	m := cfg.Match
 	r := rule{
 		names: cfg.names(), prefixes: m.Prefixes, min: m.MinLength, max: m.MaxLength,
-		header: strings.ToLower(m.Header), values: m.Values,
+		header: httpuri.Lower(m.Header), values: m.Values,
 	}
 	for _, h := range m.Hosts {
-		r.hosts = append(r.hosts, plainHost(h))
+		host, _ := httpuri.ConfiguredHost(h) // one that is none did not pass Check, and is that of no request
+		r.hosts = append(r.hosts, cmp.Or(host, h))
 	}
 	switch {
 	case m.Default:
@@ -278,6 +281,3 @@ func (r *rule) admits(q *Question) bool {
 	fields := q.Headers[r.header]
 	return len(fields) == 1 && slices.Contains(r.values, fields[0])
 }
-
-// plainHost is a host as requests have it.
-func plainHost(s string) string { return strings.ToLower(strings.TrimSuffix(s, ".")) }

@@ -14,6 +14,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 )
 
@@ -170,7 +171,7 @@ func (r *suiteReader) request(n *yaml.Node) authz.Request {
 		"headers": func(v *yaml.Node) {
 			given := r.headers(v)
 			for _, name := range slices.Sorted(maps.Keys(given)) { // joined as those of a call are
-				lower := strings.ToLower(name)
+				lower := httpuri.Lower(name)
 				req.Headers[lower] = append(req.Headers[lower], given[name]...)
 			}
 		},

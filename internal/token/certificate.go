@@ -181,7 +181,7 @@ func readPairs(text string) (map[string][]string, error) {
 		if !ok {
 			return nil, errBadCertificate
 		}
-		key = lower(strings.TrimSpace(key))
+		key = strings.ToLower(strings.TrimSpace(key))
 		pairs[key] = append(pairs[key], value)
 		switch {
 		case rest == "":

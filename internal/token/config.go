@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -87,7 +88,7 @@ func (c MTLSConfig) header() string {
 	if usual == "" {
 		return ""
 	}
-	return lower(cmp.Or(c.Header, usual))
+	return httpuri.Lower(cmp.Or(c.Header, usual))
 }
 
 // Check reports every fault of c.
@@ -115,22 +116,11 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	case header == "":
 	case c.MTLS.header() == "":
 		fault("mtls.header", "no header is looked at", "say in mtls.from how the certificate is written")
-	case !isFieldName(header):
+	case !httpuri.IsToken(header):
 		fault("mtls.header", fmt.Sprintf("%q is not a header name", header), "write a name such as ssl-client-cert")
-	case credentialFields[lower(header)]:
+	case credentialFields[httpuri.Lower(header)]:
 		fault("mtls.header", header+" holds a credential, not a certificate", "name the header that the gateway writes")
 	}
 }
 
 var credentialFields = map[string]bool{"authorization": true, "proxy-authorization": true, "cookie": true, "dpop": true, "host": true}
-
-// isFieldName is narrower than RFC 9110 section 5.6.2: it knows the characters that names of fields have.
-func isFieldName(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.') {
-			return false
-		}
-	}
-	return s != ""
-}

@@ -6,8 +6,6 @@ import (
 	"strings"
 )
 
-func lower(s string) string { return strings.ToLower(s) }
-
 // hops are the callers who are believed about certificates (MTLS-5).
 type hops struct {
 	unix     bool

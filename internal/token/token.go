@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -48,7 +49,11 @@ type Places struct {
 // Two credentials are refused, not ranked (BR-2). A token in the query is never a credential (OAuth 2.1), but it
 // counts as a second one. Schemes other than Bearer and DPoP are not ours: they count as no credential.
 func Extract(p Places) (Credential, error) {
-	inHeader := len(p.Header) > 1 || len(p.Header) == 1 && p.Header[0] != ""
+	field := ""
+	if len(p.Header) == 1 {
+		field = strings.Trim(p.Header[0], " \t") // blanks around a value are no part of it: RFC 9110 section 5.5
+	}
+	inHeader := len(p.Header) > 1 || field != ""
 	beside := !p.Beside.Empty()
 	switch {
 	case len(p.Header) > 1:
@@ -58,14 +63,15 @@ func Extract(p Places) (Credential, error) {
 	case (inHeader || beside) && p.Query > 0:
 		return Credential{}, malformed("a token in the query besides another credential")
 	case inHeader:
-		return parse(p.Header[0])
+		return parse(field)
 	case !beside:
 		return Credential{}, nil
 	}
-	if !wellFormed(p.Beside.Reveal()) {
+	tok := strings.Trim(p.Beside.Reveal(), " \t\r\n") // as a file or a shell hands it over
+	if !wellFormed(tok) {
 		return Credential{}, malformed("the token holds characters that no token has, or is over %d bytes", MaxBytes)
 	}
-	return Credential{Token: p.Beside, Scheme: Bearer}, nil
+	return Credential{Token: secret.New(tok), Scheme: Bearer}, nil
 }
 
 func parse(field string) (Credential, error) {
@@ -90,26 +96,5 @@ func malformed(format string, args ...any) error {
 	return authz.E(authz.Malformed, "read credential: "+format, args...)
 }
 
-// wellFormed reports whether s is a token68 of bearable length: RFC 9110 section 11.2.
-func wellFormed(s string) bool {
-	if s == "" || len(s) > MaxBytes {
-		return false
-	}
-	body := strings.TrimRight(s, "=")
-	if body == "" {
-		return false
-	}
-	for i := range len(body) {
-		if !token68[body[i]] {
-			return false
-		}
-	}
-	return true
-}
-
-var token68 = func() (set [256]bool) {
-	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/") {
-		set[c] = true
-	}
-	return set
-}()
+// wellFormed reports whether s is a token of bearable length: RFC 6749 appendix A.12.
+func wellFormed(s string) bool { return len(s) <= MaxBytes && httpuri.IsCredential(s) }

@@ -68,7 +68,7 @@ func TestBR2_TwoCredentialsAreMalformed(t *testing.T) {
 }
 
 func TestINT12_MalformedTokensAreRefusedAndNeverPrinted(t *testing.T) {
-	for _, tok := range []string{"", " ", "=", "se cret", "secret\n", "secret\x00", "sécret", "secret,x", `secret"`, "sec=ret", strings.Repeat("secret", token.MaxBytes)} {
+	for _, tok := range []string{"", " ", "=", "se cret", "sec\nret", "sec\tret", "secret\x00", `sec\ret`, "sécret", "secret,x", `secret"`, strings.Repeat("secret", token.MaxBytes)} {
 		_, err := token.Extract(header("Bearer " + tok))
 		if authz.KindOf(err) != authz.Malformed {
 			t.Errorf("%.20q in a header: got %v", tok, err)
@@ -80,6 +80,32 @@ func TestINT12_MalformedTokensAreRefusedAndNeverPrinted(t *testing.T) {
 		}
 		if tok != "" && strings.Contains(fmt.Sprint(err), "ecret") {
 			t.Errorf("error tells the token: %v", err)
+		}
+	}
+}
+
+func TestTokensOfOtherAlphabetsPass(t *testing.T) {
+	for _, tok := range []string{"00D000000000001!AQ0AQFake.Fake_Fake", "12|abcdef", "Atza|IwEB", "sha256~a:b", "a$b", "a=b", "%41#?&;@[]{}()<>'`^*"} {
+		for name, p := range map[string]token.Places{"in a header": header("Bearer " + tok), "given": {Beside: secret.New(tok)}} {
+			if c, err := token.Extract(p); err != nil || c.Token.Reveal() != tok {
+				t.Errorf("%q %s: got %q, %v", tok, name, c.Token.Reveal(), err)
+			}
+		}
+	}
+}
+
+func TestBlanksAroundACredentialAreNoPartOfIt(t *testing.T) {
+	for name, p := range map[string]token.Places{
+		"after it": header("Bearer abc "), "before the scheme": header(" Bearer abc"), "tabs": header("\tBearer abc\t"), "given": {Beside: secret.New(" abc\r\n")},
+	} {
+		if c, err := token.Extract(p); err != nil || c.Token.Reveal() != "abc" {
+			t.Errorf("%s: got %q, %v", name, c.Token.Reveal(), err)
+		}
+	}
+	for name, p := range map[string]token.Places{"a line break in a header": header("Bearer abc\n"), "only blanks given": {Beside: secret.New(" ")}, "only a scheme": header("Bearer ")} {
+		c, err := token.Extract(p)
+		if authz.KindOf(err) != authz.Malformed || c.Present() {
+			t.Errorf("%s: got %v, present %v", name, err, c.Present())
 		}
 	}
 }

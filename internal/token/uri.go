@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
 const maxURIBytes = 16 << 10
@@ -22,7 +24,7 @@ func readURI(s string) (uri, bool) {
 		return uri{}, false
 	}
 	scheme, rest, ok := strings.Cut(s, "://")
-	if scheme = lower(scheme); !ok || scheme != "http" && scheme != "https" {
+	if scheme = httpuri.Lower(scheme); !ok || scheme != "http" && scheme != "https" {
 		return uri{}, false
 	}
 	end := strings.IndexAny(rest, "/?#")
@@ -33,115 +35,17 @@ func readURI(s string) (uri, bool) {
 	if !ok {
 		return uri{}, false
 	}
-	path, ok := readPath(rest[end:])
+	path, ok := httpuri.NormalPath(rest[end:])
 	return uri{scheme + "://" + authority, path}, ok
 }
 
-// readAuthority normalises host and port. There are no users in it, and no escapes: a host is a name or an address.
+// readAuthority normalises host and port (RFC 3986 section 6.2.3): an empty port is none, and so is the usual one.
 func readAuthority(scheme, s string) (string, bool) {
-	host, port := s, ""
-	if i := strings.LastIndexByte(s, ':'); i > strings.LastIndexByte(s, ']') {
-		host, port = s[:i], s[i+1:]
+	a, ok := httpuri.ReadAuthority(strings.TrimSuffix(s, ":"))
+	if a.Port != 0 && !(scheme == "http" && a.Port == 80 || scheme == "https" && a.Port == 443) {
+		return a.Host + ":" + strconv.Itoa(int(a.Port)), ok
 	}
-	if port != "" {
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil || n == 0 {
-			return "", false
-		}
-		if port = strconv.FormatUint(n, 10); scheme == "http" && n == 80 || scheme == "https" && n == 443 {
-			port = ""
-		}
-	}
-	host = lower(strings.TrimSuffix(host, "."))
-	inside, brackets := strings.CutPrefix(host, "[")
-	if brackets {
-		if inside, brackets = strings.CutSuffix(inside, "]"); !brackets {
-			return "", false
-		}
-	}
-	for i := range len(inside) {
-		c := inside[i]
-		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_' || c == ':' && brackets) {
-			return "", false
-		}
-	}
-	if port != "" {
-		host += ":" + port
-	}
-	return host, inside != ""
-}
-
-// readPath normalises the path at the beginning of s: escapes that need not be are undone, the others are in upper case, and
-// dot segments are gone.
-func readPath(s string) (string, bool) {
-	if end := strings.IndexAny(s, "?#"); end >= 0 {
-		s = s[:end]
-	}
-	if s == "" {
-		return "/", true
-	}
-	if s[0] != '/' {
-		return "", false
-	}
-	var b strings.Builder
-	b.Grow(len(s))
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c == '%' {
-			if i+2 >= len(s) {
-				return "", false
-			}
-			n, err := strconv.ParseUint(s[i+1:i+3], 16, 8)
-			if err != nil {
-				return "", false
-			}
-			c = byte(n)
-			if i += 2; !unreserved(c) {
-				escape(&b, c)
-				continue
-			}
-		}
-		if unreserved(c) || strings.IndexByte("/:@!$&'()*+,;=", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			escape(&b, c) // not allowed as it is: gateways pass it on, clients write the escape
-		}
-	}
-	return withoutDots(b.String()), true
-}
-
-func unreserved(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_' || c == '~'
-}
-
-func escape(b *strings.Builder, c byte) {
-	const digits = "0123456789ABCDEF"
-	b.WriteByte('%')
-	b.WriteByte(digits[c>>4])
-	b.WriteByte(digits[c&15])
-}
-
-// withoutDots is RFC 3986 section 5.2.4. Empty segments stay.
-func withoutDots(path string) string {
-	if !strings.Contains(path, "/.") {
-		return path
-	}
-	segments := strings.Split(path[1:], "/")
-	kept := segments[:0]
-	for i, s := range segments {
-		last := i == len(segments)-1
-		switch {
-		case s != "." && s != "..":
-			kept = append(kept, s)
-			continue
-		case s == ".." && len(kept) > 0:
-			kept = kept[:len(kept)-1]
-		}
-		if last {
-			kept = append(kept, "") // what ends in a dot segment ends in a slash
-		}
-	}
-	return "/" + strings.Join(kept, "/")
+	return a.Host, ok
 }
 
 // readBase reads what the URLs that clients use begin with.
@@ -168,6 +72,6 @@ func (p *Proofs) target(requested string) (uri, bool) {
 		_, rest, _ := strings.Cut(requested, "://")
 		path = strings.TrimLeftFunc(rest, func(r rune) bool { return r != '/' && r != '?' })
 	}
-	path, ok := readPath(path)
+	path, ok := httpuri.NormalPath(path)
 	return uri{p.base.origin, p.base.path + path}, ok
 }

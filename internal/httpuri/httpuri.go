@@ -1,0 +1,120 @@
+// Package httpuri reads the small parts that HTTP messages and URIs are made of: hosts, ports, paths, names of header fields
+// and the characters of tokens. Each is read in one way in the whole house, so that two packages agree about what is equal.
+//
+// It knows no request and no configuration, and its errors quote nothing of what was read.
+package httpuri
+
+import (
+	"errors"
+	"strings"
+	"unicode/utf8"
+)
+
+// IsToken reports whether s is a token of RFC 9110 section 5.6.2, as methods and names of header fields are.
+func IsToken(s string) bool {
+	for i := range len(s) {
+		if !tokenChars[s[i]] {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// IsTokenChar reports whether a token of RFC 9110 section 5.6.2 may hold c.
+func IsTokenChar(c rune) bool { return c < utf8.RuneSelf && tokenChars[byte(c)] }
+
+var tokenChars = charSet(alphanumeric + "!#$%&'*+-.^_`|~")
+
+// IsCredential reports whether s can be an access token in an Authorization field: visible characters of ASCII (RFC 6749
+// appendix A.12), without those that end an element of a list or a quoted string (RFC 9110 section 5.6). RFC 6750 section
+// 2.1 allows fewer, and some servers issue tokens with others. Text of nothing but "=" is none.
+func IsCredential(s string) bool {
+	padding := true
+	for i := range len(s) {
+		if !IsCredentialChar(rune(s[i])) {
+			return false
+		}
+		padding = padding && s[i] == '='
+	}
+	return !padding
+}
+
+// IsCredentialChar reports whether an access token may hold c.
+func IsCredentialChar(c rune) bool {
+	return '!' <= c && c <= '~' && c != '"' && c != ',' && c != '\\'
+}
+
+const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+func charSet(chars string) (set [256]bool) {
+	for i := range len(chars) {
+		set[chars[i]] = true
+	}
+	return set
+}
+
+// Lower is s with the capital letters of ASCII in lower case. Letters of other scripts stay: strings.ToLower would turn some
+// of them (U+0130, U+212A) into letters of ASCII, and so one name into another.
+func Lower(s string) string {
+	for i := range len(s) {
+		if 'A' <= s[i] && s[i] <= 'Z' {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				if 'A' <= b[i] && b[i] <= 'Z' {
+					b[i] += 'a' - 'A'
+				}
+			}
+			return string(b)
+		}
+	}
+	return s
+}
+
+// Variable is the name under which an upstream behind CGI or WSGI finds a header field (RFC 3875 section 4.1.18): names with
+// the same variable are one there. Servers differ in which characters they replace; here all but letters and digits are.
+func Variable(name string) string {
+	b := []byte(Lower(name))
+	for i, c := range b {
+		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9') {
+			b[i] = '_'
+		}
+	}
+	return string(b)
+}
+
+// Unescape decodes percent-encoding (RFC 3986 section 2.1). What is decoded is UTF-8, else there is an error.
+func Unescape(s string) (string, error) {
+	if strings.IndexByte(s, '%') >= 0 {
+		b := make([]byte, 0, len(s))
+		for i := 0; i < len(s); i++ {
+			if s[i] != '%' {
+				b = append(b, s[i])
+				continue
+			}
+			if i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]) {
+				return "", errors.New("the URL has a % that encodes nothing")
+			}
+			b = append(b, unhex(s[i+1])<<4|unhex(s[i+2]))
+			i += 2
+		}
+		s = string(b)
+	}
+	if !utf8.ValidString(s) {
+		return "", errors.New("the URL is not UTF-8")
+	}
+	return s, nil
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+func unhex(c byte) byte {
+	switch {
+	case c <= '9':
+		return c - '0'
+	case c <= 'F':
+		return c - 'A' + 10
+	}
+	return c - 'a' + 10
+}
