@@ -79,7 +79,7 @@ type Canary struct {
 type CacheConfig struct {
 	TTL                time.Duration `yaml:"ttl" default:"30s" doc:"Soft lifetime of an active answer: within it nobody is asked; never past exp. 0 asks every time."`
 	HardTTL            time.Duration `yaml:"hard_ttl" default:"0s" doc:"Hard lifetime: between the two the answer is used, marked stale, and refreshed in the background. 0 is the soft one."`
-	StaleIfError       time.Duration `yaml:"stale_if_error" default:"0s" doc:"How long past its hard lifetime an answer is used while the server does not answer; never past exp."`
+	StaleIfError       time.Duration `yaml:"stale_if_error" default:"0s" doc:"How long past its hard lifetime an answer is used when the server has failed: no answer in time, a broken connection, a 5xx. Never past exp."`
 	CacheControl       string        `yaml:"cache_control" default:"ignore" enum:"ignore|respect" doc:"respect lets a max-age or no-store of the server shorten the lifetimes."`
 	NegativeTTL        time.Duration `yaml:"negative_ttl" default:"2s" max:"1m" doc:"Time an inactive answer is used. 0 asks every time."`
 	MaxEntries         int           `yaml:"max_entries" default:"100000" min:"1" doc:"Most active answers kept."`

@@ -43,6 +43,8 @@ type breaker struct {
 	probes *rate.Limiter
 	turn   atomic.Pointer[turn]
 	hold   atomic.Pointer[hold]
+	// down is set while the latest failure is an outage of the server, and not a 429: refusals are excused by it.
+	down atomic.Bool
 	// room is how many questions may be under way in a turn, most how many at most.
 	room atomic.Int64
 	most int64
@@ -53,7 +55,10 @@ type breaker struct {
 type turn struct{ aloft atomic.Int64 }
 
 // hold is the wish of a server to be left alone.
-type hold struct{ until, wish time.Time }
+type hold struct {
+	until, wish time.Time
+	outage      bool // it came with a 503, and not with a 429
+}
 
 // spared is why a question is not asked.
 type spared struct {
@@ -115,7 +120,11 @@ func (b *breaker) permit() (*turn, *spared) {
 		return t, nil
 	}
 	if h, now := b.hold.Load(), time.Now(); h != nil && now.Before(h.until) {
-		return nil, b.refuse(refusedHold, "it asked to be left alone", h.wish.Sub(now))
+		no := b.refuse(refusedHold, "it asked to be left alone", h.wish.Sub(now))
+		if h.outage {
+			no.err.Err = outage{no.err.Err}
+		}
+		return nil, no
 	}
 	if b.state.IsClosed() && (t.aloft.Load() < b.room.Load() || b.probes.Allow()) {
 		return t, nil
@@ -124,19 +133,26 @@ func (b *breaker) permit() (*turn, *spared) {
 		return nil, b.refuse(refusedOpen, "it is only just back, and has enough to answer for a moment", b.pause)
 	}
 	if left := b.state.RemainingDelay(); left > 0 {
-		return nil, b.refuse(refusedOpen, notAsked, left)
+		return nil, b.open(left)
 	}
 	if !b.probes.Allow() {
-		return nil, b.refuse(refusedOpen, notAsked, b.pause)
+		return nil, b.open(b.pause)
 	}
 	if !b.state.TryAcquirePermit() {
 		b.state.Open() // so many ended without saying how: begin again after a pause
-		return nil, b.refuse(refusedOpen, notAsked, b.pause)
+		return nil, b.open(b.pause)
 	}
 	return b.turn.Load(), nil // which the permit may have begun
 }
 
-const notAsked = "it failed several times in a row and is not asked for a moment"
+// open is the refusal of a breaker that is not closed.
+func (b *breaker) open(retry time.Duration) *spared {
+	no := b.refuse(refusedOpen, "it failed several times in a row and is not asked for a moment", retry)
+	if b.down.Load() {
+		no.err.Err = outage{no.err.Err}
+	}
+	return no
+}
 
 func (b *breaker) refuse(cause, why string, retry time.Duration) *spared {
 	return &spared{cause, &authz.Error{Kind: authz.Unavailable, RetryAfter: retry, Err: fmt.Errorf("introspect at issuer %q: %s", b.name, why)}}
@@ -148,19 +164,24 @@ func (b *breaker) leave(t *turn, v verdict, err error) {
 	if b.state == nil {
 		return
 	}
+	f, failed := errors.AsType[*authserver.Failure](err)
 	switch {
 	case v == works:
+		b.down.Store(false)
 		b.state.RecordSuccess()
 		if room := b.room.Load(); room < b.most {
 			b.room.CompareAndSwap(room, room+1)
 		}
 	case v == fails && t == b.turn.Load():
+		b.down.Store(isOutage(f)) // what fails has a Failure: verdictOf
 		b.state.RecordFailure()
 	}
-	if f, ok := errors.AsType[*authserver.Failure](err); ok && retryAfter(err) > 0 &&
+	if failed && retryAfter(err) > 0 &&
 		(f.Status == http.StatusTooManyRequests || f.Status == http.StatusServiceUnavailable) {
 		now := time.Now()
-		b.hold.Store(&hold{until: now.Add(min(retryAfter(err), longestHold)), wish: now.Add(retryAfter(err))})
+		b.hold.Store(&hold{
+			until: now.Add(min(retryAfter(err), longestHold)), wish: now.Add(retryAfter(err)), outage: isOutage(f),
+		})
 		b.state.Open() // when the hold is over, one question goes first
 	}
 }

@@ -49,9 +49,9 @@ func (m marker) mark(d dimension, value string) mark {
 	return mark(h.Sum64())
 }
 
-// token marks the token itself, whatever mode and endpoint it is kept under.
+// token marks the token itself, whatever mode and endpoint it is kept under, and however its holder spells it.
 func (m marker) token(tok secret.Text) mark {
-	sum := m.fingerprints.Of(tok, "mark", m.issuer)
+	sum := m.fingerprints.Of(secret.New(withoutSpelling(tok.Reveal())), "mark", m.issuer)
 	return mark(binary.LittleEndian.Uint64(sum[:]))
 }
 

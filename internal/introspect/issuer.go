@@ -142,20 +142,13 @@ func (i *Issuer) Introspect(ctx context.Context, q Question) (*authz.Claims, err
 		return e.claims, nil
 	}
 	claims, err := i.find(ctx, q, since)
-	if silent(err) {
+	if serverFailed(err) {
 		if old := i.cache.old(key, since); old != nil {
 			i.observer.Stale(i.name, Failing)
 			return old, nil
 		}
 	}
 	return claims, err
-}
-
-// silent reports whether an answer failed to come for a reason that excuses the use of an old one. Who refuses us has
-// answered: what we knew may be over with our credentials. And a key that is gone took its tokens along.
-func silent(err error) bool {
-	_, gone := errors.AsType[keyless](err)
-	return err != nil && !gone && authz.KindOf(err) == authz.Unavailable
 }
 
 // key is the name under which an answer to q is kept. The first question of all finds out where the endpoint is: those

@@ -1,0 +1,209 @@
+package introspect
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+const victim = "revoked"
+
+// staleAfter configures answers that are used for an hour after a second, while the server has failed.
+func staleAfter(c *Config) {
+	c.Cache.TTL, c.Cache.NegativeTTL, c.Cache.StaleIfError = time.Second, 0, time.Hour
+}
+
+// revocable is a server to which the token "revoked" is active at first, and inactive once it has been revoked. What it
+// answers about other tokens is for a test to say.
+type revocable struct {
+	over   atomic.Bool
+	others wire
+}
+
+func (s *revocable) answer(r *http.Request) (*http.Response, error) {
+	if err := r.ParseForm(); err != nil {
+		return nil, err
+	}
+	if r.PostForm.Get("token") != victim {
+		return s.others(r)
+	}
+	return replies(200, fmt.Sprintf(`{"active":%t}`, !s.over.Load()))
+}
+
+// takes is a server that answers after a time, or when nobody waits any more.
+func takes(d time.Duration, body string) wire {
+	return func(r *http.Request) (*http.Response, error) {
+		select {
+		case <-time.After(d):
+			return replies(200, body)
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
+}
+
+// A token is revoked while its server is up. Callers do what they can to keep the sidecar from asking about it.
+func TestStaleIfErrorExcusesNothingThatCallersOrTheSidecarBringAbout(t *testing.T) {
+	for name, c := range map[string]struct {
+		others wire
+		config func(*Config)
+		tokens int           // of others, asked about at once
+		within time.Duration // the caller's own time; 0 is long
+		later  time.Duration // since the token was last seen to be good; 0 is a moment
+	}{
+		"max_in_flight is reached": {others: takes(time.Second, no), config: func(c *Config) { c.MaxInFlight = 4 }, tokens: 4},
+		"too many unknown tokens":  {others: takes(0, no), config: limits(1, 0), tokens: 50, later: 50 * time.Minute},
+		"429 with Retry-After": {others: func(*http.Request) (*http.Response, error) {
+			return replies(429, ``, "Retry-After", "25")
+		}, tokens: 1},
+		"a breaker that 429 opened": {others: func(*http.Request) (*http.Response, error) { return replies(429, ``) }, tokens: 10},
+		"a breaker whose latest failure was a 429": {others: func() wire {
+			var n atomic.Int64
+			return func(*http.Request) (*http.Response, error) {
+				if n.Add(1) < 10 {
+					return replies(500, ``)
+				}
+				return replies(429, ``)
+			}
+		}(), config: func(c *Config) { c.MaxInFlight = 64 }, tokens: 10},
+		"the caller leaves": {others: takes(0, no), within: time.Nanosecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			as := &revocable{others: c.others}
+			i, l := guarded(t, func(cfg *Config) {
+				staleAfter(cfg)
+				cfg.Protection.BreakerDelay = time.Minute
+				if c.config != nil {
+					c.config(cfg)
+				}
+			}, as.answer)
+			ask := func(ctx context.Context, tok string) (*authz.Claims, error) {
+				return i.Introspect(ctx, Question{Token: secret.New(tok)})
+			}
+			if got, err := ask(t.Context(), victim); err != nil || !got.Active {
+				t.Fatal(err)
+			}
+			as.over.Store(true)
+			time.Sleep(cmp.Or(c.later, 2*time.Second))
+			var all sync.WaitGroup
+			for n := range c.tokens {
+				all.Go(func() { _, _ = ask(t.Context(), fmt.Sprint("other-", n)) })
+				synctest.Wait() // one after the other, as far as they do not wait for their answer
+			}
+			if c.within > 0 {
+				i.asker = slow{i.asker}
+			}
+			for range 3 {
+				ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(c.within, time.Hour))
+				got, err := ask(ctx, victim)
+				cancel()
+				if got != nil && got.Active || l.of(&l.stale, Failing) > 0 {
+					t.Errorf("%s: a revoked token is used although its server is up: %v", name, err)
+				}
+			}
+			all.Wait()
+		})
+	}
+}
+
+// slow takes its time to ask.
+type slow struct{ asker }
+
+func (s slow) ask(ctx context.Context, q Question) (fact, error) {
+	time.Sleep(time.Second)
+	return s.asker.ask(ctx, q)
+}
+
+func TestStaleIfErrorExcusesNothingAtTheEndOfTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := takes(0, yes)
+		i, _ := guarded(t, staleAfter, func(r *http.Request) (*http.Response, error) { return answer(r) })
+		introspect(t, i)
+		answer = takes(time.Second, yes)
+		time.Sleep(2 * time.Second)
+		underWay := make(chan error)
+		go func() {
+			_, err := i.Introspect(t.Context(), Question{Token: secret.New(testToken)})
+			underWay <- err
+		}()
+		time.Sleep(time.Millisecond)
+		go i.Close()
+		if err := <-underWay; authz.KindOf(err) != authz.Unavailable {
+			t.Errorf("a question under way: %v", err)
+		}
+		refusal(t, i, authz.Unavailable)
+	})
+}
+
+// What is no answer of an introspection endpoint is no sign that the server is down: a proxy before it may be.
+func TestStaleIfErrorExcusesNoAnswerThatCannotBeRead(t *testing.T) {
+	for name, answer := range map[string]func() (*http.Response, error){
+		"a login page":     func() (*http.Response, error) { return replies(200, `<html>`, "Content-Type", "text/html") },
+		"cut off":          func() (*http.Response, error) { return replies(200, `{"active":tr`) },
+		"a redirect":       func() (*http.Response, error) { return replies(302, ``, "Location", "/") },
+		"our credentials":  func() (*http.Response, error) { return replies(401, `{"error":"invalid_client"}`) },
+		"an empty success": func() (*http.Response, error) { return replies(206, ``) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			good := true
+			i, l := guarded(t, staleAfter, func(*http.Request) (*http.Response, error) {
+				if good {
+					return replies(200, yes)
+				}
+				return answer()
+			})
+			introspect(t, i)
+			good = false
+			time.Sleep(2 * time.Second)
+			if c, err := i.Introspect(t.Context(), Question{Token: secret.New(testToken)}); err == nil || l.of(&l.stale, Failing) > 0 {
+				t.Errorf("%s: active %t", name, c.Active)
+			}
+			if i.Stats().Active.Entries != 1 {
+				t.Errorf("%s: what was known is forgotten", name)
+			}
+		})
+	}
+}
+
+func TestStaleIfErrorExcusesAServerThatFailedAndTheBreakerThatItOpened(t *testing.T) {
+	for name, answer := range map[string]wire{
+		"no answer in time": hangs,
+		"no connection":     func(*http.Request) (*http.Response, error) { return nil, errCut },
+		"500":               func(*http.Request) (*http.Response, error) { return replies(500, ``) },
+		"502, a page": func(*http.Request) (*http.Response, error) {
+			return replies(502, `<html>`, "Content-Type", "text/html")
+		},
+		"503 with Retry-After": func(*http.Request) (*http.Response, error) { return replies(503, ``, "Retry-After", "20") },
+		"504":                  func(*http.Request) (*http.Response, error) { return replies(504, ``) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			down := false
+			i, l := guarded(t, staleAfter, func(r *http.Request) (*http.Response, error) {
+				if down {
+					return answer(r)
+				}
+				return replies(200, yes)
+			})
+			introspect(t, i)
+			down = true
+			time.Sleep(2 * time.Second)
+			for n := range 30 { // the breaker opens after ten
+				if c := introspect(t, i); !c.Active {
+					t.Fatalf("%s, request %d: %s", name, n, c.Why)
+				}
+			}
+			if i.Breaker() == BreakerClosed || l.of(&l.refused, refusedOpen)+l.of(&l.refused, refusedHold) == 0 {
+				t.Errorf("%s: the breaker is closed", name)
+			}
+		})
+	}
+}
