@@ -31,7 +31,9 @@ const (
 // what is allowed; and only tokens that were not active lately are refused then. So good tokens, however many come at
 // once after a restart, never exhaust it, and those in use pass while somebody else does.
 //
-// What is under way when the limit is reached is still asked: at most max_in_flight.
+// Those that are under way when the limit is reached are still asked about: at most max_in_flight. Each of them is charged all
+// the same, below zero if need be, and what they took too much is refused later: within any time t no more than
+// burst + rate * t + max_in_flight guesses are asked about, however many callers guess at once.
 type unknown struct {
 	name     string
 	observer Observer
@@ -112,7 +114,7 @@ func (u *unknown) learn(key secret.Fingerprint, source string, f fact) {
 		return
 	}
 	if u.total != nil {
-		u.total.AllowN(now, 1)
+		charge(u.total, now)
 	}
 	network := networkOf(source)
 	if u.bySource <= 0 || !network.IsValid() {
@@ -123,8 +125,11 @@ func (u *unknown) learn(key secret.Fingerprint, source string, f fact) {
 		l = newLimiter(u.bySource)
 		u.sources.put(network, l, now)
 	}
-	l.AllowN(now, 1)
+	charge(l, now)
 }
+
+// charge takes one token of a limiter, also one that it does not have yet: AllowN would take none then.
+func charge(l *rate.Limiter, now time.Time) { l.ReserveN(now, 1) }
 
 // networkOf is whom a source belongs to: an IPv4 address, or the /64 that one subscriber has of IPv6. It is not valid when
 // the source is not known.

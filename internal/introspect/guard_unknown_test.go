@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -180,4 +181,91 @@ func TestTokensAreRememberedForAWhile(t *testing.T) {
 	if _, ok := g.get(1, now.Add(4*time.Minute)); ok {
 		t.Error("remembered for ever")
 	}
+}
+
+// guessing lets callers guess without pause for a time, each question taking 5 ms, and returns how many were asked about, and
+// how many of the requests with a token in use, one each 100 ms, passed.
+func guessing(t *testing.T, callers int, source func(n int) string, within time.Duration) (asked, passed, good int) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		i, l := guarded(t, func(c *Config) {
+			limits(1000, 50)(c)
+			c.MaxInFlight = 512
+		}, func(r *http.Request) (*http.Response, error) {
+			time.Sleep(5 * time.Millisecond)
+			return honest(r)
+		})
+		from(t, i, source(0), "good-known")
+		end := time.Now().Add(within)
+		var all sync.WaitGroup
+		for caller := range callers {
+			all.Go(func() {
+				for n := caller; time.Now().Before(end); n += callers {
+					if _, e := from(t, i, source(n), fmt.Sprint("guess-", n)); e != nil {
+						time.Sleep(5 * time.Millisecond) // the way there and back
+					}
+				}
+			})
+		}
+		for time.Now().Before(end) {
+			time.Sleep(100 * time.Millisecond)
+			good++
+			evict(t, i, authz.Revocation{Token: secret.New("good-known")}) // or no question would be put
+			if c, _ := from(t, i, source(0), "good-known"); c != nil && c.Active {
+				passed++
+			}
+		}
+		all.Wait()
+		asked = l.of(&l.asked, "inactive")
+	})
+	return asked, passed, good
+}
+
+func TestINT12_LimitHoldsHoweverManyGuessAtOnce(t *testing.T) {
+	const within, callers, inFlight = 3 * time.Second, 64, 64
+	for name, c := range map[string]struct {
+		source func(n int) string
+		rate   int
+	}{
+		"from everywhere":  {func(n int) string { return netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}).String() }, 1000},
+		"from one address": {func(int) string { return "192.0.2.1" }, 50},
+	} {
+		asked, passed, good := guessing(t, callers, c.source, within)
+		most := c.rate*burstSeconds + c.rate*int(within/time.Second) + inFlight
+		if t.Logf("%s: %d guesses were asked about, the most is %d", name, asked, most); asked > most || asked < most-c.rate-2*inFlight {
+			t.Errorf("%s: %d guesses were asked about, want %d at most, and hardly fewer", name, asked, most)
+		}
+		if passed != good {
+			t.Errorf("%s: a token in use passed %d times of %d", name, passed, good)
+		}
+	}
+}
+
+// A limit that is overdrawn by those under way is not lifted by it, and recovers.
+func TestINT12_LimitRecoversAfterABurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, l := guarded(t, func(c *Config) {
+			limits(0, 10)(c)
+			c.MaxInFlight = 512
+		}, func(r *http.Request) (*http.Response, error) {
+			time.Sleep(time.Millisecond)
+			return honest(r)
+		})
+		var all sync.WaitGroup
+		for n := range 200 { // all of them under way before the first is known to be a guess
+			all.Go(func() { from(t, i, "192.0.2.1", fmt.Sprint("guess-", n)) })
+		}
+		all.Wait()
+		if n := l.of(&l.asked, "inactive"); n != 200 {
+			t.Fatalf("%d of 200 at once were asked about", n)
+		}
+		_, e := from(t, i, "192.0.2.1", "good-new")
+		if e == nil || e.RetryAfter < 14*time.Second || e.RetryAfter > 16*time.Second {
+			t.Fatalf("150 above the burst of 50, at 10 a second: %+v", e)
+		}
+		time.Sleep(e.RetryAfter)
+		if c, e := from(t, i, "192.0.2.1", "good-new"); c == nil {
+			t.Errorf("after Retry-After: %v", e)
+		}
+	})
 }
