@@ -61,13 +61,13 @@ func TestNoPathLeadsPastTheKeyOfTheAdminListener(t *testing.T) {
 		"/v1/events/dev%2fshared-signals", "/v1/events/dev/shared-signals/", "/v1/events/DEV/shared-signals", "/v1/events/dev%00/shared-signals", "/v1/events/dev/keycloak/k_logout",
 	} {
 		body := `{"all":true}`
-		code := raw(t, w.admin, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: sidecar\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", target, len(body), body))
+		code := raw(t, w.admin, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", target, len(body), body))
 		if code < 300 || code >= 500 {
 			t.Errorf("%s: %d", target, code)
 		}
 	}
 	for _, target := range []string{"/v1/status", "/metrics", "/v1/events/../status", "/v1/events/%2e%2e/%2e%2e/metrics", "/v1/events/../../metrics"} {
-		if code := raw(t, w.admin, "GET "+target+" HTTP/1.1\r\nHost: sidecar\r\nConnection: close\r\n\r\n"); code < 300 || code >= 500 {
+		if code := raw(t, w.admin, "GET "+target+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); code < 300 || code >= 500 {
 			t.Errorf("%s: %d", target, code)
 		}
 	}
@@ -83,7 +83,7 @@ func TestTheAPIListenerNeitherEvictsNorTakesEvents(t *testing.T) {
 		"/v1/evict", "/v1/events/dev/shared-signals", "/v1/events/dev/backchannel-logout", "/v1/events/dev/keycloak/k_logout", "/metrics",
 		"/v1/decisions/../evict", "/v1/decisions/%2e%2e/evict", "/v1/decisions/../events/dev/shared-signals",
 	} {
-		code := raw(t, w.api, "POST "+path+" HTTP/1.1\r\nHost: sidecar\r\nContent-Type: application/json\r\nContent-Length: 12\r\nConnection: close\r\n\r\n{\"all\":true}")
+		code := raw(t, w.api, "POST "+path+" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 12\r\nConnection: close\r\n\r\n{\"all\":true}")
 		if code != http.StatusNotFound {
 			t.Errorf("%s: %d", path, code)
 		}

@@ -117,7 +117,7 @@ func TestFaultDelayComesFirst(t *testing.T) {
 		s.SetFault(func(*http.Request) *Fault { return &Fault{Delay: time.Minute, Then: Answer} })
 		begin := time.Now()
 		w := httptest.NewRecorder()
-		s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/jwks", nil))
+		s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "http://localhost/jwks", nil))
 		if d := time.Since(begin); d != time.Minute || w.Code != 200 {
 			t.Errorf("%d after %v", w.Code, d)
 		}

@@ -13,7 +13,7 @@ import (
 
 // ask introspects without a socket, for tests that need the clock of a synctest bubble.
 func ask(ctx context.Context, s *Server, token string) string {
-	r := httptest.NewRequestWithContext(ctx, "POST", "/introspect", strings.NewReader(form("token", token)))
+	r := httptest.NewRequestWithContext(ctx, "POST", "http://localhost/introspect", strings.NewReader(form("token", token)))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	asGate(r)
 	w := httptest.NewRecorder()

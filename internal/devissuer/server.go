@@ -16,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
 const (
@@ -34,6 +36,7 @@ type Server struct {
 	clients map[string]*party // may ask for tokens and revoke
 	callers map[string]*party // may introspect: clients and resource servers
 	tokens  *store
+	names   httpuri.Names // as which it may be asked
 	keys    *keys
 	handler http.Handler
 
@@ -61,7 +64,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		issuer: cfg.Issuer, ttl: cfg.TokenTTL, latency: cfg.Latency,
 		clients: map[string]*party{}, callers: map[string]*party{},
-		tokens: newStore(cfg.MaxTokens), keys: k,
+		tokens: newStore(cfg.MaxTokens), keys: k, names: ownNames(cfg.Issuer),
 	}
 	for _, c := range cfg.Clients {
 		p := newParty(c.ID, c.Secret)
@@ -159,6 +162,10 @@ func (s *Server) mount() error {
 // admit reads the whole request, within its bound, before anything else: only then does net/http notice a client
 // that leaves, which is what ends a delay.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request) {
+	if err := s.names.Check(r); err != nil {
+		refuse(w, &problem{status: http.StatusMisdirectedRequest, code: "invalid_request", description: err.Error()})
+		return
+	}
 	if r.URL.Path == s.introspection {
 		s.calls.Add(1)
 	}
@@ -177,6 +184,15 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body, r.Form, r.PostForm = io.NopCloser(bytes.NewReader(body)), nil, nil // the fault may have read them
 	s.handler.ServeHTTP(w, r)
+}
+
+// ownNames are those of a server on loopback, and of an issuer that is elsewhere.
+func ownNames(issuer string) httpuri.Names {
+	var hosts []string
+	if u, err := url.Parse(issuer); err == nil && !httpuri.Loopback(u.Hostname()) {
+		hosts = append(hosts, u.Hostname())
+	}
+	return httpuri.NewNames("127.0.0.1:0", hosts)
 }
 
 // document serves a JSON document that never changes.

@@ -21,11 +21,12 @@ type Config struct {
 
 // Listener is one address and who may use it.
 type Listener struct {
-	Address        string `yaml:"address" doc:"host:port, or unix:///path?mode=0660."`
-	Insecure       bool   `yaml:"insecure" doc:"Serve without TLS although the address is not loopback or a Unix socket."`
-	TLS            TLS    `yaml:"tls" doc:"Server certificate; empty serves plain HTTP."`
-	BearerKeysFile string `yaml:"bearer_keys_file" doc:"File of keys, one a line; calls must carry one as Authorization: Bearer. Empty asks for none."`
-	Limits         Limits `yaml:"limits" doc:"What one call may cost."`
+	Address        string   `yaml:"address" doc:"host:port, or unix:///path?mode=0660."`
+	Insecure       bool     `yaml:"insecure" doc:"Serve without TLS although the address is not loopback or a Unix socket."`
+	TLS            TLS      `yaml:"tls" doc:"Server certificate; empty serves plain HTTP."`
+	Hosts          []string `yaml:"hosts" doc:"Further names and addresses, without port, as which the listener may be asked: Host of a call, and host of its Origin. Loopback and the listener's own address need not be named; * takes every name."`
+	BearerKeysFile string   `yaml:"bearer_keys_file" doc:"File of keys, one a line; calls must carry one as Authorization: Bearer. Empty asks for none."`
+	Limits         Limits   `yaml:"limits" doc:"What one call may cost."`
 }
 
 // TLS names the files of a server certificate, and of the authority of client certificates when those are required.
@@ -58,12 +59,22 @@ func (l Listener) Check(fault func(key, cause, hint string)) {
 	switch {
 	case l.Address == "":
 		fault("address", "is empty", "write host:port, or unix:///path?mode=0660")
-	case strings.HasPrefix(l.Address, "unix:"):
+	case isSocket(l.Address):
 		l.checkSocket(fault)
 	default:
 		l.checkPort(fault)
 	}
+	for i, h := range l.Hosts {
+		if _, ok := httpuri.ConfiguredHost(h); !ok && h != httpuri.AnyName {
+			fault(fmt.Sprintf("hosts[%d]", i), fmt.Sprintf("%q is no host", h), "write a name or an address, without scheme, port and path")
+		}
+	}
+	if len(l.Hosts) > 0 && isSocket(l.Address) {
+		fault("hosts", "a Unix socket has no names", "remove it")
+	}
 }
+
+func isSocket(address string) bool { return strings.HasPrefix(address, "unix:") }
 
 func (l Listener) checkPort(fault func(key, cause, hint string)) {
 	host, port, err := net.SplitHostPort(l.Address)

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
@@ -79,6 +80,9 @@ func newEcho(cfg Listener) (*echo.Echo, error) {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = writeError
+	if !isSocket(cfg.Address) {
+		e.Use(names{httpuri.NewNames(cfg.Address, cfg.Hosts)}.require)
+	}
 	if cfg.BearerKeysFile != "" {
 		keys, err := readKeys(cfg.BearerKeysFile)
 		if err != nil {

@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -26,7 +25,7 @@ func Listen(cfg Listener) (net.Listener, error) {
 		return nil, err
 	}
 	var ln net.Listener
-	if strings.HasPrefix(cfg.Address, "unix:") {
+	if isSocket(cfg.Address) {
 		ln, err = listenUnix(cfg.Address)
 	} else {
 		ln, err = net.Listen("tcp", cfg.Address)

@@ -96,7 +96,7 @@ func addStatus(e *echo.Echo, status func() Status) {
 		if !s.Ready {
 			code = http.StatusServiceUnavailable
 		}
-		return writeJSON(c, code, readiness{Ready: s.Ready, Policy: s.Policy})
+		return writeJSON(c, code, readiness{Ready: s.Ready, Policy: policyReadiness{Healthy: s.Policy.Healthy, Revision: s.Policy.Revision}})
 	})
 }
 
@@ -106,10 +106,16 @@ func get(e *echo.Echo, path string, h echo.HandlerFunc) {
 	e.HEAD(path, h)
 }
 
-// readiness tells an operator who looks why; a machine reads the status code.
+// readiness is what everybody may know: a probe asks for no caller key. What is wrong with policies, and in which files, stands
+// in the Status.
 type readiness struct {
-	Ready  bool         `json:"ready"`
-	Policy PolicyStatus `json:"policy"`
+	Ready  bool            `json:"ready"`
+	Policy policyReadiness `json:"policy"`
+}
+
+type policyReadiness struct {
+	Healthy  bool   `json:"healthy"`
+	Revision string `json:"revision"`
 }
 
 func writeJSON(c echo.Context, code int, v any) error {
