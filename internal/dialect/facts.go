@@ -1,98 +1,124 @@
 package dialect
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
 // claims reads all facts but the kind of the token, which an answer and a JWT show in different ways.
-func (n *Reader) claims(m members, raw jsontext.Value) (*authz.Claims, error) {
+func (n *Reader) claims(m *members, raw jsontext.Value) (*authz.Claims, error) {
 	d := n.dialect
 	c := &authz.Claims{
 		Active:       true,
 		Issuer:       m.text("iss"),
-		ID:           m.text("jti"),
-		SessionID:    m.text("sid"),
-		ClientID:     m.text(d.clientID...),
+		ID:           m.name("jti"),
+		SessionID:    m.name("sid"),
+		ClientID:     m.name(d.clientID...),
 		Scopes:       d.scopesOf(m),
 		Audiences:    audiencesOf(m),
-		Tenant:       n.tenantOf(raw),
+		Tenant:       n.tenantOf(m, raw),
 		Roles:        n.rolesOf(m, raw),
 		Groups:       union(m, d.groups),
 		Permissions:  union(m, d.permissions),
 		Auth:         authenticationOf(m, d.clock),
-		Actor:        actorOf(m["act"]),
+		Actor:        actorOf(m),
 		Confirmation: confirmationOf(m),
+		IssuedAt:     m.event(d.issued, d.clock),
+		NotBefore:    m.limit(d.notBefore, d.clock, jose.Up),
 		Leeway:       n.leeway,
 	}
 	if c.Issuer == "" && !m.has("iss") {
 		c.Issuer = n.issuer
 	}
 	c.Subject = d.subjectOf(m, c.ClientID, n.typeTold(raw))
-	var err error
-	for _, t := range []struct {
-		name string
-		to   *authz.Time
-	}{{d.issued, &c.IssuedAt}, {d.notBefore, &c.NotBefore}, {d.expires, &c.ExpiresAt}} {
-		if *t.to, err = m.time(t.name, d.clock); err != nil {
-			return nil, err
-		}
+	c.ExpiresAt = d.expiry(m)
+	if m.err != nil {
+		return nil, m.err
 	}
-	if _, there := m[d.expires]; there && c.ExpiresAt == 0 && d.clock != dates {
-		// Some servers mean "never" and the RFC means 1970. Neither may be guessed.
-		return nil, fmt.Errorf("member %q is 0", d.expires)
-	}
-	if v := m["authorization_details"]; v.Kind() == '[' {
+	if v := m.Value("authorization_details"); v.Kind() == '[' {
 		c.AuthorizationDetails = compact(v)
 	}
 	c.Raw = compact(raw)
 	return c, nil
 }
 
+// expiry is when a token ends; 0 is never.
+func (d dialect) expiry(m *members) authz.Time {
+	v := m.Value(d.expires)
+	if v == nil || never(v) {
+		return 0
+	}
+	t := m.limit(d.expires, d.clock, jose.Down)
+	if t == 0 { // some servers mean "never" and the RFC means 1970. Neither may be guessed
+		m.fail(fmt.Errorf("member %q is 0", d.expires))
+	}
+	return t
+}
+
+// compact is v without white space. Half a character becomes U+FFFD: what is decided by was read before, and has none.
 func compact(v jsontext.Value) []byte {
 	v = v.Clone()
-	if v.Compact() != nil {
+	if v.Format(jsontext.AllowInvalidUTF8(true)) != nil {
 		return nil // not reached: the value has been parsed
 	}
 	return v
 }
 
-func (d dialect) scopesOf(m members) []string {
+func (d dialect) scopesOf(m *members) []string {
 	for _, name := range d.scopes {
 		if m.has(name) {
-			return words(m.at(name))
+			return m.words(name)
 		}
 	}
 	return nil
 }
 
 // audiencesOf tells "none said" (nil) from "none meant" (empty). An audience that cannot be read is the latter.
-func audiencesOf(m members) []string {
+func audiencesOf(m *members) []string {
 	if !m.has("aud") {
 		return nil
 	}
-	return append([]string{}, set(texts(m["aud"]))...)
+	return append([]string{}, set(m.list("aud", m.Value("aud")))...)
 }
 
-func union(m members, names []string) []string {
+func union(m *members, names []string) []string {
 	var out []string
 	for _, name := range names {
-		out = append(out, texts(m.at(name))...)
+		out = append(out, m.list(name, m.at(name))...)
 	}
 	return set(out)
 }
 
-func (n *Reader) tenantOf(raw jsontext.Value) string {
+// tenantOf is the first text that the pointers lead to, or else the first number. Where all that they lead to is of another
+// type the tenant cannot be read: a token without tenant would be another token.
+func (n *Reader) tenantOf(m *members, raw jsontext.Value) string {
+	var number, unreadable string
 	for _, p := range n.tenant {
-		if s, ok := text(find(raw, p)); ok && s != "" {
+		v := find(raw, p)
+		s, ok := jose.Name(v)
+		switch {
+		case v == nil || ok && s == "":
+		case ok && v.Kind() == '"':
 			return s
+		case ok:
+			number = cmp.Or(number, s)
+		case v.Kind() == '"':
+			m.fail(fmt.Errorf("the tenant, %q, is a text of broken characters", string(p)))
+			return ""
+		default:
+			unreadable = cmp.Or(unreadable, string(p))
 		}
 	}
-	return ""
+	if number == "" && unreadable != "" {
+		m.fail(fmt.Errorf("the tenant, %q, is not a text", unreadable))
+	}
+	return number
 }
 
 // typeTold is the type of the subject by the configured members, or "".
@@ -112,6 +138,6 @@ func (n *Reader) typeTold(raw jsontext.Value) authz.SubjectType {
 func anyThere(raw jsontext.Value, pointers []jsontext.Pointer) bool {
 	return slices.ContainsFunc(pointers, func(p jsontext.Pointer) bool {
 		v := find(raw, p)
-		return v != nil && v.Kind() != 'n' && v.Kind() != 'f' && string(v) != `""`
+		return v != nil && v.Kind() != 'f' && string(v) != `""`
 	})
 }

@@ -14,7 +14,7 @@ type mark struct {
 }
 
 // fitting is the kind of the first mark that fits, or "".
-func fitting(marks []mark, m members) authz.TokenKind {
+func fitting(marks []mark, m *members) authz.TokenKind {
 	for _, k := range marks {
 		if !slices.ContainsFunc(k.with, m.lacks) && !slices.ContainsFunc(k.without, m.says) {
 			return k.kind
@@ -25,7 +25,7 @@ func fitting(marks []mark, m members) authz.TokenKind {
 
 // kindOf collects the evidence of what a token is for: INT-20. Many servers call refresh and ID tokens active, and RFC 7662
 // has no member that tells. Where evidence contradicts itself, the kind that may not pass wins.
-func (d dialect) kindOf(m members) authz.TokenKind {
+func (d dialect) kindOf(m *members) authz.TokenKind {
 	kinds := d.kindsSaid(m)
 	if k := fitting(d.marks, m); k != "" {
 		kinds = append(kinds, k)
@@ -38,7 +38,7 @@ func (d dialect) kindOf(m members) authz.TokenKind {
 // kindOfJWT is kindOf for the claims of a JWT. What only ID tokens have (OpenID Connect Core sections 2 and 3.3.2.11) counts
 // where the token itself says nothing: some servers copied a nonce into every token. Events make a logout token, or
 // another security event (RFC 8417 section 2.2), whatever else it says.
-func (d dialect) kindOfJWT(m members) authz.TokenKind {
+func (d dialect) kindOfJWT(m *members) authz.TokenKind {
 	kinds := d.kindsSaid(m)
 	switch k := fitting(d.jwt.marks, m); {
 	case m.has("events"):
@@ -61,7 +61,7 @@ func worst(kinds []authz.TokenKind) authz.TokenKind {
 }
 
 // kindsSaid are the kinds that members name in words.
-func (d dialect) kindsSaid(m members) []authz.TokenKind {
+func (d dialect) kindsSaid(m *members) []authz.TokenKind {
 	kinds := []authz.TokenKind{kindOfType(m.text("typ")), kindOfType(m.text("token_type"))}
 	for _, name := range d.uses {
 		kinds = append(kinds, kindOfUse(m.text(name)))

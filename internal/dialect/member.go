@@ -2,85 +2,91 @@ package dialect
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
-// members is a JSON object whose values are not read yet. Readers of optional facts leave out what has the wrong type:
-// a fact that is not there gives nobody anything.
-type members map[string]jsontext.Value
+// members reads what a server says about a token. A member that says who somebody is, or what a token is for, has to be
+// readable when it is there: the first that is not is kept as err, and no fact comes of the rest. What only gives more
+// (roles, groups, permissions) is left out where it is of another type: a fact that is not there gives nobody anything.
+type members struct {
+	jose.Claims
+	err error
+}
 
-func object(v jsontext.Value) members {
-	var m members
-	if v.Kind() != '{' || json.Unmarshal(v, &m) != nil {
-		return nil
+func (m *members) fail(err error) {
+	if m.err == nil {
+		m.err = err
 	}
-	return m
 }
 
 // at returns a member by its name, or by a JSON pointer without escapes. Nil is none.
-func (m members) at(name string) jsontext.Value {
+func (m *members) at(name string) jsontext.Value {
 	path, pointer := strings.CutPrefix(name, "/")
 	if !pointer {
-		return m[name]
+		return m.Value(name)
 	}
 	first, rest, deeper := strings.Cut(path, "/")
 	if !deeper {
-		return m[first]
+		return m.Value(first)
 	}
-	return find(m[first], jsontext.Pointer("/"+rest))
+	return find(m.Value(first), jsontext.Pointer("/"+rest))
 }
 
-// has reports whether a member is there and not null. Several servers write null for "none".
-func (m members) has(name string) bool {
-	v := m.at(name)
-	return v != nil && v.Kind() != 'n'
-}
+// has reports whether a member is there. Several servers write null for "none".
+func (m *members) has(name string) bool { return m.at(name) != nil }
 
 // says reports whether a member is there and not empty text either, which is another way to write "none".
-func (m members) says(name string) bool { return m.has(name) && string(m.at(name)) != `""` }
+func (m *members) says(name string) bool { return m.has(name) && string(m.at(name)) != `""` }
 
-func (m members) lacks(name string) bool { return !m.says(name) }
+func (m *members) lacks(name string) bool { return !m.says(name) }
 
-func text(v jsontext.Value) (string, bool) {
-	var s string
-	if v.Kind() != '"' || json.Unmarshal(v, &s) != nil {
-		return "", false
-	}
-	return s, true
-}
-
-// text returns the first of the named members that is a string and not empty.
-func (m members) text(names ...string) string {
+// text returns the first of the named members that is a text and not empty.
+func (m *members) text(names ...string) string {
 	for _, n := range names {
-		if s, ok := text(m.at(n)); ok && s != "" {
+		if s, ok := jose.Text(m.at(n)); ok && s != "" {
 			return s
 		}
 	}
 	return ""
 }
 
-// texts reads a string as a list of one, and an array as the strings in it.
-func texts(v jsontext.Value) []string {
-	if s, ok := text(v); ok {
-		return []string{s}
+// name returns the first of the named members that says something. It must be an identifier: jose.Claims.Name.
+func (m *members) name(names ...string) string {
+	for _, n := range names {
+		if !m.says(n) {
+			continue
+		}
+		s, ok := jose.Name(m.at(n))
+		if !ok {
+			m.fail(fmt.Errorf("member %q is not a text", n))
+		}
+		return s
 	}
-	var all []jsontext.Value
-	if v.Kind() != '[' || json.Unmarshal(v, &all) != nil {
-		return nil
+	return ""
+}
+
+// list reads a text as a list of one, and an array as the texts in it. name is that of the member that v is, or is in. A text
+// of broken characters is nobody's name: it must not be taken for another.
+func (m *members) list(name string, v jsontext.Value) []string {
+	all, many := jose.List(v)
+	if !many {
+		all = []jsontext.Value{v}
 	}
 	out := make([]string, 0, len(all))
 	for _, e := range all {
-		if s, ok := text(e); ok {
+		s, ok := jose.Name(e)
+		if ok {
 			out = append(out, s)
+		} else if e.Kind() == '"' {
+			m.fail(fmt.Errorf("member %q holds a text of broken characters", name))
 		}
 	}
 	return out
@@ -94,46 +100,65 @@ func set(s []string) []string {
 }
 
 // words splits on spaces what RFC 6749 section 3.3 calls a scope, also inside an array: servers do both.
-func words(v jsontext.Value) []string {
+func (m *members) words(name string) []string {
 	out := []string{}
-	for _, s := range texts(v) {
+	for _, s := range m.list(name, m.at(name)) {
 		out = append(out, strings.FieldsFunc(s, func(r rune) bool { return r == ' ' })...)
 	}
 	return set(out)
 }
 
-// lastSecond is the end of the year 9999. A later time is no time: most often it is milliseconds, which would make a
-// token live for ever.
-const lastSecond = 253402300799
+// never reports whether a time is what servers in Java write for "never": the greatest long as it is, divided into seconds
+// (wso2/api-manager#114), or rounded by a JavaScript server that passes it on.
+func never(v jsontext.Value) bool {
+	return slices.Contains([]string{"9223372036854775807", "9223372036854775", "9223372036854776000"}, string(v))
+}
 
-// time reads a time that must be right when it is there: "no exp" is the most generous of all answers, so an exp that
-// cannot be read must not become one. Null is such an exp too, but where it is written for "never".
-func (m members) time(name string, c clock) (authz.Time, error) {
-	v, ok := m[name]
-	if !ok || name == "" {
+// limit reads a time that bounds a token, and so must be right when it is there: "no exp" is the most generous of all
+// answers, and an exp that cannot be read must not become one.
+func (m *members) limit(name string, c clock, r jose.Rounding) authz.Time {
+	t, err := m.time(name, c, r)
+	if err != nil {
+		m.fail(err)
+	}
+	return t
+}
+
+// event reads a time that bounds nothing: one that cannot be read is not known.
+func (m *members) event(name string, c clock) authz.Time {
+	t, err := m.time(name, c, jose.Down)
+	if err != nil {
+		return 0
+	}
+	return t
+}
+
+func (m *members) time(name string, c clock, r jose.Rounding) (authz.Time, error) {
+	v := m.Value(name)
+	if v == nil {
 		return 0, nil
 	}
-	var n int64
 	switch c {
 	case seconds:
-		n, ok = integer(v)
 	case secondsInText:
-		n, ok = integer(unquoted(v))
+		v = unquoted(v)
 	case dates:
-		if v.Kind() == 'n' {
-			return 0, nil
+		n, ok := date(v)
+		if !ok {
+			return 0, fmt.Errorf("member %q is not a time in the form of RFC 3339", name)
 		}
-		n, ok = date(v)
+		return authz.Time(n), nil
 	}
-	if !ok || n > lastSecond || n < -lastSecond {
-		return 0, fmt.Errorf("member %q is not a time in %s", name, [...]string{"whole seconds", "whole seconds", "the form of RFC 3339"}[c])
+	n, err := jose.Time(v, r)
+	if err != nil {
+		return 0, fmt.Errorf("member %q %w", name, err)
 	}
 	return authz.Time(n), nil
 }
 
 // unquoted is the number in a text of decimal digits. Anything else stays what it is.
 func unquoted(v jsontext.Value) jsontext.Value {
-	s, ok := text(v)
+	s, ok := jose.Text(v)
 	if !ok || s == "" || strings.Trim(s, "0123456789") != "" {
 		return v
 	}
@@ -141,37 +166,26 @@ func unquoted(v jsontext.Value) jsontext.Value {
 }
 
 func date(v jsontext.Value) (int64, bool) {
-	s, _ := text(v)
+	s, _ := jose.Text(v)
 	t, err := time.Parse(time.RFC3339, s)
-	return t.Unix(), err == nil && t.Unix() != 0
+	return t.Unix(), err == nil && t.Unix() != 0 && t.Unix() <= jose.LastSecond
 }
 
-// integer reads a number without a fraction, however it is written: 1, 1.0 and 1e0 are the same number.
-func integer(v jsontext.Value) (int64, bool) {
-	if v.Kind() != '0' {
-		return 0, false
-	}
-	if n, err := strconv.ParseInt(string(v), 10, 64); err == nil {
-		return n, true
-	}
-	f, err := strconv.ParseFloat(string(v), 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
-		return 0, false
-	}
-	return int64(f), true
-}
-
-// find follows a JSON pointer (RFC 6901) and returns nil when it leads nowhere.
+// find follows a JSON pointer (RFC 6901) and returns nil when it leads nowhere, or to null.
 func find(v jsontext.Value, p jsontext.Pointer) jsontext.Value {
 	for name := range p.Tokens() {
 		switch v.Kind() {
 		case '{':
-			v = object(v)[name]
+			m, _ := jose.ReadClaims(v)
+			v = m.Value(name)
 		case '[':
 			v = element(v, name)
 		default:
 			return nil
 		}
+	}
+	if v.Kind() == 'n' {
+		return nil
 	}
 	return v
 }
@@ -181,8 +195,8 @@ func element(v jsontext.Value, index string) jsontext.Value {
 	if err != nil || strconv.FormatUint(i, 10) != index { // no leading zeros
 		return nil
 	}
-	var all []jsontext.Value
-	if json.Unmarshal(v, &all) != nil || i >= uint64(len(all)) {
+	all, ok := jose.List(v)
+	if !ok || i >= uint64(len(all)) {
 		return nil
 	}
 	return all[i]

@@ -1,14 +1,15 @@
 package dialect
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -74,22 +75,23 @@ func pointers(texts []string) []jsontext.Pointer {
 }
 
 // Read returns what body, the answer to a question about tok, says. tok itself is not in what is returned, wherever the
-// server put it. An error names the reason, and quotes nothing of the body but names of members known here.
+// server put it. An error means that the answer says nothing that can be used: it names the member and the reason, and quotes
+// no value. An answer without a boolean "active" is such a one (RFC 7662 section 2.2), but from servers that have none.
 func (n *Reader) Read(body []byte, tok secret.Text, fetched time.Time) (Fact, error) {
 	m, raw, ok := n.open(body, tok)
 	if !ok {
 		return Fact{}, fmt.Errorf("the answer is not one JSON object of valid UTF-8 without duplicate members")
 	}
-	switch v, there := m["active"]; {
-	case !there && n.dialect.shows(m):
-	case !there:
-		return Dead("is not called active: the answer has no such member", fetched), nil
+	switch v, there := m.Claims["active"]; {
 	case v.Kind() == 'f':
 		f := Dead("is not active", fetched)
 		f.Keep = Inactive
 		return f, nil
-	case v.Kind() != 't':
-		return Dead("is not called active: the member is no boolean", fetched), nil
+	case !there && n.dialect.shows(m), v.Kind() == 't':
+	case !there:
+		return Fact{}, errors.New(`the answer has no member "active", so it says nothing about the token`)
+	default:
+		return Fact{}, errors.New(`member "active" is not true or false, so the answer says nothing about the token`)
 	}
 	c, err := n.claims(m, raw)
 	if err != nil {
@@ -113,7 +115,7 @@ func (n *Reader) ReadJWT(claims jsontext.Value, tok secret.Text, fetched time.Ti
 		return Fact{}, fmt.Errorf("the claims are not one JSON object of valid UTF-8 without duplicate members")
 	case !n.is("") && !m.has("iss"):
 		return Dead("names no issuer", fetched), nil
-	case !m.has(n.dialect.expires):
+	case !m.has(n.dialect.expires) || never(m.Value(n.dialect.expires)):
 		return Dead("never expires", fetched), nil
 	}
 	c, err := n.claims(m, raw)
@@ -125,22 +127,19 @@ func (n *Reader) ReadJWT(claims jsontext.Value, tok secret.Text, fetched time.Ti
 }
 
 // open takes body apart, without the token and the credentials in it.
-func (n *Reader) open(body []byte, tok secret.Text) (members, jsontext.Value, bool) {
+func (n *Reader) open(body []byte, tok secret.Text) (*members, jsontext.Value, bool) {
 	raw := jsontext.Value(redact(body, tok, n.dialect.credentials))
-	var m members
-	if err := json.Unmarshal(raw, &m); err != nil || raw.Kind() != '{' {
-		return nil, nil, false
-	}
-	return m, raw, true
+	c, ok := jose.ReadClaims(raw)
+	return &members{Claims: c}, raw, ok
 }
 
 // shows reports whether an answer without the member "active" is about an active token all the same.
-func (d dialect) shows(m members) bool {
+func (d dialect) shows(m *members) bool {
 	return len(d.signs) > 0 && !slices.ContainsFunc(d.signs, m.lacks)
 }
 
 // fact puts the claims of an active token before the rules of this resource server, and says where they may be kept.
-func (n *Reader) fact(m members, c *authz.Claims, fetched time.Time) Fact {
+func (n *Reader) fact(m *members, c *authz.Claims, fetched time.Time) Fact {
 	c.Fetched = fetched
 	if why := n.foreign(m, c); why != "" {
 		return Dead(why, fetched)
@@ -162,7 +161,7 @@ func (n *Reader) is(iss string) bool {
 
 // foreign says why a token that is active is none for this resource server: INT-10, INT-11. That is no word of the
 // server about the token, so it is not kept.
-func (n *Reader) foreign(m members, c *authz.Claims) string {
+func (n *Reader) foreign(m *members, c *authz.Claims) string {
 	switch {
 	case m.has("iss") && !n.is(c.Issuer):
 		return "was issued by another issuer than the configured one"

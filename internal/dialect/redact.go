@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -22,17 +23,27 @@ const redacted = "[redacted]"
 // token, nothing is left to be read.
 func redact(body []byte, tok secret.Text, names []string) []byte {
 	var out bytes.Buffer
-	in := jsontext.NewDecoder(bytes.NewReader(body))
-	to := jsontext.NewEncoder(&out)
+	body = bytes.TrimPrefix(body, []byte("\ufeff")) // RFC 8259 section 8.1 lets a parser ignore it
+	if !utf8.Valid(body) {
+		return nil
+	}
+	// Half a character stays as it is written: two texts that differ must not become one.
+	in := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowInvalidUTF8(true))
+	to := jsontext.NewEncoder(&out, jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true))
 	hide := hiding(tok)
 	for {
 		in.PeekKind() // moves on to the value, whose place is looked at
 		var err error
-		if top, n := in.StackIndex(in.StackDepth()); in.StackDepth() == 1 && top == '{' && n%2 == 1 && slices.Contains(names, in.StackPointer().LastToken()) {
+		kind, n := in.StackIndex(in.StackDepth())
+		top := in.StackDepth() == 1 && kind == '{'
+		switch {
+		case top && n%2 == 1 && slices.Contains(names, in.StackPointer().LastToken()):
 			if err = in.SkipValue(); err == nil {
 				err = to.WriteToken(jsontext.String(redacted))
 			}
-		} else {
+		case top && n%2 == 0:
+			err = copyToken(to, in, butActive(hide))
+		default:
 			err = copyToken(to, in, hide)
 		}
 		switch {
@@ -44,6 +55,16 @@ func redact(body []byte, tok secret.Text, names []string) []byte {
 	}
 }
 
+// butActive leaves the name of the member that says whether a token is active, which a guess such as "act" would hide.
+func butActive(hide func(string) string) func(string) string {
+	return func(name string) string {
+		if name == "active" {
+			return name
+		}
+		return hide(name)
+	}
+}
+
 // copyToken copies one token of JSON. A number that is the credential becomes a text without it.
 func copyToken(to *jsontext.Encoder, in *jsontext.Decoder, hide func(string) string) error {
 	t, err := in.ReadToken()
@@ -52,7 +73,10 @@ func copyToken(to *jsontext.Encoder, in *jsontext.Decoder, hide func(string) str
 	}
 	switch t.Kind() {
 	case '"':
-		t = jsontext.String(hide(t.String()))
+		s := t.String()
+		if hidden := hide(s); hidden != s {
+			t = jsontext.String(hidden)
+		}
 	case '0':
 		if hide(t.String()) == redacted {
 			t = jsontext.String(redacted)

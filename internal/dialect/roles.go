@@ -1,13 +1,15 @@
 package dialect
 
 import (
+	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // rolesOf is what the dialect calls roles, and what the configured pointers find.
-func (n *Reader) rolesOf(m members, raw jsontext.Value) []string {
+func (n *Reader) rolesOf(m *members, raw jsontext.Value) []string {
 	out := union(m, n.dialect.roles)
 	switch n.dialect.roleForm {
 	case realmAndResource:
@@ -16,21 +18,31 @@ func (n *Reader) rolesOf(m members, raw jsontext.Value) []string {
 		out = append(out, projectRoles(m)...)
 	}
 	for _, p := range n.roles {
-		out = append(out, texts(find(raw, p))...)
+		out = append(out, m.list(string(p), find(raw, p))...)
 	}
 	return set(out)
 }
 
 // realmAndResourceRoles reads realm_access.roles as plain names and resource_access.<client>.roles as "<client>:<role>". The
 // client is kept in the name because the same role of two clients means two different things.
-func realmAndResourceRoles(m members) []string {
-	out := texts(object(m["realm_access"])["roles"])
-	for client, access := range object(m["resource_access"]) {
-		for _, role := range texts(object(access)["roles"]) {
-			out = append(out, client+":"+role)
+func realmAndResourceRoles(m *members) []string {
+	const realm, resource = "realm_access", "resource_access"
+	out := m.list(realm, m.Object(realm).Value("roles"))
+	clients := m.Object(resource)
+	for client := range clients {
+		for _, role := range m.list(resource, clients.Object(client).Value("roles")) {
+			out = append(out, m.whole(resource, client)+":"+role)
 		}
 	}
 	return out
+}
+
+// whole is a name inside a member, which must be of whole characters.
+func (m *members) whole(member, name string) string {
+	if strings.ContainsRune(name, utf8.RuneError) {
+		m.fail(fmt.Errorf("member %q holds a text of broken characters", member))
+	}
+	return name
 }
 
 const (
@@ -41,22 +53,23 @@ const (
 // projectRoles reads {"<role>": {"<organisation>": "<its domain>"}}. The roles of the project that was asked for are "<role>",
 // and "<organisation>:<role>" for who looks after tenants; those of a project that is named are both behind
 // "<project>:". A role in no organisation is none.
-func projectRoles(m members) []string {
+func projectRoles(m *members) []string {
 	var out []string
-	for name, roles := range m {
+	for name := range m.Claims {
 		project, ok := strings.CutPrefix(name, projectPrefix)
 		project, ok2 := strings.CutSuffix(project, rolesSuffix) // "" or "<project>:"
 		if !ok || !ok2 || project != "" && (project == ":" || !strings.HasSuffix(project, ":")) {
 			continue
 		}
-		for role, organisations := range object(roles) {
-			in := object(organisations)
+		roles := m.Object(name)
+		for role := range roles {
+			in := roles.Object(role)
 			if role == "" || len(in) == 0 {
 				continue
 			}
-			out = append(out, project+role)
+			out = append(out, m.whole(name, project+role))
 			for organisation := range in {
-				out = append(out, project+organisation+":"+role)
+				out = append(out, m.whole(name, project+organisation+":"+role))
 			}
 		}
 	}

@@ -1,11 +1,13 @@
 package dialect
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
 // wordlist is a member, and what its words say about the subject.
@@ -14,7 +16,7 @@ type wordlist struct {
 	types  map[string]authz.SubjectType
 }
 
-func (w wordlist) read(m members) authz.SubjectType { return w.types[m.text(w.member)] }
+func (w wordlist) read(m *members) authz.SubjectType { return w.types[m.text(w.member)] }
 
 // account is how servers that give clients an account of their own call it: the client id between before and after, as
 // subject or as user name. The zero account is none.
@@ -36,9 +38,9 @@ func (a account) ofAny(s authz.Subject) bool {
 // subjectOf says whom the token speaks for. "user" needs evidence of a person, and "client" that nothing speaks of one: a bare
 // sub may name anything, and a person may be called like a client (RFC 9068 section 5, RFC 9700 section 4.15). A type that
 // the server or the configuration says goes before the names; where the two differ, neither is taken.
-func (d dialect) subjectOf(m members, clientID string, told authz.SubjectType) authz.Subject {
+func (d dialect) subjectOf(m *members, clientID string, told authz.SubjectType) authz.Subject {
 	id, said := d.identify(m)
-	s := authz.Subject{ID: id, Username: m.text(d.username...), Type: authz.UnknownType}
+	s := authz.Subject{ID: id, Username: m.name(d.username...), Type: authz.UnknownType}
 	said = joined(joined(said, d.subjectTypes.read(m)), told)
 	if s.ID != "" {
 		s.Type = d.withSubject
@@ -89,22 +91,33 @@ func (d dialect) personal() []string {
 
 // tellsAll reports whether the answer can be trusted to name a person where there is one: a server that withholds the user's
 // name withholds the other members of d.toldWith, too.
-func (d dialect) tellsAll(m members) bool { return !slices.ContainsFunc(d.toldWith, m.lacks) }
+func (d dialect) tellsAll(m *members) bool { return !slices.ContainsFunc(d.toldWith, m.lacks) }
 
 // identify reads the identifier of the subject, and its type where the one says the other.
-func (d dialect) identify(m members) (id string, said authz.SubjectType) {
+func (d dialect) identify(m *members) (id string, said authz.SubjectType) {
 	switch d.subjectForm {
 	case wholeNumber:
-		for _, name := range d.subject {
-			if n, ok := integer(m.at(name)); ok {
-				return strconv.FormatInt(n, 10), ""
-			}
-		}
-		return "", ""
+		return m.number(d.subject...), ""
 	case typedText:
-		return untype(m.text(d.subject...))
+		return untype(m.name(d.subject...))
 	}
-	return m.text(d.subject...), ""
+	return m.name(d.subject...), ""
+}
+
+// number returns the first of the named members that is there. It must be a whole number.
+func (m *members) number(names ...string) string {
+	for _, n := range names {
+		v := m.at(n)
+		if v == nil {
+			continue
+		}
+		i, ok := jose.Int(v)
+		if !ok {
+			m.fail(fmt.Errorf("member %q is not a whole number", n))
+		}
+		return strconv.FormatInt(i, 10)
+	}
+	return ""
 }
 
 // untype splits "(usr!alice)": a user, or an agent ("age"), which is a client. Another prefix stays with the name.

@@ -28,7 +28,7 @@ func TestSubjects(t *testing.T) {
 		{"only a client", "oidc-provider", `"client_id":"web"`, authz.Subject{ID: "web", Type: authz.Client}},
 		{"only a client", "duende", `"client_id":"web"`, authz.Subject{ID: "web", Type: authz.Client}},
 		{"only a client", "keycloak", `"client_id":"web"`, authz.Subject{Type: authz.UnknownType}},
-		{"a sub that is no string", "oidc-provider", `"sub":7,"client_id":"web"`, authz.Subject{Type: authz.UnknownType}},
+		{"a sub that is a number", "oidc-provider", `"sub":7,"client_id":"web"`, authz.Subject{ID: "7", Type: authz.User}},
 		{"a service account", "keycloak", `"sub":"u","username":"service-account-web","client_id":"web"`, authz.Subject{ID: "u", Type: authz.Client, Username: "service-account-web"}},
 		{"a service account elsewhere", "rfc7662", `"sub":"u","username":"service-account-web","client_id":"web"`, authz.Subject{ID: "u", Type: authz.User, Username: "service-account-web"}},
 		{"another client's service account", "keycloak", `"sub":"u","username":"service-account-job","client_id":"web"`, authz.Subject{ID: "u", Type: authz.UnknownType, Username: "service-account-job"}},

@@ -7,11 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -56,10 +54,8 @@ func calledActive(a introspect.Answer) bool {
 	if body == nil {
 		body = a.Body
 	}
-	var said struct {
-		Active any `json:"active"`
-	}
-	return json.Unmarshal(body, &said) == nil && said.Active == true
+	said, _ := jose.ReadClaims(body)
+	return said.Value("active").Kind() == 't'
 }
 
 // Unclaimed says why a token may be no configured issuer's. It is a JWT then whose iss is spelled another way, most often.
@@ -176,7 +172,7 @@ func inactive(cfg introspect.Config, tok secret.Text) (says, do string) {
 	case slices.Contains([]string{"Refresh", "Offline", "ID", "Logout"}, p.Type):
 		return ". It is marked as a token of another kind: " + quoted(p.Type), "send the access token"
 	}
-	audiences := p.audiences()
+	audiences := p.Audiences
 	if len(audiences) == 0 {
 		return fmt.Sprintf(". It names no audience, so neither client.id %q nor audience %q is among them", s.Client.ID, cfg.Reading.Audience), byDialect(cfg, "")
 	}
@@ -210,24 +206,11 @@ func byDialect(cfg introspect.Config, before string) string {
 	return before + "many servers answer so when this client may not know the token: look at the token's audience and at the server's log"
 }
 
-// claims of a JWT that nobody verified.
+// claims of a JWT that nobody verified, as far as they can be read.
 type claims struct {
-	Issuer    string         `json:"iss"`
-	Audience  jsontext.Value `json:"aud"`
-	Type      string         `json:"typ"`
-	Expires   int64          `json:"exp"`
-	NotBefore int64          `json:"nbf"`
-	Issued    int64          `json:"iat"`
-}
-
-func (c claims) audiences() []string {
-	var one string
-	if json.Unmarshal(c.Audience, &one) == nil {
-		return []string{one}
-	}
-	var all []string
-	_ = json.Unmarshal(c.Audience, &all) // then there are none
-	return all
+	Issuer, Type               string
+	Audiences                  []string
+	Expires, NotBefore, Issued int64
 }
 
 func payload(token string) (claims, bool) {
@@ -239,14 +222,20 @@ func payload(token string) (claims, bool) {
 	if err != nil {
 		return claims{}, false
 	}
+	m, ok := jose.ReadClaims(b)
 	var c claims
-	return c, json.Unmarshal(b, &c) == nil
+	c.Issuer, _ = m.Text("iss")
+	c.Type, _ = m.Text("typ")
+	c.Audiences, _ = m.Names("aud")
+	c.Expires, _ = m.Time("exp", jose.Down)
+	c.NotBefore, _ = m.Time("nbf", jose.Up)
+	c.Issued, _ = m.Time("iat", jose.Down)
+	return c, ok
 }
 
 // names lists the members of an answer.
 func names(raw []byte) []string {
-	var m map[string]jsontext.Value
-	_ = json.Unmarshal(raw, &m) // claims hold valid JSON
+	m, _ := jose.ReadClaims(raw) // claims hold valid JSON
 	var out []string
 	for name := range m {
 		out = append(out, name)

@@ -4,8 +4,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
 const (
@@ -27,12 +28,6 @@ func wanted() []string {
 	}
 }
 
-// body is what the events here have in common: CAEP 1.0 section 2.
-type body struct {
-	Timestamp  instant        `json:"event_timestamp"`
-	ChangeType jsontext.Value `json:"change_type"`
-}
-
 // meaning is what an event calls for.
 type meaning uint8
 
@@ -41,14 +36,14 @@ const (
 	meansEvict
 )
 
-// read returns what an event calls for and when it happened; before is when the token that told of it was made. An event of
+// read returns what an event calls for (CAEP 1.0 section 2) and when it happened; before is when the token that told of it was made. An event of
 // a type that is not known calls for nothing.
 func read(event string, raw jsontext.Value, made, now time.Time) (meaning, time.Time, error) {
-	var b body
-	if json.Unmarshal(raw, &b) != nil {
-		return meansNothing, made, &fault{codeRequest, "a member of an event is of the wrong type"}
+	b, ok := jose.ReadClaims(raw)
+	if !ok {
+		return meansNothing, made, &fault{codeRequest, "an event in it is no object"}
 	}
-	at, ok := moment(b.Timestamp)
+	at, ok := moment(b, "event_timestamp") // one that cannot be read bounds nothing
 	if !ok {
 		at = made
 	}
@@ -60,7 +55,7 @@ func read(event string, raw jsontext.Value, made, now time.Time) (meaning, time.
 			continue
 		}
 		// A new credential takes nothing from tokens; anything else that may be said of one does.
-		if strings.HasSuffix(event, "/credential-change") && string(b.ChangeType) == `"create"` {
+		if strings.HasSuffix(event, "/credential-change") && string(b.Value("change_type")) == `"create"` {
 			return meansNothing, at, nil
 		}
 		return meansEvict, at, nil

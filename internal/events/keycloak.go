@@ -7,9 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 )
@@ -52,54 +49,44 @@ func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// adminClaims is the union of Keycloak's messages.
-type adminClaims struct {
-	ID         string         `json:"id"`
-	Expires    instant        `json:"expiration"`
-	Resource   string         `json:"resource"`
-	Action     string         `json:"action"`
-	NotBefore  instant        `json:"notBefore"`
-	SessionIDs jsontext.Value `json:"keycloakSessionIds"`
-}
-
 func (a *admin) take(ctx context.Context, raw, action string) error {
 	t, err := jose.Verify(ctx, raw, jose.Expect{Types: []string{"JWT", ""}, Algorithms: a.cfg.Algorithms, MaxBytes: maxTokenBytes}, a.keys)
 	if err != nil {
 		return err
 	}
-	var c adminClaims
-	if json.Unmarshal(t.Claims, &c) != nil {
-		return errors.New("read admin message: a claim is of the wrong type")
-	}
+	c, _ := jose.ReadClaims(t.Claims) // it is an object: the token has been verified
+	id, _ := c.Name("id")
+	said, _ := c.Text("action")
+	resource, _ := c.Name("resource")
 	now := a.sink.now()
-	until, hasExpiry := moment(c.Expires)
+	until, hasExpiry := moment(c, "expiration")
 	switch {
-	case c.Action != action:
+	case said != action:
 		err = errors.New("it is for another action")
-	case c.Resource != a.cfg.ClientID:
+	case resource != a.cfg.ClientID:
 		err = errors.New("it is for another client")
 	case !hasExpiry || !until.Add(leeway).After(now):
 		err = errors.New("it has expired, or does not say when it does")
-	case !identifier(c.ID):
+	case !identifier(id):
 		err = errors.New("it has no usable id")
-	case action == actionNotBefore && c.NotBefore == nil:
+	case action == actionNotBefore && !c.Has("notBefore"):
 		err = errors.New("it has no not-before")
 	}
 	if err != nil {
 		return fmt.Errorf("check admin message: %w", err)
 	}
 	switch {
-	case a.sink.seen.has(c.ID):
-		a.sink.pass(outcomeDuplicate, c.ID, action)
+	case a.sink.seen.has(id):
+		a.sink.pass(outcomeDuplicate, id, action)
 		return nil
 	case action == "TEST_AVAILABILITY":
-		a.sink.pass(outcomeIgnored, c.ID, action)
+		a.sink.pass(outcomeIgnored, id, action)
 		return nil
 	}
-	if err := a.sink.evict(c.ID, action, a.revocations(c, now)); err != nil {
+	if err := a.sink.evict(id, action, a.revocations(c, action, now)); err != nil {
 		return err
 	}
-	a.sink.seen.add(c.ID)
+	a.sink.seen.add(id)
 	return nil
 }
 
@@ -107,9 +94,9 @@ const maxSessions = 1000
 
 // revocations means the sessions that are named, or else every token: a message about a client and one about the realm
 // look the same, and sessions of an adapter are not known here. A logout is of now.
-func (a *admin) revocations(c adminClaims, now time.Time) []authz.Revocation {
-	if c.Action == actionNotBefore {
-		at, ok := moment(c.NotBefore)
+func (a *admin) revocations(c jose.Claims, action string, now time.Time) []authz.Revocation {
+	if action == actionNotBefore {
+		at, ok := moment(c, "notBefore")
 		switch {
 		case !ok: // it was taken back: all are asked about, and none was issued before
 			at = time.Unix(1, 0)
@@ -121,13 +108,14 @@ func (a *admin) revocations(c adminClaims, now time.Time) []authz.Revocation {
 		return []authz.Revocation{{All: true, At: at}}
 	}
 	all := []authz.Revocation{{All: true, At: now}}
-	var ids []string
-	if c.SessionIDs.Kind() != '[' || json.Unmarshal(c.SessionIDs, &ids) != nil || len(ids) == 0 || len(ids) > maxSessions {
+	ids, _ := jose.List(c.Value("keycloakSessionIds"))
+	if len(ids) == 0 || len(ids) > maxSessions {
 		return all
 	}
 	var out []authz.Revocation
-	for _, id := range ids {
-		if !identifier(id) {
+	for _, v := range ids {
+		id, ok := jose.Text(v)
+		if !ok || !identifier(id) {
 			return all
 		}
 		out = append(out, authz.Revocation{SessionID: id, At: now})

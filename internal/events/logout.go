@@ -21,7 +21,7 @@ const (
 	logoutEvent     = "http://schemas.openid.net/event/backchannel-logout"
 	maxTokenBytes   = 64 << 10
 	maxFormBytes    = maxTokenBytes + 4<<10
-	maxLogoutsOfAge = 24 * time.Hour // between iat and now; exp is what really bounds it
+	maxLogoutsOfAge = 24 * time.Hour // between iat and now; all that bounds a token without exp
 )
 
 // logout takes logout tokens: OpenID Connect Back-Channel Logout 1.0.
@@ -106,19 +106,6 @@ func readBody(r *http.Request, limit int64) (string, error) {
 	return string(b), nil
 }
 
-// logoutClaims is the part of a logout token that is read: section 2.4.
-type logoutClaims struct {
-	Issuer    string                    `json:"iss"`
-	Audience  texts                     `json:"aud"`
-	IssuedAt  instant                   `json:"iat"`
-	Expires   instant                   `json:"exp"`
-	ID        string                    `json:"jti"`
-	Subject   string                    `json:"sub"`
-	SessionID string                    `json:"sid"`
-	Events    map[string]jsontext.Value `json:"events"`
-	Nonce     jsontext.Value            `json:"nonce"`
-}
-
 // take validates a logout token (BCL-2) and evicts.
 func (l *logout) take(ctx context.Context, raw string) error {
 	if h, err := jose.Peek(raw); err == nil && h.Encryption != "" && l.decrypter != nil {
@@ -130,62 +117,91 @@ func (l *logout) take(ctx context.Context, raw string) error {
 	if err != nil {
 		return err
 	}
-	var c logoutClaims
-	if json.Unmarshal(t.Claims, &c) != nil {
-		return errors.New("read logout token: a claim is of the wrong type")
-	}
-	at, err := l.check(c)
+	v, err := l.check(t.Claims)
 	if err != nil {
 		return fmt.Errorf("check logout token: %w", err)
 	}
-	if l.sink.seen.has(c.ID) { // a repetition is answered as the original was, and does nothing more
-		l.sink.pass(outcomeDuplicate, c.ID, logoutEvent)
+	if l.sink.seen.has(v.id) { // a repetition is answered as the original was, and does nothing more
+		l.sink.pass(outcomeDuplicate, v.id, logoutEvent)
 		return nil
 	}
-	if err := l.sink.evict(c.ID, logoutEvent, l.revocations(c, at)); err != nil {
+	if err := l.sink.evict(v.id, logoutEvent, l.revocations(v)); err != nil {
 		return err
 	}
-	l.sink.seen.add(c.ID)
+	l.sink.seen.add(v.id)
 	return nil
 }
 
-func (l *logout) check(c logoutClaims) (time.Time, error) {
-	now := l.sink.now()
-	at, hasIssued := moment(c.IssuedAt)
-	until, hasExpiry := moment(c.Expires)
-	event, hasEvent := c.Events[logoutEvent]
-	switch {
-	case c.Issuer != l.issuer:
-		return at, errors.New("it is from another issuer")
-	case !c.Audience.anyOf(l.cfg.Audience):
-		return at, errors.New("it is for another audience")
-	case !hasIssued || at.After(now.Add(leeway)) || at.Before(now.Add(-maxLogoutsOfAge)):
-		return at, errors.New("it has no iat, or one that is not of now")
-	case !hasExpiry || !until.Add(leeway).After(now):
-		return at, errors.New("it has expired, or does not say when it does")
-	case c.Nonce != nil: // so that no ID token passes for a logout token
-		return at, errors.New("it has a nonce")
-	case !hasEvent || event.Kind() != '{':
-		return at, errors.New("it holds no logout event")
-	case !identifier(c.ID):
-		return at, errors.New("it has no usable jti")
-	case c.Subject == "" && c.SessionID == "":
-		return at, errors.New("it has neither sub nor sid")
-	case c.Subject != "" && !identifier(c.Subject), c.SessionID != "" && !identifier(c.SessionID):
-		return at, errIdentifier
+// ended is what a logout token says: section 2.4. Subject or session may be empty, and not both.
+type ended struct {
+	id, subject, session string
+	at                   time.Time
+}
+
+// check holds the claims against sections 2.4 and 2.6. What bounds a token in time is its iat, and its exp where it has one:
+// that became a duty in the final text, and Hydra and older servers leave it out.
+func (l *logout) check(claims jsontext.Value) (ended, error) {
+	c, ok := jose.ReadClaims(claims)
+	if !ok {
+		return ended{}, errors.New("it is no JSON object")
 	}
-	return at, nil
+	var v ended
+	switch issuer, _ := c.Text("iss"); {
+	case issuer != l.issuer:
+		return v, errors.New("it is from another issuer")
+	case !anyOf(c, "aud", l.cfg.Audience):
+		return v, errors.New("it is for another audience")
+	}
+	for name, to := range map[string]*string{"jti": &v.id, "sub": &v.subject, "sid": &v.session} {
+		var err error
+		if *to, err = c.Name(name); err != nil {
+			return v, err
+		}
+	}
+	if err := l.timely(c, &v); err != nil {
+		return v, err
+	}
+	switch {
+	case c.Has("nonce"): // so that no ID token passes for a logout token
+		return v, errors.New("it has a nonce")
+	case c.Object("events").Value(logoutEvent).Kind() != '{':
+		return v, errors.New("it holds no logout event")
+	case !identifier(v.id):
+		return v, errors.New("it has no usable jti")
+	case v.subject == "" && v.session == "":
+		return v, errors.New("it has neither sub nor sid")
+	case v.subject != "" && !identifier(v.subject), v.session != "" && !identifier(v.session):
+		return v, errIdentifier
+	}
+	return v, nil
+}
+
+// timely sees that a logout is of now, and fills in when it was.
+func (l *logout) timely(c jose.Claims, v *ended) error {
+	now := l.sink.now()
+	var issued bool
+	v.at, issued = moment(c, "iat")
+	until, ends := moment(c, "exp")
+	switch {
+	case !issued || v.at.After(now.Add(leeway)) || v.at.Before(now.Add(-maxLogoutsOfAge)):
+		return errors.New("it has no iat, or one that is not of now")
+	case c.Has("exp") && !ends:
+		return errors.New("its exp is no time")
+	case ends && !until.Add(leeway).After(now):
+		return errors.New("it has expired")
+	}
+	return nil
 }
 
 // revocations means the session, and the subject as well unless sessions are known: many servers leave sid out of their
 // answers and their tokens (BCL-4), so that only the subject is left to find them by.
-func (l *logout) revocations(c logoutClaims, at time.Time) []authz.Revocation {
+func (l *logout) revocations(v ended) []authz.Revocation {
 	var out []authz.Revocation
-	if c.SessionID != "" {
-		out = append(out, authz.Revocation{SessionID: c.SessionID, At: at})
+	if v.session != "" {
+		out = append(out, authz.Revocation{SessionID: v.session, At: v.at})
 	}
-	if c.Subject != "" && (c.SessionID == "" || l.sessions != sessionsKnown) {
-		out = append(out, authz.Revocation{Subject: c.Subject, At: at})
+	if v.subject != "" && (v.session == "" || l.sessions != sessionsKnown) {
+		out = append(out, authz.Revocation{Subject: v.subject, At: v.at})
 	}
 	return out
 }

@@ -74,7 +74,7 @@ func TestBCL2_WhatIsNotAValidLogoutTokenIsRefused(t *testing.T) {
 		"iat in the future":           other("iat", now+3600),
 		"iat of last week":            other("iat", now-7*24*3600),
 		"iat that is no number":       other("iat", "now"),
-		"no exp":                      other("exp", nil),
+		"an exp that is no number":    other("exp", "soon"),
 		"expired":                     other("exp", now-3600),
 		"a nonce":                     other("nonce", "n-1"),
 		"an empty nonce":              other("nonce", ""),
@@ -86,7 +86,9 @@ func TestBCL2_WhatIsNotAValidLogoutTokenIsRefused(t *testing.T) {
 		"a jti of control characters": other("jti", "a\nb"),
 		"neither sub nor sid":         sign(t, p.signer, "logout+jwt", with(logoutClaimsOf(p), map[string]any{"sub": nil, "sid": nil})),
 		"a sub that is too long":      other("sub", strings.Repeat("x", 2000)),
-		"a sid that is a number":      other("sid", 5),
+		"a sid that is a fraction":    other("sid", 5.5),
+		"a sid that is a list":        other("sid", []string{"s"}),
+		"a sub that is an object":     other("sub", map[string]any{"id": "alice"}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			rs, l := openFor(t, p, nil)
@@ -159,15 +161,52 @@ func encrypt(t *testing.T, to *rsa.PublicKey, inner string) string {
 	return header + "." + b64(wrapped) + "." + b64(iv) + "." + b64(sealed[:n]) + "." + b64(sealed[n:])
 }
 
-func TestBCL2_AnExplicitNonceOfNullIsANonce(t *testing.T) {
+func TestBCL2_AClaimThatIsNullIsAbsent(t *testing.T) {
 	p := newProvider(t)
 	rs, l := openFor(t, p, nil)
 	claims := logoutClaimsOf(p)
-	claims["nonce"] = (*string)(nil)
-	if w := postLogout(t, rs, sign(t, p.signer, "logout+jwt", claims)); w.Code != http.StatusBadRequest {
-		t.Errorf("status %d", w.Code)
+	for _, name := range []string{"nonce", "exp", "sid"} {
+		claims[name] = (*string)(nil)
 	}
-	wants(t, l)
+	if w := postLogout(t, rs, sign(t, p.signer, "logout+jwt", claims)); w.Code != http.StatusOK {
+		t.Errorf("status %d, %s", w.Code, w.Body)
+	}
+	wants(t, l, authz.Revocation{Subject: "alice"})
+}
+
+// Hydra, Keycloak before 23.0.4 and authentik before 2025.8.2 leave exp out.
+func TestBCL2_WithoutExpTheIatBoundsALogoutToken(t *testing.T) {
+	p := newProvider(t)
+	now := time.Now().Unix()
+	for name, c := range map[string]struct {
+		iat  any
+		code int
+	}{
+		"of now": {now, http.StatusOK}, "of a moment ago, with a fraction": {float64(now) - 5.25, http.StatusOK}, "of an hour ago": {now - 3600, http.StatusOK},
+		"of last week": {now - 7*24*3600, http.StatusBadRequest}, "of tomorrow": {now + 24*3600, http.StatusBadRequest}, "no iat": {nil, http.StatusBadRequest},
+	} {
+		rs, l := openFor(t, p, nil)
+		// As Hydra makes it: no typ, aud a list, sub or sid alone.
+		tok := sign(t, p.signer, "", with(logoutClaimsOf(p), map[string]any{"exp": nil, "sid": nil, "aud": []string{testClient}, "iat": c.iat}))
+		for range 2 { // the second is a repetition
+			if w := postLogout(t, rs, tok); w.Code != c.code {
+				t.Errorf("%s: status %d, %s", name, w.Code, w.Body)
+			}
+		}
+		if evicted := l.of(outcomeEvicted); evicted != map[int]int{http.StatusOK: 1}[c.code] {
+			t.Errorf("%s: %d evictions, outcomes %v", name, evicted, l.outcomes)
+		}
+	}
+}
+
+func TestBCL2_IdentifiersThatAreNumbersAreTheirDigits(t *testing.T) {
+	p := newProvider(t)
+	rs, l := openFor(t, p, nil)
+	tok := sign(t, p.signer, "logout+jwt", with(logoutClaimsOf(p), map[string]any{"sub": 42, "sid": 5, "jti": 7}))
+	if w := postLogout(t, rs, tok); w.Code != http.StatusOK {
+		t.Errorf("status %d, %s", w.Code, w.Body)
+	}
+	wants(t, l, authz.Revocation{SessionID: "5"}, authz.Revocation{Subject: "42"})
 }
 
 func TestBCL2_TheTypesOfOlderServersAreTaken(t *testing.T) {

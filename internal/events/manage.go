@@ -16,6 +16,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
 // Methods of delivery.
@@ -35,12 +36,21 @@ type delivery struct {
 type streamConfig struct {
 	ID          string   `json:"stream_id"`
 	Issuer      string   `json:"iss"`
-	Audience    texts    `json:"aud"`
+	Audience    names    `json:"aud"`
 	Requested   []string `json:"events_requested"`
 	Delivered   []string `json:"events_delivered"`
 	Delivery    delivery `json:"delivery"`
 	Description string   `json:"description"`
 	MinInterval float64  `json:"min_verification_interval"`
+}
+
+// names is a text or a list of them.
+type names []string
+
+// UnmarshalJSON reads either form.
+func (n *names) UnmarshalJSON(b []byte) (err error) {
+	*n, err = jose.Claims{"aud": b}.Names("aud")
+	return err
 }
 
 // streamRequest is what we say of it.

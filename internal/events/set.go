@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/jose"
@@ -34,20 +33,7 @@ type set struct {
 	id      string
 	at      time.Time // of the events, unless they say otherwise
 	subject jsontext.Value
-	events  map[string]jsontext.Value
-}
-
-type setClaims struct {
-	Issuer   string                    `json:"iss"`
-	Audience texts                     `json:"aud"`
-	IssuedAt instant                   `json:"iat"`
-	Happened instant                   `json:"toe"`
-	ID       string                    `json:"jti"`
-	Subject  jsontext.Value            `json:"sub_id"`
-	Events   map[string]jsontext.Value `json:"events"`
-	// What must not be there: SSF 1.0 section 4.1.
-	Sub     jsontext.Value `json:"sub"`
-	Expires jsontext.Value `json:"exp"`
+	events  jose.Claims
 }
 
 // verifier is what a security event token is held against.
@@ -71,41 +57,41 @@ func (v verifier) verify(ctx context.Context, raw string) (set, error) {
 	default:
 		return set{}, &fault{codeRequest, "it is no signed token of type secevent+jwt"}
 	}
-	var c setClaims
-	if json.Unmarshal(t.Claims, &c) != nil {
-		return set{}, &fault{codeRequest, "a claim is of the wrong type"}
-	}
+	c, _ := jose.ReadClaims(t.Claims) // it is an object: the token has been verified
 	return v.check(c)
 }
 
-func (v verifier) check(c setClaims) (set, error) {
-	issued, hasIssued := moment(c.IssuedAt)
-	at := issued
-	if happened, ok := moment(c.Happened); ok {
-		at = happened
+// check holds the claims against RFC 8417 section 2.2 and SSF 1.0 section 4.1. A time that is not needed may be unreadable.
+func (v verifier) check(c jose.Claims) (set, error) {
+	issued, hasIssued := moment(c, "iat")
+	s := set{at: issued, subject: c.Value("sub_id"), events: c.Object("events")}
+	if happened, ok := moment(c, "toe"); ok {
+		s.at = happened
 	}
+	issuer, _ := c.Text("iss")
+	s.id, _ = c.Name("jti")
 	switch {
-	case c.Issuer != v.issuer:
+	case issuer != v.issuer:
 		return set{}, &fault{codeIssuer, "it is from another issuer"}
-	case !c.Audience.anyOf(v.audience):
+	case !anyOf(c, "aud", v.audience):
 		return set{}, &fault{codeAudience, "it is for another audience"}
 	case !hasIssued || issued.After(v.now().Add(leeway)):
 		return set{}, &fault{codeRequest, "it has no iat, or one in the future"}
-	case !identifier(c.ID):
+	case !identifier(s.id):
 		return set{}, &fault{codeRequest, "it has no usable jti"}
-	case c.Sub != nil:
+	case c.Has("sub"):
 		return set{}, &fault{codeRequest, "it has a sub"}
-	case c.Expires != nil:
+	case c.Has("exp"):
 		return set{}, &fault{codeRequest, "it has an exp"}
-	case len(c.Events) == 0 || len(c.Events) > maxEventsOfSet:
+	case len(s.events) == 0 || len(s.events) > maxEventsOfSet:
 		return set{}, &fault{codeRequest, "it has no events, or too many"}
 	}
-	for _, e := range c.Events {
+	for _, e := range s.events {
 		if e.Kind() != '{' {
 			return set{}, &fault{codeRequest, "an event in it is no object"}
 		}
 	}
-	return set{id: c.ID, at: at, subject: c.Subject, events: c.Events}, nil
+	return s, nil
 }
 
 // types are the events of a set in an order that is always the same.

@@ -64,7 +64,6 @@ func TestSET1_WhatIsNotAValidTokenIsRefusedWithItsCode(t *testing.T) {
 		"no events":                  {signSet(t, p, map[string]any{"events": nil}), codeRequest},
 		"an empty object of events":  {signSet(t, p, map[string]any{"events": map[string]any{}}), codeRequest},
 		"an event that is no object": {signSet(t, p, map[string]any{"events": map[string]any{sessionRevoked: true}}), codeRequest},
-		"a timestamp that is text":   {signSet(t, p, map[string]any{"events": map[string]any{sessionRevoked: map[string]any{"event_timestamp": "now"}}}), codeRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rs, l := openFor(t, p, nil)
@@ -98,7 +97,7 @@ func TestSET1_EveryEventOfATokenIsTaken(t *testing.T) {
 
 func TestSET2_SubAndExpMustNotBeThere(t *testing.T) {
 	p := newProvider(t)
-	for _, changes := range []map[string]any{{"sub": "alice"}, {"exp": time.Now().Unix() + 60}, {"sub": (*string)(nil)}} {
+	for _, changes := range []map[string]any{{"sub": "alice"}, {"exp": time.Now().Unix() + 60}} {
 		rs, l := openFor(t, p, nil)
 		claims := setClaimsOf(p)
 		for k, v := range changes {
@@ -287,6 +286,8 @@ func TestCAEP_TheEventSaysWhenItHappened(t *testing.T) {
 		"with a fraction":          {`{"event_timestamp":1799999900.25}`, time.UnixMilli(1_799_999_900_250)},
 		"not at all":               {`{}`, made},
 		"with nonsense":            {`{"event_timestamp":-5}`, made},
+		"null":                     {`{"event_timestamp":null}`, made},
+		"as text":                  {`{"event_timestamp":"now"}`, made},
 		"in the future: it is now": {`{"event_timestamp":1900000000}`, now},
 	} {
 		_, at, err := read(sessionRevoked, jsontext.Value(c.body), made, now)

@@ -223,13 +223,13 @@ func knownStatus(s string) bool { return s == "enabled" || s == "paused" || s ==
 
 // meansThis reports whether a subject may be this stream.
 func (s *stream) meansThis(raw jsontext.Value) bool {
-	var id subject
-	if raw.Kind() != '{' || json.Unmarshal(raw, &id) != nil || id.Format != "opaque" {
+	of, ok := readSubject(raw)
+	if !ok || of.format != "opaque" {
 		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.config == nil || id.ID == s.config.ID
+	return s.config == nil || of.id == s.config.ID
 }
 
 func (s *stream) expects(state string) bool {

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
 // reader turns subjects into revocations (SET-3): RFC 9493, SSF 1.0 section 3.
@@ -33,15 +33,21 @@ const (
 
 // subject is a Subject Identifier of any format.
 type subject struct {
-	Format      string           `json:"format"`
-	Issuer      string           `json:"iss"`
-	Subject     string           `json:"sub"`
-	ID          string           `json:"id"`
-	Email       string           `json:"email"`
-	URI         string           `json:"uri"`
-	URL         string           `json:"url"`
-	TokenID     string           `json:"jti"`
-	Identifiers []jsontext.Value `json:"identifiers"`
+	format, issuer, subject, id, email, uri, url, tokenID string
+	identifiers                                           []jsontext.Value
+}
+
+// readSubject reads what can be read: a member of another type names nothing, which only matters where its format needs it.
+func readSubject(raw jsontext.Value) (subject, bool) {
+	c, ok := jose.ReadClaims(raw)
+	var s subject
+	for name, to := range map[string]*string{
+		"format": &s.format, "iss": &s.issuer, "sub": &s.subject, "id": &s.id, "email": &s.email, "uri": &s.uri, "url": &s.url, "jti": &s.tokenID,
+	} {
+		*to, _ = c.Name(name)
+	}
+	s.identifiers, _ = jose.List(c.Value("identifiers"))
+	return s, ok
 }
 
 // role is what a simple subject stands for.
@@ -58,14 +64,11 @@ const (
 // read returns what a subject names. Each revocation covers all of it in the way that some answers can be found by: what
 // one issuer says of a token has a session, what another says only a user.
 func (r reader) read(raw jsontext.Value) ([]authz.Revocation, error) {
-	if raw.Kind() != '{' {
+	s, ok := readSubject(raw)
+	if !ok {
 		return nil, errUnknown
 	}
-	var s subject
-	if json.Unmarshal(raw, &s) != nil {
-		return nil, errUnknown
-	}
-	if s.Format == "complex" {
+	if s.format == "complex" {
 		return r.complex(raw)
 	}
 	return r.simple(s, anyRole)
@@ -75,21 +78,18 @@ func (r reader) read(raw jsontext.Value) ([]authz.Revocation, error) {
 // sessions are known; and without either the application or the tenant. What narrows them further (a device, a group) is a reason to evict more than was meant, except
 // where the transmitter forbids that.
 func (r reader) complex(raw jsontext.Value) ([]authz.Revocation, error) {
-	var members map[string]jsontext.Value
-	if json.Unmarshal(raw, &members) != nil {
-		return nil, errUnknown
-	}
+	members, _ := jose.ReadClaims(raw) // it is an object: its format was read
 	roles := map[string]role{"user": userRole, "session": sessionRole, "application": applicationRole, "tenant": tenantRole}
 	found := map[string][]authz.Revocation{}
-	for name, v := range members {
-		if name == "format" {
+	for name := range members {
+		if name == "format" || !members.Has(name) {
 			continue
 		}
 		what, known := roles[name]
 		var named []authz.Revocation
 		err := errUnknown
 		if known {
-			named, err = r.member(v, what)
+			named, err = r.member(members.Value(name), what)
 		}
 		if err != nil && slices.Contains(r.critical, name) {
 			return nil, errCritical
@@ -102,9 +102,7 @@ func (r reader) complex(raw jsontext.Value) ([]authz.Revocation, error) {
 		out = found["session"]
 	}
 	for _, wider := range []string{"application", "tenant"} {
-		_, hasUser := members["user"]
-		_, hasSession := members["session"]
-		if len(out) == 0 && !hasUser && !hasSession {
+		if len(out) == 0 && !members.Has("user", "session") {
 			out = found[wider]
 		}
 	}
@@ -115,11 +113,11 @@ func (r reader) complex(raw jsontext.Value) ([]authz.Revocation, error) {
 }
 
 func (r reader) member(v jsontext.Value, as role) ([]authz.Revocation, error) {
-	var s subject
-	if v.Kind() != '{' || json.Unmarshal(v, &s) != nil {
+	s, ok := readSubject(v)
+	if !ok {
 		return nil, errUnknown
 	}
-	if as == sessionRole && s.Format == "opaque" && s.ID == allSessions {
+	if as == sessionRole && s.format == "opaque" && s.id == allSessions {
 		return nil, nil
 	}
 	return r.simple(s, as)
@@ -128,14 +126,14 @@ func (r reader) member(v jsontext.Value, as role) ([]authz.Revocation, error) {
 // simple reads every format but complex.
 func (r reader) simple(s subject, as role) ([]authz.Revocation, error) {
 	var out []authz.Revocation
-	switch s.Format {
+	switch s.format {
 	case "aliases": // several names of one subject; RFC 9493 section 3.2.8 does not let them nest
-		if len(s.Identifiers) > maxAliases {
+		if len(s.identifiers) > maxAliases {
 			return nil, errUnknown
 		}
-		for _, v := range s.Identifiers {
-			var one subject
-			if v.Kind() != '{' || json.Unmarshal(v, &one) != nil || one.Format == "aliases" {
+		for _, v := range s.identifiers {
+			one, ok := readSubject(v)
+			if !ok || one.format == "aliases" {
 				continue
 			}
 			if named, err := r.simple(one, as); err == nil {
@@ -146,26 +144,26 @@ func (r reader) simple(s subject, as role) ([]authz.Revocation, error) {
 		if as == anyRole {
 			as = userRole
 		}
-		if slices.Contains(r.issuers, s.Issuer) {
-			out = named(s.Subject, as)
+		if slices.Contains(r.issuers, s.issuer) {
+			out = named(s.subject, as)
 		}
 	case "opaque":
-		out = named(s.ID, as)
+		out = named(s.id, as)
 	case "uri":
-		out = named(s.URI, as)
+		out = named(s.uri, as)
 	case "did":
-		out = named(s.URL, as)
+		out = named(s.url, as)
 	case "email":
 		if as == anyRole || as == userRole {
-			out = []authz.Revocation{{Email: s.Email}}
+			out = []authz.Revocation{{Email: s.email}}
 		}
 	case "account": // acct:name@host
 		if as == anyRole || as == userRole {
-			out = account(s.URI)
+			out = account(s.uri)
 		}
 	case "jwt_id":
-		if slices.Contains(r.issuers, s.Issuer) {
-			out = []authz.Revocation{{TokenID: s.TokenID}}
+		if slices.Contains(r.issuers, s.issuer) {
+			out = []authz.Revocation{{TokenID: s.tokenID}}
 		}
 	}
 	out = slices.DeleteFunc(out, func(v authz.Revocation) bool { return !nameable(v) })

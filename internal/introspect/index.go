@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -122,20 +123,20 @@ func namesIn(raw []byte) (sub, email string) {
 			return sub, email
 		}
 		n := name.String()
-		if n != "sub" && n != "email" || dec.PeekKind() != '"' {
+		if n != "sub" && n != "email" {
 			if dec.SkipValue() != nil {
 				return sub, email
 			}
 			continue
 		}
-		value, err := dec.ReadToken()
+		value, err := dec.ReadValue()
 		if err != nil {
 			return sub, email
 		}
-		if n == "sub" {
-			sub = value.String()
+		if said, _ := jose.Name(value); n == "sub" {
+			sub = said
 		} else {
-			email = value.String()
+			email = said
 		}
 	}
 	return sub, email

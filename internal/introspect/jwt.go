@@ -70,7 +70,7 @@ func (v *validator) validate(ctx context.Context, tok secret.Text) (dialect.Fact
 	f, err := v.reader.ReadJWT(t.Claims, tok, start)
 	switch {
 	case err != nil:
-		return forGood("has claims that cannot be read", start), nil
+		return forGood(unreadable(err), start), nil
 	case !f.Claims.Active:
 		return forGood(f.Claims.Why, start), nil
 	}

@@ -5,9 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 )
@@ -30,70 +27,18 @@ type claimRules struct {
 	leeway, notBefore time.Duration
 }
 
-// claims is a JSON object whose values are not read yet.
-type claims map[string]jsontext.Value
-
-func claimsOf(v jsontext.Value) claims {
-	var c claims
-	if v.Kind() != '{' || json.Unmarshal(v, &c) != nil {
-		return nil
-	}
-	return c
-}
-
-func (c claims) has(name string) bool {
-	v, ok := c[name]
-	return ok && v.Kind() != 'n'
-}
-
-func (c claims) any(names ...string) bool { return slices.ContainsFunc(names, c.has) }
-
-// said is any for members whose mere name is evidence: null is no excuse.
-func (c claims) said(names ...string) bool {
-	return slices.ContainsFunc(names, func(name string) bool { _, ok := c[name]; return ok })
-}
-
-// text returns a member that is a string; "" when it is none.
-func (c claims) text(name string) string {
-	var s string
-	if v := c[name]; v.Kind() != '"' || json.Unmarshal(v, &s) != nil {
-		return ""
-	}
-	return s
-}
-
-// texts returns a string as a list of one, and an array when all in it are strings.
-func (c claims) texts(name string) []string {
-	if s := c.text(name); s != "" {
-		return []string{s}
-	}
-	var all []string
-	if v := c[name]; v.Kind() != '[' || json.Unmarshal(v, &all) != nil {
-		return nil
-	}
-	return all
-}
-
-// integer returns a member that is a whole number of seconds.
-func (c claims) integer(name string) (authz.Time, bool) {
-	var n int64
-	if v := c[name]; v.Kind() != '0' || json.Unmarshal(v, &n) != nil {
-		return 0, false
-	}
-	return authz.Time(n), true
-}
-
 // signed says why the issuer's signature does not make t an access token for us: JAT-3, JAT-4, JWI-9, BCP-3, BCP-5.
 func (r claimRules) signed(t jose.Token) string {
-	c := claimsOf(t.Claims)
+	c, _ := jose.ReadClaims(t.Claims) // it is an object: the token has been verified
+	iss, _ := c.Text("iss")
 	switch {
-	case c.said("token_introspection"):
+	case c.Has("token_introspection"):
 		return "is an introspection response"
-	case c.said("events"):
+	case c.Has("events"):
 		return "is a security event or a logout token"
-	case c.said("htm", "htu"):
+	case c.Has("htm", "htu"):
 		return "is a DPoP proof"
-	case c.text("iss") != r.issuer:
+	case iss != r.issuer:
 		return "was issued by another issuer than the configured one"
 	}
 	for _, name := range requiredClaims() {
@@ -101,36 +46,44 @@ func (r claimRules) signed(t jose.Token) string {
 			return why
 		}
 	}
-	if c.has("aud") && !slices.ContainsFunc(c.texts("aud"), func(a string) bool { return slices.Contains(r.audience, a) }) {
+	aud, err := c.Names("aud")
+	if c.Has("aud") && (err != nil || !slices.ContainsFunc(aud, func(a string) bool { return slices.Contains(r.audience, a) })) {
 		return "is for another audience"
 	}
 	return ""
 }
 
 // missing says why a required claim does not pass. Nothing makes iss and exp optional, and aud only what was said of tokens
-// without one.
-func (r claimRules) missing(c claims, name string) string {
+// without one. An iat that cannot be read bounds nothing, and is as good as none.
+func (r claimRules) missing(c jose.Claims, name string) string {
+	said, err := c.Has(name), error(nil)
 	switch name {
 	case "aud":
-		if !c.has(name) && r.absentAudience != "accept" {
+		if !said && r.absentAudience != "accept" {
 			return "names no audience"
 		}
 		return ""
-	case "iss", "exp":
+	case "exp", "iat":
+		_, err = c.Time(name, jose.Down)
 	default:
-		if !c.has(name) && slices.Contains(r.optional, name) {
-			return ""
-		}
+		var s string
+		s, err = c.Name(name)
+		said = said && (s != "" || err != nil)
 	}
-	good := c.text(name) != ""
-	if name == "exp" || name == "iat" {
-		good = c[name].Kind() == '0'
-	}
-	if !good {
-		return "has no " + name + " that can be read"
+	optional := name != "iss" && name != "exp" && slices.Contains(r.optional, name)
+	switch {
+	case optional && (!c.Has(name) || name == "iat"):
+		return ""
+	case err != nil:
+		return unreadable(err)
+	case !said:
+		return "has no " + name
 	}
 	return ""
 }
+
+// unreadable is why a token whose claims a reader did not take is no good. err names the claim.
+func unreadable(err error) string { return "has claims that cannot be read: " + err.Error() }
 
 // early says why a token is not good yet. Time mends that.
 func (r claimRules) early(c *authz.Claims, now time.Time) string {
@@ -146,7 +99,7 @@ func (r claimRules) early(c *authz.Claims, now time.Time) string {
 // read says why a token is no good after its claims have been read.
 func (r claimRules) read(c *authz.Claims, t jose.Token, now time.Time) string {
 	if c.ExpiresAt == 0 {
-		return "has no exp that can be read"
+		return "has no exp"
 	}
 	if why := c.Usable(now); why != "" {
 		return why
@@ -164,11 +117,11 @@ func confusable(c *authz.Claims, t jose.Token) string {
 	if c.Kind == authz.AccessToken {
 		return ""
 	}
-	m := claimsOf(t.Claims)
+	m, _ := jose.ReadClaims(t.Claims)
 	switch {
-	case m.said("at_hash", "c_hash", "s_hash", "nonce"):
+	case m.Has("at_hash", "c_hash", "s_hash", "nonce"):
 		return "is an ID token"
-	case !m.any("scope", "scp", "client_id", "cid", "appid", "azpacr", "idtyp", "gty", "permissions"):
+	case !m.Has("scope", "scp", "client_id", "cid", "appid", "azpacr", "idtyp", "gty", "permissions"):
 		return "has nothing that an ID token lacks"
 	}
 	return ""

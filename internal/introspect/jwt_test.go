@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -102,28 +104,33 @@ func TestJAT3_IssuerAudienceAndTimesMustBeRight(t *testing.T) {
 	i, _ := open(t, "", k.in(JWT))
 	now := time.Now().Unix()
 	const iss, aud = "was issued by another issuer than the configured one", "is for another audience"
+	const unread = "has claims that cannot be read: "
 	refused(t, k, i, map[string]secret.Text{
-		iss + "#slash":                   k.token(t, change{"iss": k.URL + "/"}),
-		iss + "#name of localhost":       k.token(t, change{"iss": strings.Replace(k.URL, "127.0.0.1", "localhost", 1)}),
-		iss + "#none":                    k.token(t, change{"iss": nil}),
-		iss + "#list":                    k.token(t, change{"iss": []string{k.URL}}),
-		aud:                              k.token(t, change{"aud": "https://api.example/"}),
-		aud + "#list":                    k.token(t, change{"aud": []string{"a", "b"}}),
-		aud + "#empty list":              k.token(t, change{"aud": []string{}}),
-		aud + "#object":                  k.token(t, change{"aud": map[string]any{api: api}}),
-		aud + "#mixed":                   k.token(t, change{"aud": []any{api, 1}}),
-		"names no audience":              k.token(t, change{"aud": nil}),
-		"has expired":                    k.token(t, change{"exp": now - 1}),
-		"has expired#long ago":           k.token(t, change{"exp": 1}),
-		"has claims that cannot be read": k.token(t, change{"exp": 0}),
-		"has claims that cannot be read#milliseconds": k.token(t, change{"exp": now * 1000000}),
-		"has no exp that can be read":                 k.token(t, change{"exp": nil}),
-		"has no exp that can be read#text":            k.token(t, change{"exp": fmt.Sprint(now + 600)}),
-		"was issued in the future: the clocks differ": k.token(t, change{"iat": now + 60}),
-		"is not valid yet":                            k.token(t, change{"nbf": now + 60}),
-		"has claims that cannot be read#nbf":          k.token(t, change{"nbf": "soon"}),
+		iss + "#slash":               k.token(t, change{"iss": k.URL + "/"}),
+		iss + "#name of localhost":   k.token(t, change{"iss": strings.Replace(k.URL, "127.0.0.1", "localhost", 1)}),
+		iss + "#none":                k.token(t, change{"iss": nil}),
+		iss + "#list":                k.token(t, change{"iss": []string{k.URL}}),
+		aud:                          k.token(t, change{"aud": "https://api.example/"}),
+		aud + "#list":                k.token(t, change{"aud": []string{"a", "b"}}),
+		aud + "#empty list":          k.token(t, change{"aud": []string{}}),
+		aud + "#object":              k.token(t, change{"aud": map[string]any{api: api}}),
+		aud + "#mixed":               k.token(t, change{"aud": []any{api, true}}),
+		"names no audience":          k.token(t, change{"aud": nil}),
+		"has expired":                k.token(t, change{"exp": now - 1}),
+		"has expired#long ago":       k.token(t, change{"exp": 1}),
+		unread + `member "exp" is 0`: k.token(t, change{"exp": 0}),
+		unread + `member "exp" is a time after the year 9999: milliseconds, perhaps, where seconds are due`: k.token(t, change{"exp": now * 1000000}),
+		"has no exp":      k.token(t, change{"exp": nil}),
+		"has no exp#null": k.token(t, change{"exp": (*int)(nil)}),
+		unread + `member "exp" is not a time in seconds since 1970`: k.token(t, change{"exp": fmt.Sprint(now + 600)}),
+		"was issued in the future: the clocks differ":               k.token(t, change{"iat": now + 60}),
+		"is not valid yet": k.token(t, change{"nbf": now + 60}),
+		unread + `member "nbf" is not a time in seconds since 1970`: k.token(t, change{"nbf": "soon"}),
 	})
-	for name, c := range map[string]change{"list": {"aud": []string{"x", api}}, "a clock a little ahead": {"iat": now + 5}} {
+	for name, c := range map[string]change{"list": {"aud": []string{"x", api}}, "a clock a little ahead": {"iat": now + 5},
+		"fractions": {"iat": float64(now) - 10.403285, "nbf": float64(now) - 10.5, "exp": float64(now) + 300.25}, "exponents": {"iat": jsontext.Value("1.688E9")},
+		"null": {"nbf": (*int)(nil), "nonce": (*string)(nil), "events": (*string)(nil)}, "numbers": {"sub": 42, "jti": 7, "client_id": 1234, "aud": []any{1, api}},
+	} {
 		if got := look(t, i, k.token(t, c)); !got.Active {
 			t.Errorf("%s: %s", name, got.Why)
 		}
@@ -160,14 +167,24 @@ func TestJAT4_EveryRequiredClaimMustBeThere(t *testing.T) {
 	i, _ := open(t, "", k.in(JWT))
 	optional, _ := open(t, "", k.in(JWT, func(c *Config) { c.JWT.OptionalClaims = []string{"sub", "client_id", "jti", "iat"} }))
 	for _, name := range []string{"sub", "client_id", "jti", "iat"} {
-		why := "has no " + name + " that can be read"
-		refused(t, k, i, map[string]secret.Text{
-			why: k.token(t, change{name: nil}), why + "#object": k.token(t, change{name: map[string]any{}}), why + "#empty": k.token(t, change{name: ""}),
-		})
+		why, unread := "has no "+name, fmt.Sprintf("has claims that cannot be read: member %q is not a text", name)
+		if name == "iat" {
+			unread = `has claims that cannot be read: member "iat" is not a time in seconds since 1970`
+		}
+		refused(t, k, i, map[string]secret.Text{why: k.token(t, change{name: nil}), unread: k.token(t, change{name: map[string]any{}})})
+		if name != "iat" {
+			refused(t, k, i, map[string]secret.Text{why: k.token(t, change{name: ""})})
+		}
 		if c := look(t, optional, k.token(t, change{name: nil})); !c.Active {
 			t.Errorf("%s is optional: %s", name, c.Why)
 		}
-		refused(t, k, optional, map[string]secret.Text{why: k.token(t, change{name: []string{"x"}})})
+		if name == "iat" { // it bounds nothing: as good as none
+			if c := look(t, optional, k.token(t, change{name: "yesterday"})); !c.Active || c.IssuedAt != 0 {
+				t.Errorf("iat: %s", c.Why)
+			}
+			continue
+		}
+		refused(t, k, optional, map[string]secret.Text{unread: k.token(t, change{name: []string{"x"}})})
 	}
 }
 

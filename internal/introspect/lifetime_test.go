@@ -151,7 +151,7 @@ func TestINT13_AFailedRefreshLeavesTheAnswerAndIsNotRepeatedByEveryRequest(t *te
 }
 
 func TestINT7_AnInactiveAnswerInTheBackgroundReplacesAtOnce(t *testing.T) {
-	for _, body := range []string{no, `{"active":"true"}`, `{"active":true,"iss":"https://other"}`, `{"active":true,"exp":1}`} {
+	for _, body := range []string{no, `{"active":true,"iss":"https://other"}`, `{"active":true,"exp":1}`} {
 		synctest.Test(t, func(t *testing.T) {
 			as := &server{body: yes}
 			i, _ := openWired(t, func(c *Config) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 // twice asks twice and reports how often the server was reached.
@@ -132,14 +133,14 @@ func TestINT6_OnlyTrueIsActive(t *testing.T) {
 			u := serve(t, saysJSON(body))
 			i, l := open(t, u.URL, nil)
 			n := twice(t, u, i, func() {
-				if c := introspect(t, i); c.Active || c.Why == "" || c.Usable(time.Now()) == "" {
-					t.Errorf("claims %+v", c)
+				if c, err := i.Introspect(t.Context(), Question{Token: secret.New("tok-123456")}); authz.KindOf(err) != authz.Unavailable {
+					t.Errorf("claims %+v, %v", c, err)
 				}
 			})
 			if n != 2 {
 				t.Errorf("%d calls: only a clear no may be kept", n)
 			}
-			if l.of(&l.asked, "inactive") != 2 {
+			if l.of(&l.asked, "unavailable") != 2 {
 				t.Errorf("outcomes %v", l.asked)
 			}
 		})

@@ -8,9 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
@@ -249,12 +246,8 @@ func illegible(t string) bool {
 	if err != nil {
 		return true
 	}
-	var claims map[string]jsontext.Value
-	if json.Unmarshal(payload, &claims) != nil {
-		return true
-	}
-	_, names := claims["iss"]
-	return names
+	claims, ok := jose.ReadClaims(payload)
+	return !ok || claims.Has("iss")
 }
 
 // leniently decodes both alphabets of base64, padded or not.

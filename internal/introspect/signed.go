@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/jose"
@@ -75,7 +73,8 @@ func (s *seal) open(ctx context.Context, r authserver.Reply) ([]byte, error) {
 	if err != nil {
 		return nil, r.Refuse(kindOfSeal(err), "the signed answer "+whySealed(err))
 	}
-	return s.read(r, claimsOf(t.Claims), time.Now())
+	claims, _ := jose.ReadClaims(t.Claims) // it is an object: the token has been verified
+	return s.read(r, claims, time.Now())
 }
 
 // decrypt opens an encrypted response: JWI-5. Once encryption is agreed upon nothing else passes, and the other way round.
@@ -99,17 +98,21 @@ func (s *seal) decrypt(r authserver.Reply, compact string) (string, error) {
 }
 
 // read checks the outer claims (JWI-6) and returns the inner object.
-func (s *seal) read(r authserver.Reply, c claims, now time.Time) ([]byte, error) {
-	iat, ok := c.integer("iat")
-	age := now.Sub(time.Unix(int64(iat), 0))
-	inner := c["token_introspection"]
+func (s *seal) read(r authserver.Reply, c jose.Claims, now time.Time) ([]byte, error) {
+	iss, _ := c.Text("iss")
+	aud, _ := c.Names("aud")
+	iat, err := c.Time("iat", jose.Down)
+	age := now.Sub(time.Unix(iat, 0))
+	inner := c.Value("token_introspection")
 	why := ""
 	switch {
-	case c.text("iss") != s.issuer:
+	case iss != s.issuer:
 		why = "names another issuer than the configured one"
-	case !slices.Contains(c.texts("aud"), s.audience):
+	case !slices.Contains(aud, s.audience):
 		why = fmt.Sprintf("is for another client than %q", s.audience)
-	case !ok:
+	case err != nil:
+		why = "cannot be read: " + err.Error()
+	case !c.Has("iat"):
 		why = "does not say when it was made"
 	case age < -min(clockSkew, s.maxAge):
 		why = fmt.Sprintf("was made %s in the future: the clocks differ", (-age).Round(time.Second))
@@ -118,7 +121,7 @@ func (s *seal) read(r authserver.Reply, c claims, now time.Time) ([]byte, error)
 	case inner.Kind() != '{':
 		why = "holds no token_introspection object (RFC 9701 section 5)"
 	default:
-		return jsontext.Value(inner), nil
+		return inner, nil
 	}
 	return nil, r.Refuse(authz.Misconfigured, "the signed answer "+why)
 }

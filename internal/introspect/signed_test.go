@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -108,12 +110,20 @@ func TestJWI3_NothingIsReadFromTheTopLevel(t *testing.T) {
 
 func TestJWI4_AnInactiveTokenHasNoFacts(t *testing.T) {
 	k := newKeyed(t)
-	for _, inner := range []map[string]any{{"active": false}, {"active": false, "sub": "alice"}, {"active": "true"}, {}} {
+	for _, inner := range []map[string]any{{"active": false}, {"active": false, "sub": "alice"}} {
 		i, _ := open(t, "", signedOnly(k))
 		k.says(says(http.StatusOK, signedContent, k.response(t, change{"token_introspection": inner, "sub": "alice"})))
 		if c := introspect(t, i); c.Active || c.Subject.ID != "" || c.Raw != nil {
 			t.Errorf("%v: active %t, %q", inner, c.Active, c.Subject.ID)
 		}
+	}
+}
+
+func TestJWI4_AResponseThatDoesNotSayWhetherATokenIsActiveIsNoAnswer(t *testing.T) {
+	k := newKeyed(t)
+	i, _ := open(t, "", signedOnly(k))
+	for name, inner := range map[string]map[string]any{"text": {"active": "true"}, "nothing": {}, "an error": {"error": "server_error"}} {
+		unkept(t, k, i, name, signedContent, k.response(t, change{"token_introspection": inner}), authz.Unavailable)
 	}
 }
 
@@ -178,14 +188,14 @@ func TestJWI6_AResponseOutsideItsWindowIsNoAnswer(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k))
 	now := time.Now().Unix()
-	for name, iat := range map[string]any{"old": now - 62, "of tomorrow": now + 30, "absent": nil, "text": fmt.Sprint(now), "fraction": float64(now) + 0.5} {
+	for name, iat := range map[string]any{"old": now - 62, "of tomorrow": now + 30, "absent": nil, "text": fmt.Sprint(now), "null": (*int)(nil)} {
 		unkept(t, k, i, name, signedContent, k.response(t, change{"iat": iat}), authz.Misconfigured)
 	}
-	for _, iat := range []int64{now - 55, now + 5} {
+	for _, iat := range []any{now - 55, now + 5, float64(now) - 1.403285, jsontext.Value(fmt.Sprint(now) + ".5e0")} {
 		i, _ := open(t, "", signedOnly(k))
 		k.says(says(http.StatusOK, signedContent, k.response(t, change{"iat": iat})))
 		if !introspect(t, i).Active {
-			t.Errorf("%d s from now is refused", iat-now)
+			t.Errorf("iat %v at %d is refused", iat, now)
 		}
 	}
 }

@@ -4,9 +4,6 @@ import (
 	"encoding/base64"
 	"strings"
 	"unicode"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
@@ -39,7 +36,7 @@ func Peek(s string) (Header, error) {
 // compact is a token in its parts, the header read, the others still encoded.
 type compact struct {
 	header  Header
-	members members
+	members Claims
 	parts   []string
 }
 
@@ -102,16 +99,15 @@ func isName(s string) bool {
 // read fills in the header.
 func (c *compact) read(raw []byte) error {
 	var ok bool
-	if c.members, ok = object(raw); !ok {
+	if c.members, ok = ReadClaims(raw); !ok {
 		return malformed("its header is no JSON object with unique names")
 	}
 	for name, to := range map[string]*string{"typ": &c.header.Type, "alg": &c.header.Algorithm, "enc": &c.header.Encryption, "kid": &c.header.KeyID} {
-		v, said := c.members[name]
-		if !said {
+		if !c.members.Has(name) {
 			continue
 		}
-		s, ok := text(v)
-		if !ok || !isName(s) {
+		s, err := c.members.Text(name)
+		if err != nil || !isName(s) {
 			return malformed("its " + name + " is no short text")
 		}
 		if s == "" && name != "kid" {
@@ -119,7 +115,7 @@ func (c *compact) read(raw []byte) error {
 		}
 		*to = s
 	}
-	_, encrypted := c.members["enc"]
+	encrypted := c.members.Has("enc")
 	switch {
 	case c.header.Algorithm == "":
 		return malformed("its header names no alg")
@@ -150,25 +146,4 @@ func decode(s string) ([]byte, error) {
 		return nil, malformed("a part is not base64url")
 	}
 	return b, nil
-}
-
-// members is a JSON object whose values are not read yet.
-type members map[string]jsontext.Value
-
-// object reads one JSON object of valid UTF-8 in which, at any depth, no name comes twice (BCP-7).
-func object(raw []byte) (members, bool) {
-	v := jsontext.Value(raw)
-	var m members
-	if v.Kind() != '{' || json.Unmarshal(v, &m) != nil {
-		return nil, false
-	}
-	return m, true
-}
-
-func text(v jsontext.Value) (string, bool) {
-	var s string
-	if v.Kind() != '"' || json.Unmarshal(v, &s) != nil {
-		return "", false
-	}
-	return s, true
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -30,13 +31,16 @@ func Issuer(s string) (string, bool) {
 		switch string(name) {
 		case `"typ"`, `"alg"`, `"kid"`:
 			isAlg, mayBeEmpty := name[1] == 'a', name[1] == 'k'
+			if w.null() {
+				return w.dec.SkipValue() == nil
+			}
 			v, ok := w.text()
 			if isAlg {
 				alg = v
 			}
 			return ok && isName(v) && (v != "" || mayBeEmpty)
 		case `"enc"`:
-			return false
+			return w.null() && w.dec.SkipValue() == nil
 		}
 		return w.dec.SkipValue() == nil
 	})
@@ -45,7 +49,7 @@ func Issuer(s string) (string, bool) {
 	}
 	iss, named := "", false
 	whole := w.walk(payload, func(name []byte) bool {
-		if string(name) == `"iss"` {
+		if string(name) == `"iss"` && !w.null() {
 			iss, named = w.text()
 			return named
 		}
@@ -78,8 +82,11 @@ func (w *walker) walk(part string, member func(name []byte) bool) bool {
 	if w.raw, err = base64.RawURLEncoding.Strict().AppendDecode(w.raw[:0], []byte(part)); err != nil {
 		return false
 	}
+	if !utf8.Valid(w.raw) {
+		return false
+	}
 	w.in.Reset(w.raw)
-	w.dec.Reset(&w.in)
+	w.dec.Reset(&w.in, jsontext.AllowInvalidUTF8(true)) // half a character is no fault in what is not read: see ReadClaims
 	if t, err := w.dec.ReadToken(); err != nil || t.Kind() != '{' {
 		return false
 	}
@@ -89,7 +96,7 @@ func (w *walker) walk(part string, member func(name []byte) bool) bool {
 			return false
 		}
 		if bytes.IndexByte(name, '\\') >= 0 {
-			plain, _ := jsontext.AppendUnquote(nil, name) // it was read, so it is valid
+			plain, _ := jsontext.AppendUnquote(nil, name) // it was read, so it is valid but for halves of characters
 			name, _ = jsontext.AppendQuote(nil, plain)
 		}
 		if !member(name) {
@@ -102,11 +109,14 @@ func (w *walker) walk(part string, member func(name []byte) bool) bool {
 	return w.dec.PeekKind() == 0 && w.in.Len() == 0 && w.dec.InputOffset() == int64(len(bytes.TrimRight(w.raw, " \t\r\n")))
 }
 
+// null reports whether the next value is null: such a member is absent.
+func (w *walker) null() bool { return w.dec.PeekKind() == 'n' }
+
 // text reads a value that is a string.
 func (w *walker) text() (string, bool) {
-	t, err := w.dec.ReadToken()
-	if err != nil || t.Kind() != '"' {
+	v, err := w.dec.ReadValue()
+	if err != nil {
 		return "", false
 	}
-	return t.String(), true
+	return Text(v)
 }

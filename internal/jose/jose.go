@@ -189,7 +189,7 @@ func (c *compact) token() (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	if _, ok := object(payload); !ok {
+	if _, ok := ReadClaims(payload); !ok {
 		return Token{}, malformed("its claims are no JSON object with unique names")
 	}
 	return Token{Header: c.header, Claims: payload}, nil

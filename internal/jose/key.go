@@ -101,7 +101,7 @@ func Thumbprint(jwk jsontext.Value) (string, error) {
 // readKey reads a public JWK that may verify signatures. Private and symmetric keys are refused: whoever shows them does not
 // keep them. Certificates and addresses in it are not looked at (BCP-4).
 func readKey(jwk jsontext.Value) (Key, error) {
-	m, ok := object(jwk)
+	m, ok := ReadClaims(jwk)
 	if !ok {
 		return Key{}, errors.New("read key: it is no JSON object with unique names")
 	}
@@ -110,15 +110,15 @@ func readKey(jwk jsontext.Value) (Key, error) {
 			return Key{}, errors.New("read key: it holds private members")
 		}
 	}
-	if !m.forSignatures() {
+	if !forSignatures(m) {
 		return Key{}, errors.New("read key: it is for another use")
 	}
-	id, okID := m.optional("kid")
-	alg, okAlg := m.optional("alg")
-	if !okID || !okAlg {
+	id, errID := m.Text("kid")
+	alg, errAlg := m.Text("alg")
+	if errID != nil || errAlg != nil {
 		return Key{}, errors.New("read key: its kid or alg is no text")
 	}
-	material, err := m.public()
+	material, err := public(m)
 	if err != nil {
 		return Key{}, err
 	}
@@ -133,31 +133,18 @@ func readKey(jwk jsontext.Value) (Key, error) {
 }
 
 // forSignatures looks at "use" and "key_ops": RFC 7517 sections 4.2 and 4.3.
-func (m members) forSignatures() bool {
-	use, ok := m.optional("use")
-	if !ok || use != "" && use != "sig" {
+func forSignatures(m Claims) bool {
+	use, err := m.Text("use")
+	if err != nil || use != "" && use != "sig" {
 		return false
 	}
-	v, said := m["key_ops"]
-	if !said || v.Kind() == 'n' {
-		return true
-	}
-	var operations []string
-	return json.Unmarshal(v, &operations) == nil && slices.Contains(operations, "verify")
-}
-
-// optional reads a text that may be absent. Several servers write null for that.
-func (m members) optional(name string) (string, bool) {
-	v, said := m[name]
-	if !said || v.Kind() == 'n' {
-		return "", true
-	}
-	return text(v)
+	operations, err := m.Names("key_ops")
+	return err == nil && (operations == nil || slices.Contains(operations, "verify"))
 }
 
 // public reads the key itself and gives go-jose nothing else to look at.
-func (m members) public() (any, error) {
-	only := members{}
+func public(m Claims) (any, error) {
+	only := Claims{}
 	for _, name := range []string{"kty", "crv", "x", "y", "n", "e"} {
 		if v, said := m[name]; said {
 			only[name] = v

@@ -30,7 +30,7 @@ func readPrivate(t secret.Text) (private, error) {
 	var material any
 	s := strings.TrimSpace(t.Reveal())
 	if strings.HasPrefix(s, "{") {
-		m, ok := object([]byte(s))
+		m, ok := ReadClaims([]byte(s))
 		if !ok {
 			return private{}, errors.New("read private key: it is no JSON object with unique names")
 		}

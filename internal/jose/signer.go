@@ -99,7 +99,7 @@ func (s *Signer) Sign(typ string, claims any) (secret.Text, error) {
 	if err != nil {
 		return secret.Text{}, errors.New("sign token: the claims cannot be written as JSON")
 	}
-	if _, ok := object(payload); !ok {
+	if _, ok := ReadClaims(payload); !ok {
 		return secret.Text{}, errors.New("sign token: the claims are no JSON object")
 	}
 	options := &gojose.SignerOptions{}

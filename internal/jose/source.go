@@ -26,7 +26,7 @@ func readRing(jwks []byte) (*ring, error) {
 	var doc struct {
 		Keys []jsontext.Value `json:"keys"`
 	}
-	if _, ok := object(jwks); !ok || json.Unmarshal(jwks, &doc) != nil || doc.Keys == nil {
+	if _, ok := ReadClaims(jwks); !ok || json.Unmarshal(jwks, &doc) != nil || doc.Keys == nil {
 		return nil, errors.New("read key set: it is no JWK Set")
 	}
 	if len(doc.Keys) > maxKeys {
