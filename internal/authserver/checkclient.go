@@ -63,6 +63,9 @@ func tokenMethods() []string {
 	return []string{authBasic, authPost, authSecretJWT, authPrivateJWT, authTLS, authSelfSigned}
 }
 
+// ShowsToken reports whether a client of this configuration authenticates by an access token of its own (RFC 6750).
+func (c Client) ShowsToken() bool { return c.Auth == authBearer || c.Auth == authGrant }
+
 func allMethods() []string { return append(tokenMethods(), authBearer, authGrant, authNone) }
 
 func (c Config) checkClient(fault func(key, cause, hint string)) {

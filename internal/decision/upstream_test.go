@@ -72,9 +72,12 @@ func TestUpstreamFailures(t *testing.T) {
 		"text that is no JSON":               {says(200, "{"), authz.Unavailable, "temporarily_unavailable", "1"},
 		"10 MB":                              {says(200, strings.Repeat(" ", 10<<20)), authz.Unavailable, "temporarily_unavailable", "1"},
 		"a gzip bomb":                        {bomb, authz.Unavailable, "temporarily_unavailable", "1"},
-		"INT6 an empty object is inactive":   {says(200, "{}"), authz.Unauthenticated, "invalid_token", ""},
-		"INT6 the text true is not true":     {says(200, `{"active":"true"}`), authz.Unauthenticated, "invalid_token", ""},
+		"INT6 an empty object":               {says(200, "{}"), authz.Unavailable, "temporarily_unavailable", "1"},
+		"INT6 an error in a 200":             {says(200, `{"error":"server_error"}`), authz.Unavailable, "temporarily_unavailable", "1"},
+		"INT6 the text true is not true":     {says(200, `{"active":"true"}`), authz.Unavailable, "temporarily_unavailable", "1"},
+		"INT6 the number 1 is not true":      {says(200, `{"active":1}`), authz.Unavailable, "temporarily_unavailable", "1"},
 		"active and long past exp":           {says(200, `{"active":true,"exp":1000000}`), authz.Unauthenticated, "invalid_token", ""},
+		"INT8b the token is not valid":       {says(400, `{"error":"invalid_token"}`), authz.Unauthenticated, "invalid_token", ""},
 		"INT8b this kind of token is not ok": {says(400, `{"error":"unsupported_token_type"}`), authz.Unauthenticated, "invalid_token", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -156,7 +156,9 @@ func TestINT9_StatusesThatSayInactiveInOneDialectOnly(t *testing.T) {
 		{404, "text/html", "", nil},
 		{422, "application/json", "", nil},
 		{401, "application/json", "invalid_token", nil},
-		{400, "application/json", "invalid_token", []string{"google"}},
+		{400, "application/json", "invalid_client", nil},
+		{403, "application/json", "invalid_token", nil},
+		{400, "text/html", "invalid_token", nil},
 		{400, "application/json", "invalid_request", nil},
 		{400, "text/plain", "unsupported_token_type", nil},
 		{500, "application/json", "", nil},
@@ -167,8 +169,10 @@ func TestINT9_StatusesThatSayInactiveInOneDialectOnly(t *testing.T) {
 			}
 		}
 	}
-	if !New(in("zitadel"), "").Inactive(400, "application/json", "unsupported_token_type") {
-		t.Error("INT-8b: unsupported_token_type is inactive")
+	for _, code := range []string{"unsupported_token_type", "invalid_token"} {
+		if !New(in("zitadel"), "").Inactive(400, "application/json", code) {
+			t.Errorf("INT-8b: 400 %s is inactive", code)
+		}
 	}
 }
 

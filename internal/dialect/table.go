@@ -6,9 +6,12 @@ import "github.com/authz-sidecar/sidecar/internal/authz"
 // as a copy of it.
 func usual(name string) dialect {
 	return dialect{
-		name:     name,
-		ask:      Request{Encoding: Form, Parameter: "token", Hint: "access_token", Accept: "application/json"},
-		inactive: []refusal{{status: 400, mediaType: "application/json", error: "unsupported_token_type"}}, // recorded: oidc-provider
+		name: name,
+		ask:  Request{Encoding: Form, Parameter: "token", Hint: "access_token", Accept: "application/json"},
+		inactive: []refusal{
+			{status: 400, mediaType: "application/json", error: "unsupported_token_type"}, // recorded: oidc-provider
+			{status: 400, mediaType: "application/json", error: "invalid_token"},          // UAA and others of the time before RFC 7662; GluuFederation/oxAuth#929
+		},
 
 		subject:     []string{"sub"},
 		clientID:    []string{"client_id", "azp", "cid", "appid"},

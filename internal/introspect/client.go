@@ -40,6 +40,7 @@ type client struct {
 	server   *authserver.Server
 	reader   *dialect.Reader
 	seal     *seal // nil unless signed answers are required
+	bearer   bool  // the sidecar shows an access token of its own to be let in
 	observer Observer
 }
 

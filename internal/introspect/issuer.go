@@ -95,7 +95,7 @@ func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Dec
 	keySet, reader := newKeySet(cfg, server, deps.Log), dialect.New(cfg.Reading, cfg.Server.Issuer, cfg.Match.Issuers...)
 	c := &client{
 		name: name, timeout: cfg.Server.Timeout, server: server,
-		reader: reader, seal: newSeal(cfg, keySet, decrypter), observer: deps.Observer,
+		reader: reader, seal: newSeal(cfg, keySet, decrypter), observer: deps.Observer, bearer: cfg.Server.Client.ShowsToken(),
 	}
 	g := newGuard(c, cfg, k, deps.Observer)
 	canaryScope := cfg.Canary.Scope

@@ -17,7 +17,7 @@ func (c *client) interpret(ctx context.Context, r authserver.Reply, tok secret.T
 	switch {
 	case r.Status == http.StatusOK:
 		return c.interpretOK(ctx, r, tok, fetched)
-	case c.reader.Inactive(r.Status, r.MediaType(), r.OAuthError()) && (c.seal == nil || r.Status >= 400): // a 204 is not signed
+	case c.saysInactive(r):
 		f := dialect.Dead(fmt.Sprintf("is not active: the authorization server says so by status %d", r.Status), fetched)
 		f.Keep = dialect.Inactive
 		return f, nil
@@ -29,6 +29,17 @@ func (c *client) interpret(ctx context.Context, r authserver.Reply, tok secret.T
 		return dialect.Fact{}, r.Refuse(authz.Misconfigured, "it refuses our credentials or our request")
 	}
 	return dialect.Fact{}, r.Refuse(authz.Unavailable, "this is no answer of an introspection endpoint")
+}
+
+// saysInactive reports whether a reply other than 200 is about the token. A 204 is not signed. Where the sidecar itself shows
+// a token to be let in (RFC 6750), invalid_token may be said of that one.
+func (c *client) saysInactive(r authserver.Reply) bool {
+	code := r.OAuthError()
+	switch {
+	case c.seal != nil && r.Status < 400, c.bearer && code == "invalid_token":
+		return false
+	}
+	return c.reader.Inactive(r.Status, r.MediaType(), code)
 }
 
 func (c *client) interpretOK(ctx context.Context, r authserver.Reply, tok secret.Text, fetched time.Time) (dialect.Fact, error) {

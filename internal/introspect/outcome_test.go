@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
@@ -162,16 +163,47 @@ func TestINT7_InactiveIsAnAnswerAndKept(t *testing.T) {
 	}
 }
 
-func TestINT8b_UnsupportedTokenTypeIsInactiveAndKept(t *testing.T) {
-	u := serve(t, says(400, "application/json; charset=utf-8", `{"error":"unsupported_token_type","error_description":"x"}`))
-	i, _ := open(t, u.URL, nil)
-	n := twice(t, u, i, func() {
-		if introspect(t, i).Active {
-			t.Error("active")
+func TestINT8b_A400ThatIsAboutTheTokenIsInactiveAndKept(t *testing.T) {
+	for _, code := range []string{"unsupported_token_type", "invalid_token"} {
+		u := serve(t, says(400, "application/json; charset=utf-8", `{"error":"`+code+`","error_description":"x"}`))
+		i, _ := open(t, u.URL, nil)
+		n := twice(t, u, i, func() {
+			if introspect(t, i).Active {
+				t.Error("active")
+			}
+		})
+		if n != 1 {
+			t.Errorf("%s: %d calls", code, n)
 		}
+	}
+}
+
+// Where the sidecar shows a token of its own, invalid_token may be said of that one: then a good token must not be refused.
+func TestINT8b_InvalidTokenMayBeAboutTheTokenOfTheSidecar(t *testing.T) {
+	u := serve(t, says(400, "application/json", `{"error":"invalid_token"}`))
+	i, _ := open(t, u.URL, func(c *Config) {
+		c.Server.Client.Auth, c.Server.Client.Secret = "bearer", secretFile(t, "own-token")
 	})
-	if n != 1 {
-		t.Errorf("%d calls", n)
+	if c, err := i.Introspect(t.Context(), Question{Token: secret.New("tok-123456")}); authz.KindOf(err) != authz.Misconfigured {
+		t.Errorf("claims %+v, %v", c, err)
+	}
+}
+
+// TestWithoutABooleanActiveNothingCachedIsDropped: a server that answers rubbish with a 200 says nothing about a token.
+func TestWithoutABooleanActiveNothingCachedIsDropped(t *testing.T) {
+	for _, body := range []string{`{}`, `{"error":"server_error"}`, `{"status":"maintenance"}`, `{"active":"true"}`, `{"active":1}`, `{"active":null}`, `[]`, `null`} {
+		synctest.Test(t, func(t *testing.T) {
+			as := &server{body: yes}
+			i, _ := openWired(t, lifetimes, as.answer)
+			introspect(t, i)
+			as.says(0, body)
+			time.Sleep(10 * time.Second) // past the soft lifetime: it is refreshed in the background
+			introspect(t, i)
+			as.asked()
+			if c := introspect(t, i); c.Usable(time.Now()) != "" {
+				t.Errorf("%s: the good answer was dropped: %s", body, c.Why)
+			}
+		})
 	}
 }
 
