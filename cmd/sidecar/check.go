@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,11 +16,13 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/doctor"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
 )
 
 func checkCommand(std streams) *cobra.Command {
 	var file, entrypoint string
 	var online bool
+	var bar bar
 	cmd := &cobra.Command{
 		Use:   "check [PATH...]",
 		Short: "Load configuration and policies exactly as serve does, and serve nothing",
@@ -29,7 +32,8 @@ With paths, and no --config, only the policies there are checked: directories of
 a .manifest. Problems are printed all at once, as file:row:col: code: message.
 
 With --online the authorization servers of the configuration are asked too: whether they are reached, by the name they
-give themselves, take the sidecar's credentials, have keys, and agree about the time.`,
+give themselves, take the sidecar's credentials, have keys, and agree about the time. The last line counts what was found;
+with --strict a doubt fails the check as a fault does.`,
 		Example: "  sidecar check policies bundles/example\n  sidecar check --config sidecar.yaml --online",
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			cfg, err := checkedConfig(cmd, file, paths)
@@ -44,8 +48,11 @@ give themselves, take the sidecar's credentials, have keys, and agree about the 
 			} else {
 				_, _, err = app.Load(cmd.Context(), cfg)
 			}
-			if err == nil && online {
-				return checkedOnline(cmd.Context(), cfg, std)
+			if err == nil {
+				warnAbout(cfg.Issuers, std)
+				if online {
+					return checkedOnline(cmd.Context(), cfg, bar, std)
+				}
 			}
 			return checked(std, err)
 		},
@@ -53,11 +60,12 @@ give themselves, take the sidecar's credentials, have keys, and agree about the 
 	configFlag(cmd, &file)
 	cmd.Flags().StringVar(&entrypoint, "entrypoint", "", "rule that must exist (default that of the configuration)")
 	cmd.Flags().BoolVar(&online, "online", false, "ask the authorization servers too")
+	bar.flag(cmd)
 	return cmd
 }
 
 // checkedOnline lets the doctor look at every issuer, all at once.
-func checkedOnline(ctx context.Context, cfg *config.Config, std streams) error {
+func checkedOnline(ctx context.Context, cfg *config.Config, bar bar, std streams) error {
 	if len(cfg.Issuers) == 0 {
 		return &failure{err: fmt.Errorf("there is no authorization server to ask"), hint: "name a configuration with --config", exit: exitUsage}
 	}
@@ -70,16 +78,20 @@ func checkedOnline(ctx context.Context, cfg *config.Config, std streams) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	sound := true
 	for i, issuer := range cfg.Issuers {
 		fmt.Fprintf(std.out, "issuer %s:\n", issuer.Server.Name)
 		printFindings(std.out, findings[i])
-		sound = sound && doctor.Sound(findings[i])
 	}
-	if !sound {
-		return &failure{err: fmt.Errorf("tokens will not be accepted as things are"), hint: "the lines above say why, and what to do", exit: exitFailed}
+	return bar.judge(std.out, slices.Concat(findings...), "tokens will not be accepted as things are")
+}
+
+// warnAbout tells what of a configuration that loads is most likely wrong at the kind of server that it names.
+func warnAbout(issuers []introspect.Config, std streams) {
+	for _, i := range issuers {
+		i.Warn(func(key, cause, hint string) {
+			fmt.Fprintf(std.err, "sidecar: warning: issuer %s: %s %s\nsidecar: hint: %s\n", i.Server.Name, key, cause, hint)
+		})
 	}
-	return nil
 }
 
 // checkedConfig is the configuration to check: a file, or the defaults with the paths in place of theirs.

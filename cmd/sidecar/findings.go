@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+
+	"github.com/spf13/cobra"
 
 	"github.com/authz-sidecar/sidecar/internal/doctor"
 )
@@ -15,4 +18,38 @@ func printFindings(w io.Writer, findings []doctor.Finding) {
 			fmt.Fprintf(w, "       do: %s\n", f.Do)
 		}
 	}
+}
+
+// tally is the last line: how many faults and doubts there are.
+func tally(findings []doctor.Finding) string {
+	count := func(level doctor.Level) string {
+		switch n := doctor.Count(findings, level); n {
+		case 0:
+			return fmt.Sprintf("no %ss", level)
+		case 1:
+			return fmt.Sprintf("1 %s", level)
+		default:
+			return fmt.Sprintf("%d %ss", n, level)
+		}
+	}
+	return count(doctor.Fault) + ", " + count(doctor.Doubt)
+}
+
+// bar is what fails a command: the zero bar a fault, strict a doubt too.
+type bar struct{ strict bool }
+
+func (b *bar) flag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&b.strict, "strict", false, "fail for doubts too")
+}
+
+// judge prints the tally and makes an error of findings that do not pass.
+func (b bar) judge(w io.Writer, findings []doctor.Finding, says string) error {
+	fmt.Fprintln(w, tally(findings))
+	switch {
+	case !doctor.Sound(findings):
+		return &failure{err: errors.New(says), hint: "the lines above say why, and what to do", exit: exitFailed}
+	case b.strict && doctor.Count(findings, doctor.Doubt) > 0:
+		return &failure{err: errors.New("there are doubts, and --strict lets none pass"), hint: "the lines above say what to do", exit: exitFailed}
+	}
+	return nil
 }

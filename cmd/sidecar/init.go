@@ -118,8 +118,13 @@ func (s *start) guess(doc *doctor.Metadata, std streams) {
 	g := doctor.Propose(s.Issuer, doc)
 	if s.Dialect == "" {
 		s.Dialect = g.Dialect
-		if g.Why != "" {
-			fmt.Fprintf(std.err, "sidecar: %s looks like %s; --dialect names another\n", g.Why, g.Dialect)
+		switch {
+		case g.Why != "":
+			fmt.Fprintf(std.err, "sidecar: %s: that looks like %s; --dialect names another\n", g.Why, g.Dialect)
+		case len(g.Maybe) > 1:
+			fmt.Fprintf(std.err, "sidecar: this may be %s, and nothing tells which: dialect is %s; --dialect names the right one\n", strings.Join(g.Maybe, " or "), g.Dialect)
+		case len(g.Maybe) == 1:
+			fmt.Fprintf(std.err, "sidecar: this may be %s, by one mark only: dialect is %s; --dialect names the right one\n", g.Maybe[0], g.Dialect)
 		}
 	}
 	if s.Mode == "" {
@@ -225,6 +230,7 @@ func (s *start) try(ctx context.Context, file string, std streams) error {
 		return err
 	}
 	printFindings(std.out, findings)
+	fmt.Fprintln(std.out, tally(findings))
 	if !doctor.Sound(findings) {
 		return &failure{err: fmt.Errorf("the files are written, and the server does not take them as they are"), hint: "mend " + file + " by the lines above, then: sidecar check --config " + file + " --online", exit: exitFailed}
 	}

@@ -25,6 +25,7 @@ import (
 
 func introspectCommand(std streams) *cobra.Command {
 	var file, name string
+	var bar bar
 	cmd := &cobra.Command{
 		Use:   "introspect",
 		Short: "Ask the configured issuer about a token read from standard input",
@@ -42,11 +43,12 @@ or the one that --issuer names.`,
 			if err != nil {
 				return err
 			}
-			return introspectToken(cmd.Context(), cfg.Issuers, name, tok, std)
+			return introspectToken(cmd.Context(), cfg.Issuers, name, tok, bar, std)
 		},
 	}
 	configFlag(cmd, &file)
 	cmd.Flags().StringVar(&name, "issuer", "", "name of the issuer to ask (default that of the token)")
+	bar.flag(cmd)
 	return cmd
 }
 
@@ -81,7 +83,7 @@ func chosen(issuers *introspect.Issuers, name string, tok secret.Text) (*introsp
 	return c.Issuer(), nil
 }
 
-func introspectToken(ctx context.Context, cfgs []introspect.Config, name string, tok secret.Text, std streams) error {
+func introspectToken(ctx context.Context, cfgs []introspect.Config, name string, tok secret.Text, bar bar, std streams) error {
 	issuers, err := introspect.NewIssuers(cfgs, introspect.Deps{Fingerprints: secret.NewFingerprinter(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
@@ -121,10 +123,7 @@ func introspectToken(ctx context.Context, cfgs []introspect.Config, name string,
 		fmt.Fprintf(std.out, "input.token: %s\n", shown(b, tok))
 	}
 	printFindings(std.out, findings)
-	if !doctor.Sound(findings) {
-		return &failure{err: fmt.Errorf("this token would not be accepted"), hint: "the lines above say why, and what to do", exit: exitFailed}
-	}
-	return nil
+	return bar.judge(std.out, findings, "this token would not be accepted")
 }
 
 // shownBytes is how much of an answer is shown.

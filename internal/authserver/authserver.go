@@ -142,7 +142,7 @@ func (s *Server) askAuthenticated(ctx context.Context, q question) (r Reply, as 
 			return unknown
 		}
 		r, err = s.post(ctx, i, signed, authorization)
-		return saysOf(r, err, s.cfg.Client.method())
+		return saysOf(r, err, s.cfg.Client.Method())
 	})
 	return r, as, s.describe(r, err)
 }
@@ -158,7 +158,7 @@ func (s *Server) sign(q question, i identity) (question, string, error) {
 	case q.form != nil:
 		q.form = form
 	case len(form) > 0:
-		return q, "", authz.E(authz.Misconfigured, "ask issuer %q: client.auth %s needs a form, and this server takes JSON", s.cfg.Name, s.cfg.Client.method())
+		return q, "", authz.E(authz.Misconfigured, "ask issuer %q: client.auth %s needs a form, and this server takes JSON", s.cfg.Name, s.cfg.Client.Method())
 	}
 	return q, authorization, nil
 }

@@ -48,5 +48,5 @@ func (c Call) request(ctx context.Context, issuer string) (*http.Request, error)
 // Permit is why a URL that the server named must not be used, or nil: it is not https, or on a host that is neither the
 // issuer's nor in endpoint_hosts. what names the URL in the error, which is an *authz.Error.
 func (s *Server) Permit(what, url string) error {
-	return s.discovery.faultOfEndpoint(Endpoint(what), url)
+	return s.discovery.faultOfEndpoint(what, url)
 }

@@ -72,7 +72,7 @@ func (c Config) checkClient(fault func(key, cause, hint string)) {
 	checkWord("client.auth", c.Client.Auth, allMethods(), fault)
 	checkWord("client.token_auth", c.Client.TokenAuth, tokenMethods(), fault)
 	checkWord("client.basic_encoding", c.Client.BasicEncoding, []string{"form", "raw"}, fault)
-	method := c.Client.method()
+	method := c.Client.Method()
 	u := usesOf(method)
 	who := "auth " + method
 	if c.Client.Auth == authGrant {

@@ -39,9 +39,9 @@ const (
 	identityGrace = time.Minute
 )
 
-// method is the one by which the client proves who it is to the endpoints of the server; auth client_credentials has one for
+// Method is the one by which the client proves who it is to the endpoints of the server; auth client_credentials has one for
 // the token endpoint.
-func (c Client) method() string {
+func (c Client) Method() string {
 	auth := c.Auth
 	if auth == authGrant {
 		auth = c.TokenAuth
@@ -52,7 +52,7 @@ func (c Client) method() string {
 	return auth
 }
 
-func (c Client) mutualTLS() bool { return isMutualTLS(c.method()) }
+func (c Client) mutualTLS() bool { return isMutualTLS(c.Method()) }
 
 func isMutualTLS(method string) bool { return method == authTLS || method == authSelfSigned }
 
@@ -67,7 +67,7 @@ type identity struct {
 func newIdentity(cfg Config, log *slog.Logger, drop func(identity)) (*rotation[identity], error) {
 	c := cfg.Client
 	r := &rotation[identity]{issuer: cfg.Name, log: log, grace: identityGrace, drop: drop}
-	switch c.method() {
+	switch c.Method() {
 	case authBasic, authPost:
 		r.what, r.parts = "client.secret", []part{secretPart("client.secret", c.Secret)}
 		r.parse = func(t []secret.Text) (identity, error) { return identity{secret: t[0]}, nil }
@@ -123,7 +123,7 @@ func parseCertificate(t []secret.Text) (identity, error) {
 // authenticate adds to form what the method has there, and returns the Authorization field, or "". It is called for each
 // request anew, so that no assertion is sent twice: CA-1, CA-8.
 func (c Config) authenticate(id identity, form url.Values) (authorization string, err error) {
-	switch c.Client.method() {
+	switch c.Client.Method() {
 	case authBasic:
 		return "Basic " + c.Client.basic(id.secret), nil
 	case authPost:

@@ -315,6 +315,7 @@ func (d *discovery) read(ctx context.Context, from string) (map[Endpoint]string,
 // for it, where there are such (MTLS-2); they are as little believed as the others.
 func (d *discovery) endpointsOf(doc metadata) (map[Endpoint]string, error) {
 	named := map[Endpoint]string{Introspection: doc.Introspection, JWKS: doc.JWKS, TokenEndpoint: doc.Token}
+	members := map[Endpoint]string{Introspection: string(Introspection), JWKS: string(JWKS), TokenEndpoint: string(TokenEndpoint)}
 	if d.cfg.Client.mutualTLS() && len(doc.MTLS) > 0 {
 		var aliases aliases
 		if json.Unmarshal(doc.MTLS, &aliases) != nil {
@@ -322,38 +323,38 @@ func (d *discovery) endpointsOf(doc metadata) (map[Endpoint]string, error) {
 		}
 		for e, alias := range map[Endpoint]string{Introspection: aliases.Introspection, JWKS: aliases.JWKS, TokenEndpoint: aliases.Token} {
 			if alias != "" {
-				named[e] = alias
+				named[e], members[e] = alias, "mtls_endpoint_aliases."+string(e)
 			}
 		}
 	}
 	found := map[Endpoint]string{}
 	for _, e := range d.needs {
-		if err := d.faultOfEndpoint(e, named[e]); err != nil {
+		if err := d.faultOfEndpoint(members[e], named[e]); err != nil {
 			return nil, err
 		}
 		found[e] = named[e]
 	}
 	for _, e := range d.wants {
-		if d.faultOfEndpoint(e, named[e]) == nil {
+		if d.faultOfEndpoint(members[e], named[e]) == nil {
 			found[e] = named[e]
 		}
 	}
 	return found, nil
 }
 
-// faultOfEndpoint is why credentials are not sent to an endpoint that a document named.
-func (d *discovery) faultOfEndpoint(e Endpoint, named string) error {
+// faultOfEndpoint is why credentials are not sent to an endpoint that a member of a document named.
+func (d *discovery) faultOfEndpoint(member, named string) error {
 	if named == "" {
-		return authz.E(authz.Misconfigured, "discover issuer %q: the metadata names no %s", d.cfg.Issuer, e)
+		return authz.E(authz.Misconfigured, "discover issuer %q: the metadata names no %s", d.cfg.Issuer, member)
 	}
-	if u, err := url.Parse(named); err == nil && u.Scheme == "http" && d.cfg.Client.mutualTLS() && e != JWKS {
-		return authz.E(authz.Misconfigured, "discover issuer %q: %s is not https, over which no certificate is shown", d.cfg.Issuer, e)
+	if u, err := url.Parse(named); err == nil && u.Scheme == "http" && d.cfg.Client.mutualTLS() && !strings.HasSuffix(member, string(JWKS)) {
+		return authz.E(authz.Misconfigured, "discover issuer %q: %s is not https, over which no certificate is shown", d.cfg.Issuer, member)
 	}
 	if len(named) > maxEndpointBytes {
-		return authz.E(authz.Misconfigured, "discover issuer %q: %s is over %d bytes", d.cfg.Issuer, e, maxEndpointBytes)
+		return authz.E(authz.Misconfigured, "discover issuer %q: %s is over %d bytes", d.cfg.Issuer, member, maxEndpointBytes)
 	}
 	if cause, _ := d.cfg.faultOfURL(named); cause != "" {
-		return authz.E(authz.Misconfigured, "discover issuer %q: %s %s", d.cfg.Issuer, e, cause)
+		return authz.E(authz.Misconfigured, "discover issuer %q: %s %s", d.cfg.Issuer, member, cause)
 	}
 	issuer, err := url.Parse(d.cfg.Issuer)
 	u, err2 := url.Parse(named)
@@ -362,7 +363,7 @@ func (d *discovery) faultOfEndpoint(e Endpoint, named string) error {
 	}
 	permitted := func(h string) bool { return strings.EqualFold(h, u.Host) || strings.EqualFold(h, u.Hostname()) }
 	if authority(u) != authority(issuer) && !slices.ContainsFunc(d.cfg.EndpointHosts, permitted) {
-		return authz.E(authz.Misconfigured, "discover issuer %q: %s is on host %q, which is neither the issuer's nor in endpoint_hosts", d.cfg.Issuer, e, u.Host)
+		return authz.E(authz.Misconfigured, "discover issuer %q: %s is on host %q, which is neither the issuer's nor in endpoint_hosts", d.cfg.Issuer, member, u.Host)
 	}
 	return nil
 }

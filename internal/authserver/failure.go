@@ -13,7 +13,9 @@ type Failure struct {
 	Nature Nature
 	// Status is that of the answer; 0 when none came.
 	Status int
-	text   string
+	// Code is the OAuth error code of the answer (RFC 6749 section 5.2); empty when it has none that is known.
+	Code string
+	text string
 }
 
 func (f *Failure) Error() string { return f.text }

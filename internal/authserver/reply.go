@@ -54,7 +54,7 @@ func (r Reply) Refuse(kind authz.Kind, why string) error {
 	if why != "" {
 		parts = append(parts, why)
 	}
-	e := &authz.Error{Kind: kind, Err: &Failure{Status: r.Status, text: fmt.Sprintf("ask %q: %s", r.host(), strings.Join(parts, ", "))}}
+	e := &authz.Error{Kind: kind, Err: &Failure{Status: r.Status, Code: r.OAuthError(), text: fmt.Sprintf("ask %q: %s", r.host(), strings.Join(parts, ", "))}}
 	if kind == authz.Unavailable {
 		e.RetryAfter = RetryAfter(r.Header.Get("Retry-After"), time.Now())
 	}

@@ -2,21 +2,32 @@ package doctor
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// canary gets a token for the sidecar itself and asks about it. A server that says that a token it issued a moment ago is
-// not active has a reason that no caller will ever see.
+const instead = "ask about a token that must be good instead: sidecar introspect"
+
+// canary gets a token for the sidecar itself and looks at it as serve would. A server that says that a token it issued a moment
+// ago is not active has a reason that no caller will ever see, and one that issues what this mode cannot read does so for callers.
 func (e *exam) canary(ctx context.Context, doc *Metadata) {
-	const instead = "ask about a token that must be good instead: sidecar introspect"
-	auth := e.cfg.Server.Client.Auth
+	auth := e.cfg.Reached().Client.Auth
 	if auth == "bearer" || auth == "none" || e.cfg.Server.TokenEndpoint == "" && (doc == nil || doc.Token == "") {
-		e.found("canary", Doubt, instead, "the sidecar cannot get a token of its own")
+		if e.asks() {
+			e.found("canary", Doubt, instead, "the sidecar cannot get a token of its own")
+		}
 		return
 	}
-	tok, _, err := e.server.Token(ctx, e.cfg.Server.Client.Scope)
+	tok, _, err := e.server.Token(ctx, e.cfg.CanaryScope())
 	if err != nil {
-		e.found("canary", Doubt, instead, "the sidecar gets no token of its own (grant client_credentials): %v", err)
+		e.findings = append(e.findings, e.withoutToken(err))
 		return
 	}
 	if p, ok := payload(tok.Reveal()); ok && p.Issued != 0 && !e.clocked {
@@ -30,9 +41,68 @@ func (e *exam) canary(ctx context.Context, doc *Metadata) {
 		return
 	}
 	if answer.Claims.Active {
-		e.found("canary", Good, "", "the server calls a token active that it issued to the sidecar itself")
+		e.known(answer)
 		return
 	}
-	says, do := inactive(e.cfg, tok)
-	e.found("canary", Doubt, do, "a token that the server issued to the sidecar a moment ago %s%s", answer.Claims.Why, says)
+	e.unknown(tok, answer)
+}
+
+// known is about a canary that came back.
+func (e *exam) known(answer introspect.Answer) {
+	switch f := misplaced(e.cfg, answer); {
+	case f != nil:
+		f.Check = "canary"
+		e.findings = append(e.findings, *f)
+	case answer.Status == 0:
+		e.found("canary", Good, "", "a token that the server issued to the sidecar itself is one that can be validated here")
+	default:
+		e.found("canary", Good, "", "the server calls a token active that it issued to the sidecar itself")
+	}
+}
+
+// unknown is about a canary that did not come back. What the token is may be a fault, for all tokens will be so; for whom it is
+// may be meant so.
+func (e *exam) unknown(tok secret.Text, answer introspect.Answer) {
+	const issued = "a token that the server issued to the sidecar a moment ago "
+	if says, do := unreadable(e.cfg, tok); answer.Status == 0 && says != "" {
+		e.found("canary", Fault, do, "%s%s", issued, says)
+		return
+	}
+	says, do := refused(e.cfg, tok, answer)
+	if p, _ := payload(tok.Reveal()); len(e.cfg.CanaryScope()) == 0 && len(p.Audiences) == 0 {
+		do = "it was got without a scope: set canary.scope to one of this API's, so that the token is for it. Else: " + do
+	}
+	e.found("canary", Doubt, do, "%s%s%s", issued, answer.Claims.Why, says)
+}
+
+// withoutToken says why there is no canary. Credentials have been seen to be right, where they are asked for at all.
+func (e *exam) withoutToken(err error) Finding {
+	client, advice := e.cfg.Reached().Client, e.cfg.Reading.Advice(e.cfg.Server.Client.ID)
+	code := ""
+	if f, ok := errors.AsType[*authserver.Failure](err); ok {
+		code = f.Code
+	}
+	f := Finding{"canary", Doubt, fmt.Sprintf("the sidecar gets no token of its own (grant client_credentials): %v", err), instead}
+	switch {
+	case advice.OwnToken != "" && code == "invalid_client":
+		return Finding{"canary", Good, advice.OwnToken + ": there is none to ask about", ""}
+	case advice.OwnToken != "" && code == "unauthorized_client":
+		f.Level, f.Says, f.Do = Fault, fmt.Sprintf("the server knows %q as a client: %s", client.ID, advice.Misplaced.Says), advice.Misplaced.Do
+	case code == "invalid_token" && strings.HasSuffix(client.Method(), "_jwt"):
+		f.Level, f.Do = Fault, "the server does not take the client's assertion: "+assertionRemedy(e.cfg)
+	case code == "invalid_scope" || code == "invalid_target":
+		f.Do = "set canary.scope to what the client may have; or " + instead
+	case code == "unauthorized_client":
+		f.Do = "let the client use the grant client_credentials; or " + instead
+	}
+	return f
+}
+
+// misplaced is the finding that an answer shows that the sidecar is registered as something that is told too little.
+func misplaced(cfg introspect.Config, answer introspect.Answer) *Finding {
+	m := cfg.Reading.Advice(cfg.Server.Client.ID).Misplaced
+	if m.Member == "" || answer.Status == 0 || !slices.Contains(names(answer.Claims.Raw), m.Member) {
+		return nil
+	}
+	return &Finding{"token", Fault, m.Says, m.Do}
 }

@@ -39,13 +39,17 @@ type Finding struct {
 }
 
 // Sound reports whether findings hold no fault.
-func Sound(findings []Finding) bool {
+func Sound(findings []Finding) bool { return Count(findings, Fault) == 0 }
+
+// Count is the number of findings of a level.
+func Count(findings []Finding, level Level) int {
+	n := 0
 	for _, f := range findings {
-		if f.Level == Fault {
-			return false
+		if f.Level == level {
+			n++
 		}
 	}
-	return true
+	return n
 }
 
 // exam is one look at one issuer.
@@ -55,6 +59,7 @@ type exam struct {
 	issuer   *introspect.Issuer
 	findings []Finding
 	clocked  bool // the clocks were compared
+	unsent   bool // credentials are not sent where the metadata says
 }
 
 func (e *exam) found(check string, level Level, do, format string, args ...any) {
@@ -70,7 +75,7 @@ func Examine(ctx context.Context, cfg introspect.Config) ([]Finding, error) {
 		return nil, err
 	}
 	defer issuer.Close()
-	server, err := authserver.New(cfg.Server, authserver.Deps{Wants: []authserver.Endpoint{authserver.TokenEndpoint}})
+	server, err := authserver.New(cfg.Reached(), authserver.Deps{Wants: []authserver.Endpoint{authserver.TokenEndpoint}})
 	if err != nil {
 		return nil, err
 	}
@@ -80,10 +85,8 @@ func Examine(ctx context.Context, cfg introspect.Config) ([]Finding, error) {
 	if e.usesKeys() {
 		e.keys(ctx, doc)
 	}
-	if e.asks() {
-		if e.credentials(ctx) {
-			e.canary(ctx, doc)
-		}
+	if !e.unsent && (!e.asks() || e.credentials(ctx)) {
+		e.canary(ctx, doc)
 	}
 	return e.findings, nil
 }
@@ -97,8 +100,9 @@ func (e *exam) usesKeys() bool {
 
 // credentials asks about a token that nobody issued. The right answer is that it is not active.
 func (e *exam) credentials(ctx context.Context) bool {
-	answer, err := e.issuer.Ask(ctx, secret.New(rand.Text()))
+	answer, err := e.issuer.Probe(ctx, secret.New(rand.Text()))
 	e.clock(answer.Date, time.Now())
+	advice := e.cfg.Reading.Advice(e.cfg.Server.Client.ID)
 	switch {
 	case err != nil:
 		f := explain(e.cfg, answer, err)
@@ -109,9 +113,10 @@ func (e *exam) credentials(ctx context.Context) bool {
 		e.found("credentials", Fault, "is this really an introspection endpoint? compare the URL with the server's documentation",
 			"%s calls a token active that nobody issued", answer.Endpoint)
 		return false
-	case e.cfg.Reading.Dialect == "authentik":
-		e.found("credentials", Doubt, "authentik says the same about a token when it does not take the credentials: try a token that must be good, with sidecar introspect",
-			"%s answers; whether it takes our credentials cannot be seen", answer.Endpoint)
+	case advice.Indistinct:
+		e.found("credentials", Doubt, advice.Unproved, "%s answers; whether it takes our credentials cannot be seen", answer.Endpoint)
+	case advice.Unproved != "":
+		e.found("credentials", Good, "", "%s takes our credentials, and knows nothing of a token that nobody issued; %s", answer.Endpoint, advice.Unproved)
 	default:
 		e.found("credentials", Good, "", "%s takes our credentials, and knows nothing of a token that nobody issued", answer.Endpoint)
 	}

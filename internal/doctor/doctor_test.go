@@ -290,20 +290,7 @@ func TestATokenThatTheConfigurationRefusesIsNotCalledInactive(t *testing.T) {
 	wants(t, ask(t, cfg, "tok-123456"), "the server calls it active, and the configuration refuses it: it is for another audience")
 }
 
-func TestProposalsRestOnURLs(t *testing.T) {
-	for issuer, want := range map[string]string{
-		"https://kc.acme.example/realms/a":            "keycloak",
-		"https://acme.okta.com/oauth2/default":        "okta",
-		"https://login.microsoftonline.com/x/v2.0":    "entra",
-		"https://login.acme.example":                  "rfc7662",
-		"https://acme.eu.auth0.com/":                  "auth0",
-		"https://accounts.google.com":                 "google",
-		"https://auth.acme.example/application/o/app": "authentik",
-	} {
-		if g := doctor.Propose(issuer, &doctor.Metadata{Introspection: "https://x/i"}); g.Dialect != want || g.Mode != "introspect" {
-			t.Errorf("%s: %+v", issuer, g)
-		}
-	}
+func TestProposalsFollowTheMetadata(t *testing.T) {
 	g := doctor.Propose("https://login.acme.example", &doctor.Metadata{TokenAuth: []string{"client_secret_post"}})
 	if g.Mode != "jwt" || g.Auth != "client_secret_post" {
 		t.Errorf("%+v", g)

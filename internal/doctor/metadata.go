@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -31,6 +32,27 @@ type Metadata struct {
 	TokenAuth     []string `json:"token_endpoint_auth_methods_supported"`
 	Grants        []string `json:"grant_types_supported"`
 	Signing       []string `json:"introspection_signing_alg_values_supported"`
+	// Aliases are the endpoints for clients that use mutual TLS (RFC 8705 section 5), by the name of their member.
+	Aliases map[string]any `json:"mtls_endpoint_aliases"`
+	// Others are the members that are not named here.
+	Others map[string]jsontext.Value `json:",unknown"`
+}
+
+// text is a member that is text, by its name; "" when there is none.
+func (m *Metadata) text(name string) string {
+	switch name {
+	case "issuer":
+		return m.Issuer
+	case "introspection_endpoint":
+		return m.Introspection
+	case "token_endpoint":
+		return m.Token
+	case "jwks_uri":
+		return m.JWKS
+	}
+	var s string
+	_ = json.Unmarshal(m.Others[name], &s) // then it is none
+	return s
 }
 
 // Discover reads the metadata of the issuer that server was made for, and says what is wrong with it. The metadata is nil
@@ -87,10 +109,37 @@ func (e *exam) metadata(ctx context.Context) *Metadata {
 	if auth := s.Client.Auth; e.asks() && methods != nil && !slices.Contains(methods, auth) && auth != "bearer" && auth != "client_credentials" && auth != "none" {
 		e.found("metadata", Doubt, "set client.auth to one of them, and register the client for it", "client.auth is %s, and the server supports %s", auth, quoted(strings.Join(methods, ", ")))
 	}
+	e.assertions()
+	e.hosts(doc)
 	if e.cfg.RequireSigned && len(doc.Signing) == 0 {
 		e.found("metadata", Doubt, "look in its documentation for RFC 9701, and register the client for signed introspection responses", "require_signed is set, and the metadata names no introspection_signing_alg_values_supported")
 	}
 	return doc
+}
+
+// assertions is about an aud at which the server calls every token inactive: only the configuration shows that.
+func (e *exam) assertions() {
+	e.cfg.Warn(func(key, cause, hint string) {
+		if key == "client.assertion_audience" {
+			e.found("credentials", Fault, hint, "%s %s", key, cause)
+		}
+	})
+}
+
+// hosts is about endpoints that credentials are not sent to, for where they are: the host is not the issuer's.
+func (e *exam) hosts(doc *Metadata) {
+	s := e.cfg.Reached()
+	if !e.asks() || s.IntrospectionEndpoint != "" || doc.Introspection == "" {
+		return
+	}
+	member, named := "introspection_endpoint", doc.Introspection
+	if alias, _ := doc.Aliases[member].(string); alias != "" && strings.HasSuffix(s.Client.Method(), "tls_client_auth") {
+		member, named = "mtls_endpoint_aliases."+member, alias
+	}
+	if err := e.server.Permit(member, named); err != nil {
+		e.unsent = true
+		e.found("metadata", Fault, unreachable(err, named), "%v", err)
+	}
 }
 
 // keys looks at the server's key set.
@@ -125,6 +174,8 @@ func (e *exam) keys(ctx context.Context, doc *Metadata) {
 // unreachable says what to try when a URL gave no answer at all.
 func unreachable(err error, u string) string {
 	switch cause := err.Error(); {
+	case strings.Contains(cause, "nor in endpoint_hosts"):
+		return "if that host is the server's own, add the line: endpoint_hosts: " + hostList(cause)
 	case strings.Contains(cause, "unknown authority"):
 		return "set ca_file to the PEM file of the authority that signed the server's certificate"
 	case strings.Contains(cause, "not valid for"):
@@ -135,6 +186,13 @@ func unreachable(err error, u string) string {
 		return "waiting will not help: mend what the cause names, in the configuration or at the server"
 	}
 	return "try it from this machine: curl -v " + u
+}
+
+// hostList is the value of endpoint_hosts that permits what a cause names.
+func hostList(cause string) string {
+	_, rest, _ := strings.Cut(cause, `is on host "`)
+	host, _, _ := strings.Cut(rest, `"`)
+	return fmt.Sprintf("[%q]", host)
 }
 
 // difference says in words how two issuers that are not equal differ. Equal is what they must be, to the letter.

@@ -12,7 +12,7 @@ import (
 
 // check reports a canary that could not be sent.
 func (c Canary) check(cfg Config, fault func(key, cause, hint string)) {
-	switch auth := cfg.server().Client.Auth; {
+	switch auth := cfg.Reached().Client.Auth; {
 	case c.Every == 0 && len(c.Scope) > 0:
 		fault("canary.scope", "is set, and canary.every is not", "set canary.every, or remove the scope")
 	case c.Every == 0:
@@ -20,9 +20,19 @@ func (c Canary) check(cfg Config, fault func(key, cause, hint string)) {
 		fault("canary.every", fmt.Sprintf("%s is not between 1s and 1h0m0s", c.Every), "")
 	case cfg.mode() == JWT:
 		fault("canary.every", "is set, and mode jwt asks nobody", "remove it, or choose another mode")
+	case cfg.Reading.Advice("").OwnToken != "":
+		fault("canary.every", "is set, and "+cfg.Reading.Advice("").OwnToken, "remove it")
 	case auth == "bearer" || auth == "none":
 		fault("canary.every", fmt.Sprintf("is set, and client.auth %s gets no token of its own", auth), "choose another method, or remove it")
 	}
+}
+
+// CanaryScope are the scopes that the sidecar's own token is got with.
+func (c Config) CanaryScope() []string {
+	if c.Canary.Scope != nil {
+		return c.Canary.Scope
+	}
+	return c.Server.Client.Scope
 }
 
 // canary remembers how the latest question about the sidecar's own token ended.

@@ -22,6 +22,8 @@ type Answer struct {
 	Status int
 	// ContentType is the header as received.
 	ContentType string
+	// Error is the OAuth error code of a refusal (RFC 6749 section 5.2); empty when there is none that is known.
+	Error string
 	// Date is when the server says that it answered; zero when it does not.
 	Date time.Time
 	// Body is the payload, decompressed, and no longer than max_response_bytes.

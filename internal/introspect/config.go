@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
@@ -92,7 +93,7 @@ type CacheConfig struct {
 // hint, which may be empty, what to do. It reads no file, asks nobody and prints no secret.
 // The words that choose a mode may be empty and then mean their documented default.
 func (c Config) Check(fault func(key, cause, hint string)) {
-	c.server().Check(fault)
+	c.Reached().Check(fault)
 	c.Reading.Check(fault)
 	c.checkModes(fault)
 	c.checkDialect(fault)
@@ -134,6 +135,17 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 		if n.value < n.min {
 			fault(n.key, fmt.Sprintf("%d is less than %d", n.value, n.min), "")
 		}
+	}
+}
+
+// Warn reports what is no fault of c by itself, and at this kind of server most likely is one: key, cause and hint are like those
+// of Check.
+func (c Config) Warn(warn func(key, cause, hint string)) {
+	client := c.Server.Client
+	advice, audience := c.Reading.Advice(client.ID), strings.TrimSuffix(client.AssertionAudience, "/")
+	if advice.IssuerOnly && audience != "" && audience != strings.TrimSuffix(c.Server.Issuer, "/") && strings.HasSuffix(client.Method(), "_jwt") {
+		warn("client.assertion_audience", fmt.Sprintf("is %q, and a server of dialect %s that sees an assertion for another than itself calls every token inactive", client.AssertionAudience, c.Reading.Dialect),
+			"remove it: "+advice.AssertionAudience)
 	}
 }
 

@@ -76,7 +76,7 @@ func New(cfg Config, deps Deps) (*Issuer, error) {
 	}
 	needs, wants := cfg.needs()
 	needs = cfg.needsToken(needs)
-	server, err := authserver.New(cfg.server(), authserver.Deps{Needs: needs, Wants: wants, Log: deps.Log, Transport: deps.Transport})
+	server, err := authserver.New(cfg.Reached(), authserver.Deps{Needs: needs, Wants: wants, Log: deps.Log, Transport: deps.Transport})
 	if err != nil {
 		return nil, err
 	}
@@ -98,10 +98,6 @@ func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Dec
 		reader: reader, seal: newSeal(cfg, keySet, decrypter), observer: deps.Observer, bearer: cfg.Server.Client.ShowsToken(),
 	}
 	g := newGuard(c, cfg, k, deps.Observer)
-	canaryScope := cfg.Canary.Scope
-	if canaryScope == nil {
-		canaryScope = cfg.Server.Client.Scope
-	}
 	cache := newCache(name, cfg.Cache, k, deps.Observer)
 	m := newModes(cfg, g, reader, keySet, server, cache.isRevoked)
 	return &Issuer{
@@ -119,7 +115,7 @@ func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Dec
 		keySet:          keySet,
 		observer:        deps.Observer,
 		log:             deps.Log,
-		canary:          canary{every: cfg.Canary.Every, scope: canaryScope},
+		canary:          canary{every: cfg.Canary.Every, scope: cfg.CanaryScope()},
 		client:          c,
 		server:          server,
 	}
@@ -244,17 +240,31 @@ func (i *Issuer) refuses(tok secret.Text) string {
 // In a mode that validates locally that is done too, as it would be for a request.
 func (i *Issuer) Ask(ctx context.Context, tok secret.Text) (Answer, error) {
 	var a Answer
-	f, err := i.modes.look(ctx, Question{Token: tok, Demand: Demand{Mode: i.mode}}, func(ctx context.Context, _ Question) (fact, error) {
-		f, r, err := i.client.question(ctx, tok)
-		date, _ := http.ParseTime(r.Header.Get("Date")) // the zero time when there is none
-		a = Answer{Date: date, Endpoint: r.Endpoint, Status: r.Status, ContentType: r.Header.Get("Content-Type"), Body: r.Body}
-		if err == nil && i.client.seal != nil && r.Status == http.StatusOK {
-			a.Verified, err = i.client.seal.open(ctx, r)
-		}
+	f, err := i.modes.look(ctx, Question{Token: tok, Demand: Demand{Mode: i.mode}}, func(ctx context.Context, _ Question) (f fact, err error) {
+		f, a, err = i.put(ctx, tok)
 		return f, err
 	})
 	a.Claims = f.Claims
 	return a, err
+}
+
+// Probe puts one question to the server, past all caches and whatever the mode is: for a token that is none of the server's,
+// which a mode that validates locally would not ask about. Otherwise it is like Ask.
+func (i *Issuer) Probe(ctx context.Context, tok secret.Text) (Answer, error) {
+	f, a, err := i.put(ctx, tok)
+	a.Claims = f.Claims
+	return a, err
+}
+
+// put is one exchange, and the answer as it came.
+func (i *Issuer) put(ctx context.Context, tok secret.Text) (fact, Answer, error) {
+	f, r, err := i.client.question(ctx, tok)
+	date, _ := http.ParseTime(r.Header.Get("Date")) // the zero time when there is none
+	a := Answer{Date: date, Endpoint: r.Endpoint, Status: r.Status, ContentType: r.Header.Get("Content-Type"), Error: r.OAuthError(), Body: r.Body}
+	if err == nil && i.client.seal != nil && r.Status == http.StatusOK {
+		a.Verified, err = i.client.seal.open(ctx, r)
+	}
+	return f, a, err
 }
 
 // Warm discovers the endpoint, with pauses from 1 s to 30 s between attempts, until it is known or ctx ends. It returns

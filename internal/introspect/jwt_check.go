@@ -171,8 +171,8 @@ func (s SignedResponse) decrypter() (*jose.Decrypter, error) {
 	return jose.NewDecrypter(key, fitting, s.EncryptionEncodings)
 }
 
-// server is the part of c that reaches the server. Where nobody is asked about tokens, nobody needs credentials for that.
-func (c Config) server() authserver.Config {
+// Reached is the part of c that reaches the server. Where no question is asked about tokens, no credentials are needed for it.
+func (c Config) Reached() authserver.Config {
 	s := c.Server
 	if c.mode() == JWT && s.Client.ID == "" && s.Client.Secret.IsZero() && s.Client.Key.IsZero() && s.Client.CertificateFile == "" {
 		s.Client.Auth = "none"

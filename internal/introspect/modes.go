@@ -41,7 +41,7 @@ type modes struct {
 // newModes puts local validation, as far as cfg allows it, before an asker.
 func newModes(cfg Config, asked asker, reader *dialect.Reader, keys *jose.KeySet, server *authserver.Server, revoked func(secret.Text, *authz.Claims) bool) *modes {
 	m := &modes{name: cfg.Server.Name, asked: asked, server: server, revoked: revoked}
-	m.mute = cfg.Reading.Encoding() == dialect.Unasked || cfg.server().Client.Auth == "none" && cfg.Server.IntrospectionEndpoint == ""
+	m.mute = cfg.Reading.Encoding() == dialect.Unasked || cfg.Reached().Client.Auth == "none" && cfg.Server.IntrospectionEndpoint == ""
 	faults := cfg.localFaults()
 	if !cfg.Reading.HasJWTs() {
 		faults = append(faults, fault{key: "dialect", cause: "has no tokens that are JWTs"})

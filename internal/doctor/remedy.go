@@ -1,0 +1,192 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// What is said here is true of every server. What differs from server to server is in dialect.Advice.
+
+// explain says why there is no answer, and whose turn it is.
+func explain(cfg introspect.Config, a introspect.Answer, err error) Finding {
+	advice := cfg.Reading.Advice(cfg.Server.Client.ID)
+	f := Finding{Check: "token", Level: Fault, Says: err.Error()}
+	media, _, _ := strings.Cut(strings.ToLower(a.ContentType), ";")
+	switch {
+	case a.Status == 0:
+		f.Do = unreachable(err, orURL(a.Endpoint, cfg))
+	case cfg.RequireSigned && a.Status == 200 && advice.Unsigned:
+		f.Do = "this server has no signed answers (RFC 9701): take require_signed out"
+	case cfg.RequireSigned && a.Status == 200:
+		f.Do = "require_signed takes RFC 9701 responses only: register the client for them at the server (introspection_signed_response_alg), with " +
+			quoted(cmp.Or(cfg.SignedResponse.Audience, cfg.Server.Client.ID)) + " as audience, or do without"
+	case a.Status == 200 && strings.Contains(media, "html"):
+		f.Do = "this is a page for people: something between answers in the server's place, or the endpoint is not the introspection endpoint"
+	case a.Status == 200:
+		f.Do = "the server answers with " + quoted(a.ContentType) + ": compare the endpoint with its documentation"
+	case a.Status >= 300 && a.Status < 400:
+		f.Do = "the server sends us elsewhere: use the URL that it redirects to, if it is the introspection endpoint and no login page"
+	case a.Status == 404 || a.Status == 405:
+		f.Do = "compare introspection_endpoint with the server's documentation: there is no such endpoint at " + a.Endpoint
+	case a.Error == "unauthorized_client":
+		f.Do = cmp.Or(advice.MayNotAsk, "the server knows the client and does not let it introspect: give it that permission")
+	case a.Status == 401 || a.Status == 403 || a.Status == 400:
+		f.Do = credentialsRemedy(cfg)
+	case a.Status == 429:
+		f.Do = "the server limits how often it may be asked: raise its limit for this client, or cache.ttl"
+	default:
+		f.Do = "look at the server's own log"
+	}
+	return f
+}
+
+func orURL(s string, cfg introspect.Config) string {
+	return cmp.Or(s, cfg.Server.IntrospectionEndpoint, cfg.Server.Issuer, "the endpoint")
+}
+
+// credentialsRemedy names what to compare when a server refuses the sidecar itself.
+func credentialsRemedy(cfg introspect.Config) string {
+	c := cfg.Server.Client
+	do := fmt.Sprintf("compare with what is registered there: client.id %q, client.auth %s", c.ID, c.Auth)
+	switch c.Auth {
+	case "client_secret_basic":
+		do += ", client.secret; if id or secret hold other than letters and digits, try client.basic_encoding: raw, or client.auth: client_secret_post"
+	case "client_secret_jwt", "private_key_jwt":
+		do += ", the key and client.key_id, client.signing_alg; " + assertionRemedy(cfg)
+	case "tls_client_auth", "self_signed_tls_client_auth":
+		do += ", the certificate's subject and its authority; an endpoint that takes certificates may have an address of its own (mtls_endpoint_aliases)"
+	default:
+		do += ", client.secret"
+	}
+	return do + "; the client must be confidential, and allowed to introspect"
+}
+
+// assertionRemedy says which aud and typ of an assertion a server takes.
+func assertionRemedy(cfg introspect.Config) string {
+	c, advice := cfg.Server.Client, cfg.Reading.Advice(cfg.Server.Client.ID)
+	do := "a server from before RFC 7523bis (2025) may want the URL of its token endpoint in client.assertion_audience, or client.assertion_type: JWT"
+	if advice.AssertionAudience != "" {
+		do = advice.AssertionAudience
+	}
+	if c.AssertionAudience != "" {
+		do += fmt.Sprintf("; client.assertion_audience is %q, and without it the aud is issuer", c.AssertionAudience)
+	}
+	return do
+}
+
+// inactive says what may be behind "not active". The server does not: RFC 7662 section 2.2. Where the token is a JWT it is
+// read without being believed.
+func inactive(cfg introspect.Config, tok secret.Text) (says, do string) {
+	p, ok := payload(tok.Reveal())
+	if !ok {
+		return "", byDialect(cfg, "the server does not say why. Expired, revoked, or this client may not know: ")
+	}
+	now := time.Now().Unix()
+	s := cfg.Server
+	switch {
+	case s.Issuer != "" && p.Issuer != "" && p.Issuer != s.Issuer:
+		return fmt.Sprintf(". It names %s as its issuer, and issuer is %q: %s", quoted(p.Issuer), s.Issuer, difference(s.Issuer, p.Issuer)),
+			"one spelling everywhere: the client that got the token must reach the server by the name that issuer has"
+	case p.Expires != 0 && p.Expires <= now:
+		return fmt.Sprintf(". By its own exp it ended %s ago", time.Duration(now-p.Expires)*time.Second), "get a new one"
+	case p.NotBefore > now || p.Issued > now:
+		return fmt.Sprintf(". By its own iat or nbf it begins in %s", time.Duration(max(p.NotBefore, p.Issued)-now)*time.Second), "compare the clocks of this machine and of the server"
+	case slices.Contains([]string{"Refresh", "Offline", "ID", "Logout"}, p.Type):
+		return ". It is marked as a token of another kind: " + quoted(p.Type), "send the access token"
+	}
+	audiences := p.Audiences
+	if len(audiences) == 0 {
+		return fmt.Sprintf(". It names no audience, so neither client.id %q nor audience %q is among them", s.Client.ID, cfg.Reading.Audience), withoutAudience(cfg)
+	}
+	if !slices.Contains(audiences, s.Client.ID) && !anyOf(cfg.Reading.Audience, audiences) {
+		return fmt.Sprintf(". It is for %q, and neither client.id %q nor audience %q is among them", audiences, s.Client.ID, cfg.Reading.Audience), byDialect(cfg, "")
+	}
+	return fmt.Sprintf(". By its own claims it is good until %s", time.Unix(p.Expires, 0).UTC().Format(time.RFC3339)), byDialect(cfg, "it may be revoked, its session or user ended, or: ")
+}
+
+func anyOf(wanted, got []string) bool {
+	return slices.ContainsFunc(wanted, func(a string) bool { return slices.Contains(got, a) })
+}
+
+// byDialect says what "not active" may hide at a kind of server.
+func byDialect(cfg introspect.Config, before string) string {
+	return before + cmp.Or(cfg.Reading.Advice(cfg.Server.Client.ID).Inactive,
+		"many servers answer so when this client may not know the token: look at the token's audience and at the server's log")
+}
+
+func withoutAudience(cfg introspect.Config) string {
+	return cmp.Or(cfg.Reading.Advice(cfg.Server.Client.ID).NoAudience, byDialect(cfg, ""))
+}
+
+// refused says what is behind a token that did not pass: by the server's word, by the configuration's, or by neither, where the
+// server does not look at that kind of token at all.
+func refused(cfg introspect.Config, tok secret.Text, answer introspect.Answer) (says, do string) {
+	advice := cfg.Reading.Advice(cfg.Server.Client.ID)
+	switch {
+	case answer.Error == "unsupported_token_type":
+		return ". The server does not introspect this kind of token", cmp.Or(advice.WrongKind, "send an access token, of the kind that the server introspects")
+	case answer.Status == 0:
+		if p, ok := payload(tok.Reveal()); ok {
+			return foreign(cfg, p)
+		}
+	case calledActive(answer):
+		if p, ok := read(answered(answer)); ok {
+			return foreign(cfg, p)
+		}
+	default:
+		return inactive(cfg, tok)
+	}
+	return "", "compare the token's header and claims with issuer, audience, dialect and jwt of the configuration"
+}
+
+// foreign says what of good claims does not fit the configuration.
+func foreign(cfg introspect.Config, p claims) (says, do string) {
+	ours, theirs := cfg.Reading.Audience, p.Audiences
+	names := append([]string{cfg.Server.Issuer}, cfg.Match.Issuers...)
+	switch {
+	case p.Issuer != "" && cfg.Server.Issuer != "" && !slices.Contains(names, p.Issuer):
+		return fmt.Sprintf(". It names %s as its issuer, and issuer is %q: %s", quoted(p.Issuer), cfg.Server.Issuer, difference(cfg.Server.Issuer, p.Issuer)),
+			"write issuer as tokens spell it, or list that spelling in match.issuers"
+	case len(ours) > 0 && len(theirs) == 0:
+		return fmt.Sprintf(". It has no aud, and audience is %q", ours), cmp.Or(cfg.Reading.Advice(cfg.Server.Client.ID).NoAudience,
+			"let the server put this API into aud; absent_audience: accept leaves such tokens to the policies")
+	case len(ours) > 0 && !anyOf(ours, theirs):
+		return fmt.Sprintf(". Its aud is %q, and audience is %q", theirs, ours), "send a token for this API, or add to audience what this API is called in aud"
+	}
+	return "", "compare the token's header and claims with issuer, audience, dialect and jwt of the configuration"
+}
+
+// dataProtection is how tokens of ASP.NET Core Data Protection begin.
+const dataProtection = "CfDJ8"
+
+// unreadable says why a token can never be validated here, whatever is in it; "" where it can. Tokens of the same server will be
+// alike, so it is the mode that is at fault.
+func unreadable(cfg introspect.Config, tok secret.Text) (says, do string) {
+	if cfg.Mode != introspect.JWT && cfg.Mode != introspect.JWTThenIntrospect {
+		return "", ""
+	}
+	advice, h, err := cfg.Reading.Advice(""), jose.Header{}, error(nil)
+	h, err = jose.Peek(tok.Reveal())
+	switch {
+	case err == nil && h.Encryption != "" || strings.Count(tok.Reveal(), ".") == 4:
+		says, do = "is encrypted (JWE), and mode "+string(cfg.Mode)+" reads signed tokens only", cmp.Or(advice.Encrypted, "let the server sign access tokens and leave them readable")
+	case strings.HasPrefix(tok.Reveal(), dataProtection):
+		says, do = "is a Data Protection token, which only its server can read, and mode "+string(cfg.Mode)+" reads JWTs", cmp.Or(advice.Reference, "let the server issue JWTs")
+	case err != nil:
+		says, do = "is opaque (a reference token), and mode "+string(cfg.Mode)+" reads JWTs", cmp.Or(advice.Reference, "let the server issue JWTs")
+	default:
+		return "", ""
+	}
+	if cfg.Reading.Encoding() != dialect.Unasked {
+		do += "; or set mode: introspect"
+	}
+	return says, do
+}
