@@ -1,7 +1,6 @@
 package authserver
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -44,7 +43,7 @@ func readFile(name string, limit int64) (secret.Text, error) {
 	if int64(len(b)) > limit {
 		return secret.Text{}, fmt.Errorf("read file %q: over %d bytes", name, limit)
 	}
-	return secret.New(string(bytes.TrimPrefix(b, []byte("\ufeff")))), nil
+	return secret.New(string(b)), nil
 }
 
 func readParts(parts []part) ([]secret.Text, error) {

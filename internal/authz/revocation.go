@@ -6,8 +6,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// Revocation names tokens that somebody says are over. It proves nothing by itself: what is known about them is forgotten,
-// and their issuer is asked again. All members that are set must match. One that names nothing matches nothing, unless All.
+// Revocation names tokens that are said to be over. What is known about them is forgotten, and their issuer is asked again.
+// Where the answer of the issuer could not tell, the revocation itself ends them. All members that are set must match. One that names nothing matches nothing, unless All.
 type Revocation struct {
 	// Issuer is the configured name of an issuer; empty means every one.
 	Issuer string
@@ -18,6 +18,11 @@ type Revocation struct {
 	Subject, Username, Email, Tenant string
 	// All means every token, of Issuer when it is set.
 	All bool
-	// At is when the event happened at the issuer; the zero time is now. Tokens issued later are not meant.
+	// At is when it happened, by the clock of the issuer; the zero time is now, by ours. Tokens issued later are not meant.
 	At time.Time
+	// OfSession is the session that ended, where the user is named besides because few tokens name their session. A token that
+	// names another session is asked about, and not ended.
+	OfSession string
+	// Event is set when an event that the issuer signed says so: a logout, a security event. Else an operator does.
+	Event bool
 }

@@ -21,6 +21,8 @@ type dialect struct {
 	signs []string
 	// audience says whether audiences may be left to the policies.
 	audience audienceRule
+	// ends is what an answer about a JWT knows of the end of that JWT.
+	ends Ending
 	// refusedPrefixes are how tokens begin that are no access tokens: they are not even asked about.
 	refusedPrefixes []string
 

@@ -51,9 +51,11 @@ func rows() []dialect {
 	}
 }
 
-// Recorded: 26.7.3. Its tokens and answers say in typ what they are. client_id is only in answers; JWTs have azp.
+// Recorded: 26.7.3. Its tokens and answers say in typ what they are. client_id is only in answers; JWTs have azp. A JWT is
+// inactive once it is revoked or its session has ended.
 func keycloak() dialect {
 	d := usual("keycloak")
+	d.ends = EndedSessions
 	d.username = []string{"username", "preferred_username"}
 	d.roles, d.roleForm = nil, realmAndResource
 	d.credentials = []string{"jwt"} // a whole access token, on request of some clients
@@ -65,8 +67,10 @@ func keycloak() dialect {
 
 // Recorded: 7.4.8. A role is "role", once or many times. Asked by an API it sends no token_type and knows only
 // access tokens; asked by a client token_type is access_token or refresh_token. A client's own token has no sub.
+// A JWT stays active after its revocation, and after the end of its session.
 func duende() dialect {
 	d := usual("duende")
+	d.ends = SignatureOnly
 	d.roles = []string{"role"}
 	d.withoutSubject = authz.Client
 	d.untyped = authz.AccessToken
@@ -182,8 +186,11 @@ func wso2() dialect {
 
 // Recorded: Spring Authorization Server 7.1.2. Refresh and ID tokens are called active and have no token_type; an ID token
 // has azp. aud is the client. A JWT has no typ and no client_id, and an ID token of a client is told by azp again.
+//
+// A revoked JWT is inactive; one whose user logged out stays active.
 func spring() dialect {
 	d := usual("spring")
+	d.ends = RevokedTokens
 	d.marks = []mark{{kind: authz.IDToken, with: []string{"azp"}, without: []string{"token_type"}}}
 	d.untyped = authz.RefreshToken
 	d.jwt = local{
@@ -195,8 +202,11 @@ func spring() dialect {
 
 // Recorded: node oidc-provider 9.13.3. It leaves token_type out for refresh tokens only, and sub for client_credentials only.
 // An ID token without nonce is told by its client_id, which it lacks.
+//
+// It answers nothing about JWTs: asked about one it says unsupported_token_type, so that none is called active after its end.
 func oidcProvider() dialect {
 	d := usual("oidc-provider")
+	d.ends = EndedSessions
 	d.withSubject = authz.User
 	d.withoutSubject = authz.Client
 	d.untyped = authz.RefreshToken
@@ -206,8 +216,11 @@ func oidcProvider() dialect {
 
 // Recorded: 7.8.0. token_usage is the kind. username is the claim name, a display name that hosts give to clients too: it is no
 // evidence of a person. A client outside the audience is told neither scope nor username.
+//
+// A JWT is inactive once it or its authorization is revoked (where token storage is on), and stays active after a logout.
 func openiddict() dialect {
 	d := usual("openiddict")
+	d.ends = RevokedTokens
 	d.roles = []string{"role", "roles"}
 	d.username = []string{"username", "name"} // the former in answers, the latter in JWTs
 	d.person = []string{"sid", "auth_time"}

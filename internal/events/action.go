@@ -14,6 +14,7 @@ const (
 	risc = "https://schemas.openid.net/secevent/risc/event-type/"
 	ssf  = "https://schemas.openid.net/secevent/ssf/event-type/"
 
+	sessionRevoked     = caep + "session-revoked"
 	verificationEvent  = ssf + "verification"
 	streamUpdatedEvent = ssf + "stream-updated"
 )
@@ -21,7 +22,7 @@ const (
 // wanted are the events after which an issuer may answer otherwise than before. They are asked for when a stream is made.
 func wanted() []string {
 	return []string{
-		caep + "session-revoked", caep + "token-claims-change", caep + "credential-change", caep + "assurance-level-change",
+		sessionRevoked, caep + "token-claims-change", caep + "credential-change", caep + "assurance-level-change",
 		caep + "device-compliance-change",
 		risc + "account-disabled", risc + "account-purged", risc + "sessions-revoked", risc + "account-credential-change-required",
 		risc + "credential-compromise", risc + "identifier-changed", risc + "identifier-recycled",
@@ -47,8 +48,10 @@ func read(event string, raw jsontext.Value, made, now time.Time) (meaning, time.
 	if !ok {
 		at = made
 	}
-	if at.After(now) { // or tokens that do not exist yet would be over
-		at = now
+	// The clock of the transmitter may be ahead of ours, and the tokens that it means were issued by that clock. Further ahead,
+	// the time is none: tokens that do not exist yet would be over.
+	if at.After(now.Add(leeway)) {
+		at = made
 	}
 	for _, w := range wanted() {
 		if event != w {

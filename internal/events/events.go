@@ -1,8 +1,8 @@
 // Package events receives word that tokens are over, and has what is known about them forgotten: back-channel logout of
 // OpenID Connect, Shared Signals (CAEP and RISC events, pushed or polled), and what Keycloak posts to an admin URL.
 //
-// An event proves nothing about a token. It only evicts: the issuer is asked again, and what it says counts. So the worst
-// that a false event can do is to cost a question. Even so each is taken only when its sender signed it and meant us.
+// An event evicts: the issuer is asked again, and what it says counts where its answer can tell; else the event ends the
+// token (package introspect). Each is taken only when its sender signed it and meant us.
 package events
 
 import (

@@ -93,21 +93,21 @@ func (a *admin) take(ctx context.Context, raw, action string) error {
 const maxSessions = 1000
 
 // revocations means the sessions that are named, or else every token: a message about a client and one about the realm
-// look the same, and sessions of an adapter are not known here. A logout is of now.
+// look the same, and sessions of an adapter are not known here. A logout is of now, and does not say when that is at Keycloak.
 func (a *admin) revocations(c jose.Claims, action string, now time.Time) []authz.Revocation {
 	if action == actionNotBefore {
 		at, ok := moment(c, "notBefore")
 		switch {
 		case !ok: // it was taken back: all are asked about, and none was issued before
 			at = time.Unix(1, 0)
-		case at.After(now):
-			at = now
+		case at.After(now.Add(leeway)): // it is no time of now, by any clock
+			at = time.Time{}
 		default: // a token of the very second of a not-before is good, says Keycloak
 			at = at.Add(-time.Second)
 		}
 		return []authz.Revocation{{All: true, At: at}}
 	}
-	all := []authz.Revocation{{All: true, At: now}}
+	all := []authz.Revocation{{All: true}}
 	ids, _ := jose.List(c.Value("keycloakSessionIds"))
 	if len(ids) == 0 || len(ids) > maxSessions {
 		return all
@@ -118,7 +118,7 @@ func (a *admin) revocations(c jose.Claims, action string, now time.Time) []authz
 		if !ok || !identifier(id) {
 			return all
 		}
-		out = append(out, authz.Revocation{SessionID: id, At: now})
+		out = append(out, authz.Revocation{SessionID: id})
 	}
 	return out
 }

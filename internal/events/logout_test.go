@@ -34,6 +34,9 @@ func TestBCL1_ALogoutTokenEndsTheSessionAndTheOtherTokensOfTheUser(t *testing.T)
 		t.Errorf("status %d, body %q", w.Code, w.Body)
 	}
 	wants(t, l, authz.Revocation{SessionID: "session-1"}, authz.Revocation{Subject: "alice"})
+	if of := l.all()[1].OfSession; of != "session-1" {
+		t.Errorf("the tokens of the user are over because of session %q", of)
+	}
 	if l.of(outcomeEvicted) != 1 {
 		t.Errorf("outcomes %v", l.outcomes)
 	}

@@ -12,8 +12,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
-const sessionRevoked = caep + "session-revoked"
-
 func issSub(iss, sub string) map[string]any {
 	return map[string]any{"format": "iss_sub", "iss": iss, "sub": sub}
 }
@@ -148,7 +146,7 @@ func TestSET3_EachFormatOfASubjectNamesWhatItNames(t *testing.T) {
 		"complex of user":                    {complexOf(map[string]any{"user": issSub(iss, "alice")}), []authz.Revocation{{Subject: "alice"}}},
 		"complex of opaque user":             {complexOf(map[string]any{"user": opaque("alice")}), []authz.Revocation{{Subject: "alice"}}},
 		"complex of session":                 {complexOf(map[string]any{"session": opaque("s1")}), []authz.Revocation{{SessionID: "s1"}}},
-		"complex of user and session":        {complexOf(map[string]any{"user": issSub(iss, "alice"), "session": opaque("s1")}), []authz.Revocation{{SessionID: "s1"}, {Subject: "alice"}}},
+		"complex of user and session":        {complexOf(map[string]any{"user": issSub(iss, "alice"), "session": opaque("s1")}), []authz.Revocation{{SessionID: "s1"}, {Subject: "alice", OfSession: "s1"}}},
 		"all sessions of a user":             {complexOf(map[string]any{"user": issSub(iss, "alice"), "session": opaque("ALL")}), []authz.Revocation{{Subject: "alice"}}},
 		"all sessions of nobody":             {complexOf(map[string]any{"session": opaque("ALL")}), nil},
 		"what narrows a user widens here":    {complexOf(map[string]any{"user": opaque("alice"), "device": opaque("d1"), "application": opaque("app"), "tenant": opaque("t")}), []authz.Revocation{{Subject: "alice"}}},
@@ -281,18 +279,32 @@ func TestCAEP_TheEventSaysWhenItHappened(t *testing.T) {
 		body string
 		want time.Time
 	}{
-		"in seconds":               {`{"event_timestamp":1799999900}`, time.Unix(1_799_999_900, 0)},
-		"in milliseconds":          {`{"event_timestamp":1799999900500}`, time.UnixMilli(1_799_999_900_500)},
-		"with a fraction":          {`{"event_timestamp":1799999900.25}`, time.UnixMilli(1_799_999_900_250)},
-		"not at all":               {`{}`, made},
-		"with nonsense":            {`{"event_timestamp":-5}`, made},
-		"null":                     {`{"event_timestamp":null}`, made},
-		"as text":                  {`{"event_timestamp":"now"}`, made},
-		"in the future: it is now": {`{"event_timestamp":1900000000}`, now},
+		"in seconds":         {`{"event_timestamp":1799999900}`, time.Unix(1_799_999_900, 0)},
+		"in milliseconds":    {`{"event_timestamp":1799999900500}`, time.UnixMilli(1_799_999_900_500)},
+		"with a fraction":    {`{"event_timestamp":1799999900.25}`, time.UnixMilli(1_799_999_900_250)},
+		"not at all":         {`{}`, made},
+		"with nonsense":      {`{"event_timestamp":-5}`, made},
+		"null":               {`{"event_timestamp":null}`, made},
+		"as text":            {`{"event_timestamp":"now"}`, made},
+		"ahead of our clock": {`{"event_timestamp":1800000008}`, now.Add(8 * time.Second)},
+		"in the far future":  {`{"event_timestamp":1900000000}`, made},
 	} {
 		_, at, err := read(sessionRevoked, jsontext.Value(c.body), made, now)
 		if err != nil || !at.Equal(c.want) {
 			t.Errorf("%s: %v, %v", name, at, err)
+		}
+	}
+}
+
+func TestCAEP_OnlyTheEndOfASessionIsOfOneSession(t *testing.T) {
+	p := newProvider(t)
+	subject := map[string]any{"format": "complex", "user": issSub(p.URL, "alice"), "session": map[string]any{"format": "opaque", "id": "s1"}}
+	for event, session := range map[string]string{sessionRevoked: "s1", caep + "credential-change": "", caep + "assurance-level-change": ""} {
+		rs, l := openFor(t, p, nil)
+		postSet(t, rs, about(t, p, event, map[string]any{}, subject))
+		wants(t, l, authz.Revocation{SessionID: "s1"}, authz.Revocation{Subject: "alice"})
+		if got := l.all()[1].OfSession; got != session {
+			t.Errorf("%s: of session %q", event, got)
 		}
 	}
 }

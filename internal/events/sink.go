@@ -57,7 +57,7 @@ func newSink(issuer, kind string, deps Deps) *sink {
 func (s *sink) evict(jti, event string, revocations []authz.Revocation) error {
 	evicted := 0
 	for _, r := range revocations {
-		r.Issuer = s.issuer
+		r.Issuer, r.Event = s.issuer, true
 		n, err := s.evictor.Evict(r)
 		if err != nil {
 			return authz.E(authz.Unavailable, "evict tokens: the event is not in force")

@@ -170,6 +170,9 @@ func (s *stream) plan(e set, event string, r reader) (func() error, error) {
 	}
 	for i := range revocations {
 		revocations[i].At = at
+		if event != sessionRevoked {
+			revocations[i].OfSession = "" // it is about more than the session in which it happened
+		}
 	}
 	return func() error { return s.sink.evict(e.id, event, revocations) }, nil
 }

@@ -98,6 +98,11 @@ func (r reader) complex(raw jsontext.Value) ([]authz.Revocation, error) {
 	}
 	// A session that is understood and names none is every session of the user.
 	out := slices.Concat(found["session"], found["user"])
+	if len(found["session"]) == 1 {
+		for i := range found["user"] {
+			out[1+i].OfSession = found["session"][0].SessionID
+		}
+	}
 	if r.sessions == sessionsKnown && len(found["session"]) > 0 {
 		out = found["session"]
 	}

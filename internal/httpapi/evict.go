@@ -4,10 +4,12 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -76,9 +78,14 @@ func (in evictCall) revocation() (authz.Revocation, []string, error) {
 		}
 	}
 	if in.Token != nil {
-		if v.Token = secret.New(*in.Token); v.Token.Empty() {
+		tok := strings.Trim(*in.Token, " \t\r\n") // as a file or a shell hands it over
+		switch {
+		case tok == "":
 			return v, nil, emptyMember("token")
+		case !httpuri.IsCredential(tok): // it would evict nothing, and look as if it had
+			return v, nil, &callError{http.StatusBadRequest, "bad_token", "no token is written so: give the token alone, without a scheme", "/token"}
 		}
+		v.Token = secret.New(tok)
 		named = append(named, "token")
 	}
 	if in.All != nil && *in.All {

@@ -32,6 +32,7 @@ func evicting(t *testing.T, e evictor) (*server, *bytes.Buffer) {
 func TestEvictionNamesWhatItIsToldTo(t *testing.T) {
 	for body, want := range map[string]authz.Revocation{
 		`{"token":"` + rawToken + `"}`:            {Token: secret.New(rawToken)},
+		`{"token":" ` + rawToken + `\n"}`:         {Token: secret.New(rawToken)},
 		`{"jti":"j"}`:                             {TokenID: "j"},
 		`{"sid":"s","sub":null}`:                  {SessionID: "s"},
 		`{"issuer":"main","sub":"u"}`:             {Issuer: "main", Subject: "u"},
@@ -76,6 +77,9 @@ func TestMalformedEvictions(t *testing.T) {
 	for name, c := range map[string]struct{ body, code, pointer string }{
 		"nothing":              {``, "bad_json", ""},
 		"no JSON":              {`token=` + rawToken, "bad_json", ""},
+		"a token with scheme":  {`{"token":"Bearer ` + rawToken + `"}`, "bad_token", "/token"},
+		"two tokens":           {`{"token":"` + rawToken + `,` + rawToken + `"}`, "bad_token", "/token"},
+		"a token of blanks":    {`{"token":" \n"}`, "missing_member", "/token"},
 		"an unknown member":    {`{"tokens":"` + rawToken + `"}`, "unknown_member", "/tokens"},
 		"a member in capitals": {`{"JTI":"a"}`, "unknown_member", "/JTI"},
 		"a member twice":       {`{"token":"` + rawToken + `","token":"b"}`, "duplicate_member", "/token"},

@@ -32,6 +32,7 @@ type cache struct {
 	active, inactive *sieve
 	life, deadLife   lifetime
 	control          string
+	ahead            time.Duration // of ours, that the issuer's clock may be
 	observer         Observer
 
 	// mu is held for reading while an answer is checked against what was revoked and kept, and for writing while tokens are
@@ -42,7 +43,8 @@ type cache struct {
 	settles *settling
 }
 
-func newCache(name string, c CacheConfig, k keys, o Observer) *cache {
+func newCache(cfg Config, k keys, o Observer) *cache {
+	name, c := cfg.Server.Name, cfg.Cache
 	told := func(which string) func(int) {
 		return func(n int) { o.Evicted(name, which, Room, n) }
 	}
@@ -56,6 +58,7 @@ func newCache(name string, c CacheConfig, k keys, o Observer) *cache {
 		life:     life,
 		deadLife: deadLife,
 		control:  c.CacheControl,
+		ahead:    cfg.issuedAhead(),
 		observer: o,
 		revoked:  newRevoked(c.RevocationMemory),
 		settles:  newSettling(),
@@ -120,7 +123,7 @@ func (c *cache) keep(key secret.Fingerprint, tok secret.Text, f fact, d departur
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	now := time.Now()
-	if c.pending.cover(d, marks) || f.Claims.Source == authz.LocalJWT && c.revoked.has(marks, f.Claims.IssuedAt, now) {
+	if c.pending.cover(d, marks) || f.Claims.Source == authz.LocalJWT && c.revoked.by(marks, nil, f.Claims.IssuedAt, now) != notRevoked {
 		c.settles.hold(marks[:1], now)
 		return false
 	}
@@ -152,7 +155,7 @@ func (c *cache) evict(v authz.Revocation) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pending.bury(marks)
-	c.revoked.add(marks, before(v, now), now)
+	c.revoked.add(revocation{marks, before(v, c.ahead, now), revokerOf(v), c.marker.session(v.OfSession), now})
 	c.settles.add(marks, now)
 	var active, inactive int
 	if len(marks) == 0 {
@@ -167,10 +170,16 @@ func (c *cache) evict(v authz.Revocation) int {
 	return active + inactive
 }
 
-// isRevoked reports whether somebody revoked a token that is good by its own signature: by what it names, unless it was
-// issued after that. Nobody but the authorization server can say whether it is over; where it cannot be asked, it is.
-func (c *cache) isRevoked(tok secret.Text, claims *authz.Claims) bool {
-	return c.revoked.has(c.marker.of(tok, claims), claims.IssuedAt, time.Now())
+// revokedBy is who revoked a token, by what each of sources says that it names, unless it was issued after that. The first
+// source says when it was issued.
+func (c *cache) revokedBy(tok secret.Text, sources ...*authz.Claims) revoker {
+	var sessions []mark
+	for _, s := range sources {
+		if s.SessionID != "" {
+			sessions = append(sessions, c.marker.session(s.SessionID))
+		}
+	}
+	return c.revoked.by(c.marker.of(tok, sources...), sessions, sources[0].IssuedAt, time.Now())
 }
 
 func (c *cache) sweep() {

@@ -56,6 +56,14 @@ func (m marker) token(tok secret.Text) mark {
 	return mark(binary.LittleEndian.Uint64(sum[:]))
 }
 
+// session marks a session; 0 for none.
+func (m marker) session(sid string) mark {
+	if sid == "" {
+		return 0
+	}
+	return m.mark(bySession, sid)
+}
+
 // of returns every mark of a token and of what is known about it, by each of the sources that is there. Both what the
 // dialect and what the answer calls its subject are marked: who revokes may use either.
 func (m marker) of(tok secret.Text, sources ...*authz.Claims) []mark {

@@ -92,14 +92,14 @@ func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Dec
 	}
 	name := cfg.Server.Name
 	k := keys{fingerprints: deps.Fingerprints, name: name, issuer: cfg.Server.Issuer, clientID: cfg.Server.Client.ID}
-	keySet, reader := newKeySet(cfg, server, deps.Log), cfg.reader()
+	keySet, reader := newKeySet(cfg, server, deps.Log), dialect.New(cfg.Reading, cfg.Server.Issuer, cfg.Match.Issuers...)
 	c := &client{
 		name: name, timeout: cfg.Server.Timeout, server: server,
 		reader: reader, seal: newSeal(cfg, keySet, decrypter), observer: deps.Observer, bearer: cfg.Server.Client.ShowsToken(),
 	}
 	g := newGuard(c, cfg, k, deps.Observer)
-	cache := newCache(name, cfg.Cache, k, deps.Observer)
-	m := newModes(cfg, g, reader, keySet, server, cache.isRevoked)
+	cache := newCache(cfg, k, deps.Observer)
+	m := newModes(cfg, g, reader, keySet, server, cache.revokedBy)
 	return &Issuer{
 		name:            name,
 		issuer:          cfg.Server.Issuer,

@@ -34,13 +34,14 @@ type modes struct {
 	server *authserver.Server
 	// mute is set when the issuer is never asked: nothing says how.
 	mute bool
-	// revoked reports whether somebody revoked a token that is good by its own signature.
-	revoked func(secret.Text, *authz.Claims) bool
+	// revokedBy is who revoked a token, by what each source says that it names. The first says when it was issued.
+	revokedBy func(tok secret.Text, sources ...*authz.Claims) revoker
+	ends      dialect.Ending
 }
 
 // newModes puts local validation, as far as cfg allows it, before an asker.
-func newModes(cfg Config, asked asker, reader *dialect.Reader, keys *jose.KeySet, server *authserver.Server, revoked func(secret.Text, *authz.Claims) bool) *modes {
-	m := &modes{name: cfg.Server.Name, asked: asked, server: server, revoked: revoked}
+func newModes(cfg Config, asked asker, reader *dialect.Reader, keys *jose.KeySet, server *authserver.Server, revokedBy func(secret.Text, ...*authz.Claims) revoker) *modes {
+	m := &modes{name: cfg.Server.Name, asked: asked, server: server, revokedBy: revokedBy, ends: cfg.Reading.JWTEnding()}
 	m.mute = cfg.Reading.Encoding() == dialect.Unasked || cfg.Reached().Client.Auth == "none" && cfg.Server.IntrospectionEndpoint == ""
 	faults := cfg.localFaults()
 	if !cfg.Reading.HasJWTs() {
@@ -67,22 +68,56 @@ func (m *modes) look(ctx context.Context, q Question, remote func(context.Contex
 	mode := q.Demand.Mode
 	switch {
 	case mode == Introspect, mode == IntrospectOpaque && !signed(q.Token):
-		return remote(ctx, q)
+		return m.there(ctx, q, remote)
 	case !mode.local():
 		return fact{}, authz.E(authz.Misconfigured, "look at token of issuer %q: mode %q is unknown", m.name, string(mode))
 	case m.local == nil:
 		return fact{}, authz.E(authz.Misconfigured, "look at token of issuer %q: a route demands mode %q, for which %s", m.name, string(mode), m.cannot)
 	}
 	here, err := m.local.validate(ctx, q.Token)
-	switch {
-	case err != nil || !here.Claims.Active:
+	if err != nil || !here.Claims.Active {
 		return fact{Fact: here}, err
+	}
+	by := m.revokedBy(q.Token, here.Claims)
+	switch {
+	case m.ended(by, mode):
+		return fact{Fact: forGood(whyEnded, here.Claims.Fetched)}, nil
 	case mode == JWTThenIntrospect:
 		return m.both(ctx, q, here, remote)
-	case m.revoked(q.Token, here.Claims):
+	case by != notRevoked:
 		return m.doubt(ctx, q, here, remote)
 	}
 	return fact{Fact: here}, nil
+}
+
+const whyEnded = "was revoked, or its session ended, and the answer of its issuer about a JWT would not tell"
+
+// ended reports whether a JWT is over because somebody revoked it, whatever its issuer answers about it. The answer counts
+// where it would know: of a revoked token by a call to /v1/evict, of a logout by an event. Where it is not known what the
+// answer knows, it counts against an operator, who asks to look again, and in mode introspect, in which it is the operator's
+// choice to believe it; the word of a signed event counts where a JWT is validated here.
+func (m *modes) ended(by revoker, mode Mode) bool {
+	switch {
+	case by == notRevoked, by == byNeighbour:
+		return false
+	case m.ends == dialect.UnknownEnding:
+		return by == byEvent && mode != Introspect
+	case by == byEvent:
+		return m.ends < dialect.EndedSessions
+	}
+	return m.ends < dialect.RevokedTokens
+}
+
+// there asks about a token that is not validated here. What is active may be a JWT all the same, encrypted or not.
+func (m *modes) there(ctx context.Context, q Question, remote func(context.Context, Question) (fact, error)) (fact, error) {
+	f, err := remote(ctx, q)
+	if err != nil || !f.Claims.Active || m.ends == dialect.UnknownEnding {
+		return f, err
+	}
+	if _, opaque := jose.Peek(q.Token.Reveal()); opaque == nil && m.ended(m.revokedBy(q.Token, f.Claims), Introspect) {
+		return fact{Fact: forGood(whyEnded, f.Claims.Fetched)}, nil
+	}
+	return f, nil
 }
 
 // both asks about a token that is good by its own claims.
@@ -93,6 +128,10 @@ func (m *modes) both(ctx context.Context, q Question, here dialect.Fact, remote 
 		return there, err
 	}
 	there.Fact, there.own = agree(here, there.Fact), here.Claims
+	// The answer may name what the token does not, such as its session.
+	if there.Claims.Active && m.ended(m.revokedBy(q.Token, there.Claims, here.Claims), q.Demand.Mode) {
+		return fact{Fact: forGood(whyEnded, there.Claims.Fetched)}, nil
+	}
 	return there, nil
 }
 

@@ -59,7 +59,7 @@ func TestEV1_WhereNobodyCanBeAskedTheRevocationHolds(t *testing.T) {
 	if !look(t, i, tok).Active {
 		t.Fatal("not active")
 	}
-	evictSession(t, i, "s1")
+	evict(t, i, authz.Revocation{SessionID: "s1", At: time.Now()})
 	if c := look(t, i, tok); c.Active || c.Why != "was revoked, and its issuer cannot be asked" {
 		t.Errorf("active %t: %s", c.Active, c.Why)
 	}

@@ -21,7 +21,7 @@ type local struct {
 func (l *local) ask(_ context.Context, q Question) (fact, error) {
 	l.asked.Add(1)
 	c := &authz.Claims{Active: true, Kind: authz.AccessToken, Source: authz.LocalJWT, Fetched: time.Now(), ID: "j1", SessionID: "s1", IssuedAt: l.issued}
-	if l.cache.isRevoked(q.Token, c) {
+	if l.cache.revokedBy(q.Token, c) != notRevoked {
 		return fact{Fact: dialect.Dead("was revoked", time.Now())}, nil
 	}
 	return fact{Fact: dialect.Fact{Claims: c, Keep: dialect.Active}}, nil
@@ -81,18 +81,18 @@ func TestEV1_ARevokedJWTIsNotUsedThoughItsValidatorSaysSo(t *testing.T) {
 
 func TestEV1_RevocationsAreForgottenAfterTheirTime(t *testing.T) {
 	r, now := newRevoked(time.Hour), time.Now()
-	r.add([]mark{1}, 100, now)
-	r.add(nil, 50, now)
-	r.add([]mark{1}, 90, now.Add(time.Minute)) // the same once more, which keeps it longer and makes it no smaller
+	r.add(revocation{marks: []mark{1}, before: 100, by: byOperator, arrived: now})
+	r.add(revocation{marks: nil, before: 50, by: byOperator, arrived: now})
+	r.add(revocation{marks: []mark{1}, before: 90, by: byOperator, arrived: now.Add(time.Minute)}) // the same once more, which keeps it longer and makes it no smaller
 	late := now.Add(time.Hour)
-	if !r.has([]mark{1}, 100, late) || r.has([]mark{1}, 101, late) || r.has([]mark{2}, 50, late) {
+	if r.by([]mark{1}, nil, 100, late) == notRevoked || r.by([]mark{1}, nil, 101, late) != notRevoked || r.by([]mark{2}, nil, 50, late) != notRevoked {
 		t.Error("remembered for another time, or of another one")
 	}
-	if !r.has([]mark{2}, 50, late.Add(-1)) || r.has([]mark{2}, 51, now) {
+	if r.by([]mark{2}, nil, 50, late.Add(-1)) == notRevoked || r.by([]mark{2}, nil, 51, now) != notRevoked {
 		t.Error("all are not all")
 	}
 	late = late.Add(time.Minute)
-	if r.has([]mark{1}, 1, late) {
+	if r.by([]mark{1}, nil, 1, late) != notRevoked {
 		t.Error("never forgotten")
 	}
 	r.sweep(late)
@@ -107,27 +107,27 @@ func TestEV1_TooManyRevocationsRaiseTheFloorAndRefuseNobodyNewer(t *testing.T) {
 	start := authz.At(now)
 	for n := range 15 {
 		at := now.Add(time.Duration(n) * time.Second)
-		r.add([]mark{mark(n + 1)}, authz.At(at), at)
+		r.add(revocation{marks: []mark{mark(n + 1)}, before: authz.At(at), by: byOperator, arrived: at})
 	}
 	end := now.Add(15 * time.Second)
 	if r.arrived.Len() != 10 || len(r.byMark) != 10 {
 		t.Errorf("%d are remembered", r.arrived.Len())
 	}
 	for n := range 15 {
-		if !r.has([]mark{mark(n + 1)}, start+authz.Time(n), end) {
+		if r.by([]mark{mark(n + 1)}, nil, start+authz.Time(n), end) == notRevoked {
 			t.Errorf("revocation %d is forgotten", n)
 		}
 	}
-	if !r.has([]mark{99}, start+4, end) || r.has([]mark{99}, start+5, end) || !r.has([]mark{99}, 0, end) {
+	if r.by([]mark{99}, nil, start+4, end) == notRevoked || r.by([]mark{99}, nil, start+5, end) != notRevoked || r.by([]mark{99}, nil, 0, end) == notRevoked {
 		t.Error("the floor is not where the last that was forgotten was")
 	}
 }
 
 func TestEV1_WithoutAMemoryNothingIsRemembered(t *testing.T) {
 	r, now := newRevoked(0), time.Now()
-	r.add([]mark{1}, always, now)
-	r.add(nil, always, now)
-	if r.has([]mark{1}, 0, now) || r.count() != 0 {
+	r.add(revocation{marks: []mark{1}, before: always, by: byOperator, arrived: now})
+	r.add(revocation{marks: nil, before: always, by: byOperator, arrived: now})
+	if r.by([]mark{1}, nil, 0, now) != notRevoked || r.count() != 0 {
 		t.Error("remembered")
 	}
 }
