@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/input"
@@ -64,5 +65,29 @@ func BenchmarkDocument(b *testing.B) {
 		if _, err := documentValue(input.Build(req, nil, claims, input.Presented{Scheme: "bearer"}, start)); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkManyRules has five thousand rules that the index tells apart, alone and beside one whose builtin can fail.
+func BenchmarkManyRules(b *testing.B) {
+	var rules strings.Builder
+	rules.WriteString("default decision := false\n")
+	for i := range 5000 {
+		fmt.Fprintf(&rules, "decision if input.request.path == \"/p%d\"\n", i)
+	}
+	for name, more := range map[string]string{
+		"alone":      "",
+		"startswith": "decision if startswith(input.context.reason, \"break-glass\")\n",
+		"glob":       "decision if glob.match(\"/admin/*\", [\"/\"], input.context.reason)\n",
+	} {
+		b.Run(name, func(b *testing.B) {
+			p, q := policy(b, patient, rules.String()+more), question(`{"reason":"none"}`)
+			b.ReportAllocs()
+			for b.Loop() {
+				if a, err := p.Eval(b.Context(), q); err != nil || a.Verdict.Allow {
+					b.Fatal(a.Verdict, err)
+				}
+			}
+		})
 	}
 }

@@ -67,9 +67,6 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 		rego.EvalMetrics(metrics.NoOp()),
 		rego.EvalInterQueryBuiltinValueCache(newValueCache(ctx)),
 	}
-	if indexHides(compiler) {
-		fixed = append(fixed, rego.EvalRuleIndexing(false))
-	}
 	prepare := func(path string) (*entry, error) {
 		query, err := prepareQuery(ctx, path, compiler, store, txn)
 		return &entry{path: path, query: query, fixed: fixed, deadline: cfg.Deadline, reach: reaches, demand: wanted[path]}, err
@@ -168,7 +165,8 @@ func NewCompiler(cfg Config) *ast.Compiler {
 		WithSchemas(schemas).
 		WithUseTypeCheckAnnotations(true).
 		WithStrict(true).
-		WithDefaultRegoVersion(ast.RegoV1)
+		WithDefaultRegoVersion(ast.RegoV1).
+		WithStageAfterID(ast.StageCheckTypes, ast.CompilerStageDefinition{Name: "CaptureCalls", MetricName: "compile_stage_capture_calls", Stage: captureCalls})
 }
 
 // NewStore returns a store of the data of set, which reads as terms. It must not be written.

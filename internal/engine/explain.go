@@ -38,18 +38,20 @@ type FailedExpr struct {
 	Row  int
 }
 
-// Explain answers q slowly, and says why.
+// Explain answers q as Eval does, and says why: a second evaluation, which is slow, lists what became of the rules.
 func (p *Policy) Explain(ctx context.Context, q Question) (Answer, Explanation, error) {
 	e := p.entries[q.Entrypoint]
 	if e == nil {
 		return Answer{}, Explanation{}, authz.E(authz.Misconfigured, "explain %q: no such entrypoint", q.Entrypoint)
 	}
+	answer, err := p.Eval(ctx, q)
 	tracer := &ruleTracer{rules: map[uint64]*ast.Rule{}, outcomes: map[*ast.Rule]*progress{}}
 	traced := *e
 	traced.deadline *= 100
-	// Without the index every rule is entered, so that each one that fails has an expression to show.
+	// Without the index every rule is entered, so that each one that fails has an expression to show. Builtins fail there that
+	// the answer does not depend on, so what this evaluation comes to is not the answer.
 	traced.fixed = append(slices.Clip(e.fixed), rego.EvalQueryTracer(tracer), rego.EvalRuleIndexing(false), rego.EvalEarlyExit(false))
-	answer, err := (&Policy{entries: map[string]*entry{q.Entrypoint: &traced}, view: p.view}).Eval(ctx, q)
+	_, _ = (&Policy{entries: map[string]*entry{q.Entrypoint: &traced}, view: p.view}).Eval(ctx, q)
 	return answer, tracer.explanation(), err
 }
 

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
@@ -146,4 +148,16 @@ func parsed(t *testing.T, rego string) map[string]*ast.Module {
 		t.Fatal(err)
 	}
 	return map[string]*ast.Module{"p.rego": m}
+}
+
+// unindexed is p as it would be evaluated without OPA's rule index.
+func unindexed(p *Policy) *Policy {
+	out := *p
+	out.entries = map[string]*entry{}
+	for path, e := range p.entries {
+		whole := *e
+		whole.fixed = append(slices.Clip(e.fixed), rego.EvalRuleIndexing(false))
+		out.entries[path] = &whole
+	}
+	return &out
 }
