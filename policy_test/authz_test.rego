@@ -14,7 +14,7 @@ routes := {"/a": {
 
 token := {
 	"present": true, "active": true, "kind": "access", "scopes": ["a:list", "a:read", "a:write"], "audiences": ["api"], "tenant": "acme",
-	"roles": [], "subject": {"id": "alice"}, "client_id": "web",
+	"roles": [], "issuer": "https://login.example", "subject": {"id": "alice", "type": "user"}, "client_id": "web",
 	"auth": {"acr": "pwd", "time": 1000},
 }
 
@@ -36,21 +36,24 @@ codes(decision) := {reason.code | some reason in decision.reasons}
 
 test_allowed_with_the_identity_of_the_token if {
 	ask("GET", ["a"], token) == {"allow": true, "upstream_headers": {
-		"X-Subject": "alice", "X-Client-Id": "web", "X-Tenant": "acme", "X-Scopes": "a:list a:read a:write",
+		"X-Issuer": "https://login.example", "X-Subject-Type": "user", "X-Subject": "alice", "X-Client-Id": "web", "X-Tenant": "acme",
+		"X-Scopes": "a:list a:read a:write",
 	}}
 }
 
 test_identity_headers_are_there_when_nothing_is_known if {
 	ask("GET", ["a", "open"], anonymous) == {
 		"allow": true,
-		"upstream_headers": {"X-Subject": "", "X-Client-Id": "", "X-Tenant": "", "X-Scopes": ""},
+		"upstream_headers": {"X-Issuer": "", "X-Subject-Type": "", "X-Subject": "", "X-Client-Id": "", "X-Tenant": "", "X-Scopes": ""},
 	}
 }
 
 test_identity_headers_are_there_when_something_is_not_known[member] if {
-	some member, header in {"subject": "X-Subject", "client_id": "X-Client-Id", "tenant": "X-Tenant"}
-	whole := {"X-Subject": "alice", "X-Client-Id": "web", "X-Tenant": "acme", "X-Scopes": "a:list a:read a:write"}
-	ask("GET", ["a"], object.remove(token, [member])).upstream_headers == object.union(whole, {header: ""})
+	some member, headers in {
+		"issuer": ["X-Issuer"], "subject": ["X-Subject", "X-Subject-Type"], "client_id": ["X-Client-Id"], "tenant": ["X-Tenant"],
+	}
+	whole := ask("GET", ["a"], token).upstream_headers
+	ask("GET", ["a"], object.remove(token, [member])).upstream_headers == object.union(whole, {header: "" | some header in headers})
 }
 
 test_kind_unknown_may_pass if ask("GET", ["a"], object.union(token, {"kind": "unknown"})).allow

@@ -87,6 +87,9 @@ func checkedOnline(ctx context.Context, cfg *config.Config, bar bar, std streams
 
 // warnAbout tells what of a configuration that loads is most likely wrong at the kind of server that it names.
 func warnAbout(issuers []introspect.Config, std streams) {
+	introspect.WarnIssuers(issuers, func(key, cause, hint string) {
+		fmt.Fprintf(std.err, "sidecar: warning: %s %s\nsidecar: hint: %s\n", key, cause, hint)
+	})
 	for _, i := range issuers {
 		i.Warn(func(key, cause, hint string) {
 			fmt.Fprintf(std.err, "sidecar: warning: issuer %s: %s %s\nsidecar: hint: %s\n", i.Server.Name, key, cause, hint)

@@ -135,3 +135,45 @@ func TestMetadataThatAnIssuerCanMeetLoads(t *testing.T) {
 		t.Errorf("mode %q", got)
 	}
 }
+
+func TestAnIssuerDoesNotSpeakForTheTenantsOfAnother(t *testing.T) {
+	second := authorizationServer(t, listen(t))
+	w := start(t, func(c *config.Config) {
+		other := c.Issuers[0]
+		other.Server.Name, other.Server.Issuer = "partner", second.Issuer()
+		other.Match = introspect.Match{Header: "x-partner", Values: []string{"yes"}}
+		other.Reading.Tenants = []string{"globex", "initech-*"}
+		c.Issuers[0].Match.Default = true
+		c.Issuers = append(c.Issuers, other)
+	})
+	for _, c := range []struct {
+		tenant string
+		format devissuer.Format
+		kind   string
+	}{
+		{"acme", devissuer.Opaque, "unauthenticated"}, {"acme", devissuer.JWT, "unauthenticated"}, {"initech", devissuer.Opaque, "unauthenticated"},
+		{"globex", devissuer.Opaque, "allow"}, {"globex", devissuer.JWT, "allow"}, {"initech-eu", devissuer.Opaque, "allow"},
+	} {
+		g := good()
+		g.Tenant, g.TokenFormat = c.tenant, c.format
+		tok, err := second.Issue(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := strings.Replace(strings.ReplaceAll(call(tok), `"acme"`, fmt.Sprintf("%q", c.tenant)), `"x-tenant"`, `"x-partner":["yes"],"x-tenant"`, 1)
+		_, said, err := w.exchange(t.Context(), "POST", w.api+"/v1/decisions", body)
+		if err != nil || !strings.Contains(said, fmt.Sprintf(`"kind":%q`, c.kind)) {
+			t.Errorf("%s of %s: want %s: %s %v", c.format, c.tenant, c.kind, said, err)
+		}
+		if c.kind == "allow" && !strings.Contains(said, fmt.Sprintf(`"X-Issuer":[%q]`, second.Issuer())) {
+			t.Errorf("the upstream is not told whose subject it is: %s", said)
+		}
+	}
+	if err := w.stopped(t); err != nil {
+		t.Error(err)
+	}
+	log, err := os.ReadFile(w.cfg.DecisionLog.File)
+	if want := fmt.Sprintf(`is of tenant \"acme\", for which issuer \"%s\" may not speak`, second.Issuer()); err != nil || !strings.Contains(string(log), want) {
+		t.Errorf("the decision log does not tell: %v %s", err, log)
+	}
+}

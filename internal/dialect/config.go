@@ -16,6 +16,7 @@ type Config struct {
 	AbsentAudience  string        `yaml:"absent_audience" default:"refuse" enum:"refuse|accept" doc:"What to do with a token without audience when audience is set."`
 	RefusedPrefixes []string      `yaml:"refused_prefixes" doc:"Tokens that begin so are refused without asking: marks of refresh tokens, for instance. The dialect may know some more."`
 	Tenant          []string      `yaml:"tenant" doc:"JSON pointers into the answer; the first that finds a string is the tenant."`
+	Tenants         []string      `yaml:"tenants" doc:"Tenants for which this issuer may speak; * stands for any text. A token of another tenant is refused. Empty is all."`
 	Roles           []string      `yaml:"roles" doc:"JSON pointers into the answer; strings and arrays of strings found are added to the roles of the dialect."`
 	Subject         SubjectConfig `yaml:"subject" doc:"What tells people from programs, where the server's own members do not."`
 	NotBeforeLeeway time.Duration `yaml:"not_before_leeway" default:"0s" max:"60s" doc:"Clock difference allowed for nbf."`
@@ -36,6 +37,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	checkWord("absent_audience", c.AbsentAudience, []string{"refuse", "accept"}, fault)
 	checkPointers("tenant", c.Tenant, fault)
 	checkPointers("roles", c.Roles, fault)
+	c.checkTenants(fault)
 	checkPointers("subject.user", c.Subject.User, fault)
 	checkPointers("subject.client", c.Subject.Client, fault)
 	for i, p := range c.Subject.User {
@@ -55,6 +57,17 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	}
 	if c.NotBeforeLeeway < 0 || c.NotBeforeLeeway > maxNotBeforeLeeway {
 		fault("not_before_leeway", fmt.Sprintf("%s is not between 0s and %s", c.NotBeforeLeeway, maxNotBeforeLeeway), "")
+	}
+}
+
+func (c Config) checkTenants(fault func(key, cause, hint string)) {
+	if len(c.Tenants) > 0 && len(c.Tenant) == 0 {
+		fault("tenants", "limits what no token has: no tenant is read", "say in tenant where the answer has it")
+	}
+	for i, t := range c.Tenants {
+		if t == "" {
+			fault(fmt.Sprintf("tenants[%d]", i), "is empty", "remove it: tokens without a tenant pass anyway")
+		}
 	}
 }
 

@@ -26,6 +26,9 @@ func fitting(marks []mark, m *members) authz.TokenKind {
 // kindOf collects the evidence of what a token is for: INT-20. Many servers call refresh and ID tokens active, and RFC 7662
 // has no member that tells. Where evidence contradicts itself, the kind that may not pass wins.
 func (d dialect) kindOf(m *members) authz.TokenKind {
+	if m.has("events") {
+		return authz.IDToken // as in kindOfJWT
+	}
 	kinds := d.kindsSaid(m)
 	if k := fitting(d.marks, m); k != "" {
 		kinds = append(kinds, k)
@@ -99,4 +102,10 @@ func kindOfType(t string) authz.TokenKind {
 		return authz.IDToken
 	}
 	return authz.UnknownToken
+}
+
+// oddType reports whether a token_type is one that says how the token is used (RFC 6749 section 7.1), and that nobody here
+// knows how to check: MAC, PoP and their kin. Some servers write access_token, and Apigee BearerToken.
+func oddType(t string) bool {
+	return t != "" && plainType(t) != "bearertoken" && kindOfType(t) == authz.UnknownToken
 }

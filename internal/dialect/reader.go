@@ -43,6 +43,7 @@ type Reader struct {
 	audience      []string
 	acceptAbsent  bool // a token without audience passes the audience rule
 	tenant, roles []jsontext.Pointer
+	tenants       []string           // for which the issuer may speak; none are all
 	user, client  []jsontext.Pointer // to members that tell the type of the subject
 	leeway        time.Duration
 
@@ -58,6 +59,7 @@ func New(c Config, issuer string, aliases ...string) *Reader {
 		aliases:      slices.Clone(aliases),
 		audience:     slices.Clone(c.Audience),
 		acceptAbsent: c.AbsentAudience == "accept",
+		tenants:      slices.Clone(c.Tenants),
 		leeway:       c.NotBeforeLeeway,
 	}
 	n.refusedPrefixes = append(slices.Clone(n.dialect.refusedPrefixes), c.RefusedPrefixes...)
@@ -159,12 +161,17 @@ func (n *Reader) is(iss string) bool {
 	return iss == n.issuer && iss != "" || slices.Contains(n.aliases, iss)
 }
 
-// foreign says why a token that is active is none for this resource server: INT-10, INT-11. That is no word of the
+// foreign says why a token that is active is none for this resource server: INT-10, INT-11, and
+// tenants and types that an issuer may not answer with. That is no word of the
 // server about the token, so it is not kept.
 func (n *Reader) foreign(m *members, c *authz.Claims) string {
 	switch {
 	case m.has("iss") && !n.is(c.Issuer):
 		return "was issued by another issuer than the configured one"
+	case c.Tenant != "" && len(n.tenants) > 0 && !slices.ContainsFunc(n.tenants, func(p string) bool { return stands(p, c.Tenant) }):
+		return fmt.Sprintf("is of tenant %.64q, for which issuer %q may not speak", c.Tenant, n.issuer)
+	case oddType(m.text("token_type")):
+		return "is of a token_type that is neither Bearer nor DPoP"
 	case len(n.audience) == 0:
 		return ""
 	case c.Audiences == nil && n.acceptAbsent:

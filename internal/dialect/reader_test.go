@@ -65,6 +65,65 @@ func TestEveryFactOfAnAnswerIsRead(t *testing.T) {
 	}
 }
 
+func TestAnIssuerSpeaksForItsOwnTenantsOnly(t *testing.T) {
+	for _, c := range []struct {
+		tenants, tenant string
+		want            bool
+	}{
+		{"", "acme", true}, {"acme", "acme", true}, {"globex acme", "acme", true}, {"acme", "", true}, {"*", "acme", true}, {"acme-*", "acme-eu", true}, {"*-eu", "acme-eu", true}, {"a*e-*u", "acme-eu", true},
+		{"acme", "globex", false}, {"acme", "ACME", false}, {"acme", "acme ", false}, {"acme", "acme-eu", false}, {"acme-*", "acme", false}, {"*-eu", "acme-eu2", false}, {"a*a", "a", false}, {"a*b*c", "acb", false}, {"acme", "*", false},
+	} {
+		cfg := Config{Tenant: []string{"/tenant"}, Tenants: strings.Fields(c.tenants)}
+		member := ""
+		if c.tenant != "" {
+			member = fmt.Sprintf(`,"tenant":%q`, c.tenant)
+		}
+		answer, err := New(cfg, "https://a").Read([]byte(`{"active":true,"iss":"https://a"`+member+`}`), secret.New("t0ken"), time.Unix(2000, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		claims, err := New(cfg, "https://a").ReadJWT([]byte(`{"exp":3000,"iss":"https://a"`+member+`}`), secret.New("t0ken"), time.Unix(2000, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for source, f := range map[string]Fact{"answer": answer, "JWT": claims} {
+			why := f.Claims.Usable(time.Unix(2000, 0))
+			if (why == "") != c.want || why != "" && (why != fmt.Sprintf(`is of tenant %q, for which issuer "https://a" may not speak`, c.tenant) || f.Keep != Nowhere) {
+				t.Errorf("%s of tenant %q where %q are allowed: %q", source, c.tenant, c.tenants, why)
+			}
+		}
+	}
+	faults := 0
+	Config{Tenants: []string{"acme"}}.Check(func(key, _, _ string) { faults++ })
+	if faults != 1 {
+		t.Errorf("tenants without a rule that finds one: %d faults", faults)
+	}
+}
+
+func TestATypeOfTokenThatNobodyCanCheckIsRefused(t *testing.T) {
+	for typ, want := range map[string]bool{
+		"Bearer": true, "BEARER": true, "DPoP": true, "access_token": true, "urn:ietf:params:oauth:token-type:access_token": true, "BearerToken": true, "": true,
+		"mac": false, "PoP": false, "N_A": false, "pop": false, "hawk": false, "Bearer ": false, "Basic": false,
+	} {
+		f, err := New(Config{}, "").Read([]byte(fmt.Sprintf(`{"active":true,"token_type":%q,"cnf":{"jkt":"x"}}`, typ)), secret.New("t0ken"), time.Unix(2000, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if why := f.Claims.Usable(time.Unix(2000, 0)); (why == "") != want {
+			t.Errorf("%q: %q", typ, why)
+		}
+	}
+}
+
+func TestASecurityEventThatIsCalledActiveIsNoAccessToken(t *testing.T) {
+	for _, d := range names() {
+		f, err := New(Config{Dialect: d}, "").Read([]byte(`{"active":true,"sub":"u","client_id":"c","aud":"x","exp":3000,"token_type":"Bearer","events":{"http://schemas.openid.net/event/backchannel-logout":{}}}`), secret.New("t0ken"), time.Unix(2000, 0))
+		if err == nil && f.Claims.Usable(time.Unix(2000, 0)) == "" {
+			t.Errorf("%s: a logout token may be used", d)
+		}
+	}
+}
+
 func TestINT20_KindByEvidence(t *testing.T) {
 	for _, c := range []struct {
 		dialect, members string

@@ -168,3 +168,17 @@ func ModesOf(cfgs []Config) []Mode {
 	}
 	return modes
 }
+
+// WarnIssuers reports what is allowed about issuers together, and seldom meant: one that may speak for every tenant, also for
+// those of the others. See CheckIssuers.
+func WarnIssuers(cfgs []Config, warn func(key, cause, hint string)) {
+	if len(cfgs) < 2 {
+		return
+	}
+	for i, c := range cfgs {
+		if len(c.Reading.Tenant) > 0 && len(c.Reading.Tenants) == 0 {
+			warn(fmt.Sprintf("issuers[%d].tenants", i), fmt.Sprintf("is empty: issuer %q may speak for the tenants of the other issuers", c.Server.Name),
+				`list its tenants, or write ["*"] where it is meant`)
+		}
+	}
+}
