@@ -257,8 +257,8 @@ func TestATokenGoesToNoIssuerThatTheRequestDidNotName(t *testing.T) {
 		"an empty value":                   {"https://globex.example/orders/42", `"x-tenant":[""]`, false},
 		"no value":                         {"https://globex.example/orders/42", `"x-tenant":[]`, false},
 		"a value of a megabyte, nearly":    {"https://globex.example/orders/42", `"x-tenant":["` + strings.Repeat("globex", 100_000) + `"]`, false},
-		"a Kelvin sign, which folds to k":  {"https://globex.example/orders/42", `"x-tenant":["globex"],"\u212aost":["a"]`, true},
-		"another header that is no header": {"https://globex.example/orders/42", `"x-tenant":["globex"],"x-tenant ":["acme"]`, true},
+		"a Kelvin sign, which folds to k":  {"https://globex.example/orders/42", `"x-tenant":["globex"],"\u212aost":["a"]`, false},
+		"another header that is no header": {"https://globex.example/orders/42", `"x-tenant":["globex"],"x-tenant ":["acme"]`, false},
 	} {
 		t.Run(what, func(t *testing.T) {
 			before := second.Calls()

@@ -242,6 +242,7 @@ func roundTrip(hc *http.Client, req *http.Request, limit int64) (Reply, error) {
 		r.Body, r.Over = r.Body[:limit], true
 		return r, nil
 	}
+	r.Body = bytes.TrimPrefix(r.Body, []byte("\ufeff"))
 	if err != nil && r.Status == http.StatusOK { // the status of a refusal says enough
 		return r, err
 	}

@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -43,7 +44,7 @@ func readFile(name string, limit int64) (secret.Text, error) {
 	if int64(len(b)) > limit {
 		return secret.Text{}, fmt.Errorf("read file %q: over %d bytes", name, limit)
 	}
-	return secret.New(string(b)), nil
+	return secret.New(string(bytes.TrimPrefix(b, []byte("\ufeff")))), nil
 }
 
 func readParts(parts []part) ([]secret.Text, error) {

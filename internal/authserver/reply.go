@@ -2,7 +2,6 @@ package authserver
 
 import (
 	"fmt"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -25,7 +24,7 @@ type Reply struct {
 	// Status is the HTTP status; 0 when there was no answer.
 	Status int
 	Header http.Header
-	// Body is the payload, decompressed.
+	// Body is the payload, decompressed, and without a byte order mark (RFC 8259 section 8.1 lets a reader ignore it).
 	Body []byte
 	// Over is set when the payload was longer than the limit; Body is then its beginning.
 	Over bool
@@ -33,14 +32,8 @@ type Reply struct {
 	encrypted bool // it came over TLS
 }
 
-// MediaType is the content type in lower case and without parameters; empty when there is none that can be read.
-func (r Reply) MediaType() string {
-	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil {
-		return ""
-	}
-	return t
-}
+// MediaType is that of the answer: see the function.
+func (r Reply) MediaType() string { return MediaType(r.Header) }
 
 // IsJSON reports whether the answer calls itself application/json.
 func (r Reply) IsJSON() bool { return r.MediaType() == "application/json" }

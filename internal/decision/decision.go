@@ -21,6 +21,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
@@ -199,8 +200,12 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 		if err := p.usable(claims, cred, q); err != nil {
 			return p.refuse(err, 0, cred.Scheme)
 		}
+		req, context, err := req.WithoutToken(secret.NewHider(cred.Token), q.Context)
+		if err != nil {
+			return p.refuse(err, 0, cred.Scheme)
+		}
 		presented := input.Presented{Scheme: string(cred.Scheme), Verified: claims.Confirmation.Bound()}
-		doc = input.Build(req, q.Context, claims, presented, rec.Time)
+		doc = input.Build(req, context, claims, presented, rec.Time)
 	} else {
 		if p.cfg.Token != "optional" {
 			return p.refuse(&authz.Error{Kind: authz.Unauthenticated, Code: noCredential, Err: fmt.Errorf("read credential: the request has none")}, 0, "")

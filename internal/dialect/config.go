@@ -19,7 +19,7 @@ type Config struct {
 	Tenants         []string      `yaml:"tenants" doc:"Tenants for which this issuer may speak; * stands for any text. A token of another tenant is refused. Empty is all."`
 	Roles           []string      `yaml:"roles" doc:"JSON pointers into the answer; strings and arrays of strings found are added to the roles of the dialect."`
 	Subject         SubjectConfig `yaml:"subject" doc:"What tells people from programs, where the server's own members do not."`
-	NotBeforeLeeway time.Duration `yaml:"not_before_leeway" default:"0s" max:"60s" doc:"Clock difference allowed for nbf."`
+	NotBeforeLeeway time.Duration `yaml:"not_before_leeway" default:"10s" max:"60s" doc:"How far the server's clock may be ahead: for nbf of tokens, and for iat of JWTs and of signed responses, where 10s are always allowed."`
 }
 
 // SubjectConfig names members that tell a person's token from a program's. A member is there when its value is neither null,

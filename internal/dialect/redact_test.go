@@ -21,7 +21,7 @@ func TestATokenThatItsServerEchoesIsNeverAClaim(t *testing.T) {
 		"as jti":          `{"jti":"` + token + `","active":true}`,
 	} {
 		got := string(redact([]byte(body), secret.New(token), nil))
-		if strings.Contains(got, "s3cr3t") || !strings.Contains(got, redacted) || !strings.Contains(got, `"active":true`) || !jsontext.Value(got).IsValid() {
+		if strings.Contains(got, "s3cr3t") || !strings.Contains(got, secret.Redacted) || !strings.Contains(got, `"active":true`) || !jsontext.Value(got).IsValid() {
 			t.Errorf("%s: got %s", name, got)
 		}
 	}
@@ -64,20 +64,12 @@ func TestATokenThatItsServerEchoesInAnotherFormIsNeverAClaim(t *testing.T) {
 		"JSON within a text": {"s3cr3t/token+with==", `{"active":true,"log":"{\"token\":\"s3cr3t\\/token+with==\"}"}`},
 	} {
 		got := string(redact([]byte(c[1]), secret.New(c[0]), nil))
-		if strings.Contains(got, c[0][:6]) || !strings.Contains(got, redacted) || !jsontext.Value(got).IsValid() {
+		if strings.Contains(got, c[0][:6]) || !strings.Contains(got, secret.Redacted) || !jsontext.Value(got).IsValid() {
 			t.Errorf("%s: got %s", name, got)
 		}
 	}
 	const other = `{"active":true,"exp":1700000000,"n":47114711471147110}`
 	if got := string(redact([]byte(other), secret.New("4711471147114711"), nil)); got != other {
 		t.Errorf("got %s", got)
-	}
-}
-
-func TestWhatIsNoTokenIsHiddenAsItIs(t *testing.T) {
-	for tok, want := range map[string]string{"a/\xff": "x " + redacted + "y", "": "x a/\xffy"} {
-		if got := hiding(secret.New(tok))("x a/\xffy"); got != want {
-			t.Errorf("%q: got %q", tok, got)
-		}
 	}
 }

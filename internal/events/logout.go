@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 )
@@ -80,7 +80,7 @@ func (l *logout) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // logoutToken reads the one parameter of the form.
 func logoutToken(r *http.Request) (string, error) {
-	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/x-www-form-urlencoded" {
+	if authserver.MediaType(r.Header) != "application/x-www-form-urlencoded" {
 		return "", errors.New("read logout request: it is no form")
 	}
 	body, err := readBody(r, maxFormBytes)

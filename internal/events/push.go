@@ -4,11 +4,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
-	"mime"
 	"net/http"
 	"strconv"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
@@ -41,7 +41,7 @@ func (s *stream) receive(r *http.Request) error {
 	if subtle.ConstantTimeCompare(sum[:], s.header[:]) != 1 || len(r.Header.Values("Authorization")) != 1 {
 		return &fault{codeAuthentication, "the Authorization header is not that of the stream"}
 	}
-	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/secevent+jwt" {
+	if authserver.MediaType(r.Header) != "application/secevent+jwt" {
 		return &fault{codeRequest, "the content type is not application/secevent+jwt"}
 	}
 	body, err := readBody(r, maxTokenBytes)

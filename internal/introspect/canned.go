@@ -32,7 +32,7 @@ func Canned(cfg Config, answer []byte) (Introspector, error) {
 	if limit == 0 {
 		limit = maxCannedBytes
 	}
-	return &canned{reader: dialect.New(cfg.Reading, cfg.Server.Issuer, cfg.Match.Issuers...), limit: limit, answer: bytes.Clone(answer)}, nil
+	return &canned{reader: cfg.reader(), limit: limit, answer: bytes.Clone(answer)}, nil
 }
 
 // canned answers every question alike.

@@ -92,7 +92,7 @@ func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Dec
 	}
 	name := cfg.Server.Name
 	k := keys{fingerprints: deps.Fingerprints, name: name, issuer: cfg.Server.Issuer, clientID: cfg.Server.Client.ID}
-	keySet, reader := newKeySet(cfg, server, deps.Log), dialect.New(cfg.Reading, cfg.Server.Issuer, cfg.Match.Issuers...)
+	keySet, reader := newKeySet(cfg, server, deps.Log), cfg.reader()
 	c := &client{
 		name: name, timeout: cfg.Server.Timeout, server: server,
 		reader: reader, seal: newSeal(cfg, keySet, decrypter), observer: deps.Observer, bearer: cfg.Server.Client.ShowsToken(),

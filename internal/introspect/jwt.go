@@ -43,7 +43,7 @@ func newValidator(cfg Config, reader *dialect.Reader, keys jose.KeySource) *vali
 		rules: claimRules{
 			issuer: cfg.Server.Issuer, audience: slices.Clone(cfg.Reading.Audience), absentAudience: cfg.Reading.AbsentAudience,
 			optional: slices.Concat(cfg.JWT.OptionalClaims, reader.OptionalClaims()),
-			leeway:   cfg.JWT.Leeway, notBefore: cfg.Reading.NotBeforeLeeway, ahead: cfg.issuedAhead(),
+			leeway:   cfg.JWT.Leeway, notBefore: cfg.issuerAhead(), ahead: cfg.issuedAhead(),
 		},
 	}
 }

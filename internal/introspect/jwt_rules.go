@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
@@ -13,8 +14,19 @@ import (
 // nobody: nbf and exp are what bounds a token. Further ahead, one of the clocks is wrong.
 const clockSkew = 10 * time.Second
 
-// issuedAhead is how far in the future an access token may say that it was issued.
-func (c Config) issuedAhead() time.Duration { return max(c.JWT.Leeway, clockSkew) }
+// issuerAhead is how far the issuer's clock may be ahead of ours, so that a token that is "not yet valid" is: the one tolerance
+// for nbf of introspected tokens and of JWTs. jwt.leeway, which is older, widens it.
+func (c Config) issuerAhead() time.Duration { return max(c.Reading.NotBeforeLeeway, c.JWT.Leeway) }
+
+// issuedAhead is the same for iat of JWTs and of signed responses.
+func (c Config) issuedAhead() time.Duration { return max(c.issuerAhead(), clockSkew) }
+
+// reader reads what the server of c says.
+func (c Config) reader() *dialect.Reader {
+	reading := c.Reading
+	reading.NotBeforeLeeway = c.issuerAhead()
+	return dialect.New(reading, c.Server.Issuer, c.Match.Issuers...)
+}
 
 // requiredClaims are those of RFC 9068 section 2.2.
 func requiredClaims() []string {
@@ -23,12 +35,12 @@ func requiredClaims() []string {
 
 // claimRules is what the claims of an access token must be, once its signature is good.
 type claimRules struct {
-	issuer            string
-	audience          []string
-	absentAudience    string
-	optional          []string
-	leeway, notBefore time.Duration
-	ahead             time.Duration // that iat may be
+	issuer         string
+	audience       []string
+	absentAudience string
+	optional       []string
+	// leeway is for exp, notBefore for nbf and ahead for iat.
+	leeway, notBefore, ahead time.Duration
 }
 
 // signed says why the issuer's signature does not make t an access token for us: JAT-3, JAT-4, JWI-9, BCP-3, BCP-5.

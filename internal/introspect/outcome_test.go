@@ -126,6 +126,20 @@ func TestCompressedAnswersAreRead(t *testing.T) {
 	}
 }
 
+func TestAnAnswerIsReadByItsTypeWhateverElseIsInTheHeader(t *testing.T) {
+	for _, contentType := range []string{
+		"application/json; charset=", "application/json; charset=utf-8, application/json", "application/json;", "APPLICATION/JSON", "application/json; charset=utf-8; charset=utf-8",
+	} {
+		for _, mark := range []string{"", "\ufeff"} {
+			u := serve(t, says(200, contentType, mark+`{"active":true}`))
+			i, _ := open(t, u.URL, nil)
+			if !introspect(t, i).Active {
+				t.Errorf("%q, mark %q: not active", contentType, mark)
+			}
+		}
+	}
+}
+
 func TestINT6_OnlyTrueIsActive(t *testing.T) {
 	for _, body := range []string{
 		`{}`, `{"active":null}`, `{"active":"true"}`, `{"active":1}`, `{"active":[true]}`, `{"active":{}}`, `{"Active":true}`, `{"active":"false"}`,

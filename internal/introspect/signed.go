@@ -24,7 +24,7 @@ const signedType = "application/token-introspection+jwt"
 // What the metadata says that the server can sign with (JWI-8) is not looked at: what may pass is for the operator to say.
 type seal struct {
 	issuer, audience string
-	maxAge           time.Duration
+	maxAge, ahead    time.Duration
 	expect           jose.Expect
 	keys             jose.KeySource
 	decrypter        *jose.Decrypter // nil unless responses are encrypted too
@@ -36,7 +36,7 @@ func newSeal(cfg Config, keys jose.KeySource, d *jose.Decrypter) *seal {
 		return nil
 	}
 	return &seal{
-		issuer: cfg.Server.Issuer, audience: cfg.signedAudience(), maxAge: cfg.SignedResponse.MaxAge, keys: keys, decrypter: d,
+		issuer: cfg.Server.Issuer, audience: cfg.signedAudience(), maxAge: cfg.SignedResponse.MaxAge, ahead: cfg.issuedAhead(), keys: keys, decrypter: d,
 		expect: jose.Expect{
 			Types: []string{signedType}, Algorithms: algorithms(cfg.SignedResponse.Algorithms), MaxBytes: int(cfg.Server.MaxResponseBytes),
 		},
@@ -114,8 +114,8 @@ func (s *seal) read(r authserver.Reply, c jose.Claims, now time.Time) ([]byte, e
 		why = "cannot be read: " + err.Error()
 	case !c.Has("iat"):
 		why = "does not say when it was made"
-	case age < -min(clockSkew, s.maxAge):
-		why = fmt.Sprintf("was made %s in the future: the clocks differ", (-age).Round(time.Second))
+	case age < -min(s.ahead, s.maxAge):
+		why = fmt.Sprintf("was made %s in the future: the clocks differ by more than not_before_leeway", (-age).Round(time.Second))
 	case age >= s.maxAge+time.Second: // iat has no fractions
 		why = fmt.Sprintf("was made %s ago, more than signed_response.max_age: the clocks differ, or it was sent before", age.Round(time.Second))
 	case inner.Kind() != '{':

@@ -54,7 +54,7 @@ func (Text) LogValue() slog.Value { return slog.StringValue(redacted) }
 // Source names where a secret is kept: in a file or in an environment variable, never in the configuration itself.
 // Exactly one of the two is set; the zero Source names no secret.
 type Source struct {
-	File string `yaml:"file" doc:"File that holds the secret. One trailing newline is ignored."`
+	File string `yaml:"file" doc:"File that holds the secret. One trailing newline is ignored, and a byte order mark in front."`
 	Env  string `yaml:"env" doc:"Environment variable that holds the secret."`
 }
 
@@ -97,6 +97,10 @@ func readFile(name string) (Text, error) {
 	if len(b) > MaxBytes {
 		return Text{}, fmt.Errorf("read secret %q: over %d bytes", name, MaxBytes)
 	}
+	if bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff")) {
+		return Text{}, fmt.Errorf("read secret %q: it is UTF-16, as PowerShell writes it: write it as UTF-8", name)
+	}
+	b = bytes.TrimPrefix(b, []byte("\ufeff"))
 	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
 	if len(b) == 0 {
 		return Text{}, fmt.Errorf("read secret %q: file is empty", name)

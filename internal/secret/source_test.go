@@ -65,3 +65,30 @@ func TestINT15_FingerprintsTellPartsApartAndDieWithTheirKey(t *testing.T) {
 		t.Error("the same gives another fingerprint")
 	}
 }
+
+// TestAByteOrderMarkIsNoPartOfASecret: editors of Windows put it in front, where nobody sees it.
+func TestAByteOrderMarkIsNoPartOfASecret(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "secret")
+	for content, want := range map[string]string{"\ufeffs3cret\r\n": "s3cret", "s3\ufeffcret": "s3\ufeffcret"} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := (secret.Source{File: name}).Read(); err != nil || got.Reveal() != want {
+			t.Errorf("%q: %q, %v", content, got.Reveal(), err)
+		}
+	}
+	for _, content := range []string{"\xff\xfes\x00", "\xfe\xff\x00s"} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (secret.Source{File: name}).Read(); err == nil || !strings.Contains(err.Error(), "UTF-16") {
+			t.Errorf("%q: %v", content, err)
+		}
+	}
+	if err := os.WriteFile(name, []byte("\ufeff\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (secret.Source{File: name}).Read(); err == nil {
+		t.Error("a file that holds nothing else is a secret")
+	}
+}

@@ -1,0 +1,76 @@
+package input
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// WithoutToken returns the request, and the context beside it, without the token that hide hides, wherever the client or the
+// caller repeated it: secret.Redacted stands for it. An error is of kind Malformed: the token is where no text can stand for it.
+func (r Request) WithoutToken(hide *secret.Hider, context []byte) (Request, []byte, error) {
+	if hide.InFold(r.Method) || hide.InFold(r.Host) {
+		return r, nil, malformed("the method or the host holds the token")
+	}
+	if err := r.hideInPath(hide); err != nil {
+		return r, nil, err
+	}
+	r.Query = hideInFields(r.Query, func(s string) string {
+		if out := hide.Hide(s); out != s || !hide.In(strings.ReplaceAll(s, " ", "+")) {
+			return out
+		}
+		return secret.Redacted // a "+" that was not escaped was read as a blank
+	})
+	r.Headers = hideInFields(r.Headers, hide.Hide)
+	if r.Body != nil && hide.In(*r.Body) {
+		body := hide.Hide(*r.Body)
+		r.Body = &body
+	}
+	if hide.InJSON(context) {
+		if context = hide.JSON(context); context == nil {
+			return r, nil, malformed("the context holds the token in several names")
+		}
+	}
+	return r, context, nil
+}
+
+// hideInPath keeps the segments in number and place. A token that spans several of them has no place of its own.
+func (r *Request) hideInPath(hide *secret.Hider) error {
+	if !hide.In(r.RawPath) && !hide.In(r.Path) {
+		return nil
+	}
+	parts := strings.Split(r.RawPath, "/")
+	for i, p := range parts {
+		parts[i] = hide.Hide(p)
+	}
+	r.Segments = slices.Clone(r.Segments)
+	for i, s := range r.Segments {
+		r.Segments[i] = hide.Hide(s)
+	}
+	r.RawPath, r.Path = strings.Join(parts, "/"), "/"+strings.Join(r.Segments, "/")
+	if hide.In(r.RawPath) || hide.In(r.Path) {
+		return malformed("the path holds the token across a slash")
+	}
+	return nil
+}
+
+// hideInFields returns fields, or a copy of them without what hide takes out.
+func hideInFields(fields map[string][]string, hide func(string) string) map[string][]string {
+	clean := true
+	for name, values := range fields {
+		clean = clean && hide(name) == name && !slices.ContainsFunc(values, func(v string) bool { return hide(v) != v })
+	}
+	if clean {
+		return fields
+	}
+	out := make(map[string][]string, len(fields))
+	for _, name := range slices.Sorted(maps.Keys(fields)) { // two names may become one
+		hidden := hide(name)
+		for _, v := range fields[name] {
+			out[hidden] = append(out[hidden], hide(v))
+		}
+	}
+	return out
+}
