@@ -16,7 +16,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/doctor"
-	"github.com/authz-sidecar/sidecar/internal/introspect"
 )
 
 func checkCommand(std streams) *cobra.Command {
@@ -49,7 +48,7 @@ with --strict a doubt fails the check as a fault does.`,
 				_, _, err = app.Load(cmd.Context(), cfg)
 			}
 			if err == nil {
-				warnAbout(cfg.Issuers, std)
+				warnAbout(cfg, std)
 				if online {
 					return checkedOnline(cmd.Context(), cfg, bar, std)
 				}
@@ -85,16 +84,11 @@ func checkedOnline(ctx context.Context, cfg *config.Config, bar bar, std streams
 	return bar.judge(std.out, slices.Concat(findings...), "tokens will not be accepted as things are")
 }
 
-// warnAbout tells what of a configuration that loads is most likely wrong at the kind of server that it names.
-func warnAbout(issuers []introspect.Config, std streams) {
-	introspect.WarnIssuers(issuers, func(key, cause, hint string) {
+// warnAbout tells what of a configuration that loads should be looked at all the same.
+func warnAbout(cfg *config.Config, std streams) {
+	cfg.Warn(func(key, cause, hint string) {
 		fmt.Fprintf(std.err, "sidecar: warning: %s %s\nsidecar: hint: %s\n", key, cause, hint)
 	})
-	for _, i := range issuers {
-		i.Warn(func(key, cause, hint string) {
-			fmt.Fprintf(std.err, "sidecar: warning: issuer %s: %s %s\nsidecar: hint: %s\n", i.Server.Name, key, cause, hint)
-		})
-	}
 }
 
 // checkedConfig is the configuration to check: a file, or the defaults with the paths in place of theirs.

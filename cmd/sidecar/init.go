@@ -180,8 +180,8 @@ func (s *start) render() ([]byte, error) {
 		return nil, err
 	}
 	data := *s
-	if data.SecretFile != "" {
-		if data.SecretFile, err = filepath.Abs(s.SecretFile); err != nil {
+	for _, name := range []*string{&data.SecretFile, &data.CAFile} {
+		if *name, err = s.fromFile(*name); err != nil {
 			return nil, err
 		}
 	}
@@ -190,8 +190,28 @@ func (s *start) render() ([]byte, error) {
 		start
 		Policies string
 		Wide     int
-	}{data, filepath.Join(s.dir, "policies"), token.MaxBytes})
+	}{data, "policies", token.MaxBytes})
 	return []byte(b.String()), err
+}
+
+// fromFile is a name as it is written into the configuration file: from there when it is below, so that the directory can be
+// moved, and else the whole of it.
+func (s *start) fromFile(name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	whole, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	dir, err := filepath.Abs(s.dir)
+	if err != nil {
+		return "", err
+	}
+	if below, err := filepath.Rel(dir, whole); err == nil && filepath.IsLocal(below) {
+		return below, nil
+	}
+	return whole, nil
 }
 
 // write makes a file that is not there yet.

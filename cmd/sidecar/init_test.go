@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,4 +136,71 @@ func TestInitForAServerThatIsNotAskedNeedsNoSecret(t *testing.T) {
 	if code, out, errs := sidecar(t, "orders-api\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--mode", "jwt", "--dir", dir); code != exitOK {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
+}
+
+func TestWhatInitWroteCanBeUsedFromAnywhereAndMoved(t *testing.T) {
+	s := issuerOfOrders(t)
+	t.Chdir(t.TempDir())
+	if code, out, errs := sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", "a"); code != exitOK {
+		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+	if code, out, errs := sidecar(t, "", "check", "--config", "a/sidecar.yaml", "--online"); code != exitOK {
+		t.Errorf("from where it was written: exit %d\n%s%s", code, out, errs)
+	}
+	if err := os.Rename("a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir("b")
+	if code, out, errs := sidecar(t, "", "check", "--online"); code != exitOK {
+		t.Errorf("moved: exit %d\n%s%s", code, out, errs)
+	}
+}
+
+func TestInitTakesNoServerForAnotherByAPath(t *testing.T) {
+	for _, c := range []struct {
+		members, said string
+	}{
+		{`"jwks_uri":"ISSUER/.well-known/jwks"`, "looks like openiddict"},
+		{`"jwks_uri":"ISSUER/.well-known/openid-configuration/jwks"`, "looks like duende"},
+		{`"jwks_uri":"ISSUER/keys"`, "this may be duende or openiddict, and nothing tells which"},
+	} {
+		var as *httptest.Server
+		as = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, strings.ReplaceAll(`{"issuer":"ISSUER","introspection_endpoint":"ISSUER/connect/introspect",`+c.members+`}`, "ISSUER", as.URL))
+		}))
+		_, _, errs := sidecar(t, "", "init", "--issuer", as.URL, "--client-id", "x", "--audience", "y", "--dir", t.TempDir())
+		as.Close()
+		if !strings.Contains(errs, c.said) {
+			t.Errorf("%s: %s", c.members, errs)
+		}
+	}
+}
+
+func TestStrictMakesDoubtsFail(t *testing.T) {
+	s := issuerOfOrders(t)
+	dir := t.TempDir()
+	if code, out, errs := sidecar(t, "\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir); code != exitOK || !strings.HasPrefix(lastLineBut(out, 2), "no faults, no doubts") {
+		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+	file := filepath.Join(dir, "sidecar.yaml")
+	tok, err := s.Issue(devissuer.Grant{ClientID: "orders-api", Audience: []string{"orders-api"}, Scopes: []string{"read"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, out, _ := sidecar(t, tok, "introspect", "--config", file); code != exitOK || lastLineBut(out, 0) != "no faults, 1 doubt" {
+		t.Errorf("exit %d\n%s", code, out)
+	}
+	if code, out, errs := sidecar(t, tok, "introspect", "--config", file, "--strict"); code != exitFailed || !strings.Contains(errs, "--strict") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+	if code, out, _ := sidecar(t, "", "check", "--config", file, "--online", "--strict"); code != exitOK || lastLineBut(out, 0) != "no faults, no doubts" {
+		t.Errorf("check: exit %d\n%s", code, out)
+	}
+}
+
+// lastLineBut is the last line of a text, or the n-th before it.
+func lastLineBut(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[max(0, len(lines)-1-n)]
 }

@@ -28,7 +28,9 @@ func serveCommand(std streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), cfg, std, telemetry.NewLogger(cfg.Telemetry.Log, std.err), nil)
+			logger := telemetry.NewLogger(cfg.Telemetry.Log, std.err)
+			cfg.Warn(func(key, cause, hint string) { logger.Warn("configuration", "key", key, "cause", cause, "hint", hint) })
+			return serve(cmd.Context(), cfg, std, logger, nil)
 		},
 	}
 	configFlag(cmd, &file)

@@ -10,8 +10,8 @@ import (
 
 // Config says where policies come from.
 type Config struct {
-	Paths    []string      `yaml:"paths" default:"policies" doc:"Directories of Rego (*.rego) and data (data.json, data.yaml), read together."`
-	Bundles  []string      `yaml:"bundles" doc:"Directories in OPA's bundle layout, each with a .manifest that names its roots."`
+	Paths    []string      `yaml:"paths" path:"read" default:"policies" doc:"Directories of Rego (*.rego) and data (data.json, data.yaml), read together."`
+	Bundles  []string      `yaml:"bundles" path:"read" doc:"Directories in OPA's bundle layout, each with a .manifest that names its roots."`
 	Debounce time.Duration `yaml:"debounce" default:"100ms" min:"1ms" max:"10s" doc:"Quiet time after a change before it is read."`
 	Poll     time.Duration `yaml:"poll" default:"5s" min:"100ms" doc:"How often contents are compared, for changes that no event reports."`
 }
@@ -26,7 +26,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 			info, err := os.Stat(dir)
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
-				fault(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("directory %q does not exist", dir), "create it, or correct its name; a relative one starts where the sidecar was started")
+				fault(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("directory %q does not exist", dir), "create it, or correct its name; a relative one starts at the configuration file")
 			case err != nil:
 				fault(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("directory %q cannot be read", dir), "look at its permissions, and those of the directories above it")
 			case !info.IsDir():

@@ -12,6 +12,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
@@ -42,6 +43,8 @@ type Config struct {
 	DecisionLog     decisionlog.Config  `yaml:"decision_log" doc:"Where decisions are written."`
 	Telemetry       telemetry.Config    `yaml:"telemetry" doc:"What the sidecar tells of itself."`
 	ShutdownTimeout time.Duration       `yaml:"shutdown_timeout" default:"10s" min:"100ms" max:"10m" doc:"Longest time calls under way may take to finish at a stop."`
+
+	warnings Faults
 }
 
 // Check reports what no single package can see.
@@ -122,12 +125,35 @@ func Parse(name string, src []byte, environ []string) (*Config, error) {
 	c, ok := r.decode(src, environ)
 	if ok {
 		r.unread = maps.Clone(r.faulty)
+		r.locate(reflect.ValueOf(c).Elem(), field{}, "")
 		r.check(reflect.ValueOf(c).Elem(), field{}, "", environ)
 	}
 	if len(r.faults) > 0 {
-		return nil, r.faults.sorted()
+		return nil, slices.Concat(emptiness(name, src), r.faults.sorted())
 	}
+	c.warnings = r.warnings
 	return c, nil
+}
+
+// Warn reports what is no fault and should be looked at all the same; see Check for the three texts.
+func (c *Config) Warn(warn func(key, cause, hint string)) {
+	for _, w := range c.warnings {
+		warn(w.Key, w.Cause, w.Hint)
+	}
+	introspect.WarnIssuers(c.Issuers, warn)
+	for i, issuer := range c.Issuers {
+		issuer.Warn(func(key, cause, hint string) { warn(fmt.Sprintf("issuers[%d].%s", i, key), cause, hint) })
+	}
+}
+
+// emptiness is the fault of a file that says nothing: what else is wrong follows from that.
+func emptiness(name string, src []byte) Faults {
+	for line := range strings.Lines(string(src)) {
+		if text := strings.TrimSpace(line); text != "" && text != "---" && text != "{}" && !strings.HasPrefix(text, "#") {
+			return nil
+		}
+	}
+	return Faults{{File: name, Cause: "the file is empty", Hint: "write one with: sidecar init --issuer URL --client-id ID --dir DIRECTORY; sidecar.example.yaml shows every key"}}
 }
 
 // Default returns the configuration of an empty file. It has no issuer, so it does not pass Parse as it is.

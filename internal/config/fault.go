@@ -79,6 +79,8 @@ type reader struct {
 	at     map[string]origin
 	faulty map[string]bool // keys with a fault
 	unread map[string]bool // keys with a fault before their meaning was looked at
+
+	warnings Faults
 }
 
 func newReader(name string) *reader {

@@ -138,10 +138,10 @@ func TestSecondDocumentThatIsNotYAMLIsAFault(t *testing.T) {
 	}
 }
 
-func TestEmptyFileLacksAnIssuerOnly(t *testing.T) {
+func TestAnEmptyFileIsToldSoFirst(t *testing.T) {
 	inDirectory(t)
 	for _, src := range []string{"", "# nothing\n", "---\n", "{}"} {
-		wantFaults(t, faults(t, src), "sidecar.yaml: issuers: none is configured")
+		wantFaults(t, faults(t, src), "sidecar.yaml: the file is empty", "sidecar.yaml: issuers: none is configured")
 	}
 }
 

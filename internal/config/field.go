@@ -16,6 +16,7 @@ type field struct {
 	min, max string // text of the bounds, in the form of the field's values
 	enum     []string
 	blank    bool  // an empty text is an item of a list
+	read     bool  // names a file or directory that is read
 	index    []int // as reflect.Value.FieldByIndex takes it
 }
 
@@ -36,7 +37,7 @@ func fieldsOf(t reflect.Type) []field {
 		if name == "" || name == "-" {
 			continue
 		}
-		f := field{name: name, index: []int{i}, doc: tag.Get("doc"), def: tag.Get("default"), min: tag.Get("min"), max: tag.Get("max"), blank: tag.Get("items") == "blank"}
+		f := field{name: name, index: []int{i}, doc: tag.Get("doc"), def: tag.Get("default"), min: tag.Get("min"), max: tag.Get("max"), blank: tag.Get("items") == "blank", read: tag.Get("path") == "read"}
 		if e := tag.Get("enum"); e != "" {
 			f.enum = strings.Split(e, "|")
 		}

@@ -1,0 +1,65 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+)
+
+// locate makes the names of files and directories that the file gives, and that are to be read, start at the file: it can then
+// be used from any directory. A name that leads to something from the working directory only goes on meaning that, as it did
+// before names started at the file; one that leads to two different things is worth a warning.
+//
+// What a variable of the environment names starts at the working directory, as does what is written.
+func (r *reader) locate(v reflect.Value, f field, path string) {
+	if dir := filepath.Dir(r.name); sameFile(dir, ".") {
+		return
+	}
+	r.locateIn(v, f, path)
+}
+
+// locateIn is locate for a value and all below it.
+func (r *reader) locateIn(v reflect.Value, f field, path string) {
+	switch {
+	case isSource(v.Type()):
+		r.locateText(v.FieldByName("File"), path+".file")
+	case v.Kind() == reflect.Struct:
+		for _, child := range fieldsOf(v.Type()) {
+			r.locateIn(v.FieldByIndex(child.index), child, join(path, child.name))
+		}
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			r.locateIn(v.Index(i), f, item(path, i))
+		}
+	case v.Kind() == reflect.String && (f.read || strings.HasSuffix(f.name, "_file")):
+		r.locateText(v, path)
+	}
+}
+
+// locateText moves one name. It shows none: a secret is sometimes written where its name belongs.
+func (r *reader) locateText(v reflect.Value, path string) {
+	name := v.String()
+	if name == "" || filepath.IsAbs(name) || r.origin(path).variable != "" {
+		return
+	}
+	beside := filepath.Join(filepath.Dir(r.name), name)
+	here, there := exists(name), exists(beside)
+	if here && there && !sameFile(name, beside) {
+		r.warnings = append(r.warnings, Fault{Key: path, Cause: "is beside the configuration file and in the working directory too, and the former is read", Hint: "write the whole path, or remove one of the two"})
+	}
+	if there || !here {
+		v.SetString(beside)
+	}
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	y, err2 := os.Stat(b)
+	return err == nil && err2 == nil && os.SameFile(x, y)
+}
