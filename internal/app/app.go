@@ -80,6 +80,8 @@ func compile(ctx context.Context, set *bundle.Set, cfg *config.Config) (*engine.
 	for _, m := range introspect.ModesOf(cfg.Issuers) {
 		bounds.TokenModes = append(bounds.TokenModes, string(m))
 	}
+	bounds.Headers = append([]string{}, cfg.Input.Headers...) // none is not nil
+	bounds.AnonymousRequests = cfg.Decision.Token == "optional"
 	return engine.Compile(ctx, set, bounds, cfg.Decision.Entrypoint)
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
 // decode puts together what the file and the environment say, and looks at nothing else. It is false when the file is
@@ -105,7 +107,7 @@ func (r *reader) structure(n *yaml.Node, v reflect.Value, path string) {
 
 // hintForKey says which key was meant: one nearby, or the same one elsewhere.
 func hintForKey(t reflect.Type, key string) string {
-	if s := closest(key, names(t)); s != "" {
+	if s := suggest.Closest(key, names(t)); s != "" {
 		return fmt.Sprintf("did you mean %q?", s)
 	}
 	if places := keysNamed(reflect.TypeFor[Config](), key, ""); len(places) == 1 {

@@ -151,17 +151,6 @@ func TestUnknownVariableGetsASuggestion(t *testing.T) {
 	}
 }
 
-func TestSpellingErrorsAreCountedLikeAPersonWould(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "abc", 3}, {"abc", "", 3}, {"same", "same", 0}, {"adress", "address", 1}, {"listne", "listen", 1}, {"kitten", "sitting", 3}} {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("distance of %q and %q is %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
 func TestVariableWithALineBreakInItsNameIsShownOnOneLine(t *testing.T) {
 	inDirectory(t)
 	wantFaults(t, faults(t, issuer, "SIDECAR_A\nB=x"), `environment "SIDECAR_A\nB": names no key of the configuration`)

@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
 // setText gives v the value that text stands for, or says why it cannot. Environment variables, defaults and the
@@ -53,7 +55,7 @@ func setString(v reflect.Value, f field, text string) *problem {
 	}
 	if len(f.enum) > 0 && !slices.Contains(f.enum, text) {
 		p := &problem{quote(text) + " is not one of " + strings.Join(f.enum, ", "), "write one of these words"}
-		if s := closest(text, f.enum); s != "" {
+		if s := suggest.Closest(text, f.enum); s != "" {
 			p.hint = fmt.Sprintf("did you mean %q?", s)
 		}
 		return p

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
 // unknown reports variables that name no key, but for those that a secret of v is kept in.
@@ -28,7 +29,7 @@ func hintForVariable(name string, known []string) string {
 	if after, ok := strings.CutPrefix(name+"_", prefix); ok && (strings.HasPrefix(after, "SERVICE_") || strings.HasPrefix(after, "PORT_")) {
 		return "Kubernetes sets it for a Service named sidecar: set enableServiceLinks to false on the pod, or rename the Service"
 	}
-	if s := closest(name, known); s != "" {
+	if s := suggest.Closest(name, known); s != "" {
 		return fmt.Sprintf("did you mean %s?", s)
 	}
 	for _, k := range known {

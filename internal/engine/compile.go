@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown/cache"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
-	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
 // Compile makes a Policy of everything in set. entrypoint is a rule that must exist besides those of cfg. An error is
@@ -41,11 +39,8 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	if err != nil {
 		return nil, fmt.Errorf("open the data: %w", err)
 	}
-	compiler := NewCompiler(cfg).WithPathConflictsCheck(storage.NonEmpty(ctx, store, txn))
-	if modules != nil {
-		compiler.Compile(modules)
-		problems = append(problems, ProblemsOf("policies", compiler.Errors)...)
-	}
+	compiler, errs := compileTyped(cfg, modules, storage.NonEmpty(ctx, store, txn))
+	problems = append(problems, ProblemsOf("policies", errs)...)
 	if len(problems) > 0 {
 		return nil, problems.Sorted()
 	}
@@ -55,7 +50,8 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	}
 	paths, problems := entrypoints(compiler, append([]string{entrypoint}, cfg.Entrypoints...))
 	wanted, unread := demands(compiler, paths, cfg.TokenModes)
-	if problems = append(problems, unread...); len(problems) > 0 {
+	problems = append(problems, unread...)
+	if problems = append(problems, examine(compiler, set, paths)...); len(problems) > 0 {
 		return nil, problems.Sorted()
 	}
 	reaches := enclosed
@@ -151,12 +147,10 @@ func capabilities(cfg Config) *ast.Capabilities {
 
 // NewCompiler returns a compiler as every policy is compiled: strict, typed by the schema of the input, and without the
 // builtins that cfg does not allow.
-func NewCompiler(cfg Config) *ast.Compiler {
+func NewCompiler(cfg Config) *ast.Compiler { return newCompiler(cfg, inputSchema()) }
+
+func newCompiler(cfg Config, schema map[string]any) *ast.Compiler {
 	schemas := ast.NewSchemaSet()
-	var schema any
-	if err := json.Unmarshal(input.Schema(), &schema); err != nil {
-		panic(err) // our own schema
-	}
 	schemas.Put(ast.SchemaRootRef, schema)
 	schemas.Put(logEventSchema, map[string]any{})
 	return ast.NewCompiler().

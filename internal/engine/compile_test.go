@@ -54,11 +54,11 @@ func TestBooleanComparedWithStringIsACompileError(t *testing.T) {
 
 func TestNetworkBuiltinsAreUndefinedByDefault(t *testing.T) {
 	refused(t, patient, beside("package b\n\nx := http.send({\"method\": \"get\", \"url\": \"https://x.example\"})\n"),
-		"policies/other.rego:3:6: rego_type_error: undefined function http.send")
+		"policies/other.rego:3:6: rego_type_error: undefined function http.send; it reaches the network or the machine, and is off unless engine.allow_builtins names http.send")
 	refused(t, patient, beside("package b\n\nx := net.lookup_ip_addr(\"x.example\")\n"),
-		"policies/other.rego:3:6: rego_type_error: undefined function net.lookup_ip_addr")
+		"policies/other.rego:3:6: rego_type_error: undefined function net.lookup_ip_addr; it reaches the network or the machine, and is off unless engine.allow_builtins names net.lookup_ip_addr")
 	refused(t, patient, beside("package b\n\nx := opa.runtime()\n"),
-		"policies/other.rego:3:6: rego_type_error: undefined function opa.runtime")
+		"policies/other.rego:3:6: rego_type_error: undefined function opa.runtime; it reaches the network or the machine, and is off unless engine.allow_builtins names opa.runtime")
 }
 
 func TestAllowBuiltinsSwitchesOneOnAndNoOther(t *testing.T) {
@@ -67,7 +67,7 @@ func TestAllowBuiltinsSwitchesOneOnAndNoOther(t *testing.T) {
 		t.Error(err)
 	}
 	refused(t, cfg, beside("package b\n\nx := opa.runtime()\n"),
-		"policies/other.rego:3:6: rego_type_error: undefined function opa.runtime")
+		"policies/other.rego:3:6: rego_type_error: undefined function opa.runtime; it reaches the network or the machine, and is off unless engine.allow_builtins names opa.runtime")
 }
 
 func TestSchemaIsNeverFetchedFromTheNetwork(t *testing.T) {
@@ -82,7 +82,7 @@ func TestStrictModeRefusesUnusedAssignments(t *testing.T) {
 }
 
 func TestEmptyModuleIsRefused(t *testing.T) {
-	refused(t, patient, beside("# nothing but a comment\n"), "policies/other.rego: rego_parse_error: empty module")
+	refused(t, patient, beside("# nothing but a comment\n"), "policies/other.rego: rego_parse_error: empty module; begin the file with a package, or delete it")
 }
 
 func TestRulesConflictingWithDataAreRefused(t *testing.T) {

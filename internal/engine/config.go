@@ -10,4 +10,10 @@ type Config struct {
 
 	// TokenModes are the modes that metadata may ask for, as far as the issuers can do them; none are all of TokenModes().
 	TokenModes []string `yaml:"-"`
+
+	// Headers are the names of the request headers that policies see, as input.Config has them. nil means that any name may
+	// be seen that is written in lower case and holds no credential.
+	Headers []string `yaml:"-"`
+	// AnonymousRequests says whether policies decide about requests without a token too, as decision.token: optional has it.
+	AnonymousRequests bool `yaml:"-"`
 }

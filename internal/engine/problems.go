@@ -32,6 +32,7 @@ func ProblemsOf(file string, err error) bundle.Problems {
 		if e.Details != nil {
 			p.Message += details(e.Details.Lines())
 		}
+		p.Message += hintOf(e)
 		out = append(out, p)
 	}
 	return out

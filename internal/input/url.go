@@ -128,6 +128,9 @@ func unescapeForm(s string) (string, error) {
 // queryToken is the parameter that holds a token: RFC 6750 section 2.3.
 const queryToken = "access_token"
 
+// HoldsToken reports whether a query parameter is kept out of the document because of its name.
+func HoldsToken(name string) bool { return namesToken(name) }
+
 // namesToken reports whether an upstream may take a parameter for the one that holds a token. Some frameworks compare names
 // without regard to case, and PHP cuts names at a bracket, drops blanks before them and turns blanks and dots into "_".
 func namesToken(name string) bool {

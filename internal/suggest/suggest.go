@@ -1,9 +1,10 @@
-package config
+// Package suggest finds what a misspelt word was probably meant to be.
+package suggest
 
 import "strings"
 
-// closest returns the candidate that word was most likely meant to be, or "" when none is near.
-func closest(word string, candidates []string) string {
+// Closest returns the candidate that word was most likely meant to be, or "" when none is near.
+func Closest(word string, candidates []string) string {
 	word = strings.ToLower(word)
 	best, least := "", min(2+len(word)/4, 4)
 	for _, c := range candidates {

@@ -1,0 +1,183 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/types"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+)
+
+// comparisons are the builtins whose operands OPA does not compare by type: it takes any two.
+var comparisons = map[string]string{"neq": "!=", "equal": "==", "eq": "==", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+
+// mismatches finds what OPA's type check lets pass: a collection compared with a text, and a value of the input that a function
+// is handed and that its builtins cannot take. Such an expression is always the same, so that the rule says nothing.
+func (p *program) mismatches() bundle.Problems {
+	var out bundle.Problems
+	for _, s := range p.scopes {
+		if isLogPolicy(s.rule) {
+			continue
+		}
+		visitCalls(s.rule, func(name ast.Ref, args []*ast.Term, at *ast.Location) {
+			if cause := p.mismatch(s, name.String(), args); cause != "" {
+				out = append(out, problemAt(at, ast.TypeErr, "%s", cause))
+			}
+		})
+	}
+	return out.Sorted()
+}
+
+func (p *program) mismatch(s *scope, name string, args []*ast.Term) string {
+	if op, ok := comparisons[name]; ok && len(args) >= 2 {
+		a, b := p.typeOf(s, args[0]), p.typeOf(s, args[1])
+		if a.of != nil && b.of != nil && (isCollection(a.of) && isScalar(b.of) || isScalar(a.of) && isCollection(b.of)) && !a.may(args[1]) && !b.may(args[0]) {
+			return fmt.Sprintf("match error: %s compares %s with %s, which are never equal%s", op, a.words(), b.words(), hintOfType(a.ref, b.ref))
+		}
+		return ""
+	}
+	builtin := ast.BuiltinMap[name]
+	if builtin == nil {
+		return ""
+	}
+	for i, want := range builtin.Decl.FuncArgs().Args {
+		if i >= len(args) {
+			break
+		}
+		if have := p.typeOf(s, args[i]); have.of != nil && disjoint(have.of, want) && !have.may(nil) {
+			return fmt.Sprintf("%s: argument %d is %s, which it never takes%s", name, i+1, have.words(), hintOfType(have.ref))
+		}
+	}
+	return ""
+}
+
+// typed is what is known about a term: its type, nil when unknown, and where in the input it comes from.
+type typed struct {
+	of  types.Type
+	ref ast.Ref
+	// otherwise is the default of an object.get, which the value may be instead.
+	otherwise *ast.Term
+}
+
+// may reports whether the default of an object.get is what a value is compared with.
+func (t typed) may(with *ast.Term) bool {
+	if t.otherwise == nil {
+		return false
+	}
+	return with == nil || !ast.IsConstant(t.otherwise.Value) || !ast.IsConstant(with.Value) || t.otherwise.Equal(with)
+}
+
+func (t typed) words() string {
+	if t.ref != nil {
+		return fmt.Sprintf("%s (%s)", shown(t.ref), types.Sprint(t.of))
+	}
+	return "a value of type " + types.Sprint(t.of)
+}
+
+// typeOf is the type of a term that is a constant, comes from the input, or is the answer of object.get about it.
+func (p *program) typeOf(s *scope, t *ast.Term) typed {
+	if ast.IsConstant(t.Value) {
+		return typed{of: p.compiler.TypeEnv.GetByValue(t.Value)}
+	}
+	var refs []ast.Ref
+	if p.expandTerm(s, t, nil, deepestChain, &refs) && len(refs) > 0 {
+		return typed{of: p.typeOfAll(refs), ref: refs[0]}
+	}
+	v, ok := t.Value.(ast.Var)
+	if !ok {
+		return typed{}
+	}
+	if found := p.typeOfLookup(s, v); found.of != nil {
+		return found
+	}
+	if bound := s.bound[v]; bound != nil && ast.IsConstant(bound.Value) {
+		return typed{of: p.compiler.TypeEnv.GetByValue(bound.Value)}
+	}
+	return typed{}
+}
+
+// typeOfAll is the type of what may be any of refs, or nil where one of them is not of the input.
+func (p *program) typeOfAll(refs []ast.Ref) types.Type {
+	var all types.Type
+	for _, ref := range refs {
+		if !ref.HasPrefix(ast.InputRootRef) {
+			return nil
+		}
+		one := p.compiler.TypeEnv.GetByRef(ref)
+		if one == nil {
+			return nil
+		}
+		all = types.Or(all, one)
+	}
+	return all
+}
+
+// typeOfLookup is the type of a variable that holds what object.get gave.
+func (p *program) typeOfLookup(s *scope, v ast.Var) typed {
+	var out typed
+	visitCalls(s.rule, func(name ast.Ref, args []*ast.Term, _ *ast.Location) {
+		if len(args) != 4 || name.String() != ast.ObjectGet.Name || !args[3].Equal(ast.NewTerm(v)) {
+			return
+		}
+		keys := pathOfLookup(args[1])
+		var refs []ast.Ref
+		if keys != nil && p.expandTerm(s, args[0], keys, deepestChain, &refs) && len(refs) > 0 {
+			out = typed{of: p.typeOfAll(refs), ref: refs[0], otherwise: args[2]}
+		}
+	})
+	return out
+}
+
+// kinds is a set of the types of JSON, and the set.
+type kinds uint8
+
+const (
+	nullKind kinds = 1 << iota
+	booleanKind
+	numberKind
+	stringKind
+	arrayKind
+	objectKind
+	setKind
+
+	scalarKinds     = booleanKind | numberKind | stringKind // null is compared with everything
+	collectionKinds = arrayKind | objectKind | setKind
+	anyKind         = nullKind | scalarKinds | collectionKinds
+)
+
+// kindsOf are the kinds that a value of type t may have; nothing is known of nil.
+func kindsOf(t types.Type) kinds {
+	if named, ok := t.(*types.NamedType); ok {
+		t = named.Type
+	}
+	switch t := t.(type) {
+	case types.Null:
+		return nullKind
+	case types.Boolean:
+		return booleanKind
+	case types.Number:
+		return numberKind
+	case types.String:
+		return stringKind
+	case *types.Array:
+		return arrayKind
+	case *types.Object:
+		return objectKind
+	case *types.Set:
+		return setKind
+	case types.Any:
+		var all kinds
+		for _, one := range t {
+			all |= kindsOf(one)
+		}
+		if all != 0 {
+			return all
+		}
+	}
+	return anyKind
+}
+
+func isCollection(t types.Type) bool { return kindsOf(t)&^collectionKinds == 0 }
+func isScalar(t types.Type) bool     { return kindsOf(t)&^scalarKinds == 0 }
+func disjoint(a, b types.Type) bool  { return kindsOf(a)&kindsOf(b) == 0 }

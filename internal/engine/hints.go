@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/input"
+)
+
+// elsewhere says what a member is here that other products hand to Rego under another name: the longest prefix wins.
+var elsewhere = map[string]string{
+	"method":                          "input.request.method",
+	"path":                            "input.request.path (a text) or input.request.segments (an array)",
+	"parsed_path":                     "input.request.segments",
+	"path_parts":                      "input.request.segments",
+	"parsed_query":                    "input.request.query",
+	"parameters":                      "input.request.query",
+	"query":                           "input.request.query",
+	"parsed_body":                     "json.unmarshal(input.request.body), with input.body_bytes configured",
+	"body":                            "input.request.body, with input.body_bytes configured",
+	"truncated_body":                  "input.request.body_truncated",
+	"headers":                         "input.request.headers (names in lower case, arrays of texts)",
+	"host":                            "input.request.host",
+	"scheme":                          "input.request.scheme",
+	"client_ip":                       "input.request.source_ip",
+	"source_ip":                       "input.request.source_ip",
+	"user":                            "input.token.subject.id",
+	"username":                        "input.token.subject.username",
+	"roles":                           "input.token.roles",
+	"groups":                          "input.token.groups",
+	"scopes":                          "input.token.scopes",
+	"scope":                           "input.token.scopes",
+	"claims":                          "input.token.claims",
+	"jwt":                             "input.token.claims: policies never see a token, only what it says",
+	"encodedJwt":                      "input.token.claims: policies never see a token, only what it says",
+	"identity":                        "input.token.claims",
+	"auth":                            "input.token: its claims, subject, roles",
+	"state":                           "input.token.claims for state.jwt, input.context for the rest",
+	"tenant":                          "input.token.tenant",
+	"tenant_id":                       "input.token.tenant",
+	"attributes":                      "input.request",
+	"attributes.request.http":         "input.request",
+	"attributes.request.http.method":  "input.request.method",
+	"attributes.request.http.path":    "input.request.path (without the query)",
+	"attributes.request.http.headers": "input.request.headers (arrays of texts)",
+	"attributes.request.http.host":    "input.request.host",
+	"attributes.request.http.scheme":  "input.request.scheme",
+	"attributes.request.http.body":    "input.request.body, with input.body_bytes configured",
+	"attributes.source":               "input.request.source_ip",
+	"attributes.contextExtensions":    "input.context.contextExtensions, when the caller passes it",
+	"attributes.metadataContext":      "input.token.claims for the payload of a JWT, else input.context",
+	"check_request":                   "input.request",
+	"http_request":                    "input.request",
+	"http_request.path":               "input.request.path (without the query)",
+	"consumer":                        "input.token.subject.username or input.token.client_id",
+	"request.http":                    "input.request",
+	"request.http.method":             "input.request.method",
+	"request.http.path":               "input.request.path",
+	"request.http.host":               "input.request.host",
+	"request.http.headers":            "input.request.headers (arrays of texts)",
+	"request.http.querystring":        "input.request.query",
+	"request.path_parts":              "input.request.segments",
+	"request.raw_query":               "input.request.query",
+	"request.url_path":                "input.request.path",
+	"request.parsed_path":             "input.request.segments",
+	"request.parsed_body":             "json.unmarshal(input.request.body), with input.body_bytes configured",
+	"request.client_ip":               "input.request.source_ip",
+	"var":                             "input.request: source_ip for remote_addr",
+	"token.payload":                   "input.token.claims",
+	"token.sub":                       "input.token.subject.id",
+	"token.username":                  "input.token.subject.username",
+	"token.scope":                     "input.token.scopes",
+	"token.aud":                       "input.token.audiences",
+	"token.iss":                       "input.token.issuer",
+	"token.exp":                       "input.token.expires_at",
+	"token.jti":                       "input.token.id",
+	"token.tenant_id":                 "input.token.tenant",
+	"token.valid":                     "input.token.active",
+	"token.verified":                  "input.token.active",
+}
+
+// inputHint says what to write instead of a reference to the input that never is: "; ..." or nothing.
+func inputHint(ref ast.Ref) string {
+	names := ground(ref)
+	if len(names) < 2 || !ref.HasPrefix(ast.InputRootRef) {
+		return ""
+	}
+	names = names[1:]
+	if len(names) > 2 && names[0] == "request" && names[1] == "headers" {
+		return headerHint(names[2])
+	}
+	if len(names) > 2 && names[0] == "request" && names[1] == "query" {
+		return "; a parameter that holds a token never passes"
+	}
+	for n := len(names); n > 0; n-- {
+		if ours, ok := elsewhere[strings.Join(names[:n], ".")]; ok {
+			return fmt.Sprintf("; here %s is %s", "input."+strings.Join(names[:n], "."), ours)
+		}
+	}
+	return ""
+}
+
+// headerHint says why a header is never seen.
+func headerHint(name string) string {
+	switch low := strings.ToLower(name); {
+	case input.HoldsCredential(name):
+		return "; policies never see a header that may hold a credential: input.token has the facts"
+	case low != name:
+		return fmt.Sprintf("; names of headers are in lower case: %q", low)
+	}
+	return "; input.headers of the configuration does not pass it"
+}
+
+// hintOfType says how values of headers and parameters are compared, where one of refs is such an array.
+func hintOfType(refs ...ast.Ref) string {
+	for _, ref := range refs {
+		names := ground(ref)
+		if len(names) > 2 && names[0] == "input" && names[1] == "request" && (names[2] == "headers" || names[2] == "query") {
+			return `; it is an array of values: write "v" in ` + shown(ref)
+		}
+	}
+	return ""
+}
+
+// hintOf says what to do about an error of OPA, in words that follow its message: "; ..." or nothing.
+func hintOf(e *ast.Error) string {
+	switch detail := e.Details.(type) {
+	case *ast.RefErrInvalidDetail:
+		if hint := inputHint(detail.Ref); hint != "" || detail.Ref.HasPrefix(ast.InputRootRef) {
+			return hint
+		}
+		return aliasHint(detail)
+	case *ast.RefErrUnsupportedDetail:
+		return inputHint(detail.Ref)
+	case *ast.UnificationErrDetail:
+		if l, r := kindsOf(detail.Left), kindsOf(detail.Right); l == arrayKind && r == stringKind || l == stringKind && r == arrayKind {
+			return `; an array never equals a text: write "v" in the array, as for headers and parameters`
+		}
+		return ""
+	}
+	message := e.Message
+	switch {
+	case strings.Contains(message, "keyword is required before rule body"), strings.Contains(message, "`contains` keyword is required"):
+		return "; this may be Rego v0: opa fmt --v0-v1 --write FILE brings it up to date"
+	case strings.Contains(message, "var cannot be used for rule name"):
+		return "; is an if missing before the body, or a := in a rule?"
+	case strings.HasPrefix(message, "undefined function "):
+		return functionHint(strings.TrimPrefix(message, "undefined function "))
+	case message == "empty module":
+		return "; begin the file with a package, or delete it"
+	}
+	return ""
+}
+
+// aliasHint is about a header behind an alias, where OPA says what would have been a name.
+func aliasHint(detail *ast.RefErrInvalidDetail) string {
+	name, ok := detail.Ref[detail.Pos].Value.(ast.String)
+	lower := ast.String(strings.ToLower(string(name)))
+	if ok && (input.HoldsCredential(string(name)) || lower != name && slices.ContainsFunc(detail.OneOf, func(v ast.Value) bool { return lower.Equal(v) })) {
+		return headerHint(string(name))
+	}
+	return ""
+}
+
+// library are the packages of the shipped library, which authors forget to import.
+var library = []string{"audience", "login", "routes", "scopes", "tenant"}
+
+func functionHint(name string) string {
+	if slices.Contains(unsafe, name) {
+		return fmt.Sprintf("; it reaches the network or the machine, and is off unless engine.allow_builtins names %s", name)
+	}
+	pkg, _, ok := strings.Cut(name, ".")
+	if ok && slices.Contains(library, pkg) {
+		return "; is the line import data.sidecar." + pkg + " missing?"
+	}
+	return ""
+}
