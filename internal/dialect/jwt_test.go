@@ -129,13 +129,13 @@ func TestJAT3_IssuerAudienceAndExpiryOfAJWT(t *testing.T) {
 		`{"iss":"https://as","aud":["x","api"],"exp":3000}`:       "",
 		`{"aud":"api","exp":3000}`:                                "names no issuer",
 		`{"iss":null,"aud":"api","exp":3000}`:                     "names no issuer",
-		`{"iss":"https://as/","aud":"api","exp":3000}`:            "was issued by another issuer than the configured one",
-		`{"iss":7,"aud":"api","exp":3000}`:                        "was issued by another issuer than the configured one",
-		`{"iss":"https://as","exp":3000}`:                         "names no audience",
-		`{"iss":"https://as","aud":"x","exp":3000}`:               "is for another audience",
+		`{"iss":"https://as/","aud":"api","exp":3000}`:            `was issued by another issuer than the configured one: it names "https://as/", configured is "https://as"`,
+		`{"iss":7,"aud":"api","exp":3000}`:                        `was issued by another issuer than the configured one: member "iss" is not a text`,
+		`{"iss":"https://as","exp":3000}`:                         `names no audience, and configured is "api"`,
+		`{"iss":"https://as","aud":"x","exp":3000}`:               `is for another audience: it names "x", configured is "api"`,
 		`{"iss":"https://as","aud":"api"}`:                        "never expires",
 		`{"iss":"https://as","aud":"api","exp":null}`:             "never expires",
-		`{"iss":"https://as","aud":"x","exp":3000,"active":true}`: "is for another audience",
+		`{"iss":"https://as","aud":"x","exp":3000,"active":true}`: `is for another audience: it names "x", configured is "api"`,
 	} {
 		f, err := r.ReadJWT(jsontext.Value(claims), secret.Text{}, time.Unix(2000, 0))
 		if err != nil || f.Claims.Active != (why == "") || f.Claims.Why != why {

@@ -167,7 +167,7 @@ func (n *Reader) is(iss string) bool {
 func (n *Reader) foreign(m *members, c *authz.Claims) string {
 	switch {
 	case m.has("iss") && !n.is(c.Issuer):
-		return "was issued by another issuer than the configured one"
+		return n.otherIssuer(m)
 	case c.Tenant != "" && len(n.tenants) > 0 && !slices.ContainsFunc(n.tenants, func(p string) bool { return stands(p, c.Tenant) }):
 		return fmt.Sprintf("is of tenant %.64q, for which issuer %q may not speak", c.Tenant, n.issuer)
 	case oddType(m.text("token_type")):
@@ -177,9 +177,28 @@ func (n *Reader) foreign(m *members, c *authz.Claims) string {
 	case c.Audiences == nil && n.acceptAbsent:
 		return ""
 	case c.Audiences == nil:
-		return "names no audience"
+		return NoAudience(n.audience)
 	case !slices.ContainsFunc(c.Audiences, func(a string) bool { return slices.Contains(n.audience, a) }):
-		return "is for another audience"
+		if slices.ContainsFunc(c.Audiences, func(a string) bool { return !plain(a) }) {
+			return "is for another audience, of a name that is not repeated here: it holds other characters than visible ASCII"
+		}
+		return OtherAudience(c.Audiences, n.audience)
 	}
 	return ""
+}
+
+// otherIssuer says which issuer is named, in place of which.
+func (n *Reader) otherIssuer(m *members) string {
+	iss, err := m.Text("iss")
+	if err != nil {
+		return "was issued by another issuer than the configured one: " + err.Error()
+	}
+	if !plain(iss) {
+		return "was issued by another issuer than the configured one, of a name that is not repeated here: it holds other characters than visible ASCII"
+	}
+	ours := n.aliases
+	if n.issuer != "" && !slices.Contains(ours, n.issuer) {
+		ours = slices.Concat([]string{n.issuer}, ours)
+	}
+	return OtherIssuer(iss, ours...)
 }

@@ -55,16 +55,18 @@ func (r claimRules) signed(t jose.Token) string {
 	case c.Has("htm", "htu"):
 		return "is a DPoP proof"
 	case iss != r.issuer:
-		return "was issued by another issuer than the configured one"
+		return dialect.OtherIssuer(iss, r.issuer)
 	}
 	for _, name := range requiredClaims() {
 		if why := r.missing(c, name); why != "" {
 			return why
 		}
 	}
-	aud, err := c.Names("aud")
-	if c.Has("aud") && (err != nil || !slices.ContainsFunc(aud, func(a string) bool { return slices.Contains(r.audience, a) })) {
-		return "is for another audience"
+	switch aud, err := c.Names("aud"); {
+	case err != nil:
+		return unreadable(err)
+	case c.Has("aud") && !slices.ContainsFunc(aud, func(a string) bool { return slices.Contains(r.audience, a) }):
+		return dialect.OtherAudience(aud, r.audience)
 	}
 	return ""
 }
@@ -76,7 +78,7 @@ func (r claimRules) missing(c jose.Claims, name string) string {
 	switch name {
 	case "aud":
 		if !said && r.absentAudience != "accept" {
-			return "names no audience"
+			return dialect.NoAudience(r.audience)
 		}
 		return ""
 	case "exp", "iat":

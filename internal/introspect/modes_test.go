@@ -19,7 +19,7 @@ func TestModes_JWTThenIntrospectAsksOnlyAboutWhatIsGoodSoFar(t *testing.T) {
 		"is no JWT that could be verified": secret.New(testToken),
 		"is for another audience":          k.token(t, change{"aud": "x"}),
 	} {
-		if c := look(t, i, tok); c.Active || c.Why != why {
+		if c := look(t, i, tok); c.Active || !strings.HasPrefix(c.Why, why) {
 			t.Errorf("active %t: %q", c.Active, c.Why)
 		}
 	}
@@ -71,7 +71,7 @@ func TestModes_TwoSourcesMustAgree(t *testing.T) {
 		}
 		c.claims["x"] = n // another token each time
 		got := look(t, i, k.token(t, c.claims))
-		if got.Active != (c.why == "") || got.Why != c.why {
+		if got.Active != (c.why == "") || !strings.HasPrefix(got.Why, c.why) {
 			t.Errorf("%s: active %t, %q", c.answer, got.Active, got.Why)
 		}
 		if strings.Contains(c.answer, "refresh") && got.Usable(time.Now()) != "is a refresh token" {

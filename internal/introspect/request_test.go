@@ -185,7 +185,7 @@ func TestINT11_GoogleWithoutAudienceIsAFault(t *testing.T) {
 	}
 	u := serve(t, saysJSON(`{"azp":"other","aud":"other","sub":"1","scope":"a","exp":"4000000000"}`))
 	i, _ := open(t, u.URL, speaking("google"))
-	if c := introspect(t, i); c.Active || c.Why != "is for another audience" {
+	if c := introspect(t, i); c.Active || c.Why != `is for another audience: it names "other", configured is "c"` {
 		t.Errorf("%+v", c)
 	}
 }

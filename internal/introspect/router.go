@@ -19,13 +19,15 @@ import (
 type Choice struct {
 	issuer *Issuer
 	reason reason
+	// said is what a token says of its issuer that helps to mend the configuration, or empty.
+	said string
 }
 
 // Issuer is the chosen one, or nil.
 func (c Choice) Issuer() *Issuer { return c.issuer }
 
 // Why says why no issuer is chosen, as a predicate of the token, or "".
-func (c Choice) Why() string { return c.reason.String() }
+func (c Choice) Why() string { return c.reason.String() + c.said }
 
 // Introspect asks the chosen issuer. Where none is chosen nobody is asked: the token is not active.
 func (c Choice) Introspect(ctx context.Context, q Question) (*authz.Claims, error) {
@@ -35,7 +37,7 @@ func (c Choice) Introspect(ctx context.Context, q Question) (*authz.Claims, erro
 	case c.reason == twofold:
 		return nil, authz.E(authz.Malformed, "choose issuer: the token %s", c.reason)
 	}
-	return dialect.Dead(c.reason.String(), time.Now()).Claims, nil
+	return dialect.Dead(c.Why(), time.Now()).Claims, nil
 }
 
 // Choose chooses i, whatever is asked.
@@ -190,10 +192,24 @@ func (r *router) byName(q *Question, t, iss string) Choice {
 		}
 		claimed = true
 	}
+	said := ": it names " + dialect.Quote(iss)
 	if claimed {
-		return Choice{reason: elsewhere}
+		return Choice{reason: elsewhere, said: said}
 	}
-	return r.byLook(q, t, nameless, stranger)
+	c := r.byLook(q, t, nameless, stranger)
+	if c.reason == stranger {
+		c.said = said + ", configured is " + dialect.Quote(r.names()...)
+	}
+	return c
+}
+
+// names are all values of iss that some issuer takes.
+func (r *router) names() []string {
+	var all []string
+	for _, one := range r.rules {
+		all = append(all, one.names...)
+	}
+	return all
 }
 
 // byLook chooses among the rules that may, and gives up for a reason.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -100,7 +101,7 @@ func TestAJWTGoesToTheIssuerThatItNames(t *testing.T) {
 func TestAJWTOfAnIssuerThatNobodyConfiguredIsRefusedUnasked(t *testing.T) {
 	s := openAll(t, named("https://a"), both(named("https://b"), matching(Match{Default: true})))
 	for _, iss := range []string{"https://evil", "https://a/", "HTTPS://a", "https://a ", ""} {
-		if c := s.goes(t, tokenOf(jwtOf(iss)), -1); c.Why != "names an issuer that is not configured" {
+		if c := s.goes(t, tokenOf(jwtOf(iss)), -1); c.Why != "names an issuer that is not configured: it names "+dialect.Quote(iss)+`, configured is "https://a", "https://b"` {
 			t.Errorf("%q: %s", iss, c.Why)
 		}
 	}
@@ -212,7 +213,7 @@ func TestHostsNarrowBothKinds(t *testing.T) {
 
 func TestAJWTOfAnotherHostIsNotLeftToTheDefault(t *testing.T) {
 	s := openAll(t, both(named("https://a"), matching(Match{Hosts: []string{"a.example"}})), matching(Match{Default: true}))
-	if c := s.goes(t, Question{Token: secret.New(jwtOf("https://a")), Host: "b.example"}, -1); c.Why != "names an issuer that is not configured for this host or header" {
+	if c := s.goes(t, Question{Token: secret.New(jwtOf("https://a")), Host: "b.example"}, -1); c.Why != `names an issuer that is not configured for this host or header: it names "https://a"` {
 		t.Error(c.Why)
 	}
 }

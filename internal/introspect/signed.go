@@ -9,6 +9,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
@@ -107,9 +108,9 @@ func (s *seal) read(r authserver.Reply, c jose.Claims, now time.Time) ([]byte, e
 	why := ""
 	switch {
 	case iss != s.issuer:
-		why = "names another issuer than the configured one"
+		why = "names another issuer than the configured one: " + dialect.Quote(iss) + ", configured is " + dialect.Quote(s.issuer)
 	case !slices.Contains(aud, s.audience):
-		why = fmt.Sprintf("is for another client than %q", s.audience)
+		why = fmt.Sprintf("is for %s, and signed_response.audience, by default client.id, is %s", dialect.Quote(aud...), dialect.Quote(s.audience))
 	case err != nil:
 		why = "cannot be read: " + err.Error()
 	case !c.Has("iat"):
