@@ -150,6 +150,35 @@ func TestRevocationIsFeltByTheNextRequest(t *testing.T) {
 	}
 }
 
+// TestLogoutEndsAJWTThatItsServerGoesOnCallingActive: the server looks at the signature alone, and nothing but the event tells
+// of the end. A token of another session is good.
+func TestLogoutEndsAJWTThatItsServerGoesOnCallingActive(t *testing.T) {
+	for way, how := range ways {
+		if how.mode == introspect.Introspect {
+			continue // the operator chose to believe the server
+		}
+		for word, tell := range told {
+			t.Run(way+": "+word, func(t *testing.T) {
+				t.Parallel()
+				w, tr := toldBy(t, way, word)
+				over, live := w.session(t, "s1", how.format), w.session(t, "s2", how.format)
+				for _, tok := range []string{over, live} {
+					if a := w.ask(t, tok); !a.Allow {
+						t.Fatalf("before the event: %v", a)
+					}
+				}
+				tell(t, w, tr, "s1")
+				if a := w.ask(t, over); !a.is("unauthenticated", http.StatusUnauthorized, "invalid_token") {
+					t.Errorf("after the event: %v", a)
+				}
+				if a := w.ask(t, live); !a.Allow {
+					t.Errorf("the token of another session: %v", a)
+				}
+			})
+		}
+	}
+}
+
 // TestRevocationIsFeltAtOnceUnderLoad: the token is in use all the time. No request that begins after the event was
 // answered is allowed, nor any after the first denial; the tokens of other sessions of the same user are allowed
 // throughout. How soon it is felt is logged, for the machine may be slow. Each kind of event meets one way to look at

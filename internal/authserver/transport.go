@@ -173,6 +173,8 @@ func causeOf(err error) (authz.Kind, string) {
 		return authz.Unavailable, "no answer in time"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return authz.Unavailable, "connection refused"
+	case ours(err):
+		return authz.Unavailable, "this machine has no file descriptor or port left for a connection"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return authz.Unavailable, "connection closed before the answer was complete"
 	}

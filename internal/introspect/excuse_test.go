@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,8 +28,8 @@ func staleAfter(c *Config) {
 // revocable is a server to which the token "revoked" is active at first, and inactive once it has been revoked. What it
 // answers about other tokens is for a test to say.
 type revocable struct {
-	over   atomic.Bool
-	others wire
+	over            atomic.Bool
+	others, revoked wire
 }
 
 func (s *revocable) answer(r *http.Request) (*http.Response, error) {
@@ -35,6 +38,9 @@ func (s *revocable) answer(r *http.Request) (*http.Response, error) {
 	}
 	if r.PostForm.Get("token") != victim {
 		return s.others(r)
+	}
+	if s.over.Load() && s.revoked != nil {
+		return s.revoked(r)
 	}
 	return replies(200, fmt.Sprintf(`{"active":%t}`, !s.over.Load()))
 }
@@ -55,6 +61,7 @@ func takes(d time.Duration, body string) wire {
 func TestStaleIfErrorExcusesNothingThatCallersOrTheSidecarBringAbout(t *testing.T) {
 	for name, c := range map[string]struct {
 		others wire
+		victim wire // where it is not answered that it is inactive
 		config func(*Config)
 		tokens int           // of others, asked about at once
 		within time.Duration // the caller's own time; 0 is long
@@ -62,6 +69,9 @@ func TestStaleIfErrorExcusesNothingThatCallersOrTheSidecarBringAbout(t *testing.
 	}{
 		"max_in_flight is reached": {others: takes(time.Second, no), config: func(c *Config) { c.MaxInFlight = 4 }, tokens: 4},
 		"too many unknown tokens":  {others: takes(0, no), config: limits(1, 0), tokens: 50, later: 50 * time.Minute},
+		"no file descriptor is left": {victim: func(*http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", syscall.EMFILE)}
+		}},
 		"429 with Retry-After": {others: func(*http.Request) (*http.Response, error) {
 			return replies(429, ``, "Retry-After", "25")
 		}, tokens: 1},
@@ -78,7 +88,7 @@ func TestStaleIfErrorExcusesNothingThatCallersOrTheSidecarBringAbout(t *testing.
 		"the caller leaves": {others: takes(0, no), within: time.Nanosecond},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			as := &revocable{others: c.others}
+			as := &revocable{others: c.others, revoked: c.victim}
 			i, l := guarded(t, func(cfg *Config) {
 				staleAfter(cfg)
 				cfg.Protection.BreakerDelay = time.Minute
@@ -144,11 +154,41 @@ func TestStaleIfErrorExcusesNothingAtTheEndOfTheProcess(t *testing.T) {
 	})
 }
 
+// Nothing is dropped that was known, either, and what is still within its hard lifetime stays in use.
+func TestINT7_RefreshThatBringsNoAnswerLeavesWhatWasKnown(t *testing.T) {
+	for _, body := range []string{`{}`, `{"error":"server_error"}`, `{"status":"maintenance"}`, `{"active":"true"}`, `{"active":tr`} {
+		synctest.Test(t, func(t *testing.T) {
+			answer := yes
+			i, l := guarded(t, func(c *Config) { c.Cache.TTL, c.Cache.HardTTL = time.Second, time.Minute }, func(*http.Request) (*http.Response, error) {
+				return replies(200, answer)
+			})
+			introspect(t, i)
+			answer = body
+			time.Sleep(2 * time.Second)
+			for range 3 {
+				if c := introspect(t, i); !c.Active {
+					t.Errorf("%s: %s", body, c.Why)
+				}
+				synctest.Wait()
+			}
+			if l.of(&l.fresh, "failed") == 0 {
+				t.Errorf("%s: no refresh failed", body)
+			}
+			time.Sleep(time.Minute)
+			refusal(t, i, authz.Unavailable)
+		})
+	}
+}
+
 // What is no answer of an introspection endpoint is no sign that the server is down: a proxy before it may be.
 func TestStaleIfErrorExcusesNoAnswerThatCannotBeRead(t *testing.T) {
 	for name, answer := range map[string]func() (*http.Response, error){
 		"a login page":     func() (*http.Response, error) { return replies(200, `<html>`, "Content-Type", "text/html") },
 		"cut off":          func() (*http.Response, error) { return replies(200, `{"active":tr`) },
+		"of no meaning":    func() (*http.Response, error) { return replies(200, `{}`) },
+		"an error":         func() (*http.Response, error) { return replies(200, `{"error":"server_error"}`) },
+		"active, in words": func() (*http.Response, error) { return replies(200, `{"active":"true"}`) },
+		"active, in null":  func() (*http.Response, error) { return replies(200, `{"active":null}`) },
 		"a redirect":       func() (*http.Response, error) { return replies(302, ``, "Location", "/") },
 		"our credentials":  func() (*http.Response, error) { return replies(401, `{"error":"invalid_client"}`) },
 		"an empty success": func() (*http.Response, error) { return replies(206, ``) },
