@@ -1,6 +1,7 @@
 package app
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -27,6 +28,9 @@ func TestReadinessFollowsTheCanary(t *testing.T) {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("readyz is %d", resp.StatusCode)
+	}
+	if body, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(body), `"because": "canary"`) || strings.Contains(string(body), "status 40") {
+		t.Errorf("a probe is told %s, %v", body, err)
 	}
 	if got := w.ask(t, w.token(t, good())); !got.Allow {
 		t.Errorf("a good token is %s: the canary decides nothing", got.Kind)

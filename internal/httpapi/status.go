@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -96,7 +97,11 @@ func addStatus(e *echo.Echo, status func() Status) {
 		if !s.Ready {
 			code = http.StatusServiceUnavailable
 		}
-		return writeJSON(c, code, readiness{Ready: s.Ready, Policy: policyReadiness{Healthy: s.Policy.Healthy, Revision: s.Policy.Revision}})
+		r := readiness{Ready: s.Ready, Policy: policyReadiness{Healthy: s.Policy.Healthy, Revision: s.Policy.Revision}}
+		if slices.ContainsFunc(s.Issuers, func(i IssuerStatus) bool { return i.Canary != "" }) {
+			r.Because = "canary"
+		}
+		return writeJSON(c, code, r)
 	})
 }
 
@@ -106,11 +111,13 @@ func get(e *echo.Echo, path string, h echo.HandlerFunc) {
 	e.HEAD(path, h)
 }
 
-// readiness is what everybody may know: a probe asks for no caller key. What is wrong with policies, and in which files, stands
-// in the Status.
+// readiness is what everybody may know: a probe asks for no caller key. What is wrong with policies, and in which files, and
+// what a server says of a canary, stands in the Status.
 type readiness struct {
-	Ready  bool            `json:"ready"`
-	Policy policyReadiness `json:"policy"`
+	Ready bool `json:"ready"`
+	// Because is "canary" while one does not come back, and absent otherwise.
+	Because string          `json:"because,omitzero"`
+	Policy  policyReadiness `json:"policy"`
 }
 
 type policyReadiness struct {
