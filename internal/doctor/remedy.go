@@ -147,19 +147,19 @@ func refused(cfg introspect.Config, tok secret.Text, answer introspect.Answer) (
 	return "", "compare the token's header and claims with issuer, audience, dialect and jwt of the configuration"
 }
 
-// foreign says what of good claims does not fit the configuration.
+// foreign says what to do about good claims that do not fit the configuration, and how two issuers differ. The cause has named
+// both already.
 func foreign(cfg introspect.Config, p claims) (says, do string) {
 	ours, theirs := cfg.Reading.Audience, p.Audiences
 	names := append([]string{cfg.Server.Issuer}, cfg.Match.Issuers...)
 	switch {
 	case p.Issuer != "" && cfg.Server.Issuer != "" && !slices.Contains(names, p.Issuer):
-		return fmt.Sprintf(". It names %s as its issuer, and issuer is %q: %s", quoted(p.Issuer), cfg.Server.Issuer, difference(cfg.Server.Issuer, p.Issuer)),
-			"write issuer as tokens spell it, or list that spelling in match.issuers"
+		return " (" + difference(cfg.Server.Issuer, p.Issuer) + ")", "write issuer as tokens spell it, or list that spelling in match.issuers"
 	case len(ours) > 0 && len(theirs) == 0:
-		return fmt.Sprintf(". It has no aud, and audience is %q", ours), cmp.Or(cfg.Reading.Advice(cfg.Server.Client.ID).NoAudience,
+		return "", cmp.Or(cfg.Reading.Advice(cfg.Server.Client.ID).NoAudience,
 			"let the server put this API into aud; absent_audience: accept leaves such tokens to the policies")
 	case len(ours) > 0 && !anyOf(ours, theirs):
-		return fmt.Sprintf(". Its aud is %q, and audience is %q", theirs, ours), "send a token for this API, or add to audience what this API is called in aud"
+		return "", "send a token for this API, or add to audience what this API is called in aud"
 	}
 	return "", "compare the token's header and claims with issuer, audience, dialect and jwt of the configuration"
 }

@@ -154,7 +154,7 @@ func TestWhatIsNoAccessTokenIsToldSo(t *testing.T) {
 
 func TestATokenWithoutAudienceNamesItsRemedy(t *testing.T) {
 	cfg := replay{server: openiddict, introspects: "aud-none-by-api"}.config(t)
-	wants(t, ask(t, cfg, "opaque-token-of-somebody"), "the server calls it active, and the configuration refuses it", `It has no aud, and audience is ["orders-api"]`, "the scope has no resources at the server")
+	wants(t, ask(t, cfg, "opaque-token-of-somebody"), "the server calls it active, and the configuration refuses it", `it names no audience, and configured is "orders-api"`, "the scope has no resources at the server")
 }
 
 func TestAnAnswerWithoutScopesIsADoubt(t *testing.T) {
@@ -216,7 +216,7 @@ func TestAnotherAudienceIsNamedBesideOurs(t *testing.T) {
 	cfg := replay{server: openiddict, introspects: "jwt-user-alice"}.config(t)
 	cfg.Reading.Audience = []string{"billing-api"}
 	said := ask(t, cfg, "opaque-token-of-somebody")
-	wants(t, said, `Its aud is ["orders-api"], and audience is ["billing-api"]`, "send a token for this API, or add to audience")
+	wants(t, said, `it names "orders-api", configured is "billing-api"`, "send a token for this API, or add to audience")
 	never(t, said, "does not say why")
 }
 
