@@ -108,10 +108,18 @@ func (s *start) discover(ctx context.Context, std streams) (*doctor.Metadata, er
 	defer server.Close()
 	doc, finding := doctor.Discover(ctx, server, s.Issuer, patience)
 	if finding.Level == doctor.Fault {
-		return nil, &failure{err: errors.New(finding.Says), hint: finding.Do, exit: exitFailed}
+		return nil, &failure{err: errors.New(finding.Says), hint: inFlags(finding.Do), exit: exitFailed}
 	}
 	printFindings(std.err, []doctor.Finding{finding})
 	return doc, nil
+}
+
+// inFlags makes a remedy name the flags of init in place of the keys that they fill.
+func inFlags(remedy string) string {
+	return strings.NewReplacer(
+		"set ca_file to ", "name with --ca-file ", "write issuer exactly as the server does", "give --issuer exactly as the server calls itself",
+		"compare issuer with", "compare --issuer with", "or set introspection_endpoint", "or write sidecar.yaml by hand, with introspection_endpoint",
+	).Replace(remedy)
 }
 
 func (s *start) guess(doc *doctor.Metadata, std streams) {

@@ -106,6 +106,30 @@ func TestInitStopsAtAnIssuerThatIsSpelledAnotherWay(t *testing.T) {
 	}
 }
 
+func TestInitSaysItsHintsInFlags(t *testing.T) {
+	as := httptest.NewTLSServer(http.NotFoundHandler())
+	defer as.Close()
+	if _, _, errs := sidecar(t, "", "init", "--issuer", as.URL, "--client-id", "x", "--dir", t.TempDir()); !strings.Contains(errs, "--ca-file") || strings.Contains(errs, "ca_file") {
+		t.Error(errs)
+	}
+	s := issuerOfOrders(t)
+	if _, _, errs := sidecar(t, "", "init", "--issuer", s.Issuer()+"/", "--client-id", "x", "--dir", t.TempDir()); !strings.Contains(errs, "give --issuer exactly") {
+		t.Error(errs)
+	}
+}
+
+func TestInitPromisesNoCacheWhereNothingIsAsked(t *testing.T) {
+	s := issuerOfOrders(t)
+	for mode, want := range map[string]bool{"jwt": false, "introspect": true} {
+		dir := t.TempDir()
+		sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--mode", mode, "--dir", dir)
+		b, err := os.ReadFile(filepath.Join(dir, "sidecar.yaml"))
+		if err != nil || strings.Contains(string(b), "ttl: 30s") != want || strings.Contains(string(b), "#canary:") != want {
+			t.Errorf("%s: %v\n%s", mode, err, b)
+		}
+	}
+}
+
 func TestInitWritesIntoADirectoryThatIsNotThereYet(t *testing.T) {
 	s := issuerOfOrders(t)
 	dir := filepath.Join(t.TempDir(), "new")

@@ -70,7 +70,7 @@ func (e *exam) unknown(tok secret.Text, answer introspect.Answer) {
 	}
 	says, do := refused(e.cfg, tok, answer)
 	if p, _ := payload(tok.Reveal()); len(e.cfg.CanaryScope()) == 0 && len(p.Audiences) == 0 {
-		do = "it was got without a scope: set canary.scope to one of this API's, so that the token is for it. Else: " + do
+		do = "it was got without a scope: set canary.scope to one of this API's (it needs canary.every), so that the token is for it. Else: " + do
 	}
 	e.found("canary", Doubt, do, "%s%s%s", issued, answer.Claims.Why, says)
 }
