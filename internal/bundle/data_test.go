@@ -18,6 +18,7 @@ func TestData_FaultsOfJSONHaveAPosition(t *testing.T) {
 		"rubbish at the end": {"{}\n}", "2:1: data_error: invalid character '}' at start of value"},
 		"invalid UTF-8":      {"{\"a\": \"\xff\"}", "1:8: data_error: invalid UTF-8"},
 		"empty":              {" \n", "1:1: data_error: the file is empty"},
+		"number too large":   {"{\"a\": [1,\n  1e999999999]}", "2:3: data_error: is a number with an exponent, or a count of digits, over 10000"},
 		"deep":               {"{\"a\": " + deep + "}", "1:263: data_error: values are nested more than 256 levels deep"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -39,6 +40,7 @@ func TestData_FaultsOfYAMLHaveAPosition(t *testing.T) {
 		"key that is a list":    {"? [a]\n: x\n", "1:3: data_error: the key is not a string: put it in quotes"},
 		"merge key":             {"a: &a {x: 1}\nb:\n  <<: *a\n", "3:3: data_error: merge keys are not read: write the members out"},
 		"infinity":              {"a: [.inf]", "1:5: data_error: is not a number that JSON has"},
+		"number too large":      {"a:\n  b: !!float 1e999999999", "2:6: data_error: is a number with an exponent, or a count of digits, over 10000"},
 		"binary":                {"a: !!binary aGk=", "1:4: data_error: the tag !!binary is not known"},
 		"tag on a scalar":       {"a: !x y", "1:4: data_error: the tag !x is not known"},
 		"tag on a list":         {"a: !x [y]", "1:4: data_error: the tag !x is not known"},

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
 // decodeJSON reads one JSON value (RFC 8259), strictly: no duplicate members, no invalid UTF-8, nothing after it.
@@ -50,7 +52,11 @@ func jsonValue(dec *jsontext.Decoder) (any, error) {
 	case jsontext.KindString:
 		return tok.String(), nil
 	case jsontext.KindNumber:
-		return json.Number(tok.String()), nil
+		text := tok.String()
+		if !jsonbound.Number(text) {
+			return nil, outOfRange{dec.InputOffset() - int64(len(text))}
+		}
+		return json.Number(text), nil
 	case jsontext.KindTrue, jsontext.KindFalse:
 		return tok.Bool(), nil
 	default:
@@ -87,6 +93,11 @@ func jsonArray(dec *jsontext.Decoder) (any, error) {
 	return a, err
 }
 
+// outOfRange is a number at an offset that no policy could compare.
+type outOfRange struct{ offset int64 }
+
+func (outOfRange) Error() string { return jsonbound.TooLarge }
+
 // jsonFault turns an error of the decoder into words that are the same on each run, which those of its Error are not
 // promised to be.
 func jsonFault(raw []byte, dec *jsontext.Decoder, err error) *fault {
@@ -96,6 +107,9 @@ func jsonFault(raw []byte, dec *jsontext.Decoder, err error) *fault {
 		if errors.Is(se.Err, jsontext.ErrDuplicateName) {
 			message = "duplicate member " + strconv.Quote(se.JSONPointer.LastToken())
 		}
+	}
+	if number, ok := errors.AsType[outOfRange](err); ok {
+		offset = number.offset
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		offset, message = int64(len(bytes.TrimRight(raw, " \t\r\n"))), "the file ends too early"

@@ -16,6 +16,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	jsonx "github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
 // maxExpansion bounds the values that aliases add to a file, which can be many more than it has bytes.
@@ -170,6 +172,9 @@ func scalar(n *yaml.Node) (any, *fault) {
 func number(n *yaml.Node) (any, *fault) {
 	v := jsonx.Value(n.Value)
 	if v.IsValid() && v.Kind() == jsonx.KindNumber {
+		if !jsonbound.Number(strings.TrimSpace(n.Value)) {
+			return nil, faultAt(n, jsonbound.TooLarge)
+		}
 		return json.Number(strings.TrimSpace(n.Value)), nil
 	}
 	var x any

@@ -63,6 +63,9 @@ func (e *entry) eval(ctx context.Context, in ast.Value, more ...rego.EvalOption)
 	if !ok {
 		return nil, fmt.Errorf("evaluate data.%s: a result of type %T", dotted(e.path), rs[0].Expressions[0].Value)
 	}
+	if err := bounded(value); err != nil {
+		return nil, fmt.Errorf("evaluate data.%s: %w", dotted(e.path), err)
+	}
 	return value, nil
 }
 

@@ -9,32 +9,49 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
-// maxDepth is how deep JSON of outsiders may nest.
-const maxDepth = 64
+// maxDepth is how deep the JSON nests that others put into a document, and maxEventDepth how deep an event of the decision log
+// does: it holds a document and a result, a few levels down, and no caller may make one that no mask can read.
+const (
+	maxDepth      = jsonbound.MaxDepth
+	maxEventDepth = 2 * maxDepth
+)
 
-// parseJSON reads one JSON value as a term. Duplicate members, invalid UTF-8, numbers that no policy could compare and
-// nesting over maxDepth are errors.
-func parseJSON(b []byte) (*ast.Term, error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(b))
-	t, err := readTerm(dec)
+// reader reads JSON as terms. Duplicate members, invalid UTF-8, numbers that no policy could compare and nesting over its depth
+// are errors.
+type reader struct {
+	dec   *jsontext.Decoder
+	depth int
+}
+
+// parseJSON reads one JSON value of a document.
+func parseJSON(b []byte) (*ast.Term, error) { return read(b, maxDepth) }
+
+// parseEvent reads an event of the decision log. It fails on nothing that a document or a result may hold.
+func parseEvent(b []byte) (*ast.Term, error) { return read(b, maxEventDepth) }
+
+func read(b []byte, depth int) (*ast.Term, error) {
+	r := &reader{dec: jsontext.NewDecoder(bytes.NewBuffer(b)), depth: depth}
+	t, err := r.term()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read JSON: more than one value")
 	}
 	return t, nil
 }
 
-func readTerm(dec *jsontext.Decoder) (*ast.Term, error) {
-	tok, err := dec.ReadToken()
+func (r *reader) term() (*ast.Term, error) {
+	tok, err := r.dec.ReadToken()
 	if err != nil {
 		return nil, fmt.Errorf("read JSON: %w", err)
 	}
-	if dec.StackDepth() > maxDepth {
-		return nil, fmt.Errorf("read JSON: nested deeper than %d", maxDepth)
+	if r.dec.StackDepth() > r.depth {
+		return nil, fmt.Errorf("read JSON: nested deeper than %d", r.depth)
 	}
 	switch tok.Kind() {
 	case 'n':
@@ -44,44 +61,47 @@ func readTerm(dec *jsontext.Decoder) (*ast.Term, error) {
 	case '"':
 		return ast.StringTerm(tok.String()), nil
 	case '0':
-		n, err := ast.NumberChecked(tok.String())
-		if err != nil {
-			return nil, fmt.Errorf("read JSON: %w", err)
+		n := tok.String()
+		if !jsonbound.Number(n) {
+			if r.depth == maxEventDepth {
+				return ast.StringTerm(n), nil // an issuer's number that no policy has read: the event is not lost for it
+			}
+			return nil, fmt.Errorf("read JSON: a value %s", jsonbound.TooLarge)
 		}
-		return ast.NewTerm(n), nil
+		return ast.NewTerm(ast.Number(n)), nil
 	case '[':
-		return readArray(dec)
+		return r.array()
 	}
-	return readObject(dec)
+	return r.object()
 }
 
-func readArray(dec *jsontext.Decoder) (*ast.Term, error) {
+func (r *reader) array() (*ast.Term, error) {
 	var terms []*ast.Term
-	for dec.PeekKind() != ']' {
-		t, err := readTerm(dec)
+	for r.dec.PeekKind() != ']' {
+		t, err := r.term()
 		if err != nil {
 			return nil, err
 		}
 		terms = append(terms, t)
 	}
-	_, err := dec.ReadToken()
+	_, err := r.dec.ReadToken()
 	return ast.ArrayTerm(terms...), err
 }
 
-func readObject(dec *jsontext.Decoder) (*ast.Term, error) {
+func (r *reader) object() (*ast.Term, error) {
 	var pairs [][2]*ast.Term
-	for dec.PeekKind() != '}' {
-		k, err := readTerm(dec)
+	for r.dec.PeekKind() != '}' {
+		k, err := r.term()
 		if err != nil {
 			return nil, err
 		}
-		v, err := readTerm(dec)
+		v, err := r.term()
 		if err != nil {
 			return nil, err
 		}
 		pairs = append(pairs, [2]*ast.Term{k, v})
 	}
-	_, err := dec.ReadToken()
+	_, err := r.dec.ReadToken()
 	return ast.NewTerm(ast.NewObject(pairs...)), err
 }
 

@@ -56,7 +56,7 @@ func (p *Policy) Mask(event []byte) (Masking, error) {
 	if p.mask == nil {
 		return Masking{}, nil
 	}
-	in, err := parseJSON(event)
+	in, err := parseEvent(event)
 	if err != nil {
 		return Masking{}, fmt.Errorf("read the event: it is not JSON that a policy can read") // the cause would quote it
 	}

@@ -142,3 +142,27 @@ func TestOtherPoliciesStayTypedBesideLogPolicies(t *testing.T) {
 		"policies/log.rego":   "package system.log\n\nmask contains \"/input\" if input.labels.x\n",
 	}, `policies/authz.rego:5:13: rego_type_error: undefined ref: input.request.methd (have: "methd", want (one of): ["body" "body_truncated" "headers" "host" "method" "path" "port" "query" "raw_path" "scheme" "segments" "source_ip"])`)
 }
+
+// TestNoCallerCanMakeAnEventThatAMaskCannotRead: the event nests deeper than the context that a caller may send, and the one
+// that the policy echoes.
+func TestNoCallerCanMakeAnEventThatAMaskCannotRead(t *testing.T) {
+	p, err := compiled(t, patient, map[string]string{
+		"policies/authz.rego": "package authz\n\ndecision := {\"allow\": true, \"context\": object.filter(input.context, [\"b\"])} if input.request.method == \"GET\"\n",
+		"policies/mask.rego":  "package system.log\n\nmask contains \"/input/request/path\" if { input.path; input.input.token.claims.n }\n",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := question(strings.Repeat(`{"b":`, maxDepth-3) + "1" + strings.Repeat("}", maxDepth-3))
+	q.Document.Context = []byte(`{"a":` + strings.Repeat("[", maxDepth-1) + strings.Repeat("]", maxDepth-1) + "," + string(q.Document.Context[1:]))
+	q.Document.Token.Claims = []byte(`{"n":1e999999999,"details":` + strings.Repeat("[", maxDepth-1) + strings.Repeat("]", maxDepth-1) + "}")
+	a := answered(t, p, q)
+	in, err := q.Document.AppendJSON(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := p.Mask([]byte(`{"path":"x","input":` + string(in) + `,"result":` + resultJSON(t, a) + `}`))
+	if want := []MaskOp{{Op: "remove", Path: "/input/request/path"}}; err != nil || !reflect.DeepEqual(got.Ops, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

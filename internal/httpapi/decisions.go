@@ -20,6 +20,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
+	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
@@ -256,24 +257,19 @@ func (in call) check(at string) error {
 		return nil
 	case k != '{':
 		return &callError{http.StatusBadRequest, "wrong_type", "want an object", at + "/context"}
-	case deeperThan(in.Context, maxDepth):
-		return &callError{http.StatusBadRequest, "too_deep", "the member is nested deeper than " + strconv.Itoa(maxDepth), at + "/context"}
 	}
-	return nil
+	return readable(in.Context, at+"/context")
 }
 
-// maxDepth is how deep the context may nest: what policies are made to walk must end soon (AZ-14).
-const maxDepth = 64
-
-func deeperThan(v jsontext.Value, most int) bool {
-	dec := jsontext.NewDecoder(bytes.NewReader(v))
-	for {
-		if _, err := dec.ReadToken(); err != nil {
-			return false // its end: it was well-formed when it was read
-		}
-		if dec.StackDepth() > most {
-			return true
-		}
+// readable refuses JSON that a policy or a mask could not read later. at is its JSON pointer.
+func readable(v jsontext.Value, at string) error {
+	switch f := jsonbound.Check(v); {
+	case f == nil:
+		return nil
+	case f.Cause == jsonbound.TooDeep:
+		return &callError{http.StatusBadRequest, "too_deep", "the member " + f.Cause, at}
+	default:
+		return &callError{http.StatusBadRequest, "number_out_of_range", "the member " + f.Cause, at + string(f.At)}
 	}
 }
 

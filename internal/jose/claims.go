@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
 // Claims is a JSON object whose values are not read yet: the claims of a JWT (RFC 7519 section 4), the members of an answer
@@ -18,13 +20,17 @@ import (
 // The errors of the methods name the member and quote nothing of its value.
 type Claims map[string]jsontext.Value
 
-// ReadClaims reads one JSON object of valid UTF-8 in which, at any depth, no name comes twice (RFC 8725bis section 3.10).
+// ReadClaims reads one JSON object of valid UTF-8 in which, at any depth, no name comes twice (RFC 8725bis section 3.10), which is
+// nested no deeper than policies can read. Numbers may have any size: most decide nothing.
 //
 // An escape that is half of a character (a lone surrogate, RFC 8259 section 8.2) may stand in it: a display name that was cut
 // inside an emoji decides nothing. The methods refuse to read a text with one, for two such texts must not become one.
 func ReadClaims(raw []byte) (Claims, bool) {
 	v := jsontext.Value(raw)
 	if v.Kind() != '{' {
+		return nil, false
+	}
+	if jsonbound.Deep(v) {
 		return nil, false
 	}
 	var c Claims
