@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
 // maxRetryAfter bounds what a server may ask us to wait, and to pass on.
@@ -76,13 +75,8 @@ func (r Reply) OAuthError() string {
 	if r.Status < 400 || r.Over || !r.IsJSON() {
 		return ""
 	}
-	var body struct {
-		Error any `json:"error"`
-	}
-	if json.Unmarshal(r.Body, &body) != nil {
-		return ""
-	}
-	code, _ := body.Error.(string)
+	body, _ := jose.ReadClaims(r.Body)
+	code, _ := body.Text("error")
 	if !slices.Contains(oauthErrors(), code) {
 		return ""
 	}

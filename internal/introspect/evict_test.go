@@ -85,6 +85,27 @@ func TestEV3_WhateverARevocationNamesIsEvictedAndAskedAboutAgain(t *testing.T) {
 	}
 }
 
+// TestEV3_AnIdentifierThatIsANumberIsEvictedByItsDigits: some servers count their users, and write numbers.
+func TestEV3_AnIdentifierThatIsANumberIsEvictedByItsDigits(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer, dialect string
+		v               authz.Revocation
+	}{
+		"sub": {`"sub":42`, "", authz.Revocation{Subject: "42"}}, "jti": {`"jti":43`, "", authz.Revocation{TokenID: "43"}}, "sid": {`"sid":44`, "", authz.Revocation{SessionID: "44"}},
+		"username": {`"username":45`, "", authz.Revocation{Username: "45"}}, "client": {`"client_id":46`, "", authz.Revocation{ClientID: "46"}}, "tenant": {`"org":47`, "", authz.Revocation{Tenant: "47"}},
+		"the sub beside another subject": {`"sub":48,"uid":"00u1","token_type":"Bearer","aud":"a","iat":1,"jti":"j"`, "okta", authz.Revocation{Subject: "48"}},
+	} {
+		u := serve(t, saysJSON(`{"active":true,`+c.answer+`}`))
+		i, _ := open(t, u.URL, func(cfg *Config) { withTenant(cfg); cfg.Reading.Dialect = c.dialect })
+		if got := introspect(t, i); !got.Active {
+			t.Fatalf("%s: %s", name, got.Why)
+		}
+		if n := evict(t, i, c.v); n != 1 {
+			t.Errorf("%s: evicted %d", name, n)
+		}
+	}
+}
+
 func TestEV3_WhatARevocationDoesNotNameStays(t *testing.T) {
 	u := serve(t, saysJSON(told))
 	i, _ := open(t, u.URL, withTenant)

@@ -179,7 +179,7 @@ func TestINT7_InactiveIsAnAnswerAndKept(t *testing.T) {
 
 func TestINT8b_A400ThatIsAboutTheTokenIsInactiveAndKept(t *testing.T) {
 	for _, code := range []string{"unsupported_token_type", "invalid_token"} {
-		u := serve(t, says(400, "application/json; charset=utf-8", `{"error":"`+code+`","error_description":"x"}`))
+		u := serve(t, says(400, "application/json; charset=", "\ufeff"+`{"error":"`+code+`","error_description":"x \ud83d"}`))
 		i, _ := open(t, u.URL, nil)
 		n := twice(t, u, i, func() {
 			if introspect(t, i).Active {
