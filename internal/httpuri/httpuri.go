@@ -82,6 +82,18 @@ func Variable(name string) string {
 	return string(b)
 }
 
+// IsPlainName reports whether a name has no other characters than letters, digits and "-": no other such name has its Variable.
+func IsPlainName(name string) bool {
+	for i := range len(name) {
+		if !plainChars[name[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+var plainChars = charSet(alphanumeric + "-")
+
 // Unescape decodes percent-encoding (RFC 3986 section 2.1). What is decoded is UTF-8, else there is an error.
 func Unescape(s string) (string, error) {
 	if strings.IndexByte(s, '%') >= 0 {

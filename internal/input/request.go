@@ -63,7 +63,7 @@ func checkFields(headers map[string][]string) error {
 		if !httpuri.IsToken(name) {
 			return malformed("a header name is not a token")
 		}
-		odd = odd || strings.ContainsFunc(name, func(c rune) bool { return c != '-' && !isAlphanumeric(c) })
+		odd = odd || !httpuri.IsPlainName(name)
 	}
 	if !odd {
 		return nil
@@ -77,10 +77,6 @@ func checkFields(headers map[string][]string) error {
 		seen[variable] = struct{}{}
 	}
 	return nil
-}
-
-func isAlphanumeric(c rune) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
 // noFields is every query and header map without members. Documents are never changed.

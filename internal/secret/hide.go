@@ -85,8 +85,7 @@ func (h *Hider) is(s string) bool {
 // encodedIn reports whether s holds the secret in base64 or hexadecimal.
 func (h *Hider) encodedIn(s string) bool {
 	n := len(h.plain)
-	most := longestRun(s)
-	if n < shortest || most < n*4/3-2 {
+	if n < shortest || !hasRun(s, n*4/3-2) {
 		return false
 	}
 	if h.forms == nil {
@@ -98,22 +97,28 @@ func (h *Hider) encodedIn(s string) bool {
 			return true
 		}
 	}
-	return most >= 2*n && strings.Contains(strings.ToLower(s), h.hex)
+	return hasRun(s, 2*n) && strings.Contains(strings.ToLower(s), h.hex)
 }
 
-// longestRun is the length of the longest piece of s that can be base64.
-func longestRun(s string) int {
-	most, run := 0, 0
-	for i := range len(s) {
-		if !base64Chars[s[i]] {
-			run = 0
+// hasRun reports whether s has n characters of base64 in a row. Such a row covers every n-th place of s, and most texts are
+// told by these few.
+func hasRun(s string, n int) bool {
+	for at := n - 1; at < len(s); at += n {
+		if !base64Chars[s[at]] {
 			continue
 		}
-		if run++; run > most {
-			most = run
+		from, to := at, at+1
+		for from > 0 && base64Chars[s[from-1]] {
+			from--
+		}
+		for to < len(s) && base64Chars[s[to]] {
+			to++
+		}
+		if to-from >= n {
+			return true
 		}
 	}
-	return most
+	return false
 }
 
 var base64Chars = func() (set [256]bool) {
@@ -141,12 +146,11 @@ func base64Forms(s string) []string {
 
 // peel undoes one layer of percent-encoding, of escapes as in JSON, and of line breaks. What encodes nothing stays.
 func peel(s string) string {
-	first := strings.IndexAny(s, "%\\\r\n")
-	if first < 0 {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '\\') < 0 && strings.IndexByte(s, '\n') < 0 && strings.IndexByte(s, '\r') < 0 {
 		return s
 	}
-	b := append(make([]byte, 0, len(s)), s[:first]...)
-	for i := first; i < len(s); {
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); {
 		switch c := s[i]; {
 		case c == '%' && hexAt(s, i+1, 2) >= 0:
 			b = append(b, byte(hexAt(s, i+1, 2)))
