@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
 // encoder turns records into lines. It belongs to one goroutine.
@@ -28,6 +29,8 @@ type encoder struct {
 	bundlesJSON []byte
 
 	input, result, scratch []byte // of events that are masked
+
+	secret parameters // masked in every event
 }
 
 func newEncoder(labels []byte, log *slog.Logger) *encoder {
@@ -77,7 +80,17 @@ func (e *encoder) event(dst []byte, r *Record) ([]byte, outcome) {
 	if r.Masker != nil {
 		return e.masked(dst, r)
 	}
-	return append(e.object(dst, r, content{input: r.Input, result: r.Result}), '\n'), outcome{}
+	return e.line(dst, r, content{input: r.Input, result: r.Result}), outcome{}
+}
+
+// line appends one event and ends the line. What a client sent must not make a terminal show something else.
+func (e *encoder) line(dst []byte, r *Record, c content) []byte {
+	start := len(dst)
+	dst = e.object(dst, r, c)
+	if shown := telemetry.Visible(dst[start:]); len(shown) != len(dst)-start {
+		dst = append(dst[:start], shown...)
+	}
+	return append(dst, '\n')
 }
 
 // object appends one event as a JSON object: OPA's EventV1, with the sidecar's own facts under "custom".
@@ -92,10 +105,10 @@ func (e *encoder) object(dst []byte, r *Record, c content) []byte {
 	}
 	dst = append(dst, `,"path":`...)
 	dst = appendString(dst, r.Path)
-	dst, guarded, inputErr := e.document(dst, "/input", c.input)
+	dst, of, inputErr := e.document(dst, "/input", c.input)
 	dst, more, resultErr := e.document(dst, "/result", c.result)
-	dst = appendStrings(dst, `,"erased":`, slices.Concat(guarded, more, c.erased))
-	dst = appendStrings(dst, `,"masked":`, c.masked)
+	dst = appendStrings(dst, `,"erased":`, slices.Concat(of.erased, more.erased, c.erased))
+	dst = appendStrings(dst, `,"masked":`, slices.Concat(of.masked, more.masked, c.masked))
 	if r.Cause != nil {
 		dst = append(dst, `,"error":{"message":`...)
 		dst = appendString(dst, r.Cause.Error())
@@ -150,40 +163,44 @@ func appendReason(dst []byte, r *authz.Reason) []byte {
 	return append(dst, '}')
 }
 
-// document appends the member at root whose value is v, without credentials, or nothing when there is no value. It
-// returns pointers to the credentials that it took out. An error says why the value is left out.
-func (e *encoder) document(dst []byte, root string, v Appender) ([]byte, []string, error) {
+// changes are pointers to what of a document was left out or replaced.
+type changes struct{ erased, masked []string }
+
+// document appends the member at root whose value is v, without credentials and secret parameters, or nothing when there is no
+// value. An error says why the value is left out.
+func (e *encoder) document(dst []byte, root string, v Appender) ([]byte, changes, error) {
 	if v == nil {
-		return dst, nil, nil
+		return dst, changes{}, nil
 	}
 	before := len(dst)
 	dst = append(dst, `,"`...)
 	dst = append(dst, root[1:]...)
 	dst = append(dst, `":`...)
-	with, err := e.value(dst, v)
+	with, masked, err := e.value(dst, root, v)
 	if err != nil {
-		return dst[:before], nil, err
+		return dst[:before], changes{}, err
 	}
 	with, erased, err := withoutCredentials(with, len(dst), root)
 	if err != nil {
-		return dst[:before], nil, err
+		return dst[:before], changes{}, err
 	}
-	return with, erased, nil
+	return with, changes{erased, masked}, nil
 }
 
 // value appends v on one line. A bug in v is an error of this one value, not the end of the process.
-func (e *encoder) value(dst []byte, v Appender) (with []byte, err error) {
+func (e *encoder) value(dst []byte, root string, v Appender) (with []byte, masked []string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			e.log.Error("decision log: encoding panicked", "stack", string(debug.Stack()))
-			with, err = nil, errors.New("encoding panicked")
+			with, masked, err = nil, nil, errors.New("encoding panicked")
 		}
 	}()
-	with, err = v.AppendJSON(dst)
+	with, masked, err = e.secret.append(dst, root, v)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return oneLine(with, len(dst))
+	with, err = oneLine(with, len(dst))
+	return with, masked, err
 }
 
 // oneLine makes the value that begins at start one line, whoever wrote it: a line is an event.

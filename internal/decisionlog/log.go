@@ -104,6 +104,7 @@ func Open(cfg Config, deps Deps) (*Log, error) {
 		l.log = slog.New(slog.DiscardHandler)
 	}
 	l.enc = newEncoder(fixed, l.log)
+	l.enc.secret = newParameters(cfg.SecretParameters)
 	if cfg.File != "" {
 		if l.file, err = openFile(cfg.File); err != nil {
 			return nil, err

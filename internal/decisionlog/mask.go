@@ -17,7 +17,7 @@ func (e *encoder) masked(dst []byte, r *Record) ([]byte, outcome) {
 	if out.maskErr != nil {
 		c = content{maskErr: out.maskErr}
 	}
-	return append(e.object(dst, r, c), '\n'), out
+	return e.line(dst, r, c), out
 }
 
 // mask asks the Masker of r and does what it says.
@@ -30,10 +30,10 @@ func (e *encoder) mask(r *Record) (c content, out outcome) {
 	}()
 	var seen content
 	var err error
-	if seen.input, e.input, err = capture(e.input, r.Input); err != nil {
+	if seen.input, e.input, seen.masked, err = e.capture(e.input, "/input", r.Input); err != nil {
 		return c, outcome{maskErr: fmt.Errorf("mask event: input: %v", err)}
 	}
-	if seen.result, e.result, err = capture(e.result, r.Result); err != nil {
+	if seen.result, e.result, _, err = e.capture(e.result, "/result", r.Result); err != nil {
 		return c, outcome{maskErr: fmt.Errorf("mask event: result: %v", err)}
 	}
 	e.scratch = e.object(e.scratch[:0], r, seen)
@@ -57,16 +57,16 @@ type encoded []byte
 
 func (v encoded) AppendJSON(dst []byte) ([]byte, error) { return append(dst, v...), nil }
 
-// capture encodes v into buf once, for both the masker and the line.
-func capture(buf []byte, v Appender) (Appender, []byte, error) {
+// capture encodes v into buf once, for both the masker and the line, and returns pointers to the parameters that it masked.
+func (e *encoder) capture(buf []byte, root string, v Appender) (Appender, []byte, []string, error) {
 	if v == nil {
-		return nil, buf, nil
+		return nil, buf, nil, nil
 	}
-	buf, err := v.AppendJSON(buf[:0])
+	buf, masked, err := e.secret.append(buf[:0], root, v)
 	if err != nil {
-		return nil, buf, err
+		return nil, buf, nil, err
 	}
-	return encoded(buf), buf, nil
+	return encoded(buf), buf, masked, nil
 }
 
 // apply does one operation, as OPA does: what a pointer does not lead to is left alone and not listed.

@@ -11,7 +11,7 @@ import (
 // WithoutToken returns the request, and the context beside it, without the token that hide hides, wherever the client or the
 // caller repeated it: secret.Redacted stands for it. An error is of kind Malformed: the token is where no text can stand for it.
 func (r Request) WithoutToken(hide *secret.Hider, context []byte) (Request, []byte, error) {
-	if hide.InFold(r.Method) || hide.InFold(r.Host) {
+	if hide.InFold(r.Method) || hide.InFold(r.Host) || hide.In(r.Method) || hide.In(r.Host) {
 		return r, nil, malformed("the method or the host holds the token")
 	}
 	if err := r.hideInPath(hide); err != nil {

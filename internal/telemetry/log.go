@@ -15,7 +15,7 @@ const redacted = "[redacted]"
 func NewLogger(cfg LogConfig, w io.Writer) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level(cfg.Level), ReplaceAttr: redact}
 	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
+		return slog.New(slog.NewJSONHandler(visible{w}, opts))
 	}
 	return slog.New(slog.NewTextHandler(w, opts))
 }

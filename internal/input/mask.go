@@ -1,0 +1,165 @@
+package input
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// AppendMasked is AppendJSON without the values of parameters that are secret by their names: those of the query, and those
+// that URLs and forms in other members repeat as name=value. It returns JSON pointers, below the document, to what it changed.
+func (d *Document) AppendMasked(dst []byte, isSecret func(name string) bool) ([]byte, []string, error) {
+	m := masking{isSecret: isSecret, doc: *d}
+	m.query()
+	m.headers()
+	r := &m.doc.Request
+	r.RawPath = m.text("/request/raw_path", r.RawPath)
+	r.Path = m.text("/request/path", r.Path)
+	m.segments()
+	if r.Body != nil {
+		if body := m.form("/request/body", *r.Body); body != *r.Body {
+			r.Body = &body
+		}
+	}
+	if len(d.Context) > 0 {
+		if context := m.text("/context", string(d.Context)); context != string(d.Context) {
+			m.doc.Context = []byte(context)
+		}
+	}
+	slices.Sort(m.masked)
+	dst, err := m.doc.AppendJSON(dst)
+	return dst, m.masked, err
+}
+
+// masking is a copy of a document from which secret parameters are taken. What the document shares is copied before it is
+// changed.
+type masking struct {
+	isSecret func(name string) bool
+	doc      Document
+	masked   []string
+}
+
+func (m *masking) query() {
+	r := &m.doc.Request
+	shared := true
+	for name, values := range r.Query {
+		if !m.isSecret(name) {
+			continue
+		}
+		if shared {
+			r.Query, shared = cloned(r.Query), false
+		}
+		r.Query[name] = make([]string, len(values))
+		for i := range values {
+			r.Query[name][i] = secret.Redacted
+		}
+		m.masked = append(m.masked, "/request/query/"+escapePointer(name))
+	}
+	for name, values := range r.Query {
+		for i, v := range values {
+			if out := m.text("/request/query/"+escapePointer(name)+"/"+strconv.Itoa(i), v); out != v {
+				if shared {
+					r.Query, shared = cloned(r.Query), false
+				}
+				r.Query[name][i] = out
+			}
+		}
+	}
+}
+
+func (m *masking) headers() {
+	r := &m.doc.Request
+	shared := true
+	for name, values := range r.Headers {
+		for i, v := range values {
+			if out := m.text("/request/headers/"+name+"/"+strconv.Itoa(i), v); out != v {
+				if shared {
+					r.Headers, shared = cloned(r.Headers), false
+				}
+				r.Headers[name][i] = out
+			}
+		}
+	}
+}
+
+func (m *masking) segments() {
+	r := &m.doc.Request
+	shared := true
+	for i, s := range r.Segments {
+		if out := m.text("/request/segments/"+strconv.Itoa(i), s); out != s {
+			if shared {
+				r.Segments, shared = append([]string(nil), r.Segments...), false
+			}
+			r.Segments[i] = out
+		}
+	}
+}
+
+func cloned(fields map[string][]string) map[string][]string {
+	out := make(map[string][]string, len(fields))
+	for name, values := range fields {
+		out[name] = append([]string(nil), values...)
+	}
+	return out
+}
+
+// form is text for what may begin with a parameter.
+func (m *masking) form(pointer, s string) string {
+	if strings.IndexByte(s, '=') < 0 {
+		return s
+	}
+	if out := m.text(pointer, "&"+s)[1:]; out != s {
+		return out
+	}
+	return s
+}
+
+// text masks the values of secret parameters in a text: what stands between name= and the next delimiter, where the name
+// follows "?", "&" or ";".
+func (m *masking) text(pointer, s string) string {
+	if strings.IndexByte(s, '=') < 0 {
+		return s
+	}
+	var b strings.Builder
+	kept := 0 // s up to here is in b
+	for at := 0; ; {
+		i := strings.IndexByte(s[at:], '=')
+		if i < 0 {
+			break
+		}
+		i += at
+		at = i + 1
+		before := strings.LastIndexAny(s[kept:i], "?&;")
+		if before < 0 {
+			continue
+		}
+		name, err := httpuri.Unescape(s[kept+before+1 : i])
+		if err != nil || !m.isSecret(name) {
+			continue
+		}
+		end := strings.IndexAny(s[at:], "&;#\"'\\<> \t\r\n")
+		if end < 0 {
+			end = len(s) - at
+		}
+		if end == 0 {
+			continue
+		}
+		b.WriteString(s[kept:at])
+		b.WriteString(secret.Redacted)
+		kept = at + end
+		at = kept
+	}
+	if kept == 0 {
+		return s
+	}
+	m.masked = append(m.masked, pointer)
+	return b.String() + s[kept:]
+}
+
+// escapePointer is a name as a step of a JSON pointer: RFC 6901 section 3.
+func escapePointer(name string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}
