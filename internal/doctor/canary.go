@@ -68,6 +68,10 @@ func (e *exam) unknown(tok secret.Text, answer introspect.Answer) {
 		e.found("canary", Fault, do, "%s%s", issued, says)
 		return
 	}
+	if says, do := unverified(e.cfg, tok, answer.Claims.Why); answer.Status == 0 && do != "" {
+		e.found("canary", Fault, do, "%s%s%s", issued, answer.Claims.Why, says)
+		return
+	}
 	says, do := refused(e.cfg, tok, answer)
 	if p, _ := payload(tok.Reveal()); len(e.cfg.CanaryScope()) == 0 && len(p.Audiences) == 0 {
 		do = "it was got without a scope: set canary.scope to one of this API's (it needs canary.every), so that the token is for it. Else: " + do

@@ -7,9 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
-	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -30,6 +28,8 @@ func explain(cfg introspect.Config, a introspect.Answer, err error) Finding {
 			quoted(cmp.Or(cfg.SignedResponse.Audience, cfg.Server.Client.ID)) + " as audience, or do without"
 	case a.Status == 200 && strings.Contains(media, "html"):
 		f.Do = "this is a page for people: something between answers in the server's place, or the endpoint is not the introspection endpoint"
+	case a.Status == 200 && strings.Contains(media, "json"):
+		f.Do = "the answer is JSON, and not one about a token that can be used: mend at the server what the cause names, or compare introspection_endpoint and dialect with its documentation"
 	case a.Status == 200:
 		f.Do = "the server answers with " + quoted(a.ContentType) + ": compare the endpoint with its documentation"
 	case a.Status >= 300 && a.Status < 400:
@@ -134,9 +134,7 @@ func refused(cfg introspect.Config, tok secret.Text, answer introspect.Answer) (
 	case answer.Error == "unsupported_token_type":
 		return ". The server does not introspect this kind of token", cmp.Or(advice.WrongKind, "send an access token, of the kind that the server introspects")
 	case answer.Status == 0:
-		if p, ok := payload(tok.Reveal()); ok {
-			return foreign(cfg, p)
-		}
+		return refusedHere(cfg, tok, answer.Claims.Why)
 	case calledActive(answer):
 		if p, ok := read(answered(answer)); ok {
 			return foreign(cfg, p)
@@ -144,8 +142,11 @@ func refused(cfg introspect.Config, tok secret.Text, answer introspect.Answer) (
 	default:
 		return inactive(cfg, tok)
 	}
-	return "", "compare the token's header and claims with issuer, audience, dialect and jwt of the configuration"
+	return "", compareAll
 }
+
+// compareAll is said where nothing better is known.
+const compareAll = "compare the token's header and claims with issuer, audience, dialect and jwt of the configuration"
 
 // foreign says what to do about good claims that do not fit the configuration, and how two issuers differ. The cause has named
 // both already.
@@ -161,32 +162,5 @@ func foreign(cfg introspect.Config, p claims) (says, do string) {
 	case len(ours) > 0 && !anyOf(ours, theirs):
 		return "", "send a token for this API, or add to audience what this API is called in aud"
 	}
-	return "", "compare the token's header and claims with issuer, audience, dialect and jwt of the configuration"
-}
-
-// dataProtection is how tokens of ASP.NET Core Data Protection begin.
-const dataProtection = "CfDJ8"
-
-// unreadable says why a token can never be validated here, whatever is in it; "" where it can. Tokens of the same server will be
-// alike, so it is the mode that is at fault.
-func unreadable(cfg introspect.Config, tok secret.Text) (says, do string) {
-	if cfg.Mode != introspect.JWT && cfg.Mode != introspect.JWTThenIntrospect {
-		return "", ""
-	}
-	advice, h, err := cfg.Reading.Advice(""), jose.Header{}, error(nil)
-	h, err = jose.Peek(tok.Reveal())
-	switch {
-	case err == nil && h.Encryption != "" || strings.Count(tok.Reveal(), ".") == 4:
-		says, do = "is encrypted (JWE), and mode "+string(cfg.Mode)+" reads signed tokens only", cmp.Or(advice.Encrypted, "let the server sign access tokens and leave them readable")
-	case strings.HasPrefix(tok.Reveal(), dataProtection):
-		says, do = "is a Data Protection token, which only its server can read, and mode "+string(cfg.Mode)+" reads JWTs", cmp.Or(advice.Reference, "let the server issue JWTs")
-	case err != nil:
-		says, do = "is opaque (a reference token), and mode "+string(cfg.Mode)+" reads JWTs", cmp.Or(advice.Reference, "let the server issue JWTs")
-	default:
-		return "", ""
-	}
-	if cfg.Reading.Encoding() != dialect.Unasked {
-		do += "; or set mode: introspect"
-	}
-	return says, do
+	return "", compareAll
 }
