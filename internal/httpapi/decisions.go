@@ -11,7 +11,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -177,46 +176,6 @@ func (b *bodies) recycle(buf *bytes.Buffer) {
 	clear(held[:cap(held)])
 	buf.Reset()
 	b.pool.Put(buf)
-}
-
-// jsonError says what is wrong with a body without quoting it: it holds tokens.
-func jsonError(err error) error {
-	out := &callError{http.StatusBadRequest, "bad_json", "the body is not well-formed JSON", ""}
-	var semantic *json.SemanticError
-	var syntactic *jsontext.SyntacticError
-	switch {
-	case errors.As(err, &semantic):
-		out.Pointer = place(semantic.JSONPointer)
-		out.Code, out.Message = "wrong_type", "the member has the wrong type"
-		if errors.Is(err, json.ErrUnknownName) {
-			out.Code, out.Message = "unknown_member", "there is no such member"
-		}
-	case errors.As(err, &syntactic):
-		out.Pointer = place(syntactic.JSONPointer)
-		if errors.Is(err, jsontext.ErrDuplicateName) {
-			out.Code, out.Message = "duplicate_member", "the member occurs twice"
-		}
-	}
-	return out
-}
-
-// maxNameBytes is more than the longest of our members has, and less than tokens have.
-const maxNameBytes = 30
-
-// place is p down to the first name that cannot be one of a member: somebody will put a token there.
-func place(p jsontext.Pointer) string {
-	var out strings.Builder
-	for name := range p.Tokens() {
-		if len(name) > maxNameBytes || strings.ContainsFunc(name, notInName) {
-			break
-		}
-		out.WriteString("/" + name)
-	}
-	return out.String()
-}
-
-func notInName(c rune) bool {
-	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-'
 }
 
 // or fills what item leaves out with what base says.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -119,7 +121,7 @@ func writeError(err error, c echo.Context) {
 	switch {
 	case errors.As(err, &e):
 	case errors.As(err, &routed) && routed.Code == http.StatusNotFound:
-		e = &callError{http.StatusNotFound, "not_found", "there is nothing at this path", ""}
+		e = &callError{http.StatusNotFound, "not_found", "there is nothing at this path: this listener has " + strings.Join(paths(c.Echo()), ", "), ""}
 	case errors.As(err, &routed) && routed.Code == http.StatusMethodNotAllowed:
 		e = &callError{http.StatusMethodNotAllowed, "method_not_allowed", "this path does not take this method", ""}
 	default:
@@ -127,4 +129,14 @@ func writeError(err error, c echo.Context) {
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
 	_ = c.JSON(e.status, map[string]*callError{"error": e}) // the caller is gone: nobody is left to tell
+}
+
+// paths are those that a listener serves.
+func paths(e *echo.Echo) []string {
+	var all []string
+	for _, r := range e.Routes() {
+		all = append(all, r.Path)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
