@@ -18,6 +18,7 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 var floors = [][]string{
 	{"secret", "httpuri", "suggest", "jsonbound"},
 	{"authz"},
+	{"fetch"},
 	{"jose"},
 	{"authserver", "dialect"},
 	{"telemetry", "token", "introspect", "events", "input", "bundle", "devissuer", "outage"},

@@ -100,9 +100,9 @@ func (s *Server) Warm(ctx context.Context) { s.discovery.warm(ctx) }
 // Close gives up discovery and closes the connections. Calls under way are not waited for.
 func (s *Server) Close() {
 	if s.grant != nil {
-		s.grant.close()
+		s.grant.tokens.Close()
 	}
-	s.discovery.close()
+	s.discovery.known.Close()
 	s.lines.hangUp(func(line) bool { return true })
 }
 

@@ -9,20 +9,17 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/fetch"
 )
 
 const (
 	refreshEvery     = time.Hour
-	firstBackoff     = time.Second
-	longestBackoff   = 30 * time.Second
 	maxMetadataBytes = 1 << 20
 	maxEndpointBytes = 2 << 10
 )
@@ -38,7 +35,7 @@ const (
 )
 
 // discovery knows the endpoints: the configured ones, and those in the issuer's metadata (RFC 8414, OpenID Connect
-// Discovery 1.0). What was once found is kept until something better is found; a failure is forgotten after a short while.
+// Discovery 1.0). What was once found is kept until something better is found.
 type discovery struct {
 	cfg   Config
 	needs []Endpoint // those that are not configured
@@ -47,36 +44,11 @@ type discovery struct {
 	log   *slog.Logger
 
 	configured map[Endpoint]string
-	known      atomic.Pointer[location]
-
-	mu       sync.Mutex
-	pending  *attempt // nil when none is under way
-	failures int
-	lastErr  error
-	retryAt  time.Time
-	closed   bool
-
-	attempts sync.WaitGroup
-	ctx      context.Context // of the attempts, which outlive the requests that start them
-	cancel   context.CancelFunc
-}
-
-// location is where the needed endpoints are and when they were found.
-type location struct {
-	endpoints map[Endpoint]string
-	found     time.Time
-}
-
-// attempt is one look at the metadata, shared by all who wait for it.
-type attempt struct {
-	done      chan struct{}
-	endpoints map[Endpoint]string
-	err       error
+	known      *fetch.Value[map[Endpoint]string]
 }
 
 func newDiscovery(cfg Config, needs []Endpoint, get func(context.Context, string, int64) (Reply, error), log *slog.Logger) *discovery {
 	d := &discovery{cfg: cfg, get: get, log: log, configured: map[Endpoint]string{}}
-	d.ctx, d.cancel = context.WithCancel(context.Background())
 	for _, e := range needs {
 		if u := cfg.endpoint(e); u != "" {
 			d.configured[e] = u
@@ -84,7 +56,24 @@ func newDiscovery(cfg Config, needs []Endpoint, get func(context.Context, string
 			d.needs = append(d.needs, e)
 		}
 	}
+	d.known = fetch.New(fetch.Config[map[Endpoint]string]{
+		Name: fmt.Sprintf("discover issuer %q", cfg.Issuer), Fetch: d.look, Done: d.tell,
+		Lifetime: func(_ map[Endpoint]string, began time.Time) (renew, end time.Time) {
+			return began.Add(refreshEvery), time.Time{}
+		},
+	})
 	return d
+}
+
+// tell logs how an attempt ended.
+func (d *discovery) tell(found map[Endpoint]string, err error) {
+	for _, e := range d.needs {
+		if err != nil {
+			d.log.Warn("discovery did not succeed", "issuer", d.cfg.Name, "cause", err, string(e), d.current(e))
+		} else {
+			d.log.Info("discovered endpoint", "issuer", d.cfg.Name, string(e), found[e])
+		}
+	}
 }
 
 // want adds endpoints that a document may lack. It is called before anything is looked for.
@@ -116,8 +105,8 @@ func (d *discovery) current(e Endpoint) string {
 	if u, ok := d.configured[e]; ok {
 		return u
 	}
-	if l := d.known.Load(); l != nil {
-		return l.endpoints[e]
+	if k := d.known.Kept(); k != nil {
+		return k.Value[e]
 	}
 	return ""
 }
@@ -130,112 +119,22 @@ func (d *discovery) find(ctx context.Context, e Endpoint) (string, error) {
 	if !slices.Contains(d.needs, e) && !slices.Contains(d.wants, e) {
 		return "", authz.E(authz.Internal, "discover issuer %q: nobody said that %s is needed", d.cfg.Issuer, e)
 	}
-	l := d.known.Load()
-	if l != nil && time.Since(l.found) < refreshEvery {
-		return l.endpoints[e], nil
-	}
-	a, err := d.begin()
-	if l != nil {
-		return l.endpoints[e], nil
-	}
-	if err != nil {
-		return "", err
-	}
-	select {
-	case <-a.done:
-		return a.endpoints[e], a.err
-	case <-ctx.Done():
-		return "", authz.E(authz.Unavailable, "discover issuer %q: no answer in time", d.cfg.Issuer)
-	}
-}
-
-// begin starts an attempt or joins the one under way. Shortly after a failure it does neither: MD-5.
-func (d *discovery) begin() (*attempt, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	wait := time.Until(d.retryAt)
-	switch {
-	case d.closed:
-		return nil, authz.E(authz.Unavailable, "discover issuer %q: shutting down", d.cfg.Issuer)
-	case d.pending != nil:
-		return d.pending, nil
-	case wait > 0:
-		return nil, &authz.Error{
-			Kind: authz.Unavailable, RetryAfter: wait,
-			Err: fmt.Errorf("discover issuer %q: next attempt in %s, the last one: %s", d.cfg.Issuer, wait.Round(time.Millisecond), d.lastErr.Error()),
-		}
-	}
-	a := &attempt{done: make(chan struct{})}
-	d.pending = a
-	d.attempts.Go(func() { d.run(a) })
-	return a, nil
-}
-
-func (d *discovery) run(a *attempt) {
-	a.endpoints, a.err = d.look(d.ctx)
-	d.mu.Lock()
-	d.pending = nil
-	if a.err != nil {
-		d.retryAt = time.Now().Add(min(firstBackoff<<min(d.failures, 10), longestBackoff))
-		d.failures++
-		d.lastErr = a.err
-	} else {
-		d.failures, d.lastErr, d.retryAt = 0, nil, time.Time{}
-		d.known.Store(&location{endpoints: a.endpoints, found: time.Now()})
-	}
-	d.mu.Unlock()
-	for _, e := range d.needs {
-		if a.err != nil {
-			d.log.Warn("discovery did not succeed", "issuer", d.cfg.Name, "cause", a.err, string(e), d.current(e))
-		} else {
-			d.log.Info("discovered endpoint", "issuer", d.cfg.Name, string(e), a.endpoints[e])
-		}
-	}
-	close(a.done)
+	found, err := d.known.Get(ctx)
+	return found[e], err
 }
 
 // warm tries until the endpoints are known or ctx ends.
 func (d *discovery) warm(ctx context.Context) {
-	for len(d.needs) > 0 && d.known.Load() == nil {
-		if a, err := d.begin(); err == nil {
-			select {
-			case <-a.done:
-			case <-ctx.Done():
-				return
-			}
-			if a.err == nil {
-				return
-			}
-		}
-		d.mu.Lock()
-		wait, closed := time.Until(d.retryAt), d.closed
-		d.mu.Unlock()
-		if closed {
-			return
-		}
-		timer := time.NewTimer(max(wait, time.Millisecond))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		}
+	if len(d.needs) > 0 {
+		d.known.Warm(ctx)
 	}
-}
-
-func (d *discovery) close() {
-	d.mu.Lock()
-	d.closed = true
-	d.mu.Unlock()
-	d.cancel()
-	d.attempts.Wait()
 }
 
 // errNoMetadata marks a URL at which there is none: another URL may be right.
 var errNoMetadata = errors.New("no metadata there")
 
-// look asks both well-known URLs (MD-1) and returns what the first document with all needed endpoints names. Of two
-// failures the one that says more is reported.
+// look asks both well-known URLs (MD-1) and returns what the first document with all needed endpoints names. Of two failures the
+// one that says more is reported: that a document is wrong, then that there was no answer, then that nothing is there.
 func (d *discovery) look(ctx context.Context) (map[Endpoint]string, error) {
 	if cause, _ := d.cfg.faultOfURL(d.cfg.Issuer); cause != "" {
 		return nil, authz.E(authz.Misconfigured, "discover issuer %q: it %s", d.cfg.Issuer, cause)
@@ -246,11 +145,22 @@ func (d *discovery) look(ctx context.Context) (map[Endpoint]string, error) {
 		if err == nil {
 			return endpoints, nil
 		}
-		if first == nil || errors.Is(first, errNoMetadata) {
+		if first == nil || telling(err) > telling(first) {
 			first = err
 		}
 	}
 	return nil, first
+}
+
+// telling orders the failures of look by how much they say.
+func telling(err error) int {
+	switch {
+	case errors.Is(err, errNoMetadata):
+		return 0
+	case authz.KindOf(err) != authz.Misconfigured:
+		return 1
+	}
+	return 2
 }
 
 // WellKnown lists where the metadata of an issuer may be, in the order in which it is looked for: the name inserted between

@@ -6,13 +6,14 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/fetch"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -21,7 +22,7 @@ const (
 	shortLife  = time.Second
 	longLife   = 24 * time.Hour
 	renewFirst = 30 * time.Second // before a token ends; a tenth of its life when that is less
-	renewPause = time.Second      // after a renewal that did not succeed, while the token is still good
+	renewPause = time.Second      // in which a token that replaced a refused one is not replaced again
 )
 
 // granted is an access token of ours.
@@ -34,106 +35,51 @@ type granted struct {
 	replaces    bool // another one that was refused
 }
 
-// grant keeps the access token that the sidecar introspects with: RFC 6749 section 4.4. All who need one share one flight,
-// and nobody waits for a token that is renewed in time.
+// grant keeps the access token that the sidecar introspects with: RFC 6749 section 4.4. Callers wait only when there is none:
+// it is renewed in time.
 type grant struct {
-	ask func(context.Context) (*granted, error)
-
-	mu      sync.Mutex
-	current *granted
-	pending *tokenFlight
-	refused bool // the last one was
-	renewAt time.Time
-	closed  bool
-
-	flights sync.WaitGroup
-	ctx     context.Context // of the flights, which outlive the requests that start them
-	cancel  context.CancelFunc
-}
-
-type tokenFlight struct {
-	done chan struct{}
-	got  *granted
-	err  error
+	tokens  *fetch.Value[*granted]
+	refused atomic.Bool // the last one was
 }
 
 func newGrant(ask func(context.Context) (*granted, error)) *grant {
-	g := &grant{ask: ask}
-	g.ctx, g.cancel = context.WithCancel(context.Background())
+	g := &grant{}
+	g.tokens = fetch.New(fetch.Config[*granted]{
+		Name: "get a token",
+		Fetch: func(ctx context.Context) (*granted, error) {
+			t, err := ask(ctx)
+			if err == nil {
+				t.replaces = g.refused.Swap(false)
+			}
+			return t, err
+		},
+		Lifetime: func(t *granted, _ time.Time) (renew, end time.Time) { return t.renew, t.ends },
+	})
 	return g
 }
 
-// token is a token that has not ended. It waits only when there is none.
+// token is a token that has not ended.
 func (g *grant) token(ctx context.Context) (*granted, error) {
-	f, t := g.join(time.Now())
-	if t != nil {
-		return t, nil
+	t, err := g.tokens.Get(ctx)
+	if late := ctx.Err(); err != nil && late != nil {
+		return nil, &authz.Error{Kind: authz.Unavailable, Err: &Failure{Nature: natureOf(authz.Unavailable, late), text: "get a token: no answer in time"}}
 	}
-	if f == nil {
-		return nil, authz.E(authz.Unavailable, "get a token: shutting down")
-	}
-	select {
-	case <-f.done:
-		return f.got, f.err
-	case <-ctx.Done():
-		return nil, &authz.Error{Kind: authz.Unavailable, Err: &Failure{Nature: natureOf(authz.Unavailable, ctx.Err()), text: "get a token: no answer in time"}}
-	}
-}
-
-// join returns the token that can be used, or the flight that will bring one.
-func (g *grant) join(now time.Time) (*tokenFlight, *granted) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	good := g.current != nil && now.Before(g.current.ends)
-	if good && (now.Before(g.current.renew) || now.Before(g.renewAt) || g.closed) {
-		return nil, g.current
-	}
-	if g.pending == nil && !g.closed {
-		f := &tokenFlight{done: make(chan struct{})}
-		g.pending = f
-		g.flights.Go(func() { g.fly(f) })
-	}
-	if good {
-		return nil, g.current
-	}
-	return g.pending, nil
-}
-
-func (g *grant) fly(f *tokenFlight) {
-	f.got, f.err = g.ask(g.ctx)
-	g.mu.Lock()
-	g.pending = nil
-	if f.err != nil {
-		g.renewAt = time.Now().Add(renewPause)
-	} else {
-		f.got.replaces, g.refused = g.refused, false
-		g.current = f.got
-	}
-	g.mu.Unlock()
-	close(f.done)
+	return t, err
 }
 
 // refuse forgets t, which the server refused, and reports whether another one may be better. One that was just got in place of
 // a refused one tells that it is not the token that is refused.
 func (g *grant) refuse(t *granted) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.current != t {
+	current := func(k *granted) bool { return k == t }
+	switch k := g.tokens.Kept(); {
+	case k == nil || !current(k.Value):
 		return true
-	}
-	if t.replaces && time.Since(t.got) < renewPause {
+	case t.replaces && time.Since(t.got) < renewPause:
 		return false
 	}
-	g.current, g.refused = nil, true
+	g.refused.Store(true)
+	g.tokens.Forget(current)
 	return true
-}
-
-func (g *grant) close() {
-	g.mu.Lock()
-	g.closed = true
-	g.mu.Unlock()
-	g.cancel()
-	g.flights.Wait()
 }
 
 // askGranted asks with an access token, and once more with a new one when the first is refused, or the certificate that it

@@ -53,6 +53,16 @@ func (r Reply) Refuse(kind authz.Kind, why string) error {
 	return e
 }
 
+// Unexpected is Refuse for a status that brings no document: a server that is ill, or has enough of us, is Unavailable; one that
+// says that the document is not there, or not for us, is Misconfigured.
+func (r Reply) Unexpected(why string) error {
+	kind := authz.Misconfigured
+	if r.Status < 300 || r.Status == http.StatusTooManyRequests || r.Status == http.StatusRequestTimeout || r.Status >= 500 {
+		kind = authz.Unavailable
+	}
+	return r.Refuse(kind, why)
+}
+
 func (r Reply) host() string {
 	u, err := url.Parse(r.Endpoint)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/fetch"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -15,10 +16,11 @@ const (
 	pollEvery   = 20 * time.Millisecond // between looks while a request waits for a file
 	patience    = time.Second           // how long requests wait for the file when what worked is refused all at once
 	impatience  = time.Minute           // how long they do not, after they did in vain
-	firstTrial  = time.Second           // pause between trials of what was refused
-	lastTrial   = time.Minute           // the same, after it was refused many times
 	generations = 4                     // kept at once
 )
+
+// trials are the pauses between trials of what was refused.
+func trials() fetch.Backoff { return fetch.Backoff{First: time.Second, Last: time.Minute} }
 
 // outcome is what one use of a credential says about it.
 type outcome uint8
@@ -115,7 +117,7 @@ func (r *rotation[T]) use(ctx context.Context, once func(T) outcome) {
 		g = r.untried(tried)
 		// When what worked is refused now, the server may have changed after it refused the new one: that one has a second
 		// chance, and a third one a moment later, for not all that the server said is read in the order in which it meant it.
-		if g == nil && chances > 0 && r.worthWaiting(tried, began, until) && (chances == 2 || pause(ctx, pollEvery)) {
+		if g == nil && chances > 0 && r.worthWaiting(tried, began, until) && (chances == 2 || fetch.Sleep(ctx, pollEvery)) {
 			chances--
 			tried = tried[len(tried)-1:]
 			g = r.untried(tried)
@@ -180,8 +182,9 @@ func (r *rotation[T]) note(g *generation[T], o outcome) {
 		}
 		r.forget(now)
 	case o == refused && !g.worked:
-		g.retryAt = now.Add(min(firstTrial<<min(g.refusals, 10), lastTrial))
-		if g.refusals++; g.refusals == 1 && len(r.known) > 1 {
+		g.refusals++
+		g.retryAt = now.Add(trials().After(g.refusals))
+		if g.refusals == 1 && len(r.known) > 1 {
 			r.log.Warn("new credential refused, the former one is used", "issuer", r.issuer, "what", r.what)
 		}
 	case (o == refused || o == broken) && g.worked && now.Sub(g.waitedFor) > impatience:
@@ -198,7 +201,7 @@ func (r *rotation[T]) awaited(ctx context.Context, tried []*generation[T], began
 		if g := r.untried(tried); g != nil {
 			return g
 		}
-		if !r.worthWaiting(tried, began, until) || !pause(ctx, pollEvery) {
+		if !r.worthWaiting(tried, began, until) || !fetch.Sleep(ctx, pollEvery) {
 			return nil
 		}
 		since = time.Now().Add(-pollEvery / 2)
@@ -241,18 +244,6 @@ func (r *rotation[T]) worthWaiting(tried []*generation[T], began, until time.Tim
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return time.Now().Before(until) && slices.ContainsFunc(tried, func(g *generation[T]) bool { return g.worked && began.Sub(g.waitedFor) < patience })
-}
-
-// pause reports whether d went by before ctx ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // look reads the files if they may have changed. It is called with reading held. What cannot be read, or makes no sense, may

@@ -3,6 +3,8 @@ package devissuer
 import (
 	"net/http"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/fetch"
 )
 
 // Fault is a way for a request to go wrong. It exists for tests and drills: a server that was never given one
@@ -54,7 +56,7 @@ func (s *Server) faultFor(r *http.Request) *Fault {
 
 // strike reports whether the fault has dealt with the request.
 func (f *Fault) strike(w http.ResponseWriter, r *http.Request) bool {
-	if !pause(r.Context(), f.Delay) {
+	if !fetch.Sleep(r.Context(), f.Delay) {
 		panic(http.ErrAbortHandler) // else net/http would send an empty 200
 	}
 	switch f.Then {

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/fetch"
 )
 
 // inactive is the whole answer about a token that is unknown, expired, revoked, or none of the caller's business:
@@ -15,7 +17,7 @@ func (s *Server) introspect(r *http.Request, who *party, form url.Values) ([]byt
 	if !form.Has("token") {
 		return nil, invalidRequest("token is missing")
 	}
-	if !pause(r.Context(), s.latency) {
+	if !fetch.Sleep(r.Context(), s.latency) {
 		panic(http.ErrAbortHandler) // nobody is left to answer
 	}
 	now := time.Now()

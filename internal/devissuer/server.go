@@ -202,18 +202,3 @@ func document(body []byte) http.HandlerFunc {
 		_, _ = w.Write(body) // a client that left needs no answer
 	}
 }
-
-// pause waits for d; false means that ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -2,11 +2,11 @@ package events
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/fetch"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -18,18 +18,34 @@ func (c SharedSignals) usesGrant() bool {
 // (RFC 6749 section 4.4).
 type access struct {
 	source secret.Source
-	server *authserver.Server // of the issuer
-	scope  []string
+	tokens *fetch.Value[granted]
+}
 
-	mu    sync.Mutex
+// granted is an access token and how long it is used.
+type granted struct {
 	token secret.Text
-	until time.Time
+	life  time.Duration
 }
 
 const (
 	longestKept    = time.Hour
 	renewedSoEarly = 10 * time.Second
 )
+
+// newAccess gets tokens from the server of the issuer, where source names none.
+func newAccess(source secret.Source, server *authserver.Server, scope []string) *access {
+	return &access{source, fetch.New(fetch.Config[granted]{
+		Name: "get a token for the transmitter",
+		Fetch: func(ctx context.Context) (granted, error) {
+			t, life, err := server.Token(ctx, scope)
+			return granted{t, min(life, longestKept) - min(renewedSoEarly, life/2)}, err
+		},
+		Lifetime: func(g granted, began time.Time) (renew, end time.Time) {
+			end = began.Add(g.life)
+			return end, end
+		},
+	})}
+}
 
 // get returns a token. A kept one is read each time, for it may have been changed.
 func (a *access) get(ctx context.Context) (secret.Text, error) {
@@ -40,18 +56,8 @@ func (a *access) get(ctx context.Context) (secret.Text, error) {
 		}
 		return t, nil
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !a.token.Empty() && time.Now().Before(a.until) {
-		return a.token, nil
-	}
-	began := time.Now()
-	tok, lifetime, err := a.server.Token(ctx, a.scope)
-	if err != nil {
-		return secret.Text{}, err
-	}
-	a.token, a.until = tok, began.Add(min(lifetime, longestKept)-min(renewedSoEarly, lifetime/2))
-	return a.token, nil
+	g, err := a.tokens.Get(ctx)
+	return g.token, err
 }
 
 // drop forgets the token that was refused. It reports whether there may be a better one.
@@ -59,10 +65,6 @@ func (a *access) drop(refused secret.Text) bool {
 	if !a.source.IsZero() {
 		return false
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.token.Reveal() == refused.Reveal() {
-		a.token = secret.Text{}
-	}
+	a.tokens.Forget(func(g granted) bool { return g.token.Reveal() == refused.Reveal() })
 	return true
 }

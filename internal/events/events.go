@@ -206,7 +206,7 @@ func fetchKeys(ctx context.Context, server *authserver.Server, from string) ([]b
 	case err != nil:
 		return nil, err
 	case r.Status != http.StatusOK:
-		return nil, r.Refuse(authz.Unavailable, "no key set")
+		return nil, r.Unexpected("no key set")
 	case r.Over:
 		return nil, r.Refuse(authz.Unavailable, "the key set is too large")
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/fetch"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
@@ -85,7 +86,7 @@ func (s *stream) run(ctx context.Context) {
 		if time.Since(began) > lastWait {
 			b = backoff{}
 		}
-		pause(ctx, b.next(err)) // after a stream that is gone at once as well
+		fetch.Sleep(ctx, b.next(err)) // after a stream that is gone at once as well
 	}
 }
 
@@ -315,7 +316,7 @@ func (s *stream) verify(ctx context.Context) {
 		default:
 			b = backoff{}
 		}
-		pause(ctx, max(wait, least))
+		fetch.Sleep(ctx, max(wait, least))
 	}
 }
 
@@ -349,30 +350,17 @@ func (s *stream) askVerification(ctx context.Context) error {
 // backoff is how long to wait after failures in a row.
 type backoff struct{ failures int }
 
-const (
-	firstWait = time.Second
-	lastWait  = 30 * time.Second
-)
+const lastWait = 30 * time.Second
 
 // next is the next pause: it doubles, is never shorter than the server asked for, and differs from that of others who
 // failed at the same time.
 func (b *backoff) next(err error) time.Duration {
-	wait := min(firstWait<<min(b.failures, 10), lastWait)
 	b.failures++
+	wait := fetch.Backoff{First: time.Second, Last: lastWait}.After(b.failures)
 	if e, ok := errors.AsType[*authz.Error](err); ok {
 		wait = max(wait, e.RetryAfter)
 	}
 	var r [2]byte
 	_, _ = rand.Read(r[:]) // never fails, by its own documentation
 	return wait + wait*time.Duration(binary.BigEndian.Uint16(r[:]))/(2*(1<<16))
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

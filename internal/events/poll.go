@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/fetch"
 )
 
 const (
@@ -66,14 +67,14 @@ func (s *stream) poll(ctx context.Context) {
 		case err != nil:
 			s.ails(err)
 			next.ReturnImmediately = true
-			pause(ctx, b.next(err))
+			fetch.Sleep(ctx, b.next(err))
 			continue
 		}
 		again, fresh := s.takeAll(ctx, answer)
 		again.MaxEvents, again.ReturnImmediately = mostEvents, answer.More
 		if again.waiting { // what could not be judged comes again; give whoever is missing time
 			s.sticks(errWaiting)
-			pause(ctx, b.next(nil))
+			fetch.Sleep(ctx, b.next(nil))
 			again.ReturnImmediately = true
 		} else {
 			s.alive()
@@ -81,7 +82,7 @@ func (s *stream) poll(ctx context.Context) {
 		}
 		next = again.pollRequest
 		if fresh == 0 {
-			pause(ctx, s.cfg.PollEvery-time.Since(began))
+			fetch.Sleep(ctx, s.cfg.PollEvery-time.Since(began))
 		}
 	}
 }

@@ -64,10 +64,7 @@ func newStream(all Config, issuer authserver.Config, server *authserver.Server, 
 			return nil, fmt.Errorf("shared_signals.access_token: %w", err)
 		}
 	}
-	t := &transmitter{
-		id: issuer.Issuer, name: issuer.Name, server: server, timeout: issuer.Timeout,
-		access: &access{source: cfg.AccessToken, server: server, scope: cfg.Scope},
-	}
+	at := server
 	other := cfg.Transmitter != "" && cfg.Transmitter != issuer.Issuer
 	if other {
 		issuer.Issuer = cfg.Transmitter
@@ -77,19 +74,20 @@ func newStream(all Config, issuer authserver.Config, server *authserver.Server, 
 	}
 	if other {
 		var err error
-		if t.server, err = authserver.New(issuer, authserver.Deps{Log: deps.Log, Transport: deps.Transport}); err != nil {
+		if at, err = authserver.New(issuer, authserver.Deps{Log: deps.Log, Transport: deps.Transport}); err != nil {
 			return nil, fmt.Errorf("shared_signals.transmitter: %w", err)
 		}
-		t.id, s.own = cfg.Transmitter, t.server
+		s.own = at
 		s.issuers = append(s.issuers, cfg.Transmitter)
 	}
-	s.transmitter = t
-	s.keys = jose.NewKeySet(jose.KeySetConfig{Name: issuer.Name, Log: deps.Log, Fetch: t.fetchKeys})
+	s.transmitter = newTransmitter(issuer.Issuer, at, newAccess(cfg.AccessToken, server, cfg.Scope), issuer.Timeout)
+	s.keys = jose.NewKeySet(jose.KeySetConfig{Name: issuer.Name, Log: deps.Log, Fetch: s.transmitter.fetchKeys})
 	return s, nil
 }
 
 func (s *stream) close() {
 	s.keys.Close()
+	s.transmitter.close()
 	if s.own != nil {
 		s.own.Close()
 	}

@@ -2,24 +2,23 @@ package events
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/fetch"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 const (
-	maxMetadataBytes  = 1 << 20
-	metadataEvery     = time.Hour
-	firstMetadataWait = time.Second
-	lastMetadataWait  = 30 * time.Second
+	maxMetadataBytes = 1 << 20
+	metadataEvery    = time.Hour
 )
 
 // metadata is the part of a transmitter's configuration that is read: SSF 1.0 section 7.1.
@@ -36,17 +35,27 @@ type metadata struct {
 // transmitter is who sends security events, and how its own API is called.
 type transmitter struct {
 	id      string
-	name    string // of the issuer
 	server  *authserver.Server
 	access  *access
 	timeout time.Duration
+	known   *fetch.Value[*metadata]
+}
 
-	mu       sync.Mutex // held while metadata is fetched, so that all share one fetch
-	known    *metadata
-	at       time.Time
-	failures int
-	lastErr  error
-	retryAt  time.Time
+// newTransmitter calls the transmitter of an identifier by a server, with tokens from access. Close it.
+func newTransmitter(id string, server *authserver.Server, a *access, timeout time.Duration) *transmitter {
+	t := &transmitter{id: id, server: server, access: a, timeout: timeout}
+	t.known = fetch.New(fetch.Config[*metadata]{
+		Name: fmt.Sprintf("read configuration of transmitter %q", id), Fetch: t.look, Timeout: timeout,
+		Lifetime: func(_ *metadata, began time.Time) (renew, end time.Time) {
+			return began.Add(metadataEvery), time.Time{}
+		},
+	})
+	return t
+}
+
+func (t *transmitter) close() {
+	t.known.Close()
+	t.access.tokens.Close()
 }
 
 // wellKnown inserts the name between host and path: SSF 1.0 section 7.2.
@@ -59,33 +68,7 @@ func wellKnown(id string) string {
 }
 
 // metadata returns what the transmitter says of itself. What was once known stays in use when a later look fails.
-func (t *transmitter) metadata(ctx context.Context) (*metadata, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := time.Now()
-	switch {
-	case t.known != nil && now.Sub(t.at) < metadataEvery:
-		return t.known, nil
-	case now.Before(t.retryAt) && t.known != nil:
-		return t.known, nil
-	case now.Before(t.retryAt):
-		return nil, t.lastErr
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout) // others wait for this fetch too
-	defer cancel()
-	m, err := t.look(ctx)
-	if err == nil {
-		t.known, t.at, t.failures, t.retryAt = m, now, 0, time.Time{}
-		return m, nil
-	}
-	t.retryAt = time.Now().Add(min(firstMetadataWait<<min(t.failures, 10), lastMetadataWait))
-	t.failures++
-	t.lastErr = err
-	if t.known != nil {
-		return t.known, nil
-	}
-	return nil, err
-}
+func (t *transmitter) metadata(ctx context.Context) (*metadata, error) { return t.known.Get(ctx) }
 
 func (t *transmitter) look(ctx context.Context) (*metadata, error) {
 	r, err := t.server.Get(ctx, wellKnown(t.id), maxMetadataBytes)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/fetch"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -233,13 +234,13 @@ func TestMD5_AFailureIsRememberedForAMoment(t *testing.T) {
 		refusal(t, i, authz.Unavailable)
 		document.set("https://as.example/i")
 		time.Sleep(400 * time.Millisecond)
-		if e := refusal(t, i, authz.Unavailable); e.RetryAfter != 600*time.Millisecond {
+		if e := refusal(t, i, authz.Unavailable); e.RetryAfter != fetch.Pause-400*time.Millisecond {
 			t.Errorf("retry after %v", e.RetryAfter)
 		}
 		if len(looks) != 1 {
 			t.Errorf("looked %d times", len(looks))
 		}
-		time.Sleep(600 * time.Millisecond)
+		time.Sleep(fetch.Pause - 400*time.Millisecond)
 		if !introspect(t, i).Active {
 			t.Error("not active")
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/fetch"
 )
 
 // GuardObserver is told what an issuer was spared. Its methods are called on the request path: they must not block.
@@ -119,14 +120,7 @@ func rest(ctx context.Context, attempt int, err error) bool {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		return false
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return fetch.Sleep(ctx, wait)
 }
 
 // firstPause is the middle of the pause before the second attempt; it doubles for each further one.

@@ -211,6 +211,9 @@ func (i *Issuer) attempt(ctx context.Context, q Question) (claims *authz.Claims,
 	return f.Claims, i.cache.keep(i.key(q, endpoint), q.Token, f, d, settle), nil
 }
 
+// IgnoredKeys lists the keys of the issuer's set that may not be used, as it was last fetched.
+func (i *Issuer) IgnoredKeys() []jose.Ignored { return i.keySet.Ignored() }
+
 // Name is the configured name.
 func (i *Issuer) Name() string { return i.name }
 

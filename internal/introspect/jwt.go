@@ -104,6 +104,9 @@ func whyBad(tok secret.Text, err error) string {
 	if h, err := jose.Peek(tok.Reveal()); err == nil && h.Encryption != "" {
 		return "is encrypted, which is not read here" // JAT-2: no encryption has been agreed upon
 	}
+	if e, ok := errors.AsType[*jose.IgnoredKeyError](err); ok {
+		return "names a key that is ignored: " + e.Key.String()
+	}
 	for _, known := range []error{jose.ErrType, jose.ErrAlgorithm, jose.ErrNoKey, jose.ErrSignature} {
 		if errors.Is(err, known) {
 			return known.Error()
@@ -149,7 +152,7 @@ func newKeySet(cfg Config, server *authserver.Server, log *slog.Logger) *jose.Ke
 		case err != nil:
 			return nil, err
 		case r.Status != http.StatusOK:
-			return nil, r.Refuse(authz.Unavailable, "no keys")
+			return nil, r.Unexpected("no keys")
 		case r.Over:
 			return nil, r.Refuse(authz.Unavailable, "the key set is too large")
 		}

@@ -108,6 +108,12 @@ func (k *keyed) goDown() {
 	k.down = true
 }
 
+func (k *keyed) comeBack() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.down = false
+}
+
 // change is a claim to set, or to remove when it is nil.
 type change map[string]any
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/fetch"
 )
 
 // settling gives a server time to mean what it said. Some tell of the end of a session before it is in force: Keycloak sends
@@ -88,14 +90,8 @@ func (s *settling) wait(ctx context.Context, token mark) {
 	}
 	s.mu.Unlock()
 	left := settleWait - time.Since(at)
-	if at.IsZero() || left <= 0 {
-		return
-	}
-	timer := time.NewTimer(left)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+	if !at.IsZero() {
+		fetch.Sleep(ctx, left)
 	}
 }
 

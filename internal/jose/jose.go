@@ -30,7 +30,7 @@ func malformed(why string) error { return fmt.Errorf("read token: %w: %s", ErrMa
 
 const (
 	maxTokenBytes = 64 << 10
-	maxCandidates = 16 // keys tried for one token
+	maxCandidates = 64 // keys tried for one token that names none
 )
 
 // Expect is what a token must be before any key is looked for.
@@ -59,10 +59,9 @@ type KeySource interface {
 	Find(ctx context.Context, h Header) ([]Key, error)
 }
 
-// renewer is a KeySource that can look again when the keys it gave did not verify: some servers keep a key's name when they
-// change the key, others have no names.
-type renewer interface {
-	renew(ctx context.Context, h Header) ([]Key, error)
+// verifier is a KeySource that fetches its keys: they may be older than the token.
+type verifier interface {
+	verify(ctx context.Context, c *compact, s string) error
 }
 
 // Verify returns the claims of a compact JWS that one of the keys signed. A plain error means that the token is bad, an
@@ -72,18 +71,12 @@ func Verify(ctx context.Context, s string, e Expect, keys KeySource) (Token, err
 	if err != nil {
 		return Token{}, err
 	}
-	found, err := keys.Find(ctx, c.header)
-	if err != nil {
-		return Token{}, err
-	}
-	err = c.signedByOneOf(s, found)
-	if r, ok := keys.(renewer); ok && errors.Is(err, ErrSignature) {
-		newer, unknown := r.renew(ctx, c.header)
-		switch {
-		case unknown != nil:
-			return Token{}, unknown
-		case len(newer) > 0:
-			err = c.signedByOneOf(s, newer)
+	if v, ok := keys.(verifier); ok {
+		err = v.verify(ctx, &c, s)
+	} else {
+		var found []Key
+		if found, err = keys.Find(ctx, c.header); err == nil {
+			err = c.signedByOneOf(s, found)
 		}
 	}
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	gojose "github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
@@ -64,7 +65,7 @@ type Key struct {
 func (k Key) fits(h Header) bool {
 	f := familyOf(h.Algorithm)
 	return f != noFamily && f == k.family &&
-		(h.KeyID == "" || h.KeyID == k.id) &&
+		(h.KeyID == "" || k.id == "" || h.KeyID == k.id) &&
 		(k.alg == "" || k.alg == h.Algorithm || f == familyEd25519 && familyOf(k.alg) == f) // RFC 9864: one algorithm, two names
 }
 
@@ -98,20 +99,41 @@ func Thumbprint(jwk jsontext.Value) (string, error) {
 	return k.thumbprint()
 }
 
+// otherUse is why a key is ignored that is not meant for what is read here.
+type otherUse string
+
+func (o otherUse) Error() string { return string(o) }
+
+// ignore describes a key that readKey refused.
+func ignore(index int, jwk jsontext.Value, err error) Ignored {
+	i := Ignored{Index: index, Cause: strings.TrimPrefix(err.Error(), "read key: ")}
+	_, i.Expected = errors.AsType[otherUse](err)
+	var m struct {
+		ID   any `json:"kid"`
+		Type any `json:"kty"`
+	}
+	if json.Unmarshal(jwk, &m, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) == nil {
+		id, _ := m.ID.(string)
+		kty, _ := m.Type.(string)
+		i.ID, i.Type = shown(id), shown(kty)
+	}
+	return i
+}
+
 // readKey reads a public JWK that may verify signatures. Private and symmetric keys are refused: whoever shows them does not
 // keep them. Certificates and addresses in it are not looked at (BCP-4).
 func readKey(jwk jsontext.Value) (Key, error) {
 	m, ok := ReadClaims(jwk)
 	if !ok {
-		return Key{}, errors.New("read key: it is no JSON object with unique names")
+		return Key{}, errors.New("read key: it is no JSON object of valid UTF-8 with unique names")
 	}
 	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
 		if _, said := m[private]; said {
-			return Key{}, errors.New("read key: it holds private members")
+			return Key{}, fmt.Errorf("read key: it holds the private member %q", private)
 		}
 	}
-	if !forSignatures(m) {
-		return Key{}, errors.New("read key: it is for another use")
+	if err := forSignatures(m); err != nil {
+		return Key{}, err
 	}
 	id, errID := m.Text("kid")
 	alg, errAlg := m.Text("alg")
@@ -126,29 +148,75 @@ func readKey(jwk jsontext.Value) (Key, error) {
 	if k.family, err = familyOfKey(material); err != nil {
 		return Key{}, err
 	}
-	if alg != "" && familyOf(alg) != k.family {
-		return Key{}, errors.New("read key: its alg is unknown or does not fit")
+	switch {
+	case strings.HasPrefix(alg, "RSA-OAEP"), strings.HasPrefix(alg, "ECDH-ES"), alg == "RSA1_5":
+		return Key{}, otherUse(fmt.Sprintf("read key: its alg %q is one for encryption", shown(alg)))
+	case alg != "" && familyOf(alg) != k.family:
+		return Key{}, fmt.Errorf("read key: its alg %q is unknown, or not one of such a key", shown(alg))
 	}
 	return k, nil
 }
 
 // forSignatures looks at "use" and "key_ops": RFC 7517 sections 4.2 and 4.3.
-func forSignatures(m Claims) bool {
+func forSignatures(m Claims) error {
 	use, err := m.Text("use")
-	if err != nil || use != "" && use != "sig" {
-		return false
+	switch {
+	case err != nil:
+		return errors.New("read key: its use is no text")
+	case use != "" && use != "sig":
+		return otherUse(fmt.Sprintf("read key: its use is %q", shown(use)))
 	}
 	operations, err := m.Names("key_ops")
-	return err == nil && (operations == nil || slices.Contains(operations, "verify"))
+	switch {
+	case err != nil:
+		return errors.New("read key: its key_ops is no list of texts")
+	case operations != nil && !slices.Contains(operations, "verify"):
+		return otherUse("read key: its key_ops lacks verify")
+	}
+	return nil
 }
 
-// public reads the key itself and gives go-jose nothing else to look at.
+// numbers are the members that hold a key of each type: RFC 7518 section 6, RFC 8037 section 2.
+func numbers(kty string) []string {
+	switch kty {
+	case "RSA":
+		return []string{"n", "e"}
+	case "EC":
+		return []string{"x", "y"}
+	case "OKP":
+		return []string{"x"}
+	}
+	return nil
+}
+
+// sizeOf is how many bytes each coordinate on a curve has, with its leading zeros: RFC 7518 section 6.2.1.2.
+func sizeOf(crv string) int {
+	return map[string]int{"P-256": 32, "P-384": 48, "P-521": 66, "Ed25519": 32}[crv]
+}
+
+// public reads the key itself and gives go-jose nothing else to look at. What go-jose refuses without a reason is checked first.
 func public(m Claims) (any, error) {
-	only := Claims{}
-	for _, name := range []string{"kty", "crv", "x", "y", "n", "e"} {
-		if v, said := m[name]; said {
-			only[name] = v
+	kty, err := m.Text("kty")
+	if err != nil || kty == "" {
+		return nil, errors.New("read key: it has no kty")
+	}
+	crv, err := m.Text("crv")
+	only := Claims{"kty": m["kty"]}
+	switch {
+	case numbers(kty) == nil:
+		return nil, otherUse("read key: keys of its kty are not used here")
+	case kty != "RSA" && (err != nil || sizeOf(crv) == 0):
+		return nil, otherUse(fmt.Sprintf("read key: its crv %q is not used here", shown(crv)))
+	case kty == "RSA":
+		crv = "" // it has none, whatever it says
+	default:
+		only["crv"] = m["crv"]
+	}
+	for _, name := range numbers(kty) {
+		if err := m.checkNumber(name, crv); err != nil {
+			return nil, err
 		}
+		only[name] = m[name]
 	}
 	raw, err := json.Marshal(only)
 	if err != nil {
@@ -156,9 +224,34 @@ func public(m Claims) (any, error) {
 	}
 	var k gojose.JSONWebKey
 	if err := k.UnmarshalJSON(raw); err != nil || !k.IsPublic() || !k.Valid() {
-		return nil, errors.New("read key: it is of an unknown type or damaged")
+		return nil, errors.New("read key: its numbers are no key of its kty")
 	}
 	return k.Key, nil
+}
+
+// checkNumber says what is wrong with the text of a number.
+func (c Claims) checkNumber(name, crv string) error {
+	s, err := c.Text(name)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read key: its %s is no text", name)
+	case s == "" && c.Has("x5c"):
+		return fmt.Errorf("read key: it has no %s, and certificates (x5c) are not read", name)
+	case s == "":
+		return fmt.Errorf("read key: it has no %s", name)
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	switch {
+	case err != nil && strings.HasSuffix(s, "="):
+		return fmt.Errorf("read key: its %s has padding (=), which base64url does not have there (RFC 7515 section 2)", name)
+	case err != nil && strings.ContainsAny(s, "+/"):
+		return fmt.Errorf("read key: its %s is plain base64, with + or /, where base64url is due (RFC 7515 section 2)", name)
+	case err != nil:
+		return fmt.Errorf("read key: its %s is not base64url", name)
+	case crv != "" && len(b) != sizeOf(crv):
+		return fmt.Errorf("read key: its %s has %d bytes, and %s has %d, leading zeros included (RFC 7518 section 6.2.1)", name, len(b), crv, sizeOf(crv))
+	}
+	return nil
 }
 
 // familyOfKey refuses keys that are too weak.

@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/fetch"
 )
 
 const (
 	defaultRefresh = time.Hour
 	defaultUnknown = 5 * time.Second
-	firstBackoff   = time.Second
-	longestBackoff = 30 * time.Second
+	firstUnknown   = 250 * time.Millisecond
 	fetchTimeout   = 30 * time.Second // should Fetch have none of its own
 )
 
@@ -28,8 +28,8 @@ type KeySetConfig struct {
 	Fetch func(ctx context.Context) ([]byte, error)
 	// RefreshEvery is the age at which the set is fetched again; 0 is an hour. So long a key that was taken back is good.
 	RefreshEvery time.Duration
-	// UnknownKeyEvery is how often, at most, tokens that no known key verifies make it fetch; 0 is 5 s. Strangers make such
-	// tokens.
+	// UnknownKeyEvery is how often, at most, tokens that no known key verifies make it fetch in the long run; 0 is 5 s. The first
+	// of those fetches are 1/4, 1/2, 1, 2 and 4 s apart. Strangers make such tokens.
 	UnknownKeyEvery time.Duration
 	// MostWaiting bounds how many may wait at once for such a fetch, so that strangers do not take all the room of whoever
 	// asks; more are told to come back. 0 sets no limit.
@@ -40,54 +40,23 @@ type KeySetConfig struct {
 
 // KeySet is a KeySource that fetches its keys when they are first needed and keeps them fresh from then on. Those who wait
 // for a fetch share it. When one does not succeed, the keys of the last one stay in use.
+//
+// Verify calls a token bad only when the keys that do not verify it were fetched after the token came: until then its key may
+// be newer than they are, and the answer is authz.Unavailable. A token whose key is known, and does not verify it, is bad sooner:
+// when it says that it was issued well before the keys were fetched, and that was a moment ago.
 type KeySet struct {
 	cfg   KeySetConfig
-	known atomic.Pointer[fetched]
-	// waiting is how many wait for a key that is not known.
-	waiting atomic.Int64
+	value *fetch.Value[*ring]
+	// last is what was fetched last, although it may hold no key that can be used.
+	last    atomic.Pointer[ring]
+	empty   int          // fetches in a row that brought no usable key; only attempts touch it, which come one by one
+	waiting atomic.Int64 // for a key that is not known
 
-	mu         sync.Mutex
-	pending    *attempt // nil when none is under way
-	failures   int      // since the last success
-	lastErr    error
-	retryAt    time.Time
-	askedAt    time.Time // when an unknown key last made it fetch
-	refreshing loopState
-	closed     bool
-
-	running sync.WaitGroup
-	ctx     context.Context // of the fetches, which outlive the requests that start them
-	cancel  context.CancelFunc
+	mu        sync.Mutex // guards what follows
+	askedAt   time.Time  // when a token that no known key verifies last made it fetch
+	fruitless int        // fetches of that kind in a row that verified nothing
+	presented presented
 }
-
-type loopState uint8
-
-const (
-	loopNotStarted loopState = iota
-	loopStarted
-)
-
-// fetched is a set of keys and when the fetch that gave it began.
-type fetched struct {
-	*ring
-	at time.Time
-}
-
-// attempt is one fetch, shared by all who wait for it.
-type attempt struct {
-	done chan struct{}
-	keys *fetched
-	err  error
-}
-
-// cause is why a fetch is wanted.
-type cause uint8
-
-const (
-	causeNoKeys cause = iota
-	causeAge
-	causeUnknownKey
-)
 
 // NewKeySet returns a KeySet that has not fetched anything yet. Close it.
 func NewKeySet(cfg KeySetConfig) *KeySet {
@@ -100,210 +69,166 @@ func NewKeySet(cfg KeySetConfig) *KeySet {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &KeySet{cfg: cfg}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s := &KeySet{cfg: cfg, presented: presented{every: cfg.UnknownKeyEvery}}
+	s.value = fetch.New(fetch.Config[*ring]{
+		Name: fmt.Sprintf("fetch keys of %q", cfg.Name), Fetch: s.fetch, Timeout: fetchTimeout,
+		Lifetime:  func(_ *ring, at time.Time) (renew, end time.Time) { return at.Add(cfg.RefreshEvery), time.Time{} },
+		Refresh:   fetch.InBackground,
+		Withdraws: func(error) bool { return s.empty >= looksBeforeWithdrawal },
+		Done:      s.tell,
+	})
 	return s
 }
 
-// Find returns the keys that fit. It waits when there are none yet, and when none of them is one that the header may mean.
+// looksBeforeWithdrawal is how often in a row a set must hold no usable key before the known ones are given up. Servers publish
+// an empty set for a moment when they restart.
+const looksBeforeWithdrawal = 2
+
+func (s *KeySet) fetch(ctx context.Context) (*ring, error) {
+	body, err := s.cfg.Fetch(ctx)
+	var r *ring
+	if err == nil {
+		if r, err = readRing(body); r != nil {
+			s.last.Store(r)
+		}
+	}
+	if s.empty++; !errors.Is(err, errNoUsableKey) {
+		s.empty = 0
+	}
+	if err == nil {
+		return r, nil
+	}
+	e := &authz.Error{Kind: authz.Unavailable, RetryAfter: fetch.Pause, Err: fmt.Errorf("fetch keys of %q: %w", s.cfg.Name, err)}
+	if cause, ok := errors.AsType[*authz.Error](err); ok {
+		e.Kind, e.Code, e.RetryAfter = cause.Kind, cause.Code, max(cause.RetryAfter, fetch.Pause)
+	}
+	if e.Kind != authz.Unavailable {
+		e.RetryAfter = 0
+	}
+	return nil, e
+}
+
+// tell logs how a fetch ended, and the keys that may not be used when they are others than before.
+func (s *KeySet) tell(r *ring, err error) {
+	if err != nil {
+		s.cfg.Log.Warn("keys were not fetched", "issuer", s.cfg.Name, "cause", err)
+		return
+	}
+	s.cfg.Log.Info("fetched keys", "issuer", s.cfg.Name, "keys", len(r.all), "ignored", len(r.ignored))
+	for _, k := range r.ignored {
+		if !k.Expected {
+			s.cfg.Log.Warn("key is ignored", "issuer", s.cfg.Name, "index", k.Index, "kid", k.ID, "kty", k.Type, "cause", k.Cause)
+		}
+	}
+}
+
+// Ignored lists the keys of the last set that may not be used, and why.
+func (s *KeySet) Ignored() []Ignored {
+	if r := s.last.Load(); r != nil {
+		return r.ignored
+	}
+	return nil
+}
+
+// Find returns the known keys that fit. It waits when there are none yet.
 func (s *KeySet) Find(ctx context.Context, h Header) ([]Key, error) {
-	f := s.known.Load()
-	if f == nil {
-		a, err := s.begin(causeNoKeys)
-		if err != nil {
-			return nil, err
-		}
-		if f, err = s.await(ctx, a); err != nil {
-			return nil, err
-		}
-	}
-	switch found := f.find(h); {
-	case len(found) > 0:
-		return found, nil
-	case h.KeyID != "" && len(f.byID[h.KeyID]) > 0:
-		return s.renew(ctx, h) // the name may have come to stand for a key of another kind
-	}
-	return s.again(ctx, h)
-}
-
-// Warm fetches the keys before anybody needs them, and tries again until they are there or ctx ends.
-func (s *KeySet) Warm(ctx context.Context) {
-	for s.known.Load() == nil && ctx.Err() == nil {
-		a, err := s.begin(causeNoKeys)
-		if err == nil {
-			_, err = s.await(ctx, a)
-		}
-		wait := firstBackoff
-		if e, ok := errors.AsType[*authz.Error](err); ok {
-			wait = max(e.RetryAfter, time.Millisecond)
-		} else if err == nil {
-			return
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		case <-s.ctx.Done():
-			timer.Stop()
-			return
-		}
-		timer.Stop()
-	}
-}
-
-// again looks for a key in a newer set, if it is time for one. A key that is unknown because the set could not be fetched
-// is not known to be unknown.
-func (s *KeySet) again(ctx context.Context, h Header) ([]Key, error) {
-	a, err := s.begin(causeUnknownKey)
-	if a == nil {
-		return nil, err
-	}
-	defer s.waiting.Add(-1)
-	if n := s.waiting.Add(1); s.cfg.MostWaiting > 0 && n > int64(s.cfg.MostWaiting) {
-		return nil, &authz.Error{Kind: authz.Unavailable, RetryAfter: time.Second, Err: fmt.Errorf("fetch keys of %q: %w", s.cfg.Name, errCrowded)}
-	}
-	f, err := s.await(ctx, a)
+	r, err := s.value.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return f.find(h), nil
+	return r.find(h), nil
 }
 
-// renew is again for a token that the known keys did not verify, or that the key of that name cannot have signed. Keys that are young are taken to be the right ones.
-func (s *KeySet) renew(ctx context.Context, h Header) ([]Key, error) {
-	if f := s.known.Load(); f != nil && time.Since(f.at) < s.cfg.UnknownKeyEvery {
-		return nil, nil
+// Warm fetches the keys before anybody needs them, and tries again until they are there or ctx ends.
+func (s *KeySet) Warm(ctx context.Context) { s.value.Warm(ctx) }
+
+// Close gives up fetches under way and waits for all that the set started.
+func (s *KeySet) Close() { s.value.Close() }
+
+// verify tries the known keys, and those of newer sets until one verifies the token or the key of the token cannot be newer.
+func (s *KeySet) verify(ctx context.Context, c *compact, token string) error {
+	came := time.Now()
+	r, err := s.value.Get(ctx)
+	if err != nil {
+		return err
 	}
-	found, err := s.again(ctx, h)
-	if err != nil && !errors.Is(err, errCrowded) {
-		return nil, nil // the signature was bad, as far as anybody knows
+	bad := c.signedByOneOf(token, r.find(c.header))
+	if !errors.Is(bad, ErrNoKey) && !errors.Is(bad, ErrSignature) {
+		return bad
 	}
-	return found, err
+	e := c.evidence()
+	s.mu.Lock()
+	came = s.presented.since(token, came)
+	s.mu.Unlock()
+	waiting := s.waiting.Add(1)
+	defer s.waiting.Add(-1)
+	for {
+		if k := s.value.Kept(); k != nil {
+			if k.Value != r {
+				r = k.Value
+				if bad = c.signedByOneOf(token, r.find(c.header)); bad == nil {
+					s.bearsFruit()
+					return nil
+				}
+			}
+			if !k.Began.Before(came) || e.hopeless || errors.Is(bad, ErrSignature) && e.before(k.Began) && time.Since(k.Began) < s.cfg.UnknownKeyEvery {
+				return r.explain(c.header, bad)
+			}
+		}
+		if s.cfg.MostWaiting > 0 && waiting > int64(s.cfg.MostWaiting) {
+			return &authz.Error{Kind: authz.Unavailable, RetryAfter: time.Second, Err: fmt.Errorf("fetch keys of %q: %w", s.cfg.Name, errCrowded)}
+		}
+		if err := s.awaitNewer(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 var errCrowded = errors.New("too many wait for a key that is not known")
 
-func (s *KeySet) await(ctx context.Context, a *attempt) (*fetched, error) {
-	select {
-	case <-a.done:
-		return a.keys, a.err
-	case <-ctx.Done():
-		return nil, authz.E(authz.Unavailable, "fetch keys of %q: no answer in time", s.cfg.Name)
-	}
-}
-
-// begin starts a fetch or joins the one under way. Shortly after a failure it does neither and says when to come back;
-// for an unknown key it may also do nothing at all.
-func (s *KeySet) begin(why cause) (*attempt, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	wait := s.retryAt.Sub(now)
+// awaitNewer waits for the fetch that is under way, for a new one, or for the time of one.
+func (s *KeySet) awaitNewer(ctx context.Context) error {
+	a, wait, err := s.begin(time.Now())
 	switch {
-	case s.closed:
-		return nil, authz.E(authz.Unavailable, "fetch keys of %q: shutting down", s.cfg.Name)
-	case s.pending != nil:
-		return s.pending, nil
-	case wait > 0:
-		return nil, &authz.Error{
+	case err != nil:
+		return err
+	case a != nil:
+		_, err := a.Wait(ctx)
+		return err
+	}
+	deadline, limited := ctx.Deadline()
+	if limited && time.Until(deadline) <= wait || !fetch.Sleep(ctx, wait) {
+		return &authz.Error{
 			Kind: authz.Unavailable, RetryAfter: wait,
-			Err: fmt.Errorf("fetch keys of %q: next attempt in %s, the last one: %s", s.cfg.Name, wait.Round(time.Millisecond), s.lastErr.Error()),
+			Err: fmt.Errorf("fetch keys of %q: no known key verifies the token, and the next look for newer keys is in %s", s.cfg.Name, wait.Round(time.Millisecond)),
 		}
-	case why == causeUnknownKey && s.failures == 0 && !s.askedAt.IsZero() && now.Sub(s.askedAt) < s.cfg.UnknownKeyEvery:
-		return nil, nil
 	}
-	if why == causeUnknownKey {
-		s.askedAt = now
-	}
-	a := &attempt{done: make(chan struct{})}
-	s.pending = a
-	s.running.Go(func() { s.run(a) })
-	return a, nil
+	return nil
 }
 
-// run fetches once and publishes what came of it.
-func (s *KeySet) run(a *attempt) {
-	began := time.Now()
-	r, err := s.fetch()
-	s.mu.Lock()
-	s.pending = nil
-	switch {
-	case err == nil:
-		a.keys = &fetched{r, began}
-		s.known.Store(a.keys)
-		s.failures, s.lastErr, s.retryAt = 0, nil, time.Time{}
-		if s.refreshing == loopNotStarted {
-			s.refreshing = loopStarted
-			s.running.Go(s.refresh)
-		}
-	case errors.Is(err, errNoUsableKey):
-		s.known.Store(nil) // the issuer took its keys back
-		fallthrough
-	default:
-		wait := min(firstBackoff<<min(s.failures, 10), longestBackoff)
-		s.failures++
-		s.lastErr = err
-		s.retryAt = time.Now().Add(wait)
-		a.err = &authz.Error{Kind: authz.Unavailable, RetryAfter: wait, Err: fmt.Errorf("fetch keys of %q: %w", s.cfg.Name, err)}
-	}
-	s.mu.Unlock()
-	switch {
-	case err == nil:
-		s.cfg.Log.Info("fetched keys", "issuer", s.cfg.Name, "keys", len(r.all), "ignored", r.ignored)
-	case s.ctx.Err() == nil:
-		s.cfg.Log.Warn("keys were not fetched", "issuer", s.cfg.Name, "cause", err)
-	}
-	close(a.done)
-}
-
-func (s *KeySet) fetch() (r *ring, err error) {
-	defer func() {
-		// Nobody above this goroutine would catch it. What the panic says is not known to be fit for a log.
-		if p := recover(); p != nil {
-			err = fmt.Errorf("read key set: panic of type %T", p)
-		}
-	}()
-	ctx, cancel := context.WithTimeout(s.ctx, fetchTimeout)
-	defer cancel()
-	body, err := s.cfg.Fetch(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return readRing(body)
-}
-
-// refresh keeps the set fresh until the close.
-func (s *KeySet) refresh() {
-	for {
-		timer := time.NewTimer(s.untilNext())
-		select {
-		case <-timer.C:
-		case <-s.ctx.Done():
-			timer.Stop()
-			return
-		}
-		a, err := s.begin(causeAge)
-		if err != nil {
-			continue // it is too early, or the close has begun
-		}
-		<-a.done // the close ends it
-	}
-}
-
-func (s *KeySet) untilNext() time.Duration {
+// begin joins the attempt under way, or starts one, or says how long none may start. After a failure the pace is that of
+// fetch.Value; else each fetch that verified nothing doubles the time to the next one.
+func (s *KeySet) begin(now time.Time) (*fetch.Attempt[*ring], time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.failures > 0 {
-		return max(time.Until(s.retryAt), time.Millisecond)
+	if s.value.Idle() {
+		if now.Sub(s.askedAt) > 2*s.cfg.UnknownKeyEvery {
+			s.fruitless = 0
+		}
+		pause := fetch.Backoff{First: min(firstUnknown, s.cfg.UnknownKeyEvery), Last: s.cfg.UnknownKeyEvery}.After(s.fruitless)
+		if wait := s.askedAt.Add(pause).Sub(now); wait > 0 {
+			return nil, wait, nil
+		}
+		s.askedAt = now
+		s.fruitless++
 	}
-	return max(time.Until(s.known.Load().at.Add(s.cfg.RefreshEvery)), time.Millisecond)
+	a, err := s.value.Begin()
+	return a, 0, err
 }
 
-// Close gives up fetches under way and waits for all that the set started.
-func (s *KeySet) Close() {
+// bearsFruit says that a newer set verified a token.
+func (s *KeySet) bearsFruit() {
 	s.mu.Lock()
-	s.closed = true
+	s.fruitless = 0
 	s.mu.Unlock()
-	s.cancel()
-	s.running.Wait()
 }

@@ -64,6 +64,7 @@ type bed struct {
 	t         testing.TB
 	set       *jose.KeySet
 	old, next *jose.Signer
+	n         int // tokens of strangers
 }
 
 func inBubble(t *testing.T, test func(b *bed)) {
@@ -74,13 +75,28 @@ func inBubble(t *testing.T, test func(b *bed)) {
 		p.publish(old)
 		s := jose.NewKeySet(jose.KeySetConfig{Name: "a", Fetch: p.fetch})
 		defer s.Close()
-		test(&bed{p, t, s, old, next})
+		test(&bed{publisher: p, t: t, set: s, old: old, next: next})
 	})
 }
 
+// verify verifies a token that is signed now, as a caller with 2 s for it would. Some time goes by between the two.
 func (b *bed) verify(by *jose.Signer) error {
-	_, err := jose.Verify(b.t.Context(), sign(b.t, by, "JWT", struct{}{}), anything, b.set)
+	token := sign(b.t, by, "JWT", struct{}{})
+	time.Sleep(time.Millisecond)
+	return b.present(token)
+}
+
+func (b *bed) present(token string) error {
+	ctx, cancel := context.WithTimeout(b.t.Context(), 2*time.Second)
+	defer cancel()
+	_, err := jose.Verify(ctx, token, anything, b.set)
 	return err
+}
+
+// stranger is a token that no published key has signed; each call makes another one.
+func (b *bed) stranger(kid string) string {
+	b.n++
+	return handmade(b.t, "p384", "ES384", `{"alg":"ES256","typ":"JWT","kid":"`+kid+`"}`, fmt.Sprintf(`{"jti":"%d"}`, b.n))
 }
 
 func (b *bed) fetched(n int64) {
@@ -106,7 +122,7 @@ func TestRotationIsPickedUpAtOnceAndTheOldKeyIsGone(t *testing.T) {
 		if err := b.verify(b.old); !errors.Is(err, jose.ErrNoKey) {
 			b.t.Errorf("the key that was taken back: %v", err)
 		}
-		b.fetched(2)
+		b.fetched(3)
 	})
 }
 
@@ -125,28 +141,171 @@ func TestAKeyThatWasTakenBackIsGoneAfterTheRefresh(t *testing.T) {
 	})
 }
 
-func TestAFloodOfUnknownKeysFetchesOnceInTheWindow(t *testing.T) {
+// unavailable is how long to wait, of an error that says nothing about the token.
+func unavailable(t testing.TB, err error) time.Duration {
+	t.Helper()
+	e, ok := errors.AsType[*authz.Error](err)
+	if !ok || e.Kind != authz.Unavailable || e.RetryAfter <= 0 || e.RetryAfter > 5*time.Second {
+		t.Errorf("%v", err)
+		return time.Second
+	}
+	return e.RetryAfter
+}
+
+func TestAFloodOfUnknownKeysCausesFewFetchesAndNoVerdictWithoutOne(t *testing.T) {
 	inBubble(t, func(b *bed) {
 		b.works(b.old)
-		flood := func() {
-			var all sync.WaitGroup
-			for i := range 500 {
-				all.Go(func() {
-					if found, err := b.set.Find(b.t.Context(), jose.Header{Algorithm: "ES256", KeyID: fmt.Sprint("stranger", i)}); len(found) != 0 || err != nil {
-						b.t.Errorf("%d keys, %v", len(found), err)
-					}
-				})
-			}
-			all.Wait()
+		var refused, told atomic.Int64
+		var all sync.WaitGroup
+		for i := range 3000 { // 100 a second
+			time.Sleep(10*time.Millisecond + 7*time.Microsecond) // never just when a fetch begins
+			token, came, fetched := b.stranger(fmt.Sprint("stranger", i)), time.Now(), b.calls.Load()
+			all.Go(func() {
+				err := b.present(token)
+				switch {
+				case errors.Is(err, jose.ErrNoKey) && b.calls.Load() > fetched:
+					refused.Add(1)
+				case errors.Is(err, jose.ErrNoKey):
+					b.t.Errorf("refused by keys that are older than the token")
+				default:
+					unavailable(b.t, err)
+					told.Add(1)
+				}
+				if time.Since(came) > 2*time.Second {
+					b.t.Errorf("waited for %s", time.Since(came))
+				}
+			})
 		}
-		b.slow(time.Second)
-		flood()
-		flood()
-		b.fetched(2)
+		all.Wait()
+		if n := b.calls.Load(); n > 2+30/5+3 {
+			b.t.Errorf("%d fetches in 30 s", n)
+		}
+		if refused.Load() == 0 {
+			b.t.Error("no token was refused")
+		}
 		b.works(b.old)
-		time.Sleep(31 * time.Second)
-		flood()
+	})
+}
+
+func TestAKeyThatWasJustPublishedIsNeverCalledUnknown(t *testing.T) {
+	inBubble(t, func(b *bed) {
+		b.works(b.old)
+		time.Sleep(time.Minute)
+		if err := b.present(b.stranger("invented")); !errors.Is(err, jose.ErrNoKey) {
+			b.t.Error(err)
+		}
+		b.publish(b.old, b.next)
+		time.Sleep(300 * time.Millisecond)
+		b.works(b.next) // it waits for the next fetch
 		b.fetched(3)
+	})
+}
+
+func TestAKeyThatIsPublishedDuringAFloodIsFoundInTime(t *testing.T) {
+	inBubble(t, func(b *bed) {
+		b.works(b.old)
+		var all sync.WaitGroup
+		for i := range 2000 {
+			time.Sleep(10 * time.Millisecond)
+			token := b.stranger(fmt.Sprint("stranger", i))
+			all.Go(func() { _ = b.present(token) })
+			if i != 1000 {
+				continue
+			}
+			b.publish(b.old, b.next)
+			start := time.Now()
+			all.Go(func() {
+				for {
+					err := b.verify(b.next)
+					if err == nil {
+						break
+					}
+					time.Sleep(unavailable(b.t, err))
+				}
+				if took := time.Since(start); took > 6*time.Second {
+					b.t.Errorf("found after %s", took)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+func TestTheSameBadTokenAgainCausesNoFetchAndIsRefusedAtOnce(t *testing.T) {
+	inBubble(t, func(b *bed) {
+		b.works(b.old)
+		for name, token := range map[string]string{"an unknown key": b.stranger("x"), "a bad signature": b.stranger("old")} {
+			time.Sleep(time.Minute)
+			n := b.calls.Load()
+			for i := range 40 {
+				start := time.Now()
+				if err := b.present(token); !errors.Is(err, jose.ErrNoKey) && !errors.Is(err, jose.ErrSignature) {
+					b.t.Errorf("%s, time %d: %v", name, i, err)
+				}
+				if time.Since(start) != 0 {
+					b.t.Errorf("%s, time %d: waited for %s", name, i, time.Since(start))
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			b.fetched(n + 1)
+		}
+	})
+}
+
+func TestATamperedTokenIsRefusedAtOnceUnlessItIsNewerThanTheKeys(t *testing.T) {
+	inBubble(t, func(b *bed) {
+		b.works(b.old)
+		forged := func(claims string) string {
+			b.n++
+			return handmade(b.t, "p384", "ES384", `{"alg":"ES256","typ":"JWT","kid":"old"}`, fmt.Sprintf(`{"jti":"%d",%s}`, b.n, claims))
+		}
+		time.Sleep(time.Hour / 2)
+		issued, ended := time.Now().Add(-time.Minute).Unix(), time.Now().Add(-time.Hour).Unix()
+		for range 200 { // 20 s
+			for name, token := range map[string]string{"old": forged(fmt.Sprintf(`"iat":%d`, issued)), "long expired": forged(fmt.Sprintf(`"exp":%d`, ended)), "no claims": forged(`"iat"`)} {
+				start := time.Now()
+				if err := b.present(token); !errors.Is(err, jose.ErrSignature) || time.Since(start) != 0 {
+					b.t.Errorf("%s: %v after %s", name, err, time.Since(start))
+				}
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := b.calls.Load(); n > 6 {
+			b.t.Errorf("%d fetches", n)
+		}
+		n := b.calls.Load()
+		if err := b.present(forged(fmt.Sprintf(`"iat":%d`, time.Now().Unix()))); !errors.Is(err, jose.ErrSignature) {
+			unavailable(b.t, err)
+		}
+		b.fetched(n + 1)
+	})
+}
+
+func TestMoreThanMayWaitForAKeyAreToldToComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &publisher{}
+		b := &bed{publisher: p, t: t, old: signer(t, "p256", "", "old")}
+		p.publish(b.old)
+		b.set = jose.NewKeySet(jose.KeySetConfig{Name: "a", Fetch: p.fetch, MostWaiting: 3})
+		defer b.set.Close()
+		b.works(b.old)
+		p.slow(time.Second)
+		time.Sleep(time.Minute)
+		var all sync.WaitGroup
+		var crowded atomic.Int64
+		for i := range 10 {
+			token := b.stranger(fmt.Sprint(i))
+			all.Go(func() {
+				if err := b.present(token); !errors.Is(err, jose.ErrNoKey) {
+					unavailable(t, err)
+					crowded.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if n := crowded.Load(); n != 7 {
+			t.Errorf("%d were told to come back", n)
+		}
 	})
 }
 
@@ -170,7 +329,9 @@ func TestTheFirstFetchOutlivesWhoStartedIt(t *testing.T) {
 		if _, err := b.set.Find(ctx, jose.Header{Algorithm: "ES256"}); authz.KindOf(err) != authz.Unavailable {
 			b.t.Error(err)
 		}
-		b.works(b.old)
+		if _, err := b.set.Find(b.t.Context(), jose.Header{Algorithm: "ES256"}); err != nil {
+			b.t.Error(err)
+		}
 		b.fetched(1)
 	})
 }
@@ -218,30 +379,43 @@ func TestAnUnknownKeyIsNoVerdictWhileKeysCannotBeFetched(t *testing.T) {
 	})
 }
 
-func TestTheFirstFetchFailingSaysWhenToComeBack(t *testing.T) {
+func TestAFailureKeepsItsKind(t *testing.T) {
+	for kind, cause := range map[authz.Kind]error{
+		authz.Misconfigured: authz.E(authz.Misconfigured, "status 404"),
+		authz.Unavailable:   authz.E(authz.Unavailable, "status 503"),
+	} {
+		inBubble(t, func(b *bed) {
+			b.publisher.set(nil, cause)
+			for range 100 {
+				err := b.verify(b.old)
+				e, ok := errors.AsType[*authz.Error](err)
+				if !ok || e.Kind != kind || (e.RetryAfter > 0) != (kind == authz.Unavailable) || e.RetryAfter > time.Second || !strings.Contains(err.Error(), cause.Error()) {
+					b.t.Fatalf("%v", err)
+				}
+				time.Sleep(99 * time.Millisecond)
+			}
+			if n := b.calls.Load(); n > 21 {
+				b.t.Errorf("%d fetches in 10 s", n)
+			}
+		})
+	}
+}
+
+func TestKeysAreFetchedByDemandWhenTheServerIsBack(t *testing.T) {
 	inBubble(t, func(b *bed) {
-		b.publisher.set(nil, authz.E(authz.Misconfigured, "status 404"))
-		start := time.Now()
-		var at []time.Duration
-		for time.Since(start) < 3*time.Minute {
-			n := b.calls.Load()
-			err := b.verify(b.old)
-			e, ok := errors.AsType[*authz.Error](err)
-			if !ok || e.Kind != authz.Unavailable || e.RetryAfter <= 0 || e.RetryAfter > 30*time.Second || !strings.Contains(err.Error(), "status 404") {
-				b.t.Fatalf("%v", err)
+		for _, s := range []*jose.Signer{b.old, b.next} { // no keys at all, and a key that is not among them
+			b.publisher.set(nil, authz.E(authz.Unavailable, "connect"))
+			for range 400 {
+				unavailable(b.t, b.verify(s))
+				time.Sleep(99 * time.Millisecond)
 			}
-			if b.calls.Load() > n {
-				at = append(at, time.Since(start))
+			b.publish(b.old)
+			if s == b.next {
+				b.publish(b.old, b.next)
 			}
-			time.Sleep(250 * time.Millisecond)
+			time.Sleep(500 * time.Millisecond)
+			b.works(s)
 		}
-		want := "[0s 1s 3s 7s 15s 31s 1m1s 1m31s 2m1s 2m31s]"
-		if got := fmt.Sprint(at); got != want {
-			b.t.Errorf("tried at %s, want %s", got, want)
-		}
-		b.publish(b.old)
-		time.Sleep(30 * time.Second)
-		b.works(b.old)
 	})
 }
 
@@ -276,13 +450,23 @@ func TestAnIssuerThatTakesAllKeysBackIsObeyed(t *testing.T) {
 	inBubble(t, func(b *bed) {
 		b.works(b.old)
 		b.publish()
-		time.Sleep(time.Hour + time.Second)
-		if err := b.verify(b.old); authz.KindOf(err) != authz.Unavailable {
-			b.t.Error(err)
-		}
+		time.Sleep(time.Hour + 3*time.Second)
+		unavailable(b.t, b.verify(b.old))
 		b.publish(b.next)
-		time.Sleep(30 * time.Second)
+		time.Sleep(500 * time.Millisecond)
 		b.works(b.next)
+	})
+}
+
+func TestAnEmptyKeySetForAMomentRefusesNoGoodToken(t *testing.T) {
+	inBubble(t, func(b *bed) {
+		b.works(b.old)
+		b.publish()
+		time.AfterFunc(time.Hour+500*time.Millisecond, func() { b.publish(b.old) })
+		for range 75 {
+			time.Sleep(time.Minute)
+			b.works(b.old)
+		}
 	})
 }
 
@@ -299,18 +483,47 @@ func TestAKeyThatChangedUnderItsNameIsPickedUp(t *testing.T) {
 			time.Sleep(time.Minute)
 			b.works(first) // the old one still serves
 			b.fetched(1)
-			bad := handmade(t, "p384", "ES384", `{"alg":"ES256","typ":"JWT","kid":"`+kidOf(name)+`"}`, `{}`)
 			for range 10 {
-				if _, err := jose.Verify(b.t.Context(), bad, anything, b.set); !errors.Is(err, jose.ErrSignature) {
-					b.t.Errorf("%s: %v", name, err)
+				bad := b.stranger(kidOf(name))
+				time.Sleep(time.Millisecond)
+				if err := b.present(bad); !errors.Is(err, jose.ErrSignature) {
+					unavailable(b.t, err)
 				}
 			}
-			b.fetched(2)
+			if n := b.calls.Load(); n > 6 {
+				b.t.Errorf("%s: %d fetches", name, n)
+			}
+			if err := b.verify(first); !errors.Is(err, jose.ErrSignature) {
+				unavailable(b.t, err)
+			}
+			time.Sleep(6 * time.Second)
 			if err := b.verify(first); !errors.Is(err, jose.ErrSignature) {
 				b.t.Errorf("%s: %v", name, err)
 			}
 		})
 	}
+}
+
+func TestAKeyThatChangedUnderItsNameWhileTheServerIsDownIsNoVerdict(t *testing.T) {
+	inBubble(t, func(b *bed) {
+		for _, kid := range []string{"1", ""} {
+			first, second := signer(t, "p256", "", kid), signer(t, "p384", "", kid)
+			b.publish(first)
+			time.Sleep(2 * time.Hour)
+			b.works(first)
+			b.publisher.set(nil, authz.E(authz.Unavailable, "connect"))
+			time.Sleep(time.Minute)
+			for range 20 {
+				unavailable(b.t, b.verify(second))
+				unavailable(b.t, b.present(b.stranger(kid))) // it may be signed by a newer key as well
+				b.works(first)
+				time.Sleep(time.Second)
+			}
+			b.publish(second)
+			time.Sleep(500 * time.Millisecond)
+			b.works(second)
+		}
+	})
 }
 
 func kidOf(name string) string {
@@ -330,12 +543,14 @@ func TestCloseWaitsAndRefuses(t *testing.T) {
 	inBubble(t, func(b *bed) {
 		b.works(b.old)
 		b.slow(time.Hour)
+		token := b.stranger("x")
+		time.Sleep(time.Millisecond)
 		ended := make(chan error, 1)
 		go func() {
-			_, err := b.set.Find(b.t.Context(), jose.Header{Algorithm: "ES256", KeyID: "x"})
+			_, err := jose.Verify(b.t.Context(), token, anything, b.set)
 			ended <- err
 		}()
-		synctest.Wait()
+		time.Sleep(time.Millisecond)
 		start := time.Now()
 		b.set.Close()
 		if took := time.Since(start); took != 0 {
@@ -344,7 +559,7 @@ func TestCloseWaitsAndRefuses(t *testing.T) {
 		if err := <-ended; authz.KindOf(err) != authz.Unavailable {
 			b.t.Error(err)
 		}
-		if _, err := b.set.Find(b.t.Context(), jose.Header{Algorithm: "ES256", KeyID: "x"}); authz.KindOf(err) != authz.Unavailable {
+		if err := b.present(token); authz.KindOf(err) != authz.Unavailable {
 			b.t.Error(err)
 		}
 		b.fetched(2)
@@ -380,13 +595,6 @@ func TestAKeyOfAnotherKindUnderTheSameNameIsPickedUp(t *testing.T) {
 		b.publish(first)
 		b.works(first)
 		b.publish(second)
-		for range 10 {
-			if err := b.verify(second); !errors.Is(err, jose.ErrNoKey) {
-				t.Errorf("young keys: %v", err)
-			}
-		}
-		b.fetched(1)
-		time.Sleep(time.Minute)
 		b.works(second)
 		b.fetched(2)
 	})

@@ -1,9 +1,12 @@
 package jose
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,45 +19,107 @@ const maxKeys = 1000
 
 // ring is a set of keys that does not change.
 type ring struct {
-	all     []Key
-	byID    map[string][]Key
-	ignored int // keys that may not be used
+	all      []Key
+	distinct []Key            // those of all that differ in more than their names
+	byID     map[string][]Key // "" for those without a name
+	ignored  []Ignored
 }
 
-// readRing reads a JWK Set (RFC 7517 section 5) and leaves out the keys that may not be used.
+// readRing reads a JWK Set (RFC 7517 section 5) and leaves out the keys that may not be used: one that is damaged costs none but
+// itself. When none is left, the error is errNoUsableKey, and the ring says why.
 func readRing(jwks []byte) (*ring, error) {
-	var doc struct {
-		Keys []jsontext.Value `json:"keys"`
-	}
-	if _, ok := ReadClaims(jwks); !ok || json.Unmarshal(jwks, &doc) != nil || doc.Keys == nil {
-		return nil, errors.New("read key set: it is no JWK Set")
-	}
-	if len(doc.Keys) > maxKeys {
-		return nil, fmt.Errorf("read key set: it holds over %d keys", maxKeys)
+	values, err := keysOf(jwks)
+	if err != nil {
+		return nil, err
 	}
 	r := &ring{byID: map[string][]Key{}}
-	for _, v := range doc.Keys {
+	known := map[string]bool{}
+	for i, v := range values {
 		k, err := readKey(v)
 		if err != nil {
-			r.ignored++
+			r.ignored = append(r.ignored, ignore(i, v, err))
 			continue
 		}
 		r.all = append(r.all, k)
 		r.byID[k.id] = append(r.byID[k.id], k)
+		if print, err := k.thumbprint(); err != nil || !known[print+k.alg] {
+			r.distinct = append(r.distinct, k)
+			known[print+k.alg] = true
+		}
 	}
-	if len(r.all) == 0 {
-		return r, errNoUsableKey
+	switch {
+	case len(r.all) > 0:
+		return r, nil
+	case len(r.ignored) > 0:
+		return r, fmt.Errorf("%w: %s", errNoUsableKey, causes(r.ignored))
 	}
-	return r, nil
+	return r, errNoUsableKey
 }
 
-var errNoUsableKey = errors.New("read key set: it holds no key that can be used")
+var (
+	errNoKeySet    = errors.New("read key set: it is no JWK Set")
+	errNoUsableKey = errors.New("read key set: it holds no key that can be used")
+)
 
-// find returns the keys that fit. A name in the header means the keys of that name and no others.
+// keysOf takes a set apart without reading its keys: whatever is wrong inside one of them is found when that one is read.
+func keysOf(jwks []byte) ([]jsontext.Value, error) {
+	lenient := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+	d := jsontext.NewDecoder(bytes.NewReader(bytes.TrimPrefix(jwks, []byte("\ufeff"))), lenient...)
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
+		return nil, errNoKeySet
+	}
+	var list jsontext.Value
+	for d.PeekKind() == '"' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil, errNoKeySet
+		}
+		isKeys := name.String() == "keys"
+		v, err := d.ReadValue()
+		if err != nil || isKeys && (list != nil || v.Kind() != '[') {
+			return nil, errNoKeySet
+		}
+		if isKeys {
+			list = v.Clone()
+		}
+	}
+	if _, err := d.ReadToken(); err != nil || list == nil {
+		return nil, errNoKeySet
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, errNoKeySet
+	}
+	var keys []jsontext.Value
+	if json.Unmarshal(list, &keys, json.JoinOptions(lenient...)) != nil {
+		return nil, errNoKeySet
+	}
+	if len(keys) > maxKeys {
+		return nil, fmt.Errorf("read key set: it holds over %d keys", maxKeys)
+	}
+	return keys, nil
+}
+
+// causes names the first few keys that are ignored.
+func causes(ignored []Ignored) string {
+	var all []string
+	for _, k := range ignored[:min(len(ignored), 3)] {
+		all = append(all, k.String())
+	}
+	if more := len(ignored) - len(all); more > 0 {
+		all = append(all, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(all, "; ")
+}
+
+// find returns the keys that fit. A name in the header means the keys of that name; when none has it, those that have no name:
+// "kid" is optional in a key and a hint in a header (RFC 7517 section 4.5, RFC 7515 section 4.1.4). A header without a name may
+// mean any key.
 func (r *ring) find(h Header) []Key {
-	from := r.all
+	from := r.distinct
 	if h.KeyID != "" {
-		from = r.byID[h.KeyID]
+		if from = r.byID[h.KeyID]; len(from) == 0 {
+			from = r.byID[""]
+		}
 	}
 	var found []Key
 	for _, k := range from {
