@@ -130,6 +130,7 @@ func TestAnAssertionForAnotherAudienceIsAFault(t *testing.T) {
 		cfg.Warn(func(key, cause, _ string) { t.Errorf("%q: %s %s", right, key, cause) })
 	}
 	cfg.Reading.Dialect, cfg.Server.Client.AssertionAudience = "duende", cfg.Server.Issuer+"connect/token"
+	cfg.Cache.RevocationMemory = time.Hour
 	cfg.Warn(func(key, cause, _ string) { t.Errorf("duende: %s %s", key, cause) })
 }
 

@@ -32,6 +32,7 @@ func ofSession(ago int64) change {
 }
 
 func TestBCL_LogoutEndsTheJWTsThatTheServersAnswerCannotEnd(t *testing.T) {
+	t.Parallel() // it mostly waits
 	const over, asked = false, true
 	for _, c := range []struct {
 		dialect     string
@@ -156,6 +157,7 @@ func TestBCL_CallThatFollowsAnEventTakesNothingFromIt(t *testing.T) {
 
 // Where it is not known whether tokens name their session, the end of a session is told as that of its user, too.
 func TestBCL_LogoutOfOneSessionLeavesTokensThatNameAnotherToTheirServer(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"duende", "rfc7662"} {
 		for _, mode := range []Mode{JWT, IntrospectOpaque, JWTThenIntrospect} {
 			k, i := alwaysActive(t, name, mode)
@@ -184,6 +186,30 @@ func TestBCL_LogoutOfOneSessionLeavesTokensThatNameAnotherToTheirServer(t *testi
 			if look(t, i, k.token(t, c)).Active {
 				t.Errorf("%s, %s: another session of a user who is over", name, mode)
 			}
+		}
+	}
+}
+
+func TestAMemoryOfNothingIsWarnedOfWhereItEndsJWTs(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Config)
+		want   int
+	}{
+		"jwt":                   {func(c *Config) { c.Mode = JWT }, 1},
+		"introspect_opaque":     {func(c *Config) { c.Mode = IntrospectOpaque }, 1},
+		"introspect, by duende": {func(c *Config) { c.Reading.Dialect = "duende" }, 1},
+		"introspect":            {func(*Config) {}, 0},
+		"jwt, and a memory":     {func(c *Config) { c.Mode, c.Cache.RevocationMemory = JWT, time.Hour }, 0},
+	} {
+		cfg, warned := testConfig(t, "https://as.example/introspect"), 0
+		c.change(&cfg)
+		cfg.Warn(func(key, _, _ string) {
+			if key == "cache.revocation_memory" {
+				warned++
+			}
+		})
+		if warned != c.want {
+			t.Errorf("%s: %d warnings", name, warned)
 		}
 	}
 }
