@@ -38,6 +38,7 @@ func (n *Reader) claims(m *members, raw jsontext.Value) (*authz.Claims, error) {
 	}
 	c.Subject = d.subjectOf(m, c.ClientID, n.typeTold(raw))
 	c.ExpiresAt = d.expiry(m)
+	m.legible(append([]string{"token_type", "typ"}, d.uses...))
 	if m.err != nil {
 		return nil, m.err
 	}

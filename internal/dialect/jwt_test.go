@@ -130,7 +130,7 @@ func TestJAT3_IssuerAudienceAndExpiryOfAJWT(t *testing.T) {
 		`{"aud":"api","exp":3000}`:                                "names no issuer",
 		`{"iss":null,"aud":"api","exp":3000}`:                     "names no issuer",
 		`{"iss":"https://as/","aud":"api","exp":3000}`:            `was issued by another issuer than the configured one: it names "https://as/", configured is "https://as"`,
-		`{"iss":7,"aud":"api","exp":3000}`:                        `was issued by another issuer than the configured one: member "iss" is not a text`,
+		`{"iss":7,"aud":"api","exp":3000}`:                        `names an issuer that cannot be read: member "iss" is not a text`,
 		`{"iss":"https://as","exp":3000}`:                         `names no audience, and configured is "api"`,
 		`{"iss":"https://as","aud":"x","exp":3000}`:               `is for another audience: it names "x", configured is "api"`,
 		`{"iss":"https://as","aud":"api"}`:                        "never expires",

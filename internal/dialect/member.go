@@ -73,6 +73,15 @@ func (m *members) name(names ...string) string {
 	return ""
 }
 
+// legible sees that those of the named members that are there are texts: what a token is for must not go unseen.
+func (m *members) legible(names []string) {
+	for _, n := range names {
+		if _, err := m.Text(n); err != nil {
+			m.fail(err)
+		}
+	}
+}
+
 // list reads a text as a list of one, and an array as the texts in it. name is that of the member that v is, or is in. A text
 // of broken characters is nobody's name: it must not be taken for another.
 func (m *members) list(name string, v jsontext.Value) []string {

@@ -82,7 +82,7 @@ func pointers(texts []string) []jsontext.Pointer {
 func (n *Reader) Read(body []byte, tok secret.Text, fetched time.Time) (Fact, error) {
 	m, raw, ok := n.open(body, tok)
 	if !ok {
-		return Fact{}, fmt.Errorf("the answer is not one JSON object of valid UTF-8 without duplicate members")
+		return Fact{}, errors.New("the answer is not one JSON object of valid UTF-8 without duplicate members that nests no deeper than 64")
 	}
 	switch v, there := m.Claims["active"]; {
 	case v.Kind() == 'f':
@@ -114,7 +114,7 @@ func (n *Reader) ReadJWT(claims jsontext.Value, tok secret.Text, fetched time.Ti
 	m, raw, ok := n.open(claims, tok)
 	switch {
 	case !ok:
-		return Fact{}, fmt.Errorf("the claims are not one JSON object of valid UTF-8 without duplicate members")
+		return Fact{}, errors.New("the claims are not one JSON object of valid UTF-8 without duplicate members that nests no deeper than 64")
 	case !n.is("") && !m.has("iss"):
 		return Dead("names no issuer", fetched), nil
 	case !m.has(n.dialect.expires) || never(m.Value(n.dialect.expires)):
@@ -165,7 +165,10 @@ func (n *Reader) is(iss string) bool {
 // tenants and types that an issuer may not answer with. That is no word of the
 // server about the token, so it is not kept.
 func (n *Reader) foreign(m *members, c *authz.Claims) string {
+	_, err := m.Text("iss")
 	switch {
+	case err != nil:
+		return "names an issuer that cannot be read: " + err.Error()
 	case m.has("iss") && !n.is(c.Issuer):
 		return n.otherIssuer(m)
 	case c.Tenant != "" && len(n.tenants) > 0 && !slices.ContainsFunc(n.tenants, func(p string) bool { return stands(p, c.Tenant) }):
@@ -189,10 +192,7 @@ func (n *Reader) foreign(m *members, c *authz.Claims) string {
 
 // otherIssuer says which issuer is named, in place of which.
 func (n *Reader) otherIssuer(m *members) string {
-	iss, err := m.Text("iss")
-	if err != nil {
-		return "was issued by another issuer than the configured one: " + err.Error()
-	}
+	iss := m.text("iss")
 	if !plain(iss) {
 		return "was issued by another issuer than the configured one, of a name that is not repeated here: it holds other characters than visible ASCII"
 	}

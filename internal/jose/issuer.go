@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
 // Issuer returns the "iss" of a compact JWS that nobody has verified. It is good for choosing whom to ask, and for nothing
@@ -82,7 +84,7 @@ func (w *walker) walk(part string, member func(name []byte) bool) bool {
 	if w.raw, err = base64.RawURLEncoding.Strict().AppendDecode(w.raw[:0], []byte(part)); err != nil {
 		return false
 	}
-	if !utf8.Valid(w.raw) {
+	if !utf8.Valid(w.raw) || jsonbound.Deep(w.raw) {
 		return false
 	}
 	w.in.Reset(w.raw)

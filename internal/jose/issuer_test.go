@@ -2,6 +2,7 @@ package jose
 
 import (
 	"encoding/base64"
+	"strings"
 	"testing"
 )
 
@@ -44,6 +45,9 @@ func FuzzIssuerReadsAsEverythingElseDoes(f *testing.F) {
 		{`{"alg":"a","x":"\ud83d"}`, `{"iss":"a\udc00"}`},
 		{`{"alg":"a"}`, `{"a\ud83d":1,"a\ud83e":2,"iss":"a"}`},
 		{`{"alg":"a\ud83d"}`, `{"iss":"a"}`},
+		{`{"alg":"a"}`, `{"iss":"a","x":` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `}`},
+		{`{"alg":"a"}`, `{"iss":"a","x":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`},
+		{`{"alg":"a","x":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`, `{"iss":"a"}`},
 		{"\xef\xbb\xbf" + `{"alg":"a"}`, `{"iss":"a"}`},
 		{`{"alg":"a"}`, "\xef\xbb\xbf" + `{"iss":"a"}`},
 		{`{"alg":"a","jwk":{"d":1}}`, `{"iss":"a","n":1e400}`},
