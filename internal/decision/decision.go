@@ -183,7 +183,7 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 	if err != nil {
 		return p.refuse(err, 0, "")
 	}
-	cred, err := token.Extract(token.Places{Header: q.Request.Headers["authorization"], Query: req.QueryTokens, Beside: q.Token})
+	cred, err := token.Extract(token.Places{Header: q.Request.Headers["authorization"], Elsewhere: req.OtherTokens, Beside: q.Token})
 	if err != nil {
 		return p.refuse(err, 0, cred.Scheme)
 	}

@@ -43,8 +43,8 @@ type Request struct {
 	Body          *string             `json:"body,omitzero" doc:"Only when configured."`
 	BodyTruncated bool                `json:"body_truncated,omitzero" doc:"The body was longer than what is shown."`
 
-	// QueryTokens counts the access_token parameters that were kept out of Query.
-	QueryTokens int `json:"-"`
+	// OtherTokens counts the access_token parameters that were kept out of Query, and those in a form in the body.
+	OtherTokens int `json:"-"`
 }
 
 // Token is what is known about the token of the request.

@@ -40,6 +40,7 @@ func (r *Rules) Request(req *authz.Request) (Request, error) {
 	if err = out.setQuery(rawQuery); err != nil {
 		return Request{}, err
 	}
+	out.countForm(req)
 	if out.SourceIP, err = sourceIP(req.SourceIP); err != nil {
 		return Request{}, err
 	}

@@ -146,7 +146,7 @@ func TestConfigRefusesHeadersThatHoldCredentials(t *testing.T) {
 
 func TestTokenInTheQueryIsCountedAndKeptOut(t *testing.T) {
 	got, err := strict().Request(get("/?a=1&access%5Ftoken=secret&access_token=secret"))
-	if err != nil || got.QueryTokens != 2 || len(got.Query) != 1 {
+	if err != nil || got.OtherTokens != 2 || len(got.Query) != 1 {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -166,13 +166,29 @@ func TestTokensThatAnUpstreamFindsInTheQueryAreCountedAndKeptOut(t *testing.T) {
 		"b=2&access_token;a=1&c=%3B": {"a": {"1"}, "b": {"2"}, "c": {";"}},
 	} {
 		got, err := strict().Request(get("/?" + query))
-		if err != nil || got.QueryTokens != 1 || !reflect.DeepEqual(got.Query, want) {
-			t.Errorf("%s: %d tokens, %q, %v, want one, and %q", query, got.QueryTokens, got.Query, err, want)
+		if err != nil || got.OtherTokens != 1 || !reflect.DeepEqual(got.Query, want) {
+			t.Errorf("%s: %d tokens, %q, %v, want one, and %q", query, got.OtherTokens, got.Query, err, want)
 		}
 	}
 	for _, query := range []string{"a=access_token", "my_access_token=x", "access_tokens=x", "a=1%3Baccess_token%3Dx", "token=x"} {
-		if got, err := strict().Request(get("/?" + query)); err != nil || got.QueryTokens != 0 {
-			t.Errorf("%s: %d tokens, %v, want none", query, got.QueryTokens, err)
+		if got, err := strict().Request(get("/?" + query)); err != nil || got.OtherTokens != 0 {
+			t.Errorf("%s: %d tokens, %v, want none", query, got.OtherTokens, err)
+		}
+	}
+}
+
+func TestATokenInAFormIsCounted(t *testing.T) {
+	const form = "application/x-www-form-urlencoded"
+	for _, c := range []struct {
+		contentType, body string
+		want              int
+	}{
+		{form, "access_token=x", 1}, {"Application/X-WWW-Form-Urlencoded; charset=utf-8", "a=1&access%5Ftoken=x", 1}, {form, "a=1;access_token=x", 1},
+		{form, "token=x&a=access_token", 0}, {"application/json", "access_token=x", 0}, {"", "access_token=x", 0}, {form, "", 0}, {form, "%zz=1", 0},
+	} {
+		got, err := strict().Request(&authz.Request{Method: "POST", URL: "/", Headers: map[string][]string{"content-type": {c.contentType}}, HasBody: true, Body: c.body})
+		if err != nil || got.OtherTokens != c.want {
+			t.Errorf("%s %q: %d tokens, %v, want %d", c.contentType, c.body, got.OtherTokens, err, c.want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package input
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -90,7 +91,7 @@ func (out *Request) setQuery(raw string) error {
 			return err
 		}
 		if namesToken(name) {
-			out.QueryTokens++
+			out.OtherTokens++
 			continue
 		}
 		query[name] = append(query[name], value)
@@ -109,12 +110,30 @@ func (out *Request) withoutTokens(pair string) string {
 	for part := range strings.SplitSeq(pair, ";") {
 		k, _, _ := strings.Cut(part, "=")
 		if name, err := unescapeForm(k); err == nil && namesToken(name) {
-			out.QueryTokens++
+			out.OtherTokens++
 			continue
 		}
 		kept = append(kept, part)
 	}
 	return strings.Join(kept, ";")
+}
+
+// countForm counts the tokens in a body that is a form, which is a further way to present one: RFC 6750 section 2.2.
+func (out *Request) countForm(req *authz.Request) {
+	if !req.HasBody || !strings.Contains(req.Body, "=") || !slices.ContainsFunc(req.Headers["content-type"], isForm) {
+		return
+	}
+	for pair := range strings.FieldsFuncSeq(req.Body, func(c rune) bool { return c == '&' || c == ';' }) {
+		k, _, _ := strings.Cut(pair, "=")
+		if name, err := unescapeForm(k); err == nil && namesToken(name) {
+			out.OtherTokens++
+		}
+	}
+}
+
+func isForm(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded")
 }
 
 func unescapeForm(s string) (string, error) {

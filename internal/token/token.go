@@ -37,8 +37,8 @@ func (c Credential) Present() bool { return !c.Token.Empty() }
 type Places struct {
 	// Header holds the Authorization fields of the request.
 	Header []string
-	// Query counts the access_token parameters of the request's query.
-	Query int
+	// Elsewhere counts the access_token parameters of the request's query, and of a form in its body.
+	Elsewhere int
 	// Beside is a token handed over beside the request.
 	Beside secret.Text
 }
@@ -46,7 +46,7 @@ type Places struct {
 // Extract returns the one credential of a question, or the zero Credential when it has none. The Scheme of one that is
 // malformed is kept, where there is one.
 //
-// Two credentials are refused, not ranked (BR-2). A token in the query is never a credential (OAuth 2.1), but it
+// Two credentials are refused, not ranked (BR-2). A token in the query or in a form is never a credential (OAuth 2.1), but it
 // counts as a second one. Schemes other than Bearer and DPoP are not ours: they count as no credential.
 func Extract(p Places) (Credential, error) {
 	field := ""
@@ -60,8 +60,8 @@ func Extract(p Places) (Credential, error) {
 		return Credential{}, malformed("%d Authorization headers", len(p.Header))
 	case inHeader && beside:
 		return Credential{}, malformed("a token beside the request and an Authorization header in it")
-	case (inHeader || beside) && p.Query > 0:
-		return Credential{}, malformed("a token in the query besides another credential")
+	case (inHeader || beside) && p.Elsewhere > 0:
+		return Credential{}, malformed("a token in the query or in a form besides another credential")
 	case inHeader:
 		return parse(field)
 	case !beside:

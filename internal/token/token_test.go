@@ -35,7 +35,7 @@ func TestNoCredentialIsNotAnError(t *testing.T) {
 }
 
 func TestBR1_TokenInTheQueryIsNoCredential(t *testing.T) {
-	c, err := token.Extract(token.Places{Query: 1})
+	c, err := token.Extract(token.Places{Elsewhere: 1})
 	if err != nil || c.Present() {
 		t.Errorf("got %v, present %v", err, c.Present())
 	}
@@ -54,10 +54,10 @@ func TestBR2_TwoCredentialsAreMalformed(t *testing.T) {
 			return token.Extract(token.Places{Header: []string{"Basic YTpi"}, Beside: secret.New("b")})
 		},
 		"header and query": func() (token.Credential, error) {
-			return token.Extract(token.Places{Header: []string{"Bearer a"}, Query: 1})
+			return token.Extract(token.Places{Header: []string{"Bearer a"}, Elsewhere: 1})
 		},
 		"given and query": func() (token.Credential, error) {
-			return token.Extract(token.Places{Query: 1, Beside: secret.New("b")})
+			return token.Extract(token.Places{Elsewhere: 1, Beside: secret.New("b")})
 		},
 	} {
 		c, err := extract()
