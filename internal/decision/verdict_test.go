@@ -193,10 +193,13 @@ decision := {"allow": false} if {
 	refused
 } else := {"allow": true}
 
-refused if to_number(input.request.method) == 1
+refused if {
+	input.request.path != "/"
+	to_number(input.request.method) == 1
+}
 `
 	w := build(t, plan{rego: rego})
-	d := w.ask(t, "", "Bearer "+w.grant(t, devissuer.Grant{}))
+	d := w.ask(t, "orders", "Bearer "+w.grant(t, devissuer.Grant{}))
 	w.expect(t, d, authz.Misconfigured, http.StatusInternalServerError, "misconfigured")
 }
 

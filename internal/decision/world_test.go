@@ -38,7 +38,9 @@ const byData = `package authz
 
 # METADATA
 # entrypoint: true
-decision := data.answers[input.request.segments[0]]
+decision := answer if answer := data.answers[input.request.segments[0]]
+
+else := false if input.request.path in {"/", "/orders/42"} # what is tried at load
 `
 
 // world is a decision point over a real authorization server, with a decision log on disk.

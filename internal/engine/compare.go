@@ -148,10 +148,7 @@ const (
 
 // kindsOf are the kinds that a value of type t may have; nothing is known of nil.
 func kindsOf(t types.Type) kinds {
-	if named, ok := t.(*types.NamedType); ok {
-		t = named.Type
-	}
-	switch t := t.(type) {
+	switch t := unnamed(t).(type) {
 	case types.Null:
 		return nullKind
 	case types.Boolean:

@@ -49,9 +49,10 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 		entries: map[string]*entry{}, view: newView(readsOf(compiler)),
 	}
 	paths, problems := entrypoints(compiler, append([]string{entrypoint}, cfg.Entrypoints...))
+	prog := programOf(compiler)
 	wanted, unread := demands(compiler, paths, cfg.TokenModes)
 	problems = append(problems, unread...)
-	if problems = append(problems, examine(compiler, set, paths)...); len(problems) > 0 {
+	if problems = append(problems, prog.examine(set, paths)...); len(problems) > 0 {
 		return nil, problems.Sorted()
 	}
 	reaches := enclosed
@@ -74,6 +75,9 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	}
 	if p.mask, err = newMasker(compiler, prepare); err != nil {
 		return nil, err
+	}
+	if problems = p.tried(ctx, prog, cfg); len(problems) > 0 {
+		return nil, problems.Sorted()
 	}
 	return p, nil
 }

@@ -197,7 +197,7 @@ func TestDataIsReadAsTermsWithoutConversion(t *testing.T) {
 }
 
 func TestCompileAndEvalLeaveNoGoroutine(t *testing.T) {
-	p := policy(t, patient, "decision if regex.match(`^/orders/`, input.request.path)\n")
+	p := policy(t, patient, "default decision := false\n\ndecision if regex.match(`^/orders/`, input.request.path)\n")
 	_ = answered(t, p, question(""))
 	if _, _, err := p.Explain(context.Background(), question("")); err != nil {
 		t.Fatal(err)

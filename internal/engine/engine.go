@@ -81,7 +81,7 @@ func (p *Policy) Eval(ctx context.Context, q Question) (Answer, error) {
 	case err != nil:
 		return Answer{}, authz.E(authz.Misconfigured, "%w", err)
 	case result == nil:
-		return Answer{}, authz.E(authz.Misconfigured, "evaluate data.%s: undefined; give the rule a default", dotted(e.path))
+		return Answer{}, authz.E(authz.Misconfigured, "evaluate data.%s: %w", dotted(e.path), errUndefined)
 	}
 	verdict, err := verdictOf(result)
 	if err != nil {

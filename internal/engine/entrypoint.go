@@ -2,12 +2,14 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
 const codeEntrypoint = "entrypoint_error"
@@ -22,7 +24,7 @@ func entrypoints(compiler *ast.Compiler, named []string) ([]string, bundle.Probl
 			continue
 		}
 		path := pathOf(ref.Path)
-		cause := unaskable(compiler, path)
+		cause, _ := unaskable(compiler, path)
 		if ref.Annotations.Scope == "package" {
 			cause = "annotate a rule, not its package"
 		}
@@ -34,8 +36,12 @@ func entrypoints(compiler *ast.Compiler, named []string) ([]string, bundle.Probl
 	}
 	for _, path := range named {
 		path = strings.Trim(path, "/")
-		if cause := unaskable(compiler, path); cause != "" {
-			problems = append(problems, bundle.Problem{File: "configuration", Code: codeEntrypoint, Message: fmt.Sprintf("data.%s, which the configuration names, cannot be an entrypoint: %s", dotted(path), cause)})
+		if cause, at := unaskable(compiler, path); cause != "" {
+			p := problemAt(at, codeEntrypoint, "data.%s, which the configuration names, cannot be an entrypoint: %s", dotted(path), cause)
+			if at == nil {
+				p.File = "configuration"
+			}
+			problems = append(problems, p)
 		}
 		paths = append(paths, path)
 	}
@@ -43,16 +49,54 @@ func entrypoints(compiler *ast.Compiler, named []string) ([]string, bundle.Probl
 	return slices.Compact(paths), problems.Sorted()
 }
 
-// unaskable says why a path cannot be asked, or nothing.
-func unaskable(compiler *ast.Compiler, path string) string {
-	rules := compiler.GetRulesExact(refOf(path))
-	switch {
-	case len(rules) == 0:
-		return "no policy has a rule of this name"
-	case len(rules[0].Head.Args) > 0:
-		return "it is a function"
+// unaskable says why a path cannot be asked, and where the reason is, or nothing.
+func unaskable(compiler *ast.Compiler, path string) (cause string, at *ast.Location) {
+	ref := refOf(path)
+	rules := compiler.GetRulesExact(ref)
+	if len(rules) == 0 {
+		return noRule(compiler, ref)
 	}
-	return ""
+	switch r := rules[0]; {
+	case len(r.Head.Args) > 0:
+		return "it is a function", nil
+	case !r.Ref().IsGround():
+		return byParts(ref), r.Location
+	}
+	return "", nil
+}
+
+// noRule says what is at ref instead of a rule.
+func noRule(compiler *ast.Compiler, ref ast.Ref) (cause string, at *ast.Location) {
+	const none = "no policy has a rule of this name"
+	if node := compiler.RuleTree.Find(ref); node != nil && len(node.Children) > 0 {
+		for _, name := range slices.Sorted(maps.Keys(compiler.Modules)) {
+			m := compiler.Modules[name]
+			if m.Package.Path.HasPrefix(ref) {
+				return none + ": it is a package; name one of its rules", nil
+			}
+			for _, r := range m.Rules {
+				if at == nil && r.Ref().HasPrefix(ref) {
+					at = r.Location
+				}
+			}
+		}
+		return byParts(ref), at
+	}
+	var known []string
+	for _, m := range compiler.Modules {
+		for _, r := range m.Rules {
+			known = append(known, pathOf(r.Ref()))
+		}
+	}
+	if near := suggest.Closest(pathOf(ref), known); near != "" && near != pathOf(ref) {
+		return none + "; did you mean " + near + "?", nil
+	}
+	return none, nil
+}
+
+func byParts(ref ast.Ref) string {
+	name := lastOf(pathOf(ref))
+	return fmt.Sprintf("it is an object built by parts; write one rule that puts them together: %s := {\"allow\": allow, \"reasons\": reasons}", name)
 }
 
 // refOf is the reference that a path names. Its parts become strings, never Rego.

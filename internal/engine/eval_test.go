@@ -35,7 +35,7 @@ decision if {
 
 func TestEvalReadsData(t *testing.T) {
 	p, err := compiled(t, patient, map[string]string{
-		"policies/authz.rego":       "package authz\n\ndecision := {\"allow\": true, \"context\": {\"scope\": data.routes[input.request.path]}}\n",
+		"policies/authz.rego":       "package authz\n\ndecision := {\"allow\": true, \"context\": {\"scope\": data.routes[input.request.path]}} if input.request.path != \"/\"\n\nelse := false\n",
 		"policies/routes/data.json": `{"/orders/42": 1.50}`,
 	})
 	if err != nil {
@@ -88,12 +88,13 @@ func TestResultOfNothingIsEmpty(t *testing.T) {
 }
 
 func TestUndefinedIsMisconfigured(t *testing.T) {
-	fails(t, policy(t, patient, "decision if input.context.never\n"), question(""), "evaluate data.authz.decision: undefined; give the rule a default")
+	p := policy(t, patient, "decision if not input.context.gone\n")
+	fails(t, p, question(`{"gone": true}`), "evaluate data.authz.decision: undefined; give the rule a default")
 }
 
 func TestIllShapedResultIsMisconfiguredAndNamesRuleAndMember(t *testing.T) {
-	p := policy(t, patient, `decision := {"allow": "yes"}`)
-	a, err := p.Eval(t.Context(), question(""))
+	p := policy(t, patient, "default decision := false\n\ndecision := {\"allow\": input.context.allow}\n")
+	a, err := p.Eval(t.Context(), question(`{"allow": "yes"}`))
 	if err == nil || err.Error() != "read the result of data.authz.decision: allow: is a string, want a boolean" || authz.KindOf(err) != authz.Misconfigured {
 		t.Errorf("error %v", err)
 	}
@@ -123,25 +124,25 @@ func TestTypeErrorOfABuiltinNamesTheTypes(t *testing.T) {
 }
 
 func TestRulesThatContradictEachOtherAreNamedWithoutTheirValues(t *testing.T) {
-	p := policy(t, patient, "decision := true if x\n\nx := input.context.a\n\nx := input.context.b\n")
-	err := fails(t, p, question(`{"a":"hunter2","b":"hunter3"}`), "eval_conflict_error: rule data.authz.x produced conflicting values, at policies/authz.rego:5 and policies/authz.rego:7")
+	p := policy(t, patient, "default decision := false\n\ndecision := true if x\n\nx := input.context.a\n\nx := input.context.b\n")
+	err := fails(t, p, question(`{"a":"hunter2","b":"hunter3"}`), "eval_conflict_error: rule data.authz.x produced conflicting values, at policies/authz.rego:7 and policies/authz.rego:9")
 	silent(t, err, "hunter")
 }
 
 func TestFunctionThatContradictsItselfIsNamed(t *testing.T) {
-	p := policy(t, patient, "decision := true if f(1)\n\nf(_) := input.context.a\n\nf(_) := input.context.b\n")
+	p := policy(t, patient, "default decision := false\n\ndecision := true if f(1)\n\nf(_) := input.context.a\n\nf(_) := input.context.b\n")
 	silent(t, fails(t, p, question(`{"a":"hunter2","b":"hunter3"}`), "eval_conflict_error", "data.authz.f", "policies/authz.rego:"), "hunter")
 }
 
 func TestEvaluationStopsAtItsDeadline(t *testing.T) {
 	for name, rego := range map[string]string{
-		"a join":    "r := numbers.range(1, 300)\n\ndecision if {\n\tsome i in r\n\tsome j in r\n\tsome k in r\n\tsome l in r\n\ti + j + k + l < 0\n}\n",
-		"a builtin": "decision if count(numbers.range(1, 1000000000)) < 0\n",
+		"a join":    "default decision := false\n\nr := numbers.range(1, 300)\n\ndecision if {\n\tinput.context.slow\n\tsome i in r\n\tsome j in r\n\tsome k in r\n\tsome l in r\n\ti + j + k + l < 0\n}\n",
+		"a builtin": "default decision := false\n\ndecision if {\n\tinput.context.slow\n\tcount(numbers.range(1, 1000000000)) < 0\n}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := policy(t, Config{Deadline: 20 * time.Millisecond}, rego)
 			begun := time.Now()
-			fails(t, p, question(""), "evaluate data.authz.decision: not done after 20ms, the deadline of one evaluation")
+			fails(t, p, question(`{"slow": true}`), "evaluate data.authz.decision: not done after 20ms, the deadline of one evaluation")
 			if took := time.Since(begun); took > 5*time.Second {
 				t.Errorf("took %s", took)
 			}

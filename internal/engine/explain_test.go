@@ -141,12 +141,12 @@ func TestExplanationIsTheSameEachTime(t *testing.T) {
 }
 
 func TestExplainOfAFailureSaysWhatHappenedUntilThen(t *testing.T) {
-	p := policy(t, patient, "decision if input.context.never\n")
-	_, e, err := p.Explain(t.Context(), question(""))
+	p := policy(t, patient, "decision if not input.context.gone\n")
+	_, e, err := p.Explain(t.Context(), question(`{"gone": true}`))
 	if authz.KindOf(err) != authz.Misconfigured {
 		t.Errorf("error %v", err)
 	}
-	sameRules(t, e.Rules, []RuleOutcome{{Rule: "data.authz.decision", File: file, Row: 3, Failed: &FailedExpr{Text: "input.context.never", File: file, Row: 3}}})
+	sameRules(t, e.Rules, []RuleOutcome{{Rule: "data.authz.decision", File: file, Row: 3, Failed: &FailedExpr{Text: "not input.context.gone", File: file, Row: 3}}})
 }
 
 func TestExplainOfAnUnknownEntrypointIsMisconfigured(t *testing.T) {

@@ -93,7 +93,7 @@ func TestABuiltinThatFailsOnDataRefuses(t *testing.T) {
 		`startswith(data.limits.by[input.request.method], "/admin")`,
 	} {
 		p, err := compiled(t, patient, map[string]string{
-			"policies/authz.rego":       "package authz\n\n" + denying + "denied if " + rule + "\n",
+			"policies/authz.rego":       "package authz\n\n" + denying + "denied if {\n\tinput.context\n\tinput.request.path != \"/\"\n\t" + rule + "\n}\n",
 			"policies/limits/data.json": `{"prefix": ["/admin"], "none": null, "by": {"GET": {}}}`,
 		})
 		if err != nil {

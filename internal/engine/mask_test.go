@@ -147,7 +147,7 @@ func TestOtherPoliciesStayTypedBesideLogPolicies(t *testing.T) {
 // that the policy echoes.
 func TestNoCallerCanMakeAnEventThatAMaskCannotRead(t *testing.T) {
 	p, err := compiled(t, patient, map[string]string{
-		"policies/authz.rego": "package authz\n\ndecision := {\"allow\": true, \"context\": object.filter(input.context, [\"b\"])} if input.request.method == \"GET\"\n",
+		"policies/authz.rego": "package authz\n\ndefault decision := false\n\ndecision := {\"allow\": true, \"context\": object.filter(input.context, [\"b\"])} if input.request.method == \"GET\"\n",
 		"policies/mask.rego":  "package system.log\n\nmask contains \"/input/request/path\" if { input.path; input.input.token.claims.n }\n",
 	})
 	if err != nil {

@@ -15,9 +15,11 @@ func TestAResultThatCannotBeSentLoggedAndMaskedIsRefused(t *testing.T) {
 		`json.unmarshal("` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `")`: "nested deeper than 64, the limit",
 		`1e9000 * 1e9000`: "over 10000",
 	} {
-		p := policy(t, patient, fmt.Sprintf(`decision := {"allow": true, "context": {"x": %s}}`, rule)+"\n")
-		fails(t, p, question(`{}`), want)
-		if a, _ := p.Eval(t.Context(), question(`{}`)); !a.Result.Empty() {
+		p := policy(t, patient, fmt.Sprintf(`default decision := false
+
+decision := {"allow": true, "context": {"x": %s}} if input.context.large`, rule)+"\n")
+		fails(t, p, question(`{"large": true}`), want)
+		if a, _ := p.Eval(t.Context(), question(`{"large": true}`)); !a.Result.Empty() {
 			t.Errorf("%s: the result is kept", rule)
 		}
 	}

@@ -19,43 +19,24 @@ func verdictOf(v ast.Value) (*authz.Verdict, error) {
 	case ast.Object:
 		return objectVerdict(v)
 	}
-	return nil, fmt.Errorf("it is %s, want a boolean or an object with allow", article(v))
+	return nil, fmt.Errorf("it is %s, want %s", article(v), resultShape.want)
 }
 
 func objectVerdict(o ast.Object) (*authz.Verdict, error) {
 	out := &authz.Verdict{}
 	hasAllow := false
 	err := o.Iter(func(k, t *ast.Term) error {
-		name, ok := k.Value.(ast.String)
-		if !ok {
-			return fmt.Errorf("the name of a member is %s, want a string", article(k.Value))
-		}
-		var err error
-		switch name {
-		case "allow":
-			var allow bool
-			if allow, err = boolean(t.Value); err == nil {
-				out.Allow, hasAllow = allow, true
-			}
-		case "reasons":
-			out.Reasons, err = reasons(t.Value)
-		case "challenge":
-			out.Challenge, err = challenge(t.Value)
-		case "status":
-			out.Status, err = status(t.Value)
-		case "upstream_headers":
-			out.UpstreamHeaders, err = headers(t.Value)
-		case "response_headers":
-			out.ResponseHeaders, err = headers(t.Value)
-		case "obligations":
-			out.Obligations, err = obligations(t.Value)
-		case "context":
-			out.Context, err = objectJSON(t.Value)
-		default:
-			return fmt.Errorf("unknown member %q, want allow, reasons, challenge, status, upstream_headers, response_headers, obligations or context", string(name))
-		}
+		name, err := nameOf(k)
 		if err != nil {
-			return fmt.Errorf("%s: %w", string(name), err)
+			return err
+		}
+		m := resultShape.named(name)
+		if m == nil {
+			return resultShape.unknownMember(name)
+		}
+		hasAllow = hasAllow || name == resultShape.required
+		if err := m.read(out, t.Value); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		return nil
 	})
@@ -146,8 +127,10 @@ func challenge(v ast.Value) (*authz.Challenge, error) {
 	}
 	out := &authz.Challenge{}
 	err := o.Iter(func(k, t *ast.Term) error {
-		name, _ := k.Value.(ast.String)
-		var err error
+		name, err := nameOf(k)
+		if err != nil {
+			return err
+		}
 		switch name {
 		case "error":
 			out.Error, err = quotable(text(t.Value))
@@ -158,16 +141,13 @@ func challenge(v ast.Value) (*authz.Challenge, error) {
 		case "acr_values":
 			out.ACRValues, err = words(t.Value)
 		case "max_age":
-			out.MaxAge, err = integer(t.Value)
+			out.MaxAge, err = maxAge(t.Value)
 			out.HasMaxAge = true
-			if err == nil && out.MaxAge < 0 {
-				err = fmt.Errorf("is negative")
-			}
 		default:
-			return fmt.Errorf("unknown member %q, want error, error_description, scope, acr_values or max_age", string(name))
+			return challengeShape.unknownMember(name)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", string(name), err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		return nil
 	})
@@ -175,6 +155,14 @@ func challenge(v ast.Value) (*authz.Challenge, error) {
 		return nil, err
 	}
 	return out, nil
+}
+
+func maxAge(v ast.Value) (int64, error) {
+	n, err := integer(v)
+	if err == nil && n < 0 {
+		err = fmt.Errorf("is negative")
+	}
+	return n, err
 }
 
 func status(v ast.Value) (int, error) {
@@ -203,14 +191,12 @@ func headers(v ast.Value) ([]authz.Header, error) {
 	out := make([]authz.Header, 0, o.Len())
 	seen := make(map[string]bool, o.Len())
 	for _, k := range o.Keys() {
-		name, ok := k.Value.(ast.String)
+		if err := headerName(k.Value); err != nil {
+			return nil, err
+		}
+		name := k.Value.(ast.String)
 		lower := strings.ToLower(string(name))
-		switch {
-		case !ok || !httpuri.IsToken(string(name)):
-			return nil, fmt.Errorf("%q is not a header name", string(name))
-		case framing[lower]:
-			return nil, fmt.Errorf("%q cannot be set by a policy", string(name))
-		case seen[lower]:
+		if seen[lower] {
 			return nil, fmt.Errorf("%q is set twice, in different spellings", string(name))
 		}
 		seen[lower] = true
@@ -221,6 +207,18 @@ func headers(v ast.Value) ([]authz.Header, error) {
 		out = append(out, authz.Header{Name: string(name), Values: values})
 	}
 	return out, nil
+}
+
+// headerName refuses what no policy may set.
+func headerName(v ast.Value) error {
+	name, ok := v.(ast.String)
+	switch {
+	case !ok || !httpuri.IsToken(string(name)):
+		return fmt.Errorf("%q is not a header name", string(name))
+	case framing[strings.ToLower(string(name))]:
+		return fmt.Errorf("%q cannot be set by a policy", string(name))
+	}
+	return nil
 }
 
 func headerValues(v ast.Value) ([]string, error) {
