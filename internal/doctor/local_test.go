@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"encoding/base64"
+	"strings"
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/introspect"
@@ -39,4 +40,16 @@ func TestJSONThatCannotBeUsedIsNotBlamedOnItsMediaType(t *testing.T) {
 		wants(t, said, why, "mend at the server what the cause names")
 		never(t, said, "answers with")
 	}
+}
+
+func TestAKeyThatIsIgnoredIsNamed(t *testing.T) {
+	bad := strings.Replace(strings.Replace(keys, `"kid":"a"`, `"kid":"bad"`, 1), `"AQAB"`, `"AQAB="`, 1)
+	one := strings.TrimSuffix(strings.TrimPrefix(bad, `{"keys":[`), `]}`)
+	tok := signedWith(`{"alg":"RS256","typ":"at+jwt","kid":"bad"}`, `{"exp":9999999999,"aud":"orders-api"}`)
+	r := replay{server: openiddict, mode: introspect.JWT, token: issues(tok), keys: strings.Replace(keys, `[`, `[`+one+`,`, 1)}
+	cfg := r.config(t)
+	said := examine(t, cfg)
+	wants(t, said, "ok keys:", `doubt keys: tokens that one of the keys signed are refused, for it is ignored: key 0 (kid "bad", kty "RSA"): `, "mend that key at the server", "fault canary:", "names a key that is ignored")
+	r.keys = bad
+	wants(t, examine(t, r.config(t)), "fault keys:", "has no key that can check a signature", `kid "bad"`)
 }

@@ -164,11 +164,23 @@ func (e *exam) keys(ctx context.Context, doc *Metadata) {
 		e.found("keys", Fault, unreachable(err, u), "%v", err)
 		return
 	}
-	if _, err := jose.StaticKeys(r.Body); err != nil || r.Status != 200 {
-		e.found("keys", Fault, "open it and look: it should be a JWK Set (RFC 7517) with RSA keys of 2048 bits or more, or EC or Ed25519 keys", "%s (status %d) has no key that can check a signature", u, r.Status)
+	const look = "open it and look: it should be a JWK Set (RFC 7517) with RSA keys of 2048 bits or more, or EC or Ed25519 keys"
+	if r.Status != 200 {
+		e.found("keys", Fault, look, "%s (status %d) has no key that can check a signature", u, r.Status)
 		return
 	}
-	e.found("keys", Good, "", "%s has keys", u)
+	set := jose.NewKeySet(jose.KeySetConfig{Name: u, Fetch: func(context.Context) ([]byte, error) { return r.Body, nil }})
+	defer set.Close()
+	if _, err := set.Find(ctx, jose.Header{}); err != nil {
+		e.found("keys", Fault, look, "%s has no key that can check a signature: %v", u, err)
+	} else {
+		e.found("keys", Good, "", "%s has keys", u)
+	}
+	for _, k := range set.Ignored() {
+		if !k.Expected {
+			e.found("keys", Doubt, "mend that key at the server; its other keys are not harmed", "tokens that one of the keys signed are refused, for it is ignored: %s", k)
+		}
+	}
 }
 
 // unreachable says what to try when a URL gave no answer at all.
@@ -176,6 +188,12 @@ func unreachable(err error, u string) string {
 	switch cause := err.Error(); {
 	case strings.Contains(cause, "nor in endpoint_hosts"):
 		return "if that host is the server's own, add the line: endpoint_hosts: " + hostList(cause)
+	case strings.Contains(cause, "the proxy"):
+		return "the proxy comes from HTTPS_PROXY and NO_PROXY in the environment of the sidecar: correct them, or let it through to " + u
+	case strings.Contains(cause, "speaks plain HTTP") || strings.Contains(cause, "does not speak TLS"):
+		return "write the port at which the server speaks TLS; http:// is for loopback only, with allow_insecure_http"
+	case strings.Contains(cause, "speaks TLS"):
+		return "write https:// instead of http://"
 	case strings.Contains(cause, "unknown authority"):
 		return "set ca_file to the PEM file of the authority that signed the server's certificate"
 	case strings.Contains(cause, "not valid for"):

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"cmp"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,6 +28,7 @@ type replay struct {
 	introspects string                   // name of the recorded answer
 	token       http.HandlerFunc         // nil for none
 	asked       func(path, scope string) // may be nil
+	keys        string                   // the key set; "" is one with a good key
 }
 
 // config is that of an issuer that has the recorded server's dialect, and what it says by the name of the replay.
@@ -53,8 +55,9 @@ func (r replay) config(t *testing.T) introspect.Config {
 	t.Cleanup(s.Close)
 	as := func(text string) string { return strings.ReplaceAll(text, name, s.URL) }
 	mux.HandleFunc("/.well-known/", answers(200, "application/json", as(string(metadata))))
-	mux.HandleFunc("/.well-known/jwks", answers(200, "application/json", keys))
-	mux.HandleFunc("/.well-known/openid-configuration/jwks", answers(200, "application/json", keys))
+	set := cmp.Or(r.keys, keys)
+	mux.HandleFunc("/.well-known/jwks", answers(200, "application/json", set))
+	mux.HandleFunc("/.well-known/openid-configuration/jwks", answers(200, "application/json", set))
 	if r.introspects != "" {
 		mux.HandleFunc("POST /connect/introspect", recorded(t, r.server, r.introspects, as))
 	}
