@@ -31,7 +31,7 @@ func ofSession(ago int64) change {
 	return change{"sid": "s1", "iat": time.Now().Unix() - ago, "exp": time.Now().Unix() + 600}
 }
 
-func TestBCL_LogoutEndsTheJWTsThatTheServersAnswerCannotEnd(t *testing.T) {
+func TestBCL4_LogoutEndsTheJWTsThatTheServersAnswerCannotEnd(t *testing.T) {
 	t.Parallel() // it mostly waits
 	const over, asked = false, true
 	for _, c := range []struct {
@@ -81,7 +81,7 @@ func TestBCL_LogoutEndsTheJWTsThatTheServersAnswerCannotEnd(t *testing.T) {
 	}
 }
 
-func TestBCL_LogoutReachesATokenThatWasNeverSeen(t *testing.T) {
+func TestBCL4_LogoutReachesATokenThatWasNeverSeen(t *testing.T) {
 	for _, mode := range allModes() {
 		k, i := alwaysActive(t, "duende", mode)
 		evict(t, i, authz.Revocation{SessionID: "s1", At: time.Now(), Event: true})
@@ -93,7 +93,7 @@ func TestBCL_LogoutReachesATokenThatWasNeverSeen(t *testing.T) {
 }
 
 // A JWT need not say which session it is of; the answer about it may.
-func TestBCL_SessionThatOnlyTheAnswerNamesIsEndedToo(t *testing.T) {
+func TestBCL4_SessionThatOnlyTheAnswerNamesIsEndedToo(t *testing.T) {
 	k, i := alwaysActive(t, "duende", JWTThenIntrospect)
 	tok := k.token(t, change{"iat": time.Now().Unix() - 5})
 	k.saysIssued(5)
@@ -104,7 +104,7 @@ func TestBCL_SessionThatOnlyTheAnswerNamesIsEndedToo(t *testing.T) {
 }
 
 // About an opaque token a server looks up what has become of it.
-func TestBCL_OpaqueTokenIsOverWhenItsServerSaysSo(t *testing.T) {
+func TestBCL4_OpaqueTokenIsOverWhenItsServerSaysSo(t *testing.T) {
 	for _, name := range []string{"duende", "rfc7662", "openiddict"} {
 		for _, mode := range []Mode{Introspect, IntrospectOpaque} {
 			k, i := alwaysActive(t, name, mode)
@@ -124,7 +124,7 @@ func TestBCL_OpaqueTokenIsOverWhenItsServerSaysSo(t *testing.T) {
 }
 
 // An encrypted JWT cannot be validated here, and its server's answer about it knows no more than about one that is not.
-func TestBCL_LogoutEndsEncryptedJWTs(t *testing.T) {
+func TestBCL4_LogoutEndsEncryptedJWTs(t *testing.T) {
 	const jwe = "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.a2V5.aXY.Y2lwaGVy.dGFn"
 	for _, mode := range []Mode{Introspect, IntrospectOpaque} {
 		k, i := alwaysActive(t, "openiddict", mode)
@@ -140,7 +140,7 @@ func TestBCL_LogoutEndsEncryptedJWTs(t *testing.T) {
 }
 
 // A call to /v1/evict that follows an event names the same tokens, and asks only.
-func TestBCL_CallThatFollowsAnEventTakesNothingFromIt(t *testing.T) {
+func TestBCL4_CallThatFollowsAnEventTakesNothingFromIt(t *testing.T) {
 	k, i := alwaysActive(t, "rfc7662", JWT)
 	between := k.token(t, ofSession(5))
 	k.saysIssued(5)
@@ -156,7 +156,7 @@ func TestBCL_CallThatFollowsAnEventTakesNothingFromIt(t *testing.T) {
 }
 
 // Where it is not known whether tokens name their session, the end of a session is told as that of its user, too.
-func TestBCL_LogoutOfOneSessionLeavesTokensThatNameAnotherToTheirServer(t *testing.T) {
+func TestBCL4_LogoutOfOneSessionLeavesTokensThatNameAnotherToTheirServer(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"duende", "rfc7662"} {
 		for _, mode := range []Mode{JWT, IntrospectOpaque, JWTThenIntrospect} {

@@ -14,7 +14,7 @@ import (
 
 // The server calls every JWT active, for ever. Each token is ended by an event while it is in use, and no request that begins
 // after that is allowed, whatever its mode, what is kept and refreshed, and what the server does then.
-func TestBCL_NoRequestAfterALogoutUsesTheTokenThatItEnded(t *testing.T) {
+func TestBCL4_NoRequestAfterALogoutUsesTheTokenThatItEnded(t *testing.T) {
 	const tokens, callers = 6, 4
 	for _, mode := range allModes() {
 		for name, change := range map[string]func(*CacheConfig){

@@ -93,7 +93,7 @@ func TestEV1_EvictionOfATokenReachesItsOtherSpellingsInTheCache(t *testing.T) {
 }
 
 // One JWT has one text in all but its signature, so that no other text of it needs to be found by its mark.
-func TestBCP_TextsThatALaxDecoderReadsAlikeAreNoJWT(t *testing.T) {
+func TestTextsThatALaxDecoderReadsAlikeAreNoJWT(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(JWT))
 	good := k.token(t, nil).Reveal()
