@@ -92,10 +92,10 @@ func (m *modes) look(ctx context.Context, q Question, remote func(context.Contex
 
 const whyEnded = "was revoked, or its session ended, and the answer of its issuer about a JWT would not tell"
 
-// ended reports whether a JWT is over because somebody revoked it, whatever its issuer answers about it. The answer counts
-// where it would know: of a revoked token by a call to /v1/evict, of a logout by an event. Where it is not known what the
-// answer knows, it counts against an operator, who asks to look again, and in mode introspect, in which it is the operator's
-// choice to believe it; the word of a signed event counts where a JWT is validated here.
+// ended reports whether a revoked JWT is over whatever its issuer answers about it. The answer counts where it would know: of
+// revoked tokens after a call to /v1/evict, of ended sessions after an event. Where it is unknown what the answer knows, it
+// counts after a call to /v1/evict, and in mode introspect, where it is the operator's choice to believe it; a signed event
+// counts in the modes that validate JWTs here.
 func (m *modes) ended(by revoker, mode Mode) bool {
 	switch {
 	case by == notRevoked, by == byNeighbour:
@@ -114,7 +114,7 @@ func (m *modes) there(ctx context.Context, q Question, remote func(context.Conte
 	if err != nil || !f.Claims.Active || m.ends == dialect.UnknownEnding {
 		return f, err
 	}
-	if _, opaque := jose.Peek(q.Token.Reveal()); opaque == nil && m.ended(m.revokedBy(q.Token, f.Claims), Introspect) {
+	if _, isJWT := headerOf(q.Token.Reveal()); isJWT && m.ended(m.revokedBy(q.Token, f.Claims), Introspect) {
 		return fact{Fact: forGood(whyEnded, f.Claims.Fetched)}, nil
 	}
 	return f, nil
@@ -150,8 +150,8 @@ func (m *modes) doubt(ctx context.Context, q Question, here dialect.Fact, remote
 // signed reports whether a token says of itself that it is a signed JWT. What only looks like one, by its dots, does not,
 // nor does an encrypted one: some servers' opaque tokens are (trap: five parts are no promise).
 func signed(tok secret.Text) bool {
-	h, err := jose.Peek(tok.Reveal())
-	return err == nil && h.Encryption == ""
+	h, ok := headerOf(tok.Reveal())
+	return ok && h.Encryption == ""
 }
 
 // agree joins what a token's own claims say with what its server says of it. The facts are the server's, which knows the

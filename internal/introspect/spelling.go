@@ -15,19 +15,28 @@ import (
 // authenticated as text, with the initialization vector and the ciphertext; its encrypted key and its tag are not
 // authenticated as text. Anything else is the token, as base64 would read it.
 func withoutSpelling(tok string) string {
-	const dotsOfJWS, dotsOfJWE = 2, 4
-	dots := strings.Count(tok, ".")
-	if dots != dotsOfJWS && dots != dotsOfJWE {
+	h, ok := headerOf(tok)
+	if !ok {
 		return base64Bits(tok)
 	}
 	parts := strings.Split(tok, ".")
-	if _, err := jose.Peek(parts[0] + strings.Repeat(".", dots)); err != nil { // some opaque tokens have dots, too
-		return base64Bits(tok)
-	}
-	if dots == dotsOfJWS {
+	if h.Encryption == "" {
 		return parts[0] + "." + parts[1]
 	}
 	return parts[0] + "." + base64Bits(parts[2]) + "." + base64Bits(parts[3])
+}
+
+// headerOf is the header of a token that is a JWT, or that a lax decoder may take for one: whatever its other parts are spelled
+// like. Some opaque tokens have as many parts, and no header.
+func headerOf(tok string) (jose.Header, bool) {
+	const ofJWS, ofJWE = 2, 4
+	dots := strings.Count(tok, ".")
+	if dots != ofJWS && dots != ofJWE {
+		return jose.Header{}, false
+	}
+	header, _, _ := strings.Cut(tok, ".")
+	h, err := jose.Peek(header + strings.Repeat(".", dots))
+	return h, err == nil
 }
 
 // base64Bits is one spelling of all that a lax decoder of base64 reads alike: either alphabet, padding or none, any value
