@@ -224,6 +224,11 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 	if err != nil {
 		return p.refuse(err, 0, cred.Scheme)
 	}
+	if answer.Verdict.Allow {
+		if err := input.CheckShadows(q.Request.Headers, answer.Verdict.UpstreamHeaders); err != nil {
+			return p.refuse(err, 0, cred.Scheme)
+		}
+	}
 	return p.decided(answer.Verdict, cred.Scheme)
 }
 

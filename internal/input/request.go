@@ -56,30 +56,6 @@ func (r *Rules) Request(req *authz.Request) (Request, error) {
 	return out, nil
 }
 
-// checkFields refuses header fields whose names are none, and two of which an upstream behind CGI or WSGI makes one: which of
-// the two it takes, nobody here can tell.
-func checkFields(headers map[string][]string) error {
-	odd := false // some name holds what is replaced, other than "-"
-	for name := range headers {
-		if !httpuri.IsToken(name) {
-			return malformed("a header name is not a token")
-		}
-		odd = odd || !httpuri.IsPlainName(name)
-	}
-	if !odd {
-		return nil
-	}
-	seen := make(map[string]struct{}, len(headers))
-	for name := range headers {
-		variable := httpuri.Variable(name)
-		if _, twice := seen[variable]; twice {
-			return malformed("two header names differ only in their punctuation, as X_Tenant and X-Tenant do")
-		}
-		seen[variable] = struct{}{}
-	}
-	return nil
-}
-
 // noFields is every query and header map without members. Documents are never changed.
 var noFields = map[string][]string{}
 

@@ -19,7 +19,16 @@ needed := "read" if input.request.method in {"GET", "HEAD", "OPTIONS"}
 reasons := [{"code": "insufficient_scope", "message": sprintf("%s is needed", [needed])}]
 
 # Set on the request that goes on. They are always sent, so that a client's own never pass for them.
-identity := {"X-Subject": subject, "X-Client-Id": client_id}
+# One subject is one X-Issuer, X-Subject-Type and X-Subject together.
+identity := {"X-Issuer": issuer, "X-Subject-Type": subject_type, "X-Subject": subject, "X-Client-Id": client_id}
+
+default issuer := ""
+
+issuer := input.token.issuer
+
+default subject_type := ""
+
+subject_type := input.token.subject.type
 
 default subject := ""
 
