@@ -349,6 +349,7 @@ func TestAuthorizationDetailsMustBeAnArray(t *testing.T) {
 func FuzzNormalise(f *testing.F) {
 	for _, s := range []string{
 		`{}`, `{"active":true}`, `{"active":false}`, `{"active":"true"}`, `{"active":true,"active":false}`, active(`"scope":"b a"`), active(`"scope":["b a","a"]`),
+		active(`"exp":null,"nbf":1.5,"iat":"x","jti":42,"sid":"a\ud83d","name":"\ud83d"`), active(`"exp":9223372036854775807,"sid":-1,"act":{"sub":[]}`),
 		active(`"exp":1e3,"aud":[],"cnf":{"":1}`), active(`"realm_access":{"roles":["a"]},"resource_access":{"b":{"roles":"c"}}`), "[", "\xff", active(`"act":{"sub":"x"},"a":{"b":["c"]}`),
 	} {
 		f.Add(s, uint8(0))
