@@ -55,6 +55,7 @@ func (a *App) reload(set *bundle.Set, err error) {
 
 // activated records that policy decides from now on.
 func (a *App) activated(set *bundle.Set, policy *engine.Policy) {
+	a.tellIgnored(a.policy.set(), set)
 	now := time.Now()
 	a.policy.mu.Lock()
 	a.policy.serving, a.policy.activated, a.policy.failure, a.policy.failedAt = set, now, nil, time.Time{}

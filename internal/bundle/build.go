@@ -45,7 +45,7 @@ func (s snapshot) build() (*Set, error) {
 	if len(ps) > 0 {
 		return nil, ps.Sorted()
 	}
-	set := &Set{Digest: s.digest}
+	set := &Set{Digest: s.digest, Ignored: s.ignored.Sorted()}
 	for _, p := range parts {
 		set.Bundles = append(set.Bundles, p.finish())
 	}

@@ -16,6 +16,9 @@ type Set struct {
 	// Digest is "sha256:<hex>" over the bundle name, path and content of each file in Bundles and of each manifest,
 	// each part with its length, sorted by name and path. Equal digests mean equal policies.
 	Digest string
+	// Ignored are files that look like data and are left out, each with the reason: those of other tools, links that lead
+	// nowhere. They are no part of Digest.
+	Ignored Problems
 }
 
 // Bundle is one plain directory or one bundle folder.

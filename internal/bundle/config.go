@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
+	"strings"
 	"time"
 )
 
@@ -12,6 +14,7 @@ import (
 type Config struct {
 	Paths    []string      `yaml:"paths" path:"read" default:"policies" doc:"Directories of Rego (*.rego) and data (data.json, data.yaml), read together."`
 	Bundles  []string      `yaml:"bundles" path:"read" doc:"Directories in OPA's bundle layout, each with a .manifest that names its roots."`
+	Ignore   []string      `yaml:"ignore" doc:"Names to leave alone, as patterns such as '*.bak.rego' or 'deploy': of files and folders at any depth, or with a slash of paths below a directory."`
 	Debounce time.Duration `yaml:"debounce" default:"100ms" min:"1ms" max:"10s" doc:"Quiet time after a change before it is read."`
 	Poll     time.Duration `yaml:"poll" default:"5s" min:"100ms" doc:"How often contents are compared, for changes that no event reports."`
 }
@@ -20,6 +23,11 @@ type Config struct {
 func (c Config) Check(fault func(key, cause, hint string)) {
 	if len(c.Paths) == 0 && len(c.Bundles) == 0 {
 		fault("paths", "neither paths nor bundles names a directory", "name the directory of the policies")
+	}
+	for i, pattern := range c.Ignore {
+		if _, err := path.Match(pattern, ""); err != nil || strings.Trim(pattern, "/") == "" {
+			fault(fmt.Sprintf("ignore[%d]", i), fmt.Sprintf("%q is not a pattern", pattern), "write a name, or a pattern with * and ?, such as *.json")
+		}
 	}
 	check := func(key string, dirs []string) {
 		for i, dir := range dirs {

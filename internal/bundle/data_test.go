@@ -179,7 +179,7 @@ func TestDocument_IsAllDataAndLeavesTheFilesAlone(t *testing.T) {
 func TestProblems_AreAllToldAtOnceInOrder(t *testing.T) {
 	inside(t, map[string]string{
 		"policies/z/data.json": "{",
-		"policies/b.yaml":      "",
+		"policies/date.yaml":   "",
 		"policies/a/data.yaml": "x: [",
 		"bundles/x/.manifest":  `{"roots": 1}`,
 	})
@@ -189,7 +189,7 @@ func TestProblems_AreAllToldAtOnceInOrder(t *testing.T) {
 		file, _, _ := strings.Cut(line, ":")
 		files = append(files, file)
 	}
-	if got := strings.Join(files, " "); got != "bundles/x bundles/x/.manifest gone policies/a/data.yaml policies/b.yaml policies/z/data.json" {
+	if got := strings.Join(files, " "); got != "bundles/x bundles/x/.manifest gone policies/a/data.yaml policies/date.yaml policies/z/data.json" {
 		t.Errorf("files: %s\n%s", got, err)
 	}
 }

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -10,6 +11,10 @@ import (
 // readManifest reads a .manifest in OPA's format: revision, roots, rego_version and metadata. A member that this
 // package does not know is a problem: it may change what the bundle means.
 func (p *part) readManifest(f File, ps *Problems) {
+	if start := bytes.TrimLeft(f.Raw, " \t\r\n\ufeff"); len(start) > 0 && start[0] != '{' && start[0] != '[' {
+		ps.add(f.Path, CodeManifest, `is no manifest of OPA, which is a JSON object: {"roots": ["app"]}; a list of files is what OPAL reads: list .manifest under policies.ignore, and the directory under policies.paths`)
+		return
+	}
 	value, bad := decodeJSON(f.Raw)
 	if bad != nil {
 		*ps = append(*ps, bad.in(f.Path, CodeManifest))

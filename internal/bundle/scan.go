@@ -40,6 +40,7 @@ type listing struct {
 	sources  []source
 	entries  []entry // sorted by source and path
 	problems Problems
+	ignored  Problems // files of other tools, which are left out
 	dirs     []string // every directory that was looked into
 	links    []string // every symbolic link that was followed
 }
@@ -58,7 +59,7 @@ func sameFile(a, b fs.FileInfo) bool {
 
 // list looks at everything that cfg names, and reads nothing but directories.
 func list(cfg Config, sc scope, lim limits) listing {
-	w := &walk{scope: sc, lim: lim}
+	w := &walk{scope: sc, lim: lim, ignore: cfg.Ignore}
 	for _, p := range cfg.Paths {
 		w.sources = append(w.sources, source{filepath.ToSlash(filepath.Clean(p)), p, plain})
 	}
@@ -83,11 +84,12 @@ func list(cfg Config, sc scope, lim limits) listing {
 
 type walk struct {
 	listing
-	scope scope
-	lim   limits
-	seen  int  // names looked at
-	full  bool // lim.entries was said once
-	found int  // files in this source that make it not empty
+	scope  scope
+	lim    limits
+	ignore []string // patterns of names
+	seen   int      // names looked at
+	full   bool     // lim.entries was said once
+	found  int      // files in this source that make it not empty
 }
 
 // root looks at one configured directory.
@@ -137,7 +139,7 @@ func (w *walk) dir(src int, dir string, rel []string, above []fs.FileInfo) {
 // ConfigMap among them: what they hold is reached once, through the links beside them.
 func (w *walk) name(src int, dir string, rel []string, above []fs.FileInfo, n fs.DirEntry) {
 	file, show := filepath.Join(dir, n.Name()), w.show(src, rel, n.Name())
-	if strings.HasPrefix(n.Name(), ".") && n.Name() != manifestName {
+	if strings.HasPrefix(n.Name(), ".") && n.Name() != manifestName || ignored(w.ignore, rel, n.Name()) {
 		return
 	}
 	if n.Type()&fs.ModeSymlink != 0 {
@@ -146,14 +148,26 @@ func (w *walk) name(src int, dir string, rel []string, above []fs.FileInfo, n fs
 	info, err := os.Stat(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		w.problems.add(show, CodeRead, "the link leads nowhere")
+		w.dangling(show, n.Name())
 	case err != nil:
 		w.problems.add(show, CodeRead, "%s", cause(err))
+	case info.IsDir() && n.Name() == "node_modules":
+		w.ignored.add(show, CodeName, "ignored: packages of Node.js")
 	case info.IsDir():
 		w.sub(src, file, append(slices.Clone(rel), n.Name()), append(slices.Clone(above), info))
 	default:
 		w.file(entry{source: src, rel: rel, file: file, path: show, info: info}, n.Name())
 	}
+}
+
+// dangling is about a link that leads nowhere: a policy or data that is lost is a problem, anything else is left out.
+func (w *walk) dangling(show, name string) {
+	kind, complaint, _ := classify(name)
+	if kind == other && complaint == "" {
+		w.ignored.add(show, CodeRead, "ignored: the link leads nowhere")
+		return
+	}
+	w.problems.add(show, CodeRead, "the link leads nowhere")
 }
 
 // sub goes into a sub-directory, unless that would never end.
@@ -173,13 +187,16 @@ func (w *walk) sub(src int, dir string, rel []string, above []fs.FileInfo) {
 
 // file takes a file in, leaves it out, or complains about its name.
 func (w *walk) file(e entry, name string) {
-	kind, complaint := classify(name)
+	kind, complaint, notice := classify(name)
 	e.kind = kind
 	switch {
 	case complaint != "":
 		w.problems.add(e.path, CodeName, "%s", complaint)
 		return
 	case kind == other:
+		if notice != "" {
+			w.ignored.add(e.path, CodeName, "%s", notice)
+		}
 		return
 	case kind == manifest && w.sources[e.source].kind == plain:
 		w.problems.add(e.path, CodeManifest, "this directory is a bundle: name it under bundles, not under paths")

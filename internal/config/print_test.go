@@ -43,7 +43,7 @@ func TestPrintShowsEveryKeyInOrderWithUnits(t *testing.T) {
 		"\n      idle_timeout: 2m\n",
 		"\nissuers:\n  - name: default\n    issuer: \"https://login.acme.example\"\n",
 		"\n      ttl: 30s\n",
-		"\npolicies:\n  paths:\n    - policies\n  bundles: []\n  debounce: 100ms\n",
+		"\npolicies:\n  paths:\n    - policies\n  bundles: []\n  ignore: []\n  debounce: 100ms\n",
 		"\n    ratio: 1\n",
 		"\nshutdown_timeout: 10s\n",
 	} {

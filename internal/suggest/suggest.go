@@ -18,6 +18,11 @@ func Closest(word string, candidates []string) string {
 	return best
 }
 
+// Within reports whether at most n insertions, deletions, replacements and swaps of neighbours turn a into b.
+func Within(a, b string, n int) bool {
+	return max(len(a)-len(b), len(b)-len(a)) <= n && distance(a, b) <= n
+}
+
 // distance counts the insertions, deletions, replacements and swaps of neighbours that turn a into b.
 func distance(a, b string) int {
 	var before, last []int
