@@ -30,7 +30,7 @@ import (
 type evaluation struct {
 	config, request, method, url, sourceIP, answer, issuer, dialect, entrypoint, context string
 	policies, headers                                                                    []string
-	explain                                                                              bool
+	explain, fail                                                                        bool
 }
 
 func evalCommand(std streams) *cobra.Command {
@@ -41,7 +41,10 @@ func evalCommand(std streams) *cobra.Command {
 		Long: `Decide one request offline, from files or flags. Nobody is asked about the token: --introspection names a file with
 what the authorization server would answer. Without it the request has no token.
 
-The decision is printed as POST /v1/decisions answers it.`,
+The decision is printed on standard output as POST /v1/decisions answers it, with the cause when no policy decided; why, with --explain, goes to
+standard error. The exit status is 0 when the request was decided: allowed, denied, unauthenticated or malformed. It is 1 when no
+policy decided (misconfigured, unavailable, internal), 2 for wrong flags, 3 when the policies do not load, and with --fail 5 when
+the request was not allowed.`,
 		Example: `  sidecar eval --method GET --url https://api.example/orders/42 --header x-tenant=acme --introspection token.json --explain`,
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return e.run(cmd.Context(), std) },
@@ -57,8 +60,9 @@ The decision is printed as POST /v1/decisions answers it.`,
 	f.StringVar(&e.answer, "introspection", "", "file with the introspection response (RFC 7662), or - for standard input")
 	f.StringVar(&e.issuer, "issuer", "", "name of the configured issuer that gave the response (default the first)")
 	f.StringVar(&e.dialect, "dialect", "", "how the server that gave the response spells (default that of the configuration)")
-	f.StringVar(&e.entrypoint, "entrypoint", "", "rule to ask (default that of the configuration)")
+	f.StringVar(&e.entrypoint, "entrypoint", "", "rule to ask, annotated as an entrypoint or not, as of check (default that of the configuration)")
 	f.StringVar(&e.context, "context", "", "file with the context for the policy, a JSON object")
+	f.BoolVar(&e.fail, "fail", false, "exit with 5 unless the request is allowed")
 	f.BoolVar(&e.explain, "explain", false, "say why: the rules that fired, and where each other rule failed")
 	cmd.MarkFlagsOneRequired("url", "request")
 	for _, part := range []string{"url", "method", "header", "source-ip", "context"} {
@@ -80,14 +84,13 @@ func (e *evaluation) run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	if e.entrypoint != "" {
+		cfg.Decision.Entrypoint = strings.Trim(e.entrypoint, "/")
+	}
 	_, policy, err := app.Load(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	if e.entrypoint != "" && !policy.Has(e.entrypoint) {
-		return &failure{err: fmt.Errorf("no policy may be asked as %q", e.entrypoint), hint: "these may: " + strings.Join(policy.Entrypoints(), ", "), exit: exitUsage}
-	}
-	q.Entrypoint = e.entrypoint
 	q.Caller = "@" // this very machine, as if by a Unix socket
 	proofs, err := token.NewProofs(cfg.Proof, nil)
 	if err != nil {
@@ -104,7 +107,20 @@ func (e *evaluation) run(ctx context.Context, std streams) error {
 		fmt.Fprintf(std.err, "sidecar: no policy decided: %v\n", d.Cause)
 	}
 	if e.explain {
-		return printExplanation(std.out, why)
+		if err := printExplanation(std.err, why); err != nil {
+			return err
+		}
+	}
+	return e.outcome(d)
+}
+
+// outcome is the exit status of a decision.
+func (e *evaluation) outcome(d authz.Decision) error {
+	switch {
+	case d.Kind == authz.Misconfigured, d.Kind == authz.Unavailable, d.Kind == authz.Internal:
+		return &failure{err: fmt.Errorf("no policy decided"), exit: exitFailed, quiet: true}
+	case e.fail && d.Kind != authz.Allow:
+		return &failure{err: fmt.Errorf("the request is not allowed"), exit: exitRefused, quiet: true}
 	}
 	return nil
 }
@@ -219,6 +235,13 @@ func readInput(name string, stdin io.Reader) ([]byte, error) {
 
 func printDecision(w io.Writer, d authz.Decision) error {
 	b := jsontext.Value(httpapi.AppendDecision(nil, d))
+	if d.Cause != nil { // which callers never see
+		cause, err := jsontext.AppendQuote(append(b[:len(b)-1], `,"cause":`...), strings.ToValidUTF8(d.Cause.Error(), "\uFFFD"))
+		if err != nil {
+			return err
+		}
+		b = append(cause, '}')
+	}
 	if err := b.Indent(jsontext.WithIndent("  ")); err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ const (
 	exitFailed     = 1
 	exitUsage      = 2
 	exitNotCompile = 3
+	exitRefused    = 5
 )
 
 // run is the whole program.
