@@ -18,7 +18,7 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 var floors = [][]string{
 	{"secret", "httpuri", "suggest", "jsonbound"},
 	{"authz"},
-	{"fetch"},
+	{"fetch", "httpclient"},
 	{"jose"},
 	{"authserver", "dialect"},
 	{"telemetry", "token", "introspect", "events", "input", "bundle", "devissuer", "outage"},

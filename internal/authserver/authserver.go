@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 	"slices"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/httpclient"
 )
 
 // Deps is what a Server needs from the rest of the program.
@@ -53,7 +53,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &lines{timeout: cfg.Timeout, network: deps.Transport, open: map[line]*http.Transport{}}
+	l := &lines{timeout: cfg.Timeout, network: deps.Transport, open: map[line]*httpclient.Client{}}
 	s := &Server{cfg: cfg, lines: l}
 	var err, err2 error
 	s.identity, err = newIdentity(cfg, deps.Log, func(i identity) {
@@ -217,7 +217,12 @@ func (s *Server) exchange(ctx context.Context, i identity, limit int64, request 
 		}
 		req.Header.Set("User-Agent", userAgent)
 		to := line{i.certificate, roots}
-		r, err = roundTrip(s.lines.client(to), req, limit)
+		var a httpclient.Answer
+		a, err = s.lines.client(to).Do(req, limit)
+		r = Reply{Endpoint: req.URL.String(), Status: a.Status, Header: a.Header, Body: a.Body, Over: a.Over, encrypted: a.Encrypted}
+		if !r.Over {
+			r.Body = bytes.TrimPrefix(r.Body, []byte("\ufeff"))
+		}
 		if err != nil && i.certificate != nil {
 			// Other connections were opened with the same certificate at the same time, and in TLS 1.3 their refusal is read by
 			// whoever uses them next: it would be taken for news.
@@ -226,27 +231,6 @@ func (s *Server) exchange(ctx context.Context, i identity, limit int64, request 
 		return outcomeOfTrust(r, err)
 	})
 	return r, err
-}
-
-// roundTrip sends req and reads at most limit bytes of the answer, counted after decompression: a small gzip can be a large body.
-func roundTrip(hc *http.Client, req *http.Request, limit int64) (Reply, error) {
-	r := Reply{Endpoint: req.URL.String()}
-	resp, err := hc.Do(req)
-	if err != nil {
-		return r, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	r.Status, r.Header, r.encrypted = resp.StatusCode, resp.Header, resp.TLS != nil
-	r.Body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if int64(len(r.Body)) > limit {
-		r.Body, r.Over = r.Body[:limit], true
-		return r, nil
-	}
-	r.Body = bytes.TrimPrefix(r.Body, []byte("\ufeff"))
-	if err != nil && r.Status == http.StatusOK { // the status of a refusal says enough
-		return r, err
-	}
-	return r, nil
 }
 
 // describe puts an error of net/http into words of our own, and of a kind.
@@ -260,6 +244,6 @@ func (s *Server) describe(r Reply, err error) error {
 	if s.cfg.Client.mutualTLS() && alerted(err) {
 		return authz.E(authz.Misconfigured, "ask %q: it refuses our certificate", r.host())
 	}
-	kind, cause := causeOf(err)
+	kind, cause := httpclient.Describe(err)
 	return &authz.Error{Kind: kind, Err: &Failure{Nature: natureOf(kind, err), text: fmt.Sprintf("ask %q: %s", r.host(), cause)}}
 }

@@ -5,8 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,13 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/httpclient"
 	"github.com/authz-sidecar/sidecar/internal/secret"
-)
-
-const (
-	maxHeaderBytes = 64 << 10
-	idlePerHost    = 64
 )
 
 // lines are the pools of connections to one authorization server, which shares them with nobody: a slow server must not take
@@ -32,7 +25,7 @@ type lines struct {
 	network http.RoundTripper // replaces the network when it is not nil
 
 	mu   sync.Mutex
-	open map[line]*http.Transport
+	open map[line]*httpclient.Client
 }
 
 // line is the client certificate, which may be nil, and the authorities, of which nil means those of the system.
@@ -41,57 +34,26 @@ type line struct {
 	roots       *x509.CertPool
 }
 
-// client never follows a redirect: it would carry the credentials and the token along (INT-5).
-func (l *lines) client(to line) *http.Client {
-	return &http.Client{
-		Transport:     l.transport(to),
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-func (l *lines) transport(to line) http.RoundTripper {
-	if l.network != nil {
-		return l.network
-	}
+func (l *lines) client(to line) *httpclient.Client {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t, ok := l.open[to]
+	c, ok := l.open[to]
 	if !ok {
-		t = newTransport(to, l.timeout)
-		l.open[to] = t
+		c = httpclient.New(httpclient.Config{Timeout: l.timeout, Roots: to.roots, Certificate: to.certificate, Network: l.network})
+		l.open[to] = c
 	}
-	return t
+	return c
 }
 
 // hangUp closes the connections of the lines that which is true of, as soon as they are idle.
 func (l *lines) hangUp(which func(line) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for k, t := range l.open {
+	for k, c := range l.open {
 		if which(k) {
 			delete(l.open, k)
-			t.CloseIdleConnections()
+			c.CloseIdle()
 		}
-	}
-}
-
-func newTransport(to line, timeout time.Duration) *http.Transport {
-	dialer := &net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: to.roots}
-	if to.certificate != nil {
-		// The certificate is sent whatever authorities the server says it knows: it may be signed by none (RFC 8705 section 2.2).
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return to.certificate, nil }
-	}
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        config,
-		TLSHandshakeTimeout:    timeout,
-		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           idlePerHost,
-		MaxIdleConnsPerHost:    idlePerHost,
-		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: maxHeaderBytes,
 	}
 }
 
@@ -131,7 +93,7 @@ func outcomeOfTLS(err error) outcome {
 	_, unnamed := errors.AsType[*net.DNSError](err)
 	var timeout interface{ Timeout() bool }
 	switch {
-	case untrusted, unnamed, errors.Is(err, context.Canceled), errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &timeout) && timeout.Timeout():
+	case httpclient.ByProxy(err), untrusted, unnamed, errors.Is(err, context.Canceled), errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &timeout) && timeout.Timeout():
 		return unknown
 	}
 	return broken
@@ -154,52 +116,4 @@ func outcomeOfTrust(r Reply, err error) outcome {
 		return worked
 	}
 	return unknown
-}
-
-// causeOf puts the failure of an exchange into words of our own. The texts of net/http quote what the server sent, and
-// a server can echo what it was sent.
-func causeOf(err error) (authz.Kind, string) {
-	if kind, cause, ok := causeOfTLS(err); ok {
-		return kind, cause
-	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
-		return authz.Unavailable, "its host is not known"
-	}
-	var timeout interface{ Timeout() bool }
-	switch {
-	case errors.Is(err, context.Canceled):
-		return authz.Unavailable, "the question was given up"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return authz.Unavailable, "no answer in time"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return authz.Unavailable, "connection refused"
-	case ours(err):
-		return authz.Unavailable, "this machine has no file descriptor or port left for a connection"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return authz.Unavailable, "connection closed before the answer was complete"
-	}
-	return authz.Unavailable, "the exchange broke off"
-}
-
-// causeOfTLS recognises certificates that cannot be trusted. Waiting does not mend those: the operator must act.
-func causeOfTLS(err error) (authz.Kind, string, bool) {
-	if v, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		cause := "its certificate cannot be verified"
-		if _, ok := errors.AsType[x509.UnknownAuthorityError](v.Err); ok {
-			cause = "its certificate is signed by an unknown authority"
-		}
-		if h, ok := errors.AsType[x509.HostnameError](v.Err); ok {
-			cause = fmt.Sprintf("its certificate is not valid for %q", h.Host)
-		}
-		if i, ok := errors.AsType[x509.CertificateInvalidError](v.Err); ok && i.Reason == x509.Expired {
-			cause = "its certificate has expired or is not valid yet"
-		}
-		return authz.Misconfigured, cause, true
-	}
-	_, record := errors.AsType[tls.RecordHeaderError](err)
-	op, alert := errors.AsType[*net.OpError](err)
-	if record || alert && op.Op == "remote error" {
-		return authz.Unavailable, "the TLS handshake did not succeed", true
-	}
-	return 0, "", false
 }

@@ -341,8 +341,10 @@ func TestAClosedPortIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestPlainHTTPBehindAnHTTPSAddressIsUnavailable(t *testing.T) {
+func TestPlainHTTPBehindAnHTTPSAddressIsMisconfigured(t *testing.T) {
 	u := serve(t, saysJSON(`{"active":true}`))
 	i, _ := open(t, strings.Replace(u.URL, "http:", "https:", 1), nil)
-	refusal(t, i, authz.Unavailable)
+	if e := refusal(t, i, authz.Misconfigured); !strings.Contains(e.Error(), "this port speaks plain HTTP") {
+		t.Errorf("cause %q", e)
+	}
 }
