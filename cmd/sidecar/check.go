@@ -21,7 +21,7 @@ import (
 func checkCommand(std streams) *cobra.Command {
 	var file, entrypoint string
 	var online bool
-	var bar bar
+	var pass gate
 	cmd := &cobra.Command{
 		Use:   "check [PATH...]",
 		Short: "Load configuration and policies exactly as serve does, and serve nothing",
@@ -50,7 +50,7 @@ with --strict a doubt fails the check as a fault does.`,
 			if err == nil {
 				warnAbout(cfg, std)
 				if online {
-					return checkedOnline(cmd.Context(), cfg, bar, std)
+					return checkedOnline(cmd.Context(), cfg, pass, std)
 				}
 			}
 			return checked(std, err)
@@ -59,12 +59,12 @@ with --strict a doubt fails the check as a fault does.`,
 	configFlag(cmd, &file)
 	cmd.Flags().StringVar(&entrypoint, "entrypoint", "", "rule that must exist (default that of the configuration)")
 	cmd.Flags().BoolVar(&online, "online", false, "ask the authorization servers too")
-	bar.flag(cmd)
+	pass.flag(cmd)
 	return cmd
 }
 
 // checkedOnline lets the doctor look at every issuer, all at once.
-func checkedOnline(ctx context.Context, cfg *config.Config, bar bar, std streams) error {
+func checkedOnline(ctx context.Context, cfg *config.Config, pass gate, std streams) error {
 	if len(cfg.Issuers) == 0 {
 		return &failure{err: fmt.Errorf("there is no authorization server to ask"), hint: "name a configuration with --config", exit: exitUsage}
 	}
@@ -81,7 +81,7 @@ func checkedOnline(ctx context.Context, cfg *config.Config, bar bar, std streams
 		fmt.Fprintf(std.out, "issuer %s:\n", issuer.Server.Name)
 		printFindings(std.out, findings[i])
 	}
-	return bar.judge(std.out, slices.Concat(findings...), "tokens will not be accepted as things are")
+	return pass.judge(std.out, slices.Concat(findings...), "tokens will not be accepted as things are")
 }
 
 // warnAbout tells what of a configuration that loads should be looked at all the same.

@@ -35,20 +35,20 @@ func tally(findings []doctor.Finding) string {
 	return count(doctor.Fault) + ", " + count(doctor.Doubt)
 }
 
-// bar is what fails a command: the zero bar a fault, strict a doubt too.
-type bar struct{ strict bool }
+// gate decides which findings fail a command: faults, and with strict doubts too.
+type gate struct{ strict bool }
 
-func (b *bar) flag(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&b.strict, "strict", false, "fail for doubts too")
+func (g *gate) flag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&g.strict, "strict", false, "fail for doubts too")
 }
 
 // judge prints the tally and makes an error of findings that do not pass.
-func (b bar) judge(w io.Writer, findings []doctor.Finding, says string) error {
+func (g gate) judge(w io.Writer, findings []doctor.Finding, says string) error {
 	fmt.Fprintln(w, tally(findings))
 	switch {
 	case !doctor.Sound(findings):
 		return &failure{err: errors.New(says), hint: "the lines above say why, and what to do", exit: exitFailed}
-	case b.strict && doctor.Count(findings, doctor.Doubt) > 0:
+	case g.strict && doctor.Count(findings, doctor.Doubt) > 0:
 		return &failure{err: errors.New("there are doubts, and --strict lets none pass"), hint: "the lines above say what to do", exit: exitFailed}
 	}
 	return nil

@@ -25,7 +25,7 @@ import (
 
 func introspectCommand(std streams) *cobra.Command {
 	var file, name string
-	var bar bar
+	var pass gate
 	cmd := &cobra.Command{
 		Use:   "introspect",
 		Short: "Ask the configured issuer about a token read from standard input",
@@ -43,12 +43,12 @@ or the one that --issuer names.`,
 			if err != nil {
 				return err
 			}
-			return introspectToken(cmd.Context(), cfg.Issuers, name, tok, bar, std)
+			return introspectToken(cmd.Context(), cfg.Issuers, name, tok, pass, std)
 		},
 	}
 	configFlag(cmd, &file)
 	cmd.Flags().StringVar(&name, "issuer", "", "name of the issuer to ask (default that of the token)")
-	bar.flag(cmd)
+	pass.flag(cmd)
 	return cmd
 }
 
@@ -83,7 +83,7 @@ func chosen(issuers *introspect.Issuers, name string, tok secret.Text) (*introsp
 	return c.Issuer(), nil
 }
 
-func introspectToken(ctx context.Context, cfgs []introspect.Config, name string, tok secret.Text, bar bar, std streams) error {
+func introspectToken(ctx context.Context, cfgs []introspect.Config, name string, tok secret.Text, pass gate, std streams) error {
 	issuers, err := introspect.NewIssuers(cfgs, introspect.Deps{Fingerprints: secret.NewFingerprinter(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func introspectToken(ctx context.Context, cfgs []introspect.Config, name string,
 		fmt.Fprintf(std.out, "input.token: %s\n", shown(b, tok))
 	}
 	printFindings(std.out, findings)
-	return bar.judge(std.out, findings, "this token would not be accepted")
+	return pass.judge(std.out, findings, "this token would not be accepted")
 }
 
 // shownBytes is how much of an answer is shown.

@@ -94,6 +94,8 @@ func (e *exam) withoutToken(err error) Finding {
 		f.Level, f.Says, f.Do = Fault, fmt.Sprintf("the server knows %q as a client: %s", client.ID, advice.Misplaced.Says), advice.Misplaced.Do
 	case code == "invalid_token" && strings.HasSuffix(client.Method(), "_jwt"):
 		f.Level, f.Do = Fault, "the server does not take the client's assertion: "+assertionRemedy(e.cfg)
+	case strings.Contains(err.Error(), "nor in endpoint_hosts"):
+		f.Do = unreachable(err, "")
 	case code == "invalid_scope" || code == "invalid_target":
 		f.Do = "set canary.scope to what the client may have; or " + instead
 	case code == "unauthorized_client":
