@@ -38,8 +38,7 @@ type cache struct {
 	// mu is held for reading while an answer is checked against what was revoked and kept, and for writing while tokens are
 	// revoked and evicted: an answer is kept before, and evicted, or comes after, and is found to be covered.
 	mu      sync.RWMutex
-	pending tombstones
-	revoked *revoked
+	revoked *revocations
 	settles *settling
 }
 
@@ -60,7 +59,7 @@ func newCache(cfg Config, k keys, o Observer) *cache {
 		control:  c.CacheControl,
 		ahead:    cfg.issuedAhead(),
 		observer: o,
-		revoked:  newRevoked(c.RevocationMemory),
+		revoked:  newRevocations(c.RevocationMemory),
 		settles:  newSettling(),
 	}
 }
@@ -123,11 +122,13 @@ func (c *cache) keep(key secret.Fingerprint, tok secret.Text, f fact, d departur
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	now := time.Now()
-	if c.pending.cover(d, marks) || f.Claims.Source == authz.LocalJWT && c.revoked.by(marks, nil, f.Claims.IssuedAt, now) != notRevoked {
+	if c.revoked.overtaken(d, marks) || f.Claims.Source == authz.LocalJWT && c.revoked.by(marks, nil, f.Claims.IssuedAt, now) != notRevoked {
 		c.settles.hold(marks[:1], now)
 		return false
 	}
-	life = c.settles.shorten(life, marks, f.Claims.Fetched)
+	if at, lately := c.revoked.latest(marks, f.Claims.Fetched); lately {
+		life = shorten(life, f.Claims.Fetched.Sub(at))
+	}
 	switch f.Keep {
 	case dialect.Active:
 		f.Claims.FreshFor = life.soft
@@ -154,11 +155,12 @@ func (c *cache) evict(v authz.Revocation) int {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pending.bury(marks)
-	c.revoked.add(revocation{marks, before(v, c.ahead, now), revokerOf(v), c.marker.session(v.OfSession), now})
-	c.settles.add(marks, now)
+	c.revoked.add(revocation{
+		marks: marks, before: before(v, c.ahead, now), by: revokerOf(v), session: c.marker.session(v.OfSession), arrived: now,
+	})
 	var active, inactive int
 	if len(marks) == 0 {
+		c.settles.holdAll(now)
 		active, inactive = c.active.clear(), c.inactive.clear()
 	} else {
 		tokens := c.active.evict(marks)
@@ -173,7 +175,7 @@ func (c *cache) evict(v authz.Revocation) int {
 // revokedBy is who revoked a token, by what each of sources says that it names, unless it was issued after that. The first
 // source says when it was issued.
 func (c *cache) revokedBy(tok secret.Text, sources ...*authz.Claims) revoker {
-	if c.revoked.count() == 0 {
+	if !c.revoked.ends() {
 		return notRevoked
 	}
 	var sessions []mark

@@ -291,9 +291,9 @@ func TestTheLatestAnswerReplacesTheOpposite(t *testing.T) {
 	no.Keep = dialect.Inactive
 	for _, f := range []fact{yes, no, yes} {
 		key := i.keys.of(tok, "", Introspect)
-		d := i.cache.pending.depart()
+		d := i.cache.revoked.depart()
 		i.cache.keep(key, tok, f, d, func() {})
-		i.cache.pending.land(d)
+		i.cache.revoked.land(d)
 		if got := i.cache.look(key, time.Time{}, time.Now()); got == nil || got.claims != f.Claims {
 			t.Errorf("active %t was not replaced", !f.Claims.Active)
 		}

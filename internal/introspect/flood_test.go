@@ -28,8 +28,8 @@ func through(t *testing.T, i *Issuer, tok, body string) (asked bool) {
 	if i.cache.look(key, time.Time{}, time.Now()) != nil {
 		return false
 	}
-	d := i.cache.pending.depart()
-	defer i.cache.pending.land(d)
+	d := i.cache.revoked.depart()
+	defer i.cache.revoked.land(d)
 	f, err := i.client.reader.Read([]byte(body), secret.Text{}, time.Now())
 	if err != nil {
 		t.Fatal(err)

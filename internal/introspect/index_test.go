@@ -146,12 +146,12 @@ func TestEV3_TheIndexTakesLittleMemory(t *testing.T) {
 		facts[n] = fact{Fact: f}
 	}
 	before := heap()
-	d := i.cache.pending.depart()
+	d := i.cache.revoked.depart()
 	for n := range facts {
 		tok := secret.New(fmt.Sprint("token", n))
 		i.cache.keep(i.keys.of(tok, "", Introspect), tok, facts[n], d, func() {})
 	}
-	i.cache.pending.land(d)
+	i.cache.revoked.land(d)
 	each := (int64(heap()) - int64(before)) / tokens
 	t.Logf("%d bytes for each token beside its claims", each)
 	if i.Stats().Active.Entries != tokens || each > 1500 {

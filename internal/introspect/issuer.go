@@ -197,8 +197,8 @@ func (i *Issuer) ask(ctx context.Context, q Question) (*authz.Claims, error) {
 
 func (i *Issuer) attempt(ctx context.Context, q Question) (claims *authz.Claims, ok bool, err error) {
 	i.cache.settles.wait(ctx, i.cache.marker.token(q.Token))
-	d := i.cache.pending.depart()
-	defer i.cache.pending.land(d)
+	d := i.cache.revoked.depart()
+	defer i.cache.revoked.land(d)
 	f, err := i.asker.ask(ctx, q)
 	if err != nil {
 		return nil, false, err
@@ -279,10 +279,8 @@ func (i *Issuer) Sweep() { i.cache.sweep() }
 
 // Stats returns the size of what is held.
 func (i *Issuer) Stats() Stats {
-	return Stats{
-		Active: i.cache.active.stats(), Inactive: i.cache.inactive.stats(),
-		Tombstones: i.cache.pending.count(), Revocations: i.cache.revoked.count(),
-	}
+	pending, remembered := i.cache.revoked.counts()
+	return Stats{Active: i.cache.active.stats(), Inactive: i.cache.inactive.stats(), Tombstones: pending, Revocations: remembered}
 }
 
 // Breaker is the state of the circuit breaker before the server.

@@ -3,7 +3,6 @@ package introspect
 import (
 	"context"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -21,19 +20,11 @@ import (
 type settling struct {
 	most int
 
-	mu   sync.Mutex // guards what follows
-	late []unsettled
-	all  time.Time // of the latest revocation of every token, and of those that were too many to remember
+	mu sync.Mutex // guards what follows
 	// held are the tokens whose answers a revocation took away, by their own marks, and when; crowd is of those that were
 	// too many, and stands for every token.
 	held  map[mark]time.Time
 	crowd time.Time
-}
-
-// unsettled names, by their marks, tokens that were revoked lately.
-type unsettled struct {
-	marks []mark
-	at    time.Time
 }
 
 const (
@@ -44,28 +35,11 @@ const (
 	// settleFloor is the shortest time for which an answer is kept, so that one token under load is one question at a time.
 	settleFloor = 25 * time.Millisecond
 	settlePart  = 8
-	// maxSettling bounds what is remembered, and looked at with each answer.
+	// maxSettling bounds the tokens that are held.
 	maxSettling = 1024
 )
 
 func newSettling() *settling { return &settling{most: maxSettling, held: map[mark]time.Time{}} }
-
-// add remembers that the tokens that have all of marks were revoked at a time; no marks mean every token.
-func (s *settling) add(marks []mark, now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(marks) == 0 {
-		s.late, s.all, s.crowd = nil, now, now
-		return
-	}
-	s.late = slices.DeleteFunc(s.late, func(u unsettled) bool {
-		return now.Sub(u.at) >= settleFor || slices.Equal(u.marks, marks)
-	})
-	if len(s.late) >= s.most {
-		s.late, s.all = s.late[1:], now
-	}
-	s.late = append(s.late, unsettled{marks, now})
-}
 
 // hold lets the next question about tokens wait.
 func (s *settling) hold(tokens []mark, now time.Time) {
@@ -81,6 +55,13 @@ func (s *settling) hold(tokens []mark, now time.Time) {
 	}
 }
 
+// holdAll is hold for every token.
+func (s *settling) holdAll(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.crowd = now
+}
+
 // wait returns when a token may be asked about, or when ctx ends.
 func (s *settling) wait(ctx context.Context, token mark) {
 	s.mu.Lock()
@@ -89,32 +70,14 @@ func (s *settling) wait(ctx context.Context, token mark) {
 		at = own
 	}
 	s.mu.Unlock()
-	left := settleWait - time.Since(at)
 	if !at.IsZero() {
-		fetch.Sleep(ctx, left)
+		fetch.Sleep(ctx, settleWait-time.Since(at))
 	}
 }
 
-// shorten is life for an answer about a token that has marks and was asked about at a time. While it settles an answer is
-// not refreshed behind anybody's back, and no outage excuses its use.
-func (s *settling) shorten(life lifetime, marks []mark, asked time.Time) lifetime {
-	since, ok := s.latest(marks, asked)
-	if !ok {
-		return life
-	}
-	most := max(settleFloor, asked.Sub(since)/settlePart)
+// shorten is life for an answer about a token that was revoked a time before it was asked about. While it settles an answer is
+// not refreshed in the background, and no outage excuses its use.
+func shorten(life lifetime, since time.Duration) lifetime {
+	most := max(settleFloor, since/settlePart)
 	return lifetime{min(life.soft, most), min(life.hard, most), min(life.hard, most)}
-}
-
-// latest is when a token was revoked last, if that still settles.
-func (s *settling) latest(marks []mark, asked time.Time) (time.Time, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	at := s.all
-	for i := len(s.late) - 1; i >= 0 && s.late[i].at.After(at); i-- {
-		if within(s.late[i].marks, marks) {
-			at = s.late[i].at
-		}
-	}
-	return at, !at.IsZero() && asked.Sub(at) < settleFor
 }

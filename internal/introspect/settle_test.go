@@ -109,19 +109,7 @@ func TestRevokedTokenThatLivesOnIsKeptAsEverInTheEnd(t *testing.T) {
 
 func TestSettlingIsBounded(t *testing.T) {
 	s, now := newSettling(), time.Now()
-	life := lifetime{time.Hour, 2 * time.Hour, 3 * time.Hour}
 	s.most = 2
-	for m := range mark(2) {
-		s.add([]mark{m}, now)
-		s.add([]mark{m}, now) // once more is once
-	}
-	if got := s.shorten(life, []mark{7}, now); got != life || len(s.late) != 2 {
-		t.Errorf("another token is kept for %v, %d are remembered", got, len(s.late))
-	}
-	s.add([]mark{2}, now)
-	if got := s.shorten(life, []mark{7}, now); got == life || len(s.late) != 2 {
-		t.Errorf("with too many a token is kept for %v, %d are remembered", got, len(s.late))
-	}
 	s.hold([]mark{1, 2}, now)
 	if s.hold([]mark{3}, now); len(s.held) != 2 || s.crowd != now {
 		t.Errorf("%d are held", len(s.held))
@@ -129,8 +117,38 @@ func TestSettlingIsBounded(t *testing.T) {
 	if s.hold([]mark{3}, now.Add(settleWait)); len(s.held) != 1 {
 		t.Errorf("later %d are held", len(s.held))
 	}
-	s.add([]mark{3}, now.Add(settleFor))
-	if got := s.shorten(life, []mark{7}, now.Add(settleFor)); got != life || len(s.late) != 1 {
-		t.Errorf("later a token is kept for %v, %d are remembered", got, len(s.late))
+}
+
+func TestTokensAreLatelyRevokedForAMinute(t *testing.T) {
+	r, now := newRevocations(0), time.Now()
+	r.most = 2
+	at := func(m mark, when time.Time) { r.add(revocation{marks: []mark{m}, arrived: when}) }
+	at(1, now)
+	at(2, now)
+	at(2, now.Add(time.Second)) // once more is once, and later
+	for name, c := range map[string]struct {
+		marks []mark
+		asked time.Time
+		at    time.Time
+		want  bool
+	}{
+		"the first":              {[]mark{1}, now.Add(settleFor - 1), now, true},
+		"the first, later":       {[]mark{1}, now.Add(settleFor), now, false},
+		"the second":             {[]mark{7, 2}, now.Add(settleFor), now.Add(time.Second), true},
+		"the second, even later": {[]mark{7, 2}, now.Add(settleFor + time.Second), now.Add(time.Second), false},
+		"both":                   {[]mark{1, 2}, now, now.Add(time.Second), true},
+		"another":                {[]mark{7}, now, time.Time{}, false},
+	} {
+		if got, ok := r.latest(c.marks, c.asked); ok != c.want || !got.Equal(c.at) {
+			t.Errorf("%s: %v, %t", name, got.Sub(now), ok)
+		}
+	}
+	at(3, now.Add(2*time.Second)) // there is no room: what is forgotten counts for every token
+	if got, ok := r.latest([]mark{7}, now.Add(2*time.Second)); !ok || !got.Equal(now) {
+		t.Errorf("another token, when there was no room: %v, %t", got.Sub(now), ok)
+	}
+	at(4, now.Add(2*settleFor))
+	if _, ok := r.latest([]mark{7}, now.Add(2*settleFor)); ok || r.log.Len() != 1 {
+		t.Errorf("later: %t, %d in the log", ok, r.log.Len())
 	}
 }

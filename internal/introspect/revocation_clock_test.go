@@ -41,7 +41,7 @@ func TestEV1_EvictionReachesTokensOfAnIssuerWhoseClockIsAhead(t *testing.T) {
 func TestEV1_TokensIssuedLaterThanTheToleranceAfterAnEvictionAreGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, v := range []authz.Revocation{{Subject: "alice"}, {All: true}} {
-			r, now := newRevoked(time.Hour), time.Now()
+			r, now := newRevocations(time.Hour), time.Now()
 			marks := []mark{1}
 			if v.All {
 				marks = nil

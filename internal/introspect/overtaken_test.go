@@ -1,0 +1,83 @@
+package introspect
+
+import (
+	"testing"
+	"time"
+)
+
+// revoke puts a revocation of tokens into the log.
+func revoke(r *revocations, marks ...mark) {
+	r.add(revocation{marks: marks, before: always, by: byOperator, arrived: time.Now()})
+}
+
+func pending(r *revocations) int {
+	n, _ := r.counts()
+	return n
+}
+
+func TestEV1_ARevocationOvertakesWhatWasSentBeforeItOnly(t *testing.T) {
+	r := newRevocations(0)
+	revoke(r, 1)
+	if pending(r) != 0 {
+		t.Error("nothing is under way, and a revocation is pending")
+	}
+	early := r.depart()
+	revoke(r, 1, 2)
+	late := r.depart()
+	revoke(r, 3)
+	for _, c := range []struct {
+		d     departure
+		marks []mark
+		want  bool
+	}{
+		{early, []mark{2, 7, 1}, true}, {early, []mark{1}, false}, {early, []mark{3}, true}, {early, nil, false},
+		{late, []mark{1, 2}, false}, {late, []mark{3}, true},
+	} {
+		if got := r.overtaken(c.d, c.marks); got != c.want {
+			t.Errorf("question %d with %v: overtaken %t", c.d.number(), c.marks, got)
+		}
+	}
+	revoke(r, 2, 1) // in another order it is another one
+	revoke(r, 1)    // once more it overtakes what was sent since
+	if !r.overtaken(late, []mark{1}) || pending(r) != 4 {
+		t.Errorf("%d are pending", pending(r))
+	}
+	r.land(early)
+	if pending(r) != 3 {
+		t.Errorf("%d are pending after the first has landed", pending(r))
+	}
+	r.land(late)
+	if pending(r) != 0 {
+		t.Errorf("%d are pending, and nothing is under way", pending(r))
+	}
+}
+
+func TestEV1_RevocationOfEveryTokenOvertakesEveryQuestion(t *testing.T) {
+	r := newRevocations(0)
+	early := r.depart()
+	revoke(r)
+	late := r.depart()
+	if !r.overtaken(early, nil) || r.overtaken(late, []mark{1}) || pending(r) != 1 {
+		t.Errorf("early %t, late %t, %d pending", r.overtaken(early, nil), r.overtaken(late, nil), pending(r))
+	}
+}
+
+// What is forgotten, for want of room or because its time is over, overtakes every question that was sent before it.
+func TestEV1_RevocationsThatAreForgottenOvertakeEveryQuestion(t *testing.T) {
+	r := newRevocations(0)
+	r.most = 3
+	early := r.depart()
+	for n := range mark(4) {
+		revoke(r, n+1)
+	}
+	late := r.depart()
+	if !r.overtaken(early, []mark{1 << 40}) || r.overtaken(late, []mark{1}) || r.log.Len() != 3 {
+		t.Errorf("early %t, late %t, %d in the log", r.overtaken(early, nil), r.overtaken(late, nil), r.log.Len())
+	}
+	between := r.depart()
+	revoke(r, 9)
+	r.sweep(time.Now().Add(2 * settleFor))
+	if !r.overtaken(between, []mark{9}) || r.log.Len() != 0 || len(r.byMark) != 0 {
+		t.Errorf("what was swept does not count, %d in the log", r.log.Len())
+	}
+}

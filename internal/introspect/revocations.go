@@ -1,0 +1,228 @@
+package introspect
+
+import (
+	"container/list"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// revocations is the log of what was revoked, in order, and bounded in time and in number. Three questions are put to it:
+//
+//   - overtaken: was a token revoked after a question about it was sent? The answer may be older, and does not count (EV-1).
+//   - by: who revoked a JWT that was issued at some time? Its signature stays good, and its server may know of no end.
+//   - latest: when was a token revoked, if that was lately? Its server may still be about to put that in force.
+//
+// Clocks are too coarse to order questions and revocations, so both are numbered.
+type revocations struct {
+	memory time.Duration // for which a revocation ends JWTs
+	most   int
+
+	mu     sync.RWMutex
+	number uint64                   // of the latest question or revocation
+	aloft  list.List                // numbers of the questions under way, in order
+	log    list.List                // of *revocation, the oldest first
+	byMark map[mark][]*list.Element // of log, under the first of their marks
+	// every is the latest revocation of every token, and stands for those in the log that were too many to remember, as far as
+	// the first and the last question go; floors do for the other, by who revoked.
+	every struct {
+		number uint64
+		at     time.Time
+	}
+	floors [byEvent + 1]floor
+}
+
+// floor revokes tokens that were issued at or before a time, until the end.
+type floor struct {
+	before authz.Time // 0 is none
+	end    time.Time
+}
+
+// maxRevocations is the number of revocations remembered: some 16 MB.
+const maxRevocations = 1 << 16
+
+func newRevocations(memory time.Duration) *revocations {
+	return &revocations{memory: memory, most: maxRevocations, byMark: map[mark][]*list.Element{}}
+}
+
+// departure is one question under way.
+type departure struct{ at *list.Element }
+
+func (d departure) number() uint64 { return d.at.Value.(uint64) }
+
+// depart is called before a question is sent, and land after its answer was kept, or was not.
+func (r *revocations) depart() departure {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.number++
+	return departure{r.aloft.PushBack(r.number)}
+}
+
+func (r *revocations) land(d departure) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.aloft.Remove(d.at)
+}
+
+// add puts v, which has no number yet, at the end of the log.
+func (r *revocations) add(v revocation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.number++
+	v.number = r.number
+	if len(v.marks) == 0 {
+		r.cover(v)
+		r.raise(v.before, v.by, v.arrived)
+		return
+	}
+	r.expire(v.arrived)
+	for _, el := range r.byMark[v.marks[0]] {
+		if known := el.Value.(*revocation); known.by == v.by && known.session == v.session && slices.Equal(known.marks, v.marks) {
+			known.before, known.arrived, known.number = max(known.before, v.before), v.arrived, v.number
+			r.log.MoveToBack(el)
+			return
+		}
+	}
+	for r.log.Len() >= r.most {
+		gone := r.forget(r.log.Front())
+		// A token that was revoked by its own name has no time of its own: it was issued before that was reported.
+		r.raise(min(gone.before, authz.At(gone.arrived.Add(maxAhead))), gone.by, v.arrived)
+	}
+	r.byMark[v.marks[0]] = append(r.byMark[v.marks[0]], r.log.PushBack(&v))
+}
+
+// forget takes a revocation out of the log. Questions that were sent before it are put again from now on, whatever they are about.
+func (r *revocations) forget(el *list.Element) *revocation {
+	r.log.Remove(el)
+	gone := el.Value.(*revocation)
+	r.cover(*gone)
+	left := slices.DeleteFunc(r.byMark[gone.marks[0]], func(other *list.Element) bool { return other == el })
+	if len(left) == 0 {
+		delete(r.byMark, gone.marks[0])
+	} else {
+		r.byMark[gone.marks[0]] = left
+	}
+	return gone
+}
+
+// cover lets a revocation count for every token.
+func (r *revocations) cover(v revocation) {
+	r.every.number = max(r.every.number, v.number)
+	if v.arrived.After(r.every.at) {
+		r.every.at = v.arrived
+	}
+}
+
+func (r *revocations) raise(before authz.Time, by revoker, now time.Time) {
+	if r.memory <= 0 {
+		return
+	}
+	f := &r.floors[by]
+	f.before, f.end = max(f.before, before), now.Add(r.memory)
+}
+
+// expire forgets what is of no more use.
+func (r *revocations) expire(now time.Time) {
+	life := max(r.memory, settleFor)
+	for el := r.log.Front(); el != nil && now.Sub(el.Value.(*revocation).arrived) >= life; el = r.log.Front() {
+		r.forget(el)
+	}
+	for by := range r.floors {
+		if f := &r.floors[by]; !now.Before(f.end) {
+			f.before = 0
+		}
+	}
+}
+
+// sweep gives back the memory of what is over.
+func (r *revocations) sweep(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expire(now)
+}
+
+// overtaken reports whether a token that has marks was revoked after a question about it was sent.
+func (r *revocations) overtaken(d departure, marks []mark) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	sent := d.number()
+	overtaken := sent < r.every.number
+	r.each(marks, func(v *revocation) { overtaken = overtaken || sent < v.number })
+	return overtaken
+}
+
+// by is who revoked a token that has marks, the strongest of them. sessions are those of its marks that name its session. One
+// that does not say when it was issued is as old as can be.
+func (r *revocations) by(marks, sessions []mark, issued authz.Time, now time.Time) revoker {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	found := notRevoked
+	for by, f := range r.floors {
+		if f.before != 0 && issued <= f.before && now.Before(f.end) {
+			found = revoker(by) // the last is the strongest
+		}
+	}
+	r.each(marks, func(v *revocation) {
+		if issued <= v.before && now.Sub(v.arrived) < r.memory {
+			found = max(found, v.of(sessions))
+		}
+	})
+	return found
+}
+
+// latest is when a token that has marks was revoked last, if that is not longer than settleFor before it was asked about.
+func (r *revocations) latest(marks []mark, asked time.Time) (time.Time, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	at := r.every.at
+	r.each(marks, func(v *revocation) {
+		if v.arrived.After(at) {
+			at = v.arrived
+		}
+	})
+	return at, !at.IsZero() && asked.Sub(at) < settleFor
+}
+
+// each calls f with every revocation in the log that means a token that has marks. r.mu is held.
+func (r *revocations) each(marks []mark, f func(*revocation)) {
+	for _, m := range marks {
+		for _, el := range r.byMark[m] {
+			if v := el.Value.(*revocation); within(v.marks, marks) {
+				f(v)
+			}
+		}
+	}
+}
+
+// counts is the number of revocations: pending are those that may overtake a question under way, remembered those that end JWTs.
+func (r *revocations) counts() (pending, remembered int) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if oldest := r.aloft.Front(); oldest != nil {
+		sent := oldest.Value.(uint64)
+		for el := r.log.Back(); el != nil && el.Value.(*revocation).number > sent; el = el.Prev() {
+			pending++
+		}
+		if r.every.number > sent {
+			pending++
+		}
+	}
+	if r.memory > 0 {
+		remembered = r.log.Len()
+	}
+	for _, f := range r.floors {
+		if f.before != 0 {
+			remembered++
+		}
+	}
+	return pending, remembered
+}
+
+// ends reports whether there is a revocation that may end a JWT.
+func (r *revocations) ends() bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.memory > 0 && (r.log.Len() > 0 || r.floors != [byEvent + 1]floor{})
+}
