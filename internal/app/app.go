@@ -213,7 +213,7 @@ func (a *App) Reopen() error { return a.log.Reopen() }
 func (a *App) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
-	background.Go(func() { a.watcher.Run(work, a.policy.set(), a.reload) })
+	background.Go(func() { a.watcher.Run(work, a.policy.set(), bundle.Reports{Changed: a.reload}) })
 	for _, issuer := range a.issuers.All() {
 		background.Go(func() { issuer.Warm(work) })
 		background.Go(func() { issuer.Canary(work) })

@@ -269,3 +269,20 @@ func FuzzManifest(f *testing.F) {
 		}
 	})
 }
+
+// TestData_AByteOrderMarkIsNoPartOfTheText: editors of other systems put one at the beginning, in each kind of file.
+func TestData_AByteOrderMarkIsNoPartOfTheText(t *testing.T) {
+	const mark = "\uFEFF"
+	inside(t, map[string]string{
+		"policies/a.rego": rego, "policies/data.json": mark + `{"a": 1}`, "policies/y/data.yaml": mark + "b: 2\n",
+		"orders/.manifest": mark + `{"roots": ["orders"]}`, "orders/orders/data.json": mark + `{"c": 3}`,
+	})
+	set := loaded(t, Config{Paths: []string{"policies"}, Bundles: []string{"orders"}})
+	got, err := json.Marshal(set.Document())
+	must(t, err)
+	if want := `{"a":1,"orders":{"c":3},"y":{"b":2}}`; string(got) != want {
+		t.Errorf("the data are %s, want %s", got, want)
+	}
+	write(t, map[string]string{"policies/data.json": mark + `{"a": 1, "a": 2}`})
+	refused(t, onlyPolicies, `policies/data.json:1:10: data_error: duplicate member "a"`)
+}

@@ -15,8 +15,9 @@ import (
 )
 
 // decodeJSON reads one JSON value (RFC 8259), strictly: no duplicate members, no invalid UTF-8, nothing after it.
-// Numbers keep their spelling.
+// Numbers keep their spelling. A byte order mark before it is left out, which RFC 8259 section 8.1 lets a reader do.
 func decodeJSON(raw []byte) (any, *fault) {
+	raw = withoutMark(raw)
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, &fault{1, 1, isEmpty}
 	}
@@ -35,6 +36,9 @@ func decodeJSON(raw []byte) (any, *fault) {
 	}
 	return value, nil
 }
+
+// withoutMark is raw without a byte order mark (U+FEFF) at its beginning.
+func withoutMark(raw []byte) []byte { return bytes.TrimPrefix(raw, []byte("\uFEFF")) }
 
 func jsonValue(dec *jsontext.Decoder) (any, error) {
 	tok, err := dec.ReadToken()
@@ -120,6 +124,7 @@ func jsonFault(raw []byte, dec *jsontext.Decoder, err error) *fault {
 
 // locateJSON finds the name of a member, or an element, by its path.
 func locateJSON(raw []byte, at []string) (row, col int) {
+	raw = withoutMark(raw)
 	var want jsontext.Pointer
 	for _, k := range at {
 		want = want.AppendToken(k)

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"os"
 	"time"
 )
 
@@ -39,24 +40,86 @@ const (
 	pause = 20 * time.Millisecond // between two reads, growing with each
 )
 
-func load(cfg Config, sc scope, lim limits) (*Set, error) { return take(cfg, sc, lim).build() }
+// longestStart is how long files that change are waited for where there is no earlier set to go on with.
+const longestStart = 10 * time.Second
+
+func load(cfg Config, sc scope, lim limits) (*Set, error) { return settled(cfg, sc, lim).build() }
+
+// settled returns the files once they have come to rest: when the last change was a while ago, or when two looks a
+// debounce apart were equal, and no file is being written. It is bounded in time: files that do not come to rest are a
+// problem, for a part of a policy may allow what the whole denies.
+func settled(cfg Config, sc scope, lim limits) snapshot {
+	r := rest{debounce: cfg.Debounce}
+	deadline := time.Now().Add(min(100*cfg.Debounce, longestStart))
+	for {
+		snap, now := take(cfg, sc, lim), time.Now()
+		if snap.unrest == nil && snap.changed().Before(now.Add(-quietFactor*cfg.Debounce)) {
+			return snap
+		}
+		if !r.waits() {
+			r.notice(now)
+		}
+		left := r.look(snap.mark, now)
+		if snap.unrest != nil {
+			r.hold(now)
+		} else if left == 0 {
+			return snap
+		}
+		if !now.Before(deadline) {
+			return snap.restless()
+		}
+		time.Sleep(max(min(left, cfg.Debounce), time.Millisecond))
+	}
+}
+
+// restless is s with nothing but the reason why it must not be used.
+func (s snapshot) restless() snapshot {
+	var ps Problems
+	switch {
+	case s.unrest != nil:
+		ps = Problems{*s.unrest}
+	default:
+		ps.add(s.sources[0].name, CodeChanging, "files keep changing: put a new version in place by renaming")
+	}
+	return newSnapshot(listing{sources: s.sources, dirs: s.dirs, links: s.links, problems: ps}, nil, true)
+}
+
+// changed is when anything of what was listed last changed.
+func (s snapshot) changed() time.Time {
+	var newest time.Time
+	for _, e := range s.entries {
+		if at := changedAt(e.info); at.After(newest) {
+			newest = at
+		}
+	}
+	for _, d := range s.dirs {
+		if info, err := os.Stat(d); err == nil {
+			if at := changedAt(info); at.After(newest) {
+				newest = at
+			}
+		}
+	}
+	return newest
+}
 
 // take reads the files until nothing changed between the look before reading and the one after it.
 func take(cfg Config, sc scope, lim limits) snapshot {
-	before := list(cfg, sc, lim)
 	for try := range tries {
-		if try > 0 {
-			time.Sleep(time.Duration(try) * pause)
-			before = list(cfg, sc, lim)
-		}
-		snap := read(before, lim)
-		if after := list(cfg, sc, lim); snap.steady && before.same(after) {
+		time.Sleep(time.Duration(try) * pause)
+		if snap, steady := glance(cfg, sc, lim); steady {
 			return snap
 		}
 	}
-	var ps Problems
-	for _, s := range before.sources {
-		ps.add(s.dir, CodeChanging, "files change while they are read")
+	snap := snapshot{listing: list(cfg, sc, lim)}
+	for _, s := range snap.sources {
+		snap.problems.add(s.dir, CodeChanging, "files change while they are read")
 	}
-	return newSnapshot(listing{sources: before.sources, dirs: before.dirs, links: before.links, problems: ps}, nil, true)
+	return newSnapshot(listing{sources: snap.sources, dirs: snap.dirs, links: snap.links, problems: snap.problems}, nil, true)
+}
+
+// glance reads the files once. It is not steady when they changed meanwhile.
+func glance(cfg Config, sc scope, lim limits) (snap snapshot, steady bool) {
+	before := list(cfg, sc, lim)
+	snap = read(before, lim)
+	return snap, snap.steady && before.same(list(cfg, sc, lim))
 }

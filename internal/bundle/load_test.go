@@ -242,7 +242,7 @@ func TestLoad_PipeThatTookThePlaceOfAFileDoesNotBlock(t *testing.T) {
 	must(t, err)
 	must(t, os.Remove("a.rego"))
 	must(t, syscall.Mkfifo("a.rego", 0o644))
-	if _, err := readFile(entry{file: "a.rego", info: info}, 100); !errors.Is(err, errChanged) {
+	if _, _, err := readFile(entry{file: "a.rego", info: info}, 100); !errors.Is(err, errChanged) {
 		t.Errorf("error is %v", err)
 	}
 }

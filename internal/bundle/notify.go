@@ -67,10 +67,30 @@ func (e eyes) errors() <-chan error {
 	return e.fs.Errors
 }
 
-// concerns reports whether an event may change what is loaded.
-func (e eyes) concerns(ev fsnotify.Event) bool {
+// sign is what an event says about what is loaded.
+type sign uint8
+
+const (
+	nothing sign = iota
+	perhaps      // it may have changed: a look tells
+	surely       // a file that is read has changed, or has come or gone
+)
+
+// weigh says what an event means. Files that are not read are no reason to wait: a log that is written beside the policies
+// must not keep them from being loaded.
+func (e eyes) weigh(ev fsnotify.Event) sign {
+	base := filepath.Base(ev.Name)
 	names, watched := e.names[filepath.Dir(ev.Name)]
-	return !watched || names == nil || names[filepath.Base(ev.Name)]
+	if watched && names != nil && !names[base] {
+		return nothing
+	}
+	if kind, complaint := classify(base); kind != other || complaint != "" {
+		return surely
+	}
+	if info, err := os.Lstat(ev.Name); err == nil && info.Mode().IsRegular() {
+		return nothing
+	}
+	return perhaps
 }
 
 func (e eyes) close() {

@@ -21,6 +21,9 @@ type snapshot struct {
 	raws [][]byte // beside entries
 	// steady is false when a file changed between the listing and the read.
 	steady bool
+	// unrest is why the files may be part of a change that is not over, as far as one look can tell; nil when nothing
+	// says so.
+	unrest *Problem
 	// digest is that of a Set. mark also covers the problems: equal marks mean equal outcomes.
 	digest, mark string
 }
@@ -40,10 +43,14 @@ func read(l listing, lim limits) snapshot {
 		return newSnapshot(l, nil, true)
 	}
 	steady := true
+	var unrest *Problem
 	kept := make([]entry, 0, len(l.entries))
 	raws := make([][]byte, 0, len(l.entries))
 	for _, e := range l.entries {
-		raw, err := readFile(e, lim.file)
+		raw, written, err := readFile(e, lim.file)
+		if written {
+			unrest = &Problem{File: e.path, Code: CodeChanging, Message: "a process has the file open for writing"}
+		}
 		switch {
 		case errors.Is(err, errChanged), errors.Is(err, fs.ErrNotExist):
 			steady = false
@@ -56,7 +63,9 @@ func read(l listing, lim limits) snapshot {
 		}
 	}
 	l.entries = kept
-	return newSnapshot(l, raws, steady)
+	s := newSnapshot(l, raws, steady)
+	s.unrest = unrest
+	return s
 }
 
 var (
@@ -64,31 +73,31 @@ var (
 	errTooLarge = errors.New("too large")
 )
 
-// readFile reads the very file that was listed, or none.
-func readFile(e entry, limit int64) ([]byte, error) {
+// readFile reads the very file that was listed, or none, and reports whether a process is writing it.
+func readFile(e entry, limit int64) (raw []byte, written bool, err error) {
 	// A pipe that took the place of the file since it was listed would block for ever without this flag.
 	f, err := os.OpenFile(e.file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if !sameFile(info, e.info) {
-		return nil, errChanged
+		return nil, false, errChanged
 	}
-	raw, err := io.ReadAll(io.LimitReader(f, limit+1))
+	raw, err = io.ReadAll(io.LimitReader(f, limit+1))
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	case int64(len(raw)) > limit:
-		return nil, errTooLarge
+		return nil, false, errTooLarge
 	case int64(len(raw)) != info.Size():
-		return nil, errChanged
+		return nil, false, errChanged
 	}
-	return raw, nil
+	return raw, openForWriting(f), nil
 }
 
 func newSnapshot(l listing, raws [][]byte, steady bool) snapshot {

@@ -54,7 +54,7 @@ func (l listing) same(m listing) bool {
 }
 
 func sameFile(a, b fs.FileInfo) bool {
-	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && changedAt(a).Equal(changedAt(b))
 }
 
 // list looks at everything that cfg names, and reads nothing but directories.

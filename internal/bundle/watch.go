@@ -14,10 +14,21 @@ type Watcher struct {
 	cfg  Config
 	log  *slog.Logger
 	open func() (*fsnotify.Watcher, error)
+
+	// Tests ask for a look by poke, and are told by rested that changes are over and loaded. Both are nil otherwise.
+	poke   chan struct{}
+	rested func()
 }
 
-// busy is how many times the debounce a directory that never rests is waited for.
-const busy = 5
+// Reports is what a Watcher tells. Its functions are called from the goroutine of Run, one at a time.
+type Reports struct {
+	// Changed is called when the outcome of loading differs from the one told last: another digest, another error, or a
+	// good set after an error, even when it is the set from before the error. With an error the set is nil.
+	Changed func(*Set, error)
+	// Waiting is called when changes have not come to rest for long, with the reason, which holds nothing back but the
+	// change itself; again when the reason is another one; and with nil when the wait is over. It may be nil.
+	Waiting func(*Problem)
+}
 
 // NewWatcher returns a watcher. It is an error when the debounce or the poll interval is not positive; that the
 // directories exist is not asked for.
@@ -31,15 +42,14 @@ func NewWatcher(cfg Config, log *slog.Logger) (*Watcher, error) {
 	return &Watcher{cfg: cfg, log: log, open: fsnotify.NewWatcher}, nil
 }
 
-// Run watches until ctx ends, and leaves nothing behind. It calls changed, always from its own goroutine, when the
-// outcome of loading differs from the one told last: another digest, another error, or a good set after an error, even
-// when it is the set from before the error. With an error the set is nil. The first outcome is compared with last,
-// the set that the caller has already; with nil it is told in any case.
+// Run watches until ctx ends, and leaves nothing behind. The first outcome is compared with last, the set that the caller
+// has already; with nil it is told in any case.
 //
 // Events are only a reason to look: each look reads everything. Where the operating system gives no events, and for
-// changes that it does not report, contents are compared at the poll interval.
-func (w *Watcher) Run(ctx context.Context, last *Set, changed func(*Set, error)) {
-	r := &round{w: w, changed: changed, timer: time.NewTimer(0), burst: time.Now()}
+// changes that it does not report, contents are compared at the poll interval. What is told was at rest: see rest.
+func (w *Watcher) Run(ctx context.Context, last *Set, reports Reports) {
+	r := &round{w: w, reports: reports, timer: time.NewTimer(0), rest: rest{debounce: w.cfg.Debounce}, renew: true}
+	r.rest.notice(time.Now())
 	defer r.timer.Stop()
 	defer func() { r.eyes.close() }()
 	if last != nil {
@@ -52,21 +62,18 @@ func (w *Watcher) Run(ctx context.Context, last *Set, changed func(*Set, error))
 		case <-ctx.Done():
 			return
 		case ev, open := <-r.eyes.events():
-			if !open {
-				r.shut()
-			}
-			if !open || r.eyes.concerns(ev) {
-				r.arm(stirred)
-			}
+			r.event(ev, open)
 		case _, open := <-r.eyes.errors():
 			if !open {
 				r.shut()
 			}
-			r.arm(stirred) // events were lost, perhaps the one that mattered
+			r.arm() // events were lost, perhaps the one that mattered
 		case <-poll.C:
 			r.poll()
+		case <-w.poke:
+			r.arm()
 		case <-r.timer.C:
-			r.settle(ctx)
+			r.look(ctx)
 		}
 	}
 }
@@ -74,25 +81,40 @@ func (w *Watcher) Run(ctx context.Context, last *Set, changed func(*Set, error))
 // round is the state of one Run.
 type round struct {
 	w       *Watcher
-	changed func(*Set, error)
+	reports Reports
 
 	eyes   eyes
+	renew  bool   // the watches may not fit what is there any more
 	warned string // the last reason why events were not to be had
 
-	timer  *time.Timer
-	burst  time.Time // when the changes began that the timer waits for the end of; zero when it is not running
-	glance string    // the mark that a poll saw; empty when events say when it is quiet
+	timer   *time.Timer // of the next look; running while rest waits
+	rest    rest
+	waiting string // the reason that was reported last; empty when none stands
 
 	mark  string // of the snapshot that told was built from
 	told  outcome
 	known bool // told means something
 }
 
-// outcome is what changed was told, as far as it matters for telling it again.
+// outcome is what Changed was told, as far as it matters for telling it again.
 type outcome struct{ digest, err string }
 
-// stirred is the glance of an event: it saw that something changed, not what.
-const stirred = ""
+// event is an event of the operating system, or the end of them.
+func (r *round) event(ev fsnotify.Event, open bool) {
+	if !open {
+		r.shut()
+		r.arm()
+		return
+	}
+	switch r.eyes.weigh(ev) {
+	case nothing:
+	case perhaps:
+		r.arm()
+	case surely:
+		r.arm()
+		r.rest.notice(time.Now())
+	}
+}
 
 // shut gives up on eyes whose channels were closed, which would be ready for ever.
 func (r *round) shut() {
@@ -100,37 +122,62 @@ func (r *round) shut() {
 	r.eyes = eyes{}
 }
 
-// arm waits for the end of the changes: the debounce after the last of them, but never long after the first.
-func (r *round) arm(glance string) {
-	now := time.Now()
-	if r.burst.IsZero() {
-		r.burst = now
+// arm makes sure that there will be a look.
+func (r *round) arm() {
+	r.renew = true
+	if !r.rest.waits() {
+		r.rest.notice(time.Now())
+		r.timer.Reset(r.w.cfg.Debounce)
 	}
-	r.glance = glance
-	wait := min(r.w.cfg.Debounce, r.burst.Add(busy*r.w.cfg.Debounce).Sub(now))
-	r.timer.Reset(max(wait, 0))
 }
 
 // poll looks whether something changed that no event told of.
 func (r *round) poll() {
-	if !r.burst.IsZero() {
-		return // being waited for already
+	if r.rest.waits() {
+		return
 	}
-	if mark := take(r.w.cfg, policies, usual()).mark; mark != r.mark {
-		r.arm(mark)
+	if snap, steady := glance(r.w.cfg, policies, usual()); !steady || snap.mark != r.mark {
+		r.arm()
+		r.rest.look(snap.mark, time.Now())
 	}
 }
 
-// settle loads, at the end of the changes.
-func (r *round) settle(ctx context.Context) {
-	r.look()
-	snap := take(r.w.cfg, policies, usual())
-	// What a poll saw may be the middle of a change. Without events, only two equal looks say that it is over.
-	if r.glance != stirred && r.glance != snap.mark && time.Since(r.burst) < busy*r.w.cfg.Debounce {
-		r.arm(snap.mark)
+// look reads everything, and loads it when it has come to rest.
+func (r *round) look(ctx context.Context) {
+	if r.renew {
+		r.renew = false
+		r.watch()
+	}
+	snap, steady := glance(r.w.cfg, policies, usual())
+	now := time.Now()
+	before := r.rest.mark
+	left := r.rest.look(snap.mark, now)
+	r.renew = r.renew || before != snap.mark
+	if !steady && snap.unrest == nil {
+		snap.unrest = &Problem{File: snap.sources[0].name, Code: CodeChanging, Message: "files change while they are read"}
+	}
+	if snap.unrest != nil {
+		r.rest.hold(now)
+		left = r.w.cfg.Debounce
+	}
+	if left > 0 {
+		r.wait(snap, now)
+		r.timer.Reset(r.rest.next(left, now))
 		return
 	}
-	r.burst = time.Time{}
+	r.rest = rest{debounce: r.w.cfg.Debounce}
+	r.load(ctx, snap)
+	if r.waiting != "" {
+		r.waiting = ""
+		r.reports.Waiting(nil)
+	}
+	if r.w.rested != nil {
+		r.w.rested()
+	}
+}
+
+// load builds what has come to rest, unless that was done.
+func (r *round) load(ctx context.Context, snap snapshot) {
 	if snap.mark == r.mark {
 		return
 	}
@@ -140,6 +187,21 @@ func (r *round) settle(ctx context.Context) {
 	}
 	r.mark = snap.mark
 	r.tell(set, err)
+}
+
+// wait reports a wait that has become long.
+func (r *round) wait(snap snapshot, now time.Time) {
+	if r.reports.Waiting == nil || r.rest.age(now) < longFactor*r.w.cfg.Debounce {
+		return
+	}
+	why := snap.unrest
+	if why == nil {
+		why = &Problem{File: snap.sources[0].name, Code: CodeChanging, Message: "files keep changing"}
+	}
+	if text := why.String(); text != r.waiting {
+		r.waiting = text
+		r.reports.Waiting(why)
+	}
 }
 
 func (r *round) tell(set *Set, err error) {
@@ -153,12 +215,12 @@ func (r *round) tell(set *Set, err error) {
 		return
 	}
 	r.told, r.known = now, true
-	r.changed(set, err)
+	r.reports.Changed(set, err)
 }
 
-// look renews the watches, before the files are read: what changes from now on is reported. They are renewed as a
+// watch renews the watches, before the files are read: what changes from now on is reported. They are renewed as a
 // whole, because a directory that was deleted and made again has lost its watch, and nobody can tell.
-func (r *round) look() {
+func (r *round) watch() {
 	r.eyes.close()
 	eyes, err := openEyes(r.w.open, r.w.cfg)
 	r.eyes = eyes
