@@ -3,6 +3,7 @@ package introspect
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -48,6 +49,8 @@ type breaker struct {
 	// room is how many questions may be under way in a turn, most how many at most.
 	room atomic.Int64
 	most int64
+	log  *slog.Logger // may be nil
+	told atomic.Bool  // that it is open
 }
 
 // turn is the time between two changes of state. A question that began in an earlier one says nothing about this one when
@@ -164,6 +167,7 @@ func (b *breaker) leave(t *turn, v verdict, err error) {
 	if b.state == nil {
 		return
 	}
+	defer func() { b.tell(err) }()
 	f, failed := errors.AsType[*authserver.Failure](err)
 	switch {
 	case v == works:
@@ -184,6 +188,20 @@ func (b *breaker) leave(t *turn, v verdict, err error) {
 		})
 		b.state.Open() // when the hold is over, one question goes first
 	}
+}
+
+// tell logs that the breaker has opened or closed, once each; err is how the last question ended. The states between are
+// part of being open.
+func (b *breaker) tell(err error) {
+	open := !b.state.IsClosed()
+	if b.log == nil || !b.told.CompareAndSwap(!open, open) {
+		return
+	}
+	if open {
+		b.log.Warn("circuit breaker opened: the authorization server is asked only now and then until it answers", "issuer", b.name, "pause", b.pause, "cause", err)
+		return
+	}
+	b.log.Info("circuit breaker closed: the authorization server answers again", "issuer", b.name)
 }
 
 // verdict is what the end of a question says about its server.

@@ -98,6 +98,7 @@ func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Dec
 		reader: reader, seal: newSeal(cfg, keySet, decrypter), observer: deps.Observer, bearer: cfg.Server.Client.ShowsToken(),
 	}
 	g := newGuard(c, cfg, k, deps.Observer)
+	g.breaker.log = deps.Log
 	cache := newCache(cfg, k, deps.Observer)
 	m := newModes(cfg, g, reader, keySet, server, cache.revokedBy)
 	return &Issuer{
