@@ -124,6 +124,9 @@ func checked(std streams, err error) error {
 		fmt.Fprintln(std.err, "sidecar: no problems found")
 		return nil
 	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
 	exit := exitFailed
 	if _, ok := errors.AsType[bundle.Problems](err); ok {
 		exit = exitNotCompile

@@ -38,7 +38,7 @@ func startDev(t *testing.T, dir string) (tour string, stderr *output, stop func(
 	ctx, cancel := context.WithCancel(context.Background())
 	out, errs, exit := &output{}, &output{}, make(chan int, 1)
 	go func() {
-		exit <- run(ctx, []string{"dev", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--issuer", "127.0.0.1:0"}, streams{strings.NewReader(""), out, errs})
+		exit <- run(ctx, []string{"dev", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--issuer", "127.0.0.1:0"}, streams{in: strings.NewReader(""), out: out, err: errs})
 	}()
 	stop = sync.OnceValue(func() int { cancel(); return <-exit })
 	t.Cleanup(func() { stop() })
@@ -134,7 +134,7 @@ func TestDevNamesAPortThatIsTakenAndWhatToDo(t *testing.T) {
 	for flag, hint := range map[string]string{"--api": "listen.api.address (flags --api and --admin)", "--admin": "listen.admin.address (flags --api and --admin)", "--issuer": "--issuer"} {
 		args := []string{"dev", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--issuer", "127.0.0.1:0", flag, taken.Addr().String()}
 		var errs output
-		if code := run(t.Context(), args, streams{strings.NewReader(""), &output{}, &errs}); code != exitFailed {
+		if code := run(t.Context(), args, streams{in: strings.NewReader(""), out: &output{}, err: &errs}); code != exitFailed {
 			t.Errorf("%s: exit status %d", flag, code)
 		}
 		if got := errs.String(); !strings.Contains(got, taken.Addr().String()) || !strings.Contains(got, hint) {
@@ -146,7 +146,7 @@ func TestDevNamesAPortThatIsTakenAndWhatToDo(t *testing.T) {
 func TestDevWithoutPoliciesSaysWhereToLook(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var errs output
-	if code := run(t.Context(), []string{"dev"}, streams{strings.NewReader(""), &output{}, &errs}); code != exitFailed || !strings.Contains(errs.String(), "--policies") {
+	if code := run(t.Context(), []string{"dev"}, streams{in: strings.NewReader(""), out: &output{}, err: &errs}); code != exitFailed || !strings.Contains(errs.String(), "--policies") {
 		t.Errorf("exit status %d: %s", code, &errs)
 	}
 }

@@ -45,7 +45,7 @@ func issuerOfOrders(t *testing.T) *devissuer.Server {
 func sidecar(t *testing.T, in string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
-	code = run(t.Context(), args, streams{strings.NewReader(in), &o, &e})
+	code = run(t.Context(), args, streams{in: strings.NewReader(in), out: &o, err: &e})
 	return code, o.String(), e.String()
 }
 

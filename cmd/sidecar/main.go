@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
 	"syscall"
 
@@ -19,15 +18,16 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+	ctx, life := lived()
+	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr, life}))
 }
 
 // streams are what a command reads and writes: results go to out, everything else to err.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	// life bounds what is left after a signal; it may be nil.
+	life *lifetime
 }
 
 // The exit codes of every command.
@@ -94,6 +94,10 @@ func failureOf(cmd *cobra.Command, err error) *failure {
 		return f
 	}
 	f := &failure{err: err, exit: exitFailed}
+	if errors.Is(err, context.Canceled) {
+		f.err = errors.New("interrupted")
+		return f
+	}
 	if problems, ok := errors.AsType[bundle.Problems](err); ok {
 		f.err = fmt.Errorf("the policies do not load:\n%s", problems)
 		f.hint, f.exit = "mend the lines above; sidecar check tells them all again", exitNotCompile

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -18,9 +18,10 @@ import (
 func serveCommand(std streams) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
-		Use:     "serve",
-		Short:   "Serve decisions",
-		Long:    "Serve decisions until interrupted. Policies are read again whenever they change; SIGHUP opens the decision log again.",
+		Use:   "serve",
+		Short: "Serve decisions",
+		Long: `Serve decisions until interrupted. Policies are read again whenever they change; SIGHUP opens the decision log again.
+A first SIGTERM or Ctrl-C stops within shutdown_timeout; a second one at once, with exit code 1.`,
 		Example: "  sidecar serve --config /etc/sidecar/sidecar.yaml",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -43,33 +44,40 @@ func configFlag(cmd *cobra.Command, file *string) {
 
 // serve runs an app until ctx ends. started is called once its sockets are open.
 func serve(ctx context.Context, cfg *config.Config, std streams, logger *slog.Logger, started func(*app.App)) error {
+	std.life.set(cfg.ShutdownTimeout)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // from the beginning: it would end the process
+	defer signal.Stop(hangups)
+	logger.Info("starting", "version", version(), "policies", cfg.Policies.Paths, "bundles", cfg.Policies.Bundles)
 	a, err := app.New(ctx, cfg, app.Deps{Version: version(), Stdout: std.out, Logger: logger})
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		logger.Info("stopped: a signal asked for it before the start was over")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
 	beside, stop := context.WithCancel(context.Background())
-	var work sync.WaitGroup
-	work.Go(func() { paceCollections(beside) })
-	work.Go(func() {
-		for {
-			select {
-			case <-beside.Done():
-				return
-			case <-hangups:
-				if err := a.Reopen(); err != nil {
-					logger.Error("decision log not opened again", "error", err)
-				}
-			}
-		}
-	})
+	defer stop()
+	go paceCollections(beside)
+	go reopen(beside, a, hangups, logger)
 	if started != nil {
 		started(a)
 	}
-	err = a.Run(ctx)
-	stop()
-	work.Wait()
-	return err
+	return a.Run(ctx)
+}
+
+// reopen opens the decision log again at each hang-up, until ctx ends. A disk that does not answer may keep it for a
+// moment longer, which is no reason to wait for it.
+func reopen(ctx context.Context, a *app.App, hangups <-chan os.Signal, logger *slog.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+			if err := a.Reopen(); err != nil {
+				logger.Error("decision log not opened again", "error", err)
+			}
+		}
+	}
 }

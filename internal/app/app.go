@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
@@ -47,13 +46,23 @@ type App struct {
 	log     *decisionlog.Log
 	issuers *introspect.Issuers
 	events  *events.Receivers // nil when none are configured
+	deafen  func()            // ends the streams of events
+	rest    func()            // ends the work in the background
+	proofs  *token.Proofs
 	watcher *bundle.Watcher
-	point   *decision.Point
-	policy  policyState
-	ready   readiness
+	loader  *loader
+	first   struct { // what serves first
+		set    *bundle.Set
+		policy *engine.Policy
+	}
+	point  *decision.Point
+	policy policyState
+	ready  readiness
 
 	api, admin server
 	calls      calls
+
+	stops []stop // in the order in which they were built
 }
 
 // server is one listener and what serves it.
@@ -63,63 +72,97 @@ type server struct {
 	http *http.Server
 }
 
-// Load reads and compiles the policies that cfg names. It is the one way policies get into the sidecar: at its start,
-// at each change, and in "sidecar check".
-func Load(ctx context.Context, cfg *config.Config) (*bundle.Set, *engine.Policy, error) {
-	set, err := bundle.Load(cfg.Policies)
-	if err != nil {
-		return nil, nil, err
-	}
-	policy, err := compile(ctx, set, cfg)
-	return set, policy, err
+// step is a part of an App. Steps are built in order; what they opened is closed in the reverse order.
+type step struct {
+	build func(context.Context) error
+	// check says what build would fail with, and changes nothing; nil when that is true of build itself.
+	check func(context.Context) error
 }
 
-// compile makes the policy of set. What its metadata asks of tokens the issuers of cfg can do.
-func compile(ctx context.Context, set *bundle.Set, cfg *config.Config) (*engine.Policy, error) {
-	bounds := cfg.Engine
-	for _, m := range introspect.ModesOf(cfg.Issuers) {
-		bounds.TokenModes = append(bounds.TokenModes, string(m))
+// steps is everything there is to an App, for New and for Check.
+func (a *App) steps() []step {
+	return []step{
+		{build: a.openTracer},
+		{build: a.openLog, check: a.checkLog},
+		{build: a.openIssuers},
+		{build: a.openProofs},
+		{build: a.openEvents},
+		{build: a.loadPolicies},
+		{build: a.openPoint, check: nothing},
+		{build: a.listen, check: a.checkListeners},
 	}
-	bounds.Headers = append([]string{}, cfg.Input.Headers...) // none is not nil
-	bounds.AnonymousRequests = cfg.Decision.Token == "optional"
-	return engine.Compile(ctx, set, bounds, cfg.Decision.Entrypoint)
 }
 
-// Check builds everything that New builds, changes nothing and serves nothing.
+// Check builds everything that New builds, changes nothing and serves nothing. Its error tells all faults.
 func Check(ctx context.Context, cfg *config.Config) error {
-	issuers, err := introspect.NewIssuers(cfg.Issuers, introspect.Deps{Fingerprints: secret.NewFingerprinter()})
-	if err == nil {
-		defer issuers.Close()
+	a := newApp(cfg, Deps{Logger: slog.New(slog.DiscardHandler), Stdout: io.Discard})
+	defer a.undo(ctx)
+	var errs []error
+	for _, s := range a.steps() {
+		if s.check == nil {
+			s.check = s.build
+		}
+		errs = append(errs, s.check(ctx))
 	}
-	_, proofErr := token.NewProofs(cfg.Proof, nil)
-	receivers, eventsErr := newReceivers(cfg, events.Deps{Evictor: nobody{}})
-	if eventsErr == nil {
-		defer receivers.Close()
-	}
-	_, _, policyErr := Load(ctx, cfg)
-	return errors.Join(err, proofErr, eventsErr, httpapi.Check(cfg.Listen), policyErr)
+	return errors.Join(errs...)
 }
 
-// New builds an App bottom-up. Everything that can fail does so here, before anything serves. When it returns an error
-// nothing is left open.
-func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error) {
-	a := &App{cfg: cfg, deps: deps, started: time.Now(), metrics: telemetry.NewMetrics(deps.Version)}
-	var undo cleanup
-	defer func() {
-		if err != nil {
-			undo.run()
+// New builds an App. Everything that can fail does so here, before anything serves. When it returns an error nothing is
+// left open.
+func New(ctx context.Context, cfg *config.Config, deps Deps) (*App, error) {
+	a := newApp(cfg, deps)
+	for _, s := range a.steps() {
+		if err := s.build(ctx); err != nil {
+			a.undo(ctx)
+			return nil, err
 		}
-	}()
-
-	if a.tracer, err = telemetry.NewTracer(ctx, cfg.Telemetry.Traces, deps.Version, deps.Logger); err != nil {
-		return nil, err
 	}
-	undo.add(func() { _ = a.tracer.Shutdown(ctx) })
+	return a, nil
+}
 
-	if a.issuers, err = introspect.NewIssuers(cfg.Issuers, introspect.Deps{Fingerprints: secret.NewFingerprinter(), Observer: a.metrics, Log: deps.Logger}); err != nil {
-		return nil, err
+func newApp(cfg *config.Config, deps Deps) *App {
+	a := &App{cfg: cfg, deps: deps, started: time.Now(), metrics: telemetry.NewMetrics(deps.Version)}
+	a.deafen, a.rest = func() {}, func() {}
+	return a
+}
+
+func nothing(context.Context) error { return nil }
+
+func (a *App) openTracer(ctx context.Context) (err error) {
+	if a.tracer, err = telemetry.NewTracer(ctx, a.cfg.Telemetry.Traces, a.deps.Version, a.deps.Logger); err != nil {
+		return err
 	}
-	undo.add(a.issuers.Close)
+	a.onStop("traces", func(ctx context.Context) error {
+		if err := a.tracer.Shutdown(ctx); err != nil {
+			a.deps.Logger.Warn("traces are lost", "error", err)
+		}
+		return nil
+	})
+	return nil
+}
+
+func (a *App) openLog(context.Context) (err error) {
+	deps := decisionlog.Deps{Stdout: a.deps.Stdout, Observer: a.metrics, Log: a.deps.Logger, Version: a.deps.Version}
+	if a.log, err = decisionlog.Open(a.cfg.DecisionLog, deps); err != nil {
+		return err
+	}
+	a.onStop("the decision log", a.log.Close)
+	// What calls under way still have to say comes before the end of the log.
+	a.onStop("calls under way", func(ctx context.Context) error { a.calls.wait(ctx); return nil })
+	a.metrics.ObserveQueue(a.log.Queued, func() int { return int(a.log.Status().QueuedBytes) })
+	return nil
+}
+
+func (a *App) checkLog(context.Context) error {
+	return decisionlog.Check(a.cfg.DecisionLog, decisionlog.Deps{Stdout: a.deps.Stdout})
+}
+
+func (a *App) openIssuers(context.Context) (err error) {
+	deps := introspect.Deps{Fingerprints: secret.NewFingerprinter(), Observer: a.metrics, Log: a.deps.Logger}
+	if a.issuers, err = introspect.NewIssuers(a.cfg.Issuers, deps); err != nil {
+		return err
+	}
+	a.onStop("questions to authorization servers", func(context.Context) error { a.issuers.Close(); return nil })
 	for _, issuer := range a.issuers.All() {
 		a.metrics.AddIssuer(issuer.Name())
 		a.metrics.ObserveCache(issuer.Name(), func() telemetry.Held {
@@ -128,45 +171,45 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 		})
 		a.metrics.ObserveBreaker(issuer.Name(), func() int { return int(issuer.Breaker()) })
 	}
-
-	proofs, err := token.NewProofs(cfg.Proof, a.metrics)
-	if err != nil {
-		return nil, err
-	}
-	if err = a.receive(&undo); err != nil {
-		return nil, err
-	}
-
-	set, policy, err := Load(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	if a.watcher, err = bundle.NewWatcher(cfg.Policies, deps.Logger); err != nil {
-		return nil, err
-	}
-
-	if a.log, err = decisionlog.Open(cfg.DecisionLog, decisionlog.Deps{Stdout: deps.Stdout, Observer: a.metrics, Log: deps.Logger, Version: deps.Version}); err != nil {
-		return nil, err
-	}
-	undo.add(func() { _ = a.log.Close(ctx) })
-	a.metrics.ObserveQueue(a.log.Queued)
-
-	a.point = decision.New(cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: policy}, decision.Deps{
-		Input: input.NewRules(cfg.Input), Proofs: proofs, Log: a.log, Observer: a.metrics, Logger: deps.Logger, Tracer: a.tracer,
-	})
-	a.activated(set, policy)
-
-	if err = a.listen(&undo); err != nil {
-		return nil, err
-	}
-	return a, nil
+	return nil
 }
 
-func (a *App) listen(undo *cleanup) error {
+func (a *App) openProofs(context.Context) (err error) {
+	a.proofs, err = token.NewProofs(a.cfg.Proof, a.metrics)
+	return err
+}
+
+func (a *App) loadPolicies(ctx context.Context) error {
+	set, policy, err := Load(ctx, a.cfg)
+	if err != nil {
+		return err
+	}
+	if a.watcher, err = bundle.NewWatcher(a.cfg.Policies, a.deps.Logger); err != nil {
+		return err
+	}
+	a.loader = newLoader(a)
+	a.first.set, a.first.policy = set, policy
+	return nil
+}
+
+func (a *App) openPoint(context.Context) error {
+	a.point = decision.New(a.cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: a.first.policy}, decision.Deps{
+		Input: input.NewRules(a.cfg.Input), Proofs: a.proofs, Log: a.log, Observer: a.metrics, Logger: a.deps.Logger, Tracer: a.tracer,
+	})
+	a.activated(a.first.set, a.first.policy)
+	a.first.set, a.first.policy = nil, nil
+	a.onStop("the work in the background", func(context.Context) error { a.rest(); return nil })
+	return nil
+}
+
+func (a *App) checkListeners(context.Context) error { return httpapi.Check(a.cfg.Listen) }
+
+func (a *App) listen(context.Context) error {
 	deps := httpapi.Deps{Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Logger, Tracer: a.tracer}
 	if a.events != nil {
 		deps.Events = a.events
 	}
+	a.onStop("listeners", a.stopServers)
 	for _, l := range []struct {
 		to      *server
 		name    string
@@ -184,7 +227,6 @@ func (a *App) listen(undo *cleanup) error {
 		if err != nil {
 			return &ListenError{Key: "listen." + l.name + ".address", Err: err}
 		}
-		undo.add(func() { _ = ln.Close() })
 		*l.to = server{l.name, ln, httpapi.NewServer(l.cfg, a.calls.counted(h), a.deps.Logger)}
 	}
 	return nil
@@ -204,108 +246,3 @@ func (a *App) APIAddr() net.Addr { return a.api.ln.Addr() }
 
 // AdminAddr is where the admin listener really is.
 func (a *App) AdminAddr() net.Addr { return a.admin.ln.Addr() }
-
-// Reopen opens the file of the decision log again, after it was moved away.
-func (a *App) Reopen() error { return a.log.Reopen() }
-
-// Run serves until ctx ends, then stops top-down: no new calls, calls under way answered, the log written. An App runs
-// once.
-func (a *App) Run(ctx context.Context) error {
-	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
-	var background sync.WaitGroup
-	background.Go(func() { a.watcher.Run(work, a.policy.set(), bundle.Reports{Changed: a.reload}) })
-	for _, issuer := range a.issuers.All() {
-		background.Go(func() { issuer.Warm(work) })
-		background.Go(func() { issuer.Canary(work) })
-	}
-	background.Go(func() { a.sweep(work) })
-	deafen := a.hear(work)
-
-	failed := make(chan error, 2)
-	for _, s := range []server{a.api, a.admin} {
-		background.Go(func() {
-			if err := s.http.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
-				failed <- fmt.Errorf("serve listen.%s: %w", s.name, err)
-			}
-		})
-	}
-	a.ready.set(serving)
-	a.deps.Logger.Info("serving", "api", a.APIAddr().String(), "admin", a.AdminAddr().String(), "policy_revision", a.point.Snapshot().Policy.Revision(), "version", a.deps.Version)
-
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-	}
-	err = errors.Join(err, a.stop(context.WithoutCancel(ctx), deafen))
-	stopWork()
-	background.Wait()
-	return err
-}
-
-// stop ends what Run began. Calls under way have the configured time; what they logged has as much again to be written,
-// for a call that would not end is no reason to lose the events of those that did.
-func (a *App) stop(ctx context.Context, deafen func()) error {
-	a.ready.set(stopping)
-	errs := a.stopServers(ctx)
-	deafen()
-	a.issuers.Close()
-	ctx, cancel := context.WithTimeout(ctx, a.cfg.ShutdownTimeout)
-	defer cancel()
-	a.calls.wait(ctx)
-	if err := a.log.Close(ctx); err != nil {
-		errs = append(errs, err)
-	}
-	if err := a.tracer.Shutdown(ctx); err != nil {
-		a.deps.Logger.Warn("traces are lost", "error", err)
-	}
-	return errors.Join(errs...)
-}
-
-// stopServers takes no new calls, and waits for those under way as long as is configured.
-func (a *App) stopServers(ctx context.Context) []error {
-	ctx, cancel := context.WithTimeout(ctx, a.cfg.ShutdownTimeout)
-	defer cancel()
-	servers := []server{a.api, a.admin}
-	errs := make([]error, len(servers))
-	var stopping sync.WaitGroup
-	for i, s := range servers {
-		stopping.Go(func() {
-			if err := s.http.Shutdown(ctx); err != nil {
-				_ = s.http.Close()
-				errs[i] = fmt.Errorf("stop listen.%s: %w", s.name, err)
-			}
-		})
-	}
-	stopping.Wait()
-	return errs
-}
-
-// sweepEvery is how often expired answers are dropped from the caches.
-const sweepEvery = 10 * time.Second
-
-func (a *App) sweep(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			for _, issuer := range a.issuers.All() {
-				issuer.Sweep()
-			}
-		}
-	}
-}
-
-// cleanup undoes what was built, last first.
-type cleanup []func()
-
-func (c *cleanup) add(f func()) { *c = append(*c, f) }
-
-func (c *cleanup) run() {
-	for i := len(*c) - 1; i >= 0; i-- {
-		(*c)[i]()
-	}
-}

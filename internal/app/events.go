@@ -13,16 +13,24 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/httpapi"
 )
 
-// receive builds the receivers of events, if any are configured.
-func (a *App) receive(undo *cleanup) error {
+// openEvents builds the receivers of events, if any are configured.
+func (a *App) openEvents(context.Context) error {
 	if len(a.cfg.Events) == 0 {
 		return nil
 	}
+	deps := events.Deps{Evictor: nobody{}, Observer: a.metrics, Log: a.deps.Logger}
+	if a.issuers != nil { // as it is when Check found a fault in them
+		deps.Evictor, deps.Limiter = a.issuers, a.issuers
+	}
 	var err error
-	if a.events, err = newReceivers(a.cfg, events.Deps{Evictor: a.issuers, Limiter: a.issuers, Observer: a.metrics, Log: a.deps.Logger}); err != nil {
+	if a.events, err = newReceivers(a.cfg, deps); err != nil {
 		return err
 	}
-	undo.add(a.events.Close)
+	a.onStop("streams of events", func(context.Context) error {
+		a.deafen()
+		a.events.Close()
+		return nil
+	})
 	for _, s := range a.events.Status() {
 		a.metrics.AddEvents(s.Issuer, s.Kind, events.Outcomes())
 		if s.State != "" {
@@ -32,18 +40,17 @@ func (a *App) receive(undo *cleanup) error {
 	return nil
 }
 
-// hear keeps the streams of events going until deafen, which waits for them before it closes what they use.
-func (a *App) hear(ctx context.Context) (deafen func()) {
+// hear keeps the streams of events going until deafen, which waits for them.
+func (a *App) hear(ctx context.Context) {
 	if a.events == nil {
-		return func() {}
+		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { a.events.Run(ctx) })
-	return func() {
+	a.deafen = func() {
 		cancel()
 		running.Wait()
-		a.events.Close()
 	}
 }
 

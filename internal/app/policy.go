@@ -1,17 +1,13 @@
 package app
 
 import (
-	"context"
-	"errors"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/engine"
-	"github.com/authz-sidecar/sidecar/internal/httpapi"
 )
 
 // policyState is which policy serves and how the newest load went.
@@ -21,6 +17,10 @@ type policyState struct {
 	activated time.Time
 	failedAt  time.Time
 	failure   error
+	// waiting is why a change on disk is not loaded yet, after a while; nil when none is waited for.
+	waiting      *bundle.Problem
+	waitingSince time.Time
+	warned       bool // of evaluations without a verdict, since the activation
 }
 
 func (s *policyState) set() *bundle.Set {
@@ -29,23 +29,20 @@ func (s *policyState) set() *bundle.Set {
 	return s.serving
 }
 
-// reload is called with whatever is on disk now. A set that does not compile changes nothing but what is said.
-func (a *App) reload(set *bundle.Set, err error) {
-	var policy *engine.Policy
-	if err == nil {
-		policy, err = compile(context.Background(), set, a.cfg)
+// loadFailed says that what is on disk does not load. It changes nothing but what is said.
+func (a *App) loadFailed(err error) {
+	a.policy.mu.Lock()
+	a.policy.failure, a.policy.failedAt = err, time.Now()
+	a.policy.mu.Unlock()
+	a.metrics.ReloadFailed()
+	serving := a.point.Snapshot().Policy.Revision()
+	for _, line := range strings.Split(err.Error(), "\n") {
+		a.deps.Logger.Error("policies on disk do not load; the last good ones go on deciding", "problem", line, "serving_revision", serving)
 	}
-	if err != nil {
-		a.policy.mu.Lock()
-		a.policy.failure, a.policy.failedAt = err, time.Now()
-		a.policy.mu.Unlock()
-		a.metrics.ReloadFailed()
-		serving := a.point.Snapshot().Policy.Revision()
-		for _, line := range strings.Split(err.Error(), "\n") {
-			a.deps.Logger.Error("policies on disk do not load; the last good ones go on deciding", "problem", line, "serving_revision", serving)
-		}
-		return
-	}
+}
+
+// activate lets policy decide from now on.
+func (a *App) activate(set *bundle.Set, policy *engine.Policy) {
 	// One pointer is swapped: a decision under way ends with the policy it began with.
 	old := *a.point.Snapshot()
 	a.point.Swap(&decision.Snapshot{Introspector: old.Introspector, Policy: policy})
@@ -53,74 +50,31 @@ func (a *App) reload(set *bundle.Set, err error) {
 	a.deps.Logger.Info("policies activated", "policy_revision", policy.Revision(), "policy_digest", policy.Digest())
 }
 
+// waiting says that a change on disk has not come to rest for long, or, with nil, that it has.
+func (a *App) waiting(why *bundle.Problem) {
+	a.policy.mu.Lock()
+	first := a.policy.waiting == nil
+	a.policy.waiting = why
+	if why != nil && first {
+		a.policy.waitingSince = time.Now()
+	}
+	a.policy.mu.Unlock()
+	a.metrics.ReloadWaiting(why != nil)
+	switch {
+	case why == nil:
+		a.deps.Logger.Info("policies on disk have come to rest")
+	case first:
+		a.deps.Logger.Warn("policies on disk keep changing; the last good ones go on deciding until they rest", "problem", why.String())
+	}
+}
+
 // activated records that policy decides from now on.
 func (a *App) activated(set *bundle.Set, policy *engine.Policy) {
 	a.tellIgnored(a.policy.set(), set)
 	now := time.Now()
 	a.policy.mu.Lock()
-	a.policy.serving, a.policy.activated, a.policy.failure, a.policy.failedAt = set, now, nil, time.Time{}
+	a.policy.serving, a.policy.activated, a.policy.failure, a.policy.failedAt, a.policy.warned = set, now, nil, time.Time{}, false
 	a.policy.mu.Unlock()
 	a.metrics.Reloaded(now)
 	a.metrics.PolicyActive(policy.Revision(), policy.Digest(), now)
-}
-
-// phase is where an App is in its life.
-type phase int32
-
-const (
-	starting phase = iota
-	serving
-	stopping
-)
-
-// readiness holds the phase.
-type readiness struct{ phase atomic.Int32 }
-
-func (r *readiness) set(p phase) { r.phase.Store(int32(p)) }
-func (r *readiness) is(p phase) bool {
-	return phase(r.phase.Load()) == p
-}
-
-// Status is what GET /v1/status answers.
-func (a *App) Status() httpapi.Status {
-	policy := a.point.Snapshot().Policy
-	ready := a.ready.is(serving)
-	var issuers []httpapi.IssuerStatus
-	for _, i := range a.issuers.All() {
-		cached, sick := i.Stats(), i.Sick()
-		ready = ready && sick == ""
-		issuers = append(issuers, httpapi.IssuerStatus{
-			Name: i.Name(), Issuer: i.Issuer(), CachedActive: cached.Active.Entries, CachedBytes: cached.Active.Bytes, CachedInactive: cached.Inactive.Entries, Canary: sick,
-		})
-	}
-	a.policy.mu.Lock()
-	activated, failedAt, failure := a.policy.activated, a.policy.failedAt, a.policy.failure
-	a.policy.mu.Unlock()
-	return httpapi.Status{
-		Version: a.deps.Version,
-		Started: a.started,
-		Ready:   ready,
-		Policy: httpapi.PolicyStatus{
-			Healthy: failure == nil, Revision: policy.Revision(), Digest: policy.Digest(), Bundles: policy.Revisions(),
-			Entrypoints: policy.Entrypoints(), Activated: activated, FailedAt: failedAt, Errors: problemsOf(failure),
-		},
-		Issuers:     issuers,
-		Events:      a.eventStatus(),
-		DecisionLog: httpapi.DecisionLogStatus{Enabled: a.log != nil, Queued: a.log.Queued()},
-	}
-}
-
-func problemsOf(err error) []httpapi.PolicyProblem {
-	if err == nil {
-		return nil
-	}
-	problems, ok := errors.AsType[bundle.Problems](err)
-	if !ok {
-		return []httpapi.PolicyProblem{{Code: "internal_error", Message: err.Error(), Text: err.Error()}}
-	}
-	var out []httpapi.PolicyProblem
-	for _, p := range problems {
-		out = append(out, httpapi.PolicyProblem{File: p.File, Row: p.Row, Col: p.Col, Code: p.Code, Message: p.Message, Text: p.String()})
-	}
-	return out
 }

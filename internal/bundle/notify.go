@@ -84,7 +84,7 @@ func (e eyes) weigh(ev fsnotify.Event) sign {
 	if watched && names != nil && !names[base] {
 		return nothing
 	}
-	if kind, complaint := classify(base); kind != other || complaint != "" {
+	if kind, complaint, _ := classify(base); kind != other || complaint != "" {
 		return surely
 	}
 	if info, err := os.Lstat(ev.Name); err == nil && info.Mode().IsRegular() {

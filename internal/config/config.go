@@ -42,7 +42,7 @@ type Config struct {
 	Decision        decision.Config     `yaml:"decision" doc:"How a request becomes a decision."`
 	DecisionLog     decisionlog.Config  `yaml:"decision_log" doc:"Where decisions are written."`
 	Telemetry       telemetry.Config    `yaml:"telemetry" doc:"What the sidecar tells of itself."`
-	ShutdownTimeout time.Duration       `yaml:"shutdown_timeout" default:"10s" min:"100ms" max:"10m" doc:"Longest time calls under way may take to finish at a stop."`
+	ShutdownTimeout time.Duration       `yaml:"shutdown_timeout" default:"10s" min:"100ms" max:"10m" doc:"Longest time that a stop may take, whatever runs. Calls under way have three quarters of it."`
 
 	warnings Faults
 }

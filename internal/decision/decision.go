@@ -36,7 +36,8 @@ type Snapshot struct {
 // Observer is told what was decided. It must not block.
 type Observer interface {
 	Decided(kind authz.Kind, took time.Duration)
-	Evaluated(took time.Duration)
+	// Evaluated is told of every evaluation of a policy; err is why it gave no verdict, or nil.
+	Evaluated(took time.Duration, err error)
 }
 
 // Prover knows how clients show that they hold the keys their tokens are bound to. See token.Proofs.
@@ -217,7 +218,7 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 	begun := time.Now()
 	answer, err := policy.Eval(ctx, engine.Question{Entrypoint: q.Entrypoint, Document: doc, Time: rec.Time, Seed: rec.DecisionID})
 	rec.Eval = time.Since(begun)
-	p.deps.Observer.Evaluated(rec.Eval)
+	p.deps.Observer.Evaluated(rec.Eval, err)
 	if !answer.Result.Empty() {
 		rec.Result = answer.Result
 	}

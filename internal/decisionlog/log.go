@@ -9,11 +9,17 @@ package decisionlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -31,8 +37,8 @@ const (
 type Observer interface {
 	// Written reports n events that reached every sink.
 	Written(n int)
-	// Dropped reports n events that are lost: the queue was full, or a sink failed.
-	Dropped(n int)
+	// Dropped reports n events that are lost, and why: one of the reasons of this package.
+	Dropped(n int, why string)
 	// Suppressed reports n events that the policy's own drop rule left out.
 	Suppressed(n int)
 	// Failed reports a failed write or a failed mask.
@@ -62,10 +68,15 @@ type Log struct {
 	once    sync.Once
 	done    chan struct{} // closed by run, when it has ended
 	closed  atomic.Bool   // nothing takes from the queue any more
-	abandon atomic.Bool   // Close ran out of time: drop the rest
+	bytes   atomic.Int64  // memory of the records in the queue, estimated
+	room    int64         // the most of it
+	dropped atomic.Uint64 // on the request path
+	reopen  chan chan error
+	abandon atomic.Bool // Close ran out of time: drop the rest
 
 	sinks    []*sink
 	file     *sink // one of sinks, or nil
+	state    state
 	observer Observer
 	log      *slog.Logger
 
@@ -74,11 +85,44 @@ type Log struct {
 	buf      []byte
 	events   int
 	maskDown bool
+	asked    []chan error // who waits for the file to be opened again
 }
 
 // Open opens the sinks that cfg names and starts the writer. Without any sink it returns nil, which is a valid Log.
-// It is an error when a file cannot be opened for appending, or when a configured label is one of the sidecar's own.
+// It is an error when a file cannot be opened for appending, or when a configured label is one of the sidecar's own. It
+// is none when a named pipe has no reader, or when a file takes long to open: the events meanwhile are dropped, and
+// counted, and the file is tried again.
 func Open(cfg Config, deps Deps) (*Log, error) {
+	l, err := newLog(cfg, deps)
+	if l == nil || err != nil {
+		return nil, err
+	}
+	if l.file != nil {
+		if err := l.start(); err != nil {
+			return nil, err
+		}
+	}
+	go l.run()
+	return l, nil
+}
+
+// Check reports what Open would fail with, as far as that can be told without creating or opening anything.
+func Check(cfg Config, deps Deps) error {
+	if l, err := newLog(cfg, deps); l == nil || err != nil || cfg.File == "" {
+		return err
+	}
+	where, mode := cfg.File, uint32(2) // write
+	if _, err := os.Stat(cfg.File); errors.Is(err, fs.ErrNotExist) {
+		where, mode = filepath.Dir(cfg.File), 3 // write and search
+	}
+	if err := syscall.Access(where, mode); err != nil {
+		return fmt.Errorf("open decision log %q: %v", cfg.File, err)
+	}
+	return nil
+}
+
+// newLog is a Log whose file is not open and whose writer does not run; nil without any sink.
+func newLog(cfg Config, deps Deps) (*Log, error) {
 	if !cfg.Stdout && cfg.File == "" {
 		return nil, nil
 	}
@@ -93,9 +137,12 @@ func Open(cfg Config, deps Deps) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{
-		queue: make(chan *Record, cfg.Queue), half: (cfg.Queue + 1) / 2, hurry: make(chan struct{}, 1),
-		closing: make(chan struct{}), done: make(chan struct{}),
+		queue: make(chan *Record, cfg.Queue), half: (cfg.Queue + 1) / 2, room: cfg.QueueBytes, hurry: make(chan struct{}, 1),
+		closing: make(chan struct{}), done: make(chan struct{}), reopen: make(chan chan error, 1),
 		observer: deps.Observer, log: deps.Log,
+	}
+	if l.room <= 0 {
+		l.room = math.MaxInt64
 	}
 	if l.observer == nil {
 		l.observer = nobody{}
@@ -106,27 +153,40 @@ func Open(cfg Config, deps Deps) (*Log, error) {
 	l.enc = newEncoder(fixed, l.log)
 	l.enc.secret = newParameters(cfg.SecretParameters)
 	if cfg.File != "" {
-		if l.file, err = openFile(cfg.File); err != nil {
-			return nil, err
-		}
-		l.sinks = append(l.sinks, l.file)
+		l.file = &sink{name: cfg.File, kind: "file", file: newFile(cfg.File)}
+		l.add(l.file)
 	}
 	if cfg.Stdout {
-		l.sinks = append(l.sinks, &sink{name: "stdout", w: deps.Stdout})
+		l.add(&sink{name: "stdout", kind: "stdout", w: deps.Stdout})
 	}
-	go l.run()
 	return l, nil
 }
 
-// Write hands r over and returns at once. When the queue is full, or the Log is closed, r is dropped and counted.
+// fileSink is the place of the file among the sinks.
+const fileSink = 0
+
+func (l *Log) add(s *sink) {
+	l.sinks = append(l.sinks, s)
+	l.state.sinks = append(l.state.sinks, SinkStatus{Kind: s.kind})
+}
+
+// Write hands r over and returns at once. When the queue is full, in events or in bytes, or the Log is closed, r is
+// dropped and counted. An event that is larger than all the room there is may wait alone.
 func (l *Log) Write(r *Record) {
 	if l == nil {
+		return
+	}
+	r.size = r.cost()
+	if held := l.bytes.Add(r.size); held > l.room && held != r.size {
+		l.bytes.Add(-r.size)
+		l.lose(QueueBytes)
 		return
 	}
 	select {
 	case l.queue <- r:
 	default:
-		l.observer.Dropped(1)
+		l.bytes.Add(-r.size)
+		l.lose(QueueFull)
 		return
 	}
 	if l.closed.Load() { // asked after the send: either the last drain saw r, or this takes it back
@@ -141,6 +201,12 @@ func (l *Log) Write(r *Record) {
 	}
 }
 
+// lose counts an event that the request path could not hand over.
+func (l *Log) lose(why string) {
+	l.dropped.Add(1)
+	l.observer.Dropped(1, why)
+}
+
 // Queued is the number of events that wait for the writer.
 func (l *Log) Queued() int {
 	if l == nil {
@@ -149,13 +215,34 @@ func (l *Log) Queued() int {
 	return len(l.queue)
 }
 
-// Reopen opens the file again under its name, for rotation: events written after it returns go to the new file.
-// It waits for a write that is under way. After an error the old file stays in use.
+// Reopen opens the file again under its name, for rotation: events written after it returns go to the new file. After an
+// error the old file stays in use. It waits for a second at most: a file that takes longer to open is used once it is
+// open, and the error says that it is not yet.
 func (l *Log) Reopen() error {
 	if l == nil || l.file == nil {
 		return nil
 	}
-	return l.file.reopen()
+	answer := make(chan error, 1)
+	late := time.NewTimer(openWithin)
+	defer late.Stop()
+	select {
+	case l.reopen <- answer:
+	case <-late.C:
+		return fmt.Errorf("open decision log %q: %w", l.file.name, errOpening)
+	case <-l.done:
+		return fmt.Errorf("open decision log %q: the log is closed", l.file.name)
+	}
+	select {
+	case err := <-answer:
+		if err != nil {
+			return fmt.Errorf("open decision log %q: %w", l.file.name, err)
+		}
+		return nil
+	case <-late.C:
+		return fmt.Errorf("open decision log %q: %w", l.file.name, errOpening)
+	case <-l.done:
+		return fmt.Errorf("open decision log %q: the log is closed", l.file.name)
+	}
 }
 
 // Close writes what is queued, syncs and closes the file, and waits for the writer to end. Standard output is left
@@ -169,12 +256,15 @@ func (l *Log) Close(ctx context.Context) error {
 	case <-l.done:
 	case <-ctx.Done():
 		l.abandon.Store(true)
+		if l.file != nil {
+			l.file.file.interrupt()
+		}
 		return fmt.Errorf("close decision log: %d events not written: %w", len(l.queue), context.Cause(ctx))
 	}
 	if l.file == nil {
 		return nil
 	}
-	return l.file.close()
+	return l.file.file.close(ctx)
 }
 
 // run is the writer.
@@ -182,6 +272,11 @@ func (l *Log) run() {
 	defer close(l.done)
 	timer := time.NewTimer(linger)
 	defer timer.Stop()
+	var opened chan attempt
+	var retry <-chan time.Time
+	if l.file != nil {
+		opened, retry = l.file.file.result, l.file.file.retry.C
+	}
 	for {
 		select {
 		case r := <-l.queue:
@@ -193,6 +288,13 @@ func (l *Log) run() {
 			case <-l.closing:
 			}
 			l.drain()
+		case answer := <-l.reopen:
+			l.asked = append(l.asked, answer)
+			l.file.file.begin()
+		case <-retry:
+			l.file.file.begin()
+		case a := <-opened:
+			l.opened(a)
 		case <-l.closing:
 			l.drain()
 			l.closed.Store(true)
@@ -200,6 +302,48 @@ func (l *Log) run() {
 			return
 		}
 	}
+}
+
+// start opens the file, and waits for it a little.
+func (l *Log) start() error {
+	f := l.file.file
+	f.begin()
+	late := time.NewTimer(openWithin)
+	defer late.Stop()
+	err := errOpening
+	select {
+	case a := <-f.result:
+		_ = l.file.adopt(a)
+		err = a.err
+	case <-late.C:
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, errNoReader), errors.Is(err, errOpening):
+		l.log.Warn("decision log is not open; events are dropped until it is", "sink", l.file.name, "error", err)
+		l.file.failing = true
+		l.state.failed(err)
+		l.state.sink(fileSink, err)
+	default:
+		f.retry.Stop()
+		return fmt.Errorf("open decision log %q: %w", l.file.name, err)
+	}
+	return nil
+}
+
+// opened uses a file that was opened, or says why there is none.
+func (l *Log) opened(a attempt) {
+	err := l.file.adopt(a)
+	if err != nil {
+		l.state.failed(err)
+	}
+	if err == nil || l.file.w == nil {
+		l.state.sink(fileSink, err)
+	}
+	for _, answer := range l.asked {
+		answer <- a.err
+	}
+	l.asked = nil
 }
 
 // drain takes all that is queued and writes it.
@@ -217,8 +361,9 @@ func (l *Log) drain() {
 
 // take adds one event to the batch, and ends the batch when it is large enough.
 func (l *Log) take(r *Record) {
+	l.bytes.Add(-r.size)
 	if l.abandon.Load() {
-		l.observer.Dropped(1)
+		l.lose(Closing)
 		return
 	}
 	var out outcome
@@ -240,12 +385,13 @@ func (l *Log) flush() {
 		return
 	}
 	lost := 0
-	for _, s := range l.sinks {
+	for i, s := range l.sinks {
 		n, err := s.write(l.buf, l.events)
 		lost = max(lost, n)
 		if err != nil {
-			l.observer.Failed(err)
+			l.fail(err)
 		}
+		l.state.sink(i, err)
 		switch s.turned(err) {
 		case turnedBad:
 			l.log.Error("decision log cannot be written; events are dropped", "sink", s.name, "error", err)
@@ -254,16 +400,31 @@ func (l *Log) flush() {
 		case unchanged:
 		}
 	}
-	if lost > 0 {
-		l.observer.Dropped(lost)
-	}
-	if l.events > lost {
-		l.observer.Written(l.events - lost)
-	}
+	l.count(l.events-lost, lost)
 	l.events, l.buf = 0, l.buf[:0]
 	if cap(l.buf) > keepBytes {
 		l.buf = nil
 	}
+}
+
+// count tells what became of a batch.
+func (l *Log) count(written, lost int) {
+	l.state.mu.Lock()
+	l.state.written += uint64(written)
+	l.state.dropped += uint64(lost)
+	l.state.mu.Unlock()
+	if lost > 0 {
+		l.observer.Dropped(lost, SinkFailed)
+	}
+	if written > 0 {
+		l.observer.Written(written)
+	}
+}
+
+// fail tells of a sink or a mask that failed.
+func (l *Log) fail(err error) {
+	l.state.failed(err)
+	l.observer.Failed(err)
 }
 
 // noteMask counts each failed mask and reports the first of a row.
@@ -272,7 +433,7 @@ func (l *Log) noteMask(r *Record, out outcome) {
 		return
 	}
 	if out.maskErr != nil {
-		l.observer.Failed(out.maskErr)
+		l.fail(out.maskErr)
 		if !l.maskDown {
 			l.log.Error("decision log cannot be masked; events are written without input and result",
 				"decision_id", r.DecisionID, "error", out.maskErr)
@@ -284,15 +445,16 @@ func (l *Log) noteMask(r *Record, out outcome) {
 // discard drops one event that nobody will take.
 func (l *Log) discard() {
 	select {
-	case <-l.queue:
-		l.observer.Dropped(1)
+	case r := <-l.queue:
+		l.bytes.Add(-r.size)
+		l.lose(Closing)
 	default:
 	}
 }
 
 type nobody struct{}
 
-func (nobody) Written(int)    {}
-func (nobody) Dropped(int)    {}
-func (nobody) Suppressed(int) {}
-func (nobody) Failed(error)   {}
+func (nobody) Written(int)         {}
+func (nobody) Dropped(int, string) {}
+func (nobody) Suppressed(int)      {}
+func (nobody) Failed(error)        {}

@@ -353,7 +353,7 @@ func TestBundlesAreEncodedOnceASnapshot(t *testing.T) {
 }
 
 func TestWriteDoesNotAllocate(t *testing.T) {
-	l := &Log{queue: make(chan *Record, 1<<12), half: 1 << 12, observer: nobody{}}
+	l := &Log{queue: make(chan *Record, 1<<12), half: 1 << 12, room: 1 << 30, observer: nobody{}}
 	r := numbered(1)
 	if n := testing.AllocsPerRun(1000, func() { l.Write(r) }); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -51,6 +51,31 @@ type Record struct {
 	Cause error
 	// Masker masks the event; nil leaves it as it is.
 	Masker Masker
+
+	size int64 // what it costs to keep, once it is written
+}
+
+// Sized is an Appender that knows what it costs to keep.
+type Sized interface {
+	// Size is its memory in bytes, estimated.
+	Size() int
+}
+
+// recordBytes is what a record costs besides its input and its result.
+const recordBytes = 1 << 10
+
+// cost is the memory of r in bytes, estimated.
+func (r *Record) cost() int64 {
+	n := recordBytes
+	for _, part := range [...]Appender{r.Input, r.Result} {
+		if s, ok := part.(Sized); ok {
+			n += s.Size()
+		}
+	}
+	for i := range r.Reasons {
+		n += len(r.Reasons[i].Message) + len(r.Reasons[i].Object)
+	}
+	return int64(n)
 }
 
 // Introspection says where the claims of a decision came from.

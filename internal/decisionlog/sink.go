@@ -6,57 +6,34 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 )
 
-// sink is one place that batches are written to.
+// sink is one place that batches are written to. It belongs to the writer.
 type sink struct {
-	name string
+	name string // as operators know it
+	kind string // stdout or file
 
-	mu   sync.Mutex // held during a write: a rotation waits for it
-	w    io.Writer
-	file *os.File // w, when it is a file
-	sync bool     // file is a regular one
-	torn bool     // the last line has no end
-
-	failing bool // belongs to the writer
+	w       io.Writer
+	file    *file // where w comes from, when it is a file
+	torn    bool  // the last line has no end
+	failing bool
 }
 
-// openFile opens a file to append to, readable by its owner alone.
-func openFile(name string) (*sink, error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open decision log %q: %w", name, cause(err))
+// adopt writes to what an attempt opened from now on. After an error it goes on as before.
+func (s *sink) adopt(a attempt) error {
+	s.file.end(a)
+	if a.err != nil {
+		return s.fault(a.err)
 	}
-	s := &sink{name: name, w: f, file: f}
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		s.sync = true
-		s.torn = endsTorn(name, info.Size())
-	}
-	return s, nil
-}
-
-// endsTorn reports whether a process that died left half a line, which would spoil the event written next.
-func endsTorn(name string, size int64) bool {
-	if size == 0 {
-		return false
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return true // an empty line harms nobody
-	}
-	defer func() { _ = f.Close() }()
-	var last [1]byte
-	if _, err := f.ReadAt(last[:], size-1); err != nil {
-		return true
-	}
-	return last[0] != '\n'
+	s.w, s.torn = a.opened, a.opened.torn
+	return nil
 }
 
 // write writes a batch of events, one a line, and returns how many were lost.
 func (s *sink) write(batch []byte, events int) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	if s.w == nil {
+		return events, s.fault(s.file.why())
+	}
 	if s.torn {
 		if _, err := s.w.Write([]byte("\n")); err != nil {
 			return events, s.fault(err)
@@ -70,54 +47,26 @@ func (s *sink) write(batch []byte, events int) (int, error) {
 	if n > 0 {
 		s.torn = batch[n-1] != '\n'
 	}
-	return events - bytes.Count(batch[:n], []byte("\n")), s.fault(err)
+	lost := events - bytes.Count(batch[:n], []byte("\n"))
+	if s.file != nil && !s.file.regular { // a pipe whose reader has left never works again
+		s.file.drop(err)
+		s.w, s.torn = nil, false
+	}
+	return lost, s.fault(err)
 }
 
 func (s *sink) fault(err error) error {
-	return fmt.Errorf("write decision log %q: %v", s.name, cause(err))
+	return &sinkError{name: s.name, err: cause(err)}
 }
 
-// reopen opens the file by its name and lets go of the old one, which is complete by then.
-func (s *sink) reopen() error {
-	next, err := openFile(s.name)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	old := &sink{name: s.name, file: s.file, sync: s.sync}
-	if s.file == nil {
-		s.mu.Unlock()
-		_ = next.file.Close() // nothing was written to it
-		return fmt.Errorf("open decision log %q: the log is closed", s.name)
-	}
-	s.w, s.file, s.sync, s.torn = next.w, next.file, next.sync, next.torn
-	s.mu.Unlock()
-	return old.close()
+// sinkError is a batch that was not written.
+type sinkError struct {
+	name string
+	err  error
 }
 
-// close makes the file durable and closes it. A second call does nothing.
-func (s *sink) close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.file == nil {
-		return nil
-	}
-	var synced error
-	if s.sync {
-		synced = cause(s.file.Sync())
-	}
-	closed := cause(s.file.Close())
-	s.file, s.w = nil, gone{}
-	if err := errors.Join(synced, closed); err != nil {
-		return fmt.Errorf("close decision log %q: %v", s.name, err)
-	}
-	return nil
-}
-
-// gone is the writer of a closed sink.
-type gone struct{}
-
-func (gone) Write([]byte) (int, error) { return 0, os.ErrClosed }
+func (e *sinkError) Error() string { return fmt.Sprintf("write decision log %q: %v", e.name, e.err) }
+func (e *sinkError) Unwrap() error { return e.err }
 
 // cause takes the name of the file off an error of package os: the message has it already.
 func cause(err error) error {

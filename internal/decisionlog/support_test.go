@@ -20,10 +20,10 @@ import (
 // counts is an Observer.
 type counts struct{ written, dropped, suppressed, failed atomic.Int64 }
 
-func (c *counts) Written(n int)    { c.written.Add(int64(n)) }
-func (c *counts) Dropped(n int)    { c.dropped.Add(int64(n)) }
-func (c *counts) Suppressed(n int) { c.suppressed.Add(int64(n)) }
-func (c *counts) Failed(error)     { c.failed.Add(1) }
+func (c *counts) Written(n int)           { c.written.Add(int64(n)) }
+func (c *counts) Dropped(n int, _ string) { c.dropped.Add(int64(n)) }
+func (c *counts) Suppressed(n int)        { c.suppressed.Add(int64(n)) }
+func (c *counts) Failed(error)            { c.failed.Add(1) }
 
 func (c *counts) is(t *testing.T, written, dropped, suppressed, failed int64) {
 	t.Helper()
@@ -42,6 +42,9 @@ func open(t *testing.T, cfg Config, deps Deps) *Log {
 	t.Helper()
 	if cfg.Queue == 0 {
 		cfg.Queue = 1024
+	}
+	if cfg.QueueBytes == 0 {
+		cfg.QueueBytes = 64 << 20
 	}
 	l, err := Open(cfg, deps)
 	if err != nil {

@@ -4,9 +4,10 @@ import "time"
 
 // Config bounds what policies can do.
 type Config struct {
-	Entrypoints   []string      `yaml:"entrypoints" doc:"Rules that may be asked besides those annotated 'entrypoint: true', such as authz/decision."`
-	AllowBuiltins []string      `yaml:"allow_builtins" doc:"Builtins switched on although they reach the network or the machine: http.send, net.lookup_ip_addr, opa.runtime."`
-	Deadline      time.Duration `yaml:"deadline" default:"500ms" min:"1ms" max:"30s" doc:"Longest time one evaluation may take, by the clock on the wall: leave room for a busy machine."`
+	Entrypoints    []string      `yaml:"entrypoints" doc:"Rules that may be asked besides those annotated 'entrypoint: true', such as authz/decision."`
+	AllowBuiltins  []string      `yaml:"allow_builtins" doc:"Builtins switched on although they reach the network or the machine: http.send, net.lookup_ip_addr, opa.runtime."`
+	Deadline       time.Duration `yaml:"deadline" default:"500ms" min:"1ms" max:"30s" doc:"Longest time one evaluation may take, by the clock on the wall: leave room for a busy machine."`
+	CompileTimeout time.Duration `yaml:"compile_timeout" default:"15s" min:"1s" max:"10m" doc:"Longest time that compiling the policies may take. A start fails then; at a reload the last good policies go on deciding."`
 
 	// TokenModes are the modes that metadata may ask for, as far as the issuers can do them; none are all of TokenModes().
 	TokenModes []string `yaml:"-"`

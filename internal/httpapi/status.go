@@ -25,16 +25,22 @@ type Status struct {
 
 // PolicyStatus is which policy decides, and what is wrong with the one on disk.
 type PolicyStatus struct {
-	// Healthy is false while what is on disk does not load; the last policy that did goes on deciding.
+	// Healthy is false while what is on disk does not load or keeps changing, in which case the last policy that did load
+	// goes on deciding, and while the policy that decides gives no verdict for many requests.
 	Healthy     bool              `json:"healthy"`
 	Revision    string            `json:"revision"`
 	Digest      string            `json:"digest"`
 	Bundles     map[string]string `json:"bundles"`
 	Entrypoints []string          `json:"entrypoints"`
 	Activated   time.Time         `json:"activated"`
-	// FailedAt and Errors tell about the newest load, when it failed.
-	FailedAt time.Time       `json:"failed_at,omitzero"`
-	Errors   []PolicyProblem `json:"errors,omitempty"`
+	// FailedAt tells when the newest load failed, when it did, WaitingSince for how long a change on disk has been waited
+	// for, when that is long, and Errors all reasons why it is not healthy.
+	FailedAt     time.Time       `json:"failed_at,omitzero"`
+	WaitingSince time.Time       `json:"waiting_since,omitzero"`
+	Errors       []PolicyProblem `json:"errors,omitempty"`
+	// Evaluations is how many there were since it was activated, Misconfigured how many of them gave no verdict.
+	Evaluations   uint64 `json:"evaluations_since_activation"`
+	Misconfigured uint64 `json:"misconfigured_since_activation"`
 }
 
 // PolicyProblem is one thing wrong with the policies on disk. Text is the line that "sidecar check" prints.
@@ -84,7 +90,26 @@ type StreamStatus struct {
 // DecisionLogStatus is the state of the decision log.
 type DecisionLogStatus struct {
 	Enabled bool `json:"enabled"`
-	Queued  int  `json:"queued"`
+	// Queued events wait to be written; QueuedBytes is their memory, estimated.
+	Queued      int   `json:"queued"`
+	QueuedBytes int64 `json:"queued_bytes"`
+	// Written and Dropped count events since the start.
+	Written uint64 `json:"written"`
+	Dropped uint64 `json:"dropped"`
+	// LastError is why the log could not be written or masked last, even when it can be now.
+	LastError   string       `json:"last_error,omitzero"`
+	LastErrorAt time.Time    `json:"last_error_at,omitzero"`
+	Sinks       []SinkStatus `json:"sinks,omitempty"`
+}
+
+// SinkStatus is the state of one place that decisions are written to.
+type SinkStatus struct {
+	// Kind is file or stdout.
+	Kind    string `json:"kind"`
+	Healthy bool   `json:"healthy"`
+	// Error is why it cannot be written, since Since.
+	Error string    `json:"error,omitzero"`
+	Since time.Time `json:"since,omitzero"`
 }
 
 func addStatus(e *echo.Echo, status func() Status) {

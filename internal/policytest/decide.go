@@ -163,7 +163,7 @@ func (s *stated) Check(c authz.Confirmation, cred token.Credential, q *authz.Que
 type blind struct{}
 
 func (blind) Decided(authz.Kind, time.Duration) {}
-func (blind) Evaluated(time.Duration)           {}
+func (blind) Evaluated(time.Duration, error)    {}
 
 // differences says, a line each, where d is not as stated.
 func (e *expectation) differences(d *authz.Decision) []string {

@@ -39,12 +39,15 @@ type Metrics struct {
 	streams *streams
 
 	written, dropped, suppressed, failures prometheus.Counter
-	queue                                  *gaugeFunc
+	losses                                 map[string]prometheus.Counter // by reason; never changed
+	queue, queueBytes                      *gaugeFunc
 
 	reloaded, reloadFailed           prometheus.Counter
 	reloadSucceeded, policyActivated prometheus.Gauge
-	reloadFailing                    prometheus.Gauge
+	reloadFailing, reloadWaiting     prometheus.Gauge
+	lateCompilations                 *gaugeFunc
 	policy                           *info
+	verdicts                         verdicts
 }
 
 // NewMetrics returns metrics in a registry of their own. version is that of the sidecar.
@@ -92,9 +95,15 @@ func (m *Metrics) registerLog() {
 	events := m.counterVec("sidecar_decisionlog_events_total",
 		"Events of the decision log: written, dropped (lost), or suppressed by the policy's own drop rule.", "outcome")
 	m.written, m.dropped, m.suppressed = events.WithLabelValues("written"), events.WithLabelValues("dropped"), events.WithLabelValues("suppressed")
+	dropped := m.counterVec("sidecar_decisionlog_dropped_total", "Events of the decision log that are lost, by reason.", "reason")
+	m.losses = map[string]prometheus.Counter{}
+	for _, why := range []string{"queue_full", "queue_bytes", "sink_failed", "closing"} {
+		m.losses[why] = dropped.WithLabelValues(why)
+	}
 	m.failures = m.counterVec("sidecar_decisionlog_failures_total", "Writes and masks of the decision log that failed.").WithLabelValues()
 	m.queue = newGaugeFunc("sidecar_decisionlog_queue_entries", "Events that wait to be written.")
-	m.registry.MustRegister(m.queue)
+	m.queueBytes = newGaugeFunc("sidecar_decisionlog_queue_bytes", "Memory of the events that wait to be written, estimated.")
+	m.registry.MustRegister(m.queue, m.queueBytes)
 }
 
 func (m *Metrics) registerReloads() {
@@ -102,6 +111,11 @@ func (m *Metrics) registerReloads() {
 	m.reloaded, m.reloadFailed = reloads.WithLabelValues("ok"), reloads.WithLabelValues("failed")
 	m.reloadSucceeded = m.gauge("sidecar_app_reload_success_timestamp_seconds", "When policies were last loaded without a fault.")
 	m.reloadFailing = m.gauge("sidecar_app_reload_failing", "1 while the policies on disk are broken and the last good ones are served.")
+	m.reloadWaiting = m.gauge("sidecar_app_reload_waiting", "1 while the policies on disk keep changing and are waited for.")
+	m.lateCompilations = newGaugeFunc("sidecar_app_late_compilations", "Compilations of policies that run for longer than engine.compile_timeout.")
+	m.registry.MustRegister(m.lateCompilations, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "sidecar_app_policy_misconfigured_ratio", Help: "Share of the evaluations of the policy that is served that gave no verdict.",
+	}, func() float64 { return m.Verdicts().Ratio() }))
 	m.policyActivated = m.gauge("sidecar_app_policy_active_timestamp_seconds", "When the policy that is served was put in place.")
 	m.policy = newInfo("sidecar_app_policy_info", "The policy that is served; always 1.", []string{"revision", "digest"})
 	m.registry.MustRegister(m.policy)
@@ -116,8 +130,11 @@ func (m *Metrics) Decided(kind authz.Kind, took time.Duration) {
 	m.decision.Observe(took.Seconds())
 }
 
-// Evaluated counts the time that one evaluation of a policy took.
-func (m *Metrics) Evaluated(took time.Duration) { m.evaluation.Observe(took.Seconds()) }
+// Evaluated counts one evaluation of a policy, and the time that it took; err is why it gave no verdict, or nil.
+func (m *Metrics) Evaluated(took time.Duration, err error) {
+	m.evaluation.Observe(took.Seconds())
+	m.verdicts.add(err)
+}
 
 // Proved counts a check that a client holds the key its token is bound to. What is not of the closed set is not counted.
 func (m *Metrics) Proved(method, outcome string) {
@@ -129,8 +146,13 @@ func (m *Metrics) Proved(method, outcome string) {
 // Written counts events of the decision log that reached every sink.
 func (m *Metrics) Written(n int) { m.written.Add(float64(n)) }
 
-// Dropped counts events of the decision log that are lost.
-func (m *Metrics) Dropped(n int) { m.dropped.Add(float64(n)) }
+// Dropped counts events of the decision log that are lost, by the reason.
+func (m *Metrics) Dropped(n int, why string) {
+	m.dropped.Add(float64(n))
+	if c := m.losses[why]; c != nil {
+		c.Add(float64(n))
+	}
+}
 
 // Suppressed counts events that the policy's own drop rule kept out of the decision log.
 func (m *Metrics) Suppressed(n int) { m.suppressed.Add(float64(n)) }
@@ -138,8 +160,12 @@ func (m *Metrics) Suppressed(n int) { m.suppressed.Add(float64(n)) }
 // Failed counts a write or a mask of the decision log that failed.
 func (m *Metrics) Failed(error) { m.failures.Inc() }
 
-// ObserveQueue makes length the number of events that wait to be written. It is called at each scrape.
-func (m *Metrics) ObserveQueue(length func() int) { m.queue.set(length) }
+// ObserveQueue makes length the number of events that wait to be written, and bytes their memory. Both are called at each
+// scrape.
+func (m *Metrics) ObserveQueue(length, bytes func() int) {
+	m.queue.set(length)
+	m.queueBytes.set(bytes)
+}
 
 // Reloaded counts a load of the policies that succeeded, at a time.
 func (m *Metrics) Reloaded(at time.Time) {
@@ -156,9 +182,22 @@ func (m *Metrics) ReloadFailed() {
 
 // PolicyActive names the policy that is served from now on. Bytes of revision that are not UTF-8 are replaced.
 func (m *Metrics) PolicyActive(revision, digest string, at time.Time) {
+	m.verdicts.begin()
 	m.policy.set(revision, digest)
 	m.policyActivated.Set(seconds(at))
 }
+
+// ReloadWaiting says whether the policies on disk keep changing and are waited for.
+func (m *Metrics) ReloadWaiting(waiting bool) {
+	if waiting {
+		m.reloadWaiting.Set(1)
+		return
+	}
+	m.reloadWaiting.Set(0)
+}
+
+// ObserveLateCompilations makes count the number of compilations that are late. It is called at each scrape.
+func (m *Metrics) ObserveLateCompilations(count func() int) { m.lateCompilations.set(count) }
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1e3 }
 

@@ -63,7 +63,7 @@ func TestDecisionsAreCountedByKind(t *testing.T) {
 	m.Decided(authz.Allow, 20*time.Millisecond)
 	m.Decided(authz.Unavailable, time.Second)
 	m.Decided(authz.Kind(200), 0)
-	m.Evaluated(30 * time.Microsecond)
+	m.Evaluated(30*time.Microsecond, nil)
 	has(t, scrape(t, m),
 		`sidecar_decision_decisions_total{kind="allow"} 2`,
 		`sidecar_decision_decisions_total{kind="deny"} 0`,
@@ -171,13 +171,13 @@ func TestDecisionLogEventsAreCounted(t *testing.T) {
 	m := NewMetrics("")
 	lacks(t, scrape(t, m), "sidecar_decisionlog_queue_entries ")
 	m.Written(10)
-	m.Dropped(2)
+	m.Dropped(2, "queue_full")
 	m.Suppressed(3)
 	m.Failed(errors.New("disk full"))
-	m.ObserveQueue(func() int { return 42 })
+	m.ObserveQueue(func() int { return 42 }, func() int { return 300 })
 	has(t, scrape(t, m), `sidecar_decisionlog_events_total{outcome="written"} 10`, `sidecar_decisionlog_events_total{outcome="dropped"} 2`,
 		`sidecar_decisionlog_events_total{outcome="suppressed"} 3`, `sidecar_decisionlog_failures_total 1`, `sidecar_decisionlog_queue_entries 42`)
-	m.ObserveQueue(nil)
+	m.ObserveQueue(nil, nil)
 	lacks(t, scrape(t, m), "sidecar_decisionlog_queue_entries ")
 }
 
@@ -227,7 +227,7 @@ func TestTheRequestPathDoesNotAllocate(t *testing.T) {
 	m.AddIssuer("main")
 	if n := testing.AllocsPerRun(100, func() {
 		m.Decided(authz.Allow, time.Microsecond)
-		m.Evaluated(time.Microsecond)
+		m.Evaluated(time.Microsecond, nil)
 		m.Cached("main", "active", true)
 		m.Stale("main", "refreshing")
 		m.Written(1)
@@ -243,7 +243,7 @@ func BenchmarkDecision(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			m.Cached("main", "active", true)
-			m.Evaluated(30 * time.Microsecond)
+			m.Evaluated(30*time.Microsecond, nil)
 			m.Decided(authz.Allow, 50*time.Microsecond)
 		}
 	})

@@ -1,0 +1,188 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// stop is how one part of an App ends.
+type stop struct {
+	part string
+	end  func(context.Context) error
+}
+
+// onStop adds how a part ends. Parts end in the reverse order, when a start fails as when an App stops.
+func (a *App) onStop(part string, end func(context.Context) error) {
+	a.stops = append(a.stops, stop{part, end})
+}
+
+// undo ends what was built, after a failed start.
+func (a *App) undo(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
+	defer cancel()
+	_ = a.stopAll(ctx)
+}
+
+// stopAll ends every part, last first. A part that does not end in time is left behind: the parts below it still end.
+func (a *App) stopAll(ctx context.Context) error {
+	var errs []error
+	for i := len(a.stops) - 1; i >= 0; i-- {
+		errs = append(errs, within(ctx, a.stops[i]))
+	}
+	a.stops = nil
+	return errors.Join(errs...)
+}
+
+// lastMoment is the time of a part that begins to end when there is no time left.
+const lastMoment = 20 * time.Millisecond
+
+// within ends a part, and waits for it until ctx ends.
+func within(ctx context.Context, s stop) error {
+	ended := make(chan error, 1)
+	go func() { ended <- s.end(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(lastMoment):
+		return fmt.Errorf("stop %s: not done in time", s.part)
+	}
+}
+
+// Run serves until ctx ends, then stops top-down: no new calls, calls under way answered, the log written. All of it takes
+// no longer than the configured shutdown timeout; what does not end by then is left behind, and the error names it. An
+// App runs once.
+func (a *App) Run(ctx context.Context) error {
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	var background sync.WaitGroup
+	a.rest = func() {
+		stopWork()
+		background.Wait()
+	}
+	background.Go(func() { a.watcher.Run(work, a.policy.set(), a.loader.reports(work)) })
+	background.Go(func() { a.loader.run(work) })
+	background.Go(func() { a.watchVerdicts(work) })
+	for _, issuer := range a.issuers.All() {
+		background.Go(func() { issuer.Warm(work) })
+		background.Go(func() { issuer.Canary(work) })
+	}
+	background.Go(func() { a.sweep(work) })
+	a.hear(work)
+
+	failed := make(chan error, 2)
+	for _, s := range []server{a.api, a.admin} {
+		background.Go(func() {
+			if err := s.http.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serve listen.%s: %w", s.name, err)
+			}
+		})
+	}
+	a.ready.set(serving)
+	a.deps.Logger.Info("serving", "api", a.APIAddr().String(), "admin", a.AdminAddr().String(), "policy_revision", a.point.Snapshot().Policy.Revision(), "version", a.deps.Version)
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	return errors.Join(err, a.stop(err))
+}
+
+// stop ends every part. It keeps a little of the shutdown timeout for saying how that went.
+func (a *App) stop(cause error) error {
+	begun := time.Now()
+	spare := min(a.cfg.ShutdownTimeout/20, 250*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.ShutdownTimeout-2*spare)
+	defer cancel()
+	a.ready.set(stopping)
+	ended := make(chan error, 1)
+	go func() { // apart, for a line that cannot be written blocks its writer
+		if cause == nil {
+			a.deps.Logger.Info("stopping: a signal asked for it; calls under way are answered", "shutdown_timeout", a.cfg.ShutdownTimeout)
+		} else {
+			a.deps.Logger.Error("stopping: a listener failed; calls under way are answered", "error", cause, "shutdown_timeout", a.cfg.ShutdownTimeout)
+		}
+		err := a.stopAll(ctx)
+		if err == nil {
+			a.deps.Logger.Info("stopped", "took", time.Since(begun).Round(time.Millisecond))
+		} else {
+			a.deps.Logger.Error("stopped, and left something behind", "took", time.Since(begun).Round(time.Millisecond), "error", err)
+		}
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(a.cfg.ShutdownTimeout - spare):
+		return errors.New("stop: not done in time")
+	}
+}
+
+// callsShare is the part of the time for a stop that calls under way have: a call that would not end is no reason to lose
+// the events of those that did.
+const callsShare = 0.75
+
+// stopServers takes no new calls, and waits for those under way.
+func (a *App) stopServers(ctx context.Context) error {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(float64(time.Until(end))*callsShare))
+		defer cancel()
+	}
+	servers := []server{a.api, a.admin}
+	errs := make([]error, len(servers))
+	var stopping sync.WaitGroup
+	for i, s := range servers {
+		if s.http == nil {
+			continue // a start that failed before
+		}
+		stopping.Go(func() {
+			if err := s.http.Shutdown(ctx); err != nil {
+				_ = s.http.Close()
+				errs[i] = fmt.Errorf("stop listen.%s: %w", s.name, err)
+			}
+			if err := s.ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) && errs[i] == nil { // one that never served
+				errs[i] = fmt.Errorf("stop listen.%s: %w", s.name, err)
+			}
+		})
+	}
+	stopping.Wait()
+	return errors.Join(errs...)
+}
+
+// Reopen opens the file of the decision log again, after it was moved away. It takes a second at most.
+func (a *App) Reopen() error {
+	if err := a.log.Reopen(); err != nil {
+		return err
+	}
+	a.deps.Logger.Info("decision log opened again", "file", a.cfg.DecisionLog.File)
+	return nil
+}
+
+// sweepEvery is how often expired answers are dropped from the caches.
+const sweepEvery = 10 * time.Second
+
+func (a *App) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			for _, issuer := range a.issuers.All() {
+				issuer.Sweep()
+			}
+		}
+	}
+}

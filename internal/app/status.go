@@ -1,0 +1,98 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/httpapi"
+)
+
+// phase is where an App is in its life.
+type phase int32
+
+const (
+	starting phase = iota
+	serving
+	stopping
+)
+
+// readiness holds the phase.
+type readiness struct{ phase atomic.Int32 }
+
+func (r *readiness) set(p phase) { r.phase.Store(int32(p)) }
+func (r *readiness) is(p phase) bool {
+	return phase(r.phase.Load()) == p
+}
+
+// Status is what GET /v1/status answers.
+func (a *App) Status() httpapi.Status {
+	ready := a.ready.is(serving)
+	var issuers []httpapi.IssuerStatus
+	for _, i := range a.issuers.All() {
+		cached, sick := i.Stats(), i.Sick()
+		ready = ready && sick == ""
+		issuers = append(issuers, httpapi.IssuerStatus{
+			Name: i.Name(), Issuer: i.Issuer(), CachedActive: cached.Active.Entries, CachedBytes: cached.Active.Bytes, CachedInactive: cached.Inactive.Entries, Canary: sick,
+		})
+	}
+	return httpapi.Status{
+		Version:     a.deps.Version,
+		Started:     a.started,
+		Ready:       ready,
+		Policy:      a.policyStatus(),
+		Issuers:     issuers,
+		Events:      a.eventStatus(),
+		DecisionLog: a.logStatus(),
+	}
+}
+
+// policyStatus is what serves, what is wrong with what is on disk, and whether what serves gives verdicts.
+func (a *App) policyStatus() httpapi.PolicyStatus {
+	policy := a.point.Snapshot().Policy
+	a.policy.mu.Lock()
+	defer a.policy.mu.Unlock()
+	s := httpapi.PolicyStatus{
+		Revision: policy.Revision(), Digest: policy.Digest(), Bundles: policy.Revisions(), Entrypoints: policy.Entrypoints(),
+		Activated: a.policy.activated, FailedAt: a.policy.failedAt, Errors: problemsOf(a.policy.failure),
+	}
+	if why := a.policy.waiting; why != nil {
+		s.WaitingSince = a.policy.waitingSince
+		s.Errors = append(s.Errors, problemsOf(bundle.Problems{*why})...)
+	}
+	v := a.metrics.Verdicts()
+	s.Evaluations, s.Misconfigured = v.Evaluations, v.Misconfigured
+	if tooMany(v) {
+		message := fmt.Sprintf("%d of %d evaluations since this policy was activated gave no verdict: the decisions are misconfigured", v.Misconfigured, v.Evaluations)
+		s.Errors = append(s.Errors, httpapi.PolicyProblem{Code: codeNoVerdict, Message: message, Text: codeNoVerdict + ": " + message})
+	}
+	s.Healthy = len(s.Errors) == 0
+	return s
+}
+
+func problemsOf(err error) []httpapi.PolicyProblem {
+	if err == nil {
+		return nil
+	}
+	problems, ok := errors.AsType[bundle.Problems](err)
+	if !ok {
+		return []httpapi.PolicyProblem{{Code: "internal_error", Message: err.Error(), Text: err.Error()}}
+	}
+	var out []httpapi.PolicyProblem
+	for _, p := range problems {
+		out = append(out, httpapi.PolicyProblem{File: p.File, Row: p.Row, Col: p.Col, Code: p.Code, Message: p.Message, Text: p.String()})
+	}
+	return out
+}
+
+func (a *App) logStatus() httpapi.DecisionLogStatus {
+	s := a.log.Status()
+	out := httpapi.DecisionLogStatus{
+		Enabled: a.log != nil, Queued: s.Queued, QueuedBytes: s.QueuedBytes, Written: s.Written, Dropped: s.Dropped, LastError: s.LastError, LastErrorAt: s.LastErrorAt,
+	}
+	for _, sink := range s.Sinks {
+		out.Sinks = append(out.Sinks, httpapi.SinkStatus{Kind: sink.Kind, Healthy: sink.Error == "", Error: sink.Error, Since: sink.Since})
+	}
+	return out
+}

@@ -1,0 +1,31 @@
+package engine
+
+import "github.com/open-policy-agent/opa/v1/ast"
+
+// termBytes is what one term takes besides its text.
+const termBytes = 96
+
+// Size is the memory that a result keeps in use, in bytes, estimated.
+func (r Result) Size() int {
+	if r.value == nil {
+		return 0
+	}
+	return sizeOf(r.value)
+}
+
+func sizeOf(v ast.Value) int {
+	n := termBytes
+	switch v := v.(type) {
+	case ast.String:
+		n += len(v)
+	case ast.Number:
+		n += len(v)
+	case *ast.Array:
+		v.Foreach(func(t *ast.Term) { n += sizeOf(t.Value) })
+	case ast.Set:
+		v.Foreach(func(t *ast.Term) { n += sizeOf(t.Value) })
+	case ast.Object:
+		v.Foreach(func(k, t *ast.Term) { n += sizeOf(k.Value) + sizeOf(t.Value) })
+	}
+	return n
+}
