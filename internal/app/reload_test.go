@@ -135,7 +135,10 @@ func TestBrokenEditKeepsDecidingAndSaysSo(t *testing.T) {
 	broken := w.policyFile("broken.rego")
 	write(t, broken, "package broken\n\nallow := input.token.scpoes\n")
 	var s status
-	until(t, "the status tells of the broken policy", func() bool { s = w.status(t); return !s.Policy.Healthy })
+	until(t, "the status tells of the broken policy", func() bool {
+		s = w.status(t)
+		return len(s.Policy.Errors) > 0 && s.Policy.Errors[0].File == broken
+	})
 	place := fmt.Sprintf("%s:3:", broken)
 	if e := s.Policy.Errors; len(e) == 0 || e[0].File != broken || e[0].Row != 3 || e[0].Col == 0 || !strings.HasPrefix(e[0].Text, place) {
 		t.Errorf("the status says %+v", s.Policy)

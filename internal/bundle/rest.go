@@ -20,8 +20,10 @@ const (
 	quietFactor = 2
 	// gapFactor times the longest pause between two changes is the quiet time after changes with pauses.
 	gapFactor = 3
-	// longFactor times the debounce is the longest quiet time, and the age at which a change is said to be waited for.
-	longFactor = 20
+	// longFactor times the debounce is the longest quiet time.
+	longFactor = 10
+	// patienceFactor times the debounce is the age at which a change is said to be waited for.
+	patienceFactor = 50
 )
 
 // waits reports whether changes are being waited for.

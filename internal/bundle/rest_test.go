@@ -28,7 +28,7 @@ func TestRest_NeedsTwoEqualLooksAndAQuietTime(t *testing.T) {
 			{at: 0}, {at: d + d/2}, {at: 3 * d}, {at: 4 * d, mark: "a", left: 3*d + d/2}, {at: 8 * d, mark: "a"},
 		},
 		"but not for ever": {
-			{at: 0}, {at: 15 * d}, {at: 15 * d, mark: "a", left: 20 * d}, {at: 35 * d, mark: "a"},
+			{at: 0}, {at: 15 * d}, {at: 15 * d, mark: "a", left: 10 * d}, {at: 25 * d, mark: "a"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

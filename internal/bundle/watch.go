@@ -191,7 +191,7 @@ func (r *round) load(ctx context.Context, snap snapshot) {
 
 // wait reports a wait that has become long.
 func (r *round) wait(snap snapshot, now time.Time) {
-	if r.reports.Waiting == nil || r.rest.age(now) < longFactor*r.w.cfg.Debounce {
+	if r.reports.Waiting == nil || r.rest.age(now) < patienceFactor*r.w.cfg.Debounce {
 		return
 	}
 	why := snap.unrest
