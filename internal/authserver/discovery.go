@@ -11,11 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/fetch"
+	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
 const (
@@ -179,22 +177,6 @@ func WellKnown(issuer string) []string {
 	}
 }
 
-// metadata is the part of a document that is read.
-type metadata struct {
-	Issuer        string         `json:"issuer"`
-	Introspection string         `json:"introspection_endpoint"`
-	JWKS          string         `json:"jwks_uri"`
-	Token         string         `json:"token_endpoint"`
-	MTLS          jsontext.Value `json:"mtls_endpoint_aliases"`
-}
-
-// aliases are the endpoints for clients that use mutual TLS: RFC 8705 section 5.
-type aliases struct {
-	Introspection string `json:"introspection_endpoint"`
-	JWKS          string `json:"jwks_uri"`
-	Token         string `json:"token_endpoint"`
-}
-
 // read fetches one document and takes the endpoints from it: MD-2, MD-4.
 func (d *discovery) read(ctx context.Context, from string) (map[Endpoint]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.Timeout)
@@ -203,7 +185,6 @@ func (d *discovery) read(ctx context.Context, from string) (map[Endpoint]string,
 	if err != nil {
 		return nil, err
 	}
-	var doc metadata
 	path := strings.TrimPrefix(from, "https://"+r.host())
 	path = strings.TrimPrefix(path, "http://"+r.host())
 	switch {
@@ -213,27 +194,39 @@ func (d *discovery) read(ctx context.Context, from string) (map[Endpoint]string,
 		return nil, authz.E(authz.Misconfigured, "ask %q: status %d at %s, %w", r.host(), r.Status, path, errNoMetadata)
 	case r.Status != http.StatusOK || r.Over || !r.IsJSON():
 		return nil, r.Refuse(authz.Unavailable, "no JSON document at "+path)
-	case json.Unmarshal(r.Body, &doc) != nil:
+	}
+	doc, ok := jose.ReadClaims(r.Body)
+	if !ok {
 		return nil, r.Refuse(authz.Unavailable, "no valid metadata at "+path)
-	case doc.Issuer != d.cfg.Issuer:
-		return nil, r.Refuse(authz.Misconfigured, fmt.Sprintf("the metadata at %s is of another issuer than %q", path, d.cfg.Issuer))
+	}
+	switch issuer, err := doc.Text("issuer"); {
+	case err != nil:
+		return nil, r.Refuse(authz.Unavailable, fmt.Sprintf("no valid metadata at %s: %s", path, err))
+	case issuer != d.cfg.Issuer:
+		return nil, r.Refuse(authz.Misconfigured, fmt.Sprintf("the metadata at %s is of another issuer than %q: %+.100q", path, d.cfg.Issuer, issuer))
 	}
 	return d.endpointsOf(doc)
 }
 
 // endpointsOf takes the needed endpoints from a document. A client that authenticates by its certificate takes those that are
 // for it, where there are such (MTLS-2); they are as little believed as the others.
-func (d *discovery) endpointsOf(doc metadata) (map[Endpoint]string, error) {
-	named := map[Endpoint]string{Introspection: doc.Introspection, JWKS: doc.JWKS, TokenEndpoint: doc.Token}
-	members := map[Endpoint]string{Introspection: string(Introspection), JWKS: string(JWKS), TokenEndpoint: string(TokenEndpoint)}
-	if d.cfg.Client.mutualTLS() && len(doc.MTLS) > 0 {
-		var aliases aliases
-		if json.Unmarshal(doc.MTLS, &aliases) != nil {
+func (d *discovery) endpointsOf(doc jose.Claims) (map[Endpoint]string, error) {
+	named, members := map[Endpoint]string{}, map[Endpoint]string{}
+	for _, e := range []Endpoint{Introspection, JWKS, TokenEndpoint} {
+		members[e] = string(e)
+		named[e], _ = doc.Text(string(e)) // one that cannot be read is none
+	}
+	const aliases = "mtls_endpoint_aliases"
+	if d.cfg.Client.mutualTLS() && doc.Has(aliases) {
+		if doc.Value(aliases).Kind() != '{' {
 			return nil, authz.E(authz.Misconfigured, "discover issuer %q: its mtls_endpoint_aliases are no URLs", d.cfg.Issuer)
 		}
-		for e, alias := range map[Endpoint]string{Introspection: aliases.Introspection, JWKS: aliases.JWKS, TokenEndpoint: aliases.Token} {
-			if alias != "" {
-				named[e], members[e] = alias, "mtls_endpoint_aliases."+string(e)
+		for e := range named {
+			switch alias, err := doc.Object(aliases).Text(string(e)); {
+			case err != nil:
+				return nil, authz.E(authz.Misconfigured, "discover issuer %q: its mtls_endpoint_aliases are no URLs", d.cfg.Issuer)
+			case alias != "":
+				named[e], members[e] = alias, aliases+"."+string(e)
 			}
 		}
 	}

@@ -104,7 +104,13 @@ func TestDocumentsThatMayNotBeUsed(t *testing.T) {
 		says string
 	}{
 		{"MD-2: a slash makes another issuer", func(b string) string { return metadata(b+"/", b+"/introspect") }, authz.Misconfigured, "another issuer"},
-		{"MD-2: another issuer", func(b string) string { return metadata("https://evil.example", b+"/introspect") }, authz.Misconfigured, "another issuer"},
+		{"MD-2: another issuer", func(b string) string { return metadata("https://evil.example", b+"/introspect") }, authz.Misconfigured, `: "https://evil.example"`},
+		{"MD-2: an issuer that is no text", func(b string) string {
+			return `{"issuer":["` + b + `"],"introspection_endpoint":"` + b + `/introspect"}`
+		}, authz.Unavailable, `member "issuer"`},
+		{"MD-3: an endpoint that is no text", func(b string) string {
+			return `{"issuer":"` + b + `","introspection_endpoint":["` + b + `/introspect"]}`
+		}, authz.Misconfigured, "names no introspection_endpoint"},
 		{"MD-2: no issuer", func(b string) string { return `{"introspection_endpoint":"` + b + `/introspect"}` }, authz.Misconfigured, "another issuer"},
 		{"MD-3: no endpoint", func(b string) string { return `{"issuer":"` + b + `"}` }, authz.Misconfigured, "names no introspection_endpoint"},
 		{"MD-4: plain http to another host", func(b string) string { return metadata(b, "http://as.example/introspect") }, authz.Misconfigured, "not https"},
@@ -127,6 +133,17 @@ func TestDocumentsThatMayNotBeUsed(t *testing.T) {
 				t.Error("the token was sent")
 			}
 		})
+	}
+}
+
+// TestWhatIsOddBesideTheEndpointsIsNotLookedAt: a byte order mark, null, and half a character in what is for people.
+func TestWhatIsOddBesideTheEndpointsIsNotLookedAt(t *testing.T) {
+	u, _ := directory(t, func(base string) map[string]string {
+		return map[string]string{"/.well-known/oauth-authorization-server": "\ufeff" + `{"op_policy":"a \ud83d","token_endpoint":null,"mtls_endpoint_aliases":null,` + metadata(base, base+"/introspect")[1:]}
+	})
+	i, _ := open(t, "", discovering(u.URL))
+	if !introspect(t, i).Active {
+		t.Error("not active")
 	}
 }
 
