@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -8,7 +9,6 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/metrics"
-	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown/cache"
@@ -55,19 +55,15 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	if problems = append(problems, prog.examine(set, paths)...); len(problems) > 0 {
 		return nil, problems.Sorted()
 	}
-	reaches := enclosed
+	useGuarded(compiler)
+	w := &world{
+		compiler: compiler, store: store, txn: txn, values: newValueCache(ctx), measures: metrics.NoOp(),
+		builtins: guarded(cmp.Or(cfg.Runaways, NewRunaways())), deadline: cfg.Deadline,
+	}
 	if len(cfg.AllowBuiltins) > 0 {
-		reaches = outside
+		w.reach = outside
 	}
-	fixed := []rego.EvalOption{
-		rego.EvalTransaction(txn),
-		rego.EvalMetrics(metrics.NoOp()),
-		rego.EvalInterQueryBuiltinValueCache(newValueCache(ctx)),
-	}
-	prepare := func(path string) (*entry, error) {
-		query, err := prepareQuery(ctx, path, compiler, store, txn)
-		return &entry{path: path, query: query, fixed: fixed, deadline: cfg.Deadline, reach: reaches, demand: wanted[path]}, err
-	}
+	prepare := func(path string) (*entry, error) { return w.entry(path, wanted[path]) }
 	for _, path := range paths {
 		if p.entries[path], err = prepare(path); err != nil {
 			return nil, err
@@ -160,6 +156,7 @@ func newCompiler(cfg Config, schema map[string]any) *ast.Compiler {
 	return ast.NewCompiler().
 		SetErrorLimit(0).
 		WithCapabilities(capabilities(cfg)).
+		WithBuiltins(guardedDecls()).
 		WithSchemas(schemas).
 		WithUseTypeCheckAnnotations(true).
 		WithStrict(true).
@@ -189,22 +186,6 @@ func newValueCache(ctx context.Context) cache.InterQueryValueCache {
 	return cache.NewInterQueryValueCache(ctx, &cache.Config{
 		InterQueryBuiltinValueCache: cache.InterQueryBuiltinValueCacheConfig{MaxNumEntries: &bound},
 	})
-}
-
-func prepareQuery(ctx context.Context, path string, compiler *ast.Compiler, store storage.Store, txn storage.Transaction) (rego.PreparedEvalQuery, error) {
-	// The query is built from terms: a path is never pasted into Rego.
-	query := ast.NewBody(ast.NewExpr(ast.NewTerm(refOf(path))))
-	prepared, err := rego.New(
-		rego.ParsedQuery(query),
-		rego.Compiler(compiler),
-		rego.Store(store),
-		rego.Transaction(txn),
-		rego.GenerateJSON(keepTerm),
-	).PrepareForEval(ctx)
-	if err != nil {
-		return prepared, fmt.Errorf("prepare data.%s: %w", dotted(path), err)
-	}
-	return prepared, nil
 }
 
 func revisions(set *bundle.Set) map[string]string {

@@ -9,6 +9,9 @@ type Config struct {
 	Deadline       time.Duration `yaml:"deadline" default:"500ms" min:"1ms" max:"30s" doc:"Longest time one evaluation may take, by the clock on the wall: leave room for a busy machine."`
 	CompileTimeout time.Duration `yaml:"compile_timeout" default:"15s" min:"1s" max:"10m" doc:"Longest time that compiling the policies may take. A start fails then; at a reload the last good policies go on deciding."`
 
+	// Runaways counts the calls of builtins that outlive their evaluations, in all policies that it is given to; nil is a new one.
+	Runaways *Runaways `yaml:"-"`
+
 	// TokenModes are the modes that metadata may ask for, as far as the issuers can do them; none are all of TokenModes().
 	TokenModes []string `yaml:"-"`
 

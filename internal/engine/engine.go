@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/open-policy-agent/opa/v1/rego"
-
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/input"
 )
@@ -76,7 +74,7 @@ func (p *Policy) Eval(ctx context.Context, q Question) (Answer, error) {
 		return Answer{}, err
 	}
 	// A memo of verdicts belongs here: in the entry, keyed by the values of in that the entry's rules can read.
-	result, err := e.eval(ctx, in, rego.EvalTime(q.Time), rego.EvalSeed(&seed{id: q.Seed}))
+	result, err := e.eval(ctx, in, run{time: q.Time, seed: q.Seed})
 	switch {
 	case err != nil:
 		return Answer{}, authz.E(authz.Misconfigured, "%w", err)

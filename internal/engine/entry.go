@@ -6,19 +6,32 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/metrics"
+	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/cache"
 )
+
+// world is what all evaluations within a snapshot share. It is immutable.
+type world struct {
+	compiler *ast.Compiler
+	store    storage.Store
+	// txn is read by all evaluations: the store is never written again.
+	txn      storage.Transaction
+	values   cache.InterQueryValueCache
+	measures metrics.Metrics
+	builtins map[string]*topdown.Builtin
+	deadline time.Duration
+	reach    reach
+}
 
 // entry is one rule that may be asked. It is immutable.
 type entry struct {
-	path  string
-	query rego.PreparedEvalQuery
-	// fixed are the options that are the same for every evaluation within the snapshot.
-	fixed    []rego.EvalOption
-	deadline time.Duration
-	reach    reach
-	demand   Demand
+	*world
+	path   string
+	query  ast.Body
+	asks   ast.QueryCompiler
+	demand Demand
 }
 
 // reach says how far the builtins of a policy can get.
@@ -31,37 +44,62 @@ const (
 	outside
 )
 
+// answer is the variable of a query that holds the value of its rule.
+const answer = ast.Var("answer")
+
+// entry prepares the rule at path.
+func (w *world) entry(path string, demand Demand) (*entry, error) {
+	// The query is built from terms: a path is never pasted into Rego.
+	asks := w.compiler.QueryCompiler()
+	query, err := asks.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(answer), ast.NewTerm(refOf(path)))))
+	if err != nil {
+		return nil, fmt.Errorf("prepare data.%s: %w", dotted(path), err)
+	}
+	return &entry{world: w, path: path, query: query, asks: asks, demand: demand}, nil
+}
+
+// run is one evaluation.
+type run struct {
+	time time.Time
+	// seed, the decision's id, is what rand and uuid derive from.
+	seed string
+	// tracer follows an evaluation in which every rule is entered; nil means one as decisions have it.
+	tracer topdown.QueryTracer
+	// deadline is in place of the configured one where it is not 0.
+	deadline time.Duration
+}
+
 // eval evaluates e over in. The value is nil when the rule is undefined.
-func (e *entry) eval(ctx context.Context, in ast.Value, more ...rego.EvalOption) (ast.Value, error) {
-	cancel := topdown.NewCancel() // without one, OPA starts a goroutine for each evaluation
-	alarm := time.AfterFunc(e.deadline, cancel.Cancel)
+func (e *entry) eval(ctx context.Context, in ast.Value, r run) (ast.Value, error) {
+	if r.deadline == 0 {
+		r.deadline = e.deadline
+	}
+	cancel := topdown.NewCancel()
+	alarm := time.AfterFunc(r.deadline, cancel.Cancel)
 	defer alarm.Stop()
 	if e.reach == outside {
 		var done context.CancelFunc
-		ctx, done = context.WithTimeout(ctx, e.deadline)
+		ctx, done = context.WithTimeout(ctx, r.deadline)
 		defer done()
 	}
 	values := newVirtualCache()
 	defer values.release()
 	var failed []topdown.Error
-	options := make([]rego.EvalOption, 0, len(e.fixed)+len(more)+4)
-	options = append(append(options, e.fixed...), more...)
-	options = append(options, rego.EvalParsedInput(in), rego.EvalExternalCancel(cancel), rego.EvalBuiltinErrorList(&failed), rego.EvalVirtualCache(values))
-	rs, err := e.query.Eval(ctx, options...)
+	var value ast.Value
+	err := e.ask(in, r).WithCancel(cancel).WithVirtualCache(values).WithBuiltinErrorList(&failed).Iter(ctx, func(qr topdown.QueryResult) error {
+		value = qr[answer].Value
+		return nil
+	})
 	switch {
 	case topdown.IsCancel(err):
-		return nil, fmt.Errorf("evaluate data.%s: not done after %s, the deadline of one evaluation", dotted(e.path), e.deadline)
+		return nil, fmt.Errorf("evaluate data.%s: not done after %s, the deadline of one evaluation", dotted(e.path), r.deadline)
 	case err != nil:
 		return nil, fmt.Errorf("evaluate data.%s: %w", dotted(e.path), failure(err))
 	case len(failed) > 0:
 		// OPA treats the expression as undefined, and a deny rule that is undefined allows.
 		return nil, fmt.Errorf("evaluate data.%s: %w", dotted(e.path), failure(&failed[0]))
-	case len(rs) == 0 || len(rs[0].Expressions) == 0:
+	case value == nil:
 		return nil, nil
-	}
-	value, ok := rs[0].Expressions[0].Value.(ast.Value)
-	if !ok {
-		return nil, fmt.Errorf("evaluate data.%s: a result of type %T", dotted(e.path), rs[0].Expressions[0].Value)
 	}
 	if err := bounded(value); err != nil {
 		return nil, fmt.Errorf("evaluate data.%s: %w", dotted(e.path), err)
@@ -69,5 +107,22 @@ func (e *entry) eval(ctx context.Context, in ast.Value, more ...rego.EvalOption)
 	return value, nil
 }
 
-// keepTerm hands results over as they are, for verdictOf reads terms.
-func keepTerm(t *ast.Term, _ *rego.EvalContext) (any, error) { return t.Value, nil }
+// ask is the query of one evaluation.
+func (e *entry) ask(in ast.Value, r run) *topdown.Query {
+	q := topdown.NewQuery(e.query).
+		WithQueryCompiler(e.asks).WithCompiler(e.compiler).
+		WithStore(e.store).WithTransaction(e.txn).
+		WithBuiltins(e.builtins).WithInterQueryBuiltinValueCache(e.values).
+		WithMetrics(e.measures).
+		WithInput(ast.NewTerm(in))
+	if r.seed != "" {
+		q = q.WithSeed(&seed{id: r.seed})
+	}
+	if !r.time.IsZero() {
+		q = q.WithTime(r.time)
+	}
+	if r.tracer != nil {
+		q = q.WithQueryTracer(r.tracer).WithIndexing(false).WithEarlyExit(false)
+	}
+	return q
+}

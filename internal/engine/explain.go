@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -46,12 +45,11 @@ func (p *Policy) Explain(ctx context.Context, q Question) (Answer, Explanation, 
 	}
 	answer, err := p.Eval(ctx, q)
 	tracer := &ruleTracer{rules: map[uint64]*ast.Rule{}, outcomes: map[*ast.Rule]*progress{}}
-	traced := *e
-	traced.deadline *= 100
 	// Without the index every rule is entered, so that each one that fails has an expression to show. Builtins fail there that
 	// the answer does not depend on, so what this evaluation comes to is not the answer.
-	traced.fixed = append(slices.Clip(e.fixed), rego.EvalQueryTracer(tracer), rego.EvalRuleIndexing(false), rego.EvalEarlyExit(false))
-	_, _ = (&Policy{entries: map[string]*entry{q.Entrypoint: &traced}, view: p.view}).Eval(ctx, q)
+	if in, err := p.view.value(q.Document); err == nil {
+		_, _ = e.eval(ctx, in, run{time: q.Time, seed: q.Seed, tracer: tracer, deadline: 100 * e.deadline})
+	}
 	return answer, tracer.explanation(), err
 }
 

@@ -16,8 +16,13 @@ func failure(err error) error {
 		return fmt.Errorf("the evaluation failed (%T)", err)
 	}
 	said := e.Code
+	cause := ours(err)
 	switch e.Code {
 	case topdown.BuiltinErr:
+		if cause != nil {
+			said += ": " + cause.Error()
+			break
+		}
 		// "<name>: <cause>", and the cause quotes what the builtin was given.
 		name, _, _ := strings.Cut(e.Message, ":")
 		said += ": " + name + " cannot work with what it was given"

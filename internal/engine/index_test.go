@@ -247,7 +247,7 @@ func TestTheIndexHidesNoErrorOfAnyBuiltin(t *testing.T) {
 		for _, value := range []string{`"x"`, `5`, `{"a":1}`, `null`, `true`, `["x"]`, `[5]`, `[]`} {
 			evaluated++
 			a, err := p.Eval(t.Context(), valued(value))
-			b, second := unindexed(p).Eval(t.Context(), valued(value))
+			b, second := unindexed(t, p, valued(value))
 			if (err == nil) != (second == nil) || err == nil && a.Verdict.Allow != b.Verdict.Allow {
 				t.Errorf("%s with %s: %+v, %v; without the index %+v, %v", call, value, a.Verdict, err, b.Verdict, second)
 			}
@@ -331,7 +331,7 @@ func TestTheIndexAnswersAsTheRulesSay(t *testing.T) {
 		for range 8 {
 			q := question(`{"v":` + pick(constants) + `,"w":` + pick(constants) + `}`)
 			a, err := p.Eval(t.Context(), q)
-			b, second := unindexed(p).Eval(t.Context(), q)
+			b, second := unindexed(t, p, q)
 			if err != nil || second != nil || resultJSON(t, a) != resultJSON(t, b) {
 				t.Errorf("%s\nwith %s: %v %v; without the index %v %v", rego.String(), q.Document.Context, a.Result, err, b.Result, second)
 			}

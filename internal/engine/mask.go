@@ -91,7 +91,7 @@ func ask(e *entry, event ast.Value) (ast.Value, error) {
 	if e == nil {
 		return nil, nil
 	}
-	return e.eval(context.Background(), event)
+	return e.eval(context.Background(), event, run{})
 }
 
 func maskOp(v ast.Value) (MaskOp, error) {

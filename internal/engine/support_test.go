@@ -5,13 +5,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
@@ -150,14 +149,23 @@ func parsed(t *testing.T, rego string) map[string]*ast.Module {
 	return map[string]*ast.Module{"p.rego": m}
 }
 
-// unindexed is p as it would be evaluated without OPA's rule index.
-func unindexed(p *Policy) *Policy {
-	out := *p
-	out.entries = map[string]*entry{}
-	for path, e := range p.entries {
-		whole := *e
-		whole.fixed = append(slices.Clip(e.fixed), rego.EvalRuleIndexing(false))
-		out.entries[path] = &whole
+// unindexed evaluates as if OPA had no rule index.
+func unindexed(t testing.TB, p *Policy, q Question) (Answer, error) {
+	t.Helper()
+	in, err := p.view.value(q.Document)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return &out
+	v, err := p.entries[q.Entrypoint].eval(t.Context(), in, run{time: q.Time, seed: q.Seed, tracer: noTracer{}})
+	if err != nil {
+		return Answer{}, err
+	}
+	verdict, err := verdictOf(v)
+	return Answer{Verdict: verdict, Result: Result{v}}, err
 }
+
+type noTracer struct{}
+
+func (noTracer) Enabled() bool               { return false }
+func (noTracer) Config() topdown.TraceConfig { return topdown.TraceConfig{} }
+func (noTracer) TraceEvent(topdown.Event)    {}
