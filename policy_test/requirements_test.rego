@@ -125,3 +125,10 @@ stray(place) := concat("", [
 ])
 
 test_all_faults_are_told_at_once if count(routes.faults) == 3 with data.routes as {"/a": {}, "get": {}, "/b": {"GET": {}}}
+
+test_problems_have_their_place if {
+	routes.problems == {
+		{"message": "/a get: neither a method, in upper case, nor a segment, which begins with a slash; HEAD is asked as GET", "at": ["routes", "/a", "get"]},
+		{"message": `what "/" itself asks for is at the top, beside the segments`, "at": ["routes", "/"]},
+	} with data.routes as {"/a": {"get": {}, "GET": {"anonymous": true}}, "/": {"GET": {"anonymous": true}}}
+}

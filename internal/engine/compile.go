@@ -72,7 +72,10 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	if p.mask, err = newMasker(compiler, prepare); err != nil {
 		return nil, err
 	}
-	if problems = p.tried(ctx, prog, cfg); len(problems) > 0 {
+	if problems, err = stated(ctx, compiler, set, prepare); err != nil {
+		return nil, err
+	}
+	if problems = append(problems, p.tried(ctx, prog, cfg)...); len(problems) > 0 {
 		return nil, problems.Sorted()
 	}
 	return p, nil
