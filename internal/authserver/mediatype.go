@@ -15,8 +15,10 @@ func MediaType(h http.Header) string {
 	media := ""
 	for _, field := range h.Values("Content-Type") {
 		for _, one := range listed(field) {
-			t, _, _ := strings.Cut(one, ";")
-			t = strings.ToLower(strings.Trim(t, " \t"))
+			t := strings.ToLower(strings.Trim(one, " \t"))
+			if end := strings.IndexAny(t, "; \t"); end >= 0 {
+				t = t[:end]
+			}
 			if t == "" {
 				continue // an empty element of a list: RFC 9110 section 5.6.1.2
 			}

@@ -24,6 +24,7 @@ func TestMediaTypeIsThatWhateverTheParameters(t *testing.T) {
 		"two fields":                {[]string{"application/json", "application/json;charset=UTF-8"}, "application/json"},
 		"a comma in quotes":         {[]string{`application/json; profile="a,b\",text/html"`}, "application/json"},
 		"an empty element":          {[]string{"application/json,"}, "application/json"},
+		"a lost semicolon":          {[]string{"application/json charset=utf-8"}, "application/json"},
 		"a suffix":                  {[]string{"application/hal+json"}, "application/hal+json"},
 		"HTML":                      {[]string{"text/html; charset=utf-8"}, "text/html"},
 		"two types":                 {[]string{"text/html, application/json"}, ""},

@@ -284,6 +284,12 @@ func TestActiveTokensGetRemarks(t *testing.T) {
 	wants(t, ask(t, cfg, "tok-123456"), `tenant pointers ["/tenant"]`, "the answer has active, aud, cnf, org, sub", `set audience to one of ["orders-api"]`, "bound to a key", "nothing in the answer says that this is an access token")
 }
 
+func TestWhatIsLeftOutOfAnActiveTokenIsNamed(t *testing.T) {
+	cfg := endpoint(t, answers(200, "application/json", `{"active":true,"sub":"u","roles":{"admin":{}},"groups":[{"value":"g"}],"permissions":["p",7],"scope":"a"}`))
+	said := ask(t, cfg, "tok-123456")
+	wants(t, said, "doubt token: of roles, groups, what is no text is left out")
+}
+
 func TestATokenThatTheConfigurationRefusesIsNotCalledInactive(t *testing.T) {
 	cfg := endpoint(t, answers(200, "application/json", `{"active":true,"aud":"another"}`))
 	cfg.Reading.Audience = []string{"orders-api"}

@@ -107,6 +107,9 @@ func remarks(cfg introspect.Config, c *authz.Claims) []Finding {
 	if len(c.Scopes) == 0 {
 		doubt(cmp.Or(cfg.Reading.Advice(cfg.Server.Client.ID).NoScope, "ask for a scope when the token is got, and compare what the server tells this client"), "the answer names no scope: a policy that wants one refuses the token")
 	}
+	if left := leftOut(c); len(left) > 0 {
+		doubt("let the server write names, or lists of names; a configured pointer in roles can lead further into it", "of %s, what is no text is left out: it gives the token nothing", strings.Join(left, ", "))
+	}
 	if c.Confirmation.Bound() {
 		doubt("send the proof with each request, or the client's certificate: see proof in the configuration", "the token is bound to a key, and is accepted from its holder only")
 	}
@@ -117,6 +120,15 @@ func remarks(cfg introspect.Config, c *authz.Claims) []Finding {
 		doubt("set dialect to the kind of this server, and refused_prefixes if its refresh tokens can be told by how they begin", "nothing in the answer says that this is an access token")
 	}
 	return out
+}
+
+// leftOut are the members that give a token something, and hold what is no name: objects, most often.
+func leftOut(c *authz.Claims) []string {
+	m, _ := jose.ReadClaims(c.Raw) // it has been read before
+	return slices.DeleteFunc([]string{"roles", "groups", "permissions", "scope", "scp"}, func(name string) bool {
+		_, err := m.Names(name)
+		return err == nil
+	})
 }
 
 // claims of a JWT that nobody verified, as far as they can be read.
