@@ -43,7 +43,7 @@ func stated(ctx context.Context, compiler *ast.Compiler, set *bundle.Set, prepar
 		if err != nil {
 			return nil, err
 		}
-		value, err := e.eval(ctx, ast.NewObject())
+		value, err := e.eval(ctx, ast.NewObject(), run{time: probeTime, seed: probeSeed})
 		if err != nil {
 			out = append(out, problemAt(rules[0].Location, codeStated, "%v", err))
 			continue
