@@ -121,7 +121,11 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (*App, error) {
 }
 
 func newApp(cfg *config.Config, deps Deps) *App {
-	a := &App{cfg: cfg, deps: deps, started: time.Now(), metrics: telemetry.NewMetrics(deps.Version)}
+	own := *cfg
+	own.Engine.Runaways = engine.NewRunaways()
+	a := &App{cfg: &own, deps: deps, started: time.Now(), metrics: telemetry.NewMetrics(deps.Version)}
+	runaways := own.Engine.Runaways
+	a.metrics.ObserveRunaways(func() int { return int(runaways.Running()) }, func() int { return int(runaways.Total()) })
 	a.deafen, a.rest = func() {}, func() {}
 	return a
 }

@@ -61,6 +61,7 @@ func (a *App) policyStatus() httpapi.PolicyStatus {
 		s.WaitingSince = a.policy.waitingSince
 		s.Errors = append(s.Errors, problemsOf(bundle.Problems{*why})...)
 	}
+	s.RunawayCalls, s.RunawayCallsTotal = a.cfg.Engine.Runaways.Running(), a.cfg.Engine.Runaways.Total()
 	v := a.metrics.Verdicts()
 	s.Evaluations, s.Misconfigured = v.Evaluations, v.Misconfigured
 	if tooMany(v) {

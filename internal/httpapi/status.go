@@ -41,6 +41,10 @@ type PolicyStatus struct {
 	// Evaluations is how many there were since it was activated, Misconfigured how many of them gave no verdict.
 	Evaluations   uint64 `json:"evaluations_since_activation"`
 	Misconfigured uint64 `json:"misconfigured_since_activation"`
+	// RunawayCalls is how many calls of builtins go on now although their evaluation is over, RunawayCallsTotal how many did
+	// since the start.
+	RunawayCalls      int64 `json:"runaway_calls"`
+	RunawayCallsTotal int64 `json:"runaway_calls_total"`
 }
 
 // PolicyProblem is one thing wrong with the policies on disk. Text is the line that "sidecar check" prints.

@@ -42,11 +42,17 @@ func (i *info) Collect(ch chan<- prometheus.Metric) {
 // gaugeFunc is a gauge that asks for its value, once somebody can be asked.
 type gaugeFunc struct {
 	desc *prometheus.Desc
+	kind prometheus.ValueType
 	ask  atomic.Pointer[func() int]
 }
 
 func newGaugeFunc(name, help string) *gaugeFunc {
-	return &gaugeFunc{desc: prometheus.NewDesc(name, help, nil, nil)}
+	return &gaugeFunc{desc: prometheus.NewDesc(name, help, nil, nil), kind: prometheus.GaugeValue}
+}
+
+// newCounterFunc is a counter that does the same.
+func newCounterFunc(name, help string) *gaugeFunc {
+	return &gaugeFunc{desc: prometheus.NewDesc(name, help, nil, nil), kind: prometheus.CounterValue}
 }
 
 func (g *gaugeFunc) set(ask func() int) {
@@ -63,7 +69,7 @@ func (g *gaugeFunc) Describe(ch chan<- *prometheus.Desc) { ch <- g.desc }
 // Collect implements prometheus.Collector.
 func (g *gaugeFunc) Collect(ch chan<- prometheus.Metric) {
 	if ask := g.ask.Load(); ask != nil {
-		ch <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, float64((*ask)()))
+		ch <- prometheus.MustNewConstMetric(g.desc, g.kind, float64((*ask)()))
 	}
 }
 

@@ -41,6 +41,7 @@ type Metrics struct {
 	written, dropped, suppressed, failures prometheus.Counter
 	losses                                 map[string]prometheus.Counter // by reason; never changed
 	queue, queueBytes                      *gaugeFunc
+	runaways, runawaysTotal                *gaugeFunc
 
 	reloaded, reloadFailed           prometheus.Counter
 	reloadSucceeded, policyActivated prometheus.Gauge
@@ -118,7 +119,16 @@ func (m *Metrics) registerReloads() {
 	}, func() float64 { return m.Verdicts().Ratio() }))
 	m.policyActivated = m.gauge("sidecar_app_policy_active_timestamp_seconds", "When the policy that is served was put in place.")
 	m.policy = newInfo("sidecar_app_policy_info", "The policy that is served; always 1.", []string{"revision", "digest"})
-	m.registry.MustRegister(m.policy)
+	m.runaways = newGaugeFunc("sidecar_engine_runaway_calls", "Calls of builtins that go on now although their evaluation is over.")
+	m.runawaysTotal = newCounterFunc("sidecar_engine_runaway_calls_total", "Calls of builtins that outlived their evaluation.")
+	m.registry.MustRegister(m.policy, m.runaways, m.runawaysTotal)
+}
+
+// ObserveRunaways makes running the number of calls of builtins that go on after their evaluation, and total the number of all
+// that did. Both are called at each scrape.
+func (m *Metrics) ObserveRunaways(running, total func() int) {
+	m.runaways.set(running)
+	m.runawaysTotal.set(total)
 }
 
 // Decided counts a decision and the time it took.

@@ -181,6 +181,13 @@ func TestDecisionLogEventsAreCounted(t *testing.T) {
 	lacks(t, scrape(t, m), "sidecar_decisionlog_queue_entries ")
 }
 
+func TestRunawayCallsAreShownAsTheyAreCountedElsewhere(t *testing.T) {
+	m := NewMetrics("")
+	lacks(t, scrape(t, m), "sidecar_engine_runaway")
+	m.ObserveRunaways(func() int { return 2 }, func() int { return 7 })
+	has(t, scrape(t, m), `# TYPE sidecar_engine_runaway_calls gauge`, `sidecar_engine_runaway_calls 2`, `# TYPE sidecar_engine_runaway_calls_total counter`, `sidecar_engine_runaway_calls_total 7`)
+}
+
 func TestEveryNameFollowsTheHouseRule(t *testing.T) {
 	m := NewMetrics("1")
 	m.AddIssuer("main")
