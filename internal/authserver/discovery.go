@@ -203,7 +203,7 @@ func (d *discovery) read(ctx context.Context, from string) (map[Endpoint]string,
 	case err != nil:
 		return nil, r.Refuse(authz.Unavailable, fmt.Sprintf("no valid metadata at %s: %s", path, err))
 	case issuer != d.cfg.Issuer:
-		return nil, r.Refuse(authz.Misconfigured, fmt.Sprintf("the metadata at %s is of another issuer than %q: %+.100q", path, d.cfg.Issuer, issuer))
+		return nil, r.Refuse(authz.Misconfigured, fmt.Sprintf("the metadata at %s is of another issuer: it names %+.100q, configured is %q", path, issuer, d.cfg.Issuer))
 	}
 	return d.endpointsOf(doc)
 }

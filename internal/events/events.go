@@ -153,7 +153,7 @@ func open(cfg Config, issuers []authserver.Config, deps Deps) (_ *source, err er
 	if s.server, err = newServer(*issuer, cfg.SharedSignals, deps); err != nil {
 		return nil, wrap(err)
 	}
-	s.keys = jose.NewKeySet(jose.KeySetConfig{Name: cfg.Issuer, Log: deps.Log, Fetch: s.fetchKeys})
+	s.keys = jose.NewKeySet(jose.KeySetConfig{Name: cfg.Issuer, Log: deps.Log, Fetch: s.fetchKeys, MostWaiting: mostWaiting, LongestWait: longestWait})
 	sinkOf := func(kind string) *sink {
 		k := newSink(cfg.Issuer, kind, deps)
 		s.sinks = append(s.sinks, k)
@@ -198,7 +198,12 @@ func (s *source) fetchKeys(ctx context.Context) ([]byte, error) {
 	return fetchKeys(ctx, s.server, from)
 }
 
-const maxKeySetBytes = 1 << 20
+const (
+	maxKeySetBytes = 1 << 20
+	// Strangers can send events of keys that are not known, and a good one may come only once: few wait for long.
+	mostWaiting = 64
+	longestWait = 10 * time.Second
+)
 
 func fetchKeys(ctx context.Context, server *authserver.Server, from string) ([]byte, error) {
 	r, err := server.Get(ctx, from, maxKeySetBytes)

@@ -81,7 +81,7 @@ func newStream(all Config, issuer authserver.Config, server *authserver.Server, 
 		s.issuers = append(s.issuers, cfg.Transmitter)
 	}
 	s.transmitter = newTransmitter(issuer.Issuer, at, newAccess(cfg.AccessToken, server, cfg.Scope), issuer.Timeout)
-	s.keys = jose.NewKeySet(jose.KeySetConfig{Name: issuer.Name, Log: deps.Log, Fetch: s.transmitter.fetchKeys})
+	s.keys = jose.NewKeySet(jose.KeySetConfig{Name: issuer.Name, Log: deps.Log, Fetch: s.transmitter.fetchKeys, MostWaiting: mostWaiting, LongestWait: longestWait})
 	return s, nil
 }
 

@@ -120,12 +120,30 @@ func (v *Value[T]) Fetch(ctx context.Context) (T, error) {
 		var none T
 		return none, err
 	}
-	if w == brief {
-		limited, cancel := context.WithTimeout(ctx, Pause)
-		defer cancel()
-		ctx = limited
+	if w == full {
+		return a.Wait(ctx)
 	}
-	return a.Wait(ctx)
+	limited, cancel := context.WithTimeout(ctx, Pause)
+	defer cancel()
+	value, err := a.Wait(limited)
+	if limited.Err() != nil && ctx.Err() == nil && err != nil {
+		err = v.joined(err)
+	}
+	return value, err
+}
+
+// joined is the error of a caller that did not wait for an attempt to its end: that of the attempt before.
+func (v *Value[T]) joined(err error) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.failed == nil {
+		return err
+	}
+	e := &authz.Error{Kind: v.failed.Kind, Code: v.failed.Code, Err: fmt.Errorf("%s: an attempt is under way, the last one: %w", v.cfg.Name, v.failed)}
+	if e.Kind == authz.Unavailable {
+		e.RetryAfter = Pause
+	}
+	return e
 }
 
 // Begin joins the attempt under way, or starts one. See Get for the error.

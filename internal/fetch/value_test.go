@@ -164,7 +164,14 @@ func TestRetryAfterOfTheServerPutsOffTheNextAttempt(t *testing.T) {
 
 func TestWhileTheServerHangsOnlyOneCallerWaitsForLong(t *testing.T) {
 	inBubble(t, func(c *fetch.Config[int]) { c.Timeout = 2 * time.Second }, func(t *testing.T, s *source, v *fetch.Value[int]) {
+		s.set(broken(), 0)
+		refused(t, v, authz.Misconfigured)
+		time.Sleep(fetch.Pause)
 		s.set(nil, time.Hour)
+		go func() { _, _ = v.Get(t.Context()) }()
+		synctest.Wait()
+		refused(t, v, authz.Misconfigured) // what it did not wait for is not known to be better
+		time.Sleep(2 * time.Second)
 		refused(t, v, authz.Unavailable)
 		time.Sleep(fetch.Pause)
 		var long atomic.Int64

@@ -264,6 +264,30 @@ func TestMD5_AFailureIsRememberedForAMoment(t *testing.T) {
 	})
 }
 
+func TestMD5_AServerThatIsBackIsFoundByTheNextRequest(t *testing.T) {
+	for _, away := range []time.Duration{4 * time.Second, 40 * time.Second, 20 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			var document wiredMetadata
+			var looks []time.Duration
+			i, _ := openWired(t, discovering(wiredIssuer), wired(&document, &looks))
+			go i.Warm(t.Context())
+			for start := time.Now(); time.Since(start) < away; time.Sleep(150 * time.Millisecond) {
+				if e := refusal(t, i, authz.Unavailable); e.RetryAfter > fetch.Pause {
+					t.Errorf("retry after %s", e.RetryAfter)
+				}
+			}
+			if most := int(away/fetch.Pause) + 2; len(looks) > most {
+				t.Errorf("looked %d times in %s", len(looks), away)
+			}
+			document.set("https://as.example/i")
+			time.Sleep(fetch.Pause)
+			if !introspect(t, i).Active {
+				t.Errorf("not found after %s", away)
+			}
+		})
+	}
+}
+
 func TestMD5_TheEndpointIsRefreshedBehindTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var document wiredMetadata

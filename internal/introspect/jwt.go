@@ -105,7 +105,7 @@ func whyBad(tok secret.Text, err error) string {
 		return "is encrypted, which is not read here" // JAT-2: no encryption has been agreed upon
 	}
 	if e, ok := errors.AsType[*jose.IgnoredKeyError](err); ok {
-		return "names a key that is ignored: " + e.Key.String()
+		return e.Why()
 	}
 	for _, known := range []error{jose.ErrType, jose.ErrAlgorithm, jose.ErrNoKey, jose.ErrSignature} {
 		if errors.Is(err, known) {

@@ -33,14 +33,25 @@ func (i Ignored) String() string {
 	return name + ": " + i.Cause
 }
 
-// IgnoredKeyError is ErrNoKey about a token whose key is in the set and may not be used.
-type IgnoredKeyError struct{ Key Ignored }
-
-func (e *IgnoredKeyError) Error() string {
-	return "verify token: it names a key of the set that is ignored: " + e.Key.String()
+// IgnoredKeyError is about a token that no key verifies, and that a key of the set may have signed which may not be used.
+type IgnoredKeyError struct {
+	Key Ignored
+	// Named is set when the token names that key.
+	Named bool
+	// Err is ErrNoKey or ErrSignature.
+	Err error
 }
 
-func (e *IgnoredKeyError) Unwrap() error { return ErrNoKey }
+// Why says it as a predicate of the token.
+func (e *IgnoredKeyError) Why() string {
+	if e.Named {
+		return "names a key that is ignored: " + e.Key.String()
+	}
+	return "may be signed by a key that is ignored: " + e.Key.String()
+}
+
+func (e *IgnoredKeyError) Error() string { return "verify token: it " + e.Why() }
+func (e *IgnoredKeyError) Unwrap() error { return e.Err }
 
 const maxShown = 64
 
@@ -56,15 +67,32 @@ func shown(s string) string {
 	return cut + "..."
 }
 
-// explain adds to bad what is known of the key that a token names.
+// explain adds to bad which ignored key may have signed the token: the one that it names, or a damaged one of its type where one
+// of the two has no name.
 func (r *ring) explain(h Header, bad error) error {
-	if h.KeyID == "" || len(r.byID[h.KeyID]) > 0 {
-		return bad
+	for _, k := range r.ignored {
+		if h.KeyID != "" && len(r.byID[h.KeyID]) == 0 && k.ID == shown(h.KeyID) {
+			return &IgnoredKeyError{k, true, bad}
+		}
 	}
 	for _, k := range r.ignored {
-		if k.ID == shown(h.KeyID) {
-			return &IgnoredKeyError{k}
+		if (h.KeyID == "" || k.ID == "") && !k.Expected && k.Type == typeFor(familyOf(h.Algorithm)) {
+			return &IgnoredKeyError{k, false, bad}
 		}
 	}
 	return bad
+}
+
+// typeFor is the kty of the keys of a family.
+func typeFor(f family) string {
+	switch f {
+	case familyRSA:
+		return "RSA"
+	case familyP256, familyP384, familyP521:
+		return "EC"
+	case familyEd25519:
+		return "OKP"
+	case noFamily, familyHMAC:
+	}
+	return "none"
 }

@@ -63,6 +63,36 @@ func TestADamagedKeyCostsItselfOnlyAndSaysWhy(t *testing.T) {
 	}
 }
 
+func TestATokenThatADamagedKeyMayHaveSignedSaysSo(t *testing.T) {
+	bad := with(t, string(signer(t, "p256", "", "").Public()), map[string]any{"x": otherX + "="})
+	set := jose.NewKeySet(jose.KeySetConfig{Name: "a", Fetch: (&publisher{jwks: jwks(string(signer(t, "rsa", "", "r").Public()), bad)}).fetch})
+	defer set.Close()
+	for kid, said := range map[string]bool{"": true, "k": true, "r": true} {
+		_, err := jose.Verify(t.Context(), sign(t, signer(t, "p256", "", kid), "JWT", struct{}{}), anything, set)
+		if e, ok := errors.AsType[*jose.IgnoredKeyError](err); ok != said || ok && (e.Named || !errors.Is(err, jose.ErrNoKey)) {
+			t.Errorf("kid %q: %v", kid, err)
+		}
+	}
+	_, err := jose.Verify(t.Context(), sign(t, signer(t, "ed25519", "", ""), "JWT", struct{}{}), anything, set)
+	if _, ok := errors.AsType[*jose.IgnoredKeyError](err); ok || !errors.Is(err, jose.ErrNoKey) {
+		t.Errorf("of another type: %v", err)
+	}
+}
+
+func TestTheLogTellsIgnoredKeysOnce(t *testing.T) {
+	inBubble(t, func(b *bed) {
+		var log bytes.Buffer
+		bad := with(t, string(b.old.Public()), map[string]any{"x": "="})
+		set := jose.NewKeySet(jose.KeySetConfig{Name: "a", Log: slog.New(slog.NewTextHandler(&log, nil)), Fetch: (&publisher{jwks: jwks(bad, string(b.next.Public()))}).fetch})
+		set.Warm(b.t.Context())
+		time.Sleep(10 * time.Hour)
+		set.Close()
+		if n := strings.Count(log.String(), "key is ignored"); n != 1 {
+			b.t.Errorf("told %d times", n)
+		}
+	})
+}
+
 func TestASetOfDamagedKeysSaysWhatIsWrongWithThem(t *testing.T) {
 	k := with(t, string(signer(t, "p256", "", "k1").Public()), map[string]any{"x": otherX + "="})
 	set := jose.NewKeySet(jose.KeySetConfig{Name: "a", Fetch: (&publisher{jwks: jwks(k)}).fetch})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ const (
 	defaultRefresh = time.Hour
 	defaultUnknown = 5 * time.Second
 	firstUnknown   = 250 * time.Millisecond
+	defaultWait    = time.Second
 	fetchTimeout   = 30 * time.Second // should Fetch have none of its own
 )
 
@@ -34,6 +36,9 @@ type KeySetConfig struct {
 	// MostWaiting bounds how many may wait at once for such a fetch, so that strangers do not take all the room of whoever
 	// asks; more are told to come back. 0 sets no limit.
 	MostWaiting int
+	// LongestWait is how long a token waits, at most, for the time of the next such fetch; 0 is 1 s. One that would wait for longer
+	// is told to come back.
+	LongestWait time.Duration
 	// Log may be nil.
 	Log *slog.Logger
 }
@@ -49,7 +54,8 @@ type KeySet struct {
 	value *fetch.Value[*ring]
 	// last is what was fetched last, although it may hold no key that can be used.
 	last    atomic.Pointer[ring]
-	empty   int          // fetches in a row that brought no usable key; only attempts touch it, which come one by one
+	empty   int          // fetches in a row that brought no usable key; only attempts touch it and told: they come one by one
+	told    []Ignored    // which the log has
 	waiting atomic.Int64 // for a key that is not known
 
 	mu        sync.Mutex // guards what follows
@@ -65,6 +71,9 @@ func NewKeySet(cfg KeySetConfig) *KeySet {
 	}
 	if cfg.UnknownKeyEvery <= 0 {
 		cfg.UnknownKeyEvery = defaultUnknown
+	}
+	if cfg.LongestWait <= 0 {
+		cfg.LongestWait = defaultWait
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -115,12 +124,20 @@ func (s *KeySet) tell(r *ring, err error) {
 		return
 	}
 	s.cfg.Log.Info("fetched keys", "issuer", s.cfg.Name, "keys", len(r.all), "ignored", len(r.ignored))
-	for _, k := range r.ignored {
-		if !k.Expected {
-			s.cfg.Log.Warn("key is ignored", "issuer", s.cfg.Name, "index", k.Index, "kid", k.ID, "kty", k.Type, "cause", k.Cause)
+	if slices.Equal(r.ignored, s.told) {
+		return
+	}
+	s.told = r.ignored
+	for n, k := range slices.DeleteFunc(slices.Clone(r.ignored), func(k Ignored) bool { return k.Expected }) {
+		if n == mostTold {
+			s.cfg.Log.Warn("more keys are ignored", "issuer", s.cfg.Name)
+			return
 		}
+		s.cfg.Log.Warn("key is ignored", "issuer", s.cfg.Name, "index", k.Index, "kid", k.ID, "kty", k.Type, "cause", k.Cause)
 	}
 }
+
+const mostTold = 20
 
 // Ignored lists the keys of the last set that may not be used, and why.
 func (s *KeySet) Ignored() []Ignored {
@@ -197,7 +214,7 @@ func (s *KeySet) awaitNewer(ctx context.Context) error {
 		return err
 	}
 	deadline, limited := ctx.Deadline()
-	if limited && time.Until(deadline) <= wait || !fetch.Sleep(ctx, wait) {
+	if wait > s.cfg.LongestWait || limited && time.Until(deadline) <= wait || !fetch.Sleep(ctx, wait) {
 		return &authz.Error{
 			Kind: authz.Unavailable, RetryAfter: wait,
 			Err: fmt.Errorf("fetch keys of %q: no known key verifies the token, and the next look for newer keys is in %s", s.cfg.Name, wait.Round(time.Millisecond)),
