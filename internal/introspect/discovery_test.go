@@ -104,7 +104,7 @@ func TestDocumentsThatMayNotBeUsed(t *testing.T) {
 		says string
 	}{
 		{"MD-2: a slash makes another issuer", func(b string) string { return metadata(b+"/", b+"/introspect") }, authz.Misconfigured, "another issuer"},
-		{"MD-2: another issuer", func(b string) string { return metadata("https://evil.example", b+"/introspect") }, authz.Misconfigured, `: "https://evil.example"`},
+		{"MD-2: another issuer", func(b string) string { return metadata("https://evil.example", b+"/introspect") }, authz.Misconfigured, `it names "https://evil.example", configured is "http://127.0.0.1:`},
 		{"MD-2: an issuer that is no text", func(b string) string {
 			return `{"issuer":["` + b + `"],"introspection_endpoint":"` + b + `/introspect"}`
 		}, authz.Unavailable, `member "issuer"`},
