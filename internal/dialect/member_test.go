@@ -74,7 +74,7 @@ func TestAnExpThatMeansNeverIsNone(t *testing.T) {
 	}
 }
 
-// TestAnIdentityIsReadOrNamed: what says who somebody is, or what a token is for, is never left out for its type.
+// TestAnIdentityIsReadOrNamed: what says who a subject is, or what a token is for, is never left out for its type.
 func TestAnIdentityIsReadOrNamed(t *testing.T) {
 	c := normalised(t, Config{Tenant: []string{"/tenant"}}, active(`"sub":42,"client_id":1234,"username":7,"jti":12345678901234567890,"sid":-1,"tenant":5,"act":{"sub":8},"aud":[9],"groups":[3,"g"],"acr":2`))
 	if c.Subject.ID != "42" || c.ClientID != "1234" || c.Subject.Username != "7" || c.ID != "12345678901234567890" || c.SessionID != "-1" || c.Tenant != "5" ||

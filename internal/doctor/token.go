@@ -131,7 +131,7 @@ func leftOut(c *authz.Claims) []string {
 	})
 }
 
-// claims of a JWT that nobody verified, as far as they can be read.
+// claims of a JWT that is not verified, as far as they can be read.
 type claims struct {
 	Issuer, Type               string
 	Audiences                  []string

@@ -22,7 +22,7 @@ func otherAlphabets() []string {
 	}
 }
 
-// TestATokenOfAnotherAlphabetIsAskedAboutAsItIs: in a form and in JSON, kept under a name of its own, and told to nobody.
+// TestATokenOfAnotherAlphabetIsAskedAboutAsItIs: in a form and in JSON, kept under a name of its own, and in no claim and no log.
 func TestATokenOfAnotherAlphabetIsAskedAboutAsItIs(t *testing.T) {
 	var mu sync.Mutex
 	var got []string

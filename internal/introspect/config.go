@@ -47,7 +47,7 @@ type JWTConfig struct {
 	Types          []string      `yaml:"types" items:"blank" doc:"Accepted typ; an empty item accepts a token without one. Empty is what the dialect says, at+jwt by default."`
 	Algorithms     []string      `yaml:"algorithms" default:"RS256,PS256,ES256,ES384,EdDSA" doc:"Accepted alg. Never none, never a shared secret."`
 	OptionalClaims []string      `yaml:"optional_claims" doc:"Claims of RFC 9068 section 2.2 that this server leaves out, besides those that the dialect knows of."`
-	Leeway         time.Duration `yaml:"leeway" default:"0s" max:"60s" doc:"How far the server's clock may be behind: for exp of a JWT that nobody is asked about. Where it is greater than not_before_leeway it holds for that, too."`
+	Leeway         time.Duration `yaml:"leeway" default:"0s" max:"60s" doc:"How far the server's clock may be behind: for exp of a JWT that is validated here only. Where it is greater than not_before_leeway it holds for that, too."`
 }
 
 // SignedResponse bounds what passes as a signed introspection response: RFC 9701.

@@ -66,7 +66,7 @@ func TestINT15_FingerprintsTellPartsApartAndDieWithTheirKey(t *testing.T) {
 	}
 }
 
-// TestAByteOrderMarkIsNoPartOfASecret: editors of Windows put it in front, where nobody sees it.
+// TestAByteOrderMarkIsNoPartOfASecret: editors of Windows put it in front, where it is invisible.
 func TestAByteOrderMarkIsNoPartOfASecret(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "secret")
 	for content, want := range map[string]string{"\ufeffs3cret\r\n": "s3cret", "s3\ufeffcret": "s3\ufeffcret"} {
