@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -245,4 +246,12 @@ func certify(t *testing.T, cfg *introspect.Config) {
 	}
 	c := &cfg.Server.Client
 	c.Auth, c.CertificateFile, c.CertificateKey, c.Key = "tls_client_auth", file, c.Key, secret.Source{}
+}
+
+func TestTheWrongSchemeForAPortIsToldSo(t *testing.T) {
+	plain, secure := httptest.NewServer(http.NotFoundHandler()), httptest.NewTLSServer(http.NotFoundHandler())
+	defer plain.Close()
+	defer secure.Close()
+	wants(t, examine(t, config(t, strings.Replace(plain.URL, "http://", "https://", 1))), "fault metadata:", "this port speaks plain HTTP, and the URL says https", "the port at which the server speaks TLS")
+	wants(t, examine(t, config(t, strings.Replace(secure.URL, "https://", "http://", 1))), "fault metadata:", "this port speaks TLS, and the URL says http", "write https:// instead of http://")
 }
