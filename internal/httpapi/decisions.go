@@ -108,8 +108,13 @@ func (d *decisions) batch(c echo.Context) error {
 	return d.answer(c, func(b []byte) []byte { return appendBatch(b, d.point.DecideAll(ctx, queries)) })
 }
 
+// unknownEntrypoint repeats what was asked for where it can be the path of a rule: somebody will put a token there.
 func unknownEntrypoint(path string) error {
-	return &callError{http.StatusNotFound, "unknown_entrypoint", "no policy may be asked as " + strconv.Quote(path) + ": annotate the rule with entrypoint: true, or name it in engine.entrypoints", ""}
+	asked := "this path"
+	if place(jsontext.Pointer("/"+path)) == "/"+path {
+		asked = strconv.Quote(path)
+	}
+	return &callError{http.StatusNotFound, "unknown_entrypoint", "no policy may be asked as " + asked + ": annotate the rule with entrypoint: true, or name it in engine.entrypoints", ""}
 }
 
 func (d *decisions) context(c echo.Context) (context.Context, func()) {

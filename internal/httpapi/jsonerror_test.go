@@ -32,4 +32,9 @@ func TestACallErrorSaysWhatIsWanted(t *testing.T) {
 	if resp, body := s.do(t, "POST", "/v1/decision", "{}", nil); resp.StatusCode != 404 || !strings.Contains(body, "/v1/decisions, /v1/decisions/*, /v1/decisions/batch") {
 		t.Errorf("answered %d %s", resp.StatusCode, body)
 	}
+	for path, want := range map[string]string{"authz/unheard_of": `authz/unheard_of`, "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln": "this path", rawToken + "x" + rawToken: "this path"} {
+		if _, body := s.post(t, "/v1/decisions/"+path, "{}"); !strings.Contains(body, want) || want == "this path" && strings.Contains(body, path) {
+			t.Errorf("%s: answered %s", path, body)
+		}
+	}
 }
