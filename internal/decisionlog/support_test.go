@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,6 +32,29 @@ func (c *counts) is(t *testing.T, written, dropped, suppressed, failed int64) {
 	if want := [4]int64{written, dropped, suppressed, failed}; got != want {
 		t.Errorf("written, dropped, suppressed, failed = %v, want %v", got, want)
 	}
+}
+
+// lossCounts counts losses by their reason.
+type lossCounts struct {
+	counts
+	mu     sync.Mutex
+	reason map[string]int64
+}
+
+func (c *lossCounts) Dropped(n int, why string) {
+	c.counts.Dropped(n, why)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reason == nil {
+		c.reason = map[string]int64{}
+	}
+	c.reason[why] += int64(n)
+}
+
+func (c *lossCounts) of(why string) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reason[why]
 }
 
 // sinkFunc is a standard output under the test's control.
