@@ -101,8 +101,8 @@ func (a *App) Run(ctx context.Context) error {
 // stop ends every part. It keeps a little of the shutdown timeout for saying how that went.
 func (a *App) stop(cause error) error {
 	begun := time.Now()
-	spare := min(a.cfg.ShutdownTimeout/20, 250*time.Millisecond)
-	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.ShutdownTimeout-2*spare)
+	spare := min(a.cfg.ShutdownTimeout/20, 250*time.Millisecond) // thrice: for parts left behind, for a line, for the process
+	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.ShutdownTimeout-3*spare)
 	defer cancel()
 	a.ready.set(stopping)
 	ended := make(chan error, 1)

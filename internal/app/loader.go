@@ -96,6 +96,7 @@ func tooSlow(set *bundle.Set, timeout time.Duration) bundle.Problems {
 // to itself. What is compiled too late is used all the same, when it still is what is on disk.
 type loader struct {
 	app     *App
+	compile func(set *bundle.Set, ended chan<- *compilation) *compilation
 	updates chan update
 	ended   chan *compilation
 	timer   *time.Timer // until the wanted set is late
@@ -114,7 +115,8 @@ type update struct {
 }
 
 func newLoader(a *App) *loader {
-	l := &loader{app: a, updates: make(chan update), ended: make(chan *compilation, maxCompilations), timer: time.NewTimer(time.Hour), running: map[string]*compilation{}}
+	compile := func(set *bundle.Set, ended chan<- *compilation) *compilation { return compileAside(a.cfg, set, ended) }
+	l := &loader{app: a, compile: compile, updates: make(chan update), ended: make(chan *compilation, maxCompilations), timer: time.NewTimer(time.Hour), running: map[string]*compilation{}}
 	l.timer.Stop()
 	a.metrics.ObserveLateCompilations(l.lateOnes)
 	return l
@@ -170,7 +172,7 @@ func (l *loader) begin() time.Duration {
 	case c != nil:
 		return max(time.Until(c.begun.Add(timeout)), 0)
 	case len(l.running) < maxCompilations:
-		l.running[l.wanted.Digest] = compileAside(l.app.cfg, l.wanted, l.ended)
+		l.running[l.wanted.Digest] = l.compile(l.wanted, l.ended)
 	}
 	return timeout
 }

@@ -39,6 +39,7 @@ type world struct {
 	stdout  *buffer
 	logger  *buffer
 	stopped func(t *testing.T) error
+	built   func(*App) // called before the app runs; may be nil
 }
 
 // start runs a sidecar until the end of the test.
@@ -62,6 +63,9 @@ func (w *world) run(t *testing.T) {
 	w.app, err = New(t.Context(), w.cfg, w.deps())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if w.built != nil {
+		w.built(w.app)
 	}
 	w.api, w.admin = "http://"+w.app.APIAddr().String(), "http://"+w.app.AdminAddr().String()
 	ctx, stop := context.WithCancel(context.Background())
@@ -282,9 +286,10 @@ func (w *world) get(t *testing.T, path string) string {
 type status struct {
 	Ready  bool `json:"ready"`
 	Policy struct {
-		Healthy bool   `json:"healthy"`
-		Digest  string `json:"digest"`
-		Errors  []struct {
+		Healthy      bool      `json:"healthy"`
+		Digest       string    `json:"digest"`
+		WaitingSince time.Time `json:"waiting_since"`
+		Errors       []struct {
 			File     string `json:"file"`
 			Row, Col int
 			Text     string `json:"text"`
