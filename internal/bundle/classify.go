@@ -88,3 +88,18 @@ func ignored(patterns, rel []string, name string) bool {
 	}
 	return false
 }
+
+// temporary reports whether a file is called as programs call one that they are about to rename to a file that is read:
+// rsync's ".authz.rego.Ab3xYz", "authz.rego.part". The swap files of editors, which stay open, are not called like that.
+func temporary(name string) bool {
+	base, end := strings.TrimPrefix(name, "."), filepath.Ext(name)
+	kind, _, _ := classify(strings.TrimSuffix(base, end))
+	if kind == other {
+		return false
+	}
+	switch end {
+	case ".tmp", ".temp", ".part", ".partial", ".filepart", ".new":
+		return true
+	}
+	return len(end) == 7 // a dot and the six characters of mkstemp(3)
+}

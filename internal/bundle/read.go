@@ -62,6 +62,11 @@ func read(l listing, lim limits) snapshot {
 			kept, raws = append(kept, e), append(raws, raw)
 		}
 	}
+	for _, e := range l.beside {
+		if unrest == nil && isWritten(e.file) {
+			unrest = &Problem{File: e.path, Code: CodeChanging, Message: "a process writes this file, which is called like one that is about to take the place of another"}
+		}
+	}
 	l.entries = kept
 	s := newSnapshot(l, raws, steady)
 	s.unrest = unrest
@@ -98,6 +103,16 @@ func readFile(e entry, limit int64) (raw []byte, written bool, err error) {
 		return nil, false, errChanged
 	}
 	return raw, openForWriting(f), nil
+}
+
+// isWritten reports whether a process is writing a file that is not read.
+func isWritten(name string) bool {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	return openForWriting(f)
 }
 
 func newSnapshot(l listing, raws [][]byte, steady bool) snapshot {

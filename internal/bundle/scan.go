@@ -43,6 +43,7 @@ type listing struct {
 	ignored  Problems // files of other tools, which are left out
 	dirs     []string // every directory that was looked into
 	links    []string // every symbolic link that was followed
+	beside   []entry  // files that may be about to be renamed to one that is read
 }
 
 // same reports whether two listings show the same files in the same state.
@@ -139,6 +140,9 @@ func (w *walk) dir(src int, dir string, rel []string, above []fs.FileInfo) {
 // ConfigMap among them: what they hold is reached once, through the links beside them.
 func (w *walk) name(src int, dir string, rel []string, above []fs.FileInfo, n fs.DirEntry) {
 	file, show := filepath.Join(dir, n.Name()), w.show(src, rel, n.Name())
+	if temporary(n.Name()) && n.Type().IsRegular() {
+		w.beside = append(w.beside, entry{file: file, path: show})
+	}
 	if strings.HasPrefix(n.Name(), ".") && n.Name() != manifestName || ignored(w.ignore, rel, n.Name()) {
 		return
 	}

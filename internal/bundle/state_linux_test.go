@@ -105,3 +105,47 @@ func TestOpenForWriting_TakesNothingFromOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestWatch_ASetThatIsCopiedBesideAndRenamedIsToldWhole: as rsync does, one file after the other, each slower than any quiet
+// time. Between two of them the next is being written under another name.
+func TestWatch_ASetThatIsCopiedBesideAndRenamedIsToldWhole(t *testing.T) {
+	inside(t, map[string]string{"policies/a.rego": "one", "policies/b.rego": "one", "policies/c.rego": "one"})
+	cfg := watched("policies")
+	cfg.Debounce = 10 * time.Millisecond
+	s := started(t, cfg)
+	temp := func(name string) *os.File {
+		f, err := os.Create("policies/." + name + ".Ab3xYz")
+		must(t, err)
+		_, err = f.WriteString("two")
+		must(t, err)
+		return f
+	}
+	next := temp("a.rego")
+	for i, name := range []string{"a.rego", "b.rego", "c.rego"} {
+		done := next
+		if i < 2 {
+			next = temp([]string{"b.rego", "c.rego"}[i])
+		}
+		must(t, done.Close())
+		must(t, os.Rename(done.Name(), "policies/"+name))
+		if i < 2 {
+			select {
+			case o := <-s.calls:
+				t.Fatalf("told %q", o.text())
+			case <-time.After(300 * time.Millisecond): // far longer than the quiet time
+			}
+		}
+	}
+	s.expect("twotwotwo")
+}
+
+func TestTemporary_KnowsTheNamesOfFilesThatAreAboutToBeRenamed(t *testing.T) {
+	for name, want := range map[string]bool{
+		".a.rego.Ab3xYz": true, "a.rego.part": true, ".data.json.x1y2z3": true, "data.yaml.tmp": true, "a_test.rego.tmp": true,
+		".a.rego.swp": false, ".a.rego.kate-swp": false, ".#a.rego": false, "a.rego~": false, "notes.txt.part": false, "a.rego": false, ".manifest": false,
+	} {
+		if temporary(name) != want {
+			t.Errorf("%s: %v", name, !want)
+		}
+	}
+}
