@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/jose"
@@ -215,7 +216,7 @@ func (p *Proofs) checkProof(jkt string, tok secret.Text, req *authz.Request, now
 	}
 	var c proofClaims
 	if json.Unmarshal(verified.Claims, &c) != nil {
-		return ProofRefused, refuse(CodeProof, "check proof: a claim has the wrong type")
+		return ProofRefused, refuse(CodeProof, "check proof: %s", unreadable(verified.Claims))
 	}
 	if why := c.wrong(req.Method, target, tok); why != "" {
 		return ProofRefused, refuse(CodeProof, "check proof: %s", why)
@@ -225,6 +226,20 @@ func (p *Proofs) checkProof(jkt string, tok secret.Text, req *authz.Request, now
 		return outcome, err
 	}
 	return p.once(digestOf(jkt, target.origin, target.path, c.ID), end, now)
+}
+
+// unreadable says which claim of a proof is of a wrong type.
+func unreadable(claims jsontext.Value) string {
+	c, _ := jose.ReadClaims(claims) // it is an object: the proof has been verified
+	for _, name := range []string{"jti", "htm", "htu", "ath", "nonce"} {
+		if _, err := c.Text(name); err != nil {
+			return err.Error()
+		}
+	}
+	if _, ok := c.Number("iat"); !ok && c.Has("iat") {
+		return `member "iat" is not a time in seconds since 1970`
+	}
+	return "its claims cannot be read"
 }
 
 // theProof returns the one proof of a request (DPOP-1). Proxies join fields with a comma.
