@@ -63,7 +63,7 @@ func TestAConnectionIsGivenUpAfterATimeoutInWhichNothingCame(t *testing.T) {
 			hc := open(t, httpclient.Config{Roots: roots, Pings: never})
 			answers(t, hc, to, c.proto)
 			r.swallow()
-			if _, err := send(t, hc, 100*time.Millisecond, http.MethodGet, to); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := send(t, hc, time.Second, http.MethodGet, to); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("over the dead connection: %v", err)
 			}
 			answers(t, hc, to, c.proto)
@@ -96,7 +96,7 @@ func TestOneTimeoutIsEnoughForAllIdleConnections(t *testing.T) {
 	close(together)
 	all.Wait()
 	r.swallow()
-	if _, err := send(t, c, 100*time.Millisecond, http.MethodGet, to); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := send(t, c, time.Second, http.MethodGet, to); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("over a dead connection: %v", err)
 	}
 	answers(t, c, to, "HTTP/1.1")

@@ -30,6 +30,7 @@ func damaged(t *testing.T, jwk string) map[string]string {
 		"no key of its kty":  with(t, jwk, map[string]any{"x": otherX}),
 		"kid or alg":         with(t, jwk, map[string]any{"alg": 1}),
 		`its alg "RS257"`:    with(t, jwk, map[string]any{"alg": "RS257"}),
+		`use is "SIG"`:       with(t, jwk, map[string]any{"use": "SIG"}),
 		`private member "d"`: with(t, jwk, map[string]any{"d": otherX}),
 	}
 }

@@ -163,8 +163,10 @@ func forSignatures(m Claims) error {
 	switch {
 	case err != nil:
 		return errors.New("read key: its use is no text")
+	case use == "enc":
+		return otherUse(`read key: its use is "enc"`)
 	case use != "" && use != "sig":
-		return otherUse(fmt.Sprintf("read key: its use is %q", shown(use)))
+		return fmt.Errorf("read key: its use is %q, which is neither sig nor enc", shown(use))
 	}
 	operations, err := m.Names("key_ops")
 	switch {
