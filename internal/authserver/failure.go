@@ -3,9 +3,9 @@ package authserver
 import (
 	"context"
 	"errors"
-	"syscall"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/httpclient"
 )
 
 // Failure is an exchange that brought no answer that can be used. It is the cause inside an *authz.Error, which says what
@@ -43,7 +43,7 @@ func natureOf(kind authz.Kind, err error) Nature {
 	switch {
 	case kind == authz.Misconfigured:
 		return Untrusted
-	case errors.Is(err, context.Canceled), ours(err):
+	case errors.Is(err, context.Canceled), httpclient.Exhausted(err):
 		return GivenUp
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return TimedOut
@@ -59,14 +59,4 @@ func withoutNature(err error) error {
 		return err
 	}
 	return &authz.Error{Kind: e.Kind, Code: e.Code, RetryAfter: e.RetryAfter, Err: errors.New(e.Error())}
-}
-
-// ours reports whether no connection was made for want of something of this machine: it says nothing about the server.
-func ours(err error) bool {
-	for _, wanting := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.EADDRNOTAVAIL} {
-		if errors.Is(err, wanting) {
-			return true
-		}
-	}
-	return false
 }

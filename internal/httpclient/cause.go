@@ -127,6 +127,8 @@ func (f *Failure) describeConnection() (authz.Kind, string) {
 		return authz.Unavailable, "no answer in time"
 	case unresolved:
 		return authz.Unavailable, "its host cannot be looked up"
+	case Exhausted(err):
+		return authz.Unavailable, "this machine has no file descriptor or port left for a connection"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return authz.Unavailable, "connection refused"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
@@ -194,4 +196,15 @@ func namesOf(c *x509.Certificate) string {
 		names[i] = fmt.Sprintf("%.64q", n)
 	}
 	return ", only for " + strings.Join(names, ", ") + more
+}
+
+// Exhausted reports whether no connection was made because this machine has none left to make: that says nothing about the
+// server.
+func Exhausted(err error) bool {
+	for _, wanting := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.EADDRNOTAVAIL} {
+		if errors.Is(err, wanting) {
+			return true
+		}
+	}
+	return false
 }
