@@ -40,8 +40,9 @@ func pressed(t *testing.T, timeout time.Duration) (*world, *presses) {
 	p := &presses{held: map[string]chan struct{}{}, begun: map[string]int{}}
 	w := &world{issuer: authorizationServer(t, listen(t))}
 	w.cfg = configuration(t, w.issuer.Issuer())
-	w.cfg.Engine.CompileTimeout, w.cfg.Policies.Debounce = timeout, 10*time.Millisecond
+	w.cfg.Engine.CompileTimeout, w.cfg.Policies.Debounce = time.Minute, 10*time.Millisecond
 	w.built = func(a *App) {
+		a.cfg.Engine.CompileTimeout = timeout // from here on: the first policies are compiled in any case
 		usual := a.loader.compile
 		a.loader.compile = func(set *bundle.Set, ended chan<- *compilation) *compilation {
 			for _, m := range set.Bundles[0].Modules {

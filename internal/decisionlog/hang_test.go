@@ -196,3 +196,29 @@ func TestCheckFindsWhatOpenWouldFailWith(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
+
+// TestAWriteThatDoesNotEndIsInTheStatus: nothing has failed, and nothing is written.
+func TestAWriteThatDoesNotEndIsInTheStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		l := open(t, Config{Stdout: true}, Deps{Stdout: sinkFunc(func(p []byte) (int, error) {
+			<-release
+			return len(p), nil
+		})})
+		l.Write(numbered(1))
+		time.Sleep(stalledAfter / 2)
+		if got := onlySink(l); got != "" {
+			t.Errorf("too early, the status says %q", got)
+		}
+		time.Sleep(stalledAfter)
+		if got := onlySink(l); !strings.Contains(got, "a write does not end") {
+			t.Errorf("the status says %q", got)
+		}
+		close(release)
+		synctest.Wait()
+		if got := onlySink(l); got != "" {
+			t.Errorf("afterwards, the status says %q", got)
+		}
+		closeLog(t, l)
+	})
+}

@@ -168,6 +168,7 @@ const fileSink = 0
 func (l *Log) add(s *sink) {
 	l.sinks = append(l.sinks, s)
 	l.state.sinks = append(l.state.sinks, SinkStatus{Kind: s.kind})
+	l.state.begun = append(l.state.begun, time.Time{})
 }
 
 // Write hands r over and returns at once. When the queue is full, in events or in bytes, or the Log is closed, r is
@@ -386,6 +387,7 @@ func (l *Log) flush() {
 	}
 	lost := 0
 	for i, s := range l.sinks {
+		l.state.begin(i)
 		n, err := s.write(l.buf, l.events)
 		lost = max(lost, n)
 		if err != nil {

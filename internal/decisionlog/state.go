@@ -47,6 +47,28 @@ type state struct {
 	last             string
 	lastAt           time.Time
 	sinks            []SinkStatus
+	begun            []time.Time // of the write under way, by sink; zero when there is none
+}
+
+// stalledAfter is how long a write may take before the status says so.
+const stalledAfter = time.Second
+
+// begin records that a write to sink i begins.
+func (s *state) begin(i int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begun[i] = time.Now()
+}
+
+// now is how the sinks stand.
+func (s *state) now() []SinkStatus {
+	out := append([]SinkStatus(nil), s.sinks...)
+	for i, begun := range s.begun {
+		if out[i].Error == "" && !begun.IsZero() && time.Since(begun) > stalledAfter {
+			out[i].Error, out[i].Since = "a write does not end: its reader, or its disk, does not answer", begun
+		}
+	}
+	return out
 }
 
 // failed records an error, without the name of the file.
@@ -64,6 +86,7 @@ func (s *state) sink(i int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := &s.sinks[i]
+	s.begun[i] = time.Time{}
 	if err == nil {
 		at.Error, at.Since = "", time.Time{}
 		return
@@ -86,6 +109,6 @@ func (l *Log) Status() Status {
 	defer l.state.mu.Unlock()
 	return Status{
 		Queued: len(l.queue), QueuedBytes: l.bytes.Load(), Written: l.state.written, Dropped: l.state.dropped + l.dropped.Load(),
-		LastError: l.state.last, LastErrorAt: l.state.lastAt, Sinks: append([]SinkStatus(nil), l.state.sinks...),
+		LastError: l.state.last, LastErrorAt: l.state.lastAt, Sinks: l.state.now(),
 	}
 }
