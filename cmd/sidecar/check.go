@@ -42,6 +42,9 @@ with --strict a doubt fails the check as a fault does.`,
 			if entrypoint != "" {
 				cfg.Decision.Entrypoint = entrypoint
 			}
+			for _, left := range bundle.Ignored(cfg.Policies) {
+				fmt.Fprintf(std.err, "sidecar: note: %s\n", left)
+			}
 			if len(cfg.Issuers) > 0 {
 				err = app.Check(cmd.Context(), cfg)
 			} else {

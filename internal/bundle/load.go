@@ -15,6 +15,9 @@ func Load(cfg Config) (*Set, error) { return load(cfg, policies, usual()) }
 // nothing but tests or suites is not empty for it.
 func LoadWithTests(cfg Config) (*Set, error) { return load(cfg, policiesAndTests, usual()) }
 
+// Ignored lists the files that cfg leaves out although they look like data, as Set.Ignored has them. It reads directories only.
+func Ignored(cfg Config) Problems { return list(cfg, policies, usual()).ignored.Sorted() }
+
 // scope says what is read.
 type scope uint8
 

@@ -83,7 +83,7 @@ func TestLoad_NamesFilesBelowTheConfiguredDirectory(t *testing.T) {
 func TestLoad_MissingDirectoryIsAProblem(t *testing.T) {
 	inside(t, map[string]string{"policies/a.rego": rego, "file": ""})
 	refused(t, Config{Paths: []string{"policies", "gone", "file"}},
-		"file: directory_error: is not a directory",
+		"file: directory_error: is not a directory: name the folder that it is in, .",
 		"gone: directory_error: the directory does not exist")
 }
 

@@ -103,8 +103,10 @@ func (w *walk) root(i int, s source) {
 	case err != nil:
 		w.problems.add(s.name, CodeDirectory, "%s", cause(err))
 		return
+	case !info.IsDir() && (strings.HasSuffix(s.name, ".tar.gz") || strings.HasSuffix(s.name, ".tgz")):
+		w.problems.add(s.name, CodeDirectory, "is not a directory: unpack the archive, and name the folder")
 	case !info.IsDir():
-		w.problems.add(s.name, CodeDirectory, "is not a directory")
+		w.problems.add(s.name, CodeDirectory, "is not a directory: name the folder that it is in, %s", path.Dir(s.name))
 		return
 	}
 	w.found = 0

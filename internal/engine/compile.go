@@ -29,7 +29,10 @@ func Compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 }
 
 func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string) (*Policy, error) {
-	modules, problems := Parse(set, cfg, WithoutTests)
+	modules, problems, whole := parse(set, cfg, WithoutTests)
+	if !whole {
+		return nil, append(problems, lostInputs(cfg, modules)...).Sorted()
+	}
 	store, err := NewStore(set)
 	if err != nil {
 		return nil, err
@@ -98,6 +101,15 @@ const (
 // Parse returns the modules of set by their paths, ready for a compiler of NewCompiler. With problems of grammar there are
 // no modules, with others there are. Tests may be in any package.
 func Parse(set *bundle.Set, cfg Config, tests Tests) (map[string]*ast.Module, bundle.Problems) {
+	modules, problems, whole := parse(set, cfg, tests)
+	if !whole {
+		return nil, problems
+	}
+	return modules, problems
+}
+
+// parse returns the modules that can be read, Rego v0 among them when the set is not whole: they are then for further checks only.
+func parse(set *bundle.Set, cfg Config, tests Tests) (readable map[string]*ast.Module, problems bundle.Problems, whole bool) {
 	modules := map[string]*ast.Module{}
 	var unread, misplaced bundle.Problems
 	opts := parserOptions(capabilities(cfg))
@@ -105,6 +117,11 @@ func Parse(set *bundle.Set, cfg Config, tests Tests) (map[string]*ast.Module, bu
 		m, err := ast.ParseModuleWithOpts(f.Path, string(f.Raw), opts)
 		if err != nil {
 			unread = append(unread, ProblemsOf(f.Path, err)...)
+			old := opts
+			old.RegoVersion = ast.RegoV0
+			if m, err = ast.ParseModuleWithOpts(f.Path, string(f.Raw), old); err == nil && m != nil {
+				modules[f.Path] = m
+			}
 			return nil
 		}
 		modules[f.Path] = m
@@ -128,10 +145,11 @@ func Parse(set *bundle.Set, cfg Config, tests Tests) (map[string]*ast.Module, bu
 		}
 	}
 	if len(unread) > 0 {
-		return nil, append(unread, misplaced...)
+		typeLogPolicies(modules)
+		return modules, append(unread, misplaced...), false
 	}
 	typeLogPolicies(modules)
-	return modules, misplaced
+	return modules, misplaced, true
 }
 
 // unsafe are the builtins that reach beyond the request: the network and the machine.

@@ -18,3 +18,16 @@ func (p *program) examine(set *bundle.Set, entrypoints []string) bundle.Problems
 	}
 	return problems
 }
+
+// lostInputs finds references to the input that never is in the modules of a set of which other modules cannot be read. It is all
+// that can be told of such a set: what else the compiler says may follow from what is not there.
+func lostInputs(cfg Config, modules map[string]*ast.Module) bundle.Problems {
+	var out bundle.Problems
+	_, errs := compileTyped(cfg, modules, nil)
+	for _, e := range errs {
+		if detail, ok := e.Details.(*ast.RefErrInvalidDetail); ok && detail.Ref.HasPrefix(ast.InputRootRef) {
+			out = append(out, ProblemsOf("policies", e)...)
+		}
+	}
+	return out
+}
