@@ -176,6 +176,17 @@ func TestDocument_IsAllDataAndLeavesTheFilesAlone(t *testing.T) {
 	}
 }
 
+func TestData_NumberThatBeginsWithZeroIsAProblem(t *testing.T) {
+	for _, number := range []string{"01067", "010115", "-007", "0_7"} {
+		inside(t, map[string]string{"policies/a.rego": rego, "policies/data.yaml": "codes:\n- " + number + "\n"})
+		refused(t, onlyPolicies, "policies/data.yaml:2:3: data_error: a number that begins with 0 is read as octal (010 is 8): quote it where it is a text, write 0o10 where octal is meant")
+	}
+	inside(t, map[string]string{"policies/a.rego": rego, "policies/data.yaml": "codes: [\"01067\", 0o17, 0, 0x1F, 0.5, 1_000]\n"})
+	if _, err := Load(onlyPolicies); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestProblems_AreAllToldAtOnceInOrder(t *testing.T) {
 	inside(t, map[string]string{
 		"policies/z/data.json": "{",

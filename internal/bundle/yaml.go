@@ -177,6 +177,9 @@ func number(n *yaml.Node) (any, *fault) {
 		}
 		return json.Number(strings.TrimSpace(n.Value)), nil
 	}
+	if digits := strings.TrimLeft(n.Value, "+-"); len(digits) > 1 && digits[0] == '0' && strings.Trim(digits, "0123456789_") == "" {
+		return nil, faultAt(n, "a number that begins with 0 is read as octal (010 is 8): quote it where it is a text, write 0o10 where octal is meant")
+	}
 	var x any
 	if err := n.Decode(&x); err != nil {
 		return nil, faultAt(n, "is not a number")
