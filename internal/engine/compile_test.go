@@ -81,6 +81,13 @@ func TestStrictModeRefusesUnusedAssignments(t *testing.T) {
 	refused(t, patient, beside("package b\n\nx if y := 1\n"), "policies/other.rego:3:6: rego_compile_error: assigned var y unused")
 }
 
+func TestConsequencesOfARedeclaredArgumentAreNotTold(t *testing.T) {
+	_, err := compiled(t, patient, beside("package b\n\nmay(reader, patient) if {\n\treader := patient.id\n\treader == 1\n}\n"))
+	if err == nil || err.Error() != "policies/other.rego:4:2: rego_compile_error: arg reader redeclared" {
+		t.Errorf("problems %v", err)
+	}
+}
+
 func TestEmptyModuleIsRefused(t *testing.T) {
 	refused(t, patient, beside("# nothing but a comment\n"), "policies/other.rego: rego_parse_error: empty module; begin the file with a package, or delete it")
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -23,6 +24,7 @@ func ProblemsOf(file string, err error) bundle.Problems {
 		}
 		many = ast.Errors{one}
 	}
+	many = causes(many)
 	var out bundle.Problems
 	for _, e := range many {
 		p := bundle.Problem{File: file, Code: e.Code, Message: strings.ReplaceAll(e.Message, "\n", " ")}
@@ -51,4 +53,18 @@ func details(lines []string) string {
 		return ""
 	}
 	return " (" + strings.Join(said, ", ") + ")"
+}
+
+// causes leaves out what follows from another error of the same file: where an argument is declared anew, OPA also holds
+// arguments for unused.
+func causes(errs ast.Errors) ast.Errors {
+	redeclared := map[string]bool{}
+	for _, e := range errs {
+		if e.Location != nil && strings.HasPrefix(e.Message, "arg ") && strings.HasSuffix(e.Message, " redeclared") {
+			redeclared[e.Location.File] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(errs), func(e *ast.Error) bool {
+		return e.Location != nil && redeclared[e.Location.File] && strings.HasPrefix(e.Message, "unused argument ")
+	})
 }
