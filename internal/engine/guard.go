@@ -59,7 +59,7 @@ func guardedDecls() map[string]*ast.Builtin {
 
 func guard(r *Runaways, name string, limit limit, f topdown.BuiltinFunc) topdown.BuiltinFunc {
 	return func(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
-		units := weigh(operands, most)
+		units := weigh(operands, most, limit.levels())
 		if limit.refuse != nil {
 			if what := limit.refuse(operands); what != "" {
 				return halt(&tooMuch{name, what}, bctx.Location)
@@ -86,11 +86,11 @@ func sleepOut(bctx topdown.BuiltinContext) error {
 	return notDone(bctx.Location)
 }
 
-// weigh counts the units of terms, up to a little over limit.
-func weigh(terms []*ast.Term, limit int) int {
+// weigh counts the units of terms down to so many levels, up to a little over limit.
+func weigh(terms []*ast.Term, limit, levels int) int {
 	left := limit
 	for _, t := range terms {
-		if left = lighten(t, left); left < 0 {
+		if left = lighten(t, left, levels); left < 0 {
 			break
 		}
 	}
@@ -98,10 +98,10 @@ func weigh(terms []*ast.Term, limit int) int {
 }
 
 // lighten takes the units of t from left, and stops below 0.
-func lighten(t *ast.Term, left int) int {
+func lighten(t *ast.Term, left, levels int) int {
 	left--
 	each := func(t *ast.Term) bool {
-		left = lighten(t, left)
+		left = lighten(t, left, levels-1)
 		return left < 0
 	}
 	switch v := t.Value.(type) {
@@ -110,13 +110,15 @@ func lighten(t *ast.Term, left int) int {
 	case ast.Number:
 		return left - len(v)/16
 	case *ast.Array:
-		v.Until(each)
+		if levels > 0 {
+			v.Until(each)
+		}
 	case ast.Set:
-		if left -= v.Len(); left >= 0 { // a large set is not sorted to be weighed
+		if left -= v.Len(); left >= 0 && levels > 0 { // a large set is not sorted to be weighed
 			v.Until(each)
 		}
 	case ast.Object:
-		if left -= v.Len(); left >= 0 {
+		if left -= v.Len(); left >= 0 && levels > 0 {
 			v.Until(func(k, t *ast.Term) bool { return each(k) || each(t) })
 		}
 	}

@@ -139,9 +139,10 @@ func withSlowSort(t *testing.T, deadline time.Duration) (p *Policy, r *Runaways,
 
 func TestABuiltinThatGoesOnIsAnsweredAtTheDeadlineAndCounted(t *testing.T) {
 	p, r, started, end := withSlowSort(t, 50*time.Millisecond)
-	fails(t, p, question(`{"n":10000}`), "not done after 50ms, the deadline of one evaluation")
-	<-started
-	if r.Running() != 1 || r.Total() != 1 {
+	for r.Running() == 0 { // a busy machine may not come to the call in time
+		fails(t, p, question(`{"n":10000}`), "not done after 50ms, the deadline of one evaluation")
+	}
+	if len(started) != 1 || r.Running() != 1 || r.Total() != 1 {
 		t.Errorf("%d running, %d in all, want 1 and 1", r.Running(), r.Total())
 	}
 	close(end)
@@ -156,15 +157,20 @@ func TestABuiltinThatGoesOnIsAnsweredAtTheDeadlineAndCounted(t *testing.T) {
 func TestRunawaysDoNotPileUp(t *testing.T) {
 	p, r, started, end := withSlowSort(t, 20*time.Millisecond)
 	defer close(end)
-	for range maxAside {
+	for int(r.Running()) < cap(r.places) {
 		fails(t, p, question(`{"n":10000}`), "not done after")
-		<-started
 	}
 	for range 3 {
-		fails(t, p, question(`{"n":10000}`), "calls of builtins go on after their deadline: another one is not started")
+		a, err := p.Eval(t.Context(), question(`{"n":10000}`))
+		if err == nil || a.Verdict != nil {
+			t.Errorf("verdict %v", a.Verdict)
+		}
 	}
-	if r.Running() != maxAside || len(started) != 0 {
-		t.Errorf("%d running, %d more started", r.Running(), len(started))
+	if int(r.Running()) != cap(r.places) || len(started) != cap(r.places) {
+		t.Errorf("%d running, %d started", r.Running(), len(started))
+	}
+	if err := r.enter(nil); err != errTooManyRunaways {
+		t.Errorf("one more: %v", err)
 	}
 }
 

@@ -23,8 +23,18 @@ type limit struct {
 	refuse func([]*ast.Term) string
 	// counts says that the builtin makes its result in steps between which OPA looks at the deadline.
 	counts bool
+	// shallow says that only the elements of the operands matter, and not what is in them.
+	shallow bool
 	// aside reports whether a small call may take long.
 	aside func([]*ast.Term) bool
+}
+
+// levels is how deep operands are weighed.
+func (l limit) levels() int {
+	if l.shallow {
+		return 2
+	}
+	return math.MaxInt
 }
 
 // light reports whether a builtin is done in a moment whatever it is given: what compares, looks up, counts, or goes once through a
@@ -88,15 +98,18 @@ func limitsOf() map[string]limit {
 	for _, name := range []string{"regex.match", "regex.is_valid", "regex.split", "regex.find_n", "regex.find_all_string_submatch_n", "re_match"} {
 		all[name] = limit{aside: longPattern(0)}
 	}
+	for _, name := range []string{"array.concat", "array.flatten", "array.reverse", "object.keys", "object.remove", "object.filter", "json.remove", "json.filter", "json.patch", "union", "intersection", "and", "or"} {
+		all[name] = limit{shallow: true}
+	}
 	for _, b := range ast.Builtins {
 		switch {
 		case strings.HasPrefix(b.Name, "graphql."):
 			all[b.Name] = limit{aside: always, refuse: deepGraphQL}
-		case strings.HasPrefix(b.Name, "io.jwt."), strings.HasPrefix(b.Name, "crypto.x509."), b.Name == "crypto.parse_private_keys":
+		case strings.HasPrefix(b.Name, "io.jwt.") && b.Name != "io.jwt.decode", strings.HasPrefix(b.Name, "crypto.x509."), b.Name == "crypto.parse_private_keys":
 			all[b.Name] = limit{aside: always}
 		case slices.Contains([]string{"plus", "minus", "mul", "div", "rem", "sum", "product", "to_number", "format_int", "units.parse", "units.parse_bytes"}, b.Name),
 			strings.HasPrefix(b.Name, "bits.") && b.Name != ast.BitsShiftLeft.Name:
-			all[b.Name] = limit{refuse: longNumber}
+			all[b.Name] = limit{refuse: longNumber, shallow: true}
 		}
 	}
 	return all
@@ -198,7 +211,7 @@ func sprintfOf(operands []*ast.Term) int {
 	}
 	bytes += digits
 	verbs := float64(strings.Count(format, "%"))
-	return upTo(bytes/16 + verbs*float64(weigh(args, most)))
+	return upTo(bytes/16 + verbs*float64(weigh(args, most, math.MaxInt)))
 }
 
 func concatOf(operands []*ast.Term) int {
@@ -248,7 +261,7 @@ func indentedOf(operands []*ast.Term) int {
 			}
 		}
 	}
-	return upTo(float64(weigh(operands[:1], most)) * float64(each) / 16)
+	return upTo(float64(weigh(operands[:1], most, math.MaxInt)) * float64(each) / 16)
 }
 
 func addressesOf(operands []*ast.Term) int {

@@ -2,7 +2,7 @@ package engine
 
 import (
 	"errors"
-	"fmt"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -10,9 +10,9 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// maxAside is how many calls of builtins may run aside of their evaluations at once, those included that go on after the end
-// of theirs.
-const maxAside = 8
+// minAside is how many calls of builtins may run aside of their evaluations at once at the least, those included that go on after
+// the end of theirs. There are as many as processors, where those are more: another one would only wait for them.
+const minAside = 8
 
 // Runaways counts and bounds the calls of builtins that the end of their evaluation does not stop: OPA looks at a deadline
 // between calls and not within them. One value serves all policies of a process. It is safe for concurrent use.
@@ -23,7 +23,9 @@ type Runaways struct {
 }
 
 // NewRunaways returns a counter that stands at 0.
-func NewRunaways() *Runaways { return &Runaways{places: make(chan struct{}, maxAside)} }
+func NewRunaways() *Runaways {
+	return &Runaways{places: make(chan struct{}, max(minAside, runtime.GOMAXPROCS(0)))}
+}
 
 // Running is how many calls run now whose evaluations are over.
 func (r *Runaways) Running() int64 { return r.running.Load() }
@@ -32,7 +34,7 @@ func (r *Runaways) Running() int64 { return r.running.Load() }
 func (r *Runaways) Total() int64 { return r.total.Load() }
 
 // errTooManyRunaways is the cause of an evaluation that may not start a call.
-var errTooManyRunaways = fmt.Errorf("%d calls of builtins go on after their deadline: another one is not started", maxAside)
+var errTooManyRunaways = errors.New("too many calls of builtins go on after their deadline: another one is not started")
 
 // asideCall is one call of a builtin that runs aside. Its goroutine owns it until done is closed.
 type asideCall struct {
@@ -87,16 +89,23 @@ func (r *Runaways) run(c *asideCall, bctx topdown.BuiltinContext, operands []*as
 
 // enter waits for a place, unless all are held by calls whose evaluations are over.
 func (r *Runaways) enter(cancel topdown.Cancel) error {
+	select {
+	case r.places <- struct{}{}:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(watched)
+	defer timer.Stop()
 	for {
+		if int(r.running.Load()) >= cap(r.places) || cancel != nil && cancel.Cancelled() {
+			return errTooManyRunaways
+		}
 		select {
 		case r.places <- struct{}{}:
 			return nil
-		default:
+		case <-timer.C:
+			timer.Reset(watched)
 		}
-		if r.running.Load() >= maxAside || cancel != nil && cancel.Cancelled() {
-			return errTooManyRunaways
-		}
-		time.Sleep(watched)
 	}
 }
 
