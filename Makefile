@@ -68,6 +68,10 @@ test-real: ## the tests against real servers, which they provision themselves
 bench: ## measure against a bare handler and OPA's server; prints a table
 	$(GO) test -tags bench -count=1 -timeout 30m -v -run TestBench ./internal/bench
 
+.PHONY: bench-pair
+bench-pair: ## measure against another build of the sidecar: OTHER=/path/to/sidecar
+	BENCH_OTHER=$(OTHER) $(GO) test -tags bench -count=1 -timeout 30m -v -run TestPair ./internal/bench
+
 .PHONY: build
 build: ## build dist/sidecar, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/sidecar ./cmd/sidecar
