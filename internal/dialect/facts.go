@@ -9,6 +9,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
 // claims reads all facts but the kind of the token, which an answer and a JWT show in different ways.
@@ -41,6 +42,9 @@ func (n *Reader) claims(m *members, raw jsontext.Value) (*authz.Claims, error) {
 	m.legible(append([]string{"token_type", "typ"}, d.uses...))
 	if m.err != nil {
 		return nil, m.err
+	}
+	if f := jsonbound.Check(raw); f != nil { // policies read all claims, so one that they cannot read spoils all
+		return nil, fmt.Errorf("member %.64q %s", f.At, f.Cause)
 	}
 	if v := m.Value("authorization_details"); v.Kind() == '[' {
 		c.AuthorizationDetails = compact(v)

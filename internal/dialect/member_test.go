@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -31,7 +33,7 @@ func TestATimeThatCannotBeReadIsNamedWhereItBounds(t *testing.T) {
 		`"3000"`, `1e400`, `1e300`, `99999999999999999999`, `253402300800`, `1795354082000`, `1e999999999999`, `true`, `[]`, `{}`, `"2026-11-22T12:52:35Z"`, `"never"`,
 	} {
 		for _, name := range []string{"exp", "nbf", "iat", "auth_time"} {
-			bounds := name == "exp" || name == "nbf"
+			bounds := name == "exp" || name == "nbf" || value == "1e999999999999" // which no policy can read
 			f, err := n.Read([]byte(active(fmt.Sprintf("%q:%s", name, value))), secret.Text{}, time.Now())
 			switch {
 			case bounds && (err == nil || f.Claims != nil || !strings.Contains(err.Error(), name)):
@@ -39,6 +41,23 @@ func TestATimeThatCannotBeReadIsNamedWhereItBounds(t *testing.T) {
 			case !bounds && (err != nil || f.Claims.IssuedAt != 0 || f.Claims.Auth.Time != 0):
 				t.Errorf("%s %s: %v, %v", name, value, f.Claims, err)
 			}
+		}
+	}
+}
+
+// TestANumberThatNoPolicyCanReadIsNamed: whatever the member, and deep inside one, it is the issuer's fault, and is told before a
+// policy fails over it.
+func TestANumberThatNoPolicyCanReadIsNamed(t *testing.T) {
+	n := New(in("rfc7662"), "")
+	for claims, at := range map[string]string{`"limit":1e999999999`: "/limit", `"x":{"y":[0,-1E-99999]}`: "/x/y/1", `"authorization_details":[{"n":9e10001}]`: "/authorization_details/0/n"} {
+		want := fmt.Sprintf("member %q is a number with an exponent, or a count of digits, over 10000", at)
+		_, answer := n.Read([]byte(active(claims)), secret.Text{}, time.Now())
+		_, jwt := n.ReadJWT(jsontext.Value(`{"exp":4000000000,`+claims+`}`), secret.Text{}, time.Now())
+		if answer == nil || answer.Error() != want || jwt == nil || jwt.Error() != want {
+			t.Errorf("%s: %v; %v", claims, answer, jwt)
+		}
+		if f, err := n.Read([]byte(`{"active":false,`+claims+`}`), secret.Text{}, time.Now()); err != nil || f.Keep != Inactive {
+			t.Errorf("%s of an inactive token: %v", claims, err)
 		}
 	}
 }
