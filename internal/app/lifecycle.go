@@ -71,12 +71,12 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	background.Go(func() { a.watcher.Run(work, a.policy.set(), a.loader.reports(work)) })
 	background.Go(func() { a.loader.run(work) })
-	background.Go(func() { a.watchVerdicts(work) })
+	background.Go(func() { every(work, verdictsEvery, a.warnOfVerdicts) })
 	for _, issuer := range a.issuers.All() {
 		background.Go(func() { issuer.Warm(work) })
 		background.Go(func() { issuer.Canary(work) })
 	}
-	background.Go(func() { a.sweep(work) })
+	background.Go(func() { every(work, sweepEvery, a.sweep) })
 	a.hear(work)
 
 	failed := make(chan error, 2)
@@ -172,17 +172,22 @@ func (a *App) Reopen() error {
 // sweepEvery is how often expired answers are dropped from the caches.
 const sweepEvery = 10 * time.Second
 
-func (a *App) sweep(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
+// every calls do at each interval until ctx ends.
+func every(ctx context.Context, interval time.Duration, do func()) {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			for _, issuer := range a.issuers.All() {
-				issuer.Sweep()
-			}
+			do()
 		}
+	}
+}
+
+func (a *App) sweep() {
+	for _, issuer := range a.issuers.All() {
+		issuer.Sweep()
 	}
 }

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
@@ -22,21 +21,8 @@ const (
 // tooMany reports whether the policy that serves gives too few verdicts.
 func tooMany(v telemetry.Verdicts) bool { return v.Misconfigured >= enough && v.Ratio() >= worrying }
 
-// watchVerdicts warns, once a policy, of one that was activated and gives no verdicts: nothing was wrong with it when it
+// warnOfVerdicts warns, once a policy, of one that was activated and gives no verdicts: nothing was wrong with it when it
 // was loaded.
-func (a *App) watchVerdicts(ctx context.Context) {
-	tick := time.NewTicker(verdictsEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			a.warnOfVerdicts()
-		}
-	}
-}
-
 func (a *App) warnOfVerdicts() {
 	v := a.metrics.Verdicts()
 	if !tooMany(v) {

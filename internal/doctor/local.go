@@ -22,8 +22,8 @@ func unreadable(cfg introspect.Config, tok secret.Text) (says, do string) {
 	if cfg.Mode != introspect.JWT && cfg.Mode != introspect.JWTThenIntrospect {
 		return "", ""
 	}
-	advice, h, err := cfg.Reading.Advice(""), jose.Header{}, error(nil)
-	h, err = jose.Peek(tok.Reveal())
+	advice := cfg.Reading.Advice("")
+	h, err := jose.Peek(tok.Reveal())
 	switch {
 	case err == nil && h.Encryption != "" || strings.Count(tok.Reveal(), ".") == 4:
 		says, do = "is encrypted (JWE), and mode "+string(cfg.Mode)+" reads signed tokens only", cmp.Or(advice.Encrypted, "let the server sign access tokens and leave them readable")

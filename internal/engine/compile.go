@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -61,7 +62,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	useGuarded(compiler)
 	w := &world{
 		compiler: compiler, store: store, txn: txn, values: newValueCache(ctx), measures: metrics.NoOp(),
-		builtins: guarded(cmp.Or(cfg.Runaways, NewRunaways())), deadline: cfg.Deadline,
+		builtins: guarded(cmp.Or(cfg.Runaways, NewRunaways())), deadline: cfg.Deadline, reach: enclosed,
 	}
 	if len(cfg.AllowBuiltins) > 0 {
 		w.reach = outside
@@ -174,10 +175,11 @@ func newCompiler(cfg Config, schema map[string]any) *ast.Compiler {
 	schemas := ast.NewSchemaSet()
 	schemas.Put(ast.SchemaRootRef, schema)
 	schemas.Put(logEventSchema, map[string]any{})
+	caps := capabilities(cfg)
+	caps.Builtins = slices.AppendSeq(caps.Builtins, maps.Values(guardedDecls()))
 	return ast.NewCompiler().
 		SetErrorLimit(0).
-		WithCapabilities(capabilities(cfg)).
-		WithBuiltins(guardedDecls()).
+		WithCapabilities(caps).
 		WithSchemas(schemas).
 		WithUseTypeCheckAnnotations(true).
 		WithStrict(true).

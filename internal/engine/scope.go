@@ -32,8 +32,6 @@ type scope struct {
 	bound map[ast.Var]*ast.Term
 	// parameters are the positions of the arguments of a function.
 	parameters map[ast.Var]int
-	// optional are the paths that the metadata declare as possibly absent.
-	optional []ast.Ref
 }
 
 // programOf reads what compiler compiled.

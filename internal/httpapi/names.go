@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -18,10 +19,10 @@ func (n names) require(next echo.HandlerFunc) echo.HandlerFunc {
 		if c.Path() == eventsPath {
 			return next(c)
 		}
-		switch n.Check(c.Request()) {
-		case nil:
+		switch err := n.Check(c.Request()); {
+		case err == nil:
 			return next(c)
-		case httpuri.ErrOrigin:
+		case errors.Is(err, httpuri.ErrOrigin):
 			return &callError{http.StatusForbidden, "foreign_origin", "a web page of another origin may not call this listener: add its host to the hosts of the listener in the configuration", ""}
 		default:
 			return &callError{http.StatusMisdirectedRequest, "unknown_host", "this listener has another name than the Host of the call: ask it by a loopback address, or add the name to its hosts in the configuration", ""}

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -139,7 +140,9 @@ func TestAUnixSocketHasNoNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := run(t, cfg, h)
-	s.client.Transport = &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", path) }}
+	s.client.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}
 	s.url = "http://anything.example"
 	if resp, body := s.do(t, "GET", "/livez", "", nil); resp.StatusCode != 200 {
 		t.Errorf("answered %s %s", resp.Status, body)

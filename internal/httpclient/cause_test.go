@@ -30,6 +30,11 @@ func raw(t *testing.T, then func(net.Conn)) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return accept(t, l, then)
+}
+
+// accept does with each connection of l what a test says, after it has read something from it. It returns the address.
+func accept(t *testing.T, l net.Listener, then func(net.Conn)) string {
 	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		for {
@@ -133,18 +138,7 @@ func issued(t *testing.T, change func(*x509.Certificate)) (string, *x509.CertPoo
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = c.Read(make([]byte, 1))
-			_ = c.Close()
-		}
-	}()
-	return "https://" + l.Addr().String(), roots
+	return "https://" + accept(t, l, func(net.Conn) {}), roots
 }
 
 func TestACertificateThatIsNotTrustedSaysWhy(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 func (d *Document) AppendMasked(dst []byte, isSecret func(name string) bool) ([]byte, []string, error) {
 	m := masking{isSecret: isSecret, doc: *d}
 	m.query()
-	m.headers()
 	r := &m.doc.Request
+	r.Headers = m.fields("/request/headers/", r.Headers)
 	r.RawPath = m.text("/request/raw_path", r.RawPath)
 	r.Path = m.text("/request/path", r.Path)
 	m.segments()
@@ -58,31 +58,23 @@ func (m *masking) query() {
 		}
 		m.masked = append(m.masked, "/request/query/"+escapePointer(name))
 	}
-	for name, values := range r.Query {
-		for i, v := range values {
-			if out := m.text("/request/query/"+escapePointer(name)+"/"+strconv.Itoa(i), v); out != v {
-				if shared {
-					r.Query, shared = cloned(r.Query), false
-				}
-				r.Query[name][i] = out
-			}
-		}
-	}
+	r.Query = m.fields("/request/query/", r.Query)
 }
 
-func (m *masking) headers() {
-	r := &m.doc.Request
-	shared := true
-	for name, values := range r.Headers {
+// fields are the values of a query or of headers as text leaves them; from itself where nothing changed.
+func (m *masking) fields(pointer string, from map[string][]string) map[string][]string {
+	out, shared := from, true
+	for name, values := range from {
 		for i, v := range values {
-			if out := m.text("/request/headers/"+name+"/"+strconv.Itoa(i), v); out != v {
+			if masked := m.text(pointer+escapePointer(name)+"/"+strconv.Itoa(i), v); masked != v {
 				if shared {
-					r.Headers, shared = cloned(r.Headers), false
+					out, shared = cloned(from), false
 				}
-				r.Headers[name][i] = out
+				out[name][i] = masked
 			}
 		}
 	}
+	return out
 }
 
 func (m *masking) segments() {
