@@ -1,11 +1,8 @@
 package jose_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,103 +12,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 )
-
-// publisher gives out a set of keys, counts, and can fail or hang.
-type publisher struct {
-	calls atomic.Int64
-	mu    sync.Mutex
-	jwks  []byte
-	err   error
-	takes time.Duration
-}
-
-func (p *publisher) fetch(ctx context.Context) ([]byte, error) {
-	p.calls.Add(1)
-	p.mu.Lock()
-	body, err, takes := p.jwks, p.err, p.takes
-	p.mu.Unlock()
-	select {
-	case <-time.After(takes):
-		return body, err
-	case <-ctx.Done():
-		return nil, authz.E(authz.Unavailable, "fetch: given up")
-	}
-}
-
-func (p *publisher) publish(signers ...*jose.Signer) {
-	all := make([]string, 0, len(signers))
-	for _, s := range signers {
-		all = append(all, string(s.Public()))
-	}
-	p.set(jwks(all...), nil)
-}
-
-func (p *publisher) set(body []byte, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.jwks, p.err = body, err
-}
-
-func (p *publisher) slow(d time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.takes = d
-}
-
-// bed is a KeySet, its publisher and two keys, of which the first is published, in a bubble with its own clock.
-type bed struct {
-	*publisher
-	t         testing.TB
-	set       *jose.KeySet
-	old, next *jose.Signer
-	n         int // tokens of strangers
-}
-
-func inBubble(t *testing.T, test func(b *bed)) {
-	t.Helper()
-	old, next := signer(t, "p256", "", "old"), signer(t, "p384", "", "next")
-	synctest.Test(t, func(t *testing.T) {
-		p := &publisher{}
-		p.publish(old)
-		s := jose.NewKeySet(jose.KeySetConfig{Name: "a", Fetch: p.fetch})
-		defer s.Close()
-		test(&bed{publisher: p, t: t, set: s, old: old, next: next})
-	})
-}
-
-// verify verifies a token that is signed now, as a caller with 2 s for it would. Some time goes by between the two.
-func (b *bed) verify(by *jose.Signer) error {
-	token := sign(b.t, by, "JWT", struct{}{})
-	time.Sleep(time.Millisecond)
-	return b.present(token)
-}
-
-func (b *bed) present(token string) error {
-	ctx, cancel := context.WithTimeout(b.t.Context(), 2*time.Second)
-	defer cancel()
-	_, err := jose.Verify(ctx, token, anything, b.set)
-	return err
-}
-
-// stranger is a token that no published key has signed; each call makes another one.
-func (b *bed) stranger(kid string) string {
-	b.n++
-	return handmade(b.t, "p384", "ES384", `{"alg":"ES256","typ":"JWT","kid":"`+kid+`"}`, fmt.Sprintf(`{"jti":"%d"}`, b.n))
-}
-
-func (b *bed) fetched(n int64) {
-	b.t.Helper()
-	if got := b.calls.Load(); got != n {
-		b.t.Errorf("%d fetches, want %d", got, n)
-	}
-}
-
-func (b *bed) works(by *jose.Signer) {
-	b.t.Helper()
-	if err := b.verify(by); err != nil {
-		b.t.Error(err)
-	}
-}
 
 func TestRotationIsPickedUpAtOnceAndTheOldKeyIsGone(t *testing.T) {
 	inBubble(t, func(b *bed) {
@@ -139,17 +39,6 @@ func TestAKeyThatWasTakenBackIsGoneAfterTheRefresh(t *testing.T) {
 			b.t.Error(err)
 		}
 	})
-}
-
-// unavailable is how long to wait, of an error that says nothing about the token.
-func unavailable(t testing.TB, err error) time.Duration {
-	t.Helper()
-	e, ok := errors.AsType[*authz.Error](err)
-	if !ok || e.Kind != authz.Unavailable || e.RetryAfter <= 0 || e.RetryAfter > 5*time.Second {
-		t.Errorf("%v", err)
-		return time.Second
-	}
-	return e.RetryAfter
 }
 
 func TestAFloodOfUnknownKeysCausesFewFetchesAndNoVerdictWithoutOne(t *testing.T) {
@@ -309,143 +198,6 @@ func TestMoreThanMayWaitForAKeyAreToldToComeBack(t *testing.T) {
 	})
 }
 
-func TestTheFirstFetchIsShared(t *testing.T) {
-	inBubble(t, func(b *bed) {
-		b.slow(time.Second)
-		var all sync.WaitGroup
-		for range 100 {
-			all.Go(func() { b.works(b.old) })
-		}
-		all.Wait()
-		b.fetched(1)
-	})
-}
-
-func TestTheFirstFetchOutlivesWhoStartedIt(t *testing.T) {
-	inBubble(t, func(b *bed) {
-		b.slow(10 * time.Second)
-		ctx, cancel := context.WithTimeout(b.t.Context(), time.Second)
-		defer cancel()
-		if _, err := b.set.Find(ctx, jose.Header{Algorithm: "ES256"}); authz.KindOf(err) != authz.Unavailable {
-			b.t.Error(err)
-		}
-		if _, err := b.set.Find(b.t.Context(), jose.Header{Algorithm: "ES256"}); err != nil {
-			b.t.Error(err)
-		}
-		b.fetched(1)
-	})
-}
-
-func TestAFailedFetchKeepsTheOldKeys(t *testing.T) {
-	for name, fail := range map[string]func(*publisher){
-		"no answer":  func(p *publisher) { p.set(nil, authz.E(authz.Unavailable, "connect")) },
-		"HTML":       func(p *publisher) { p.set([]byte("<html>"), nil) },
-		"a bug":      func(p *publisher) { p.set(nil, errors.New("bug")) },
-		"no key set": func(p *publisher) { p.set([]byte("{}"), nil) },
-	} {
-		inBubble(t, func(b *bed) {
-			b.works(b.old)
-			fail(b.publisher)
-			time.Sleep(5 * time.Hour)
-			b.works(b.old)
-			if b.calls.Load() < 3 {
-				t.Errorf("%s: not tried again", name)
-			}
-			b.publish(b.old, b.next)
-			time.Sleep(31 * time.Second)
-			n := b.calls.Load()
-			b.works(b.next)
-			b.fetched(n) // the refresh brought it
-		})
-	}
-}
-
-func TestAnUnknownKeyIsNoVerdictWhileKeysCannotBeFetched(t *testing.T) {
-	inBubble(t, func(b *bed) {
-		b.works(b.old)
-		b.publisher.set(nil, authz.E(authz.Unavailable, "connect"))
-		for range 3 {
-			err := b.verify(b.next)
-			e, ok := errors.AsType[*authz.Error](err)
-			if !ok || e.Kind != authz.Unavailable || e.RetryAfter <= 0 {
-				b.t.Errorf("%v", err)
-			}
-		}
-		b.fetched(2)
-		b.works(b.old)
-		b.publish(b.old, b.next)
-		time.Sleep(time.Second)
-		b.works(b.next)
-	})
-}
-
-func TestAFailureKeepsItsKind(t *testing.T) {
-	for kind, cause := range map[authz.Kind]error{
-		authz.Misconfigured: authz.E(authz.Misconfigured, "status 404"),
-		authz.Unavailable:   authz.E(authz.Unavailable, "status 503"),
-	} {
-		inBubble(t, func(b *bed) {
-			b.publisher.set(nil, cause)
-			for range 100 {
-				err := b.verify(b.old)
-				e, ok := errors.AsType[*authz.Error](err)
-				if !ok || e.Kind != kind || (e.RetryAfter > 0) != (kind == authz.Unavailable) || e.RetryAfter > time.Second || !strings.Contains(err.Error(), cause.Error()) {
-					b.t.Fatalf("%v", err)
-				}
-				time.Sleep(99 * time.Millisecond)
-			}
-			if n := b.calls.Load(); n > 21 {
-				b.t.Errorf("%d fetches in 10 s", n)
-			}
-		})
-	}
-}
-
-func TestKeysAreFetchedByDemandWhenTheServerIsBack(t *testing.T) {
-	inBubble(t, func(b *bed) {
-		for _, s := range []*jose.Signer{b.old, b.next} { // no keys at all, and a key that is not among them
-			b.publisher.set(nil, authz.E(authz.Unavailable, "connect"))
-			for range 400 {
-				unavailable(b.t, b.verify(s))
-				time.Sleep(99 * time.Millisecond)
-			}
-			b.publish(b.old)
-			if s == b.next {
-				b.publish(b.old, b.next)
-			}
-			time.Sleep(500 * time.Millisecond)
-			b.works(s)
-		}
-	})
-}
-
-func TestWarmingTriesUntilTheKeysAreThere(t *testing.T) {
-	inBubble(t, func(b *bed) {
-		b.publisher.set(nil, authz.E(authz.Unavailable, "status 503"))
-		time.AfterFunc(5*time.Second, func() { b.publish(b.old) })
-		start := time.Now()
-		b.set.Warm(b.t.Context())
-		if took := time.Since(start); took != 7*time.Second {
-			b.t.Errorf("the keys were there after %v", took)
-		}
-		b.fetched(4)
-		b.set.Warm(b.t.Context())
-		b.works(b.old)
-		b.fetched(4) // they are there
-	})
-}
-
-func TestWarmingEndsWithItsContextAndWithTheSet(t *testing.T) {
-	inBubble(t, func(b *bed) {
-		b.publisher.set(nil, authz.E(authz.Unavailable, "status 503"))
-		ctx, cancel := context.WithTimeout(b.t.Context(), 5*time.Second)
-		defer cancel()
-		b.set.Warm(ctx)
-		time.AfterFunc(5*time.Second, b.set.Close)
-		b.set.Warm(b.t.Context())
-	})
-}
-
 func TestAnIssuerThatTakesAllKeysBackIsObeyed(t *testing.T) {
 	inBubble(t, func(b *bed) {
 		b.works(b.old)
@@ -538,56 +290,6 @@ const (
 	otherX = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
 	otherY = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
 )
-
-func TestCloseWaitsAndRefuses(t *testing.T) {
-	inBubble(t, func(b *bed) {
-		b.works(b.old)
-		b.slow(time.Hour)
-		token := b.stranger("x")
-		time.Sleep(time.Millisecond)
-		ended := make(chan error, 1)
-		go func() {
-			_, err := jose.Verify(b.t.Context(), token, anything, b.set)
-			ended <- err
-		}()
-		time.Sleep(time.Millisecond)
-		start := time.Now()
-		b.set.Close()
-		if took := time.Since(start); took != 0 {
-			b.t.Errorf("took %s", took)
-		}
-		if err := <-ended; authz.KindOf(err) != authz.Unavailable {
-			b.t.Error(err)
-		}
-		if err := b.present(token); authz.KindOf(err) != authz.Unavailable {
-			b.t.Error(err)
-		}
-		b.fetched(2)
-		b.set.Close()
-	})
-}
-
-func TestAFetchThatPanicsIsAFailure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var log strings.Builder
-		s := jose.NewKeySet(jose.KeySetConfig{Name: "a", Fetch: func(context.Context) ([]byte, error) { panic("tok-en") }, Log: slog.New(slog.NewTextHandler(&log, nil))})
-		defer s.Close()
-		_, err := s.Find(t.Context(), jose.Header{})
-		if authz.KindOf(err) != authz.Unavailable || strings.Contains(err.Error()+log.String(), "tok-en") || !strings.Contains(log.String(), "keys were not fetched") {
-			t.Errorf("%v; %s", err, &log)
-		}
-	})
-}
-
-func TestAFetchThatHangsEnds(t *testing.T) {
-	inBubble(t, func(b *bed) {
-		b.slow(time.Hour)
-		start := time.Now()
-		if err := b.verify(b.old); authz.KindOf(err) != authz.Unavailable || time.Since(start) > time.Minute {
-			b.t.Errorf("after %s: %v", time.Since(start), err)
-		}
-	})
-}
 
 func TestAKeyOfAnotherKindUnderTheSameNameIsPickedUp(t *testing.T) {
 	inBubble(t, func(b *bed) {
