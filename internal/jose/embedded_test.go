@@ -86,8 +86,8 @@ func TestDPOP7_AKeyWithPrivateMembersIsRefused(t *testing.T) {
 			}
 		}
 		null := jwk(t, key)
-		if _, _, err := jose.VerifyEmbedded(proofBy(t, key, alg, null[:len(null)-1]+`,"d":null}`), proof); err == nil {
-			t.Errorf("%s with d=null", key)
+		if _, _, err := jose.VerifyEmbedded(proofBy(t, key, alg, null[:len(null)-1]+`,"d":null}`), proof); err != nil {
+			t.Errorf("%s with d=null, which is no d: %v", key, err)
 		}
 		full, err := json.Marshal(gojose.JSONWebKey{Key: privates()[key]})
 		if err != nil {

@@ -2,6 +2,7 @@ package jose_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -32,6 +33,22 @@ func damaged(t *testing.T, jwk string) map[string]string {
 		`its alg "RS257"`:    with(t, jwk, map[string]any{"alg": "RS257"}),
 		`use is "SIG"`:       with(t, jwk, map[string]any{"use": "SIG"}),
 		`private member "d"`: with(t, jwk, map[string]any{"d": otherX}),
+	}
+}
+
+// TestNullIsNoMemberOfAKey: some servers write out every member that a key may have.
+func TestNullIsNoMemberOfAKey(t *testing.T) {
+	good := signer(t, "p256", "", "k")
+	nulls := map[string]any{}
+	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv", "n", "e", "use", "key_ops", "x5c", "x5u", "x5t"} {
+		nulls[name] = json.RawMessage("null")
+	}
+	keys, err := jose.StaticKeys([]byte(jwks(with(t, string(good.Public()), nulls))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := jose.Verify(t.Context(), sign(t, good, "JWT", struct{}{}), anything, keys); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -128,7 +128,7 @@ func readKey(jwk jsontext.Value) (Key, error) {
 		return Key{}, errors.New("read key: it is no JSON object of valid UTF-8 with unique names")
 	}
 	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
-		if _, said := m[private]; said {
+		if m.Has(private) { // some servers write null for the members that a public key lacks
 			return Key{}, fmt.Errorf("read key: it holds the private member %q", private)
 		}
 	}
