@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -118,9 +119,13 @@ func (m *members) words(name string) []string {
 }
 
 // never reports whether a time is what servers in Java write for "never": the greatest long as it is, divided into seconds
-// (wso2/api-manager#114), or rounded by a JavaScript server that passes it on.
+// (wso2/api-manager#114), or either of them as a double, however that is written.
 func never(v jsontext.Value) bool {
-	return slices.Contains([]string{"9223372036854775807", "9223372036854775", "9223372036854776000"}, string(v))
+	if v.Kind() != '0' {
+		return false
+	}
+	n, err := strconv.ParseFloat(string(v), 64)
+	return err == nil && (n == math.MaxInt64 || n == math.MaxInt64/1000)
 }
 
 // limit reads a time that bounds a token, and so must be right when it is there: "no exp" is the most generous of all

@@ -82,7 +82,7 @@ func TestNullIsAbsentInEveryMember(t *testing.T) {
 }
 
 func TestAnExpThatMeansNeverIsNone(t *testing.T) {
-	for _, exp := range []string{"9223372036854775807", "9223372036854775", "9223372036854776000", "null"} {
+	for _, exp := range []string{"9223372036854775807", "9223372036854775", "9223372036854776000", "9.223372036854775807E18", "9.223372036854776E18", "9223372036854775807.0", "9223372036854775.807", "9.223372036854776E15", "null"} {
 		if c := normalised(t, in("wso2"), active(`"exp":`+exp)); c.ExpiresAt != 0 || c.Usable(time.Now()) != "" {
 			t.Errorf("%s: %d", exp, c.ExpiresAt)
 		}
