@@ -188,7 +188,7 @@ func (d *discovery) read(ctx context.Context, from string) (map[Endpoint]string,
 	path := strings.TrimPrefix(from, "https://"+r.host())
 	path = strings.TrimPrefix(path, "http://"+r.host())
 	switch {
-	case r.Status == http.StatusTooManyRequests || r.Status >= 500:
+	case r.Temporary():
 		return nil, r.Refuse(authz.Unavailable, "no metadata from "+path)
 	case r.Status >= 300:
 		return nil, authz.E(authz.Misconfigured, "ask %q: status %d at %s, %w", r.host(), r.Status, path, errNoMetadata)

@@ -159,7 +159,7 @@ func readToken(r Reply) (secret.Text, time.Duration, error) {
 		Life  jsontext.Value `json:"expires_in"`
 	}
 	switch {
-	case r.Status == http.StatusTooManyRequests || r.Status >= 500:
+	case r.Temporary():
 		return secret.Text{}, 0, r.Refuse(authz.Unavailable, "no token for ourselves")
 	case r.Status >= 300:
 		return secret.Text{}, 0, r.Refuse(authz.Misconfigured, "it refuses our credentials or our request for a token")

@@ -53,11 +53,22 @@ func (r Reply) Refuse(kind authz.Kind, why string) error {
 	return e
 }
 
-// Unexpected is Refuse for a status that brings no document: a server that is ill, or has enough of us, is Unavailable; one that
-// says that the document is not there, or not for us, is Misconfigured.
+// Temporary reports whether the status is one of a server, or of a gateway before it, to which the same question may be put again
+// later: it did not get the question in time, has enough of us, or failed (RFC 9110 sections 15.5.9 and 15.6, RFC 6585 section 4,
+// RFC 8470 section 5.2).
+func (r Reply) Temporary() bool {
+	switch r.Status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	}
+	return r.Status >= 500
+}
+
+// Unexpected is Refuse for a status that brings no document: Unavailable where the server may do better later, Misconfigured where
+// it says that the document is not there, or not for us.
 func (r Reply) Unexpected(why string) error {
 	kind := authz.Misconfigured
-	if r.Status < 300 || r.Status == http.StatusTooManyRequests || r.Status == http.StatusRequestTimeout || r.Status >= 500 {
+	if r.Status < 300 || r.Temporary() {
 		kind = authz.Unavailable
 	}
 	return r.Refuse(kind, why)

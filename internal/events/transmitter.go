@@ -77,7 +77,7 @@ func (t *transmitter) look(ctx context.Context) (*metadata, error) {
 	}
 	var m metadata
 	switch {
-	case r.Status == http.StatusTooManyRequests || r.Status >= 500:
+	case r.Temporary():
 		return nil, r.Refuse(authz.Unavailable, "no configuration of a transmitter")
 	case r.Status != http.StatusOK:
 		return nil, r.Refuse(authz.Misconfigured, "no configuration of a transmitter: is Shared Signals switched on there?")
@@ -145,11 +145,8 @@ func (t *transmitter) token(ctx context.Context) (secret.Text, error) {
 
 // refusal is the error of an answer that is none of those hoped for.
 func refusal(r authserver.Reply, what string) error {
-	switch {
-	case r.Status == http.StatusTooManyRequests || r.Status >= 500:
-		return r.Refuse(authz.Unavailable, what)
-	case r.Status < 300:
-		return r.Refuse(authz.Unavailable, what+": the answer cannot be used")
+	if r.Status < 300 {
+		what += ": the answer cannot be used"
 	}
-	return r.Refuse(authz.Misconfigured, what)
+	return r.Unexpected(what)
 }

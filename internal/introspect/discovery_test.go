@@ -168,9 +168,11 @@ func TestMD5_NoMetadataAnywhereIsMisconfigured(t *testing.T) {
 }
 
 func TestMD5_ServersThatAreDownAreUnavailable(t *testing.T) {
-	u := serve(t, says(503, "", ""))
-	i, _ := open(t, "", discovering(u.URL))
-	refusal(t, i, authz.Unavailable)
+	for _, status := range []int{408, 425, 429, 500, 503} {
+		u := serve(t, says(status, "", ""))
+		i, _ := open(t, "", discovering(u.URL))
+		refusal(t, i, authz.Unavailable)
+	}
 }
 
 func TestMD5_AConfiguredEndpointNeedsNoDiscovery(t *testing.T) {

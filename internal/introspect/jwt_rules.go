@@ -46,7 +46,7 @@ type claimRules struct {
 // signed says why the issuer's signature does not make t an access token for us: JAT-3, JAT-4, JWI-9, BCP-3, BCP-5.
 func (r claimRules) signed(t jose.Token) string {
 	c, _ := jose.ReadClaims(t.Claims) // it is an object: the token has been verified
-	iss, _ := c.Text("iss")
+	iss, err := c.Text("iss")
 	switch {
 	case c.Has("token_introspection"):
 		return "is an introspection response"
@@ -54,6 +54,10 @@ func (r claimRules) signed(t jose.Token) string {
 		return "is a security event or a logout token"
 	case c.Has("htm", "htu"):
 		return "is a DPoP proof"
+	case err != nil:
+		return unreadable(err)
+	case iss == "":
+		return "has no iss"
 	case iss != r.issuer:
 		return dialect.OtherIssuer(iss, r.issuer)
 	}

@@ -107,13 +107,14 @@ func TestJAT3_IssuerAudienceAndTimesMustBeRight(t *testing.T) {
 	const iss, aud = "was issued by another issuer than the configured one", "is for another audience"
 	const unread = "has claims that cannot be read: "
 	refused(t, k, i, map[string]secret.Text{
-		iss + "#slash":             k.token(t, change{"iss": k.URL + "/"}),
-		iss + "#name of localhost": k.token(t, change{"iss": strings.Replace(k.URL, "127.0.0.1", "localhost", 1)}),
-		iss + "#none":              k.token(t, change{"iss": nil}),
-		iss + "#list":              k.token(t, change{"iss": []string{k.URL}}),
-		aud:                        k.token(t, change{"aud": "https://api.example/"}),
-		aud + "#list":              k.token(t, change{"aud": []string{"a", "b"}}),
-		aud + "#empty list":        k.token(t, change{"aud": []string{}}),
+		iss + "#slash":                        k.token(t, change{"iss": k.URL + "/"}),
+		iss + "#name of localhost":            k.token(t, change{"iss": strings.Replace(k.URL, "127.0.0.1", "localhost", 1)}),
+		"has no iss":                          k.token(t, change{"iss": nil}),
+		"has no iss#empty":                    k.token(t, change{"iss": ""}),
+		unread + `member "iss" is not a text`: k.token(t, change{"iss": []string{k.URL}}),
+		aud:                                   k.token(t, change{"aud": "https://api.example/"}),
+		aud + "#list":                         k.token(t, change{"aud": []string{"a", "b"}}),
+		aud + "#empty list":                   k.token(t, change{"aud": []string{}}),
 		unread + `member "aud" is not a text#mixed`:                        k.token(t, change{"aud": []any{api, true}}),
 		unread + `member "aud" is not a text`:                              k.token(t, change{"aud": map[string]any{api: api}}),
 		iss + `: it names "` + k.URL + `/", configured is "` + k.URL + `"`: k.token(t, change{"iss": k.URL + "/"}),

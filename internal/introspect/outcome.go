@@ -21,7 +21,7 @@ func (c *client) interpret(ctx context.Context, r authserver.Reply, tok secret.T
 		f := dialect.Dead(fmt.Sprintf("is not active: the authorization server says so by status %d", r.Status), fetched)
 		f.Keep = dialect.Inactive
 		return f, nil
-	case r.Status == http.StatusTooManyRequests || r.Status >= 500:
+	case r.Temporary():
 		return dialect.Fact{}, r.Refuse(authz.Unavailable, "")
 	case r.Status >= 300 && r.Status < 400:
 		return dialect.Fact{}, r.Refuse(authz.Misconfigured, "redirects are not followed")

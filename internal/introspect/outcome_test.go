@@ -44,6 +44,8 @@ func TestAnswersThatAreNoAnswerAreErrorsAndNeverKept(t *testing.T) {
 		{"404", says(404, "application/json", `{"error":"Realm does not exist"}`), authz.Misconfigured},
 		{"405", says(405, "", ""), authz.Misconfigured},
 		{"a refusal that says active", says(403, "application/json", `{"active":true}`), authz.Misconfigured},
+		{"408, mostly of a gateway before the server", says(408, "", ""), authz.Unavailable},
+		{"425", says(425, "", ""), authz.Unavailable},
 		{"INT-9: 429", says(429, "", ""), authz.Unavailable},
 		{"INT-9: 500", says(500, "application/json", `{"active":true}`), authz.Unavailable},
 		{"INT-9: 500 that says inactive", says(500, "application/json", `{"active":false}`), authz.Unavailable},
