@@ -57,6 +57,7 @@ func TestScopeIsNamedInTheChallenge(t *testing.T) {
 }
 
 func TestRevokedTokenIsDeniedAfterTheTTL(t *testing.T) {
+	t.Parallel()
 	w := start(t, func(c *config.Config) { c.Issuers[0].Cache.TTL = 300 * time.Millisecond })
 	tok := w.token(t, good())
 	if got := w.ask(t, tok); !got.Allow {
@@ -88,6 +89,7 @@ func TestBatchAsksOnceForEachToken(t *testing.T) {
 }
 
 func TestStartsWhileTheAuthorizationServerIsDown(t *testing.T) {
+	t.Parallel()
 	port := heldPort(t)
 	w := &world{cfg: configuration(t, "http://"+port.Addr())}
 	w.run(t)

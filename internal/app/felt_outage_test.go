@@ -17,6 +17,7 @@ import (
 // known, or can be validated here, does not count any more; what other tokens were promised does. Where a JWT is validated
 // here the event ends it: nothing is known of what this server would answer.
 func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
+	t.Parallel()
 	for name, how := range map[string]struct {
 		mode   introspect.Mode
 		format devissuer.Format

@@ -184,6 +184,7 @@ func TestLogoutEndsAJWTThatItsServerGoesOnCallingActive(t *testing.T) {
 // throughout. How soon it is felt is logged, for the machine may be slow. Each kind of event meets one way to look at
 // tokens: TestRevocationIsFeltByTheNextRequest has all pairs.
 func TestRevocationIsFeltAtOnceUnderLoad(t *testing.T) {
+	t.Parallel()
 	for word, way := range map[string]string{
 		"back-channel logout":     "introspect",
 		"session-revoked, pushed": "jwt_then_introspect",
@@ -246,6 +247,7 @@ func felt(t *testing.T, all []used, over string, sent, done time.Time) {
 // TestTrap10_AnAnswerThatIsOlderThanItsRevocationIsNotUsed: the server answers late what it knew when it was asked; word of
 // the revocation comes in between. All who wait are refused, after a second question.
 func TestTrap10_AnAnswerThatIsOlderThanItsRevocationIsNotUsed(t *testing.T) {
+	t.Parallel()
 	for word, tell := range told {
 		t.Run(word, func(t *testing.T) {
 			var keys string // is there before anybody fetches them

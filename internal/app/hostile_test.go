@@ -142,6 +142,7 @@ func TestHugeEventsAreNotRead(t *testing.T) {
 
 // TestAFloodOfForgedEventsCostsTheServerNothing: anybody can send logout tokens that name keys which nobody has.
 func TestAFloodOfForgedEventsCostsTheServerNothing(t *testing.T) {
+	t.Parallel()
 	var fetched atomic.Int64
 	tr := newTransmitter(t, func() string { fetched.Add(1); return "" })
 	w := start(t, func(c *config.Config) {
@@ -319,6 +320,7 @@ func TestOddProofsAreNoReasonToAllowOrToFail(t *testing.T) {
 
 // TestDPOP15_ProofsThatFillTheStoreReplayNone: a store that is full refuses as unavailable, and forgets nothing.
 func TestDPOP15_ProofsThatFillTheStoreReplayNone(t *testing.T) {
+	t.Parallel()
 	const room, sent = 1_800, 2_000
 	w := start(t, func(c *config.Config) { c.Proof.DPoP.ReplayMaxEntries, c.Proof.DPoP.MaxAge = room, 10*time.Minute })
 	p := newProver(t)

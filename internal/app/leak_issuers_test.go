@@ -220,6 +220,7 @@ func (l *leaky) examine(t *testing.T, cfg introspect.Config, tokens ...string) {
 // TestNoProofKeyOrEventLeavesTheProcess: with one of everything that has a secret, in good times and with servers that say
 // everything they are sent, nothing of it is in logs, decisions, metrics, status, traces, answers or findings.
 func TestNoProofKeyOrEventLeavesTheProcess(t *testing.T) {
+	t.Parallel()
 	l := newLeaky(t)
 	for mood := range moods {
 		l.parrot.mode.Store(mood)

@@ -20,6 +20,7 @@ import (
 // TestNoCredentialLeavesTheProcess runs everything that can go right and wrong with tokens that are known, and then looks
 // for them in all that the sidecar says: log, decision log, metrics, status, traces and answers.
 func TestNoCredentialLeavesTheProcess(t *testing.T) {
+	t.Parallel()
 	traces := &buffer{}
 	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)

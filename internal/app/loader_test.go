@@ -168,6 +168,7 @@ func TestStopDoesNotWaitForWhatHangs(t *testing.T) {
 
 // TestAPolicyThatGivesNoVerdictsIsNotHealthy: it loaded, so that nothing else would say so.
 func TestAPolicyThatGivesNoVerdictsIsNotHealthy(t *testing.T) {
+	t.Parallel()
 	w := start(t, nil)
 	for range 90 {
 		w.app.metrics.Evaluated(time.Millisecond, nil)

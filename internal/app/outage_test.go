@@ -12,6 +12,7 @@ import (
 // TestOutages is the drill in short: the authorization server is slow, refuses, hangs and flaps, under load. The tests
 // against real servers have the long one.
 func TestOutages(t *testing.T) {
+	t.Parallel()
 	const limit, timeout = 64, 700 * time.Millisecond
 	srv, err := outage.NewServer(timeout + 100*time.Millisecond)
 	if err != nil {

@@ -77,6 +77,7 @@ func (w *world) edit(t *testing.T, name, from, to string) time.Time {
 // TestEditedScopeFlipsTheVerdictUnderLoad saves one edit after the other. No request may fail or be decided by a mixture,
 // ever. How soon the verdict flips is logged here and measured by "make bench": a test's machine may be busy.
 func TestEditedScopeFlipsTheVerdictUnderLoad(t *testing.T) {
+	t.Parallel()
 	w := start(t, nil)
 	tok := w.token(t, good())
 	scopes := [...]string{"orders:read", "orders:inspect"}
@@ -123,6 +124,7 @@ func (w *world) flip(t *testing.T, tok, from, to string) time.Duration {
 }
 
 func TestBrokenEditKeepsDecidingAndSaysSo(t *testing.T) {
+	t.Parallel()
 	w := start(t, nil)
 	tok := w.token(t, good())
 	before := w.ask(t, tok)

@@ -15,6 +15,7 @@ import (
 )
 
 func TestCallsUnderWayAreAnsweredAndLogged(t *testing.T) {
+	t.Parallel()
 	w := start(t, nil)
 	w.fault(&devissuer.Fault{Delay: 400 * time.Millisecond})
 	var callers sync.WaitGroup

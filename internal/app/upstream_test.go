@@ -28,6 +28,7 @@ func (w *world) fault(f *devissuer.Fault) {
 // TestOneColdTokenIsAskedAboutOnce: 500 callers with one token that nobody knows yet, and a server that takes its time.
 // The caller whose question it was leaves while all the others wait for the answer.
 func TestOneColdTokenIsAskedAboutOnce(t *testing.T) {
+	t.Parallel()
 	w := start(t, func(c *config.Config) {
 		c.Listen.API.Limits.Timeout, c.Listen.API.Limits.ReadTimeout = time.Minute, time.Minute
 	})
@@ -89,6 +90,7 @@ func gzipped(t *testing.T, n int) *devissuer.Fault {
 // TestFailuresOfTheAuthorizationServer: each ends as the right kind, and nothing wrong is kept, though answers are kept
 // for a minute: the same token is good again as soon as the server is.
 func TestFailuresOfTheAuthorizationServer(t *testing.T) {
+	t.Parallel()
 	w := start(t, func(c *config.Config) {
 		c.Issuers[0].Server.Timeout, c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.NegativeTTL = 500*time.Millisecond, time.Minute, time.Minute
 	})

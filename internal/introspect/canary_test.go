@@ -30,6 +30,7 @@ func aviary(t *testing.T) (i *Issuer, l *ledger, says, grants *atomic.Pointer[ht
 func store(p *atomic.Pointer[http.HandlerFunc], h http.HandlerFunc) { p.Store(&h) }
 
 func TestCanaryTellsWhenTheServerNoLongerTells(t *testing.T) {
+	t.Parallel()
 	i, l, says, grants := aviary(t)
 	for _, c := range []struct {
 		name        string

@@ -222,6 +222,7 @@ func guessing(t *testing.T, callers int, source func(n int) string, within time.
 }
 
 func TestINT12_LimitHoldsHoweverManyGuessAtOnce(t *testing.T) {
+	t.Parallel()
 	const within, callers, inFlight = 3 * time.Second, 64, 64
 	for name, c := range map[string]struct {
 		source func(n int) string

@@ -111,6 +111,7 @@ func TestAKeySetThatIsNotThereIsMisconfigured(t *testing.T) {
 
 // A failure of discovery keeps its kind in every decision, and only one that may pass says when to come back.
 func TestAFailureOfDiscoveryKeepsItsKind(t *testing.T) {
+	t.Parallel()
 	const path = "/.well-known/openid-configuration"
 	for name, c := range map[string]struct {
 		docs func(base string) map[string]string

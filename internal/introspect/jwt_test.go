@@ -426,6 +426,7 @@ func TestJWTNeedsNeitherCredentialsNorAnIntrospectionEndpoint(t *testing.T) {
 }
 
 func TestJWTStaleIfErrorDoesNotOutliveAWithdrawnKey(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []Mode{JWT, JWTThenIntrospect} {
 		k := newKeyed(t)
 		k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
