@@ -109,7 +109,7 @@ func introspectToken(ctx context.Context, cfgs []introspect.Config, name string,
 		fmt.Fprintf(std.out, "signed: verified, it holds: %s\n", shown(answer.Verified, tok))
 	}
 	if err == nil && answer.Status == 0 {
-		fmt.Fprintf(std.out, "validated here: nobody was asked\n")
+		fmt.Fprintf(std.out, "validated here: the server was not asked\n")
 	}
 	now := time.Now()
 	findings := doctor.Diagnose(cfg, tok, answer, err, now)

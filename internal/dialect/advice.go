@@ -56,7 +56,7 @@ func advices() map[string]Advice {
 		"openiddict": {
 			Inactive:          "OpenIddict tells of tokens that have the client among their audiences, or were issued to it; with private_key_jwt it answers so about every token when the assertion's aud is not the issuer: leave client.assertion_audience out",
 			NoAudience:        "the scope has no resources at the server: register them with it (Resources of the scope), and ask for that scope",
-			NoScope:           `OpenIddict tells scopes to clients in the token's aud only: add "{client}" to the resources of the scope; a token without aud shows its scopes to nobody`,
+			NoScope:           `OpenIddict tells scopes to clients in the token's aud only: add "{client}" to the resources of the scope; the scopes of a token without aud are in no answer`,
 			WrongKind:         "this looks like an ID token or an authorization code: send the access token",
 			MayNotAsk:         "give the client the permission for the introspection endpoint (Permissions.Endpoints.Introspection)",
 			Unproved:          "whether the client may introspect shows only with a token that the server knows",

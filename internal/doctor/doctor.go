@@ -98,7 +98,7 @@ func (e *exam) usesKeys() bool {
 	return e.cfg.RequireSigned || e.cfg.Mode != introspect.Introspect && e.cfg.Mode != ""
 }
 
-// credentials asks about a token that nobody issued. The right answer is that it is not active.
+// credentials asks about a token that the server never issued. The right answer is that it is not active.
 func (e *exam) credentials(ctx context.Context) bool {
 	answer, err := e.issuer.Probe(ctx, secret.New(rand.Text()))
 	e.clock(answer.Date, time.Now())
@@ -111,14 +111,14 @@ func (e *exam) credentials(ctx context.Context) bool {
 		return false
 	case answer.Claims.Active:
 		e.found("credentials", Fault, "is this really an introspection endpoint? compare the URL with the server's documentation",
-			"%s calls a token active that nobody issued", answer.Endpoint)
+			"%s calls a token active that it never issued", answer.Endpoint)
 		return false
 	case advice.Indistinct:
 		e.found("credentials", Doubt, advice.Unproved, "%s answers; whether it takes our credentials cannot be seen", answer.Endpoint)
 	case advice.Unproved != "":
-		e.found("credentials", Good, "", "%s takes our credentials, and knows nothing of a token that nobody issued; %s", answer.Endpoint, advice.Unproved)
+		e.found("credentials", Good, "", "%s takes our credentials, and does not know a token that it never issued; %s", answer.Endpoint, advice.Unproved)
 	default:
-		e.found("credentials", Good, "", "%s takes our credentials, and knows nothing of a token that nobody issued", answer.Endpoint)
+		e.found("credentials", Good, "", "%s takes our credentials, and does not know a token that it never issued", answer.Endpoint)
 	}
 	return true
 }

@@ -167,7 +167,7 @@ func TestWhatComesInsteadOfAnAnswerIsNamed(t *testing.T) {
 		"a redirect":          {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, "sends us elsewhere"},
 		"too many questions":  {answers(429, "text/plain", ""), "cache.ttl"},
 		"a server in trouble": {answers(500, "text/plain", ""), "server's own log"},
-		"everything active":   {answers(200, "application/json", `{"active":true,"token_type":"Bearer"}`), "nobody issued"},
+		"everything active":   {answers(200, "application/json", `{"active":true,"token_type":"Bearer"}`), "never issued"},
 		"no right to ask":     {answers(403, "text/html", ""), "client.secret"},
 	} {
 		t.Run(name, func(t *testing.T) { wants(t, examine(t, endpoint(t, c.answer)), "fault credentials:", c.say) })

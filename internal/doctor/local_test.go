@@ -25,7 +25,7 @@ func TestAHeaderThatIsRefusedNamesWhatIsInIt(t *testing.T) {
 		tok := signedWith(header, `{"exp":9999999999,"aud":"orders-api"}`)
 		cfg := replay{server: openiddict, mode: introspect.JWT, token: issues(tok)}.config(t)
 		wants(t, examine(t, cfg), append(says, "fault canary: a token that the server issued to the sidecar a moment ago")...)
-		wants(t, ask(t, cfg, tok), append(says, "fault token: nobody was asked: it ")...)
+		wants(t, ask(t, cfg, tok), append(says, "fault token: the server was not asked: it ")...)
 	}
 }
 

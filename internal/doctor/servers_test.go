@@ -181,7 +181,7 @@ func TestTokensThatAModeCannotReadAreAFaultOfTheMode(t *testing.T) {
 			for _, mode := range []introspect.Mode{introspect.JWT, introspect.JWTThenIntrospect} {
 				cfg := replay{server: openiddict, mode: mode, introspects: "garbage", token: issues(c.tok)}.config(t)
 				wants(t, examine(t, cfg), append(c.says, "fault canary: a token that the server issued to the sidecar a moment ago")...)
-				wants(t, ask(t, cfg, c.tok), append(c.says, "fault token: nobody was asked: it ")...)
+				wants(t, ask(t, cfg, c.tok), append(c.says, "fault token: the server was not asked: it ")...)
 			}
 			cfg := replay{server: openiddict, mode: introspect.IntrospectOpaque, introspects: "jwt-user-alice", token: issues(c.tok)}.config(t)
 			never(t, ask(t, cfg, c.tok), "fault")

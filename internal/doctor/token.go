@@ -41,12 +41,12 @@ func Diagnose(cfg introspect.Config, tok secret.Text, answer introspect.Answer, 
 func notActive(cfg introspect.Config, tok secret.Text, answer introspect.Answer) Finding {
 	why := answer.Claims.Why
 	if says, do := unreadable(cfg, tok); answer.Status == 0 && says != "" {
-		return Finding{"token", Fault, "nobody was asked: it " + says, do}
+		return Finding{"token", Fault, "the server was not asked: it " + says, do}
 	}
 	says, do := refused(cfg, tok, answer)
 	switch {
 	case answer.Status == 0:
-		return Finding{"token", Fault, "nobody was asked: it " + why + says, do}
+		return Finding{"token", Fault, "the server was not asked: it " + why + says, do}
 	case calledActive(answer):
 		return Finding{"token", Fault, "the server calls it active, and the configuration refuses it: it " + why + says, do}
 	}
