@@ -29,16 +29,17 @@ func (s *policyState) set() *bundle.Set {
 	return s.serving
 }
 
-// loadFailed says that what is on disk does not load. It changes nothing but what is said.
+// loadFailed says that what is on disk does not load. It changes nothing but what is said: the status last, so that the log has what the status
+// shows.
 func (a *App) loadFailed(err error) {
-	a.policy.mu.Lock()
-	a.policy.failure, a.policy.failedAt = err, time.Now()
-	a.policy.mu.Unlock()
 	a.metrics.ReloadFailed()
 	serving := a.point.Snapshot().Policy.Revision()
 	for _, line := range strings.Split(err.Error(), "\n") {
 		a.deps.Logger.Error("policies on disk do not load; the last good ones go on deciding", "problem", line, "serving_revision", serving)
 	}
+	a.policy.mu.Lock()
+	a.policy.failure, a.policy.failedAt = err, time.Now()
+	a.policy.mu.Unlock()
 }
 
 // activate lets policy decide from now on.

@@ -12,8 +12,8 @@ import (
 // comparisons are the builtins whose operands OPA does not compare by type: it takes any two.
 var comparisons = map[string]string{"neq": "!=", "equal": "==", "eq": "==", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
-// mismatches finds what OPA's type check lets pass: a collection compared with a text, and a value of the input that a function
-// is handed and that its builtins cannot take. Such an expression is always the same, so that the rule says nothing.
+// mismatches finds what OPA's type check lets pass: values that are compared and never of one type, and a value of the input that a
+// function is handed and that its builtins cannot take. Such an expression is always the same, so that the rule says nothing.
 func (p *program) mismatches() bundle.Problems {
 	var out bundle.Problems
 	for _, s := range p.scopes {
@@ -32,10 +32,17 @@ func (p *program) mismatches() bundle.Problems {
 func (p *program) mismatch(s *scope, name string, args []*ast.Term) string {
 	if op, ok := comparisons[name]; ok && len(args) >= 2 {
 		a, b := p.typeOf(s, args[0]), p.typeOf(s, args[1])
-		if a.of != nil && b.of != nil && (isCollection(a.of) && isScalar(b.of) || isScalar(a.of) && isCollection(b.of)) && !a.may(args[1]) && !b.may(args[0]) {
-			return fmt.Sprintf("match error: %s compares %s with %s, which are never equal%s", op, a.words(), b.words(), hintOfType(a.ref, b.ref))
+		if differ(a.of, b.of) && !a.may(args[1]) && !b.may(args[0]) {
+			outcome := "are never equal"
+			if op[0] == '<' || op[0] == '>' {
+				outcome = "always compare the same"
+			}
+			return fmt.Sprintf("match error: %s compares %s with %s, which %s%s", op, a.words(), b.words(), outcome, hintOfType(a.ref, b.ref))
 		}
 		return ""
+	}
+	if (name == ast.Member.Name || name == ast.MemberWithKey.Name) && len(args) >= 2 {
+		return p.noMember(s, args[len(ast.BuiltinMap[name].Decl.FuncArgs().Args)-2:])
 	}
 	builtin := ast.BuiltinMap[name]
 	if builtin == nil {
@@ -45,9 +52,23 @@ func (p *program) mismatch(s *scope, name string, args []*ast.Term) string {
 		if i >= len(args) {
 			break
 		}
-		if have := p.typeOf(s, args[i]); have.of != nil && disjoint(have.of, want) && !have.may(nil) {
+		have := p.typeOf(s, args[i])
+		if have.of != nil && have.ref.HasPrefix(ast.InputRootRef) && disjoint(have.of, want) && !have.may(nil) {
 			return fmt.Sprintf("%s: argument %d is %s, which it never takes%s", name, i+1, have.words(), hintOfType(have.ref))
 		}
+	}
+	return ""
+}
+
+// noMember says why the first of two terms is never in the second, or nothing.
+func (p *program) noMember(s *scope, args []*ast.Term) string {
+	one, of := p.typeOf(s, args[0]), p.typeOf(s, args[1])
+	switch {
+	case of.of == nil || of.otherwise != nil:
+	case kindsOf(of.of)&(collectionKinds|nullKind) == 0:
+		return fmt.Sprintf("match error: nothing is in %s, which is no collection%s", of.words(), hintOfType(of.ref))
+	case isCollection(of.of) && differ(one.of, elementsOf(of.of)) && one.otherwise == nil:
+		return fmt.Sprintf("match error: %s is never in %s%s", one.words(), of.words(), hintOfType(one.ref))
 	}
 	return ""
 }
@@ -75,36 +96,38 @@ func (t typed) words() string {
 	return "a value of type " + types.Sprint(t.of)
 }
 
-// typeOf is the type of a term that is a constant, comes from the input, or is the answer of object.get about it.
+// typeOf is the type of a term that is a constant, comes from the input or the data, or is the answer of object.get about them;
+// of any other, as far as OPA infers it.
 func (p *program) typeOf(s *scope, t *ast.Term) typed {
 	if ast.IsConstant(t.Value) {
 		return typed{of: p.compiler.TypeEnv.GetByValue(t.Value)}
 	}
 	var refs []ast.Ref
 	if p.expandTerm(s, t, nil, deepestChain, &refs) && len(refs) > 0 {
-		return typed{of: p.typeOfAll(refs), ref: refs[0]}
+		if of := p.typeOfAll(refs); of != nil || p.replacedAt(refs[0]) {
+			return typed{of: of, ref: refs[0]}
+		}
 	}
-	v, ok := t.Value.(ast.Var)
-	if !ok {
-		return typed{}
+	if v, ok := t.Value.(ast.Var); ok {
+		if found := p.typeOfLookup(s, v); found.of != nil || found.otherwise != nil {
+			return found
+		}
+		if all := p.constants(s, t, deepestChain); len(all) > 0 {
+			var of types.Type
+			for _, one := range all {
+				of = types.Or(of, p.compiler.TypeEnv.GetByValue(one.Value))
+			}
+			return typed{of: of}
+		}
 	}
-	if found := p.typeOfLookup(s, v); found.of != nil {
-		return found
-	}
-	if bound := s.bound[v]; bound != nil && ast.IsConstant(bound.Value) {
-		return typed{of: p.compiler.TypeEnv.GetByValue(bound.Value)}
-	}
-	return typed{}
+	return typed{of: p.local(s, t)}
 }
 
-// typeOfAll is the type of what may be any of refs, or nil where one of them is not of the input.
+// typeOfAll is the type of what may be any of refs, or nil where one of them may be something else.
 func (p *program) typeOfAll(refs []ast.Ref) types.Type {
 	var all types.Type
 	for _, ref := range refs {
-		if !ref.HasPrefix(ast.InputRootRef) {
-			return nil
-		}
-		one := p.compiler.TypeEnv.GetByRef(ref)
+		one := p.typeOfRef(ref)
 		if one == nil {
 			return nil
 		}
@@ -120,8 +143,9 @@ func (p *program) typeOfLookup(s *scope, v ast.Var) typed {
 		if len(args) != 4 || name.String() != ast.ObjectGet.Name || !args[3].Equal(ast.NewTerm(v)) {
 			return
 		}
-		keys := pathOfLookup(args[1])
+		keys := p.keysOf(s, args[1])
 		var refs []ast.Ref
+		out.otherwise = args[2]
 		if keys != nil && p.expandTerm(s, args[0], keys, deepestChain, &refs) && len(refs) > 0 {
 			out = typed{of: p.typeOfAll(refs), ref: refs[0], otherwise: args[2]}
 		}
@@ -176,5 +200,9 @@ func kindsOf(t types.Type) kinds {
 }
 
 func isCollection(t types.Type) bool { return kindsOf(t)&^collectionKinds == 0 }
-func isScalar(t types.Type) bool     { return kindsOf(t)&^scalarKinds == 0 }
 func disjoint(a, b types.Type) bool  { return kindsOf(a)&kindsOf(b) == 0 }
+
+// differ reports whether values of two types are surely of different kinds, neither of which is null.
+func differ(a, b types.Type) bool {
+	return a != nil && b != nil && disjoint(a, b) && (kindsOf(a)|kindsOf(b))&nullKind == 0
+}

@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
@@ -10,6 +13,7 @@ import (
 // meet, comparisons that are never true, and results that are no decision.
 func (p *program) examine(set *bundle.Set, entrypoints []string) bundle.Problems {
 	land := &landscape{program: p, rules: p.compiler.RuleTree.Child(ast.DefaultRootDocument.Value), data: set.Document()}
+	p.land, p.replaced = land, slices.Collect(maps.Values(p.replacements().targets))
 	optional, problems := p.optionals()
 	problems = append(problems, land.unmet(optional)...)
 	problems = append(problems, p.mismatches()...)

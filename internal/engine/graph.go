@@ -18,7 +18,7 @@ func reachable(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast
 	seen, reached := ast.NewSet(), ast.NewSet()
 	for ; len(queue) > 0; queue = queue[1:] {
 		if bctx.Cancel != nil && bctx.Cancel.Cancelled() {
-			return nil // the evaluation is over
+			return notDone(bctx.Location)
 		}
 		node := queue[0]
 		edges := graph.Get(node)

@@ -117,13 +117,30 @@ func headerHint(name string) string {
 // hintOfType says how values of headers and parameters are compared, where one of refs is such an array.
 func hintOfType(refs ...ast.Ref) string {
 	for _, ref := range refs {
-		names := ground(ref)
-		if len(names) > 2 && names[0] == "input" && names[1] == "request" && (names[2] == "headers" || names[2] == "query") {
+		if isValues(ref) {
 			return `; it is an array of values: write "v" in ` + shown(ref)
 		}
 	}
 	return ""
 }
+
+// hintOfKey says how the value of a header or a parameter names something.
+func hintOfKey(ref ast.Ref) string {
+	if !isValues(ref) {
+		return ""
+	}
+	return "; it is an array of values: take each, as by some v in " + shown(ref)
+}
+
+// isValues reports whether ref is the array of all values of a header or a parameter.
+func isValues(ref ast.Ref) bool {
+	return len(ref) == 4 && (ref.HasPrefix(headersRef) || ref.HasPrefix(queryRef))
+}
+
+var (
+	headersRef = ast.MustParseRef("input.request.headers")
+	queryRef   = ast.MustParseRef("input.request.query")
+)
 
 // hintOf says what to do about an error of OPA, in words that follow its message: "; ..." or nothing.
 func hintOf(e *ast.Error) string {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -22,6 +23,8 @@ type spot struct {
 
 // gap is where a reference leads nowhere.
 type gap struct {
+	// ref is the reference, or the one that a rule on its way stands for.
+	ref ast.Ref
 	// at is the position of the element that is not there.
 	at int
 	// has are the names beside it, sorted.
@@ -37,59 +40,87 @@ const mostSpots = 100_000
 func (l *landscape) missing(ref ast.Ref, depth int) *gap {
 	spots := []spot{{l.rules, l.data}}
 	sure := true
+	var behind *gap // where the value of a rule on the way leads nowhere
 	for i := 1; i < len(ref); i++ {
 		var next []spot
 		for _, s := range spots {
-			if s.rules != nil && len(s.rules.Values) > 0 && l.provides(s.rules.Values, ref[i:], depth) {
-				return nil
+			if s.rules != nil && len(s.rules.Values) > 0 {
+				lost, met := l.provides(s.rules.Values, ref[i:], depth)
+				if met {
+					return nil
+				}
+				behind = cmp.Or(behind, lost)
 			}
 			next = append(next, s.members(ref[i])...)
 		}
 		if !ast.IsConstant(ref[i].Value) {
 			sure = false
 		} else if len(next) == 0 {
-			return &gap{at: i, has: namesAt(spots), sure: sure}
+			return cmp.Or(behind, &gap{ref: ref, at: i, has: namesAt(spots), sure: sure})
 		}
 		if len(next) == 0 || len(next) > mostSpots {
-			return nil // nothing to look at, or too much
+			return behind // nothing else to look at, or too much
 		}
 		spots = next
 	}
 	return nil
 }
 
-// provides reports whether one of the rules at a path may have a value with tail below it.
-func (l *landscape) provides(rules []*ast.Rule, tail ast.Ref, depth int) bool {
-	return slices.ContainsFunc(rules, func(r *ast.Rule) bool {
+// provides reports whether one of the rules at a path may have a value with tail below it, or where that leads nowhere.
+func (l *landscape) provides(rules []*ast.Rule, tail ast.Ref, depth int) (lost *gap, met bool) {
+	for _, r := range rules {
 		for ; r != nil; r = r.Else {
-			if l.mayHave(r, tail, depth) {
-				return true
+			g, may := l.mayHave(r, tail, depth)
+			if may {
+				return nil, true
 			}
+			lost = cmp.Or(lost, g)
 		}
-		return false
-	})
+	}
+	return lost, false
 }
 
 // mayHave reports whether the value of one rule may have tail. Of a value that is data, the data tell.
-func (l *landscape) mayHave(r *ast.Rule, tail ast.Ref, depth int) bool {
-	if depth == 0 || r.Head.Key != nil || len(r.Head.Args) > 0 || !r.Ref().IsGround() || r.Head.Value == nil {
-		return true
+func (l *landscape) mayHave(r *ast.Rule, tail ast.Ref, depth int) (lost *gap, may bool) {
+	below := valueAt(r, tail)
+	if depth == 0 || below == nil {
+		return nil, true
 	}
 	switch r.Head.Value.Value.(type) {
 	case ast.Null, ast.Boolean, ast.Number, ast.String:
-		return false
+		return nil, false
 	}
+	refs := l.heldAt(r, below)
+	for _, ref := range refs {
+		if !ref.HasPrefix(ast.DefaultRootRef) {
+			return nil, true
+		}
+		g := l.missing(ref, depth-1)
+		if g == nil {
+			return nil, true
+		}
+		lost = cmp.Or(lost, g)
+	}
+	return lost, len(refs) == 0
+}
+
+// valueAt is what of tail is below the value of a rule, or nil where the value itself, or less, is asked for. The names of a rule
+// that is built by parts take the first elements of tail.
+func valueAt(r *ast.Rule, tail ast.Ref) ast.Ref {
+	names := len(r.Ref()) - len(r.Ref().GroundPrefix())
+	if r.Head.RuleKind() == ast.MultiValue || len(r.Head.Args) > 0 || len(tail) <= names {
+		return nil
+	}
+	return tail[names:]
+}
+
+// heldAt are the references that tail below the value of a rule stands for, or none where it may be something else.
+func (l *landscape) heldAt(r *ast.Rule, tail ast.Ref) (refs []ast.Ref) {
 	s := l.program.of[r]
-	if s == nil {
-		return true
+	if s == nil || !l.program.expandTerm(s, r.Head.Value, tail, deepestChain, &refs) {
+		return nil
 	}
-	var refs []ast.Ref
-	if !l.program.expandTerm(s, r.Head.Value, tail, deepestChain, &refs) {
-		return true
-	}
-	return slices.ContainsFunc(refs, func(ref ast.Ref) bool {
-		return !ref.HasPrefix(ast.DefaultRootRef) || l.missing(ref, depth-1) == nil
-	})
+	return refs
 }
 
 // members are the places that one more element of a reference leads to.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,15 +83,31 @@ func (r replacements) cover(t *ast.Term, ref ast.Ref) bool {
 	return false
 }
 
-// unmetCause says why nothing meets ref, or nothing.
+// unmetCause says why nothing meets ref, or nothing. Of several names that a variable stands for, each is looked at.
 func (l *landscape) unmetCause(s *scope, ref ast.Ref, optional []ast.Ref) string {
+	spelt := l.program.spellings(s, ref)
+	for _, r := range spelt {
+		if cause := l.unmetSpelling(s, r, optional); cause != "" && (len(spelt) == 1 || strings.Contains(cause, didYouMean) || l.isInput(s, r)) {
+			return cause
+		}
+	}
+	return ""
+}
+
+// isInput reports whether ref is one to the input, where what there may be is known.
+func (l *landscape) isInput(s *scope, ref ast.Ref) bool {
+	refs, ok := l.program.expansions(s, ref)
+	return ok && len(refs) > 0 && refs[0].HasPrefix(ast.InputRootRef)
+}
+
+func (l *landscape) unmetSpelling(s *scope, ref ast.Ref, optional []ast.Ref) string {
 	refs, ok := l.program.expansions(s, ref)
 	if !ok || len(refs) == 0 {
 		return ""
 	}
 	cause := ""
 	for _, r := range refs {
-		c := l.unmetRef(s, r, ast.RootDocumentNames.Contains(ref[0]), optional)
+		c := cmp.Or(l.unmetRef(s, r, optional), l.noName(s, ref, r))
 		if c == "" {
 			return "" // one of what it stands for is enough
 		}
@@ -99,28 +116,51 @@ func (l *landscape) unmetCause(s *scope, ref ast.Ref, optional []ast.Ref) string
 	return cause
 }
 
-func (l *landscape) unmetRef(s *scope, ref ast.Ref, direct bool, optional []ast.Ref) string {
+// noName says which variable of ref is no name that data can have: data are JSON, so that a value of an array or a set names nothing.
+func (l *landscape) noName(s *scope, ref, expanded ast.Ref) string {
+	if !expanded.HasPrefix(ast.DefaultRootRef) {
+		return ""
+	}
+	for i := 1; i < len(ref); i++ {
+		if _, ok := ref[i].Value.(ast.Var); !ok {
+			continue
+		}
+		key := l.program.typeOf(s, ref[i])
+		if key.of == nil || key.otherwise != nil || kindsOf(key.of)&(stringKind|numberKind) != 0 {
+			continue
+		}
+		above := expanded[:len(expanded)-len(ref)+i]
+		if len(l.program.dataAt(above)) > 0 {
+			return fmt.Sprintf("undefined ref: %s is looked up by %s, and the names of data are texts%s", shown(above), key.words(), hintOfKey(key.ref))
+		}
+	}
+	return ""
+}
+
+// unmetRef looks at one reference. OPA's own type check has seen those to the input but for what callers hand to a function, and
+// for names behind variables.
+func (l *landscape) unmetRef(s *scope, ref ast.Ref, optional []ast.Ref) string {
 	if ref.HasPrefix(ast.InputRootRef) {
-		// OPA's own type check has seen what begins with input, but for what callers hand to a function.
-		if direct || isLogPolicy(s.rule) || l.program.compiler.TypeEnv.GetByRef(ref) != nil {
+		if isLogPolicy(s.rule) || l.program.compiler.TypeEnv.GetByRef(ref) != nil {
 			return ""
 		}
-		return fmt.Sprintf("undefined ref: %s, which a caller hands over, has no such member", shown(ref))
+		return fmt.Sprintf("undefined ref: %s: the input has no such member%s", shown(ref), inputHint(ref))
 	}
 	g := l.missing(ref, deepestValue)
 	if g == nil || l.declared(ref, optional) {
 		return ""
 	}
-	guess := guessOf(ref, g)
+	guess := g.guess()
 	if !g.sure && guess == "" {
 		return ""
 	}
-	return complaint(ref, g, guess)
+	return g.complaint(ref, guess)
 }
 
+const didYouMean = "; did you mean "
+
 // complaint says what ref lacks, what is there, and what was probably meant.
-func complaint(ref ast.Ref, g *gap, guess string) string {
-	ref = written(ref)
+func (g *gap) complaint(ref ast.Ref, guess string) string {
 	there := "nothing"
 	if len(g.has) > 0 {
 		there = strings.Join(g.has[:min(len(g.has), 12)], ", ")
@@ -128,16 +168,20 @@ func complaint(ref ast.Ref, g *gap, guess string) string {
 			there += fmt.Sprintf(" and %d more", len(g.has)-12)
 		}
 	}
-	out := fmt.Sprintf("undefined ref: %s: no rule and no data provide %s (%s has: %s)", shown(ref), shown(ref[:g.at+1]), shown(ref[:g.at]), there)
+	out := "undefined ref: " + shown(written(ref))
+	if !g.ref.Equal(ref) {
+		out += ", which is " + shown(written(g.ref))
+	}
+	out += fmt.Sprintf(": no rule and no data provide %s (%s has: %s)", shown(g.ref[:g.at+1]), shown(g.ref[:g.at]), there)
 	if guess != "" {
-		return out + "; did you mean " + guess + "?"
+		return out + didYouMean + guess + "?"
 	}
 	return out + "; if it comes with an optional bundle, say so by custom.optional_data in the metadata"
 }
 
-// guessOf is what the element that is not there was probably meant to be.
-func guessOf(ref ast.Ref, g *gap) string {
-	name, ok := ref[g.at].Value.(ast.String)
+// guess is what the element that is not there was probably meant to be, as a whole reference, or nothing.
+func (g *gap) guess() string {
+	name, ok := g.ref[g.at].Value.(ast.String)
 	if !ok {
 		return ""
 	}
@@ -145,8 +189,8 @@ func guessOf(ref ast.Ref, g *gap) string {
 	if near == "" {
 		return ""
 	}
-	meant := append(ref[:g.at:g.at], ast.StringTerm(near))
-	return shown(written(append(meant, ref[g.at+1:]...)))
+	meant := append(g.ref[:g.at:g.at], ast.StringTerm(near))
+	return shown(written(append(meant, g.ref[g.at+1:]...)))
 }
 
 // written is ref without the variables at its end: those of an iteration.
@@ -175,7 +219,7 @@ func (l *landscape) unmetLookup(s *scope, name ast.Ref, args []*ast.Term) string
 	if name.String() != ast.ObjectGet.Name || len(args) < 3 {
 		return ""
 	}
-	keys := pathOfLookup(args[1])
+	keys := l.program.keysOf(s, args[1])
 	var refs []ast.Ref
 	if keys == nil || !l.program.expandTerm(s, args[0], keys, deepestChain, &refs) || len(refs) == 0 {
 		return ""
@@ -190,20 +234,27 @@ func (l *landscape) unmetLookup(s *scope, name ast.Ref, args []*ast.Term) string
 			cause = fmt.Sprintf("undefined ref: object.get reads %s, which never is: it always gives its default%s", shown(ref), inputHint(ref))
 		default:
 			g := l.missing(ref, deepestValue)
-			if g == nil || guessOf(ref, g) == "" {
+			if g == nil || g.guess() == "" {
 				return "" // a default says that it may be absent
 			}
-			cause = complaint(ref, g, guessOf(ref, g))
+			cause = g.complaint(ref, g.guess())
 		}
 	}
 	return cause
 }
 
-// pathOfLookup is the second argument of object.get as the elements of a reference.
-func pathOfLookup(t *ast.Term) ast.Ref {
+// keysOf is the second argument of object.get as the elements of a reference, or nil where it may be a name as well as a path.
+func (p *program) keysOf(s *scope, t *ast.Term) ast.Ref {
+	if names := p.constants(s, t, deepestChain); len(names) == 1 {
+		t = names[0]
+	}
 	switch v := t.Value.(type) {
 	case ast.String:
 		return ast.Ref{t}
+	case ast.Var:
+		if of := p.typeOf(s, t).of; of != nil && kindsOf(of) == stringKind {
+			return ast.Ref{t}
+		}
 	case *ast.Array:
 		var out ast.Ref
 		v.Foreach(func(e *ast.Term) { out = append(out, e) })

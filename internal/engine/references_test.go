@@ -31,7 +31,7 @@ func TestAReferenceThatNothingCanMeetIsAProblem(t *testing.T) {
 		"a rule that is an alias":       {"x if data.lib.settings.frozn\n", "undefined ref: data.lib.settings.frozn"},
 		"a function":                    {"f(y) := y == data.settings.frozn\n\nx if f(true)\n", "did you mean data.settings.frozen?"},
 		"an argument of a function":     {"f(s) := s.frozn\n\nx if f(data.settings)\n", "did you mean data.settings.frozen?"},
-		"an argument from the input":    {"f(s) := s.scpoes\n\nx if f(input.token)\n", "undefined ref: input.token.scpoes, which a caller hands over, has no such member"},
+		"an argument from the input":    {"f(s) := s.scpoes\n\nx if f(input.token)\n", "undefined ref: input.token.scpoes: the input has no such member"},
 		"a comprehension":               {"x := [y | some y in data.setings.limits]\n", "did you mean data.settings.limits?"},
 		"a target of with":              {"x if data.lib.blocked with data.settngs.frozen as true\n", "did you mean data.settings.frozen?"},
 		"a value of with":               {"x if data.lib.blocked with data.settings.frozen as data.settings.frozn\n", "did you mean data.settings.frozen?"},
@@ -47,6 +47,18 @@ func TestAReferenceThatNothingCanMeetIsAProblem(t *testing.T) {
 		"in every":                      {"x if every t in data.tenants { t.bloked }\n", "did you mean data.tenants[_].blocked?"},
 		"object.get with a misspelling": {"x if object.get(data.settings, \"frozn\", false)\n", "did you mean data.settings.frozen?"},
 		"object.get with a path":        {"x if object.get(data.example, [\"maintenence\", \"frozen\"], false)\n", "did you mean data.example.maintenance.frozen?"},
+		"a name in a variable":          {"x if {\n\tk := \"frozn\"\n\tdata.settings[k]\n}\n", "did you mean data.settings.frozen?"},
+		"a name in a list":              {"x if {\n\tsome k in [\"frozn\", \"frozen\"]\n\tdata.settings[k]\n}\n", "did you mean data.settings.frozen?"},
+		"a name as an argument":         {"on(k) if data.settings[k]\n\nx if on(\"frozn\")\n", "did you mean data.settings.frozen?"},
+		"a name of the input":           {"x if {\n\tk := \"metod\"\n\tinput.request[k] == \"GET\"\n}\n", "undefined ref: input.request.metod: the input has no such member"},
+		"what a function gives":         {"t(x) := data.tenants[x]\n\nx if t(input.token.tenant).bloked\n", "did you mean data.tenants[_].blocked?"},
+		"what object.get gives":         {"x if {\n\tt := object.get(data.tenants, input.token.tenant, {})\n\tt.bloked\n}\n", "did you mean data.tenants[_].blocked?"},
+		"a rule that is one of data":    {"t := data.tenants[input.token.tenant]\n\nx if t.bloked\n", "undefined ref: data.p.t.bloked, which is data.tenants[_].bloked: "},
+		"a rule with names of data":     {"t[k] := v if some k, v in data.tenants\n\nx if t[input.token.tenant].bloked\n", "did you mean data.tenants[_].blocked?"},
+		"a list made of data":           {"x if {\n\tsome t in [v | some v in data.tenants]\n\tt.bloked\n}\n", "did you mean data.tenants[_].blocked?"},
+		"an object made of data":        {"x if {\n\tts := {k: v | some k, v in data.tenants}\n\tts[input.token.tenant].bloked\n}\n", "did you mean data.tenants[_].blocked?"},
+		"a target of with in the input": {"y if input.request.method == \"GET\"\n\nx if y with input.request.metod as \"GET\"\n", "undefined ref: input.request.metod: the input has no such member"},
+		"a header that names data":      {"x if not data.tenants[input.request.headers[\"x-tenant\"]]\n", "data.tenants is looked up by input.request.headers[\"x-tenant\"] (array[string]), and the names of data are texts; it is an array of values: take each"},
 		"object.get of a lost input":    {"x if object.get(input, \"headers\", {}) != {}\n", "object.get reads input.headers, which never is: it always gives its default; here input.headers is input.request.headers"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,6 +88,11 @@ func TestAReferenceThatMayBeMetIsNoProblem(t *testing.T) {
 		"a function of which one call fits":    "f(s) := s.frozen\n\nx if f(data.settings)\n\ny if f(data.tenants)\n",
 		"what with provides to a rule":         "inner if data.limit > 1\n\nx if inner with data.limit as 5\n",
 		"what with provides":                   "x if data.tenants.acme.new with data.tenants.acme as {\"new\": true}\n",
+		"names of which data have one":         "x if {\n\tsome k in [\"frozen\", \"archived\"]\n\tdata.settings[k]\n}\n",
+		"a default that has the member":        "x if object.get(data.tenants, input.token.tenant, {\"blockd\": false}).blockd\n",
+		"a function that has a value besides":  "t(x) := data.tenants[x]\n\nt(x) := {\"blockd\": true} if not data.tenants[x]\n\nx if t(input.token.tenant).blockd\n",
+		"a rule whose names are made":          "a.b[c].d := {\"x\": data.settings[c]} if some c in [\"frozen\"]\n\nx if a.b.frozen.d.x\n",
+		"a set with arrays for elements":       "known contains [\"a\"]\n\nx if known[input.request.headers[\"x-tenant\"]]\n",
 		"a declared path that is absent":       "# METADATA\n# custom: {optional_data: [data.billing.suspended]}\nx if not data.billing.suspended\n",
 		"a part above a declared path":         "# METADATA\n# custom: {optional_data: [data.billing.suspended]}\nx if not data.billing\n",
 		"a declared member of data that exist": "# METADATA\n# custom: {optional_data: [data.settings.beta]}\nx if data.settings.beta\n",
@@ -128,6 +145,9 @@ func TestAHeaderThatPoliciesNeverSeeIsAProblem(t *testing.T) {
 		"a proof":                 {`x if input.request.headers.dpop`, "policies never see a header that may hold a credential"},
 		"under not":               {`x if not input.request.headers["X-Tenant"]`, "names of headers"},
 		"an alias":                {"x if {\n\th := input.request.headers\n\th[\"X-Tenant\"]\n}", "names of headers"},
+		"a name in a variable":    {"x if {\n\tn := \"X-Tenant\"\n\t\"a\" in input.request.headers[n]\n}", "names of headers"},
+		"a name in a list":        {"x if {\n\tsome n in [\"x-tenant\", \"X-Team\"]\n\t\"a\" in input.request.headers[n]\n}", `names of headers are in lower case: "x-team"`},
+		"a name that is compared": {"x if {\n\tsome n, values in input.request.headers\n\tn == \"X-Tenant\"\n\t\"a\" in values\n}", "names of headers"},
 		"an import":               {"import input.request.headers\n\nx if headers[\"X-Tenant\"]", "names of headers"},
 		"a rule":                  {"h := input.request.headers\n\nx if h[\"X-Tenant\"]", `data.p.h["X-Tenant"]`},
 		"a function":              {"f(h) := h[\"X-Tenant\"]\n\nx if f(input.request.headers)", "undefined ref: input.request.headers"},
@@ -227,5 +247,37 @@ func TestNoHeaderIsSeenWhenNoneIsConfigured(t *testing.T) {
 	cfg := Config{Deadline: time.Minute, Headers: []string{}}
 	if _, err := compiled(t, cfg, set("x if input.request.headers[\"x-tenant\"]\n")); err == nil {
 		t.Error("a header that no configuration passes is read")
+	}
+}
+
+func TestAComparisonThatAlwaysComesOutTheSameIsAProblem(t *testing.T) {
+	for _, rego := range []string{
+		`x if input.request.query.page[0] > 1`,
+		"x if {\n\tsome page in input.request.query.page\n\tpage >= 2\n}",
+		`x if input.request.port != "8080"`,
+		`x if input.request.headers["x-tenant"] != data.example.maintenance.tenants[0]`,
+		`x if input.request.port == data.example.maintenance.tenants[0]`,
+		`x if every t in ["evil"] { input.request.headers["x-tenant"] != t }`,
+		"x if {\n\tsome t in data.example.maintenance.tenants\n\tinput.request.headers[\"x-tenant\"] == t\n}",
+		`x if input.request.headers["x-tenant"] in data.example.maintenance.tenants`,
+		`x if input.token.scopes in "admin"`,
+		`x if input.token.tenant in data.settings.frozen`,
+		`x if input.token.tenant in data.tenants`,
+		"r contains \"a\" if input.token.active\n\nx if r != []",
+	} {
+		if _, err := compiled(t, headerConfig, set(rego+"\n")); err == nil || !strings.HasPrefix(err.Error(), "policies/p.rego:") {
+			t.Errorf("%s: %v", rego, err)
+		}
+	}
+	for _, rego := range []string{
+		`x if input.request.query.page[0] > "1"`,
+		`x if input.token.tenant in data.example.maintenance.tenants`,
+		`x if input.context.port != data.example.maintenance.tenants`,
+		"inner if input.request.headers[\"x-tenant\"] == data.settings.frozen\n\nx if inner with data.settings.frozen as [\"acme\"]",
+		"r contains \"a\" if input.token.active\n\nx if r != set()",
+	} {
+		if _, err := compiled(t, headerConfig, set(rego+"\n")); err != nil {
+			t.Errorf("%s: %v", rego, err)
+		}
 	}
 }

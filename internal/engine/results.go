@@ -94,13 +94,13 @@ func (j *judge) term(s *scope, t *ast.Term, sh *shape, at string, depth int) {
 		j.object(s, t, v, sh, at, depth)
 		return
 	case *ast.Array:
-		if j.kind(s, t, arrayKind, sh, at) && sh.each != nil {
-			v.Foreach(func(e *ast.Term) { j.term(s, e, sh.each, element(at), depth) })
+		if j.kind(s, t, arrayKind, sh, at) {
+			j.elements(s, v, sh, at, depth)
 		}
 		return
 	case ast.Set:
-		if j.kind(s, t, setKind, sh, at) && sh.each != nil {
-			v.Foreach(func(e *ast.Term) { j.term(s, e, sh.each, element(at), depth) })
+		if j.kind(s, t, setKind, sh, at) {
+			j.elements(s, v, sh, at, depth)
 		}
 		return
 	}
@@ -115,17 +115,32 @@ func (j *judge) kind(s *scope, t *ast.Term, is kinds, sh *shape, at string) bool
 	return sh.kinds&is != 0
 }
 
-// constant judges a value by the reader that would read it at a request.
+// constant judges a value by the reader that would read it at a request, and first its parts, so that the place is exact.
 func (j *judge) constant(s *scope, t *ast.Term, sh *shape, at string, depth int) {
-	if o, ok := t.Value.(ast.Object); ok && len(sh.members) > 0 && sh.kinds&objectKind != 0 {
-		j.object(s, t, o, sh, at, depth)
+	if !j.kind(s, t, kindsOf(j.program.compiler.TypeEnv.GetByValue(t.Value)), sh, at) {
 		return
 	}
-	if !j.kind(s, t, kindsOf(j.program.compiler.TypeEnv.GetByValue(t.Value)), sh, at) || sh.check == nil {
+	before := len(j.problems)
+	switch v := t.Value.(type) {
+	case ast.Object:
+		j.object(s, t, v, sh, at, depth)
+	case *ast.Array:
+		j.elements(s, v, sh, at, depth)
+	case ast.Set:
+		j.elements(s, v, sh, at, depth)
+	}
+	if sh.check == nil || len(j.problems) > before {
 		return
 	}
 	if err := sh.check(t.Value); err != nil {
-		j.wrong(place(s, t), at, fmt.Sprintf("%v (want %s)", err, sh.want), true)
+		j.wrong(place(s, t), at, fmt.Sprintf("%v, want %s", err, sh.want), true)
+	}
+}
+
+// elements judges each element of a list.
+func (j *judge) elements(s *scope, list interface{ Foreach(func(*ast.Term)) }, sh *shape, at string, depth int) {
+	if sh.each != nil {
+		list.Foreach(func(e *ast.Term) { j.term(s, e, sh.each, element(at), depth) })
 	}
 }
 
@@ -160,13 +175,18 @@ func (j *judge) object(s *scope, t *ast.Term, o ast.Object, sh *shape, at string
 }
 
 func within(at, name string) string {
-	if at == "" {
+	switch {
+	case at == "":
 		return name
+	case strings.HasPrefix(at, anElement):
+		return name + " of " + at
 	}
 	return at + "." + name
 }
 
-func element(at string) string { return "an element of " + at }
+const anElement = "an element of "
+
+func element(at string) string { return anElement + at }
 
 // local is the type of a term of a rule, as OPA infers it.
 func (p *program) local(s *scope, t *ast.Term) types.Type {

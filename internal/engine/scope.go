@@ -15,11 +15,15 @@ type program struct {
 	of map[*ast.Rule]*scope
 	// calls are the calls of each function that policies define, by its path.
 	calls map[string][]call
+	// land is what there is under data, and replaced are the places there that a "with" changes. Both are known to examine.
+	land     *landscape
+	replaced []ast.Ref
 }
 
 // call is one call of a function: its arguments, and the rule that has it.
 type call struct {
 	from *scope
+	name ast.Ref
 	args []*ast.Term
 }
 
@@ -30,6 +34,8 @@ type scope struct {
 	root *ast.Rule
 	// bound is what a variable was made equal to. The compiler puts variables where an author wrote none.
 	bound map[ast.Var]*ast.Term
+	// outputs are the calls whose values variables are.
+	outputs map[ast.Var]call
 	// parameters are the positions of the arguments of a function.
 	parameters map[ast.Var]int
 }
@@ -48,7 +54,7 @@ func programOf(compiler *ast.Compiler) *program {
 }
 
 func (p *program) add(root, rule *ast.Rule) {
-	s := &scope{rule: rule, root: root, bound: map[ast.Var]*ast.Term{}, parameters: map[ast.Var]int{}}
+	s := &scope{rule: rule, root: root, bound: map[ast.Var]*ast.Term{}, outputs: map[ast.Var]call{}, parameters: map[ast.Var]int{}}
 	p.scopes, p.of[rule] = append(p.scopes, s), s
 	for i, arg := range rule.Head.Args {
 		if v, ok := arg.Value.(ast.Var); ok {
@@ -66,8 +72,14 @@ func (p *program) add(root, rule *ast.Rule) {
 		return false
 	})
 	visitCalls(rule, func(name ast.Ref, args []*ast.Term, _ *ast.Location) {
+		c := call{from: s, name: name, args: args}
 		if name.HasPrefix(ast.DefaultRootRef) {
-			p.calls[name.String()] = append(p.calls[name.String()], call{from: s, args: args})
+			p.calls[name.String()] = append(p.calls[name.String()], c)
+		}
+		if len(args) > 0 {
+			if v, ok := args[len(args)-1].Value.(ast.Var); ok && p.compiler.GetArity(name) == len(args)-1 {
+				s.outputs[v] = c
+			}
 		}
 	})
 }
@@ -168,6 +180,9 @@ func (p *program) expand(s *scope, ref ast.Ref, depth int, into *[]ast.Ref) bool
 	if !ok {
 		return false
 	}
+	if made, ok := s.outputs[v]; ok {
+		return p.expandOutput(made, ref[1:], depth-1, into)
+	}
 	if bound := s.bound[v]; bound != nil {
 		return p.expandTerm(s, bound, ref[1:], depth-1, into)
 	}
@@ -190,6 +205,39 @@ func (p *program) expandTerm(s *scope, t *ast.Term, tail ast.Ref, depth int, int
 		return p.expand(s, append(v[:len(v):len(v)], tail...), depth, into)
 	case ast.Var:
 		return p.expand(s, append(ast.Ref{t}, tail...), depth, into)
+	case *ast.ArrayComprehension:
+		return len(tail) > 0 && p.expandTerm(s, v.Term, tail[1:], depth-1, into)
+	case *ast.ObjectComprehension:
+		return len(tail) > 0 && p.expandTerm(s, v.Value, tail[1:], depth-1, into)
 	}
 	return false
+}
+
+// expandOutput goes on with what a function of the policies gives, or object.get finds.
+func (p *program) expandOutput(made call, tail ast.Ref, depth int, into *[]ast.Ref) bool {
+	if made.name.String() == ast.ObjectGet.Name {
+		keys := p.keysOf(made.from, made.args[1])
+		return keys != nil && len(tail) > 0 && lacks(made.args[2], tail[0]) && p.expandTerm(made.from, made.args[0], append(keys, tail...), depth, into)
+	}
+	rules := p.compiler.GetRulesExact(made.name)
+	if len(rules) == 0 || len(tail) == 0 {
+		return false
+	}
+	for _, r := range rules {
+		for ; r != nil; r = r.Else {
+			if s := p.of[r]; s == nil || r.Head.Value == nil || !p.expandTerm(s, r.Head.Value, tail, depth, into) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// lacks reports whether a default surely has no such member.
+func lacks(otherwise, name *ast.Term) bool {
+	o, ok := otherwise.Value.(ast.Object)
+	if !ok {
+		return ast.IsConstant(otherwise.Value)
+	}
+	return ast.IsConstant(o) && ast.IsConstant(name.Value) && o.Get(name) == nil
 }
