@@ -38,13 +38,15 @@ func evalCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "eval",
 		Short: "Decide one request offline, from files or flags",
-		Long: `Decide one request offline, from files or flags. Nobody is asked about the token: --introspection names a file with
-what the authorization server would answer. Without it the request has no token.
+		Long: `Decide one request offline, from files or flags. The authorization server is not asked: --introspection names a file
+with what it would answer about the token. Without that file the request has no token.
 
-The decision is printed on standard output as POST /v1/decisions answers it, with the cause when no policy decided; why, with --explain, goes to
-standard error. The exit status is 0 when the request was decided: allowed, denied, unauthenticated or malformed. It is 1 when no
-policy decided (misconfigured, unavailable, internal), 2 for wrong flags, 3 when the policies do not load, and with --fail 5 when
-the request was not allowed.`,
+Standard output is the decision, as POST /v1/decisions answers it, with the cause when no policy decided. The explanation
+of --explain goes to standard error.
+
+The exit status is 0 when the request was decided: allowed, denied, unauthenticated or malformed. It is 1 when no policy
+decided (misconfigured, unavailable, internal), 2 for wrong flags, 3 when the policies do not load, and with --fail 5
+when the request was not allowed.`,
 		Example: `  sidecar eval --method GET --url https://api.example/orders/42 --header x-tenant=acme --introspection token.json --explain`,
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return e.run(cmd.Context(), std) },
