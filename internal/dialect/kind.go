@@ -104,8 +104,8 @@ func kindOfType(t string) authz.TokenKind {
 	return authz.UnknownToken
 }
 
-// oddType reports whether a token_type is one that says how the token is used (RFC 6749 section 7.1), and that nobody here
-// knows how to check: MAC, PoP and their kin. Some servers write access_token, and Apigee BearerToken.
+// oddType reports whether a token_type is one that says how the token is used (RFC 6749 section 7.1), and that is
+// not checked here: MAC, PoP and their kin. Some servers write access_token, and Apigee BearerToken.
 func oddType(t string) bool {
 	return t != "" && plainType(t) != "bearertoken" && kindOfType(t) == authz.UnknownToken
 }

@@ -27,7 +27,7 @@ func (p *Policy) tried(ctx context.Context, prog *program, cfg Config) bundle.Pr
 	return problems
 }
 
-// probe evaluates an entrypoint for made-up requests before anybody relies on it. A policy that answers none of them does not
+// probe evaluates an entrypoint for made-up requests before it decides about real ones. A policy that answers none of them does not
 // become active, nor does one whose rule has no default and is undefined for one of them. What is wrong with some requests
 // only is left to the requests: their decision says so.
 func (p *Policy) probe(ctx context.Context, prog *program, path string, cfg Config) bundle.Problems {

@@ -108,7 +108,8 @@ func (d *decisions) batch(c echo.Context) error {
 	return d.answer(c, func(b []byte) []byte { return appendBatch(b, d.point.DecideAll(ctx, queries)) })
 }
 
-// unknownEntrypoint repeats what was asked for where it can be the path of a rule: somebody will put a token there.
+// unknownEntrypoint repeats what was asked for where it can be the path of a rule: a caller may put a token there
+// by mistake.
 func unknownEntrypoint(path string) error {
 	asked := "this path"
 	if place(jsontext.Pointer("/"+path)) == "/"+path {

@@ -37,7 +37,8 @@ func jsonError(err error) error {
 // maxNameBytes is more than the longest of our members has, and less than tokens have.
 const maxNameBytes = 30
 
-// place is p down to the first name that cannot be one of a member: somebody will put a token there.
+// place is p down to the first name that cannot be one of a member: a caller may put a token there
+// by mistake.
 func place(p jsontext.Pointer) string {
 	var out strings.Builder
 	for name := range p.Tokens() {

@@ -140,7 +140,7 @@ func get(e *echo.Echo, path string, h echo.HandlerFunc) {
 	e.HEAD(path, h)
 }
 
-// readiness is what everybody may know: a probe asks for no caller key. What is wrong with policies, and in which files, and
+// readiness is public: a probe asks for no caller key. What is wrong with policies, and in which files, and
 // what a server says of a canary, stands in the Status.
 type readiness struct {
 	Ready bool `json:"ready"`

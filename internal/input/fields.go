@@ -6,7 +6,7 @@ import (
 )
 
 // checkFields refuses header fields whose names are none, and two of which an upstream behind CGI or WSGI makes one: which of
-// the two it takes, nobody here can tell.
+// the two it takes is not known here.
 func checkFields(headers map[string][]string) error {
 	odd := false // some name holds what is replaced, other than "-"
 	for name := range headers {

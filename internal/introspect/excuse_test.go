@@ -45,7 +45,7 @@ func (s *revocable) answer(r *http.Request) (*http.Response, error) {
 	return replies(200, fmt.Sprintf(`{"active":%t}`, !s.over.Load()))
 }
 
-// takes is a server that answers after a time, or when nobody waits any more.
+// takes is a server that answers after a time, or once its client has left.
 func takes(d time.Duration, body string) wire {
 	return func(r *http.Request) (*http.Response, error) {
 		select {

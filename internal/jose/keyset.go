@@ -156,7 +156,7 @@ func (s *KeySet) Find(ctx context.Context, h Header) ([]Key, error) {
 	return r.find(h), nil
 }
 
-// Warm fetches the keys before anybody needs them, and tries again until they are there or ctx ends.
+// Warm fetches the keys before a token needs them, and tries again until they are there or ctx ends.
 func (s *KeySet) Warm(ctx context.Context) { s.value.Warm(ctx) }
 
 // Close gives up fetches under way and waits for all that the set started.
