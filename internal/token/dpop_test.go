@@ -71,6 +71,7 @@ func TestDPOP3_RequiredClaims(t *testing.T) {
 		wantRefusal(t, "empty "+name, shown(p, h.bound(), h.proof(t, claim(name, ""))), token.CodeProof)
 	}
 	wantRefusal(t, "iat in text", shown(p, h.bound(), h.proof(t, claim("iat", "1800000000"))), token.CodeProof)
+	wantRefusal(t, "jti as a number", shown(p, h.bound(), h.proof(t, claim("jti", 7))), token.CodeProof)
 	wantPass(t, "iat with a fraction", shown(p, h.bound(), h.proof(t, claim("iat", 1_800_000_000.25))))
 	wantPass(t, "further claims", shown(p, h.bound(), h.proof(t, claim("nonce", "of the authorization server"), claim("x", object{}))))
 }

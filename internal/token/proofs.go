@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -187,14 +186,30 @@ func (p *Proofs) checkCertificate(x5t string, q *authz.Query) error {
 	return nil
 }
 
-// proofClaims are the claims of a proof (RFC 9449 section 4.2).
+// proofClaims are the claims of a proof (RFC 9449 section 4.2). A text that is absent is empty.
 type proofClaims struct {
-	ID       string   `json:"jti"`
-	Method   string   `json:"htm"`
-	URI      string   `json:"htu"`
-	IssuedAt *float64 `json:"iat"`
-	Hash     string   `json:"ath"`
-	Nonce    string   `json:"nonce"`
+	id, method, uri, hash, nonce string
+	issued                       float64 // "iat", in seconds: proofs live for so short a time that its fraction counts
+	hasIssued                    bool
+}
+
+// readProof reads the claims of a proof whose signature is good. The error names the one that cannot be read.
+func readProof(claims jsontext.Value) (proofClaims, error) {
+	var c proofClaims
+	m, _ := jose.ReadClaims(claims) // it is an object: the proof has been verified
+	for _, member := range []struct {
+		name string
+		to   *string
+	}{{"jti", &c.id}, {"htm", &c.method}, {"htu", &c.uri}, {"ath", &c.hash}, {"nonce", &c.nonce}} {
+		var err error
+		if *member.to, err = m.Text(member.name); err != nil {
+			return c, err
+		}
+	}
+	if c.issued, c.hasIssued = m.Number("iat"); m.Has("iat") && !c.hasIssued {
+		return c, errors.New(`member "iat" is not a time in seconds since 1970`)
+	}
+	return c, nil
 }
 
 // checkProof is RFC 9449 section 4.3. The proof is remembered last, when nothing else is wrong with it.
@@ -214,9 +229,9 @@ func (p *Proofs) checkProof(jkt string, tok secret.Text, req *authz.Request, now
 	if !equal(thumbprint, jkt) {
 		return ProofRefused, refuse(CodeToken, "check token: it is bound to another key than that of the proof")
 	}
-	var c proofClaims
-	if json.Unmarshal(verified.Claims, &c) != nil {
-		return ProofRefused, refuse(CodeProof, "check proof: %s", unreadable(verified.Claims))
+	c, err := readProof(verified.Claims)
+	if err != nil {
+		return ProofRefused, refuse(CodeProof, "check proof: %w", err)
 	}
 	if why := c.wrong(req.Method, target, tok); why != "" {
 		return ProofRefused, refuse(CodeProof, "check proof: %s", why)
@@ -225,21 +240,7 @@ func (p *Proofs) checkProof(jkt string, tok secret.Text, req *authz.Request, now
 	if err != nil {
 		return outcome, err
 	}
-	return p.once(digestOf(jkt, target.origin, target.path, c.ID), end, now)
-}
-
-// unreadable says which claim of a proof is of a wrong type.
-func unreadable(claims jsontext.Value) string {
-	c, _ := jose.ReadClaims(claims) // it is an object: the proof has been verified
-	for _, name := range []string{"jti", "htm", "htu", "ath", "nonce"} {
-		if _, err := c.Text(name); err != nil {
-			return err.Error()
-		}
-	}
-	if _, ok := c.Number("iat"); !ok && c.Has("iat") {
-		return `member "iat" is not a time in seconds since 1970`
-	}
-	return "its claims cannot be read"
+	return p.once(digestOf(jkt, target.origin, target.path, c.id), end, now)
 }
 
 // theProof returns the one proof of a request (DPOP-1). Proxies join fields with a comma.
@@ -256,17 +257,17 @@ func theProof(fields []string) (text, why string) {
 // wrong compares what a proof says with the request and the token: DPOP-3, DPOP-8, DPOP-9, DPOP-12.
 func (c *proofClaims) wrong(method string, target uri, tok secret.Text) string {
 	hash := sha256.Sum256([]byte(tok.Reveal()))
-	named, ok := readURI(c.URI)
+	named, ok := readURI(c.uri)
 	switch {
-	case c.ID == "" || len(c.ID) > maxJTIBytes:
+	case c.id == "" || len(c.id) > maxJTIBytes:
 		return "its jti is missing or too long"
-	case c.Method != method:
+	case c.method != method:
 		return "its htm is another method"
 	case !ok || named != target:
 		return "its htu is another URI"
-	case c.IssuedAt == nil:
+	case !c.hasIssued:
 		return "its iat is missing"
-	case !equal(c.Hash, base64.RawURLEncoding.EncodeToString(hash[:])):
+	case !equal(c.hash, base64.RawURLEncoding.EncodeToString(hash[:])):
 		return "its ath is the hash of another token"
 	}
 	return ""
@@ -276,17 +277,17 @@ func (c *proofClaims) wrong(method string, target uri, tok secret.Text) string {
 // they say how old it is: then the clocks of clients do not matter.
 func (p *Proofs) lifetime(c *proofClaims, now time.Time) (end time.Time, outcome string, err error) {
 	if p.nonces != nil {
-		made, ok := p.nonces.made(c.Nonce, now)
+		made, ok := p.nonces.made(c.nonce, now)
 		if !ok {
 			return time.Time{}, ProofNonce, refuse(CodeNonce, "check proof: its nonce is missing, too old or of another server")
 		}
 		return made.Add(p.nonces.lifetime), ProofVerified, nil
 	}
 	const farthest = 1 << 40 // seconds: what fits a time
-	if math.Abs(*c.IssuedAt) > farthest {
+	if math.Abs(c.issued) > farthest {
 		return time.Time{}, ProofRefused, refuse(CodeProof, "check proof: its iat is no time")
 	}
-	whole, part := math.Modf(*c.IssuedAt)
+	whole, part := math.Modf(c.issued)
 	issued := time.Unix(int64(whole), int64(part*float64(time.Second)))
 	switch age := now.Sub(issued); {
 	case age > p.cfg.DPoP.MaxAge:
