@@ -15,7 +15,7 @@ type Config struct {
 	Audience        []string      `yaml:"audience" doc:"Identifiers of the resource server itself; a token whose audience names none of them is refused (RFC 7662 section 4). Empty leaves audiences to the policies."`
 	AbsentAudience  string        `yaml:"absent_audience" default:"refuse" enum:"refuse|accept" doc:"What to do with a token without audience when audience is set."`
 	RefusedPrefixes []string      `yaml:"refused_prefixes" doc:"Tokens that begin so are refused without asking: marks of refresh tokens, for instance. The dialect may know some more."`
-	Tenant          []string      `yaml:"tenant" doc:"JSON pointers into the answer; the first that finds a string is the tenant."`
+	Tenant          []string      `yaml:"tenant" doc:"JSON pointers into the answer; the first that finds a text is the tenant, else the first that finds a whole number."`
 	Tenants         []string      `yaml:"tenants" doc:"Tenants for which this issuer may speak; * stands for any text. A token of another tenant is refused. Empty is all."`
 	Roles           []string      `yaml:"roles" doc:"JSON pointers into the answer; strings and arrays of strings found are added to the roles of the dialect."`
 	Subject         SubjectConfig `yaml:"subject" doc:"What tells people from programs, where the server's own members do not."`
