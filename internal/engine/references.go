@@ -83,31 +83,33 @@ func (r replacements) cover(t *ast.Term, ref ast.Ref) bool {
 	return false
 }
 
+// leeway is what a reference may lack.
+type leeway struct {
+	// optional are the paths that the metadata declare as possibly absent.
+	optional []ast.Ref
+	// names is how many names a variable in the reference stands for: of several, data may lack some today.
+	names int
+}
+
 // unmetCause says why nothing meets ref, or nothing. Of several names that a variable stands for, each is looked at.
 func (l *landscape) unmetCause(s *scope, ref ast.Ref, optional []ast.Ref) string {
 	spelt := l.program.spellings(s, ref)
 	for _, r := range spelt {
-		if cause := l.unmetSpelling(s, r, optional); cause != "" && (len(spelt) == 1 || strings.Contains(cause, didYouMean) || l.isInput(s, r)) {
+		if cause := l.unmetSpelling(s, r, leeway{optional, len(spelt)}); cause != "" {
 			return cause
 		}
 	}
 	return ""
 }
 
-// isInput reports whether ref is one to the input, where what there may be is known.
-func (l *landscape) isInput(s *scope, ref ast.Ref) bool {
-	refs, ok := l.program.expansions(s, ref)
-	return ok && len(refs) > 0 && refs[0].HasPrefix(ast.InputRootRef)
-}
-
-func (l *landscape) unmetSpelling(s *scope, ref ast.Ref, optional []ast.Ref) string {
+func (l *landscape) unmetSpelling(s *scope, ref ast.Ref, may leeway) string {
 	refs, ok := l.program.expansions(s, ref)
 	if !ok || len(refs) == 0 {
 		return ""
 	}
 	cause := ""
 	for _, r := range refs {
-		c := cmp.Or(l.unmetRef(s, r, optional), l.noName(s, ref, r))
+		c := cmp.Or(l.unmetRef(s, r, may), l.noName(s, ref, r))
 		if c == "" {
 			return "" // one of what it stands for is enough
 		}
@@ -116,7 +118,8 @@ func (l *landscape) unmetSpelling(s *scope, ref ast.Ref, optional []ast.Ref) str
 	return cause
 }
 
-// noName says which variable of ref is no name that data can have: data are JSON, so that a value of an array or a set names nothing.
+// noName says which variable of ref is no name that data can have: data are JSON, so that the members of an object have texts for
+// names, and the elements of an array numbers.
 func (l *landscape) noName(s *scope, ref, expanded ast.Ref) string {
 	if !expanded.HasPrefix(ast.DefaultRootRef) {
 		return ""
@@ -126,20 +129,32 @@ func (l *landscape) noName(s *scope, ref, expanded ast.Ref) string {
 			continue
 		}
 		key := l.program.typeOf(s, ref[i])
-		if key.of == nil || key.otherwise != nil || kindsOf(key.of)&(stringKind|numberKind) != 0 {
+		if key.of == nil || key.otherwise != nil {
 			continue
 		}
 		above := expanded[:len(expanded)-len(ref)+i]
-		if len(l.program.dataAt(above)) > 0 {
-			return fmt.Sprintf("undefined ref: %s is looked up by %s, and the names of data are texts%s", shown(above), key.words(), hintOfKey(key.ref))
+		data := l.program.dataAt(above)
+		if len(data) > 0 && !slices.ContainsFunc(data, func(v any) bool { return kindsOf(key.of)&namesOf(v) != 0 }) {
+			return fmt.Sprintf("undefined ref: %s is looked up by %s, which names nothing there%s", shown(above), key.words(), hintOfKey(key.ref))
 		}
 	}
 	return ""
 }
 
+// namesOf are the kinds of values that name something in a value of the data.
+func namesOf(v any) kinds {
+	switch v.(type) {
+	case map[string]any:
+		return stringKind
+	case []any:
+		return numberKind
+	}
+	return anyKind // nothing is below it, which is told otherwise
+}
+
 // unmetRef looks at one reference. OPA's own type check has seen those to the input but for what callers hand to a function, and
 // for names behind variables.
-func (l *landscape) unmetRef(s *scope, ref ast.Ref, optional []ast.Ref) string {
+func (l *landscape) unmetRef(s *scope, ref ast.Ref, may leeway) string {
 	if ref.HasPrefix(ast.InputRootRef) {
 		if isLogPolicy(s.rule) || l.program.compiler.TypeEnv.GetByRef(ref) != nil {
 			return ""
@@ -147,17 +162,11 @@ func (l *landscape) unmetRef(s *scope, ref ast.Ref, optional []ast.Ref) string {
 		return fmt.Sprintf("undefined ref: %s: the input has no such member%s", shown(ref), inputHint(ref))
 	}
 	g := l.missing(ref, deepestValue)
-	if g == nil || l.declared(ref, optional) {
+	if g == nil || l.declared(ref, may.optional) || (!g.sure || may.names > 1) && !g.misspelt() {
 		return ""
 	}
-	guess := g.guess()
-	if !g.sure && guess == "" {
-		return ""
-	}
-	return g.complaint(ref, guess)
+	return g.complaint(ref, g.guess())
 }
-
-const didYouMean = "; did you mean "
 
 // complaint says what ref lacks, what is there, and what was probably meant.
 func (g *gap) complaint(ref ast.Ref, guess string) string {
@@ -174,7 +183,7 @@ func (g *gap) complaint(ref ast.Ref, guess string) string {
 	}
 	out += fmt.Sprintf(": no rule and no data provide %s (%s has: %s)", shown(g.ref[:g.at+1]), shown(g.ref[:g.at]), there)
 	if guess != "" {
-		return out + didYouMean + guess + "?"
+		return out + "; did you mean " + guess + "?"
 	}
 	return out + "; if it comes with an optional bundle, say so by custom.optional_data in the metadata"
 }
@@ -191,6 +200,17 @@ func (g *gap) guess() string {
 	}
 	meant := append(g.ref[:g.at:g.at], ast.StringTerm(near))
 	return shown(written(append(meant, g.ref[g.at+1:]...)))
+}
+
+// misspelt reports whether the element that is not there looks like a misspelling of one that is. A short name may as well be
+// another one: from and form, rps and rpm.
+func (g *gap) misspelt() bool {
+	name, ok := g.ref[g.at].Value.(ast.String)
+	word := strings.ToLower(string(name))
+	return ok && slices.ContainsFunc(g.has, func(has string) bool {
+		has = strings.ToLower(has)
+		return has == word || len(word) > 4 && suggest.Within(word, has, 1+len(word)/8)
+	})
 }
 
 // written is ref without the variables at its end: those of an iteration.
@@ -234,7 +254,7 @@ func (l *landscape) unmetLookup(s *scope, name ast.Ref, args []*ast.Term) string
 			cause = fmt.Sprintf("undefined ref: object.get reads %s, which never is: it always gives its default%s", shown(ref), inputHint(ref))
 		default:
 			g := l.missing(ref, deepestValue)
-			if g == nil || g.guess() == "" {
+			if g == nil || !g.misspelt() {
 				return "" // a default says that it may be absent
 			}
 			cause = g.complaint(ref, g.guess())

@@ -58,7 +58,8 @@ func TestAReferenceThatNothingCanMeetIsAProblem(t *testing.T) {
 		"a list made of data":           {"x if {\n\tsome t in [v | some v in data.tenants]\n\tt.bloked\n}\n", "did you mean data.tenants[_].blocked?"},
 		"an object made of data":        {"x if {\n\tts := {k: v | some k, v in data.tenants}\n\tts[input.token.tenant].bloked\n}\n", "did you mean data.tenants[_].blocked?"},
 		"a target of with in the input": {"y if input.request.method == \"GET\"\n\nx if y with input.request.metod as \"GET\"\n", "undefined ref: input.request.metod: the input has no such member"},
-		"a header that names data":      {"x if not data.tenants[input.request.headers[\"x-tenant\"]]\n", "data.tenants is looked up by input.request.headers[\"x-tenant\"] (array[string]), and the names of data are texts; it is an array of values: take each"},
+		"a header that names data":      {"x if not data.tenants[input.request.headers[\"x-tenant\"]]\n", "data.tenants is looked up by input.request.headers[\"x-tenant\"] (array[string]), which names nothing there; it is an array of values: take each"},
+		"a number that names a member":  {"x if not data.tenants[input.request.port]\n", "data.tenants is looked up by input.request.port (number), which names nothing there"},
 		"object.get of a lost input":    {"x if object.get(input, \"headers\", {}) != {}\n", "object.get reads input.headers, which never is: it always gives its default; here input.headers is input.request.headers"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,6 +90,7 @@ func TestAReferenceThatMayBeMetIsNoProblem(t *testing.T) {
 		"what with provides to a rule":         "inner if data.limit > 1\n\nx if inner with data.limit as 5\n",
 		"what with provides":                   "x if data.tenants.acme.new with data.tenants.acme as {\"new\": true}\n",
 		"names of which data have one":         "x if {\n\tsome k in [\"frozen\", \"archived\"]\n\tdata.settings[k]\n}\n",
+		"short names of which data have one":   "x if {\n\tsome k in [\"day\", \"dal\", \"may\"]\n\tdata.settings.limits[k]\n}\n",
 		"a default that has the member":        "x if object.get(data.tenants, input.token.tenant, {\"blockd\": false}).blockd\n",
 		"a function that has a value besides":  "t(x) := data.tenants[x]\n\nt(x) := {\"blockd\": true} if not data.tenants[x]\n\nx if t(input.token.tenant).blockd\n",
 		"a rule whose names are made":          "a.b[c].d := {\"x\": data.settings[c]} if some c in [\"frozen\"]\n\nx if a.b.frozen.d.x\n",

@@ -6,7 +6,7 @@ import "strings"
 // Closest returns the candidate that word was most likely meant to be, or "" when none is near.
 func Closest(word string, candidates []string) string {
 	word = strings.ToLower(word)
-	best, least := "", min(2+len(word)/4, 4)
+	best, least := "", min(2+len(word)/4, 4, max(len(word), 1)) // of a name of one letter, another one is no spelling
 	for _, c := range candidates {
 		if max(len(word)-len(c), len(c)-len(word)) >= least {
 			continue // too far apart by their lengths alone; a word may be as long as a file

@@ -12,3 +12,11 @@ func TestSpellingErrorsAreCountedLikeAPersonWould(t *testing.T) {
 		}
 	}
 }
+
+func TestTheClosestOfShortNamesIsNearlyTheSame(t *testing.T) {
+	for word, want := range map[string]string{"b": "", "A": "a", "oen": "one", "frozn": "frozen", "zz": ""} {
+		if got := Closest(word, []string{"a", "one", "frozen"}); got != want {
+			t.Errorf("%q is %q, want %q", word, got, want)
+		}
+	}
+}
