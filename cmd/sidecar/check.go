@@ -37,7 +37,7 @@ with --strict a doubt fails the check as a fault does.`,
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			cfg, err := checkedConfig(cmd, file, paths)
 			if err != nil {
-				return checked(std, err)
+				return checked(std, errors.Join(err, policiesBeside(cmd.Context(), file, entrypoint)))
 			}
 			if entrypoint != "" {
 				cfg.Decision.Entrypoint = entrypoint
@@ -64,6 +64,19 @@ with --strict a doubt fails the check as a fault does.`,
 	cmd.Flags().BoolVar(&online, "online", false, "ask the authorization servers too")
 	pass.flag(cmd)
 	return cmd
+}
+
+// policiesBeside is what is wrong with the policies of a configuration that is at fault elsewhere.
+func policiesBeside(ctx context.Context, file, entrypoint string) error {
+	cfg := config.LoadPartly(file, os.Environ())
+	if cfg == nil {
+		return nil
+	}
+	if entrypoint != "" {
+		cfg.Decision.Entrypoint = entrypoint
+	}
+	_, _, err := app.Load(ctx, cfg)
+	return err
 }
 
 // checkedOnline lets the doctor look at every issuer, all at once.
@@ -131,8 +144,10 @@ func checked(std streams, err error) error {
 		return err
 	}
 	exit := exitFailed
-	if _, ok := errors.AsType[bundle.Problems](err); ok {
-		exit = exitNotCompile
+	if _, faults := errors.AsType[config.Faults](err); !faults {
+		if _, ok := errors.AsType[bundle.Problems](err); ok {
+			exit = exitNotCompile
+		}
 	}
 	fmt.Fprintln(std.out, strings.TrimRight(err.Error(), "\n"))
 	return &failure{err: err, exit: exit, quiet: true}

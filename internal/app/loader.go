@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
@@ -41,7 +42,7 @@ func Load(ctx context.Context, cfg *config.Config) (*bundle.Set, *engine.Policy,
 		return nil, nil, context.Cause(ctx)
 	}
 	if r.err != nil {
-		return nil, nil, r.err
+		return nil, nil, diagnosed(ctx, cfg, r.err, func() {})
 	}
 	compiled := make(chan *compilation, 1)
 	compileAside(cfg, r.set, compiled)
@@ -76,15 +77,20 @@ func compileAside(cfg *config.Config, set *bundle.Set, ended chan<- *compilation
 	return c
 }
 
-// compile makes the policy of set. What its metadata asks of tokens the issuers of cfg can do.
+// compile makes the policy of set.
 func compile(ctx context.Context, set *bundle.Set, cfg *config.Config) (*engine.Policy, error) {
+	return engine.Compile(ctx, set, bounds(cfg), cfg.Decision.Entrypoint)
+}
+
+// bounds are those of the policies of cfg. What their metadata asks of tokens its issuers can do.
+func bounds(cfg *config.Config) engine.Config {
 	bounds := cfg.Engine
 	for _, m := range introspect.ModesOf(cfg.Issuers) {
 		bounds.TokenModes = append(bounds.TokenModes, string(m))
 	}
 	bounds.Headers = append([]string{}, cfg.Input.Headers...) // none is not nil
 	bounds.AnonymousRequests = cfg.Decision.Token == "optional"
-	return engine.Compile(ctx, set, bounds, cfg.Decision.Entrypoint)
+	return bounds
 }
 
 func tooSlow(set *bundle.Set, timeout time.Duration) bundle.Problems {
@@ -103,6 +109,8 @@ type loader struct {
 
 	wanted *bundle.Set // to be activated once it is compiled; nil when there is none
 	late   bool        // that was said
+
+	diagnosing atomic.Bool
 
 	mu      sync.Mutex
 	running map[string]*compilation // by digest; read by the metrics
@@ -126,6 +134,9 @@ func newLoader(a *App) *loader {
 func (l *loader) reports(ctx context.Context) bundle.Reports {
 	return bundle.Reports{
 		Changed: func(set *bundle.Set, err error) {
+			if err != nil && l.diagnosing.CompareAndSwap(false, true) { // else a compiler that does not end is busy with an earlier set
+				err = diagnosed(ctx, l.app.cfg, err, func() { l.diagnosing.Store(false) })
+			}
 			select {
 			case l.updates <- update{set, err}:
 			case <-ctx.Done():

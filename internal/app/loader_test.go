@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -220,4 +221,18 @@ func TestAChangeThatDoesNotEndIsSaidToBeWaitedFor(t *testing.T) {
 	if s := w.status(t); !s.Policy.Healthy || !metric("sidecar_app_reload_waiting 0") {
 		t.Errorf("the status says %+v", s.Policy)
 	}
+}
+
+// TestAReloadTellsWhatIsWrongWithFilesAndPoliciesAtOnce, as check does.
+func TestAReloadTellsWhatIsWrongWithFilesAndPoliciesAtOnce(t *testing.T) {
+	w, _ := pressed(t, time.Minute)
+	write(t, w.policyFile("wrong.rego"), "package wrong\n\nx if input.method == \"GET\"\n\ny if data.lost.z\n")
+	if err := os.Mkdir(w.policyFile("lost"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, w.policyFile("lost/data.json"), "{")
+	until(t, "both are told, and nothing else", func() bool {
+		said := w.status(t).Policy.Errors
+		return len(said) == 2 && strings.Contains(said[0].Text, "data_error") && strings.Contains(said[1].Text, "input.request.method")
+	})
 }

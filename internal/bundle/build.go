@@ -29,6 +29,15 @@ type located struct {
 
 // build parses the files of a snapshot and checks them against each other.
 func (s snapshot) build() (*Set, error) {
+	parts, ps := s.parts()
+	if len(ps) > 0 {
+		return nil, ps.Sorted()
+	}
+	return setOf(s, parts), nil
+}
+
+// parts are the sources with what can be read of them, and what is wrong.
+func (s snapshot) parts() ([]part, Problems) {
 	ps := slices.Clone(s.problems)
 	parts := make([]part, len(s.sources))
 	for i, src := range s.sources {
@@ -42,14 +51,15 @@ func (s snapshot) build() (*Set, error) {
 	}
 	checkRoots(parts, &ps)
 	checkConflicts(parts, &ps)
-	if len(ps) > 0 {
-		return nil, ps.Sorted()
-	}
+	return parts, ps
+}
+
+func setOf(s snapshot, parts []part) *Set {
 	set := &Set{Digest: s.digest, Ignored: s.ignored.Sorted()}
 	for _, p := range parts {
 		set.Bundles = append(set.Bundles, p.finish())
 	}
-	return set, nil
+	return set
 }
 
 // take parses one file. A parser that panics is a problem of the file that made it: nothing that somebody saves may end

@@ -122,17 +122,23 @@ func read(file string) ([]byte, error) {
 // The error, if any, is a Faults with everything that is wrong.
 func Parse(name string, src []byte, environ []string) (*Config, error) {
 	r := newReader(name)
+	c, _ := r.parse(src, environ)
+	if len(r.faults) > 0 {
+		return nil, slices.Concat(emptiness(name, src), r.faults.sorted())
+	}
+	c.warnings = r.warnings
+	return c, nil
+}
+
+// parse decodes and checks a configuration, and reports whether it could be decoded at all.
+func (r *reader) parse(src []byte, environ []string) (*Config, bool) {
 	c, ok := r.decode(src, environ)
 	if ok {
 		r.unread = maps.Clone(r.faulty)
 		r.locate(reflect.ValueOf(c).Elem(), field{}, "")
 		r.check(reflect.ValueOf(c).Elem(), field{}, "", environ)
 	}
-	if len(r.faults) > 0 {
-		return nil, slices.Concat(emptiness(name, src), r.faults.sorted())
-	}
-	c.warnings = r.warnings
-	return c, nil
+	return c, ok
 }
 
 // Warn reports what is no fault and should be looked at all the same; see Check for the three texts.

@@ -100,7 +100,7 @@ func (r *reader) structure(n *yaml.Node, v reflect.Value, path string) {
 			// What stands here may be the secret itself.
 			r.faultAt(place(p.key), path, "holds a key other than file and env", "name where the secret is kept, {file: /run/secrets/client} or {env: CLIENT_SECRET}")
 		default:
-			r.faultAt(place(p.key), join(path, key), "unknown key", hintForKey(v.Type(), key))
+			r.faultAt(place(p.key), join(path, key), unknownKey, hintForKey(v.Type(), key))
 		}
 	}
 }
@@ -225,3 +225,6 @@ func kind(n *yaml.Node) string {
 	}
 	return "a value with a tag of its own"
 }
+
+// unknownKey is the cause of a fault of a key that is none.
+const unknownKey = "unknown key"

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -9,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown/cache"
@@ -26,13 +24,18 @@ func Compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 			p, err = nil, bundle.Problems{{File: "policies", Code: ast.CompileErr, Message: fmt.Sprintf("cannot be compiled: the compiler failed (%T)", r)}}
 		}
 	}()
-	return compile(ctx, set, cfg, entrypoint)
+	if p, err = compile(ctx, set, cfg, entrypoint); err != nil {
+		return nil, diagnosed(ctx, err, set, cfg, entrypoint)
+	}
+	return p, nil
 }
+
+// compile stops at the first kind of problem.
 
 func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string) (*Policy, error) {
 	modules, problems, whole := parse(set, cfg, WithoutTests)
 	if !whole {
-		return nil, append(problems, lostInputs(cfg, modules)...).Sorted()
+		return nil, problems.Sorted()
 	}
 	store, err := NewStore(set)
 	if err != nil {
@@ -43,7 +46,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	if err != nil {
 		return nil, fmt.Errorf("open the data: %w", err)
 	}
-	compiler, errs := compileTyped(cfg, modules, storage.NonEmpty(ctx, store, txn))
+	compiler, errs := compileTyped(cfg, modules, storage.NonEmpty(ctx, store, txn), strict)
 	problems = append(problems, ProblemsOf("policies", errs)...)
 	if len(problems) > 0 {
 		return nil, problems.Sorted()
@@ -56,17 +59,11 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	prog := programOf(compiler)
 	wanted, unread := demands(compiler, paths, cfg.TokenModes)
 	problems = append(problems, unread...)
-	if problems = append(problems, prog.examine(set, paths)...); len(problems) > 0 {
+	if problems = append(problems, prog.examine(set, paths, nil)...); len(problems) > 0 {
 		return nil, problems.Sorted()
 	}
 	useGuarded(compiler)
-	w := &world{
-		compiler: compiler, store: store, txn: txn, values: newValueCache(ctx), measures: metrics.NoOp(),
-		builtins: guarded(cmp.Or(cfg.Runaways, NewRunaways())), deadline: cfg.Deadline, reach: enclosed,
-	}
-	if len(cfg.AllowBuiltins) > 0 {
-		w.reach = outside
-	}
+	w := newWorld(ctx, compiler, store, txn, cfg)
 	prepare := func(path string) (*entry, error) { return w.entry(path, wanted[path]) }
 	for _, path := range paths {
 		if p.entries[path], err = prepare(path); err != nil {
@@ -169,9 +166,17 @@ func capabilities(cfg Config) *ast.Capabilities {
 
 // NewCompiler returns a compiler as every policy is compiled: strict, typed by the schema of the input, and without the
 // builtins that cfg does not allow.
-func NewCompiler(cfg Config) *ast.Compiler { return newCompiler(cfg, inputSchema()) }
+func NewCompiler(cfg Config) *ast.Compiler { return newCompiler(cfg, inputSchema(), strict) }
 
-func newCompiler(cfg Config, schema map[string]any) *ast.Compiler {
+// strictness says whether what is unused or shadows is an error.
+type strictness uint8
+
+const (
+	strict strictness = iota
+	lenient
+)
+
+func newCompiler(cfg Config, schema map[string]any, how strictness) *ast.Compiler {
 	schemas := ast.NewSchemaSet()
 	schemas.Put(ast.SchemaRootRef, schema)
 	schemas.Put(logEventSchema, map[string]any{})
@@ -182,7 +187,7 @@ func newCompiler(cfg Config, schema map[string]any) *ast.Compiler {
 		WithCapabilities(caps).
 		WithSchemas(schemas).
 		WithUseTypeCheckAnnotations(true).
-		WithStrict(true).
+		WithStrict(how == strict).
 		WithDefaultRegoVersion(ast.RegoV1).
 		WithStageAfterID(ast.StageCheckTypes, ast.CompilerStageDefinition{Name: "CaptureCalls", MetricName: "compile_stage_capture_calls", Stage: captureCalls})
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -23,6 +24,17 @@ type world struct {
 	builtins map[string]*topdown.Builtin
 	deadline time.Duration
 	reach    reach
+}
+
+func newWorld(ctx context.Context, compiler *ast.Compiler, store storage.Store, txn storage.Transaction, cfg Config) *world {
+	w := &world{
+		compiler: compiler, store: store, txn: txn, values: newValueCache(ctx), measures: metrics.NoOp(),
+		builtins: guarded(cmp.Or(cfg.Runaways, NewRunaways())), deadline: cfg.Deadline, reach: enclosed,
+	}
+	if len(cfg.AllowBuiltins) > 0 {
+		w.reach = outside
+	}
+	return w
 }
 
 // entry is one rule that may be asked. It is immutable.

@@ -13,6 +13,16 @@ type landscape struct {
 	program *program
 	rules   *ast.TreeNode
 	data    map[string]any
+	// unknown are paths under which anything may be.
+	unknown []ast.Ref
+}
+
+// mayBeAt reports whether ref may be at, above or below one of paths.
+func mayBeAt(paths []ast.Ref, ref ast.Ref) bool {
+	return slices.ContainsFunc(paths, func(path ast.Ref) bool {
+		n := min(len(path), len(ref))
+		return alike(path[:n], ref[:n])
+	})
 }
 
 // spot is one place in the landscape: what rules and what data are there. Either may be nil.
@@ -38,6 +48,9 @@ const mostSpots = 100_000
 
 // missing says where ref leads nowhere, or nil when a rule or data may meet it.
 func (l *landscape) missing(ref ast.Ref, depth int) *gap {
+	if mayBeAt(l.unknown, ref) {
+		return nil
+	}
 	spots := []spot{{l.rules, l.data}}
 	sure := true
 	var behind *gap // where the value of a rule on the way leads nowhere

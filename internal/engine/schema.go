@@ -13,8 +13,8 @@ import (
 // compileTyped compiles modules with names for what may be read of headers and parameters, and returns the errors. OPA then
 // takes every name for one that is always there, so that it refuses "input.request.query == {}": a set that does so is compiled
 // with the maps as they are, and what is wrong besides is told all the same.
-func compileTyped(cfg Config, modules map[string]*ast.Module, conflicts func([]string) (bool, error)) (*ast.Compiler, ast.Errors) {
-	compiler := newCompiler(cfg, namedSchema(cfg, modules)).WithPathConflictsCheck(conflicts)
+func compileTyped(cfg Config, modules map[string]*ast.Module, conflicts func([]string) (bool, error), how strictness) (*ast.Compiler, ast.Errors) {
+	compiler := newCompiler(cfg, namedSchema(cfg, modules), how).WithPathConflictsCheck(conflicts)
 	if modules == nil {
 		return compiler, nil
 	}
@@ -23,7 +23,7 @@ func compileTyped(cfg Config, modules map[string]*ast.Module, conflicts func([]s
 	if len(errs) == len(compiler.Errors) {
 		return compiler, errs
 	}
-	compiler = NewCompiler(cfg).WithPathConflictsCheck(conflicts)
+	compiler = newCompiler(cfg, inputSchema(), how).WithPathConflictsCheck(conflicts)
 	compiler.Compile(modules)
 	for _, e := range compiler.Errors {
 		if !slices.ContainsFunc(errs, func(said *ast.Error) bool { return said.Error() == e.Error() }) {

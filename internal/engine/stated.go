@@ -22,7 +22,7 @@ const statesProblems = "problems"
 
 const codeStated = "policy_error"
 
-// stated evaluates the rules whose metadata say that they tell problems.
+// stated evaluates the rules whose metadata say that they tell problems, but for those of which prepare gives no entry.
 func stated(ctx context.Context, compiler *ast.Compiler, set *bundle.Set, prepare func(string) (*entry, error)) (bundle.Problems, error) {
 	var out bundle.Problems
 	done := map[string]bool{}
@@ -42,6 +42,9 @@ func stated(ctx context.Context, compiler *ast.Compiler, set *bundle.Set, prepar
 		e, err := prepare(path)
 		if err != nil {
 			return nil, err
+		}
+		if e == nil {
+			continue // it depends on what is at fault
 		}
 		value, err := e.eval(ctx, ast.NewObject(), run{time: probeTime, seed: probeSeed})
 		if err != nil {

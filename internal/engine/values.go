@@ -26,7 +26,7 @@ func (p *program) typeOfRef(ref ast.Ref) types.Type {
 
 // dataAt are the values of the data that ref leads to, or none where a rule or a "with" may put something else there.
 func (p *program) dataAt(ref ast.Ref) []any {
-	if p.land == nil || p.replacedAt(ref) {
+	if p.land == nil || p.replacedAt(ref) || mayBeAt(p.land.unknown, ref) {
 		return nil
 	}
 	spots := []spot{{p.land.rules, p.land.data}}

@@ -1,0 +1,41 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/engine"
+)
+
+// diagnosed adds to what is wrong with the files that cfg names what is wrong with the policies in those that can be read. When the
+// compiler takes longer than is configured, or ctx ends, err is all there is to tell. The compiler cannot be stopped: ended is called
+// when it is done.
+func diagnosed(ctx context.Context, cfg *config.Config, err error, ended func()) error {
+	problems, ok := errors.AsType[bundle.Problems](err)
+	if !ok {
+		ended()
+		return err
+	}
+	found := make(chan bundle.Problems, 1)
+	go func() {
+		defer ended()
+		remains := bundle.Remaining(cfg.Policies)
+		if remains.Problems == nil {
+			found <- nil // the files have changed, and are read again
+			return
+		}
+		found <- append(remains.Problems, engine.Diagnose(context.Background(), remains.Set, remains.Lost, bounds(cfg), cfg.Decision.Entrypoint)...)
+	}()
+	timeout := time.NewTimer(cfg.Engine.CompileTimeout)
+	defer timeout.Stop()
+	select {
+	case more := <-found:
+		return append(problems[:len(problems):len(problems)], more...).Sorted()
+	case <-timeout.C:
+	case <-ctx.Done():
+	}
+	return problems
+}

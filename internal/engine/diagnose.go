@@ -1,0 +1,193 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+)
+
+// Diagnose tells all that is wrong with a set that must not decide, because of faults of its files or of its own. lost are the paths
+// under data of which nothing is known, since what would provide them cannot be read.
+//
+// OPA's compiler ends at the first kind of error that it finds. So each rule with an error is replaced by one of which nothing is
+// known, and the rest is compiled again and checked. Told are causes: what may follow from something that is told, or is lost, is not.
+func Diagnose(ctx context.Context, set *bundle.Set, lost [][]string, cfg Config, entrypoint string) (problems bundle.Problems) {
+	d := &diagnosis{cfg: cfg, set: set, replaced: map[string]bool{}, until: time.Now().Add(longestDiagnosis(cfg))}
+	defer func() {
+		_ = recover() // of the compiler: what was found so far is told
+		problems = d.problems.Sorted()
+	}()
+	for _, path := range lost {
+		ref := ast.DefaultRootRef.Copy()
+		for _, name := range path {
+			ref = ref.Append(ast.StringTerm(name))
+		}
+		d.unknown = append(d.unknown, ref)
+	}
+	d.modules, d.problems, _ = parse(set, cfg, WithoutTests)
+	for i := range set.Bundles {
+		for _, f := range set.Bundles[i].Modules {
+			if d.modules[f.Path] == nil {
+				d.unknown = append(d.unknown, packageOf(f))
+			}
+		}
+	}
+	d.check(ctx, entrypoint)
+	return d.problems
+}
+
+// longestDiagnosis is the part of the time for compiling after which no further compilation begins.
+func longestDiagnosis(cfg Config) time.Duration {
+	if cfg.CompileTimeout == 0 {
+		return 5 * time.Second
+	}
+	return cfg.CompileTimeout / 3
+}
+
+// diagnosis is what is known of a set that must not decide.
+type diagnosis struct {
+	cfg Config
+	set *bundle.Set
+	// modules are those that can be read. Rules with errors are replaced in them.
+	modules  map[string]*ast.Module
+	unknown  []ast.Ref
+	replaced map[string]bool // by place
+	problems bundle.Problems
+	until    time.Time
+}
+
+// mostRounds bounds how often a set is compiled: OPA has a handful of stages that end a compilation.
+const mostRounds = 8
+
+func (d *diagnosis) check(ctx context.Context, entrypoint string) {
+	store, err := NewStore(d.set)
+	if err != nil {
+		return
+	}
+	txn, err := store.NewTransaction(ctx)
+	if err != nil {
+		return
+	}
+	compiler := d.compiled(storage.NonEmpty(ctx, store, txn))
+	if compiler == nil {
+		return
+	}
+	p := &Policy{entries: map[string]*entry{}, view: newView(readsOf(compiler))}
+	paths, problems := entrypoints(compiler, append([]string{entrypoint}, d.cfg.Entrypoints...))
+	problems = slices.DeleteFunc(problems, func(p bundle.Problem) bool { return d.missesUnknown(compiler, p, paths) })
+	prog := programOf(compiler)
+	_, unread := demands(compiler, paths, d.cfg.TokenModes)
+	d.problems = append(append(d.problems, problems...), unread...)
+	d.problems = append(d.problems, prog.examine(d.set, paths, d.unknown)...)
+	useGuarded(compiler)
+	w := newWorld(ctx, compiler, store, txn, d.cfg)
+	sound := d.soundness(compiler)
+	prepare := func(path string) (*entry, error) {
+		if !sound.of(path) {
+			return nil, nil
+		}
+		return w.entry(path, Demand{})
+	}
+	for _, path := range paths {
+		if cause, _ := unaskable(compiler, path); cause == "" {
+			if e, err := prepare(path); err == nil && e != nil {
+				p.entries[path] = e
+			}
+		}
+	}
+	if told, err := stated(ctx, compiler, d.set, prepare); err == nil {
+		d.problems = append(d.problems, told...)
+	}
+	d.problems = append(d.problems, p.tried(ctx, prog, d.cfg)...)
+}
+
+// compiled compiles the modules until nothing in them stops the compiler, or returns nil.
+func (d *diagnosis) compiled(conflicts func([]string) (bool, error)) *ast.Compiler {
+	for round := range mostRounds {
+		how := strict
+		if round > 0 {
+			how = lenient // what is unused has been told, and more is unused where rules are replaced
+		}
+		compiler, errs := compileTyped(d.cfg, d.modules, conflicts, how)
+		if len(errs) == 0 {
+			return compiler
+		}
+		mended := true
+		for _, e := range causes(errs) {
+			if !d.follows(e) {
+				d.problems = append(d.problems, ProblemsOf("policies", e)...)
+			}
+			if how == lenient || !tolerable(e) {
+				mended = d.mend(e) && mended
+			}
+		}
+		if !mended || time.Now().After(d.until) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// tolerable reports whether an error is one of strictness alone.
+func tolerable(e *ast.Error) bool {
+	return strings.HasSuffix(e.Message, " unused") || strings.HasPrefix(e.Message, "unused argument ") || strings.HasPrefix(e.Message, "import must not shadow")
+}
+
+// follows reports whether an error may be there only because something else cannot be read.
+func (d *diagnosis) follows(e *ast.Error) bool {
+	if e.Location == nil {
+		return len(d.unknown) > 0
+	}
+	m := d.modules[e.Location.File]
+	if m == nil {
+		return true
+	}
+	if m.RegoVersion() == ast.RegoV0 { // whose problem is that it is old
+		detail, ok := e.Details.(*ast.RefErrInvalidDetail)
+		return !ok || !detail.Ref.HasPrefix(ast.InputRootRef)
+	}
+	if name, ok := strings.CutPrefix(e.Message, "undefined function "); ok {
+		ref, err := ast.ParseRef(name)
+		return err == nil && d.isUnknown(ref) || !strings.Contains(name, ".") && d.isUnknown(m.Package.Path)
+	}
+	return e.Code == ast.UnsafeVarErr && d.isUnknown(m.Package.Path)
+}
+
+// isUnknown reports whether something unknown may provide ref.
+func (d *diagnosis) isUnknown(ref ast.Ref) bool { return mayBeAt(d.unknown, ref) }
+
+// missesUnknown reports whether a problem with an entrypoint is that nothing known provides it.
+func (d *diagnosis) missesUnknown(compiler *ast.Compiler, p bundle.Problem, paths []string) bool {
+	return slices.ContainsFunc(paths, func(path string) bool {
+		return strings.HasPrefix(p.Message, "data."+dotted(path)+",") && len(compiler.GetRulesExact(refOf(path))) == 0 && d.isUnknown(refOf(path))
+	})
+}
+
+// packageOf is the package of a module that cannot be read, or all of data.
+func packageOf(f bundle.File) ast.Ref {
+	for line := range strings.Lines(string(f.Raw)) {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "package ") {
+			continue
+		}
+		if m, err := ast.ParseModuleWithOpts(f.Path, line, parserOptions(nil)); err == nil && m != nil {
+			return m.Package.Path
+		}
+	}
+	return ast.DefaultRootRef
+}
+
+// diagnosed adds to the problems of a set all others that it has.
+func diagnosed(ctx context.Context, err error, set *bundle.Set, cfg Config, entrypoint string) error {
+	problems, ok := errors.AsType[bundle.Problems](err)
+	if !ok {
+		return err
+	}
+	return append(problems[:len(problems):len(problems)], Diagnose(ctx, set, nil, cfg, entrypoint)...).Sorted()
+}
