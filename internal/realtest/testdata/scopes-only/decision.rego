@@ -3,6 +3,8 @@
 # description: 'For servers that name neither audience nor tenant: the scope of the method decides.'
 package authz
 
+default decision := {"allow": false}
+
 # METADATA
 # title: Decision
 # entrypoint: true
