@@ -30,6 +30,9 @@ func (u used) String() string {
 	return u.answer.String()
 }
 
+// mostAtOnce bounds the requests of a load that are under way: a machine that cannot keep up gets no more.
+const mostAtOnce = 32
+
 // traffic sends requests at a steady rate, whether or not earlier ones are answered, with each token in turn.
 type traffic struct {
 	stop func() []used // and returns all of them
@@ -42,6 +45,7 @@ func (w *world) traffic(t *testing.T, rate int, tokens ...string) *traffic {
 	var mu sync.Mutex
 	var all []used
 	var running sync.WaitGroup
+	slots := make(chan struct{}, mostAtOnce)
 	running.Go(func() {
 		tick := time.NewTicker(time.Second / time.Duration(rate))
 		defer tick.Stop()
@@ -51,8 +55,10 @@ func (w *world) traffic(t *testing.T, rate int, tokens ...string) *traffic {
 				return
 			case <-tick.C:
 			}
+			slots <- struct{}{}
 			u := used{token: tokens[n%len(tokens)], begun: time.Now()}
 			running.Go(func() {
+				defer func() { <-slots }()
 				u.answer, u.err = w.try(t.Context(), u.token)
 				u.ended = time.Now()
 				mu.Lock()

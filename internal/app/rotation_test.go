@@ -149,7 +149,7 @@ func (r *rotating) set(t *testing.T, c *config.Config, client authserver.Client)
 	t.Helper()
 	s := &c.Issuers[0].Server
 	s.Issuer, s.IntrospectionEndpoint, s.Client = "", r.URL+"/introspect", client
-	s.CAFile = filepath.Join(t.TempDir(), "ca.pem")
+	s.CAFile, s.FileWait = filepath.Join(t.TempDir(), "ca.pem"), 20*time.Second // the tests' machine may be slow
 	write(t, s.CAFile, r.of[0].certificate)
 	c.Issuers[0].Cache.TTL = 0
 }
@@ -282,7 +282,7 @@ func TestNoDecisionFailsWhileCredentialsRotate(t *testing.T) {
 				for _, u := range all {
 					if u.err != nil || !u.answer.Allow {
 						if failed++; failed == 1 {
-							t.Errorf("a decision is %v", u)
+							t.Errorf("a decision is %v: %s", u, w.cause(t, u.answer.ID))
 						}
 					}
 				}

@@ -92,7 +92,7 @@ func gzipped(t *testing.T, n int) *devissuer.Fault {
 func TestFailuresOfTheAuthorizationServer(t *testing.T) {
 	t.Parallel()
 	w := start(t, func(c *config.Config) {
-		c.Issuers[0].Server.Timeout, c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.NegativeTTL = 500*time.Millisecond, time.Minute, time.Minute
+		c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.NegativeTTL = time.Minute, time.Minute
 	})
 	redirect := says(302, "text/html", "")
 	redirect.Header = http.Header{"Location": {w.api + "/v1/status"}}
@@ -102,20 +102,19 @@ func TestFailuresOfTheAuthorizationServer(t *testing.T) {
 		status int
 		code   string
 	}{
-		"it accepts and never answers": {&devissuer.Fault{Then: devissuer.Hang}, "unavailable", 503, "temporarily_unavailable"},
-		"it hangs up":                  {&devissuer.Fault{Then: devissuer.Close}, "unavailable", 503, "temporarily_unavailable"},
-		"401":                          {says(401, "", `{"error":"invalid_client"}`), "misconfigured", 503, "misconfigured"},
-		"401 with HTML":                {says(401, "text/html", "<html>"), "misconfigured", 503, "misconfigured"},
-		"500":                          {says(500, "", ""), "unavailable", 503, "temporarily_unavailable"},
-		"HTML":                         {says(200, "text/html", "<html>"), "unavailable", 503, "temporarily_unavailable"},
-		"HTML that calls itself JSON":  {says(200, "", "<html>"), "unavailable", 503, "temporarily_unavailable"},
-		"an empty object":              {says(200, "", "{}"), "unavailable", 503, "temporarily_unavailable"},
-		"active in quotes":             {says(200, "", `{"active":"true"}`), "unavailable", 503, "temporarily_unavailable"},
-		"active twice":                 {says(200, "", `{"active":false,"active":true}`), "unavailable", 503, "temporarily_unavailable"},
-		"10 MB":                        {says(200, "", `{"active":true,"pad":"`+strings.Repeat("a", 10<<20)+`"}`), "unavailable", 503, "temporarily_unavailable"},
-		"a gzip bomb":                  {gzipped(t, 20<<20), "unavailable", 503, "temporarily_unavailable"},
-		"a redirect":                   {redirect, "misconfigured", 503, "misconfigured"},
-		"active, with a past exp":      {says(200, "", `{"active":true,"exp":1000000000}`), "unauthenticated", 401, "invalid_token"},
+		"it hangs up":                 {&devissuer.Fault{Then: devissuer.Close}, "unavailable", 503, "temporarily_unavailable"},
+		"401":                         {says(401, "", `{"error":"invalid_client"}`), "misconfigured", 503, "misconfigured"},
+		"401 with HTML":               {says(401, "text/html", "<html>"), "misconfigured", 503, "misconfigured"},
+		"500":                         {says(500, "", ""), "unavailable", 503, "temporarily_unavailable"},
+		"HTML":                        {says(200, "text/html", "<html>"), "unavailable", 503, "temporarily_unavailable"},
+		"HTML that calls itself JSON": {says(200, "", "<html>"), "unavailable", 503, "temporarily_unavailable"},
+		"an empty object":             {says(200, "", "{}"), "unavailable", 503, "temporarily_unavailable"},
+		"active in quotes":            {says(200, "", `{"active":"true"}`), "unavailable", 503, "temporarily_unavailable"},
+		"active twice":                {says(200, "", `{"active":false,"active":true}`), "unavailable", 503, "temporarily_unavailable"},
+		"10 MB":                       {says(200, "", `{"active":true,"pad":"`+strings.Repeat("a", 10<<20)+`"}`), "unavailable", 503, "temporarily_unavailable"},
+		"a gzip bomb":                 {gzipped(t, 20<<20), "unavailable", 503, "temporarily_unavailable"},
+		"a redirect":                  {redirect, "misconfigured", 503, "misconfigured"},
+		"active, with a past exp":     {says(200, "", `{"active":true,"exp":1000000000}`), "unauthenticated", 401, "invalid_token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tok := w.token(t, good())
@@ -129,6 +128,20 @@ func TestFailuresOfTheAuthorizationServer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAServerThatHangsIsUnavailable: a question ends at its timeout, and the same token is good once the server answers.
+func TestAServerThatHangsIsUnavailable(t *testing.T) {
+	w := start(t, func(c *config.Config) {
+		c.Issuers[0].Server.Timeout, c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.NegativeTTL = 500*time.Millisecond, time.Minute, time.Minute
+	})
+	tok := w.token(t, good())
+	w.fault(&devissuer.Fault{Then: devissuer.Hang})
+	if got := w.ask(t, tok); !got.is("unavailable", 503, "temporarily_unavailable") {
+		t.Errorf("got %v", got)
+	}
+	w.fault(nil)
+	until(t, "the token is good again", func() bool { return w.ask(t, tok).Allow })
 }
 
 func TestKnownTokensOutliveTheAuthorizationServer(t *testing.T) {

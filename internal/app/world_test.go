@@ -341,6 +341,26 @@ func (w *world) logged(t *testing.T) map[string]string {
 	return out
 }
 
+// cause is the cause of a decision that is in the file of the decision log.
+func (w *world) cause(t *testing.T, id string) string {
+	t.Helper()
+	until(t, "the decision is logged", func() bool { return w.logged(t)[id] != "" })
+	b, err := os.ReadFile(w.cfg.DecisionLog.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(b) {
+		var e struct {
+			ID    string                   `json:"decision_id"`
+			Error struct{ Message string } `json:"error"`
+		}
+		if json.Unmarshal(line, &e) == nil && e.ID == id {
+			return e.Error.Message
+		}
+	}
+	return ""
+}
+
 // until polls for a condition, for as long as a slow machine may need.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()

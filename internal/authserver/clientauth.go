@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/base64"
@@ -66,7 +67,7 @@ type identity struct {
 // newIdentity reads what the method needs, for the first time.
 func newIdentity(cfg Config, log *slog.Logger, drop func(identity)) (*rotation[identity], error) {
 	c := cfg.Client
-	r := &rotation[identity]{issuer: cfg.Name, log: log, grace: identityGrace, drop: drop}
+	r := &rotation[identity]{issuer: cfg.Name, log: log, grace: identityGrace, drop: drop, wait: cmp.Or(cfg.FileWait, fileWait)}
 	switch c.Method() {
 	case authBasic, authPost:
 		r.what, r.parts = "client.secret", []part{secretPart("client.secret", c.Secret)}

@@ -19,7 +19,10 @@ type Config struct {
 
 	Client Client `yaml:"client" doc:"How the sidecar authenticates to this server."`
 
-	Timeout          time.Duration `yaml:"timeout" default:"2s" min:"10ms" doc:"Time one question may take, connection and answer together."`
+	Timeout time.Duration `yaml:"timeout" default:"2s" min:"10ms" doc:"Time one question may take, connection and answer together."`
+	// FileWait is how long requests wait for a file when the credential that worked is refused, 1 s when it is zero. A test
+	// gives a slow machine more.
+	FileWait         time.Duration `yaml:"-"`
 	MaxResponseBytes int64         `yaml:"max_response_bytes" default:"1048576" min:"1024" doc:"Largest answer read, after decompression."`
 }
 

@@ -104,7 +104,7 @@ func (s *idp) config(t *testing.T) authserver.Config {
 	return authserver.Config{
 		Name: "test", Issuer: s.URL, IntrospectionEndpoint: s.URL + "/introspect", CAFile: s.caFile(t),
 		Client:  authserver.Client{ID: testID, Secret: secretFile(t, testSecret)},
-		Timeout: 30 * time.Second, MaxResponseBytes: 1 << 20,
+		Timeout: 30 * time.Second, FileWait: 20 * time.Second, MaxResponseBytes: 1 << 20,
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 const (
 	lookEvery   = time.Second           // between looks at files that nobody has complained about
 	pollEvery   = 20 * time.Millisecond // between looks while a request waits for a file
-	patience    = time.Second           // how long requests wait for the file when what worked is refused all at once
+	fileWait    = time.Second           // how long requests wait for the file when what worked is refused all at once
 	impatience  = time.Minute           // how long they do not, after they did in vain
 	generations = 4                     // kept at once
 )
@@ -45,7 +45,9 @@ type rotation[T any] struct {
 	// grace is how long the former content is still tried after the newest worked: not every node of a server learns of a
 	// change at once.
 	grace time.Duration
-	drop  func(T) // hears, perhaps twice, of what is not the first choice any more; may be nil
+	// wait is how long requests wait for the file when what worked is refused all at once.
+	wait time.Duration
+	drop func(T) // hears, perhaps twice, of what is not the first choice any more; may be nil
 
 	reading   sync.Mutex // guards what follows, and is held while files are read
 	lookedAt  time.Time
@@ -112,7 +114,7 @@ func (r *rotation[T]) use(ctx context.Context, once func(T) outcome) {
 			return
 		}
 		if tried = append(tried, g); until.IsZero() {
-			until = time.Now().Add(patience)
+			until = time.Now().Add(r.wait)
 		}
 		g = r.untried(tried)
 		// When what worked is refused now, the server may have changed after it refused the new one: that one has a second
@@ -243,7 +245,7 @@ func (r *rotation[T]) untried(tried []*generation[T]) *generation[T] {
 func (r *rotation[T]) worthWaiting(tried []*generation[T], began, until time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return time.Now().Before(until) && slices.ContainsFunc(tried, func(g *generation[T]) bool { return g.worked && began.Sub(g.waitedFor) < patience })
+	return time.Now().Before(until) && slices.ContainsFunc(tried, func(g *generation[T]) bool { return g.worked && began.Sub(g.waitedFor) < r.wait })
 }
 
 // look reads the files if they may have changed. It is called with reading held. What cannot be read, or makes no sense, may

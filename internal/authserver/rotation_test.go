@@ -164,6 +164,7 @@ func TestTheFormerAuthoritiesVouchForNobodyAfterwards(t *testing.T) {
 	t.Parallel()
 	certificates := pairs(t)
 	cfg, shows, _ := authorities(t, certificates)
+	cfg.FileWait = 0 // the last request waits that long
 	s, log := openLogged(t, cfg)
 	answered(t, s)
 	shows.Store(1)

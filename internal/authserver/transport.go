@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -60,7 +61,7 @@ func (l *lines) hangUp(which func(line) bool) {
 // newTrust reads the authorities that vouch for the server; without a file they are those of the system, which do not rotate.
 func newTrust(cfg Config, log *slog.Logger, drop func(*x509.CertPool)) (*rotation[*x509.CertPool], error) {
 	r := &rotation[*x509.CertPool]{
-		what: "ca_file", issuer: cfg.Name, log: log, drop: drop,
+		what: "ca_file", issuer: cfg.Name, log: log, drop: drop, wait: cmp.Or(cfg.FileWait, fileWait),
 		parse: func([]secret.Text) (*x509.CertPool, error) { return nil, nil },
 	}
 	if cfg.CAFile != "" {
