@@ -50,7 +50,7 @@ func light(b *ast.Builtin) bool {
 	}
 	return slices.Contains([]string{
 		"assign", "eq", "equal", "neq", "lt", "lte", "gt", "gte", "type_name", "count", "all", "any", "max", "min", "abs", "ceil", "floor", "round",
-		"startswith", "endswith", "contains", "indexof", "lower", "upper", "substring", "trim", "trim_left", "trim_right", "trim_space", "trim_prefix", "trim_suffix",
+		"startswith", "endswith", "contains", "lower", "upper", "substring", "trim", "trim_left", "trim_right", "trim_space", "trim_prefix", "trim_suffix",
 		"strings.any_prefix_match", "strings.any_suffix_match", "strings.count", "object.get", "array.slice", "rand.intn", "uuid.parse", "uuid.rfc4122",
 		"trace", "print", "net.cidr_contains", "net.cidr_intersects", "net.cidr_overlap", "net.cidr_is_valid", "uri.is_valid", "crypto.hmac.equal",
 	}, b.Name)
@@ -83,10 +83,13 @@ func limitsOf() map[string]limit {
 		ast.Concat.Name:                 {makes: concatOf},
 		ast.Replace.Name:                {makes: replaceOf},
 		ast.ReplaceN.Name:               {makes: replaceAllOf},
-		ast.RegexReplace.Name:           {makes: regexReplaceOf, aside: longPattern(1)},
+		ast.RegexReplace.Name:           {makes: regexReplaceOf, aside: longPattern(1, 0)},
 		ast.JSONMarshalWithOptions.Name: {makes: indentedOf},
 		ast.NetCIDRExpand.Name:          {makes: addressesOf, counts: true},
 		ast.ReachablePathsBuiltin.Name:  {aside: always},
+		ast.NetCIDRContainsMatches.Name: {makes: cidrPairs},
+		ast.IndexOf.Name:                {aside: eachByEach},
+		ast.IndexOfN.Name:               {aside: eachByEach},
 		ast.GlobMatch.Name:              {aside: branchingGlob, refuse: longGlob},
 		ast.RegexTemplateMatch.Name:     {aside: always},
 		ast.GlobsMatch.Name:             {aside: always},
@@ -96,7 +99,7 @@ func limitsOf() map[string]limit {
 		ast.JSONSchemaVerify.Name:       {aside: always},
 	}
 	for _, name := range []string{"regex.match", "regex.is_valid", "regex.split", "regex.find_n", "regex.find_all_string_submatch_n", "re_match"} {
-		all[name] = limit{aside: longPattern(0)}
+		all[name] = limit{aside: longPattern(0, 1)}
 	}
 	for _, name := range []string{"array.concat", "array.flatten", "array.reverse", "object.keys", "object.remove", "object.filter", "json.remove", "json.filter", "json.patch", "union", "intersection", "and", "or"} {
 		all[name] = limit{shallow: true}
@@ -272,17 +275,31 @@ func addressesOf(operands []*ast.Term) int {
 	return upTo(math.Exp2(float64(p.Addr().BitLen() - p.Bits())))
 }
 
-// longPattern reports whether the compilation of a regular expression may take long: repetitions multiply, and classes are large.
-func longPattern(at int) func([]*ast.Term) bool {
+// longPattern reports whether a regular expression, at one operand, may take long: to be compiled, for repetitions multiply, and
+// classes are large, or on the text at another operand, for each character of which all its parts may be looked at.
+func longPattern(at, on int) func([]*ast.Term) bool {
 	return func(operands []*ast.Term) bool {
-		pattern := textAt(operands, at)
-		return len(pattern) > 512 || strings.Count(pattern, "{") > 2 || strings.Contains(pattern, `\p`) || strings.Contains(pattern, `\P`)
+		pattern, text := textAt(operands, at), textAt(operands, on)
+		repetitions := strings.Count(pattern, "{")
+		return len(pattern) > 512 || repetitions > 2 || repetitions > 0 && len(text) > 1<<10 || len(pattern)*len(text) > 1<<22 ||
+			strings.Contains(pattern, `\p`) || strings.Contains(pattern, `\P`)
 	}
 }
 
 func branchingGlob(operands []*ast.Term) bool {
 	pattern := textAt(operands, 0)
-	return len(pattern) > 256 || strings.Count(pattern, "*")+strings.Count(pattern, "{") > 4
+	branches := strings.Count(pattern, "*") + strings.Count(pattern, "{")
+	return len(pattern) > 256 || branches > 4 || branches > 1 && len(textAt(operands, 2)) > 1<<12
+}
+
+// eachByEach reports whether to compare each character of one text with each of another takes long, as OPA does outside of ASCII.
+func eachByEach(operands []*ast.Term) bool {
+	return len(textAt(operands, 0))*len(textAt(operands, 1)) > 1<<22
+}
+
+// cidrPairs are all pairs of the elements of two collections.
+func cidrPairs(operands []*ast.Term) int {
+	return upTo(float64(weigh(operands[:1], most, 1)) * float64(weigh(operands[1:2], most, 1)))
 }
 
 // longGlob refuses patterns on whose parts the parser would go too deep.
