@@ -94,7 +94,7 @@ func kindOfUse(use string) authz.TokenKind {
 // N_A is what RFC 8693 section 2.2.1 calls a token that is no access token.
 func kindOfType(t string) authz.TokenKind {
 	switch plainType(t) {
-	case "bearer", "dpop", "access_token":
+	case "bearer", "dpop", "access_token", "access":
 		return authz.AccessToken
 	case "refresh", "refresh_token", "offline", "n_a":
 		return authz.RefreshToken
@@ -104,8 +104,12 @@ func kindOfType(t string) authz.TokenKind {
 	return authz.UnknownToken
 }
 
-// oddType reports whether a token_type is one that says how the token is used (RFC 6749 section 7.1), and that is
-// not checked here: MAC, PoP and their kin. Some servers write access_token, and Apigee BearerToken.
+// oddType reports whether the token_type of an answer says how the token is used (RFC 6749 section 7.1), in a way that is not
+// checked here: MAC, PoP and their kin. Some servers write access_token or the format of the token, and Apigee BearerToken.
 func oddType(t string) bool {
-	return t != "" && plainType(t) != "bearertoken" && kindOfType(t) == authz.UnknownToken
+	return t != "" && !slices.Contains([]string{"bearertoken", "jwt", "at+jwt"}, plainType(t)) && kindOfType(t) == authz.UnknownToken
 }
+
+// oddJWTType is oddType for a JWT, which has no such claim by any standard: servers give it meanings of their own, and only the
+// names of known types count.
+func oddJWTType(t string) bool { return slices.Contains([]string{"mac", "pop", "hok"}, plainType(t)) }

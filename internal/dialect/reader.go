@@ -173,7 +173,7 @@ func (n *Reader) foreign(m *members, c *authz.Claims) string {
 		return n.otherIssuer(m)
 	case c.Tenant != "" && len(n.tenants) > 0 && !slices.ContainsFunc(n.tenants, func(p string) bool { return stands(p, c.Tenant) }):
 		return fmt.Sprintf("is of tenant %.64q, for which issuer %q may not speak", c.Tenant, n.issuer)
-	case oddType(m.text("token_type")):
+	case c.Source == authz.LocalJWT && oddJWTType(m.text("token_type")), c.Source != authz.LocalJWT && oddType(m.text("token_type")):
 		return "is of a token_type that is neither Bearer nor DPoP"
 	case len(n.audience) == 0:
 		return ""

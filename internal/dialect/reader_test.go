@@ -103,7 +103,7 @@ func TestAnIssuerSpeaksForItsOwnTenantsOnly(t *testing.T) {
 func TestATypeOfTokenThatNobodyCanCheckIsRefused(t *testing.T) {
 	for typ, want := range map[string]bool{
 		"Bearer": true, "BEARER": true, "DPoP": true, "access_token": true, "urn:ietf:params:oauth:token-type:access_token": true, "BearerToken": true, "": true,
-		"mac": false, "PoP": false, "N_A": false, "pop": false, "hawk": false, "Bearer ": false, "Basic": false,
+		"access": true, "JWT": true, "at+jwt": true, "mac": false, "PoP": false, "N_A": false, "pop": false, "hawk": false, "Bearer ": false, "Basic": false,
 	} {
 		f, err := New(Config{}, "").Read([]byte(fmt.Sprintf(`{"active":true,"token_type":%q,"cnf":{"jkt":"x"}}`, typ)), secret.New("t0ken"), time.Unix(2000, 0))
 		if err != nil {
@@ -120,6 +120,23 @@ func TestASecurityEventThatIsCalledActiveIsNoAccessToken(t *testing.T) {
 		f, err := New(Config{Dialect: d}, "").Read([]byte(`{"active":true,"sub":"u","client_id":"c","aud":"x","exp":3000,"token_type":"Bearer","events":{"http://schemas.openid.net/event/backchannel-logout":{}}}`), secret.New("t0ken"), time.Unix(2000, 0))
 		if err == nil && f.Claims.Usable(time.Unix(2000, 0)) == "" {
 			t.Errorf("%s: a logout token may be used", d)
+		}
+	}
+}
+
+// TestAClaimTokenTypeIsTheServersOwnWord: no standard has that claim. Some frameworks write access or refresh there.
+func TestAClaimTokenTypeIsTheServersOwnWord(t *testing.T) {
+	for word, why := range map[string]string{
+		"access": "", "Bearer": "", "JWT": "", "user": "", "m2m": "", "mac": "neither Bearer nor DPoP", "PoP": "neither Bearer nor DPoP",
+		"refresh": "refresh token", "id": "ID token",
+	} {
+		claims := []byte(`{"iss":"https://as","exp":3000,"sub":"u","token_type":"` + word + `"}`)
+		f, err := New(Config{}, "https://as").ReadJWT(claims, secret.New("t0ken"), time.Unix(2000, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Claims.Usable(time.Unix(2000, 0)); (why == "") != (got == "") || !strings.Contains(got, why) {
+			t.Errorf("%s: %q, want %q", word, got, why)
 		}
 	}
 }
