@@ -114,12 +114,14 @@ func parse(set *bundle.Set, cfg Config, tests Tests) (readable map[string]*ast.M
 	read := func(f bundle.File) *ast.Module {
 		m, err := ast.ParseModuleWithOpts(f.Path, string(f.Raw), opts)
 		if err != nil {
-			unread = append(unread, ProblemsOf(f.Path, err)...)
+			told := ProblemsOf(f.Path, err)
 			old := opts
 			old.RegoVersion = ast.RegoV0
 			if m, err = ast.ParseModuleWithOpts(f.Path, string(f.Raw), old); err == nil && m != nil {
 				modules[f.Path] = m
+				told = outdated(told)
 			}
+			unread = append(unread, told...)
 			return nil
 		}
 		modules[f.Path] = m
@@ -148,6 +150,15 @@ func parse(set *bundle.Set, cfg Config, tests Tests) (readable map[string]*ast.M
 	}
 	typeLogPolicies(modules)
 	return modules, misplaced, true
+}
+
+// outdated is the one problem of a module that is Rego v0: each of its rules would be another.
+func outdated(told bundle.Problems) bundle.Problems {
+	told = told[:1]
+	if !strings.Contains(told[0].Message, outdatedHint) {
+		told[0].Message += outdatedHint
+	}
+	return told
 }
 
 // unsafe are the builtins that reach beyond the request: the network and the machine.

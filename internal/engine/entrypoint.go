@@ -82,6 +82,11 @@ func noRule(compiler *ast.Compiler, ref ast.Ref) (cause string, at *ast.Location
 		}
 		return byParts(ref), at
 	}
+	for n := len(ref) - 1; n > 1; n-- {
+		if rules := compiler.GetRulesExact(ref[:n]); len(rules) > 0 {
+			return fmt.Sprintf("%s: %s is one, and %s a member of its value; name a rule", none, ref[:n], lastOf(pathOf(ref))), rules[0].Location
+		}
+	}
 	var known []string
 	for _, m := range compiler.Modules {
 		for _, r := range m.Rules {

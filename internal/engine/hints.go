@@ -2,12 +2,14 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
 // elsewhere says what a member is here that other products hand to Rego under another name: the longest prefix wins.
@@ -100,8 +102,38 @@ func inputHint(ref ast.Ref) string {
 			return fmt.Sprintf("; here %s is %s", "input."+strings.Join(names[:n], "."), ours)
 		}
 	}
-	return ""
+	return ownMemberHint(names)
 }
+
+// ownMemberHint is about a member that an application made up, or that is misspelt.
+func ownMemberHint(names []string) string {
+	members := propertiesOf(inputSchema())
+	first, low := slices.Sorted(maps.Keys(members)), strings.ToLower(names[0])
+	set := slices.DeleteFunc(slices.Clone(first), func(name string) bool { return slices.Contains(reserved, name) })
+	switch near := suggest.Closest(names[0], set); {
+	case slices.Contains(reserved, names[0]):
+		return fmt.Sprintf("; nothing sets input.%s: what the caller passes is input.context.%[1]s", names[0])
+	case slices.Contains(set, names[0]) && len(names) > 1:
+		inner, _ := members[names[0]].(map[string]any)
+		if near = suggest.Closest(names[1], slices.Sorted(maps.Keys(propertiesOf(inner)))); near != "" && near != names[1] {
+			return "; did you mean input." + names[0] + "." + near + "?"
+		}
+		return ""
+	case near != "" && (low == names[0] || low == near): // capitals are another product's, or an application's
+		return "; did you mean input." + near + "?"
+	case elsewhere[low] != "":
+		return fmt.Sprintf("; here input.%s is %s", low, elsewhere[low])
+	}
+	return fmt.Sprintf("; what the caller passes is in input.context: input.context.%s", names[0])
+}
+
+func propertiesOf(schema map[string]any) map[string]any {
+	members, _ := schema["properties"].(map[string]any)
+	return members
+}
+
+// reserved are members of the input that nothing sets.
+var reserved = []string{"action", "resource", "subject"}
 
 // headerHint says why a header is never seen.
 func headerHint(name string) string {
@@ -160,8 +192,12 @@ func hintOf(e *ast.Error) string {
 	}
 	message := e.Message
 	switch {
+	case strings.HasPrefix(message, "io.jwt."):
+		return "; policies never see a token: input.token.claims has what it says, and input.token.active that it is good"
+	case strings.HasPrefix(message, "unexpected ") && strings.Contains(message, " keyword"):
+		return "; if, in, contains and every are keywords: give a variable or rule another name"
 	case strings.Contains(message, "keyword is required before rule body"), strings.Contains(message, "`contains` keyword is required"):
-		return "; this may be Rego v0: opa fmt --v0-v1 --write FILE brings it up to date"
+		return outdatedHint
 	case strings.Contains(message, "var cannot be used for rule name"):
 		return "; is an if missing before the body, or a := in a rule?"
 	case strings.HasPrefix(message, "undefined function "):
@@ -171,6 +207,8 @@ func hintOf(e *ast.Error) string {
 	}
 	return ""
 }
+
+const outdatedHint = "; this may be Rego v0: opa fmt --v0-v1 --write FILE brings it up to date"
 
 // aliasHint is about a header behind an alias, where OPA says what would have been a name.
 func aliasHint(detail *ast.RefErrInvalidDetail) string {

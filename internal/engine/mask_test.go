@@ -140,7 +140,7 @@ func TestOtherPoliciesStayTypedBesideLogPolicies(t *testing.T) {
 	refused(t, patient, map[string]string{
 		"policies/authz.rego": "# METADATA\n# title: Mine\npackage authz\n\ndecision if input.request.methd\n",
 		"policies/log.rego":   "package system.log\n\nmask contains \"/input\" if input.labels.x\n",
-	}, `policies/authz.rego:5:13: rego_type_error: undefined ref: input.request.methd (have: "methd", want (one of): ["body" "body_truncated" "headers" "host" "method" "path" "port" "query" "raw_path" "scheme" "segments" "source_ip"])`)
+	}, `policies/authz.rego:5:13: rego_type_error: undefined ref: input.request.methd (have: "methd", want (one of): ["body" "body_truncated" "headers" "host" "method" "path" "port" "query" "raw_path" "scheme" "segments" "source_ip"]); did you mean input.request.method?`)
 }
 
 // TestNoCallerCanMakeAnEventThatAMaskCannotRead: the event nests deeper than the context that a caller may send, and the one

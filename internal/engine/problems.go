@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -27,7 +28,7 @@ func ProblemsOf(file string, err error) bundle.Problems {
 	many = causes(many)
 	var out bundle.Problems
 	for _, e := range many {
-		p := bundle.Problem{File: file, Code: e.Code, Message: strings.ReplaceAll(e.Message, "\n", " ")}
+		p := bundle.Problem{File: file, Code: e.Code, Message: localVariable.ReplaceAllString(strings.ReplaceAll(e.Message, "\n", " "), "_")}
 		if e.Location != nil {
 			p.File, p.Row, p.Col = e.Location.File, e.Location.Row, max(1, e.Location.Col) // 0 at the end of a file
 		}
@@ -39,6 +40,9 @@ func ProblemsOf(file string, err error) bundle.Problems {
 	}
 	return out
 }
+
+// localVariable is a name that the compiler made up.
+var localVariable = regexp.MustCompile(`__local\d+__`)
 
 func details(lines []string) string {
 	var said []string

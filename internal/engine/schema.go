@@ -19,13 +19,14 @@ func compileTyped(cfg Config, modules map[string]*ast.Module, conflicts func([]s
 		return compiler, nil
 	}
 	compiler.Compile(modules)
-	errs := slices.DeleteFunc(slices.Clone(compiler.Errors), comparesMaps)
-	if len(errs) == len(compiler.Errors) {
+	found := relocated(compiler.Errors, modules)
+	errs := slices.DeleteFunc(slices.Clone(found), comparesMaps)
+	if len(errs) == len(found) {
 		return compiler, errs
 	}
 	compiler = newCompiler(cfg, inputSchema(), how).WithPathConflictsCheck(conflicts)
 	compiler.Compile(modules)
-	for _, e := range compiler.Errors {
+	for _, e := range relocated(compiler.Errors, modules) {
 		if !slices.ContainsFunc(errs, func(said *ast.Error) bool { return said.Error() == e.Error() }) {
 			errs = append(errs, e)
 		}

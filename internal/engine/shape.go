@@ -116,7 +116,22 @@ var (
 
 // unknownMember is the error about a member of an object that has no such one.
 func (s *shape) unknownMember(name string) error {
+	if ours, ok := resultElsewhere[strings.ToLower(name)]; ok && s.named(strings.SplitN(ours[0], ",", 2)[0]) != nil {
+		return fmt.Errorf("unknown member %q, want %s; here it is %s", name, s.names(), strings.Join(ours, " or "))
+	}
 	return fmt.Errorf("unknown member %q, want %s", name, s.names())
+}
+
+// resultElsewhere says what a member of a result is here that other products call otherwise.
+var resultElsewhere = map[string][]string{
+	"allowed": {"allow"}, "authorized": {"allow"}, "decision": {"allow"}, "result": {"allow"}, "access": {"allow"},
+	"http_status": {"status"}, "status_code": {"status"}, "code": {"status"},
+	"reason": {"reasons, a list"}, "message": {"reasons, a list"}, "msg": {"reasons, a list"}, "body": {"reasons, a list"}, "errors": {"reasons"},
+	"headers":                   {"response_headers", "upstream_headers"},
+	"additional_headers":        {"response_headers", "upstream_headers"},
+	"response_headers_to_add":   {"response_headers"},
+	"request_headers_to_remove": {"upstream_headers, with an empty value"},
+	"dynamic_metadata":          {"context"},
 }
 
 // nameOf is the name of a member of an object, which is a string.
