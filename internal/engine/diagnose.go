@@ -149,7 +149,7 @@ func (d *diagnosis) follows(e *ast.Error) bool {
 	if m == nil {
 		return true
 	}
-	if m.RegoVersion() == ast.RegoV0 { // whose problem is that it is old
+	if m.RegoVersionSpan().Max() == ast.RegoV0 { // whose problem is that it is old
 		detail, ok := e.Details.(*ast.RefErrInvalidDetail)
 		return !ok || !detail.Ref.HasPrefix(ast.InputRootRef)
 	}
