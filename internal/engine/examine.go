@@ -21,6 +21,7 @@ func (p *program) examine(set *bundle.Set, entrypoints []string, unknown []ast.R
 	optional, problems := p.optionals()
 	problems = append(problems, land.unmet(optional)...)
 	problems = append(problems, p.mismatches()...)
+	problems = append(problems, p.alwaysTrue()...)
 	for _, path := range entrypoints {
 		problems = append(problems, p.illShaped(path)...)
 	}
