@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -39,6 +40,9 @@ func (p *program) mismatch(s *scope, name string, args []*ast.Term) string {
 			}
 			return fmt.Sprintf("match error: %s compares %s with %s, which %s%s", op, a.words(), b.words(), outcome, hintOfType(a.ref, b.ref))
 		}
+		if op == "==" || op == "!=" {
+			return cmp.Or(p.neverThat(s, args[0], p.constants(s, args[1], deepestChain)), p.neverThat(s, args[1], p.constants(s, args[0], deepestChain)))
+		}
 		return ""
 	}
 	if (name == ast.Member.Name || name == ast.MemberWithKey.Name) && len(args) >= 2 {
@@ -70,7 +74,15 @@ func (p *program) noMember(s *scope, args []*ast.Term) string {
 	case isCollection(of.of) && differ(one.of, elementsOf(of.of)) && one.otherwise == nil:
 		return fmt.Sprintf("match error: %s is never in %s%s", one.words(), of.words(), hintOfType(one.ref))
 	}
-	return ""
+	return p.neverThat(s, args[0], elements(p.listOf(s, args[1])))
+}
+
+// listOf is the list that a term is, where it is written in the rule, or nil.
+func (p *program) listOf(s *scope, t *ast.Term) ast.Value {
+	if all := p.constants(s, t, deepestChain); len(all) == 1 {
+		return all[0].Value
+	}
+	return nil
 }
 
 // typed is what is known about a term: its type, nil when unknown, and where in the input it comes from.

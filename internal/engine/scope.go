@@ -10,6 +10,7 @@ import (
 // program is a compiled set of modules as the checks at load look at it: each rule with what its variables stand for.
 type program struct {
 	compiler *ast.Compiler
+	schema   map[string]any // of the input
 	scopes   []*scope
 	// of finds the scope of a rule.
 	of map[*ast.Rule]*scope
@@ -42,7 +43,7 @@ type scope struct {
 
 // programOf reads what compiler compiled.
 func programOf(compiler *ast.Compiler) *program {
-	p := &program{compiler: compiler, of: map[*ast.Rule]*scope{}, calls: map[string][]call{}}
+	p := &program{compiler: compiler, schema: inputSchema(), of: map[*ast.Rule]*scope{}, calls: map[string][]call{}}
 	for _, name := range slices.Sorted(maps.Keys(compiler.Modules)) {
 		for _, root := range compiler.Modules[name].Rules {
 			for r := root; r != nil; r = r.Else {

@@ -99,7 +99,7 @@ func (p *program) given(s *scope, t *ast.Term, depth int) bool {
 		return true
 	case ast.Ref:
 		if v.HasPrefix(ast.InputRootRef) {
-			return requiredInput(v)
+			return p.requiredInput(v)
 		}
 		rules := p.compiler.GetRulesExact(v)
 		return len(rules) > 0 && len(rules[0].Head.Args) == 0 && p.total(rules, depth-1)
@@ -119,8 +119,8 @@ func (p *program) given(s *scope, t *ast.Term, depth int) bool {
 }
 
 // requiredInput reports whether every document has the member that ref names.
-func requiredInput(ref ast.Ref) bool {
-	schema := inputSchema()
+func (p *program) requiredInput(ref ast.Ref) bool {
+	schema := p.schema
 	for _, t := range ref[1:] {
 		name, ok := t.Value.(ast.String)
 		required, _ := schema["required"].([]any)
