@@ -16,6 +16,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/doctor"
+	"github.com/authz-sidecar/sidecar/internal/engine"
 )
 
 func checkCommand(std streams) *cobra.Command {
@@ -45,13 +46,14 @@ with --strict a doubt fails the check as a fault does.`,
 			for _, left := range bundle.Ignored(cfg.Policies) {
 				fmt.Fprintf(std.err, "sidecar: note: %s\n", left)
 			}
+			var policy *engine.Policy
 			if len(cfg.Issuers) > 0 {
-				err = app.Check(cmd.Context(), cfg)
+				policy, err = app.Check(cmd.Context(), cfg)
 			} else {
-				_, _, err = app.Load(cmd.Context(), cfg)
+				_, policy, err = app.Load(cmd.Context(), cfg)
 			}
 			if err == nil {
-				warnAbout(cfg, std)
+				warnAbout(cfg, policy, std)
 				if online {
 					return checkedOnline(cmd.Context(), cfg, pass, std)
 				}
@@ -100,11 +102,13 @@ func checkedOnline(ctx context.Context, cfg *config.Config, pass gate, std strea
 	return pass.judge(std.out, slices.Concat(findings...), "tokens will not be accepted as things are")
 }
 
-// warnAbout tells what of a configuration that loads should be looked at all the same.
-func warnAbout(cfg *config.Config, std streams) {
-	cfg.Warn(func(key, cause, hint string) {
+// warnAbout tells what of a configuration and of policies that load should be looked at all the same.
+func warnAbout(cfg *config.Config, policy *engine.Policy, std streams) {
+	warn := func(key, cause, hint string) {
 		fmt.Fprintf(std.err, "sidecar: warning: %s %s\nsidecar: hint: %s\n", key, cause, hint)
-	})
+	}
+	cfg.Warn(warn)
+	policy.Warn(warn)
 }
 
 // checkedConfig is the configuration to check: a file, or the defaults with the paths in place of theirs.

@@ -93,8 +93,9 @@ func (a *App) steps() []step {
 	}
 }
 
-// Check builds everything that New builds, changes nothing and serves nothing. Its error tells all faults.
-func Check(ctx context.Context, cfg *config.Config) error {
+// Check builds everything that New builds, changes nothing and serves nothing. Its error tells all faults; without
+// one it returns the policy that would serve.
+func Check(ctx context.Context, cfg *config.Config) (*engine.Policy, error) {
 	a := newApp(cfg, Deps{Logger: slog.New(slog.DiscardHandler), Stdout: io.Discard})
 	defer a.undo(ctx)
 	var errs []error
@@ -104,7 +105,7 @@ func Check(ctx context.Context, cfg *config.Config) error {
 		}
 		errs = append(errs, s.check(ctx))
 	}
-	return errors.Join(errs...)
+	return a.first.policy, errors.Join(errs...)
 }
 
 // New builds an App. Everything that can fail does so here, before anything serves. When it returns an error nothing is

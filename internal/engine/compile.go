@@ -62,6 +62,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	if problems = append(problems, prog.examine(set, paths, nil)...); len(problems) > 0 {
 		return nil, problems.Sorted()
 	}
+	p.unread = prog.unreadData(set)
 	useGuarded(compiler)
 	w := newWorld(ctx, compiler, store, txn, cfg)
 	prepare := func(path string) (*entry, error) { return w.entry(path, wanted[path]) }

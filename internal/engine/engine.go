@@ -20,6 +20,7 @@ type Policy struct {
 	entries   map[string]*entry
 	view      *view
 	mask      *masker
+	unread    []unread
 }
 
 // Question is what one evaluation needs.
