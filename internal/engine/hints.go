@@ -184,6 +184,8 @@ func hintOf(e *ast.Error) string {
 		return aliasHint(detail)
 	case *ast.RefErrUnsupportedDetail:
 		return inputHint(detail.Ref)
+	case *functionDetail:
+		return detail.hint
 	case *ast.UnificationErrDetail:
 		if l, r := kindsOf(detail.Left), kindsOf(detail.Right); l == arrayKind && r == stringKind || l == stringKind && r == arrayKind {
 			return `; an array never equals a text: write "v" in the array, as for headers and parameters`

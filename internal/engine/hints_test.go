@@ -59,3 +59,20 @@ func TestEachUseOfAnImportIsToldAtItsPlace(t *testing.T) {
 		`policies/p.rego:7:6: rego_type_error: undefined ref: input.request.pth (have: "pth", want (one of): ["body" "body_truncated" "headers" "host" "method" "path" "port" "query" "raw_path" "scheme" "segments" "source_ip"]); did you mean input.request.path?`,
 	)
 }
+
+func TestAFunctionThatIsNotThereIsToldWhatWasMeant(t *testing.T) {
+	for call, want := range map[string]string{
+		"opne(1)":            "undefined function opne; did you mean open?",
+		"lib.granted(1)":     "undefined function lib.granted; data.lib.granted is one: import data.lib and write lib.granted",
+		"granted(1)":         "undefined function granted; data.lib.granted is one: import data.lib and write lib.granted",
+		"data.lib.grantd(1)": "undefined function data.lib.grantd; did you mean data.lib.granted?",
+		"scopes.granted(1)":  "undefined function scopes.granted; is the line import data.sidecar.scopes missing?",
+		"elephant(1)":        "undefined function elephant",
+	} {
+		refused(t, patient, map[string]string{
+			"policies/authz.rego": sound,
+			"policies/lib.rego":   "package lib\n\ngranted(x) := x\n",
+			"policies/p.rego":     "package p\n\nopen(x) := x\n\na if " + call + "\n",
+		}, "policies/p.rego:5:6: rego_type_error: "+want)
+	}
+}

@@ -19,14 +19,14 @@ func compileTyped(cfg Config, modules map[string]*ast.Module, conflicts func([]s
 		return compiler, nil
 	}
 	compiler.Compile(modules)
-	found := relocated(compiler.Errors, modules)
+	found := withFunctions(relocated(compiler.Errors, modules), modules)
 	errs := slices.DeleteFunc(slices.Clone(found), comparesMaps)
 	if len(errs) == len(found) {
 		return compiler, errs
 	}
 	compiler = newCompiler(cfg, inputSchema(), how).WithPathConflictsCheck(conflicts)
 	compiler.Compile(modules)
-	for _, e := range relocated(compiler.Errors, modules) {
+	for _, e := range withFunctions(relocated(compiler.Errors, modules), modules) {
 		if !slices.ContainsFunc(errs, func(said *ast.Error) bool { return said.Error() == e.Error() }) {
 			errs = append(errs, e)
 		}
