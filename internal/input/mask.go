@@ -1,6 +1,7 @@
 package input
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +25,7 @@ func (d *Document) AppendMasked(dst []byte, isSecret func(name string) bool) ([]
 			r.Body = &body
 		}
 	}
-	if len(d.Context) > 0 {
+	if bytes.IndexByte(d.Context, '=') >= 0 {
 		if context := m.text("/context", string(d.Context)); context != string(d.Context) {
 			m.doc.Context = []byte(context)
 		}
@@ -66,6 +67,9 @@ func (m *masking) fields(pointer string, from map[string][]string) map[string][]
 	out, shared := from, true
 	for name, values := range from {
 		for i, v := range values {
+			if strings.IndexByte(v, '=') < 0 {
+				continue // most values need no pointer
+			}
 			if masked := m.text(pointer+escapePointer(name)+"/"+strconv.Itoa(i), v); masked != v {
 				if shared {
 					out, shared = cloned(from), false
@@ -81,6 +85,9 @@ func (m *masking) segments() {
 	r := &m.doc.Request
 	shared := true
 	for i, s := range r.Segments {
+		if strings.IndexByte(s, '=') < 0 {
+			continue
+		}
 		if out := m.text("/request/segments/"+strconv.Itoa(i), s); out != s {
 			if shared {
 				r.Segments, shared = append([]string(nil), r.Segments...), false
