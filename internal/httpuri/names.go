@@ -40,9 +40,11 @@ var (
 
 // Check returns ErrHost or ErrOrigin when a call is not for this listener, or not from a page that may call it.
 func (n Names) Check(r *http.Request) error {
-	local := ""
-	if at, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
-		local = at.String()
+	local := func() string {
+		if at, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+			return at.String()
+		}
+		return ""
 	}
 	if !n.knowsHost(r.Host, local) {
 		return ErrHost
@@ -55,10 +57,10 @@ func (n Names) Check(r *http.Request) error {
 	return nil
 }
 
-// knowsHost reports whether a call with this Host field, which arrived at the address local, is meant for the listener: Host
+// knowsHost reports whether a call with this Host field, which arrived at the address that local returns, is meant for the listener: Host
 // is a name or address of loopback, the address itself, or configured. Where no name is configured for an address that is
 // not loopback, every Host is known. HTTP/1.0 has no Host field; browsers do not speak it.
-func (n Names) knowsHost(host, local string) bool {
+func (n Names) knowsHost(host string, local func() string) bool {
 	if n.any || host == "" || !n.loopback && len(n.hosts) == 0 {
 		return true
 	}
@@ -69,7 +71,7 @@ func (n Names) knowsHost(host, local string) bool {
 	if slices.Contains(n.hosts, asked.Host) || Loopback(asked.Host) {
 		return true
 	}
-	own, _, err := net.SplitHostPort(local)
+	own, _, err := net.SplitHostPort(local())
 	canonical, ok := ConfiguredHost(own)
 	return err == nil && ok && canonical == asked.Host
 }

@@ -13,6 +13,10 @@ import (
 // AppendMasked is AppendJSON without the values of parameters that are secret by their names: those of the query, and those
 // that URLs and forms in other members repeat as name=value. It returns JSON pointers, below the document, to what it changed.
 func (d *Document) AppendMasked(dst []byte, isSecret func(name string) bool) ([]byte, []string, error) {
+	if !d.mayRepeat(isSecret) {
+		dst, err := d.AppendJSON(dst)
+		return dst, nil, err
+	}
 	m := masking{isSecret: isSecret, doc: *d}
 	m.query()
 	r := &m.doc.Request
@@ -33,6 +37,27 @@ func (d *Document) AppendMasked(dst []byte, isSecret func(name string) bool) ([]
 	slices.Sort(m.masked)
 	dst, err := m.doc.AppendJSON(dst)
 	return dst, m.masked, err
+}
+
+// mayRepeat reports whether AppendMasked may have anything to change: a parameter of a secret name, or a text with a "=".
+func (d *Document) mayRepeat(isSecret func(name string) bool) bool {
+	r := &d.Request
+	assigns := func(s string) bool { return strings.IndexByte(s, '=') >= 0 }
+	if assigns(r.RawPath) || assigns(r.Path) || r.Body != nil && assigns(*r.Body) || bytes.IndexByte(d.Context, '=') >= 0 ||
+		slices.ContainsFunc(r.Segments, assigns) {
+		return true
+	}
+	for name, values := range r.Query {
+		if isSecret(name) || slices.ContainsFunc(values, assigns) {
+			return true
+		}
+	}
+	for _, values := range r.Headers {
+		if slices.ContainsFunc(values, assigns) {
+			return true
+		}
+	}
+	return false
 }
 
 // masking is a copy of a document from which secret parameters are taken. What the document shares is copied before it is

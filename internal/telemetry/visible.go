@@ -1,7 +1,9 @@
 package telemetry
 
 import (
+	"bytes"
 	"io"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -9,6 +11,9 @@ import (
 // controls, and the marks, embeddings, overrides and isolates of writing direction. The value of the JSON is the same. Where
 // there are none it returns json itself; what is not UTF-8 is copied.
 func Visible(json []byte) []byte {
+	if !slices.ContainsFunc(leads[:], func(lead byte) bool { return bytes.IndexByte(json, lead) >= 0 }) {
+		return json // most lines: a search for four bytes is faster than a look at each
+	}
 	var out []byte
 	kept := 0
 	for i := 0; i < len(json); {
@@ -30,6 +35,9 @@ func Visible(json []byte) []byte {
 	}
 	return append(out, json[kept:]...)
 }
+
+// leads are the bytes with which the characters that directs knows begin in UTF-8.
+var leads = [...]byte{0x7f, 0xc2, 0xd8, 0xe2}
 
 func directs(r rune) bool {
 	switch {
