@@ -15,6 +15,7 @@ const AnyName = "*"
 // rebinding) and so make a browser ask a listener there; what the browser then sends as Host and Origin is that name. The
 // zero Names are those of a listener that is not on loopback, and take every Host.
 type Names struct {
+	address  string
 	loopback bool
 	any      bool
 	hosts    []string
@@ -23,7 +24,7 @@ type Names struct {
 // NewNames returns the names of a listener at address, host:port, for which hosts are configured.
 func NewNames(address string, hosts []string) Names {
 	host, _, err := net.SplitHostPort(address)
-	n := Names{loopback: err == nil && Loopback(host), any: slices.Contains(hosts, AnyName)}
+	n := Names{address: address, loopback: err == nil && Loopback(host), any: slices.Contains(hosts, AnyName)}
 	for _, h := range hosts {
 		if h, ok := ConfiguredHost(h); ok {
 			n.hosts = append(n.hosts, h)
@@ -61,7 +62,7 @@ func (n Names) Check(r *http.Request) error {
 // is a name or address of loopback, the address itself, or configured. Where no name is configured for an address that is
 // not loopback, every Host is known. HTTP/1.0 has no Host field; browsers do not speak it.
 func (n Names) knowsHost(host string, local func() string) bool {
-	if n.any || host == "" || !n.loopback && len(n.hosts) == 0 {
+	if n.any || host == "" || n.loopback && host == n.address || !n.loopback && len(n.hosts) == 0 {
 		return true
 	}
 	asked, ok := ReadAuthority(host)
