@@ -5,8 +5,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS  = -s -w -X main.release=$(VERSION) -X main.commit=$(COMMIT)
 
-# Many tests wait for a file, a timer or another process: more of them than processors run at once.
-TEST = $(GO) test -parallel 8
+# Many tests wait for a file, a timer or another process: more packages and tests than processors run at once.
+TEST = $(GO) test -p 4 -parallel 8
 
 # Tools run at fixed versions, apart from go.mod: their dependencies are none of the product's.
 LINT      = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
