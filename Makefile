@@ -6,7 +6,7 @@ COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS  = -s -w -X main.release=$(VERSION) -X main.commit=$(COMMIT)
 
 # Many tests wait for a file, a timer or another process: more packages and tests than processors run at once.
-TEST = $(GO) test -p 4 -parallel 8
+TEST = $(GO) test -parallel 8
 
 # Tools run at fixed versions, apart from go.mod: their dependencies are none of the product's.
 LINT      = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -18,7 +18,7 @@ help: ## list the commands
 
 .PHONY: test
 test: ## run the tests, the policies' own among them
-	$(TEST) ./...
+	$(TEST) -p 4 ./...
 
 .PHONY: check
 check: format vet lint race cover policies vuln ## everything that must hold before a change lands
