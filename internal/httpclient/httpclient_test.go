@@ -18,13 +18,20 @@ var eager = httpclient.Pings{After: 50 * time.Millisecond, Within: time.Second}
 // never are pings that find nothing out while a test runs.
 var never = httpclient.Pings{After: time.Hour, Within: time.Hour}
 
+// overHTTP2 is a client with a live HTTP/2 connection to the server at a URL, which goes over a relay.
+func overHTTP2(t *testing.T) (r *relay, c *httpclient.Client, to string) {
+	t.Helper()
+	u, roots := serveTLS(t, true, says)
+	r = newRelay(t, u.Listener.Addr().String())
+	to = "https://" + r.Addr().String()
+	c = open(t, httpclient.Config{Roots: roots, Pings: eager})
+	answers(t, c, to, "HTTP/2.0")
+	return r, c, to
+}
+
 func TestARequestOverADeadHTTP2ConnectionIsAnsweredOverAFreshOne(t *testing.T) {
 	t.Parallel()
-	u, roots := serveTLS(t, true, says)
-	r := newRelay(t, u.Listener.Addr().String())
-	to := "https://" + r.Addr().String()
-	c := open(t, httpclient.Config{Roots: roots, Pings: eager})
-	answers(t, c, to, "HTTP/2.0")
+	r, c, to := overHTTP2(t)
 	for range 2 {
 		before := r.connections.Load()
 		r.swallow()
@@ -37,11 +44,7 @@ func TestARequestOverADeadHTTP2ConnectionIsAnsweredOverAFreshOne(t *testing.T) {
 
 func TestManyRequestsOverADeadHTTP2ConnectionAreAllAnswered(t *testing.T) {
 	t.Parallel()
-	u, roots := serveTLS(t, true, says)
-	r := newRelay(t, u.Listener.Addr().String())
-	to := "https://" + r.Addr().String()
-	c := open(t, httpclient.Config{Roots: roots, Pings: eager})
-	answers(t, c, to, "HTTP/2.0")
+	r, c, to := overHTTP2(t)
 	r.swallow()
 	var all sync.WaitGroup
 	for range 40 {
@@ -132,11 +135,7 @@ func TestASlowAnswerCostsNoConnection(t *testing.T) {
 
 func TestARequestThatMustNotBeRepeatedIsSentOnce(t *testing.T) {
 	t.Parallel()
-	u, roots := serveTLS(t, true, says)
-	r := newRelay(t, u.Listener.Addr().String())
-	to := "https://" + r.Addr().String()
-	c := open(t, httpclient.Config{Roots: roots, Pings: eager})
-	answers(t, c, to, "HTTP/2.0")
+	r, c, to := overHTTP2(t)
 	r.swallow()
 	if _, err := send(t, c, time.Minute, http.MethodPost, to); err == nil {
 		t.Error("a POST over a dead connection was repeated")
