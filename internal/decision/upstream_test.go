@@ -81,8 +81,13 @@ func TestUpstreamFailures(t *testing.T) {
 		"INT8b this kind of token is not ok": {says(400, `{"error":"unsupported_token_type"}`), authz.Unauthenticated, "invalid_token", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hangs := c.fault.Then == devissuer.Hang
 			w := build(t, plan{answers: pass, ttl: time.Hour, issuer: func(c *introspect.Config) {
-				c.Server.Timeout, c.Cache.NegativeTTL = 500*time.Millisecond, 0
+				c.Server.Timeout, c.Cache.NegativeTTL = 20*time.Second, 0
+				if hangs {
+					c.Server.Timeout = 2 * time.Second
+				}
 			}})
 			tok := w.grant(t, devissuer.Grant{})
 			w.issuer.SetFault(func(*http.Request) *devissuer.Fault { return c.fault })

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/fetch"
 )
 
 // Plan is a drill. All members are needed.
@@ -32,8 +34,8 @@ func Run(ctx context.Context, p Plan) ([]Row, error) {
 	}}
 	defer l.client.CloseIdleConnections()
 	for n := range p.Known {
-		if got := l.ask(ctx, known(n)); !got.allowed() {
-			return nil, fmt.Errorf("begin drill: a good token gets %v", got)
+		if err := l.learn(ctx, known(n)); err != nil {
+			return nil, err
 		}
 	}
 	var rows []Row
@@ -45,6 +47,24 @@ func Run(ctx context.Context, p Plan) ([]Row, error) {
 		rows = append(rows, r)
 	}
 	return rows, nil
+}
+
+// learn makes the sidecar know a token. The server is well, yet on a machine without time its answer can be late: the
+// drill has not begun, so a request that was refused for that is sent again.
+func (l *load) learn(ctx context.Context, token string) error {
+	begun := time.Now()
+	for {
+		got := l.ask(ctx, token)
+		if got.allowed() {
+			return nil
+		}
+		if got.Status != http.StatusServiceUnavailable || time.Since(begun) > l.plan.Patience {
+			return fmt.Errorf("begin drill: a good token gets %v", got)
+		}
+		if !fetch.Sleep(ctx, 50*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
 }
 
 // suffer is one phase and the calm after it.
