@@ -20,19 +20,19 @@ var floors = [][]string{
 	{"authz"},
 	{"fetch", "httpclient"},
 	{"jose"},
-	{"authserver", "dialect"},
-	{"telemetry", "token", "introspect", "events", "input", "bundle", "devissuer", "outage"},
+	{"oauth", "dialect"},
+	{"telemetry", "token", "introspect", "events", "input", "bundle", "devissuer", "testkit/outage"},
 	{"engine", "decisionlog", "doctor"},
 	{"decision"},
 	{"policytest"},
-	{"httpapi"},
+	{"door/native"},
 	{"config"},
 	{"app"},
 }
 
 // only says which packages may import a dependency whose types must not spread.
 var only = map[string][]string{
-	"github.com/labstack/echo":       {"httpapi"},
+	"github.com/labstack/echo":       {"door/native"},
 	"github.com/open-policy-agent":   {"engine", "policytest"},
 	"github.com/failsafe-go":         {"introspect"},
 	"github.com/fsnotify/fsnotify":   {"bundle"},

@@ -16,7 +16,7 @@ func TestConnectionsAreOpenedInOnePlace(t *testing.T) {
 		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 			return err
 		}
-		if strings.HasPrefix(name, "httpclient/") || strings.HasPrefix(name, "outage/") || strings.Contains(name, "testdata/") {
+		if strings.HasPrefix(name, "httpclient/") || strings.HasPrefix(name, "testkit/outage/") || strings.Contains(name, "testdata/") {
 			return nil
 		}
 		src, err := os.ReadFile(name)

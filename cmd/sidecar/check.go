@@ -96,7 +96,7 @@ func checkedOnline(ctx context.Context, cfg *config.Config, pass gate, std strea
 		return err
 	}
 	for i, issuer := range cfg.Issuers {
-		fmt.Fprintf(std.out, "issuer %s:\n", issuer.Server.Name)
+		fmt.Fprintf(std.out, "issuer %s:\n", issuer.Endpoint.Name)
 		printFindings(std.out, findings[i])
 	}
 	return pass.judge(std.out, slices.Concat(findings...), "tokens will not be accepted as things are")

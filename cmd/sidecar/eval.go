@@ -16,8 +16,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/engine"
-	"github.com/authz-sidecar/sidecar/internal/httpapi"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
@@ -147,7 +147,7 @@ func (e *evaluation) query(stdin io.Reader) (authz.Query, error) {
 		if err != nil {
 			return authz.Query{}, err
 		}
-		q, err := httpapi.ParseCall(body)
+		q, err := native.ParseCall(body)
 		if err != nil {
 			return q, &failure{err: fmt.Errorf("read %s: %w", e.request, err), hint: `write it as the body of POST /v1/decisions: {"request": {"method": "GET", "url": "https://..."}}`, exit: exitUsage}
 		}
@@ -189,27 +189,27 @@ func (e *evaluation) introspector(cfg *config.Config, stdin io.Reader, q *authz.
 		return nil, err
 	}
 	if e.dialect != "" {
-		issuer.Reading.Dialect = e.dialect
+		issuer.Dialect.Dialect = e.dialect
 	}
 	if len(q.Request.Headers["authorization"]) == 0 && q.Token.Empty() {
 		q.Token = secret.New("a-token-of-an-evaluation") // no request repeats it: it would be hidden there
 	}
-	return introspect.Canned(issuer, answer)
+	return introspect.Static(issuer, answer)
 }
 
 // issuerOf is the issuer whose answer is read.
 func (e *evaluation) issuerOf(cfgs []introspect.Config) (introspect.Config, error) {
 	var names []string
 	for _, c := range cfgs {
-		if e.issuer == "" || e.issuer == c.Server.Name {
+		if e.issuer == "" || e.issuer == c.Endpoint.Name {
 			return c, nil
 		}
-		names = append(names, c.Server.Name)
+		names = append(names, c.Endpoint.Name)
 	}
 	if e.issuer != "" {
 		return introspect.Config{}, &failure{err: fmt.Errorf("no issuer is called %q", e.issuer), hint: "name one of --config: " + strings.Join(names, ", "), exit: exitUsage}
 	}
-	return introspect.Config{Reading: dialect.Config{Tenant: []string{"/tenant"}}}, nil // as sidecar dev has it
+	return introspect.Config{Dialect: dialect.Config{Tenant: []string{"/tenant"}}}, nil // as sidecar dev has it
 }
 
 // maxInputBytes bounds a file that a command reads.
@@ -236,7 +236,7 @@ func readInput(name string, stdin io.Reader) ([]byte, error) {
 }
 
 func printDecision(w io.Writer, d authz.Decision) error {
-	b := jsontext.Value(httpapi.AppendDecision(nil, d))
+	b := jsontext.Value(native.AppendDecision(nil, d))
 	if d.Cause != nil { // which callers never see
 		cause, err := jsontext.AppendQuote(append(b[:len(b)-1], `,"cause":`...), strings.ToValidUTF8(d.Cause.Error(), "\uFFFD"))
 		if err != nil {

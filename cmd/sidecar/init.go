@@ -16,9 +16,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/doctor"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
@@ -98,10 +98,10 @@ func (s *start) run(ctx context.Context, std streams) error {
 func (s *start) discover(ctx context.Context, std streams) (*doctor.Metadata, error) {
 	s.insecure = strings.HasPrefix(s.Issuer, "http://")
 	const patience = 10 * time.Second
-	server, err := authserver.New(authserver.Config{
+	server, err := oauth.New(oauth.Config{
 		Name: "new", Issuer: s.Issuer, AllowInsecureHTTP: s.insecure, CAFile: s.CAFile,
-		Client: authserver.Client{Auth: "none"}, Timeout: patience, MaxResponseBytes: 1 << 20,
-	}, authserver.Deps{})
+		Client: oauth.Client{Auth: "none"}, Timeout: patience, MaxResponseBytes: 1 << 20,
+	}, oauth.Deps{})
 	if err != nil {
 		return nil, &failure{err: err, hint: "--issuer takes a URL such as https://login.acme.example/realms/acme", exit: exitUsage}
 	}

@@ -57,7 +57,7 @@ func readToken(in io.Reader) (secret.Text, error) {
 	if err != nil {
 		return secret.Text{}, fmt.Errorf("read token: %w", err)
 	}
-	cred, err := token.Extract(token.Places{Beside: secret.New(strings.TrimSpace(string(b)))})
+	cred, err := token.Extract(token.Sources{Explicit: secret.New(strings.TrimSpace(string(b)))})
 	if err != nil || !cred.Present() {
 		return secret.Text{}, &failure{err: fmt.Errorf("standard input holds no well-formed token"), hint: `give the bare token, without "Bearer": printf %s "$TOKEN" | sidecar introspect`, exit: exitUsage}
 	}
@@ -94,7 +94,7 @@ func introspectToken(ctx context.Context, cfgs []introspect.Config, name string,
 		printFindings(std.out, doctor.Unclaimed(cfgs, tok))
 		return err
 	}
-	cfg := cfgs[slices.IndexFunc(cfgs, func(c introspect.Config) bool { return c.Server.Name == issuer.Name() })]
+	cfg := cfgs[slices.IndexFunc(cfgs, func(c introspect.Config) bool { return c.Endpoint.Name == issuer.Name() })]
 	if len(cfgs) > 1 {
 		fmt.Fprintf(std.out, "issuer: %s\n", issuer.Name())
 	}

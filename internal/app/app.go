@@ -15,9 +15,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
+	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/events"
-	"github.com/authz-sidecar/sidecar/internal/httpapi"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
@@ -207,10 +207,10 @@ func (a *App) openPoint(context.Context) error {
 	return nil
 }
 
-func (a *App) checkListeners(context.Context) error { return httpapi.Check(a.cfg.Listen) }
+func (a *App) checkListeners(context.Context) error { return native.Check(a.cfg.Listen) }
 
 func (a *App) listen(context.Context) error {
-	deps := httpapi.Deps{Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Logger, Tracer: a.tracer}
+	deps := native.Deps{Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Logger, Tracer: a.tracer}
 	if a.events != nil {
 		deps.Events = a.events
 	}
@@ -218,21 +218,21 @@ func (a *App) listen(context.Context) error {
 	for _, l := range []struct {
 		to      *server
 		name    string
-		cfg     httpapi.Listener
-		handler func(httpapi.Listener, httpapi.Deps) (http.Handler, error)
+		cfg     native.Listener
+		handler func(native.Listener, native.Deps) (http.Handler, error)
 	}{
-		{&a.api, "api", a.cfg.Listen.API, httpapi.API},
-		{&a.admin, "admin", a.cfg.Listen.Admin, httpapi.Admin},
+		{&a.api, "api", a.cfg.Listen.API, native.API},
+		{&a.admin, "admin", a.cfg.Listen.Admin, native.Admin},
 	} {
 		h, err := l.handler(l.cfg, deps)
 		if err != nil {
 			return fmt.Errorf("set up listen.%s: %w", l.name, err)
 		}
-		ln, err := httpapi.Listen(l.cfg)
+		ln, err := native.Listen(l.cfg)
 		if err != nil {
 			return &ListenError{Key: "listen." + l.name + ".address", Err: err}
 		}
-		*l.to = server{l.name, ln, httpapi.NewServer(l.cfg, a.calls.counted(h), a.deps.Logger)}
+		*l.to = server{l.name, ln, native.NewServer(l.cfg, a.calls.counted(h), a.deps.Logger)}
 	}
 	return nil
 }

@@ -6,11 +6,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/events"
-	"github.com/authz-sidecar/sidecar/internal/httpapi"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 // openEvents builds the receivers of events, if any are configured.
@@ -55,9 +55,9 @@ func (a *App) hear(ctx context.Context) {
 }
 
 func newReceivers(cfg *config.Config, deps events.Deps) (*events.Receivers, error) {
-	var servers []authserver.Config
+	var servers []oauth.Config
 	for _, i := range cfg.Issuers {
-		servers = append(servers, i.Server)
+		servers = append(servers, i.Endpoint)
 	}
 	return events.New(cfg.Events, servers, deps)
 }
@@ -76,15 +76,15 @@ func (a *App) streamOf(issuer string) (time.Time, float64) {
 	return time.Time{}, 0
 }
 
-func (a *App) eventStatus() []httpapi.EventStatus {
+func (a *App) eventStatus() []native.EventStatus {
 	if a.events == nil {
 		return nil
 	}
-	var out []httpapi.EventStatus
+	var out []native.EventStatus
 	for _, s := range a.events.Status() {
-		e := httpapi.EventStatus{Issuer: s.Issuer, Kind: s.Kind, LastEvent: s.LastEvent, Refused: s.Refused, Errors: s.Errors}
+		e := native.EventStatus{Issuer: s.Issuer, Kind: s.Kind, LastEvent: s.LastEvent, Refused: s.Refused, Errors: s.Errors}
 		if s.State != "" {
-			e.Stream = &httpapi.StreamStatus{State: s.State, LastOK: s.LastOK, Verified: s.Verified, ID: s.StreamID, Status: s.StreamStatus, Problem: s.Problem}
+			e.Stream = &native.StreamStatus{State: s.State, LastOK: s.LastOK, Verified: s.Verified, ID: s.StreamID, Status: s.StreamStatus, Problem: s.Problem}
 		}
 		out = append(out, e)
 	}

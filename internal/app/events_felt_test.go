@@ -62,7 +62,7 @@ func (w *world) form(t *testing.T, path string, values url.Values) int {
 func TestALogoutIsFeltAtOnceAlthoughAnswersAreCached(t *testing.T) {
 	key, jwks := signer(t)
 	w := start(t, func(c *config.Config) {
-		c.Issuers[0].Server.JWKSURI, c.Issuers[0].Cache.TTL = jwks, time.Hour
+		c.Issuers[0].Endpoint.JWKSURI, c.Issuers[0].Cache.TTL = jwks, time.Hour
 		c.Listen.Admin.BearerKeysFile = filepath.Join(t.TempDir(), "keys")
 		write(t, c.Listen.Admin.BearerKeysFile, callerKey+"\n")
 		c.Events = []events.Config{{Issuer: "dev", BackChannelLogout: events.BackChannelLogout{Audience: []string{"web"}, Algorithms: []string{"ES256"}}}}

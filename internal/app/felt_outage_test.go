@@ -30,10 +30,10 @@ func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
 			var keys string // is there before anybody fetches them
 			tr := newTransmitter(t, func() string { return keys })
 			w := start(t, func(c *config.Config) {
-				keys = c.Issuers[0].Server.Issuer + "/jwks"
+				keys = c.Issuers[0].Endpoint.Issuer + "/jwks"
 				receivedFrom(t, tr, "push", c)
 				i := &c.Issuers[0]
-				i.Mode, i.Reading.Audience, i.Cache.TTL, i.Cache.StaleIfError = how.mode, []string{"orders-api"}, time.Millisecond, time.Hour
+				i.Mode, i.Dialect.Audience, i.Cache.TTL, i.Cache.StaleIfError = how.mode, []string{"orders-api"}, time.Millisecond, time.Hour
 				c.Events[0].Sessions = "known"
 			})
 			over, live := w.session(t, "s1", how.format), w.session(t, "s2", how.format)

@@ -113,12 +113,12 @@ func toldBy(t *testing.T, way, word string) (*world, *transmitter) {
 	var keys string // is there before the first fetch
 	tr := newTransmitter(t, func() string { return keys })
 	w := start(t, func(c *config.Config) {
-		keys = c.Issuers[0].Server.Issuer + "/jwks"
+		keys = c.Issuers[0].Endpoint.Issuer + "/jwks"
 		receivedFrom(t, tr, deliveryOf(word), c)
 		i := &c.Issuers[0]
-		i.Mode, i.Cache.TTL, i.Reading.Audience = how.mode, time.Hour, []string{"orders-api"}
+		i.Mode, i.Cache.TTL, i.Dialect.Audience = how.mode, time.Hour, []string{"orders-api"}
 		if how.mute {
-			c.Events[0].Sessions, i.Server.Client.Auth, i.Server.Client.Secret.File = "known", "none", ""
+			c.Events[0].Sessions, i.Endpoint.Client.Auth, i.Endpoint.Client.Secret.File = "known", "none", ""
 		}
 	})
 	w.hears(t)
@@ -259,7 +259,7 @@ func TestTrap10_AnAnswerThatIsOlderThanItsRevocationIsNotUsed(t *testing.T) {
 			var keys string // is there before anybody fetches them
 			tr := newTransmitter(t, func() string { return keys })
 			w := start(t, func(c *config.Config) {
-				keys = c.Issuers[0].Server.Issuer + "/jwks"
+				keys = c.Issuers[0].Endpoint.Issuer + "/jwks"
 				receivedFrom(t, tr, deliveryOf(word), c)
 				c.Issuers[0].Cache.TTL = time.Hour
 			})

@@ -187,9 +187,9 @@ func TestBCP3_NoJWTOfAnotherKindPassesForAnAccessToken(t *testing.T) {
 			var keys string // is there before anybody fetches them
 			tr := newTransmitter(t, func() string { return keys })
 			w := start(t, func(c *config.Config) {
-				keys = c.Issuers[0].Server.Issuer + "/jwks"
+				keys = c.Issuers[0].Endpoint.Issuer + "/jwks"
 				receivedFrom(t, tr, "push", c)
-				c.Issuers[0].Mode, c.Issuers[0].Reading.Audience = mode, []string{"orders-api"}
+				c.Issuers[0].Mode, c.Issuers[0].Dialect.Audience = mode, []string{"orders-api"}
 			})
 			g := good()
 			g.TokenFormat = devissuer.JWT
@@ -224,9 +224,9 @@ func TestATokenGoesToNoIssuerThatTheRequestDidNotName(t *testing.T) {
 	second := authorizationServer(t, listen(t))
 	w := start(t, func(c *config.Config) {
 		byHeader, byHost := c.Issuers[0], c.Issuers[0]
-		byHeader.Server.Name, byHeader.Server.Issuer = "by-header", second.Issuer()
+		byHeader.Endpoint.Name, byHeader.Endpoint.Issuer = "by-header", second.Issuer()
 		byHeader.Match = introspect.Match{Header: "x-tenant", Values: []string{"globex"}, Hosts: []string{"globex.example"}}
-		byHost.Server.Name = "by-host"
+		byHost.Endpoint.Name = "by-host"
 		byHost.Match.Default = true
 		c.Issuers = []introspect.Config{byHost, byHeader}
 	})

@@ -19,7 +19,7 @@ func two(t *testing.T) (w *world, second *devissuer.Server) {
 	second = authorizationServer(t, listen(t))
 	return start(t, func(c *config.Config) {
 		other := c.Issuers[0]
-		other.Server.Name, other.Server.Issuer = "second", second.Issuer()
+		other.Endpoint.Name, other.Endpoint.Issuer = "second", second.Issuer()
 		other.Match = introspect.Match{Header: "x-tenant", Values: []string{"globex"}}
 		c.Issuers[0].Match.Default = true
 		c.Issuers = append(c.Issuers, other)
@@ -84,7 +84,7 @@ func TestEachTokenIsAskedAboutAtItsOwnIssuer(t *testing.T) {
 func TestOneIssuerDownLeavesTheOtherAlone(t *testing.T) {
 	w := start(t, func(c *config.Config) {
 		other := c.Issuers[0]
-		other.Server.Name, other.Server.Issuer = "second", "http://"+heldPort(t).Addr()
+		other.Endpoint.Name, other.Endpoint.Issuer = "second", "http://"+heldPort(t).Addr()
 		other.Match = introspect.Match{Header: "x-tenant", Values: []string{"globex"}}
 		c.Issuers[0].Match.Default = true
 		c.Issuers = append(c.Issuers, other)
@@ -108,7 +108,7 @@ decision := false
 
 func TestMetadataThatNoIssuerCanMeetDoesNotLoad(t *testing.T) {
 	w := start(t, func(c *config.Config) {
-		c.Issuers[0].Server.IntrospectionEndpoint, c.Issuers[0].Server.Issuer = c.Issuers[0].Server.Issuer+"/introspect", ""
+		c.Issuers[0].Endpoint.IntrospectionEndpoint, c.Issuers[0].Endpoint.Issuer = c.Issuers[0].Endpoint.Issuer+"/introspect", ""
 	})
 	write(t, w.policyFile("strict.rego"), demanding)
 	const want = "strict.rego:3:1: metadata_error: custom.token of data.strict.decision wants mode jwt, which no configured issuer can do"
@@ -140,9 +140,9 @@ func TestAnIssuerDoesNotSpeakForTheTenantsOfAnother(t *testing.T) {
 	second := authorizationServer(t, listen(t))
 	w := start(t, func(c *config.Config) {
 		other := c.Issuers[0]
-		other.Server.Name, other.Server.Issuer = "partner", second.Issuer()
+		other.Endpoint.Name, other.Endpoint.Issuer = "partner", second.Issuer()
 		other.Match = introspect.Match{Header: "x-partner", Values: []string{"yes"}}
-		other.Reading.Tenants = []string{"globex", "initech-*"}
+		other.Dialect.Tenants = []string{"globex", "initech-*"}
 		c.Issuers[0].Match.Default = true
 		c.Issuers = append(c.Issuers, other)
 	})

@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/doctor"
 	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -58,20 +58,20 @@ func newLeaky(t *testing.T) *leaky {
 	l.tr = newTransmitter(t, func() string { return keys })
 	key := newIdentity(t)
 	l.world = start(t, func(c *config.Config) {
-		keys = c.Issuers[0].Server.Issuer + "/jwks"
+		keys = c.Issuers[0].Endpoint.Issuer + "/jwks"
 		c.Telemetry.Traces.Endpoint, c.DecisionLog.Stdout = collector.URL, true
 		c.Listen.Admin.BearerKeysFile = keptSecret(t, "keys", callerKey+"\n").File
 		c.Proof.DPoP.Nonce, c.Proof.DPoP.NonceSecret = "required", keptSecret(t, "nonce", nonceSecret)
 		receivedFrom(t, l.tr, "push", c)
 		base := c.Issuers[0]
-		base.Server.JWKSURI = ""
+		base.Endpoint.JWKSURI = ""
 		c.Issuers[0].Match.Default = true
 		c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.HardTTL, c.Issuers[0].Cache.StaleIfError = time.Millisecond, 20*time.Millisecond, time.Hour
 
 		one := base
-		one.Server.Name, one.Server.Issuer = "parrot", l.parrot.URL
-		one.Server.Client = authserver.Client{Auth: "private_key_jwt", ID: "rs", Key: secret.Source{File: keptSecret(t, "key", key.key).File}}
-		one.Server.Timeout = 5 * time.Second
+		one.Endpoint.Name, one.Endpoint.Issuer = "parrot", l.parrot.URL
+		one.Endpoint.Client = oauth.Client{Auth: "private_key_jwt", ID: "rs", Key: secret.Source{File: keptSecret(t, "key", key.key).File}}
+		one.Endpoint.Timeout = 5 * time.Second
 		one.Match, one.Cache.TTL = introspect.Match{Header: "x-tenant", Values: []string{"globex"}}, time.Millisecond
 		one.Canary = introspect.Canary{Every: time.Second, Scope: []string{"canary"}}
 
@@ -80,10 +80,10 @@ func newLeaky(t *testing.T) *leaky {
 		certificate, private := keptSecret(t, "c.pem", l.certified.of[0].certificate), keptSecret(t, "k.pem", l.certified.of[0].key)
 		l.certified.which = func(*http.Request) int { return anyOf }
 		l.certified.hold = func(g ...int) { write(t, private.File, l.certified.of[g[0]].key) }
-		two.Server.Name, two.Server.Issuer = "certified", l.certified.URL
-		two.Server.IntrospectionEndpoint = l.certified.URL + "/introspect"
-		two.Server.CAFile = keptSecret(t, "ca.pem", l.certified.of[0].certificate).File
-		two.Server.Client = authserver.Client{Auth: "tls_client_auth", ID: "rs", CertificateFile: certificate.File, CertificateKey: private}
+		two.Endpoint.Name, two.Endpoint.Issuer = "certified", l.certified.URL
+		two.Endpoint.IntrospectionEndpoint = l.certified.URL + "/introspect"
+		two.Endpoint.CAFile = keptSecret(t, "ca.pem", l.certified.of[0].certificate).File
+		two.Endpoint.Client = oauth.Client{Auth: "tls_client_auth", ID: "rs", CertificateFile: certificate.File, CertificateKey: private}
 		two.Match, two.Cache.TTL = introspect.Match{Header: "x-tenant", Values: []string{"initech"}}, 0
 
 		c.Issuers = append(c.Issuers, one, two)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/config"
-	"github.com/authz-sidecar/sidecar/internal/outage"
+	"github.com/authz-sidecar/sidecar/internal/testkit/outage"
 )
 
 // TestOutages is the drill in short: the authorization server is slow, refuses, hangs and flaps, under load. The tests
@@ -21,7 +21,7 @@ func TestOutages(t *testing.T) {
 	t.Cleanup(srv.Close)
 	w := start(t, func(c *config.Config) {
 		i := &c.Issuers[0]
-		i.Server.IntrospectionEndpoint, i.Server.Timeout, i.MaxInFlight, i.Cache.TTL = srv.URL(), timeout, limit, time.Hour
+		i.Endpoint.IntrospectionEndpoint, i.Endpoint.Timeout, i.MaxInFlight, i.Cache.TTL = srv.URL(), timeout, limit, time.Hour
 	})
 	rows, err := outage.Run(t.Context(), outage.Plan{
 		API: w.api, Server: srv, Phase: 1200 * time.Millisecond, Calm: 600 * time.Millisecond, Patience: 20 * time.Second, Rate: 150, Known: 100,

@@ -24,8 +24,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 const rotations = 3
@@ -145,9 +145,9 @@ func newRotating(t *testing.T, show func(r *rotating) int) *rotating {
 }
 
 // set makes the sidecar ask r: a question for each decision.
-func (r *rotating) set(t *testing.T, c *config.Config, client authserver.Client) {
+func (r *rotating) set(t *testing.T, c *config.Config, client oauth.Client) {
 	t.Helper()
-	s := &c.Issuers[0].Server
+	s := &c.Issuers[0].Endpoint
 	s.Issuer, s.IntrospectionEndpoint, s.Client = "", r.URL+"/introspect", client
 	s.CAFile, s.FileWait = filepath.Join(t.TempDir(), "ca.pem"), 20*time.Second // the tests' machine may be slow
 	write(t, s.CAFile, r.of[0].certificate)
@@ -169,7 +169,7 @@ var rotate = map[string]func(t *testing.T, c *config.Config) *rotating{
 			return g
 		}
 		r.hold = func(g ...int) { write(t, kept.File, rotatingSecret(g[len(g)-1])) }
-		r.set(t, c, authserver.Client{ID: "rs", Secret: kept})
+		r.set(t, c, oauth.Client{ID: "rs", Secret: kept})
 		return r
 	},
 	"private_key_jwt key": func(t *testing.T, c *config.Config) *rotating {
@@ -180,7 +180,7 @@ var rotate = map[string]func(t *testing.T, c *config.Config) *rotating{
 			return slices.IndexFunc(r.of, func(i identity) bool { return i.signed(assertion) })
 		}
 		r.hold = func(g ...int) { write(t, kept.File, r.of[g[len(g)-1]].key) }
-		r.set(t, c, authserver.Client{Auth: "private_key_jwt", ID: "rs", Key: kept, AssertionAudience: r.URL})
+		r.set(t, c, oauth.Client{Auth: "private_key_jwt", ID: "rs", Key: kept, AssertionAudience: r.URL})
 		return r
 	},
 	"client certificate": func(t *testing.T, c *config.Config) *rotating {
@@ -195,7 +195,7 @@ var rotate = map[string]func(t *testing.T, c *config.Config) *rotating{
 			write(t, certificate.File, r.of[g[len(g)-1]].certificate)
 			write(t, key.File, r.of[g[len(g)-1]].key)
 		}
-		r.set(t, c, authserver.Client{Auth: "self_signed_tls_client_auth", ID: "rs", CertificateFile: certificate.File, CertificateKey: key})
+		r.set(t, c, oauth.Client{Auth: "self_signed_tls_client_auth", ID: "rs", CertificateFile: certificate.File, CertificateKey: key})
 		return r
 	},
 	"certificate authorities of the server": func(t *testing.T, c *config.Config) *rotating {
@@ -208,8 +208,8 @@ var rotate = map[string]func(t *testing.T, c *config.Config) *rotating{
 		})
 		r.Config.SetKeepAlivesEnabled(false) // or there would be no more handshakes
 		r.which = func(*http.Request) int { return anyOf }
-		r.set(t, c, authserver.Client{ID: "rs", Secret: keptSecret(t, "secret", rotatingSecret(0))})
-		file := c.Issuers[0].Server.CAFile
+		r.set(t, c, oauth.Client{ID: "rs", Secret: keptSecret(t, "secret", rotatingSecret(0))})
+		file := c.Issuers[0].Endpoint.CAFile
 		r.hold = func(generations ...int) {
 			var all strings.Builder
 			for _, g := range generations {

@@ -40,7 +40,7 @@ func TestFailedStartLeavesNothingOpen(t *testing.T) {
 		change func(*config.Config)
 		want   string
 	}{
-		"an issuer without secret":       {func(c *config.Config) { c.Issuers[0].Server.Client.Secret = secret.Source{} }, "client.secret"},
+		"an issuer without secret":       {func(c *config.Config) { c.Issuers[0].Endpoint.Client.Secret = secret.Source{} }, "client.secret"},
 		"traces to nowhere":              {func(c *config.Config) { c.Telemetry.Traces.Endpoint = "nowhere" }, "set up traces"},
 		"no policies":                    {func(c *config.Config) { c.Policies.Paths = []string{"none"} }, "directory_error"},
 		"an entrypoint that nobody has":  {func(c *config.Config) { c.Decision.Entrypoint = "authz/none" }, "data.authz.none"},
@@ -101,7 +101,7 @@ func TestCheckTellsEverythingAtOnce(t *testing.T) {
 		t.Fatalf("a good configuration: %v", err)
 	}
 	settled(t)
-	cfg.Issuers[0].Server.Client.ID = ""
+	cfg.Issuers[0].Endpoint.Client.ID = ""
 	cfg.Listen.Admin.BearerKeysFile = "none"
 	cfg.Decision.Entrypoint = "authz/none"
 	_, err := Check(t.Context(), cfg)

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
-	"github.com/authz-sidecar/sidecar/internal/httpapi"
+	"github.com/authz-sidecar/sidecar/internal/door/native"
 )
 
 // phase is where an App is in its life.
@@ -27,17 +27,17 @@ func (r *readiness) is(p phase) bool {
 }
 
 // Status is what GET /v1/status answers.
-func (a *App) Status() httpapi.Status {
+func (a *App) Status() native.Status {
 	ready := a.ready.is(serving)
-	var issuers []httpapi.IssuerStatus
+	var issuers []native.IssuerStatus
 	for _, i := range a.issuers.All() {
-		cached, sick := i.Stats(), i.Sick()
+		cached, sick := i.Stats(), i.Unhealthy()
 		ready = ready && sick == ""
-		issuers = append(issuers, httpapi.IssuerStatus{
+		issuers = append(issuers, native.IssuerStatus{
 			Name: i.Name(), Issuer: i.Issuer(), CachedActive: cached.Active.Entries, CachedBytes: cached.Active.Bytes, CachedInactive: cached.Inactive.Entries, Canary: sick,
 		})
 	}
-	return httpapi.Status{
+	return native.Status{
 		Version:     a.deps.Version,
 		Started:     a.started,
 		Ready:       ready,
@@ -49,11 +49,11 @@ func (a *App) Status() httpapi.Status {
 }
 
 // policyStatus is what serves, what is wrong with what is on disk, and whether what serves gives verdicts.
-func (a *App) policyStatus() httpapi.PolicyStatus {
+func (a *App) policyStatus() native.PolicyStatus {
 	policy := a.point.Snapshot().Policy
 	a.policy.mu.Lock()
 	defer a.policy.mu.Unlock()
-	s := httpapi.PolicyStatus{
+	s := native.PolicyStatus{
 		Revision: policy.Revision(), Digest: policy.Digest(), Bundles: policy.Revisions(), Entrypoints: policy.Entrypoints(),
 		Activated: a.policy.activated, FailedAt: a.policy.failedAt, Errors: problemsOf(a.policy.failure),
 	}
@@ -66,34 +66,34 @@ func (a *App) policyStatus() httpapi.PolicyStatus {
 	s.Evaluations, s.Misconfigured = v.Evaluations, v.Misconfigured
 	if tooMany(v) {
 		message := fmt.Sprintf("%d of %d evaluations since this policy was activated gave no verdict: the decisions are misconfigured", v.Misconfigured, v.Evaluations)
-		s.Errors = append(s.Errors, httpapi.PolicyProblem{Code: codeNoVerdict, Message: message, Text: codeNoVerdict + ": " + message})
+		s.Errors = append(s.Errors, native.PolicyProblem{Code: codeNoVerdict, Message: message, Text: codeNoVerdict + ": " + message})
 	}
 	s.Healthy = len(s.Errors) == 0
 	return s
 }
 
-func problemsOf(err error) []httpapi.PolicyProblem {
+func problemsOf(err error) []native.PolicyProblem {
 	if err == nil {
 		return nil
 	}
 	problems, ok := errors.AsType[bundle.Problems](err)
 	if !ok {
-		return []httpapi.PolicyProblem{{Code: "internal_error", Message: err.Error(), Text: err.Error()}}
+		return []native.PolicyProblem{{Code: "internal_error", Message: err.Error(), Text: err.Error()}}
 	}
-	var out []httpapi.PolicyProblem
+	var out []native.PolicyProblem
 	for _, p := range problems {
-		out = append(out, httpapi.PolicyProblem{File: p.File, Row: p.Row, Col: p.Col, Code: p.Code, Message: p.Message, Text: p.String()})
+		out = append(out, native.PolicyProblem{File: p.File, Row: p.Row, Col: p.Col, Code: p.Code, Message: p.Message, Text: p.String()})
 	}
 	return out
 }
 
-func (a *App) logStatus() httpapi.DecisionLogStatus {
+func (a *App) logStatus() native.DecisionLogStatus {
 	s := a.log.Status()
-	out := httpapi.DecisionLogStatus{
+	out := native.DecisionLogStatus{
 		Enabled: a.log != nil, Queued: s.Queued, QueuedBytes: s.QueuedBytes, Written: s.Written, Dropped: s.Dropped, LastError: s.LastError, LastErrorAt: s.LastErrorAt,
 	}
 	for _, sink := range s.Sinks {
-		out.Sinks = append(out.Sinks, httpapi.SinkStatus{Kind: sink.Kind, Healthy: sink.Error == "", Error: sink.Error, Since: sink.Since})
+		out.Sinks = append(out.Sinks, native.SinkStatus{Kind: sink.Kind, Healthy: sink.Error == "", Error: sink.Error, Since: sink.Since})
 	}
 	return out
 }

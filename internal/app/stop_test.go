@@ -126,7 +126,7 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 
 func TestStopGivesUpOnCallsThatTakeTooLong(t *testing.T) {
 	w := start(t, func(c *config.Config) {
-		c.ShutdownTimeout, c.Issuers[0].Server.Timeout = 2*time.Second, 20*time.Second
+		c.ShutdownTimeout, c.Issuers[0].Endpoint.Timeout = 2*time.Second, 20*time.Second
 	})
 	tok := w.token(t, good())
 	w.ask(t, tok)

@@ -102,7 +102,7 @@ func receivedFrom(t *testing.T, tr *transmitter, delivery string, c *config.Conf
 		one.SharedSignals.PollURL = tr.URL + "/poll"
 	}
 	c.Events = []events.Config{one}
-	c.Issuers[0].Server.JWKSURI = tr.URL + "/jwks"
+	c.Issuers[0].Endpoint.JWKSURI = tr.URL + "/jwks"
 }
 
 func (tr *transmitter) sign(t *testing.T, typ string, claims map[string]any) string {

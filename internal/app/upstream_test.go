@@ -133,7 +133,7 @@ func TestFailuresOfTheAuthorizationServer(t *testing.T) {
 // TestAServerThatHangsIsUnavailable: a question ends at its timeout, and the same token is good once the server answers.
 func TestAServerThatHangsIsUnavailable(t *testing.T) {
 	w := start(t, func(c *config.Config) {
-		c.Issuers[0].Server.Timeout, c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.NegativeTTL = 500*time.Millisecond, time.Minute, time.Minute
+		c.Issuers[0].Endpoint.Timeout, c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.NegativeTTL = 500*time.Millisecond, time.Minute, time.Minute
 	})
 	tok := w.token(t, good())
 	w.fault(&devissuer.Fault{Then: devissuer.Hang})

@@ -18,9 +18,9 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
-	"github.com/authz-sidecar/sidecar/internal/outage"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
+	"github.com/authz-sidecar/sidecar/internal/testkit/outage"
 )
 
 const (
@@ -47,7 +47,7 @@ func start(t *testing.T, change func(*config.Config)) *world {
 	t.Helper()
 	w := &world{issuer: authorizationServer(t, listen(t))}
 	w.cfg = configuration(t, w.issuer.Issuer())
-	w.cfg.Engine.Deadline, w.cfg.Issuers[0].Server.Timeout = 20*time.Second, 20*time.Second // the tests' machine may be slow
+	w.cfg.Engine.Deadline, w.cfg.Issuers[0].Endpoint.Timeout = 20*time.Second, 20*time.Second // the tests' machine may be slow
 	if change != nil {
 		change(w.cfg)
 	}

@@ -19,7 +19,7 @@ func TestINT16_ClaimsAreUsableOnlyWhileTheyHold(t *testing.T) {
 	}{
 		"good":                      {authz.Claims{Active: true, Kind: authz.AccessToken}, ""},
 		"without a mark":            {authz.Claims{Active: true, Kind: authz.UnknownToken}, ""},
-		"not active":                {authz.Claims{Why: "is not active"}, "is not active"},
+		"not active":                {authz.Claims{InactiveReason: "is not active"}, "is not active"},
 		"zero claims":               {authz.Claims{}, "is not active"},
 		"inactive without a reason": {authz.Claims{Kind: authz.AccessToken}, "is not active"},
 		"refresh token":             {authz.Claims{Active: true, Kind: authz.RefreshToken}, "is a refresh token"},
@@ -27,12 +27,12 @@ func TestINT16_ClaimsAreUsableOnlyWhileTheyHold(t *testing.T) {
 		"no kind":                   {authz.Claims{Active: true}, "is of no kind that is known"},
 		"in its last second":        {authz.Claims{Active: true, Kind: authz.AccessToken, ExpiresAt: 1001}, ""},
 		"at exp":                    {authz.Claims{Active: true, Kind: authz.AccessToken, ExpiresAt: 1000}, "has expired"},
-		"at exp, with leeway":       {authz.Claims{Active: true, Kind: authz.AccessToken, ExpiresAt: 1000, Leeway: time.Minute}, "has expired"},
-		"at exp, with grace":        {authz.Claims{Active: true, Kind: authz.AccessToken, ExpiresAt: 1000, Grace: time.Second}, ""},
-		"at the end of the grace":   {authz.Claims{Active: true, Kind: authz.AccessToken, ExpiresAt: 999, Grace: time.Second}, "has expired"},
-		"before nbf, with grace":    {authz.Claims{Active: true, Kind: authz.AccessToken, NotBefore: 1001, Grace: time.Minute}, "is not valid yet"},
+		"at exp, with leeway":       {authz.Claims{Active: true, Kind: authz.AccessToken, ExpiresAt: 1000, NotBeforeSkew: time.Minute}, "has expired"},
+		"at exp, with grace":        {authz.Claims{Active: true, Kind: authz.AccessToken, ExpiresAt: 1000, ExpirySkew: time.Second}, ""},
+		"at the end of the grace":   {authz.Claims{Active: true, Kind: authz.AccessToken, ExpiresAt: 999, ExpirySkew: time.Second}, "has expired"},
+		"before nbf, with grace":    {authz.Claims{Active: true, Kind: authz.AccessToken, NotBefore: 1001, ExpirySkew: time.Minute}, "is not valid yet"},
 		"before nbf":                {authz.Claims{Active: true, Kind: authz.AccessToken, NotBefore: 1001}, "is not valid yet"},
-		"before nbf, within leeway": {authz.Claims{Active: true, Kind: authz.AccessToken, NotBefore: 1001, Leeway: time.Second}, ""},
+		"before nbf, within leeway": {authz.Claims{Active: true, Kind: authz.AccessToken, NotBefore: 1001, NotBeforeSkew: time.Second}, ""},
 		"at nbf":                    {authz.Claims{Active: true, Kind: authz.AccessToken, NotBefore: 1000}, ""},
 	} {
 		if got := c.claims.Usable(now); got != c.want {
@@ -42,7 +42,7 @@ func TestINT16_ClaimsAreUsableOnlyWhileTheyHold(t *testing.T) {
 }
 
 func TestErrorsWithoutAKindAreInternal(t *testing.T) {
-	err := fmt.Errorf("outer: %w", authz.E(authz.Unavailable, "ask: %w", errors.ErrUnsupported))
+	err := fmt.Errorf("outer: %w", authz.Errorf(authz.Unavailable, "ask: %w", errors.ErrUnsupported))
 	if authz.KindOf(err) != authz.Unavailable || !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("got %v", authz.KindOf(err))
 	}

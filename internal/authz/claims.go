@@ -11,8 +11,8 @@ import (
 type Claims struct {
 	// Active is the server's word. Whether the token is good *now* is asked with Usable.
 	Active bool
-	// Why says why a token is not active, for operators; it never reaches a caller.
-	Why string
+	// InactiveReason says why a token is not active, for operators; it never reaches a caller.
+	InactiveReason string
 
 	Kind TokenKind
 	// Source is where these facts come from; empty means that they come from introspection.
@@ -39,10 +39,10 @@ type Claims struct {
 	Confirmation         Confirmation
 
 	IssuedAt, NotBefore, ExpiresAt Time
-	// Leeway is how far the issuer's clock may be ahead of ours; it shifts NotBefore only.
-	Leeway time.Duration
-	// Grace is how far our clock may be ahead of the issuer's; it shifts ExpiresAt only.
-	Grace time.Duration
+	// NotBeforeSkew is how far the issuer's clock may be ahead of ours; it shifts NotBefore only.
+	NotBeforeSkew time.Duration
+	// ExpirySkew is how far our clock may be ahead of the issuer's; it shifts ExpiresAt only.
+	ExpirySkew time.Duration
 
 	// Raw is the issuer's answer as it came: a JSON object without duplicate members. Nil when not active.
 	Raw []byte
@@ -125,16 +125,16 @@ func (c Confirmation) Bound() bool { return c != Confirmation{} }
 func (c *Claims) Usable(now time.Time) string {
 	switch {
 	case !c.Active:
-		return cmp.Or(c.Why, "is not active") // "" would say that it may be used
+		return cmp.Or(c.InactiveReason, "is not active") // "" would say that it may be used
 	case c.Kind == RefreshToken:
 		return "is a refresh token"
 	case c.Kind == IDToken:
 		return "is an ID token"
 	case c.Kind != AccessToken && c.Kind != UnknownToken:
 		return "is of no kind that is known"
-	case c.ExpiresAt != 0 && At(now.Add(-c.Grace)) >= c.ExpiresAt:
+	case c.ExpiresAt != 0 && At(now.Add(-c.ExpirySkew)) >= c.ExpiresAt:
 		return "has expired"
-	case c.NotBefore != 0 && At(now.Add(c.Leeway)) < c.NotBefore:
+	case c.NotBefore != 0 && At(now.Add(c.NotBeforeSkew)) < c.NotBefore:
 		return "is not valid yet"
 	}
 	return ""

@@ -54,8 +54,8 @@ type Error struct {
 	Err error
 }
 
-// E makes an error of a kind.
-func E(k Kind, format string, args ...any) error {
+// Errorf makes an error of a kind.
+func Errorf(k Kind, format string, args ...any) error {
 	return &Error{Kind: k, Err: fmt.Errorf(format, args...)}
 }
 

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/engine"
-	"github.com/authz-sidecar/sidecar/internal/outage"
+	"github.com/authz-sidecar/sidecar/internal/testkit/outage"
 )
 
 // process is a server that was started here and ends with its test.

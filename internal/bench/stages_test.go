@@ -9,8 +9,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/app"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/engine"
-	"github.com/authz-sidecar/sidecar/internal/httpapi"
 	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
@@ -29,12 +29,12 @@ func BenchmarkStages(b *testing.B) {
 
 	b.Run("parse", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := httpapi.ParseCall(call); err != nil {
+			if _, err := native.ParseCall(call); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
-	q, err := httpapi.ParseCall(call)
+	q, err := native.ParseCall(call)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func BenchmarkStages(b *testing.B) {
 		d := authz.Decision{ID: "01JDXT3H5Q6Y8W9V0K1M2N3P4R", Kind: authz.Allow, Status: 200, UpstreamHeaders: []authz.Header{{Name: "X-Tenant", Values: []string{"acme"}}}}
 		var buf []byte
 		for b.Loop() {
-			buf = httpapi.AppendDecision(buf[:0], d)
+			buf = native.AppendDecision(buf[:0], d)
 		}
 	})
 	b.Run("log event", func(b *testing.B) {

@@ -18,9 +18,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
+	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/events"
-	"github.com/authz-sidecar/sidecar/internal/httpapi"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
@@ -32,7 +32,7 @@ const MaxBytes = 1 << 20
 
 // Config is the whole configuration, as the file is laid out.
 type Config struct {
-	Listen          httpapi.Config      `yaml:"listen" default:"api.address=127.0.0.1:8181,admin.address=127.0.0.1:8282" doc:"Where the sidecar listens."`
+	Listen          native.Config       `yaml:"listen" default:"api.address=127.0.0.1:8181,admin.address=127.0.0.1:8282" doc:"Where the sidecar listens."`
 	Issuers         []introspect.Config `yaml:"issuers" doc:"Authorization servers whose tokens are understood."`
 	Events          []events.Config     `yaml:"events" doc:"How word arrives that tokens are over before they expire. One item an issuer."`
 	Proof           token.Config        `yaml:"proof" doc:"How clients show that they hold the key their token is bound to."`
@@ -73,14 +73,14 @@ func (c Config) checkEvents(fault func(key, cause, hint string)) {
 	seen := map[string]bool{}
 	for i, e := range c.Events {
 		key := fmt.Sprintf("events[%d].issuer", i)
-		known := slices.IndexFunc(c.Issuers, func(is introspect.Config) bool { return is.Server.Name == e.Issuer })
+		known := slices.IndexFunc(c.Issuers, func(is introspect.Config) bool { return is.Endpoint.Name == e.Issuer })
 		switch {
 		case e.Issuer == "": // its own Check says so
 		case seen[e.Issuer]:
 			fault(key, fmt.Sprintf("%q has an item already", e.Issuer), "put everything about one issuer into one item")
 		case known < 0:
 			fault(key, fmt.Sprintf("%q is no configured issuer", e.Issuer), "write the name of an item of issuers")
-		case c.Issuers[known].Server.Issuer == "":
+		case c.Issuers[known].Endpoint.Issuer == "":
 			fault(key, fmt.Sprintf("%q has no issuer identifier, so nobody can tell whose events these are", e.Issuer), fmt.Sprintf("set issuers[%d].issuer", known))
 		}
 		seen[e.Issuer] = true

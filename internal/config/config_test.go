@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -103,7 +103,7 @@ func TestItemsOfAListHaveTheirDefaults(t *testing.T) {
 	if len(got) != 1 {
 		t.Fatalf("%d issuers", len(got))
 	}
-	if i := got[0]; i.Cache.TTL != 30*time.Second || i.Reading.Dialect != "rfc7662" || i.Server.Client.Auth != "client_secret_basic" || i.Server.Client.ID != "api" {
+	if i := got[0]; i.Cache.TTL != 30*time.Second || i.Dialect.Dialect != "rfc7662" || i.Endpoint.Client.Auth != "client_secret_basic" || i.Endpoint.Client.ID != "api" {
 		t.Errorf("issuer is %+v", i)
 	}
 }
@@ -208,7 +208,7 @@ func TestAConfigurationHoldsNoSecret(t *testing.T) {
 			t.Errorf("%s: a secret.Text can be set from the file", path)
 		}
 	})
-	if ft, ok := reflect.TypeFor[authserver.Client]().FieldByName("Secret"); !ok || !isSource(ft.Type) {
+	if ft, ok := reflect.TypeFor[oauth.Client]().FieldByName("Secret"); !ok || !isSource(ft.Type) {
 		t.Error("issuers[].client.secret is no secret.Source")
 	}
 }

@@ -25,16 +25,16 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 	for what, ok := range map[string]bool{
 		"address":    c.Listen.API.Address == "[::1]:1",
 		"header":     c.Listen.Admin.Limits.HeaderBytes == 5000,
-		"client":     c.Issuers[0].Server.Client.ID == "other",
+		"client":     c.Issuers[0].Endpoint.Client.ID == "other",
 		"ttl":        c.Issuers[0].Cache.TTL == 7*time.Second,
-		"audience":   reflect.DeepEqual(c.Issuers[0].Reading.Audience, []string{"a", "b"}),
+		"audience":   reflect.DeepEqual(c.Issuers[0].Dialect.Audience, []string{"a", "b"}),
 		"paths":      reflect.DeepEqual(c.Policies.Paths, []string{".", "policies"}),
 		"stdout":     c.DecisionLog.Stdout,
 		"labels":     reflect.DeepEqual(c.DecisionLog.Labels, map[string]string{"region": "eu=1", "cost_center": "5"}),
 		"ratio":      c.Telemetry.Traces.Ratio == 0.25,
 		"shutdown":   c.ShutdownTimeout == 3*time.Second,
-		"secret":     c.Issuers[0].Server.Client.Secret.File == "client-secret",
-		"issuer":     c.Issuers[0].Server.Issuer == "https://login.acme.example",
+		"secret":     c.Issuers[0].Endpoint.Client.Secret.File == "client-secret",
+		"issuer":     c.Issuers[0].Endpoint.Issuer == "https://login.acme.example",
 		"no default": len(c.Issuers) == 1,
 	} {
 		if !ok {
@@ -69,7 +69,7 @@ func TestOverrideCreatesTheIssuer(t *testing.T) {
 		"SIDECAR_ISSUERS_0_ISSUER=https://login.acme.example",
 		"SIDECAR_ISSUERS_0_CLIENT_ID=api",
 		"SIDECAR_ISSUERS_0_CLIENT_SECRET_FILE=client-secret")
-	if len(c.Issuers) != 1 || c.Issuers[0].Server.Client.ID != "api" || c.Issuers[0].Cache.TTL != 30*time.Second {
+	if len(c.Issuers) != 1 || c.Issuers[0].Endpoint.Client.ID != "api" || c.Issuers[0].Cache.TTL != 30*time.Second {
 		t.Errorf("issuers are %+v", c.Issuers)
 	}
 }
@@ -83,7 +83,7 @@ func TestItemsAreAddedInTheOrderOfTheirNumbers(t *testing.T) {
 	for _, n := range []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"} {
 		want = append(want, "a"+n)
 	}
-	if got := parse(t, issuer, environ...).Issuers[0].Reading.Audience; !reflect.DeepEqual(got, want) {
+	if got := parse(t, issuer, environ...).Issuers[0].Dialect.Audience; !reflect.DeepEqual(got, want) {
 		t.Errorf("audience is %q", got)
 	}
 }

@@ -26,7 +26,7 @@ func TestExampleLoadsWhereItsSecretAndPoliciesAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Issuers[0].Server.Client.ID != "orders-api" || !c.DecisionLog.Stdout || c.Telemetry.Log.Format != "json" {
+	if c.Issuers[0].Endpoint.Client.ID != "orders-api" || !c.DecisionLog.Stdout || c.Telemetry.Log.Format != "json" {
 		t.Errorf("configuration is %+v", c)
 	}
 }

@@ -41,8 +41,8 @@ func TestNamesStartAtTheConfigurationFile(t *testing.T) {
 	file := beside(t, "etc/rules/", "etc/kept/", "etc/kept/secret")
 	for _, name := range []string{file, "./" + file} {
 		c := placed(t, name)
-		if c.Policies.Paths[0] != "etc/rules" || c.Issuers[0].Server.Client.Secret.File != "etc/kept/secret" || len(warned(c)) > 0 {
-			t.Errorf("%s: %q %q %q", name, c.Policies.Paths, c.Issuers[0].Server.Client.Secret.File, warned(c))
+		if c.Policies.Paths[0] != "etc/rules" || c.Issuers[0].Endpoint.Client.Secret.File != "etc/kept/secret" || len(warned(c)) > 0 {
+			t.Errorf("%s: %q %q %q", name, c.Policies.Paths, c.Issuers[0].Endpoint.Client.Secret.File, warned(c))
 		}
 	}
 	whole, err := filepath.Abs(file)
@@ -57,8 +57,8 @@ func TestNamesStartAtTheConfigurationFile(t *testing.T) {
 
 func TestNamesThatLeadSomewhereFromHereOnlyGoOnMeaningThat(t *testing.T) {
 	c := placed(t, beside(t, "rules/", "kept/", "kept/secret"))
-	if c.Policies.Paths[0] != "rules" || c.Issuers[0].Server.Client.Secret.File != "kept/secret" || len(warned(c)) > 0 {
-		t.Errorf("%q %q %q", c.Policies.Paths, c.Issuers[0].Server.Client.Secret.File, warned(c))
+	if c.Policies.Paths[0] != "rules" || c.Issuers[0].Endpoint.Client.Secret.File != "kept/secret" || len(warned(c)) > 0 {
+		t.Errorf("%q %q %q", c.Policies.Paths, c.Issuers[0].Endpoint.Client.Secret.File, warned(c))
 	}
 }
 
@@ -87,7 +87,7 @@ func TestNamesThatLeadNowhereAreLookedForBesideTheFile(t *testing.T) {
 
 func TestNamesInTheEnvironmentStartHere(t *testing.T) {
 	c := placed(t, beside(t, "etc/rules/", "etc/kept/", "etc/kept/secret", "etc/other", "other"), "SIDECAR_ISSUERS_0_CLIENT_SECRET_FILE=other")
-	if got := c.Issuers[0].Server.Client.Secret.File; got != "other" {
+	if got := c.Issuers[0].Endpoint.Client.Secret.File; got != "other" {
 		t.Errorf("%q", got)
 	}
 }

@@ -81,7 +81,7 @@ func TestSchemaRefusesWhatParseRefuses(t *testing.T) {
 		c, ok := r.decode([]byte(text), nil)
 		if ok {
 			for _, i := range c.Issuers {
-				r.faults = append(r.faults, bothNamed(i.Server.Client.Secret.File, i.Server.Client.Secret.Env)...)
+				r.faults = append(r.faults, bothNamed(i.Endpoint.Client.Secret.File, i.Endpoint.Client.Secret.Env)...)
 			}
 		}
 		if len(r.faults) == 0 {

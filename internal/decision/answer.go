@@ -121,7 +121,7 @@ func (p *Point) supplied(d authz.Decision, scheme token.Scheme) authz.Decision {
 	if scheme != token.DPoP && d.Status != http.StatusUnauthorized {
 		return d
 	}
-	for _, h := range p.deps.Proofs.Fresh(p.deps.Now()) {
+	for _, h := range p.deps.Proofs.ResponseHeaders(p.deps.Now()) {
 		i := slices.IndexFunc(d.Headers, func(o authz.Header) bool { return strings.EqualFold(o.Name, h.Name) })
 		switch {
 		case i < 0:
@@ -160,7 +160,7 @@ func complete(c authz.Challenge) authz.Challenge {
 // 6750 section 3, RFC 9449 section 7.1, RFC 9470 section 3. It answers under the scheme that was used, if that is one; who
 // used none is told of all, and then there is no error to tell (DPOP-19). Whose bearer token is no good is told of DPoP too.
 func (p *Point) challenge(c authz.Challenge, scheme token.Scheme) []authz.Header {
-	offer := p.deps.Proofs.Offer()
+	offer := p.deps.Proofs.Presentation()
 	var values []string
 	switch {
 	case scheme == "" && c.Error == "":
@@ -180,7 +180,7 @@ func (p *Point) challenge(c authz.Challenge, scheme token.Scheme) []authz.Header
 
 // challengeOf writes one challenge. Characters that a quoted string of these RFCs cannot hold were refused, or are replaced
 // here.
-func (p *Point) challengeOf(c authz.Challenge, scheme token.Scheme, offer token.Offer) string {
+func (p *Point) challengeOf(c authz.Challenge, scheme token.Scheme, offer token.Presentation) string {
 	var b strings.Builder
 	if scheme == token.DPoP {
 		b.WriteString("DPoP realm=")

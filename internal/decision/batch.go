@@ -69,7 +69,7 @@ func (o *once) Introspect(ctx context.Context, q introspect.Question) (*authz.Cl
 	o.mu.Lock()
 	a := o.asked[key]
 	if a == nil {
-		a = &answer{err: authz.E(authz.Internal, "introspect: the question of another item of the batch panicked")}
+		a = &answer{err: authz.Errorf(authz.Internal, "introspect: the question of another item of the batch panicked")}
 		o.asked[key] = a
 	}
 	o.mu.Unlock()

@@ -40,15 +40,15 @@ type Observer interface {
 	Evaluated(took time.Duration, err error)
 }
 
-// Prover knows how clients show that they hold the keys their tokens are bound to. See token.Proofs.
-type Prover interface {
-	// Check reports why a token with this confirmation must not be used with q, or nil: then it is bound to nothing, or to a
+// PossessionVerifier knows how clients show that they hold the keys their tokens are bound to. See token.Proofs.
+type PossessionVerifier interface {
+	// Verify reports why a token with this confirmation must not be used with q, or nil: then it is bound to nothing, or to a
 	// key that the client showed.
-	Check(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error
+	Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error
 	// Offer says how tokens may be presented, for challenges.
-	Offer() token.Offer
+	Presentation() token.Presentation
 	// Fresh returns what an answer to a client that uses DPoP has besides.
-	Fresh(now time.Time) []authz.Header
+	ResponseHeaders(now time.Time) []authz.Header
 }
 
 // Deps are what a Point works with.
@@ -56,7 +56,7 @@ type Deps struct {
 	// Input says what of a request policies see.
 	Input *input.Rules
 	// Proofs checks possession; nil refuses every token that is bound to a key.
-	Proofs Prover
+	Proofs PossessionVerifier
 	// Log gets every decision; nil keeps no log.
 	Log *decisionlog.Log
 	// Observer is told of every decision.
@@ -164,7 +164,7 @@ func (p *Point) guarded(ctx context.Context, snap *Snapshot, policy evaluator, q
 	defer func() {
 		if r := recover(); r != nil {
 			p.deps.Logger.Error("decision panicked", "decision_id", rec.DecisionID, "panic", described(r), "stack", string(debug.Stack()))
-			d = p.refuse(authz.E(authz.Internal, "decide: panic"), 0, "")
+			d = p.refuse(authz.Errorf(authz.Internal, "decide: panic"), 0, "")
 		}
 	}()
 	return p.decide(ctx, snap, policy, q, rec)
@@ -184,7 +184,7 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 	if err != nil {
 		return p.refuse(err, 0, "")
 	}
-	cred, err := token.Extract(token.Places{Header: q.Request.Headers["authorization"], Elsewhere: req.OtherTokens, Beside: q.Token})
+	cred, err := token.Extract(token.Sources{Header: q.Request.Headers["authorization"], Elsewhere: req.OtherTokens, Explicit: q.Token})
 	if err != nil {
 		return p.refuse(err, 0, cred.Scheme)
 	}
@@ -239,7 +239,7 @@ func (p *Point) claims(ctx context.Context, snap *Snapshot, q introspect.Questio
 	ctx, span := p.deps.Tracer.Start(ctx, "introspect", telemetry.Calling)
 	defer span.End()
 	if snap.Introspector == nil {
-		return nil, authz.E(authz.Misconfigured, "introspect: there is no authorization server to ask")
+		return nil, authz.Errorf(authz.Misconfigured, "introspect: there is no authorization server to ask")
 	}
 	claims, err := snap.Introspector.Introspect(ctx, q)
 	rec.Introspect = time.Since(begun)
@@ -262,7 +262,7 @@ func (p *Point) usable(c *authz.Claims, cred token.Credential, q *authz.Query) e
 	if why := c.Usable(now); why != "" {
 		return &authz.Error{Kind: authz.Unauthenticated, Err: fmt.Errorf("check token: it %s", why)}
 	}
-	return p.deps.Proofs.Check(c.Confirmation, cred, q, now)
+	return p.deps.Proofs.Verify(c.Confirmation, cred, q, now)
 }
 
 // finish tells everybody who wants to know.

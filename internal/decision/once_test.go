@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -28,9 +28,9 @@ func TestABatchSharesAnAnswerOnlyWhereAllThatShapesItIsEqual(t *testing.T) {
 		t.Fatal(err)
 	}
 	issuer, err := introspect.New(introspect.Config{
-		Server: authserver.Config{
+		Endpoint: oauth.Config{
 			Name: "one", IntrospectionEndpoint: server.URL, AllowInsecureHTTP: true,
-			Client:  authserver.Client{ID: "api", Secret: secret.Source{File: file}},
+			Client:  oauth.Client{ID: "api", Secret: secret.Source{File: file}},
 			Timeout: 5 * time.Second, MaxResponseBytes: 64 << 10,
 		},
 		MaxInFlight: 100, Cache: introspect.CacheConfig{MaxEntries: 100, MaxBytes: 1 << 20, NegativeMaxEntries: 100},
@@ -63,7 +63,7 @@ func TestABatchSharesAnAnswerOnlyWhereAllThatShapesItIsEqual(t *testing.T) {
 }
 
 func TestWhoCannotChooseSharesNothing(t *testing.T) {
-	canned, err := introspect.Canned(introspect.Config{}, []byte(`{"active":true}`))
+	canned, err := introspect.Static(introspect.Config{}, []byte(`{"active":true}`))
 	if err != nil {
 		t.Fatal(err)
 	}

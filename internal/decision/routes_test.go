@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -186,9 +186,9 @@ func twoServers(t *testing.T, match ...introspect.Match) (*introspect.Issuers, [
 		t.Cleanup(server.Close)
 		calls = append(calls, n)
 		cfgs = append(cfgs, introspect.Config{
-			Server: authserver.Config{
+			Endpoint: oauth.Config{
 				Name: fmt.Sprint(i), IntrospectionEndpoint: server.URL, AllowInsecureHTTP: true,
-				Client:  authserver.Client{ID: "api", Secret: secret.Source{File: file}},
+				Client:  oauth.Client{ID: "api", Secret: secret.Source{File: file}},
 				Timeout: 5 * time.Second, MaxResponseBytes: 64 << 10,
 			},
 			Match: m, MaxInFlight: 100, Cache: introspect.CacheConfig{MaxEntries: 100, MaxBytes: 1 << 20, NegativeMaxEntries: 100},

@@ -84,9 +84,9 @@ func TestUpstreamFailures(t *testing.T) {
 			t.Parallel()
 			hangs := c.fault.Then == devissuer.Hang
 			w := build(t, plan{answers: pass, ttl: time.Hour, issuer: func(c *introspect.Config) {
-				c.Server.Timeout, c.Cache.NegativeTTL = 20*time.Second, 0
+				c.Endpoint.Timeout, c.Cache.NegativeTTL = 20*time.Second, 0
 				if hangs {
-					c.Server.Timeout = 2 * time.Second
+					c.Endpoint.Timeout = 2 * time.Second
 				}
 			}})
 			tok := w.grant(t, devissuer.Grant{})
@@ -119,7 +119,7 @@ func statusOf(k authz.Kind) int {
 }
 
 func TestConnectionRefusedIsUnavailable(t *testing.T) {
-	w := build(t, plan{answers: pass, issuer: func(c *introspect.Config) { c.Server.IntrospectionEndpoint = "http://127.0.0.1:1/introspect" }})
+	w := build(t, plan{answers: pass, issuer: func(c *introspect.Config) { c.Endpoint.IntrospectionEndpoint = "http://127.0.0.1:1/introspect" }})
 	w.expect(t, w.ask(t, "open", "Bearer abc"), authz.Unavailable, http.StatusServiceUnavailable, "temporarily_unavailable")
 }
 

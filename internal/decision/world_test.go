@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/decision"
@@ -25,6 +24,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 	"github.com/authz-sidecar/sidecar/internal/token"
@@ -105,7 +105,7 @@ func build(t *testing.T, p plan) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.schemes = len(proofs.Offer().Schemes)
+	w.schemes = len(proofs.Presentation().Schemes)
 	w.point = decision.New(cfg, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
 		Input:  input.NewRules(input.Config{Headers: []string{"x-tenant"}, AmbiguousPaths: "refuse"}),
 		Proofs: proofs, Log: w.log, Observer: telemetry.NewMetrics("test"), Logger: logger, Now: p.now,
@@ -137,12 +137,12 @@ func asker(t *testing.T, issuer string, p plan) *introspect.Issuer {
 		t.Fatal(err)
 	}
 	cfg := introspect.Config{
-		Server: authserver.Config{
+		Endpoint: oauth.Config{
 			Name: "dev", Issuer: issuer, IntrospectionEndpoint: issuer + "/introspect", AllowInsecureHTTP: true,
-			Client:  authserver.Client{ID: "api", Auth: "client_secret_basic", Secret: secret.Source{File: file}},
+			Client:  oauth.Client{ID: "api", Auth: "client_secret_basic", Secret: secret.Source{File: file}},
 			Timeout: 2 * time.Second, MaxResponseBytes: 64 << 10,
 		},
-		Reading: dialect.Config{Dialect: "rfc7662", Tenant: []string{"/tenant"}}, MaxInFlight: 100,
+		Dialect: dialect.Config{Dialect: "rfc7662", Tenant: []string{"/tenant"}}, MaxInFlight: 100,
 		Cache: introspect.CacheConfig{TTL: p.ttl, NegativeTTL: p.ttl, MaxEntries: 100, MaxBytes: 1 << 20, NegativeMaxEntries: 100},
 	}
 	if p.issuer != nil {

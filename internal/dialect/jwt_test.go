@@ -138,10 +138,10 @@ func TestJAT3_IssuerAudienceAndExpiryOfAJWT(t *testing.T) {
 		`{"iss":"https://as","aud":"x","exp":3000,"active":true}`: `is for another audience: it names "x", configured is "api"`,
 	} {
 		f, err := r.ReadJWT(jsontext.Value(claims), secret.Text{}, time.Unix(2000, 0))
-		if err != nil || f.Claims.Active != (why == "") || f.Claims.Why != why {
+		if err != nil || f.Claims.Active != (why == "") || f.Claims.InactiveReason != why {
 			t.Errorf("%s: %+v, %v", claims, f.Claims, err)
 		}
-		if want := map[bool]Keep{true: Active, false: Nowhere}[why == ""]; f.Keep != want {
+		if want := map[bool]Keep{true: Active, false: DoNotCache}[why == ""]; f.Keep != want {
 			t.Errorf("%s: kept as %d", claims, f.Keep)
 		}
 	}
@@ -154,7 +154,7 @@ func TestJAT3_IssuerAudienceAndExpiryOfAJWT(t *testing.T) {
 
 func TestAnExpiredJWTIsNotKept(t *testing.T) {
 	f, err := New(Config{}, "").ReadJWT(jsontext.Value(`{"exp":1999}`), secret.Text{}, time.Unix(2000, 0))
-	if err != nil || f.Keep != Nowhere || f.Claims.Usable(time.Unix(2000, 0)) != "has expired" {
+	if err != nil || f.Keep != DoNotCache || f.Claims.Usable(time.Unix(2000, 0)) != "has expired" {
 		t.Errorf("%+v, %v", f, err)
 	}
 }

@@ -87,7 +87,7 @@ func TestAnExpThatMeansNeverIsNone(t *testing.T) {
 			t.Errorf("%s: %d", exp, c.ExpiresAt)
 		}
 		f, err := New(in("wso2"), "https://as").ReadJWT([]byte(`{"iss":"https://as","exp":`+exp+`}`), secret.Text{}, time.Now())
-		if err != nil || f.Claims.Active || f.Claims.Why != "never expires" {
+		if err != nil || f.Claims.Active || f.Claims.InactiveReason != "never expires" {
 			t.Errorf("a JWT, %s: %+v, %v", exp, f.Claims, err)
 		}
 	}
@@ -162,7 +162,7 @@ func TestAnIssuerThatCannotBeReadIsNone(t *testing.T) {
 	for _, iss := range []string{`["https://as","https://as"]`, `7`, `{}`, `"https://as\ud83d"`} {
 		for _, issuer := range []string{"", "https://as"} {
 			f, err := New(in("rfc7662"), issuer).Read([]byte(active(`"iss":`+iss)), secret.Text{}, time.Now())
-			if err != nil || f.Claims.Active || f.Keep != Nowhere {
+			if err != nil || f.Claims.Active || f.Keep != DoNotCache {
 				t.Errorf("%s, configured %q: %+v, %v", iss, issuer, f.Claims, err)
 			}
 		}

@@ -24,15 +24,15 @@ type Keep uint8
 
 // The ways to keep a fact.
 const (
-	// Nowhere is for what the server did not clearly say, or said to be over already.
-	Nowhere Keep = iota
+	// DoNotCache is for what the server did not clearly say, or said to be over already.
+	DoNotCache Keep = iota
 	Active
 	Inactive
 )
 
-// Dead is a fact made here, without asking or against what the server said. Nobody keeps it.
-func Dead(why string, fetched time.Time) Fact {
-	return Fact{Claims: &authz.Claims{Why: why, Kind: authz.UnknownToken, Fetched: fetched}}
+// Unusable is a fact made here, without asking or against what the server said. Nobody keeps it.
+func Unusable(why string, fetched time.Time) Fact {
+	return Fact{Claims: &authz.Claims{InactiveReason: why, Kind: authz.UnknownToken, Fetched: fetched}}
 }
 
 // Reader turns the answers of one issuer into claims. It is immutable.
@@ -86,7 +86,7 @@ func (n *Reader) Read(body []byte, tok secret.Text, fetched time.Time) (Fact, er
 	}
 	switch v, there := m.Claims["active"]; {
 	case v.Kind() == 'f':
-		f := Dead("is not active", fetched)
+		f := Unusable("is not active", fetched)
 		f.Keep = Inactive
 		return f, nil
 	case !there && n.dialect.shows(m), v.Kind() == 't':
@@ -116,9 +116,9 @@ func (n *Reader) ReadJWT(claims jsontext.Value, tok secret.Text, fetched time.Ti
 	case !ok:
 		return Fact{}, errors.New("the claims are not one JSON object of valid UTF-8 without duplicate members that nests no deeper than 64")
 	case !n.is("") && !m.has("iss"):
-		return Dead("names no issuer", fetched), nil
+		return Unusable("names no issuer", fetched), nil
 	case !m.has(n.dialect.expires) || never(m.Value(n.dialect.expires)):
-		return Dead("never expires", fetched), nil
+		return Unusable("never expires", fetched), nil
 	}
 	c, err := n.claims(m, raw)
 	if err != nil {
@@ -144,11 +144,11 @@ func (d dialect) shows(m *members) bool {
 func (n *Reader) fact(m *members, c *authz.Claims, fetched time.Time) Fact {
 	c.Fetched = fetched
 	if why := n.foreign(m, c); why != "" {
-		return Dead(why, fetched)
+		return Unusable(why, fetched)
 	}
 	f := Fact{Claims: c, Keep: Active}
 	if c.ExpiresAt != 0 && authz.At(fetched) >= c.ExpiresAt {
-		f.Keep = Nowhere // a clock is wrong here or there: do not hold on to it
+		f.Keep = DoNotCache // a clock is wrong here or there: do not hold on to it
 	}
 	return f
 }

@@ -88,7 +88,7 @@ func TestAnIssuerSpeaksForItsOwnTenantsOnly(t *testing.T) {
 		}
 		for source, f := range map[string]Fact{"answer": answer, "JWT": claims} {
 			why := f.Claims.Usable(time.Unix(2000, 0))
-			if (why == "") != c.want || why != "" && (why != fmt.Sprintf(`is of tenant %q, for which issuer "https://a" may not speak`, c.tenant) || f.Keep != Nowhere) {
+			if (why == "") != c.want || why != "" && (why != fmt.Sprintf(`is of tenant %q, for which issuer "https://a" may not speak`, c.tenant) || f.Keep != DoNotCache) {
 				t.Errorf("%s of tenant %q where %q are allowed: %q", source, c.tenant, c.tenants, why)
 			}
 		}
@@ -237,7 +237,7 @@ func TestINT11_TheAudienceRule(t *testing.T) {
 	} {
 		cfg := Config{Audience: []string{"api", "api2"}, AbsentAudience: c.absent}
 		got := normalised(t, cfg, active(c.members))
-		if got.Active != c.active || !c.active && (got.Why == "" || got.Raw != nil) {
+		if got.Active != c.active || !c.active && (got.InactiveReason == "" || got.Raw != nil) {
 			t.Errorf("{%s} %s: %+v", c.members, c.absent, got)
 		}
 	}
@@ -258,8 +258,8 @@ func TestINT10_AnAnswerOfAnotherIssuerIsNotActive(t *testing.T) {
 		if want && got.Issuer != "https://as" {
 			t.Errorf("{%s}: issuer %q", members, got.Issuer)
 		}
-		if !want && !strings.HasPrefix(got.Why, "was issued by another issuer than the configured one: ") && got.Why != `names an issuer that cannot be read: member "iss" is not a text` {
-			t.Errorf("{%s}: %q", members, got.Why)
+		if !want && !strings.HasPrefix(got.InactiveReason, "was issued by another issuer than the configured one: ") && got.InactiveReason != `names an issuer that cannot be read: member "iss" is not a text` {
+			t.Errorf("{%s}: %q", members, got.InactiveReason)
 		}
 	}
 }
@@ -267,7 +267,7 @@ func TestINT10_AnAnswerOfAnotherIssuerIsNotActive(t *testing.T) {
 func TestTheLeewayOfTheIssuerGoesWithTheClaims(t *testing.T) {
 	c := normalised(t, Config{NotBeforeLeeway: 30 * time.Second}, active(`"nbf":2030`))
 	if c.Usable(time.Unix(2000, 0)) != "" || c.Usable(time.Unix(1999, 0)) == "" {
-		t.Errorf("leeway %v", c.Leeway)
+		t.Errorf("leeway %v", c.NotBeforeSkew)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -19,7 +19,7 @@ const instead = "ask about a token that must be good instead: sidecar introspect
 // ago is not active has a reason that no caller will ever see, and one that issues what this mode cannot read does so for callers.
 func (e *exam) canary(ctx context.Context, doc *Metadata) {
 	auth := e.cfg.Reached().Client.Auth
-	if auth == "bearer" || auth == "none" || e.cfg.Server.TokenEndpoint == "" && (doc == nil || doc.Token == "") {
+	if auth == "bearer" || auth == "none" || e.cfg.Endpoint.TokenEndpoint == "" && (doc == nil || doc.Token == "") {
 		if e.asks() {
 			e.found("canary", Doubt, instead, "the sidecar cannot get a token of its own")
 		}
@@ -68,22 +68,22 @@ func (e *exam) unknown(tok secret.Text, answer introspect.Answer) {
 		e.found("canary", Fault, do, "%s%s", issued, says)
 		return
 	}
-	if says, do := unverified(e.cfg, tok, answer.Claims.Why); answer.Status == 0 && do != "" {
-		e.found("canary", Fault, do, "%s%s%s", issued, answer.Claims.Why, says)
+	if says, do := unverified(e.cfg, tok, answer.Claims.InactiveReason); answer.Status == 0 && do != "" {
+		e.found("canary", Fault, do, "%s%s%s", issued, answer.Claims.InactiveReason, says)
 		return
 	}
 	says, do := refused(e.cfg, tok, answer)
 	if p, _ := payload(tok.Reveal()); len(e.cfg.CanaryScope()) == 0 && len(p.Audiences) == 0 {
 		do = "it was got without a scope: set canary.scope to one of this API's (it needs canary.every), so that the token is for it. Else: " + do
 	}
-	e.found("canary", Doubt, do, "%s%s%s", issued, answer.Claims.Why, says)
+	e.found("canary", Doubt, do, "%s%s%s", issued, answer.Claims.InactiveReason, says)
 }
 
 // withoutToken says why there is no canary. Credentials have been seen to be right, where they are asked for at all.
 func (e *exam) withoutToken(err error) Finding {
-	client, advice := e.cfg.Reached().Client, e.cfg.Reading.Advice(e.cfg.Server.Client.ID)
+	client, advice := e.cfg.Reached().Client, e.cfg.Dialect.Advice(e.cfg.Endpoint.Client.ID)
 	code := ""
-	if f, ok := errors.AsType[*authserver.Failure](err); ok {
+	if f, ok := errors.AsType[*oauth.Failure](err); ok {
 		code = f.Code
 	}
 	f := Finding{"canary", Doubt, fmt.Sprintf("the sidecar gets no token of its own (grant client_credentials): %v", err), instead}
@@ -106,7 +106,7 @@ func (e *exam) withoutToken(err error) Finding {
 
 // misplaced is the finding that an answer shows that the sidecar is registered as something that is told too little.
 func misplaced(cfg introspect.Config, answer introspect.Answer) *Finding {
-	m := cfg.Reading.Advice(cfg.Server.Client.ID).Misplaced
+	m := cfg.Dialect.Advice(cfg.Endpoint.Client.ID).Misplaced
 	if m.Member == "" || answer.Status == 0 || !slices.Contains(names(answer.Claims.Raw), m.Member) {
 		return nil
 	}

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -55,7 +55,7 @@ func Count(findings []Finding, level Level) int {
 // exam is one look at one issuer.
 type exam struct {
 	cfg      introspect.Config
-	server   *authserver.Server
+	server   *oauth.Server
 	issuer   *introspect.Issuer
 	findings []Finding
 	clocked  bool // the clocks were compared
@@ -75,7 +75,7 @@ func Examine(ctx context.Context, cfg introspect.Config) ([]Finding, error) {
 		return nil, err
 	}
 	defer issuer.Close()
-	server, err := authserver.New(cfg.Reached(), authserver.Deps{Wants: []authserver.Endpoint{authserver.TokenEndpoint}})
+	server, err := oauth.New(cfg.Reached(), oauth.Deps{Wants: []oauth.Endpoint{oauth.TokenEndpoint}})
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (e *exam) usesKeys() bool {
 func (e *exam) credentials(ctx context.Context) bool {
 	answer, err := e.issuer.Probe(ctx, secret.New(rand.Text()))
 	e.clock(answer.Date, time.Now())
-	advice := e.cfg.Reading.Advice(e.cfg.Server.Client.ID)
+	advice := e.cfg.Dialect.Advice(e.cfg.Endpoint.Client.ID)
 	switch {
 	case err != nil:
 		f := explain(e.cfg, answer, err)

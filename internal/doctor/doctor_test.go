@@ -14,11 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/doctor"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -57,11 +57,11 @@ func config(t *testing.T, issuer string) introspect.Config {
 		t.Fatal(err)
 	}
 	return introspect.Config{
-		Server: authserver.Config{
+		Endpoint: oauth.Config{
 			Name: "test", Issuer: issuer, AllowInsecureHTTP: true, Timeout: 5 * time.Second, MaxResponseBytes: 1 << 20,
-			Client: authserver.Client{ID: "orders-api", Auth: "client_secret_basic", Secret: secret.Source{File: file}},
+			Client: oauth.Client{ID: "orders-api", Auth: "client_secret_basic", Secret: secret.Source{File: file}},
 		},
-		Reading:     dialect.Config{Dialect: "rfc7662"},
+		Dialect:     dialect.Config{Dialect: "rfc7662"},
 		Mode:        introspect.Introspect,
 		MaxInFlight: 8,
 		Cache:       introspect.CacheConfig{MaxEntries: 8, MaxBytes: 1 << 20, NegativeMaxEntries: 8},
@@ -111,7 +111,7 @@ func TestAServerThatFitsHasNoFault(t *testing.T) {
 func TestCredentialsThatAreRefusedAreSaidToBe(t *testing.T) {
 	s := server(t)
 	cfg := config(t, s.Issuer())
-	cfg.Server.Client.ID = "somebody"
+	cfg.Endpoint.Client.ID = "somebody"
 	wants(t, examine(t, cfg), "fault credentials:", "status 401", `client.id "somebody"`, "client_secret_post")
 }
 
@@ -144,7 +144,7 @@ func endpoint(t *testing.T, h http.HandlerFunc) introspect.Config {
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	cfg := config(t, "")
-	cfg.Server.IntrospectionEndpoint = s.URL + "/introspect"
+	cfg.Endpoint.IntrospectionEndpoint = s.URL + "/introspect"
 	return cfg
 }
 
@@ -216,8 +216,8 @@ func ofKeycloak(t *testing.T, claims string) introspect.Config {
 		}
 		answers(200, "application/json", `{"active":false}`)(w, r)
 	})
-	cfg.Reading.Dialect = "keycloak"
-	cfg.Server.TokenEndpoint = strings.Replace(cfg.Server.IntrospectionEndpoint, "/introspect", "/token", 1)
+	cfg.Dialect.Dialect = "keycloak"
+	cfg.Endpoint.TokenEndpoint = strings.Replace(cfg.Endpoint.IntrospectionEndpoint, "/introspect", "/token", 1)
 	return cfg
 }
 
@@ -255,7 +255,7 @@ func TestInactiveTokensAreReadForTheirReason(t *testing.T) {
 	future := fmt.Sprint(time.Now().Add(time.Hour).Unix())
 	past := fmt.Sprint(time.Now().Add(-time.Hour).Unix())
 	issuer := func(name string) func(*introspect.Config) {
-		return func(c *introspect.Config) { c.Server.Issuer = name }
+		return func(c *introspect.Config) { c.Endpoint.Issuer = name }
 	}
 	for name, c := range map[string]struct {
 		tok    string
@@ -269,7 +269,7 @@ func TestInactiveTokensAreReadForTheirReason(t *testing.T) {
 		"no audience":    {jwt(`{"aud":["account"],"exp":` + future + `}`), nil, []string{`neither client.id "orders-api"`}},
 		"revoked":        {jwt(`{"aud":["orders-api"],"exp":` + future + `}`), nil, []string{"good until", "may be revoked"}},
 		"refresh":        {jwt(`{"aud":["orders-api"],"typ":"Refresh","exp":` + future + `}`), nil, []string{"another kind", "access token"}},
-		"duende": {jwt(`{"aud":"x","exp":` + future + `}`), func(c *introspect.Config) { c.Reading.Dialect = "duende" },
+		"duende": {jwt(`{"aud":"x","exp":` + future + `}`), func(c *introspect.Config) { c.Dialect.Dialect = "duende" },
 			[]string{"one of its own scopes"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -280,7 +280,7 @@ func TestInactiveTokensAreReadForTheirReason(t *testing.T) {
 
 func TestActiveTokensGetRemarks(t *testing.T) {
 	cfg := endpoint(t, answers(200, "application/json", `{"active":true,"sub":"u","aud":"orders-api","org":"acme","cnf":{"jkt":"abc"}}`))
-	cfg.Reading.Tenant = []string{"/tenant"}
+	cfg.Dialect.Tenant = []string{"/tenant"}
 	wants(t, ask(t, cfg, "tok-123456"), `tenant pointers ["/tenant"]`, "the answer has active, aud, cnf, org, sub", `set audience to one of ["orders-api"]`, "bound to a key", "nothing in the answer says that this is an access token")
 }
 
@@ -292,7 +292,7 @@ func TestWhatIsLeftOutOfAnActiveTokenIsNamed(t *testing.T) {
 
 func TestATokenThatTheConfigurationRefusesIsNotCalledInactive(t *testing.T) {
 	cfg := endpoint(t, answers(200, "application/json", `{"active":true,"aud":"another"}`))
-	cfg.Reading.Audience = []string{"orders-api"}
+	cfg.Dialect.Audience = []string{"orders-api"}
 	wants(t, ask(t, cfg, "tok-123456"), "the server calls it active, and the configuration refuses it: it is for another audience")
 }
 
@@ -319,8 +319,8 @@ func TestINT4_KeysOnAHostThatIsNotPermittedAreNotFetched(t *testing.T) {
 	}))
 	defer s.Close()
 	cfg := config(t, s.URL)
-	cfg.Mode, cfg.Server.Client = introspect.JWT, authserver.Client{Auth: "none"}
-	cfg.Reading.Audience, cfg.JWT.Algorithms, cfg.JWT.Types = []string{"orders-api"}, []string{"RS256"}, []string{"at+jwt"}
+	cfg.Mode, cfg.Endpoint.Client = introspect.JWT, oauth.Client{Auth: "none"}
+	cfg.Dialect.Audience, cfg.JWT.Algorithms, cfg.JWT.Types = []string{"orders-api"}, []string{"RS256"}, []string{"at+jwt"}
 	wants(t, examine(t, cfg), "fault keys:", "endpoint_hosts")
 	select {
 	case path := <-asked:

@@ -22,7 +22,7 @@ func unreadable(cfg introspect.Config, tok secret.Text) (says, do string) {
 	if cfg.Mode != introspect.JWT && cfg.Mode != introspect.JWTThenIntrospect {
 		return "", ""
 	}
-	advice := cfg.Reading.Advice("")
+	advice := cfg.Dialect.Advice("")
 	h, err := jose.Peek(tok.Reveal())
 	switch {
 	case err == nil && h.Encryption != "" || strings.Count(tok.Reveal(), ".") == 4:
@@ -34,7 +34,7 @@ func unreadable(cfg introspect.Config, tok secret.Text) (says, do string) {
 	default:
 		return "", ""
 	}
-	if cfg.Reading.Encoding() != dialect.Unasked {
+	if cfg.Dialect.Encoding() != dialect.Unasked {
 		do += "; or set mode: introspect"
 	}
 	return says, do
@@ -78,5 +78,5 @@ func types(cfg introspect.Config) []string {
 	if len(cfg.JWT.Types) > 0 {
 		return cfg.JWT.Types
 	}
-	return dialect.New(cfg.Reading, "").JWTTypes()
+	return dialect.New(cfg.Dialect, "").JWTTypes()
 }

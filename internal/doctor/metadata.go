@@ -11,10 +11,10 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 const (
@@ -57,9 +57,9 @@ func (m *Metadata) text(name string) string {
 
 // Discover reads the metadata of the issuer that server was made for, and says what is wrong with it. The metadata is nil
 // when none can be had.
-func Discover(ctx context.Context, server *authserver.Server, issuer string, timeout time.Duration) (*Metadata, Finding) {
+func Discover(ctx context.Context, server *oauth.Server, issuer string, timeout time.Duration) (*Metadata, Finding) {
 	var missing []string
-	for _, u := range authserver.WellKnown(issuer) {
+	for _, u := range oauth.WellKnown(issuer) {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		r, err := server.Get(ctx, u, maxMetadataBytes)
 		cancel()
@@ -86,7 +86,7 @@ func Discover(ctx context.Context, server *authserver.Server, issuer string, tim
 
 // metadata looks at what the server says of itself, and how far that fits the configuration.
 func (e *exam) metadata(ctx context.Context) *Metadata {
-	s := e.cfg.Server
+	s := e.cfg.Endpoint
 	if s.Issuer == "" {
 		e.found("metadata", Doubt, "set issuer: answers and tokens of another issuer are then refused", "issuer is not set, so nothing can be compared with it")
 		return nil
@@ -136,7 +136,7 @@ func (e *exam) hosts(doc *Metadata) {
 	if alias, _ := doc.Aliases[member].(string); alias != "" && strings.HasSuffix(s.Client.Method(), "tls_client_auth") {
 		member, named = "mtls_endpoint_aliases."+member, alias
 	}
-	if err := e.server.Permit(member, named); err != nil {
+	if err := e.server.CheckURL(member, named); err != nil {
 		e.unsent = true
 		e.found("metadata", Fault, unreachable(err, named), "%v", err)
 	}
@@ -144,7 +144,7 @@ func (e *exam) hosts(doc *Metadata) {
 
 // keys looks at the server's key set.
 func (e *exam) keys(ctx context.Context, doc *Metadata) {
-	u := e.cfg.Server.JWKSURI
+	u := e.cfg.Endpoint.JWKSURI
 	named := u == "" && doc != nil
 	if named {
 		u = doc.JWKS
@@ -153,11 +153,11 @@ func (e *exam) keys(ctx context.Context, doc *Metadata) {
 		e.found("keys", Fault, "set jwks_uri", "keys are needed to check signatures, and nothing names where they are")
 		return
 	}
-	if err := e.server.Permit(string(authserver.JWKS), u); named && err != nil {
+	if err := e.server.CheckURL(string(oauth.JWKS), u); named && err != nil {
 		e.found("keys", Fault, "if the server's keys are really there, set jwks_uri to that URL, or list its host in endpoint_hosts", "%v", err)
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.Server.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.Endpoint.Timeout)
 	defer cancel()
 	r, err := e.server.Get(ctx, u, maxKeysBytes)
 	if err != nil {

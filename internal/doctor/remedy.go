@@ -15,7 +15,7 @@ import (
 
 // explain says why there is no answer, and whose turn it is.
 func explain(cfg introspect.Config, a introspect.Answer, err error) Finding {
-	advice := cfg.Reading.Advice(cfg.Server.Client.ID)
+	advice := cfg.Dialect.Advice(cfg.Endpoint.Client.ID)
 	f := Finding{Check: "token", Level: Fault, Says: err.Error()}
 	media, _, _ := strings.Cut(strings.ToLower(a.ContentType), ";")
 	switch {
@@ -25,7 +25,7 @@ func explain(cfg introspect.Config, a introspect.Answer, err error) Finding {
 		f.Do = "this server has no signed answers (RFC 9701): take require_signed out"
 	case cfg.RequireSigned && a.Status == 200:
 		f.Do = "require_signed takes RFC 9701 responses only: register the client for them at the server (introspection_signed_response_alg), with " +
-			quoted(cmp.Or(cfg.SignedResponse.Audience, cfg.Server.Client.ID)) + " as audience, or do without"
+			quoted(cmp.Or(cfg.SignedResponse.Audience, cfg.Endpoint.Client.ID)) + " as audience, or do without"
 	case a.Status == 200 && strings.Contains(media, "html"):
 		f.Do = "this is a page for people: something between answers in the server's place, or the endpoint is not the introspection endpoint"
 	case a.Status == 200 && strings.Contains(media, "json"):
@@ -49,12 +49,12 @@ func explain(cfg introspect.Config, a introspect.Answer, err error) Finding {
 }
 
 func orURL(s string, cfg introspect.Config) string {
-	return cmp.Or(s, cfg.Server.IntrospectionEndpoint, cfg.Server.Issuer, "the endpoint")
+	return cmp.Or(s, cfg.Endpoint.IntrospectionEndpoint, cfg.Endpoint.Issuer, "the endpoint")
 }
 
 // credentialsRemedy names what to compare when a server refuses the sidecar itself.
 func credentialsRemedy(cfg introspect.Config) string {
-	c := cfg.Server.Client
+	c := cfg.Endpoint.Client
 	do := fmt.Sprintf("compare with what is registered there: client.id %q, client.auth %s", c.ID, c.Auth)
 	switch c.Auth {
 	case "client_secret_basic":
@@ -71,7 +71,7 @@ func credentialsRemedy(cfg introspect.Config) string {
 
 // assertionRemedy says which aud and typ of an assertion a server takes.
 func assertionRemedy(cfg introspect.Config) string {
-	c, advice := cfg.Server.Client, cfg.Reading.Advice(cfg.Server.Client.ID)
+	c, advice := cfg.Endpoint.Client, cfg.Dialect.Advice(cfg.Endpoint.Client.ID)
 	do := "a server from before RFC 7523bis (2025) may want the URL of its token endpoint in client.assertion_audience, or client.assertion_type: JWT"
 	if advice.AssertionAudience != "" {
 		do = advice.AssertionAudience
@@ -90,7 +90,7 @@ func inactive(cfg introspect.Config, tok secret.Text) (says, do string) {
 		return "", byDialect(cfg, "the server does not say why. Expired, revoked, or this client may not know: ")
 	}
 	now := time.Now().Unix()
-	s := cfg.Server
+	s := cfg.Endpoint
 	switch {
 	case s.Issuer != "" && p.Issuer != "" && p.Issuer != s.Issuer:
 		return fmt.Sprintf(". It names %s as its issuer, and issuer is %q: %s", quoted(p.Issuer), s.Issuer, difference(s.Issuer, p.Issuer)),
@@ -104,10 +104,10 @@ func inactive(cfg introspect.Config, tok secret.Text) (says, do string) {
 	}
 	audiences := p.Audiences
 	if len(audiences) == 0 {
-		return fmt.Sprintf(". It names no audience, so neither client.id %q nor audience %q is among them", s.Client.ID, cfg.Reading.Audience), withoutAudience(cfg)
+		return fmt.Sprintf(". It names no audience, so neither client.id %q nor audience %q is among them", s.Client.ID, cfg.Dialect.Audience), withoutAudience(cfg)
 	}
-	if !slices.Contains(audiences, s.Client.ID) && !anyOf(cfg.Reading.Audience, audiences) {
-		return fmt.Sprintf(". It is for %q, and neither client.id %q nor audience %q is among them", audiences, s.Client.ID, cfg.Reading.Audience), byDialect(cfg, "")
+	if !slices.Contains(audiences, s.Client.ID) && !anyOf(cfg.Dialect.Audience, audiences) {
+		return fmt.Sprintf(". It is for %q, and neither client.id %q nor audience %q is among them", audiences, s.Client.ID, cfg.Dialect.Audience), byDialect(cfg, "")
 	}
 	return fmt.Sprintf(". By its own claims it is good until %s", time.Unix(p.Expires, 0).UTC().Format(time.RFC3339)), byDialect(cfg, "it may be revoked, its session or user ended, or: ")
 }
@@ -118,23 +118,23 @@ func anyOf(wanted, got []string) bool {
 
 // byDialect says what "not active" may hide at a kind of server.
 func byDialect(cfg introspect.Config, before string) string {
-	return before + cmp.Or(cfg.Reading.Advice(cfg.Server.Client.ID).Inactive,
+	return before + cmp.Or(cfg.Dialect.Advice(cfg.Endpoint.Client.ID).Inactive,
 		"many servers answer so when this client may not know the token: look at the token's audience and at the server's log")
 }
 
 func withoutAudience(cfg introspect.Config) string {
-	return cmp.Or(cfg.Reading.Advice(cfg.Server.Client.ID).NoAudience, byDialect(cfg, ""))
+	return cmp.Or(cfg.Dialect.Advice(cfg.Endpoint.Client.ID).NoAudience, byDialect(cfg, ""))
 }
 
 // refused says what is behind a token that did not pass: by the server's word, by the configuration's, or by neither, where the
 // server does not look at that kind of token at all.
 func refused(cfg introspect.Config, tok secret.Text, answer introspect.Answer) (says, do string) {
-	advice := cfg.Reading.Advice(cfg.Server.Client.ID)
+	advice := cfg.Dialect.Advice(cfg.Endpoint.Client.ID)
 	switch {
 	case answer.Error == "unsupported_token_type":
 		return ". The server does not introspect this kind of token", cmp.Or(advice.WrongKind, "send an access token, of the kind that the server introspects")
 	case answer.Status == 0:
-		return refusedHere(cfg, tok, answer.Claims.Why)
+		return refusedHere(cfg, tok, answer.Claims.InactiveReason)
 	case calledActive(answer):
 		if p, ok := read(answered(answer)); ok {
 			return foreign(cfg, p)
@@ -151,13 +151,13 @@ const compareAll = "compare the token's header and claims with issuer, audience,
 // foreign says what to do about good claims that do not fit the configuration, and how two issuers differ. The cause has named
 // both already.
 func foreign(cfg introspect.Config, p claims) (says, do string) {
-	ours, theirs := cfg.Reading.Audience, p.Audiences
-	names := append([]string{cfg.Server.Issuer}, cfg.Match.Issuers...)
+	ours, theirs := cfg.Dialect.Audience, p.Audiences
+	names := append([]string{cfg.Endpoint.Issuer}, cfg.Match.Issuers...)
 	switch {
-	case p.Issuer != "" && cfg.Server.Issuer != "" && !slices.Contains(names, p.Issuer):
-		return " (" + difference(cfg.Server.Issuer, p.Issuer) + ")", "write issuer as tokens spell it, or list that spelling in match.issuers"
+	case p.Issuer != "" && cfg.Endpoint.Issuer != "" && !slices.Contains(names, p.Issuer):
+		return " (" + difference(cfg.Endpoint.Issuer, p.Issuer) + ")", "write issuer as tokens spell it, or list that spelling in match.issuers"
 	case len(ours) > 0 && len(theirs) == 0:
-		return "", cmp.Or(cfg.Reading.Advice(cfg.Server.Client.ID).NoAudience,
+		return "", cmp.Or(cfg.Dialect.Advice(cfg.Endpoint.Client.ID).NoAudience,
 			"let the server put this API into aud; absent_audience: accept leaves such tokens to the policies")
 	case len(ours) > 0 && !anyOf(ours, theirs):
 		return "", "send a token for this API, or add to audience what this API is called in aud"

@@ -65,11 +65,11 @@ func (r replay) config(t *testing.T) introspect.Config {
 		mux.HandleFunc("POST /connect/token", r.token)
 	}
 	cfg := config(t, as(self.Issuer))
-	cfg.Reading.Dialect, _, _ = strings.Cut(r.server, "-")
+	cfg.Dialect.Dialect, _, _ = strings.Cut(r.server, "-")
 	if cfg.Mode = r.mode; r.mode == "" {
 		cfg.Mode = introspect.Introspect
 	}
-	cfg.Reading.Audience, cfg.JWT.Algorithms, cfg.JWT.Types = []string{"orders-api"}, []string{"RS256"}, []string{"at+jwt"}
+	cfg.Dialect.Audience, cfg.JWT.Algorithms, cfg.JWT.Types = []string{"orders-api"}, []string{"RS256"}, []string{"at+jwt"}
 	return cfg
 }
 

@@ -49,7 +49,7 @@ func TestAnAPIResourceOfDuendeHasNoCanary(t *testing.T) {
 
 func TestAClientOfDuendeIsNotAnAPIResource(t *testing.T) {
 	cfg := replay{server: duende, introspects: "cc-by-own-client", token: issues("opaque-token-of-the-sidecar")}.config(t)
-	cfg.Reading.Audience = nil
+	cfg.Dialect.Audience = nil
 	wants(t, ask(t, cfg, "opaque-token-of-the-sidecar"), "fault token: the answer is one for a client", "register an API resource")
 
 	known := replay{server: duende, introspects: "garbage", token: refuses(400, "unauthorized_client")}.config(t)
@@ -69,8 +69,8 @@ func TestTheCanaryOfAClientOfDuendeIsAFault(t *testing.T) {
 		}
 		recorded(t, duende, "cc-by-own-client", func(s string) string { return s })(w, r)
 	})
-	cfg.Reading.Dialect = "duende"
-	cfg.Server.TokenEndpoint = strings.Replace(cfg.Server.IntrospectionEndpoint, "/introspect", "/token", 1)
+	cfg.Dialect.Dialect = "duende"
+	cfg.Endpoint.TokenEndpoint = strings.Replace(cfg.Endpoint.IntrospectionEndpoint, "/introspect", "/token", 1)
 	wants(t, examine(t, cfg), "ok credentials:", "fault canary: the answer is one for a client", `"not active"`, "ApiResource")
 }
 
@@ -116,21 +116,21 @@ func withKey(t *testing.T, cfg *introspect.Config) {
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg.Server.Client.Auth, cfg.Server.Client.Secret, cfg.Server.Client.Key = "private_key_jwt", secret.Source{}, secret.Source{File: file}
+	cfg.Endpoint.Client.Auth, cfg.Endpoint.Client.Secret, cfg.Endpoint.Client.Key = "private_key_jwt", secret.Source{}, secret.Source{File: file}
 }
 
 func TestAnAssertionForAnotherAudienceIsAFault(t *testing.T) {
 	cfg := replay{server: openiddict, introspects: "private-key-jwt-wrong-audience", token: refuses(400, "invalid_token")}.config(t)
 	withKey(t, &cfg)
-	cfg.Server.Client.AssertionAudience = cfg.Server.Issuer + "connect/introspect"
+	cfg.Endpoint.Client.AssertionAudience = cfg.Endpoint.Issuer + "connect/introspect"
 	wants(t, examine(t, cfg), "fault credentials: client.assertion_audience is", "calls every token inactive", "remove it: OpenIddict takes the issuer only",
 		"fault canary:", "error invalid_token", "does not take the client's assertion")
 
-	for _, right := range []string{"", cfg.Server.Issuer, strings.TrimSuffix(cfg.Server.Issuer, "/")} {
-		cfg.Server.Client.AssertionAudience = right
+	for _, right := range []string{"", cfg.Endpoint.Issuer, strings.TrimSuffix(cfg.Endpoint.Issuer, "/")} {
+		cfg.Endpoint.Client.AssertionAudience = right
 		cfg.Warn(func(key, cause, _ string) { t.Errorf("%q: %s %s", right, key, cause) })
 	}
-	cfg.Reading.Dialect, cfg.Server.Client.AssertionAudience = "duende", cfg.Server.Issuer+"connect/token"
+	cfg.Dialect.Dialect, cfg.Endpoint.Client.AssertionAudience = "duende", cfg.Endpoint.Issuer+"connect/token"
 	cfg.Cache.RevocationMemory = time.Hour
 	cfg.Warn(func(key, cause, _ string) { t.Errorf("duende: %s %s", key, cause) })
 }
@@ -142,7 +142,7 @@ func TestAClientThatMayNotIntrospectIsToldSo(t *testing.T) {
 	never(t, said, "client.secret")
 	cfg = replay{server: openiddict, introspects: "no-introspection-permission-garbage"}.config(t)
 	wants(t, examine(t, cfg), "ok credentials:", "whether the client may introspect shows only with a token that the server knows")
-	cfg.Reading.Dialect = "rfc7662"
+	cfg.Dialect.Dialect = "rfc7662"
 	wants(t, ask(t, replay{server: openiddict, introspects: "no-introspection-permission"}.config(t), "tok-123456"), "permission")
 }
 
@@ -191,7 +191,7 @@ func TestTokensThatAModeCannotReadAreAFaultOfTheMode(t *testing.T) {
 
 func TestAModeThatAsksNobodyNeedsNoCredentials(t *testing.T) {
 	cfg := replay{server: openiddict, mode: introspect.JWT}.config(t)
-	cfg.Server.Client.ID, cfg.Server.Client.Secret = "", secret.Source{}
+	cfg.Endpoint.Client.ID, cfg.Endpoint.Client.Secret = "", secret.Source{}
 	said := examine(t, cfg)
 	wants(t, said, "ok metadata:", "ok keys:")
 	never(t, said, "fault", "doubt")
@@ -199,7 +199,7 @@ func TestAModeThatAsksNobodyNeedsNoCredentials(t *testing.T) {
 
 func TestAnAliasOnAnotherHostIsNamedWithItsLine(t *testing.T) {
 	cfg := replay{server: openiddict + ".mtls", introspects: ""}.config(t)
-	cfg.Reading.Dialect = "openiddict"
+	cfg.Dialect.Dialect = "openiddict"
 	certify(t, &cfg)
 	said := examine(t, cfg)
 	wants(t, said, "fault metadata:", "mtls_endpoint_aliases.introspection_endpoint is on host", `add the line: endpoint_hosts: ["`)
@@ -210,13 +210,13 @@ func TestAServerWithoutSignedAnswersIsToldSo(t *testing.T) {
 	cfg := replay{server: openiddict, introspects: "jwt-response"}.config(t)
 	cfg.RequireSigned, cfg.SignedResponse = true, introspect.SignedResponse{Algorithms: []string{"RS256"}, MaxAge: time.Minute}
 	wants(t, ask(t, cfg, "opaque-token-of-somebody"), "this server has no signed answers (RFC 9701): take require_signed out")
-	cfg.Reading.Dialect = "rfc7662"
+	cfg.Dialect.Dialect = "rfc7662"
 	wants(t, ask(t, cfg, "opaque-token-of-somebody"), `with "orders-api" as audience`)
 }
 
 func TestAnotherAudienceIsNamedBesideOurs(t *testing.T) {
 	cfg := replay{server: openiddict, introspects: "jwt-user-alice"}.config(t)
-	cfg.Reading.Audience = []string{"billing-api"}
+	cfg.Dialect.Audience = []string{"billing-api"}
 	said := ask(t, cfg, "opaque-token-of-somebody")
 	wants(t, said, `it names "orders-api", configured is "billing-api"`, "send a token for this API, or add to audience")
 	never(t, said, "does not say why")
@@ -226,7 +226,7 @@ func TestAnotherAudienceIsNamedBesideOurs(t *testing.T) {
 func certify(t *testing.T, cfg *introspect.Config) {
 	t.Helper()
 	withKey(t, cfg)
-	text, err := os.ReadFile(cfg.Server.Client.Key.File)
+	text, err := os.ReadFile(cfg.Endpoint.Client.Key.File)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func certify(t *testing.T, cfg *introspect.Config) {
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := &cfg.Server.Client
+	c := &cfg.Endpoint.Client
 	c.Auth, c.CertificateFile, c.CertificateKey, c.Key = "tls_client_auth", file, c.Key, secret.Source{}
 }
 

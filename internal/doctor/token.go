@@ -39,7 +39,7 @@ func Diagnose(cfg introspect.Config, tok secret.Text, answer introspect.Answer, 
 
 // notActive is about a token that was refused here, by the server, or by the configuration against the server's word.
 func notActive(cfg introspect.Config, tok secret.Text, answer introspect.Answer) Finding {
-	why := answer.Claims.Why
+	why := answer.Claims.InactiveReason
 	if says, do := unreadable(cfg, tok); answer.Status == 0 && says != "" {
 		return Finding{"token", Fault, "the server was not asked: it " + says, do}
 	}
@@ -83,9 +83,9 @@ func Unclaimed(cfgs []introspect.Config, tok secret.Text) []Finding {
 	}
 	var out []Finding
 	for _, c := range cfgs {
-		if c.Server.Issuer != "" {
+		if c.Endpoint.Issuer != "" {
 			out = append(out, Finding{"token", Fault,
-				fmt.Sprintf("it names %s as its issuer, and issuer %s is %q: %s", quoted(p.Issuer), c.Server.Name, c.Server.Issuer, difference(c.Server.Issuer, p.Issuer)),
+				fmt.Sprintf("it names %s as its issuer, and issuer %s is %q: %s", quoted(p.Issuer), c.Endpoint.Name, c.Endpoint.Issuer, difference(c.Endpoint.Issuer, p.Issuer)),
 				"write issuer as tokens spell it, or list that spelling in match.issuers; a client gets it by reaching the server by that name"})
 		}
 	}
@@ -98,14 +98,14 @@ func remarks(cfg introspect.Config, c *authz.Claims) []Finding {
 	doubt := func(do, format string, args ...any) {
 		out = append(out, Finding{"token", Doubt, fmt.Sprintf(format, args...), do})
 	}
-	if len(cfg.Reading.Tenant) > 0 && c.Tenant == "" {
-		doubt("the answer has "+strings.Join(names(c.Raw), ", "), "none of the tenant pointers %q finds a string", cfg.Reading.Tenant)
+	if len(cfg.Dialect.Tenant) > 0 && c.Tenant == "" {
+		doubt("the answer has "+strings.Join(names(c.Raw), ", "), "none of the tenant pointers %q finds a string", cfg.Dialect.Tenant)
 	}
-	if len(cfg.Reading.Audience) == 0 && c.Audiences != nil {
+	if len(cfg.Dialect.Audience) == 0 && c.Audiences != nil {
 		doubt(fmt.Sprintf("set audience to one of %q, if that is this API", c.Audiences), "no audience is configured: tokens for any API pass to the policies")
 	}
 	if len(c.Scopes) == 0 {
-		doubt(cmp.Or(cfg.Reading.Advice(cfg.Server.Client.ID).NoScope, "ask for a scope when the token is got, and compare what the server tells this client"), "the answer names no scope: a policy that wants one refuses the token")
+		doubt(cmp.Or(cfg.Dialect.Advice(cfg.Endpoint.Client.ID).NoScope, "ask for a scope when the token is got, and compare what the server tells this client"), "the answer names no scope: a policy that wants one refuses the token")
 	}
 	if left := leftOut(c); len(left) > 0 {
 		doubt("let the server write names, or lists of names; a configured pointer in roles can lead further into it", "of %s, what is no text is left out: it gives the token nothing", strings.Join(left, ", "))

@@ -83,7 +83,7 @@ func (v *view) value(d *input.Document) (ast.Value, error) {
 			t, err = m.plan(f)
 		}
 		if err != nil {
-			return nil, authz.E(blame(m.name), "read input.%s: %w", m.name, err)
+			return nil, authz.Errorf(blame(m.name), "read input.%s: %w", m.name, err)
 		}
 		pairs = append(pairs, [2]*ast.Term{m.key, t})
 	}

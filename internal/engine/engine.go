@@ -68,7 +68,7 @@ func (p *Policy) Has(path string) bool { return p.entries[path] != nil }
 func (p *Policy) Eval(ctx context.Context, q Question) (Answer, error) {
 	e := p.entries[q.Entrypoint]
 	if e == nil {
-		return Answer{}, authz.E(authz.Misconfigured, "evaluate %q: no such entrypoint", q.Entrypoint)
+		return Answer{}, authz.Errorf(authz.Misconfigured, "evaluate %q: no such entrypoint", q.Entrypoint)
 	}
 	in, err := p.view.value(q.Document)
 	if err != nil {
@@ -78,13 +78,13 @@ func (p *Policy) Eval(ctx context.Context, q Question) (Answer, error) {
 	result, err := e.eval(ctx, in, run{time: q.Time, seed: q.Seed})
 	switch {
 	case err != nil:
-		return Answer{}, authz.E(authz.Misconfigured, "%w", err)
+		return Answer{}, authz.Errorf(authz.Misconfigured, "%w", err)
 	case result == nil:
-		return Answer{}, authz.E(authz.Misconfigured, "evaluate data.%s: %w", dotted(e.path), errUndefined)
+		return Answer{}, authz.Errorf(authz.Misconfigured, "evaluate data.%s: %w", dotted(e.path), errUndefined)
 	}
 	verdict, err := verdictOf(result)
 	if err != nil {
-		return Answer{Result: Result{result}}, authz.E(authz.Misconfigured, "read the result of data.%s: %w", dotted(e.path), err)
+		return Answer{Result: Result{result}}, authz.Errorf(authz.Misconfigured, "read the result of data.%s: %w", dotted(e.path), err)
 	}
 	return Answer{Verdict: verdict, Result: Result{result}}, nil
 }

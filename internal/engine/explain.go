@@ -41,7 +41,7 @@ type FailedExpr struct {
 func (p *Policy) Explain(ctx context.Context, q Question) (Answer, Explanation, error) {
 	e := p.entries[q.Entrypoint]
 	if e == nil {
-		return Answer{}, Explanation{}, authz.E(authz.Misconfigured, "explain %q: no such entrypoint", q.Entrypoint)
+		return Answer{}, Explanation{}, authz.Errorf(authz.Misconfigured, "explain %q: no such entrypoint", q.Entrypoint)
 	}
 	answer, err := p.Eval(ctx, q)
 	tracer := &ruleTracer{rules: map[uint64]*ast.Rule{}, outcomes: map[*ast.Rule]*progress{}}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/fetch"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -33,7 +33,7 @@ const (
 )
 
 // newAccess gets tokens from the server of the issuer, where source names none.
-func newAccess(source secret.Source, server *authserver.Server, scope []string) *access {
+func newAccess(source secret.Source, server *oauth.Server, scope []string) *access {
 	return &access{source, fetch.New(fetch.Config[granted]{
 		Name: "get a token for the transmitter",
 		Fetch: func(ctx context.Context) (granted, error) {
@@ -52,7 +52,7 @@ func (a *access) get(ctx context.Context) (secret.Text, error) {
 	if !a.source.IsZero() {
 		t, err := a.source.Read()
 		if err != nil {
-			return t, authz.E(authz.Misconfigured, "read shared_signals.access_token: %v", err)
+			return t, authz.Errorf(authz.Misconfigured, "read shared_signals.access_token: %v", err)
 		}
 		return t, nil
 	}

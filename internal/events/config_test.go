@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -75,7 +75,7 @@ func TestNewTellsAllFaultsAtOnce(t *testing.T) {
 	nameless.Name, nameless.IntrospectionEndpoint = "nameless", "https://as.example/introspect"
 	good, unknown, without := testConfig(t), testConfig(t), testConfig(t)
 	unknown.Issuer, without.Issuer = "unknown", "nameless"
-	_, err := New([]Config{good, good, unknown, without}, []authserver.Config{issuer, nameless}, Deps{})
+	_, err := New([]Config{good, good, unknown, without}, []oauth.Config{issuer, nameless}, Deps{})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -91,11 +91,11 @@ func TestAClientThatGetsNoTokensNeedsOneFromElsewhere(t *testing.T) {
 	issuer.Client.Auth = "bearer"
 	cfg := testConfig(t)
 	polling(&cfg)
-	if _, err := New([]Config{cfg}, []authserver.Config{issuer}, Deps{Evictor: &ledger{}}); err == nil || !strings.Contains(err.Error(), "access_token") {
+	if _, err := New([]Config{cfg}, []oauth.Config{issuer}, Deps{Evictor: &ledger{}}); err == nil || !strings.Contains(err.Error(), "access_token") {
 		t.Errorf("error %v", err)
 	}
 	cfg.SharedSignals.AccessToken = secretFile(t, "at")
-	rs, err := New([]Config{cfg}, []authserver.Config{issuer}, Deps{Evictor: &ledger{}})
+	rs, err := New([]Config{cfg}, []oauth.Config{issuer}, Deps{Evictor: &ledger{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestINT4_ATransmitterIsNotReachedInTheClear(t *testing.T) {
 	named := issuer
 	named.Issuer = "http://as.example" // a name to compare is all that it is to introspection
 	for name, c := range map[string]struct {
-		issuer      authserver.Config
+		issuer      oauth.Config
 		transmitter string
 	}{
 		"a transmitter": {issuer, "http://ssf.example"},
@@ -117,7 +117,7 @@ func TestINT4_ATransmitterIsNotReachedInTheClear(t *testing.T) {
 	} {
 		cfg := testConfig(t)
 		cfg.SharedSignals.Transmitter = c.transmitter
-		rs, err := New([]Config{cfg}, []authserver.Config{c.issuer}, Deps{Evictor: &ledger{}})
+		rs, err := New([]Config{cfg}, []oauth.Config{c.issuer}, Deps{Evictor: &ledger{}})
 		if err == nil {
 			rs.Close()
 			t.Errorf("%s: taken", name)
@@ -127,7 +127,7 @@ func TestINT4_ATransmitterIsNotReachedInTheClear(t *testing.T) {
 	}
 	cfg := testConfig(t)
 	cfg.SharedSignals.Delivery = deliveryNone
-	rs, err := New([]Config{cfg}, []authserver.Config{named}, Deps{Evictor: &ledger{}})
+	rs, err := New([]Config{cfg}, []oauth.Config{named}, Deps{Evictor: &ledger{}})
 	if err != nil {
 		t.Fatalf("without a stream: %v", err)
 	}

@@ -14,9 +14,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 // Evictor forgets what is known about tokens. It returns how many answers it gave up; an error means that the revocation
@@ -80,7 +80,7 @@ type Receivers struct {
 
 // source is one issuer and the ways word comes from it.
 type source struct {
-	server *authserver.Server
+	server *oauth.Server
 	keys   *jose.KeySet
 	sinks  []*sink
 	logout *logout // the three are nil when they are off
@@ -90,7 +90,7 @@ type source struct {
 
 // New builds the receivers of cfgs. issuers are the configured issuers, by whose names cfgs refer to them. It reads the
 // secrets that are named and asks nobody. The error lists all faults.
-func New(cfgs []Config, issuers []authserver.Config, deps Deps) (*Receivers, error) {
+func New(cfgs []Config, issuers []oauth.Config, deps Deps) (*Receivers, error) {
 	if deps.Observer == nil {
 		deps.Observer = blind{}
 	}
@@ -130,11 +130,11 @@ func New(cfgs []Config, issuers []authserver.Config, deps Deps) (*Receivers, err
 	return rs, nil
 }
 
-func open(cfg Config, issuers []authserver.Config, deps Deps) (_ *source, err error) {
+func open(cfg Config, issuers []oauth.Config, deps Deps) (_ *source, err error) {
 	wrap := func(err error) error { return fmt.Errorf("set up events of issuer %q: %w", cfg.Issuer, err) }
 	var faults []error
 	cfg.Check(func(key, cause, _ string) { faults = append(faults, fmt.Errorf("%s: %s", key, cause)) })
-	var issuer *authserver.Config
+	var issuer *oauth.Config
 	for _, i := range issuers {
 		if i.Name == cfg.Issuer {
 			issuer = &i
@@ -179,19 +179,19 @@ func open(cfg Config, issuers []authserver.Config, deps Deps) (_ *source, err er
 }
 
 // newServer reaches the issuer, over connections of its own: polls that wait must not take those that questions need.
-func newServer(issuer authserver.Config, c SharedSignals, deps Deps) (*authserver.Server, error) {
-	needs := []authserver.Endpoint{authserver.JWKS}
+func newServer(issuer oauth.Config, c SharedSignals, deps Deps) (*oauth.Server, error) {
+	needs := []oauth.Endpoint{oauth.JWKS}
 	if c.on() && c.usesGrant() {
-		needs = append(needs, authserver.TokenEndpoint)
+		needs = append(needs, oauth.TokenEndpoint)
 		if auth := issuer.Client.Auth; auth == "bearer" || auth == "none" {
 			return nil, fmt.Errorf("shared_signals.access_token: is needed, for client.auth %s gets no token", auth)
 		}
 	}
-	return authserver.New(issuer, authserver.Deps{Needs: needs, Log: deps.Log, Transport: deps.Transport})
+	return oauth.New(issuer, oauth.Deps{Needs: needs, Log: deps.Log, Transport: deps.Transport})
 }
 
 func (s *source) fetchKeys(ctx context.Context) ([]byte, error) {
-	from, err := s.server.Find(ctx, authserver.JWKS)
+	from, err := s.server.Endpoint(ctx, oauth.JWKS)
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +205,7 @@ const (
 	longestWait = 10 * time.Second
 )
 
-func fetchKeys(ctx context.Context, server *authserver.Server, from string) ([]byte, error) {
+func fetchKeys(ctx context.Context, server *oauth.Server, from string) ([]byte, error) {
 	r, err := server.Get(ctx, from, maxKeySetBytes)
 	switch {
 	case err != nil:

@@ -22,9 +22,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -348,10 +348,10 @@ func secretFile(t testing.TB, value string) secret.Source {
 	return secret.Source{File: name}
 }
 
-func issuerConfig(t testing.TB, issuer string) authserver.Config {
-	return authserver.Config{
+func issuerConfig(t testing.TB, issuer string) oauth.Config {
+	return oauth.Config{
 		Name: testName, Issuer: issuer, AllowInsecureHTTP: true, Timeout: 5 * time.Second, MaxResponseBytes: 1 << 20,
-		Client: authserver.Client{ID: "orders-api", Auth: "client_secret_basic", BasicEncoding: "form", TokenAuth: "client_secret_basic", Secret: secretFile(t, "client-secret")},
+		Client: oauth.Client{ID: "orders-api", Auth: "client_secret_basic", BasicEncoding: "form", TokenAuth: "client_secret_basic", Secret: secretFile(t, "client-secret")},
 	}
 }
 
@@ -370,7 +370,7 @@ func testConfig(t testing.TB) Config {
 }
 
 // openAt builds Receivers of one provider after change has had its way with the configuration.
-func openAt(t testing.TB, issuer authserver.Config, change func(*Config), deps Deps) (*Receivers, *ledger) {
+func openAt(t testing.TB, issuer oauth.Config, change func(*Config), deps Deps) (*Receivers, *ledger) {
 	t.Helper()
 	cfg, l := testConfig(t), &ledger{}
 	if change != nil {
@@ -378,7 +378,7 @@ func openAt(t testing.TB, issuer authserver.Config, change func(*Config), deps D
 	}
 	deps.Evictor, deps.Limiter, deps.Observer = l, l, l
 	deps.Log = slog.New(slog.NewTextHandler(l, nil))
-	rs, err := New([]Config{cfg}, []authserver.Config{issuer}, deps)
+	rs, err := New([]Config{cfg}, []oauth.Config{issuer}, deps)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 const (
@@ -80,7 +80,7 @@ func (l *logout) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // logoutToken reads the one parameter of the form.
 func logoutToken(r *http.Request) (string, error) {
-	if authserver.MediaType(r.Header) != "application/x-www-form-urlencoded" {
+	if oauth.MediaType(r.Header) != "application/x-www-form-urlencoded" {
 		return "", errors.New("read logout request: it is no form")
 	}
 	body, err := readBody(r, maxFormBytes)

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 func logoutClaimsOf(p *provider) map[string]any {
@@ -134,7 +134,7 @@ func TestBCL2_AnEncryptedTokenIsDecryptedFirst(t *testing.T) {
 	cfg := testConfig(t)
 	with(&cfg)
 	cfg.BackChannelLogout.EncryptionAlgorithms = []string{"ECDH-ES"} // which the key does not fit
-	if _, err := New([]Config{cfg}, []authserver.Config{issuerConfig(t, p.URL)}, Deps{Evictor: l}); err == nil || !strings.Contains(err.Error(), "decryption_key") {
+	if _, err := New([]Config{cfg}, []oauth.Config{issuerConfig(t, p.URL)}, Deps{Evictor: l}); err == nil || !strings.Contains(err.Error(), "decryption_key") {
 		t.Errorf("error %v", err)
 	}
 }

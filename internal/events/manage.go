@@ -14,10 +14,10 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/fetch"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 // Methods of delivery.
@@ -115,10 +115,10 @@ func (s *stream) setUp(ctx context.Context) error {
 		return err
 	}
 	if m.Configuration == "" {
-		return authz.E(authz.Misconfigured, "set up stream: the transmitter has no configuration_endpoint; make the stream there and set manage to off")
+		return authz.Errorf(authz.Misconfigured, "set up stream: the transmitter has no configuration_endpoint; make the stream there and set manage to off")
 	}
 	if len(m.Deliveries) > 0 && !slices.Contains(m.Deliveries, s.method()) {
-		return authz.E(authz.Misconfigured, "set up stream: the transmitter does not offer delivery by %s", s.cfg.Delivery)
+		return authz.Errorf(authz.Misconfigured, "set up stream: the transmitter does not offer delivery by %s", s.cfg.Delivery)
 	}
 	all, err := s.list(ctx, m)
 	if err != nil {
@@ -217,7 +217,7 @@ func (s *stream) update(ctx context.Context, m *metadata, want streamRequest) (s
 	return configOf(r, err, "the stream cannot be changed")
 }
 
-func configOf(r authserver.Reply, err error, what string) (streamConfig, error) {
+func configOf(r oauth.Reply, err error, what string) (streamConfig, error) {
 	var c streamConfig
 	switch {
 	case err != nil:
@@ -240,18 +240,18 @@ func (s *stream) adopt(c streamConfig) error {
 	c.Delivery.Authorization = "" // the transmitter may show it; nobody needs it here
 	switch {
 	case !identifier(c.ID):
-		return authz.E(authz.Misconfigured, "set up stream: the transmitter gave it no usable stream_id")
+		return authz.Errorf(authz.Misconfigured, "set up stream: the transmitter gave it no usable stream_id")
 	case c.Issuer != s.transmitter.id:
-		return authz.E(authz.Misconfigured, "set up stream: its events would be from another issuer than the transmitter")
+		return authz.Errorf(authz.Misconfigured, "set up stream: its events would be from another issuer than the transmitter")
 	case len(c.Audience) == 0 && len(s.cfg.Audience) == 0:
-		return authz.E(authz.Misconfigured, "set up stream: it has no aud; set shared_signals.audience")
+		return authz.Errorf(authz.Misconfigured, "set up stream: it has no aud; set shared_signals.audience")
 	case c.Delivery.Method != s.method():
-		return authz.E(authz.Misconfigured, "set up stream: the transmitter delivers otherwise than was asked for")
+		return authz.Errorf(authz.Misconfigured, "set up stream: the transmitter delivers otherwise than was asked for")
 	case s.cfg.Delivery == deliveryPush && c.Delivery.EndpointURL != s.cfg.EndpointURL:
-		return authz.E(authz.Misconfigured, "set up stream: the transmitter delivers elsewhere than was asked for")
+		return authz.Errorf(authz.Misconfigured, "set up stream: the transmitter delivers elsewhere than was asked for")
 	}
 	if s.cfg.Delivery == deliveryPoll {
-		if err := s.transmitter.server.Permit("endpoint_url of the stream", c.Delivery.EndpointURL); err != nil {
+		if err := s.transmitter.server.CheckURL("endpoint_url of the stream", c.Delivery.EndpointURL); err != nil {
 			return err
 		}
 	}
@@ -272,7 +272,7 @@ func (s *stream) askStatus(ctx context.Context, m *metadata) error {
 	}
 	u, err := url.Parse(m.Status)
 	if err != nil {
-		return authz.E(authz.Misconfigured, "ask for the status of the stream: a URL cannot be read")
+		return authz.Errorf(authz.Misconfigured, "ask for the status of the stream: a URL cannot be read")
 	}
 	q := u.Query()
 	q.Set("stream_id", s.id())
@@ -326,7 +326,7 @@ func (s *stream) askVerification(ctx context.Context) error {
 		return err
 	}
 	if m.Verification == "" {
-		return authz.E(authz.Misconfigured, "verify stream: the transmitter has no verification_endpoint; set shared_signals.verify_every to 0")
+		return authz.Errorf(authz.Misconfigured, "verify stream: the transmitter has no verification_endpoint; set shared_signals.verify_every to 0")
 	}
 	state := rand.Text()
 	s.mu.Lock()

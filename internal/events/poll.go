@@ -118,7 +118,7 @@ func (s *stream) ask(ctx context.Context, q pollRequest) (pollAnswer, error) {
 	case r.Over:
 		return a, errLarge
 	case !r.IsJSON() || json.Unmarshal(r.Body, &a) != nil:
-		return a, authz.E(authz.Unavailable, "poll stream: the answer cannot be read")
+		return a, authz.Errorf(authz.Unavailable, "poll stream: the answer cannot be read")
 	}
 	return a, nil
 }

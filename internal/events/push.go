@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 // push takes a security event token by HTTP: RFC 8935. The event is in force before the answer is sent; the answer to a
@@ -41,7 +41,7 @@ func (s *stream) receive(r *http.Request) error {
 	if subtle.ConstantTimeCompare(sum[:], s.header[:]) != 1 || len(r.Header.Values("Authorization")) != 1 {
 		return &fault{codeAuthentication, "the Authorization header is not that of the stream"}
 	}
-	if authserver.MediaType(r.Header) != "application/secevent+jwt" {
+	if oauth.MediaType(r.Header) != "application/secevent+jwt" {
 		return &fault{codeRequest, "the content type is not application/secevent+jwt"}
 	}
 	body, err := readBody(r, maxTokenBytes)

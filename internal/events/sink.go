@@ -60,7 +60,7 @@ func (s *sink) evict(jti, event string, revocations []authz.Revocation) error {
 		r.Issuer, r.Event = s.issuer, true
 		n, err := s.evictor.Evict(r)
 		if err != nil {
-			return authz.E(authz.Unavailable, "evict tokens: the event is not in force")
+			return authz.Errorf(authz.Unavailable, "evict tokens: the event is not in force")
 		}
 		evicted += n
 	}

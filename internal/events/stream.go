@@ -12,9 +12,9 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 // stream is one stream of security events, pushed to us or polled by us.
@@ -25,7 +25,7 @@ type stream struct {
 	issuers     []string
 	transmitter *transmitter
 	keys        *jose.KeySet
-	own         *authserver.Server // of the transmitter, when that is not the issuer
+	own         *oauth.Server // of the transmitter, when that is not the issuer
 	sink        *sink
 	limiter     Limiter
 	log         *slog.Logger
@@ -49,7 +49,7 @@ const (
 	stateUnwatched = "unwatched"
 )
 
-func newStream(all Config, issuer authserver.Config, server *authserver.Server, k *sink, deps Deps) (*stream, error) {
+func newStream(all Config, issuer oauth.Config, server *oauth.Server, k *sink, deps Deps) (*stream, error) {
 	cfg := all.SharedSignals
 	s := &stream{cfg: cfg, sessions: all.Sessions, name: issuer.Name, issuers: []string{issuer.Issuer}, sink: k, limiter: deps.Limiter, log: k.log}
 	if !cfg.Authorization.IsZero() {
@@ -74,7 +74,7 @@ func newStream(all Config, issuer authserver.Config, server *authserver.Server, 
 	}
 	if other {
 		var err error
-		if at, err = authserver.New(issuer, authserver.Deps{Log: deps.Log, Transport: deps.Transport}); err != nil {
+		if at, err = oauth.New(issuer, oauth.Deps{Log: deps.Log, Transport: deps.Transport}); err != nil {
 			return nil, fmt.Errorf("shared_signals.transmitter: %w", err)
 		}
 		s.own = at
@@ -120,7 +120,7 @@ func (s *stream) take(ctx context.Context, raw string) (string, novelty, error) 
 	}
 	v := verifier{issuer: s.transmitter.id, audience: s.audience(), algorithms: s.cfg.Algorithms, keys: s.keys, now: s.sink.now}
 	if len(v.audience) == 0 {
-		return "", isNew, authz.E(authz.Unavailable, "take event: the stream is not set up yet")
+		return "", isNew, authz.Errorf(authz.Unavailable, "take event: the stream is not set up yet")
 	}
 	e, err := v.verify(ctx, raw)
 	if err != nil {

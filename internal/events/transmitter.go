@@ -10,9 +10,9 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/fetch"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -35,14 +35,14 @@ type metadata struct {
 // transmitter is who sends security events, and how its own API is called.
 type transmitter struct {
 	id      string
-	server  *authserver.Server
+	server  *oauth.Server
 	access  *access
 	timeout time.Duration
 	known   *fetch.Value[*metadata]
 }
 
 // newTransmitter calls the transmitter of an identifier by a server, with tokens from access. Close it.
-func newTransmitter(id string, server *authserver.Server, a *access, timeout time.Duration) *transmitter {
+func newTransmitter(id string, server *oauth.Server, a *access, timeout time.Duration) *transmitter {
 	t := &transmitter{id: id, server: server, access: a, timeout: timeout}
 	t.known = fetch.New(fetch.Config[*metadata]{
 		Name: fmt.Sprintf("read configuration of transmitter %q", id), Fetch: t.look, Timeout: timeout,
@@ -92,7 +92,7 @@ func (t *transmitter) look(ctx context.Context) (*metadata, error) {
 		if u == "" {
 			continue
 		}
-		if err := t.server.Permit(what, u); err != nil {
+		if err := t.server.CheckURL(what, u); err != nil {
 			return nil, err
 		}
 	}
@@ -109,27 +109,27 @@ func (t *transmitter) fetchKeys(ctx context.Context) ([]byte, error) {
 }
 
 // call sends body, which may be nil, as JSON within the time that one question may take.
-func (t *transmitter) call(ctx context.Context, method, to string, body any, limit int64) (authserver.Reply, error) {
+func (t *transmitter) call(ctx context.Context, method, to string, body any, limit int64) (oauth.Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
 	return t.wait(ctx, method, to, body, limit)
 }
 
 // wait is call without a time of its own. An access token that is refused is replaced once.
-func (t *transmitter) wait(ctx context.Context, method, to string, body any, limit int64) (authserver.Reply, error) {
+func (t *transmitter) wait(ctx context.Context, method, to string, body any, limit int64) (oauth.Reply, error) {
 	var payload []byte
 	if body != nil {
 		var err error
 		if payload, err = json.Marshal(body); err != nil {
-			return authserver.Reply{}, authz.E(authz.Internal, "call transmitter: the request cannot be written")
+			return oauth.Reply{}, authz.Errorf(authz.Internal, "call transmitter: the request cannot be written")
 		}
 	}
 	for attempt := 0; ; attempt++ {
 		token, err := t.token(ctx)
 		if err != nil {
-			return authserver.Reply{}, err
+			return oauth.Reply{}, err
 		}
-		r, err := t.server.Call(ctx, authserver.Call{Method: method, URL: to, Token: token, Body: payload, MaxBytes: limit})
+		r, err := t.server.Call(ctx, oauth.Call{Method: method, URL: to, Token: token, Body: payload, MaxBytes: limit})
 		if err != nil || r.Status != http.StatusUnauthorized || attempt > 0 || !t.access.drop(token) {
 			return r, err
 		}
@@ -144,7 +144,7 @@ func (t *transmitter) token(ctx context.Context) (secret.Text, error) {
 }
 
 // refusal is the error of an answer that is none of those hoped for.
-func refusal(r authserver.Reply, what string) error {
+func refusal(r oauth.Reply, what string) error {
 	if r.Status < 300 {
 		what += ": the answer cannot be used"
 	}

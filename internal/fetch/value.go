@@ -180,7 +180,7 @@ func (v *Value[T]) begin(n need) (*Attempt[T], wait, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.closed {
-		return nil, full, authz.E(authz.Unavailable, "%s: shutting down", v.cfg.Name)
+		return nil, full, authz.Errorf(authz.Unavailable, "%s: shutting down", v.cfg.Name)
 	}
 	if v.pending != nil {
 		if v.failed != nil {

@@ -50,8 +50,8 @@ func (s *source) count() int {
 	return len(s.attempts)
 }
 
-func down() error   { return authz.E(authz.Unavailable, "connection refused") }
-func broken() error { return authz.E(authz.Misconfigured, "status 404") }
+func down() error   { return authz.Errorf(authz.Unavailable, "connection refused") }
+func broken() error { return authz.Errorf(authz.Misconfigured, "status 404") }
 
 // hourly is renewed each hour and never ends.
 func hourly(_ int, began time.Time) (renew, end time.Time) { return began.Add(time.Hour), time.Time{} }

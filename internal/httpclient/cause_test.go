@@ -20,7 +20,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/httpclient"
-	"github.com/authz-sidecar/sidecar/internal/outage"
+	"github.com/authz-sidecar/sidecar/internal/testkit/outage"
 )
 
 // raw is a listener that does with each connection what a test says, after it has read something from it.

@@ -88,5 +88,5 @@ func sourceIP(s string) (string, error) {
 
 // malformed never quotes the request: a URL can hold a password, and the text goes to the decision log.
 func malformed(format string, args ...any) error {
-	return authz.E(authz.Malformed, "read request: "+format, args...)
+	return authz.Errorf(authz.Malformed, "read request: "+format, args...)
 }

@@ -43,7 +43,7 @@ type cache struct {
 }
 
 func newCache(cfg Config, k keys, o Observer) *cache {
-	name, c := cfg.Server.Name, cfg.Cache
+	name, c := cfg.Endpoint.Name, cfg.Cache
 	told := func(which string) func(int) {
 		return func(n int) { o.Evicted(name, which, Room, n) }
 	}
@@ -140,7 +140,7 @@ func (c *cache) keep(key secret.Fingerprint, tok secret.Text, f fact, d departur
 	case dialect.Inactive:
 		c.active.drop(key, f.Claims.Fetched)
 		c.inactive.put(key, f.Claims, deadLife, marks, now)
-	case dialect.Nowhere:
+	case dialect.DoNotCache:
 		c.active.drop(key, f.Claims.Fetched)
 		c.inactive.drop(key, f.Claims.Fetched)
 	}

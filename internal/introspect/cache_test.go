@@ -287,7 +287,7 @@ func TestTheLatestAnswerReplacesTheOpposite(t *testing.T) {
 	i, _ := open(t, "https://as.example/i", nil)
 	tok, now := secret.New(testToken), time.Now()
 	yes := fact{Fact: dialect.Fact{Claims: &authz.Claims{Active: true, Fetched: now}, Keep: dialect.Active}}
-	no := fact{Fact: dialect.Dead("is not active", now)}
+	no := fact{Fact: dialect.Unusable("is not active", now)}
 	no.Keep = dialect.Inactive
 	for _, f := range []fact{yes, no, yes} {
 		key := i.keys.of(tok, "", Introspect)

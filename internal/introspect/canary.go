@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 // check reports a canary that could not be sent.
@@ -20,8 +20,8 @@ func (c Canary) check(cfg Config, fault func(key, cause, hint string)) {
 		fault("canary.every", fmt.Sprintf("%s is not between 1s and 1h0m0s", c.Every), "")
 	case cfg.mode() == JWT:
 		fault("canary.every", "is set, and mode jwt asks nobody", "remove it, or choose another mode")
-	case cfg.Reading.Advice("").OwnToken != "":
-		fault("canary.every", "is set, and "+cfg.Reading.Advice("").OwnToken, "remove it")
+	case cfg.Dialect.Advice("").OwnToken != "":
+		fault("canary.every", "is set, and "+cfg.Dialect.Advice("").OwnToken, "remove it")
 	case auth == "bearer" || auth == "none":
 		fault("canary.every", fmt.Sprintf("is set, and client.auth %s gets no token of its own", auth), "choose another method, or remove it")
 	}
@@ -32,7 +32,7 @@ func (c Config) CanaryScope() []string {
 	if c.Canary.Scope != nil {
 		return c.Canary.Scope
 	}
-	return c.Server.Client.Scope
+	return c.Endpoint.Client.Scope
 }
 
 // canary remembers how the latest question about the sidecar's own token ended.
@@ -60,9 +60,9 @@ func (i *Issuer) Canary(ctx context.Context) {
 	}
 }
 
-// Sick says why the latest canary did not come back, or "". A server that does not answer is no reason: waiting elsewhere
+// Unhealthy says why the latest canary did not come back, or "". A server that does not answer is no reason: waiting elsewhere
 // would not mend it, and whoever takes a sidecar out for it takes out all of them.
-func (i *Issuer) Sick() string {
+func (i *Issuer) Unhealthy() string {
 	if why := i.canary.sick.Load(); why != nil {
 		return *why
 	}
@@ -85,9 +85,9 @@ func (i *Issuer) send(ctx context.Context) {
 	case err != nil:
 		why = err.Error()
 	case !f.Claims.Active:
-		why = "the server's own word on a token that it issued to the sidecar a moment ago: it " + f.Claims.Why
+		why = "the server's own word on a token that it issued to the sidecar a moment ago: it " + f.Claims.InactiveReason
 	}
-	before := i.Sick()
+	before := i.Unhealthy()
 	i.canary.sick.Store(&why)
 	switch {
 	case why != "" && before == "":
@@ -98,9 +98,9 @@ func (i *Issuer) send(ctx context.Context) {
 }
 
 // needsToken adds what a canary needs to the endpoints that are needed.
-func (c Config) needsToken(needs []authserver.Endpoint) []authserver.Endpoint {
+func (c Config) needsToken(needs []oauth.Endpoint) []oauth.Endpoint {
 	if c.Canary.Every > 0 {
-		needs = append(needs, authserver.TokenEndpoint)
+		needs = append(needs, oauth.TokenEndpoint)
 	}
 	return needs
 }

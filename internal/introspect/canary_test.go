@@ -22,7 +22,7 @@ func aviary(t *testing.T) (i *Issuer, l *ledger, says, grants *atomic.Pointer[ht
 		(*says.Load())(w, r)
 	})
 	i, l = open(t, u.URL+"/introspect", func(c *Config) {
-		c.Server.TokenEndpoint, c.Canary.Every = u.URL+"/token", time.Minute
+		c.Endpoint.TokenEndpoint, c.Canary.Every = u.URL+"/token", time.Minute
 	})
 	return i, l, says, grants
 }
@@ -52,7 +52,7 @@ func TestCanaryTellsWhenTheServerNoLongerTells(t *testing.T) {
 			store(grants, c.grant)
 		}
 		i.send(t.Context())
-		if got := i.Sick(); (got == "") != (c.sick == "") || !strings.Contains(got, c.sick) {
+		if got := i.Unhealthy(); (got == "") != (c.sick == "") || !strings.Contains(got, c.sick) {
 			t.Errorf("%s: %q", c.name, got)
 		}
 	}
@@ -79,14 +79,14 @@ func TestCanariesThatCannotBeSentAreFaults(t *testing.T) {
 		"canary.scope": func(c *Config) { c.Canary.Scope = []string{"x"} },
 	} {
 		cfg := testConfig(t, "https://as.example/i")
-		cfg.Server.TokenEndpoint = "https://as.example/t"
+		cfg.Endpoint.TokenEndpoint = "https://as.example/t"
 		change(&cfg)
 		if got := strings.Join(faults(cfg), " "); got != key {
 			t.Errorf("faults %q, want %s", got, key)
 		}
 	}
 	cfg := testConfig(t, "https://as.example/i")
-	cfg.Server.TokenEndpoint, cfg.Canary.Every, cfg.Server.Client.Auth = "https://as.example/t", time.Minute, "bearer"
+	cfg.Endpoint.TokenEndpoint, cfg.Canary.Every, cfg.Endpoint.Client.Auth = "https://as.example/t", time.Minute, "bearer"
 	if got := strings.Join(faults(cfg), " "); !strings.Contains(got, "canary.every") {
 		t.Errorf("faults %q", got)
 	}

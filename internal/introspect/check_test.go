@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -27,11 +27,11 @@ func TestCheckFindsNothingInAGoodConfiguration(t *testing.T) {
 
 func TestCheckReportsEveryFaultAtOnce(t *testing.T) {
 	c := Config{
-		Server: authserver.Config{
+		Endpoint: oauth.Config{
 			Issuer: "as.example", IntrospectionEndpoint: "http://as.example", EndpointHosts: []string{"https://x", ""},
-			Client: authserver.Client{Auth: "magic", BasicEncoding: "rot13", Secret: secret.Source{File: "a", Env: "b"}},
+			Client: oauth.Client{Auth: "magic", BasicEncoding: "rot13", Secret: secret.Source{File: "a", Env: "b"}},
 		},
-		Reading: dialect.Config{
+		Dialect: dialect.Config{
 			Dialect: "klingon", Audience: []string{""}, AbsentAudience: "perhaps", RefusedPrefixes: []string{""},
 			Tenant: []string{"tid"}, Roles: []string{"/ok", "/~2"}, NotBeforeLeeway: time.Hour,
 		},
@@ -75,14 +75,14 @@ func TestINT4_HTTPIsForLoopbackOnlyAndOnlyWhenAllowed(t *testing.T) {
 		{"https://as.example/%zz", true, false},
 	} {
 		cfg := testConfig(t, c.url)
-		cfg.Server.AllowInsecureHTTP = c.allowed
+		cfg.Endpoint.AllowInsecureHTTP = c.allowed
 		if got := faults(cfg); (len(got) == 0) != c.good {
 			t.Errorf("%s (allowed %t): %q", c.url, c.allowed, got)
 		}
 		if strings.Contains(c.url, "%zz") || strings.Contains(c.url, "#") {
 			continue
 		}
-		cfg.Server.Issuer, cfg.Server.IntrospectionEndpoint = c.url, ""
+		cfg.Endpoint.Issuer, cfg.Endpoint.IntrospectionEndpoint = c.url, ""
 		if got := faults(cfg); (len(got) == 0) != c.good {
 			t.Errorf("issuer %s (allowed %t): %q", c.url, c.allowed, got)
 		}
@@ -97,11 +97,11 @@ func TestCheckWantsAnIssuerOrAnEndpoint(t *testing.T) {
 
 func TestAnIssuerThatIsOnlyComparedMayBeHTTP(t *testing.T) {
 	c := testConfig(t, "https://as.example/i")
-	c.Server.Issuer = "http://keycloak.internal/realms/a"
+	c.Endpoint.Issuer = "http://keycloak.internal/realms/a"
 	if got := faults(c); got != nil {
 		t.Errorf("faults %q", got)
 	}
-	c.Server.Issuer += "?x"
+	c.Endpoint.Issuer += "?x"
 	if got := faults(c); !slices.Equal(got, []string{"issuer"}) {
 		t.Errorf("faults %q", got)
 	}
@@ -109,8 +109,8 @@ func TestAnIssuerThatIsOnlyComparedMayBeHTTP(t *testing.T) {
 
 func TestNewRefusesWhatItCannotUse(t *testing.T) {
 	for name, change := range map[string]func(*Config, *Deps){
-		"a fault of the configuration": func(c *Config, _ *Deps) { c.Server.Name = "" },
-		"a secret that is not there":   func(c *Config, _ *Deps) { c.Server.Client.Secret = secret.Source{File: "/nowhere/at/all"} },
+		"a fault of the configuration": func(c *Config, _ *Deps) { c.Endpoint.Name = "" },
+		"a secret that is not there":   func(c *Config, _ *Deps) { c.Endpoint.Client.Secret = secret.Source{File: "/nowhere/at/all"} },
 		"no fingerprinter":             func(_ *Config, d *Deps) { d.Fingerprints = nil },
 	} {
 		c, d := testConfig(t, "https://as.example/i"), Deps{Fingerprints: secret.NewFingerprinter()}

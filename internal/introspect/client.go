@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -39,7 +39,7 @@ type Answer struct {
 type client struct {
 	name     string
 	timeout  time.Duration
-	server   *authserver.Server
+	server   *oauth.Server
 	reader   *dialect.Reader
 	seal     *seal // nil unless signed answers are required
 	bearer   bool  // the sidecar shows an access token of its own to be let in
@@ -67,12 +67,12 @@ func outcomeOf(f fact, err error) string {
 }
 
 // question is one exchange and its meaning. The reply is returned, as far as it came, when there is an error too.
-func (c *client) question(ctx context.Context, tok secret.Text) (fact, authserver.Reply, error) {
+func (c *client) question(ctx context.Context, tok secret.Text) (fact, oauth.Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	endpoint, err := c.server.Find(ctx, authserver.Introspection)
+	endpoint, err := c.server.Endpoint(ctx, oauth.Introspection)
 	if err != nil {
-		return fact{}, authserver.Reply{}, err
+		return fact{}, oauth.Reply{}, err
 	}
 	fetched := time.Now()
 	r, err := c.send(ctx, endpoint, tok)

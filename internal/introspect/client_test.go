@@ -92,7 +92,7 @@ func TestAskGoesPastTheCache(t *testing.T) {
 
 func TestRefusedPrefixesAreNotAsked(t *testing.T) {
 	u := serve(t, saysJSON(`{"active":true}`))
-	i, _ := open(t, u.URL, func(c *Config) { c.Reading.RefusedPrefixes = []string{"ory_rt_"} })
+	i, _ := open(t, u.URL, func(c *Config) { c.Dialect.RefusedPrefixes = []string{"ory_rt_"} })
 	c, err := i.Introspect(t.Context(), Question{Token: secret.New("ory_rt_abc")})
 	if err != nil || c.Active || c.Usable(time.Now()) == "" {
 		t.Errorf("claims %+v, %v", c, err)
@@ -107,7 +107,7 @@ func TestINT12_EmptyAndHugeTokensAreNotAsked(t *testing.T) {
 	i, _ := open(t, u.URL, nil)
 	for _, tok := range []string{"", strings.Repeat("a", 1<<20)} {
 		c, err := i.Introspect(t.Context(), Question{Token: secret.New(tok)})
-		if err != nil || c.Active || c.Why == "" {
+		if err != nil || c.Active || c.InactiveReason == "" {
 			t.Errorf("claims %+v, %v", c, err)
 		}
 	}

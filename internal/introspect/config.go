@@ -7,15 +7,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 // Config is one issuer: where it is, how it speaks, which tokens are its, and how long to believe what it said.
 type Config struct {
-	Server  authserver.Config `yaml:",inline"`
-	Reading dialect.Config    `yaml:",inline"`
+	Endpoint oauth.Config   `yaml:",inline"`
+	Dialect  dialect.Config `yaml:",inline"`
 
 	Match          Match          `yaml:"match" doc:"Which tokens are this issuer's. With one issuer, all are but JWTs that name another."`
 	Mode           Mode           `yaml:"mode" default:"introspect" enum:"introspect|jwt|jwt_then_introspect|introspect_opaque" doc:"How tokens are looked at: asked about (RFC 7662), validated here (RFC 9068), both, or each where it can be."`
@@ -94,7 +94,7 @@ type CacheConfig struct {
 // The words that choose a mode may be empty and then mean their documented default.
 func (c Config) Check(fault func(key, cause, hint string)) {
 	c.Reached().Check(fault)
-	c.Reading.Check(fault)
+	c.Dialect.Check(fault)
 	c.checkModes(fault)
 	c.checkDialect(fault)
 	c.Match.check(fault)
@@ -141,13 +141,13 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 // Warn reports what is no fault of c by itself, and at this kind of server most likely is one: key, cause and hint are like those
 // of Check.
 func (c Config) Warn(warn func(key, cause, hint string)) {
-	client := c.Server.Client
-	advice, audience := c.Reading.Advice(client.ID), strings.TrimSuffix(client.AssertionAudience, "/")
-	if advice.IssuerOnly && audience != "" && audience != strings.TrimSuffix(c.Server.Issuer, "/") && strings.HasSuffix(client.Method(), "_jwt") {
-		warn("client.assertion_audience", fmt.Sprintf("is %q, and a server of dialect %s that sees an assertion for another than itself calls every token inactive", client.AssertionAudience, c.Reading.Dialect),
+	client := c.Endpoint.Client
+	advice, audience := c.Dialect.Advice(client.ID), strings.TrimSuffix(client.AssertionAudience, "/")
+	if advice.IssuerOnly && audience != "" && audience != strings.TrimSuffix(c.Endpoint.Issuer, "/") && strings.HasSuffix(client.Method(), "_jwt") {
+		warn("client.assertion_audience", fmt.Sprintf("is %q, and a server of dialect %s that sees an assertion for another than itself calls every token inactive", client.AssertionAudience, c.Dialect.Dialect),
 			"remove it: "+advice.AssertionAudience)
 	}
-	if ends := c.Reading.JWTEnding(); c.Cache.RevocationMemory == 0 && (c.mode().local() || ends == dialect.SignatureOnly) {
+	if ends := c.Dialect.JWTEnding(); c.Cache.RevocationMemory == 0 && (c.mode().local() || ends == dialect.SignatureOnly) {
 		warn("cache.revocation_memory", "is 0: a JWT that was validated here, or that its server cannot end, is good again right after it was revoked",
 			"make it no less than the longest life of a JWT")
 	}
@@ -155,17 +155,17 @@ func (c Config) Warn(warn func(key, cause, hint string)) {
 
 // checkDialect sees that tokens are looked at in a way that the server knows. An unknown dialect is not its business.
 func (c Config) checkDialect(fault func(key, cause, hint string)) {
-	name, encoding := c.Reading.Dialect, c.Reading.Encoding()
+	name, encoding := c.Dialect.Dialect, c.Dialect.Encoding()
 	switch {
 	case encoding == dialect.Unasked && c.Mode != JWT:
 		fault("mode", fmt.Sprintf("%q asks the server, and one of dialect %s cannot be asked about tokens", cmp.Or(c.Mode, Introspect), name), "set mode to jwt")
-	case !c.Reading.HasJWTs() && c.Mode != Introspect && c.Mode != "":
+	case !c.Dialect.HasJWTs() && c.Mode != Introspect && c.Mode != "":
 		fault("mode", fmt.Sprintf("%q needs tokens that are JWTs, and dialect %s has none", c.Mode, name), "set mode to introspect")
 	}
-	if c.Reading.NeedsAudience() {
+	if c.Dialect.NeedsAudience() {
 		fault("audience", fmt.Sprintf("is empty, and a server of dialect %s calls the tokens of everybody's clients active", name), "list the client ids whose tokens may be used here")
 	}
-	if encoding == dialect.JSON && slices.Contains([]string{"client_secret_post", "client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"}, c.Server.Client.Auth) {
-		fault("client.auth", fmt.Sprintf("%s needs a form, and a server of dialect %s takes JSON", c.Server.Client.Auth, name), "set client.auth to client_secret_basic")
+	if encoding == dialect.JSON && slices.Contains([]string{"client_secret_post", "client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"}, c.Endpoint.Client.Auth) {
+		fault("client.auth", fmt.Sprintf("%s needs a form, and a server of dialect %s takes JSON", c.Endpoint.Client.Auth, name), "set client.auth to client_secret_basic")
 	}
 }

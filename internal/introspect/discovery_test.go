@@ -13,9 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/fetch"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -60,7 +60,7 @@ func metadata(issuer, endpoint string) string {
 }
 
 func discovering(issuer string) func(*Config) {
-	return func(c *Config) { c.Server.Issuer, c.Server.IntrospectionEndpoint = issuer, "" }
+	return func(c *Config) { c.Endpoint.Issuer, c.Endpoint.IntrospectionEndpoint = issuer, "" }
 }
 
 func TestMD1_TheNameIsInsertedBeforeThePath(t *testing.T) {
@@ -154,7 +154,7 @@ func TestMD4_EndpointHostsPermitAnotherHost(t *testing.T) {
 	})
 	i, _ := open(t, "", func(c *Config) {
 		discovering(u.URL)(c)
-		c.Server.EndpointHosts = []string{strings.TrimPrefix(as.URL, "http://")}
+		c.Endpoint.EndpointHosts = []string{strings.TrimPrefix(as.URL, "http://")}
 	})
 	if !introspect(t, i).Active || as.calls.Load() != 1 {
 		t.Error("not asked there")
@@ -177,7 +177,7 @@ func TestMD5_ServersThatAreDownAreUnavailable(t *testing.T) {
 
 func TestMD5_AConfiguredEndpointNeedsNoDiscovery(t *testing.T) {
 	u, asked := directory(t, func(string) map[string]string { return nil })
-	i, _ := open(t, u.URL+"/introspect", func(c *Config) { c.Server.Issuer = "https://as.example" })
+	i, _ := open(t, u.URL+"/introspect", func(c *Config) { c.Endpoint.Issuer = "https://as.example" })
 	i.Warm(t.Context())
 	introspect(t, i)
 	if want := []string{"POST /introspect"}; !slices.Equal(asked.read(), want) {
@@ -224,8 +224,8 @@ func TestMD5_WarmBacksOffUntilTheServerIsUp(t *testing.T) {
 		if want := []time.Duration{0, 1 * s, 3 * s, 7 * s, 15 * s, 31 * s, 61 * s, 91 * s}; !slices.Equal(looks, want) {
 			t.Errorf("looked after %v", looks)
 		}
-		if i.server.Current(authserver.Introspection) != "https://as.example/i" {
-			t.Errorf("endpoint %q", i.server.Current(authserver.Introspection))
+		if i.server.KnownEndpoint(oauth.Introspection) != "https://as.example/i" {
+			t.Errorf("endpoint %q", i.server.KnownEndpoint(oauth.Introspection))
 		}
 	})
 }
@@ -343,7 +343,7 @@ func TestAFlightThatWaitsForDiscoveryObeysTheTimeout(t *testing.T) {
 			t.Errorf("after %v", took)
 		}
 		i.Close()
-		if _, err := i.server.Find(t.Context(), authserver.Introspection); authz.KindOf(err) != authz.Unavailable {
+		if _, err := i.server.Endpoint(t.Context(), oauth.Introspection); authz.KindOf(err) != authz.Unavailable {
 			t.Errorf("after Close: %v", err)
 		}
 	})

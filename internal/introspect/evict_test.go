@@ -55,7 +55,7 @@ func byOther() map[string]authz.Revocation {
 }
 
 func withTenant(c *Config) {
-	c.Reading.Tenant = []string{"/org"}
+	c.Dialect.Tenant = []string{"/org"}
 	c.Cache.RevocationMemory = time.Hour
 }
 
@@ -96,9 +96,9 @@ func TestEV3_AnIdentifierThatIsANumberIsEvictedByItsDigits(t *testing.T) {
 		"the sub beside another subject": {`"sub":48,"uid":"00u1","token_type":"Bearer","aud":"a","iat":1,"jti":"j"`, "okta", authz.Revocation{Subject: "48"}},
 	} {
 		u := serve(t, saysJSON(`{"active":true,`+c.answer+`}`))
-		i, _ := open(t, u.URL, func(cfg *Config) { withTenant(cfg); cfg.Reading.Dialect = c.dialect })
+		i, _ := open(t, u.URL, func(cfg *Config) { withTenant(cfg); cfg.Dialect.Dialect = c.dialect })
 		if got := introspect(t, i); !got.Active {
-			t.Fatalf("%s: %s", name, got.Why)
+			t.Fatalf("%s: %s", name, got.InactiveReason)
 		}
 		if n := evict(t, i, c.v); n != 1 {
 			t.Errorf("%s: evicted %d", name, n)
@@ -167,7 +167,7 @@ func TestEvictingAnInactiveTokenAsksAgain(t *testing.T) {
 
 func TestARevocationNamesSomethingOrAll(t *testing.T) {
 	one, _ := open(t, "https://as.example/i", nil)
-	two, _ := open(t, "https://as.example/i", func(c *Config) { c.Server.Name, c.Match.Issuers = "two", []string{"https://two"} })
+	two, _ := open(t, "https://as.example/i", func(c *Config) { c.Endpoint.Name, c.Match.Issuers = "two", []string{"https://two"} })
 	is := &Issuers{all: []*Issuer{one, two}}
 	for name, c := range map[string]struct {
 		v    authz.Revocation
@@ -196,7 +196,7 @@ func TestARevocationNamesSomethingOrAll(t *testing.T) {
 func TestOnlyTheIssuerThatIsNamedEvicts(t *testing.T) {
 	u := serve(t, saysJSON(told))
 	one, _ := open(t, u.URL, nil)
-	two, _ := open(t, u.URL, func(c *Config) { c.Server.Name, c.Server.Issuer = "two", "https://as" })
+	two, _ := open(t, u.URL, func(c *Config) { c.Endpoint.Name, c.Endpoint.Issuer = "two", "https://as" })
 	is := &Issuers{all: []*Issuer{one, two}}
 	for _, c := range []struct {
 		issuer         string

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 // outage is why a question is not sent: earlier ones found that the server had failed.
@@ -27,18 +27,18 @@ func serverFailed(err error) bool {
 	if _, ok := errors.AsType[outage](err); ok {
 		return true
 	}
-	f, ok := errors.AsType[*authserver.Failure](err)
+	f, ok := errors.AsType[*oauth.Failure](err)
 	return ok && isOutage(f)
 }
 
 // isOutage reports whether an exchange failed as those with a server that is down do.
-func isOutage(f *authserver.Failure) bool {
-	switch f.Nature {
-	case authserver.TimedOut, authserver.Broken:
+func isOutage(f *oauth.Failure) bool {
+	switch f.Reason {
+	case oauth.TimedOut, oauth.Broken:
 		return true
-	case authserver.Answered:
+	case oauth.Answered:
 		return f.Status >= http.StatusInternalServerError
-	case authserver.Untrusted, authserver.GivenUp:
+	case oauth.Untrusted, oauth.Canceled:
 	}
 	return false
 }

@@ -167,7 +167,7 @@ func TestINT7_RefreshThatBringsNoAnswerLeavesWhatWasKnown(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			for range 3 {
 				if c := introspect(t, i); !c.Active {
-					t.Errorf("%s: %s", body, c.Why)
+					t.Errorf("%s: %s", body, c.InactiveReason)
 				}
 				synctest.Wait()
 			}
@@ -238,7 +238,7 @@ func TestStaleIfErrorExcusesAServerThatFailedAndTheBreakerThatItOpened(t *testin
 			time.Sleep(2 * time.Second)
 			for n := range 30 { // the breaker opens after ten
 				if c := introspect(t, i); !c.Active {
-					t.Fatalf("%s, request %d: %s", name, n, c.Why)
+					t.Fatalf("%s, request %d: %s", name, n, c.InactiveReason)
 				}
 			}
 			if i.Breaker() == BreakerClosed || l.of(&l.refused, refusedOpen)+l.of(&l.refused, refusedHold) == 0 {

@@ -56,7 +56,7 @@ func (f *flight) share(ctx context.Context, key secret.Fingerprint, since time.T
 		select {
 		case <-c.done:
 		case <-ctx.Done():
-			return nil, authz.E(authz.Unavailable, "introspect at issuer %q: the caller's time ended before the answer came", f.issuer)
+			return nil, authz.Errorf(authz.Unavailable, "introspect at issuer %q: the caller's time ended before the answer came", f.issuer)
 		}
 		if !c.began.Before(since) { // else the next one to run began after that
 			return c.claims, c.err
@@ -95,7 +95,7 @@ func (f *flight) launch(ctx context.Context, key secret.Fingerprint, q question)
 // begin starts a call. f.mu is held.
 func (f *flight) begin(ctx context.Context, key secret.Fingerprint, q question) (*call, error) {
 	if f.closed {
-		return nil, authz.E(authz.Unavailable, "introspect at issuer %q: shutting down", f.issuer)
+		return nil, authz.Errorf(authz.Unavailable, "introspect at issuer %q: shutting down", f.issuer)
 	}
 	select {
 	case f.seats <- struct{}{}:
@@ -104,7 +104,7 @@ func (f *flight) begin(ctx context.Context, key secret.Fingerprint, q question) 
 		return nil, f.crowded()
 	}
 	c := &call{began: time.Now(), done: make(chan struct{})}
-	c.err = authz.E(authz.Internal, "introspect at issuer %q: the question ended without an answer", f.issuer)
+	c.err = authz.Errorf(authz.Internal, "introspect at issuer %q: the question ended without an answer", f.issuer)
 	f.calls[key] = c
 	f.aloft.Add(1)
 	ctx = context.WithoutCancel(ctx)
@@ -126,7 +126,7 @@ func (f *flight) run(ctx context.Context, q question) (_ *authz.Claims, err erro
 	defer func() {
 		// It would end the process. What the panic says may hold the token.
 		if r := recover(); r != nil {
-			err = authz.E(authz.Internal, "introspect at issuer %q: panic of type %T", f.issuer, r)
+			err = authz.Errorf(authz.Internal, "introspect at issuer %q: panic of type %T", f.issuer, r)
 		}
 	}()
 	ctx, cancel := context.WithCancel(ctx)

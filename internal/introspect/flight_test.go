@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -168,8 +168,8 @@ func TestCallersBeforeAndAfterDiscoveryShareAFlight(t *testing.T) {
 	}))
 	defer server.Close()
 	i, err := New(Config{
-		Server: authserver.Config{
-			Name: "cold", Issuer: server.URL, AllowInsecureHTTP: true, Client: authserver.Client{ID: "rs", Auth: "client_secret_post", Secret: secretFile(t, "s3cr3t")},
+		Endpoint: oauth.Config{
+			Name: "cold", Issuer: server.URL, AllowInsecureHTTP: true, Client: oauth.Client{ID: "rs", Auth: "client_secret_post", Secret: secretFile(t, "s3cr3t")},
 			Timeout: time.Minute, MaxResponseBytes: 1 << 20,
 		},
 		MaxInFlight: 8,

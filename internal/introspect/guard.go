@@ -8,9 +8,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/fetch"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 // GuardObserver is told what an issuer was spared. Its methods are called on the request path: they must not block.
@@ -52,11 +52,11 @@ type guard struct {
 }
 
 func newGuard(next asker, cfg Config, k keys, o Observer) *guard {
-	name := cfg.Server.Name
+	name := cfg.Endpoint.Name
 	active, _ := cfg.Cache.lifetimes()
 	return &guard{
-		next: next, name: name, keys: k, timeout: cfg.Server.Timeout, retries: cfg.Protection.Retries,
-		breaker: newBreaker(name, cfg.Protection, cfg.Server.Timeout, cfg.MaxInFlight), unknown: newUnknown(name, cfg.Protection, active.last, o), observer: o,
+		next: next, name: name, keys: k, timeout: cfg.Endpoint.Timeout, retries: cfg.Protection.Retries,
+		breaker: newBreaker(name, cfg.Protection, cfg.Endpoint.Timeout, cfg.MaxInFlight), unknown: newUnknown(name, cfg.Protection, active.last, o), observer: o,
 	}
 }
 
@@ -112,7 +112,7 @@ func (g *guard) once(ctx, outer context.Context, t *turn, q Question) (f fact, e
 // rest waits before another attempt. It reports whether there is to be one: not after a failure that lasts, and not when
 // the wait does not fit into what is left of the time.
 func rest(ctx context.Context, attempt int, err error) bool {
-	f, ok := errors.AsType[*authserver.Failure](err)
+	f, ok := errors.AsType[*oauth.Failure](err)
 	if !ok || !passing(f) {
 		return false
 	}
@@ -137,12 +137,12 @@ func jitter(d time.Duration) time.Duration {
 
 // passing reports whether a failure may be over in a moment. One that took all the time is not asked about again, nor is
 // a 429, whose server has enough of us, nor a 500, which the question itself may have caused.
-func passing(f *authserver.Failure) bool {
+func passing(f *oauth.Failure) bool {
 	switch f.Status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
-	return f.Nature == authserver.Broken
+	return f.Reason == oauth.Broken
 }
 
 // retryAfter is when the server wants to be asked again; 0 when it did not say.

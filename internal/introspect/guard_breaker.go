@@ -11,8 +11,8 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"golang.org/x/time/rate"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 // BreakerState is how an issuer's circuit breaker stands, in the numbers of its metric.
@@ -168,7 +168,7 @@ func (b *breaker) leave(t *turn, v verdict, err error) {
 		return
 	}
 	defer func() { b.tell(err) }()
-	f, failed := errors.AsType[*authserver.Failure](err)
+	f, failed := errors.AsType[*oauth.Failure](err)
 	switch {
 	case v == works:
 		b.down.Store(false)
@@ -219,15 +219,15 @@ func verdictOf(err error) verdict {
 	if err == nil || authz.KindOf(err) == authz.Misconfigured {
 		return works
 	}
-	f, ok := errors.AsType[*authserver.Failure](err)
+	f, ok := errors.AsType[*oauth.Failure](err)
 	switch {
 	case !ok:
 		return nothing // the question did not come to be asked
-	case f.Nature == authserver.TimedOut, f.Nature == authserver.Broken:
+	case f.Reason == oauth.TimedOut, f.Reason == oauth.Broken:
 		return fails
-	case f.Nature == authserver.Answered && (f.Status == http.StatusTooManyRequests || f.Status >= 500):
+	case f.Reason == oauth.Answered && (f.Status == http.StatusTooManyRequests || f.Status >= 500):
 		return fails
-	case f.Nature == authserver.Answered:
+	case f.Reason == oauth.Answered:
 		return works
 	}
 	return nothing

@@ -20,7 +20,7 @@ import (
 func guarded(t *testing.T, change func(*Config), w wire) (*Issuer, *ledger) {
 	t.Helper()
 	return openWired(t, func(c *Config) {
-		c.Server.Timeout = 2 * time.Second
+		c.Endpoint.Timeout = 2 * time.Second
 		c.Protection = Protection{Retries: 1, BreakerFailures: 10, BreakerDelay: 250 * time.Millisecond}
 		if change != nil {
 			change(c)

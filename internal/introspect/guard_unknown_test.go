@@ -149,7 +149,7 @@ func TestSourcesAreSubscribersAndNotAddresses(t *testing.T) {
 
 func TestAFloodFromManyAddressesLeavesMemoryBounded(t *testing.T) {
 	u := newUnknown("test", Protection{UnknownTokens: 1000, UnknownBySource: 50}, 0, blind{})
-	inactive := fact{Fact: dialect.Dead("is not active", time.Now())}
+	inactive := fact{Fact: dialect.Unusable("is not active", time.Now())}
 	active := fact{Fact: dialect.Fact{Claims: &authz.Claims{Active: true}}}
 	before := heap()
 	for n := range 300_000 {

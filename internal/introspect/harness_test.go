@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -69,12 +69,12 @@ func secretFile(t testing.TB, value string) secret.Source {
 
 func testConfig(t testing.TB, endpoint string) Config {
 	return Config{
-		Server: authserver.Config{
+		Endpoint: oauth.Config{
 			Name: "test", IntrospectionEndpoint: endpoint, AllowInsecureHTTP: true,
-			Client:  authserver.Client{ID: "rs:1", Auth: "client_secret_basic", BasicEncoding: "form", Secret: secretFile(t, testSecret)},
+			Client:  oauth.Client{ID: "rs:1", Auth: "client_secret_basic", BasicEncoding: "form", Secret: secretFile(t, testSecret)},
 			Timeout: 5 * time.Second, MaxResponseBytes: 1 << 20,
 		},
-		Reading:     dialect.Config{Dialect: "rfc7662", AbsentAudience: "refuse"},
+		Dialect:     dialect.Config{Dialect: "rfc7662", AbsentAudience: "refuse"},
 		MaxInFlight: 64,
 		Cache:       CacheConfig{TTL: time.Minute, NegativeTTL: time.Minute, MaxEntries: 1000, MaxBytes: 8 << 20, NegativeMaxEntries: 100},
 	}
@@ -164,7 +164,7 @@ func refusal(t *testing.T, i *Issuer, want authz.Kind) *authz.Error {
 	t.Helper()
 	c, err := i.Introspect(t.Context(), Question{Token: secret.New(testToken)})
 	if c != nil {
-		t.Errorf("claims beside an error: %+v", c.Why)
+		t.Errorf("claims beside an error: %+v", c.InactiveReason)
 	}
 	if authz.KindOf(err) != want {
 		t.Fatalf("kind %v, want %v: %v", authz.KindOf(err), want, err)

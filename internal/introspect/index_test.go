@@ -130,7 +130,7 @@ func TestEV3_TheIndexTakesLittleMemory(t *testing.T) {
 	const tokens = 10_000
 	cfg := testConfig(t, "https://as.example/i")
 	cfg.Cache.MaxEntries, cfg.Cache.MaxBytes = 100_000, 1<<30
-	cfg.Reading.Tenant = []string{"/org"}
+	cfg.Dialect.Tenant = []string{"/org"}
 	i, err := New(cfg, Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {
 		t.Fatal(err)

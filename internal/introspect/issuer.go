@@ -10,10 +10,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -47,7 +47,7 @@ type Issuer struct {
 	log             *slog.Logger
 	canary          canary
 	client          *client // for Ask, which goes past all that asker is dressed in
-	server          *authserver.Server
+	server          *oauth.Server
 }
 
 var _ Introspector = (*Issuer)(nil)
@@ -68,34 +68,34 @@ func New(cfg Config, deps Deps) (*Issuer, error) {
 		faults = append(faults, errors.New("no fingerprinter is given"))
 	}
 	if len(faults) > 0 {
-		return nil, fmt.Errorf("check issuer %q: %w", cfg.Server.Name, errors.Join(faults...))
+		return nil, fmt.Errorf("check issuer %q: %w", cfg.Endpoint.Name, errors.Join(faults...))
 	}
 	decrypter, err := cfg.SignedResponse.decrypter()
 	if err != nil {
-		return nil, fmt.Errorf("set up issuer %q: %w", cfg.Server.Name, err)
+		return nil, fmt.Errorf("set up issuer %q: %w", cfg.Endpoint.Name, err)
 	}
 	needs, wants := cfg.needs()
 	needs = cfg.needsToken(needs)
-	server, err := authserver.New(cfg.Reached(), authserver.Deps{Needs: needs, Wants: wants, Log: deps.Log, Transport: deps.Transport})
+	server, err := oauth.New(cfg.Reached(), oauth.Deps{Needs: needs, Wants: wants, Log: deps.Log, Transport: deps.Transport})
 	if err != nil {
 		return nil, err
 	}
 	return build(cfg, deps, server, decrypter), nil
 }
 
-func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Decrypter) *Issuer {
+func build(cfg Config, deps Deps, server *oauth.Server, decrypter *jose.Decrypter) *Issuer {
 	if deps.Observer == nil {
 		deps.Observer = blind{}
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	name := cfg.Server.Name
-	k := keys{fingerprints: deps.Fingerprints, name: name, issuer: cfg.Server.Issuer, clientID: cfg.Server.Client.ID}
+	name := cfg.Endpoint.Name
+	k := keys{fingerprints: deps.Fingerprints, name: name, issuer: cfg.Endpoint.Issuer, clientID: cfg.Endpoint.Client.ID}
 	keySet, reader := newKeySet(cfg, server, deps.Log), cfg.reader()
 	c := &client{
-		name: name, timeout: cfg.Server.Timeout, server: server,
-		reader: reader, seal: newSeal(cfg, keySet, decrypter), observer: deps.Observer, bearer: cfg.Server.Client.ShowsToken(),
+		name: name, timeout: cfg.Endpoint.Timeout, server: server,
+		reader: reader, seal: newSeal(cfg, keySet, decrypter), observer: deps.Observer, bearer: cfg.Endpoint.Client.ShowsToken(),
 	}
 	g := newGuard(c, cfg, k, deps.Observer)
 	g.breaker.log = deps.Log
@@ -103,8 +103,8 @@ func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Dec
 	m := newModes(cfg, g, reader, keySet, server, cache.revokedBy)
 	return &Issuer{
 		name:            name,
-		issuer:          cfg.Server.Issuer,
-		identifiers:     append([]string{cfg.Server.Issuer}, cfg.Match.Issuers...),
+		issuer:          cfg.Endpoint.Issuer,
+		identifiers:     append([]string{cfg.Endpoint.Issuer}, cfg.Match.Issuers...),
 		refusedPrefixes: c.reader.RefusedPrefixes(),
 		keys:            k,
 		cache:           cache,
@@ -126,11 +126,11 @@ func build(cfg Config, deps Deps, server *authserver.Server, decrypter *jose.Dec
 func (i *Issuer) Introspect(ctx context.Context, q Question) (*authz.Claims, error) {
 	now := time.Now()
 	if why := i.refuses(q.Token); why != "" {
-		return dialect.Dead(why, now).Claims, nil
+		return dialect.Unusable(why, now).Claims, nil
 	}
 	q.Demand.Mode = i.effective(q.Demand)
 	since := i.bounded(q.Demand.since(now), now)
-	key := i.key(q, i.server.Current(authserver.Introspection))
+	key := i.key(q, i.server.KnownEndpoint(oauth.Introspection))
 	if e := i.cache.look(key, since, now); e != nil {
 		if e.stale(now) {
 			i.observer.Stale(i.name, Refreshing)
@@ -157,7 +157,7 @@ func (i *Issuer) key(q Question, endpoint string) secret.Fingerprint {
 // find asks, or waits for somebody else's question that is new enough.
 func (i *Issuer) find(ctx context.Context, q Question, since time.Time) (*authz.Claims, error) {
 	peek := func() *authz.Claims {
-		return i.cache.peek(i.key(q, i.server.Current(authserver.Introspection)), since)
+		return i.cache.peek(i.key(q, i.server.KnownEndpoint(oauth.Introspection)), since)
 	}
 	return i.flight.share(ctx, i.key(q, ""), since, peek, func(ctx context.Context) (*authz.Claims, error) { return i.ask(ctx, q) })
 }
@@ -193,7 +193,7 @@ func (i *Issuer) ask(ctx context.Context, q Question) (*authz.Claims, error) {
 			return claims, err
 		}
 	}
-	return nil, authz.E(authz.Unavailable, "introspect at issuer %q: the token was revoked %d times while it was asked about", i.name, maxAsks)
+	return nil, authz.Errorf(authz.Unavailable, "introspect at issuer %q: the token was revoked %d times while it was asked about", i.name, maxAsks)
 }
 
 func (i *Issuer) attempt(ctx context.Context, q Question) (claims *authz.Claims, ok bool, err error) {
@@ -206,7 +206,7 @@ func (i *Issuer) attempt(ctx context.Context, q Question) (claims *authz.Claims,
 	}
 	endpoint := f.endpoint
 	if endpoint == "" { // it has a part in no answer that was found out here: that is kept where it is looked for
-		endpoint = i.server.Current(authserver.Introspection)
+		endpoint = i.server.KnownEndpoint(oauth.Introspection)
 	}
 	settle := func() { i.flight.settle(i.key(q, "")) }
 	return f.Claims, i.cache.keep(i.key(q, endpoint), q.Token, f, d, settle), nil

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -36,12 +36,12 @@ func newValidator(cfg Config, reader *dialect.Reader, keys jose.KeySource) *vali
 		types = reader.JWTTypes()
 	}
 	return &validator{
-		timeout: cfg.Server.Timeout,
+		timeout: cfg.Endpoint.Timeout,
 		expect:  jose.Expect{Types: ownTypes(types), Algorithms: algorithms(cfg.JWT.Algorithms)},
 		keys:    keys,
 		reader:  reader,
 		rules: claimRules{
-			issuer: cfg.Server.Issuer, audience: slices.Clone(cfg.Reading.Audience), absentAudience: cfg.Reading.AbsentAudience,
+			issuer: cfg.Endpoint.Issuer, audience: slices.Clone(cfg.Dialect.Audience), absentAudience: cfg.Dialect.AbsentAudience,
 			optional: slices.Concat(cfg.JWT.OptionalClaims, reader.OptionalClaims()),
 			leeway:   cfg.JWT.Leeway, notBefore: cfg.issuerAhead(), ahead: cfg.issuedAhead(),
 		},
@@ -62,7 +62,7 @@ func (v *validator) validate(ctx context.Context, tok secret.Text) (dialect.Fact
 		return dialect.Fact{}, &authz.Error{Kind: e.Kind, Code: e.Code, RetryAfter: e.RetryAfter, Err: keyless{e.Err}}
 	}
 	if err != nil {
-		return dialect.Dead(whyBad(tok, err), start), nil
+		return dialect.Unusable(whyBad(tok, err), start), nil
 	}
 	if why := v.rules.signed(t); why != "" {
 		return forGood(why, start), nil
@@ -72,14 +72,14 @@ func (v *validator) validate(ctx context.Context, tok secret.Text) (dialect.Fact
 	case err != nil:
 		return forGood(unreadable(err), start), nil
 	case !f.Claims.Active:
-		return forGood(f.Claims.Why, start), nil
+		return forGood(f.Claims.InactiveReason, start), nil
 	}
 	now := time.Now()
 	if why := v.rules.early(f.Claims, now); why != "" {
-		return dialect.Dead(why, start), nil
+		return dialect.Unusable(why, start), nil
 	}
 	f.Claims.Source, f.Claims.Fetched = authz.LocalJWT, start
-	f.Claims.Leeway, f.Claims.Grace = v.rules.notBefore, v.rules.leeway
+	f.Claims.NotBeforeSkew, f.Claims.ExpirySkew = v.rules.notBefore, v.rules.leeway
 	if why := v.rules.read(f.Claims, t, now); why != "" {
 		return forGood(why, start), nil
 	}
@@ -94,7 +94,7 @@ func (k keyless) Unwrap() error { return k.error }
 
 // forGood is a refusal that asking again does not change.
 func forGood(why string, fetched time.Time) dialect.Fact {
-	f := dialect.Dead(why, fetched)
+	f := dialect.Unusable(why, fetched)
 	f.Keep = dialect.Inactive
 	return f
 }
@@ -138,10 +138,10 @@ func algorithms(allowed []string) []string {
 }
 
 // newKeySet follows the keys of a server. Where they are is found out on each fetch: the address may change.
-func newKeySet(cfg Config, server *authserver.Server, log *slog.Logger) *jose.KeySet {
-	name, timeout := cfg.Server.Name, cfg.Server.Timeout
+func newKeySet(cfg Config, server *oauth.Server, log *slog.Logger) *jose.KeySet {
+	name, timeout := cfg.Endpoint.Name, cfg.Endpoint.Timeout
 	return jose.NewKeySet(jose.KeySetConfig{Name: name, Log: log, MostWaiting: max(1, cfg.MaxInFlight/2), Fetch: func(ctx context.Context) ([]byte, error) {
-		from, err := server.Find(ctx, authserver.JWKS)
+		from, err := server.Endpoint(ctx, oauth.JWKS)
 		if err != nil {
 			return nil, err
 		}

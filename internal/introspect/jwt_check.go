@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 const (
@@ -84,13 +84,13 @@ func checkWords(key string, words, known []string, report func(key, cause, hint 
 // answer to a route that demands it.
 func (c Config) localFaults() []fault {
 	var all []fault
-	if c.Server.Issuer == "" {
+	if c.Endpoint.Issuer == "" {
 		all = append(all, fault{"issuer", "is empty, and a JWT must name it", "set issuer to what the server writes into iss"})
 	}
-	if own := c.Match.Issuers; len(own) > 0 && !slices.Contains(own, c.Server.Issuer) { // RFC 9068 section 4: exactly that one
+	if own := c.Match.Issuers; len(own) > 0 && !slices.Contains(own, c.Endpoint.Issuer) { // RFC 9068 section 4: exactly that one
 		all = append(all, fault{"match.issuers", "leaves out issuer, and of the JWTs validated here only those that name it pass", "add issuer, or set issuer to what the server writes into iss"})
 	}
-	if len(c.Reading.Audience) == 0 { // RFC 8725 section 3.9; JAT-3
+	if len(c.Dialect.Audience) == 0 { // RFC 8725 section 3.9; JAT-3
 		all = append(all, fault{"audience", "is empty, and a JWT that nobody is asked about must be for this API", "list the identifiers of this API that the server writes into aud"})
 	}
 	if len(c.JWT.Algorithms) == 0 {
@@ -100,7 +100,7 @@ func (c Config) localFaults() []fault {
 }
 
 func (c Config) keyFaults() []fault {
-	if c.Server.JWKSURI == "" && !c.Server.Discoverable() {
+	if c.Endpoint.JWKSURI == "" && !c.Endpoint.Discoverable() {
 		return []fault{{"jwks_uri", "is empty, and there is no issuer whose metadata could name it", "set jwks_uri, or issuer to an https URL"}}
 	}
 	return nil
@@ -123,7 +123,7 @@ func (c Config) checkSigned(report func(key, cause, hint string)) {
 	for _, f := range c.keyFaults() {
 		report(f.key, f.cause, f.hint)
 	}
-	if c.Server.Issuer == "" {
+	if c.Endpoint.Issuer == "" {
 		report("issuer", "is empty, and a signed response must name it", "set issuer to what the server calls itself")
 	}
 	if c.signedAudience() == "" {
@@ -144,7 +144,7 @@ func (c Config) signedAudience() string {
 	if c.SignedResponse.Audience != "" {
 		return c.SignedResponse.Audience
 	}
-	return c.Server.Client.ID
+	return c.Endpoint.Client.ID
 }
 
 // decrypter reads the private key of encrypted responses; nil when there is none. Of the algorithms those are used that fit
@@ -172,8 +172,8 @@ func (s SignedResponse) decrypter() (*jose.Decrypter, error) {
 }
 
 // Reached is the part of c that reaches the server. Where no question is asked about tokens, no credentials are needed for it.
-func (c Config) Reached() authserver.Config {
-	s := c.Server
+func (c Config) Reached() oauth.Config {
+	s := c.Endpoint
 	if c.mode() == JWT && s.Client.ID == "" && s.Client.Secret.IsZero() && s.Client.Key.IsZero() && s.Client.CertificateFile == "" {
 		s.Client.Auth = "none"
 	}
@@ -181,17 +181,17 @@ func (c Config) Reached() authserver.Config {
 }
 
 // needs are the endpoints without which the configured mode does not work, and wants those that a route may demand.
-func (c Config) needs() (needs, wants []authserver.Endpoint) {
+func (c Config) needs() (needs, wants []oauth.Endpoint) {
 	if c.mode() == JWT {
-		wants = append(wants, authserver.Introspection)
+		wants = append(wants, oauth.Introspection)
 	} else {
-		needs = append(needs, authserver.Introspection)
+		needs = append(needs, oauth.Introspection)
 	}
 	switch {
 	case c.mode().local() || c.RequireSigned:
-		needs = append(needs, authserver.JWKS)
+		needs = append(needs, oauth.JWKS)
 	case len(c.localFaults()) == 0:
-		wants = append(wants, authserver.JWKS)
+		wants = append(wants, oauth.JWKS)
 	}
 	return needs, wants
 }

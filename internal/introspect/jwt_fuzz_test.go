@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -58,11 +58,11 @@ func FuzzLocalValidation(f *testing.F) {
 		f.Fatal(err)
 	}
 	cfg := Config{
-		Server:  authserver.Config{Issuer: issuer, Timeout: time.Second},
-		Reading: dialect.Config{Audience: []string{api}},
-		JWT:     JWTConfig{Types: []string{"at+jwt", "JWT", ""}, Algorithms: []string{"ES256"}, OptionalClaims: []string{"client_id", "jti"}},
+		Endpoint: oauth.Config{Issuer: issuer, Timeout: time.Second},
+		Dialect:  dialect.Config{Audience: []string{api}},
+		JWT:      JWTConfig{Types: []string{"at+jwt", "JWT", ""}, Algorithms: []string{"ES256"}, OptionalClaims: []string{"client_id", "jti"}},
 	}
-	v := newValidator(cfg, dialect.New(cfg.Reading, issuer), keys)
+	v := newValidator(cfg, dialect.New(cfg.Dialect, issuer), keys)
 	for _, header := range []string{`{"alg":"ES256","typ":"at+jwt","kid":"k"}`, `{"alg":"ES256"}`, `{"alg":"none"}`, `{"alg":"ES256","typ":"token-introspection+jwt"}`} {
 		for _, payload := range []string{
 			good, strings.Replace(good, "api", "ipa", 1), strings.Replace(good, "9999999999", "2", 1), strings.Replace(good, `"sub"`, `"iss"`, 1),
@@ -88,7 +88,7 @@ func FuzzLocalValidation(f *testing.F) {
 			t.Fatalf("an error about a token: %v", err)
 		}
 		if !fact.Claims.Active {
-			if fact.Claims.Raw != nil || fact.Claims.Why == "" {
+			if fact.Claims.Raw != nil || fact.Claims.InactiveReason == "" {
 				t.Error("an inactive token has facts, or no reason")
 			}
 			return

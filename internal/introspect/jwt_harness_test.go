@@ -149,8 +149,8 @@ func (k *keyed) token(t testing.TB, c change) secret.Text {
 // in configures a mode at k.
 func (k *keyed) in(mode Mode, more ...func(*Config)) func(*Config) {
 	return func(c *Config) {
-		c.Server.Issuer, c.Mode = k.URL, mode
-		c.Reading.Audience = []string{"other", api}
+		c.Endpoint.Issuer, c.Mode = k.URL, mode
+		c.Dialect.Audience = []string{"other", api}
 		c.JWT.Algorithms = []string{"ES256"}
 		for _, f := range more {
 			f(c)

@@ -22,7 +22,7 @@ func becomesActive(t *testing.T, i *Issuer, tok secret.Text) {
 		case err == nil && c.Active:
 			return
 		case err == nil:
-			t.Fatalf("a good token is refused: %s", c.Why)
+			t.Fatalf("a good token is refused: %s", c.InactiveReason)
 		case authz.KindOf(err) != authz.Unavailable:
 			t.Fatal(err)
 		case time.Now().After(end):
@@ -85,11 +85,11 @@ func TestATokenWhoseKeyIsIgnoredIsToldWhy(t *testing.T) {
 	padded := strings.Replace(string(k.signer.Public()), `","y"`, `=","y"`, 1)
 	k.holds(padded, string(other.Public()))
 	i, _ := open(t, "", k.in(JWT))
-	if c := look(t, i, k.token(t, nil)); c.Active || !strings.Contains(c.Why, `key 0 (kid "k1", kty "EC"): its x has padding`) {
-		t.Errorf("why %q", c.Why)
+	if c := look(t, i, k.token(t, nil)); c.Active || !strings.Contains(c.InactiveReason, `key 0 (kid "k1", kty "EC"): its x has padding`) {
+		t.Errorf("why %q", c.InactiveReason)
 	}
 	if c := look(t, i, sign(t, other, "at+jwt", k.claims(nil))); !c.Active {
-		t.Errorf("the good key beside it: %s", c.Why)
+		t.Errorf("the good key beside it: %s", c.InactiveReason)
 	}
 	if ignored := i.IgnoredKeys(); len(ignored) != 1 || ignored[0].ID != "k1" {
 		t.Errorf("ignored %v", ignored)
@@ -100,7 +100,7 @@ func TestAKeySetThatIsNotThereIsMisconfigured(t *testing.T) {
 	for status, want := range map[int]authz.Kind{404: authz.Misconfigured, 403: authz.Misconfigured, 302: authz.Misconfigured, 429: authz.Unavailable, 503: authz.Unavailable} {
 		k := newKeyed(t)
 		keys := serve(t, says(status, "", ""))
-		i, _ := open(t, "", k.in(JWT, func(c *Config) { c.Server.JWKSURI = keys.URL + "/jwks" }))
+		i, _ := open(t, "", k.in(JWT, func(c *Config) { c.Endpoint.JWKSURI = keys.URL + "/jwks" }))
 		for range 3 {
 			if err := noAnswer(t, i, k.token(t, nil), "", want); !strings.Contains(err.Error(), fmt.Sprint(status)) {
 				t.Errorf("status %d: %v", status, err)
@@ -152,7 +152,7 @@ func TestACertificateThatIsNotTrustedIsMisconfiguredInEveryDecision(t *testing.T
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	k, _ := open(t, "", u.in(JWT, func(c *Config) { c.Server.JWKSURI = tls.URL + "/jwks" }))
+	k, _ := open(t, "", u.in(JWT, func(c *Config) { c.Endpoint.JWKSURI = tls.URL + "/jwks" }))
 	for range 3 {
 		noAnswer(t, k, u.token(t, nil), "", authz.Misconfigured)
 	}

@@ -81,14 +81,14 @@ func TestRecordedAccessTokensAreValidatedHere(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				at(c.iat)
 				i, _ := openWired(t, func(cfg *Config) {
-					cfg.Mode, cfg.Server.Issuer, cfg.Server.JWKSURI, cfg.Reading.Dialect = JWT, c.issuer, "https://as.example/jwks", c.dialect
-					cfg.Reading.Audience = []string{c.audience}
+					cfg.Mode, cfg.Endpoint.Issuer, cfg.Endpoint.JWKSURI, cfg.Dialect.Dialect = JWT, c.issuer, "https://as.example/jwks", c.dialect
+					cfg.Dialect.Audience = []string{c.audience}
 					cfg.JWT = JWTConfig{Algorithms: []string{"RS256", "ES256"}}
 				}, replaying(all[server].JWKS, "text/plain", ""))
 				tok := secret.New(all[server].Good["access token"])
 				got := look(t, i, tok)
 				if !got.Active || got.Subject.ID != c.subject || got.ID != c.id || got.ClientID != c.clientID || got.Issuer != c.issuer {
-					t.Fatalf("subject %q, jti %q, client %q: %s", got.Subject.ID, got.ID, got.ClientID, got.Why)
+					t.Fatalf("subject %q, jti %q, client %q: %s", got.Subject.ID, got.ID, got.ClientID, got.InactiveReason)
 				}
 				if !slices.Equal(got.Scopes, c.scopes) || !slices.Equal(got.Roles, c.roles) || int64(got.IssuedAt) != c.iat || int64(got.ExpiresAt) != c.exp {
 					t.Errorf("scopes %q, roles %q, from %d to %d", got.Scopes, got.Roles, got.IssuedAt, got.ExpiresAt)
@@ -104,8 +104,8 @@ func TestRecordedAccessTokensAreValidatedHere(t *testing.T) {
 					}
 				}
 				at(c.exp)
-				if got := look(t, i, tok); got.Active || got.Why != "has expired" {
-					t.Errorf("at exp: active %t, %q", got.Active, got.Why)
+				if got := look(t, i, tok); got.Active || got.InactiveReason != "has expired" {
+					t.Errorf("at exp: active %t, %q", got.Active, got.InactiveReason)
 				}
 			})
 		})
@@ -139,7 +139,7 @@ const sealedAt = 1795351775
 func openSealed(t *testing.T, client string, jwks []byte, contentType, body string, change func(*Config)) *Issuer {
 	t.Helper()
 	i, _ := openWired(t, func(c *Config) {
-		c.Server.Issuer, c.Server.JWKSURI, c.Server.Client.ID, c.Reading.Dialect = "http://127.0.0.1:19301", "https://as.example/jwks", client, "oidc-provider"
+		c.Endpoint.Issuer, c.Endpoint.JWKSURI, c.Endpoint.Client.ID, c.Dialect.Dialect = "http://127.0.0.1:19301", "https://as.example/jwks", client, "oidc-provider"
 		c.RequireSigned = true
 		c.SignedResponse = SignedResponse{Algorithms: []string{"ES256", "RS256"}, MaxAge: time.Minute}
 		if change != nil {
@@ -164,7 +164,7 @@ func TestRecordedSignedResponsesAreOpened(t *testing.T) {
 			i := openSealed(t, c.client, node.JWKS, contentType, body, nil)
 			got := introspect(t, i)
 			if got.Active != c.active {
-				t.Fatalf("%s: active %t: %s", name, got.Active, got.Why)
+				t.Fatalf("%s: active %t: %s", name, got.Active, got.InactiveReason)
 			}
 			if c.active && (got.Subject.ID != "alice" || got.ClientID != "web" || got.ExpiresAt != 1795352372 || got.Audiences[0] != "https://api.example.test/opaque") {
 				t.Errorf("%s: %+v", name, got.Subject)
@@ -214,7 +214,7 @@ func TestJWI5_ARecordedEncryptedResponseIsOpenedAndNoOtherPasses(t *testing.T) {
 		at(sealedAt)
 		tok := secret.New(testToken)
 		if c := introspect(t, openSealed(t, "rs-enc", node.JWKS, contentType, body, encrypted)); !c.Active || c.Subject.ID != "alice" {
-			t.Error(c.Why)
+			t.Error(c.InactiveReason)
 		}
 		for name, i := range map[string]*Issuer{
 			"not encrypted":           openSealed(t, "rs-signed", node.JWKS, contentType, plain, encrypted),

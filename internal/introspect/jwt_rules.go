@@ -16,16 +16,16 @@ const clockSkew = 10 * time.Second
 
 // issuerAhead is how far the issuer's clock may be ahead of ours, so that a token that is "not yet valid" is: the one tolerance
 // for nbf of introspected tokens and of JWTs. jwt.leeway, which is older, widens it.
-func (c Config) issuerAhead() time.Duration { return max(c.Reading.NotBeforeLeeway, c.JWT.Leeway) }
+func (c Config) issuerAhead() time.Duration { return max(c.Dialect.NotBeforeLeeway, c.JWT.Leeway) }
 
 // issuedAhead is the same for iat of JWTs and of signed responses.
 func (c Config) issuedAhead() time.Duration { return max(c.issuerAhead(), clockSkew) }
 
 // reader reads what the server of c says.
 func (c Config) reader() *dialect.Reader {
-	reading := c.Reading
+	reading := c.Dialect
 	reading.NotBeforeLeeway = c.issuerAhead()
-	return dialect.New(reading, c.Server.Issuer, c.Match.Issuers...)
+	return dialect.New(reading, c.Endpoint.Issuer, c.Match.Issuers...)
 }
 
 // requiredClaims are those of RFC 9068 section 2.2.

@@ -24,8 +24,8 @@ func refused(t *testing.T, k *keyed, i *Issuer, tokens map[string]secret.Text) {
 	t.Helper()
 	for why, tok := range tokens {
 		c := look(t, i, tok)
-		if want, _, _ := strings.Cut(why, "#"); c.Active || !strings.HasPrefix(c.Why, want) {
-			t.Errorf("%s: active %t, %q", why, c.Active, c.Why)
+		if want, _, _ := strings.Cut(why, "#"); c.Active || !strings.HasPrefix(c.InactiveReason, want) {
+			t.Errorf("%s: active %t, %q", why, c.Active, c.InactiveReason)
 		}
 		if c.Raw != nil || c.Subject.ID != "" || c.Scopes != nil {
 			t.Errorf("%s: it has facts", why)
@@ -46,7 +46,7 @@ func TestJAT3_AGoodTokenIsReadWithoutAskingAnybody(t *testing.T) {
 	c := look(t, i, k.token(t, change{"cnf": map[string]any{"jkt": "thumb"}, "sid": "s1"}))
 	switch {
 	case !c.Active, c.Source != authz.LocalJWT, c.Kind != authz.AccessToken, c.Usable(time.Now()) != "":
-		t.Errorf("active %t, source %q, kind %q: %s", c.Active, c.Source, c.Kind, c.Why)
+		t.Errorf("active %t, source %q, kind %q: %s", c.Active, c.Source, c.Kind, c.InactiveReason)
 	case c.Issuer != k.URL, c.Subject.ID != "alice", c.ClientID != "web", c.ID != "id-1", c.SessionID != "s1", c.Scopes[0] != "read", c.Audiences[0] != api:
 		t.Errorf("facts %+v", c.Subject)
 	case c.Confirmation.JKT != "thumb":
@@ -68,7 +68,7 @@ func TestJAT1_TypMustBeThatOfAnAccessToken(t *testing.T) {
 	i, _ := open(t, "", k.in(JWT))
 	for _, typ := range []string{"at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"} {
 		if c := look(t, i, sign(t, k.signer, typ, k.claims(change{"jti": typ}))); !c.Active {
-			t.Errorf("%s: %s", typ, c.Why)
+			t.Errorf("%s: %s", typ, c.InactiveReason)
 		}
 	}
 	const why = "has a typ that is not expected here"
@@ -83,7 +83,7 @@ func TestJAT1_TheConfigurationMayAllowOtherTypes(t *testing.T) {
 	i, _ := open(t, "", k.in(JWT, func(c *Config) { c.JWT.Types = []string{"", "JWT"} }))
 	for _, typ := range []string{"", "jwt", "application/jwt"} {
 		if c := look(t, i, sign(t, k.signer, typ, k.claims(change{"jti": typ + "x"}))); !c.Active {
-			t.Errorf("%q: %s", typ, c.Why)
+			t.Errorf("%q: %s", typ, c.InactiveReason)
 		}
 	}
 	refused(t, k, i, map[string]secret.Text{"has a typ that is not expected here": k.token(t, nil)})
@@ -136,16 +136,16 @@ func TestJAT3_IssuerAudienceAndTimesMustBeRight(t *testing.T) {
 		"null": {"nbf": (*int)(nil), "nonce": (*string)(nil), "events": (*string)(nil)}, "numbers": {"sub": 42, "jti": 7, "client_id": 1234, "aud": []any{1, api}},
 	} {
 		if got := look(t, i, k.token(t, c)); !got.Active {
-			t.Errorf("%s: %s", name, got.Why)
+			t.Errorf("%s: %s", name, got.InactiveReason)
 		}
 	}
 }
 
 func TestJAT3_AnAbsentAudienceIsAcceptedOnlyWhereConfigured(t *testing.T) {
 	k := newKeyed(t)
-	i, _ := open(t, "", k.in(JWT, func(c *Config) { c.Reading.AbsentAudience = "accept" }))
+	i, _ := open(t, "", k.in(JWT, func(c *Config) { c.Dialect.AbsentAudience = "accept" }))
 	if c := look(t, i, k.token(t, change{"aud": nil})); !c.Active {
-		t.Error(c.Why)
+		t.Error(c.InactiveReason)
 	}
 	refused(t, k, i, map[string]secret.Text{"is for another audience": k.token(t, change{"aud": "x"})})
 }
@@ -156,7 +156,7 @@ func TestJAT3_LeewayCoversExpAndNoMore(t *testing.T) {
 	now := time.Now()
 	c := look(t, i, k.token(t, change{"exp": now.Unix() - 5, "iat": now.Unix() + 20}))
 	if !c.Active || c.Usable(now) != "" {
-		t.Errorf("within: %s%s", c.Why, c.Usable(now))
+		t.Errorf("within: %s%s", c.InactiveReason, c.Usable(now))
 	}
 	if c.Usable(now.Add(26*time.Second)) != "has expired" {
 		t.Error("usable past the leeway")
@@ -180,11 +180,11 @@ func TestJAT4_EveryRequiredClaimMustBeThere(t *testing.T) {
 			refused(t, k, i, map[string]secret.Text{why: k.token(t, change{name: ""})})
 		}
 		if c := look(t, optional, k.token(t, change{name: nil})); !c.Active {
-			t.Errorf("%s is optional: %s", name, c.Why)
+			t.Errorf("%s is optional: %s", name, c.InactiveReason)
 		}
 		if name == "iat" { // it bounds nothing: as good as none
 			if c := look(t, optional, k.token(t, change{name: "yesterday"})); !c.Active || c.IssuedAt != 0 {
-				t.Errorf("iat: %s", c.Why)
+				t.Errorf("iat: %s", c.InactiveReason)
 			}
 			continue
 		}
@@ -298,8 +298,8 @@ func TestBCP6_TokensOverTheLimitAreNotLookedAt(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(JWT))
 	c := look(t, i, k.token(t, change{"x": strings.Repeat("a", maxTokenBytes)}))
-	if c.Active || !strings.HasPrefix(c.Why, "is longer than") || k.fetched.Load() != 0 {
-		t.Errorf("active %t: %q", c.Active, c.Why)
+	if c.Active || !strings.HasPrefix(c.InactiveReason, "is longer than") || k.fetched.Load() != 0 {
+		t.Errorf("active %t: %q", c.Active, c.InactiveReason)
 	}
 }
 
@@ -314,7 +314,7 @@ func TestBCP6_EdDSAHasTwoNames(t *testing.T) {
 		k.holds(string(s.Public()))
 		i, _ := open(t, "", k.in(JWT, func(c *Config) { c.JWT.Algorithms = []string{"EdDSA"} }))
 		if c := look(t, i, sign(t, s, "at+jwt", k.claims(nil))); !c.Active {
-			t.Errorf("%s: %s", alg, c.Why)
+			t.Errorf("%s: %s", alg, c.InactiveReason)
 		}
 	}
 }
@@ -343,7 +343,7 @@ func TestJWTKeyRotation_ANewKeyIsFoundAndTheRefusalBeforeIsNotKept(t *testing.T)
 	look(t, i, k.token(t, nil)) // the old keys are known
 	k.holds(string(k.signer.Public()), string(next.Public()))
 	if c := look(t, i, tok); !c.Active {
-		t.Errorf("signed with the new key: %s", c.Why)
+		t.Errorf("signed with the new key: %s", c.InactiveReason)
 	}
 	stranger := sign(t, newSigner(t, "k3"), "at+jwt", k.claims(nil))
 	for range 20 {
@@ -387,7 +387,7 @@ func TestJWTWithoutKeysThereIsNoAnswer(t *testing.T) {
 func TestJWTKeysThatHangAreNotWaitedForLong(t *testing.T) {
 	k := newKeyed(t)
 	hang := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	i, _ := open(t, "", k.in(JWT, func(c *Config) { c.Server.JWKSURI, c.Server.Timeout = hang.URL, 50*time.Millisecond }))
+	i, _ := open(t, "", k.in(JWT, func(c *Config) { c.Endpoint.JWKSURI, c.Endpoint.Timeout = hang.URL, 50*time.Millisecond }))
 	start := time.Now()
 	noAnswer(t, i, k.token(t, nil), "", authz.Unavailable)
 	if took := time.Since(start); took > 20*time.Second {
@@ -401,7 +401,7 @@ func TestJWTKeysOutliveTheirServer(t *testing.T) {
 	look(t, i, k.token(t, nil))
 	k.goDown()
 	if c := look(t, i, k.token(t, change{"jti": "later"})); !c.Active {
-		t.Error(c.Why)
+		t.Error(c.InactiveReason)
 	}
 }
 
@@ -414,11 +414,11 @@ func TestJWTNeedsNeitherCredentialsNorAnIntrospectionEndpoint(t *testing.T) {
 	})
 	mux.HandleFunc("/jwks", saysJSON(`{"keys":[`+string(k.signer.Public())+`]}`))
 	i, _ := open(t, "", k.in(JWT, func(c *Config) {
-		c.Server.Issuer, c.Server.Client.ID, c.Server.Client.Secret = as.URL, "", secret.Source{}
+		c.Endpoint.Issuer, c.Endpoint.Client.ID, c.Endpoint.Client.Secret = as.URL, "", secret.Source{}
 	}))
 	tok := k.token(t, change{"iss": as.URL})
 	if c := look(t, i, tok); !c.Active {
-		t.Error(c.Why)
+		t.Error(c.InactiveReason)
 	}
 	if err := noAnswer(t, i, tok, Introspect, authz.Misconfigured); !strings.Contains(err.Error(), "introspection_endpoint") {
 		t.Error(err)
@@ -433,7 +433,7 @@ func TestJWTStaleIfErrorDoesNotOutliveAWithdrawnKey(t *testing.T) {
 		i, _ := open(t, "", k.in(mode, func(c *Config) { c.Cache.TTL, c.Cache.StaleIfError = 0, time.Hour }))
 		tok := k.token(t, nil)
 		if c := look(t, i, tok); !c.Active {
-			t.Fatal(c.Why)
+			t.Fatal(c.InactiveReason)
 		}
 		k.holds() // the issuer takes all its keys back, and a token with another one makes that known
 		stranger := sign(t, newSigner(t, "k2"), "at+jwt", k.claims(nil))
@@ -462,8 +462,8 @@ func TestJWTStrangersDoNotTakeAllSeatsWhileKeysHang(t *testing.T) {
 			}
 			var fetches atomic.Int64
 			i, _ := openWired(t, func(c *Config) {
-				c.Mode, c.Server.Issuer, c.Server.JWKSURI = JWT, "https://as", "https://as/jwks"
-				c.Reading.Audience, c.JWT.Algorithms, c.MaxInFlight = []string{api}, []string{"ES256"}, 4
+				c.Mode, c.Endpoint.Issuer, c.Endpoint.JWKSURI = JWT, "https://as", "https://as/jwks"
+				c.Dialect.Audience, c.JWT.Algorithms, c.MaxInFlight = []string{api}, []string{"ES256"}, 4
 			}, func(r *http.Request) (*http.Response, error) {
 				if fetches.Add(1) > 1 {
 					return hangs(r)

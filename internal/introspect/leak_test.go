@@ -60,15 +60,15 @@ func TestINT5_NoTokenAndNoSecretLeavesByAnyOtherWay(t *testing.T) {
 		for _, auth := range []string{"client_secret_basic", "client_secret_post"} {
 			u := serve(t, h)
 			i, l := open(t, u.URL, func(c *Config) {
-				c.Server.Client.Auth = auth
-				c.Server.Issuer = "https://as"
-				c.Reading.Audience = []string{"x"}
+				c.Endpoint.Client.Auth = auth
+				c.Endpoint.Issuer = "https://as"
+				c.Dialect.Audience = []string{"x"}
 			})
 			c, err := i.Introspect(t.Context(), Question{Token: secret.New(testToken)})
 			_, err2 := i.Ask(t.Context(), secret.New(testToken))
 			fmt.Fprintf(&told, "%s: %v %v %+v\n", name, err, err2, c)
 			if c != nil {
-				fmt.Fprintf(&told, "%s %s\n", c.Why, c.Usable(time.Now()))
+				fmt.Fprintf(&told, "%s %s\n", c.InactiveReason, c.Usable(time.Now()))
 			}
 			fmt.Fprintf(&told, "%+v %#v %s\n", i.client, i.server, l.text.String())
 		}

@@ -156,7 +156,7 @@ func TestINT7_AnInactiveAnswerInTheBackgroundReplacesAtOnce(t *testing.T) {
 			as := &server{body: yes}
 			i, _ := openWired(t, func(c *Config) {
 				lifetimes(c)
-				c.Server.Issuer = "https://as.example"
+				c.Endpoint.Issuer = "https://as.example"
 			}, as.answer)
 			introspect(t, i)
 			as.says(0, body)

@@ -76,14 +76,14 @@ func notInToken(c rune) bool { return !httpuri.IsCredentialChar(c) }
 func CheckIssuers(cfgs []Config, fault func(key, cause, hint string)) {
 	for j, b := range cfgs {
 		at := fmt.Sprintf("issuers[%d]", j)
-		nb := b.Server.Name
+		nb := b.Endpoint.Name
 		rb := newRule(b, len(cfgs))
 		if rb.opaque == noOpaque && len(rb.names) == 0 {
 			fault(at+".match", fmt.Sprintf("issuer %q takes no token: beside other issuers it has neither a name nor a rule", nb),
 				"set issuer or match.issuers for its JWTs, match.prefixes or match.hosts for its opaque tokens, or match.default")
 		}
 		for i, a := range cfgs[:j] {
-			na := a.Server.Name
+			na := a.Endpoint.Name
 			if na == nb {
 				fault(at+".name", fmt.Sprintf("%q is the name of issuers[%d] too", nb, i), "give each issuer a name of its own")
 			}
@@ -153,8 +153,8 @@ func (r *rule) beginnings() []string {
 func ModesOf(cfgs []Config) []Mode {
 	var asks, validates, both bool
 	for _, c := range cfgs {
-		a := (c.Server.Issuer != "" || c.Server.IntrospectionEndpoint != "") && c.Reading.Encoding() != dialect.Unasked
-		v := (c.Server.Issuer != "" || c.Server.JWKSURI != "") && c.Reading.HasJWTs()
+		a := (c.Endpoint.Issuer != "" || c.Endpoint.IntrospectionEndpoint != "") && c.Dialect.Encoding() != dialect.Unasked
+		v := (c.Endpoint.Issuer != "" || c.Endpoint.JWKSURI != "") && c.Dialect.HasJWTs()
 		asks, validates, both = asks || a, validates || v, both || a && v
 	}
 	var modes []Mode
@@ -176,8 +176,8 @@ func WarnIssuers(cfgs []Config, warn func(key, cause, hint string)) {
 		return
 	}
 	for i, c := range cfgs {
-		if len(c.Reading.Tenant) > 0 && len(c.Reading.Tenants) == 0 {
-			warn(fmt.Sprintf("issuers[%d].tenants", i), fmt.Sprintf("is empty: issuer %q may speak for the tenants of the other issuers", c.Server.Name),
+		if len(c.Dialect.Tenant) > 0 && len(c.Dialect.Tenants) == 0 {
+			warn(fmt.Sprintf("issuers[%d].tenants", i), fmt.Sprintf("is empty: issuer %q may speak for the tenants of the other issuers", c.Endpoint.Name),
 				`list its tenants, or write ["*"] where it is meant`)
 		}
 	}

@@ -16,7 +16,7 @@ func together(t *testing.T, change ...func(*Config)) []string {
 	var cfgs []Config
 	for i, c := range change {
 		cfg := testConfig(t, "https://as.example/i")
-		cfg.Server.Name = fmt.Sprintf("i%d", i)
+		cfg.Endpoint.Name = fmt.Sprintf("i%d", i)
 		c(&cfg)
 		cfgs = append(cfgs, cfg)
 	}
@@ -46,7 +46,7 @@ func TestIssuersThatCanTakeOneRequestAreAFault(t *testing.T) {
 		"two headers":               {matching(Match{Header: "x-a", Values: []string{"1"}}), matching(Match{Header: "x-b", Values: []string{"2"}}), `issuers[1].match: one opaque token can be of issuer "i1" and of issuer "i0"`},
 		"one value of a header":     {matching(Match{Header: "x-a", Values: []string{"1", "2"}}), matching(Match{Header: "X-A", Values: []string{"2"}}), `issuers[1].match: one opaque token can be of issuer "i1" and of issuer "i0"`},
 		"one host in two spellings": {matching(Match{Hosts: []string{"A.example"}}), matching(Match{Hosts: []string{"a.example."}}), `issuers[1].match: one opaque token can be of issuer "i1" and of issuer "i0"`},
-		"one name":                  {named("https://a"), both(named("https://b"), func(c *Config) { c.Server.Name = "i0" }), `issuers[1].name: "i0" is the name of issuers[0] too`},
+		"one name":                  {named("https://a"), both(named("https://b"), func(c *Config) { c.Endpoint.Name = "i0" }), `issuers[1].name: "i0" is the name of issuers[0] too`},
 		"nothing for the second":    {named("https://a"), named(""), `issuers[1].match: issuer "i1" takes no token: beside other issuers it has neither a name nor a rule`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -130,7 +130,7 @@ func TestWhatIsCheckedIsNeverAmbiguous(t *testing.T) {
 		var cfgs []Config
 		for i := range 2 + r.IntN(2) {
 			c := Config{Match: Match{Issuers: some("x", "y"), Prefixes: some("a", "ab", "b"), MinLength: r.IntN(3), Hosts: some("h", "i")}}
-			c.Server.Name = fmt.Sprint(i)
+			c.Endpoint.Name = fmt.Sprint(i)
 			if r.IntN(2) == 0 {
 				c.Match.MaxLength = c.Match.MinLength + r.IntN(3)
 			}
@@ -171,9 +171,9 @@ func TestWhatIsCheckedIsNeverAmbiguous(t *testing.T) {
 
 func TestModesThatNoIssuerCanDoAreNotListed(t *testing.T) {
 	endpoint, keys := testConfig(t, "https://as.example/i"), testConfig(t, "")
-	keys.Server.JWKSURI = "https://as.example/jwks"
+	keys.Endpoint.JWKSURI = "https://as.example/jwks"
 	discovered := testConfig(t, "")
-	discovered.Server.Issuer = "https://as.example"
+	discovered.Endpoint.Issuer = "https://as.example"
 	for name, c := range map[string]struct {
 		cfgs []Config
 		want []Mode

@@ -5,10 +5,10 @@ import (
 	"context"
 	"strings"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -31,7 +31,7 @@ type modes struct {
 	asked  asker
 	local  *validator // nil when the configuration does not allow it
 	cannot string     // why not
-	server *authserver.Server
+	server *oauth.Server
 	// mute is set when the issuer is never asked: nothing says how.
 	mute bool
 	// revokedBy is who revoked a token, by what each source says that it names. The first says when it was issued.
@@ -40,11 +40,11 @@ type modes struct {
 }
 
 // newModes puts local validation, as far as cfg allows it, before an asker.
-func newModes(cfg Config, asked asker, reader *dialect.Reader, keys *jose.KeySet, server *authserver.Server, revokedBy func(secret.Text, ...*authz.Claims) revoker) *modes {
-	m := &modes{name: cfg.Server.Name, asked: asked, server: server, revokedBy: revokedBy, ends: cfg.Reading.JWTEnding()}
-	m.mute = cfg.Reading.Encoding() == dialect.Unasked || cfg.Reached().Client.Auth == "none" && cfg.Server.IntrospectionEndpoint == ""
+func newModes(cfg Config, asked asker, reader *dialect.Reader, keys *jose.KeySet, server *oauth.Server, revokedBy func(secret.Text, ...*authz.Claims) revoker) *modes {
+	m := &modes{name: cfg.Endpoint.Name, asked: asked, server: server, revokedBy: revokedBy, ends: cfg.Dialect.JWTEnding()}
+	m.mute = cfg.Dialect.Encoding() == dialect.Unasked || cfg.Reached().Client.Auth == "none" && cfg.Endpoint.IntrospectionEndpoint == ""
 	faults := cfg.localFaults()
-	if !cfg.Reading.HasJWTs() {
+	if !cfg.Dialect.HasJWTs() {
 		faults = append(faults, fault{key: "dialect", cause: "has no tokens that are JWTs"})
 	}
 	if len(faults) == 0 {
@@ -70,9 +70,9 @@ func (m *modes) look(ctx context.Context, q Question, remote func(context.Contex
 	case mode == Introspect, mode == IntrospectOpaque && !signed(q.Token):
 		return m.there(ctx, q, remote)
 	case !mode.local():
-		return fact{}, authz.E(authz.Misconfigured, "look at token of issuer %q: mode %q is unknown", m.name, string(mode))
+		return fact{}, authz.Errorf(authz.Misconfigured, "look at token of issuer %q: mode %q is unknown", m.name, string(mode))
 	case m.local == nil:
-		return fact{}, authz.E(authz.Misconfigured, "look at token of issuer %q: a route demands mode %q, for which %s", m.name, string(mode), m.cannot)
+		return fact{}, authz.Errorf(authz.Misconfigured, "look at token of issuer %q: a route demands mode %q, for which %s", m.name, string(mode), m.cannot)
 	}
 	here, err := m.local.validate(ctx, q.Token)
 	if err != nil || !here.Claims.Active {
@@ -140,11 +140,11 @@ func (m *modes) both(ctx context.Context, q Question, here dialect.Fact, remote 
 func (m *modes) doubt(ctx context.Context, q Question, here dialect.Fact, remote func(context.Context, Question) (fact, error)) (fact, error) {
 	if !m.mute {
 		there, err := m.both(ctx, q, here, remote)
-		if err == nil || authz.KindOf(err) != authz.Misconfigured || m.server.Current(authserver.Introspection) != "" {
+		if err == nil || authz.KindOf(err) != authz.Misconfigured || m.server.KnownEndpoint(oauth.Introspection) != "" {
 			return there, err
 		}
 	}
-	return fact{Fact: dialect.Dead("was revoked, and its issuer cannot be asked", here.Claims.Fetched)}, nil
+	return fact{Fact: dialect.Unusable("was revoked, and its issuer cannot be asked", here.Claims.Fetched)}, nil
 }
 
 // signed reports whether a token says of itself that it is a signed JWT. What only looks like one, by its dots, does not,
@@ -163,11 +163,11 @@ func agree(claims, answer dialect.Fact) dialect.Fact {
 		{"iss", c.Issuer, a.Issuer}, {"sub", c.Subject.ID, a.Subject.ID}, {"jti", c.ID, a.ID}, {"client", c.ClientID, a.ClientID},
 	} {
 		if both.claim != "" && both.answer != "" && both.claim != both.answer {
-			return dialect.Dead("has two sources that disagree about its "+both.name, a.Fetched)
+			return dialect.Unusable("has two sources that disagree about its "+both.name, a.Fetched)
 		}
 	}
 	if c.Confirmation.Bound() && a.Confirmation.Bound() && c.Confirmation != a.Confirmation {
-		return dialect.Dead("has two sources that disagree about the key it is bound to", a.Fetched)
+		return dialect.Unusable("has two sources that disagree about the key it is bound to", a.Fetched)
 	}
 	if a.Kind == authz.UnknownToken {
 		a.Kind = c.Kind

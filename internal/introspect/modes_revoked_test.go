@@ -30,7 +30,7 @@ func TestEV1_ARevokedJWTIsAskedAboutAlthoughItIsValidatedHere(t *testing.T) {
 		t.Errorf("active %t after %d questions", c.Active, k.asked.Load())
 	}
 	if c := look(t, i, other); !c.Active || k.asked.Load() != 1 {
-		t.Errorf("the token of another session: %s, %d questions", c.Why, k.asked.Load())
+		t.Errorf("the token of another session: %s, %d questions", c.InactiveReason, k.asked.Load())
 	}
 }
 
@@ -41,7 +41,7 @@ func TestEV1_ARevokedJWTThatItsIssuerStillCallsActiveLivesOn(t *testing.T) {
 	evictSession(t, i, "s1")
 	k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
 	if c := look(t, i, tok); !c.Active || c.Source != authz.BothSources {
-		t.Errorf("source %q: %s", c.Source, c.Why)
+		t.Errorf("source %q: %s", c.Source, c.InactiveReason)
 	}
 	k.says(says(http.StatusBadGateway, "", ""))
 	tok = k.token(t, change{"sid": "s1", "jti": "2"})
@@ -52,20 +52,20 @@ func TestEV1_WhereNobodyCanBeAskedTheRevocationHolds(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(JWT, func(c *Config) {
 		c.Cache.RevocationMemory = time.Hour
-		c.Server.IntrospectionEndpoint, c.Server.Client.Auth = "", "none"
-		c.Server.Client.Secret = c.Server.Client.Key
+		c.Endpoint.IntrospectionEndpoint, c.Endpoint.Client.Auth = "", "none"
+		c.Endpoint.Client.Secret = c.Endpoint.Client.Key
 	}))
 	tok := k.token(t, change{"sid": "s1"})
 	if !look(t, i, tok).Active {
 		t.Fatal("not active")
 	}
 	evict(t, i, authz.Revocation{SessionID: "s1", At: time.Now()})
-	if c := look(t, i, tok); c.Active || c.Why != "was revoked, and its issuer cannot be asked" {
-		t.Errorf("active %t: %s", c.Active, c.Why)
+	if c := look(t, i, tok); c.Active || c.InactiveReason != "was revoked, and its issuer cannot be asked" {
+		t.Errorf("active %t: %s", c.Active, c.InactiveReason)
 	}
 	later := k.token(t, change{"sid": "s1", "jti": "3", "iat": time.Now().Add(5 * time.Second).Unix()})
 	if c := look(t, i, later); !c.Active {
-		t.Errorf("a token that was issued later: %s", c.Why)
+		t.Errorf("a token that was issued later: %s", c.InactiveReason)
 	}
 }
 
@@ -80,7 +80,7 @@ func TestEV3_WhatOnlyTheTokenItselfSaysCanBeRevokedToo(t *testing.T) {
 		i, _ := open(t, "", k.in(JWTThenIntrospect, withTenant))
 		tok := k.token(t, change{"email": "Alice@example.org", "username": "alice.a", "org": "t1"})
 		if c := look(t, i, tok); !c.Active {
-			t.Fatal(c.Why)
+			t.Fatal(c.InactiveReason)
 		}
 		if n, err := i.Evict(v); n != 1 || err != nil {
 			t.Errorf("%s: %d answers are evicted: %v", name, n, err)

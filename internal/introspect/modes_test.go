@@ -19,8 +19,8 @@ func TestModes_JWTThenIntrospectAsksOnlyAboutWhatIsGoodSoFar(t *testing.T) {
 		"is no JWT that could be verified": secret.New(testToken),
 		"is for another audience":          k.token(t, change{"aud": "x"}),
 	} {
-		if c := look(t, i, tok); c.Active || !strings.HasPrefix(c.Why, why) {
-			t.Errorf("active %t: %q", c.Active, c.Why)
+		if c := look(t, i, tok); c.Active || !strings.HasPrefix(c.InactiveReason, why) {
+			t.Errorf("active %t: %q", c.Active, c.InactiveReason)
 		}
 	}
 	if k.asked.Load() != 0 {
@@ -33,7 +33,7 @@ func TestModes_JWTThenIntrospectAsksOnlyAboutWhatIsGoodSoFar(t *testing.T) {
 	k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q,"scope":"write","sid":"s"}`, api)))
 	c := look(t, i, k.token(t, change{"jti": "2"}))
 	if !c.Active || c.Source != authz.BothSources || c.Scopes[0] != "write" || c.Subject.ID != "alice" || c.ID != "2" || c.SessionID != "s" {
-		t.Errorf("active %t, source %q, scopes %q, subject %q: %s", c.Active, c.Source, c.Scopes, c.Subject.ID, c.Why)
+		t.Errorf("active %t, source %q, scopes %q, subject %q: %s", c.Active, c.Source, c.Scopes, c.Subject.ID, c.InactiveReason)
 	}
 }
 
@@ -71,8 +71,8 @@ func TestModes_TwoSourcesMustAgree(t *testing.T) {
 		}
 		c.claims["x"] = n // another token each time
 		got := look(t, i, k.token(t, c.claims))
-		if got.Active != (c.why == "") || !strings.HasPrefix(got.Why, c.why) {
-			t.Errorf("%s: active %t, %q", c.answer, got.Active, got.Why)
+		if got.Active != (c.why == "") || !strings.HasPrefix(got.InactiveReason, c.why) {
+			t.Errorf("%s: active %t, %q", c.answer, got.Active, got.InactiveReason)
 		}
 		if strings.Contains(c.answer, "refresh") && got.Usable(time.Now()) != "is a refresh token" {
 			t.Error("the kind that may not pass does not win")
@@ -103,7 +103,7 @@ func TestModes_ABindingIsNeverLostAndTheEarlierEndHolds(t *testing.T) {
 		c.claims["x"] = n
 		got := look(t, i, k.token(t, c.claims))
 		if got.Confirmation.JKT != c.jkt || int64(got.ExpiresAt) != c.expires {
-			t.Errorf("%s: bound to %q until %d: %s", c.answer, got.Confirmation.JKT, int64(got.ExpiresAt)-now, got.Why)
+			t.Errorf("%s: bound to %q until %d: %s", c.answer, got.Confirmation.JKT, int64(got.ExpiresAt)-now, got.InactiveReason)
 		}
 	}
 }
@@ -124,7 +124,7 @@ func TestModes_IntrospectOpaqueAsksAboutAllThatIsNoSignedJWT(t *testing.T) {
 		}
 	}
 	if c := look(t, i, k.token(t, nil)); !c.Active || c.Source != authz.LocalJWT {
-		t.Errorf("a JWT: %s", c.Why)
+		t.Errorf("a JWT: %s", c.InactiveReason)
 	}
 	if c := look(t, i, sign(t, newSigner(t, "x"), "at+jwt", k.claims(nil))); c.Active {
 		t.Error("a JWT that does not verify")
@@ -139,7 +139,7 @@ func TestModes_ARouteMayDemandAnother(t *testing.T) {
 	i, _ := open(t, "", k.in(JWT))
 	tok := k.token(t, nil)
 	if c := look(t, i, tok); !c.Active || k.asked.Load() != 0 {
-		t.Fatalf("%s, asked %d", c.Why, k.asked.Load())
+		t.Fatalf("%s, asked %d", c.InactiveReason, k.asked.Load())
 	}
 	k.says(saysJSON(`{"active":false}`))
 	for n, m := range []Mode{Introspect, JWTThenIntrospect} {
@@ -152,14 +152,14 @@ func TestModes_ARouteMayDemandAnother(t *testing.T) {
 		t.Errorf("%d questions: answers are not kept by mode", n)
 	}
 	if c := lookIn(t, i, tok, IntrospectOpaque); !c.Active {
-		t.Error(c.Why)
+		t.Error(c.InactiveReason)
 	}
 	noAnswer(t, i, tok, "magic", authz.Misconfigured)
 }
 
 func TestModes_WhatTheConfigurationDoesNotAllowIsMisconfigured(t *testing.T) {
 	k := newKeyed(t)
-	i, _ := open(t, "", k.in("", func(c *Config) { c.Reading.Audience = nil }))
+	i, _ := open(t, "", k.in("", func(c *Config) { c.Dialect.Audience = nil }))
 	err := noAnswer(t, i, k.token(t, nil), JWT, authz.Misconfigured)
 	if !strings.Contains(err.Error(), `mode "jwt"`) || !strings.Contains(err.Error(), "audience is empty") {
 		t.Error(err)
@@ -167,12 +167,12 @@ func TestModes_WhatTheConfigurationDoesNotAllowIsMisconfigured(t *testing.T) {
 	if c := look(t, i, k.token(t, nil)); !c.Active || k.fetched.Load() != 0 {
 		t.Error("the configured mode does not work")
 	}
-	i, _ = open(t, "", k.in("", func(c *Config) { c.Reading.Dialect = "google" }))
+	i, _ = open(t, "", k.in("", func(c *Config) { c.Dialect.Dialect = "google" }))
 	noAnswer(t, i, k.token(t, nil), JWT, authz.Misconfigured)
 	// With what it takes, a route may demand it of an issuer that is asked otherwise.
 	i, _ = open(t, "", k.in(""))
 	if c := lookIn(t, i, k.token(t, nil), JWT); !c.Active {
-		t.Error(c.Why)
+		t.Error(c.InactiveReason)
 	}
 }
 
@@ -194,7 +194,7 @@ func TestModes_AskLooksAsARequestWould(t *testing.T) {
 func TestModes_CheckFindsWhatCannotWork(t *testing.T) {
 	good := func() Config {
 		c := testConfig(t, "https://as.example/introspect")
-		c.Server.Issuer, c.Mode, c.Reading.Audience, c.JWT.Algorithms = "https://as.example", JWT, []string{api}, []string{"RS256"}
+		c.Endpoint.Issuer, c.Mode, c.Dialect.Audience, c.JWT.Algorithms = "https://as.example", JWT, []string{api}, []string{"RS256"}
 		return c
 	}
 	signed := func(c *Config) {
@@ -206,22 +206,24 @@ func TestModes_CheckFindsWhatCannotWork(t *testing.T) {
 		want   string
 	}{
 		"good":                    {func(*Config) {}, ""},
-		"good without a client":   {func(c *Config) { c.Server.Client.ID, c.Server.Client.Secret = "", secret.Source{} }, ""},
-		"a client to ask as":      {func(c *Config) { c.Mode, c.Server.Client.ID = IntrospectOpaque, "" }, "client.id"},
+		"good without a client":   {func(c *Config) { c.Endpoint.Client.ID, c.Endpoint.Client.Secret = "", secret.Source{} }, ""},
+		"a client to ask as":      {func(c *Config) { c.Mode, c.Endpoint.Client.ID = IntrospectOpaque, "" }, "client.id"},
 		"unknown mode":            {func(c *Config) { c.Mode = "magic" }, "mode"},
-		"no audience":             {func(c *Config) { c.Reading.Audience = nil }, "audience"},
+		"no audience":             {func(c *Config) { c.Dialect.Audience = nil }, "audience"},
 		"named otherwise":         {func(c *Config) { c.Match.Issuers = []string{"https://alias.example"} }, "match.issuers"},
-		"named in two ways":       {func(c *Config) { c.Match.Issuers = []string{"https://alias.example", c.Server.Issuer} }, ""},
+		"named in two ways":       {func(c *Config) { c.Match.Issuers = []string{"https://alias.example", c.Endpoint.Issuer} }, ""},
 		"named otherwise, asked":  {func(c *Config) { c.Mode, c.Match.Issuers = Introspect, []string{"https://alias.example"} }, ""},
-		"no audience, then asked": {func(c *Config) { c.Mode, c.Reading.Audience = JWTThenIntrospect, nil }, "audience"},
-		"no audience, opaque":     {func(c *Config) { c.Mode, c.Reading.Audience = IntrospectOpaque, nil }, "audience"},
-		"no audience, asked":      {func(c *Config) { c.Mode, c.Reading.Audience = Introspect, nil }, ""},
+		"no audience, then asked": {func(c *Config) { c.Mode, c.Dialect.Audience = JWTThenIntrospect, nil }, "audience"},
+		"no audience, opaque":     {func(c *Config) { c.Mode, c.Dialect.Audience = IntrospectOpaque, nil }, "audience"},
+		"no audience, asked":      {func(c *Config) { c.Mode, c.Dialect.Audience = Introspect, nil }, ""},
 		"no algorithm":            {func(c *Config) { c.JWT.Algorithms = nil }, "jwt.algorithms"},
 		"none":                    {func(c *Config) { c.JWT.Algorithms = []string{"RS256", "none"} }, "jwt.algorithms[1]"},
 		"a shared secret":         {func(c *Config) { c.JWT.Algorithms = []string{"HS256"} }, "jwt.algorithms[0]"},
-		"keys nowhere":            {func(c *Config) { c.Server.Issuer = "http://as.example" }, "jwks_uri"},
-		"keys somewhere":          {func(c *Config) { c.Server.Issuer, c.Server.JWKSURI = "http://as.example", "https://as.example/jwks" }, ""},
-		"keys by http":            {func(c *Config) { c.Server.JWKSURI = "http://as.example/jwks" }, "jwks_uri"},
+		"keys nowhere":            {func(c *Config) { c.Endpoint.Issuer = "http://as.example" }, "jwks_uri"},
+		"keys somewhere": {func(c *Config) {
+			c.Endpoint.Issuer, c.Endpoint.JWKSURI = "http://as.example", "https://as.example/jwks"
+		}, ""},
+		"keys by http":            {func(c *Config) { c.Endpoint.JWKSURI = "http://as.example/jwks" }, "jwks_uri"},
 		"another kind of JWT":     {func(c *Config) { c.JWT.Types = []string{"at+jwt", "Application/Token-Introspection+JWT"} }, "jwt.types[1]"},
 		"aud is said elsewhere":   {func(c *Config) { c.JWT.OptionalClaims = []string{"aud"} }, "jwt.optional_claims[0]"},
 		"exp is never optional":   {func(c *Config) { c.JWT.OptionalClaims = []string{"exp"} }, "jwt.optional_claims[0]"},
@@ -230,20 +232,20 @@ func TestModes_CheckFindsWhatCannotWork(t *testing.T) {
 		"signed":                  {signed, ""},
 		"signed, no client id": {func(c *Config) {
 			signed(c)
-			c.Mode, c.Server.Client.ID, c.Server.Client.Auth = Introspect, "", "bearer"
+			c.Mode, c.Endpoint.Client.ID, c.Endpoint.Client.Auth = Introspect, "", "bearer"
 		}, "signed_response.audience"},
 		"signed, audience said": {func(c *Config) {
 			signed(c)
-			c.Server.Client.ID, c.Server.Client.Auth, c.SignedResponse.Audience = "", "bearer", "rs"
+			c.Endpoint.Client.ID, c.Endpoint.Client.Auth, c.SignedResponse.Audience = "", "bearer", "rs"
 		}, ""},
 		"signed by nothing": {func(c *Config) { signed(c); c.SignedResponse.Algorithms = nil }, "signed_response.algorithms"},
 		"signed by none":    {func(c *Config) { signed(c); c.SignedResponse.Algorithms = []string{"none"} }, "signed_response.algorithms[0]"},
 		"signed, any age":   {func(c *Config) { signed(c); c.SignedResponse.MaxAge = 0 }, "signed_response.max_age"},
 		"signed by whom": {func(c *Config) {
 			signed(c)
-			c.Mode, c.Server.Issuer, c.Server.JWKSURI = Introspect, "", "https://as.example/jwks"
+			c.Mode, c.Endpoint.Issuer, c.Endpoint.JWKSURI = Introspect, "", "https://as.example/jwks"
 		}, "issuer"},
-		"signed, keys nowhere":   {func(c *Config) { signed(c); c.Mode, c.Server.Issuer = Introspect, "http://as.example" }, "jwks_uri"},
+		"signed, keys nowhere":   {func(c *Config) { signed(c); c.Mode, c.Endpoint.Issuer = Introspect, "http://as.example" }, "jwks_uri"},
 		"a key for nothing":      {func(c *Config) { c.SignedResponse.DecryptionKey = secret.Source{Env: "X"} }, "signed_response.decryption_key"},
 		"encrypted by RSA1_5":    {func(c *Config) { c.SignedResponse.EncryptionAlgorithms = []string{"RSA1_5"} }, "signed_response.encryption_algorithms[0]"},
 		"encrypted by something": {func(c *Config) { c.SignedResponse.EncryptionEncodings = []string{"ECDH-ES"} }, "signed_response.encryption_encodings[0]"},

@@ -6,19 +6,19 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 // interpret turns a reply into a fact, or into an error that says whose fault it is: INT-6 to INT-9, INT-8b.
-func (c *client) interpret(ctx context.Context, r authserver.Reply, tok secret.Text, fetched time.Time) (dialect.Fact, error) {
+func (c *client) interpret(ctx context.Context, r oauth.Reply, tok secret.Text, fetched time.Time) (dialect.Fact, error) {
 	switch {
 	case r.Status == http.StatusOK:
 		return c.interpretOK(ctx, r, tok, fetched)
 	case c.saysInactive(r):
-		f := dialect.Dead(fmt.Sprintf("is not active: the authorization server says so by status %d", r.Status), fetched)
+		f := dialect.Unusable(fmt.Sprintf("is not active: the authorization server says so by status %d", r.Status), fetched)
 		f.Keep = dialect.Inactive
 		return f, nil
 	case r.Temporary():
@@ -33,7 +33,7 @@ func (c *client) interpret(ctx context.Context, r authserver.Reply, tok secret.T
 
 // saysInactive reports whether a reply other than 200 is about the token. A 204 is not signed. Where the sidecar itself shows
 // a token to be let in (RFC 6750), invalid_token may be said of that one.
-func (c *client) saysInactive(r authserver.Reply) bool {
+func (c *client) saysInactive(r oauth.Reply) bool {
 	code := r.OAuthError()
 	switch {
 	case c.seal != nil && r.Status < 400, c.bearer && code == "invalid_token":
@@ -42,7 +42,7 @@ func (c *client) saysInactive(r authserver.Reply) bool {
 	return c.reader.Inactive(r.Status, r.MediaType(), code)
 }
 
-func (c *client) interpretOK(ctx context.Context, r authserver.Reply, tok secret.Text, fetched time.Time) (dialect.Fact, error) {
+func (c *client) interpretOK(ctx context.Context, r oauth.Reply, tok secret.Text, fetched time.Time) (dialect.Fact, error) {
 	body := r.Body
 	switch {
 	case r.Over:

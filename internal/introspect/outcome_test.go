@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -74,7 +74,7 @@ func TestAnswersThatAreNoAnswerAreErrorsAndNeverKept(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			u := serve(t, c.answer)
-			i, _ := open(t, u.URL, func(c *Config) { c.Server.Timeout = 20 * time.Second })
+			i, _ := open(t, u.URL, func(c *Config) { c.Endpoint.Timeout = 20 * time.Second })
 			if n := twice(t, u, i, func() { refusal(t, i, c.want) }); n < 2 {
 				t.Errorf("%d calls: it was kept", n)
 			}
@@ -169,7 +169,7 @@ func TestINT7_InactiveIsAnAnswerAndKept(t *testing.T) {
 		u := serve(t, saysJSON(body))
 		i, _ := open(t, u.URL, nil)
 		n := twice(t, u, i, func() {
-			if c := introspect(t, i); c.Active || c.Raw != nil || c.Why == "" {
+			if c := introspect(t, i); c.Active || c.Raw != nil || c.InactiveReason == "" {
 				t.Errorf("claims %+v", c)
 			}
 		})
@@ -198,7 +198,7 @@ func TestINT8b_A400ThatIsAboutTheTokenIsInactiveAndKept(t *testing.T) {
 func TestINT8b_InvalidTokenMayBeAboutTheTokenOfTheSidecar(t *testing.T) {
 	u := serve(t, says(400, "application/json", `{"error":"invalid_token"}`))
 	i, _ := open(t, u.URL, func(c *Config) {
-		c.Server.Client.Auth, c.Server.Client.Secret = "bearer", secretFile(t, "own-token")
+		c.Endpoint.Client.Auth, c.Endpoint.Client.Secret = "bearer", secretFile(t, "own-token")
 	})
 	if c, err := i.Introspect(t.Context(), Question{Token: secret.New("tok-123456")}); authz.KindOf(err) != authz.Misconfigured {
 		t.Errorf("claims %+v, %v", c, err)
@@ -217,7 +217,7 @@ func TestWithoutABooleanActiveNothingCachedIsDropped(t *testing.T) {
 			introspect(t, i)
 			as.asked()
 			if c := introspect(t, i); c.Usable(time.Now()) != "" {
-				t.Errorf("%s: the good answer was dropped: %s", body, c.Why)
+				t.Errorf("%s: the good answer was dropped: %s", body, c.InactiveReason)
 			}
 		})
 	}
@@ -238,7 +238,7 @@ func TestAnActiveAnswerWithAPastExpIsNotUsableAndNotKept(t *testing.T) {
 
 func TestINT11_ARefusalOfOursIsNotKept(t *testing.T) {
 	u := serve(t, saysJSON(`{"active":true,"aud":"x","iss":"https://b"}`))
-	i, l := open(t, u.URL, func(c *Config) { c.Reading.Audience = []string{"api"} })
+	i, l := open(t, u.URL, func(c *Config) { c.Dialect.Audience = []string{"api"} })
 	introspect(t, i)
 	introspect(t, i)
 	if u.calls.Load() != 2 || l.of(&l.asked, "inactive") != 2 {
@@ -275,7 +275,7 @@ func TestINT9_RetryAfterIsHonoured(t *testing.T) {
 
 func TestINT9_RetryAfterCanBeADate(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	if got := authserver.RetryAfter("Mon, 23 Nov 2026 12:00:30 GMT", now); got != 30*time.Second {
+	if got := oauth.RetryAfter("Mon, 23 Nov 2026 12:00:30 GMT", now); got != 30*time.Second {
 		t.Errorf("%v", got)
 	}
 }
@@ -286,7 +286,7 @@ func TestAServerThatNeverAnswersIsUnavailableInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	i, _ := open(t, "http://"+l.Addr().String(), func(c *Config) { c.Server.Timeout = 150 * time.Millisecond })
+	i, _ := open(t, "http://"+l.Addr().String(), func(c *Config) { c.Endpoint.Timeout = 150 * time.Millisecond })
 	start := time.Now()
 	e := refusal(t, i, authz.Unavailable)
 	if took := time.Since(start); took > 5*time.Second || !strings.Contains(e.Error(), "no answer in time") {
@@ -306,7 +306,7 @@ func TestABodyThatNeverEndsIsUnavailableInTime(t *testing.T) {
 		}
 	})
 	defer close(release)
-	i, _ := open(t, u.URL, func(c *Config) { c.Server.Timeout = 150 * time.Millisecond })
+	i, _ := open(t, u.URL, func(c *Config) { c.Endpoint.Timeout = 150 * time.Millisecond })
 	refusal(t, i, authz.Unavailable)
 }
 
@@ -324,7 +324,7 @@ func TestAnEndlessBodyIsGivenUpAtTheLimit(t *testing.T) {
 		}
 		done <- sent
 	})
-	i, _ := open(t, u.URL, func(c *Config) { c.Server.Timeout = 20 * time.Second })
+	i, _ := open(t, u.URL, func(c *Config) { c.Endpoint.Timeout = 20 * time.Second })
 	refusal(t, i, authz.Unavailable)
 	if sent := <-done; sent >= enough {
 		t.Errorf("all of %d bytes were taken", sent)

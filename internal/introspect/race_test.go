@@ -37,8 +37,8 @@ func TestBCL4_NoRequestAfterALogoutUsesTheTokenThatItEnded(t *testing.T) {
 					saysJSON(answer)(w, r)
 				})
 				i, _ := open(t, "", k.in(mode, func(c *Config) {
-					c.Reading.Dialect, c.Cache.RevocationMemory = "duende", time.Hour
-					c.Reading.Tenant = []string{"/org"}
+					c.Dialect.Dialect, c.Cache.RevocationMemory = "duende", time.Hour
+					c.Dialect.Tenant = []string{"/org"}
 					change(&c.Cache)
 				}))
 				for n := range tokens {

@@ -24,10 +24,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -279,17 +279,17 @@ func recordedConfig(t *testing.T, base, name string) introspect.Config {
 		t.Fatal(err)
 	}
 	return introspect.Config{
-		Server: authserver.Config{
+		Endpoint: oauth.Config{
 			Name:                  "recorded",
 			IntrospectionEndpoint: base + "/introspect",
 			AllowInsecureHTTP:     true,
-			Client: authserver.Client{
+			Client: oauth.Client{
 				ID: "orders-api", Auth: "client_secret_basic", BasicEncoding: "form", Secret: secret.Source{File: file},
 			},
 			Timeout:          10 * time.Second,
 			MaxResponseBytes: 1 << 20,
 		},
-		Reading:     dialect.Config{Dialect: name, AbsentAudience: "refuse"},
+		Dialect:     dialect.Config{Dialect: name, AbsentAudience: "refuse"},
 		MaxInFlight: 16,
 		Cache: introspect.CacheConfig{
 			TTL: 30 * time.Second, NegativeTTL: 2 * time.Second, MaxEntries: 100, MaxBytes: 1 << 20, NegativeMaxEntries: 100,

@@ -7,14 +7,14 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 // send puts the question about a token in the way that the dialect wants it.
-func (c *client) send(ctx context.Context, endpoint string, tok secret.Text) (authserver.Reply, error) {
+func (c *client) send(ctx context.Context, endpoint string, tok secret.Text) (oauth.Reply, error) {
 	r := c.reader.Request()
 	switch r.Encoding {
 	case dialect.Form:
@@ -27,9 +27,9 @@ func (c *client) send(ctx context.Context, endpoint string, tok secret.Text) (au
 		// What is no UTF-8 is replaced: then it is nobody's token, and the server will say so.
 		body, err := json.Marshal(map[string]string{r.Parameter: tok.Reveal()}, jsontext.AllowInvalidUTF8(true))
 		if err != nil { // err would quote the token
-			return authserver.Reply{}, authz.E(authz.Misconfigured, "ask issuer %q: the question cannot be written as JSON", c.name)
+			return oauth.Reply{}, authz.Errorf(authz.Misconfigured, "ask issuer %q: the question cannot be written as JSON", c.name)
 		}
 		return c.server.PostJSON(ctx, endpoint, body, c.seal.accept(r.Accept))
 	}
-	return authserver.Reply{}, authz.E(authz.Misconfigured, "ask issuer %q: a server of this dialect cannot be asked about tokens", c.name)
+	return oauth.Reply{}, authz.Errorf(authz.Misconfigured, "ask issuer %q: a server of this dialect cannot be asked about tokens", c.name)
 }

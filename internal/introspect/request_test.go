@@ -13,9 +13,9 @@ import (
 
 func speaking(name string) func(*Config) {
 	return func(c *Config) {
-		c.Reading.Dialect = name
+		c.Dialect.Dialect = name
 		if name == "google" {
-			c.Reading.Audience = []string{"c"}
+			c.Dialect.Audience = []string{"c"}
 		}
 	}
 }
@@ -51,7 +51,7 @@ func TestGitHubIsAskedByJSONAndBasic(t *testing.T) {
 	})
 	i, _ := open(t, u.URL+"/applications/Iv1/token", func(c *Config) {
 		speaking("github")(c)
-		c.Server.Client.ID, c.Server.Client.BasicEncoding = "Iv1", "raw"
+		c.Endpoint.Client.ID, c.Endpoint.Client.BasicEncoding = "Iv1", "raw"
 	})
 	c := introspect(t, i)
 	if !c.Active || c.Subject.ID != "1" || c.ClientID != "Iv1" {
@@ -88,7 +88,7 @@ func TestTrap3_StatusesThatSayInactiveAreAnswersAndKept(t *testing.T) {
 		u := serve(t, c.answer)
 		i, l := open(t, u.URL, speaking(c.dialect))
 		n := twice(t, u, i, func() {
-			if got := introspect(t, i); got.Active || got.Raw != nil || got.Why == "" {
+			if got := introspect(t, i); got.Active || got.Raw != nil || got.InactiveReason == "" {
 				t.Errorf("%s: %+v", c.dialect, got)
 			}
 		})
@@ -154,11 +154,11 @@ func TestModesThatADialectCannotServe(t *testing.T) {
 		{"github", "", "client_secret_post", "client.auth"}, {"google", "", "client_secret_post", ""}, {"keycloak", JWTThenIntrospect, "", ""},
 	} {
 		cfg := testConfig(t, "https://as.example/introspect")
-		cfg.Reading.Dialect, cfg.Mode = c.dialect, c.mode
-		cfg.Reading.Audience = []string{"c"}
-		cfg.Server.Issuer, cfg.JWT.Algorithms = "https://as.example", []string{"RS256"}
+		cfg.Dialect.Dialect, cfg.Mode = c.dialect, c.mode
+		cfg.Dialect.Audience = []string{"c"}
+		cfg.Endpoint.Issuer, cfg.JWT.Algorithms = "https://as.example", []string{"RS256"}
 		if c.auth != "" {
-			cfg.Server.Client.Auth = c.auth
+			cfg.Endpoint.Client.Auth = c.auth
 		}
 		var faults []string
 		cfg.Check(func(key, cause, hint string) {
@@ -176,7 +176,7 @@ func TestModesThatADialectCannotServe(t *testing.T) {
 func TestINT11_GoogleWithoutAudienceIsAFault(t *testing.T) {
 	for _, name := range []string{"google", "rfc7662", "github"} {
 		cfg := testConfig(t, "https://as.example/introspect")
-		cfg.Reading.Dialect = name
+		cfg.Dialect.Dialect = name
 		var faults []string
 		cfg.Check(func(key, _, _ string) { faults = append(faults, key) })
 		if got := strings.Join(faults, " "); got != map[string]string{"google": "audience"}[name] {
@@ -185,7 +185,7 @@ func TestINT11_GoogleWithoutAudienceIsAFault(t *testing.T) {
 	}
 	u := serve(t, saysJSON(`{"azp":"other","aud":"other","sub":"1","scope":"a","exp":"4000000000"}`))
 	i, _ := open(t, u.URL, speaking("google"))
-	if c := introspect(t, i); c.Active || c.Why != `is for another audience: it names "other", configured is "c"` {
+	if c := introspect(t, i); c.Active || c.InactiveReason != `is for another audience: it names "other", configured is "c"` {
 		t.Errorf("%+v", c)
 	}
 }

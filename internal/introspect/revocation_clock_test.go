@@ -12,8 +12,8 @@ import (
 // alone configures an issuer that is never asked.
 func alone(c *Config) {
 	c.Cache.RevocationMemory = time.Hour
-	c.Server.IntrospectionEndpoint, c.Server.Client.Auth = "", "none"
-	c.Server.Client.Secret = secret.Source{}
+	c.Endpoint.IntrospectionEndpoint, c.Endpoint.Client.Auth = "", "none"
+	c.Endpoint.Client.Secret = secret.Source{}
 }
 
 // The issuer's clock may be ahead by as much as it may be for a token to be used at all. A token of the moment before an
@@ -25,10 +25,10 @@ func TestEV1_EvictionReachesTokensOfAnIssuerWhoseClockIsAhead(t *testing.T) {
 	} {
 		for leeway, ahead := range map[time.Duration]int64{0: 9, 60 * time.Second: 59} {
 			k := newKeyed(t)
-			i, _ := open(t, "", k.in(JWT, alone, func(c *Config) { c.JWT.Leeway, c.Reading.Tenant = leeway, []string{"/org"} }))
+			i, _ := open(t, "", k.in(JWT, alone, func(c *Config) { c.JWT.Leeway, c.Dialect.Tenant = leeway, []string{"/org"} }))
 			tok := k.token(t, change{"iat": time.Now().Unix() + ahead, "sid": "s1", "org": "t1", "username": "a"})
 			if c := look(t, i, tok); !c.Active {
-				t.Fatal(c.Why)
+				t.Fatal(c.InactiveReason)
 			}
 			evict(t, i, v)
 			if c := look(t, i, tok); c.Active {

@@ -22,7 +22,7 @@ func (l *local) ask(_ context.Context, q Question) (fact, error) {
 	l.asked.Add(1)
 	c := &authz.Claims{Active: true, Kind: authz.AccessToken, Source: authz.LocalJWT, Fetched: time.Now(), ID: "j1", SessionID: "s1", IssuedAt: l.issued}
 	if l.cache.revokedBy(q.Token, c) != notRevoked {
-		return fact{Fact: dialect.Dead("was revoked", time.Now())}, nil
+		return fact{Fact: dialect.Unusable("was revoked", time.Now())}, nil
 	}
 	return fact{Fact: dialect.Fact{Claims: c, Keep: dialect.Active}}, nil
 }

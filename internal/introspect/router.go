@@ -35,9 +35,9 @@ func (c Choice) Introspect(ctx context.Context, q Question) (*authz.Claims, erro
 	case c.issuer != nil:
 		return c.issuer.Introspect(ctx, q)
 	case c.reason == twofold:
-		return nil, authz.E(authz.Malformed, "choose issuer: the token %s", c.reason)
+		return nil, authz.Errorf(authz.Malformed, "choose issuer: the token %s", c.reason)
 	}
-	return dialect.Dead(c.Why(), time.Now()).Claims, nil
+	return dialect.Unusable(c.Why(), time.Now()).Claims, nil
 }
 
 // Choose chooses i, whatever is asked.
@@ -104,7 +104,7 @@ const (
 )
 
 func newRouter(cfgs []Config, issuers []*Issuer) router {
-	if len(cfgs) == 1 && cfgs[0].Server.Issuer == "" && cfgs[0].Match.isZero() {
+	if len(cfgs) == 1 && cfgs[0].Endpoint.Issuer == "" && cfgs[0].Match.isZero() {
 		return router{sole: issuers[0]}
 	}
 	var r router
@@ -147,8 +147,8 @@ func (c Config) names() []string {
 	switch {
 	case len(c.Match.Issuers) > 0:
 		return c.Match.Issuers
-	case c.Server.Issuer != "":
-		return []string{c.Server.Issuer}
+	case c.Endpoint.Issuer != "":
+		return []string{c.Endpoint.Issuer}
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func openAll(t testing.TB, change ...func(*Config)) *several {
 	for i, c := range change {
 		u := serve(t, saysJSON(`{"active":true}`))
 		cfg := testConfig(t, u.URL)
-		cfg.Server.Name, cfg.Cache.TTL, cfg.Cache.NegativeTTL = fmt.Sprintf("i%d", i), 0, 0
+		cfg.Endpoint.Name, cfg.Cache.TTL, cfg.Cache.NegativeTTL = fmt.Sprintf("i%d", i), 0, 0
 		c(&cfg)
 		s.servers, cfgs = append(s.servers, u), append(cfgs, cfg)
 	}
@@ -75,12 +75,12 @@ func (s *several) goes(t *testing.T, q Question, want int) *authz.Claims {
 		}
 	}
 	if c.Active != (want >= 0) {
-		t.Errorf("active is %t: %s", c.Active, c.Why)
+		t.Errorf("active is %t: %s", c.Active, c.InactiveReason)
 	}
 	return c
 }
 
-func named(iss string) func(*Config) { return func(c *Config) { c.Server.Issuer = iss } }
+func named(iss string) func(*Config) { return func(c *Config) { c.Endpoint.Issuer = iss } }
 func matching(m Match) func(*Config) { return func(c *Config) { c.Match = m } }
 func both(fs ...func(*Config)) func(*Config) {
 	return func(c *Config) {
@@ -101,8 +101,8 @@ func TestAJWTGoesToTheIssuerThatItNames(t *testing.T) {
 func TestAJWTOfAnIssuerThatNobodyConfiguredIsRefusedUnasked(t *testing.T) {
 	s := openAll(t, named("https://a"), both(named("https://b"), matching(Match{Default: true})))
 	for _, iss := range []string{"https://evil", "https://a/", "HTTPS://a", "https://a ", ""} {
-		if c := s.goes(t, tokenOf(jwtOf(iss)), -1); c.Why != "names an issuer that is not configured: it names "+dialect.Quote(iss)+`, configured is "https://a", "https://b"` {
-			t.Errorf("%q: %s", iss, c.Why)
+		if c := s.goes(t, tokenOf(jwtOf(iss)), -1); c.InactiveReason != "names an issuer that is not configured: it names "+dialect.Quote(iss)+`, configured is "https://a", "https://b"` {
+			t.Errorf("%q: %s", iss, c.InactiveReason)
 		}
 	}
 }
@@ -134,11 +134,11 @@ func TestAnAnswerMayNameTheIssuerByAnyOfMatchIssuers(t *testing.T) {
 	for iss, want := range map[string]bool{"https://a": true, "https://internal": true, "https://b": false} {
 		i, _ := open(t, serve(t, saysJSON(fmt.Sprintf(`{"active":true,"iss":%q}`, iss))).URL, both(named("https://internal"), matching(Match{Issuers: []string{"https://a"}})))
 		if c := introspect(t, i); c.Active != want {
-			t.Errorf("%s: active is %t: %s", iss, c.Active, c.Why)
+			t.Errorf("%s: active is %t: %s", iss, c.Active, c.InactiveReason)
 		}
 		i, _ = open(t, serve(t, saysJSON(fmt.Sprintf(`{"active":true,"iss":%q}`, iss))).URL, matching(Match{Issuers: []string{"https://a", "https://internal"}}))
 		if c := introspect(t, i); c.Active != want {
-			t.Errorf("%s, without issuer: active is %t: %s", iss, c.Active, c.Why)
+			t.Errorf("%s, without issuer: active is %t: %s", iss, c.Active, c.InactiveReason)
 		}
 	}
 }
@@ -156,8 +156,8 @@ func TestOpaqueTokensGoByPrefixAndLength(t *testing.T) {
 
 func TestAnOpaqueTokenThatNobodyTakesIsRefusedUnasked(t *testing.T) {
 	s := openAll(t, matching(Match{Prefixes: []string{"a_"}}), named("https://b"))
-	if c := s.goes(t, tokenOf("b_1"), -1); c.Why != "is of no configured issuer" {
-		t.Error(c.Why)
+	if c := s.goes(t, tokenOf("b_1"), -1); c.InactiveReason != "is of no configured issuer" {
+		t.Error(c.InactiveReason)
 	}
 	s.goes(t, tokenOf(jwt(`{"alg":"RS256"}`, `{"sub":"x"}`)), -1)
 	s.goes(t, tokenOf(encrypted), -1)
@@ -182,8 +182,8 @@ func TestAJWTThatCannotBeReadDoesNotGoToTheDefault(t *testing.T) {
 		"a broken payload": "eyJhbGciOiJSUzI1NiJ9.e.c2ln",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if c := s.goes(t, tokenOf(tok), -1); c.Why != "is made like a JWT and does not say whose it is" {
-				t.Error(c.Why)
+			if c := s.goes(t, tokenOf(tok), -1); c.InactiveReason != "is made like a JWT and does not say whose it is" {
+				t.Error(c.InactiveReason)
 			}
 		})
 	}
@@ -213,8 +213,8 @@ func TestHostsNarrowBothKinds(t *testing.T) {
 
 func TestAJWTOfAnotherHostIsNotLeftToTheDefault(t *testing.T) {
 	s := openAll(t, both(named("https://a"), matching(Match{Hosts: []string{"a.example"}})), matching(Match{Default: true}))
-	if c := s.goes(t, Question{Token: secret.New(jwtOf("https://a")), Host: "b.example"}, -1); c.Why != `names an issuer that is not configured for this host or header: it names "https://a"` {
-		t.Error(c.Why)
+	if c := s.goes(t, Question{Token: secret.New(jwtOf("https://a")), Host: "b.example"}, -1); c.InactiveReason != `names an issuer that is not configured for this host or header: it names "https://a"` {
+		t.Error(c.InactiveReason)
 	}
 }
 
@@ -342,10 +342,10 @@ func BenchmarkChoose(b *testing.B) {
 func TestTrap7_ARefreshTokenThatOneIssuerRefusesIsNotLeftToTheDefault(t *testing.T) {
 	s := openAll(t,
 		func(c *Config) { c.Match.Default = true },
-		func(c *Config) { c.Reading.Dialect, c.Match.Prefixes = "hydra", []string{"ory_at_"} })
+		func(c *Config) { c.Dialect.Dialect, c.Match.Prefixes = "hydra", []string{"ory_at_"} })
 	s.goes(t, Question{Token: secret.New("ory_at_abc")}, 1)
 	s.goes(t, Question{Token: secret.New("other")}, 0)
-	if c := s.goes(t, Question{Token: secret.New("ory_rt_abc")}, -1); c.Why != "begins with a prefix that is refused" {
-		t.Errorf("it %s", c.Why)
+	if c := s.goes(t, Question{Token: secret.New("ory_rt_abc")}, -1); c.InactiveReason != "begins with a prefix that is refused" {
+		t.Errorf("it %s", c.InactiveReason)
 	}
 }

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 // signedType is the media type of a signed response, and without "application/" its typ: RFC 9701 sections 4 and 5.
@@ -37,9 +37,9 @@ func newSeal(cfg Config, keys jose.KeySource, d *jose.Decrypter) *seal {
 		return nil
 	}
 	return &seal{
-		issuer: cfg.Server.Issuer, audience: cfg.signedAudience(), maxAge: cfg.SignedResponse.MaxAge, ahead: cfg.issuedAhead(), keys: keys, decrypter: d,
+		issuer: cfg.Endpoint.Issuer, audience: cfg.signedAudience(), maxAge: cfg.SignedResponse.MaxAge, ahead: cfg.issuedAhead(), keys: keys, decrypter: d,
 		expect: jose.Expect{
-			Types: []string{signedType}, Algorithms: algorithms(cfg.SignedResponse.Algorithms), MaxBytes: int(cfg.Server.MaxResponseBytes),
+			Types: []string{signedType}, Algorithms: algorithms(cfg.SignedResponse.Algorithms), MaxBytes: int(cfg.Endpoint.MaxResponseBytes),
 		},
 	}
 }
@@ -55,7 +55,7 @@ func (s *seal) accept(plain string) string {
 // open verifies a 200 and returns the answer inside, which is read like one that is not signed. Nothing else is read of it
 // (JWI-3). An error never means that the token is bad. Most mean that what is configured here and what is registered there
 // do not fit, or that somebody tampers with answers: an operator must look. Only what time mends is called unavailable.
-func (s *seal) open(ctx context.Context, r authserver.Reply) ([]byte, error) {
+func (s *seal) open(ctx context.Context, r oauth.Reply) ([]byte, error) {
 	switch r.MediaType() {
 	case signedType:
 	case "application/json", "application/jwt": // JWI-10; some servers' application/jwt is another thing
@@ -79,7 +79,7 @@ func (s *seal) open(ctx context.Context, r authserver.Reply) ([]byte, error) {
 }
 
 // decrypt opens an encrypted response: JWI-5. Once encryption is agreed upon nothing else passes, and the other way round.
-func (s *seal) decrypt(r authserver.Reply, compact string) (string, error) {
+func (s *seal) decrypt(r oauth.Reply, compact string) (string, error) {
 	h, err := jose.Peek(compact)
 	switch {
 	case err != nil:
@@ -99,7 +99,7 @@ func (s *seal) decrypt(r authserver.Reply, compact string) (string, error) {
 }
 
 // read checks the outer claims (JWI-6) and returns the inner object.
-func (s *seal) read(r authserver.Reply, c jose.Claims, now time.Time) ([]byte, error) {
+func (s *seal) read(r oauth.Reply, c jose.Claims, now time.Time) ([]byte, error) {
 	iss, _ := c.Text("iss")
 	aud, _ := c.Names("aud")
 	iat, err := c.Time("iat", jose.Down)

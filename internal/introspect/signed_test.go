@@ -17,7 +17,7 @@ import (
 // signedOnly configures a client that takes signed responses only.
 func signedOnly(k *keyed, more ...func(*Config)) func(*Config) {
 	return k.in(Introspect, append([]func(*Config){func(c *Config) {
-		c.Reading.Audience = nil
+		c.Dialect.Audience = nil
 		c.RequireSigned = true
 		c.SignedResponse = SignedResponse{Algorithms: []string{"ES256"}, MaxAge: 60 * time.Second}
 	}}, more...)...)
@@ -68,7 +68,7 @@ func TestJWI1_TheMediaTypeIsAskedForAndComparedLoosely(t *testing.T) {
 			says(http.StatusOK, contentType, k.response(t, nil))(w, r)
 		})
 		if c := introspect(t, i); !c.Active || c.Subject.ID != "alice" || c.Scopes[0] != "read" {
-			t.Errorf("%s: %s", contentType, c.Why)
+			t.Errorf("%s: %s", contentType, c.InactiveReason)
 		}
 	}
 	plain, _ := open(t, "", k.in(Introspect))

@@ -18,9 +18,9 @@ func TestOneToleranceForWhatIsNotYetValid(t *testing.T) {
 	for ahead, good := range map[time.Duration]bool{8 * time.Second: true, 28 * time.Second: true, 40 * time.Second: false} {
 		at := now.Add(ahead).Unix()
 		for name, c := range map[string]Config{
-			"not_before_leeway": {Reading: dialect.Config{NotBeforeLeeway: 30 * time.Second}}, "jwt.leeway": {JWT: JWTConfig{Leeway: 30 * time.Second}},
+			"not_before_leeway": {Dialect: dialect.Config{NotBeforeLeeway: 30 * time.Second}}, "jwt.leeway": {JWT: JWTConfig{Leeway: 30 * time.Second}},
 		} {
-			set := func(to *Config) { to.Reading.NotBeforeLeeway, to.JWT.Leeway = c.Reading.NotBeforeLeeway, c.JWT.Leeway }
+			set := func(to *Config) { to.Dialect.NotBeforeLeeway, to.JWT.Leeway = c.Dialect.NotBeforeLeeway, c.JWT.Leeway }
 			local, _ := open(t, "", k.in(JWT, set))
 			for _, claim := range []string{"nbf", "iat"} {
 				if got := look(t, local, k.token(t, change{claim: at})); (got.Usable(now) == "") != good {

@@ -43,7 +43,7 @@ func TestTheFirstFetchOutlivesWhoStartedIt(t *testing.T) {
 
 func TestAFailedFetchKeepsTheOldKeys(t *testing.T) {
 	for name, fail := range map[string]func(*publisher){
-		"no answer":  func(p *publisher) { p.set(nil, authz.E(authz.Unavailable, "connect")) },
+		"no answer":  func(p *publisher) { p.set(nil, authz.Errorf(authz.Unavailable, "connect")) },
 		"HTML":       func(p *publisher) { p.set([]byte("<html>"), nil) },
 		"a bug":      func(p *publisher) { p.set(nil, errors.New("bug")) },
 		"no key set": func(p *publisher) { p.set([]byte("{}"), nil) },
@@ -68,7 +68,7 @@ func TestAFailedFetchKeepsTheOldKeys(t *testing.T) {
 func TestAnUnknownKeyIsNoVerdictWhileKeysCannotBeFetched(t *testing.T) {
 	inBubble(t, func(b *bed) {
 		b.works(b.old)
-		b.publisher.set(nil, authz.E(authz.Unavailable, "connect"))
+		b.publisher.set(nil, authz.Errorf(authz.Unavailable, "connect"))
 		for range 3 {
 			err := b.verify(b.next)
 			e, ok := errors.AsType[*authz.Error](err)
@@ -86,8 +86,8 @@ func TestAnUnknownKeyIsNoVerdictWhileKeysCannotBeFetched(t *testing.T) {
 
 func TestAFailureKeepsItsKind(t *testing.T) {
 	for kind, cause := range map[authz.Kind]error{
-		authz.Misconfigured: authz.E(authz.Misconfigured, "status 404"),
-		authz.Unavailable:   authz.E(authz.Unavailable, "status 503"),
+		authz.Misconfigured: authz.Errorf(authz.Misconfigured, "status 404"),
+		authz.Unavailable:   authz.Errorf(authz.Unavailable, "status 503"),
 	} {
 		inBubble(t, func(b *bed) {
 			b.publisher.set(nil, cause)
@@ -109,7 +109,7 @@ func TestAFailureKeepsItsKind(t *testing.T) {
 func TestKeysAreFetchedByDemandWhenTheServerIsBack(t *testing.T) {
 	inBubble(t, func(b *bed) {
 		for _, s := range []*jose.Signer{b.old, b.next} { // no keys at all, and a key that is not among them
-			b.publisher.set(nil, authz.E(authz.Unavailable, "connect"))
+			b.publisher.set(nil, authz.Errorf(authz.Unavailable, "connect"))
 			for range 400 {
 				unavailable(b.t, b.verify(s))
 				time.Sleep(99 * time.Millisecond)
@@ -126,7 +126,7 @@ func TestKeysAreFetchedByDemandWhenTheServerIsBack(t *testing.T) {
 
 func TestWarmingTriesUntilTheKeysAreThere(t *testing.T) {
 	inBubble(t, func(b *bed) {
-		b.publisher.set(nil, authz.E(authz.Unavailable, "status 503"))
+		b.publisher.set(nil, authz.Errorf(authz.Unavailable, "status 503"))
 		time.AfterFunc(5*time.Second, func() { b.publish(b.old) })
 		start := time.Now()
 		b.set.Warm(b.t.Context())
@@ -142,7 +142,7 @@ func TestWarmingTriesUntilTheKeysAreThere(t *testing.T) {
 
 func TestWarmingEndsWithItsContextAndWithTheSet(t *testing.T) {
 	inBubble(t, func(b *bed) {
-		b.publisher.set(nil, authz.E(authz.Unavailable, "status 503"))
+		b.publisher.set(nil, authz.Errorf(authz.Unavailable, "status 503"))
 		ctx, cancel := context.WithTimeout(b.t.Context(), 5*time.Second)
 		defer cancel()
 		b.set.Warm(ctx)

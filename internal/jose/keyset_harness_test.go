@@ -32,7 +32,7 @@ func (p *publisher) fetch(ctx context.Context) ([]byte, error) {
 	case <-time.After(takes):
 		return body, err
 	case <-ctx.Done():
-		return nil, authz.E(authz.Unavailable, "fetch: given up")
+		return nil, authz.Errorf(authz.Unavailable, "fetch: given up")
 	}
 }
 

@@ -263,7 +263,7 @@ func TestAKeyThatChangedUnderItsNameWhileTheServerIsDownIsNoVerdict(t *testing.T
 			b.publish(first)
 			time.Sleep(2 * time.Hour)
 			b.works(first)
-			b.publisher.set(nil, authz.E(authz.Unavailable, "connect"))
+			b.publisher.set(nil, authz.Errorf(authz.Unavailable, "connect"))
 			time.Sleep(time.Minute)
 			for range 20 {
 				unavailable(b.t, b.verify(second))

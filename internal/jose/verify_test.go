@@ -241,7 +241,7 @@ func TestBCP4_KeysAndAddressesInTheHeaderAreNotFollowed(t *testing.T) {
 }
 
 func TestAnErrorOfTheSourceIsNoVerdict(t *testing.T) {
-	want := authz.E(authz.Unavailable, "no keys")
+	want := authz.Errorf(authz.Unavailable, "no keys")
 	_, err := jose.Verify(t.Context(), sign(t, signer(t, "p256", "", ""), "JWT", struct{}{}), plain("ES256"), sourceFunc(func() ([]jose.Key, error) { return nil, want }))
 	if err != want {
 		t.Error(err)

@@ -73,7 +73,7 @@ func (s *Suite) run(ctx context.Context, policy *engine.Policy, cfg Config, c *t
 	return out
 }
 
-func (s *Suite) point(policy *engine.Policy, cfg Config, introspector introspect.Introspector, prover decision.Prover) *decision.Point {
+func (s *Suite) point(policy *engine.Policy, cfg Config, introspector introspect.Introspector, prover decision.PossessionVerifier) *decision.Point {
 	if s.token != "" {
 		cfg.Decision.Token = s.token
 	}
@@ -96,7 +96,7 @@ func (s *Suite) introspector(name string) (*timeless, error) {
 	if !ok {
 		a.json = []byte(`{"active":false}`)
 	}
-	canned, err := introspect.Canned(s.issuer, a.json)
+	canned, err := introspect.Static(s.issuer, a.json)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ type timeless struct {
 
 func (t *timeless) Introspect(ctx context.Context, q introspect.Question) (*authz.Claims, error) {
 	if t.fails != 0 {
-		return nil, authz.E(t.fails, "ask about the token: the suite says that this fails")
+		return nil, authz.Errorf(t.fails, "ask about the token: the suite says that this fails")
 	}
 	claims, err := t.inner.Introspect(ctx, q)
 	if err != nil {
@@ -151,13 +151,13 @@ func (s *stated) present(q *authz.Query, c authz.Confirmation) {
 	q.Request.Headers = headers
 }
 
-// Check is the rule of decision.Prover.
-func (s *stated) Check(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error {
+// Verify is the rule of decision.Prover.
+func (s *stated) Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error {
 	asked := c.Bound() && c.Unknown == "" && (c.JKT == "" || cred.Scheme == token.DPoP)
 	if s.key == keyShown && asked {
 		return nil
 	}
-	return s.Proofs.Check(c, cred, q, now)
+	return s.Proofs.Verify(c, cred, q, now)
 }
 
 type blind struct{}

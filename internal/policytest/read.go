@@ -11,11 +11,11 @@ import (
 	"github.com/go-json-experiment/json"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/authz-sidecar/sidecar/internal/authserver"
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 // suiteReader reads one file and gathers all that is wrong with it.
@@ -102,17 +102,17 @@ func (r *suiteReader) suite(n *yaml.Node, s *Suite) {
 }
 
 func (r *suiteReader) issuer(n *yaml.Node) introspect.Config {
-	c := introspect.Config{Server: authserver.Config{Name: "suite"}}
+	c := introspect.Config{Endpoint: oauth.Config{Name: "suite"}}
 	before := len(r.problems)
 	r.mapping(n, "issuer", fields{
-		"dialect":         r.text(&c.Reading.Dialect),
-		"issuer":          r.text(&c.Server.Issuer),
-		"audience":        r.texts(&c.Reading.Audience),
-		"absent_audience": r.text(&c.Reading.AbsentAudience),
-		"tenant":          r.texts(&c.Reading.Tenant),
-		"roles":           r.texts(&c.Reading.Roles),
+		"dialect":         r.text(&c.Dialect.Dialect),
+		"issuer":          r.text(&c.Endpoint.Issuer),
+		"audience":        r.texts(&c.Dialect.Audience),
+		"absent_audience": r.text(&c.Dialect.AbsentAudience),
+		"tenant":          r.texts(&c.Dialect.Tenant),
+		"roles":           r.texts(&c.Dialect.Roles),
 	})
-	if _, err := introspect.Canned(c, nil); err != nil && len(r.problems) == before {
+	if _, err := introspect.Static(c, nil); err != nil && len(r.problems) == before {
 		r.complain(n, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return c

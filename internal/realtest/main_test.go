@@ -21,7 +21,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/outage"
+	"github.com/authz-sidecar/sidecar/internal/testkit/outage"
 )
 
 // binary is the sidecar under test. TestMain builds it; nobody else writes here.

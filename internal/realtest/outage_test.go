@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/outage"
+	"github.com/authz-sidecar/sidecar/internal/testkit/outage"
 )
 
 // TestOutages takes the authorization server of a sidecar through one outage after another, 30 s each, under 500 requests

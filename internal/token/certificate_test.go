@@ -50,7 +50,7 @@ func seen(t testing.TB, p *token.Proofs, header string, fields ...string) error 
 	t.Helper()
 	q := asked()
 	q.Request.Headers[header] = fields
-	return p.Check(theCertificate(t).bound, as(token.Bearer), q, aTime)
+	return p.Verify(theCertificate(t).bound, as(token.Bearer), q, aTime)
 }
 
 func TestMTLS3_TheExampleOfRFC8705Passes(t *testing.T) {
@@ -58,7 +58,7 @@ func TestMTLS3_TheExampleOfRFC8705Passes(t *testing.T) {
 	q := asked()
 	for name, text := range map[string]string{"PEM": c.pem, "PEM without its last line break": strings.TrimSpace(c.pem), "URL-encoded": c.escaped} {
 		q.Request.ClientCertificate = text
-		wantPass(t, name, p.Check(c.bound, as(token.Bearer), q, aTime))
+		wantPass(t, name, p.Verify(c.bound, as(token.Bearer), q, aTime))
 	}
 }
 
@@ -71,13 +71,13 @@ func TestMTLS4_AnotherCertificateOrNoneIsAnInvalidToken(t *testing.T) {
 		"empty": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "over the limit": strings.Repeat(c.pem, 200), "cut": c.pem[:200],
 	} {
 		q.Request.ClientCertificate = text
-		wantRefusal(t, name, p.Check(c.bound, as(token.Bearer), q, aTime), token.CodeToken)
+		wantRefusal(t, name, p.Verify(c.bound, as(token.Bearer), q, aTime), token.CodeToken)
 	}
 	q.Request.ClientCertificate = c.pem
 	for _, x5t := range []string{c.bound.X5T + "=", strings.ToLower(c.bound.X5T), c.hex, "x"} {
-		wantRefusal(t, "a thumbprint written "+x5t, p.Check(authz.Confirmation{X5T: x5t}, as(token.Bearer), q, aTime), token.CodeToken)
+		wantRefusal(t, "a thumbprint written "+x5t, p.Verify(authz.Confirmation{X5T: x5t}, as(token.Bearer), q, aTime), token.CodeToken)
 	}
-	wantRefusal(t, "where none is looked at", proofs(t, accepting()).Check(c.bound, as(token.Bearer), q, aTime), token.CodeToken)
+	wantRefusal(t, "where none is looked at", proofs(t, accepting()).Verify(c.bound, as(token.Bearer), q, aTime), token.CodeToken)
 }
 
 func TestMTLS5_Envoy(t *testing.T) {
@@ -145,7 +145,7 @@ func TestMTLS5_OnlyTrustedHopsAreBelieved(t *testing.T) {
 		q.Caller = caller
 		q.Request.Headers["x-forwarded-client-cert"] = []string{"Hash=" + c.hex}
 		q.Request.ClientCertificate = c.pem
-		return p.Check(c.bound, as(token.Bearer), q, aTime)
+		return p.Verify(c.bound, as(token.Bearer), q, aTime)
 	}
 	for _, source := range []token.CertificateSource{token.FromEnvoy, token.FromRequest} {
 		usual := proofs(t, accepting(from(source)))
@@ -177,7 +177,7 @@ func TestBoundToACertificateAndToAKeyNeedsBoth(t *testing.T) {
 	ask := func(certificate, scheme string, dpop ...string) error {
 		q := asked(dpop...)
 		q.Request.ClientCertificate = certificate
-		return p.Check(both, as(token.Scheme(scheme)), q, aTime)
+		return p.Verify(both, as(token.Scheme(scheme)), q, aTime)
 	}
 	wantPass(t, "both", ask(c.pem, "dpop", h.proof(t)))
 	wantRefusal(t, "only the proof", ask("", "dpop", h.proof(t)), token.CodeToken)
@@ -196,7 +196,7 @@ func TestMTLS5_TheCallersOfAUnixSocketAreKnown(t *testing.T) {
 	srv := &httptest.Server{Listener: ln, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := asked()
 		q.Caller, q.Request.ClientCertificate = r.RemoteAddr, c.pem
-		if err := p.Check(c.bound, as(token.Bearer), q, aTime); err != nil {
+		if err := p.Verify(c.bound, as(token.Bearer), q, aTime); err != nil {
 			http.Error(w, err.Error(), http.StatusUnauthorized)
 		}
 	})}}

@@ -36,7 +36,7 @@ func TestConfigFaults(t *testing.T) {
 
 func TestOffersFollowTheMode(t *testing.T) {
 	for mode, want := range map[token.DPoPMode][]token.Scheme{token.Off: {token.Bearer}, "": {token.Bearer}, token.Accept: {token.Bearer, token.DPoP}, token.Required: {token.DPoP}} {
-		o := proofs(t, accepting(func(c *token.Config) { c.DPoP.Mode = mode })).Offer()
+		o := proofs(t, accepting(func(c *token.Config) { c.DPoP.Mode = mode })).Presentation()
 		if !slices.Equal(o.Schemes, want) || (o.Algorithms != "") != slices.Contains(want, token.DPoP) {
 			t.Errorf("%s: %+v", mode, o)
 		}

@@ -147,7 +147,7 @@ func as(scheme token.Scheme) token.Credential {
 
 // shown checks one proof of GET aURL at aTime.
 func shown(p *token.Proofs, c authz.Confirmation, dpop ...string) error {
-	return p.Check(c, as(token.DPoP), asked(dpop...), aTime)
+	return p.Verify(c, as(token.DPoP), asked(dpop...), aTime)
 }
 
 // wantRefusal asserts that err refuses the client with a code.

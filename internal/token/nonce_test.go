@@ -35,7 +35,7 @@ func flipped(s string, at int) string {
 
 func nonce(t testing.TB, p *token.Proofs, at time.Time) string {
 	t.Helper()
-	for _, h := range p.Fresh(at) {
+	for _, h := range p.ResponseHeaders(at) {
 		if h.Name == "DPoP-Nonce" && len(h.Values) == 1 {
 			return h.Values[0]
 		}
@@ -66,7 +66,7 @@ func TestDPOP16_NonceIsUnpredictableTextAndUncacheable(t *testing.T) {
 		}
 		seen[n] = true
 	}
-	if fields := p.Fresh(aTime); len(fields) != 2 || fields[1].Name != "Cache-Control" || fields[1].Values[0] != "no-store" {
+	if fields := p.ResponseHeaders(aTime); len(fields) != 2 || fields[1].Name != "Cache-Control" || fields[1].Values[0] != "no-store" {
 		t.Errorf("fields %v", fields)
 	}
 	if nonce(t, p, aTime)[11:] == nonce(t, proofs(t, accepting(func(c *token.Config) { c.DPoP.Nonce = token.NonceRequired })), aTime)[11:] {
@@ -90,7 +90,7 @@ func TestDPOP17_TwoEpochsOfKeysAreGood(t *testing.T) {
 			time.Sleep(119 * time.Second)
 			shownAt(p, h, t, claim("nonce", n))
 			time.Sleep(2 * time.Second)
-			err := p.Check(h.bound(), as(token.DPoP), asked(h.proof(t, claim("nonce", n))), time.Now())
+			err := p.Verify(h.bound(), as(token.DPoP), asked(h.proof(t, claim("nonce", n))), time.Now())
 			wantRefusal(t, "past its lifetime", err, token.CodeNonce)
 		}
 	})
@@ -115,10 +115,10 @@ func TestDPOP17_ReplicasWithOneSecretTakeEachOthersNonces(t *testing.T) {
 
 func TestDPOP20_HeadersAreExposedToBrowsersWhenAsked(t *testing.T) {
 	p := proofs(t, accepting(func(c *token.Config) { c.DPoP.ExposeHeaders = true }))
-	if f := p.Fresh(aTime); len(f) != 1 || f[0].Name != "Access-Control-Expose-Headers" || f[0].Values[0] != "WWW-Authenticate, DPoP-Nonce" {
+	if f := p.ResponseHeaders(aTime); len(f) != 1 || f[0].Name != "Access-Control-Expose-Headers" || f[0].Values[0] != "WWW-Authenticate, DPoP-Nonce" {
 		t.Errorf("fields %v", f)
 	}
-	if f := proofs(t, accepting()).Fresh(aTime); f != nil {
+	if f := proofs(t, accepting()).ResponseHeaders(aTime); f != nil {
 		t.Errorf("fields by default: %v", f)
 	}
 }

@@ -48,7 +48,7 @@ const (
 // the zero Config.
 type Proofs struct {
 	cfg      Config
-	offer    Offer
+	offer    Presentation
 	base     *uri // nil takes the URL of the request as it is
 	header   string
 	hops     hops
@@ -57,8 +57,8 @@ type Proofs struct {
 	observer Observer
 }
 
-// Offer is what a challenge says about how tokens may be presented.
-type Offer struct {
+// Presentation is what a challenge says about how tokens may be presented.
+type Presentation struct {
 	// Schemes are those that are accepted, the usual one first.
 	Schemes []Scheme
 	// Algorithms are those of proofs, joined by spaces.
@@ -77,12 +77,12 @@ func NewProofs(cfg Config, observer Observer) (_ *Proofs, err error) {
 			return nil, fmt.Errorf("read proof.dpop.public_base_url: %w", err)
 		}
 	}
-	p.offer = Offer{Schemes: []Scheme{Bearer}}
+	p.offer = Presentation{Schemes: []Scheme{Bearer}}
 	switch d.Mode {
 	case Accept:
-		p.offer = Offer{[]Scheme{Bearer, DPoP}, strings.Join(d.Algorithms, " ")}
+		p.offer = Presentation{[]Scheme{Bearer, DPoP}, strings.Join(d.Algorithms, " ")}
 	case Required:
-		p.offer = Offer{[]Scheme{DPoP}, strings.Join(d.Algorithms, " ")}
+		p.offer = Presentation{[]Scheme{DPoP}, strings.Join(d.Algorithms, " ")}
 	case Off, "":
 		return p, nil
 	}
@@ -103,16 +103,16 @@ func NewProofs(cfg Config, observer Observer) (_ *Proofs, err error) {
 }
 
 // Offer says how tokens may be presented.
-func (p *Proofs) Offer() Offer {
+func (p *Proofs) Presentation() Presentation {
 	if p == nil {
-		return Offer{Schemes: []Scheme{Bearer}}
+		return Presentation{Schemes: []Scheme{Bearer}}
 	}
 	return p.offer
 }
 
 // Fresh returns header fields for an answer to a client that uses DPoP: its next nonce, and that nobody may keep it (RFC
 // 9449 sections 8.2 and 9). There are none unless nonces are asked for, or browsers are to see the challenge (DPOP-20).
-func (p *Proofs) Fresh(now time.Time) []authz.Header {
+func (p *Proofs) ResponseHeaders(now time.Time) []authz.Header {
 	if p == nil || p.offer.Algorithms == "" {
 		return nil
 	}
@@ -131,7 +131,7 @@ func (p *Proofs) Fresh(now time.Time) []authz.Header {
 // bound to a key that the client showed. It is asked on every request, when the token is known to be usable, for a proof
 // is good once. Its errors are *authz.Error: Unauthenticated with one of the codes, Unavailable when there is no room to
 // remember the proof, Misconfigured when nobody knows the URL that the client used.
-func (p *Proofs) Check(c authz.Confirmation, cred Credential, q *authz.Query, now time.Time) error {
+func (p *Proofs) Verify(c authz.Confirmation, cred Credential, q *authz.Query, now time.Time) error {
 	if p == nil {
 		p = &Proofs{}
 	}
@@ -220,7 +220,7 @@ func (p *Proofs) checkProof(jkt string, tok secret.Text, req *authz.Request, now
 	}
 	target, ok := p.target(req.URL)
 	if !ok {
-		return ProofRefused, authz.E(authz.Misconfigured, "check proof: the request does not say under which scheme and host its client sent it: give its absolute URL, or set proof.dpop.public_base_url")
+		return ProofRefused, authz.Errorf(authz.Misconfigured, "check proof: the request does not say under which scheme and host its client sent it: give its absolute URL, or set proof.dpop.public_base_url")
 	}
 	verified, thumbprint, err := jose.VerifyEmbedded(text, jose.Expect{Types: []string{"dpop+jwt"}, Algorithms: p.cfg.DPoP.Algorithms, MaxBytes: maxProofBytes})
 	if err != nil {

@@ -23,7 +23,7 @@ func TestDPOP15_AProofPassesOnce(t *testing.T) {
 	wantPass(t, "the same jti of another client", shown(p, other.bound(), other.proof(t, claim("jti", "once"))))
 	q := asked(h.proof(t, claim("jti", "once"), claim("htu", "https://api.example/others")))
 	q.Request.URL = "https://api.example/others"
-	wantPass(t, "the same jti for another URI", p.Check(h.bound(), as(token.DPoP), q, aTime))
+	wantPass(t, "the same jti for another URI", p.Verify(h.bound(), as(token.DPoP), q, aTime))
 	wantPass(t, "a jti of 256 bytes", shown(p, h.bound(), h.proof(t, claim("jti", strings.Repeat("x", 256)))))
 	wantRefusal(t, "a longer one", shown(p, h.bound(), h.proof(t, claim("jti", strings.Repeat("x", 257)))), token.CodeProof)
 }
@@ -34,10 +34,10 @@ func TestDPOP15_AProofThatIsRefusedIsNotBurnt(t *testing.T) {
 	good := h.proof(t, claim("nonce", nonce(t, p, aTime)))
 	q := asked(good)
 	q.Request.Method = "POST"
-	wantRefusal(t, "for another method", p.Check(h.bound(), as(token.DPoP), q, aTime), token.CodeProof)
-	wantRefusal(t, "with another token", p.Check(h.bound(), token.Credential{Token: secret.New("other"), Scheme: token.DPoP}, asked(good), aTime), token.CodeProof)
-	wantRefusal(t, "too late", p.Check(h.bound(), as(token.DPoP), asked(good), aTime.Add(time.Hour)), token.CodeNonce)
-	wantRefusal(t, "without the certificate", p.Check(authz.Confirmation{JKT: h.jkt, X5T: "x"}, as(token.DPoP), asked(good), aTime), token.CodeToken)
+	wantRefusal(t, "for another method", p.Verify(h.bound(), as(token.DPoP), q, aTime), token.CodeProof)
+	wantRefusal(t, "with another token", p.Verify(h.bound(), token.Credential{Token: secret.New("other"), Scheme: token.DPoP}, asked(good), aTime), token.CodeProof)
+	wantRefusal(t, "too late", p.Verify(h.bound(), as(token.DPoP), asked(good), aTime.Add(time.Hour)), token.CodeNonce)
+	wantRefusal(t, "without the certificate", p.Verify(authz.Confirmation{JKT: h.jkt, X5T: "x"}, as(token.DPoP), asked(good), aTime), token.CodeToken)
 	wantPass(t, "as it is meant", shown(p, h.bound(), good))
 }
 
@@ -81,10 +81,10 @@ func TestDPOP15_NoMomentLetsAProofPassTwice(t *testing.T) {
 					changes = append(changes, claim("nonce", nonce(t, p, time.Now())))
 				}
 				one := h.proof(t, changes...)
-				wantPass(t, "first", p.Check(h.bound(), as(token.DPoP), asked(one), time.Now()))
+				wantPass(t, "first", p.Verify(h.bound(), as(token.DPoP), asked(one), time.Now()))
 				for range 500 {
 					time.Sleep(730 * time.Millisecond)
-					if p.Check(h.bound(), as(token.DPoP), asked(one), time.Now()) == nil {
+					if p.Verify(h.bound(), as(token.DPoP), asked(one), time.Now()) == nil {
 						t.Fatalf("passed again at %s", time.Now())
 					}
 					if n := nonceOrNone(p); n != "" { // others keep the store moving
@@ -99,7 +99,7 @@ func TestDPOP15_NoMomentLetsAProofPassTwice(t *testing.T) {
 }
 
 func nonceOrNone(p *token.Proofs) string {
-	for _, h := range p.Fresh(time.Now()) {
+	for _, h := range p.ResponseHeaders(time.Now()) {
 		if h.Name == "DPoP-Nonce" {
 			return h.Values[0]
 		}
@@ -110,7 +110,7 @@ func nonceOrNone(p *token.Proofs) string {
 func shownAt(p *token.Proofs, h *holder, t *testing.T, changes ...change) {
 	t.Helper()
 	one := h.proof(t, append(changes, claim("iat", time.Now().Unix()))...)
-	wantPass(t, "another proof", p.Check(h.bound(), as(token.DPoP), asked(one), time.Now()))
+	wantPass(t, "another proof", p.Verify(h.bound(), as(token.DPoP), asked(one), time.Now()))
 }
 
 func TestDPOP15_AFullStoreIsUnavailableAndForgetsNothingThatCouldPass(t *testing.T) {
@@ -128,7 +128,7 @@ func TestDPOP15_AFullStoreIsUnavailableAndForgetsNothingThatCouldPass(t *testing
 	}
 	wantRefusal(t, "the first again", shown(p, h.bound(), first), token.CodeProof)
 	later := aTime.Add(2 * time.Minute)
-	wantPass(t, "when they have ended", p.Check(h.bound(), as(token.DPoP), asked(h.proof(t, claim("iat", later.Unix()))), later))
+	wantPass(t, "when they have ended", p.Verify(h.bound(), as(token.DPoP), asked(h.proof(t, claim("iat", later.Unix()))), later))
 }
 
 type counts struct {

@@ -33,14 +33,14 @@ type Credential struct {
 // Present reports whether there is a token.
 func (c Credential) Present() bool { return !c.Token.Empty() }
 
-// Places is everywhere a credential may be.
-type Places struct {
+// Sources is everywhere a credential may be.
+type Sources struct {
 	// Header holds the Authorization fields of the request.
 	Header []string
 	// Elsewhere counts the access_token parameters of the request's query, and of a form in its body.
 	Elsewhere int
-	// Beside is a token handed over beside the request.
-	Beside secret.Text
+	// Explicit is a token handed over beside the request.
+	Explicit secret.Text
 }
 
 // Extract returns the one credential of a question, or the zero Credential when it has none. The Scheme of one that is
@@ -48,13 +48,13 @@ type Places struct {
 //
 // Two credentials are refused, not ranked (BR-2). A token in the query or in a form is never a credential (OAuth 2.1), but it
 // counts as a second one. Schemes other than Bearer and DPoP are not ours: they count as no credential.
-func Extract(p Places) (Credential, error) {
+func Extract(p Sources) (Credential, error) {
 	field := ""
 	if len(p.Header) == 1 {
 		field = strings.Trim(p.Header[0], " \t") // blanks around a value are no part of it: RFC 9110 section 5.5
 	}
 	inHeader := len(p.Header) > 1 || field != ""
-	beside := !p.Beside.Empty()
+	beside := !p.Explicit.Empty()
 	switch {
 	case len(p.Header) > 1:
 		return Credential{}, malformed("%d Authorization headers", len(p.Header))
@@ -67,7 +67,7 @@ func Extract(p Places) (Credential, error) {
 	case !beside:
 		return Credential{}, nil
 	}
-	tok := strings.Trim(p.Beside.Reveal(), " \t\r\n") // as a file or a shell hands it over
+	tok := strings.Trim(p.Explicit.Reveal(), " \t\r\n") // as a file or a shell hands it over
 	if !wellFormed(tok) {
 		return Credential{}, malformed("the token holds characters that no token has, or is over %d bytes", MaxBytes)
 	}
@@ -93,7 +93,7 @@ func parse(field string) (Credential, error) {
 }
 
 func malformed(format string, args ...any) error {
-	return authz.E(authz.Malformed, "read credential: "+format, args...)
+	return authz.Errorf(authz.Malformed, "read credential: "+format, args...)
 }
 
 // wellFormed reports whether s is a token of bearable length: RFC 6749 appendix A.12.

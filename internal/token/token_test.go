@@ -10,7 +10,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
-func header(fields ...string) token.Places { return token.Places{Header: fields} }
+func header(fields ...string) token.Sources { return token.Sources{Header: fields} }
 
 func TestBR1_SchemeIsCaseInsensitive(t *testing.T) {
 	for field, want := range map[string]token.Scheme{
@@ -24,7 +24,7 @@ func TestBR1_SchemeIsCaseInsensitive(t *testing.T) {
 }
 
 func TestNoCredentialIsNotAnError(t *testing.T) {
-	for name, p := range map[string]token.Places{
+	for name, p := range map[string]token.Sources{
 		"no header": {}, "empty header": header(""), "another scheme": header("Basic dXNlcjpwYXNz"), "no scheme we know": header("Bearerabc"),
 	} {
 		c, err := token.Extract(p)
@@ -35,7 +35,7 @@ func TestNoCredentialIsNotAnError(t *testing.T) {
 }
 
 func TestBR1_TokenInTheQueryIsNoCredential(t *testing.T) {
-	c, err := token.Extract(token.Places{Elsewhere: 1})
+	c, err := token.Extract(token.Sources{Elsewhere: 1})
 	if err != nil || c.Present() {
 		t.Errorf("got %v, present %v", err, c.Present())
 	}
@@ -48,16 +48,16 @@ func TestBR2_TwoCredentialsAreMalformed(t *testing.T) {
 		},
 		"joined by comma": func() (token.Credential, error) { return token.Extract(header("Bearer a, Bearer b")) },
 		"header and given": func() (token.Credential, error) {
-			return token.Extract(token.Places{Header: []string{"Bearer a"}, Beside: secret.New("b")})
+			return token.Extract(token.Sources{Header: []string{"Bearer a"}, Explicit: secret.New("b")})
 		},
 		"other scheme and given": func() (token.Credential, error) {
-			return token.Extract(token.Places{Header: []string{"Basic YTpi"}, Beside: secret.New("b")})
+			return token.Extract(token.Sources{Header: []string{"Basic YTpi"}, Explicit: secret.New("b")})
 		},
 		"header and query": func() (token.Credential, error) {
-			return token.Extract(token.Places{Header: []string{"Bearer a"}, Elsewhere: 1})
+			return token.Extract(token.Sources{Header: []string{"Bearer a"}, Elsewhere: 1})
 		},
 		"given and query": func() (token.Credential, error) {
-			return token.Extract(token.Places{Elsewhere: 1, Beside: secret.New("b")})
+			return token.Extract(token.Sources{Elsewhere: 1, Explicit: secret.New("b")})
 		},
 	} {
 		c, err := extract()
@@ -74,7 +74,7 @@ func TestINT12_MalformedTokensAreRefusedAndNeverPrinted(t *testing.T) {
 			t.Errorf("%.20q in a header: got %v", tok, err)
 		}
 		if tok != "" {
-			if _, err = token.Extract(token.Places{Beside: secret.New(tok)}); authz.KindOf(err) != authz.Malformed {
+			if _, err = token.Extract(token.Sources{Explicit: secret.New(tok)}); authz.KindOf(err) != authz.Malformed {
 				t.Errorf("%.20q given: got %v", tok, err)
 			}
 		}
@@ -86,7 +86,7 @@ func TestINT12_MalformedTokensAreRefusedAndNeverPrinted(t *testing.T) {
 
 func TestTokensOfOtherAlphabetsPass(t *testing.T) {
 	for _, tok := range []string{"00D000000000001!AQ0AQFake.Fake_Fake", "12|abcdef", "Atza|IwEB", "sha256~a:b", "a$b", "a=b", "%41#?&;@[]{}()<>'`^*"} {
-		for name, p := range map[string]token.Places{"in a header": header("Bearer " + tok), "given": {Beside: secret.New(tok)}} {
+		for name, p := range map[string]token.Sources{"in a header": header("Bearer " + tok), "given": {Explicit: secret.New(tok)}} {
 			if c, err := token.Extract(p); err != nil || c.Token.Reveal() != tok {
 				t.Errorf("%q %s: got %q, %v", tok, name, c.Token.Reveal(), err)
 			}
@@ -95,14 +95,14 @@ func TestTokensOfOtherAlphabetsPass(t *testing.T) {
 }
 
 func TestBlanksAroundACredentialAreNoPartOfIt(t *testing.T) {
-	for name, p := range map[string]token.Places{
-		"after it": header("Bearer abc "), "before the scheme": header(" Bearer abc"), "tabs": header("\tBearer abc\t"), "given": {Beside: secret.New(" abc\r\n")},
+	for name, p := range map[string]token.Sources{
+		"after it": header("Bearer abc "), "before the scheme": header(" Bearer abc"), "tabs": header("\tBearer abc\t"), "given": {Explicit: secret.New(" abc\r\n")},
 	} {
 		if c, err := token.Extract(p); err != nil || c.Token.Reveal() != "abc" {
 			t.Errorf("%s: got %q, %v", name, c.Token.Reveal(), err)
 		}
 	}
-	for name, p := range map[string]token.Places{"a line break in a header": header("Bearer abc\n"), "only blanks given": {Beside: secret.New(" ")}, "only a scheme": header("Bearer ")} {
+	for name, p := range map[string]token.Sources{"a line break in a header": header("Bearer abc\n"), "only blanks given": {Explicit: secret.New(" ")}, "only a scheme": header("Bearer ")} {
 		c, err := token.Extract(p)
 		if authz.KindOf(err) != authz.Malformed || c.Present() {
 			t.Errorf("%s: got %v, present %v", name, err, c.Present())
@@ -111,7 +111,7 @@ func TestBlanksAroundACredentialAreNoPartOfIt(t *testing.T) {
 }
 
 func TestGivenTokenIsBearer(t *testing.T) {
-	c, err := token.Extract(token.Places{Beside: secret.New("a.b-c_d~e+f/g==")})
+	c, err := token.Extract(token.Sources{Explicit: secret.New("a.b-c_d~e+f/g==")})
 	if err != nil || c.Scheme != token.Bearer || !c.Present() {
 		t.Errorf("got %v %v", c.Scheme, err)
 	}

@@ -16,7 +16,7 @@ func matches(t *testing.T, p *token.Proofs, h *holder, url, htu string) error {
 	t.Helper()
 	q := asked(h.proof(t, claim("htu", htu)))
 	q.Request.URL = url
-	return p.Check(h.bound(), as(token.DPoP), q, aTime)
+	return p.Verify(h.bound(), as(token.DPoP), q, aTime)
 }
 
 func TestDPOP9_SpellingsOfOneURIAreEqual(t *testing.T) {
@@ -104,7 +104,7 @@ func TestDPOP21_NoHeaderOfTheRequestStandsForSchemeAndHost(t *testing.T) {
 	} {
 		q.Request.Headers[name] = []string{value}
 	}
-	if err := p.Check(h.bound(), as(token.DPoP), q, aTime); authz.KindOf(err) != authz.Misconfigured {
+	if err := p.Verify(h.bound(), as(token.DPoP), q, aTime); authz.KindOf(err) != authz.Misconfigured {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,0 +1,118 @@
+package native
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// evictions serves POST /v1/evict.
+type evictions struct {
+	bodies
+	evictor Evictor
+	log     *slog.Logger
+}
+
+// evictCall is the body of POST /v1/evict. A member that is null is one that is left out.
+type evictCall struct {
+	Issuer   *string `json:"issuer"`
+	Token    *string `json:"token"`
+	JTI      *string `json:"jti"`
+	SID      *string `json:"sid"`
+	Sub      *string `json:"sub"`
+	Username *string `json:"username"`
+	ClientID *string `json:"client_id"`
+	Tenant   *string `json:"tenant"`
+	All      *bool   `json:"all"`
+}
+
+// evicted is the answer.
+type evicted struct {
+	Evicted int `json:"evicted"`
+}
+
+func (e *evictions) evict(c echo.Context) error {
+	var in evictCall
+	if err := e.read(c, &in); err != nil {
+		return err
+	}
+	v, named, err := in.revocation()
+	if err != nil {
+		return err
+	}
+	n, err := e.evictor.Evict(v)
+	if err != nil {
+		return evictError(err)
+	}
+	// By the names of the members, never by their values: somebody will put a token into the wrong one.
+	e.log.Info("evicted", "named", named, "evicted", n, "caller", c.Request().RemoteAddr)
+	return writeJSON(c, http.StatusOK, evicted{n})
+}
+
+// revocation says which tokens are meant, and which members say so.
+func (in evictCall) revocation() (authz.Revocation, []string, error) {
+	var v authz.Revocation
+	var named []string
+	for _, m := range []struct {
+		name string
+		from *string
+		to   *string
+	}{
+		{"issuer", in.Issuer, &v.Issuer}, {"jti", in.JTI, &v.TokenID}, {"sid", in.SID, &v.SessionID}, {"sub", in.Sub, &v.Subject},
+		{"username", in.Username, &v.Username}, {"client_id", in.ClientID, &v.ClientID}, {"tenant", in.Tenant, &v.Tenant},
+	} {
+		switch {
+		case m.from == nil:
+		case *m.from == "":
+			return v, nil, emptyMember(m.name)
+		default:
+			*m.to = *m.from
+			named = append(named, m.name)
+		}
+	}
+	if in.Token != nil {
+		tok := strings.Trim(*in.Token, " \t\r\n") // as a file or a shell hands it over
+		switch {
+		case tok == "":
+			return v, nil, emptyMember("token")
+		case !httpuri.IsCredential(tok): // it would evict nothing, and look as if it had
+			return v, nil, &callError{http.StatusBadRequest, "bad_token", "no token is written so: give the token alone, without a scheme", "/token"}
+		}
+		v.Token = secret.New(tok)
+		named = append(named, "token")
+	}
+	if in.All != nil && *in.All {
+		v.All = true
+		named = append(named, "all")
+	}
+	return v, named, nil
+}
+
+func emptyMember(name string) error {
+	return &callError{http.StatusBadRequest, "missing_member", "the member is empty", "/" + name}
+}
+
+// evictError says what is wrong with a revocation. What it names is not repeated.
+func evictError(err error) error {
+	e, ok := errors.AsType[*authz.Error](err)
+	if !ok || e.Kind != authz.Malformed {
+		return err
+	}
+	out := &callError{http.StatusBadRequest, e.Code, e.Err.Error(), ""}
+	switch e.Code {
+	case "nothing_named":
+		out.Message = "name the tokens that are over by token, jti, sid, sub, username, client_id or tenant; or all of them by all: true, and nothing but issuer beside it"
+	case "unknown_issuer":
+		out.Message, out.Pointer = "no issuer of the configuration has this name or identifier", "/issuer"
+	case "issuer_needed":
+		out.Message, out.Pointer = "the member is missing: two issuers may give the same sub or username to two people", "/issuer"
+	}
+	return out
+}

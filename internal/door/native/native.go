@@ -1,0 +1,142 @@
+// Package native is the HTTP door: the native API, probes, status and metrics. It alone imports echo.
+package native
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
+	"github.com/authz-sidecar/sidecar/internal/telemetry"
+)
+
+// Point decides.
+type Point interface {
+	Decide(ctx context.Context, q authz.Query) authz.Decision
+	// DecideAll answers in order.
+	DecideAll(ctx context.Context, qs []authz.Query) []authz.Decision
+	// Callable reports whether an entrypoint may be asked.
+	Callable(entrypoint string) bool
+}
+
+// Evictor forgets what is known about tokens.
+type Evictor interface {
+	// Evict returns how many answers were forgotten. An error is of kind authz.Malformed when the revocation is to blame.
+	Evict(v authz.Revocation) (int, error)
+}
+
+// Deps are what the handlers work with.
+type Deps struct {
+	Point  Point
+	Status func() Status
+	// Metrics serves the metrics on the admin listener.
+	Metrics http.Handler
+	// Evictor forgets tokens when the admin listener is told that they are over.
+	Evictor Evictor
+	// Log gets what operators did on the admin listener.
+	Log *slog.Logger
+	// Events takes word that tokens are over, on the admin listener below /v1/events/; nil when none is configured. It asks
+	// for no key of a caller: those who send it have none, and each event shows by itself who sent it.
+	Events http.Handler
+	// Tracer continues the traces of calls; nil when traces are off.
+	Tracer *telemetry.Tracer
+}
+
+// API returns the handler of the api listener.
+func API(cfg Listener, deps Deps) (http.Handler, error) {
+	e, err := newEcho(cfg)
+	if err != nil {
+		return nil, err
+	}
+	d := &decisions{bodies: bodies{limits: cfg.Limits}, point: deps.Point, tracer: deps.Tracer}
+	e.POST("/v1/decisions", d.one)
+	e.POST("/v1/decisions/batch", d.batch)
+	e.POST("/v1/decisions/*", d.one)
+	addStatus(e, deps.Status)
+	return e, nil
+}
+
+// Admin returns the handler of the admin listener.
+func Admin(cfg Listener, deps Deps) (http.Handler, error) {
+	e, err := newEcho(cfg)
+	if err != nil {
+		return nil, err
+	}
+	e.GET("/metrics", echo.WrapHandler(deps.Metrics))
+	ev := &evictions{bodies: bodies{limits: cfg.Limits}, evictor: deps.Evictor, log: deps.Log}
+	e.POST("/v1/evict", ev.evict)
+	if deps.Events != nil {
+		e.POST(eventsPath, echo.WrapHandler(deps.Events))
+	}
+	addStatus(e, deps.Status)
+	return e, nil
+}
+
+func newEcho(cfg Listener) (*echo.Echo, error) {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = writeError
+	if !isSocket(cfg.Address) {
+		e.Use(names{httpuri.NewNames(cfg.Address, cfg.Hosts)}.require)
+	}
+	if cfg.BearerKeysFile != "" {
+		keys, err := readKeys(cfg.BearerKeysFile)
+		if err != nil {
+			return nil, err
+		}
+		e.Use(keys.require)
+	}
+	return e, nil
+}
+
+// callError is what is wrong with a call, as opposed to with the request that the call asks about. It is never a decision.
+type callError struct {
+	status int
+	// Code is for programs, Message for people; Pointer is the JSON pointer of the member to blame, or empty.
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Pointer string `json:"pointer"`
+}
+
+func (e *callError) Error() string {
+	if e.Pointer == "" {
+		return e.Message
+	}
+	return e.Pointer + ": " + e.Message
+}
+
+// writeError answers a call that failed: {"error": {"code", "message", "pointer"}}.
+func writeError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	var e *callError
+	var routed *echo.HTTPError
+	switch {
+	case errors.As(err, &e):
+	case errors.As(err, &routed) && routed.Code == http.StatusNotFound:
+		e = &callError{http.StatusNotFound, "not_found", "there is nothing at this path: this listener has " + strings.Join(paths(c.Echo()), ", "), ""}
+	case errors.As(err, &routed) && routed.Code == http.StatusMethodNotAllowed:
+		e = &callError{http.StatusMethodNotAllowed, "method_not_allowed", "this path does not take this method", ""}
+	default:
+		e = &callError{http.StatusInternalServerError, "internal_error", "the sidecar failed", ""}
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	_ = c.JSON(e.status, map[string]*callError{"error": e}) // the caller is gone: nobody is left to tell
+}
+
+// paths are those that a listener serves.
+func paths(e *echo.Echo) []string {
+	var all []string
+	for _, r := range e.Routes() {
+		all = append(all, r.Path)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}

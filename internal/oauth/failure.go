@@ -1,0 +1,62 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/httpclient"
+)
+
+// Failure is an exchange that brought no answer that can be used. It is the cause inside an *authz.Error, which says what
+// follows for the caller; Failure says what happened, for those who must decide whether to ask again.
+type Failure struct {
+	Reason Reason
+	// Status is that of the answer; 0 when none came.
+	Status int
+	// Code is the OAuth error code of the answer (RFC 6749 section 5.2); empty when it has none that is known.
+	Code string
+	text string
+}
+
+func (f *Failure) Error() string { return f.text }
+
+// Reason is how an exchange failed.
+type Reason uint8
+
+// The natures.
+const (
+	// Answered: there was an answer, and it is a refusal or cannot be read.
+	Answered Reason = iota
+	// TimedOut: no answer in time.
+	TimedOut
+	// Broken: no connection, or one that broke off.
+	Broken
+	// Untrusted: nobody vouches for its certificate.
+	Untrusted
+	// Canceled: by ourselves.
+	Canceled
+)
+
+func reasonOf(kind authz.Kind, err error) Reason {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case kind == authz.Misconfigured:
+		return Untrusted
+	case errors.Is(err, context.Canceled), httpclient.Exhausted(err):
+		return Canceled
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return TimedOut
+	}
+	return Broken
+}
+
+// withoutNature keeps what an error of discovery says, and not how its exchange failed: discovery spaces its own attempts,
+// and says nothing about the endpoint that it did not find.
+func withoutNature(err error) error {
+	e, ok := errors.AsType[*authz.Error](err)
+	if !ok {
+		return err
+	}
+	return &authz.Error{Kind: e.Kind, Code: e.Code, RetryAfter: e.RetryAfter, Err: errors.New(e.Error())}
+}

@@ -1,0 +1,249 @@
+// Package oauth reaches one authorization server: where its endpoints are, whose word vouches for its certificate,
+// how the sidecar shows who it is, and what an answer is allowed to cost.
+//
+// It knows nothing of tokens. What an endpoint is asked, and what its answer means, is for the packages above.
+package oauth
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/httpclient"
+)
+
+// Deps is what a Server needs from the rest of the program.
+type Deps struct {
+	// Needs are the endpoints that will be asked. Metadata that lacks one of them is no use.
+	Needs []Endpoint
+	// Wants are endpoints that may be asked too. Metadata may lack them; then only Find of such a one is an error.
+	Wants []Endpoint
+	// Log may be nil. Discovery and the rotation of credentials speak there; calls do not.
+	Log *slog.Logger
+	// Transport replaces the network when it is not nil.
+	Transport http.RoundTripper
+}
+
+// Server is one authorization server as the sidecar reaches it. It is safe for concurrent use.
+type Server struct {
+	cfg       Config
+	identity  *rotation[identity]
+	trust     *rotation[*x509.CertPool]
+	lines     *lines
+	discovery *discovery
+	grant     *grant // nil unless a token must be got first
+}
+
+// New checks cfg, reads the secrets and the certificates that it names, and asks nobody: an authorization server that is
+// down is no reason not to start. The error lists all faults.
+func New(cfg Config, deps Deps) (*Server, error) {
+	var faults []error
+	cfg.Check(func(key, cause, _ string) { faults = append(faults, fmt.Errorf("%s: %s", key, cause)) })
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("check issuer %q: %w", cfg.Name, errors.Join(faults...))
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	l := &lines{timeout: cfg.Timeout, network: deps.Transport, open: map[line]*httpclient.Client{}}
+	s := &Server{cfg: cfg, lines: l}
+	var err, err2 error
+	s.identity, err = newIdentity(cfg, deps.Log, func(i identity) {
+		l.hangUp(func(to line) bool { return i.certificate != nil && to.certificate == i.certificate })
+	})
+	s.trust, err2 = newTrust(cfg, deps.Log, func(roots *x509.CertPool) {
+		l.hangUp(func(to line) bool { return to.roots == roots })
+	})
+	if err := errors.Join(err, err2); err != nil {
+		return nil, fmt.Errorf("set up issuer %q: %w", cfg.Name, err)
+	}
+	needs := slices.Clone(deps.Needs)
+	if cfg.Client.Auth == authGrant {
+		s.grant = newGrant(func(ctx context.Context) (*granted, error) { return s.askForToken(ctx, cfg.Client.Scope) })
+		if !slices.Contains(needs, TokenEndpoint) {
+			needs = append(needs, TokenEndpoint)
+		}
+	}
+	s.discovery = newDiscovery(cfg, needs, s.Get, deps.Log)
+	s.discovery.want(deps.Wants)
+	return s, nil
+}
+
+// Endpoint returns the URL of an endpoint, which must be one of Needs or Wants. It waits only when it is not known yet.
+// An error is an *authz.Error of kind Unavailable or Misconfigured.
+func (s *Server) Endpoint(ctx context.Context, e Endpoint) (string, error) {
+	u, err := s.discovery.find(ctx, e)
+	if err != nil {
+		return "", withoutNature(err)
+	}
+	if u == "" {
+		return "", authz.Errorf(authz.Misconfigured, "discover issuer %q: the metadata names no %s that may be asked", s.cfg.Name, e)
+	}
+	return u, nil
+}
+
+// KnownEndpoint is the URL of an endpoint as it is known now; empty when it is not.
+func (s *Server) KnownEndpoint(e Endpoint) string { return s.discovery.current(e) }
+
+// Warm discovers the endpoints, with pauses from 1 s to 30 s between attempts, until they are known or ctx ends. It
+// returns at once when all are configured.
+func (s *Server) Warm(ctx context.Context) { s.discovery.warm(ctx) }
+
+// Close gives up discovery and closes the connections. Calls under way are not waited for.
+func (s *Server) Close() {
+	if s.grant != nil {
+		s.grant.tokens.Close()
+	}
+	s.discovery.known.Close()
+	s.lines.hangUp(func(line) bool { return true })
+}
+
+// Post sends form to an endpoint of this server, authenticated by exactly one method (CA-1), and reads the answer. When the
+// server refuses the credentials, and others are known that it may accept, the question is put again with those. The
+// Reply is filled as far as things went when there is an error too, which is an *authz.Error.
+func (s *Server) Post(ctx context.Context, endpoint string, form url.Values, accept string) (Reply, error) {
+	if form == nil {
+		form = url.Values{}
+	}
+	return s.ask(ctx, question{endpoint: endpoint, accept: accept, form: form})
+}
+
+// question is what is posted, without what says who asks: a form, or JSON when there is no form.
+type question struct {
+	endpoint, accept string
+	form             url.Values
+	json             []byte
+}
+
+func (s *Server) ask(ctx context.Context, q question) (Reply, error) {
+	if s.grant != nil {
+		return s.askGranted(ctx, q)
+	}
+	r, _, err := s.askAuthenticated(ctx, q)
+	return r, err
+}
+
+// askAuthenticated proves by the configured method who asks, and returns as whom it did.
+func (s *Server) askAuthenticated(ctx context.Context, q question) (r Reply, as identity, err error) {
+	s.identity.use(ctx, func(i identity) outcome {
+		as = i
+		var signed question
+		var authorization string
+		if signed, authorization, err = s.sign(q, i); err != nil {
+			r = Reply{Endpoint: q.endpoint}
+			return unknown
+		}
+		r, err = s.post(ctx, i, signed, authorization)
+		return saysOf(r, err, s.cfg.Client.Method())
+	})
+	return r, as, s.describe(r, err)
+}
+
+// sign adds to a copy of q what proves who asks.
+func (s *Server) sign(q question, i identity) (question, string, error) {
+	form := url.Values{}
+	maps.Copy(form, q.form)
+	authorization, err := s.cfg.authenticate(i, form)
+	switch {
+	case err != nil:
+		return q, "", authz.Errorf(authz.Misconfigured, "ask issuer %q: %s", s.cfg.Name, err.Error())
+	case q.form != nil:
+		q.form = form
+	case len(form) > 0:
+		return q, "", authz.Errorf(authz.Misconfigured, "ask issuer %q: client.auth %s needs a form, and this server takes JSON", s.cfg.Name, s.cfg.Client.Method())
+	}
+	return q, authorization, nil
+}
+
+// post sends q as it is, over a connection that i authenticates when i has a certificate. Its error is that of net/http.
+func (s *Server) post(ctx context.Context, i identity, q question, authorization string) (Reply, error) {
+	body, contentType := q.json, "application/json"
+	if q.form != nil {
+		body, contentType = []byte(q.form.Encode()), "application/x-www-form-urlencoded"
+	}
+	return s.exchange(ctx, i, s.cfg.MaxResponseBytes, func() (*http.Request, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, q.endpoint, bytes.NewReader(body))
+		if err != nil {
+			return nil, authz.Errorf(authz.Misconfigured, "ask issuer %q: the URL of its endpoint cannot be used", s.cfg.Name)
+		}
+		req.Header.Set("Content-Type", contentType)
+		req.Header.Set("Accept", q.accept)
+		// Asking is safe to repeat. net/http reads this as leave to use a fresh connection when a kept one turns out to have been
+		// closed by the server meanwhile; a nil value is not sent.
+		req.Header["Idempotency-Key"] = nil
+		if authorization != "" {
+			req.Header.Set("Authorization", authorization)
+		}
+		return req, nil
+	})
+}
+
+// Get reads a public document, such as a key set, of at most limit bytes. It carries no credentials, save that a client
+// certificate is shown to a server that asks for one. See Post.
+func (s *Server) Get(ctx context.Context, from string, limit int64) (r Reply, err error) {
+	s.identity.use(ctx, func(i identity) outcome {
+		r, err = s.exchange(ctx, i, limit, func() (*http.Request, error) {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+			if err != nil {
+				return nil, authz.Errorf(authz.Misconfigured, "ask authorization server: a URL cannot be used")
+			}
+			req.Header.Set("Accept", "application/json")
+			return req, nil
+		})
+		if err != nil && i.certificate != nil {
+			return outcomeOfTLS(err)
+		}
+		return unknown // who read it was of no interest
+	})
+	return r, s.describe(r, err)
+}
+
+const userAgent = "sidecar"
+
+// exchange sends the request over a connection to a server that one of the trusted authorities vouches for.
+func (s *Server) exchange(ctx context.Context, i identity, limit int64, request func() (*http.Request, error)) (r Reply, err error) {
+	s.trust.use(ctx, func(roots *x509.CertPool) outcome {
+		var req *http.Request
+		if req, err = request(); err != nil {
+			return unknown
+		}
+		req.Header.Set("User-Agent", userAgent)
+		to := line{i.certificate, roots}
+		var a httpclient.Answer
+		a, err = s.lines.client(to).Do(req, limit)
+		r = Reply{Endpoint: req.URL.String(), Status: a.Status, Header: a.Header, Body: a.Body, Over: a.Over, encrypted: a.Encrypted}
+		if !r.Over {
+			r.Body = bytes.TrimPrefix(r.Body, []byte("\ufeff"))
+		}
+		if err != nil && i.certificate != nil {
+			// Other connections were opened with the same certificate at the same time, and in TLS 1.3 their refusal is read by
+			// whoever uses them next: it would be taken for news.
+			s.lines.hangUp(func(l line) bool { return l == to })
+		}
+		return outcomeOfTrust(r, err)
+	})
+	return r, err
+}
+
+// describe puts an error of net/http into words of our own, and of a kind.
+func (s *Server) describe(r Reply, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*authz.Error](err); ok {
+		return err
+	}
+	if s.cfg.Client.mutualTLS() && alerted(err) {
+		return authz.Errorf(authz.Misconfigured, "ask %q: it refuses our certificate", r.host())
+	}
+	kind, cause := httpclient.Describe(err)
+	return &authz.Error{Kind: kind, Err: &Failure{Reason: reasonOf(kind, err), text: fmt.Sprintf("ask %q: %s", r.host(), cause)}}
+}
