@@ -16,7 +16,7 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 
 // floors lists every package from the ground up. A package imports only packages on floors below its own.
 var floors = [][]string{
-	{"httpuri", "jsonbound", "secret", "suggest"},
+	{"httpuri", "jsonbound", "metrics", "secret", "suggest"},
 	{"authz"},
 	{"fetch", "httpclient"},
 	{"jose"},
@@ -38,7 +38,7 @@ var only = map[string][]string{
 	"github.com/fsnotify/fsnotify":   {"bundle"},
 	"github.com/patrickmn/go-cache":  {"introspect"},
 	"github.com/go-jose/go-jose":     {"devissuer", "jose"},
-	"github.com/prometheus":          {"telemetry"},
+	"github.com/prometheus":          {"metrics", "telemetry"},
 	"go.opentelemetry.io":            {"telemetry"},
 	"golang.org/x/sync/singleflight": {},
 	"golang.org/x/text":              {"httpuri"},
