@@ -9,6 +9,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/recent"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -41,15 +42,15 @@ type unknown struct {
 
 	mu      sync.Mutex
 	total   *rate.Limiter // nil sets no limit
-	sources *generations[netip.Prefix, *rate.Limiter]
-	known   *generations[secret.Fingerprint, struct{}]
+	sources *recent.Map[netip.Prefix, *rate.Limiter]
+	known   *recent.Map[secret.Fingerprint, struct{}]
 }
 
 func newUnknown(name string, p Protection, kept time.Duration, o Observer) *unknown {
 	u := &unknown{
 		name: name, observer: o, bySource: rate.Limit(p.UnknownBySource),
-		sources: newGenerations[netip.Prefix, *rate.Limiter](mostSources, 0),
-		known:   newGenerations[secret.Fingerprint, struct{}](mostKnown, max(knownFor, kept)),
+		sources: recent.New[netip.Prefix, *rate.Limiter](mostSources, 0),
+		known:   recent.New[secret.Fingerprint, struct{}](mostKnown, max(knownFor, kept)),
 	}
 	if p.UnknownTokens > 0 {
 		u.total = newLimiter(rate.Limit(p.UnknownTokens))
@@ -69,10 +70,10 @@ func (u *unknown) admit(key secret.Fingerprint, source string) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	now := time.Now()
-	if _, ok := u.known.get(key, now); ok {
+	if _, ok := u.known.Get(key, now); ok {
 		return nil
 	}
-	if l, ok := u.sources.get(networkOf(source), now); ok {
+	if l, ok := u.sources.Get(networkOf(source), now); ok {
 		if err := u.exhausted(l, now, refusedUnknownSource); err != nil {
 			return err
 		}
@@ -107,10 +108,10 @@ func (u *unknown) learn(key secret.Fingerprint, source string, f fact) {
 	defer u.mu.Unlock()
 	now := time.Now()
 	if f.Claims.Active {
-		u.known.put(key, struct{}{}, now)
+		u.known.Put(key, struct{}{}, now)
 		return
 	}
-	if _, ok := u.known.get(key, now); ok {
+	if _, ok := u.known.Get(key, now); ok {
 		return
 	}
 	if u.total != nil {
@@ -120,10 +121,10 @@ func (u *unknown) learn(key secret.Fingerprint, source string, f fact) {
 	if u.bySource <= 0 || !network.IsValid() {
 		return
 	}
-	l, ok := u.sources.get(network, now)
+	l, ok := u.sources.Get(network, now)
 	if !ok {
 		l = newLimiter(u.bySource)
-		u.sources.put(network, l, now)
+		u.sources.Put(network, l, now)
 	}
 	charge(l, now)
 }
@@ -149,51 +150,3 @@ func networkOf(source string) netip.Prefix {
 	}
 	return p
 }
-
-// generations is a bounded map of two halves. When the newer is full, or older than life, the older one is forgotten. With
-// no limit of life, what is looked up moves into the newer one; else it lasts for life, and for three times that at most.
-// It is not safe for concurrent use.
-type generations[K comparable, V any] struct {
-	newer, older map[K]V
-	begun        time.Time
-	most         int           // of a half
-	life         time.Duration // of a half; 0 sets no limit
-}
-
-func newGenerations[K comparable, V any](most int, life time.Duration) *generations[K, V] {
-	return &generations[K, V]{newer: map[K]V{}, most: most / 2, life: life}
-}
-
-func (g *generations[K, V]) get(k K, now time.Time) (V, bool) {
-	g.turn(now)
-	v, ok := g.newer[k]
-	if ok {
-		return v, true
-	}
-	if v, ok = g.older[k]; ok && g.life == 0 {
-		g.put(k, v, now)
-	}
-	return v, ok
-}
-
-func (g *generations[K, V]) put(k K, v V, now time.Time) {
-	g.turn(now)
-	if len(g.newer) >= g.most {
-		g.age(now)
-	}
-	g.newer[k] = v
-}
-
-// turn forgets what is too old.
-func (g *generations[K, V]) turn(now time.Time) {
-	passed := now.Sub(g.begun)
-	if g.life == 0 || passed < g.life {
-		return
-	}
-	if passed >= 2*g.life {
-		g.newer = nil
-	}
-	g.age(now)
-}
-
-func (g *generations[K, V]) age(now time.Time) { g.older, g.newer, g.begun = g.newer, map[K]V{}, now }
