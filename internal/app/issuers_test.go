@@ -131,7 +131,7 @@ func TestMetadataThatAnIssuerCanMeetLoads(t *testing.T) {
 	before := w.status(t).Policy.Digest
 	write(t, w.policyFile("strict.rego"), demanding)
 	until(t, "the policy is loaded", func() bool { return w.status(t).Policy.Digest != before })
-	if got := w.app.point.Snapshot().Policy.Demand("strict/decision").Mode; got != "jwt" {
+	if got := w.app.point.Snapshot().Policy.Freshness("strict/decision").Mode; got != "jwt" {
 		t.Errorf("mode %q", got)
 	}
 }

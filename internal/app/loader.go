@@ -85,9 +85,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg *config.Config) (*engine.
 // bounds are those of the policies of cfg. What their metadata asks of tokens its issuers can do.
 func bounds(cfg *config.Config) engine.Config {
 	bounds := cfg.Engine
-	for _, m := range introspect.ModesOf(cfg.Issuers) {
-		bounds.TokenModes = append(bounds.TokenModes, string(m))
-	}
+	bounds.TokenModes = introspect.ModesOf(cfg.Issuers)
 	bounds.Headers = append([]string{}, cfg.Input.Headers...) // none is not nil
 	bounds.AnonymousRequests = cfg.Decision.Token == "optional"
 	return bounds

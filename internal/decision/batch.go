@@ -45,9 +45,9 @@ type once struct {
 
 // asked is what shapes an answer.
 type asked struct {
-	token  string
-	choice introspect.Choice
-	demand introspect.Demand
+	token     string
+	choice    introspect.Choice
+	freshness authz.Freshness
 }
 
 type answer struct {
@@ -65,7 +65,7 @@ func sharing(inner introspect.Introspector) introspect.Introspector {
 }
 
 func (o *once) Introspect(ctx context.Context, q introspect.Question) (*authz.Claims, error) {
-	key := asked{q.Token.Reveal(), o.choose.Choose(q), q.Demand}
+	key := asked{q.Token.Reveal(), o.choose.Choose(q), q.Freshness}
 	o.mu.Lock()
 	a := o.asked[key]
 	if a == nil {

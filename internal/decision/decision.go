@@ -145,7 +145,7 @@ func (p *Point) decideBy(ctx context.Context, snap *Snapshot, policy evaluator, 
 		Bundles: snap.Policy.Revisions(), PolicyDigest: snap.Policy.Digest(), Introspection: decisionlog.None,
 	}
 	if snap.Policy.Masks() {
-		rec.Masker = masker{snap.Policy}
+		rec.Masker = snap.Policy
 	}
 	ctx, span := p.deps.Tracer.Start(ctx, "decision", telemetry.Within)
 	defer span.End()
@@ -191,7 +191,7 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 	var doc *input.Document
 	if cred.Present() {
 		claims, err := p.claims(ctx, snap, introspect.Question{
-			Token: cred.Token, Host: req.Host, Headers: q.Request.Headers, Source: req.SourceIP, Demand: p.demand(snap.Policy, q.Entrypoint, &req),
+			Token: cred.Token, Host: req.Host, Headers: q.Request.Headers, Source: req.SourceIP, Freshness: p.freshness(snap.Policy, q.Entrypoint, &req),
 		}, rec)
 		if err != nil {
 			return p.refuse(err, misconfiguredUpstream, cred.Scheme)
@@ -282,19 +282,4 @@ func (p *Point) finish(rec *decisionlog.Record, d *authz.Decision) {
 	case authz.Allow, authz.Deny, authz.Unauthenticated, authz.Malformed:
 	}
 	p.deps.Log.Write(rec)
-}
-
-// masker lets the policy of a decision's own snapshot mask its log event.
-type masker struct{ policy *engine.Policy }
-
-func (m masker) Mask(event []byte) (decisionlog.Mask, error) {
-	said, err := m.policy.Mask(event)
-	if err != nil {
-		return decisionlog.Mask{}, err
-	}
-	out := decisionlog.Mask{Drop: said.Drop}
-	for _, op := range said.Ops {
-		out.Ops = append(out.Ops, decisionlog.MaskOp{Op: op.Op, Path: op.Path, Value: op.Value})
-	}
-	return out, nil
 }

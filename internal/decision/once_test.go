@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
@@ -47,10 +48,10 @@ func TestABatchSharesAnAnswerOnlyWhereAllThatShapesItIsEqual(t *testing.T) {
 		{introspect.Question{Token: secret.New("one-token")}, 1},
 		{introspect.Question{Token: secret.New("one-token"), Host: "elsewhere", Source: "10.0.0.1"}, 1},
 		{introspect.Question{Token: secret.New("another-token")}, 2},
-		{introspect.Question{Token: secret.New("one-token"), Demand: introspect.Demand{Limited: true}}, 3},
-		{introspect.Question{Token: secret.New("one-token"), Demand: introspect.Demand{Limited: true}}, 3},
-		{introspect.Question{Token: secret.New("one-token"), Demand: introspect.Demand{Limited: true, MaxAge: time.Second}}, 4},
-		{introspect.Question{Token: secret.New("one-token"), Demand: introspect.Demand{Mode: introspect.Introspect}}, 5},
+		{introspect.Question{Token: secret.New("one-token"), Freshness: authz.Freshness{Limited: true}}, 3},
+		{introspect.Question{Token: secret.New("one-token"), Freshness: authz.Freshness{Limited: true}}, 3},
+		{introspect.Question{Token: secret.New("one-token"), Freshness: authz.Freshness{Limited: true, MaxAge: time.Second}}, 4},
+		{introspect.Question{Token: secret.New("one-token"), Freshness: authz.Freshness{Mode: introspect.Introspect}}, 5},
 	} {
 		claims, err := batch.Introspect(t.Context(), c.q)
 		if err != nil || !claims.Active {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/input"
@@ -42,7 +43,7 @@ type routes []route
 type route struct {
 	methods, hosts []string
 	paths          []pattern
-	demand         introspect.Demand
+	freshness      authz.Freshness
 }
 
 func newRoutes(cfg []Route) routes {
@@ -54,9 +55,9 @@ func newRoutes(cfg []Route) routes {
 }
 
 func newRoute(c Route) route {
-	r := route{demand: introspect.Demand{Mode: c.Mode}}
+	r := route{freshness: authz.Freshness{Mode: c.Mode}}
 	// An age that is none did not pass Check: to ask anew is never wrong.
-	r.demand.MaxAge, r.demand.Limited, _ = c.age()
+	r.freshness.MaxAge, r.freshness.Limited, _ = c.age()
 	for _, m := range c.Methods {
 		if r.methods = append(r.methods, m); m == "GET" {
 			r.methods = append(r.methods, "HEAD")
@@ -72,14 +73,14 @@ func newRoute(c Route) route {
 	return r
 }
 
-// demand is what the first matching route wants.
-func (rs routes) demand(req *input.Request) introspect.Demand {
+// freshness is what the first matching route wants.
+func (rs routes) freshness(req *input.Request) authz.Freshness {
 	for i := range rs {
 		if rs[i].matches(req) {
-			return rs[i].demand
+			return rs[i].freshness
 		}
 	}
-	return introspect.Demand{}
+	return authz.Freshness{}
 }
 
 func (r *route) matches(req *input.Request) bool {
@@ -94,12 +95,12 @@ func (r *route) matches(req *input.Request) bool {
 	return len(r.paths) == 0
 }
 
-// demand is what the configuration and the metadata of the entrypoint want together: the mode is the configuration's where
+// freshness is what the configuration and the metadata of the entrypoint want together: the mode is the configuration's where
 // both have one, the age the smaller.
-func (p *Point) demand(policy *engine.Policy, entrypoint string, req *input.Request) introspect.Demand {
-	want, said := p.routes.demand(req), policy.Demand(entrypoint)
+func (p *Point) freshness(policy *engine.Policy, entrypoint string, req *input.Request) authz.Freshness {
+	want, said := p.routes.freshness(req), policy.Freshness(entrypoint)
 	if want.Mode == "" {
-		want.Mode = introspect.Mode(said.Mode)
+		want.Mode = said.Mode
 	}
 	if said.Limited && (!want.Limited || said.MaxAge < want.MaxAge) {
 		want.MaxAge, want.Limited = said.MaxAge, true

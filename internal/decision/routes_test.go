@@ -15,7 +15,6 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/decision"
-	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
@@ -24,30 +23,30 @@ import (
 // demanded is an Introspector that remembers what was demanded of it last.
 type demanded struct {
 	mu   sync.Mutex
-	last introspect.Demand
+	last authz.Freshness
 }
 
 func (d *demanded) Introspect(_ context.Context, q introspect.Question) (*authz.Claims, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.last = q.Demand
+	d.last = q.Freshness
 	return &authz.Claims{Active: true, Kind: authz.AccessToken}, nil
 }
 
 // demands returns how to find out what a request demands, by routes and a policy.
-func demands(t *testing.T, routes []decision.Route, rego string) func(method, url string) introspect.Demand {
+func demands(t *testing.T, routes []decision.Route, rego string) func(method, url string) authz.Freshness {
 	t.Helper()
 	d := &demanded{}
 	w := build(t, plan{rego: rego, answers: pass, routes: routes, wrap: func(introspect.Introspector) introspect.Introspector { return d }})
-	return func(method, url string) introspect.Demand {
-		d.last = introspect.Demand{}
+	return func(method, url string) authz.Freshness {
+		d.last = authz.Freshness{}
 		w.point.Decide(t.Context(), authz.Query{Request: authz.Request{Method: method, URL: url, Headers: map[string][]string{"authorization": {"Bearer some-token"}}}})
 		return d.last
 	}
 }
 
-func anew(mode introspect.Mode) introspect.Demand {
-	return introspect.Demand{Mode: mode, Limited: true}
+func anew(mode introspect.Mode) authz.Freshness {
+	return authz.Freshness{Mode: mode, Limited: true}
 }
 
 func TestTheFirstMatchingRouteDemands(t *testing.T) {
@@ -58,8 +57,8 @@ func TestTheFirstMatchingRouteDemands(t *testing.T) {
 		{Paths: []string{"/orders/*", "/a b/c"}, MaxAge: "5s"},
 		{Paths: []string{"/"}, Mode: introspect.IntrospectOpaque},
 	}, "")
-	five := introspect.Demand{MaxAge: 5 * time.Second, Limited: true}
-	for request, want := range map[[2]string]introspect.Demand{
+	five := authz.Freshness{MaxAge: 5 * time.Second, Limited: true}
+	for request, want := range map[[2]string]authz.Freshness{
 		{"DELETE", "https://api.example/orders/1"}: anew(""),
 		{"delete", "https://api.example/orders/1"}: anew(""),
 		{"GET", "https://admin.example/orders/1"}:  {Mode: introspect.JWT},
@@ -92,14 +91,14 @@ func TestConfigurationAndMetadataDemandTogether(t *testing.T) {
 	for _, c := range []struct {
 		route    decision.Route
 		metadata string
-		want     introspect.Demand
+		want     authz.Freshness
 	}{
-		{decision.Route{}, `{max_age: 1m}`, introspect.Demand{MaxAge: time.Minute, Limited: true}},
-		{decision.Route{MaxAge: "5s"}, `{max_age: 1m}`, introspect.Demand{MaxAge: 5 * time.Second, Limited: true}},
+		{decision.Route{}, `{max_age: 1m}`, authz.Freshness{MaxAge: time.Minute, Limited: true}},
+		{decision.Route{MaxAge: "5s"}, `{max_age: 1m}`, authz.Freshness{MaxAge: 5 * time.Second, Limited: true}},
 		{decision.Route{MaxAge: "1h"}, `{max_age: 0s}`, anew("")},
 		{decision.Route{MaxAge: "0s"}, `{mode: introspect}`, anew(introspect.Introspect)},
 		{decision.Route{Mode: introspect.JWT}, `{mode: introspect, max_age: 0s}`, anew(introspect.JWT)},
-		{decision.Route{}, `{mode: jwt_then_introspect}`, introspect.Demand{Mode: introspect.JWTThenIntrospect}},
+		{decision.Route{}, `{mode: jwt_then_introspect}`, authz.Freshness{Mode: introspect.JWTThenIntrospect}},
 	} {
 		rego := "package authz\n\n# METADATA\n# entrypoint: true\n# custom: {token: " + c.metadata + "}\ndecision := true\n"
 		if got := demands(t, []decision.Route{c.route}, rego)("GET", "https://api.example/x"); got != c.want {
@@ -110,17 +109,7 @@ func TestConfigurationAndMetadataDemandTogether(t *testing.T) {
 
 func TestAnAgeThatIsNoneAsksAnew(t *testing.T) {
 	if got := demands(t, []decision.Route{{MaxAge: "soon"}}, "")("GET", "https://api.example/x"); got != anew("") {
-		t.Errorf("demand %+v", got)
-	}
-}
-
-func TestMetadataAndConfigurationKnowTheSameModes(t *testing.T) {
-	var want []string
-	for _, m := range []introspect.Mode{introspect.Introspect, introspect.JWT, introspect.JWTThenIntrospect, introspect.IntrospectOpaque} {
-		want = append(want, string(m))
-	}
-	if got := engine.TokenModes(); !slices.Equal(got, want) {
-		t.Errorf("modes %q, want %q", got, want)
+		t.Errorf("freshness %+v", got)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"runtime/debug"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
 // masked appends the event of r as its Masker leaves it. A mask that fails costs the event its input and result, and
@@ -70,7 +72,7 @@ func (e *encoder) capture(buf []byte, root string, v Appender) (Appender, []byte
 }
 
 // apply does one operation, as OPA does: what a pointer does not lead to is left alone and not listed.
-func (c *content) apply(op MaskOp) error {
+func (c *content) apply(op authz.MaskOp) error {
 	steps, err := parsePointer(op.Path)
 	if err != nil {
 		return err

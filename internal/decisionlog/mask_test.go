@@ -7,29 +7,31 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
 // maskFunc is a Masker.
-type maskFunc func([]byte) (Mask, error)
+type maskFunc func([]byte) (authz.Mask, error)
 
-func (f maskFunc) Mask(event []byte) (Mask, error) { return f(event) }
+func (f maskFunc) Mask(event []byte) (authz.Mask, error) { return f(event) }
 
-func masking(ops ...MaskOp) Masker {
-	return maskFunc(func([]byte) (Mask, error) { return Mask{Ops: ops}, nil })
+func masking(ops ...authz.MaskOp) Masker {
+	return maskFunc(func([]byte) (authz.Mask, error) { return authz.Mask{Ops: ops}, nil })
 }
 
-func remove(path string) MaskOp { return MaskOp{Op: "remove", Path: path} }
-func upsert(path, value string) MaskOp {
-	return MaskOp{Op: "upsert", Path: path, Value: []byte(value)}
+func remove(path string) authz.MaskOp { return authz.MaskOp{Op: "remove", Path: path} }
+func upsert(path, value string) authz.MaskOp {
+	return authz.MaskOp{Op: "upsert", Path: path, Value: []byte(value)}
 }
 
 func TestAMaskerSeesTheEventAsItWouldBeWritten(t *testing.T) {
 	var saw []byte
 	r := realistic()
 	plain := line(t, r)
-	r.Masker = maskFunc(func(event []byte) (Mask, error) {
+	r.Masker = maskFunc(func(event []byte) (authz.Mask, error) {
 		saw = bytes.Clone(event)
-		return Mask{}, nil
+		return authz.Mask{}, nil
 	})
 	masked := line(t, r)
 	b, _ := json.Marshal(plain)
@@ -44,29 +46,29 @@ func TestAMaskerSeesTheEventAsItWouldBeWritten(t *testing.T) {
 func TestMasks(t *testing.T) {
 	const input = `{"user":{"name":"ann","ssn":"1"},"list":[{"k":1},{"k":2},{"k":3}],"n":10000000000000001,"a/b":{"c~d":1}}`
 	for name, c := range map[string]struct {
-		ops                           []MaskOp
+		ops                           []authz.MaskOp
 		input, result, erased, masked string
 	}{
-		"remove takes a member away": {ops: []MaskOp{remove("/input/user/ssn")},
+		"remove takes a member away": {ops: []authz.MaskOp{remove("/input/user/ssn")},
 			input: `{"user":{"name":"ann"},"list":[{"k":1},{"k":2},{"k":3}],"n":10000000000000001,"a/b":{"c~d":1}}`, result: `{"allow":true}`, erased: `["/input/user/ssn"]`},
-		"remove of a whole document leaves the other": {ops: []MaskOp{remove("/input")}, result: `{"allow":true}`, erased: `["/input"]`},
-		"remove of the result":                        {ops: []MaskOp{remove("/result")}, input: input, erased: `["/result"]`},
-		"indices name what the masker saw": {ops: []MaskOp{remove("/input/list/0"), remove("/input/list/1"), upsert("/input/list/2/k", `"x"`)},
+		"remove of a whole document leaves the other": {ops: []authz.MaskOp{remove("/input")}, result: `{"allow":true}`, erased: `["/input"]`},
+		"remove of the result":                        {ops: []authz.MaskOp{remove("/result")}, input: input, erased: `["/result"]`},
+		"indices name what the masker saw": {ops: []authz.MaskOp{remove("/input/list/0"), remove("/input/list/1"), upsert("/input/list/2/k", `"x"`)},
 			input:  `{"user":{"name":"ann","ssn":"1"},"list":[{"k":"x"}],"n":10000000000000001,"a/b":{"c~d":1}}`,
 			result: `{"allow":true}`, erased: `["/input/list/0","/input/list/1"]`, masked: `["/input/list/2/k"]`},
-		"names are escaped as RFC 6901 says": {ops: []MaskOp{{Op: "upsert", Path: "/input/a~1b/c~0d"}},
+		"names are escaped as RFC 6901 says": {ops: []authz.MaskOp{{Op: "upsert", Path: "/input/a~1b/c~0d"}},
 			input:  `{"user":{"name":"ann","ssn":"1"},"list":[{"k":1},{"k":2},{"k":3}],"n":10000000000000001,"a/b":{"c~d":null}}`,
 			result: `{"allow":true}`, masked: `["/input/a~1b/c~0d"]`},
-		"what is not there is not listed": {ops: []MaskOp{remove("/input/nobody/ssn"), remove("/input/user/name/first"), remove("/input/list/3"), remove("/input/list/x"),
+		"what is not there is not listed": {ops: []authz.MaskOp{remove("/input/nobody/ssn"), remove("/input/user/name/first"), remove("/input/list/3"), remove("/input/list/x"),
 			remove("/nd_builtin_cache"), upsert("/nd_builtin_cache/x", "1"), upsert("/input/user/name/first", "1"), upsert("/input/list/3", "1")},
 			input: input, result: `{"allow":true}`},
-		"upsert makes objects on the way": {ops: []MaskOp{upsert("/result/x/y/z", `12345678901234567890`)},
+		"upsert makes objects on the way": {ops: []authz.MaskOp{upsert("/result/x/y/z", `12345678901234567890`)},
 			input: input, result: `{"allow":true,"x":{"y":{"z":12345678901234567890}}}`, masked: `["/result/x/y/z"]`},
-		"upsert of a whole document": {ops: []MaskOp{upsert("/input", "{\"a\": \"**\",\n\"b\": 1}")},
+		"upsert of a whole document": {ops: []authz.MaskOp{upsert("/input", "{\"a\": \"**\",\n\"b\": 1}")},
 			input: `{"a":"**","b":1}`, result: `{"allow":true}`, masked: `["/input"]`},
-		"a second remove of one thing is not listed": {ops: []MaskOp{remove("/input/user"), remove("/input/user"), remove("/input/user/ssn")},
+		"a second remove of one thing is not listed": {ops: []authz.MaskOp{remove("/input/user"), remove("/input/user"), remove("/input/user/ssn")},
 			input: `{"list":[{"k":1},{"k":2},{"k":3}],"n":10000000000000001,"a/b":{"c~d":1}}`, result: `{"allow":true}`, erased: `["/input/user"]`},
-		"an upsert below what was removed begins afresh": {ops: []MaskOp{remove("/input/user"), upsert("/input/user/name", `"**"`)},
+		"an upsert below what was removed begins afresh": {ops: []authz.MaskOp{remove("/input/user"), upsert("/input/user/name", `"**"`)},
 			input:  `{"user":{"name":"**"},"list":[{"k":1},{"k":2},{"k":3}],"n":10000000000000001,"a/b":{"c~d":1}}`,
 			result: `{"allow":true}`, erased: `["/input/user"]`, masked: `["/input/user/name"]`},
 	} {
@@ -106,13 +108,13 @@ func TestAMaskThatFailsCostsTheInputAndTheResultButNotTheEvent(t *testing.T) {
 		m    Masker
 		want string
 	}{
-		"the policy fails":                {maskFunc(func([]byte) (Mask, error) { return Mask{}, errors.New("rule x conflicts") }), "rule x conflicts"},
+		"the policy fails":                {maskFunc(func([]byte) (authz.Mask, error) { return authz.Mask{}, errors.New("rule x conflicts") }), "rule x conflicts"},
 		"the policy panics":               {panics{}, "panicked"},
 		"a pointer without a slash":       {masking(remove("/input/user"), remove("input/user")), "does not begin"},
 		"a pointer that is empty":         {masking(remove("")), "does not begin"},
 		"a pointer with a stray tilde":    {masking(remove("/input/~2")), "stray"},
 		"a pointer to another place":      {masking(remove("/decision_id")), "not below"},
-		"an operation that is not known":  {masking(MaskOp{Op: "replace", Path: "/input"}), "neither remove nor upsert"},
+		"an operation that is not known":  {masking(authz.MaskOp{Op: "replace", Path: "/input"}), "neither remove nor upsert"},
 		"a value that is not JSON":        {masking(upsert("/input/user", "{")), "is not JSON"},
 		"a value that is empty":           {masking(upsert("/input/user", "")), "is not JSON"},
 		"a document that is broken below": {masking(remove("/input/user/name")), "not a JSON value"},
@@ -170,7 +172,7 @@ func TestAMaskThatKeepsFailingIsReportedOnce(t *testing.T) {
 func TestADroppedEventIsNotWrittenAndCountedApart(t *testing.T) {
 	var seen counts
 	r := realistic()
-	r.Masker = maskFunc(func([]byte) (Mask, error) { return Mask{Drop: true}, nil })
+	r.Masker = maskFunc(func([]byte) (authz.Mask, error) { return authz.Mask{Drop: true}, nil })
 	if e := lineOf(t, r, &seen, nil); e != nil {
 		t.Errorf("event %v", e)
 	}

@@ -43,9 +43,9 @@ func TestSecretParametersAreMaskedAndListed(t *testing.T) {
 
 func TestAMaskSeesNoSecretParameter(t *testing.T) {
 	var saw []byte
-	e, line := asked(t, "/a?code=s3cret&x=1", []string{"code"}, maskFunc(func(event []byte) (Mask, error) {
+	e, line := asked(t, "/a?code=s3cret&x=1", []string{"code"}, maskFunc(func(event []byte) (authz.Mask, error) {
 		saw = bytes.Clone(event)
-		return Mask{Ops: []MaskOp{upsert("/input/request/query/x", `"y"`), remove("/input/request/path")}}, nil
+		return authz.Mask{Ops: []authz.MaskOp{upsert("/input/request/query/x", `"y"`), remove("/input/request/path")}}, nil
 	}))
 	masked, _ := json.Marshal(e["masked"])
 	erased, _ := json.Marshal(e["erased"])

@@ -95,24 +95,5 @@ const (
 type Masker interface {
 	// Mask reads one event, a JSON object, and must not keep it. It runs in the goroutine of the Log. The text of its
 	// error is written to the event: it names rules and places, never values.
-	Mask(event []byte) (Mask, error)
-}
-
-// Mask is the outcome of masking one event.
-type Mask struct {
-	// Drop leaves the whole event out of the log.
-	Drop bool
-	// Ops are applied in order.
-	Ops []MaskOp
-}
-
-// MaskOp changes one place of an event.
-type MaskOp struct {
-	// Op is "remove" or "upsert".
-	Op string
-	// Path is a JSON pointer (RFC 6901) into the event as the Masker saw it, at or below /input, /result or
-	// /nd_builtin_cache.
-	Path string
-	// Value is the JSON that an upsert writes; nil is null.
-	Value []byte
+	Mask(event []byte) (authz.Mask, error)
 }

@@ -148,7 +148,7 @@ func (broken) AppendJSON(dst []byte) ([]byte, error) {
 type panics struct{}
 
 func (panics) AppendJSON([]byte) ([]byte, error) { panic("bug") }
-func (panics) Mask([]byte) (Mask, error)         { panic("bug") }
+func (panics) Mask([]byte) (authz.Mask, error)   { panic("bug") }
 
 // line writes r through a whole Log and returns its one event; nil when there is none.
 func line(t *testing.T, r *Record) map[string]any {

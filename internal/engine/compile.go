@@ -57,7 +57,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	}
 	paths, problems := entrypoints(compiler, append([]string{entrypoint}, cfg.Entrypoints...))
 	prog := programOf(compiler)
-	wanted, unread := demands(compiler, paths, cfg.TokenModes)
+	wanted, unread := freshnessOf(compiler, paths, cfg.TokenModes)
 	problems = append(problems, unread...)
 	if problems = append(problems, prog.examine(set, paths, nil)...); len(problems) > 0 {
 		return nil, problems.Sorted()

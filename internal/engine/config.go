@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
 
 // Config bounds what policies can do.
 type Config struct {
@@ -12,8 +16,8 @@ type Config struct {
 	// Runaways counts the calls of builtins that outlive their evaluations, in all policies that it is given to; nil is a new one.
 	Runaways *Runaways `yaml:"-"`
 
-	// TokenModes are the modes that metadata may ask for, as far as the issuers can do them; none are all of TokenModes().
-	TokenModes []string `yaml:"-"`
+	// TokenModes are the modes that metadata may ask for, as far as the issuers can do them; none are all.
+	TokenModes []authz.Mode `yaml:"-"`
 
 	// Headers are the names of the request headers that policies see, as input.Config has them. nil means that any name may
 	// be seen that is written in lower case and holds no credential.

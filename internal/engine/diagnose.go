@@ -10,6 +10,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
 
+	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
@@ -83,7 +84,7 @@ func (d *diagnosis) check(ctx context.Context, entrypoint string) {
 	paths, problems := entrypoints(compiler, append([]string{entrypoint}, d.cfg.Entrypoints...))
 	problems = slices.DeleteFunc(problems, func(p bundle.Problem) bool { return d.missesUnknown(compiler, p, paths) })
 	prog := programOf(compiler)
-	_, unread := demands(compiler, paths, d.cfg.TokenModes)
+	_, unread := freshnessOf(compiler, paths, d.cfg.TokenModes)
 	d.problems = append(append(d.problems, problems...), unread...)
 	d.problems = append(d.problems, prog.examine(d.set, paths, d.unknown)...)
 	useGuarded(compiler)
@@ -93,7 +94,7 @@ func (d *diagnosis) check(ctx context.Context, entrypoint string) {
 		if !sound.of(path) {
 			return nil, nil
 		}
-		return w.entry(path, Demand{})
+		return w.entry(path, authz.Freshness{})
 	}
 	for _, path := range paths {
 		if cause, _ := unaskable(compiler, path); cause == "" {

@@ -11,6 +11,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/cache"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
 // world is what all evaluations within a snapshot share. It is immutable.
@@ -40,10 +42,10 @@ func newWorld(ctx context.Context, compiler *ast.Compiler, store storage.Store, 
 // entry is one rule that may be asked. It is immutable.
 type entry struct {
 	*world
-	path   string
-	query  ast.Body
-	asks   ast.QueryCompiler
-	demand Demand
+	path      string
+	query     ast.Body
+	asks      ast.QueryCompiler
+	freshness authz.Freshness
 }
 
 // reach says how far the builtins of a policy can get.
@@ -60,14 +62,14 @@ const (
 const answer = ast.Var("answer")
 
 // entry prepares the rule at path.
-func (w *world) entry(path string, demand Demand) (*entry, error) {
+func (w *world) entry(path string, freshness authz.Freshness) (*entry, error) {
 	// The query is built from terms: a path is never pasted into Rego.
 	asks := w.compiler.QueryCompiler()
 	query, err := asks.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(answer), ast.NewTerm(refOf(path)))))
 	if err != nil {
 		return nil, fmt.Errorf("prepare data.%s: %w", dotted(path), err)
 	}
-	return &entry{world: w, path: path, query: query, asks: asks, demand: demand}, nil
+	return &entry{world: w, path: path, query: query, asks: asks, freshness: freshness}, nil
 }
 
 // run is one evaluation.

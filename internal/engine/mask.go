@@ -6,21 +6,9 @@ import (
 	"fmt"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
 )
-
-// Masking is what data.system.log.mask and data.system.log.drop say about one event of the decision log.
-type Masking struct {
-	Drop bool
-	Ops  []MaskOp
-}
-
-// MaskOp changes one place of an event.
-type MaskOp struct {
-	// Op is "remove" or "upsert", Path a JSON pointer into the event.
-	Op, Path string
-	// Value is the JSON of an upsert.
-	Value []byte
-}
 
 // masker asks the rules that guard the decision log. A nil masker has no rules to ask.
 type masker struct{ mask, drop *entry }
@@ -52,20 +40,20 @@ func (p *Policy) Masks() bool { return p.mask != nil }
 
 // Mask asks the rules for the decision log about an event, which is JSON. An error means that nobody knows what must
 // not be written.
-func (p *Policy) Mask(event []byte) (Masking, error) {
+func (p *Policy) Mask(event []byte) (authz.Mask, error) {
 	if p.mask == nil {
-		return Masking{}, nil
+		return authz.Mask{}, nil
 	}
 	in, err := parseEvent(event)
 	if err != nil {
-		return Masking{}, fmt.Errorf("read the event: it is not JSON that a policy can read") // the cause would quote it
+		return authz.Mask{}, fmt.Errorf("read the event: it is not JSON that a policy can read") // the cause would quote it
 	}
-	var out Masking
+	var out authz.Mask
 	if v, err := ask(p.mask.drop, in.Value); err != nil {
-		return Masking{}, err
+		return authz.Mask{}, err
 	} else if v != nil {
 		if out.Drop, err = boolean(v); err != nil {
-			return Masking{}, fmt.Errorf("data.system.log.drop %w", err)
+			return authz.Mask{}, fmt.Errorf("data.system.log.drop %w", err)
 		}
 	}
 	v, err := ask(p.mask.mask, in.Value)
@@ -74,12 +62,12 @@ func (p *Policy) Mask(event []byte) (Masking, error) {
 	}
 	terms, err := list(v)
 	if err != nil {
-		return Masking{}, fmt.Errorf("data.system.log.mask %w", err)
+		return authz.Mask{}, fmt.Errorf("data.system.log.mask %w", err)
 	}
 	for _, t := range terms {
 		op, err := maskOp(t.Value)
 		if err != nil {
-			return Masking{}, fmt.Errorf("data.system.log.mask: %w", err)
+			return authz.Mask{}, fmt.Errorf("data.system.log.mask: %w", err)
 		}
 		out.Ops = append(out.Ops, op)
 	}
@@ -94,14 +82,14 @@ func ask(e *entry, event ast.Value) (ast.Value, error) {
 	return e.eval(context.Background(), event, run{})
 }
 
-func maskOp(v ast.Value) (MaskOp, error) {
+func maskOp(v ast.Value) (authz.MaskOp, error) {
 	switch v := v.(type) {
 	case ast.String:
-		return MaskOp{Op: "remove", Path: string(v)}, nil
+		return authz.MaskOp{Op: "remove", Path: string(v)}, nil
 	case ast.Object:
 		op, _ := memberOf(v, "op").(ast.String)
 		path, _ := memberOf(v, "path").(ast.String)
-		out := MaskOp{Op: string(op), Path: string(path)}
+		out := authz.MaskOp{Op: string(op), Path: string(path)}
 		if (out.Op != "remove" && out.Op != "upsert") || out.Path == "" {
 			return out, fmt.Errorf("an object has no op of remove or upsert, or no path")
 		}
@@ -114,7 +102,7 @@ func maskOp(v ast.Value) (MaskOp, error) {
 		}
 		return out, nil
 	}
-	return MaskOp{}, fmt.Errorf("a mask is %s, want a string or an object", article(v))
+	return authz.MaskOp{}, fmt.Errorf("a mask is %s, want a string or an object", article(v))
 }
 
 // logEventSchema names the schema of what policies about the decision log read: an event, not the input document.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
 // logging compiles a policy whose decision allows, with text as the policy of the decision log.
@@ -19,7 +21,7 @@ func logging(t *testing.T, text string) *Policy {
 
 const event = `{"decision_id":"d1","path":"authz/decision","input":{"context":{"password":"hunter2","n":1},"token":{"active":true}},"labels":{"x":"y"}}`
 
-func masked(t *testing.T, p *Policy, want Masking) {
+func masked(t *testing.T, p *Policy, want authz.Mask) {
 	t.Helper()
 	got, err := p.Mask([]byte(event))
 	if err != nil {
@@ -35,7 +37,7 @@ func TestPolicyWithoutLogRulesMasksNothing(t *testing.T) {
 	if p.Masks() {
 		t.Error("masks")
 	}
-	masked(t, p, Masking{})
+	masked(t, p, authz.Mask{})
 }
 
 func TestMaskNamesPlacesAndReplacements(t *testing.T) {
@@ -50,7 +52,7 @@ mask contains {"op": "remove", "path": "/input/token"}
 	if !p.Masks() {
 		t.Fatal("does not mask")
 	}
-	masked(t, p, Masking{Ops: []MaskOp{
+	masked(t, p, authz.Mask{Ops: []authz.MaskOp{
 		{Op: "remove", Path: "/input/context/password"},
 		{Op: "remove", Path: "/input/token"},
 		{Op: "upsert", Path: "/input/context/n", Value: []byte(`{"was":1}`)},
@@ -59,16 +61,16 @@ mask contains {"op": "remove", "path": "/input/token"}
 
 func TestMaskMayBeAnArray(t *testing.T) {
 	masked(t, logging(t, "package system.log\n\nmask := [\"/input/token\", \"/input/context\"]\n"),
-		Masking{Ops: []MaskOp{{Op: "remove", Path: "/input/token"}, {Op: "remove", Path: "/input/context"}}})
+		authz.Mask{Ops: []authz.MaskOp{{Op: "remove", Path: "/input/token"}, {Op: "remove", Path: "/input/context"}}})
 }
 
 func TestUndefinedMaskChangesNothing(t *testing.T) {
-	masked(t, logging(t, "package system.log\n\nmask := [\"/input\"] if input.path == \"other\"\n\ndrop if input.path == \"other\"\n"), Masking{})
+	masked(t, logging(t, "package system.log\n\nmask := [\"/input\"] if input.path == \"other\"\n\ndrop if input.path == \"other\"\n"), authz.Mask{})
 }
 
 func TestDropDropsTheEvent(t *testing.T) {
-	masked(t, logging(t, "package system.log\n\ndrop if input.labels.x == \"y\"\n\nmask contains \"/input\"\n"), Masking{Drop: true})
-	masked(t, logging(t, "package system.log\n\ndrop := false\n"), Masking{})
+	masked(t, logging(t, "package system.log\n\ndrop if input.labels.x == \"y\"\n\nmask contains \"/input\"\n"), authz.Mask{Drop: true})
+	masked(t, logging(t, "package system.log\n\ndrop := false\n"), authz.Mask{})
 }
 
 // TestMaskErrorNeverQuotesTheEvent: the text of an error is logged, beside the very event that could not be masked.
@@ -90,7 +92,7 @@ func TestMaskErrorNeverQuotesTheEvent(t *testing.T) {
 			if err == nil {
 				t.Fatalf("got %+v", got)
 			}
-			if !reflect.DeepEqual(got, Masking{}) {
+			if !reflect.DeepEqual(got, authz.Mask{}) {
 				t.Errorf("%+v beside an error", got)
 			}
 			if !strings.Contains(err.Error(), c.want) {
@@ -119,7 +121,7 @@ func TestLogPoliciesReadAnEventWhateverTheirAnnotations(t *testing.T) {
 		"annotated with schema": "# METADATA\n# schemas:\n# - input: schema.log_event\npackage system.log\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			masked(t, logging(t, head+"\nmask contains \"/input\" if input.input.context.password == \"hunter2\"\n"), Masking{Ops: []MaskOp{{Op: "remove", Path: "/input"}}})
+			masked(t, logging(t, head+"\nmask contains \"/input\" if input.input.context.password == \"hunter2\"\n"), authz.Mask{Ops: []authz.MaskOp{{Op: "remove", Path: "/input"}}})
 		})
 	}
 }
@@ -162,7 +164,7 @@ func TestNoCallerCanMakeAnEventThatAMaskCannotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := p.Mask([]byte(`{"path":"x","input":` + string(in) + `,"result":` + resultJSON(t, a) + `}`))
-	if want := []MaskOp{{Op: "remove", Path: "/input/request/path"}}; err != nil || !reflect.DeepEqual(got.Ops, want) {
+	if want := []authz.MaskOp{{Op: "remove", Path: "/input/request/path"}}; err != nil || !reflect.DeepEqual(got.Ops, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -147,7 +147,7 @@ func (c Config) Warn(warn func(key, cause, hint string)) {
 		warn("client.assertion_audience", fmt.Sprintf("is %q, and a server of dialect %s that sees an assertion for another than itself calls every token inactive", client.AssertionAudience, c.Dialect.Dialect),
 			"remove it: "+advice.AssertionAudience)
 	}
-	if ends := c.Dialect.JWTEnding(); c.Cache.RevocationMemory == 0 && (c.mode().local() || ends == dialect.SignatureOnly) {
+	if ends := c.Dialect.JWTEnding(); c.Cache.RevocationMemory == 0 && (c.mode().Local() || ends == dialect.SignatureOnly) {
 		warn("cache.revocation_memory", "is 0: a JWT that was validated here, or that its server cannot end, is good again right after it was revoked",
 			"make it no less than the longest life of a JWT")
 	}

@@ -356,7 +356,7 @@ func TestEV1_NoAnswerIsOlderThanTheLastRevocation(t *testing.T) {
 	var all sync.WaitGroup
 	for n := range 4 {
 		all.Go(func() {
-			q := Question{Token: secret.New(testToken), Demand: Demand{Limited: n == 0, MaxAge: time.Hour}}
+			q := Question{Token: secret.New(testToken), Freshness: authz.Freshness{Limited: n == 0, MaxAge: time.Hour}}
 			for {
 				select {
 				case <-stop:

@@ -25,34 +25,21 @@ type Question struct {
 	Host    string
 	Headers map[string][]string
 	// Source is the address of the client of that request, or empty.
-	Source string
-	Demand Demand
+	Source    string
+	Freshness authz.Freshness
 	// signed is set when the signature of the token was verified here.
 	signed bool
 }
 
-// Demand is what a route wants beyond the configuration of the issuer. The zero Demand wants nothing.
-type Demand struct {
-	// Mode replaces the issuer's own when it is not empty.
-	Mode Mode
-	// MaxAge is the greatest age of an answer from a cache; meaningful when Limited. 0 asks anew.
-	MaxAge  time.Duration
-	Limited bool
-}
-
 // Mode is how a token is looked at.
-type Mode string
+type Mode = authz.Mode
 
 // The modes.
 const (
-	// Introspect asks the authorization server about every token.
-	Introspect Mode = "introspect"
-	// JWT validates locally (RFC 9068), and refuses what is no JWT.
-	JWT Mode = "jwt"
-	// JWTThenIntrospect validates locally first, and asks about what is good so far.
-	JWTThenIntrospect Mode = "jwt_then_introspect"
-	// IntrospectOpaque validates a JWT locally, and asks about everything else.
-	IntrospectOpaque Mode = "introspect_opaque"
+	Introspect        = authz.ModeIntrospect
+	JWT               = authz.ModeJWT
+	JWTThenIntrospect = authz.ModeJWTThenIntrospect
+	IntrospectOpaque  = authz.ModeIntrospectOpaque
 )
 
 // Introspector reports the claims of a token. An inactive token is an answer, not an error: its claims are not Active.

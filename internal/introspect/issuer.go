@@ -128,8 +128,8 @@ func (i *Issuer) Introspect(ctx context.Context, q Question) (*authz.Claims, err
 	if why := i.refuses(q.Token); why != "" {
 		return dialect.Unusable(why, now).Claims, nil
 	}
-	q.Demand.Mode = i.effective(q.Demand)
-	since := i.bounded(q.Demand.since(now), now)
+	q.Freshness.Mode = i.effective(q.Freshness)
+	since := i.bounded(q.Freshness.Since(now), now)
 	key := i.key(q, i.server.KnownEndpoint(oauth.Introspection))
 	if e := i.cache.look(key, since, now); e != nil {
 		if e.stale(now) {
@@ -151,7 +151,7 @@ func (i *Issuer) Introspect(ctx context.Context, q Question) (*authz.Claims, err
 // key is the name under which an answer to q is kept. The first question of all finds out where the endpoint is: those
 // who come before and after that share a flight too, whose key has no endpoint.
 func (i *Issuer) key(q Question, endpoint string) secret.Fingerprint {
-	return i.keys.of(q.Token, endpoint, q.Demand.Mode)
+	return i.keys.of(q.Token, endpoint, q.Freshness.Mode)
 }
 
 // find asks, or waits for somebody else's question that is new enough.
@@ -244,7 +244,7 @@ func (i *Issuer) refuses(tok secret.Text) string {
 // In a mode that validates locally that is done too, as it would be for a request.
 func (i *Issuer) Ask(ctx context.Context, tok secret.Text) (Answer, error) {
 	var a Answer
-	f, err := i.modes.look(ctx, Question{Token: tok, Demand: Demand{Mode: i.mode}}, func(ctx context.Context, _ Question) (f fact, err error) {
+	f, err := i.modes.look(ctx, Question{Token: tok, Freshness: authz.Freshness{Mode: i.mode}}, func(ctx context.Context, _ Question) (f fact, err error) {
 		f, a, err = i.put(ctx, tok)
 		return f, err
 	})

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
@@ -36,11 +37,11 @@ type fault struct{ key, cause, hint string }
 
 // checkModes reports what is wrong with the ways to look at tokens, and with what they need.
 func (c Config) checkModes(report func(key, cause, hint string)) {
-	if m := c.Mode; m != "" && !slices.Contains(allModes(), m) {
+	if m := c.Mode; m != "" && !slices.Contains(authz.Modes(), m) {
 		report("mode", fmt.Sprintf("%q is unknown", string(m)), "use one of introspect, jwt, jwt_then_introspect, introspect_opaque")
 	}
 	c.checkJWT(report)
-	if c.mode().local() {
+	if c.mode().Local() {
 		for _, f := range c.localFaults() {
 			report(f.key, f.cause, f.hint)
 		}
@@ -188,7 +189,7 @@ func (c Config) needs() (needs, wants []oauth.Endpoint) {
 		needs = append(needs, oauth.Introspection)
 	}
 	switch {
-	case c.mode().local() || c.RequireSigned:
+	case c.mode().Local() || c.RequireSigned:
 		needs = append(needs, oauth.JWKS)
 	case len(c.localFaults()) == 0:
 		wants = append(wants, oauth.JWKS)

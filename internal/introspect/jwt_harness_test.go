@@ -166,7 +166,7 @@ func look(t testing.TB, i *Issuer, tok secret.Text) *authz.Claims {
 
 func lookIn(t testing.TB, i *Issuer, tok secret.Text, m Mode) *authz.Claims {
 	t.Helper()
-	c, err := i.Introspect(t.Context(), Question{Token: tok, Demand: Demand{Mode: m}})
+	c, err := i.Introspect(t.Context(), Question{Token: tok, Freshness: authz.Freshness{Mode: m}})
 	if err != nil {
 		t.Fatalf("no answer: %v", err)
 	}
@@ -176,7 +176,7 @@ func lookIn(t testing.TB, i *Issuer, tok secret.Text, m Mode) *authz.Claims {
 // noAnswer wants an error of a kind.
 func noAnswer(t testing.TB, i *Issuer, tok secret.Text, m Mode, want authz.Kind) error {
 	t.Helper()
-	c, err := i.Introspect(t.Context(), Question{Token: tok, Demand: Demand{Mode: m}})
+	c, err := i.Introspect(t.Context(), Question{Token: tok, Freshness: authz.Freshness{Mode: m}})
 	if c != nil || err == nil || authz.KindOf(err) != want {
 		t.Fatalf("claims %t, kind %v, want %v: %v", c != nil, authz.KindOf(err), want, err)
 	}

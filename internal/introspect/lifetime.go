@@ -80,11 +80,3 @@ func seconds(value string) time.Duration {
 	}
 	return time.Duration(min(n, many)) * time.Second
 }
-
-// since is the time before which nothing that was asked for counts for whoever arrived with d; the zero time is no limit.
-func (d Demand) since(arrived time.Time) time.Time {
-	if !d.Limited {
-		return time.Time{}
-	}
-	return arrived.Add(-max(d.MaxAge, 0))
-}

@@ -14,7 +14,7 @@ import (
 // limited asks about the test token, and takes no answer older than most.
 func limited(t *testing.T, i *Issuer, most time.Duration) *authz.Claims {
 	t.Helper()
-	c, err := i.Introspect(t.Context(), Question{Token: secret.New(testToken), Demand: Demand{MaxAge: most, Limited: true}})
+	c, err := i.Introspect(t.Context(), Question{Token: secret.New(testToken), Freshness: authz.Freshness{MaxAge: most, Limited: true}})
 	if err != nil {
 		t.Error(err)
 	}
@@ -52,7 +52,7 @@ func TestINT13_ALimitedRouteGetsNoOlderAnswerInAnOutage(t *testing.T) {
 		introspect(t, i)
 		as.says(http.StatusServiceUnavailable, "")
 		time.Sleep(40 * time.Second)
-		_, err := i.Introspect(t.Context(), Question{Token: secret.New(testToken), Demand: Demand{MaxAge: 39 * time.Second, Limited: true}})
+		_, err := i.Introspect(t.Context(), Question{Token: secret.New(testToken), Freshness: authz.Freshness{MaxAge: 39 * time.Second, Limited: true}})
 		if authz.KindOf(err) != authz.Unavailable {
 			t.Errorf("error %v", err)
 		}

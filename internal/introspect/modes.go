@@ -12,17 +12,12 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-func allModes() []Mode { return []Mode{Introspect, JWT, JWTThenIntrospect, IntrospectOpaque} }
-
-// local reports whether tokens are validated here in this mode, by itself or first.
-func (m Mode) local() bool { return m == JWT || m == JWTThenIntrospect || m == IntrospectOpaque }
-
 // mode is the configured one; the empty word means its documented default.
 func (c Config) mode() Mode { return cmp.Or(c.Mode, Introspect) }
 
 // effective is the mode in which a token is looked at: the route's, else the issuer's. This is the only place where that
 // is found out.
-func (i *Issuer) effective(d Demand) Mode { return cmp.Or(d.Mode, i.mode) }
+func (i *Issuer) effective(d authz.Freshness) Mode { return cmp.Or(d.Mode, i.mode) }
 
 // modes looks at a token as the question demands: it is an asker that asks another one, or validates, or does both. The
 // mode of its questions is the effective one.
@@ -65,11 +60,11 @@ func (m *modes) ask(ctx context.Context, q Question) (fact, error) {
 
 // look is ask with another way to ask.
 func (m *modes) look(ctx context.Context, q Question, remote func(context.Context, Question) (fact, error)) (fact, error) {
-	mode := q.Demand.Mode
+	mode := q.Freshness.Mode
 	switch {
 	case mode == Introspect, mode == IntrospectOpaque && !signed(q.Token):
 		return m.there(ctx, q, remote)
-	case !mode.local():
+	case !mode.Local():
 		return fact{}, authz.Errorf(authz.Misconfigured, "look at token of issuer %q: mode %q is unknown", m.name, string(mode))
 	case m.local == nil:
 		return fact{}, authz.Errorf(authz.Misconfigured, "look at token of issuer %q: a route demands mode %q, for which %s", m.name, string(mode), m.cannot)
@@ -129,7 +124,7 @@ func (m *modes) both(ctx context.Context, q Question, here dialect.Fact, remote 
 	}
 	there.Fact, there.own = agree(here, there.Fact), here.Claims
 	// The answer may name what the token does not, such as its session.
-	if there.Claims.Active && m.ended(m.revokedBy(q.Token, there.Claims, here.Claims), q.Demand.Mode) {
+	if there.Claims.Active && m.ended(m.revokedBy(q.Token, there.Claims, here.Claims), q.Freshness.Mode) {
 		return fact{Fact: forGood(whyEnded, there.Claims.Fetched)}, nil
 	}
 	return there, nil

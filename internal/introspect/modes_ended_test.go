@@ -83,7 +83,7 @@ func TestBCL4_LogoutEndsTheJWTsThatTheServersAnswerCannotEnd(t *testing.T) {
 }
 
 func TestBCL4_LogoutReachesATokenThatWasNeverSeen(t *testing.T) {
-	for _, mode := range allModes() {
+	for _, mode := range authz.Modes() {
 		k, i := alwaysActive(t, "duende", mode)
 		evict(t, i, authz.Revocation{SessionID: "s1", At: time.Now(), Event: true})
 		k.saysIssued(5)

@@ -16,7 +16,7 @@ import (
 // after that is allowed, whatever its mode, what is kept and refreshed, and what the server does then.
 func TestBCL4_NoRequestAfterALogoutUsesTheTokenThatItEnded(t *testing.T) {
 	const tokens, callers = 6, 4
-	for _, mode := range allModes() {
+	for _, mode := range authz.Modes() {
 		for name, change := range map[string]func(*CacheConfig){
 			"kept":                func(*CacheConfig) {},
 			"refreshed":           func(c *CacheConfig) { c.TTL, c.HardTTL = time.Microsecond, time.Hour },

@@ -3,6 +3,8 @@ package engine
 import (
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
 // metadata is a policy whose decision has a custom.token.
@@ -11,7 +13,7 @@ func metadata(token string) map[string]string {
 }
 
 func TestMetadataOfAnEntrypointDemands(t *testing.T) {
-	for token, want := range map[string]Demand{
+	for token, want := range map[string]authz.Freshness{
 		`{mode: introspect, max_age: 0s}`: {Mode: "introspect", Limited: true},
 		`{max_age: 1m30s}`:                {MaxAge: 90 * time.Second, Limited: true},
 		`{max_age: "0"}`:                  {Limited: true},
@@ -22,7 +24,7 @@ func TestMetadataOfAnEntrypointDemands(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", token, err)
 		}
-		if got := p.Demand(decisionPath); got != want {
+		if got := p.Freshness(decisionPath); got != want {
 			t.Errorf("%s: %+v, want %+v", token, got, want)
 		}
 	}
@@ -30,7 +32,7 @@ func TestMetadataOfAnEntrypointDemands(t *testing.T) {
 
 func TestAnEntrypointWithoutMetadataDemandsNothing(t *testing.T) {
 	p := policy(t, patient, "decision := true\n")
-	if p.Demand(decisionPath) != (Demand{}) || p.Demand("no/such") != (Demand{}) {
+	if p.Freshness(decisionPath) != (authz.Freshness{}) || p.Freshness("no/such") != (authz.Freshness{}) {
 		t.Error("something is demanded")
 	}
 }
@@ -41,11 +43,11 @@ func TestANamedEntrypointDemandsByTheScopeOfItsRule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := p.Demand("b/named"); got != (Demand{MaxAge: time.Second, Limited: true}) {
-		t.Errorf("demand %+v", got)
+	if got := p.Freshness("b/named"); got != (authz.Freshness{MaxAge: time.Second, Limited: true}) {
+		t.Errorf("freshness %+v", got)
 	}
-	if got := p.Demand(decisionPath); got != (Demand{}) {
-		t.Errorf("another entrypoint demands %+v", got)
+	if got := p.Freshness(decisionPath); got != (authz.Freshness{}) {
+		t.Errorf("another entrypoint asks for %+v", got)
 	}
 }
 
@@ -95,7 +97,7 @@ decision if input.token.present
 }
 
 func TestAModeThatNoIssuerCanDoIsAProblem(t *testing.T) {
-	cfg := Config{Deadline: time.Minute, TokenModes: []string{"introspect"}}
+	cfg := Config{Deadline: time.Minute, TokenModes: []authz.Mode{"introspect"}}
 	refused(t, cfg, metadata("{mode: jwt}"), "policies/authz.rego:3:1: metadata_error: custom.token of data.authz.decision wants mode jwt, which no configured issuer can do")
 	if _, err := compiled(t, cfg, metadata("{mode: introspect}")); err != nil {
 		t.Error(err)
