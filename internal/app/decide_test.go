@@ -13,6 +13,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 func TestShippedPoliciesDecide(t *testing.T) {
@@ -90,7 +91,7 @@ func TestBatchAsksOnceForEachToken(t *testing.T) {
 
 func TestStartsWhileTheAuthorizationServerIsDown(t *testing.T) {
 	t.Parallel()
-	port := heldPort(t)
+	port := testkit.HoldPort(t)
 	w := &world{cfg: configuration(t, "http://"+port.Addr())}
 	w.run(t)
 	if got := w.ask(t, "abc"); !got.is("unavailable", 503, "temporarily_unavailable") || got.Headers["Retry-After"] == nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // two runs a sidecar with a second issuer, which takes the opaque tokens of requests to globex.
@@ -84,7 +85,7 @@ func TestEachTokenIsAskedAboutAtItsOwnIssuer(t *testing.T) {
 func TestOneIssuerDownLeavesTheOtherAlone(t *testing.T) {
 	w := start(t, func(c *config.Config) {
 		other := c.Issuers[0]
-		other.Endpoint.Name, other.Endpoint.Issuer = "second", "http://"+heldPort(t).Addr()
+		other.Endpoint.Name, other.Endpoint.Issuer = "second", "http://"+testkit.HoldPort(t).Addr()
 		other.Match = introspect.Match{Header: "x-tenant", Values: []string{"globex"}}
 		c.Issuers[0].Match.Default = true
 		c.Issuers = append(c.Issuers, other)

@@ -14,11 +14,7 @@ import (
 func TestOutages(t *testing.T) {
 	t.Parallel()
 	const limit, timeout = 64, 700 * time.Millisecond
-	srv, err := outage.NewServer(timeout + 100*time.Millisecond)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
+	srv := outage.NewServer(t, timeout+100*time.Millisecond)
 	w := start(t, func(c *config.Config) {
 		i := &c.Issuers[0]
 		i.Endpoint.IntrospectionEndpoint, i.Endpoint.Timeout, i.MaxInFlight, i.Cache.TTL = srv.URL(), timeout, limit, time.Hour

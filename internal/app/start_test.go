@@ -10,6 +10,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 func rename(t *testing.T, from, to string) {
@@ -52,7 +53,7 @@ func TestFailedStartLeavesNothingOpen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &world{cfg: configuration(t, "http://127.0.0.1:1"), stdout: &buffer{}, logger: &buffer{}}
-			port := heldPort(t)
+			port := testkit.HoldPort(t)
 			w.cfg.Listen.API.Address = port.Addr()
 			w.cfg.Telemetry.Traces.Endpoint = "http://127.0.0.1:1"
 			c.change(w.cfg)

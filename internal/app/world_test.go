@@ -20,7 +20,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
-	"github.com/authz-sidecar/sidecar/internal/testkit/outage"
 )
 
 const (
@@ -99,17 +98,6 @@ func listen(t *testing.T) net.Listener {
 		t.Fatal(err)
 	}
 	return ln
-}
-
-// heldPort is a port that refuses connections and that the test may listen on.
-func heldPort(t *testing.T) *outage.Port {
-	t.Helper()
-	p, err := outage.HoldPort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Close)
-	return p
 }
 
 // authorizationServer serves on ln until the end of the test.

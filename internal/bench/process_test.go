@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/engine"
-	"github.com/authz-sidecar/sidecar/internal/testkit/outage"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // process is a server that was started here and ends with its test.
@@ -138,12 +138,7 @@ func install(t *testing.T, pkg string) string {
 // freeAddress is a loopback address that is held for the test: only a process that the test starts listens on it.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	p, err := outage.HoldPort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Close)
-	return p.Addr()
+	return testkit.HoldPort(t).Addr()
 }
 
 // await asks the server until it allows, and returns how long after the start of p that was.

@@ -20,7 +20,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/httpclient"
-	"github.com/authz-sidecar/sidecar/internal/testkit/outage"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // raw is a listener that does with each connection what a test says, after it has read something from it.
@@ -59,12 +59,7 @@ func hangsUp(net.Conn) {}
 // refusing is a port that refuses connections.
 func refusing(t *testing.T) string {
 	t.Helper()
-	p, err := outage.HoldPort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Close)
-	return p.Addr()
+	return testkit.HoldPort(t).Addr()
 }
 
 func describes(t *testing.T, err error, kind authz.Kind, cause string) {

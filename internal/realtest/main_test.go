@@ -16,12 +16,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/testkit/outage"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // binary is the sidecar under test. TestMain builds it; nobody else writes here.
@@ -81,17 +80,7 @@ func eventually(t *testing.T, within time.Duration, what string, ok func() bool)
 // so that no other program gets it before, between or after the program's own use of it.
 func freePort(t *testing.T) int {
 	t.Helper()
-	p, err := outage.HoldPort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Close)
-	_, port, _ := strings.Cut(p.Addr(), ":")
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
+	return testkit.HoldPort(t).Number()
 }
 
 // tool finds a program, or fails with how to get it.

@@ -15,11 +15,7 @@ import (
 // a second. The protection is the shipped one, but for fewer questions at once, so that the limit is felt.
 func TestOutages(t *testing.T) {
 	const limit = 256
-	srv, err := outage.NewServer(2 * time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
+	srv := outage.NewServer(t, 2*time.Second)
 	v := vault{}
 	sc := startSidecar(t, v, setup{secret: v.secret("secret of orders-api"), issuer: fmt.Sprintf(`
   - name: drill

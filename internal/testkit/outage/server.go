@@ -6,7 +6,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // Behaviour is what a Server does with questions.
@@ -49,7 +52,7 @@ const flap = 500 * time.Millisecond
 // Server is an introspection endpoint that misbehaves on demand. Tokens that begin with "good-" are active, others are not.
 // It asks nobody who they are.
 type Server struct {
-	port      *Port
+	port      *testkit.Port
 	slow      time.Duration
 	behaviour atomic.Uint32
 	active    sync.Map // tokens that it said were active
@@ -61,18 +64,16 @@ type Server struct {
 	serving sync.WaitGroup
 }
 
-// NewServer starts a healthy server on a port of the loopback address. slow is how late it answers when it is Slow.
-func NewServer(slow time.Duration) (*Server, error) {
-	port, err := HoldPort()
-	if err != nil {
-		return nil, fmt.Errorf("start server: %w", err)
-	}
-	s := &Server{port: port, slow: slow}
+// NewServer starts a healthy server on a port of the loopback address, until the end of the test. slow is how late it
+// answers when it is Slow.
+func NewServer(t testing.TB, slow time.Duration) *Server {
+	t.Helper()
+	s := &Server{port: testkit.HoldPort(t), slow: slow}
 	if err := s.start(); err != nil {
-		port.Close()
-		return nil, err
+		t.Fatal(err)
 	}
-	return s, nil
+	t.Cleanup(s.stop)
+	return s
 }
 
 // URL is the introspection endpoint.
@@ -108,12 +109,7 @@ func (s *Server) start() error {
 	return nil
 }
 
-// Close takes no more questions, cuts off those under way, and gives the port back.
-func (s *Server) Close() {
-	s.stop()
-	s.port.Close()
-}
-
+// stop takes no more questions and cuts off those under way.
 func (s *Server) stop() {
 	s.mu.Lock()
 	srv := s.http

@@ -1,4 +1,4 @@
-package outage
+package testkit
 
 import (
 	"errors"
@@ -8,11 +8,7 @@ import (
 )
 
 func TestAHeldPortRefusesConnectionsBeforeAndAfterItsListener(t *testing.T) {
-	p, err := HoldPort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Close)
+	p := HoldPort(t)
 	refused := func() {
 		t.Helper()
 		if _, err := net.Dial("tcp", p.Addr()); !errors.Is(err, syscall.ECONNREFUSED) {
@@ -36,11 +32,7 @@ func TestAHeldPortRefusesConnectionsBeforeAndAfterItsListener(t *testing.T) {
 }
 
 func TestAHeldPortIsGivenToNoOtherListener(t *testing.T) {
-	p, err := HoldPort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Close)
+	p := HoldPort(t)
 	_, held, _ := net.SplitHostPort(p.Addr())
 	for range 20000 {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
