@@ -39,7 +39,7 @@ type cache struct {
 	// revoked and evicted: an answer is kept before, and evicted, or comes after, and is found to be covered.
 	mu      sync.RWMutex
 	revoked *revocations
-	settles *settling
+	settles *cooldown
 }
 
 func newCache(cfg Config, k keys, o Observer) *cache {
@@ -52,15 +52,15 @@ func newCache(cfg Config, k keys, o Observer) *cache {
 		name:     name,
 		keys:     k,
 		marker:   newMarker(k),
-		active:   newSieve(c.MaxEntries, c.MaxBytes, told(activeCache)),
-		inactive: newSieve(c.NegativeMaxEntries, math.MaxInt64, told(inactiveCache)), // they have no body: their number bounds them
+		active:   newStore(c.MaxEntries, c.MaxBytes, told(activeCache)),
+		inactive: newStore(c.NegativeMaxEntries, math.MaxInt64, told(inactiveCache)), // they have no body: their number bounds them
 		life:     life,
 		deadLife: deadLife,
 		control:  c.CacheControl,
 		ahead:    cfg.issuedAhead(),
 		observer: o,
 		revoked:  newRevocations(c.RevocationMemory),
-		settles:  newSettling(),
+		settles:  newCooldown(),
 	}
 }
 
@@ -113,7 +113,7 @@ func (e *entry) stale(now time.Time) bool { return e.age(now) >= e.life.soft }
 // keep stores a fact about a token under a key as far as it allows, and forgets what was known before. It reports whether
 // the fact may be used: one that was asked for before the token was revoked may not, and is not kept. One that may is also
 // settled, before any other revocation can be put in force.
-func (c *cache) keep(key secret.Fingerprint, tok secret.Text, f fact, d departure, settle func()) bool {
+func (c *cache) keep(key secret.Fingerprint, tok secret.Text, f fact, d query, settle func()) bool {
 	marks := c.marker.of(tok, f.Claims, f.own)
 	life, deadLife := c.life, c.deadLife
 	if c.control == "respect" {
@@ -122,7 +122,7 @@ func (c *cache) keep(key secret.Fingerprint, tok secret.Text, f fact, d departur
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	now := time.Now()
-	if c.revoked.overtaken(d, marks) || f.Claims.Source == authz.LocalJWT && c.revoked.by(marks, nil, f.Claims.IssuedAt, now) != notRevoked {
+	if c.revoked.revokedSince(d, marks) || f.Claims.Source == authz.LocalJWT && c.revoked.by(marks, nil, f.Claims.IssuedAt, now) != notRevoked {
 		c.settles.hold(marks[:1], now)
 		return false
 	}

@@ -62,7 +62,7 @@ func TestINT16_NoEntryIsReturnedAtOrPastExp(t *testing.T) {
 }
 
 func TestINT16_AClockThatIsSetForwardIsSeenOnAHit(t *testing.T) {
-	s := newSieve(10, 1<<20, func(int) {})
+	s := newStore(10, 1<<20, func(int) {})
 	now := time.Now()
 	key := secret.Fingerprint{1}
 	s.put(key, &authz.Claims{Active: true, ExpiresAt: authz.At(now.Add(time.Hour)), Fetched: now}, lasting(24*time.Hour), nil, now)
@@ -218,7 +218,7 @@ func TestSweepGivesMemoryBack(t *testing.T) {
 func TestTheBoundInBytesHolds(t *testing.T) {
 	const room = 64 << 10
 	evicted := 0
-	s := newSieve(1000, room, func(n int) { evicted += n })
+	s := newStore(1000, room, func(n int) { evicted += n })
 	now := time.Now()
 	for n := range 100 {
 		s.put(secret.Fingerprint{byte(n)}, &authz.Claims{Raw: make([]byte, 1<<10), Fetched: now}, lasting(time.Hour), nil, now)
@@ -236,7 +236,7 @@ func TestTheBoundInBytesHolds(t *testing.T) {
 }
 
 func TestSIEVEKeepsWhatIsAskedForThroughAScan(t *testing.T) {
-	s := newSieve(10, 1<<30, func(int) {})
+	s := newStore(10, 1<<30, func(int) {})
 	now := time.Now()
 	put := func(b, c byte) {
 		s.put(secret.Fingerprint{b, c}, &authz.Claims{Fetched: now}, lasting(time.Hour), nil, now)
@@ -258,7 +258,7 @@ func TestSIEVEKeepsWhatIsAskedForThroughAScan(t *testing.T) {
 }
 
 func TestSIEVETakesTheExpiredFirst(t *testing.T) {
-	s := newSieve(2, 1<<20, func(int) {})
+	s := newStore(2, 1<<20, func(int) {})
 	now := time.Now()
 	s.put(secret.Fingerprint{1}, &authz.Claims{Fetched: now}, lasting(time.Second), nil, now)
 	s.put(secret.Fingerprint{2}, &authz.Claims{Fetched: now}, lasting(time.Hour), nil, now)
@@ -272,7 +272,7 @@ func TestSIEVETakesTheExpiredFirst(t *testing.T) {
 }
 
 func TestAnOlderAnswerDoesNotReplaceANewerOne(t *testing.T) {
-	s := newSieve(2, 1<<20, func(int) {})
+	s := newStore(2, 1<<20, func(int) {})
 	now := time.Now()
 	key := secret.Fingerprint{1}
 	newer := &authz.Claims{Fetched: now}
@@ -291,7 +291,7 @@ func TestTheLatestAnswerReplacesTheOpposite(t *testing.T) {
 	no.Keep = dialect.Inactive
 	for _, f := range []fact{yes, no, yes} {
 		key := i.keys.of(tok, "", Introspect)
-		d := i.cache.revoked.depart()
+		d := i.cache.revoked.begin()
 		i.cache.keep(key, tok, f, d, func() {})
 		i.cache.revoked.land(d)
 		if got := i.cache.look(key, time.Time{}, time.Now()); got == nil || got.claims != f.Claims {
@@ -302,7 +302,7 @@ func TestTheLatestAnswerReplacesTheOpposite(t *testing.T) {
 
 // between does something after a look-up that found nothing and before the flight it leads to.
 type between struct {
-	blind
+	nopObserver
 	do func()
 }
 

@@ -21,7 +21,7 @@ func (o outage) Unwrap() error { return o.error }
 // just closed, the caller left, the process stops. Those who present a token can bring such a state about, and with it prolong
 // the life of a revoked one. A key that was withdrawn takes its tokens along, whatever became of the server since.
 func serverFailed(err error) bool {
-	if _, gone := errors.AsType[keyless](err); err == nil || gone || authz.KindOf(err) != authz.Unavailable {
+	if _, gone := errors.AsType[keysUnavailable](err); err == nil || gone || authz.KindOf(err) != authz.Unavailable {
 		return false
 	}
 	if _, ok := errors.AsType[outage](err); ok {

@@ -18,14 +18,14 @@ import (
 type flight struct {
 	issuer   string
 	observer GuardObserver
-	seats    chan struct{} // one for each question under way
+	permits  chan struct{} // one for each question under way
 
-	ctx    context.Context // ends at the close
-	land   context.CancelFunc
-	mu     sync.Mutex // guards what follows
-	closed bool
-	calls  map[secret.Fingerprint]*call
-	aloft  sync.WaitGroup
+	ctx     context.Context // ends at the close
+	stop    context.CancelFunc
+	mu      sync.Mutex // guards what follows
+	closed  bool
+	calls   map[secret.Fingerprint]*call
+	running sync.WaitGroup
 }
 
 // call is one question under way. What it comes to is set before done is closed.
@@ -41,7 +41,7 @@ type question func(context.Context) (*authz.Claims, error)
 
 func newFlight(issuer string, most int, o GuardObserver) *flight {
 	ctx, land := context.WithCancel(context.Background())
-	return &flight{issuer: issuer, observer: o, seats: make(chan struct{}, most), ctx: ctx, land: land, calls: map[secret.Fingerprint]*call{}}
+	return &flight{issuer: issuer, observer: o, permits: make(chan struct{}, most), ctx: ctx, stop: land, calls: map[secret.Fingerprint]*call{}}
 }
 
 // share runs q, or joins the run of an equal key that began at since or later; of a key only one runs at a time. Where
@@ -49,7 +49,7 @@ func newFlight(issuer string, most int, o GuardObserver) *flight {
 // question goes on in the latter case.
 func (f *flight) share(ctx context.Context, key secret.Fingerprint, since time.Time, peek func() *authz.Claims, q question) (*authz.Claims, error) {
 	for {
-		c, known, err := f.board(ctx, key, peek, q)
+		c, known, err := f.joinOrStart(ctx, key, peek, q)
 		if c == nil {
 			return known, err
 		}
@@ -64,8 +64,8 @@ func (f *flight) share(ctx context.Context, key secret.Fingerprint, since time.T
 	}
 }
 
-// board returns the call of a key, which is begun when there is none; or what peek knows; or why there can be none.
-func (f *flight) board(ctx context.Context, key secret.Fingerprint, peek func() *authz.Claims, q question) (*call, *authz.Claims, error) {
+// joinOrStart returns the call of a key, which is begun when there is none; or what peek knows; or why there can be none.
+func (f *flight) joinOrStart(ctx context.Context, key secret.Fingerprint, peek func() *authz.Claims, q question) (*call, *authz.Claims, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c := f.calls[key]; c != nil {
@@ -78,15 +78,15 @@ func (f *flight) board(ctx context.Context, key secret.Fingerprint, peek func() 
 	return c, nil, err
 }
 
-// launch runs q for nobody, unless the key runs already. It takes no more than half of the seats: those who wait go first.
-func (f *flight) launch(ctx context.Context, key secret.Fingerprint, q question) error {
+// startDetached runs q for nobody, unless the key runs already. It takes no more than half of the seats: those who wait go first.
+func (f *flight) startDetached(ctx context.Context, key secret.Fingerprint, q question) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
 	case f.calls[key] != nil:
 		return nil
-	case 2*len(f.seats) >= cap(f.seats) && cap(f.seats) > 1:
-		return f.crowded()
+	case 2*len(f.permits) >= cap(f.permits) && cap(f.permits) > 1:
+		return f.overloaded()
 	}
 	_, err := f.begin(ctx, key, q)
 	return err
@@ -98,15 +98,15 @@ func (f *flight) begin(ctx context.Context, key secret.Fingerprint, q question) 
 		return nil, authz.Errorf(authz.Unavailable, "introspect at issuer %q: shutting down", f.issuer)
 	}
 	select {
-	case f.seats <- struct{}{}:
+	case f.permits <- struct{}{}:
 	default:
 		f.observer.Refused(f.issuer, refusedSeats)
-		return nil, f.crowded()
+		return nil, f.overloaded()
 	}
 	c := &call{began: time.Now(), done: make(chan struct{})}
 	c.err = authz.Errorf(authz.Internal, "introspect at issuer %q: the question ended without an answer", f.issuer)
 	f.calls[key] = c
-	f.aloft.Add(1)
+	f.running.Add(1)
 	ctx = context.WithoutCancel(ctx)
 	go func() {
 		defer f.end(key, c)
@@ -115,10 +115,10 @@ func (f *flight) begin(ctx context.Context, key secret.Fingerprint, q question) 
 	return c, nil
 }
 
-func (f *flight) crowded() error {
+func (f *flight) overloaded() error {
 	return &authz.Error{
 		Kind: authz.Unavailable, RetryAfter: time.Second,
-		Err: fmt.Errorf("introspect at issuer %q: %d questions are under way already", f.issuer, len(f.seats)),
+		Err: fmt.Errorf("introspect at issuer %q: %d questions are under way already", f.issuer, len(f.permits)),
 	}
 }
 
@@ -135,9 +135,9 @@ func (f *flight) run(ctx context.Context, q question) (_ *authz.Claims, err erro
 	return q(ctx)
 }
 
-// settle lets nobody else join the run of a key. It is called while the answer is kept: whoever comes later finds it there,
+// forget lets nobody else join the run of a key. It is called while the answer is kept: whoever comes later finds it there,
 // or finds it evicted, and must not be given it by a run that is about to end.
-func (f *flight) settle(key secret.Fingerprint) {
+func (f *flight) forget(key secret.Fingerprint) {
 	f.mu.Lock()
 	delete(f.calls, key)
 	f.mu.Unlock()
@@ -148,10 +148,10 @@ func (f *flight) end(key secret.Fingerprint, c *call) {
 	if f.calls[key] == c {
 		delete(f.calls, key)
 	}
-	<-f.seats
+	<-f.permits
 	f.mu.Unlock()
 	close(c.done)
-	f.aloft.Done()
+	f.running.Done()
 }
 
 // close refuses new questions, gives up those under way and waits for them to notice.
@@ -159,6 +159,6 @@ func (f *flight) close() {
 	f.mu.Lock()
 	f.closed = true
 	f.mu.Unlock()
-	f.land()
-	f.aloft.Wait()
+	f.stop()
+	f.running.Wait()
 }

@@ -28,7 +28,7 @@ func through(t *testing.T, i *Issuer, tok, body string) (asked bool) {
 	if i.cache.look(key, time.Time{}, time.Now()) != nil {
 		return false
 	}
-	d := i.cache.revoked.depart()
+	d := i.cache.revoked.begin()
 	defer i.cache.revoked.land(d)
 	f, err := i.client.reader.Read([]byte(body), secret.Text{}, time.Now())
 	if err != nil {

@@ -47,7 +47,7 @@ type guard struct {
 	timeout  time.Duration // of a question, further attempts included
 	retries  int
 	breaker  *breaker
-	unknown  *unknown
+	unknown  *guessLimiter
 	observer Observer
 }
 
@@ -56,27 +56,27 @@ func newGuard(next asker, cfg Config, k keys, o Observer) *guard {
 	active, _ := cfg.Cache.lifetimes()
 	return &guard{
 		next: next, name: name, keys: k, timeout: cfg.Endpoint.Timeout, retries: cfg.Protection.Retries,
-		breaker: newBreaker(name, cfg.Protection, cfg.Endpoint.Timeout, cfg.MaxInFlight), unknown: newUnknown(name, cfg.Protection, active.last, o), observer: o,
+		breaker: newBreaker(name, cfg.Protection, cfg.Endpoint.Timeout, cfg.MaxInFlight), unknown: newGuessLimiter(name, cfg.Protection, active.last, o), observer: o,
 	}
 }
 
 func (g *guard) ask(ctx context.Context, q Question) (fact, error) {
 	if q.signed { // nobody guessed it
-		return g.persist(ctx, q)
+		return g.askWithRetry(ctx, q)
 	}
 	key := g.keys.of(q.Token, "", Introspect)
 	if err := g.unknown.admit(key, q.Source); err != nil {
 		return fact{}, err
 	}
-	f, err := g.persist(ctx, q)
+	f, err := g.askWithRetry(ctx, q)
 	if err == nil {
 		g.unknown.learn(key, q.Source, f)
 	}
 	return f, err
 }
 
-// persist asks, and asks again after a failure that may have passed, as long as the time of the question lasts.
-func (g *guard) persist(outer context.Context, q Question) (f fact, err error) {
+// askWithRetry asks, and asks again after a failure that may have passed, as long as the time of the question lasts.
+func (g *guard) askWithRetry(outer context.Context, q Question) (f fact, err error) {
 	ctx, cancel := context.WithTimeout(outer, g.timeout)
 	defer cancel()
 	for n := 0; ; n++ {
@@ -91,15 +91,15 @@ func (g *guard) persist(outer context.Context, q Question) (f fact, err error) {
 		if n > 0 {
 			g.observer.Retried(g.name)
 		}
-		f, err = g.once(ctx, outer, t, q)
-		if err == nil || n >= g.retries || !rest(ctx, n, err) {
+		f, err = g.askOnce(ctx, outer, t, q)
+		if err == nil || n >= g.retries || !backoff(ctx, n, err) {
 			return f, err
 		}
 	}
 }
 
-// once asks, and tells the breaker how it went. Whoever leaves proves nothing, nor does a panic.
-func (g *guard) once(ctx, outer context.Context, t *turn, q Question) (f fact, err error) {
+// askOnce asks, and tells the breaker how it went. Whoever leaves proves nothing, nor does a panic.
+func (g *guard) askOnce(ctx, outer context.Context, t *turn, q Question) (f fact, err error) {
 	v := nothing
 	defer func() { g.breaker.leave(t, v, err) }()
 	f, err = g.next.ask(ctx, q)
@@ -109,9 +109,9 @@ func (g *guard) once(ctx, outer context.Context, t *turn, q Question) (f fact, e
 	return f, err
 }
 
-// rest waits before another attempt. It reports whether there is to be one: not after a failure that lasts, and not when
+// backoff waits before another attempt. It reports whether there is to be one: not after a failure that lasts, and not when
 // the wait does not fit into what is left of the time.
-func rest(ctx context.Context, attempt int, err error) bool {
+func backoff(ctx context.Context, attempt int, err error) bool {
 	f, ok := errors.AsType[*oauth.Failure](err)
 	if !ok || !passing(f) {
 		return false

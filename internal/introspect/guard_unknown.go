@@ -28,14 +28,14 @@ const (
 	knownFor = 10 * time.Minute
 )
 
-// unknown limits the guessing of tokens: INT-12. Only a token that turns out not to be active, and was not lately, uses up
+// guessLimiter limits the guessing of tokens: INT-12. Only a token that turns out not to be active, and was not lately, uses up
 // what is allowed; and only tokens that were not active lately are refused then. So good tokens, however many come at
 // once after a restart, never exhaust it, and those in use pass while somebody else does.
 //
 // Those that are under way when the limit is reached are still asked about: at most max_in_flight. Each of them is charged all
 // the same, below zero if need be, and what they took too much is refused later: within any time t no more than
 // burst + rate * t + max_in_flight guesses are asked about, however many callers guess at once.
-type unknown struct {
+type guessLimiter struct {
 	name     string
 	observer Observer
 	bySource rate.Limit // 0 sets no limit
@@ -46,8 +46,8 @@ type unknown struct {
 	known   *recent.Map[secret.Fingerprint, struct{}]
 }
 
-func newUnknown(name string, p Protection, kept time.Duration, o Observer) *unknown {
-	u := &unknown{
+func newGuessLimiter(name string, p Protection, kept time.Duration, o Observer) *guessLimiter {
+	u := &guessLimiter{
 		name: name, observer: o, bySource: rate.Limit(p.UnknownBySource),
 		sources: recent.New[netip.Prefix, *rate.Limiter](mostSources, 0),
 		known:   recent.New[secret.Fingerprint, struct{}](mostKnown, max(knownFor, kept)),
@@ -63,7 +63,7 @@ func newLimiter(l rate.Limit) *rate.Limiter {
 }
 
 // admit refuses to ask about a token that was not lately good when too many such were not.
-func (u *unknown) admit(key secret.Fingerprint, source string) error {
+func (u *guessLimiter) admit(key secret.Fingerprint, source string) error {
 	if u.off() {
 		return nil
 	}
@@ -84,9 +84,9 @@ func (u *unknown) admit(key secret.Fingerprint, source string) error {
 	return nil
 }
 
-func (u *unknown) off() bool { return u.total == nil && u.bySource <= 0 }
+func (u *guessLimiter) off() bool { return u.total == nil && u.bySource <= 0 }
 
-func (u *unknown) exhausted(l *rate.Limiter, now time.Time, cause string) error {
+func (u *guessLimiter) exhausted(l *rate.Limiter, now time.Time, cause string) error {
 	left := l.TokensAt(now)
 	if left >= 1 {
 		return nil
@@ -100,7 +100,7 @@ func (u *unknown) exhausted(l *rate.Limiter, now time.Time, cause string) error 
 }
 
 // learn is told what a token turned out to be.
-func (u *unknown) learn(key secret.Fingerprint, source string, f fact) {
+func (u *guessLimiter) learn(key secret.Fingerprint, source string, f fact) {
 	if u.off() {
 		return
 	}

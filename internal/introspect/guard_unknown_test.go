@@ -148,7 +148,7 @@ func TestSourcesAreSubscribersAndNotAddresses(t *testing.T) {
 }
 
 func TestAFloodFromManyAddressesLeavesMemoryBounded(t *testing.T) {
-	u := newUnknown("test", Protection{UnknownTokens: 1000, UnknownBySource: 50}, 0, blind{})
+	u := newGuessLimiter("test", Protection{UnknownTokens: 1000, UnknownBySource: 50}, 0, nopObserver{})
 	inactive := fact{Fact: dialect.Unusable("is not active", time.Now())}
 	active := fact{Fact: dialect.Fact{Claims: &authz.Claims{Active: true}}}
 	before := heap()

@@ -15,7 +15,7 @@ import (
 
 // consistent reports where the index and the list of entries of a shard differ.
 func (sh *shard) consistent() error {
-	linked, stored := map[*entry]bool{}, sh.store.Items()
+	linked, stored := map[*entry]bool{}, sh.items.Items()
 	places := 0
 	for e := sh.oldest; e != nil; e = e.newer {
 		linked[e] = true
@@ -59,7 +59,7 @@ func FuzzEV3_TheIndexHoldsExactlyWhatIsKept(f *testing.F) {
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		const most = 8
 		gaveWay := 0
-		s := newSieve(most, 1<<20, func(n int) { gaveWay += n })
+		s := newStore(most, 1<<20, func(n int) { gaveWay += n })
 		start := time.Now()
 		now := start
 		for ; len(ops) >= 3; ops = ops[3:] {
@@ -111,7 +111,7 @@ func FuzzEV3_TheIndexHoldsExactlyWhatIsKept(f *testing.F) {
 }
 
 func TestEV3_EvictionFindsAllThatHaveEveryMarkAndNoOthers(t *testing.T) {
-	s, now := newSieve(1000, 1<<30, func(int) {}), time.Now()
+	s, now := newStore(1000, 1<<30, func(int) {}), time.Now()
 	for n := range byte(100) {
 		s.put(secret.Fingerprint{n}, &authz.Claims{Fetched: now}, lasting(time.Hour), []mark{mark(n), 1000 + mark(n%10), 2000 + mark(n%4)}, now)
 	}
@@ -146,7 +146,7 @@ func TestEV3_TheIndexTakesLittleMemory(t *testing.T) {
 		facts[n] = fact{Fact: f}
 	}
 	before := heap()
-	d := i.cache.revoked.depart()
+	d := i.cache.revoked.begin()
 	for n := range facts {
 		tok := secret.New(fmt.Sprint("token", n))
 		i.cache.keep(i.keys.of(tok, "", Introspect), tok, facts[n], d, func() {})

@@ -42,7 +42,7 @@ type Issuer struct {
 	modes           *modes
 	keySet          *jose.KeySet
 	guard           *guard
-	bound           atomic.Pointer[bound] // on the age of answers; nil for none
+	bound           atomic.Pointer[ttlCap] // on the age of answers; nil for none
 	observer        Observer
 	log             *slog.Logger
 	canary          canary
@@ -85,7 +85,7 @@ func New(cfg Config, deps Deps) (*Issuer, error) {
 
 func build(cfg Config, deps Deps, server *oauth.Server, decrypter *jose.Decrypter) *Issuer {
 	if deps.Observer == nil {
-		deps.Observer = blind{}
+		deps.Observer = nopObserver{}
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
@@ -129,7 +129,7 @@ func (i *Issuer) Introspect(ctx context.Context, q Question) (*authz.Claims, err
 		return dialect.Unusable(why, now).Claims, nil
 	}
 	q.Freshness.Mode = i.effective(q.Freshness)
-	since := i.bounded(q.Freshness.Since(now), now)
+	since := i.notBefore(q.Freshness.Since(now), now)
 	key := i.key(q, i.server.KnownEndpoint(oauth.Introspection))
 	if e := i.cache.look(key, since, now); e != nil {
 		if e.stale(now) {
@@ -167,7 +167,7 @@ func (i *Issuer) refresh(ctx context.Context, q Question, e *entry, now time.Tim
 	if !e.due(now) {
 		return
 	}
-	err := i.flight.launch(ctx, i.key(q, ""), func(ctx context.Context) (*authz.Claims, error) {
+	err := i.flight.startDetached(ctx, i.key(q, ""), func(ctx context.Context) (*authz.Claims, error) {
 		claims, err := i.ask(ctx, q)
 		outcome := "ok"
 		if err != nil {
@@ -198,7 +198,7 @@ func (i *Issuer) ask(ctx context.Context, q Question) (*authz.Claims, error) {
 
 func (i *Issuer) attempt(ctx context.Context, q Question) (claims *authz.Claims, ok bool, err error) {
 	i.cache.settles.wait(ctx, i.cache.marker.token(q.Token))
-	d := i.cache.revoked.depart()
+	d := i.cache.revoked.begin()
 	defer i.cache.revoked.land(d)
 	f, err := i.asker.ask(ctx, q)
 	if err != nil {
@@ -208,7 +208,7 @@ func (i *Issuer) attempt(ctx context.Context, q Question) (claims *authz.Claims,
 	if endpoint == "" { // it has a part in no answer that was found out here: that is kept where it is looked for
 		endpoint = i.server.KnownEndpoint(oauth.Introspection)
 	}
-	settle := func() { i.flight.settle(i.key(q, "")) }
+	settle := func() { i.flight.forget(i.key(q, "")) }
 	return f.Claims, i.cache.keep(i.key(q, endpoint), q.Token, f, d, settle), nil
 }
 
@@ -295,13 +295,13 @@ func (i *Issuer) Close() {
 	i.server.Close()
 }
 
-// blind observes nothing.
-type blind struct{}
+// nopObserver observes nothing.
+type nopObserver struct{}
 
-func (blind) Asked(string, string, time.Duration) {}
-func (blind) Cached(string, string, bool)         {}
-func (blind) Refused(string, string)              {}
-func (blind) Retried(string)                      {}
-func (blind) Evicted(string, string, string, int) {}
-func (blind) Stale(string, string)                {}
-func (blind) Refreshed(string, string)            {}
+func (nopObserver) Asked(string, string, time.Duration) {}
+func (nopObserver) Cached(string, string, bool)         {}
+func (nopObserver) Refused(string, string)              {}
+func (nopObserver) Retried(string)                      {}
+func (nopObserver) Evicted(string, string, string, int) {}
+func (nopObserver) Stale(string, string)                {}
+func (nopObserver) Refreshed(string, string)            {}

@@ -59,20 +59,20 @@ func (v *validator) validate(ctx context.Context, tok secret.Text) (dialect.Fact
 	start := time.Now()
 	t, err := jose.Verify(ctx, tok.Reveal(), v.expect, v.keys)
 	if e, ok := errors.AsType[*authz.Error](err); ok {
-		return dialect.Fact{}, &authz.Error{Kind: e.Kind, Code: e.Code, RetryAfter: e.RetryAfter, Err: keyless{e.Err}}
+		return dialect.Fact{}, &authz.Error{Kind: e.Kind, Code: e.Code, RetryAfter: e.RetryAfter, Err: keysUnavailable{e.Err}}
 	}
 	if err != nil {
 		return dialect.Unusable(whyBad(tok, err), start), nil
 	}
 	if why := v.rules.signed(t); why != "" {
-		return forGood(why, start), nil
+		return permanentlyInvalid(why, start), nil
 	}
 	f, err := v.reader.ReadJWT(t.Claims, tok, start)
 	switch {
 	case err != nil:
-		return forGood(unreadable(err), start), nil
+		return permanentlyInvalid(unreadable(err), start), nil
 	case !f.Claims.Active:
-		return forGood(f.Claims.InactiveReason, start), nil
+		return permanentlyInvalid(f.Claims.InactiveReason, start), nil
 	}
 	now := time.Now()
 	if why := v.rules.early(f.Claims, now); why != "" {
@@ -81,19 +81,19 @@ func (v *validator) validate(ctx context.Context, tok secret.Text) (dialect.Fact
 	f.Claims.Source, f.Claims.Fetched = authz.LocalJWT, start
 	f.Claims.NotBeforeSkew, f.Claims.ExpirySkew = v.rules.notBefore, v.rules.leeway
 	if why := v.rules.read(f.Claims, t, now); why != "" {
-		return forGood(why, start), nil
+		return permanentlyInvalid(why, start), nil
 	}
 	return f, nil
 }
 
-// keyless is why no key was found for a token, and it cannot be told whether there is one. Keys that are known stay in use
+// keysUnavailable is why no key was found for a token, and it cannot be told whether there is one. Keys that are known stay in use
 // while their server is down: so the one that once verified the token has been withdrawn.
-type keyless struct{ error }
+type keysUnavailable struct{ error }
 
-func (k keyless) Unwrap() error { return k.error }
+func (k keysUnavailable) Unwrap() error { return k.error }
 
-// forGood is a refusal that asking again does not change.
-func forGood(why string, fetched time.Time) dialect.Fact {
+// permanentlyInvalid is a refusal that asking again does not change.
+func permanentlyInvalid(why string, fetched time.Time) dialect.Fact {
 	f := dialect.Unusable(why, fetched)
 	f.Keep = dialect.Inactive
 	return f

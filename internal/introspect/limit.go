@@ -2,8 +2,8 @@ package introspect
 
 import "time"
 
-// bound is how much less than its own lifetime an answer is used.
-type bound struct {
+// ttlCap is how much less than its own lifetime an answer is used.
+type ttlCap struct {
 	most  time.Duration // 0 is no bound
 	since time.Time     // what was asked for before does not count, bound or none
 }
@@ -15,13 +15,13 @@ func (is *Issuers) Limit(issuer string, lifetime time.Duration) {
 	for _, i := range is.all {
 		if i.name == issuer {
 			now := time.Now()
-			i.bound.Store(&bound{lifetime, i.bounded(time.Time{}, now)})
+			i.bound.Store(&ttlCap{lifetime, i.notBefore(time.Time{}, now)})
 		}
 	}
 }
 
-// bounded is since, or later where there is a bound.
-func (i *Issuer) bounded(since, now time.Time) time.Time {
+// notBefore is since, or later where there is a bound.
+func (i *Issuer) notBefore(since, now time.Time) time.Time {
 	b := i.bound.Load()
 	if b == nil {
 		return since

@@ -88,7 +88,7 @@ func CheckIssuers(cfgs []Config, fault func(key, cause, hint string)) {
 				fault(at+".name", fmt.Sprintf("%q is the name of issuers[%d] too", nb, i), "give each issuer a name of its own")
 			}
 			ra := newRule(a, len(cfgs))
-			if ra.opaque == whatIsLeft && rb.opaque == whatIsLeft {
+			if ra.opaque == rest && rb.opaque == rest {
 				fault(at+".match.default", fmt.Sprintf("issuers %q and %q are both the default", nb, na), "keep match.default at one of the two")
 			}
 			if ra.apart(&rb) {

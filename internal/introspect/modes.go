@@ -22,13 +22,13 @@ func (i *Issuer) effective(d authz.Freshness) Mode { return cmp.Or(d.Mode, i.mod
 // modes looks at a token as the question demands: it is an asker that asks another one, or validates, or does both. The
 // mode of its questions is the effective one.
 type modes struct {
-	name   string
-	asked  asker
-	local  *validator // nil when the configuration does not allow it
-	cannot string     // why not
-	server *oauth.Server
-	// mute is set when the issuer is never asked: nothing says how.
-	mute bool
+	name             string
+	asked            asker
+	local            *validator // nil when the configuration does not allow it
+	localUnavailable string     // why not
+	server           *oauth.Server
+	// noIntrospection is set when the issuer is never asked: nothing says how.
+	noIntrospection bool
 	// revokedBy is who revoked a token, by what each source says that it names. The first says when it was issued.
 	revokedBy func(tok secret.Text, sources ...*authz.Claims) revoker
 	ends      dialect.Ending
@@ -37,7 +37,7 @@ type modes struct {
 // newModes puts local validation, as far as cfg allows it, before an asker.
 func newModes(cfg Config, asked asker, reader *dialect.Reader, keys *jose.KeySet, server *oauth.Server, revokedBy func(secret.Text, ...*authz.Claims) revoker) *modes {
 	m := &modes{name: cfg.Endpoint.Name, asked: asked, server: server, revokedBy: revokedBy, ends: cfg.Dialect.JWTEnding()}
-	m.mute = cfg.Dialect.Encoding() == dialect.Unasked || cfg.Reached().Client.Auth == "none" && cfg.Endpoint.IntrospectionEndpoint == ""
+	m.noIntrospection = cfg.Dialect.Encoding() == dialect.Unasked || cfg.Reached().Client.Auth == "none" && cfg.Endpoint.IntrospectionEndpoint == ""
 	faults := cfg.localFaults()
 	if !cfg.Dialect.HasJWTs() {
 		faults = append(faults, fault{key: "dialect", cause: "has no tokens that are JWTs"})
@@ -50,7 +50,7 @@ func newModes(cfg Config, asked asker, reader *dialect.Reader, keys *jose.KeySet
 	for _, f := range faults {
 		causes = append(causes, f.key+" "+f.cause)
 	}
-	m.cannot = strings.Join(causes, "; ")
+	m.localUnavailable = strings.Join(causes, "; ")
 	return m
 }
 
@@ -67,7 +67,7 @@ func (m *modes) look(ctx context.Context, q Question, remote func(context.Contex
 	case !mode.Local():
 		return fact{}, authz.Errorf(authz.Misconfigured, "look at token of issuer %q: mode %q is unknown", m.name, string(mode))
 	case m.local == nil:
-		return fact{}, authz.Errorf(authz.Misconfigured, "look at token of issuer %q: a route demands mode %q, for which %s", m.name, string(mode), m.cannot)
+		return fact{}, authz.Errorf(authz.Misconfigured, "look at token of issuer %q: a route demands mode %q, for which %s", m.name, string(mode), m.localUnavailable)
 	}
 	here, err := m.local.validate(ctx, q.Token)
 	if err != nil || !here.Claims.Active {
@@ -76,11 +76,11 @@ func (m *modes) look(ctx context.Context, q Question, remote func(context.Contex
 	by := m.revokedBy(q.Token, here.Claims)
 	switch {
 	case m.ended(by, mode):
-		return fact{Fact: forGood(whyEnded, here.Claims.Fetched)}, nil
+		return fact{Fact: permanentlyInvalid(whyEnded, here.Claims.Fetched)}, nil
 	case mode == JWTThenIntrospect:
 		return m.both(ctx, q, here, remote)
 	case by != notRevoked:
-		return m.doubt(ctx, q, here, remote)
+		return m.confirmRevoked(ctx, q, here, remote)
 	}
 	return fact{Fact: here}, nil
 }
@@ -110,7 +110,7 @@ func (m *modes) there(ctx context.Context, q Question, remote func(context.Conte
 		return f, err
 	}
 	if _, isJWT := headerOf(q.Token.Reveal()); isJWT && m.ended(m.revokedBy(q.Token, f.Claims), Introspect) {
-		return fact{Fact: forGood(whyEnded, f.Claims.Fetched)}, nil
+		return fact{Fact: permanentlyInvalid(whyEnded, f.Claims.Fetched)}, nil
 	}
 	return f, nil
 }
@@ -122,18 +122,18 @@ func (m *modes) both(ctx context.Context, q Question, here dialect.Fact, remote 
 	if err != nil || !there.Claims.Active {
 		return there, err
 	}
-	there.Fact, there.own = agree(here, there.Fact), here.Claims
+	there.Fact, there.own = merge(here, there.Fact), here.Claims
 	// The answer may name what the token does not, such as its session.
 	if there.Claims.Active && m.ended(m.revokedBy(q.Token, there.Claims, here.Claims), q.Freshness.Mode) {
-		return fact{Fact: forGood(whyEnded, there.Claims.Fetched)}, nil
+		return fact{Fact: permanentlyInvalid(whyEnded, there.Claims.Fetched)}, nil
 	}
 	return there, nil
 }
 
-// doubt is about a token that is good by its own claims, and that somebody revoked: only its issuer knows. One that has no
+// confirmRevoked is about a token that is good by its own claims, and that somebody revoked: only its issuer knows. One that has no
 // introspection endpoint cannot be asked, and then the word of whoever revoked it holds.
-func (m *modes) doubt(ctx context.Context, q Question, here dialect.Fact, remote func(context.Context, Question) (fact, error)) (fact, error) {
-	if !m.mute {
+func (m *modes) confirmRevoked(ctx context.Context, q Question, here dialect.Fact, remote func(context.Context, Question) (fact, error)) (fact, error) {
+	if !m.noIntrospection {
 		there, err := m.both(ctx, q, here, remote)
 		if err == nil || authz.KindOf(err) != authz.Misconfigured || m.server.KnownEndpoint(oauth.Introspection) != "" {
 			return there, err
@@ -149,10 +149,10 @@ func signed(tok secret.Text) bool {
 	return ok && h.Encryption == ""
 }
 
-// agree joins what a token's own claims say with what its server says of it. The facts are the server's, which knows the
+// merge joins what a token's own claims say with what its server says of it. The facts are the server's, which knows the
 // state of today; the claims add whose token it is where the server is silent, and both bounds and bindings hold. Where
 // both speak and differ, one of them is not about this token.
-func agree(claims, answer dialect.Fact) dialect.Fact {
+func merge(claims, answer dialect.Fact) dialect.Fact {
 	c, a := claims.Claims, answer.Claims
 	for _, both := range []struct{ name, claim, answer string }{
 		{"iss", c.Issuer, a.Issuer}, {"sub", c.Subject.ID, a.Subject.ID}, {"jti", c.ID, a.ID}, {"client", c.ClientID, a.ClientID},

@@ -21,25 +21,25 @@ func TestEV1_ARevocationOvertakesWhatWasSentBeforeItOnly(t *testing.T) {
 	if pending(r) != 0 {
 		t.Error("nothing is under way, and a revocation is pending")
 	}
-	early := r.depart()
+	early := r.begin()
 	revoke(r, 1, 2)
-	late := r.depart()
+	late := r.begin()
 	revoke(r, 3)
 	for _, c := range []struct {
-		d     departure
+		d     query
 		marks []mark
 		want  bool
 	}{
 		{early, []mark{2, 7, 1}, true}, {early, []mark{1}, false}, {early, []mark{3}, true}, {early, nil, false},
 		{late, []mark{1, 2}, false}, {late, []mark{3}, true},
 	} {
-		if got := r.overtaken(c.d, c.marks); got != c.want {
+		if got := r.revokedSince(c.d, c.marks); got != c.want {
 			t.Errorf("question %d with %v: overtaken %t", c.d.number(), c.marks, got)
 		}
 	}
 	revoke(r, 2, 1) // in another order it is another one
 	revoke(r, 1)    // once more it overtakes what was sent since
-	if !r.overtaken(late, []mark{1}) || pending(r) != 4 {
+	if !r.revokedSince(late, []mark{1}) || pending(r) != 4 {
 		t.Errorf("%d are pending", pending(r))
 	}
 	r.land(early)
@@ -54,11 +54,11 @@ func TestEV1_ARevocationOvertakesWhatWasSentBeforeItOnly(t *testing.T) {
 
 func TestEV1_RevocationOfEveryTokenOvertakesEveryQuestion(t *testing.T) {
 	r := newRevocations(0)
-	early := r.depart()
+	early := r.begin()
 	revoke(r)
-	late := r.depart()
-	if !r.overtaken(early, nil) || r.overtaken(late, []mark{1}) || pending(r) != 1 {
-		t.Errorf("early %t, late %t, %d pending", r.overtaken(early, nil), r.overtaken(late, nil), pending(r))
+	late := r.begin()
+	if !r.revokedSince(early, nil) || r.revokedSince(late, []mark{1}) || pending(r) != 1 {
+		t.Errorf("early %t, late %t, %d pending", r.revokedSince(early, nil), r.revokedSince(late, nil), pending(r))
 	}
 }
 
@@ -66,18 +66,18 @@ func TestEV1_RevocationOfEveryTokenOvertakesEveryQuestion(t *testing.T) {
 func TestEV1_RevocationsThatAreForgottenOvertakeEveryQuestion(t *testing.T) {
 	r := newRevocations(0)
 	r.most = 3
-	early := r.depart()
+	early := r.begin()
 	for n := range mark(4) {
 		revoke(r, n+1)
 	}
-	late := r.depart()
-	if !r.overtaken(early, []mark{1 << 40}) || r.overtaken(late, []mark{1}) || r.log.Len() != 3 {
-		t.Errorf("early %t, late %t, %d in the log", r.overtaken(early, nil), r.overtaken(late, nil), r.log.Len())
+	late := r.begin()
+	if !r.revokedSince(early, []mark{1 << 40}) || r.revokedSince(late, []mark{1}) || r.log.Len() != 3 {
+		t.Errorf("early %t, late %t, %d in the log", r.revokedSince(early, nil), r.revokedSince(late, nil), r.log.Len())
 	}
-	between := r.depart()
+	between := r.begin()
 	revoke(r, 9)
-	r.sweep(time.Now().Add(2 * settleFor))
-	if !r.overtaken(between, []mark{9}) || r.log.Len() != 0 || len(r.byMark) != 0 {
+	r.sweep(time.Now().Add(2 * cooldownPeriod))
+	if !r.revokedSince(between, []mark{9}) || r.log.Len() != 0 || len(r.byMark) != 0 {
 		t.Errorf("what was swept does not count, %d in the log", r.log.Len())
 	}
 }

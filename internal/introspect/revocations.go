@@ -20,11 +20,11 @@ type revocations struct {
 	memory time.Duration // for which a revocation ends JWTs
 	most   int
 
-	mu     sync.RWMutex
-	number uint64                   // of the latest question or revocation
-	aloft  list.List                // numbers of the questions under way, in order
-	log    list.List                // of *revocation, the oldest first
-	byMark map[mark][]*list.Element // of log, under the first of their marks
+	mu       sync.RWMutex
+	number   uint64                   // of the latest question or revocation
+	inFlight list.List                // numbers of the questions under way, in order
+	log      list.List                // of *revocation, the oldest first
+	byMark   map[mark][]*list.Element // of log, under the first of their marks
 	// every is the latest revocation of every token, and stands for those in the log that were too many to remember, as far as
 	// the first and the last question go; floors do for the other, by who revoked.
 	every struct {
@@ -47,23 +47,23 @@ func newRevocations(memory time.Duration) *revocations {
 	return &revocations{memory: memory, most: maxRevocations, byMark: map[mark][]*list.Element{}}
 }
 
-// departure is one question under way.
-type departure struct{ at *list.Element }
+// query is one question under way.
+type query struct{ at *list.Element }
 
-func (d departure) number() uint64 { return d.at.Value.(uint64) }
+func (d query) number() uint64 { return d.at.Value.(uint64) }
 
-// depart is called before a question is sent, and land after its answer was kept, or was not.
-func (r *revocations) depart() departure {
+// begin is called before a question is sent, and land after its answer was kept, or was not.
+func (r *revocations) begin() query {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.number++
-	return departure{r.aloft.PushBack(r.number)}
+	return query{r.inFlight.PushBack(r.number)}
 }
 
-func (r *revocations) land(d departure) {
+func (r *revocations) land(d query) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.aloft.Remove(d.at)
+	r.inFlight.Remove(d.at)
 }
 
 // add puts v, which has no number yet, at the end of the log.
@@ -125,7 +125,7 @@ func (r *revocations) raise(before authz.Time, by revoker, now time.Time) {
 
 // expire forgets what is of no more use.
 func (r *revocations) expire(now time.Time) {
-	life := max(r.memory, settleFor)
+	life := max(r.memory, cooldownPeriod)
 	for el := r.log.Front(); el != nil && now.Sub(el.Value.(*revocation).arrived) >= life; el = r.log.Front() {
 		r.forget(el)
 	}
@@ -143,8 +143,8 @@ func (r *revocations) sweep(now time.Time) {
 	r.expire(now)
 }
 
-// overtaken reports whether a token that has marks was revoked after a question about it was sent.
-func (r *revocations) overtaken(d departure, marks []mark) bool {
+// revokedSince reports whether a token that has marks was revoked after a question about it was sent.
+func (r *revocations) revokedSince(d query, marks []mark) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	sent := d.number()
@@ -182,7 +182,7 @@ func (r *revocations) latest(marks []mark, asked time.Time) (time.Time, bool) {
 			at = v.arrived
 		}
 	})
-	return at, !at.IsZero() && asked.Sub(at) < settleFor
+	return at, !at.IsZero() && asked.Sub(at) < cooldownPeriod
 }
 
 // each calls f with every revocation in the log that means a token that has marks. r.mu is held.
@@ -200,7 +200,7 @@ func (r *revocations) each(marks []mark, f func(*revocation)) {
 func (r *revocations) counts() (pending, remembered int) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if oldest := r.aloft.Front(); oldest != nil {
+	if oldest := r.inFlight.Front(); oldest != nil {
 		sent := oldest.Value.(uint64)
 		for el := r.log.Back(); el != nil && el.Value.(*revocation).number > sent; el = el.Prev() {
 			pending++

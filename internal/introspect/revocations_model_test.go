@@ -23,7 +23,7 @@ func TestEV1_TheLogOfRevocationsAnswersAsAPlainListWould(t *testing.T) {
 		r, now := newRevocations(time.Hour), time.Unix(1_800_000_000, 0)
 		r.most = most
 		type sent struct {
-			d    departure
+			d    query
 			upTo int // revocations before it
 		}
 		var list []revocation
@@ -45,7 +45,7 @@ func TestEV1_TheLogOfRevocationsAnswersAsAPlainListWould(t *testing.T) {
 				r.add(v)
 				list = append(list, v)
 			case 1:
-				questions = append(questions, sent{r.depart(), len(list)})
+				questions = append(questions, sent{r.begin(), len(list)})
 			case 2:
 				if len(questions) > 8 {
 					r.land(questions[0].d)
@@ -73,14 +73,14 @@ func TestEV1_TheLogOfRevocationsAnswersAsAPlainListWould(t *testing.T) {
 			}
 			exact := most > 5
 			if q.d.at != nil {
-				if got := r.overtaken(q.d, marks); got != overtaken && (exact || !got) {
+				if got := r.revokedSince(q.d, marks); got != overtaken && (exact || !got) {
 					t.Fatalf("most %d: overtaken %t, want %t", most, got, overtaken)
 				}
 			}
 			if got := r.by(marks, sessions, issued, now); got != by && (exact || got < by) {
 				t.Fatalf("most %d: by %d, want %d", most, got, by)
 			}
-			lately := !latest.IsZero() && now.Sub(latest) < settleFor
+			lately := !latest.IsZero() && now.Sub(latest) < cooldownPeriod
 			if got, ok := r.latest(marks, now); ok != lately && (exact || !ok) || lately && got.Before(latest) {
 				t.Fatalf("most %d: revoked at %v, %t, want %v, %t", most, got, ok, latest, lately)
 			}

@@ -34,7 +34,7 @@ func (c Choice) Introspect(ctx context.Context, q Question) (*authz.Claims, erro
 	switch {
 	case c.issuer != nil:
 		return c.issuer.Introspect(ctx, q)
-	case c.reason == twofold:
+	case c.reason == ambiguousHeader:
 		return nil, authz.Errorf(authz.Malformed, "choose issuer: the token %s", c.reason)
 	}
 	return dialect.Unusable(c.Why(), time.Now()).Claims, nil
@@ -48,27 +48,27 @@ type reason uint8
 
 const (
 	chosen reason = iota
-	stranger
-	elsewhere
+	unknownIssuer
+	issuerNotForRequest
 	unmatched
-	unread
+	unreadableJWT
 	oversized
-	twofold
+	ambiguousHeader
 )
 
 func (r reason) String() string {
 	switch r {
 	case chosen:
 		return ""
-	case stranger:
+	case unknownIssuer:
 		return "names an issuer that is not configured"
-	case elsewhere:
+	case issuerNotForRequest:
 		return "names an issuer that is not configured for this host or header"
-	case unread:
+	case unreadableJWT:
 		return "is made like a JWT and does not say whose it is"
 	case oversized:
 		return tooLong()
-	case twofold:
+	case ambiguousHeader:
 		return "comes with several fields of the header that tells its issuer"
 	}
 	return "is of no configured issuer"
@@ -100,7 +100,7 @@ type opaqueness uint8
 const (
 	noOpaque   opaqueness = iota
 	thoseOfIts            // by prefix, length, host or header
-	whatIsLeft            // what no other issuer takes
+	rest                  // what no other issuer takes
 )
 
 func newRouter(cfgs []Config, issuers []*Issuer) router {
@@ -133,11 +133,11 @@ func newRule(cfg Config, n int) rule {
 	}
 	switch {
 	case m.Default:
-		r.opaque = whatIsLeft
+		r.opaque = rest
 	case len(m.Prefixes) > 0 || m.MinLength > 0 || m.MaxLength > 0 || len(m.Hosts) > 0 || m.Header != "":
 		r.opaque = thoseOfIts
 	case n == 1:
-		r.opaque = whatIsLeft
+		r.opaque = rest
 	}
 	return r
 }
@@ -161,7 +161,7 @@ func (r *router) choose(q *Question) Choice {
 	}
 	for _, h := range r.headers {
 		if len(q.Headers[h]) > 1 {
-			return Choice{reason: twofold}
+			return Choice{reason: ambiguousHeader}
 		}
 	}
 	t := q.Token.Reveal()
@@ -174,7 +174,7 @@ func (r *router) choose(q *Question) Choice {
 			return r.byName(q, t, iss)
 		}
 		if len(r.rules) > 1 && illegible(t) {
-			return r.byLook(q, t, prefixed, unread)
+			return r.byLook(q, t, prefixed, unreadableJWT)
 		}
 	}
 	return r.byLook(q, t, anyRule, unmatched)
@@ -194,10 +194,10 @@ func (r *router) byName(q *Question, t, iss string) Choice {
 	}
 	said := ": it names " + dialect.Quote(iss)
 	if claimed {
-		return Choice{reason: elsewhere, said: said}
+		return Choice{reason: issuerNotForRequest, said: said}
 	}
-	c := r.byLook(q, t, nameless, stranger)
-	if c.reason == stranger {
+	c := r.byLook(q, t, nameless, unknownIssuer)
+	if c.reason == unknownIssuer {
 		c.said = said + ", configured is " + dialect.Quote(r.names()...)
 	}
 	return c
@@ -214,9 +214,9 @@ func (r *router) names() []string {
 
 // byLook chooses among the rules that may, and gives up for a reason.
 func (r *router) byLook(q *Question, t string, may func(*rule) bool, otherwise reason) Choice {
-	for _, pass := range [...]opaqueness{thoseOfIts, whatIsLeft} {
-		if pass == whatIsLeft {
-			if i := r.refuser(t); i != nil {
+	for _, pass := range [...]opaqueness{thoseOfIts, rest} {
+		if pass == rest {
+			if i := r.refusingIssuer(t); i != nil {
 				return Choice{issuer: i}
 			}
 		}
@@ -230,9 +230,9 @@ func (r *router) byLook(q *Question, t string, may func(*rule) bool, otherwise r
 	return Choice{reason: otherwise}
 }
 
-// refuser is the issuer that takes no tokens that begin so, or nil. They are its own all the same, refresh tokens most often,
+// refusingIssuer is the issuer that takes no tokens that begin so, or nil. They are its own all the same, refresh tokens most often,
 // and none of them is left to somebody who would ask about it.
-func (r *router) refuser(t string) *Issuer {
+func (r *router) refusingIssuer(t string) *Issuer {
 	for i := range r.rules {
 		for _, p := range r.rules[i].issuer.refusedPrefixes {
 			if strings.HasPrefix(t, p) {

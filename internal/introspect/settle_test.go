@@ -33,7 +33,7 @@ func TestEV1_LogoutThatIsToldBeforeTheServerMeansItIsFeltSoonAfterItDoes(t *test
 				for introspect(t, i).Active {
 					time.Sleep(5 * time.Millisecond)
 				}
-				if late := time.Since(begun) - meant; late > max(settleWait, meant/settlePart)+10*time.Millisecond {
+				if late := time.Since(begun) - meant; late > max(cooldownWait, meant/cooldownFraction)+10*time.Millisecond {
 					t.Errorf("%s: felt %v after the server meant it, %v after the event", name, late, meant)
 				}
 				if n := asked.Load(); n > 60 {
@@ -71,7 +71,7 @@ func TestEV1_ServerIsNotAskedInTheMomentOfARevocation(t *testing.T) {
 			waiting.Go(func() { introspect(t, i) })
 			waiting.Wait()
 			for at := range asked {
-				if at < settleWait {
+				if at < cooldownWait {
 					t.Errorf("%s: asked %v after the event, which may be in force after %v", name, at, commit)
 				}
 			}
@@ -108,14 +108,14 @@ func TestRevokedTokenThatLivesOnIsKeptAsEverInTheEnd(t *testing.T) {
 }
 
 func TestSettlingIsBounded(t *testing.T) {
-	s, now := newSettling(), time.Now()
+	s, now := newCooldown(), time.Now()
 	s.most = 2
 	s.hold([]mark{1, 2}, now)
-	if s.hold([]mark{3}, now); len(s.held) != 2 || s.crowd != now {
-		t.Errorf("%d are held", len(s.held))
+	if s.hold([]mark{3}, now); len(s.perToken) != 2 || s.global != now {
+		t.Errorf("%d are held", len(s.perToken))
 	}
-	if s.hold([]mark{3}, now.Add(settleWait)); len(s.held) != 1 {
-		t.Errorf("later %d are held", len(s.held))
+	if s.hold([]mark{3}, now.Add(cooldownWait)); len(s.perToken) != 1 {
+		t.Errorf("later %d are held", len(s.perToken))
 	}
 }
 
@@ -132,10 +132,10 @@ func TestTokensAreLatelyRevokedForAMinute(t *testing.T) {
 		at    time.Time
 		want  bool
 	}{
-		"the first":              {[]mark{1}, now.Add(settleFor - 1), now, true},
-		"the first, later":       {[]mark{1}, now.Add(settleFor), now, false},
-		"the second":             {[]mark{7, 2}, now.Add(settleFor), now.Add(time.Second), true},
-		"the second, even later": {[]mark{7, 2}, now.Add(settleFor + time.Second), now.Add(time.Second), false},
+		"the first":              {[]mark{1}, now.Add(cooldownPeriod - 1), now, true},
+		"the first, later":       {[]mark{1}, now.Add(cooldownPeriod), now, false},
+		"the second":             {[]mark{7, 2}, now.Add(cooldownPeriod), now.Add(time.Second), true},
+		"the second, even later": {[]mark{7, 2}, now.Add(cooldownPeriod + time.Second), now.Add(time.Second), false},
 		"both":                   {[]mark{1, 2}, now, now.Add(time.Second), true},
 		"another":                {[]mark{7}, now, time.Time{}, false},
 	} {
@@ -147,8 +147,8 @@ func TestTokensAreLatelyRevokedForAMinute(t *testing.T) {
 	if got, ok := r.latest([]mark{7}, now.Add(2*time.Second)); !ok || !got.Equal(now) {
 		t.Errorf("another token, when there was no room: %v, %t", got.Sub(now), ok)
 	}
-	at(4, now.Add(2*settleFor))
-	if _, ok := r.latest([]mark{7}, now.Add(2*settleFor)); ok || r.log.Len() != 1 {
+	at(4, now.Add(2*cooldownPeriod))
+	if _, ok := r.latest([]mark{7}, now.Add(2*cooldownPeriod)); ok || r.log.Len() != 1 {
 		t.Errorf("later: %t, %d in the log", ok, r.log.Len())
 	}
 }

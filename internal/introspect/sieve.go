@@ -22,7 +22,7 @@ type sieve struct {
 }
 
 type shard struct {
-	store *gocache.Cache
+	items *gocache.Cache
 
 	mu             sync.Mutex // guards what follows, and every write to store
 	newest, oldest *entry
@@ -52,8 +52,8 @@ const (
 	bytesPerShard   = 1 << 20 // so that one large answer still fits
 )
 
-// newSieve returns a store of at most maxEntries and maxBytes. evicted is told of entries that gave way for want of room.
-func newSieve(maxEntries int, maxBytes int64, evicted func(n int)) *sieve {
+// newStore returns a store of at most maxEntries and maxBytes. evicted is told of entries that gave way for want of room.
+func newStore(maxEntries int, maxBytes int64, evicted func(n int)) *sieve {
 	n := 1
 	if maxEntries >= mostShards*entriesPerShard && maxBytes >= mostShards*bytesPerShard {
 		n = mostShards
@@ -62,12 +62,12 @@ func newSieve(maxEntries int, maxBytes int64, evicted func(n int)) *sieve {
 	for i := range s.shards {
 		sh := &shard{
 			// No clean-up interval: go-cache would start a goroutine that only a finaliser stops.
-			store:      gocache.NewFrom(gocache.NoExpiration, 0, map[string]gocache.Item{}),
+			items:      gocache.NewFrom(gocache.NoExpiration, 0, map[string]gocache.Item{}),
 			index:      index{},
 			maxEntries: maxEntries / n,
 			maxBytes:   maxBytes / int64(n),
 		}
-		sh.store.OnEvicted(func(_ string, v any) { sh.unlink(v.(*entry)) })
+		sh.items.OnEvicted(func(_ string, v any) { sh.unlink(v.(*entry)) })
 		s.shards[i] = sh
 	}
 	return s
@@ -77,7 +77,7 @@ func (s *sieve) shard(key secret.Fingerprint) *shard { return s.shards[int(key[0
 
 // get returns an entry that is neither over its last lifetime nor at or past its exp: INT-13, INT-16.
 func (s *sieve) get(key secret.Fingerprint, now time.Time) *entry {
-	v, ok := s.shard(key).store.Get(string(key[:]))
+	v, ok := s.shard(key).items.Get(string(key[:]))
 	if !ok {
 		return nil
 	}
@@ -132,19 +132,19 @@ func (s *sieve) put(key secret.Fingerprint, c *authz.Claims, life lifetime, mark
 func (sh *shard) put(e *entry, left time.Duration, marks []mark, now time.Time) (evicted int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if v, ok := sh.store.Get(e.key); ok && v.(*entry).claims.Fetched.After(e.claims.Fetched) {
+	if v, ok := sh.items.Get(e.key); ok && v.(*entry).claims.Fetched.After(e.claims.Fetched) {
 		return 0
 	}
-	sh.store.Delete(e.key)
+	sh.items.Delete(e.key)
 	for sh.entries+1 > sh.maxEntries || sh.bytes+e.cost > sh.maxBytes {
 		victim := sh.victim(now)
 		sh.hand = victim.newer
-		sh.store.Delete(victim.key)
+		sh.items.Delete(victim.key)
 		evicted++
 	}
 	sh.link(e)
 	sh.index.add(e, marks)
-	sh.store.Set(e.key, e, left)
+	sh.items.Set(e.key, e, left)
 	return evicted
 }
 
@@ -202,10 +202,10 @@ func (s *sieve) drop(key secret.Fingerprint, fetched time.Time) {
 	sh := s.shard(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if v, ok := sh.store.Get(string(key[:])); ok && v.(*entry).claims.Fetched.After(fetched) {
+	if v, ok := sh.items.Get(string(key[:])); ok && v.(*entry).claims.Fetched.After(fetched) {
 		return
 	}
-	sh.store.Delete(string(key[:]))
+	sh.items.Delete(string(key[:]))
 }
 
 // evict forgets every entry that has all of marks, of which there is at least one, and returns the first mark of each.
@@ -214,7 +214,7 @@ func (s *sieve) evict(marks []mark) (firsts []mark) {
 		sh.mu.Lock()
 		for _, e := range sh.index.all(marks) {
 			firsts = append(firsts, e.places[0].mark)
-			sh.store.Delete(e.key)
+			sh.items.Delete(e.key)
 		}
 		sh.mu.Unlock()
 	}
@@ -227,7 +227,7 @@ func (s *sieve) clear() (n int) {
 		sh.mu.Lock()
 		n += sh.entries
 		for sh.oldest != nil {
-			sh.store.Delete(sh.oldest.key)
+			sh.items.Delete(sh.oldest.key)
 		}
 		sh.mu.Unlock()
 	}
@@ -238,7 +238,7 @@ func (s *sieve) clear() (n int) {
 func (s *sieve) sweep() {
 	for _, sh := range s.shards {
 		sh.mu.Lock()
-		sh.store.DeleteExpired()
+		sh.items.DeleteExpired()
 		sh.mu.Unlock()
 	}
 }

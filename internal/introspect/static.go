@@ -32,17 +32,17 @@ func Static(cfg Config, answer []byte) (Introspector, error) {
 	if limit == 0 {
 		limit = maxCannedBytes
 	}
-	return &canned{reader: cfg.reader(), limit: limit, answer: bytes.Clone(answer)}, nil
+	return &static{reader: cfg.reader(), limit: limit, answer: bytes.Clone(answer)}, nil
 }
 
-// canned answers every question alike.
-type canned struct {
+// static answers every question alike.
+type static struct {
 	reader *dialect.Reader
 	limit  int64
 	answer []byte
 }
 
-func (c *canned) Introspect(_ context.Context, _ Question) (*authz.Claims, error) {
+func (c *static) Introspect(_ context.Context, _ Question) (*authz.Claims, error) {
 	if int64(len(c.answer)) > c.limit {
 		return nil, authz.Errorf(authz.Unavailable, "read introspection answer: it is over %d bytes", c.limit)
 	}
