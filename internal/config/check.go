@@ -9,37 +9,31 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// checker is a struct with rules that its tags cannot say. Check calls fault for each rule that is broken; key is
-// relative to the struct, such as client.secret.file, and empty for the struct as a whole. It reports all, changes
-// nothing, and uses no network.
-type checker interface {
-	Check(fault func(key, cause, hint string))
+// meaning reports a fault that conf.Check found. A key that was not understood is left alone: its value is still the
+// default.
+func (r *reader) meaning(key, cause, hint string) {
+	repeated := slices.ContainsFunc(r.faults, func(f Fault) bool { return f.Key == key && f.Cause == cause })
+	if !r.unread[key] && !repeated {
+		r.fault(key, cause, hint)
+	}
 }
 
-// check reports what is wrong with the meaning of v: what its own Check says, at every level, then that files named
-// are there and that no URL carries a password. A Check may find several faults in one key; only a key that was not
-// understood is left alone, since its value is still the default.
-func (r *reader) check(v reflect.Value, f field, path string, environ []string) {
+// checkFiles reports, at every level of v, files that are named and cannot be read, and URLs that carry a password.
+func (r *reader) checkFiles(v reflect.Value, f conf.Field, path string, environ []string) {
 	switch {
-	case isSource(v.Type()):
+	case conf.IsSource(v.Type()):
 		r.checkSource(v.Interface().(secret.Source), path, environ)
 	case v.Kind() == reflect.Struct:
-		if c, ok := v.Addr().Interface().(checker); ok {
-			c.Check(func(key, cause, hint string) {
-				if !r.unread[join(path, key)] {
-					r.fault(join(path, key), cause, hint)
-				}
-			})
-		}
-		for _, child := range fieldsOf(v.Type()) {
-			r.check(v.FieldByIndex(child.index), child, join(path, child.name), environ)
+		for _, child := range conf.Fields(v.Type()) {
+			r.checkFiles(v.FieldByIndex(child.Index), child, conf.Join(path, child.Name), environ)
 		}
 	case v.Kind() == reflect.Slice:
 		for i := range v.Len() {
-			r.check(v.Index(i), f, item(path, i), environ)
+			r.checkFiles(v.Index(i), f, conf.Item(path, i), environ)
 		}
 	case v.Kind() == reflect.String:
 		r.checkText(v.String(), f, path)
@@ -53,10 +47,10 @@ func (r *reader) once(key, cause, hint string) {
 	}
 }
 
-func (r *reader) checkText(s string, f field, path string) {
-	if strings.HasSuffix(f.name, "_file") && s != "" {
+func (r *reader) checkText(s string, f conf.Field, path string) {
+	if strings.HasSuffix(f.Name, "_file") && s != "" {
 		if err := readable(s); err != nil {
-			r.once(path, "read file "+quote(s)+": "+err.Error(), "create it, or correct its name or permissions")
+			r.once(path, "read file "+conf.Quote(s)+": "+err.Error(), "create it, or correct its name or permissions")
 		}
 	}
 	if u, err := url.Parse(s); err == nil && u.User != nil {
@@ -68,8 +62,7 @@ func (r *reader) checkText(s string, f field, path string) {
 // It shows no name, because a secret is sometimes written where its name belongs.
 func (r *reader) checkSource(s secret.Source, path string, environ []string) {
 	if s.File != "" && s.Env != "" {
-		r.once(path, "names both a file and an environment variable", "remove one of the two")
-		return
+		return // a fault already
 	}
 	if s.File != "" {
 		if err := readable(s.File); err != nil {

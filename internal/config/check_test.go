@@ -169,8 +169,8 @@ func TestTracesNeedAnEndpointThatIsAURL(t *testing.T) {
 
 func TestShareOfTracesIsFromZeroToOne(t *testing.T) {
 	inDirectory(t)
-	for _, ratio := range []string{"-0.1", "1.1"} {
-		wantFaults(t, faults(t, issuer+"telemetry: {traces: {ratio: "+ratio+"}}\n"), "sidecar.yaml:4: telemetry.traces.ratio: is not from 0 to 1")
+	for ratio, cause := range map[string]string{"-0.1": "-0.1 is below 0, the least allowed", "1.1": "1.1 is above 1, the most allowed"} {
+		wantFaults(t, faults(t, issuer+"telemetry: {traces: {ratio: "+ratio+"}}\n"), "sidecar.yaml:4: telemetry.traces.ratio: "+cause)
 	}
 	for _, ratio := range []string{"0", "0.5", "1"} {
 		parse(t, issuer+"telemetry: {traces: {ratio: "+ratio+"}}\n")

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/door/native"
@@ -135,8 +136,9 @@ func (r *reader) parse(src []byte, environ []string) (*Config, bool) {
 	c, ok := r.decode(src, environ)
 	if ok {
 		r.unread = maps.Clone(r.faulty)
-		r.locate(reflect.ValueOf(c).Elem(), field{}, "")
-		r.check(reflect.ValueOf(c).Elem(), field{}, "", environ)
+		r.locate(reflect.ValueOf(c).Elem(), conf.Field{}, "")
+		conf.Check(*c, r.meaning)
+		r.checkFiles(reflect.ValueOf(c).Elem(), conf.Field{}, "", environ)
 	}
 	return c, ok
 }
@@ -165,6 +167,6 @@ func emptiness(name string, src []byte) Faults {
 // Default returns the configuration of an empty file. It has no issuer, so it does not pass Parse as it is.
 func Default() *Config {
 	c := &Config{}
-	setDefaults(reflect.ValueOf(c).Elem(), field{})
+	conf.SetDefaults(reflect.ValueOf(c).Elem())
 	return c
 }

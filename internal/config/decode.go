@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
@@ -21,7 +22,7 @@ func (r *reader) decode(src []byte, environ []string) (*Config, bool) {
 	v := reflect.ValueOf(c).Elem()
 	root, ok := r.document(src)
 	if ok && root != nil {
-		r.value(root, v, field{}, "")
+		r.value(root, v, conf.Field{}, "")
 	}
 	r.environment(v, environ)
 	return c, ok
@@ -67,12 +68,12 @@ func (r *reader) syntax(err error) {
 }
 
 // value sets v from node n. A part that is wrong is reported, and leaves its part of v alone.
-func (r *reader) value(n *yaml.Node, v reflect.Value, f field, path string) {
+func (r *reader) value(n *yaml.Node, v reflect.Value, f conf.Field, path string) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
 	switch {
-	case isSource(v.Type()) && n.Kind != yaml.MappingNode && n.ShortTag() != "!!null":
+	case conf.IsSource(v.Type()) && n.Kind != yaml.MappingNode && n.ShortTag() != "!!null":
 		r.literalSecret(path)
 	case v.Kind() == reflect.Struct:
 		r.structure(n, v, path)
@@ -92,36 +93,36 @@ func (r *reader) literalSecret(path string) {
 func (r *reader) structure(n *yaml.Node, v reflect.Value, path string) {
 	for _, p := range r.pairs(n, path) {
 		key := p.key.Value
-		f, ok := fieldNamed(v.Type(), key)
+		f, ok := conf.FieldNamed(v.Type(), key)
 		switch {
 		case ok:
-			r.value(p.value, v.FieldByIndex(f.index), f, join(path, key))
-		case isSource(v.Type()):
+			r.value(p.value, v.FieldByIndex(f.Index), f, conf.Join(path, key))
+		case conf.IsSource(v.Type()):
 			// What stands here may be the secret itself.
 			r.faultAt(place(p.key), path, "holds a key other than file and env", "name where the secret is kept, {file: /run/secrets/client} or {env: CLIENT_SECRET}")
 		default:
-			r.faultAt(place(p.key), join(path, key), unknownKey, hintForKey(v.Type(), key))
+			r.faultAt(place(p.key), conf.Join(path, key), unknownKey, hintForKey(v.Type(), key))
 		}
 	}
 }
 
 // hintForKey says which key was meant: one nearby, or the same one elsewhere.
 func hintForKey(t reflect.Type, key string) string {
-	if s := suggest.Closest(key, names(t)); s != "" {
+	if s := suggest.Closest(key, conf.Names(t)); s != "" {
 		return fmt.Sprintf("did you mean %q?", s)
 	}
 	if places := keysNamed(reflect.TypeFor[Config](), key, ""); len(places) == 1 {
 		return fmt.Sprintf("it belongs at %s", places[0])
 	}
-	return "the keys here are " + strings.Join(names(t), ", ")
+	return "the keys here are " + strings.Join(conf.Names(t), ", ")
 }
 
 // keysNamed returns where, in t and below, a key of that name belongs.
 func keysNamed(t reflect.Type, name, path string) []string {
 	var places []string
-	for _, f := range fieldsOf(t) {
-		at, ft := join(path, f.name), t.FieldByIndex(f.index).Type
-		if f.name == name {
+	for _, f := range conf.Fields(t) {
+		at, ft := conf.Join(path, f.Name), t.FieldByIndex(f.Index).Type
+		if f.Name == name {
 			places = append(places, at)
 		}
 		if ft.Kind() == reflect.Slice {
@@ -134,10 +135,10 @@ func keysNamed(t reflect.Type, name, path string) []string {
 	return places
 }
 
-func (r *reader) table(n *yaml.Node, v reflect.Value, f field, path string) {
+func (r *reader) table(n *yaml.Node, v reflect.Value, f conf.Field, path string) {
 	for _, p := range r.pairs(n, path) {
 		e := reflect.New(v.Type().Elem()).Elem()
-		r.value(p.value, e, f, join(path, p.key.Value))
+		r.value(p.value, e, f, conf.Join(path, p.key.Value))
 		if v.IsNil() {
 			v.Set(reflect.MakeMap(v.Type()))
 		}
@@ -145,20 +146,20 @@ func (r *reader) table(n *yaml.Node, v reflect.Value, f field, path string) {
 	}
 }
 
-func (r *reader) list(n *yaml.Node, v reflect.Value, f field, path string) {
+func (r *reader) list(n *yaml.Node, v reflect.Value, f conf.Field, path string) {
 	if n.Kind != yaml.SequenceNode || n.ShortTag() != "!!seq" {
 		r.fault(path, "is "+kind(n)+", not a list", "write one item a line, each after a dash, or [] for an empty list")
 		return
 	}
 	v.SetZero()
 	for i, c := range n.Content {
-		at := item(path, i)
+		at := conf.Item(path, i)
 		r.at[at] = place(c)
 		e := reflect.New(v.Type().Elem()).Elem()
-		setDefaults(e, field{})
-		if c.Kind == yaml.ScalarNode && c.ShortTag() == "!!str" && isStrings(v.Type()) {
-			if p := setItem(e, f, c.Value); p != nil {
-				r.fault(at, p.cause, p.hint)
+		conf.SetDefaults(e)
+		if c.Kind == yaml.ScalarNode && c.ShortTag() == "!!str" && conf.IsStrings(v.Type()) {
+			if p := conf.SetItem(e, f, c.Value); p != nil {
+				r.fault(at, p.Cause, p.Hint)
 			}
 		} else {
 			r.value(c, e, f, at)
@@ -167,7 +168,7 @@ func (r *reader) list(n *yaml.Node, v reflect.Value, f field, path string) {
 	}
 }
 
-func (r *reader) scalar(n *yaml.Node, v reflect.Value, f field, path string) {
+func (r *reader) scalar(n *yaml.Node, v reflect.Value, f conf.Field, path string) {
 	wanted, tags := wants(v)
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
 		r.fault(path, "has no value", "write a value, or remove the key to use its default")
@@ -184,8 +185,8 @@ func (r *reader) scalar(n *yaml.Node, v reflect.Value, f field, path string) {
 		r.fault(path, "is "+kind(n)+", not "+wanted, hint)
 		return
 	}
-	if p := setText(v, f, n.Value); p != nil {
-		r.fault(path, p.cause, p.hint)
+	if p := conf.SetText(v, f, n.Value); p != nil {
+		r.fault(path, p.Cause, p.Hint)
 	}
 }
 
@@ -193,7 +194,7 @@ func (r *reader) scalar(n *yaml.Node, v reflect.Value, f field, path string) {
 // because setText explains them better: ttl: 5 lacks a unit, and 1.5 is not a whole number.
 func wants(v reflect.Value) (words, tags string) {
 	switch {
-	case isDuration(v.Type()):
+	case conf.IsDuration(v.Type()):
 		return `a duration, such as "5s"`, "!!str !!int !!float"
 	case v.Kind() == reflect.Bool:
 		return "true or false", "!!bool"

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/authz-sidecar/sidecar/internal/conf"
 )
 
 const prefix = "SIDECAR_"
@@ -18,7 +20,7 @@ func variable(key string) string {
 
 // step leads from a value to one below it: a field of a struct, an item of a list, or an entry of a map.
 type step struct {
-	field field
+	field conf.Field
 	index int
 	key   string
 }
@@ -48,7 +50,7 @@ func (r *reader) environment(v reflect.Value, environ []string) {
 	// Item 2 of a list comes before item 10, so that each finds the one before it.
 	slices.SortStableFunc(overrides, func(a, b override) int {
 		return slices.CompareFunc(a.steps, b.steps, func(a, b step) int {
-			return cmp.Or(slices.Compare(a.field.index, b.field.index), cmp.Compare(a.index, b.index), cmp.Compare(a.key, b.key))
+			return cmp.Or(slices.Compare(a.field.Index, b.field.Index), cmp.Compare(a.index, b.index), cmp.Compare(a.key, b.key))
 		})
 	})
 	for i, o := range overrides {
@@ -56,7 +58,7 @@ func (r *reader) environment(v reflect.Value, environ []string) {
 			r.faultAt(origin{variable: o.variable}, "", "is set twice", "set it once")
 			continue
 		}
-		r.apply(v, field{}, o, o.steps, "")
+		r.apply(v, conf.Field{}, o, o.steps, "")
 	}
 	r.unknown(v, unknown)
 }
@@ -65,8 +67,8 @@ func (r *reader) environment(v reflect.Value, environ []string) {
 // too, so each way to read the name is tried, longest key first.
 func resolve(t reflect.Type, rest string) ([]step, bool) {
 	switch {
-	case rest == "" && (t.Kind() != reflect.Struct || isSource(t)):
-		return nil, t.Kind() != reflect.Map && (t.Kind() != reflect.Slice || isStrings(t))
+	case rest == "" && (t.Kind() != reflect.Struct || conf.IsSource(t)):
+		return nil, t.Kind() != reflect.Map && (t.Kind() != reflect.Slice || conf.IsStrings(t))
 	case t.Kind() == reflect.Struct:
 		return resolveField(t, rest)
 	case t.Kind() == reflect.Slice:
@@ -85,15 +87,15 @@ func resolve(t reflect.Type, rest string) ([]step, bool) {
 }
 
 func resolveField(t reflect.Type, rest string) ([]step, bool) {
-	fields := fieldsOf(t)
-	slices.SortStableFunc(fields, func(a, b field) int { return cmp.Compare(len(b.name), len(a.name)) })
+	fields := conf.Fields(t)
+	slices.SortStableFunc(fields, func(a, b conf.Field) int { return cmp.Compare(len(b.Name), len(a.Name)) })
 	for _, f := range fields {
-		after, ok := strings.CutPrefix(rest, strings.ToUpper(f.name))
+		after, ok := strings.CutPrefix(rest, strings.ToUpper(f.Name))
 		below, sep := strings.CutPrefix(after, "_")
 		if !ok || after != "" && (!sep || below == "") {
 			continue
 		}
-		if steps, ok := resolve(t.FieldByIndex(f.index).Type, below); ok {
+		if steps, ok := resolve(t.FieldByIndex(f.Index).Type, below); ok {
 			return append([]step{{field: f}}, steps...), true
 		}
 	}
@@ -101,39 +103,39 @@ func resolveField(t reflect.Type, rest string) ([]step, bool) {
 }
 
 // apply sets what o's steps lead to from v, and creates the list items and maps on the way.
-func (r *reader) apply(v reflect.Value, f field, o override, steps []step, path string) {
+func (r *reader) apply(v reflect.Value, f conf.Field, o override, steps []step, path string) {
 	if len(steps) == 0 {
 		r.override(path, o.variable)
-		if isSource(v.Type()) {
+		if conf.IsSource(v.Type()) {
 			r.fault(path, "a secret is never given here", fmt.Sprintf("name where it is kept, with %s_FILE or %[1]s_ENV", o.variable))
-		} else if p := setText(v, f, o.text); p != nil {
-			r.fault(path, p.cause, p.hint)
+		} else if p := conf.SetText(v, f, o.text); p != nil {
+			r.fault(path, p.Cause, p.Hint)
 		}
 		return
 	}
 	s := steps[0]
 	switch v.Kind() {
 	case reflect.Struct:
-		r.apply(v.FieldByIndex(s.field.index), s.field, o, steps[1:], join(path, s.field.name))
+		r.apply(v.FieldByIndex(s.field.Index), s.field, o, steps[1:], conf.Join(path, s.field.Name))
 	case reflect.Slice:
 		if s.index > v.Len() {
-			r.faultAt(origin{variable: o.variable}, item(path, s.index), fmt.Sprintf("leaves a gap: the list ends before number %d", v.Len()), fmt.Sprintf("use %s for the next item", variable(item(path, v.Len()))))
+			r.faultAt(origin{variable: o.variable}, conf.Item(path, s.index), fmt.Sprintf("leaves a gap: the list ends before number %d", v.Len()), fmt.Sprintf("use %s for the next item", variable(conf.Item(path, v.Len()))))
 			return
 		}
 		if s.index == v.Len() {
 			e := reflect.New(v.Type().Elem()).Elem()
-			setDefaults(e, field{})
+			conf.SetDefaults(e)
 			v.Set(reflect.Append(v, e))
-			r.at[item(path, s.index)] = origin{variable: o.variable}
+			r.at[conf.Item(path, s.index)] = origin{variable: o.variable}
 		}
-		if isStrings(v.Type()) && o.text == "" && !f.blank {
-			r.faultAt(origin{variable: o.variable}, item(path, s.index), "holds an empty item", "unset it, or give "+variable(path)+" the whole list")
+		if conf.IsStrings(v.Type()) && o.text == "" && !f.BlankItems {
+			r.faultAt(origin{variable: o.variable}, conf.Item(path, s.index), "holds an empty item", "unset it, or give "+variable(path)+" the whole list")
 			return
 		}
-		r.apply(v.Index(s.index), f, o, steps[1:], item(path, s.index))
+		r.apply(v.Index(s.index), f, o, steps[1:], conf.Item(path, s.index))
 	case reflect.Map:
 		e := reflect.New(v.Type().Elem()).Elem()
-		r.apply(e, f, o, nil, join(path, s.key))
+		r.apply(e, f, o, nil, conf.Join(path, s.key))
 		if v.IsNil() {
 			v.Set(reflect.MakeMap(v.Type()))
 		}

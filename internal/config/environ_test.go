@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/conf"
 )
 
 func TestEveryKeyHasAVariable(t *testing.T) {
@@ -44,7 +46,7 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 }
 
 func TestVariableOfEveryKeyLeadsBackToIt(t *testing.T) {
-	eachKey(reflect.TypeFor[Config](), "", func(path string, f field, ft reflect.Type) {
+	eachKey(reflect.TypeFor[Config](), "", func(path string, f conf.Field, ft reflect.Type) {
 		if ft.Kind() == reflect.Struct {
 			return
 		}
@@ -57,8 +59,8 @@ func TestVariableOfEveryKeyLeadsBackToIt(t *testing.T) {
 			t.Fatalf("%s: %s names nothing", path, name)
 		}
 		last := steps[len(steps)-1]
-		if last.field.name != f.name && last.key != "x" {
-			t.Errorf("%s: %s leads to %s", path, name, last.field.name)
+		if last.field.Name != f.Name && last.key != "x" {
+			t.Errorf("%s: %s leads to %s", path, name, last.field.Name)
 		}
 	})
 }
@@ -96,7 +98,7 @@ func TestFaultInTheEnvironmentNamesTheVariable(t *testing.T) {
 		"SIDECAR_DECISION_LOG_STDOUT=yes":           `"yes" is not true or false`,
 		"SIDECAR_DECISION_TOKEN=":                   `"" is not one of required, optional`,
 		"SIDECAR_TELEMETRY_TRACES_RATIO=NaN":        `"NaN" is not a number`,
-		"SIDECAR_TELEMETRY_TRACES_RATIO=-1":         "is not from 0 to 1",
+		"SIDECAR_TELEMETRY_TRACES_RATIO=-1":         "-1 is below 0, the least allowed",
 		"SIDECAR_DECISION_REALM=\xff":               "is not valid UTF-8",
 		"SIDECAR_DECISION_REALM=a\r\nb":             "holds a control character, such as a line break",
 		"SIDECAR_POLICIES_PATHS=policies,,policies": "holds an empty item",

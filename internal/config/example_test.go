@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/conf"
 )
 
 const exampleFile = "../../sidecar.example.yaml"
@@ -50,7 +52,7 @@ func TestExampleNamesEveryKey(t *testing.T) {
 	if _, ok := r.decode([]byte(uncommented(string(src))), nil); !ok || len(r.faults) > 0 {
 		t.Fatal(r.faults)
 	}
-	eachKey(reflect.TypeFor[Config](), "", func(path string, _ field, _ reflect.Type) {
+	eachKey(reflect.TypeFor[Config](), "", func(path string, _ conf.Field, _ reflect.Type) {
 		if _, ok := r.at[strings.ReplaceAll(path, "[]", "[0]")]; !ok {
 			t.Errorf("%s is not in the example", path)
 		}
@@ -76,19 +78,19 @@ func TestExampleShowsTheDefaultsOfWhatIsCommentedOut(t *testing.T) {
 
 // sameWhereSet compares the parts of two configurations that are not empty in the first: those have a value to show.
 func sameWhereSet(t *testing.T, is, shown reflect.Value, path string) {
-	for _, f := range fieldsOf(is.Type()) {
-		a, b, at := is.FieldByIndex(f.index), shown.FieldByIndex(f.index), join(path, f.name)
+	for _, f := range conf.Fields(is.Type()) {
+		a, b, at := is.FieldByIndex(f.Index), shown.FieldByIndex(f.Index), conf.Join(path, f.Name)
 		switch {
 		case a.Kind() == reflect.Struct:
 			sameWhereSet(t, a, b, at)
-		case a.Kind() == reflect.Slice && !isStrings(a.Type()) && a.Len() == 0: // the example of an item
-		case a.Kind() == reflect.Slice && !isStrings(a.Type()):
+		case a.Kind() == reflect.Slice && !conf.IsStrings(a.Type()) && a.Len() == 0: // the example of an item
+		case a.Kind() == reflect.Slice && !conf.IsStrings(a.Type()):
 			if a.Len() == 0 { // all of it is commented out: an item has defaults all the same
 				one := reflect.New(a.Type().Elem()).Elem()
-				setDefaults(one, field{})
+				conf.SetDefaults(one)
 				a = reflect.Append(a, one)
 			}
-			sameWhereSet(t, a.Index(0), b.Index(0), item(at, 0))
+			sameWhereSet(t, a.Index(0), b.Index(0), conf.Item(at, 0))
 		case !a.IsZero() && !reflect.DeepEqual(a.Interface(), b.Interface()):
 			t.Errorf("%s: the example shows %v, and the default is %v", at, b, a)
 		}

@@ -121,9 +121,6 @@ func (r *reader) override(key, variable string) {
 	r.at[key] = origin{variable: variable}
 }
 
-// problem is a fault that does not know its place yet.
-type problem struct{ cause, hint string }
-
 // cause returns err without the path, which the fault either shows already or must not show.
 func cause(err error) error {
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
@@ -131,12 +128,3 @@ func cause(err error) error {
 	}
 	return err
 }
-
-func join(path, key string) string {
-	if path == "" || key == "" {
-		return path + key
-	}
-	return path + "." + key
-}
-
-func item(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

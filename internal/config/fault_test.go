@@ -58,7 +58,7 @@ telemetry:
 		`sidecar.yaml:11: issuers[0].cache.max_entries: is text, not a whole number`,
 		`sidecar.yaml:12: issuers[0].cache.max_bytes: 1 is below 1048576, the least allowed`,
 		`sidecar.yaml:14: decision_log: is text, not a mapping`,
-		`sidecar.yaml:16: telemetry.traces.ratio: is not from 0 to 1`,
+		`sidecar.yaml:16: telemetry.traces.ratio: 2 is above 1, the most allowed`,
 		`environment SIDECAR_ENGINE_DEADLIN: names no key of the configuration`,
 		`environment SIDECAR_ENGINE_DEADLINE: 1h is above 30s, the most allowed`,
 	)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/authz-sidecar/sidecar/internal/conf"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -55,7 +56,7 @@ func (m *merger) add(n *yaml.Node, above []*yaml.Node) {
 			continue
 		}
 		if first, ok := own[key.Value]; ok {
-			m.faultAt(place(key), join(m.path, key.Value), fmt.Sprintf("is given twice, first on line %d", first.Line), "remove one of the two")
+			m.faultAt(place(key), conf.Join(m.path, key.Value), fmt.Sprintf("is given twice, first on line %d", first.Line), "remove one of the two")
 			continue
 		}
 		own[key.Value] = key
@@ -63,7 +64,7 @@ func (m *merger) add(n *yaml.Node, above []*yaml.Node) {
 			continue
 		}
 		m.seen[key.Value] = true
-		m.at[join(m.path, key.Value)] = place(key)
+		m.at[conf.Join(m.path, key.Value)] = place(key)
 		m.out = append(m.out, pair{key, value})
 	}
 	for _, value := range merges {

@@ -4,7 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"strings"
+
+	"github.com/authz-sidecar/sidecar/internal/conf"
 )
 
 // locate makes the names of files and directories that the file gives, and that are to be read, start at the file: it can then
@@ -12,7 +13,7 @@ import (
 // before names started at the file; one that leads to two different things is worth a warning.
 //
 // What a variable of the environment names starts at the working directory, as does what is written.
-func (r *reader) locate(v reflect.Value, f field, path string) {
+func (r *reader) locate(v reflect.Value, f conf.Field, path string) {
 	if dir := filepath.Dir(r.name); sameFile(dir, ".") {
 		return
 	}
@@ -20,19 +21,19 @@ func (r *reader) locate(v reflect.Value, f field, path string) {
 }
 
 // locateIn is locate for a value and all below it.
-func (r *reader) locateIn(v reflect.Value, f field, path string) {
+func (r *reader) locateIn(v reflect.Value, f conf.Field, path string) {
 	switch {
-	case isSource(v.Type()):
+	case conf.IsSource(v.Type()):
 		r.locateText(v.FieldByName("File"), path+".file")
 	case v.Kind() == reflect.Struct:
-		for _, child := range fieldsOf(v.Type()) {
-			r.locateIn(v.FieldByIndex(child.index), child, join(path, child.name))
+		for _, child := range conf.Fields(v.Type()) {
+			r.locateIn(v.FieldByIndex(child.Index), child, conf.Join(path, child.Name))
 		}
 	case v.Kind() == reflect.Slice:
 		for i := range v.Len() {
-			r.locateIn(v.Index(i), f, item(path, i))
+			r.locateIn(v.Index(i), f, conf.Item(path, i))
 		}
-	case v.Kind() == reflect.String && (f.read || strings.HasSuffix(f.name, "_file")):
+	case v.Kind() == reflect.String && f.IsRead:
 		r.locateText(v, path)
 	}
 }

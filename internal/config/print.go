@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/conf"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -32,8 +33,8 @@ func Print(c *Config, w io.Writer) error {
 
 func node(v reflect.Value) *yaml.Node {
 	switch {
-	case isDuration(v.Type()):
-		return plain("!!str", duration(time.Duration(v.Int())))
+	case conf.IsDuration(v.Type()):
+		return plain("!!str", conf.Duration(time.Duration(v.Int())))
 	case v.Kind() == reflect.Struct:
 		return structNode(v)
 	case v.Kind() == reflect.Map:
@@ -62,11 +63,11 @@ func node(v reflect.Value) *yaml.Node {
 // structNode leaves out the half of a secret.Source that is not used: setting both is a fault.
 func structNode(v reflect.Value) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-	for _, f := range fieldsOf(v.Type()) {
-		if isSource(v.Type()) && v.FieldByIndex(f.index).IsZero() {
+	for _, f := range conf.Fields(v.Type()) {
+		if conf.IsSource(v.Type()) && v.FieldByIndex(f.Index).IsZero() {
 			continue
 		}
-		n.Content = append(n.Content, plain("!!str", f.name), node(v.FieldByIndex(f.index)))
+		n.Content = append(n.Content, plain("!!str", f.Name), node(v.FieldByIndex(f.Index)))
 	}
 	return n
 }

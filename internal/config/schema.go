@@ -2,28 +2,31 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"reflect"
 	"strconv"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/conf"
 )
 
 // schema is the part of JSON Schema (draft 2020-12) that describes a configuration, in the order it is written.
 type schema struct {
-	Schema      string     `json:"$schema,omitempty"`
-	Title       string     `json:"title,omitempty"`
-	Description string     `json:"description,omitempty"`
-	Type        any        `json:"type,omitempty"`
-	Enum        []string   `json:"enum,omitempty"`
-	Pattern     string     `json:"pattern,omitempty"`
-	MinLength   int        `json:"minLength,omitempty"`
-	Minimum     *int64     `json:"minimum,omitempty"`
-	Maximum     *int64     `json:"maximum,omitempty"`
-	Default     any        `json:"default,omitempty"`
-	Properties  properties `json:"properties,omitempty"`
-	MaxProps    int        `json:"maxProperties,omitempty"`
-	Additional  any        `json:"additionalProperties,omitempty"`
-	Items       *schema    `json:"items,omitempty"`
+	Schema      string      `json:"$schema,omitempty"`
+	Title       string      `json:"title,omitempty"`
+	Description string      `json:"description,omitempty"`
+	Type        any         `json:"type,omitempty"`
+	Enum        []string    `json:"enum,omitempty"`
+	Pattern     string      `json:"pattern,omitempty"`
+	MinLength   int         `json:"minLength,omitempty"`
+	Minimum     json.Number `json:"minimum,omitempty"`
+	Maximum     json.Number `json:"maximum,omitempty"`
+	Default     any         `json:"default,omitempty"`
+	Properties  properties  `json:"properties,omitempty"`
+	MaxProps    int         `json:"maxProperties,omitempty"`
+	Additional  any         `json:"additionalProperties,omitempty"`
+	Items       *schema     `json:"items,omitempty"`
 }
 
 // properties keeps the order of the fields, which is the order they are explained in.
@@ -55,7 +58,7 @@ const durationPattern = `^(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h
 // Schema returns the JSON Schema (draft 2020-12) of the configuration, indented, the same bytes each time. Bounds of
 // durations stand in the descriptions, since JSON Schema cannot compare text.
 func Schema() []byte {
-	s := describe(reflect.ValueOf(Default()).Elem(), field{doc: "Configuration of the authorization sidecar."})
+	s := describe(reflect.ValueOf(Default()).Elem(), conf.Field{Doc: "Configuration of the authorization sidecar."})
 	s.Schema = "https://json-schema.org/draft/2020-12/schema"
 	s.Title = "sidecar configuration"
 	return encode(s, "  ")
@@ -72,18 +75,18 @@ func encode(s schema, indent string) []byte {
 }
 
 // describe returns the schema of a field whose default is v.
-func describe(v reflect.Value, f field) schema {
-	s := schema{Description: f.doc, Enum: f.enum}
+func describe(v reflect.Value, f conf.Field) schema {
+	s := schema{Description: f.Doc, Enum: f.Enum}
 	switch {
-	case isDuration(v.Type()):
+	case conf.IsDuration(v.Type()):
 		describeDuration(&s, v, f)
 	case v.Kind() == reflect.Struct:
 		s.Type, s.Additional = []string{"object", "null"}, false // null: its keys are all commented out
-		if isSource(v.Type()) {
+		if conf.IsSource(v.Type()) {
 			s.MaxProps = 1
 		}
-		for _, child := range fieldsOf(v.Type()) {
-			s.Properties = append(s.Properties, property{child.name, describe(v.FieldByIndex(child.index), child)})
+		for _, child := range conf.Fields(v.Type()) {
+			s.Properties = append(s.Properties, property{child.Name, describe(v.FieldByIndex(child.Index), child)})
 		}
 	case v.Kind() == reflect.Map:
 		s.Type, s.Additional = []string{"object", "null"}, schema{Type: "string"}
@@ -97,42 +100,38 @@ func describe(v reflect.Value, f field) schema {
 	case v.Kind() == reflect.Bool:
 		s.Type, s.Default = "boolean", v.Bool()
 	case v.Kind() == reflect.Float64:
-		s.Type, s.Default = "number", v.Float()
+		s.Type, s.Default, s.Minimum, s.Maximum = "number", v.Float(), json.Number(cmp.Or(f.Min, "0")), json.Number(f.Max)
 	default:
-		s.Type, s.Default, s.Minimum = "integer", v.Int(), new(int64)
-		*s.Minimum, _ = strconv.ParseInt(f.min, 10, 64)
-		if most, err := strconv.ParseInt(f.max, 10, 64); err == nil {
-			s.Maximum = &most
-		}
+		s.Type, s.Default, s.Minimum, s.Maximum = "integer", v.Int(), json.Number(cmp.Or(f.Min, "0")), json.Number(f.Max)
 	}
 	return s
 }
 
 // describeDuration lets the number 0 stand for no time, where no time is allowed; any other number lacks a unit.
-func describeDuration(s *schema, v reflect.Value, f field) {
-	s.Type, s.Pattern, s.Default = "string", durationPattern, duration(time.Duration(v.Int()))
-	if f.min == "" {
-		s.Type, s.Minimum, s.Maximum = []string{"string", "integer"}, new(int64), new(int64)
+func describeDuration(s *schema, v reflect.Value, f conf.Field) {
+	s.Type, s.Pattern, s.Default = "string", durationPattern, conf.Duration(time.Duration(v.Int()))
+	if f.Min == "" {
+		s.Type, s.Minimum, s.Maximum = []string{"string", "integer"}, "0", "0"
 	}
 	switch {
-	case f.min != "" && f.max != "":
-		s.Description += " From " + f.min + " to " + f.max + "."
-	case f.min != "":
-		s.Description += " At least " + f.min + "."
-	case f.max != "":
-		s.Description += " At most " + f.max + "."
+	case f.Min != "" && f.Max != "":
+		s.Description += " From " + f.Min + " to " + f.Max + "."
+	case f.Min != "":
+		s.Description += " At least " + f.Min + "."
+	case f.Max != "":
+		s.Description += " At most " + f.Max + "."
 	}
 }
 
-func describeList(s *schema, v reflect.Value, f field) {
+func describeList(s *schema, v reflect.Value, f conf.Field) {
 	s.Type, s.Enum = "array", nil
 	if v.Len() > 0 {
 		s.Default = v.Interface()
 	}
 	e := reflect.New(v.Type().Elem()).Elem()
-	setDefaults(e, field{})
-	items := describe(e, field{enum: f.enum})
-	if isStrings(v.Type()) && !f.blank {
+	conf.SetDefaults(e)
+	items := describe(e, conf.Field{Enum: f.Enum})
+	if conf.IsStrings(v.Type()) && !f.BlankItems {
 		items.MinLength = 1
 	}
 	s.Items = &items

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
@@ -18,7 +19,7 @@ func (r *reader) unknown(v reflect.Value, names []string) {
 		if !kept[name] {
 			shown := name
 			if !plainKey(name) {
-				shown = quote(name) // a name may hold a line break
+				shown = conf.Quote(name) // a name may hold a line break
 			}
 			r.faultAt(origin{variable: shown}, "", "names no key of the configuration", hintForVariable(name, known))
 		}
@@ -43,14 +44,14 @@ func hintForVariable(name string, known []string) string {
 // variables returns the variables that set something in v. A list of sections has one item at least.
 func variables(v reflect.Value, path string) []string {
 	var out []string
-	for _, f := range fieldsOf(v.Type()) {
-		child, at := v.FieldByIndex(f.index), join(path, f.name)
+	for _, f := range conf.Fields(v.Type()) {
+		child, at := v.FieldByIndex(f.Index), conf.Join(path, f.Name)
 		switch {
 		case child.Kind() == reflect.Struct:
 			out = append(out, variables(child, at)...)
-		case child.Kind() == reflect.Slice && !isStrings(child.Type()):
+		case child.Kind() == reflect.Slice && !conf.IsStrings(child.Type()):
 			for i := range max(child.Len(), 1) {
-				out = append(out, variables(reflect.New(child.Type().Elem()).Elem(), item(at, i))...)
+				out = append(out, variables(reflect.New(child.Type().Elem()).Elem(), conf.Item(at, i))...)
 			}
 		case child.Kind() != reflect.Map:
 			out = append(out, variable(at))
@@ -62,15 +63,15 @@ func variables(v reflect.Value, path string) []string {
 // eachSource calls do with every secret.Source in v and its key.
 func eachSource(v reflect.Value, path string, do func(key string, s secret.Source)) {
 	switch {
-	case isSource(v.Type()):
+	case conf.IsSource(v.Type()):
 		do(path, v.Interface().(secret.Source))
 	case v.Kind() == reflect.Struct:
-		for _, f := range fieldsOf(v.Type()) {
-			eachSource(v.FieldByIndex(f.index), join(path, f.name), do)
+		for _, f := range conf.Fields(v.Type()) {
+			eachSource(v.FieldByIndex(f.Index), conf.Join(path, f.Name), do)
 		}
 	case v.Kind() == reflect.Slice:
 		for i := range v.Len() {
-			eachSource(v.Index(i), item(path, i), do)
+			eachSource(v.Index(i), conf.Item(path, i), do)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"math"
 	"net/url"
 )
 
@@ -20,15 +19,11 @@ type LogConfig struct {
 // TraceConfig turns traces on.
 type TraceConfig struct {
 	Endpoint string  `yaml:"endpoint" doc:"OTLP/HTTP endpoint URL, such as http://127.0.0.1:4318. Empty turns traces off."`
-	Ratio    float64 `yaml:"ratio" default:"1" doc:"Share of new traces sampled, 0 to 1. A sampled parent is followed."`
+	Ratio    float64 `yaml:"ratio" default:"1" max:"1" doc:"Share of new traces sampled, from 0 to 1. A sampled parent is followed."`
 }
 
-// Check reports a ratio that is no share, and an endpoint that traces cannot be sent to. The endpoint is not shown: it
-// may hold a password.
+// Check reports an endpoint that traces cannot be sent to. The endpoint is not shown: it may hold a password.
 func (c TraceConfig) Check(fault func(key, cause, hint string)) {
-	if math.IsNaN(c.Ratio) || c.Ratio < 0 || c.Ratio > 1 {
-		fault("ratio", "is not from 0 to 1", "write a share, such as 0.1 for one trace in ten")
-	}
 	if c.Endpoint == "" {
 		return
 	}

@@ -2,13 +2,13 @@ package telemetry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"strings"
 	"sync/atomic"
 
+	"github.com/authz-sidecar/sidecar/internal/conf"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -36,10 +36,8 @@ func NewTracer(ctx context.Context, cfg TraceConfig, version string, log *slog.L
 	if cfg.Endpoint == "" {
 		return nil, nil
 	}
-	var faults []error
-	cfg.Check(func(key, cause, _ string) { faults = append(faults, fmt.Errorf("set up traces: %s: %s", key, cause)) })
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	if err := conf.Validate(cfg); err != nil {
+		return nil, fmt.Errorf("set up traces: %w", err)
 	}
 	target, err := signalURL(cfg.Endpoint)
 	if err != nil {
