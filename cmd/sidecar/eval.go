@@ -99,7 +99,7 @@ func (e *evaluation) run(ctx context.Context, std streams) error {
 		return err
 	}
 	point := decision.New(cfg.Decision, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
-		Input: input.NewRules(cfg.Input), Proofs: proofs, Observer: telemetry.NewMetrics(version()), Logger: slog.New(slog.DiscardHandler),
+		Input: input.NewRules(cfg.Input), Proofs: proofs, Observer: telemetry.NewMetrics(version()), Log: slog.New(slog.DiscardHandler),
 	})
 	d, why := point.Explain(ctx, q)
 	if err := printDecision(std.out, d); err != nil {

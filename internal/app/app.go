@@ -199,7 +199,7 @@ func (a *App) loadPolicies(ctx context.Context) error {
 
 func (a *App) openPoint(context.Context) error {
 	a.point = decision.New(a.cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: a.first.policy}, decision.Deps{
-		Input: input.NewRules(a.cfg.Input), Proofs: a.proofs, Log: a.log, Observer: a.metrics, Logger: a.deps.Logger, Tracer: a.tracer,
+		Input: input.NewRules(a.cfg.Input), Proofs: a.proofs, DecisionLog: a.log, Observer: a.metrics, Log: a.deps.Logger, Tracer: a.tracer,
 	})
 	a.activated(a.first.set, a.first.policy)
 	a.first.set, a.first.policy = nil, nil

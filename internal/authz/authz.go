@@ -103,11 +103,26 @@ type Decision struct {
 	// Headers go to the client, whatever was decided; UpstreamHeaders to the upstream of an allowed request.
 	Headers         []Header
 	UpstreamHeaders []Header
-	// Context is a JSON object, or nil.
-	Context []byte
-	Policy  PolicyRef
+	// Context is a JSON object and Obligations a JSON array, as the policy gave them; nil when it gave none. Context has no
+	// member "obligations". What a caller gets is JoinedContext, unless its protocol has another place for obligations.
+	Context     []byte
+	Obligations []byte
+	Policy      PolicyRef
 	// Cause is why there is no verdict, for operators only; nil when a policy decided.
 	Cause error
+}
+
+// JoinedContext returns the context with the obligations as its member "obligations", where the obligations profile of
+// AuthZEN 1.0 has them: a JSON object, or nil.
+func (d *Decision) JoinedContext() []byte {
+	if d.Obligations == nil {
+		return d.Context
+	}
+	out := append([]byte(`{"obligations":`), d.Obligations...)
+	if len(d.Context) <= len("{}") {
+		return append(out, '}')
+	}
+	return append(append(out, ','), d.Context[1:]...)
 }
 
 // PolicyRef names the exact policy that was asked.

@@ -17,7 +17,7 @@ const batchWidth = 8
 // hosts, headers or routes make two questions of it.
 func (p *Point) DecideAll(ctx context.Context, queries []authz.Query) []authz.Decision {
 	snap := *p.snap.Load()
-	snap.Introspector = sharing(snap.Introspector)
+	snap.Introspector = oncePerToken(snap.Introspector)
 	out := make([]authz.Decision, len(queries))
 	var group errgroup.Group
 	group.SetLimit(batchWidth)
@@ -36,43 +36,44 @@ type chooser interface {
 	Choose(q introspect.Question) introspect.Choice
 }
 
-// once asks about each token one time, where the same issuer would be asked in the same way. It lives as long as one batch.
-type once struct {
+// batchIntrospector asks about each token once, where the same issuer would be asked in the same way. It lives as long as
+// one batch.
+type batchIntrospector struct {
 	choose chooser
 	mu     sync.Mutex
-	asked  map[asked]*answer
+	asked  map[batchKey]*sharedAnswer
 }
 
-// asked is what shapes an answer.
-type asked struct {
+// batchKey is what shapes an answer.
+type batchKey struct {
 	token     string
 	choice    introspect.Choice
 	freshness authz.Freshness
 }
 
-type answer struct {
+type sharedAnswer struct {
 	once   sync.Once
 	claims *authz.Claims
 	err    error
 }
 
-// sharing is an Introspector for one batch. One that cannot say what its answers depend on shares none.
-func sharing(inner introspect.Introspector) introspect.Introspector {
+// oncePerToken is an Introspector for one batch. One that cannot say what its answers depend on shares none.
+func oncePerToken(inner introspect.Introspector) introspect.Introspector {
 	if c, ok := inner.(chooser); ok {
-		return &once{choose: c, asked: map[asked]*answer{}}
+		return &batchIntrospector{choose: c, asked: map[batchKey]*sharedAnswer{}}
 	}
 	return inner
 }
 
-func (o *once) Introspect(ctx context.Context, q introspect.Question) (*authz.Claims, error) {
-	key := asked{q.Token.Reveal(), o.choose.Choose(q), q.Freshness}
-	o.mu.Lock()
-	a := o.asked[key]
+func (b *batchIntrospector) Introspect(ctx context.Context, q introspect.Question) (*authz.Claims, error) {
+	key := batchKey{q.Token.Reveal(), b.choose.Choose(q), q.Freshness}
+	b.mu.Lock()
+	a := b.asked[key]
 	if a == nil {
-		a = &answer{err: authz.Errorf(authz.Internal, "introspect: the question of another item of the batch panicked")}
-		o.asked[key] = a
+		a = &sharedAnswer{err: authz.Errorf(authz.Internal, "introspect: the question of another item of the batch panicked")}
+		b.asked[key] = a
 	}
-	o.mu.Unlock()
+	b.mu.Unlock()
 	a.once.Do(func() { a.claims, a.err = key.choice.Introspect(ctx, q) })
 	return a.claims, a.err
 }

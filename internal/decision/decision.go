@@ -57,12 +57,12 @@ type Deps struct {
 	Input *input.Rules
 	// Proofs checks possession; nil refuses every token that is bound to a key.
 	Proofs PossessionVerifier
-	// Log gets every decision; nil keeps no log.
-	Log *decisionlog.Log
+	// DecisionLog gets every decision; nil keeps no log.
+	DecisionLog *decisionlog.Log
 	// Observer is told of every decision.
 	Observer Observer
-	// Logger gets the causes of decisions that no policy made.
-	Logger *slog.Logger
+	// Log gets the causes of decisions that no policy made.
+	Log *slog.Logger
 	// Tracer makes spans; nil makes none.
 	Tracer *telemetry.Tracer
 	// Now is the clock; nil is the machine's.
@@ -163,8 +163,8 @@ func (p *Point) decideBy(ctx context.Context, snap *Snapshot, policy evaluator, 
 func (p *Point) guarded(ctx context.Context, snap *Snapshot, policy evaluator, q *authz.Query, rec *decisionlog.Record) (d authz.Decision) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.deps.Logger.Error("decision panicked", "decision_id", rec.DecisionID, "panic", described(r), "stack", string(debug.Stack()))
-			d = p.refuse(authz.Errorf(authz.Internal, "decide: panic"), 0, "")
+			p.deps.Log.Error("decision panicked", "decision_id", rec.DecisionID, "panic", described(r), "stack", string(debug.Stack()))
+			d = p.refuse(authz.Errorf(authz.Internal, "decide: panic"), "")
 		}
 	}()
 	return p.decide(ctx, snap, policy, q, rec)
@@ -182,11 +182,11 @@ func described(panicked any) string {
 func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q *authz.Query, rec *decisionlog.Record) authz.Decision {
 	req, err := p.deps.Input.Request(&q.Request)
 	if err != nil {
-		return p.refuse(err, 0, "")
+		return p.refuse(err, "")
 	}
 	cred, err := token.Extract(token.Sources{Header: q.Request.Headers["authorization"], Elsewhere: req.OtherTokens, Explicit: q.Token})
 	if err != nil {
-		return p.refuse(err, 0, cred.Scheme)
+		return p.refuse(err, cred.Scheme)
 	}
 	var doc *input.Document
 	if cred.Present() {
@@ -194,22 +194,22 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 			Token: cred.Token, Host: req.Host, Headers: q.Request.Headers, Source: req.SourceIP, Freshness: p.freshness(snap.Policy, q.Entrypoint, &req),
 		}, rec)
 		if err != nil {
-			return p.refuse(err, misconfiguredUpstream, cred.Scheme)
+			return p.refuseForServer(err, cred.Scheme)
 		}
 		// After any cache, on every request: what was true when it was fetched need not be true now, and who showed the key
 		// with the last request need not have it with this one (DPOP-23).
 		if err := p.usable(claims, cred, q); err != nil {
-			return p.refuse(err, 0, cred.Scheme)
+			return p.refuse(err, cred.Scheme)
 		}
 		req, context, err := req.WithoutToken(secret.NewHider(cred.Token), q.Context)
 		if err != nil {
-			return p.refuse(err, 0, cred.Scheme)
+			return p.refuse(err, cred.Scheme)
 		}
 		presented := input.Presented{Scheme: string(cred.Scheme), Verified: claims.Confirmation.Bound()}
 		doc = input.Build(req, context, claims, presented, rec.Time)
 	} else {
 		if p.cfg.Token != "optional" {
-			return p.refuse(&authz.Error{Kind: authz.Unauthenticated, Code: noCredential, Err: fmt.Errorf("read credential: the request has none")}, 0, "")
+			return p.refuse(&authz.Error{Kind: authz.Unauthenticated, Code: noCredential, Err: fmt.Errorf("read credential: the request has none")}, "")
 		}
 		doc = input.Anonymous(req, q.Context)
 	}
@@ -223,11 +223,11 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 		rec.Result = answer.Result
 	}
 	if err != nil {
-		return p.refuse(err, 0, cred.Scheme)
+		return p.refuse(err, cred.Scheme)
 	}
 	if answer.Verdict.Allow {
 		if err := input.CheckShadows(q.Request.Headers, answer.Verdict.UpstreamHeaders); err != nil {
-			return p.refuse(err, 0, cred.Scheme)
+			return p.refuse(err, cred.Scheme)
 		}
 	}
 	return p.decided(answer.Verdict, cred.Scheme)
@@ -277,9 +277,9 @@ func (p *Point) finish(rec *decisionlog.Record, d *authz.Decision) {
 		due := false
 		p.refusals[d.Kind].Do(func() { due = true })
 		if due {
-			p.deps.Logger.Error("decision refused", "decision_id", d.ID, "kind", d.Kind.String(), "path", rec.Path, "cause", d.Cause)
+			p.deps.Log.Error("decision refused", "decision_id", d.ID, "kind", d.Kind.String(), "path", rec.Path, "cause", d.Cause)
 		}
 	case authz.Allow, authz.Deny, authz.Unauthenticated, authz.Malformed:
 	}
-	p.deps.Log.Write(rec)
+	p.deps.DecisionLog.Write(rec)
 }

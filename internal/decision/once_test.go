@@ -40,7 +40,7 @@ func TestABatchSharesAnAnswerOnlyWhereAllThatShapesItIsEqual(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(issuer.Close)
-	batch := sharing(issuer)
+	batch := oncePerToken(issuer)
 	for i, c := range []struct {
 		q     introspect.Question
 		calls int64
@@ -68,7 +68,7 @@ func TestWhoCannotChooseSharesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sharing(canned) != canned || sharing(nil) != nil {
+	if oncePerToken(canned) != canned || oncePerToken(nil) != nil {
 		t.Error("answers are shared by nobody knows what")
 	}
 }

@@ -125,22 +125,27 @@ func TestRefusalCarriesNothingOfAnAllowedRequest(t *testing.T) {
 	}
 }
 
-func TestObligationsAreInTheContext(t *testing.T) {
+func TestObligationsStandApartFromTheContextUntilADoorJoinsThem(t *testing.T) {
+	mask := []any{object{"id": "mask"}}
 	for name, c := range map[string]struct {
-		verdict object
-		want    string
+		verdict                      object
+		obligations, context, joined string
 	}{
-		"alone":          {object{"obligations": []any{object{"id": "mask"}}}, `{"obligations":[{"id":"mask"}]}`},
-		"beside others":  {object{"obligations": []any{object{"id": "mask"}}, "context": object{"a": 1}}, `{"obligations":[{"id":"mask"}],"a":1}`},
-		"none":           {object{"context": object{"a": 1}}, `{"a":1}`},
-		"nothing at all": {object{"context": object{}, "obligations": []any{}}, ""},
+		"obligations alone": {object{"obligations": mask}, `[{"id":"mask"}]`, "", `{"obligations":[{"id":"mask"}]}`},
+		"both": {object{"obligations": mask, "context": object{"a": 1}},
+			`[{"id":"mask"}]`, `{"a":1}`, `{"obligations":[{"id":"mask"}],"a":1}`},
+		"obligations beside an empty context": {object{"obligations": mask, "context": object{}},
+			`[{"id":"mask"}]`, "", `{"obligations":[{"id":"mask"}]}`},
+		"a context alone": {object{"context": object{"a": 1}}, "", `{"a":1}`, `{"a":1}`},
+		"empty ones":      {object{"context": object{}, "obligations": []any{}}, "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.verdict["allow"] = true
 			w, d := answer(t, c.verdict)
 			w.expect(t, d, authz.Allow, http.StatusOK)
-			if string(d.Context) != c.want {
-				t.Errorf("context %s, want %s", d.Context, c.want)
+			got := [...]string{string(d.Obligations), string(d.Context), string(d.JoinedContext())}
+			if want := [...]string{c.obligations, c.context, c.joined}; got != want {
+				t.Errorf("got %q, want %q", got, want)
 			}
 		})
 	}

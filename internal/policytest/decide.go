@@ -84,7 +84,7 @@ func (s *Suite) point(policy *engine.Policy, cfg Config, introspector introspect
 		Input:    input.NewRules(cfg.Input),
 		Proofs:   prover,
 		Observer: blind{},
-		Logger:   slog.New(slog.DiscardHandler),
+		Log:      slog.New(slog.DiscardHandler),
 		Now:      func() time.Time { return s.now },
 	})
 }
@@ -194,7 +194,7 @@ func (e *expectation) differences(d *authz.Decision) []string {
 	out = append(out, headerDifferences("headers", d.Headers, e.headers)...)
 	out = append(out, headerDifferences("upstream_headers", d.UpstreamHeaders, e.upstreamHeaders)...)
 	if e.context != nil {
-		if got, want := canonical(d.Context), canonical(e.context); got != want {
+		if got, want := canonical(d.JoinedContext()), canonical(e.context); got != want {
 			differ("context", got, want)
 		}
 	}

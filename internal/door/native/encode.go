@@ -64,10 +64,10 @@ func AppendDecision(b []byte, d authz.Decision) []byte {
 	b = append(b, `,"upstream_headers":`...)
 	b = appendHeaders(b, d.UpstreamHeaders)
 	b = append(b, `,"context":`...)
-	if d.Context == nil {
-		b = append(b, "{}"...)
+	if context := d.JoinedContext(); context != nil {
+		b = append(b, context...)
 	} else {
-		b = append(b, d.Context...)
+		b = append(b, "{}"...)
 	}
 	b = append(b, `,"policy":{"path":`...)
 	b = appendString(b, d.Policy.Path)

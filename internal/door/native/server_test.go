@@ -57,7 +57,7 @@ func newPoint(t testing.TB) *decision.Point {
 	return decision.New(decision.Config{Entrypoint: "authz/decision", Token: "optional", Realm: "acme"},
 		&decision.Snapshot{Introspector: everything, Policy: policy}, decision.Deps{
 			Input:    input.NewRules(input.Config{Headers: []string{"x-tenant", "x-b"}, BodyBytes: 100, AmbiguousPaths: "refuse"}),
-			Observer: telemetry.NewMetrics("test"), Logger: slog.New(slog.DiscardHandler),
+			Observer: telemetry.NewMetrics("test"), Log: slog.New(slog.DiscardHandler),
 		})
 }
 

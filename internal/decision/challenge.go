@@ -1,0 +1,90 @@
+package decision
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/token"
+)
+
+const (
+	insufficientScope              = "insufficient_scope"
+	insufficientUserAuthentication = "insufficient_user_authentication"
+)
+
+// complete gives a challenge the error its members stand for, when the policy left it out.
+func complete(c authz.Challenge) authz.Challenge {
+	switch {
+	case c.Error != "":
+	case len(c.ACRValues) > 0 || c.HasMaxAge:
+		c.Error = insufficientUserAuthentication
+	case len(c.Scope) > 0:
+		c.Error = insufficientScope
+	}
+	return c
+}
+
+// challenge writes a WWW-Authenticate field for a client that presented its token under scheme, or presented none: RFC
+// 6750 section 3, RFC 9449 section 7.1, RFC 9470 section 3. It answers under the scheme that was used, if that is one; who
+// used none is told of all, and then there is no error to tell (DPOP-19). Whose bearer token is no good is told of DPoP too.
+func (p *Point) challenge(c authz.Challenge, scheme token.Scheme) []authz.Header {
+	offer := p.deps.Proofs.Presentation()
+	var values []string
+	switch {
+	case scheme == "" && c.Error == "":
+		for _, s := range offer.Schemes {
+			values = append(values, p.challengeOf(c, s, offer))
+		}
+	case !slices.Contains(offer.Schemes, scheme):
+		values = append(values, p.challengeOf(c, offer.Schemes[0], offer))
+	default:
+		values = append(values, p.challengeOf(c, scheme, offer))
+		if scheme == token.Bearer && c.Error == invalidToken && slices.Contains(offer.Schemes, token.DPoP) {
+			values = append(values, p.challengeOf(authz.Challenge{}, token.DPoP, offer))
+		}
+	}
+	return []authz.Header{{Name: "WWW-Authenticate", Values: values}}
+}
+
+// challengeOf writes one challenge. Characters that a quoted string of these RFCs cannot hold were refused, or are replaced
+// here.
+func (p *Point) challengeOf(c authz.Challenge, scheme token.Scheme, offer token.Presentation) string {
+	var b strings.Builder
+	if scheme == token.DPoP {
+		b.WriteString("DPoP realm=")
+	} else {
+		b.WriteString("Bearer realm=")
+	}
+	quote(&b, p.cfg.Realm)
+	param := func(name, value string) {
+		if value != "" {
+			b.WriteString(", " + name + "=")
+			quote(&b, value)
+		}
+	}
+	param("error", c.Error)
+	param("error_description", c.ErrorDescription)
+	param("scope", strings.Join(c.Scope, " "))
+	param("acr_values", strings.Join(c.ACRValues, " "))
+	if c.HasMaxAge {
+		param("max_age", strconv.FormatInt(c.MaxAge, 10))
+	}
+	if scheme == token.DPoP {
+		param("algs", offer.Algorithms)
+	}
+	return b.String()
+}
+
+// quote writes s as a quoted string of BR-5: %x20-21 / %x23-5B / %x5D-7E; anything else becomes a question mark.
+func quote(b *strings.Builder, s string) {
+	b.WriteByte('"')
+	for _, r := range s {
+		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
+			r = '?'
+		}
+		b.WriteRune(r)
+	}
+	b.WriteByte('"')
+}
