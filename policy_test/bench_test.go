@@ -92,9 +92,12 @@ func benchmarkAllow(b *testing.B, set *bundle.Set, url string) {
 	b.ReportAllocs()
 	for b.Loop() {
 		doc := input.Build(req, nil, claims, input.Presented{Scheme: "bearer"}, now)
-		a, err := policy.Eval(b.Context(), engine.Question{Entrypoint: entrypoint, Document: doc, Time: now, Seed: "01JD"})
-		if err != nil || !a.Verdict.Allow {
-			b.Fatal(a.Verdict, err)
+		result, err := policy.Eval(b.Context(), engine.Question{Entrypoint: entrypoint, Document: doc, Time: now, Seed: "01JD"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if v, err := result.Verdict(); err != nil || !v.Allow {
+			b.Fatal(v, err)
 		}
 	}
 }

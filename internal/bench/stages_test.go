@@ -53,8 +53,11 @@ func BenchmarkStages(b *testing.B) {
 	doc := document(b)
 	b.Run("evaluate", func(b *testing.B) {
 		for b.Loop() {
-			answer, err := policy.Eval(b.Context(), engine.Question{Entrypoint: cfg.Decision.Entrypoint, Document: doc, Time: now, Seed: "01JDXT3H5Q6Y8W9V0K1M2N3P4R"})
-			if err != nil || !answer.Verdict.Allow {
+			result, err := policy.Eval(b.Context(), engine.Question{Entrypoint: cfg.Decision.Entrypoint, Document: doc, Time: now, Seed: "01JDXT3H5Q6Y8W9V0K1M2N3P4R"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if v, err := result.Verdict(); err != nil || !v.Allow {
 				b.Fatalf("not allowed: %v", err)
 			}
 		}

@@ -122,7 +122,7 @@ func (p *Point) Explain(ctx context.Context, q authz.Query) (authz.Decision, eng
 
 // evaluator asks a policy.
 type evaluator interface {
-	Eval(ctx context.Context, q engine.Question) (engine.Answer, error)
+	Eval(ctx context.Context, q engine.Question) (engine.Result, error)
 }
 
 type explainer struct {
@@ -130,9 +130,9 @@ type explainer struct {
 	said   engine.Explanation
 }
 
-func (e *explainer) Eval(ctx context.Context, q engine.Question) (answer engine.Answer, err error) {
-	answer, e.said, err = e.policy.Explain(ctx, q)
-	return answer, err
+func (e *explainer) Eval(ctx context.Context, q engine.Question) (result engine.Result, err error) {
+	result, e.said, err = e.policy.Explain(ctx, q)
+	return result, err
 }
 
 func (p *Point) decideBy(ctx context.Context, snap *Snapshot, policy evaluator, q *authz.Query) authz.Decision {
@@ -216,21 +216,23 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 	rec.Input = doc
 
 	begun := time.Now()
-	answer, err := policy.Eval(ctx, engine.Question{Entrypoint: q.Entrypoint, Document: doc, Time: rec.Time, Seed: rec.DecisionID})
+	var verdict *authz.Verdict
+	result, err := policy.Eval(ctx, engine.Question{Entrypoint: q.Entrypoint, Document: doc, Time: rec.Time, Seed: rec.DecisionID})
+	if err == nil {
+		rec.Result = result
+		verdict, err = result.Verdict()
+	}
 	rec.Eval = time.Since(begun)
 	p.deps.Observer.Evaluated(rec.Eval, err)
-	if !answer.Result.Empty() {
-		rec.Result = answer.Result
-	}
 	if err != nil {
 		return p.refuse(err, cred.Scheme)
 	}
-	if answer.Verdict.Allow {
-		if err := input.CheckShadows(q.Request.Headers, answer.Verdict.UpstreamHeaders); err != nil {
+	if verdict.Allow {
+		if err := input.CheckShadows(q.Request.Headers, verdict.UpstreamHeaders); err != nil {
 			return p.refuse(err, cred.Scheme)
 		}
 	}
-	return p.decided(answer.Verdict, cred.Scheme)
+	return p.decided(verdict, cred.Scheme)
 }
 
 // claims asks what is known about the token of a request.

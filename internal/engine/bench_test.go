@@ -48,7 +48,7 @@ func BenchmarkEval(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				q.Document = input.Build(req, nil, claims, input.Presented{Scheme: "bearer"}, start)
-				if a, err := p.Eval(b.Context(), q); err != nil || !a.Verdict.Allow {
+				if a, err := evaluated(b.Context(), p, q); err != nil || !a.Verdict.Allow {
 					b.Fatal(a.Verdict, err)
 				}
 			}
@@ -84,7 +84,7 @@ func BenchmarkManyRules(b *testing.B) {
 			p, q := policy(b, patient, rules.String()+more), question(`{"reason":"none"}`)
 			b.ReportAllocs()
 			for b.Loop() {
-				if a, err := p.Eval(b.Context(), q); err != nil || a.Verdict.Allow {
+				if a, err := evaluated(b.Context(), p, q); err != nil || a.Verdict.Allow {
 					b.Fatal(a.Verdict, err)
 				}
 			}

@@ -68,7 +68,7 @@ func TestNoTextThatACallerSendsEndsOrHoldsTheProcess(t *testing.T) {
 	for name, c := range blowUps() {
 		t.Run(name, func(t *testing.T) {
 			p := policy(t, Config{Deadline: 300 * time.Millisecond}, denying+"denied if { input.context.run; "+c[0]+" }\n")
-			a, err := p.Eval(t.Context(), textual(t, c[1]))
+			a, err := evaluated(t.Context(), p, textual(t, c[1]))
 			if (err == nil) == (a.Verdict == nil) || err != nil && authz.KindOf(err) != authz.Misconfigured {
 				t.Errorf("verdict %v, error %v", a.Verdict, err)
 			}

@@ -34,13 +34,6 @@ type Question struct {
 	Seed string
 }
 
-// Answer is what a policy said.
-type Answer struct {
-	Verdict *authz.Verdict
-	// Result is the policy's own document, for the decision log.
-	Result Result
-}
-
 // Revision names the revision in words the bundles chose, or the beginning of the digest when none did.
 func (p *Policy) Revision() string { return p.revision }
 
@@ -63,28 +56,24 @@ func (p *Policy) Entrypoints() []string {
 // Has reports whether path may be asked.
 func (p *Policy) Has(path string) bool { return p.entries[path] != nil }
 
-// Eval answers q. An error is of kind Misconfigured: the rule is undefined or ill-shaped, a builtin failed, or the
-// evaluation took longer than its deadline. The Answer of an error still holds the Result, where there was one.
-func (p *Policy) Eval(ctx context.Context, q Question) (Answer, error) {
+// Eval evaluates the entrypoint of q. An error is of kind Misconfigured: the rule is undefined, a builtin failed, or the
+// evaluation took longer than its deadline. It is of kind Malformed when the document of the caller cannot be read.
+func (p *Policy) Eval(ctx context.Context, q Question) (Result, error) {
 	e := p.entries[q.Entrypoint]
 	if e == nil {
-		return Answer{}, authz.Errorf(authz.Misconfigured, "evaluate %q: no such entrypoint", q.Entrypoint)
+		return Result{}, authz.Errorf(authz.Misconfigured, "evaluate %q: no such entrypoint", q.Entrypoint)
 	}
 	in, err := p.view.value(q.Document)
 	if err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	// A memo of verdicts belongs here: in the entry, keyed by the values of in that the entry's rules can read.
-	result, err := e.eval(ctx, in, run{time: q.Time, seed: q.Seed})
+	value, err := e.eval(ctx, in, run{time: q.Time, seed: q.Seed})
 	switch {
 	case err != nil:
-		return Answer{}, authz.Errorf(authz.Misconfigured, "%w", err)
-	case result == nil:
-		return Answer{}, authz.Errorf(authz.Misconfigured, "evaluate data.%s: %w", dotted(e.path), errUndefined)
+		return Result{}, authz.Errorf(authz.Misconfigured, "%w", err)
+	case value == nil:
+		return Result{}, authz.Errorf(authz.Misconfigured, "evaluate data.%s: %w", dotted(e.path), errUndefined)
 	}
-	verdict, err := verdictOf(result)
-	if err != nil {
-		return Answer{Result: Result{result}}, authz.Errorf(authz.Misconfigured, "read the result of data.%s: %w", dotted(e.path), err)
-	}
-	return Answer{Verdict: verdict, Result: Result{result}}, nil
+	return Result{value, e.path}, nil
 }

@@ -94,7 +94,7 @@ func TestUndefinedIsMisconfigured(t *testing.T) {
 
 func TestIllShapedResultIsMisconfiguredAndNamesRuleAndMember(t *testing.T) {
 	p := policy(t, patient, "default decision := false\n\ndecision := {\"allow\": input.context.allow}\n")
-	a, err := p.Eval(t.Context(), question(`{"allow": "yes"}`))
+	a, err := evaluated(t.Context(), p, question(`{"allow": "yes"}`))
 	if err == nil || err.Error() != "read the result of data.authz.decision: allow: is a string, want a boolean" || authz.KindOf(err) != authz.Misconfigured {
 		t.Errorf("error %v", err)
 	}
@@ -201,7 +201,7 @@ func TestPrintStatementsChangeNothing(t *testing.T) {
 }
 
 func TestContextThatCannotBeReadIsNeverDecided(t *testing.T) {
-	a, err := policy(t, patient, "decision if not input.context.denied\n").Eval(t.Context(), question(`{"a":1,"a":2}`))
+	a, err := evaluated(t.Context(), policy(t, patient, "decision if not input.context.denied\n"), question(`{"a":1,"a":2}`))
 	if authz.KindOf(err) != authz.Malformed || a.Verdict != nil {
 		t.Errorf("verdict %+v, error %v", a.Verdict, err)
 	}
@@ -211,7 +211,7 @@ func TestCallerWhoHasGoneDoesNotMisconfigureThePolicy(t *testing.T) {
 	p := policy(t, patient, "decision := true\n")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if a, err := p.Eval(ctx, question("")); err != nil || !a.Verdict.Allow {
+	if a, err := evaluated(ctx, p, question("")); err != nil || !a.Verdict.Allow {
 		t.Errorf("%+v, %v", a, err)
 	}
 }
@@ -245,7 +245,7 @@ route[k] := v if some k, v in data.routes
 			for i := range 60 {
 				pattern := fmt.Sprintf(`{"pattern":"^/orders/[0-%d]+$"}`, 4+(g+i)%5)
 				doc := input.Build(req, []byte(pattern), claims, input.Presented{Scheme: "bearer"}, start.Add(time.Duration(i/20)*time.Second))
-				a, err := p.Eval(context.Background(), Question{Entrypoint: decisionPath, Document: doc, Time: start, Seed: "s"})
+				a, err := evaluated(context.Background(), p, Question{Entrypoint: decisionPath, Document: doc, Time: start, Seed: "s"})
 				if err != nil || !a.Verdict.Allow || !strings.Contains(string(a.Verdict.Context), `"route":{"a":[1,2],"b":null,"c":{"x":1}}`) {
 					t.Errorf("%+v, %v", a.Verdict, err)
 					return

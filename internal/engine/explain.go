@@ -37,20 +37,20 @@ type FailedExpr struct {
 	Row  int
 }
 
-// Explain answers q as Eval does, and says why: a second evaluation, which is slow, lists what became of the rules.
-func (p *Policy) Explain(ctx context.Context, q Question) (Answer, Explanation, error) {
+// Explain evaluates q as Eval does, and says why: a second evaluation, which is slow, lists what became of the rules.
+func (p *Policy) Explain(ctx context.Context, q Question) (Result, Explanation, error) {
 	e := p.entries[q.Entrypoint]
 	if e == nil {
-		return Answer{}, Explanation{}, authz.Errorf(authz.Misconfigured, "explain %q: no such entrypoint", q.Entrypoint)
+		return Result{}, Explanation{}, authz.Errorf(authz.Misconfigured, "explain %q: no such entrypoint", q.Entrypoint)
 	}
-	answer, err := p.Eval(ctx, q)
+	result, err := p.Eval(ctx, q)
 	tracer := &ruleTracer{rules: map[uint64]*ast.Rule{}, outcomes: map[*ast.Rule]*progress{}}
 	// Without the index every rule is entered, so that each one that fails has an expression to show. Builtins fail there that
 	// the answer does not depend on, so what this evaluation comes to is not the answer.
 	if in, err := p.view.value(q.Document); err == nil {
 		_, _ = e.eval(ctx, in, run{time: q.Time, seed: q.Seed, tracer: tracer, deadline: 100 * e.deadline})
 	}
-	return answer, tracer.explanation(), err
+	return result, tracer.explanation(), err
 }
 
 // ruleTracer follows each rule from where it is entered to where it ends.

@@ -7,9 +7,13 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
-func explained(t *testing.T, p *Policy, q Question) (Answer, []RuleOutcome) {
+func explained(t *testing.T, p *Policy, q Question) (outcome, []RuleOutcome) {
 	t.Helper()
-	a, e, err := p.Explain(t.Context(), q)
+	r, e, err := p.Explain(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := outcomeOf(r, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -161,7 +161,7 @@ func TestRunawaysDoNotPileUp(t *testing.T) {
 		fails(t, p, question(`{"n":10000}`), "not done after")
 	}
 	for range 3 {
-		a, err := p.Eval(t.Context(), question(`{"n":10000}`))
+		a, err := evaluated(t.Context(), p, question(`{"n":10000}`))
 		if err == nil || a.Verdict != nil {
 			t.Errorf("verdict %v", a.Verdict)
 		}

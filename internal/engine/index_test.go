@@ -68,16 +68,16 @@ func TestABuiltinThatFailsRefusesWhereverItsOperandComesFrom(t *testing.T) {
 				if strings.Contains(rule, "any_") && value[0] == '[' {
 					continue // an array is an operand that these two take
 				}
-				a, err := p.Eval(t.Context(), valued(value))
+				a, err := evaluated(t.Context(), p, valued(value))
 				if authz.KindOf(err) != authz.Misconfigured || a.Verdict != nil {
 					t.Errorf("%s: verdict %+v, error %v, want misconfigured", value, a.Verdict, err)
 				}
 				explained, _, second := p.Explain(t.Context(), valued(value))
-				if fmt.Sprint(second) != fmt.Sprint(err) || explained.Verdict != nil {
-					t.Errorf("%s: explain says %+v, %v", value, explained.Verdict, second)
+				if fmt.Sprint(second) != fmt.Sprint(err) || !explained.Empty() {
+					t.Errorf("%s: explain gives a result, %v", value, second)
 				}
 			}
-			if a, err := p.Eval(t.Context(), valued(`"y"`)); err != nil || !a.Verdict.Allow {
+			if a, err := evaluated(t.Context(), p, valued(`"y"`)); err != nil || !a.Verdict.Allow {
 				t.Errorf("text that matches nothing: %v", err)
 			}
 		})
@@ -238,23 +238,23 @@ func eachCall(places []string, yield func(builtin, call string)) {
 // TestTheIndexHidesNoErrorOfAnyBuiltin compares each builtin, on each kind of JSON in each argument, with an evaluation without the index.
 // It fails when an OPA answers another builtin in its index, in a way that this package does not prevent.
 func TestTheIndexHidesNoErrorOfAnyBuiltin(t *testing.T) {
-	evaluated := 0
+	evaluations := 0
 	eachCall([]string{`input.context.v`, `input.token.claims.v`}, func(_, call string) {
 		p, err := compiled(t, patient, map[string]string{"policies/a.rego": "package authz\n\n" + denying + "denied if " + call + "\n"})
 		if err != nil {
 			return // types do not allow it
 		}
 		for _, value := range []string{`"x"`, `5`, `{"a":1}`, `null`, `true`, `["x"]`, `[5]`, `[]`} {
-			evaluated++
-			a, err := p.Eval(t.Context(), valued(value))
+			evaluations++
+			a, err := evaluated(t.Context(), p, valued(value))
 			b, second := unindexed(t, p, valued(value))
 			if (err == nil) != (second == nil) || err == nil && a.Verdict.Allow != b.Verdict.Allow {
 				t.Errorf("%s with %s: %+v, %v; without the index %+v, %v", call, value, a.Verdict, err, b.Verdict, second)
 			}
 		}
 	})
-	if evaluated < 3000 {
-		t.Errorf("%d evaluations, want all builtins", evaluated)
+	if evaluations < 3000 {
+		t.Errorf("%d evaluations, want all builtins", evaluations)
 	}
 }
 
@@ -330,7 +330,7 @@ func TestTheIndexAnswersAsTheRulesSay(t *testing.T) {
 		}
 		for range 8 {
 			q := question(`{"v":` + pick(constants) + `,"w":` + pick(constants) + `}`)
-			a, err := p.Eval(t.Context(), q)
+			a, err := evaluated(t.Context(), p, q)
 			b, second := unindexed(t, p, q)
 			if err != nil || second != nil || resultJSON(t, a) != resultJSON(t, b) {
 				t.Errorf("%s\nwith %s: %v %v; without the index %v %v", rego.String(), q.Document.Context, a.Result, err, b.Result, second)

@@ -105,21 +105,6 @@ func (r *reader) object() (*ast.Term, error) {
 	return ast.NewTerm(ast.NewObject(pairs...)), err
 }
 
-// Result is the document a policy answered with. It is immutable; its JSON form is made where it is needed.
-type Result struct{ value ast.Value }
-
-// Empty reports whether there is no result.
-func (r Result) Empty() bool { return r.value == nil }
-
-// AppendJSON appends the JSON form of r to dst: sets become sorted arrays, keys that are not strings their JSON text.
-// The zero Result appends null.
-func (r Result) AppendJSON(dst []byte) ([]byte, error) {
-	if r.value == nil {
-		return append(dst, "null"...), nil
-	}
-	return appendJSON(dst, r.value)
-}
-
 func appendJSON(dst []byte, v ast.Value) ([]byte, error) {
 	switch v := v.(type) {
 	case ast.Null:

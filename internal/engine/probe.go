@@ -35,7 +35,10 @@ func (p *Policy) probe(ctx context.Context, prog *program, path string, cfg Conf
 	total := prog.total(rules, deepestValue)
 	failures, answered := map[string]bool{}, false
 	for _, made := range madeUp(cfg) {
-		_, err := p.Eval(ctx, Question{Entrypoint: path, Document: made.document, Time: probeTime, Seed: probeSeed})
+		result, err := p.Eval(ctx, Question{Entrypoint: path, Document: made.document, Time: probeTime, Seed: probeSeed})
+		if err == nil {
+			_, err = result.Verdict()
+		}
 		switch {
 		case err == nil:
 			answered = true

@@ -1,55 +1,43 @@
 package engine
 
 import (
-	"fmt"
-
 	"github.com/open-policy-agent/opa/v1/ast"
 
-	"github.com/authz-sidecar/sidecar/internal/jsonbound"
+	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
-// A result is sent to the caller, logged, and read by masks. maxResult is how many bytes of JSON one may have, before the
-// escaping of its strings, and maxDepth how deep it nests.
-const maxResult = 1 << 20
-
-// bounded says why v is no result that can be sent, logged and masked, or nothing. It stops at the limit, however large v is.
-func bounded(v ast.Value) error {
-	left := maxResult
-	return measure(v, &left, 0)
+// Result is the value of an entrypoint, whatever the policy returned. It is immutable; its JSON form is made where it is
+// needed.
+type Result struct {
+	value ast.Value
+	path  string
 }
 
-func measure(v ast.Value, left *int, depth int) (err error) {
-	if depth > maxDepth {
-		return fmt.Errorf("the result is nested deeper than %d, the limit", maxDepth)
+// Verdict reads a result as a decision. An error is of kind Misconfigured: the result has not the shape of one.
+func (r Result) Verdict() (*authz.Verdict, error) {
+	v, err := verdictOf(r.value)
+	if err != nil {
+		return nil, authz.Errorf(authz.Misconfigured, "read the result of data.%s: %w", dotted(r.path), err)
 	}
-	switch v := v.(type) {
-	case ast.String:
-		*left -= len(v) + 3
-	case ast.Number:
-		if !jsonbound.Number(string(v)) {
-			return fmt.Errorf("the result has a value that %s", jsonbound.TooLarge)
-		}
-		*left -= len(v) + 1
-	case *ast.Array:
-		err = v.Iter(func(t *ast.Term) error { return measure(t.Value, left, depth+1) })
-	case ast.Set:
-		if *left -= 2 * v.Len(); *left >= 0 { // a large set is not sorted to be measured
-			err = v.Iter(func(t *ast.Term) error { return measure(t.Value, left, depth+1) })
-		}
-	case ast.Object:
-		if *left -= 6 * v.Len(); *left >= 0 {
-			err = v.Iter(func(k, t *ast.Term) error {
-				if err := measure(k.Value, left, depth+1); err != nil {
-					return err
-				}
-				return measure(t.Value, left, depth+1)
-			})
-		}
-	default:
-		*left -= 5
+	return v, nil
+}
+
+// Empty reports whether there is no result.
+func (r Result) Empty() bool { return r.value == nil }
+
+// AppendJSON appends the JSON form of r to dst: sets become sorted arrays, keys that are not strings their JSON text.
+// The zero Result appends null.
+func (r Result) AppendJSON(dst []byte) ([]byte, error) {
+	if r.value == nil {
+		return append(dst, "null"...), nil
 	}
-	if *left -= 2; err == nil && *left < 0 {
-		err = fmt.Errorf("the result has more than %d bytes of JSON, the limit", maxResult)
+	return appendJSON(dst, r.value)
+}
+
+// Size is the memory that a result keeps in use, in bytes, estimated.
+func (r Result) Size() int {
+	if r.value == nil {
+		return 0
 	}
-	return err
+	return sizeOf(r.value)
 }

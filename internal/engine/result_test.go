@@ -19,7 +19,7 @@ func TestAResultThatCannotBeSentLoggedAndMaskedIsRefused(t *testing.T) {
 
 decision := {"allow": true, "context": {"x": %s}} if input.context.large`, rule)+"\n")
 		fails(t, p, question(`{"large": true}`), want)
-		if a, _ := p.Eval(t.Context(), question(`{"large": true}`)); !a.Result.Empty() {
+		if a, _ := evaluated(t.Context(), p, question(`{"large": true}`)); !a.Result.Empty() {
 			t.Errorf("%s: the result is kept", rule)
 		}
 	}

@@ -5,14 +5,6 @@ import "github.com/open-policy-agent/opa/v1/ast"
 // termBytes is what one term takes besides its text.
 const termBytes = 96
 
-// Size is the memory that a result keeps in use, in bytes, estimated.
-func (r Result) Size() int {
-	if r.value == nil {
-		return 0
-	}
-	return sizeOf(r.value)
-}
-
 func sizeOf(v ast.Value) int {
 	n := termBytes
 	switch v := v.(type) {

@@ -89,9 +89,28 @@ func question(context string) Question {
 
 var start = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 
-func answered(t testing.TB, p *Policy, q Question) Answer {
+// outcome is what a policy gave: its result, and the verdict that the result is.
+type outcome struct {
+	Verdict *authz.Verdict
+	Result  Result
+}
+
+// evaluated evaluates q and reads the verdict, as a decision does.
+func evaluated(ctx context.Context, p *Policy, q Question) (outcome, error) {
+	return outcomeOf(p.Eval(ctx, q))
+}
+
+func outcomeOf(r Result, err error) (outcome, error) {
+	if err != nil {
+		return outcome{}, err
+	}
+	v, err := r.Verdict()
+	return outcome{v, r}, err
+}
+
+func answered(t testing.TB, p *Policy, q Question) outcome {
 	t.Helper()
-	a, err := p.Eval(t.Context(), q)
+	a, err := evaluated(t.Context(), p, q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +120,7 @@ func answered(t testing.TB, p *Policy, q Question) Answer {
 // fails checks that q has no verdict, by the fault of the operator, for a cause that says each of want.
 func fails(t *testing.T, p *Policy, q Question, want ...string) error {
 	t.Helper()
-	a, err := p.Eval(t.Context(), q)
+	a, err := evaluated(t.Context(), p, q)
 	if err == nil {
 		t.Fatalf("verdict %+v, want an error", a.Verdict)
 	}
@@ -127,7 +146,7 @@ func silent(t *testing.T, err error, value string) {
 	}
 }
 
-func resultJSON(t testing.TB, a Answer) string {
+func resultJSON(t testing.TB, a outcome) string {
 	t.Helper()
 	b, err := a.Result.AppendJSON(nil)
 	if err != nil {
@@ -150,7 +169,7 @@ func parsed(t *testing.T, rego string) map[string]*ast.Module {
 }
 
 // unindexed evaluates as if OPA had no rule index.
-func unindexed(t testing.TB, p *Policy, q Question) (Answer, error) {
+func unindexed(t testing.TB, p *Policy, q Question) (outcome, error) {
 	t.Helper()
 	in, err := p.view.value(q.Document)
 	if err != nil {
@@ -158,10 +177,9 @@ func unindexed(t testing.TB, p *Policy, q Question) (Answer, error) {
 	}
 	v, err := p.entries[q.Entrypoint].eval(t.Context(), in, run{time: q.Time, seed: q.Seed, tracer: noTracer{}})
 	if err != nil {
-		return Answer{}, err
+		return outcome{}, err
 	}
-	verdict, err := verdictOf(v)
-	return Answer{Verdict: verdict, Result: Result{v}}, err
+	return outcomeOf(Result{v, q.Entrypoint}, nil)
 }
 
 type noTracer struct{}
