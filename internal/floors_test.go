@@ -16,7 +16,7 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 
 // floors lists every package from the ground up. A package imports only packages on floors below its own.
 var floors = [][]string{
-	{"httpuri", "jsonbound", "metrics", "recent", "secret", "suggest"},
+	{"httpuri", "jsonbound", "metrics", "recent", "secret", "status", "suggest"},
 	{"authz", "conf", "testkit"},
 	{"fetch", "httpclient"},
 	{"jose"},

@@ -8,9 +8,9 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/config"
-	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
 // openEvents builds the receivers of events, if any are configured.
@@ -76,15 +76,15 @@ func (a *App) streamOf(issuer string) (time.Time, float64) {
 	return time.Time{}, 0
 }
 
-func (a *App) eventStatus() []native.EventStatus {
+func (a *App) eventStatus() []status.Event {
 	if a.events == nil {
 		return nil
 	}
-	var out []native.EventStatus
+	var out []status.Event
 	for _, s := range a.events.Status() {
-		e := native.EventStatus{Issuer: s.Issuer, Kind: s.Kind, LastEvent: s.LastEvent, Refused: s.Refused, Errors: s.Errors}
+		e := status.Event{Issuer: s.Issuer, Kind: s.Kind, LastEvent: s.LastEvent, Refused: s.Refused, Errors: s.Errors}
 		if s.State != "" {
-			e.Stream = &native.StreamStatus{State: s.State, LastOK: s.LastOK, Verified: s.Verified, ID: s.StreamID, Status: s.StreamStatus, Problem: s.Problem}
+			e.Stream = &status.Stream{State: s.State, LastOK: s.LastOK, Verified: s.Verified, ID: s.StreamID, Status: s.StreamStatus, Problem: s.Problem}
 		}
 		out = append(out, e)
 	}

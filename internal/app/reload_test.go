@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
 // sample is one answer to the load of a test.
@@ -136,7 +138,7 @@ func TestBrokenEditKeepsDecidingAndSaysSo(t *testing.T) {
 	_, stop := w.load(t, tok)
 	broken := w.policyFile("broken.rego")
 	write(t, broken, "package broken\n\nallow := input.token.scpoes\n")
-	var s status
+	var s status.Report
 	until(t, "the status tells of the broken policy", func() bool {
 		s = w.status(t)
 		return len(s.Policy.Errors) > 0 && s.Policy.Errors[0].File == broken

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
-	"github.com/authz-sidecar/sidecar/internal/door/native"
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
 // phase is where an App is in its life.
@@ -27,17 +27,17 @@ func (r *readiness) is(p phase) bool {
 }
 
 // Status is what GET /v1/status answers.
-func (a *App) Status() native.Status {
+func (a *App) Status() status.Report {
 	ready := a.ready.is(serving)
-	var issuers []native.IssuerStatus
+	var issuers []status.Issuer
 	for _, i := range a.issuers.All() {
 		cached, sick := i.Stats(), i.Unhealthy()
 		ready = ready && sick == ""
-		issuers = append(issuers, native.IssuerStatus{
+		issuers = append(issuers, status.Issuer{
 			Name: i.Name(), Issuer: i.Issuer(), CachedActive: cached.Active.Entries, CachedBytes: cached.Active.Bytes, CachedInactive: cached.Inactive.Entries, Canary: sick,
 		})
 	}
-	return native.Status{
+	return status.Report{
 		Version:     a.deps.Version,
 		Started:     a.started,
 		Ready:       ready,
@@ -49,11 +49,11 @@ func (a *App) Status() native.Status {
 }
 
 // policyStatus is what serves, what is wrong with what is on disk, and whether what serves gives verdicts.
-func (a *App) policyStatus() native.PolicyStatus {
+func (a *App) policyStatus() status.Policy {
 	policy := a.point.Snapshot().Policy
 	a.policy.mu.Lock()
 	defer a.policy.mu.Unlock()
-	s := native.PolicyStatus{
+	s := status.Policy{
 		Revision: policy.Revision(), Digest: policy.Digest(), Bundles: policy.Revisions(), Entrypoints: policy.Entrypoints(),
 		Activated: a.policy.activated, FailedAt: a.policy.failedAt, Errors: problemsOf(a.policy.failure),
 	}
@@ -66,34 +66,34 @@ func (a *App) policyStatus() native.PolicyStatus {
 	s.Evaluations, s.Misconfigured = v.Evaluations, v.Misconfigured
 	if tooMany(v) {
 		message := fmt.Sprintf("%d of %d evaluations since this policy was activated gave no verdict: the decisions are misconfigured", v.Misconfigured, v.Evaluations)
-		s.Errors = append(s.Errors, native.PolicyProblem{Code: codeNoVerdict, Message: message, Text: codeNoVerdict + ": " + message})
+		s.Errors = append(s.Errors, status.Problem{Code: codeNoVerdict, Message: message, Text: codeNoVerdict + ": " + message})
 	}
 	s.Healthy = len(s.Errors) == 0
 	return s
 }
 
-func problemsOf(err error) []native.PolicyProblem {
+func problemsOf(err error) []status.Problem {
 	if err == nil {
 		return nil
 	}
 	problems, ok := errors.AsType[bundle.Problems](err)
 	if !ok {
-		return []native.PolicyProblem{{Code: "internal_error", Message: err.Error(), Text: err.Error()}}
+		return []status.Problem{{Code: "internal_error", Message: err.Error(), Text: err.Error()}}
 	}
-	var out []native.PolicyProblem
+	var out []status.Problem
 	for _, p := range problems {
-		out = append(out, native.PolicyProblem{File: p.File, Row: p.Row, Col: p.Col, Code: p.Code, Message: p.Message, Text: p.String()})
+		out = append(out, status.Problem{File: p.File, Row: p.Row, Col: p.Col, Code: p.Code, Message: p.Message, Text: p.String()})
 	}
 	return out
 }
 
-func (a *App) logStatus() native.DecisionLogStatus {
+func (a *App) logStatus() status.DecisionLog {
 	s := a.log.Status()
-	out := native.DecisionLogStatus{
+	out := status.DecisionLog{
 		Enabled: a.log != nil, Queued: s.Queued, QueuedBytes: s.QueuedBytes, Written: s.Written, Dropped: s.Dropped, LastError: s.LastError, LastErrorAt: s.LastErrorAt,
 	}
 	for _, sink := range s.Sinks {
-		out.Sinks = append(out.Sinks, native.SinkStatus{Kind: sink.Kind, Healthy: sink.Error == "", Error: sink.Error, Since: sink.Since})
+		out.Sinks = append(out.Sinks, status.Sink{Kind: sink.Kind, Healthy: sink.Error == "", Error: sink.Error, Since: sink.Since})
 	}
 	return out
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/status"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
@@ -270,32 +271,10 @@ func (w *world) get(t *testing.T, path string) string {
 	return body
 }
 
-// status is what the tests read of GET /v1/status.
-type status struct {
-	Ready  bool `json:"ready"`
-	Policy struct {
-		Healthy      bool      `json:"healthy"`
-		Digest       string    `json:"digest"`
-		WaitingSince time.Time `json:"waiting_since"`
-		Errors       []struct {
-			File     string `json:"file"`
-			Row, Col int
-			Text     string `json:"text"`
-		} `json:"errors"`
-	} `json:"policy"`
-	Issuers []struct {
-		Name         string `json:"name"`
-		CachedActive int    `json:"cached_active"`
-		Canary       string `json:"canary"`
-	} `json:"issuers"`
-	DecisionLog struct {
-		Enabled bool `json:"enabled"`
-	} `json:"decision_log"`
-}
-
-func (w *world) status(t *testing.T) status {
+// status returns what GET /v1/status reports.
+func (w *world) status(t *testing.T) status.Report {
 	t.Helper()
-	var s status
+	var s status.Report
 	if err := json.Unmarshal([]byte(w.get(t, "/v1/status")), &s); err != nil {
 		t.Fatal(err)
 	}

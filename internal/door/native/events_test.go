@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/door/native"
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
 // receiving answers with what it was asked.
@@ -25,7 +26,7 @@ func TestEventsNeedNoCallerKeyAndTheRestOfTheListenerDoes(t *testing.T) {
 	if err := os.WriteFile(cfg.BearerKeysFile, []byte("0123456789abcdef\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h, err := native.Admin(cfg, native.Deps{Metrics: http.NotFoundHandler(), Events: receiving(), Status: func() native.Status { return native.Status{} }})
+	h, err := native.Admin(cfg, native.Deps{Metrics: http.NotFoundHandler(), Events: receiving(), Status: func() status.Report { return status.Report{} }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,11 +46,11 @@ func TestEventsNeedNoCallerKeyAndTheRestOfTheListenerDoes(t *testing.T) {
 }
 
 func TestEventsAreTakenOnTheAdminListenerOnly(t *testing.T) {
-	s := serve(t, listener(), native.Deps{Events: receiving(), Status: func() native.Status { return native.Status{} }})
+	s := serve(t, listener(), native.Deps{Events: receiving(), Status: func() status.Report { return status.Report{} }})
 	if resp, _ := s.do(t, "POST", "/v1/events/acme/backchannel-logout", "x", nil); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("on the api listener: %s", resp.Status)
 	}
-	s = admin(t, native.Deps{Metrics: http.NotFoundHandler(), Status: func() native.Status { return native.Status{} }})
+	s = admin(t, native.Deps{Metrics: http.NotFoundHandler(), Status: func() status.Report { return status.Report{} }})
 	if resp, _ := s.do(t, "POST", "/v1/events/acme/backchannel-logout", "x", nil); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("with none configured: %s", resp.Status)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
 // evictor is an Evictor made of a func.
@@ -24,7 +25,7 @@ func evicting(t *testing.T, e evictor) (*server, *bytes.Buffer) {
 	t.Helper()
 	var log bytes.Buffer
 	return admin(t, native.Deps{
-		Metrics: http.NotFoundHandler(), Status: func() native.Status { return native.Status{} },
+		Metrics: http.NotFoundHandler(), Status: func() status.Report { return status.Report{} },
 		Evictor: e, Log: slog.New(slog.NewTextHandler(&log, nil)),
 	}), &log
 }
@@ -127,7 +128,7 @@ func TestEvictionIsForTheAdminListenerOnly(t *testing.T) {
 }
 
 func TestEvictionNeedsTheKeyOfItsListener(t *testing.T) {
-	h, err := native.Admin(withKeys(t), native.Deps{Metrics: http.NotFoundHandler(), Status: func() native.Status { return native.Status{} }})
+	h, err := native.Admin(withKeys(t), native.Deps{Metrics: http.NotFoundHandler(), Status: func() status.Report { return status.Report{} }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/door/native"
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
 // asHost sends a GET with these header lines, among them the Host, and returns the status.
@@ -88,7 +89,7 @@ func TestAListenerElsewhereTakesEveryNameUntilSomeAreConfigured(t *testing.T) {
 	} {
 		cfg := listener()
 		cfg.Hosts, cfg.Address = c.hosts, "0.0.0.0:0"
-		h, err := native.API(cfg, native.Deps{Status: func() native.Status { return native.Status{} }})
+		h, err := native.API(cfg, native.Deps{Status: func() status.Report { return status.Report{} }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +101,7 @@ func TestAListenerElsewhereTakesEveryNameUntilSomeAreConfigured(t *testing.T) {
 }
 
 func TestNothingIsServedToARebindingPage(t *testing.T) {
-	status := func() native.Status { return native.Status{} }
+	status := func() status.Report { return status.Report{} }
 	deps := native.Deps{Status: status, Metrics: http.NotFoundHandler(), Events: receiving()}
 	for name, s := range map[string]*server{"api": serve(t, listener(), deps), "admin": admin(t, deps)} {
 		for _, c := range []struct{ method, path string }{
@@ -122,7 +123,7 @@ func TestNothingIsServedToARebindingPage(t *testing.T) {
 }
 
 func TestEventsComeUnderEveryName(t *testing.T) {
-	s := admin(t, native.Deps{Metrics: http.NotFoundHandler(), Events: receiving(), Status: func() native.Status { return native.Status{} }})
+	s := admin(t, native.Deps{Metrics: http.NotFoundHandler(), Events: receiving(), Status: func() status.Report { return status.Report{} }})
 	r, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/v1/events/acme/backchannel-logout", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +136,7 @@ func TestEventsComeUnderEveryName(t *testing.T) {
 
 func TestAUnixSocketHasNoNames(t *testing.T) {
 	path, cfg := socket(t)
-	h, err := native.API(cfg, native.Deps{Status: func() native.Status { return native.Status{} }})
+	h, err := native.API(cfg, native.Deps{Status: func() status.Report { return status.Report{} }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,11 +157,12 @@ func TestAUnixSocketHasNoNames(t *testing.T) {
 	}
 }
 
-func TestReadinessTellsStrangersNothingOfPolicies(t *testing.T) {
-	status := native.Status{Ready: true, Policy: native.PolicyStatus{
-		Revision: "r1", Bundles: map[string]string{"/srv/policies": ""}, Errors: []native.PolicyProblem{{File: "/srv/a.rego", Message: "no", Text: "/srv/a.rego:3:1: no"}},
+func TestReadinessShowsNothingOfPolicies(t *testing.T) {
+	report := status.Report{Ready: true, Policy: status.Policy{
+		Revision: "r1", Bundles: map[string]string{"/srv/policies": ""},
+		Errors: []status.Problem{{File: "/srv/a.rego", Message: "no", Text: "/srv/a.rego:3:1: no"}},
 	}}
-	deps := native.Deps{Metrics: http.NotFoundHandler(), Status: func() native.Status { return status }}
+	deps := native.Deps{Metrics: http.NotFoundHandler(), Status: func() status.Report { return report }}
 	for name, s := range map[string]*server{"api": serve(t, listener(), deps), "admin": admin(t, deps)} {
 		resp, body := s.do(t, "GET", "/readyz", "", nil)
 		if resp.StatusCode != 200 || strings.Contains(body, "/srv") || !strings.Contains(body, `"healthy": false`) || !strings.Contains(body, `"revision": "r1"`) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
+	"github.com/authz-sidecar/sidecar/internal/status"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
@@ -34,7 +35,7 @@ type Evictor interface {
 // Deps are what the handlers work with.
 type Deps struct {
 	Point  Point
-	Status func() Status
+	Status func() status.Report
 	// Metrics serves the metrics on the admin listener.
 	Metrics http.Handler
 	// Evictor forgets tokens when the admin listener is told that they are over.

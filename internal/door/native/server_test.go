@@ -19,6 +19,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/status"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
@@ -98,7 +99,7 @@ func serve(t *testing.T, cfg native.Listener, deps native.Deps) *server {
 		deps.Point = newPoint(t)
 	}
 	if deps.Status == nil {
-		deps.Status = func() native.Status { return native.Status{Ready: true} }
+		deps.Status = func() status.Report { return status.Report{Ready: true} }
 	}
 	h, err := native.API(cfg, deps)
 	if err != nil {

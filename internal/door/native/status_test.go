@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/door/native"
+	"github.com/authz-sidecar/sidecar/internal/status"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
@@ -23,15 +24,15 @@ func admin(t *testing.T, deps native.Deps) *server {
 }
 
 func TestStatus(t *testing.T) {
-	status := native.Status{
+	report := status.Report{
 		Version: "1.2.3", Started: time.Unix(1_800_000_000, 0), Ready: true,
-		Policy: native.PolicyStatus{
+		Policy: status.Policy{
 			Revision: "r1", Bundles: map[string]string{"policies": ""}, Entrypoints: []string{"authz/decision"}, FailedAt: time.Unix(1_800_000_001, 0),
-			Errors: []native.PolicyProblem{{File: "a.rego", Row: 3, Col: 1, Code: "rego_parse_error", Message: "no", Text: "a.rego:3:1: rego_parse_error: no"}},
+			Errors: []status.Problem{{File: "a.rego", Row: 3, Col: 1, Code: "rego_parse_error", Message: "no", Text: "a.rego:3:1: rego_parse_error: no"}},
 		},
-		Issuers: []native.IssuerStatus{{Name: "acme", CachedActive: 2}},
+		Issuers: []status.Issuer{{Name: "acme", CachedActive: 2}},
 	}
-	s := serve(t, listener(), native.Deps{Status: func() native.Status { return status }})
+	s := serve(t, listener(), native.Deps{Status: func() status.Report { return report }})
 	resp, body := s.do(t, "GET", "/v1/status", "", nil)
 	got := decode[map[string]any](t, body)
 	if resp.StatusCode != 200 || resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Content-Type") != "application/json" {
@@ -46,8 +47,8 @@ func TestStatus(t *testing.T) {
 
 func TestReadinessSaysWhy(t *testing.T) {
 	var ready atomic.Bool
-	s := admin(t, native.Deps{Metrics: http.NotFoundHandler(), Status: func() native.Status {
-		return native.Status{Ready: ready.Load(), Policy: native.PolicyStatus{Revision: "r1"}}
+	s := admin(t, native.Deps{Metrics: http.NotFoundHandler(), Status: func() status.Report {
+		return status.Report{Ready: ready.Load(), Policy: status.Policy{Revision: "r1"}}
 	}})
 	resp, body := s.do(t, "GET", "/readyz", "", nil)
 	if resp.StatusCode != 503 || !strings.Contains(body, `"ready": false`) || !strings.Contains(body, `"revision": "r1"`) {
@@ -66,7 +67,7 @@ func TestReadinessSaysWhy(t *testing.T) {
 }
 
 func TestMetricsAreOnTheAdminListenerOnly(t *testing.T) {
-	deps := native.Deps{Metrics: telemetry.NewMetrics("1.2.3").Handler(), Status: func() native.Status { return native.Status{} }}
+	deps := native.Deps{Metrics: telemetry.NewMetrics("1.2.3").Handler(), Status: func() status.Report { return status.Report{} }}
 	if resp, body := admin(t, deps).do(t, "GET", "/metrics", "", nil); resp.StatusCode != 200 || !strings.Contains(body, `version="1.2.3"`) {
 		t.Errorf("admin: %s", resp.Status)
 	}

@@ -1,0 +1,110 @@
+// Package status has the types in which the sidecar reports its own state, for every door that shows it.
+package status
+
+import "time"
+
+// Report is everything that GET /v1/status answers, as its JSON.
+type Report struct {
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+	// Ready is false before the first policy serves, while a canary is not active, and from the beginning of a stop.
+	Ready       bool        `json:"ready"`
+	Policy      Policy      `json:"policy"`
+	Issuers     []Issuer    `json:"issuers"`
+	Events      []Event     `json:"events,omitempty"`
+	DecisionLog DecisionLog `json:"decision_log"`
+}
+
+// Policy is the policy that decides, and the errors of the one on disk.
+type Policy struct {
+	// Healthy is false while the files on disk do not load or keep changing, in which case the last loaded policy goes
+	// on deciding, and while the deciding policy gives no verdict for many requests.
+	Healthy     bool              `json:"healthy"`
+	Revision    string            `json:"revision"`
+	Digest      string            `json:"digest"`
+	Bundles     map[string]string `json:"bundles"`
+	Entrypoints []string          `json:"entrypoints"`
+	Activated   time.Time         `json:"activated"`
+	// FailedAt is the time of the newest load, if it failed. WaitingSince is the time of the first change on disk that is
+	// not loaded yet, if that is long ago. Errors are all reasons why Healthy is false.
+	FailedAt     time.Time `json:"failed_at,omitzero"`
+	WaitingSince time.Time `json:"waiting_since,omitzero"`
+	Errors       []Problem `json:"errors,omitempty"`
+	// Evaluations counts the evaluations since Activated, and Misconfigured those of them that gave no verdict.
+	Evaluations   uint64 `json:"evaluations_since_activation"`
+	Misconfigured uint64 `json:"misconfigured_since_activation"`
+	// RunawayCalls is the number of builtin calls that run now although their evaluation is over; RunawayCallsTotal counts
+	// all of them since the start.
+	RunawayCalls      int64 `json:"runaway_calls"`
+	RunawayCallsTotal int64 `json:"runaway_calls_total"`
+}
+
+// Problem is one error of the policies on disk. Text is the line that "sidecar check" prints.
+type Problem struct {
+	File    string `json:"file"`
+	Row     int    `json:"row,omitzero"`
+	Col     int    `json:"col,omitzero"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Text    string `json:"text"`
+}
+
+// Issuer is the state of one authorization server's cache.
+type Issuer struct {
+	Name           string `json:"name"`
+	Issuer         string `json:"issuer,omitzero"`
+	CachedActive   int    `json:"cached_active"`
+	CachedBytes    int64  `json:"cached_bytes"`
+	CachedInactive int    `json:"cached_inactive"`
+	// Canary is why the sidecar's own token is not active at this server, and empty while it is active. The sidecar is not
+	// ready while one is set.
+	Canary string `json:"canary,omitzero"`
+}
+
+// Event is the state of one source of revocation events of an issuer.
+type Event struct {
+	Issuer    string    `json:"issuer"`
+	Kind      string    `json:"kind"`
+	LastEvent time.Time `json:"last_event,omitzero"`
+	Refused   int64     `json:"refused"`
+	Errors    int64     `json:"errors"`
+	// Stream is set for shared_signals only.
+	Stream *Stream `json:"stream,omitempty"`
+}
+
+// Stream is the state of a stream of security events.
+type Stream struct {
+	// State is up, down, or unwatched when no verification event is asked for.
+	State    string    `json:"state"`
+	LastOK   time.Time `json:"stream_last_ok,omitzero"`
+	Verified time.Time `json:"verified,omitzero"`
+	ID       string    `json:"id,omitzero"`
+	// Status is the status that the transmitter reports: enabled, paused or disabled.
+	Status  string `json:"status,omitzero"`
+	Problem string `json:"problem,omitzero"`
+}
+
+// DecisionLog is the state of the decision log.
+type DecisionLog struct {
+	Enabled bool `json:"enabled"`
+	// Queued events wait to be written; QueuedBytes estimates their memory.
+	Queued      int   `json:"queued"`
+	QueuedBytes int64 `json:"queued_bytes"`
+	// Written and Dropped count events since the start.
+	Written uint64 `json:"written"`
+	Dropped uint64 `json:"dropped"`
+	// LastError is the newest error of writing or masking the log, which may be over.
+	LastError   string    `json:"last_error,omitzero"`
+	LastErrorAt time.Time `json:"last_error_at,omitzero"`
+	Sinks       []Sink    `json:"sinks,omitempty"`
+}
+
+// Sink is the state of one output of the decision log.
+type Sink struct {
+	// Kind is file or stdout.
+	Kind    string `json:"kind"`
+	Healthy bool   `json:"healthy"`
+	// Error is why nothing can be written, since the time Since.
+	Error string    `json:"error,omitzero"`
+	Since time.Time `json:"since,omitzero"`
+}
