@@ -18,10 +18,10 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 var floors = [][]string{
 	{"httpuri", "jsonbound", "metrics", "recent", "secret", "status", "suggest"},
 	{"authz", "conf", "testkit"},
-	{"fetch", "httpclient"},
+	{"fetch", "httpclient", "token"},
 	{"jose"},
 	{"oauth", "dialect"},
-	{"telemetry", "token", "introspect", "events", "input", "bundle", "devissuer", "testkit/jwks", "testkit/outage"},
+	{"telemetry", "proof", "introspect", "events", "input", "bundle", "devissuer", "testkit/jwks", "testkit/outage"},
 	{"engine", "decisionlog", "doctor", "testkit/authserver"},
 	{"decision"},
 	{"policytest"},

@@ -21,9 +21,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
-	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // evaluation is what the flags of eval say.
@@ -94,7 +94,7 @@ func (e *evaluation) run(ctx context.Context, std streams) error {
 		return err
 	}
 	q.Caller = "@" // this very machine, as if by a Unix socket
-	proofs, err := token.NewProofs(cfg.Proof, nil)
+	proofs, err := proof.New(cfg.Proof, nil)
 	if err != nil {
 		return err
 	}

@@ -20,9 +20,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
-	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // Deps is what the process gives the app.
@@ -48,7 +48,7 @@ type App struct {
 	events  *events.Receivers // nil when none are configured
 	deafen  func()            // ends the streams of events
 	rest    func()            // ends the work in the background
-	proofs  *token.Proofs
+	proofs  *proof.Verifier
 	watcher *bundle.Watcher
 	loader  *loader
 	first   struct { // what serves first
@@ -180,7 +180,7 @@ func (a *App) openIssuers(context.Context) (err error) {
 }
 
 func (a *App) openProofs(context.Context) (err error) {
-	a.proofs, err = token.NewProofs(a.cfg.Proof, a.metrics)
+	a.proofs, err = proof.New(a.cfg.Proof, a.metrics)
 	return err
 }
 

@@ -24,8 +24,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
-	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // MaxBytes bounds a configuration file.
@@ -36,7 +36,7 @@ type Config struct {
 	Listen          native.Config       `yaml:"listen" default:"api.address=127.0.0.1:8181,admin.address=127.0.0.1:8282" doc:"Where the sidecar listens."`
 	Issuers         []introspect.Config `yaml:"issuers" doc:"Authorization servers whose tokens are understood."`
 	Events          []events.Config     `yaml:"events" doc:"How word arrives that tokens are over before they expire. One item an issuer."`
-	Proof           token.Config        `yaml:"proof" doc:"How clients show that they hold the key their token is bound to."`
+	Proof           proof.Config        `yaml:"proof" doc:"How clients show that they hold the key their token is bound to."`
 	Policies        bundle.Config       `yaml:"policies" doc:"Where policies and their data come from."`
 	Engine          engine.Config       `yaml:"engine" doc:"What policies can do."`
 	Input           input.Config        `yaml:"input" doc:"What of a request policies see."`

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
@@ -50,7 +51,7 @@ func (p *Point) challenge(c authz.Challenge, scheme token.Scheme) []authz.Header
 
 // challengeOf writes one challenge. Characters that a quoted string of these RFCs cannot hold were refused, or are replaced
 // here.
-func (p *Point) challengeOf(c authz.Challenge, scheme token.Scheme, offer token.Presentation) string {
+func (p *Point) challengeOf(c authz.Challenge, scheme token.Scheme, offer proof.Presentation) string {
 	var b strings.Builder
 	if scheme == token.DPoP {
 		b.WriteString("DPoP realm=")

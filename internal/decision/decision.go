@@ -21,6 +21,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 	"github.com/authz-sidecar/sidecar/internal/token"
@@ -40,14 +41,14 @@ type Observer interface {
 	Evaluated(took time.Duration, err error)
 }
 
-// PossessionVerifier knows how clients show that they hold the keys their tokens are bound to. See token.Proofs.
+// PossessionVerifier verifies that clients hold the keys that their tokens are bound to. See proof.Verifier.
 type PossessionVerifier interface {
 	// Verify reports why a token with this confirmation must not be used with q, or nil: then it is bound to nothing, or to a
 	// key that the client showed.
 	Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error
-	// Offer says how tokens may be presented, for challenges.
-	Presentation() token.Presentation
-	// Fresh returns what an answer to a client that uses DPoP has besides.
+	// Presentation returns how tokens may be presented, for challenges.
+	Presentation() proof.Presentation
+	// ResponseHeaders returns the further header fields of a response to a client that uses DPoP.
 	ResponseHeaders(now time.Time) []authz.Header
 }
 
@@ -85,7 +86,7 @@ func New(cfg Config, s *Snapshot, deps Deps) *Point {
 		deps.Now = time.Now
 	}
 	if deps.Proofs == nil {
-		deps.Proofs = (*token.Proofs)(nil)
+		deps.Proofs = (*proof.Verifier)(nil)
 	}
 	p := &Point{cfg: cfg, deps: deps, routes: newRoutes(cfg.Routes), refusals: map[authz.Kind]*rate.Sometimes{}}
 	for _, k := range authz.Kinds {

@@ -18,8 +18,8 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
-	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // holder is a client with a key.
@@ -68,13 +68,13 @@ func (h *holder) grant() devissuer.Grant {
 }
 
 // accepting takes proofs.
-func accepting(changes ...func(*token.Config)) token.Config {
-	cfg := token.Config{
-		DPoP: token.DPoPConfig{
-			Mode: token.Accept, Algorithms: []string{"ES256", "PS256"}, MaxAge: time.Minute, FutureSkew: 10 * time.Second,
-			Replay: token.ReplayEnforce, ReplayMaxEntries: 10_000, NonceLifetime: time.Minute,
+func accepting(changes ...func(*proof.Config)) proof.Config {
+	cfg := proof.Config{
+		DPoP: proof.DPoPConfig{
+			Mode: proof.Accept, Algorithms: []string{"ES256", "PS256"}, MaxAge: time.Minute, FutureSkew: 10 * time.Second,
+			Replay: proof.ReplayEnforce, ReplayMaxEntries: 10_000, NonceLifetime: time.Minute,
 		},
-		MTLS: token.MTLSConfig{From: token.FromRequest, TrustedHops: []string{"127.0.0.0/8"}},
+		MTLS: proof.MTLSConfig{From: proof.FromRequest, TrustedProxies: []string{"127.0.0.0/8"}},
 	}
 	for _, c := range changes {
 		c(&cfg)
@@ -82,8 +82,8 @@ func accepting(changes ...func(*token.Config)) token.Config {
 	return cfg
 }
 
-func demanding(c *token.Config) { c.DPoP.Nonce = token.NonceRequired }
-func required(c *token.Config)  { c.DPoP.Mode = token.Required }
+func demanding(c *proof.Config) { c.DPoP.Nonce = proof.NonceRequired }
+func required(c *proof.Config)  { c.DPoP.Mode = proof.Required }
 
 func proven(path, tok string, proofs ...string) authz.Query {
 	q := question(path, "DPoP "+tok)
@@ -312,7 +312,7 @@ func TestMTLS4_ABoundTokenPassesWithItsCertificateOnly(t *testing.T) {
 		PEM string            `json:"certificate_pem"`
 		CNF map[string]string `json:"cnf"`
 	}
-	raw, err := os.ReadFile("../token/testdata/mtls-rfc8705-vector.json")
+	raw, err := os.ReadFile("../proof/testdata/mtls-rfc8705-vector.json")
 	if err == nil {
 		err = json.Unmarshal(raw, &v)
 	}

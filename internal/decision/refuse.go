@@ -8,15 +8,16 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // Reason codes of decisions that no policy made.
 const (
 	noCredential   = "no_credential"
-	invalidToken   = token.CodeToken
-	invalidProof   = token.CodeProof
-	useNonce       = token.CodeNonce
+	invalidToken   = proof.CodeInvalidToken
+	invalidProof   = proof.CodeInvalidProof
+	useNonce       = proof.CodeUseNonce
 	invalidRequest = "invalid_request"
 	unavailable    = "temporarily_unavailable"
 	tooMany        = introspect.TooManyUnknownTokens

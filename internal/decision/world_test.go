@@ -25,9 +25,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
+	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
-	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 const clientSecret = "the-secret-of-the-resource-server"
@@ -65,7 +65,7 @@ type plan struct {
 	routes  []decision.Route
 	now     func() time.Time
 	issuer  func(*introspect.Config)
-	proof   token.Config
+	proof   proof.Config
 	wrap    func(introspect.Introspector) introspect.Introspector
 }
 
@@ -101,7 +101,7 @@ func build(t *testing.T, p plan) *world {
 	if p.realm != "" {
 		cfg.Realm = p.realm
 	}
-	proofs, err := token.NewProofs(p.proof, nil)
+	proofs, err := proof.New(p.proof, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
@@ -133,8 +134,8 @@ func (t *timeless) bound(ctx context.Context) authz.Confirmation {
 
 // stated believes what a case states about the key of its token, and nothing else: what a request shows is not looked at.
 type stated struct {
-	*token.Proofs // nil: nothing can be shown
-	key           string
+	*proof.Verifier // nil: nothing can be shown
+	key             string
 }
 
 const keyShown = "shown"
@@ -151,13 +152,13 @@ func (s *stated) present(q *authz.Query, c authz.Confirmation) {
 	q.Request.Headers = headers
 }
 
-// Verify is the rule of decision.Prover.
+// Verify is the rule of decision.PossessionVerifier.
 func (s *stated) Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error {
 	asked := c.Bound() && c.Unknown == "" && (c.JKT == "" || cred.Scheme == token.DPoP)
 	if s.key == keyShown && asked {
 		return nil
 	}
-	return s.Proofs.Verify(c, cred, q, now)
+	return s.Verifier.Verify(c, cred, q, now)
 }
 
 type blind struct{}

@@ -1,4 +1,4 @@
-package token
+package proof
 
 import (
 	"errors"
@@ -17,8 +17,8 @@ type uri struct {
 	path   string
 }
 
-// readURI reads an absolute URI. Its query and fragment are left out: RFC 9449 section 4.3 ignores them. It does not hold
-// back where RFC 3986 says that two spellings are one, and refuses what is no URI of a resource.
+// readURI reads an absolute URI into its normal form. The query and the fragment are left out: RFC 9449 section 4.3
+// ignores them.
 func readURI(s string) (uri, bool) {
 	if len(s) > maxURIBytes {
 		return uri{}, false
@@ -39,7 +39,7 @@ func readURI(s string) (uri, bool) {
 	return uri{scheme + "://" + authority, path}, ok
 }
 
-// readAuthority normalises host and port (RFC 3986 section 6.2.3): an empty port is none, and so is the usual one.
+// readAuthority normalises host and port (RFC 3986 section 6.2.3): an empty port is left out, and so is the default one.
 func readAuthority(scheme, s string) (string, bool) {
 	a, ok := httpuri.ReadAuthority(strings.TrimSuffix(s, ":"))
 	if a.Port != 0 && !(scheme == "http" && a.Port == 80 || scheme == "https" && a.Port == 443) {
@@ -48,7 +48,7 @@ func readAuthority(scheme, s string) (string, bool) {
 	return a.Host, ok
 }
 
-// readBase reads what the URLs that clients use begin with.
+// readBase reads a public base URL.
 func readBase(s string) (*uri, error) {
 	u, ok := readURI(s)
 	switch {
@@ -61,10 +61,10 @@ func readBase(s string) (*uri, error) {
 	return &u, nil
 }
 
-// target is the URI of the request as its client wrote it: never that of the sidecar (DPOP-21). Not even the Host field
-// is looked at: it does not say the scheme, and anybody can write one.
-func (p *Proofs) target(requested string) (uri, bool) {
-	if p.base == nil {
+// target is the URI of the request as its client wrote it, never that of the sidecar (DPOP-21). The Host field is not
+// read: it does not say the scheme, and any client can write one.
+func (v *Verifier) target(requested string) (uri, bool) {
+	if v.base == nil {
 		return readURI(requested)
 	}
 	path := requested
@@ -73,5 +73,5 @@ func (p *Proofs) target(requested string) (uri, bool) {
 		path = strings.TrimLeftFunc(rest, func(r rune) bool { return r != '/' && r != '?' })
 	}
 	path, ok := httpuri.NormalPath(path)
-	return uri{p.base.origin, p.base.path + path}, ok
+	return uri{v.base.origin, v.base.path + path}, ok
 }

@@ -1,4 +1,4 @@
-package token_test
+package proof_test
 
 import (
 	"strings"
@@ -6,20 +6,21 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
-func TestDPOP10_NonceIsOneOfOurs(t *testing.T) {
+func TestDPOP10_NonceWasIssuedWithTheSecret(t *testing.T) {
 	h := newHolder(t)
-	demanding := func(c *token.Config) { c.DPoP.Nonce = token.NonceRequired }
+	demanding := func(c *proof.Config) { c.DPoP.Nonce = proof.NonceRequired }
 	p, stranger := proofs(t, accepting(demanding)), proofs(t, accepting(demanding))
 	good := nonce(t, p, aTime)
 	for name, n := range map[string]any{
 		"of another server": nonce(t, stranger, aTime), "made up": strings.Repeat("A", len(good)), "cut": good[1:], "longer": good + "A",
 		"changed": flipped(good, 3), "changed in its proof": flipped(good, 20), "with a line break": good[:8] + "\n" + good[8:],
 	} {
-		wantRefusal(t, name, shown(p, h.bound(), h.proof(t, claim("nonce", n))), token.CodeNonce)
+		wantRefusal(t, name, shown(p, h.bound(), h.proof(t, claim("nonce", n))), proof.CodeUseNonce)
 	}
 	wantPass(t, "ours", shown(p, h.bound(), h.proof(t, claim("nonce", good))))
 	wantPass(t, "ours again, with another proof", shown(p, h.bound(), h.proof(t, claim("nonce", good))))
@@ -33,7 +34,7 @@ func flipped(s string, at int) string {
 	return s[:at] + c + s[at+1:]
 }
 
-func nonce(t testing.TB, p *token.Proofs, at time.Time) string {
+func nonce(t testing.TB, p *proof.Verifier, at time.Time) string {
 	t.Helper()
 	for _, h := range p.ResponseHeaders(at) {
 		if h.Name == "DPoP-Nonce" && len(h.Values) == 1 {
@@ -45,19 +46,19 @@ func nonce(t testing.TB, p *token.Proofs, at time.Time) string {
 }
 
 func TestDPOP11_AgeByNonceWhereThereIsOne(t *testing.T) {
-	h, p := newHolder(t), proofs(t, accepting(func(c *token.Config) { c.DPoP.Nonce = token.NonceRequired }))
+	h, p := newHolder(t), proofs(t, accepting(func(c *proof.Config) { c.DPoP.Nonce = proof.NonceRequired }))
 	old := func(d time.Duration) error {
 		return shown(p, h.bound(), h.proof(t, claim("nonce", nonce(t, p, aTime.Add(-d))), claim("iat", 17)))
 	}
 	wantPass(t, "fresh, by a client whose clock is wrong", old(0))
 	wantPass(t, "two minutes old", old(2*time.Minute))
-	wantRefusal(t, "a second older", old(121*time.Second), token.CodeNonce)
+	wantRefusal(t, "a second older", old(121*time.Second), proof.CodeUseNonce)
 	wantPass(t, "of a replica whose clock is ahead", old(-10*time.Second))
-	wantRefusal(t, "of the far future", old(-11*time.Second), token.CodeNonce)
+	wantRefusal(t, "of the far future", old(-11*time.Second), proof.CodeUseNonce)
 }
 
 func TestDPOP16_NonceIsUnpredictableTextAndUncacheable(t *testing.T) {
-	p := proofs(t, accepting(func(c *token.Config) { c.DPoP.Nonce = token.NonceRequired }))
+	p := proofs(t, accepting(func(c *proof.Config) { c.DPoP.Nonce = proof.NonceRequired }))
 	seen := map[string]bool{}
 	for i := range 100 {
 		n := nonce(t, p, aTime.Add(time.Duration(i)*time.Second))
@@ -69,52 +70,52 @@ func TestDPOP16_NonceIsUnpredictableTextAndUncacheable(t *testing.T) {
 	if fields := p.ResponseHeaders(aTime); len(fields) != 2 || fields[1].Name != "Cache-Control" || fields[1].Values[0] != "no-store" {
 		t.Errorf("fields %v", fields)
 	}
-	if nonce(t, p, aTime)[11:] == nonce(t, proofs(t, accepting(func(c *token.Config) { c.DPoP.Nonce = token.NonceRequired })), aTime)[11:] {
+	if nonce(t, p, aTime)[11:] == nonce(t, proofs(t, accepting(func(c *proof.Config) { c.DPoP.Nonce = proof.NonceRequired })), aTime)[11:] {
 		t.Error("two servers make the same nonces")
 	}
 }
 
 func TestDPOP17_AProofWithoutNonceIsRefusedOnceOneIsDemanded(t *testing.T) {
-	h, p := newHolder(t), proofs(t, accepting(func(c *token.Config) { c.DPoP.Nonce = token.NonceRequired }))
+	h, p := newHolder(t), proofs(t, accepting(func(c *proof.Config) { c.DPoP.Nonce = proof.NonceRequired }))
 	for name, n := range map[string]any{"none": nil, "empty": ""} {
-		wantRefusal(t, name, shown(p, h.bound(), h.proof(t, claim("nonce", n))), token.CodeNonce)
+		wantRefusal(t, name, shown(p, h.bound(), h.proof(t, claim("nonce", n))), proof.CodeUseNonce)
 	}
-	wantRefusal(t, "no text", shown(p, h.bound(), h.proof(t, claim("nonce", 1))), token.CodeProof)
+	wantRefusal(t, "no text", shown(p, h.bound(), h.proof(t, claim("nonce", 1))), proof.CodeInvalidProof)
 }
 
 func TestDPOP17_TwoEpochsOfKeysAreGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, p := newHolder(t), proofs(t, accepting(func(c *token.Config) { c.DPoP.Nonce = token.NonceRequired }))
+		h, p := newHolder(t), proofs(t, accepting(func(c *proof.Config) { c.DPoP.Nonce = proof.NonceRequired }))
 		for range 40 { // across several epochs, whatever the phase
 			n := nonce(t, p, time.Now())
 			time.Sleep(119 * time.Second)
 			shownAt(p, h, t, claim("nonce", n))
 			time.Sleep(2 * time.Second)
 			err := p.Verify(h.bound(), as(token.DPoP), asked(h.proof(t, claim("nonce", n))), time.Now())
-			wantRefusal(t, "past its lifetime", err, token.CodeNonce)
+			wantRefusal(t, "past its lifetime", err, proof.CodeUseNonce)
 		}
 	})
 }
 
-func TestDPOP17_ReplicasWithOneSecretTakeEachOthersNonces(t *testing.T) {
+func TestDPOP17_ReplicasWithOneSecretAcceptEachOthersNonces(t *testing.T) {
 	t.Setenv("NONCE_SECRET", strings.Repeat("s", 32))
 	t.Setenv("SHORT_SECRET", "short")
-	with := func(env string) token.Config {
-		return accepting(func(c *token.Config) {
-			c.DPoP.Nonce, c.DPoP.NonceSecret = token.NonceRequired, secret.Source{Env: env}
+	with := func(env string) proof.Config {
+		return accepting(func(c *proof.Config) {
+			c.DPoP.Nonce, c.DPoP.NonceSecret = proof.NonceRequired, secret.Source{Env: env}
 		})
 	}
 	h, a, b := newHolder(t), proofs(t, with("NONCE_SECRET")), proofs(t, with("NONCE_SECRET"))
 	wantPass(t, "the other's", shown(b, h.bound(), h.proof(t, claim("nonce", nonce(t, a, aTime)))))
 	for _, env := range []string{"SHORT_SECRET", "NO_SECRET"} {
-		if _, err := token.NewProofs(with(env), nil); err == nil || strings.Contains(err.Error(), "short\"") {
+		if _, err := proof.New(with(env), nil); err == nil || strings.Contains(err.Error(), "short\"") {
 			t.Errorf("%s: %v", env, err)
 		}
 	}
 }
 
 func TestDPOP20_HeadersAreExposedToBrowsersWhenAsked(t *testing.T) {
-	p := proofs(t, accepting(func(c *token.Config) { c.DPoP.ExposeHeaders = true }))
+	p := proofs(t, accepting(func(c *proof.Config) { c.DPoP.ExposeHeaders = true }))
 	if f := p.ResponseHeaders(aTime); len(f) != 1 || f[0].Name != "Access-Control-Expose-Headers" || f[0].Values[0] != "WWW-Authenticate, DPoP-Nonce" {
 		t.Errorf("fields %v", f)
 	}

@@ -1,18 +1,19 @@
-package token_test
+package proof_test
 
 import (
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
-func base(url string) func(*token.Config) {
-	return func(c *token.Config) { c.DPoP.PublicBaseURL = url }
+func base(url string) func(*proof.Config) {
+	return func(c *proof.Config) { c.DPoP.PublicBaseURL = url }
 }
 
 // matches checks a proof for htu against a request for url.
-func matches(t *testing.T, p *token.Proofs, h *holder, url, htu string) error {
+func matches(t *testing.T, p *proof.Verifier, h *holder, url, htu string) error {
 	t.Helper()
 	q := asked(h.proof(t, claim("htu", htu)))
 	q.Request.URL = url
@@ -75,7 +76,7 @@ func TestDPOP9_OtherURIsAreOther(t *testing.T) {
 		{"https://api.example/a", "https://[::1/a"},
 		{"https://api.example/a", "https://api.example\\@evil.example/a"},
 	} {
-		wantRefusal(t, c[1]+" for "+c[0], matches(t, p, h, c[0], c[1]), token.CodeProof)
+		wantRefusal(t, c[1]+" for "+c[0], matches(t, p, h, c[0], c[1]), proof.CodeInvalidProof)
 	}
 }
 
@@ -91,7 +92,7 @@ func TestDPOP21_PublicBaseURLStandsForSchemeAndHost(t *testing.T) {
 	} {
 		p := proofs(t, accepting(base(c.base)))
 		wantPass(t, c.htu, matches(t, p, h, c.url, c.htu))
-		wantRefusal(t, "the URL of the request where it is not the public one", matches(t, p, h, "http://internal/orders", "http://internal/orders"), token.CodeProof)
+		wantRefusal(t, "the URL of the request where it is not the public one", matches(t, p, h, "http://internal/orders", "http://internal/orders"), proof.CodeInvalidProof)
 	}
 }
 

@@ -1,4 +1,4 @@
-package token_test
+package proof_test
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
@@ -18,26 +19,26 @@ func TestDPOP15_AProofPassesOnce(t *testing.T) {
 	h, other, p := newHolder(t), newHolder(t), proofs(t, accepting())
 	one := h.proof(t, claim("jti", "once"))
 	wantPass(t, "first", shown(p, h.bound(), one))
-	wantRefusal(t, "again", shown(p, h.bound(), one), token.CodeProof)
-	wantRefusal(t, "a new proof of the same jti", shown(p, h.bound(), h.proof(t, claim("jti", "once"), claim("iat", aTime.Unix()-20))), token.CodeProof)
+	wantRefusal(t, "again", shown(p, h.bound(), one), proof.CodeInvalidProof)
+	wantRefusal(t, "a new proof of the same jti", shown(p, h.bound(), h.proof(t, claim("jti", "once"), claim("iat", aTime.Unix()-20))), proof.CodeInvalidProof)
 	wantPass(t, "the same jti of another client", shown(p, other.bound(), other.proof(t, claim("jti", "once"))))
 	q := asked(h.proof(t, claim("jti", "once"), claim("htu", "https://api.example/others")))
 	q.Request.URL = "https://api.example/others"
 	wantPass(t, "the same jti for another URI", p.Verify(h.bound(), as(token.DPoP), q, aTime))
 	wantPass(t, "a jti of 256 bytes", shown(p, h.bound(), h.proof(t, claim("jti", strings.Repeat("x", 256)))))
-	wantRefusal(t, "a longer one", shown(p, h.bound(), h.proof(t, claim("jti", strings.Repeat("x", 257)))), token.CodeProof)
+	wantRefusal(t, "a longer one", shown(p, h.bound(), h.proof(t, claim("jti", strings.Repeat("x", 257)))), proof.CodeInvalidProof)
 }
 
-func TestDPOP15_AProofThatIsRefusedIsNotBurnt(t *testing.T) {
+func TestDPOP15_ARefusedProofIsNotUsedUp(t *testing.T) {
 	h := newHolder(t)
-	p := proofs(t, accepting(func(c *token.Config) { c.DPoP.Nonce = token.NonceRequired }))
+	p := proofs(t, accepting(func(c *proof.Config) { c.DPoP.Nonce = proof.NonceRequired }))
 	good := h.proof(t, claim("nonce", nonce(t, p, aTime)))
 	q := asked(good)
 	q.Request.Method = "POST"
-	wantRefusal(t, "for another method", p.Verify(h.bound(), as(token.DPoP), q, aTime), token.CodeProof)
-	wantRefusal(t, "with another token", p.Verify(h.bound(), token.Credential{Token: secret.New("other"), Scheme: token.DPoP}, asked(good), aTime), token.CodeProof)
-	wantRefusal(t, "too late", p.Verify(h.bound(), as(token.DPoP), asked(good), aTime.Add(time.Hour)), token.CodeNonce)
-	wantRefusal(t, "without the certificate", p.Verify(authz.Confirmation{JKT: h.jkt, X5T: "x"}, as(token.DPoP), asked(good), aTime), token.CodeToken)
+	wantRefusal(t, "for another method", p.Verify(h.bound(), as(token.DPoP), q, aTime), proof.CodeInvalidProof)
+	wantRefusal(t, "with another token", p.Verify(h.bound(), token.Credential{Token: secret.New("other"), Scheme: token.DPoP}, asked(good), aTime), proof.CodeInvalidProof)
+	wantRefusal(t, "too late", p.Verify(h.bound(), as(token.DPoP), asked(good), aTime.Add(time.Hour)), proof.CodeUseNonce)
+	wantRefusal(t, "without the certificate", p.Verify(authz.Confirmation{JKT: h.jkt, X5T: "x"}, as(token.DPoP), asked(good), aTime), proof.CodeInvalidToken)
 	wantPass(t, "as it is meant", shown(p, h.bound(), good))
 }
 
@@ -65,11 +66,11 @@ func TestDPOP15_OfAHundredAtOnceOnePasses(t *testing.T) {
 }
 
 func TestDPOP15_NoMomentLetsAProofPassTwice(t *testing.T) {
-	for name, window := range map[string]func(*token.Config){
-		"by iat":            func(*token.Config) {},
-		"by iat, short":     func(c *token.Config) { c.DPoP.MaxAge, c.DPoP.FutureSkew = time.Second, 0 },
-		"by iat, long skew": func(c *token.Config) { c.DPoP.MaxAge, c.DPoP.FutureSkew = 5*time.Second, 5*time.Minute },
-		"by nonce":          func(c *token.Config) { c.DPoP.Nonce, c.DPoP.NonceLifetime = token.NonceRequired, 90*time.Second },
+	for name, window := range map[string]func(*proof.Config){
+		"by iat":            func(*proof.Config) {},
+		"by iat, short":     func(c *proof.Config) { c.DPoP.MaxAge, c.DPoP.FutureSkew = time.Second, 0 },
+		"by iat, long skew": func(c *proof.Config) { c.DPoP.MaxAge, c.DPoP.FutureSkew = 5*time.Second, 5*time.Minute },
+		"by nonce":          func(c *proof.Config) { c.DPoP.Nonce, c.DPoP.NonceLifetime = proof.NonceRequired, 90*time.Second },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -77,7 +78,7 @@ func TestDPOP15_NoMomentLetsAProofPassTwice(t *testing.T) {
 				h, p := newHolder(t), proofs(t, cfg)
 				time.Sleep(777 * time.Millisecond)
 				changes := []change{claim("iat", time.Now().Add(cfg.DPoP.FutureSkew).Unix())}
-				if cfg.DPoP.Nonce == token.NonceRequired {
+				if cfg.DPoP.Nonce == proof.NonceRequired {
 					changes = append(changes, claim("nonce", nonce(t, p, time.Now())))
 				}
 				one := h.proof(t, changes...)
@@ -98,7 +99,7 @@ func TestDPOP15_NoMomentLetsAProofPassTwice(t *testing.T) {
 	}
 }
 
-func nonceOrNone(p *token.Proofs) string {
+func nonceOrNone(p *proof.Verifier) string {
 	for _, h := range p.ResponseHeaders(time.Now()) {
 		if h.Name == "DPoP-Nonce" {
 			return h.Values[0]
@@ -107,15 +108,15 @@ func nonceOrNone(p *token.Proofs) string {
 	return ""
 }
 
-func shownAt(p *token.Proofs, h *holder, t *testing.T, changes ...change) {
+func shownAt(p *proof.Verifier, h *holder, t *testing.T, changes ...change) {
 	t.Helper()
 	one := h.proof(t, append(changes, claim("iat", time.Now().Unix()))...)
 	wantPass(t, "another proof", p.Verify(h.bound(), as(token.DPoP), asked(one), time.Now()))
 }
 
-func TestDPOP15_AFullStoreIsUnavailableAndForgetsNothingThatCouldPass(t *testing.T) {
+func TestDPOP15_AFullCacheIsUnavailableAndForgetsNoValidProof(t *testing.T) {
 	h := newHolder(t)
-	cfg := accepting(func(c *token.Config) { c.DPoP.ReplayMaxEntries = 20 })
+	cfg := accepting(func(c *proof.Config) { c.DPoP.ReplayMaxEntries = 20 })
 	p := proofs(t, cfg)
 	first := h.proof(t)
 	wantPass(t, "first", shown(p, h.bound(), first))
@@ -126,7 +127,7 @@ func TestDPOP15_AFullStoreIsUnavailableAndForgetsNothingThatCouldPass(t *testing
 	if authz.KindOf(err) != authz.Unavailable {
 		t.Errorf("over the bound: %v", err)
 	}
-	wantRefusal(t, "the first again", shown(p, h.bound(), first), token.CodeProof)
+	wantRefusal(t, "the first again", shown(p, h.bound(), first), proof.CodeInvalidProof)
 	later := aTime.Add(2 * time.Minute)
 	wantPass(t, "when they have ended", p.Verify(h.bound(), as(token.DPoP), asked(h.proof(t, claim("iat", later.Unix()))), later))
 }
@@ -145,16 +146,16 @@ func (c *counts) Proved(method, outcome string) {
 	c.of[method+" "+outcome]++
 }
 
-func TestDPOP22_ReplaysAreEnforcedObservedOrNotLookedAt(t *testing.T) {
+func TestDPOP22_ReplaysAreEnforcedObservedOrIgnored(t *testing.T) {
 	h := newHolder(t)
-	for mode, want := range map[token.ReplayMode]string{
-		token.ReplayEnforce: "map[dpop replayed:1 dpop verified:1]", token.ReplayObserve: "map[dpop replayed:1 dpop verified:1]", token.ReplayOff: "map[dpop verified:2]",
+	for mode, want := range map[proof.ReplayMode]string{
+		proof.ReplayEnforce: "map[dpop replayed:1 dpop verified:1]", proof.ReplayObserve: "map[dpop replayed:1 dpop verified:1]", proof.ReplayOff: "map[dpop verified:2]",
 	} {
 		seen := &counts{}
-		p := proofs(t, accepting(func(c *token.Config) { c.DPoP.Replay = mode }), seen)
+		p := proofs(t, accepting(func(c *proof.Config) { c.DPoP.Replay = mode }), seen)
 		one := h.proof(t)
 		wantPass(t, string(mode), shown(p, h.bound(), one))
-		if err := shown(p, h.bound(), one); (err != nil) != (mode == token.ReplayEnforce) {
+		if err := shown(p, h.bound(), one); (err != nil) != (mode == proof.ReplayEnforce) {
 			t.Errorf("%s: the second time: %v", mode, err)
 		}
 		if got := fmt.Sprint(seen.of); got != want {

@@ -1,4 +1,4 @@
-package token
+package proof
 
 import (
 	"cmp"
@@ -9,8 +9,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// Config says how clients show that they hold the key their token is bound to. The zero Config lets nobody show anything:
-// every bound token is refused.
+// Config says how clients show that they hold the key their token is bound to. The zero Config refuses every bound token.
 type Config struct {
 	DPoP DPoPConfig `yaml:"dpop" doc:"Proofs that are sent with each request (DPoP, RFC 9449)."`
 	MTLS MTLSConfig `yaml:"mtls" doc:"Certificates that clients present in TLS (RFC 8705)."`
@@ -31,7 +30,7 @@ type DPoPConfig struct {
 	ExposeHeaders    bool          `yaml:"expose_headers" default:"false" doc:"Let scripts in browsers read WWW-Authenticate and DPoP-Nonce, by Access-Control-Expose-Headers."`
 }
 
-// DPoPMode says whose tokens are bound to DPoP keys.
+// DPoPMode says which tokens are accepted.
 type DPoPMode string
 
 // The modes. Empty is Off.
@@ -41,7 +40,7 @@ const (
 	Required DPoPMode = "required"
 )
 
-// ReplayMode says what becomes of a proof that was seen before.
+// ReplayMode says what happens to a proof that was used before.
 type ReplayMode string
 
 // The modes. Empty is ReplayOff.
@@ -51,7 +50,7 @@ const (
 	ReplayOff     ReplayMode = "off"
 )
 
-// NonceMode says whether proofs carry a nonce.
+// NonceMode says whether proofs must carry a nonce.
 type NonceMode string
 
 // The modes. Empty is NonceOff.
@@ -60,11 +59,11 @@ const (
 	NonceRequired NonceMode = "required"
 )
 
-// MTLSConfig says where the certificate of the client is found, and who is believed about it.
+// MTLSConfig says where the certificate of the client is found, and which callers are trusted to report it.
 type MTLSConfig struct {
-	From        CertificateSource `yaml:"from" default:"none" enum:"none|request|x-forwarded-client-cert|client-cert|nginx|traefik" doc:"Where the client's certificate is: nowhere, in client_certificate of the call, or in a header of the request as Envoy, RFC 9440, nginx or Traefik write it."`
-	Header      string            `yaml:"header" doc:"Name of that header. Empty is the usual one: x-forwarded-client-cert, client-cert, ssl-client-cert or x-forwarded-tls-client-cert."`
-	TrustedHops []string          `yaml:"trusted_hops" default:"unix,127.0.0.0/8,::1/128" doc:"Callers who are believed about certificates: networks, addresses, or unix for Unix sockets. They must take the header out of what clients send."`
+	From           CertificateSource `yaml:"from" default:"none" enum:"none|request|x-forwarded-client-cert|client-cert|nginx|traefik" doc:"Where the client's certificate is: nowhere, in client_certificate of the call, or in a header of the request as Envoy, RFC 9440, nginx or Traefik write it."`
+	Header         string            `yaml:"header" doc:"Name of that header. Empty is the usual one: x-forwarded-client-cert, client-cert, ssl-client-cert or x-forwarded-tls-client-cert."`
+	TrustedProxies []string          `yaml:"trusted_proxies" default:"unix,127.0.0.0/8,::1/128" doc:"Callers that are trusted to report the client's certificate: networks, addresses, or unix for Unix sockets. They must remove the header from what clients send."`
 }
 
 // CertificateSource says where the certificate of the client is found.
@@ -83,7 +82,8 @@ const (
 // header is the lower-case name of the header that holds the certificate, or "".
 func (c MTLSConfig) header() string {
 	usual := map[CertificateSource]string{
-		FromEnvoy: "x-forwarded-client-cert", FromRFC9440: "client-cert", FromNginx: "ssl-client-cert", FromTraefik: "x-forwarded-tls-client-cert",
+		FromEnvoy: "x-forwarded-client-cert", FromRFC9440: "client-cert",
+		FromNginx: "ssl-client-cert", FromTraefik: "x-forwarded-tls-client-cert",
 	}[c.From]
 	if usual == "" {
 		return ""
@@ -104,12 +104,12 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	if c.DPoP.Nonce != NonceRequired && !c.DPoP.NonceSecret.IsZero() {
 		fault("dpop.nonce_secret", "nothing is made from it while nonce is off", "set nonce: required, or remove the secret")
 	}
-	if from := c.MTLS.From; from != FromNowhere && from != "" && len(c.MTLS.TrustedHops) == 0 {
-		fault("mtls.trusted_hops", "is empty, so that nobody is believed about certificates", "name the callers, or set from: none")
+	if from := c.MTLS.From; from != FromNowhere && from != "" && len(c.MTLS.TrustedProxies) == 0 {
+		fault("mtls.trusted_proxies", "is empty, so no caller is trusted to report certificates", "name the callers, or set from: none")
 	}
-	for i, hop := range c.MTLS.TrustedHops {
-		if _, err := readHops([]string{hop}); err != nil {
-			fault(fmt.Sprintf("mtls.trusted_hops[%d]", i), err.Error(), "write 10.0.0.0/8, 10.1.2.3 or unix")
+	for i, proxy := range c.MTLS.TrustedProxies {
+		if _, err := readProxies([]string{proxy}); err != nil {
+			fault(fmt.Sprintf("mtls.trusted_proxies[%d]", i), err.Error(), "write 10.0.0.0/8, 10.1.2.3 or unix")
 		}
 	}
 	switch header := c.MTLS.Header; {
@@ -123,4 +123,6 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	}
 }
 
-var credentialFields = map[string]bool{"authorization": true, "proxy-authorization": true, "cookie": true, "dpop": true, "host": true}
+var credentialFields = map[string]bool{
+	"authorization": true, "proxy-authorization": true, "cookie": true, "dpop": true, "host": true,
+}

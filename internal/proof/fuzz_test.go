@@ -1,4 +1,4 @@
-package token_test
+package proof_test
 
 import (
 	"crypto/ecdsa"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
@@ -21,7 +22,7 @@ func FuzzWhatPassesIsSignedByTheBoundKey(f *testing.F) {
 	} {
 		f.Add(s)
 	}
-	p := proofs(f, accepting(func(c *token.Config) { c.DPoP.Replay = token.ReplayOff }))
+	p := proofs(f, accepting(func(c *proof.Config) { c.DPoP.Replay = proof.ReplayOff }))
 	f.Fuzz(func(t *testing.T, s string) {
 		if shown(p, h.bound(), s) != nil {
 			return
@@ -42,9 +43,9 @@ func FuzzWhatPassesIsSignedByTheBoundKey(f *testing.F) {
 // A certificate passes only if its digest is somewhere in what was sent, in one of the forms that are read.
 func FuzzCertificateHeaders(f *testing.F) {
 	c := theCertificate(f)
-	sources := []token.CertificateSource{token.FromEnvoy, token.FromRFC9440, token.FromNginx, token.FromTraefik}
+	sources := []proof.CertificateSource{proof.FromEnvoy, proof.FromRFC9440, proof.FromNginx, proof.FromTraefik}
 	headers := []string{"x-forwarded-client-cert", "client-cert", "ssl-client-cert", "x-forwarded-tls-client-cert"}
-	var all []*token.Proofs
+	var all []*proof.Verifier
 	for _, s := range sources {
 		all = append(all, proofs(f, accepting(from(s))))
 	}
@@ -67,7 +68,7 @@ func FuzzCertificateHeaders(f *testing.F) {
 // Two URIs are equal in one way only: what is equal to itself stays so however it is spelt, and the query never matters.
 func FuzzTheQueryOfAURINeverMatters(f *testing.F) {
 	h := newHolder(f)
-	p := proofs(f, accepting(func(c *token.Config) { c.DPoP.Replay = token.ReplayOff }))
+	p := proofs(f, accepting(func(c *proof.Config) { c.DPoP.Replay = proof.ReplayOff }))
 	for _, s := range []string{"https://api.example/a", "https://api.example", "http://[::1]:80/../a%2e", "https://a/%", "x"} {
 		f.Add(s)
 	}

@@ -1,4 +1,4 @@
-package token_test
+package proof_test
 
 import (
 	"crypto/ecdsa"
@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
@@ -104,13 +105,13 @@ func part(t testing.TB, members object) string {
 func (h *holder) bound() authz.Confirmation { return authz.Confirmation{JKT: h.jkt} }
 
 // accepting is a configuration that takes proofs, as the defaults do.
-func accepting(changes ...func(*token.Config)) token.Config {
-	cfg := token.Config{
-		DPoP: token.DPoPConfig{
-			Mode: token.Accept, Algorithms: []string{"ES256", "EdDSA", "PS256"}, MaxAge: time.Minute, FutureSkew: 10 * time.Second,
-			Replay: token.ReplayEnforce, ReplayMaxEntries: 1000, NonceLifetime: 2 * time.Minute,
+func accepting(changes ...func(*proof.Config)) proof.Config {
+	cfg := proof.Config{
+		DPoP: proof.DPoPConfig{
+			Mode: proof.Accept, Algorithms: []string{"ES256", "EdDSA", "PS256"}, MaxAge: time.Minute, FutureSkew: 10 * time.Second,
+			Replay: proof.ReplayEnforce, ReplayMaxEntries: 1000, NonceLifetime: 2 * time.Minute,
 		},
-		MTLS: token.MTLSConfig{TrustedHops: []string{"unix", "127.0.0.0/8", "::1/128"}},
+		MTLS: proof.MTLSConfig{TrustedProxies: []string{"unix", "127.0.0.0/8", "::1/128"}},
 	}
 	for _, c := range changes {
 		c(&cfg)
@@ -118,14 +119,14 @@ func accepting(changes ...func(*token.Config)) token.Config {
 	return cfg
 }
 
-func proofs(t testing.TB, cfg token.Config, observers ...token.Observer) *token.Proofs {
+func proofs(t testing.TB, cfg proof.Config, observers ...proof.Observer) *proof.Verifier {
 	t.Helper()
 	cfg.Check(func(key, cause, _ string) { t.Errorf("fault in %s: %s", key, cause) })
-	var observer token.Observer
+	var observer proof.Observer
 	if len(observers) > 0 {
 		observer = observers[0]
 	}
-	p, err := token.NewProofs(cfg, observer)
+	p, err := proof.New(cfg, observer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +147,7 @@ func as(scheme token.Scheme) token.Credential {
 }
 
 // shown checks one proof of GET aURL at aTime.
-func shown(p *token.Proofs, c authz.Confirmation, dpop ...string) error {
+func shown(p *proof.Verifier, c authz.Confirmation, dpop ...string) error {
 	return p.Verify(c, as(token.DPoP), asked(dpop...), aTime)
 }
 

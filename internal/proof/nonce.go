@@ -1,4 +1,4 @@
-package token
+package proof
 
 import (
 	"crypto/hmac"
@@ -17,17 +17,17 @@ const (
 	minNonceSecret = 32
 )
 
-// nonces makes nonces and knows its own again, without remembering any (RFC 9449 sections 9 and 11.3): a nonce is a time and
-// its MAC. The key of the MAC changes with each epoch, which is as long as a nonce lives: nonces of two epochs are good at
-// any moment. Whoever has the same secret takes the same nonces.
+// nonces issues and verifies DPoP nonces without storing any (RFC 9449 sections 9 and 11.3): a nonce is a time and its MAC.
+// The key of the MAC changes with each epoch, which is as long as the lifetime of a nonce, so the nonces of two epochs are
+// valid at any moment. Replicas with the same secret accept each other's nonces.
 type nonces struct {
 	secret   []byte
 	lifetime time.Duration
-	skew     time.Duration // between replicas
-	latest   atomic.Pointer[issued]
+	skew     time.Duration // between the clocks of replicas
+	latest   atomic.Pointer[nonce]
 }
 
-type issued struct {
+type nonce struct {
 	second int64
 	text   string
 }
@@ -49,21 +49,21 @@ func newNonces(cfg DPoPConfig) (*nonces, error) {
 	return n, nil
 }
 
-// fresh returns the nonce of the second of now. Many requests share it: it is unpredictable, not unique.
-func (n *nonces) fresh(now time.Time) string {
+// issue returns the nonce of the second of now. Requests of one second share it: a nonce is unpredictable, not unique.
+func (n *nonces) issue(now time.Time) string {
 	second := now.Unix()
 	if last := n.latest.Load(); last != nil && last.second == second {
 		return last.text
 	}
 	b := binary.BigEndian.AppendUint64(make([]byte, 0, nonceTimeBytes+nonceMACBytes), uint64(second))
 	b = append(b, n.mac(second)...)
-	made := &issued{second, base64.RawURLEncoding.EncodeToString(b)}
-	n.latest.Store(made)
-	return made.text
+	issued := &nonce{second, base64.RawURLEncoding.EncodeToString(b)}
+	n.latest.Store(issued)
+	return issued.text
 }
 
-// made returns when a nonce was made, if it was made here and is still good.
-func (n *nonces) made(text string, now time.Time) (time.Time, bool) {
+// verify returns when a nonce was issued, if it was issued with this secret and has not expired.
+func (n *nonces) verify(text string, now time.Time) (time.Time, bool) {
 	const length = nonceTimeBytes + nonceMACBytes
 	if len(text) != base64.RawURLEncoding.EncodedLen(length) {
 		return time.Time{}, false
