@@ -100,7 +100,7 @@ func (s *start) discover(ctx context.Context, std streams) (*doctor.Metadata, er
 	const patience = 10 * time.Second
 	server, err := oauth.New(oauth.Config{
 		Name: "new", Issuer: s.Issuer, AllowInsecureHTTP: s.insecure, CAFile: s.CAFile,
-		Client: oauth.Client{Auth: "none"}, Timeout: patience, MaxResponseBytes: 1 << 20,
+		Client: oauth.Client{Auth: oauth.NoAuth}, Timeout: patience, MaxResponseBytes: 1 << 20,
 	}, oauth.Deps{})
 	if err != nil {
 		return nil, &failure{err: err, hint: "--issuer takes a URL such as https://login.acme.example/realms/acme", exit: exitUsage}
@@ -141,7 +141,7 @@ func (s *start) guess(doc *doctor.Metadata, std streams) {
 	switch {
 	case s.Auth != "":
 	case s.Mode == "jwt" && s.SecretFile == "":
-		s.Auth = "none" // nobody is asked
+		s.Auth = oauth.NoAuth // nobody is asked
 	default:
 		s.Auth = g.Auth
 	}

@@ -18,8 +18,7 @@ const instead = "ask about a token that must be good instead: sidecar introspect
 // canary gets a token for the sidecar itself and looks at it as serve would. A server that says that a token it issued a moment
 // ago is not active has a reason that no caller will ever see, and one that issues what this mode cannot read does so for callers.
 func (e *exam) canary(ctx context.Context, doc *Metadata) {
-	auth := e.cfg.Reached().Client.Auth
-	if auth == "bearer" || auth == "none" || e.cfg.Endpoint.TokenEndpoint == "" && (doc == nil || doc.Token == "") {
+	if !e.cfg.Reached().Client.CanGetToken() || e.cfg.Endpoint.TokenEndpoint == "" && (doc == nil || doc.Token == "") {
 		if e.asks() {
 			e.found("canary", Doubt, instead, "the sidecar cannot get a token of its own")
 		}
@@ -92,7 +91,7 @@ func (e *exam) withoutToken(err error) Finding {
 		return Finding{"canary", Good, advice.OwnToken + ": there is none to ask about", ""}
 	case advice.OwnToken != "" && code == "unauthorized_client":
 		f.Level, f.Says, f.Do = Fault, fmt.Sprintf("the server knows %q as a client: %s", client.ID, advice.Misplaced.Says), advice.Misplaced.Do
-	case code == "invalid_token" && strings.HasSuffix(client.Method(), "_jwt"):
+	case code == "invalid_token" && client.SignsAssertions():
 		f.Level, f.Do = Fault, "the server does not take the client's assertion: "+assertionRemedy(e.cfg)
 	case strings.Contains(err.Error(), "nor in endpoint_hosts"):
 		f.Do = unreachable(err, "")

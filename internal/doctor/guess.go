@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 // Guess is a first idea of how a server is to be configured. It is only ever proposed: what a server is, its operator knows.
@@ -143,7 +145,7 @@ func recognised(doc *Metadata) (dialect, why string, maybe []string) {
 func Propose(issuer string, doc *Metadata) Guess {
 	known := *doc
 	known.Issuer = issuer
-	g := Guess{Mode: "introspect", Auth: "client_secret_basic"}
+	g := Guess{Mode: "introspect", Auth: oauth.ClientSecretBasic}
 	g.Dialect, g.Why, g.Maybe = recognised(&known)
 	if doc.Introspection == "" {
 		g.Mode = "jwt"
@@ -152,8 +154,8 @@ func Propose(issuer string, doc *Metadata) Guess {
 	if methods == nil {
 		methods = doc.TokenAuth
 	}
-	if !slices.Contains(methods, g.Auth) && slices.Contains(methods, "client_secret_post") {
-		g.Auth = "client_secret_post"
+	if !slices.Contains(methods, g.Auth) && slices.Contains(methods, oauth.ClientSecretPost) {
+		g.Auth = oauth.ClientSecretPost
 	}
 	return g
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -106,8 +105,8 @@ func (e *exam) metadata(ctx context.Context) *Metadata {
 	if methods == nil {
 		methods = doc.TokenAuth
 	}
-	if auth := s.Client.Auth; e.asks() && methods != nil && !slices.Contains(methods, auth) && auth != "bearer" && auth != "client_credentials" && auth != "none" {
-		e.found("metadata", Doubt, "set client.auth to one of them, and register the client for it", "client.auth is %s, and the server supports %s", auth, quoted(strings.Join(methods, ", ")))
+	if e.asks() && methods != nil && !s.Client.SupportedBy(methods) {
+		e.found("metadata", Doubt, "set client.auth to one of them, and register the client for it", "client.auth is %s, and the server supports %s", s.Client.Auth, quoted(strings.Join(methods, ", ")))
 	}
 	e.assertions()
 	e.hosts(doc)
@@ -133,7 +132,7 @@ func (e *exam) hosts(doc *Metadata) {
 		return
 	}
 	member, named := "introspection_endpoint", doc.Introspection
-	if alias, _ := doc.Aliases[member].(string); alias != "" && strings.HasSuffix(s.Client.Method(), "tls_client_auth") {
+	if alias, _ := doc.Aliases[member].(string); alias != "" && s.Client.ShowsCertificate() {
 		member, named = "mtls_endpoint_aliases."+member, alias
 	}
 	if err := e.server.CheckURL(member, named); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -55,16 +56,9 @@ func orURL(s string, cfg introspect.Config) string {
 // credentialsRemedy names what to compare when a server refuses the sidecar itself.
 func credentialsRemedy(cfg introspect.Config) string {
 	c := cfg.Endpoint.Client
-	do := fmt.Sprintf("compare with what is registered there: client.id %q, client.auth %s", c.ID, c.Auth)
-	switch c.Auth {
-	case "client_secret_basic":
-		do += ", client.secret; if id or secret hold other than letters and digits, try client.basic_encoding: raw, or client.auth: client_secret_post"
-	case "client_secret_jwt", "private_key_jwt":
-		do += ", the key and client.key_id, client.signing_alg; " + assertionRemedy(cfg)
-	case "tls_client_auth", "self_signed_tls_client_auth":
-		do += ", the certificate's subject and its authority; an endpoint that takes certificates may have an address of its own (mtls_endpoint_aliases)"
-	default:
-		do += ", client.secret"
+	do := fmt.Sprintf("compare with what is registered there: client.id %q, client.auth %s, %s", c.ID, c.Auth, c.Registration())
+	if c.Auth != oauth.ClientCredentials && c.SignsAssertions() {
+		do += "; " + assertionRemedy(cfg)
 	}
 	return do + "; the client must be confidential, and allowed to introspect"
 }

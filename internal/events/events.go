@@ -183,8 +183,8 @@ func newServer(issuer oauth.Config, c SharedSignals, deps Deps) (*oauth.Server, 
 	needs := []oauth.Endpoint{oauth.JWKS}
 	if c.on() && c.usesGrant() {
 		needs = append(needs, oauth.TokenEndpoint)
-		if auth := issuer.Client.Auth; auth == "bearer" || auth == "none" {
-			return nil, fmt.Errorf("shared_signals.access_token: is needed, for client.auth %s gets no token", auth)
+		if !issuer.Client.CanGetToken() {
+			return nil, fmt.Errorf("shared_signals.access_token: is needed, for client.auth %s gets no token", issuer.Client.Auth)
 		}
 	}
 	return oauth.New(issuer, oauth.Deps{Needs: needs, Log: deps.Log, Transport: deps.Transport})

@@ -12,7 +12,7 @@ import (
 
 // check reports a canary that could not be sent.
 func (c Canary) check(cfg Config, fault func(key, cause, hint string)) {
-	switch auth := cfg.Reached().Client.Auth; {
+	switch client := cfg.Reached().Client; {
 	case c.Every == 0 && len(c.Scope) > 0:
 		fault("canary.scope", "is set, and canary.every is not", "set canary.every, or remove the scope")
 	case c.Every == 0:
@@ -22,8 +22,8 @@ func (c Canary) check(cfg Config, fault func(key, cause, hint string)) {
 		fault("canary.every", "is set, and mode jwt asks nobody", "remove it, or choose another mode")
 	case cfg.Dialect.Advice("").OwnToken != "":
 		fault("canary.every", "is set, and "+cfg.Dialect.Advice("").OwnToken, "remove it")
-	case auth == "bearer" || auth == "none":
-		fault("canary.every", fmt.Sprintf("is set, and client.auth %s gets no token of its own", auth), "choose another method, or remove it")
+	case !client.CanGetToken():
+		fault("canary.every", fmt.Sprintf("is set, and client.auth %s gets no token of its own", client.Auth), "choose another method, or remove it")
 	}
 }
 

@@ -3,7 +3,6 @@ package introspect
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -143,7 +142,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 func (c Config) Warn(warn func(key, cause, hint string)) {
 	client := c.Endpoint.Client
 	advice, audience := c.Dialect.Advice(client.ID), strings.TrimSuffix(client.AssertionAudience, "/")
-	if advice.IssuerOnly && audience != "" && audience != strings.TrimSuffix(c.Endpoint.Issuer, "/") && strings.HasSuffix(client.Method(), "_jwt") {
+	if advice.IssuerOnly && audience != "" && audience != strings.TrimSuffix(c.Endpoint.Issuer, "/") && client.SignsAssertions() {
 		warn("client.assertion_audience", fmt.Sprintf("is %q, and a server of dialect %s that sees an assertion for another than itself calls every token inactive", client.AssertionAudience, c.Dialect.Dialect),
 			"remove it: "+advice.AssertionAudience)
 	}
@@ -165,7 +164,7 @@ func (c Config) checkDialect(fault func(key, cause, hint string)) {
 	if c.Dialect.NeedsAudience() {
 		fault("audience", fmt.Sprintf("is empty, and a server of dialect %s calls the tokens of everybody's clients active", name), "list the client ids whose tokens may be used here")
 	}
-	if encoding == dialect.JSON && slices.Contains([]string{"client_secret_post", "client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"}, c.Endpoint.Client.Auth) {
+	if encoding == dialect.JSON && c.Endpoint.Client.NeedsForm() {
 		fault("client.auth", fmt.Sprintf("%s needs a form, and a server of dialect %s takes JSON", c.Endpoint.Client.Auth, name), "set client.auth to client_secret_basic")
 	}
 }

@@ -175,8 +175,8 @@ func (s SignedResponse) decrypter() (*jose.Decrypter, error) {
 // Reached is the part of c that reaches the server. Where no question is asked about tokens, no credentials are needed for it.
 func (c Config) Reached() oauth.Config {
 	s := c.Endpoint
-	if c.mode() == JWT && s.Client.ID == "" && s.Client.Secret.IsZero() && s.Client.Key.IsZero() && s.Client.CertificateFile == "" {
-		s.Client.Auth = "none"
+	if c.mode() == JWT && !s.Client.HasCredentials() {
+		s.Client.Auth = oauth.NoAuth
 	}
 	return s
 }

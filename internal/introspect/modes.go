@@ -37,7 +37,7 @@ type modes struct {
 // newModes puts local validation, as far as cfg allows it, before an asker.
 func newModes(cfg Config, asked asker, reader *dialect.Reader, keys *jose.KeySet, server *oauth.Server, revokedBy func(secret.Text, ...*authz.Claims) revoker) *modes {
 	m := &modes{name: cfg.Endpoint.Name, asked: asked, server: server, revokedBy: revokedBy, ends: cfg.Dialect.JWTEnding()}
-	m.noIntrospection = cfg.Dialect.Encoding() == dialect.Unasked || cfg.Reached().Client.Auth == "none" && cfg.Endpoint.IntrospectionEndpoint == ""
+	m.noIntrospection = cfg.Dialect.Encoding() == dialect.Unasked || !cfg.Reached().Client.Authenticates() && cfg.Endpoint.IntrospectionEndpoint == ""
 	faults := cfg.localFaults()
 	if !cfg.Dialect.HasJWTs() {
 		faults = append(faults, fault{key: "dialect", cause: "has no tokens that are JWTs"})

@@ -35,7 +35,15 @@ const (
 	familyHMAC
 )
 
-// familyOf lists the algorithms that are known here. "none" is not one of them.
+// SignatureAlgorithms lists the values of "alg" that a key pair signs with: RFC 7518 section 3.1, RFC 8037, RFC 9864.
+func SignatureAlgorithms() []string {
+	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", algEd25519}
+}
+
+// MACAlgorithms lists the values of "alg" that a shared secret signs with: RFC 7518 section 3.2.
+func MACAlgorithms() []string { return []string{"HS256", "HS384", "HS512"} }
+
+// familyOf is the family of one of the two lists; noFamily for any other text, "none" included.
 func familyOf(alg string) family {
 	switch alg {
 	case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512":

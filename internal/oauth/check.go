@@ -66,7 +66,7 @@ func (c Config) faultOfIssuer() (cause, hint string) {
 		return "is not an absolute URL", "begin with https://"
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(c.Issuer, "#"):
 		return "has a query or a fragment, which no issuer has (RFC 8414 section 2)", "copy it from the server's metadata"
-	case c.IntrospectionEndpoint != "" && (c.Client.Auth != authGrant || c.TokenEndpoint != ""):
+	case c.IntrospectionEndpoint != "" && (c.Client.Auth != ClientCredentials || c.TokenEndpoint != ""):
 		return "", ""
 	}
 	return c.faultOfURL(c.Issuer)

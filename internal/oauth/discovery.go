@@ -217,7 +217,7 @@ func (d *discovery) endpointsOf(doc jose.Claims) (map[Endpoint]string, error) {
 		named[e], _ = doc.Text(string(e)) // one that cannot be read is none
 	}
 	const aliases = "mtls_endpoint_aliases"
-	if d.cfg.Client.mutualTLS() && doc.Has(aliases) {
+	if d.cfg.Client.ShowsCertificate() && doc.Has(aliases) {
 		if doc.Value(aliases).Kind() != '{' {
 			return nil, authz.Errorf(authz.Misconfigured, "discover issuer %q: its mtls_endpoint_aliases are no URLs", d.cfg.Issuer)
 		}
@@ -250,7 +250,7 @@ func (d *discovery) faultOfEndpoint(member, named string) error {
 	if named == "" {
 		return authz.Errorf(authz.Misconfigured, "discover issuer %q: the metadata names no %s", d.cfg.Issuer, member)
 	}
-	if u, err := url.Parse(named); err == nil && u.Scheme == "http" && d.cfg.Client.mutualTLS() && !strings.HasSuffix(member, string(JWKS)) {
+	if u, err := url.Parse(named); err == nil && u.Scheme == "http" && d.cfg.Client.ShowsCertificate() && !strings.HasSuffix(member, string(JWKS)) {
 		return authz.Errorf(authz.Misconfigured, "discover issuer %q: %s is not https, over which no certificate is shown", d.cfg.Issuer, member)
 	}
 	if len(named) > maxEndpointBytes {

@@ -90,7 +90,8 @@ func (s *Server) askGranted(ctx context.Context, q question) (r Reply, err error
 		if failed != nil {
 			return Reply{Endpoint: q.endpoint}, failed
 		}
-		r, err = s.post(ctx, t.as, q, "Bearer "+t.token.Reveal())
+		q.header = http.Header{"Authorization": {"Bearer " + t.token.Reveal()}}
+		r, err = s.post(ctx, t.as, q)
 		if !s.outlived(t, r, err) || !s.grant.refuse(t) {
 			break
 		}

@@ -35,6 +35,7 @@ type Deps struct {
 // Server is one authorization server as the sidecar reaches it. It is safe for concurrent use.
 type Server struct {
 	cfg       Config
+	auth      authMethod
 	identity  *rotation[identity]
 	trust     *rotation[*x509.CertPool]
 	lines     *lines
@@ -54,9 +55,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
 	l := &lines{timeout: cfg.Timeout, network: deps.Transport, open: map[line]*httpclient.Client{}}
-	s := &Server{cfg: cfg, lines: l}
+	s := &Server{cfg: cfg, auth: cfg.Client.method(), lines: l}
 	var err, err2 error
-	s.identity, err = newIdentity(cfg, deps.Log, func(i identity) {
+	s.identity, err = newIdentity(cfg, s.auth, deps.Log, func(i identity) {
 		l.hangUp(func(to line) bool { return i.certificate != nil && to.certificate == i.certificate })
 	})
 	s.trust, err2 = newTrust(cfg, deps.Log, func(roots *x509.CertPool) {
@@ -66,7 +67,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, fmt.Errorf("set up issuer %q: %w", cfg.Name, err)
 	}
 	needs := slices.Clone(deps.Needs)
-	if cfg.Client.Auth == authGrant {
+	if cfg.Client.Auth == ClientCredentials {
 		s.grant = newGrant(func(ctx context.Context) (*granted, error) { return s.askForToken(ctx, cfg.Client.Scope) })
 		if !slices.Contains(needs, TokenEndpoint) {
 			needs = append(needs, TokenEndpoint)
@@ -116,11 +117,12 @@ func (s *Server) Post(ctx context.Context, endpoint string, form url.Values, acc
 	return s.ask(ctx, question{endpoint: endpoint, accept: accept, form: form})
 }
 
-// question is what is posted, without what says who asks: a form, or JSON when there is no form.
+// question is what is posted: a form, or JSON when there is no form. header is what authentication adds.
 type question struct {
 	endpoint, accept string
 	form             url.Values
 	json             []byte
+	header           http.Header
 }
 
 func (s *Server) ask(ctx context.Context, q question) (Reply, error) {
@@ -136,35 +138,30 @@ func (s *Server) askAuthenticated(ctx context.Context, q question) (r Reply, as 
 	s.identity.use(ctx, func(i identity) outcome {
 		as = i
 		var signed question
-		var authorization string
-		if signed, authorization, err = s.sign(q, i); err != nil {
+		if signed, err = s.sign(q, i); err != nil {
 			r = Reply{Endpoint: q.endpoint}
 			return unknown
 		}
-		r, err = s.post(ctx, i, signed, authorization)
-		return saysOf(r, err, s.cfg.Client.Method())
+		r, err = s.post(ctx, i, signed)
+		return classifyReply(r, err, i)
 	})
 	return r, as, s.describe(r, err)
 }
 
-// sign adds to a copy of q what proves who asks.
-func (s *Server) sign(q question, i identity) (question, string, error) {
-	form := url.Values{}
-	maps.Copy(form, q.form)
-	authorization, err := s.cfg.authenticate(i, form)
-	switch {
-	case err != nil:
-		return q, "", authz.Errorf(authz.Misconfigured, "ask issuer %q: %s", s.cfg.Name, err.Error())
-	case q.form != nil:
-		q.form = form
-	case len(form) > 0:
-		return q, "", authz.Errorf(authz.Misconfigured, "ask issuer %q: client.auth %s needs a form, and this server takes JSON", s.cfg.Name, s.cfg.Client.Method())
+// sign returns q with what proves who asks.
+func (s *Server) sign(q question, i identity) (question, error) {
+	if q.form == nil && s.auth.needsForm() {
+		return q, authz.Errorf(authz.Misconfigured, "ask issuer %q: client.auth %s needs a form, and this server takes JSON", s.cfg.Name, s.auth.name)
 	}
-	return q, authorization, nil
+	q.header, q.form = http.Header{}, maps.Clone(q.form)
+	if err := s.auth.authenticate(s.cfg, i, q.header, q.form); err != nil {
+		return q, authz.Errorf(authz.Misconfigured, "ask issuer %q: %s", s.cfg.Name, err.Error())
+	}
+	return q, nil
 }
 
 // post sends q as it is, over a connection that i authenticates when i has a certificate. Its error is that of net/http.
-func (s *Server) post(ctx context.Context, i identity, q question, authorization string) (Reply, error) {
+func (s *Server) post(ctx context.Context, i identity, q question) (Reply, error) {
 	body, contentType := q.json, "application/json"
 	if q.form != nil {
 		body, contentType = []byte(q.form.Encode()), "application/x-www-form-urlencoded"
@@ -179,9 +176,7 @@ func (s *Server) post(ctx context.Context, i identity, q question, authorization
 		// Asking is safe to repeat. net/http reads this as leave to use a fresh connection when a kept one turns out to have been
 		// closed by the server meanwhile; a nil value is not sent.
 		req.Header["Idempotency-Key"] = nil
-		if authorization != "" {
-			req.Header.Set("Authorization", authorization)
-		}
+		maps.Copy(req.Header, q.header)
 		return req, nil
 	})
 }
@@ -241,7 +236,7 @@ func (s *Server) describe(r Reply, err error) error {
 	if _, ok := errors.AsType[*authz.Error](err); ok {
 		return err
 	}
-	if s.cfg.Client.mutualTLS() && alerted(err) {
+	if s.cfg.Client.ShowsCertificate() && alerted(err) {
 		return authz.Errorf(authz.Misconfigured, "ask %q: it refuses our certificate", r.host())
 	}
 	kind, cause := httpclient.Describe(err)

@@ -72,14 +72,14 @@ func newTrust(cfg Config, log *slog.Logger, drop func(*x509.CertPool)) (*rotatio
 
 func parseRoots(t []secret.Text) (*x509.CertPool, error) {
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM([]byte(t[0].Reveal())) || !whole(t[0].Reveal()) {
+	if !roots.AppendCertsFromPEM([]byte(t[0].Reveal())) || !pemComplete(t[0].Reveal()) {
 		return nil, errors.New("ca_file: no certificate in it, or the last one is cut off")
 	}
 	return roots, nil
 }
 
-// whole reports whether every PEM block that begins also ends. The parsers pass over what is cut off.
-func whole(pem string) bool {
+// pemComplete reports whether every PEM block that begins also ends. The parsers pass over what is cut off.
+func pemComplete(pem string) bool {
 	return strings.Count(pem, "-----BEGIN ") == strings.Count(pem, "-----END ")
 }
 
