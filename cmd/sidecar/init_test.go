@@ -2,9 +2,7 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,31 +12,15 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
 // issuerOfOrders is an authorization server that knows the client orders-api.
 func issuerOfOrders(t *testing.T) *devissuer.Server {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := devissuer.New(devissuer.Config{Issuer: devissuer.URL(ln), Clients: []devissuer.Client{
+	return authserver.Start(t, devissuer.Config{Clients: []devissuer.Client{
 		{ID: "orders-api", Secret: secret.New("a-secret-of-orders"), Scopes: []string{"read"}, Audiences: []string{"orders-api"}},
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, ln) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return s
 }
 
 // sidecar runs a command with what it reads from standard input.

@@ -6,18 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // endless is a policy for which the compiler of OPA takes longer than any test (OPA issue 9088).
@@ -33,70 +34,48 @@ type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	dir    string
-	stderr *lines
+	stderr *testkit.LogBuffer
 	ended  chan struct{}
 }
 
-// lines is written by a process and read by a test.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
+// silent is an authorization server that accepts connections and never answers.
+func silent(t *testing.T) string { return "http://" + testkit.Listen(t).Addr().String() }
 
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
+// configure makes a directory with policies and the configuration sidecar.yaml, of which more is the end. Its
+// authorization server never answers.
+func configure(t *testing.T, more string) string { return configureFor(t, silent(t), more) }
 
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// silent is an authorization server that takes connections and never answers.
-func silent(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	return "http://" + ln.Addr().String()
-}
-
-// configure makes a directory with policies and the configuration sidecar.yaml, of which more is the end.
-func configure(t *testing.T, more string) string {
+// configureFor is configure for an authorization server. A call may take as long as the server takes.
+func configureFor(t *testing.T, server, more string) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "policies"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	save(t, filepath.Join(dir, "policies", "authz.rego"), denies)
-	save(t, filepath.Join(dir, "sidecar.yaml"), fmt.Sprintf(`
+	testkit.WriteFile(t, filepath.Join(dir, "policies", "authz.rego"), denies)
+	testkit.WriteFile(t, filepath.Join(dir, "sidecar.yaml"), fmt.Sprintf(`
 listen:
-  api: {address: "127.0.0.1:0"}
+  api: {address: "127.0.0.1:0", limits: {timeout: 10m}}
   admin: {address: "127.0.0.1:0"}
 issuers:
-  - {introspection_endpoint: %s/introspect, allow_insecure_http: true, timeout: 20s, client: {id: api, secret: {env: CLIENT_SECRET}}}
+  - introspection_endpoint: %s/introspect
+    allow_insecure_http: true
+    timeout: 10m
+    client: {id: api, secret: {env: CLIENT_SECRET}}
 policies: {paths: [policies]}
-%s`, silent(t), more))
+%s`, server, more))
 	return dir
-}
-
-func save(t *testing.T, name, text string) {
-	t.Helper()
-	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // launch starts the sidecar in a directory. It is killed at the end of the test.
 func launch(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, dir: dir, stderr: &lines{}, ended: make(chan struct{}), cmd: exec.Command("sidecar", args...)}
-	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, p.stderr, p.stderr
+	output := &testkit.LogBuffer{}
+	return launchInto(t, dir, output, output, args...)
+}
+
+// launchInto is launch with another standard error.
+func launchInto(t *testing.T, dir string, output *testkit.LogBuffer, stderr io.Writer, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, dir: dir, stderr: output, ended: make(chan struct{}), cmd: exec.Command("sidecar", args...)}
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, output, stderr
 	p.cmd.Env = append(os.Environ(), "CLIENT_SECRET=x")
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -108,27 +87,22 @@ func launch(t *testing.T, dir string, args ...string) *process {
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		<-p.ended
+		if t.Failed() {
+			t.Logf("standard error:\n%s", p.stderr)
+		}
 	})
 	return p
 }
 
-const soon = 60 * time.Second // for a machine with other work
-
-// until polls for what the process does in its own time.
-func (p *process) until(what string, holds func() bool) {
+// until polls for what the process does in its own time. When it fails, the test ends with what the process printed.
+func (p *process) until(condition string, holds func() bool) {
 	p.t.Helper()
-	deadline := time.Now().Add(soon)
-	for !holds() {
-		if time.Now().After(deadline) {
-			p.t.Fatalf("never happened: %s\n%s", what, p.stderr)
-		}
-		<-time.After(10 * time.Millisecond)
-	}
+	testkit.Eventually(p.t, condition, holds)
 }
 
 func (p *process) says(text string) {
 	p.t.Helper()
-	p.until("it says "+text, func() bool { return strings.Contains(p.stderr.String(), text) })
+	p.until("standard error has "+text, func() bool { return p.stderr.Has(text) })
 }
 
 func (p *process) signal(s os.Signal) {
@@ -143,8 +117,8 @@ func (p *process) exits(code int) {
 	p.t.Helper()
 	select {
 	case <-p.ended:
-	case <-time.After(soon):
-		p.t.Fatalf("it does not end\n%s", p.stderr)
+	case <-time.After(time.Minute):
+		p.t.Fatal("the process does not end")
 	}
 	if got := p.cmd.ProcessState.ExitCode(); got != code {
 		p.t.Errorf("exit code %d, want %d\n%s", got, code, p.stderr)
@@ -203,7 +177,7 @@ func TestASignalEndsACommandThatCompiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := configure(t, "engine: {compile_timeout: 10m}")
-			save(t, filepath.Join(dir, "policies", "endless.rego"), endless())
+			testkit.WriteFile(t, filepath.Join(dir, "policies", "endless.rego"), endless())
 			p := launch(t, dir, c.args...)
 			p.compiles()
 			p.signal(c.signal)
@@ -217,7 +191,7 @@ func TestASignalEndsACommandThatCompiles(t *testing.T) {
 func TestAStartThatCompilesTooLongFails(t *testing.T) {
 	t.Parallel()
 	dir := configure(t, "engine: {compile_timeout: 1s}")
-	save(t, filepath.Join(dir, "policies", "endless.rego"), endless())
+	testkit.WriteFile(t, filepath.Join(dir, "policies", "endless.rego"), endless())
 	p := launch(t, dir, "serve")
 	p.exits(exitNotCompile)
 	p.says("compile_timeout: the policies are not compiled after 1s (engine.compile_timeout)")
@@ -227,7 +201,7 @@ func TestAStartThatCompilesTooLongFails(t *testing.T) {
 // corrected set is compiled at once, and the process ends when it is asked to.
 func TestACompilerThatNeverEndsHoldsNeitherReloadNorStop(t *testing.T) {
 	t.Parallel()
-	dir := configure(t, "engine: {compile_timeout: 1s}\nshutdown_timeout: 5s")
+	dir := configure(t, "engine: {compile_timeout: 5s}\nshutdown_timeout: 10s")
 	p := launch(t, dir, "serve")
 	admin := p.address("admin")
 	type status struct {
@@ -245,7 +219,7 @@ func TestACompilerThatNeverEndsHoldsNeitherReloadNorStop(t *testing.T) {
 		return s
 	}
 	first := read()
-	save(t, filepath.Join(dir, "policies", "endless.rego"), endless())
+	testkit.WriteFile(t, filepath.Join(dir, "policies", "endless.rego"), endless())
 	p.until("the status says so", func() bool {
 		s := read()
 		return !s.Policy.Healthy && len(s.Policy.Errors) == 1 && s.Policy.Errors[0].Code == "compile_timeout" && s.Policy.Digest == first.Policy.Digest
@@ -257,7 +231,7 @@ func TestACompilerThatNeverEndsHoldsNeitherReloadNorStop(t *testing.T) {
 			t.Errorf("no %q among the metrics", want)
 		}
 	}
-	save(t, filepath.Join(dir, "policies", "endless.rego"), "package endless\n\nout := 1\n")
+	testkit.WriteFile(t, filepath.Join(dir, "policies", "endless.rego"), "package endless\n\nout := 1\n")
 	p.until("the corrected set decides", func() bool { s := read(); return s.Policy.Healthy && s.Policy.Digest != first.Policy.Digest })
 	if !strings.Contains(p.body(admin+"/metrics"), "\nsidecar_app_late_compilations 1\n") {
 		t.Error("the compiler is said to have ended")
@@ -270,7 +244,7 @@ func TestACompilerThatNeverEndsHoldsNeitherReloadNorStop(t *testing.T) {
 // TestANamedPipeWithoutReaderHoldsNothing: neither the start, nor SIGHUP, nor the stop.
 func TestANamedPipeWithoutReaderHoldsNothing(t *testing.T) {
 	t.Parallel()
-	dir := configure(t, "decision_log: {file: pipe}\nshutdown_timeout: 5s")
+	dir := configure(t, "decision_log: {file: pipe}\nshutdown_timeout: 20s")
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -295,11 +269,19 @@ func TestANamedPipeWithoutReaderHoldsNothing(t *testing.T) {
 	p.exits(exitOK)
 }
 
-// TestASecondSignalEndsTheProcessAtOnce: even while a call is waited for.
+// TestASecondSignalEndsTheProcessAtOnce: even while a call is waited for. The call cannot end before, because its
+// introspection request is not answered.
 func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	t.Parallel()
-	p := launch(t, configure(t, "shutdown_timeout: 10m"), "serve")
-	api, admin := p.address("api"), p.address("admin")
+	arrived := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // or the end of the connection would not end the request
+		close(arrived)
+		<-r.Context().Done()
+	}))
+	t.Cleanup(server.Close)
+	p := launch(t, configureFor(t, server.URL, "shutdown_timeout: 10m"), "serve")
+	api := p.address("api")
 	go func() {
 		req, _ := http.NewRequest("POST", api+"/v1/decisions", strings.NewReader(`{"request":{"method":"GET","url":"https://a.example/"},"token":"abcdefgh"}`))
 		req.Header.Set("Content-Type", "application/json")
@@ -307,7 +289,7 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 			resp.Body.Close()
 		}
 	}()
-	p.until("the call is under way", func() bool { return strings.Contains(p.body(admin+"/metrics"), `cache_lookups_total{cache="active"`) })
+	<-arrived
 	p.signal(syscall.SIGTERM)
 	p.says("msg=\"stopping")
 	p.signal(syscall.SIGTERM)
@@ -331,20 +313,8 @@ func TestAStandardErrorThatIsFullDoesNotKeepTheProcess(t *testing.T) {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatal(err)
 	}
-	p := &process{t: t, dir: dir, stderr: &lines{}, ended: make(chan struct{}), cmd: exec.Command("sidecar", "serve")}
-	p.cmd.Dir, p.cmd.Stderr, p.cmd.Env = dir, w, append(os.Environ(), "CLIENT_SECRET=x")
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	p := launchInto(t, dir, &testkit.LogBuffer{}, w, "serve")
 	w.Close()
-	go func() {
-		defer close(p.ended)
-		_ = p.cmd.Wait()
-	}()
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		<-p.ended
-	})
 	p.until("it waits for its reader", func() bool {
 		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/wchan", p.cmd.Process.Pid))
 		return slices.ContainsFunc(threads, func(name string) bool {

@@ -34,6 +34,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ROOT", root)
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("SIDECAR_ENGINE_DEADLINE", "20s") // for a machine with other work
 			return nil
 		},
 		RequireExplicitExec: true,
