@@ -10,6 +10,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
 )
@@ -20,11 +21,11 @@ const order = "https://api.acme.example/orders/42?expand=items"
 
 // The least that any policy costs, to compare the others with.
 func BenchmarkAllow_PolicyThatIsTrue(b *testing.B) {
-	dir := b.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "authz.rego"), []byte("package authz\n\ndecision := true\n"), 0o600); err != nil {
+	folder := b.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "authz.rego"), []byte("package authz\n\ndecision := true\n"), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	set, err := bundle.Load(bundle.Config{Paths: []string{dir}})
+	set, err := dir.Load(dir.Config{Paths: []string{folder}})
 	if err != nil {
 		b.Fatal(err)
 	}

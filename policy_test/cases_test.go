@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
@@ -24,7 +25,7 @@ var inputConfig = input.Config{Headers: []string{"x-tenant"}, AmbiguousPaths: "r
 func load(t testing.TB) *bundle.Set {
 	t.Helper()
 	t.Chdir("..")
-	set, err := bundle.LoadWithTests(bundle.Config{Paths: []string{"policies", "policy_test"}, Bundles: []string{"bundles/example"}})
+	set, err := dir.LoadWithTests(dir.Config{Paths: []string{"policies", "policy_test"}, Bundles: []string{"bundles/example"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func TestSuites(t *testing.T) {
 // The policies alone must compile and decide: the bundle is optional.
 func TestPoliciesWorkWithoutTheBundle(t *testing.T) {
 	t.Chdir("..")
-	set, err := bundle.Load(bundle.Config{Paths: []string{"policies"}})
+	set, err := dir.Load(dir.Config{Paths: []string{"policies"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/app"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/doctor"
 	"github.com/authz-sidecar/sidecar/internal/engine"
@@ -43,7 +44,7 @@ with --strict a doubt fails the check as a fault does.`,
 			if entrypoint != "" {
 				cfg.Decision.Entrypoint = entrypoint
 			}
-			for _, left := range bundle.Ignored(cfg.Policies) {
+			for _, left := range dir.Ignored(cfg.Policies) {
 				fmt.Fprintf(std.err, "sidecar: note: %s\n", left)
 			}
 			var policy *engine.Policy

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
@@ -49,7 +50,7 @@ type App struct {
 	deafen  func()            // ends the streams of events
 	rest    func()            // ends the work in the background
 	proofs  *proof.Verifier
-	watcher *bundle.Watcher
+	watcher *dir.Watcher
 	loader  *loader
 	first   struct { // what serves first
 		set    *bundle.Set
@@ -189,7 +190,7 @@ func (a *App) loadPolicies(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.watcher, err = bundle.NewWatcher(a.cfg.Policies, a.deps.Logger); err != nil {
+	if a.watcher, err = dir.NewWatcher(a.cfg.Policies, a.deps.Logger); err != nil {
 		return err
 	}
 	a.loader = newLoader(a)

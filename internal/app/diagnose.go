@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 )
@@ -22,7 +23,7 @@ func diagnosed(ctx context.Context, cfg *config.Config, err error, ended func())
 	found := make(chan bundle.Problems, 1)
 	go func() {
 		defer ended()
-		remains := bundle.Remaining(cfg.Policies)
+		remains := dir.Remaining(cfg.Policies)
 		if remains.Problems == nil {
 			found <- nil // the files have changed, and are read again
 			return

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
@@ -32,7 +33,7 @@ func Load(ctx context.Context, cfg *config.Config) (*bundle.Set, *engine.Policy,
 	}
 	reads := make(chan read, 1)
 	go func() {
-		set, err := bundle.Load(cfg.Policies)
+		set, err := dir.Load(cfg.Policies)
 		reads <- read{set, err}
 	}()
 	var r read
@@ -129,8 +130,8 @@ func newLoader(a *App) *loader {
 }
 
 // reports hands over what a watcher tells, until ctx ends.
-func (l *loader) reports(ctx context.Context) bundle.Reports {
-	return bundle.Reports{
+func (l *loader) reports(ctx context.Context) dir.Reports {
+	return dir.Reports{
 		Changed: func(set *bundle.Set, err error) {
 			if err != nil && l.diagnosing.CompareAndSwap(false, true) { // else a compiler that does not end is busy with an earlier set
 				err = diagnosed(ctx, l.app.cfg, err, func() { l.diagnosing.Store(false) })

@@ -4,49 +4,41 @@ import "slices"
 
 // part is a source with everything that was found in it.
 type part struct {
-	src      source
-	manifest string // as people know it; empty when there is none
+	src      Source
+	manifest string // its path; empty when there is none
 	// owner is true when a manifest was understood, so that roots mean something.
 	owner  bool
 	roots  []string
 	bundle Bundle
-	data   []datum
+	data   []parsedData
 }
 
-// datum is a data file, with what is needed to say where in it something is.
-type datum struct {
-	entry located
-	path  string
-	at    []string
+// parsedData is a data file and its value.
+type parsedData struct {
+	SourceFile
 	value any
 }
 
-// located is a file that positions can be looked for in.
-type located struct {
-	kind fileKind
-	raw  []byte
-}
-
-// build parses the files of a snapshot and checks them against each other.
-func (s snapshot) build() (*Set, error) {
-	parts, ps := s.parts()
+// Build parses the files and checks them against each other. Its error is Problems, with everything that is wrong.
+func Build(c Contents) (*Set, error) {
+	parts, ps := c.parts()
 	if len(ps) > 0 {
 		return nil, ps.Sorted()
 	}
-	return setOf(s, parts), nil
+	return c.set(parts), nil
 }
 
 // parts are the sources with what can be read of them, and what is wrong.
-func (s snapshot) parts() ([]part, Problems) {
-	ps := slices.Clone(s.problems)
-	parts := make([]part, len(s.sources))
-	for i, src := range s.sources {
-		parts[i] = part{src: src, bundle: Bundle{Name: src.name, Dir: src.dir, RegoVersion: 1}}
+func (c Contents) parts() ([]part, Problems) {
+	ps := slices.Clone(c.Problems)
+	parts := make([]part, len(c.Sources))
+	for i, src := range c.Sources {
+		parts[i] = part{src: src, bundle: Bundle{Name: src.Name, RegoVersion: 1}}
+		for _, f := range src.sorted() {
+			parts[i].take(f, &ps)
+		}
 	}
-	for i, e := range s.entries {
-		parts[e.source].take(e, s.raws[i], &ps)
-	}
-	if len(s.problems) == 0 {
+	if len(c.Problems) == 0 {
 		checkComplete(parts, &ps)
 	}
 	checkRoots(parts, &ps)
@@ -54,59 +46,57 @@ func (s snapshot) parts() ([]part, Problems) {
 	return parts, ps
 }
 
-func setOf(s snapshot, parts []part) *Set {
-	set := &Set{Digest: s.digest, Ignored: s.ignored.Sorted()}
+func (c Contents) set(parts []part) *Set {
+	set := &Set{Digest: c.Digest(), Ignored: c.Ignored.Sorted(), readAgain: c.ReadAgain}
 	for _, p := range parts {
 		set.Bundles = append(set.Bundles, p.finish())
 	}
 	return set
 }
 
-// take parses one file. A parser that panics is a problem of the file that made it: nothing that somebody saves may end
-// the process.
-func (p *part) take(e entry, raw []byte, ps *Problems) {
+// take parses one file. A panic of a parser is a problem of the file that caused it: a saved file must never end the
+// process.
+func (p *part) take(f SourceFile, ps *Problems) {
 	defer func() {
 		if r := recover(); r != nil {
-			ps.add(e.path, CodeData, "cannot be parsed: a parser failed (%T)", r)
+			ps.Add(f.Path, CodeData, "cannot be parsed: a parser failed (%T)", r)
 		}
 	}()
-	f := File{Path: e.path, Raw: raw}
-	switch e.kind {
-	case module:
-		p.bundle.Modules = append(p.bundle.Modules, f)
-	case test:
-		p.bundle.Tests = append(p.bundle.Tests, f)
-	case manifest:
-		p.manifest = e.path
-		p.readManifest(f, ps)
-	case dataJSON, dataYAML:
-		file := located{e.kind, raw}
-		value, err := file.decode()
+	switch f.Kind {
+	case Module:
+		p.bundle.Modules = append(p.bundle.Modules, f.File)
+	case Test:
+		p.bundle.Tests = append(p.bundle.Tests, f.File)
+	case Manifest:
+		p.manifest = f.Path
+		p.readManifest(f.File, ps)
+	case DataJSON, DataYAML:
+		value, err := f.decode()
 		if err != nil {
-			*ps = append(*ps, err.in(e.path, CodeData))
+			*ps = append(*ps, err.in(f.Path, CodeData))
 			return
 		}
-		if _, object := value.(map[string]any); !object && len(e.rel) == 0 {
-			ps.add(e.path, CodeData, "data at the top of a directory must be an object")
+		if _, object := value.(map[string]any); !object && len(f.Dirs) == 0 {
+			ps.Add(f.Path, CodeData, "data at the top of a directory must be an object")
 			return
 		}
-		p.data = append(p.data, datum{entry: file, path: e.path, at: slices.Clone(e.rel), value: value})
-	case other, suite:
+		p.data = append(p.data, parsedData{f, value})
+	case Other, Suite:
 	}
 }
 
-// checkComplete complains about what is missing.
+// checkComplete adds a problem for everything that is missing.
 func checkComplete(parts []part, ps *Problems) {
 	rego := false
 	for _, p := range parts {
 		rego = rego || len(p.bundle.Modules)+len(p.bundle.Tests) > 0
-		if p.src.kind == folder && p.manifest == "" {
-			ps.add(p.src.name, CodeManifest, "the bundle has no .manifest")
+		if p.src.Layout == Bundled && p.manifest == "" {
+			ps.Add(p.src.Name, CodeManifest, "the bundle has no .manifest")
 		}
 	}
 	if !rego {
 		for _, p := range parts {
-			ps.add(p.src.name, CodeDirectory, "there is no *.rego in any configured directory")
+			ps.Add(p.src.Name, CodeDirectory, "there is no *.rego in any configured directory")
 		}
 	}
 }
@@ -114,19 +104,9 @@ func checkComplete(parts []part, ps *Problems) {
 func (p *part) finish() Bundle {
 	p.bundle.Roots = p.roots
 	for _, d := range p.data {
-		p.bundle.Data = append(p.bundle.Data, DataFile{Path: d.path, At: d.at, Value: d.value})
+		p.bundle.Data = append(p.bundle.Data, DataFile{Path: d.Path, At: slices.Clone(d.Dirs), Value: d.value})
 	}
 	return p.bundle
-}
-
-// fault is what is wrong inside one file.
-type fault struct {
-	row, col int
-	message  string
-}
-
-func (f *fault) in(file, code string) Problem {
-	return Problem{File: file, Row: f.row, Col: f.col, Code: code, Message: f.message}
 }
 
 // maxNesting bounds how deep the values in one file are nested.
@@ -137,17 +117,18 @@ const (
 	isEmpty = "the file is empty"
 )
 
-func (l located) decode() (any, *fault) {
-	if l.kind == dataYAML {
-		return decodeYAML(l.raw)
+// decode returns the value of a data file. Its error has a position and a message only.
+func (f SourceFile) decode() (any, *Problem) {
+	if f.Kind == DataYAML {
+		return decodeYAML(f.Raw)
 	}
-	return decodeJSON(l.raw)
+	return decodeJSON(f.Raw)
 }
 
-// locate returns where in a file the member or element at a path begins; zeros when it is not there.
-func locate(l located, at []string) (row, col int) {
-	if l.kind == dataYAML {
-		return locateYAML(l.raw, at)
+// locate returns where in a data file the member or element at a path begins; zeros when it is not there.
+func (f SourceFile) locate(at []string) (row, col int) {
+	if f.Kind == DataYAML {
+		return locateYAML(f.Raw, at)
 	}
-	return locateJSON(l.raw, at)
+	return locateJSON(f.Raw, at)
 }

@@ -22,8 +22,8 @@ func TestData_FaultsOfJSONHaveAPosition(t *testing.T) {
 		"deep":               {"{\"a\": " + deep + "}", "1:263: data_error: values are nested more than 256 levels deep"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inside(t, map[string]string{"policies/a.rego": rego, "policies/data.json": c.text})
-			refused(t, onlyPolicies, "policies/data.json:"+c.want)
+			refused(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.json": c.text},
+				"policies/data.json:"+c.want)
 		})
 	}
 }
@@ -57,8 +57,8 @@ func TestData_FaultsOfYAMLHaveAPosition(t *testing.T) {
 		"control character":     {"a: \x01", "1:4: data_error: invalid UTF-8 or a control character"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inside(t, map[string]string{"policies/a.rego": rego, "policies/data.yaml": c.text})
-			refused(t, onlyPolicies, "policies/data.yaml:"+c.want)
+			refused(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.yaml": c.text},
+				"policies/data.yaml:"+c.want)
 		})
 	}
 }
@@ -68,7 +68,7 @@ func TestData_AliasesCannotMultiplyWithoutEnd(t *testing.T) {
 	for i := 1; i < 10; i++ {
 		text += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d,", i-1), 10), ","))
 	}
-	if _, f := decodeYAML([]byte(text)); f == nil || f.message != "aliases stand for more than 100000 values" {
+	if _, f := decodeYAML([]byte(text)); f == nil || f.Message != "aliases stand for more than 100000 values" {
 		t.Errorf("fault: %+v", f)
 	}
 }
@@ -122,12 +122,12 @@ func TestData_JSONKeepsAllTypesAndTheSpellingOfNumbers(t *testing.T) {
 }
 
 func TestData_TopOfADirectoryMustBeAnObject(t *testing.T) {
-	inside(t, map[string]string{"policies/a.rego": rego, "policies/data.json": "[1]", "policies/list/data.json": "[1]"})
-	refused(t, onlyPolicies, "policies/data.json: data_error: data at the top of a directory must be an object")
+	refused(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.json": "[1]", "policies/list/data.json": "[1]"},
+		"policies/data.json: data_error: data at the top of a directory must be an object")
 }
 
 func TestData_TwoFilesThatWriteOnePlaceConflict(t *testing.T) {
-	inside(t, map[string]string{
+	refused(t, sources{plain: []string{"policies", "more"}}, map[string]string{
 		"policies/a.rego":            rego,
 		"policies/data.json":         `{"routes": {"limits": {"get": 1}}, "x": 1}`,
 		"policies/routes/data.yaml":  "limits:\n  post: 2\n  get: 3\n",
@@ -135,8 +135,7 @@ func TestData_TwoFilesThatWriteOnePlaceConflict(t *testing.T) {
 		"policies/routes/x/data.yml": "1",
 		"more/data.yml":              "y: 1\nx: {}\n",
 		"policies/x/data.json":       "2",
-	})
-	refused(t, Config{Paths: []string{"policies", "more"}},
+	},
 		"more/data.yml:2:1: conflict_error: data.x is also written by policies/data.json",
 		"policies/routes/data.json:1:2: conflict_error: data.routes.limits is also written by policies/data.json",
 		"policies/routes/data.yaml:3:3: conflict_error: data.routes.limits.get is also written by policies/data.json",
@@ -144,16 +143,15 @@ func TestData_TwoFilesThatWriteOnePlaceConflict(t *testing.T) {
 }
 
 func TestData_ConflictsInJSONAreLocated(t *testing.T) {
-	inside(t, map[string]string{
+	refused(t, onlyPolicies, map[string]string{
 		"policies/a.rego":      rego,
 		"policies/a/data.json": `{"b": {"c\"": 1}}`,
 		"policies/data.json":   "{\"x\": [\"a\"],\n \"a\": {\"z\": {}, \"b\": {\n  \"c\\\"\": 2}}}",
-	})
-	refused(t, onlyPolicies, "policies/data.json:3:3: conflict_error: data.a.b.c\" is also written by policies/a/data.json")
+	}, "policies/data.json:3:3: conflict_error: data.a.b.c\" is also written by policies/a/data.json")
 }
 
 func TestDocument_IsAllDataAndLeavesTheFilesAlone(t *testing.T) {
-	inside(t, map[string]string{
+	set := built(t, policiesAndOrders, map[string]string{
 		"policies/a.rego":         rego,
 		"policies/data.json":      `{"a": {"x": 1}}`,
 		"policies/a/data.yaml":    "y: 2\n",
@@ -161,7 +159,6 @@ func TestDocument_IsAllDataAndLeavesTheFilesAlone(t *testing.T) {
 		"orders/.manifest":        `{"roots": ["orders"]}`,
 		"orders/orders/data.json": `{"open": true}`,
 	})
-	set := loaded(t, Config{Paths: []string{"policies"}, Bundles: []string{"orders"}})
 	want := map[string]any{
 		"a":      map[string]any{"x": json.Number("1"), "y": json.Number("2"), "b": json.Number("3")},
 		"orders": map[string]any{"open": true},
@@ -178,31 +175,10 @@ func TestDocument_IsAllDataAndLeavesTheFilesAlone(t *testing.T) {
 
 func TestData_NumberThatBeginsWithZeroIsAProblem(t *testing.T) {
 	for _, number := range []string{"01067", "010115", "-007", "0_7"} {
-		inside(t, map[string]string{"policies/a.rego": rego, "policies/data.yaml": "codes:\n- " + number + "\n"})
-		refused(t, onlyPolicies, "policies/data.yaml:2:3: data_error: a number that begins with 0 is read as octal (010 is 8): quote it where it is a text, write 0o10 where octal is meant")
+		refused(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.yaml": "codes:\n- " + number + "\n"},
+			"policies/data.yaml:2:3: data_error: a number that begins with 0 is read as octal (010 is 8): quote it where it is a text, write 0o10 where octal is meant")
 	}
-	inside(t, map[string]string{"policies/a.rego": rego, "policies/data.yaml": "codes: [\"01067\", 0o17, 0, 0x1F, 0.5, 1_000]\n"})
-	if _, err := Load(onlyPolicies); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestProblems_AreAllToldAtOnceInOrder(t *testing.T) {
-	inside(t, map[string]string{
-		"policies/z/data.json": "{",
-		"policies/date.yaml":   "",
-		"policies/a/data.yaml": "x: [",
-		"bundles/x/.manifest":  `{"roots": 1}`,
-	})
-	_, err := Load(Config{Paths: []string{"policies", "gone"}, Bundles: []string{"bundles/x"}})
-	var files []string
-	for line := range strings.Lines(err.Error()) {
-		file, _, _ := strings.Cut(line, ":")
-		files = append(files, file)
-	}
-	if got := strings.Join(files, " "); got != "bundles/x bundles/x/.manifest gone policies/a/data.yaml policies/date.yaml policies/z/data.json" {
-		t.Errorf("files: %s\n%s", got, err)
-	}
+	built(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.yaml": "codes: [\"01067\", 0o17, 0, 0x1F, 0.5, 1_000]\n"})
 }
 
 // isJSON reports whether a value has only the types that DataFile.Value promises.
@@ -227,10 +203,10 @@ func isJSON(v any) bool {
 	return true
 }
 
-func checkDecoded(t *testing.T, raw []byte, v any, bad *fault) {
+func checkDecoded(t *testing.T, raw []byte, v any, bad *Problem) {
 	t.Helper()
 	if bad != nil {
-		if bad.row < 1 || bad.col < 1 || bad.message == "" {
+		if bad.Row < 1 || bad.Col < 1 || bad.Message == "" {
 			t.Errorf("fault without a position: %+v", bad)
 		}
 		return
@@ -284,16 +260,17 @@ func FuzzManifest(f *testing.F) {
 // TestData_AByteOrderMarkIsNoPartOfTheText: editors of other systems put one at the beginning, in each kind of file.
 func TestData_AByteOrderMarkIsNoPartOfTheText(t *testing.T) {
 	const mark = "\uFEFF"
-	inside(t, map[string]string{
+	set := built(t, policiesAndOrders, map[string]string{
 		"policies/a.rego": rego, "policies/data.json": mark + `{"a": 1}`, "policies/y/data.yaml": mark + "b: 2\n",
 		"orders/.manifest": mark + `{"roots": ["orders"]}`, "orders/orders/data.json": mark + `{"c": 3}`,
 	})
-	set := loaded(t, Config{Paths: []string{"policies"}, Bundles: []string{"orders"}})
 	got, err := json.Marshal(set.Document())
-	must(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if want := `{"a":1,"orders":{"c":3},"y":{"b":2}}`; string(got) != want {
 		t.Errorf("the data are %s, want %s", got, want)
 	}
-	write(t, map[string]string{"policies/data.json": mark + `{"a": 1, "a": 2}`})
-	refused(t, onlyPolicies, `policies/data.json:1:10: data_error: duplicate member "a"`)
+	refused(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.json": mark + `{"a": 1, "a": 2}`},
+		`policies/data.json:1:10: data_error: duplicate member "a"`)
 }

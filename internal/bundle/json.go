@@ -16,29 +16,34 @@ import (
 
 // decodeJSON reads one JSON value (RFC 8259), strictly: no duplicate members, no invalid UTF-8, nothing after it.
 // Numbers keep their spelling. A byte order mark before it is left out, which RFC 8259 section 8.1 lets a reader do.
-func decodeJSON(raw []byte) (any, *fault) {
-	raw = withoutMark(raw)
+func decodeJSON(raw []byte) (any, *Problem) {
+	raw = withoutBOM(raw)
 	if len(bytes.TrimSpace(raw)) == 0 {
-		return nil, &fault{1, 1, isEmpty}
+		return nil, problemAt(1, 1, isEmpty)
 	}
 	dec := jsontext.NewDecoder(bytes.NewReader(raw))
 	value, err := jsonValue(dec)
 	if err != nil {
-		return nil, jsonFault(raw, dec, err)
+		return nil, jsonProblem(raw, dec, err)
 	}
 	start := nextToken(raw, dec)
 	switch _, err := dec.ReadToken(); {
 	case err == nil:
 		row, col := position(raw, start)
-		return nil, &fault{row, col, "there is something after the value"}
+		return nil, problemAt(row, col, "there is something after the value")
 	case !errors.Is(err, io.EOF):
-		return nil, jsonFault(raw, dec, err)
+		return nil, jsonProblem(raw, dec, err)
 	}
 	return value, nil
 }
 
-// withoutMark is raw without a byte order mark (U+FEFF) at its beginning.
-func withoutMark(raw []byte) []byte { return bytes.TrimPrefix(raw, []byte("\uFEFF")) }
+// problemAt is a problem of a file that its parser does not know.
+func problemAt(row, col int, message string) *Problem {
+	return &Problem{Row: row, Col: col, Message: message}
+}
+
+// withoutBOM is raw without a byte order mark (U+FEFF) at its beginning.
+func withoutBOM(raw []byte) []byte { return bytes.TrimPrefix(raw, []byte("\uFEFF")) }
 
 func jsonValue(dec *jsontext.Decoder) (any, error) {
 	tok, err := dec.ReadToken()
@@ -102,9 +107,8 @@ type outOfRange struct{ offset int64 }
 
 func (outOfRange) Error() string { return jsonbound.TooLarge }
 
-// jsonFault turns an error of the decoder into words that are the same on each run, which those of its Error are not
-// promised to be.
-func jsonFault(raw []byte, dec *jsontext.Decoder, err error) *fault {
+// jsonProblem turns an error of the decoder into a message that is the same on each run, which its Error does not promise.
+func jsonProblem(raw []byte, dec *jsontext.Decoder, err error) *Problem {
 	offset, message := dec.InputOffset(), err.Error()
 	if se, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		offset, message = se.ByteOffset, se.Err.Error()
@@ -119,12 +123,12 @@ func jsonFault(raw []byte, dec *jsontext.Decoder, err error) *fault {
 		offset, message = int64(len(bytes.TrimRight(raw, " \t\r\n"))), "the file ends too early"
 	}
 	row, col := position(raw, offset)
-	return &fault{row, col, strings.TrimPrefix(message, "jsontext: ")}
+	return problemAt(row, col, strings.TrimPrefix(message, "jsontext: "))
 }
 
 // locateJSON finds the name of a member, or an element, by its path.
 func locateJSON(raw []byte, at []string) (row, col int) {
-	raw = withoutMark(raw)
+	raw = withoutBOM(raw)
 	var want jsontext.Pointer
 	for _, k := range at {
 		want = want.AppendToken(k)

@@ -12,7 +12,8 @@ import (
 // package does not know is a problem: it may change what the bundle means.
 func (p *part) readManifest(f File, ps *Problems) {
 	if start := bytes.TrimLeft(f.Raw, " \t\r\n\ufeff"); len(start) > 0 && start[0] != '{' && start[0] != '[' {
-		ps.add(f.Path, CodeManifest, `is no manifest of OPA, which is a JSON object: {"roots": ["app"]}; a list of files is what OPAL reads: list .manifest under policies.ignore, and the directory under policies.paths`)
+		ps.Add(f.Path, CodeManifest, `is no manifest of OPA, which is a JSON object: {"roots": ["app"]}; a list of files `+
+			"is what OPAL reads: list .manifest under policies.ignore, and the directory under policies.paths")
 		return
 	}
 	value, bad := decodeJSON(f.Raw)
@@ -22,7 +23,7 @@ func (p *part) readManifest(f File, ps *Problems) {
 	}
 	members, ok := value.(map[string]any)
 	if !ok {
-		ps.add(f.Path, CodeManifest, "the manifest must be an object")
+		ps.Add(f.Path, CodeManifest, "the manifest must be an object")
 		return
 	}
 	m := manifestReader{file: f, problems: ps, roots: []string{""}, regoVersion: 1}
@@ -100,6 +101,5 @@ func (m *manifestReader) readRoots(value any) {
 // complain adds a problem with a member.
 func (m *manifestReader) complain(name, message string) {
 	row, col := locateJSON(m.file.Raw, []string{name})
-	message = fmt.Sprintf("member %q %s", name, message)
-	*m.problems = append(*m.problems, Problem{File: m.file.Path, Row: row, Col: col, Code: CodeManifest, Message: message})
+	*m.problems = append(*m.problems, problemAt(row, col, fmt.Sprintf("member %q %s", name, message)).in(m.file.Path, CodeManifest))
 }

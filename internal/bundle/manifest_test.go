@@ -7,17 +7,18 @@ import (
 	"testing"
 )
 
-func folderWith(t *testing.T, manifest string) Config {
-	t.Helper()
-	inside(t, map[string]string{"bundles/orders/.manifest": manifest, "bundles/orders/orders/a.rego": "package orders\n"})
-	return Config{Bundles: []string{"bundles/orders"}}
+var orders = sources{bundles: []string{"bundles/orders"}}
+
+// ordersWith are the files of a bundle with a manifest.
+func ordersWith(manifest string) map[string]string {
+	return map[string]string{"bundles/orders/.manifest": manifest, "bundles/orders/orders/a.rego": "package orders\n"}
 }
 
 func TestManifest_SaysWhatTheBundleIs(t *testing.T) {
-	cfg := folderWith(t, `{"revision": "r7", "roots": ["/orders/", "shared/x"], "rego_version": 0, "metadata": {"team": ["a", 1]}}`)
-	b := loaded(t, cfg).Bundles[0]
+	files := ordersWith(`{"revision": "r7", "roots": ["/orders/", "shared/x"], "rego_version": 0, "metadata": {"team": ["a", 1]}}`)
+	b := built(t, orders, files).Bundles[0]
 	want := Bundle{
-		Name: "bundles/orders", Dir: "bundles/orders", Revision: "r7", Roots: []string{"orders", "shared/x"},
+		Name: "bundles/orders", Revision: "r7", Roots: []string{"orders", "shared/x"},
 		Metadata:    map[string]any{"team": []any{"a", json.Number("1")}},
 		RegoVersion: 0,
 		Modules:     []File{{Path: "bundles/orders/orders/a.rego", Raw: []byte("package orders\n")}},
@@ -28,22 +29,22 @@ func TestManifest_SaysWhatTheBundleIs(t *testing.T) {
 }
 
 func TestManifest_WithoutMembersOwnsEverything(t *testing.T) {
-	b := loaded(t, folderWith(t, "{}")).Bundles[0]
+	b := built(t, orders, ordersWith("{}")).Bundles[0]
 	if !slices.Equal(b.Roots, []string{""}) || b.RegoVersion != 1 || b.Revision != "" || b.Metadata != nil {
 		t.Errorf("got %#v", b)
 	}
 }
 
 func TestManifest_WithoutAnyRootOwnsNothing(t *testing.T) {
-	b := loaded(t, folderWith(t, `{"roots": []}`)).Bundles[0]
+	b := built(t, orders, ordersWith(`{"roots": []}`)).Bundles[0]
 	if b.Roots == nil || len(b.Roots) != 0 {
 		t.Errorf("roots: %#v", b.Roots)
 	}
 }
 
 func TestManifest_ChangesTheDigest(t *testing.T) {
-	a := loaded(t, folderWith(t, `{"roots": ["orders"]}`)).Digest
-	b := loaded(t, folderWith(t, `{"roots": [ "orders"]}`)).Digest
+	a := built(t, orders, ordersWith(`{"roots": ["orders"]}`)).Digest
+	b := built(t, orders, ordersWith(`{"roots": [ "orders"]}`)).Digest
 	if a == b {
 		t.Error("the digests are equal")
 	}
@@ -65,79 +66,54 @@ func TestManifest_FaultsArePositioned(t *testing.T) {
 		"file versions":    {`{"file_rego_versions": {}}`, `1:2: manifest_error: member "file_rego_versions" is not supported`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			refused(t, folderWith(t, c.text), "bundles/orders/.manifest:"+c.want)
+			refused(t, orders, ordersWith(c.text), "bundles/orders/.manifest:"+c.want)
 		})
 	}
-	refused(t, folderWith(t, "[]"), "bundles/orders/.manifest: manifest_error: the manifest must be an object")
+	refused(t, orders, ordersWith("[]"), "bundles/orders/.manifest: manifest_error: the manifest must be an object")
 }
 
-func TestManifest_IsNeededInAFolderAndNowhereElse(t *testing.T) {
-	inside(t, map[string]string{
-		"policies/a.rego":           rego,
-		"policies/.manifest":        "{}",
-		"bundles/a/a.rego":          rego,
-		"bundles/b/b.rego":          rego,
-		"bundles/b/.manifest":       `{"roots": ["b"]}`,
-		"bundles/b/below/.manifest": "{}",
-	})
-	refused(t, Config{Paths: []string{"policies"}, Bundles: []string{"bundles/b"}},
-		"bundles/b/below/.manifest: manifest_error: only the manifest at the top of a bundle is read",
-		"policies/.manifest: manifest_error: this directory is a bundle: name it under bundles, not under paths")
-	refused(t, Config{Bundles: []string{"bundles/a"}}, "bundles/a: manifest_error: the bundle has no .manifest")
-}
-
-func TestManifest_AloneIsAnEmptyBundle(t *testing.T) {
-	inside(t, map[string]string{"a/.manifest": "{}"})
-	refused(t, Config{Bundles: []string{"a"}}, "a: directory_error: the directory holds no *.rego and no data.json or data.yaml")
-}
-
-func TestManifest_FaultDoesNotBlameTheDataToo(t *testing.T) {
-	cfg := folderWith(t, "{")
-	write(t, map[string]string{"bundles/orders/data.json": `{"x": 1}`})
-	refused(t, cfg, "bundles/orders/.manifest:1:2: manifest_error: the file ends too early")
+func TestManifest_ThatIsWrongIsNoProblemOfTheData(t *testing.T) {
+	files := ordersWith("{")
+	files["bundles/orders/data.json"] = `{"x": 1}`
+	refused(t, orders, files, "bundles/orders/.manifest:1:2: manifest_error: the file ends too early")
 }
 
 func TestRoots_BundlesMustNotOverlap(t *testing.T) {
-	inside(t, map[string]string{
+	refused(t, sources{bundles: []string{"a", "b", "c"}}, map[string]string{
 		"a/.manifest": `{"roots": ["x/y"]}`, "a/a.rego": rego,
 		"b/.manifest": `{"roots": ["x", "z"]}`, "b/b.rego": rego,
 		"c/.manifest": `{"roots": ["xy"]}`, "c/c.rego": rego,
-	})
-	refused(t, Config{Bundles: []string{"a", "b", "c"}}, `b/.manifest: roots_error: root "x" overlaps root "x/y" of bundle a`)
+	}, `b/.manifest: roots_error: root "x" overlaps root "x/y" of bundle a`)
 }
 
 func TestRoots_DataOfABundleStaysInside(t *testing.T) {
-	inside(t, map[string]string{
+	refused(t, sources{bundles: []string{"a"}}, map[string]string{
 		"a/.manifest":      `{"roots": ["x/y", "z"]}`,
 		"a/a.rego":         rego,
 		"a/data.json":      "{\"x\": {\"y\": 1,\n \"w\": 2}, \"z\": 3}",
 		"a/other/data.yml": "k: 1",
-	})
-	refused(t, Config{Bundles: []string{"a"}},
+	},
 		`a/data.json:2:2: roots_error: data.x.w is outside the roots of its bundle: "x/y", "z"`,
 		`a/other/data.yml: roots_error: data.other is outside the roots of its bundle: "x/y", "z"`)
 }
 
 func TestRoots_BundleThatOwnsNothingHasNoData(t *testing.T) {
-	inside(t, map[string]string{"a/.manifest": `{"roots": []}`, "a/a.rego": rego, "a/data.json": `{"x": 1}`})
-	refused(t, Config{Bundles: []string{"a"}}, "a/data.json:1:2: roots_error: data.x is outside the roots of its bundle: none")
+	refused(t, sources{bundles: []string{"a"}}, map[string]string{"a/.manifest": `{"roots": []}`, "a/a.rego": rego, "a/data.json": `{"x": 1}`}, "a/data.json:1:2: roots_error: data.x is outside the roots of its bundle: none")
 }
 
-func TestRoots_PlainDataMustNotSquat(t *testing.T) {
-	inside(t, map[string]string{
+func TestRoots_PlainDataStaysOutsideTheRootsOfBundles(t *testing.T) {
+	refused(t, sources{plain: []string{"policies"}, bundles: []string{"a"}}, map[string]string{
 		"policies/a.rego":    rego,
 		"policies/data.yaml": "free: 1\nx:\n  w: 1\n  y:\n    z: 1\nroot: 1\n",
 		"a/.manifest":        `{"roots": ["x/y", "root/below"]}`,
 		"a/a.rego":           rego,
-	})
-	refused(t, Config{Paths: []string{"policies"}, Bundles: []string{"a"}},
+	},
 		`policies/data.yaml:4:3: roots_error: data.x.y belongs to bundle a, whose roots are "x/y", "root/below"`,
 		`policies/data.yaml:6:1: roots_error: data.root belongs to bundle a, whose roots are "x/y", "root/below"`)
 }
 
-func TestRoots_NobodyWritesBesideABundleThatOwnsEverything(t *testing.T) {
-	inside(t, map[string]string{"policies/a.rego": rego, "policies/data.yaml": "x: 1", "a/.manifest": "{}", "a/a.rego": rego})
-	refused(t, Config{Paths: []string{"policies"}, Bundles: []string{"a"}},
+func TestRoots_NoOtherDataBesideABundleThatOwnsEverything(t *testing.T) {
+	refused(t, sources{plain: []string{"policies"}, bundles: []string{"a"}}, map[string]string{"policies/a.rego": rego, "policies/data.yaml": "x: 1", "a/.manifest": "{}", "a/a.rego": rego},
 		`policies/data.yaml:1:1: roots_error: data.x belongs to bundle a, whose roots are ""`)
 }
 

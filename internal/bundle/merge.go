@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Document returns the data of all bundles as one document. It is a new map down to the places where only one file
-// writes; below them it shares the values of the files.
+// Document returns the data of all bundles as one document. It is a new map down to where only one file writes; below
+// that it shares the values of the files.
 func (s *Set) Document() map[string]any {
 	doc := map[string]any{}
 	for _, b := range s.Bundles {
@@ -44,21 +44,21 @@ func overlay(a, b map[string]any) map[string]any {
 	return out
 }
 
-// place is a spot in the data document that at least one file writes.
-type place struct {
-	first datum // the file that wrote here first
-	value any   // what it wrote
-	// kids are the members, once a second file came this way. Until then value says it all.
-	kids map[string]*place
+// dataNode is a path in the data document that at least one file writes.
+type dataNode struct {
+	first parsedData // the file that wrote here first
+	value any        // what it wrote
+	// members are filled once a second file writes below this node. Until then value is everything.
+	members map[string]*dataNode
 }
 
-// checkConflicts adds a problem for each place that two files write. Objects merge; anything else is a conflict, even
-// between equals, because one of the two would be forgotten when the other is edited. Bundles are looked at one by
-// one: what happens between them is said by checkRoots. Plain directories are looked at together.
+// checkConflicts adds a problem for each path that two files write. Objects merge; anything else is a conflict, even
+// between equal values, because one of the two would be forgotten when the other is edited. Each bundle is checked by
+// itself: checkRoots compares bundles. Plain directories are checked together.
 func checkConflicts(parts []part, ps *Problems) {
-	var plain []datum
+	var plain []parsedData
 	for _, p := range parts {
-		if p.src.kind == folder {
+		if p.src.Layout == Bundled {
 			checkTogether(p.data, ps)
 			continue
 		}
@@ -67,43 +67,43 @@ func checkConflicts(parts []part, ps *Problems) {
 	checkTogether(plain, ps)
 }
 
-func checkTogether(data []datum, ps *Problems) {
-	top := &place{value: map[string]any{}}
+func checkTogether(data []parsedData, ps *Problems) {
+	top := &dataNode{value: map[string]any{}}
 	for _, d := range data {
-		top.write(d, nil, wrap(d.at, d.value), ps)
+		top.write(d, nil, wrap(d.Dirs, d.value), ps)
 	}
 }
 
-func (p *place) write(d datum, at []string, value any, ps *Problems) {
-	old, isObject := p.value.(map[string]any)
+func (n *dataNode) write(d parsedData, at []string, value any, ps *Problems) {
+	old, isObject := n.value.(map[string]any)
 	m, object := value.(map[string]any)
 	if !isObject || !object {
-		ps.addAt(d, at, CodeConflict, "data.%s is also written by %s", strings.Join(at, "."), p.first.path)
+		ps.addAt(d, at, CodeConflict, "data.%s is also written by %s", strings.Join(at, "."), n.first.Path)
 		return
 	}
-	if p.kids == nil {
-		p.kids = make(map[string]*place, len(old)+len(m))
+	if n.members == nil {
+		n.members = make(map[string]*dataNode, len(old)+len(m))
 		for k, v := range old {
-			p.kids[k] = &place{first: p.first, value: v}
+			n.members[k] = &dataNode{first: n.first, value: v}
 		}
 	}
 	for _, k := range sortedKeys(m) {
-		if kid := p.kids[k]; kid != nil {
-			kid.write(d, below(at, k), m[k], ps)
+		if member := n.members[k]; member != nil {
+			member.write(d, below(at, k), m[k], ps)
 			continue
 		}
-		p.kids[k] = &place{first: d, value: m[k]}
+		n.members[k] = &dataNode{first: d, value: m[k]}
 	}
 }
 
-// addAt appends a problem with one place of a data file. The position is looked for only now: nearly all files are
-// read without anybody asking for one.
-func (ps *Problems) addAt(d datum, at []string, code, format string, args ...any) {
+// addAt appends a problem with one path of a data file. The position is looked up only now, because nearly all files
+// need none.
+func (ps *Problems) addAt(d parsedData, at []string, code, format string, args ...any) {
 	row, col := 0, 0
-	if len(at) > len(d.at) {
-		row, col = locate(d.entry, at[len(d.at):])
+	if len(at) > len(d.Dirs) {
+		row, col = d.locate(at[len(d.Dirs):])
 	}
-	*ps = append(*ps, Problem{File: d.path, Row: row, Col: col, Code: code, Message: fmt.Sprintf(format, args...)})
+	*ps = append(*ps, problemAt(row, col, fmt.Sprintf(format, args...)).in(d.Path, code))
 }
 
 // below returns the path one step further down, in memory of its own.

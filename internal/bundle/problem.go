@@ -2,9 +2,7 @@ package bundle
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 )
@@ -15,27 +13,27 @@ const (
 	CodeDirectory = "directory_error"
 	// CodeRead: a file cannot be read, or is not a file.
 	CodeRead = "read_error"
-	// CodeLimit: there is more than this package is willing to read.
+	// CodeLimit: there is more than the limits allow.
 	CodeLimit = "limit_error"
 	// CodeName: a file has a name that would be ignored by accident.
 	CodeName = "name_error"
-	// CodeChanging: the files do not stand still for long enough to be read.
+	// CodeChanging: the files change while they are read.
 	CodeChanging = "changing_error"
 	// CodeData: a data file is not well-formed.
 	CodeData = "data_error"
 	// CodeManifest: a manifest is missing, in the wrong place, or wrong.
 	CodeManifest = "manifest_error"
-	// CodeConflict: two data files write to the same place.
+	// CodeConflict: two data files write the same path under data.
 	CodeConflict = "conflict_error"
-	// CodeRoots: data is where its bundle has no right to write, or two bundles claim the same place.
+	// CodeRoots: data is outside the roots of its bundle or inside those of another, or roots of two bundles overlap.
 	CodeRoots = "roots_error"
 )
 
-// Problem is one thing that is wrong with what is on disk.
+// Problem is one thing that is wrong with policy files.
 type Problem struct {
-	// File is a path as people know it; a directory when no file is to blame.
+	// File is a path as in File.Path; a directory when no single file is wrong.
 	File string
-	// Row and Col count from 1, in lines and characters; both are 0 when the file as a whole is to blame.
+	// Row and Col count from 1, in lines and characters; both are 0 when the problem is with the file as a whole.
 	Row, Col int
 	// Code is one of the constants above.
 	Code string
@@ -51,7 +49,7 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d:%d: %s: %s", p.File, p.Row, p.Col, p.Code, p.Message)
 }
 
-// Problems is everything that is wrong, sorted by file and position. It is the error of Load.
+// Problems is everything that is wrong, sorted by file and position. It is the error of Build.
 type Problems []Problem
 
 // Error returns one line a problem.
@@ -78,16 +76,12 @@ func (ps Problems) Sorted() Problems {
 	return slices.Compact(out)
 }
 
-// add appends a problem with a file as a whole.
-func (ps *Problems) add(file, code, format string, args ...any) {
+// Add appends a problem with a file as a whole.
+func (ps *Problems) Add(file, code, format string, args ...any) {
 	*ps = append(*ps, Problem{File: file, Code: code, Message: fmt.Sprintf(format, args...)})
 }
 
-// cause is the reason that the operating system gave, without the path: the path that was opened is not always the
-// one that people know, and it would make equal errors unequal.
-func cause(err error) string {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return pe.Err.Error()
-	}
-	return err.Error()
+// in returns p with the file and the code, which a parser does not know.
+func (p *Problem) in(file, code string) Problem {
+	return Problem{File: file, Row: p.Row, Col: p.Col, Code: code, Message: p.Message}
 }

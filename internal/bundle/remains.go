@@ -6,24 +6,23 @@ import (
 	"strings"
 )
 
-// Remains is what can be read of files that Load refuses, so that all that is wrong with them can be told at once. It must not
-// decide anything: a part of a policy may allow what the whole denies.
+// Remains is what can be read of files that Build refuses, so that all problems can be reported at once. It must never
+// decide: a part of a policy may allow what the whole denies.
 type Remains struct {
 	Set *Set
-	// Problems are those that Load tells.
+	// Problems are those of Build.
 	Problems Problems
-	// Lost are the paths under data where the files with problems may have something, and of which nothing is known.
+	// Lost are the paths under data of the files with problems: what is there is unknown.
 	Lost [][]string
 }
 
-// Remaining reads what can be read of everything that cfg names, except tests. Files may change between Load and this: then it
-// says what is there now.
-func Remaining(cfg Config) Remains {
-	snap := take(cfg, policies, usual())
-	parts, problems := snap.parts()
-	out := Remains{Set: setOf(snap, parts), Problems: problems.Sorted()}
+// Remaining parses what can be parsed.
+func Remaining(c Contents) Remains {
+	parts, problems := c.parts()
+	out := Remains{Set: c.set(parts), Problems: problems.Sorted()}
 	for _, p := range out.Problems {
-		if at, lost := lostBy(p, snap.sources); lost && !slices.ContainsFunc(out.Lost, func(l []string) bool { return slices.Equal(l, at) }) {
+		at, lost := c.lostBy(p)
+		if lost && !slices.ContainsFunc(out.Lost, func(l []string) bool { return slices.Equal(l, at) }) {
 			out.Lost = append(out.Lost, at)
 		}
 	}
@@ -31,15 +30,15 @@ func Remaining(cfg Config) Remains {
 }
 
 // lostBy is the path under data that a problem makes unknown: that of a data file, else everything.
-func lostBy(p Problem, sources []source) (at []string, lost bool) {
+func (c Contents) lostBy(p Problem) (at []string, lost bool) {
 	if p.Code == CodeManifest {
 		return nil, false // the files beside it are read all the same
 	}
 	if name := strings.ToLower(path.Base(p.File)); !strings.HasPrefix(name, "data.") {
 		return nil, true
 	}
-	for _, s := range sources {
-		if rel, ok := strings.CutPrefix(path.Dir(p.File)+"/", s.name+"/"); ok {
+	for _, s := range c.Sources {
+		if rel, ok := strings.CutPrefix(path.Dir(p.File)+"/", s.Name+"/"); ok {
 			return strings.FieldsFunc(rel, func(r rune) bool { return r == '/' }), true
 		}
 	}

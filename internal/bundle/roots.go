@@ -48,11 +48,11 @@ func checkRoots(parts []part, ps *Problems) {
 		}
 		for _, d := range a.data {
 			if a.owner {
-				checkOwn(a, d, nil, wrap(d.at, d.value), ps)
+				checkOwn(a, d, nil, wrap(d.Dirs, d.value), ps)
 			}
 			for _, b := range parts {
-				if b.owner && a.src.kind == plain {
-					checkSquat(b, d, nil, wrap(d.at, d.value), ps)
+				if b.owner && a.src.Layout == Plain {
+					checkForeignRoots(b, d, nil, wrap(d.Dirs, d.value), ps)
 				}
 			}
 		}
@@ -63,14 +63,14 @@ func checkOverlap(a, b part, ps *Problems) {
 	for _, x := range a.roots {
 		for _, y := range b.roots {
 			if RootsOverlap(x, y) {
-				ps.add(b.manifest, CodeRoots, "root %q overlaps root %q of bundle %s", y, x, a.src.name)
+				ps.Add(b.manifest, CodeRoots, "root %q overlaps root %q of bundle %s", y, x, a.src.Name)
 			}
 		}
 	}
 }
 
 // checkOwn looks for data that a bundle writes outside its own roots.
-func checkOwn(p part, d datum, at []string, value any, ps *Problems) {
+func checkOwn(p part, d parsedData, at []string, value any, ps *Problems) {
 	if UnderRoot(p.roots, at) {
 		return
 	}
@@ -83,16 +83,17 @@ func checkOwn(p part, d datum, at []string, value any, ps *Problems) {
 	ps.addAt(d, at, CodeRoots, "data.%s is outside the roots of its bundle: %s", strings.Join(at, "."), quoted(p.roots))
 }
 
-// checkSquat looks for data of a plain directory in the roots of a bundle, or in the way of them.
-func checkSquat(owner part, d datum, at []string, value any, ps *Problems) {
+// checkForeignRoots looks for data of a plain directory in the roots of a bundle, or in the way of them.
+func checkForeignRoots(owner part, d parsedData, at []string, value any, ps *Problems) {
 	m, object := value.(map[string]any)
 	switch under := UnderRoot(owner.roots, at); {
 	case !under && !aboveRoot(owner.roots, at):
 	case object && (!under || len(at) == 0):
 		for _, k := range sortedKeys(m) {
-			checkSquat(owner, d, below(at, k), m[k], ps)
+			checkForeignRoots(owner, d, below(at, k), m[k], ps)
 		}
 	default:
-		ps.addAt(d, at, CodeRoots, "data.%s belongs to bundle %s, whose roots are %s", strings.Join(at, "."), owner.src.name, quoted(owner.roots))
+		ps.addAt(d, at, CodeRoots, "data.%s belongs to bundle %s, whose roots are %s",
+			strings.Join(at, "."), owner.src.Name, quoted(owner.roots))
 	}
 }

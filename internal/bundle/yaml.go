@@ -26,7 +26,7 @@ const maxExpansion = 100_000
 // decodeYAML reads one YAML document as the JSON value it stands for. What JSON cannot say is refused: keys that are
 // not strings, infinity, binary data and tags of one's own; and so are duplicate keys and merge keys, because a
 // reader must see what is there. Dates are strings.
-func decodeYAML(raw []byte) (any, *fault) {
+func decodeYAML(raw []byte) (any, *Problem) {
 	doc, f := parseYAML(raw)
 	if f != nil {
 		return nil, f
@@ -36,12 +36,12 @@ func decodeYAML(raw []byte) (any, *fault) {
 }
 
 // parseYAML returns the value of the one document in a file.
-func parseYAML(raw []byte) (*yaml.Node, *fault) {
+func parseYAML(raw []byte) (*yaml.Node, *Problem) {
 	for i := 0; i < len(raw); {
 		r, n := utf8.DecodeRune(raw[i:])
 		if (r == utf8.RuneError && n == 1) || (r < ' ' && r != '\t' && r != '\n' && r != '\r') {
 			row, col := position(raw, int64(i))
-			return nil, &fault{row, col, "invalid UTF-8 or a control character"}
+			return nil, problemAt(row, col, "invalid UTF-8 or a control character")
 		}
 		i += n
 	}
@@ -49,7 +49,7 @@ func parseYAML(raw []byte) (*yaml.Node, *fault) {
 	var doc, next yaml.Node
 	switch err := dec.Decode(&doc); {
 	case errors.Is(err, io.EOF):
-		return nil, &fault{1, 1, isEmpty}
+		return nil, problemAt(1, 1, isEmpty)
 	case err != nil:
 		return nil, syntaxFault(raw, err)
 	}
@@ -60,11 +60,11 @@ func parseYAML(raw []byte) (*yaml.Node, *fault) {
 		return nil, syntaxFault(raw, err)
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
-		return nil, &fault{1, 1, isEmpty}
+		return nil, problemAt(1, 1, isEmpty)
 	}
 	top := doc.Content[0]
 	if top.Kind == yaml.ScalarNode && top.ShortTag() == "!!null" && top.Value == "" {
-		return nil, &fault{1, 1, isEmpty}
+		return nil, problemAt(1, 1, isEmpty)
 	}
 	return top, nil
 }
@@ -75,7 +75,7 @@ type yamlReader struct {
 	expanded int
 }
 
-func (c *yamlReader) value(n *yaml.Node, depth int) (any, *fault) {
+func (c *yamlReader) value(n *yaml.Node, depth int) (any, *Problem) {
 	if depth > maxNesting {
 		return nil, faultAt(n, tooDeep)
 	}
@@ -94,7 +94,7 @@ func (c *yamlReader) value(n *yaml.Node, depth int) (any, *fault) {
 		v, f := c.value(n.Alias, depth+1)
 		c.aliases--
 		if f != nil && c.aliases == 0 {
-			f.row, f.col = n.Line, n.Column // where it is used says more than where it was meant for something else
+			f.Row, f.Col = n.Line, n.Column // where it is used says more than where it was meant for something else
 		}
 		return v, f
 	case yaml.ScalarNode:
@@ -103,7 +103,7 @@ func (c *yamlReader) value(n *yaml.Node, depth int) (any, *fault) {
 	return nil, faultAt(n, "cannot be read")
 }
 
-func (c *yamlReader) mapping(n *yaml.Node, depth int) (any, *fault) {
+func (c *yamlReader) mapping(n *yaml.Node, depth int) (any, *Problem) {
 	if n.ShortTag() != "!!map" {
 		return nil, faultAt(n, "the tag "+n.Tag+" is not known")
 	}
@@ -129,7 +129,7 @@ func (c *yamlReader) mapping(n *yaml.Node, depth int) (any, *fault) {
 	return m, nil
 }
 
-func (c *yamlReader) sequence(n *yaml.Node, depth int) (any, *fault) {
+func (c *yamlReader) sequence(n *yaml.Node, depth int) (any, *Problem) {
 	if n.ShortTag() != "!!seq" {
 		return nil, faultAt(n, "the tag "+n.Tag+" is not known")
 	}
@@ -144,7 +144,7 @@ func (c *yamlReader) sequence(n *yaml.Node, depth int) (any, *fault) {
 	return a, nil
 }
 
-func scalar(n *yaml.Node) (any, *fault) {
+func scalar(n *yaml.Node) (any, *Problem) {
 	switch tag := n.ShortTag(); tag {
 	case "!!str", "!!timestamp":
 		return n.Value, nil
@@ -169,7 +169,7 @@ func scalar(n *yaml.Node) (any, *fault) {
 }
 
 // number keeps the spelling when JSON has it too, so that no digit is lost.
-func number(n *yaml.Node) (any, *fault) {
+func number(n *yaml.Node) (any, *Problem) {
 	v := jsonx.Value(n.Value)
 	if v.IsValid() && v.Kind() == jsonx.KindNumber {
 		if !jsonbound.Number(strings.TrimSpace(n.Value)) {
@@ -199,7 +199,7 @@ func number(n *yaml.Node) (any, *fault) {
 	return nil, faultAt(n, "is not a number that JSON has")
 }
 
-func faultAt(n *yaml.Node, message string) *fault { return &fault{n.Line, n.Column, message} }
+func faultAt(n *yaml.Node, message string) *Problem { return problemAt(n.Line, n.Column, message) }
 
 // locateYAML finds the key of a member, or an element, by its path.
 func locateYAML(raw []byte, at []string) (row, col int) {
@@ -236,7 +236,7 @@ var yamlPrefix = regexp.MustCompile(`^yaml: (line \d+: )?`)
 // syntaxFault says where a file stops being YAML. The parser names no column, and often the line on which the
 // surrounding block began instead of the one at fault; so the line that is named is the one with which the very same
 // complaint first appears when the file is read from the top.
-func syntaxFault(raw []byte, err error) *fault {
+func syntaxFault(raw []byte, err error) *Problem {
 	message := yamlPrefix.ReplaceAllString(err.Error(), "")
 	lines := bytes.SplitAfter(raw, []byte{'\n'})
 	const patience = 1 << 20 // bytes: each step parses the file again
@@ -248,7 +248,7 @@ func syntaxFault(raw []byte, err error) *fault {
 	}
 	line := lines[row-1]
 	blank := len(line) - len(bytes.TrimLeft(line, " \t"))
-	return &fault{row, blank + 1, message}
+	return problemAt(row, blank+1, message)
 }
 
 // complaint parses all documents and returns what the parser says.

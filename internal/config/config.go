@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
@@ -37,7 +37,7 @@ type Config struct {
 	Issuers         []introspect.Config `yaml:"issuers" doc:"Authorization servers whose tokens are understood."`
 	Events          []events.Config     `yaml:"events" doc:"How word arrives that tokens are over before they expire. One item an issuer."`
 	Proof           proof.Config        `yaml:"proof" doc:"How clients show that they hold the key their token is bound to."`
-	Policies        bundle.Config       `yaml:"policies" doc:"Where policies and their data come from."`
+	Policies        dir.Config          `yaml:"policies" doc:"Where policies and their data come from."`
 	Engine          engine.Config       `yaml:"engine" doc:"What policies can do."`
 	Input           input.Config        `yaml:"input" doc:"What of a request policies see."`
 	Decision        decision.Config     `yaml:"decision" doc:"How a request becomes a decision."`

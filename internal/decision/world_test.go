@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
-	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
@@ -169,13 +169,13 @@ func compileWith(t *testing.T, rego, data string) *engine.Policy {
 
 func compileFiles(t *testing.T, files map[string]string) *engine.Policy {
 	t.Helper()
-	dir := t.TempDir()
+	folder := t.TempDir()
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	set, err := bundle.Load(bundle.Config{Paths: []string{dir}})
+	set, err := dir.Load(dir.Config{Paths: []string{folder}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -131,7 +131,7 @@ func parse(set *bundle.Set, cfg Config, tests Tests) (readable map[string]*ast.M
 	for i := range set.Bundles {
 		b := &set.Bundles[i]
 		if b.RegoVersion != 1 {
-			unread = append(unread, bundle.Problem{File: b.Dir, Code: bundle.CodeManifest, Message: fmt.Sprintf("rego_version %d is not supported, want 1", b.RegoVersion)})
+			unread = append(unread, bundle.Problem{File: b.Name, Code: bundle.CodeManifest, Message: fmt.Sprintf("rego_version %d is not supported, want 1", b.RegoVersion)})
 			continue
 		}
 		for _, f := range b.Modules {

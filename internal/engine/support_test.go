@@ -14,6 +14,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
@@ -27,7 +28,7 @@ var patient = Config{Deadline: time.Minute}
 func compiled(t testing.TB, cfg Config, files map[string]string) (*Policy, error) {
 	t.Helper()
 	t.Chdir(t.TempDir())
-	from := bundle.Config{Paths: []string{"policies"}}
+	from := dir.Config{Paths: []string{"policies"}}
 	for name, text := range files {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			t.Fatal(err)
@@ -39,7 +40,7 @@ func compiled(t testing.TB, cfg Config, files map[string]string) (*Policy, error
 			from.Bundles = append(from.Bundles, dir)
 		}
 	}
-	set, err := bundle.Load(from)
+	set, err := dir.Load(from)
 	if err != nil {
 		t.Fatal(err)
 	}

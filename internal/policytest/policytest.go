@@ -5,7 +5,7 @@
 // callers would see. Both use policies exactly as serving does: strict, typed by the schema of the input, and with any
 // failure of a builtin being an error.
 //
-//	set, err := bundle.LoadWithTests(cfg)            // everything, with *_test.rego
+//	set, err := dir.LoadWithTests(cfg)               // everything, with *_test.rego
 //	report, err := policytest.Rego(ctx, set, engine) // results and coverage
 //	suites, err := policytest.LoadSuites(dirs)       // *_suite.yaml
 //	results, err := policytest.Decisions(ctx, set, cfg, suites)

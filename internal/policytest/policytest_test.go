@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
@@ -44,7 +45,7 @@ func inside(t *testing.T, files map[string]string) {
 
 func loaded(t *testing.T) *bundle.Set {
 	t.Helper()
-	set, err := bundle.LoadWithTests(bundle.Config{Paths: []string{"policies"}})
+	set, err := dir.LoadWithTests(dir.Config{Paths: []string{"policies"}})
 	if err != nil {
 		t.Fatal(err)
 	}

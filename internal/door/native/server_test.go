@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
-	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/engine"
@@ -41,9 +41,9 @@ no := {"allow": false, "reasons": [{"code": "never", "message": "say \"please\""
 // newPoint returns a real decision point: its policy is echoing and every token is active.
 func newPoint(t testing.TB) *decision.Point {
 	t.Helper()
-	dir := t.TempDir()
-	write(t, filepath.Join(dir, "policy.rego"), echoing)
-	set, err := bundle.Load(bundle.Config{Paths: []string{dir}})
+	folder := t.TempDir()
+	write(t, filepath.Join(folder, "policy.rego"), echoing)
+	set, err := dir.Load(dir.Config{Paths: []string{folder}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,12 @@
-package bundle
+package dir
 
 import (
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
 // TestWatch_AFileThatIsHeldOpenForWritingIsNotTold: what was written so far is well-formed, and as quiet as a file can be.
@@ -19,7 +21,7 @@ func TestWatch_AFileThatIsHeldOpenForWritingIsNotTold(t *testing.T) {
 	must(t, err)
 	select {
 	case why := <-s.waits:
-		if want := (Problem{File: "policies/a.rego", Code: CodeChanging, Message: "a process has the file open for writing"}); why == nil || *why != want {
+		if want := (bundle.Problem{File: "policies/a.rego", Code: bundle.CodeChanging, Message: "a process has the file open for writing"}); why == nil || *why != want {
 			t.Errorf("waits for %v, want %v", why, want)
 		}
 	case o := <-s.calls:
@@ -31,7 +33,7 @@ func TestWatch_AFileThatIsHeldOpenForWritingIsNotTold(t *testing.T) {
 	must(t, err)
 	must(t, f.Close())
 	s.expect("two")
-	for why := &(Problem{}); why != nil; {
+	for why := &(bundle.Problem{}); why != nil; {
 		select {
 		case why = <-s.waits:
 		case <-time.After(10 * time.Second):

@@ -1,4 +1,4 @@
-package bundle
+package dir
 
 import (
 	"bytes"
@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
 // watched has a poll that never comes, so that what is seen was seen by events.
@@ -21,7 +23,7 @@ func watched(dirs ...string) Config {
 }
 
 type told struct {
-	set *Set
+	set *bundle.Set
 	err error
 }
 
@@ -60,7 +62,7 @@ func (b *buffer) String() string {
 type session struct {
 	t      *testing.T
 	calls  chan told
-	waits  chan *Problem
+	waits  chan *bundle.Problem
 	poke   chan struct{}
 	rested chan struct{}
 	log    *buffer
@@ -70,9 +72,9 @@ type session struct {
 func noEvents() (*fsnotify.Watcher, error) { return nil, errors.New("no inotify instances left") }
 
 // watch runs a watcher until the test ends.
-func watch(t *testing.T, cfg Config, last *Set, open func() (*fsnotify.Watcher, error)) *session {
+func watch(t *testing.T, cfg Config, last *bundle.Set, open func() (*fsnotify.Watcher, error)) *session {
 	t.Helper()
-	s := &session{t: t, calls: make(chan told, 100), waits: make(chan *Problem, 100), poke: make(chan struct{}), rested: make(chan struct{}, 1000), log: &buffer{}}
+	s := &session{t: t, calls: make(chan told, 100), waits: make(chan *bundle.Problem, 100), poke: make(chan struct{}), rested: make(chan struct{}, 1000), log: &buffer{}}
 	w, err := NewWatcher(cfg, slog.New(slog.NewTextHandler(s.log, nil)))
 	must(t, err)
 	w.open, w.poke, w.rested = open, s.poke, func() { s.rested <- struct{}{} }
@@ -80,7 +82,7 @@ func watch(t *testing.T, cfg Config, last *Set, open func() (*fsnotify.Watcher, 
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.Run(ctx, last, Reports{Changed: func(set *Set, err error) { s.calls <- told{set, err} }, Waiting: func(why *Problem) { s.waits <- why }})
+		w.Run(ctx, last, Reports{Changed: func(set *bundle.Set, err error) { s.calls <- told{set, err} }, Waiting: func(why *bundle.Problem) { s.waits <- why }})
 	}()
 	s.stop = func() { cancel(); <-done }
 	t.Cleanup(s.stop)
@@ -306,14 +308,14 @@ func TestWatch_TellsAnErrorOnceAndTheWayBackToTheSameDigest(t *testing.T) {
 
 func TestWatch_IgnoresTheNeighbours(t *testing.T) {
 	inside(t, map[string]string{"policies/a.rego": "one", "neighbour": "x"})
-	e, err := openEyes(fsnotify.NewWatcher, watched("policies"))
+	e, err := watchDirs(fsnotify.NewWatcher, watched("policies"))
 	must(t, err)
 	defer e.close()
 	dir, err := os.Getwd()
 	must(t, err)
 	must(t, os.WriteFile("policies/notes.txt", nil, 0o600))
-	for name, want := range map[string]sign{"/neighbour": nothing, "/policies": perhaps, "/policies/x": perhaps, "/policies/notes.txt": nothing, "/policies/a.rego": surely} {
-		if got := e.weigh(fsnotify.Event{Name: dir + name}); got != want {
+	for name, want := range map[string]relevance{"/neighbour": irrelevant, "/policies": possible, "/policies/x": possible, "/policies/notes.txt": irrelevant, "/policies/a.rego": certain} {
+		if got := e.relevance(fsnotify.Event{Name: dir + name}); got != want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

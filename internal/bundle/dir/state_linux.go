@@ -1,4 +1,4 @@
-package bundle
+package dir
 
 import (
 	"io/fs"
@@ -8,7 +8,7 @@ import (
 )
 
 // openForWriting reports whether a process has f open for writing. A read lease (fcntl(2), F_SETLEASE) is granted only
-// while no process has: it is asked for and given back at once. The kernel grants leases to the owner of the file and to
+// while no process has: it is taken and given back at once. The kernel grants leases to the owner of the file and to
 // processes with CAP_LEASE, on file systems that have them; elsewhere the answer is no.
 func openForWriting(f *os.File) bool {
 	conn, err := f.SyscallConn()

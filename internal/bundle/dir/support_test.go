@@ -1,4 +1,4 @@
-package bundle
+package dir
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
 const rego = "package authz\n\nallow := true\n"
@@ -37,7 +39,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func loaded(t *testing.T, cfg Config) *Set {
+func loaded(t *testing.T, cfg Config) *bundle.Set {
 	t.Helper()
 	set, err := Load(cfg)
 	must(t, err)
@@ -53,7 +55,7 @@ func refused(t *testing.T, cfg Config, want ...string) {
 	if set != nil {
 		t.Error("a set was returned")
 	}
-	ps, ok := errors.AsType[Problems](err)
+	ps, ok := errors.AsType[bundle.Problems](err)
 	if !ok {
 		t.Fatalf("error is %T (%v), want Problems", err, err)
 	}
@@ -62,7 +64,7 @@ func refused(t *testing.T, cfg Config, want ...string) {
 	}
 }
 
-func paths(files []File) string {
+func paths(files []bundle.File) string {
 	var out []string
 	for _, f := range files {
 		out = append(out, f.Path)

@@ -1,4 +1,4 @@
-package bundle
+package dir
 
 import (
 	"testing"
@@ -32,13 +32,13 @@ func TestRest_NeedsTwoEqualLooksAndAQuietTime(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, start := rest{debounce: d}, time.Now()
+			r, start := changes{debounce: d}, time.Now()
 			for i, s := range steps {
 				if s.mark == "" {
-					r.notice(start.Add(s.at))
+					r.noticed(start.Add(s.at))
 					continue
 				}
-				left := r.look(s.mark, start.Add(s.at))
+				left := r.observe(s.mark, start.Add(s.at))
 				if (left == 0) != (s.left == 0) || left < s.left-3*d || left > s.left+3*d {
 					t.Errorf("step %d: %s left, want %s", i, left, s.left)
 				}
@@ -49,8 +49,8 @@ func TestRest_NeedsTwoEqualLooksAndAQuietTime(t *testing.T) {
 
 func TestRest_LooksLessOftenTheLongerItLasts(t *testing.T) {
 	const d = 100 * time.Millisecond
-	r, start := rest{debounce: d}, time.Now()
-	r.notice(start)
+	r, start := changes{debounce: d}, time.Now()
+	r.noticed(start)
 	for age, want := range map[time.Duration]time.Duration{0: d, 5 * d: d, 50 * d: 5 * d, 1000 * d: 10 * d} {
 		if got := r.next(2*d, start.Add(age)); got != want {
 			t.Errorf("after %s: %s, want %s", age, got, want)

@@ -1,4 +1,4 @@
-package bundle
+package dir
 
 import (
 	"encoding/json"
@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
 func TestLoad_ReadsModulesAndData(t *testing.T) {
@@ -31,7 +31,7 @@ func TestLoad_ReadsModulesAndData(t *testing.T) {
 	})
 	set := loaded(t, onlyPolicies)
 	b := set.Bundles[0]
-	if b.Name != "policies" || b.Dir != "policies" || b.Roots != nil || b.RegoVersion != 1 || b.Revision != "" {
+	if b.Name != "policies" || b.Roots != nil || b.RegoVersion != 1 || b.Revision != "" {
 		t.Errorf("bundle: %+v", b)
 	}
 	if got := paths(b.Modules); got != "policies/authz.rego policies/routes/routes.rego" {
@@ -43,7 +43,7 @@ func TestLoad_ReadsModulesAndData(t *testing.T) {
 	if len(b.Tests) != 0 {
 		t.Errorf("tests: %s", paths(b.Tests))
 	}
-	want := []DataFile{
+	want := []bundle.DataFile{
 		{Path: "policies/data.json", Value: map[string]any{"tenants": map[string]any{"acme": json.Number("1.50")}}},
 		{Path: "policies/routes/data.yaml", At: []string{"routes"}, Value: map[string]any{
 			"table": []any{map[string]any{"path": "/orders", "limit": json.Number("3")}},
@@ -238,91 +238,40 @@ func TestLoad_DigestIsOfNamesAndContents(t *testing.T) {
 	}
 }
 
-func TestLoad_FilesThatNeverStandStillAreAProblem(t *testing.T) {
-	inside(t, map[string]string{"policies/a.rego": rego})
-	must(t, os.Symlink("/proc/version", "policies/b.rego")) // says it is empty, and is not
-	refused(t, onlyPolicies, "policies: changing_error: files change while they are read")
+func TestLoad_ManifestIsNeededAtTheTopOfABundleOnly(t *testing.T) {
+	inside(t, map[string]string{
+		"policies/a.rego":           rego,
+		"policies/.manifest":        "{}",
+		"bundles/a/a.rego":          rego,
+		"bundles/b/b.rego":          rego,
+		"bundles/b/.manifest":       `{"roots": ["b"]}`,
+		"bundles/b/below/.manifest": "{}",
+	})
+	refused(t, Config{Paths: []string{"policies"}, Bundles: []string{"bundles/b"}},
+		"bundles/b/below/.manifest: manifest_error: only the manifest at the top of a bundle is read",
+		"policies/.manifest: manifest_error: this directory is a bundle: name it under bundles, not under paths")
+	refused(t, Config{Bundles: []string{"bundles/a"}}, "bundles/a: manifest_error: the bundle has no .manifest")
 }
 
-// mounted makes a ConfigMap of two versions of four files, and returns what changes the version.
-func mounted(t *testing.T) (swap func(to string) error) {
-	t.Helper()
-	inside(t, map[string]string{"policies/README": ""})
-	for _, f := range []string{"a", "b", "c", "d"} {
-		write(t, map[string]string{"policies/..v1/" + f + ".rego": "v1", "policies/..v2/" + f + ".rego": "v2"})
-		must(t, os.Symlink("..data/"+f+".rego", "policies/"+f+".rego"))
-	}
-	must(t, os.Symlink("..v1", "policies/..data"))
-	return func(to string) error {
-		return errors.Join(os.Symlink(to, "policies/..tmp"), os.Rename("policies/..tmp", "policies/..data"))
-	}
+func TestLoad_ManifestAloneIsAnEmptyBundle(t *testing.T) {
+	inside(t, map[string]string{"a/.manifest": "{}"})
+	refused(t, Config{Bundles: []string{"a"}}, "a: directory_error: the directory holds no *.rego and no data.json or data.yaml")
 }
 
-func TestLoad_NeverMixesTwoVersions(t *testing.T) {
-	swap := mounted(t)
-	stop, done := make(chan struct{}), make(chan error, 1)
-	var swaps atomic.Int64
-	go func() {
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				done <- nil
-				return
-			default:
-			}
-			if err := swap([]string{"..v2", "..v1"}[i%2]); err != nil {
-				done <- err
-				return
-			}
-			swaps.Add(1)
-		}
-	}()
-	deadline := time.Now().Add(20 * time.Second)
-	for loads := 0; (loads < 40 || swaps.Load() < 1000) && time.Now().Before(deadline); loads++ {
-		set, err := Load(onlyPolicies)
-		if err != nil {
-			if !strings.Contains(err.Error(), CodeChanging) {
-				t.Fatal(err)
-			}
-			continue
-		}
-		for _, m := range set.Bundles[0].Modules {
-			if string(m.Raw) != string(set.Bundles[0].Modules[0].Raw) {
-				t.Fatal("two versions in one set")
-			}
-		}
+func TestLoad_ReportsAllProblemsInOrder(t *testing.T) {
+	inside(t, map[string]string{
+		"policies/z/data.json": "{",
+		"policies/date.yaml":   "",
+		"policies/a/data.yaml": "x: [",
+		"bundles/x/.manifest":  `{"roots": 1}`,
+	})
+	_, err := Load(Config{Paths: []string{"policies", "gone"}, Bundles: []string{"bundles/x"}})
+	var files []string
+	for line := range strings.Lines(err.Error()) {
+		file, _, _ := strings.Cut(line, ":")
+		files = append(files, file)
 	}
-	close(stop)
-	must(t, <-done)
-}
-
-func TestRead_NoticesASwapSinceTheListing(t *testing.T) {
-	swap := mounted(t)
-	before := list(onlyPolicies, policies, usual())
-	must(t, swap("..v2"))
-	if read(before, usual()).steady {
-		t.Error("the read is steady")
-	}
-}
-
-func TestSame_NoticesASwapSinceTheListing(t *testing.T) {
-	swap := mounted(t)
-	before := list(onlyPolicies, policies, usual())
-	must(t, swap("..v2"))
-	if before.same(list(onlyPolicies, policies, usual())) {
-		t.Error("the listings are the same")
-	}
-}
-
-func TestSame_NoticesAFileThatWasReplacedByOneOfTheSameSize(t *testing.T) {
-	inside(t, map[string]string{"policies/a.rego": rego, "new": strings.ToUpper(rego)})
-	before := list(onlyPolicies, policies, usual())
-	must(t, os.Chtimes("new", before.entries[0].info.ModTime(), before.entries[0].info.ModTime()))
-	must(t, os.Rename("new", "policies/a.rego"))
-	if before.same(list(onlyPolicies, policies, usual())) {
-		t.Error("the listings are the same")
-	}
-	if read(before, usual()).steady {
-		t.Error("the read is steady")
+	if got := strings.Join(files, " "); got != "bundles/x bundles/x/.manifest gone policies/a/data.yaml policies/date.yaml policies/z/data.json" {
+		t.Errorf("files: %s\n%s", got, err)
 	}
 }

@@ -1,4 +1,4 @@
-package bundle
+package dir
 
 import (
 	"errors"
@@ -19,26 +19,30 @@ type Config struct {
 	Poll     time.Duration `yaml:"poll" default:"5s" min:"100ms" doc:"How often contents are compared, for changes that no event reports."`
 }
 
-// Check reports every directory that is not there, with keys relative to c.
+// Check reports every directory that does not exist, with keys relative to c.
 func (c Config) Check(fault func(key, cause, hint string)) {
 	if len(c.Paths) == 0 && len(c.Bundles) == 0 {
 		fault("paths", "neither paths nor bundles names a directory", "name the directory of the policies")
 	}
 	for i, pattern := range c.Ignore {
 		if _, err := path.Match(pattern, ""); err != nil || strings.Trim(pattern, "/") == "" {
-			fault(fmt.Sprintf("ignore[%d]", i), fmt.Sprintf("%q is not a pattern", pattern), "write a name, or a pattern with * and ?, such as *.json")
+			fault(fmt.Sprintf("ignore[%d]", i), fmt.Sprintf("%q is not a pattern", pattern),
+				"write a name, or a pattern with * and ?, such as *.json")
 		}
 	}
 	check := func(key string, dirs []string) {
 		for i, dir := range dirs {
+			key := fmt.Sprintf("%s[%d]", key, i)
 			info, err := os.Stat(dir)
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
-				fault(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("directory %q does not exist", dir), "create it, or correct its name; a relative one starts at the configuration file")
+				fault(key, fmt.Sprintf("directory %q does not exist", dir),
+					"create it, or correct its name; a relative one starts at the configuration file")
 			case err != nil:
-				fault(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("directory %q cannot be read", dir), "look at its permissions, and those of the directories above it")
+				fault(key, fmt.Sprintf("directory %q cannot be read", dir),
+					"look at its permissions, and those of the directories above it")
 			case !info.IsDir():
-				fault(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("%q is not a directory", dir), "name the directory that holds it")
+				fault(key, fmt.Sprintf("%q is not a directory", dir), "name the directory that holds it")
 			}
 		}
 	}
