@@ -17,7 +17,7 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 // floors lists every package from the ground up. A package imports only packages on floors below its own.
 var floors = [][]string{
 	{"httpuri", "jsonbound", "metrics", "recent", "secret", "status", "suggest"},
-	{"authz", "conf", "testkit"},
+	{"authz", "conf", "keyfile", "testkit"},
 	{"fetch", "httpclient", "token"},
 	{"jose"},
 	{"oauth", "dialect", "bundle"},

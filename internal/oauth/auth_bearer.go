@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/authz-sidecar/sidecar/internal/keyfile"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -16,7 +17,7 @@ func bearer() authMethod {
 		must: []string{"secret"}, may: []string{"id"},
 		registration: "client.secret",
 		credential: func(c Client) credential {
-			return credential{parts: []part{secretPart("client.secret", c.Secret)}, parse: parseBearer}
+			return credential{parts: []keyfile.Part{keyfile.Secret("client.secret", c.Secret)}, parse: parseBearer}
 		},
 		authenticate: func(_ Config, i identity, header http.Header, _ url.Values) error {
 			header.Set("Authorization", "Bearer "+i.secret.Reveal())

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/keyfile"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -17,7 +18,7 @@ func privateKeyJWT() authMethod {
 		check:        checkPrivateKeyJWT,
 		credential: func(c Client) credential {
 			return credential{
-				parts: []part{secretPart("client.key", c.Key)},
+				parts: []keyfile.Part{keyfile.Secret("client.key", c.Key)},
 				parse: func(t []secret.Text) (identity, error) { return c.parseSigner(t[0], "", "client.key") },
 			}
 		},

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/authz-sidecar/sidecar/internal/keyfile"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -36,7 +37,7 @@ func checkBasic(c Config, report func(key, cause, hint string)) {
 // sharedSecret is the credential of the methods that send the client secret.
 func sharedSecret(c Client) credential {
 	return credential{
-		parts: []part{secretPart("client.secret", c.Secret)},
+		parts: []keyfile.Part{keyfile.Secret("client.secret", c.Secret)},
 		parse: func(t []secret.Text) (identity, error) { return identity{secret: t[0]}, nil },
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/keyfile"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -17,7 +18,7 @@ func clientSecretJWT() authMethod {
 		check:        checkSecretJWT,
 		credential: func(c Client) credential {
 			return credential{
-				parts: []part{secretPart("client.secret", c.Secret)},
+				parts: []keyfile.Part{keyfile.Secret("client.secret", c.Secret)},
 				parse: func(t []secret.Text) (identity, error) { return c.parseSigner(t[0], "HS256", "client.secret") },
 			}
 		},

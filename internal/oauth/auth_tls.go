@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/authz-sidecar/sidecar/internal/keyfile"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -21,9 +22,9 @@ func tlsClientAuth(name string) authMethod {
 		check: func(c Config, report func(key, cause, hint string)) { c.checkTLSEndpoints(name, report) },
 		credential: func(c Client) credential {
 			return credential{
-				parts: []part{
-					filePart("client.certificate_file", c.CertificateFile, maxCertificateBytes),
-					secretPart("client.certificate_key", c.CertificateKey),
+				parts: []keyfile.Part{
+					keyfile.File("client.certificate_file", c.CertificateFile, maxCertificateBytes),
+					keyfile.Secret("client.certificate_key", c.CertificateKey),
 				},
 				parse: parseCertificate,
 			}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/authz-sidecar/sidecar/internal/keyfile"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -130,6 +131,6 @@ func (c Client) HasCredentials() bool {
 
 // credential is what a method reads, and how an identity is made of it.
 type credential struct {
-	parts []part
+	parts []keyfile.Part
 	parse func([]secret.Text) (identity, error)
 }

@@ -28,7 +28,7 @@ func newIdentity(cfg Config, m authMethod, log *slog.Logger, drop func(identity)
 		issuer: cfg.Name, log: log, grace: identityGrace, drop: drop, wait: cmp.Or(cfg.FileWait, fileWait), parts: c.parts, parse: c.parse,
 	}
 	if len(c.parts) > 0 {
-		r.what = c.parts[0].key
+		r.what = c.parts[0].Key
 	}
 	return r, r.open()
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/fetch"
+	"github.com/authz-sidecar/sidecar/internal/keyfile"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -39,8 +40,7 @@ type rotation[T any] struct {
 	what   string // for the log
 	issuer string
 	log    *slog.Logger
-	parts  []part
-	files  []string
+	parts  []keyfile.Part
 	parse  func([]secret.Text) (T, error)
 	// grace is how long the former content is still tried after the newest worked: not every node of a server learns of a
 	// change at once.
@@ -49,10 +49,9 @@ type rotation[T any] struct {
 	wait time.Duration
 	drop func(T) // hears, perhaps twice, of what is not the first choice any more; may be nil
 
-	reading   sync.Mutex // guards what follows, and is held while files are read
-	lookedAt  time.Time
-	seen      stamps
-	complaint string
+	reading  sync.Mutex // guards what follows, and is held while files are read
+	lookedAt time.Time
+	files    *keyfile.Files[T]
 
 	mu       sync.Mutex // guards what follows, and each generation
 	nextLook time.Time
@@ -62,7 +61,6 @@ type rotation[T any] struct {
 // generation is one content of the files.
 type generation[T any] struct {
 	value     T
-	texts     []secret.Text
 	worked    bool
 	trying    bool      // somebody finds out whether it works
 	refusals  int       // since it last worked
@@ -73,32 +71,11 @@ type generation[T any] struct {
 
 // open reads the files for the first time.
 func (r *rotation[T]) open() error {
-	for _, p := range r.parts {
-		if p.file != "" {
-			r.files = append(r.files, p.file)
-		}
-	}
 	r.lookedAt = time.Now()
-	r.seen = stampsOf(r.files)
-	g, err := r.read()
-	if err != nil {
-		return err
-	}
-	r.known = []*generation[T]{g}
+	files, v, err := keyfile.Open(r.parse, r.parts...)
+	r.files, r.known = files, []*generation[T]{{value: v}}
 	r.nextLook = r.lookedAt.Add(lookEvery)
-	return nil
-}
-
-func (r *rotation[T]) read() (*generation[T], error) {
-	texts, err := readParts(r.parts)
-	if err != nil {
-		return nil, err
-	}
-	v, err := r.parse(texts)
-	if err != nil {
-		return nil, err
-	}
-	return &generation[T]{value: v, texts: texts}, nil
+	return err
 }
 
 // use calls once with the best content, and when that is refused, with each other one that may be right, until one is not
@@ -134,7 +111,7 @@ func (r *rotation[T]) use(ctx context.Context, once func(T) outcome) {
 func (r *rotation[T]) pick() *generation[T] {
 	now := time.Now()
 	r.mu.Lock()
-	due := len(r.files) > 0 && !now.Before(r.nextLook)
+	due := r.files.Any() && !now.Before(r.nextLook)
 	if due {
 		r.nextLook = now.Add(lookEvery)
 	}
@@ -198,7 +175,7 @@ func (r *rotation[T]) note(g *generation[T], o outcome) {
 // refused, the server was changed before the file was, and it waits a moment for the file.
 func (r *rotation[T]) awaited(ctx context.Context, tried []*generation[T], began, until time.Time) *generation[T] {
 	since := time.Now()
-	for len(r.files) > 0 {
+	for r.files.Any() {
 		r.lookSince(since)
 		if g := r.untried(tried); g != nil {
 			return g
@@ -216,7 +193,7 @@ func (r *rotation[T]) lookSince(since time.Time) {
 	r.reading.Lock()
 	defer r.reading.Unlock()
 	if !r.lookedAt.After(since) {
-		r.seen = stamps{} // whatever the files look like: somebody may have kept their times
+		r.files.Reread()
 		r.look()
 	}
 }
@@ -248,40 +225,21 @@ func (r *rotation[T]) worthWaiting(tried []*generation[T], began, until time.Tim
 	return time.Now().Before(until) && slices.ContainsFunc(tried, func(g *generation[T]) bool { return g.worked && began.Sub(g.waitedFor) < r.wait })
 }
 
-// look reads the files if they may have changed. It is called with reading held. What cannot be read, or makes no sense, may
+// look takes a change of the files as the newest content. It is called with reading held. Content that cannot be used may
 // be half written: the log says so once, and it is read again at the next look.
 func (r *rotation[T]) look() {
 	r.lookedAt = time.Now()
-	now := stampsOf(r.files)
-	if r.seen.same(now) {
-		return
-	}
-	r.seen = now
-	r.mu.Lock()
-	newest := r.known[0]
-	r.mu.Unlock()
-	texts, err := readParts(r.parts)
-	if err == nil && sameTexts(texts, newest.texts) {
-		r.complaint = ""
-		return
-	}
-	var v T
-	if err == nil {
-		v, err = r.parse(texts)
-	}
+	v, changed, err := r.files.Look()
 	if err != nil {
-		r.seen = stamps{}
-		if r.complaint != err.Error() {
-			r.complaint = err.Error()
-			r.log.Warn("changed credential cannot be used, the former one is kept", "issuer", r.issuer, "what", r.what, "cause", err)
-		}
+		r.log.Warn("changed credential cannot be used, the former one is kept", "issuer", r.issuer, "what", r.what, "cause", err)
+	}
+	if !changed {
 		return
 	}
-	r.complaint = ""
 	r.log.Info("credential changed, it will be tried", "issuer", r.issuer, "what", r.what)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.known = slices.Insert(r.known, 0, &generation[T]{value: v, texts: texts})
+	r.known = slices.Insert(r.known, 0, &generation[T]{value: v})
 	r.forget(time.Now())
 }
 

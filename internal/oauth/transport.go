@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/httpclient"
+	"github.com/authz-sidecar/sidecar/internal/keyfile"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -65,10 +66,16 @@ func newTrust(cfg Config, log *slog.Logger, drop func(*x509.CertPool)) (*rotatio
 		parse: func([]secret.Text) (*x509.CertPool, error) { return nil, nil },
 	}
 	if cfg.CAFile != "" {
-		r.parts, r.parse = []part{filePart("ca_file", cfg.CAFile, maxCABytes)}, parseRoots
+		r.parts, r.parse = []keyfile.Part{keyfile.File("ca_file", cfg.CAFile, maxCABytes)}, parseRoots
 	}
 	return r, r.open()
 }
+
+// Limits of files.
+const (
+	maxCABytes          = 4 << 20
+	maxCertificateBytes = 256 << 10
+)
 
 func parseRoots(t []secret.Text) (*x509.CertPool, error) {
 	roots := x509.NewCertPool()
