@@ -92,7 +92,7 @@ func benchmarkAllow(b *testing.B, set *bundle.Set, url string) {
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		doc := input.Build(req, nil, claims, input.Presented{Scheme: "bearer"}, now)
+		doc := input.Build(input.Query{Request: req}, claims, input.Presented{Scheme: "bearer"}, now)
 		result, err := policy.Eval(b.Context(), engine.Question{Entrypoint: entrypoint, Document: doc, Time: now, Seed: "01JD"})
 		if err != nil {
 			b.Fatal(err)

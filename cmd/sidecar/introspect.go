@@ -114,7 +114,7 @@ func introspectToken(ctx context.Context, cfgs []introspect.Config, name string,
 	now := time.Now()
 	findings := doctor.Diagnose(cfg, tok, answer, err, now)
 	if err == nil && answer.Claims.Active {
-		doc := input.Build(input.Request{}, nil, answer.Claims, input.Presented{Scheme: "bearer"}, now)
+		doc := input.Build(input.Query{}, answer.Claims, input.Presented{Scheme: "bearer"}, now)
 		doc.Token.Claims = nil // stands above, raw
 		b, err := json.Marshal(doc.Token, json.Deterministic(true), jsontext.WithIndent("  "))
 		if err != nil {

@@ -13,7 +13,14 @@ import (
 type Query struct {
 	// Entrypoint is the policy asked, as a path without "data": "authz/decision". Empty means the configured default.
 	Entrypoint string
-	Request    Request
+	// Request is the HTTP request that is asked about. It is the zero Request when the question is about none: then Action
+	// and Resource say what is asked.
+	Request Request
+	// Subject, Action and Resource are the entities of AuthZEN 1.0 section 5; nil when the caller named none. Subject is
+	// what the caller says, and the token what its issuer says: policies compare the two.
+	Subject  *Entity
+	Action   *Action
+	Resource *Entity
 	// Token is a credential given beside the request instead of inside its headers.
 	Token secret.Text
 	// Context is what the caller passed for the policy: a JSON object, or nil.
@@ -21,6 +28,28 @@ type Query struct {
 	// Caller is who asked, as the listener saw it: an address. It is logged; and it decides whether what the query says
 	// about the client's certificate is believed.
 	Caller string
+}
+
+// HasRequest reports whether q is about an HTTP request. It is as soon as any member of Request is set, so that half a
+// request is read, and refused, as a request.
+func (q *Query) HasRequest() bool {
+	r := &q.Request
+	return r.Method != "" || r.URL != "" || len(r.Headers) > 0 || r.SourceIP != "" || r.ClientCertificate != "" ||
+		r.HasBody || r.Body != ""
+}
+
+// Entity is a subject or a resource: AuthZEN 1.0 sections 5.1 and 5.2. Type and ID are required.
+type Entity struct {
+	Type, ID string
+	// Properties is a JSON object, or nil.
+	Properties []byte
+}
+
+// Action is what the subject wants to do: AuthZEN 1.0 section 5.3. Name is required.
+type Action struct {
+	Name string
+	// Properties is a JSON object, or nil.
+	Properties []byte
 }
 
 // Request is the HTTP request that is asked about. Its headers hold credentials: it is never printed.

@@ -43,7 +43,7 @@ func BenchmarkStages(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		return input.Build(req, nil, claims, input.Presented{Scheme: "bearer"}, now)
+		return input.Build(input.Query{Request: req}, claims, input.Presented{Scheme: "bearer"}, now)
 	}
 	b.Run("document", func(b *testing.B) {
 		for b.Loop() {

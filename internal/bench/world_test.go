@@ -138,7 +138,7 @@ func (w *world) document(t testing.TB) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc := input.Build(req, nil, w.introspect(t, w.token), input.Presented{Scheme: "bearer"}, time.Now())
+	doc := input.Build(input.Query{Request: req}, w.introspect(t, w.token), input.Presented{Scheme: "bearer"}, time.Now())
 	body, err := doc.AppendJSON([]byte(`{"input":`))
 	if err != nil {
 		t.Fatal(err)

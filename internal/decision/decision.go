@@ -181,18 +181,19 @@ func described(panicked any) string {
 
 // decide is the request path.
 func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q *authz.Query, rec *decisionlog.Record) authz.Decision {
-	req, err := p.deps.Input.Request(&q.Request)
+	asked, err := p.deps.Input.Query(q)
 	if err != nil {
 		return p.refuse(err, "")
 	}
-	cred, err := token.Extract(token.Sources{Header: q.Request.Headers["authorization"], Elsewhere: req.OtherTokens, Explicit: q.Token})
+	cred, err := token.Extract(token.Sources{Header: q.Request.Headers["authorization"], Elsewhere: asked.Request.OtherTokens, Explicit: q.Token})
 	if err != nil {
 		return p.refuse(err, cred.Scheme)
 	}
 	var doc *input.Document
 	if cred.Present() {
 		claims, err := p.claims(ctx, snap, introspect.Question{
-			Token: cred.Token, Host: req.Host, Headers: q.Request.Headers, Source: req.SourceIP, Freshness: p.freshness(snap.Policy, q.Entrypoint, &req),
+			Token: cred.Token, Host: asked.Request.Host, Headers: q.Request.Headers, Source: asked.Request.SourceIP,
+			Freshness: p.freshness(snap.Policy, q.Entrypoint, &asked.Request),
 		}, rec)
 		if err != nil {
 			return p.refuseForServer(err, cred.Scheme)
@@ -202,17 +203,17 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 		if err := p.usable(claims, cred, q); err != nil {
 			return p.refuse(err, cred.Scheme)
 		}
-		req, context, err := req.WithoutToken(secret.NewHider(cred.Token), q.Context)
+		asked, err := asked.WithoutToken(secret.NewHider(cred.Token))
 		if err != nil {
 			return p.refuse(err, cred.Scheme)
 		}
 		presented := input.Presented{Scheme: string(cred.Scheme), Verified: claims.Confirmation.Bound()}
-		doc = input.Build(req, context, claims, presented, rec.Time)
+		doc = input.Build(asked, claims, presented, rec.Time)
 	} else {
 		if p.cfg.Token != "optional" {
 			return p.refuse(&authz.Error{Kind: authz.Unauthenticated, Code: noCredential, Err: fmt.Errorf("read credential: the request has none")}, "")
 		}
-		doc = input.Anonymous(req, q.Context)
+		doc = input.Anonymous(asked)
 	}
 	rec.Input = doc
 

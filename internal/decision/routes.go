@@ -88,7 +88,7 @@ func (r *route) matches(req *input.Request) bool {
 		return false
 	}
 	for _, p := range r.paths {
-		if p.takes(req.Segments) {
+		if req.Path != "" && p.takes(req.Segments) {
 			return true
 		}
 	}

@@ -18,7 +18,7 @@ func asked(t *testing.T, url string, secret []string, m Masker) (event map[strin
 		t.Fatal(err)
 	}
 	r := realistic()
-	r.Input, r.Masker = input.Anonymous(req, nil), m
+	r.Input, r.Masker = input.Anonymous(input.Query{Request: req}), m
 	var out bytes.Buffer
 	l := open(t, Config{Stdout: true, SecretParameters: secret}, Deps{Stdout: &out})
 	l.Write(r)

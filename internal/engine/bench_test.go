@@ -47,7 +47,7 @@ func BenchmarkEval(b *testing.B) {
 		b.Run(fmt.Sprintf("method=%s", method), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				q.Document = input.Build(req, nil, claims, input.Presented{Scheme: "bearer"}, start)
+				q.Document = input.Build(input.Query{Request: req}, claims, input.Presented{Scheme: "bearer"}, start)
 				if a, err := evaluated(b.Context(), p, q); err != nil || !a.Verdict.Allow {
 					b.Fatal(a.Verdict, err)
 				}
@@ -62,7 +62,7 @@ func BenchmarkDocument(b *testing.B) {
 	req := input.Request{Method: "GET", Path: "/orders/42", RawPath: "/orders/42", Segments: []string{"orders", "42"}, Headers: map[string][]string{"x-tenant": {"acme"}}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := documentValue(input.Build(req, nil, claims, input.Presented{Scheme: "bearer"}, start)); err != nil {
+		if _, err := documentValue(input.Build(input.Query{Request: req}, claims, input.Presented{Scheme: "bearer"}, start)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -114,7 +114,7 @@ func TestTermsAreThoseOfTheJSONForArbitraryDocuments(t *testing.T) {
 func TestTermsAreThoseOfTheJSONForTheZeroDocument(t *testing.T) { sameAsJSON(t, &input.Document{}) }
 
 func TestTermsAreThoseOfTheJSONForAnonymousRequests(t *testing.T) {
-	sameAsJSON(t, input.Anonymous(input.Request{Method: "GET", Path: "/"}, []byte(`{"a":1}`)))
+	sameAsJSON(t, input.Anonymous(input.Query{Request: input.Request{Method: "GET", Path: "/"}, Context: []byte(`{"a":1}`)}))
 }
 
 func FuzzTermsAreThoseOfTheJSON(f *testing.F) {
@@ -155,7 +155,7 @@ func TestNestingUpToTheLimitIsRead(t *testing.T) {
 
 func TestClaimsThatNoPolicyCanReadAreNotTheCallersFault(t *testing.T) {
 	claims := &authz.Claims{Raw: []byte(`{"n":1e999999999}`)}
-	_, err := documentValue(input.Build(input.Request{}, nil, claims, input.Presented{}, start))
+	_, err := documentValue(input.Build(input.Query{}, claims, input.Presented{}, start))
 	if authz.KindOf(err) != authz.Misconfigured {
 		t.Errorf("kind %s: %v", authz.KindOf(err), err)
 	}
@@ -186,7 +186,7 @@ func TestCachedTokenReadsLikeAnUncachedOne(t *testing.T) {
 		claims := arbitraryClaims(i)
 		for _, now := range []time.Duration{0, 0, 5 * time.Second, 5 * time.Second, 0, time.Hour} {
 			for _, p := range []input.Presented{{Scheme: "bearer"}, {Scheme: "dpop", Verified: true}, {Scheme: "dpop"}, {}} {
-				d := input.Build(input.Request{Method: "GET"}, nil, claims, p, start.Add(now))
+				d := input.Build(input.Query{Request: input.Request{Method: "GET"}}, claims, p, start.Add(now))
 				sameAsJSON(t, d)
 				d.Token.Stale = true
 				sameAsJSON(t, d)
@@ -202,7 +202,7 @@ func TestTokenIsNotConvertedAgainWithinASecond(t *testing.T) {
 	claims := arbitraryClaims(1)
 	whole := newView(reads{"": true})
 	term := func(at time.Duration) *ast.Term {
-		got, err := whole.known(input.Build(input.Request{}, nil, claims, input.Presented{Scheme: "bearer"}, start.Add(at)))
+		got, err := whole.known(input.Build(input.Query{}, claims, input.Presented{Scheme: "bearer"}, start.Add(at)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,7 +229,7 @@ func TestCachedTokenIsSharedByConcurrentRequests(t *testing.T) {
 		wg.Go(func() {
 			for i := range 100 {
 				p := input.Presented{Scheme: []string{"bearer", "dpop"}[(g+i)%2]}
-				d := input.Build(input.Request{}, nil, claims, p, start.Add(time.Duration(i%3)*time.Second))
+				d := input.Build(input.Query{}, claims, p, start.Add(time.Duration(i%3)*time.Second))
 				got, err := documentValue(d)
 				if err != nil {
 					t.Error(err)
@@ -255,7 +255,7 @@ func TestMemoryKeptForACachedTokenIsBounded(t *testing.T) {
 	}
 	before := heap()
 	for _, c := range all {
-		if _, err := documentValue(input.Build(input.Request{}, nil, c, input.Presented{Scheme: "bearer"}, start)); err != nil {
+		if _, err := documentValue(input.Build(input.Query{}, c, input.Presented{Scheme: "bearer"}, start)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -63,6 +63,10 @@ func (p *Policy) Eval(ctx context.Context, q Question) (Result, error) {
 	if e == nil {
 		return Result{}, authz.Errorf(authz.Misconfigured, "evaluate %q: no such entrypoint", q.Entrypoint)
 	}
+	if e.needsRequest && !q.Document.HasRequest() {
+		return Result{}, authz.Errorf(authz.Misconfigured,
+			"evaluate data.%s: it reads input.request, and the question is about no HTTP request", dotted(e.path))
+	}
 	in, err := p.view.value(q.Document)
 	if err != nil {
 		return Result{}, err

@@ -46,6 +46,8 @@ type entry struct {
 	query     ast.Body
 	asks      ast.QueryCompiler
 	freshness authz.Freshness
+	// needsRequest is set when the rule, or one that it depends on, reads input.request.
+	needsRequest bool
 }
 
 // reach says how far the builtins of a policy can get.
@@ -69,7 +71,9 @@ func (w *world) entry(path string, freshness authz.Freshness) (*entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare data.%s: %w", dotted(path), err)
 	}
-	return &entry{world: w, path: path, query: query, asks: asks, freshness: freshness}, nil
+	return &entry{
+		world: w, path: path, query: query, asks: asks, freshness: freshness, needsRequest: needsRequest(w.compiler, path),
+	}, nil
 }
 
 // run is one evaluation.

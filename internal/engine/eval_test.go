@@ -244,7 +244,7 @@ route[k] := v if some k, v in data.routes
 		wg.Go(func() {
 			for i := range 60 {
 				pattern := fmt.Sprintf(`{"pattern":"^/orders/[0-%d]+$"}`, 4+(g+i)%5)
-				doc := input.Build(req, []byte(pattern), claims, input.Presented{Scheme: "bearer"}, start.Add(time.Duration(i/20)*time.Second))
+				doc := input.Build(input.Query{Request: req, Context: []byte(pattern)}, claims, input.Presented{Scheme: "bearer"}, start.Add(time.Duration(i/20)*time.Second))
 				a, err := evaluated(context.Background(), p, Question{Entrypoint: decisionPath, Document: doc, Time: start, Seed: "s"})
 				if err != nil || !a.Verdict.Allow || !strings.Contains(string(a.Verdict.Context), `"route":{"a":[1,2],"b":null,"c":{"x":1}}`) {
 					t.Errorf("%+v, %v", a.Verdict, err)

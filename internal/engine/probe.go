@@ -96,23 +96,29 @@ func madeUp(cfg Config) []madeUpRequest {
 		IssuedAt: 1767322000, ExpiresAt: 1767332000, Raw: []byte(`{"active":true,"sub":"u1","scope":"read write"}`), Fetched: probeTime,
 	}
 	client := &authz.Claims{Active: true, Kind: authz.AccessToken, ClientID: "job", Subject: authz.Subject{ID: "job", Type: authz.Client}, Scopes: []string{}, Raw: []byte(`{"active":true}`), Fetched: probeTime}
-	ask := func(method, path string, segments ...string) input.Request {
-		return input.Request{Method: method, Path: path, RawPath: path, Segments: segments, Query: map[string][]string{}, Headers: map[string][]string{}}
+	ask := func(method, path string, segments ...string) input.Query {
+		return input.Query{Request: input.Request{
+			Method: method, Path: path, RawPath: path, Segments: segments, Query: map[string][]string{}, Headers: map[string][]string{},
+		}}
 	}
 	full := ask("POST", "/orders/42", "orders", "42")
-	full.Scheme, full.Host, full.Port, full.SourceIP = "https", "api.example", 443, "192.0.2.1"
+	full.Context = []byte(`{"role":"admin"}`)
+	r := &full.Request
+	r.Scheme, r.Host, r.Port, r.SourceIP = "https", "api.example", 443, "192.0.2.1"
 	for _, name := range cfg.Headers {
-		full.Headers[strings.ToLower(name)] = []string{"acme"}
+		r.Headers[strings.ToLower(name)] = []string{"acme"}
 	}
+	deletion := ask("DELETE", "/orders/42", "orders", "42")
+	deletion.Context = []byte(`{}`)
 	bearer := input.Presented{Scheme: "bearer"}
 	out := []madeUpRequest{
-		{"GET /orders/42 with the token of a user", input.Build(ask("GET", "/orders/42", "orders", "42"), nil, user, bearer, probeTime)},
-		{"GET / with the token of a client", input.Build(ask("GET", "/"), nil, client, bearer, probeTime)},
-		{"POST /orders/42 with a context", input.Build(full, []byte(`{"role":"admin"}`), user, bearer, probeTime)},
-		{"DELETE /orders/42 with the token of a client", input.Build(ask("DELETE", "/orders/42", "orders", "42"), []byte(`{}`), client, bearer, probeTime)},
+		{"GET /orders/42 with the token of a user", input.Build(ask("GET", "/orders/42", "orders", "42"), user, bearer, probeTime)},
+		{"GET / with the token of a client", input.Build(ask("GET", "/"), client, bearer, probeTime)},
+		{"POST /orders/42 with a context", input.Build(full, user, bearer, probeTime)},
+		{"DELETE /orders/42 with the token of a client", input.Build(deletion, client, bearer, probeTime)},
 	}
 	if cfg.AnonymousRequests {
-		out = append(out, madeUpRequest{"GET / without a token", input.Anonymous(ask("GET", "/"), nil)})
+		out = append(out, madeUpRequest{"GET / without a token", input.Anonymous(ask("GET", "/"))})
 	}
 	return out
 }

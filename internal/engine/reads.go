@@ -15,14 +15,19 @@ type reads map[string]bool
 func readsOf(c *ast.Compiler) reads {
 	r := reads{}
 	for _, m := range c.Modules {
-		ast.WalkRefs(m, func(ref ast.Ref) bool {
-			if ref.HasPrefix(ast.InputRootRef) {
-				r.add(ref)
-			}
-			return false
-		})
+		r.walk(m)
 	}
 	return r
+}
+
+// walk adds what a module or a rule reads.
+func (r reads) walk(node any) {
+	ast.WalkRefs(node, func(ref ast.Ref) bool {
+		if ref.HasPrefix(ast.InputRootRef) {
+			r.add(ref)
+		}
+		return false
+	})
 }
 
 func (r reads) add(ref ast.Ref) {

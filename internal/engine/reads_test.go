@@ -97,7 +97,7 @@ func cut(o ast.Object, r reads, within string) ast.Object {
 // TestATokenKeptForOneViewIsNotShownToAnother is the reload of a policy that reads more.
 func TestATokenKeptForOneViewIsNotShownToAnother(t *testing.T) {
 	claims := arbitraryClaims(3)
-	doc := input.Build(input.Request{}, nil, claims, input.Presented{Scheme: "bearer"}, start)
+	doc := input.Build(input.Query{}, claims, input.Presented{Scheme: "bearer"}, start)
 	narrow, wide := newView(reads{"token.active": true}), newView(reads{"token": true})
 	for _, v := range []*view{narrow, wide, narrow, wide} {
 		got, err := v.value(doc)

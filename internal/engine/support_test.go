@@ -81,7 +81,7 @@ func question(context string) Question {
 		Raw: []byte(`{"active":true,"scope":"orders:read orders:write"}`), Fetched: start,
 	}
 	req := input.Request{Method: "GET", Path: "/orders/42", RawPath: "/orders/42", Segments: []string{"orders", "42"}}
-	doc := input.Build(req, nil, claims, input.Presented{Scheme: "bearer"}, start)
+	doc := input.Build(input.Query{Request: req}, claims, input.Presented{Scheme: "bearer"}, start)
 	if context != "" {
 		doc.Context = []byte(context)
 	}

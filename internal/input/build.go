@@ -17,17 +17,15 @@ type Presented struct {
 	Verified bool
 }
 
-// Anonymous returns the document of a request without a token.
-func Anonymous(req Request, context []byte) *Document {
-	return &Document{Version: Version, Request: req, Context: context, Token: Token{
-		Scopes: []string{}, Roles: []string{}, Groups: []string{}, Permissions: []string{},
-	}}
+// Anonymous returns the document of a query without a token.
+func Anonymous(q Query) *Document {
+	return document(q, nil, Token{Scopes: []string{}, Roles: []string{}, Groups: []string{}, Permissions: []string{}})
 }
 
-// Build returns the document of a request whose token has claims, as of now. It is pure: same arguments, same document.
-// The document shares the slices of claims, which nobody may change.
-func Build(req Request, context []byte, c *authz.Claims, p Presented, now time.Time) *Document {
-	return &Document{Version: Version, Request: req, Context: context, Claims: c, Token: Token{
+// Build returns the document of a query whose token has claims, as of now. It is pure: same arguments, same document.
+// The document shares the slices of claims, which are never changed.
+func Build(q Query, c *authz.Claims, p Presented, now time.Time) *Document {
+	return document(q, c, Token{
 		Present:              true,
 		Active:               c.Active,
 		Kind:                 string(c.Kind),
@@ -53,7 +51,14 @@ func Build(req Request, context []byte, c *authz.Claims, p Presented, now time.T
 		Age:                  max(0, int64(now.Sub(c.Fetched)/time.Second)),
 		Stale:                c.FreshFor > 0 && now.Sub(c.Fetched) >= c.FreshFor,
 		Claims:               jsontext.Value(c.Raw),
-	}}
+	})
+}
+
+func document(q Query, c *authz.Claims, t Token) *Document {
+	return &Document{
+		Version: Version, Request: q.Request, Token: t,
+		Subject: q.Subject, Action: q.Action, Resource: q.Resource, Context: q.Context, Claims: c,
+	}
 }
 
 func auth(a *authz.Authentication) Auth {

@@ -17,7 +17,7 @@ const Version = 1
 // Document is the policy input. Its JSON form is a public contract. A member tagged omitzero is absent when nobody said it.
 type Document struct {
 	Version  int            `json:"version" doc:"Version of this document."`
-	Request  Request        `json:"request" doc:"The request that is asked about."`
+	Request  Request        `json:"request,omitzero" doc:"The HTTP request that is asked about; absent when the question is about none."`
 	Token    Token          `json:"token" doc:"What is known about the token of the request."`
 	Subject  *Entity        `json:"subject,omitzero" doc:"AuthZEN subject, when asked that way."`
 	Action   *Action        `json:"action,omitzero" doc:"AuthZEN action, when asked that way."`
@@ -115,6 +115,9 @@ type Action struct {
 	Name       string         `json:"name" doc:"Name of the action."`
 	Properties jsontext.Value `json:"properties,omitzero" schema:"object" doc:"Anything more."`
 }
+
+// HasRequest reports whether the question is about an HTTP request. Without one the document has no member "request".
+func (d *Document) HasRequest() bool { return d.Request.Method != "" }
 
 // AppendJSON appends the JSON form of d to dst. Members of maps are sorted.
 func (d *Document) AppendJSON(dst []byte) ([]byte, error) {

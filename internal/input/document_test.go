@@ -32,7 +32,7 @@ func TestDocumentOfATokenHasExactlyThePublishedMembers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc := input.Build(req, []byte(`{"k":[1]}`), claims, input.Presented{Scheme: "bearer"}, time.Unix(107, 5))
+	doc := input.Build(input.Query{Request: req, Context: []byte(`{"k":[1]}`)}, claims, input.Presented{Scheme: "bearer"}, time.Unix(107, 5))
 	got, err := doc.AppendJSON(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestDocumentOfATokenHasExactlyThePublishedMembers(t *testing.T) {
 
 func TestDocumentWithoutTokenStillHasPresentAndActive(t *testing.T) {
 	req, _ := strict().Request(get("/"))
-	got, err := input.Anonymous(req, nil).AppendJSON(nil)
+	got, err := input.Anonymous(input.Query{Request: req}).AppendJSON(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestFactsAreStaleFromTheirSoftLifetimeOn(t *testing.T) {
 		"without limit": {0, time.Hour, false}, "asked for in this request": {10 * time.Second, -time.Second, false},
 	} {
 		now := time.Now()
-		doc := input.Build(req, nil, &authz.Claims{Fetched: now.Add(-c.age), FreshFor: c.fresh}, input.Presented{}, now)
+		doc := input.Build(input.Query{Request: req}, &authz.Claims{Fetched: now.Add(-c.age), FreshFor: c.fresh}, input.Presented{}, now)
 		if doc.Token.Stale != c.want {
 			t.Errorf("%s: stale %t", name, doc.Token.Stale)
 		}
@@ -70,7 +70,7 @@ func TestFactsAreStaleFromTheirSoftLifetimeOn(t *testing.T) {
 func TestAbsentAudiencesAreTellableFromNone(t *testing.T) {
 	req, _ := strict().Request(get("/"))
 	for name, aud := range map[string][]string{"absent": nil, "none": {}} {
-		b, _ := input.Build(req, nil, &authz.Claims{Audiences: aud}, input.Presented{}, time.Now()).AppendJSON(nil)
+		b, _ := input.Build(input.Query{Request: req}, &authz.Claims{Audiences: aud}, input.Presented{}, time.Now()).AppendJSON(nil)
 		if got := strings.Contains(string(b), `"audiences":[]`); got != (aud != nil) {
 			t.Errorf("%s: %s", name, b)
 		}

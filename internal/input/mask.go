@@ -29,11 +29,10 @@ func (d *Document) AppendMasked(dst []byte, isSecret func(name string) bool) ([]
 			r.Body = &body
 		}
 	}
-	if bytes.IndexByte(d.Context, '=') >= 0 {
-		if context := m.text("/context", string(d.Context)); context != string(d.Context) {
-			m.doc.Context = []byte(context)
-		}
-	}
+	m.entity("/subject", &m.doc.Subject)
+	m.entity("/resource", &m.doc.Resource)
+	m.action()
+	m.doc.Context = m.object("/context", m.doc.Context)
 	slices.Sort(m.masked)
 	dst, err := m.doc.AppendJSON(dst)
 	return dst, m.masked, err
@@ -41,6 +40,9 @@ func (d *Document) AppendMasked(dst []byte, isSecret func(name string) bool) ([]
 
 // mayRepeat reports whether AppendMasked may have anything to change: a parameter of a secret name, or a text with a "=".
 func (d *Document) mayRepeat(isSecret func(name string) bool) bool {
+	if d.Subject != nil || d.Action != nil || d.Resource != nil {
+		return true
+	}
 	r := &d.Request
 	assigns := func(s string) bool { return strings.IndexByte(s, '=') >= 0 }
 	if assigns(r.RawPath) || assigns(r.Path) || r.Body != nil && assigns(*r.Body) || bytes.IndexByte(d.Context, '=') >= 0 ||
@@ -120,6 +122,37 @@ func (m *masking) segments() {
 			r.Segments[i] = out
 		}
 	}
+}
+
+func (m *masking) entity(pointer string, e **Entity) {
+	if *e == nil {
+		return
+	}
+	masked := **e
+	masked.Type, masked.ID = m.text(pointer+"/type", masked.Type), m.text(pointer+"/id", masked.ID)
+	masked.Properties = m.object(pointer+"/properties", masked.Properties)
+	*e = &masked
+}
+
+func (m *masking) action() {
+	if m.doc.Action == nil {
+		return
+	}
+	masked := *m.doc.Action
+	masked.Name = m.text("/action/name", masked.Name)
+	masked.Properties = m.object("/action/properties", masked.Properties)
+	m.doc.Action = &masked
+}
+
+// object masks the text of a JSON object. The delimiters of text keep it JSON.
+func (m *masking) object(pointer string, object []byte) []byte {
+	if bytes.IndexByte(object, '=') < 0 {
+		return object
+	}
+	if masked := m.text(pointer, string(object)); masked != string(object) {
+		return []byte(masked)
+	}
+	return object
 }
 
 func cloned(fields map[string][]string) map[string][]string {

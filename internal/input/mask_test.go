@@ -38,7 +38,7 @@ func TestSecretParametersAreInNoMaskedDocument(t *testing.T) {
 		if c.context != "" {
 			context = []byte(c.context)
 		}
-		doc := input.Anonymous(asked, context)
+		doc := input.Anonymous(input.Query{Request: asked, Context: context})
 		before, _ := doc.AppendJSON(nil)
 		got, masked, err := doc.AppendMasked(nil, func(name string) bool { return strings.EqualFold(name, "code") })
 		if err != nil || !json.Valid(got) || strings.Contains(string(got), "s3cret") || !reflect.DeepEqual(masked, c.want) {
@@ -63,7 +63,7 @@ func FuzzAMaskedDocumentIsJSON(f *testing.F) {
 		if err != nil {
 			return
 		}
-		doc := input.Anonymous(asked, []byte(context))
+		doc := input.Anonymous(input.Query{Request: asked, Context: []byte(context)})
 		plain, err := doc.AppendJSON(nil)
 		if err != nil {
 			return // such as a body that is not UTF-8

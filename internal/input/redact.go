@@ -8,14 +8,13 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// WithoutToken returns the request, and the context beside it, without the token that hide hides, wherever the client or the
-// caller repeated it: secret.Redacted stands for it. An error is of kind Malformed: the token is where no text can stand for it.
-func (r Request) WithoutToken(hide *secret.Hider, context []byte) (Request, []byte, error) {
+// withoutToken returns the request without the token that hide hides. Of the zero Request it is the zero Request.
+func (r Request) withoutToken(hide *secret.Hider) (Request, error) {
 	if hide.InFold(r.Method) || hide.InFold(r.Host) || hide.In(r.Method) || hide.In(r.Host) {
-		return r, nil, malformed("the method or the host holds the token")
+		return r, malformed("the method or the host holds the token")
 	}
 	if err := r.hideInPath(hide); err != nil {
-		return r, nil, err
+		return r, err
 	}
 	r.Query = hideInFields(r.Query, func(s string) string {
 		if out := hide.Hide(s); out != s || !hide.In(strings.ReplaceAll(s, " ", "+")) {
@@ -28,12 +27,7 @@ func (r Request) WithoutToken(hide *secret.Hider, context []byte) (Request, []by
 		body := hide.Hide(*r.Body)
 		r.Body = &body
 	}
-	if hide.InJSON(context) {
-		if context = hide.JSON(context); context == nil {
-			return r, nil, malformed("the context holds the token in several names")
-		}
-	}
-	return r, context, nil
+	return r, nil
 }
 
 // hideInPath keeps the segments in number and place. A token that spans several of them has no place of its own.

@@ -19,8 +19,11 @@ func (d *Document) Size() int {
 	}
 	for _, e := range []*Entity{d.Subject, d.Resource} {
 		if e != nil {
-			n += len(e.Properties)
+			n += len(e.Type) + len(e.ID) + len(e.Properties)
 		}
+	}
+	if a := d.Action; a != nil {
+		n += len(a.Name) + len(a.Properties)
 	}
 	return n
 }

@@ -1,0 +1,95 @@
+package input
+
+import (
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// Query is an authz.Query as policies see it.
+type Query struct {
+	// Request is the zero Request when the query is about no HTTP request.
+	Request Request
+	// Subject, Action and Resource are nil when the query names none.
+	Subject  *Entity
+	Action   *Action
+	Resource *Entity
+	// Context is a JSON object, or nil.
+	Context []byte
+}
+
+// Query returns q as policies see it. An error is of kind Malformed: the request has no single meaning, an entity lacks a
+// member that AuthZEN 1.0 section 5 requires, or there is neither a request nor an action on a resource.
+func (r *Rules) Query(q *authz.Query) (Query, error) {
+	out := Query{Context: q.Context}
+	var err error
+	switch {
+	case q.HasRequest():
+		if out.Request, err = r.Request(&q.Request); err != nil {
+			return Query{}, err
+		}
+	case q.Action == nil || q.Resource == nil:
+		return Query{}, malformed("there is neither an HTTP request nor an action on a resource")
+	}
+	if out.Subject, err = entity("subject", q.Subject); err != nil {
+		return Query{}, err
+	}
+	if out.Resource, err = entity("resource", q.Resource); err != nil {
+		return Query{}, err
+	}
+	if a := q.Action; a != nil {
+		if a.Name == "" {
+			return Query{}, malformed("the action has no name")
+		}
+		out.Action = &Action{Name: a.Name, Properties: a.Properties}
+	}
+	return out, nil
+}
+
+func entity(member string, e *authz.Entity) (*Entity, error) {
+	switch {
+	case e == nil:
+		return nil, nil
+	case e.Type == "" || e.ID == "":
+		return nil, malformed("the %s has no type or no id", member)
+	}
+	return &Entity{Type: e.Type, ID: e.ID, Properties: e.Properties}, nil
+}
+
+// WithoutToken returns q without the token that hide hides, wherever the client or the caller repeated it: secret.Redacted
+// stands for it. An error is of kind Malformed: the token is where no text can stand for it.
+func (q Query) WithoutToken(hide *secret.Hider) (Query, error) {
+	var err error
+	if q.Request, err = q.Request.withoutToken(hide); err != nil {
+		return q, err
+	}
+	for _, e := range []**Entity{&q.Subject, &q.Resource} {
+		if *e == nil {
+			continue
+		}
+		clean := Entity{Type: hide.Hide((*e).Type), ID: hide.Hide((*e).ID)}
+		if clean.Properties, err = objectWithoutToken(hide, (*e).Properties); err != nil {
+			return q, err
+		}
+		*e = &clean
+	}
+	if q.Action != nil {
+		clean := Action{Name: hide.Hide(q.Action.Name)}
+		if clean.Properties, err = objectWithoutToken(hide, q.Action.Properties); err != nil {
+			return q, err
+		}
+		q.Action = &clean
+	}
+	q.Context, err = objectWithoutToken(hide, q.Context)
+	return q, err
+}
+
+// objectWithoutToken hides the token in a JSON object of the caller's, or in nil.
+func objectWithoutToken(hide *secret.Hider, object []byte) ([]byte, error) {
+	if !hide.InJSON(object) {
+		return object, nil
+	}
+	if object = hide.JSON(object); object == nil {
+		return nil, malformed("a JSON object beside the request holds the token in several names")
+	}
+	return object, nil
+}
