@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
+	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -89,7 +90,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 
 // checkAlgorithms keeps out everything that anybody could sign with (SET-4).
 func checkAlgorithms(key string, algorithms []string, used bool, fault func(key, cause, hint string)) {
-	known := []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
+	known := jose.SignatureAlgorithms()
 	if used && len(algorithms) == 0 {
 		fault(key, "is empty, which accepts nothing", "name those that the server signs with, such as RS256")
 	}

@@ -153,7 +153,7 @@ func open(cfg Config, issuers []oauth.Config, deps Deps) (_ *source, err error) 
 	if s.server, err = newServer(*issuer, cfg.SharedSignals, deps); err != nil {
 		return nil, wrap(err)
 	}
-	s.keys = jose.NewKeySet(jose.KeySetConfig{Name: cfg.Issuer, Log: deps.Log, Fetch: s.fetchKeys, MostWaiting: mostWaiting, LongestWait: longestWait})
+	s.keys = jose.NewKeySet(jose.KeySetConfig{Name: cfg.Issuer, Log: deps.Log, Fetch: s.server.FetchKeys, MostWaiting: mostWaiting, LongestWait: longestWait})
 	sinkOf := func(kind string) *sink {
 		k := newSink(cfg.Issuer, kind, deps)
 		s.sinks = append(s.sinks, k)
@@ -161,9 +161,10 @@ func open(cfg Config, issuers []oauth.Config, deps Deps) (_ *source, err error) 
 	}
 	if len(cfg.BackChannelLogout.Audience) > 0 {
 		s.logout = &logout{cfg: cfg.BackChannelLogout, sessions: cfg.Sessions, issuer: issuer.Issuer, keys: s.keys, sink: sinkOf(kindLogout)}
-		if s.logout.decrypter, err = cfg.BackChannelLogout.decrypter(); err != nil {
+		c := cfg.BackChannelLogout
+		if s.logout.decrypter, err = jose.NewDecrypter(c.DecryptionKey, c.EncryptionAlgorithms, c.EncryptionEncodings); err != nil {
 			s.close()
-			return nil, wrap(err)
+			return nil, wrap(fmt.Errorf("backchannel_logout.decryption_key: %w", err))
 		}
 	}
 	if cfg.KeycloakAdmin.ClientID != "" {
@@ -190,33 +191,11 @@ func newServer(issuer oauth.Config, c SharedSignals, deps Deps) (*oauth.Server, 
 	return oauth.New(issuer, oauth.Deps{Needs: needs, Log: deps.Log, Transport: deps.Transport})
 }
 
-func (s *source) fetchKeys(ctx context.Context) ([]byte, error) {
-	from, err := s.server.Endpoint(ctx, oauth.JWKS)
-	if err != nil {
-		return nil, err
-	}
-	return fetchKeys(ctx, s.server, from)
-}
-
 const (
-	maxKeySetBytes = 1 << 20
 	// Strangers can send events of keys that are not known, and a good one may come only once: few wait for long.
 	mostWaiting = 64
 	longestWait = 10 * time.Second
 )
-
-func fetchKeys(ctx context.Context, server *oauth.Server, from string) ([]byte, error) {
-	r, err := server.Get(ctx, from, maxKeySetBytes)
-	switch {
-	case err != nil:
-		return nil, err
-	case r.Status != http.StatusOK:
-		return nil, r.Unexpected("no key set")
-	case r.Over:
-		return nil, r.Refuse(authz.Unavailable, "the key set is too large")
-	}
-	return r.Body, nil
-}
 
 // route makes the paths below /v1/events/.
 func (rs *Receivers) route(byName map[string]*source) {

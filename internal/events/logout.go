@@ -35,30 +35,6 @@ type logout struct {
 	decrypter *jose.Decrypter
 }
 
-// decrypter opens with those of the accepted algorithms that the key fits; nil when there is no key.
-func (c BackChannelLogout) decrypter() (*jose.Decrypter, error) {
-	if c.DecryptionKey.IsZero() {
-		return nil, nil
-	}
-	key, err := c.DecryptionKey.Read()
-	if err != nil {
-		return nil, fmt.Errorf("backchannel_logout.decryption_key: %w", err)
-	}
-	var fitting []string
-	err = errors.New("no algorithm is accepted")
-	for _, a := range c.EncryptionAlgorithms {
-		var unfit error
-		if _, unfit = jose.NewDecrypter(key, []string{a}, c.EncryptionEncodings); unfit == nil {
-			fitting = append(fitting, a)
-		}
-		err = unfit
-	}
-	if len(fitting) == 0 {
-		return nil, fmt.Errorf("backchannel_logout.decryption_key: %w", err)
-	}
-	return jose.NewDecrypter(key, fitting, c.EncryptionEncodings)
-}
-
 // ServeHTTP answers as section 2.8 has it: 200, or 400 whatever went wrong.
 func (l *logout) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")

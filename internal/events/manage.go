@@ -3,7 +3,6 @@ package events
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"net/http"
 	"net/url"
@@ -360,7 +359,5 @@ func (b *backoff) next(err error) time.Duration {
 	if e, ok := errors.AsType[*authz.Error](err); ok {
 		wait = max(wait, e.RetryAfter)
 	}
-	var r [2]byte
-	_, _ = rand.Read(r[:]) // never fails, by its own documentation
-	return wait + wait*time.Duration(binary.BigEndian.Uint16(r[:]))/(2*(1<<16))
+	return wait + fetch.Jitter(wait/2)
 }

@@ -105,7 +105,7 @@ func (t *transmitter) fetchKeys(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fetchKeys(ctx, t.server, m.JWKS)
+	return t.server.FetchKeysFrom(ctx, m.JWKS)
 }
 
 // call sends body, which may be nil, as JSON within the time that one question may take.

@@ -4,6 +4,8 @@ package fetch
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"time"
 )
 
@@ -26,6 +28,16 @@ func (b Backoff) After(failures int) time.Duration {
 		return 0
 	}
 	return min(b.First<<min(failures-1, 10), b.Last)
+}
+
+// Jitter is a random time shorter than d, so that those who failed together do not try again together.
+func Jitter(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	var r [8]byte
+	_, _ = rand.Read(r[:]) // it returns no error since Go 1.24
+	return time.Duration(binary.BigEndian.Uint64(r[:]) % uint64(d))
 }
 
 // Sleep waits for d, and reports whether that went by before ctx ended.

@@ -2,9 +2,7 @@ package introspect
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"math/big"
 	"net/http"
 	"time"
 
@@ -116,7 +114,8 @@ func backoff(ctx context.Context, attempt int, err error) bool {
 	if !ok || !passing(f) {
 		return false
 	}
-	wait := retryAfter(err) + jitter(firstPause<<attempt)
+	pause := firstPause << attempt
+	wait := retryAfter(err) + pause/2 + fetch.Jitter(pause)
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		return false
 	}
@@ -125,15 +124,6 @@ func backoff(ctx context.Context, attempt int, err error) bool {
 
 // firstPause is the middle of the pause before the second attempt; it doubles for each further one.
 const firstPause = 50 * time.Millisecond
-
-// jitter returns a time between half and one and a half of d, so that those who failed together do not come back together.
-func jitter(d time.Duration) time.Duration {
-	n, err := rand.Int(rand.Reader, big.NewInt(int64(d)))
-	if err != nil { // never, since Go 1.24
-		return d
-	}
-	return d/2 + time.Duration(n.Int64())
-}
 
 // passing reports whether a failure may be over in a moment. One that took all the time is not asked about again, nor is
 // a 429, whose server has enough of us, nor a 500, which the question itself may have caused.

@@ -70,9 +70,10 @@ func New(cfg Config, deps Deps) (*Issuer, error) {
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("check issuer %q: %w", cfg.Endpoint.Name, errors.Join(faults...))
 	}
-	decrypter, err := cfg.SignedResponse.decrypter()
+	signed := cfg.SignedResponse
+	decrypter, err := jose.NewDecrypter(signed.DecryptionKey, signed.EncryptionAlgorithms, signed.EncryptionEncodings)
 	if err != nil {
-		return nil, fmt.Errorf("set up issuer %q: %w", cfg.Endpoint.Name, err)
+		return nil, fmt.Errorf("set up issuer %q: signed_response.decryption_key: %w", cfg.Endpoint.Name, err)
 	}
 	needs, wants := cfg.needs()
 	needs = cfg.needsToken(needs)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -15,9 +14,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
-
-// maxKeySetBytes bounds a key set. A dozen keys with their certificate chains are some 50 KiB.
-const maxKeySetBytes = 1 << 20
 
 // validator tells, without asking anybody about it, whether a JWT is an access token of this issuer and for us: RFC 9068
 // section 4, RFC 8725. It cannot see that a token has been revoked.
@@ -137,25 +133,9 @@ func algorithms(allowed []string) []string {
 	return slices.Clone(allowed)
 }
 
-// newKeySet follows the keys of a server. Where they are is found out on each fetch: the address may change.
+// newKeySet follows the keys of a server.
 func newKeySet(cfg Config, server *oauth.Server, log *slog.Logger) *jose.KeySet {
-	name, timeout := cfg.Endpoint.Name, cfg.Endpoint.Timeout
-	return jose.NewKeySet(jose.KeySetConfig{Name: name, Log: log, MostWaiting: max(1, cfg.MaxInFlight/2), Fetch: func(ctx context.Context) ([]byte, error) {
-		from, err := server.Endpoint(ctx, oauth.JWKS)
-		if err != nil {
-			return nil, err
-		}
-		ctx, cancel := context.WithTimeout(ctx, timeout)
-		defer cancel()
-		r, err := server.Get(ctx, from, maxKeySetBytes)
-		switch {
-		case err != nil:
-			return nil, err
-		case r.Status != http.StatusOK:
-			return nil, r.Unexpected("no keys")
-		case r.Over:
-			return nil, r.Refuse(authz.Unavailable, "the key set is too large")
-		}
-		return r.Body, nil
-	}})
+	return jose.NewKeySet(jose.KeySetConfig{
+		Name: cfg.Endpoint.Name, Log: log, MostWaiting: max(1, cfg.MaxInFlight/2), Fetch: server.FetchKeys,
+	})
 }

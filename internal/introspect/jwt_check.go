@@ -1,7 +1,6 @@
 package introspect
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,20 +16,6 @@ const (
 	minSignedAge = time.Second
 	maxSignedAge = 10 * time.Minute
 )
-
-func signatureAlgorithms() []string {
-	return []string{
-		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
-	}
-}
-
-func encryptionAlgorithms() []string {
-	return []string{"RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"}
-}
-
-func encryptionEncodings() []string {
-	return []string{"A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512", "A128GCM", "A192GCM", "A256GCM"}
-}
 
 // fault is one thing that is wrong with a configuration.
 type fault struct{ key, cause, hint string }
@@ -51,7 +36,7 @@ func (c Config) checkModes(report func(key, cause, hint string)) {
 
 // checkJWT looks at what is wrong whatever the mode is.
 func (c Config) checkJWT(report func(key, cause, hint string)) {
-	checkWords("jwt.algorithms", c.JWT.Algorithms, signatureAlgorithms(), report)
+	checkWords("jwt.algorithms", c.JWT.Algorithms, jose.SignatureAlgorithms(), report)
 	for i, t := range c.JWT.Types {
 		if foreignType(t) {
 			report(fmt.Sprintf("jwt.types[%d]", i), fmt.Sprintf("%q is the type of another kind of JWT, which is never an access token", t), "remove it")
@@ -109,9 +94,9 @@ func (c Config) keyFaults() []fault {
 
 func (c Config) checkSigned(report func(key, cause, hint string)) {
 	s := c.SignedResponse
-	checkWords("signed_response.algorithms", s.Algorithms, signatureAlgorithms(), report)
-	checkWords("signed_response.encryption_algorithms", s.EncryptionAlgorithms, encryptionAlgorithms(), report)
-	checkWords("signed_response.encryption_encodings", s.EncryptionEncodings, encryptionEncodings(), report)
+	checkWords("signed_response.algorithms", s.Algorithms, jose.SignatureAlgorithms(), report)
+	checkWords("signed_response.encryption_algorithms", s.EncryptionAlgorithms, jose.EncryptionAlgorithms(), report)
+	checkWords("signed_response.encryption_encodings", s.EncryptionEncodings, jose.EncryptionEncodings(), report)
 	if !s.DecryptionKey.IsZero() && s.DecryptionKey.File != "" && s.DecryptionKey.Env != "" {
 		report("signed_response.decryption_key", "names both a file and an environment variable", "keep one of the two")
 	}
@@ -146,30 +131,6 @@ func (c Config) signedAudience() string {
 		return c.SignedResponse.Audience
 	}
 	return c.Endpoint.Client.ID
-}
-
-// decrypter reads the private key of encrypted responses; nil when there is none. Of the algorithms those are used that fit
-// the key: the documented default names one for each kind of key.
-func (s SignedResponse) decrypter() (*jose.Decrypter, error) {
-	if s.DecryptionKey.IsZero() {
-		return nil, nil
-	}
-	key, err := s.DecryptionKey.Read()
-	if err != nil {
-		return nil, fmt.Errorf("signed_response.decryption_key: %w", err)
-	}
-	var fitting []string
-	for _, a := range s.EncryptionAlgorithms {
-		var unfit error
-		if _, unfit = jose.NewDecrypter(key, []string{a}, s.EncryptionEncodings); unfit == nil {
-			fitting = append(fitting, a)
-		}
-		err = errors.Join(err, unfit)
-	}
-	if len(fitting) == 0 {
-		return nil, fmt.Errorf("signed_response.decryption_key: %w", err)
-	}
-	return jose.NewDecrypter(key, fitting, s.EncryptionEncodings)
 }
 
 // Reached is the part of c that reaches the server. Where no question is asked about tokens, no credentials are needed for it.

@@ -4,6 +4,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,9 +21,33 @@ var (
 	ofEC           = []string{"ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"}
 )
 
+// kept is a file with a key.
+func kept(t testing.TB, key secret.Text) secret.Source {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(name, []byte(key.Reveal()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return secret.Source{File: name}
+}
+
+func TestADecrypterKeepsTheAlgorithmsThatFitItsKey(t *testing.T) {
+	d := decrypter(t, "p256", append(ofRSA, ofEC...), allEncryptions)
+	if _, err := d.Decrypt(encrypt(t, publicOf("rsa"), "RSA-OAEP-256", "A128GCM", "a.b.c", nil)); !errors.Is(err, jose.ErrAlgorithm) {
+		t.Errorf("an algorithm of RSA with an EC key: %v", err)
+	}
+	signed := sign(t, signer(t, "p256", "", ""), "", map[string]any{})
+	if got, err := d.Decrypt(encrypt(t, publicOf("p256"), "ECDH-ES", "A128GCM", signed, nil)); err != nil || got != signed {
+		t.Errorf("%q, %v", got, err)
+	}
+	if d, err := jose.NewDecrypter(secret.Source{}, ofRSA, allEncryptions); d != nil || err != nil {
+		t.Errorf("without a key: %v, %v", d, err)
+	}
+}
+
 func decrypter(t testing.TB, key string, algs, encs []string) *jose.Decrypter {
 	t.Helper()
-	d, err := jose.NewDecrypter(pemOf(t, key), algs, encs)
+	d, err := jose.NewDecrypter(kept(t, pemOf(t, key)), algs, encs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +170,7 @@ func TestADecrypterThatCouldNotBeSafeIsNotMade(t *testing.T) {
 		"another family": {pemOf(t, "rsa"), ofEC, allEncryptions}, "Ed25519": {pemOf(t, "ed25519"), ofEC, allEncryptions}, "no key": {secret.Text{}, ofRSA, allEncryptions},
 		"public key": {secret.New(jwk(t, "rsa")), ofRSA, allEncryptions},
 	} {
-		if _, err := jose.NewDecrypter(c.key, c.algs, c.encs); err == nil {
+		if _, err := jose.NewDecrypter(kept(t, c.key), c.algs, c.encs); err == nil {
 			t.Errorf("%s: is made", name)
 		}
 	}

@@ -131,7 +131,7 @@ func FuzzKeys(f *testing.F) {
 func FuzzDecrypt(f *testing.F) {
 	seeds(f)
 	private := recordings(f)["node-oidc-provider"].Private
-	d, err := jose.NewDecrypter(secret.New(string(private)), ofEC, allEncryptions)
+	d, err := jose.NewDecrypter(kept(f, secret.New(string(private))), ofEC, allEncryptions)
 	if err != nil {
 		f.Fatal(err)
 	}

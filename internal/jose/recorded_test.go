@@ -81,7 +81,7 @@ func TestRecordedAttacksDoNotVerify(t *testing.T) {
 
 func TestJWI5_ARecordedEncryptedResponseOpensAndVerifies(t *testing.T) {
 	r := recordings(t)["node-oidc-provider"]
-	d, err := jose.NewDecrypter(secret.New(string(r.Private)), []string{"ECDH-ES"}, []string{"A128GCM"})
+	d, err := jose.NewDecrypter(kept(t, secret.New(string(r.Private))), []string{"ECDH-ES"}, []string{"A128GCM"})
 	if err != nil {
 		t.Fatal(err)
 	}
