@@ -38,7 +38,7 @@ var only = map[string][]string{
 	"github.com/fsnotify/fsnotify":   {"bundle/dir"},
 	"github.com/patrickmn/go-cache":  {"introspect"},
 	"github.com/go-jose/go-jose":     {"devissuer", "jose"},
-	"github.com/prometheus":          {"metrics", "telemetry"},
+	"github.com/prometheus":          {"metrics", "telemetry", "testkit"},
 	"go.opentelemetry.io":            {"telemetry"},
 	"golang.org/x/sync/singleflight": {},
 	"golang.org/x/text":              {"httpuri"},

@@ -181,7 +181,7 @@ func (a *App) openIssuers(context.Context) (err error) {
 }
 
 func (a *App) openProofs(context.Context) (err error) {
-	a.proofs, err = proof.New(a.cfg.Proof, a.metrics)
+	a.proofs, err = proof.New(a.cfg.Proof, a.metrics.Registerer())
 	return err
 }
 

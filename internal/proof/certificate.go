@@ -32,13 +32,13 @@ func (v *Verifier) checkCertificate(x5t string, q *authz.Query) error {
 	t, err := v.certificate(q)
 	switch {
 	case err != nil:
-		v.observe("mtls", OutcomeRefused)
+		v.count(methodMTLS, OutcomeRefused)
 		return refuse(CodeInvalidToken, "check token: it is bound to a certificate, and the request %w", err)
 	case !equal(t.String(), x5t):
-		v.observe("mtls", OutcomeRefused)
+		v.count(methodMTLS, OutcomeRefused)
 		return refuse(CodeInvalidToken, "check token: it is bound to another certificate")
 	}
-	v.observe("mtls", OutcomeVerified)
+	v.count(methodMTLS, OutcomeVerified)
 	return nil
 }
 

@@ -201,7 +201,7 @@ func TestModeSaysWhichTokensPass(t *testing.T) {
 }
 
 // A proof is remembered as long as it could pass, however the two windows lie.
-// counts is an observer.
+
 func TestDPOP23_EveryRequestNeedsAProof(t *testing.T) {
 	h, p := newHolder(t), proofs(t, accepting())
 	wantPass(t, "with a proof", shown(p, h.bound(), h.proof(t)))

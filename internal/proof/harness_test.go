@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/token"
@@ -119,14 +120,14 @@ func accepting(changes ...func(*proof.Config)) proof.Config {
 	return cfg
 }
 
-func proofs(t testing.TB, cfg proof.Config, observers ...proof.Observer) *proof.Verifier {
+func proofs(t testing.TB, cfg proof.Config, registerers ...metrics.Registerer) *proof.Verifier {
 	t.Helper()
 	cfg.Check(func(key, cause, _ string) { t.Errorf("fault in %s: %s", key, cause) })
-	var observer proof.Observer
-	if len(observers) > 0 {
-		observer = observers[0]
+	var r metrics.Registerer
+	if len(registerers) > 0 {
+		r = registerers[0]
 	}
-	p, err := proof.New(cfg, observer)
+	p, err := proof.New(cfg, r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
@@ -22,10 +23,11 @@ const (
 	CodeUseNonce     = "use_dpop_nonce"
 )
 
-// Observer counts verifications. method is "dpop" or "mtls"; outcome is one of the Outcome constants.
-type Observer interface {
-	Proved(method, outcome string)
-}
+// The methods, as the metric has them.
+const (
+	methodDPoP = "dpop"
+	methodMTLS = "mtls"
+)
 
 // The outcomes. OutcomeFull is a proof that was refused because the replay cache is full.
 const (
@@ -43,9 +45,9 @@ type Verifier struct {
 	base         *uri   // the public base URL; nil compares with the URL of the request as it is
 	header       string // that holds the certificate of the client
 	trusted      proxies
-	nonces       *nonces  // nil when nonces are not required
-	replays      *replays // nil when replays are not looked for
-	observer     Observer
+	nonces       *nonces                      // nil when nonces are not required
+	replays      *replays                     // nil when replays are not looked for
+	verified     map[string]*metrics.Counters // by method
 }
 
 // Presentation is what a challenge says about how tokens may be presented.
@@ -56,9 +58,12 @@ type Presentation struct {
 	Algorithms string
 }
 
-// New returns the Verifier of cfg. observer may be nil. The error is for operators.
-func New(cfg Config, observer Observer) (_ *Verifier, err error) {
-	v := &Verifier{cfg: cfg, header: cfg.MTLS.header(), observer: observer}
+// New returns the Verifier of cfg, whose verifications are counted in r. The error is for operators.
+func New(cfg Config, r metrics.Registerer) (_ *Verifier, err error) {
+	v := &Verifier{cfg: cfg, header: cfg.MTLS.header(), verified: map[string]*metrics.Counters{
+		methodDPoP: countVerified(r, methodDPoP, OutcomeVerified, OutcomeRefused, OutcomeNonce, OutcomeReplayed, OutcomeFull),
+		methodMTLS: countVerified(r, methodMTLS, OutcomeVerified, OutcomeRefused),
+	}}
 	if v.trusted, err = readProxies(cfg.MTLS.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("read proof.mtls.trusted_proxies: %w", err)
 	}
@@ -145,7 +150,7 @@ func (v *Verifier) Verify(c authz.Confirmation, cred token.Credential, q *authz.
 		return nil
 	}
 	outcome, err := v.checkProof(c.JKT, cred.Token, &q.Request, now)
-	v.observe("dpop", outcome)
+	v.count(methodDPoP, outcome)
 	return err
 }
 
@@ -167,11 +172,12 @@ func (v *Verifier) mismatch(c authz.Confirmation, s token.Scheme) string {
 	return ""
 }
 
-func (v *Verifier) observe(method, outcome string) {
-	if v.observer != nil {
-		v.observer.Proved(method, outcome)
-	}
+func countVerified(r metrics.Registerer, method string, outcomes ...string) *metrics.Counters {
+	return metrics.NewCounters(metrics.With(r, "method", method), "sidecar_token_proofs_total",
+		"Checks that a client holds the key its token is bound to, by method and outcome.", "outcome", outcomes...)
 }
+
+func (v *Verifier) count(method, outcome string) { v.verified[method].Inc(outcome) }
 
 // equal compares in a time that does not depend on where two texts differ.
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

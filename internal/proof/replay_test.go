@@ -12,6 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
@@ -132,34 +133,23 @@ func TestDPOP15_AFullCacheIsUnavailableAndForgetsNoValidProof(t *testing.T) {
 	wantPass(t, "when they have ended", p.Verify(h.bound(), as(token.DPoP), asked(h.proof(t, claim("iat", later.Unix()))), later))
 }
 
-type counts struct {
-	mu sync.Mutex
-	of map[string]int
-}
-
-func (c *counts) Proved(method, outcome string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.of == nil {
-		c.of = map[string]int{}
-	}
-	c.of[method+" "+outcome]++
-}
-
 func TestDPOP22_ReplaysAreEnforcedObservedOrIgnored(t *testing.T) {
 	h := newHolder(t)
 	for mode, want := range map[proof.ReplayMode]string{
-		proof.ReplayEnforce: "map[dpop replayed:1 dpop verified:1]", proof.ReplayObserve: "map[dpop replayed:1 dpop verified:1]", proof.ReplayOff: "map[dpop verified:2]",
+		proof.ReplayEnforce: `[replayed"} 1 verified"} 1]`,
+		proof.ReplayObserve: `[replayed"} 1 verified"} 1]`,
+		proof.ReplayOff:     `[verified"} 2]`,
 	} {
-		seen := &counts{}
-		p := proofs(t, accepting(func(c *proof.Config) { c.DPoP.Replay = mode }), seen)
+		r := testkit.NewRegistry()
+		p := proofs(t, accepting(func(c *proof.Config) { c.DPoP.Replay = mode }), r)
 		one := h.proof(t)
 		wantPass(t, string(mode), shown(p, h.bound(), one))
 		if err := shown(p, h.bound(), one); (err != nil) != (mode == proof.ReplayEnforce) {
 			t.Errorf("%s: the second time: %v", mode, err)
 		}
-		if got := fmt.Sprint(seen.of); got != want {
-			t.Errorf("%s: counted %s", mode, got)
+		got := strings.ReplaceAll(fmt.Sprint(r.Nonzero(t, "sidecar_token_proofs_total")), `sidecar_token_proofs_total{method="dpop",outcome="`, "")
+		if got != want {
+			t.Errorf("%s: counted %s, want %s", mode, got, want)
 		}
 	}
 }

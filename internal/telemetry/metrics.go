@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
 // Metrics counts and times what the sidecar does. Every series that a request can touch is resolved beforehand, and
@@ -20,8 +21,6 @@ type Metrics struct {
 	decisions  [len(authz.Kinds)]prometheus.Counter // by kind
 	decision   prometheus.Histogram
 	evaluation prometheus.Histogram
-
-	proofs map[[2]string]prometheus.Counter // by method and outcome; never changed
 
 	calls     *prometheus.HistogramVec
 	lookups   *prometheus.CounterVec
@@ -60,13 +59,15 @@ func NewMetrics(version string) *Metrics {
 		newInfo("sidecar_app_build_info", "Version of the sidecar; always 1.", []string{"version"}, version),
 	)
 	m.registerDecisions()
-	m.registerProofs()
 	m.registerIntrospection()
 	m.registerEvents()
 	m.registerLog()
 	m.registerReloads()
 	return m
 }
+
+// Registerer is where parts of the sidecar register what they count.
+func (m *Metrics) Registerer() metrics.Registerer { return m.registry }
 
 // Handler serves the metrics in the text format of Prometheus, or as OpenMetrics when asked.
 func (m *Metrics) Handler() http.Handler {
@@ -80,16 +81,6 @@ func (m *Metrics) registerDecisions() {
 	}
 	m.decision = m.histogram("sidecar_decision_duration_seconds", "Time of a whole decision, introspection included.")
 	m.evaluation = m.histogram("sidecar_engine_evaluation_duration_seconds", "Time of one evaluation of a policy.")
-}
-
-func (m *Metrics) registerProofs() {
-	checks := m.counterVec("sidecar_token_proofs_total", "Checks that a client holds the key its token is bound to, by the kind of the binding and the end.", "method", "outcome")
-	m.proofs = map[[2]string]prometheus.Counter{}
-	for method, outcomes := range map[string][]string{"dpop": {"verified", "refused", "nonce", "replayed", "full"}, "mtls": {"verified", "refused"}} {
-		for _, outcome := range outcomes {
-			m.proofs[[2]string{method, outcome}] = checks.WithLabelValues(method, outcome)
-		}
-	}
 }
 
 func (m *Metrics) registerLog() {
@@ -144,13 +135,6 @@ func (m *Metrics) Decided(kind authz.Kind, took time.Duration) {
 func (m *Metrics) Evaluated(took time.Duration, err error) {
 	m.evaluation.Observe(took.Seconds())
 	m.verdicts.add(err)
-}
-
-// Proved counts a check that a client holds the key its token is bound to. What is not of the closed set is not counted.
-func (m *Metrics) Proved(method, outcome string) {
-	if c := m.proofs[[2]string{method, outcome}]; c != nil {
-		c.Inc()
-	}
 }
 
 // Written counts events of the decision log that reached every sink.

@@ -76,18 +76,6 @@ func TestDecisionsAreCountedByKind(t *testing.T) {
 		`sidecar_app_build_info{version="1.2.3"} 1`)
 }
 
-func TestProofsAreCountedByMethodAndOutcome(t *testing.T) {
-	m := NewMetrics("")
-	m.Proved("dpop", "replayed")
-	m.Proved("dpop", "replayed")
-	m.Proved("mtls", "verified")
-	m.Proved("dpop", "a token")
-	m.Proved("mtls", "nonce")
-	page := scrape(t, m)
-	has(t, page, `sidecar_token_proofs_total{method="dpop",outcome="replayed"} 2`, `sidecar_token_proofs_total{method="dpop",outcome="verified"} 0`, `sidecar_token_proofs_total{method="mtls",outcome="verified"} 1`)
-	lacks(t, page, "a token")
-}
-
 func TestIntrospectionIsCountedByIssuerAndOutcome(t *testing.T) {
 	m := NewMetrics("")
 	m.AddIssuer("main")
