@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // TestReadinessFollowsTheCanary: a server that no longer tells us about tokens takes the sidecar out of service, and an
@@ -17,7 +18,7 @@ func TestReadinessFollowsTheCanary(t *testing.T) {
 		c.Issuers[0].Canary.Every = time.Second
 		c.Issuers[0].Canary.Scope = []string{"nobody:may"}
 	})
-	until(t, "the sidecar is not ready", func() bool { return !w.status(t).Ready })
+	testkit.Eventually(t, "the sidecar is not ready", func() bool { return !w.status(t).Ready })
 	if s := w.status(t); !strings.Contains(s.Issuers[0].Canary, "status 40") {
 		t.Errorf("the operator is told %q", s.Issuers[0].Canary)
 	}

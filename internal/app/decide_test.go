@@ -14,6 +14,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
 func TestShippedPoliciesDecide(t *testing.T) {
@@ -65,7 +66,7 @@ func TestRevokedTokenIsDeniedAfterTheTTL(t *testing.T) {
 		t.Fatalf("got %v", got)
 	}
 	w.issuer.Revoke(tok)
-	until(t, "the revoked token is refused", func() bool { return w.ask(t, tok).is("unauthenticated", 401, "invalid_token") })
+	testkit.Eventually(t, "the revoked token is refused", func() bool { return w.ask(t, tok).is("unauthenticated", 401, "invalid_token") })
 }
 
 func TestBatchAsksOnceForEachToken(t *testing.T) {
@@ -104,9 +105,9 @@ func TestStartsWhileTheAuthorizationServerIsDown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.issuer = authorizationServer(t, ln)
+	w.issuer = authserver.StartAt(t, ln, knowsTheSidecar())
 	tok := w.token(t, good())
-	until(t, "the server that came up is asked", func() bool { return w.ask(t, tok).Allow })
+	testkit.Eventually(t, "the server that came up is asked", func() bool { return w.ask(t, tok).Allow })
 }
 
 func TestUnixSocketsEndToEnd(t *testing.T) {
@@ -146,7 +147,7 @@ func TestUnixSocketsEndToEnd(t *testing.T) {
 func TestDecisionLogIsReopened(t *testing.T) {
 	w := start(t, nil)
 	before := w.ask(t, "").ID
-	until(t, "the first event is written", func() bool { return len(w.logged(t)) == 1 })
+	testkit.Eventually(t, "the first event is written", func() bool { return len(w.logged(t)) == 1 })
 	moved := w.cfg.DecisionLog.File + ".1"
 	rename(t, w.cfg.DecisionLog.File, moved)
 	if err := w.app.Reopen(); err != nil {

@@ -5,21 +5,19 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/events"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // receiving makes a sidecar that takes logout tokens and Keycloak's messages, and polls a transmitter at the URL, which
 // never answers.
 func receiving(t *testing.T, transmitter string) func(*config.Config) {
 	return func(c *config.Config) {
-		token := filepath.Join(t.TempDir(), "token")
-		write(t, token, "stream-token\n")
 		one := events.Config{Issuer: "dev", Sessions: "unknown"}
 		one.BackChannelLogout = events.BackChannelLogout{Audience: []string{"web"}, Algorithms: []string{"RS256"}}
 		one.KeycloakAdmin = events.KeycloakAdmin{ClientID: "sidecar", Algorithms: []string{"RS256"}}
@@ -27,7 +25,7 @@ func receiving(t *testing.T, transmitter string) func(*config.Config) {
 			Delivery: "poll", Manage: "off", Transmitter: transmitter, Audience: []string{"sidecar/1"}, Algorithms: []string{"RS256"},
 			PollURL: transmitter + "/poll", PollWait: 30 * time.Second, PollEvery: time.Second, DownAfter: 3 * time.Minute, DownTTL: 5 * time.Second,
 		}
-		one.SharedSignals.AccessToken.File = token
+		one.SharedSignals.AccessToken = testkit.SecretFile(t, "stream-token\n")
 		c.Events = []events.Config{one}
 	}
 }

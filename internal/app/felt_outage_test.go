@@ -4,13 +4,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // TestARevokedTokenIsNotUsedWhileItsServerIsDown: word has come that its session is over, and nobody can be asked. What was
@@ -42,12 +42,7 @@ func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
 					t.Fatalf("answered %v", a)
 				}
 			}
-			w.issuer.SetFault(func(r *http.Request) *devissuer.Fault {
-				if strings.HasSuffix(r.URL.Path, "/introspect") {
-					return &devissuer.Fault{Then: devissuer.Close}
-				}
-				return nil
-			})
+			w.fault(&devissuer.Fault{Then: devissuer.Close})
 			told["session-revoked, pushed"](t, w, tr, "s1")
 			for range 20 {
 				a := w.ask(t, over)
@@ -61,7 +56,7 @@ func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
 			}
 			w.issuer.SetFault(nil)
 			w.issuer.Revoke(over)
-			until(t, "the server's word is felt", func() bool { return w.ask(t, over).is("unauthenticated", 401, "invalid_token") })
+			testkit.Eventually(t, "the server's word is felt", func() bool { return w.ask(t, over).is("unauthenticated", 401, "invalid_token") })
 		})
 	}
 }
@@ -83,7 +78,7 @@ func TestEV2_WhileNobodyWouldTellAnswersAreUsedForAShortTime(t *testing.T) {
 		t.Fatalf("answered %v", a)
 	}
 	w.issuer.Revoke(tok)
-	until(t, "the revocation is felt", func() bool { return w.ask(t, tok).is("unauthenticated", 401, "invalid_token") })
+	testkit.Eventually(t, "the revocation is felt", func() bool { return w.ask(t, tok).is("unauthenticated", 401, "invalid_token") })
 	if err := w.stopped(t); err != nil { // or its poll would keep the transmitter from closing
 		t.Error(err)
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
 // used is one request of a load.
@@ -81,7 +83,7 @@ func (w *world) traffic(t *testing.T, rate int, tokens ...string) *traffic {
 func (l *traffic) goesOn(t *testing.T, n int64) {
 	t.Helper()
 	want := l.sent.Load() + n
-	until(t, "the load goes on", func() bool { return l.sent.Load() >= want })
+	testkit.Eventually(t, "the load goes on", func() bool { return l.sent.Load() >= want })
 }
 
 // session is a token of a session of alice's.
@@ -274,7 +276,7 @@ func TestTrap10_AnAnswerThatIsOlderThanItsRevocationIsNotUsed(t *testing.T) {
 				}
 				arrived <- struct{}{}
 				<-release
-				return says(200, "", `{"active":true,"sub":"alice","sid":"s1","client_id":"web","scope":"orders:read","aud":"orders-api","tenant":"acme"}`)
+				return authserver.Answer(200, "", `{"active":true,"sub":"alice","sid":"s1","client_id":"web","scope":"orders:read","aud":"orders-api","tenant":"acme"}`)
 			})
 			const waiting = 20
 			answers := make(chan string, waiting)

@@ -18,6 +18,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
+	"github.com/authz-sidecar/sidecar/internal/testkit/jwks"
 )
 
 // raw sends a request as it is, for clients that do not tidy up paths, and returns the status.
@@ -47,7 +50,7 @@ func TestNoPathLeadsPastTheKeyOfTheAdminListener(t *testing.T) {
 	tr := newTransmitter(t, func() string { return "" })
 	w := start(t, func(c *config.Config) {
 		c.Issuers[0].Cache.TTL = time.Hour
-		c.Listen.Admin.BearerKeysFile = keptSecret(t, "keys", callerKey+"\n").File
+		c.Listen.Admin.BearerKeysFile = testkit.TempFile(t, "keys", callerKey+"\n")
 		receivedFrom(t, tr, "push", c)
 	})
 	tok := w.token(t, good())
@@ -157,8 +160,8 @@ func TestAFloodOfForgedEventsCostsTheServerNothing(t *testing.T) {
 	for n := range 100 { // 64 of them wait for newer keys
 		running.Go(func() {
 			for i := range 4 {
-				header := b64(fmt.Appendf(nil, `{"alg":"ES256","typ":"logout+jwt","kid":"nobody-%d-%d"}`, n, i))
-				claims := b64(fmt.Appendf(nil, `{"iss":%q,"aud":"web","iat":%d,"exp":%d,"jti":"%d-%d","sub":"alice","events":{"http://schemas.openid.net/event/backchannel-logout":{}}}`, w.issuer.Issuer(), now, now+60, n, i))
+				header := testkit.Base64URL(fmt.Appendf(nil, `{"alg":"ES256","typ":"logout+jwt","kid":"nobody-%d-%d"}`, n, i))
+				claims := testkit.Base64URL(fmt.Appendf(nil, `{"iss":%q,"aud":"web","iat":%d,"exp":%d,"jti":"%d-%d","sub":"alice","events":{"http://schemas.openid.net/event/backchannel-logout":{}}}`, w.issuer.Issuer(), now, now+60, n, i))
 				code := w.form(t, "/v1/events/dev/backchannel-logout", url.Values{"logout_token": {header + "." + claims + "." + strings.Repeat("A", 86)}})
 				if code != http.StatusBadRequest {
 					t.Errorf("status %d", code)
@@ -174,7 +177,7 @@ func TestAFloodOfForgedEventsCostsTheServerNothing(t *testing.T) {
 	if a := w.ask(t, tok); !a.Allow || w.issuer.Calls() != calls {
 		t.Errorf("forged events evict: %v, %d questions", a, w.issuer.Calls()-calls)
 	}
-	if n := strings.Count(w.logger.String(), "event was not taken"); n > 5 {
+	if n := w.logger.Count("event was not taken"); n > 5 {
 		t.Errorf("%d lines in the log", n)
 	}
 }
@@ -202,7 +205,7 @@ func TestBCP3_NoJWTOfAnotherKindPassesForAnAccessToken(t *testing.T) {
 				"iss": w.issuer.Issuer(), "sub": "alice", "client_id": "web", "scope": "orders:read", "aud": "orders-api", "tenant": "acme", "iat": now, "exp": now + 60, "jti": "x",
 			}
 			for _, typ := range []string{"logout+jwt", "secevent+jwt", "dpop+jwt", "JWT", "token-introspection+jwt", "client-authentication+jwt", "id_token+jwt"} {
-				if a := w.ask(t, tr.sign(t, typ, claims)); a.Allow || a.Kind != "unauthenticated" {
+				if a := w.ask(t, jwks.Sign(t, tr.key, typ, claims)); a.Allow || a.Kind != "unauthenticated" {
 					t.Errorf("a %s is %v", typ, a)
 				}
 			}
@@ -221,7 +224,7 @@ func TestBCP3_NoJWTOfAnotherKindPassesForAnAccessToken(t *testing.T) {
 // TestATokenGoesToNoIssuerThatTheRequestDidNotName: hosts and headers as nobody should send them. Whatever becomes of the
 // request, the second issuer sees only tokens of requests that are clearly its own.
 func TestATokenGoesToNoIssuerThatTheRequestDidNotName(t *testing.T) {
-	second := authorizationServer(t, listen(t))
+	second := authserver.Start(t, knowsTheSidecar())
 	w := start(t, func(c *config.Config) {
 		byHeader, byHost := c.Issuers[0], c.Issuers[0]
 		byHeader.Endpoint.Name, byHeader.Endpoint.Issuer = "by-header", second.Issuer()
@@ -279,12 +282,12 @@ func TestATokenGoesToNoIssuerThatTheRequestDidNotName(t *testing.T) {
 // TestOddProofsAreNoReasonToAllowOrToFail: whatever stands in the DPoP header, the answer is that of a bad proof.
 func TestOddProofsAreNoReasonToAllowOrToFail(t *testing.T) {
 	w := start(t, nil)
-	p := newProver(t)
-	tok := w.token(t, p.binds(good()))
-	one := p.prove(t, tok, "")
+	p := testkit.NewProofKey(t)
+	tok := w.token(t, boundTo(p, good()))
+	one := prove(t, p, tok, nil)
 	parts := strings.Split(one, ".")
 	many := strings.TrimSuffix(strings.Repeat(`"`+one+`",`, 200), ",")
-	nested := b64([]byte(strings.Repeat(`{"a":`, 500) + "1" + strings.Repeat("}", 500)))
+	nested := testkit.Base64URL([]byte(strings.Repeat(`{"a":`, 500) + "1" + strings.Repeat("}", 500)))
 	for what, header := range map[string]string{
 		"none":                     `[]`,
 		"empty":                    `[""]`,
@@ -292,16 +295,16 @@ func TestOddProofsAreNoReasonToAllowOrToFail(t *testing.T) {
 		"two in one":               `["` + one + `,` + one + `"]`,
 		"a megabyte, nearly":       `["` + strings.Repeat("A", 900<<10) + `"]`,
 		"dots":                     `["` + strings.Repeat(".", 100_000) + `"]`,
-		"a long jti":               `["` + p.prove(t, tok, `,"x":"`+strings.Repeat("j", 3<<10)+`"`) + `"]`,
+		"a large proof":            `["` + prove(t, p, tok, map[string]any{"x": strings.Repeat("j", 3<<10)}) + `"]`,
 		"no signature":             `["` + parts[0] + "." + parts[1] + `."]`,
-		"no algorithm":             `["` + b64([]byte(`{"typ":"dpop+jwt","alg":"none","jwk":`+p.jwk+`}`)) + "." + parts[1] + `."]`,
-		"a shared secret":          `["` + b64([]byte(`{"typ":"dpop+jwt","alg":"HS256","jwk":{"kty":"oct","k":"AAAA"}}`)) + "." + parts[1] + "." + parts[2] + `"]`,
+		"no algorithm":             `["` + testkit.Base64URL([]byte(`{"typ":"dpop+jwt","alg":"none","jwk":`+p.JWK+`}`)) + "." + parts[1] + `."]`,
+		"a shared secret":          `["` + testkit.Base64URL([]byte(`{"typ":"dpop+jwt","alg":"HS256","jwk":{"kty":"oct","k":"AAAA"}}`)) + "." + parts[1] + "." + parts[2] + `"]`,
 		"a deep header":            `["` + nested + "." + parts[1] + "." + parts[2] + `"]`,
 		"control characters":       `["` + parts[0] + `\u0000.` + parts[1] + "." + parts[2] + `"]`,
 		"blanks around":            `[" ` + one + ` x"]`,
 		"the token":                `["` + tok + `"]`,
-		"a key on a foreign curve": `["` + b64([]byte(`{"typ":"dpop+jwt","alg":"ES256","jwk":{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}}`)) + "." + parts[1] + "." + parts[2] + `"]`,
-		"a jku":                    `["` + b64([]byte(`{"typ":"dpop+jwt","alg":"ES256","jku":"`+w.issuer.Issuer()+`/jwks"}`)) + "." + parts[1] + "." + parts[2] + `"]`,
+		"a key on a foreign curve": `["` + testkit.Base64URL([]byte(`{"typ":"dpop+jwt","alg":"ES256","jwk":{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}}`)) + "." + parts[1] + "." + parts[2] + `"]`,
+		"a jku":                    `["` + testkit.Base64URL([]byte(`{"typ":"dpop+jwt","alg":"ES256","jku":"`+w.issuer.Issuer()+`/jwks"}`)) + "." + parts[1] + "." + parts[2] + `"]`,
 	} {
 		body := strings.Replace(strings.Replace(call(tok), `["Bearer `, `["DPoP `, 1), `"headers":{`, `"headers":{"dpop":`+header+`,`, 1)
 		code, text, err := w.exchange(t.Context(), "POST", w.api+"/v1/decisions", body)
@@ -323,15 +326,15 @@ func TestDPOP15_ProofsThatFillTheStoreReplayNone(t *testing.T) {
 	t.Parallel()
 	const room, sent = 1_800, 2_000
 	w := start(t, func(c *config.Config) { c.Proof.DPoP.ReplayMaxEntries, c.Proof.DPoP.MaxAge = room, 10*time.Minute })
-	p := newProver(t)
-	tok := w.token(t, p.binds(good()))
+	p := testkit.NewProofKey(t)
+	tok := w.token(t, boundTo(p, good()))
 	w.ask(t, tok)
 	kinds := map[string]int{}
 	var first []string
 	for range sent / 100 {
 		var bodies []string
 		for range 100 {
-			bodies = append(bodies, proven(tok, p.prove(t, tok, "")))
+			bodies = append(bodies, proven(tok, prove(t, p, tok, nil)))
 		}
 		if first == nil {
 			first = slices.Clone(bodies)

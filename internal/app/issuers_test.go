@@ -12,12 +12,13 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
 // two runs a sidecar with a second issuer, which takes the opaque tokens of requests to globex.
 func two(t *testing.T) (w *world, second *devissuer.Server) {
 	t.Helper()
-	second = authorizationServer(t, listen(t))
+	second = authserver.Start(t, knowsTheSidecar())
 	return start(t, func(c *config.Config) {
 		other := c.Issuers[0]
 		other.Endpoint.Name, other.Endpoint.Issuer = "second", second.Issuer()
@@ -111,9 +112,9 @@ func TestMetadataThatNoIssuerCanMeetDoesNotLoad(t *testing.T) {
 	w := start(t, func(c *config.Config) {
 		c.Issuers[0].Endpoint.IntrospectionEndpoint, c.Issuers[0].Endpoint.Issuer = c.Issuers[0].Endpoint.Issuer+"/introspect", ""
 	})
-	write(t, w.policyFile("strict.rego"), demanding)
+	testkit.WriteFile(t, w.policyFile("strict.rego"), demanding)
 	const want = "strict.rego:3:1: metadata_error: custom.token of data.strict.decision wants mode jwt, which no configured issuer can do"
-	until(t, "the reload is refused for the mode", func() bool { // a file may be seen half written first
+	testkit.Eventually(t, "the reload is refused for the mode", func() bool { // a file may be seen half written first
 		errs := w.status(t).Policy.Errors
 		return len(errs) == 1 && strings.HasSuffix(errs[0].Text, want)
 	})
@@ -124,21 +125,21 @@ func TestMetadataThatNoIssuerCanMeetDoesNotLoad(t *testing.T) {
 	if err := os.Remove(w.policyFile("strict.rego")); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the reload is good", func() bool { return w.status(t).Policy.Healthy })
+	testkit.Eventually(t, "the reload is good", func() bool { return w.status(t).Policy.Healthy })
 }
 
 func TestMetadataThatAnIssuerCanMeetLoads(t *testing.T) {
 	w := start(t, nil)
 	before := w.status(t).Policy.Digest
-	write(t, w.policyFile("strict.rego"), demanding)
-	until(t, "the policy is loaded", func() bool { return w.status(t).Policy.Digest != before })
+	testkit.WriteFile(t, w.policyFile("strict.rego"), demanding)
+	testkit.Eventually(t, "the policy is loaded", func() bool { return w.status(t).Policy.Digest != before })
 	if got := w.app.point.Snapshot().Policy.Freshness("strict/decision").Mode; got != "jwt" {
 		t.Errorf("mode %q", got)
 	}
 }
 
 func TestAnIssuerDoesNotSpeakForTheTenantsOfAnother(t *testing.T) {
-	second := authorizationServer(t, listen(t))
+	second := authserver.Start(t, knowsTheSidecar())
 	w := start(t, func(c *config.Config) {
 		other := c.Issuers[0]
 		other.Endpoint.Name, other.Endpoint.Issuer = "partner", second.Issuer()

@@ -19,12 +19,15 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
+	"github.com/authz-sidecar/sidecar/internal/testkit/jwks"
 )
 
 // leaky is a sidecar with one of everything that has a secret, and the secrets.
 type leaky struct {
 	*world
-	said, findings, traces *buffer
+	said, findings, traces *testkit.LogBuffer
 	tr                     *transmitter
 	parrot                 *parrot
 	certified              *rotating
@@ -48,7 +51,7 @@ const nonceSecret = "what-nonces-are-made-from-0123456789abcdef"
 
 func newLeaky(t *testing.T) *leaky {
 	t.Helper()
-	l := &leaky{said: &buffer{}, findings: &buffer{}, traces: &buffer{}, parrot: newParrot(t)}
+	l := &leaky{said: &testkit.LogBuffer{}, findings: &testkit.LogBuffer{}, traces: &testkit.LogBuffer{}, parrot: newParrot(t)}
 	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		_, _ = l.traces.Write(b)
@@ -56,12 +59,12 @@ func newLeaky(t *testing.T) *leaky {
 	t.Cleanup(collector.Close)
 	var keys string // is there before anybody fetches them
 	l.tr = newTransmitter(t, func() string { return keys })
-	key := newIdentity(t)
+	key := testkit.SelfSigned(t)
 	l.world = start(t, func(c *config.Config) {
 		keys = c.Issuers[0].Endpoint.Issuer + "/jwks"
 		c.Telemetry.Traces.Endpoint, c.DecisionLog.Stdout = collector.URL, true
-		c.Listen.Admin.BearerKeysFile = keptSecret(t, "keys", callerKey+"\n").File
-		c.Proof.DPoP.Nonce, c.Proof.DPoP.NonceSecret = "required", keptSecret(t, "nonce", nonceSecret)
+		c.Listen.Admin.BearerKeysFile = testkit.SecretFile(t, callerKey+"\n").File
+		c.Proof.DPoP.Nonce, c.Proof.DPoP.NonceSecret = "required", testkit.SecretFile(t, nonceSecret)
 		receivedFrom(t, l.tr, "push", c)
 		base := c.Issuers[0]
 		base.Endpoint.JWKSURI = ""
@@ -70,19 +73,19 @@ func newLeaky(t *testing.T) *leaky {
 
 		one := base
 		one.Endpoint.Name, one.Endpoint.Issuer = "parrot", l.parrot.URL
-		one.Endpoint.Client = oauth.Client{Auth: "private_key_jwt", ID: "rs", Key: secret.Source{File: keptSecret(t, "key", key.key).File}}
+		one.Endpoint.Client = oauth.Client{Auth: "private_key_jwt", ID: "rs", Key: testkit.SecretFile(t, testkit.KeyPEM(t, key.PrivateKey))}
 		one.Endpoint.Timeout = 5 * time.Second
 		one.Match, one.Cache.TTL = introspect.Match{Header: "x-tenant", Values: []string{"globex"}}, time.Millisecond
 		one.Canary = introspect.Canary{Every: time.Second, Scope: []string{"canary"}}
 
 		two := base
 		l.certified = newRotating(t, func(*rotating) int { return 0 })
-		certificate, private := keptSecret(t, "c.pem", l.certified.of[0].certificate), keptSecret(t, "k.pem", l.certified.of[0].key)
+		certificate, private := testkit.SecretFile(t, l.certified.of[0].PEM()), testkit.SecretFile(t, testkit.KeyPEM(t, l.certified.of[0].PrivateKey))
 		l.certified.which = func(*http.Request) int { return anyOf }
-		l.certified.hold = func(g ...int) { write(t, private.File, l.certified.of[g[0]].key) }
+		l.certified.hold = func(g ...int) { testkit.WriteFile(t, private.File, testkit.KeyPEM(t, l.certified.of[g[0]].PrivateKey)) }
 		two.Endpoint.Name, two.Endpoint.Issuer = "certified", l.certified.URL
 		two.Endpoint.IntrospectionEndpoint = l.certified.URL + "/introspect"
-		two.Endpoint.CAFile = keptSecret(t, "ca.pem", l.certified.of[0].certificate).File
+		two.Endpoint.CAFile = testkit.SecretFile(t, l.certified.of[0].PEM()).File
 		two.Endpoint.Client = oauth.Client{Auth: "tls_client_auth", ID: "rs", CertificateFile: certificate.File, CertificateKey: private}
 		two.Match, two.Cache.TTL = introspect.Match{Header: "x-tenant", Values: []string{"initech"}}, 0
 
@@ -94,8 +97,8 @@ func newLeaky(t *testing.T) *leaky {
 		l.configured = c.Issuers
 	})
 	l.hide(clientSecret, callerKey, nonceSecret, streamHeader, strings.TrimPrefix(streamHeader, "Bearer "), streamToken)
-	for _, i := range append([]identity{key}, l.certified.of...) {
-		l.hide(strings.Split(i.key, "\n")[1:3]...)
+	for _, i := range append([]testkit.Certificate{key}, l.certified.of...) {
+		l.hide(strings.Split(testkit.KeyPEM(t, i.PrivateKey), "\n")[1:3]...)
 	}
 	return l
 }
@@ -115,18 +118,18 @@ func (l *leaky) say(t *testing.T, to, body string, header ...string) string {
 // use asks about tokens of every kind at every issuer, well and badly.
 func (l *leaky) use(t *testing.T) {
 	t.Helper()
-	p := newProver(t)
+	p := testkit.NewProofKey(t)
 	g := good()
 	g.TokenFormat = devissuer.JWT
-	opaque, jwt, bound := l.token(t, good()), l.token(t, g), l.token(t, p.binds(good()))
+	opaque, jwt, dpop := l.token(t, good()), l.token(t, g), l.token(t, boundTo(p, good()))
 	other, third := "good-token-of-the-parrot-4d", "good-token-of-the-certified-7a"
-	l.hide(opaque, jwt, bound, other, third)
+	l.hide(opaque, jwt, dpop, other, third)
 	at := func(tenant, tok string) string {
 		return strings.ReplaceAll(call(tok), `"acme"`, fmt.Sprintf("%q", tenant))
 	}
 	parts := strings.Split(jwt, ".")
 	for _, body := range []string{
-		call(opaque), call(jwt), at("globex", other), at("initech", third), at("globex", jwt), call(bound),
+		call(opaque), call(jwt), at("globex", other), at("initech", third), at("globex", jwt), call(dpop),
 		call(parts[0] + "." + parts[1] + "."), call(parts[0] + "." + parts[1] + "." + strings.Repeat("A", 86)), call(parts[1] + "." + parts[2]),
 		call(strings.Repeat(jwt, 100)), proven(opaque, jwt), proven(jwt, opaque),
 		strings.Replace(call(jwt), `"x-tenant":["acme"]`, `"x-tenant":["globex","`+jwt+`"]`, 1),
@@ -136,22 +139,22 @@ func (l *leaky) use(t *testing.T) {
 	l.say(t, l.api+"/v1/decisions/batch", `{"items":[`+call(jwt)+`,`+at("globex", other)+`]}`)
 	l.say(t, l.api+"/v1/decisions?access_token="+opaque, call(jwt))
 	// Proofs: without a nonce, with one, with it once more, and broken.
-	nonce := ""
+	var nonce map[string]any
 	for range 2 {
-		proof := p.prove(t, bound, nonce)
+		proof := prove(t, p, dpop, nonce)
 		l.hide(proof)
 		var a answer
-		text := l.say(t, l.api+"/v1/decisions", proven(bound, proof))
+		text := l.say(t, l.api+"/v1/decisions", proven(dpop, proof))
 		if err := json.Unmarshal([]byte(text), &a); err != nil {
 			t.Fatal(err)
 		}
 		if fresh := a.Headers["DPoP-Nonce"]; len(fresh) == 1 {
 			l.nonces = append(l.nonces, fresh[0])
-			nonce = fmt.Sprintf(`,"nonce":%q`, fresh[0])
+			nonce = map[string]any{"nonce": fresh[0]}
 		}
-		l.say(t, l.api+"/v1/decisions", proven(bound, proof))
-		l.say(t, l.api+"/v1/decisions", proven(bound, proof+"x"))
-		l.say(t, l.api+"/v1/decisions", proven(bound, proof+`","`+proof))
+		l.say(t, l.api+"/v1/decisions", proven(dpop, proof))
+		l.say(t, l.api+"/v1/decisions", proven(dpop, proof+"x"))
+		l.say(t, l.api+"/v1/decisions", proven(dpop, proof+`","`+proof))
 	}
 	l.evictions(t, opaque, jwt)
 	l.events(t, jwt)
@@ -179,7 +182,7 @@ func (l *leaky) events(t *testing.T, tok string) {
 	issuer := l.issuer.Issuer()
 	id := fmt.Sprint(time.Now().UnixNano())
 	set, logout := l.tr.revoked(t, "set-"+id, "s1", issuer), l.tr.loggedOut(t, "out-"+id, "s1", issuer)
-	foreign := l.tr.sign(t, "secevent+jwt", map[string]any{"iss": l.tr.URL, "aud": tok, "iat": time.Now().Unix(), "jti": tok, "events": map[string]any{tok: map[string]any{}}})
+	foreign := jwks.Sign(t, l.tr.key, "secevent+jwt", map[string]any{"iss": l.tr.URL, "aud": tok, "iat": time.Now().Unix(), "jti": tok, "events": map[string]any{tok: map[string]any{}}})
 	l.hide(set, logout, foreign)
 	to := l.admin + "/v1/events/dev/"
 	const form = "application/x-www-form-urlencoded"
@@ -226,16 +229,16 @@ func TestNoProofKeyOrEventLeavesTheProcess(t *testing.T) {
 		l.parrot.mode.Store(mood)
 		if mood != behaves {
 			l.issuer.SetFault(func(r *http.Request) *devissuer.Fault {
-				return says(500, "", `{"error":"`+r.PostFormValue("token")+r.Header.Get("Authorization")+`"}`)
+				return authserver.Answer(500, "", `{"error":"`+r.PostFormValue("token")+r.Header.Get("Authorization")+`"}`)
 			})
 		}
 		l.use(t)
 		l.issuer.SetFault(nil)
 	}
 	l.parrot.mode.Store(behaves)
-	until(t, "the canary was sent", func() bool { return l.parrot.granted.Load() > 1 })
+	testkit.Eventually(t, "the canary was sent", func() bool { return l.parrot.granted.Load() > 1 })
 	l.certified.hold(1) // a key that is not of the certificate
-	until(t, "the change is noticed", func() bool {
+	testkit.Eventually(t, "the change is noticed", func() bool {
 		l.say(t, l.api+"/v1/decisions", strings.ReplaceAll(call("good-token-of-the-certified-7a"), `"acme"`, `"initech"`))
 		return strings.Contains(l.logger.String(), "changed credential cannot be used")
 	})

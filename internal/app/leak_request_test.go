@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // TestARequestThatRepeatsItsSecretsLeavesThemNowhere: a client puts its token, and other secrets under their usual names, into
@@ -27,7 +28,7 @@ func TestARequestThatRepeatsItsSecretsLeavesThemNowhere(t *testing.T) {
 		"plain": tok, "percent-encoded": every, "twice": url.QueryEscape(every), "base64": base64.StdEncoding.EncodeToString([]byte("user:" + tok)),
 		"base64url": base64.RawURLEncoding.EncodeToString([]byte(tok)), "hexadecimal": hex.EncodeToString([]byte(tok)),
 	}
-	said := &buffer{}
+	said := &testkit.LogBuffer{}
 	ask := func(url, headers, more string) string {
 		body := fmt.Sprintf(`{"request":{"method":"GET","url":%q,"headers":{"authorization":["Bearer %s"]%s}%s}`, url, tok, headers, more)
 		if !strings.Contains(more, "}") {

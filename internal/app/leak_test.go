@@ -8,20 +8,21 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
 // TestNoCredentialLeavesTheProcess runs everything that can go right and wrong with tokens that are known, and then looks
 // for them in all that the sidecar says: log, decision log, metrics, status, traces and answers.
 func TestNoCredentialLeavesTheProcess(t *testing.T) {
 	t.Parallel()
-	traces := &buffer{}
+	traces := &testkit.LogBuffer{}
 	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		_, _ = traces.Write(b)
@@ -30,10 +31,9 @@ func TestNoCredentialLeavesTheProcess(t *testing.T) {
 	w := start(t, func(c *config.Config) {
 		c.Telemetry.Traces.Endpoint, c.DecisionLog.Stdout = collector.URL, true
 		c.Issuers[0].Cache.NegativeTTL = 0
-		c.Listen.API.BearerKeysFile = filepath.Join(t.TempDir(), "keys")
-		write(t, c.Listen.API.BearerKeysFile, callerKey+"\n")
+		c.Listen.API.BearerKeysFile = testkit.TempFile(t, "keys", callerKey+"\n")
 	})
-	said := &buffer{}
+	said := &testkit.LogBuffer{}
 	secrets := w.commotion(t, said)
 	_, _ = fmt.Fprint(said, w.get(t, "/v1/status"), w.get(t, "/metrics"))
 	if err := w.stopped(t); err != nil {
@@ -91,15 +91,10 @@ func (w *world) commotion(t *testing.T, said io.Writer) []string {
 	}
 	everything()
 	for _, f := range []*devissuer.Fault{
-		says(401, "", `{"error":"`+tok+`"}`), says(500, "", tok), says(200, "", `{"active":true,"exp":"`+tok+`"}`), says(200, tok, tok),
+		authserver.Answer(401, "", `{"error":"`+tok+`"}`), authserver.Answer(500, "", tok), authserver.Answer(200, "", `{"active":true,"exp":"`+tok+`"}`), authserver.Answer(200, tok, tok),
 		{Then: devissuer.Answer, Status: 302, Header: http.Header{"Location": {w.issuer.Issuer() + "/?token=" + tok}}},
 	} {
-		w.issuer.SetFault(func(r *http.Request) *devissuer.Fault {
-			if strings.HasSuffix(r.URL.Path, "/introspect") {
-				return f
-			}
-			return nil
-		})
+		w.fault(f)
 		everything()
 	}
 	w.issuer.SetFault(nil)

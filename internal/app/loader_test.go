@@ -12,6 +12,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
 // presses is a compiler that the test holds: a set that contains the word of a press is compiled when it is released.
@@ -39,7 +41,7 @@ func (p *presses) count(word string) int {
 func pressed(t *testing.T, timeout time.Duration) (*world, *presses) {
 	t.Helper()
 	p := &presses{held: map[string]chan struct{}{}, begun: map[string]int{}}
-	w := &world{issuer: authorizationServer(t, listen(t))}
+	w := &world{issuer: authserver.Start(t, knowsTheSidecar())}
 	w.cfg = configuration(t, w.issuer.Issuer())
 	w.cfg.Engine.CompileTimeout, w.cfg.Policies.Debounce = time.Minute, 10*time.Millisecond
 	w.built = func(a *App) {
@@ -83,7 +85,7 @@ func running(l *loader) int {
 
 func (w *world) press(t *testing.T, word string) {
 	t.Helper()
-	write(t, w.policyFile("press.rego"), "package press\n\n# press "+word)
+	testkit.WriteFile(t, w.policyFile("press.rego"), "package press\n\n# press "+word)
 }
 
 func (w *world) code(t *testing.T) string {
@@ -101,17 +103,17 @@ func TestALateCompilationIsActivatedWhenItStillIsOnDisk(t *testing.T) {
 	defer release()
 	first := w.status(t).Policy.Digest
 	w.press(t, "one")
-	until(t, "it is late", func() bool { return w.code(t) == "compile_timeout:" })
+	testkit.Eventually(t, "it is late", func() bool { return w.code(t) == "compile_timeout:" })
 	w.press(t, "two")
-	until(t, "the newer one is activated", func() bool { s := w.status(t); return s.Policy.Healthy && s.Policy.Digest != first })
+	testkit.Eventually(t, "the newer one is activated", func() bool { s := w.status(t); return s.Policy.Healthy && s.Policy.Digest != first })
 	second := w.status(t).Policy.Digest
 	w.press(t, "one")
-	until(t, "it is late again", func() bool { return w.code(t) == "compile_timeout:" })
+	testkit.Eventually(t, "it is late again", func() bool { return w.code(t) == "compile_timeout:" })
 	if p.count("one") != 1 {
 		t.Errorf("it was begun %d times", p.count("one"))
 	}
 	release()
-	until(t, "the late one is activated", func() bool { s := w.status(t); return s.Policy.Healthy && s.Policy.Digest != second })
+	testkit.Eventually(t, "the late one is activated", func() bool { s := w.status(t); return s.Policy.Healthy && s.Policy.Digest != second })
 }
 
 // TestWhatIsCompiledTooLateForANewerSetIsNotActivated: the newest set decides, in whatever order compilations end.
@@ -120,12 +122,12 @@ func TestWhatIsCompiledTooLateForANewerSetIsNotActivated(t *testing.T) {
 	release := p.hold("one")
 	defer release()
 	w.press(t, "one")
-	until(t, "it is compiled", func() bool { return p.count("one") == 1 })
+	testkit.Eventually(t, "it is compiled", func() bool { return p.count("one") == 1 })
 	w.press(t, "two")
-	until(t, "the newer one is activated", func() bool { return strings.Contains(w.logger.String(), "policies activated") })
+	testkit.Eventually(t, "the newer one is activated", func() bool { return strings.Contains(w.logger.String(), "policies activated") })
 	newest := w.status(t).Policy.Digest
 	release()
-	until(t, "the old one has ended", func() bool { return running(w.app.loader) == 0 })
+	testkit.Eventually(t, "the old one has ended", func() bool { return running(w.app.loader) == 0 })
 	if got := w.status(t).Policy.Digest; got != newest {
 		t.Errorf("%s decides, want %s", got, newest)
 	}
@@ -140,15 +142,15 @@ func TestNoMoreThanAFewCompilationsRun(t *testing.T) {
 		releases = append(releases, p.hold(word))
 		defer releases[i]()
 		w.press(t, word)
-		until(t, "it is compiled", func() bool { return p.count(word) == 1 })
+		testkit.Eventually(t, "it is compiled", func() bool { return p.count(word) == 1 })
 	}
 	w.press(t, "good")
-	until(t, "it is said that there is no room", func() bool { return w.code(t) == "compile_busy:" })
+	testkit.Eventually(t, "it is said that there is no room", func() bool { return w.code(t) == "compile_busy:" })
 	if p.count("good") != 0 {
 		t.Error("it was begun")
 	}
 	releases[0]()
-	until(t, "it is activated", func() bool { return w.status(t).Policy.Healthy && p.count("good") == 1 })
+	testkit.Eventually(t, "it is activated", func() bool { return w.status(t).Policy.Healthy && p.count("good") == 1 })
 }
 
 // TestStopDoesNotWaitForWhatHangs: a part that never ends is left behind, and named.
@@ -188,13 +190,13 @@ func TestAPolicyThatGivesNoVerdictsIsNotHealthy(t *testing.T) {
 	if !strings.Contains(w.get(t, "/metrics"), "\nsidecar_app_policy_misconfigured_ratio 0.1\n") {
 		t.Error("the metrics do not say so")
 	}
-	until(t, "the log warns", func() bool { return strings.Contains(w.logger.String(), "give no verdict for many requests") })
+	testkit.Eventually(t, "the log warns", func() bool { return strings.Contains(w.logger.String(), "give no verdict for many requests") })
 	w.app.warnOfVerdicts()
 	if got := strings.Count(w.logger.String(), "give no verdict for many requests"); got != 1 {
 		t.Errorf("the log warns %d times", got)
 	}
 	w.edit(t, "routes/data.yaml", "orders:read", "orders:inspect")
-	until(t, "another policy begins anew", func() bool { return w.status(t).Policy.Healthy })
+	testkit.Eventually(t, "another policy begins anew", func() bool { return w.status(t).Policy.Healthy })
 }
 
 // TestAChangeThatDoesNotEndIsSaidToBeWaitedFor: the last good policies go on deciding.
@@ -226,12 +228,12 @@ func TestAChangeThatDoesNotEndIsSaidToBeWaitedFor(t *testing.T) {
 // TestAReloadTellsWhatIsWrongWithFilesAndPoliciesAtOnce, as check does.
 func TestAReloadTellsWhatIsWrongWithFilesAndPoliciesAtOnce(t *testing.T) {
 	w, _ := pressed(t, time.Minute)
-	write(t, w.policyFile("wrong.rego"), "package wrong\n\nx if input.method == \"GET\"\n\ny if data.lost.z\n")
+	testkit.WriteFile(t, w.policyFile("wrong.rego"), "package wrong\n\nx if input.method == \"GET\"\n\ny if data.lost.z\n")
 	if err := os.Mkdir(w.policyFile("lost"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	write(t, w.policyFile("lost/data.json"), "{")
-	until(t, "both are told, and nothing else", func() bool {
+	testkit.WriteFile(t, w.policyFile("lost/data.json"), "{")
+	testkit.Eventually(t, "both are told, and nothing else", func() bool {
 		said := w.status(t).Policy.Errors
 		return len(said) == 2 && strings.Contains(said[0].Text, "data_error") && strings.Contains(said[1].Text, "input.request.method")
 	})

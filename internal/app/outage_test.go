@@ -13,7 +13,7 @@ import (
 // against real servers have the long one.
 func TestOutages(t *testing.T) {
 	t.Parallel()
-	const limit, timeout = 64, 700 * time.Millisecond
+	const limit, timeout = 24, 700 * time.Millisecond
 	srv := outage.NewServer(t, timeout+100*time.Millisecond)
 	w := start(t, func(c *config.Config) {
 		i := &c.Issuers[0]
@@ -25,9 +25,9 @@ func TestOutages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Times are those of a machine that has no time for us. A connection that we leave is gone a moment later for the
-	// server: it may see a few more than we keep.
-	bounds := outage.Bounds{Deadline: 15 * time.Second, Recovery: 15 * time.Second, UpstreamCalls: limit + limit/8}
+	// The times are those of a machine with other work. The server notices late that the sidecar gave up on a request, so
+	// that it counts more than the sidecar. Without the limit there would be about 80.
+	bounds := outage.Bounds{Deadline: 15 * time.Second, Recovery: 15 * time.Second, UpstreamCalls: 2 * limit}
 	var table bytes.Buffer
 	if err := outage.Write(&table, rows, bounds); err != nil {
 		t.Fatal(err)

@@ -69,13 +69,13 @@ func (a *App) waiting(why *bundle.Problem) {
 	}
 }
 
-// activated records that policy decides from now on.
+// activated records that policy decides from now on: in the status last, as loadFailed does.
 func (a *App) activated(set *bundle.Set, policy *engine.Policy) {
 	a.tellIgnored(a.policy.set(), set)
 	now := time.Now()
+	a.metrics.Reloaded(now)
+	a.metrics.PolicyActive(policy.Revision(), policy.Digest(), now)
 	a.policy.mu.Lock()
 	a.policy.serving, a.policy.activated, a.policy.failure, a.policy.failedAt, a.policy.warned = set, now, nil, time.Time{}, false
 	a.policy.mu.Unlock()
-	a.metrics.Reloaded(now)
-	a.metrics.PolicyActive(policy.Revision(), policy.Digest(), now)
 }

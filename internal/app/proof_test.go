@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // A bound token passes through the whole sidecar, as it is configured by default, once with each proof: as opaque text and
 // as a JWT.
 func TestABoundTokenPassesWithItsProofByDefault(t *testing.T) {
 	w := start(t, nil)
-	p := newProver(t)
+	p := testkit.NewProofKey(t)
 	ask := func(tok, proof string) answer {
 		text, err := w.send(t.Context(), "POST", w.api+"/v1/decisions", proven(tok, proof))
 		if err != nil {
@@ -25,10 +26,10 @@ func TestABoundTokenPassesWithItsProofByDefault(t *testing.T) {
 		return a
 	}
 	for _, format := range []devissuer.Format{devissuer.Opaque, devissuer.JWT} {
-		g := p.binds(good())
+		g := boundTo(p, good())
 		g.TokenFormat = format
 		tok := w.token(t, g)
-		one := p.prove(t, tok, "")
+		one := prove(t, p, tok, nil)
 		for _, c := range []struct{ kind, code string }{{"allow", ""}, {"unauthenticated", "invalid_dpop_proof"}} {
 			if a := ask(tok, one); a.Kind != c.kind || c.code != "" && a.Reasons[0].Code != c.code {
 				t.Errorf("%s: got %v, want %s %s", format, a, c.kind, c.code)
@@ -58,7 +59,7 @@ func (w *world) batch(t *testing.T, items ...string) []answer {
 // key; what one item has is worth nothing to another.
 func TestABatchHasTokensOfTwoIssuersAndProofsOfTheirClients(t *testing.T) {
 	w, second := two(t)
-	one, other := newProver(t), newProver(t)
+	one, other := testkit.NewProofKey(t), testkit.NewProofKey(t)
 	globex := good()
 	globex.Tenant = "globex"
 	issue := func(as *devissuer.Server, g devissuer.Grant, f devissuer.Format) string {
@@ -69,8 +70,8 @@ func TestABatchHasTokensOfTwoIssuersAndProofsOfTheirClients(t *testing.T) {
 		}
 		return tok
 	}
-	plain, bound, jwt := issue(w.issuer, good(), ""), issue(w.issuer, one.binds(good()), ""), issue(w.issuer, one.binds(good()), devissuer.JWT)
-	foreign, bound2 := issue(second, globex, ""), issue(second, other.binds(globex), "")
+	plain, bound, jwt := issue(w.issuer, good(), ""), issue(w.issuer, boundTo(one, good()), ""), issue(w.issuer, boundTo(one, good()), devissuer.JWT)
+	foreign, bound2 := issue(second, globex, ""), issue(second, boundTo(other, globex), "")
 	at := func(body string) string { return strings.ReplaceAll(body, `"acme"`, `"globex"`) }
 	items := []struct {
 		what, body, want string
@@ -79,14 +80,14 @@ func TestABatchHasTokensOfTwoIssuersAndProofsOfTheirClients(t *testing.T) {
 		{"plain, of the second", at(call(foreign)), "allow"},
 		{"the second's, at the first", call(foreign), "unauthenticated"},
 		{"the first's, at the second", at(call(plain)), "unauthenticated"},
-		{"bound, proven", proven(bound, one.prove(t, bound, "")), "allow"},
-		{"bound, proven once more", proven(bound, one.prove(t, bound, "")), "allow"},
-		{"a JWT, bound, proven", proven(jwt, one.prove(t, jwt, "")), "allow"},
-		{"bound, of the second, proven", at(proven(bound2, other.prove(t, bound2, ""))), "allow"},
+		{"bound, proven", proven(bound, prove(t, one, bound, nil)), "allow"},
+		{"bound, proven once more", proven(bound, prove(t, one, bound, nil)), "allow"},
+		{"a JWT, bound, proven", proven(jwt, prove(t, one, jwt, nil)), "allow"},
+		{"bound, of the second, proven", at(proven(bound2, prove(t, other, bound2, nil))), "allow"},
 		{"bound, with nothing", call(bound), "unauthenticated"},
-		{"bound, with the key of another", proven(bound, other.prove(t, bound, "")), "unauthenticated"},
-		{"bound, with the proof of another token", proven(bound, one.prove(t, jwt, "")), "unauthenticated"},
-		{"plain, as if it were bound", proven(plain, one.prove(t, plain, "")), "unauthenticated"},
+		{"bound, with the key of another", proven(bound, prove(t, other, bound, nil)), "unauthenticated"},
+		{"bound, with the proof of another token", proven(bound, prove(t, one, jwt, nil)), "unauthenticated"},
+		{"plain, as if it were bound", proven(plain, prove(t, one, plain, nil)), "unauthenticated"},
 	}
 	var bodies []string
 	for _, i := range items {
@@ -106,10 +107,10 @@ func TestABatchHasTokensOfTwoIssuersAndProofsOfTheirClients(t *testing.T) {
 // TestDPOP15_OneProofPassesOnceInABatch: items are decided at the same time, and all of them come from one client.
 func TestDPOP15_OneProofPassesOnceInABatch(t *testing.T) {
 	w := start(t, nil)
-	p := newProver(t)
-	tok := w.token(t, p.binds(good()))
+	p := testkit.NewProofKey(t)
+	tok := w.token(t, boundTo(p, good()))
 	for range 5 {
-		proof := p.prove(t, tok, "")
+		proof := prove(t, p, tok, nil)
 		var bodies []string
 		for range 16 {
 			bodies = append(bodies, proven(tok, proof))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/status"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // sample is one answer to the load of a test.
@@ -72,7 +73,7 @@ func (w *world) edit(t *testing.T, name, from, to string) time.Time {
 	if !strings.Contains(string(b), from) {
 		t.Fatalf("%s does not hold %q", name, from)
 	}
-	write(t, w.policyFile(name), strings.ReplaceAll(string(b), from, to))
+	testkit.WriteFile(t, w.policyFile(name), strings.ReplaceAll(string(b), from, to))
 	return time.Now()
 }
 
@@ -97,11 +98,11 @@ func (w *world) flip(t *testing.T, tok, from, to string) time.Duration {
 	t.Helper()
 	old := w.ask(t, tok)
 	asked, stop := w.load(t, tok)
-	until(t, "the load is on", func() bool { return asked() > 5 })
+	testkit.Eventually(t, "the load is on", func() bool { return asked() > 5 })
 	saved := w.edit(t, filepath.Join("routes", "data.yaml"), from, to)
-	until(t, "the verdict flips", func() bool { return w.ask(t, tok).Allow != old.Allow })
+	testkit.Eventually(t, "the verdict flips", func() bool { return w.ask(t, tok).Allow != old.Allow })
 	after := asked()
-	until(t, "the load goes on", func() bool { return asked() > after+5 })
+	testkit.Eventually(t, "the load goes on", func() bool { return asked() > after+5 })
 	var last time.Time
 	flipped := 0
 	for _, s := range stop() {
@@ -137,9 +138,9 @@ func TestBrokenEditKeepsDecidingAndSaysSo(t *testing.T) {
 
 	_, stop := w.load(t, tok)
 	broken := w.policyFile("broken.rego")
-	write(t, broken, "package broken\n\nallow := input.token.scpoes\n")
+	testkit.WriteFile(t, broken, "package broken\n\nallow := input.token.scpoes\n")
 	var s status.Report
-	until(t, "the status tells of the broken policy", func() bool {
+	testkit.Eventually(t, "the status tells of the broken policy", func() bool {
 		s = w.status(t)
 		return len(s.Policy.Errors) > 0 && s.Policy.Errors[0].File == broken
 	})
@@ -150,7 +151,7 @@ func TestBrokenEditKeepsDecidingAndSaysSo(t *testing.T) {
 	if !s.Ready || s.Policy.Digest != before.Policy.Digest {
 		t.Errorf("ready %t, serving %s", s.Ready, s.Policy.Digest)
 	}
-	if !strings.Contains(w.logger.String(), place) {
+	if !w.logger.Has(place) {
 		t.Errorf("the logger does not name %s: %s", place, w.logger)
 	}
 	if ready := w.get(t, "/readyz"); !strings.Contains(ready, `"healthy": false`) || strings.Contains(ready, "rego") {
@@ -166,7 +167,7 @@ func TestBrokenEditKeepsDecidingAndSaysSo(t *testing.T) {
 	if err := os.Remove(broken); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "undoing heals", func() bool { return w.status(t).Policy.Healthy })
+	testkit.Eventually(t, "undoing heals", func() bool { return w.status(t).Policy.Healthy })
 	if !metric("sidecar_app_reload_failing 0") || !metric(`sidecar_app_reloads_total{outcome="ok"} 2`) || len(w.status(t).Policy.Errors) != 0 {
 		t.Error("the fault is not forgotten")
 	}
@@ -182,18 +183,18 @@ func TestDeletedPoliciesKeepDeciding(t *testing.T) {
 	tok := w.token(t, good())
 	dir := w.cfg.Policies.Paths[0]
 	rename(t, dir, dir+".away")
-	until(t, "the status tells of it", func() bool { return !w.status(t).Policy.Healthy })
+	testkit.Eventually(t, "the status tells of it", func() bool { return !w.status(t).Policy.Healthy })
 	if got := w.ask(t, tok); !got.Allow {
 		t.Errorf("got %v", got)
 	}
 	rename(t, dir+".away", dir)
-	until(t, "the restored directory heals", func() bool { return w.status(t).Policy.Healthy })
+	testkit.Eventually(t, "the restored directory heals", func() bool { return w.status(t).Policy.Healthy })
 }
 
 func TestEntrypointCannotBeTakenAway(t *testing.T) {
 	w := start(t, nil)
 	w.edit(t, filepath.Join("authz", "decision.rego"), "package authz", "package other")
-	until(t, "the status tells of it", func() bool { return !w.status(t).Policy.Healthy })
+	testkit.Eventually(t, "the status tells of it", func() bool { return !w.status(t).Policy.Healthy })
 	if got := w.ask(t, w.token(t, good())); !got.Allow {
 		t.Errorf("got %v", got)
 	}

@@ -2,19 +2,13 @@ package app
 
 import (
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
 	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -26,52 +20,13 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 const rotations = 3
 
-// identity is a key and a certificate that it signed for itself, for clients and for a server at 127.0.0.1.
-type identity struct {
-	certificate, key string // PEM
-	public           *ecdsa.PublicKey
-	tls              tls.Certificate
-}
-
-func newIdentity(t *testing.T) identity {
-	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "rs " + serial.String()}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, k.Public(), k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	i := identity{
-		certificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
-		key:         string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})), public: &k.PublicKey,
-	}
-	if i.tls, err = tls.X509KeyPair([]byte(i.certificate), []byte(i.key)); err != nil {
-		t.Fatal(err)
-	}
-	return i
-}
-
-// signed reports whether an assertion is signed with the key of i.
-func (i identity) signed(assertion string) bool {
+// signed reports whether an assertion is signed with the key of a certificate.
+func signed(i testkit.Certificate, assertion string) bool {
 	at := strings.LastIndexByte(assertion, '.')
 	if at < 0 {
 		return false
@@ -79,13 +34,13 @@ func (i identity) signed(assertion string) bool {
 	signature, err := base64.RawURLEncoding.DecodeString(assertion[at+1:])
 	sum := sha256.Sum256([]byte(assertion[:at]))
 	return err == nil && len(signature) == 64 &&
-		ecdsa.Verify(i.public, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
+		ecdsa.Verify(i.Leaf.PublicKey.(*ecdsa.PublicKey), sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
 }
 
 // rotating is an authorization server that takes some generations of what rotates, and the files that hold one.
 type rotating struct {
 	*httptest.Server
-	of    []identity
+	of    []testkit.Certificate
 	which func(r *http.Request) int // the generation of a request; anyOf takes it as it is
 	hold  func(generations ...int)  // writes the files
 
@@ -132,12 +87,12 @@ func newRotating(t *testing.T, show func(r *rotating) int) *rotating {
 	t.Helper()
 	r := &rotating{takes: []int{0}, shown: map[int]int{}, denied: map[int]int{}}
 	for range rotations + 1 {
-		r.of = append(r.of, newIdentity(t))
+		r.of = append(r.of, testkit.SelfSigned(t))
 	}
 	r.Server = httptest.NewUnstartedServer(r)
 	r.Config.ErrorLog = log.New(io.Discard, "", 0)
 	r.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		return &tls.Config{ClientAuth: tls.RequestClientCert, Certificates: []tls.Certificate{r.of[show(r)].tls}}, nil
+		return &tls.Config{ClientAuth: tls.RequestClientCert, Certificates: []tls.Certificate{r.of[show(r)].Certificate}}, nil
 	}}
 	r.StartTLS()
 	t.Cleanup(r.Close)
@@ -150,7 +105,7 @@ func (r *rotating) set(t *testing.T, c *config.Config, client oauth.Client) {
 	s := &c.Issuers[0].Endpoint
 	s.Issuer, s.IntrospectionEndpoint, s.Client = "", r.URL+"/introspect", client
 	s.CAFile, s.FileWait = filepath.Join(t.TempDir(), "ca.pem"), 20*time.Second // the tests' machine may be slow
-	write(t, s.CAFile, r.of[0].certificate)
+	testkit.WriteFile(t, s.CAFile, r.of[0].PEM())
 	c.Issuers[0].Cache.TTL = 0
 }
 
@@ -160,7 +115,7 @@ func rotatingSecret(g int) string { return fmt.Sprintf("%d-client-secret-of-a-ge
 var rotate = map[string]func(t *testing.T, c *config.Config) *rotating{
 	"client secret": func(t *testing.T, c *config.Config) *rotating {
 		r := newRotating(t, func(*rotating) int { return 0 })
-		kept := keptSecret(t, "secret", rotatingSecret(0))
+		kept := testkit.SecretFile(t, rotatingSecret(0))
 		r.which = func(q *http.Request) (g int) {
 			_, password, _ := q.BasicAuth()
 			if _, err := fmt.Sscanf(password, "%d-client", &g); err != nil {
@@ -168,32 +123,32 @@ var rotate = map[string]func(t *testing.T, c *config.Config) *rotating{
 			}
 			return g
 		}
-		r.hold = func(g ...int) { write(t, kept.File, rotatingSecret(g[len(g)-1])) }
+		r.hold = func(g ...int) { testkit.WriteFile(t, kept.File, rotatingSecret(g[len(g)-1])) }
 		r.set(t, c, oauth.Client{ID: "rs", Secret: kept})
 		return r
 	},
 	"private_key_jwt key": func(t *testing.T, c *config.Config) *rotating {
 		r := newRotating(t, func(*rotating) int { return 0 })
-		kept := keptSecret(t, "key", r.of[0].key)
+		kept := testkit.SecretFile(t, testkit.KeyPEM(t, r.of[0].PrivateKey))
 		r.which = func(q *http.Request) int {
 			assertion := q.PostFormValue("client_assertion")
-			return slices.IndexFunc(r.of, func(i identity) bool { return i.signed(assertion) })
+			return slices.IndexFunc(r.of, func(i testkit.Certificate) bool { return signed(i, assertion) })
 		}
-		r.hold = func(g ...int) { write(t, kept.File, r.of[g[len(g)-1]].key) }
+		r.hold = func(g ...int) { testkit.WriteFile(t, kept.File, testkit.KeyPEM(t, r.of[g[len(g)-1]].PrivateKey)) }
 		r.set(t, c, oauth.Client{Auth: "private_key_jwt", ID: "rs", Key: kept, AssertionAudience: r.URL})
 		return r
 	},
 	"client certificate": func(t *testing.T, c *config.Config) *rotating {
 		r := newRotating(t, func(*rotating) int { return 0 })
-		certificate, key := keptSecret(t, "c.pem", r.of[0].certificate), keptSecret(t, "k.pem", r.of[0].key)
+		certificate, key := testkit.SecretFile(t, r.of[0].PEM()), testkit.SecretFile(t, testkit.KeyPEM(t, r.of[0].PrivateKey))
 		r.which = func(q *http.Request) int {
-			return slices.IndexFunc(r.of, func(i identity) bool {
-				return len(q.TLS.PeerCertificates) > 0 && slices.Equal(i.tls.Certificate[0], q.TLS.PeerCertificates[0].Raw)
+			return slices.IndexFunc(r.of, func(i testkit.Certificate) bool {
+				return len(q.TLS.PeerCertificates) > 0 && i.Leaf.Equal(q.TLS.PeerCertificates[0])
 			})
 		}
 		r.hold = func(g ...int) {
-			write(t, certificate.File, r.of[g[len(g)-1]].certificate)
-			write(t, key.File, r.of[g[len(g)-1]].key)
+			testkit.WriteFile(t, certificate.File, r.of[g[len(g)-1]].PEM())
+			testkit.WriteFile(t, key.File, testkit.KeyPEM(t, r.of[g[len(g)-1]].PrivateKey))
 		}
 		r.set(t, c, oauth.Client{Auth: "self_signed_tls_client_auth", ID: "rs", CertificateFile: certificate.File, CertificateKey: key})
 		return r
@@ -208,89 +163,82 @@ var rotate = map[string]func(t *testing.T, c *config.Config) *rotating{
 		})
 		r.Config.SetKeepAlivesEnabled(false) // or there would be no more handshakes
 		r.which = func(*http.Request) int { return anyOf }
-		r.set(t, c, oauth.Client{ID: "rs", Secret: keptSecret(t, "secret", rotatingSecret(0))})
+		r.set(t, c, oauth.Client{ID: "rs", Secret: testkit.SecretFile(t, rotatingSecret(0))})
 		file := c.Issuers[0].Endpoint.CAFile
 		r.hold = func(generations ...int) {
 			var all strings.Builder
 			for _, g := range generations {
-				all.WriteString(r.of[g].certificate)
+				all.WriteString(r.of[g].PEM())
 			}
-			write(t, file, all.String())
+			testkit.WriteFile(t, file, all.String())
 		}
 		return r
 	},
 }
 
 // orders are the ways from one generation to the next. said counts the lines of the log that hold a text.
-var orders = map[string]func(t *testing.T, r *rotating, next int, authorities bool, said func(string) int){
-	"file first": func(t *testing.T, r *rotating, next int, _ bool, said func(string) int) {
+var orders = map[string]func(t *testing.T, r *rotating, next int, said func(string) int){
+	"file first": func(t *testing.T, r *rotating, next int, said func(string) int) {
 		r.hold(next)
-		until(t, "the new one is tried", func() bool { return said("new credential refused") == next })
+		testkit.Eventually(t, "the new one is tried", func() bool { return said("new credential refused") >= next })
 		r.take(next)
 	},
-	"server first": func(t *testing.T, r *rotating, next int, authorities bool, _ func(string) int) {
+	"server first": func(t *testing.T, r *rotating, next int, _ func(string) int) {
 		r.take(next)
-		until(t, "the old one is refused", func() bool {
-			return authorities && r.saw(r.shown, next) || r.saw(r.denied, next-1)
-		})
+		testkit.Eventually(t, "the old one is refused", func() bool { return r.saw(r.denied, next-1) })
 		r.hold(next)
 	},
-	"both for a while": func(t *testing.T, r *rotating, next int, authorities bool, said func(string) int) {
-		if authorities {
-			r.hold(next-1, next)
-			until(t, "both are used", func() bool { return said("credential rotated") == 2*next-1 })
-			r.take(next)
-			until(t, "the new one is shown", func() bool { return r.saw(r.shown, next) })
-			r.hold(next)
-			return
-		}
+	"both for a while": func(t *testing.T, r *rotating, next int, _ func(string) int) {
 		r.take(next-1, next)
 		r.hold(next)
-		until(t, "the new one is used", func() bool { return r.saw(r.shown, next) })
+		testkit.Eventually(t, "the new one is used", func() bool { return r.saw(r.shown, next) })
 		r.take(next)
+	},
+	"authorities, server first": func(t *testing.T, r *rotating, next int, _ func(string) int) {
+		r.take(next)
+		testkit.Eventually(t, "the new one is shown", func() bool { return r.saw(r.shown, next) })
+		r.hold(next)
 	},
 }
 
-// TestNoDecisionFailsWhileCredentialsRotate: nothing is kept, so that each decision shows a credential.
+// TestNoDecisionFailsWhileCredentialsRotate: nothing is cached, so that each decision shows a credential. Package oauth has
+// all pairs of what rotates and the order of server and file.
 func TestNoDecisionFailsWhileCredentialsRotate(t *testing.T) {
-	for what, begin := range rotate {
-		for order, turn := range orders {
-			t.Run(what+", "+order, func(t *testing.T) {
-				t.Parallel()
-				var r *rotating
-				w := start(t, func(c *config.Config) { r = begin(t, c) })
-				authorities := what == "certificate authorities of the server"
-				said := func(text string) int { return strings.Count(w.logger.String(), text) }
-				w.ask(t, "a-token")
-				var tokens []string
-				for n := range 20 { // of a token only one question is under way
-					tokens = append(tokens, fmt.Sprintf("good-%d", n))
-				}
-				l := w.traffic(t, 100, tokens...)
+	for what, order := range map[string]string{
+		"client secret":                         "server first",
+		"private_key_jwt key":                   "file first",
+		"client certificate":                    "both for a while",
+		"certificate authorities of the server": "authorities, server first",
+	} {
+		t.Run(what+", "+order, func(t *testing.T) {
+			t.Parallel()
+			var r *rotating
+			w := start(t, func(c *config.Config) { r = rotate[what](t, c) })
+			w.ask(t, "a-token")
+			var tokens []string
+			for n := range 20 { // concurrent requests with one token share one introspection request
+				tokens = append(tokens, fmt.Sprintf("good-%d", n))
+			}
+			l := w.traffic(t, 50, tokens...)
+			l.goesOn(t, 10)
+			for next := 1; next <= rotations; next++ {
+				orders[order](t, r, next, w.logger.Count)
+				testkit.Eventually(t, "the rotation is over", func() bool { return w.logger.Count("credential rotated") >= next })
 				l.goesOn(t, 10)
-				for next := 1; next <= rotations; next++ {
-					turn(t, r, next, authorities, said)
-					want := next
-					if authorities && order == "both for a while" {
-						want = 2 * next
-					}
-					until(t, "the rotation is over", func() bool { return said("credential rotated") == want })
-					l.goesOn(t, 10)
-				}
-				all := l.stop()
-				failed := 0
-				for _, u := range all {
-					if u.err != nil || !u.answer.Allow {
-						if failed++; failed == 1 {
-							t.Errorf("a decision is %v: %s", u, w.cause(t, u.answer.ID))
-						}
+			}
+			all := l.stop()
+			failed := 0
+			for _, u := range all {
+				if u.err != nil || !u.answer.Allow {
+					if failed++; failed == 1 {
+						t.Errorf("a decision is %v: %s", u, w.cause(t, u.answer.ID))
 					}
 				}
-				t.Logf("%d of %d decisions failed over %d rotations", failed, len(all), rotations)
-				if log := w.logger.String(); strings.Contains(log, "client-secret-of") || strings.Contains(log, "BEGIN") {
-					t.Error("the log holds a secret")
-				}
-			})
-		}
+			}
+			t.Logf("%d of %d decisions failed over %d rotations", failed, len(all), rotations)
+			if w.logger.Has("client-secret-of") || w.logger.Has("BEGIN") {
+				t.Error("the log holds a secret")
+			}
+		})
 	}
 }

@@ -35,8 +35,7 @@ func TestDefaultIsAnEmptyFile(t *testing.T) {
 
 // TestFailedStartLeavesNothingOpen: whatever keeps New from building, no goroutine and no socket is left.
 func TestFailedStartLeavesNothingOpen(t *testing.T) {
-	taken := listen(t)
-	defer taken.Close()
+	taken := testkit.Listen(t)
 	for name, c := range map[string]struct {
 		change func(*config.Config)
 		want   string
@@ -52,7 +51,7 @@ func TestFailedStartLeavesNothingOpen(t *testing.T) {
 		"a second port that is taken":    {func(c *config.Config) { c.Listen.Admin.Address = taken.Addr().String() }, "listen.admin.address"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &world{cfg: configuration(t, "http://127.0.0.1:1"), stdout: &buffer{}, logger: &buffer{}}
+			w := &world{cfg: configuration(t, "http://127.0.0.1:1"), stdout: &testkit.LogBuffer{}, logger: &testkit.LogBuffer{}}
 			port := testkit.HoldPort(t)
 			w.cfg.Listen.API.Address = port.Addr()
 			w.cfg.Telemetry.Traces.Endpoint = "http://127.0.0.1:1"
@@ -75,9 +74,8 @@ func TestFailedStartLeavesNothingOpen(t *testing.T) {
 }
 
 func TestTakenPortIsNamed(t *testing.T) {
-	taken := listen(t)
-	defer taken.Close()
-	w := &world{cfg: configuration(t, "http://127.0.0.1:1"), stdout: &buffer{}, logger: &buffer{}}
+	taken := testkit.Listen(t)
+	w := &world{cfg: configuration(t, "http://127.0.0.1:1"), stdout: &testkit.LogBuffer{}, logger: &testkit.LogBuffer{}}
 	w.cfg.Listen.Admin.Address = taken.Addr().String()
 	_, err := New(t.Context(), w.cfg, w.deps())
 	var e *ListenError
@@ -87,8 +85,8 @@ func TestTakenPortIsNamed(t *testing.T) {
 }
 
 func TestBrokenPolicyIsNotStarted(t *testing.T) {
-	w := &world{cfg: configuration(t, "http://127.0.0.1:1"), stdout: &buffer{}, logger: &buffer{}}
-	write(t, w.policyFile("broken.rego"), "package broken\n\nallow if {\n")
+	w := &world{cfg: configuration(t, "http://127.0.0.1:1"), stdout: &testkit.LogBuffer{}, logger: &testkit.LogBuffer{}}
+	testkit.WriteFile(t, w.policyFile("broken.rego"), "package broken\n\nallow if {\n")
 	_, err := New(t.Context(), w.cfg, w.deps())
 	problems, ok := errors.AsType[bundle.Problems](err)
 	if !ok || problems[0].File != w.policyFile("broken.rego") || problems[0].Row == 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 func TestCallsUnderWayAreAnsweredAndLogged(t *testing.T) {
@@ -24,7 +25,7 @@ func TestCallsUnderWayAreAnsweredAndLogged(t *testing.T) {
 		tok := w.token(t, good())
 		callers.Go(func() { answers[i], errs[i] = w.try(context.Background(), tok) })
 	}
-	until(t, "all calls are under way", func() bool { return w.issuer.Calls() == 20 })
+	testkit.Eventually(t, "all calls are under way", func() bool { return w.issuer.Calls() == 20 })
 	if err := w.stopped(t); err != nil {
 		t.Errorf("the stop failed: %v", err)
 	}
@@ -61,7 +62,7 @@ func TestStopUnderLoadLosesNoEvent(t *testing.T) {
 			}
 		})
 	}
-	until(t, "the load is on", func() bool { return enough.Load() > 200 })
+	testkit.Eventually(t, "the load is on", func() bool { return enough.Load() > 200 })
 	if err := w.stopped(t); err != nil {
 		t.Errorf("the stop failed: %v", err)
 	}
@@ -79,9 +80,21 @@ func TestStopUnderLoadLosesNoEvent(t *testing.T) {
 	}
 }
 
-// TestIdleStopWaitsForNoConnection, however many are kept alive, or were opened and never used: net/http alone waits five
-// seconds for one of those.
+// TestIdleStopWaitsForNoConnection: it waits neither for those that are kept alive, nor for those that were opened and never
+// used, for which net/http alone waits five seconds. On a machine with other work one stop of three must be fast.
 func TestIdleStopWaitsForNoConnection(t *testing.T) {
+	var took time.Duration
+	for range 3 {
+		if took = idleStop(t); took < 4*time.Second {
+			return
+		}
+	}
+	t.Errorf("each stop took 4 s or more, the last one %s", took)
+}
+
+// idleStop is how long the stop of a sidecar takes that has connections and no calls.
+func idleStop(t *testing.T) time.Duration {
+	t.Helper()
 	w := start(t, nil)
 	var callers sync.WaitGroup
 	for range 20 {
@@ -101,10 +114,9 @@ func TestIdleStopWaitsForNoConnection(t *testing.T) {
 	if err := w.stopped(t); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(begun); took >= 4*time.Second {
-		t.Errorf("the stop took %s", took)
-	}
+	took := time.Since(begun)
 	settled(t)
+	return took
 }
 
 func TestStopLeavesNothingBehind(t *testing.T) {
@@ -112,7 +124,7 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 	w.ask(t, w.token(t, good()))
 	w.ask(t, "unheard-of")
 	w.edit(t, "routes/data.yaml", "orders:read", "orders:inspect")
-	until(t, "the policies are reloaded", func() bool { return strings.Contains(w.get(t, "/metrics"), `reloads_total{outcome="ok"} 2`) })
+	testkit.Eventually(t, "the policies are reloaded", func() bool { return strings.Contains(w.get(t, "/metrics"), `reloads_total{outcome="ok"} 2`) })
 	if err := w.stopped(t); err != nil {
 		t.Error(err)
 	}
@@ -125,16 +137,15 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 }
 
 func TestStopGivesUpOnCallsThatTakeTooLong(t *testing.T) {
-	w := start(t, func(c *config.Config) {
-		c.ShutdownTimeout, c.Issuers[0].Endpoint.Timeout = 2*time.Second, 20*time.Second
-	})
+	t.Parallel()
+	w := start(t, func(c *config.Config) { c.ShutdownTimeout = 6 * time.Second })
 	tok := w.token(t, good())
 	w.ask(t, tok)
 	before := w.issuer.Calls()
 	w.fault(&devissuer.Fault{Then: devissuer.Hang})
 	ended := make(chan error, 1)
 	go func() { _, err := w.try(context.Background(), "abc"); ended <- err }()
-	until(t, "the call is under way", func() bool { return w.issuer.Calls() > before })
+	testkit.Eventually(t, "the call is under way", func() bool { return w.issuer.Calls() > before })
 	w.ask(t, tok)
 	if err := w.stopped(t); err == nil || !strings.Contains(err.Error(), "stop listen.api") || strings.Contains(err.Error(), "decision log") {
 		t.Errorf("the stop ended with %v", err)
@@ -154,7 +165,7 @@ func TestStopGivesUpOnCallsThatTakeTooLong(t *testing.T) {
 
 func TestStatusIsNotReadyBeforeRunAndAfterStop(t *testing.T) {
 	cfg := configuration(t, "http://127.0.0.1:1")
-	w := &world{cfg: cfg, stdout: &buffer{}, logger: &buffer{}}
+	w := &world{cfg: cfg, stdout: &testkit.LogBuffer{}, logger: &testkit.LogBuffer{}}
 	a, err := New(t.Context(), cfg, w.deps())
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +186,7 @@ func TestStatusIsNotReadyBeforeRunAndAfterStop(t *testing.T) {
 
 func TestListenerThatFailsEndsTheRun(t *testing.T) {
 	cfg := configuration(t, "http://127.0.0.1:1")
-	w := &world{cfg: cfg, stdout: &buffer{}, logger: &buffer{}}
+	w := &world{cfg: cfg, stdout: &testkit.LogBuffer{}, logger: &testkit.LogBuffer{}}
 	a, err := New(t.Context(), cfg, w.deps())
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +13,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/jose"
-	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/jwks"
 )
 
 const (
@@ -34,8 +34,7 @@ type transmitter struct {
 // newTransmitter is of the authorization server whose key set is at the URL that keys returns.
 func newTransmitter(t *testing.T, keys func() string) *transmitter {
 	t.Helper()
-	tr := &transmitter{sets: make(chan map[string]string, 10), acked: make(chan string, 100)}
-	tr.key, _ = signer(t)
+	tr := &transmitter{key: jwks.NewSigner(t, "k"), sets: make(chan map[string]string, 10), acked: make(chan string, 100)}
 	mux := http.NewServeMux()
 	says := func(w http.ResponseWriter, v any) {
 		w.Header().Set("Content-Type", "application/json")
@@ -93,11 +92,9 @@ func receivedFrom(t *testing.T, tr *transmitter, delivery string, c *config.Conf
 		Delivery: delivery, Manage: "off", Transmitter: tr.URL, Audience: []string{"sidecar/1"}, Algorithms: []string{"ES256"},
 		PollWait: 30 * time.Second, PollEvery: 100 * time.Millisecond, DownAfter: 3 * time.Minute, DownTTL: 5 * time.Second,
 	}
-	one.SharedSignals.AccessToken.File = filepath.Join(t.TempDir(), "token")
-	write(t, one.SharedSignals.AccessToken.File, streamToken+"\n")
+	one.SharedSignals.AccessToken = testkit.SecretFile(t, streamToken+"\n")
 	if delivery == "push" {
-		one.SharedSignals.Authorization.File = filepath.Join(t.TempDir(), "header")
-		write(t, one.SharedSignals.Authorization.File, streamHeader+"\n")
+		one.SharedSignals.Authorization = testkit.SecretFile(t, streamHeader+"\n")
 	} else {
 		one.SharedSignals.PollURL = tr.URL + "/poll"
 	}
@@ -105,19 +102,10 @@ func receivedFrom(t *testing.T, tr *transmitter, delivery string, c *config.Conf
 	c.Issuers[0].Endpoint.JWKSURI = tr.URL + "/jwks"
 }
 
-func (tr *transmitter) sign(t *testing.T, typ string, claims map[string]any) string {
-	t.Helper()
-	tok, err := tr.key.Sign(typ, claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tok.Reveal()
-}
-
 // revoked is a security event token: a session of alice's is over.
 func (tr *transmitter) revoked(t *testing.T, jti, sid, issuer string) string {
 	t.Helper()
-	return tr.sign(t, "secevent+jwt", map[string]any{
+	return jwks.Sign(t, tr.key, "secevent+jwt", map[string]any{
 		"iss": tr.URL, "aud": "sidecar/1", "iat": time.Now().Unix(), "jti": jti,
 		"sub_id": map[string]any{
 			"format": "complex", "session": map[string]any{"format": "opaque", "id": sid},
@@ -131,7 +119,7 @@ func (tr *transmitter) revoked(t *testing.T, jti, sid, issuer string) string {
 func (tr *transmitter) loggedOut(t *testing.T, jti, sid, issuer string) string {
 	t.Helper()
 	now := time.Now().Unix()
-	return tr.sign(t, "logout+jwt", map[string]any{
+	return jwks.Sign(t, tr.key, "logout+jwt", map[string]any{
 		"iss": issuer, "aud": "web", "iat": now, "exp": now + 60, "jti": jti, "sub": "alice", "sid": sid,
 		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
 	})
@@ -165,7 +153,7 @@ var told = map[string]func(t *testing.T, w *world, tr *transmitter, sid string){
 		tr.sets <- map[string]string{"1": tr.revoked(t, "1", sid, w.issuer.Issuer())}
 		select {
 		case <-tr.acked:
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("the event is not acknowledged")
 		}
 	},
@@ -188,16 +176,8 @@ func deliveryOf(way string) string {
 // hears waits until the stream of events works.
 func (w *world) hears(t *testing.T) {
 	t.Helper()
-	until(t, "the stream is up", func() bool {
+	testkit.Eventually(t, "the stream is up", func() bool {
 		s := w.get(t, "/v1/status")
 		return strings.Contains(s, fmt.Sprintf("%q: %q", "state", "up")) || strings.Contains(s, fmt.Sprintf("%q: %q", "state", "unwatched"))
 	})
-}
-
-// keptSecret is where a test keeps a secret.
-func keptSecret(t *testing.T, name, value string) secret.Source {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), name)
-	write(t, file, value)
-	return secret.Source{File: file}
 }

@@ -1,8 +1,6 @@
 package app
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"net/http"
@@ -13,25 +11,18 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
-// fault makes every answer of the authorization server's introspection endpoint go wrong.
-func (w *world) fault(f *devissuer.Fault) {
-	w.issuer.SetFault(func(r *http.Request) *devissuer.Fault {
-		if !strings.HasSuffix(r.URL.Path, "/introspect") {
-			return nil
-		}
-		return f
-	})
-}
+// fault makes every introspection request go wrong in the same way; nil ends it.
+func (w *world) fault(f *devissuer.Fault) { authserver.FailIntrospection(w.issuer, f) }
 
 // TestOneColdTokenIsAskedAboutOnce: 500 callers with one token that nobody knows yet, and a server that takes its time.
 // The caller whose question it was leaves while all the others wait for the answer.
 func TestOneColdTokenIsAskedAboutOnce(t *testing.T) {
 	t.Parallel()
-	w := start(t, func(c *config.Config) {
-		c.Listen.API.Limits.Timeout, c.Listen.API.Limits.ReadTimeout = time.Minute, time.Minute
-	})
+	w := start(t, nil)
 	w.ask(t, w.token(t, good())) // the endpoint is known
 	before := w.issuer.Calls()
 	tok := w.token(t, good())
@@ -39,7 +30,7 @@ func TestOneColdTokenIsAskedAboutOnce(t *testing.T) {
 	w.issuer.SetFault(func(*http.Request) *devissuer.Fault {
 		arrived <- struct{}{}
 		<-release
-		return &devissuer.Fault{Delay: 300 * time.Millisecond}
+		return &devissuer.Fault{Delay: 3 * time.Second} // for a caller that has yet to join the others
 	})
 
 	first, leave := context.WithCancel(t.Context())
@@ -51,7 +42,7 @@ func TestOneColdTokenIsAskedAboutOnce(t *testing.T) {
 	for i := range answers {
 		callers.Go(func() { answers[i], errs[i] = w.try(t.Context(), tok) })
 	}
-	until(t, "all callers wait", func() bool {
+	testkit.Eventually(t, "all callers wait", func() bool {
 		return strings.Contains(w.get(t, "/metrics"), `sidecar_introspect_cache_lookups_total{cache="active",issuer="dev",result="miss"} 501`)
 	})
 	leave()
@@ -70,23 +61,6 @@ func TestOneColdTokenIsAskedAboutOnce(t *testing.T) {
 	}
 }
 
-func says(status int, contentType, body string) *devissuer.Fault {
-	return &devissuer.Fault{Then: devissuer.Answer, Status: status, ContentType: contentType, Body: []byte(body)}
-}
-
-func gzipped(t *testing.T, n int) *devissuer.Fault {
-	t.Helper()
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	if _, err := z.Write(bytes.Repeat([]byte(" "), n)); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return &devissuer.Fault{Then: devissuer.Answer, Header: http.Header{"Content-Encoding": {"gzip"}}, Body: b.Bytes()}
-}
-
 // TestFailuresOfTheAuthorizationServer: each ends as the right kind, and nothing wrong is kept, though answers are kept
 // for a minute: the same token is good again as soon as the server is.
 func TestFailuresOfTheAuthorizationServer(t *testing.T) {
@@ -94,7 +68,8 @@ func TestFailuresOfTheAuthorizationServer(t *testing.T) {
 	w := start(t, func(c *config.Config) {
 		c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.NegativeTTL = time.Minute, time.Minute
 	})
-	redirect := says(302, "text/html", "")
+	redirect, bomb := authserver.Answer(302, "text/html", ""), authserver.Answer(200, "", string(testkit.Gzip(t, make([]byte, 20<<20))))
+	bomb.Header = http.Header{"Content-Encoding": {"gzip"}}
 	redirect.Header = http.Header{"Location": {w.api + "/v1/status"}}
 	for name, c := range map[string]struct {
 		fault  *devissuer.Fault
@@ -103,18 +78,18 @@ func TestFailuresOfTheAuthorizationServer(t *testing.T) {
 		code   string
 	}{
 		"it hangs up":                 {&devissuer.Fault{Then: devissuer.Close}, "unavailable", 503, "temporarily_unavailable"},
-		"401":                         {says(401, "", `{"error":"invalid_client"}`), "misconfigured", 503, "misconfigured"},
-		"401 with HTML":               {says(401, "text/html", "<html>"), "misconfigured", 503, "misconfigured"},
-		"500":                         {says(500, "", ""), "unavailable", 503, "temporarily_unavailable"},
-		"HTML":                        {says(200, "text/html", "<html>"), "unavailable", 503, "temporarily_unavailable"},
-		"HTML that calls itself JSON": {says(200, "", "<html>"), "unavailable", 503, "temporarily_unavailable"},
-		"an empty object":             {says(200, "", "{}"), "unavailable", 503, "temporarily_unavailable"},
-		"active in quotes":            {says(200, "", `{"active":"true"}`), "unavailable", 503, "temporarily_unavailable"},
-		"active twice":                {says(200, "", `{"active":false,"active":true}`), "unavailable", 503, "temporarily_unavailable"},
-		"10 MB":                       {says(200, "", `{"active":true,"pad":"`+strings.Repeat("a", 10<<20)+`"}`), "unavailable", 503, "temporarily_unavailable"},
-		"a gzip bomb":                 {gzipped(t, 20<<20), "unavailable", 503, "temporarily_unavailable"},
+		"401":                         {authserver.Answer(401, "", `{"error":"invalid_client"}`), "misconfigured", 503, "misconfigured"},
+		"401 with HTML":               {authserver.Answer(401, "text/html", "<html>"), "misconfigured", 503, "misconfigured"},
+		"500":                         {authserver.Answer(500, "", ""), "unavailable", 503, "temporarily_unavailable"},
+		"HTML":                        {authserver.Answer(200, "text/html", "<html>"), "unavailable", 503, "temporarily_unavailable"},
+		"HTML that calls itself JSON": {authserver.Answer(200, "", "<html>"), "unavailable", 503, "temporarily_unavailable"},
+		"an empty object":             {authserver.Answer(200, "", "{}"), "unavailable", 503, "temporarily_unavailable"},
+		"active in quotes":            {authserver.Answer(200, "", `{"active":"true"}`), "unavailable", 503, "temporarily_unavailable"},
+		"active twice":                {authserver.Answer(200, "", `{"active":false,"active":true}`), "unavailable", 503, "temporarily_unavailable"},
+		"10 MB":                       {authserver.Answer(200, "", `{"active":true,"pad":"`+strings.Repeat("a", 10<<20)+`"}`), "unavailable", 503, "temporarily_unavailable"},
+		"a gzip bomb":                 {bomb, "unavailable", 503, "temporarily_unavailable"},
 		"a redirect":                  {redirect, "misconfigured", 503, "misconfigured"},
-		"active, with a past exp":     {says(200, "", `{"active":true,"exp":1000000000}`), "unauthenticated", 401, "invalid_token"},
+		"active, with a past exp":     {authserver.Answer(200, "", `{"active":true,"exp":1000000000}`), "unauthenticated", 401, "invalid_token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tok := w.token(t, good())
@@ -141,7 +116,7 @@ func TestAServerThatHangsIsUnavailable(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	w.fault(nil)
-	until(t, "the token is good again", func() bool { return w.ask(t, tok).Allow })
+	testkit.Eventually(t, "the token is good again", func() bool { return w.ask(t, tok).Allow })
 }
 
 func TestKnownTokensOutliveTheAuthorizationServer(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,6 +20,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/status"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
 const (
@@ -36,8 +37,8 @@ type world struct {
 	client  *http.Client
 	api     string // URL of the api listener
 	admin   string // URL of the admin listener
-	stdout  *buffer
-	logger  *buffer
+	stdout  *testkit.LogBuffer
+	logger  *testkit.LogBuffer
 	stopped func(t *testing.T) error
 	built   func(*App) // called before the app runs; may be nil
 }
@@ -45,9 +46,11 @@ type world struct {
 // start runs a sidecar until the end of the test.
 func start(t *testing.T, change func(*config.Config)) *world {
 	t.Helper()
-	w := &world{issuer: authorizationServer(t, listen(t))}
+	w := &world{issuer: authserver.Start(t, knowsTheSidecar())}
 	w.cfg = configuration(t, w.issuer.Issuer())
-	w.cfg.Engine.Deadline, w.cfg.Issuers[0].Endpoint.Timeout = 20*time.Second, 20*time.Second // the tests' machine may be slow
+	// The machine may have other work: what must be good has time.
+	w.cfg.Engine.Deadline, w.cfg.Issuers[0].Endpoint.Timeout = 30*time.Second, 30*time.Second
+	w.cfg.Listen.API.Limits.Timeout, w.cfg.Listen.API.Limits.ReadTimeout, w.cfg.ShutdownTimeout = time.Minute, time.Minute, time.Minute
 	if change != nil {
 		change(w.cfg)
 	}
@@ -57,7 +60,7 @@ func start(t *testing.T, change func(*config.Config)) *world {
 
 func (w *world) run(t *testing.T) {
 	t.Helper()
-	w.stdout, w.logger = &buffer{}, &buffer{}
+	w.stdout, w.logger = &testkit.LogBuffer{}, &testkit.LogBuffer{}
 	w.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1000}}
 	var err error
 	w.app, err = New(t.Context(), w.cfg, w.deps())
@@ -78,7 +81,7 @@ func (w *world) run(t *testing.T) {
 			stop()
 			select {
 			case err = <-ended:
-			case <-time.After(30 * time.Second):
+			case <-time.After(2 * time.Minute):
 				t.Error("the app does not stop")
 			}
 			w.client.CloseIdleConnections()
@@ -92,42 +95,16 @@ func (w *world) deps() Deps {
 	return Deps{Version: "test", Stdout: w.stdout, Logger: telemetry.NewLogger(telemetry.LogConfig{Level: "debug"}, w.logger)}
 }
 
-func listen(t *testing.T) net.Listener {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ln
-}
-
-// authorizationServer serves on ln until the end of the test.
-func authorizationServer(t *testing.T, ln net.Listener) *devissuer.Server {
-	t.Helper()
-	as, err := devissuer.New(devissuer.Config{
-		Issuer:          devissuer.URL(ln),
-		ResourceServers: []devissuer.ResourceServer{{ID: "sidecar", Secret: secret.New(clientSecret)}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- as.Serve(ctx, ln) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return as
+// knowsTheSidecar is an authorization server of which the sidecar is a client.
+func knowsTheSidecar() devissuer.Config {
+	return devissuer.Config{ResourceServers: []devissuer.ResourceServer{{ID: "sidecar", Secret: secret.New(clientSecret)}}}
 }
 
 // configuration is read as any file is, so that every default is the shipped one.
 func configuration(t *testing.T, issuer string) *config.Config {
 	t.Helper()
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "secret"), clientSecret+"\n")
+	testkit.WriteFile(t, filepath.Join(dir, "secret"), clientSecret+"\n")
 	policies := filepath.Join(dir, "policies")
 	if err := os.CopyFS(policies, os.DirFS("../../policies")); err != nil {
 		t.Fatal(err)
@@ -149,13 +126,6 @@ decision_log: {file: %q}
 		t.Fatal(err)
 	}
 	return cfg
-}
-
-func write(t *testing.T, name, content string) {
-	t.Helper()
-	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // good is what a token needs for GET /orders/42 of the shipped routes.
@@ -311,7 +281,7 @@ func (w *world) logged(t *testing.T) map[string]string {
 // cause is the cause of a decision that is in the file of the decision log.
 func (w *world) cause(t *testing.T, id string) string {
 	t.Helper()
-	until(t, "the decision is logged", func() bool { return w.logged(t)[id] != "" })
+	testkit.Eventually(t, "the decision is logged", func() bool { return w.logged(t)[id] != "" })
 	b, err := os.ReadFile(w.cfg.DecisionLog.File)
 	if err != nil {
 		t.Fatal(err)
@@ -328,24 +298,12 @@ func (w *world) cause(t *testing.T, id string) string {
 	return ""
 }
 
-// until polls for a condition, for as long as a slow machine may need.
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("never happened: %s", what)
-		}
-		<-time.After(2 * time.Millisecond)
-	}
-}
-
 // settled waits until no goroutine is left that runs code of the sidecar, apart from the authorization server's and the
 // tests' own.
 func settled(t *testing.T) {
 	t.Helper()
 	var left string
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		left = ""
 		buf := make([]byte, 4<<20)
@@ -363,22 +321,4 @@ func settled(t *testing.T) {
 		}
 		<-time.After(5 * time.Millisecond)
 	}
-}
-
-// buffer is a bytes.Buffer for many.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
