@@ -42,7 +42,7 @@ func TestStopPollsNoMoreOnceItsConnectionsAreClosed(t *testing.T) {
 		c.Events[0].SharedSignals.PollURL = polled.URL + "/poll"
 		c.Telemetry.Traces.Endpoint, c.ShutdownTimeout = collector.URL, time.Second
 	})
-	w.hears(t)
+	w.streamIsUp(t)
 	w.ask(t, w.token(t, good()))
 	if err := w.stopped(t); err != nil && !strings.Contains(err.Error(), "stop traces") { // their collector never answers
 		t.Error(err)

@@ -187,7 +187,7 @@ func TestAFloodOfForgedEventsCostsTheServerNothing(t *testing.T) {
 func TestBCP3_NoJWTOfAnotherKindPassesForAnAccessToken(t *testing.T) {
 	for _, mode := range []introspect.Mode{introspect.Introspect, introspect.JWT, introspect.JWTThenIntrospect} {
 		t.Run(string(mode), func(t *testing.T) {
-			var keys string // is there before anybody fetches them
+			var keys string // is there before the first fetch
 			tr := newTransmitter(t, func() string { return keys })
 			w := start(t, func(c *config.Config) {
 				keys = c.Issuers[0].Endpoint.Issuer + "/jwks"

@@ -57,7 +57,7 @@ func newLeaky(t *testing.T) *leaky {
 		_, _ = l.traces.Write(b)
 	}))
 	t.Cleanup(collector.Close)
-	var keys string // is there before anybody fetches them
+	var keys string // is there before the first fetch
 	l.tr = newTransmitter(t, func() string { return keys })
 	key := testkit.SelfSigned(t)
 	l.world = start(t, func(c *config.Config) {

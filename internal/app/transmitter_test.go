@@ -22,7 +22,7 @@ const (
 	streamToken  = "the-access-token-of-the-stream-5e07"
 )
 
-// transmitter sends word that tokens are over, in every way that there is. Its key set has the keys of the authorization
+// transmitter signals that tokens are over, by every delivery. Its key set has the keys of the authorization
 // server too.
 type transmitter struct {
 	*httptest.Server
@@ -31,7 +31,7 @@ type transmitter struct {
 	acked chan string
 }
 
-// newTransmitter is of the authorization server whose key set is at the URL that keys returns.
+// newTransmitter is the transmitter of the authorization server whose key set is at the URL that keys returns.
 func newTransmitter(t *testing.T, keys func() string) *transmitter {
 	t.Helper()
 	tr := &transmitter{key: jwks.NewSigner(t, "k"), sets: make(chan map[string]string, 10), acked: make(chan string, 100)}
@@ -142,15 +142,15 @@ func (w *world) post(t *testing.T, to, body string, header http.Header) (int, st
 	return w.do(t, r)
 }
 
-// told is how word of the end of a session comes; each returns when it was answered.
-var told = map[string]func(t *testing.T, w *world, tr *transmitter, sid string){
+// deliver is how the end of a session is signaled; each returns when the event was answered.
+var deliver = map[string]func(t *testing.T, w *world, tr *transmitter, sid string){
 	"session-revoked, pushed": func(t *testing.T, w *world, tr *transmitter, sid string) {
-		if code, body := w.pushed(t, "/v1/events/dev/shared-signals", tr.revoked(t, "1", sid, w.issuer.Issuer()), streamHeader); code != http.StatusAccepted {
+		if code, body := w.pushed(t, "/v1/events/dev/shared-signals", tr.revoked(t, "of-"+sid, sid, w.issuer.Issuer()), streamHeader); code != http.StatusAccepted {
 			t.Fatalf("status %d: %s", code, body)
 		}
 	},
 	"session-revoked, polled": func(t *testing.T, w *world, tr *transmitter, sid string) {
-		tr.sets <- map[string]string{"1": tr.revoked(t, "1", sid, w.issuer.Issuer())}
+		tr.sets <- map[string]string{"of-" + sid: tr.revoked(t, "of-"+sid, sid, w.issuer.Issuer())}
 		select {
 		case <-tr.acked:
 		case <-time.After(time.Minute):
@@ -158,23 +158,23 @@ var told = map[string]func(t *testing.T, w *world, tr *transmitter, sid string){
 		}
 	},
 	"back-channel logout": func(t *testing.T, w *world, tr *transmitter, sid string) {
-		code := w.form(t, "/v1/events/dev/backchannel-logout", url.Values{"logout_token": {tr.loggedOut(t, "1", sid, w.issuer.Issuer())}})
+		code := w.form(t, "/v1/events/dev/backchannel-logout", url.Values{"logout_token": {tr.loggedOut(t, "of-"+sid, sid, w.issuer.Issuer())}})
 		if code != http.StatusOK {
 			t.Fatalf("status %d: %s", code, w.logger)
 		}
 	},
 }
 
-// deliveryOf is the delivery that a way of telling needs.
-func deliveryOf(way string) string {
-	if strings.HasSuffix(way, "polled") {
+// methodOf is how the stream has to be configured for a delivery.
+func methodOf(delivery string) string {
+	if strings.HasSuffix(delivery, "polled") {
 		return "poll"
 	}
 	return "push"
 }
 
-// hears waits until the stream of events works.
-func (w *world) hears(t *testing.T) {
+// streamIsUp waits until the stream of events works.
+func (w *world) streamIsUp(t *testing.T) {
 	t.Helper()
 	testkit.Eventually(t, "the stream is up", func() bool {
 		s := w.get(t, "/v1/status")

@@ -29,7 +29,7 @@ func (w *world) form(t *testing.T, path string, values url.Values) int {
 	return resp.StatusCode
 }
 
-func TestALogoutIsFeltAtOnceAlthoughAnswersAreCached(t *testing.T) {
+func TestALogoutIsInForceAtOnceAlthoughAnswersAreCached(t *testing.T) {
 	key := jwks.NewSigner(t, "k")
 	keys, _ := jwks.Serve(t, key)
 	w := start(t, func(c *config.Config) {

@@ -27,7 +27,7 @@ func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
 		"jwt":                               {introspect.JWT, devissuer.JWT},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var keys string // is there before anybody fetches them
+			var keys string // is there before the first fetch
 			tr := newTransmitter(t, func() string { return keys })
 			w := start(t, func(c *config.Config) {
 				keys = c.Issuers[0].Endpoint.Issuer + "/jwks"
@@ -43,7 +43,7 @@ func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
 				}
 			}
 			w.fault(&devissuer.Fault{Then: devissuer.Close})
-			told["session-revoked, pushed"](t, w, tr, "s1")
+			deliver["session-revoked, pushed"](t, w, tr, "s1")
 			for range 20 {
 				a := w.ask(t, over)
 				if how.mode == introspect.Introspect && !a.is("unavailable", 503, "temporarily_unavailable") ||
@@ -88,7 +88,7 @@ func TestEV2_WhileNobodyWouldTellAnswersAreUsedForAShortTime(t *testing.T) {
 		receivedFrom(t, tr, "poll", c)
 		c.Events[0].SharedSignals.DownTTL, c.Issuers[0].Cache.TTL = time.Millisecond, time.Hour
 	})
-	up.hears(t)
+	up.streamIsUp(t)
 	tok = up.token(t, good())
 	up.ask(t, tok)
 	calls := up.issuer.Calls()
