@@ -114,11 +114,11 @@ func (e *exam) credentials(ctx context.Context) bool {
 			"%s calls a token active that it never issued", answer.Endpoint)
 		return false
 	case advice.Indistinct:
-		e.found("credentials", Doubt, advice.Unproved, "%s answers; whether it takes our credentials cannot be seen", answer.Endpoint)
+		e.found("credentials", Doubt, advice.Unproved, "%s answers; whether it accepts the sidecar's credentials cannot be seen", answer.Endpoint)
 	case advice.Unproved != "":
-		e.found("credentials", Good, "", "%s takes our credentials, and does not know a token that it never issued; %s", answer.Endpoint, advice.Unproved)
+		e.found("credentials", Good, "", "%s accepts the sidecar's credentials, and does not know a token that it never issued; %s", answer.Endpoint, advice.Unproved)
 	default:
-		e.found("credentials", Good, "", "%s takes our credentials, and does not know a token that it never issued", answer.Endpoint)
+		e.found("credentials", Good, "", "%s accepts the sidecar's credentials, and does not know a token that it never issued", answer.Endpoint)
 	}
 	return true
 }

@@ -36,7 +36,7 @@ func TestCredentialsAreTriedInEveryModeThatAsks(t *testing.T) {
 			wants(t, examine(t, cfg), "ok clock:", "fault credentials:", "status 401")
 			right := map[string]string{duende: "garbage", openiddict: "garbage"}[server]
 			cfg = replay{server: server, mode: mode, introspects: right}.config(t)
-			wants(t, examine(t, cfg), "ok clock:", "ok credentials: http://", "/connect/introspect takes our credentials")
+			wants(t, examine(t, cfg), "ok clock:", "ok credentials: http://", "/connect/introspect accepts the sidecar's credentials")
 		}
 	}
 }

@@ -42,8 +42,8 @@ func TestCanaryTellsWhenTheServerNoLongerTells(t *testing.T) {
 		{"a server that is down proves nothing new", status(503), nil, "is not active"},
 		{"active again", saysJSON(`{"active":true}`), nil, ""},
 		{"a server that is down is no reason", status(503), nil, ""},
-		{"our credentials are refused", status(401), nil, "refuses our credentials"},
-		{"and for the token too", nil, status(401), "refuses our credentials"},
+		{"its credentials are refused", status(401), nil, "refuses the sidecar's credentials"},
+		{"and for the token too", nil, status(401), "refuses the sidecar's credentials"},
 	} {
 		if c.says != nil {
 			store(says, c.says)

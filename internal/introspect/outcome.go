@@ -26,7 +26,7 @@ func (c *client) interpret(ctx context.Context, r oauth.Reply, tok secret.Text, 
 	case r.Status >= 300 && r.Status < 400:
 		return dialect.Fact{}, r.Refuse(authz.Misconfigured, "redirects are not followed")
 	case r.Status >= 400:
-		return dialect.Fact{}, r.Refuse(authz.Misconfigured, "it refuses our credentials or our request")
+		return dialect.Fact{}, r.Refuse(authz.Misconfigured, "it refuses the sidecar's credentials or its request")
 	}
 	return dialect.Fact{}, r.Refuse(authz.Unavailable, "this is no answer of an introspection endpoint")
 }

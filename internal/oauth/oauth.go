@@ -40,7 +40,7 @@ type Server struct {
 	trust     *rotation[*x509.CertPool]
 	lines     *lines
 	discovery *discovery
-	grant     *grant // nil unless a token must be got first
+	tokens    *TokenSource // nil unless the client authenticates by a token that it gets first
 }
 
 // New checks cfg, reads the secrets and the certificates that it names, and asks nobody: an authorization server that is
@@ -68,7 +68,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	needs := slices.Clone(deps.Needs)
 	if cfg.Client.Auth == ClientCredentials {
-		s.grant = newGrant(func(ctx context.Context) (*granted, error) { return s.askForToken(ctx, cfg.Client.Scope) })
+		s.tokens = NewTokenSource(s, cfg.Client.Scope)
 		if !slices.Contains(needs, TokenEndpoint) {
 			needs = append(needs, TokenEndpoint)
 		}
@@ -100,8 +100,8 @@ func (s *Server) Warm(ctx context.Context) { s.discovery.warm(ctx) }
 
 // Close gives up discovery and closes the connections. Calls under way are not waited for.
 func (s *Server) Close() {
-	if s.grant != nil {
-		s.grant.tokens.Close()
+	if s.tokens != nil {
+		s.tokens.Close()
 	}
 	s.discovery.known.Close()
 	s.lines.hangUp(func(line) bool { return true })
@@ -126,8 +126,8 @@ type question struct {
 }
 
 func (s *Server) ask(ctx context.Context, q question) (Reply, error) {
-	if s.grant != nil {
-		return s.askGranted(ctx, q)
+	if s.tokens != nil {
+		return s.postWithToken(ctx, q)
 	}
 	r, _, err := s.askAuthenticated(ctx, q)
 	return r, err
@@ -237,7 +237,7 @@ func (s *Server) describe(r Reply, err error) error {
 		return err
 	}
 	if s.cfg.Client.ShowsCertificate() && alerted(err) {
-		return authz.Errorf(authz.Misconfigured, "ask %q: it refuses our certificate", r.host())
+		return authz.Errorf(authz.Misconfigured, "ask %q: it refuses the sidecar's certificate", r.host())
 	}
 	kind, cause := httpclient.Describe(err)
 	return &authz.Error{Kind: kind, Err: &Failure{Reason: reasonOf(kind, err), text: fmt.Sprintf("ask %q: %s", r.host(), cause)}}
