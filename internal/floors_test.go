@@ -17,7 +17,7 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 // floors lists every package from the ground up. A package imports only packages on floors below its own.
 var floors = [][]string{
 	{"httpuri", "jsonbound", "metrics", "recent", "secret", "status", "suggest"},
-	{"authz", "conf", "keyfile", "testkit"},
+	{"authz", "conf", "keyfile", "testkit", "yamlnode"},
 	{"fetch", "httpclient", "token"},
 	{"jose"},
 	{"oauth", "dialect", "bundle"},
@@ -42,7 +42,7 @@ var only = map[string][]string{
 	"go.opentelemetry.io":            {"telemetry"},
 	"golang.org/x/sync/singleflight": {},
 	"golang.org/x/text":              {"httpuri"},
-	"go.yaml.in/yaml":                {"bundle", "config", "policytest"},
+	"go.yaml.in/yaml":                {"config", "yamlnode"},
 	"github.com/spf13/cobra":         {},
 	"math/rand":                      {},
 	"testing":                        {"testkit", "testkit/authserver", "testkit/jwks", "testkit/outage"},

@@ -2,13 +2,12 @@ package bundle
 
 import (
 	"encoding/json"
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 )
 
-func TestData_FaultsOfJSONHaveAPosition(t *testing.T) {
+func TestData_ProblemsOfJSONHaveAPosition(t *testing.T) {
 	deep := strings.Repeat("[", 300) + strings.Repeat("]", 300)
 	for name, c := range map[string]struct{ text, want string }{
 		"syntax":             {"{\n  \"é\": x}", "2:8: data_error: invalid character 'x' at start of value"},
@@ -25,88 +24,6 @@ func TestData_FaultsOfJSONHaveAPosition(t *testing.T) {
 			refused(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.json": c.text},
 				"policies/data.json:"+c.want)
 		})
-	}
-}
-
-func TestData_FaultsOfYAMLHaveAPosition(t *testing.T) {
-	for name, c := range map[string]struct{ text, want string }{
-		"mapping inside a line": {"a: 1\nb: 2\n  c: 3\n", "3:3: data_error: mapping values are not allowed in this context"},
-		"wrong indentation":     {"a:\n  b: 1\n  c: 2\n d: 3\n", "4:2: data_error: did not find expected key"},
-		"open bracket":          {"a: 1\nb: [1,\n  2\n", "3:3: data_error: did not find expected ',' or ']'"},
-		"tab":                   {"a:\n\tb: 1\n", "2:2: data_error: found character that cannot start any token"},
-		"first line":            {"a: 'x\n", "1:1: data_error: found unexpected end of stream"},
-		"duplicate key":         {"a:\n  b: 1\n  c: 1\n  b: 2\n", "4:3: data_error: duplicate key \"b\", first on line 2"},
-		"key that is a number":  {"a:\n  404: x\n", "2:3: data_error: the key is not a string: put it in quotes"},
-		"key that is a list":    {"? [a]\n: x\n", "1:3: data_error: the key is not a string: put it in quotes"},
-		"merge key":             {"a: &a {x: 1}\nb:\n  <<: *a\n", "3:3: data_error: merge keys are not read: write the members out"},
-		"infinity":              {"a: [.inf]", "1:5: data_error: is not a number that JSON has"},
-		"number too large":      {"a:\n  b: !!float 1e999999999", "2:6: data_error: is a number with an exponent, or a count of digits, over 10000"},
-		"binary":                {"a: !!binary aGk=", "1:4: data_error: the tag !!binary is not known"},
-		"tag on a scalar":       {"a: !x y", "1:4: data_error: the tag !x is not known"},
-		"tag on a list":         {"a: !x [y]", "1:4: data_error: the tag !x is not known"},
-		"tag on a mapping":      {"a: !x {y: z}", "1:4: data_error: the tag !x is not known"},
-		"text called null":      {"a: !!null x", "1:4: data_error: is not null"},
-		"text called a number":  {"a: !!int x", "1:4: data_error: is not a number"},
-		"text called a boolean": {"a: !!bool x", "1:4: data_error: is not a boolean"},
-		"two documents":         {"a: 1\n---\nb: 2\n", "2:1: data_error: only one document in a file is read"},
-		"broken second":         {"a: 1\n---\nb: [\n", "3:1: data_error: did not find expected node content"},
-		"empty":                 {"# nothing\n", "1:1: data_error: the file is empty"},
-		"empty document":        {"---\n", "1:1: data_error: the file is empty"},
-		"alias inside itself":   {"a: &a [*a]\n", "1:8: data_error: values are nested more than 256 levels deep"},
-		"invalid UTF-8":         {"a: 1\nb: \xff\n", "2:4: data_error: invalid UTF-8 or a control character"},
-		"control character":     {"a: \x01", "1:4: data_error: invalid UTF-8 or a control character"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			refused(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.yaml": c.text},
-				"policies/data.yaml:"+c.want)
-		})
-	}
-}
-
-func TestData_AliasesCannotMultiplyWithoutEnd(t *testing.T) {
-	text := "a0: &a0 x\n"
-	for i := 1; i < 10; i++ {
-		text += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d,", i-1), 10), ","))
-	}
-	if _, f := decodeYAML([]byte(text)); f == nil || f.Message != "aliases stand for more than 100000 values" {
-		t.Errorf("fault: %+v", f)
-	}
-}
-
-func TestData_YAMLIsReadAsTheJSONItStandsFor(t *testing.T) {
-	const text = `
-text: plain
-quoted: "5"
-yes: yes
-date: 2026-01-02
-dated: !!timestamp 2026-01-02
-whole: 12345678901234567890123
-fraction: 1.50
-hex: 0x1F
-spaced: 1_000
-big: 0xffffffffffffffff
-signed: +1
-short: .5
-truth: true
-none: ~
-nothing:
-anchor: &a [1]
-alias: *a
-merge: <<
-`
-	got, f := decodeYAML([]byte(text))
-	if f != nil {
-		t.Fatalf("%+v", f)
-	}
-	one := []any{json.Number("1")}
-	want := map[string]any{
-		"text": "plain", "quoted": "5", "yes": "yes", "date": "2026-01-02", "dated": "2026-01-02",
-		"whole": json.Number("12345678901234567890123"), "fraction": json.Number("1.50"), "hex": json.Number("31"),
-		"spaced": json.Number("1000"), "big": json.Number("18446744073709551615"), "signed": json.Number("1"),
-		"short": json.Number("0.5"), "truth": true, "none": nil, "nothing": nil, "anchor": one, "alias": one, "merge": "<<",
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %#v", got)
 	}
 }
 
@@ -173,14 +90,6 @@ func TestDocument_IsAllDataAndLeavesTheFilesAlone(t *testing.T) {
 	}
 }
 
-func TestData_NumberThatBeginsWithZeroIsAProblem(t *testing.T) {
-	for _, number := range []string{"01067", "010115", "-007", "0_7"} {
-		refused(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.yaml": "codes:\n- " + number + "\n"},
-			"policies/data.yaml:2:3: data_error: a number that begins with 0 is read as octal (010 is 8): quote it where it is a text, write 0o10 where octal is meant")
-	}
-	built(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.yaml": "codes: [\"01067\", 0o17, 0, 0x1F, 0.5, 1_000]\n"})
-}
-
 // isJSON reports whether a value has only the types that DataFile.Value promises.
 func isJSON(v any) bool {
 	switch v := v.(type) {
@@ -228,14 +137,17 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-func FuzzYAML(f *testing.F) {
-	f.Add([]byte("a: &x [1, 0x1F, .5, ~]\nb: *x\nc: !!str 5\n"))
-	f.Add([]byte("a:\n  - b\n - c"))
-	f.Add([]byte("a: !!float 1_0.5\n? b\n: |\n  text\n"))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		v, bad := decodeYAML(raw)
-		checkDecoded(t, raw, v, bad)
-	})
+func TestData_ProblemsOfYAMLHaveAPosition(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"no YAML":       {"a: 1\nb: 2\n  c: 3\n", "3:3: data_error: mapping values are not allowed in this context"},
+		"no JSON value": {"a: [.inf]", "1:5: data_error: is not a number that JSON has"},
+		"empty":         {"# nothing\n", "1:1: data_error: the file is empty"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refused(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.yaml": c.text},
+				"policies/data.yaml:"+c.want)
+		})
+	}
 }
 
 func FuzzManifest(f *testing.F) {

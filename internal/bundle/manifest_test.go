@@ -50,7 +50,7 @@ func TestManifest_ChangesTheDigest(t *testing.T) {
 	}
 }
 
-func TestManifest_FaultsArePositioned(t *testing.T) {
+func TestManifest_ProblemsHaveAPosition(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"unknown member":   {"{\n \"reversion\": \"1\"}", `2:2: manifest_error: member "reversion" is not known: a manifest has revision, roots, rego_version and metadata`},
 		"duplicate member": {`{"roots": [], "roots": []}`, `1:15: manifest_error: duplicate member "roots"`},

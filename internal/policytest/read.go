@@ -1,6 +1,7 @@
 package policytest
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,14 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"go.yaml.in/yaml/v3"
-
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
+	"github.com/authz-sidecar/sidecar/internal/yamlnode"
 )
 
 // suiteReader reads one file and gathers all that is wrong with it.
@@ -25,60 +24,50 @@ type suiteReader struct {
 }
 
 // fields says what is done with each key of a mapping.
-type fields map[string]func(*yaml.Node)
+type fields map[string]func(*yamlnode.Node)
 
-func (r *suiteReader) complain(n *yaml.Node, format string, args ...any) {
-	r.problems = append(r.problems, bundle.Problem{File: r.file, Row: n.Line, Col: n.Column, Code: codeSuite, Message: fmt.Sprintf(format, args...)})
+func (r *suiteReader) complain(n *yamlnode.Node, format string, args ...any) {
+	r.problems = append(r.problems, bundle.Problem{File: r.file, Row: n.Line, Col: n.Column, Code: codeSuite,
+		Message: fmt.Sprintf(format, args...)})
 }
 
-// mapping reads n key by key. A key that is not known, or there twice, is wrong.
-func (r *suiteReader) mapping(n *yaml.Node, what string, known fields) {
-	r.members(n, what, func(k, v *yaml.Node) {
-		read, ok := known[k.Value]
+// mapping reads n key by key. A key that is unknown is a problem.
+func (r *suiteReader) mapping(n *yamlnode.Node, what string, known fields) {
+	r.members(n, what, func(k, v *yamlnode.Node) {
+		read, ok := known[k.Text]
 		if !ok {
-			r.complain(k, "unknown key %q in %s, want one of %s", k.Value, what, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+			r.complain(k, "unknown key %q in %s, want one of %s", k.Text, what, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 			return
 		}
 		read(v)
 	})
 }
 
-// members calls each with every key and value of n.
-func (r *suiteReader) members(n *yaml.Node, what string, each func(k, v *yaml.Node)) {
-	n = resolve(n)
-	if n.Kind != yaml.MappingNode {
+// members calls each with every key and value of n. A key that occurs twice is a problem.
+func (r *suiteReader) members(n *yamlnode.Node, what string, each func(k, v *yamlnode.Node)) {
+	if n.Kind != yamlnode.Mapping {
 		r.complain(n, "%s must be a mapping", what)
 		return
 	}
-	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		k := n.Content[i]
-		if seen[k.Value] {
-			r.complain(k, "key %q is there twice in %s", k.Value, what)
+	for _, m := range n.Members {
+		if m.Flaw != yamlnode.None {
+			r.complain(m.Key, "%s", m.Complaint())
 			continue
 		}
-		seen[k.Value] = true
-		each(k, resolve(n.Content[i+1]))
+		each(m.Key, m.Value)
 	}
 }
 
-func resolve(n *yaml.Node) *yaml.Node {
-	for n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	return n
-}
-
-func (r *suiteReader) suite(n *yaml.Node, s *Suite) {
-	var cases, now *yaml.Node
+func (r *suiteReader) suite(n *yamlnode.Node, s *Suite) {
+	var cases, now *yamlnode.Node
 	r.mapping(n, "the suite", fields{
 		"suite":  r.text(&s.Name),
-		"now":    func(v *yaml.Node) { now, s.now = v, r.time(v) },
+		"now":    func(v *yamlnode.Node) { now, s.now = v, r.time(v) },
 		"token":  r.word(&s.token, "required", "optional"),
 		"realm":  r.text(&s.realm),
-		"issuer": func(v *yaml.Node) { s.issuer = r.issuer(v) },
-		"tokens": func(v *yaml.Node) { s.tokens = r.tokens(v) },
-		"cases":  func(v *yaml.Node) { cases = v },
+		"issuer": func(v *yamlnode.Node) { s.issuer = r.issuer(v) },
+		"tokens": func(v *yamlnode.Node) { s.tokens = r.tokens(v) },
+		"cases":  func(v *yamlnode.Node) { cases = v },
 	})
 	if s.Name == "" {
 		r.complain(n, "the suite has no name: suite is missing")
@@ -86,13 +75,13 @@ func (r *suiteReader) suite(n *yaml.Node, s *Suite) {
 	if now == nil {
 		r.complain(n, "now is missing: a decision depends on its time")
 	}
-	if cases == nil || cases.Kind != yaml.SequenceNode || len(cases.Content) == 0 {
+	if cases == nil || len(cases.Items) == 0 {
 		r.complain(n, "the suite has no cases")
 		return
 	}
 	names := map[string]bool{}
-	for _, c := range cases.Content {
-		tc := r.testCase(resolve(c), s)
+	for _, c := range cases.Items {
+		tc := r.testCase(c, s)
 		if tc.name != "" && names[tc.name] {
 			r.complain(c, "there are two cases %q", tc.name)
 		}
@@ -101,7 +90,7 @@ func (r *suiteReader) suite(n *yaml.Node, s *Suite) {
 	}
 }
 
-func (r *suiteReader) issuer(n *yaml.Node) introspect.Config {
+func (r *suiteReader) issuer(n *yamlnode.Node) introspect.Config {
 	c := introspect.Config{Endpoint: oauth.Config{Name: "suite"}}
 	before := len(r.problems)
 	r.mapping(n, "issuer", fields{
@@ -118,29 +107,30 @@ func (r *suiteReader) issuer(n *yaml.Node) introspect.Config {
 	return c
 }
 
-func (r *suiteReader) tokens(n *yaml.Node) map[string]answer {
+func (r *suiteReader) tokens(n *yamlnode.Node) map[string]answer {
 	out := map[string]answer{}
-	r.members(n, "tokens", func(k, v *yaml.Node) {
-		if v.Kind == yaml.MappingNode && len(v.Content) == 2 && v.Content[0].Value == "error" {
+	r.members(n, "tokens", func(k, v *yamlnode.Node) {
+		if len(v.Members) == 1 && v.Members[0].Key.Text == "error" {
 			kinds := map[string]authz.Kind{"unavailable": authz.Unavailable, "misconfigured": authz.Misconfigured}
-			kind, ok := kinds[v.Content[1].Value]
+			why := v.Members[0].Value
+			kind, ok := kinds[why.Text]
 			if !ok {
-				r.complain(v.Content[1], "error of a token must be unavailable or misconfigured")
+				r.complain(why, "error of a token must be unavailable or misconfigured")
 			}
-			out[k.Value] = answer{fails: kind}
+			out[k.Text] = answer{fails: kind}
 			return
 		}
-		out[k.Value] = answer{json: r.object(v, "a token")}
+		out[k.Text] = answer{json: r.object(v, "a token")}
 	})
 	return out
 }
 
-func (r *suiteReader) testCase(n *yaml.Node, s *Suite) testCase {
+func (r *suiteReader) testCase(n *yamlnode.Node, s *Suite) testCase {
 	c := testCase{row: n.Line}
 	expect := false
 	r.mapping(n, "a case", fields{
 		"name": r.text(&c.name),
-		"token": func(v *yaml.Node) {
+		"token": func(v *yamlnode.Node) {
 			r.text(&c.token)(v)
 			if _, ok := s.tokens[c.token]; !ok {
 				r.complain(v, "there is no token %q", c.token)
@@ -148,9 +138,9 @@ func (r *suiteReader) testCase(n *yaml.Node, s *Suite) testCase {
 		},
 		"key":        r.word(&c.key, keyShown, "withheld"),
 		"entrypoint": r.text(&c.query.Entrypoint),
-		"request":    func(v *yaml.Node) { c.query.Request = r.request(v) },
-		"context":    func(v *yaml.Node) { c.query.Context = r.object(v, "context") },
-		"expect":     func(v *yaml.Node) { expect, c.want = true, r.expectation(v) },
+		"request":    func(v *yamlnode.Node) { c.query.Request = r.request(v) },
+		"context":    func(v *yamlnode.Node) { c.query.Context = r.object(v, "context") },
+		"expect":     func(v *yamlnode.Node) { expect, c.want = true, r.expectation(v) },
 	})
 	if c.name == "" {
 		r.complain(n, "the case has no name")
@@ -161,14 +151,14 @@ func (r *suiteReader) testCase(n *yaml.Node, s *Suite) testCase {
 	return c
 }
 
-func (r *suiteReader) request(n *yaml.Node) authz.Request {
+func (r *suiteReader) request(n *yamlnode.Node) authz.Request {
 	req := authz.Request{Method: "GET", Headers: map[string][]string{}}
 	r.mapping(n, "request", fields{
 		"method":    r.text(&req.Method),
 		"url":       r.text(&req.URL),
 		"source_ip": r.text(&req.SourceIP),
-		"body":      func(v *yaml.Node) { r.text(&req.Body)(v); req.HasBody = true },
-		"headers": func(v *yaml.Node) {
+		"body":      func(v *yamlnode.Node) { r.text(&req.Body)(v); req.HasBody = true },
+		"headers": func(v *yamlnode.Node) {
 			given := r.headers(v)
 			for _, name := range slices.Sorted(maps.Keys(given)) { // joined as those of a call are
 				lower := httpuri.Lower(name)
@@ -179,18 +169,18 @@ func (r *suiteReader) request(n *yaml.Node) authz.Request {
 	return req
 }
 
-func (r *suiteReader) expectation(n *yaml.Node) expectation {
+func (r *suiteReader) expectation(n *yamlnode.Node) expectation {
 	var e expectation
 	var allow string
 	r.mapping(n, "expect", fields{
 		"allow":            r.word(&allow, "true", "false"),
 		"kind":             r.word(&e.kind, kindNames()...),
-		"status":           func(v *yaml.Node) { e.status = r.integer(v) },
-		"reasons":          func(v *yaml.Node) { e.reasons = new([]string); r.texts(e.reasons)(v) },
-		"challenge":        func(v *yaml.Node) { e.challenge = new(string); r.text(e.challenge)(v) },
-		"headers":          func(v *yaml.Node) { e.headers = r.headers(v) },
-		"upstream_headers": func(v *yaml.Node) { e.upstreamHeaders = r.headers(v) },
-		"context":          func(v *yaml.Node) { e.context = r.object(v, "context") },
+		"status":           func(v *yamlnode.Node) { e.status = r.integer(v) },
+		"reasons":          func(v *yamlnode.Node) { e.reasons = new([]string); r.texts(e.reasons)(v) },
+		"challenge":        func(v *yamlnode.Node) { e.challenge = new(string); r.text(e.challenge)(v) },
+		"headers":          func(v *yamlnode.Node) { e.headers = r.headers(v) },
+		"upstream_headers": func(v *yamlnode.Node) { e.upstreamHeaders = r.headers(v) },
+		"context":          func(v *yamlnode.Node) { e.context = r.object(v, "context") },
 	})
 	switch {
 	case allow == "" && e.kind == "":
@@ -214,85 +204,88 @@ func kindNames() []string {
 }
 
 // headers reads one value or a list of them for each name.
-func (r *suiteReader) headers(n *yaml.Node) map[string][]string {
+func (r *suiteReader) headers(n *yamlnode.Node) map[string][]string {
 	out := map[string][]string{}
-	r.members(n, "headers", func(k, v *yaml.Node) {
+	r.members(n, "headers", func(k, v *yamlnode.Node) {
 		var values []string
-		if v.Kind == yaml.ScalarNode {
-			values = []string{v.Value}
+		if v.Scalar() {
+			values = []string{v.Text}
 		} else {
 			r.texts(&values)(v)
 		}
-		out[k.Value] = values
+		out[k.Text] = values
 	})
 	return out
 }
 
-func (r *suiteReader) text(to *string) func(*yaml.Node) {
-	return func(v *yaml.Node) {
-		if v.Kind != yaml.ScalarNode || v.ShortTag() == "!!null" {
+func (r *suiteReader) text(to *string) func(*yamlnode.Node) {
+	return func(v *yamlnode.Node) {
+		if !v.Scalar() || v.Kind == yamlnode.Null {
 			r.complain(v, "want text")
 			return
 		}
-		*to = v.Value
+		*to = v.Text
 	}
 }
 
-func (r *suiteReader) word(to *string, words ...string) func(*yaml.Node) {
-	return func(v *yaml.Node) {
-		if v.Kind != yaml.ScalarNode || !slices.Contains(words, v.Value) {
+func (r *suiteReader) word(to *string, words ...string) func(*yamlnode.Node) {
+	return func(v *yamlnode.Node) {
+		if !slices.Contains(words, v.Text) {
 			r.complain(v, "want one of %s", strings.Join(words, ", "))
 			return
 		}
-		*to = v.Value
+		*to = v.Text
 	}
 }
 
-func (r *suiteReader) texts(to *[]string) func(*yaml.Node) {
-	return func(v *yaml.Node) {
-		if v.Kind != yaml.SequenceNode {
+func (r *suiteReader) texts(to *[]string) func(*yamlnode.Node) {
+	return func(v *yamlnode.Node) {
+		if v.Kind != yamlnode.List {
 			r.complain(v, "want a list of texts")
 			return
 		}
-		for _, e := range v.Content {
+		for _, e := range v.Items {
 			var s string
-			r.text(&s)(resolve(e))
+			r.text(&s)(e)
 			*to = append(*to, s)
 		}
 	}
 }
 
-func (r *suiteReader) integer(v *yaml.Node) int {
-	n, err := strconv.Atoi(v.Value)
-	if err != nil || v.Kind != yaml.ScalarNode {
+func (r *suiteReader) integer(v *yamlnode.Node) int {
+	n, err := strconv.Atoi(v.Text)
+	if err != nil {
 		r.complain(v, "want an integer")
 	}
 	return n
 }
 
-func (r *suiteReader) time(v *yaml.Node) time.Time {
-	t, err := time.Parse(time.RFC3339, v.Value)
-	if err != nil || v.Kind != yaml.ScalarNode {
+func (r *suiteReader) time(v *yamlnode.Node) time.Time {
+	t, err := time.Parse(time.RFC3339, v.Text)
+	if err != nil {
 		r.complain(v, "want a time of RFC 3339, such as 2026-11-20T12:00:00Z")
 	}
 	return t
 }
 
 // object reads a mapping as a JSON object.
-func (r *suiteReader) object(v *yaml.Node, what string) []byte {
-	if v.Kind != yaml.MappingNode {
+func (r *suiteReader) object(v *yamlnode.Node, what string) []byte {
+	if v.Kind != yamlnode.Mapping {
 		r.complain(v, "%s must be a mapping", what)
 		return nil
 	}
-	var members map[string]any
-	if err := v.Decode(&members); err != nil {
-		_, why, _ := strings.Cut(err.Error(), "line ") // what comes before says nothing
-		r.complain(v, "%s cannot be read: line %s", what, strings.ReplaceAll(why, "\n", " "))
+	value, failed := v.JSON()
+	if failed != nil {
+		r.problems = append(r.problems, r.problem(failed))
 		return nil
 	}
-	b, err := json.Marshal(members, json.Deterministic(true))
+	b, err := json.Marshal(value)
 	if err != nil {
-		r.complain(v, "%s cannot be said in JSON: its keys must be strings", what)
+		r.complain(v, "%s cannot be written as JSON: %v", what, err)
 	}
 	return b
+}
+
+func (r *suiteReader) problem(err *yamlnode.Error) bundle.Problem {
+	return bundle.Problem{File: r.file, Row: err.Line, Col: err.Column, Code: codeSuite, Message: err.Message}
 }

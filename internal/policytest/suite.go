@@ -9,11 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/yamlnode"
 )
 
 // codeSuite is the code of problems with suites.
@@ -134,15 +133,15 @@ func loadSuite(path string) (Suite, bundle.Problems) {
 	if err != nil {
 		return s, bundle.Problems{{File: s.File, Code: bundle.CodeRead, Message: err.Error()}}
 	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(raw, &doc); err != nil {
-		return s, bundle.Problems{{File: s.File, Code: codeSuite, Message: strings.TrimPrefix(err.Error(), "yaml: ")}}
-	}
-	if len(doc.Content) == 0 {
+	r := &suiteReader{file: s.File}
+	top, failed := yamlnode.Parse(raw)
+	switch {
+	case failed != nil:
+		return s, bundle.Problems{r.problem(failed)}
+	case top == nil:
 		return s, bundle.Problems{{File: s.File, Code: codeSuite, Message: "the file is empty"}}
 	}
-	r := &suiteReader{file: s.File}
-	r.suite(doc.Content[0], &s)
+	r.suite(top, &s)
 	return s, r.problems
 }
 

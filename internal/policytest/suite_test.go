@@ -183,7 +183,7 @@ realm: r
 issuer: text
 tokens: {a: text, b: {error: typo}, c: {1: x, [a]: y}}
 cases:
-  - {name: x, token: nobody, request: {url: /a, headers: {a: {b: c}}}, context: text, expect: {allow: maybe, status: many, reasons: text}}
+  - {name: x, token: missing, request: {url: /a, headers: {a: {b: c}}}, context: text, expect: {allow: maybe, status: many, reasons: text}}
 `,
 		"1:1: suite_error: the suite has no name: suite is missing",
 		"1:8: suite_error: want text",
@@ -192,20 +192,20 @@ cases:
 		"5:9: suite_error: issuer must be a mapping",
 		"6:13: suite_error: a token must be a mapping",
 		"6:30: suite_error: error of a token must be unavailable or misconfigured",
-		"6:40: suite_error: a token cannot be read: line 6: cannot unmarshal !!seq into string",
-		`8:22: suite_error: there is no token "nobody"`,
-		"8:62: suite_error: want a list of texts",
-		"8:81: suite_error: context must be a mapping",
-		"8:95: suite_error: expect has neither allow nor kind",
-		"8:103: suite_error: want one of true, false",
-		"8:118: suite_error: want an integer",
-		"8:133: suite_error: want a list of texts")
+		"6:41: suite_error: the key is not a string: put it in quotes",
+		`8:22: suite_error: there is no token "missing"`,
+		"8:63: suite_error: want a list of texts",
+		"8:82: suite_error: context must be a mapping",
+		"8:96: suite_error: expect has neither allow nor kind",
+		"8:104: suite_error: want one of true, false",
+		"8:119: suite_error: want an integer",
+		"8:134: suite_error: want a list of texts")
 }
 
 func TestLoadSuites_Contradictions(t *testing.T) {
 	refused(t, head+"  - {name: x, request: {url: /a}, expect: {allow: true, kind: deny}}\n  - {name: x, name: y, request: {url: /b}, expect: {kind: deny}}\n",
 		"9:43: suite_error: expect contradicts itself: allow is true and kind is deny",
-		"10:5: suite_error: there are two cases \"x\"", "10:15: suite_error: key \"name\" is there twice in a case")
+		"10:5: suite_error: there are two cases \"x\"", "10:15: suite_error: duplicate key \"name\", first on line 10")
 }
 
 func TestLoadSuites_IssuerThatCannotBe(t *testing.T) {
@@ -214,7 +214,7 @@ func TestLoadSuites_IssuerThatCannotBe(t *testing.T) {
 }
 
 func TestLoadSuites_NoYAML(t *testing.T) {
-	refused(t, "a: [\n", " suite_error: line 1: did not find expected node content")
+	refused(t, "a: [\n", "1:1: suite_error: did not find expected node content")
 	refused(t, "# nothing\n", " suite_error: the file is empty")
 	refused(t, strings.Repeat("#", maxSuiteBytes+1), " read_error: the file is over 4194304 bytes")
 }
