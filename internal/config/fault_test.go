@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestUnknownKeyIsRefusedWithASuggestion(t *testing.T) {
@@ -67,39 +66,38 @@ telemetry:
 func TestValueOfTheWrongTypeIsRefused(t *testing.T) {
 	inDirectory(t)
 	for name, c := range map[string]struct{ src, fault string }{
-		"number for text":               {"decision: {realm: 5}", "decision.realm: is a number, not text"},
-		"truth for text":                {"decision: {realm: true}", "decision.realm: is true or false, not text"},
-		"date for text":                 {"decision: {realm: 2026-01-01}", "decision.realm: is a date, not text"},
-		"list for text":                 {"decision: {realm: [a]}", "decision.realm: is a list, not text"},
-		"tag of its own":                {"decision: {realm: !mine a}", "decision.realm: is a value with a tag of its own, not text"},
-		"nothing for text":              {"decision: {realm: }", "decision.realm: has no value"},
-		"text for truth":                {"decision_log: {stdout: yes}", "decision_log.stdout: is text, not true or false"},
-		"quoted number":                 {`decision_log: {queue: "5"}`, "decision_log.queue: is text, not a whole number"},
-		"fraction":                      {"decision_log: {queue: 1.5}", `decision_log.queue: "1.5" is not a whole number`},
-		"number beyond 64 bits":         {"decision_log: {queue: 99999999999999999999}", `decision_log.queue: "99999999999999999999" is not a whole number`},
-		"hexadecimal":                   {"decision_log: {queue: 0x10}", `decision_log.queue: "0x10" is not a whole number`},
-		"negative count":                {"input: {body_bytes: -1}", "input.body_bytes: -1 is below 0, the least allowed"},
-		"count over the most":           {"input: {body_bytes: 1048577}", "input.body_bytes: 1048577 is above 1048576, the most allowed"},
-		"mapping for duration":          {"shutdown_timeout: {}", `shutdown_timeout: is a mapping, not a duration, such as "5s"`},
-		"duration in words":             {"shutdown_timeout: five seconds", `shutdown_timeout: "five seconds" is not a duration`},
-		"negative duration":             {"policies: {poll: -5s}", "policies.poll: -5s is below 100ms, the least allowed"},
-		"text for number":               {"telemetry: {traces: {ratio: half}}", "telemetry.traces.ratio: is text, not a number"},
-		"no number":                     {"telemetry: {traces: {ratio: .nan}}", `telemetry.traces.ratio: ".nan" is not a number`},
-		"tagged truth":                  {"decision_log: {stdout: !!bool maybe}", `decision_log.stdout: "maybe" is not true or false`},
-		"text for list":                 {"policies: {paths: policies}", "policies.paths: is text, not a list"},
-		"nothing for list":              {"policies: {paths: }", "policies.paths: is nothing, not a list"},
-		"number in list":                {"policies: {paths: [policies, 5]}", "policies.paths[1]: is a number, not text"},
-		"empty item":                    {`policies: {paths: [policies, ""]}`, "policies.paths[1]: holds an empty item"},
-		"list for mapping":              {"listen: []", "listen: is a list, not a mapping"},
-		"number for label":              {"decision_log: {labels: {zone: 1}}", "decision_log.labels.zone: is a number, not text"},
-		"line break in text":            {`decision: {realm: "a\nSet-Cookie: b"}`, "decision.realm: holds a control character, such as a line break"},
-		"key that is a number":          {"decision_log: {labels: {1: a}}", "decision_log.labels: holds a key that is not a name"},
-		"key that is a mapping":         {"? {a: b}\n: c", "holds a key that is not a name"},
-		"very long value":               {"decision: {token: " + strings.Repeat("x", 50) + "}", `decision.token: "` + strings.Repeat("x", 40) + `..." is not one of required, optional`},
-		"second document":               {"---\n{}", "a second document begins here"},
-		"merge of something else":       {"listen: {<<: 5}", "listen: merges something else than another mapping"},
-		"mapping that merges itself":    {"listen: &a {<<: *a}", "listen: merges something else than another mapping"},
-		"list that merges among others": {"listen: {<<: [{}, 5]}", "listen: merges something else than another mapping"},
+		"number for text":       {"decision: {realm: 5}", "decision.realm: is a number, not text"},
+		"truth for text":        {"decision: {realm: true}", "decision.realm: is true or false, not text"},
+		"date for text":         {"decision: {realm: 2026-01-01}", "decision.realm: is a date, not text"},
+		"list for text":         {"decision: {realm: [a]}", "decision.realm: is a list, not text"},
+		"tag of its own":        {"decision: {realm: !mine a}", "decision.realm: is a value with a tag of its own, not text"},
+		"nothing for text":      {"decision: {realm: }", "decision.realm: has no value"},
+		"text for truth":        {"decision_log: {stdout: yes}", "decision_log.stdout: is text, not true or false"},
+		"quoted number":         {`decision_log: {queue: "5"}`, "decision_log.queue: is text, not a whole number"},
+		"fraction":              {"decision_log: {queue: 1.5}", `decision_log.queue: "1.5" is not a whole number`},
+		"number beyond 64 bits": {"decision_log: {queue: 99999999999999999999}", `decision_log.queue: "99999999999999999999" is not a whole number`},
+		"hexadecimal":           {"decision_log: {queue: 0x10}", `decision_log.queue: "0x10" is not a whole number`},
+		"negative count":        {"input: {body_bytes: -1}", "input.body_bytes: -1 is below 0, the least allowed"},
+		"count over the most":   {"input: {body_bytes: 1048577}", "input.body_bytes: 1048577 is above 1048576, the most allowed"},
+		"mapping for duration":  {"shutdown_timeout: {}", `shutdown_timeout: is a mapping, not a duration, such as "5s"`},
+		"duration in words":     {"shutdown_timeout: five seconds", `shutdown_timeout: "five seconds" is not a duration`},
+		"negative duration":     {"policies: {poll: -5s}", "policies.poll: -5s is below 100ms, the least allowed"},
+		"text for number":       {"telemetry: {traces: {ratio: half}}", "telemetry.traces.ratio: is text, not a number"},
+		"no number":             {"telemetry: {traces: {ratio: .nan}}", `telemetry.traces.ratio: ".nan" is not a number`},
+		"tagged truth":          {"decision_log: {stdout: !!bool maybe}", `decision_log.stdout: "maybe" is not true or false`},
+		"text for list":         {"policies: {paths: policies}", "policies.paths: is text, not a list"},
+		"nothing for list":      {"policies: {paths: }", "policies.paths: is nothing, not a list"},
+		"number in list":        {"policies: {paths: [policies, 5]}", "policies.paths[1]: is a number, not text"},
+		"empty item":            {`policies: {paths: [policies, ""]}`, "policies.paths[1]: holds an empty item"},
+		"list for mapping":      {"listen: []", "listen: is a list, not a mapping"},
+		"number for label":      {"decision_log: {labels: {zone: 1}}", "decision_log.labels.zone: is a number, not text"},
+		"line break in text":    {`decision: {realm: "a\nSet-Cookie: b"}`, "decision.realm: holds a control character, such as a line break"},
+		"key that is a number":  {"decision_log: {labels: {1: a}}", "decision_log.labels: holds a key that is not a name"},
+		"key that is a mapping": {"? {a: b}\n: c", "holds a key that is not a name"},
+		"very long value":       {"decision: {token: " + strings.Repeat("x", 50) + "}", `decision.token: "` + strings.Repeat("x", 40) + `..." is not one of required, optional`},
+		"second document":       {"---\n{}", "a second document begins here"},
+		"merge key":             {"listen: {<<: {}}", "listen: merge keys are not read"},
+		"alias inside itself":   {"listen: &a {api: *a}", "is not YAML: values are nested more than 256 levels deep"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := faults(t, issuer+c.src+"\n")
@@ -156,26 +154,15 @@ func TestAnchorsStandForWhatTheyMark(t *testing.T) {
 	inDirectory(t)
 	c := parse(t, issuer+`listen:
   api: {limits: &limits {timeout: 3s, body_bytes: 2048}}
-  admin: {limits: {<<: *limits, timeout: 4s}}
+  admin: {limits: *limits}
 decision: {realm: &realm acme}
 decision_log: {labels: {owner: *realm}}
 `)
-	if l := c.Listen.Admin.Limits; l.Timeout.String() != "4s" || l.BodyBytes != 2048 {
+	if l := c.Listen.Admin.Limits; l.Timeout.String() != "3s" || l.BodyBytes != 2048 {
 		t.Errorf("limits are %+v", l)
 	}
 	if c.DecisionLog.Labels["owner"] != "acme" {
 		t.Errorf("labels are %v", c.DecisionLog.Labels)
-	}
-}
-
-func TestFirstOfSeveralMergedMappingsWins(t *testing.T) {
-	inDirectory(t)
-	c := parse(t, issuer+`listen:
-  api: {limits: &a {timeout: 3s}}
-  admin: {limits: {<<: [*a, {timeout: 4s, batch_items: 7}]}}
-`)
-	if l := c.Listen.Admin.Limits; l.Timeout.String() != "3s" || l.BatchItems != 7 {
-		t.Errorf("limits are %+v", l)
 	}
 }
 
@@ -192,17 +179,17 @@ func TestFaultOfAKeyThatIsNotThereIsAtItsNearestParent(t *testing.T) {
 		"sidecar.yaml:3: issuers[0].client.id: is empty")
 }
 
-// Each mapping merges the one before twice, so that going through all of them would take 2^60 steps.
-func TestMergesOfMergesTakeNoTime(t *testing.T) {
+// Each list holds the one before twice, so that all values would be 2^60.
+func TestAliasesOfAliasesTakeNoTime(t *testing.T) {
 	inDirectory(t)
 	var b strings.Builder
-	b.WriteString(issuer + "listen: {api: {limits: {<<: [")
-	b.WriteString("&a0 {timeout: 3s}")
+	b.WriteString(issuer + "policies: {paths: [&a0 x")
 	for i := 1; i <= 60; i++ {
-		fmt.Fprintf(&b, ", &a%d {<<: [*a%d, *a%d]}", i, i-1, i-1)
+		fmt.Fprintf(&b, ", &a%d [*a%d, *a%d]", i, i-1, i-1)
 	}
-	b.WriteString("]}}, admin: {limits: {<<: *a60}}}\n")
-	if got := parse(t, b.String()).Listen.Admin.Limits.Timeout; got != 3*time.Second {
-		t.Errorf("timeout is %s", got)
+	b.WriteString("]}\n")
+	got := faults(t, b.String())
+	if len(got) == 0 || !strings.Contains(strings.Join(got, "\n"), "is not YAML: aliases stand for more than 100000 values") {
+		t.Errorf("faults are %q", got)
 	}
 }
