@@ -17,11 +17,13 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 // floors lists every package from the ground up. A package imports only packages on floors below its own.
 var floors = [][]string{
 	{"httpuri", "jsonbound", "metrics", "recent", "secret", "status", "suggest"},
-	{"authz", "conf", "keyfile", "testkit", "yamlnode"},
-	{"fetch", "httpclient", "token"},
+	{"authz", "conf", "engine/term", "keyfile", "testkit", "yamlnode"},
+	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "token"},
 	{"jose"},
 	{"oauth", "dialect", "bundle"},
 	{"telemetry", "proof", "introspect", "events", "input", "bundle/dir", "devissuer", "testkit/jwks", "testkit/outage"},
+	{"engine/document", "engine/rego"},
+	{"engine/check"},
 	{"engine", "decisionlog", "doctor", "testkit/authserver"},
 	{"decision"},
 	{"policytest"},
@@ -33,7 +35,7 @@ var floors = [][]string{
 // only says which packages may import a dependency whose types must not spread.
 var only = map[string][]string{
 	"github.com/labstack/echo":       {"door/native"},
-	"github.com/open-policy-agent":   {"engine", "policytest"},
+	"github.com/open-policy-agent":   {"engine", "engine/builtins", "engine/check", "engine/document", "engine/rego", "engine/term", "engine/verdict", "policytest"},
 	"github.com/failsafe-go":         {"introspect"},
 	"github.com/fsnotify/fsnotify":   {"bundle/dir"},
 	"github.com/patrickmn/go-cache":  {"introspect"},

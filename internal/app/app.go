@@ -18,6 +18,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
 	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
@@ -124,7 +125,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (*App, error) {
 
 func newApp(cfg *config.Config, deps Deps) *App {
 	own := *cfg
-	own.Engine.Runaways = engine.NewRunaways()
+	own.Engine.Runaways = builtins.NewRunaways()
 	a := &App{cfg: &own, deps: deps, started: time.Now(), metrics: telemetry.NewMetrics(deps.Version)}
 	runaways := own.Engine.Runaways
 	a.metrics.ObserveRunaways(func() int { return int(runaways.Running()) }, func() int { return int(runaways.Total()) })

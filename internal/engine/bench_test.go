@@ -37,7 +37,7 @@ func BenchmarkEval(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	claims := claimsOf(1)
+	claims := question("").Document.Claims
 	for _, method := range []string{"GET", "POST"} {
 		req := input.Request{
 			Method: method, Scheme: "https", Host: "api.example", Port: 443, Path: "/orders/42", RawPath: "/orders/42", Segments: []string{"orders", "42"},
@@ -53,18 +53,6 @@ func BenchmarkEval(b *testing.B) {
 				}
 			}
 		})
-	}
-}
-
-// BenchmarkDocument is the part of BenchmarkEval that makes terms of a request.
-func BenchmarkDocument(b *testing.B) {
-	claims := claimsOf(1)
-	req := input.Request{Method: "GET", Path: "/orders/42", RawPath: "/orders/42", Segments: []string{"orders", "42"}, Headers: map[string][]string{"x-tenant": {"acme"}}}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := documentValue(input.Build(input.Query{Request: req}, claims, input.Presented{Scheme: "bearer"}, start)); err != nil {
-			b.Fatal(err)
-		}
 	}
 }
 

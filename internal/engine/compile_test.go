@@ -14,6 +14,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
 const allowAll = "package authz\n\ndecision := true\n"
@@ -185,7 +186,7 @@ func TestRevisionWithoutNamesIsTheBeginningOfTheDigest(t *testing.T) {
 }
 
 func TestDataIsReadAsTermsWithoutConversion(t *testing.T) {
-	store, err := NewStore(&bundle.Set{Bundles: []bundle.Bundle{{Data: []bundle.DataFile{{At: []string{"routes"}, Value: map[string]any{"a": []any{"b"}}}}}}})
+	store, err := rego.NewStore(&bundle.Set{Bundles: []bundle.Bundle{{Data: []bundle.DataFile{{At: []string{"routes"}, Value: map[string]any{"a": []any{"b"}}}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
 // Config bounds what policies can do.
@@ -14,7 +16,7 @@ type Config struct {
 	CompileTimeout time.Duration `yaml:"compile_timeout" default:"15s" min:"1s" max:"10m" doc:"Longest time that compiling the policies may take. A start fails then; at a reload the last good policies go on deciding."`
 
 	// Runaways counts the calls of builtins that outlive their evaluations, in all policies that it is given to; nil is a new one.
-	Runaways *Runaways `yaml:"-"`
+	Runaways *builtins.Runaways `yaml:"-"`
 
 	// TokenModes are the modes that metadata may ask for, as far as the issuers can do them; none are all.
 	TokenModes []authz.Mode `yaml:"-"`
@@ -24,4 +26,9 @@ type Config struct {
 	Headers []string `yaml:"-"`
 	// AnonymousRequests says whether policies decide about requests without a token too, as decision.token: optional has it.
 	AnonymousRequests bool `yaml:"-"`
+}
+
+// Rego is the part of c that compilers need.
+func (c Config) Rego() rego.Options {
+	return rego.Options{AllowBuiltins: c.AllowBuiltins, Headers: c.Headers}
 }

@@ -12,6 +12,10 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
+	"github.com/authz-sidecar/sidecar/internal/engine/check"
+	"github.com/authz-sidecar/sidecar/internal/engine/document"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
 // Diagnose tells all that is wrong with a set that must not decide, because of faults of its files or of its own. lost are the paths
@@ -32,7 +36,7 @@ func Diagnose(ctx context.Context, set *bundle.Set, lost [][]string, cfg Config,
 		}
 		d.unknown = append(d.unknown, ref)
 	}
-	d.modules, d.problems, _ = parse(set, cfg, WithoutTests)
+	d.modules, d.problems, _ = rego.ParseReadable(set, cfg.Rego(), rego.WithoutTests)
 	for i := range set.Bundles {
 		for _, f := range set.Bundles[i].Modules {
 			if d.modules[f.Path] == nil {
@@ -64,11 +68,11 @@ type diagnosis struct {
 	until    time.Time
 }
 
-// mostRounds bounds how often a set is compiled: OPA has a handful of stages that end a compilation.
-const mostRounds = 8
+// maxRounds bounds how often a set is compiled: OPA has a handful of stages that end a compilation.
+const maxRounds = 8
 
 func (d *diagnosis) check(ctx context.Context, entrypoint string) {
-	store, err := NewStore(d.set)
+	store, err := rego.NewStore(d.set)
 	if err != nil {
 		return
 	}
@@ -80,53 +84,53 @@ func (d *diagnosis) check(ctx context.Context, entrypoint string) {
 	if compiler == nil {
 		return
 	}
-	p := &Policy{entries: map[string]*entry{}, view: newView(readsOf(compiler))}
-	paths, problems := entrypoints(compiler, append([]string{entrypoint}, d.cfg.Entrypoints...))
+	p := &Policy{entries: map[string]*preparedRule{}, view: document.NewView(document.UsageOf(compiler))}
+	paths, problems := check.Entrypoints(compiler, append([]string{entrypoint}, d.cfg.Entrypoints...))
 	problems = slices.DeleteFunc(problems, func(p bundle.Problem) bool { return d.missesUnknown(compiler, p, paths) })
-	prog := programOf(compiler)
-	_, unread := freshnessOf(compiler, paths, d.cfg.TokenModes)
+	prog := check.New(compiler)
+	_, unread := check.Freshness(compiler, paths, d.cfg.TokenModes)
 	d.problems = append(append(d.problems, problems...), unread...)
-	d.problems = append(d.problems, prog.examine(d.set, paths, d.unknown)...)
-	useGuarded(compiler)
+	d.problems = append(d.problems, prog.Problems(d.set, paths, d.unknown)...)
+	builtins.GuardCalls(compiler)
 	w := newWorld(ctx, compiler, store, txn, d.cfg)
-	sound := d.soundness(compiler)
-	prepare := func(path string) (*entry, error) {
-		if !sound.of(path) {
+	sound := d.evaluableRules(compiler)
+	prepare := func(path string) (*preparedRule, error) {
+		if !sound.rule(path) {
 			return nil, nil
 		}
-		return w.entry(path, authz.Freshness{})
+		return w.prepare(path, authz.Freshness{})
 	}
 	for _, path := range paths {
-		if cause, _ := unaskable(compiler, path); cause == "" {
+		if cause, _ := check.EntrypointProblem(compiler, path); cause == "" {
 			if e, err := prepare(path); err == nil && e != nil {
 				p.entries[path] = e
 			}
 		}
 	}
-	if told, err := stated(ctx, compiler, d.set, prepare); err == nil {
+	if told, err := statedProblems(ctx, compiler, d.set, prepare); err == nil {
 		d.problems = append(d.problems, told...)
 	}
-	d.problems = append(d.problems, p.tried(ctx, prog, d.cfg)...)
+	d.problems = append(d.problems, p.tryEntrypoints(ctx, prog, d.cfg)...)
 }
 
 // compiled compiles the modules until nothing in them stops the compiler, or returns nil.
 func (d *diagnosis) compiled(conflicts func([]string) (bool, error)) *ast.Compiler {
-	for round := range mostRounds {
-		how := strict
+	for round := range maxRounds {
+		how := rego.Strict
 		if round > 0 {
-			how = lenient // what is unused has been told, and more is unused where rules are replaced
+			how = rego.Lenient // what is unused has been told, and more is unused where rules are replaced
 		}
-		compiler, errs := compileTyped(d.cfg, d.modules, conflicts, how)
+		compiler, errs := rego.Compile(d.cfg.Rego(), d.modules, conflicts, how)
 		if len(errs) == 0 {
 			return compiler
 		}
 		mended := true
-		for _, e := range causes(errs) {
-			if !d.follows(e) {
-				d.problems = append(d.problems, ProblemsOf("policies", e)...)
+		for _, e := range rego.Causes(errs) {
+			if !d.mayFollow(e) {
+				d.problems = append(d.problems, rego.ProblemsOf("policies", e)...)
 			}
-			if how == lenient || !tolerable(e) {
-				mended = d.mend(e) && mended
+			if how == rego.Lenient || !isStrictnessError(e) {
+				mended = d.replaceFaulty(e) && mended
 			}
 		}
 		if !mended || time.Now().After(d.until) {
@@ -136,13 +140,13 @@ func (d *diagnosis) compiled(conflicts func([]string) (bool, error)) *ast.Compil
 	return nil
 }
 
-// tolerable reports whether an error is one of strictness alone.
-func tolerable(e *ast.Error) bool {
+// isStrictnessError reports whether an error is one of strictness alone.
+func isStrictnessError(e *ast.Error) bool {
 	return strings.HasSuffix(e.Message, " unused") || strings.HasPrefix(e.Message, "unused argument ") || strings.HasPrefix(e.Message, "import must not shadow")
 }
 
-// follows reports whether an error may be there only because something else cannot be read.
-func (d *diagnosis) follows(e *ast.Error) bool {
+// mayFollow reports whether an error may be there only because something else cannot be read.
+func (d *diagnosis) mayFollow(e *ast.Error) bool {
 	if e.Location == nil {
 		return len(d.unknown) > 0
 	}
@@ -162,12 +166,12 @@ func (d *diagnosis) follows(e *ast.Error) bool {
 }
 
 // isUnknown reports whether something unknown may provide ref.
-func (d *diagnosis) isUnknown(ref ast.Ref) bool { return mayBeAt(d.unknown, ref) }
+func (d *diagnosis) isUnknown(ref ast.Ref) bool { return check.MayOverlap(d.unknown, ref) }
 
 // missesUnknown reports whether a problem with an entrypoint is that nothing known provides it.
 func (d *diagnosis) missesUnknown(compiler *ast.Compiler, p bundle.Problem, paths []string) bool {
 	return slices.ContainsFunc(paths, func(path string) bool {
-		return strings.HasPrefix(p.Message, "data."+dotted(path)+",") && len(compiler.GetRulesExact(refOf(path))) == 0 && d.isUnknown(refOf(path))
+		return strings.HasPrefix(p.Message, "data."+rego.Dotted(path)+",") && len(compiler.GetRulesExact(rego.RefOf(path))) == 0 && d.isUnknown(rego.RefOf(path))
 	})
 }
 
@@ -177,7 +181,7 @@ func packageOf(f bundle.File) ast.Ref {
 		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "package ") {
 			continue
 		}
-		if m, err := ast.ParseModuleWithOpts(f.Path, line, parserOptions(nil)); err == nil && m != nil {
+		if m, err := ast.ParseModuleWithOpts(f.Path, line, rego.ParserOptions(nil)); err == nil && m != nil {
 			return m.Package.Path
 		}
 	}

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/engine/check"
+	"github.com/authz-sidecar/sidecar/internal/engine/document"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
@@ -17,10 +20,10 @@ type Policy struct {
 	digest   string
 	// revisions is name -> revision of each bundle.
 	revisions map[string]string
-	entries   map[string]*entry
-	view      *view
+	entries   map[string]*preparedRule
+	view      *document.View
 	mask      *masker
-	unread    []unread
+	unread    []check.UnreadData
 }
 
 // Question is what one evaluation needs.
@@ -56,6 +59,14 @@ func (p *Policy) Entrypoints() []string {
 // Has reports whether path may be asked.
 func (p *Policy) Has(path string) bool { return p.entries[path] != nil }
 
+// Freshness is what the metadata of an entrypoint asks of the facts about a token.
+func (p *Policy) Freshness(entrypoint string) authz.Freshness {
+	if e := p.entries[entrypoint]; e != nil {
+		return e.freshness
+	}
+	return authz.Freshness{}
+}
+
 // Eval evaluates the entrypoint of q. An error is of kind Misconfigured: the rule is undefined, a builtin failed, or the
 // evaluation took longer than its deadline. It is of kind Malformed when the document of the caller cannot be read.
 func (p *Policy) Eval(ctx context.Context, q Question) (Result, error) {
@@ -65,19 +76,26 @@ func (p *Policy) Eval(ctx context.Context, q Question) (Result, error) {
 	}
 	if e.needsRequest && !q.Document.HasRequest() {
 		return Result{}, authz.Errorf(authz.Misconfigured,
-			"evaluate data.%s: it reads input.request, and the question is about no HTTP request", dotted(e.path))
+			"evaluate data.%s: it reads input.request, and the question is about no HTTP request", rego.Dotted(e.path))
 	}
-	in, err := p.view.value(q.Document)
+	in, err := p.view.Value(q.Document)
 	if err != nil {
 		return Result{}, err
 	}
 	// A memo of verdicts belongs here: in the entry, keyed by the values of in that the entry's rules can read.
-	value, err := e.eval(ctx, in, run{time: q.Time, seed: q.Seed})
+	value, err := e.eval(ctx, in, evalOptions{time: q.Time, seed: q.Seed})
 	switch {
 	case err != nil:
 		return Result{}, authz.Errorf(authz.Misconfigured, "%w", err)
 	case value == nil:
-		return Result{}, authz.Errorf(authz.Misconfigured, "evaluate data.%s: %w", dotted(e.path), errUndefined)
+		return Result{}, authz.Errorf(authz.Misconfigured, "evaluate data.%s: %w", rego.Dotted(e.path), errUndefined)
 	}
 	return Result{value, e.path}, nil
+}
+
+// Warn reports what is no problem and should be looked at all the same: where, the cause, and what to do.
+func (p *Policy) Warn(warn func(place, cause, hint string)) {
+	for _, u := range p.unread {
+		warn(u.File+":", "no policy reads "+u.Path, "the folder of a file says where its data go: correct the path there or in the policy, or remove the data")
+	}
 }

@@ -237,7 +237,7 @@ route[k] := v if some k, v in data.routes
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims := claimsOf(1)
+	claims := question("").Document.Claims
 	req := input.Request{Method: "GET", Path: "/orders/42"}
 	var wg sync.WaitGroup
 	for g := range 8 {

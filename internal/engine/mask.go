@@ -8,20 +8,22 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
 // masker asks the rules that guard the decision log. A nil masker has no rules to ask.
-type masker struct{ mask, drop *entry }
+type masker struct{ mask, drop *preparedRule }
 
 const (
 	maskPath = "system/log/mask"
 	dropPath = "system/log/drop"
 )
 
-func newMasker(compiler *ast.Compiler, prepare func(string) (*entry, error)) (*masker, error) {
+func newMasker(compiler *ast.Compiler, prepare func(string) (*preparedRule, error)) (*masker, error) {
 	m := &masker{}
-	for path, e := range map[string]**entry{maskPath: &m.mask, dropPath: &m.drop} {
-		if len(compiler.GetRulesExact(refOf(path))) == 0 && len(compiler.GetRules(refOf(path))) == 0 {
+	for path, e := range map[string]**preparedRule{maskPath: &m.mask, dropPath: &m.drop} {
+		if len(compiler.GetRulesExact(rego.RefOf(path))) == 0 && len(compiler.GetRules(rego.RefOf(path))) == 0 {
 			continue
 		}
 		var err error
@@ -44,23 +46,23 @@ func (p *Policy) Mask(event []byte) (authz.Mask, error) {
 	if p.mask == nil {
 		return authz.Mask{}, nil
 	}
-	in, err := parseEvent(event)
+	in, err := term.ParseEvent(event)
 	if err != nil {
 		return authz.Mask{}, fmt.Errorf("read the event: it is not JSON that a policy can read") // the cause would quote it
 	}
 	var out authz.Mask
-	if v, err := ask(p.mask.drop, in.Value); err != nil {
+	if v, err := evalOptional(p.mask.drop, in.Value); err != nil {
 		return authz.Mask{}, err
 	} else if v != nil {
-		if out.Drop, err = boolean(v); err != nil {
+		if out.Drop, err = term.Boolean(v); err != nil {
 			return authz.Mask{}, fmt.Errorf("data.system.log.drop %w", err)
 		}
 	}
-	v, err := ask(p.mask.mask, in.Value)
+	v, err := evalOptional(p.mask.mask, in.Value)
 	if err != nil || v == nil || out.Drop {
 		return out, err
 	}
-	terms, err := list(v)
+	terms, err := term.List(v)
 	if err != nil {
 		return authz.Mask{}, fmt.Errorf("data.system.log.mask %w", err)
 	}
@@ -74,12 +76,12 @@ func (p *Policy) Mask(event []byte) (authz.Mask, error) {
 	return out, nil
 }
 
-// ask evaluates e, and returns nil when there is no such rule or it is undefined.
-func ask(e *entry, event ast.Value) (ast.Value, error) {
+// evalOptional evaluates e, and returns nil when there is no such rule or it is undefined.
+func evalOptional(e *preparedRule, event ast.Value) (ast.Value, error) {
 	if e == nil {
 		return nil, nil
 	}
-	return e.eval(context.Background(), event, run{})
+	return e.eval(context.Background(), event, evalOptions{})
 }
 
 func maskOp(v ast.Value) (authz.MaskOp, error) {
@@ -87,14 +89,14 @@ func maskOp(v ast.Value) (authz.MaskOp, error) {
 	case ast.String:
 		return authz.MaskOp{Op: "remove", Path: string(v)}, nil
 	case ast.Object:
-		op, _ := memberOf(v, "op").(ast.String)
-		path, _ := memberOf(v, "path").(ast.String)
+		op, _ := term.Member(v, "op").(ast.String)
+		path, _ := term.Member(v, "path").(ast.String)
 		out := authz.MaskOp{Op: string(op), Path: string(path)}
 		if (out.Op != "remove" && out.Op != "upsert") || out.Path == "" {
 			return out, fmt.Errorf("an object has no op of remove or upsert, or no path")
 		}
-		if value := memberOf(v, "value"); value != nil {
-			b, err := appendJSON(nil, value)
+		if value := term.Member(v, "value"); value != nil {
+			b, err := term.AppendJSON(nil, value)
 			if err != nil {
 				return out, err
 			}
@@ -102,32 +104,5 @@ func maskOp(v ast.Value) (authz.MaskOp, error) {
 		}
 		return out, nil
 	}
-	return authz.MaskOp{}, fmt.Errorf("a mask is %s, want a string or an object", article(v))
-}
-
-// logEventSchema names the schema of what policies about the decision log read: an event, not the input document.
-var logEventSchema = ast.MustParseRef("schema.log_event")
-
-// typeLogPolicies lets modules of package system.log see an event as their input.
-func typeLogPolicies(modules map[string]*ast.Module) {
-	donor := ast.MustParseModuleWithOpts("# METADATA\n# scope: package\n# schemas:\n# - input: schema.log_event\npackage system.log", parserOptions(nil))
-	var bare *ast.Module
-	for _, m := range modules {
-		if !m.Package.Path.Equal(donor.Package.Path) {
-			continue
-		}
-		bare = m
-		for _, a := range m.Annotations {
-			if a.Scope != "package" {
-				continue
-			}
-			if len(a.Schemas) == 0 {
-				a.Schemas = donor.Annotations[0].Schemas
-			}
-			return
-		}
-	}
-	if bare != nil {
-		bare.Annotations = append(bare.Annotations, donor.Annotations[0].Copy(bare.Package))
-	}
+	return authz.MaskOp{}, fmt.Errorf("a mask is %s, want a string or an object", term.Describe(v))
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
 // logging compiles a policy whose decision allows, with text as the policy of the decision log.
@@ -155,9 +156,9 @@ func TestNoCallerCanMakeAnEventThatAMaskCannotRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := question(strings.Repeat(`{"b":`, maxDepth-3) + "1" + strings.Repeat("}", maxDepth-3))
-	q.Document.Context = []byte(`{"a":` + strings.Repeat("[", maxDepth-1) + strings.Repeat("]", maxDepth-1) + "," + string(q.Document.Context[1:]))
-	q.Document.Token.Claims = []byte(`{"n":1e999999999,"details":` + strings.Repeat("[", maxDepth-1) + strings.Repeat("]", maxDepth-1) + "}")
+	q := question(strings.Repeat(`{"b":`, jsonbound.MaxDepth-3) + "1" + strings.Repeat("}", jsonbound.MaxDepth-3))
+	q.Document.Context = []byte(`{"a":` + strings.Repeat("[", jsonbound.MaxDepth-1) + strings.Repeat("]", jsonbound.MaxDepth-1) + "," + string(q.Document.Context[1:]))
+	q.Document.Token.Claims = []byte(`{"n":1e999999999,"details":` + strings.Repeat("[", jsonbound.MaxDepth-1) + strings.Repeat("]", jsonbound.MaxDepth-1) + "}")
 	a := answered(t, p, q)
 	in, err := q.Document.AppendJSON(nil)
 	if err != nil {

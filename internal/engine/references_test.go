@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // set is a policy that decides, beside data and rules that may be referred to.
@@ -282,18 +280,6 @@ func TestAComparisonThatAlwaysComesOutTheSameIsAProblem(t *testing.T) {
 	} {
 		if _, err := compiled(t, headerConfig, set(rego+"\n")); err != nil {
 			t.Errorf("%s: %v", rego, err)
-		}
-	}
-}
-
-// TestTheTypeOfWhatIsLostIsUnknown: beside data that cannot be read, those that can be are not all there are.
-func TestTheTypeOfWhatIsLostIsUnknown(t *testing.T) {
-	p := programOf(NewCompiler(patient))
-	ref := ast.MustParseRef("data.limits.days[_]")
-	for _, unknown := range [][]ast.Ref{nil, {ast.MustParseRef("data.limits")}} {
-		p.land = &landscape{program: p, data: map[string]any{"limits": map[string]any{"days": []any{"monday"}}}, unknown: unknown}
-		if got := p.typeOfRef(ref); (got == nil) != (unknown != nil) {
-			t.Errorf("with %v unknown: %v", unknown, got)
 		}
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
+	"github.com/authz-sidecar/sidecar/internal/engine/verdict"
 )
 
 // Result is the value of an entrypoint, whatever the policy returned. It is immutable; its JSON form is made where it is
@@ -15,9 +18,9 @@ type Result struct {
 
 // Verdict reads a result as a decision. An error is of kind Misconfigured: the result has not the shape of one.
 func (r Result) Verdict() (*authz.Verdict, error) {
-	v, err := verdictOf(r.value)
+	v, err := verdict.Read(r.value)
 	if err != nil {
-		return nil, authz.Errorf(authz.Misconfigured, "read the result of data.%s: %w", dotted(r.path), err)
+		return nil, authz.Errorf(authz.Misconfigured, "read the result of data.%s: %w", rego.Dotted(r.path), err)
 	}
 	return v, nil
 }
@@ -31,7 +34,7 @@ func (r Result) AppendJSON(dst []byte) ([]byte, error) {
 	if r.value == nil {
 		return append(dst, "null"...), nil
 	}
-	return appendJSON(dst, r.value)
+	return term.AppendJSON(dst, r.value)
 }
 
 // Size is the memory that a result keeps in use, in bytes, estimated.
@@ -39,5 +42,5 @@ func (r Result) Size() int {
 	if r.value == nil {
 		return 0
 	}
-	return sizeOf(r.value)
+	return term.Size(r.value)
 }

@@ -156,27 +156,14 @@ func resultJSON(t testing.TB, a outcome) string {
 	return string(b)
 }
 
-// documentValue is the whole document, as a policy that reads all of its input gets it.
-func documentValue(d *input.Document) (ast.Value, error) { return newView(reads{"": true}).value(d) }
-
-// parsed is one module, ready to be compiled.
-func parsed(t *testing.T, rego string) map[string]*ast.Module {
-	t.Helper()
-	m, err := ast.ParseModuleWithOpts("p.rego", rego, parserOptions(nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return map[string]*ast.Module{"p.rego": m}
-}
-
 // unindexed evaluates as if OPA had no rule index.
 func unindexed(t testing.TB, p *Policy, q Question) (outcome, error) {
 	t.Helper()
-	in, err := p.view.value(q.Document)
+	in, err := p.view.Value(q.Document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := p.entries[q.Entrypoint].eval(t.Context(), in, run{time: q.Time, seed: q.Seed, tracer: noTracer{}})
+	v, err := p.entries[q.Entrypoint].eval(t.Context(), in, evalOptions{time: q.Time, seed: q.Seed, tracer: noTracer{}})
 	if err != nil {
 		return outcome{}, err
 	}
@@ -188,3 +175,13 @@ type noTracer struct{}
 func (noTracer) Enabled() bool               { return false }
 func (noTracer) Config() topdown.TraceConfig { return topdown.TraceConfig{} }
 func (noTracer) TraceEvent(topdown.Event)    {}
+
+// parsed is one module, ready to be compiled.
+func parsed(t *testing.T, rego string) map[string]*ast.Module {
+	t.Helper()
+	m, err := ast.ParseModuleWithOpts("p.rego", rego, ast.ParserOptions{RegoVersion: ast.RegoV1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]*ast.Module{"p.rego": m}
+}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
 // RegoReport is what the Rego tests of a set said.
@@ -30,11 +31,11 @@ type RegoReport struct {
 // An error means that nothing ran: bundle.Problems when something does not compile, and the error of ctx. A test that
 // fails, or takes longer than five seconds, is a Result.
 func Rego(ctx context.Context, set *bundle.Set, cfg engine.Config) (RegoReport, error) {
-	modules, problems := engine.Parse(set, cfg, engine.WithTests)
+	modules, problems := rego.Parse(set, cfg.Rego(), rego.WithTests)
 	if len(problems) > 0 {
 		return RegoReport{}, problems.Sorted()
 	}
-	store, err := engine.NewStore(set)
+	store, err := rego.NewStore(set)
 	if err != nil {
 		return RegoReport{}, err
 	}
@@ -43,7 +44,7 @@ func Rego(ctx context.Context, set *bundle.Set, cfg engine.Config) (RegoReport, 
 		return RegoReport{}, fmt.Errorf("open the data: %w", err)
 	}
 	defer store.Abort(ctx, txn)
-	compiler := engine.NewCompiler(cfg).
+	compiler := rego.NewCompiler(cfg.Rego()).
 		WithPathConflictsCheck(storage.NonEmpty(ctx, store, txn)).
 		WithEnablePrintStatements(true)
 
@@ -85,7 +86,7 @@ func testFiles(set *bundle.Set) map[string]bool {
 func collect(ctx context.Context, runner *tester.Runner, txn storage.Transaction) ([]*tester.Result, error) {
 	results, err := runner.RunTests(ctx, txn)
 	if err != nil {
-		return nil, engine.ProblemsOf("policies", err).Sorted()
+		return nil, rego.ProblemsOf("policies", err).Sorted()
 	}
 	var all []*tester.Result
 	for r := range results {

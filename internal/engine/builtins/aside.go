@@ -1,0 +1,151 @@
+package builtins
+
+import (
+	"errors"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// minConcurrent is how many calls of builtins may run aside of their evaluations at once at the least, those included that go on after
+// the end of theirs. There are as many as processors, where those are more: another one would only wait for them.
+const minConcurrent = 8
+
+// Runaways counts and bounds the calls of builtins that the end of their evaluation does not stop: OPA looks at a deadline
+// between calls and not within them. One value serves all policies of a process. It is safe for concurrent use.
+type Runaways struct {
+	slots   chan struct{}
+	running atomic.Int64
+	total   atomic.Int64
+}
+
+// NewRunaways returns a counter that stands at 0.
+func NewRunaways() *Runaways {
+	return &Runaways{slots: make(chan struct{}, max(minConcurrent, runtime.GOMAXPROCS(0)))}
+}
+
+// Running is how many calls run now whose evaluations are over.
+func (r *Runaways) Running() int64 { return r.running.Load() }
+
+// Total is how many calls outlived their evaluation.
+func (r *Runaways) Total() int64 { return r.total.Load() }
+
+// errTooManyRunaways is the cause of an evaluation that may not start a call.
+var errTooManyRunaways = errors.New("too many calls of builtins go on after their deadline: another one is not started")
+
+// asideCall is one call of a builtin that runs aside. Its goroutine owns it until done is closed.
+type asideCall struct {
+	outputs []*ast.Term
+	err     error
+	// panicked is what the builtin panicked with.
+	panicked any
+	done     chan struct{}
+	// left is set by the evaluation that waits no longer, or by the call that is done: by one of the two.
+	left atomic.Bool
+}
+
+// aside runs f on a goroutine of its own and hands over what it gives, or ends the evaluation at its deadline, while f goes on.
+func (r *Runaways) aside(bctx topdown.BuiltinContext, operands []*ast.Term, f topdown.BuiltinFunc, iter func(*ast.Term) error) error {
+	if err := r.enter(bctx.Cancel); err != nil {
+		return halt(err, bctx.Location)
+	}
+	c := &asideCall{done: make(chan struct{})}
+	go r.run(c, bctx, operands, f)
+	if !await(c.done, bctx.Cancel) && c.left.CompareAndSwap(false, true) {
+		r.total.Add(1)
+		r.running.Add(1)
+		return deadlineError(bctx.Location)
+	}
+	<-c.done
+	if c.panicked != nil {
+		panic(c.panicked)
+	}
+	for _, t := range c.outputs {
+		if err := iter(t); err != nil {
+			return err
+		}
+	}
+	return c.err
+}
+
+// run is the goroutine of a call. Its end is that of f, which nothing else can bring about.
+func (r *Runaways) run(c *asideCall, bctx topdown.BuiltinContext, operands []*ast.Term, f topdown.BuiltinFunc) {
+	defer func() {
+		c.panicked = recover()
+		if !c.left.CompareAndSwap(false, true) {
+			r.running.Add(-1)
+		}
+		<-r.slots
+		close(c.done)
+	}()
+	c.err = f(bctx, operands, func(t *ast.Term) error {
+		c.outputs = append(c.outputs, t)
+		return nil
+	})
+}
+
+// enter waits for a place, unless all are held by calls whose evaluations are over.
+func (r *Runaways) enter(cancel topdown.Cancel) error {
+	select {
+	case r.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(pollInterval)
+	defer timer.Stop()
+	for {
+		if int(r.running.Load()) >= cap(r.slots) || cancel != nil && cancel.Cancelled() {
+			return errTooManyRunaways
+		}
+		select {
+		case r.slots <- struct{}{}:
+			return nil
+		case <-timer.C:
+			timer.Reset(pollInterval)
+		}
+	}
+}
+
+// pollInterval is how often an evaluation looks at its deadline while a call runs aside.
+const pollInterval = 2 * time.Millisecond
+
+// await waits for done, and reports false when the evaluation is over before.
+func await(done <-chan struct{}, cancel topdown.Cancel) bool {
+	timer := time.NewTimer(pollInterval)
+	defer timer.Stop()
+	for {
+		select {
+		case <-done:
+			return true
+		case <-timer.C:
+			if cancel != nil && cancel.Cancelled() {
+				return false
+			}
+			timer.Reset(pollInterval)
+		}
+	}
+}
+
+// deadlineError ends an evaluation as OPA does at its deadline.
+func deadlineError(loc *ast.Location) error {
+	return topdown.Halt{Err: &topdown.Error{Code: topdown.CancelErr, Message: "caller cancelled query execution", Location: loc}}
+}
+
+// halt ends an evaluation with a cause of ours.
+func halt(cause error, loc *ast.Location) error {
+	return topdown.Halt{Err: (&topdown.Error{Code: topdown.BuiltinErr, Message: cause.Error(), Location: loc}).Wrap(cause)}
+}
+
+// Cause returns the cause of an evaluation that this package ended, or nil.
+func Cause(err error) error {
+	if errors.Is(err, errTooManyRunaways) {
+		return errTooManyRunaways
+	}
+	if e, ok := errors.AsType[*limitError](err); ok {
+		return e
+	}
+	return nil
+}

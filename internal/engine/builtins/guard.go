@@ -1,0 +1,156 @@
+// Package builtins bounds the calls of OPA's builtins. Those that may run long, or allocate much, go by private names in
+// compiled policies, whose implementations weigh the operands, refuse what is too much, and call the builtin aside where it
+// may take long.
+package builtins
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// Builtins that may run long, or allocate much, go by private names in compiled policies: OPA keeps its own builtins in a map
+// that is shared by the process, and does not let an evaluation replace one. The implementation behind a private name weighs
+// the operands, refuses what is too much, and calls the builtin: in place when it is done in a moment, else aside (runaway.go).
+// No Rego can spell a private name, and messages have the public one.
+
+// privatePrefix begins private names.
+const privatePrefix = "bounded:"
+
+// A unit is a term or 16 bytes of text. A call of up to inPlace units is done in a moment, and none may be given, or make, more
+// than most.
+const (
+	maxInlineUnits = 4096
+	maxUnits       = 4 << 20
+)
+
+// limitError is the cause of a call that is refused.
+type limitError struct{ name, what string }
+
+func (e *limitError) Error() string { return e.name + " " + e.what }
+
+// Guarded returns the implementations behind the private names.
+func Guarded(r *Runaways) map[string]*topdown.Builtin {
+	limits := limitsOf()
+	out := map[string]*topdown.Builtin{}
+	for name, decl := range Declarations() {
+		public := strings.TrimPrefix(name, privatePrefix)
+		f := topdown.GetBuiltin(public)
+		if own := ownImplementation(public); own != nil {
+			f = own
+		}
+		out[name] = &topdown.Builtin{Decl: decl, Func: guard(r, public, limits[public], f)}
+	}
+	return out
+}
+
+// Declarations are the declarations of the private names.
+func Declarations() map[string]*ast.Builtin {
+	out := map[string]*ast.Builtin{}
+	for _, b := range ast.Builtins {
+		if isFast(b) {
+			continue
+		}
+		decl := *b
+		decl.Name, decl.CanSkipBctx = privatePrefix+b.Name, false
+		out[decl.Name] = &decl
+	}
+	return out
+}
+
+func guard(r *Runaways, name string, limit limit, f topdown.BuiltinFunc) topdown.BuiltinFunc {
+	return func(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
+		units := weigh(operands, maxUnits, limit.levels())
+		if limit.refuse != nil {
+			if what := limit.refuse(operands); what != "" {
+				return halt(&limitError{name, what}, bctx.Location)
+			}
+		}
+		if limit.makes != nil && units <= maxUnits {
+			units = max(units, limit.makes(operands))
+		}
+		switch {
+		case units > maxUnits && limit.counts && bctx.Cancel != nil:
+			return waitForDeadline(bctx)
+		case units > maxUnits:
+			return halt(&limitError{name, fmt.Sprintf("is given, or would make, more than %d terms or %d MB of text, the limit", maxUnits, maxUnits>>16)}, bctx.Location)
+		case units > maxInlineUnits || limit.aside != nil && limit.aside(operands):
+			return r.aside(bctx, operands, f, iter)
+		}
+		return f(bctx, operands, iter)
+	}
+}
+
+// waitForDeadline is a call that counts for longer than any evaluation may take, without the memory for what it would count.
+func waitForDeadline(bctx topdown.BuiltinContext) error {
+	await(nil, bctx.Cancel)
+	return deadlineError(bctx.Location)
+}
+
+// weigh counts the units of terms down to so many levels, up to a little over limit.
+func weigh(terms []*ast.Term, limit, levels int) int {
+	left := limit
+	for _, t := range terms {
+		if left = subtractUnits(t, left, levels); left < 0 {
+			break
+		}
+	}
+	return limit - left
+}
+
+// subtractUnits takes the units of t from left, and stops below 0.
+func subtractUnits(t *ast.Term, left, levels int) int {
+	left--
+	each := func(t *ast.Term) bool {
+		left = subtractUnits(t, left, levels-1)
+		return left < 0
+	}
+	switch v := t.Value.(type) {
+	case ast.String:
+		return left - len(v)/16
+	case ast.Number:
+		return left - len(v)/16
+	case *ast.Array:
+		if levels > 0 {
+			v.Until(each)
+		}
+	case ast.Set:
+		if left -= v.Len(); left >= 0 && levels > 0 { // a large set is not sorted to be weighed
+			v.Until(each)
+		}
+	case ast.Object:
+		if left -= v.Len(); left >= 0 && levels > 0 {
+			v.Until(func(k, t *ast.Term) bool { return each(k) || each(t) })
+		}
+	}
+	return left
+}
+
+// GuardCalls puts the private names into a compiled policy, also where "with" replaces a builtin or puts one in another's place.
+func GuardCalls(c *ast.Compiler) {
+	renamed := map[string]ast.Ref{}
+	for name, decl := range Declarations() {
+		renamed[strings.TrimPrefix(name, privatePrefix)] = decl.Ref()
+	}
+	rename := func(t *ast.Term) *ast.Term {
+		if ref, ok := t.Value.(ast.Ref); ok {
+			if to, ok := renamed[ref.String()]; ok {
+				return &ast.Term{Value: to, Location: t.Location}
+			}
+		}
+		return t
+	}
+	for _, m := range c.Modules {
+		ast.WalkExprs(m, func(x *ast.Expr) bool {
+			if terms, ok := x.Terms.([]*ast.Term); ok && len(terms) > 0 {
+				terms[0] = rename(terms[0])
+			}
+			for _, w := range x.With {
+				w.Target, w.Value = rename(w.Target), rename(w.Value)
+			}
+			return false
+		})
+	}
+}

@@ -1,0 +1,146 @@
+package check
+
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+)
+
+// AlwaysDefined reports whether the rule at path surely has a value for every input.
+func (p *Program) AlwaysDefined(path string) bool {
+	return p.alwaysDefined(p.compiler.GetRulesExact(rego.RefOf(path)), maxRuleDepth)
+}
+
+// alwaysDefined reports whether the rules of a path surely have a value for every input. It errs on the side of no: a request decides then.
+func (p *Program) alwaysDefined(rules []*ast.Rule, depth int) bool {
+	if depth == 0 {
+		return false
+	}
+	for _, r := range rules {
+		if r.Default || r.Head.RuleKind() == ast.MultiValue || !r.Ref().IsGround() {
+			return true // a partial rule is empty where nothing matches
+		}
+	}
+	for _, r := range rules {
+		for ; r != nil; r = r.Else {
+			if s := p.of[r]; s != nil && argumentsMatch(r) && p.bodyAlwaysHolds(s, depth) && p.hasValue(s, r.Head.Value, depth) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// argumentsMatch reports whether a rule is no function, or one that takes whatever it is handed.
+func argumentsMatch(r *ast.Rule) bool {
+	seen := map[ast.Var]bool{}
+	for _, arg := range r.Head.Args {
+		v, ok := arg.Value.(ast.Var)
+		if !ok || seen[v] {
+			return false
+		}
+		seen[v] = true
+	}
+	return true
+}
+
+// bodyAlwaysHolds reports whether the body of a rule holds for every input.
+func (p *Program) bodyAlwaysHolds(s *scope, depth int) bool {
+	for _, x := range s.rule.Body {
+		if x.Negated || len(x.With) > 0 || !p.exprAlwaysHolds(s, x, depth) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *Program) exprAlwaysHolds(s *scope, x *ast.Expr, depth int) bool {
+	switch terms := x.Terms.(type) {
+	case *ast.Term:
+		return terms.Equal(ast.BooleanTerm(true))
+	case []*ast.Term:
+		if x.IsEquality() {
+			a, b := x.Operand(0), x.Operand(1)
+			return p.assigned(s, a, b) && p.hasValue(s, b, depth) || p.assigned(s, b, a) && p.hasValue(s, a, depth)
+		}
+		return p.callHasValue(s, x, depth)
+	}
+	return false
+}
+
+// assigned reports whether variable has its one value from value.
+func (p *Program) assigned(s *scope, variable, value *ast.Term) bool {
+	v, ok := variable.Value.(ast.Var)
+	return ok && s.bound[v] != nil && s.bound[v].Equal(value)
+}
+
+// callHasValue reports whether a call surely gives a value to a variable of its own.
+func (p *Program) callHasValue(s *scope, x *ast.Expr, depth int) bool {
+	name, args := x.Operator().String(), x.Operands()
+	out := len(args) - 1
+	if b := ast.BuiltinMap[name]; b != nil {
+		if len(args) != b.Decl.Arity()+1 || name == ast.Max.Name || name == ast.Min.Name {
+			return false
+		}
+	} else {
+		rules := p.compiler.GetRulesExact(x.Operator())
+		if len(rules) == 0 || len(args) != len(rules[0].Head.Args)+1 || !p.alwaysDefined(rules, depth-1) {
+			return false
+		}
+	}
+	if _, ok := args[out].Value.(ast.Var); !ok {
+		return false
+	}
+	for _, arg := range args[:out] {
+		if !p.hasValue(s, arg, depth) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasValue reports whether a term surely has a value, when the body around it holds.
+func (p *Program) hasValue(s *scope, t *ast.Term, depth int) bool {
+	switch v := t.Value.(type) {
+	case ast.Var, ast.Null, ast.Boolean, ast.Number, ast.String, *ast.ArrayComprehension, *ast.SetComprehension, *ast.ObjectComprehension:
+		return true
+	case ast.Ref:
+		if v.HasPrefix(ast.InputRootRef) {
+			return p.requiredInput(v)
+		}
+		rules := p.compiler.GetRulesExact(v)
+		return len(rules) > 0 && len(rules[0].Head.Args) == 0 && p.alwaysDefined(rules, depth-1)
+	case *ast.Array, ast.Object, ast.Set:
+		all := true
+		ast.WalkTerms(v, func(inner *ast.Term) bool {
+			switch inner.Value.(type) {
+			case *ast.Array, ast.Object, ast.Set:
+				return false
+			}
+			all = all && p.hasValue(s, inner, depth)
+			return true
+		})
+		return all
+	}
+	return false
+}
+
+// requiredInput reports whether every document has the member that ref names.
+func (p *Program) requiredInput(ref ast.Ref) bool {
+	schema := p.schema
+	for _, t := range ref[1:] {
+		name, ok := t.Value.(ast.String)
+		required, _ := schema["required"].([]any)
+		properties, _ := schema["properties"].(map[string]any)
+		next, _ := properties[string(name)].(map[string]any)
+		is := false
+		for _, r := range required {
+			is = is || r == string(name)
+		}
+		if !ok || !is || next == nil {
+			return false
+		}
+		schema = next
+	}
+	return true
+}

@@ -1,0 +1,168 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/types"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
+)
+
+// comparisons are the builtins whose operands OPA does not compare by type: it takes any two.
+var comparisons = map[string]string{"neq": "!=", "equal": "==", "eq": "==", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+
+// comparisonProblems finds what OPA's type check lets pass: values that are compared and never of one type, and a value of the input that a
+// function is handed and that its builtins cannot take. Such an expression is always the same, so that the rule says nothing.
+func (p *Program) comparisonProblems() bundle.Problems {
+	var out bundle.Problems
+	for _, s := range p.scopes {
+		if rego.IsLogPolicy(s.rule) {
+			continue
+		}
+		rego.VisitCalls(s.rule, func(name ast.Ref, args []*ast.Term, at *ast.Location) {
+			if cause := p.mismatch(s, name.String(), args); cause != "" {
+				out = append(out, rego.ProblemAt(at, ast.TypeErr, "%s", cause))
+			}
+		})
+	}
+	return out.Sorted()
+}
+
+func (p *Program) mismatch(s *scope, name string, args []*ast.Term) string {
+	if op, ok := comparisons[name]; ok && len(args) >= 2 {
+		a, b := p.typeOf(s, args[0]), p.typeOf(s, args[1])
+		if term.Differ(a.of, b.of) && !a.may(args[1]) && !b.may(args[0]) {
+			outcome := "are never equal"
+			if op[0] == '<' || op[0] == '>' {
+				outcome = "always compare the same"
+			}
+			return fmt.Sprintf("match error: %s compares %s with %s, which %s%s", op, a.words(), b.words(), outcome, rego.ArrayHint(a.ref, b.ref))
+		}
+		if op == "==" || op == "!=" {
+			return cmp.Or(p.impossibleTexts(s, args[0], p.constants(s, args[1], maxBindingDepth)), p.impossibleTexts(s, args[1], p.constants(s, args[0], maxBindingDepth)))
+		}
+		return ""
+	}
+	if (name == ast.Member.Name || name == ast.MemberWithKey.Name) && len(args) >= 2 {
+		return p.impossibleMember(s, args[len(ast.BuiltinMap[name].Decl.FuncArgs().Args)-2:])
+	}
+	builtin := ast.BuiltinMap[name]
+	if builtin == nil {
+		return ""
+	}
+	for i, want := range builtin.Decl.FuncArgs().Args {
+		if i >= len(args) {
+			break
+		}
+		have := p.typeOf(s, args[i])
+		if have.of != nil && have.ref.HasPrefix(ast.InputRootRef) && term.Disjoint(have.of, want) && !have.may(nil) {
+			return fmt.Sprintf("%s: argument %d is %s, which it never takes%s", name, i+1, have.words(), rego.ArrayHint(have.ref))
+		}
+	}
+	return ""
+}
+
+// impossibleMember says why the first of two terms is never in the second, or nothing.
+func (p *Program) impossibleMember(s *scope, args []*ast.Term) string {
+	one, of := p.typeOf(s, args[0]), p.typeOf(s, args[1])
+	switch {
+	case of.of == nil || of.otherwise != nil:
+	case term.KindsOf(of.of)&(term.CollectionKinds|term.NullKind) == 0:
+		return fmt.Sprintf("match error: nothing is in %s, which is no collection%s", of.words(), rego.ArrayHint(of.ref))
+	case term.IsCollection(of.of) && term.Differ(one.of, term.ElementsOf(of.of)) && one.otherwise == nil:
+		return fmt.Sprintf("match error: %s is never in %s%s", one.words(), of.words(), rego.ArrayHint(one.ref))
+	}
+	return p.impossibleTexts(s, args[0], elements(p.listOf(s, args[1])))
+}
+
+// listOf is the list that a term is, where it is written in the rule, or nil.
+func (p *Program) listOf(s *scope, t *ast.Term) ast.Value {
+	if all := p.constants(s, t, maxBindingDepth); len(all) == 1 {
+		return all[0].Value
+	}
+	return nil
+}
+
+// termType is what is known about a term: its type, nil when unknown, and where in the input it comes from.
+type termType struct {
+	of  types.Type
+	ref ast.Ref
+	// otherwise is the default of an object.get, which the value may be instead.
+	otherwise *ast.Term
+}
+
+// may reports whether the default of an object.get is what a value is compared with.
+func (t termType) may(with *ast.Term) bool {
+	if t.otherwise == nil {
+		return false
+	}
+	return with == nil || !ast.IsConstant(t.otherwise.Value) || !ast.IsConstant(with.Value) || t.otherwise.Equal(with)
+}
+
+func (t termType) words() string {
+	if t.ref != nil {
+		return fmt.Sprintf("%s (%s)", rego.AsWritten(t.ref), types.Sprint(t.of))
+	}
+	return "a value of type " + types.Sprint(t.of)
+}
+
+// typeOf is the type of a term that is a constant, comes from the input or the data, or is the answer of object.get about them;
+// of any other, as far as OPA infers it.
+func (p *Program) typeOf(s *scope, t *ast.Term) termType {
+	if ast.IsConstant(t.Value) {
+		return termType{of: p.compiler.TypeEnv.GetByValue(t.Value)}
+	}
+	var refs []ast.Ref
+	if p.expandTerm(s, t, nil, maxBindingDepth, &refs) && len(refs) > 0 {
+		if of := p.typeOfAll(refs); of != nil || p.replacedAt(refs[0]) {
+			return termType{of: of, ref: refs[0]}
+		}
+	}
+	if v, ok := t.Value.(ast.Var); ok {
+		if found := p.typeOfLookup(s, v); found.of != nil || found.otherwise != nil {
+			return found
+		}
+		if all := p.constants(s, t, maxBindingDepth); len(all) > 0 {
+			var of types.Type
+			for _, one := range all {
+				of = types.Or(of, p.compiler.TypeEnv.GetByValue(one.Value))
+			}
+			return termType{of: of}
+		}
+	}
+	return termType{of: p.inferredType(s, t)}
+}
+
+// typeOfAll is the type of what may be any of refs, or nil where one of them may be something else.
+func (p *Program) typeOfAll(refs []ast.Ref) types.Type {
+	var all types.Type
+	for _, ref := range refs {
+		one := p.typeOfRef(ref)
+		if one == nil {
+			return nil
+		}
+		all = types.Or(all, one)
+	}
+	return all
+}
+
+// typeOfLookup is the type of a variable that holds what object.get gave.
+func (p *Program) typeOfLookup(s *scope, v ast.Var) termType {
+	var out termType
+	rego.VisitCalls(s.rule, func(name ast.Ref, args []*ast.Term, _ *ast.Location) {
+		if len(args) != 4 || name.String() != ast.ObjectGet.Name || !args[3].Equal(ast.NewTerm(v)) {
+			return
+		}
+		keys := p.keysOf(s, args[1])
+		var refs []ast.Ref
+		out.otherwise = args[2]
+		if keys != nil && p.expandTerm(s, args[0], keys, maxBindingDepth, &refs) && len(refs) > 0 {
+			out = termType{of: p.typeOfAll(refs), ref: refs[0], otherwise: args[2]}
+		}
+	})
+	return out
+}

@@ -1,0 +1,101 @@
+package check
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/types"
+
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
+)
+
+// maxTypedValues bounds how many values of the data are looked at for one type; of more, nothing is known.
+const maxTypedValues = 10_000
+
+// typeOfRef is the type of what ref leads to: as the schema has it under input, and as the data are, where no rule and no "with" put
+// anything else there. It is nil where that is not known.
+func (p *Program) typeOfRef(ref ast.Ref) types.Type {
+	if ref.HasPrefix(ast.InputRootRef) {
+		return p.compiler.TypeEnv.GetByRef(ref)
+	}
+	var all types.Type
+	for _, data := range p.dataAt(ref) {
+		all = types.Or(all, typeOfData(data))
+	}
+	return all
+}
+
+// dataAt are the values of the data that ref leads to, or none where a rule or a "with" may put something else there.
+func (p *Program) dataAt(ref ast.Ref) []any {
+	if p.tree == nil || p.replacedAt(ref) || MayOverlap(p.tree.unknown, ref) {
+		return nil
+	}
+	spots := []treeNode{{p.tree.rules, p.tree.data}}
+	for _, t := range ref[1:] {
+		var next []treeNode
+		for _, s := range spots {
+			if s.rules != nil && len(s.rules.Values) > 0 {
+				return nil
+			}
+			next = append(next, s.members(t)...)
+		}
+		if spots = next; len(spots) > maxTypedValues {
+			return nil
+		}
+	}
+	var all []any
+	for _, s := range spots {
+		if s.rules != nil || s.data == nil {
+			return nil
+		}
+		all = append(all, s.data)
+	}
+	return all
+}
+
+// replacedAt reports whether a "with" changes what ref leads to.
+func (p *Program) replacedAt(ref ast.Ref) bool {
+	return slices.ContainsFunc(p.replaced, func(r ast.Ref) bool { return r.HasPrefix(ref) || ref.HasPrefix(r) })
+}
+
+// typeOfData is the type of a value of the data, one level deep.
+func typeOfData(v any) types.Type {
+	switch v := v.(type) {
+	case map[string]any:
+		if len(v) > maxTypedValues {
+			return types.NewObject(nil, types.NewDynamicProperty(types.A, types.A))
+		}
+		var of types.Type
+		for _, member := range v {
+			of = types.Or(of, typeOfScalar(member))
+		}
+		return types.NewObject(nil, types.NewDynamicProperty(types.S, term.OrAny(of)))
+	case []any:
+		if len(v) > maxTypedValues {
+			return types.NewArray(nil, types.A)
+		}
+		var of types.Type
+		for _, e := range v {
+			of = types.Or(of, typeOfScalar(e))
+		}
+		return types.NewArray(nil, term.OrAny(of))
+	}
+	return typeOfScalar(v)
+}
+
+func typeOfScalar(v any) types.Type {
+	switch v.(type) {
+	case string:
+		return types.S
+	case json.Number, float64, int:
+		return types.N
+	case bool:
+		return types.B
+	case map[string]any:
+		return types.NewObject(nil, types.NewDynamicProperty(types.A, types.A))
+	case []any:
+		return types.NewArray(nil, types.A)
+	}
+	return types.A // null, which is compared with everything
+}

@@ -1,0 +1,21 @@
+package check
+
+import (
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+)
+
+// TestTheTypeOfWhatIsLostIsUnknown: beside data that cannot be read, those that can be are not all there are.
+func TestTheTypeOfWhatIsLostIsUnknown(t *testing.T) {
+	p := New(rego.NewCompiler(rego.Options{}))
+	ref := ast.MustParseRef("data.limits.days[_]")
+	for _, unknown := range [][]ast.Ref{nil, {ast.MustParseRef("data.limits")}} {
+		p.tree = &dataTree{program: p, data: map[string]any{"limits": map[string]any{"days": []any{"monday"}}}, unknown: unknown}
+		if got := p.typeOfRef(ref); (got == nil) != (unknown != nil) {
+			t.Errorf("with %v unknown: %v", unknown, got)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package check
+
+import "github.com/open-policy-agent/opa/v1/ast"
+
+const (
+	// maxExpansions bounds what a reference may stand for; a function may be called from everywhere.
+	maxExpansions   = 256
+	maxBindingDepth = 32
+)
+
+// expansions are the references that ref stands for: itself when it begins with data or input, else what its variable is
+// bound to, or what the callers of a function hand over. ok is false when it may also stand for something else.
+func (p *Program) expansions(s *scope, ref ast.Ref) (all []ast.Ref, ok bool) {
+	ok = p.expand(s, ref, maxBindingDepth, &all)
+	return all, ok
+}
+
+func (p *Program) expand(s *scope, ref ast.Ref, depth int, into *[]ast.Ref) bool {
+	if depth == 0 || len(*into) >= maxExpansions || len(ref) == 0 {
+		return false
+	}
+	if ast.RootDocumentNames.Contains(ref[0]) {
+		*into = append(*into, ref)
+		return true
+	}
+	v, ok := ref[0].Value.(ast.Var)
+	if !ok {
+		return false
+	}
+	if made, ok := s.outputs[v]; ok {
+		return p.expandOutput(made, ref[1:], depth-1, into)
+	}
+	if bound := s.bound[v]; bound != nil {
+		return p.expandTerm(s, bound, ref[1:], depth-1, into)
+	}
+	i, ok := s.parameters[v]
+	calls := p.calls[s.rule.Ref().String()]
+	if !ok || len(calls) == 0 {
+		return false
+	}
+	for _, c := range calls {
+		if i >= len(c.args) || !p.expandTerm(c.from, c.args[i], ref[1:], depth-1, into) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *Program) expandTerm(s *scope, t *ast.Term, tail ast.Ref, depth int, into *[]ast.Ref) bool {
+	switch v := t.Value.(type) {
+	case ast.Ref:
+		return p.expand(s, append(v[:len(v):len(v)], tail...), depth, into)
+	case ast.Var:
+		return p.expand(s, append(ast.Ref{t}, tail...), depth, into)
+	case *ast.ArrayComprehension:
+		return len(tail) > 0 && p.expandTerm(s, v.Term, tail[1:], depth-1, into)
+	case *ast.ObjectComprehension:
+		return len(tail) > 0 && p.expandTerm(s, v.Value, tail[1:], depth-1, into)
+	}
+	return false
+}
+
+// expandOutput goes on with what a function of the policies gives, or object.get finds.
+func (p *Program) expandOutput(made call, tail ast.Ref, depth int, into *[]ast.Ref) bool {
+	if made.name.String() == ast.ObjectGet.Name {
+		keys := p.keysOf(made.from, made.args[1])
+		return keys != nil && len(tail) > 0 && lacks(made.args[2], tail[0]) && p.expandTerm(made.from, made.args[0], append(keys, tail...), depth, into)
+	}
+	rules := p.compiler.GetRulesExact(made.name)
+	if len(rules) == 0 || len(tail) == 0 {
+		return false
+	}
+	for _, r := range rules {
+		for ; r != nil; r = r.Else {
+			if s := p.of[r]; s == nil || r.Head.Value == nil || !p.expandTerm(s, r.Head.Value, tail, depth, into) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// lacks reports whether a default surely has no such member.
+func lacks(otherwise, name *ast.Term) bool {
+	o, ok := otherwise.Value.(ast.Object)
+	if !ok {
+		return ast.IsConstant(otherwise.Value)
+	}
+	return ast.IsConstant(o) && ast.IsConstant(name.Value) && o.Get(name) == nil
+}

@@ -1,0 +1,98 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+)
+
+const CodeMetadata = "metadata_error"
+
+// maxTokenAge bounds custom.token.max_age: nothing is kept for longer.
+const maxTokenAge = 24 * time.Hour
+
+// Freshness reads custom.token of all metadata, by entrypoint:
+//
+//	# METADATA
+//	# entrypoint: true
+//	# custom: {token: {mode: introspect, max_age: 0s}}
+//
+// It has an effect on entrypoints only, so it is a problem elsewhere. modes are those that the issuers can do; none are all.
+func Freshness(compiler *ast.Compiler, entrypoints []string, modes []authz.Mode) (map[string]authz.Freshness, bundle.Problems) {
+	out := map[string]authz.Freshness{}
+	var problems bundle.Problems
+	for _, ref := range compiler.GetAnnotationSet().Flatten() {
+		custom, ok := ref.Annotations.Custom["token"]
+		if !ok {
+			continue
+		}
+		problem := func(format string, args ...any) {
+			loc := ref.Annotations.Location
+			problems = append(problems, bundle.Problem{File: loc.File, Row: loc.Row, Col: loc.Col, Code: CodeMetadata, Message: "custom.token of " + ref.Path.String() + " " + fmt.Sprintf(format, args...)})
+		}
+		path := rego.PathOf(ref.Path)
+		_, twice := out[path]
+		own := ref.Annotations.Scope == "rule" || ref.Annotations.Scope == "document"
+		switch {
+		case !own || !rego.RefOf(path).Equal(ref.Path) || !slices.Contains(entrypoints, path):
+			problem("has no effect: write it on an entrypoint")
+			continue
+		case twice:
+			problem("is there twice: write it once, with scope: document")
+			continue
+		}
+		f, cause := parseFreshness(custom, modes)
+		if cause != "" {
+			problem("%s", cause)
+		}
+		out[path] = f
+	}
+	return out, problems.Sorted()
+}
+
+// parseFreshness reads one custom.token, or says why it cannot be read.
+func parseFreshness(custom any, modes []authz.Mode) (f authz.Freshness, cause string) {
+	members, ok := custom.(map[string]any)
+	if !ok || len(members) == 0 {
+		return f, "is not an object with mode or max_age"
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		text, isText := members[name].(string)
+		switch name {
+		case "mode":
+			mode, all := authz.Mode(text), authz.Modes()
+			if !slices.Contains(all, mode) {
+				return f, "has a mode that is not one of " + joined(all)
+			}
+			if len(modes) > 0 && !slices.Contains(modes, mode) {
+				return f, fmt.Sprintf("wants mode %s, which no configured issuer can do", text)
+			}
+			f.Mode = mode
+		case "max_age":
+			age, err := time.ParseDuration(text)
+			if !isText || err != nil || age < 0 || age > maxTokenAge {
+				return f, "has a max_age that is not a duration with a unit, from 0s to 24h"
+			}
+			f.MaxAge, f.Limited = age, true
+		default:
+			return f, fmt.Sprintf("has a member %q, want mode or max_age", name)
+		}
+	}
+	return f, ""
+}
+
+func joined(modes []authz.Mode) string {
+	words := make([]string, len(modes))
+	for i, m := range modes {
+		words[i] = string(m)
+	}
+	return strings.Join(words, ", ")
+}

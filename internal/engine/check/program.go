@@ -1,0 +1,108 @@
+package check
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+)
+
+// Program is a compiled set of modules as the checks at load look at it: each rule with what its variables stand for.
+type Program struct {
+	compiler *ast.Compiler
+	schema   map[string]any // of the input
+	scopes   []*scope
+	// of finds the scope of a rule.
+	of map[*ast.Rule]*scope
+	// calls are the calls of each function that policies define, by its path.
+	calls map[string][]call
+	// tree is what there is under data, and replaced are the places there that a "with" changes. Both are known to examine.
+	tree     *dataTree
+	replaced []ast.Ref
+}
+
+// call is one call of a function: its arguments, and the rule that has it.
+type call struct {
+	from *scope
+	name ast.Ref
+	args []*ast.Term
+}
+
+// scope is one rule, or one else of a rule.
+type scope struct {
+	rule *ast.Rule
+	// root is the rule whose else this is, or rule itself.
+	root *ast.Rule
+	// bound is what a variable was made equal to. The compiler puts variables where an author wrote none.
+	bound map[ast.Var]*ast.Term
+	// outputs are the calls whose values variables are.
+	outputs map[ast.Var]call
+	// parameters are the positions of the arguments of a function.
+	parameters map[ast.Var]int
+}
+
+// New reads what compiler compiled.
+func New(compiler *ast.Compiler) *Program {
+	p := &Program{compiler: compiler, schema: rego.InputSchema(), of: map[*ast.Rule]*scope{}, calls: map[string][]call{}}
+	for _, name := range slices.Sorted(maps.Keys(compiler.Modules)) {
+		for _, root := range compiler.Modules[name].Rules {
+			for r := root; r != nil; r = r.Else {
+				p.add(root, r)
+			}
+		}
+	}
+	return p
+}
+
+func (p *Program) add(root, rule *ast.Rule) {
+	s := &scope{rule: rule, root: root, bound: map[ast.Var]*ast.Term{}, outputs: map[ast.Var]call{}, parameters: map[ast.Var]int{}}
+	p.scopes, p.of[rule] = append(p.scopes, s), s
+	for i, arg := range rule.Head.Args {
+		if v, ok := arg.Value.(ast.Var); ok {
+			s.parameters[v] = i
+		}
+	}
+	ast.WalkExprs(rule.Body, func(x *ast.Expr) bool {
+		if x.IsEquality() && !x.Negated && len(x.With) == 0 {
+			s.bind(x.Operand(0), x.Operand(1))
+			s.bind(x.Operand(1), x.Operand(0))
+		}
+		if every, ok := x.Terms.(*ast.Every); ok {
+			s.bindEvery(every)
+		}
+		return false
+	})
+	rego.VisitCalls(rule, func(name ast.Ref, args []*ast.Term, _ *ast.Location) {
+		c := call{from: s, name: name, args: args}
+		if name.HasPrefix(ast.DefaultRootRef) {
+			p.calls[name.String()] = append(p.calls[name.String()], c)
+		}
+		if len(args) > 0 {
+			if v, ok := args[len(args)-1].Value.(ast.Var); ok && p.compiler.GetArity(name) == len(args)-1 {
+				s.outputs[v] = c
+			}
+		}
+	})
+}
+
+func (s *scope) bind(variable, value *ast.Term) {
+	v, ok := variable.Value.(ast.Var)
+	if !ok || s.bound[v] != nil {
+		return
+	}
+	if _, is := s.parameters[v]; !is {
+		s.bound[v] = value
+	}
+}
+
+// bindEvery makes the value of an every stand for the members of its domain.
+func (s *scope) bindEvery(every *ast.Every) {
+	switch domain := every.Domain.Value.(type) {
+	case ast.Var:
+		s.bind(every.Value, ast.NewTerm(ast.Ref{every.Domain, ast.VarTerm(ast.WildcardPrefix)}))
+	case ast.Ref:
+		s.bind(every.Value, ast.NewTerm(append(domain[:len(domain):len(domain)], ast.VarTerm(ast.WildcardPrefix))))
+	}
+}

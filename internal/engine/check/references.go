@@ -1,0 +1,274 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
+	"github.com/authz-sidecar/sidecar/internal/suggest"
+)
+
+const codeReference = "reference_error"
+
+// maxRuleDepth bounds how far the values of rules are followed.
+const maxRuleDepth = 8
+
+// undefinedRefs finds the references that nothing can meet: OPA takes them for undefined, and under "not" they allow. Behind a
+// variable only what looks like a misspelling is told, for data may lack a member today.
+func (l *dataTree) undefinedRefs(optional map[*ast.Rule][]ast.Ref) bundle.Problems {
+	var out bundle.Problems
+	replaced := l.program.replacements()
+	for _, s := range l.program.scopes {
+		rego.VisitRefs(s.rule, func(t *ast.Term, ref ast.Ref, at *ast.Location) {
+			if replaced.cover(t, ref) {
+				return
+			}
+			if cause := l.undefinedCause(s, ref, optional[s.root]); cause != "" {
+				out = append(out, rego.ProblemAt(at, codeReference, "%s", cause))
+			}
+		})
+		rego.VisitCalls(s.rule, func(name ast.Ref, args []*ast.Term, at *ast.Location) {
+			if cause := l.undefinedLookup(s, name, args); cause != "" {
+				out = append(out, rego.ProblemAt(at, codeReference, "%s", cause))
+			}
+		})
+	}
+	return out.Sorted()
+}
+
+// replacements are the targets of every with under data, and what is read besides. A target provides what is read, so that
+// rules may hand each other values; a target that is neither provided nor read is a misspelling.
+type replacements struct {
+	targets map[*ast.Term]ast.Ref
+	reads   []ast.Ref
+}
+
+func (p *Program) replacements() replacements {
+	out := replacements{targets: map[*ast.Term]ast.Ref{}}
+	for _, s := range p.scopes {
+		ast.WalkWiths(s.rule, func(w *ast.With) bool {
+			if ref, ok := w.Target.Value.(ast.Ref); ok && ref.HasPrefix(ast.DefaultRootRef) {
+				out.targets[w.Target] = ref
+			}
+			return false
+		})
+	}
+	if len(out.targets) == 0 {
+		return out
+	}
+	for _, s := range p.scopes {
+		rego.VisitRefs(s.rule, func(t *ast.Term, ref ast.Ref, _ *ast.Location) {
+			if out.targets[t] == nil && ref.HasPrefix(ast.DefaultRootRef) {
+				out.reads = append(out.reads, ref)
+			}
+		})
+	}
+	return out
+}
+
+// cover reports whether a with provides ref, or ref is a target that something reads.
+func (r replacements) cover(t *ast.Term, ref ast.Ref) bool {
+	if r.targets[t] != nil {
+		return slices.ContainsFunc(r.reads, func(read ast.Ref) bool { return read.HasPrefix(ref) || ref.HasPrefix(read) })
+	}
+	for _, target := range r.targets {
+		if ref.HasPrefix(target) {
+			return true
+		}
+	}
+	return false
+}
+
+// tolerance is what a reference may lack.
+type tolerance struct {
+	// optional are the paths that the metadata declare as possibly absent.
+	optional []ast.Ref
+	// names is how many names a variable in the reference stands for: of several, data may lack some today.
+	names int
+}
+
+// undefinedCause says why nothing meets ref, or nothing. Of several names that a variable stands for, each is looked at.
+func (l *dataTree) undefinedCause(s *scope, ref ast.Ref, optional []ast.Ref) string {
+	spelt := l.program.withConstants(s, ref)
+	for _, r := range spelt {
+		if cause := l.undefinedForm(s, r, tolerance{optional, len(spelt)}); cause != "" {
+			return cause
+		}
+	}
+	return ""
+}
+
+func (l *dataTree) undefinedForm(s *scope, ref ast.Ref, may tolerance) string {
+	refs, ok := l.program.expansions(s, ref)
+	if !ok || len(refs) == 0 {
+		return ""
+	}
+	cause := ""
+	for _, r := range refs {
+		c := cmp.Or(l.undefinedRef(s, r, may), l.wrongKey(s, ref, r))
+		if c == "" {
+			return "" // one of what it stands for is enough
+		}
+		cause = c
+	}
+	return cause
+}
+
+// wrongKey says which variable of ref is no name that data can have: data are JSON, so that the members of an object have texts for
+// names, and the elements of an array numbers.
+func (l *dataTree) wrongKey(s *scope, ref, expanded ast.Ref) string {
+	if !expanded.HasPrefix(ast.DefaultRootRef) {
+		return ""
+	}
+	for i := 1; i < len(ref); i++ {
+		if _, ok := ref[i].Value.(ast.Var); !ok {
+			continue
+		}
+		key := l.program.typeOf(s, ref[i])
+		if key.of == nil || key.otherwise != nil {
+			continue
+		}
+		above := expanded[:len(expanded)-len(ref)+i]
+		data := l.program.dataAt(above)
+		if len(data) > 0 && !slices.ContainsFunc(data, func(v any) bool { return term.KindsOf(key.of)&keyKinds(v) != 0 }) {
+			return fmt.Sprintf("undefined ref: %s is looked up by %s, which names nothing there%s", rego.AsWritten(above), key.words(), rego.ArrayKeyHint(key.ref))
+		}
+	}
+	return ""
+}
+
+// keyKinds are the kinds of values that name something in a value of the data.
+func keyKinds(v any) term.Kinds {
+	switch v.(type) {
+	case map[string]any:
+		return term.StringKind
+	case []any:
+		return term.NumberKind
+	}
+	return term.AnyKind // nothing is below it, which is told otherwise
+}
+
+// undefinedRef looks at one reference. OPA's own type check has seen those to the input but for what callers hand to a function, and
+// for names behind variables.
+func (l *dataTree) undefinedRef(s *scope, ref ast.Ref, may tolerance) string {
+	if ref.HasPrefix(ast.InputRootRef) {
+		if rego.IsLogPolicy(s.rule) || l.program.compiler.TypeEnv.GetByRef(ref) != nil {
+			return ""
+		}
+		return fmt.Sprintf("undefined ref: %s: the input has no such member%s", rego.AsWritten(ref), rego.InputHint(ref))
+	}
+	g := l.missing(ref, maxRuleDepth)
+	if g == nil || l.declaredOptional(ref, may.optional) || (!g.certain || may.names > 1) && !g.misspelt() {
+		return ""
+	}
+	return g.message(ref, g.suggestion())
+}
+
+// message says what ref lacks, what is there, and what was probably meant.
+func (g *missingRef) message(ref ast.Ref, guess string) string {
+	there := "nothing"
+	if len(g.siblings) > 0 {
+		there = strings.Join(g.siblings[:min(len(g.siblings), 12)], ", ")
+		if len(g.siblings) > 12 {
+			there += fmt.Sprintf(" and %d more", len(g.siblings)-12)
+		}
+	}
+	out := "undefined ref: " + rego.AsWritten(withoutIteration(ref))
+	if !g.ref.Equal(ref) {
+		out += ", which is " + rego.AsWritten(withoutIteration(g.ref))
+	}
+	out += fmt.Sprintf(": no rule and no data provide %s (%s has: %s)", rego.AsWritten(g.ref[:g.at+1]), rego.AsWritten(g.ref[:g.at]), there)
+	if guess != "" {
+		return out + "; did you mean " + guess + "?"
+	}
+	return out + "; if it comes with an optional bundle, say so by custom.optional_data in the metadata"
+}
+
+// suggestion is what the element that is not there was probably meant to be, as a whole reference, or nothing.
+func (g *missingRef) suggestion() string {
+	name, ok := g.ref[g.at].Value.(ast.String)
+	if !ok {
+		return ""
+	}
+	near := suggest.Closest(string(name), g.siblings)
+	if near == "" {
+		return ""
+	}
+	meant := append(g.ref[:g.at:g.at], ast.StringTerm(near))
+	return rego.AsWritten(withoutIteration(append(meant, g.ref[g.at+1:]...)))
+}
+
+// misspelt reports whether the element that is not there looks like a misspelling of one that is. A short name may as well be
+// another one: from and form, rps and rpm.
+func (g *missingRef) misspelt() bool {
+	name, ok := g.ref[g.at].Value.(ast.String)
+	word := strings.ToLower(string(name))
+	return ok && slices.ContainsFunc(g.siblings, func(has string) bool {
+		has = strings.ToLower(has)
+		return has == word || len(word) > 4 && suggest.Within(word, has, 1+len(word)/8)
+	})
+}
+
+// withoutIteration is ref without the variables at its end: those of an iteration.
+func withoutIteration(ref ast.Ref) ast.Ref {
+	for len(ref) > 1 && !ast.IsConstant(ref[len(ref)-1].Value) {
+		ref = ref[:len(ref)-1]
+	}
+	return ref
+}
+
+// undefinedLookup looks at object.get with a constant name: where the object can have no such member, or where the name is a
+// misspelling, the answer is always the default.
+func (l *dataTree) undefinedLookup(s *scope, name ast.Ref, args []*ast.Term) string {
+	if name.String() != ast.ObjectGet.Name || len(args) < 3 {
+		return ""
+	}
+	keys := l.program.keysOf(s, args[1])
+	var refs []ast.Ref
+	if keys == nil || !l.program.expandTerm(s, args[0], keys, maxBindingDepth, &refs) || len(refs) == 0 {
+		return ""
+	}
+	cause := ""
+	for _, ref := range refs {
+		switch {
+		case ref.HasPrefix(ast.InputRootRef):
+			if rego.IsLogPolicy(s.rule) || l.program.compiler.TypeEnv.GetByRef(ref) != nil {
+				return ""
+			}
+			cause = fmt.Sprintf("undefined ref: object.get reads %s, which never is: it always gives its default%s", rego.AsWritten(ref), rego.InputHint(ref))
+		default:
+			g := l.missing(ref, maxRuleDepth)
+			if g == nil || !g.misspelt() {
+				return "" // a default says that it may be absent
+			}
+			cause = g.message(ref, g.suggestion())
+		}
+	}
+	return cause
+}
+
+// keysOf is the second argument of object.get as the elements of a reference, or nil where it may be a name as well as a path.
+func (p *Program) keysOf(s *scope, t *ast.Term) ast.Ref {
+	if names := p.constants(s, t, maxBindingDepth); len(names) == 1 {
+		t = names[0]
+	}
+	switch v := t.Value.(type) {
+	case ast.String:
+		return ast.Ref{t}
+	case ast.Var:
+		if of := p.typeOf(s, t).of; of != nil && term.KindsOf(of) == term.StringKind {
+			return ast.Ref{t}
+		}
+	case *ast.Array:
+		var out ast.Ref
+		v.Foreach(func(e *ast.Term) { out = append(out, e) })
+		return out
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/types"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
+	"github.com/authz-sidecar/sidecar/internal/engine/verdict"
+)
+
+const CodeResult = "result_error"
+
+// maxResultDepth bounds how far the value of a rule is followed through other rules.
+const maxResultDepth = 6
+
+// resultProblems finds the rules of an entrypoint whose value could not be read as a decision at any request. Each body of a rule is
+// judged by itself: one that always gives a wrong value is a problem, whatever the others give.
+func (p *Program) resultProblems(path string) bundle.Problems {
+	j := &shapeChecker{program: p, path: "data." + rego.Dotted(path), seen: map[*ast.Rule]bool{}}
+	j.rules(p.compiler.GetRulesExact(rego.RefOf(path)), verdict.ResultShape(), "", maxResultDepth)
+	return j.problems
+}
+
+// shapeChecker compares what an author wrote with the shape of a result.
+type shapeChecker struct {
+	program  *Program
+	path     string
+	seen     map[*ast.Rule]bool
+	problems bundle.Problems
+}
+
+func (j *shapeChecker) rules(rules []*ast.Rule, sh *verdict.Shape, at string, depth int) {
+	for _, r := range rules {
+		for ; r != nil; r = r.Else {
+			s := j.program.of[r]
+			if s == nil || j.seen[r] || depth == 0 {
+				continue
+			}
+			j.seen[r] = true
+			if r.Head.RuleKind() == ast.MultiValue {
+				j.wrong(r.Location, at, fmt.Sprintf("is a set, want %s", sh.Want), sh.Kinds&term.SetKind == 0)
+				continue
+			}
+			if r.Ref().IsGround() {
+				j.term(s, r.Head.Value, sh, at, depth)
+			}
+		}
+	}
+}
+
+// wrong adds a problem where it is one.
+func (j *shapeChecker) wrong(loc *ast.Location, at, cause string, is bool) {
+	if !is {
+		return
+	}
+	where := "the result of " + j.path
+	if at != "" {
+		where = at + " of " + where
+	}
+	j.problems = append(j.problems, rego.ProblemAt(loc, CodeResult, "%s %s", where, cause))
+}
+
+// locationOf is where a term is written, or where its rule is.
+func locationOf(s *scope, t *ast.Term) *ast.Location {
+	if t.Location != nil && t.Location.File != "" {
+		return t.Location
+	}
+	return s.rule.Location
+}
+
+// term judges one term, as far as it is known before a request comes.
+func (j *shapeChecker) term(s *scope, t *ast.Term, sh *verdict.Shape, at string, depth int) {
+	if ast.IsConstant(t.Value) {
+		j.constant(s, t, sh, at, depth)
+		return
+	}
+	switch v := t.Value.(type) {
+	case ast.Var:
+		if bound := s.bound[v]; bound != nil && depth > 0 {
+			j.term(s, bound, sh, at, depth-1)
+			return
+		}
+	case ast.Ref:
+		if rules := j.program.compiler.GetRulesExact(v); len(rules) > 0 && len(rules[0].Head.Args) == 0 {
+			before := len(j.problems)
+			j.rules(rules, sh, at, depth-1)
+			if len(j.problems) > before {
+				return
+			}
+		}
+	case ast.Object:
+		j.object(s, t, v, sh, at, depth)
+		return
+	case *ast.Array:
+		if j.kind(s, t, term.ArrayKind, sh, at) {
+			j.elements(s, v, sh, at, depth)
+		}
+		return
+	case ast.Set:
+		if j.kind(s, t, term.SetKind, sh, at) {
+			j.elements(s, v, sh, at, depth)
+		}
+		return
+	}
+	if cause := sh.Refuses(j.program.inferredType(s, t)); cause != "" {
+		j.wrong(locationOf(s, t), at, cause, true)
+	}
+}
+
+// kind reports whether the shape takes values of a kind, and adds a problem where it does not.
+func (j *shapeChecker) kind(s *scope, t *ast.Term, is term.Kinds, sh *verdict.Shape, at string) bool {
+	j.wrong(locationOf(s, t), at, fmt.Sprintf("is %s, want %s", is, sh.Want), sh.Kinds&is == 0)
+	return sh.Kinds&is != 0
+}
+
+// constant judges a value by the reader that would read it at a request, and first its parts, so that the place is exact.
+func (j *shapeChecker) constant(s *scope, t *ast.Term, sh *verdict.Shape, at string, depth int) {
+	if !j.kind(s, t, term.KindsOf(j.program.compiler.TypeEnv.GetByValue(t.Value)), sh, at) {
+		return
+	}
+	before := len(j.problems)
+	switch v := t.Value.(type) {
+	case ast.Object:
+		j.object(s, t, v, sh, at, depth)
+	case *ast.Array:
+		j.elements(s, v, sh, at, depth)
+	case ast.Set:
+		j.elements(s, v, sh, at, depth)
+	}
+	if sh.Check == nil || len(j.problems) > before {
+		return
+	}
+	if err := sh.Check(t.Value); err != nil {
+		j.wrong(locationOf(s, t), at, fmt.Sprintf("%v, want %s", err, sh.Want), true)
+	}
+}
+
+// elements judges each element of a list.
+func (j *shapeChecker) elements(s *scope, list interface{ Foreach(func(*ast.Term)) }, sh *verdict.Shape, at string, depth int) {
+	if sh.Each != nil {
+		list.Foreach(func(e *ast.Term) { j.term(s, e, sh.Each, element(at), depth) })
+	}
+}
+
+// object judges the members of an object whose names are known.
+func (j *shapeChecker) object(s *scope, t *ast.Term, o ast.Object, sh *verdict.Shape, at string, depth int) {
+	if !j.kind(s, t, term.ObjectKind, sh, at) {
+		return
+	}
+	has, all, before := false, true, len(j.problems)
+	o.Foreach(func(k, value *ast.Term) {
+		if !ast.IsConstant(k.Value) {
+			all = false
+			return
+		}
+		name, err := term.MemberName(k)
+		has = has || name == sh.Required
+		switch m := sh.Named(name); {
+		case err != nil && !sh.Open && len(sh.Members) > 0:
+			j.wrong(locationOf(s, k), at, err.Error(), true)
+		case m != nil:
+			j.term(s, value, &m.Shape, within(at, name), depth)
+		case len(sh.Members) > 0 && !sh.Open:
+			j.wrong(locationOf(s, k), at, "has an "+sh.UnknownMember(name).Error(), true)
+		case sh.Each != nil:
+			if err := verdict.CheckHeaderName(k.Value); err != nil {
+				j.wrong(locationOf(s, k), at, err.Error(), true)
+			}
+			j.term(s, value, sh.Each, within(at, name), depth)
+		}
+	})
+	j.wrong(locationOf(s, t), at, "has no "+sh.Required+", which is required", sh.Required != "" && !has && all && len(j.problems) == before)
+}
+
+func within(at, name string) string {
+	switch {
+	case at == "":
+		return name
+	case strings.HasPrefix(at, anElement):
+		return name + " of " + at
+	}
+	return at + "." + name
+}
+
+const anElement = "an element of "
+
+func element(at string) string { return anElement + at }
+
+// inferredType is the type of a term of a rule, as OPA infers it.
+func (p *Program) inferredType(s *scope, t *ast.Term) types.Type {
+	array, ok := p.compiler.TypeEnv.GetByValue(&ast.ArrayComprehension{Term: ast.ArrayTerm(t), Body: s.rule.Body}).(*types.Array)
+	if !ok || array == nil {
+		return nil
+	}
+	if inner, ok := array.Dynamic().(*types.Array); ok && inner.Len() == 1 {
+		return inner.Select(0)
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package check
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+)
+
+// UnreadData is data that no rule can read.
+type UnreadData struct {
+	// File has the data, Path is where they are: data.x.
+	File, Path string
+}
+
+// UnreadData finds the data of set that no reference in the policies leads to: those of a file, or the members of one at the top.
+// A reference behind a variable leads everywhere; what is declared as optional is read.
+func (p *Program) UnreadData(set *bundle.Set) []UnreadData {
+	var reads []ast.Ref
+	for _, m := range p.compiler.Modules {
+		ast.WalkRefs(m, func(ref ast.Ref) bool {
+			if ref.HasPrefix(ast.DefaultRootRef) {
+				reads = append(reads, ref.Copy())
+			}
+			return false
+		})
+	}
+	optional, _ := p.optionalPaths()
+	for _, refs := range optional {
+		reads = append(reads, refs...)
+	}
+	var out []UnreadData
+	for _, b := range set.Bundles {
+		for _, d := range b.Data {
+			for _, at := range dataPaths(d) {
+				ref := ast.DefaultRootRef.Copy()
+				for _, name := range at {
+					ref = ref.Append(ast.StringTerm(name))
+				}
+				if !MayOverlap(reads, ref) {
+					out = append(out, UnreadData{d.Path, ref.String()})
+				}
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b UnreadData) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Path, b.Path)) })
+	return out
+}
+
+// dataPaths are the paths under data that a file writes, one name long at least.
+func dataPaths(d bundle.DataFile) [][]string {
+	members, ok := d.Value.(map[string]any)
+	if len(d.At) > 0 || !ok {
+		return [][]string{d.At}
+	}
+	var out [][]string
+	for name := range members {
+		out = append(out, []string{name})
+	}
+	return out
+}

@@ -1,0 +1,246 @@
+// Package document turns the input document into terms of OPA, as far as a policy can read it.
+package document
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
+	"github.com/authz-sidecar/sidecar/internal/input"
+)
+
+// The document is mapped straight from its Go types to terms, with no JSON in between. Each type is planned once, from
+// the same tags that make its JSON form, so the two cannot differ.
+
+// converter turns a value of one Go type into a term.
+type converter func(v reflect.Value) (*ast.Term, error)
+
+// member is one member of an object.
+type member struct {
+	name    string
+	index   int
+	key     *ast.Term
+	omit    bool
+	convert converter
+}
+
+var (
+	documentMembers = membersOf(reflect.TypeFor[input.Document]())
+	requestMembers  = membersOf(reflect.TypeFor[input.Request]())
+	tokenMembers    = membersOf(reflect.TypeFor[input.Token]())
+)
+
+// View is the part of the document that a policy can read. What nobody reads is not turned into terms.
+type View struct {
+	document, request []member
+	// static are members of a token that follow from its claims, fresh those that differ from request to request.
+	static, perRequest []member
+	// name is equal for views that have the same static members.
+	name string
+}
+
+// NewView returns the part of the document that r names.
+func NewView(r Usage) *View {
+	v := &View{document: r.of(documentMembers, ""), request: r.of(requestMembers, "request")}
+	var names []string
+	for _, m := range r.of(tokenMembers, "token") {
+		switch m.name {
+		case "scheme", "binding", "age", "stale":
+			v.perRequest = append(v.perRequest, m)
+		default:
+			v.static = append(v.static, m)
+			names = append(names, m.name)
+		}
+	}
+	v.name = strings.Join(names, " ")
+	return v
+}
+
+// Value returns the terms of d, as far as they can be read.
+func (v *View) Value(d *input.Document) (ast.Value, error) {
+	fields := reflect.ValueOf(d).Elem()
+	pairs := make([][2]*ast.Term, 0, len(v.document))
+	for i := range v.document {
+		m := &v.document[i]
+		f := fields.Field(m.index)
+		if m.omit && f.IsZero() {
+			continue
+		}
+		var t *ast.Term
+		var err error
+		switch {
+		case m.name == "token" && d.Claims != nil:
+			t, err = v.tokenTerm(d)
+		case m.name == "token":
+			t, err = object(f, slices.Concat(v.static, v.perRequest))
+		case m.name == "request":
+			t, err = object(f, v.request)
+		default:
+			t, err = m.convert(f)
+		}
+		if err != nil {
+			return nil, authz.Errorf(kindFor(m.name), "read input.%s: %w", m.name, err)
+		}
+		pairs = append(pairs, [2]*ast.Term{m.key, t})
+	}
+	return ast.NewObject(pairs...), nil
+}
+
+// kindFor says whose fault it is when a member of the document cannot be read: the issuer's or the caller's.
+func kindFor(member string) authz.Kind {
+	if member == "token" {
+		return authz.Misconfigured
+	}
+	return authz.Malformed
+}
+
+// cachedToken is what the engine keeps in the slot of claims. It is immutable but for latest.
+type cachedToken struct {
+	view   string
+	static [][2]*ast.Term
+	latest atomic.Pointer[latestToken]
+}
+
+// latestToken is a whole token as it was for some request; within a second most requests look alike.
+type latestToken struct {
+	view *View
+	key  requestKey
+	term *ast.Term
+}
+
+type requestKey struct {
+	scheme  string
+	binding input.Binding
+	age     int64
+	stale   bool
+}
+
+// tokenTerm returns the token of a document with claims, most of which is kept beside them.
+func (v *View) tokenTerm(d *input.Document) (*ast.Term, error) {
+	token := reflect.ValueOf(&d.Token).Elem()
+	form, _ := d.Claims.Slot.Load().(*cachedToken)
+	if form == nil || form.view != v.name {
+		static, err := pairsOf(token, v.static, nil)
+		if err != nil {
+			return nil, err
+		}
+		form = &cachedToken{view: v.name, static: static}
+		d.Claims.Slot.Store(form)
+	}
+	key := v.key(&d.Token)
+	if last := form.latest.Load(); last != nil && last.view == v && last.key == key {
+		return last.term, nil
+	}
+	pairs := append(make([][2]*ast.Term, 0, len(form.static)+len(v.perRequest)), form.static...)
+	pairs, err := pairsOf(token, v.perRequest, pairs)
+	if err != nil {
+		return nil, err
+	}
+	term := ast.NewTerm(ast.NewObject(pairs...))
+	form.latest.Store(&latestToken{v, key, term})
+	return term, nil
+}
+
+// key tells tokens of the same claims apart, as far as the view can tell.
+func (v *View) key(t *input.Token) (k requestKey) {
+	for i := range v.perRequest {
+		switch v.perRequest[i].name {
+		case "scheme":
+			k.scheme = t.Scheme
+		case "binding":
+			k.binding = t.Binding
+		case "age":
+			k.age = t.Age
+		case "stale":
+			k.stale = t.Stale
+		}
+	}
+	return k
+}
+
+func object(v reflect.Value, members []member) (*ast.Term, error) {
+	pairs, err := pairsOf(v, members, make([][2]*ast.Term, 0, len(members)))
+	return ast.NewTerm(ast.NewObject(pairs...)), err
+}
+
+func pairsOf(v reflect.Value, members []member, pairs [][2]*ast.Term) ([][2]*ast.Term, error) {
+	for i := range members {
+		m := &members[i]
+		f := v.Field(m.index)
+		if m.omit && f.IsZero() {
+			continue
+		}
+		t, err := m.convert(f)
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, [2]*ast.Term{m.key, t})
+	}
+	return pairs, nil
+}
+
+func membersOf(t reflect.Type) []member {
+	var out []member
+	for f := range t.Fields() {
+		name, omit, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
+		out = append(out, member{name: name, index: f.Index[0], key: ast.StringTerm(name), omit: omit == "omitzero", convert: converterFor(f.Type)})
+	}
+	return out
+}
+
+func converterFor(t reflect.Type) converter {
+	if t == reflect.TypeFor[jsontext.Value]() {
+		return func(v reflect.Value) (*ast.Term, error) { return term.ParseJSON(v.Bytes()) }
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		inner := converterFor(t.Elem())
+		return func(v reflect.Value) (*ast.Term, error) { return inner(v.Elem()) }
+	case reflect.Bool:
+		return func(v reflect.Value) (*ast.Term, error) { return ast.InternedTerm(v.Bool()), nil }
+	case reflect.Int, reflect.Int64:
+		return func(v reflect.Value) (*ast.Term, error) { return ast.InternedTerm(v.Int()), nil }
+	case reflect.String:
+		return func(v reflect.Value) (*ast.Term, error) { return ast.StringTerm(v.String()), nil }
+	case reflect.Slice: // of strings
+		return func(v reflect.Value) (*ast.Term, error) { return stringsTerm(v.Interface().([]string)), nil }
+	case reflect.Map: // of strings to strings
+		return func(v reflect.Value) (*ast.Term, error) {
+			return stringListsTerm(v.Interface().(map[string][]string)), nil
+		}
+	default:
+		members := membersOf(t)
+		return func(v reflect.Value) (*ast.Term, error) { return object(v, members) }
+	}
+}
+
+func stringsTerm(list []string) *ast.Term {
+	if len(list) == 0 {
+		return ast.InternedEmptyArray
+	}
+	terms := make([]*ast.Term, len(list))
+	for i, s := range list {
+		terms[i] = ast.StringTerm(s)
+	}
+	return ast.ArrayTerm(terms...)
+}
+
+func stringListsTerm(lists map[string][]string) *ast.Term {
+	if len(lists) == 0 {
+		return ast.InternedEmptyObject
+	}
+	pairs := make([][2]*ast.Term, 0, len(lists))
+	for name, list := range lists {
+		pairs = append(pairs, [2]*ast.Term{ast.StringTerm(name), stringsTerm(list)})
+	}
+	return ast.NewTerm(ast.NewObject(pairs...))
+}

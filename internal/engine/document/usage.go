@@ -1,0 +1,78 @@
+package document
+
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// Usage is what of the input the rules of a policy can read: the top-level members by name, and those of request and
+// token as "request.path". A name that ends here is read whole; "" is all of the input.
+//
+// It errs on the side of more. In compiled Rego every access to the input is a reference that begins with it, also
+// behind an alias, in a function's argument or in a head, so no rule can read what no reference names.
+type Usage map[string]bool
+
+// UsageOf walks every rule that was compiled, whatever asks for it.
+func UsageOf(c *ast.Compiler) Usage {
+	r := Usage{}
+	for _, m := range c.Modules {
+		r.walk(m)
+	}
+	return r
+}
+
+// walk adds what a module or a rule reads.
+func (r Usage) walk(node any) {
+	ast.WalkRefs(node, func(ref ast.Ref) bool {
+		if ref.HasPrefix(ast.InputRootRef) {
+			r.add(ref)
+		}
+		return false
+	})
+}
+
+func (r Usage) add(ref ast.Ref) {
+	if len(ref) == 1 {
+		r[""] = true
+		return
+	}
+	name, ok := ref[1].Value.(ast.String)
+	if !ok {
+		r[""] = true
+		return
+	}
+	if name != "request" && name != "token" {
+		r[string(name)] = true
+		return
+	}
+	if len(ref) > 2 {
+		if part, ok := ref[2].Value.(ast.String); ok {
+			r[string(name)+"."+string(part)] = true
+			return
+		}
+	}
+	r[string(name)] = true
+}
+
+// of returns the members of the object named within, or of the input, that are read at least in part.
+func (r Usage) of(members []member, within string) []member {
+	var out []member
+	for _, m := range members {
+		if r[""] || within != "" && (r[within] || r[within+"."+m.name]) || within == "" && r.below(m.name) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// below reports whether a top-level member is read, whole or in part.
+func (r Usage) below(name string) bool {
+	if r[name] {
+		return true
+	}
+	for read := range r {
+		if len(read) > len(name) && read[:len(name)] == name && read[len(name)] == '.' {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/cache"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
+	"github.com/authz-sidecar/sidecar/internal/engine/document"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
+)
+
+// runtime is what all evaluations within a snapshot share. It is immutable.
+type runtime struct {
+	compiler *ast.Compiler
+	store    storage.Store
+	// txn is read by all evaluations: the store is never written again.
+	txn      storage.Transaction
+	values   cache.InterQueryValueCache
+	measures metrics.Metrics
+	builtins map[string]*topdown.Builtin
+	deadline time.Duration
+	network  network
+}
+
+func newWorld(ctx context.Context, compiler *ast.Compiler, store storage.Store, txn storage.Transaction, cfg Config) *runtime {
+	w := &runtime{
+		compiler: compiler, store: store, txn: txn, values: newValueCache(ctx), measures: metrics.NoOp(),
+		builtins: builtins.Guarded(cmp.Or(cfg.Runaways, builtins.NewRunaways())), deadline: cfg.Deadline, network: networkDenied,
+	}
+	if len(cfg.AllowBuiltins) > 0 {
+		w.network = networkAllowed
+	}
+	return w
+}
+
+// preparedRule is one rule that may be asked. It is immutable.
+type preparedRule struct {
+	*runtime
+	path          string
+	query         ast.Body
+	queryCompiler ast.QueryCompiler
+	freshness     authz.Freshness
+	// needsRequest is set when the rule, or one that it depends on, reads input.request.
+	needsRequest bool
+}
+
+// network says how far the builtins of a policy can get.
+type network uint8
+
+const (
+	// networkDenied policies only compute.
+	networkDenied network = iota
+	// networkAllowed policies also wait for the network, where an alarm is not heard: the end of a context is.
+	networkAllowed
+)
+
+// resultVar is the variable of a query that holds the value of its rule.
+const resultVar = ast.Var("answer")
+
+// prepare prepares the rule at path.
+func (w *runtime) prepare(path string, freshness authz.Freshness) (*preparedRule, error) {
+	// The query is built from terms: a path is never pasted into Rego.
+	asks := w.compiler.QueryCompiler()
+	query, err := asks.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(resultVar), ast.NewTerm(rego.RefOf(path)))))
+	if err != nil {
+		return nil, fmt.Errorf("prepare data.%s: %w", rego.Dotted(path), err)
+	}
+	return &preparedRule{
+		runtime: w, path: path, query: query, queryCompiler: asks, freshness: freshness, needsRequest: document.NeedsRequest(w.compiler, rego.RefOf(path)),
+	}, nil
+}
+
+// evalOptions is one evaluation.
+type evalOptions struct {
+	time time.Time
+	// seed, the decision's id, is what rand and uuid derive from.
+	seed string
+	// tracer follows an evaluation in which every rule is entered; nil means one as decisions have it.
+	tracer topdown.QueryTracer
+	// deadline is in place of the configured one where it is not 0.
+	deadline time.Duration
+}
+
+// eval evaluates e over in. The value is nil when the rule is undefined.
+func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (ast.Value, error) {
+	if r.deadline == 0 {
+		r.deadline = e.deadline
+	}
+	cancel := topdown.NewCancel()
+	alarm := time.AfterFunc(r.deadline, cancel.Cancel)
+	defer alarm.Stop()
+	if e.network == networkAllowed {
+		var done context.CancelFunc
+		ctx, done = context.WithTimeout(ctx, r.deadline)
+		defer done()
+	}
+	values := newVirtualCache()
+	defer values.Release()
+	var failed []topdown.Error
+	var value ast.Value
+	err := e.newQuery(in, r).WithCancel(cancel).WithVirtualCache(values).WithBuiltinErrorList(&failed).Iter(ctx, func(qr topdown.QueryResult) error {
+		value = qr[resultVar].Value
+		return nil
+	})
+	switch {
+	case topdown.IsCancel(err):
+		return nil, fmt.Errorf("evaluate data.%s: not done after %s, the deadline of one evaluation", rego.Dotted(e.path), r.deadline)
+	case err != nil:
+		return nil, fmt.Errorf("evaluate data.%s: %w", rego.Dotted(e.path), evalError(err))
+	case len(failed) > 0:
+		// OPA treats the expression as undefined, and a deny rule that is undefined allows.
+		return nil, fmt.Errorf("evaluate data.%s: %w", rego.Dotted(e.path), evalError(&failed[0]))
+	case value == nil:
+		return nil, nil
+	}
+	if err := term.CheckBounds(value); err != nil {
+		return nil, fmt.Errorf("evaluate data.%s: %w", rego.Dotted(e.path), err)
+	}
+	return value, nil
+}
+
+// newQuery is the query of one evaluation.
+func (e *preparedRule) newQuery(in ast.Value, r evalOptions) *topdown.Query {
+	q := topdown.NewQuery(e.query).
+		WithQueryCompiler(e.queryCompiler).WithCompiler(e.compiler).
+		WithStore(e.store).WithTransaction(e.txn).
+		WithBuiltins(e.builtins).WithInterQueryBuiltinValueCache(e.values).
+		WithMetrics(e.measures).
+		WithInput(ast.NewTerm(in))
+	if r.seed != "" {
+		q = q.WithSeed(&seed{id: r.seed})
+	}
+	if !r.time.IsZero() {
+		q = q.WithTime(r.time)
+	}
+	if r.tracer != nil {
+		q = q.WithQueryTracer(r.tracer).WithIndexing(false).WithEarlyExit(false)
+	}
+	return q
+}

@@ -1,0 +1,49 @@
+package rego
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
+)
+
+func capabilities(opts Options) *ast.Capabilities {
+	caps := ast.CapabilitiesForThisVersion()
+	caps.Builtins = slices.DeleteFunc(caps.Builtins, func(b *ast.Builtin) bool {
+		return builtins.Unsafe(b.Name) && !slices.Contains(opts.AllowBuiltins, b.Name)
+	})
+	if !slices.Contains(opts.AllowBuiltins, "http.send") {
+		caps.AllowNet = []string{} // no remote references in schemas either
+	}
+	return caps
+}
+
+// NewCompiler returns a compiler as every policy is compiled: strict, typed by the schema of the input, and without the
+// builtins that opts do not allow.
+func NewCompiler(opts Options) *ast.Compiler { return newCompiler(opts, InputSchema(), Strict) }
+
+// Strictness says whether what is unused or shadows is an error.
+type Strictness uint8
+
+const (
+	Strict Strictness = iota
+	Lenient
+)
+
+func newCompiler(opts Options, schema map[string]any, how Strictness) *ast.Compiler {
+	schemas := ast.NewSchemaSet()
+	schemas.Put(ast.SchemaRootRef, schema)
+	schemas.Put(logEventSchema, map[string]any{})
+	caps := capabilities(opts)
+	caps.Builtins = slices.AppendSeq(caps.Builtins, maps.Values(builtins.Declarations()))
+	return ast.NewCompiler().
+		SetErrorLimit(0).
+		WithCapabilities(caps).
+		WithSchemas(schemas).
+		WithUseTypeCheckAnnotations(true).
+		WithStrict(how == Strict).
+		WithDefaultRegoVersion(ast.RegoV1).
+		WithStageAfterID(ast.StageCheckTypes, ast.CompilerStageDefinition{Name: "CaptureCalls", MetricName: "compile_stage_capture_calls", Stage: captureCalls})
+}

@@ -1,0 +1,239 @@
+package rego
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
+	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/suggest"
+)
+
+// foreignNames says what a member is here that other products hand to Rego under another name: the longest prefix wins.
+var foreignNames = map[string]string{
+	"method":                          "input.request.method",
+	"path":                            "input.request.path (a text) or input.request.segments (an array)",
+	"parsed_path":                     "input.request.segments",
+	"path_parts":                      "input.request.segments",
+	"parsed_query":                    "input.request.query",
+	"parameters":                      "input.request.query",
+	"query":                           "input.request.query",
+	"parsed_body":                     "json.unmarshal(input.request.body), with input.body_bytes configured",
+	"body":                            "input.request.body, with input.body_bytes configured",
+	"truncated_body":                  "input.request.body_truncated",
+	"headers":                         "input.request.headers (names in lower case, arrays of texts)",
+	"host":                            "input.request.host",
+	"scheme":                          "input.request.scheme",
+	"client_ip":                       "input.request.source_ip",
+	"source_ip":                       "input.request.source_ip",
+	"user":                            "input.token.subject.id",
+	"username":                        "input.token.subject.username",
+	"roles":                           "input.token.roles",
+	"groups":                          "input.token.groups",
+	"scopes":                          "input.token.scopes",
+	"scope":                           "input.token.scopes",
+	"claims":                          "input.token.claims",
+	"jwt":                             "input.token.claims: policies never see a token, only what it says",
+	"encodedJwt":                      "input.token.claims: policies never see a token, only what it says",
+	"identity":                        "input.token.claims",
+	"auth":                            "input.token: its claims, subject, roles",
+	"state":                           "input.token.claims for state.jwt, input.context for the rest",
+	"tenant":                          "input.token.tenant",
+	"tenant_id":                       "input.token.tenant",
+	"attributes":                      "input.request",
+	"attributes.request.http":         "input.request",
+	"attributes.request.http.method":  "input.request.method",
+	"attributes.request.http.path":    "input.request.path (without the query)",
+	"attributes.request.http.headers": "input.request.headers (arrays of texts)",
+	"attributes.request.http.host":    "input.request.host",
+	"attributes.request.http.scheme":  "input.request.scheme",
+	"attributes.request.http.body":    "input.request.body, with input.body_bytes configured",
+	"attributes.source":               "input.request.source_ip",
+	"attributes.contextExtensions":    "input.context.contextExtensions, when the caller passes it",
+	"attributes.metadataContext":      "input.token.claims for the payload of a JWT, else input.context",
+	"check_request":                   "input.request",
+	"http_request":                    "input.request",
+	"http_request.path":               "input.request.path (without the query)",
+	"consumer":                        "input.token.subject.username or input.token.client_id",
+	"request.http":                    "input.request",
+	"request.http.method":             "input.request.method",
+	"request.http.path":               "input.request.path",
+	"request.http.host":               "input.request.host",
+	"request.http.headers":            "input.request.headers (arrays of texts)",
+	"request.http.querystring":        "input.request.query",
+	"request.path_parts":              "input.request.segments",
+	"request.raw_query":               "input.request.query",
+	"request.url_path":                "input.request.path",
+	"request.parsed_path":             "input.request.segments",
+	"request.parsed_body":             "json.unmarshal(input.request.body), with input.body_bytes configured",
+	"request.client_ip":               "input.request.source_ip",
+	"var":                             "input.request: source_ip for remote_addr",
+	"token.payload":                   "input.token.claims",
+	"token.sub":                       "input.token.subject.id",
+	"token.username":                  "input.token.subject.username",
+	"token.scope":                     "input.token.scopes",
+	"token.aud":                       "input.token.audiences",
+	"token.iss":                       "input.token.issuer",
+	"token.exp":                       "input.token.expires_at",
+	"token.jti":                       "input.token.id",
+	"token.tenant_id":                 "input.token.tenant",
+	"token.valid":                     "input.token.active",
+	"token.verified":                  "input.token.active",
+}
+
+// InputHint says what to write instead of a reference to the input that never is: "; ..." or nothing.
+func InputHint(ref ast.Ref) string {
+	names := constantPrefix(ref)
+	if len(names) < 2 || !ref.HasPrefix(ast.InputRootRef) {
+		return ""
+	}
+	names = names[1:]
+	if len(names) > 2 && names[0] == "request" && names[1] == "headers" {
+		return headerHint(names[2])
+	}
+	if len(names) > 2 && names[0] == "request" && names[1] == "query" {
+		return "; a parameter that holds a token never passes"
+	}
+	for n := len(names); n > 0; n-- {
+		if ours, ok := foreignNames[strings.Join(names[:n], ".")]; ok {
+			return fmt.Sprintf("; here %s is %s", "input."+strings.Join(names[:n], "."), ours)
+		}
+	}
+	return ownMemberHint(names)
+}
+
+// ownMemberHint is about a member that an application made up, or that is misspelt.
+func ownMemberHint(names []string) string {
+	members := propertiesOf(InputSchema())
+	first, low := slices.Sorted(maps.Keys(members)), strings.ToLower(names[0])
+	set := slices.DeleteFunc(slices.Clone(first), func(name string) bool { return slices.Contains(unsetMembers, name) })
+	switch near := suggest.Closest(names[0], set); {
+	case slices.Contains(unsetMembers, names[0]):
+		return fmt.Sprintf("; nothing sets input.%s: what the caller passes is input.context.%[1]s", names[0])
+	case slices.Contains(set, names[0]) && len(names) > 1:
+		inner, _ := members[names[0]].(map[string]any)
+		if near = suggest.Closest(names[1], slices.Sorted(maps.Keys(propertiesOf(inner)))); near != "" && near != names[1] {
+			return "; did you mean input." + names[0] + "." + near + "?"
+		}
+		return ""
+	case near != "" && (low == names[0] || low == near): // capitals are another product's, or an application's
+		return "; did you mean input." + near + "?"
+	case foreignNames[low] != "":
+		return fmt.Sprintf("; here input.%s is %s", low, foreignNames[low])
+	}
+	return fmt.Sprintf("; what the caller passes is in input.context: input.context.%s", names[0])
+}
+
+func propertiesOf(schema map[string]any) map[string]any {
+	members, _ := schema["properties"].(map[string]any)
+	return members
+}
+
+// unsetMembers are members of the input that nothing sets.
+var unsetMembers = []string{"action", "resource", "subject"}
+
+// headerHint says why a header is never seen.
+func headerHint(name string) string {
+	switch low := strings.ToLower(name); {
+	case input.HoldsCredential(name):
+		return "; policies never see a header that may hold a credential: input.token has the facts"
+	case low != name:
+		return fmt.Sprintf("; names of headers are in lower case: %q", low)
+	}
+	return "; input.headers of the configuration does not pass it"
+}
+
+// ArrayHint says how values of headers and parameters are compared, where one of refs is such an array.
+func ArrayHint(refs ...ast.Ref) string {
+	for _, ref := range refs {
+		if isValueArray(ref) {
+			return `; it is an array of values: write "v" in ` + AsWritten(ref)
+		}
+	}
+	return ""
+}
+
+// ArrayKeyHint says how the value of a header or a parameter names something.
+func ArrayKeyHint(ref ast.Ref) string {
+	if !isValueArray(ref) {
+		return ""
+	}
+	return "; it is an array of values: take each, as by some v in " + AsWritten(ref)
+}
+
+// isValueArray reports whether ref is the array of all values of a header or a parameter.
+func isValueArray(ref ast.Ref) bool {
+	return len(ref) == 4 && (ref.HasPrefix(headersRef) || ref.HasPrefix(queryRef))
+}
+
+var (
+	headersRef = ast.MustParseRef("input.request.headers")
+	queryRef   = ast.MustParseRef("input.request.query")
+)
+
+// hintOf says what to do about an error of OPA, in words that follow its message: "; ..." or nothing.
+func hintOf(e *ast.Error) string {
+	switch detail := e.Details.(type) {
+	case *ast.RefErrInvalidDetail:
+		if hint := InputHint(detail.Ref); hint != "" || detail.Ref.HasPrefix(ast.InputRootRef) {
+			return hint
+		}
+		return aliasHint(detail)
+	case *ast.RefErrUnsupportedDetail:
+		return InputHint(detail.Ref)
+	case *functionDetail:
+		return detail.hint
+	case *ast.UnificationErrDetail:
+		if l, r := term.KindsOf(detail.Left), term.KindsOf(detail.Right); l == term.ArrayKind && r == term.StringKind || l == term.StringKind && r == term.ArrayKind {
+			return `; an array never equals a text: write "v" in the array, as for headers and parameters`
+		}
+		return ""
+	}
+	message := e.Message
+	switch {
+	case strings.HasPrefix(message, "io.jwt."):
+		return "; policies never see a token: input.token.claims has what it says, and input.token.active that it is good"
+	case strings.HasPrefix(message, "unexpected ") && strings.Contains(message, " keyword"):
+		return "; if, in, contains and every are keywords: give a variable or rule another name"
+	case strings.Contains(message, "keyword is required before rule body"), strings.Contains(message, "`contains` keyword is required"):
+		return regoV0Hint
+	case strings.Contains(message, "var cannot be used for rule name"):
+		return "; is an if missing before the body, or a := in a rule?"
+	case strings.HasPrefix(message, "undefined function "):
+		return functionHint(strings.TrimPrefix(message, "undefined function "))
+	case message == "empty module":
+		return "; begin the file with a package, or delete it"
+	}
+	return ""
+}
+
+const regoV0Hint = "; this may be Rego v0: opa fmt --v0-v1 --write FILE brings it up to date"
+
+// aliasHint is about a header behind an alias, where OPA says what would have been a name.
+func aliasHint(detail *ast.RefErrInvalidDetail) string {
+	name, ok := detail.Ref[detail.Pos].Value.(ast.String)
+	lower := ast.String(strings.ToLower(string(name)))
+	if ok && (input.HoldsCredential(string(name)) || lower != name && slices.ContainsFunc(detail.OneOf, func(v ast.Value) bool { return lower.Equal(v) })) {
+		return headerHint(string(name))
+	}
+	return ""
+}
+
+// shippedPackages are the packages of the shipped library, which authors forget to import.
+var shippedPackages = []string{"audience", "login", "routes", "scopes", "tenant"}
+
+func functionHint(name string) string {
+	if builtins.Unsafe(name) {
+		return fmt.Sprintf("; it reaches the network or the machine, and is off unless engine.allow_builtins names %s", name)
+	}
+	pkg, _, ok := strings.Cut(name, ".")
+	if ok && slices.Contains(shippedPackages, pkg) {
+		return "; is the line import data.sidecar." + pkg + " missing?"
+	}
+	return ""
+}

@@ -1,0 +1,61 @@
+package rego
+
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// atEachUse gives errors about references behind an import their places: OPA lets all uses of an import share one term, so that it
+// names the place of the last use for each.
+func atEachUse(errs ast.Errors, modules map[string]*ast.Module) ast.Errors {
+	var out ast.Errors
+	for _, e := range errs {
+		var places []*ast.Location
+		if ref := refOfError(e); ref != nil && e.Location != nil && modules[e.Location.File] != nil {
+			places = usesOfImport(modules[e.Location.File], ref.GroundPrefix())
+		}
+		if len(places) == 0 {
+			out = append(out, e)
+		}
+		for _, at := range places {
+			moved := *e
+			moved.Location = at
+			out = append(out, &moved)
+		}
+	}
+	return out
+}
+
+func refOfError(e *ast.Error) ast.Ref {
+	switch detail := e.Details.(type) {
+	case *ast.RefErrInvalidDetail:
+		return detail.Ref
+	case *ast.RefErrUnsupportedDetail:
+		return detail.Ref
+	}
+	return nil
+}
+
+// usesOfImport are the places of a module, as it was parsed, where a reference is written that begins with an import.
+func usesOfImport(m *ast.Module, ref ast.Ref) []*ast.Location {
+	paths := map[ast.Var]ast.Ref{}
+	for _, i := range m.Imports {
+		if path, ok := i.Path.Value.(ast.Ref); ok && ref.HasPrefix(path) {
+			paths[i.Name()] = path
+		}
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	var places []*ast.Location
+	for _, root := range m.Rules {
+		for r := root; r != nil; r = r.Else {
+			VisitRefs(r, func(_ *ast.Term, written ast.Ref, at *ast.Location) {
+				name, ok := written[0].Value.(ast.Var)
+				if path := paths[name]; ok && path != nil && path.Concat(written[1:]).HasPrefix(ref) {
+					places = append(places, at)
+				}
+			})
+		}
+	}
+	return places
+}

@@ -1,0 +1,101 @@
+package rego
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
+	"github.com/authz-sidecar/sidecar/internal/input"
+)
+
+// Compile compiles modules with names for what may be read of headers and parameters, and returns the errors. OPA then
+// takes every name for one that is always there, so that it refuses "input.request.query == {}": a set that does so is compiled
+// with the maps as they are, and what is wrong besides is told all the same.
+func Compile(opts Options, modules map[string]*ast.Module, conflicts func([]string) (bool, error), how Strictness) (*ast.Compiler, ast.Errors) {
+	compiler := newCompiler(opts, namedSchema(opts, modules), how).WithPathConflictsCheck(conflicts)
+	if modules == nil {
+		return compiler, nil
+	}
+	compiler.Compile(modules)
+	found := withFunctionHints(atEachUse(compiler.Errors, modules), modules)
+	errs := slices.DeleteFunc(slices.Clone(found), isMapComparison)
+	if len(errs) == len(found) {
+		return compiler, errs
+	}
+	compiler = newCompiler(opts, InputSchema(), how).WithPathConflictsCheck(conflicts)
+	compiler.Compile(modules)
+	for _, e := range withFunctionHints(atEachUse(compiler.Errors, modules), modules) {
+		if !slices.ContainsFunc(errs, func(said *ast.Error) bool { return said.Error() == e.Error() }) {
+			errs = append(errs, e)
+		}
+	}
+	return compiler, errs
+}
+
+// isMapComparison reports whether an error is about two objects that OPA holds for different by their members.
+func isMapComparison(e *ast.Error) bool {
+	detail, ok := e.Details.(*ast.UnificationErrDetail)
+	return ok && term.KindsOf(detail.Left)&term.KindsOf(detail.Right)&term.ObjectKind != 0
+}
+
+// InputSchema is the schema of the input, decoded.
+func InputSchema() map[string]any {
+	var schema map[string]any
+	if err := json.Unmarshal(input.Schema(), &schema); err != nil {
+		panic(err) // our own schema
+	}
+	return schema
+}
+
+// noKnownName stands in the schema where no name is known: OPA does not type an object without members.
+const noKnownName = "(none)"
+
+// namedSchema types the input of modules. OPA takes no type for the members of a map, so that the names that may be read of
+// input.request.headers and input.request.query are spelt out as members: a name that no policy ever sees is then an undefined
+// reference, and a comparison of the array of values with a text is a match error.
+func namedSchema(opts Options, modules map[string]*ast.Module) map[string]any {
+	named := constantNames(modules)
+	headers := opts.Headers
+	if headers == nil {
+		headers = slices.DeleteFunc(slices.Clone(named), func(name string) bool {
+			return name != strings.ToLower(name) || input.HoldsCredential(name)
+		})
+	}
+	schema := InputSchema()
+	request := schema["properties"].(map[string]any)["request"].(map[string]any)["properties"].(map[string]any)
+	nameMembers(request["headers"].(map[string]any), headers, strings.ToLower)
+	nameMembers(request["query"].(map[string]any), slices.DeleteFunc(named, input.HoldsToken), strings.Clone)
+	return schema
+}
+
+// nameMembers turns the schema of a map into one of an object with the members names.
+func nameMembers(schema map[string]any, names []string, as func(string) string) {
+	properties := map[string]any{}
+	for _, name := range names {
+		properties[as(name)] = schema["additionalProperties"]
+	}
+	if len(properties) == 0 {
+		properties[noKnownName] = schema["additionalProperties"]
+	}
+	schema["properties"], schema["additionalProperties"] = properties, false
+}
+
+// constantNames are the texts within the references of modules, sorted: whatever a policy may read by its name is among them.
+func constantNames(modules map[string]*ast.Module) []string {
+	var names []string
+	for _, m := range modules {
+		ast.WalkRefs(m, func(ref ast.Ref) bool {
+			for _, t := range ref[1:] {
+				if s, ok := t.Value.(ast.String); ok {
+					names = append(names, string(s))
+				}
+			}
+			return false
+		})
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

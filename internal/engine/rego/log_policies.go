@@ -1,0 +1,39 @@
+package rego
+
+import (
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// logEventSchema names the schema of what policies about the decision log read: an event, not the input document.
+var logEventSchema = ast.MustParseRef("schema.log_event")
+
+// typeLogPolicies lets modules of package system.log see an event as their input.
+func typeLogPolicies(modules map[string]*ast.Module) {
+	donor := ast.MustParseModuleWithOpts("# METADATA\n# scope: package\n# schemas:\n# - input: schema.log_event\npackage system.log", ParserOptions(nil))
+	var bare *ast.Module
+	for _, m := range modules {
+		if !m.Package.Path.Equal(donor.Package.Path) {
+			continue
+		}
+		bare = m
+		for _, a := range m.Annotations {
+			if a.Scope != "package" {
+				continue
+			}
+			if len(a.Schemas) == 0 {
+				a.Schemas = donor.Annotations[0].Schemas
+			}
+			return
+		}
+	}
+	if bare != nil {
+		bare.Annotations = append(bare.Annotations, donor.Annotations[0].Copy(bare.Package))
+	}
+}
+
+// IsLogPolicy reports whether the input of a rule is an event of the decision log.
+func IsLogPolicy(r *ast.Rule) bool {
+	return r.Module != nil && strings.HasPrefix(r.Module.Package.Path.String(), "data.system.log")
+}

@@ -1,0 +1,100 @@
+// Package rego turns the modules of a set into a compiler of OPA, typed by the schema of the input, and tells OPA's errors
+// as problems with hints.
+package rego
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+)
+
+// ParserOptions read Rego as it is today, with the annotations that entrypoints need.
+func ParserOptions(caps *ast.Capabilities) ast.ParserOptions {
+	return ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: caps}
+}
+
+// Options are what compilers of policies need of the configuration.
+type Options struct {
+	// AllowBuiltins are the builtins that reach the network or the machine and may be called all the same.
+	AllowBuiltins []string
+	// Headers are the names of the request headers that policies see; nil is any that is written in lower case and holds no
+	// credential.
+	Headers []string
+}
+
+// Tests says whether the tests of a set are parsed too.
+type Tests uint8
+
+// The two ways to parse a set.
+const (
+	WithoutTests Tests = iota
+	WithTests
+)
+
+// Parse returns the modules of set by their paths, ready for a compiler of NewCompiler. With problems of grammar there are
+// no modules, with others there are. Tests may be in any package.
+func Parse(set *bundle.Set, opts Options, tests Tests) (map[string]*ast.Module, bundle.Problems) {
+	modules, problems, whole := ParseReadable(set, opts, tests)
+	if !whole {
+		return nil, problems
+	}
+	return modules, problems
+}
+
+// ParseReadable returns the modules that can be read, Rego v0 among them when the set is not whole: they are then for further checks only.
+func ParseReadable(set *bundle.Set, opts Options, tests Tests) (readable map[string]*ast.Module, problems bundle.Problems, whole bool) {
+	modules := map[string]*ast.Module{}
+	var unread, misplaced bundle.Problems
+	parser := ParserOptions(capabilities(opts))
+	read := func(f bundle.File) *ast.Module {
+		m, err := ast.ParseModuleWithOpts(f.Path, string(f.Raw), parser)
+		if err != nil {
+			told := ProblemsOf(f.Path, err)
+			old := parser
+			old.RegoVersion = ast.RegoV0
+			if m, err = ast.ParseModuleWithOpts(f.Path, string(f.Raw), old); err == nil && m != nil {
+				modules[f.Path] = m
+				told = asRegoV0(told)
+			}
+			unread = append(unread, told...)
+			return nil
+		}
+		modules[f.Path] = m
+		return m
+	}
+	for i := range set.Bundles {
+		b := &set.Bundles[i]
+		if b.RegoVersion != 1 {
+			unread = append(unread, bundle.Problem{File: b.Name, Code: bundle.CodeManifest, Message: fmt.Sprintf("rego_version %d is not supported, want 1", b.RegoVersion)})
+			continue
+		}
+		for _, f := range b.Modules {
+			if m := read(f); m != nil {
+				misplaced = append(misplaced, rootProblems(set, b, m)...)
+			}
+		}
+		if tests == WithTests {
+			for _, f := range b.Tests {
+				read(f)
+			}
+		}
+	}
+	if len(unread) > 0 {
+		typeLogPolicies(modules)
+		return modules, append(unread, misplaced...), false
+	}
+	typeLogPolicies(modules)
+	return modules, misplaced, true
+}
+
+// asRegoV0 is the one problem of a module that is Rego v0: each of its rules would be another.
+func asRegoV0(told bundle.Problems) bundle.Problems {
+	told = told[:1]
+	if !strings.Contains(told[0].Message, regoV0Hint) {
+		told[0].Message += regoV0Hint
+	}
+	return told
+}

@@ -1,0 +1,83 @@
+package rego
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+)
+
+// ProblemsOf says OPA's errors in our words: one problem an error, with its place. What OPA draws below an error in
+// several lines ("have", "left") follows the message in brackets. file is to blame where OPA names none.
+func ProblemsOf(file string, err error) bundle.Problems {
+	if err == nil {
+		return nil
+	}
+	var many ast.Errors
+	if !errors.As(err, &many) {
+		var one *ast.Error
+		if !errors.As(err, &one) {
+			return bundle.Problems{{File: file, Code: "rego_compile_error", Message: err.Error()}}
+		}
+		many = ast.Errors{one}
+	}
+	many = Causes(many)
+	var out bundle.Problems
+	for _, e := range many {
+		p := bundle.Problem{File: file, Code: e.Code, Message: localVariable.ReplaceAllString(strings.ReplaceAll(e.Message, "\n", " "), "_")}
+		if e.Location != nil {
+			p.File, p.Row, p.Col = e.Location.File, e.Location.Row, max(1, e.Location.Col) // 0 at the end of a file
+		}
+		if e.Details != nil {
+			p.Message += details(e.Details.Lines())
+		}
+		p.Message += hintOf(e)
+		out = append(out, p)
+	}
+	return out
+}
+
+// localVariable is a name that the compiler made up.
+var localVariable = regexp.MustCompile(`__local\d+__`)
+
+func details(lines []string) string {
+	var said []string
+	for _, l := range lines {
+		word, rest, _ := strings.Cut(strings.Join(strings.Fields(l), " "), ":")
+		switch word = strings.TrimSpace(word); word {
+		case "have", "want", "want (one of)", "left", "right":
+			said = append(said, word+":"+rest)
+		}
+	}
+	if said == nil {
+		return ""
+	}
+	return " (" + strings.Join(said, ", ") + ")"
+}
+
+// Causes leaves out what follows from another error of the same file: where an argument is declared anew, OPA also holds
+// arguments for unused.
+func Causes(errs ast.Errors) ast.Errors {
+	redeclared := map[string]bool{}
+	for _, e := range errs {
+		if e.Location != nil && strings.HasPrefix(e.Message, "arg ") && strings.HasSuffix(e.Message, " redeclared") {
+			redeclared[e.Location.File] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(errs), func(e *ast.Error) bool {
+		return e.Location != nil && redeclared[e.Location.File] && strings.HasPrefix(e.Message, "unused argument ")
+	})
+}
+
+func ProblemAt(at *ast.Location, code, format string, args ...any) bundle.Problem {
+	p := bundle.Problem{File: "policies", Code: code, Message: fmt.Sprintf(format, args...)}
+	if at != nil {
+		p.File, p.Row, p.Col = at.File, at.Row, max(1, at.Col)
+	}
+	return p
+}

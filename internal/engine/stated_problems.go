@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/engine/check"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
+)
+
+// statesProblems is the member of custom that makes the value of a rule problems of the load: each element is one.
+//
+//	# METADATA
+//	# custom: {problems: true}
+//	problems contains {"message": "...", "at": ["routes", "/orders"]} if ...
+//
+// An element is a text, or an object with a message and, by at, the place under data that is wrong. The rule is evaluated
+// once, at load, without an input.
+const statesProblems = "problems"
+
+const codeStated = "policy_error"
+
+// statedProblems evaluates the rules whose metadata say that they tell problems, but for those of which prepare gives no entry.
+func statedProblems(ctx context.Context, compiler *ast.Compiler, set *bundle.Set, prepare func(string) (*preparedRule, error)) (bundle.Problems, error) {
+	var out bundle.Problems
+	done := map[string]bool{}
+	for _, found := range compiler.GetAnnotationSet().Flatten() {
+		custom, ok := found.Annotations.Custom[statesProblems]
+		path := rego.PathOf(found.Path)
+		if !ok || done[path] {
+			continue
+		}
+		done[path] = true
+		loc := found.Annotations.Location
+		rules := compiler.GetRulesExact(found.Path)
+		if custom != true || len(rules) == 0 || len(rules[0].Head.Args) > 0 || found.Annotations.Scope == "package" || !rego.RefOf(path).Equal(found.Path) {
+			out = append(out, rego.ProblemAt(loc, check.CodeMetadata, "custom.%s of %s has no effect: write true, on a rule", statesProblems, found.Path))
+			continue
+		}
+		e, err := prepare(path)
+		if err != nil {
+			return nil, err
+		}
+		if e == nil {
+			continue // it depends on what is at fault
+		}
+		value, err := e.eval(ctx, ast.NewObject(), evalOptions{time: trialTime, seed: trialSeed})
+		if err != nil {
+			out = append(out, rego.ProblemAt(rules[0].Location, codeStated, "%v", err))
+			continue
+		}
+		out = append(out, problemsOfRule(rules[0], value, set)...)
+	}
+	return out, nil
+}
+
+// problemsOfRule are the problems that a rule tells.
+func problemsOfRule(rule *ast.Rule, value ast.Value, set *bundle.Set) bundle.Problems {
+	if value == nil {
+		return nil // undefined: nothing is wrong
+	}
+	terms, err := term.List(value)
+	if err != nil {
+		return bundle.Problems{rego.ProblemAt(rule.Location, codeStated, "%s, which tells problems, %v", rule.Ref(), err)}
+	}
+	var out bundle.Problems
+	for _, t := range terms {
+		message, at, err := parseStatedProblem(t.Value)
+		if err != nil {
+			out = append(out, rego.ProblemAt(rule.Location, codeStated, "a problem of %s %v", rule.Ref(), err))
+			continue
+		}
+		p := rego.ProblemAt(rule.Location, codeStated, "%s", strings.ReplaceAll(message, "\n", " "))
+		if file, row, col := set.Locate(at); file != "" {
+			p.File, p.Row, p.Col = file, row, col
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// parseStatedProblem reads one problem that a rule tells.
+func parseStatedProblem(v ast.Value) (message string, at []string, err error) {
+	o, ok := v.(ast.Object)
+	if !ok {
+		message, err = term.Text(v)
+		return message, nil, err
+	}
+	m, place := term.Member(o, "message"), term.Member(o, "at")
+	if m == nil {
+		return "", nil, fmt.Errorf("has no message")
+	}
+	if message, err = term.Text(m); err != nil || place == nil {
+		return message, nil, err
+	}
+	terms, err := term.List(place)
+	for _, t := range terms {
+		name, ok := t.Value.(ast.String)
+		if !ok {
+			break // an index of an array: the place is that of the array
+		}
+		at = append(at, string(name))
+	}
+	return message, at, err
+}
