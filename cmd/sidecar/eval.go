@@ -23,7 +23,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
-	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
 // evaluation is what the flags of eval say.
@@ -99,7 +98,7 @@ func (e *evaluation) run(ctx context.Context, std streams) error {
 		return err
 	}
 	point := decision.New(cfg.Decision, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
-		Input: input.NewRules(cfg.Input), Proofs: proofs, Observer: telemetry.NewMetrics(version()), Log: slog.New(slog.DiscardHandler),
+		Input: input.NewRules(cfg.Input), Proofs: proofs, Log: slog.New(slog.DiscardHandler),
 	})
 	d, why := point.Explain(ctx, q)
 	if err := printDecision(std.out, d); err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
@@ -58,7 +59,7 @@ type App struct {
 		policy *engine.Policy
 	}
 	point  *decision.Point
-	policy policyState
+	policy *policyState
 	ready  readiness
 
 	api, admin server
@@ -127,8 +128,9 @@ func newApp(cfg *config.Config, deps Deps) *App {
 	own := *cfg
 	own.Engine.Runaways = builtins.NewRunaways()
 	a := &App{cfg: &own, deps: deps, started: time.Now(), metrics: telemetry.NewMetrics(deps.Version)}
-	runaways := own.Engine.Runaways
-	a.metrics.ObserveRunaways(func() int { return int(runaways.Running()) }, func() int { return int(runaways.Total()) })
+	r := a.metrics.Registerer()
+	own.Engine.Runaways.Register(r)
+	a.policy = newPolicyState(r)
 	a.deafen, a.rest = func() {}, func() {}
 	return a
 }
@@ -201,8 +203,11 @@ func (a *App) loadPolicies(ctx context.Context) error {
 
 func (a *App) openPoint(context.Context) error {
 	a.point = decision.New(a.cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: a.first.policy}, decision.Deps{
-		Input: input.NewRules(a.cfg.Input), Proofs: a.proofs, DecisionLog: a.log, Observer: a.metrics, Log: a.deps.Logger, Tracer: a.tracer,
+		Input: input.NewRules(a.cfg.Input), Proofs: a.proofs, DecisionLog: a.log, Metrics: a.metrics.Registerer(), Log: a.deps.Logger, Tracer: a.tracer,
 	})
+	metrics.NewGaugeFunc(a.metrics.Registerer(), "sidecar_app_policy_misconfigured_ratio",
+		"Share of the evaluations of the policy that is served that gave no verdict.",
+		func() float64 { return a.point.Snapshot().Verdicts().Ratio() })
 	a.activated(a.first.set, a.first.policy)
 	a.first.set, a.first.policy = nil, nil
 	a.onStop("the work in the background", func(context.Context) error { a.rest(); return nil })

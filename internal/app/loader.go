@@ -12,6 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
 // The codes of problems with compiling that is not done in time.
@@ -125,7 +126,8 @@ func newLoader(a *App) *loader {
 	compile := func(set *bundle.Set, ended chan<- *compilation) *compilation { return compileAside(a.cfg, set, ended) }
 	l := &loader{app: a, compile: compile, updates: make(chan update), ended: make(chan *compilation, maxCompilations), timer: time.NewTimer(time.Hour), running: map[string]*compilation{}}
 	l.timer.Stop()
-	a.metrics.ObserveLateCompilations(l.lateOnes)
+	metrics.NewGaugeFunc(a.metrics.Registerer(), "sidecar_app_late_compilations",
+		"Compilations of policies that run for longer than engine.compile_timeout.", l.countLate)
 	return l
 }
 
@@ -227,8 +229,8 @@ func (l *loader) say() {
 		Message: fmt.Sprintf("the policies are not compiled: %d earlier versions still are, and cannot be stopped; restart the sidecar", maxCompilations)}})
 }
 
-// lateOnes is how many compilations run for longer than is configured.
-func (l *loader) lateOnes() int {
+// countLate is how many compilations run for longer than is configured.
+func (l *loader) countLate() float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := 0
@@ -237,5 +239,5 @@ func (l *loader) lateOnes() int {
 			n++
 		}
 	}
-	return n
+	return float64(n)
 }

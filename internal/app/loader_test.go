@@ -174,15 +174,15 @@ func TestAPolicyThatGivesNoVerdictsIsNotHealthy(t *testing.T) {
 	t.Parallel()
 	w := start(t, nil)
 	for range 90 {
-		w.app.metrics.Evaluated(time.Millisecond, nil)
+		w.app.point.Snapshot().Evaluated(nil)
 	}
 	for range 9 {
-		w.app.metrics.Evaluated(time.Millisecond, authz.Errorf(authz.Misconfigured, "undefined"))
+		w.app.point.Snapshot().Evaluated(authz.Errorf(authz.Misconfigured, "undefined"))
 	}
 	if s := w.status(t); !s.Policy.Healthy {
 		t.Errorf("the status says %+v", s.Policy)
 	}
-	w.app.metrics.Evaluated(time.Millisecond, authz.Errorf(authz.Misconfigured, "undefined"))
+	w.app.point.Snapshot().Evaluated(authz.Errorf(authz.Misconfigured, "undefined"))
 	s := w.status(t)
 	if s.Policy.Healthy || len(s.Policy.Errors) != 1 || !strings.Contains(s.Policy.Errors[0].Text, "misconfigured_decisions: 10 of 100 evaluations") {
 		t.Errorf("the status says %+v", s.Policy)

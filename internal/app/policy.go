@@ -8,10 +8,15 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
 // policyState is which policy serves and how the newest load went.
 type policyState struct {
+	reloads                              *metrics.Counters
+	succeeded, failing, changing, active metrics.Gauge
+	info                                 *metrics.Info
+
 	mu        sync.Mutex
 	serving   *bundle.Set
 	activated time.Time
@@ -23,6 +28,23 @@ type policyState struct {
 	warned       bool // of evaluations without a verdict, since the activation
 }
 
+// The outcomes of a load.
+const (
+	reloadOK     = "ok"
+	reloadFailed = "failed"
+)
+
+func newPolicyState(r metrics.Registerer) *policyState {
+	return &policyState{
+		reloads:   metrics.NewCounters(r, "sidecar_app_reloads_total", "Loads of the policies, the first included.", "outcome", reloadOK, reloadFailed),
+		succeeded: metrics.NewGauge(r, "sidecar_app_reload_success_timestamp_seconds", "When policies were last loaded without a fault."),
+		failing:   metrics.NewGauge(r, "sidecar_app_reload_failing", "1 while the policies on disk are broken and the last good ones are served."),
+		changing:  metrics.NewGauge(r, "sidecar_app_reload_waiting", "1 while the policies on disk keep changing and are waited for."),
+		active:    metrics.NewGauge(r, "sidecar_app_policy_active_timestamp_seconds", "When the policy that is served was put in place."),
+		info:      metrics.NewInfo(r, "sidecar_app_policy_info", "The policy that is served; always 1.", "revision", "digest"),
+	}
+}
+
 func (s *policyState) set() *bundle.Set {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,7 +54,8 @@ func (s *policyState) set() *bundle.Set {
 // loadFailed says that what is on disk does not load. It changes nothing but what is said: the status last, so that the log has what the status
 // shows.
 func (a *App) loadFailed(err error) {
-	a.metrics.ReloadFailed()
+	a.policy.reloads.Inc(reloadFailed)
+	a.policy.failing.Set(1)
 	serving := a.point.Snapshot().Policy.Revision()
 	for _, line := range strings.Split(err.Error(), "\n") {
 		a.deps.Logger.Error("policies on disk do not load; the last good ones go on deciding", "problem", line, "serving_revision", serving)
@@ -45,7 +68,7 @@ func (a *App) loadFailed(err error) {
 // activate lets policy decide from now on.
 func (a *App) activate(set *bundle.Set, policy *engine.Policy) {
 	// One pointer is swapped: a decision under way ends with the policy it began with.
-	old := *a.point.Snapshot()
+	old := a.point.Snapshot()
 	a.point.Swap(&decision.Snapshot{Introspector: old.Introspector, Policy: policy})
 	a.activated(set, policy)
 	a.deps.Logger.Info("policies activated", "policy_revision", policy.Revision(), "policy_digest", policy.Digest())
@@ -60,11 +83,12 @@ func (a *App) waiting(why *bundle.Problem) {
 		a.policy.waitingSince = time.Now()
 	}
 	a.policy.mu.Unlock()
-	a.metrics.ReloadWaiting(why != nil)
 	switch {
 	case why == nil:
+		a.policy.changing.Set(0)
 		a.deps.Logger.Info("policies on disk have come to rest")
 	case first:
+		a.policy.changing.Set(1)
 		a.deps.Logger.Warn("policies on disk keep changing; the last good ones go on deciding until they rest", "problem", why.String())
 	}
 }
@@ -73,8 +97,11 @@ func (a *App) waiting(why *bundle.Problem) {
 func (a *App) activated(set *bundle.Set, policy *engine.Policy) {
 	a.tellIgnored(a.policy.set(), set)
 	now := time.Now()
-	a.metrics.Reloaded(now)
-	a.metrics.PolicyActive(policy.Revision(), policy.Digest(), now)
+	a.policy.reloads.Inc(reloadOK)
+	a.policy.succeeded.Set(metrics.Seconds(now))
+	a.policy.failing.Set(0)
+	a.policy.info.Set(policy.Revision(), policy.Digest())
+	a.policy.active.Set(metrics.Seconds(now))
 	a.policy.mu.Lock()
 	a.policy.serving, a.policy.activated, a.policy.failure, a.policy.failedAt, a.policy.warned = set, now, nil, time.Time{}, false
 	a.policy.mu.Unlock()

@@ -62,7 +62,7 @@ func (a *App) policyStatus() status.Policy {
 		s.Errors = append(s.Errors, problemsOf(bundle.Problems{*why})...)
 	}
 	s.RunawayCalls, s.RunawayCallsTotal = a.cfg.Engine.Runaways.Running(), a.cfg.Engine.Runaways.Total()
-	v := a.metrics.Verdicts()
+	v := a.point.Snapshot().Verdicts()
 	s.Evaluations, s.Misconfigured = v.Evaluations, v.Misconfigured
 	if tooMany(v) {
 		message := fmt.Sprintf("%d of %d evaluations since this policy was activated gave no verdict: the decisions are misconfigured", v.Misconfigured, v.Evaluations)

@@ -3,7 +3,7 @@ package app
 import (
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/telemetry"
+	"github.com/authz-sidecar/sidecar/internal/decision"
 )
 
 // codeNoVerdict is the code of the problem that the policy that serves gives no verdicts.
@@ -19,12 +19,12 @@ const (
 )
 
 // tooMany reports whether the policy that serves gives too few verdicts.
-func tooMany(v telemetry.Verdicts) bool { return v.Misconfigured >= enough && v.Ratio() >= worrying }
+func tooMany(v decision.Verdicts) bool { return v.Misconfigured >= enough && v.Ratio() >= worrying }
 
 // warnOfVerdicts warns, once a policy, of one that was activated and gives no verdicts: nothing was wrong with it when it
 // was loaded.
 func (a *App) warnOfVerdicts() {
-	v := a.metrics.Verdicts()
+	v := a.point.Snapshot().Verdicts()
 	if !tooMany(v) {
 		return
 	}

@@ -21,24 +21,21 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
-// Snapshot is everything a decision depends on that a reload can replace. It is immutable: a reload stores a new one.
+// Snapshot is everything a decision depends on that a reload can replace. It is immutable, its counters aside: a reload
+// stores a new one.
 type Snapshot struct {
 	// Introspector may be nil; then every request with a token is Misconfigured.
 	Introspector introspect.Introspector
 	Policy       *engine.Policy
-}
 
-// Observer is told what was decided. It must not block.
-type Observer interface {
-	Decided(kind authz.Kind, took time.Duration)
-	// Evaluated is told of every evaluation of a policy; err is why it gave no verdict, or nil.
-	Evaluated(took time.Duration, err error)
+	evaluations, misconfigured atomic.Uint64
 }
 
 // PossessionVerifier verifies that clients hold the keys that their tokens are bound to. See proof.Verifier.
@@ -60,8 +57,8 @@ type Deps struct {
 	Proofs PossessionVerifier
 	// DecisionLog gets every decision; nil keeps no log.
 	DecisionLog *decisionlog.Log
-	// Observer is told of every decision.
-	Observer Observer
+	// Metrics is where decisions and evaluations are counted; nil counts for itself.
+	Metrics metrics.Registerer
 	// Log gets the causes of decisions that no policy made.
 	Log *slog.Logger
 	// Tracer makes spans; nil makes none.
@@ -74,6 +71,7 @@ type Deps struct {
 type Point struct {
 	cfg    Config
 	deps   Deps
+	counts counts
 	routes routes
 	snap   atomic.Pointer[Snapshot]
 	// refusals limit what is logged about decisions that no policy made, by kind.
@@ -88,7 +86,7 @@ func New(cfg Config, s *Snapshot, deps Deps) *Point {
 	if deps.Proofs == nil {
 		deps.Proofs = (*proof.Verifier)(nil)
 	}
-	p := &Point{cfg: cfg, deps: deps, routes: newRoutes(cfg.Routes), refusals: map[authz.Kind]*rate.Sometimes{}}
+	p := &Point{cfg: cfg, deps: deps, counts: newCounts(deps.Metrics), routes: newRoutes(cfg.Routes), refusals: map[authz.Kind]*rate.Sometimes{}}
 	for _, k := range authz.Kinds {
 		p.refusals[k] = &rate.Sometimes{First: 1, Interval: time.Second}
 	}
@@ -225,7 +223,7 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 		verdict, err = result.Verdict()
 	}
 	rec.Eval = time.Since(begun)
-	p.deps.Observer.Evaluated(rec.Eval, err)
+	p.counts.evaluated(snap, rec.Eval, err)
 	if err != nil {
 		return p.refuse(err, cred.Scheme)
 	}
@@ -273,7 +271,7 @@ func (p *Point) usable(c *authz.Claims, cred token.Credential, q *authz.Query) e
 func (p *Point) finish(rec *decisionlog.Record, d *authz.Decision) {
 	rec.Kind, rec.Status, rec.Reasons, rec.Cause = d.Kind, d.Status, d.Reasons, d.Cause
 	rec.Total = p.deps.Now().Sub(rec.Time)
-	p.deps.Observer.Decided(d.Kind, rec.Total)
+	p.counts.decided(d.Kind, rec.Total)
 	switch d.Kind {
 	case authz.Misconfigured, authz.Internal, authz.Unavailable:
 		// One line a second and kind: an outage under load must not drown everything else. The decision log has them all.

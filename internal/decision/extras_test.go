@@ -82,7 +82,7 @@ func TestDecisionsAreTraced(t *testing.T) {
 		t.Fatal(err)
 	}
 	point := decision.New(decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "acme"}, w.point.Snapshot(), decision.Deps{
-		Input: input.NewRules(input.Config{}), DecisionLog: w.log, Observer: telemetry.NewMetrics("test"), Log: telemetry.NewLogger(telemetry.LogConfig{}, w.logger), Tracer: tracer,
+		Input: input.NewRules(input.Config{}), DecisionLog: w.log, Log: telemetry.NewLogger(telemetry.LogConfig{}, w.logger), Tracer: tracer,
 	})
 	w.issuer.SetFault(func(*http.Request) *devissuer.Fault { return says(500, "") })
 	d := point.Decide(t.Context(), question("open", "Bearer the-raw-token"))
@@ -104,7 +104,7 @@ func TestDecisionsAreTraced(t *testing.T) {
 func TestWithoutALogDecisionsAreMadeAllTheSame(t *testing.T) {
 	w := build(t, plan{answers: pass})
 	point := decision.New(decision.Config{Entrypoint: "authz/decision", Token: "required"}, w.point.Snapshot(), decision.Deps{
-		Input: input.NewRules(input.Config{}), DecisionLog: (*decisionlog.Log)(nil), Observer: telemetry.NewMetrics("test"),
+		Input: input.NewRules(input.Config{}), DecisionLog: (*decisionlog.Log)(nil),
 	})
 	if d := point.Decide(context.Background(), question("open", "Bearer "+w.grant(t, devissuer.Grant{}))); d.Kind != authz.Allow {
 		t.Errorf("got %s", d.Kind)

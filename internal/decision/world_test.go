@@ -108,7 +108,7 @@ func build(t *testing.T, p plan) *world {
 	w.schemes = len(proofs.Presentation().Schemes)
 	w.point = decision.New(cfg, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
 		Input:  input.NewRules(input.Config{Headers: []string{"x-tenant"}, AmbiguousPaths: "refuse"}),
-		Proofs: proofs, DecisionLog: w.log, Observer: telemetry.NewMetrics("test"), Log: logger, Now: p.now,
+		Proofs: proofs, DecisionLog: w.log, Log: logger, Now: p.now,
 	})
 	return w
 }

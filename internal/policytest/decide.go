@@ -82,11 +82,10 @@ func (s *Suite) point(policy *engine.Policy, cfg Config, introspector introspect
 		cfg.Decision.Realm = s.realm
 	}
 	return decision.New(cfg.Decision, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
-		Input:    input.NewRules(cfg.Input),
-		Proofs:   prover,
-		Observer: blind{},
-		Log:      slog.New(slog.DiscardHandler),
-		Now:      func() time.Time { return s.now },
+		Input:  input.NewRules(cfg.Input),
+		Proofs: prover,
+		Log:    slog.New(slog.DiscardHandler),
+		Now:    func() time.Time { return s.now },
 	})
 }
 
@@ -160,11 +159,6 @@ func (s *stated) Verify(c authz.Confirmation, cred token.Credential, q *authz.Qu
 	}
 	return s.Verifier.Verify(c, cred, q, now)
 }
-
-type blind struct{}
-
-func (blind) Decided(authz.Kind, time.Duration) {}
-func (blind) Evaluated(time.Duration, error)    {}
 
 // differences says, a line each, where d is not as stated.
 func (e *expectation) differences(d *authz.Decision) []string {

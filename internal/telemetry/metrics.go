@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
@@ -17,10 +16,6 @@ import (
 // every label comes from a closed set: issuers are those of the configuration. It is safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
-
-	decisions  [len(authz.Kinds)]prometheus.Counter // by kind
-	decision   prometheus.Histogram
-	evaluation prometheus.Histogram
 
 	calls     *prometheus.HistogramVec
 	lookups   *prometheus.CounterVec
@@ -40,14 +35,6 @@ type Metrics struct {
 	written, dropped, suppressed, failures prometheus.Counter
 	losses                                 map[string]prometheus.Counter // by reason; never changed
 	queue, queueBytes                      *gaugeFunc
-	runaways, runawaysTotal                *gaugeFunc
-
-	reloaded, reloadFailed           prometheus.Counter
-	reloadSucceeded, policyActivated prometheus.Gauge
-	reloadFailing, reloadWaiting     prometheus.Gauge
-	lateCompilations                 *gaugeFunc
-	policy                           *info
-	verdicts                         verdicts
 }
 
 // NewMetrics returns metrics in a registry of their own. version is that of the sidecar.
@@ -58,11 +45,9 @@ func NewMetrics(version string) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newInfo("sidecar_app_build_info", "Version of the sidecar; always 1.", []string{"version"}, version),
 	)
-	m.registerDecisions()
 	m.registerIntrospection()
 	m.registerEvents()
 	m.registerLog()
-	m.registerReloads()
 	return m
 }
 
@@ -72,15 +57,6 @@ func (m *Metrics) Registerer() metrics.Registerer { return m.registry }
 // Handler serves the metrics in the text format of Prometheus, or as OpenMetrics when asked.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
-}
-
-func (m *Metrics) registerDecisions() {
-	byKind := m.counterVec("sidecar_decision_decisions_total", "Decisions by the kind of their end.", "kind")
-	for _, k := range authz.Kinds {
-		m.decisions[k] = byKind.WithLabelValues(k.String())
-	}
-	m.decision = m.histogram("sidecar_decision_duration_seconds", "Time of a whole decision, introspection included.")
-	m.evaluation = m.histogram("sidecar_engine_evaluation_duration_seconds", "Time of one evaluation of a policy.")
 }
 
 func (m *Metrics) registerLog() {
@@ -96,45 +72,6 @@ func (m *Metrics) registerLog() {
 	m.queue = newGaugeFunc("sidecar_decisionlog_queue_entries", "Events that wait to be written.")
 	m.queueBytes = newGaugeFunc("sidecar_decisionlog_queue_bytes", "Memory of the events that wait to be written, estimated.")
 	m.registry.MustRegister(m.queue, m.queueBytes)
-}
-
-func (m *Metrics) registerReloads() {
-	reloads := m.counterVec("sidecar_app_reloads_total", "Loads of the policies, the first included.", "outcome")
-	m.reloaded, m.reloadFailed = reloads.WithLabelValues("ok"), reloads.WithLabelValues("failed")
-	m.reloadSucceeded = m.gauge("sidecar_app_reload_success_timestamp_seconds", "When policies were last loaded without a fault.")
-	m.reloadFailing = m.gauge("sidecar_app_reload_failing", "1 while the policies on disk are broken and the last good ones are served.")
-	m.reloadWaiting = m.gauge("sidecar_app_reload_waiting", "1 while the policies on disk keep changing and are waited for.")
-	m.lateCompilations = newGaugeFunc("sidecar_app_late_compilations", "Compilations of policies that run for longer than engine.compile_timeout.")
-	m.registry.MustRegister(m.lateCompilations, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "sidecar_app_policy_misconfigured_ratio", Help: "Share of the evaluations of the policy that is served that gave no verdict.",
-	}, func() float64 { return m.Verdicts().Ratio() }))
-	m.policyActivated = m.gauge("sidecar_app_policy_active_timestamp_seconds", "When the policy that is served was put in place.")
-	m.policy = newInfo("sidecar_app_policy_info", "The policy that is served; always 1.", []string{"revision", "digest"})
-	m.runaways = newGaugeFunc("sidecar_engine_runaway_calls", "Calls of builtins that go on now although their evaluation is over.")
-	m.runawaysTotal = newCounterFunc("sidecar_engine_runaway_calls_total", "Calls of builtins that outlived their evaluation.")
-	m.registry.MustRegister(m.policy, m.runaways, m.runawaysTotal)
-}
-
-// ObserveRunaways makes running the number of calls of builtins that go on after their evaluation, and total the number of all
-// that did. Both are called at each scrape.
-func (m *Metrics) ObserveRunaways(running, total func() int) {
-	m.runaways.set(running)
-	m.runawaysTotal.set(total)
-}
-
-// Decided counts a decision and the time it took.
-func (m *Metrics) Decided(kind authz.Kind, took time.Duration) {
-	if int(kind) >= len(m.decisions) {
-		kind = authz.Internal
-	}
-	m.decisions[kind].Inc()
-	m.decision.Observe(took.Seconds())
-}
-
-// Evaluated counts one evaluation of a policy, and the time that it took; err is why it gave no verdict, or nil.
-func (m *Metrics) Evaluated(took time.Duration, err error) {
-	m.evaluation.Observe(took.Seconds())
-	m.verdicts.add(err)
 }
 
 // Written counts events of the decision log that reached every sink.
@@ -160,38 +97,6 @@ func (m *Metrics) ObserveQueue(length, bytes func() int) {
 	m.queue.set(length)
 	m.queueBytes.set(bytes)
 }
-
-// Reloaded counts a load of the policies that succeeded, at a time.
-func (m *Metrics) Reloaded(at time.Time) {
-	m.reloaded.Inc()
-	m.reloadSucceeded.Set(seconds(at))
-	m.reloadFailing.Set(0)
-}
-
-// ReloadFailed counts a load of the policies that failed: the last good ones are served until one succeeds.
-func (m *Metrics) ReloadFailed() {
-	m.reloadFailed.Inc()
-	m.reloadFailing.Set(1)
-}
-
-// PolicyActive names the policy that is served from now on. Bytes of revision that are not UTF-8 are replaced.
-func (m *Metrics) PolicyActive(revision, digest string, at time.Time) {
-	m.verdicts.begin()
-	m.policy.set(revision, digest)
-	m.policyActivated.Set(seconds(at))
-}
-
-// ReloadWaiting says whether the policies on disk keep changing and are waited for.
-func (m *Metrics) ReloadWaiting(waiting bool) {
-	if waiting {
-		m.reloadWaiting.Set(1)
-		return
-	}
-	m.reloadWaiting.Set(0)
-}
-
-// ObserveLateCompilations makes count the number of compilations that are late. It is called at each scrape.
-func (m *Metrics) ObserveLateCompilations(count func() int) { m.lateCompilations.set(count) }
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1e3 }
 

@@ -5,15 +5,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
-
-	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
 // scrape reads the metrics as Prometheus does.
@@ -55,25 +50,6 @@ func lacks(t *testing.T, page, part string) {
 	if strings.Contains(page, part) {
 		t.Errorf("a line has %q", part)
 	}
-}
-
-func TestDecisionsAreCountedByKind(t *testing.T) {
-	m := NewMetrics("1.2.3")
-	m.Decided(authz.Allow, 20*time.Microsecond)
-	m.Decided(authz.Allow, 20*time.Millisecond)
-	m.Decided(authz.Unavailable, time.Second)
-	m.Decided(authz.Kind(200), 0)
-	m.Evaluated(30*time.Microsecond, nil)
-	has(t, scrape(t, m),
-		`sidecar_decision_decisions_total{kind="allow"} 2`,
-		`sidecar_decision_decisions_total{kind="deny"} 0`,
-		`sidecar_decision_decisions_total{kind="unavailable"} 1`,
-		`sidecar_decision_decisions_total{kind="internal"} 1`,
-		`sidecar_decision_duration_seconds_count 4`,
-		`sidecar_decision_duration_seconds_bucket{le="2.5e-05"} 2`,
-		`sidecar_engine_evaluation_duration_seconds_bucket{le="5e-05"} 1`,
-		`sidecar_engine_evaluation_duration_seconds_bucket{le="2.5e-05"} 0`,
-		`sidecar_app_build_info{version="1.2.3"} 1`)
 }
 
 func TestIntrospectionIsCountedByIssuerAndOutcome(t *testing.T) {
@@ -135,26 +111,6 @@ func TestStaleAnswersAndRefreshesAreCounted(t *testing.T) {
 		`sidecar_introspect_refreshes_total{issuer="main",outcome="unknown"} 1`)
 }
 
-func TestOnlyThePolicyThatIsServedIsNamed(t *testing.T) {
-	m := NewMetrics("")
-	lacks(t, scrape(t, m), "sidecar_app_policy_info{")
-	m.PolicyActive("r1", "sha256:a", time.Unix(100, 5e8))
-	m.PolicyActive("r\xff2", "sha256:b", time.Unix(200, 5e8))
-	page := scrape(t, m)
-	has(t, page, "sidecar_app_policy_info{digest=\"sha256:b\",revision=\"r\ufffd2\"} 1", `sidecar_app_policy_active_timestamp_seconds 200.5`)
-	lacks(t, page, "sha256:a")
-}
-
-func TestReloadsAreCountedAndABrokenOneShowsUntilItIsMended(t *testing.T) {
-	m := NewMetrics("")
-	m.Reloaded(time.Unix(100, 0))
-	m.ReloadFailed()
-	has(t, scrape(t, m), `sidecar_app_reloads_total{outcome="ok"} 1`, `sidecar_app_reloads_total{outcome="failed"} 1`,
-		`sidecar_app_reload_success_timestamp_seconds 100`, `sidecar_app_reload_failing 1`)
-	m.Reloaded(time.Unix(300, 0))
-	has(t, scrape(t, m), `sidecar_app_reloads_total{outcome="ok"} 2`, `sidecar_app_reload_success_timestamp_seconds 300`, `sidecar_app_reload_failing 0`)
-}
-
 func TestDecisionLogEventsAreCounted(t *testing.T) {
 	m := NewMetrics("")
 	lacks(t, scrape(t, m), "sidecar_decisionlog_queue_entries ")
@@ -167,35 +123,6 @@ func TestDecisionLogEventsAreCounted(t *testing.T) {
 		`sidecar_decisionlog_events_total{outcome="suppressed"} 3`, `sidecar_decisionlog_failures_total 1`, `sidecar_decisionlog_queue_entries 42`)
 	m.ObserveQueue(nil, nil)
 	lacks(t, scrape(t, m), "sidecar_decisionlog_queue_entries ")
-}
-
-func TestRunawayCallsAreShownAsTheyAreCountedElsewhere(t *testing.T) {
-	m := NewMetrics("")
-	lacks(t, scrape(t, m), "sidecar_engine_runaway")
-	m.ObserveRunaways(func() int { return 2 }, func() int { return 7 })
-	has(t, scrape(t, m), `# TYPE sidecar_engine_runaway_calls gauge`, `sidecar_engine_runaway_calls 2`, `# TYPE sidecar_engine_runaway_calls_total counter`, `sidecar_engine_runaway_calls_total 7`)
-}
-
-func TestEveryNameFollowsTheHouseRule(t *testing.T) {
-	m := NewMetrics("1")
-	m.AddIssuer("main")
-	families, err := m.registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	problems, err := promlint.NewWithMetricFamilies(families).Lint()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range problems {
-		t.Errorf("%s: %s", p.Metric, p.Text)
-	}
-	rule := regexp.MustCompile(`^(go|process)_|^promhttp_|^sidecar_(app|decision|decisionlog|engine|introspect|token)_[a-z_]+$`)
-	for _, f := range families {
-		if !rule.MatchString(f.GetName()) {
-			t.Errorf("name %s", f.GetName())
-		}
-	}
 }
 
 func TestTheRuntimeAndTheProcessAreMeasured(t *testing.T) {
@@ -221,8 +148,6 @@ func TestTheRequestPathDoesNotAllocate(t *testing.T) {
 	m := NewMetrics("")
 	m.AddIssuer("main")
 	if n := testing.AllocsPerRun(100, func() {
-		m.Decided(authz.Allow, time.Microsecond)
-		m.Evaluated(time.Microsecond, nil)
 		m.Cached("main", "active", true)
 		m.Stale("main", "refreshing")
 		m.Written(1)
@@ -238,8 +163,6 @@ func BenchmarkDecision(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			m.Cached("main", "active", true)
-			m.Evaluated(30*time.Microsecond, nil)
-			m.Decided(authz.Allow, 50*time.Microsecond)
 		}
 	})
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/status"
-	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
 // rawToken stands in every call that must not be quoted.
@@ -57,8 +56,8 @@ func newPoint(t testing.TB) *decision.Point {
 	}
 	return decision.New(decision.Config{Entrypoint: "authz/decision", Token: "optional", Realm: "acme"},
 		&decision.Snapshot{Introspector: everything, Policy: policy}, decision.Deps{
-			Input:    input.NewRules(input.Config{Headers: []string{"x-tenant", "x-b"}, BodyBytes: 100, AmbiguousPaths: "refuse"}),
-			Observer: telemetry.NewMetrics("test"), Log: slog.New(slog.DiscardHandler),
+			Input: input.NewRules(input.Config{Headers: []string{"x-tenant", "x-b"}, BodyBytes: 100, AmbiguousPaths: "refuse"}),
+			Log:   slog.New(slog.DiscardHandler),
 		})
 }
 

@@ -4,10 +4,11 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/authz-sidecar/sidecar/internal/status"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
+
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
 func addStatus(e *echo.Echo, report func() status.Report) {

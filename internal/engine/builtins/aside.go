@@ -8,6 +8,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
 // minConcurrent is how many calls of builtins may run aside of their evaluations at once at the least, those included that go on after
@@ -25,6 +27,14 @@ type Runaways struct {
 // NewRunaways returns a counter that stands at 0.
 func NewRunaways() *Runaways {
 	return &Runaways{slots: make(chan struct{}, max(minConcurrent, runtime.GOMAXPROCS(0)))}
+}
+
+// Register shows the counts as metrics.
+func (r *Runaways) Register(to metrics.Registerer) {
+	metrics.NewGaugeFunc(to, "sidecar_engine_runaway_calls", "Calls of builtins that go on now although their evaluation is over.",
+		func() float64 { return float64(r.Running()) })
+	metrics.NewCounterFunc(to, "sidecar_engine_runaway_calls_total", "Calls of builtins that outlived their evaluation.",
+		func() float64 { return float64(r.Total()) })
 }
 
 // Running is how many calls run now whose evaluations are over.
