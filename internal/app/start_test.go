@@ -22,7 +22,7 @@ func rename(t *testing.T, from, to string) {
 
 // TestDefaultIsAnEmptyFile: what is built from config.Default has every default that a file has.
 func TestDefaultIsAnEmptyFile(t *testing.T) {
-	parsed, def := configuration(t, "http://127.0.0.1:1"), config.Default()
+	parsed, def := defaults(t, "http://127.0.0.1:1"), config.Default()
 	if def.ShutdownTimeout == 0 || def.Engine.Deadline == 0 || def.Listen.API.Limits.BodyBytes == 0 || def.Decision.Entrypoint == "" || def.DecisionLog.Queue == 0 {
 		t.Errorf("defaults are missing: %+v", def)
 	}

@@ -137,8 +137,7 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 }
 
 func TestStopGivesUpOnCallsThatTakeTooLong(t *testing.T) {
-	t.Parallel()
-	w := start(t, func(c *config.Config) { c.ShutdownTimeout = 6 * time.Second })
+	w := start(t, func(c *config.Config) { c.ShutdownTimeout = 5 * time.Second })
 	tok := w.token(t, good())
 	w.ask(t, tok)
 	before := w.issuer.Calls()

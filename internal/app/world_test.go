@@ -48,9 +48,6 @@ func start(t *testing.T, change func(*config.Config)) *world {
 	t.Helper()
 	w := &world{issuer: authserver.Start(t, knowsTheSidecar())}
 	w.cfg = configuration(t, w.issuer.Issuer())
-	// The machine may have other work: what must be good has time.
-	w.cfg.Engine.Deadline, w.cfg.Issuers[0].Endpoint.Timeout = 30*time.Second, 30*time.Second
-	w.cfg.Listen.API.Limits.Timeout, w.cfg.Listen.API.Limits.ReadTimeout, w.cfg.ShutdownTimeout = time.Minute, time.Minute, time.Minute
 	if change != nil {
 		change(w.cfg)
 	}
@@ -100,8 +97,17 @@ func knowsTheSidecar() devissuer.Config {
 	return devissuer.Config{ResourceServers: []devissuer.ResourceServer{{ID: "sidecar", Secret: secret.New(clientSecret)}}}
 }
 
-// configuration is read as any file is, so that every default is the shipped one.
+// configuration is defaults with times that are long enough on a machine with other work: what must be good has time.
 func configuration(t *testing.T, issuer string) *config.Config {
+	t.Helper()
+	cfg := defaults(t, issuer)
+	cfg.Engine.Deadline, cfg.Engine.CompileTimeout, cfg.Issuers[0].Endpoint.Timeout = 30*time.Second, 5*time.Minute, 30*time.Second
+	cfg.Listen.API.Limits.Timeout, cfg.Listen.API.Limits.ReadTimeout, cfg.ShutdownTimeout = time.Minute, time.Minute, time.Minute
+	return cfg
+}
+
+// defaults is a configuration that is read as any file is, so that every default is the shipped one.
+func defaults(t *testing.T, issuer string) *config.Config {
 	t.Helper()
 	dir := t.TempDir()
 	testkit.WriteFile(t, filepath.Join(dir, "secret"), clientSecret+"\n")
