@@ -23,29 +23,29 @@ import (
 func checkCommand(std streams) *cobra.Command {
 	var file, entrypoint string
 	var online bool
-	var pass gate
+	var limit threshold
 	cmd := &cobra.Command{
 		Use:   "check [PATH...]",
 		Short: "Load configuration and policies exactly as serve does, and serve nothing",
 		Long: `Load configuration and policies exactly as serve does, and serve nothing.
 
 With paths, and no --config, only the policies there are checked: directories of Rego and data, or bundle folders with
-a .manifest. Problems are printed all at once, as file:row:col: code: message.
+a .manifest. All problems are printed at once, as file:row:col: code: message.
 
 With --online the authorization servers of the configuration are asked too: whether they are reached, by the name they
-give themselves, take the sidecar's credentials, have keys, and agree about the time. The last line counts what was found;
+give themselves, accept the sidecar's credentials, have keys, and agree about the time. The last line counts what was found;
 with --strict a doubt fails the check as a fault does.`,
 		Example: "  sidecar check policies bundles/example\n  sidecar check --config sidecar.yaml --online",
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			cfg, err := checkedConfig(cmd, file, paths)
 			if err != nil {
-				return checked(std, errors.Join(err, policiesBeside(cmd.Context(), file, entrypoint)))
+				return checked(std, errors.Join(err, policyProblems(cmd.Context(), file, entrypoint)))
 			}
 			if entrypoint != "" {
 				cfg.Decision.Entrypoint = entrypoint
 			}
-			for _, left := range dir.Ignored(cfg.Policies) {
-				fmt.Fprintf(std.err, "sidecar: note: %s\n", left)
+			for _, problem := range dir.Ignored(cfg.Policies) {
+				fmt.Fprintf(std.err, "sidecar: note: %s\n", problem)
 			}
 			var policy *engine.Policy
 			if len(cfg.Issuers) > 0 {
@@ -56,7 +56,7 @@ with --strict a doubt fails the check as a fault does.`,
 			if err == nil {
 				warnAbout(cfg, policy, std)
 				if online {
-					return checkedOnline(cmd.Context(), cfg, pass, std)
+					return checkedOnline(cmd.Context(), cfg, limit, std)
 				}
 			}
 			return checked(std, err)
@@ -65,12 +65,12 @@ with --strict a doubt fails the check as a fault does.`,
 	configFlag(cmd, &file)
 	cmd.Flags().StringVar(&entrypoint, "entrypoint", "", "rule that must exist (default that of the configuration)")
 	cmd.Flags().BoolVar(&online, "online", false, "ask the authorization servers too")
-	pass.flag(cmd)
+	limit.flag(cmd)
 	return cmd
 }
 
-// policiesBeside is what is wrong with the policies of a configuration that is at fault elsewhere.
-func policiesBeside(ctx context.Context, file, entrypoint string) error {
+// policyProblems is what is wrong with the policies of a configuration that has faults elsewhere.
+func policyProblems(ctx context.Context, file, entrypoint string) error {
 	cfg := config.LoadPartly(file, os.Environ())
 	if cfg == nil {
 		return nil
@@ -82,10 +82,10 @@ func policiesBeside(ctx context.Context, file, entrypoint string) error {
 	return err
 }
 
-// checkedOnline lets the doctor look at every issuer, all at once.
-func checkedOnline(ctx context.Context, cfg *config.Config, pass gate, std streams) error {
+// checkedOnline examines every issuer, all at once.
+func checkedOnline(ctx context.Context, cfg *config.Config, limit threshold, std streams) error {
 	if len(cfg.Issuers) == 0 {
-		return &failure{err: fmt.Errorf("there is no authorization server to ask"), hint: "name a configuration with --config", exit: exitUsage}
+		return &failure{err: errors.New("no authorization server is configured"), hint: "name a configuration with --config", exit: exitUsage}
 	}
 	findings, errs := make([][]doctor.Finding, len(cfg.Issuers)), make([]error, len(cfg.Issuers))
 	var asking sync.WaitGroup
@@ -100,10 +100,10 @@ func checkedOnline(ctx context.Context, cfg *config.Config, pass gate, std strea
 		fmt.Fprintf(std.out, "issuer %s:\n", issuer.Endpoint.Name)
 		printFindings(std.out, findings[i])
 	}
-	return pass.judge(std.out, slices.Concat(findings...), "tokens will not be accepted as things are")
+	return limit.apply(std.out, slices.Concat(findings...), "tokens will not be accepted with this configuration")
 }
 
-// warnAbout tells what of a configuration and of policies that load should be looked at all the same.
+// warnAbout prints the warnings about a configuration and policies that load.
 func warnAbout(cfg *config.Config, policy *engine.Policy, std streams) {
 	warn := func(key, cause, hint string) {
 		fmt.Fprintf(std.err, "sidecar: warning: %s %s\nsidecar: hint: %s\n", key, cause, hint)
@@ -139,7 +139,7 @@ func setPaths(cfg *config.Config, paths []string) {
 	}
 }
 
-// checked prints the outcome: the problems are the result of the command.
+// checked prints the outcome. Problems are the result of the command, so that they go to standard output.
 func checked(std streams, err error) error {
 	if err == nil {
 		fmt.Fprintln(std.err, "sidecar: no problems found")

@@ -57,7 +57,10 @@ func (d *development) run(ctx context.Context, std streams, environ []string) er
 	}
 	ln, err := net.Listen("tcp", d.issuer)
 	if err != nil {
-		return &failure{err: fmt.Errorf("open the development authorization server: %w", err), hint: "choose another address for it with --issuer, such as --issuer 127.0.0.1:0", exit: exitFailed}
+		return &failure{
+			err: fmt.Errorf("open the development authorization server: %w", err), exit: exitFailed,
+			hint: "choose another address for it with --issuer, such as --issuer 127.0.0.1:0",
+		}
 	}
 	defer func() { _ = ln.Close() }()
 	parties := newParties()
@@ -94,7 +97,10 @@ func (d *development) paths() ([]string, error) {
 		return d.policies, nil
 	}
 	if _, err := os.Stat("policies"); err != nil {
-		return nil, &failure{err: fmt.Errorf("find policies: there is no directory policies here"), hint: "go to the directory that has it, or name others with --policies", exit: exitFailed}
+		return nil, &failure{
+			err: errors.New("find policies: the working directory has no directory policies"), exit: exitFailed,
+			hint: "change to the directory that has it, or name others with --policies",
+		}
 	}
 	paths := []string{"policies"}
 	if _, err := os.Stat(filepath.Join("bundles", "example", ".manifest")); err == nil {
@@ -106,7 +112,7 @@ func (d *development) paths() ([]string, error) {
 // devSecretVariable holds the sidecar's own secret, for this process only: secrets come from files or the environment.
 const devSecretVariable = "DEV_INTROSPECTION_SECRET"
 
-// config goes the way of every configuration: through YAML, the environment and all checks.
+// config reads the configuration as every configuration is read: through YAML, the environment and all checks.
 func (d *development) config(issuer string, clientSecret secret.Text, paths, environ []string) (*config.Config, error) {
 	if err := os.Setenv(devSecretVariable, clientSecret.Reveal()); err != nil {
 		return nil, err
@@ -118,7 +124,7 @@ func (d *development) config(issuer string, clientSecret secret.Text, paths, env
 		"issuers": []any{map[string]any{
 			"name": "dev", "issuer": issuer, "allow_insecure_http": true, "tenant": []string{"/tenant"},
 			"client": map[string]any{"id": resourceServerID, "secret": map[string]any{"env": devSecretVariable}},
-			// A second, so that a revocation is felt while one looks.
+			// A second, so that a revocation takes effect while the author watches.
 			"cache": map[string]any{"ttl": "1s", "negative_ttl": "1s"},
 		}},
 		"policies": map[string]any{"paths": read.Policies.Paths, "bundles": read.Policies.Bundles},
@@ -129,7 +135,7 @@ func (d *development) config(issuer string, clientSecret secret.Text, paths, env
 	return config.Parse("(sidecar dev)", src, append(environ, devSecretVariable+"="+clientSecret.Reveal()))
 }
 
-// environment is that of the process without the variables that flags of this very call speak against.
+// environment is that of the process without the variables that flags of this call override.
 func environment(cmd *cobra.Command) []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return cmd.Flags().Changed("api") && strings.HasPrefix(v, "SIDECAR_LISTEN_API_ADDRESS=") ||
@@ -137,7 +143,7 @@ func environment(cmd *cobra.Command) []string {
 	})
 }
 
-// party is somebody with a secret of this run.
+// party is a client or resource server with a secret of this run.
 type party struct {
 	id     string
 	secret secret.Text
@@ -147,7 +153,7 @@ func newParty(id string) party { return party{id, secret.New(rand.Text())} }
 
 const resourceServerID = "orders-api"
 
-// parties are who takes part in the example: the API, and four clients of it.
+// parties take part in the example: the API, and four clients.
 type parties struct {
 	resourceServer                   party
 	reader, writer, stranger, globex party

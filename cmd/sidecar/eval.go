@@ -51,7 +51,7 @@ when the request was not allowed.`,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return e.run(cmd.Context(), std) },
 	}
 	f := cmd.Flags()
-	f.StringVarP(&e.config, "config", "c", "", "configuration file; without it the defaults hold, and the tenant is the answer's member tenant")
+	f.StringVarP(&e.config, "config", "c", "", "configuration file; without it the defaults hold, and the tenant is the member tenant of the response")
 	f.StringSliceVar(&e.policies, "policies", nil, "policy directories and bundle folders, instead of the configured ones")
 	f.StringVar(&e.request, "request", "", "file with the body of POST /v1/decisions, or - for standard input")
 	f.StringVar(&e.method, "method", "GET", "method of the request")
@@ -60,11 +60,11 @@ when the request was not allowed.`,
 	f.StringVar(&e.sourceIP, "source-ip", "", "address of the client")
 	f.StringVar(&e.answer, "introspection", "", "file with the introspection response (RFC 7662), or - for standard input")
 	f.StringVar(&e.issuer, "issuer", "", "name of the configured issuer that gave the response (default the first)")
-	f.StringVar(&e.dialect, "dialect", "", "how the server that gave the response spells (default that of the configuration)")
+	f.StringVar(&e.dialect, "dialect", "", "dialect of the server that gave the response (default that of the configuration)")
 	f.StringVar(&e.entrypoint, "entrypoint", "", "rule to ask, annotated as an entrypoint or not, as of check (default that of the configuration)")
 	f.StringVar(&e.context, "context", "", "file with the context for the policy, a JSON object")
 	f.BoolVar(&e.fail, "fail", false, "exit with 5 unless the request is allowed")
-	f.BoolVar(&e.explain, "explain", false, "say why: the rules that fired, and where each other rule failed")
+	f.BoolVar(&e.explain, "explain", false, "print the rules that fired, and where each other rule failed")
 	cmd.MarkFlagsOneRequired("url", "request")
 	for _, part := range []string{"url", "method", "header", "source-ip", "context"} {
 		cmd.MarkFlagsMutuallyExclusive(part, "request") // which has it all
@@ -92,7 +92,7 @@ func (e *evaluation) run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	q.Caller = "@" // this very machine, as if by a Unix socket
+	q.Caller = "@" // as if by a Unix socket
 	proofs, err := proof.New(cfg.Proof, nil)
 	if err != nil {
 		return err
@@ -148,7 +148,10 @@ func (e *evaluation) query(stdin io.Reader) (authz.Query, error) {
 		}
 		q, err := native.ParseCall(body)
 		if err != nil {
-			return q, &failure{err: fmt.Errorf("read %s: %w", e.request, err), hint: `write it as the body of POST /v1/decisions: {"request": {"method": "GET", "url": "https://..."}}`, exit: exitUsage}
+			return q, &failure{
+				err: fmt.Errorf("read %s: %w", e.request, err), exit: exitUsage,
+				hint: `write it as the body of POST /v1/decisions: {"request": {"method": "GET", "url": "https://..."}}`,
+			}
 		}
 		return q, nil
 	}
@@ -191,7 +194,7 @@ func (e *evaluation) introspector(cfg *config.Config, stdin io.Reader, q *authz.
 		issuer.Dialect.Dialect = e.dialect
 	}
 	if len(q.Request.Headers["authorization"]) == 0 && q.Token.Empty() {
-		q.Token = secret.New("a-token-of-an-evaluation") // no request repeats it: it would be hidden there
+		q.Token = secret.New("a-token-of-an-evaluation") // hidden where the request repeats it: no request holds this text
 	}
 	return introspect.Static(issuer, answer)
 }
@@ -206,7 +209,7 @@ func (e *evaluation) issuerOf(cfgs []introspect.Config) (introspect.Config, erro
 		names = append(names, c.Endpoint.Name)
 	}
 	if e.issuer != "" {
-		return introspect.Config{}, &failure{err: fmt.Errorf("no issuer is called %q", e.issuer), hint: "name one of --config: " + strings.Join(names, ", "), exit: exitUsage}
+		return introspect.Config{}, unknownIssuer(e.issuer, names)
 	}
 	return introspect.Config{Dialect: dialect.Config{Tenant: []string{"/tenant"}}}, nil // as sidecar dev has it
 }

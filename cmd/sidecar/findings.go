@@ -20,8 +20,8 @@ func printFindings(w io.Writer, findings []doctor.Finding) {
 	}
 }
 
-// tally is the last line: how many faults and doubts there are.
-func tally(findings []doctor.Finding) string {
+// summary is the last line: how many faults and doubts there are.
+func summary(findings []doctor.Finding) string {
 	count := func(level doctor.Level) string {
 		switch n := doctor.Count(findings, level); n {
 		case 0:
@@ -35,21 +35,21 @@ func tally(findings []doctor.Finding) string {
 	return count(doctor.Fault) + ", " + count(doctor.Doubt)
 }
 
-// gate decides which findings fail a command: faults, and with strict doubts too.
-type gate struct{ strict bool }
+// threshold decides which findings fail a command: faults, and with --strict doubts too.
+type threshold struct{ strict bool }
 
-func (g *gate) flag(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&g.strict, "strict", false, "fail for doubts too")
+func (th *threshold) flag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&th.strict, "strict", false, "fail for doubts too")
 }
 
-// judge prints the tally and makes an error of findings that do not pass.
-func (g gate) judge(w io.Writer, findings []doctor.Finding, says string) error {
-	fmt.Fprintln(w, tally(findings))
+// apply prints the summary and returns an error, with a message, for findings that fail the command.
+func (th threshold) apply(w io.Writer, findings []doctor.Finding, message string) error {
+	fmt.Fprintln(w, summary(findings))
 	switch {
 	case !doctor.Sound(findings):
-		return &failure{err: errors.New(says), hint: "the lines above say why, and what to do", exit: exitFailed}
-	case g.strict && doctor.Count(findings, doctor.Doubt) > 0:
-		return &failure{err: errors.New("there are doubts, and --strict lets none pass"), hint: "the lines above say what to do", exit: exitFailed}
+		return &failure{err: errors.New(message), hint: "the lines above say why, and what to do", exit: exitFailed}
+	case th.strict && doctor.Count(findings, doctor.Doubt) > 0:
+		return &failure{err: errors.New("there are doubts, which fail with --strict"), hint: "the lines above say what to do", exit: exitFailed}
 	}
 	return nil
 }

@@ -12,11 +12,11 @@ import (
 // 5 MB: collecting each time that doubles costs a quarter of its CPU under load, and the memory saved is not worth it.
 const headroom = 32 << 20
 
-// usualPercent is GOGC when nobody says otherwise.
-const usualPercent = 100
+// defaultPercent is Go's default for GOGC.
+const defaultPercent = 100
 
 // paceCollections keeps the headroom while the heap is small and is Go's own pace when it is large, until ctx ends.
-// Who sets GOGC or GOMEMLIMIT has decided for themselves.
+// GOGC and GOMEMLIMIT, when they are set, win.
 func paceCollections(ctx context.Context) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
@@ -24,7 +24,7 @@ func paceCollections(ctx context.Context) {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	set := usualPercent
+	set := defaultPercent
 	for {
 		metrics.Read(live)
 		if want := percentFor(live[0].Value.Uint64()); differs(want, set) {
@@ -33,7 +33,7 @@ func paceCollections(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-			debug.SetGCPercent(usualPercent)
+			debug.SetGCPercent(defaultPercent)
 			return
 		case <-tick.C:
 		}
@@ -43,7 +43,7 @@ func paceCollections(ctx context.Context) {
 // percentFor returns the GOGC that leaves a live heap of so many bytes its headroom.
 func percentFor(live uint64) int {
 	const least = 4 << 20 // Go lets a heap grow to 4 MB times GOGC/100 in any case
-	return max(usualPercent, int(headroom*100/max(live, least)))
+	return max(defaultPercent, int(headroom*100/max(live, least)))
 }
 
 // differs reports whether a change is worth the moment that setting it stops the world.

@@ -44,14 +44,14 @@ func initCommand(std streams) *cobra.Command {
 		Long: `Write a first configuration and a first policy for an authorization server.
 
 The server's metadata is read, what it does not say is asked, all of it is tried, and a commented sidecar.yaml and
-policies/authz/decision.rego are written, which "sidecar serve" starts with. Files that are there already are left alone.`,
+policies/authz/decision.rego are written, which "sidecar serve" starts with. Existing files are left unchanged.`,
 		Example: "  sidecar init --issuer https://login.acme.example --client-id orders-api",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), std) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&s.Issuer, "issuer", "", "issuer identifier of the authorization server, a URL")
-	f.StringVar(&s.ClientID, "client-id", "", "client that the server knows the sidecar by")
+	f.StringVar(&s.ClientID, "client-id", "", "client id of the sidecar at the server")
 	f.StringVar(&s.SecretFile, "client-secret-file", "", "file that holds the client secret; asked for when empty, and then kept in ./client-secret")
 	f.StringVar(&s.Dialect, "dialect", "", "kind of server (default guessed from its metadata)")
 	f.StringVar(&s.Mode, "mode", "", "introspect or jwt (default introspect, where the server can)")
@@ -67,7 +67,10 @@ policies/authz/decision.rego are written, which "sidecar serve" starts with. Fil
 func (s *start) run(ctx context.Context, std streams) error {
 	target := filepath.Join(s.dir, "sidecar.yaml")
 	if _, err := os.Stat(target); err == nil {
-		return &failure{err: fmt.Errorf("write %s: it is there already", target), hint: "name another directory with --dir, or change the file and run: sidecar check --config " + target + " --online", exit: exitFailed}
+		return &failure{
+			err: fmt.Errorf("write %s: the file exists", target), exit: exitFailed,
+			hint: "name another directory with --dir, or change the file and run: sidecar check --config " + target + " --online",
+		}
 	}
 	doc, err := s.discover(ctx, std)
 	if err != nil {
@@ -94,7 +97,7 @@ func (s *start) run(ctx context.Context, std streams) error {
 	return s.try(ctx, target, std)
 }
 
-// discover reads the metadata. A server that spells its issuer another way is a reason to stop: nothing would work later.
+// discover reads the metadata. A server that spells its issuer in another way ends the command: nothing would work later.
 func (s *start) discover(ctx context.Context, std streams) (*doctor.Metadata, error) {
 	s.insecure = strings.HasPrefix(s.Issuer, "http://")
 	const patience = 10 * time.Second
@@ -114,7 +117,7 @@ func (s *start) discover(ctx context.Context, std streams) (*doctor.Metadata, er
 	return doc, nil
 }
 
-// inFlags makes a remedy name the flags of init in place of the keys that they fill.
+// inFlags rewrites a remedy for init: flags in place of the configuration keys that they fill.
 func inFlags(remedy string) string {
 	return strings.NewReplacer(
 		"set ca_file to ", "name with --ca-file ", "write issuer exactly as the server does", "give --issuer exactly as the server calls itself",
@@ -128,11 +131,11 @@ func (s *start) guess(doc *doctor.Metadata, std streams) {
 		s.Dialect = g.Dialect
 		switch {
 		case g.Why != "":
-			fmt.Fprintf(std.err, "sidecar: %s: that looks like %s; --dialect names another\n", g.Why, g.Dialect)
+			fmt.Fprintf(std.err, "sidecar: %s: that looks like %s; choose another with --dialect\n", g.Why, g.Dialect)
 		case len(g.Maybe) > 1:
-			fmt.Fprintf(std.err, "sidecar: this may be %s, and nothing tells which: dialect is %s; --dialect names the right one\n", strings.Join(g.Maybe, " or "), g.Dialect)
+			fmt.Fprintf(std.err, "sidecar: this may be %s, and the metadata does not tell which: dialect is %s; choose with --dialect\n", strings.Join(g.Maybe, " or "), g.Dialect)
 		case len(g.Maybe) == 1:
-			fmt.Fprintf(std.err, "sidecar: this may be %s, by one mark only: dialect is %s; --dialect names the right one\n", g.Maybe[0], g.Dialect)
+			fmt.Fprintf(std.err, "sidecar: this may be %s, by a single sign: dialect is %s; choose with --dialect\n", g.Maybe[0], g.Dialect)
 		}
 	}
 	if s.Mode == "" {
@@ -141,26 +144,26 @@ func (s *start) guess(doc *doctor.Metadata, std streams) {
 	switch {
 	case s.Auth != "":
 	case s.Mode == "jwt" && s.SecretFile == "":
-		s.Auth = oauth.NoAuth // nobody is asked
+		s.Auth = oauth.NoAuth // no request is made
 	default:
 		s.Auth = g.Auth
 	}
 }
 
-// ask asks for what nobody else can know. An empty audience is told what it means.
+// ask prompts for what neither flags nor metadata say. An empty audience means that the policies check it.
 func (s *start) ask(std streams) error {
 	in := bufio.NewReader(io.LimitReader(std.in, 64<<10))
 	question := func(text string) (string, error) {
 		fmt.Fprint(std.err, text)
 		line, err := in.ReadString('\n')
 		if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
-			return "", nil // nobody is there to answer
+			return "", nil // standard input has no more lines
 		}
 		return strings.TrimSpace(line), nil
 	}
 	var err error
 	if s.Audience == "" {
-		if s.Audience, err = question("Identifier of your API, as it stands in the aud of its tokens (empty: the policies look at aud): "); err != nil {
+		if s.Audience, err = question("Identifier of your API in the aud of its tokens (empty: the policies check aud): "); err != nil {
 			return err
 		}
 	}
@@ -177,7 +180,10 @@ func (s *start) ask(std streams) error {
 		return err
 	}
 	if clientSecret == "" {
-		return &failure{err: fmt.Errorf("there is no client secret"), hint: "name a file that holds it with --client-secret-file, or choose another method with --auth", exit: exitUsage}
+		return &failure{
+			err: errors.New("no client secret was given"), exit: exitUsage,
+			hint: "name a file that holds it with --client-secret-file, or choose another method with --auth",
+		}
 	}
 	return write(s.SecretFile, []byte(clientSecret+"\n"), 0o600, std)
 }
@@ -244,10 +250,10 @@ func write(name string, content []byte, mode fs.FileMode, std streams) error {
 }
 
 func leave(name string, std streams) {
-	fmt.Fprintf(std.err, "sidecar: %s is there already and stays as it is\n", name)
+	fmt.Fprintf(std.err, "sidecar: %s exists and is left unchanged\n", name)
 }
 
-// try reads the configuration as serve will, and lets the doctor look at it.
+// try reads the configuration as serve will, and examines the issuer.
 func (s *start) try(ctx context.Context, file string, std streams) error {
 	cfg, err := config.Load(file, os.Environ())
 	if err != nil {
@@ -258,9 +264,12 @@ func (s *start) try(ctx context.Context, file string, std streams) error {
 		return err
 	}
 	printFindings(std.out, findings)
-	fmt.Fprintln(std.out, tally(findings))
+	fmt.Fprintln(std.out, summary(findings))
 	if !doctor.Sound(findings) {
-		return &failure{err: fmt.Errorf("the files are written, and the server does not take them as they are"), hint: "mend " + file + " by the lines above, then: sidecar check --config " + file + " --online", exit: exitFailed}
+		return &failure{
+			err: errors.New("configuration written, but the server rejects it"), exit: exitFailed,
+			hint: "correct " + file + " as the lines above say, then run: sidecar check --config " + file + " --online",
+		}
 	}
 	fmt.Fprintf(std.out, "start it:  sidecar serve --config %s\nask it:    printf %%s \"$TOKEN\" | sidecar introspect --config %s\n", file, file)
 	return nil

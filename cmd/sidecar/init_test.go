@@ -59,7 +59,7 @@ func TestInitWritesWhatServeStartsWith(t *testing.T) {
 	if code, out, _ := sidecar(t, tok, "introspect", "--config", file); code != exitFailed || !strings.Contains(out, "fault  token: it is not active") || !strings.Contains(out, "do: ") {
 		t.Errorf("introspect of a revoked token: exit %d\n%s", code, out)
 	}
-	if code, _, errs := sidecar(t, "", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir); code != exitFailed || !strings.Contains(errs, "it is there already") {
+	if code, _, errs := sidecar(t, "", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir); code != exitFailed || !strings.Contains(errs, "the file exists") {
 		t.Errorf("a second init: exit %d\n%s", code, errs)
 	}
 }
@@ -68,7 +68,7 @@ func TestInitSaysWhatIsWrongAtTheServer(t *testing.T) {
 	s := issuerOfOrders(t)
 	dir := t.TempDir()
 	code, out, errs := sidecar(t, "\nnot-the-secret\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir)
-	if code != exitFailed || !strings.Contains(out, "fault  credentials:") || !strings.Contains(errs, "sidecar: hint: mend") {
+	if code != exitFailed || !strings.Contains(out, "fault  credentials:") || !strings.Contains(errs, "sidecar: hint: correct ") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 	if code, out, _ := sidecar(t, "", "check", "--config", filepath.Join(dir, "sidecar.yaml"), "--online"); code != exitFailed || !strings.Contains(out, "status 401") {
@@ -128,7 +128,7 @@ func TestInitLeavesASecretThatIsThereAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, errs := sidecar(t, "orders-api\nanother-secret\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir)
-	if code != exitOK || strings.Contains(errs, "Client secret of") || !strings.Contains(errs, kept+" is there already") {
+	if code != exitOK || strings.Contains(errs, "Client secret of") || !strings.Contains(errs, kept+" exists and is left unchanged") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 	if b, err := os.ReadFile(kept); err != nil || string(b) != "a-secret-of-orders\n" {
@@ -168,7 +168,7 @@ func TestInitTakesNoServerForAnotherByAPath(t *testing.T) {
 	}{
 		{`"jwks_uri":"ISSUER/.well-known/jwks"`, "looks like openiddict"},
 		{`"jwks_uri":"ISSUER/.well-known/openid-configuration/jwks"`, "looks like duende"},
-		{`"jwks_uri":"ISSUER/keys"`, "this may be duende or openiddict, and nothing tells which"},
+		{`"jwks_uri":"ISSUER/keys"`, "this may be duende or openiddict, and the metadata does not tell which"},
 	} {
 		var as *httptest.Server
 		as = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,13 +26,13 @@ import (
 
 func introspectCommand(std streams) *cobra.Command {
 	var file, name string
-	var pass gate
+	var limit threshold
 	cmd := &cobra.Command{
 		Use:   "introspect",
 		Short: "Ask the configured issuer about a token read from standard input",
-		Long: `Ask the configured issuer about a token read from standard input, past all caches, and print what it says: raw, as
-policies will see it, and in words. Of several issuers the one is asked that serve would choose for a request without host and headers,
-or the one that --issuer names.`,
+		Long: `Ask the configured issuer about a token read from standard input, past all caches, and print the answer: raw, as
+policies will see it, and in words. Of several issuers the one is asked that serve would choose for a request without
+host and headers, or the one that --issuer names.`,
 		Example: `  printf %s "$TOKEN" | sidecar introspect --config sidecar.yaml`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -43,12 +44,12 @@ or the one that --issuer names.`,
 			if err != nil {
 				return err
 			}
-			return introspectToken(cmd.Context(), cfg.Issuers, name, tok, pass, std)
+			return introspectToken(cmd.Context(), cfg.Issuers, name, tok, limit, std)
 		},
 	}
 	configFlag(cmd, &file)
 	cmd.Flags().StringVar(&name, "issuer", "", "name of the issuer to ask (default that of the token)")
-	pass.flag(cmd)
+	limit.flag(cmd)
 	return cmd
 }
 
@@ -59,12 +60,15 @@ func readToken(in io.Reader) (secret.Text, error) {
 	}
 	cred, err := token.Extract(token.Sources{Explicit: secret.New(strings.TrimSpace(string(b)))})
 	if err != nil || !cred.Present() {
-		return secret.Text{}, &failure{err: fmt.Errorf("standard input holds no well-formed token"), hint: `give the bare token, without "Bearer": printf %s "$TOKEN" | sidecar introspect`, exit: exitUsage}
+		return secret.Text{}, &failure{
+			err: errors.New("standard input holds no well-formed token"), exit: exitUsage,
+			hint: `give the bare token, without "Bearer": printf %s "$TOKEN" | sidecar introspect`,
+		}
 	}
 	return cred.Token, nil
 }
 
-// chosen is the issuer of a name, or the one that the token is for.
+// chosen is the issuer of a name, or the one that serve would choose for the token.
 func chosen(issuers *introspect.Issuers, name string, tok secret.Text) (*introspect.Issuer, error) {
 	var names []string
 	for _, i := range issuers.All() {
@@ -74,16 +78,19 @@ func chosen(issuers *introspect.Issuers, name string, tok secret.Text) (*introsp
 		if i := issuers.Named(name); i != nil {
 			return i, nil
 		}
-		return nil, &failure{err: fmt.Errorf("no issuer is called %q", name), hint: "these are configured: " + strings.Join(names, ", "), exit: exitUsage}
+		return nil, unknownIssuer(name, names)
 	}
 	c := issuers.Choose(introspect.Question{Token: tok})
 	if c.Issuer() == nil {
-		return nil, &failure{err: fmt.Errorf("the token %s", c.Why()), hint: "serve asks nobody about it, unless host or headers of the request tell more; ask one with --issuer: " + strings.Join(names, ", "), exit: exitFailed}
+		return nil, &failure{
+			err: fmt.Errorf("no configured issuer matches this token: the token %s", c.Why()), exit: exitFailed,
+			hint: "serve may find its issuer by the host or the headers of a request; here name it with --issuer: " + strings.Join(names, ", "),
+		}
 	}
 	return c.Issuer(), nil
 }
 
-func introspectToken(ctx context.Context, cfgs []introspect.Config, name string, tok secret.Text, pass gate, std streams) error {
+func introspectToken(ctx context.Context, cfgs []introspect.Config, name string, tok secret.Text, limit threshold, std streams) error {
 	issuers, err := introspect.NewIssuers(cfgs, introspect.Deps{Fingerprints: secret.NewFingerprinter(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
@@ -109,13 +116,13 @@ func introspectToken(ctx context.Context, cfgs []introspect.Config, name string,
 		fmt.Fprintf(std.out, "signed: verified, it holds: %s\n", shown(answer.Verified, tok))
 	}
 	if err == nil && answer.Status == 0 {
-		fmt.Fprintf(std.out, "validated here: the server was not asked\n")
+		fmt.Fprintf(std.out, "validated locally: the server was not asked\n")
 	}
 	now := time.Now()
 	findings := doctor.Diagnose(cfg, tok, answer, err, now)
 	if err == nil && answer.Claims.Active {
 		doc := input.Build(input.Query{}, answer.Claims, input.Presented{Scheme: "bearer"}, now)
-		doc.Token.Claims = nil // stands above, raw
+		doc.Token.Claims = nil // printed above, raw
 		b, err := json.Marshal(doc.Token, json.Deterministic(true), jsontext.WithIndent("  "))
 		if err != nil {
 			return err
@@ -123,11 +130,16 @@ func introspectToken(ctx context.Context, cfgs []introspect.Config, name string,
 		fmt.Fprintf(std.out, "input.token: %s\n", shown(b, tok))
 	}
 	printFindings(std.out, findings)
-	return pass.judge(std.out, findings, "this token would not be accepted")
+	return limit.apply(std.out, findings, "this token would not be accepted")
 }
 
 // shownBytes is how much of an answer is shown.
 const shownBytes = 8 << 10
+
+// unknownIssuer is the failure of a name that no issuer of the configuration has.
+func unknownIssuer(name string, configured []string) *failure {
+	return &failure{err: fmt.Errorf("no issuer %q is configured", name), hint: "configured are: " + strings.Join(configured, ", "), exit: exitUsage}
+}
 
 // shown is an answer for a terminal: indented when it is JSON, without what moves the cursor, and never with the token in it,
 // however it is spelled.

@@ -294,7 +294,7 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	p.says("msg=\"stopping")
 	p.signal(syscall.SIGTERM)
 	p.exits(exitFailed)
-	p.says("a second signal ended it at once")
+	p.says("a second signal ended the process at once")
 }
 
 // TestAStandardErrorThatIsFullDoesNotKeepTheProcess: a reader that has stopped reading must not keep the process alive.

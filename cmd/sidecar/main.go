@@ -18,16 +18,16 @@ import (
 )
 
 func main() {
-	ctx, life := lived()
-	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr, life}))
+	ctx, limit := untilSignal()
+	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr, limit}))
 }
 
 // streams are what a command reads and writes: results go to out, everything else to err.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
-	// life bounds what is left after a signal; it may be nil.
-	life *lifetime
+	// exitTime bounds what is left to do after a signal; it may be nil.
+	exitTime *exitTime
 }
 
 // The exit codes of every command.
@@ -42,14 +42,18 @@ const (
 // run is the whole program.
 func run(ctx context.Context, args []string, std streams) int {
 	root := &cobra.Command{
-		Use:           "sidecar",
-		Short:         "Policy-as-code authorization beside your application",
-		Long:          "sidecar turns the OAuth token of a request into facts, gives facts and request to Rego policies, and answers whether the request may pass.",
+		Use:   "sidecar",
+		Short: "Policy-as-code authorization beside your application",
+		Long: `sidecar turns the OAuth token of a request into facts, gives facts and request to Rego policies, and answers
+whether the request may pass.`,
 		Example:       "  sidecar dev\n  sidecar serve --config sidecar.yaml",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(devCommand(std), serveCommand(std), checkCommand(std), initCommand(std), evalCommand(std), introspectCommand(std), configCommand(std), healthcheckCommand(std), versionCommand(std))
+	root.AddCommand(
+		devCommand(std), serveCommand(std), checkCommand(std), initCommand(std), evalCommand(std), introspectCommand(std),
+		configCommand(std), healthcheckCommand(std), versionCommand(std),
+	)
 	root.SetArgs(args)
 	root.SetIn(std.in)
 	root.SetOut(std.out)
@@ -66,12 +70,12 @@ func run(ctx context.Context, args []string, std streams) int {
 	return f.exit
 }
 
-// failure is an error as a person at a terminal needs it.
+// failure is an error with what a person at a terminal needs: a hint, and the exit code.
 type failure struct {
 	err  error
 	hint string
 	exit int
-	// quiet is set when the command has said all there is to say.
+	// quiet is set when the command has printed the error itself.
 	quiet bool
 }
 
@@ -88,7 +92,7 @@ func (f *failure) print(w io.Writer) {
 	}
 }
 
-// failureOf gives an error its exit code and, where the error itself has none, the hint that helps most people.
+// failureOf gives an error its exit code and, where the error itself has none, a hint.
 func failureOf(cmd *cobra.Command, err error) *failure {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
@@ -100,7 +104,7 @@ func failureOf(cmd *cobra.Command, err error) *failure {
 	}
 	if problems, ok := errors.AsType[bundle.Problems](err); ok {
 		f.err = fmt.Errorf("the policies do not load:\n%s", problems)
-		f.hint, f.exit = "mend the lines above; sidecar check tells them all again", exitNotCompile
+		f.hint, f.exit = "fix the problems above, then run: sidecar check", exitNotCompile
 		return f
 	}
 	if faults, ok := errors.AsType[config.Faults](err); ok {
@@ -109,7 +113,7 @@ func failureOf(cmd *cobra.Command, err error) *failure {
 		return f
 	}
 	if l, ok := errors.AsType[*app.ListenError](err); ok && errors.Is(err, syscall.EADDRINUSE) {
-		f.hint = "another program has that port: stop it, or choose another with " + l.Key + listenFlag(cmd)
+		f.hint = "another program listens on that port: stop it, or choose another port with " + l.Key + listenFlag(cmd)
 		return f
 	}
 	if strings.HasPrefix(err.Error(), "unknown command") || strings.HasPrefix(err.Error(), "unknown shorthand") {
@@ -126,10 +130,11 @@ func listenFlag(cmd *cobra.Command) string {
 	return " (flags --api and --admin)"
 }
 
-// noArguments refuses arguments, saying so in the words of the house.
+// noArguments refuses arguments.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return &failure{err: fmt.Errorf("%s takes no arguments, got %q", cmd.CommandPath(), args[0]), hint: "run " + cmd.CommandPath() + " --help", exit: exitUsage}
+		err := fmt.Errorf("%s takes no arguments, got %q", cmd.CommandPath(), args[0])
+		return &failure{err: err, hint: "run " + cmd.CommandPath() + " --help", exit: exitUsage}
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 // pages of the binary and of files.
 const memoryShare = 0.9
 
-// boundMemory makes Go collect before the container's limit ends the process. Who sets GOMEMLIMIT has decided for themselves.
+// boundMemory makes Go collect before the container's limit ends the process. GOMEMLIMIT, when it is set, wins.
 func boundMemory(logger *slog.Logger) {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return

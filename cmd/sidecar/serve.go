@@ -38,15 +38,11 @@ A first SIGTERM or Ctrl-C stops within shutdown_timeout; a second one at once, w
 	return cmd
 }
 
-func configFlag(cmd *cobra.Command, file *string) {
-	cmd.Flags().StringVarP(file, "config", "c", "sidecar.yaml", "configuration file")
-}
-
-// serve runs an app until ctx ends. started is called once its sockets are open.
+// serve runs an app until ctx ends. started, which may be nil, is called once its sockets are open.
 func serve(ctx context.Context, cfg *config.Config, std streams, logger *slog.Logger, started func(*app.App)) error {
-	std.life.set(cfg.ShutdownTimeout)
+	std.exitTime.set(cfg.ShutdownTimeout)
 	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP) // from the beginning: it would end the process
+	signal.Notify(hangups, syscall.SIGHUP) // first of all: without a receiver SIGHUP ends the process
 	defer signal.Stop(hangups)
 	logger.Info("starting", "version", version(), "policies", cfg.Policies.Paths, "bundles", cfg.Policies.Bundles)
 	boundMemory(logger)
@@ -58,18 +54,18 @@ func serve(ctx context.Context, cfg *config.Config, std streams, logger *slog.Lo
 	if err != nil {
 		return err
 	}
-	beside, stop := context.WithCancel(context.Background())
+	background, stop := context.WithCancel(context.Background())
 	defer stop()
-	go paceCollections(beside)
-	go reopen(beside, a, hangups, logger)
+	go paceCollections(background)
+	go reopen(background, a, hangups, logger)
 	if started != nil {
 		started(a)
 	}
 	return a.Run(ctx)
 }
 
-// reopen opens the decision log again at each hang-up, until ctx ends. A disk that does not answer may keep it for a
-// moment longer, which is no reason to wait for it.
+// reopen opens the decision log again at each SIGHUP, until ctx ends. A disk that does not answer may hold it for longer:
+// the caller does not wait for it.
 func reopen(ctx context.Context, a *app.App, hangups <-chan os.Signal, logger *slog.Logger) {
 	for {
 		select {

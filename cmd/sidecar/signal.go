@@ -10,25 +10,24 @@ import (
 	"time"
 )
 
-// lifetime is how long the process may live after the signal that asks it to end. A compiler, a disk or a pipe that does
-// not answer must not keep it alive.
-type lifetime struct{ left atomic.Int64 }
+// exitTime is how long the process may run after the signal that asks it to end. A compiler, a disk or a pipe that does not
+// answer must not keep the process alive.
+type exitTime struct{ limit atomic.Int64 }
 
-// usualLeft is the time of commands that serve nothing.
-const usualLeft = 2 * time.Second
+// defaultExitTime is for commands that serve nothing.
+const defaultExitTime = 2 * time.Second
 
-// set gives the process so long.
-func (l *lifetime) set(d time.Duration) {
-	if l != nil {
-		l.left.Store(int64(d))
+func (e *exitTime) set(d time.Duration) {
+	if e != nil {
+		e.limit.Store(int64(d))
 	}
 }
 
-// lived returns a context that ends with the first signal that asks the process to end. The process itself ends with
-// exitFailed when it is still there after its lifetime, and at the second such signal.
-func lived() (context.Context, *lifetime) {
-	l := &lifetime{}
-	l.set(usualLeft)
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM. The process ends with exitFailed when it still
+// runs after its exit time, and at the second such signal.
+func untilSignal() (context.Context, *exitTime) {
+	e := &exitTime{}
+	e.set(defaultExitTime)
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -37,27 +36,27 @@ func lived() (context.Context, *lifetime) {
 		cancel()
 		select {
 		case <-signals:
-			endProcess("a second signal ended it at once")
-		case <-time.After(time.Duration(l.left.Load())):
-			endProcess("it did not end in time after the signal")
+			endProcess("a second signal ended the process at once")
+		case <-time.After(time.Duration(e.limit.Load())):
+			endProcess("the process did not end in time after the signal")
 		}
 	}()
-	return ctx, l
+	return ctx, e
 }
 
-// lastWords is the time for saying why the process ends: standard error may be a pipe that is full.
-const lastWords = 50 * time.Millisecond
+// printTimeout is the time for printing why the process ends: standard error may be a pipe that is full.
+const printTimeout = 50 * time.Millisecond
 
-// endProcess ends the process, whatever it does.
+// endProcess ends the process, whatever its goroutines do.
 func endProcess(why string) {
-	said := make(chan struct{})
+	printed := make(chan struct{})
 	go func() {
-		defer close(said)
+		defer close(printed)
 		fmt.Fprintln(os.Stderr, "sidecar: error: "+why)
 	}()
 	select {
-	case <-said:
-	case <-time.After(lastWords):
+	case <-printed:
+	case <-time.After(printTimeout):
 	}
 	os.Exit(exitFailed)
 }
