@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/decision"
@@ -54,13 +53,11 @@ type App struct {
 	proofs  *proof.Verifier
 	watcher *dir.Watcher
 	loader  *loader
-	first   struct { // what serves first
-		set    *bundle.Set
-		policy *engine.Policy
-	}
-	point  *decision.Point
-	policy *policyState
-	ready  readiness
+	gates   []gate
+	first   policies // what serves first
+	point   *decision.Point
+	policy  *policyState
+	ready   readiness
 
 	api, admin server
 	calls      calls
@@ -132,6 +129,7 @@ func newApp(cfg *config.Config, deps Deps) *App {
 	own.Engine.Runaways.Register(r)
 	a.policy = newPolicyState(r)
 	a.deafen, a.rest = func() {}, func() {}
+	a.gates = gatesOf(&own)
 	return a
 }
 
@@ -189,7 +187,7 @@ func (a *App) openProofs(context.Context) (err error) {
 }
 
 func (a *App) loadPolicies(ctx context.Context) error {
-	set, policy, err := Load(ctx, a.cfg)
+	first, err := load(ctx, a.cfg, a.gates)
 	if err != nil {
 		return err
 	}
@@ -197,7 +195,7 @@ func (a *App) loadPolicies(ctx context.Context) error {
 		return err
 	}
 	a.loader = newLoader(a)
-	a.first.set, a.first.policy = set, policy
+	a.first = first
 	return nil
 }
 
@@ -208,8 +206,8 @@ func (a *App) openPoint(context.Context) error {
 	metrics.NewGaugeFunc(a.metrics.Registerer(), "sidecar_app_policy_misconfigured_ratio",
 		"Share of the evaluations of the policy that is served that gave no verdict.",
 		func() float64 { return a.point.Snapshot().Verdicts().Ratio() })
-	a.activated(a.first.set, a.first.policy)
-	a.first.set, a.first.policy = nil, nil
+	a.activated(a.first)
+	a.first = policies{}
 	a.onStop("the work in the background", func(context.Context) error { a.rest(); return nil })
 	return nil
 }

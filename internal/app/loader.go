@@ -15,7 +15,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
-// The codes of problems with compiling that is not done in time.
+// The codes of problems with a compilation that does not end in time.
 const (
 	codeCompileTimeout = "compile_timeout"
 	codeCompileBusy    = "compile_busy"
@@ -25,38 +25,60 @@ const (
 // for as long as the process lives.
 const maxCompilations = 4
 
-// Load reads and compiles the policies that cfg names. It is the one way policies get into the sidecar: at its start,
-// at each change, and in "sidecar check". It ends with ctx, and when compiling takes longer than is configured.
+// Load reads and compiles the policies that cfg names, and asks the gates. It is the one way policies get into the
+// sidecar, at its start and in "sidecar check"; a reload takes the same steps, see loader. It ends with ctx, and when
+// compiling takes longer than is configured.
 func Load(ctx context.Context, cfg *config.Config) (*bundle.Set, *engine.Policy, error) {
-	type read struct {
+	loaded, err := load(ctx, cfg, gatesOf(cfg))
+	return loaded.set, loaded.policy, err
+}
+
+func load(ctx context.Context, cfg *config.Config, gates []gate) (policies, error) {
+	set, err := read(ctx, cfg)
+	if err != nil {
+		return policies{}, err
+	}
+	compiled := make(chan *compilation, 1)
+	compileAside(cfg, set, compiled)
+	timeout := time.NewTimer(cfg.Engine.CompileTimeout)
+	defer timeout.Stop()
+	var c *compilation
+	select {
+	case c = <-compiled:
+	case <-timeout.C:
+		return policies{}, tooSlow(set, cfg.Engine.CompileTimeout)
+	case <-ctx.Done():
+		return policies{}, context.Cause(ctx)
+	}
+	if c.err != nil {
+		return policies{}, c.err
+	}
+	next := policies{set, c.policy}
+	if err := admit(ctx, gates, policies{}, next); err != nil {
+		return policies{}, err
+	}
+	return next, nil
+}
+
+// read reads the files that cfg names.
+func read(ctx context.Context, cfg *config.Config) (*bundle.Set, error) {
+	type outcome struct {
 		set *bundle.Set
 		err error
 	}
-	reads := make(chan read, 1)
+	outcomes := make(chan outcome, 1)
 	go func() {
 		set, err := dir.Load(cfg.Policies)
-		reads <- read{set, err}
+		outcomes <- outcome{set, err}
 	}()
-	var r read
 	select {
-	case r = <-reads:
+	case o := <-outcomes:
+		if o.err != nil {
+			return nil, diagnosed(ctx, cfg, o.err, func() {})
+		}
+		return o.set, nil
 	case <-ctx.Done():
-		return nil, nil, context.Cause(ctx)
-	}
-	if r.err != nil {
-		return nil, nil, diagnosed(ctx, cfg, r.err, func() {})
-	}
-	compiled := make(chan *compilation, 1)
-	compileAside(cfg, r.set, compiled)
-	timeout := time.NewTimer(cfg.Engine.CompileTimeout)
-	defer timeout.Stop()
-	select {
-	case c := <-compiled:
-		return r.set, c.policy, c.err
-	case <-timeout.C:
-		return nil, nil, tooSlow(r.set, cfg.Engine.CompileTimeout)
-	case <-ctx.Done():
-		return nil, nil, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
 }
 
@@ -73,18 +95,13 @@ type compilation struct {
 func compileAside(cfg *config.Config, set *bundle.Set, ended chan<- *compilation) *compilation {
 	c := &compilation{set: set, begun: time.Now()}
 	go func() {
-		c.policy, c.err = compile(context.Background(), set, cfg)
+		c.policy, c.err = engine.Compile(context.Background(), set, bounds(cfg), cfg.Decision.Entrypoint)
 		ended <- c
 	}()
 	return c
 }
 
-// compile makes the policy of set.
-func compile(ctx context.Context, set *bundle.Set, cfg *config.Config) (*engine.Policy, error) {
-	return engine.Compile(ctx, set, bounds(cfg), cfg.Decision.Entrypoint)
-}
-
-// bounds are those of the policies of cfg. What their metadata asks of tokens its issuers can do.
+// bounds are those of the policies of cfg, with the modes of its issuers, which limit what metadata may demand.
 func bounds(cfg *config.Config) engine.Config {
 	bounds := cfg.Engine
 	bounds.TokenModes = introspect.ModesOf(cfg.Issuers)
@@ -94,12 +111,14 @@ func bounds(cfg *config.Config) engine.Config {
 }
 
 func tooSlow(set *bundle.Set, timeout time.Duration) bundle.Problems {
-	return bundle.Problems{{File: set.Bundles[0].Name, Code: codeCompileTimeout,
-		Message: fmt.Sprintf("the policies are not compiled after %s (engine.compile_timeout): comprehensions nested in comprehensions take the compiler exponential time", timeout)}}
+	return bundle.Problems{{File: set.Bundles[0].Name, Code: codeCompileTimeout, Message: fmt.Sprintf(
+		"the policies are not compiled after %s (engine.compile_timeout): comprehensions nested in comprehensions "+
+			"take the compiler exponential time", timeout)}}
 }
 
-// loader compiles what is on disk. Only the newest set counts: one that is still being compiled when another comes is left
-// to itself. What is compiled too late is used all the same, when it still is what is on disk.
+// loader takes the sets that a watcher read through the further steps of a reload: compile, gate, swap. Only the newest
+// set counts: the compilation of an older one runs on, and its result is dropped. A set that is compiled too late is
+// used all the same, when it still is the newest.
 type loader struct {
 	app     *App
 	compile func(set *bundle.Set, ended chan<- *compilation) *compilation
@@ -108,7 +127,7 @@ type loader struct {
 	timer   *time.Timer // until the wanted set is late
 
 	wanted *bundle.Set // to be activated once it is compiled; nil when there is none
-	late   bool        // that was said
+	late   bool        // that was reported
 
 	diagnosing atomic.Bool
 
@@ -123,19 +142,23 @@ type update struct {
 }
 
 func newLoader(a *App) *loader {
-	compile := func(set *bundle.Set, ended chan<- *compilation) *compilation { return compileAside(a.cfg, set, ended) }
-	l := &loader{app: a, compile: compile, updates: make(chan update), ended: make(chan *compilation, maxCompilations), timer: time.NewTimer(time.Hour), running: map[string]*compilation{}}
+	l := &loader{
+		app: a, updates: make(chan update), ended: make(chan *compilation, maxCompilations),
+		timer: time.NewTimer(time.Hour), running: map[string]*compilation{},
+		compile: func(set *bundle.Set, ended chan<- *compilation) *compilation { return compileAside(a.cfg, set, ended) },
+	}
 	l.timer.Stop()
 	metrics.NewGaugeFunc(a.metrics.Registerer(), "sidecar_app_late_compilations",
 		"Compilations of policies that run for longer than engine.compile_timeout.", l.countLate)
 	return l
 }
 
-// reports hands over what a watcher tells, until ctx ends.
+// reports hands over what a watcher reports, until ctx ends.
 func (l *loader) reports(ctx context.Context) dir.Reports {
 	return dir.Reports{
 		Changed: func(set *bundle.Set, err error) {
-			if err != nil && l.diagnosing.CompareAndSwap(false, true) { // else a compiler that does not end is busy with an earlier set
+			// Where a compiler that does not end diagnoses an earlier set, the problems of the files are all there is.
+			if err != nil && l.diagnosing.CompareAndSwap(false, true) {
 				err = diagnosed(ctx, l.app.cfg, err, func() { l.diagnosing.Store(false) })
 			}
 			select {
@@ -147,7 +170,7 @@ func (l *loader) reports(ctx context.Context) dir.Reports {
 	}
 }
 
-// run loads what it is told of until ctx ends. It does not wait for the compiler.
+// run handles updates until ctx ends. It waits for gates, never for the compiler.
 func (l *loader) run(ctx context.Context) {
 	defer l.timer.Stop()
 	for {
@@ -155,16 +178,16 @@ func (l *loader) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case u := <-l.updates:
-			l.take(u)
+			l.update(u)
 		case c := <-l.ended:
-			l.end(c)
+			l.end(ctx, c)
 		case <-l.timer.C:
-			l.say()
+			l.reportLate()
 		}
 	}
 }
 
-func (l *loader) take(u update) {
+func (l *loader) update(u update) {
 	l.wanted, l.late = u.set, false
 	l.timer.Stop()
 	if u.err != nil {
@@ -174,7 +197,8 @@ func (l *loader) take(u update) {
 	l.timer.Reset(l.begin())
 }
 
-// begin compiles the wanted set, unless that is under way or there is no room. It returns the time until the set is late.
+// begin compiles the wanted set, unless that is under way or too many compilations run. It returns the time until the
+// set is late.
 func (l *loader) begin() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -189,8 +213,8 @@ func (l *loader) begin() time.Duration {
 	return timeout
 }
 
-// end takes what was compiled, if it still is what is wanted.
-func (l *loader) end(c *compilation) {
+// end activates a set that was compiled, if it is still wanted and every gate admits it.
+func (l *loader) end(ctx context.Context, c *compilation) {
 	l.mu.Lock()
 	delete(l.running, c.set.Digest)
 	l.mu.Unlock()
@@ -206,14 +230,26 @@ func (l *loader) end(c *compilation) {
 		l.app.loadFailed(c.err)
 	default:
 		l.timer.Stop()
-		set := l.wanted
+		next := policies{l.wanted, c.policy}
 		l.wanted = nil
-		l.app.activate(set, c.policy)
+		l.swap(ctx, next)
 	}
 }
 
-// say says that the wanted set is late.
-func (l *loader) say() {
+// swap lets next decide, if every gate admits it.
+func (l *loader) swap(ctx context.Context, next policies) {
+	err := admit(ctx, l.app.gates, policies{l.app.policy.set(), l.app.point.Snapshot().Policy}, next)
+	switch {
+	case ctx.Err() != nil: // the sidecar stops
+	case err != nil:
+		l.app.loadFailed(err)
+	default:
+		l.app.activate(next)
+	}
+}
+
+// reportLate reports that the wanted set is not compiled in time.
+func (l *loader) reportLate() {
 	if l.wanted == nil {
 		return
 	}
@@ -225,8 +261,9 @@ func (l *loader) say() {
 		l.app.loadFailed(tooSlow(l.wanted, l.app.cfg.Engine.CompileTimeout))
 		return
 	}
-	l.app.loadFailed(bundle.Problems{{File: l.wanted.Bundles[0].Name, Code: codeCompileBusy,
-		Message: fmt.Sprintf("the policies are not compiled: %d earlier versions still are, and cannot be stopped; restart the sidecar", maxCompilations)}})
+	l.app.loadFailed(bundle.Problems{{File: l.wanted.Bundles[0].Name, Code: codeCompileBusy, Message: fmt.Sprintf(
+		"the policies are not compiled: %d earlier versions still are, and cannot be stopped; restart the sidecar",
+		maxCompilations)}})
 }
 
 // countLate is how many compilations run for longer than is configured.

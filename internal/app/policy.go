@@ -7,7 +7,6 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/decision"
-	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
@@ -65,13 +64,13 @@ func (a *App) loadFailed(err error) {
 	a.policy.mu.Unlock()
 }
 
-// activate lets policy decide from now on.
-func (a *App) activate(set *bundle.Set, policy *engine.Policy) {
+// activate lets next decide from now on.
+func (a *App) activate(next policies) {
 	// One pointer is swapped: a decision under way ends with the policy it began with.
 	old := a.point.Snapshot()
-	a.point.Swap(&decision.Snapshot{Introspector: old.Introspector, Policy: policy})
-	a.activated(set, policy)
-	a.deps.Logger.Info("policies activated", "policy_revision", policy.Revision(), "policy_digest", policy.Digest())
+	a.point.Swap(&decision.Snapshot{Introspector: old.Introspector, Policy: next.policy})
+	a.activated(next)
+	a.deps.Logger.Info("policies activated", "policy_revision", next.policy.Revision(), "policy_digest", next.policy.Digest())
 }
 
 // waiting says that a change on disk has not come to rest for long, or, with nil, that it has.
@@ -93,16 +92,16 @@ func (a *App) waiting(why *bundle.Problem) {
 	}
 }
 
-// activated records that policy decides from now on: in the status last, as loadFailed does.
-func (a *App) activated(set *bundle.Set, policy *engine.Policy) {
-	a.tellIgnored(a.policy.set(), set)
+// activated records that next decides from now on: in the status last, as loadFailed does.
+func (a *App) activated(next policies) {
+	a.tellIgnored(a.policy.set(), next.set)
 	now := time.Now()
 	a.policy.reloads.Inc(reloadOK)
 	a.policy.succeeded.Set(metrics.Seconds(now))
 	a.policy.failing.Set(0)
-	a.policy.info.Set(policy.Revision(), policy.Digest())
+	a.policy.info.Set(next.policy.Revision(), next.policy.Digest())
 	a.policy.active.Set(metrics.Seconds(now))
 	a.policy.mu.Lock()
-	a.policy.serving, a.policy.activated, a.policy.failure, a.policy.failedAt, a.policy.warned = set, now, nil, time.Time{}, false
+	a.policy.serving, a.policy.activated, a.policy.failure, a.policy.failedAt, a.policy.warned = next.set, now, nil, time.Time{}, false
 	a.policy.mu.Unlock()
 }
