@@ -149,14 +149,13 @@ func (a *App) openTracer(ctx context.Context) (err error) {
 }
 
 func (a *App) openLog(context.Context) (err error) {
-	deps := decisionlog.Deps{Stdout: a.deps.Stdout, Observer: a.metrics, Log: a.deps.Logger, Version: a.deps.Version}
+	deps := decisionlog.Deps{Stdout: a.deps.Stdout, Metrics: a.metrics.Registerer(), Log: a.deps.Logger, Version: a.deps.Version}
 	if a.log, err = decisionlog.Open(a.cfg.DecisionLog, deps); err != nil {
 		return err
 	}
 	a.onStop("the decision log", a.log.Close)
 	// What calls under way still have to say comes before the end of the log.
 	a.onStop("calls under way", func(ctx context.Context) error { a.calls.wait(ctx); return nil })
-	a.metrics.ObserveQueue(a.log.Queued, func() int { return int(a.log.Status().QueuedBytes) })
 	return nil
 }
 

@@ -9,7 +9,7 @@ import (
 
 // BenchmarkWrite is what a decision pays for its event on the request path.
 func BenchmarkWrite(b *testing.B) {
-	l := &Log{queue: make(chan *Record, b.N), half: b.N + 1, observer: nobody{}} // room for all: none is dropped
+	l := &Log{queue: make(chan *Record, b.N), half: b.N + 1, counts: newCounts(nil)} // room for all: none is dropped
 	r := realistic()
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

@@ -73,7 +73,7 @@ func TestAValueThatCannotBeWrittenIsLeftOutAndTheEventIsKept(t *testing.T) {
 			var told bytes.Buffer
 			r := realistic()
 			r.Input, r.Result = v, v
-			e := lineOf(t, r, &counts{}, slog.New(slog.NewTextHandler(&told, nil)))
+			e := lineOf(t, r, newTally(), slog.New(slog.NewTextHandler(&told, nil)))
 			if e["decision_id"] != r.DecisionID || e["input"] != nil || e["result"] != nil ||
 				at(e, "custom", "input_error") == nil || at(e, "custom", "result_error") == nil {
 				t.Errorf("event %v", e)

@@ -24,8 +24,8 @@ func (s sized) Size() int { return s.bytes }
 // TestTheQueueIsBoundedInBytes: events of a megabyte must not take gigabytes while a sink stalls.
 func TestTheQueueIsBoundedInBytes(t *testing.T) {
 	release := make(chan struct{})
-	seen := lossCounts{}
-	l := open(t, Config{Stdout: true, QueueBytes: 8 << 20}, Deps{Observer: &seen, Stdout: sinkFunc(func(p []byte) (int, error) {
+	seen := newTally()
+	l := open(t, Config{Stdout: true, QueueBytes: 8 << 20}, Deps{Metrics: seen, Stdout: sinkFunc(func(p []byte) (int, error) {
 		<-release
 		return len(p), nil
 	})})
@@ -43,7 +43,7 @@ func TestTheQueueIsBoundedInBytes(t *testing.T) {
 	if s.QueuedBytes > 8<<20 || s.Queued < 7 || s.Queued > 8 || s.Dropped != uint64(100-s.Queued) {
 		t.Errorf("queued %d of %d bytes, dropped %d", s.Queued, s.QueuedBytes, s.Dropped)
 	}
-	if got := seen.of(QueueBytes); got != int64(s.Dropped) {
+	if got := seen.lost(t, QueueBytes); got != int64(s.Dropped) {
 		t.Errorf("%d are counted as %s, %d in all", got, QueueBytes, s.Dropped)
 	}
 	close(release)
@@ -81,23 +81,23 @@ func onlySink(l *Log) string { return l.Status().Sinks[0].Error }
 // TestANamedPipeIsWrittenOnceItHasAReader: without one, events are dropped, and counted; it may leave and come back.
 func TestANamedPipeIsWrittenOnceItHasAReader(t *testing.T) {
 	name := pipe(t)
-	var seen counts
+	seen := newTally()
 	var told bytes.Buffer
-	l := open(t, Config{File: name}, Deps{Observer: &seen, Log: slog.New(slog.NewTextHandler(&told, nil))})
+	l := open(t, Config{File: name}, Deps{Metrics: seen, Log: slog.New(slog.NewTextHandler(&told, nil))})
 	if onlySink(l) != errNoReader.Error() || !strings.Contains(told.String(), "decision log is not open") {
 		t.Errorf("the status says %q, the log %s", onlySink(l), told.String())
 	}
 	l.Write(numbered(1))
-	eventually(t, func() bool { return seen.dropped.Load() == 1 })
+	eventually(t, func() bool { return seen.dropped(t) == 1 })
 	for n := range 2 {
 		reader, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, func() bool { return onlySink(l) == "" })
-		before := seen.written.Load()
+		before := seen.written(t)
 		l.Write(numbered(2))
-		eventually(t, func() bool { return seen.written.Load() == before+1 })
+		eventually(t, func() bool { return seen.written(t) == before+1 })
 		if err := reader.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -119,8 +119,8 @@ func TestCloseLeavesAPipeThatIsFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	var seen counts
-	l := open(t, Config{File: name}, Deps{Observer: &seen})
+	seen := newTally()
+	l := open(t, Config{File: name}, Deps{Metrics: seen})
 	r := numbered(1)
 	r.Input = text(`"` + strings.Repeat("x", 4<<20) + `"`)
 	l.Write(r)
@@ -132,7 +132,7 @@ func TestCloseLeavesAPipeThatIsFull(t *testing.T) {
 		t.Error("Close says that all was written")
 	}
 	<-l.done // the writer ends too
-	if sum := seen.written.Load() + seen.dropped.Load(); sum != 2 {
+	if sum := seen.written(t) + seen.dropped(t); sum != 2 {
 		t.Errorf("%d of 2 events accounted for", sum)
 	}
 }
@@ -142,8 +142,8 @@ func TestAFileThatDoesNotOpenHoldsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		name := filepath.Join(t.TempDir(), "decisions.log")
 		release := make(chan struct{})
-		var seen counts
-		l, err := newLog(Config{File: name, Queue: 8}, Deps{Observer: &seen})
+		seen := newTally()
+		l, err := newLog(Config{File: name, Queue: 8}, Deps{Metrics: seen})
 		if err != nil {
 			t.Fatal(err)
 		}

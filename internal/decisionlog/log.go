@@ -21,6 +21,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
 const (
@@ -33,24 +35,12 @@ const (
 	keepBytes = 1 << 20
 )
 
-// Observer is told what becomes of events. Dropped is called on the request path: it must not block.
-type Observer interface {
-	// Written reports n events that reached every sink.
-	Written(n int)
-	// Dropped reports n events that are lost, and why: one of the reasons of this package.
-	Dropped(n int, why string)
-	// Suppressed reports n events that the policy's own drop rule left out.
-	Suppressed(n int)
-	// Failed reports a failed write or a failed mask.
-	Failed(err error)
-}
-
 // Deps is what a Log is given.
 type Deps struct {
 	// Stdout is where events go when the configuration asks for standard output.
 	Stdout io.Writer
-	// Observer may be nil.
-	Observer Observer
+	// Metrics is where events are counted; nil counts for itself.
+	Metrics metrics.Registerer
 	// Log is told of sinks that fail and recover; it may be nil.
 	Log *slog.Logger
 	// ID names this process in the labels of every event; empty means a random one.
@@ -74,11 +64,11 @@ type Log struct {
 	reopen  chan chan error
 	abandon atomic.Bool // Close ran out of time: drop the rest
 
-	sinks    []*sink
-	file     *sink // one of sinks, or nil
-	state    state
-	observer Observer
-	log      *slog.Logger
+	sinks  []*sink
+	file   *sink // one of sinks, or nil
+	state  state
+	counts *counts
+	log    *slog.Logger
 
 	// The rest belongs to run.
 	enc      *encoder
@@ -95,6 +85,7 @@ type Log struct {
 func Open(cfg Config, deps Deps) (*Log, error) {
 	l, err := newLog(cfg, deps)
 	if l == nil || err != nil {
+		newCounts(deps.Metrics) // they show 0
 		return nil, err
 	}
 	if l.file != nil {
@@ -102,6 +93,10 @@ func Open(cfg Config, deps Deps) (*Log, error) {
 			return nil, err
 		}
 	}
+	metrics.NewGaugeFunc(deps.Metrics, "sidecar_decisionlog_queue_entries", "Events that wait to be written.",
+		func() float64 { return float64(l.Queued()) })
+	metrics.NewGaugeFunc(deps.Metrics, "sidecar_decisionlog_queue_bytes", "Memory of the events that wait to be written, estimated.",
+		func() float64 { return float64(l.bytes.Load()) })
 	go l.run()
 	return l, nil
 }
@@ -139,13 +134,10 @@ func newLog(cfg Config, deps Deps) (*Log, error) {
 	l := &Log{
 		queue: make(chan *Record, cfg.Queue), half: (cfg.Queue + 1) / 2, room: cfg.QueueBytes, hurry: make(chan struct{}, 1),
 		closing: make(chan struct{}), done: make(chan struct{}), reopen: make(chan chan error, 1),
-		observer: deps.Observer, log: deps.Log,
+		counts: newCounts(deps.Metrics), log: deps.Log,
 	}
 	if l.room <= 0 {
 		l.room = math.MaxInt64
-	}
-	if l.observer == nil {
-		l.observer = nobody{}
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
@@ -205,7 +197,7 @@ func (l *Log) Write(r *Record) {
 // lose counts an event that the request path could not hand over.
 func (l *Log) lose(why string) {
 	l.dropped.Add(1)
-	l.observer.Dropped(1, why)
+	l.counts.dropped(1, why)
 }
 
 // Queued is the number of events that wait for the writer.
@@ -277,10 +269,3 @@ func (l *Log) discard() {
 	default:
 	}
 }
-
-type nobody struct{}
-
-func (nobody) Written(int)         {}
-func (nobody) Dropped(int, string) {}
-func (nobody) Suppressed(int)      {}
-func (nobody) Failed(error)        {}

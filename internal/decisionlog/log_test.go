@@ -53,8 +53,8 @@ func TestOpenRefuses(t *testing.T) {
 func TestEveryEventReachesEverySinkInOrder(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "decisions.log")
 	var out bytes.Buffer
-	var seen counts
-	l := open(t, Config{Stdout: true, File: name, Queue: 5000}, Deps{Stdout: &out, Observer: &seen})
+	seen := newTally()
+	l := open(t, Config{Stdout: true, File: name, Queue: 5000}, Deps{Stdout: &out, Metrics: seen})
 	const n = 3000 // more than one batch
 	for i := range n {
 		l.Write(numbered(i))
@@ -117,15 +117,15 @@ func TestEventsThatComeTogetherAreOneWrite(t *testing.T) {
 
 func TestAHalfFullQueueIsWrittenAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen counts
-		l := open(t, Config{Stdout: true, Queue: 8}, Deps{Stdout: io.Discard, Observer: &seen})
+		seen := newTally()
+		l := open(t, Config{Stdout: true, Queue: 8}, Deps{Stdout: io.Discard, Metrics: seen})
 		start := time.Now()
 		for i := range 100 {
 			l.Write(numbered(i))
 			synctest.Wait()
 		}
-		if took := time.Since(start); took != 0 || seen.dropped.Load() != 0 {
-			t.Errorf("waited %v, dropped %d", took, seen.dropped.Load())
+		if took := time.Since(start); took != 0 || seen.dropped(t) != 0 {
+			t.Errorf("waited %v, dropped %d", took, seen.dropped(t))
 		}
 		closeLog(t, l)
 		seen.is(t, 100, 0, 0, 0)
@@ -134,8 +134,8 @@ func TestAHalfFullQueueIsWrittenAtOnce(t *testing.T) {
 
 func TestAFullQueueDropsAndCountsAndNeverBlocks(t *testing.T) {
 	release := make(chan struct{})
-	var seen counts
-	l := open(t, Config{Stdout: true, Queue: 4}, Deps{Observer: &seen, Stdout: sinkFunc(func(p []byte) (int, error) {
+	seen := newTally()
+	l := open(t, Config{Stdout: true, Queue: 4}, Deps{Metrics: seen, Stdout: sinkFunc(func(p []byte) (int, error) {
 		<-release
 		return len(p), nil
 	})})
@@ -144,18 +144,18 @@ func TestAFullQueueDropsAndCountsAndNeverBlocks(t *testing.T) {
 	for i := range 100 { // the writer is stuck, or about to be
 		l.Write(numbered(i))
 	}
-	eventually(t, func() bool { return seen.dropped.Load() > 0 })
+	eventually(t, func() bool { return seen.dropped(t) > 0 })
 	close(release)
 	closeLog(t, l)
-	if sum := seen.written.Load() + seen.dropped.Load(); sum != 101 {
+	if sum := seen.written(t) + seen.dropped(t); sum != 101 {
 		t.Errorf("%d events accounted for, want 101", sum)
 	}
 }
 
 func TestEveryEventIsAccountedForWhenClosedUnderLoad(t *testing.T) {
-	var seen counts
+	seen := newTally()
 	var lines atomic.Int64
-	l := open(t, Config{Stdout: true, Queue: 64}, Deps{Observer: &seen, Stdout: sinkFunc(func(p []byte) (int, error) {
+	l := open(t, Config{Stdout: true, Queue: 64}, Deps{Metrics: seen, Stdout: sinkFunc(func(p []byte) (int, error) {
 		lines.Add(int64(bytes.Count(p, []byte("\n"))))
 		return len(p), nil
 	})})
@@ -172,15 +172,15 @@ func TestEveryEventIsAccountedForWhenClosedUnderLoad(t *testing.T) {
 	closeLog(t, l)
 	wg.Wait()
 	l.Write(numbered(0))
-	if sum := seen.written.Load() + seen.dropped.Load(); sum != writers*each+1 || seen.written.Load() != lines.Load() {
-		t.Errorf("%d accounted for of %d; %d written, %d lines", sum, writers*each+1, seen.written.Load(), lines.Load())
+	if sum := seen.written(t) + seen.dropped(t); sum != writers*each+1 || seen.written(t) != lines.Load() {
+		t.Errorf("%d accounted for of %d; %d written, %d lines", sum, writers*each+1, seen.written(t), lines.Load())
 	}
 }
 
 func TestNoEventSlipsThroughWhileTheLogCloses(t *testing.T) {
 	for range 500 { // a narrow gap: it takes many tries to hit
-		var seen counts
-		l := open(t, Config{Stdout: true, Queue: 1024}, Deps{Observer: &seen, Stdout: io.Discard})
+		seen := newTally()
+		l := open(t, Config{Stdout: true, Queue: 1024}, Deps{Metrics: seen, Stdout: io.Discard})
 		var wg sync.WaitGroup
 		for range 2 {
 			wg.Go(func() {
@@ -191,7 +191,7 @@ func TestNoEventSlipsThroughWhileTheLogCloses(t *testing.T) {
 		}
 		closeLog(t, l)
 		wg.Wait()
-		if sum := seen.written.Load() + seen.dropped.Load(); sum != 100 {
+		if sum := seen.written(t) + seen.dropped(t); sum != 100 {
 			t.Fatalf("%d of 100 events accounted for", sum)
 		}
 	}
@@ -199,8 +199,8 @@ func TestNoEventSlipsThroughWhileTheLogCloses(t *testing.T) {
 
 func TestCloseGivesUpWhenASinkHangs(t *testing.T) {
 	release, entered := make(chan struct{}), make(chan struct{}, 1)
-	var seen counts
-	l := open(t, Config{Stdout: true, Queue: 8}, Deps{Observer: &seen, Stdout: sinkFunc(func(p []byte) (int, error) {
+	seen := newTally()
+	l := open(t, Config{Stdout: true, Queue: 8}, Deps{Metrics: seen, Stdout: sinkFunc(func(p []byte) (int, error) {
 		entered <- struct{}{}
 		<-release
 		return len(p), nil
@@ -221,10 +221,10 @@ func TestCloseGivesUpWhenASinkHangs(t *testing.T) {
 
 func TestReopenFollowsARotatedFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "decisions.log")
-	var seen counts
-	l := open(t, Config{File: name}, Deps{Observer: &seen})
+	seen := newTally()
+	l := open(t, Config{File: name}, Deps{Metrics: seen})
 	l.Write(numbered(1))
-	eventually(t, func() bool { return seen.written.Load() == 1 })
+	eventually(t, func() bool { return seen.written(t) == 1 })
 	if err := os.Rename(name, name+".1"); err != nil {
 		t.Fatal(err)
 	}
@@ -298,12 +298,12 @@ func TestAFullDiskIsReportedOnceAndRecovers(t *testing.T) {
 		}
 		return n, nil
 	})
-	var seen counts
-	l := open(t, Config{Stdout: true}, Deps{Stdout: disk, Observer: &seen, Log: slog.New(slog.NewTextHandler(&told, nil))})
+	seen := newTally()
+	l := open(t, Config{Stdout: true}, Deps{Stdout: disk, Metrics: seen, Log: slog.New(slog.NewTextHandler(&told, nil))})
 	step := func(i int) {
-		before := seen.written.Load() + seen.dropped.Load()
+		before := seen.written(t) + seen.dropped(t)
 		l.Write(numbered(i))
-		eventually(t, func() bool { return seen.written.Load()+seen.dropped.Load() > before })
+		eventually(t, func() bool { return seen.written(t)+seen.dropped(t) > before })
 	}
 	step(1) // nothing fits
 	room.Store(20)
@@ -353,7 +353,7 @@ func TestBundlesAreEncodedOnceASnapshot(t *testing.T) {
 }
 
 func TestWriteDoesNotAllocate(t *testing.T) {
-	l := &Log{queue: make(chan *Record, 1<<12), half: 1 << 12, room: 1 << 30, observer: nobody{}}
+	l := &Log{queue: make(chan *Record, 1<<12), half: 1 << 12, room: 1 << 30, counts: newCounts(nil)}
 	r := numbered(1)
 	if n := testing.AllocsPerRun(1000, func() { l.Write(r) }); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -125,8 +125,8 @@ func TestAMaskThatFailsCostsTheInputAndTheResultButNotTheEvent(t *testing.T) {
 			if !strings.Contains(name, "broken") {
 				r.Input = text(`{"user":{"name":"hidden"}}`)
 			}
-			var seen counts
-			e := lineOf(t, r, &seen, nil)
+			seen := newTally()
+			e := lineOf(t, r, seen, nil)
 			b, _ := json.Marshal(e)
 			told, _ := at(e, "custom", "mask_error").(string)
 			if !strings.Contains(told, c.want) || bytes.Contains(b, []byte("hidden")) || e["decision_id"] != r.DecisionID || e["erased"] != nil {
@@ -170,10 +170,10 @@ func TestAMaskThatKeepsFailingIsReportedOnce(t *testing.T) {
 }
 
 func TestADroppedEventIsNotWrittenAndCountedApart(t *testing.T) {
-	var seen counts
+	seen := newTally()
 	r := realistic()
 	r.Masker = maskFunc(func([]byte) (authz.Mask, error) { return authz.Mask{Drop: true}, nil })
-	if e := lineOf(t, r, &seen, nil); e != nil {
+	if e := lineOf(t, r, seen, nil); e != nil {
 		t.Errorf("event %v", e)
 	}
 	seen.is(t, 0, 0, 1, 0)

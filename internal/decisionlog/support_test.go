@@ -10,51 +10,37 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// counts is an Observer.
-type counts struct{ written, dropped, suppressed, failed atomic.Int64 }
+// tally reads what a Log counts.
+type tally struct{ testkit.Registry }
 
-func (c *counts) Written(n int)           { c.written.Add(int64(n)) }
-func (c *counts) Dropped(n int, _ string) { c.dropped.Add(int64(n)) }
-func (c *counts) Suppressed(n int)        { c.suppressed.Add(int64(n)) }
-func (c *counts) Failed(error)            { c.failed.Add(1) }
+func newTally() tally { return tally{testkit.NewRegistry()} }
 
-func (c *counts) is(t *testing.T, written, dropped, suppressed, failed int64) {
+func (c tally) of(t *testing.T, outcome string) int64 {
 	t.Helper()
-	got := [4]int64{c.written.Load(), c.dropped.Load(), c.suppressed.Load(), c.failed.Load()}
+	return int64(c.Value(t, `sidecar_decisionlog_events_total{outcome="`+outcome+`"}`))
+}
+
+func (c tally) written(t *testing.T) int64 { return c.of(t, "written") }
+func (c tally) dropped(t *testing.T) int64 { return c.of(t, "dropped") }
+
+func (c tally) lost(t *testing.T, why string) int64 {
+	t.Helper()
+	return int64(c.Value(t, `sidecar_decisionlog_dropped_total{reason="`+why+`"}`))
+}
+
+func (c tally) is(t *testing.T, written, dropped, suppressed, failed int64) {
+	t.Helper()
+	got := [4]int64{c.written(t), c.dropped(t), c.of(t, "suppressed"), int64(c.Value(t, "sidecar_decisionlog_failures_total"))}
 	if want := [4]int64{written, dropped, suppressed, failed}; got != want {
 		t.Errorf("written, dropped, suppressed, failed = %v, want %v", got, want)
 	}
-}
-
-// lossCounts counts losses by their reason.
-type lossCounts struct {
-	counts
-	mu     sync.Mutex
-	reason map[string]int64
-}
-
-func (c *lossCounts) Dropped(n int, why string) {
-	c.counts.Dropped(n, why)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.reason == nil {
-		c.reason = map[string]int64{}
-	}
-	c.reason[why] += int64(n)
-}
-
-func (c *lossCounts) of(why string) int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.reason[why]
 }
 
 // sinkFunc is a standard output under the test's control.
@@ -153,14 +139,14 @@ func (panics) Mask([]byte) (authz.Mask, error)   { panic("bug") }
 // line writes r through a whole Log and returns its one event; nil when there is none.
 func line(t *testing.T, r *Record) map[string]any {
 	t.Helper()
-	return lineOf(t, r, &counts{}, nil)
+	return lineOf(t, r, newTally(), nil)
 }
 
-func lineOf(t *testing.T, r *Record, seen *counts, told *slog.Logger) map[string]any {
+func lineOf(t *testing.T, r *Record, seen tally, told *slog.Logger) map[string]any {
 	t.Helper()
 	var out bytes.Buffer
 	l := open(t, Config{Stdout: true, Labels: map[string]string{"site": "berlin"}},
-		Deps{Stdout: &out, Observer: seen, Log: told, ID: "id-1", Version: "1.2.3"})
+		Deps{Stdout: &out, Metrics: seen, Log: told, ID: "id-1", Version: "1.2.3"})
 	l.Write(r)
 	closeLog(t, l)
 	all := events(t, out.Bytes())

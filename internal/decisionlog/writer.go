@@ -109,7 +109,7 @@ func (l *Log) take(r *Record) {
 	l.buf, out = l.enc.event(l.buf, r)
 	l.noteMask(r, out)
 	if out.suppressed {
-		l.observer.Suppressed(1)
+		l.counts.suppressed()
 		return
 	}
 	l.events++
@@ -154,17 +154,17 @@ func (l *Log) count(written, lost int) {
 	l.state.dropped += uint64(lost)
 	l.state.mu.Unlock()
 	if lost > 0 {
-		l.observer.Dropped(lost, SinkFailed)
+		l.counts.dropped(lost, SinkFailed)
 	}
 	if written > 0 {
-		l.observer.Written(written)
+		l.counts.written(written)
 	}
 }
 
 // fail tells of a sink or a mask that failed.
 func (l *Log) fail(err error) {
 	l.state.failed(err)
-	l.observer.Failed(err)
+	l.counts.failures.Inc()
 }
 
 // noteMask counts each failed mask and reports the first of a row.

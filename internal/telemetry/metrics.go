@@ -31,10 +31,6 @@ type Metrics struct {
 
 	events  *prometheus.CounterVec
 	streams *streams
-
-	written, dropped, suppressed, failures prometheus.Counter
-	losses                                 map[string]prometheus.Counter // by reason; never changed
-	queue, queueBytes                      *gaugeFunc
 }
 
 // NewMetrics returns metrics in a registry of their own. version is that of the sidecar.
@@ -47,7 +43,6 @@ func NewMetrics(version string) *Metrics {
 	)
 	m.registerIntrospection()
 	m.registerEvents()
-	m.registerLog()
 	return m
 }
 
@@ -57,45 +52,6 @@ func (m *Metrics) Registerer() metrics.Registerer { return m.registry }
 // Handler serves the metrics in the text format of Prometheus, or as OpenMetrics when asked.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
-}
-
-func (m *Metrics) registerLog() {
-	events := m.counterVec("sidecar_decisionlog_events_total",
-		"Events of the decision log: written, dropped (lost), or suppressed by the policy's own drop rule.", "outcome")
-	m.written, m.dropped, m.suppressed = events.WithLabelValues("written"), events.WithLabelValues("dropped"), events.WithLabelValues("suppressed")
-	dropped := m.counterVec("sidecar_decisionlog_dropped_total", "Events of the decision log that are lost, by reason.", "reason")
-	m.losses = map[string]prometheus.Counter{}
-	for _, why := range []string{"queue_full", "queue_bytes", "sink_failed", "closing"} {
-		m.losses[why] = dropped.WithLabelValues(why)
-	}
-	m.failures = m.counterVec("sidecar_decisionlog_failures_total", "Writes and masks of the decision log that failed.").WithLabelValues()
-	m.queue = newGaugeFunc("sidecar_decisionlog_queue_entries", "Events that wait to be written.")
-	m.queueBytes = newGaugeFunc("sidecar_decisionlog_queue_bytes", "Memory of the events that wait to be written, estimated.")
-	m.registry.MustRegister(m.queue, m.queueBytes)
-}
-
-// Written counts events of the decision log that reached every sink.
-func (m *Metrics) Written(n int) { m.written.Add(float64(n)) }
-
-// Dropped counts events of the decision log that are lost, by the reason.
-func (m *Metrics) Dropped(n int, why string) {
-	m.dropped.Add(float64(n))
-	if c := m.losses[why]; c != nil {
-		c.Add(float64(n))
-	}
-}
-
-// Suppressed counts events that the policy's own drop rule kept out of the decision log.
-func (m *Metrics) Suppressed(n int) { m.suppressed.Add(float64(n)) }
-
-// Failed counts a write or a mask of the decision log that failed.
-func (m *Metrics) Failed(error) { m.failures.Inc() }
-
-// ObserveQueue makes length the number of events that wait to be written, and bytes their memory. Both are called at each
-// scrape.
-func (m *Metrics) ObserveQueue(length, bytes func() int) {
-	m.queue.set(length)
-	m.queueBytes.set(bytes)
 }
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1e3 }

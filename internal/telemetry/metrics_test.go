@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -111,20 +110,6 @@ func TestStaleAnswersAndRefreshesAreCounted(t *testing.T) {
 		`sidecar_introspect_refreshes_total{issuer="main",outcome="unknown"} 1`)
 }
 
-func TestDecisionLogEventsAreCounted(t *testing.T) {
-	m := NewMetrics("")
-	lacks(t, scrape(t, m), "sidecar_decisionlog_queue_entries ")
-	m.Written(10)
-	m.Dropped(2, "queue_full")
-	m.Suppressed(3)
-	m.Failed(errors.New("disk full"))
-	m.ObserveQueue(func() int { return 42 }, func() int { return 300 })
-	has(t, scrape(t, m), `sidecar_decisionlog_events_total{outcome="written"} 10`, `sidecar_decisionlog_events_total{outcome="dropped"} 2`,
-		`sidecar_decisionlog_events_total{outcome="suppressed"} 3`, `sidecar_decisionlog_failures_total 1`, `sidecar_decisionlog_queue_entries 42`)
-	m.ObserveQueue(nil, nil)
-	lacks(t, scrape(t, m), "sidecar_decisionlog_queue_entries ")
-}
-
 func TestTheRuntimeAndTheProcessAreMeasured(t *testing.T) {
 	page := scrape(t, NewMetrics(""))
 	for _, name := range []string{"\ngo_goroutines ", "\nprocess_resident_memory_bytes "} {
@@ -150,7 +135,6 @@ func TestTheRequestPathDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() {
 		m.Cached("main", "active", true)
 		m.Stale("main", "refreshing")
-		m.Written(1)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
