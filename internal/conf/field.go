@@ -28,6 +28,11 @@ type Worder interface {
 	Words(key string) []string
 }
 
+// Remover is a struct that once had other keys. Removed says what to write in place of one of them, or nothing.
+type Remover interface {
+	Removed(key string) string
+}
+
 // Fields returns the fields of struct type t that have a yaml name, in their order. Those of an inlined struct stand in
 // its place.
 func Fields(t reflect.Type) []Field {

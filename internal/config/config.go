@@ -60,12 +60,6 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 			fault(fmt.Sprintf("issuers[%d].match.header", i), name+" may hold a credential: no issuer is chosen by it", "choose by another header, or by match.hosts")
 		}
 	}
-	modes := introspect.ModesOf(c.Issuers)
-	for i, r := range c.Decision.Routes {
-		if r.Mode != "" && !slices.Contains(modes, r.Mode) {
-			fault(fmt.Sprintf("decision.routes[%d].mode", i), fmt.Sprintf("no configured issuer can do %s", r.Mode), "set issuer or jwks_uri to validate tokens here, issuer or introspection_endpoint to ask about them")
-		}
-	}
 	c.checkEvents(fault)
 }
 

@@ -77,6 +77,9 @@ func (r *reader) structure(n *yamlnode.Node, v reflect.Value, path string) {
 
 // hintForKey says which key was meant: one nearby, or the same one elsewhere.
 func hintForKey(t reflect.Type, key string) string {
+	if former, ok := reflect.Zero(t).Interface().(conf.Remover); ok && former.Removed(key) != "" {
+		return former.Removed(key)
+	}
 	if s := suggest.Closest(key, conf.Names(t)); s != "" {
 		return fmt.Sprintf("did you mean %q?", s)
 	}

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/authz-sidecar/sidecar/internal/introspect"
 )
 
 // second is another issuer after issuer, whose item begins on line 4.
@@ -36,41 +34,13 @@ func TestIssuersThatCannotBeToldApartAreFaults(t *testing.T) {
 	}
 }
 
-func TestRoutesAreReadInOrder(t *testing.T) {
+func TestAKeyThatWasRemovedIsAFaultWithARemedy(t *testing.T) {
 	inDirectory(t)
-	c := parse(t, issuer+`decision:
-  routes:
-    - {methods: [DELETE], max_age: 0s}
-    - paths: [/admin/**]
-      mode: jwt_then_introspect
-      max_age: "0"
-`)
-	if r := c.Decision.Routes; len(r) != 2 || r[0].MaxAge != "0s" || r[1].Mode != introspect.JWTThenIntrospect {
-		t.Errorf("routes are %+v", r)
+	_, err := Parse("sidecar.yaml", []byte(issuer+"decision:\n  routes: [{max_age: 0s}]\n"), nil)
+	want := "sidecar.yaml:5: decision.routes: unknown key"
+	if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "metadata of an entrypoint") {
+		t.Errorf("got %v, want %s and its remedy", err, want)
 	}
-}
-
-func TestFaultsOfRoutesHaveAPlace(t *testing.T) {
-	inDirectory(t)
-	for name, c := range map[string]struct{ route, fault string }{
-		"nothing wanted":       {"{paths: [/a]}", "sidecar.yaml:6: decision.routes[0].max_age: neither it nor mode is set: the route wants nothing"},
-		"an age without unit":  {"{max_age: '5'}", `sidecar.yaml:6: decision.routes[0].max_age: "5" is not a duration from 0s to 24h`},
-		"an age that is text":  {"{max_age: 0}", "sidecar.yaml:6: decision.routes[0].max_age: is a number, not text"},
-		"a mode that is none":  {"{mode: magic, max_age: 0s}", `sidecar.yaml:6: decision.routes[0].mode: "magic" is not one of introspect, jwt, jwt_then_introspect, introspect_opaque`},
-		"a path without slash": {"{paths: [/a, b], max_age: 0s}", "sidecar.yaml:6: decision.routes[0].paths[1]: does not begin with a slash"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			wantFaults(t, faults(t, issuer+"decision:\n  routes:\n    - "+c.route+"\n"), c.fault)
-		})
-	}
-}
-
-func TestAModeOfARouteThatNoIssuerCanDoIsAFault(t *testing.T) {
-	inDirectory(t)
-	opaque := strings.Replace(issuer, "issuer: https://login", "introspection_endpoint: https://login", 1)
-	route := "decision: {routes: [{mode: jwt}]}\n"
-	wantFaults(t, faults(t, opaque+route), "sidecar.yaml:4: decision.routes[0].mode: no configured issuer can do jwt")
-	parse(t, opaque+"    match: {prefixes: [a_]}\n"+second+route)
 }
 
 func TestAnEmptyItemIsAnItemWhereItMeansSomething(t *testing.T) {

@@ -2,8 +2,16 @@ package decision
 
 // Config says how requests are turned into decisions.
 type Config struct {
-	Entrypoint string  `yaml:"entrypoint" default:"authz/decision" doc:"Rule asked when the call names none."`
-	Token      string  `yaml:"token" default:"required" enum:"required|optional" doc:"required answers 401 before any policy runs when no token is present; optional lets the policy decide. A bad token is always refused."`
-	Realm      string  `yaml:"realm" default:"sidecar" doc:"Realm of the WWW-Authenticate challenge."`
-	Routes     []Route `yaml:"routes" doc:"What some requests want of the facts about their tokens. The first that matches counts."`
+	Entrypoint string `yaml:"entrypoint" default:"authz/decision" doc:"Rule asked when the call names none."`
+	Token      string `yaml:"token" default:"required" enum:"required|optional" doc:"required answers 401 before any policy runs when no token is present; optional lets the policy decide. A bad token is always refused."`
+	Realm      string `yaml:"realm" default:"sidecar" doc:"Realm of the WWW-Authenticate challenge."`
+}
+
+// Removed says what stands in place of a key that is no longer there.
+func (Config) Removed(key string) string {
+	if key == "routes" {
+		return "write mode and max_age into the metadata of an entrypoint, custom: {token: {max_age: 0s}}, " +
+			"and let callers ask that entrypoint for those requests"
+	}
+	return ""
 }

@@ -72,7 +72,6 @@ type Point struct {
 	cfg    Config
 	deps   Deps
 	counts counts
-	routes routes
 	snap   atomic.Pointer[Snapshot]
 	// refusals limit what is logged about decisions that no policy made, by kind.
 	refusals map[authz.Kind]*rate.Sometimes
@@ -86,7 +85,7 @@ func New(cfg Config, s *Snapshot, deps Deps) *Point {
 	if deps.Proofs == nil {
 		deps.Proofs = (*proof.Verifier)(nil)
 	}
-	p := &Point{cfg: cfg, deps: deps, counts: newCounts(deps.Metrics), routes: newRoutes(cfg.Routes), refusals: map[authz.Kind]*rate.Sometimes{}}
+	p := &Point{cfg: cfg, deps: deps, counts: newCounts(deps.Metrics), refusals: map[authz.Kind]*rate.Sometimes{}}
 	for _, k := range authz.Kinds {
 		p.refusals[k] = &rate.Sometimes{First: 1, Interval: time.Second}
 	}
@@ -191,7 +190,7 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 	if cred.Present() {
 		claims, err := p.claims(ctx, snap, introspect.Question{
 			Token: cred.Token, Host: asked.Request.Host, Headers: q.Request.Headers, Source: asked.Request.SourceIP,
-			Freshness: p.freshness(snap.Policy, q.Entrypoint, &asked.Request),
+			Freshness: snap.Policy.Freshness(q.Entrypoint),
 		}, rec)
 		if err != nil {
 			return p.refuseForServer(err, cred.Scheme)

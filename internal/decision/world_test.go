@@ -62,7 +62,6 @@ type plan struct {
 	rego    string
 	answers map[string]any
 	ttl     time.Duration
-	routes  []decision.Route
 	now     func() time.Time
 	issuer  func(*introspect.Config)
 	proof   proof.Config
@@ -94,7 +93,7 @@ func build(t *testing.T, p plan) *world {
 	if p.wrap != nil {
 		introspector = p.wrap(introspector)
 	}
-	cfg := decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "acme", Routes: p.routes}
+	cfg := decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "acme"}
 	if p.token != "" {
 		cfg.Token = p.token
 	}
