@@ -1,4 +1,5 @@
-// Package app wires the sidecar and owns its life: New, Run, and what happens when policies change.
+// Package app builds a sidecar from its configuration, runs it, reloads its policies and stops it. One list of parts, in
+// the order of their dependencies, serves New, Check and the stop.
 package app
 
 import (
@@ -43,21 +44,21 @@ type App struct {
 	deps    Deps
 	started time.Time
 
-	metrics *telemetry.Metrics
-	tracer  *telemetry.Tracer
-	log     *decisionlog.Log
-	issuers *introspect.Issuers
-	events  *events.Receivers // nil when none are configured
-	deafen  func()            // ends the streams of events
-	rest    func()            // ends the work in the background
-	proofs  *proof.Verifier
-	watcher *dir.Watcher
-	loader  *loader
-	gates   []gate
-	first   policies // what serves first
-	point   *decision.Point
-	policy  *policyState
-	ready   readiness
+	metrics     *telemetry.Metrics
+	tracer      *telemetry.Tracer
+	log         *decisionlog.Log
+	issuers     *introspect.Issuers
+	signals     *events.Receivers // nil when none are configured
+	stopSignals func()            // ends the streams of events, and waits for them
+	stopWork    func()            // ends the work in the background, and waits for it
+	proofs      *proof.Verifier
+	watcher     *dir.Watcher
+	loader      *loader
+	gates       []gate
+	initial     policies // what serves first; empty from then on
+	point       *decision.Point
+	policy      *policyState
+	ready       readiness
 
 	api, admin server
 	calls      calls
@@ -75,25 +76,25 @@ type server struct {
 // step is a part of an App. Steps are built in order; what they opened is closed in the reverse order.
 type step struct {
 	build func(context.Context) error
-	// check says what build would fail with, and changes nothing; nil when that is true of build itself.
+	// check fails as build would, and changes nothing outside the process; nil when build itself is such a check.
 	check func(context.Context) error
 }
 
-// steps is everything there is to an App, for New and for Check.
+// steps are the parts of an App, for New and for Check.
 func (a *App) steps() []step {
 	return []step{
 		{build: a.openTracer},
 		{build: a.openLog, check: a.checkLog},
 		{build: a.openIssuers},
 		{build: a.openProofs},
-		{build: a.openEvents},
+		{build: a.openSignals},
 		{build: a.loadPolicies},
-		{build: a.openPoint, check: nothing},
+		{build: a.openPoint, check: nop},
 		{build: a.listen, check: a.checkListeners},
 	}
 }
 
-// Check builds everything that New builds, changes nothing and serves nothing. Its error tells all faults; without
+// Check builds everything that New builds, changes nothing and serves nothing. Its error joins all faults; without
 // one it returns the policy that would serve.
 func Check(ctx context.Context, cfg *config.Config) (*engine.Policy, error) {
 	a := newApp(cfg, Deps{Logger: slog.New(slog.DiscardHandler), Stdout: io.Discard})
@@ -105,7 +106,7 @@ func Check(ctx context.Context, cfg *config.Config) (*engine.Policy, error) {
 		}
 		errs = append(errs, s.check(ctx))
 	}
-	return a.first.policy, errors.Join(errs...)
+	return a.initial.policy, errors.Join(errs...)
 }
 
 // New builds an App. Everything that can fail does so here, before anything serves. When it returns an error nothing is
@@ -128,12 +129,12 @@ func newApp(cfg *config.Config, deps Deps) *App {
 	r := a.metrics.Registerer()
 	own.Engine.Runaways.Register(r)
 	a.policy = newPolicyState(r)
-	a.deafen, a.rest = func() {}, func() {}
+	a.stopSignals, a.stopWork = func() {}, func() {}
 	a.gates = gatesOf(&own)
 	return a
 }
 
-func nothing(context.Context) error { return nil }
+func nop(context.Context) error { return nil }
 
 func (a *App) openTracer(ctx context.Context) (err error) {
 	if a.tracer, err = telemetry.NewTracer(ctx, a.cfg.Telemetry.Traces, a.deps.Version, a.deps.Logger); err != nil {
@@ -154,7 +155,7 @@ func (a *App) openLog(context.Context) (err error) {
 		return err
 	}
 	a.onStop("the decision log", a.log.Close)
-	// What calls under way still have to say comes before the end of the log.
+	// Calls under way end before the log does, so that their decisions are logged.
 	a.onStop("calls under way", func(ctx context.Context) error { a.calls.wait(ctx); return nil })
 	return nil
 }
@@ -194,20 +195,20 @@ func (a *App) loadPolicies(ctx context.Context) error {
 		return err
 	}
 	a.loader = newLoader(a)
-	a.first = first
+	a.initial = first
 	return nil
 }
 
 func (a *App) openPoint(context.Context) error {
-	a.point = decision.New(a.cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: a.first.policy}, decision.Deps{
+	a.point = decision.New(a.cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: a.initial.policy}, decision.Deps{
 		Input: input.NewRules(a.cfg.Input), Proofs: a.proofs, DecisionLog: a.log, Metrics: a.metrics.Registerer(), Log: a.deps.Logger, Tracer: a.tracer,
 	})
 	metrics.NewGaugeFunc(a.metrics.Registerer(), "sidecar_app_policy_misconfigured_ratio",
 		"Share of the evaluations of the policy that is served that gave no verdict.",
 		func() float64 { return a.point.Snapshot().Verdicts().Ratio() })
-	a.activated(a.first)
-	a.first = policies{}
-	a.onStop("the work in the background", func(context.Context) error { a.rest(); return nil })
+	a.activated(a.initial)
+	a.initial = policies{}
+	a.onStop("background work", func(context.Context) error { a.stopWork(); return nil })
 	return nil
 }
 
@@ -215,8 +216,8 @@ func (a *App) checkListeners(context.Context) error { return native.Check(a.cfg.
 
 func (a *App) listen(context.Context) error {
 	deps := native.Deps{Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Logger, Tracer: a.tracer}
-	if a.events != nil {
-		deps.Events = a.events
+	if a.signals != nil {
+		deps.Events = a.signals
 	}
 	a.onStop("listeners", a.stopServers)
 	for _, l := range []struct {

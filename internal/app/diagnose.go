@@ -11,9 +11,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine"
 )
 
-// diagnosed adds to what is wrong with the files that cfg names what is wrong with the policies in those that can be read. When the
-// compiler takes longer than is configured, or ctx ends, err is all there is to tell. The compiler cannot be stopped: ended is called
-// when it is done.
+// diagnosed adds to err, the problems of files that cfg names, the problems of the policies in the files that can be read.
+// When the compiler takes longer than configured, or ctx ends, err is returned as it is. The compiler cannot be stopped:
+// ended is called when it is done.
 func diagnosed(ctx context.Context, cfg *config.Config, err error, ended func()) error {
 	problems, ok := errors.AsType[bundle.Problems](err)
 	if !ok {
@@ -28,7 +28,8 @@ func diagnosed(ctx context.Context, cfg *config.Config, err error, ended func())
 			found <- nil // the files have changed, and are read again
 			return
 		}
-		found <- append(remains.Problems, engine.Diagnose(context.Background(), remains.Set, remains.Lost, bounds(cfg), cfg.Decision.Entrypoint)...)
+		of := engine.Diagnose(context.Background(), remains.Set, remains.Lost, bounds(cfg), cfg.Decision.Entrypoint)
+		found <- append(remains.Problems, of...)
 	}()
 	timeout := time.NewTimer(cfg.Engine.CompileTimeout)
 	defer timeout.Stop()

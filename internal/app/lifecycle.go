@@ -38,7 +38,7 @@ func (a *App) stopAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// lastMoment is the time of a part that begins to end when there is no time left.
+// lastMoment is the time of a part whose end begins when no time is left.
 const lastMoment = 20 * time.Millisecond
 
 // within ends a part, and waits for it until ctx ends.
@@ -65,19 +65,19 @@ func (a *App) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	var background sync.WaitGroup
-	a.rest = func() {
+	a.stopWork = func() {
 		stopWork()
 		background.Wait()
 	}
 	background.Go(func() { a.watcher.Run(work, a.policy.set(), a.loader.reports(work)) })
 	background.Go(func() { a.loader.run(work) })
-	background.Go(func() { every(work, verdictsEvery, a.warnOfVerdicts) })
+	background.Go(func() { every(work, verdictInterval, a.warnWithoutVerdicts) })
 	for _, issuer := range a.issuers.All() {
 		background.Go(func() { issuer.Warm(work) })
 		background.Go(func() { issuer.Canary(work) })
 	}
-	background.Go(func() { every(work, sweepEvery, a.sweep) })
-	a.hear(work)
+	background.Go(func() { every(work, sweepInterval, a.sweep) })
+	a.runSignals(work)
 
 	failed := make(chan error, 2)
 	for _, s := range []server{a.api, a.admin} {
@@ -88,7 +88,8 @@ func (a *App) Run(ctx context.Context) error {
 		})
 	}
 	a.ready.set(serving)
-	a.deps.Logger.Info("serving", "api", a.APIAddr().String(), "admin", a.AdminAddr().String(), "policy_revision", a.point.Snapshot().Policy.Revision(), "version", a.deps.Version)
+	a.deps.Logger.Info("serving", "api", a.APIAddr().String(), "admin", a.AdminAddr().String(),
+		"policy_revision", a.point.Snapshot().Policy.Revision(), "version", a.deps.Version)
 
 	var err error
 	select {
@@ -98,15 +99,15 @@ func (a *App) Run(ctx context.Context) error {
 	return errors.Join(err, a.stop(err))
 }
 
-// stop ends every part. It keeps a little of the shutdown timeout for saying how that went.
+// stop ends every part. It keeps a little of the shutdown timeout for the log lines about the stop.
 func (a *App) stop(cause error) error {
 	begun := time.Now()
-	spare := min(a.cfg.ShutdownTimeout/20, 250*time.Millisecond) // thrice: for parts left behind, for a line, for the process
+	spare := min(a.cfg.ShutdownTimeout/20, 250*time.Millisecond) // three times: for parts left behind, the log line, the process
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.ShutdownTimeout-3*spare)
 	defer cancel()
 	a.ready.set(stopping)
 	ended := make(chan error, 1)
-	go func() { // apart, for a line that cannot be written blocks its writer
+	go func() { // a log line that cannot be written blocks its writer
 		if cause == nil {
 			a.deps.Logger.Info("stopping: a signal asked for it; calls under way are answered", "shutdown_timeout", a.cfg.ShutdownTimeout)
 		} else {
@@ -128,11 +129,11 @@ func (a *App) stop(cause error) error {
 	}
 }
 
-// callsShare is the part of the time for a stop that calls under way have: a call that would not end is no reason to lose
-// the events of those that did.
+// callsShare is the share of the time for a stop that calls under way have. The rest is for the decision log: a call that
+// does not end must not lose the events of those that did.
 const callsShare = 0.75
 
-// stopServers takes no new calls, and waits for those under way.
+// stopServers stops accepting calls, and waits for those under way.
 func (a *App) stopServers(ctx context.Context) error {
 	if end, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -169,8 +170,8 @@ func (a *App) Reopen() error {
 	return nil
 }
 
-// sweepEvery is how often expired answers are dropped from the caches.
-const sweepEvery = 10 * time.Second
+// sweepInterval is how often expired answers are dropped from the caches.
+const sweepInterval = 10 * time.Second
 
 // every calls do at each interval until ctx ends.
 func every(ctx context.Context, interval time.Duration, do func()) {

@@ -191,7 +191,7 @@ func TestAPolicyThatGivesNoVerdictsIsNotHealthy(t *testing.T) {
 		t.Error("the metrics do not say so")
 	}
 	testkit.Eventually(t, "the log warns", func() bool { return strings.Contains(w.logger.String(), "give no verdict for many requests") })
-	w.app.warnOfVerdicts()
+	w.app.warnWithoutVerdicts()
 	if got := strings.Count(w.logger.String(), "give no verdict for many requests"); got != 1 {
 		t.Errorf("the log warns %d times", got)
 	}

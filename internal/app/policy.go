@@ -50,8 +50,8 @@ func (s *policyState) set() *bundle.Set {
 	return s.serving
 }
 
-// loadFailed says that what is on disk does not load. It changes nothing but what is said: the status last, so that the log has what the status
-// shows.
+// loadFailed reports that the policies on disk do not load: in metrics and log first, in the status last, so that the log
+// has what the status shows. The last good policy goes on deciding.
 func (a *App) loadFailed(err error) {
 	a.policy.reloads.Inc(reloadFailed)
 	a.policy.failing.Set(1)
@@ -73,8 +73,13 @@ func (a *App) activate(next policies) {
 	a.deps.Logger.Info("policies activated", "policy_revision", next.policy.Revision(), "policy_digest", next.policy.Digest())
 }
 
-// waiting says that a change on disk has not come to rest for long, or, with nil, that it has.
+// waiting reports that a change on disk has been going on for long, or, with nil, that it has ended.
 func (a *App) waiting(why *bundle.Problem) {
+	if why == nil {
+		a.policy.changing.Set(0)
+	} else {
+		a.policy.changing.Set(1)
+	}
 	a.policy.mu.Lock()
 	first := a.policy.waiting == nil
 	a.policy.waiting = why
@@ -84,17 +89,15 @@ func (a *App) waiting(why *bundle.Problem) {
 	a.policy.mu.Unlock()
 	switch {
 	case why == nil:
-		a.policy.changing.Set(0)
 		a.deps.Logger.Info("policies on disk have come to rest")
 	case first:
-		a.policy.changing.Set(1)
 		a.deps.Logger.Warn("policies on disk keep changing; the last good ones go on deciding until they rest", "problem", why.String())
 	}
 }
 
 // activated records that next decides from now on: in the status last, as loadFailed does.
 func (a *App) activated(next policies) {
-	a.tellIgnored(a.policy.set(), next.set)
+	a.logIgnored(a.policy.set(), next.set)
 	now := time.Now()
 	a.policy.reloads.Inc(reloadOK)
 	a.policy.succeeded.Set(metrics.Seconds(now))
@@ -104,4 +107,14 @@ func (a *App) activated(next policies) {
 	a.policy.mu.Lock()
 	a.policy.serving, a.policy.activated, a.policy.failure, a.policy.failedAt, a.policy.warned = next.set, now, nil, time.Time{}, false
 	a.policy.mu.Unlock()
+}
+
+// logIgnored logs which files are left out when they differ from those before.
+func (a *App) logIgnored(before, set *bundle.Set) {
+	if len(set.Ignored) == 0 || before != nil && before.Ignored.Error() == set.Ignored.Error() {
+		return
+	}
+	const most = 10
+	files := strings.Split(set.Ignored.Error(), "\n")
+	a.deps.Logger.Warn("files beside the policies are ignored", "count", len(set.Ignored), "files", files[:min(len(files), most)])
 }

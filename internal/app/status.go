@@ -31,10 +31,11 @@ func (a *App) Status() status.Report {
 	ready := a.ready.is(serving)
 	var issuers []status.Issuer
 	for _, i := range a.issuers.All() {
-		cached, sick := i.Stats(), i.Unhealthy()
-		ready = ready && sick == ""
+		cached, unhealthy := i.Stats(), i.Unhealthy()
+		ready = ready && unhealthy == ""
 		issuers = append(issuers, status.Issuer{
-			Name: i.Name(), Issuer: i.Issuer(), CachedActive: cached.Active.Entries, CachedBytes: cached.Active.Bytes, CachedInactive: cached.Inactive.Entries, Canary: sick,
+			Name: i.Name(), Issuer: i.Issuer(), Canary: unhealthy,
+			CachedActive: cached.Active.Entries, CachedBytes: cached.Active.Bytes, CachedInactive: cached.Inactive.Entries,
 		})
 	}
 	return status.Report{
@@ -65,7 +66,8 @@ func (a *App) policyStatus() status.Policy {
 	v := a.point.Snapshot().Verdicts()
 	s.Evaluations, s.Misconfigured = v.Evaluations, v.Misconfigured
 	if tooMany(v) {
-		message := fmt.Sprintf("%d of %d evaluations since this policy was activated gave no verdict: the decisions are misconfigured", v.Misconfigured, v.Evaluations)
+		message := fmt.Sprintf("%d of %d evaluations since this policy was activated gave no verdict: the decisions are misconfigured",
+			v.Misconfigured, v.Evaluations)
 		s.Errors = append(s.Errors, status.Problem{Code: codeNoVerdict, Message: message, Text: codeNoVerdict + ": " + message})
 	}
 	s.Healthy = len(s.Errors) == 0
@@ -90,7 +92,8 @@ func problemsOf(err error) []status.Problem {
 func (a *App) logStatus() status.DecisionLog {
 	s := a.log.Status()
 	out := status.DecisionLog{
-		Enabled: a.log != nil, Queued: s.Queued, QueuedBytes: s.QueuedBytes, Written: s.Written, Dropped: s.Dropped, LastError: s.LastError, LastErrorAt: s.LastErrorAt,
+		Enabled: a.log != nil, Queued: s.Queued, QueuedBytes: s.QueuedBytes, Written: s.Written, Dropped: s.Dropped,
+		LastError: s.LastError, LastErrorAt: s.LastErrorAt,
 	}
 	for _, sink := range s.Sinks {
 		out.Sinks = append(out.Sinks, status.Sink{Kind: sink.Kind, Healthy: sink.Error == "", Error: sink.Error, Since: sink.Since})

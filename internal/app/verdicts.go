@@ -10,20 +10,20 @@ import (
 const codeNoVerdict = "misconfigured_decisions"
 
 const (
-	// worrying is the share of evaluations without a verdict, since a policy was activated, that is worth a warning.
-	worrying = 0.1
-	// enough evaluations without a verdict are more than a curiosity.
-	enough = 10
-	// verdictsEvery is how often that is looked at.
-	verdictsEvery = time.Second
+	// warnRatio is the share of evaluations without a verdict, since a policy was activated, that is worth a warning.
+	warnRatio = 0.1
+	// warnCount is the least number of evaluations without a verdict that is worth a warning.
+	warnCount = 10
+	// verdictInterval is how often both are checked.
+	verdictInterval = time.Second
 )
 
 // tooMany reports whether the policy that serves gives too few verdicts.
-func tooMany(v decision.Verdicts) bool { return v.Misconfigured >= enough && v.Ratio() >= worrying }
+func tooMany(v decision.Verdicts) bool { return v.Misconfigured >= warnCount && v.Ratio() >= warnRatio }
 
-// warnOfVerdicts warns, once a policy, of one that was activated and gives no verdicts: nothing was wrong with it when it
-// was loaded.
-func (a *App) warnOfVerdicts() {
+// warnWithoutVerdicts warns, once for each policy, when the policy that serves gives too few verdicts: it loaded without a
+// fault, and fails at requests.
+func (a *App) warnWithoutVerdicts() {
 	v := a.point.Snapshot().Verdicts()
 	if !tooMany(v) {
 		return
@@ -34,6 +34,7 @@ func (a *App) warnOfVerdicts() {
 	a.policy.mu.Unlock()
 	if !warned {
 		a.deps.Logger.Warn("the policies that serve give no verdict for many requests; the lines \"decision refused\" say why",
-			"misconfigured", v.Misconfigured, "evaluations", v.Evaluations, "activated", activated, "policy_revision", a.point.Snapshot().Policy.Revision())
+			"misconfigured", v.Misconfigured, "evaluations", v.Evaluations, "activated", activated,
+			"policy_revision", a.point.Snapshot().Policy.Revision())
 	}
 }

@@ -13,25 +13,25 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
-// openEvents builds the receivers of events, if any are configured.
-func (a *App) openEvents(context.Context) error {
+// openSignals builds the receivers of logouts and security events, if any are configured.
+func (a *App) openSignals(context.Context) error {
 	if len(a.cfg.Events) == 0 {
 		return nil
 	}
-	deps := events.Deps{Evictor: nobody{}, Observer: a.metrics, Log: a.deps.Logger}
-	if a.issuers != nil { // as it is when Check found a fault in them
+	deps := events.Deps{Evictor: noCache{}, Observer: a.metrics, Log: a.deps.Logger}
+	if a.issuers != nil { // nil when Check found a fault in them
 		deps.Evictor, deps.Limiter = a.issuers, a.issuers
 	}
 	var err error
-	if a.events, err = newReceivers(a.cfg, deps); err != nil {
+	if a.signals, err = newReceivers(a.cfg, deps); err != nil {
 		return err
 	}
 	a.onStop("streams of events", func(context.Context) error {
-		a.deafen()
-		a.events.Close()
+		a.stopSignals()
+		a.signals.Close()
 		return nil
 	})
-	for _, s := range a.events.Status() {
+	for _, s := range a.signals.Status() {
 		a.metrics.AddEvents(s.Issuer, s.Kind, events.Outcomes())
 		if s.State != "" {
 			a.metrics.ObserveStream(s.Issuer, func() (time.Time, float64) { return a.streamOf(s.Issuer) })
@@ -40,15 +40,15 @@ func (a *App) openEvents(context.Context) error {
 	return nil
 }
 
-// hear keeps the streams of events going until deafen, which waits for them.
-func (a *App) hear(ctx context.Context) {
-	if a.events == nil {
+// runSignals runs the streams of events until stopSignals, which waits for them.
+func (a *App) runSignals(ctx context.Context) {
+	if a.signals == nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { a.events.Run(ctx) })
-	a.deafen = func() {
+	running.Go(func() { a.signals.Run(ctx) })
+	a.stopSignals = func() {
 		cancel()
 		running.Wait()
 	}
@@ -62,9 +62,9 @@ func newReceivers(cfg *config.Config, deps events.Deps) (*events.Receivers, erro
 	return events.New(cfg.Events, servers, deps)
 }
 
-// streamOf is when the stream of an issuer last worked, and whether it may be relied on.
+// streamOf returns when the stream of an issuer last worked, and 1 when it is up, else 0.
 func (a *App) streamOf(issuer string) (time.Time, float64) {
-	for _, s := range a.events.Status() {
+	for _, s := range a.signals.Status() {
 		if s.Issuer != issuer || s.State == "" {
 			continue
 		}
@@ -77,23 +77,25 @@ func (a *App) streamOf(issuer string) (time.Time, float64) {
 }
 
 func (a *App) eventStatus() []status.Event {
-	if a.events == nil {
+	if a.signals == nil {
 		return nil
 	}
 	var out []status.Event
-	for _, s := range a.events.Status() {
+	for _, s := range a.signals.Status() {
 		e := status.Event{Issuer: s.Issuer, Kind: s.Kind, LastEvent: s.LastEvent, Refused: s.Refused, Errors: s.Errors}
 		if s.State != "" {
-			e.Stream = &status.Stream{State: s.State, LastOK: s.LastOK, Verified: s.Verified, ID: s.StreamID, Status: s.StreamStatus, Problem: s.Problem}
+			e.Stream = &status.Stream{
+				State: s.State, LastOK: s.LastOK, Verified: s.Verified, ID: s.StreamID, Status: s.StreamStatus, Problem: s.Problem,
+			}
 		}
 		out = append(out, e)
 	}
 	return out
 }
 
-// nobody keeps no answers, so nothing can be evicted from it.
-type nobody struct{}
+// noCache stands for issuers that could not be built: there is nothing to evict from.
+type noCache struct{}
 
-func (nobody) Evict(authz.Revocation) (int, error) {
-	return 0, errors.New("evict tokens: nobody keeps answers")
+func (noCache) Evict(authz.Revocation) (int, error) {
+	return 0, errors.New("evict tokens: no answers are cached")
 }
