@@ -18,7 +18,7 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 var floors = [][]string{
 	{"httpuri", "jsonbound", "metrics", "recent", "secret", "status", "suggest"},
 	{"authz", "conf", "engine/term", "keyfile", "testkit", "yamlnode"},
-	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "token"},
+	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "listen", "token"},
 	{"jose"},
 	{"oauth", "dialect", "bundle"},
 	{"telemetry", "proof", "introspect", "events", "input", "bundle/dir", "devissuer", "testkit/jwks", "testkit/outage"},

@@ -12,9 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/authz-sidecar/sidecar/internal/app"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/listen"
 )
 
 func main() {
@@ -112,7 +112,7 @@ func failureOf(cmd *cobra.Command, err error) *failure {
 		f.hint = "sidecar config schema prints every key; sidecar.example.yaml shows them in use"
 		return f
 	}
-	if l, ok := errors.AsType[*app.ListenError](err); ok && errors.Is(err, syscall.EADDRINUSE) {
+	if l, ok := errors.AsType[*listen.AddressError](err); ok && errors.Is(err, syscall.EADDRINUSE) {
 		f.hint = "another program listens on that port: stop it, or choose another port with " + l.Key + listenFlag(cmd)
 		return f
 	}

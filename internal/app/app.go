@@ -5,23 +5,20 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
-	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
 	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
@@ -60,17 +57,10 @@ type App struct {
 	policy      *policyState
 	ready       readiness
 
-	api, admin server
-	calls      calls
+	doors []openDoor
+	calls listen.Calls
 
 	stops []stop // in the order in which they were built
-}
-
-// server is one listener and what serves it.
-type server struct {
-	name string
-	ln   net.Listener
-	http *http.Server
 }
 
 // step is a part of an App. Steps are built in order; what they opened is closed in the reverse order.
@@ -90,7 +80,7 @@ func (a *App) steps() []step {
 		{build: a.openSignals},
 		{build: a.loadPolicies},
 		{build: a.openPoint, check: nop},
-		{build: a.listen, check: a.checkListeners},
+		{build: a.openDoors, check: a.checkDoors},
 	}
 }
 
@@ -156,7 +146,7 @@ func (a *App) openLog(context.Context) (err error) {
 	}
 	a.onStop("the decision log", a.log.Close)
 	// Calls under way end before the log does, so that their decisions are logged.
-	a.onStop("calls under way", func(ctx context.Context) error { a.calls.wait(ctx); return nil })
+	a.onStop("calls under way", func(ctx context.Context) error { a.calls.Wait(ctx); return nil })
 	return nil
 }
 
@@ -211,48 +201,3 @@ func (a *App) openPoint(context.Context) error {
 	a.onStop("background work", func(context.Context) error { a.stopWork(); return nil })
 	return nil
 }
-
-func (a *App) checkListeners(context.Context) error { return native.Check(a.cfg.Listen) }
-
-func (a *App) listen(context.Context) error {
-	deps := native.Deps{Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Logger, Tracer: a.tracer}
-	if a.signals != nil {
-		deps.Events = a.signals
-	}
-	a.onStop("listeners", a.stopServers)
-	for _, l := range []struct {
-		to      *server
-		name    string
-		cfg     native.Listener
-		handler func(native.Listener, native.Deps) (http.Handler, error)
-	}{
-		{&a.api, "api", a.cfg.Listen.API, native.API},
-		{&a.admin, "admin", a.cfg.Listen.Admin, native.Admin},
-	} {
-		h, err := l.handler(l.cfg, deps)
-		if err != nil {
-			return fmt.Errorf("set up listen.%s: %w", l.name, err)
-		}
-		ln, err := native.Listen(l.cfg)
-		if err != nil {
-			return &ListenError{Key: "listen." + l.name + ".address", Err: err}
-		}
-		*l.to = server{l.name, ln, native.NewServer(l.cfg, a.calls.counted(h), a.deps.Logger)}
-	}
-	return nil
-}
-
-// ListenError is a listener that could not be opened; Key is its address in the configuration.
-type ListenError struct {
-	Key string
-	Err error
-}
-
-func (e *ListenError) Error() string { return e.Key + ": " + e.Err.Error() }
-func (e *ListenError) Unwrap() error { return e.Err }
-
-// APIAddr is where the api listener really is, which matters for port 0.
-func (a *App) APIAddr() net.Addr { return a.api.ln.Addr() }
-
-// AdminAddr is where the admin listener really is.
-func (a *App) AdminAddr() net.Addr { return a.admin.ln.Addr() }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"sync"
 	"time"
 )
@@ -79,11 +77,11 @@ func (a *App) Run(ctx context.Context) error {
 	background.Go(func() { every(work, sweepInterval, a.sweep) })
 	a.runSignals(work)
 
-	failed := make(chan error, 2)
-	for _, s := range []server{a.api, a.admin} {
+	failed := make(chan error, len(a.doors))
+	for _, d := range a.doors {
 		background.Go(func() {
-			if err := s.http.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
-				failed <- fmt.Errorf("serve listen.%s: %w", s.name, err)
+			if err := d.Serve(); err != nil {
+				failed <- fmt.Errorf("serve listen.%s: %w", d.name, err)
 			}
 		})
 	}
@@ -127,38 +125,6 @@ func (a *App) stop(cause error) error {
 	case <-time.After(a.cfg.ShutdownTimeout - spare):
 		return errors.New("stop: not done in time")
 	}
-}
-
-// callsShare is the share of the time for a stop that calls under way have. The rest is for the decision log: a call that
-// does not end must not lose the events of those that did.
-const callsShare = 0.75
-
-// stopServers stops accepting calls, and waits for those under way.
-func (a *App) stopServers(ctx context.Context) error {
-	if end, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(float64(time.Until(end))*callsShare))
-		defer cancel()
-	}
-	servers := []server{a.api, a.admin}
-	errs := make([]error, len(servers))
-	var stopping sync.WaitGroup
-	for i, s := range servers {
-		if s.http == nil {
-			continue // a start that failed before
-		}
-		stopping.Go(func() {
-			if err := s.http.Shutdown(ctx); err != nil {
-				_ = s.http.Close()
-				errs[i] = fmt.Errorf("stop listen.%s: %w", s.name, err)
-			}
-			if err := s.ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) && errs[i] == nil { // one that never served
-				errs[i] = fmt.Errorf("stop listen.%s: %w", s.name, err)
-			}
-		})
-	}
-	stopping.Wait()
-	return errors.Join(errs...)
 }
 
 // Reopen opens the file of the decision log again, after it was moved away. It takes a second at most.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
 
@@ -15,10 +17,20 @@ var (
 	guideLine = regexp.MustCompile("(?m)^\\| `(sidecar_[a-z_]+)` \\| (counter|gauge|histogram)")
 )
 
+// everyMetric is the page of a sidecar that has all parts that count something.
+func everyMetric(t *testing.T) string {
+	t.Helper()
+	events := receiving(t, "https://events.example")
+	return start(t, func(c *config.Config) {
+		events(c)
+		c.Listen.API.BearerKeysFile = testkit.TempFile(t, "keys", "0123456789abcdef\n")
+	}).get(t, "/metrics")
+}
+
 // TestTheGuideListsEveryMetric compares docs/operations.md with what a sidecar shows.
 func TestTheGuideListsEveryMetric(t *testing.T) {
 	t.Parallel()
-	page := start(t, receiving(t, "https://events.example")).get(t, "/metrics")
+	page := everyMetric(t)
 	guide, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +58,7 @@ func TestTheGuideListsEveryMetric(t *testing.T) {
 
 func TestEveryMetricFollowsTheNamingRules(t *testing.T) {
 	t.Parallel()
-	page := start(t, receiving(t, "https://events.example")).get(t, "/metrics")
+	page := everyMetric(t)
 	problems, err := promlint.New(strings.NewReader(page)).Lint()
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +66,7 @@ func TestEveryMetricFollowsTheNamingRules(t *testing.T) {
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
-	rule := regexp.MustCompile(`^(go|process)_|^sidecar_(app|decision|decisionlog|engine|events|introspect|token)_[a-z_]+$`)
+	rule := regexp.MustCompile(`^(go|process)_|^sidecar_(app|decision|decisionlog|engine|events|introspect|listen|token)_[a-z_]+$`)
 	for _, m := range typeLine.FindAllStringSubmatch(page, -1) {
 		if !rule.MatchString(m[1]) {
 			t.Errorf("name %s", m[1])

@@ -9,6 +9,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
@@ -46,8 +47,8 @@ func TestFailedStartLeavesNothingOpen(t *testing.T) {
 		"an entrypoint that nobody has":  {func(c *config.Config) { c.Decision.Entrypoint = "authz/none" }, "data.authz.none"},
 		"no debounce":                    {func(c *config.Config) { c.Policies.Debounce = 0 }, "debounce"},
 		"a decision log in no directory": {func(c *config.Config) { c.DecisionLog.File = "/none/at/all" }, "open decision log"},
-		"keys that are not there":        {func(c *config.Config) { c.Listen.API.BearerKeysFile = "none" }, "set up listen.api"},
-		"a certificate that is not":      {func(c *config.Config) { c.Listen.API.TLS.CertFile = "none" }, "listen.api.address"},
+		"keys that are not there":        {func(c *config.Config) { c.Listen.API.BearerKeysFile = "none" }, "listen.api.bearer_keys_file"},
+		"a certificate that is not":      {func(c *config.Config) { c.Listen.API.TLS.CertFile, c.Listen.API.TLS.KeyFile = "none", "none" }, "listen.api.tls"},
 		"a second port that is taken":    {func(c *config.Config) { c.Listen.Admin.Address = taken.Addr().String() }, "listen.admin.address"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +79,7 @@ func TestTakenPortIsNamed(t *testing.T) {
 	w := &world{cfg: configuration(t, "http://127.0.0.1:1"), stdout: &testkit.LogBuffer{}, logger: &testkit.LogBuffer{}}
 	w.cfg.Listen.Admin.Address = taken.Addr().String()
 	_, err := New(t.Context(), w.cfg, w.deps())
-	var e *ListenError
+	var e *listen.AddressError
 	if !errors.As(err, &e) || e.Key != "listen.admin.address" || !strings.Contains(err.Error(), taken.Addr().String()) || errors.Unwrap(e) == nil {
 		t.Errorf("got %v", err)
 	}

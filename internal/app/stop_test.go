@@ -120,7 +120,11 @@ func idleStop(t *testing.T) time.Duration {
 }
 
 func TestStopLeavesNothingBehind(t *testing.T) {
-	w := start(t, func(c *config.Config) { c.Telemetry.Traces.Endpoint = "http://127.0.0.1:1" })
+	ports := map[string]*testkit.Port{"api": testkit.HoldPort(t), "admin": testkit.HoldPort(t)}
+	w := start(t, func(c *config.Config) {
+		c.Telemetry.Traces.Endpoint = "http://127.0.0.1:1"
+		c.Listen.API.Address, c.Listen.Admin.Address = ports["api"].Addr(), ports["admin"].Addr()
+	})
 	w.ask(t, w.token(t, good()))
 	w.ask(t, "unheard-of")
 	w.edit(t, "routes/data.yaml", "orders:read", "orders:inspect")
@@ -129,10 +133,13 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 		t.Error(err)
 	}
 	settled(t)
-	for _, s := range []server{w.app.api, w.app.admin} {
-		if _, err := s.ln.Accept(); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("listen.%s is still open: %v", s.name, err)
+	for name, port := range ports {
+		ln, err := port.Listen()
+		if err != nil {
+			t.Errorf("listen.%s is still open: %v", name, err)
+			continue
 		}
+		ln.Close()
 	}
 }
 
@@ -183,6 +190,11 @@ func TestStatusIsNotReadyBeforeRunAndAfterStop(t *testing.T) {
 	settled(t)
 }
 
+// failing is a door that cannot serve.
+type failing struct{ Door }
+
+func (failing) Serve() error { return errors.New("it fails") }
+
 func TestListenerThatFailsEndsTheRun(t *testing.T) {
 	cfg := configuration(t, "http://127.0.0.1:1")
 	w := &world{cfg: cfg, stdout: &testkit.LogBuffer{}, logger: &testkit.LogBuffer{}}
@@ -190,7 +202,7 @@ func TestListenerThatFailsEndsTheRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = a.admin.ln.Close()
+	a.doors[1].Door = failing{a.doors[1].Door}
 	if err := a.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "serve listen.admin") {
 		t.Errorf("the run ended with %v", err)
 	}

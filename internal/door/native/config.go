@@ -1,131 +1,20 @@
 package native
 
 import (
-	"fmt"
-	"net"
-	"net/url"
-	"os"
-	"path"
-	"strconv"
 	"strings"
-	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/httpuri"
+	"github.com/authz-sidecar/sidecar/internal/listen"
 )
 
 // Config is the two HTTP listeners.
 type Config struct {
-	API   Listener `yaml:"api" doc:"Decisions and probes, for applications and gateways."`
-	Admin Listener `yaml:"admin" doc:"Metrics, status and probes, for operators."`
-}
-
-// Listener is one address and who may use it.
-type Listener struct {
-	Address        string   `yaml:"address" doc:"host:port, or unix:///path?mode=0660."`
-	Insecure       bool     `yaml:"insecure" doc:"Serve without TLS although the address is not loopback or a Unix socket."`
-	TLS            TLS      `yaml:"tls" doc:"Server certificate; empty serves plain HTTP."`
-	Hosts          []string `yaml:"hosts" doc:"Further names and addresses, without port, as which the listener may be asked: Host of a call, and host of its Origin. Loopback and the listener's own address need not be named; * takes every name."`
-	BearerKeysFile string   `yaml:"bearer_keys_file" doc:"File of keys, one a line; calls must carry one as Authorization: Bearer. Empty asks for none."`
-	Limits         Limits   `yaml:"limits" doc:"What one call may cost."`
-}
-
-// TLS names the files of a server certificate, and of the authority of client certificates when those are required.
-type TLS struct {
-	CertFile     string `yaml:"cert_file" doc:"PEM certificate chain."`
-	KeyFile      string `yaml:"key_file" doc:"PEM private key."`
-	ClientCAFile string `yaml:"client_ca_file" doc:"PEM authorities; when set, callers must present a certificate of theirs."`
-}
-
-// Limits bounds a call. A call over a limit is refused, never cut short.
-type Limits struct {
-	BodyBytes   int64         `yaml:"body_bytes" default:"1048576" min:"1024" doc:"Largest body of a call."`
-	HeaderBytes int           `yaml:"header_bytes" default:"65536" min:"4096" doc:"Largest header block of a call."`
-	BatchItems  int           `yaml:"batch_items" default:"100" min:"1" doc:"Most items of a batch."`
-	ReadTimeout time.Duration `yaml:"read_timeout" default:"10s" min:"100ms" doc:"Time to receive a call."`
-	Timeout     time.Duration `yaml:"timeout" default:"10s" min:"10ms" doc:"Time to answer a call."`
-	IdleTimeout time.Duration `yaml:"idle_timeout" default:"2m" min:"1s" doc:"Time a connection may be idle."`
+	API   listen.Config `yaml:"api" doc:"Decisions and probes, for applications and gateways."`
+	Admin listen.Config `yaml:"admin" doc:"Metrics, status and probes, for operators."`
 }
 
 // Check reports two listeners on one address.
 func (c Config) Check(fault func(key, cause, hint string)) {
 	if c.API.Address != "" && c.API.Address == c.Admin.Address && !strings.HasSuffix(c.API.Address, ":0") {
 		fault("admin.address", "is the address of api too", "give each listener an address of its own")
-	}
-}
-
-// Check reports an address that cannot be listened on, or that would take calls from other machines in the clear without
-// being told to.
-func (l Listener) Check(fault func(key, cause, hint string)) {
-	switch {
-	case l.Address == "":
-		fault("address", "is empty", "write host:port, or unix:///path?mode=0660")
-	case isSocket(l.Address):
-		l.checkSocket(fault)
-	default:
-		l.checkPort(fault)
-	}
-	for i, h := range l.Hosts {
-		if _, ok := httpuri.ConfiguredHost(h); !ok && h != httpuri.AnyName {
-			fault(fmt.Sprintf("hosts[%d]", i), fmt.Sprintf("%q is no host", h), "write a name or an address, without scheme, port and path")
-		}
-	}
-	if len(l.Hosts) > 0 && isSocket(l.Address) {
-		fault("hosts", "a Unix socket has no names", "remove it")
-	}
-}
-
-func isSocket(address string) bool { return strings.HasPrefix(address, "unix:") }
-
-func (l Listener) checkPort(fault func(key, cause, hint string)) {
-	host, port, err := net.SplitHostPort(l.Address)
-	if err != nil {
-		fault("address", fmt.Sprintf("%q is not host:port", l.Address), `write one such as "127.0.0.1:8181" or "[::1]:8181"`)
-		return
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		fault("address", fmt.Sprintf("port %q is not a number from 0 to 65535", port), `write one such as "127.0.0.1:8181"`)
-		return
-	}
-	if !httpuri.Loopback(host) && l.TLS.CertFile == "" && !l.Insecure {
-		fault("address", fmt.Sprintf("%q is neither loopback nor a Unix socket: it needs tls or insecure: true", l.Address), "set tls.cert_file and tls.key_file, or listen on 127.0.0.1")
-	}
-}
-
-func (l Listener) checkSocket(fault func(key, cause, hint string)) {
-	const example = "write one such as unix:///run/sidecar/api.sock?mode=0660"
-	u, err := url.Parse(l.Address)
-	if err != nil || u.Host != "" || u.User != nil || u.Fragment != "" || !path.IsAbs(u.Path) || strings.HasSuffix(u.Path, "/") {
-		fault("address", fmt.Sprintf("%q is not unix:///path", l.Address), example)
-		return
-	}
-	q, err := url.ParseQuery(u.RawQuery)
-	if mode := q["mode"]; err != nil || len(q) > 1 || len(q) == 1 && len(mode) != 1 {
-		fault("address", fmt.Sprintf("%q may have no other option than one mode", l.Address), example)
-	} else if len(mode) == 1 {
-		if bits, err := strconv.ParseUint(mode[0], 8, 32); err != nil || bits > 0o777 {
-			fault("address", fmt.Sprintf("mode %q is not an octal file mode", mode[0]), example)
-		}
-	}
-	// Linux keeps the path of a socket in 108 bytes, one of them for the end.
-	const longest = 107
-	if len(u.Path) > longest {
-		fault("address", fmt.Sprintf("the path of the socket is over %d bytes", longest), "choose a shorter one")
-	}
-	if info, err := os.Stat(path.Dir(u.Path)); err != nil || !info.IsDir() {
-		fault("address", fmt.Sprintf("directory %q does not exist", path.Dir(u.Path)), "create it, writable for the sidecar")
-	}
-}
-
-// Check reports a certificate without its key, a key without its certificate, and a demand for client certificates that
-// no TLS would make.
-func (t TLS) Check(fault func(key, cause, hint string)) {
-	if t.CertFile != "" && t.KeyFile == "" {
-		fault("key_file", "is empty, and cert_file is set", "name the private key of the certificate")
-	}
-	if t.KeyFile != "" && t.CertFile == "" {
-		fault("cert_file", "is empty, and key_file is set", "name the certificate of the private key")
-	}
-	if t.ClientCAFile != "" && t.CertFile == "" {
-		fault("client_ca_file", "asks for client certificates, and there is no cert_file", "set cert_file and key_file too")
 	}
 }

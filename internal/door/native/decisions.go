@@ -20,6 +20,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/jsonbound"
+	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
@@ -34,7 +35,7 @@ type decisions struct {
 
 // bodies reads the bodies of calls.
 type bodies struct {
-	limits Limits
+	limits listen.Limits
 	pool   sync.Pool // of *bytes.Buffer: what was asked
 }
 

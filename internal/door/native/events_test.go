@@ -26,11 +26,8 @@ func TestEventsNeedNoCallerKeyAndTheRestOfTheListenerDoes(t *testing.T) {
 	if err := os.WriteFile(cfg.BearerKeysFile, []byte("0123456789abcdef\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h, err := native.Admin(cfg, native.Deps{Metrics: http.NotFoundHandler(), Events: receiving(), Status: func() status.Report { return status.Report{} }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := run(t, cfg, h)
+	deps := native.Deps{Metrics: http.NotFoundHandler(), Events: receiving(), Status: func() status.Report { return status.Report{} }}
+	s := run(t, cfg, deps, native.OpenAdmin)
 	resp, body := s.do(t, "POST", "/v1/events/acme/backchannel-logout", "x", nil)
 	if resp.StatusCode != http.StatusAccepted || body != "POST /v1/events/acme/backchannel-logout x" {
 		t.Errorf("%s %s", resp.Status, body)

@@ -128,11 +128,8 @@ func TestEvictionIsForTheAdminListenerOnly(t *testing.T) {
 }
 
 func TestEvictionNeedsTheKeyOfItsListener(t *testing.T) {
-	h, err := native.Admin(withKeys(t), native.Deps{Metrics: http.NotFoundHandler(), Status: func() status.Report { return status.Report{} }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := run(t, listener(), h)
+	deps := native.Deps{Metrics: http.NotFoundHandler(), Status: func() status.Report { return status.Report{} }}
+	s := run(t, withKeys(t), deps, native.OpenAdmin)
 	resp, body := s.post(t, "/v1/evict", `{"all":true}`)
 	expectError(t, resp, body, http.StatusUnauthorized, "unauthorized", "")
 }

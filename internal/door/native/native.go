@@ -12,7 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
-	"github.com/authz-sidecar/sidecar/internal/httpuri"
+	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/status"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
@@ -49,9 +49,9 @@ type Deps struct {
 	Tracer *telemetry.Tracer
 }
 
-// API returns the handler of the api listener.
-func API(cfg Listener, deps Deps) (http.Handler, error) {
-	e, err := newEcho(cfg)
+// OpenAPI opens the api listener.
+func OpenAPI(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
+	e, err := newEcho(cfg, on)
 	if err != nil {
 		return nil, err
 	}
@@ -60,12 +60,12 @@ func API(cfg Listener, deps Deps) (http.Handler, error) {
 	e.POST("/v1/decisions/batch", d.batch)
 	e.POST("/v1/decisions/*", d.one)
 	addStatus(e, deps.Status)
-	return e, nil
+	return listen.OpenHTTP(cfg, e, on)
 }
 
-// Admin returns the handler of the admin listener.
-func Admin(cfg Listener, deps Deps) (http.Handler, error) {
-	e, err := newEcho(cfg)
+// OpenAdmin opens the admin listener.
+func OpenAdmin(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
+	e, err := newEcho(cfg, on)
 	if err != nil {
 		return nil, err
 	}
@@ -76,23 +76,18 @@ func Admin(cfg Listener, deps Deps) (http.Handler, error) {
 		e.POST(eventsPath, echo.WrapHandler(deps.Events))
 	}
 	addStatus(e, deps.Status)
-	return e, nil
+	return listen.OpenHTTP(cfg, e, on)
 }
 
-func newEcho(cfg Listener) (*echo.Echo, error) {
+func newEcho(cfg listen.Config, on listen.Deps) (*echo.Echo, error) {
+	guard, err := listen.NewGuard(cfg, on)
+	if err != nil {
+		return nil, err
+	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = writeError
-	if !isSocket(cfg.Address) {
-		e.Use(names{httpuri.NewNames(cfg.Address, cfg.Hosts)}.require)
-	}
-	if cfg.BearerKeysFile != "" {
-		keys, err := readKeys(cfg.BearerKeysFile)
-		if err != nil {
-			return nil, err
-		}
-		e.Use(keys.require)
-	}
+	e.Use(guarded(guard))
 	return e, nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
@@ -61,12 +62,12 @@ func newPoint(t testing.TB) *decision.Point {
 		})
 }
 
-func limits() native.Limits {
-	return native.Limits{BodyBytes: 4096, HeaderBytes: 4096, BatchItems: 5, ReadTimeout: 5 * time.Second, Timeout: 5 * time.Second, IdleTimeout: time.Minute}
+func limits() listen.Limits {
+	return listen.Limits{BodyBytes: 4096, HeaderBytes: 4096, BatchItems: 5, ReadTimeout: 5 * time.Second, Timeout: 5 * time.Second, IdleTimeout: time.Minute}
 }
 
-func listener() native.Listener {
-	return native.Listener{Address: "127.0.0.1:0", Limits: limits()}
+func listener() listen.Config {
+	return listen.Config{Address: "127.0.0.1:0", Limits: limits()}
 }
 
 // point is a Point made of funcs.
@@ -86,13 +87,13 @@ func (p point) Callable(string) bool { return true }
 
 // server is a running listener.
 type server struct {
-	*http.Server
+	*listen.HTTP
 	url    string
 	client *http.Client
 }
 
-// serve runs the api handler on the socket that cfg names.
-func serve(t *testing.T, cfg native.Listener, deps native.Deps) *server {
+// serve runs the api listener.
+func serve(t *testing.T, cfg listen.Config, deps native.Deps) *server {
 	t.Helper()
 	if deps.Point == nil {
 		deps.Point = newPoint(t)
@@ -100,25 +101,33 @@ func serve(t *testing.T, cfg native.Listener, deps native.Deps) *server {
 	if deps.Status == nil {
 		deps.Status = func() status.Report { return status.Report{Ready: true} }
 	}
-	h, err := native.API(cfg, deps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return run(t, cfg, h)
+	return run(t, cfg, deps, native.OpenAPI)
 }
 
-func run(t *testing.T, cfg native.Listener, h http.Handler) *server {
+// admin runs the admin listener.
+func admin(t *testing.T, deps native.Deps) *server {
 	t.Helper()
-	ln, err := native.Listen(cfg)
+	return run(t, listener(), deps, native.OpenAdmin)
+}
+
+func run(
+	t *testing.T, cfg listen.Config, deps native.Deps,
+	open func(listen.Config, native.Deps, listen.Deps) (*listen.HTTP, error),
+) *server {
+	t.Helper()
+	on := listen.Deps{Name: "test", Log: slog.New(slog.DiscardHandler), Calls: new(listen.Calls)}
+	door, err := open(cfg, deps, on)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{Server: native.NewServer(cfg, h, slog.New(slog.DiscardHandler)), url: "http://" + ln.Addr().String(), client: &http.Client{Transport: &http.Transport{}}}
+	s := &server{HTTP: door, url: "http://" + door.Addr().String(), client: &http.Client{Transport: &http.Transport{}}}
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ln) }()
+	go func() { ended <- s.Serve() }()
 	t.Cleanup(func() {
 		s.client.CloseIdleConnections()
-		_ = s.Close()
+		over, stop := context.WithCancel(context.Background())
+		stop()
+		_ = s.Shutdown(over)
 		<-ended
 	})
 	return s

@@ -14,15 +14,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
-func admin(t *testing.T, deps native.Deps) *server {
-	t.Helper()
-	h, err := native.Admin(listener(), deps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return run(t, listener(), h)
-}
-
 func TestStatus(t *testing.T) {
 	report := status.Report{
 		Version: "1.2.3", Started: time.Unix(1_800_000_000, 0), Ready: true,

@@ -1,0 +1,115 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/door/native"
+	"github.com/authz-sidecar/sidecar/internal/listen"
+)
+
+// Door is a way in for callers: a listener that is open, and what serves it.
+type Door interface {
+	Addr() net.Addr
+	// Serve serves until Shutdown, and then returns nil.
+	Serve() error
+	// Shutdown accepts no new calls, and waits for those under way. When ctx ends first it cuts them off, and its error
+	// says so.
+	Shutdown(ctx context.Context) error
+}
+
+// entrance is a door that can be opened: its section of the configuration below listen.
+type entrance struct {
+	name string
+	cfg  listen.Config
+	open func(listen.Config, listen.Deps) (Door, error)
+}
+
+// entrances is every door of an App. Another door is another line.
+func (a *App) entrances() []entrance {
+	return []entrance{
+		{"api", a.cfg.Listen.API, func(c listen.Config, on listen.Deps) (Door, error) { return native.OpenAPI(c, a.native(), on) }},
+		{"admin", a.cfg.Listen.Admin, func(c listen.Config, on listen.Deps) (Door, error) { return native.OpenAdmin(c, a.native(), on) }},
+	}
+}
+
+func (a *App) native() native.Deps {
+	deps := native.Deps{
+		Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Logger, Tracer: a.tracer,
+	}
+	if a.signals != nil {
+		deps.Events = a.signals
+	}
+	return deps
+}
+
+// openDoor is an entrance that was opened.
+type openDoor struct {
+	name string
+	Door
+}
+
+func (a *App) openDoors(context.Context) error {
+	a.onStop("listeners", a.stopDoors)
+	for _, e := range a.entrances() {
+		on := listen.Deps{Name: e.name, Log: a.deps.Logger, Calls: &a.calls, Metrics: a.metrics.Registerer()}
+		d, err := e.open(e.cfg, on)
+		if err != nil {
+			return err
+		}
+		a.doors = append(a.doors, openDoor{e.name, d})
+	}
+	return nil
+}
+
+func (a *App) checkDoors(context.Context) error {
+	var errs []error
+	for _, e := range a.entrances() {
+		errs = append(errs, listen.Check(e.cfg, listen.Deps{Name: e.name}))
+	}
+	return errors.Join(errs...)
+}
+
+// callsShare is the share of the time for a stop that calls under way have. The rest is for the decision log: a call that
+// does not end must not lose the events of those that did.
+const callsShare = 0.75
+
+// stopDoors stops accepting calls, and waits for those under way.
+func (a *App) stopDoors(ctx context.Context) error {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(float64(time.Until(end))*callsShare))
+		defer cancel()
+	}
+	errs := make([]error, len(a.doors))
+	var stopping sync.WaitGroup
+	for i, d := range a.doors {
+		stopping.Go(func() {
+			if err := d.Shutdown(ctx); err != nil {
+				errs[i] = fmt.Errorf("stop listen.%s: %w", d.name, err)
+			}
+		})
+	}
+	stopping.Wait()
+	return errors.Join(errs...)
+}
+
+// Addr is the address of the listener of a name, such as api, with the port that it got for port 0.
+func (a *App) Addr(name string) net.Addr {
+	for _, d := range a.doors {
+		if d.name == name {
+			return d.Addr()
+		}
+	}
+	return nil
+}
+
+// APIAddr is the address of the api listener.
+func (a *App) APIAddr() net.Addr { return a.Addr("api") }
+
+// AdminAddr is the address of the admin listener.
+func (a *App) AdminAddr() net.Addr { return a.Addr("admin") }

@@ -1,0 +1,54 @@
+package native
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
+	"github.com/authz-sidecar/sidecar/internal/listen"
+)
+
+// eventsPath is where events come. See Deps.Events.
+const eventsPath = "/v1/events/*"
+
+// guarded refuses calls that the listener does not accept. Events are accepted under every name and without a key: their
+// senders are authorization servers, and an event counts only when one that is configured has signed it. Probes need no
+// key: what sends them has no secrets.
+func guarded(g *listen.Guard) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			path := c.Path()
+			if path == eventsPath {
+				return next(c)
+			}
+			if err := nameError(g.CheckName(c.Request())); err != nil {
+				return err
+			}
+			if path != "/livez" && path != "/readyz" && !g.CheckKey(c.Request().Header.Get("Authorization")) {
+				c.Response().Header().Set("WWW-Authenticate", `Bearer realm="sidecar"`)
+				return &callError{http.StatusUnauthorized, "unauthorized", "this listener wants a caller key as Authorization: Bearer", ""}
+			}
+			return next(c)
+		}
+	}
+}
+
+func nameError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, httpuri.ErrOrigin):
+		return &callError{
+			http.StatusForbidden, "foreign_origin",
+			"a web page of another origin may not call this listener: " +
+				"add its host to the hosts of the listener in the configuration", "",
+		}
+	}
+	return &callError{
+		http.StatusMisdirectedRequest, "unknown_host",
+		"this listener has another name than the Host of the call: " +
+			"ask it by a loopback address, or add the name to its hosts in the configuration", "",
+	}
+}

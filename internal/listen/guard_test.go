@@ -1,0 +1,65 @@
+package listen_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/listen"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+)
+
+const (
+	first  = "0123456789abcdef-first"
+	second = "0123456789abcdef-second"
+)
+
+func TestChangedCallerKeysCountWithoutARestart(t *testing.T) {
+	t.Parallel()
+	cfg := loopback()
+	cfg.BearerKeysFile = testkit.TempFile(t, "keys", "# callers\n"+first+"\n")
+	g, err := listen.NewGuard(cfg, deps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !g.CheckKey("Bearer "+first) || g.CheckKey("Bearer "+second) || g.CheckKey("Basic "+first) || g.CheckKey("") {
+		t.Error("not just the one key opens the listener")
+	}
+	testkit.WriteFile(t, cfg.BearerKeysFile, second)
+	testkit.Eventually(t, "the new key counts", func() bool { return g.CheckKey("bearer " + second) })
+	if g.CheckKey("Bearer " + first) {
+		t.Error("the former key counts")
+	}
+	testkit.WriteFile(t, cfg.BearerKeysFile, "short")
+	if !g.CheckKey("Bearer " + second) {
+		t.Error("a broken file took the keys away")
+	}
+}
+
+func TestAListenerWithoutKeysAndNamesAcceptsEveryCall(t *testing.T) {
+	_, cfg := socket(t)
+	g, err := listen.NewGuard(cfg, deps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &http.Request{Host: "anything.example", Header: http.Header{"Origin": {"https://anything.example"}}}
+	if err := g.CheckName(r); err != nil || !g.CheckKey("") {
+		t.Errorf("refused: %v", err)
+	}
+}
+
+func TestFilesOfCallerKeysThatCannotBeUsed(t *testing.T) {
+	for want, text := range map[string]string{
+		"the file has none": "# no key\n\n", "the key in line 2 is shorter than 16 bytes": "0123456789abcdef\nshort\n",
+	} {
+		cfg := loopback()
+		cfg.BearerKeysFile = testkit.TempFile(t, "keys", text)
+		err := listen.Check(cfg, deps())
+		if err == nil || !strings.HasPrefix(err.Error(), "listen.api.bearer_keys_file: read caller keys: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v, want %q", err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "0123456789abcdef") {
+			t.Errorf("a key is shown: %v", err)
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package listen
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// HTTP serves a handler on one listener. It is a door of an app.
+type HTTP struct {
+	ln     net.Listener
+	server *http.Server
+}
+
+// OpenHTTP opens the listener that cfg names, for calls within its limits. Its owner calls Serve, and then Shutdown.
+func OpenHTTP(cfg Config, h http.Handler, deps Deps) (*HTTP, error) {
+	ln, err := Open(cfg, deps)
+	if err != nil {
+		return nil, err
+	}
+	return &HTTP{ln, newServer(cfg.Limits, deps.Calls.counted(h), deps.Log)}, nil
+}
+
+// Addr is the address of the listener, with the port that it got for port 0.
+func (d *HTTP) Addr() net.Addr { return d.ln.Addr() }
+
+// Serve serves until Shutdown, and then returns nil.
+func (d *HTTP) Serve() error {
+	if err := d.server.Serve(d.ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Shutdown accepts no new calls, and waits for those under way. When ctx ends first, their connections are closed and the
+// error says so. An HTTP that never served is closed too.
+func (d *HTTP) Shutdown(ctx context.Context) error {
+	err := d.server.Shutdown(ctx)
+	if err != nil {
+		_ = d.server.Close()
+	}
+	if closing := d.ln.Close(); closing != nil && !errors.Is(closing, net.ErrClosed) && err == nil {
+		err = closing
+	}
+	return err
+}
+
+func newServer(limits Limits, h http.Handler, log *slog.Logger) *http.Server {
+	early := &silent{conns: map[net.Conn]struct{}{}}
+	s := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: limits.ReadTimeout,
+		ReadTimeout:       limits.ReadTimeout,
+		WriteTimeout:      limits.ReadTimeout + limits.Timeout,
+		IdleTimeout:       limits.IdleTimeout,
+		MaxHeaderBytes:    limits.HeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return context.Background() },
+		ConnState:         early.observe,
+	}
+	s.RegisterOnShutdown(func() { time.AfterFunc(silentGrace, early.close) })
+	return s
+}
+
+// silentGrace is how long a connection without a call may still begin one, once the server stops.
+const silentGrace = 250 * time.Millisecond
+
+// silent are the connections on which no call has arrived yet, such as those that a browser or a load balancer opens in
+// advance. A shutdown of net/http waits five seconds for each of them (http.Server.closeIdleConns).
+type silent struct {
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+}
+
+func (s *silent) observe(c net.Conn, to http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if to == http.StateNew {
+		s.conns[c] = struct{}{}
+	} else {
+		delete(s.conns, c)
+	}
+}
+
+func (s *silent) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		_ = c.Close()
+	}
+}

@@ -1,0 +1,77 @@
+package listen
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/authz-sidecar/sidecar/internal/keyfile"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// Limits of files.
+const (
+	maxCertificateBytes = 256 << 10
+	maxKeyBytes         = 64 << 10
+	maxCABytes          = 4 << 20
+)
+
+// security is the TLS of a listener, made of its files as they are at each handshake; nil is plain TCP.
+type security struct{ *reloaded[*tls.Config] }
+
+func newSecurity(cfg TLS, deps Deps) (*security, error) {
+	if cfg.CertFile == "" {
+		return nil, nil
+	}
+	parts := []keyfile.Part{
+		keyfile.File("cert_file", cfg.CertFile, maxCertificateBytes),
+		keyfile.File("key_file", cfg.KeyFile, maxKeyBytes),
+	}
+	if cfg.ClientCAFile != "" {
+		parts = append(parts, keyfile.File("client_ca_file", cfg.ClientCAFile, maxCABytes))
+	}
+	r, err := reload("tls", deps, parseTLS, parts...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: load certificate: %w", deps.key("tls"), err)
+	}
+	return &security{r}, nil
+}
+
+// over returns ln with TLS.
+func (s *security) over(ln net.Listener) net.Listener {
+	if s == nil {
+		return ln
+	}
+	return tls.NewListener(ln, &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.current(), nil },
+	})
+}
+
+// parseTLS reads a certificate chain, its key, and the authorities of client certificates if there are any.
+func parseTLS(texts []secret.Text) (*tls.Config, error) {
+	chain := texts[0].Reveal()
+	pair, err := tls.X509KeyPair([]byte(chain), []byte(texts[1].Reveal()))
+	if err != nil {
+		return nil, err
+	}
+	if !keyfile.CompletePEM(chain) {
+		return nil, errors.New("cert_file: the last certificate is cut off")
+	}
+	out := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+	if len(texts) < 3 {
+		return out, nil
+	}
+	authorities := texts[2].Reveal()
+	out.ClientCAs = x509.NewCertPool()
+	if !out.ClientCAs.AppendCertsFromPEM([]byte(authorities)) || !keyfile.CompletePEM(authorities) {
+		return nil, errors.New("client_ca_file: no certificate in it, or the last one is cut off")
+	}
+	out.ClientAuth = tls.RequireAndVerifyClientCert
+	// crypto/tls shares the keys of session tickets between the configurations that GetConfigForClient returns: a session
+	// that a removed authority vouched for could be resumed.
+	out.SessionTicketsDisabled = true
+	return out, nil
+}
