@@ -62,8 +62,8 @@ func blowUps() map[string][2]string {
 	}
 }
 
-// TestNoTextThatACallerSendsEndsOrHoldsTheProcess: each call has an end, as an answer or as a refusal that says where it was.
-// Without guards several end the process.
+// TestNoTextThatACallerSendsEndsOrHoldsTheProcess: each call has an end, as an answer or as a refusal that says where
+// it was. Without guards several end the process.
 func TestNoTextThatACallerSendsEndsOrHoldsTheProcess(t *testing.T) {
 	for name, c := range blowUps() {
 		t.Run(name, func(t *testing.T) {

@@ -117,7 +117,8 @@ func TestASchemaThatRefersToItselfBelowAStepIsUsed(t *testing.T) {
 	}
 }
 
-// TestGuardedBuiltinsAnswerAsOPAsDo compares private names with the public ones, and replacements with what they replace.
+// TestGuardedBuiltinsAnswerAsOPAsDo compares private names with the public ones, and replacements with what they
+// replace.
 func TestGuardedBuiltinsAnswerAsOPAsDo(t *testing.T) {
 	for _, rule := range []string{
 		`[sort([3, 1, 2]), sprintf("%5.2f|%s|%v|%-4d", [1.5, "a", {"b": 1}, 7])]`,

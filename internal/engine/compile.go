@@ -15,8 +15,8 @@ import (
 )
 
 // Compile makes a Policy of everything in set. entrypoint is a rule that must exist besides those of cfg. An error is
-// of type bundle.Problems and tells all faults at once. A compiler that panics is such a fault: nothing that somebody saves
-// may end the process.
+// of type bundle.Problems and tells all faults at once. A compiler that panics is such a fault: nothing that somebody
+// saves may end the process.
 func Compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string) (p *Policy, err error) {
 	defer func() {
 		if r := recover(); r != nil {

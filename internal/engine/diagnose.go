@@ -18,11 +18,12 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
-// Diagnose tells all that is wrong with a set that must not decide, because of faults of its files or of its own. lost are the paths
-// under data of which nothing is known, since what would provide them cannot be read.
+// Diagnose tells all that is wrong with a set that must not decide, because of faults of its files or of its own. lost
+// are the paths under data of which nothing is known, since what would provide them cannot be read.
 //
-// OPA's compiler ends at the first kind of error that it finds. So each rule with an error is replaced by one of which nothing is
-// known, and the rest is compiled again and checked. Told are causes: what may follow from something that is told, or is lost, is not.
+// OPA's compiler ends at the first kind of error that it finds. So each rule with an error is replaced by one of which
+// nothing is known, and the rest is compiled again and checked. Told are causes: what may follow from something that is
+// told, or is lost, is not.
 func Diagnose(ctx context.Context, set *bundle.Set, lost [][]string, cfg Config, entrypoint string) (problems bundle.Problems) {
 	d := &diagnosis{cfg: cfg, set: set, replaced: map[string]bool{}, until: time.Now().Add(longestDiagnosis(cfg))}
 	defer func() {

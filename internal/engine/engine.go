@@ -1,5 +1,5 @@
-// Package engine turns bundles into one immutable compiled policy and evaluates it. It is OPA's border: no other package
-// on the request path knows OPA's types.
+// Package engine turns bundles into one immutable compiled policy and evaluates it. It is OPA's border: no other
+// package on the request path knows OPA's types.
 package engine
 
 import (
@@ -67,8 +67,8 @@ func (p *Policy) Freshness(entrypoint string) authz.Freshness {
 	return authz.Freshness{}
 }
 
-// Eval evaluates the entrypoint of q. An error is of kind Misconfigured: the rule is undefined, a builtin failed, or the
-// evaluation took longer than its deadline. It is of kind Malformed when the document of the caller cannot be read.
+// Eval evaluates the entrypoint of q. An error is of kind Misconfigured: the rule is undefined, a builtin failed, or
+// the evaluation took longer than its deadline. It is of kind Malformed when the document of the caller cannot be read.
 func (p *Policy) Eval(ctx context.Context, q Question) (Result, error) {
 	e := p.entries[q.Entrypoint]
 	if e == nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
 )
 
-// evalError says what stopped an evaluation, and where, without the values that OPA quotes: they come from the document or
-// from an event of the decision log, a mask may hide them, and no mask sees the text of an error.
+// evalError says what stopped an evaluation, and where, without the values that OPA quotes: they come from the document
+// or from an event of the decision log, a mask may hide them, and no mask sees the text of an error.
 func evalError(err error) error {
 	e, ok := errors.AsType[*topdown.Error](err)
 	if !ok {
@@ -39,8 +39,8 @@ func evalError(err error) error {
 	return fmt.Errorf("%s:%d:%d: %s", e.Location.File, e.Location.Row, e.Location.Col, said)
 }
 
-// conflictLocations keeps the places of the rules that contradict each other: OPA lists them below the message, one a line, as
-// "<value> at <place>".
+// conflictLocations keeps the places of the rules that contradict each other: OPA lists them below the message, one a
+// line, as "<value> at <place>".
 func conflictLocations(message string) string {
 	first, below, _ := strings.Cut(message, "\n")
 	var places []string

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"slices"
-
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
@@ -36,25 +34,10 @@ func isStrictnessProblem(p bundle.Problem) bool {
 
 // rule reports whether the value of the rules at a path can be judged.
 func (s *evaluable) rule(path string) bool {
-	rules := slices.Clone(s.compiler.GetRulesExact(rego.RefOf(path))) // the slice is the compiler's
-	seen := map[*ast.Rule]bool{}
-	for len(rules) > 0 {
-		r := rules[len(rules)-1]
-		rules = rules[:len(rules)-1]
-		if r == nil || seen[r] {
-			continue
-		}
-		seen[r] = true
+	for r := range rego.Dependencies(s.compiler, rego.RefOf(path)) {
 		if s.faulty[r] || s.d.replaced[locationOfRule(r)] || s.readsUnknown(r) {
 			return false
 		}
-		rules = append(rules, r.Else)
-		for dependency := range s.compiler.Graph.Dependencies(r) {
-			if rule, ok := dependency.(*ast.Rule); ok {
-				rules = append(rules, rule)
-			}
-		}
-		rules = append(rules, s.compiler.GetRulesExact(r.Ref().GroundPrefix())...)
 	}
 	return true
 }

@@ -45,8 +45,8 @@ func (p *Policy) Explain(ctx context.Context, q Question) (Result, Explanation, 
 	}
 	result, err := p.Eval(ctx, q)
 	tracer := &ruleTracer{rules: map[uint64]*ast.Rule{}, outcomes: map[*ast.Rule]*progress{}}
-	// Without the index every rule is entered, so that each one that fails has an expression to show. Builtins fail there that
-	// the answer does not depend on, so what this evaluation comes to is not the answer.
+	// Without the index every rule is entered, so that each one that fails has an expression to show. Builtins fail
+	// there that the answer does not depend on, so what this evaluation comes to is not the answer.
 	if in, err := p.view.Value(q.Document); err == nil {
 		_, _ = e.eval(ctx, in, evalOptions{time: q.Time, seed: q.Seed, tracer: tracer, deadline: 100 * e.deadline})
 	}

@@ -146,8 +146,8 @@ func TestOtherPoliciesStayTypedBesideLogPolicies(t *testing.T) {
 	}, `policies/authz.rego:5:13: rego_type_error: undefined ref: input.request.methd (have: "methd", want (one of): ["body" "body_truncated" "headers" "host" "method" "path" "port" "query" "raw_path" "scheme" "segments" "source_ip"]); did you mean input.request.method?`)
 }
 
-// TestNoCallerCanMakeAnEventThatAMaskCannotRead: the event nests deeper than the context that a caller may send, and the one
-// that the policy echoes.
+// TestNoCallerCanMakeAnEventThatAMaskCannotRead: the event nests deeper than the context that a caller may send, and
+// the one that the policy echoes.
 func TestNoCallerCanMakeAnEventThatAMaskCannotRead(t *testing.T) {
 	p, err := compiled(t, patient, map[string]string{
 		"policies/authz.rego": "package authz\n\ndefault decision := false\n\ndecision := {\"allow\": true, \"context\": object.filter(input.context, [\"b\"])} if input.request.method == \"GET\"\n",

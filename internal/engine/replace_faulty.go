@@ -88,7 +88,8 @@ func replaceRule(r *ast.Rule) {
 	}
 }
 
-// dropRules takes all rules at and below a path out of the modules: they contradict each other, so nothing is known of it.
+// dropRules takes all rules at and below a path out of the modules: they contradict each other, so nothing is known of
+// it.
 func (d *diagnosis) dropRules(path ast.Ref) {
 	d.unknown = append(d.unknown, path)
 	for _, m := range d.modules {

@@ -9,8 +9,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/verdict"
 )
 
-// Result is the value of an entrypoint, whatever the policy returned. It is immutable; its JSON form is made where it is
-// needed.
+// Result is the value of an entrypoint, whatever the policy returned. It is immutable; its JSON form is made where it
+// is needed.
 type Result struct {
 	value ast.Value
 	path  string

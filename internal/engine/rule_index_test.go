@@ -28,8 +28,8 @@ func valued(value string) Question {
 
 const denying = "default decision := true\ndecision := false if denied\n"
 
-// TestABuiltinThatFailsRefusesWhereverItsOperandComesFrom has calls that OPA's index answers when it is let: a deny rule would
-// be skipped, and the request allowed.
+// TestABuiltinThatFailsRefusesWhereverItsOperandComesFrom has calls that OPA's index answers when it is let: a deny
+// rule would be skipped, and the request allowed.
 func TestABuiltinThatFailsRefusesWhereverItsOperandComesFrom(t *testing.T) {
 	for name, rule := range map[string]string{
 		"startswith":                   `denied if startswith(input.context.v, "/admin")`,
@@ -199,8 +199,9 @@ func eachCall(places []string, yield func(builtin, call string)) {
 	}
 }
 
-// TestTheIndexHidesNoErrorOfAnyBuiltin compares each builtin, on each kind of JSON in each argument, with an evaluation without the index.
-// It fails when an OPA answers another builtin in its index, in a way that this package does not prevent.
+// TestTheIndexHidesNoErrorOfAnyBuiltin compares each builtin, on each kind of JSON in each argument, with an evaluation
+// without the index. It fails when an OPA answers another builtin in its index, in a way that this package does not
+// prevent.
 func TestTheIndexHidesNoErrorOfAnyBuiltin(t *testing.T) {
 	evaluations := 0
 	eachCall([]string{`input.context.v`, `input.token.claims.v`}, func(_, call string) {
@@ -222,8 +223,8 @@ func TestTheIndexHidesNoErrorOfAnyBuiltin(t *testing.T) {
 	}
 }
 
-// TestOPAIndexesTheBuiltinsThatAreKnown fails when an OPA answers other builtins in its index than this package was written for.
-// Read what its index does with the new one, and whether captureCalls keeps it from hiding an error.
+// TestOPAIndexesTheBuiltinsThatAreKnown fails when an OPA answers other builtins in its index than this package was
+// written for. Read what its index does with the new one, and whether captureCalls keeps it from hiding an error.
 func TestOPAIndexesTheBuiltinsThatAreKnown(t *testing.T) {
 	var got []string
 	eachCall([]string{`input.v`}, func(builtin, call string) {
@@ -263,8 +264,8 @@ func (r inputOf) Resolve(ref ast.Ref) (ast.Value, error) {
 	return v, nil
 }
 
-// TestTheIndexAnswersAsTheRulesSay draws rules of what the index answers, and values of odd types and spellings. The order in
-// which OPA reads a body differs with the index, so only bodies in which nothing fails are compared.
+// TestTheIndexAnswersAsTheRulesSay draws rules of what the index answers, and values of odd types and spellings. The
+// order in which OPA reads a body differs with the index, so only bodies in which nothing fails are compared.
 func TestTheIndexAnswersAsTheRulesSay(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(list []string) string { return list[random.IntN(len(list))] }

@@ -19,20 +19,20 @@ import (
 //	# custom: {problems: true}
 //	problems contains {"message": "...", "at": ["routes", "/orders"]} if ...
 //
-// An element is a text, or an object with a message and, by at, the place under data that is wrong. The rule is evaluated
-// once, at load, without an input.
+// An element is a text, or an object with a message and, by at, the place under data that is wrong. The rule is
+// evaluated once, at load, without an input.
 const statesProblems = "problems"
 
 const codeStated = "policy_error"
 
-// statedProblems evaluates the rules whose metadata say that they tell problems, but for those of which prepare gives no entry.
+// statedProblems evaluates the rules whose metadata say that they tell problems, but for those of which prepare gives
+// no entry.
 func statedProblems(ctx context.Context, compiler *ast.Compiler, set *bundle.Set, prepare func(string) (*preparedRule, error)) (bundle.Problems, error) {
 	var out bundle.Problems
 	done := map[string]bool{}
-	for _, found := range compiler.GetAnnotationSet().Flatten() {
-		custom, ok := found.Annotations.Custom[statesProblems]
+	for found, custom := range rego.Metadata(compiler, statesProblems) {
 		path := rego.PathOf(found.Path)
-		if !ok || done[path] {
+		if done[path] {
 			continue
 		}
 		done[path] = true

@@ -29,9 +29,9 @@ func (p *Policy) tryEntrypoints(ctx context.Context, prog *check.Program, cfg Co
 	return problems
 }
 
-// tryEntrypoint evaluates an entrypoint for made-up requests before it decides about real ones. A policy that answers none of them does not
-// become active, nor does one whose rule has no default and is undefined for one of them. What is wrong with some requests
-// only is left to the requests: their decision says so.
+// tryEntrypoint evaluates an entrypoint for made-up requests before it decides about real ones. A policy that answers
+// none of them does not become active, nor does one whose rule has no default and is undefined for one of them. What is
+// wrong with some requests only is left to the requests: their decision says so.
 func (p *Policy) tryEntrypoint(ctx context.Context, prog *check.Program, path string, cfg Config) bundle.Problems {
 	rules := p.entries[path].compiler.GetRulesExact(rego.RefOf(path))
 	total := prog.AlwaysDefined(path)

@@ -12,12 +12,14 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
-// minConcurrent is how many calls of builtins may run aside of their evaluations at once at the least, those included that go on after
-// the end of theirs. There are as many as processors, where those are more: another one would only wait for them.
+// minConcurrent is how many calls of builtins may run aside of their evaluations at once at the least, those included
+// that go on after the end of theirs. There are as many as processors, where those are more: another one would only
+// wait for them.
 const minConcurrent = 8
 
-// Runaways counts and bounds the calls of builtins that the end of their evaluation does not stop: OPA looks at a deadline
-// between calls and not within them. One value serves all policies of a process. It is safe for concurrent use.
+// Runaways counts and bounds the calls of builtins that the end of their evaluation does not stop: OPA looks at a
+// deadline between calls and not within them. One value serves all policies of a process. It is safe for concurrent
+// use.
 type Runaways struct {
 	slots   chan struct{}
 	running atomic.Int64
@@ -57,7 +59,8 @@ type asideCall struct {
 	left atomic.Bool
 }
 
-// aside runs f on a goroutine of its own and hands over what it gives, or ends the evaluation at its deadline, while f goes on.
+// aside runs f on a goroutine of its own and hands over what it gives, or ends the evaluation at its deadline, while f
+// goes on.
 func (r *Runaways) aside(bctx topdown.BuiltinContext, operands []*ast.Term, f topdown.BuiltinFunc, iter func(*ast.Term) error) error {
 	if err := r.enter(bctx.Cancel); err != nil {
 		return halt(err, bctx.Location)

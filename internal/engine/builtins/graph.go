@@ -9,8 +9,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// reachable is graph.reachable. OPA's visits a node as often as there are paths of one length to it, which grow without bound in
-// a graph of a few dozen nodes. What OPA's refuses, its own implementation says.
+// reachable is graph.reachable. OPA's visits a node as often as there are paths of one length to it, which grow without
+// bound in a graph of a few dozen nodes. What OPA's refuses, its own implementation says.
 func reachable(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
 	graph, ok := operands[0].Value.(ast.Object)
 	queue, err := term.List(operands[1].Value)
@@ -42,8 +42,8 @@ func reachable(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast
 // maxPathNodes is how many nodes the paths of graph.reachable_paths may have in all.
 const maxPathNodes = 1 << 20
 
-// reachablePaths is graph.reachable_paths, which is not called when the paths are too many: their number grows without bound in a
-// graph of a few dozen nodes.
+// reachablePaths is graph.reachable_paths, which is not called when the paths are too many: their number grows without
+// bound in a graph of a few dozen nodes.
 func reachablePaths(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
 	graph, ok := operands[0].Value.(ast.Object)
 	roots, err := term.List(operands[1].Value)

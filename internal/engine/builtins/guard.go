@@ -1,6 +1,6 @@
-// Package builtins bounds the calls of OPA's builtins. Those that may run long, or allocate much, go by private names in
-// compiled policies, whose implementations weigh the operands, refuse what is too much, and call the builtin aside where it
-// may take long.
+// Package builtins bounds the calls of OPA's builtins. Those that may run long, or allocate much, go by private names
+// in compiled policies, whose implementations weigh the operands, refuse what is too much, and call the builtin aside
+// where it may take long.
 package builtins
 
 import (
@@ -11,16 +11,16 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// Builtins that may run long, or allocate much, go by private names in compiled policies: OPA keeps its own builtins in a map
-// that is shared by the process, and does not let an evaluation replace one. The implementation behind a private name weighs
-// the operands, refuses what is too much, and calls the builtin: in place when it is done in a moment, else aside (runaway.go).
-// No Rego can spell a private name, and messages have the public one.
+// Builtins that may run long, or allocate much, go by private names in compiled policies: OPA keeps its own builtins in
+// a map that is shared by the process, and does not let an evaluation replace one. The implementation behind a private
+// name weighs the operands, refuses what is too much, and calls the builtin: in place when it is done in a moment, else
+// aside (runaway.go). No Rego can spell a private name, and messages have the public one.
 
 // privatePrefix begins private names.
 const privatePrefix = "bounded:"
 
-// A unit is a term or 16 bytes of text. A call of up to inPlace units is done in a moment, and none may be given, or make, more
-// than most.
+// A unit is a term or 16 bytes of text. A call of up to inPlace units is done in a moment, and none may be given, or
+// make, more than most.
 const (
 	maxInlineUnits = 4096
 	maxUnits       = 4 << 20
@@ -83,7 +83,8 @@ func guard(r *Runaways, name string, limit limit, f topdown.BuiltinFunc) topdown
 	}
 }
 
-// waitForDeadline is a call that counts for longer than any evaluation may take, without the memory for what it would count.
+// waitForDeadline is a call that counts for longer than any evaluation may take, without the memory for what it would
+// count.
 func waitForDeadline(bctx topdown.BuiltinContext) error {
 	await(nil, bctx.Cancel)
 	return deadlineError(bctx.Location)
@@ -128,7 +129,8 @@ func subtractUnits(t *ast.Term, left, levels int) int {
 	return left
 }
 
-// GuardCalls puts the private names into a compiled policy, also where "with" replaces a builtin or puts one in another's place.
+// GuardCalls puts the private names into a compiled policy, also where "with" replaces a builtin or puts one in
+// another's place.
 func GuardCalls(c *ast.Compiler) {
 	renamed := map[string]ast.Ref{}
 	for name, decl := range Declarations() {

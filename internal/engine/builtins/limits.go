@@ -15,8 +15,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
-// limit is what the size of the operands does not tell about a call of a builtin. Its functions get what the call is given,
-// of whatever types.
+// limit is what the size of the operands does not tell about a call of a builtin. Its functions get what the call is
+// given, of whatever types.
 type limit struct {
 	// makes estimates the units of what the call makes, or goes through.
 	makes func([]*ast.Term) int
@@ -38,8 +38,8 @@ func (l limit) levels() int {
 	return math.MaxInt
 }
 
-// isFast reports whether a builtin is done in a moment whatever it is given: what compares, looks up, counts, or goes once through a
-// text. What is not known to be light is guarded.
+// isFast reports whether a builtin is done in a moment whatever it is given: what compares, looks up, counts, or goes
+// once through a text. What is not known to be light is guarded.
 func isFast(b *ast.Builtin) bool {
 	if b.Relation || strings.HasPrefix(b.Name, "internal.") || Unsafe(b.Name) {
 		return true // walk is stopped by a deadline, as the network is
@@ -198,8 +198,8 @@ func rangeOf(operands []*ast.Term) int {
 	return upTo(math.Abs(to-from) / step)
 }
 
-// sprintfOf adds up widths and precisions, each of which Go bounds by a million, and takes each verb for one that writes all
-// arguments.
+// sprintfOf adds up widths and precisions, each of which Go bounds by a million, and takes each verb for one that
+// writes all arguments.
 func sprintfOf(operands []*ast.Term) int {
 	format, args := textAt(operands, 0), operands[1:2]
 	bytes, digits := 0.0, 0.0
@@ -276,8 +276,9 @@ func addressesOf(operands []*ast.Term) int {
 	return upTo(math.Exp2(float64(p.Addr().BitLen() - p.Bits())))
 }
 
-// longPattern reports whether a regular expression, at one operand, may take long: to be compiled, for repetitions multiply, and
-// classes are large, or on the text at another operand, for each character of which all its parts may be looked at.
+// longPattern reports whether a regular expression, at one operand, may take long: to be compiled, for repetitions
+// multiply, and classes are large, or on the text at another operand, for each character of which all its parts may be
+// looked at.
 func longPattern(at, on int) func([]*ast.Term) bool {
 	return func(operands []*ast.Term) bool {
 		pattern, text := textAt(operands, at), textAt(operands, on)
@@ -293,7 +294,8 @@ func branchingGlob(operands []*ast.Term) bool {
 	return len(pattern) > 256 || branches > 4 || branches > 1 && len(textAt(operands, 2)) > 1<<12
 }
 
-// eachByEach reports whether to compare each character of one text with each of another takes long, as OPA does outside of ASCII.
+// eachByEach reports whether to compare each character of one text with each of another takes long, as OPA does outside
+// of ASCII.
 func eachByEach(operands []*ast.Term) bool {
 	return len(textAt(operands, 0))*len(textAt(operands, 1)) > 1<<22
 }

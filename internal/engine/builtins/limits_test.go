@@ -16,7 +16,8 @@ func TestEveryBuiltinThatIsNotLightIsGuarded(t *testing.T) {
 	}
 }
 
-// TestCallsWhoseOperandsMultiplyRunAside has calls on small operands that take long, for parts of one meet parts of another.
+// TestCallsWhoseOperandsMultiplyRunAside has calls on small operands that take long, for parts of one meet parts of
+// another.
 func TestCallsWhoseOperandsMultiplyRunAside(t *testing.T) {
 	text := func(s string, n int) *ast.Term { return ast.StringTerm(strings.Repeat(s, n)) }
 	nets := make([]*ast.Term, 500)

@@ -11,8 +11,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// A JSON schema whose "$ref" comes back to itself without a step into the instance is validated for ever, and Go ends a process
-// whose stack is full. So json.match_schema and json.verify_schema look at the references first.
+// A JSON schema whose "$ref" comes back to itself without a step into the instance is validated for ever, and Go ends a
+// process whose stack is full. So json.match_schema and json.verify_schema look at the references first.
 
 // maxAlternatives is how many schemas may apply to one value of the instance, each counted as often as it is reached.
 const maxAlternatives = 10_000
@@ -155,8 +155,8 @@ func (w *schemaWalker) sameValue(s map[string]any) []map[string]any {
 	return out
 }
 
-// targets are all that a reference may mean. "$id" moves the base of references, so one that begins with "#" is followed from every
-// schema that has one.
+// targets are all that a reference may mean. "$id" moves the base of references, so one that begins with "#" is
+// followed from every schema that has one.
 func (w *schemaWalker) targets(ref string) []any {
 	base, fragment, _ := strings.Cut(ref, "#")
 	if decoded, err := url.PathUnescape(fragment); err == nil {

@@ -16,8 +16,8 @@ const maxRendered = 1 << 20
 
 var errRendered = fmt.Errorf("makes more than %d bytes, the limit", maxRendered)
 
-// renderTemplate is strings.render_template with bounds on what it writes: loops of a template multiply its text. What OPA's
-// refuses, its own implementation says.
+// renderTemplate is strings.render_template with bounds on what it writes: loops of a template multiply its text. What
+// OPA's refuses, its own implementation says.
 func renderTemplate(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
 	text, ok := operands[0].Value.(ast.String)
 	var values map[string]any

@@ -11,7 +11,8 @@ func (p *Program) AlwaysDefined(path string) bool {
 	return p.alwaysDefined(p.compiler.GetRulesExact(rego.RefOf(path)), maxRuleDepth)
 }
 
-// alwaysDefined reports whether the rules of a path surely have a value for every input. It errs on the side of no: a request decides then.
+// alwaysDefined reports whether the rules of a path surely have a value for every input. It errs on the side of no: a
+// request decides then.
 func (p *Program) alwaysDefined(rules []*ast.Rule, depth int) bool {
 	if depth == 0 {
 		return false
@@ -127,20 +128,12 @@ func (p *Program) hasValue(s *scope, t *ast.Term, depth int) bool {
 
 // requiredInput reports whether every document has the member that ref names.
 func (p *Program) requiredInput(ref ast.Ref) bool {
-	schema := p.schema
+	schema, required := p.schema, true
 	for _, t := range ref[1:] {
 		name, ok := t.Value.(ast.String)
-		required, _ := schema["required"].([]any)
-		properties, _ := schema["properties"].(map[string]any)
-		next, _ := properties[string(name)].(map[string]any)
-		is := false
-		for _, r := range required {
-			is = is || r == string(name)
-		}
-		if !ok || !is || next == nil {
+		if schema, required = rego.Property(schema, string(name)); !ok || !required || schema == nil {
 			return false
 		}
-		schema = next
 	}
 	return true
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
-// alwaysTrueProblems finds comparisons by = with a variable that the rule names nowhere else: input.request.method = GET, where "GET" was
-// meant, gives the variable the value, and holds for every request that has a method. OPA tells only what := assigns in vain.
+// alwaysTrueProblems finds comparisons by = with a variable that the rule names nowhere else: input.request.method =
+// GET, where "GET" was meant, gives the variable the value, and holds for every request that has a method. OPA tells
+// only what := assigns in vain.
 func (p *Program) alwaysTrueProblems() bundle.Problems {
 	var out bundle.Problems
 	for _, s := range p.scopes {
@@ -20,7 +21,9 @@ func (p *Program) alwaysTrueProblems() bundle.Problems {
 			for _, operand := range x.Operands() {
 				v, ok := operand.Value.(ast.Var)
 				if ok && named[v] == 1 && !v.IsWildcard() && !v.IsGenerated() {
-					out = append(out, rego.ProblemAt(x.Location, ast.CompileErr, "%s gives the variable %s a value and compares nothing, for the rule names it nowhere else; was the text %q meant?", x.Location.Text, v, string(v)))
+					out = append(out, rego.ProblemAt(x.Location, ast.CompileErr,
+						"%s gives the variable %s a value and compares nothing, for the rule names it nowhere else; was the text %q meant?",
+						x.Location.Text, v, string(v)))
 				}
 			}
 			return false
@@ -32,13 +35,11 @@ func (p *Program) alwaysTrueProblems() bundle.Problems {
 // namedIn counts how often a rule names each variable.
 func namedIn(r *ast.Rule) map[ast.Var]int {
 	named := map[ast.Var]int{}
-	visitor := ast.NewGenericVisitor(func(x any) bool {
-		if v, ok := x.(ast.Var); ok {
-			named[v]++
-		}
+	count := func(v ast.Var) bool {
+		named[v]++
 		return false
-	})
-	visitor.Walk(r.Head)
-	visitor.Walk(r.Body)
+	}
+	ast.WalkVars(r.Head, count)
+	ast.WalkVars(r.Body, count)
 	return named
 }

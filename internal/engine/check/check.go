@@ -1,5 +1,5 @@
-// Package check finds what OPA's compiler lets pass and what would decide wrongly, or not at all: references that nothing
-// provides, comparisons that are never true, and results that are no decision.
+// Package check finds what OPA's compiler lets pass and what would decide wrongly, or not at all: references that
+// nothing provides, comparisons that are never true, and results that are no decision.
 package check
 
 import (
@@ -11,9 +11,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
-// Problems finds what OPA's compiler lets pass and what would decide wrongly, or not at all: references that nothing can
-// meet, comparisons that are never true, and results that are no decision. Of the paths in unknown
-// anything may be there.
+// Problems finds what OPA's compiler lets pass and what would decide wrongly, or not at all: references that nothing
+// can meet, comparisons that are never true, and results that are no decision. Of the paths in unknown anything may be
+// there.
 func (p *Program) Problems(set *bundle.Set, entrypoints []string, unknown []ast.Ref) bundle.Problems {
 	if problems := p.tooManyTerms(); len(problems) > 0 {
 		return problems // types of such variables are as large

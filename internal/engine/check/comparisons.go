@@ -15,8 +15,9 @@ import (
 // comparisons are the builtins whose operands OPA does not compare by type: it takes any two.
 var comparisons = map[string]string{"neq": "!=", "equal": "==", "eq": "==", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
-// comparisonProblems finds what OPA's type check lets pass: values that are compared and never of one type, and a value of the input that a
-// function is handed and that its builtins cannot take. Such an expression is always the same, so that the rule says nothing.
+// comparisonProblems finds what OPA's type check lets pass: values that are compared and never of one type, and a value
+// of the input that a function is handed and that its builtins cannot take. Such an expression is always the same, so
+// that the rule says nothing.
 func (p *Program) comparisonProblems() bundle.Problems {
 	var out bundle.Problems
 	for _, s := range p.scopes {
@@ -110,8 +111,8 @@ func (t termType) words() string {
 	return "a value of type " + types.Sprint(t.of)
 }
 
-// typeOf is the type of a term that is a constant, comes from the input or the data, or is the answer of object.get about them;
-// of any other, as far as OPA infers it.
+// typeOf is the type of a term that is a constant, comes from the input or the data, or is the answer of object.get
+// about them; of any other, as far as OPA infers it.
 func (p *Program) typeOf(s *scope, t *ast.Term) termType {
 	if ast.IsConstant(t.Value) {
 		return termType{of: p.compiler.TypeEnv.GetByValue(t.Value)}

@@ -9,8 +9,9 @@ import (
 // maxConstants bounds how many constants a variable may stand for.
 const maxConstants = 64
 
-// withConstants are the references that ref stands for when its variables are constants, or members of lists of constants: what
-// n := "x-team" and some n in ["x-team", "x-tenant"] make of headers[n]. A variable that may be anything stays.
+// withConstants are the references that ref stands for when its variables are constants, or members of lists of
+// constants: what n := "x-team" and some n in ["x-team", "x-tenant"] make of headers[n]. A variable that may be
+// anything stays.
 func (p *Program) withConstants(s *scope, ref ast.Ref) []ast.Ref {
 	all := []ast.Ref{ref}
 	for i := 1; i < len(ref); i++ {

@@ -117,8 +117,8 @@ func (l *dataTree) mayHave(r *ast.Rule, tail ast.Ref, depth int) (lost *missingR
 	return lost, len(refs) == 0
 }
 
-// valueAt is what of tail is below the value of a rule, or nil where the value itself, or less, is asked for. The names of a rule
-// that is built by parts take the first elements of tail.
+// valueAt is what of tail is below the value of a rule, or nil where the value itself, or less, is asked for. The names
+// of a rule that is built by parts take the first elements of tail.
 func valueAt(r *ast.Rule, tail ast.Ref) ast.Ref {
 	names := len(r.Ref()) - len(r.Ref().GroundPrefix())
 	if r.Head.RuleKind() == ast.MultiValue || len(r.Head.Args) > 0 || len(tail) <= names {

@@ -13,8 +13,8 @@ import (
 // maxTypedValues bounds how many values of the data are looked at for one type; of more, nothing is known.
 const maxTypedValues = 10_000
 
-// typeOfRef is the type of what ref leads to: as the schema has it under input, and as the data are, where no rule and no "with" put
-// anything else there. It is nil where that is not known.
+// typeOfRef is the type of what ref leads to: as the schema has it under input, and as the data are, where no rule and
+// no "with" put anything else there. It is nil where that is not known.
 func (p *Program) typeOfRef(ref ast.Ref) types.Type {
 	if ref.HasPrefix(ast.InputRootRef) {
 		return p.compiler.TypeEnv.GetByRef(ref)

@@ -30,15 +30,16 @@ func Entrypoints(compiler *ast.Compiler, named []string) ([]string, bundle.Probl
 			cause = "annotate a rule, not its package"
 		}
 		if cause != "" {
-			loc := ref.Annotations.Location
-			problems = append(problems, bundle.Problem{File: loc.File, Row: loc.Row, Col: loc.Col, Code: codeEntrypoint, Message: fmt.Sprintf("%s cannot be an entrypoint: %s", ref.Path, cause)})
+			problems = append(problems,
+				rego.ProblemAt(ref.Annotations.Location, codeEntrypoint, "%s cannot be an entrypoint: %s", ref.Path, cause))
 		}
 		paths = append(paths, path)
 	}
 	for _, path := range named {
 		path = strings.Trim(path, "/")
 		if cause, at := EntrypointProblem(compiler, path); cause != "" {
-			p := rego.ProblemAt(at, codeEntrypoint, "data.%s, which the configuration names, cannot be an entrypoint: %s", rego.Dotted(path), cause)
+			p := rego.ProblemAt(at, codeEntrypoint, "data.%s, which the configuration names, cannot be an entrypoint: %s",
+				rego.Dotted(path), cause)
 			if at == nil {
 				p.File = "configuration"
 			}

@@ -11,8 +11,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
-// impossibleTexts says why a member of the input that has few values, or one spelling, is none of the texts that it is compared with, or
-// nothing: a kind "acess", a method "get".
+// impossibleTexts says why a member of the input that has few values, or one spelling, is none of the texts that it is
+// compared with, or nothing: a kind "acess", a method "get".
 func (p *Program) impossibleTexts(s *scope, member *ast.Term, texts []*ast.Term) string {
 	var refs []ast.Ref
 	if len(texts) == 0 || !p.expandTerm(s, member, nil, maxBindingDepth, &refs) || len(refs) != 1 || !refs[0].HasPrefix(ast.InputRootRef) || rego.IsLogPolicy(s.rule) {
@@ -60,8 +60,7 @@ func (p *Program) valuesOf(ref ast.Ref) []string {
 	schema := p.schema
 	for _, t := range ref[1:] {
 		name, _ := t.Value.(ast.String)
-		properties, _ := schema["properties"].(map[string]any)
-		schema, _ = properties[string(name)].(map[string]any)
+		schema, _ = rego.Property(schema, string(name))
 	}
 	list, _ := schema["enum"].([]any)
 	var values []string

@@ -8,8 +8,8 @@ const (
 	maxBindingDepth = 32
 )
 
-// expansions are the references that ref stands for: itself when it begins with data or input, else what its variable is
-// bound to, or what the callers of a function hand over. ok is false when it may also stand for something else.
+// expansions are the references that ref stands for: itself when it begins with data or input, else what its variable
+// is bound to, or what the callers of a function hand over. ok is false when it may also stand for something else.
 func (p *Program) expansions(s *scope, ref ast.Ref) (all []ast.Ref, ok bool) {
 	ok = p.expand(s, ref, maxBindingDepth, &all)
 	return all, ok

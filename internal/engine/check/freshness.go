@@ -25,18 +25,16 @@ const maxTokenAge = 24 * time.Hour
 //	# entrypoint: true
 //	# custom: {token: {mode: introspect, max_age: 0s}}
 //
-// It has an effect on entrypoints only, so it is a problem elsewhere. modes are those that the issuers can do; none are all.
-func Freshness(compiler *ast.Compiler, entrypoints []string, modes []authz.Mode) (map[string]authz.Freshness, bundle.Problems) {
-	out := map[string]authz.Freshness{}
-	var problems bundle.Problems
-	for _, ref := range compiler.GetAnnotationSet().Flatten() {
-		custom, ok := ref.Annotations.Custom["token"]
-		if !ok {
-			continue
-		}
-		problem := func(format string, args ...any) {
-			loc := ref.Annotations.Location
-			problems = append(problems, bundle.Problem{File: loc.File, Row: loc.Row, Col: loc.Col, Code: CodeMetadata, Message: "custom.token of " + ref.Path.String() + " " + fmt.Sprintf(format, args...)})
+// It has an effect on entrypoints only, so it is a problem elsewhere. modes are those that the issuers can do; none are
+// all.
+func Freshness(
+	compiler *ast.Compiler, entrypoints []string, modes []authz.Mode,
+) (out map[string]authz.Freshness, problems bundle.Problems) {
+	out = map[string]authz.Freshness{}
+	for ref, custom := range rego.Metadata(compiler, "token") {
+		problem := func(cause string) {
+			problems = append(problems,
+				rego.ProblemAt(ref.Annotations.Location, CodeMetadata, "custom.token of %s %s", ref.Path, cause))
 		}
 		path := rego.PathOf(ref.Path)
 		_, twice := out[path]
@@ -51,7 +49,7 @@ func Freshness(compiler *ast.Compiler, entrypoints []string, modes []authz.Mode)
 		}
 		f, cause := parseFreshness(custom, modes)
 		if cause != "" {
-			problem("%s", cause)
+			problem(cause)
 		}
 		out[path] = f
 	}

@@ -16,22 +16,18 @@ import (
 //	# custom: {optional_data: ["data.example.maintenance"]}
 const optionalData = "optional_data"
 
-// optionalPaths reads custom.optional_data of all metadata: what each rule may refer to although nothing provides it. A path
-// that something does provide is checked like any other.
+// optionalPaths reads custom.optional_data of all metadata: what each rule may refer to although nothing provides it. A
+// path that something does provide is checked like any other.
 func (p *Program) optionalPaths() (map[*ast.Rule][]ast.Ref, bundle.Problems) {
 	out := map[*ast.Rule][]ast.Ref{}
 	read := map[*ast.Annotations][]ast.Ref{}
 	var problems bundle.Problems
-	annotations := p.compiler.GetAnnotationSet()
-	for _, found := range annotations.Flatten() {
+	for found, custom := range rego.Metadata(p.compiler, optionalData) {
 		a := found.Annotations
-		custom, ok := a.Custom[optionalData]
-		if !ok {
-			continue
-		}
 		refs, cause := refsOf(custom)
 		if cause != "" {
-			problems = append(problems, rego.ProblemAt(a.Location, CodeMetadata, "custom.%s of %s %s", optionalData, found.Path, cause))
+			problems = append(problems,
+				rego.ProblemAt(a.Location, CodeMetadata, "custom.%s of %s %s", optionalData, found.Path, cause))
 		}
 		read[a] = refs
 	}
@@ -42,7 +38,7 @@ func (p *Program) optionalPaths() (map[*ast.Rule][]ast.Ref, bundle.Problems) {
 		if s.rule != s.root {
 			continue
 		}
-		for _, found := range annotations.Chain(s.root) {
+		for _, found := range p.compiler.GetAnnotationSet().Chain(s.root) {
 			out[s.root] = append(out[s.root], read[found.Annotations]...)
 		}
 	}

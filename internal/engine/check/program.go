@@ -18,7 +18,8 @@ type Program struct {
 	of map[*ast.Rule]*scope
 	// calls are the calls of each function that policies define, by its path.
 	calls map[string][]call
-	// tree is what there is under data, and replaced are the places there that a "with" changes. Both are known to examine.
+	// tree is what there is under data, and replaced are the places there that a "with" changes. Both are known to
+	// examine.
 	tree     *dataTree
 	replaced []ast.Ref
 }

@@ -19,8 +19,8 @@ const codeReference = "reference_error"
 // maxRuleDepth bounds how far the values of rules are followed.
 const maxRuleDepth = 8
 
-// undefinedRefs finds the references that nothing can meet: OPA takes them for undefined, and under "not" they allow. Behind a
-// variable only what looks like a misspelling is told, for data may lack a member today.
+// undefinedRefs finds the references that nothing can meet: OPA takes them for undefined, and under "not" they allow.
+// Behind a variable only what looks like a misspelling is told, for data may lack a member today.
 func (l *dataTree) undefinedRefs(optional map[*ast.Rule][]ast.Ref) bundle.Problems {
 	var out bundle.Problems
 	replaced := l.program.replacements()
@@ -42,8 +42,8 @@ func (l *dataTree) undefinedRefs(optional map[*ast.Rule][]ast.Ref) bundle.Proble
 	return out.Sorted()
 }
 
-// replacements are the targets of every with under data, and what is read besides. A target provides what is read, so that
-// rules may hand each other values; a target that is neither provided nor read is a misspelling.
+// replacements are the targets of every with under data, and what is read besides. A target provides what is read, so
+// that rules may hand each other values; a target that is neither provided nor read is a misspelling.
 type replacements struct {
 	targets map[*ast.Term]ast.Ref
 	reads   []ast.Ref
@@ -52,12 +52,9 @@ type replacements struct {
 func (p *Program) replacements() replacements {
 	out := replacements{targets: map[*ast.Term]ast.Ref{}}
 	for _, s := range p.scopes {
-		ast.WalkWiths(s.rule, func(w *ast.With) bool {
-			if ref, ok := w.Target.Value.(ast.Ref); ok && ref.HasPrefix(ast.DefaultRootRef) {
-				out.targets[w.Target] = ref
-			}
-			return false
-		})
+		for _, t := range rego.WithTargets(s.rule, ast.DefaultRootRef) {
+			out.targets[t] = t.Value.(ast.Ref)
+		}
 	}
 	if len(out.targets) == 0 {
 		return out
@@ -93,7 +90,8 @@ type tolerance struct {
 	names int
 }
 
-// undefinedCause says why nothing meets ref, or nothing. Of several names that a variable stands for, each is looked at.
+// undefinedCause says why nothing meets ref, or nothing. Of several names that a variable stands for, each is looked
+// at.
 func (l *dataTree) undefinedCause(s *scope, ref ast.Ref, optional []ast.Ref) string {
 	spelt := l.program.withConstants(s, ref)
 	for _, r := range spelt {
@@ -120,8 +118,8 @@ func (l *dataTree) undefinedForm(s *scope, ref ast.Ref, may tolerance) string {
 	return cause
 }
 
-// wrongKey says which variable of ref is no name that data can have: data are JSON, so that the members of an object have texts for
-// names, and the elements of an array numbers.
+// wrongKey says which variable of ref is no name that data can have: data are JSON, so that the members of an object
+// have texts for names, and the elements of an array numbers.
 func (l *dataTree) wrongKey(s *scope, ref, expanded ast.Ref) string {
 	if !expanded.HasPrefix(ast.DefaultRootRef) {
 		return ""
@@ -154,8 +152,8 @@ func keyKinds(v any) term.Kinds {
 	return term.AnyKind // nothing is below it, which is told otherwise
 }
 
-// undefinedRef looks at one reference. OPA's own type check has seen those to the input but for what callers hand to a function, and
-// for names behind variables.
+// undefinedRef looks at one reference. OPA's own type check has seen those to the input but for what callers hand to a
+// function, and for names behind variables.
 func (l *dataTree) undefinedRef(s *scope, ref ast.Ref, may tolerance) string {
 	if ref.HasPrefix(ast.InputRootRef) {
 		if rego.IsLogPolicy(s.rule) || l.program.compiler.TypeEnv.GetByRef(ref) != nil {
@@ -204,8 +202,8 @@ func (g *missingRef) suggestion() string {
 	return rego.AsWritten(withoutIteration(append(meant, g.ref[g.at+1:]...)))
 }
 
-// misspelt reports whether the element that is not there looks like a misspelling of one that is. A short name may as well be
-// another one: from and form, rps and rpm.
+// misspelt reports whether the element that is not there looks like a misspelling of one that is. A short name may as
+// well be another one: from and form, rps and rpm.
 func (g *missingRef) misspelt() bool {
 	name, ok := g.ref[g.at].Value.(ast.String)
 	word := strings.ToLower(string(name))
@@ -223,8 +221,8 @@ func withoutIteration(ref ast.Ref) ast.Ref {
 	return ref
 }
 
-// undefinedLookup looks at object.get with a constant name: where the object can have no such member, or where the name is a
-// misspelling, the answer is always the default.
+// undefinedLookup looks at object.get with a constant name: where the object can have no such member, or where the name
+// is a misspelling, the answer is always the default.
 func (l *dataTree) undefinedLookup(s *scope, name ast.Ref, args []*ast.Term) string {
 	if name.String() != ast.ObjectGet.Name || len(args) < 3 {
 		return ""
@@ -253,7 +251,8 @@ func (l *dataTree) undefinedLookup(s *scope, name ast.Ref, args []*ast.Term) str
 	return cause
 }
 
-// keysOf is the second argument of object.get as the elements of a reference, or nil where it may be a name as well as a path.
+// keysOf is the second argument of object.get as the elements of a reference, or nil where it may be a name as well as
+// a path.
 func (p *Program) keysOf(s *scope, t *ast.Term) ast.Ref {
 	if names := p.constants(s, t, maxBindingDepth); len(names) == 1 {
 		t = names[0]

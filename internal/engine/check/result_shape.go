@@ -18,8 +18,8 @@ const CodeResult = "result_error"
 // maxResultDepth bounds how far the value of a rule is followed through other rules.
 const maxResultDepth = 6
 
-// resultProblems finds the rules of an entrypoint whose value could not be read as a decision at any request. Each body of a rule is
-// judged by itself: one that always gives a wrong value is a problem, whatever the others give.
+// resultProblems finds the rules of an entrypoint whose value could not be read as a decision at any request. Each body
+// of a rule is judged by itself: one that always gives a wrong value is a problem, whatever the others give.
 func (p *Program) resultProblems(path string) bundle.Problems {
 	j := &shapeChecker{program: p, path: "data." + rego.Dotted(path), seen: map[*ast.Rule]bool{}}
 	j.rules(p.compiler.GetRulesExact(rego.RefOf(path)), verdict.ResultShape(), "", maxResultDepth)
@@ -118,7 +118,8 @@ func (j *shapeChecker) kind(s *scope, t *ast.Term, is term.Kinds, sh *verdict.Sh
 	return sh.Kinds&is != 0
 }
 
-// constant judges a value by the reader that would read it at a request, and first its parts, so that the place is exact.
+// constant judges a value by the reader that would read it at a request, and first its parts, so that the place is
+// exact.
 func (j *shapeChecker) constant(s *scope, t *ast.Term, sh *verdict.Shape, at string, depth int) {
 	if !j.kind(s, t, term.KindsOf(j.program.compiler.TypeEnv.GetByValue(t.Value)), sh, at) {
 		return

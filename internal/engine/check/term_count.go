@@ -10,8 +10,9 @@ import (
 // maxTerms is how many terms a variable of a body may stand for.
 const maxTerms = 1 << 20
 
-// tooManyTerms finds the rules whose variables stand for more terms than any evaluation may make: b := [a, a, a], c := [b, b, b] and so on
-// triples with each line. OPA copies the terms of a variable wherever it is used, without a look at the deadline or the memory.
+// tooManyTerms finds the rules whose variables stand for more terms than any evaluation may make: b := [a, a, a], c :=
+// [b, b, b] and so on triples with each line. OPA copies the terms of a variable wherever it is used, without a look at
+// the deadline or the memory.
 func (p *Program) tooManyTerms() bundle.Problems {
 	var out bundle.Problems
 	for _, s := range p.scopes {

@@ -15,8 +15,8 @@ type UnreadData struct {
 	File, Path string
 }
 
-// UnreadData finds the data of set that no reference in the policies leads to: those of a file, or the members of one at the top.
-// A reference behind a variable leads everywhere; what is declared as optional is read.
+// UnreadData finds the data of set that no reference in the policies leads to: those of a file, or the members of one
+// at the top. A reference behind a variable leads everywhere; what is declared as optional is read.
 func (p *Program) UnreadData(set *bundle.Set) []UnreadData {
 	var reads []ast.Ref
 	for _, m := range p.compiler.Modules {

@@ -9,15 +9,16 @@ import (
 )
 
 // OPA's rule index answers some builtins by itself: of 1.22.4 startswith, endswith, strings.any_prefix_match,
-// strings.any_suffix_match and glob.match. On an operand of another type it says that the rule does not match, where the
-// builtin would have failed, and a deny rule that only seems not to match allows. For glob.match it differs from the builtin
-// on strings too: it takes a backslash in the string for an escape, and compares delimiters with bytes.
+// strings.any_suffix_match and glob.match. On an operand of another type it says that the rule does not match, where
+// the builtin would have failed, and a deny rule that only seems not to match allows. For glob.match it differs from
+// the builtin on strings too: it takes a backslash in the string for an escape, and compares delimiters with bytes.
 //
-// The index leaves a call alone whose result is captured, for a rule may yield false. So a call of a builtin with a boolean
-// result captures it here, as true: startswith(x, "/a") becomes startswith(x, "/a", true). The same builtin runs, under its
-// own name, and the meaning is the same; the expression loses its index, and the rule keeps that of its other expressions.
-// This holds for all such builtins, so that one which a later OPA indexes is safe too. Excepted are comparisons and "in",
-// which cannot fail, and calls that the index answers as the builtin does: affixes of operands that are surely strings.
+// The index leaves a call alone whose result is captured, for a rule may yield false. So a call of a builtin with a
+// boolean result captures it here, as true: startswith(x, "/a") becomes startswith(x, "/a", true). The same builtin
+// runs, under its own name, and the meaning is the same; the expression loses its index, and the rule keeps that of its
+// other expressions. This holds for all such builtins, so that one which a later OPA indexes is safe too. Excepted are
+// comparisons and "in", which cannot fail, and calls that the index answers as the builtin does: affixes of operands
+// that are surely strings.
 
 // indexedAffixBuiltins are the builtins that the index answers rightly on strings.
 var indexedAffixBuiltins = []string{ast.StartsWith.Name, ast.EndsWith.Name, ast.AnyPrefixMatch.Name, ast.AnySuffixMatch.Name}
@@ -62,9 +63,10 @@ func capturable(x *ast.Expr) bool {
 		types.Compare(b.Decl.Result(), types.B) == 0 && len(x.Operands()) == b.Decl.Arity()
 }
 
-// alwaysString reports whether the operand of a call in body is a string whatever a request holds: each reference that it
-// stands for is a member of the input which the schema says is a string, and no "with" puts anything else there. Data may be
-// replaced by "with" and differs from load to load, and the argument of a function is whatever its callers give.
+// alwaysString reports whether the operand of a call in body is a string whatever a request holds: each reference that
+// it stands for is a member of the input which the schema says is a string, and no "with" puts anything else there.
+// Data may be replaced by "with" and differs from load to load, and the argument of a function is whatever its callers
+// give.
 func alwaysString(c *ast.Compiler, body ast.Body, operand *ast.Term, replaced []ast.Ref) bool {
 	refs, ok := referencesOf(body, operand)
 	return ok && !slices.ContainsFunc(refs, func(ref ast.Ref) bool {
@@ -74,8 +76,8 @@ func alwaysString(c *ast.Compiler, body ast.Body, operand *ast.Term, replaced []
 	})
 }
 
-// referencesOf returns the references that body unifies with a term, directly or over variables, which the compiler has put
-// between a reference and the call that reads it. It is false when there are none, or something else beside them.
+// referencesOf returns the references that body unifies with a term, directly or over variables, which the compiler has
+// put between a reference and the call that reads it. It is false when there are none, or something else beside them.
 func referencesOf(body ast.Body, t *ast.Term) (refs []ast.Ref, ok bool) {
 	terms := []*ast.Term{t}
 	for i := 0; i < len(terms); i++ {
@@ -104,12 +106,9 @@ func referencesOf(body ast.Body, t *ast.Term) (refs []ast.Ref, ok bool) {
 func replacedInputs(c *ast.Compiler) []ast.Ref {
 	var out []ast.Ref
 	for _, m := range c.Modules {
-		ast.WalkWiths(m, func(w *ast.With) bool {
-			if ref, ok := w.Target.Value.(ast.Ref); ok && ref.HasPrefix(ast.InputRootRef) {
-				out = append(out, ref)
-			}
-			return false
-		})
+		for _, t := range WithTargets(m, ast.InputRootRef) {
+			out = append(out, t.Value.(ast.Ref))
+		}
 	}
 	return out
 }

@@ -109,15 +109,16 @@ func InputHint(ref ast.Ref) string {
 
 // ownMemberHint is about a member that an application made up, or that is misspelt.
 func ownMemberHint(names []string) string {
-	members := propertiesOf(InputSchema())
-	first, low := slices.Sorted(maps.Keys(members)), strings.ToLower(names[0])
+	schema := InputSchema()
+	first, low := slices.Sorted(maps.Keys(propertiesOf(schema))), strings.ToLower(names[0])
 	set := slices.DeleteFunc(slices.Clone(first), func(name string) bool { return slices.Contains(unsetMembers, name) })
 	switch near := suggest.Closest(names[0], set); {
 	case slices.Contains(unsetMembers, names[0]):
 		return fmt.Sprintf("; nothing sets input.%s: what the caller passes is input.context.%[1]s", names[0])
 	case slices.Contains(set, names[0]) && len(names) > 1:
-		inner, _ := members[names[0]].(map[string]any)
-		if near = suggest.Closest(names[1], slices.Sorted(maps.Keys(propertiesOf(inner)))); near != "" && near != names[1] {
+		inner, _ := Property(schema, names[0])
+		near = suggest.Closest(names[1], slices.Sorted(maps.Keys(propertiesOf(inner))))
+		if near != "" && near != names[1] {
 			return "; did you mean input." + names[0] + "." + near + "?"
 		}
 		return ""

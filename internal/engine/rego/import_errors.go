@@ -4,8 +4,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// atEachUse gives errors about references behind an import their places: OPA lets all uses of an import share one term, so that it
-// names the place of the last use for each.
+// atEachUse gives errors about references behind an import their places: OPA lets all uses of an import share one term,
+// so that it names the place of the last use for each.
 func atEachUse(errs ast.Errors, modules map[string]*ast.Module) ast.Errors {
 	var out ast.Errors
 	for _, e := range errs {

@@ -12,8 +12,8 @@ import (
 )
 
 // Compile compiles modules with names for what may be read of headers and parameters, and returns the errors. OPA then
-// takes every name for one that is always there, so that it refuses "input.request.query == {}": a set that does so is compiled
-// with the maps as they are, and what is wrong besides is told all the same.
+// takes every name for one that is always there, so that it refuses "input.request.query == {}": a set that does so is
+// compiled with the maps as they are, and what is wrong besides is told all the same.
 func Compile(opts Options, modules map[string]*ast.Module, conflicts func([]string) (bool, error), how Strictness) (*ast.Compiler, ast.Errors) {
 	compiler := newCompiler(opts, namedSchema(opts, modules), how).WithPathConflictsCheck(conflicts)
 	if modules == nil {
@@ -50,12 +50,19 @@ func InputSchema() map[string]any {
 	return schema
 }
 
+// Property is the schema of a member of an object, nil where there is none, and whether the member is always there.
+func Property(schema map[string]any, name string) (member map[string]any, required bool) {
+	member, _ = propertiesOf(schema)[name].(map[string]any)
+	names, _ := schema["required"].([]any)
+	return member, slices.Contains(names, any(name))
+}
+
 // noKnownName stands in the schema where no name is known: OPA does not type an object without members.
 const noKnownName = "(none)"
 
-// namedSchema types the input of modules. OPA takes no type for the members of a map, so that the names that may be read of
-// input.request.headers and input.request.query are spelt out as members: a name that no policy ever sees is then an undefined
-// reference, and a comparison of the array of values with a text is a match error.
+// namedSchema types the input of modules. OPA takes no type for the members of a map, so that the names that may be
+// read of input.request.headers and input.request.query are spelt out as members: a name that no policy ever sees is
+// then an undefined reference, and a comparison of the array of values with a text is a match error.
 func namedSchema(opts Options, modules map[string]*ast.Module) map[string]any {
 	named := constantNames(modules)
 	headers := opts.Headers
@@ -83,7 +90,8 @@ func nameMembers(schema map[string]any, names []string, as func(string) string) 
 	schema["properties"], schema["additionalProperties"] = properties, false
 }
 
-// constantNames are the texts within the references of modules, sorted: whatever a policy may read by its name is among them.
+// constantNames are the texts within the references of modules, sorted: whatever a policy may read by its name is among
+// them.
 func constantNames(modules map[string]*ast.Module) []string {
 	var names []string
 	for _, m := range modules {

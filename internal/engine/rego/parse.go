@@ -1,5 +1,5 @@
-// Package rego turns the modules of a set into a compiler of OPA, typed by the schema of the input, and tells OPA's errors
-// as problems with hints.
+// Package rego turns the modules of a set into a compiler of OPA, typed by the schema of the input, and tells OPA's
+// errors as problems with hints.
 package rego
 
 import (
@@ -20,8 +20,8 @@ func ParserOptions(caps *ast.Capabilities) ast.ParserOptions {
 type Options struct {
 	// AllowBuiltins are the builtins that reach the network or the machine and may be called all the same.
 	AllowBuiltins []string
-	// Headers are the names of the request headers that policies see; nil is any that is written in lower case and holds no
-	// credential.
+	// Headers are the names of the request headers that policies see; nil is any that is written in lower case and
+	// holds no credential.
 	Headers []string
 }
 
@@ -34,8 +34,8 @@ const (
 	WithTests
 )
 
-// Parse returns the modules of set by their paths, ready for a compiler of NewCompiler. With problems of grammar there are
-// no modules, with others there are. Tests may be in any package.
+// Parse returns the modules of set by their paths, ready for a compiler of NewCompiler. With problems of grammar there
+// are no modules, with others there are. Tests may be in any package.
 func Parse(set *bundle.Set, opts Options, tests Tests) (map[string]*ast.Module, bundle.Problems) {
 	modules, problems, whole := ParseReadable(set, opts, tests)
 	if !whole {
@@ -44,7 +44,8 @@ func Parse(set *bundle.Set, opts Options, tests Tests) (map[string]*ast.Module, 
 	return modules, problems
 }
 
-// ParseReadable returns the modules that can be read, Rego v0 among them when the set is not whole: they are then for further checks only.
+// ParseReadable returns the modules that can be read, Rego v0 among them when the set is not whole: they are then for
+// further checks only.
 func ParseReadable(set *bundle.Set, opts Options, tests Tests) (readable map[string]*ast.Module, problems bundle.Problems, whole bool) {
 	modules := map[string]*ast.Module{}
 	var unread, misplaced bundle.Problems

@@ -60,8 +60,8 @@ func details(lines []string) string {
 	return " (" + strings.Join(said, ", ") + ")"
 }
 
-// Causes leaves out what follows from another error of the same file: where an argument is declared anew, OPA also holds
-// arguments for unused.
+// Causes leaves out what follows from another error of the same file: where an argument is declared anew, OPA also
+// holds arguments for unused.
 func Causes(errs ast.Errors) ast.Errors {
 	redeclared := map[string]bool{}
 	for _, e := range errs {

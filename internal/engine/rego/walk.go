@@ -1,6 +1,10 @@
 package rego
 
-import "github.com/open-policy-agent/opa/v1/ast"
+import (
+	"iter"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
 
 // VisitCalls visits the calls in the head and the body of rule, without those of its else.
 func VisitCalls(rule *ast.Rule, visit func(name ast.Ref, args []*ast.Term, at *ast.Location)) {
@@ -51,4 +55,27 @@ func VisitRefs(rule *ast.Rule, visit func(t *ast.Term, ref ast.Ref, at *ast.Loca
 	})
 	visitor.Walk(rule.Head)
 	visitor.Walk(rule.Body)
+}
+
+// Metadata yields the annotations that have a member of custom, with its value.
+func Metadata(c *ast.Compiler, custom string) iter.Seq2[*ast.AnnotationsRef, any] {
+	return func(yield func(*ast.AnnotationsRef, any) bool) {
+		for _, found := range c.GetAnnotationSet().Flatten() {
+			if value, ok := found.Annotations.Custom[custom]; ok && !yield(found, value) {
+				return
+			}
+		}
+	}
+}
+
+// WithTargets are the targets below root, which is input or data, that a "with" in x replaces.
+func WithTargets(x any, root ast.Ref) []*ast.Term {
+	var out []*ast.Term
+	ast.WalkWiths(x, func(w *ast.With) bool {
+		if ref, ok := w.Target.Value.(ast.Ref); ok && ref.HasPrefix(root) {
+			out = append(out, w.Target)
+		}
+		return false
+	})
+	return out
 }

@@ -8,11 +8,12 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
-// A result is sent to the caller, logged, and read by masks. maxResult is how many bytes of JSON one may have, before the
-// escaping of its strings, and maxDepth how deep it nests.
+// A result is sent to the caller, logged, and read by masks. maxResult is how many bytes of JSON one may have, before
+// the escaping of its strings, and maxDepth how deep it nests.
 const maxResultBytes = 1 << 20
 
-// CheckBounds says why v is no result that can be sent, logged and masked, or nothing. It stops at the limit, however large v is.
+// CheckBounds says why v is no result that can be sent, logged and masked, or nothing. It stops at the limit, however
+// large v is.
 func CheckBounds(v ast.Value) error {
 	left := maxResultBytes
 	return checkBounds(v, &left, 0)

@@ -13,15 +13,16 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
-// maxDepth is how deep the JSON nests that others put into a document, and maxEventDepth how deep an event of the decision log
-// does: it holds a document and a result, a few levels down, and no caller may make one that no mask can read.
+// maxDepth is how deep the JSON nests that others put into a document, and maxEventDepth how deep an event of the
+// decision log does: it holds a document and a result, a few levels down, and no caller may make one that no mask can
+// read.
 const (
 	maxDepth      = jsonbound.MaxDepth
 	maxEventDepth = 2 * maxDepth
 )
 
-// decoder reads JSON as terms. Duplicate members, invalid UTF-8, numbers that no policy could compare and nesting over its depth
-// are errors.
+// decoder reads JSON as terms. Duplicate members, invalid UTF-8, numbers that no policy could compare and nesting over
+// its depth are errors.
 type decoder struct {
 	tokens *jsontext.Decoder
 	depth  int

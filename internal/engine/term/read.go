@@ -1,4 +1,5 @@
-// Package term reads values of OPA: lists, texts and members of objects, their JSON form, their size, and their kinds by type.
+// Package term reads values of OPA: lists, texts and members of objects, their JSON form, their size, and their kinds
+// by type.
 package term
 
 import (

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -23,7 +24,7 @@ func challenge(v ast.Value) (*authz.Challenge, error) {
 		}
 		switch name {
 		case "error":
-			out.Error, err = challengeText(term.Text(t.Value))
+			out.Error, err = challengeError(t.Value)
 		case "error_description":
 			out.ErrorDescription, err = term.Text(t.Value)
 		case "scope":
@@ -55,12 +56,15 @@ func maxAge(v ast.Value) (int64, error) {
 	return n, err
 }
 
-// challengeText refuses what a quoted string of RFC 6750 section 3 cannot hold: all but %x20-21, %x23-5B, %x5D-7E.
-func challengeText(s string, err error) (string, error) {
-	for i := range len(s) {
-		if c := s[i]; err == nil && (c < 0x20 || c > 0x7e || c == '"' || c == '\\') {
-			err = fmt.Errorf("has a character that a challenge cannot hold")
-		}
+// inQuotes reports whether text fits a quoted string of a challenge (RFC 6750 section 3): %x20-21, %x23-5B, %x5D-7E.
+func inQuotes(text string) bool {
+	return !strings.ContainsFunc(text, func(c rune) bool { return c < 0x20 || c > 0x7e || c == '"' || c == '\\' })
+}
+
+func challengeError(v ast.Value) (string, error) {
+	s, err := term.Text(v)
+	if err == nil && !inQuotes(s) {
+		err = fmt.Errorf("has a character that a challenge cannot hold")
 	}
 	return s, err
 }
@@ -68,10 +72,8 @@ func challengeText(s string, err error) (string, error) {
 // challengeWords reads a list whose members are joined by spaces in a challenge.
 func challengeWords(v ast.Value) ([]string, error) {
 	list, err := term.Texts(v)
-	for _, s := range list {
-		if _, bad := challengeText(s, nil); err == nil && (bad != nil || s == "" || strings.Contains(s, " ")) {
-			err = fmt.Errorf("has an element that is not one word of a challenge")
-		}
+	if slices.ContainsFunc(list, func(s string) bool { return s == "" || strings.Contains(s, " ") || !inQuotes(s) }) {
+		err = fmt.Errorf("has an element that is not one word of a challenge")
 	}
 	return list, err
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
-// framingHeaders are header fields that shape the message itself or the connection; a policy that set one would break the
-// answer, or smuggle another.
+// framingHeaders are header fields that shape the message itself or the connection; a policy that set one would break
+// the answer, or smuggle another.
 var framingHeaders = map[string]bool{
-	"connection": true, "content-length": true, "keep-alive": true, "proxy-connection": true, "te": true, "trailer": true,
-	"transfer-encoding": true, "upgrade": true, "host": true, "www-authenticate": true,
+	"connection": true, "content-length": true, "host": true, "keep-alive": true, "proxy-connection": true, "te": true,
+	"trailer": true, "transfer-encoding": true, "upgrade": true, "www-authenticate": true,
 }
 
 func headers(v ast.Value) ([]authz.Header, error) {

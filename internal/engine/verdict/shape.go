@@ -10,8 +10,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// Shape is what a part of a result may be. The same readers judge a value at a request and a constant at load; the kinds
-// judge a type, where there is no value yet.
+// Shape is what a part of a result may be. The same readers judge a value at a request and a constant at load; the
+// kinds judge a type, where there is no value yet.
 type Shape struct {
 	Kinds term.Kinds
 	// Want says in words what is allowed: "a boolean".
@@ -29,27 +29,27 @@ type Shape struct {
 
 // ShapeMember is one member of an object of a result.
 type ShapeMember struct {
-	name  string
+	Name  string
 	Shape Shape
-	// read puts the value into a verdict; only members of the result itself have it.
+	// read puts the value into a verdict. Only members of the result itself have it.
 	read func(*authz.Verdict, ast.Value) error
 }
 
 // Named returns the member of a name, or nil.
 func (s *Shape) Named(name string) *ShapeMember {
 	for i := range s.Members {
-		if s.Members[i].name == name {
+		if s.Members[i].Name == name {
 			return &s.Members[i]
 		}
 	}
 	return nil
 }
 
-// names lists the members in words: "a, b or c".
-func (s *Shape) names() string {
+// memberNames lists the members in words: "a, b or c".
+func (s *Shape) memberNames() string {
 	names := make([]string, len(s.Members))
 	for i, m := range s.Members {
-		names[i] = m.name
+		names[i] = m.Name
 	}
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " or " + names[last]
@@ -62,74 +62,77 @@ func checkOf[T any](read func(ast.Value) (T, error)) func(ast.Value) error {
 	}
 }
 
+// field is a member of the result: its shape, how it is read, and where it goes in a verdict.
+func field[T any](name string, s Shape, read func(ast.Value) (T, error), in func(*authz.Verdict) *T) ShapeMember {
+	s.Check = checkOf(read)
+	return ShapeMember{name, s, func(out *authz.Verdict, v ast.Value) (err error) {
+		*in(out), err = read(v)
+		return err
+	}}
+}
+
 // ResultShape is the shape of what an entrypoint returns, for a decision to be read out of it.
 func ResultShape() *Shape { return &resultShape }
+
+const lists = term.ArrayKind | term.SetKind
 
 // The shapes of what a policy returns: docs/policies.md, "What policies return".
 var (
 	stringShape = Shape{Kinds: term.StringKind, Want: "a string", Check: checkOf(term.Text)}
-	wordsShape  = Shape{Kinds: term.ArrayKind | term.SetKind, Want: "an array or a set", Check: checkOf(challengeWords), Each: &stringShape}
-	valueShape  = Shape{Kinds: term.StringKind | term.ArrayKind | term.SetKind, Want: "a string or an array of strings", Check: checkOf(headerValues), Each: &stringShape}
-	reasonShape = Shape{Kinds: term.StringKind | term.ObjectKind, Want: "a string or an object with code", Check: checkOf(reason), Open: true, Required: "code",
-		Members: []ShapeMember{{name: "code", Shape: stringShape}, {name: "message", Shape: stringShape}}}
+	wordsShape  = Shape{Kinds: lists, Want: "an array or a set", Check: checkOf(challengeWords), Each: &stringShape}
+	errorShape  = Shape{Kinds: term.StringKind, Want: "a string", Check: checkOf(challengeError)}
+	maxAgeShape = Shape{Kinds: term.NumberKind, Want: "an integer", Check: checkOf(maxAge)}
+	valueShape  = Shape{
+		Kinds: term.StringKind | lists, Want: "a string or an array of strings", Check: checkOf(headerValues), Each: &stringShape,
+	}
+	reasonShape = Shape{
+		Kinds: term.StringKind | term.ObjectKind, Want: "a string or an object with code", Check: checkOf(reason),
+		Open: true, Required: "code",
+		Members: []ShapeMember{{Name: "code", Shape: stringShape}, {Name: "message", Shape: stringShape}},
+	}
 	obligationShape = Shape{Kinds: term.ObjectKind, Want: "an object", Open: true}
-	headersShape    = Shape{Kinds: term.ObjectKind, Want: "an object", Check: checkOf(headers), Each: &valueShape}
+	headersShape    = Shape{Kinds: term.ObjectKind, Want: "an object", Each: &valueShape}
 	challengeShape  = Shape{Kinds: term.ObjectKind, Want: "an object", Members: []ShapeMember{
-		{name: "error", Shape: Shape{Kinds: term.StringKind, Want: "a string", Check: checkOf(func(v ast.Value) (string, error) { return challengeText(term.Text(v)) })}},
-		{name: "error_description", Shape: stringShape},
-		{name: "scope", Shape: wordsShape},
-		{name: "acr_values", Shape: wordsShape},
-		{name: "max_age", Shape: Shape{Kinds: term.NumberKind, Want: "an integer", Check: checkOf(maxAge)}},
+		{Name: "error", Shape: errorShape},
+		{Name: "error_description", Shape: stringShape},
+		{Name: "scope", Shape: wordsShape},
+		{Name: "acr_values", Shape: wordsShape},
+		{Name: "max_age", Shape: maxAgeShape},
 	}}
-	resultShape = Shape{Kinds: term.BooleanKind | term.ObjectKind, Want: "a boolean or an object with allow", Required: "allow", Members: []ShapeMember{
-		{"allow", Shape{Kinds: term.BooleanKind, Want: "a boolean", Check: checkOf(term.Boolean)}, func(out *authz.Verdict, v ast.Value) (err error) {
-			out.Allow, err = term.Boolean(v)
-			return err
-		}},
-		{"reasons", Shape{Kinds: term.ArrayKind | term.SetKind, Want: "an array or a set", Check: checkOf(reasons), Each: &reasonShape}, func(out *authz.Verdict, v ast.Value) (err error) {
-			out.Reasons, err = reasons(v)
-			return err
-		}},
-		{"challenge", challengeShape, func(out *authz.Verdict, v ast.Value) (err error) {
-			out.Challenge, err = challenge(v)
-			return err
-		}},
-		{"status", Shape{Kinds: term.NumberKind, Want: "an integer from 400 to 499", Check: checkOf(status)}, func(out *authz.Verdict, v ast.Value) (err error) {
-			out.Status, err = status(v)
-			return err
-		}},
-		{"upstream_headers", headersShape, func(out *authz.Verdict, v ast.Value) (err error) {
-			out.UpstreamHeaders, err = headers(v)
-			return err
-		}},
-		{"response_headers", headersShape, func(out *authz.Verdict, v ast.Value) (err error) {
-			out.ResponseHeaders, err = headers(v)
-			return err
-		}},
-		{"obligations", Shape{Kinds: term.ArrayKind | term.SetKind, Want: "an array or a set", Check: checkOf(obligations), Each: &obligationShape}, func(out *authz.Verdict, v ast.Value) (err error) {
-			out.Obligations, err = obligations(v)
-			return err
-		}},
-		{"context", Shape{Kinds: term.ObjectKind, Want: "an object", Check: checkOf(objectJSON), Open: true}, func(out *authz.Verdict, v ast.Value) (err error) {
-			out.Context, err = objectJSON(v)
-			return err
-		}},
-	}}
+	allowShape       = Shape{Kinds: term.BooleanKind, Want: "a boolean"}
+	reasonsShape     = Shape{Kinds: lists, Want: "an array or a set", Each: &reasonShape}
+	statusShape      = Shape{Kinds: term.NumberKind, Want: "an integer from 400 to 499"}
+	obligationsShape = Shape{Kinds: lists, Want: "an array or a set", Each: &obligationShape}
+	contextShape     = Shape{Kinds: term.ObjectKind, Want: "an object", Open: true}
+	resultShape      = Shape{
+		Kinds: term.BooleanKind | term.ObjectKind, Want: "a boolean or an object with allow", Required: "allow",
+		Members: []ShapeMember{
+			field("allow", allowShape, term.Boolean, func(v *authz.Verdict) *bool { return &v.Allow }),
+			field("reasons", reasonsShape, reasons, func(v *authz.Verdict) *[]authz.Reason { return &v.Reasons }),
+			field("challenge", challengeShape, challenge, func(v *authz.Verdict) **authz.Challenge { return &v.Challenge }),
+			field("status", statusShape, status, func(v *authz.Verdict) *int { return &v.Status }),
+			field("upstream_headers", headersShape, headers, func(v *authz.Verdict) *[]authz.Header { return &v.UpstreamHeaders }),
+			field("response_headers", headersShape, headers, func(v *authz.Verdict) *[]authz.Header { return &v.ResponseHeaders }),
+			field("obligations", obligationsShape, obligations, func(v *authz.Verdict) *[]byte { return &v.Obligations }),
+			field("context", contextShape, objectJSON, func(v *authz.Verdict) *[]byte { return &v.Context }),
+		},
+	}
 )
 
 // UnknownMember is the error about a member of an object that has no such one.
 func (s *Shape) UnknownMember(name string) error {
 	if ours, ok := foreignNames[strings.ToLower(name)]; ok && s.Named(strings.SplitN(ours[0], ",", 2)[0]) != nil {
-		return fmt.Errorf("unknown member %q, want %s; here it is %s", name, s.names(), strings.Join(ours, " or "))
+		return fmt.Errorf("unknown member %q, want %s; here it is %s", name, s.memberNames(), strings.Join(ours, " or "))
 	}
-	return fmt.Errorf("unknown member %q, want %s", name, s.names())
+	return fmt.Errorf("unknown member %q, want %s", name, s.memberNames())
 }
 
 // foreignNames says what a member of a result is here that other products call otherwise.
 var foreignNames = map[string][]string{
 	"allowed": {"allow"}, "authorized": {"allow"}, "decision": {"allow"}, "result": {"allow"}, "access": {"allow"},
 	"http_status": {"status"}, "status_code": {"status"}, "code": {"status"},
-	"reason": {"reasons, a list"}, "message": {"reasons, a list"}, "msg": {"reasons, a list"}, "body": {"reasons, a list"}, "errors": {"reasons"},
+	"reason": {"reasons, a list"}, "message": {"reasons, a list"}, "msg": {"reasons, a list"}, "body": {"reasons, a list"},
+	"errors":                    {"reasons"},
 	"headers":                   {"response_headers", "upstream_headers"},
 	"additional_headers":        {"response_headers", "upstream_headers"},
 	"response_headers_to_add":   {"response_headers"},

@@ -9,8 +9,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// Refuses says why no value of type t can be of the shape, or nothing. A type that may be several things is refused only when
-// all of them are.
+// Refuses says why no value of type t can be of the shape, or nothing. A type that may be several things is refused
+// only when all of them are.
 func (s *Shape) Refuses(t types.Type) string {
 	switch t := term.Unnamed(t).(type) {
 	case nil:
