@@ -15,7 +15,9 @@ func TestAVariableThatOnlyTakesAValueIsAProblem(t *testing.T) {
 		"x if {\n\tinput.context.a\n} else if {\n\tinput.request.method = GET\n}",
 	} {
 		_, err := compiled(t, patient, set(rego+"\n"))
-		if err == nil || !strings.HasPrefix(err.Error(), "policies/p.rego:") || !strings.Contains(err.Error(), "a value and compares nothing, for the rule names it nowhere else; was the text ") {
+		if err == nil || !strings.HasPrefix(err.Error(), "policies/p.rego:") ||
+			!strings.Contains(err.Error(),
+				"a value and compares nothing, for the rule names it nowhere else; was the text ") {
 			t.Errorf("%s: %v", rego, err)
 		}
 	}

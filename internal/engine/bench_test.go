@@ -40,8 +40,11 @@ func BenchmarkEval(b *testing.B) {
 	claims := question("").Document.Claims
 	for _, method := range []string{"GET", "POST"} {
 		req := input.Request{
-			Method: method, Scheme: "https", Host: "api.example", Port: 443, Path: "/orders/42", RawPath: "/orders/42", Segments: []string{"orders", "42"},
-			Query: map[string][]string{"expand": {"items"}}, Headers: map[string][]string{"x-tenant": {"acme"}, "accept": {"application/json"}}, SourceIP: "10.1.2.3",
+			Method: method, Scheme: "https", Host: "api.example", Port: 443, Path: "/orders/42", RawPath: "/orders/42",
+			Segments: []string{"orders", "42"},
+			Query:    map[string][]string{"expand": {"items"}},
+			Headers:  map[string][]string{"x-tenant": {"acme"}, "accept": {"application/json"}},
+			SourceIP: "10.1.2.3",
 		}
 		q := Question{Entrypoint: decisionPath, Time: start, Seed: "01ARZ3NDEKTSV4RRFFQ69G5FAV"}
 		b.Run(fmt.Sprintf("method=%s", method), func(b *testing.B) {

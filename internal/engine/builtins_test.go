@@ -29,9 +29,12 @@ func TestWhatWouldEndTheProcessIsRefused(t *testing.T) {
 		`bits.lsh(1, 80000000000) > 0`:  "bits.lsh is told to shift by more than 32768 bits",
 		`bits.lsh(1, -80000000000) > 0`: "bits.lsh is told to shift by more than 32768 bits",
 		`bits.lsh(1, 1e9999) > 0`:       "bits.lsh is told to shift by more than 32768 bits",
-		`sprintf("%999999d%999999d` + strings.Repeat(`%[1]999999d`, 100) + `", [1]) == ""`:                                                                         "sprintf is given, or would make, more than",
-		`sprintf("` + strings.Repeat(`%[1]*d`, 100) + `", [999999]) == ""`:                                                                                         "sprintf is given, or would make, more than",
-		`sprintf("` + strings.Repeat(`%[1]s`, 2000) + `", [input.context.s]) == ""`:                                                                                "sprintf is given, or would make, more than",
+		`sprintf("%999999d%999999d` + strings.Repeat(`%[1]999999d`,
+			100) + `", [1]) == ""`: "sprintf is given, or would make, more than",
+		`sprintf("` + strings.Repeat(`%[1]*d`,
+			100) + `", [999999]) == ""`: "sprintf is given, or would make, more than",
+		`sprintf("` + strings.Repeat(`%[1]s`,
+			2000) + `", [input.context.s]) == ""`: "sprintf is given, or would make, more than",
 		`replace(input.context.s, "a", input.context.s) == ""`:                                                                                                     "replace is given, or would make, more than",
 		`replace(input.context.s, "", input.context.s) == ""`:                                                                                                      "replace is given, or would make, more than",
 		`strings.replace_n({"a": input.context.s}, input.context.s) == ""`:                                                                                         "strings.replace_n is given, or would make, more than",
@@ -84,8 +87,10 @@ func TestASchemaWithoutEndIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, call := range []string{
-				`json.match_schema(input.context, ` + schema + `)[0]`, `json.match_schema({"a": {"p": 1}, "p": 1}, ` + string(text) + `)[0]`,
-				`json.match_schema(input.context.a, input.context.schema)[0]`, `json.verify_schema(` + schema + `)[0]`, `json.verify_schema(input.context.schema)[0]`,
+				`json.match_schema(input.context, ` + schema + `)[0]`,
+				`json.match_schema({"a": {"p": 1}, "p": 1}, ` + string(text) + `)[0]`,
+				`json.match_schema(input.context.a, input.context.schema)[0]`, `json.verify_schema(` + schema + `)[0]`,
+				`json.verify_schema(input.context.schema)[0]`,
 			} {
 				p := policy(t, patient, denying+"denied if { input.context.run; "+call+" }\n")
 				fails(t, p, question(`{"run":true,"a":{"p":1},"p":1,"schema":`+schema+`}`), "is given a schema")
@@ -111,7 +116,8 @@ func TestASchemaThatRefersToItselfBelowAStepIsUsed(t *testing.T) {
 		`{"$ref": "http://json-schema.org/draft-07/schema#"}`,
 	} {
 		p := policy(t, patient, "default decision := false\ndecision if json.match_schema(input.context.v, "+schema+")[0]\n")
-		if a := answered(t, p, question(`{"v":{"child":{"child":{}}}}`)); !a.Verdict.Allow && !strings.Contains(schema, "items") {
+		if a := answered(t, p, question(`{"v":{"child":{"child":{}}}}`)); !a.Verdict.Allow &&
+			!strings.Contains(schema, "items") {
 			t.Errorf("%s does not match", schema)
 		}
 	}

@@ -20,7 +20,8 @@ import (
 func Compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string) (p *Policy, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			p, err = nil, bundle.Problems{{File: "policies", Code: ast.CompileErr, Message: fmt.Sprintf("cannot be compiled: the compiler failed (%T)", r)}}
+			p, err = nil, bundle.Problems{{File: "policies", Code: ast.CompileErr,
+				Message: fmt.Sprintf("cannot be compiled: the compiler failed (%T)", r)}}
 		}
 	}()
 	if p, err = compile(ctx, set, cfg, entrypoint); err != nil {
@@ -63,7 +64,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	}
 	p.unread = prog.UnreadData(set)
 	builtins.GuardCalls(compiler)
-	w := newWorld(ctx, compiler, store, txn, cfg)
+	w := newRuntime(ctx, compiler, store, txn, cfg)
 	prepare := func(path string) (*preparedRule, error) { return w.prepare(path, wanted[path]) }
 	for _, path := range paths {
 		if p.entries[path], err = prepare(path); err != nil {

@@ -79,7 +79,8 @@ func TestSchemaIsNeverFetchedFromTheNetwork(t *testing.T) {
 }
 
 func TestStrictModeRefusesUnusedAssignments(t *testing.T) {
-	refused(t, patient, beside("package b\n\nx if y := 1\n"), "policies/other.rego:3:6: rego_compile_error: assigned var y unused")
+	refused(t, patient, beside("package b\n\nx if y := 1\n"),
+		"policies/other.rego:3:6: rego_compile_error: assigned var y unused")
 }
 
 func TestConsequencesOfARedeclaredArgumentAreNotTold(t *testing.T) {
@@ -90,11 +91,13 @@ func TestConsequencesOfARedeclaredArgumentAreNotTold(t *testing.T) {
 }
 
 func TestEmptyModuleIsRefused(t *testing.T) {
-	refused(t, patient, beside("# nothing but a comment\n"), "policies/other.rego: rego_parse_error: empty module; begin the file with a package, or delete it")
+	refused(t, patient, beside("# nothing but a comment\n"),
+		"policies/other.rego: rego_parse_error: empty module; begin the file with a package, or delete it")
 }
 
 func TestRulesConflictingWithDataAreRefused(t *testing.T) {
-	refused(t, patient, map[string]string{"policies/authz.rego": allowAll, "policies/authz/data.json": `{"decision": true}`},
+	refused(t, patient, map[string]string{"policies/authz.rego": allowAll,
+		"policies/authz/data.json": `{"decision": true}`},
 		"policies/authz.rego:3:1: rego_compile_error: conflicting rule for data path authz/decision found")
 }
 
@@ -116,8 +119,10 @@ func TestMissingEntrypointsAreRefused(t *testing.T) {
 }
 
 func TestPathIsNeverPastedIntoRego(t *testing.T) {
-	for _, path := range []string{`authz/decision"]; true`, `authz/a"]; x`, "authz.decision", "authz/decision := 1", ""} {
-		if _, err := compiled(t, Config{Deadline: time.Minute, Entrypoints: []string{path}}, beside("package b\n\nx := 1\n")); err == nil {
+	for _, path := range []string{`authz/decision"]; true`, `authz/a"]; x`, "authz.decision", "authz/decision := 1",
+		""} {
+		if _, err := compiled(t, Config{Deadline: time.Minute, Entrypoints: []string{path}},
+			beside("package b\n\nx := 1\n")); err == nil {
 			t.Errorf("%q was taken", path)
 		}
 	}
@@ -186,7 +191,8 @@ func TestRevisionWithoutNamesIsTheBeginningOfTheDigest(t *testing.T) {
 }
 
 func TestDataIsReadAsTermsWithoutConversion(t *testing.T) {
-	store, err := rego.NewStore(&bundle.Set{Bundles: []bundle.Bundle{{Data: []bundle.DataFile{{At: []string{"routes"}, Value: map[string]any{"a": []any{"b"}}}}}}})
+	store, err := rego.NewStore(&bundle.Set{Bundles: []bundle.Bundle{{Data: []bundle.DataFile{{At: []string{"routes"},
+		Value: map[string]any{"a": []any{"b"}}}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

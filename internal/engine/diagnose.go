@@ -24,7 +24,9 @@ import (
 // OPA's compiler ends at the first kind of error that it finds. So each rule with an error is replaced by one of which
 // nothing is known, and the rest is compiled again and checked. Told are causes: what may follow from something that is
 // told, or is lost, is not.
-func Diagnose(ctx context.Context, set *bundle.Set, lost [][]string, cfg Config, entrypoint string) (problems bundle.Problems) {
+func Diagnose(
+	ctx context.Context, set *bundle.Set, lost [][]string, cfg Config, entrypoint string,
+) (problems bundle.Problems) {
 	d := &diagnosis{cfg: cfg, set: set, replaced: map[string]bool{}, until: time.Now().Add(longestDiagnosis(cfg))}
 	defer func() {
 		_ = recover() // of the compiler: what was found so far is told
@@ -93,7 +95,7 @@ func (d *diagnosis) check(ctx context.Context, entrypoint string) {
 	d.problems = append(append(d.problems, problems...), unread...)
 	d.problems = append(d.problems, prog.Problems(d.set, paths, d.unknown)...)
 	builtins.GuardCalls(compiler)
-	w := newWorld(ctx, compiler, store, txn, d.cfg)
+	w := newRuntime(ctx, compiler, store, txn, d.cfg)
 	sound := d.evaluableRules(compiler)
 	prepare := func(path string) (*preparedRule, error) {
 		if !sound.rule(path) {
@@ -143,7 +145,8 @@ func (d *diagnosis) compiled(conflicts func([]string) (bool, error)) *ast.Compil
 
 // isStrictnessError reports whether an error is one of strictness alone.
 func isStrictnessError(e *ast.Error) bool {
-	return strings.HasSuffix(e.Message, " unused") || strings.HasPrefix(e.Message, "unused argument ") || strings.HasPrefix(e.Message, "import must not shadow")
+	return strings.HasSuffix(e.Message, " unused") || strings.HasPrefix(e.Message, "unused argument ") ||
+		strings.HasPrefix(e.Message, "import must not shadow")
 }
 
 // mayFollow reports whether an error may be there only because something else cannot be read.
@@ -172,7 +175,8 @@ func (d *diagnosis) isUnknown(ref ast.Ref) bool { return check.MayOverlap(d.unkn
 // missesUnknown reports whether a problem with an entrypoint is that nothing known provides it.
 func (d *diagnosis) missesUnknown(compiler *ast.Compiler, p bundle.Problem, paths []string) bool {
 	return slices.ContainsFunc(paths, func(path string) bool {
-		return strings.HasPrefix(p.Message, "data."+rego.Dotted(path)+",") && len(compiler.GetRulesExact(rego.RefOf(path))) == 0 && d.isUnknown(rego.RefOf(path))
+		return strings.HasPrefix(p.Message, "data."+rego.Dotted(path)+",") &&
+			len(compiler.GetRulesExact(rego.RefOf(path))) == 0 && d.isUnknown(rego.RefOf(path))
 	})
 }
 

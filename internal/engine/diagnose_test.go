@@ -62,10 +62,12 @@ func TestWhatFollowsFromAFaultIsNotTold(t *testing.T) {
 		"unsafe":     {"input.request.method", "y", "rego_unsafe_var_error: var y is unsafe"},
 		"functions":  {"{\"x\": x}", "nothing(x)", "rego_type_error: undefined function nothing"},
 		"results":    {"\"allow\"", "\"alow\"", "has an unknown member \"alow\""},
-		"conflict":   {"table.x := 1", "open := 1\n\nopen contains 2\n\ntable.x := 1", "rego_type_error: conflicting rules data.lib.open found"},
-		"recursion":  {"open if input.request.method == \"GET\"", "open if data.uses.a", "is recursive"},
-		"reference":  {"input.request.method == \"GET\"", "data.lib.table.y", "reference_error: undefined ref: data.lib.table.y"},
-		"unused":     {"open if", "import data.uses\n\nopen if", "import data.uses unused"},
+		"conflict": {"table.x := 1", "open := 1\n\nopen contains 2\n\ntable.x := 1",
+			"rego_type_error: conflicting rules data.lib.open found"},
+		"recursion": {"open if input.request.method == \"GET\"", "open if data.uses.a", "is recursive"},
+		"reference": {"input.request.method == \"GET\"", "data.lib.table.y",
+			"reference_error: undefined ref: data.lib.table.y"},
+		"unused": {"open if", "import data.uses\n\nopen if", "import data.uses unused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := map[string]string{"policies/lib.rego": strings.Replace(whole, c.from, c.to, 1)}
@@ -113,7 +115,8 @@ func TestADiagnosisBeginsNoCompilationAfterItsTime(t *testing.T) {
 	}}}}
 	cfg := patient
 	cfg.CompileTimeout = time.Nanosecond
-	if got := Diagnose(context.Background(), set, nil, cfg, decisionPath).Error(); got != "a.rego:7:6: rego_unsafe_var_error: var x is unsafe" {
+	if got := Diagnose(context.Background(), set, nil, cfg,
+		decisionPath).Error(); got != "a.rego:7:6: rego_unsafe_var_error: var x is unsafe" {
 		t.Error(got)
 	}
 }

@@ -96,6 +96,7 @@ func (p *Policy) Eval(ctx context.Context, q Question) (Result, error) {
 // Warn reports what is no problem and should be looked at all the same: where, the cause, and what to do.
 func (p *Policy) Warn(warn func(place, cause, hint string)) {
 	for _, u := range p.unread {
-		warn(u.File+":", "no policy reads "+u.Path, "the folder of a file says where its data go: correct the path there or in the policy, or remove the data")
+		warn(u.File+":", "no policy reads "+u.Path,
+			"the folder of a file says where its data go: correct the path there or in the policy, or remove the data")
 	}
 }

@@ -95,7 +95,8 @@ func TestUndefinedIsMisconfigured(t *testing.T) {
 func TestIllShapedResultIsMisconfiguredAndNamesRuleAndMember(t *testing.T) {
 	p := policy(t, patient, "default decision := false\n\ndecision := {\"allow\": input.context.allow}\n")
 	a, err := evaluated(t.Context(), p, question(`{"allow": "yes"}`))
-	if err == nil || err.Error() != "read the result of data.authz.decision: allow: is a string, want a boolean" || authz.KindOf(err) != authz.Misconfigured {
+	if err == nil || err.Error() != "read the result of data.authz.decision: allow: is a string, want a boolean" ||
+		authz.KindOf(err) != authz.Misconfigured {
 		t.Errorf("error %v", err)
 	}
 	if a.Verdict != nil || resultJSON(t, a) != `{"allow":"yes"}` {
@@ -114,7 +115,8 @@ deny if time.parse_rfc3339_ns(input.context.until) < 5
 	if a := answered(t, p, question(`{"until":"2030-01-01T00:00:00Z"}`)); !a.Verdict.Allow {
 		t.Error("denied although nothing denies")
 	}
-	err := fails(t, p, question(`{"until":"hunter2"}`), "evaluate data.authz.decision: policies/authz.rego:7:9: eval_builtin_error: time.parse_rfc3339_ns cannot work with what it was given")
+	err := fails(t, p, question(`{"until":"hunter2"}`),
+		"evaluate data.authz.decision: policies/authz.rego:7:9: eval_builtin_error: time.parse_rfc3339_ns cannot work with what it was given")
 	silent(t, err, "hunter2")
 }
 
@@ -125,13 +127,15 @@ func TestTypeErrorOfABuiltinNamesTheTypes(t *testing.T) {
 
 func TestRulesThatContradictEachOtherAreNamedWithoutTheirValues(t *testing.T) {
 	p := policy(t, patient, "default decision := false\n\ndecision := true if x\n\nx := input.context.a\n\nx := input.context.b\n")
-	err := fails(t, p, question(`{"a":"hunter2","b":"hunter3"}`), "eval_conflict_error: rule data.authz.x produced conflicting values, at policies/authz.rego:7 and policies/authz.rego:9")
+	err := fails(t, p, question(`{"a":"hunter2","b":"hunter3"}`),
+		"eval_conflict_error: rule data.authz.x produced conflicting values, at policies/authz.rego:7 and policies/authz.rego:9")
 	silent(t, err, "hunter")
 }
 
 func TestFunctionThatContradictsItselfIsNamed(t *testing.T) {
 	p := policy(t, patient, "default decision := false\n\ndecision := true if f(1)\n\nf(_) := input.context.a\n\nf(_) := input.context.b\n")
-	silent(t, fails(t, p, question(`{"a":"hunter2","b":"hunter3"}`), "eval_conflict_error", "data.authz.f", "policies/authz.rego:"), "hunter")
+	silent(t, fails(t, p, question(`{"a":"hunter2","b":"hunter3"}`), "eval_conflict_error", "data.authz.f",
+		"policies/authz.rego:"), "hunter")
 }
 
 func TestEvaluationStopsAtItsDeadline(t *testing.T) {
@@ -142,7 +146,8 @@ func TestEvaluationStopsAtItsDeadline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := policy(t, Config{Deadline: 20 * time.Millisecond}, rego)
 			begun := time.Now()
-			fails(t, p, question(`{"slow": true}`), "evaluate data.authz.decision: not done after 20ms, the deadline of one evaluation")
+			fails(t, p, question(`{"slow": true}`),
+				"evaluate data.authz.decision: not done after 20ms, the deadline of one evaluation")
 			if took := time.Since(begun); took > 5*time.Second {
 				t.Errorf("took %s", took)
 			}
@@ -201,7 +206,8 @@ func TestPrintStatementsChangeNothing(t *testing.T) {
 }
 
 func TestContextThatCannotBeReadIsNeverDecided(t *testing.T) {
-	a, err := evaluated(t.Context(), policy(t, patient, "decision if not input.context.denied\n"), question(`{"a":1,"a":2}`))
+	a, err := evaluated(t.Context(), policy(t, patient, "decision if not input.context.denied\n"),
+		question(`{"a":1,"a":2}`))
 	if authz.KindOf(err) != authz.Malformed || a.Verdict != nil {
 		t.Errorf("verdict %+v, error %v", a.Verdict, err)
 	}
@@ -244,9 +250,12 @@ route[k] := v if some k, v in data.routes
 		wg.Go(func() {
 			for i := range 60 {
 				pattern := fmt.Sprintf(`{"pattern":"^/orders/[0-%d]+$"}`, 4+(g+i)%5)
-				doc := input.Build(input.Query{Request: req, Context: []byte(pattern)}, claims, input.Presented{Scheme: "bearer"}, start.Add(time.Duration(i/20)*time.Second))
-				a, err := evaluated(context.Background(), p, Question{Entrypoint: decisionPath, Document: doc, Time: start, Seed: "s"})
-				if err != nil || !a.Verdict.Allow || !strings.Contains(string(a.Verdict.Context), `"route":{"a":[1,2],"b":null,"c":{"x":1}}`) {
+				doc := input.Build(input.Query{Request: req, Context: []byte(pattern)}, claims,
+					input.Presented{Scheme: "bearer"}, start.Add(time.Duration(i/20)*time.Second))
+				a, err := evaluated(context.Background(), p,
+					Question{Entrypoint: decisionPath, Document: doc, Time: start, Seed: "s"})
+				if err != nil || !a.Verdict.Allow ||
+					!strings.Contains(string(a.Verdict.Context), `"route":{"a":[1,2],"b":null,"c":{"x":1}}`) {
 					t.Errorf("%+v, %v", a.Verdict, err)
 					return
 				}

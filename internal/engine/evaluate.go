@@ -32,10 +32,13 @@ type runtime struct {
 	network  network
 }
 
-func newWorld(ctx context.Context, compiler *ast.Compiler, store storage.Store, txn storage.Transaction, cfg Config) *runtime {
+func newRuntime(
+	ctx context.Context, compiler *ast.Compiler, store storage.Store, txn storage.Transaction, cfg Config,
+) *runtime {
 	w := &runtime{
 		compiler: compiler, store: store, txn: txn, values: newValueCache(ctx), measures: metrics.NoOp(),
-		builtins: builtins.Guarded(cmp.Or(cfg.Runaways, builtins.NewRunaways())), deadline: cfg.Deadline, network: networkDenied,
+		builtins: builtins.Guarded(cmp.Or(cfg.Runaways, builtins.NewRunaways())), deadline: cfg.Deadline,
+		network: networkDenied,
 	}
 	if len(cfg.AllowBuiltins) > 0 {
 		w.network = networkAllowed
@@ -76,7 +79,8 @@ func (w *runtime) prepare(path string, freshness authz.Freshness) (*preparedRule
 		return nil, fmt.Errorf("prepare data.%s: %w", rego.Dotted(path), err)
 	}
 	return &preparedRule{
-		runtime: w, path: path, query: query, queryCompiler: asks, freshness: freshness, needsRequest: document.NeedsRequest(w.compiler, rego.RefOf(path)),
+		runtime: w, path: path, query: query, queryCompiler: asks, freshness: freshness,
+		needsRequest: document.NeedsRequest(w.compiler, rego.RefOf(path)),
 	}, nil
 }
 
@@ -108,13 +112,15 @@ func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (a
 	defer values.Release()
 	var failed []topdown.Error
 	var value ast.Value
-	err := e.newQuery(in, r).WithCancel(cancel).WithVirtualCache(values).WithBuiltinErrorList(&failed).Iter(ctx, func(qr topdown.QueryResult) error {
+	q := e.newQuery(in, r).WithCancel(cancel).WithVirtualCache(values).WithBuiltinErrorList(&failed)
+	err := q.Iter(ctx, func(qr topdown.QueryResult) error {
 		value = qr[resultVar].Value
 		return nil
 	})
 	switch {
 	case topdown.IsCancel(err):
-		return nil, fmt.Errorf("evaluate data.%s: not done after %s, the deadline of one evaluation", rego.Dotted(e.path), r.deadline)
+		return nil, fmt.Errorf("evaluate data.%s: not done after %s, the deadline of one evaluation",
+			rego.Dotted(e.path), r.deadline)
 	case err != nil:
 		return nil, fmt.Errorf("evaluate data.%s: %w", rego.Dotted(e.path), evalError(err))
 	case len(failed) > 0:

@@ -41,7 +41,8 @@ type FailedExpr struct {
 func (p *Policy) Explain(ctx context.Context, q Question) (Result, Explanation, error) {
 	e := p.entries[q.Entrypoint]
 	if e == nil {
-		return Result{}, Explanation{}, authz.Errorf(authz.Misconfigured, "explain %q: no such entrypoint", q.Entrypoint)
+		return Result{}, Explanation{}, authz.Errorf(authz.Misconfigured, "explain %q: no such entrypoint",
+			q.Entrypoint)
 	}
 	result, err := p.Eval(ctx, q)
 	tracer := &ruleTracer{rules: map[uint64]*ast.Rule{}, outcomes: map[*ast.Rule]*progress{}}
@@ -99,9 +100,11 @@ func (t *ruleTracer) explanation() Explanation {
 		if rule.Location == nil {
 			continue
 		}
-		o := RuleOutcome{Rule: strings.TrimSuffix(rule.Module.Package.Path.String()+"."+rule.Head.Ref().String(), "."), File: rule.Location.File, Row: rule.Location.Row, Fired: p.fired}
+		name := strings.TrimSuffix(rule.Module.Package.Path.String()+"."+rule.Head.Ref().String(), ".")
+		o := RuleOutcome{Rule: name, File: rule.Location.File, Row: rule.Location.Row, Fired: p.fired}
 		if !p.fired && p.failed != nil && p.failed.Location != nil {
-			o.Failed = &FailedExpr{Text: string(p.failed.Location.Text), File: p.failed.Location.File, Row: p.failed.Location.Row}
+			at := p.failed.Location
+			o.Failed = &FailedExpr{Text: string(at.Text), File: at.File, Row: at.Row}
 		}
 		out.Rules = append(out.Rules, o)
 	}

@@ -60,8 +60,10 @@ func TestExplainShowsWhatFiredAndWhereTheOthersStopped(t *testing.T) {
 	sameRules(t, rules, []RuleOutcome{
 		{Rule: "data.authz.decision", File: file, Row: 3, Fired: true},
 		{Rule: "data.authz.decision", File: file, Row: 5, Failed: &FailedExpr{Text: "allow", File: file, Row: 5}},
-		{Rule: "data.authz.allow", File: file, Row: 7, Failed: &FailedExpr{Text: "input.token.tenant == input.context.tenant", File: file, Row: 10}},
-		{Rule: "data.authz.allow", File: file, Row: 13, Failed: &FailedExpr{Text: `input.token.client_id == "root"`, File: file, Row: 13}},
+		{Rule: "data.authz.allow", File: file, Row: 7,
+			Failed: &FailedExpr{Text: "input.token.tenant == input.context.tenant", File: file, Row: 10}},
+		{Rule: "data.authz.allow", File: file, Row: 13,
+			Failed: &FailedExpr{Text: `input.token.client_id == "root"`, File: file, Row: 13}},
 	})
 }
 
@@ -69,7 +71,8 @@ func TestExplainAnswersLikeEval(t *testing.T) {
 	p := policy(t, patient, explainable)
 	for _, context := range []string{`{"tenant":"acme"}`, `{"tenant":"other"}`, `{}`} {
 		a, _ := explained(t, p, question(context))
-		if want := answered(t, p, question(context)); !reflect.DeepEqual(a.Verdict, want.Verdict) || resultJSON(t, a) != resultJSON(t, want) {
+		if want := answered(t, p, question(context)); !reflect.DeepEqual(a.Verdict, want.Verdict) ||
+			resultJSON(t, a) != resultJSON(t, want) {
 			t.Errorf("%s: %+v, want %+v", context, a.Verdict, want.Verdict)
 		}
 	}
@@ -88,7 +91,8 @@ decision if {
 	_, rules := explained(t, p, question(`{}`))
 	sameRules(t, rules, []RuleOutcome{
 		{Rule: "data.authz.decision", File: file, Row: 3, Fired: true},
-		{Rule: "data.authz.decision", File: file, Row: 5, Failed: &FailedExpr{Text: "input.context.open", File: file, Row: 9}},
+		{Rule: "data.authz.decision", File: file, Row: 5,
+			Failed: &FailedExpr{Text: "input.context.open", File: file, Row: 9}},
 	})
 }
 
@@ -106,8 +110,10 @@ level(tenant) := "high" if {
 	_, rules := explained(t, p, question(""))
 	sameRules(t, rules, []RuleOutcome{
 		{Rule: "data.authz.decision", File: file, Row: 3, Fired: true},
-		{Rule: "data.authz.decision", File: file, Row: 5, Failed: &FailedExpr{Text: `level(input.token.tenant) == "high"`, File: file, Row: 5}},
-		{Rule: "data.authz.level", File: file, Row: 7, Failed: &FailedExpr{Text: `tenant == "other"`, File: file, Row: 8}},
+		{Rule: "data.authz.decision", File: file, Row: 5,
+			Failed: &FailedExpr{Text: `level(input.token.tenant) == "high"`, File: file, Row: 5}},
+		{Rule: "data.authz.level", File: file, Row: 7,
+			Failed: &FailedExpr{Text: `tenant == "other"`, File: file, Row: 8}},
 		{Rule: "data.authz.level", File: file, Row: 9, Fired: true},
 	})
 }
@@ -129,7 +135,8 @@ blocked if input.token.tenant == "acme"
 	sameRules(t, rules, []RuleOutcome{
 		{Rule: "data.authz.decision", File: file, Row: 3, Fired: true},
 		{Rule: "data.authz.decision", File: file, Row: 5, Failed: &FailedExpr{Text: "not blocked", File: file, Row: 6}},
-		{Rule: "data.authz.decision", File: file, Row: 9, Failed: &FailedExpr{Text: `every s in input.token.scopes { s == "orders:read" }`, File: file, Row: 10}},
+		{Rule: "data.authz.decision", File: file, Row: 9,
+			Failed: &FailedExpr{Text: `every s in input.token.scopes { s == "orders:read" }`, File: file, Row: 10}},
 		{Rule: "data.authz.blocked", File: file, Row: 13, Fired: true},
 	})
 }
@@ -150,13 +157,15 @@ func TestExplainOfAFailureSaysWhatHappenedUntilThen(t *testing.T) {
 	if authz.KindOf(err) != authz.Misconfigured {
 		t.Errorf("error %v", err)
 	}
-	sameRules(t, e.Rules, []RuleOutcome{{Rule: "data.authz.decision", File: file, Row: 3, Failed: &FailedExpr{Text: "not input.context.gone", File: file, Row: 3}}})
+	sameRules(t, e.Rules, []RuleOutcome{{Rule: "data.authz.decision", File: file, Row: 3,
+		Failed: &FailedExpr{Text: "not input.context.gone", File: file, Row: 3}}})
 }
 
 func TestExplainOfAnUnknownEntrypointIsMisconfigured(t *testing.T) {
 	q := question("")
 	q.Entrypoint = "authz/nope"
-	if _, _, err := policy(t, patient, "decision := true\n").Explain(t.Context(), q); authz.KindOf(err) != authz.Misconfigured {
+	if _, _, err := policy(t, patient, "decision := true\n").Explain(t.Context(),
+		q); authz.KindOf(err) != authz.Misconfigured {
 		t.Errorf("error %v", err)
 	}
 }

@@ -98,7 +98,8 @@ decision if input.token.present
 
 func TestAModeThatNoIssuerCanDoIsAProblem(t *testing.T) {
 	cfg := Config{Deadline: time.Minute, TokenModes: []authz.Mode{"introspect"}}
-	refused(t, cfg, metadata("{mode: jwt}"), "policies/authz.rego:3:1: metadata_error: custom.token of data.authz.decision wants mode jwt, which no configured issuer can do")
+	refused(t, cfg, metadata("{mode: jwt}"),
+		"policies/authz.rego:3:1: metadata_error: custom.token of data.authz.decision wants mode jwt, which no configured issuer can do")
 	if _, err := compiled(t, cfg, metadata("{mode: introspect}")); err != nil {
 		t.Error(err)
 	}

@@ -20,7 +20,8 @@ func TestWhatOtherProductsCallOtherwiseIsToldInOurNames(t *testing.T) {
 		"# METADATA\n# entrypoint: true\nx := {\"allowed\": true}": `unknown member "allowed", want allow, reasons, challenge, status, upstream_headers, response_headers, obligations or context; here it is allow`,
 		"# METADATA\n# entrypoint: true\nx := {\"allow\": false, \"http_status\": 404}": "; here it is status",
 	} {
-		_, err := compiled(t, patient, map[string]string{"policies/authz.rego": sound, "policies/p.rego": "package p\n\n" + rego + "\n"})
+		_, err := compiled(t, patient, map[string]string{"policies/authz.rego": sound,
+			"policies/p.rego": "package p\n\n" + rego + "\n"})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Count(err.Error(), "\n") > 0 {
 			t.Errorf("%s: problems %v, want one with %q", rego, err, want)
 		}

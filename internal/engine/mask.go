@@ -48,7 +48,8 @@ func (p *Policy) Mask(event []byte) (authz.Mask, error) {
 	}
 	in, err := term.ParseEvent(event)
 	if err != nil {
-		return authz.Mask{}, fmt.Errorf("read the event: it is not JSON that a policy can read") // the cause would quote it
+		// The cause would quote the event.
+		return authz.Mask{}, fmt.Errorf("read the event: it is not JSON that a policy can read")
 	}
 	var out authz.Mask
 	if v, err := evalOptional(p.mask.drop, in.Value); err != nil {

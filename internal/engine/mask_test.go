@@ -13,7 +13,8 @@ import (
 // logging compiles a policy whose decision allows, with text as the policy of the decision log.
 func logging(t *testing.T, text string) *Policy {
 	t.Helper()
-	p, err := compiled(t, Config{Deadline: 200 * time.Millisecond}, map[string]string{"policies/authz.rego": allowAll, "policies/log.rego": text})
+	p, err := compiled(t, Config{Deadline: 200 * time.Millisecond},
+		map[string]string{"policies/authz.rego": allowAll, "policies/log.rego": text})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,21 +71,30 @@ func TestUndefinedMaskChangesNothing(t *testing.T) {
 }
 
 func TestDropDropsTheEvent(t *testing.T) {
-	masked(t, logging(t, "package system.log\n\ndrop if input.labels.x == \"y\"\n\nmask contains \"/input\"\n"), authz.Mask{Drop: true})
+	masked(t, logging(t, "package system.log\n\ndrop if input.labels.x == \"y\"\n\nmask contains \"/input\"\n"),
+		authz.Mask{Drop: true})
 	masked(t, logging(t, "package system.log\n\ndrop := false\n"), authz.Mask{})
 }
 
 // TestMaskErrorNeverQuotesTheEvent: the text of an error is logged, beside the very event that could not be masked.
 func TestMaskErrorNeverQuotesTheEvent(t *testing.T) {
 	for name, c := range map[string]struct{ rules, want string }{
-		"an object without path":  {`mask contains {"op": "remove", "value": input.input.context.password}`, "data.system.log.mask: an object has no op of remove or upsert, or no path"},
-		"an unknown op":           {`mask contains {"op": input.input.context.password, "path": "/input"}`, "an object has no op"},
-		"a number":                {`mask contains 1`, "data.system.log.mask: a mask is a number, want a string or an object"},
-		"a mask that is a string": {`mask := input.input.context.password`, "data.system.log.mask is a string, want an array or a set"},
-		"a drop that is a string": {`drop := input.input.context.password`, "data.system.log.drop is a string, want a boolean"},
-		"a builtin error":         {`mask contains "/input" if time.parse_rfc3339_ns(input.input.context.password) > 1`, "policies/log.rego:3:27: eval_builtin_error: time.parse_rfc3339_ns cannot work with what it was given"},
-		"a builtin error of drop": {`drop if to_number(input.input.context.password) > 1`, "evaluate data.system.log.drop: policies/log.rego:3:9: eval_builtin_error: to_number"},
-		"a contradiction":         {"mask := [input.input.context.password]\n\nmask := []", "eval_conflict_error: rule data.system.log.mask produced conflicting values, at policies/log.rego:3 and policies/log.rego:5"},
+		"an object without path": {`mask contains {"op": "remove", "value": input.input.context.password}`,
+			"data.system.log.mask: an object has no op of remove or upsert, or no path"},
+		"an unknown op": {`mask contains {"op": input.input.context.password, "path": "/input"}`,
+			"an object has no op"},
+		"a number": {`mask contains 1`,
+			"data.system.log.mask: a mask is a number, want a string or an object"},
+		"a mask that is a string": {`mask := input.input.context.password`,
+			"data.system.log.mask is a string, want an array or a set"},
+		"a drop that is a string": {`drop := input.input.context.password`,
+			"data.system.log.drop is a string, want a boolean"},
+		"a builtin error": {`mask contains "/input" if time.parse_rfc3339_ns(input.input.context.password) > 1`,
+			"policies/log.rego:3:27: eval_builtin_error: time.parse_rfc3339_ns cannot work with what it was given"},
+		"a builtin error of drop": {`drop if to_number(input.input.context.password) > 1`,
+			"evaluate data.system.log.drop: policies/log.rego:3:9: eval_builtin_error: to_number"},
+		"a contradiction": {"mask := [input.input.context.password]\n\nmask := []",
+			"eval_conflict_error: rule data.system.log.mask produced conflicting values, at policies/log.rego:3 and policies/log.rego:5"},
 		"a value that is no JSON": {`mask contains {"op": "upsert", "path": "/input", "value": {1: input.input.context.password, "1": 2}}`, "two members of an object have one name"},
 		"an endless rule":         {`mask contains input.input.context.password if count(numbers.range(1, 1000000000)) < 0`, "not done after 200ms"},
 	} {
@@ -122,7 +132,8 @@ func TestLogPoliciesReadAnEventWhateverTheirAnnotations(t *testing.T) {
 		"annotated with schema": "# METADATA\n# schemas:\n# - input: schema.log_event\npackage system.log\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			masked(t, logging(t, head+"\nmask contains \"/input\" if input.input.context.password == \"hunter2\"\n"), authz.Mask{Ops: []authz.MaskOp{{Op: "remove", Path: "/input"}}})
+			masked(t, logging(t, head+"\nmask contains \"/input\" if input.input.context.password == \"hunter2\"\n"),
+				authz.Mask{Ops: []authz.MaskOp{{Op: "remove", Path: "/input"}}})
 		})
 	}
 }
@@ -157,15 +168,18 @@ func TestNoCallerCanMakeAnEventThatAMaskCannotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	q := question(strings.Repeat(`{"b":`, jsonbound.MaxDepth-3) + "1" + strings.Repeat("}", jsonbound.MaxDepth-3))
-	q.Document.Context = []byte(`{"a":` + strings.Repeat("[", jsonbound.MaxDepth-1) + strings.Repeat("]", jsonbound.MaxDepth-1) + "," + string(q.Document.Context[1:]))
-	q.Document.Token.Claims = []byte(`{"n":1e999999999,"details":` + strings.Repeat("[", jsonbound.MaxDepth-1) + strings.Repeat("]", jsonbound.MaxDepth-1) + "}")
+	q.Document.Context = []byte(`{"a":` + strings.Repeat("[", jsonbound.MaxDepth-1) + strings.Repeat("]",
+		jsonbound.MaxDepth-1) + "," + string(q.Document.Context[1:]))
+	q.Document.Token.Claims = []byte(`{"n":1e999999999,"details":` + strings.Repeat("[",
+		jsonbound.MaxDepth-1) + strings.Repeat("]", jsonbound.MaxDepth-1) + "}")
 	a := answered(t, p, q)
 	in, err := q.Document.AppendJSON(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := p.Mask([]byte(`{"path":"x","input":` + string(in) + `,"result":` + resultJSON(t, a) + `}`))
-	if want := []authz.MaskOp{{Op: "remove", Path: "/input/request/path"}}; err != nil || !reflect.DeepEqual(got.Ops, want) {
+	if want := []authz.MaskOp{{Op: "remove", Path: "/input/request/path"}}; err != nil ||
+		!reflect.DeepEqual(got.Ops, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -32,7 +32,8 @@ func TestAnEntrypointThatMayReadTheRequestIsNotEvaluatedWithoutOne(t *testing.T)
 				c.rego = "default decision := false\n\n" + c.rego
 			}
 			p := policy(t, patient, c.rego+"\n")
-			doc := input.Anonymous(input.Query{Action: &input.Action{Name: "read"}, Resource: &input.Entity{Type: "a", ID: "1"}})
+			doc := input.Anonymous(input.Query{Action: &input.Action{Name: "read"},
+				Resource: &input.Entity{Type: "a", ID: "1"}})
 			_, err := p.Eval(t.Context(), Question{Entrypoint: "authz/decision", Document: doc, Time: start})
 			if got := err != nil && strings.Contains(err.Error(), "it reads input.request"); got != c.needs {
 				t.Errorf("refused is %t: %v", got, err)

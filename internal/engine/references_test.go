@@ -20,47 +20,77 @@ func set(rego string) map[string]string {
 
 func TestAReferenceThatNothingCanMeetIsAProblem(t *testing.T) {
 	for name, c := range map[string]struct{ rego, want string }{
-		"a misspelt package":            {"x if not data.example.maintenence.frozen\n", "undefined ref: data.example.maintenence.frozen: no rule and no data provide data.example.maintenence (data.example has: maintenance); did you mean data.example.maintenance.frozen?"},
-		"a misspelt root":               {"x if data.setings.frozen\n", "did you mean data.settings.frozen?"},
-		"a root that is not there":      {"x if data.bloked\n", "no rule and no data provide data.bloked (data has: authz, example, lib, p, settings, tenants)"},
-		"a misspelt member of data":     {"x if data.settings.frozn\n", "did you mean data.settings.frozen?"},
-		"an alias by import":            {"import data.settings as s\n\nx if s.frozn\n", "did you mean data.settings.frozen?"},
-		"an import of nothing":          {"import data.setings\n\nx if setings.frozen\n", "did you mean data.settings.frozen?"},
-		"a local alias":                 {"x if {\n\ts := data.settings\n\ts.frozn\n}\n", "did you mean data.settings.frozen?"},
-		"an alias of an alias":          {"x if {\n\ts := data.settings\n\tl := s.limits\n\tl.dya > 1\n}\n", "did you mean data.settings.limits.day?"},
-		"a rule that is an alias":       {"x if data.lib.settings.frozn\n", "undefined ref: data.lib.settings.frozn"},
-		"a function":                    {"f(y) := y == data.settings.frozn\n\nx if f(true)\n", "did you mean data.settings.frozen?"},
-		"an argument of a function":     {"f(s) := s.frozn\n\nx if f(data.settings)\n", "did you mean data.settings.frozen?"},
-		"an argument from the input":    {"f(s) := s.scpoes\n\nx if f(input.token)\n", "undefined ref: input.token.scpoes: the input has no such member"},
-		"a comprehension":               {"x := [y | some y in data.setings.limits]\n", "did you mean data.settings.limits?"},
-		"a target of with":              {"x if data.lib.blocked with data.settngs.frozen as true\n", "did you mean data.settings.frozen?"},
-		"a value of with":               {"x if data.lib.blocked with data.settings.frozen as data.settings.frozn\n", "did you mean data.settings.frozen?"},
-		"the head of a rule":            {"x := data.settings.frozn\n", "did you mean data.settings.frozen?"},
-		"the key of a partial object":   {"x[data.settings.frozn] := 1\n", "did you mean data.settings.frozen?"},
-		"an else":                       {"x := 1 if data.settings.frozen\n\nelse := data.settings.frozn\n", "did you mean data.settings.frozen?"},
-		"under not":                     {"x if not data.lib.bloked.a\n", "did you mean data.lib.blocked.a?"},
-		"a rule built by parts":         {"x if data.lib.table.oen\n", "did you mean data.lib.table.one?"},
-		"a member of an object":         {"x if data.lib.object.unknown\n", "rego_type_error: undefined ref: data.lib.object.unknown"},
-		"below a text":                  {"x if data.settings.frozen.deeper\n", "no rule and no data provide data.settings.frozen.deeper"},
-		"behind a variable, misspelt":   {"x if data.tenants[input.token.tenant].bloked\n", "did you mean data.tenants[_].blocked?"},
-		"in some":                       {"x if {\n\tsome t in data.tenants\n\tt.bloked\n}\n", "did you mean data.tenants[_].blocked?"},
-		"in every":                      {"x if every t in data.tenants { t.bloked }\n", "did you mean data.tenants[_].blocked?"},
-		"object.get with a misspelling": {"x if object.get(data.settings, \"frozn\", false)\n", "did you mean data.settings.frozen?"},
-		"object.get with a path":        {"x if object.get(data.example, [\"maintenence\", \"frozen\"], false)\n", "did you mean data.example.maintenance.frozen?"},
-		"a name in a variable":          {"x if {\n\tk := \"frozn\"\n\tdata.settings[k]\n}\n", "did you mean data.settings.frozen?"},
-		"a name in a list":              {"x if {\n\tsome k in [\"frozn\", \"frozen\"]\n\tdata.settings[k]\n}\n", "did you mean data.settings.frozen?"},
-		"a name as an argument":         {"on(k) if data.settings[k]\n\nx if on(\"frozn\")\n", "did you mean data.settings.frozen?"},
-		"a name of the input":           {"x if {\n\tk := \"metod\"\n\tinput.request[k] == \"GET\"\n}\n", "undefined ref: input.request.metod: the input has no such member"},
-		"what a function gives":         {"t(x) := data.tenants[x]\n\nx if t(input.token.tenant).bloked\n", "did you mean data.tenants[_].blocked?"},
-		"what object.get gives":         {"x if {\n\tt := object.get(data.tenants, input.token.tenant, {})\n\tt.bloked\n}\n", "did you mean data.tenants[_].blocked?"},
-		"a rule that is one of data":    {"t := data.tenants[input.token.tenant]\n\nx if t.bloked\n", "undefined ref: data.p.t.bloked, which is data.tenants[_].bloked: "},
-		"a rule with names of data":     {"t[k] := v if some k, v in data.tenants\n\nx if t[input.token.tenant].bloked\n", "did you mean data.tenants[_].blocked?"},
-		"a list made of data":           {"x if {\n\tsome t in [v | some v in data.tenants]\n\tt.bloked\n}\n", "did you mean data.tenants[_].blocked?"},
+		"a misspelt package": {"x if not data.example.maintenence.frozen\n",
+			"undefined ref: data.example.maintenence.frozen: no rule and no data provide data.example.maintenence (data.example has: maintenance); did you mean data.example.maintenance.frozen?"},
+		"a misspelt root": {"x if data.setings.frozen\n", "did you mean data.settings.frozen?"},
+		"a root that is not there": {"x if data.bloked\n",
+			"no rule and no data provide data.bloked (data has: authz, example, lib, p, settings, tenants)"},
+		"a misspelt member of data": {"x if data.settings.frozn\n", "did you mean data.settings.frozen?"},
+		"an alias by import": {"import data.settings as s\n\nx if s.frozn\n",
+			"did you mean data.settings.frozen?"},
+		"an import of nothing": {"import data.setings\n\nx if setings.frozen\n",
+			"did you mean data.settings.frozen?"},
+		"a local alias": {"x if {\n\ts := data.settings\n\ts.frozn\n}\n",
+			"did you mean data.settings.frozen?"},
+		"an alias of an alias": {"x if {\n\ts := data.settings\n\tl := s.limits\n\tl.dya > 1\n}\n",
+			"did you mean data.settings.limits.day?"},
+		"a rule that is an alias": {"x if data.lib.settings.frozn\n", "undefined ref: data.lib.settings.frozn"},
+		"a function": {"f(y) := y == data.settings.frozn\n\nx if f(true)\n",
+			"did you mean data.settings.frozen?"},
+		"an argument of a function": {"f(s) := s.frozn\n\nx if f(data.settings)\n",
+			"did you mean data.settings.frozen?"},
+		"an argument from the input": {"f(s) := s.scpoes\n\nx if f(input.token)\n",
+			"undefined ref: input.token.scpoes: the input has no such member"},
+		"a comprehension": {"x := [y | some y in data.setings.limits]\n",
+			"did you mean data.settings.limits?"},
+		"a target of with": {"x if data.lib.blocked with data.settngs.frozen as true\n",
+			"did you mean data.settings.frozen?"},
+		"a value of with": {"x if data.lib.blocked with data.settings.frozen as data.settings.frozn\n",
+			"did you mean data.settings.frozen?"},
+		"the head of a rule":          {"x := data.settings.frozn\n", "did you mean data.settings.frozen?"},
+		"the key of a partial object": {"x[data.settings.frozn] := 1\n", "did you mean data.settings.frozen?"},
+		"an else": {"x := 1 if data.settings.frozen\n\nelse := data.settings.frozn\n",
+			"did you mean data.settings.frozen?"},
+		"under not":             {"x if not data.lib.bloked.a\n", "did you mean data.lib.blocked.a?"},
+		"a rule built by parts": {"x if data.lib.table.oen\n", "did you mean data.lib.table.one?"},
+		"a member of an object": {"x if data.lib.object.unknown\n",
+			"rego_type_error: undefined ref: data.lib.object.unknown"},
+		"below a text": {"x if data.settings.frozen.deeper\n",
+			"no rule and no data provide data.settings.frozen.deeper"},
+		"behind a variable, misspelt": {"x if data.tenants[input.token.tenant].bloked\n",
+			"did you mean data.tenants[_].blocked?"},
+		"in some": {"x if {\n\tsome t in data.tenants\n\tt.bloked\n}\n",
+			"did you mean data.tenants[_].blocked?"},
+		"in every": {"x if every t in data.tenants { t.bloked }\n",
+			"did you mean data.tenants[_].blocked?"},
+		"object.get with a misspelling": {"x if object.get(data.settings, \"frozn\", false)\n",
+			"did you mean data.settings.frozen?"},
+		"object.get with a path": {"x if object.get(data.example, [\"maintenence\", \"frozen\"], false)\n",
+			"did you mean data.example.maintenance.frozen?"},
+		"a name in a variable": {"x if {\n\tk := \"frozn\"\n\tdata.settings[k]\n}\n",
+			"did you mean data.settings.frozen?"},
+		"a name in a list": {"x if {\n\tsome k in [\"frozn\", \"frozen\"]\n\tdata.settings[k]\n}\n",
+			"did you mean data.settings.frozen?"},
+		"a name as an argument": {"on(k) if data.settings[k]\n\nx if on(\"frozn\")\n",
+			"did you mean data.settings.frozen?"},
+		"a name of the input": {"x if {\n\tk := \"metod\"\n\tinput.request[k] == \"GET\"\n}\n",
+			"undefined ref: input.request.metod: the input has no such member"},
+		"what a function gives": {"t(x) := data.tenants[x]\n\nx if t(input.token.tenant).bloked\n",
+			"did you mean data.tenants[_].blocked?"},
+		"what object.get gives": {"x if {\n\tt := object.get(data.tenants, input.token.tenant, {})\n\tt.bloked\n}\n", "did you mean data.tenants[_].blocked?"},
+		"a rule that is one of data": {"t := data.tenants[input.token.tenant]\n\nx if t.bloked\n",
+			"undefined ref: data.p.t.bloked, which is data.tenants[_].bloked: "},
+		"a rule with names of data": {"t[k] := v if some k, v in data.tenants\n\nx if t[input.token.tenant].bloked\n", "did you mean data.tenants[_].blocked?"},
+		"a list made of data": {"x if {\n\tsome t in [v | some v in data.tenants]\n\tt.bloked\n}\n",
+			"did you mean data.tenants[_].blocked?"},
 		"an object made of data":        {"x if {\n\tts := {k: v | some k, v in data.tenants}\n\tts[input.token.tenant].bloked\n}\n", "did you mean data.tenants[_].blocked?"},
 		"a target of with in the input": {"y if input.request.method == \"GET\"\n\nx if y with input.request.metod as \"GET\"\n", "undefined ref: input.request.metod: the input has no such member"},
-		"a header that names data":      {"x if not data.tenants[input.request.headers[\"x-tenant\"]]\n", "data.tenants is looked up by input.request.headers[\"x-tenant\"] (array[string]), which names nothing there; it is an array of values: take each"},
-		"a number that names a member":  {"x if not data.tenants[input.request.port]\n", "data.tenants is looked up by input.request.port (number), which names nothing there"},
-		"object.get of a lost input":    {"x if object.get(input, \"headers\", {}) != {}\n", "object.get reads input.headers, which never is: it always gives its default; here input.headers is input.request.headers"},
+		"a header that names data": {"x if not data.tenants[input.request.headers[\"x-tenant\"]]\n",
+			"data.tenants is looked up by input.request.headers[\"x-tenant\"] (array[string]), which names nothing there; it is an array of values: take each"},
+		"a number that names a member": {"x if not data.tenants[input.request.port]\n",
+			"data.tenants is looked up by input.request.port (number), which names nothing there"},
+		"object.get of a lost input": {"x if object.get(input, \"headers\", {}) != {}\n",
+			"object.get reads input.headers, which never is: it always gives its default; here input.headers is input.request.headers"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := compiled(t, patient, set(c.rego))
@@ -121,7 +151,8 @@ func TestOptionalDataOfAPackageHoldsForAllItsRules(t *testing.T) {
 		t.Error(err)
 	}
 	files["policies/q.rego"] = "package q\n\ny if not data.billing.closed\n"
-	if _, err := compiled(t, patient, files); err == nil || !strings.HasPrefix(err.Error(), "policies/q.rego:3:10: reference_error: ") {
+	if _, err := compiled(t, patient, files); err == nil ||
+		!strings.HasPrefix(err.Error(), "policies/q.rego:3:10: reference_error: ") {
 		t.Errorf("another package: %v", err)
 	}
 }
@@ -129,7 +160,8 @@ func TestOptionalDataOfAPackageHoldsForAllItsRules(t *testing.T) {
 func TestOptionalDataThatIsNoListOfPathsIsAProblem(t *testing.T) {
 	for _, bad := range []string{"data.billing", "[billing]", "[]", "[1]", "[data]", "[input.token]"} {
 		_, err := compiled(t, patient, set("# METADATA\n# custom: {optional_data: "+bad+"}\nx := 1\n"))
-		if err == nil || !strings.Contains(err.Error(), "policies/p.rego:3:1: metadata_error: custom.optional_data of data.p.x ") {
+		if err == nil || !strings.Contains(err.Error(),
+			"policies/p.rego:3:1: metadata_error: custom.optional_data of data.p.x ") {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
@@ -140,23 +172,33 @@ var headerConfig = Config{Deadline: time.Minute, Headers: []string{"x-tenant", "
 
 func TestAHeaderThatPoliciesNeverSeeIsAProblem(t *testing.T) {
 	for name, c := range map[string]struct{ rego, want string }{
-		"a capital letter":        {`x if "evil" in input.request.headers["X-Tenant"]`, `names of headers are in lower case: "x-tenant"`},
-		"a header that stays out": {`x if "yes" in input.request.headers["x-internal"]`, "input.headers of the configuration does not pass it"},
-		"a credential":            {`x if startswith(input.request.headers.authorization, "Basic ")`, "policies never see a header that may hold a credential"},
-		"a cookie":                {`x if input.request.headers.cookie`, "policies never see a header that may hold a credential"},
-		"a proof":                 {`x if input.request.headers.dpop`, "policies never see a header that may hold a credential"},
-		"under not":               {`x if not input.request.headers["X-Tenant"]`, "names of headers"},
-		"an alias":                {"x if {\n\th := input.request.headers\n\th[\"X-Tenant\"]\n}", "names of headers"},
-		"a name in a variable":    {"x if {\n\tn := \"X-Tenant\"\n\t\"a\" in input.request.headers[n]\n}", "names of headers"},
+		"a capital letter": {`x if "evil" in input.request.headers["X-Tenant"]`,
+			`names of headers are in lower case: "x-tenant"`},
+		"a header that stays out": {`x if "yes" in input.request.headers["x-internal"]`,
+			"input.headers of the configuration does not pass it"},
+		"a credential": {`x if startswith(input.request.headers.authorization, "Basic ")`,
+			"policies never see a header that may hold a credential"},
+		"a cookie": {`x if input.request.headers.cookie`,
+			"policies never see a header that may hold a credential"},
+		"a proof": {`x if input.request.headers.dpop`,
+			"policies never see a header that may hold a credential"},
+		"under not": {`x if not input.request.headers["X-Tenant"]`, "names of headers"},
+		"an alias":  {"x if {\n\th := input.request.headers\n\th[\"X-Tenant\"]\n}", "names of headers"},
+		"a name in a variable": {"x if {\n\tn := \"X-Tenant\"\n\t\"a\" in input.request.headers[n]\n}",
+			"names of headers"},
 		"a name in a list":        {"x if {\n\tsome n in [\"x-tenant\", \"X-Team\"]\n\t\"a\" in input.request.headers[n]\n}", `names of headers are in lower case: "x-team"`},
 		"a name that is compared": {"x if {\n\tsome n, values in input.request.headers\n\tn == \"X-Tenant\"\n\t\"a\" in values\n}", "names of headers"},
 		"an import":               {"import input.request.headers\n\nx if headers[\"X-Tenant\"]", "names of headers"},
 		"a rule":                  {"h := input.request.headers\n\nx if h[\"X-Tenant\"]", `data.p.h["X-Tenant"]`},
-		"a function":              {"f(h) := h[\"X-Tenant\"]\n\nx if f(input.request.headers)", "undefined ref: input.request.headers"},
-		"object.get":              {`x if object.get(input.request.headers, "X-Tenant", []) == ["evil"]`, "it always gives its default; names of headers"},
-		"object.get with a path":  {`x if object.get(input, ["request", "headers", "cookie"], []) == ["evil"]`, "it always gives its default; policies never see"},
-		"object.get of an alias":  {"x if {\n\tr := input.request\n\tobject.get(r.headers, \"X-Tenant\", []) == [\"evil\"]\n}", "it always gives its default"},
-		"a token in the query":    {`x if input.request.query.access_token`, "a parameter that holds a token never passes"},
+		"a function": {"f(h) := h[\"X-Tenant\"]\n\nx if f(input.request.headers)",
+			"undefined ref: input.request.headers"},
+		"object.get": {`x if object.get(input.request.headers, "X-Tenant", []) == ["evil"]`,
+			"it always gives its default; names of headers"},
+		"object.get with a path": {`x if object.get(input, ["request", "headers", "cookie"], []) == ["evil"]`,
+			"it always gives its default; policies never see"},
+		"object.get of an alias": {"x if {\n\tr := input.request\n\tobject.get(r.headers, \"X-Tenant\", []) == [\"evil\"]\n}", "it always gives its default"},
+		"a token in the query": {`x if input.request.query.access_token`,
+			"a parameter that holds a token never passes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := compiled(t, headerConfig, set(c.rego+"\n"))
@@ -197,7 +239,8 @@ func TestAnArrayOfValuesComparedWithATextIsAProblem(t *testing.T) {
 		"f(h) := h == \"evil\"\n\nx if f(input.request.headers[\"x-tenant\"])",
 		"f(h) := startswith(h, \"evil\")\n\nx if f(input.request.headers[\"x-tenant\"])",
 	} {
-		if _, err := compiled(t, headerConfig, set(rego+"\n")); err == nil || !strings.HasPrefix(err.Error(), "policies/p.rego:") {
+		if _, err := compiled(t, headerConfig, set(rego+"\n")); err == nil ||
+			!strings.HasPrefix(err.Error(), "policies/p.rego:") {
 			t.Errorf("%s: %v", rego, err)
 		}
 	}
@@ -238,7 +281,8 @@ func TestWithoutAConfigurationHeadersAreTypedAllTheSame(t *testing.T) {
 	if _, err := compiled(t, patient, set("x if \"a\" in input.request.headers[\"x-any\"]\n")); err != nil {
 		t.Error(err)
 	}
-	for _, rego := range []string{`x if input.request.headers["x-any"] == "a"`, `x if input.request.headers["X-Any"]`, `x if input.request.headers.cookie`} {
+	for _, rego := range []string{`x if input.request.headers["x-any"] == "a"`, `x if input.request.headers["X-Any"]`,
+		`x if input.request.headers.cookie`} {
 		if _, err := compiled(t, patient, set(rego+"\n")); err == nil {
 			t.Errorf("%s has no problem", rego)
 		}
@@ -267,7 +311,8 @@ func TestAComparisonThatAlwaysComesOutTheSameIsAProblem(t *testing.T) {
 		`x if input.token.tenant in data.tenants`,
 		"r contains \"a\" if input.token.active\n\nx if r != []",
 	} {
-		if _, err := compiled(t, headerConfig, set(rego+"\n")); err == nil || !strings.HasPrefix(err.Error(), "policies/p.rego:") {
+		if _, err := compiled(t, headerConfig, set(rego+"\n")); err == nil ||
+			!strings.HasPrefix(err.Error(), "policies/p.rego:") {
 			t.Errorf("%s: %v", rego, err)
 		}
 	}

@@ -30,7 +30,8 @@ func (d *diagnosis) replaceFaulty(e *ast.Error) bool {
 	case rule == nil:
 		delete(d.modules, e.Location.File)
 		d.unknown = append(d.unknown, m.Package.Path)
-	case strings.HasPrefix(e.Message, "conflicting rule"), strings.HasPrefix(e.Message, "rule ") && strings.Contains(e.Message, " conflicts with"):
+	case strings.HasPrefix(e.Message, "conflicting rule"),
+		strings.HasPrefix(e.Message, "rule ") && strings.Contains(e.Message, " conflicts with"):
 		d.dropRules(m.Package.Path.Extend(rule.Head.Ref().GroundPrefix()))
 	case d.replaced[locationOfRule(rule)]:
 		// by another error of the same round, or in vain: the rounds are bounded
@@ -47,7 +48,9 @@ func ruleAt(m *ast.Module, row, col int) *ast.Rule {
 	for _, root := range m.Rules {
 		for r := root; r != nil; r = r.Else {
 			at := r.Location
-			if at != nil && (at.Row < row || at.Row == row && at.Col <= col) && (found == nil || found.Location.Row < at.Row || found.Location.Row == at.Row && found.Location.Col <= at.Col) {
+			if at != nil && (at.Row < row || at.Row == row && at.Col <= col) &&
+				(found == nil || found.Location.Row < at.Row ||
+					found.Location.Row == at.Row && found.Location.Col <= at.Col) {
 				found = r
 			}
 		}
@@ -97,7 +100,8 @@ func (d *diagnosis) dropRules(path ast.Ref) {
 			ref := m.Package.Path.Extend(r.Head.Ref())
 			return ref.HasPrefix(path)
 		})
-		m.Annotations = slices.DeleteFunc(m.Annotations, func(a *ast.Annotations) bool { return a.GetTargetPath().HasPrefix(path) })
+		m.Annotations = slices.DeleteFunc(m.Annotations,
+			func(a *ast.Annotations) bool { return a.GetTargetPath().HasPrefix(path) })
 	}
 }
 

@@ -8,11 +8,12 @@ import (
 
 func TestAResultThatCannotBeSentLoggedAndMaskedIsRefused(t *testing.T) {
 	for rule, want := range map[string]string{
-		`[x | some x in numbers.range(1, 200000)]`:                                    "more than 1048576 bytes of JSON, the limit",
-		`{x | some x in numbers.range(1, 600000)}`:                                    "more than 1048576 bytes of JSON, the limit",
-		`{sprintf("%d", [x]): 1 | some x in numbers.range(1, 200000)}`:                "more than 1048576 bytes of JSON, the limit",
-		`replace(sprintf("%2000d", [1]), " ", sprintf("%600d", [1]))`:                 "more than 1048576 bytes of JSON, the limit",
-		`json.unmarshal("` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `")`: "nested deeper than 64, the limit",
+		`[x | some x in numbers.range(1, 200000)]`:                     "more than 1048576 bytes of JSON, the limit",
+		`{x | some x in numbers.range(1, 600000)}`:                     "more than 1048576 bytes of JSON, the limit",
+		`{sprintf("%d", [x]): 1 | some x in numbers.range(1, 200000)}`: "more than 1048576 bytes of JSON, the limit",
+		`replace(sprintf("%2000d", [1]), " ", sprintf("%600d", [1]))`:  "more than 1048576 bytes of JSON, the limit",
+		`json.unmarshal("` + strings.Repeat("[", 70) + strings.Repeat("]",
+			70) + `")`: "nested deeper than 64, the limit",
 		`1e9000 * 1e9000`: "over 10000",
 	} {
 		p := policy(t, patient, fmt.Sprintf(`default decision := false

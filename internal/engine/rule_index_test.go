@@ -178,7 +178,8 @@ func constant(t types.Type) string {
 // eachCall yields a call of every builtin with a place of the input as each of its arguments.
 func eachCall(places []string, yield func(builtin, call string)) {
 	for _, b := range ast.CapabilitiesForThisVersion().Builtins {
-		if builtins.Unsafe(b.Name) || b.Infix != "" && b.Name != ast.Member.Name || strings.HasPrefix(b.Name, "internal.") && b.Name != ast.Member.Name || b.Relation {
+		if builtins.Unsafe(b.Name) || b.Infix != "" && b.Name != ast.Member.Name ||
+			strings.HasPrefix(b.Name, "internal.") && b.Name != ast.Member.Name || b.Relation {
 			continue
 		}
 		args := b.Decl.FuncArgs().Args
@@ -214,7 +215,8 @@ func TestTheIndexHidesNoErrorOfAnyBuiltin(t *testing.T) {
 			a, err := evaluated(t.Context(), p, valued(value))
 			b, second := unindexed(t, p, valued(value))
 			if (err == nil) != (second == nil) || err == nil && a.Verdict.Allow != b.Verdict.Allow {
-				t.Errorf("%s with %s: %+v, %v; without the index %+v, %v", call, value, a.Verdict, err, b.Verdict, second)
+				t.Errorf("%s with %s: %+v, %v; without the index %+v, %v", call, value, a.Verdict, err, b.Verdict,
+					second)
 			}
 		}
 	})
@@ -243,7 +245,8 @@ func TestOPAIndexesTheBuiltinsThatAreKnown(t *testing.T) {
 			}
 		}
 	})
-	want := []string{ast.GlobMatch.Name, ast.Member.Name, ast.StartsWith.Name, ast.EndsWith.Name, ast.AnyPrefixMatch.Name, ast.AnySuffixMatch.Name}
+	want := []string{ast.GlobMatch.Name, ast.Member.Name, ast.StartsWith.Name, ast.EndsWith.Name,
+		ast.AnyPrefixMatch.Name, ast.AnySuffixMatch.Name}
 	slices.Sort(want)
 	if slices.Sort(got); !slices.Equal(got, want) {
 		t.Errorf("OPA's index answers %q, want %q", got, want)
@@ -269,14 +272,19 @@ func (r inputOf) Resolve(ref ast.Ref) (ast.Value, error) {
 func TestTheIndexAnswersAsTheRulesSay(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(list []string) string { return list[random.IntN(len(list))] }
-	constants := []string{`"a"`, `"a/b"`, `""`, `0`, `-0`, `1`, `1.0`, `1e0`, `100`, `1e2`, `9007199254740993`, `9007199254740992`, `null`, `true`, `false`, `[]`, `["a"]`, `["a","b"]`, `[1,[0]]`, `{"a":1}`, `[null]`}
-	places := []string{`input.context.v`, `input.context.w`, `input.context`, `input.context.v.a`, `data.d.v`, `input.context.v[_]`}
+	constants := []string{`"a"`, `"a/b"`, `""`, `0`, `-0`, `1`, `1.0`, `1e0`, `100`, `1e2`, `9007199254740993`,
+		`9007199254740992`, `null`, `true`, `false`, `[]`, `["a"]`, `["a","b"]`, `[1,[0]]`, `{"a":1}`, `[null]`}
+	places := []string{`input.context.v`, `input.context.w`, `input.context`, `input.context.v.a`, `data.d.v`,
+		`input.context.v[_]`}
 	expressions := func() string {
 		at, c := pick(places), pick(constants)
 		return pick([]string{
-			at + " == " + c, c + " == " + at, at + " = " + c, at + " in [" + c + ", " + pick(constants) + "]", c + " in " + at, at + " in {" + c + "}",
-			at, "{ x := " + at + "; x == " + c + " }", "{ x := " + c + "; " + at + " == x }", at + " == [" + c + ", _]", at + " == " + pick(places),
-			"data.d.members[" + at + "]", at + " in data.d.members", at + " in {" + `"k": ` + c + "}", "not " + at + " == " + c,
+			at + " == " + c, c + " == " + at, at + " = " + c, at + " in [" + c + ", " + pick(constants) + "]",
+			c + " in " + at, at + " in {" + c + "}",
+			at, "{ x := " + at + "; x == " + c + " }", "{ x := " + c + "; " + at + " == x }", at + " == [" + c + ", _]",
+			at + " == " + pick(places),
+			"data.d.members[" + at + "]", at + " in data.d.members", at + " in {" + `"k": ` + c + "}",
+			"not " + at + " == " + c,
 		})
 	}
 	for range 300 {
@@ -285,11 +293,13 @@ func TestTheIndexAnswersAsTheRulesSay(t *testing.T) {
 		for i := range 1 + random.IntN(4) {
 			var parts []string
 			for range 1 + random.IntN(3) {
-				parts = append(parts, strings.TrimSuffix(strings.TrimPrefix(strings.ReplaceAll(expressions(), "x", fmt.Sprintf("x%d", len(parts))), "{ "), " }"))
+				parts = append(parts, strings.TrimSuffix(strings.TrimPrefix(strings.ReplaceAll(expressions(), "x",
+					fmt.Sprintf("x%d", len(parts))), "{ "), " }"))
 			}
 			fmt.Fprintf(&rego, "hit contains %d if { %s }\n", i, strings.Join(parts, "; "))
 		}
-		p, err := compiled(t, patient, map[string]string{"policies/a.rego": "package authz\n\n" + rego.String(), "policies/d/data.json": `{"v":["a",1],"members":{"a":1,"1":"a/b"}}`})
+		p, err := compiled(t, patient, map[string]string{"policies/a.rego": "package authz\n\n" + rego.String(),
+			"policies/d/data.json": `{"v":["a",1],"members":{"a":1,"1":"a/b"}}`})
 		if err != nil {
 			continue // types do not allow it
 		}
@@ -298,7 +308,8 @@ func TestTheIndexAnswersAsTheRulesSay(t *testing.T) {
 			a, err := evaluated(t.Context(), p, q)
 			b, second := unindexed(t, p, q)
 			if err != nil || second != nil || resultJSON(t, a) != resultJSON(t, b) {
-				t.Errorf("%s\nwith %s: %v %v; without the index %v %v", rego.String(), q.Document.Context, a.Result, err, b.Result, second)
+				t.Errorf("%s\nwith %s: %v %v; without the index %v %v", rego.String(), q.Document.Context, a.Result,
+					err, b.Result, second)
 			}
 		}
 	}

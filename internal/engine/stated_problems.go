@@ -27,7 +27,9 @@ const codeStated = "policy_error"
 
 // statedProblems evaluates the rules whose metadata say that they tell problems, but for those of which prepare gives
 // no entry.
-func statedProblems(ctx context.Context, compiler *ast.Compiler, set *bundle.Set, prepare func(string) (*preparedRule, error)) (bundle.Problems, error) {
+func statedProblems(
+	ctx context.Context, compiler *ast.Compiler, set *bundle.Set, prepare func(string) (*preparedRule, error),
+) (bundle.Problems, error) {
 	var out bundle.Problems
 	done := map[string]bool{}
 	for found, custom := range rego.Metadata(compiler, statesProblems) {
@@ -38,8 +40,10 @@ func statedProblems(ctx context.Context, compiler *ast.Compiler, set *bundle.Set
 		done[path] = true
 		loc := found.Annotations.Location
 		rules := compiler.GetRulesExact(found.Path)
-		if custom != true || len(rules) == 0 || len(rules[0].Head.Args) > 0 || found.Annotations.Scope == "package" || !rego.RefOf(path).Equal(found.Path) {
-			out = append(out, rego.ProblemAt(loc, check.CodeMetadata, "custom.%s of %s has no effect: write true, on a rule", statesProblems, found.Path))
+		if custom != true || len(rules) == 0 || len(rules[0].Head.Args) > 0 || found.Annotations.Scope == "package" ||
+			!rego.RefOf(path).Equal(found.Path) {
+			out = append(out, rego.ProblemAt(loc, check.CodeMetadata,
+				"custom.%s of %s has no effect: write true, on a rule", statesProblems, found.Path))
 			continue
 		}
 		e, err := prepare(path)
@@ -66,7 +70,8 @@ func problemsOfRule(rule *ast.Rule, value ast.Value, set *bundle.Set) bundle.Pro
 	}
 	terms, err := term.List(value)
 	if err != nil {
-		return bundle.Problems{rego.ProblemAt(rule.Location, codeStated, "%s, which tells problems, %v", rule.Ref(), err)}
+		p := rego.ProblemAt(rule.Location, codeStated, "%s, which tells problems, %v", rule.Ref(), err)
+		return bundle.Problems{p}
 	}
 	var out bundle.Problems
 	for _, t := range terms {

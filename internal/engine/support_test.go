@@ -76,8 +76,9 @@ func refused(t *testing.T, cfg Config, files map[string]string, want ...string) 
 // question asks for the decision on a GET with an active token, with context as input.context.
 func question(context string) Question {
 	claims := &authz.Claims{
-		Active: true, Kind: authz.AccessToken, Issuer: "https://id.example", Subject: authz.Subject{ID: "u1", Type: authz.User},
-		Scopes: []string{"orders:read", "orders:write"}, Audiences: []string{"https://api.example"}, Tenant: "acme",
+		Active: true, Kind: authz.AccessToken, Issuer: "https://id.example",
+		Subject: authz.Subject{ID: "u1", Type: authz.User},
+		Scopes:  []string{"orders:read", "orders:write"}, Audiences: []string{"https://api.example"}, Tenant: "acme",
 		Raw: []byte(`{"active":true,"scope":"orders:read orders:write"}`), Fetched: start,
 	}
 	req := input.Request{Method: "GET", Path: "/orders/42", RawPath: "/orders/42", Segments: []string{"orders", "42"}}

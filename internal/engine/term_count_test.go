@@ -24,8 +24,11 @@ func TestAListThatDoublesWithEachLineIsAProblem(t *testing.T) {
 		"an else":         "decision if {\n\tinput.context.y\n} else if {\n" + doubling(40) + "}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := compiled(t, patient, map[string]string{"policies/p.rego": "package authz\n\ndefault decision := false\n\n" + rego})
-			if err == nil || !strings.Contains(err.Error(), "rego_compile_error: a variable of this rule stands for more than 1048576 terms") || !strings.HasPrefix(err.Error(), "policies/p.rego:") {
+			_, err := compiled(t, patient,
+				map[string]string{"policies/p.rego": "package authz\n\ndefault decision := false\n\n" + rego})
+			if err == nil || !strings.Contains(err.Error(),
+				"rego_compile_error: a variable of this rule stands for more than 1048576 terms") ||
+				!strings.HasPrefix(err.Error(), "policies/p.rego:") {
 				t.Errorf("problems %v", err)
 			}
 		})

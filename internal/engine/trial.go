@@ -37,7 +37,8 @@ func (p *Policy) tryEntrypoint(ctx context.Context, prog *check.Program, path st
 	total := prog.AlwaysDefined(path)
 	failures, answered := map[string]bool{}, false
 	for _, made := range madeUpRequests(cfg) {
-		result, err := p.Eval(ctx, Question{Entrypoint: path, Document: made.document, Time: trialTime, Seed: trialSeed})
+		result, err := p.Eval(ctx, Question{Entrypoint: path, Document: made.document, Time: trialTime,
+			Seed: trialSeed})
 		if err == nil {
 			_, err = result.Verdict()
 		}
@@ -45,9 +46,12 @@ func (p *Policy) tryEntrypoint(ctx context.Context, prog *check.Program, path st
 		case err == nil:
 			answered = true
 		case ctx.Err() != nil:
-			return bundle.Problems{{File: "policies", Code: check.CodeResult, Message: fmt.Sprintf("the load was stopped: %v", ctx.Err())}}
+			return bundle.Problems{{File: "policies", Code: check.CodeResult,
+				Message: fmt.Sprintf("the load was stopped: %v", ctx.Err())}}
 		case errors.Is(err, errUndefined):
-			return bundle.Problems{rego.ProblemAt(rules[0].Location, check.CodeResult, "data.%s can be undefined: it is for %s; give it a default, such as: default %s := false", rego.Dotted(path), made.name, rego.LastName(path))}
+			return bundle.Problems{rego.ProblemAt(rules[0].Location, check.CodeResult,
+				"data.%s can be undefined: it is for %s; give it a default, such as: default %s := false",
+				rego.Dotted(path), made.name, rego.LastName(path))}
 		default:
 			failures[err.Error()] = true
 		}
@@ -60,7 +64,8 @@ func (p *Policy) tryEntrypoint(ctx context.Context, prog *check.Program, path st
 	}
 	var out bundle.Problems
 	for _, cause := range slices.Sorted(maps.Keys(failures)) {
-		out = append(out, rego.ProblemAt(rules[0].Location, check.CodeResult, "data.%s answers none of the requests that were tried: %s", rego.Dotted(path), cause))
+		out = append(out, rego.ProblemAt(rules[0].Location, check.CodeResult,
+			"data.%s answers none of the requests that were tried: %s", rego.Dotted(path), cause))
 	}
 	return out
 }
@@ -82,14 +87,20 @@ type madeUpRequest struct {
 // madeUpRequests are requests as different as a few can be, all of which may reach a policy.
 func madeUpRequests(cfg Config) []madeUpRequest {
 	user := &authz.Claims{
-		Active: true, Kind: authz.AccessToken, Issuer: "https://id.example", ID: "t1", ClientID: "web", Subject: authz.Subject{ID: "u1", Type: authz.User, Username: "ada"},
-		Scopes: []string{"read", "write"}, Audiences: []string{"api"}, Tenant: "acme", Roles: []string{"admin"}, Groups: []string{"staff"},
-		IssuedAt: 1767322000, ExpiresAt: 1767332000, Raw: []byte(`{"active":true,"sub":"u1","scope":"read write"}`), Fetched: trialTime,
+		Active: true, Kind: authz.AccessToken, Issuer: "https://id.example", ID: "t1", ClientID: "web",
+		Subject: authz.Subject{ID: "u1", Type: authz.User, Username: "ada"},
+		Scopes:  []string{"read", "write"}, Audiences: []string{"api"}, Tenant: "acme", Roles: []string{"admin"},
+		Groups:   []string{"staff"},
+		IssuedAt: 1767322000, ExpiresAt: 1767332000, Raw: []byte(`{"active":true,"sub":"u1","scope":"read write"}`),
+		Fetched: trialTime,
 	}
-	client := &authz.Claims{Active: true, Kind: authz.AccessToken, ClientID: "job", Subject: authz.Subject{ID: "job", Type: authz.Client}, Scopes: []string{}, Raw: []byte(`{"active":true}`), Fetched: trialTime}
+	client := &authz.Claims{Active: true, Kind: authz.AccessToken, ClientID: "job",
+		Subject: authz.Subject{ID: "job", Type: authz.Client}, Scopes: []string{}, Raw: []byte(`{"active":true}`),
+		Fetched: trialTime}
 	ask := func(method, path string, segments ...string) input.Query {
 		return input.Query{Request: input.Request{
-			Method: method, Path: path, RawPath: path, Segments: segments, Query: map[string][]string{}, Headers: map[string][]string{},
+			Method: method, Path: path, RawPath: path, Segments: segments, Query: map[string][]string{},
+			Headers: map[string][]string{},
 		}}
 	}
 	full := ask("POST", "/orders/42", "orders", "42")
@@ -103,7 +114,8 @@ func madeUpRequests(cfg Config) []madeUpRequest {
 	deletion.Context = []byte(`{}`)
 	bearer := input.Presented{Scheme: "bearer"}
 	out := []madeUpRequest{
-		{"GET /orders/42 with the token of a user", input.Build(ask("GET", "/orders/42", "orders", "42"), user, bearer, trialTime)},
+		{"GET /orders/42 with the token of a user",
+			input.Build(ask("GET", "/orders/42", "orders", "42"), user, bearer, trialTime)},
 		{"GET / with the token of a client", input.Build(ask("GET", "/"), client, bearer, trialTime)},
 		{"POST /orders/42 with a context", input.Build(full, user, bearer, trialTime)},
 		{"DELETE /orders/42 with the token of a client", input.Build(deletion, client, bearer, trialTime)},

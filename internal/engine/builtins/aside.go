@@ -61,7 +61,8 @@ type asideCall struct {
 
 // aside runs f on a goroutine of its own and hands over what it gives, or ends the evaluation at its deadline, while f
 // goes on.
-func (r *Runaways) aside(bctx topdown.BuiltinContext, operands []*ast.Term, f topdown.BuiltinFunc, iter func(*ast.Term) error) error {
+func (r *Runaways) aside(bctx topdown.BuiltinContext, operands []*ast.Term, f topdown.BuiltinFunc,
+	iter func(*ast.Term) error) error {
 	if err := r.enter(bctx.Cancel); err != nil {
 		return halt(err, bctx.Location)
 	}
@@ -144,12 +145,14 @@ func await(done <-chan struct{}, cancel topdown.Cancel) bool {
 
 // deadlineError ends an evaluation as OPA does at its deadline.
 func deadlineError(loc *ast.Location) error {
-	return topdown.Halt{Err: &topdown.Error{Code: topdown.CancelErr, Message: "caller cancelled query execution", Location: loc}}
+	err := &topdown.Error{Code: topdown.CancelErr, Message: "caller cancelled query execution", Location: loc}
+	return topdown.Halt{Err: err}
 }
 
 // halt ends an evaluation with a cause of ours.
 func halt(cause error, loc *ast.Location) error {
-	return topdown.Halt{Err: (&topdown.Error{Code: topdown.BuiltinErr, Message: cause.Error(), Location: loc}).Wrap(cause)}
+	err := &topdown.Error{Code: topdown.BuiltinErr, Message: cause.Error(), Location: loc}
+	return topdown.Halt{Err: err.Wrap(cause)}
 }
 
 // Cause returns the cause of an evaluation that this package ended, or nil.

@@ -19,11 +19,12 @@ type runaway struct {
 
 func newRunaway() *runaway {
 	w := &runaway{calls: NewRunaways(), started: make(chan struct{}, 100), end: make(chan struct{})}
-	w.call = guard(w.calls, "sort", limit{aside: always}, func(topdown.BuiltinContext, []*ast.Term, func(*ast.Term) error) error {
-		w.started <- struct{}{}
-		<-w.end
-		return nil
-	})
+	w.call = guard(w.calls, "sort", limit{aside: always},
+		func(topdown.BuiltinContext, []*ast.Term, func(*ast.Term) error) error {
+			w.started <- struct{}{}
+			<-w.end
+			return nil
+		})
 	return w
 }
 
@@ -64,7 +65,8 @@ func TestRunawaysDoNotPileUp(t *testing.T) {
 		}
 	}
 	for range 3 {
-		if err := w.call(topdown.BuiltinContext{Cancel: topdown.NewCancel()}, nil, nil); !errors.Is(err, errTooManyRunaways) {
+		if err := w.call(topdown.BuiltinContext{Cancel: topdown.NewCancel()}, nil, nil); !errors.Is(err,
+			errTooManyRunaways) {
 			t.Errorf("one more: %v", err)
 		}
 	}
@@ -80,5 +82,6 @@ func TestABuiltinThatPanicsAsideDoesSoWhereItWasCalled(t *testing.T) {
 			t.Errorf("recovered %v, %d places held", v, len(r.slots))
 		}
 	}()
-	_ = r.aside(topdown.BuiltinContext{}, nil, func(topdown.BuiltinContext, []*ast.Term, func(*ast.Term) error) error { panic("broken") }, nil)
+	_ = r.aside(topdown.BuiltinContext{}, nil,
+		func(topdown.BuiltinContext, []*ast.Term, func(*ast.Term) error) error { panic("broken") }, nil)
 }

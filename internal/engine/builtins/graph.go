@@ -53,7 +53,8 @@ func reachablePaths(bctx topdown.BuiltinContext, operands []*ast.Term, iter func
 			p.walk(root)
 		}
 		if p.left < 0 {
-			return halt(&limitError{ast.ReachablePathsBuiltin.Name, fmt.Sprintf("would make paths of more than %d nodes", maxPathNodes)}, bctx.Location)
+			return halt(&limitError{ast.ReachablePathsBuiltin.Name,
+				fmt.Sprintf("would make paths of more than %d nodes", maxPathNodes)}, bctx.Location)
 		}
 	}
 	return topdown.GetBuiltin(ast.ReachablePathsBuiltin.Name)(bctx, operands, iter)

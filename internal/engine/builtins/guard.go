@@ -26,6 +26,11 @@ const (
 	maxUnits       = 4 << 20
 )
 
+// tooMany is why a call over maxUnits is refused.
+var tooMany = fmt.Sprintf(
+	"is given, or would make, more than %d terms or %d MB of text, the limit", maxUnits, maxUnits>>16,
+)
+
 // limitError is the cause of a call that is refused.
 type limitError struct{ name, what string }
 
@@ -75,7 +80,7 @@ func guard(r *Runaways, name string, limit limit, f topdown.BuiltinFunc) topdown
 		case units > maxUnits && limit.counts && bctx.Cancel != nil:
 			return waitForDeadline(bctx)
 		case units > maxUnits:
-			return halt(&limitError{name, fmt.Sprintf("is given, or would make, more than %d terms or %d MB of text, the limit", maxUnits, maxUnits>>16)}, bctx.Location)
+			return halt(&limitError{name, tooMany}, bctx.Location)
 		case units > maxInlineUnits || limit.aside != nil && limit.aside(operands):
 			return r.aside(bctx, operands, f, iter)
 		}

@@ -50,10 +50,14 @@ func isFast(b *ast.Builtin) bool {
 		}
 	}
 	return slices.Contains([]string{
-		"assign", "eq", "equal", "neq", "lt", "lte", "gt", "gte", "type_name", "count", "all", "any", "max", "min", "abs", "ceil", "floor", "round",
-		"startswith", "endswith", "contains", "lower", "upper", "substring", "trim", "trim_left", "trim_right", "trim_space", "trim_prefix", "trim_suffix",
-		"strings.any_prefix_match", "strings.any_suffix_match", "strings.count", "object.get", "array.slice", "rand.intn", "uuid.parse", "uuid.rfc4122",
-		"trace", "print", "net.cidr_contains", "net.cidr_intersects", "net.cidr_overlap", "net.cidr_is_valid", "uri.is_valid", "crypto.hmac.equal",
+		"assign", "eq", "equal", "neq", "lt", "lte", "gt", "gte", "type_name", "count", "all", "any", "max", "min",
+		"abs", "ceil", "floor", "round",
+		"startswith", "endswith", "contains", "lower", "upper", "substring", "trim", "trim_left", "trim_right",
+		"trim_space", "trim_prefix", "trim_suffix",
+		"strings.any_prefix_match", "strings.any_suffix_match", "strings.count", "object.get", "array.slice",
+		"rand.intn", "uuid.parse", "uuid.rfc4122",
+		"trace", "print", "net.cidr_contains", "net.cidr_intersects", "net.cidr_overlap", "net.cidr_is_valid",
+		"uri.is_valid", "crypto.hmac.equal",
 	}, b.Name)
 }
 
@@ -99,19 +103,23 @@ func limitsOf() map[string]limit {
 		ast.JSONMatchSchema.Name:        {aside: always},
 		ast.JSONSchemaVerify.Name:       {aside: always},
 	}
-	for _, name := range []string{"regex.match", "regex.is_valid", "regex.split", "regex.find_n", "regex.find_all_string_submatch_n", "re_match"} {
+	for _, name := range []string{"regex.match", "regex.is_valid", "regex.split", "regex.find_n",
+		"regex.find_all_string_submatch_n", "re_match"} {
 		all[name] = limit{aside: longPattern(0, 1)}
 	}
-	for _, name := range []string{"array.concat", "array.flatten", "array.reverse", "object.keys", "object.remove", "object.filter", "json.remove", "json.filter", "json.patch", "union", "intersection", "and", "or"} {
+	for _, name := range []string{"array.concat", "array.flatten", "array.reverse", "object.keys", "object.remove",
+		"object.filter", "json.remove", "json.filter", "json.patch", "union", "intersection", "and", "or"} {
 		all[name] = limit{shallow: true}
 	}
 	for _, b := range ast.Builtins {
 		switch {
 		case strings.HasPrefix(b.Name, "graphql."):
 			all[b.Name] = limit{aside: always, refuse: deepGraphQL}
-		case strings.HasPrefix(b.Name, "io.jwt.") && b.Name != "io.jwt.decode", strings.HasPrefix(b.Name, "crypto.x509."), b.Name == "crypto.parse_private_keys":
+		case strings.HasPrefix(b.Name, "io.jwt.") && b.Name != "io.jwt.decode",
+			strings.HasPrefix(b.Name, "crypto.x509."), b.Name == "crypto.parse_private_keys":
 			all[b.Name] = limit{aside: always}
-		case slices.Contains([]string{"plus", "minus", "mul", "div", "rem", "sum", "product", "to_number", "format_int", "units.parse", "units.parse_bytes"}, b.Name),
+		case slices.Contains([]string{"plus", "minus", "mul", "div", "rem", "sum", "product", "to_number", "format_int",
+			"units.parse", "units.parse_bytes"}, b.Name),
 			strings.HasPrefix(b.Name, "bits.") && b.Name != ast.BitsShiftLeft.Name:
 			all[b.Name] = limit{refuse: longNumber, shallow: true}
 		}
@@ -283,7 +291,8 @@ func longPattern(at, on int) func([]*ast.Term) bool {
 	return func(operands []*ast.Term) bool {
 		pattern, text := textAt(operands, at), textAt(operands, on)
 		repetitions := strings.Count(pattern, "{")
-		return len(pattern) > 512 || repetitions > 2 || repetitions > 0 && len(text) > 1<<10 || len(pattern)*len(text) > 1<<22 ||
+		return len(pattern) > 512 || repetitions > 2 || repetitions > 0 && len(text) > 1<<10 ||
+			len(pattern)*len(text) > 1<<22 ||
 			strings.Contains(pattern, `\p`) || strings.Contains(pattern, `\P`)
 	}
 }

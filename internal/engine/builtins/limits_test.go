@@ -9,7 +9,9 @@ import (
 
 func TestEveryBuiltinThatIsNotLightIsGuarded(t *testing.T) {
 	guards := Guarded(NewRunaways())
-	for _, name := range []string{"sort", "json.marshal", "bits.lsh", "numbers.range", "numbers.range_step", "graph.reachable", "graph.reachable_paths", "graphql.parse_query", "regex.match", "yaml.unmarshal", "sprintf", "io.jwt.verify_rs256", "object.union_n", "json.patch", "mul"} {
+	for _, name := range []string{"sort", "json.marshal", "bits.lsh", "numbers.range", "numbers.range_step",
+		"graph.reachable", "graph.reachable_paths", "graphql.parse_query", "regex.match", "yaml.unmarshal", "sprintf",
+		"io.jwt.verify_rs256", "object.union_n", "json.patch", "mul"} {
 		if guards[privatePrefix+name] == nil {
 			t.Errorf("%s is not guarded", name)
 		}
@@ -40,7 +42,8 @@ func TestCallsWhoseOperandsMultiplyRunAside(t *testing.T) {
 		"strings.render_template":   {text("x", 1), ast.ObjectTerm()},
 		"io.jwt.decode_verify":      {text("x", 1), ast.ObjectTerm()},
 		"rego.parse_module":         {text("x", 1), text("x", 1)},
-		"json.marshal_with_options": {text("a", 30_000), ast.ObjectTerm([2]*ast.Term{ast.StringTerm("indent"), text(" ", 3_000)})},
+		"json.marshal_with_options": {text("a", 30_000),
+			ast.ObjectTerm([2]*ast.Term{ast.StringTerm("indent"), text(" ", 3_000)})},
 		"graphql.schema_is_valid":   {text("x", 1)},
 		"numbers.range":             {ast.InternedTerm(1), ast.InternedTerm(5_000)},
 		"net.cidr_expand":           {ast.StringTerm("10.0.0.0/16")},
@@ -67,7 +70,8 @@ func TestCallsWhoseOperandsMultiplyRunAside(t *testing.T) {
 		"glob.match":  {text("/orders/*/items/*", 1), ast.ArrayTerm(), text("/orders/42/items/1", 1)},
 		"indexof":     {text("a", 1000), text("b", 1)},
 	} {
-		if l := limits[name]; weigh(operands, maxUnits, l.levels()) > maxInlineUnits || l.aside != nil && l.aside(operands) {
+		if l := limits[name]; weigh(operands, maxUnits, l.levels()) > maxInlineUnits ||
+			l.aside != nil && l.aside(operands) {
 			t.Errorf("%s on short texts does not run in place", name)
 		}
 	}

@@ -2,6 +2,7 @@ package builtins
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"reflect"
 	"strconv"
@@ -118,7 +119,7 @@ func (w *schemaWalker) count(s map[string]any) int {
 		n = min(n+w.count(next), maxAlternatives+1)
 	}
 	if n > maxAlternatives {
-		w.problem = "is given a schema of which more than " + strconv.Itoa(maxAlternatives) + " parts apply to one value"
+		w.problem = fmt.Sprintf("is given a schema of which more than %d parts apply to one value", maxAlternatives)
 	}
 	w.applied[at] = n
 	return n

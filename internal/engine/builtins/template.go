@@ -30,7 +30,8 @@ func renderTemplate(bctx topdown.BuiltinContext, operands []*ast.Term, iter func
 	case errors.Is(err, errRendered):
 		return halt(&limitError{ast.RenderTemplate.Name, errRendered.Error()}, bctx.Location)
 	case err != nil:
-		return &topdown.Error{Code: topdown.BuiltinErr, Message: ast.RenderTemplate.Name + ": " + err.Error(), Location: bctx.Location}
+		message := ast.RenderTemplate.Name + ": " + err.Error()
+		return &topdown.Error{Code: topdown.BuiltinErr, Message: message, Location: bctx.Location}
 	}
 	return iter(ast.StringTerm(strings.ReplaceAll(out.String(), "<no value>", "<undefined>")))
 }

@@ -13,5 +13,6 @@ func Unsafe(name string) bool {
 
 // CallsUnsafe reports whether the policies call a builtin that reaches the network or the machine: those are not tried.
 func CallsUnsafe(c *ast.Compiler) bool {
-	return c.Required != nil && slices.ContainsFunc(c.Required.Builtins, func(b *ast.Builtin) bool { return Unsafe(b.Name) })
+	return c.Required != nil && slices.ContainsFunc(c.Required.Builtins,
+		func(b *ast.Builtin) bool { return Unsafe(b.Name) })
 }

@@ -24,7 +24,8 @@ func (p *Program) alwaysDefined(rules []*ast.Rule, depth int) bool {
 	}
 	for _, r := range rules {
 		for ; r != nil; r = r.Else {
-			if s := p.of[r]; s != nil && argumentsMatch(r) && p.bodyAlwaysHolds(s, depth) && p.hasValue(s, r.Head.Value, depth) {
+			if s := p.of[r]; s != nil && argumentsMatch(r) && p.bodyAlwaysHolds(s, depth) &&
+				p.hasValue(s, r.Head.Value, depth) {
 				return true
 			}
 		}
@@ -103,7 +104,8 @@ func (p *Program) callHasValue(s *scope, x *ast.Expr, depth int) bool {
 // hasValue reports whether a term surely has a value, when the body around it holds.
 func (p *Program) hasValue(s *scope, t *ast.Term, depth int) bool {
 	switch v := t.Value.(type) {
-	case ast.Var, ast.Null, ast.Boolean, ast.Number, ast.String, *ast.ArrayComprehension, *ast.SetComprehension, *ast.ObjectComprehension:
+	case ast.Var, ast.Null, ast.Boolean, ast.Number, ast.String, *ast.ArrayComprehension, *ast.SetComprehension,
+		*ast.ObjectComprehension:
 		return true
 	case ast.Ref:
 		if v.HasPrefix(ast.InputRootRef) {

@@ -18,7 +18,8 @@ func (p *Program) Problems(set *bundle.Set, entrypoints []string, unknown []ast.
 	if problems := p.tooManyTerms(); len(problems) > 0 {
 		return problems // types of such variables are as large
 	}
-	land := &dataTree{program: p, rules: p.compiler.RuleTree.Child(ast.DefaultRootDocument.Value), data: set.Document(), unknown: unknown}
+	rules := p.compiler.RuleTree.Child(ast.DefaultRootDocument.Value)
+	land := &dataTree{program: p, rules: rules, data: set.Document(), unknown: unknown}
 	p.tree, p.replaced = land, slices.Collect(maps.Values(p.replacements().targets))
 	optional, problems := p.optionalPaths()
 	problems = append(problems, land.undefinedRefs(optional)...)

@@ -13,7 +13,9 @@ import (
 )
 
 // comparisons are the builtins whose operands OPA does not compare by type: it takes any two.
-var comparisons = map[string]string{"neq": "!=", "equal": "==", "eq": "==", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+var comparisons = map[string]string{
+	"neq": "!=", "equal": "==", "eq": "==", "lt": "<", "lte": "<=", "gt": ">", "gte": ">=",
+}
 
 // comparisonProblems finds what OPA's type check lets pass: values that are compared and never of one type, and a value
 // of the input that a function is handed and that its builtins cannot take. Such an expression is always the same, so
@@ -41,10 +43,12 @@ func (p *Program) mismatch(s *scope, name string, args []*ast.Term) string {
 			if op[0] == '<' || op[0] == '>' {
 				outcome = "always compare the same"
 			}
-			return fmt.Sprintf("match error: %s compares %s with %s, which %s%s", op, a.words(), b.words(), outcome, rego.ArrayHint(a.ref, b.ref))
+			return fmt.Sprintf("match error: %s compares %s with %s, which %s%s", op, a.words(), b.words(), outcome,
+				rego.ArrayHint(a.ref, b.ref))
 		}
 		if op == "==" || op == "!=" {
-			return cmp.Or(p.impossibleTexts(s, args[0], p.constants(s, args[1], maxBindingDepth)), p.impossibleTexts(s, args[1], p.constants(s, args[0], maxBindingDepth)))
+			return cmp.Or(p.impossibleTexts(s, args[0], p.constants(s, args[1], maxBindingDepth)),
+				p.impossibleTexts(s, args[1], p.constants(s, args[0], maxBindingDepth)))
 		}
 		return ""
 	}
@@ -61,7 +65,8 @@ func (p *Program) mismatch(s *scope, name string, args []*ast.Term) string {
 		}
 		have := p.typeOf(s, args[i])
 		if have.of != nil && have.ref.HasPrefix(ast.InputRootRef) && term.Disjoint(have.of, want) && !have.may(nil) {
-			return fmt.Sprintf("%s: argument %d is %s, which it never takes%s", name, i+1, have.words(), rego.ArrayHint(have.ref))
+			return fmt.Sprintf("%s: argument %d is %s, which it never takes%s", name, i+1, have.words(),
+				rego.ArrayHint(have.ref))
 		}
 	}
 	return ""
@@ -73,7 +78,8 @@ func (p *Program) impossibleMember(s *scope, args []*ast.Term) string {
 	switch {
 	case of.of == nil || of.otherwise != nil:
 	case term.KindsOf(of.of)&(term.CollectionKinds|term.NullKind) == 0:
-		return fmt.Sprintf("match error: nothing is in %s, which is no collection%s", of.words(), rego.ArrayHint(of.ref))
+		return fmt.Sprintf("match error: nothing is in %s, which is no collection%s", of.words(),
+			rego.ArrayHint(of.ref))
 	case term.IsCollection(of.of) && term.Differ(one.of, term.ElementsOf(of.of)) && one.otherwise == nil:
 		return fmt.Sprintf("match error: %s is never in %s%s", one.words(), of.words(), rego.ArrayHint(one.ref))
 	}

@@ -13,7 +13,8 @@ func TestTheTypeOfWhatIsLostIsUnknown(t *testing.T) {
 	p := New(rego.NewCompiler(rego.Options{}))
 	ref := ast.MustParseRef("data.limits.days[_]")
 	for _, unknown := range [][]ast.Ref{nil, {ast.MustParseRef("data.limits")}} {
-		p.tree = &dataTree{program: p, data: map[string]any{"limits": map[string]any{"days": []any{"monday"}}}, unknown: unknown}
+		p.tree = &dataTree{program: p, data: map[string]any{"limits": map[string]any{"days": []any{"monday"}}},
+			unknown: unknown}
 		if got := p.typeOfRef(ref); (got == nil) != (unknown != nil) {
 			t.Errorf("with %v unknown: %v", unknown, got)
 		}

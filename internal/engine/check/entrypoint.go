@@ -31,14 +31,16 @@ func Entrypoints(compiler *ast.Compiler, named []string) ([]string, bundle.Probl
 		}
 		if cause != "" {
 			problems = append(problems,
-				rego.ProblemAt(ref.Annotations.Location, codeEntrypoint, "%s cannot be an entrypoint: %s", ref.Path, cause))
+				rego.ProblemAt(ref.Annotations.Location, codeEntrypoint, "%s cannot be an entrypoint: %s", ref.Path,
+					cause))
 		}
 		paths = append(paths, path)
 	}
 	for _, path := range named {
 		path = strings.Trim(path, "/")
 		if cause, at := EntrypointProblem(compiler, path); cause != "" {
-			p := rego.ProblemAt(at, codeEntrypoint, "data.%s, which the configuration names, cannot be an entrypoint: %s",
+			p := rego.ProblemAt(at, codeEntrypoint,
+				"data.%s, which the configuration names, cannot be an entrypoint: %s",
 				rego.Dotted(path), cause)
 			if at == nil {
 				p.File = "configuration"
@@ -86,7 +88,8 @@ func noRule(compiler *ast.Compiler, ref ast.Ref) (cause string, at *ast.Location
 	}
 	for n := len(ref) - 1; n > 1; n-- {
 		if rules := compiler.GetRulesExact(ref[:n]); len(rules) > 0 {
-			return fmt.Sprintf("%s: %s is one, and %s a member of its value; name a rule", none, ref[:n], rego.LastName(rego.PathOf(ref))), rules[0].Location
+			return fmt.Sprintf("%s: %s is one, and %s a member of its value; name a rule", none, ref[:n],
+				rego.LastName(rego.PathOf(ref))), rules[0].Location
 		}
 	}
 	var known []string

@@ -15,7 +15,8 @@ import (
 // compared with, or nothing: a kind "acess", a method "get".
 func (p *Program) impossibleTexts(s *scope, member *ast.Term, texts []*ast.Term) string {
 	var refs []ast.Ref
-	if len(texts) == 0 || !p.expandTerm(s, member, nil, maxBindingDepth, &refs) || len(refs) != 1 || !refs[0].HasPrefix(ast.InputRootRef) || rego.IsLogPolicy(s.rule) {
+	if len(texts) == 0 || !p.expandTerm(s, member, nil, maxBindingDepth, &refs) || len(refs) != 1 ||
+		!refs[0].HasPrefix(ast.InputRootRef) || rego.IsLogPolicy(s.rule) {
 		return ""
 	}
 	cause := ""

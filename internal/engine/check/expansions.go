@@ -64,7 +64,8 @@ func (p *Program) expandTerm(s *scope, t *ast.Term, tail ast.Ref, depth int, int
 func (p *Program) expandOutput(made call, tail ast.Ref, depth int, into *[]ast.Ref) bool {
 	if made.name.String() == ast.ObjectGet.Name {
 		keys := p.keysOf(made.from, made.args[1])
-		return keys != nil && len(tail) > 0 && lacks(made.args[2], tail[0]) && p.expandTerm(made.from, made.args[0], append(keys, tail...), depth, into)
+		return keys != nil && len(tail) > 0 && lacks(made.args[2], tail[0]) &&
+			p.expandTerm(made.from, made.args[0], append(keys, tail...), depth, into)
 	}
 	rules := p.compiler.GetRulesExact(made.name)
 	if len(rules) == 0 || len(tail) == 0 {

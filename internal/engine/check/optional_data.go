@@ -55,7 +55,8 @@ func refsOf(custom any) (refs []ast.Ref, cause string) {
 		text, _ := item.(string)
 		ref, err := ast.ParseRef(text)
 		if err != nil || !ref.HasPrefix(ast.DefaultRootRef) || len(ref) < 2 {
-			return nil, fmt.Sprintf("has the item %q, want a path under data such as \"data.example.maintenance\"", text)
+			return nil, fmt.Sprintf("has the item %q, want a path under data such as \"data.example.maintenance\"",
+				text)
 		}
 		refs = append(refs, ref)
 	}

@@ -46,7 +46,9 @@ type scope struct {
 
 // New reads what compiler compiled.
 func New(compiler *ast.Compiler) *Program {
-	p := &Program{compiler: compiler, schema: rego.InputSchema(), of: map[*ast.Rule]*scope{}, calls: map[string][]call{}}
+	p := &Program{
+		compiler: compiler, schema: rego.InputSchema(), of: map[*ast.Rule]*scope{}, calls: map[string][]call{},
+	}
 	for _, name := range slices.Sorted(maps.Keys(compiler.Modules)) {
 		for _, root := range compiler.Modules[name].Rules {
 			for r := root; r != nil; r = r.Else {
@@ -58,7 +60,10 @@ func New(compiler *ast.Compiler) *Program {
 }
 
 func (p *Program) add(root, rule *ast.Rule) {
-	s := &scope{rule: rule, root: root, bound: map[ast.Var]*ast.Term{}, outputs: map[ast.Var]call{}, parameters: map[ast.Var]int{}}
+	s := &scope{
+		rule: rule, root: root,
+		bound: map[ast.Var]*ast.Term{}, outputs: map[ast.Var]call{}, parameters: map[ast.Var]int{},
+	}
 	p.scopes, p.of[rule] = append(p.scopes, s), s
 	for i, arg := range rule.Head.Args {
 		if v, ok := arg.Value.(ast.Var); ok {

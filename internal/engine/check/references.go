@@ -72,7 +72,8 @@ func (p *Program) replacements() replacements {
 // cover reports whether a with provides ref, or ref is a target that something reads.
 func (r replacements) cover(t *ast.Term, ref ast.Ref) bool {
 	if r.targets[t] != nil {
-		return slices.ContainsFunc(r.reads, func(read ast.Ref) bool { return read.HasPrefix(ref) || ref.HasPrefix(read) })
+		return slices.ContainsFunc(r.reads,
+			func(read ast.Ref) bool { return read.HasPrefix(ref) || ref.HasPrefix(read) })
 	}
 	for _, target := range r.targets {
 		if ref.HasPrefix(target) {
@@ -134,8 +135,10 @@ func (l *dataTree) wrongKey(s *scope, ref, expanded ast.Ref) string {
 		}
 		above := expanded[:len(expanded)-len(ref)+i]
 		data := l.program.dataAt(above)
-		if len(data) > 0 && !slices.ContainsFunc(data, func(v any) bool { return term.KindsOf(key.of)&keyKinds(v) != 0 }) {
-			return fmt.Sprintf("undefined ref: %s is looked up by %s, which names nothing there%s", rego.AsWritten(above), key.words(), rego.ArrayKeyHint(key.ref))
+		names := func(v any) bool { return term.KindsOf(key.of)&keyKinds(v) != 0 }
+		if len(data) > 0 && !slices.ContainsFunc(data, names) {
+			return fmt.Sprintf("undefined ref: %s is looked up by %s, which names nothing there%s",
+				rego.AsWritten(above), key.words(), rego.ArrayKeyHint(key.ref))
 		}
 	}
 	return ""
@@ -159,7 +162,8 @@ func (l *dataTree) undefinedRef(s *scope, ref ast.Ref, may tolerance) string {
 		if rego.IsLogPolicy(s.rule) || l.program.compiler.TypeEnv.GetByRef(ref) != nil {
 			return ""
 		}
-		return fmt.Sprintf("undefined ref: %s: the input has no such member%s", rego.AsWritten(ref), rego.InputHint(ref))
+		return fmt.Sprintf("undefined ref: %s: the input has no such member%s", rego.AsWritten(ref),
+			rego.InputHint(ref))
 	}
 	g := l.missing(ref, maxRuleDepth)
 	if g == nil || l.declaredOptional(ref, may.optional) || (!g.certain || may.names > 1) && !g.misspelt() {
@@ -181,7 +185,8 @@ func (g *missingRef) message(ref ast.Ref, guess string) string {
 	if !g.ref.Equal(ref) {
 		out += ", which is " + rego.AsWritten(withoutIteration(g.ref))
 	}
-	out += fmt.Sprintf(": no rule and no data provide %s (%s has: %s)", rego.AsWritten(g.ref[:g.at+1]), rego.AsWritten(g.ref[:g.at]), there)
+	out += fmt.Sprintf(": no rule and no data provide %s (%s has: %s)", rego.AsWritten(g.ref[:g.at+1]),
+		rego.AsWritten(g.ref[:g.at]), there)
 	if guess != "" {
 		return out + "; did you mean " + guess + "?"
 	}
@@ -239,7 +244,8 @@ func (l *dataTree) undefinedLookup(s *scope, name ast.Ref, args []*ast.Term) str
 			if rego.IsLogPolicy(s.rule) || l.program.compiler.TypeEnv.GetByRef(ref) != nil {
 				return ""
 			}
-			cause = fmt.Sprintf("undefined ref: object.get reads %s, which never is: it always gives its default%s", rego.AsWritten(ref), rego.InputHint(ref))
+			cause = fmt.Sprintf("undefined ref: object.get reads %s, which never is: it always gives its default%s",
+				rego.AsWritten(ref), rego.InputHint(ref))
 		default:
 			g := l.missing(ref, maxRuleDepth)
 			if g == nil || !g.misspelt() {

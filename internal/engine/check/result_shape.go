@@ -141,8 +141,11 @@ func (j *shapeChecker) constant(s *scope, t *ast.Term, sh *verdict.Shape, at str
 	}
 }
 
+// foreach is an array or a set.
+type foreach interface{ Foreach(func(*ast.Term)) }
+
 // elements judges each element of a list.
-func (j *shapeChecker) elements(s *scope, list interface{ Foreach(func(*ast.Term)) }, sh *verdict.Shape, at string, depth int) {
+func (j *shapeChecker) elements(s *scope, list foreach, sh *verdict.Shape, at string, depth int) {
 	if sh.Each != nil {
 		list.Foreach(func(e *ast.Term) { j.term(s, e, sh.Each, element(at), depth) })
 	}
@@ -175,7 +178,8 @@ func (j *shapeChecker) object(s *scope, t *ast.Term, o ast.Object, sh *verdict.S
 			j.term(s, value, sh.Each, within(at, name), depth)
 		}
 	})
-	j.wrong(locationOf(s, t), at, "has no "+sh.Required+", which is required", sh.Required != "" && !has && all && len(j.problems) == before)
+	lacks := sh.Required != "" && !has && all && len(j.problems) == before
+	j.wrong(locationOf(s, t), at, "has no "+sh.Required+", which is required", lacks)
 }
 
 func within(at, name string) string {
@@ -194,7 +198,8 @@ func element(at string) string { return anElement + at }
 
 // inferredType is the type of a term of a rule, as OPA infers it.
 func (p *Program) inferredType(s *scope, t *ast.Term) types.Type {
-	array, ok := p.compiler.TypeEnv.GetByValue(&ast.ArrayComprehension{Term: ast.ArrayTerm(t), Body: s.rule.Body}).(*types.Array)
+	comprehension := &ast.ArrayComprehension{Term: ast.ArrayTerm(t), Body: s.rule.Body}
+	array, ok := p.compiler.TypeEnv.GetByValue(comprehension).(*types.Array)
 	if !ok || array == nil {
 		return nil
 	}

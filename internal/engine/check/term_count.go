@@ -19,7 +19,9 @@ func (p *Program) tooManyTerms() bundle.Problems {
 		sizes := map[ast.Var]int{}
 		for v := range s.bound {
 			if s.termsOf(ast.NewTerm(v), sizes) > maxTerms {
-				out = append(out, rego.ProblemAt(s.rule.Location, ast.CompileErr, "a variable of this rule stands for more than %d terms: lists that hold a list several times, several times over", maxTerms))
+				out = append(out, rego.ProblemAt(s.rule.Location, ast.CompileErr,
+					"a variable of this rule stands for more than %d terms: lists that hold a list several times, several times over",
+					maxTerms))
 				break
 			}
 		}

@@ -45,7 +45,9 @@ func (p *Program) UnreadData(set *bundle.Set) []UnreadData {
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b UnreadData) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Path, b.Path)) })
+	slices.SortFunc(out, func(a, b UnreadData) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Path, b.Path))
+	})
 	return out
 }
 

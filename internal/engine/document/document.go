@@ -192,7 +192,8 @@ func membersOf(t reflect.Type) []member {
 		if name == "-" {
 			continue
 		}
-		out = append(out, member{name: name, index: f.Index[0], key: ast.StringTerm(name), omit: omit == "omitzero", convert: converterFor(f.Type)})
+		out = append(out, member{name: name, index: f.Index[0], key: ast.StringTerm(name), omit: omit == "omitzero",
+			convert: converterFor(f.Type)})
 	}
 	return out
 }

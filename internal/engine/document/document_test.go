@@ -63,7 +63,10 @@ func (f *filler) fill(v reflect.Value) {
 	case v.Type() == reflect.TypeFor[*authz.Claims]():
 		return
 	case v.Type() == reflect.TypeFor[jsontext.Value]():
-		v.SetBytes(pick(f, nil, []byte(`{}`), []byte(`{"a":[1,-0,1.0,1e300,12345678901234567890,0.1],"b":{"c":null,"":[]}}`), []byte(`{"\u00e9\ud834\udd1e":"\u0000\"\\/","t":true,"f":false,"z":[[[]],{}]}`), []byte(` { "spaced" : [ 1 , 2 ] } `)))
+		v.SetBytes(pick(f, nil, []byte(`{}`),
+			[]byte(`{"a":[1,-0,1.0,1e300,12345678901234567890,0.1],"b":{"c":null,"":[]}}`),
+			[]byte(`{"\u00e9\ud834\udd1e":"\u0000\"\\/","t":true,"f":false,"z":[[[]],{}]}`),
+			[]byte(` { "spaced" : [ 1 , 2 ] } `)))
 		return
 	}
 	switch v.Kind() {
@@ -81,7 +84,8 @@ func (f *filler) fill(v reflect.Value) {
 	case reflect.Int, reflect.Int64:
 		v.SetInt(pick[int64](f, 0, 1, 7, 255, 1_795_000_000, -5, 1<<53+1, -1<<63, 1<<63-1))
 	case reflect.String:
-		v.SetString(pick(f, "", "a", "orders:read", "é𝄞", "\u2028<>&", "quo\"te\\", "\x00\x1f", strings.Repeat("x", 300)))
+		v.SetString(pick(f, "", "a", "orders:read", "é𝄞", "\u2028<>&", "quo\"te\\", "\x00\x1f",
+			strings.Repeat("x", 300)))
 	case reflect.Slice:
 		if n := f.below(5); n > 0 {
 			v.Set(reflect.MakeSlice(v.Type(), n-1, n-1))
@@ -116,7 +120,8 @@ func TestTermsAreThoseOfTheJSONForArbitraryDocuments(t *testing.T) {
 func TestTermsAreThoseOfTheJSONForTheZeroDocument(t *testing.T) { sameAsJSON(t, &input.Document{}) }
 
 func TestTermsAreThoseOfTheJSONForAnonymousRequests(t *testing.T) {
-	sameAsJSON(t, input.Anonymous(input.Query{Request: input.Request{Method: "GET", Path: "/"}, Context: []byte(`{"a":1}`)}))
+	sameAsJSON(t, input.Anonymous(input.Query{Request: input.Request{Method: "GET", Path: "/"},
+		Context: []byte(`{"a":1}`)}))
 }
 
 func FuzzTermsAreThoseOfTheJSON(f *testing.F) {
@@ -127,7 +132,8 @@ func FuzzTermsAreThoseOfTheJSON(f *testing.F) {
 
 // FuzzContextIsReadLikeAnybodyReadsIt gives arbitrary bytes as the context of a caller.
 func FuzzContextIsReadLikeAnybodyReadsIt(f *testing.F) {
-	for _, s := range []string{`{"a":1}`, `{"a":1,"a":2}`, `{"a":1} {}`, `[`, "\xff", `{"a":1e999999999}`, `"\ud800"`, strings.Repeat("[", 100)} {
+	for _, s := range []string{`{"a":1}`, `{"a":1,"a":2}`, `{"a":1} {}`, `[`, "\xff", `{"a":1e999999999}`, `"\ud800"`,
+		strings.Repeat("[", 100)} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -141,18 +147,23 @@ func FuzzContextIsReadLikeAnybodyReadsIt(f *testing.F) {
 
 func TestContextThatNoPolicyCanReadIsMalformed(t *testing.T) {
 	for name, context := range map[string]string{
-		"duplicate members": `{"a":1,"a":2}`, "two values": `{} {}`, "no value": ` `, "broken": `{"a":`, "broken array": `[1,`, "not UTF-8": "\"\xff\"", "lone surrogate": `"\ud800"`,
-		"a number out of range": `{"a":1e999999999}`, "nesting": strings.Repeat("[", jsonbound.MaxDepth+1) + strings.Repeat("]", jsonbound.MaxDepth+1), "a broken member": `{"a"}`, "a bad name": `{1:2}`,
+		"duplicate members": `{"a":1,"a":2}`, "two values": `{} {}`, "no value": ` `, "broken": `{"a":`,
+		"broken array": `[1,`, "not UTF-8": "\"\xff\"", "lone surrogate": `"\ud800"`,
+		"a number out of range": `{"a":1e999999999}`,
+		"nesting":               strings.Repeat("[", jsonbound.MaxDepth+1) + strings.Repeat("]", jsonbound.MaxDepth+1),
+		"a broken member":       `{"a"}`, "a bad name": `{1:2}`,
 	} {
 		_, err := documentValue(&input.Document{Context: []byte(context)})
-		if err == nil || authz.KindOf(err) != authz.Malformed || !strings.HasPrefix(err.Error(), "read input.context: ") {
+		if err == nil || authz.KindOf(err) != authz.Malformed ||
+			!strings.HasPrefix(err.Error(), "read input.context: ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func TestNestingUpToTheLimitIsRead(t *testing.T) {
-	sameAsJSON(t, &input.Document{Context: []byte(strings.Repeat("[", jsonbound.MaxDepth) + "1" + strings.Repeat("]", jsonbound.MaxDepth))})
+	sameAsJSON(t, &input.Document{Context: []byte(strings.Repeat("[", jsonbound.MaxDepth) + "1" + strings.Repeat("]",
+		jsonbound.MaxDepth))})
 }
 
 func TestClaimsThatNoPolicyCanReadAreNotTheCallersFault(t *testing.T) {
@@ -169,10 +180,13 @@ func TestClaimsThatNoPolicyCanReadAreNotTheCallersFault(t *testing.T) {
 func arbitraryClaims(i int) *authz.Claims {
 	f := &filler{stream(fmt.Sprint("claims ", i))}
 	c := &authz.Claims{
-		Active: true, Kind: authz.AccessToken, Issuer: "https://id.example", ID: fmt.Sprint(i), Subject: authz.Subject{ID: "u", Type: authz.User},
-		Tenant: pick(f, "", "acme"), ExpiresAt: pick[authz.Time](f, 0, 2_000_000_000), Fetched: began, Raw: pick(f, []byte(`{"active":true}`), []byte(`{"active":true,"x":[1,{"y":1.0}]}`)),
-		Auth: authz.Authentication{Level: 2, HasLevel: f.below(2) == 1}, AuthorizationDetails: pick(f, nil, []byte(`[{"type":"t"}]`)),
-		Confirmation: pick(f, authz.Confirmation{}, authz.Confirmation{JKT: "k"}, authz.Confirmation{X5T: "x"}),
+		Active: true, Kind: authz.AccessToken, Issuer: "https://id.example", ID: fmt.Sprint(i),
+		Subject: authz.Subject{ID: "u", Type: authz.User},
+		Tenant:  pick(f, "", "acme"), ExpiresAt: pick[authz.Time](f, 0, 2_000_000_000), Fetched: began,
+		Raw:                  pick(f, []byte(`{"active":true}`), []byte(`{"active":true,"x":[1,{"y":1.0}]}`)),
+		Auth:                 authz.Authentication{Level: 2, HasLevel: f.below(2) == 1},
+		AuthorizationDetails: pick(f, nil, []byte(`[{"type":"t"}]`)),
+		Confirmation:         pick(f, authz.Confirmation{}, authz.Confirmation{JKT: "k"}, authz.Confirmation{X5T: "x"}),
 	}
 	for _, list := range []*[]string{&c.Scopes, &c.Audiences, &c.Roles, &c.Groups, &c.Permissions, &c.Auth.AMR} {
 		f.fill(reflect.ValueOf(list).Elem())
@@ -187,7 +201,8 @@ func TestCachedTokenReadsLikeAnUncachedOne(t *testing.T) {
 	for i := range 50 {
 		claims := arbitraryClaims(i)
 		for _, now := range []time.Duration{0, 0, 5 * time.Second, 5 * time.Second, 0, time.Hour} {
-			for _, p := range []input.Presented{{Scheme: "bearer"}, {Scheme: "dpop", Verified: true}, {Scheme: "dpop"}, {}} {
+			for _, p := range []input.Presented{{Scheme: "bearer"}, {Scheme: "dpop", Verified: true}, {Scheme: "dpop"},
+				{}} {
 				d := input.Build(input.Query{Request: input.Request{Method: "GET"}}, claims, p, began.Add(now))
 				sameAsJSON(t, d)
 				d.Token.Stale = true
@@ -204,7 +219,8 @@ func TestTokenIsNotConvertedAgainWithinASecond(t *testing.T) {
 	claims := arbitraryClaims(1)
 	whole := NewView(Usage{"": true})
 	term := func(at time.Duration) *ast.Term {
-		got, err := whole.tokenTerm(input.Build(input.Query{}, claims, input.Presented{Scheme: "bearer"}, began.Add(at)))
+		got, err := whole.tokenTerm(input.Build(input.Query{}, claims, input.Presented{Scheme: "bearer"},
+			began.Add(at)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -257,7 +273,8 @@ func TestMemoryKeptForACachedTokenIsBounded(t *testing.T) {
 	}
 	before := heap()
 	for _, c := range all {
-		if _, err := documentValue(input.Build(input.Query{}, c, input.Presented{Scheme: "bearer"}, began)); err != nil {
+		if _, err := documentValue(input.Build(input.Query{}, c, input.Presented{Scheme: "bearer"},
+			began)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -273,10 +290,14 @@ func TestMemoryKeptForACachedTokenIsBounded(t *testing.T) {
 func claimsOf(i int) *authz.Claims {
 	raw := fmt.Sprintf(`{"active":true,"iss":"https://id.example/realms/acme","sub":"user-%06d","client_id":"web","username":"user-%06d@acme.example","scope":"openid profile orders:read orders:write invoices:read","aud":["https://api.example","https://billing.example"],"exp":1795000000,"iat":1794996400,"nbf":1794996400,"jti":"id-%06d","token_type":"Bearer","acr":"gold","amr":["pwd","otp"],"tenant":"acme","realm_access":{"roles":["manager","reader","offline_access"]},"resource_access":{"account":{"roles":["manage-account","view-profile"]},"billing":{"roles":["accountant"]}},"email":"user@acme.example","email_verified":true,"given_name":"Some","family_name":"Body","locale":"en","groups":["/acme/berlin","/acme/sales"],"note":%q}`, i, i, i, strings.Repeat("n", 230))
 	return &authz.Claims{
-		Active: true, Kind: authz.AccessToken, Issuer: "https://id.example/realms/acme", ID: fmt.Sprintf("id-%06d", i), ClientID: "web",
-		Subject: authz.Subject{ID: fmt.Sprintf("user-%06d", i), Type: authz.User, Username: "user@acme.example"},
-		Scopes:  []string{"invoices:read", "openid", "orders:read", "orders:write", "profile"}, Audiences: []string{"https://api.example", "https://billing.example"},
-		Tenant: "acme", Roles: []string{"manager", "offline_access", "reader"}, Groups: []string{"/acme/berlin", "/acme/sales"}, Auth: authz.Authentication{ACR: "gold", AMR: []string{"pwd", "otp"}},
+		Active: true, Kind: authz.AccessToken, Issuer: "https://id.example/realms/acme", ID: fmt.Sprintf("id-%06d", i),
+		ClientID:  "web",
+		Subject:   authz.Subject{ID: fmt.Sprintf("user-%06d", i), Type: authz.User, Username: "user@acme.example"},
+		Scopes:    []string{"invoices:read", "openid", "orders:read", "orders:write", "profile"},
+		Audiences: []string{"https://api.example", "https://billing.example"},
+		Tenant:    "acme", Roles: []string{"manager", "offline_access", "reader"},
+		Groups:   []string{"/acme/berlin", "/acme/sales"},
+		Auth:     authz.Authentication{ACR: "gold", AMR: []string{"pwd", "otp"}},
 		IssuedAt: 1_794_996_400, NotBefore: 1_794_996_400, ExpiresAt: 1_795_000_000, Raw: []byte(raw), Fetched: began,
 	}
 }

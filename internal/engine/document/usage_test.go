@@ -47,7 +47,8 @@ func TestReadsAreNeverFewerThanWhatRulesRead(t *testing.T) {
 func policyText(t *testing.T, text string) Usage {
 	t.Helper()
 	c := ast.NewCompiler()
-	m, err := ast.ParseModuleWithOpts("p.rego", "package authz\n\n"+text+"\n", ast.ParserOptions{RegoVersion: ast.RegoV1})
+	m, err := ast.ParseModuleWithOpts("p.rego", "package authz\n\n"+text+"\n",
+		ast.ParserOptions{RegoVersion: ast.RegoV1})
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
@@ -60,7 +61,8 @@ func policyText(t *testing.T, text string) Usage {
 // TestAViewDiffersFromTheDocumentOnlyInWhatIsNotRead takes away each member that is not read, and no other.
 func TestAViewDiffersFromTheDocumentOnlyInWhatIsNotRead(t *testing.T) {
 	for _, r := range []Usage{
-		{"": true}, {}, {"token": true}, {"token.active": true, "request.path": true}, {"context": true, "token.claims": true, "token.age": true}, {"version": true, "request": true},
+		{"": true}, {}, {"token": true}, {"token.active": true, "request.path": true},
+		{"context": true, "token.claims": true, "token.age": true}, {"version": true, "request": true},
 	} {
 		for i := range 50 {
 			d := filled(stream(fmt.Sprint(i)))

@@ -21,7 +21,9 @@ import (
 // that are surely strings.
 
 // indexedAffixBuiltins are the builtins that the index answers rightly on strings.
-var indexedAffixBuiltins = []string{ast.StartsWith.Name, ast.EndsWith.Name, ast.AnyPrefixMatch.Name, ast.AnySuffixMatch.Name}
+var indexedAffixBuiltins = []string{
+	ast.StartsWith.Name, ast.EndsWith.Name, ast.AnyPrefixMatch.Name, ast.AnySuffixMatch.Name,
+}
 
 // logPackage is where rules read an event of the decision log, to which the schema of the input does not apply.
 var logPackage = ast.MustParseRef("data.system.log")

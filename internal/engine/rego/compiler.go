@@ -38,6 +38,9 @@ func newCompiler(opts Options, schema map[string]any, how Strictness) *ast.Compi
 	schemas.Put(logEventSchema, map[string]any{})
 	caps := capabilities(opts)
 	caps.Builtins = slices.AppendSeq(caps.Builtins, maps.Values(builtins.Declarations()))
+	capture := ast.CompilerStageDefinition{
+		Name: "CaptureCalls", MetricName: "compile_stage_capture_calls", Stage: captureCalls,
+	}
 	return ast.NewCompiler().
 		SetErrorLimit(0).
 		WithCapabilities(caps).
@@ -45,5 +48,5 @@ func newCompiler(opts Options, schema map[string]any, how Strictness) *ast.Compi
 		WithUseTypeCheckAnnotations(true).
 		WithStrict(how == Strict).
 		WithDefaultRegoVersion(ast.RegoV1).
-		WithStageAfterID(ast.StageCheckTypes, ast.CompilerStageDefinition{Name: "CaptureCalls", MetricName: "compile_stage_capture_calls", Stage: captureCalls})
+		WithStageAfterID(ast.StageCheckTypes, capture)
 }

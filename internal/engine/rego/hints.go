@@ -190,7 +190,8 @@ func hintOf(e *ast.Error) string {
 	case *functionDetail:
 		return detail.hint
 	case *ast.UnificationErrDetail:
-		if l, r := term.KindsOf(detail.Left), term.KindsOf(detail.Right); l == term.ArrayKind && r == term.StringKind || l == term.StringKind && r == term.ArrayKind {
+		l, r := term.KindsOf(detail.Left), term.KindsOf(detail.Right)
+		if l == term.ArrayKind && r == term.StringKind || l == term.StringKind && r == term.ArrayKind {
 			return `; an array never equals a text: write "v" in the array, as for headers and parameters`
 		}
 		return ""
@@ -198,10 +199,12 @@ func hintOf(e *ast.Error) string {
 	message := e.Message
 	switch {
 	case strings.HasPrefix(message, "io.jwt."):
-		return "; policies never see a token: input.token.claims has what it says, and input.token.active that it is good"
+		return "; policies never see a token: " +
+			"input.token.claims has what it says, and input.token.active that it is good"
 	case strings.HasPrefix(message, "unexpected ") && strings.Contains(message, " keyword"):
 		return "; if, in, contains and every are keywords: give a variable or rule another name"
-	case strings.Contains(message, "keyword is required before rule body"), strings.Contains(message, "`contains` keyword is required"):
+	case strings.Contains(message, "keyword is required before rule body"),
+		strings.Contains(message, "`contains` keyword is required"):
 		return regoV0Hint
 	case strings.Contains(message, "var cannot be used for rule name"):
 		return "; is an if missing before the body, or a := in a rule?"
@@ -219,7 +222,8 @@ const regoV0Hint = "; this may be Rego v0: opa fmt --v0-v1 --write FILE brings i
 func aliasHint(detail *ast.RefErrInvalidDetail) string {
 	name, ok := detail.Ref[detail.Pos].Value.(ast.String)
 	lower := ast.String(strings.ToLower(string(name)))
-	if ok && (input.HoldsCredential(string(name)) || lower != name && slices.ContainsFunc(detail.OneOf, func(v ast.Value) bool { return lower.Equal(v) })) {
+	if ok && (input.HoldsCredential(string(name)) ||
+		lower != name && slices.ContainsFunc(detail.OneOf, func(v ast.Value) bool { return lower.Equal(v) })) {
 		return headerHint(string(name))
 	}
 	return ""
@@ -230,7 +234,8 @@ var shippedPackages = []string{"audience", "login", "routes", "scopes", "tenant"
 
 func functionHint(name string) string {
 	if builtins.Unsafe(name) {
-		return fmt.Sprintf("; it reaches the network or the machine, and is off unless engine.allow_builtins names %s", name)
+		return fmt.Sprintf("; it reaches the network or the machine, and is off unless engine.allow_builtins names %s",
+			name)
 	}
 	pkg, _, ok := strings.Cut(name, ".")
 	if ok && slices.Contains(shippedPackages, pkg) {

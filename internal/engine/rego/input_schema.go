@@ -14,7 +14,9 @@ import (
 // Compile compiles modules with names for what may be read of headers and parameters, and returns the errors. OPA then
 // takes every name for one that is always there, so that it refuses "input.request.query == {}": a set that does so is
 // compiled with the maps as they are, and what is wrong besides is told all the same.
-func Compile(opts Options, modules map[string]*ast.Module, conflicts func([]string) (bool, error), how Strictness) (*ast.Compiler, ast.Errors) {
+func Compile(
+	opts Options, modules map[string]*ast.Module, conflicts func([]string) (bool, error), how Strictness,
+) (*ast.Compiler, ast.Errors) {
 	compiler := newCompiler(opts, namedSchema(opts, modules), how).WithPathConflictsCheck(conflicts)
 	if modules == nil {
 		return compiler, nil

@@ -11,7 +11,11 @@ var logEventSchema = ast.MustParseRef("schema.log_event")
 
 // typeLogPolicies lets modules of package system.log see an event as their input.
 func typeLogPolicies(modules map[string]*ast.Module) {
-	donor := ast.MustParseModuleWithOpts("# METADATA\n# scope: package\n# schemas:\n# - input: schema.log_event\npackage system.log", ParserOptions(nil))
+	donor := ast.MustParseModuleWithOpts(`# METADATA
+# scope: package
+# schemas:
+# - input: schema.log_event
+package system.log`, ParserOptions(nil))
 	var bare *ast.Module
 	for _, m := range modules {
 		if !m.Package.Path.Equal(donor.Package.Path) {

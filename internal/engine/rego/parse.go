@@ -46,7 +46,9 @@ func Parse(set *bundle.Set, opts Options, tests Tests) (map[string]*ast.Module, 
 
 // ParseReadable returns the modules that can be read, Rego v0 among them when the set is not whole: they are then for
 // further checks only.
-func ParseReadable(set *bundle.Set, opts Options, tests Tests) (readable map[string]*ast.Module, problems bundle.Problems, whole bool) {
+func ParseReadable(
+	set *bundle.Set, opts Options, tests Tests,
+) (readable map[string]*ast.Module, problems bundle.Problems, whole bool) {
 	modules := map[string]*ast.Module{}
 	var unread, misplaced bundle.Problems
 	parser := ParserOptions(capabilities(opts))
@@ -69,7 +71,8 @@ func ParseReadable(set *bundle.Set, opts Options, tests Tests) (readable map[str
 	for i := range set.Bundles {
 		b := &set.Bundles[i]
 		if b.RegoVersion != 1 {
-			unread = append(unread, bundle.Problem{File: b.Name, Code: bundle.CodeManifest, Message: fmt.Sprintf("rego_version %d is not supported, want 1", b.RegoVersion)})
+			unread = append(unread, bundle.Problem{File: b.Name, Code: bundle.CodeManifest,
+				Message: fmt.Sprintf("rego_version %d is not supported, want 1", b.RegoVersion)})
 			continue
 		}
 		for _, f := range b.Modules {

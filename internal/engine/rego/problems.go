@@ -29,7 +29,8 @@ func ProblemsOf(file string, err error) bundle.Problems {
 	many = Causes(many)
 	var out bundle.Problems
 	for _, e := range many {
-		p := bundle.Problem{File: file, Code: e.Code, Message: localVariable.ReplaceAllString(strings.ReplaceAll(e.Message, "\n", " "), "_")}
+		p := bundle.Problem{File: file, Code: e.Code,
+			Message: localVariable.ReplaceAllString(strings.ReplaceAll(e.Message, "\n", " "), "_")}
 		if e.Location != nil {
 			p.File, p.Row, p.Col = e.Location.File, e.Location.Row, max(1, e.Location.Col) // 0 at the end of a file
 		}

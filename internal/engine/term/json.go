@@ -65,7 +65,7 @@ func (r *decoder) term() (*ast.Term, error) {
 		n := tok.String()
 		if !jsonbound.Number(n) {
 			if r.depth == maxEventDepth {
-				return ast.StringTerm(n), nil // an issuer's number that no policy has read: the event is not lost for it
+				return ast.StringTerm(n), nil // a number of the issuer that no policy has read must not lose the event
 			}
 			return nil, fmt.Errorf("read JSON: a value %s", jsonbound.TooLarge)
 		}

@@ -83,7 +83,8 @@ var (
 	errorShape  = Shape{Kinds: term.StringKind, Want: "a string", Check: checkOf(challengeError)}
 	maxAgeShape = Shape{Kinds: term.NumberKind, Want: "an integer", Check: checkOf(maxAge)}
 	valueShape  = Shape{
-		Kinds: term.StringKind | lists, Want: "a string or an array of strings", Check: checkOf(headerValues), Each: &stringShape,
+		Kinds: term.StringKind | lists, Want: "a string or an array of strings",
+		Check: checkOf(headerValues), Each: &stringShape,
 	}
 	reasonShape = Shape{
 		Kinds: term.StringKind | term.ObjectKind, Want: "a string or an object with code", Check: checkOf(reason),
@@ -109,11 +110,15 @@ var (
 		Members: []ShapeMember{
 			field("allow", allowShape, term.Boolean, func(v *authz.Verdict) *bool { return &v.Allow }),
 			field("reasons", reasonsShape, reasons, func(v *authz.Verdict) *[]authz.Reason { return &v.Reasons }),
-			field("challenge", challengeShape, challenge, func(v *authz.Verdict) **authz.Challenge { return &v.Challenge }),
+			field("challenge", challengeShape, challenge,
+				func(v *authz.Verdict) **authz.Challenge { return &v.Challenge }),
 			field("status", statusShape, status, func(v *authz.Verdict) *int { return &v.Status }),
-			field("upstream_headers", headersShape, headers, func(v *authz.Verdict) *[]authz.Header { return &v.UpstreamHeaders }),
-			field("response_headers", headersShape, headers, func(v *authz.Verdict) *[]authz.Header { return &v.ResponseHeaders }),
-			field("obligations", obligationsShape, obligations, func(v *authz.Verdict) *[]byte { return &v.Obligations }),
+			field("upstream_headers", headersShape, headers,
+				func(v *authz.Verdict) *[]authz.Header { return &v.UpstreamHeaders }),
+			field("response_headers", headersShape, headers,
+				func(v *authz.Verdict) *[]authz.Header { return &v.ResponseHeaders }),
+			field("obligations", obligationsShape, obligations,
+				func(v *authz.Verdict) *[]byte { return &v.Obligations }),
 			field("context", contextShape, objectJSON, func(v *authz.Verdict) *[]byte { return &v.Context }),
 		},
 	}
@@ -122,7 +127,8 @@ var (
 // UnknownMember is the error about a member of an object that has no such one.
 func (s *Shape) UnknownMember(name string) error {
 	if ours, ok := foreignNames[strings.ToLower(name)]; ok && s.Named(strings.SplitN(ours[0], ",", 2)[0]) != nil {
-		return fmt.Errorf("unknown member %q, want %s; here it is %s", name, s.memberNames(), strings.Join(ours, " or "))
+		return fmt.Errorf("unknown member %q, want %s; here it is %s", name, s.memberNames(),
+			strings.Join(ours, " or "))
 	}
 	return fmt.Errorf("unknown member %q, want %s", name, s.memberNames())
 }
@@ -131,8 +137,8 @@ func (s *Shape) UnknownMember(name string) error {
 var foreignNames = map[string][]string{
 	"allowed": {"allow"}, "authorized": {"allow"}, "decision": {"allow"}, "result": {"allow"}, "access": {"allow"},
 	"http_status": {"status"}, "status_code": {"status"}, "code": {"status"},
-	"reason": {"reasons, a list"}, "message": {"reasons, a list"}, "msg": {"reasons, a list"}, "body": {"reasons, a list"},
-	"errors":                    {"reasons"},
+	"reason": {"reasons, a list"}, "message": {"reasons, a list"}, "msg": {"reasons, a list"},
+	"body": {"reasons, a list"}, "errors": {"reasons"},
 	"headers":                   {"response_headers", "upstream_headers"},
 	"additional_headers":        {"response_headers", "upstream_headers"},
 	"response_headers_to_add":   {"response_headers"},
