@@ -125,9 +125,9 @@ func (c *compact) read(raw []byte) error {
 	return nil
 }
 
-// uncritical refuses what changes the meaning of a token in a way that is not understood here: any "crit" (RFC 7515 section
+// rejectCritical refuses what changes the meaning of a token in a way that is not understood here: any "crit" (RFC 7515 section
 // 4.1.11) and "b64" (RFC 7797), which go-jose obeys even where "crit" does not name it.
-func (c *compact) uncritical() error {
+func (c *compact) rejectCritical() error {
 	for _, name := range []string{"crit", "b64"} {
 		if _, said := c.members[name]; said {
 			return malformed("its header has the member " + name)
@@ -136,11 +136,9 @@ func (c *compact) uncritical() error {
 	return nil
 }
 
-// decode reads base64url without padding whose unused bits are zero: one value has one text.
+// decode reads base64url without padding whose unused bits are zero: one value has one text. split has refused line breaks, which
+// package base64 skips.
 func decode(s string) ([]byte, error) {
-	if strings.ContainsAny(s, "\r\n") { // which package base64 skips
-		return nil, malformed("a part is not base64url")
-	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err != nil {
 		return nil, malformed("a part is not base64url")

@@ -92,7 +92,7 @@ func (d *Decrypter) Decrypt(s string) (string, error) {
 	if len(c.parts) != partsOfJWE {
 		return "", malformed("it is not encrypted")
 	}
-	if err := c.uncritical(); err != nil {
+	if err := c.rejectCritical(); err != nil {
 		return "", err
 	}
 	if _, said := c.members["zip"]; said { // RFC 8725bis: nobody needs it here, and a little of it becomes a lot

@@ -15,8 +15,10 @@ import (
 // Issuer returns the "iss" of a compact JWS that nobody has verified. It is good for choosing whom to ask, and for nothing
 // else. There is none in a JWE, in what is not compact JOSE, and in a payload that is too large or no JSON object.
 //
-// It is asked about every request with a JWT, also when the answer is known, and so it walks over the token instead of
-// taking it apart. What Peek and Verify refuse for its form has no issuer here either.
+// It is called for every request with a JWT, also when the answer is cached, and so it skips over the members of the token in
+// a pooled decoder: 6 to 9 us and 4 allocations. With json.Unmarshal (split, and a struct with the one member) it is 9 to 11 us
+// and 13 allocations, which is 3 to 8 % of a decision. What Peek and Verify refuse for its form has no issuer here either: a
+// fuzz test compares the two readings.
 func Issuer(s string) (string, bool) {
 	if dotsOf(s) != partsOfJWS-1 {
 		return "", false

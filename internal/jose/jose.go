@@ -67,7 +67,7 @@ type verifier interface {
 // Verify returns the claims of a compact JWS that one of the keys signed. A plain error means that the token is bad, an
 // *authz.Error that nobody could tell.
 func Verify(ctx context.Context, s string, e Expect, keys KeySource) (Token, error) {
-	c, err := e.admit(s)
+	c, err := e.precheck(s)
 	if err != nil {
 		return Token{}, err
 	}
@@ -88,7 +88,7 @@ func Verify(ctx context.Context, s string, e Expect, keys KeySource) (Token, err
 // VerifyEmbedded verifies a compact JWS with the public key in its own header, and returns that key's RFC 7638 SHA-256
 // thumbprint in base64url. It proves only that whoever made the token holds the key: it is for DPoP proofs.
 func VerifyEmbedded(s string, e Expect) (t Token, thumbprint string, err error) {
-	c, err := e.admit(s)
+	c, err := e.precheck(s)
 	if err != nil {
 		return Token{}, "", err
 	}
@@ -110,8 +110,8 @@ func VerifyEmbedded(s string, e Expect) (t Token, thumbprint string, err error) 
 	return t, thumbprint, nil
 }
 
-// admit checks all that can be checked without a key.
-func (e Expect) admit(s string) (compact, error) {
+// precheck checks all that can be checked without a key.
+func (e Expect) precheck(s string) (compact, error) {
 	limit := e.MaxBytes
 	if limit == 0 {
 		limit = maxTokenBytes
@@ -126,7 +126,7 @@ func (e Expect) admit(s string) (compact, error) {
 	if len(c.parts) != partsOfJWS {
 		return compact{}, malformed("it is not signed")
 	}
-	if err := c.uncritical(); err != nil {
+	if err := c.rejectCritical(); err != nil {
 		return compact{}, err
 	}
 	if !slices.ContainsFunc(e.Types, func(t string) bool { return mediaType(t) == mediaType(c.header.Type) }) {
