@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
@@ -37,7 +38,8 @@ func TestCheckReportsEveryFaultAtOnce(t *testing.T) {
 		},
 		Cache: CacheConfig{TTL: -1, NegativeTTL: 2 * time.Hour},
 	}
-	got := faults(c)
+	var got []string
+	conf.Check(c, func(key, _, _ string) { got = append(got, key) })
 	for _, want := range []string{
 		"name", "issuer", "dialect", "introspection_endpoint", "endpoint_hosts[0]", "endpoint_hosts[1]", "client.auth", "client.basic_encoding", "client.id", "client.secret",
 		"audience[0]", "absent_audience", "refused_prefixes[0]", "tenant[0]", "roles[1]", "not_before_leeway", "timeout", "cache.ttl", "cache.negative_ttl",

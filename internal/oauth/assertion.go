@@ -28,7 +28,6 @@ func signingAlgorithms() []string {
 }
 
 func (c Config) checkAssertion(report func(key, cause, hint string)) {
-	checkWord("client.signing_alg", c.Client.SigningAlg, signingAlgorithms(), report)
 	if c.Issuer == "" && c.Client.AssertionAudience == "" {
 		report("client.assertion_audience", "neither it nor issuer is set", "set issuer, which is who assertions are for")
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
+const maxCertificateBytes = 256 << 10
+
 // tlsClientAuth shows a client certificate: RFC 8705 section 2. Its two names differ only in how the server registers the
 // certificate.
 func tlsClientAuth(name string) authMethod {

@@ -4,62 +4,48 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
-// Check reports every fault of c: the key is a dotted name such as "client.secret", the cause says what is wrong, and the
-// hint, which may be empty, what to do. It reads no file, asks nobody and prints no secret.
-// The words that choose a mode may be empty and then mean their documented default.
+// Check reports what the tags of c cannot say: see conf.Checker. It reads no file and prints no secret.
 func (c Config) Check(fault func(key, cause, hint string)) {
 	if c.Name == "" {
 		fault("name", "is empty", "")
 	}
 	c.checkURLs(fault)
 	c.checkClient(fault)
-	if c.Timeout < time.Millisecond || c.Timeout > time.Hour {
-		fault("timeout", fmt.Sprintf("%s is not between 1ms and 1h0m0s", c.Timeout), "")
-	}
-	if c.MaxResponseBytes < 16 {
-		fault("max_response_bytes", fmt.Sprintf("%d is less than 16", c.MaxResponseBytes), "")
-	}
-}
-
-func checkWord(key, value string, allowed []string, fault func(key, cause, hint string)) {
-	if value != "" && !slices.Contains(allowed, value) {
-		fault(key, fmt.Sprintf("%q is unknown", value), "use one of "+strings.Join(allowed, ", "))
-	}
 }
 
 func (c Config) checkURLs(fault func(key, cause, hint string)) {
 	if c.Issuer == "" && c.IntrospectionEndpoint == "" {
-		fault("introspection_endpoint", "neither it nor issuer is set", "name the endpoint, or the issuer whose metadata names it")
+		fault("introspection_endpoint", "neither it nor issuer is set",
+			"name the endpoint, or the issuer whose metadata names it")
 	}
 	if c.Issuer != "" {
-		cause, hint := c.faultOfIssuer()
+		cause, hint := c.problemOfIssuer()
 		if cause != "" {
 			fault("issuer", cause, hint)
 		}
 	}
 	for _, e := range []Endpoint{Introspection, JWKS, TokenEndpoint} {
 		if u := c.endpoint(e); u != "" {
-			if cause, hint := c.faultOfURL(u); cause != "" {
+			if cause, hint := c.problemOfURL(u); cause != "" {
 				fault(string(e), cause, hint)
 			}
 		}
 	}
 	for i, h := range c.EndpointHosts {
 		if u, err := url.Parse("https://" + h); err != nil || h == "" || u.Host != h {
-			fault(fmt.Sprintf("endpoint_hosts[%d]", i), fmt.Sprintf("%q is no host", h), "write host or host:port, without scheme and path")
+			fault(fmt.Sprintf("endpoint_hosts[%d]", i), fmt.Sprintf("%q is no host", h),
+				"write host or host:port, without scheme and path")
 		}
 	}
 }
 
-// faultOfIssuer is stricter when the issuer is where metadata comes from than when it is only compared.
-func (c Config) faultOfIssuer() (cause, hint string) {
+// problemOfIssuer is stricter when the issuer is where metadata comes from than when it is only compared.
+func (c Config) problemOfIssuer() (cause, hint string) {
 	u, err := url.Parse(c.Issuer)
 	switch {
 	case err != nil || u.Scheme == "" || u.Host == "":
@@ -69,17 +55,17 @@ func (c Config) faultOfIssuer() (cause, hint string) {
 	case c.IntrospectionEndpoint != "" && (c.Client.Auth != ClientCredentials || c.TokenEndpoint != ""):
 		return "", ""
 	}
-	return c.faultOfURL(c.Issuer)
+	return c.problemOfURL(c.Issuer)
 }
 
 // Discoverable reports whether the issuer's metadata may be read: it may not when the issuer is only a name to compare.
 func (c Config) Discoverable() bool {
-	cause, _ := c.faultOfURL(c.Issuer)
+	cause, _ := c.problemOfURL(c.Issuer)
 	return c.Issuer != "" && cause == ""
 }
 
-// faultOfURL says why credentials or tokens must not be sent to a URL, or "" when they may: INT-4.
-func (c Config) faultOfURL(raw string) (cause, hint string) {
+// problemOfURL says why credentials or tokens must not be sent to a URL, or "" when they may: INT-4.
+func (c Config) problemOfURL(raw string) (cause, hint string) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Scheme == "" || u.Host == "" || u.Hostname() == "":

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -13,7 +14,7 @@ import (
 // faults returns what Check complains about, "key: cause", in order.
 func faults(c oauth.Config) []string {
 	var all []string
-	c.Check(func(key, cause, _ string) { all = append(all, key+": "+cause) })
+	conf.Check(c, func(key, cause, _ string) { all = append(all, key+": "+cause) })
 	return all
 }
 
@@ -98,9 +99,9 @@ func TestFaultsOfTheClient(t *testing.T) {
 		change func(*oauth.Config)
 		want   string
 	}{
-		"an unknown method":                 {oauth.Client{Auth: "magic", ID: "rs", Secret: f}, nil, `client.auth: "magic" is unknown`},
-		"an unknown token method":           {oauth.Client{Auth: "client_credentials", TokenAuth: "bearer", ID: "rs", Secret: f}, nil, `client.token_auth: "bearer" is unknown`},
-		"an unknown encoding":               {oauth.Client{ID: "rs", Secret: f, BasicEncoding: "rot13"}, nil, `client.basic_encoding: "rot13" is unknown`},
+		"an unknown method":                 {oauth.Client{Auth: "magic", ID: "rs", Secret: f}, nil, `client.auth: "magic" is not one of`},
+		"an unknown token method":           {oauth.Client{Auth: "client_credentials", TokenAuth: "bearer", ID: "rs", Secret: f}, nil, `client.token_auth: "bearer" is not one of`},
+		"an unknown encoding":               {oauth.Client{ID: "rs", Secret: f, BasicEncoding: "rot13"}, nil, `client.basic_encoding: "rot13" is not one of`},
 		"a colon that Basic cannot carry":   {oauth.Client{ID: "rs:1", Secret: f, BasicEncoding: "raw"}, nil, "client.id: holds a colon"},
 		"a secret in two places":            {oauth.Client{ID: "rs", Secret: two}, nil, "client.secret: names both"},
 		"a key in two places":               {jwt(oauth.Client{Auth: "private_key_jwt", Key: two}), nil, "client.key: names both"},
@@ -109,7 +110,7 @@ func TestFaultsOfTheClient(t *testing.T) {
 		"a certificate key without it":      {jwt(oauth.Client{Auth: "tls_client_auth", CertificateKey: f}), nil, "client.certificate_file: is empty"},
 		"an HMAC of a key":                  {jwt(oauth.Client{Auth: "private_key_jwt", Key: f, SigningAlg: "HS256"}), nil, `client.signing_alg: "HS256" needs a shared secret`},
 		"a signature of a secret":           {jwt(oauth.Client{Auth: "client_secret_jwt", Secret: f, SigningAlg: "RS256"}), nil, `client.signing_alg: "RS256" needs a private key`},
-		"no algorithm":                      {jwt(oauth.Client{Auth: "client_secret_jwt", Secret: f, SigningAlg: "none"}), nil, `client.signing_alg: "none" is unknown`},
+		"no algorithm":                      {jwt(oauth.Client{Auth: "client_secret_jwt", Secret: f, SigningAlg: "none"}), nil, `client.signing_alg: "none" is not one of`},
 		"a key_id without a key":            {jwt(oauth.Client{Secret: f, KeyID: "k"}), nil, "client.key_id: is set, and auth client_secret_basic does not use it"},
 		"a scope of no grant":               {jwt(oauth.Client{Secret: f, Scope: []string{"s"}}), nil, "client.scope: is set"},
 		"an assertion for nobody":           {jwt(oauth.Client{Auth: "private_key_jwt", Key: f}), func(c *oauth.Config) { c.Issuer = "" }, "client.assertion_audience: neither it nor issuer"},

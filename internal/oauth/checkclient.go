@@ -3,8 +3,6 @@ package oauth
 import (
 	"fmt"
 	"slices"
-
-	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 // clientKey is a key of Client: whether it is set to something else than its default, and cause and hint for one that is missing.
@@ -34,19 +32,8 @@ func (c Client) keys() []clientKey {
 }
 
 func (c Config) checkClient(report func(key, cause, hint string)) {
-	checkWord("client.auth", c.Client.Auth, c.Client.Words("auth"), report)
-	checkWord("client.token_auth", c.Client.TokenAuth, c.Client.Words("token_auth"), report)
-	checkWord("client.basic_encoding", c.Client.BasicEncoding, []string{"form", "raw"}, report)
 	m := c.Client.method()
 	c.checkKeys(m, report)
-	for _, s := range []struct {
-		key    string
-		source secret.Source
-	}{{"client.secret", c.Client.Secret}, {"client.key", c.Client.Key}, {"client.certificate_key", c.Client.CertificateKey}} {
-		if s.source.File != "" && s.source.Env != "" {
-			report(s.key, "names both a file and an environment variable", fmt.Sprintf("keep one of %s.file and %s.env", s.key, s.key))
-		}
-	}
 	if m.check != nil {
 		m.check(c, report)
 	}

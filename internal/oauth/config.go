@@ -19,7 +19,7 @@ type Config struct {
 
 	Client Client `yaml:"client" doc:"How the sidecar authenticates to this server."`
 
-	Timeout time.Duration `yaml:"timeout" default:"2s" min:"10ms" doc:"Time one question may take, connection and answer together."`
+	Timeout time.Duration `yaml:"timeout" default:"2s" min:"10ms" max:"1h" doc:"Time one question may take, connection and answer together."`
 	// FileWait is how long requests wait for a file when the credential that worked is refused, 1 s when it is zero. A test
 	// gives a slow machine more.
 	FileWait         time.Duration `yaml:"-"`

@@ -13,27 +13,15 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/fetch"
-	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
 const (
 	refreshEvery     = time.Hour
-	maxMetadataBytes = 1 << 20
 	maxEndpointBytes = 2 << 10
 )
 
-// Endpoint names a URL of a server by the member of its metadata (RFC 8414 section 2).
-type Endpoint string
-
-// The endpoints that are asked.
-const (
-	Introspection Endpoint = "introspection_endpoint"
-	JWKS          Endpoint = "jwks_uri"
-	TokenEndpoint Endpoint = "token_endpoint"
-)
-
-// discovery knows the endpoints: the configured ones, and those in the issuer's metadata (RFC 8414, OpenID Connect
-// Discovery 1.0). What was once found is kept until something better is found.
+// discovery knows the endpoints: the configured ones, and those in the issuer's metadata (RFC 8414, OpenID Connect Discovery 1.0).
+// An endpoint that was found stays in use until another document names one.
 type discovery struct {
 	cfg   Config
 	needs []Endpoint // those that are not configured
@@ -55,7 +43,7 @@ func newDiscovery(cfg Config, needs []Endpoint, get func(context.Context, string
 		}
 	}
 	d.known = fetch.New(fetch.Config[map[Endpoint]string]{
-		Name: fmt.Sprintf("discover issuer %q", cfg.Issuer), Fetch: d.look, Done: d.tell,
+		Name: fmt.Sprintf("discover issuer %q", cfg.Issuer), Fetch: d.fetch, Done: d.logAttempt,
 		Lifetime: func(_ map[Endpoint]string, began time.Time) (renew, end time.Time) {
 			return began.Add(refreshEvery), time.Time{}
 		},
@@ -63,19 +51,19 @@ func newDiscovery(cfg Config, needs []Endpoint, get func(context.Context, string
 	return d
 }
 
-// tell logs how an attempt ended.
-func (d *discovery) tell(found map[Endpoint]string, err error) {
+// logAttempt logs how an attempt ended.
+func (d *discovery) logAttempt(found map[Endpoint]string, err error) {
 	for _, e := range d.needs {
 		if err != nil {
-			d.log.Warn("discovery did not succeed", "issuer", d.cfg.Name, "cause", err, string(e), d.current(e))
+			d.log.Warn("discovery did not succeed", "issuer", d.cfg.Name, "cause", err, string(e), d.currentURL(e))
 		} else {
 			d.log.Info("discovered endpoint", "issuer", d.cfg.Name, string(e), found[e])
 		}
 	}
 }
 
-// want adds endpoints that a document may lack. It is called before anything is looked for.
-func (d *discovery) want(wants []Endpoint) {
+// addOptional adds endpoints that a document may lack. It is called before the first attempt.
+func (d *discovery) addOptional(wants []Endpoint) {
 	for _, e := range wants {
 		if u := d.cfg.endpoint(e); u != "" {
 			d.configured[e] = u
@@ -98,8 +86,8 @@ func (c Config) endpoint(e Endpoint) string {
 	return ""
 }
 
-// current is an endpoint as it is known now; empty when it is not.
-func (d *discovery) current(e Endpoint) string {
+// currentURL is an endpoint as it is known now; "" when it is not.
+func (d *discovery) currentURL(e Endpoint) string {
 	if u, ok := d.configured[e]; ok {
 		return u
 	}
@@ -109,13 +97,13 @@ func (d *discovery) current(e Endpoint) string {
 	return ""
 }
 
-// find returns an endpoint. It waits only when none is known yet; an aged one is returned and refreshed behind its back.
-func (d *discovery) find(ctx context.Context, e Endpoint) (string, error) {
+// url returns an endpoint. It waits only when none is known yet; one that is due is returned and refreshed in the background.
+func (d *discovery) url(ctx context.Context, e Endpoint) (string, error) {
 	if u, ok := d.configured[e]; ok {
 		return u, nil
 	}
 	if !slices.Contains(d.needs, e) && !slices.Contains(d.wants, e) {
-		return "", authz.Errorf(authz.Internal, "discover issuer %q: nobody said that %s is needed", d.cfg.Issuer, e)
+		return "", authz.Errorf(authz.Internal, "discover issuer %q: %s is neither among Needs nor among Wants", d.cfg.Issuer, e)
 	}
 	found, err := d.known.Get(ctx)
 	return found[e], err
@@ -128,13 +116,13 @@ func (d *discovery) warm(ctx context.Context) {
 	}
 }
 
-// errNoMetadata marks a URL at which there is none: another URL may be right.
+// errNoMetadata is the cause at a URL without metadata: another URL may have it.
 var errNoMetadata = errors.New("no metadata there")
 
-// look asks both well-known URLs (MD-1) and returns what the first document with all needed endpoints names. Of two failures the
-// one that says more is reported: that a document is wrong, then that there was no answer, then that nothing is there.
-func (d *discovery) look(ctx context.Context) (map[Endpoint]string, error) {
-	if cause, _ := d.cfg.faultOfURL(d.cfg.Issuer); cause != "" {
+// fetch asks both well-known URLs (MD-1) and returns what the first document with all needed endpoints names. Of two failures it
+// returns the more specific one: a document is wrong, then there was no answer, then there is no document.
+func (d *discovery) fetch(ctx context.Context) (map[Endpoint]string, error) {
+	if cause, _ := d.cfg.problemOfURL(d.cfg.Issuer); cause != "" {
 		return nil, authz.Errorf(authz.Misconfigured, "discover issuer %q: it %s", d.cfg.Issuer, cause)
 	}
 	var first error
@@ -143,15 +131,15 @@ func (d *discovery) look(ctx context.Context) (map[Endpoint]string, error) {
 		if err == nil {
 			return endpoints, nil
 		}
-		if first == nil || telling(err) > telling(first) {
+		if first == nil || specificity(err) > specificity(first) {
 			first = err
 		}
 	}
 	return nil, first
 }
 
-// telling orders the failures of look by how much they say.
-func telling(err error) int {
+// specificity orders the failures of fetch.
+func specificity(err error) int {
 	switch {
 	case errors.Is(err, errNoMetadata):
 		return 0
@@ -161,27 +149,11 @@ func telling(err error) int {
 	return 2
 }
 
-// WellKnown lists where the metadata of an issuer may be, in the order in which it is looked for: the name inserted between
-// host and path as RFC 8414 section 3.1 has it, then appended as OpenID Connect Discovery 1.0 section 4.1 does. Both drop a
-// trailing slash of the issuer first.
-func WellKnown(issuer string) []string {
-	u, err := url.Parse(issuer)
-	if err != nil {
-		return nil // New has checked it
-	}
-	path := strings.TrimSuffix(u.EscapedPath(), "/")
-	base := u.Scheme + "://" + u.Host
-	return []string{
-		base + "/.well-known/oauth-authorization-server" + path,
-		base + path + "/.well-known/openid-configuration",
-	}
-}
-
 // read fetches one document and takes the endpoints from it: MD-2, MD-4.
 func (d *discovery) read(ctx context.Context, from string) (map[Endpoint]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.Timeout)
 	defer cancel()
-	r, err := d.get(ctx, from, maxMetadataBytes)
+	r, err := d.get(ctx, from, MaxMetadataBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +167,7 @@ func (d *discovery) read(ctx context.Context, from string) (map[Endpoint]string,
 	case r.Status != http.StatusOK || r.Over || !r.IsJSON():
 		return nil, r.Refuse(authz.Unavailable, "no JSON document at "+path)
 	}
-	doc, ok := jose.ReadClaims(r.Body)
+	doc, ok := ReadMetadata(r)
 	if !ok {
 		return nil, r.Refuse(authz.Unavailable, "no valid metadata at "+path)
 	}
@@ -203,70 +175,64 @@ func (d *discovery) read(ctx context.Context, from string) (map[Endpoint]string,
 	case err != nil:
 		return nil, r.Refuse(authz.Unavailable, fmt.Sprintf("no valid metadata at %s: %s", path, err))
 	case issuer != d.cfg.Issuer:
-		return nil, r.Refuse(authz.Misconfigured, fmt.Sprintf("the metadata at %s is of another issuer: it names %+.100q, configured is %q", path, issuer, d.cfg.Issuer))
+		why := fmt.Sprintf("the metadata at %s is of another issuer: it names %+.100q, configured is %q", path, issuer, d.cfg.Issuer)
+		return nil, r.Refuse(authz.Misconfigured, why)
 	}
 	return d.endpointsOf(doc)
 }
 
-// endpointsOf takes the needed endpoints from a document. A client that authenticates by its certificate takes those that are
-// for it, where there are such (MTLS-2); they are as little believed as the others.
-func (d *discovery) endpointsOf(doc jose.Claims) (map[Endpoint]string, error) {
-	named, members := map[Endpoint]string{}, map[Endpoint]string{}
-	for _, e := range []Endpoint{Introspection, JWKS, TokenEndpoint} {
-		members[e] = string(e)
-		named[e], _ = doc.Text(string(e)) // one that cannot be read is none
-	}
-	const aliases = "mtls_endpoint_aliases"
-	if d.cfg.Client.ShowsCertificate() && doc.Has(aliases) {
-		if doc.Value(aliases).Kind() != '{' {
-			return nil, authz.Errorf(authz.Misconfigured, "discover issuer %q: its mtls_endpoint_aliases are no URLs", d.cfg.Issuer)
-		}
-		for e := range named {
-			switch alias, err := doc.Object(aliases).Text(string(e)); {
-			case err != nil:
-				return nil, authz.Errorf(authz.Misconfigured, "discover issuer %q: its mtls_endpoint_aliases are no URLs", d.cfg.Issuer)
-			case alias != "":
-				named[e], members[e] = alias, aliases+"."+string(e)
-			}
-		}
-	}
+// endpointsOf takes the endpoints from a document.
+func (d *discovery) endpointsOf(doc Metadata) (map[Endpoint]string, error) {
 	found := map[Endpoint]string{}
 	for _, e := range d.needs {
-		if err := d.faultOfEndpoint(members[e], named[e]); err != nil {
+		u, err := d.endpointOf(doc, e)
+		if err != nil {
 			return nil, err
 		}
-		found[e] = named[e]
+		found[e] = u
 	}
 	for _, e := range d.wants {
-		if d.faultOfEndpoint(members[e], named[e]) == nil {
-			found[e] = named[e]
+		if u, err := d.endpointOf(doc, e); err == nil {
+			found[e] = u
 		}
 	}
 	return found, nil
 }
 
-// faultOfEndpoint is why credentials are not sent to an endpoint that a member of a document named.
-func (d *discovery) faultOfEndpoint(member, named string) error {
-	if named == "" {
-		return authz.Errorf(authz.Misconfigured, "discover issuer %q: the metadata names no %s", d.cfg.Issuer, member)
+func (d *discovery) endpointOf(doc Metadata, e Endpoint) (string, error) {
+	u, member, err := doc.Endpoint(d.cfg.Client, e)
+	if err != nil {
+		return "", d.misconfigured("%s", err.Error())
 	}
-	if u, err := url.Parse(named); err == nil && u.Scheme == "http" && d.cfg.Client.ShowsCertificate() && !strings.HasSuffix(member, string(JWKS)) {
-		return authz.Errorf(authz.Misconfigured, "discover issuer %q: %s is not https, over which no certificate is shown", d.cfg.Issuer, member)
+	return u, d.checkURL(member, u)
+}
+
+func (d *discovery) misconfigured(format string, args ...any) error {
+	return authz.Errorf(authz.Misconfigured, "discover issuer %q: %s", d.cfg.Issuer, fmt.Sprintf(format, args...))
+}
+
+// checkURL is why credentials are not sent to the URL that a member of a document names, or nil.
+func (d *discovery) checkURL(member, named string) error {
+	if named == "" {
+		return d.misconfigured("the metadata names no %s", member)
+	}
+	u, err := url.Parse(named)
+	if err == nil && u.Scheme == "http" && d.cfg.Client.ShowsCertificate() && !strings.HasSuffix(member, string(JWKS)) {
+		return d.misconfigured("%s is not https, over which no certificate is shown", member)
 	}
 	if len(named) > maxEndpointBytes {
-		return authz.Errorf(authz.Misconfigured, "discover issuer %q: %s is over %d bytes", d.cfg.Issuer, member, maxEndpointBytes)
+		return d.misconfigured("%s is over %d bytes", member, maxEndpointBytes)
 	}
-	if cause, _ := d.cfg.faultOfURL(named); cause != "" {
-		return authz.Errorf(authz.Misconfigured, "discover issuer %q: %s %s", d.cfg.Issuer, member, cause)
+	if cause, _ := d.cfg.problemOfURL(named); cause != "" {
+		return d.misconfigured("%s %s", member, cause)
 	}
-	issuer, err := url.Parse(d.cfg.Issuer)
-	u, err2 := url.Parse(named)
+	issuer, err2 := url.Parse(d.cfg.Issuer)
 	if err != nil || err2 != nil {
-		return authz.Errorf(authz.Misconfigured, "discover issuer %q: a URL cannot be read", d.cfg.Issuer)
+		return d.misconfigured("a URL cannot be read")
 	}
 	permitted := func(h string) bool { return strings.EqualFold(h, u.Host) || strings.EqualFold(h, u.Hostname()) }
 	if authority(u) != authority(issuer) && !slices.ContainsFunc(d.cfg.EndpointHosts, permitted) {
-		return authz.Errorf(authz.Misconfigured, "discover issuer %q: %s is on host %q, which is neither the issuer's nor in endpoint_hosts", d.cfg.Issuer, member, u.Host)
+		return d.misconfigured("%s is on host %q, which is neither the issuer's nor in endpoint_hosts", member, u.Host)
 	}
 	return nil
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/httpclient"
 )
 
-// Failure is an exchange that brought no answer that can be used. It is the cause inside an *authz.Error, which says what
-// follows for the caller; Failure says what happened, for those who must decide whether to ask again.
+// Failure is an exchange without an answer that can be used. It is the cause inside an *authz.Error, which says what follows for
+// the caller; Failure says what happened, so that a caller can decide whether to ask again.
 type Failure struct {
 	Reason Reason
 	// Status is that of the answer; 0 when none came.
@@ -24,7 +24,7 @@ func (f *Failure) Error() string { return f.text }
 // Reason is how an exchange failed.
 type Reason uint8
 
-// The natures.
+// The reasons.
 const (
 	// Answered: there was an answer, and it is a refusal or cannot be read.
 	Answered Reason = iota
@@ -32,9 +32,9 @@ const (
 	TimedOut
 	// Broken: no connection, or one that broke off.
 	Broken
-	// Untrusted: nobody vouches for its certificate.
+	// Untrusted: no authority verifies the certificate of the server.
 	Untrusted
-	// Canceled: by ourselves.
+	// Canceled: the caller ended it, or this machine had no file descriptor or port left for a connection.
 	Canceled
 )
 
@@ -51,9 +51,9 @@ func reasonOf(kind authz.Kind, err error) Reason {
 	return Broken
 }
 
-// withoutNature keeps what an error of discovery says, and not how its exchange failed: discovery spaces its own attempts,
-// and says nothing about the endpoint that it did not find.
-func withoutNature(err error) error {
+// withoutReason drops the Failure from an error of discovery: discovery spaces its own attempts, and its failures say nothing
+// about the endpoint that was not found.
+func withoutReason(err error) error {
 	e, ok := errors.AsType[*authz.Error](err)
 	if !ok {
 		return err

@@ -13,7 +13,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
-// maxRetryAfter bounds what a server may ask us to wait, and to pass on.
+// maxRetryAfter bounds the pause that a server may ask for.
 const maxRetryAfter = time.Hour
 
 // Reply is an HTTP answer, read and bounded.
@@ -37,7 +37,7 @@ func (r Reply) MediaType() string { return MediaType(r.Header) }
 // IsJSON reports whether the answer calls itself application/json.
 func (r Reply) IsJSON() bool { return r.MediaType() == "application/json" }
 
-// Refuse makes the error of a reply: it names the host, the status, a known OAuth error code and why, and quotes nothing else.
+// Refuse makes the error of a reply. It names the host, the status, a known OAuth error code and why, and quotes nothing else.
 func (r Reply) Refuse(kind authz.Kind, why string) error {
 	parts := []string{"status " + strconv.Itoa(r.Status)}
 	if code := r.OAuthError(); code != "" {
@@ -46,16 +46,16 @@ func (r Reply) Refuse(kind authz.Kind, why string) error {
 	if why != "" {
 		parts = append(parts, why)
 	}
-	e := &authz.Error{Kind: kind, Err: &Failure{Status: r.Status, Code: r.OAuthError(), text: fmt.Sprintf("ask %q: %s", r.host(), strings.Join(parts, ", "))}}
+	text := fmt.Sprintf("ask %q: %s", r.host(), strings.Join(parts, ", "))
+	e := &authz.Error{Kind: kind, Err: &Failure{Status: r.Status, Code: r.OAuthError(), text: text}}
 	if kind == authz.Unavailable {
 		e.RetryAfter = RetryAfter(r.Header.Get("Retry-After"), time.Now())
 	}
 	return e
 }
 
-// Temporary reports whether the status is one of a server, or of a gateway before it, to which the same question may be put again
-// later: it did not get the question in time, has enough of us, or failed (RFC 9110 sections 15.5.9 and 15.6, RFC 6585 section 4,
-// RFC 8470 section 5.2).
+// Temporary reports whether the same request may succeed later: the server, or a gateway before it, did not get the request in time,
+// limits the rate of requests, or failed (RFC 9110 sections 15.5.9 and 15.6, RFC 6585 section 4, RFC 8470 section 5.2).
 func (r Reply) Temporary() bool {
 	switch r.Status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
@@ -64,8 +64,8 @@ func (r Reply) Temporary() bool {
 	return r.Status >= 500
 }
 
-// Unexpected is Refuse for a status that brings no document: Unavailable where the server may do better later, Misconfigured where
-// it says that the document is not there, or not for us.
+// Unexpected is Refuse for a status without a document: Unavailable where a later request may get it, Misconfigured where the server
+// says that it does not exist, or that the sidecar may not read it.
 func (r Reply) Unexpected(why string) error {
 	kind := authz.Misconfigured
 	if r.Status < 300 || r.Temporary() {
@@ -82,7 +82,7 @@ func (r Reply) host() string {
 	return u.Host
 }
 
-// oauthErrors are the codes an error may repeat. Others are left out: nothing says that a server does not echo a token there.
+// oauthErrors are the codes that a message may repeat. A server could echo a token in another one.
 func oauthErrors() []string {
 	return []string{
 		"access_denied", "invalid_client", "invalid_dpop_proof", "invalid_grant", "invalid_request", "invalid_scope",

@@ -8,58 +8,59 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/httpclient"
 	"github.com/authz-sidecar/sidecar/internal/keyfile"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// lines are the pools of connections to one authorization server, which shares them with nobody: a slow server must not take
-// the connections of another. It is a connection that a certificate authenticates and that authorities vouch for, so that
-// each pair of the two has a pool of its own, and what was replaced is never used again.
-type lines struct {
-	timeout time.Duration
-	network http.RoundTripper // replaces the network when it is not nil
+// transports are the connection pools of one authorization server. Servers share none, so that a slow one does not take the
+// connections of another. A connection is authenticated by a client certificate and verified by a set of authorities: each pair
+// of the two has a pool of its own, and a pair that was replaced is never used again.
+type transports struct {
+	cfg httpclient.Config // without certificate and authorities
 
 	mu   sync.Mutex
-	open map[line]*httpclient.Client
+	open map[transportKey]*httpclient.Client
 }
 
-// line is the client certificate, which may be nil, and the authorities, of which nil means those of the system.
-type line struct {
+// transportKey is the client certificate, which may be nil, and the authorities, of which nil means those of the system.
+type transportKey struct {
 	certificate *tls.Certificate
 	roots       *x509.CertPool
 }
 
-func (l *lines) client(to line) *httpclient.Client {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c, ok := l.open[to]
+func (t *transports) client(k transportKey) *httpclient.Client {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c, ok := t.open[k]
 	if !ok {
-		c = httpclient.New(httpclient.Config{Timeout: l.timeout, Roots: to.roots, Certificate: to.certificate, Network: l.network})
-		l.open[to] = c
+		cfg := t.cfg
+		cfg.Roots, cfg.Certificate = k.roots, k.certificate
+		c = httpclient.New(cfg)
+		t.open[k] = c
 	}
 	return c
 }
 
-// hangUp closes the connections of the lines that which is true of, as soon as they are idle.
-func (l *lines) hangUp(which func(line) bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for k, c := range l.open {
+// closeIdle drops the pools that which is true of, and closes their connections as soon as they are idle.
+func (t *transports) closeIdle(which func(transportKey) bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for k, c := range t.open {
 		if which(k) {
-			delete(l.open, k)
+			delete(t.open, k)
 			c.CloseIdle()
 		}
 	}
 }
 
-// newTrust reads the authorities that vouch for the server; without a file they are those of the system, which do not rotate.
+const maxCABytes = 4 << 20
+
+// newTrust reads the authorities that verify the server; without a file they are those of the system, which do not rotate.
 func newTrust(cfg Config, log *slog.Logger, drop func(*x509.CertPool)) (*rotation[*x509.CertPool], error) {
 	r := &rotation[*x509.CertPool]{
 		what: "ca_file", issuer: cfg.Name, log: log, drop: drop, wait: cmp.Or(cfg.FileWait, fileWait),
@@ -71,12 +72,6 @@ func newTrust(cfg Config, log *slog.Logger, drop func(*x509.CertPool)) (*rotatio
 	return r, r.open()
 }
 
-// Limits of files.
-const (
-	maxCABytes          = 4 << 20
-	maxCertificateBytes = 256 << 10
-)
-
 func parseRoots(t []secret.Text) (*x509.CertPool, error) {
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM([]byte(t[0].Reveal())) || !pemComplete(t[0].Reveal()) {
@@ -85,30 +80,32 @@ func parseRoots(t []secret.Text) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// pemComplete reports whether every PEM block that begins also ends. The parsers pass over what is cut off.
+// pemComplete reports whether every PEM block that begins also ends. Package pem skips a block that is cut off.
 func pemComplete(pem string) bool {
 	return strings.Count(pem, "-----BEGIN ") == strings.Count(pem, "-----END ")
 }
 
-// outcomeOfTLS is what a failed exchange says about our certificate. A server that refuses one after the handshake, which TLS
-// 1.3 allows, may have hung up before we read why, and each version of HTTP tells of that in its own words. So whatever ends
-// a connection is taken for it, save what has another cause for sure.
+// outcomeOfTLS is what a failed exchange says about the client certificate. A server may refuse a certificate after the handshake
+// (TLS 1.3) and close the connection before its alert is read, and each version of HTTP reports that with another error. So every
+// error that ends a connection counts as a refusal, but for those with another known cause.
 func outcomeOfTLS(err error) outcome {
-	if alerted(err) {
+	if isTLSAlert(err) {
 		return refused
 	}
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
-	_, unnamed := errors.AsType[*net.DNSError](err)
+	_, unresolved := errors.AsType[*net.DNSError](err)
 	var timeout interface{ Timeout() bool }
 	switch {
-	case httpclient.ByProxy(err), untrusted, unnamed, errors.Is(err, context.Canceled), errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &timeout) && timeout.Timeout():
+	case httpclient.ByProxy(err), untrusted, unresolved, errors.Is(err, context.Canceled), errors.Is(err, syscall.ECONNREFUSED),
+		errors.As(err, &timeout) && timeout.Timeout():
 		return unknown
 	}
 	return broken
 }
 
-// alerted reports whether the server ended the connection by a TLS alert that says more than that it is ill.
-func alerted(err error) bool {
+// isTLSAlert reports whether the server ended the connection by a TLS alert other than internal_error, which is no word about the
+// certificate.
+func isTLSAlert(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "remote error" && op.Err.Error() != "tls: internal error"
 }
