@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // firstDecision is the time from the start of the process to its first allow, discovery and introspection included.
@@ -79,9 +81,7 @@ func reloads(t *testing.T, program string, w *world, rounds int) []time.Duration
 	file := filepath.Join(policies, "generated.rego")
 	edit := func(generation int) time.Time {
 		begun := time.Now()
-		if err := os.WriteFile(file, module(generation), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.WriteFile(t, file, string(module(generation)))
 		return begun
 	}
 	edit(0)

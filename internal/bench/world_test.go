@@ -4,7 +4,6 @@ package bench
 
 import (
 	"crypto/rand"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +19,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
 // world is what the servers have in common.
@@ -59,23 +60,13 @@ const (
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	server := httptest.NewUnstartedServer(nil)
 	key := rand.Text() // the sidecar's, as a client of the issuer
-	issuer, err := devissuer.New(devissuer.Config{
-		Issuer:          devissuer.URL(server.Listener),
+	issuer := authserver.Start(t, devissuer.Config{
 		ResourceServers: []devissuer.ResourceServer{{ID: resourceServer, Secret: secret.New(key)}},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.Config.Handler = issuer.Handler()
-	server.Start()
-	t.Cleanup(server.Close)
 	t.Setenv(secretVariable, key) // for the sidecars too, which inherit it
 	w := &world{issuer: issuer, small: policy{"small policy", t.TempDir()}, shipped: policy{"shipped policies", t.TempDir()}}
-	if err := os.WriteFile(filepath.Join(w.small.dir, "authz.rego"), []byte(smallPolicy), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.WriteFile(t, filepath.Join(w.small.dir, "authz.rego"), smallPolicy)
 	if err := os.CopyFS(w.shipped.dir, os.DirFS("../../policies")); err != nil {
 		t.Fatal(err)
 	}
@@ -86,14 +77,10 @@ func newWorld(t testing.TB) *world {
 // issue makes a token that may read orders; claims are further members of what the issuer says about it.
 func (w *world) issue(t testing.TB, claims map[string]any) string {
 	t.Helper()
-	token, err := w.issuer.Issue(devissuer.Grant{
+	return authserver.Issue(t, w.issuer, devissuer.Grant{
 		ClientID: "web-shop", Subject: "alice", Username: "alice@acme.example", Scopes: []string{"orders:read", "profile"},
 		Audience: []string{"orders-api"}, Tenant: "acme", Roles: []string{"clerk"}, Claims: claims,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
 }
 
 // The question of every run, which the shipped policies allow: they look for the scope, the audience and the tenant.
@@ -169,9 +156,7 @@ func (w *world) configuration(t testing.TB, dir, policies string) string {
 		t.Fatal(err)
 	}
 	name := filepath.Join(dir, "sidecar.yaml")
-	if err := os.WriteFile(name, src, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.WriteFile(t, name, string(src))
 	return name
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // builder is buildah with a storage of its own, which goes when the test ends.
@@ -57,7 +59,7 @@ func (b builder) baseImage(t *testing.T, name string) {
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(to, read(t, file), 0o755); err != nil {
+		if err := os.WriteFile(to, []byte(testkit.ReadFile(t, file)), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // party is an authorization server that runs, and how its tokens are got and ended.
@@ -251,7 +253,7 @@ func (r *drillRun) faults(t *testing.T) {
 func awaitRefusal(t *testing.T, sc *sidecar, token string) answer {
 	t.Helper()
 	var a answer
-	eventually(t, 10*time.Second, "see the token refused", func() bool {
+	testkit.Within(t, 10*time.Second, "see the token refused", func() bool {
 		a = sc.decide(t, get(token))
 		return !a.Allow
 	})

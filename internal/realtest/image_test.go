@@ -4,11 +4,9 @@ package realtest
 
 import (
 	"bytes"
-	"context"
 	"debug/elf"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +22,8 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
 const (
@@ -67,7 +67,7 @@ func TestImage(t *testing.T) {
 // baseName is the image that the build stage of the Dockerfile is made from.
 func baseName(t *testing.T, repository string) string {
 	t.Helper()
-	m := regexp.MustCompile(`(?m)^ARG GO_IMAGE=(\S+)$`).FindSubmatch(read(t, filepath.Join(repository, "Dockerfile")))
+	m := regexp.MustCompile(`(?m)^ARG GO_IMAGE=(\S+)$`).FindSubmatch([]byte(testkit.ReadFile(t, filepath.Join(repository, "Dockerfile"))))
 	if m == nil {
 		t.Fatal("the Dockerfile has no line ARG GO_IMAGE=...")
 	}
@@ -155,7 +155,9 @@ func (img *image) command(argv ...string) *exec.Cmd {
 func (img *image) serve(t *testing.T) {
 	v := vault{}
 	key := v.secret("secret of orders-api")
-	as := startDevIssuer(t, key)
+	as := authserver.Start(t, devissuer.Config{ResourceServers: []devissuer.ResourceServer{
+		{ID: "orders-api", Secret: secret.New(key), Audience: []string{"orders-api"}},
+	}})
 	grant := devissuer.Grant{ClientID: "orders-app", Scopes: []string{"orders:read"}, Audience: []string{"orders-api"}, Tenant: "acme"}
 	token, err := as.Issue(grant)
 	if err != nil {
@@ -164,7 +166,7 @@ func (img *image) serve(t *testing.T) {
 	v.keep("access token", token)
 
 	// What whoever runs the image mounts into it.
-	write(t, filepath.Join(img.tree, "etc", "sidecar", "sidecar.yaml"), fmt.Sprintf(`
+	testkit.WriteFile(t, filepath.Join(img.tree, "etc", "sidecar", "sidecar.yaml"), fmt.Sprintf(`
 listen:
   api: {address: "127.0.0.1:0"}
   admin: {address: "127.0.0.1:0"}
@@ -217,37 +219,11 @@ func (img *image) checkHealth(t *testing.T, sc *sidecar) {
 // checkOwner reads from the kernel as whom a process runs.
 func checkOwner(t *testing.T, pid int) {
 	t.Helper()
-	status := read(t, filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	status := []byte(testkit.ReadFile(t, filepath.Join("/proc", strconv.Itoa(pid), "status")))
 	want := strings.Repeat(fmt.Sprintf("\t%d", nobody), 4)
 	for _, field := range []string{"Uid:", "Gid:"} {
 		if !bytes.Contains(status, []byte(field+want+"\n")) {
 			t.Errorf("the process does not run with %s%s", field, want)
 		}
 	}
-}
-
-// startDevIssuer runs the development authorization server, which ends with t.
-func startDevIssuer(t *testing.T, key string) *devissuer.Server {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	as, err := devissuer.New(devissuer.Config{
-		Issuer:          devissuer.URL(ln),
-		ResourceServers: []devissuer.ResourceServer{{ID: "orders-api", Secret: secret.New(key), Audience: []string{"orders-api"}}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- as.Serve(ctx, ln) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("end the development authorization server: %v", err)
-		}
-	})
-	return as
 }

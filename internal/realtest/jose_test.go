@@ -3,12 +3,7 @@
 package realtest
 
 import (
-	"crypto"
-	"crypto/ecdsa"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"maps"
 	"net/url"
 	"testing"
 	"time"
@@ -37,29 +32,6 @@ func sign(t *testing.T, key jose.SigningKey, options *jose.SignerOptions, claims
 		t.Fatal(err)
 	}
 	return text
-}
-
-// dpopProof proves that whoever sends a request has key: RFC 9449 section 4.2. token is empty where none is sent. more
-// adds claims, or replaces them.
-func dpopProof(t *testing.T, key *ecdsa.PrivateKey, method, target, token string, more map[string]any) string {
-	t.Helper()
-	claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": target, "iat": time.Now().Unix()}
-	if token != "" {
-		sum := sha256.Sum256([]byte(token))
-		claims["ath"] = base64.RawURLEncoding.EncodeToString(sum[:])
-	}
-	maps.Copy(claims, more)
-	return sign(t, jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt"), claims)
-}
-
-// thumbprint is that of the public half of key: RFC 7638.
-func thumbprint(t *testing.T, key *ecdsa.PrivateKey) string {
-	t.Helper()
-	sum, err := (&jose.JSONWebKey{Key: &key.PublicKey}).Thumbprint(crypto.SHA256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return base64.RawURLEncoding.EncodeToString(sum)
 }
 
 // clientAssertion is how a client authenticates by a signature: RFC 7523 section 2.2, with the type that its successor asks for.

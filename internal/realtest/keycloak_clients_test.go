@@ -12,6 +12,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // everySidecar is asked for, as a scope, to get a token that all who stand for the sidecar may ask about. Without it only
@@ -35,13 +37,13 @@ type keycloakClients struct {
 	app, other oauthClient
 }
 
-func newKeycloakClients(t *testing.T, v vault, ca *authority) keycloakClients {
+func newKeycloakClients(t *testing.T, v vault, ca testkit.Authority) keycloakClients {
 	t.Helper()
 	with := func(id string) oauthClient { return oauthClient{id, v.secret("secret of " + id)} }
 	return keycloakClients{
 		api: with("orders-api"), lax: with("orders-lenient"), app: with("orders-app"), other: with("other-app"),
-		secretJWT: with("orders-api-secret-jwt"), keyJWT: keyClient{id: "orders-api-key-jwt", key: newKey(t)},
-		tls:      certificateClient{"orders-api-tls", ca.client(t, "sidecar.acme.example")},
+		secretJWT: with("orders-api-secret-jwt"), keyJWT: keyClient{id: "orders-api-key-jwt", key: testkit.NewKey(t)},
+		tls:      certificateClient{"orders-api-tls", ca.Client(t, "sidecar.acme.example")},
 		rotating: with("orders-api-rotating"),
 	}
 }
@@ -51,7 +53,7 @@ func keySetOf(t *testing.T, clients ...keyClient) string {
 	t.Helper()
 	var keys jose.JSONWebKeySet
 	for _, c := range clients {
-		keys.Keys = append(keys.Keys, jose.JSONWebKey{Key: &c.key.PublicKey, KeyID: thumbprint(t, c.key), Use: "sig", Algorithm: "ES256"})
+		keys.Keys = append(keys.Keys, jose.JSONWebKey{Key: &c.key.PublicKey, KeyID: testkit.ProofKeyOf(t, c.key).Thumbprint, Use: "sig", Algorithm: "ES256"})
 	}
 	text, err := json.Marshal(keys)
 	if err != nil {
@@ -86,7 +88,7 @@ func (r *keycloakRealm) bySecretJWT(t *testing.T) call {
 func (r *keycloakRealm) byKeyJWT(t *testing.T) call {
 	t.Helper()
 	// Without the name of its key, Keycloak tries one alone of several.
-	key := jose.JSONWebKey{Key: r.keyJWT.key, KeyID: thumbprint(t, r.keyJWT.key)}
+	key := jose.JSONWebKey{Key: r.keyJWT.key, KeyID: testkit.ProofKeyOf(t, r.keyJWT.key).Thumbprint}
 	return call{form: clientAssertion(t, r.keyJWT.id, jose.SigningKey{Algorithm: jose.ES256, Key: key}, r.issuer)}
 }
 

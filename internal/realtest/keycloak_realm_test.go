@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // keycloakRealm is a realm of testdata, with secrets of its own.
@@ -36,7 +38,7 @@ func (k *keycloak) newRealm(t *testing.T) *keycloakRealm {
 		alice: keycloakUser{name: "alice", password: v.secret("password of alice")},
 	}
 	realm := strings.NewReplacer(append(r.placeholders(t), "@REALM@", name, "@ALICE_PASSWORD@", r.alice.password)...).
-		Replace(string(read(t, "testdata/keycloak/realm.json")))
+		Replace(testkit.ReadFile(t, "testdata/keycloak/realm.json"))
 	k.administer(t, http.MethodPost, "/admin/realms", jsontext.Value(realm), http.StatusCreated)
 	r.alice.id = r.find(t, "/users?exact=true&username=alice")
 	return r

@@ -5,6 +5,8 @@ package realtest
 import (
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // sidecarEnds ends tokens in all ways of which Keycloak tells nobody here: they end with the lifetime of the answer, or when
@@ -80,7 +82,7 @@ func (k *keycloak) sidecarEnds(t *testing.T) {
 				byTTL.Milliseconds(), ttl, byCall.Milliseconds(), took.Milliseconds())
 			if c.undo != nil {
 				c.undo(t, app, u)
-				eventually(t, 5*time.Second, "see the token allowed again", func() bool { return long.decide(t, get(s.access)).Allow })
+				testkit.Within(t, 5*time.Second, "see the token allowed again", func() bool { return long.decide(t, get(s.access)).Allow })
 			}
 		})
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // streamAuthorization is what the transmitter shows with each push.
@@ -91,7 +93,7 @@ func (k *keycloak) sidecarAdminURL(t *testing.T) {
 				return begun
 			})
 			// That sets a not-before as well. The second of it is over when the next token is there.
-			eventually(t, 5*time.Second, "get a token after the logout of all", func() bool {
+			testkit.Within(t, 5*time.Second, "get a token after the logout of all", func() bool {
 				token = r.userTokens(t, r.app, r.alice, toRead).access
 				return r.active(t, token)
 			})
@@ -145,7 +147,7 @@ func (r *keycloakRealm) scopePath(t *testing.T, id, as, scope string) string {
 func (sc *sidecar) awaitStream(t *testing.T) streamState {
 	t.Helper()
 	var got streamState
-	eventually(t, 20*time.Second, "see the stream up and verified", func() bool {
+	testkit.Within(t, 20*time.Second, "see the stream up and verified", func() bool {
 		got = sc.stream(t)
 		return got.State == "up" && got.Status == "enabled" && !got.Verified.IsZero() && got.Problem == ""
 	})
@@ -241,7 +243,7 @@ func (k *keycloak) sidecarPoll(t *testing.T) {
 		made = sc.awaitStream(t)
 		tell(t, "Shared Signals, poll", "up and verified %v after the start", time.Since(begun).Round(time.Millisecond))
 		r.feltBySignals(t, sc, nil)
-		eventually(t, 5*time.Second, "see that all events are acknowledged", func() bool {
+		testkit.Within(t, 5*time.Second, "see that all events are acknowledged", func() bool {
 			for _, stream := range s.streams(t) {
 				if len(s.poll(t, stream)) > 0 {
 					return false

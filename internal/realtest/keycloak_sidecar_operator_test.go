@@ -13,12 +13,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // replace puts a secret into a file, whole.
 func replace(t *testing.T, file, secret string) {
 	t.Helper()
-	if err := os.Rename(write(t, file+".new", secret+"\n"), file); err != nil {
+	if err := os.Rename(testkit.WriteFile(t, file+".new", secret+"\n"), file); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -33,14 +35,14 @@ func (k *keycloak) sidecarRotation(t *testing.T) {
 	pause := func() { time.Sleep(500 * time.Millisecond) }
 	rotate := func(name string, c oauthClient, tokens []string, steps func(file string)) {
 		t.Run(name, func(t *testing.T) {
-			file := write(t, filepath.Join(t.TempDir(), "secret"), c.secret)
+			file := testkit.WriteFile(t, filepath.Join(t.TempDir(), "secret"), c.secret)
 			sc := r.sidecar(t, keycloakSidecar{client: fmt.Sprintf("id: %q, secret: {file: %q}", c.id, file)})
 			sc.expectOf(t, "before", tokens[0], allowed)
 			l := startTraffic(t, sc, tokens...)
 			pause()
 			steps(file)
 			pause()
-			eventually(t, 30*time.Second, "see 500 decisions", func() bool {
+			testkit.Within(t, 30*time.Second, "see 500 decisions", func() bool {
 				l.mu.Lock()
 				defer l.mu.Unlock()
 				return len(l.samples) >= 500
@@ -53,7 +55,7 @@ func (k *keycloak) sidecarRotation(t *testing.T) {
 					t.Errorf("%s", s.answer)
 				}
 			}
-			log := string(read(t, sc.stderr))
+			log := testkit.ReadFile(t, sc.stderr)
 			if !strings.Contains(log, "credential rotated") {
 				t.Error("the log does not tell of the rotation")
 			}
@@ -121,7 +123,7 @@ func (k *keycloak) sidecarCanary(t *testing.T) {
 	ready := func(want int, what string) {
 		t.Helper()
 		begun := time.Now()
-		eventually(t, 15*time.Second, what, func() bool {
+		testkit.Within(t, 15*time.Second, what, func() bool {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, sc.api+"/readyz", nil)
 			if err != nil {
 				t.Fatal(err)

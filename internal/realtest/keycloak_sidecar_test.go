@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // sidecars is what the sidecar makes of Keycloak.
@@ -71,7 +73,7 @@ func (r *keycloakRealm) sidecarCommand(t *testing.T, s keycloakSidecar) (*sideca
 		s.issuer += "\n    audience: [orders-api]"
 	}
 	issuer := strings.Replace(r.issuerBy(client, s.issuer), "ttl: 1s", "ttl: "+cmp.Or(s.ttl, "0s"), 1)
-	file := write(t, filepath.Join(dir, "sidecar.yaml"), fmt.Sprintf(`
+	file := testkit.WriteFile(t, filepath.Join(dir, "sidecar.yaml"), fmt.Sprintf(`
 listen:
   api: {address: "127.0.0.1:0"}
   admin: {address: "127.0.0.1:%d"}

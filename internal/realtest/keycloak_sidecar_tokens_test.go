@@ -4,21 +4,22 @@ package realtest
 
 import (
 	"crypto/ecdsa"
-	"crypto/tls"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // sidecarAuthenticates asks by each method that Keycloak knows, rightly and wrongly.
 func (k *keycloak) sidecarAuthenticates(t *testing.T) {
 	keyFile := func(c keyClient, id string) string {
-		_, file := pemFiles(t, tls.Certificate{Certificate: [][]byte{nil}, PrivateKey: c.key})
+		file := testkit.TempFile(t, "tls.key", testkit.KeyPEM(t, c.key))
 		return fmt.Sprintf("key: {file: %q}, key_id: %q", file, id)
 	}
-	id, another := thumbprint(t, k.keyJWT.key), keyClient{key: newKey(t)}
-	certificateFiles := func(c tls.Certificate) string {
-		certificate, key := pemFiles(t, c)
+	id, another := testkit.ProofKeyOf(t, k.keyJWT.key).Thumbprint, keyClient{key: testkit.NewKey(t)}
+	certificateFiles := func(c testkit.Certificate) string {
+		certificate, key := c.Files(t)
 		return fmt.Sprintf("certificate_file: %q, certificate_key: {file: %q}", certificate, key)
 	}
 	const secret = "secret: {env: CLIENT_SECRET}"
@@ -29,8 +30,8 @@ func (k *keycloak) sidecarAuthenticates(t *testing.T) {
 		{"client_secret_post", k.api.id, k.api.secret, secret, secret},
 		{"client_secret_jwt", k.secretJWT.id, k.secretJWT.secret, secret, secret},
 		{"private_key_jwt", k.keyJWT.id, "", keyFile(k.keyJWT, id), keyFile(another, id)},
-		{"private_key_jwt, key not registered", k.keyJWT.id, "", keyFile(k.keyJWT, id), keyFile(another, thumbprint(t, another.key))},
-		{"tls_client_auth", k.tls.id, "", certificateFiles(k.tls.certificate), certificateFiles(k.ca.client(t, "somebody.acme.example"))},
+		{"private_key_jwt, key not registered", k.keyJWT.id, "", keyFile(k.keyJWT, id), keyFile(another, testkit.ProofKeyOf(t, another.key).Thumbprint)},
+		{"tls_client_auth", k.tls.id, "", certificateFiles(k.tls.certificate), certificateFiles(k.ca.Client(t, "somebody.acme.example"))},
 	} {
 		t.Run(c.method, func(t *testing.T) {
 			method, _, _ := strings.Cut(c.method, ",")
@@ -123,10 +124,10 @@ func (k *keycloak) sidecarDPoP(t *testing.T) {
 	for _, mode := range []string{"introspect", "jwt", "jwt_then_introspect"} {
 		t.Run(mode, func(t *testing.T) {
 			sc := k.sidecar(t, keycloakSidecar{issuer: "    mode: " + mode})
-			key := newKey(t)
+			key := testkit.NewKey(t)
 			token := k.dpopTokens(t, app, key, u.as(toRead)).access
 			prove := func(by *ecdsa.PrivateKey, target string) presented {
-				return presented{scheme: "DPoP", proof: dpopProof(t, by, "GET", target, token, nil)}
+				return presented{scheme: "DPoP", proof: testkit.ProofKeyOf(t, by).Proof(t, "GET", target, token, nil)}
 			}
 			used := prove(key, ordersURL)
 			const badProof = "unauthenticated 401 invalid_dpop_proof"
@@ -137,7 +138,7 @@ func (k *keycloak) sidecarDPoP(t *testing.T) {
 			}{
 				{"its own proof", used, allowed},
 				{"the same proof again", used, badProof},
-				{"a proof by another key", prove(newKey(t), ordersURL), refused},
+				{"a proof by another key", prove(testkit.NewKey(t), ordersURL), refused},
 				{"a proof for another URL", prove(key, ordersURL+"0"), badProof},
 				{"no proof", presented{scheme: "DPoP"}, badProof},
 				{"as a bearer token", presented{}, refused},
@@ -157,9 +158,9 @@ func (k *keycloak) sidecarDPoP(t *testing.T) {
 // sidecarCertificates shows a token that is bound to a certificate.
 func (k *keycloak) sidecarCertificates(t *testing.T) {
 	app, u := k.newApp(t, boundTokens), k.newUser(t)
-	mine, other := k.ca.client(t, "orders-bound.acme.example"), k.ca.client(t, "orders-bound.acme.example")
-	right, _ := pemOf(t, mine)
-	wrong, _ := pemOf(t, other)
+	mine, other := k.ca.Client(t, "orders-bound.acme.example"), k.ca.Client(t, "orders-bound.acme.example")
+	right := mine.PEM()
+	wrong := other.PEM()
 	for _, mode := range []string{"introspect", "jwt", "jwt_then_introspect"} {
 		t.Run(mode, func(t *testing.T) {
 			token := k.certificateTokens(t, app, mine, u.as(toRead)).access

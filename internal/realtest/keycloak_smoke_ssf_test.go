@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 func (k *keycloak) checkPush(t *testing.T) {
@@ -73,7 +75,7 @@ func (k *keycloak) checkPoll(t *testing.T) {
 	tokens := r.userTokens(t, r.app, u, toRead)
 	r.logout(t, r.app, tokens)
 	var sets map[string]string
-	eventually(t, 10*time.Second, "poll an event", func() bool {
+	testkit.Within(t, 10*time.Second, "poll an event", func() bool {
 		sets = s.poll(t, stream)
 		return len(sets) > 0
 	})

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // TestKeycloak starts Keycloak once, for all tests with it. Most ask the server itself, without a sidecar: what other tests
@@ -67,10 +69,10 @@ func (k *keycloak) checkClients(t *testing.T) {
 		}
 	}
 	wrong, wrongKey := k.api, *k.keycloakRealm
-	wrong.secret, wrongKey.keyJWT.key = wrong.secret+"x", newKey(t)
+	wrong.secret, wrongKey.keyJWT.key = wrong.secret+"x", testkit.NewKey(t)
 	for name, c := range map[string]call{
 		"client_secret_basic": {as: wrong}, "client_secret_post": byPost(wrong), "private_key_jwt": wrongKey.byKeyJWT(t),
-		"tls_client_auth with another certificate": k.byCertificate(certificateClient{k.tls.id, k.ca.client(t, "somebody.acme.example")}),
+		"tls_client_auth with another certificate": k.byCertificate(certificateClient{k.tls.id, k.ca.Client(t, "somebody.acme.example")}),
 		"tls_client_auth without a certificate":    {form: k.byCertificate(k.tls).form},
 	} {
 		// 400 for an assertion, 401 for all others.
@@ -78,7 +80,7 @@ func (k *keycloak) checkClients(t *testing.T) {
 			t.Errorf("%s that is wrong: status %d", name, r.status)
 		}
 	}
-	stranger := selfSigned(t, "sidecar.acme.example")
+	stranger := testkit.SelfSignedAs(t, testkit.ClientTemplate("sidecar.acme.example"))
 	if resp, err := k.showing(&stranger).Get(k.issuer); err == nil {
 		resp.Body.Close()
 		t.Error("a certificate by nobody gets through the handshake")
@@ -131,7 +133,7 @@ func (k *keycloak) checkKeys(t *testing.T) {
 		}
 	}
 	next := *r
-	next.keyJWT.key = newKey(t)
+	next.keyJWT.key = testkit.NewKey(t)
 	check(http.StatusOK, "the key", r)
 	check(http.StatusBadRequest, "a key that is not registered yet", &next)
 	r.registerKeys(t, r.keyJWT, next.keyJWT)
@@ -180,10 +182,10 @@ func (k *keycloak) checkKinds(t *testing.T) {
 }
 
 func (k *keycloak) checkDPoP(t *testing.T) {
-	key, app, u := newKey(t), k.newApp(t, dpopTokens), k.newUser(t)
+	key, app, u := testkit.NewKey(t), k.newApp(t, dpopTokens), k.newUser(t)
 	for _, c := range []oauthClient{app, k.newApp(t)} { // who only sends a proof is bound too
 		a := k.told(t, call{as: k.api}, k.dpopTokens(t, c, key, u.as(toRead)).access)
-		if !a.Active || a.TokenType != "DPoP" || a.Confirmation.Thumbprint != thumbprint(t, key) {
+		if !a.Active || a.TokenType != "DPoP" || a.Confirmation.Thumbprint != testkit.ProofKeyOf(t, key).Thumbprint {
 			t.Errorf("the answer is %+v", a)
 		}
 	}
@@ -191,7 +193,7 @@ func (k *keycloak) checkDPoP(t *testing.T) {
 }
 
 func (k *keycloak) checkBound(t *testing.T) {
-	certificate, app := k.ca.client(t, "orders-bound.acme.example"), k.newApp(t, boundTokens)
+	certificate, app := k.ca.Client(t, "orders-bound.acme.example"), k.newApp(t, boundTokens)
 	a := k.told(t, call{as: k.api}, k.certificateTokens(t, app, certificate, asItself("orders:read")).access)
 	sum := sha256.Sum256(certificate.Leaf.Raw)
 	if !a.Active || a.TokenType != "Bearer" || a.Confirmation.Certificate != base64.RawURLEncoding.EncodeToString(sum[:]) {

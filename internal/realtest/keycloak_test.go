@@ -13,6 +13,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 const (
@@ -27,8 +29,8 @@ const (
 type keycloak struct {
 	*keycloakRealm
 	proc          *process
-	secure, plain string     // URLs, without a path
-	ca            *authority // of the secure listener and of the certificates of clients
+	secure, plain string            // URLs, without a path
+	ca            testkit.Authority // of the secure listener and of the certificates of clients
 	caFile        string
 	web           *http.Client // trusts ca
 	password      string       // of the administrator
@@ -44,9 +46,9 @@ func startKeycloak(t *testing.T, v vault) *keycloak {
 	// The build is copied: Keycloak writes below the folder that it lives in.
 	command(t, time.Minute, "", tool(t, "cp", "install coreutils"), "-a", keycloakBuild(t)+"/.", home)
 
-	ca := newAuthority(t)
-	certificate, key := pemFiles(t, ca.server(t))
-	root, _ := pemFiles(t, ca.root)
+	ca := testkit.NewAuthority(t)
+	certificate, key := ca.Server(t).Files(t)
+	root := testkit.TempFile(t, "ca.crt", ca.PEM())
 	port, securePort := freePort(t), freePort(t)
 	k := &keycloak{
 		secure: fmt.Sprintf("https://127.0.0.1:%d", securePort), plain: fmt.Sprintf("http://127.0.0.1:%d", port),
@@ -91,7 +93,7 @@ func keycloakBuild(t *testing.T) string {
 	archive, conf := keycloakArchive(t), filepath.Join("testdata", "keycloak", "keycloak.conf")
 	return cached(t, "keycloak-"+keycloakVersion+"-", []string{archive, conf}, func(fresh string) {
 		command(t, 5*time.Minute, "", tool(t, "tar", "install tar"), "-xzf", archive, "-C", fresh, "--strip-components=1")
-		write(t, filepath.Join(fresh, "conf", "keycloak.conf"), string(read(t, conf)))
+		testkit.WriteFile(t, filepath.Join(fresh, "conf", "keycloak.conf"), testkit.ReadFile(t, conf))
 		port := freePort(t)
 		first := start(t, "Keycloak "+keycloakVersion+", to be built", keycloakCommand(fresh, port))
 		first.await(t, 5*time.Minute, func() bool {
@@ -136,11 +138,11 @@ func keycloakArchive(t *testing.T) string {
 
 // showing calls the secure listener, and shows a certificate unless it is nil. A certificate by another authority does not
 // get through the handshake.
-func (k *keycloak) showing(certificate *tls.Certificate) *http.Client {
+func (k *keycloak) showing(certificate *testkit.Certificate) *http.Client {
 	c := client()
-	config := &tls.Config{RootCAs: k.ca.pool()}
+	config := &tls.Config{RootCAs: k.ca.Pool()}
 	if certificate != nil {
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil }
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate.Certificate, nil }
 	}
 	// One that shows a certificate keeps no connection that nobody would close.
 	c.Transport = &http.Transport{TLSClientConfig: config, DisableKeepAlives: certificate != nil}

@@ -4,7 +4,6 @@ package realtest
 
 import (
 	"crypto/ecdsa"
-	"crypto/tls"
 	"html"
 	"net/http"
 	"net/url"
@@ -13,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // Scopes that tokens are asked for with.
@@ -54,12 +55,12 @@ func (r *keycloakRealm) refreshed(t *testing.T, c oauthClient, s session) sessio
 func (r *keycloakRealm) dpopTokens(t *testing.T, c oauthClient, key *ecdsa.PrivateKey, form url.Values) session {
 	t.Helper()
 	ask := r.ask(c, "token", form)
-	ask.header = http.Header{"Dpop": {dpopProof(t, key, http.MethodPost, ask.endpoint, "", nil)}}
+	ask.header = http.Header{"Dpop": {testkit.ProofKeyOf(t, key).Proof(t, http.MethodPost, ask.endpoint, "", nil)}}
 	return ask.tokens(t, r.server.vault)
 }
 
 // certificateTokens are bound to a certificate (RFC 8705 section 3), when c has that switch on.
-func (r *keycloakRealm) certificateTokens(t *testing.T, c oauthClient, certificate tls.Certificate, form url.Values) session {
+func (r *keycloakRealm) certificateTokens(t *testing.T, c oauthClient, certificate testkit.Certificate, form url.Values) session {
 	t.Helper()
 	ask := r.ask(c, "token", form)
 	ask.http = r.server.showing(&certificate)

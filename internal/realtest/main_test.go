@@ -61,21 +61,6 @@ func client() *http.Client {
 	}
 }
 
-// eventually asks ok again and again until it holds, and fails t when it does not in time.
-func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(within)
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("%s: not within %v", what, within)
-		case <-tick.C:
-		}
-	}
-}
-
 // freePort is a port of the loopback address for a program that cannot choose one itself. It is held until the test ends,
 // so that no other program gets it before, between or after the program's own use of it.
 func freePort(t *testing.T) int {

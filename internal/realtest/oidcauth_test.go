@@ -19,14 +19,16 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // authenticated asks by each method that the server knows, rightly and wrongly, and names those that worked.
 func (p *oidcProvider) authenticated(t *testing.T) string {
 	dir := t.TempDir()
 	key := func(name string, k *ecdsa.PrivateKey) string {
-		_, text := pemOf(t, tls.Certificate{Certificate: [][]byte{nil}, PrivateKey: k})
-		return write(t, filepath.Join(dir, name), text)
+		text := testkit.KeyPEM(t, k)
+		return testkit.WriteFile(t, filepath.Join(dir, name), text)
 	}
 	secret := credential{client: "secret: {env: CLIENT_SECRET}"}
 	keyed := func(k *ecdsa.PrivateKey, name string) credential {
@@ -40,14 +42,14 @@ func (p *oidcProvider) authenticated(t *testing.T) string {
 		{"client_secret_basic", p.api.id, p.api.secret, secret, credential{}},
 		{"client_secret_post", p.api.id, p.api.secret, secret, credential{}},
 		{"client_secret_jwt", p.secretJWT.id, p.secretJWT.secret, secret, credential{}},
-		{"private_key_jwt", p.keyJWT.id, "", keyed(p.keyJWT.key, "right"), keyed(newKey(t), "wrong")},
+		{"private_key_jwt", p.keyJWT.id, "", keyed(p.keyJWT.key, "right"), keyed(testkit.NewKey(t), "wrong")},
 		{
 			"tls_client_auth", p.tls.id, "", p.showingFiles(t, dir, p.tls.certificate),
-			p.showingFiles(t, filepath.Join(dir, "other"), p.ca.client(t, "somebody.acme.example")),
+			p.showingFiles(t, filepath.Join(dir, "other"), p.ca.Client(t, "somebody.acme.example")),
 		},
 		{
 			"self_signed_tls_client_auth", p.selfSigned.id, "", p.showingFiles(t, filepath.Join(dir, "self"), p.selfSigned.certificate),
-			p.showingFiles(t, filepath.Join(dir, "self-other"), selfSigned(t, "sidecar")),
+			p.showingFiles(t, filepath.Join(dir, "self-other"), testkit.SelfSignedAs(t, testkit.ClientTemplate("sidecar"))),
 		},
 	} {
 		s := setup{issuer: p.clientWith(c.method, c.id, c.right), secret: c.secret}
@@ -79,18 +81,18 @@ func (p *oidcProvider) clientWith(method, id string, c credential) string {
 
 // showingFiles writes a certificate and its key to dir, for the secure listener, which the metadata name. Its port is not
 // the issuer's.
-func (p *oidcProvider) showingFiles(t *testing.T, dir string, c tls.Certificate) credential {
+func (p *oidcProvider) showingFiles(t *testing.T, dir string, c testkit.Certificate) credential {
 	t.Helper()
 	u, err := url.Parse(p.secure)
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, _ := pemOf(t, p.ca.root)
-	certificate, key := pemOf(t, c)
+	root := p.ca.PEM()
+	certificate, key := c.PEM(), c.KeyPEM(t)
 	return credential{
 		client: fmt.Sprintf("certificate_file: %q, certificate_key: {file: %q}",
-			write(t, filepath.Join(dir, "client.crt"), certificate), write(t, filepath.Join(dir, "client.key"), key)),
-		issuer: fmt.Sprintf("    ca_file: %q\n    endpoint_hosts: [%q]", write(t, filepath.Join(dir, "ca.crt"), root), u.Host),
+			testkit.WriteFile(t, filepath.Join(dir, "client.crt"), certificate), testkit.WriteFile(t, filepath.Join(dir, "client.key"), key)),
+		issuer: fmt.Sprintf("    ca_file: %q\n    endpoint_hosts: [%q]", testkit.WriteFile(t, filepath.Join(dir, "ca.crt"), root), u.Host),
 	}
 }
 
@@ -99,7 +101,7 @@ func (p *oidcProvider) showingFiles(t *testing.T, dir string, c tls.Certificate)
 func (p *oidcProvider) rotatedKey(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "client.pem")
 	replace := func(k *ecdsa.PrivateKey) {
-		_, text := pemOf(t, tls.Certificate{Certificate: [][]byte{nil}, PrivateKey: k})
+		text := testkit.KeyPEM(t, k)
 		move(t, file, text)
 	}
 	replace(p.keyJWT.key)
@@ -107,7 +109,7 @@ func (p *oidcProvider) rotatedKey(t *testing.T) {
 	l := p.load(t, sc)
 	replace(p.keyJWT.next)
 	sc.awaitLogged(t, "credential rotated")
-	replace(newKey(t))
+	replace(testkit.NewKey(t))
 	sc.awaitLogged(t, "new credential refused, the former one is used")
 	l.finish(t)
 }
@@ -117,7 +119,8 @@ func (p *oidcProvider) rotatedCertificate(t *testing.T) {
 	dir := t.TempDir()
 	sc := startSidecar(t, p.vault, setup{issuer: p.clientWith("tls_client_auth", p.tls.id, p.showingFiles(t, dir, p.tls.certificate))})
 	l := p.load(t, sc)
-	certificate, key := pemOf(t, p.ca.client(t, p.tls.certificate.Leaf.DNSNames[0]))
+	pair := p.ca.Client(t, p.tls.certificate.Leaf.DNSNames[0])
+	certificate, key := pair.PEM(), pair.KeyPEM(t)
 	move(t, filepath.Join(dir, "client.crt"), certificate)
 	move(t, filepath.Join(dir, "client.key"), key)
 	sc.awaitLogged(t, "credential rotated")
@@ -127,9 +130,9 @@ func (p *oidcProvider) rotatedCertificate(t *testing.T) {
 // rotatedAuthority replaces the authority that vouches for the server, first in the file and then at a gateway before the
 // server, which begins each connection anew.
 func (p *oidcProvider) rotatedAuthority(t *testing.T) {
-	former, next := newAuthority(t), newAuthority(t)
-	var shown atomic.Pointer[tls.Certificate]
-	show := func(a *authority) { c := a.server(t); shown.Store(&c) }
+	former, next := testkit.NewAuthority(t), testkit.NewAuthority(t)
+	var shown atomic.Pointer[testkit.Certificate]
+	show := func(a testkit.Authority) { c := a.Server(t); shown.Store(&c) }
 	show(former)
 	target, err := url.Parse(p.issuer)
 	if err != nil {
@@ -137,7 +140,7 @@ func (p *oidcProvider) rotatedAuthority(t *testing.T) {
 	}
 	gateway := httptest.NewUnstartedServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }})
 	gateway.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		return &tls.Config{Certificates: []tls.Certificate{*shown.Load()}}, nil
+		return &tls.Config{Certificates: []tls.Certificate{shown.Load().Certificate}}, nil
 	}}
 	gateway.Config.SetKeepAlivesEnabled(false)
 	gateway.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that the sidecar gave up are no news
@@ -145,7 +148,7 @@ func (p *oidcProvider) rotatedAuthority(t *testing.T) {
 	t.Cleanup(gateway.Close)
 
 	file := filepath.Join(t.TempDir(), "ca.crt")
-	trust := func(a *authority) { text, _ := pemOf(t, a.root); move(t, file, text) }
+	trust := func(a testkit.Authority) { move(t, file, a.PEM()) }
 	trust(former)
 	sc := startSidecar(t, p.vault, setup{secret: p.api.secret, issuer: p.clientWith("client_secret_basic", p.api.id, credential{
 		client: "secret: {env: CLIENT_SECRET}",
@@ -162,7 +165,7 @@ func (p *oidcProvider) rotatedAuthority(t *testing.T) {
 // move puts a file in place as a whole, as those do who rotate.
 func move(t *testing.T, file, text string) {
 	t.Helper()
-	if err := os.Rename(write(t, file+".new", text), file); err != nil {
+	if err := os.Rename(testkit.WriteFile(t, file+".new", text), file); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -170,7 +173,7 @@ func move(t *testing.T, file, text string) {
 // awaitLogged waits until the sidecar has logged a message.
 func (sc *sidecar) awaitLogged(t *testing.T, message string) {
 	t.Helper()
-	eventually(t, 10*time.Second, "see "+message+" in the log", func() bool { return bytes.Contains(read(t, sc.stderr), []byte(message)) })
+	testkit.Within(t, 10*time.Second, "see "+message+" in the log", func() bool { return bytes.Contains([]byte(testkit.ReadFile(t, sc.stderr)), []byte(message)) })
 }
 
 // load is somebody who asks about good tokens all the time.
@@ -200,7 +203,7 @@ func (p *oidcProvider) load(t *testing.T, sc *sidecar) *load {
 		})
 	}
 	t.Cleanup(l.end)
-	eventually(t, 10*time.Second, "see the load begin", func() bool { return l.allowed.Load() > 20 })
+	testkit.Within(t, 10*time.Second, "see the load begin", func() bool { return l.allowed.Load() > 20 })
 	return l
 }
 
@@ -217,7 +220,7 @@ func (l *load) end() {
 func (l *load) finish(t *testing.T) {
 	t.Helper()
 	so := l.allowed.Load()
-	eventually(t, 10*time.Second, "see the load go on", func() bool { return l.allowed.Load() > so+20 })
+	testkit.Within(t, 10*time.Second, "see the load go on", func() bool { return l.allowed.Load() > so+20 })
 	l.end()
 	t.Logf("%d requests under load", l.allowed.Load())
 }

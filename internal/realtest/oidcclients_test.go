@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // keyClient authenticates by a signature with one of its keys.
@@ -22,7 +24,7 @@ type keyClient struct {
 // certificateClient authenticates by a certificate.
 type certificateClient struct {
 	id          string
-	certificate tls.Certificate
+	certificate testkit.Certificate
 }
 
 // oidcClients are the clients of as.mjs. Those that only introspect stand for the sidecar.
@@ -45,15 +47,15 @@ type oidcClients struct {
 	web oauthClient
 }
 
-func newOIDCClients(t *testing.T, v vault, ca *authority) oidcClients {
+func newOIDCClients(t *testing.T, v vault, ca testkit.Authority) oidcClients {
 	t.Helper()
 	with := func(id string) oauthClient { return oauthClient{id, v.secret("secret of " + id)} }
 	return oidcClients{
-		api: with("orders-api"), signed: with("orders-api-signed"), encrypted: with("orders-api-encrypted"), decryption: newKey(t),
+		api: with("orders-api"), signed: with("orders-api-signed"), encrypted: with("orders-api-encrypted"), decryption: testkit.NewKey(t),
 		secretJWT:  with("orders-api-secret-jwt"),
-		keyJWT:     keyClient{"orders-api-key-jwt", newKey(t), newKey(t)},
-		tls:        certificateClient{"orders-api-tls", ca.client(t, "sidecar.acme.example")},
-		selfSigned: certificateClient{"orders-api-self-signed", selfSigned(t, "sidecar")},
+		keyJWT:     keyClient{"orders-api-key-jwt", testkit.NewKey(t), testkit.NewKey(t)},
+		tls:        certificateClient{"orders-api-tls", ca.Client(t, "sidecar.acme.example")},
+		selfSigned: certificateClient{"orders-api-self-signed", testkit.SelfSignedAs(t, testkit.ClientTemplate("sidecar"))},
 		app:        with("orders-app"), dpop: with("orders-dpop"), bound: with("orders-bound"), web: with("orders-web"),
 	}
 }
@@ -127,17 +129,17 @@ func (p *oidcProvider) dpopToken(t *testing.T, key *ecdsa.PrivateKey) string {
 func (p *oidcProvider) dpopTokenFor(t *testing.T, key *ecdsa.PrivateKey, resource string) string {
 	t.Helper()
 	endpoint := p.issuer + "/token"
-	proof := dpopProof(t, key, http.MethodPost, endpoint, "", nil)
+	proof := testkit.ProofKeyOf(t, key).Proof(t, http.MethodPost, endpoint, "", nil)
 	return call{endpoint: endpoint, header: http.Header{"Dpop": {proof}}, form: forOrders(resource), as: p.dpop}.tokens(t, p.vault).access
 }
 
 // boundToken is an opaque token that only goes with a certificate (RFC 8705 section 3).
-func (p *oidcProvider) boundToken(t *testing.T, certificate tls.Certificate) string {
+func (p *oidcProvider) boundToken(t *testing.T, certificate testkit.Certificate) string {
 	t.Helper()
 	return p.boundTokenFor(t, certificate, ordersResource)
 }
 
-func (p *oidcProvider) boundTokenFor(t *testing.T, certificate tls.Certificate, resource string) string {
+func (p *oidcProvider) boundTokenFor(t *testing.T, certificate testkit.Certificate, resource string) string {
 	t.Helper()
 	return call{http: p.showing(certificate), endpoint: p.secure + "/token", form: forOrders(resource), as: p.bound}.tokens(t, p.vault).access
 }
@@ -150,12 +152,12 @@ func (p *oidcProvider) jwtToken(t *testing.T) string {
 
 // showing calls the secure listener, and shows a certificate. crypto/tls would keep one to itself that is not by an
 // authority which the server names, as a self-signed one is; unless it is told to send it whatever the server names.
-func (p *oidcProvider) showing(certificate tls.Certificate) *http.Client {
+func (p *oidcProvider) showing(certificate testkit.Certificate) *http.Client {
 	c := client()
 	c.Transport = &http.Transport{
 		TLSClientConfig: &tls.Config{
-			RootCAs:              p.ca.pool(),
-			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate, nil },
+			RootCAs:              p.ca.Pool(),
+			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate.Certificate, nil },
 		},
 		DisableKeepAlives: true,
 	}

@@ -5,7 +5,6 @@ package realtest
 import (
 	"crypto/ecdsa"
 	"crypto/rand"
-	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // features is what oidc-provider has besides what the drill asks of every server.
@@ -32,12 +33,12 @@ func (p *oidcProvider) features(t *testing.T) {
 	t.Run("DPOP a JWT that is bound to a key", func(t *testing.T) {
 		drillDPoP(t, p.vault, local, func(t *testing.T, key *ecdsa.PrivateKey) string { return p.dpopTokenFor(t, key, jwtResource) })
 	})
-	mine, other := p.ca.client(t, "orders-bound.acme.example"), p.ca.client(t, "orders-bound.acme.example")
+	mine, other := p.ca.Client(t, "orders-bound.acme.example"), p.ca.Client(t, "orders-bound.acme.example")
 	t.Run("MTLS an opaque token that is bound to a certificate", func(t *testing.T) {
 		results.set(name, mtlsColumn, drillCertificates(t, p.vault, opaque, mine, other, p.boundToken).String())
 	})
 	t.Run("MTLS a JWT that is bound to a certificate", func(t *testing.T) {
-		drillCertificates(t, p.vault, local, mine, other, func(t *testing.T, c tls.Certificate) string { return p.boundTokenFor(t, c, jwtResource) })
+		drillCertificates(t, p.vault, local, mine, other, func(t *testing.T, c testkit.Certificate) string { return p.boundTokenFor(t, c, jwtResource) })
 	})
 	t.Run("CA each way to authenticate", func(t *testing.T) { results.set(name, authColumn, p.authenticated(t)) })
 	t.Run("a key is rotated under load", p.rotatedKey)
@@ -146,8 +147,8 @@ func (p *oidcProvider) flooded(t *testing.T) {
 // is registered.
 func (p *oidcProvider) signedAnswers(t *testing.T) string {
 	dir := t.TempDir()
-	_, key := pemOf(t, tls.Certificate{Certificate: [][]byte{nil}, PrivateKey: p.decryption})
-	decryption := write(t, filepath.Join(dir, "decryption.pem"), key)
+	key := testkit.KeyPEM(t, p.decryption)
+	decryption := testkit.WriteFile(t, filepath.Join(dir, "decryption.pem"), key)
 	with := func(c oauthClient, response string) setup {
 		return setup{secret: c.secret, issuer: p.issuerWith(fmt.Sprintf(`    client: {id: %q, secret: {env: CLIENT_SECRET}}
     require_signed: true

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 const oidcProviderVersion = "9.13.3"
@@ -32,7 +34,7 @@ const (
 type oidcProvider struct {
 	proc           *process
 	issuer, secure string
-	ca             *authority // of the secure listener, and of the client tls
+	ca             testkit.Authority // of the secure listener, and of the client tls
 	oidcClients
 	vault vault
 }
@@ -47,17 +49,18 @@ func startOIDCProvider(t *testing.T, v vault, logout string) *oidcProvider {
 	node, npm := tool(t, "node", "install Node 20 or newer"), tool(t, "npm", "install npm")
 	dir := t.TempDir()
 	for _, name := range []string{"as.mjs", "package.json", "package-lock.json", ".npmrc"} {
-		write(t, filepath.Join(dir, name), string(read(t, filepath.Join("testdata", "oidc-provider", name))))
+		testkit.WriteFile(t, filepath.Join(dir, name), testkit.ReadFile(t, filepath.Join("testdata", "oidc-provider", name)))
 	}
 	command(t, 5*time.Minute, dir, npm, "ci", "--ignore-scripts", "--cache", filepath.Join(cacheDir(t), "npm"))
 
-	port, securePort, ca := freePort(t), freePort(t), newAuthority(t)
+	port, securePort, ca := freePort(t), freePort(t), testkit.NewAuthority(t)
 	p := &oidcProvider{
 		issuer: fmt.Sprintf("http://127.0.0.1:%d", port), secure: fmt.Sprintf("https://127.0.0.1:%d", securePort),
 		ca: ca, oidcClients: newOIDCClients(t, v, ca), vault: v,
 	}
-	certificate, key := pemOf(t, ca.server(t))
-	root, _ := pemOf(t, ca.root)
+	pair := ca.Server(t)
+	certificate, key := pair.PEM(), pair.KeyPEM(t)
+	root := ca.PEM()
 	config, err := json.Marshal(map[string]any{
 		"port": port, "secure_port": securePort, "tls": map[string]string{"cert": certificate, "key": key, "ca": root},
 		"cookie_key": rand.Text(), "clients": p.registered(logout),

@@ -5,7 +5,6 @@ package realtest
 import (
 	"crypto/ecdsa"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +15,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // TestOIDCProvider asks the server itself, without a sidecar: what other tests rely on is there.
@@ -135,16 +136,16 @@ func (p *oidcProvider) checkEncrypted(t *testing.T) {
 }
 
 func (p *oidcProvider) checkDPoP(t *testing.T) {
-	key := newKey(t)
+	key := testkit.NewKey(t)
 	a := p.told(t, call{as: p.api}, p.dpopToken(t, key))
-	if !a.Active || a.TokenType != "DPoP" || a.Confirmation.Thumbprint != thumbprint(t, key) {
+	if !a.Active || a.TokenType != "DPoP" || a.Confirmation.Thumbprint != testkit.ProofKeyOf(t, key).Thumbprint {
 		t.Errorf("the answer is %+v", a)
 	}
 	p.dpop.post(t, p.issuer+"/token", forOrders(ordersResource), http.StatusBadRequest) // no token without a proof
 }
 
 func (p *oidcProvider) checkBound(t *testing.T) {
-	certificate := p.ca.client(t, "orders-bound.acme.example")
+	certificate := p.ca.Client(t, "orders-bound.acme.example")
 	a := p.told(t, call{as: p.api}, p.boundToken(t, certificate))
 	sum := sha256.Sum256(certificate.Leaf.Raw)
 	if !a.Active || a.Confirmation.Certificate != base64.RawURLEncoding.EncodeToString(sum[:]) {
@@ -180,8 +181,8 @@ func (p *oidcProvider) checkCertificateClients(t *testing.T) {
 			t.Errorf("%s: the token is not active", c.id)
 		}
 		for name, hc := range map[string]*http.Client{
-			"no certificate":      p.showing(tls.Certificate{}),
-			"another certificate": p.showing(selfSigned(t, "sidecar.acme.example")),
+			"no certificate":      p.showing(testkit.Certificate{}),
+			"another certificate": p.showing(testkit.SelfSignedAs(t, testkit.ClientTemplate("sidecar.acme.example"))),
 		} {
 			as.http = hc
 			if r := p.introspect(as, token).do(t); r.status != http.StatusUnauthorized {
@@ -208,7 +209,7 @@ func (p *oidcProvider) checkAssertionClients(t *testing.T) {
 			}
 		}
 	}
-	if r := p.introspect(call{form: clientAssertion(t, p.keyJWT.id, key(newKey(t)), p.issuer)}, token).do(t); r.status != http.StatusUnauthorized {
+	if r := p.introspect(call{form: clientAssertion(t, p.keyJWT.id, key(testkit.NewKey(t)), p.issuer)}, token).do(t); r.status != http.StatusUnauthorized {
 		t.Errorf("another key: status %d", r.status)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // process is a program that runs beside the test. What it prints is kept in files.
@@ -111,25 +113,5 @@ func (p *process) await(t *testing.T, within time.Duration, ready func() bool) {
 // log is the end of what the process printed.
 func (p *process) log(t *testing.T) string {
 	t.Helper()
-	return tail(string(read(t, p.stdout)) + string(read(t, p.stderr)))
-}
-
-func read(t *testing.T, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func write(t *testing.T, name, text string) string {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return name
+	return tail(testkit.ReadFile(t, p.stdout) + testkit.ReadFile(t, p.stderr))
 }

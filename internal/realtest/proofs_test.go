@@ -4,10 +4,11 @@ package realtest
 
 import (
 	"crypto/ecdsa"
-	"crypto/tls"
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // Challenges to a client that uses DPoP: DPOP-18.
@@ -20,11 +21,11 @@ const (
 func drillDPoP(t *testing.T, v vault, s setup, issue func(t *testing.T, key *ecdsa.PrivateKey) string) answer {
 	t.Helper()
 	sc := startSidecar(t, v, s)
-	key := newKey(t)
+	key := testkit.NewKey(t)
 	token := issue(t, key)
 	q := get(token)
 	prove := func(by *ecdsa.PrivateKey, method, path string, more map[string]any) holder {
-		return holder{scheme: "DPoP", proofs: []string{dpopProof(t, by, method, publicURL+path, token, more)}}
+		return holder{scheme: "DPoP", proofs: []string{testkit.ProofKeyOf(t, by).Proof(t, method, publicURL+path, token, more)}}
 	}
 	good := func() holder { return prove(key, q.method, q.path, nil) }
 	used := good()
@@ -46,7 +47,7 @@ func drillDPoP(t *testing.T, v vault, s setup, issue func(t *testing.T, key *ecd
 		{"as a bearer token, with a proof", holder{proofs: good().proofs}, refusedToken, invalidToken},
 		{"no proof", holder{scheme: "DPoP"}, refusedProof, dpopInvalidProof},
 		{"two proofs", holder{scheme: "DPoP", proofs: append(good().proofs, good().proofs...)}, refusedProof, dpopInvalidProof},
-		{"a proof by another key", prove(newKey(t), q.method, q.path, nil), refusedToken, dpopInvalidToken},
+		{"a proof by another key", prove(testkit.NewKey(t), q.method, q.path, nil), refusedToken, dpopInvalidToken},
 		{"a proof for another URL", prove(key, q.method, "/orders/43", nil), refusedProof, dpopInvalidProof},
 		{"a proof for another host", prove(key, q.method, "", map[string]any{"htu": "https://shipping.acme.example" + q.path}), refusedProof, dpopInvalidProof},
 		{"a proof for another method", prove(key, http.MethodPost, q.path, nil), refusedProof, dpopInvalidProof},
@@ -70,10 +71,10 @@ func drillNonces(t *testing.T, v vault, s setup, issue func(t *testing.T, key *e
 	t.Helper()
 	s.more = "proof: {dpop: {nonce: required}}"
 	sc := startSidecar(t, v, s)
-	key := newKey(t)
+	key := testkit.NewKey(t)
 	q := get(issue(t, key))
 	prove := func(more map[string]any) holder {
-		return holder{scheme: "DPoP", proofs: []string{dpopProof(t, key, q.method, publicURL+q.path, q.token, more)}}
+		return holder{scheme: "DPoP", proofs: []string{testkit.ProofKeyOf(t, key).Proof(t, q.method, publicURL+q.path, q.token, more)}}
 	}
 	a := sc.shown(t, q, prove(nil))
 	if a.String() != "unauthenticated 401 use_dpop_nonce" || a.header("DPoP-Nonce") == "" {
@@ -90,13 +91,13 @@ func drillNonces(t *testing.T, v vault, s setup, issue func(t *testing.T, key *e
 
 // drillCertificates shows tokens that are bound to certificate with it, with another and with none. issue gets one for
 // orders:read.
-func drillCertificates(t *testing.T, v vault, s setup, certificate, other tls.Certificate, issue func(t *testing.T, certificate tls.Certificate) string) answer {
+func drillCertificates(t *testing.T, v vault, s setup, certificate, other testkit.Certificate, issue func(t *testing.T, certificate testkit.Certificate) string) answer {
 	t.Helper()
 	s.more = "proof: {mtls: {from: request}}"
 	sc := startSidecar(t, v, s)
 	q := get(issue(t, certificate))
-	right, _ := pemOf(t, certificate)
-	wrong, _ := pemOf(t, other)
+	right := certificate.PEM()
+	wrong := other.PEM()
 	allowed := sc.shown(t, q, holder{certificate: right})
 	if allowed.String() != "allow 200" {
 		t.Fatalf("with its certificate: %s, want allow 200", allowed)

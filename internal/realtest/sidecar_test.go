@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // setup is how one sidecar of a test is configured.
@@ -58,7 +60,7 @@ func (s setup) policyPaths(t *testing.T, dir string) string {
 	if s.policies != "" {
 		return fmt.Sprintf("%q", absolute(t, s.policies))
 	}
-	write(t, filepath.Join(dir, "routes", "data.yaml"), routes)
+	testkit.WriteFile(t, filepath.Join(dir, "routes", "data.yaml"), routes)
 	return fmt.Sprintf("%q, %q", absolute(t, "../../policies"), dir)
 }
 
@@ -77,7 +79,7 @@ func startSidecar(t *testing.T, v vault, s setup) *sidecar {
 	t.Helper()
 	dir := t.TempDir()
 	sc := &sidecar{decisions: filepath.Join(dir, "decisions.jsonl")}
-	file := write(t, filepath.Join(dir, "sidecar.yaml"), fmt.Sprintf(`
+	file := testkit.WriteFile(t, filepath.Join(dir, "sidecar.yaml"), fmt.Sprintf(`
 listen:
   api: {address: "127.0.0.1:0"}
   admin: {address: "127.0.0.1:%d"}
@@ -184,9 +186,9 @@ func (sc *sidecar) finish(t *testing.T, v vault) {
 	if sc.err != nil {
 		t.Errorf("the sidecar ended badly: %v\n%s", sc.err, sc.log(t))
 	}
-	said["stdout"], said["stderr"] = read(t, sc.stdout), read(t, sc.stderr)
+	said["stdout"], said["stderr"] = []byte(testkit.ReadFile(t, sc.stdout)), []byte(testkit.ReadFile(t, sc.stderr))
 	if sc.decisions != "" {
-		said["decision log"] = read(t, sc.decisions)
+		said["decision log"] = []byte(testkit.ReadFile(t, sc.decisions))
 	}
 	for name, text := range said {
 		if len(text) == 0 {
@@ -312,7 +314,7 @@ type binding struct {
 func (sc *sidecar) logged(t *testing.T, id string) facts {
 	t.Helper()
 	var found facts
-	eventually(t, 10*time.Second, "find decision "+id+" in the decision log", func() bool {
+	testkit.Within(t, 10*time.Second, "find decision "+id+" in the decision log", func() bool {
 		for _, name := range []string{sc.decisions, sc.stdout} {
 			if !eventOf(name, id, &found) {
 				return false

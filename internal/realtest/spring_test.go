@@ -3,12 +3,9 @@
 package realtest
 
 import (
-	"crypto/ecdsa"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -18,7 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/jwks"
 )
 
 const springVersion = "7.1.2"
@@ -27,7 +25,7 @@ const springVersion = "7.1.2"
 type spring struct {
 	proc           *process
 	issuer, secure string
-	ca             *authority // of the secure listener, and of who shows a certificate there
+	ca             testkit.Authority // of the secure listener, and of who shows a certificate there
 	// api, secretJWT and keyJWT introspect. The server fetches the keys of the last one.
 	api, secretJWT      oauthClient
 	keyJWT              keyClient
@@ -41,11 +39,12 @@ func startSpring(t *testing.T, v vault) *spring {
 	port, securePort := freePort(t), freePort(t)
 	s := &spring{
 		issuer: fmt.Sprintf("http://127.0.0.1:%d", port), secure: fmt.Sprintf("https://127.0.0.1:%d", securePort),
-		ca: newAuthority(t), keyJWT: keyClient{"orders-key-jwt", newKey(t), newKey(t)}, password: v.secret("password of alice"), vault: v,
+		ca: testkit.NewAuthority(t), keyJWT: keyClient{"orders-key-jwt", testkit.NewKey(t), testkit.NewKey(t)}, password: v.secret("password of alice"), vault: v,
 	}
-	certificate, key := pemOf(t, s.ca.server(t))
-	root, _ := pemOf(t, s.ca.root)
-	keys := serveKeys(t, &s.keyJWT.key.PublicKey, &s.keyJWT.next.PublicKey)
+	pair := s.ca.Server(t)
+	certificate, key := pair.PEM(), pair.KeyPEM(t)
+	root := s.ca.PEM()
+	keys, _ := jwks.Serve(t, jwks.SignerOf(t, s.keyJWT.key, "ES256", ""), jwks.SignerOf(t, s.keyJWT.next, "ES256", ""))
 	cmd := exec.Command(tool(t, "java", "install a Java 17 runtime"), "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 		"-jar", springArchive(t), "--server.address=127.0.0.1", fmt.Sprintf("--server.port=%d", port))
 	cmd.Env = append(os.Environ(), "ISSUER="+s.issuer, "ALICE_PASSWORD="+s.password,
@@ -63,25 +62,6 @@ func startSpring(t *testing.T, v vault) *spring {
 	return s
 }
 
-// serveKeys publishes keys at a URL.
-func serveKeys(t *testing.T, keys ...*ecdsa.PublicKey) string {
-	t.Helper()
-	set := jose.JSONWebKeySet{}
-	for _, k := range keys {
-		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k, Use: "sig", Algorithm: "ES256"})
-	}
-	body, err := json.Marshal(set)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(body)
-	}))
-	t.Cleanup(server.Close)
-	return server.URL
-}
-
 // springArchive is the program, built by Maven. It is kept in the cache, by the hash of its sources.
 func springArchive(t *testing.T) string {
 	t.Helper()
@@ -93,10 +73,10 @@ func springArchive(t *testing.T) string {
 	dir := cached(t, "spring-", sources, func(fresh string) {
 		project := t.TempDir()
 		for i, name := range files {
-			write(t, filepath.Join(project, name), string(read(t, sources[i])))
+			testkit.WriteFile(t, filepath.Join(project, name), testkit.ReadFile(t, sources[i]))
 		}
 		command(t, 10*time.Minute, project, tool(t, "mvn", "install Maven"), "-q", "-B", "package")
-		write(t, filepath.Join(fresh, "server.jar"), string(read(t, filepath.Join(project, "target", "authorization-server-1.jar"))))
+		testkit.WriteFile(t, filepath.Join(fresh, "server.jar"), testkit.ReadFile(t, filepath.Join(project, "target", "authorization-server-1.jar")))
 	})
 	return filepath.Join(dir, "server.jar")
 }

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // features is what the Spring Authorization Server has besides what the drill asks of every server.
@@ -36,7 +38,7 @@ func (s *spring) features(t *testing.T) {
 		}
 	})
 	t.Run("MTLS an opaque token that is bound to a certificate", func(t *testing.T) {
-		mine, other := s.ca.client(t, "orders-bound"), s.ca.client(t, "orders-bound")
+		mine, other := s.ca.Client(t, "orders-bound"), s.ca.Client(t, "orders-bound")
 		results.set(name, mtlsColumn, drillCertificates(t, s.vault, s.party().setup(), mine, other, s.boundToken).String())
 	})
 	results.lacks(name, signedColumn)
@@ -51,16 +53,17 @@ func (s *spring) inMode(mode string) setup {
 func (s *spring) authenticated(t *testing.T) string {
 	dir := t.TempDir()
 	key := func(name string, k *ecdsa.PrivateKey) string {
-		_, text := pemOf(t, tls.Certificate{Certificate: [][]byte{nil}, PrivateKey: k})
-		return fmt.Sprintf("key: {file: %q}", write(t, filepath.Join(dir, name), text))
+		text := testkit.KeyPEM(t, k)
+		return fmt.Sprintf("key: {file: %q}", testkit.WriteFile(t, filepath.Join(dir, name), text))
 	}
 	const secret = "secret: {env: CLIENT_SECRET}"
 	more := "    audience: [orders-api]"
-	root, _ := pemOf(t, s.ca.root)
-	certificate, certificateKey := pemOf(t, s.ca.client(t, "orders-api"))
+	root := s.ca.PEM()
+	pair := s.ca.Client(t, "orders-api")
+	certificate, certificateKey := pair.PEM(), pair.KeyPEM(t)
 	shown := fmt.Sprintf("certificate_file: %q, certificate_key: {file: %q}",
-		write(t, filepath.Join(dir, "client.crt"), certificate+root), write(t, filepath.Join(dir, "client.key"), certificateKey))
-	secure := fmt.Sprintf("%s\n    introspection_endpoint: %q\n    ca_file: %q", more, s.secure+"/oauth2/introspect", write(t, filepath.Join(dir, "ca.crt"), root))
+		testkit.WriteFile(t, filepath.Join(dir, "client.crt"), certificate+root), testkit.WriteFile(t, filepath.Join(dir, "client.key"), certificateKey))
+	secure := fmt.Sprintf("%s\n    introspection_endpoint: %q\n    ca_file: %q", more, s.secure+"/oauth2/introspect", testkit.WriteFile(t, filepath.Join(dir, "ca.crt"), root))
 	var worked []string
 	for _, c := range []struct{ method, id, secret, client, more, want string }{
 		{"client_secret_basic", s.api.id, s.api.secret, secret, more, "allow 200"},
@@ -68,7 +71,7 @@ func (s *spring) authenticated(t *testing.T) string {
 		{"client_secret_jwt", s.secretJWT.id, s.secretJWT.secret, secret, more, "allow 200"},
 		{"private_key_jwt", s.keyJWT.id, "", key("right", s.keyJWT.key), more, "allow 200"},
 		{"private_key_jwt", s.keyJWT.id, "", key("next", s.keyJWT.next), more, "allow 200"},
-		{"private_key_jwt", s.keyJWT.id, "", key("wrong", newKey(t)), more, "misconfigured 503 misconfigured"},
+		{"private_key_jwt", s.keyJWT.id, "", key("wrong", testkit.NewKey(t)), more, "misconfigured 503 misconfigured"},
 		{"tls_client_auth", s.api.id, "", shown, secure, "allow 200"},
 	} {
 		issuer := s.issuerAs(fmt.Sprintf("id: %q, auth: %s, %s", c.id, c.method, c.client), c.more)
@@ -157,19 +160,20 @@ func (s *spring) dpopToken(t *testing.T, c oauthClient, key *ecdsa.PrivateKey) s
 	t.Helper()
 	endpoint := s.issuer + "/oauth2/token"
 	return call{
-		endpoint: endpoint, header: http.Header{"Dpop": {dpopProof(t, key, http.MethodPost, endpoint, "", nil)}},
+		endpoint: endpoint, header: http.Header{"Dpop": {testkit.ProofKeyOf(t, key).Proof(t, http.MethodPost, endpoint, "", nil)}},
 		form: url.Values{"grant_type": {"client_credentials"}, "scope": {"orders:read"}}, as: c,
 	}.tokens(t, s.vault).access
 }
 
 // boundToken is bound to certificate, by which its client authenticates too. The server wants to see the whole chain: one
 // alone counts as self-signed.
-func (s *spring) boundToken(t *testing.T, certificate tls.Certificate) string {
+func (s *spring) boundToken(t *testing.T, certificate testkit.Certificate) string {
 	t.Helper()
-	certificate.Certificate = append(certificate.Certificate[:1:1], s.ca.root.Certificate[0])
+	shown := certificate.Certificate
+	shown.Certificate = append(shown.Certificate[:1:1], s.ca.Leaf.Raw)
 	c := client()
 	c.Transport = &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: s.ca.pool(), Certificates: []tls.Certificate{certificate}}, DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{RootCAs: s.ca.Pool(), Certificates: []tls.Certificate{shown}}, DisableKeepAlives: true,
 	}
 	return call{http: c, endpoint: s.secure + "/oauth2/token", form: url.Values{
 		"grant_type": {"client_credentials"}, "scope": {"orders:read"}, "client_id": {"orders-bound"},

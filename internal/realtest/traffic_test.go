@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // loadRate is how many requests a second use the token that will end.
@@ -148,7 +150,7 @@ func (sc *sidecar) endUnderLoad(t *testing.T, within time.Duration, active func(
 		time.Sleep(10 * time.Millisecond)
 	}
 	time.Sleep(time.Second) // a wrong allow would be later
-	eventually(t, time.Minute, "ask about the token under load after it was refused", func() bool { return l.asked(0, first) >= loadRate/2 })
+	testkit.Within(t, time.Minute, "ask about the token under load after it was refused", func() bool { return l.asked(0, first) >= loadRate/2 })
 	samples := l.stop()
 	for _, s := range samples {
 		switch {
@@ -167,7 +169,7 @@ func (sc *sidecar) endUnderLoad(t *testing.T, within time.Duration, active func(
 func (sc *sidecar) eventsLogged(t *testing.T) string {
 	t.Helper()
 	var said []string
-	for line := range strings.SplitSeq(string(read(t, sc.stderr)), "\n") {
+	for line := range strings.SplitSeq(testkit.ReadFile(t, sc.stderr), "\n") {
 		if strings.Contains(line, "event") {
 			said = append(said, line)
 		}
@@ -231,7 +233,7 @@ func (n *noted) WriteHeader(status int) {
 func (to *relay) await(t *testing.T, after time.Time, what string, wanted func(passage) bool) passage {
 	t.Helper()
 	var found passage
-	eventually(t, 15*time.Second, "see "+what, func() bool {
+	testkit.Within(t, 15*time.Second, "see "+what, func() bool {
 		to.mu.Lock()
 		passed := append([]passage(nil), to.passed...)
 		to.mu.Unlock()

@@ -20,6 +20,12 @@ type Certificate struct{ tls.Certificate }
 // PEM is the certificate as a file has it.
 func (c Certificate) PEM() string { return CertificatePEM(c.Leaf) }
 
+// KeyPEM is the key as a file has it: PKCS #8.
+func (c Certificate) KeyPEM(t testing.TB) string {
+	t.Helper()
+	return KeyPEM(t, c.PrivateKey)
+}
+
 // CertificatePEM is a certificate as a file has it.
 func CertificatePEM(c *x509.Certificate) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
@@ -29,10 +35,7 @@ func CertificatePEM(c *x509.Certificate) string {
 func (c Certificate) Files(t testing.TB) (certificate, key string) {
 	t.Helper()
 	dir := t.TempDir()
-	certificate, key = filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
-	WriteFile(t, certificate, c.PEM())
-	WriteFile(t, key, KeyPEM(t, c.PrivateKey))
-	return certificate, key
+	return WriteFile(t, filepath.Join(dir, "tls.crt"), c.PEM()), WriteFile(t, filepath.Join(dir, "tls.key"), c.KeyPEM(t))
 }
 
 // Pool trusts what this certificate signed, and nothing else.

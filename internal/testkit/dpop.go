@@ -23,7 +23,12 @@ type ProofKey struct {
 // NewProofKey makes a key for ES256.
 func NewProofKey(t testing.TB) ProofKey {
 	t.Helper()
-	key := NewKey(t)
+	return ProofKeyOf(t, NewKey(t))
+}
+
+// ProofKeyOf makes proofs with a key for ES256.
+func ProofKeyOf(t testing.TB, key *ecdsa.PrivateKey) ProofKey {
+	t.Helper()
 	point, err := key.PublicKey.Bytes()
 	if err != nil {
 		t.Fatal(err)

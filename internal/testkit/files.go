@@ -8,15 +8,16 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// WriteFile writes a file, and makes the directories that it is in.
-func WriteFile(t testing.TB, name, content string) {
+// WriteFile writes a file that all users may read, makes the directories that it is in, and returns its name.
+func WriteFile(t testing.TB, name, content string) string {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+	if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	return name
 }
 
 // WriteFiles writes files below a directory: content by name.
@@ -30,9 +31,7 @@ func WriteFiles(t testing.TB, dir string, files map[string]string) {
 // TempFile writes a file in a new directory, which is removed at the end of the test, and returns its path.
 func TempFile(t testing.TB, name, content string) string {
 	t.Helper()
-	name = filepath.Join(t.TempDir(), name)
-	WriteFile(t, name, content)
-	return name
+	return WriteFile(t, filepath.Join(t.TempDir(), name), content)
 }
 
 // SecretFile is a secret in a file, as a configuration names it.
