@@ -26,9 +26,9 @@ var floors = [][]string{
 	{"engine/check", "engine/document"},
 	{"engine", "decisionlog", "doctor", "testkit/authserver"},
 	{"decision"},
-	{"policytest"},
 	{"door/native"},
 	{"config"},
+	{"policytest"},
 	{"app"},
 }
 

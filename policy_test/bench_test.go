@@ -67,7 +67,7 @@ func route(n int) map[string]any {
 }
 
 func benchmarkAllow(b *testing.B, set *bundle.Set, url string) {
-	policy, err := engine.Compile(b.Context(), set, engine.Config{Deadline: time.Second}, entrypoint)
+	policy, err := engine.Compile(b.Context(), set, served().EngineConfig(), entrypoint)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func benchmarkAllow(b *testing.B, set *bundle.Set, url string) {
 		Scopes: []string{"orders:read", "orders:write"}, Audiences: []string{"orders-api"}, Tenant: "acme",
 		Roles: []string{}, Groups: []string{}, Permissions: []string{}, Raw: raw,
 	}
-	rules := input.NewRules(inputConfig)
+	rules := input.NewRules(served().Input)
 	req, err := rules.Request(&authz.Request{
 		Method: "GET", URL: url,
 		Headers: map[string][]string{"x-tenant": {"acme"}, "user-agent": {"bench"}},

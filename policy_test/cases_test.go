@@ -8,9 +8,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
-	"github.com/authz-sidecar/sidecar/internal/decision"
-	"github.com/authz-sidecar/sidecar/internal/engine"
-	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/policytest"
 )
 
@@ -19,7 +17,12 @@ const entrypoint = "authz/decision"
 // minCoverage is how much of the policies the Rego tests must evaluate, in percent.
 const minCoverage = 95
 
-var inputConfig = input.Config{Headers: []string{"x-tenant"}, AmbiguousPaths: "refuse"}
+// served is the configuration with which the policies are served.
+func served() *config.Config {
+	cfg := config.Default()
+	cfg.Engine.Deadline, cfg.Input.Headers = time.Minute, []string{"x-tenant"}
+	return cfg
+}
 
 // load reads what is shipped, and the tests that are here.
 func load(t testing.TB) *bundle.Set {
@@ -33,7 +36,7 @@ func load(t testing.TB) *bundle.Set {
 }
 
 func TestRego(t *testing.T) {
-	report, err := policytest.Rego(t.Context(), load(t), engine.Config{Deadline: time.Second})
+	report, err := policytest.Rego(t.Context(), load(t), served().EngineConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,12 +56,7 @@ func TestSuites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := policytest.Config{
-		Engine:   engine.Config{Deadline: time.Second},
-		Input:    inputConfig,
-		Decision: decision.Config{Entrypoint: entrypoint, Token: "required", Realm: "sidecar"},
-	}
-	results, err := policytest.Decisions(t.Context(), set, cfg, suites)
+	results, err := policytest.Decisions(t.Context(), set, served(), suites)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,12 +77,7 @@ func TestPoliciesWorkWithoutTheBundle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := policytest.Config{
-		Engine:   engine.Config{Deadline: time.Second},
-		Input:    inputConfig,
-		Decision: decision.Config{Entrypoint: entrypoint, Token: "required", Realm: "sidecar"},
-	}
-	results, err := policytest.Decisions(t.Context(), set, cfg, suites)
+	results, err := policytest.Decisions(t.Context(), set, served(), suites)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,8 @@ func diagnosed(ctx context.Context, cfg *config.Config, err error, ended func())
 			found <- nil // the files have changed, and are read again
 			return
 		}
-		of := engine.Diagnose(context.Background(), remains.Set, remains.Lost, bounds(cfg), cfg.Decision.Entrypoint)
+		of := engine.Diagnose(
+			context.Background(), remains.Set, remains.Lost, cfg.EngineConfig(), cfg.Decision.Entrypoint)
 		found <- append(remains.Problems, of...)
 	}()
 	timeout := time.NewTimer(cfg.Engine.CompileTimeout)

@@ -11,7 +11,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/engine"
-	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
@@ -95,19 +94,10 @@ type compilation struct {
 func compileAside(cfg *config.Config, set *bundle.Set, ended chan<- *compilation) *compilation {
 	c := &compilation{set: set, begun: time.Now()}
 	go func() {
-		c.policy, c.err = engine.Compile(context.Background(), set, bounds(cfg), cfg.Decision.Entrypoint)
+		c.policy, c.err = engine.Compile(context.Background(), set, cfg.EngineConfig(), cfg.Decision.Entrypoint)
 		ended <- c
 	}()
 	return c
-}
-
-// bounds are those of the policies of cfg, with the modes of its issuers, which limit what metadata may demand.
-func bounds(cfg *config.Config) engine.Config {
-	bounds := cfg.Engine
-	bounds.TokenModes = introspect.ModesOf(cfg.Issuers)
-	bounds.Headers = append([]string{}, cfg.Input.Headers...) // none is not nil
-	bounds.AnonymousRequests = cfg.Decision.Token == "optional"
-	return bounds
 }
 
 func tooSlow(set *bundle.Set, timeout time.Duration) bundle.Problems {

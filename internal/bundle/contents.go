@@ -50,7 +50,8 @@ type SourceFile struct {
 // name and path.
 func (c Contents) Digest() string {
 	h := sha256.New()
-	for _, s := range slices.SortedStableFunc(slices.Values(c.Sources), func(a, b Source) int { return cmp.Compare(a.Name, b.Name) }) {
+	byName := func(a, b Source) int { return cmp.Compare(a.Name, b.Name) }
+	for _, s := range slices.SortedStableFunc(slices.Values(c.Sources), byName) {
 		for _, f := range s.sorted() {
 			writePart(h, []byte(s.Name))
 			writePart(h, []byte(f.Path))

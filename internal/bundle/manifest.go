@@ -101,5 +101,6 @@ func (m *manifestReader) readRoots(value any) {
 // complain adds a problem with a member.
 func (m *manifestReader) complain(name, message string) {
 	row, col := locateJSON(m.file.Raw, []string{name})
-	*m.problems = append(*m.problems, problemAt(row, col, fmt.Sprintf("member %q %s", name, message)).in(m.file.Path, CodeManifest))
+	p := problemAt(row, col, fmt.Sprintf("member %q %s", name, message))
+	*m.problems = append(*m.problems, p.in(m.file.Path, CodeManifest))
 }

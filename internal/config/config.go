@@ -148,6 +148,16 @@ func (c *Config) Warn(warn func(key, cause, hint string)) {
 	}
 }
 
+// EngineConfig is Engine with what other sections determine: the modes of the issuers limit what metadata may demand,
+// the document has the headers of Input, and policies may decide about requests without a token.
+func (c *Config) EngineConfig() engine.Config {
+	e := c.Engine
+	e.TokenModes = introspect.ModesOf(c.Issuers)
+	e.Headers = append([]string{}, c.Input.Headers...) // none is not nil
+	e.AnonymousRequests = c.Decision.Token == "optional"
+	return e
+}
+
 // emptiness is the fault of a file that says nothing: what else is wrong follows from that.
 func emptiness(name string, src []byte) Faults {
 	for line := range strings.Lines(string(src)) {

@@ -77,7 +77,9 @@ func coverageOf(report cover.Report, tests map[string]bool) Coverage {
 		for _, r := range f.NotCovered {
 			fc.Uncovered = append(fc.Uncovered, Rows{r.Start.Row, r.End.Row})
 		}
-		slices.SortFunc(fc.Uncovered, func(a, b Rows) int { return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last)) })
+		slices.SortFunc(fc.Uncovered, func(a, b Rows) int {
+			return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last))
+		})
 		fc.Uncovered = slices.Compact(fc.Uncovered)
 		out.Lines += fc.Lines
 		out.Covered += fc.Covered

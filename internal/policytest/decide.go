@@ -13,6 +13,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
@@ -22,21 +23,14 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
-// Config is how the sidecar that serves the policies is configured, as far as it matters to a decision.
-type Config struct {
-	Engine   engine.Config
-	Input    input.Config
-	Decision decision.Config
-}
-
-// tokenText stands for every token. No server is asked, so that any text will do.
+// tokenText stands for every token. Its value does not matter, because no server is asked.
 const tokenText = "a-token-of-a-suite"
 
-// Decisions puts every case of suites to a decision point whose policy is compiled from set, and returns a Result each,
-// in their order. Its error is that of engine.Compile: bundle.Problems when the policy does not compile. It decides
-// nothing then.
-func Decisions(ctx context.Context, set *bundle.Set, cfg Config, suites []Suite) ([]Result, error) {
-	policy, err := engine.Compile(ctx, set, cfg.Engine, cfg.Decision.Entrypoint)
+// Decisions puts every case of suites to a decision point of a sidecar with the configuration cfg, whose policy is
+// compiled from set, and returns a Result each, in their order. Issuers of cfg are not asked. Its error is that of
+// engine.Compile: bundle.Problems when the policy does not compile.
+func Decisions(ctx context.Context, set *bundle.Set, cfg *config.Config, suites []Suite) ([]Result, error) {
+	policy, err := engine.Compile(ctx, set, cfg.EngineConfig(), cfg.Decision.Entrypoint)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +43,7 @@ func Decisions(ctx context.Context, set *bundle.Set, cfg Config, suites []Suite)
 	return results, nil
 }
 
-func (s *Suite) run(ctx context.Context, policy *engine.Policy, cfg Config, c *testCase) Result {
+func (s *Suite) run(ctx context.Context, policy *engine.Policy, cfg *config.Config, c *testCase) Result {
 	out := Result{Group: s.Name, Name: c.name, File: s.File, Row: c.row, Outcome: Passed}
 	begun := time.Now()
 	query := c.query
@@ -58,13 +52,14 @@ func (s *Suite) run(ctx context.Context, policy *engine.Policy, cfg Config, c *t
 	case err != nil:
 		out.Output = []string{err.Error()}
 	case query.Entrypoint != "" && !policy.Has(query.Entrypoint):
-		out.Output = []string{fmt.Sprintf("entrypoint: %q may not be asked, only %s", query.Entrypoint, strings.Join(policy.Entrypoints(), ", "))}
+		known := strings.Join(policy.Entrypoints(), ", ")
+		out.Output = []string{fmt.Sprintf("entrypoint: %q may not be asked, only %s", query.Entrypoint, known)}
 	default:
-		prover := &stated{key: c.key}
+		proofs := &statedProof{key: c.key}
 		if c.token != "" {
-			prover.present(&query, introspector.bound(ctx))
+			proofs.present(&query, introspector.bound(ctx))
 		}
-		d := s.point(policy, cfg, introspector, prover).Decide(ctx, query)
+		d := s.point(policy, cfg, introspector, proofs).Decide(ctx, query)
 		out.Output = c.want.differences(&d)
 	}
 	out.Took = time.Since(begun)
@@ -74,73 +69,76 @@ func (s *Suite) run(ctx context.Context, policy *engine.Policy, cfg Config, c *t
 	return out
 }
 
-func (s *Suite) point(policy *engine.Policy, cfg Config, introspector introspect.Introspector, prover decision.PossessionVerifier) *decision.Point {
+func (s *Suite) point(
+	policy *engine.Policy, cfg *config.Config, introspector introspect.Introspector, proofs decision.PossessionVerifier,
+) *decision.Point {
+	rules := cfg.Decision
 	if s.token != "" {
-		cfg.Decision.Token = s.token
+		rules.Token = s.token
 	}
 	if s.realm != "" {
-		cfg.Decision.Realm = s.realm
+		rules.Realm = s.realm
 	}
-	return decision.New(cfg.Decision, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
+	return decision.New(rules, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
 		Input:  input.NewRules(cfg.Input),
-		Proofs: prover,
+		Proofs: proofs,
 		Log:    slog.New(slog.DiscardHandler),
 		Now:    func() time.Time { return s.now },
 	})
 }
 
-// introspector answers as the named token says. A credential that a case writes into its headers by itself is known to
-// nobody.
-func (s *Suite) introspector(name string) (*timeless, error) {
+// introspector answers with the named token of the suite. A credential that a case writes into its headers itself is
+// unknown, so that it is not active.
+func (s *Suite) introspector(name string) (*fixedAnswer, error) {
 	a, ok := s.tokens[name]
 	if !ok {
 		a.json = []byte(`{"active":false}`)
 	}
-	canned, err := introspect.Static(s.issuer, a.json)
+	static, err := introspect.Static(s.issuer, a.json)
 	if err != nil {
 		return nil, err
 	}
-	return &timeless{inner: canned, fails: a.fails, now: s.now}, nil
+	return &fixedAnswer{inner: static, fails: a.fails, now: s.now}, nil
 }
 
-// timeless lets facts be fetched at the time of the suite, whenever it runs.
-type timeless struct {
+// fixedAnswer is an introspector with one answer, which is fetched at the time of the suite.
+type fixedAnswer struct {
 	inner introspect.Introspector
 	fails authz.Kind
 	now   time.Time
 }
 
-func (t *timeless) Introspect(ctx context.Context, q introspect.Question) (*authz.Claims, error) {
-	if t.fails != 0 {
-		return nil, authz.Errorf(t.fails, "ask about the token: the suite says that this fails")
+func (a *fixedAnswer) Introspect(ctx context.Context, q introspect.Question) (*authz.Claims, error) {
+	if a.fails != 0 {
+		return nil, authz.Errorf(a.fails, "ask about the token: the suite says that this fails")
 	}
-	claims, err := t.inner.Introspect(ctx, q)
+	claims, err := a.inner.Introspect(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	claims.Fetched = t.now
+	claims.Fetched = a.now
 	return claims, nil
 }
 
 // bound returns the key the token is bound to, if there is an answer that says so.
-func (t *timeless) bound(ctx context.Context) authz.Confirmation {
-	claims, err := t.Introspect(ctx, introspect.Question{Token: secret.New(tokenText)})
+func (a *fixedAnswer) bound(ctx context.Context) authz.Confirmation {
+	claims, err := a.Introspect(ctx, introspect.Question{Token: secret.New(tokenText)})
 	if err != nil {
 		return authz.Confirmation{}
 	}
 	return claims.Confirmation
 }
 
-// stated believes what a case states about the key of its token, and nothing else: what a request shows is not looked at.
-type stated struct {
+// statedProof accepts the key of a token as shown where the case states that, and never verifies a proof of the request.
+type statedProof struct {
 	*proof.Verifier // nil: nothing can be shown
 	key             string
 }
 
 const keyShown = "shown"
 
-// present puts the token where a client that shows its key would put it.
-func (s *stated) present(q *authz.Query, c authz.Confirmation) {
+// present puts the token where a client puts it that shows its key.
+func (s *statedProof) present(q *authz.Query, c authz.Confirmation) {
 	if s.key != keyShown || c.JKT == "" {
 		q.Token = secret.New(tokenText)
 		return
@@ -152,7 +150,7 @@ func (s *stated) present(q *authz.Query, c authz.Confirmation) {
 }
 
 // Verify is the rule of decision.PossessionVerifier.
-func (s *stated) Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error {
+func (s *statedProof) Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error {
 	asked := c.Bound() && c.Unknown == "" && (c.JKT == "" || cred.Scheme == token.DPoP)
 	if s.key == keyShown && asked {
 		return nil

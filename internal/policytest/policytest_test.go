@@ -12,9 +12,8 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
-	"github.com/authz-sidecar/sidecar/internal/decision"
+	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/engine"
-	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
 const policy = `package authz
@@ -52,11 +51,13 @@ func loaded(t *testing.T) *bundle.Set {
 	return set
 }
 
-var engineConfig = engine.Config{Deadline: time.Second}
+var engineConfig = engine.Config{Deadline: time.Minute}
 
-var config = Config{
-	Engine: engineConfig, Input: input.Config{Headers: []string{"x-tenant"}},
-	Decision: decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "r"},
+// served is the configuration with which the policies are served.
+func served() *config.Config {
+	cfg := config.Default()
+	cfg.Engine.Deadline, cfg.Input.Headers, cfg.Decision.Realm = time.Minute, []string{"x-tenant"}, "r"
+	return cfg
 }
 
 func ran(t *testing.T, tests string) RegoReport {
@@ -142,11 +143,11 @@ func TestRego_CoverageOfNothingIsWhole(t *testing.T) {
 func TestRego_ProblemsOfCompilingAreAllSaidWithTheirPlace(t *testing.T) {
 	inside(t, map[string]string{
 		"policies/authz.rego":      "package authz\n\nallow if input.token.scpoes\n",
-		"policies/authz_test.rego": "package authz_test\n\ntest_x if nobody(1)\n",
+		"policies/authz_test.rego": "package authz_test\n\ntest_x if missing(1)\n",
 	})
 	_, err := Rego(t.Context(), loaded(t), engineConfig)
 	ps, ok := errors.AsType[bundle.Problems](err)
-	if !ok || !strings.Contains(ps.Error(), "policies/authz_test.rego:3:11: rego_type_error: undefined function nobody") {
+	if !ok || !strings.Contains(ps.Error(), "policies/authz_test.rego:3:11: rego_type_error: undefined function missing") {
 		t.Errorf("error is %T: %v", err, err)
 	}
 }

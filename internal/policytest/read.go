@@ -36,7 +36,8 @@ func (r *suiteReader) mapping(n *yamlnode.Node, what string, known fields) {
 	r.members(n, what, func(k, v *yamlnode.Node) {
 		read, ok := known[k.Text]
 		if !ok {
-			r.complain(k, "unknown key %q in %s, want one of %s", k.Text, what, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+			keys := strings.Join(slices.Sorted(maps.Keys(known)), ", ")
+			r.complain(k, "unknown key %q in %s, want one of %s", k.Text, what, keys)
 			return
 		}
 		read(v)

@@ -112,7 +112,9 @@ func failedNames(ran []*tester.Result) []string {
 func nameOf(r *tester.Result) string { return r.Package + "." + r.Name }
 
 // whereFailed runs tests once more, slowly, and says of each which expression of it failed last.
-func whereFailed(ctx context.Context, compiler *ast.Compiler, store storage.Store, txn storage.Transaction, names []string) (map[string]string, error) {
+func whereFailed(
+	ctx context.Context, compiler *ast.Compiler, store storage.Store, txn storage.Transaction, names []string,
+) (map[string]string, error) {
 	quoted := make([]string, len(names))
 	for i, n := range names {
 		quoted[i] = regexp.QuoteMeta(n)
@@ -136,8 +138,11 @@ func whereFailed(ctx context.Context, compiler *ast.Compiler, store storage.Stor
 	return places, nil
 }
 
-func resultOf(r *tester.Result, place string) Result {
-	out := Result{Group: r.Package, Name: r.Name, File: r.Location.File, Row: r.Location.Row, Took: r.Duration, Outcome: Passed}
+// resultOf is the result of a test, with the expression that failed, where that is known.
+func resultOf(r *tester.Result, failed string) Result {
+	out := Result{
+		Group: r.Package, Name: r.Name, File: r.Location.File, Row: r.Location.Row, Took: r.Duration, Outcome: Passed,
+	}
 	switch {
 	case r.Skip:
 		out.Outcome = Skipped
@@ -147,10 +152,10 @@ func resultOf(r *tester.Result, place string) Result {
 	case r.Fail:
 		out.Outcome = Failed
 		out.Output = append(out.Output, failedCases(r)...)
-		if place == "" {
-			place = "the test is neither true nor false: it is undefined, or not a boolean"
+		if failed == "" {
+			failed = "the test is neither true nor false: it is undefined, or not a boolean"
 		}
-		out.Output = append(out.Output, place)
+		out.Output = append(out.Output, failed)
 	}
 	for line := range strings.SplitSeq(strings.TrimSpace(string(r.Output)), "\n") {
 		if line != "" {

@@ -114,7 +114,8 @@ func LoadSuites(dirs []string) ([]Suite, error) {
 			return nil
 		})
 		if err != nil {
-			problems = append(problems, bundle.Problem{File: filepath.ToSlash(dir), Code: bundle.CodeRead, Message: err.Error()})
+			p := bundle.Problem{File: filepath.ToSlash(dir), Code: bundle.CodeRead, Message: err.Error()}
+			problems = append(problems, p)
 		}
 	}
 	if len(problems) > 0 {

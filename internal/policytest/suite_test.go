@@ -32,7 +32,7 @@ func suites(t *testing.T, text string) []Suite {
 func decided(t *testing.T, text string) Result {
 	t.Helper()
 	s := suites(t, text)
-	results, err := Decisions(t.Context(), loaded(t), config, s)
+	results, err := Decisions(t.Context(), loaded(t), served(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestSuite_EntrypointThatMayNotBeAsked(t *testing.T) {
 func TestSuite_PolicyThatDoesNotCompile(t *testing.T) {
 	s := suites(t, head+"  - {name: x, request: {url: /a}, expect: {allow: true}}\n")
 	inside(t, map[string]string{"policies/authz.rego": "package authz\n\ndecision := input.tokne\n"})
-	_, err := Decisions(t.Context(), loaded(t), config, s)
+	_, err := Decisions(t.Context(), loaded(t), served(), s)
 	if ps, ok := errors.AsType[bundle.Problems](err); !ok || ps[0].File != "policies/authz.rego" || ps[0].Row != 3 {
 		t.Errorf("error is %T: %v", err, err)
 	}

@@ -37,7 +37,8 @@ const (
 // String is the kind in words, for messages: "a mapping".
 func (k Kind) String() string {
 	words := [...]string{
-		"a value with a tag of its own", "nothing", "true or false", "a number", "a number", "text", "a date", "a list", "a mapping",
+		"a value with a tag of its own", "nothing", "true or false", "a number", "a number", "text", "a date",
+		"a list", "a mapping",
 	}
 	return words[k]
 }
@@ -113,7 +114,7 @@ func Parse(src []byte) (*Node, *Error) {
 	switch {
 	case err != nil:
 		return nil, syntaxError(src, err)
-	case len(docs) == 0 || len(docs[0].Content) != 1 || docs[0].Content[0].ShortTag() == "!!null" && docs[0].Content[0].Value == "":
+	case len(docs) == 0 || isEmpty(docs[0]):
 		return nil, nil
 	}
 	top, failed := (&builder{}).node(docs[0].Content[0], 0)
@@ -123,13 +124,19 @@ func Parse(src []byte) (*Node, *Error) {
 	return top, failed
 }
 
+// isEmpty reports whether a document has no value, not even null.
+func isEmpty(doc *yaml.Node) bool {
+	return len(doc.Content) != 1 || doc.Content[0].ShortTag() == "!!null" && doc.Content[0].Value == ""
+}
+
 // checkText refuses what no text editor shows.
 func checkText(src []byte) *Error {
 	for i := 0; i < len(src); {
 		r, n := utf8.DecodeRune(src[i:])
 		if (r == utf8.RuneError && n == 1) || (r < ' ' && r != '\t' && r != '\n' && r != '\r') {
 			line := bytes.LastIndexByte(src[:i], '\n') + 1
-			return &Error{bytes.Count(src[:i], []byte{'\n'}) + 1, utf8.RuneCount(src[line:i]) + 1, "invalid UTF-8 or a control character"}
+			row, col := bytes.Count(src[:i], []byte{'\n'})+1, utf8.RuneCount(src[line:i])+1
+			return &Error{row, col, "invalid UTF-8 or a control character"}
 		}
 		i += n
 	}

@@ -60,7 +60,8 @@ func read(l listing, lim limits) reading {
 	}
 	for _, e := range l.temporary {
 		if r.unfinished == nil && isWritten(e.file) {
-			r.unfinished = unfinished(e, "a process writes this file, whose name is that of one that is about to replace another")
+			r.unfinished = unfinished(e, "a process writes this file, which is called like one that is about to take the "+
+				"place of another")
 		}
 	}
 	return r.finish(ps)

@@ -96,7 +96,8 @@ func (w *walk) root(i int, s source) {
 		w.problems.Add(s.name, bundle.CodeDirectory, "is not a directory: unpack the archive, and name the folder")
 		return
 	case !info.IsDir():
-		w.problems.Add(s.name, bundle.CodeDirectory, "is not a directory: name the folder that it is in, %s", path.Dir(s.name))
+		w.problems.Add(s.name, bundle.CodeDirectory,
+			"is not a directory: name the folder that it is in, %s", path.Dir(s.name))
 		return
 	}
 	w.found = 0
