@@ -21,9 +21,9 @@ var floors = [][]string{
 	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "listen", "token"},
 	{"jose"},
 	{"oauth", "dialect", "bundle"},
-	{"telemetry", "proof", "introspect", "events", "input", "bundle/dir", "devissuer", "testkit/jwks", "testkit/outage"},
-	{"engine/rego"},
-	{"engine/check", "engine/document"},
+	{"telemetry", "proof", "introspect", "signals", "input", "bundle/dir", "devissuer", "testkit/jwks", "testkit/outage"},
+	{"engine/rego", "signals/backchannel", "signals/keycloak", "signals/ssf", "testkit/transmitter"},
+	{"engine/check", "engine/document", "signals/receivers"},
 	{"engine", "decisionlog", "doctor", "testkit/authserver"},
 	{"decision"},
 	{"door/native"},
@@ -47,7 +47,7 @@ var only = map[string][]string{
 	"go.yaml.in/yaml":                {"config", "yamlnode"},
 	"github.com/spf13/cobra":         {},
 	"math/rand":                      {},
-	"testing":                        {"testkit", "testkit/authserver", "testkit/jwks", "testkit/outage"},
+	"testing":                        {"testkit", "testkit/authserver", "testkit/jwks", "testkit/outage", "testkit/transmitter"},
 }
 
 // TestFloors reads the sources rather than asking "go list", so that the test cache notices when they change.

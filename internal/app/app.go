@@ -15,13 +15,13 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
-	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/signals/receivers"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
@@ -45,9 +45,9 @@ type App struct {
 	tracer      *telemetry.Tracer
 	log         *decisionlog.Log
 	issuers     *introspect.Issuers
-	signals     *events.Receivers // nil when none are configured
-	stopSignals func()            // ends the streams of events, and waits for them
-	stopWork    func()            // ends the work in the background, and waits for it
+	signals     *receivers.Receivers // nil when none are configured
+	stopSignals func()               // ends the streams of events, and waits for them
+	stopWork    func()               // ends the work in the background, and waits for it
 	proofs      *proof.Verifier
 	watcher     *dir.Watcher
 	loader      *loader

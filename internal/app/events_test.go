@@ -9,8 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/conf"
+
+	"github.com/authz-sidecar/sidecar/internal/signals/backchannel"
+	"github.com/authz-sidecar/sidecar/internal/signals/keycloak"
+	"github.com/authz-sidecar/sidecar/internal/signals/receivers"
+	"github.com/authz-sidecar/sidecar/internal/signals/ssf"
+
 	"github.com/authz-sidecar/sidecar/internal/config"
-	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
@@ -18,15 +24,16 @@ import (
 // never answers.
 func receiving(t *testing.T, transmitter string) func(*config.Config) {
 	return func(c *config.Config) {
-		one := events.Config{Issuer: "dev", Sessions: "unknown"}
-		one.BackChannelLogout = events.BackChannelLogout{Audience: []string{"web"}, Algorithms: []string{"RS256"}}
-		one.KeycloakAdmin = events.KeycloakAdmin{ClientID: "sidecar", Algorithms: []string{"RS256"}}
-		one.SharedSignals = events.SharedSignals{
+		one := conf.Default[receivers.Config]()
+		one.Issuer = "dev"
+		one.BackChannelLogout = backchannel.Config{Audience: []string{"web"}, Algorithms: []string{"RS256"}}
+		one.KeycloakAdmin = keycloak.Config{ClientID: "sidecar", Algorithms: []string{"RS256"}}
+		one.SharedSignals = ssf.Config{
 			Delivery: "poll", Manage: "off", Transmitter: transmitter, Audience: []string{"sidecar/1"}, Algorithms: []string{"RS256"},
 			PollURL: transmitter + "/poll", PollWait: 30 * time.Second, PollEvery: time.Second, DownAfter: 3 * time.Minute, DownTTL: 5 * time.Second,
 		}
 		one.SharedSignals.AccessToken = testkit.SecretFile(t, "stream-token\n")
-		c.Events = []events.Config{one}
+		c.Events = []receivers.Config{one}
 	}
 }
 

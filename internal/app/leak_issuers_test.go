@@ -12,10 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/signals/receivers"
+	"github.com/authz-sidecar/sidecar/internal/signals/ssf"
+
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/doctor"
-	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
@@ -90,7 +92,7 @@ func newLeaky(t *testing.T) *leaky {
 		two.Match, two.Cache.TTL = introspect.Match{Header: "x-tenant", Values: []string{"initech"}}, 0
 
 		c.Issuers = append(c.Issuers, one, two)
-		c.Events = append(c.Events, events.Config{Issuer: "parrot", Sessions: "unknown", SharedSignals: events.SharedSignals{
+		c.Events = append(c.Events, receivers.Config{Issuer: "parrot", Sessions: "unknown", SharedSignals: ssf.Config{
 			Delivery: "poll", Manage: "create", Algorithms: []string{"ES256"}, Description: "sidecar", Scope: []string{"ssf"},
 			PollWait: time.Second, PollEvery: 100 * time.Millisecond, VerifyEvery: time.Second, DownAfter: 3 * time.Second, DownTTL: 5 * time.Second,
 		}})

@@ -7,8 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/conf"
+
+	"github.com/authz-sidecar/sidecar/internal/signals/backchannel"
+	"github.com/authz-sidecar/sidecar/internal/signals/receivers"
+
 	"github.com/authz-sidecar/sidecar/internal/config"
-	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 	"github.com/authz-sidecar/sidecar/internal/testkit/jwks"
 )
@@ -35,7 +39,10 @@ func TestALogoutIsInForceAtOnceAlthoughAnswersAreCached(t *testing.T) {
 	w := start(t, func(c *config.Config) {
 		c.Issuers[0].Endpoint.JWKSURI, c.Issuers[0].Cache.TTL = keys, time.Hour
 		c.Listen.Admin.BearerKeysFile = testkit.TempFile(t, "keys", callerKey+"\n")
-		c.Events = []events.Config{{Issuer: "dev", BackChannelLogout: events.BackChannelLogout{Audience: []string{"web"}, Algorithms: []string{"ES256"}}}}
+		one := conf.Default[receivers.Config]()
+		one.Issuer = "dev"
+		one.BackChannelLogout = backchannel.Config{Audience: []string{"web"}, Algorithms: []string{"ES256"}}
+		c.Events = []receivers.Config{one}
 	})
 	over, live := w.token(t, good()), w.token(t, good())
 	for _, tok := range []string{over, live} {

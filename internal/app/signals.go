@@ -8,8 +8,9 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/config"
-	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
+	"github.com/authz-sidecar/sidecar/internal/signals"
+	"github.com/authz-sidecar/sidecar/internal/signals/receivers"
 	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
@@ -18,7 +19,7 @@ func (a *App) openSignals(context.Context) error {
 	if len(a.cfg.Events) == 0 {
 		return nil
 	}
-	deps := events.Deps{Evictor: noCache{}, Observer: a.metrics, Log: a.deps.Logger}
+	deps := signals.Deps{Evictor: noCache{}, Observer: a.metrics, Log: a.deps.Logger}
 	if a.issuers != nil { // nil when Check found a fault in them
 		deps.Evictor, deps.Limiter = a.issuers, a.issuers
 	}
@@ -32,7 +33,7 @@ func (a *App) openSignals(context.Context) error {
 		return nil
 	})
 	for _, s := range a.signals.Status() {
-		a.metrics.AddEvents(s.Issuer, s.Kind, events.Outcomes())
+		a.metrics.AddEvents(s.Issuer, s.Kind, signals.Outcomes())
 		if s.State != "" {
 			a.metrics.ObserveStream(s.Issuer, func() (time.Time, float64) { return a.streamOf(s.Issuer) })
 		}
@@ -54,12 +55,12 @@ func (a *App) runSignals(ctx context.Context) {
 	}
 }
 
-func newReceivers(cfg *config.Config, deps events.Deps) (*events.Receivers, error) {
+func newReceivers(cfg *config.Config, deps signals.Deps) (*receivers.Receivers, error) {
 	var servers []oauth.Config
 	for _, i := range cfg.Issuers {
 		servers = append(servers, i.Endpoint)
 	}
-	return events.New(cfg.Events, servers, deps)
+	return receivers.New(cfg.Events, servers, deps)
 }
 
 // streamOf returns when the stream of an issuer last worked, and 1 when it is up, else 0.

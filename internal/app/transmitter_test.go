@@ -10,8 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/conf"
+
+	"github.com/authz-sidecar/sidecar/internal/signals/backchannel"
+	"github.com/authz-sidecar/sidecar/internal/signals/receivers"
+	"github.com/authz-sidecar/sidecar/internal/signals/ssf"
+
 	"github.com/authz-sidecar/sidecar/internal/config"
-	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 	"github.com/authz-sidecar/sidecar/internal/testkit/jwks"
@@ -86,9 +91,10 @@ func newTransmitter(t *testing.T, keys func() string) *transmitter {
 // receivedFrom has a sidecar take logout tokens and security events of tr: delivery is push or poll.
 func receivedFrom(t *testing.T, tr *transmitter, delivery string, c *config.Config) {
 	t.Helper()
-	one := events.Config{Issuer: "dev", Sessions: "unknown"}
-	one.BackChannelLogout = events.BackChannelLogout{Audience: []string{"web"}, Algorithms: []string{"ES256"}}
-	one.SharedSignals = events.SharedSignals{
+	one := conf.Default[receivers.Config]()
+	one.Issuer = "dev"
+	one.BackChannelLogout = backchannel.Config{Audience: []string{"web"}, Algorithms: []string{"ES256"}}
+	one.SharedSignals = ssf.Config{
 		Delivery: delivery, Manage: "off", Transmitter: tr.URL, Audience: []string{"sidecar/1"}, Algorithms: []string{"ES256"},
 		PollWait: 30 * time.Second, PollEvery: 100 * time.Millisecond, DownAfter: 3 * time.Minute, DownTTL: 5 * time.Second,
 	}
@@ -98,7 +104,7 @@ func receivedFrom(t *testing.T, tr *transmitter, delivery string, c *config.Conf
 	} else {
 		one.SharedSignals.PollURL = tr.URL + "/poll"
 	}
-	c.Events = []events.Config{one}
+	c.Events = []receivers.Config{one}
 	c.Issuers[0].Endpoint.JWKSURI = tr.URL + "/jwks"
 }
 

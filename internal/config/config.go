@@ -21,10 +21,10 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/engine"
-	"github.com/authz-sidecar/sidecar/internal/events"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/proof"
+	"github.com/authz-sidecar/sidecar/internal/signals/receivers"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
@@ -35,7 +35,7 @@ const MaxBytes = 1 << 20
 type Config struct {
 	Listen          native.Config       `yaml:"listen" default:"api.address=127.0.0.1:8181,admin.address=127.0.0.1:8282" doc:"Where the sidecar listens."`
 	Issuers         []introspect.Config `yaml:"issuers" doc:"Authorization servers whose tokens are understood."`
-	Events          []events.Config     `yaml:"events" doc:"How word arrives that tokens are over before they expire. One item an issuer."`
+	Events          []receivers.Config  `yaml:"events" doc:"Sources of revocation events, one item per issuer."`
 	Proof           proof.Config        `yaml:"proof" doc:"How clients show that they hold the key their token is bound to."`
 	Policies        dir.Config          `yaml:"policies" doc:"Where policies and their data come from."`
 	Engine          engine.Config       `yaml:"engine" doc:"What policies can do."`

@@ -163,11 +163,11 @@ func TestMTLS5_OnlyTrustedProxiesAreBelieved(t *testing.T) {
 		for _, caller := range []string{"127.0.0.1:1", "@", "192.0.2.8:1"} {
 			wantRefusal(t, caller, ask(named, caller), proof.CodeInvalidToken)
 		}
-		nobody, err := proof.New(accepting(from(source), func(c *proof.Config) { c.MTLS.TrustedProxies = nil }), nil) // which Check refuses
+		none, err := proof.New(accepting(from(source), func(c *proof.Config) { c.MTLS.TrustedProxies = nil }), nil) // which Check refuses
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantRefusal(t, "nobody is trusted", ask(nobody, "127.0.0.1:1"), proof.CodeInvalidToken)
+		wantRefusal(t, "no proxy is trusted", ask(none, "127.0.0.1:1"), proof.CodeInvalidToken)
 	}
 }
 

@@ -14,10 +14,10 @@ import (
 func TestDPOP10_NonceWasIssuedWithTheSecret(t *testing.T) {
 	h := newHolder(t)
 	demanding := func(c *proof.Config) { c.DPoP.Nonce = proof.NonceRequired }
-	p, stranger := proofs(t, accepting(demanding)), proofs(t, accepting(demanding))
+	p, another := proofs(t, accepting(demanding)), proofs(t, accepting(demanding))
 	good := nonce(t, p, aTime)
 	for name, n := range map[string]any{
-		"of another server": nonce(t, stranger, aTime), "made up": strings.Repeat("A", len(good)), "cut": good[1:], "longer": good + "A",
+		"of another server": nonce(t, another, aTime), "made up": strings.Repeat("A", len(good)), "cut": good[1:], "longer": good + "A",
 		"changed": flipped(good, 3), "changed in its proof": flipped(good, 20), "with a line break": good[:8] + "\n" + good[8:],
 	} {
 		wantRefusal(t, name, shown(p, h.bound(), h.proof(t, claim("nonce", n))), proof.CodeUseNonce)

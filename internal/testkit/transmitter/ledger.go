@@ -1,0 +1,128 @@
+package transmitter
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// Ledger is an Evictor, a Limiter, an Observer and a log that remember.
+type Ledger struct {
+	mu       sync.Mutex
+	evicted  []authz.Revocation
+	failing  bool
+	outcomes map[string]int
+	limits   []time.Duration
+	text     bytes.Buffer
+}
+
+// Evict fails or remembers.
+func (l *Ledger) Evict(r authz.Revocation) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failing {
+		return 0, errors.New("no room")
+	}
+	l.evicted = append(l.evicted, r)
+	return 1, nil
+}
+
+// Limit remembers the lifetime.
+func (l *Ledger) Limit(_ string, d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.limits = append(l.limits, d)
+}
+
+// Received counts the outcome.
+func (l *Ledger) Received(_, _, outcome string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.outcomes == nil {
+		l.outcomes = map[string]int{}
+	}
+	l.outcomes[outcome]++
+}
+
+// Write appends to the log.
+func (l *Ledger) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// Log returns the log.
+func (l *Ledger) Log() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// Of returns how many signals had an outcome.
+func (l *Ledger) Of(outcome string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.outcomes[outcome]
+}
+
+// All returns what was evicted.
+func (l *Ledger) All() []authz.Revocation {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.evicted)
+}
+
+// Lifetimes returns the limits of lifetimes.
+func (l *Ledger) Lifetimes() []time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.limits)
+}
+
+// FailEvictions makes evictions fail, AllowEvictions lets them succeed again.
+func (l *Ledger) FailEvictions()  { l.setFailing(true) }
+func (l *Ledger) AllowEvictions() { l.setFailing(false) }
+
+func (l *Ledger) setFailing(failing bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failing = failing
+}
+
+// Reset forgets what was evicted.
+func (l *Ledger) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.evicted = nil
+}
+
+// Wants compares what was evicted, without the time of the events and the session that ended.
+func Wants(t testing.TB, l *Ledger, want ...authz.Revocation) {
+	t.Helper()
+	got := l.All()
+	for i := range got {
+		if !got[i].Event {
+			t.Errorf("revocation %d is not marked as that of an event", i)
+		}
+		got[i].At, got[i].Event, got[i].OfSession = time.Time{}, false, ""
+	}
+	for i := range want {
+		want[i].Issuer = Name
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("evicted %+v, want %+v", got, want)
+	}
+}
+
+// Outcomes returns how many signals had each outcome.
+func (l *Ledger) Outcomes() map[string]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.outcomes)
+}
