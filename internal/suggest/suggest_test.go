@@ -2,7 +2,7 @@ package suggest
 
 import "testing"
 
-func TestSpellingErrorsAreCountedLikeAPersonWould(t *testing.T) {
+func TestOneSwapOfNeighboursIsOneChange(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		want int
