@@ -19,7 +19,7 @@ var floors = [][]string{
 	{"httpuri", "jsonbound", "metrics", "recent", "secret", "status", "suggest"},
 	{"authz", "conf", "engine/term", "keyfile", "testkit", "yamlnode"},
 	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "listen", "token"},
-	{"jose"},
+	{"door", "jose"},
 	{"oauth", "dialect", "bundle"},
 	{"telemetry", "proof", "introspect", "signals", "input", "bundle/dir", "devissuer", "testkit/jwks", "testkit/outage"},
 	{"engine/rego", "signals/backchannel", "signals/keycloak", "signals/ssf", "testkit/transmitter"},

@@ -12,8 +12,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/conf"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/authz-sidecar/sidecar/internal/conf"
 )
 
 // Print writes c to w as YAML that Parse reads back to an equal configuration: every key, in the order of the

@@ -9,13 +9,14 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 // evictions serves POST /v1/evict.
 type evictions struct {
-	bodies
+	door.Bodies
 	evictor Evictor
 	log     *slog.Logger
 }
@@ -40,7 +41,7 @@ type evicted struct {
 
 func (e *evictions) evict(c echo.Context) error {
 	var in evictCall
-	if err := e.read(c, &in); err != nil {
+	if err := e.Read(c.Request(), &in); err != nil {
 		return err
 	}
 	v, named, err := in.revocation()
@@ -83,7 +84,7 @@ func (in evictCall) revocation() (authz.Revocation, []string, error) {
 		case tok == "":
 			return v, nil, emptyMember("token")
 		case !httpuri.IsCredential(tok): // it would evict nothing, and look as if it had
-			return v, nil, &callError{http.StatusBadRequest, "bad_token", "no token is written so: give the token alone, without a scheme", "/token"}
+			return v, nil, door.NewCallError(http.StatusBadRequest, "bad_token", "no token is written so: give the token alone, without a scheme", "/token")
 		}
 		v.Token = secret.New(tok)
 		named = append(named, "token")
@@ -96,7 +97,7 @@ func (in evictCall) revocation() (authz.Revocation, []string, error) {
 }
 
 func emptyMember(name string) error {
-	return &callError{http.StatusBadRequest, "missing_member", "the member is empty", "/" + name}
+	return door.NewCallError(http.StatusBadRequest, "missing_member", "the member is empty", "/"+name)
 }
 
 // evictError says what is wrong with a revocation. What it names is not repeated.
@@ -105,7 +106,7 @@ func evictError(err error) error {
 	if !ok || e.Kind != authz.Malformed {
 		return err
 	}
-	out := &callError{http.StatusBadRequest, e.Code, e.Err.Error(), ""}
+	out := door.NewCallError(http.StatusBadRequest, e.Code, e.Err.Error(), "")
 	switch e.Code {
 	case "nothing_named":
 		out.Message = "name the tokens that are over by token, jti, sid, sub, username, client_id or tenant; or all of them by all: true, and nothing but issuer beside it"

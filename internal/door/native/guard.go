@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 )
@@ -28,7 +29,7 @@ func guarded(g *listen.Guard) echo.MiddlewareFunc {
 			}
 			if path != "/livez" && path != "/readyz" && !g.CheckKey(c.Request().Header.Get("Authorization")) {
 				c.Response().Header().Set("WWW-Authenticate", `Bearer realm="sidecar"`)
-				return &callError{http.StatusUnauthorized, "unauthorized", "this listener wants a caller key as Authorization: Bearer", ""}
+				return door.NewCallError(http.StatusUnauthorized, "unauthorized", "this listener wants a caller key as Authorization: Bearer", "")
 			}
 			return next(c)
 		}
@@ -40,15 +41,15 @@ func nameError(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, httpuri.ErrOrigin):
-		return &callError{
+		return door.NewCallError(
 			http.StatusForbidden, "foreign_origin",
-			"a web page of another origin may not call this listener: " +
+			"a web page of another origin may not call this listener: "+
 				"add its host to the hosts of the listener in the configuration", "",
-		}
+		)
 	}
-	return &callError{
+	return door.NewCallError(
 		http.StatusMisdirectedRequest, "unknown_host",
-		"this listener has another name than the Host of the call: " +
+		"this listener has another name than the Host of the call: "+
 			"ask it by a loopback address, or add the name to its hosts in the configuration", "",
-	}
+	)
 }

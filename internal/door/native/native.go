@@ -3,15 +3,13 @@ package native
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/status"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
@@ -55,7 +53,7 @@ func OpenAPI(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, error)
 	if err != nil {
 		return nil, err
 	}
-	d := &decisions{bodies: bodies{limits: cfg.Limits}, point: deps.Point, tracer: deps.Tracer}
+	d := &decisions{Bodies: door.Bodies{Limits: cfg.Limits}, point: deps.Point, tracer: deps.Tracer}
 	e.POST("/v1/decisions", d.one)
 	e.POST("/v1/decisions/batch", d.batch)
 	e.POST("/v1/decisions/*", d.one)
@@ -70,7 +68,7 @@ func OpenAdmin(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, erro
 		return nil, err
 	}
 	e.GET("/metrics", echo.WrapHandler(deps.Metrics))
-	ev := &evictions{bodies: bodies{limits: cfg.Limits}, evictor: deps.Evictor, log: deps.Log}
+	ev := &evictions{Bodies: door.Bodies{Limits: cfg.Limits}, evictor: deps.Evictor, log: deps.Log}
 	e.POST("/v1/evict", ev.evict)
 	if deps.Events != nil {
 		e.POST(eventsPath, echo.WrapHandler(deps.Events))
@@ -89,50 +87,4 @@ func newEcho(cfg listen.Config, on listen.Deps) (*echo.Echo, error) {
 	e.HTTPErrorHandler = writeError
 	e.Use(guarded(guard))
 	return e, nil
-}
-
-// callError is what is wrong with a call, as opposed to with the request that the call asks about. It is never a decision.
-type callError struct {
-	status int
-	// Code is for programs, Message for people; Pointer is the JSON pointer of the member to blame, or empty.
-	Code    string `json:"code"`
-	Message string `json:"message"`
-	Pointer string `json:"pointer"`
-}
-
-func (e *callError) Error() string {
-	if e.Pointer == "" {
-		return e.Message
-	}
-	return e.Pointer + ": " + e.Message
-}
-
-// writeError answers a call that failed: {"error": {"code", "message", "pointer"}}.
-func writeError(err error, c echo.Context) {
-	if c.Response().Committed {
-		return
-	}
-	var e *callError
-	var routed *echo.HTTPError
-	switch {
-	case errors.As(err, &e):
-	case errors.As(err, &routed) && routed.Code == http.StatusNotFound:
-		e = &callError{http.StatusNotFound, "not_found", "there is nothing at this path: this listener has " + strings.Join(paths(c.Echo()), ", "), ""}
-	case errors.As(err, &routed) && routed.Code == http.StatusMethodNotAllowed:
-		e = &callError{http.StatusMethodNotAllowed, "method_not_allowed", "this path does not take this method", ""}
-	default:
-		e = &callError{http.StatusInternalServerError, "internal_error", "the sidecar failed", ""}
-	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	_ = c.JSON(e.status, map[string]*callError{"error": e}) // the caller is gone: nobody is left to tell
-}
-
-// paths are those that a listener serves.
-func paths(e *echo.Echo) []string {
-	var all []string
-	for _, r := range e.Routes() {
-		all = append(all, r.Path)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }

@@ -1,4 +1,4 @@
-package native
+package door
 
 import (
 	"errors"
@@ -13,20 +13,20 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
-// jsonError says what is wrong with a body without quoting it: it holds tokens.
+// jsonError says what is wrong with a body, and does not quote it: it holds tokens.
 func jsonError(err error) error {
-	out := &callError{http.StatusBadRequest, "bad_json", "the body is not well-formed JSON", ""}
+	out := NewCallError(http.StatusBadRequest, "bad_json", "the body is not well-formed JSON", "")
 	var semantic *json.SemanticError
 	var syntactic *jsontext.SyntacticError
 	switch {
 	case errors.As(err, &semantic):
-		out.Pointer = place(semantic.JSONPointer)
+		out.Pointer = SafePointer(semantic.JSONPointer)
 		out.Code, out.Message = "wrong_type", "the member has the wrong type"+wanted(semantic.GoType)
 		if errors.Is(err, json.ErrUnknownName) {
 			out.Code, out.Message = "unknown_member", "there is no such member"+meant(semantic.JSONPointer.LastToken(), semantic.GoType)
 		}
 	case errors.As(err, &syntactic):
-		out.Pointer = place(syntactic.JSONPointer)
+		out.Pointer = SafePointer(syntactic.JSONPointer)
 		if errors.Is(err, jsontext.ErrDuplicateName) {
 			out.Code, out.Message = "duplicate_member", "the member occurs twice"
 		}
@@ -34,12 +34,11 @@ func jsonError(err error) error {
 	return out
 }
 
-// maxNameBytes is more than the longest of our members has, and less than tokens have.
+// maxNameBytes is more than the longest name of a member has, and less than tokens have.
 const maxNameBytes = 30
 
-// place is p down to the first name that cannot be one of a member: a caller may put a token there
-// by mistake.
-func place(p jsontext.Pointer) string {
+// SafePointer is p down to the first name that cannot be one of a member: a caller may put a token there by mistake.
+func SafePointer(p jsontext.Pointer) string {
 	var out strings.Builder
 	for name := range p.Tokens() {
 		if len(name) > maxNameBytes || strings.ContainsFunc(name, notInName) {

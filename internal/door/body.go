@@ -1,0 +1,76 @@
+package door
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/listen"
+)
+
+// Bodies reads the bodies of calls. It is safe for concurrent use.
+type Bodies struct {
+	Limits listen.Limits
+	pool   sync.Pool // of *bytes.Buffer
+}
+
+// Read decodes the body of a call: strict JSON, no unknown member, within the limit. Its error is a *CallError.
+func (b *Bodies) Read(r *http.Request, into any) error {
+	if ct := r.Header.Get("Content-Type"); ct != "application/json" {
+		if media, _, err := mime.ParseMediaType(ct); err != nil || media != "application/json" {
+			return NewCallError(http.StatusUnsupportedMediaType, "unsupported_media_type", "want Content-Type: application/json", "")
+		}
+	}
+	if r.Header.Get("Content-Encoding") != "" {
+		return NewCallError(http.StatusUnsupportedMediaType, "unsupported_media_type", "want a body without Content-Encoding", "")
+	}
+	buf, _ := b.pool.Get().(*bytes.Buffer)
+	if buf == nil {
+		buf = new(bytes.Buffer)
+	}
+	defer b.recycle(buf)
+	_, err := buf.ReadFrom(io.LimitReader(r.Body, b.Limits.BodyBytes+1))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return NewCallError(http.StatusRequestTimeout, "body_too_slow", "the body did not arrive within "+b.Limits.ReadTimeout.String(), "")
+	case err != nil:
+		return NewCallError(http.StatusBadRequest, "incomplete_body", "the body did not arrive whole", "")
+	case int64(buf.Len()) > b.Limits.BodyBytes:
+		return NewCallError(http.StatusRequestEntityTooLarge, "body_too_large", "the body is over "+strconv.FormatInt(b.Limits.BodyBytes, 10)+" bytes", "")
+	}
+	return Decode(buf.Bytes(), into)
+}
+
+// Decode reads strict JSON without unknown members. Its error is a *CallError, which does not quote the body.
+func Decode(body []byte, into any) error {
+	if err := json.Unmarshal(body, into, strict); err != nil {
+		return jsonError(err)
+	}
+	return nil
+}
+
+var strict = json.JoinOptions(
+	json.RejectUnknownMembers(true), jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false),
+)
+
+// KeepBytes is the size of the largest buffer that is kept for the next call.
+const KeepBytes = 64 << 10
+
+// recycle keeps a buffer for the next call, and clears it: it held a token.
+func (b *Bodies) recycle(buf *bytes.Buffer) {
+	if buf.Cap() > KeepBytes {
+		return
+	}
+	held := buf.Bytes()
+	clear(held[:cap(held)])
+	buf.Reset()
+	b.pool.Put(buf)
+}
