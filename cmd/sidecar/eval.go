@@ -21,6 +21,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -186,21 +187,21 @@ func (e *evaluation) introspector(cfg *config.Config, stdin io.Reader, q *authz.
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := e.issuerOf(cfg.Issuers)
+	chosen, err := e.issuerOf(cfg.Issuers)
 	if err != nil {
 		return nil, err
 	}
 	if e.dialect != "" {
-		issuer.Dialect.Dialect = e.dialect
+		chosen.Dialect.Dialect = e.dialect
 	}
 	if len(q.Request.Headers["authorization"]) == 0 && q.Token.Empty() {
 		q.Token = secret.New("a-token-of-an-evaluation") // hidden where the request repeats it: no request holds this text
 	}
-	return introspect.Static(issuer, answer)
+	return issuer.Static(chosen, answer)
 }
 
 // issuerOf is the issuer whose answer is read.
-func (e *evaluation) issuerOf(cfgs []introspect.Config) (introspect.Config, error) {
+func (e *evaluation) issuerOf(cfgs []issuer.Config) (issuer.Config, error) {
 	var names []string
 	for _, c := range cfgs {
 		if e.issuer == "" || e.issuer == c.Endpoint.Name {
@@ -209,9 +210,9 @@ func (e *evaluation) issuerOf(cfgs []introspect.Config) (introspect.Config, erro
 		names = append(names, c.Endpoint.Name)
 	}
 	if e.issuer != "" {
-		return introspect.Config{}, unknownIssuer(e.issuer, names)
+		return issuer.Config{}, unknownIssuer(e.issuer, names)
 	}
-	return introspect.Config{Dialect: dialect.Config{Tenant: []string{"/tenant"}}}, nil // as sidecar dev has it
+	return issuer.Config{Dialect: dialect.Config{Tenant: []string{"/tenant"}}}, nil // as sidecar dev has it
 }
 
 // maxInputBytes bounds a file that a command reads.

@@ -20,6 +20,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/doctor"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
@@ -69,7 +70,7 @@ func readToken(in io.Reader) (secret.Text, error) {
 }
 
 // chosen is the issuer of a name, or the one that serve would choose for the token.
-func chosen(issuers *introspect.Issuers, name string, tok secret.Text) (*introspect.Issuer, error) {
+func chosen(issuers *issuer.Issuers, name string, tok secret.Text) (*issuer.Issuer, error) {
 	var names []string
 	for _, i := range issuers.All() {
 		names = append(names, i.Name())
@@ -90,22 +91,22 @@ func chosen(issuers *introspect.Issuers, name string, tok secret.Text) (*introsp
 	return c.Issuer(), nil
 }
 
-func introspectToken(ctx context.Context, cfgs []introspect.Config, name string, tok secret.Text, limit threshold, std streams) error {
-	issuers, err := introspect.NewIssuers(cfgs, introspect.Deps{Fingerprints: secret.NewFingerprinter(), Log: slog.New(slog.DiscardHandler)})
+func introspectToken(ctx context.Context, cfgs []issuer.Config, name string, tok secret.Text, limit threshold, std streams) error {
+	issuers, err := issuer.Open(cfgs, issuer.Deps{Fingerprints: secret.NewFingerprinter(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
 	defer issuers.Close()
-	issuer, err := chosen(issuers, name, tok)
+	asked, err := chosen(issuers, name, tok)
 	if err != nil {
 		printFindings(std.out, doctor.Unclaimed(cfgs, tok))
 		return err
 	}
-	cfg := cfgs[slices.IndexFunc(cfgs, func(c introspect.Config) bool { return c.Endpoint.Name == issuer.Name() })]
+	cfg := cfgs[slices.IndexFunc(cfgs, func(c issuer.Config) bool { return c.Endpoint.Name == asked.Name() })]
 	if len(cfgs) > 1 {
-		fmt.Fprintf(std.out, "issuer: %s\n", issuer.Name())
+		fmt.Fprintf(std.out, "issuer: %s\n", asked.Name())
 	}
-	answer, err := issuer.Ask(ctx, tok)
+	answer, err := asked.Ask(ctx, tok)
 	if answer.Endpoint != "" {
 		fmt.Fprintf(std.out, "endpoint: %s\n", answer.Endpoint)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
 	"github.com/authz-sidecar/sidecar/internal/input"
-	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/proof"
@@ -44,7 +44,7 @@ type App struct {
 	metrics     *telemetry.Metrics
 	tracer      *telemetry.Tracer
 	log         *decisionlog.Log
-	issuers     *introspect.Issuers
+	issuers     *issuer.Issuers
 	signals     *receivers.Receivers // nil when none are configured
 	stopSignals func()               // ends the streams of events, and waits for them
 	stopWork    func()               // ends the work in the background, and waits for it
@@ -155,8 +155,8 @@ func (a *App) checkLog(context.Context) error {
 }
 
 func (a *App) openIssuers(context.Context) (err error) {
-	deps := introspect.Deps{Fingerprints: secret.NewFingerprinter(), Observer: a.metrics, Log: a.deps.Logger}
-	if a.issuers, err = introspect.NewIssuers(a.cfg.Issuers, deps); err != nil {
+	deps := issuer.Deps{Fingerprints: secret.NewFingerprinter(), Observer: a.metrics, Log: a.deps.Logger}
+	if a.issuers, err = issuer.Open(a.cfg.Issuers, deps); err != nil {
 		return err
 	}
 	a.onStop("questions to authorization servers", func(context.Context) error { a.issuers.Close(); return nil })

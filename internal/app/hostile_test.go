@@ -15,9 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
-	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
+	"github.com/authz-sidecar/sidecar/internal/introspect/route"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 	"github.com/authz-sidecar/sidecar/internal/testkit/jwks"
@@ -185,7 +187,7 @@ func TestAFloodOfForgedEventsCostsTheServerNothing(t *testing.T) {
 // TestBCP3_NoJWTOfAnotherKindPassesForAnAccessToken: the keys of the issuer sign events, logout tokens and proofs too.
 // And no access token passes for an event.
 func TestBCP3_NoJWTOfAnotherKindPassesForAnAccessToken(t *testing.T) {
-	for _, mode := range []introspect.Mode{introspect.Introspect, introspect.JWT, introspect.JWTThenIntrospect} {
+	for _, mode := range []authz.Mode{authz.ModeIntrospect, authz.ModeJWT, authz.ModeJWTThenIntrospect} {
 		t.Run(string(mode), func(t *testing.T) {
 			var keys string // is there before the first fetch
 			tr := newTransmitter(t, func() string { return keys })
@@ -228,10 +230,10 @@ func TestATokenGoesToNoIssuerThatTheRequestDidNotName(t *testing.T) {
 	w := start(t, func(c *config.Config) {
 		byHeader, byHost := c.Issuers[0], c.Issuers[0]
 		byHeader.Endpoint.Name, byHeader.Endpoint.Issuer = "by-header", second.Issuer()
-		byHeader.Match = introspect.Match{Header: "x-tenant", Values: []string{"globex"}, Hosts: []string{"globex.example"}}
+		byHeader.Match = route.Match{Header: "x-tenant", Values: []string{"globex"}, Hosts: []string{"globex.example"}}
 		byHost.Endpoint.Name = "by-host"
 		byHost.Match.Default = true
-		c.Issuers = []introspect.Config{byHost, byHeader}
+		c.Issuers = []issuer.Config{byHost, byHeader}
 	})
 	for what, c := range map[string]struct {
 		url, headers string

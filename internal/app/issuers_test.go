@@ -10,7 +10,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
-	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/route"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
@@ -22,7 +22,7 @@ func two(t *testing.T) (w *world, second *devissuer.Server) {
 	return start(t, func(c *config.Config) {
 		other := c.Issuers[0]
 		other.Endpoint.Name, other.Endpoint.Issuer = "second", second.Issuer()
-		other.Match = introspect.Match{Header: "x-tenant", Values: []string{"globex"}}
+		other.Match = route.Match{Header: "x-tenant", Values: []string{"globex"}}
 		c.Issuers[0].Match.Default = true
 		c.Issuers = append(c.Issuers, other)
 	}), second
@@ -87,7 +87,7 @@ func TestOneIssuerDownLeavesTheOtherAlone(t *testing.T) {
 	w := start(t, func(c *config.Config) {
 		other := c.Issuers[0]
 		other.Endpoint.Name, other.Endpoint.Issuer = "second", "http://"+testkit.HoldPort(t).Addr()
-		other.Match = introspect.Match{Header: "x-tenant", Values: []string{"globex"}}
+		other.Match = route.Match{Header: "x-tenant", Values: []string{"globex"}}
 		c.Issuers[0].Match.Default = true
 		c.Issuers = append(c.Issuers, other)
 	})
@@ -143,7 +143,7 @@ func TestAnIssuerDoesNotSpeakForTheTenantsOfAnother(t *testing.T) {
 	w := start(t, func(c *config.Config) {
 		other := c.Issuers[0]
 		other.Endpoint.Name, other.Endpoint.Issuer = "partner", second.Issuer()
-		other.Match = introspect.Match{Header: "x-partner", Values: []string{"yes"}}
+		other.Match = route.Match{Header: "x-partner", Values: []string{"yes"}}
 		other.Dialect.Tenants = []string{"globex", "initech-*"}
 		c.Issuers[0].Match.Default = true
 		c.Issuers = append(c.Issuers, other)

@@ -12,13 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
+	"github.com/authz-sidecar/sidecar/internal/introspect/route"
 	"github.com/authz-sidecar/sidecar/internal/signals/receivers"
 	"github.com/authz-sidecar/sidecar/internal/signals/ssf"
 
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/doctor"
-	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
@@ -35,7 +36,7 @@ type leaky struct {
 	certified              *rotating
 	secrets                []string
 	nonces                 []string
-	configured             []introspect.Config
+	configured             []issuer.Config
 }
 
 // hide adds secrets; of a signed token each part is one.
@@ -77,8 +78,8 @@ func newLeaky(t *testing.T) *leaky {
 		one.Endpoint.Name, one.Endpoint.Issuer = "parrot", l.parrot.URL
 		one.Endpoint.Client = oauth.Client{Auth: "private_key_jwt", ID: "rs", Key: testkit.SecretFile(t, testkit.KeyPEM(t, key.PrivateKey))}
 		one.Endpoint.Timeout = 5 * time.Second
-		one.Match, one.Cache.TTL = introspect.Match{Header: "x-tenant", Values: []string{"globex"}}, time.Millisecond
-		one.Canary = introspect.Canary{Every: time.Second, Scope: []string{"canary"}}
+		one.Match, one.Cache.TTL = route.Match{Header: "x-tenant", Values: []string{"globex"}}, time.Millisecond
+		one.Canary = issuer.Canary{Every: time.Second, Scope: []string{"canary"}}
 
 		two := base
 		l.certified = newRotating(t, func(*rotating) int { return 0 })
@@ -89,7 +90,7 @@ func newLeaky(t *testing.T) *leaky {
 		two.Endpoint.IntrospectionEndpoint = l.certified.URL + "/introspect"
 		two.Endpoint.CAFile = testkit.SecretFile(t, l.certified.of[0].PEM()).File
 		two.Endpoint.Client = oauth.Client{Auth: "tls_client_auth", ID: "rs", CertificateFile: certificate.File, CertificateKey: private}
-		two.Match, two.Cache.TTL = introspect.Match{Header: "x-tenant", Values: []string{"initech"}}, 0
+		two.Match, two.Cache.TTL = route.Match{Header: "x-tenant", Values: []string{"initech"}}, 0
 
 		c.Issuers = append(c.Issuers, one, two)
 		c.Events = append(c.Events, receivers.Config{Issuer: "parrot", Sessions: "unknown", SharedSignals: ssf.Config{
@@ -205,11 +206,11 @@ func (l *leaky) events(t *testing.T, tok string) {
 }
 
 // examine has the doctor look at an issuer and at tokens.
-func (l *leaky) examine(t *testing.T, cfg introspect.Config, tokens ...string) {
+func (l *leaky) examine(t *testing.T, cfg issuer.Config, tokens ...string) {
 	t.Helper()
 	findings, err := doctor.Examine(t.Context(), cfg)
 	_, _ = fmt.Fprintf(l.findings, "%+v %v\n", findings, err)
-	i, err := introspect.New(cfg, introspect.Deps{Fingerprints: secret.NewFingerprinter()})
+	i, err := issuer.New(cfg, issuer.Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {
 		_, _ = fmt.Fprintln(l.findings, err)
 		return

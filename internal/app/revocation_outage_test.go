@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
-	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
@@ -19,12 +19,12 @@ import (
 func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
 	t.Parallel()
 	for name, how := range map[string]struct {
-		mode   introspect.Mode
+		mode   authz.Mode
 		format devissuer.Format
 	}{
-		"introspect, stale answers allowed": {mode: introspect.Introspect},
-		"jwt_then_introspect":               {introspect.JWTThenIntrospect, devissuer.JWT},
-		"jwt":                               {introspect.JWT, devissuer.JWT},
+		"introspect, stale answers allowed": {mode: authz.ModeIntrospect},
+		"jwt_then_introspect":               {authz.ModeJWTThenIntrospect, devissuer.JWT},
+		"jwt":                               {authz.ModeJWT, devissuer.JWT},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var keys string // is there before the first fetch
@@ -46,8 +46,8 @@ func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
 			deliver["session-revoked, pushed"](t, w, tr, "s1")
 			for range 20 {
 				a := w.ask(t, over)
-				if how.mode == introspect.Introspect && !a.is("unavailable", 503, "temporarily_unavailable") ||
-					how.mode != introspect.Introspect && !a.is("unauthenticated", 401, "invalid_token") {
+				if how.mode == authz.ModeIntrospect && !a.is("unavailable", 503, "temporarily_unavailable") ||
+					how.mode != authz.ModeIntrospect && !a.is("unauthenticated", 401, "invalid_token") {
 					t.Errorf("the revoked token: %v", a)
 				}
 				if a := w.ask(t, live); !a.Allow {

@@ -18,6 +18,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
@@ -103,7 +104,7 @@ func question(t testing.TB, token string) []byte {
 func (w *world) introspect(t testing.TB, token string) *authz.Claims {
 	t.Helper()
 	cfg := load(t, w.configuration(t, t.TempDir(), w.shipped.dir))
-	issuer, err := introspect.New(cfg.Issuers[0], introspect.Deps{Fingerprints: secret.NewFingerprinter()})
+	issuer, err := issuer.New(cfg.Issuers[0], issuer.Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {
 		t.Fatal(err)
 	}

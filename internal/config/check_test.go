@@ -53,7 +53,7 @@ func TestListenerAddress(t *testing.T) {
 		"unix:///" + strings.Repeat("x", 107):    `the path of the socket is over 107 bytes`,
 	} {
 		t.Run(address, func(t *testing.T) {
-			got := faults(t, issuer+"listen: {api: {address: '"+address+"'}}\n")
+			got := faults(t, oneIssuer+"listen: {api: {address: '"+address+"'}}\n")
 			if fault == "" {
 				wantFaults(t, got)
 				return
@@ -67,15 +67,15 @@ func TestListenerMayBeReachedFromElsewhereWhenToldTo(t *testing.T) {
 	inDirectory(t)
 	write(t, "crt", "x")
 	write(t, "key", "x")
-	parse(t, issuer+"listen: {api: {address: '0.0.0.0:8181', insecure: true}}\n")
-	parse(t, issuer+"listen: {api: {address: '0.0.0.0:8181', tls: {cert_file: crt, key_file: key}}}\n")
+	parse(t, oneIssuer+"listen: {api: {address: '0.0.0.0:8181', insecure: true}}\n")
+	parse(t, oneIssuer+"listen: {api: {address: '0.0.0.0:8181', tls: {cert_file: crt, key_file: key}}}\n")
 }
 
 func TestListenersHaveAddressesOfTheirOwn(t *testing.T) {
 	inDirectory(t)
-	wantFaults(t, faults(t, issuer+"listen:\n  api: {address: '127.0.0.1:1'}\n  admin: {address: '127.0.0.1:1'}\n"),
+	wantFaults(t, faults(t, oneIssuer+"listen:\n  api: {address: '127.0.0.1:1'}\n  admin: {address: '127.0.0.1:1'}\n"),
 		"sidecar.yaml:6: listen.admin.address: is the address of api too")
-	parse(t, issuer+"listen:\n  api: {address: '127.0.0.1:0'}\n  admin: {address: '127.0.0.1:0'}\n")
+	parse(t, oneIssuer+"listen:\n  api: {address: '127.0.0.1:0'}\n  admin: {address: '127.0.0.1:0'}\n")
 }
 
 func TestHalfOfTLSIsRefused(t *testing.T) {
@@ -87,7 +87,7 @@ func TestHalfOfTLSIsRefused(t *testing.T) {
 		"client_ca_file: f": {"sidecar.yaml:4: listen.api.tls.client_ca_file: asks for client certificates, and there is no cert_file"},
 	} {
 		t.Run(tls, func(t *testing.T) {
-			wantFaults(t, faults(t, issuer+"listen: {api: {tls: {"+tls+"}}}\n"), want...)
+			wantFaults(t, faults(t, oneIssuer+"listen: {api: {tls: {"+tls+"}}}\n"), want...)
 		})
 	}
 }
@@ -125,12 +125,12 @@ func TestSecretInAPipeIsNotOpened(t *testing.T) {
 	if err := syscall.Mkfifo("client-secret", 0o600); err != nil {
 		t.Fatal(err)
 	}
-	parse(t, issuer)
+	parse(t, oneIssuer)
 }
 
 func TestDirectoryOfPoliciesMustBeThere(t *testing.T) {
 	inDirectory(t)
-	wantFaults(t, faults(t, issuer+"policies:\n  paths: [policies, none]\n  bundles:\n    - client-secret\n    - client-secret/x\n"),
+	wantFaults(t, faults(t, oneIssuer+"policies:\n  paths: [policies, none]\n  bundles:\n    - client-secret\n    - client-secret/x\n"),
 		`sidecar.yaml:5: policies.paths[1]: directory "none" does not exist`,
 		`sidecar.yaml:7: policies.bundles[0]: "client-secret" is not a directory`,
 		`sidecar.yaml:8: policies.bundles[1]: directory "client-secret/x" cannot be read`,
@@ -139,15 +139,15 @@ func TestDirectoryOfPoliciesMustBeThere(t *testing.T) {
 
 func TestSomePoliciesMustBeNamed(t *testing.T) {
 	inDirectory(t)
-	wantFaults(t, faults(t, issuer+"policies: {paths: []}\n"), "sidecar.yaml:4: policies.paths: neither paths nor bundles names a directory")
-	parse(t, issuer+"policies: {paths: [], bundles: [policies]}\n")
+	wantFaults(t, faults(t, oneIssuer+"policies: {paths: []}\n"), "sidecar.yaml:4: policies.paths: neither paths nor bundles names a directory")
+	parse(t, oneIssuer+"policies: {paths: [], bundles: [policies]}\n")
 }
 
 func TestDecisionLogNeedsItsDirectoryAndIsNotCreated(t *testing.T) {
 	inDirectory(t)
-	wantFaults(t, faults(t, issuer+"decision_log: {file: none/d.jsonl}\n"), `sidecar.yaml:4: decision_log.file: directory "none" does not exist`)
-	wantFaults(t, faults(t, issuer+"decision_log: {file: policies}\n"), `sidecar.yaml:4: decision_log.file: "policies" is a directory`)
-	parse(t, issuer+"decision_log: {file: d.jsonl}\n")
+	wantFaults(t, faults(t, oneIssuer+"decision_log: {file: none/d.jsonl}\n"), `sidecar.yaml:4: decision_log.file: directory "none" does not exist`)
+	wantFaults(t, faults(t, oneIssuer+"decision_log: {file: policies}\n"), `sidecar.yaml:4: decision_log.file: "policies" is a directory`)
+	parse(t, oneIssuer+"decision_log: {file: d.jsonl}\n")
 	if _, err := os.Stat("d.jsonl"); err == nil {
 		t.Error("the file was created")
 	}
@@ -162,24 +162,24 @@ func TestTracesNeedAnEndpointThatIsAURL(t *testing.T) {
 		"http://a:b@127.0.0.1:4318":   "the URL holds a user or a password",
 		"http://127.0.0.1:4318?key=1": "the URL has a query or a fragment",
 	} {
-		wantFaults(t, faults(t, issuer+"telemetry: {traces: {endpoint: '"+endpoint+"'}}\n"), "sidecar.yaml:4: telemetry.traces.endpoint: "+cause)
+		wantFaults(t, faults(t, oneIssuer+"telemetry: {traces: {endpoint: '"+endpoint+"'}}\n"), "sidecar.yaml:4: telemetry.traces.endpoint: "+cause)
 	}
-	parse(t, issuer+"telemetry: {traces: {endpoint: 'http://127.0.0.1:4318'}}\n")
+	parse(t, oneIssuer+"telemetry: {traces: {endpoint: 'http://127.0.0.1:4318'}}\n")
 }
 
 func TestShareOfTracesIsFromZeroToOne(t *testing.T) {
 	inDirectory(t)
 	for ratio, cause := range map[string]string{"-0.1": "-0.1 is below 0, the least allowed", "1.1": "1.1 is above 1, the most allowed"} {
-		wantFaults(t, faults(t, issuer+"telemetry: {traces: {ratio: "+ratio+"}}\n"), "sidecar.yaml:4: telemetry.traces.ratio: "+cause)
+		wantFaults(t, faults(t, oneIssuer+"telemetry: {traces: {ratio: "+ratio+"}}\n"), "sidecar.yaml:4: telemetry.traces.ratio: "+cause)
 	}
 	for _, ratio := range []string{"0", "0.5", "1"} {
-		parse(t, issuer+"telemetry: {traces: {ratio: "+ratio+"}}\n")
+		parse(t, oneIssuer+"telemetry: {traces: {ratio: "+ratio+"}}\n")
 	}
 }
 
 func TestURLWithAPasswordIsRefusedWhereverItIs(t *testing.T) {
 	inDirectory(t)
-	got := faults(t, issuer+"decision_log: {labels: {}}\nengine: {entrypoints: ['https://me:hunter2@acme.example']}\n")
+	got := faults(t, oneIssuer+"decision_log: {labels: {}}\nengine: {entrypoints: ['https://me:hunter2@acme.example']}\n")
 	if len(got) == 0 || !strings.Contains(got[len(got)-1], "engine.entrypoints[0]: the URL holds a user or a password") {
 		t.Errorf("faults are %q", got)
 	}
@@ -194,7 +194,7 @@ func TestAKeyWithAWrongValueHasOneFault(t *testing.T) {
 
 func TestSeveralFaultsOfOneKeyAreAllReported(t *testing.T) {
 	inDirectory(t)
-	got := faults(t, issuer+"input:\n  headers: [authorization, cookie]\n")
+	got := faults(t, oneIssuer+"input:\n  headers: [authorization, cookie]\n")
 	if len(got) != 2 || !strings.Contains(got[0], "authorization") || !strings.Contains(got[1], "cookie") {
 		t.Errorf("faults are %q", got)
 	}

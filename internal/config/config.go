@@ -22,7 +22,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
-	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/signals/receivers"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
@@ -33,17 +33,17 @@ const MaxBytes = 1 << 20
 
 // Config is the whole configuration, as the file is laid out.
 type Config struct {
-	Listen          native.Config       `yaml:"listen" default:"api.address=127.0.0.1:8181,admin.address=127.0.0.1:8282" doc:"Where the sidecar listens."`
-	Issuers         []introspect.Config `yaml:"issuers" doc:"Authorization servers whose tokens are understood."`
-	Events          []receivers.Config  `yaml:"events" doc:"Sources of revocation events, one item per issuer."`
-	Proof           proof.Config        `yaml:"proof" doc:"How clients show that they hold the key their token is bound to."`
-	Policies        dir.Config          `yaml:"policies" doc:"Where policies and their data come from."`
-	Engine          engine.Config       `yaml:"engine" doc:"What policies can do."`
-	Input           input.Config        `yaml:"input" doc:"What of a request policies see."`
-	Decision        decision.Config     `yaml:"decision" doc:"How a request becomes a decision."`
-	DecisionLog     decisionlog.Config  `yaml:"decision_log" doc:"Where decisions are written."`
-	Telemetry       telemetry.Config    `yaml:"telemetry" doc:"What the sidecar tells of itself."`
-	ShutdownTimeout time.Duration       `yaml:"shutdown_timeout" default:"10s" min:"100ms" max:"10m" doc:"Longest time that a stop may take, whatever runs. Calls under way have three quarters of it."`
+	Listen          native.Config      `yaml:"listen" default:"api.address=127.0.0.1:8181,admin.address=127.0.0.1:8282" doc:"Where the sidecar listens."`
+	Issuers         []issuer.Config    `yaml:"issuers" doc:"Authorization servers whose tokens are understood."`
+	Events          []receivers.Config `yaml:"events" doc:"Sources of revocation events, one item per issuer."`
+	Proof           proof.Config       `yaml:"proof" doc:"How clients show that they hold the key their token is bound to."`
+	Policies        dir.Config         `yaml:"policies" doc:"Where policies and their data come from."`
+	Engine          engine.Config      `yaml:"engine" doc:"What policies can do."`
+	Input           input.Config       `yaml:"input" doc:"What of a request policies see."`
+	Decision        decision.Config    `yaml:"decision" doc:"How a request becomes a decision."`
+	DecisionLog     decisionlog.Config `yaml:"decision_log" doc:"Where decisions are written."`
+	Telemetry       telemetry.Config   `yaml:"telemetry" doc:"What the sidecar tells of itself."`
+	ShutdownTimeout time.Duration      `yaml:"shutdown_timeout" default:"10s" min:"100ms" max:"10m" doc:"Longest time that a stop may take, whatever runs. Calls under way have three quarters of it."`
 
 	warnings Faults
 }
@@ -54,7 +54,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 		fault("issuers", "none is configured", `add "issuers:" with an item that has an issuer or an introspection_endpoint`)
 		return
 	}
-	introspect.CheckIssuers(c.Issuers, fault)
+	issuer.CheckAll(c.Issuers, fault)
 	for i, issuer := range c.Issuers {
 		if name := issuer.Match.Header; input.HoldsCredential(name) {
 			fault(fmt.Sprintf("issuers[%d].match.header", i), name+" may hold a credential: no issuer is chosen by it", "choose by another header, or by match.hosts")
@@ -68,7 +68,7 @@ func (c Config) checkEvents(fault func(key, cause, hint string)) {
 	seen := map[string]bool{}
 	for i, e := range c.Events {
 		key := fmt.Sprintf("events[%d].issuer", i)
-		known := slices.IndexFunc(c.Issuers, func(is introspect.Config) bool { return is.Endpoint.Name == e.Issuer })
+		known := slices.IndexFunc(c.Issuers, func(is issuer.Config) bool { return is.Endpoint.Name == e.Issuer })
 		switch {
 		case e.Issuer == "": // its own Check says so
 		case seen[e.Issuer]:
@@ -142,7 +142,7 @@ func (c *Config) Warn(warn func(key, cause, hint string)) {
 	for _, w := range c.warnings {
 		warn(w.Key, w.Cause, w.Hint)
 	}
-	introspect.WarnIssuers(c.Issuers, warn)
+	issuer.WarnAll(c.Issuers, warn)
 	for i, issuer := range c.Issuers {
 		issuer.Warn(func(key, cause, hint string) { warn(fmt.Sprintf("issuers[%d].%s", i, key), cause, hint) })
 	}
@@ -152,7 +152,7 @@ func (c *Config) Warn(warn func(key, cause, hint string)) {
 // the document has the headers of Input, and policies may decide about requests without a token.
 func (c *Config) EngineConfig() engine.Config {
 	e := c.Engine
-	e.TokenModes = introspect.ModesOf(c.Issuers)
+	e.TokenModes = issuer.ModesOf(c.Issuers)
 	e.Headers = append([]string{}, c.Input.Headers...) // none is not nil
 	e.AnonymousRequests = c.Decision.Token == "optional"
 	return e

@@ -14,8 +14,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// issuer is the least that a configuration needs.
-const issuer = `issuers:
+// oneIssuer is the least that a configuration needs.
+const oneIssuer = `issuers:
   - issuer: https://login.acme.example
     client: {id: api, secret: {file: client-secret}}
 `
@@ -100,7 +100,7 @@ func TestDefaultsAreThoseOfTheTags(t *testing.T) {
 
 func TestItemsOfAListHaveTheirDefaults(t *testing.T) {
 	inDirectory(t)
-	got := parse(t, issuer).Issuers
+	got := parse(t, oneIssuer).Issuers
 	if len(got) != 1 {
 		t.Fatalf("%d issuers", len(got))
 	}
@@ -111,7 +111,7 @@ func TestItemsOfAListHaveTheirDefaults(t *testing.T) {
 
 func TestLoadReadsTheFileAndTheEnvironment(t *testing.T) {
 	inDirectory(t)
-	write(t, "sidecar.yaml", issuer+"decision: {realm: file}\n")
+	write(t, "sidecar.yaml", oneIssuer+"decision: {realm: file}\n")
 	c, err := Load("sidecar.yaml", []string{"SIDECAR_DECISION_REALM=environment", "HOME=/"})
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +149,7 @@ func TestLoadRefusesAnEndlessFile(t *testing.T) {
 
 func TestLoadReportsFaultsUnderTheNameOfTheFile(t *testing.T) {
 	inDirectory(t)
-	write(t, "broken.yaml", issuer+"listne: {}\n")
+	write(t, "broken.yaml", oneIssuer+"listne: {}\n")
 	_, err := Load("broken.yaml", nil)
 	if err == nil || err.Error() != "broken.yaml:4: listne: unknown key\n  hint: did you mean \"listen\"?" {
 		t.Errorf("error is %v", err)

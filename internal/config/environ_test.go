@@ -11,7 +11,7 @@ import (
 
 func TestEveryKeyHasAVariable(t *testing.T) {
 	inDirectory(t)
-	c := parse(t, issuer,
+	c := parse(t, oneIssuer,
 		"SIDECAR_LISTEN_API_ADDRESS=[::1]:1",
 		"SIDECAR_LISTEN_ADMIN_LIMITS_HEADER_BYTES=5000",
 		"SIDECAR_ISSUERS_0_CLIENT_ID=other",
@@ -85,7 +85,7 @@ func TestItemsAreAddedInTheOrderOfTheirNumbers(t *testing.T) {
 	for _, n := range []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"} {
 		want = append(want, "a"+n)
 	}
-	if got := parse(t, issuer, environ...).Issuers[0].Dialect.Audience; !reflect.DeepEqual(got, want) {
+	if got := parse(t, oneIssuer, environ...).Issuers[0].Dialect.Audience; !reflect.DeepEqual(got, want) {
 		t.Errorf("audience is %q", got)
 	}
 }
@@ -121,7 +121,7 @@ func TestFaultInTheEnvironmentNamesTheVariable(t *testing.T) {
 	} {
 		t.Run(strings.ToValidUTF8(entry, "?"), func(t *testing.T) {
 			name, _, _ := strings.Cut(entry, "=")
-			got := faults(t, issuer, entry)
+			got := faults(t, oneIssuer, entry)
 			if len(got) == 0 || got[0] != "environment "+name+": "+fault {
 				t.Errorf("faults are %q, want %q", got, fault)
 			}
@@ -131,7 +131,7 @@ func TestFaultInTheEnvironmentNamesTheVariable(t *testing.T) {
 
 func TestVariableSetTwiceIsRefused(t *testing.T) {
 	inDirectory(t)
-	wantFaults(t, faults(t, issuer, "SIDECAR_DECISION_REALM=a", "SIDECAR_DECISION_REALM=b"), "environment SIDECAR_DECISION_REALM: is set twice")
+	wantFaults(t, faults(t, oneIssuer, "SIDECAR_DECISION_REALM=a", "SIDECAR_DECISION_REALM=b"), "environment SIDECAR_DECISION_REALM: is set twice")
 }
 
 func TestUnknownVariableGetsASuggestion(t *testing.T) {
@@ -146,7 +146,7 @@ func TestUnknownVariableGetsASuggestion(t *testing.T) {
 		"SIDECAR_ELEPHANTS_IN_THE_ROOM": `a variable is the path of a key in upper case, joined by underscores; "sidecar config schema" lists every key`,
 	} {
 		inDirectory(t)
-		_, err := Parse("sidecar.yaml", []byte(issuer), []string{name + "=hunter2"})
+		_, err := Parse("sidecar.yaml", []byte(oneIssuer), []string{name + "=hunter2"})
 		if want := "environment " + name + ": names no key of the configuration\n  hint: " + hint; err == nil || err.Error() != want {
 			t.Errorf("error is\n%v\nwant\n%s", err, want)
 		}
@@ -155,18 +155,18 @@ func TestUnknownVariableGetsASuggestion(t *testing.T) {
 
 func TestVariableWithALineBreakInItsNameIsShownOnOneLine(t *testing.T) {
 	inDirectory(t)
-	wantFaults(t, faults(t, issuer, "SIDECAR_A\nB=x"), `environment "SIDECAR_A\nB": names no key of the configuration`)
+	wantFaults(t, faults(t, oneIssuer, "SIDECAR_A\nB=x"), `environment "SIDECAR_A\nB": names no key of the configuration`)
 }
 
 func TestVeryLongUnknownNameTakesNoTime(t *testing.T) {
 	inDirectory(t)
-	if got := faults(t, issuer, "SIDECAR_"+strings.Repeat("X", 10<<20)+"=x"); len(got) != 1 || len(got[0]) > 200 {
+	if got := faults(t, oneIssuer, "SIDECAR_"+strings.Repeat("X", 10<<20)+"=x"); len(got) != 1 || len(got[0]) > 200 {
 		t.Errorf("%d faults", len(got))
 	}
 }
 
 func TestFaultOfAnOverriddenListIsNotBlamedOnTheFile(t *testing.T) {
 	inDirectory(t)
-	wantFaults(t, faults(t, issuer+"policies:\n  paths:\n    - policies\n", "SIDECAR_POLICIES_PATHS=none"),
+	wantFaults(t, faults(t, oneIssuer+"policies:\n  paths:\n    - policies\n", "SIDECAR_POLICIES_PATHS=none"),
 		`environment SIDECAR_POLICIES_PATHS: policies.paths[0]: directory "none" does not exist`)
 }

@@ -8,7 +8,7 @@ import (
 
 func TestUnknownKeyIsRefusedWithASuggestion(t *testing.T) {
 	inDirectory(t)
-	_, err := Parse("sidecar.yaml", []byte(issuer+"listen:\n  api:\n    adress: 127.0.0.1:1\n"), nil)
+	_, err := Parse("sidecar.yaml", []byte(oneIssuer+"listen:\n  api:\n    adress: 127.0.0.1:1\n"), nil)
 	if err == nil || err.Error() != "sidecar.yaml:6: listen.api.adress: unknown key\n  hint: did you mean \"address\"?" {
 		t.Errorf("error is %v", err)
 	}
@@ -16,7 +16,7 @@ func TestUnknownKeyIsRefusedWithASuggestion(t *testing.T) {
 
 func TestKeyInTheWrongSectionIsToldWhereItBelongs(t *testing.T) {
 	inDirectory(t)
-	_, err := Parse("sidecar.yaml", []byte(issuer+"negative_ttl: 5s\n"), nil)
+	_, err := Parse("sidecar.yaml", []byte(oneIssuer+"negative_ttl: 5s\n"), nil)
 	if err == nil || err.Error() != "sidecar.yaml:4: negative_ttl: unknown key\n  hint: it belongs at issuers[].cache.negative_ttl" {
 		t.Errorf("error is %v", err)
 	}
@@ -24,7 +24,7 @@ func TestKeyInTheWrongSectionIsToldWhereItBelongs(t *testing.T) {
 
 func TestKeyLikeNoOtherIsToldTheKeysThatAre(t *testing.T) {
 	inDirectory(t)
-	_, err := Parse("sidecar.yaml", []byte(issuer+"telemetry: {elephants: 1}\n"), nil)
+	_, err := Parse("sidecar.yaml", []byte(oneIssuer+"telemetry: {elephants: 1}\n"), nil)
 	if err == nil || !strings.HasSuffix(err.Error(), "telemetry.elephants: unknown key\n  hint: the keys here are log, traces") {
 		t.Errorf("error is %v", err)
 	}
@@ -100,7 +100,7 @@ func TestValueOfTheWrongTypeIsRefused(t *testing.T) {
 		"alias inside itself":   {"listen: &a {api: *a}", "is not YAML: values are nested more than 256 levels deep"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := faults(t, issuer+c.src+"\n")
+			got := faults(t, oneIssuer+c.src+"\n")
 			wantFaults(t, got, "sidecar.yaml:4: "+c.fault)
 		})
 	}
@@ -115,14 +115,14 @@ func TestDurationWithoutAUnitSaysWhichUnitToWrite(t *testing.T) {
 
 func TestZeroIsADurationWhereNoTimeIsAllowed(t *testing.T) {
 	inDirectory(t)
-	if c := parse(t, issuer+"    cache: {ttl: 0}\n"); c.Issuers[0].Cache.TTL != 0 {
+	if c := parse(t, oneIssuer+"    cache: {ttl: 0}\n"); c.Issuers[0].Cache.TTL != 0 {
 		t.Errorf("ttl is %s", c.Issuers[0].Cache.TTL)
 	}
 }
 
 func TestTextThatIsNotYAMLIsOneFault(t *testing.T) {
 	inDirectory(t)
-	got := faults(t, issuer+"listen: {\n", "SIDECAR_NONE=1")
+	got := faults(t, oneIssuer+"listen: {\n", "SIDECAR_NONE=1")
 	if len(got) != 2 || !strings.HasPrefix(got[0], "sidecar.yaml:") || !strings.Contains(got[0], "is not YAML: ") || !strings.HasPrefix(got[1], "environment SIDECAR_NONE") {
 		t.Errorf("faults are %q", got)
 	}
@@ -130,7 +130,7 @@ func TestTextThatIsNotYAMLIsOneFault(t *testing.T) {
 
 func TestSecondDocumentThatIsNotYAMLIsAFault(t *testing.T) {
 	inDirectory(t)
-	got := faults(t, issuer+"---\n}\n")
+	got := faults(t, oneIssuer+"---\n}\n")
 	if len(got) != 1 || !strings.Contains(got[0], "is not YAML: ") {
 		t.Errorf("faults are %q", got)
 	}
@@ -145,14 +145,14 @@ func TestAnEmptyFileIsToldSoFirst(t *testing.T) {
 
 func TestSectionWhoseKeysAreCommentedOutIsEmpty(t *testing.T) {
 	inDirectory(t)
-	if c := parse(t, issuer+"listen:\n  api:\n    # address: x\n"); c.Listen.API.Address != "127.0.0.1:8181" {
+	if c := parse(t, oneIssuer+"listen:\n  api:\n    # address: x\n"); c.Listen.API.Address != "127.0.0.1:8181" {
 		t.Errorf("address is %q", c.Listen.API.Address)
 	}
 }
 
 func TestAnchorsStandForWhatTheyMark(t *testing.T) {
 	inDirectory(t)
-	c := parse(t, issuer+`listen:
+	c := parse(t, oneIssuer+`listen:
   api: {limits: &limits {timeout: 3s, body_bytes: 2048}}
   admin: {limits: *limits}
 decision: {realm: &realm acme}
@@ -168,7 +168,7 @@ decision_log: {labels: {owner: *realm}}
 
 func TestEmptyListReplacesTheDefault(t *testing.T) {
 	inDirectory(t)
-	if c := parse(t, issuer+"input: {headers: []}\n"); len(c.Input.Headers) != 0 {
+	if c := parse(t, oneIssuer+"input: {headers: []}\n"); len(c.Input.Headers) != 0 {
 		t.Errorf("headers are %q", c.Input.Headers)
 	}
 }
@@ -183,7 +183,7 @@ func TestFaultOfAKeyThatIsNotThereIsAtItsNearestParent(t *testing.T) {
 func TestAliasesOfAliasesTakeNoTime(t *testing.T) {
 	inDirectory(t)
 	var b strings.Builder
-	b.WriteString(issuer + "policies: {paths: [&a0 x")
+	b.WriteString(oneIssuer + "policies: {paths: [&a0 x")
 	for i := 1; i <= 60; i++ {
 		fmt.Fprintf(&b, ", &a%d [*a%d, *a%d]", i, i-1, i-1)
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// second is another issuer after issuer, whose item begins on line 4.
+// second is another issuer after oneIssuer, whose item begins on line 4.
 const second = `  - name: second
     issuer: https://login.globex.example
     client: {id: api, secret: {file: client-secret}}
@@ -14,7 +14,7 @@ const second = `  - name: second
 
 func TestSeveralIssuersAreConfigured(t *testing.T) {
 	inDirectory(t)
-	c := parse(t, issuer+second+"    match: {prefixes: [gx_], header: x-tenant, values: [globex]}\n")
+	c := parse(t, oneIssuer+second+"    match: {prefixes: [gx_], header: x-tenant, values: [globex]}\n")
 	if len(c.Issuers) != 2 || c.Issuers[1].Match.Prefixes[0] != "gx_" || c.Issuers[1].Match.Values[0] != "globex" {
 		t.Errorf("issuers are %+v", c.Issuers)
 	}
@@ -23,12 +23,12 @@ func TestSeveralIssuersAreConfigured(t *testing.T) {
 func TestIssuersThatCannotBeToldApartAreFaults(t *testing.T) {
 	inDirectory(t)
 	for name, c := range map[string]struct{ src, fault string }{
-		"one name":            {issuer + strings.Replace(second, "second", "default", 1), `sidecar.yaml:4: issuers[1].name: "default" is the name of issuers[0] too`},
-		"one iss":             {issuer + strings.Replace(second, "globex", "acme", 1), `sidecar.yaml:4: issuers[1].match: issuers "second" and "default" both take tokens whose iss is "https://login.acme.example"`},
-		"two defaults":        {issuer + "    match: {default: true}\n" + second + "    match: {default: true}\n", `sidecar.yaml:8: issuers[1].match.default: issuers "second" and "default" are both the default`},
-		"one opaque token":    {issuer + "    match: {prefixes: [a_]}\n" + second + "    match:\n      prefixes: [a_b]\n", `sidecar.yaml:8: issuers[1].match: one opaque token can be of issuer "second" and of issuer "default"`},
-		"a rule of one alone": {issuer + "    match: {hosts: ['*.acme.example']}\n", `sidecar.yaml:4: issuers[0].match.hosts[0]: "*.acme.example" is no host`},
-		"a credential":        {issuer + "    match: {header: Authorization, values: [x]}\n", "sidecar.yaml:4: issuers[0].match.header: Authorization may hold a credential: no issuer is chosen by it"},
+		"one name":            {oneIssuer + strings.Replace(second, "second", "default", 1), `sidecar.yaml:4: issuers[1].name: "default" is the name of issuers[0] too`},
+		"one iss":             {oneIssuer + strings.Replace(second, "globex", "acme", 1), `sidecar.yaml:4: issuers[1].match: issuers "second" and "default" both take tokens whose iss is "https://login.acme.example"`},
+		"two defaults":        {oneIssuer + "    match: {default: true}\n" + second + "    match: {default: true}\n", `sidecar.yaml:8: issuers[1].match.default: issuers "second" and "default" are both the default`},
+		"one opaque token":    {oneIssuer + "    match: {prefixes: [a_]}\n" + second + "    match:\n      prefixes: [a_b]\n", `sidecar.yaml:8: issuers[1].match: one opaque token can be of issuer "second" and of issuer "default"`},
+		"a rule of one alone": {oneIssuer + "    match: {hosts: ['*.acme.example']}\n", `sidecar.yaml:4: issuers[0].match.hosts[0]: "*.acme.example" is no host`},
+		"a credential":        {oneIssuer + "    match: {header: Authorization, values: [x]}\n", "sidecar.yaml:4: issuers[0].match.header: Authorization may hold a credential: no issuer is chosen by it"},
 	} {
 		t.Run(name, func(t *testing.T) { wantFaults(t, faults(t, c.src), c.fault) })
 	}
@@ -36,7 +36,7 @@ func TestIssuersThatCannotBeToldApartAreFaults(t *testing.T) {
 
 func TestAKeyThatWasRemovedIsAFaultWithARemedy(t *testing.T) {
 	inDirectory(t)
-	_, err := Parse("sidecar.yaml", []byte(issuer+"decision:\n  routes: [{max_age: 0s}]\n"), nil)
+	_, err := Parse("sidecar.yaml", []byte(oneIssuer+"decision:\n  routes: [{max_age: 0s}]\n"), nil)
 	want := "sidecar.yaml:5: decision.routes: unknown key"
 	if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "metadata of an entrypoint") {
 		t.Errorf("got %v, want %s and its remedy", err, want)
@@ -47,10 +47,10 @@ func TestAnEmptyItemIsAnItemWhereItMeansSomething(t *testing.T) {
 	inDirectory(t)
 	want := []string{"", "JWT"}
 	for name, c := range map[string]*Config{
-		"the file":    parse(t, issuer+"    jwt: {types: ['', JWT]}\n"),
-		"a variable":  parse(t, issuer, "SIDECAR_ISSUERS_0_JWT_TYPES=,JWT"),
-		"an item":     parse(t, issuer, "SIDECAR_ISSUERS_0_JWT_TYPES_0=", "SIDECAR_ISSUERS_0_JWT_TYPES_1=JWT"),
-		"what prints": parse(t, printed(t, parse(t, issuer+"    jwt: {types: ['', JWT]}\n"))),
+		"the file":    parse(t, oneIssuer+"    jwt: {types: ['', JWT]}\n"),
+		"a variable":  parse(t, oneIssuer, "SIDECAR_ISSUERS_0_JWT_TYPES=,JWT"),
+		"an item":     parse(t, oneIssuer, "SIDECAR_ISSUERS_0_JWT_TYPES_0=", "SIDECAR_ISSUERS_0_JWT_TYPES_1=JWT"),
+		"what prints": parse(t, printed(t, parse(t, oneIssuer+"    jwt: {types: ['', JWT]}\n"))),
 	} {
 		if got := c.Issuers[0].JWT.Types; !slices.Equal(got, want) {
 			t.Errorf("%s: types are %q", name, got)

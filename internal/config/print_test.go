@@ -20,7 +20,7 @@ func printed(t *testing.T, c *Config) string {
 
 func TestPrintedConfigurationReadsBackEqual(t *testing.T) {
 	inDirectory(t)
-	c := parse(t, issuer+`    cache: {ttl: 1h, negative_ttl: 0}
+	c := parse(t, oneIssuer+`    cache: {ttl: 1h, negative_ttl: 0}
     audience: ["null", "true", "1", "0x1f", "~", "- a", "a: b", "#", "'", "\"", "ü"]
 decision: {realm: " spaced "}
 decision_log: {stdout: true, labels: {region: eu, "null": "2026-01-01"}}
@@ -36,7 +36,7 @@ input: {headers: []}
 
 func TestPrintShowsEveryKeyInOrderWithUnits(t *testing.T) {
 	inDirectory(t)
-	got := printed(t, parse(t, issuer))
+	got := printed(t, parse(t, oneIssuer))
 	at := 0
 	for _, line := range []string{
 		"\nlisten:\n  api:\n    address: \"127.0.0.1:8181\"\n    insecure: false\n    tls:\n      cert_file: \"\"\n",
@@ -57,7 +57,7 @@ func TestPrintShowsEveryKeyInOrderWithUnits(t *testing.T) {
 
 func TestPrintShowsWhereASecretIsAndNotTheSecret(t *testing.T) {
 	inDirectory(t)
-	got := printed(t, parse(t, issuer))
+	got := printed(t, parse(t, oneIssuer))
 	if !strings.Contains(got, "\n      secret:\n        file: client-secret\n") {
 		t.Errorf("the source of the secret is not in\n%s", got)
 	}
@@ -90,7 +90,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(string(example), "ISSUERS_0_AUDIENCE", "a,b")
 	f.Add(uncommented(string(example)), "DECISION_LOG_LABELS_REGION", "eu: #1")
-	f.Add(issuer, "DECISION_REALM", "\u2028\ufeff~ - ' \"")
+	f.Add(oneIssuer, "DECISION_REALM", "\u2028\ufeff~ - ' \"")
 	f.Add("listen: &a {api: {limits: &l {timeout: 1s}}, admin: {limits: {<<: *l}}}", "SHUTDOWN_TIMEOUT", "1h2m3.004s")
 	f.Add("a: &a [*a]", "ISSUERS_0_CLIENT_SECRET", "x")
 	f.Add("telemetry: {traces: {ratio: 1e-320}}", "TELEMETRY_TRACES_RATIO", "0x1p-2")

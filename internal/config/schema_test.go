@@ -59,7 +59,7 @@ func TestSchemaAcceptsWhatParseAccepts(t *testing.T) {
 	oneSource := regexp.MustCompile(`(?m)^ +env: [A-Z]`).ReplaceAllString(uncommented(string(src)), "        #env: X")
 	for name, text := range map[string]string{
 		"defaults": printed(t, Default()), "example": string(src), "whole example": oneSource,
-		"no time": issuer + "    cache: {ttl: 0}", "labels": "decision_log: {labels: {region: eu}}", "mixed duration": "shutdown_timeout: 1m1.5s",
+		"no time": oneIssuer + "    cache: {ttl: 0}", "labels": "decision_log: {labels: {region: eu}}", "mixed duration": "shutdown_timeout: 1m1.5s",
 	} {
 		if broken := validate(schemaOf(t), yamlOf(t, text), "$"); len(broken) > 0 {
 			t.Errorf("%s: %s", name, strings.Join(broken, "; "))

@@ -51,7 +51,7 @@ func TestSecretWrittenInTheFileIsToldWhereSecretsGo(t *testing.T) {
 
 func TestSecretGivenInAnOverrideIsRefusedAndNotShown(t *testing.T) {
 	inDirectory(t)
-	_, err := Parse("sidecar.yaml", []byte(issuer), []string{"SIDECAR_ISSUERS_0_CLIENT_SECRET=hunter2"})
+	_, err := Parse("sidecar.yaml", []byte(oneIssuer), []string{"SIDECAR_ISSUERS_0_CLIENT_SECRET=hunter2"})
 	want := "environment SIDECAR_ISSUERS_0_CLIENT_SECRET: a secret is never given here\n" +
 		"  hint: name where it is kept, with SIDECAR_ISSUERS_0_CLIENT_SECRET_FILE or SIDECAR_ISSUERS_0_CLIENT_SECRET_ENV"
 	if err == nil || err.Error() != want {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 )
 
 // batchWidth is how many questions of one batch are under way at once.
@@ -33,7 +34,7 @@ func (p *Point) DecideAll(ctx context.Context, queries []authz.Query) []authz.De
 
 // chooser knows whom a question goes to without asking it.
 type chooser interface {
-	Choose(q introspect.Question) introspect.Choice
+	Choose(q introspect.Question) issuer.Choice
 }
 
 // batchIntrospector asks about each token once, where the same issuer would be asked in the same way. It lives as long as
@@ -47,7 +48,7 @@ type batchIntrospector struct {
 // batchKey is what shapes an answer.
 type batchKey struct {
 	token     string
-	choice    introspect.Choice
+	choice    issuer.Choice
 	freshness authz.Freshness
 }
 

@@ -12,18 +12,21 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/cache"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
+	"github.com/authz-sidecar/sidecar/internal/introspect/route"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 // twoServers are two issuers, told apart by host or by the header x-tenant, whose servers call every token active.
-func twoServers(t *testing.T, match ...introspect.Match) (*introspect.Issuers, []*atomic.Int64) {
+func twoServers(t *testing.T, match ...route.Match) (*issuer.Issuers, []*atomic.Int64) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(file, []byte("s"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var cfgs []introspect.Config
+	var cfgs []issuer.Config
 	var calls []*atomic.Int64
 	for i, m := range match {
 		n := &atomic.Int64{}
@@ -34,16 +37,16 @@ func twoServers(t *testing.T, match ...introspect.Match) (*introspect.Issuers, [
 		}))
 		t.Cleanup(server.Close)
 		calls = append(calls, n)
-		cfgs = append(cfgs, introspect.Config{
+		cfgs = append(cfgs, issuer.Config{
 			Endpoint: oauth.Config{
 				Name: fmt.Sprint(i), IntrospectionEndpoint: server.URL, AllowInsecureHTTP: true,
 				Client:  oauth.Client{ID: "api", Secret: secret.Source{File: file}},
 				Timeout: 5 * time.Second, MaxResponseBytes: 64 << 10,
 			},
-			Match: m, MaxInFlight: 100, Cache: introspect.CacheConfig{MaxEntries: 100, MaxBytes: 1 << 20, NegativeMaxEntries: 100},
+			Match: m, MaxInFlight: 100, Cache: cache.Config{MaxEntries: 100, MaxBytes: 1 << 20, NegativeMaxEntries: 100},
 		})
 	}
-	issuers, err := introspect.NewIssuers(cfgs, introspect.Deps{Fingerprints: secret.NewFingerprinter()})
+	issuers, err := issuer.Open(cfgs, issuer.Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +62,7 @@ decision := {"allow": true, "context": {"client": input.token.client_id}}
 `
 
 func TestABatchAsksEachIssuerAboutItsOwnUseOfOneToken(t *testing.T) {
-	for name, match := range map[string][]introspect.Match{
+	for name, match := range map[string][]route.Match{
 		"by host":   {{Hosts: []string{"host-0"}}, {Hosts: []string{"host-1"}}},
 		"by header": {{Header: "x-tenant", Values: []string{"tenant-0"}}, {Header: "x-tenant", Values: []string{"tenant-1"}}},
 	} {
@@ -86,7 +89,7 @@ func TestABatchAsksEachIssuerAboutItsOwnUseOfOneToken(t *testing.T) {
 }
 
 func TestSeveralTenantHeadersAreMalformed(t *testing.T) {
-	issuers, calls := twoServers(t, introspect.Match{Header: "x-tenant", Values: []string{"a"}}, introspect.Match{Default: true})
+	issuers, calls := twoServers(t, route.Match{Header: "x-tenant", Values: []string{"a"}}, route.Match{Default: true})
 	w := build(t, plan{rego: tellsClient, wrap: func(introspect.Introspector) introspect.Introspector { return issuers }})
 	q := question("x", "Bearer some-token")
 	q.Request.Headers["x-tenant"] = []string{"a", "b"}
@@ -97,7 +100,7 @@ func TestSeveralTenantHeadersAreMalformed(t *testing.T) {
 }
 
 func TestATokenOfNoConfiguredIssuerIsNoToken(t *testing.T) {
-	issuers, calls := twoServers(t, introspect.Match{Prefixes: []string{"a_"}}, introspect.Match{Prefixes: []string{"b_"}})
+	issuers, calls := twoServers(t, route.Match{Prefixes: []string{"a_"}}, route.Match{Prefixes: []string{"b_"}})
 	w := build(t, plan{rego: tellsClient, wrap: func(introspect.Introspector) introspect.Introspector { return issuers }})
 	w.expect(t, w.point.Decide(t.Context(), question("x", "Bearer c_1")), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
 	if calls[0].Load()+calls[1].Load() != 0 {

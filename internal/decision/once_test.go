@@ -11,8 +11,9 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
-	"github.com/authz-sidecar/sidecar/internal/oauth"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -28,19 +29,16 @@ func TestABatchSharesAnAnswerOnlyWhereAllThatShapesItIsEqual(t *testing.T) {
 	if err := os.WriteFile(file, []byte("s"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	issuer, err := introspect.New(introspect.Config{
-		Endpoint: oauth.Config{
-			Name: "one", IntrospectionEndpoint: server.URL, AllowInsecureHTTP: true,
-			Client:  oauth.Client{ID: "api", Secret: secret.Source{File: file}},
-			Timeout: 5 * time.Second, MaxResponseBytes: 64 << 10,
-		},
-		MaxInFlight: 100, Cache: introspect.CacheConfig{MaxEntries: 100, MaxBytes: 1 << 20, NegativeMaxEntries: 100},
-	}, introspect.Deps{Fingerprints: secret.NewFingerprinter()})
+	cfg := conf.Default[issuer.Config]()
+	cfg.Endpoint.Name, cfg.Endpoint.IntrospectionEndpoint, cfg.Endpoint.AllowInsecureHTTP = "one", server.URL, true
+	cfg.Endpoint.Client.ID, cfg.Endpoint.Client.Secret, cfg.Endpoint.Timeout = "api", secret.Source{File: file}, 5*time.Second
+	cfg.Cache.TTL, cfg.Cache.NegativeTTL = 0, 0
+	issuers, err := issuer.Open([]issuer.Config{cfg}, issuer.Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(issuer.Close)
-	batch := oncePerToken(issuer)
+	t.Cleanup(issuers.Close)
+	batch := oncePerToken(issuers)
 	for i, c := range []struct {
 		q     introspect.Question
 		calls int64
@@ -51,7 +49,7 @@ func TestABatchSharesAnAnswerOnlyWhereAllThatShapesItIsEqual(t *testing.T) {
 		{introspect.Question{Token: secret.New("one-token"), Freshness: authz.Freshness{Limited: true}}, 3},
 		{introspect.Question{Token: secret.New("one-token"), Freshness: authz.Freshness{Limited: true}}, 3},
 		{introspect.Question{Token: secret.New("one-token"), Freshness: authz.Freshness{Limited: true, MaxAge: time.Second}}, 4},
-		{introspect.Question{Token: secret.New("one-token"), Freshness: authz.Freshness{Mode: introspect.Introspect}}, 5},
+		{introspect.Question{Token: secret.New("one-token"), Freshness: authz.Freshness{Mode: authz.ModeIntrospect}}, 5},
 	} {
 		claims, err := batch.Introspect(t.Context(), c.q)
 		if err != nil || !claims.Active {
@@ -64,7 +62,7 @@ func TestABatchSharesAnAnswerOnlyWhereAllThatShapesItIsEqual(t *testing.T) {
 }
 
 func TestWhoCannotChooseSharesNothing(t *testing.T) {
-	canned, err := introspect.Static(introspect.Config{}, []byte(`{"active":true}`))
+	canned, err := issuer.Static(issuer.Config{}, []byte(`{"active":true}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 func mustNotHold(t *testing.T, what, text, secret string) {
@@ -47,7 +49,7 @@ func TestUpstreamFailures(t *testing.T) {
 	html := says(200, "<html>sign in</html>")
 	html.ContentType = "text/html"
 	busy := says(503, "")
-	busy.Header = http.Header{"Retry-After": {"7"}}
+	busy.Header = http.Header{"Retry-After": {"2"}}
 	moved := says(302, "")
 	moved.Header = http.Header{"Location": {"https://elsewhere.example/introspect"}}
 	bomb := says(200, "")
@@ -65,7 +67,7 @@ func TestUpstreamFailures(t *testing.T) {
 		"our request is invalid":             {says(400, `{"error":"invalid_request"}`), authz.Misconfigured, "misconfigured", ""},
 		"a redirect is not followed":         {moved, authz.Misconfigured, "misconfigured", ""},
 		"a server error":                     {says(500, ""), authz.Unavailable, "temporarily_unavailable", "1"},
-		"a busy server says when to come":    {busy, authz.Unavailable, "temporarily_unavailable", "7"},
+		"a busy server says when to come":    {busy, authz.Unavailable, "temporarily_unavailable", "2"},
 		"a closed connection":                {&devissuer.Fault{Then: devissuer.Close}, authz.Unavailable, "temporarily_unavailable", "1"},
 		"no answer in time":                  {&devissuer.Fault{Then: devissuer.Hang}, authz.Unavailable, "temporarily_unavailable", "1"},
 		"HTML":                               {html, authz.Unavailable, "temporarily_unavailable", "1"},
@@ -83,7 +85,7 @@ func TestUpstreamFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			hangs := c.fault.Then == devissuer.Hang
-			w := build(t, plan{answers: pass, ttl: time.Hour, issuer: func(c *introspect.Config) {
+			w := build(t, plan{answers: pass, ttl: time.Hour, issuer: func(c *issuer.Config) {
 				c.Endpoint.Timeout, c.Cache.NegativeTTL = 20*time.Second, 0
 				if hangs {
 					c.Endpoint.Timeout = 2 * time.Second
@@ -103,6 +105,9 @@ func TestUpstreamFailures(t *testing.T) {
 				t.Errorf("the operator was told: %t", alarmed)
 			}
 			w.issuer.SetFault(nil)
+			if c.fault == busy {
+				testkit.Eventually(t, "the server is asked again", func() bool { return w.ask(t, "open", "Bearer "+tok).Kind == authz.Allow })
+			}
 			w.expect(t, w.ask(t, "open", "Bearer "+tok), authz.Allow, http.StatusOK)
 			mustNotHold(t, "decision log", w.close(t), tok)
 			mustNotHold(t, "logger", w.logger.String(), tok)
@@ -119,12 +124,12 @@ func statusOf(k authz.Kind) int {
 }
 
 func TestConnectionRefusedIsUnavailable(t *testing.T) {
-	w := build(t, plan{answers: pass, issuer: func(c *introspect.Config) { c.Endpoint.IntrospectionEndpoint = "http://127.0.0.1:1/introspect" }})
+	w := build(t, plan{answers: pass, issuer: func(c *issuer.Config) { c.Endpoint.IntrospectionEndpoint = "http://127.0.0.1:1/introspect" }})
 	w.expect(t, w.ask(t, "open", "Bearer abc"), authz.Unavailable, http.StatusServiceUnavailable, "temporarily_unavailable")
 }
 
 func TestTooManyQuestionsAreUnavailable(t *testing.T) {
-	w := build(t, plan{answers: pass, issuer: func(c *introspect.Config) { c.MaxInFlight = 1 }})
+	w := build(t, plan{answers: pass, issuer: func(c *issuer.Config) { c.MaxInFlight = 1 }})
 	held, release := make(chan struct{}, 1), make(chan struct{})
 	w.issuer.SetFault(func(*http.Request) *devissuer.Fault {
 		held <- struct{}{}
@@ -194,7 +199,7 @@ func TestWithoutAuthorizationServerTokensAreMisconfigured(t *testing.T) {
 }
 
 func TestINT12_TooManyUnknownTokensAreToldToWait(t *testing.T) {
-	w := build(t, plan{answers: pass, issuer: func(c *introspect.Config) { c.Protection.UnknownTokens, c.Cache.NegativeTTL = 0.1, 0 }})
+	w := build(t, plan{answers: pass, issuer: func(c *issuer.Config) { c.Protection.UnknownTokens, c.Cache.NegativeTTL = 0.1, 0 }})
 	w.expect(t, w.ask(t, "open", "Bearer guess"), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
 	d := w.ask(t, "open", "Bearer another")
 	w.expect(t, d, authz.Unavailable, http.StatusTooManyRequests, "too_many_unknown_tokens")

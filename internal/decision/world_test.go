@@ -17,14 +17,14 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
+	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
-	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
-	"github.com/authz-sidecar/sidecar/internal/oauth"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
@@ -47,7 +47,7 @@ else := false if input.request.path in {"/", "/orders/42"} # what is tried at lo
 type world struct {
 	issuer *devissuer.Server
 	point  *decision.Point
-	asker  *introspect.Issuer
+	asker  *issuer.Issuers
 	logger *buffer
 
 	log     *decisionlog.Log
@@ -63,7 +63,7 @@ type plan struct {
 	answers map[string]any
 	ttl     time.Duration
 	now     func() time.Time
-	issuer  func(*introspect.Config)
+	issuer  func(*issuer.Config)
 	proof   proof.Config
 	wrap    func(introspect.Introspector) introspect.Introspector
 }
@@ -129,25 +129,22 @@ func authorizationServer(t *testing.T) *devissuer.Server {
 	return as
 }
 
-func asker(t *testing.T, issuer string, p plan) *introspect.Issuer {
+func asker(t *testing.T, identifier string, p plan) *issuer.Issuers {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(file, []byte(clientSecret), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg := introspect.Config{
-		Endpoint: oauth.Config{
-			Name: "dev", Issuer: issuer, IntrospectionEndpoint: issuer + "/introspect", AllowInsecureHTTP: true,
-			Client:  oauth.Client{ID: "api", Auth: "client_secret_basic", Secret: secret.Source{File: file}},
-			Timeout: 2 * time.Second, MaxResponseBytes: 64 << 10,
-		},
-		Dialect: dialect.Config{Dialect: "rfc7662", Tenant: []string{"/tenant"}}, MaxInFlight: 100,
-		Cache: introspect.CacheConfig{TTL: p.ttl, NegativeTTL: p.ttl, MaxEntries: 100, MaxBytes: 1 << 20, NegativeMaxEntries: 100},
-	}
+	cfg := conf.Default[issuer.Config]()
+	cfg.Endpoint.Name, cfg.Endpoint.Issuer, cfg.Endpoint.IntrospectionEndpoint = "dev", identifier, identifier+"/introspect"
+	cfg.Endpoint.AllowInsecureHTTP, cfg.Endpoint.MaxResponseBytes = true, 64<<10
+	cfg.Endpoint.Client.ID, cfg.Endpoint.Client.Secret = "api", secret.Source{File: file}
+	cfg.Dialect.Tenant, cfg.Cache.TTL, cfg.Cache.NegativeTTL = []string{"/tenant"}, p.ttl, min(p.ttl, time.Minute)
+	cfg.Protection.Retries, cfg.Protection.BreakerFailures = 0, 1<<20 // each failure is one of the test
 	if p.issuer != nil {
 		p.issuer(&cfg)
 	}
-	i, err := introspect.New(cfg, introspect.Deps{Fingerprints: secret.NewFingerprinter()})
+	i, err := issuer.Open([]issuer.Config{cfg}, issuer.Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -104,7 +105,7 @@ func (e *exam) withoutToken(err error) Finding {
 }
 
 // misplaced is the finding that an answer shows that the sidecar is registered as something that is told too little.
-func misplaced(cfg introspect.Config, answer introspect.Answer) *Finding {
+func misplaced(cfg issuer.Config, answer introspect.Answer) *Finding {
 	m := cfg.Dialect.Advice(cfg.Endpoint.Client.ID).Misplaced
 	if m.Member == "" || answer.Status == 0 || !slices.Contains(names(answer.Claims.Raw), m.Member) {
 		return nil

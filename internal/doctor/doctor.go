@@ -11,7 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -54,9 +55,9 @@ func Count(findings []Finding, level Level) int {
 
 // exam is one look at one issuer.
 type exam struct {
-	cfg      introspect.Config
+	cfg      issuer.Config
 	server   *oauth.Server
-	issuer   *introspect.Issuer
+	issuer   *issuer.Issuer
 	findings []Finding
 	clocked  bool // the clocks were compared
 	unsent   bool // credentials are not sent where the metadata says
@@ -69,8 +70,8 @@ func (e *exam) found(check string, level Level, do, format string, args ...any) 
 // Examine asks the server of cfg everything that can be asked without a token of a user: its metadata, its keys, whether
 // it takes the sidecar's credentials, what its clock says, and, where the client may have a token of its own, whether it
 // is told about it. The error is a fault of cfg itself.
-func Examine(ctx context.Context, cfg introspect.Config) ([]Finding, error) {
-	issuer, err := introspect.New(cfg, introspect.Deps{Fingerprints: secret.NewFingerprinter()})
+func Examine(ctx context.Context, cfg issuer.Config) ([]Finding, error) {
+	issuer, err := issuer.New(cfg, issuer.Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {
 		return nil, err
 	}
@@ -92,10 +93,10 @@ func Examine(ctx context.Context, cfg introspect.Config) ([]Finding, error) {
 }
 
 // asks reports whether the introspection endpoint is asked at all.
-func (e *exam) asks() bool { return e.cfg.Mode != introspect.JWT }
+func (e *exam) asks() bool { return e.cfg.Mode != authz.ModeJWT }
 
 func (e *exam) usesKeys() bool {
-	return e.cfg.RequireSigned || e.cfg.Mode != introspect.Introspect && e.cfg.Mode != ""
+	return e.cfg.RequireSigned || e.cfg.Mode != authz.ModeIntrospect && e.cfg.Mode != ""
 }
 
 // credentials asks about a token that the server never issued. The right answer is that it is not active.

@@ -14,10 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
-	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/doctor"
-	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -50,26 +51,20 @@ func server(t *testing.T) *devissuer.Server {
 	return s
 }
 
-func config(t *testing.T, issuer string) introspect.Config {
+func config(t *testing.T, identifier string) issuer.Config {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(file, []byte(clientSecret), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return introspect.Config{
-		Endpoint: oauth.Config{
-			Name: "test", Issuer: issuer, AllowInsecureHTTP: true, Timeout: 5 * time.Second, MaxResponseBytes: 1 << 20,
-			Client: oauth.Client{ID: "orders-api", Auth: "client_secret_basic", Secret: secret.Source{File: file}},
-		},
-		Dialect:     dialect.Config{Dialect: "rfc7662"},
-		Mode:        introspect.Introspect,
-		MaxInFlight: 8,
-		Cache:       introspect.CacheConfig{MaxEntries: 8, MaxBytes: 1 << 20, NegativeMaxEntries: 8},
-	}
+	c := conf.Default[issuer.Config]()
+	c.Endpoint.Name, c.Endpoint.Issuer, c.Endpoint.AllowInsecureHTTP, c.Endpoint.Timeout = "test", identifier, true, 5*time.Second
+	c.Endpoint.Client.ID, c.Endpoint.Client.Secret = "orders-api", secret.Source{File: file}
+	return c
 }
 
 // examine returns what the doctor says, a finding a line, and fails when the secret is in it.
-func examine(t *testing.T, cfg introspect.Config) string {
+func examine(t *testing.T, cfg issuer.Config) string {
 	t.Helper()
 	findings, err := doctor.Examine(t.Context(), cfg)
 	if err != nil {
@@ -139,7 +134,7 @@ func TestAnIssuerWithoutMetadataIsAskedForItsPath(t *testing.T) {
 }
 
 // endpoint is a server of which only the introspection endpoint is known.
-func endpoint(t *testing.T, h http.HandlerFunc) introspect.Config {
+func endpoint(t *testing.T, h http.HandlerFunc) issuer.Config {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
@@ -206,7 +201,7 @@ func TestAClockIsReadFromTheCanaryWhereThereIsNoDate(t *testing.T) {
 }
 
 // ofKeycloak is a server that issues one token and calls it inactive, in answers without a Date.
-func ofKeycloak(t *testing.T, claims string) introspect.Config {
+func ofKeycloak(t *testing.T, claims string) issuer.Config {
 	t.Helper()
 	cfg := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Date"] = nil
@@ -227,7 +222,7 @@ func jwt(claims string) string {
 }
 
 // diagnose asks a server that knows no token about one.
-func diagnose(t *testing.T, tok string, change func(*introspect.Config)) string {
+func diagnose(t *testing.T, tok string, change func(*issuer.Config)) string {
 	t.Helper()
 	cfg := endpoint(t, answers(200, "application/json", `{"active":false}`))
 	if change != nil {
@@ -236,9 +231,9 @@ func diagnose(t *testing.T, tok string, change func(*introspect.Config)) string 
 	return ask(t, cfg, tok)
 }
 
-func ask(t *testing.T, cfg introspect.Config, tok string) string {
+func ask(t *testing.T, cfg issuer.Config, tok string) string {
 	t.Helper()
-	i, err := introspect.New(cfg, introspect.Deps{Fingerprints: secret.NewFingerprinter()})
+	i, err := issuer.New(cfg, issuer.Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,22 +249,22 @@ func ask(t *testing.T, cfg introspect.Config, tok string) string {
 func TestInactiveTokensAreReadForTheirReason(t *testing.T) {
 	future := fmt.Sprint(time.Now().Add(time.Hour).Unix())
 	past := fmt.Sprint(time.Now().Add(-time.Hour).Unix())
-	issuer := func(name string) func(*introspect.Config) {
-		return func(c *introspect.Config) { c.Endpoint.Issuer = name }
+	named := func(name string) func(*issuer.Config) {
+		return func(c *issuer.Config) { c.Endpoint.Issuer = name }
 	}
 	for name, c := range map[string]struct {
 		tok    string
-		change func(*introspect.Config)
+		change func(*issuer.Config)
 		say    []string
 	}{
 		"opaque":         {"opaque-token", nil, []string{"does not say why"}},
 		"expired":        {jwt(`{"aud":"orders-api","exp":` + past + `}`), nil, []string{"ended 1h", "get a new one"}},
 		"not yet":        {jwt(`{"aud":"orders-api","iat":` + future + `}`), nil, []string{"begins in", "clocks"}},
-		"another issuer": {jwt(`{"iss":"http://localhost:8080/realms/a"}`), issuer("http://127.0.0.1:8080/realms/a"), []string{"three issuers"}},
+		"another issuer": {jwt(`{"iss":"http://localhost:8080/realms/a"}`), named("http://127.0.0.1:8080/realms/a"), []string{"three issuers"}},
 		"no audience":    {jwt(`{"aud":["account"],"exp":` + future + `}`), nil, []string{`neither client.id "orders-api"`}},
 		"revoked":        {jwt(`{"aud":["orders-api"],"exp":` + future + `}`), nil, []string{"good until", "may be revoked"}},
 		"refresh":        {jwt(`{"aud":["orders-api"],"typ":"Refresh","exp":` + future + `}`), nil, []string{"another kind", "access token"}},
-		"duende": {jwt(`{"aud":"x","exp":` + future + `}`), func(c *introspect.Config) { c.Dialect.Dialect = "duende" },
+		"duende": {jwt(`{"aud":"x","exp":` + future + `}`), func(c *issuer.Config) { c.Dialect.Dialect = "duende" },
 			[]string{"one of its own scopes"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -319,7 +314,7 @@ func TestINT4_KeysOnAHostThatIsNotPermittedAreNotFetched(t *testing.T) {
 	}))
 	defer s.Close()
 	cfg := config(t, s.URL)
-	cfg.Mode, cfg.Endpoint.Client = introspect.JWT, oauth.Client{Auth: "none"}
+	cfg.Mode, cfg.Endpoint.Client = authz.ModeJWT, oauth.Client{Auth: "none"}
 	cfg.Dialect.Audience, cfg.JWT.Algorithms, cfg.JWT.Types = []string{"orders-api"}, []string{"RS256"}, []string{"at+jwt"}
 	wants(t, examine(t, cfg), "fault keys:", "endpoint_hosts")
 	select {

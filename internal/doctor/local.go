@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
-	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -18,8 +19,8 @@ const dataProtection = "CfDJ8"
 
 // unreadable says why a token can never be validated here, whatever is in it; "" where it can. Tokens of the same server will be
 // alike, so it is the mode that is at fault.
-func unreadable(cfg introspect.Config, tok secret.Text) (says, do string) {
-	if cfg.Mode != introspect.JWT && cfg.Mode != introspect.JWTThenIntrospect {
+func unreadable(cfg issuer.Config, tok secret.Text) (says, do string) {
+	if cfg.Mode != authz.ModeJWT && cfg.Mode != authz.ModeJWTThenIntrospect {
 		return "", ""
 	}
 	advice := cfg.Dialect.Advice("")
@@ -41,7 +42,7 @@ func unreadable(cfg introspect.Config, tok secret.Text) (says, do string) {
 }
 
 // refusedHere says what to do about a token that did not pass the validation here, for the cause why.
-func refusedHere(cfg introspect.Config, tok secret.Text, why string) (says, do string) {
+func refusedHere(cfg issuer.Config, tok secret.Text, why string) (says, do string) {
 	if says, do = unverified(cfg, tok, why); do != "" {
 		return says, do
 	}
@@ -53,7 +54,7 @@ func refusedHere(cfg introspect.Config, tok secret.Text, why string) (says, do s
 
 // unverified is refusedHere for a cause in the header or the signature, which all tokens of a server have in common; do is ""
 // for other causes.
-func unverified(cfg introspect.Config, tok secret.Text, why string) (says, do string) {
+func unverified(cfg issuer.Config, tok secret.Text, why string) (says, do string) {
 	h, err := jose.Peek(tok.Reveal())
 	switch {
 	case err != nil:
@@ -74,7 +75,7 @@ func unverified(cfg introspect.Config, tok secret.Text, why string) (says, do st
 }
 
 // types are the accepted values of typ: the configured ones, else those of the dialect.
-func types(cfg introspect.Config) []string {
+func types(cfg issuer.Config) []string {
 	if len(cfg.JWT.Types) > 0 {
 		return cfg.JWT.Types
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
 // signedWith is a JWT with that header, whose signature is none.
@@ -23,7 +23,7 @@ func TestAHeaderThatIsRefusedNamesWhatIsInIt(t *testing.T) {
 		`{"alg":"RS256","typ":"at+jwt","kid":"a"}`:  {"has a signature that does not verify", `kid "a"`, "did not sign this"},
 	} {
 		tok := signedWith(header, `{"exp":9999999999,"aud":"orders-api"}`)
-		cfg := replay{server: openiddict, mode: introspect.JWT, token: issues(tok)}.config(t)
+		cfg := replay{server: openiddict, mode: authz.ModeJWT, token: issues(tok)}.config(t)
 		wants(t, examine(t, cfg), append(says, "fault canary: a token that the server issued to the sidecar a moment ago")...)
 		wants(t, ask(t, cfg, tok), append(says, "fault token: the server was not asked: it ")...)
 	}
@@ -46,7 +46,7 @@ func TestAKeyThatIsIgnoredIsNamed(t *testing.T) {
 	bad := strings.Replace(strings.Replace(keys, `"kid":"a"`, `"kid":"bad"`, 1), `"AQAB"`, `"AQAB="`, 1)
 	one := strings.TrimSuffix(strings.TrimPrefix(bad, `{"keys":[`), `]}`)
 	tok := signedWith(`{"alg":"RS256","typ":"at+jwt","kid":"bad"}`, `{"exp":9999999999,"aud":"orders-api"}`)
-	r := replay{server: openiddict, mode: introspect.JWT, token: issues(tok), keys: strings.Replace(keys, `[`, `[`+one+`,`, 1)}
+	r := replay{server: openiddict, mode: authz.ModeJWT, token: issues(tok), keys: strings.Replace(keys, `[`, `[`+one+`,`, 1)}
 	cfg := r.config(t)
 	said := examine(t, cfg)
 	wants(t, said, "ok keys:", `doubt keys: tokens that one of the keys signed are refused, for it is ignored: key 0 (kid "bad", kty "RSA"): `, "mend that key at the server", "fault canary:", "names a key that is ignored")

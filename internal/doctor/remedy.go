@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -15,7 +16,7 @@ import (
 // What is said here is true of every server. What differs from server to server is in dialect.Advice.
 
 // explain says why there is no answer, and whose turn it is.
-func explain(cfg introspect.Config, a introspect.Answer, err error) Finding {
+func explain(cfg issuer.Config, a introspect.Answer, err error) Finding {
 	advice := cfg.Dialect.Advice(cfg.Endpoint.Client.ID)
 	f := Finding{Check: "token", Level: Fault, Says: err.Error()}
 	media, _, _ := strings.Cut(strings.ToLower(a.ContentType), ";")
@@ -49,12 +50,12 @@ func explain(cfg introspect.Config, a introspect.Answer, err error) Finding {
 	return f
 }
 
-func orURL(s string, cfg introspect.Config) string {
+func orURL(s string, cfg issuer.Config) string {
 	return cmp.Or(s, cfg.Endpoint.IntrospectionEndpoint, cfg.Endpoint.Issuer, "the endpoint")
 }
 
 // credentialsRemedy names what to compare when a server refuses the sidecar itself.
-func credentialsRemedy(cfg introspect.Config) string {
+func credentialsRemedy(cfg issuer.Config) string {
 	c := cfg.Endpoint.Client
 	do := fmt.Sprintf("compare with what is registered there: client.id %q, client.auth %s, %s", c.ID, c.Auth, c.Registration())
 	if c.Auth != oauth.ClientCredentials && c.SignsAssertions() {
@@ -64,7 +65,7 @@ func credentialsRemedy(cfg introspect.Config) string {
 }
 
 // assertionRemedy says which aud and typ of an assertion a server takes.
-func assertionRemedy(cfg introspect.Config) string {
+func assertionRemedy(cfg issuer.Config) string {
 	c, advice := cfg.Endpoint.Client, cfg.Dialect.Advice(cfg.Endpoint.Client.ID)
 	do := "a server from before RFC 7523bis (2025) may want the URL of its token endpoint in client.assertion_audience, or client.assertion_type: JWT"
 	if advice.AssertionAudience != "" {
@@ -78,7 +79,7 @@ func assertionRemedy(cfg introspect.Config) string {
 
 // inactive says what may be behind "not active". The server does not: RFC 7662 section 2.2. Where the token is a JWT it is
 // read without being believed.
-func inactive(cfg introspect.Config, tok secret.Text) (says, do string) {
+func inactive(cfg issuer.Config, tok secret.Text) (says, do string) {
 	p, ok := payload(tok.Reveal())
 	if !ok {
 		return "", byDialect(cfg, "the server does not say why. Expired, revoked, or this client may not know: ")
@@ -111,18 +112,18 @@ func anyOf(wanted, got []string) bool {
 }
 
 // byDialect says what "not active" may hide at a kind of server.
-func byDialect(cfg introspect.Config, before string) string {
+func byDialect(cfg issuer.Config, before string) string {
 	return before + cmp.Or(cfg.Dialect.Advice(cfg.Endpoint.Client.ID).Inactive,
 		"many servers answer so when this client may not know the token: look at the token's audience and at the server's log")
 }
 
-func withoutAudience(cfg introspect.Config) string {
+func withoutAudience(cfg issuer.Config) string {
 	return cmp.Or(cfg.Dialect.Advice(cfg.Endpoint.Client.ID).NoAudience, byDialect(cfg, ""))
 }
 
 // refused says what is behind a token that did not pass: by the server's word, by the configuration's, or by neither, where the
 // server does not look at that kind of token at all.
-func refused(cfg introspect.Config, tok secret.Text, answer introspect.Answer) (says, do string) {
+func refused(cfg issuer.Config, tok secret.Text, answer introspect.Answer) (says, do string) {
 	advice := cfg.Dialect.Advice(cfg.Endpoint.Client.ID)
 	switch {
 	case answer.Error == "unsupported_token_type":
@@ -144,7 +145,7 @@ const compareAll = "compare the token's header and claims with issuer, audience,
 
 // foreign says what to do about good claims that do not fit the configuration, and how two issuers differ. The cause has named
 // both already.
-func foreign(cfg introspect.Config, p claims) (says, do string) {
+func foreign(cfg issuer.Config, p claims) (says, do string) {
 	ours, theirs := cfg.Dialect.Audience, p.Audiences
 	names := append([]string{cfg.Endpoint.Issuer}, cfg.Match.Issuers...)
 	switch {

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/authz-sidecar/sidecar/internal/introspect"
 )
 
 const (
@@ -24,7 +24,7 @@ const (
 // replay is a server that says what a real one was recorded to say: its metadata, and one answer at each endpoint.
 type replay struct {
 	server      string // of the recordings
-	mode        introspect.Mode
+	mode        authz.Mode
 	introspects string                   // name of the recorded answer
 	token       http.HandlerFunc         // nil for none
 	asked       func(path, scope string) // may be nil
@@ -32,7 +32,7 @@ type replay struct {
 }
 
 // config is that of an issuer that has the recorded server's dialect, and what it says by the name of the replay.
-func (r replay) config(t *testing.T) introspect.Config {
+func (r replay) config(t *testing.T) issuer.Config {
 	t.Helper()
 	metadata, err := os.ReadFile(filepath.Join("testdata", "metadata", r.server+".json"))
 	if err != nil {
@@ -67,7 +67,7 @@ func (r replay) config(t *testing.T) introspect.Config {
 	cfg := config(t, as(self.Issuer))
 	cfg.Dialect.Dialect, _, _ = strings.Cut(r.server, "-")
 	if cfg.Mode = r.mode; r.mode == "" {
-		cfg.Mode = introspect.Introspect
+		cfg.Mode = authz.ModeIntrospect
 	}
 	cfg.Dialect.Audience, cfg.JWT.Algorithms, cfg.JWT.Types = []string{"orders-api"}, []string{"RS256"}, []string{"at+jwt"}
 	return cfg
@@ -79,7 +79,7 @@ const keys = `{"keys":[{"kty":"RSA","kid":"a","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4
 // recorded is one answer as it was recorded, but for its end: all those tokens have expired.
 func recorded(t *testing.T, server, name string, as func(string) string) http.HandlerFunc {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("..", "introspect", "testdata", "recorded", server, name+".json"))
+	b, err := os.ReadFile(filepath.Join("..", "introspect", "issuer", "testdata", "recorded", server, name+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}

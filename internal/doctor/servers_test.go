@@ -15,7 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
+	"github.com/authz-sidecar/sidecar/internal/introspect/remote"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -29,7 +31,7 @@ func never(t *testing.T, said string, parts ...string) {
 }
 
 func TestCredentialsAreTriedInEveryModeThatAsks(t *testing.T) {
-	for _, mode := range []introspect.Mode{introspect.Introspect, introspect.JWTThenIntrospect, introspect.IntrospectOpaque} {
+	for _, mode := range []authz.Mode{authz.ModeIntrospect, authz.ModeJWTThenIntrospect, authz.ModeIntrospectOpaque} {
 		for _, server := range []string{duende, openiddict} {
 			wrong := map[string]string{duende: "wrong-secret-api", openiddict: "wrong-secret-basic"}[server]
 			cfg := replay{server: server, mode: mode, introspects: wrong}.config(t)
@@ -97,12 +99,12 @@ func TestTheCanaryIsGotAsServeGetsIt(t *testing.T) {
 	wants(t, said, "doubt canary:", "It names no audience", "the scope has no resources at the server")
 	never(t, said, "set canary.scope")
 
-	cfg.Canary = introspect.Canary{}
+	cfg.Canary = issuer.Canary{}
 	wants(t, examine(t, cfg), "doubt canary:", "set canary.scope to one of this API's")
 }
 
 // withKey makes cfg authenticate by an assertion.
-func withKey(t *testing.T, cfg *introspect.Config) {
+func withKey(t *testing.T, cfg *issuer.Config) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -178,19 +180,19 @@ func TestTokensThatAModeCannotReadAreAFaultOfTheMode(t *testing.T) {
 		"Data Protection": {"CfDJ8Zm9ydHktdGhyZWUtY2hhcmFjdGVycy1vZi1iYXNlNjQ", []string{"is a Data Protection token", "UseDataProtection", "or set mode: introspect"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, mode := range []introspect.Mode{introspect.JWT, introspect.JWTThenIntrospect} {
+			for _, mode := range []authz.Mode{authz.ModeJWT, authz.ModeJWTThenIntrospect} {
 				cfg := replay{server: openiddict, mode: mode, introspects: "garbage", token: issues(c.tok)}.config(t)
 				wants(t, examine(t, cfg), append(c.says, "fault canary: a token that the server issued to the sidecar a moment ago")...)
 				wants(t, ask(t, cfg, c.tok), append(c.says, "fault token: the server was not asked: it ")...)
 			}
-			cfg := replay{server: openiddict, mode: introspect.IntrospectOpaque, introspects: "jwt-user-alice", token: issues(c.tok)}.config(t)
+			cfg := replay{server: openiddict, mode: authz.ModeIntrospectOpaque, introspects: "jwt-user-alice", token: issues(c.tok)}.config(t)
 			never(t, ask(t, cfg, c.tok), "fault")
 		})
 	}
 }
 
 func TestAModeThatAsksNobodyNeedsNoCredentials(t *testing.T) {
-	cfg := replay{server: openiddict, mode: introspect.JWT}.config(t)
+	cfg := replay{server: openiddict, mode: authz.ModeJWT}.config(t)
 	cfg.Endpoint.Client.ID, cfg.Endpoint.Client.Secret = "", secret.Source{}
 	said := examine(t, cfg)
 	wants(t, said, "ok metadata:", "ok keys:")
@@ -208,7 +210,7 @@ func TestAnAliasOnAnotherHostIsNamedWithItsLine(t *testing.T) {
 
 func TestAServerWithoutSignedAnswersIsToldSo(t *testing.T) {
 	cfg := replay{server: openiddict, introspects: "jwt-response"}.config(t)
-	cfg.RequireSigned, cfg.SignedResponse = true, introspect.SignedResponse{Algorithms: []string{"RS256"}, MaxAge: time.Minute}
+	cfg.RequireSigned, cfg.SignedResponse = true, remote.SignedResponse{Algorithms: []string{"RS256"}, MaxAge: time.Minute}
 	wants(t, ask(t, cfg, "opaque-token-of-somebody"), "this server has no signed answers (RFC 9701): take require_signed out")
 	cfg.Dialect.Dialect = "rfc7662"
 	wants(t, ask(t, cfg, "opaque-token-of-somebody"), `with "orders-api" as audience`)
@@ -223,7 +225,7 @@ func TestAnotherAudienceIsNamedBesideOurs(t *testing.T) {
 }
 
 // certify makes cfg authenticate by a certificate of its own.
-func certify(t *testing.T, cfg *introspect.Config) {
+func certify(t *testing.T, cfg *issuer.Config) {
 	t.Helper()
 	withKey(t, cfg)
 	text, err := os.ReadFile(cfg.Endpoint.Client.Key.File)

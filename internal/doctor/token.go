@@ -10,13 +10,14 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
 // Diagnose says what an uncached answer about tok means: why there is none, why the token is not active, or what of an
-// active one will keep it from being accepted. answer and err are those of introspect.Issuer.Ask.
-func Diagnose(cfg introspect.Config, tok secret.Text, answer introspect.Answer, err error, now time.Time) []Finding {
+// active one will keep it from being accepted. answer and err are those of issuer.Issuer.Ask.
+func Diagnose(cfg issuer.Config, tok secret.Text, answer introspect.Answer, err error, now time.Time) []Finding {
 	var out []Finding
 	if f, ok := skew(answer.Date, now); ok && f.Level != Good {
 		out = append(out, f)
@@ -38,7 +39,7 @@ func Diagnose(cfg introspect.Config, tok secret.Text, answer introspect.Answer, 
 }
 
 // notActive is about a token that was refused here, by the server, or by the configuration against the server's word.
-func notActive(cfg introspect.Config, tok secret.Text, answer introspect.Answer) Finding {
+func notActive(cfg issuer.Config, tok secret.Text, answer introspect.Answer) Finding {
 	why := answer.Claims.InactiveReason
 	if says, do := unreadable(cfg, tok); answer.Status == 0 && says != "" {
 		return Finding{"token", Fault, "the server was not asked: it " + says, do}
@@ -76,7 +77,7 @@ func answered(a introspect.Answer) []byte {
 }
 
 // Unclaimed says why a token may be no configured issuer's. It is a JWT then whose iss is spelled another way, most often.
-func Unclaimed(cfgs []introspect.Config, tok secret.Text) []Finding {
+func Unclaimed(cfgs []issuer.Config, tok secret.Text) []Finding {
 	p, ok := payload(tok.Reveal())
 	if !ok || p.Issuer == "" {
 		return nil
@@ -93,7 +94,7 @@ func Unclaimed(cfgs []introspect.Config, tok secret.Text) []Finding {
 }
 
 // remarks are about an active token: what of it the configuration does not make use of.
-func remarks(cfg introspect.Config, c *authz.Claims) []Finding {
+func remarks(cfg issuer.Config, c *authz.Claims) []Finding {
 	var out []Finding
 	doubt := func(do, format string, args ...any) {
 		out = append(out, Finding{"token", Doubt, fmt.Sprintf(format, args...), do})

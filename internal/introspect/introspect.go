@@ -1,16 +1,19 @@
-// Package introspect finds out what is known about a token: it asks an authorization server (RFC 7662), validates a JWT
-// itself (RFC 9068), or does both.
+// Package introspect is the vocabulary of token introspection: the question about a token, what is known about the token,
+// and the one interface of the layers that find it out.
 //
-// One Issuer is a few parts, worn one over another:
+// The layers of one issuer stand one over another, each in its own package. Each is an Asker that asks the next:
 //
-//	Cache -> Flight -> Modes -> Guard -> Client -> authorization server
+//	cache -> local -> guard -> remote -> authorization server
 //
-// Cache keeps answers for a bounded time in bounded memory, Flight lets many callers share one question, Modes chooses how
-// a token is looked at, Guard spares a server in trouble, Client asks. Each keeps facts. None of them decides anything.
+// The cache keeps answers for a bounded time in bounded memory, and lets callers share one question. The local layer
+// validates JWTs (RFC 9068) where the mode says so. The guard retries, breaks the circuit and limits guesses. The remote
+// layer exchanges question and answer with the server (RFC 7662, RFC 9701). Package route chooses the issuer of a token,
+// and package issuer builds the layers from a configuration. All of them deal in facts; none decides about access.
 package introspect
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -27,75 +30,99 @@ type Question struct {
 	// Source is the address of the client of that request, or empty.
 	Source    string
 	Freshness authz.Freshness
-	// signed is set when the signature of the token was verified here.
-	signed bool
+	// Verified is set by the local layer once it verified the signature of the token: such a token is no guess.
+	Verified bool
 }
-
-// Mode is how a token is looked at.
-type Mode = authz.Mode
-
-// The modes.
-const (
-	Introspect        = authz.ModeIntrospect
-	JWT               = authz.ModeJWT
-	JWTThenIntrospect = authz.ModeJWTThenIntrospect
-	IntrospectOpaque  = authz.ModeIntrospectOpaque
-)
 
 // Introspector reports the claims of a token. An inactive token is an answer, not an error: its claims are not Active.
 // An error is an *authz.Error and means that there is no answer: of kind Unavailable or Misconfigured, or Malformed when
 // the request does not say whose token it is.
-// Whether active claims are good at this moment is asked of them, on every request, with authz.Claims.Usable.
+// Whether active claims are usable at this moment is asked of them, on every request, with authz.Claims.Usable.
 type Introspector interface {
 	Introspect(ctx context.Context, q Question) (*authz.Claims, error)
 }
 
-// Observer is told what happens. Its methods are called on the request path: they must not block.
-type Observer interface {
-	// Asked reports one question that reached, or tried to reach, the server. outcome is one of Outcomes.
-	Asked(issuer, outcome string, took time.Duration)
-	// Cached reports a look-up in a cache ("active", "inactive"): a hit or a miss.
-	Cached(issuer, cache string, hit bool)
-	// Evicted reports n entries, possibly none, that a cache gave up. cause is one of Causes.
-	Evicted(issuer, cache, cause string, n int)
-	// Stale reports that an answer past its soft lifetime was used. why is one of Excuses.
-	Stale(issuer, why string)
-	// Refreshed reports how a refresh in the background ended. outcome is one of Refreshes.
-	Refreshed(issuer, outcome string)
-	GuardObserver
+// Asker is one layer: it finds out about a token, by itself or by asking the next layer. The mode of the question is always
+// set. Ask ends in bounded time, also when ctx does not. Its errors are those of an Introspector.
+type Asker interface {
+	Ask(ctx context.Context, q Question) (Fact, error)
 }
 
-// Causes are why a cache gives up answers: Room is wanting, or the tokens were Revoked.
-var Causes = []string{Room, Revoked}
+// AskerFunc is a function that is an Asker.
+type AskerFunc func(ctx context.Context, q Question) (Fact, error)
 
-// Excuses are why a stale answer is used: a new one is being fetched (Refreshing), or could not be (Failing).
-var Excuses = []string{Refreshing, Failing}
+// Ask calls f.
+func (f AskerFunc) Ask(ctx context.Context, q Question) (Fact, error) { return f(ctx, q) }
 
-// Refreshes are the ways in which a refresh can end: Crowded is one for which too many questions were under way.
-var Refreshes = []string{"ok", "failed", Crowded}
+// Fact is what is known about a token, and where it came from.
+type Fact struct {
+	dialect.Fact
+	// Endpoint is the URL that was asked, which is part of the cache key; empty when the fact was found out locally.
+	Endpoint string
+	// Control bounds how long the fact may be cached.
+	Control CacheControl
+	// Own are the claims that the token itself carries, where the answer of a server was merged with them; else nil.
+	Own *authz.Claims
+}
 
-// Members of those sets.
+// CacheControl is what the Cache-Control field of an answer says (RFC 9111 section 5.2.2). The zero value says nothing.
+type CacheControl struct {
+	// MaxAge is the longest time of use, from when the answer was asked for; meaningful when Limited.
+	MaxAge  time.Duration
+	Limited bool
+	// MustRevalidate forbids the use past MaxAge during an outage, too.
+	MustRevalidate bool
+}
+
+// Answer is what the server said to one uncached question, for a person who looks for a mistake.
+// Body may hold anything, the token included: show it only to a person who has the token.
+type Answer struct {
+	// Endpoint is the URL that was asked; empty when it could not be found out, and when no server was asked.
+	Endpoint string
+	// Status is the HTTP status; 0 when there was no answer.
+	Status int
+	// ContentType is the header as received.
+	ContentType string
+	// Error is the OAuth error code of a refusal (RFC 6749 section 5.2); empty when there is none that is known.
+	Error string
+	// Date is when the server says that it answered; zero when it does not.
+	Date time.Time
+	// Body is the payload, decompressed, and no longer than max_response_bytes.
+	Body []byte
+	// Verified is the answer inside a signed response that has been verified; nil when the response is not signed.
+	Verified []byte
+	// Claims is what the body means; nil when it has no meaning, and then there is an error. Where the token was validated
+	// locally and no server was asked, it is what the token itself says.
+	Claims *authz.Claims
+}
+
+// Revoker is who said that a token is revoked. A greater one is stronger evidence.
+type Revoker uint8
+
+// The revokers.
 const (
-	Room       = "room"
-	Revoked    = "revocation"
-	Refreshing = "refreshing"
-	Failing    = "failing"
-	Crowded    = "crowded"
+	NotRevoked     Revoker = iota
+	ByOtherSession         // another session of the same user ended, and perhaps this one
+	ByOperator
+	ByEvent // signed by the issuer
 )
 
-// Outcomes is the closed set of ways a question can end.
-var Outcomes = []string{"active", "inactive", "unavailable", "misconfigured"}
+// MaxTokenBytes bounds what is sent as a token: INT-12. Servers answer 400 to longer ones, which would look like a
+// misconfiguration.
+const MaxTokenBytes = 16 << 10
 
-// asker finds out about a token, past all caches. It ends by itself in bounded time. The Mode of the question is always set.
-type asker interface {
-	ask(ctx context.Context, q Question) (fact, error)
-}
+// TooLong is why a token of more than MaxTokenBytes is refused.
+func TooLong() string { return fmt.Sprintf("is longer than %d bytes", MaxTokenBytes) }
 
-// fact is what is known about a token, and who said so: part of the key under which it is kept. One without endpoint was
-// found out here.
-type fact struct {
-	dialect.Fact
-	endpoint string
-	control  directives    // how long it may be kept, in the words of who said so
-	own      *authz.Claims // what the token says of itself, where an answer was joined with it; else nil
-}
+// Codes of errors.
+const (
+	// TooManyUnknownTokens is the code of the error of a token that is not asked about because too many others, never seen
+	// before, turned out not to be active.
+	TooManyUnknownTokens = "too_many_unknown_tokens"
+	// NothingNamed is that of a revocation that names nothing, or both all and some.
+	NothingNamed = "nothing_named"
+	// UnknownIssuer is that of a revocation of tokens of an issuer that is not configured.
+	UnknownIssuer = "unknown_issuer"
+	// IssuerNeeded is that of a revocation by a name that two issuers may give to two people.
+	IssuerNeeded = "issuer_needed"
+)

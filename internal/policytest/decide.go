@@ -18,6 +18,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/token"
@@ -94,7 +95,7 @@ func (s *Suite) introspector(name string) (*fixedAnswer, error) {
 	if !ok {
 		a.json = []byte(`{"active":false}`)
 	}
-	static, err := introspect.Static(s.issuer, a.json)
+	static, err := issuer.Static(s.issuer, a.json)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
-	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/yamlnode"
 )
@@ -91,8 +91,8 @@ func (r *suiteReader) suite(n *yamlnode.Node, s *Suite) {
 	}
 }
 
-func (r *suiteReader) issuer(n *yamlnode.Node) introspect.Config {
-	c := introspect.Config{Endpoint: oauth.Config{Name: "suite"}}
+func (r *suiteReader) issuer(n *yamlnode.Node) issuer.Config {
+	c := issuer.Config{Endpoint: oauth.Config{Name: "suite"}}
 	before := len(r.problems)
 	r.mapping(n, "issuer", fields{
 		"dialect":         r.text(&c.Dialect.Dialect),
@@ -102,7 +102,7 @@ func (r *suiteReader) issuer(n *yamlnode.Node) introspect.Config {
 		"tenant":          r.texts(&c.Dialect.Tenant),
 		"roles":           r.texts(&c.Dialect.Roles),
 	})
-	if _, err := introspect.Static(c, nil); err != nil && len(r.problems) == before {
+	if _, err := issuer.Static(c, nil); err != nil && len(r.problems) == before {
 		r.complain(n, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return c

@@ -11,7 +11,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
-	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/yamlnode"
 )
 
@@ -60,7 +60,7 @@ type Suite struct {
 	now    time.Time
 	token  string
 	realm  string
-	issuer introspect.Config
+	issuer issuer.Config
 	tokens map[string]answer
 	cases  []testCase
 }

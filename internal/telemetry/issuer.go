@@ -61,13 +61,13 @@ func (m *Metrics) issuer(name string) *issuer {
 	for _, cache := range []string{"active", "inactive"} {
 		i.caches[cache] = m.cacheSeries(name, cache)
 	}
-	for _, cause := range []string{"open", "hold", "seats", "unknown_source", "unknown_total"} {
+	for _, cause := range []string{"open", "retry_after", "concurrency", "unknown_source", "unknown_total"} {
 		i.refused[cause] = m.refusals.WithLabelValues(name, cause)
 	}
 	for _, reason := range []string{"refreshing", "failing"} {
 		i.stale[reason] = m.stale.WithLabelValues(name, reason)
 	}
-	for _, outcome := range []string{"ok", "failed", "crowded"} {
+	for _, outcome := range []string{"ok", "failed", "overloaded"} {
 		i.refreshed[outcome] = m.refreshes.WithLabelValues(name, outcome)
 	}
 	first, _ := m.issuers.LoadOrStore(name, i)
@@ -82,7 +82,7 @@ func (m *Metrics) cacheSeries(issuer, name string) cacheSeries {
 		misses:    m.lookups.WithLabelValues(issuer, name, "miss"),
 		evictions: map[string]prometheus.Counter{},
 	}
-	for _, cause := range []string{"room", "revocation"} {
+	for _, cause := range []string{"capacity", "revocation"} {
 		s.evictions[cause] = m.evictions.WithLabelValues(issuer, name, cause)
 	}
 	return s
@@ -122,13 +122,13 @@ func (m *Metrics) Cached(issuer, cache string, hit bool) {
 	c.misses.Inc()
 }
 
-// Evicted counts answers that a cache gave up, and why: "room" or "revocation".
+// Evicted counts answers that a cache gave up, and why: "capacity" or "revocation".
 func (m *Metrics) Evicted(issuer, cache, cause string, n int) {
 	counter(m.cache(issuer, cache).evictions, cause, m.evictions, issuer, cache).Add(float64(n))
 }
 
-// Refused counts a question that was not put to an authorization server: the breaker is "open", the server asked for a
-// "hold", all "seats" are taken, too many unknown tokens come from an address ("unknown_source") or in all ("unknown_total").
+// Refused counts a question that was not put to an authorization server: the breaker is "open", the server sent
+// "retry_after", "concurrency" is used up, too many unknown tokens come from an address ("unknown_source") or in all ("unknown_total").
 func (m *Metrics) Refused(issuer, cause string) {
 	counter(m.issuer(issuer).refused, cause, m.refusals, issuer).Inc()
 }
@@ -150,7 +150,7 @@ func (m *Metrics) Stale(issuer, why string) {
 	counter(m.issuer(issuer).stale, why, m.stale, issuer).Inc()
 }
 
-// Refreshed counts a refresh in the background by how it ended: "ok", "failed" or "crowded".
+// Refreshed counts a refresh in the background by how it ended: "ok", "failed" or "overloaded".
 func (m *Metrics) Refreshed(issuer, outcome string) {
 	counter(m.issuer(issuer).refreshed, outcome, m.refreshes, issuer).Inc()
 }

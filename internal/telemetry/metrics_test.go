@@ -72,7 +72,7 @@ func TestCachesAreCountedAndMeasured(t *testing.T) {
 	m.Cached("main", "active", true)
 	m.Cached("main", "active", false)
 	m.Cached("main", "inactive", false)
-	m.Evicted("main", "inactive", "room", 7)
+	m.Evicted("main", "inactive", "capacity", 7)
 	m.Evicted("main", "active", "revocation", 2)
 	m.Evicted("main", "active", "strange", 1)
 	m.Cached("main", "strange", true)
@@ -83,7 +83,7 @@ func TestCachesAreCountedAndMeasured(t *testing.T) {
 		`sidecar_introspect_cache_lookups_total{cache="inactive",issuer="main",result="hit"} 0`,
 		`sidecar_introspect_cache_lookups_total{cache="inactive",issuer="main",result="miss"} 1`,
 		`sidecar_introspect_cache_lookups_total{cache="unknown",issuer="main",result="hit"} 1`,
-		`sidecar_introspect_cache_evictions_total{cache="inactive",cause="room",issuer="main"} 7`,
+		`sidecar_introspect_cache_evictions_total{cache="inactive",cause="capacity",issuer="main"} 7`,
 		`sidecar_introspect_cache_evictions_total{cache="inactive",cause="revocation",issuer="main"} 0`,
 		`sidecar_introspect_cache_evictions_total{cache="active",cause="revocation",issuer="main"} 2`,
 		`sidecar_introspect_cache_evictions_total{cache="active",cause="unknown",issuer="main"} 1`,
@@ -106,7 +106,7 @@ func TestStaleAnswersAndRefreshesAreCounted(t *testing.T) {
 		`sidecar_introspect_stale_served_total{issuer="main",reason="failing"} 1`,
 		`sidecar_introspect_stale_served_total{issuer="main",reason="refreshing"} 0`,
 		`sidecar_introspect_refreshes_total{issuer="main",outcome="ok"} 1`,
-		`sidecar_introspect_refreshes_total{issuer="main",outcome="crowded"} 0`,
+		`sidecar_introspect_refreshes_total{issuer="main",outcome="overloaded"} 0`,
 		`sidecar_introspect_refreshes_total{issuer="main",outcome="unknown"} 1`)
 }
 

@@ -40,8 +40,8 @@ func TestTheGuardIsCountedAndMeasured(t *testing.T) {
 	m.ObserveBreaker("main", func() int { return 2 })
 	has(t, scrape(t, m),
 		`sidecar_introspect_refusals_total{cause="open",issuer="main"} 1`,
-		`sidecar_introspect_refusals_total{cause="seats",issuer="main"} 0`,
-		`sidecar_introspect_refusals_total{cause="hold",issuer="main"} 0`,
+		`sidecar_introspect_refusals_total{cause="concurrency",issuer="main"} 0`,
+		`sidecar_introspect_refusals_total{cause="retry_after",issuer="main"} 0`,
 		`sidecar_introspect_refusals_total{cause="unknown_source",issuer="main"} 0`,
 		`sidecar_introspect_refusals_total{cause="unknown_total",issuer="main"} 0`,
 		`sidecar_introspect_refusals_total{cause="unknown",issuer="main"} 1`,

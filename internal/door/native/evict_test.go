@@ -12,6 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/status"
 )
@@ -70,7 +71,7 @@ func TestEvictionLogsWhatKindsWereNamedAndNoValues(t *testing.T) {
 }
 
 func TestMalformedEvictions(t *testing.T) {
-	is, err := introspect.NewIssuers(nil, introspect.Deps{Fingerprints: secret.NewFingerprinter()})
+	is, err := issuer.Open(nil, issuer.Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
-	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/status"
 )
@@ -51,7 +51,7 @@ func newPoint(t testing.TB) *decision.Point {
 	if err != nil {
 		t.Fatal(err)
 	}
-	everything, err := introspect.Static(introspect.Config{}, []byte(`{"active":true}`))
+	everything, err := issuer.Static(issuer.Config{}, []byte(`{"active":true}`))
 	if err != nil {
 		t.Fatal(err)
 	}

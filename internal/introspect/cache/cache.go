@@ -1,0 +1,286 @@
+// Package cache keeps what was found out about tokens, for a bounded time and in bounded memory, lets callers that ask about
+// the same token share one question, and evicts answers when tokens are revoked.
+package cache
+
+import (
+	"context"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// Observer is told what happens. Its methods are called on the request path: they must not block.
+type Observer interface {
+	// Cached reports a look-up in a store ("active", "inactive"): a hit or a miss.
+	Cached(issuer, store string, hit bool)
+	// Evicted reports n entries, possibly none, that a store gave up: for want of "capacity", or by a "revocation".
+	Evicted(issuer, store, cause string, n int)
+	// Stale reports that an answer past its soft lifetime was used: a new one is being fetched, "refreshing", or could not be,
+	// "failing".
+	Stale(issuer, why string)
+	// Refreshed reports how a refresh in the background ended: "ok", "failed", or "overloaded", when max_in_flight questions
+	// were in flight.
+	Refreshed(issuer, outcome string)
+	// Refused reports a question that was not asked: cause is "concurrency".
+	Refused(issuer, cause string)
+}
+
+// Deps is what a Cache needs besides its own configuration.
+type Deps struct {
+	// Issuer is the configured name, Identifier the issuer identifier, ClientID that of the sidecar: with the endpoint they are
+	// part of the key of each entry (INT-15).
+	Issuer, Identifier, ClientID string
+	Endpoint                     func() string // the one that is asked, or empty while it is unknown
+	MaxInFlight                  int
+	Fingerprints                 *secret.Fingerprinter
+	Revocations                  *Revocations
+	IssuedAhead                  time.Duration // how far ahead the clock of the issuer may be
+	Observer                     Observer
+}
+
+// Stats is what a Cache holds.
+type Stats struct {
+	Active, Inactive StoreStats
+	// Tombstones are revocations that may overtake a question in flight, Revocations those remembered against JWTs.
+	Tombstones, Revocations int
+}
+
+// Cache is the first layer. It keeps active and inactive answers apart, so that a flood of unknown tokens cannot push out
+// active ones: INT-18. Errors are never kept.
+type Cache struct {
+	next             introspect.Asker
+	deps             Deps
+	active, inactive *store
+	stores           [2]*store // both, in the order of look-ups
+	activeLife       lifetime
+	inactiveLife     lifetime
+	respectControl   bool
+	flight           *flight
+	cap              atomic.Pointer[ttlCap]
+
+	// mu is held for reading while an answer is compared with what was revoked and kept, and for writing while tokens are
+	// revoked and evicted: an answer is either kept before, and then evicted, or compared after, and then discarded.
+	mu       sync.RWMutex
+	revoked  *Revocations
+	cooldown *cooldown
+}
+
+var _ introspect.Asker = (*Cache)(nil)
+
+// New returns the cache before next.
+func New(next introspect.Asker, cfg Config, deps Deps) *Cache {
+	evicted := func(store string) func(int) {
+		return func(n int) { deps.Observer.Evicted(deps.Issuer, store, "capacity", n) }
+	}
+	c := &Cache{
+		next: next, deps: deps,
+		active: newStore("active", cfg.MaxEntries, cfg.MaxBytes, evicted("active")),
+		// Inactive answers have no body: their number bounds them.
+		inactive:       newStore("inactive", cfg.NegativeMaxEntries, math.MaxInt64, evicted("inactive")),
+		respectControl: cfg.CacheControl == "respect",
+		flight:         newFlight(deps.Issuer, deps.MaxInFlight, deps.Observer),
+		revoked:        deps.Revocations,
+		cooldown:       newCooldown(),
+	}
+	c.stores = [2]*store{c.active, c.inactive}
+	c.activeLife, c.inactiveLife = cfg.lifetimes()
+	return c
+}
+
+// Ask returns what is kept about the token of q, or asks the next layer. Of a kept fact it returns the claims only.
+func (c *Cache) Ask(ctx context.Context, q introspect.Question) (introspect.Fact, error) {
+	now := time.Now()
+	since := c.notBefore(q.Freshness.Since(now), now)
+	key := c.key(q, c.deps.Endpoint())
+	for _, s := range c.stores {
+		e := s.get(key, now)
+		hit := e.usable(since, now)
+		c.deps.Observer.Cached(c.deps.Issuer, s.name, hit)
+		if !hit {
+			continue
+		}
+		if e.stale(now) {
+			c.deps.Observer.Stale(c.deps.Issuer, "refreshing")
+			c.refresh(ctx, q, e, now)
+		}
+		return known(e.claims), nil
+	}
+	claims, err := c.share(ctx, q, since)
+	if introspect.ServerFailed(err) {
+		if old := c.old(key, since); old != nil {
+			c.deps.Observer.Stale(c.deps.Issuer, "failing")
+			return known(old), nil
+		}
+	}
+	return known(claims), err
+}
+
+func known(c *authz.Claims) introspect.Fact { return introspect.Fact{Fact: dialect.Fact{Claims: c}} }
+
+// key is the name under which an answer is kept: everything that shapes it, and the token only as a keyed digest (INT-15).
+// A flight has a key without endpoint: the first question of all finds out where the endpoint is, and those that come before
+// and after that share a flight too.
+func (c *Cache) key(q introspect.Question, endpoint string) secret.Fingerprint {
+	return c.deps.Fingerprints.Of(q.Token, c.deps.Issuer, c.deps.Identifier, endpoint, c.deps.ClientID, string(q.Freshness.Mode))
+}
+
+// share asks, or waits for a question in flight that is new enough.
+func (c *Cache) share(ctx context.Context, q introspect.Question, since time.Time) (*authz.Claims, error) {
+	peek := func() *authz.Claims { return c.peek(c.key(q, c.deps.Endpoint()), since) }
+	return c.flight.share(ctx, c.key(q, ""), since, peek, func(ctx context.Context) (*authz.Claims, error) { return c.fetch(ctx, q) })
+}
+
+// peek looks for the answer of a flight that ended since the look-up. It is not counted as a look-up.
+func (c *Cache) peek(key secret.Fingerprint, since time.Time) *authz.Claims {
+	now := time.Now()
+	for _, s := range c.stores {
+		if e := s.get(key, now); e.usable(since, now) {
+			return e.claims
+		}
+	}
+	return nil
+}
+
+// old returns the claims of an active answer that is past its hard lifetime and may be used while the server fails, or nil.
+func (c *Cache) old(key secret.Fingerprint, since time.Time) *authz.Claims {
+	if e := c.active.get(key, time.Now()); e != nil && !e.claims.Fetched.Before(since) {
+		return e.claims
+	}
+	return nil
+}
+
+// refresh asks in the background, once for each entry and pause. When that fails the entry stays as it is.
+func (c *Cache) refresh(ctx context.Context, q introspect.Question, e *entry, now time.Time) {
+	if !e.due(now) {
+		return
+	}
+	err := c.flight.startDetached(ctx, c.key(q, ""), func(ctx context.Context) (*authz.Claims, error) {
+		claims, err := c.fetch(ctx, q)
+		outcome := "ok"
+		if err != nil {
+			outcome = "failed"
+		}
+		c.deps.Observer.Refreshed(c.deps.Issuer, outcome)
+		return claims, err
+	})
+	if err != nil {
+		c.deps.Observer.Refreshed(c.deps.Issuer, "overloaded")
+	}
+}
+
+// maxFetches bounds how often one flight asks when revocations keep overtaking it.
+const maxFetches = 3
+
+// fetch asks and keeps the answer before the flight ends, so that no other question starts in between. A revocation that
+// arrives while the question is in flight wins: the answer may be older, and the question is put again.
+func (c *Cache) fetch(ctx context.Context, q introspect.Question) (*authz.Claims, error) {
+	for range maxFetches {
+		f, ok, err := c.fetchOnce(ctx, q)
+		if ok || err != nil {
+			return f.Claims, err
+		}
+	}
+	return nil, authz.Errorf(authz.Unavailable, "introspect at issuer %q: the token was revoked %d times while it was asked about", c.deps.Issuer, maxFetches)
+}
+
+func (c *Cache) fetchOnce(ctx context.Context, q introspect.Question) (f introspect.Fact, ok bool, err error) {
+	c.cooldown.wait(ctx, c.revoked.marker.token(q.Token))
+	started := c.revoked.begin()
+	defer c.revoked.end(started)
+	if f, err = c.next.Ask(ctx, q); err != nil {
+		return introspect.Fact{}, false, err
+	}
+	endpoint := f.Endpoint
+	if endpoint == "" { // found out locally: it is kept where it is looked for
+		endpoint = c.deps.Endpoint()
+	}
+	return f, c.keep(c.key(q, endpoint), q, f, started), nil
+}
+
+// keep stores a fact as far as the fact allows, and forgets what was known before. It reports whether the fact may be used: one
+// that was asked for before the token was revoked may not, and is not kept. For one that may be used, the flight takes no more
+// callers before any other revocation can be added.
+func (c *Cache) keep(key secret.Fingerprint, q introspect.Question, f introspect.Fact, started query) bool {
+	marks := c.revoked.marker.of(q.Token, f.Claims, f.Own)
+	active, inactive := c.activeLife, c.inactiveLife
+	if c.respectControl {
+		active, inactive = active.within(f.Control), inactive.within(f.Control)
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	now := time.Now()
+	if c.revoked.revokedSince(started, marks) || f.Claims.Source == authz.LocalJWT && c.revoked.by(marks, nil, f.Claims.IssuedAt, now) != introspect.NotRevoked {
+		c.cooldown.begin(marks[:1], now)
+		return false
+	}
+	if at, lately := c.revoked.latest(marks, f.Claims.Fetched); lately {
+		active = shorten(active, f.Claims.Fetched.Sub(at))
+	}
+	switch f.Keep {
+	case dialect.Active:
+		f.Claims.FreshFor = active.soft
+		if active.soft == 0 && active.last > 0 {
+			f.Claims.FreshFor = 1 // 0 would set no limit
+		}
+		c.inactive.drop(key, f.Claims.Fetched)
+		c.active.put(key, f.Claims, active, marks, now)
+	case dialect.Inactive:
+		c.active.drop(key, f.Claims.Fetched)
+		c.inactive.put(key, f.Claims, inactive, marks, now)
+	case dialect.DoNotCache:
+		c.active.drop(key, f.Claims.Fetched)
+		c.inactive.drop(key, f.Claims.Fetched)
+	}
+	c.flight.forget(c.key(q, ""))
+	return true
+}
+
+// Evict forgets what is kept about the tokens that v means, and discards answers to questions in flight about them. It marks
+// no token inactive: the next question finds out. It returns the number of answers, or the code of why v is not valid: v names
+// something, or all.
+func (c *Cache) Evict(v authz.Revocation) (n int, code string) {
+	marks := c.revoked.marker.named(v)
+	if v.All != (len(marks) == 0) {
+		return 0, introspect.NothingNamed
+	}
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.revoked.add(revocation{
+		marks: marks, before: before(v, c.deps.IssuedAhead, now), by: revokerOf(v), session: c.revoked.marker.session(v.OfSession), arrived: now,
+	})
+	var active, inactive int
+	if v.All {
+		c.cooldown.beginAll(now)
+		active, inactive = c.active.clear(), c.inactive.clear()
+	} else {
+		tokens := c.active.evict(marks)
+		c.cooldown.begin(tokens, now)
+		active, inactive = len(tokens), len(c.inactive.evict(marks))
+	}
+	c.deps.Observer.Evicted(c.deps.Issuer, c.active.name, "revocation", active)
+	c.deps.Observer.Evicted(c.deps.Issuer, c.inactive.name, "revocation", inactive)
+	return active + inactive, ""
+}
+
+// Sweep gives back the memory of what expired. Nothing expired is ever returned, swept or not.
+func (c *Cache) Sweep() {
+	c.active.sweep()
+	c.inactive.sweep()
+	c.revoked.sweep(time.Now())
+}
+
+// Stats is the size of what is held.
+func (c *Cache) Stats() Stats {
+	pending, remembered := c.revoked.counts()
+	return Stats{Active: c.active.stats(), Inactive: c.inactive.stats(), Tombstones: pending, Revocations: remembered}
+}
+
+// Close refuses new questions, cancels those in flight and waits for them. What is kept can still be had.
+func (c *Cache) Close() { c.flight.close() }

@@ -1,0 +1,93 @@
+package cache
+
+import (
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// lasting is a lifetime without a soft end.
+func lasting(d time.Duration) lifetime { return lifetime{d, d, d} }
+
+func TestINT16_AClockThatIsSetForwardIsSeenOnAHit(t *testing.T) {
+	s := newStore("test", 10, 1<<20, func(int) {})
+	now := time.Now()
+	key := secret.Fingerprint{1}
+	s.put(key, &authz.Claims{Active: true, ExpiresAt: authz.At(now.Add(time.Hour)), Fetched: now}, lasting(24*time.Hour), nil, now)
+	if s.get(key, now) == nil {
+		t.Fatal("not kept")
+	}
+	if s.get(key, now.Add(time.Hour)) != nil {
+		t.Error("returned past exp")
+	}
+}
+
+func TestTheBoundInBytesHolds(t *testing.T) {
+	const room = 64 << 10
+	evicted := 0
+	s := newStore("test", 1000, room, func(n int) { evicted += n })
+	now := time.Now()
+	for n := range 100 {
+		s.put(secret.Fingerprint{byte(n)}, &authz.Claims{Raw: make([]byte, 1<<10), Fetched: now}, lasting(time.Hour), nil, now)
+		if got := s.stats(); got.Bytes > room || got.Bytes != int64(got.Entries)*(emptyCost+6<<10) {
+			t.Fatalf("%+v", got)
+		}
+	}
+	if evicted == 0 {
+		t.Error("nothing gave way")
+	}
+	s.put(secret.Fingerprint{200}, &authz.Claims{Raw: make([]byte, room), Fetched: now}, lasting(time.Hour), nil, now)
+	if s.get(secret.Fingerprint{200}, now) != nil || s.stats().Entries == 0 {
+		t.Error("an answer that is larger than all the room took it")
+	}
+}
+
+func TestSIEVEKeepsWhatIsAskedForThroughAScan(t *testing.T) {
+	s := newStore("test", 10, 1<<30, func(int) {})
+	now := time.Now()
+	put := func(b, c byte) {
+		s.put(secret.Fingerprint{b, c}, &authz.Claims{Fetched: now}, lasting(time.Hour), nil, now)
+	}
+	for n := range byte(5) {
+		put(1, n)
+	}
+	for scan := range byte(100) {
+		for n := range byte(5) {
+			if s.get(secret.Fingerprint{1, n}, now) == nil {
+				t.Fatalf("entry %d gave way to scan %d", n, scan)
+			}
+		}
+		put(2, scan)
+	}
+	if got := s.stats().Entries; got != 10 {
+		t.Errorf("%d entries", got)
+	}
+}
+
+func TestSIEVETakesTheExpiredFirst(t *testing.T) {
+	s := newStore("test", 2, 1<<20, func(int) {})
+	now := time.Now()
+	s.put(secret.Fingerprint{1}, &authz.Claims{Fetched: now}, lasting(time.Second), nil, now)
+	s.put(secret.Fingerprint{2}, &authz.Claims{Fetched: now}, lasting(time.Hour), nil, now)
+	s.get(secret.Fingerprint{1}, now)
+	s.get(secret.Fingerprint{2}, now)
+	later := now.Add(2 * time.Second)
+	s.put(secret.Fingerprint{3}, &authz.Claims{Fetched: later}, lasting(time.Hour), nil, later)
+	if s.get(secret.Fingerprint{2}, later) == nil || s.get(secret.Fingerprint{3}, later) == nil {
+		t.Error("a live entry gave way to an expired one")
+	}
+}
+
+func TestAnOlderAnswerDoesNotReplaceANewerOne(t *testing.T) {
+	s := newStore("test", 2, 1<<20, func(int) {})
+	now := time.Now()
+	key := secret.Fingerprint{1}
+	newer := &authz.Claims{Fetched: now}
+	s.put(key, newer, lasting(time.Hour), nil, now)
+	s.put(key, &authz.Claims{Fetched: now.Add(-time.Second)}, lasting(time.Hour), nil, now)
+	if e := s.get(key, now); e == nil || e.claims != newer {
+		t.Error("replaced")
+	}
+}

@@ -1,0 +1,56 @@
+package issuer
+
+import (
+	"crypto/rand"
+	"net/http"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// heap is the memory in use after a collection, in bytes.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func flood(t *testing.T, i *Issuer, tokens, callers int) {
+	t.Helper()
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			for range tokens / callers {
+				if _, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(rand.Text())}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestAFloodOverSocketsLeavesTheGoodTokenCached(t *testing.T) {
+	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body := `{"active":false}`
+		if r.FormValue("token") == testToken {
+			body = `{"active":true}`
+		}
+		saysJSON(body)(w, r)
+	})
+	i, l := open(t, u.URL, nil)
+	ask(t, i)
+	flood(t, i, 4000, 8)
+	ask(t, i)
+	if n := u.calls.Load(); n != 4001 {
+		t.Errorf("%d calls", n)
+	}
+	if s := i.Stats(); s.Inactive.Entries != 100 || l.of(&l.evicted, "inactive capacity") != 3900 {
+		t.Errorf("stats %+v", s)
+	}
+}

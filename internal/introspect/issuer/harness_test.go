@@ -1,0 +1,216 @@
+package issuer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/conf"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/introspect/guard"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+const (
+	testSecret = "s3cr:t+ %/ü"
+	testToken  = "7Fjfp0ZBr1KtDRbnfVdmIw-the-raw-token"
+)
+
+// upstream is an authorization server of one handler that counts its calls.
+type upstream struct {
+	*httptest.Server
+	calls atomic.Int64
+}
+
+func serve(t testing.TB, h http.HandlerFunc) *upstream {
+	t.Helper()
+	u := &upstream{}
+	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u.calls.Add(1)
+		h(w, r)
+	}))
+	t.Cleanup(u.Close)
+	return u
+}
+
+// says answers with a status, a content type and a body.
+func says(status int, contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if contentType != "" {
+			w.Header().Set("Content-Type", contentType)
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func saysJSON(body string) http.HandlerFunc { return says(http.StatusOK, "application/json", body) }
+
+// secretFile keeps a secret where a configuration can name it.
+func secretFile(t testing.TB, value string) secret.Source {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(name, []byte(value), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return secret.Source{File: name}
+}
+
+func testConfig(t testing.TB, endpoint string) Config {
+	c := conf.Default[Config]()
+	c.Endpoint.Name, c.Endpoint.IntrospectionEndpoint, c.Endpoint.AllowInsecureHTTP, c.Endpoint.Timeout = "test", endpoint, true, 5*time.Second
+	c.Endpoint.Client.ID, c.Endpoint.Client.Secret = "rs:1", secretFile(t, testSecret)
+	c.MaxInFlight = 64
+	c.Protection = guard.Config{BreakerFailures: 1 << 20, BreakerDelay: 250 * time.Millisecond} // out of the way of most tests
+	c.Cache.TTL, c.Cache.NegativeTTL, c.Cache.RevocationMemory = time.Minute, time.Minute, 0
+	c.Cache.MaxEntries, c.Cache.MaxBytes, c.Cache.NegativeMaxEntries = 1000, 8<<20, 100
+	return c
+}
+
+// open builds an Issuer after change has had its way with the configuration.
+func open(t *testing.T, endpoint string, change func(*Config)) (*Issuer, *ledger) {
+	t.Helper()
+	return openOver(t, endpoint, change, nil)
+}
+
+func openOver(t *testing.T, endpoint string, change func(*Config), rt http.RoundTripper) (*Issuer, *ledger) {
+	t.Helper()
+	cfg, l := testConfig(t, endpoint), &ledger{}
+	if change != nil {
+		change(&cfg)
+	}
+	i, err := New(cfg, Deps{Fingerprints: secret.NewFingerprinter(), Observer: l, Log: slog.New(slog.NewTextHandler(l, nil)), Transport: rt})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(i.Close)
+	return i, l
+}
+
+// ledger is an Observer and a log that remember.
+type ledger struct {
+	mu      sync.Mutex
+	asked   map[string]int
+	cached  map[string]int
+	evicted map[string]int
+	refused map[string]int
+	retried map[string]int
+	stale   map[string]int
+	fresh   map[string]int // refreshes
+	text    bytes.Buffer
+}
+
+func (l *ledger) Asked(issuer, outcome string, _ time.Duration) {
+	l.count(&l.asked, issuer, outcome, 1)
+}
+func (l *ledger) Cached(issuer, cache string, hit bool) {
+	l.count(&l.cached, issuer, fmt.Sprintf("%s %t", cache, hit), 1)
+}
+func (l *ledger) Refused(issuer, cause string) { l.count(&l.refused, issuer, cause, 1) }
+func (l *ledger) Retried(issuer string)        { l.count(&l.retried, issuer, "retry", 1) }
+func (l *ledger) Evicted(issuer, cache, cause string, n int) {
+	l.count(&l.evicted, issuer, cache+" "+cause, n)
+}
+func (l *ledger) Stale(issuer, why string)         { l.count(&l.stale, issuer, why, 1) }
+func (l *ledger) Refreshed(issuer, outcome string) { l.count(&l.fresh, issuer, outcome, 1) }
+
+func (l *ledger) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *ledger) logged() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *ledger) count(m *map[string]int, issuer, what string, n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if *m == nil {
+		*m = map[string]int{}
+	}
+	(*m)[what] += n
+	l.text.WriteString(issuer + " " + what + "\n")
+}
+
+func (l *ledger) of(m *map[string]int, what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return (*m)[what]
+}
+
+// ask asks about the test token and wants an answer.
+func ask(t *testing.T, i *Issuer) *authz.Claims {
+	t.Helper()
+	c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)})
+	if err != nil {
+		t.Fatalf("no answer: %v", err)
+	}
+	return c
+}
+
+// refusal asks about the test token and wants an error of a kind.
+func refusal(t *testing.T, i *Issuer, want authz.Kind) *authz.Error {
+	t.Helper()
+	c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)})
+	if c != nil {
+		t.Errorf("claims beside an error: %+v", c.InactiveReason)
+	}
+	if authz.KindOf(err) != want {
+		t.Fatalf("kind %v, want %v: %v", authz.KindOf(err), want, err)
+	}
+	e, ok := errors.AsType[*authz.Error](err)
+	if !ok {
+		t.Fatalf("%T is no *authz.Error", err)
+	}
+	return e
+}
+
+// wire is a transport that is a function: where the clock is the subject, sockets would hold it still.
+type wire func(*http.Request) (*http.Response, error)
+
+func (w wire) RoundTrip(r *http.Request) (*http.Response, error) { return w(r) }
+
+func wireJSON(body string) *http.Response {
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(bytes.NewBufferString(body)),
+	}
+}
+
+// openWired is open with a wire in place of the network.
+func openWired(t *testing.T, change func(*Config), w wire) (*Issuer, *ledger) {
+	t.Helper()
+	return openOver(t, "https://as.example/introspect", change, w)
+}
+
+// eventually polls until ok, without sleeping for long, and gives up after ten seconds.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("never: %s", what)
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package issuer
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// becomesActive looks at a token until it is active. Meanwhile it may only be that its keys cannot be had.
+func becomesActive(t *testing.T, i *Issuer, tok secret.Text) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		c, err := i.Introspect(t.Context(), introspect.Question{Token: tok})
+		switch {
+		case err == nil && c.Active:
+			return
+		case err == nil:
+			t.Fatalf("a good token is refused: %s", c.InactiveReason)
+		case authz.KindOf(err) != authz.Unavailable:
+			t.Fatal(err)
+		case time.Now().After(end):
+			t.Fatalf("not active in time: %v", err)
+		}
+	}
+}
+
+// A good token is never called bad because keys could not be had, or were not fetched again: adversarial cases of a rotation.
+func TestAdvRotation_AJustPublishedKeyIsFoundWhileAStrangerInventsOne(t *testing.T) {
+	k := newKeyed(t)
+	i, _ := open(t, "", k.in(authz.ModeJWT))
+	look(t, i, k.token(t, nil))
+	look(t, i, sign(t, newSigner(t, "invented"), "at+jwt", k.claims(nil)))
+	next := newSigner(t, "k2")
+	k.holds(string(k.signer.Public()), string(next.Public()))
+	becomesActive(t, i, sign(t, next, "at+jwt", k.claims(change{"jti": "new"})))
+}
+
+func TestAdvRotation_AKeyThatChangedUnderItsNameIsNoVerdictWhileTheKeySetIsDown(t *testing.T) {
+	for _, kid := range []string{"k1", ""} {
+		k := newKeyed(t)
+		k.signer = newSigner(t, kid)
+		k.holds(string(k.signer.Public()))
+		i, _ := open(t, "", k.in(authz.ModeJWT))
+		look(t, i, k.token(t, nil))
+		next := newSigner(t, kid)
+		k.holds(string(next.Public()))
+		k.goDown()
+		good := sign(t, next, "at+jwt", k.claims(change{"jti": "new"}))
+		for range 3 {
+			var e *authz.Error
+			if err := noAnswer(t, i, good, "", authz.Unavailable); !errors.As(err, &e) || e.RetryAfter <= 0 {
+				t.Errorf("kid %q: no time to come back: %v", kid, err)
+			}
+		}
+		k.comeBack()
+		becomesActive(t, i, good)
+	}
+}
+
+func TestAdvRotation_AStrangersTokenEndsInARefusal(t *testing.T) {
+	k := newKeyed(t)
+	i, _ := open(t, "", k.in(authz.ModeJWT))
+	look(t, i, k.token(t, nil))
+	stranger := sign(t, newSigner(t, "invented"), "at+jwt", k.claims(nil))
+	for n := range 30 {
+		if c := look(t, i, stranger); c.Active {
+			t.Errorf("time %d: active", n)
+		}
+	}
+	if n := k.fetched.Load(); n > 3 {
+		t.Errorf("%d fetches", n)
+	}
+}
+
+func TestATokenWhoseKeyIsIgnoredIsToldWhy(t *testing.T) {
+	k := newKeyed(t)
+	other := newSigner(t, "k2")
+	padded := strings.Replace(string(k.signer.Public()), `","y"`, `=","y"`, 1)
+	k.holds(padded, string(other.Public()))
+	i, _ := open(t, "", k.in(authz.ModeJWT))
+	if c := look(t, i, k.token(t, nil)); c.Active || !strings.Contains(c.InactiveReason, `key 0 (kid "k1", kty "EC"): its x has padding`) {
+		t.Errorf("why %q", c.InactiveReason)
+	}
+	if c := look(t, i, sign(t, other, "at+jwt", k.claims(nil))); !c.Active {
+		t.Errorf("the good key beside it: %s", c.InactiveReason)
+	}
+	if ignored := i.IgnoredKeys(); len(ignored) != 1 || ignored[0].ID != "k1" {
+		t.Errorf("ignored %v", ignored)
+	}
+}
+
+func TestAKeySetThatIsNotThereIsMisconfigured(t *testing.T) {
+	for status, want := range map[int]authz.Kind{404: authz.Misconfigured, 403: authz.Misconfigured, 302: authz.Misconfigured, 429: authz.Unavailable, 503: authz.Unavailable} {
+		k := newKeyed(t)
+		keys := serve(t, says(status, "", ""))
+		i, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) { c.Endpoint.JWKSURI = keys.URL + "/jwks" }))
+		for range 3 {
+			if err := noAnswer(t, i, k.token(t, nil), "", want); !strings.Contains(err.Error(), fmt.Sprint(status)) {
+				t.Errorf("status %d: %v", status, err)
+			}
+		}
+	}
+}
+
+// A failure of discovery keeps its kind in every decision, and only one that may pass says when to come back.
+func TestAFailureOfDiscoveryKeepsItsKind(t *testing.T) {
+	t.Parallel()
+	const path = "/.well-known/openid-configuration"
+	for name, c := range map[string]struct {
+		docs func(base string) map[string]string
+		want authz.Kind
+	}{
+		"another issuer": {func(b string) map[string]string { return map[string]string{path: metadata(b+"/", b+"/introspect")} }, authz.Misconfigured},
+		"no endpoint":    {func(b string) map[string]string { return map[string]string{path: metadata(b, "")} }, authz.Misconfigured},
+		"another host": {func(b string) map[string]string {
+			return map[string]string{path: metadata(b, "https://internal.example/i")}
+		}, authz.Misconfigured},
+		"nothing":         {func(string) map[string]string { return nil }, authz.Misconfigured},
+		"a page of login": {func(string) map[string]string { return map[string]string{path: "<html>"} }, authz.Unavailable},
+		"a page of login before a document that is wrong": {func(b string) map[string]string {
+			return map[string]string{path: metadata("https://other.example", b+"/i"), "/.well-known/oauth-authorization-server": "<html>"}
+		}, authz.Misconfigured},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u, _ := directory(t, c.docs)
+			i, _ := open(t, "", discovering(u.URL))
+			for range 40 {
+				if e := refusal(t, i, c.want); c.want == authz.Misconfigured && e.RetryAfter != 0 {
+					t.Errorf("come back after %s: %v", e.RetryAfter, e)
+				}
+				time.Sleep(20 * time.Millisecond) // over the time of a second attempt
+			}
+		})
+	}
+}
+
+func TestACertificateThatIsNotTrustedIsMisconfiguredInEveryDecision(t *testing.T) {
+	u := newKeyed(t)
+	tls := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(tls.Close)
+	i, _ := open(t, "", discovering(tls.URL))
+	for range 40 {
+		if e := refusal(t, i, authz.Misconfigured); e.RetryAfter != 0 || !strings.Contains(e.Error(), "unknown authority") {
+			t.Errorf("%v", e)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	k, _ := open(t, "", u.in(authz.ModeJWT, func(c *Config) { c.Endpoint.JWKSURI = tls.URL + "/jwks" }))
+	for range 3 {
+		noAnswer(t, k, u.token(t, nil), "", authz.Misconfigured)
+	}
+}

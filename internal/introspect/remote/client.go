@@ -1,0 +1,117 @@
+// Package remote asks an authorization server about a token: RFC 7662, and RFC 9701 for signed answers.
+package remote
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// Observer is told about exchanges. Its methods are called on the request path: they must not block.
+type Observer interface {
+	// Asked reports one question that reached, or tried to reach, the server. outcome is "active", "inactive", "unavailable"
+	// or "misconfigured".
+	Asked(issuer, outcome string, took time.Duration)
+}
+
+// Deps is what a Client needs besides its own configuration.
+type Deps struct {
+	Endpoint oauth.Config
+	Server   *oauth.Server
+	Reader   *dialect.Reader
+	Observer Observer
+	// RequireSigned asks for signed answers and takes no other; Keys verify them, and IssuedAhead is how far ahead the clock
+	// of the server may be.
+	RequireSigned bool
+	Keys          jose.KeySource
+	IssuedAhead   time.Duration
+}
+
+// Client is the last layer: each question is one exchange with the server.
+type Client struct {
+	name      string
+	timeout   time.Duration
+	server    *oauth.Server
+	reader    *dialect.Reader
+	signed    *signed // nil unless signed answers are required
+	withToken bool    // the sidecar authenticates by an access token of its own
+	observer  Observer
+}
+
+var _ introspect.Asker = (*Client)(nil)
+
+// New reads the decryption key that cfg names.
+func New(cfg SignedResponse, deps Deps) (*Client, error) {
+	c := &Client{
+		name: deps.Endpoint.Name, timeout: deps.Endpoint.Timeout, server: deps.Server, reader: deps.Reader,
+		withToken: deps.Endpoint.Client.ShowsToken(), observer: deps.Observer,
+	}
+	if !deps.RequireSigned {
+		return c, nil
+	}
+	var err error
+	c.signed, err = newSigned(cfg, deps)
+	return c, err
+}
+
+// Ask is one exchange within the configured timeout. It reports how it ended.
+func (c *Client) Ask(ctx context.Context, q introspect.Question) (introspect.Fact, error) {
+	start := time.Now()
+	f, _, err := c.exchange(ctx, q.Token)
+	c.observer.Asked(c.name, outcomeOf(f, err), time.Since(start))
+	return f, err
+}
+
+func outcomeOf(f introspect.Fact, err error) string {
+	switch {
+	case err == nil && f.Claims.Active:
+		return "active"
+	case err == nil:
+		return "inactive"
+	case authz.KindOf(err) == authz.Misconfigured:
+		return "misconfigured"
+	}
+	return "unavailable"
+}
+
+// Diagnose is one exchange and the answer as it came, filled as far as things went when there is an error too. It is not
+// reported to the observer.
+func (c *Client) Diagnose(ctx context.Context, tok secret.Text) (introspect.Fact, introspect.Answer, error) {
+	f, r, err := c.exchange(ctx, tok)
+	date, _ := http.ParseTime(r.Header.Get("Date")) // the zero time when there is none
+	a := introspect.Answer{
+		Date: date, Endpoint: r.Endpoint, Status: r.Status, ContentType: r.Header.Get("Content-Type"), Error: r.OAuthError(),
+		Body: r.Body, Claims: f.Claims,
+	}
+	if err == nil && c.signed != nil && r.Status == http.StatusOK {
+		a.Verified, err = c.signed.open(ctx, r)
+	}
+	return f, a, err
+}
+
+// exchange returns the reply, as far as it came, when there is an error too.
+func (c *Client) exchange(ctx context.Context, tok secret.Text) (introspect.Fact, oauth.Reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	endpoint, err := c.server.Endpoint(ctx, oauth.Introspection)
+	if err != nil {
+		return introspect.Fact{}, oauth.Reply{}, err
+	}
+	fetched := time.Now()
+	r, err := c.send(ctx, endpoint, tok)
+	if err != nil {
+		return introspect.Fact{}, r, err
+	}
+	f, err := c.interpret(ctx, r, tok, fetched)
+	if err != nil {
+		return introspect.Fact{}, r, err
+	}
+	return introspect.Fact{Fact: f, Endpoint: endpoint, Control: cacheControl(r.Header)}, r, nil
+}
