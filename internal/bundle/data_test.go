@@ -171,10 +171,10 @@ func FuzzManifest(f *testing.F) {
 
 // TestData_AByteOrderMarkIsNoPartOfTheText: editors of other systems put one at the beginning, in each kind of file.
 func TestData_AByteOrderMarkIsNoPartOfTheText(t *testing.T) {
-	const mark = "\uFEFF"
+	const bom = "\uFEFF"
 	set := built(t, policiesAndOrders, map[string]string{
-		"policies/a.rego": rego, "policies/data.json": mark + `{"a": 1}`, "policies/y/data.yaml": mark + "b: 2\n",
-		"orders/.manifest": mark + `{"roots": ["orders"]}`, "orders/orders/data.json": mark + `{"c": 3}`,
+		"policies/a.rego": rego, "policies/data.json": bom + `{"a": 1}`, "policies/y/data.yaml": bom + "b: 2\n",
+		"orders/.manifest": bom + `{"roots": ["orders"]}`, "orders/orders/data.json": bom + `{"c": 3}`,
 	})
 	got, err := json.Marshal(set.Document())
 	if err != nil {
@@ -183,6 +183,6 @@ func TestData_AByteOrderMarkIsNoPartOfTheText(t *testing.T) {
 	if want := `{"a":1,"orders":{"c":3},"y":{"b":2}}`; string(got) != want {
 		t.Errorf("the data are %s, want %s", got, want)
 	}
-	refused(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.json": mark + `{"a": 1, "a": 2}`},
+	refused(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.json": bom + `{"a": 1, "a": 2}`},
 		`policies/data.json:1:10: data_error: duplicate member "a"`)
 }

@@ -9,7 +9,7 @@ import (
 
 // The codes of problems. They are a closed set that programs may switch on.
 const (
-	// CodeDirectory: a configured directory is missing, holds no policy, or cannot be told from another one.
+	// CodeDirectory: a configured directory is missing, holds no policy, or is another configured one.
 	CodeDirectory = "directory_error"
 	// CodeRead: a file cannot be read, or is not a file.
 	CodeRead = "read_error"
@@ -21,7 +21,7 @@ const (
 	CodeChanging = "changing_error"
 	// CodeData: a data file is not well-formed.
 	CodeData = "data_error"
-	// CodeManifest: a manifest is missing, in the wrong place, or wrong.
+	// CodeManifest: a manifest is missing, misplaced, or wrong.
 	CodeManifest = "manifest_error"
 	// CodeConflict: two data files write the same path under data.
 	CodeConflict = "conflict_error"

@@ -69,7 +69,7 @@ func checkOverlap(a, b part, ps *Problems) {
 	}
 }
 
-// checkOwn looks for data that a bundle writes outside its own roots.
+// checkOwn adds a problem for data that a bundle writes outside its own roots.
 func checkOwn(p part, d parsedData, at []string, value any, ps *Problems) {
 	if UnderRoot(p.roots, at) {
 		return
@@ -83,7 +83,7 @@ func checkOwn(p part, d parsedData, at []string, value any, ps *Problems) {
 	ps.addAt(d, at, CodeRoots, "data.%s is outside the roots of its bundle: %s", strings.Join(at, "."), quoted(p.roots))
 }
 
-// checkForeignRoots looks for data of a plain directory in the roots of a bundle, or in the way of them.
+// checkForeignRoots adds a problem for data of a plain directory at, below or in place of a root of a bundle.
 func checkForeignRoots(owner part, d parsedData, at []string, value any, ps *Problems) {
 	m, object := value.(map[string]any)
 	switch under := UnderRoot(owner.roots, at); {

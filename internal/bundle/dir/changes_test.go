@@ -5,40 +5,40 @@ import (
 	"time"
 )
 
-// step is what happens at a moment: a change is noticed, or a look sees a mark.
+// step is what happens at a moment: a change is noticed, or a reading has a hash.
 type step struct {
 	at   time.Duration
-	mark string        // of a look; empty for a change
-	left time.Duration // what the look says
+	hash string        // of a reading; empty for a change
+	left time.Duration // until the changes are over, after a reading
 }
 
-func TestRest_NeedsTwoEqualLooksAndAQuietTime(t *testing.T) {
+func TestChanges_AreOverAfterTwoEqualReadingsAndAQuietTime(t *testing.T) {
 	const d = 100 * time.Millisecond
 	for name, steps := range map[string][]step{
 		"one change": {
-			{at: 0}, {at: d, mark: "a", left: d}, {at: 2 * d, mark: "a"},
+			{at: 0}, {at: d, hash: "a", left: d}, {at: 2 * d, hash: "a"},
 		},
-		"a change between two looks": {
-			{at: 0}, {at: d, mark: "a", left: d}, {at: d + 50}, {at: 2 * d, mark: "a", left: 2*d - 50 + (d + 50) - d}, {at: 5 * d, mark: "a"},
+		"a change between two readings": {
+			{at: 0}, {at: d, hash: "a", left: d}, {at: d + 50}, {at: 2 * d, hash: "a", left: 2 * d}, {at: 5 * d, hash: "a"},
 		},
-		"looks that differ, without events": {
-			{at: 0}, {at: 0, mark: "a", left: 2 * d}, {at: 2 * d, mark: "b", left: 6 * d}, {at: 8 * d, mark: "b"},
+		"readings that differ, without events": {
+			{at: 0}, {at: 0, hash: "a", left: 2 * d}, {at: 2 * d, hash: "b", left: 6 * d}, {at: 8 * d, hash: "b"},
 		},
-		"changes with pauses are waited for longer": {
-			{at: 0}, {at: d + d/2}, {at: 3 * d}, {at: 4 * d, mark: "a", left: 3*d + d/2}, {at: 8 * d, mark: "a"},
+		"changes with pauses extend the wait": {
+			{at: 0}, {at: d + d/2}, {at: 3 * d}, {at: 4 * d, hash: "a", left: 3*d + d/2}, {at: 8 * d, hash: "a"},
 		},
-		"but not for ever": {
-			{at: 0}, {at: 15 * d}, {at: 15 * d, mark: "a", left: 10 * d}, {at: 25 * d, mark: "a"},
+		"which is bounded": {
+			{at: 0}, {at: 15 * d}, {at: 15 * d, hash: "a", left: 10 * d}, {at: 25 * d, hash: "a"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, start := changes{debounce: d}, time.Now()
 			for i, s := range steps {
-				if s.mark == "" {
+				if s.hash == "" {
 					r.noticed(start.Add(s.at))
 					continue
 				}
-				left := r.observe(s.mark, start.Add(s.at))
+				left := r.observe(s.hash, start.Add(s.at))
 				if (left == 0) != (s.left == 0) || left < s.left-3*d || left > s.left+3*d {
 					t.Errorf("step %d: %s left, want %s", i, left, s.left)
 				}
@@ -47,7 +47,7 @@ func TestRest_NeedsTwoEqualLooksAndAQuietTime(t *testing.T) {
 	}
 }
 
-func TestRest_LooksLessOftenTheLongerItLasts(t *testing.T) {
+func TestChanges_AreReadLessOftenTheLongerTheyLast(t *testing.T) {
 	const d = 100 * time.Millisecond
 	r, start := changes{debounce: d}, time.Now()
 	r.noticed(start)

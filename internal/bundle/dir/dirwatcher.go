@@ -78,7 +78,7 @@ type relevance uint8
 
 const (
 	irrelevant relevance = iota
-	possible             // what is loaded may have changed: a reading tells
+	possible             // a file that is read may have changed: only a reading shows it
 	certain              // a file that is read has changed, or has come or gone
 )
 

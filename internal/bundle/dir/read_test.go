@@ -11,7 +11,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
-func TestLoad_FilesThatNeverStandStillAreAProblem(t *testing.T) {
+func TestLoad_FilesThatKeepChangingAreAProblem(t *testing.T) {
 	inside(t, map[string]string{"policies/a.rego": rego})
 	must(t, os.Symlink("/proc/version", "policies/b.rego")) // says it is empty, and is not
 	refused(t, onlyPolicies, "policies: changing_error: files change while they are read")

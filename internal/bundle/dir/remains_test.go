@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestWhatRemainsOfFilesWithFaultsSaysWhatIsLost(t *testing.T) {
+func TestRemaining_NamesTheDataOfFilesWithProblemsAsLost(t *testing.T) {
 	for name, c := range map[string]struct {
 		files map[string]string
 		lost  string

@@ -4,45 +4,28 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
-
-	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
-// TestWatch_AFileThatIsHeldOpenForWritingIsNotTold: what was written so far is well-formed, and as quiet as a file can be.
-func TestWatch_AFileThatIsHeldOpenForWritingIsNotTold(t *testing.T) {
+// TestWatch_AFileThatIsHeldOpenForWritingIsNotReported: its text so far is well-formed, and does not change.
+func TestWatch_AFileThatIsHeldOpenForWritingIsNotReported(t *testing.T) {
 	inside(t, map[string]string{"policies/a.rego": "one"})
-	cfg := watched("policies")
-	cfg.Debounce = 20 * time.Millisecond
-	s := started(t, cfg)
-	f, err := os.OpenFile("policies/a.rego", os.O_WRONLY|os.O_TRUNC, 0)
-	must(t, err)
-	_, err = f.WriteString("tw")
-	must(t, err)
-	select {
-	case why := <-s.waits:
-		if want := (bundle.Problem{File: "policies/a.rego", Code: bundle.CodeChanging, Message: "a process has the file open for writing"}); why == nil || *why != want {
-			t.Errorf("waits for %v, want %v", why, want)
-		}
-	case o := <-s.calls:
-		t.Fatalf("told %q", o.text())
-	case <-time.After(10 * time.Second):
-		t.Fatal("the wait was not reported")
-	}
-	_, err = f.WriteString("o")
-	must(t, err)
-	must(t, f.Close())
-	s.expect("two")
-	for why := &(bundle.Problem{}); why != nil; {
-		select {
-		case why = <-s.waits:
-		case <-time.After(10 * time.Second):
-			t.Fatal("the end of the wait was not reported")
-		}
-	}
+	polls(t, polled(), func(t *testing.T, s *session) {
+		f, err := os.OpenFile("policies/a.rego", os.O_WRONLY|os.O_TRUNC, 0)
+		must(t, err)
+		_, err = f.WriteString("tw")
+		must(t, err)
+		s.expectWait(unfinished(entry{path: "policies/a.rego"}, "a process has the file open for writing"))
+		_, err = f.WriteString("o")
+		must(t, err)
+		must(t, f.Close())
+		s.expect("two")
+		s.expectWait(nil)
+	})
 }
 
-// TestLoad_AFileThatIsHeldOpenForWritingIsAProblem: at the start there is nothing to go on with.
+// TestLoad_AFileThatIsHeldOpenForWritingIsAProblem: at the start no earlier set can go on deciding.
 func TestLoad_AFileThatIsHeldOpenForWritingIsAProblem(t *testing.T) {
 	inside(t, map[string]string{"policies/a.rego": rego})
 	f, err := os.OpenFile("policies/a.rego", os.O_WRONLY, 0)
@@ -55,30 +38,32 @@ func TestLoad_AFileThatIsHeldOpenForWritingIsAProblem(t *testing.T) {
 
 func TestLoad_WaitsForAWriter(t *testing.T) {
 	inside(t, map[string]string{"policies/a.rego": "package a\n"})
-	f, err := os.OpenFile("policies/a.rego", os.O_WRONLY|os.O_TRUNC, 0)
-	must(t, err)
-	_, err = f.WriteString("package ")
-	must(t, err)
-	loads := make(chan string, 1)
-	go func() {
-		set, err := Load(Config{Paths: []string{"policies"}, Debounce: 100 * time.Millisecond})
-		if err != nil {
-			loads <- err.Error()
-			return
+	synctest.Test(t, func(t *testing.T) {
+		f, err := os.OpenFile("policies/a.rego", os.O_WRONLY|os.O_TRUNC, 0)
+		must(t, err)
+		_, err = f.WriteString("package ")
+		must(t, err)
+		loads := make(chan string, 1)
+		go func() {
+			set, err := Load(Config{Paths: []string{"policies"}, Debounce: 100 * time.Millisecond})
+			if err != nil {
+				loads <- err.Error()
+				return
+			}
+			loads <- string(set.Bundles[0].Modules[0].Raw)
+		}()
+		select {
+		case got := <-loads:
+			t.Fatalf("loaded %q while it was being written", got)
+		case <-time.After(3 * time.Second):
 		}
-		loads <- string(set.Bundles[0].Modules[0].Raw)
-	}()
-	select {
-	case got := <-loads:
-		t.Fatalf("loaded %q while it was being written", got)
-	case <-time.After(300 * time.Millisecond):
-	}
-	_, err = f.WriteString("b\n")
-	must(t, err)
-	must(t, f.Close())
-	if got := <-loads; got != "package b\n" {
-		t.Errorf("loaded %q", got)
-	}
+		_, err = f.WriteString("b\n")
+		must(t, err)
+		must(t, f.Close())
+		if got := <-loads; got != "package b\n" {
+			t.Errorf("loaded %q", got)
+		}
+	})
 }
 
 // TestOpenForWriting_TakesNothingFromOthers: a lease that is asked for is given back.
@@ -108,37 +93,38 @@ func TestOpenForWriting_TakesNothingFromOthers(t *testing.T) {
 	}
 }
 
-// TestWatch_ASetThatIsCopiedBesideAndRenamedIsToldWhole: as rsync does, one file after the other, each slower than any quiet
-// time. Between two of them the next is being written under another name.
-func TestWatch_ASetThatIsCopiedBesideAndRenamedIsToldWhole(t *testing.T) {
+// TestWatch_ASetThatIsCopiedBesideAndRenamedIsReportedWhole: as rsync does, one file after the other, each slower than any
+// quiet time. Between two of them the next is being written under another name.
+func TestWatch_ASetThatIsCopiedBesideAndRenamedIsReportedWhole(t *testing.T) {
+	names := []string{"a.rego", "b.rego", "c.rego"}
 	inside(t, map[string]string{"policies/a.rego": "one", "policies/b.rego": "one", "policies/c.rego": "one"})
-	cfg := watched("policies")
-	cfg.Debounce = 10 * time.Millisecond
-	s := started(t, cfg)
-	temp := func(name string) *os.File {
-		f, err := os.Create("policies/." + name + ".Ab3xYz")
-		must(t, err)
-		_, err = f.WriteString("two")
-		must(t, err)
-		return f
-	}
-	next := temp("a.rego")
-	for i, name := range []string{"a.rego", "b.rego", "c.rego"} {
-		done := next
-		if i < 2 {
-			next = temp([]string{"b.rego", "c.rego"}[i])
+	polls(t, polled(), func(t *testing.T, s *session) {
+		begin := func(name string) *os.File {
+			f, err := os.Create("policies/." + name + ".Ab3xYz")
+			must(t, err)
+			_, err = f.WriteString("two")
+			must(t, err)
+			return f
 		}
-		must(t, done.Close())
-		must(t, os.Rename(done.Name(), "policies/"+name))
-		if i < 2 {
+		next := begin(names[0])
+		for i, name := range names {
+			done := next
+			if i+1 < len(names) {
+				next = begin(names[i+1])
+			}
+			must(t, done.Close())
+			must(t, os.Rename(done.Name(), "policies/"+name))
+			if i+1 == len(names) {
+				break
+			}
 			select {
-			case o := <-s.calls:
-				t.Fatalf("told %q", o.text())
-			case <-time.After(300 * time.Millisecond): // far longer than the quiet time
+			case r := <-s.reports:
+				t.Fatalf("reported %q", r.text())
+			case <-time.After(longFactor * 2 * polled().Debounce):
 			}
 		}
-	}
-	s.expect("twotwotwo")
+		s.expect("twotwotwo")
+	})
 }
 
 func TestTemporary_KnowsTheNamesOfFilesThatAreAboutToBeRenamed(t *testing.T) {

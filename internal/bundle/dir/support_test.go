@@ -2,12 +2,11 @@ package dir
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 const rego = "package authz\n\nallow := true\n"
@@ -15,14 +14,7 @@ const rego = "package authz\n\nallow := true\n"
 // write makes files, and the directories they are in, below the working directory.
 func write(t *testing.T, files map[string]string) {
 	t.Helper()
-	for name, text := range files {
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	testkit.WriteFiles(t, "", files)
 }
 
 // inside makes files in a new directory and goes there.

@@ -225,8 +225,8 @@ func (r *run) report(set *bundle.Set, err error) {
 	r.reports.Changed(set, err)
 }
 
-// watch renews all watches, before the files are read: changes from now on are reported. All of them, because a
-// directory that was deleted and made again has lost its watch, which no event tells.
+// watch renews all watches, before the files are read, so that later changes cause events. All of them are renewed,
+// because a directory that was deleted and made again has lost its watch without an event.
 func (r *run) watch() {
 	r.dirs.close()
 	var err error
