@@ -7,9 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
-	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
 
 var (

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/config"
@@ -19,7 +18,7 @@ func (a *App) openSignals(context.Context) error {
 	if len(a.cfg.Events) == 0 {
 		return nil
 	}
-	deps := signals.Deps{Evictor: noCache{}, Observer: a.metrics, Log: a.deps.Logger}
+	deps := signals.Deps{Evictor: noCache{}, Metrics: a.metrics.Registerer(), Log: a.deps.Logger}
 	if a.issuers != nil { // nil when Check found a fault in them
 		deps.Evictor, deps.Limiter = a.issuers, a.issuers
 	}
@@ -32,12 +31,6 @@ func (a *App) openSignals(context.Context) error {
 		a.signals.Close()
 		return nil
 	})
-	for _, s := range a.signals.Status() {
-		a.metrics.AddEvents(s.Issuer, s.Kind, signals.Outcomes())
-		if s.State != "" {
-			a.metrics.ObserveStream(s.Issuer, func() (time.Time, float64) { return a.streamOf(s.Issuer) })
-		}
-	}
 	return nil
 }
 
@@ -61,20 +54,6 @@ func newReceivers(cfg *config.Config, deps signals.Deps) (*receivers.Receivers, 
 		servers = append(servers, i.Endpoint)
 	}
 	return receivers.New(cfg.Events, servers, deps)
-}
-
-// streamOf returns when the stream of an issuer last worked, and 1 when it is up, else 0.
-func (a *App) streamOf(issuer string) (time.Time, float64) {
-	for _, s := range a.signals.Status() {
-		if s.Issuer != issuer || s.State == "" {
-			continue
-		}
-		if s.State == "down" {
-			return s.LastOK, 0
-		}
-		return s.LastOK, 1
-	}
-	return time.Time{}, 0
 }
 
 func (a *App) eventStatus() []status.Event {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/recent"
 )
 
@@ -40,7 +41,7 @@ const (
 type Recorder struct {
 	issuer, kind string
 	evictor      Evictor
-	observer     Observer
+	outcomes     *metrics.Counters
 	log          *slog.Logger
 	now          func() time.Time
 
@@ -55,7 +56,10 @@ type Recorder struct {
 // NewRecorder returns the Recorder of one kind of signals about an issuer. deps have defaults.
 func NewRecorder(issuer, kind string, deps Deps) *Recorder {
 	return &Recorder{
-		issuer: issuer, kind: kind, evictor: deps.Evictor, observer: deps.Observer, now: deps.Now,
+		issuer: issuer, kind: kind, evictor: deps.Evictor, now: deps.Now,
+		outcomes: metrics.NewCounters(metrics.With(metrics.With(deps.Metrics, "issuer", issuer), "kind", kind),
+			"sidecar_events_received_total", "Events that say that tokens are over, by how they came and what became of them.",
+			"outcome", Evicted, Ignored, Unmatched, Duplicate, Refused, Unavailable),
 		seen: recent.New[string, struct{}](maxSeen, 0), log: deps.Log.With("issuer", issuer, "kind", kind),
 	}
 }
@@ -111,7 +115,7 @@ func (r *Recorder) Pass(outcome, id, event string) {
 }
 
 func (r *Recorder) accept(outcome string) {
-	r.observer.Received(r.issuer, r.kind, outcome)
+	r.outcomes.Inc(outcome)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lastSignal = r.now()
@@ -123,7 +127,7 @@ func (r *Recorder) Reject(err error) {
 	if IsUnavailable(err) {
 		outcome = Unavailable
 	}
-	r.observer.Received(r.issuer, r.kind, outcome)
+	r.outcomes.Inc(outcome)
 	now := time.Now()
 	r.mu.Lock()
 	if outcome == Refused {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
 // Evictor evicts what is known about tokens. It returns the number of answers evicted; an error means that the revocation
@@ -27,11 +28,6 @@ type Evictor interface {
 // Limiter bounds how long answers of an issuer are used, on top of its configured lifetimes; 0 lifts the bound.
 type Limiter interface {
 	Limit(issuer string, lifetime time.Duration)
-}
-
-// Observer counts signals. kind is one of the Kind constants, outcome one of Outcomes.
-type Observer interface {
-	Received(issuer, kind, outcome string)
 }
 
 // Kinds of signals.
@@ -51,11 +47,6 @@ const (
 	Unavailable = "unavailable" // it could not be verified or put in force, and should be sent again
 )
 
-// Outcomes returns all outcomes.
-func Outcomes() []string {
-	return []string{Evicted, Ignored, Unmatched, Duplicate, Refused, Unavailable}
-}
-
 // SessionsKnown is the value of the configuration key sessions for an issuer whose answers name the session of a token.
 const SessionsKnown = "known"
 
@@ -63,10 +54,10 @@ const SessionsKnown = "known"
 type Deps struct {
 	// Evictor is required.
 	Evictor Evictor
-	// Limiter, Observer and Log may be nil.
-	Limiter  Limiter
-	Observer Observer
-	Log      *slog.Logger
+	// Limiter, Metrics and Log may be nil.
+	Limiter Limiter
+	Metrics metrics.Registerer
+	Log     *slog.Logger
 	// Now is the clock that claims are compared with; nil is time.Now.
 	Now func() time.Time
 	// Transport replaces the network when it is not nil.
@@ -75,9 +66,6 @@ type Deps struct {
 
 // WithDefaults returns d with what is nil replaced, except the Evictor.
 func (d Deps) WithDefaults() Deps {
-	if d.Observer == nil {
-		d.Observer = discard{}
-	}
 	if d.Limiter == nil {
 		d.Limiter = discard{}
 	}
@@ -90,11 +78,10 @@ func (d Deps) WithDefaults() Deps {
 	return d
 }
 
-// discard observes and limits nothing.
+// discard limits nothing.
 type discard struct{}
 
-func (discard) Received(string, string, string) {}
-func (discard) Limit(string, time.Duration)     {}
+func (discard) Limit(string, time.Duration) {}
 
 // IsUnavailable reports whether a signal could not be verified or put in force, as opposed to being invalid.
 func IsUnavailable(err error) bool {

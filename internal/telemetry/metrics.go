@@ -28,9 +28,6 @@ type Metrics struct {
 	caches    *caches
 	breakers  *gaugesBy
 	inactive  *gaugesBy
-
-	events  *prometheus.CounterVec
-	streams *streams
 }
 
 // NewMetrics returns metrics in a registry of their own. version is that of the sidecar.
@@ -42,7 +39,6 @@ func NewMetrics(version string) *Metrics {
 		newInfo("sidecar_app_build_info", "Version of the sidecar; always 1.", []string{"version"}, version),
 	)
 	m.registerIntrospection()
-	m.registerEvents()
 	return m
 }
 

@@ -24,7 +24,7 @@ func testConfig() Config {
 func openWith(t testing.TB, issuer oauth.Config, cfg Config, sessions string, deps signals.Deps) (*Receiver, *transmitter.Ledger, error) {
 	t.Helper()
 	l := &transmitter.Ledger{}
-	deps.Evictor, deps.Observer, deps.Log = l, l, slog.New(slog.NewTextHandler(l, nil))
+	deps.Evictor, deps.Metrics, deps.Log = l, l.Registry(), slog.New(slog.NewTextHandler(l, nil))
 	deps = deps.WithDefaults()
 	server, err := oauth.New(issuer, oauth.Deps{Needs: []oauth.Endpoint{oauth.JWKS}, Transport: deps.Transport})
 	if err != nil {

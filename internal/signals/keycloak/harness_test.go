@@ -19,7 +19,7 @@ func openAt(t testing.TB, issuer oauth.Config, change func(*Config), deps signal
 	if change != nil {
 		change(&cfg)
 	}
-	deps.Evictor, deps.Observer = l, l
+	deps.Evictor, deps.Metrics = l, l.Registry()
 	deps = deps.WithDefaults()
 	server, err := oauth.New(issuer, oauth.Deps{Needs: []oauth.Endpoint{oauth.JWKS}, Transport: deps.Transport})
 	if err != nil {

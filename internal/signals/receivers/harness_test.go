@@ -44,7 +44,7 @@ func testConfig(t testing.TB) Config {
 func openAt(t testing.TB, issuer oauth.Config, cfg Config, deps signals.Deps) (*Receivers, *transmitter.Ledger) {
 	t.Helper()
 	l := &transmitter.Ledger{}
-	deps.Evictor, deps.Limiter, deps.Observer = l, l, l
+	deps.Evictor, deps.Limiter, deps.Metrics = l, l, l.Registry()
 	deps.Log = slog.New(slog.NewTextHandler(l, nil))
 	rs, err := New([]Config{cfg}, []oauth.Config{issuer}, deps)
 	if err != nil {

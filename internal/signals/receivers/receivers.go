@@ -45,10 +45,10 @@ func New(cfgs []Config, issuers []oauth.Config, deps signals.Deps) (*Receivers, 
 	}
 	byName := map[string]*source{}
 	for _, cfg := range cfgs {
-		s, err := open(cfg, issuers, deps)
-		if _, twice := byName[cfg.Issuer]; twice && err == nil {
-			s.close()
-			err = errors.New("it is named twice")
+		var s *source
+		err := errors.New("it is named twice")
+		if _, twice := byName[cfg.Issuer]; !twice {
+			s, err = open(cfg, issuers, deps)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("set up events of issuer %q: %w", cfg.Issuer, err))

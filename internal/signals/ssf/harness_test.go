@@ -37,7 +37,7 @@ func openAt(t testing.TB, issuer oauth.Config, change func(*Config), deps signal
 	if change != nil {
 		change(&cfg)
 	}
-	deps.Evictor, deps.Limiter, deps.Observer = l, l, l
+	deps.Evictor, deps.Limiter, deps.Metrics = l, l, l.Registry()
 	deps.Log = slog.New(slog.NewTextHandler(l, nil))
 	deps = deps.WithDefaults()
 	needs := []oauth.Endpoint{oauth.JWKS}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/signals"
 )
 
@@ -102,6 +103,19 @@ func (s *Stream) stateNow() string {
 		return stateDown
 	}
 	return stateUp
+}
+
+// register shows the state of the stream as metrics.
+func (s *Stream) register(r metrics.Registerer) {
+	metrics.NewGaugeFunc(r, "sidecar_events_stream_up",
+		"1 while the stream of events works, or nothing would tell that it does not.", func() float64 {
+			if s.Status().State == stateDown {
+				return 0
+			}
+			return 1
+		})
+	metrics.NewGaugeFunc(r, "sidecar_events_stream_last_ok_timestamp_seconds",
+		"When the stream of events last worked; 0 for never.", func() float64 { return metrics.Seconds(s.Status().LastOK) })
 }
 
 // Status returns the state of the stream.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/signals"
 )
@@ -98,6 +99,7 @@ func New(cfg Config, deps Deps) (*Stream, error) {
 	tokens := newTokenSource(cfg.AccessToken, deps.Server, cfg.Scope)
 	s.transmitter = newTransmitterClient(issuer.Issuer, server, tokens, issuer.Timeout)
 	s.keys = signals.NewKeySet(issuer.Name, deps.Log, s.transmitter.fetchKeys)
+	s.register(metrics.With(deps.Metrics, "issuer", s.issuer))
 	return s, nil
 }
 

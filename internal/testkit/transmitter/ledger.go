@@ -3,21 +3,21 @@ package transmitter
 import (
 	"bytes"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// Ledger is an Evictor, a Limiter, an Observer and a log that remember.
+// Ledger is an Evictor, a Limiter and a log that remember, and reads what is counted.
 type Ledger struct {
 	mu       sync.Mutex
 	evicted  []authz.Revocation
 	failing  bool
-	outcomes map[string]int
+	registry testkit.Registry
 	limits   []time.Duration
 	text     bytes.Buffer
 }
@@ -40,16 +40,6 @@ func (l *Ledger) Limit(_ string, d time.Duration) {
 	l.limits = append(l.limits, d)
 }
 
-// Received counts the outcome.
-func (l *Ledger) Received(_, _, outcome string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.outcomes == nil {
-		l.outcomes = map[string]int{}
-	}
-	l.outcomes[outcome]++
-}
-
 // Write appends to the log.
 func (l *Ledger) Write(p []byte) (int, error) {
 	l.mu.Lock()
@@ -62,13 +52,6 @@ func (l *Ledger) Log() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
-}
-
-// Of returns how many signals had an outcome.
-func (l *Ledger) Of(outcome string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.outcomes[outcome]
 }
 
 // All returns what was evicted.
@@ -120,9 +103,34 @@ func Wants(t testing.TB, l *Ledger, want ...authz.Revocation) {
 	}
 }
 
-// Outcomes returns how many signals had each outcome.
-func (l *Ledger) Outcomes() map[string]int {
+// Registry is where the receivers under test count.
+func (l *Ledger) Registry() testkit.Registry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return maps.Clone(l.outcomes)
+	if l.registry.Registry == nil {
+		l.registry = testkit.NewRegistry()
+	}
+	return l.registry
+}
+
+// Of returns how many signals had an outcome.
+func (l *Ledger) Of(outcome string) int { return l.Outcomes()[outcome] }
+
+// Outcomes returns how many signals had each outcome; outcomes of none are left out.
+func (l *Ledger) Outcomes() map[string]int {
+	out := map[string]int{}
+	families, err := l.Registry().Gather()
+	if err != nil {
+		panic(err)
+	}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			for _, label := range m.Label {
+				if n := int(m.GetCounter().GetValue()); label.GetName() == "outcome" && n > 0 {
+					out[label.GetValue()] += n
+				}
+			}
+		}
+	}
+	return out
 }
