@@ -12,14 +12,12 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
-// minConcurrent is how many calls of builtins may run aside of their evaluations at once at the least, those included
-// that go on after the end of theirs. There are as many as processors, where those are more: another one would only
-// wait for them.
+// minConcurrent is the least number of calls that may run aside at once, calls that outlived their evaluation included.
+// On a machine with more processors there may be one a processor.
 const minConcurrent = 8
 
-// Runaways counts and bounds the calls of builtins that the end of their evaluation does not stop: OPA looks at a
-// deadline between calls and not within them. One value serves all policies of a process. It is safe for concurrent
-// use.
+// Runaways counts and bounds the calls of builtins that outlive their evaluation: OPA checks a deadline between calls
+// and not within one. One value serves all policies of a process. It is safe for concurrent use.
 type Runaways struct {
 	slots   chan struct{}
 	running atomic.Int64
@@ -39,28 +37,28 @@ func (r *Runaways) Register(to metrics.Registerer) {
 		func() float64 { return float64(r.Total()) })
 }
 
-// Running is how many calls run now whose evaluations are over.
+// Running is the number of calls that run although their evaluation is over.
 func (r *Runaways) Running() int64 { return r.running.Load() }
 
-// Total is how many calls outlived their evaluation.
+// Total is the number of calls that outlived their evaluation so far.
 func (r *Runaways) Total() int64 { return r.total.Load() }
 
-// errTooManyRunaways is the cause of an evaluation that may not start a call.
+// errTooManyRunaways is the cause of an evaluation that may not start another call aside.
 var errTooManyRunaways = errors.New("too many calls of builtins go on after their deadline: another one is not started")
 
-// asideCall is one call of a builtin that runs aside. Its goroutine owns it until done is closed.
+// asideCall is one call of a builtin on a goroutine of its own, which owns it until done is closed.
 type asideCall struct {
 	outputs []*ast.Term
 	err     error
-	// panicked is what the builtin panicked with.
+	// panicked is the value of a panic of the builtin.
 	panicked any
 	done     chan struct{}
-	// left is set by the evaluation that waits no longer, or by the call that is done: by one of the two.
+	// left is set once: by the evaluation when it is over, or by the call when it is done.
 	left atomic.Bool
 }
 
-// aside runs f on a goroutine of its own and hands over what it gives, or ends the evaluation at its deadline, while f
-// goes on.
+// aside runs f on a goroutine of its own and passes its results on. At the deadline the evaluation ends while f goes
+// on.
 func (r *Runaways) aside(bctx topdown.BuiltinContext, operands []*ast.Term, f topdown.BuiltinFunc,
 	iter func(*ast.Term) error) error {
 	if err := r.enter(bctx.Cancel); err != nil {
@@ -85,7 +83,7 @@ func (r *Runaways) aside(bctx topdown.BuiltinContext, operands []*ast.Term, f to
 	return c.err
 }
 
-// run is the goroutine of a call. Its end is that of f, which nothing else can bring about.
+// run is the goroutine of a call. It ends when f returns; nothing can stop f.
 func (r *Runaways) run(c *asideCall, bctx topdown.BuiltinContext, operands []*ast.Term, f topdown.BuiltinFunc) {
 	defer func() {
 		c.panicked = recover()
@@ -101,7 +99,7 @@ func (r *Runaways) run(c *asideCall, bctx topdown.BuiltinContext, operands []*as
 	})
 }
 
-// enter waits for a place, unless all are held by calls whose evaluations are over.
+// enter waits for a slot. It gives up when calls that outlived their evaluation hold all of them.
 func (r *Runaways) enter(cancel topdown.Cancel) error {
 	select {
 	case r.slots <- struct{}{}:
@@ -123,10 +121,10 @@ func (r *Runaways) enter(cancel topdown.Cancel) error {
 	}
 }
 
-// pollInterval is how often an evaluation looks at its deadline while a call runs aside.
+// pollInterval is how often an evaluation checks its deadline while a call runs aside.
 const pollInterval = 2 * time.Millisecond
 
-// await waits for done, and reports false when the evaluation is over before.
+// await waits for done. It is false when the evaluation is over first.
 func await(done <-chan struct{}, cancel topdown.Cancel) bool {
 	timer := time.NewTimer(pollInterval)
 	defer timer.Stop()
@@ -143,19 +141,19 @@ func await(done <-chan struct{}, cancel topdown.Cancel) bool {
 	}
 }
 
-// deadlineError ends an evaluation as OPA does at its deadline.
+// deadlineError ends an evaluation as OPA does at a deadline.
 func deadlineError(loc *ast.Location) error {
 	err := &topdown.Error{Code: topdown.CancelErr, Message: "caller cancelled query execution", Location: loc}
 	return topdown.Halt{Err: err}
 }
 
-// halt ends an evaluation with a cause of ours.
+// halt ends an evaluation with a cause of this package.
 func halt(cause error, loc *ast.Location) error {
 	err := &topdown.Error{Code: topdown.BuiltinErr, Message: cause.Error(), Location: loc}
 	return topdown.Halt{Err: err.Wrap(cause)}
 }
 
-// Cause returns the cause of an evaluation that this package ended, or nil.
+// Cause is the cause with which this package ended an evaluation, or nil.
 func Cause(err error) error {
 	if errors.Is(err, errTooManyRunaways) {
 		return errTooManyRunaways

@@ -9,8 +9,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// reachable is graph.reachable. OPA's visits a node as often as there are paths of one length to it, which grow without
-// bound in a graph of a few dozen nodes. What OPA's refuses, its own implementation says.
+// reachable is graph.reachable with one visit a node. OPA 1.22.4 visits a node once for each path of one length to it,
+// and their number grows exponentially. Operands of wrong types are left to OPA's implementation.
 func reachable(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
 	graph, ok := operands[0].Value.(ast.Object)
 	queue, err := term.List(operands[1].Value)
@@ -28,7 +28,7 @@ func reachable(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast
 			continue
 		}
 		reached.Add(node)
-		next, _ := term.List(edges.Value) // what is no collection has no neighbours
+		next, _ := term.List(edges.Value) // a value that is no collection has no neighbours
 		for _, n := range next {
 			if !seen.Contains(n) {
 				seen.Add(n)
@@ -39,11 +39,11 @@ func reachable(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast
 	return iter(ast.NewTerm(reached))
 }
 
-// maxPathNodes is how many nodes the paths of graph.reachable_paths may have in all.
+// maxPathNodes is how many nodes all paths of graph.reachable_paths may have together.
 const maxPathNodes = 1 << 20
 
-// reachablePaths is graph.reachable_paths, which is not called when the paths are too many: their number grows without
-// bound in a graph of a few dozen nodes.
+// reachablePaths is graph.reachable_paths, refused when its paths are too many: their number grows exponentially with
+// the graph.
 func reachablePaths(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
 	graph, ok := operands[0].Value.(ast.Object)
 	roots, err := term.List(operands[1].Value)
@@ -67,7 +67,7 @@ type pathCounter struct {
 	cancel topdown.Cancel
 }
 
-// walk goes along all paths from node, and takes the length of each from what is left.
+// walk follows all paths from node and subtracts the length of each from left.
 func (p *pathCounter) walk(node *ast.Term) {
 	for _, before := range p.path {
 		if before.Equal(node) {

@@ -1,6 +1,9 @@
-// Package builtins bounds the calls of OPA's builtins. Those that may run long, or allocate much, go by private names
-// in compiled policies, whose implementations weigh the operands, refuse what is too much, and call the builtin aside
-// where it may take long.
+// Package builtins bounds the calls of OPA's builtins that may run long or allocate much.
+//
+// OPA keeps its builtins in a map that the process shares, and an evaluation cannot replace one. So compiled policies
+// call a bounded builtin by a private name, which no Rego can spell; messages show the public name. The implementation
+// behind the private name estimates the size of the operands and refuses a call that is too large. A small call runs in
+// place, another one on a goroutine of its own (aside.go).
 package builtins
 
 import (
@@ -11,32 +14,27 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// Builtins that may run long, or allocate much, go by private names in compiled policies: OPA keeps its own builtins in
-// a map that is shared by the process, and does not let an evaluation replace one. The implementation behind a private
-// name weighs the operands, refuses what is too much, and calls the builtin: in place when it is done in a moment, else
-// aside (runaway.go). No Rego can spell a private name, and messages have the public one.
-
-// privatePrefix begins private names.
+// privatePrefix is the beginning of private names.
 const privatePrefix = "bounded:"
 
-// A unit is a term or 16 bytes of text. A call of up to inPlace units is done in a moment, and none may be given, or
-// make, more than most.
+// A unit is a term or 16 bytes of text. A call of up to maxInlineUnits runs in place. No call may be given, or make,
+// more than maxUnits.
 const (
 	maxInlineUnits = 4096
 	maxUnits       = 4 << 20
 )
 
-// tooMany is why a call over maxUnits is refused.
+// tooMany is the cause of a refusal by maxUnits.
 var tooMany = fmt.Sprintf(
 	"is given, or would make, more than %d terms or %d MB of text, the limit", maxUnits, maxUnits>>16,
 )
 
-// limitError is the cause of a call that is refused.
+// limitError is the cause of a refused call.
 type limitError struct{ name, what string }
 
 func (e *limitError) Error() string { return e.name + " " + e.what }
 
-// Guarded returns the implementations behind the private names.
+// Guarded returns the implementations behind the private names. Calls that outlive their evaluation are counted in r.
 func Guarded(r *Runaways) map[string]*topdown.Builtin {
 	limits := limitsOf()
 	out := map[string]*topdown.Builtin{}
@@ -51,7 +49,7 @@ func Guarded(r *Runaways) map[string]*topdown.Builtin {
 	return out
 }
 
-// Declarations are the declarations of the private names.
+// Declarations are the declarations of the private names, for a compiler to know them.
 func Declarations() map[string]*ast.Builtin {
 	out := map[string]*ast.Builtin{}
 	for _, b := range ast.Builtins {
@@ -65,6 +63,7 @@ func Declarations() map[string]*ast.Builtin {
 	return out
 }
 
+// guard bounds the calls of f, the builtin called name.
 func guard(r *Runaways, name string, limit limit, f topdown.BuiltinFunc) topdown.BuiltinFunc {
 	return func(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
 		units := weigh(operands, maxUnits, limit.levels())
@@ -88,14 +87,13 @@ func guard(r *Runaways, name string, limit limit, f topdown.BuiltinFunc) topdown
 	}
 }
 
-// waitForDeadline is a call that counts for longer than any evaluation may take, without the memory for what it would
-// count.
+// waitForDeadline stands for a builtin that would count past every deadline: it takes the time and not the memory.
 func waitForDeadline(bctx topdown.BuiltinContext) error {
 	await(nil, bctx.Cancel)
 	return deadlineError(bctx.Location)
 }
 
-// weigh counts the units of terms down to so many levels, up to a little over limit.
+// weigh counts the units of terms, so many levels deep, until the count is over limit.
 func weigh(terms []*ast.Term, limit, levels int) int {
 	left := limit
 	for _, t := range terms {
@@ -106,7 +104,7 @@ func weigh(terms []*ast.Term, limit, levels int) int {
 	return limit - left
 }
 
-// subtractUnits takes the units of t from left, and stops below 0.
+// subtractUnits subtracts the units of t from left, and stops when the rest is negative.
 func subtractUnits(t *ast.Term, left, levels int) int {
 	left--
 	each := func(t *ast.Term) bool {
@@ -123,7 +121,7 @@ func subtractUnits(t *ast.Term, left, levels int) int {
 			v.Until(each)
 		}
 	case ast.Set:
-		if left -= v.Len(); left >= 0 && levels > 0 { // a large set is not sorted to be weighed
+		if left -= v.Len(); left >= 0 && levels > 0 { // iterating a set sorts it
 			v.Until(each)
 		}
 	case ast.Object:
@@ -134,8 +132,8 @@ func subtractUnits(t *ast.Term, left, levels int) int {
 	return left
 }
 
-// GuardCalls puts the private names into a compiled policy, also where "with" replaces a builtin or puts one in
-// another's place.
+// GuardCalls makes the rules of a compiled policy call bounded builtins by their private names, also where a "with"
+// replaces a builtin or has one as its value.
 func GuardCalls(c *ast.Compiler) {
 	renamed := map[string]ast.Ref{}
 	for name, decl := range Declarations() {

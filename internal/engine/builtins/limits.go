@@ -15,16 +15,15 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
-// limit is what the size of the operands does not tell about a call of a builtin. Its functions get what the call is
-// given, of whatever types.
+// limit is what the size of the operands does not tell about a call. Its functions take operands of any type.
 type limit struct {
-	// makes estimates the units of what the call makes, or goes through.
+	// makes estimates the units of the result, or of what the call iterates over.
 	makes func([]*ast.Term) int
-	// refuse says why the call must not be made, or nothing.
+	// refuse is the cause of a refusal, or empty.
 	refuse func([]*ast.Term) string
-	// counts says that the builtin makes its result in steps between which OPA looks at the deadline.
+	// counts is set for a builtin that makes its result in steps, between which OPA checks the deadline.
 	counts bool
-	// shallow says that only the elements of the operands matter, and not what is in them.
+	// shallow is set where only the number of elements of the operands matters.
 	shallow bool
 	// aside reports whether a small call may take long.
 	aside func([]*ast.Term) bool
@@ -38,11 +37,11 @@ func (l limit) levels() int {
 	return math.MaxInt
 }
 
-// isFast reports whether a builtin is done in a moment whatever it is given: what compares, looks up, counts, or goes
-// once through a text. What is not known to be light is guarded.
+// isFast reports whether a builtin is fast on operands of any size: it compares, looks up, counts, or reads a text
+// once. A builtin that is not known to be fast is bounded.
 func isFast(b *ast.Builtin) bool {
 	if b.Relation || strings.HasPrefix(b.Name, "internal.") || Unsafe(b.Name) {
-		return true // walk is stopped by a deadline, as the network is
+		return true // OPA checks the deadline within walk, and the network has one of its own
 	}
 	for _, prefix := range []string{"is_", "cast_", "time.", "rego.metadata."} {
 		if strings.HasPrefix(b.Name, prefix) {
@@ -61,7 +60,7 @@ func isFast(b *ast.Builtin) bool {
 	}, b.Name)
 }
 
-// ownImplementation is a builtin of our own in place of OPA's, where that cannot be bounded from outside, or nil.
+// ownImplementation replaces a builtin of OPA that cannot be bounded from outside; nil for the others.
 func ownImplementation(name string) topdown.BuiltinFunc {
 	switch name {
 	case ast.ReachableBuiltin.Name:
@@ -78,7 +77,7 @@ func ownImplementation(name string) topdown.BuiltinFunc {
 	return nil
 }
 
-// limitsOf are the limits of the builtins whose work or result another thing than the size of the operands decides.
+// limitsOf are the limits of the builtins whose work or result depends on more than the size of the operands.
 func limitsOf() map[string]limit {
 	all := map[string]limit{
 		ast.BitsShiftLeft.Name:          {refuse: anyOf(longNumber, wideShift)},
@@ -158,7 +157,7 @@ func floatAt(operands []*ast.Term, i int) (float64, bool) {
 	return 0, false
 }
 
-// upTo is n as units, where it is not too large to be one.
+// upTo converts n to units; a larger n than maxUnits is one more than that.
 func upTo(n float64) int {
 	if n >= maxUnits {
 		return maxUnits + 1
@@ -166,7 +165,7 @@ func upTo(n float64) int {
 	return int(max(n, 0))
 }
 
-// longNumber refuses numbers on which arithmetic would be slow, and would make longer ones.
+// longNumber refuses numbers on which arithmetic would be slow and would make longer ones.
 func longNumber(operands []*ast.Term) string {
 	for _, t := range operands {
 		switch v := t.Value.(type) {
@@ -183,7 +182,7 @@ func longNumber(operands []*ast.Term) string {
 	return ""
 }
 
-// maxShift is how many bits a number may be shifted to the left: that makes some ten thousand digits.
+// maxShift is how many bits a number may be shifted to the left: the result has some ten thousand digits.
 const maxShift = 1 << 15
 
 func wideShift(operands []*ast.Term) string {
@@ -206,8 +205,8 @@ func rangeOf(operands []*ast.Term) int {
 	return upTo(math.Abs(to-from) / step)
 }
 
-// sprintfOf adds up widths and precisions, each of which Go bounds by a million, and takes each verb for one that
-// writes all arguments.
+// sprintfOf adds widths and precisions, which Go limits to a million each, and assumes that each verb writes all
+// arguments.
 func sprintfOf(operands []*ast.Term) int {
 	format, args := textAt(operands, 0), operands[1:2]
 	bytes, digits := 0.0, 0.0
@@ -216,7 +215,7 @@ func sprintfOf(operands []*ast.Term) int {
 		case c >= '0' && c <= '9':
 			digits = min(digits*10+float64(c-'0'), 1e6)
 		case c == '*':
-			digits = 1e6 // an argument says it
+			digits = 1e6 // the width is an argument
 		default:
 			bytes, digits = bytes+digits, 0
 		}
@@ -259,7 +258,7 @@ func replaceAllOf(operands []*ast.Term) int {
 	return upTo(float64(len(textAt(operands, 1))) * float64(longest) / 64)
 }
 
-// regexReplaceOf is for a match at each fourth character.
+// regexReplaceOf assumes a match at each fourth character.
 func regexReplaceOf(operands []*ast.Term) int {
 	return upTo(float64(len(textAt(operands, 0))) * float64(len(textAt(operands, 2))) / 64)
 }
@@ -284,9 +283,9 @@ func addressesOf(operands []*ast.Term) int {
 	return upTo(math.Exp2(float64(p.Addr().BitLen() - p.Bits())))
 }
 
-// longPattern reports whether a regular expression, at one operand, may take long: to be compiled, for repetitions
-// multiply, and classes are large, or on the text at another operand, for each character of which all its parts may be
-// looked at.
+// longPattern reports whether a regular expression, the operand at, may be slow: to compile, since repetitions multiply
+// and classes are large, or on the text, the operand on, each character of which may be matched with all parts of the
+// expression.
 func longPattern(at, on int) func([]*ast.Term) bool {
 	return func(operands []*ast.Term) bool {
 		pattern, text := textAt(operands, at), textAt(operands, on)
@@ -303,18 +302,18 @@ func branchingGlob(operands []*ast.Term) bool {
 	return len(pattern) > 256 || branches > 4 || branches > 1 && len(textAt(operands, 2)) > 1<<12
 }
 
-// eachByEach reports whether to compare each character of one text with each of another takes long, as OPA does outside
+// eachByEach reports whether comparing each character of one text with each of another is slow, which OPA does outside
 // of ASCII.
 func eachByEach(operands []*ast.Term) bool {
 	return len(textAt(operands, 0))*len(textAt(operands, 1)) > 1<<22
 }
 
-// cidrPairs are all pairs of the elements of two collections.
+// cidrPairs is the number of pairs of elements of two collections.
 func cidrPairs(operands []*ast.Term) int {
 	return upTo(float64(weigh(operands[:1], maxUnits, 1)) * float64(weigh(operands[1:2], maxUnits, 1)))
 }
 
-// longGlob refuses patterns on whose parts the parser would go too deep.
+// longGlob refuses patterns on which the parser would recurse too deep.
 func longGlob(operands []*ast.Term) string {
 	if len(textAt(operands, 0)) > 1<<16 {
 		return "is given a pattern of more than 64 KiB"
@@ -322,7 +321,7 @@ func longGlob(operands []*ast.Term) string {
 	return ""
 }
 
-// maxBrackets bounds how deep the parser of GraphQL goes.
+// maxBrackets bounds how deep the parser of GraphQL recurses.
 const maxBrackets = 10_000
 
 func deepGraphQL(operands []*ast.Term) string {

@@ -12,13 +12,13 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// A JSON schema whose "$ref" comes back to itself without a step into the instance is validated for ever, and Go ends a
-// process whose stack is full. So json.match_schema and json.verify_schema look at the references first.
+// Validation by a JSON schema whose "$ref" leads back to itself, without a step into the instance, never ends, and Go ends
+// a process whose stack is full. So json.match_schema and json.verify_schema check the references first.
 
-// maxAlternatives is how many schemas may apply to one value of the instance, each counted as often as it is reached.
+// maxAlternatives is how many schemas may apply to one value of the instance; one that is reached twice counts twice.
 const maxAlternatives = 10_000
 
-// boundedSchema is a builtin that is not called with a schema, the operand at an index, that has no end.
+// boundedSchema is the builtin called name, refused for a schema, the operand at, whose references never end.
 func boundedSchema(name string, at int) topdown.BuiltinFunc {
 	f := topdown.GetBuiltin(name)
 	return func(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
@@ -43,7 +43,7 @@ func boundedSchema(name string, at int) topdown.BuiltinFunc {
 	}
 }
 
-// schemaProblem says why a schema must not be used, or nothing. Of what is no schema it says nothing.
+// schemaProblem says why a schema must not be used, or is empty. A value that is no schema has no problem.
 func schemaProblem(v ast.Value) string {
 	var doc any
 	switch v := v.(type) {
@@ -65,12 +65,12 @@ func schemaProblem(v ast.Value) string {
 	return w.problem
 }
 
-// schemaWalker are what may be a schema in a document: every object, for a reference may point anywhere.
+// schemaWalker knows the parts of a document that may be schemas: every object, for a reference may point anywhere.
 type schemaWalker struct {
 	root  any
 	all   []map[string]any
 	named []map[string]any // those with an $id, or an id
-	// applied is how many schemas apply where one does; underWay while it is counted.
+	// applied is how many schemas apply where one does; counting while that is being found out.
 	applied map[uintptr]int
 	problem string
 }
@@ -103,7 +103,7 @@ func idOf(s map[string]any) string {
 	return ""
 }
 
-// count returns how many schemas apply to a value to which s does.
+// count is the number of schemas that apply to a value to which s does.
 func (w *schemaWalker) count(s map[string]any) int {
 	at := reflect.ValueOf(s).Pointer()
 	switch n, ok := w.applied[at]; {
@@ -125,7 +125,7 @@ func (w *schemaWalker) count(s map[string]any) int {
 	return n
 }
 
-// sameValue are the schemas that apply to the same value as s: no step into the instance is between them.
+// sameValue are the schemas that apply to the same value as s, without a step into the instance.
 func (w *schemaWalker) sameValue(s map[string]any) []map[string]any {
 	var out []map[string]any
 	add := func(v any) {
@@ -156,8 +156,8 @@ func (w *schemaWalker) sameValue(s map[string]any) []map[string]any {
 	return out
 }
 
-// targets are all that a reference may mean. "$id" moves the base of references, so one that begins with "#" is
-// followed from every schema that has one.
+// targets are all schemas that a reference may mean. "$id" changes the base of references, so one that begins with "#"
+// is resolved from every schema that has an id.
 func (w *schemaWalker) targets(ref string) []any {
 	base, fragment, _ := strings.Cut(ref, "#")
 	if decoded, err := url.PathUnescape(fragment); err == nil {
@@ -189,10 +189,10 @@ func (w *schemaWalker) targets(ref string) []any {
 	return out
 }
 
-// sameEnd reports whether a URL may be meant by a reference that is relative to some base.
+// sameEnd reports whether a reference, relative to some base, may mean a URL.
 func sameEnd(url, ref string) bool { return strings.HasSuffix(url, strings.TrimLeft(ref, "./")) }
 
-// follow goes along a JSON pointer (RFC 6901).
+// follow resolves a JSON pointer (RFC 6901).
 func follow(v any, pointer string) (any, bool) {
 	if pointer[0] != '/' {
 		return nil, false

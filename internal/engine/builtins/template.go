@@ -11,13 +11,13 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// maxRendered is how many bytes strings.render_template may make, in all and by one of its functions.
+// maxRendered is how many bytes strings.render_template, and each function within a template, may make.
 const maxRendered = 1 << 20
 
 var errRendered = fmt.Errorf("makes more than %d bytes, the limit", maxRendered)
 
-// renderTemplate is strings.render_template with bounds on what it writes: loops of a template multiply its text. What
-// OPA's refuses, its own implementation says.
+// renderTemplate is strings.render_template with a bounded result: loops of a template multiply its text. What OPA
+// refuses is left to OPA's implementation.
 func renderTemplate(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
 	text, ok := operands[0].Value.(ast.String)
 	var values map[string]any
@@ -36,7 +36,7 @@ func renderTemplate(bctx topdown.BuiltinContext, operands []*ast.Term, iter func
 	return iter(ast.StringTerm(strings.ReplaceAll(out.String(), "<no value>", "<undefined>")))
 }
 
-// boundedBuffer takes no more than maxRendered bytes, and none when the evaluation is over.
+// boundedBuffer takes up to maxRendered bytes, and none when the evaluation is over.
 type boundedBuffer struct {
 	bytes.Buffer
 	cancel topdown.Cancel
@@ -49,7 +49,7 @@ func (r *boundedBuffer) Write(p []byte) (int, error) {
 	return r.Buffer.Write(p)
 }
 
-// boundedFuncs are the functions of templates that make text of text.
+// boundedFuncs are the functions of templates that make text, with bounded results.
 func boundedFuncs() template.FuncMap {
 	short := func(s string) (string, error) {
 		if len(s) > maxRendered {

@@ -1,4 +1,7 @@
-// Package document turns the input document into terms of OPA, as far as a policy can read it.
+// Package document turns the input document into terms of OPA, as far as a policy reads it.
+//
+// A document is converted straight from its Go types, without JSON in between. The converter of each type is made once,
+// from the struct tags that also make its JSON form, so that the two cannot differ.
 package document
 
 import (
@@ -14,9 +17,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 	"github.com/authz-sidecar/sidecar/internal/input"
 )
-
-// The document is mapped straight from its Go types to terms, with no JSON in between. Each type is planned once, from
-// the same tags that make its JSON form, so the two cannot differ.
 
 // converter turns a value of one Go type into a term.
 type converter func(v reflect.Value) (*ast.Term, error)
@@ -36,16 +36,16 @@ var (
 	tokenMembers    = membersOf(reflect.TypeFor[input.Token]())
 )
 
-// View is the part of the document that a policy can read. What nobody reads is not turned into terms.
+// View is the part of the document that a policy can read. Other members are not converted.
 type View struct {
 	document, request []member
-	// static are members of a token that follow from its claims, fresh those that differ from request to request.
+	// static are members of a token that follow from its claims, perRequest those that differ from request to request.
 	static, perRequest []member
 	// name is equal for views that have the same static members.
 	name string
 }
 
-// NewView returns the part of the document that r names.
+// NewView returns the part of the document that a policy uses.
 func NewView(r Usage) *View {
 	v := &View{document: r.of(documentMembers, ""), request: r.of(requestMembers, "request")}
 	var names []string
@@ -62,7 +62,7 @@ func NewView(r Usage) *View {
 	return v
 }
 
-// Value returns the terms of d, as far as they can be read.
+// Value converts d, as far as the policy can read it. An error has the kind of who sent the member that cannot be read.
 func (v *View) Value(d *input.Document) (ast.Value, error) {
 	fields := reflect.ValueOf(d).Elem()
 	pairs := make([][2]*ast.Term, 0, len(v.document))
@@ -92,7 +92,7 @@ func (v *View) Value(d *input.Document) (ast.Value, error) {
 	return ast.NewObject(pairs...), nil
 }
 
-// kindFor says whose fault it is when a member of the document cannot be read: the issuer's or the caller's.
+// kindFor is the kind of an error about a member: the token comes from the issuer, all else from the caller.
 func kindFor(member string) authz.Kind {
 	if member == "token" {
 		return authz.Misconfigured
@@ -100,20 +100,21 @@ func kindFor(member string) authz.Kind {
 	return authz.Malformed
 }
 
-// cachedToken is what the engine keeps in the slot of claims. It is immutable but for latest.
+// cachedToken is the value in the slot of claims. It is immutable but for latest.
 type cachedToken struct {
 	view   string
 	static [][2]*ast.Term
 	latest atomic.Pointer[latestToken]
 }
 
-// latestToken is a whole token as it was for some request; within a second most requests look alike.
+// latestToken is the converted token of the latest request. Most requests within a second have the same.
 type latestToken struct {
 	view *View
 	key  requestKey
 	term *ast.Term
 }
 
+// requestKey is what differs between tokens of the same claims.
 type requestKey struct {
 	scheme  string
 	binding input.Binding
@@ -121,7 +122,7 @@ type requestKey struct {
 	stale   bool
 }
 
-// tokenTerm returns the token of a document with claims, most of which is kept beside them.
+// tokenTerm converts the token of a document with claims. Most of it is kept in the slot of the claims.
 func (v *View) tokenTerm(d *input.Document) (*ast.Term, error) {
 	token := reflect.ValueOf(&d.Token).Elem()
 	form, _ := d.Claims.Slot.Load().(*cachedToken)
@@ -147,7 +148,7 @@ func (v *View) tokenTerm(d *input.Document) (*ast.Term, error) {
 	return term, nil
 }
 
-// key tells tokens of the same claims apart, as far as the view can tell.
+// key is what differs between tokens of the same claims, as far as the view shows it.
 func (v *View) key(t *input.Token) (k requestKey) {
 	for i := range v.perRequest {
 		switch v.perRequest[i].name {
@@ -164,6 +165,7 @@ func (v *View) key(t *input.Token) (k requestKey) {
 	return k
 }
 
+// object converts a struct.
 func object(v reflect.Value, members []member) (*ast.Term, error) {
 	pairs, err := pairsOf(v, members, make([][2]*ast.Term, 0, len(members)))
 	return ast.NewTerm(ast.NewObject(pairs...)), err

@@ -4,14 +4,14 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// Usage is what of the input the rules of a policy can read: the top-level members by name, and those of request and
-// token as "request.path". A name that ends here is read whole; "" is all of the input.
+// Usage is the part of the input that the rules of a policy can read: top-level members by name, and members of request
+// and token as "request.path". A name is there when all of that member is read; "" is the whole input.
 //
-// It errs on the side of more. In compiled Rego every access to the input is a reference that begins with it, also
-// behind an alias, in a function's argument or in a head, so no rule can read what no reference names.
+// It contains too much rather than too little. In compiled Rego every access to the input is a reference that begins
+// with input, also behind an alias, in an argument of a function, or in a head.
 type Usage map[string]bool
 
-// UsageOf walks every rule that was compiled, whatever asks for it.
+// UsageOf reads all compiled rules, whether an entrypoint depends on them or not.
 func UsageOf(c *ast.Compiler) Usage {
 	r := Usage{}
 	for _, m := range c.Modules {
@@ -53,7 +53,7 @@ func (r Usage) add(ref ast.Ref) {
 	r[string(name)] = true
 }
 
-// of returns the members of the object named within, or of the input, that are read at least in part.
+// of are the members of the input, or of its member within, that are read at least in part.
 func (r Usage) of(members []member, within string) []member {
 	var out []member
 	for _, m := range members {
@@ -64,7 +64,7 @@ func (r Usage) of(members []member, within string) []member {
 	return out
 }
 
-// below reports whether a top-level member is read, whole or in part.
+// below reports whether a top-level member is read, at least in part.
 func (r Usage) below(name string) bool {
 	if r[name] {
 		return true

@@ -8,12 +8,12 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
-// A result is sent to the caller, logged, and read by masks. maxResult is how many bytes of JSON one may have, before
-// the escaping of its strings, and maxDepth how deep it nests.
+// maxResultBytes is how many bytes of JSON a result may have before its strings are escaped: it is sent to the caller,
+// logged, and read by masks.
 const maxResultBytes = 1 << 20
 
-// CheckBounds says why v is no result that can be sent, logged and masked, or nothing. It stops at the limit, however
-// large v is.
+// CheckBounds is an error when v is too large, or nested too deep, to be a result. It stops at the limit, so that a
+// huge value costs no more than one at the limit.
 func CheckBounds(v ast.Value) error {
 	left := maxResultBytes
 	return checkBounds(v, &left, 0)
@@ -34,7 +34,7 @@ func checkBounds(v ast.Value, left *int, depth int) (err error) {
 	case *ast.Array:
 		err = v.Iter(func(t *ast.Term) error { return checkBounds(t.Value, left, depth+1) })
 	case ast.Set:
-		if *left -= 2 * v.Len(); *left >= 0 { // a large set is not sorted to be measured
+		if *left -= 2 * v.Len(); *left >= 0 { // iterating a set sorts it
 			err = v.Iter(func(t *ast.Term) error { return checkBounds(t.Value, left, depth+1) })
 		}
 	case ast.Object:

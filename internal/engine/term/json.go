@@ -13,16 +13,15 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
-// maxDepth is how deep the JSON nests that others put into a document, and maxEventDepth how deep an event of the
-// decision log does: it holds a document and a result, a few levels down, and no caller may make one that no mask can
-// read.
+// maxDepth is how deep the JSON of a document may nest. An event of the decision log holds a document and a result, a
+// few levels down, so maxEventDepth is larger: no caller can make an event that a mask cannot read.
 const (
 	maxDepth      = jsonbound.MaxDepth
 	maxEventDepth = 2 * maxDepth
 )
 
-// decoder reads JSON as terms. Duplicate members, invalid UTF-8, numbers that no policy could compare and nesting over
-// its depth are errors.
+// decoder reads JSON as terms. Duplicate members, invalid UTF-8, numbers that a policy cannot compare, and deeper
+// nesting are errors.
 type decoder struct {
 	tokens *jsontext.Decoder
 	depth  int
@@ -31,7 +30,7 @@ type decoder struct {
 // ParseJSON reads one JSON value of a document.
 func ParseJSON(b []byte) (*ast.Term, error) { return decode(b, maxDepth) }
 
-// ParseEvent reads an event of the decision log. It fails on nothing that a document or a result may hold.
+// ParseEvent reads an event of the decision log. It reads everything that a document or a result may hold.
 func ParseEvent(b []byte) (*ast.Term, error) { return decode(b, maxEventDepth) }
 
 func decode(b []byte, depth int) (*ast.Term, error) {
@@ -106,6 +105,7 @@ func (r *decoder) object() (*ast.Term, error) {
 	return ast.NewTerm(ast.NewObject(pairs...)), err
 }
 
+// AppendJSON appends the JSON form of v to dst: sets become sorted arrays, keys that are no strings their JSON text.
 func AppendJSON(dst []byte, v ast.Value) ([]byte, error) {
 	switch v := v.(type) {
 	case ast.Null:
@@ -173,8 +173,8 @@ func appendObject(dst []byte, o ast.Object) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// memberNames returns the names of the members of o in JSON, or nil when all its keys are strings. It is an error when
-// two keys, such as 1 and "1", have one name: readers of the JSON would not agree on which of the two they see.
+// memberNames are the names of the members of o in JSON, or nil when all keys are strings. Two keys with one name, such
+// as 1 and "1", are an error: readers of the JSON would differ on which one counts.
 func memberNames(o ast.Object) ([]string, error) {
 	keys := o.Keys()
 	if !slices.ContainsFunc(keys, func(k *ast.Term) bool { _, ok := k.Value.(ast.String); return !ok }) {

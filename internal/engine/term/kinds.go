@@ -7,7 +7,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/types"
 )
 
-// Kinds is a set of the types of JSON, and the set.
+// Kinds is a set of kinds of values: the types of JSON, and the set.
 type Kinds uint8
 
 const (
@@ -24,7 +24,7 @@ const (
 	AnyKind         = NullKind | scalarKinds | CollectionKinds
 )
 
-// KindsOf are the kinds that a value of type t may have; nothing is known of nil.
+// KindsOf are the kinds that a value of type t may have: all kinds for nil.
 func KindsOf(t types.Type) Kinds {
 	switch t := Unnamed(t).(type) {
 	case types.Null:
@@ -53,15 +53,18 @@ func KindsOf(t types.Type) Kinds {
 	return AnyKind
 }
 
+// IsCollection reports whether values of type t are arrays, objects or sets.
 func IsCollection(t types.Type) bool { return KindsOf(t)&^CollectionKinds == 0 }
-func Disjoint(a, b types.Type) bool  { return KindsOf(a)&KindsOf(b) == 0 }
 
-// Differ reports whether values of two types are surely of different kinds, neither of which is null.
+// Disjoint reports whether no kind of value has both types.
+func Disjoint(a, b types.Type) bool { return KindsOf(a)&KindsOf(b) == 0 }
+
+// Differ reports whether two types are known, have no kind in common, and neither may be null.
 func Differ(a, b types.Type) bool {
 	return a != nil && b != nil && Disjoint(a, b) && (KindsOf(a)|KindsOf(b))&NullKind == 0
 }
 
-// words of kinds: "a string or a number".
+// String is the kinds in words: "a number or a string".
 func (k Kinds) String() string {
 	var names []string
 	for i, name := range []string{"null", "a boolean", "a number", "a string", "an array", "an object", "a set"} {
@@ -73,6 +76,7 @@ func (k Kinds) String() string {
 	return strings.Join(names, " or ")
 }
 
+// Unnamed is the type that a named type, an argument of a builtin, stands for.
 func Unnamed(t types.Type) types.Type {
 	if named, ok := t.(*types.NamedType); ok {
 		return named.Type
@@ -80,6 +84,7 @@ func Unnamed(t types.Type) types.Type {
 	return t
 }
 
+// OrAny is t, or any type where t is unknown.
 func OrAny(t types.Type) types.Type {
 	if t == nil {
 		return types.A
@@ -87,7 +92,7 @@ func OrAny(t types.Type) types.Type {
 	return t
 }
 
-// ElementsOf is the type of the elements of a collection, or nil where nothing is known of them.
+// ElementsOf is the type of the elements of a collection, or nil where it is unknown.
 func ElementsOf(t types.Type) types.Type {
 	switch t := Unnamed(t).(type) {
 	case *types.Array:

@@ -11,7 +11,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// List returns the terms of an array, or of a set in its order.
+// List returns the elements of an array, or of a set in its order. Errors of this file describe the type and read as
+// predicates: "is a number, want a string".
 func List(v ast.Value) ([]*ast.Term, error) {
 	switch v := v.(type) {
 	case *ast.Array:
@@ -24,6 +25,7 @@ func List(v ast.Value) ([]*ast.Term, error) {
 	return nil, fmt.Errorf("is %s, want an array or a set", Describe(v))
 }
 
+// Text returns a string, which must be UTF-8.
 func Text(v ast.Value) (string, error) {
 	s, ok := v.(ast.String)
 	switch {
@@ -35,6 +37,7 @@ func Text(v ast.Value) (string, error) {
 	return string(s), nil
 }
 
+// Texts returns the strings of an array or a set.
 func Texts(v ast.Value) ([]string, error) {
 	terms, err := List(v)
 	if err != nil {
@@ -51,6 +54,7 @@ func Texts(v ast.Value) ([]string, error) {
 	return out, nil
 }
 
+// Integer returns a number without a fraction.
 func Integer(v ast.Value) (int64, error) {
 	n, ok := v.(ast.Number)
 	if !ok {
@@ -63,6 +67,7 @@ func Integer(v ast.Value) (int64, error) {
 	return i, nil
 }
 
+// Member returns the value of a member, or nil.
 func Member(o ast.Object, name string) ast.Value {
 	if t := o.Get(ast.InternedTerm(name)); t != nil {
 		return t.Value
@@ -70,7 +75,7 @@ func Member(o ast.Object, name string) ast.Value {
 	return nil
 }
 
-// Describe names the type of v the way a sentence needs it.
+// Describe is the type of v with its article: "an object".
 func Describe(v ast.Value) string {
 	name := ast.ValueName(v)
 	if strings.IndexByte("aeiou", name[0]) >= 0 {
@@ -79,7 +84,7 @@ func Describe(v ast.Value) string {
 	return "a " + name
 }
 
-// MemberName is the name of a member of an object, which is a string.
+// MemberName is the name of a member of an object: the key, which must be a string.
 func MemberName(k *ast.Term) (string, error) {
 	name, ok := k.Value.(ast.String)
 	if !ok {
@@ -88,6 +93,7 @@ func MemberName(k *ast.Term) (string, error) {
 	return string(name), nil
 }
 
+// Boolean returns true or false.
 func Boolean(v ast.Value) (bool, error) {
 	b, ok := v.(ast.Boolean)
 	if !ok {

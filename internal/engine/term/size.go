@@ -2,9 +2,10 @@ package term
 
 import "github.com/open-policy-agent/opa/v1/ast"
 
-// termBytes is what one term takes besides its text.
+// termBytes is the memory of one term besides its text.
 const termBytes = 96
 
+// Size estimates the memory that a value keeps in use, in bytes.
 func Size(v ast.Value) int {
 	n := termBytes
 	switch v := v.(type) {

@@ -11,8 +11,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
-// framingHeaders are header fields that shape the message itself or the connection; a policy that set one would break
-// the answer, or smuggle another.
+// framingHeaders shape the message itself or the connection. A policy that set one would break the response, or smuggle
+// another.
 var framingHeaders = map[string]bool{
 	"connection": true, "content-length": true, "host": true, "keep-alive": true, "proxy-connection": true, "te": true,
 	"trailer": true, "transfer-encoding": true, "upgrade": true, "www-authenticate": true,
@@ -47,7 +47,7 @@ func headers(v ast.Value) ([]authz.Header, error) {
 	return out, nil
 }
 
-// CheckHeaderName refuses what no policy may set.
+// CheckHeaderName is an error when a policy must not set a header of this name.
 func CheckHeaderName(v ast.Value) error {
 	name, ok := v.(ast.String)
 	switch {
@@ -59,6 +59,7 @@ func CheckHeaderName(v ast.Value) error {
 	return nil
 }
 
+// headerValues are those of one header: a string, or a list of strings.
 func headerValues(v ast.Value) ([]string, error) {
 	var values []string
 	switch v := v.(type) {
@@ -75,7 +76,7 @@ func headerValues(v ast.Value) ([]string, error) {
 		}
 	}
 	if len(values) == 0 {
-		values = []string{""} // always sent, so that the caller's own header of the name never passes for the policy's
+		values = []string{""} // sent empty, so that the caller's own header of that name does not reach the upstream
 	}
 	for _, s := range values {
 		for i := range len(s) {

@@ -10,20 +10,20 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// Shape is what a part of a result may be. The same readers judge a value at a request and a constant at load; the
-// kinds judge a type, where there is no value yet.
+// Shape is what a part of a result may be. At a request, and for constants at load, Check reads the value. At load,
+// where only the type of a value is known, Kinds are compared.
 type Shape struct {
 	Kinds term.Kinds
-	// Want says in words what is allowed: "a boolean".
+	// Want is the allowed value in words: "a boolean".
 	Want string
-	// Check reads a value, and says what is wrong with it.
+	// Check reads a value; its error says what is wrong.
 	Check func(ast.Value) error
-	// Members are those of an object, each with its shape; all that there may be, unless open.
+	// Members are those of an object. Others are an error unless Open.
 	Members []ShapeMember
 	Open    bool
-	// Required is the member that must be there.
+	// Required is the name of the member that must be there.
 	Required string
-	// Each is the shape of every element of a list, and of every value of an object whose members are not named.
+	// Each is the shape of the elements of a list, and of the values of an object without named members.
 	Each *Shape
 }
 
@@ -55,6 +55,7 @@ func (s *Shape) memberNames() string {
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
+// checkOf makes a check of a reader.
 func checkOf[T any](read func(ast.Value) (T, error)) func(ast.Value) error {
 	return func(v ast.Value) error {
 		_, err := read(v)
@@ -62,7 +63,7 @@ func checkOf[T any](read func(ast.Value) (T, error)) func(ast.Value) error {
 	}
 }
 
-// field is a member of the result: its shape, how it is read, and where it goes in a verdict.
+// field is a member of the result: its shape, its reader, and its field of a verdict.
 func field[T any](name string, s Shape, read func(ast.Value) (T, error), in func(*authz.Verdict) *T) ShapeMember {
 	s.Check = checkOf(read)
 	return ShapeMember{name, s, func(out *authz.Verdict, v ast.Value) (err error) {
@@ -71,7 +72,7 @@ func field[T any](name string, s Shape, read func(ast.Value) (T, error), in func
 	}}
 }
 
-// ResultShape is the shape of what an entrypoint returns, for a decision to be read out of it.
+// ResultShape is the shape of the result of an entrypoint.
 func ResultShape() *Shape { return &resultShape }
 
 const lists = term.ArrayKind | term.SetKind
@@ -124,7 +125,7 @@ var (
 	}
 )
 
-// UnknownMember is the error about a member of an object that has no such one.
+// UnknownMember is the error about a member that the shape does not have.
 func (s *Shape) UnknownMember(name string) error {
 	if ours, ok := foreignNames[strings.ToLower(name)]; ok && s.Named(strings.SplitN(ours[0], ",", 2)[0]) != nil {
 		return fmt.Errorf("unknown member %q, want %s; here it is %s", name, s.memberNames(),
@@ -133,7 +134,7 @@ func (s *Shape) UnknownMember(name string) error {
 	return fmt.Errorf("unknown member %q, want %s", name, s.memberNames())
 }
 
-// foreignNames says what a member of a result is here that other products call otherwise.
+// foreignNames are names by which other products call members of a result, with the names here.
 var foreignNames = map[string][]string{
 	"allowed": {"allow"}, "authorized": {"allow"}, "decision": {"allow"}, "result": {"allow"}, "access": {"allow"},
 	"http_status": {"status"}, "status_code": {"status"}, "code": {"status"},

@@ -9,8 +9,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// Refuses says why no value of type t can be of the shape, or nothing. A type that may be several things is refused
-// only when all of them are.
+// Refuses says why no value of type t fits the shape, or is empty. A type with alternatives is refused only when each
+// of them is.
 func (s *Shape) Refuses(t types.Type) string {
 	switch t := term.Unnamed(t).(type) {
 	case nil:
@@ -42,7 +42,7 @@ func (s *Shape) Refuses(t types.Type) string {
 	return ""
 }
 
-// refusesObject judges the members that an object surely has.
+// refusesObject checks the members that an object is known to have.
 func (s *Shape) refusesObject(t *types.Object) string {
 	for _, p := range t.StaticProperties() {
 		name, ok := p.Key.(string)

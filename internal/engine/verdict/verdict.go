@@ -10,8 +10,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// Read reads what a policy returned: a boolean, or an object of known members. Anything else is an error; nothing
-// is guessed. Errors name members and types, and never quote a value: it may be one that a mask hides from the log.
+// Read reads the result of a policy: a boolean, or an object of known members. Anything else is an error. Errors name
+// members and types, and never quote a value, which a mask may hide from the log.
 func Read(v ast.Value) (*authz.Verdict, error) {
 	switch v := v.(type) {
 	case ast.Boolean:
@@ -53,7 +53,7 @@ func objectVerdict(o ast.Object) (*authz.Verdict, error) {
 	return out, nil
 }
 
-// hasObligations reports whether the context of a result has a member where its obligations go.
+// hasObligations reports whether the context of a result has a member "obligations".
 func hasObligations(o ast.Object) bool {
 	context, ok := term.Member(o, "context").(ast.Object)
 	return ok && term.Member(context, "obligations") != nil
@@ -75,7 +75,7 @@ func reasons(v ast.Value) ([]authz.Reason, error) {
 	return out, nil
 }
 
-// reason reads one reason. One that is only a string is a message for people; its code says no more than "denied".
+// reason reads one reason. A string is a message for people with the code "denied".
 func reason(v ast.Value) (authz.Reason, error) {
 	o, ok := v.(ast.Object)
 	if !ok {
