@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAVariableThatOnlyTakesAValueIsAProblem(t *testing.T) {
+func TestUnificationWithAVariableUsedOnceIsAProblem(t *testing.T) {
 	for _, rego := range []string{
 		`x if input.request.method = GET`,
 		`x if GET = input.request.method`,

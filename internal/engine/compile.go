@@ -14,9 +14,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
-// Compile makes a Policy of everything in set. entrypoint is a rule that must exist besides those of cfg. An error is
-// of type bundle.Problems and tells all faults at once. A compiler that panics is such a fault: nothing that somebody
-// saves may end the process.
+// Compile makes a Policy of set. entrypoint is the path of a rule that must exist, besides those of cfg. An error is of
+// type bundle.Problems and lists all problems. A panic of the compiler is a problem too, so that no file can end the
+// process.
 func Compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string) (p *Policy, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -30,8 +30,7 @@ func Compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	return p, nil
 }
 
-// compile stops at the first kind of problem.
-
+// compile ends at the first kind of problem.
 func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string) (*Policy, error) {
 	modules, problems, whole := rego.ParseReadable(set, cfg.Rego(), rego.WithoutTests)
 	if !whole {
@@ -41,7 +40,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	if err != nil {
 		return nil, err
 	}
-	// The store is never written again, so one read transaction serves every evaluation of the snapshot.
+	// The store is never written again, so that all evaluations share one read transaction.
 	txn, err := store.NewTransaction(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open the data: %w", err)

@@ -24,7 +24,7 @@ func beside(text string) map[string]string {
 	return map[string]string{"policies/authz.rego": allowAll, "policies/other.rego": text}
 }
 
-func TestAllProblemsAreToldAtOnceInTheirOrder(t *testing.T) {
+func TestAllProblemsAreReportedTogetherInOrder(t *testing.T) {
 	refused(t, patient, map[string]string{
 		"policies/b.rego":     "package b\n\nx if input.token.activ\n\ny if input.request.methd == \"GET\"\n",
 		"policies/a.rego":     "package a\n\nx if input.toke.active\n",
@@ -36,7 +36,7 @@ func TestAllProblemsAreToldAtOnceInTheirOrder(t *testing.T) {
 	)
 }
 
-func TestSyntaxErrorsOfSeveralFilesAreToldAtOnce(t *testing.T) {
+func TestSyntaxErrorsOfSeveralFilesAreReportedTogether(t *testing.T) {
 	refused(t, patient, map[string]string{
 		"policies/authz.rego": allowAll,
 		"policies/a.rego":     "package a\n\nx if {\n",
@@ -83,7 +83,7 @@ func TestStrictModeRefusesUnusedAssignments(t *testing.T) {
 		"policies/other.rego:3:6: rego_compile_error: assigned var y unused")
 }
 
-func TestConsequencesOfARedeclaredArgumentAreNotTold(t *testing.T) {
+func TestConsequencesOfARedeclaredArgumentAreNotReported(t *testing.T) {
 	_, err := compiled(t, patient, beside("package b\n\nmay(reader, patient) if {\n\treader := patient.id\n\treader == 1\n}\n"))
 	if err == nil || err.Error() != "policies/other.rego:4:2: rego_compile_error: arg reader redeclared" {
 		t.Errorf("problems %v", err)
@@ -118,7 +118,7 @@ func TestMissingEntrypointsAreRefused(t *testing.T) {
 	)
 }
 
-func TestPathIsNeverPastedIntoRego(t *testing.T) {
+func TestPathIsNeverParsedAsRego(t *testing.T) {
 	for _, path := range []string{`authz/decision"]; true`, `authz/a"]; x`, "authz.decision", "authz/decision := 1",
 		""} {
 		if _, err := compiled(t, Config{Deadline: time.Minute, Entrypoints: []string{path}},
@@ -233,7 +233,7 @@ func TestVersionsAreNamed(t *testing.T) {
 	}
 }
 
-func TestACompilerThatPanicsIsAProblemAndNotTheEnd(t *testing.T) {
+func TestAPanicOfTheCompilerIsAProblem(t *testing.T) {
 	p, err := Compile(t.Context(), nil, patient, decisionPath)
 	problems, ok := errors.AsType[bundle.Problems](err)
 	if p != nil || !ok || len(problems) != 1 || !strings.Contains(problems[0].Message, "the compiler failed") {

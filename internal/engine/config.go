@@ -15,22 +15,20 @@ type Config struct {
 	Deadline       time.Duration `yaml:"deadline" default:"500ms" min:"1ms" max:"30s" doc:"Longest time one evaluation may take, by the clock on the wall: leave room for a busy machine."`
 	CompileTimeout time.Duration `yaml:"compile_timeout" default:"15s" min:"1s" max:"10m" doc:"Longest time that compiling the policies may take. A start fails then; at a reload the last good policies go on deciding."`
 
-	// Runaways counts the calls of builtins that outlive their evaluations, in all policies that it is given to; nil is
-	// a new one.
+	// Runaways counts the calls of builtins that outlive their evaluation. nil is a counter of this policy alone.
 	Runaways *builtins.Runaways `yaml:"-"`
 
-	// TokenModes are the modes that metadata may ask for, as far as the issuers can do them; none are all.
+	// TokenModes are the modes that the issuers support and metadata may ask for; none stands for all.
 	TokenModes []authz.Mode `yaml:"-"`
 
-	// Headers are the names of the request headers that policies see, as input.Config has them. nil means that any name
-	// may be seen that is written in lower case and holds no credential.
+	// Headers are the names of the request headers that policies see (input.headers). nil stands for all names in lower
+	// case that hold no credential.
 	Headers []string `yaml:"-"`
-	// AnonymousRequests says whether policies decide about requests without a token too, as decision.token: optional
-	// has it.
+	// AnonymousRequests is set when policies decide about requests without a token too (decision.token: optional).
 	AnonymousRequests bool `yaml:"-"`
 }
 
-// Rego is the part of c that compilers need.
+// Rego is the part of c for compilers.
 func (c Config) Rego() rego.Options {
 	return rego.Options{AllowBuiltins: c.AllowBuiltins, Headers: c.Headers}
 }

@@ -18,18 +18,18 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
-// Diagnose tells all that is wrong with a set that must not decide, because of faults of its files or of its own. lost
-// are the paths under data of which nothing is known, since what would provide them cannot be read.
+// Diagnose lists all problems of a set that must not decide: because it has problems, or because some files cannot be
+// read. lost are the paths under data that the unreadable files would provide.
 //
-// OPA's compiler ends at the first kind of error that it finds. So each rule with an error is replaced by one of which
-// nothing is known, and the rest is compiled again and checked. Told are causes: what may follow from something that is
-// told, or is lost, is not.
+// OPA's compiler ends after the first stage with an error. So each rule with an error is replaced by one of which
+// nothing is known, and the set is compiled and checked again. Problems that may be consequences of another problem, or
+// of a lost file, are left out.
 func Diagnose(
 	ctx context.Context, set *bundle.Set, lost [][]string, cfg Config, entrypoint string,
 ) (problems bundle.Problems) {
 	d := &diagnosis{cfg: cfg, set: set, replaced: map[string]bool{}, until: time.Now().Add(longestDiagnosis(cfg))}
 	defer func() {
-		_ = recover() // of the compiler: what was found so far is told
+		_ = recover() // the compiler panicked: the problems found before remain
 		problems = d.problems.Sorted()
 	}()
 	for _, path := range lost {
@@ -51,7 +51,7 @@ func Diagnose(
 	return d.problems
 }
 
-// longestDiagnosis is the part of the time for compiling after which no further compilation begins.
+// longestDiagnosis is a third of the time for compiling. No further compilation begins after that.
 func longestDiagnosis(cfg Config) time.Duration {
 	if cfg.CompileTimeout == 0 {
 		return 5 * time.Second
@@ -59,21 +59,22 @@ func longestDiagnosis(cfg Config) time.Duration {
 	return cfg.CompileTimeout / 3
 }
 
-// diagnosis is what is known of a set that must not decide.
+// diagnosis is the state of Diagnose.
 type diagnosis struct {
 	cfg Config
 	set *bundle.Set
 	// modules are those that can be read. Rules with errors are replaced in them.
 	modules  map[string]*ast.Module
 	unknown  []ast.Ref
-	replaced map[string]bool // by place
+	replaced map[string]bool // by location
 	problems bundle.Problems
 	until    time.Time
 }
 
-// maxRounds bounds how often a set is compiled: OPA has a handful of stages that end a compilation.
+// maxRounds bounds how often a set is compiled. A handful of stages of OPA end a compilation.
 const maxRounds = 8
 
+// check compiles, checks and evaluates the set as Compile does, and adds all problems.
 func (d *diagnosis) check(ctx context.Context, entrypoint string) {
 	store, err := rego.NewStore(d.set)
 	if err != nil {
@@ -116,40 +117,40 @@ func (d *diagnosis) check(ctx context.Context, entrypoint string) {
 	d.problems = append(d.problems, p.tryEntrypoints(ctx, prog, d.cfg)...)
 }
 
-// compiled compiles the modules until nothing in them stops the compiler, or returns nil.
+// compiled compiles the modules, replacing rules with errors, until there is none. It is nil when that fails.
 func (d *diagnosis) compiled(conflicts func([]string) (bool, error)) *ast.Compiler {
 	for round := range maxRounds {
 		how := rego.Strict
 		if round > 0 {
-			how = rego.Lenient // what is unused has been told, and more is unused where rules are replaced
+			how = rego.Lenient // the first round told what is unused; replaced rules leave more unused
 		}
 		compiler, errs := rego.Compile(d.cfg.Rego(), d.modules, conflicts, how)
 		if len(errs) == 0 {
 			return compiler
 		}
-		mended := true
+		replaced := true
 		for _, e := range rego.Causes(errs) {
 			if !d.mayFollow(e) {
 				d.problems = append(d.problems, rego.ProblemsOf("policies", e)...)
 			}
 			if how == rego.Lenient || !isStrictnessError(e) {
-				mended = d.replaceFaulty(e) && mended
+				replaced = d.replaceFaulty(e) && replaced
 			}
 		}
-		if !mended || time.Now().After(d.until) {
+		if !replaced || time.Now().After(d.until) {
 			return nil
 		}
 	}
 	return nil
 }
 
-// isStrictnessError reports whether an error is one of strictness alone.
+// isStrictnessError reports whether an error comes from strictness alone.
 func isStrictnessError(e *ast.Error) bool {
 	return strings.HasSuffix(e.Message, " unused") || strings.HasPrefix(e.Message, "unused argument ") ||
 		strings.HasPrefix(e.Message, "import must not shadow")
 }
 
-// mayFollow reports whether an error may be there only because something else cannot be read.
+// mayFollow reports whether an error may be a consequence of something that cannot be read.
 func (d *diagnosis) mayFollow(e *ast.Error) bool {
 	if e.Location == nil {
 		return len(d.unknown) > 0
@@ -158,7 +159,7 @@ func (d *diagnosis) mayFollow(e *ast.Error) bool {
 	if m == nil {
 		return true
 	}
-	if m.RegoVersionSpan().Max() == ast.RegoV0 { // whose problem is that it is old
+	if m.RegoVersionSpan().Max() == ast.RegoV0 { // its version is the problem
 		detail, ok := e.Details.(*ast.RefErrInvalidDetail)
 		return !ok || !detail.Ref.HasPrefix(ast.InputRootRef)
 	}
@@ -169,10 +170,10 @@ func (d *diagnosis) mayFollow(e *ast.Error) bool {
 	return e.Code == ast.UnsafeVarErr && d.isUnknown(m.Package.Path)
 }
 
-// isUnknown reports whether something unknown may provide ref.
+// isUnknown reports whether a lost file or module may provide ref.
 func (d *diagnosis) isUnknown(ref ast.Ref) bool { return check.MayOverlap(d.unknown, ref) }
 
-// missesUnknown reports whether a problem with an entrypoint is that nothing known provides it.
+// missesUnknown reports whether p says that an entrypoint is missing which a lost file or module may provide.
 func (d *diagnosis) missesUnknown(compiler *ast.Compiler, p bundle.Problem, paths []string) bool {
 	return slices.ContainsFunc(paths, func(path string) bool {
 		return strings.HasPrefix(p.Message, "data."+rego.Dotted(path)+",") &&
@@ -180,7 +181,7 @@ func (d *diagnosis) missesUnknown(compiler *ast.Compiler, p bundle.Problem, path
 	})
 }
 
-// packageOf is the package of a module that cannot be read, or all of data.
+// packageOf is the package of a module that cannot be parsed, or all of data when that is not known either.
 func packageOf(f bundle.File) ast.Ref {
 	for line := range strings.Lines(string(f.Raw)) {
 		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "package ") {
@@ -193,7 +194,7 @@ func packageOf(f bundle.File) ast.Ref {
 	return ast.DefaultRootRef
 }
 
-// diagnosed adds to the problems of a set all others that it has.
+// diagnosed adds all other problems of a set to the problems of err.
 func diagnosed(ctx context.Context, err error, set *bundle.Set, cfg Config, entrypoint string) error {
 	problems, ok := errors.AsType[bundle.Problems](err)
 	if !ok {

@@ -12,7 +12,7 @@ import (
 // sound is a policy that decides, for others to be put beside.
 const sound = "package authz\n\n# METADATA\n# entrypoint: true\ndefault decision := false\n"
 
-func TestFaultsOfAllKindsAreToldAtOnce(t *testing.T) {
+func TestProblemsOfAllKindsAreReportedTogether(t *testing.T) {
 	refused(t, patient, map[string]string{
 		"policies/authz.rego":       sound,
 		"policies/conflict.rego":    "package conflict\n\na := 1\n\na contains 2\n",
@@ -47,8 +47,8 @@ func TestFaultsOfAllKindsAreToldAtOnce(t *testing.T) {
 	)
 }
 
-// TestWhatFollowsFromAFaultIsNotTold: each faulty file has dependants, of which nothing else is wrong.
-func TestWhatFollowsFromAFaultIsNotTold(t *testing.T) {
+// TestConsequencesOfAProblemAreNotReported: each faulty file has dependants, of which nothing else is wrong.
+func TestConsequencesOfAProblemAreNotReported(t *testing.T) {
 	dependants := map[string]string{
 		"policies/authz.rego": "package authz\n\nimport data.lib\n\n# METADATA\n# entrypoint: true\ndecision if lib.open\n\ndecision := lib.answer if lib.f(1)\n",
 		"policies/more.rego":  "package lib\n\nlocal if open\n\nother if f(2)\n\nfine := answer\n",
@@ -93,7 +93,7 @@ func TestWhatFollowsFromAFaultIsNotTold(t *testing.T) {
 	}
 }
 
-func TestOfLostDataNothingIsTold(t *testing.T) {
+func TestNothingIsReportedAboutLostData(t *testing.T) {
 	t.Parallel()
 	set := &bundle.Set{Bundles: []bundle.Bundle{{Name: "policies", RegoVersion: 1, Modules: []bundle.File{
 		{Path: "a.rego", Raw: []byte(sound)},

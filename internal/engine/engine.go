@@ -1,5 +1,5 @@
-// Package engine turns bundles into one immutable compiled policy and evaluates it. It is OPA's border: no other
-// package on the request path knows OPA's types.
+// Package engine compiles bundles into one immutable policy and evaluates it. Only engine and its sub-packages use OPA's
+// types on the request path.
 package engine
 
 import (
@@ -14,11 +14,11 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
-// Policy is one compiled, immutable revision of everything policies say. It is safe for concurrent use.
+// Policy is one compiled, immutable revision of all policies. It is safe for concurrent use.
 type Policy struct {
 	revision string
 	digest   string
-	// revisions is name -> revision of each bundle.
+	// revisions are by the name of the bundle.
 	revisions map[string]string
 	entries   map[string]*preparedRule
 	view      *document.View
@@ -26,7 +26,7 @@ type Policy struct {
 	unread    []check.UnreadData
 }
 
-// Question is what one evaluation needs.
+// Question is the input of one evaluation.
 type Question struct {
 	// Entrypoint is a path without "data": "authz/decision".
 	Entrypoint string
@@ -37,16 +37,16 @@ type Question struct {
 	Seed string
 }
 
-// Revision names the revision in words the bundles chose, or the beginning of the digest when none did.
+// Revision is the revisions that the bundles state, or the beginning of the digest when they state none.
 func (p *Policy) Revision() string { return p.revision }
 
-// Digest is "sha256:<hex>" over everything that was compiled.
+// Digest is "sha256:<hex>" over all files of the policy.
 func (p *Policy) Digest() string { return p.digest }
 
-// Revisions maps the name of each bundle to its revision. Nobody may change it.
+// Revisions maps the name of each bundle to its revision. It is read-only.
 func (p *Policy) Revisions() map[string]string { return p.revisions }
 
-// Entrypoints lists the rules that may be asked, sorted.
+// Entrypoints lists the paths that callers may ask for, sorted.
 func (p *Policy) Entrypoints() []string {
 	out := make([]string, 0, len(p.entries))
 	for path := range p.entries {
@@ -56,7 +56,7 @@ func (p *Policy) Entrypoints() []string {
 	return out
 }
 
-// Has reports whether path may be asked.
+// Has reports whether callers may ask for path.
 func (p *Policy) Has(path string) bool { return p.entries[path] != nil }
 
 // Freshness is what the metadata of an entrypoint asks of the facts about a token.
@@ -82,7 +82,7 @@ func (p *Policy) Eval(ctx context.Context, q Question) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	// A memo of verdicts belongs here: in the entry, keyed by the values of in that the entry's rules can read.
+	// A cache of verdicts belongs here, by the values of in that the rules of e can read.
 	value, err := e.eval(ctx, in, evalOptions{time: q.Time, seed: q.Seed})
 	switch {
 	case err != nil:
@@ -93,7 +93,7 @@ func (p *Policy) Eval(ctx context.Context, q Question) (Result, error) {
 	return Result{value, e.path}, nil
 }
 
-// Warn reports what is no problem and should be looked at all the same: where, the cause, and what to do.
+// Warn reports what does not stop a load and should be looked at: where, the cause, and what to do.
 func (p *Policy) Warn(warn func(place, cause, hint string)) {
 	for _, u := range p.unread {
 		warn(u.File+":", "no policy reads "+u.Path,

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAMemberOfTheInputThatIsNeverWhatItIsComparedWithIsAProblem(t *testing.T) {
+func TestAMemberComparedWithAnImpossibleValueIsAProblem(t *testing.T) {
 	for rego, want := range map[string]string{
 		`x if input.token.kind != "acess"`:                                          `input.token.kind is never "acess": it is one of access, refresh, id, unknown; did you mean "access"?`,
 		`x if input.token.subject.type == "User"`:                                   `did you mean "user"?`,

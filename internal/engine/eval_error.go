@@ -10,37 +10,37 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
 )
 
-// evalError says what stopped an evaluation, and where, without the values that OPA quotes: they come from the document
-// or from an event of the decision log, a mask may hide them, and no mask sees the text of an error.
+// evalError is the cause and location of a failed evaluation, without the values that OPA quotes: they come from the
+// document or from an event of the decision log, and no mask is applied to the text of an error.
 func evalError(err error) error {
 	e, ok := errors.AsType[*topdown.Error](err)
 	if !ok {
 		return fmt.Errorf("the evaluation failed (%T)", err)
 	}
-	said := e.Code
+	text := e.Code
 	cause := builtins.Cause(err)
 	switch e.Code {
 	case topdown.BuiltinErr:
 		if cause != nil {
-			said += ": " + cause.Error()
+			text += ": " + cause.Error()
 			break
 		}
-		// "<name>: <cause>", and the cause quotes what the builtin was given.
+		// The message is "<name>: <cause>", and the cause quotes the operands.
 		name, _, _ := strings.Cut(e.Message, ":")
-		said += ": " + name + " cannot work with what it was given"
+		text += ": " + name + " cannot work with what it was given"
 	case topdown.ConflictErr:
-		said += ": " + conflictLocations(e.Message)
+		text += ": " + conflictLocations(e.Message)
 	default:
-		said += ": " + strings.ReplaceAll(e.Message, "\n", " ")
+		text += ": " + strings.ReplaceAll(e.Message, "\n", " ")
 	}
 	if e.Location == nil {
-		return fmt.Errorf("%s", said)
+		return errors.New(text)
 	}
-	return fmt.Errorf("%s:%d:%d: %s", e.Location.File, e.Location.Row, e.Location.Col, said)
+	return fmt.Errorf("%s:%d:%d: %s", e.Location.File, e.Location.Row, e.Location.Col, text)
 }
 
-// conflictLocations keeps the places of the rules that contradict each other: OPA lists them below the message, one a
-// line, as "<value> at <place>".
+// conflictLocations keeps the locations of the conflicting rules, which OPA lists below the message as "<value> at
+// <location>", one a line.
 func conflictLocations(message string) string {
 	first, below, _ := strings.Cut(message, "\n")
 	var places []string

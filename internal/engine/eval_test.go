@@ -125,14 +125,14 @@ func TestTypeErrorOfABuiltinNamesTheTypes(t *testing.T) {
 	fails(t, p, question(`{"name":1}`), "policies/authz.rego:5:22: eval_type_error: contains: operand 1 must be string but got number")
 }
 
-func TestRulesThatContradictEachOtherAreNamedWithoutTheirValues(t *testing.T) {
+func TestConflictingRulesAreNamedWithoutTheirValues(t *testing.T) {
 	p := policy(t, patient, "default decision := false\n\ndecision := true if x\n\nx := input.context.a\n\nx := input.context.b\n")
 	err := fails(t, p, question(`{"a":"hunter2","b":"hunter3"}`),
 		"eval_conflict_error: rule data.authz.x produced conflicting values, at policies/authz.rego:7 and policies/authz.rego:9")
 	silent(t, err, "hunter")
 }
 
-func TestFunctionThatContradictsItselfIsNamed(t *testing.T) {
+func TestConflictingFunctionIsNamed(t *testing.T) {
 	p := policy(t, patient, "default decision := false\n\ndecision := true if f(1)\n\nf(_) := input.context.a\n\nf(_) := input.context.b\n")
 	silent(t, fails(t, p, question(`{"a":"hunter2","b":"hunter3"}`), "eval_conflict_error", "data.authz.f",
 		"policies/authz.rego:"), "hunter")
@@ -213,7 +213,7 @@ func TestContextThatCannotBeReadIsNeverDecided(t *testing.T) {
 	}
 }
 
-func TestCallerWhoHasGoneDoesNotMisconfigureThePolicy(t *testing.T) {
+func TestACanceledCallDoesNotMisconfigureThePolicy(t *testing.T) {
 	p := policy(t, patient, "decision := true\n")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

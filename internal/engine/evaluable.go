@@ -7,14 +7,15 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
-// evaluable says of which rules the values can be judged: of those that depend on nothing that is at fault or unknown.
+// evaluable tells which rules can be evaluated during a diagnosis: those that depend on no rule with a problem and on
+// nothing that is lost.
 type evaluable struct {
 	compiler *ast.Compiler
 	d        *diagnosis
 	faulty   map[*ast.Rule]bool
 }
 
-// evaluableRules looks at the problems that were told so far.
+// evaluableRules takes the problems so far into account.
 func (d *diagnosis) evaluableRules(compiler *ast.Compiler) *evaluable {
 	s := &evaluable{compiler: compiler, d: d, faulty: map[*ast.Rule]bool{}}
 	for _, p := range d.problems {
@@ -27,12 +28,12 @@ func (d *diagnosis) evaluableRules(compiler *ast.Compiler) *evaluable {
 	return s
 }
 
-// isStrictnessProblem is tolerable of a problem.
+// isStrictnessProblem is isStrictnessError for a problem.
 func isStrictnessProblem(p bundle.Problem) bool {
 	return isStrictnessError(&ast.Error{Message: p.Message})
 }
 
-// rule reports whether the value of the rules at a path can be judged.
+// rule reports whether the rule at a path can be evaluated.
 func (s *evaluable) rule(path string) bool {
 	for r := range rego.Dependencies(s.compiler, rego.RefOf(path)) {
 		if s.faulty[r] || s.d.replaced[locationOfRule(r)] || s.readsUnknown(r) {
@@ -42,7 +43,7 @@ func (s *evaluable) rule(path string) bool {
 	return true
 }
 
-// readsUnknown reports whether a rule reads, or is one of, what is unknown.
+// readsUnknown reports whether a rule reads, or is at, a path that is lost.
 func (s *evaluable) readsUnknown(r *ast.Rule) bool {
 	found := s.d.isUnknown(r.Ref().GroundPrefix())
 	rego.VisitRefs(r, func(_ *ast.Term, ref ast.Ref, _ *ast.Location) {

@@ -19,11 +19,11 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// runtime is what all evaluations within a snapshot share. It is immutable.
+// runtime is what all evaluations of one Policy share. It is immutable.
 type runtime struct {
 	compiler *ast.Compiler
 	store    storage.Store
-	// txn is read by all evaluations: the store is never written again.
+	// txn is shared by all evaluations: the store is never written again.
 	txn      storage.Transaction
 	values   cache.InterQueryValueCache
 	measures metrics.Metrics
@@ -46,7 +46,7 @@ func newRuntime(
 	return w
 }
 
-// preparedRule is one rule that may be asked. It is immutable.
+// preparedRule is one rule, ready to be evaluated. It is immutable.
 type preparedRule struct {
 	*runtime
 	path          string
@@ -57,22 +57,22 @@ type preparedRule struct {
 	needsRequest bool
 }
 
-// network says how far the builtins of a policy can get.
+// network says whether the builtins of a policy may reach the network.
 type network uint8
 
 const (
-	// networkDenied policies only compute.
 	networkDenied network = iota
-	// networkAllowed policies also wait for the network, where an alarm is not heard: the end of a context is.
+	// networkAllowed lets an evaluation wait for the network, where its context must end at the deadline: OPA's Cancel
+	// is not checked there.
 	networkAllowed
 )
 
-// resultVar is the variable of a query that holds the value of its rule.
+// resultVar is the variable of the query that is bound to the value of the rule.
 const resultVar = ast.Var("answer")
 
-// prepare prepares the rule at path.
+// prepare compiles the query for the rule at path.
 func (w *runtime) prepare(path string, freshness authz.Freshness) (*preparedRule, error) {
-	// The query is built from terms: a path is never pasted into Rego.
+	// The query is built from terms, so that a path is never parsed as Rego.
 	asks := w.compiler.QueryCompiler()
 	query, err := asks.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(resultVar), ast.NewTerm(rego.RefOf(path)))))
 	if err != nil {
@@ -84,18 +84,18 @@ func (w *runtime) prepare(path string, freshness authz.Freshness) (*preparedRule
 	}, nil
 }
 
-// evalOptions is one evaluation.
+// evalOptions are those of one evaluation.
 type evalOptions struct {
 	time time.Time
-	// seed, the decision's id, is what rand and uuid derive from.
+	// seed, the decision's id, seeds rand and uuid.
 	seed string
-	// tracer follows an evaluation in which every rule is entered; nil means one as decisions have it.
+	// tracer follows an evaluation without the rule index, which enters every rule. Decisions have none.
 	tracer topdown.QueryTracer
-	// deadline is in place of the configured one where it is not 0.
+	// deadline replaces the configured one when it is not 0.
 	deadline time.Duration
 }
 
-// eval evaluates e over in. The value is nil when the rule is undefined.
+// eval evaluates the rule with the input in. The value is nil when the rule is undefined.
 func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (ast.Value, error) {
 	if r.deadline == 0 {
 		r.deadline = e.deadline
@@ -109,7 +109,7 @@ func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (a
 		defer done()
 	}
 	values := newVirtualCache()
-	defer values.Release()
+	defer values.release()
 	var failed []topdown.Error
 	var value ast.Value
 	q := e.newQuery(in, r).WithCancel(cancel).WithVirtualCache(values).WithBuiltinErrorList(&failed)
@@ -124,7 +124,7 @@ func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (a
 	case err != nil:
 		return nil, fmt.Errorf("evaluate data.%s: %w", rego.Dotted(e.path), evalError(err))
 	case len(failed) > 0:
-		// OPA treats the expression as undefined, and a deny rule that is undefined allows.
+		// OPA goes on with the expression undefined, and a deny rule that is undefined allows.
 		return nil, fmt.Errorf("evaluate data.%s: %w", rego.Dotted(e.path), evalError(&failed[0]))
 	case value == nil:
 		return nil, nil
@@ -135,7 +135,7 @@ func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (a
 	return value, nil
 }
 
-// newQuery is the query of one evaluation.
+// newQuery makes the query of one evaluation.
 func (e *preparedRule) newQuery(in ast.Value, r evalOptions) *topdown.Query {
 	q := topdown.NewQuery(e.query).
 		WithQueryCompiler(e.queryCompiler).WithCompiler(e.compiler).

@@ -12,21 +12,21 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
-// Explanation says why a decision came out as it did.
+// Explanation says how the rules led to a decision.
 type Explanation struct {
-	// Rules were looked at, in the order of their files and rows.
+	// Rules are those that were evaluated, by file and row.
 	Rules []RuleOutcome
 }
 
-// RuleOutcome is what became of one rule.
+// RuleOutcome is the outcome of one rule.
 type RuleOutcome struct {
 	// Rule is a path: data.authz.allow.
 	Rule string
 	File string
 	Row  int
-	// Fired is set when the rule gave a value.
+	// Fired is set when the rule had a value.
 	Fired bool
-	// Failed is where the rule that did not fire got to: the first expression that nothing could satisfy.
+	// Failed is the first expression, in a rule that did not fire, for which there was no solution.
 	Failed *FailedExpr
 }
 
@@ -37,7 +37,7 @@ type FailedExpr struct {
 	Row  int
 }
 
-// Explain evaluates q as Eval does, and says why: a second evaluation, which is slow, lists what became of the rules.
+// Explain evaluates q as Eval does. A second, slow evaluation finds the outcome of each rule.
 func (p *Policy) Explain(ctx context.Context, q Question) (Result, Explanation, error) {
 	e := p.entries[q.Entrypoint]
 	if e == nil {
@@ -46,21 +46,21 @@ func (p *Policy) Explain(ctx context.Context, q Question) (Result, Explanation, 
 	}
 	result, err := p.Eval(ctx, q)
 	tracer := &ruleTracer{rules: map[uint64]*ast.Rule{}, outcomes: map[*ast.Rule]*progress{}}
-	// Without the index every rule is entered, so that each one that fails has an expression to show. Builtins fail
-	// there that the answer does not depend on, so what this evaluation comes to is not the answer.
+	// Without the rule index every rule is entered, so that each rule that fails has an expression to show. Builtins may
+	// fail in rules that the result does not depend on, so the result of this evaluation does not count.
 	if in, err := p.view.Value(q.Document); err == nil {
 		_, _ = e.eval(ctx, in, evalOptions{time: q.Time, seed: q.Seed, tracer: tracer, deadline: 100 * e.deadline})
 	}
 	return result, tracer.explanation(), err
 }
 
-// ruleTracer follows each rule from where it is entered to where it ends.
+// ruleTracer records the outcome of each rule.
 type ruleTracer struct {
 	rules    map[uint64]*ast.Rule // by query
 	outcomes map[*ast.Rule]*progress
 }
 
-// progress is how far the body of a rule got.
+// progress is how far the evaluation of the body of a rule got.
 type progress struct {
 	fired  bool
 	failed *ast.Expr
@@ -87,7 +87,7 @@ func (t *ruleTracer) TraceEvent(e topdown.Event) {
 		if e.Op != topdown.FailOp || rule == nil {
 			return
 		}
-		// A body that iterates fails many times; the furthest expression is the one worth showing.
+		// A body that iterates fails many times. The furthest expression says most.
 		if at := t.outcomes[rule]; node.Index > at.index {
 			at.failed, at.index = node, node.Index
 		}

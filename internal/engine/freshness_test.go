@@ -12,7 +12,7 @@ func metadata(token string) map[string]string {
 	return map[string]string{"policies/authz.rego": "package authz\n\n# METADATA\n# entrypoint: true\n# custom:\n#   token: " + token + "\ndecision := true\n"}
 }
 
-func TestMetadataOfAnEntrypointDemands(t *testing.T) {
+func TestMetadataOfAnEntrypointStatesFreshness(t *testing.T) {
 	for token, want := range map[string]authz.Freshness{
 		`{mode: introspect, max_age: 0s}`: {Mode: "introspect", Limited: true},
 		`{max_age: 1m30s}`:                {MaxAge: 90 * time.Second, Limited: true},
@@ -30,14 +30,14 @@ func TestMetadataOfAnEntrypointDemands(t *testing.T) {
 	}
 }
 
-func TestAnEntrypointWithoutMetadataDemandsNothing(t *testing.T) {
+func TestAnEntrypointWithoutMetadataHasNoFreshness(t *testing.T) {
 	p := policy(t, patient, "decision := true\n")
 	if p.Freshness(decisionPath) != (authz.Freshness{}) || p.Freshness("no/such") != (authz.Freshness{}) {
 		t.Error("something is demanded")
 	}
 }
 
-func TestANamedEntrypointDemandsByTheScopeOfItsRule(t *testing.T) {
+func TestFreshnessOfANamedEntrypointFollowsTheScopeOfItsRule(t *testing.T) {
 	p, err := compiled(t, Config{Deadline: time.Minute, Entrypoints: []string{"b/named"}},
 		beside("package b\n\n# METADATA\n# custom: {token: {max_age: 1s}}\ndefault named := false\n\nnamed if input.token.active\n"))
 	if err != nil {
@@ -96,7 +96,7 @@ decision if input.token.present
 `}, "policies/authz.rego:7:1: metadata_error: custom.token of data.authz.decision is there twice: write it once, with scope: document")
 }
 
-func TestAModeThatNoIssuerCanDoIsAProblem(t *testing.T) {
+func TestAModeThatNoIssuerSupportsIsAProblem(t *testing.T) {
 	cfg := Config{Deadline: time.Minute, TokenModes: []authz.Mode{"introspect"}}
 	refused(t, cfg, metadata("{mode: jwt}"),
 		"policies/authz.rego:3:1: metadata_error: custom.token of data.authz.decision wants mode jwt, which no configured issuer can do")

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestWhatOtherProductsCallOtherwiseIsToldInOurNames(t *testing.T) {
+func TestMembersOfOtherProductsHaveHints(t *testing.T) {
 	for rego, want := range map[string]string{
 		`x if input.role == "a"`:                                   "; what the caller passes is in input.context: input.context.role",
 		`x if input.Requires.Admin`:                                "; what the caller passes is in input.context: input.context.Requires",
@@ -28,7 +28,7 @@ func TestWhatOtherProductsCallOtherwiseIsToldInOurNames(t *testing.T) {
 	}
 }
 
-func TestAnEntrypointThatIsAMemberOfAValueIsTold(t *testing.T) {
+func TestAnEntrypointThatIsAMemberOfAValueIsAProblem(t *testing.T) {
 	_, err := compiled(t, patient, map[string]string{"policies/authz.rego": "package authz.decision\n\nmain := true\n"})
 	if err == nil || !strings.Contains(err.Error(), "it is a package; name one of its rules") {
 		t.Error(err)
@@ -39,7 +39,7 @@ func TestAnEntrypointThatIsAMemberOfAValueIsTold(t *testing.T) {
 		"policies/authz.rego:5:1: entrypoint_error: data.authz.decision.allow, which the configuration names, cannot be an entrypoint: no policy has a rule of this name: data.authz.decision is one, and allow a member of its value; name a rule")
 }
 
-// TestAFileOfRegoV0IsOneProblem, for one command mends it; lost members of the input are told beside it.
+// TestAFileOfRegoV0IsOneProblem, for one command converts it; undefined members of the input are told beside it.
 func TestAFileOfRegoV0IsOneProblem(t *testing.T) {
 	refused(t, patient, map[string]string{
 		"policies/authz.rego": sound,
@@ -51,7 +51,7 @@ func TestAFileOfRegoV0IsOneProblem(t *testing.T) {
 	)
 }
 
-func TestEachUseOfAnImportIsToldAtItsPlace(t *testing.T) {
+func TestErrorsBehindAnImportAreReportedAtEachUse(t *testing.T) {
 	refused(t, patient, map[string]string{
 		"policies/authz.rego": sound,
 		"policies/p.rego":     "package p\n\nimport input.request as r\n\na if r.methd == \"GET\"\n\nb if r.pth == \"/\"\n\nc if r.method == \"GET\"\n",
@@ -61,7 +61,7 @@ func TestEachUseOfAnImportIsToldAtItsPlace(t *testing.T) {
 	)
 }
 
-func TestAFunctionThatIsNotThereIsToldWhatWasMeant(t *testing.T) {
+func TestAnUndefinedFunctionHasASuggestion(t *testing.T) {
 	for call, want := range map[string]string{
 		"opne(1)":            "undefined function opne; did you mean open?",
 		"lib.granted(1)":     "undefined function lib.granted; data.lib.granted is one: import data.lib and write lib.granted",

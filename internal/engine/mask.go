@@ -12,7 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// masker asks the rules that guard the decision log. A nil masker has no rules to ask.
+// masker has the rules about the decision log. It is nil when there are none.
 type masker struct{ mask, drop *preparedRule }
 
 const (
@@ -40,8 +40,8 @@ func newMasker(compiler *ast.Compiler, prepare func(string) (*preparedRule, erro
 // Masks reports whether the policy has rules for the decision log.
 func (p *Policy) Masks() bool { return p.mask != nil }
 
-// Mask asks the rules for the decision log about an event, which is JSON. An error means that nobody knows what must
-// not be written.
+// Mask evaluates the rules about the decision log for an event, which is JSON. After an error nothing of the event may
+// be written: what to mask is not known.
 func (p *Policy) Mask(event []byte) (authz.Mask, error) {
 	if p.mask == nil {
 		return authz.Mask{}, nil
@@ -77,7 +77,7 @@ func (p *Policy) Mask(event []byte) (authz.Mask, error) {
 	return out, nil
 }
 
-// evalOptional evaluates e, and returns nil when there is no such rule or it is undefined.
+// evalOptional evaluates e. The value is nil when there is no such rule or it is undefined.
 func evalOptional(e *preparedRule, event ast.Value) (ast.Value, error) {
 	if e == nil {
 		return nil, nil

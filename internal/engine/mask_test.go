@@ -42,7 +42,7 @@ func TestPolicyWithoutLogRulesMasksNothing(t *testing.T) {
 	masked(t, p, authz.Mask{})
 }
 
-func TestMaskNamesPlacesAndReplacements(t *testing.T) {
+func TestMaskNamesPathsAndValues(t *testing.T) {
 	p := logging(t, `package system.log
 
 mask contains "/input/context/password" if input.input.context.password

@@ -18,7 +18,7 @@ func set(rego string) map[string]string {
 	}
 }
 
-func TestAReferenceThatNothingCanMeetIsAProblem(t *testing.T) {
+func TestAReferenceThatNothingProvidesIsAProblem(t *testing.T) {
 	for name, c := range map[string]struct{ rego, want string }{
 		"a misspelt package": {"x if not data.example.maintenence.frozen\n",
 			"undefined ref: data.example.maintenence.frozen: no rule and no data provide data.example.maintenence (data.example has: maintenance); did you mean data.example.maintenance.frozen?"},
@@ -104,7 +104,7 @@ func TestAReferenceThatNothingCanMeetIsAProblem(t *testing.T) {
 	}
 }
 
-func TestAReferenceThatMayBeMetIsNoProblem(t *testing.T) {
+func TestAReferenceThatMayBeProvidedIsNoProblem(t *testing.T) {
 	for name, rego := range map[string]string{
 		"data":                                 "x if data.settings.frozen\n",
 		"a rule":                               "x if data.lib.blocked.a\n",

@@ -9,7 +9,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// replaceFaulty takes what an error is about out of the modules, and reports whether it could.
+// replaceFaulty replaces or removes the rule, import or annotation that an error is about, and reports whether it
+// could.
 func (d *diagnosis) replaceFaulty(e *ast.Error) bool {
 	if e.Location == nil || d.modules[e.Location.File] == nil {
 		return false
@@ -34,7 +35,7 @@ func (d *diagnosis) replaceFaulty(e *ast.Error) bool {
 		strings.HasPrefix(e.Message, "rule ") && strings.Contains(e.Message, " conflicts with"):
 		d.dropRules(m.Package.Path.Extend(rule.Head.Ref().GroundPrefix()))
 	case d.replaced[locationOfRule(rule)]:
-		// by another error of the same round, or in vain: the rounds are bounded
+		// replaced for another error of this round, or without effect: the rounds are bounded
 	default:
 		d.replaced[locationOfRule(rule)] = true
 		replaceRule(rule)
@@ -42,7 +43,7 @@ func (d *diagnosis) replaceFaulty(e *ast.Error) bool {
 	return true
 }
 
-// ruleAt is the rule, or the else of one, that a place of a module is in; nil before the first.
+// ruleAt is the rule, or the else of one, at a location of a module; nil before the first rule.
 func ruleAt(m *ast.Module, row, col int) *ast.Rule {
 	var found *ast.Rule
 	for _, root := range m.Rules {
@@ -65,12 +66,12 @@ func locationOfRule(r *ast.Rule) string {
 	return fmt.Sprintf("%s:%d:%d", r.Location.File, r.Location.Row, r.Location.Col)
 }
 
-// anything is a term of which the type is not known: policies are not told what a context holds.
+// anything is a term of any type: the schema does not say what input.context holds.
 func anything() *ast.Term {
 	return ast.NewTerm(ast.MustParseRef("input.context.anything"))
 }
 
-// replaceRule makes a rule one of the same name and kind of which nothing else is known.
+// replaceRule turns a rule into one of the same name and kind that is always defined and may have any value.
 func replaceRule(r *ast.Rule) {
 	r.Default = false
 	r.Body = ast.NewBody(ast.NewExpr(ast.BooleanTerm(true)))
@@ -91,8 +92,7 @@ func replaceRule(r *ast.Rule) {
 	}
 }
 
-// dropRules takes all rules at and below a path out of the modules: they contradict each other, so nothing is known of
-// it.
+// dropRules removes the rules at and below a path, which conflict with each other. What is there is then unknown.
 func (d *diagnosis) dropRules(path ast.Ref) {
 	d.unknown = append(d.unknown, path)
 	for _, m := range d.modules {
@@ -105,7 +105,7 @@ func (d *diagnosis) dropRules(path ast.Ref) {
 	}
 }
 
-// dropExtraDefaults leaves each rule one default, where an error says that one has several.
+// dropExtraDefaults leaves each rule one default, when that is what an error is about.
 func (d *diagnosis) dropExtraDefaults(message string) bool {
 	if !strings.HasPrefix(message, "multiple default rules ") {
 		return false

@@ -9,14 +9,13 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/verdict"
 )
 
-// Result is the value of an entrypoint, whatever the policy returned. It is immutable; its JSON form is made where it
-// is needed.
+// Result is the value of an entrypoint, whatever its shape. It is immutable. Its JSON form is made where it is needed.
 type Result struct {
 	value ast.Value
 	path  string
 }
 
-// Verdict reads a result as a decision. An error is of kind Misconfigured: the result has not the shape of one.
+// Verdict reads a result as a decision. It is an error of kind Misconfigured when the result has another shape.
 func (r Result) Verdict() (*authz.Verdict, error) {
 	v, err := verdict.Read(r.value)
 	if err != nil {
@@ -28,7 +27,7 @@ func (r Result) Verdict() (*authz.Verdict, error) {
 // Empty reports whether there is no result.
 func (r Result) Empty() bool { return r.value == nil }
 
-// AppendJSON appends the JSON form of r to dst: sets become sorted arrays, keys that are not strings their JSON text.
+// AppendJSON appends the JSON form of r to dst: sets become sorted arrays, keys that are no strings their JSON text.
 // The zero Result appends null.
 func (r Result) AppendJSON(dst []byte) ([]byte, error) {
 	if r.value == nil {
@@ -37,7 +36,7 @@ func (r Result) AppendJSON(dst []byte) ([]byte, error) {
 	return term.AppendJSON(dst, r.value)
 }
 
-// Size is the memory that a result keeps in use, in bytes, estimated.
+// Size estimates the memory that a result keeps in use, in bytes.
 func (r Result) Size() int {
 	if r.value == nil {
 		return 0

@@ -149,7 +149,7 @@ func TestAnonymousRequestsAreTriedWhereTheyReachPolicies(t *testing.T) {
 	}
 }
 
-func TestAPolicyThatReachesOutIsNotTried(t *testing.T) {
+func TestAPolicyThatCallsTheNetworkIsNotTried(t *testing.T) {
 	cfg := Config{Deadline: time.Minute, AllowBuiltins: []string{"http.send"}}
 	_, err := compiled(t, cfg, map[string]string{"policies/authz.rego": "package authz\n\ndefault decision := false\n\ndecision if http.send({\"method\": \"get\", \"url\": \"http://127.0.0.1:1/\"}).status_code == 200\n"})
 	if err != nil {

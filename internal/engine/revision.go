@@ -14,8 +14,8 @@ func revisions(set *bundle.Set) map[string]string {
 	return out
 }
 
-// revision names what was compiled, in the words of the bundles where they have some. The beginning of the digest
-// stands for what has no words, so that no change goes unnamed.
+// revision joins the revisions that the bundles state. The beginning of the digest is added when a bundle states none,
+// so that each change has a name of its own.
 func revision(set *bundle.Set) string {
 	var parts []string
 	unnamed := false

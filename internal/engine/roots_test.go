@@ -40,7 +40,7 @@ func TestModuleOutsideTheRootsOfItsBundleIsRefused(t *testing.T) {
 		`bundles/o/p.rego:1:1: roots_error: package data.orders is outside the roots ["orders/policy"] of its bundle`)
 }
 
-func TestMisplacedModulesAreToldTogetherWithCompileErrors(t *testing.T) {
+func TestMisplacedModulesAreReportedTogetherWithCompileErrors(t *testing.T) {
 	refused(t, patient, owned("package orders.policy.sub\n\ny if input.token.activ\n"),
 		`policies/other.rego:1:1: roots_error: package data.orders.policy.sub is inside the roots ["orders/policy"] of bundle bundles/o`,
 		`policies/other.rego:3:6: rego_type_error: undefined ref: input.token.activ (have: "activ", want (one of): ["active" "actor" "age" "audiences" "auth" "authorization_details" "binding" "claims" "client_id" "expires_at" "groups" "id" "issued_at" "issuer" "kind" "not_before" "permissions" "present" "roles" "scheme" "scopes" "source" "stale" "subject" "tenant"]); did you mean input.token.active?`)

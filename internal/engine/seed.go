@@ -2,8 +2,8 @@ package engine
 
 import "crypto/sha3"
 
-// seed is an endless stream derived from a decision's id, so that what rand and uuid gave can be had again. Most
-// policies never read it: nothing is computed before the first read.
+// seed is an endless stream derived from the id of a decision, so that the results of rand and uuid can be reproduced.
+// Nothing is computed before the first read: most policies never read it.
 type seed struct {
 	id     string
 	stream *sha3.SHAKE

@@ -13,20 +13,19 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// statesProblems is the member of custom that makes the value of a rule problems of the load: each element is one.
+// statesProblems is the member of custom that makes each element of the value of a rule a problem of the load:
 //
 //	# METADATA
 //	# custom: {problems: true}
 //	problems contains {"message": "...", "at": ["routes", "/orders"]} if ...
 //
-// An element is a text, or an object with a message and, by at, the place under data that is wrong. The rule is
+// An element is a string, or an object with a message and, in "at", the path under data that is wrong. The rule is
 // evaluated once, at load, without an input.
 const statesProblems = "problems"
 
 const codeStated = "policy_error"
 
-// statedProblems evaluates the rules whose metadata say that they tell problems, but for those of which prepare gives
-// no entry.
+// statedProblems evaluates the rules that state problems. Those for which prepare returns nil are left out.
 func statedProblems(
 	ctx context.Context, compiler *ast.Compiler, set *bundle.Set, prepare func(string) (*preparedRule, error),
 ) (bundle.Problems, error) {
@@ -51,7 +50,7 @@ func statedProblems(
 			return nil, err
 		}
 		if e == nil {
-			continue // it depends on what is at fault
+			continue // it depends on a rule with a problem
 		}
 		value, err := e.eval(ctx, ast.NewObject(), evalOptions{time: trialTime, seed: trialSeed})
 		if err != nil {
@@ -63,7 +62,7 @@ func statedProblems(
 	return out, nil
 }
 
-// problemsOfRule are the problems that a rule tells.
+// problemsOfRule are the problems that the value of a rule states.
 func problemsOfRule(rule *ast.Rule, value ast.Value, set *bundle.Set) bundle.Problems {
 	if value == nil {
 		return nil // undefined: nothing is wrong
@@ -89,7 +88,7 @@ func problemsOfRule(rule *ast.Rule, value ast.Value, set *bundle.Set) bundle.Pro
 	return out
 }
 
-// parseStatedProblem reads one problem that a rule tells.
+// parseStatedProblem reads one element of that value.
 func parseStatedProblem(v ast.Value) (message string, at []string, err error) {
 	o, ok := v.(ast.Object)
 	if !ok {
@@ -107,7 +106,7 @@ func parseStatedProblem(v ast.Value) (message string, at []string, err error) {
 	for _, t := range terms {
 		name, ok := t.Value.(ast.String)
 		if !ok {
-			break // an index of an array: the place is that of the array
+			break // an index: the location is that of the array
 		}
 		at = append(at, string(name))
 	}

@@ -16,7 +16,7 @@ func telling(rego string) map[string]string {
 	}
 }
 
-func TestARuleTellsProblemsOfTheLoad(t *testing.T) {
+func TestARuleStatesProblemsOfTheLoad(t *testing.T) {
 	for name, c := range map[string]struct{ rego, want string }{
 		"a text": {`problems contains "too many" if data.limits.day > 1`,
 			"policies/p.rego:5:1: policy_error: too many"},
@@ -44,7 +44,7 @@ func TestARuleTellsProblemsOfTheLoad(t *testing.T) {
 	}
 }
 
-func TestARuleThatTellsNothingIsNoProblem(t *testing.T) {
+func TestARuleThatStatesNothingIsNoProblem(t *testing.T) {
 	for _, rego := range []string{`problems contains "x" if data.limits.day > 9`, `problems := [x | some x in []]`,
 		`problems := ["x"] if false`} {
 		if _, err := compiled(t, patient, telling(rego)); err != nil {

@@ -17,21 +17,21 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
-// tryEntrypoints probes every entrypoint of a policy.
+// tryEntrypoints evaluates each entrypoint for made-up requests.
 func (p *Policy) tryEntrypoints(ctx context.Context, prog *check.Program, cfg Config) bundle.Problems {
 	var problems bundle.Problems
 	for _, path := range p.Entrypoints() {
 		if builtins.CallsUnsafe(p.entries[path].compiler) {
-			return nil // a request that no client sent must not reach another server
+			return nil // a made-up request must not reach another server
 		}
 		problems = append(problems, p.tryEntrypoint(ctx, prog, path, cfg)...)
 	}
 	return problems
 }
 
-// tryEntrypoint evaluates an entrypoint for made-up requests before it decides about real ones. A policy that answers
-// none of them does not become active, nor does one whose rule has no default and is undefined for one of them. What is
-// wrong with some requests only is left to the requests: their decision says so.
+// tryEntrypoint evaluates an entrypoint for made-up requests before it decides about real ones. It is a problem when no
+// request has a verdict, or when the rule is undefined for one of them. Errors for some requests only are left to the
+// decisions about such requests.
 func (p *Policy) tryEntrypoint(ctx context.Context, prog *check.Program, path string, cfg Config) bundle.Problems {
 	rules := p.entries[path].compiler.GetRulesExact(rego.RefOf(path))
 	total := prog.AlwaysDefined(path)
@@ -70,21 +70,21 @@ func (p *Policy) tryEntrypoint(ctx context.Context, prog *check.Program, path st
 	return out
 }
 
-// errUndefined is the error of an entrypoint that has no value.
+// errUndefined is the cause when an entrypoint is undefined.
 var errUndefined = errors.New("undefined; give the rule a default")
 
-// trialTime and probeSeed stand for those of a decision.
+// trialTime and trialSeed stand for those of a decision.
 var trialTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 const trialSeed = "00000000000000000000000000"
 
-// madeUpRequest is a request that no client sent.
+// madeUpRequest is a request that no client has sent.
 type madeUpRequest struct {
 	name     string
 	document *input.Document
 }
 
-// madeUpRequests are requests as different as a few can be, all of which may reach a policy.
+// madeUpRequests are a few requests that differ as much as possible.
 func madeUpRequests(cfg Config) []madeUpRequest {
 	user := &authz.Claims{
 		Active: true, Kind: authz.AccessToken, Issuer: "https://id.example", ID: "t1", ClientID: "web",

@@ -6,8 +6,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown/cache"
 )
 
-// valueCacheEntries bounds what builtins keep between evaluations: parsed patterns and schemas. A pattern may come with
-// a request, and OPA's own bound is none.
+// valueCacheEntries bounds what builtins keep between evaluations: parsed patterns and schemas, which may come from
+// requests. OPA's default has no bound.
 const valueCacheEntries = 1000
 
 func newValueCache(ctx context.Context) cache.InterQueryValueCache {

@@ -7,26 +7,26 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// virtualCache keeps the values of rules during one evaluation. OPA's own keeps them in a tree of maps, which costs a
-// fifth of the allocations of a small policy; most evaluations know a few dozen rules, and a short list serves those
-// better. A frame that outgrows the list goes on in OPA's.
+// virtualCache keeps the values of rules during one evaluation, in a short list that is reused. OPA's own cache is a
+// tree of maps, which costs a fifth of the allocations of a small policy (ADR 0011). A frame that outgrows its list
+// continues in OPA's.
 type virtualCache struct {
 	frames []frame
 }
 
-// maxListed is how many values a frame keeps in its list.
+// maxListed is how many values the list of a frame holds.
 const maxListed = 48
 
-// frame is what is known since "with" last changed the world.
+// frame has the values that are valid within one "with".
 type frame struct {
 	values []cached
-	// refs backs the references of values: OPA reuses the ones it passes.
+	// refs has the elements of the references of values, since OPA reuses those it passes.
 	refs []*ast.Term
-	// rest has what the list has no room for; nil while it has.
+	// rest has the values that do not fit the list; nil while all do.
 	rest topdown.VirtualCache
 }
 
-// cached is what is known of one reference.
+// cached is the value of one reference.
 type cached struct {
 	ref       ast.Ref
 	value     *ast.Term
@@ -35,15 +35,15 @@ type cached struct {
 
 var virtualCaches = sync.Pool{New: func() any { return &virtualCache{frames: make([]frame, 0, 2)} }}
 
-// newVirtualCache returns an empty cache for one evaluation, after which it is released.
+// newVirtualCache returns an empty cache for one evaluation. The caller releases it.
 func newVirtualCache() *virtualCache {
 	c := virtualCaches.Get().(*virtualCache)
 	c.Push()
 	return c
 }
 
-// Release empties c and keeps its memory for another evaluation.
-func (c *virtualCache) Release() {
+// release empties c and keeps its memory for another evaluation.
+func (c *virtualCache) release() {
 	for i := range c.frames {
 		c.frames[i].reset()
 	}
@@ -60,7 +60,7 @@ func (f *frame) reset() {
 // Push implements topdown.VirtualCache.
 func (c *virtualCache) Push() {
 	if n := len(c.frames); n < cap(c.frames) {
-		c.frames = c.frames[:n+1] // with the memory of a frame that was there before
+		c.frames = c.frames[:n+1] // reuses the memory of an earlier frame
 		return
 	}
 	c.frames = append(c.frames, frame{})
@@ -123,7 +123,7 @@ func (c *virtualCache) Keys() []ast.Ref {
 	return out
 }
 
-// find returns the place of ref in the list, or -1. References differ most at their ends.
+// find returns the position of ref in the list, or -1. It compares from the end, where references differ most.
 func (f *frame) find(ref ast.Ref) int {
 next:
 	for i := range f.values {

@@ -16,7 +16,7 @@ func FuzzVirtualCacheIsLikeOPAs(f *testing.F) {
 	f.Add([]byte(strings.Repeat("put many of them, get them again, push and pop; ", 20)))
 	f.Fuzz(func(t *testing.T, moves []byte) {
 		ours, theirs := newVirtualCache(), topdown.NewVirtualCache()
-		defer ours.Release()
+		defer ours.release()
 		depth := 0
 		scratch := make(ast.Ref, 0, 8) // OPA changes references after it has passed them
 		for i := 0; i+1 < len(moves); i += 2 {
@@ -76,7 +76,7 @@ func sortedKeys(c topdown.VirtualCache) []string {
 	return slices.Compact(out)
 }
 
-func TestVirtualCacheGoesOnInOPAsWhenItIsFull(t *testing.T) {
+func TestAFullVirtualCacheContinuesInOPAs(t *testing.T) {
 	c := newVirtualCache()
 	ref := func(i int) ast.Ref { return ast.Ref{ast.DefaultRootDocument, ast.IntNumberTerm(i)} }
 	for i := range 3 * maxListed {
@@ -90,10 +90,10 @@ func TestVirtualCacheGoesOnInOPAsWhenItIsFull(t *testing.T) {
 	if len(c.Keys()) != 3*maxListed {
 		t.Errorf("%d keys", len(c.Keys()))
 	}
-	c.Release()
+	c.release()
 }
 
-func TestAReleasedVirtualCacheKnowsNothing(t *testing.T) {
+func TestAReleasedVirtualCacheIsEmpty(t *testing.T) {
 	ref := ast.Ref{ast.DefaultRootDocument, ast.StringTerm("x")}
 	for range 100 { // the pool may hand out any of them
 		c := newVirtualCache()
@@ -106,6 +106,6 @@ func TestAReleasedVirtualCacheKnowsNothing(t *testing.T) {
 			t.Fatal("a new frame is not empty")
 		}
 		c.Put(ref, nil)
-		c.Release()
+		c.release()
 	}
 }

@@ -38,7 +38,7 @@ func (w *runaway) outlived() error {
 	return w.call(topdown.BuiltinContext{Cancel: cancel}, nil, nil)
 }
 
-func TestABuiltinThatGoesOnEndsItsEvaluationAtTheDeadlineAndIsCounted(t *testing.T) {
+func TestABuiltinThatOutlivesItsDeadlineIsCounted(t *testing.T) {
 	w := newRunaway()
 	if err := w.outlived(); !topdown.IsCancel(err) {
 		t.Errorf("error %v, want that of a deadline", err)
@@ -55,7 +55,7 @@ func TestABuiltinThatGoesOnEndsItsEvaluationAtTheDeadlineAndIsCounted(t *testing
 	}
 }
 
-func TestRunawaysDoNotPileUp(t *testing.T) {
+func TestRunawaysAreBounded(t *testing.T) {
 	w := newRunaway()
 	defer close(w.end)
 	most := cap(w.calls.slots)

@@ -6,20 +6,20 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
-// AlwaysDefined reports whether the rule at path surely has a value for every input.
+// AlwaysDefined reports whether the rule at path has a value for every input. It is false where that is not certain;
+// the entrypoint is then tried with requests.
 func (p *Program) AlwaysDefined(path string) bool {
 	return p.alwaysDefined(p.compiler.GetRulesExact(rego.RefOf(path)), maxRuleDepth)
 }
 
-// alwaysDefined reports whether the rules of a path surely have a value for every input. It errs on the side of no: a
-// request decides then.
+// alwaysDefined reports the same about the rules of one path, so many rules deep.
 func (p *Program) alwaysDefined(rules []*ast.Rule, depth int) bool {
 	if depth == 0 {
 		return false
 	}
 	for _, r := range rules {
 		if r.Default || r.Head.RuleKind() == ast.MultiValue || !r.Ref().IsGround() {
-			return true // a partial rule is empty where nothing matches
+			return true // a partial rule without a match is an empty collection
 		}
 	}
 	for _, r := range rules {
@@ -33,7 +33,7 @@ func (p *Program) alwaysDefined(rules []*ast.Rule, depth int) bool {
 	return false
 }
 
-// argumentsMatch reports whether a rule is no function, or one that takes whatever it is handed.
+// argumentsMatch reports whether a rule is no function, or a function that matches all arguments.
 func argumentsMatch(r *ast.Rule) bool {
 	seen := map[ast.Var]bool{}
 	for _, arg := range r.Head.Args {
@@ -70,13 +70,13 @@ func (p *Program) exprAlwaysHolds(s *scope, x *ast.Expr, depth int) bool {
 	return false
 }
 
-// assigned reports whether variable has its one value from value.
+// assigned reports whether a variable gets its one value from value.
 func (p *Program) assigned(s *scope, variable, value *ast.Term) bool {
 	v, ok := variable.Value.(ast.Var)
 	return ok && s.bound[v] != nil && s.bound[v].Equal(value)
 }
 
-// callHasValue reports whether a call surely gives a value to a variable of its own.
+// callHasValue reports whether a call always assigns a value to a variable.
 func (p *Program) callHasValue(s *scope, x *ast.Expr, depth int) bool {
 	name, args := x.Operator().String(), x.Operands()
 	out := len(args) - 1
@@ -101,7 +101,7 @@ func (p *Program) callHasValue(s *scope, x *ast.Expr, depth int) bool {
 	return true
 }
 
-// hasValue reports whether a term surely has a value, when the body around it holds.
+// hasValue reports whether a term always has a value where the body around it holds.
 func (p *Program) hasValue(s *scope, t *ast.Term, depth int) bool {
 	switch v := t.Value.(type) {
 	case ast.Var, ast.Null, ast.Boolean, ast.Number, ast.String, *ast.ArrayComprehension, *ast.SetComprehension,
@@ -128,7 +128,7 @@ func (p *Program) hasValue(s *scope, t *ast.Term, depth int) bool {
 	return false
 }
 
-// requiredInput reports whether every document has the member that ref names.
+// requiredInput reports whether every document has the member ref.
 func (p *Program) requiredInput(ref ast.Ref) bool {
 	schema, required := p.schema, true
 	for _, t := range ref[1:] {

@@ -7,9 +7,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
-// alwaysTrueProblems finds comparisons by = with a variable that the rule names nowhere else: input.request.method =
-// GET, where "GET" was meant, gives the variable the value, and holds for every request that has a method. OPA tells
-// only what := assigns in vain.
+// alwaysTrueProblems finds unifications with a variable that the rule names nowhere else. "input.request.method = GET",
+// without quotes, assigns the method to a variable GET and is true for each request with a method. OPA reports an
+// unused variable only with :=.
 func (p *Program) alwaysTrueProblems() bundle.Problems {
 	var out bundle.Problems
 	for _, s := range p.scopes {

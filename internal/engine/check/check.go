@@ -1,5 +1,5 @@
-// Package check finds what OPA's compiler lets pass and what would decide wrongly, or not at all: references that
-// nothing provides, comparisons that are never true, and results that are no decision.
+// Package check finds errors in policies that OPA's compiler accepts: references that nothing provides, comparisons
+// that are never true, and results that cannot be read as a decision.
 package check
 
 import (
@@ -11,12 +11,11 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
-// Problems finds what OPA's compiler lets pass and what would decide wrongly, or not at all: references that nothing
-// can meet, comparisons that are never true, and results that are no decision. Of the paths in unknown anything may be
-// there.
+// Problems are the errors of the policies in set, with the rules that entrypoints name. unknown are paths under data at
+// which anything may be.
 func (p *Program) Problems(set *bundle.Set, entrypoints []string, unknown []ast.Ref) bundle.Problems {
 	if problems := p.tooManyTerms(); len(problems) > 0 {
-		return problems // types of such variables are as large
+		return problems // the types of such variables would be as large
 	}
 	rules := p.compiler.RuleTree.Child(ast.DefaultRootDocument.Value)
 	land := &dataTree{program: p, rules: rules, data: set.Document(), unknown: unknown}

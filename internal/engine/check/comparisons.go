@@ -12,14 +12,14 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// comparisons are the builtins whose operands OPA does not compare by type: it takes any two.
+// comparisons are the builtins whose operands OPA does not type-check against each other.
 var comparisons = map[string]string{
 	"neq": "!=", "equal": "==", "eq": "==", "lt": "<", "lte": "<=", "gt": ">", "gte": ">=",
 }
 
-// comparisonProblems finds what OPA's type check lets pass: values that are compared and never of one type, and a value
-// of the input that a function is handed and that its builtins cannot take. Such an expression is always the same, so
-// that the rule says nothing.
+// comparisonProblems finds comparisons of values that never have the same type, and values of the input that a builtin
+// never accepts, which OPA's type check lets pass behind arguments of functions. Such an expression has the same
+// outcome for every request.
 func (p *Program) comparisonProblems() bundle.Problems {
 	var out bundle.Problems
 	for _, s := range p.scopes {
@@ -72,7 +72,7 @@ func (p *Program) mismatch(s *scope, name string, args []*ast.Term) string {
 	return ""
 }
 
-// impossibleMember says why the first of two terms is never in the second, or nothing.
+// impossibleMember says why the first of two terms is never in the second, or is empty.
 func (p *Program) impossibleMember(s *scope, args []*ast.Term) string {
 	one, of := p.typeOf(s, args[0]), p.typeOf(s, args[1])
 	switch {
@@ -86,7 +86,7 @@ func (p *Program) impossibleMember(s *scope, args []*ast.Term) string {
 	return p.impossibleTexts(s, args[0], elements(p.listOf(s, args[1])))
 }
 
-// listOf is the list that a term is, where it is written in the rule, or nil.
+// listOf is the constant list that a term stands for, or nil.
 func (p *Program) listOf(s *scope, t *ast.Term) ast.Value {
 	if all := p.constants(s, t, maxBindingDepth); len(all) == 1 {
 		return all[0].Value
@@ -94,15 +94,15 @@ func (p *Program) listOf(s *scope, t *ast.Term) ast.Value {
 	return nil
 }
 
-// termType is what is known about a term: its type, nil when unknown, and where in the input it comes from.
+// termType is what is known about a term: its type, nil when unknown, and the member of the input that it stands for.
 type termType struct {
 	of  types.Type
 	ref ast.Ref
-	// otherwise is the default of an object.get, which the value may be instead.
+	// otherwise is the default of an object.get, which may be the value instead.
 	otherwise *ast.Term
 }
 
-// may reports whether the default of an object.get is what a value is compared with.
+// may reports whether a comparison may be with the default of an object.get.
 func (t termType) may(with *ast.Term) bool {
 	if t.otherwise == nil {
 		return false
@@ -117,8 +117,8 @@ func (t termType) words() string {
 	return "a value of type " + types.Sprint(t.of)
 }
 
-// typeOf is the type of a term that is a constant, comes from the input or the data, or is the answer of object.get
-// about them; of any other, as far as OPA infers it.
+// typeOf is the type of a term: of a constant, of the member of the input or the data that it stands for, of the result
+// of object.get on such a member, or else the type that OPA infers.
 func (p *Program) typeOf(s *scope, t *ast.Term) termType {
 	if ast.IsConstant(t.Value) {
 		return termType{of: p.compiler.TypeEnv.GetByValue(t.Value)}
@@ -144,7 +144,7 @@ func (p *Program) typeOf(s *scope, t *ast.Term) termType {
 	return termType{of: p.inferredType(s, t)}
 }
 
-// typeOfAll is the type of what may be any of refs, or nil where one of them may be something else.
+// typeOfAll is the type of a value that is one of refs, or nil where the type of one of them is unknown.
 func (p *Program) typeOfAll(refs []ast.Ref) types.Type {
 	var all types.Type
 	for _, ref := range refs {
@@ -157,7 +157,7 @@ func (p *Program) typeOfAll(refs []ast.Ref) types.Type {
 	return all
 }
 
-// typeOfLookup is the type of a variable that holds what object.get gave.
+// typeOfLookup is the type of a variable with the result of object.get.
 func (p *Program) typeOfLookup(s *scope, v ast.Var) termType {
 	var out termType
 	rego.VisitCalls(s.rule, func(name ast.Ref, args []*ast.Term, _ *ast.Location) {

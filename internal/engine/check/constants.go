@@ -9,9 +9,8 @@ import (
 // maxConstants bounds how many constants a variable may stand for.
 const maxConstants = 64
 
-// withConstants are the references that ref stands for when its variables are constants, or members of lists of
-// constants: what n := "x-team" and some n in ["x-team", "x-tenant"] make of headers[n]. A variable that may be
-// anything stays.
+// withConstants are the references that ref stands for when its variables are replaced by constants: n := "x-team" and
+// some n in ["x-team", "x-tenant"] in headers[n]. A variable that may be anything stays.
 func (p *Program) withConstants(s *scope, ref ast.Ref) []ast.Ref {
 	all := []ast.Ref{ref}
 	for i := 1; i < len(ref); i++ {
@@ -35,7 +34,7 @@ func (p *Program) withConstants(s *scope, ref ast.Ref) []ast.Ref {
 	return all
 }
 
-// constants are the values that a term may have, or none when it may have others.
+// constants are the values that a term may have, or none when it may have others too.
 func (p *Program) constants(s *scope, t *ast.Term, depth int) []*ast.Term {
 	if ast.IsConstant(t.Value) {
 		return []*ast.Term{t}
@@ -68,7 +67,7 @@ func (p *Program) constants(s *scope, t *ast.Term, depth int) []*ast.Term {
 	return all
 }
 
-// literal is the list that ref iterates over, when the list is written in the rule, or nil.
+// literal is the list, written in the rule, that ref iterates over, or nil.
 func (s *scope) literal(ref ast.Ref) ast.Value {
 	v, ok := ref[0].Value.(ast.Var)
 	if !ok || len(ref) != 2 || ast.IsConstant(ref[1].Value) || s.bound[v] == nil {
@@ -77,7 +76,7 @@ func (s *scope) literal(ref ast.Ref) ast.Value {
 	return s.bound[v].Value
 }
 
-// elements are those of a list of constants, or none.
+// elements are those of a list of constants; other values have none.
 func elements(list ast.Value) []*ast.Term {
 	if list == nil || !ast.IsConstant(list) {
 		return nil

@@ -8,12 +8,12 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// dataTree is all there is under data: the rules of the policies, and their data.
+// dataTree is what there is under data: the rules of the policies, and the data of the set.
 type dataTree struct {
 	program *Program
 	rules   *ast.TreeNode
 	data    map[string]any
-	// unknown are paths under which anything may be.
+	// unknown are paths at which anything may be.
 	unknown []ast.Ref
 }
 
@@ -25,38 +25,39 @@ func MayOverlap(paths []ast.Ref, ref ast.Ref) bool {
 	})
 }
 
-// treeNode is one place in the landscape: what rules and what data are there. Either may be nil.
+// treeNode is the rules and the data at one path. Either may be nil.
 type treeNode struct {
 	rules *ast.TreeNode
 	data  any
 }
 
-// missingRef is where a reference leads nowhere.
+// missingRef is a reference with an element that neither rules nor data provide.
 type missingRef struct {
-	// ref is the reference, or the one that a rule on its way stands for.
+	// ref is the reference, or what a rule on its way stands for.
 	ref ast.Ref
-	// at is the position of the element that is not there.
+	// at is the position of the missing element.
 	at int
-	// siblings are the names beside it, sorted.
+	// siblings are the names that are there instead, sorted.
 	siblings []string
-	// certain is false behind a variable: which member it names may change with the data.
+	// certain is false behind a variable, which may name other members with other data.
 	certain bool
 }
 
-// maxNodes bounds how far variables fan out; what is wider counts as met.
+// maxNodes bounds how many nodes variables may lead to. A reference to more counts as provided.
 const maxNodes = 100_000
 
-// missing says where ref leads nowhere, or nil when a rule or data may meet it.
+// missing is the first element of ref that nothing provides, or nil when a rule or data may provide ref. depth bounds
+// how many rules are followed.
 func (l *dataTree) missing(ref ast.Ref, depth int) *missingRef {
 	if MayOverlap(l.unknown, ref) {
 		return nil
 	}
-	spots := []treeNode{{l.rules, l.data}}
+	nodes := []treeNode{{l.rules, l.data}}
 	sure := true
-	var behind *missingRef // where the value of a rule on the way leads nowhere
+	var behind *missingRef // of the value of a rule on the way
 	for i := 1; i < len(ref); i++ {
 		var next []treeNode
-		for _, s := range spots {
+		for _, s := range nodes {
 			if s.rules != nil && len(s.rules.Values) > 0 {
 				lost, met := l.provides(s.rules.Values, ref[i:], depth)
 				if met {
@@ -69,17 +70,18 @@ func (l *dataTree) missing(ref ast.Ref, depth int) *missingRef {
 		if !ast.IsConstant(ref[i].Value) {
 			sure = false
 		} else if len(next) == 0 {
-			return cmp.Or(behind, &missingRef{ref: ref, at: i, siblings: namesOf(spots), certain: sure})
+			return cmp.Or(behind, &missingRef{ref: ref, at: i, siblings: namesOf(nodes), certain: sure})
 		}
 		if len(next) == 0 || len(next) > maxNodes {
-			return behind // nothing else to look at, or too much
+			return behind // no other node, or too many
 		}
-		spots = next
+		nodes = next
 	}
 	return nil
 }
 
-// provides reports whether one of the rules at a path may have a value with tail below it, or where that leads nowhere.
+// provides reports whether one of the rules at a path may have a value with tail below it; lost is what is missing if
+// not.
 func (l *dataTree) provides(rules []*ast.Rule, tail ast.Ref, depth int) (lost *missingRef, met bool) {
 	for _, r := range rules {
 		for ; r != nil; r = r.Else {
@@ -93,7 +95,8 @@ func (l *dataTree) provides(rules []*ast.Rule, tail ast.Ref, depth int) (lost *m
 	return lost, false
 }
 
-// mayHave reports whether the value of one rule may have tail. Of a value that is data, the data tell.
+// mayHave reports whether the value of one rule may have tail below it. A value that stands for data is looked up
+// there.
 func (l *dataTree) mayHave(r *ast.Rule, tail ast.Ref, depth int) (lost *missingRef, may bool) {
 	below := valueAt(r, tail)
 	if depth == 0 || below == nil {
@@ -117,8 +120,8 @@ func (l *dataTree) mayHave(r *ast.Rule, tail ast.Ref, depth int) (lost *missingR
 	return lost, len(refs) == 0
 }
 
-// valueAt is what of tail is below the value of a rule, or nil where the value itself, or less, is asked for. The names
-// of a rule that is built by parts take the first elements of tail.
+// valueAt is the part of tail below the value of a rule, or nil when tail ends at the value or before. The variables in
+// the name of a rule stand for the first elements of tail.
 func valueAt(r *ast.Rule, tail ast.Ref) ast.Ref {
 	names := len(r.Ref()) - len(r.Ref().GroundPrefix())
 	if r.Head.RuleKind() == ast.MultiValue || len(r.Head.Args) > 0 || len(tail) <= names {
@@ -136,7 +139,7 @@ func (l *dataTree) heldAt(r *ast.Rule, tail ast.Ref) (refs []ast.Ref) {
 	return refs
 }
 
-// members are the places that one more element of a reference leads to.
+// members are the nodes that one more element of a reference leads to.
 func (s treeNode) members(t *ast.Term) []treeNode {
 	if !ast.IsConstant(t.Value) {
 		return s.all()
@@ -166,7 +169,7 @@ func (s treeNode) members(t *ast.Term) []treeNode {
 	return []treeNode{next}
 }
 
-// all are the places that a variable may lead to.
+// all are the nodes that a variable may lead to.
 func (s treeNode) all() []treeNode {
 	var out []treeNode
 	if s.rules != nil {
@@ -195,10 +198,10 @@ func (s treeNode) all() []treeNode {
 	return out
 }
 
-// namesOf are the names of what is at spots, sorted.
-func namesOf(spots []treeNode) []string {
+// namesOf are the names of the children of nodes, sorted.
+func namesOf(nodes []treeNode) []string {
 	var names []string
-	for _, s := range spots {
+	for _, s := range nodes {
 		if s.rules != nil {
 			for key := range s.rules.Children {
 				if name, ok := key.(ast.String); ok {

@@ -10,11 +10,11 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// maxTypedValues bounds how many values of the data are looked at for one type; of more, nothing is known.
+// maxTypedValues bounds how many values of the data make up one type. The type of more is unknown.
 const maxTypedValues = 10_000
 
-// typeOfRef is the type of what ref leads to: as the schema has it under input, and as the data are, where no rule and
-// no "with" put anything else there. It is nil where that is not known.
+// typeOfRef is the type of a reference: under input by the schema, under data by the values there, where neither a rule
+// nor a "with" provides others. nil is unknown.
 func (p *Program) typeOfRef(ref ast.Ref) types.Type {
 	if ref.HasPrefix(ast.InputRootRef) {
 		return p.compiler.TypeEnv.GetByRef(ref)
@@ -26,26 +26,26 @@ func (p *Program) typeOfRef(ref ast.Ref) types.Type {
 	return all
 }
 
-// dataAt are the values of the data that ref leads to, or none where a rule or a "with" may put something else there.
+// dataAt are the values of the data at ref, or none where a rule or a "with" may provide others.
 func (p *Program) dataAt(ref ast.Ref) []any {
 	if p.tree == nil || p.replacedAt(ref) || MayOverlap(p.tree.unknown, ref) {
 		return nil
 	}
-	spots := []treeNode{{p.tree.rules, p.tree.data}}
+	nodes := []treeNode{{p.tree.rules, p.tree.data}}
 	for _, t := range ref[1:] {
 		var next []treeNode
-		for _, s := range spots {
+		for _, s := range nodes {
 			if s.rules != nil && len(s.rules.Values) > 0 {
 				return nil
 			}
 			next = append(next, s.members(t)...)
 		}
-		if spots = next; len(spots) > maxTypedValues {
+		if nodes = next; len(nodes) > maxTypedValues {
 			return nil
 		}
 	}
 	var all []any
-	for _, s := range spots {
+	for _, s := range nodes {
 		if s.rules != nil || s.data == nil {
 			return nil
 		}
@@ -54,7 +54,7 @@ func (p *Program) dataAt(ref ast.Ref) []any {
 	return all
 }
 
-// replacedAt reports whether a "with" changes what ref leads to.
+// replacedAt reports whether a "with" changes the value of ref.
 func (p *Program) replacedAt(ref ast.Ref) bool {
 	return slices.ContainsFunc(p.replaced, func(r ast.Ref) bool { return r.HasPrefix(ref) || ref.HasPrefix(r) })
 }
@@ -97,5 +97,5 @@ func typeOfScalar(v any) types.Type {
 	case []any:
 		return types.NewArray(nil, types.A)
 	}
-	return types.A // null, which is compared with everything
+	return types.A // null may be compared with everything
 }

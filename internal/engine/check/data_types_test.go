@@ -8,8 +8,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
-// TestTheTypeOfWhatIsLostIsUnknown: beside data that cannot be read, those that can be are not all there are.
-func TestTheTypeOfWhatIsLostIsUnknown(t *testing.T) {
+// TestTheTypeOfLostDataIsUnknown: beside data that cannot be read, those that can be are not all there are.
+func TestTheTypeOfLostDataIsUnknown(t *testing.T) {
 	p := New(rego.NewCompiler(rego.Options{}))
 	ref := ast.MustParseRef("data.limits.days[_]")
 	for _, unknown := range [][]ast.Ref{nil, {ast.MustParseRef("data.limits")}} {

@@ -15,8 +15,8 @@ import (
 
 const codeEntrypoint = "entrypoint_error"
 
-// Entrypoints lists the paths that may be asked, sorted: rules annotated as entrypoints, and the named ones, which must
-// exist.
+// Entrypoints lists the paths that callers may ask for, sorted: rules with the annotation "entrypoint: true", and the
+// named rules, which must exist.
 func Entrypoints(compiler *ast.Compiler, named []string) ([]string, bundle.Problems) {
 	var paths []string
 	var problems bundle.Problems
@@ -53,7 +53,7 @@ func Entrypoints(compiler *ast.Compiler, named []string) ([]string, bundle.Probl
 	return slices.Compact(paths), problems.Sorted()
 }
 
-// EntrypointProblem says why a path cannot be asked, and where the reason is, or nothing.
+// EntrypointProblem says why a path cannot be an entrypoint, and the location of the reason, or is empty.
 func EntrypointProblem(compiler *ast.Compiler, path string) (cause string, at *ast.Location) {
 	ref := rego.RefOf(path)
 	rules := compiler.GetRulesExact(ref)

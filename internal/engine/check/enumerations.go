@@ -11,8 +11,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
-// impossibleTexts says why a member of the input that has few values, or one spelling, is none of the texts that it is
-// compared with, or nothing: a kind "acess", a method "get".
+// impossibleTexts says why a member of the input with a fixed set of values, or one spelling, is none of the texts that
+// it is compared with: a kind "acess", a method "get". It is empty where it may be one.
 func (p *Program) impossibleTexts(s *scope, member *ast.Term, texts []*ast.Term) string {
 	var refs []ast.Ref
 	if len(texts) == 0 || !p.expandTerm(s, member, nil, maxBindingDepth, &refs) || len(refs) != 1 ||
@@ -32,7 +32,7 @@ func (p *Program) impossibleTexts(s *scope, member *ast.Term, texts []*ast.Term)
 	return "match error: " + cause
 }
 
-// impossibleValue says why the member of the input that ref names is never a text, or nothing.
+// impossibleValue says why the member ref of the input never has a text as its value, or is empty.
 func (p *Program) impossibleValue(ref ast.Ref, text string) string {
 	name := ref.String()
 	spelt := text
@@ -56,7 +56,7 @@ func (p *Program) impossibleValue(ref ast.Ref, text string) string {
 	return out
 }
 
-// valuesOf are all values that the schema allows a member of the input, or none where it does not say.
+// valuesOf are the values that the schema allows for a member of the input, or none where it allows all.
 func (p *Program) valuesOf(ref ast.Ref) []string {
 	schema := p.schema
 	for _, t := range ref[1:] {

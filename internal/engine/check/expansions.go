@@ -3,13 +3,14 @@ package check
 import "github.com/open-policy-agent/opa/v1/ast"
 
 const (
-	// maxExpansions bounds what a reference may stand for; a function may be called from everywhere.
-	maxExpansions   = 256
+	// maxExpansions bounds how many references one may stand for: a function may have many callers.
+	maxExpansions = 256
+	// maxBindingDepth bounds how many bindings of variables are followed from one to the next.
 	maxBindingDepth = 32
 )
 
-// expansions are the references that ref stands for: itself when it begins with data or input, else what its variable
-// is bound to, or what the callers of a function hand over. ok is false when it may also stand for something else.
+// expansions are the references to input or data that ref stands for: itself, or what its variable is bound to, or what
+// the callers of a function pass. ok is false when it may stand for something else too.
 func (p *Program) expansions(s *scope, ref ast.Ref) (all []ast.Ref, ok bool) {
 	ok = p.expand(s, ref, maxBindingDepth, &all)
 	return all, ok
@@ -60,7 +61,7 @@ func (p *Program) expandTerm(s *scope, t *ast.Term, tail ast.Ref, depth int, int
 	return false
 }
 
-// expandOutput goes on with what a function of the policies gives, or object.get finds.
+// expandOutput expands the result of a function of the policies, or of object.get.
 func (p *Program) expandOutput(made call, tail ast.Ref, depth int, into *[]ast.Ref) bool {
 	if made.name.String() == ast.ObjectGet.Name {
 		keys := p.keysOf(made.from, made.args[1])
@@ -81,7 +82,7 @@ func (p *Program) expandOutput(made call, tail ast.Ref, depth int, into *[]ast.R
 	return true
 }
 
-// lacks reports whether a default surely has no such member.
+// lacks reports whether the default of an object.get certainly has no such member.
 func lacks(otherwise, name *ast.Term) bool {
 	o, ok := otherwise.Value.(ast.Object)
 	if !ok {

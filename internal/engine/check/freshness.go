@@ -14,9 +14,10 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
+// CodeMetadata is the code of problems with metadata.
 const CodeMetadata = "metadata_error"
 
-// maxTokenAge bounds custom.token.max_age: nothing is kept for longer.
+// maxTokenAge bounds custom.token.max_age: no answer is cached for longer.
 const maxTokenAge = 24 * time.Hour
 
 // Freshness reads custom.token of all metadata, by entrypoint:
@@ -25,8 +26,8 @@ const maxTokenAge = 24 * time.Hour
 //	# entrypoint: true
 //	# custom: {token: {mode: introspect, max_age: 0s}}
 //
-// It has an effect on entrypoints only, so it is a problem elsewhere. modes are those that the issuers can do; none are
-// all.
+// Elsewhere than on an entrypoint it has no effect and is a problem. modes are those that the issuers support; none
+// stands for all.
 func Freshness(
 	compiler *ast.Compiler, entrypoints []string, modes []authz.Mode,
 ) (out map[string]authz.Freshness, problems bundle.Problems) {
@@ -56,7 +57,7 @@ func Freshness(
 	return out, problems.Sorted()
 }
 
-// parseFreshness reads one custom.token, or says why it cannot be read.
+// parseFreshness reads one custom.token. cause says why it cannot be read.
 func parseFreshness(custom any, modes []authz.Mode) (f authz.Freshness, cause string) {
 	members, ok := custom.(map[string]any)
 	if !ok || len(members) == 0 {

@@ -9,15 +9,15 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
-// optionalData is the member of custom that declares what may be absent:
+// optionalData is the member of custom that declares data which may be absent:
 //
 //	# METADATA
 //	# scope: package
 //	# custom: {optional_data: ["data.example.maintenance"]}
 const optionalData = "optional_data"
 
-// optionalPaths reads custom.optional_data of all metadata: what each rule may refer to although nothing provides it. A
-// path that something does provide is checked like any other.
+// optionalPaths reads custom.optional_data of all metadata: the paths that each rule may refer to although nothing
+// provides them. A path that something provides is checked like any other.
 func (p *Program) optionalPaths() (map[*ast.Rule][]ast.Ref, bundle.Problems) {
 	out := map[*ast.Rule][]ast.Ref{}
 	read := map[*ast.Annotations][]ast.Ref{}
@@ -45,7 +45,7 @@ func (p *Program) optionalPaths() (map[*ast.Rule][]ast.Ref, bundle.Problems) {
 	return out, problems.Sorted()
 }
 
-// refsOf reads a list of references under data, or says why it cannot be read.
+// refsOf reads a list of references under data. cause says why it cannot be read.
 func refsOf(custom any) (refs []ast.Ref, cause string) {
 	list, ok := custom.([]any)
 	if !ok || len(list) == 0 {
@@ -63,7 +63,7 @@ func refsOf(custom any) (refs []ast.Ref, cause string) {
 	return refs, ""
 }
 
-// declaredOptional reports whether ref is at, below or above a path that is declared and absent.
+// declaredOptional reports whether ref is at, below or above a path that is declared optional and absent.
 func (l *dataTree) declaredOptional(ref ast.Ref, optional []ast.Ref) bool {
 	for _, path := range optional {
 		n := min(len(path), len(ref))
@@ -74,7 +74,7 @@ func (l *dataTree) declaredOptional(ref ast.Ref, optional []ast.Ref) bool {
 	return false
 }
 
-// mayBeEqual reports whether two references of one length may be the same: a variable is like everything.
+// mayBeEqual reports whether two references of one length may be the same. A variable may be equal to everything.
 func mayBeEqual(a, b ast.Ref) bool {
 	for i := range a {
 		if ast.IsConstant(a[i].Value) && ast.IsConstant(b[i].Value) && !a[i].Equal(b[i]) {

@@ -9,42 +9,41 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
-// Program is a compiled set of modules as the checks at load look at it: each rule with what its variables stand for.
+// Program is a compiled set of modules, prepared for the checks: for each rule, what its variables stand for.
 type Program struct {
 	compiler *ast.Compiler
 	schema   map[string]any // of the input
 	scopes   []*scope
 	// of finds the scope of a rule.
 	of map[*ast.Rule]*scope
-	// calls are the calls of each function that policies define, by its path.
+	// calls are the calls of each function of the policies, by its path.
 	calls map[string][]call
-	// tree is what there is under data, and replaced are the places there that a "with" changes. Both are known to
-	// examine.
+	// tree is what there is under data, and replaced are the targets of "with" there. Problems sets both.
 	tree     *dataTree
 	replaced []ast.Ref
 }
 
-// call is one call of a function: its arguments, and the rule that has it.
+// call is one call of a function: its arguments, and the rule around it.
 type call struct {
 	from *scope
 	name ast.Ref
 	args []*ast.Term
 }
 
-// scope is one rule, or one else of a rule.
+// scope is one rule, or one else of a rule, with its variables.
 type scope struct {
 	rule *ast.Rule
-	// root is the rule whose else this is, or rule itself.
+	// root is the rule that this is an else of, or rule itself.
 	root *ast.Rule
-	// bound is what a variable was made equal to. The compiler puts variables where an author wrote none.
+	// bound is the term that a variable is unified with. Many variables are made by the compiler.
 	bound map[ast.Var]*ast.Term
-	// outputs are the calls whose values variables are.
+	// outputs are the calls whose results are variables.
 	outputs map[ast.Var]call
-	// parameters are the positions of the arguments of a function.
+	// parameters are the positions of the arguments, where the rule is a function.
 	parameters map[ast.Var]int
 }
 
-// New reads what compiler compiled.
+// New prepares the modules of a compiler.
 func New(compiler *ast.Compiler) *Program {
 	p := &Program{
 		compiler: compiler, schema: rego.InputSchema(), of: map[*ast.Rule]*scope{}, calls: map[string][]call{},
@@ -103,7 +102,7 @@ func (s *scope) bind(variable, value *ast.Term) {
 	}
 }
 
-// bindEvery makes the value of an every stand for the members of its domain.
+// bindEvery lets the variable of an "every" stand for the members of its domain.
 func (s *scope) bindEvery(every *ast.Every) {
 	switch domain := every.Domain.Value.(type) {
 	case ast.Var:

@@ -16,11 +16,11 @@ import (
 
 const codeReference = "reference_error"
 
-// maxRuleDepth bounds how far the values of rules are followed.
+// maxRuleDepth bounds how many rules are followed from one to the next.
 const maxRuleDepth = 8
 
-// undefinedRefs finds the references that nothing can meet: OPA takes them for undefined, and under "not" they allow.
-// Behind a variable only what looks like a misspelling is told, for data may lack a member today.
+// undefinedRefs finds references that nothing provides. OPA evaluates them to undefined, which "not" makes true. Behind
+// a variable only likely misspellings are reported, for data may lack a member today and have it tomorrow.
 func (l *dataTree) undefinedRefs(optional map[*ast.Rule][]ast.Ref) bundle.Problems {
 	var out bundle.Problems
 	replaced := l.program.replacements()
@@ -42,8 +42,8 @@ func (l *dataTree) undefinedRefs(optional map[*ast.Rule][]ast.Ref) bundle.Proble
 	return out.Sorted()
 }
 
-// replacements are the targets of every with under data, and what is read besides. A target provides what is read, so
-// that rules may hand each other values; a target that is neither provided nor read is a misspelling.
+// replacements are the targets of "with" under data, and the references to data besides. A target provides what is read
+// below it, so that rules may pass values to each other. A target that nothing reads is a misspelling.
 type replacements struct {
 	targets map[*ast.Term]ast.Ref
 	reads   []ast.Ref
@@ -69,7 +69,7 @@ func (p *Program) replacements() replacements {
 	return out
 }
 
-// cover reports whether a with provides ref, or ref is a target that something reads.
+// cover reports whether a "with" provides ref, or ref is a target that something reads.
 func (r replacements) cover(t *ast.Term, ref ast.Ref) bool {
 	if r.targets[t] != nil {
 		return slices.ContainsFunc(r.reads,
@@ -85,14 +85,13 @@ func (r replacements) cover(t *ast.Term, ref ast.Ref) bool {
 
 // tolerance is what a reference may lack.
 type tolerance struct {
-	// optional are the paths that the metadata declare as possibly absent.
+	// optional are the paths that metadata declares optional.
 	optional []ast.Ref
-	// names is how many names a variable in the reference stands for: of several, data may lack some today.
+	// names is how many constants the variables of the reference stand for. Data may lack some of several today.
 	names int
 }
 
-// undefinedCause says why nothing meets ref, or nothing. Of several names that a variable stands for, each is looked
-// at.
+// undefinedCause says why nothing provides ref, with each constant that its variables stand for, or is empty.
 func (l *dataTree) undefinedCause(s *scope, ref ast.Ref, optional []ast.Ref) string {
 	spelt := l.program.withConstants(s, ref)
 	for _, r := range spelt {
@@ -103,6 +102,7 @@ func (l *dataTree) undefinedCause(s *scope, ref ast.Ref, optional []ast.Ref) str
 	return ""
 }
 
+// undefinedForm says the same about one form of ref, which may expand to several references.
 func (l *dataTree) undefinedForm(s *scope, ref ast.Ref, may tolerance) string {
 	refs, ok := l.program.expansions(s, ref)
 	if !ok || len(refs) == 0 {
@@ -112,15 +112,15 @@ func (l *dataTree) undefinedForm(s *scope, ref ast.Ref, may tolerance) string {
 	for _, r := range refs {
 		c := cmp.Or(l.undefinedRef(s, r, may), l.wrongKey(s, ref, r))
 		if c == "" {
-			return "" // one of what it stands for is enough
+			return "" // one of its expansions is provided
 		}
 		cause = c
 	}
 	return cause
 }
 
-// wrongKey says which variable of ref is no name that data can have: data are JSON, so that the members of an object
-// have texts for names, and the elements of an array numbers.
+// wrongKey says which variable of ref has a type that is no key of the data there: members of objects have strings,
+// elements of arrays numbers.
 func (l *dataTree) wrongKey(s *scope, ref, expanded ast.Ref) string {
 	if !expanded.HasPrefix(ast.DefaultRootRef) {
 		return ""
@@ -144,7 +144,7 @@ func (l *dataTree) wrongKey(s *scope, ref, expanded ast.Ref) string {
 	return ""
 }
 
-// keyKinds are the kinds of values that name something in a value of the data.
+// keyKinds are the kinds of keys of a value of the data.
 func keyKinds(v any) term.Kinds {
 	switch v.(type) {
 	case map[string]any:
@@ -152,11 +152,11 @@ func keyKinds(v any) term.Kinds {
 	case []any:
 		return term.NumberKind
 	}
-	return term.AnyKind // nothing is below it, which is told otherwise
+	return term.AnyKind // a scalar has no members, which is reported as an undefined reference
 }
 
-// undefinedRef looks at one reference. OPA's own type check has seen those to the input but for what callers hand to a
-// function, and for names behind variables.
+// undefinedRef checks one reference. OPA's type check has seen references to the input, except those that begin with an
+// argument of a function and those with names in variables.
 func (l *dataTree) undefinedRef(s *scope, ref ast.Ref, may tolerance) string {
 	if ref.HasPrefix(ast.InputRootRef) {
 		if rego.IsLogPolicy(s.rule) || l.program.compiler.TypeEnv.GetByRef(ref) != nil {
@@ -172,7 +172,7 @@ func (l *dataTree) undefinedRef(s *scope, ref ast.Ref, may tolerance) string {
 	return g.message(ref, g.suggestion())
 }
 
-// message says what ref lacks, what is there, and what was probably meant.
+// message says which element is missing, what is there instead, and what was probably meant.
 func (g *missingRef) message(ref ast.Ref, guess string) string {
 	there := "nothing"
 	if len(g.siblings) > 0 {
@@ -193,7 +193,7 @@ func (g *missingRef) message(ref ast.Ref, guess string) string {
 	return out + "; if it comes with an optional bundle, say so by custom.optional_data in the metadata"
 }
 
-// suggestion is what the element that is not there was probably meant to be, as a whole reference, or nothing.
+// suggestion is the whole reference that was probably meant, or empty.
 func (g *missingRef) suggestion() string {
 	name, ok := g.ref[g.at].Value.(ast.String)
 	if !ok {
@@ -207,8 +207,8 @@ func (g *missingRef) suggestion() string {
 	return rego.AsWritten(withoutIteration(append(meant, g.ref[g.at+1:]...)))
 }
 
-// misspelt reports whether the element that is not there looks like a misspelling of one that is. A short name may as
-// well be another one: from and form, rps and rpm.
+// misspelt reports whether the missing element looks like a misspelling of one that is there. Short names count only
+// when equal but for case: from and form, rps and rpm are different names.
 func (g *missingRef) misspelt() bool {
 	name, ok := g.ref[g.at].Value.(ast.String)
 	word := strings.ToLower(string(name))
@@ -218,7 +218,7 @@ func (g *missingRef) misspelt() bool {
 	})
 }
 
-// withoutIteration is ref without the variables at its end: those of an iteration.
+// withoutIteration is ref without the variables at its end, over which a rule iterates.
 func withoutIteration(ref ast.Ref) ast.Ref {
 	for len(ref) > 1 && !ast.IsConstant(ref[len(ref)-1].Value) {
 		ref = ref[:len(ref)-1]
@@ -226,8 +226,8 @@ func withoutIteration(ref ast.Ref) ast.Ref {
 	return ref
 }
 
-// undefinedLookup looks at object.get with a constant name: where the object can have no such member, or where the name
-// is a misspelling, the answer is always the default.
+// undefinedLookup checks an object.get with a constant key. Where the object never has the key, or the key is a
+// misspelling, the result is always the default.
 func (l *dataTree) undefinedLookup(s *scope, name ast.Ref, args []*ast.Term) string {
 	if name.String() != ast.ObjectGet.Name || len(args) < 3 {
 		return ""
@@ -249,7 +249,7 @@ func (l *dataTree) undefinedLookup(s *scope, name ast.Ref, args []*ast.Term) str
 		default:
 			g := l.missing(ref, maxRuleDepth)
 			if g == nil || !g.misspelt() {
-				return "" // a default says that it may be absent
+				return "" // the default shows that it may be absent
 			}
 			cause = g.message(ref, g.suggestion())
 		}
@@ -257,8 +257,8 @@ func (l *dataTree) undefinedLookup(s *scope, name ast.Ref, args []*ast.Term) str
 	return cause
 }
 
-// keysOf is the second argument of object.get as the elements of a reference, or nil where it may be a name as well as
-// a path.
+// keysOf is the second argument of object.get as elements of a reference, or nil where it may be a key as well as a
+// path.
 func (p *Program) keysOf(s *scope, t *ast.Term) ast.Ref {
 	if names := p.constants(s, t, maxBindingDepth); len(names) == 1 {
 		t = names[0]

@@ -13,20 +13,21 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/verdict"
 )
 
+// CodeResult is the code of problems with the results of entrypoints.
 const CodeResult = "result_error"
 
-// maxResultDepth bounds how far the value of a rule is followed through other rules.
+// maxResultDepth bounds how many rules are followed to the value of a result.
 const maxResultDepth = 6
 
-// resultProblems finds the rules of an entrypoint whose value could not be read as a decision at any request. Each body
-// of a rule is judged by itself: one that always gives a wrong value is a problem, whatever the others give.
+// resultProblems finds rules of an entrypoint whose value can never be read as a decision. Each body is checked by
+// itself: one with a wrong value is a problem, whatever the values of the others.
 func (p *Program) resultProblems(path string) bundle.Problems {
 	j := &shapeChecker{program: p, path: "data." + rego.Dotted(path), seen: map[*ast.Rule]bool{}}
 	j.rules(p.compiler.GetRulesExact(rego.RefOf(path)), verdict.ResultShape(), "", maxResultDepth)
 	return j.problems
 }
 
-// shapeChecker compares what an author wrote with the shape of a result.
+// shapeChecker compares the value of a rule with the shape of a result.
 type shapeChecker struct {
 	program  *Program
 	path     string
@@ -53,7 +54,7 @@ func (j *shapeChecker) rules(rules []*ast.Rule, sh *verdict.Shape, at string, de
 	}
 }
 
-// wrong adds a problem where it is one.
+// wrong adds a problem if is is set.
 func (j *shapeChecker) wrong(loc *ast.Location, at, cause string, is bool) {
 	if !is {
 		return
@@ -65,7 +66,7 @@ func (j *shapeChecker) wrong(loc *ast.Location, at, cause string, is bool) {
 	j.problems = append(j.problems, rego.ProblemAt(loc, CodeResult, "%s %s", where, cause))
 }
 
-// locationOf is where a term is written, or where its rule is.
+// locationOf is the location of a term, or of its rule where the compiler made the term.
 func locationOf(s *scope, t *ast.Term) *ast.Location {
 	if t.Location != nil && t.Location.File != "" {
 		return t.Location
@@ -73,7 +74,7 @@ func locationOf(s *scope, t *ast.Term) *ast.Location {
 	return s.rule.Location
 }
 
-// term judges one term, as far as it is known before a request comes.
+// term checks one term, as far as it is known before a request.
 func (j *shapeChecker) term(s *scope, t *ast.Term, sh *verdict.Shape, at string, depth int) {
 	if ast.IsConstant(t.Value) {
 		j.constant(s, t, sh, at, depth)
@@ -112,14 +113,13 @@ func (j *shapeChecker) term(s *scope, t *ast.Term, sh *verdict.Shape, at string,
 	}
 }
 
-// kind reports whether the shape takes values of a kind, and adds a problem where it does not.
+// kind reports whether the shape allows a kind, and adds a problem where it does not.
 func (j *shapeChecker) kind(s *scope, t *ast.Term, is term.Kinds, sh *verdict.Shape, at string) bool {
 	j.wrong(locationOf(s, t), at, fmt.Sprintf("is %s, want %s", is, sh.Want), sh.Kinds&is == 0)
 	return sh.Kinds&is != 0
 }
 
-// constant judges a value by the reader that would read it at a request, and first its parts, so that the place is
-// exact.
+// constant checks a value with the reader of results, after its parts, so that a problem has the location of the part.
 func (j *shapeChecker) constant(s *scope, t *ast.Term, sh *verdict.Shape, at string, depth int) {
 	if !j.kind(s, t, term.KindsOf(j.program.compiler.TypeEnv.GetByValue(t.Value)), sh, at) {
 		return
@@ -144,14 +144,14 @@ func (j *shapeChecker) constant(s *scope, t *ast.Term, sh *verdict.Shape, at str
 // foreach is an array or a set.
 type foreach interface{ Foreach(func(*ast.Term)) }
 
-// elements judges each element of a list.
+// elements checks each element of a list.
 func (j *shapeChecker) elements(s *scope, list foreach, sh *verdict.Shape, at string, depth int) {
 	if sh.Each != nil {
 		list.Foreach(func(e *ast.Term) { j.term(s, e, sh.Each, element(at), depth) })
 	}
 }
 
-// object judges the members of an object whose names are known.
+// object checks the members of an object whose names are constants.
 func (j *shapeChecker) object(s *scope, t *ast.Term, o ast.Object, sh *verdict.Shape, at string, depth int) {
 	if !j.kind(s, t, term.ObjectKind, sh, at) {
 		return
@@ -196,7 +196,7 @@ const anElement = "an element of "
 
 func element(at string) string { return anElement + at }
 
-// inferredType is the type of a term of a rule, as OPA infers it.
+// inferredType is the type that OPA infers for a term of a rule.
 func (p *Program) inferredType(s *scope, t *ast.Term) types.Type {
 	comprehension := &ast.ArrayComprehension{Term: ast.ArrayTerm(t), Body: s.rule.Body}
 	array, ok := p.compiler.TypeEnv.GetByValue(comprehension).(*types.Array)

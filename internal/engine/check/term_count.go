@@ -10,9 +10,9 @@ import (
 // maxTerms is how many terms a variable of a body may stand for.
 const maxTerms = 1 << 20
 
-// tooManyTerms finds the rules whose variables stand for more terms than any evaluation may make: b := [a, a, a], c :=
-// [b, b, b] and so on triples with each line. OPA copies the terms of a variable wherever it is used, without a look at
-// the deadline or the memory.
+// tooManyTerms finds rules whose variables stand for more terms than an evaluation may make: each line of b := [a, a,
+// a], c := [b, b, b] triples them. OPA copies the terms of a variable wherever it is used, and checks neither deadline
+// nor memory.
 func (p *Program) tooManyTerms() bundle.Problems {
 	var out bundle.Problems
 	for _, s := range p.scopes {
@@ -29,13 +29,13 @@ func (p *Program) tooManyTerms() bundle.Problems {
 	return out.Sorted()
 }
 
-// termsOf is how many terms t stands for, as far as mostTerms. sizes keeps those of variables.
+// termsOf is how many terms t stands for, up to maxTerms. sizes keeps those of variables.
 func (s *scope) termsOf(t *ast.Term, sizes map[ast.Var]int) int {
 	switch v := t.Value.(type) {
 	case ast.Var:
 		n, known := sizes[v]
 		if !known {
-			sizes[v] = 1 // a variable that stands for itself
+			sizes[v] = 1 // in case the variable stands for itself
 			if bound := s.bound[v]; bound != nil {
 				sizes[v] = s.termsOf(bound, sizes)
 			}

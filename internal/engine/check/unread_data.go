@@ -9,14 +9,14 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
-// UnreadData is data that no rule can read.
+// UnreadData is data that no rule reads.
 type UnreadData struct {
-	// File has the data, Path is where they are: data.x.
+	// File is the file with the data, Path the reference to it: data.x.
 	File, Path string
 }
 
-// UnreadData finds the data of set that no reference in the policies leads to: those of a file, or the members of one
-// at the top. A reference behind a variable leads everywhere; what is declared as optional is read.
+// UnreadData finds the data of set that no reference of the policies may lead to: whole files, or the top members of a
+// file at the root. A variable may lead everywhere. Data that is declared optional counts as read.
 func (p *Program) UnreadData(set *bundle.Set) []UnreadData {
 	var reads []ast.Ref
 	for _, m := range p.compiler.Modules {
@@ -51,7 +51,7 @@ func (p *Program) UnreadData(set *bundle.Set) []UnreadData {
 	return out
 }
 
-// dataPaths are the paths under data that a file writes, one name long at least.
+// dataPaths are the paths under data of the members of a file, at least one name long.
 func dataPaths(d bundle.DataFile) [][]string {
 	members, ok := d.Value.(map[string]any)
 	if len(d.At) > 0 || !ok {

@@ -20,7 +20,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
-// sameAsJSON checks that the terms of a document are those of its JSON form, read by somebody else's decoder.
+// sameAsJSON checks that the terms of a document are those of its JSON form, read by encoding/json.
 func sameAsJSON(t *testing.T, d *input.Document) {
 	t.Helper()
 	raw, err := d.AppendJSON(nil)
@@ -130,8 +130,8 @@ func FuzzTermsAreThoseOfTheJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) { sameAsJSON(t, filled(strings.NewReader(string(b)))) })
 }
 
-// FuzzContextIsReadLikeAnybodyReadsIt gives arbitrary bytes as the context of a caller.
-func FuzzContextIsReadLikeAnybodyReadsIt(f *testing.F) {
+// FuzzContextIsReadAsJSON gives arbitrary bytes as the context of a caller.
+func FuzzContextIsReadAsJSON(f *testing.F) {
 	for _, s := range []string{`{"a":1}`, `{"a":1,"a":2}`, `{"a":1} {}`, `[`, "\xff", `{"a":1e999999999}`, `"\ud800"`,
 		strings.Repeat("[", 100)} {
 		f.Add([]byte(s))

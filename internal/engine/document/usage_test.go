@@ -11,7 +11,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
-func TestReadsAreNeverFewerThanWhatRulesRead(t *testing.T) {
+func TestUsageIsNeverLessThanWhatRulesRead(t *testing.T) {
 	for rego, want := range map[string][]string{
 		`decision if input.token.active`:                                        {"token.active"},
 		`decision if input.token.auth.acr == "1"`:                               {"token.auth"},

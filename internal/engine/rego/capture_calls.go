@@ -8,27 +8,27 @@ import (
 	"github.com/open-policy-agent/opa/v1/types"
 )
 
-// OPA's rule index answers some builtins by itself: of 1.22.4 startswith, endswith, strings.any_prefix_match,
-// strings.any_suffix_match and glob.match. On an operand of another type it says that the rule does not match, where
-// the builtin would have failed, and a deny rule that only seems not to match allows. For glob.match it differs from
-// the builtin on strings too: it takes a backslash in the string for an escape, and compares delimiters with bytes.
+// The rule index of OPA 1.22.4 answers some builtins by itself: startswith, endswith, strings.any_prefix_match,
+// strings.any_suffix_match and glob.match. On an operand of another type the index says that the rule does not match,
+// where the builtin fails; a deny rule that seems not to match allows. For glob.match the index differs from the builtin
+// on strings too: a backslash in the string counts as an escape, and delimiters are compared with bytes.
 //
-// The index leaves a call alone whose result is captured, for a rule may yield false. So a call of a builtin with a
-// boolean result captures it here, as true: startswith(x, "/a") becomes startswith(x, "/a", true). The same builtin
-// runs, under its own name, and the meaning is the same; the expression loses its index, and the rule keeps that of its
-// other expressions. This holds for all such builtins, so that one which a later OPA indexes is safe too. Excepted are
-// comparisons and "in", which cannot fail, and calls that the index answers as the builtin does: affixes of operands
-// that are surely strings.
+// A call whose result is captured is never answered by the index, since the result may be false. So this stage captures
+// the result of each builtin with a boolean result as true: startswith(x, "/a") becomes startswith(x, "/a", true). The
+// builtin and the meaning stay the same. The expression loses its index; the other expressions of the rule keep theirs.
+// All such builtins are captured, so that a builtin which a later OPA indexes is safe too. Exceptions are comparisons
+// and "in", which cannot fail, and calls that the index answers as the builtin does: affixes of operands that are
+// strings in every request.
 
 // indexedAffixBuiltins are the builtins that the index answers rightly on strings.
 var indexedAffixBuiltins = []string{
 	ast.StartsWith.Name, ast.EndsWith.Name, ast.AnyPrefixMatch.Name, ast.AnySuffixMatch.Name,
 }
 
-// logPackage is where rules read an event of the decision log, to which the schema of the input does not apply.
+// logPackage is the package whose rules have an event of the decision log as their input, without a schema.
 var logPackage = ast.MustParseRef("data.system.log")
 
-// captureCalls is a stage of the compiler. It runs when types are known, before the index is built.
+// captureCalls is a stage of the compiler, between the type check and the rule index.
 func captureCalls(c *ast.Compiler) *ast.Error {
 	replaced := replacedInputs(c)
 	for _, m := range c.Modules {
@@ -55,7 +55,7 @@ func isCallOf(x *ast.Expr, names []string) bool {
 	return x.IsCall() && slices.Contains(names, x.Operator().String())
 }
 
-// capturable reports whether x is true or false by a builtin that can fail.
+// capturable reports whether x calls a builtin that is true or false and can fail.
 func capturable(x *ast.Expr) bool {
 	if !x.IsCall() {
 		return false
@@ -65,10 +65,9 @@ func capturable(x *ast.Expr) bool {
 		types.Compare(b.Decl.Result(), types.B) == 0 && len(x.Operands()) == b.Decl.Arity()
 }
 
-// alwaysString reports whether the operand of a call in body is a string whatever a request holds: each reference that
-// it stands for is a member of the input which the schema says is a string, and no "with" puts anything else there.
-// Data may be replaced by "with" and differs from load to load, and the argument of a function is whatever its callers
-// give.
+// alwaysString reports whether the operand of a call in body is a string in every request: each reference that it
+// stands for is a member of the input of type string, and no "with" replaces that. Data may be replaced by "with" and
+// change with each load, and arguments of functions are given by their callers, so neither counts.
 func alwaysString(c *ast.Compiler, body ast.Body, operand *ast.Term, replaced []ast.Ref) bool {
 	refs, ok := referencesOf(body, operand)
 	return ok && !slices.ContainsFunc(refs, func(ref ast.Ref) bool {
@@ -78,8 +77,8 @@ func alwaysString(c *ast.Compiler, body ast.Body, operand *ast.Term, replaced []
 	})
 }
 
-// referencesOf returns the references that body unifies with a term, directly or over variables, which the compiler has
-// put between a reference and the call that reads it. It is false when there are none, or something else beside them.
+// referencesOf returns the references that body unifies with a term, directly or through variables that the compiler
+// has put in between. ok is false when there are none, or something else as well.
 func referencesOf(body ast.Body, t *ast.Term) (refs []ast.Ref, ok bool) {
 	terms := []*ast.Term{t}
 	for i := 0; i < len(terms); i++ {
@@ -104,7 +103,7 @@ func referencesOf(body ast.Body, t *ast.Term) (refs []ast.Ref, ok bool) {
 	return refs, len(refs) > 0
 }
 
-// replacedInputs are the places in the input that a "with" changes somewhere in the policy.
+// replacedInputs are the members of the input that a "with" replaces somewhere in the policy.
 func replacedInputs(c *ast.Compiler) []ast.Ref {
 	var out []ast.Ref
 	for _, m := range c.Modules {

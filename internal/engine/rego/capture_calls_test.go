@@ -7,7 +7,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-func TestTheIndexAnswersOnlyCallsOnOperandsThatAreSurelyStrings(t *testing.T) {
+func TestTheIndexAnswersOnlyCallsOnOperandsThatAreAlwaysStrings(t *testing.T) {
 	for rule, want := range map[string]bool{
 		`startswith(input.request.path, "/x")`:                                           true,
 		`startswith(input.token.tenant, "x")`:                                            true,

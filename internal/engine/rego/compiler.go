@@ -9,6 +9,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
 )
 
+// capabilities are those of this version of OPA without the builtins that opts do not allow.
 func capabilities(opts Options) *ast.Capabilities {
 	caps := ast.CapabilitiesForThisVersion()
 	caps.Builtins = slices.DeleteFunc(caps.Builtins, func(b *ast.Builtin) bool {
@@ -20,11 +21,11 @@ func capabilities(opts Options) *ast.Capabilities {
 	return caps
 }
 
-// NewCompiler returns a compiler as every policy is compiled: strict, typed by the schema of the input, and without the
-// builtins that opts do not allow.
+// NewCompiler returns a compiler with the settings of every policy: strict, typed by the schema of the input, and
+// without the builtins that opts do not allow.
 func NewCompiler(opts Options) *ast.Compiler { return newCompiler(opts, InputSchema(), Strict) }
 
-// Strictness says whether what is unused or shadows is an error.
+// Strictness says whether unused and shadowing names are errors.
 type Strictness uint8
 
 const (

@@ -6,7 +6,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// Dependencies yields the rules at and below a path, and all that their values may depend on.
+// Dependencies yields the rules at and below a path, and all rules that their values may depend on.
 func Dependencies(c *ast.Compiler, path ast.Ref) iter.Seq[*ast.Rule] {
 	return func(yield func(*ast.Rule) bool) {
 		queue := append([]*ast.Rule{}, c.GetRulesDynamic(path)...)

@@ -11,13 +11,13 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
-// functionDetail says what a function that is not there was probably meant to be.
+// functionDetail is the suggestion in an error about an undefined function.
 type functionDetail struct{ hint string }
 
 // Lines implements ast.ErrorDetails.
 func (*functionDetail) Lines() []string { return nil }
 
-// withFunctionHints gives errors about functions that are not there what the functions of modules suggest.
+// withFunctionHints adds suggestions to errors about undefined functions, from the functions that modules define.
 func withFunctionHints(errs ast.Errors, modules map[string]*ast.Module) ast.Errors {
 	var functions []ast.Ref
 	for i, e := range errs {
@@ -37,6 +37,7 @@ func withFunctionHints(errs ast.Errors, modules map[string]*ast.Module) ast.Erro
 	return errs
 }
 
+// functionsOf are the functions that modules define, sorted.
 func functionsOf(modules map[string]*ast.Module) []ast.Ref {
 	var out []ast.Ref
 	for _, m := range modules {
@@ -50,7 +51,7 @@ func functionsOf(modules map[string]*ast.Module) []ast.Ref {
 	return slices.CompactFunc(out, func(a, b ast.Ref) bool { return a.Equal(b) })
 }
 
-// functionSuggestion is the hint about a name that a module of package pkg calls.
+// functionSuggestion is the hint about the name of an undefined function that a module of package pkg calls.
 func functionSuggestion(name string, pkg ast.Ref, functions []ast.Ref) string {
 	var here, whole []string
 	for _, f := range functions {

@@ -14,7 +14,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
-// foreignNames says what a member is here that other products hand to Rego under another name: the longest prefix wins.
+// foreignNames are members of the input of other products, with the members here. The longest prefix of a reference
+// counts.
 var foreignNames = map[string]string{
 	"method":                          "input.request.method",
 	"path":                            "input.request.path (a text) or input.request.segments (an array)",
@@ -86,7 +87,7 @@ var foreignNames = map[string]string{
 	"token.verified":                  "input.token.active",
 }
 
-// InputHint says what to write instead of a reference to the input that never is: "; ..." or nothing.
+// InputHint says what to write instead of a reference to an undefined member of the input: "; ...", or empty.
 func InputHint(ref ast.Ref) string {
 	names := constantPrefix(ref)
 	if len(names) < 2 || !ref.HasPrefix(ast.InputRootRef) {
@@ -107,7 +108,7 @@ func InputHint(ref ast.Ref) string {
 	return ownMemberHint(names)
 }
 
-// ownMemberHint is about a member that an application made up, or that is misspelt.
+// ownMemberHint is the hint about a member that is misspelt, or that an application made up.
 func ownMemberHint(names []string) string {
 	schema := InputSchema()
 	first, low := slices.Sorted(maps.Keys(propertiesOf(schema))), strings.ToLower(names[0])
@@ -122,7 +123,7 @@ func ownMemberHint(names []string) string {
 			return "; did you mean input." + names[0] + "." + near + "?"
 		}
 		return ""
-	case near != "" && (low == names[0] || low == near): // capitals are another product's, or an application's
+	case near != "" && (low == names[0] || low == near): // names with capitals come from elsewhere
 		return "; did you mean input." + near + "?"
 	case foreignNames[low] != "":
 		return fmt.Sprintf("; here input.%s is %s", low, foreignNames[low])
@@ -135,10 +136,10 @@ func propertiesOf(schema map[string]any) map[string]any {
 	return members
 }
 
-// unsetMembers are members of the input that nothing sets.
+// unsetMembers are members of the input that a question about an HTTP request does not set.
 var unsetMembers = []string{"action", "resource", "subject"}
 
-// headerHint says why a header is never seen.
+// headerHint says why policies never see a header.
 func headerHint(name string) string {
 	switch low := strings.ToLower(name); {
 	case input.HoldsCredential(name):
@@ -149,7 +150,7 @@ func headerHint(name string) string {
 	return "; input.headers of the configuration does not pass it"
 }
 
-// ArrayHint says how values of headers and parameters are compared, where one of refs is such an array.
+// ArrayHint says how values of headers and parameters are compared, where one of refs is the array of them.
 func ArrayHint(refs ...ast.Ref) string {
 	for _, ref := range refs {
 		if isValueArray(ref) {
@@ -159,7 +160,7 @@ func ArrayHint(refs ...ast.Ref) string {
 	return ""
 }
 
-// ArrayKeyHint says how the value of a header or a parameter names something.
+// ArrayKeyHint says how to look something up by the value of a header or a parameter.
 func ArrayKeyHint(ref ast.Ref) string {
 	if !isValueArray(ref) {
 		return ""
@@ -167,7 +168,7 @@ func ArrayKeyHint(ref ast.Ref) string {
 	return "; it is an array of values: take each, as by some v in " + AsWritten(ref)
 }
 
-// isValueArray reports whether ref is the array of all values of a header or a parameter.
+// isValueArray reports whether ref is the array of the values of a header or a parameter.
 func isValueArray(ref ast.Ref) bool {
 	return len(ref) == 4 && (ref.HasPrefix(headersRef) || ref.HasPrefix(queryRef))
 }
@@ -177,7 +178,7 @@ var (
 	queryRef   = ast.MustParseRef("input.request.query")
 )
 
-// hintOf says what to do about an error of OPA, in words that follow its message: "; ..." or nothing.
+// hintOf says what to do about an error of OPA, to be appended to its message: "; ...", or empty.
 func hintOf(e *ast.Error) string {
 	switch detail := e.Details.(type) {
 	case *ast.RefErrInvalidDetail:
@@ -218,7 +219,7 @@ func hintOf(e *ast.Error) string {
 
 const regoV0Hint = "; this may be Rego v0: opa fmt --v0-v1 --write FILE brings it up to date"
 
-// aliasHint is about a header behind an alias, where OPA says what would have been a name.
+// aliasHint is the hint about a header behind an alias, where the error lists the names that are there.
 func aliasHint(detail *ast.RefErrInvalidDetail) string {
 	name, ok := detail.Ref[detail.Pos].Value.(ast.String)
 	lower := ast.String(strings.ToLower(string(name)))
@@ -229,9 +230,10 @@ func aliasHint(detail *ast.RefErrInvalidDetail) string {
 	return ""
 }
 
-// shippedPackages are the packages of the shipped library, which authors forget to import.
+// shippedPackages are the packages of the shipped library. A missing import of one is a common error.
 var shippedPackages = []string{"audience", "login", "routes", "scopes", "tenant"}
 
+// functionHint is the hint about an undefined function that no module defines.
 func functionHint(name string) string {
 	if builtins.Unsafe(name) {
 		return fmt.Sprintf("; it reaches the network or the machine, and is off unless engine.allow_builtins names %s",

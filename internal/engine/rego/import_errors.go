@@ -4,8 +4,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// atEachUse gives errors about references behind an import their places: OPA lets all uses of an import share one term,
-// so that it names the place of the last use for each.
+// atEachUse tells errors about references behind an import once for each use: in OPA all uses of an import share one
+// term, so that all errors have the location of the last.
 func atEachUse(errs ast.Errors, modules map[string]*ast.Module) ast.Errors {
 	var out ast.Errors
 	for _, e := range errs {
@@ -35,7 +35,7 @@ func refOfError(e *ast.Error) ast.Ref {
 	return nil
 }
 
-// usesOfImport are the places of a module, as it was parsed, where a reference is written that begins with an import.
+// usesOfImport are the locations in a parsed module of references that begin with an import and stand for ref.
 func usesOfImport(m *ast.Module, ref ast.Ref) []*ast.Location {
 	paths := map[ast.Var]ast.Ref{}
 	for _, i := range m.Imports {

@@ -11,9 +11,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
-// Compile compiles modules with names for what may be read of headers and parameters, and returns the errors. OPA then
-// takes every name for one that is always there, so that it refuses "input.request.query == {}": a set that does so is
-// compiled with the maps as they are, and what is wrong besides is told all the same.
+// Compile compiles modules, with the names that may be read of headers and parameters in the schema, and returns the
+// errors. OPA assumes that a named member is always there, and refuses comparisons such as "input.request.query == {}".
+// Such a set is compiled without the names, and the other errors are kept.
 func Compile(
 	opts Options, modules map[string]*ast.Module, conflicts func([]string) (bool, error), how Strictness,
 ) (*ast.Compiler, ast.Errors) {
@@ -37,34 +37,34 @@ func Compile(
 	return compiler, errs
 }
 
-// isMapComparison reports whether an error is about two objects that OPA holds for different by their members.
+// isMapComparison reports whether an error is about two objects that differ in the names of their members.
 func isMapComparison(e *ast.Error) bool {
 	detail, ok := e.Details.(*ast.UnificationErrDetail)
 	return ok && term.KindsOf(detail.Left)&term.KindsOf(detail.Right)&term.ObjectKind != 0
 }
 
-// InputSchema is the schema of the input, decoded.
+// InputSchema is the decoded schema of the input.
 func InputSchema() map[string]any {
 	var schema map[string]any
 	if err := json.Unmarshal(input.Schema(), &schema); err != nil {
-		panic(err) // our own schema
+		panic(err) // the schema is generated and tested
 	}
 	return schema
 }
 
-// Property is the schema of a member of an object, nil where there is none, and whether the member is always there.
+// Property is the schema of a member of an object, or nil, and whether the object always has it.
 func Property(schema map[string]any, name string) (member map[string]any, required bool) {
 	member, _ = propertiesOf(schema)[name].(map[string]any)
 	names, _ := schema["required"].([]any)
 	return member, slices.Contains(names, any(name))
 }
 
-// noKnownName stands in the schema where no name is known: OPA does not type an object without members.
+// noKnownName is the one member where no name is known: OPA does not type an object without members.
 const noKnownName = "(none)"
 
-// namedSchema types the input of modules. OPA takes no type for the members of a map, so that the names that may be
-// read of input.request.headers and input.request.query are spelt out as members: a name that no policy ever sees is
-// then an undefined reference, and a comparison of the array of values with a text is a match error.
+// namedSchema is the schema of the input for modules. OPA does not type the members of a map, so that the names which
+// may be read of input.request.headers and input.request.query become members. A name that policies never see is then
+// an undefined reference, and comparing the array of values with a string is a match error.
 func namedSchema(opts Options, modules map[string]*ast.Module) map[string]any {
 	named := constantNames(modules)
 	headers := opts.Headers
@@ -80,7 +80,7 @@ func namedSchema(opts Options, modules map[string]*ast.Module) map[string]any {
 	return schema
 }
 
-// nameMembers turns the schema of a map into one of an object with the members names.
+// nameMembers turns the schema of a map into the schema of an object with named members.
 func nameMembers(schema map[string]any, names []string, as func(string) string) {
 	properties := map[string]any{}
 	for _, name := range names {
@@ -92,8 +92,8 @@ func nameMembers(schema map[string]any, names []string, as func(string) string) 
 	schema["properties"], schema["additionalProperties"] = properties, false
 }
 
-// constantNames are the texts within the references of modules, sorted: whatever a policy may read by its name is among
-// them.
+// constantNames are the strings within the references of modules, sorted. They include each name that a policy may
+// read.
 func constantNames(modules map[string]*ast.Module) []string {
 	var names []string
 	for _, m := range modules {

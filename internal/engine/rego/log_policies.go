@@ -6,10 +6,10 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// logEventSchema names the schema of what policies about the decision log read: an event, not the input document.
+// logEventSchema is the name of the schema of an event of the decision log.
 var logEventSchema = ast.MustParseRef("schema.log_event")
 
-// typeLogPolicies lets modules of package system.log see an event as their input.
+// typeLogPolicies gives modules of package system.log an event of the decision log as their input.
 func typeLogPolicies(modules map[string]*ast.Module) {
 	donor := ast.MustParseModuleWithOpts(`# METADATA
 # scope: package

@@ -1,5 +1,5 @@
-// Package rego turns the modules of a set into a compiler of OPA, typed by the schema of the input, and tells OPA's
-// errors as problems with hints.
+// Package rego turns the modules of a set into a compiler of OPA, typed by the schema of the input, and turns OPA's
+// errors into problems with hints.
 package rego
 
 import (
@@ -11,17 +11,17 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
-// ParserOptions read Rego as it is today, with the annotations that entrypoints need.
+// ParserOptions are for Rego v1 with annotations.
 func ParserOptions(caps *ast.Capabilities) ast.ParserOptions {
 	return ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: caps}
 }
 
-// Options are what compilers of policies need of the configuration.
+// Options are the part of the configuration that compilers need.
 type Options struct {
 	// AllowBuiltins are the builtins that reach the network or the machine and may be called all the same.
 	AllowBuiltins []string
-	// Headers are the names of the request headers that policies see; nil is any that is written in lower case and
-	// holds no credential.
+	// Headers are the names of the request headers that policies see. nil stands for all names in lower case that hold
+	// no credential.
 	Headers []string
 }
 
@@ -34,8 +34,8 @@ const (
 	WithTests
 )
 
-// Parse returns the modules of set by their paths, ready for a compiler of NewCompiler. With problems of grammar there
-// are no modules, with others there are. Tests may be in any package.
+// Parse returns the modules of set by their paths, for a compiler of NewCompiler. Without a problem of grammar there
+// are modules, even if there are other problems. Tests may be in any package.
 func Parse(set *bundle.Set, opts Options, tests Tests) (map[string]*ast.Module, bundle.Problems) {
 	modules, problems, whole := ParseReadable(set, opts, tests)
 	if !whole {
@@ -44,8 +44,8 @@ func Parse(set *bundle.Set, opts Options, tests Tests) (map[string]*ast.Module, 
 	return modules, problems
 }
 
-// ParseReadable returns the modules that can be read, Rego v0 among them when the set is not whole: they are then for
-// further checks only.
+// ParseReadable returns the modules that can be parsed. whole is false when some cannot; modules of Rego v0 are then
+// included, for further checks only.
 func ParseReadable(
 	set *bundle.Set, opts Options, tests Tests,
 ) (readable map[string]*ast.Module, problems bundle.Problems, whole bool) {
@@ -94,7 +94,7 @@ func ParseReadable(
 	return modules, misplaced, true
 }
 
-// asRegoV0 is the one problem of a module that is Rego v0: each of its rules would be another.
+// asRegoV0 is the one problem of a module of Rego v0, in which nearly each rule would be an error.
 func asRegoV0(told bundle.Problems) bundle.Problems {
 	told = told[:1]
 	if !strings.Contains(told[0].Message, regoV0Hint) {

@@ -6,7 +6,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// RefOf is the reference that a path names. Its parts become strings, never Rego.
+// RefOf is the reference of a path such as "authz/decision". Its parts become strings and are never parsed as Rego.
 func RefOf(path string) ast.Ref {
 	ref := ast.Ref{ast.DefaultRootDocument}
 	for part := range strings.SplitSeq(path, "/") {
@@ -15,6 +15,7 @@ func RefOf(path string) ast.Ref {
 	return ref
 }
 
+// PathOf is the path of a reference below data: its strings.
 func PathOf(ref ast.Ref) string {
 	parts := make([]string, 0, len(ref))
 	for _, t := range ref[1:] {
@@ -25,11 +26,14 @@ func PathOf(ref ast.Ref) string {
 	return strings.Join(parts, "/")
 }
 
+// Dotted is a path as messages show it, below "data.": authz.decision.
 func Dotted(path string) string { return strings.ReplaceAll(path, "/", ".") }
 
+// LastName is the last part of a path.
 func LastName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
-// constantPrefix returns the names that a path begins with; the first, data or the rule's own, may be a variable.
+// constantPrefix are the names that a reference begins with, up to its first variable. A first variable counts as a
+// name, unless it is data.
 func constantPrefix(ref ast.Ref) []string {
 	var names []string
 	for i, t := range ref {
@@ -50,7 +54,7 @@ func constantPrefix(ref ast.Ref) []string {
 	return names
 }
 
-// AsWritten is ref as an author writes it: variables of the compiler are blanks.
+// AsWritten is ref with "_" for its variables: authors have not written those that the compiler made.
 func AsWritten(ref ast.Ref) string {
 	out := make(ast.Ref, len(ref))
 	for i, t := range ref {

@@ -12,8 +12,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
-// ProblemsOf says OPA's errors in our words: one problem an error, with its place. What OPA draws below an error in
-// several lines ("have", "left") follows the message in brackets. file is to blame where OPA names none.
+// ProblemsOf turns errors of OPA into problems, one each, with hints. Details that OPA shows in lines of their own
+// ("have", "left") follow the message in brackets. file stands in where an error names none.
 func ProblemsOf(file string, err error) bundle.Problems {
 	if err == nil {
 		return nil
@@ -43,9 +43,10 @@ func ProblemsOf(file string, err error) bundle.Problems {
 	return out
 }
 
-// localVariable is a name that the compiler made up.
+// localVariable is a name that the compiler made.
 var localVariable = regexp.MustCompile(`__local\d+__`)
 
+// details are the useful lines of the details of an error, in brackets.
 func details(lines []string) string {
 	var said []string
 	for _, l := range lines {
@@ -61,8 +62,8 @@ func details(lines []string) string {
 	return " (" + strings.Join(said, ", ") + ")"
 }
 
-// Causes leaves out what follows from another error of the same file: where an argument is declared anew, OPA also
-// holds arguments for unused.
+// Causes leaves out consequences of another error in the same file: where an argument is declared twice, OPA also
+// reports unused arguments.
 func Causes(errs ast.Errors) ast.Errors {
 	redeclared := map[string]bool{}
 	for _, e := range errs {
@@ -75,6 +76,7 @@ func Causes(errs ast.Errors) ast.Errors {
 	})
 }
 
+// ProblemAt is a problem at a location, or in "policies" where at is nil.
 func ProblemAt(at *ast.Location, code, format string, args ...any) bundle.Problem {
 	p := bundle.Problem{File: "policies", Code: code, Message: fmt.Sprintf(format, args...)}
 	if at != nil {

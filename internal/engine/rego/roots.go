@@ -9,8 +9,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
-// rootProblems reports what a module defines outside the roots of its own bundle or inside those of another. OPA itself
-// would merge it silently. Rules count, not only the package: in package a, the rule b.c defines data.a.b.c.
+// rootProblems reports what a module defines outside the roots of its own bundle, or inside the roots of another: OPA
+// would merge it silently. Rules count as well as packages: in package a, the rule b.c defines data.a.b.c.
 func rootProblems(set *bundle.Set, own *bundle.Bundle, m *ast.Module) bundle.Problems {
 	at := constantPrefix(m.Package.Path)
 	problems := rootProblemsAt(set, own, "package", at, m.Package.Location)
@@ -24,6 +24,7 @@ func rootProblems(set *bundle.Set, own *bundle.Bundle, m *ast.Module) bundle.Pro
 	return problems
 }
 
+// rootProblemsAt reports the same about one path.
 func rootProblemsAt(set *bundle.Set, own *bundle.Bundle, what string, at []string, loc *ast.Location) bundle.Problems {
 	problem := func(format string, args ...any) bundle.Problems {
 		message := what + " data." + strings.Join(at, ".") + " " + fmt.Sprintf(format, args...)
@@ -40,7 +41,7 @@ func rootProblemsAt(set *bundle.Set, own *bundle.Bundle, what string, at []strin
 		if bundle.UnderRoot(other.Roots, at) {
 			return problem("is inside the roots %q of bundle %s", other.Roots, other.Name)
 		}
-		// A rule is all there is at its path: none of a bundle's roots may lie below it.
+		// A rule has the whole value at its path, so that no root of a bundle may lie below it.
 		for _, root := range other.Roots {
 			if what == "rule" && bundle.UnderRoot([]string{strings.Join(at, "/")}, strings.Split(root, "/")) {
 				return problem("holds the root %q of bundle %s", root, other.Name)

@@ -11,7 +11,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// NewStore returns a store of the data of set, which reads as terms. It must not be written.
+// NewStore returns a store with the data of set. It must not be written.
 func NewStore(set *bundle.Set) (storage.Store, error) {
 	doc, err := ast.InterfaceToValue(set.Document())
 	if err != nil {

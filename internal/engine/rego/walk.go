@@ -6,7 +6,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// VisitCalls visits the calls in the head and the body of rule, without those of its else.
+// VisitCalls visits the calls in the head and the body of rule, but not in its else.
 func VisitCalls(rule *ast.Rule, visit func(name ast.Ref, args []*ast.Term, at *ast.Location)) {
 	see := func(x any) bool {
 		switch x := x.(type) {
@@ -28,7 +28,7 @@ func VisitCalls(rule *ast.Rule, visit func(name ast.Ref, args []*ast.Term, at *a
 	visitor.Walk(rule.Body)
 }
 
-// VisitRefs visits the references in the head and the body of rule, without those of its else, each with its place.
+// VisitRefs visits the references in the head and the body of rule, but not in its else, with the location of each.
 func VisitRefs(rule *ast.Rule, visit func(t *ast.Term, ref ast.Ref, at *ast.Location)) {
 	at := rule.Location
 	visitor := ast.NewGenericVisitor(func(x any) bool {
@@ -57,7 +57,7 @@ func VisitRefs(rule *ast.Rule, visit func(t *ast.Term, ref ast.Ref, at *ast.Loca
 	visitor.Walk(rule.Body)
 }
 
-// Metadata yields the annotations that have a member of custom, with its value.
+// Metadata yields the annotations with a certain member of custom, and its value.
 func Metadata(c *ast.Compiler, custom string) iter.Seq2[*ast.AnnotationsRef, any] {
 	return func(yield func(*ast.AnnotationsRef, any) bool) {
 		for _, found := range c.GetAnnotationSet().Flatten() {
@@ -68,7 +68,7 @@ func Metadata(c *ast.Compiler, custom string) iter.Seq2[*ast.AnnotationsRef, any
 	}
 }
 
-// WithTargets are the targets below root, which is input or data, that a "with" in x replaces.
+// WithTargets are the targets of "with" in x that begin with root: input or data.
 func WithTargets(x any, root ast.Ref) []*ast.Term {
 	var out []*ast.Term
 	ast.WalkWiths(x, func(w *ast.With) bool {
