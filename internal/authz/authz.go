@@ -132,8 +132,9 @@ type Decision struct {
 	// Headers go to the client, whatever was decided; UpstreamHeaders to the upstream of an allowed request.
 	Headers         []Header
 	UpstreamHeaders []Header
-	// Context is a JSON object and Obligations a JSON array, as the policy gave them; nil when it gave none. Context has no
-	// member "obligations". What a caller gets is JoinedContext, unless its protocol has another place for obligations.
+	// Context is a JSON object and Obligations a JSON array, as the policy gave them; nil when it gave none. Context has
+	// no member "obligations". What a caller gets is JoinedContext, unless its protocol has another place for
+	// obligations.
 	Context     []byte
 	Obligations []byte
 	Policy      PolicyRef

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Claims is what an authorization server said about a token. It is a fact, never a verdict, and immutable but for
-// its Slot: one value is shared by every request that carries the token.
+// Claims is what an authorization server said about a token, or what a validated JWT says. It is immutable but for its
+// Slot: one value is shared by every request that carries the token.
 type Claims struct {
-	// Active is the server's word. Whether the token is good *now* is asked with Usable.
+	// Active is what the server said when it was asked. Usable tells whether the token may be used now.
 	Active bool
 	// InactiveReason says why a token is not active, for operators; it never reaches a caller.
 	InactiveReason string
@@ -39,9 +39,9 @@ type Claims struct {
 	Confirmation         Confirmation
 
 	IssuedAt, NotBefore, ExpiresAt Time
-	// NotBeforeSkew is how far the issuer's clock may be ahead of ours; it shifts NotBefore only.
+	// NotBeforeSkew is how far the issuer's clock may be ahead of the sidecar's; it shifts NotBefore only.
 	NotBeforeSkew time.Duration
-	// ExpirySkew is how far our clock may be ahead of the issuer's; it shifts ExpiresAt only.
+	// ExpirySkew is how far the sidecar's clock may be ahead of the issuer's; it shifts ExpiresAt only.
 	ExpirySkew time.Duration
 
 	// Raw is the issuer's answer as it came: a JSON object without duplicate members. Nil when not active.
@@ -55,7 +55,7 @@ type Claims struct {
 	Slot Slot
 }
 
-// TokenKind says what a token is for. Only an access token, or one that carries no mark of another kind, may pass.
+// TokenKind says what a token is for. Only an access token, or one without evidence of another kind, may be used.
 type TokenKind string
 
 // The kinds of token.
@@ -121,7 +121,7 @@ type Confirmation struct {
 func (c Confirmation) Bound() bool { return c != Confirmation{} }
 
 // Usable reports why claims must not be used at now, or "" when they may. It is asked on every request, after any
-// cache: INT-10, INT-16, INT-20. exp is the first second in which a token is dead.
+// cache: INT-10, INT-16, INT-20. exp is the first second in which a token has expired.
 func (c *Claims) Usable(now time.Time) string {
 	switch {
 	case !c.Active:

@@ -27,8 +27,8 @@ func (m Mode) Local() bool {
 	return m == ModeJWT || m == ModeJWTThenIntrospect || m == ModeIntrospectOpaque
 }
 
-// Freshness is what a request asks of the facts about its token, beyond the configuration of the issuer. The zero Freshness
-// asks for nothing.
+// Freshness is what a request asks of the facts about its token, beyond the configuration of the issuer. The zero
+// Freshness asks for nothing.
 type Freshness struct {
 	// Mode replaces the mode of the issuer when it is not empty.
 	Mode Mode

@@ -9,7 +9,7 @@ import (
 // Kind is the closed set of ways a decision can end.
 type Kind uint8
 
-// The kinds. A door maps each to one status; nothing else branches on them.
+// The kinds. Package decision maps each to one HTTP status.
 const (
 	Internal        Kind = iota // a bug, or an unclassified error
 	Allow                       // the policy allows
@@ -43,12 +43,12 @@ func (k Kind) String() string {
 	return "internal"
 }
 
-// Error carries a Kind across package borders, with what the caller may be told.
+// Error is an error with a Kind, and with what the caller may be told.
 type Error struct {
 	Kind Kind
 	// Code is the reason code the caller sees; empty means the usual one of Kind.
 	Code string
-	// RetryAfter is how long the caller had better wait; 0 when nobody knows.
+	// RetryAfter is how long the caller should wait before it asks again; 0 when that is not known.
 	RetryAfter time.Duration
 	// Err is the cause, for operators only.
 	Err error

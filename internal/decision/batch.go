@@ -37,8 +37,8 @@ type chooser interface {
 	Choose(q introspect.Question) issuer.Choice
 }
 
-// batchIntrospector asks about each token once, where the same issuer would be asked in the same way. It lives as long as
-// one batch.
+// batchIntrospector asks about each token once, where the same issuer would be asked in the same way. It lives as long
+// as one batch.
 type batchIntrospector struct {
 	choose chooser
 	mu     sync.Mutex

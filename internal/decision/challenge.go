@@ -28,8 +28,9 @@ func complete(c authz.Challenge) authz.Challenge {
 }
 
 // challenge writes a WWW-Authenticate field for a client that presented its token under scheme, or presented none: RFC
-// 6750 section 3, RFC 9449 section 7.1, RFC 9470 section 3. It answers under the scheme that was used, if that is one; who
-// used none is told of all, and then there is no error to tell (DPOP-19). Whose bearer token is no good is told of DPoP too.
+// 6750 section 3, RFC 9449 section 7.1, RFC 9470 section 3. The field
+// has one challenge, for the scheme that was used. A request without a token is offered every scheme, without an error
+// (DPOP-19), and one with a bad bearer token is offered DPoP too.
 func (p *Point) challenge(c authz.Challenge, scheme token.Scheme) []authz.Header {
 	offer := p.deps.Proofs.Presentation()
 	var values []string
@@ -49,8 +50,7 @@ func (p *Point) challenge(c authz.Challenge, scheme token.Scheme) []authz.Header
 	return []authz.Header{{Name: "WWW-Authenticate", Values: values}}
 }
 
-// challengeOf writes one challenge. Characters that a quoted string of these RFCs cannot hold were refused, or are replaced
-// here.
+// challengeOf writes one challenge. A character that a quoted string of these RFCs cannot hold becomes a question mark.
 func (p *Point) challengeOf(c authz.Challenge, scheme token.Scheme, offer proof.Presentation) string {
 	var b strings.Builder
 	if scheme == token.DPoP {

@@ -16,8 +16,10 @@ type counts struct {
 
 func newCounts(r metrics.Registerer) counts {
 	c := counts{
-		decision:   metrics.NewDuration(r, "sidecar_decision_duration_seconds", "Time of a whole decision, introspection included."),
-		evaluation: metrics.NewDuration(r, "sidecar_engine_evaluation_duration_seconds", "Time of one evaluation of a policy."),
+		decision: metrics.NewDuration(r, "sidecar_decision_duration_seconds",
+			"Time of a whole decision, introspection included."),
+		evaluation: metrics.NewDuration(r, "sidecar_engine_evaluation_duration_seconds",
+			"Time of one evaluation of a policy."),
 	}
 	var kinds []string
 	for _, k := range authz.Kinds {

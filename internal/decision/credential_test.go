@@ -41,7 +41,7 @@ func TestBR3_NoCredentialIsChallengedWithoutError(t *testing.T) {
 	w.expect(t, d, authz.Unauthenticated, http.StatusUnauthorized, "no_credential")
 	expectChallenge(t, d, bare)
 	if w.event(t, d.ID).Custom.Introspection != "none" || w.issuer.Calls() != 0 {
-		t.Error("somebody was asked about no token")
+		t.Error("a server was asked without a token")
 	}
 }
 
@@ -93,7 +93,7 @@ func TestDPOP14_UnboundTokenUnderDPoPIsRefused(t *testing.T) {
 	w.expect(t, w.ask(t, "open", "DPoP "+w.grant(t, devissuer.Grant{})), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
 }
 
-func TestDPoPTokenIsRefusedWhereNobodyVerifiesProofs(t *testing.T) {
+func TestADPoPTokenIsRefusedWithoutAVerifierOfProofs(t *testing.T) {
 	w := build(t, plan{answers: pass})
 	tok := w.grant(t, devissuer.Grant{Claims: map[string]any{"token_type": "DPoP", "cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}})
 	w.expect(t, w.ask(t, "open", "DPoP "+tok), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
@@ -174,7 +174,7 @@ decision := {"allow": input.request.path == "/open", "context": {"present": inpu
 		expectChallenge(t, d, bare)
 	})
 	t.Run("a bad token is refused all the same", func(t *testing.T) {
-		w.expect(t, w.ask(t, "open", "Bearer nobody-knows-it"), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
+		w.expect(t, w.ask(t, "open", "Bearer unknown-token"), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
 	})
 	t.Run("a malformed credential is refused all the same", func(t *testing.T) {
 		w.expect(t, w.ask(t, "open", "Bearer a b"), authz.Malformed, http.StatusBadRequest, "invalid_request")

@@ -6,6 +6,7 @@ package decision
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -40,8 +41,8 @@ type Snapshot struct {
 
 // PossessionVerifier verifies that clients hold the keys that their tokens are bound to. See proof.Verifier.
 type PossessionVerifier interface {
-	// Verify reports why a token with this confirmation must not be used with q, or nil: then it is bound to nothing, or to a
-	// key that the client showed.
+	// Verify reports why a token with this confirmation must not be used with q, or nil: then it is bound to nothing, or
+	// to a key that the client showed.
 	Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error
 	// Presentation returns how tokens may be presented, for challenges.
 	Presentation() proof.Presentation
@@ -133,13 +134,23 @@ func (e *explainer) Eval(ctx context.Context, q engine.Question) (result engine.
 	return result, err
 }
 
+// pending is a query on its way to a decision.
+type pending struct {
+	*authz.Query
+	snap   *Snapshot
+	policy evaluator
+	// rec is the record of the decision, as far as it is known.
+	rec *decisionlog.Record
+}
+
 func (p *Point) decideBy(ctx context.Context, snap *Snapshot, policy evaluator, q *authz.Query) authz.Decision {
 	now := p.deps.Now()
 	if q.Entrypoint == "" {
 		q.Entrypoint = p.cfg.Entrypoint
 	}
 	rec := &decisionlog.Record{
-		DecisionID: ulid.MustNew(ulid.Timestamp(now), rand.Reader).String(), Time: now, Path: q.Entrypoint, RequestedBy: q.Caller,
+		DecisionID: ulid.MustNew(ulid.Timestamp(now), rand.Reader).String(), Time: now,
+		Path: q.Entrypoint, RequestedBy: q.Caller,
 		Bundles: snap.Policy.Revisions(), PolicyDigest: snap.Policy.Digest(), Introspection: decisionlog.None,
 	}
 	if snap.Policy.Masks() {
@@ -148,7 +159,7 @@ func (p *Point) decideBy(ctx context.Context, snap *Snapshot, policy evaluator, 
 	ctx, span := p.deps.Tracer.Start(ctx, "decision", telemetry.Within)
 	defer span.End()
 	rec.TraceID, rec.SpanID = span.IDs()
-	d := p.guarded(ctx, snap, policy, q, rec)
+	d := p.guarded(ctx, pending{q, snap, policy, rec})
 	span.SetString("sidecar.decision_id", rec.DecisionID)
 	span.SetString("sidecar.kind", d.Kind.String())
 	d.ID = rec.DecisionID
@@ -157,18 +168,19 @@ func (p *Point) decideBy(ctx context.Context, snap *Snapshot, policy evaluator, 
 	return d
 }
 
-// guarded keeps a bug in one decision from being anything but that decision's refusal.
-func (p *Point) guarded(ctx context.Context, snap *Snapshot, policy evaluator, q *authz.Query, rec *decisionlog.Record) (d authz.Decision) {
+// guarded is decide, which a panic makes an internal refusal of this one query.
+func (p *Point) guarded(ctx context.Context, q pending) (d authz.Decision) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.deps.Log.Error("decision panicked", "decision_id", rec.DecisionID, "panic", described(r), "stack", string(debug.Stack()))
+			p.deps.Log.Error("decision panicked",
+				"decision_id", q.rec.DecisionID, "panic", described(r), "stack", string(debug.Stack()))
 			d = p.refuse(authz.Errorf(authz.Internal, "decide: panic"), "")
 		}
 	}()
-	return p.decide(ctx, snap, policy, q, rec)
+	return p.decide(ctx, q)
 }
 
-// described names a panic without quoting it: only the runtime is known not to put a token into one.
+// described names a panic. Only the text of the runtime's own is known to hold no token.
 func described(panicked any) string {
 	if e, ok := panicked.(runtime.Error); ok {
 		return e.Error()
@@ -177,27 +189,30 @@ func described(panicked any) string {
 }
 
 // decide is the request path.
-func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q *authz.Query, rec *decisionlog.Record) authz.Decision {
-	asked, err := p.deps.Input.Query(q)
+func (p *Point) decide(ctx context.Context, q pending) authz.Decision {
+	asked, err := p.deps.Input.Query(q.Query)
 	if err != nil {
 		return p.refuse(err, "")
 	}
-	cred, err := token.Extract(token.Sources{Header: q.Request.Headers["authorization"], Elsewhere: asked.Request.OtherTokens, Explicit: q.Token})
+	cred, err := token.Extract(token.Sources{
+		Header: q.Request.Headers["authorization"], Elsewhere: asked.Request.OtherTokens, Explicit: q.Token,
+	})
 	if err != nil {
 		return p.refuse(err, cred.Scheme)
 	}
 	var doc *input.Document
-	if cred.Present() {
-		claims, err := p.claims(ctx, snap, introspect.Question{
+	switch {
+	case cred.Present():
+		claims, err := p.claims(ctx, q, introspect.Question{
 			Token: cred.Token, Host: asked.Request.Host, Headers: q.Request.Headers, Source: asked.Request.SourceIP,
-			Freshness: snap.Policy.Freshness(q.Entrypoint),
-		}, rec)
+			Freshness: q.snap.Policy.Freshness(q.Entrypoint),
+		})
 		if err != nil {
 			return p.refuseForServer(err, cred.Scheme)
 		}
-		// After any cache, on every request: what was true when it was fetched need not be true now, and who showed the key
-		// with the last request need not have it with this one (DPOP-23).
-		if err := p.usable(claims, cred, q); err != nil {
+		// After any cache, on every request: a token may have expired since its claims were fetched, and the client of
+		// this request may lack the key that the client of the last one showed (DPOP-23).
+		if err := p.usable(claims, cred, q.Query); err != nil {
 			return p.refuse(err, cred.Scheme)
 		}
 		asked, err := asked.WithoutToken(secret.NewHider(cred.Token))
@@ -205,24 +220,15 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 			return p.refuse(err, cred.Scheme)
 		}
 		presented := input.Presented{Scheme: string(cred.Scheme), Verified: claims.Confirmation.Bound()}
-		doc = input.Build(asked, claims, presented, rec.Time)
-	} else {
-		if p.cfg.Token != "optional" {
-			return p.refuse(&authz.Error{Kind: authz.Unauthenticated, Code: noCredential, Err: fmt.Errorf("read credential: the request has none")}, "")
-		}
+		doc = input.Build(asked, claims, presented, q.rec.Time)
+	case p.cfg.Token == "optional":
 		doc = input.Anonymous(asked)
+	default:
+		return p.refuse(errNoCredential, "")
 	}
-	rec.Input = doc
+	q.rec.Input = doc
 
-	begun := time.Now()
-	var verdict *authz.Verdict
-	result, err := policy.Eval(ctx, engine.Question{Entrypoint: q.Entrypoint, Document: doc, Time: rec.Time, Seed: rec.DecisionID})
-	if err == nil {
-		rec.Result = result
-		verdict, err = result.Verdict()
-	}
-	rec.Eval = time.Since(begun)
-	p.counts.evaluated(snap, rec.Eval, err)
+	verdict, err := p.evaluate(ctx, q, doc)
 	if err != nil {
 		return p.refuse(err, cred.Scheme)
 	}
@@ -234,30 +240,35 @@ func (p *Point) decide(ctx context.Context, snap *Snapshot, policy evaluator, q 
 	return p.decided(verdict, cred.Scheme)
 }
 
-// claims asks what is known about the token of a request.
-func (p *Point) claims(ctx context.Context, snap *Snapshot, q introspect.Question, rec *decisionlog.Record) (*authz.Claims, error) {
+// errNoCredential is why a request without a token is refused where decision.token is required.
+var errNoCredential = &authz.Error{
+	Kind: authz.Unauthenticated, Code: noCredential, Err: errors.New("read credential: the request has none"),
+}
+
+// claims returns what the authorization server says about the token of a request.
+func (p *Point) claims(ctx context.Context, q pending, about introspect.Question) (*authz.Claims, error) {
 	begun := time.Now()
 	ctx, span := p.deps.Tracer.Start(ctx, "introspect", telemetry.Calling)
 	defer span.End()
-	if snap.Introspector == nil {
+	if q.snap.Introspector == nil {
 		return nil, authz.Errorf(authz.Misconfigured, "introspect: there is no authorization server to ask")
 	}
-	claims, err := snap.Introspector.Introspect(ctx, q)
-	rec.Introspect = time.Since(begun)
-	rec.Introspection = decisionlog.Miss
+	claims, err := q.snap.Introspector.Introspect(ctx, about)
+	q.rec.Introspect = time.Since(begun)
+	q.rec.Introspection = decisionlog.Miss
 	if err != nil {
 		span.Fail(err)
 		return nil, err
 	}
-	if claims.Fetched.Before(rec.Time) {
-		rec.Introspection = decisionlog.Hit
+	if claims.Fetched.Before(q.rec.Time) {
+		q.rec.Introspection = decisionlog.Hit
 	}
 	return claims, nil
 }
 
 // usable reports why a token must not be used with this request. A token that is bound to a key is refused unless its
-// client shows the key with the request (RFC 9449 section 7.2, RFC 8705 section 3). That is asked last: a proof is good
-// once, and a token that is of no use burns none.
+// client shows the key with the request (RFC 9449 section 7.2, RFC 8705 section 3). The key is checked last: a proof is
+// good once, and one that comes with an unusable token is not used up.
 func (p *Point) usable(c *authz.Claims, cred token.Credential, q *authz.Query) error {
 	now := p.deps.Now()
 	if why := c.Usable(now); why != "" {
@@ -266,19 +277,35 @@ func (p *Point) usable(c *authz.Claims, cred token.Credential, q *authz.Query) e
 	return p.deps.Proofs.Verify(c.Confirmation, cred, q, now)
 }
 
-// finish tells everybody who wants to know.
+// evaluate asks the policy for its verdict on a document.
+func (p *Point) evaluate(ctx context.Context, q pending, doc *input.Document) (verdict *authz.Verdict, err error) {
+	begun := time.Now()
+	result, err := q.policy.Eval(ctx, engine.Question{
+		Entrypoint: q.Entrypoint, Document: doc, Time: q.rec.Time, Seed: q.rec.DecisionID,
+	})
+	if err == nil {
+		q.rec.Result = result
+		verdict, err = result.Verdict()
+	}
+	q.rec.Eval = time.Since(begun)
+	p.counts.evaluated(q.snap, q.rec.Eval, err)
+	return verdict, err
+}
+
+// finish completes the record of a decision, counts it, and hands the record to the decision log.
 func (p *Point) finish(rec *decisionlog.Record, d *authz.Decision) {
 	rec.Kind, rec.Status, rec.Reasons, rec.Cause = d.Kind, d.Status, d.Reasons, d.Cause
 	rec.Total = p.deps.Now().Sub(rec.Time)
 	p.counts.decided(d.Kind, rec.Total)
 	switch d.Kind {
 	case authz.Misconfigured, authz.Internal, authz.Unavailable:
-		// One line a second and kind: an outage under load must not drown everything else. The decision log has them all.
-		// Sometimes holds a lock meanwhile: nothing is written under it.
+		// One line a second and kind: during an outage there is one refusal for each request, and the decision log has them
+		// all. Sometimes holds a lock while its function runs, so that the line is written afterwards.
 		due := false
 		p.refusals[d.Kind].Do(func() { due = true })
 		if due {
-			p.deps.Log.Error("decision refused", "decision_id", d.ID, "kind", d.Kind.String(), "path", rec.Path, "cause", d.Cause)
+			p.deps.Log.Error("decision refused",
+				"decision_id", d.ID, "kind", d.Kind.String(), "path", rec.Path, "cause", d.Cause)
 		}
 	case authz.Allow, authz.Deny, authz.Unauthenticated, authz.Malformed:
 	}

@@ -67,6 +67,6 @@ func TestWhoCannotChooseSharesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if oncePerToken(canned) != canned || oncePerToken(nil) != nil {
-		t.Error("answers are shared by nobody knows what")
+		t.Error("an introspector that cannot tell its questions apart shares answers")
 	}
 }

@@ -142,7 +142,7 @@ func TestDPOP14_WhatDoesNotFitIsRefusedUnderTheRightScheme(t *testing.T) {
 		"bound, as Bearer with a proof": {asBearer, "invalid_token", []string{invalidToken, dpopBare}},
 		"bound, beside the request":     {beside, "invalid_token", []string{invalidToken, dpopBare}},
 		"unbound, as DPoP":              {proven("open", unbound, h.prove(t, unbound, "open", "")), "invalid_token", []string{dpopError("invalid_token")}},
-		"unknown, as DPoP":              {proven("open", "nobody-knows-it"), "invalid_token", []string{dpopError("invalid_token")}},
+		"unknown, as DPoP":              {proven("open", "unknown-token"), "invalid_token", []string{dpopError("invalid_token")}},
 		"bound, without a proof":        {proven("open", bound), "invalid_dpop_proof", []string{dpopError("invalid_dpop_proof")}},
 		"bound, with another's proof":   {proven("open", bound, newHolder(t).prove(t, bound, "open", "")), "invalid_token", []string{dpopError("invalid_token")}},
 		"bound, with another URL's":     {proven("open", bound, h.prove(t, bound, "closed", "")), "invalid_dpop_proof", []string{dpopError("invalid_dpop_proof")}},

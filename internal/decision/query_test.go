@@ -79,8 +79,8 @@ func TestAQuestionWithoutAnHTTPRequestNeedsAUsableToken(t *testing.T) {
 	w.expect(t, w.point.Decide(t.Context(), readOrder("unknown")), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
 }
 
-// TestATokenBoundToAKeyIsRefusedWithoutAnHTTPRequest: a DPoP proof is made for a method and a URL (RFC 9449 section 4.2),
-// so that none can be shown.
+// TestATokenBoundToAKeyIsRefusedWithoutAnHTTPRequest: a DPoP proof is made for a method and a URL (RFC 9449 section
+// 4.2), so that none can be shown.
 func TestATokenBoundToAKeyIsRefusedWithoutAnHTTPRequest(t *testing.T) {
 	w := build(t, plan{rego: byEntities, proof: accepting()})
 	tok := w.grant(t, newHolder(t).grant())

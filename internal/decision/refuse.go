@@ -25,8 +25,8 @@ const (
 	internalError  = "internal_error"
 )
 
-// refuse makes the decision of a request that err kept from being decided. scheme is how the token was presented, or "".
-// Callers are told fixed text; the cause is for operators.
+// refuse makes the decision of a request that err kept from being decided. scheme is how the token was presented, or
+// "". Callers are told fixed text; the cause is for operators.
 func (p *Point) refuse(err error, scheme token.Scheme) authz.Decision {
 	kind, code, retryAfter := authz.KindOf(err), "", time.Duration(0)
 	if e, ok := errors.AsType[*authz.Error](err); ok {
@@ -43,8 +43,8 @@ func (p *Point) refuse(err error, scheme token.Scheme) authz.Decision {
 	return p.withDPoPHeaders(d, scheme)
 }
 
-// refuseForServer is refuse for what the authorization server kept from being decided. One that refuses the sidecar's own
-// credentials may accept them again without the caller doing anything, so that Misconfigured is 503 and not 500.
+// refuseForServer is refuse for what the authorization server kept from being decided. One that refuses the sidecar's
+// own credentials may accept them again without the caller doing anything, so that Misconfigured is 503 and not 500.
 func (p *Point) refuseForServer(err error, scheme token.Scheme) authz.Decision {
 	d := p.refuse(err, scheme)
 	if d.Kind == authz.Misconfigured {
@@ -87,8 +87,8 @@ func refusalOf(kind authz.Kind, code string) refusal {
 	}
 }
 
-// unauthenticated is a 401. Why the token may not be used is for operators: only what the client can repair by itself has
-// a code of its own.
+// unauthenticated is a 401. Why the token may not be used is for operators: only what the client can repair by itself
+// has a code of its own.
 func unauthenticated(code string) refusal {
 	r := refusal{kind: authz.Unauthenticated, status: http.StatusUnauthorized}
 	switch code {

@@ -41,8 +41,9 @@ func (p *Point) decided(v *authz.Verdict, scheme token.Scheme) authz.Decision {
 	return p.withDPoPHeaders(d, scheme)
 }
 
-// withDPoPHeaders adds the nonce, and its exposure to scripts, that the next request of a client with DPoP needs: after each
-// request with DPoP, and on each 401. A field of the same name that the policy set is replaced, and a list of names joined.
+// withDPoPHeaders adds the nonce, and its exposure to scripts, that the next request of a client with DPoP needs:
+// after each request with DPoP, and on each 401. A field of the same name that the policy set is replaced, and a list
+// of names joined.
 func (p *Point) withDPoPHeaders(d authz.Decision, scheme token.Scheme) authz.Decision {
 	if scheme != token.DPoP && d.Status != http.StatusUnauthorized {
 		return d

@@ -14,8 +14,11 @@ type Config struct {
 	AmbiguousPaths httpuri.Ambiguous `yaml:"ambiguous_paths" default:"refuse" enum:"refuse|accept" doc:"Paths that two programs may read differently (%2F, //, dot segments, ;parameters, double encoding, a dot or blank at the end of a segment, characters compatible with a delimiter)."`
 }
 
-// secretHeaders hold credentials: policies never see them.
-var secretHeaders = []string{"authorization", "proxy-authorization", "cookie", "set-cookie", "dpop", "x-api-key", "x-amz-security-token", "x-forwarded-access-token", "x-auth-request-access-token", "x-forwarded-client-cert", "client-cert"}
+// secretHeaders are the request headers that hold credentials, which policies never see.
+var secretHeaders = []string{
+	"authorization", "proxy-authorization", "cookie", "set-cookie", "dpop", "x-api-key", "x-amz-security-token",
+	"x-forwarded-access-token", "x-auth-request-access-token", "x-forwarded-client-cert", "client-cert",
+}
 
 // HoldsCredential reports whether a request header may hold a credential.
 func HoldsCredential(name string) bool {

@@ -14,7 +14,8 @@ import (
 // Version is the version of the document.
 const Version = 1
 
-// Document is the policy input. Its JSON form is a public contract. A member tagged omitzero is absent when nobody said it.
+// Document is the policy input. Its JSON form is a public contract. A member tagged omitzero is absent when
+// its value is not known.
 type Document struct {
 	Version  int            `json:"version" doc:"Version of this document."`
 	Request  Request        `json:"request,omitzero" doc:"The HTTP request that is asked about; absent when the question is about none."`

@@ -5,8 +5,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
-// checkFields refuses header fields whose names are none, and two of which an upstream behind CGI or WSGI makes one: which of
-// the two it takes is not known here.
+// checkFields refuses header fields whose names are not tokens, and two fields that an upstream behind CGI or WSGI
+// reads as one: which of the two it takes is not known.
 func checkFields(headers map[string][]string) error {
 	odd := false // some name holds what is replaced, other than "-"
 	for name := range headers {
@@ -29,8 +29,8 @@ func checkFields(headers map[string][]string) error {
 	return nil
 }
 
-// CheckShadows refuses a request with a header of its own that an upstream behind CGI or WSGI takes for one of set, the headers
-// of the allowed request: X_Subject for X-Subject. Who puts in the one does not take out the other.
+// CheckShadows refuses a request with a header of its own that an upstream behind CGI or WSGI takes for one of set,
+// the headers of the allowed request: X_Subject for X-Subject. A gateway that sets the one does not remove the other.
 func CheckShadows(headers map[string][]string, set []authz.Header) error {
 	for name := range headers {
 		for i := range set {

@@ -10,8 +10,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// AppendMasked is AppendJSON without the values of parameters that are secret by their names: those of the query, and those
-// that URLs and forms in other members repeat as name=value. It returns JSON pointers, below the document, to what it changed.
+// AppendMasked is AppendJSON without the values of parameters that are secret by their names: those of the query, and
+// those that URLs and forms in other members repeat as name=value. It returns JSON pointers, below the document, to
+// what it changed.
 func (d *Document) AppendMasked(dst []byte, isSecret func(name string) bool) ([]byte, []string, error) {
 	if !d.mayRepeat(isSecret) {
 		dst, err := d.AppendJSON(dst)
@@ -38,15 +39,16 @@ func (d *Document) AppendMasked(dst []byte, isSecret func(name string) bool) ([]
 	return dst, m.masked, err
 }
 
-// mayRepeat reports whether AppendMasked may have anything to change: a parameter of a secret name, or a text with a "=".
+// mayRepeat reports whether AppendMasked may have anything to change: a parameter of a secret name, or a text with a
+// "=".
 func (d *Document) mayRepeat(isSecret func(name string) bool) bool {
 	if d.Subject != nil || d.Action != nil || d.Resource != nil {
 		return true
 	}
 	r := &d.Request
 	assigns := func(s string) bool { return strings.IndexByte(s, '=') >= 0 }
-	if assigns(r.RawPath) || assigns(r.Path) || r.Body != nil && assigns(*r.Body) || bytes.IndexByte(d.Context, '=') >= 0 ||
-		slices.ContainsFunc(r.Segments, assigns) {
+	if assigns(r.RawPath) || assigns(r.Path) || r.Body != nil && assigns(*r.Body) ||
+		bytes.IndexByte(d.Context, '=') >= 0 || slices.ContainsFunc(r.Segments, assigns) {
 		return true
 	}
 	for name, values := range r.Query {
@@ -62,8 +64,8 @@ func (d *Document) mayRepeat(isSecret func(name string) bool) bool {
 	return false
 }
 
-// masking is a copy of a document from which secret parameters are taken. What the document shares is copied before it is
-// changed.
+// masking is a copy of a document from which secret parameters are taken. What the document shares is copied before it
+// is changed.
 type masking struct {
 	isSecret func(name string) bool
 	doc      Document
@@ -174,8 +176,8 @@ func (m *masking) form(pointer, s string) string {
 	return s
 }
 
-// text masks the values of secret parameters in a text: what stands between name= and the next delimiter, where the name
-// follows "?", "&" or ";".
+// text masks the values of secret parameters in a text: what stands between name= and the next delimiter, where the
+// name follows "?", "&" or ";".
 func (m *masking) text(pointer, s string) string {
 	if strings.IndexByte(s, '=') < 0 {
 		return s

@@ -17,8 +17,8 @@ type Query struct {
 	Context []byte
 }
 
-// Query returns q as policies see it. An error is of kind Malformed: the request has no single meaning, an entity lacks a
-// member that AuthZEN 1.0 section 5 requires, or there is neither a request nor an action on a resource.
+// Query returns q as policies see it. An error is of kind Malformed: the request has no single meaning, an entity
+// lacks a member that AuthZEN 1.0 section 5 requires, or there is neither a request nor an action on a resource.
 func (r *Rules) Query(q *authz.Query) (Query, error) {
 	out := Query{Context: q.Context}
 	var err error
@@ -55,8 +55,8 @@ func entity(member string, e *authz.Entity) (*Entity, error) {
 	return &Entity{Type: e.Type, ID: e.ID, Properties: e.Properties}, nil
 }
 
-// WithoutToken returns q without the token that hide hides, wherever the client or the caller repeated it: secret.Redacted
-// stands for it. An error is of kind Malformed: the token is where no text can stand for it.
+// WithoutToken returns q without the token that hide hides, wherever the client or the caller repeated it:
+// secret.Redacted stands for it. An error is of kind Malformed: the token is where no text can stand for it.
 func (q Query) WithoutToken(hide *secret.Hider) (Query, error) {
 	var err error
 	if q.Request, err = q.Request.withoutToken(hide); err != nil {

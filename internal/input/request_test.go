@@ -197,7 +197,7 @@ func TestBodyIsHiddenUnlessConfiguredAndCutVisibly(t *testing.T) {
 	req := &authz.Request{Method: "POST", URL: "/", Body: "aé-tail", HasBody: true}
 	got, _ := strict().Request(req)
 	if got.Body != nil || got.BodyTruncated {
-		t.Error("the body shows although nobody asked for it")
+		t.Error("the body shows although it is not configured")
 	}
 	got, _ = input.NewRules(input.Config{BodyBytes: 2}).Request(req)
 	if got.Body == nil || *got.Body != "a" || !got.BodyTruncated {

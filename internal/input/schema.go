@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Schema returns the JSON Schema (draft 2020-12) of the document, made from its Go types. The object schemas are closed:
-// a member that does not exist is an error when a policy is compiled.
+// Schema returns the JSON Schema (draft 2020-12) of the document, made from its Go types. The object schemas are
+// closed: a member that does not exist is an error when a policy is compiled.
 func Schema() []byte {
 	s := schemaOf(reflect.TypeFor[Document](), "")
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -54,7 +54,7 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) map[string]any {
 	return s
 }
 
-// openSchema describes JSON that is none of our making.
+// openSchema describes JSON of servers and callers, whose members are not known.
 func openSchema(s map[string]any, shape string) {
 	object := map[string]any{"type": "object", "additionalProperties": true}
 	if shape == "objects" {

@@ -9,7 +9,8 @@ func (d *Document) Size() int {
 		return 0
 	}
 	r := &d.Request
-	n := documentBytes + len(r.Path) + len(r.RawPath) + len(d.Context) + len(d.Token.Claims) + len(d.Token.AuthorizationDetails)
+	n := documentBytes + len(r.Path) + len(r.RawPath) + len(d.Context)
+	n += len(d.Token.Claims) + len(d.Token.AuthorizationDetails)
 	for _, s := range r.Segments {
 		n += stringBytes + len(s)
 	}

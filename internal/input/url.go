@@ -100,8 +100,8 @@ func (out *Request) setQuery(raw string) error {
 	return nil
 }
 
-// withoutTokens is a pair of a query without the tokens that an upstream finds in it that separates pairs by ";" too, as
-// HTML 4.01 appendix B.2.2 recommended.
+// withoutTokens is a pair of a query without the tokens that an upstream finds in it that separates pairs by ";" too,
+// as HTML 4.01 appendix B.2.2 recommended.
 func (out *Request) withoutTokens(pair string) string {
 	if strings.IndexByte(pair, ';') < 0 {
 		return pair
@@ -150,8 +150,9 @@ const queryToken = "access_token"
 // HoldsToken reports whether a query parameter is kept out of the document because of its name.
 func HoldsToken(name string) bool { return namesToken(name) }
 
-// namesToken reports whether an upstream may take a parameter for the one that holds a token. Some frameworks compare names
-// without regard to case, and PHP cuts names at a bracket, drops blanks before them and turns blanks and dots into "_".
+// namesToken reports whether an upstream may take a parameter for the one that holds a token. Some frameworks compare
+// names without regard to case, and PHP cuts names at a bracket, drops blanks before them and turns blanks and dots
+// into "_".
 func namesToken(name string) bool {
 	if len(name) < len(queryToken) {
 		return false

@@ -1,5 +1,5 @@
-// Package jsonbound says which JSON of others can be read by every part of the sidecar: how deep it nests and how large its
-// numbers are. What passes here can be evaluated, compared, logged and masked later.
+// Package jsonbound bounds the JSON of callers and servers: how deep it nests and how large its numbers are. A value
+// within the bounds can be evaluated, compared, logged and masked by every part of the sidecar.
 package jsonbound
 
 import (
@@ -10,11 +10,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxDepth is how deep a value of others may nest: what policies are made to walk must end soon (AZ-14).
+// MaxDepth is how deep a value may nest, so that a policy that walks it ends soon (AZ-14).
 const MaxDepth = 64
 
-// maxNumber is how many characters a number may have, and how large its exponent may be, either way: far more than a double
-// needs (RFC 7493 section 2.2), and less than what arithmetic would be slow on.
+// maxNumber is how many characters a number may have, and how large its exponent may be, either way: far more than a
+// double needs (RFC 7493 section 2.2), and less than what arithmetic would be slow on.
 const maxNumber = 10_000
 
 // The causes of a Fault, for people.
@@ -23,16 +23,16 @@ const (
 	TooLarge = "is a number with an exponent, or a count of digits, over 10000"
 )
 
-// Fault is what cannot be read in a value.
+// Fault is a part of a value that is out of bounds.
 type Fault struct {
-	// At is the place of what is at fault, within the value.
+	// At points to the part, from the root of the value.
 	At jsontext.Pointer
 	// Cause is TooDeep or TooLarge.
 	Cause string
 }
 
-// Check returns the first thing in a JSON value that cannot be read, or nil. Of what is no JSON it says nothing: the reader of
-// the value does.
+// Check returns the first fault in a JSON value, or nil. It returns nil for text that is not JSON, which the reader of
+// the value refuses.
 func Check(v []byte) *Fault {
 	nested, numbers := brackets(v) > MaxDepth, suspect(v)
 	if !nested && !numbers {
@@ -71,10 +71,11 @@ func decoder(v []byte) *jsontext.Decoder {
 	return jsontext.NewDecoder(bytes.NewReader(v), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 }
 
-// brackets is at least how many objects and arrays v holds.
+// brackets counts the opening brackets in v, those in strings included: v is not nested deeper.
 func brackets(v []byte) int { return bytes.Count(v, []byte("{")) + bytes.Count(v, []byte("[")) }
 
-// suspect reports whether v may hold a number that is too large: an exponent of five digits makes one, or thousands of digits.
+// suspect reports whether v may hold a number that is too large: an exponent of five digits makes one, or thousands of
+// digits.
 func suspect(v []byte) bool {
 	digits, exponent := 0, false
 	for _, c := range v {

@@ -10,17 +10,17 @@ import (
 // Redacted stands in a text for a secret that was taken out of it.
 const Redacted = redacted
 
-// Hider takes one secret out of texts, also where it is written in another form: percent-encoded, escaped as in JSON, in
-// base64 of both alphabets at any place of what was encoded, in hexadecimal, and in up to four such forms over one another.
-// A Hider belongs to one goroutine. Nil hides nothing.
+// Hider takes one secret out of texts, also where it is written in another form: percent-encoded, escaped as in JSON,
+// in base64 of both alphabets at any place of what was encoded, in hexadecimal, and in up to four such forms over one
+// another. A Hider belongs to one goroutine. Nil hides nothing.
 type Hider struct {
 	plain string
 	forms []string // in base64, made when the first text may hold one
 	hex   string
 }
 
-// shortest is the length from which a secret is looked for within texts. A shorter one is a word that occurs by chance, and
-// no server issues such tokens (RFC 6749 section 10.10): it is hidden where it is the whole text.
+// shortest is the length from which a secret is looked for within texts. A shorter one is a word that occurs by
+// chance, and no server issues such tokens (RFC 6749 section 10.10): it is hidden where it is the whole text.
 const shortest = 6
 
 // layers bounds how many forms over one another are undone.
@@ -34,7 +34,8 @@ func NewHider(t Text) *Hider {
 	return &Hider{plain: t.Reveal()}
 }
 
-// Hide returns s without the secret: Redacted stands for it, or for all of s where it is only there in a form that was undone.
+// Hide returns s without the secret: Redacted stands for it, or for all of s where it is only there in a form that was
+// undone.
 func (h *Hider) Hide(s string) string {
 	if !h.In(s) {
 		return s
@@ -72,7 +73,8 @@ func (h *Hider) In(s string) bool {
 
 // InFold is In without regard to case and to other forms.
 func (h *Hider) InFold(s string) bool {
-	return h != nil && len(h.plain) >= shortest && len(s) >= len(h.plain) && strings.Contains(strings.ToLower(s), strings.ToLower(h.plain))
+	return h != nil && len(h.plain) >= shortest && len(s) >= len(h.plain) &&
+		strings.Contains(strings.ToLower(s), strings.ToLower(h.plain))
 }
 
 func (h *Hider) is(s string) bool {
@@ -100,8 +102,8 @@ func (h *Hider) encodedIn(s string) bool {
 	return hasRun(s, 2*n) && strings.Contains(strings.ToLower(s), h.hex)
 }
 
-// hasRun reports whether s has n characters of base64 in a row. Such a row covers every n-th place of s, and most texts are
-// told by these few.
+// hasRun reports whether s has n characters of base64 in a row. Such a row covers every n-th place of s, and most
+// texts are told by these few.
 func hasRun(s string, n int) bool {
 	for at := n - 1; at < len(s); at += n {
 		if !base64Chars[s[at]] {
@@ -128,8 +130,8 @@ var base64Chars = func() (set [256]bool) {
 	return set
 }()
 
-// base64Forms are the characters that s alone decides, in both alphabets, for each of the three places at which it can begin
-// within a group of three bytes.
+// base64Forms are the characters that s alone decides, in both alphabets, for each of the three places at which it can
+// begin within a group of three bytes.
 func base64Forms(s string) []string {
 	var forms []string
 	for before := range 3 {
@@ -146,7 +148,8 @@ func base64Forms(s string) []string {
 
 // peel undoes one layer of percent-encoding, of escapes as in JSON, and of line breaks. What encodes nothing stays.
 func peel(s string) string {
-	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '\\') < 0 && strings.IndexByte(s, '\n') < 0 && strings.IndexByte(s, '\r') < 0 {
+	has := func(c byte) bool { return strings.IndexByte(s, c) >= 0 }
+	if !has('%') && !has('\\') && !has('\n') && !has('\r') {
 		return s
 	}
 	b := make([]byte, 0, len(s))

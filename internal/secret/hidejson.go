@@ -8,9 +8,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// JSON returns v, a JSON value, with every string and name that holds the secret, and every number that is it, replaced.
-// Everything else keeps its place and its spelling. Nil is returned of what is not JSON, or has no form without the secret
-// since two names would become one.
+// JSON returns v, a JSON value, with every string and name that holds the secret, and every number that is it,
+// replaced. Everything else keeps its place and its spelling. Nil is returned of what is not JSON, or has no form
+// without the secret since two names would become one.
 func (h *Hider) JSON(v []byte) []byte {
 	var out bytes.Buffer
 	in := jsontext.NewDecoder(bytes.NewReader(v))
@@ -36,7 +36,8 @@ func (h *Hider) InJSON(v []byte) bool {
 	return len(v) >= len(h.plain) && h.In(string(v))
 }
 
-// CopyToken copies one token of JSON without the secret. A number that is the secret becomes a text. A string equal to stays is copied.
+// CopyToken copies one token of JSON without the secret. A number that is the secret becomes a text. A string equal to
+// stays is copied.
 func (h *Hider) CopyToken(to *jsontext.Encoder, in *jsontext.Decoder, stays string) error {
 	t, err := in.ReadToken()
 	if err != nil {
