@@ -13,30 +13,53 @@ import (
 
 func TestINT16_ClaimsAreUsableOnlyWhileTheyHold(t *testing.T) {
 	now := time.Unix(1000, 500)
+	access := authz.Claims{Active: true, Kind: authz.AccessToken}
+	expires := func(at authz.Time, expirySkew, notBeforeSkew time.Duration) authz.Claims {
+		return authz.Claims{
+			Active: true, Kind: authz.AccessToken, ExpiresAt: at, ExpirySkew: expirySkew, NotBeforeSkew: notBeforeSkew,
+		}
+	}
+	starts := func(at authz.Time, expirySkew, notBeforeSkew time.Duration) authz.Claims {
+		return authz.Claims{
+			Active: true, Kind: authz.AccessToken, NotBefore: at, ExpirySkew: expirySkew, NotBeforeSkew: notBeforeSkew,
+		}
+	}
+	inactive, wrongType := authz.NotUsable(authz.Inactive, "is not active"), authz.WrongType
+	expired, early := authz.NotUsable(authz.Expired, "has expired"), authz.NotUsable(authz.NotYetValid, "is not valid yet")
+	revoked := authz.NotUsable(authz.Revoked, "was revoked")
 	for name, c := range map[string]struct {
 		claims authz.Claims
-		want   string
+		want   authz.Unusable
 	}{
-		"good":                      {authz.Claims{Active: true, Kind: authz.AccessToken}, ""},
-		"without a mark":            {authz.Claims{Active: true, Kind: authz.UnknownToken}, ""},
-		"not active":                {authz.Claims{InactiveReason: "is not active"}, "is not active"},
-		"zero claims":               {authz.Claims{}, "is not active"},
-		"inactive without a reason": {authz.Claims{Kind: authz.AccessToken}, "is not active"},
-		"refresh token":             {authz.Claims{Active: true, Kind: authz.RefreshToken}, "is a refresh token"},
-		"ID token":                  {authz.Claims{Active: true, Kind: authz.IDToken}, "is an ID token"},
-		"no kind":                   {authz.Claims{Active: true}, "is of no kind that is known"},
-		"in its last second":        {authz.Claims{Active: true, Kind: authz.AccessToken, ExpiresAt: 1001}, ""},
-		"at exp":                    {authz.Claims{Active: true, Kind: authz.AccessToken, ExpiresAt: 1000}, "has expired"},
-		"at exp, with leeway":       {authz.Claims{Active: true, Kind: authz.AccessToken, ExpiresAt: 1000, NotBeforeSkew: time.Minute}, "has expired"},
-		"at exp, with grace":        {authz.Claims{Active: true, Kind: authz.AccessToken, ExpiresAt: 1000, ExpirySkew: time.Second}, ""},
-		"at the end of the grace":   {authz.Claims{Active: true, Kind: authz.AccessToken, ExpiresAt: 999, ExpirySkew: time.Second}, "has expired"},
-		"before nbf, with grace":    {authz.Claims{Active: true, Kind: authz.AccessToken, NotBefore: 1001, ExpirySkew: time.Minute}, "is not valid yet"},
-		"before nbf":                {authz.Claims{Active: true, Kind: authz.AccessToken, NotBefore: 1001}, "is not valid yet"},
-		"before nbf, within leeway": {authz.Claims{Active: true, Kind: authz.AccessToken, NotBefore: 1001, NotBeforeSkew: time.Second}, ""},
-		"at nbf":                    {authz.Claims{Active: true, Kind: authz.AccessToken, NotBefore: 1000}, ""},
+		"good":                         {access, authz.Unusable{}},
+		"without evidence of its kind": {authz.Claims{Active: true, Kind: authz.UnknownToken}, authz.Unusable{}},
+		"not active":                   {authz.Claims{Inactive: revoked}, revoked},
+		"zero claims":                  {authz.Claims{}, inactive},
+		"inactive without a reason":    {authz.Claims{Kind: authz.AccessToken}, inactive},
+		"refresh token":                {authz.Claims{Active: true, Kind: authz.RefreshToken}, authz.NotUsable(wrongType, "is a refresh token")},
+		"ID token":                     {authz.Claims{Active: true, Kind: authz.IDToken}, authz.NotUsable(wrongType, "is an ID token")},
+		"no kind":                      {authz.Claims{Active: true}, authz.NotUsable(wrongType, "is of no kind that is known")},
+		"in its last second":           {expires(1001, 0, 0), authz.Unusable{}},
+		"at exp":                       {expires(1000, 0, 0), expired},
+		"at exp, with skew for nbf":    {expires(1000, 0, time.Minute), expired},
+		"at exp, with skew for exp":    {expires(1000, time.Second, 0), authz.Unusable{}},
+		"at the end of the skew":       {expires(999, time.Second, 0), expired},
+		"before nbf, skew for exp":     {starts(1001, time.Minute, 0), early},
+		"before nbf":                   {starts(1001, 0, 0), early},
+		"before nbf, within its skew":  {starts(1001, 0, time.Second), authz.Unusable{}},
+		"at nbf":                       {starts(1000, 0, 0), authz.Unusable{}},
 	} {
-		if got := c.claims.Usable(now); got != c.want {
-			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		if got := c.claims.Usable(now); got != c.want || got.OK() != (c.want.Text == "") {
+			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
+		}
+	}
+}
+
+// TestHalfAReasonSaysThatATokenMustNotBeUsed: what says that a token must not be used never says that it may.
+func TestHalfAReasonSaysThatATokenMustNotBeUsed(t *testing.T) {
+	for _, u := range []authz.Unusable{{Reason: authz.Expired}, {Text: "has expired"}} {
+		if u.OK() || (&authz.Claims{Inactive: u}).Usable(time.Now()).OK() {
+			t.Errorf("%+v is usable", u)
 		}
 	}
 }

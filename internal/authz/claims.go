@@ -1,7 +1,6 @@
 package authz
 
 import (
-	"cmp"
 	"sync/atomic"
 	"time"
 )
@@ -11,8 +10,8 @@ import (
 type Claims struct {
 	// Active is what the server said when it was asked. Usable tells whether the token may be used now.
 	Active bool
-	// InactiveReason says why a token is not active, for operators; it never reaches a caller.
-	InactiveReason string
+	// Inactive says why Active is false.
+	Inactive Unusable
 
 	Kind TokenKind
 	// Source is where these facts come from; empty means that they come from introspection.
@@ -120,24 +119,26 @@ type Confirmation struct {
 // Bound reports whether the token may only be used by the holder of a key.
 func (c Confirmation) Bound() bool { return c != Confirmation{} }
 
-// Usable reports why claims must not be used at now, or "" when they may. It is asked on every request, after any
-// cache: INT-10, INT-16, INT-20. exp is the first second in which a token has expired.
-func (c *Claims) Usable(now time.Time) string {
+// Usable reports why claims must not be used at now. It is asked on every request, after any cache: INT-10, INT-16,
+// INT-20. exp is the first second in which a token has expired.
+func (c *Claims) Usable(now time.Time) Unusable {
 	switch {
+	case !c.Active && c.Inactive.OK(): // which would say that it may be used
+		return Unusable{Inactive, "is not active"}
 	case !c.Active:
-		return cmp.Or(c.InactiveReason, "is not active") // "" would say that it may be used
+		return c.Inactive
 	case c.Kind == RefreshToken:
-		return "is a refresh token"
+		return Unusable{WrongType, "is a refresh token"}
 	case c.Kind == IDToken:
-		return "is an ID token"
+		return Unusable{WrongType, "is an ID token"}
 	case c.Kind != AccessToken && c.Kind != UnknownToken:
-		return "is of no kind that is known"
+		return Unusable{WrongType, "is of no kind that is known"}
 	case c.ExpiresAt != 0 && At(now.Add(-c.ExpirySkew)) >= c.ExpiresAt:
-		return "has expired"
+		return Unusable{Expired, "has expired"}
 	case c.NotBefore != 0 && At(now.Add(c.NotBeforeSkew)) < c.NotBefore:
-		return "is not valid yet"
+		return Unusable{NotYetValid, "is not valid yet"}
 	}
-	return ""
+	return Unusable{}
 }
 
 // Slot holds one opaque value beside claims. The zero Slot is empty; it is safe for concurrent use.

@@ -48,6 +48,8 @@ type Error struct {
 	Kind Kind
 	// Code is the reason code the caller sees; empty means the usual one of Kind.
 	Code string
+	// Unusable is why the token of an Unauthenticated request must not be used, or empty: for operators only.
+	Unusable UnusableReason
 	// RetryAfter is how long the caller should wait before it asks again; 0 when that is not known.
 	RetryAfter time.Duration
 	// Err is the cause, for operators only.

@@ -9,9 +9,11 @@ import (
 
 // counts has the metrics of a Point.
 type counts struct {
-	decisions  [len(authz.Kinds)]metrics.Counter // by kind
-	decision   metrics.Duration
-	evaluation metrics.Duration
+	decisions [len(authz.Kinds)]metrics.Counter // by kind
+	// unauthenticated has the decisions of kind unauthenticated, by one of reasons401.
+	unauthenticated *metrics.Counters
+	decision        metrics.Duration
+	evaluation      metrics.Duration
 }
 
 func newCounts(r metrics.Registerer) counts {
@@ -21,6 +23,8 @@ func newCounts(r metrics.Registerer) counts {
 		evaluation: metrics.NewDuration(r, "sidecar_engine_evaluation_duration_seconds",
 			"Time of one evaluation of a policy."),
 	}
+	c.unauthenticated = metrics.NewCounters(r, "sidecar_decision_unauthenticated_total",
+		"Decisions of kind unauthenticated, by the reason why there is no usable token.", "reason", reasons401()...)
 	var kinds []string
 	for _, k := range authz.Kinds {
 		kinds = append(kinds, k.String())

@@ -271,8 +271,10 @@ func (p *Point) claims(ctx context.Context, q pending, about introspect.Question
 // good once, and one that comes with an unusable token is not used up.
 func (p *Point) usable(c *authz.Claims, cred token.Credential, q *authz.Query) error {
 	now := p.deps.Now()
-	if why := c.Usable(now); why != "" {
-		return &authz.Error{Kind: authz.Unauthenticated, Err: fmt.Errorf("check token: it %s", why)}
+	if why := c.Usable(now); !why.OK() {
+		return &authz.Error{
+			Kind: authz.Unauthenticated, Unusable: why.Reason, Err: fmt.Errorf("check token: it %s", why),
+		}
 	}
 	return p.deps.Proofs.Verify(c.Confirmation, cred, q, now)
 }
@@ -297,6 +299,10 @@ func (p *Point) finish(rec *decisionlog.Record, d *authz.Decision) {
 	rec.Kind, rec.Status, rec.Reasons, rec.Cause = d.Kind, d.Status, d.Reasons, d.Cause
 	rec.Total = p.deps.Now().Sub(rec.Time)
 	p.counts.decided(d.Kind, rec.Total)
+	if d.Kind == authz.Unauthenticated {
+		rec.Unauthenticated = reasonFor401(d.Cause)
+		p.counts.unauthenticated.Inc(rec.Unauthenticated)
+	}
 	switch d.Kind {
 	case authz.Misconfigured, authz.Internal, authz.Unavailable:
 		// One line a second and kind: during an outage there is one refusal for each request, and the decision log has them

@@ -4,28 +4,21 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
-	"github.com/authz-sidecar/sidecar/internal/introspect/cache"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/introspect/route"
-	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // twoServers are two issuers, told apart by host or by the header x-tenant, whose servers call every token active.
 func twoServers(t *testing.T, match ...route.Match) (*issuer.Issuers, []*atomic.Int64) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(file, []byte("s"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	var cfgs []issuer.Config
 	var calls []*atomic.Int64
 	for i, m := range match {
@@ -37,14 +30,11 @@ func twoServers(t *testing.T, match ...route.Match) (*issuer.Issuers, []*atomic.
 		}))
 		t.Cleanup(server.Close)
 		calls = append(calls, n)
-		cfgs = append(cfgs, issuer.Config{
-			Endpoint: oauth.Config{
-				Name: fmt.Sprint(i), IntrospectionEndpoint: server.URL, AllowInsecureHTTP: true,
-				Client:  oauth.Client{ID: "api", Secret: secret.Source{File: file}},
-				Timeout: 5 * time.Second, MaxResponseBytes: 64 << 10,
-			},
-			Match: m, MaxInFlight: 100, Cache: cache.Config{MaxEntries: 100, MaxBytes: 1 << 20, NegativeMaxEntries: 100},
-		})
+		cfg := conf.Default[issuer.Config]()
+		cfg.Endpoint.Name, cfg.Endpoint.IntrospectionEndpoint, cfg.Endpoint.AllowInsecureHTTP = fmt.Sprint(i), server.URL, true
+		cfg.Endpoint.Client.ID, cfg.Endpoint.Client.Secret = "api", testkit.SecretFile(t, "s")
+		cfg.Match, cfg.Cache.TTL = m, 0
+		cfgs = append(cfgs, cfg)
 	}
 	issuers, err := issuer.Open(cfgs, issuer.Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {

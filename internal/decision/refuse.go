@@ -108,6 +108,37 @@ func unauthenticated(code string) refusal {
 	return r
 }
 
+// reasons401 are the reasons why a request has no usable token: a closed set, for a metric and the decision log.
+func reasons401() []string {
+	reasons := []string{noCredential, unproved, invalidProof, useNonce, otherReason}
+	for _, r := range authz.UnusableReasons() {
+		reasons = append(reasons, string(r))
+	}
+	return reasons
+}
+
+const (
+	// unproved is a token that is bound to a key, which the client did not show; or one that must be bound, and is not.
+	unproved    = "unproved"
+	otherReason = "other"
+)
+
+// reasonFor401 is the one of reasons401 that cause is. Callers are not told: by it they could try out tokens.
+func reasonFor401(cause error) string {
+	e, ok := errors.AsType[*authz.Error](cause)
+	switch {
+	case !ok:
+		return otherReason
+	case e.Unusable != "":
+		return string(e.Unusable)
+	case e.Code == invalidToken: // of the verifier of possession
+		return unproved
+	case e.Code == noCredential || e.Code == invalidProof || e.Code == useNonce:
+		return e.Code
+	}
+	return otherReason
+}
+
 // wholeSeconds is d rounded up to seconds, at least one, as Retry-After has it.
 func wholeSeconds(d time.Duration) string {
 	return strconv.Itoa(max(1, int((d+time.Second-1)/time.Second)))

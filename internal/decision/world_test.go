@@ -28,6 +28,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 const clientSecret = "the-secret-of-the-resource-server"
@@ -45,10 +46,11 @@ else := false if input.request.path in {"/", "/orders/42"} # what is tried at lo
 
 // world is a decision point over a real authorization server, with a decision log on disk.
 type world struct {
-	issuer *devissuer.Server
-	point  *decision.Point
-	asker  *issuer.Issuers
-	logger *buffer
+	issuer  *devissuer.Server
+	point   *decision.Point
+	asker   *issuer.Issuers
+	logger  *buffer
+	metrics testkit.Registry
 
 	log     *decisionlog.Log
 	logFile string
@@ -70,7 +72,7 @@ type plan struct {
 
 func build(t *testing.T, p plan) *world {
 	t.Helper()
-	w := &world{logger: &buffer{}}
+	w := &world{logger: &buffer{}, metrics: testkit.NewRegistry()}
 	w.issuer = authorizationServer(t)
 	w.asker = asker(t, w.issuer.Issuer(), p)
 	if p.rego == "" {
@@ -107,7 +109,7 @@ func build(t *testing.T, p plan) *world {
 	w.schemes = len(proofs.Presentation().Schemes)
 	w.point = decision.New(cfg, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
 		Input:  input.NewRules(input.Config{Headers: []string{"x-tenant"}, AmbiguousPaths: "refuse"}),
-		Proofs: proofs, DecisionLog: w.log, Log: logger, Now: p.now,
+		Proofs: proofs, DecisionLog: w.log, Log: logger, Now: p.now, Metrics: w.metrics,
 	})
 	return w
 }
@@ -282,8 +284,10 @@ type event struct {
 		Kind          string `json:"kind"`
 		Status        int    `json:"status"`
 		Introspection string `json:"introspection"`
-		PolicyDigest  string `json:"policy_digest"`
-		Reasons       []struct {
+		// Unauthenticated is why there is no usable token.
+		Unauthenticated string `json:"unauthenticated"`
+		PolicyDigest    string `json:"policy_digest"`
+		Reasons         []struct {
 			Code string `json:"code"`
 		} `json:"reasons"`
 	} `json:"custom"`

@@ -145,6 +145,7 @@ func appendCustom(dst []byte, r *Record) []byte {
 		}
 		dst = append(dst, ']')
 	}
+	dst = appendMember(dst, `,"unauthenticated":`, r.Unauthenticated)
 	dst = appendMember(dst, `,"policy_digest":`, r.PolicyDigest)
 	return appendMember(dst, `,"introspection":`, string(r.Introspection))
 }

@@ -47,6 +47,8 @@ type Record struct {
 	Introspect time.Duration
 	Eval       time.Duration
 
+	// Unauthenticated is why there is no usable token, from a closed set; empty for other kinds.
+	Unauthenticated string
 	// Cause is why there is no verdict, for operators; nil when a policy decided.
 	Cause error
 	// Masker masks the event; nil leaves it as it is.

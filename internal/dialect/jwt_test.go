@@ -138,7 +138,7 @@ func TestJAT3_IssuerAudienceAndExpiryOfAJWT(t *testing.T) {
 		`{"iss":"https://as","aud":"x","exp":3000,"active":true}`: `is for another audience: it names "x", configured is "api"`,
 	} {
 		f, err := r.ReadJWT(jsontext.Value(claims), secret.Text{}, time.Unix(2000, 0))
-		if err != nil || f.Claims.Active != (why == "") || f.Claims.InactiveReason != why {
+		if err != nil || f.Claims.Active != (why == "") || f.Claims.Inactive.Text != why {
 			t.Errorf("%s: %+v, %v", claims, f.Claims, err)
 		}
 		if want := map[bool]Keep{true: Active, false: DoNotCache}[why == ""]; f.Keep != want {
@@ -154,7 +154,7 @@ func TestJAT3_IssuerAudienceAndExpiryOfAJWT(t *testing.T) {
 
 func TestAnExpiredJWTIsNotKept(t *testing.T) {
 	f, err := New(Config{}, "").ReadJWT(jsontext.Value(`{"exp":1999}`), secret.Text{}, time.Unix(2000, 0))
-	if err != nil || f.Keep != DoNotCache || f.Claims.Usable(time.Unix(2000, 0)) != "has expired" {
+	if err != nil || f.Keep != DoNotCache || f.Claims.Usable(time.Unix(2000, 0)).Text != "has expired" {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
@@ -201,7 +201,7 @@ func TestBCP5_AnIDTokenIsNoAccessTokenWhereTypDoesNotTell(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if why := f.Claims.Usable(time.Unix(2000, 0)); why != "is an ID token" {
+		if why := f.Claims.Usable(time.Unix(2000, 0)).Text; why != "is an ID token" {
 			t.Errorf("%s: %q", name, why)
 		}
 	}

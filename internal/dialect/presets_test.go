@@ -103,7 +103,7 @@ func checkExample(t *testing.T, e example, f Fact, err error, source authz.Sourc
 		t.Errorf("claims\n%+v, want\n%+v", got, want)
 	}
 	usable := want.Kind == authz.AccessToken || want.Kind == authz.UnknownToken
-	if why := got.Usable(time.Unix(int64(cmp.Or(got.IssuedAt, got.NotBefore, 1)), 0)); (why == "") != usable {
+	if why := got.Usable(time.Unix(int64(cmp.Or(got.IssuedAt, got.NotBefore, 1)), 0)).Text; (why == "") != usable {
 		t.Errorf("usable: %q", why)
 	}
 }

@@ -28,7 +28,7 @@ func holds(t *testing.T, d dialect, body string, f Fact) {
 		t.Fatalf("%q is kept as %d", body, f.Keep)
 	}
 	if !c.Active {
-		if c.InactiveReason == "" || c.Raw != nil {
+		if c.Inactive.Text == "" || c.Raw != nil {
 			t.Fatalf("%q is not active: %+v", body, c)
 		}
 		return

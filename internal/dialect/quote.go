@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
 // Bounds of what a cause repeats of a token.
@@ -46,17 +48,19 @@ func quoteOne(s string) string {
 	return strconv.QuoteToASCII(s[:end]) + "..."
 }
 
-// OtherIssuer is why a token that names another issuer than ours is not good, as a predicate.
-func OtherIssuer(iss string, ours ...string) string {
-	return "was issued by another issuer than the configured one: it names " + Quote(iss) + ", configured is " + Quote(ours...)
+// OtherIssuer is why a token that names another issuer than the configured ones must not be used.
+func OtherIssuer(iss string, configured ...string) authz.Unusable {
+	return authz.NotUsable(authz.WrongIssuer,
+		"was issued by another issuer than the configured one: it names "+Quote(iss)+", configured is "+Quote(configured...))
 }
 
-// OtherAudience is why a token that is for others is not good, as a predicate.
-func OtherAudience(aud, ours []string) string {
-	return "is for another audience: it names " + Quote(aud...) + ", configured is " + Quote(ours...)
+// OtherAudience is why a token for other audiences than the configured ones must not be used.
+func OtherAudience(aud, configured []string) authz.Unusable {
+	return authz.NotUsable(authz.WrongAudience,
+		"is for another audience: it names "+Quote(aud...)+", configured is "+Quote(configured...))
 }
 
-// NoAudience is why a token without aud is not good, as a predicate.
-func NoAudience(ours []string) string {
-	return "names no audience, and configured is " + Quote(ours...)
+// NoAudience is why a token without aud must not be used.
+func NoAudience(configured []string) authz.Unusable {
+	return authz.NotUsable(authz.WrongAudience, "names no audience, and configured is "+Quote(configured...))
 }

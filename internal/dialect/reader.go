@@ -30,9 +30,9 @@ const (
 	Inactive
 )
 
-// Unusable is a fact made here, without asking or against what the server said. Nobody keeps it.
-func Unusable(why string, fetched time.Time) Fact {
-	return Fact{Claims: &authz.Claims{InactiveReason: why, Kind: authz.UnknownToken, Fetched: fetched}}
+// Unusable is a fact made here, without asking or against what the server said. It is not cached.
+func Unusable(why authz.Unusable, fetched time.Time) Fact {
+	return Fact{Claims: &authz.Claims{Inactive: why, Kind: authz.UnknownToken, Fetched: fetched}}
 }
 
 // Reader turns the answers of one issuer into claims. It is immutable.
@@ -86,7 +86,7 @@ func (n *Reader) Read(body []byte, tok secret.Text, fetched time.Time) (Fact, er
 	}
 	switch v, there := m.Claims["active"]; {
 	case v.Kind() == 'f':
-		f := Unusable("is not active", fetched)
+		f := Unusable(authz.NotUsable(authz.Inactive, "is not active"), fetched)
 		f.Keep = Inactive
 		return f, nil
 	case !there && n.dialect.shows(m), v.Kind() == 't':
@@ -116,9 +116,9 @@ func (n *Reader) ReadJWT(claims jsontext.Value, tok secret.Text, fetched time.Ti
 	case !ok:
 		return Fact{}, errors.New("the claims are not one JSON object of valid UTF-8 without duplicate members that nests no deeper than 64")
 	case !n.is("") && !m.has("iss"):
-		return Unusable("names no issuer", fetched), nil
+		return Unusable(authz.NotUsable(authz.WrongIssuer, "names no issuer"), fetched), nil
 	case !m.has(n.dialect.expires) || never(m.Value(n.dialect.expires)):
-		return Unusable("never expires", fetched), nil
+		return Unusable(authz.NotUsable(authz.BadClaims, "never expires"), fetched), nil
 	}
 	c, err := n.claims(m, raw)
 	if err != nil {
@@ -143,7 +143,7 @@ func (d dialect) shows(m *members) bool {
 // fact puts the claims of an active token before the rules of this resource server, and says where they may be kept.
 func (n *Reader) fact(m *members, c *authz.Claims, fetched time.Time) Fact {
 	c.Fetched = fetched
-	if why := n.foreign(m, c); why != "" {
+	if why := n.foreign(m, c); !why.OK() {
 		return Unusable(why, fetched)
 	}
 	f := Fact{Claims: c, Keep: Active}
@@ -164,37 +164,35 @@ func (n *Reader) is(iss string) bool {
 // foreign says why a token that is active is none for this resource server: INT-10, INT-11, and
 // tenants and types that an issuer may not answer with. That is no word of the
 // server about the token, so it is not kept.
-func (n *Reader) foreign(m *members, c *authz.Claims) string {
+func (n *Reader) foreign(m *members, c *authz.Claims) authz.Unusable {
 	_, err := m.Text("iss")
 	switch {
 	case err != nil:
-		return "names an issuer that cannot be read: " + err.Error()
+		return authz.NotUsable(authz.BadClaims, "names an issuer that cannot be read: "+err.Error())
 	case m.has("iss") && !n.is(c.Issuer):
 		return n.otherIssuer(m)
 	case c.Tenant != "" && len(n.tenants) > 0 && !slices.ContainsFunc(n.tenants, func(p string) bool { return stands(p, c.Tenant) }):
-		return fmt.Sprintf("is of tenant %.64q, for which issuer %q may not speak", c.Tenant, n.issuer)
+		return authz.NotUsable(authz.WrongTenant, fmt.Sprintf("is of tenant %.64q, for which issuer %q may not speak", c.Tenant, n.issuer))
 	case c.Source == authz.LocalJWT && oddJWTType(m.text("token_type")), c.Source != authz.LocalJWT && oddType(m.text("token_type")):
-		return "is of a token_type that is neither Bearer nor DPoP"
-	case len(n.audience) == 0:
-		return ""
-	case c.Audiences == nil && n.acceptAbsent:
-		return ""
+		return authz.NotUsable(authz.WrongType, "is of a token_type that is neither Bearer nor DPoP")
+	case len(n.audience) == 0, c.Audiences == nil && n.acceptAbsent:
+		return authz.Unusable{}
 	case c.Audiences == nil:
 		return NoAudience(n.audience)
 	case !slices.ContainsFunc(c.Audiences, func(a string) bool { return slices.Contains(n.audience, a) }):
 		if slices.ContainsFunc(c.Audiences, func(a string) bool { return !plain(a) }) {
-			return "is for another audience, of a name that is not repeated here: it holds other characters than visible ASCII"
+			return authz.NotUsable(authz.WrongAudience, "is for another audience, of a name that is not repeated here: it holds other characters than visible ASCII")
 		}
 		return OtherAudience(c.Audiences, n.audience)
 	}
-	return ""
+	return authz.Unusable{}
 }
 
 // otherIssuer says which issuer is named, in place of which.
-func (n *Reader) otherIssuer(m *members) string {
+func (n *Reader) otherIssuer(m *members) authz.Unusable {
 	iss := m.text("iss")
 	if !plain(iss) {
-		return "was issued by another issuer than the configured one, of a name that is not repeated here: it holds other characters than visible ASCII"
+		return authz.NotUsable(authz.WrongIssuer, "was issued by another issuer than the configured one, of a name that is not repeated here: it holds other characters than visible ASCII")
 	}
 	ours := n.aliases
 	if n.issuer != "" && !slices.Contains(ours, n.issuer) {

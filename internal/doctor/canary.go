@@ -68,15 +68,15 @@ func (e *exam) unknown(tok secret.Text, answer introspect.Answer) {
 		e.found("canary", Fault, do, "%s%s", issued, says)
 		return
 	}
-	if says, do := unverified(e.cfg, tok, answer.Claims.InactiveReason); answer.Status == 0 && do != "" {
-		e.found("canary", Fault, do, "%s%s%s", issued, answer.Claims.InactiveReason, says)
+	if says, do := unverified(e.cfg, tok, answer.Claims.Inactive.Text); answer.Status == 0 && do != "" {
+		e.found("canary", Fault, do, "%s%s%s", issued, answer.Claims.Inactive.Text, says)
 		return
 	}
 	says, do := refused(e.cfg, tok, answer)
 	if p, _ := payload(tok.Reveal()); len(e.cfg.CanaryScope()) == 0 && len(p.Audiences) == 0 {
 		do = "it was got without a scope: set canary.scope to one of this API's (it needs canary.every), so that the token is for it. Else: " + do
 	}
-	e.found("canary", Doubt, do, "%s%s%s", issued, answer.Claims.InactiveReason, says)
+	e.found("canary", Doubt, do, "%s%s%s", issued, answer.Claims.Inactive.Text, says)
 }
 
 // withoutToken says why there is no canary. Credentials have been seen to be right, where they are asked for at all.

@@ -129,7 +129,7 @@ func refused(cfg issuer.Config, tok secret.Text, answer introspect.Answer) (says
 	case answer.Error == "unsupported_token_type":
 		return ". The server does not introspect this kind of token", cmp.Or(advice.WrongKind, "send an access token, of the kind that the server introspects")
 	case answer.Status == 0:
-		return refusedHere(cfg, tok, answer.Claims.InactiveReason)
+		return refusedHere(cfg, tok, answer.Claims.Inactive.Text)
 	case calledActive(answer):
 		if p, ok := read(answered(answer)); ok {
 			return foreign(cfg, p)

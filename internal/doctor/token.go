@@ -32,15 +32,15 @@ func Diagnose(cfg issuer.Config, tok secret.Text, answer introspect.Answer, err 
 	if !c.Active {
 		return append(out, notActive(cfg, tok, answer))
 	}
-	if why := c.Usable(now); why != "" {
-		out = append(out, Finding{"token", Fault, "the server calls it active, and it must not be used: it " + why, usableRemedy(c)})
+	if why := c.Usable(now); !why.OK() {
+		out = append(out, Finding{"token", Fault, "the server calls it active, and it must not be used: it " + why.Text, usableRemedy(c)})
 	}
 	return append(out, remarks(cfg, c)...)
 }
 
 // notActive is about a token that was refused here, by the server, or by the configuration against the server's word.
 func notActive(cfg issuer.Config, tok secret.Text, answer introspect.Answer) Finding {
-	why := answer.Claims.InactiveReason
+	why := answer.Claims.Inactive.Text
 	if says, do := unreadable(cfg, tok); answer.Status == 0 && says != "" {
 		return Finding{"token", Fault, "the server was not asked: it " + says, do}
 	}

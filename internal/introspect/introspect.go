@@ -112,7 +112,9 @@ const (
 const MaxTokenBytes = 16 << 10
 
 // TooLong is why a token of more than MaxTokenBytes is refused.
-func TooLong() string { return fmt.Sprintf("is longer than %d bytes", MaxTokenBytes) }
+func TooLong() authz.Unusable {
+	return authz.NotUsable(authz.Unreadable, fmt.Sprintf("is longer than %d bytes", MaxTokenBytes))
+}
 
 // Codes of errors.
 const (

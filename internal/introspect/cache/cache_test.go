@@ -41,7 +41,7 @@ func TestINT15_TheKeyHoldsEverythingThatShapesTheAnswer(t *testing.T) {
 
 func TestTheLatestAnswerReplacesTheOpposite(t *testing.T) {
 	now := time.Now()
-	inactive := introspect.Fact{Fact: dialect.Unusable("is not active", now), Endpoint: endpoint}
+	inactive := introspect.Fact{Fact: dialect.Unusable(authz.NotUsable(authz.Inactive, "is not active"), now), Endpoint: endpoint}
 	inactive.Keep = dialect.Inactive
 	active, again := answer(authz.Claims{}), answer(authz.Claims{})
 	active.Claims.Fetched, again.Claims.Fetched = now, now
@@ -63,7 +63,7 @@ func validating(revoked func(secret.Text, ...*authz.Claims) introspect.Revoker, 
 	return func(_ context.Context, q introspect.Question) (introspect.Fact, error) {
 		f := answer(authz.Claims{Kind: authz.AccessToken, Source: authz.LocalJWT, ID: "j1", SessionID: "s1", IssuedAt: issued})
 		if f.Endpoint = ""; revoked(q.Token, f.Claims) != introspect.NotRevoked {
-			return introspect.Fact{Fact: dialect.Unusable("was revoked", time.Now())}, nil
+			return introspect.Fact{Fact: dialect.Unusable(authz.NotUsable(authz.Revoked, "was revoked"), time.Now())}, nil
 		}
 		return f, nil
 	}
@@ -98,7 +98,7 @@ func TestEV1_ARevocationStopsTokensThatAreValidatedLocally(t *testing.T) {
 			t.Errorf("%s: it is not kept", name)
 		}
 		one.Evict(c.v)
-		if got := ask(t, one, "a"); (got.Usable(time.Now()) == "") != c.want {
+		if got := ask(t, one, "a"); got.Usable(time.Now()).OK() != c.want {
 			t.Errorf("%s: it %s", name, got.Usable(time.Now()))
 		}
 	}

@@ -52,7 +52,7 @@ func TestINT16_NoEntryIsReturnedAtOrPastExp(t *testing.T) {
 		if calls != 2 {
 			t.Errorf("%d calls at exp", calls)
 		}
-		if c.Usable(time.Now()) != "has expired" {
+		if c.Usable(time.Now()).Text != "has expired" {
 			t.Error("usable at exp")
 		}
 	})

@@ -87,7 +87,7 @@ func (i *Issuer) send(ctx context.Context) {
 	case err != nil:
 		why = err.Error()
 	case !f.Claims.Active:
-		why = "the server's own word on a token that it issued to the sidecar a moment ago: it " + f.Claims.InactiveReason
+		why = "the server's own word on a token that it issued to the sidecar a moment ago: it " + f.Claims.Inactive.Text
 	}
 	before := i.Unhealthy()
 	i.canary.cause.Store(&why)

@@ -95,7 +95,7 @@ func TestRefusedPrefixesAreNotAsked(t *testing.T) {
 	u := serve(t, saysJSON(`{"active":true}`))
 	i, _ := open(t, u.URL, func(c *Config) { c.Dialect.RefusedPrefixes = []string{"ory_rt_"} })
 	c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New("ory_rt_abc")})
-	if err != nil || c.Active || c.Usable(time.Now()) == "" {
+	if err != nil || c.Active || c.Usable(time.Now()).OK() {
 		t.Errorf("claims %+v, %v", c, err)
 	}
 	if u.calls.Load() != 0 {
@@ -108,7 +108,7 @@ func TestINT12_EmptyAndHugeTokensAreNotAsked(t *testing.T) {
 	i, _ := open(t, u.URL, nil)
 	for _, tok := range []string{"", strings.Repeat("a", 1<<20)} {
 		c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(tok)})
-		if err != nil || c.Active || c.InactiveReason == "" {
+		if err != nil || c.Active || c.Inactive.Text == "" {
 			t.Errorf("claims %+v, %v", c, err)
 		}
 	}

@@ -78,7 +78,7 @@ func TestEV3_WhateverARevocationNamesIsEvictedAndAskedAboutAgain(t *testing.T) {
 		if n := evict(t, i, v); n != 1 || i.Stats().Active.Entries != 0 {
 			t.Errorf("%s: evicted %d, %d are left", name, n, i.Stats().Active.Entries)
 		}
-		if c := ask(t, i); c.Usable(time.Now()) != "" || u.calls.Load() != 2 {
+		if c := ask(t, i); !c.Usable(time.Now()).OK() || u.calls.Load() != 2 {
 			t.Errorf("%s: it %s after %d questions", name, c.Usable(time.Now()), u.calls.Load())
 		}
 		if l.of(&l.evicted, "active revocation") != 1 || l.of(&l.evicted, "active capacity") != 0 {
@@ -100,7 +100,7 @@ func TestEV3_AnIdentifierThatIsANumberIsEvictedByItsDigits(t *testing.T) {
 		u := serve(t, saysJSON(`{"active":true,`+c.answer+`}`))
 		i, _ := open(t, u.URL, func(cfg *Config) { withTenant(cfg); cfg.Dialect.Dialect = c.dialect })
 		if got := ask(t, i); !got.Active {
-			t.Fatalf("%s: %s", name, got.InactiveReason)
+			t.Fatalf("%s: %s", name, got.Inactive.Text)
 		}
 		if n := evict(t, i, c.v); n != 1 {
 			t.Errorf("%s: evicted %d", name, n)

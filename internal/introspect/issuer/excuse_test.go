@@ -158,7 +158,7 @@ func TestINT7_RefreshThatBringsNoAnswerLeavesWhatWasKnown(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			for range 3 {
 				if c := ask(t, i); !c.Active {
-					t.Errorf("%s: %s", body, c.InactiveReason)
+					t.Errorf("%s: %s", body, c.Inactive.Text)
 				}
 				synctest.Wait()
 			}
@@ -229,7 +229,7 @@ func TestStaleIfErrorExcusesAServerThatFailedAndTheBreakerThatItOpened(t *testin
 			time.Sleep(2 * time.Second)
 			for n := range 30 { // the breaker opens after ten
 				if c := ask(t, i); !c.Active {
-					t.Fatalf("%s, request %d: %s", name, n, c.InactiveReason)
+					t.Fatalf("%s, request %d: %s", name, n, c.Inactive.Text)
 				}
 			}
 			if i.Breaker() == guard.Closed || l.of(&l.refused, "open")+l.of(&l.refused, "retry_after") == 0 {

@@ -50,7 +50,7 @@ func TestINT12_AJWTWhoseSignatureWasVerifiedIsNoGuess(t *testing.T) {
 			}
 			k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
 			if c := look(t, i, k.token(t, change{"jti": "good"})); !c.Active {
-				t.Error(c.InactiveReason)
+				t.Error(c.Inactive.Text)
 			}
 		})
 	}

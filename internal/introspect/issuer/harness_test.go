@@ -169,7 +169,7 @@ func refusal(t *testing.T, i *Issuer, want authz.Kind) *authz.Error {
 	t.Helper()
 	c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)})
 	if c != nil {
-		t.Errorf("claims beside an error: %+v", c.InactiveReason)
+		t.Errorf("claims beside an error: %+v", c.Inactive.Text)
 	}
 	if authz.KindOf(err) != want {
 		t.Fatalf("kind %v, want %v: %v", authz.KindOf(err), want, err)

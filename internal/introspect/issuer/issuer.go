@@ -125,7 +125,7 @@ func build(cfg Config, deps Deps, server *oauth.Server) (*Issuer, error) {
 
 // Introspect returns what the server says, or lately said, about the token of q. See introspect.Introspector for its errors.
 func (i *Issuer) Introspect(ctx context.Context, q introspect.Question) (*authz.Claims, error) {
-	if why := i.refuses(q.Token); why != "" {
+	if why := i.refuses(q.Token); !why.OK() {
 		return dialect.Unusable(why, time.Now()).Claims, nil
 	}
 	q.Freshness.Mode = cmp.Or(q.Freshness.Mode, i.mode)
@@ -134,20 +134,20 @@ func (i *Issuer) Introspect(ctx context.Context, q introspect.Question) (*authz.
 }
 
 // refuses says why a token is not even asked about.
-func (i *Issuer) refuses(tok secret.Text) string {
+func (i *Issuer) refuses(tok secret.Text) authz.Unusable {
 	t := tok.Reveal()
 	switch {
 	case t == "":
-		return "is empty"
+		return authz.NotUsable(authz.Unreadable, "is empty")
 	case len(t) > introspect.MaxTokenBytes:
 		return introspect.TooLong()
 	}
 	for _, p := range i.refusedPrefixes {
 		if strings.HasPrefix(t, p) {
-			return "begins with a prefix that is refused"
+			return authz.NotUsable(authz.WrongType, "begins with a prefix that is refused")
 		}
 	}
-	return ""
+	return authz.Unusable{}
 }
 
 // Ask puts one question past cache and guard, for diagnosis. The Answer is filled as far as things went when there is an error

@@ -69,8 +69,8 @@ type Choice struct {
 // Issuer is the chosen one, or nil.
 func (c Choice) Issuer() *Issuer { return c.issuer }
 
-// Why says why no issuer is chosen, as a predicate of the token, or "".
-func (c Choice) Why() string { return c.routed.Why() }
+// Why says why no issuer is chosen.
+func (c Choice) Why() authz.Unusable { return c.routed.Why() }
 
 // Introspect asks the chosen issuer. Where none is chosen no server is asked: the token is not active.
 func (c Choice) Introspect(ctx context.Context, q introspect.Question) (*authz.Claims, error) {

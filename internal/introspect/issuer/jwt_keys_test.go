@@ -23,7 +23,7 @@ func becomesActive(t *testing.T, i *Issuer, tok secret.Text) {
 		case err == nil && c.Active:
 			return
 		case err == nil:
-			t.Fatalf("a good token is refused: %s", c.InactiveReason)
+			t.Fatalf("a good token is refused: %s", c.Inactive.Text)
 		case authz.KindOf(err) != authz.Unavailable:
 			t.Fatal(err)
 		case time.Now().After(end):
@@ -86,11 +86,11 @@ func TestATokenWhoseKeyIsIgnoredIsToldWhy(t *testing.T) {
 	padded := strings.Replace(string(k.signer.Public()), `","y"`, `=","y"`, 1)
 	k.holds(padded, string(other.Public()))
 	i, _ := open(t, "", k.in(authz.ModeJWT))
-	if c := look(t, i, k.token(t, nil)); c.Active || !strings.Contains(c.InactiveReason, `key 0 (kid "k1", kty "EC"): its x has padding`) {
-		t.Errorf("why %q", c.InactiveReason)
+	if c := look(t, i, k.token(t, nil)); c.Active || !strings.Contains(c.Inactive.Text, `key 0 (kid "k1", kty "EC"): its x has padding`) {
+		t.Errorf("why %q", c.Inactive.Text)
 	}
 	if c := look(t, i, sign(t, other, "at+jwt", k.claims(nil))); !c.Active {
-		t.Errorf("the good key beside it: %s", c.InactiveReason)
+		t.Errorf("the good key beside it: %s", c.Inactive.Text)
 	}
 	if ignored := i.IgnoredKeys(); len(ignored) != 1 || ignored[0].ID != "k1" {
 		t.Errorf("ignored %v", ignored)

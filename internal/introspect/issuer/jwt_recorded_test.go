@@ -90,7 +90,7 @@ func TestRecordedAccessTokensAreValidatedHere(t *testing.T) {
 				tok := secret.New(all[server].Good["access token"])
 				got := look(t, i, tok)
 				if !got.Active || got.Subject.ID != c.subject || got.ID != c.id || got.ClientID != c.clientID || got.Issuer != c.issuer {
-					t.Fatalf("subject %q, jti %q, client %q: %s", got.Subject.ID, got.ID, got.ClientID, got.InactiveReason)
+					t.Fatalf("subject %q, jti %q, client %q: %s", got.Subject.ID, got.ID, got.ClientID, got.Inactive.Text)
 				}
 				if !slices.Equal(got.Scopes, c.scopes) || !slices.Equal(got.Roles, c.roles) || int64(got.IssuedAt) != c.iat || int64(got.ExpiresAt) != c.exp {
 					t.Errorf("scopes %q, roles %q, from %d to %d", got.Scopes, got.Roles, got.IssuedAt, got.ExpiresAt)
@@ -106,8 +106,8 @@ func TestRecordedAccessTokensAreValidatedHere(t *testing.T) {
 					}
 				}
 				at(c.exp)
-				if got := look(t, i, tok); got.Active || got.InactiveReason != "has expired" {
-					t.Errorf("at exp: active %t, %q", got.Active, got.InactiveReason)
+				if got := look(t, i, tok); got.Active || got.Inactive.Text != "has expired" {
+					t.Errorf("at exp: active %t, %q", got.Active, got.Inactive.Text)
 				}
 			})
 		})
@@ -166,7 +166,7 @@ func TestRecordedSignedResponsesAreOpened(t *testing.T) {
 			i := openSealed(t, c.client, node.JWKS, contentType, body, nil)
 			got := ask(t, i)
 			if got.Active != c.active {
-				t.Fatalf("%s: active %t: %s", name, got.Active, got.InactiveReason)
+				t.Fatalf("%s: active %t: %s", name, got.Active, got.Inactive.Text)
 			}
 			if c.active && (got.Subject.ID != "alice" || got.ClientID != "web" || got.ExpiresAt != 1795352372 || got.Audiences[0] != "https://api.example.test/opaque") {
 				t.Errorf("%s: %+v", name, got.Subject)
@@ -216,7 +216,7 @@ func TestJWI5_ARecordedEncryptedResponseIsOpenedAndNoOtherPasses(t *testing.T) {
 		at(sealedAt)
 		tok := secret.New(testToken)
 		if c := ask(t, openSealed(t, "rs-enc", node.JWKS, contentType, body, encrypted)); !c.Active || c.Subject.ID != "alice" {
-			t.Error(c.InactiveReason)
+			t.Error(c.Inactive.Text)
 		}
 		for name, i := range map[string]*Issuer{
 			"not encrypted":           openSealed(t, "rs-signed", node.JWKS, contentType, plain, encrypted),

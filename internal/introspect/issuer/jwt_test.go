@@ -25,8 +25,8 @@ func refused(t *testing.T, k *keyed, i *Issuer, tokens map[string]secret.Text) {
 	t.Helper()
 	for why, tok := range tokens {
 		c := look(t, i, tok)
-		if want, _, _ := strings.Cut(why, "#"); c.Active || !strings.HasPrefix(c.InactiveReason, want) {
-			t.Errorf("%s: active %t, %q", why, c.Active, c.InactiveReason)
+		if want, _, _ := strings.Cut(why, "#"); c.Active || !strings.HasPrefix(c.Inactive.Text, want) {
+			t.Errorf("%s: active %t, %q", why, c.Active, c.Inactive.Text)
 		}
 		if c.Raw != nil || c.Subject.ID != "" || c.Scopes != nil {
 			t.Errorf("%s: it has facts", why)
@@ -46,8 +46,8 @@ func TestJAT3_AGoodTokenIsReadWithoutAskingAnybody(t *testing.T) {
 	before := time.Now()
 	c := look(t, i, k.token(t, change{"cnf": map[string]any{"jkt": "thumb"}, "sid": "s1"}))
 	switch {
-	case !c.Active, c.Source != authz.LocalJWT, c.Kind != authz.AccessToken, c.Usable(time.Now()) != "":
-		t.Errorf("active %t, source %q, kind %q: %s", c.Active, c.Source, c.Kind, c.InactiveReason)
+	case !c.Active, c.Source != authz.LocalJWT, c.Kind != authz.AccessToken, !c.Usable(time.Now()).OK():
+		t.Errorf("active %t, source %q, kind %q: %s", c.Active, c.Source, c.Kind, c.Inactive.Text)
 	case c.Issuer != k.URL, c.Subject.ID != "alice", c.ClientID != "web", c.ID != "id-1", c.SessionID != "s1", c.Scopes[0] != "read", c.Audiences[0] != api:
 		t.Errorf("facts %+v", c.Subject)
 	case c.Confirmation.JKT != "thumb":
@@ -69,7 +69,7 @@ func TestJAT1_TypMustBeThatOfAnAccessToken(t *testing.T) {
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	for _, typ := range []string{"at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"} {
 		if c := look(t, i, sign(t, k.signer, typ, k.claims(change{"jti": typ}))); !c.Active {
-			t.Errorf("%s: %s", typ, c.InactiveReason)
+			t.Errorf("%s: %s", typ, c.Inactive.Text)
 		}
 	}
 	const why = "has a typ that is not expected here"
@@ -84,7 +84,7 @@ func TestJAT1_TheConfigurationMayAllowOtherTypes(t *testing.T) {
 	i, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) { c.JWT.Types = []string{"", "JWT"} }))
 	for _, typ := range []string{"", "jwt", "application/jwt"} {
 		if c := look(t, i, sign(t, k.signer, typ, k.claims(change{"jti": typ + "x"}))); !c.Active {
-			t.Errorf("%q: %s", typ, c.InactiveReason)
+			t.Errorf("%q: %s", typ, c.Inactive.Text)
 		}
 	}
 	refused(t, k, i, map[string]secret.Text{"has a typ that is not expected here": k.token(t, nil)})
@@ -137,7 +137,7 @@ func TestJAT3_IssuerAudienceAndTimesMustBeRight(t *testing.T) {
 		"null": {"nbf": (*int)(nil), "nonce": (*string)(nil), "events": (*string)(nil)}, "numbers": {"sub": 42, "jti": 7, "client_id": 1234, "aud": []any{1, api}},
 	} {
 		if got := look(t, i, k.token(t, c)); !got.Active {
-			t.Errorf("%s: %s", name, got.InactiveReason)
+			t.Errorf("%s: %s", name, got.Inactive.Text)
 		}
 	}
 }
@@ -146,7 +146,7 @@ func TestJAT3_AnAbsentAudienceIsAcceptedOnlyWhereConfigured(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) { c.Dialect.AbsentAudience = "accept" }))
 	if c := look(t, i, k.token(t, change{"aud": nil})); !c.Active {
-		t.Error(c.InactiveReason)
+		t.Error(c.Inactive.Text)
 	}
 	refused(t, k, i, map[string]secret.Text{"is for another audience": k.token(t, change{"aud": "x"})})
 }
@@ -156,10 +156,10 @@ func TestJAT3_LeewayCoversExpAndNoMore(t *testing.T) {
 	i, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) { c.JWT.Leeway = 30 * time.Second }))
 	now := time.Now()
 	c := look(t, i, k.token(t, change{"exp": now.Unix() - 5, "iat": now.Unix() + 20}))
-	if !c.Active || c.Usable(now) != "" {
-		t.Errorf("within: %s%s", c.InactiveReason, c.Usable(now))
+	if !c.Active || !c.Usable(now).OK() {
+		t.Errorf("within: %s%s", c.Inactive.Text, c.Usable(now))
 	}
-	if c.Usable(now.Add(26*time.Second)) != "has expired" {
+	if c.Usable(now.Add(26*time.Second)).Text != "has expired" {
 		t.Error("usable past the leeway")
 	}
 	if c := look(t, i, k.token(t, change{"exp": now.Unix() - 31})); c.Active {
@@ -181,11 +181,11 @@ func TestJAT4_EveryRequiredClaimMustBeThere(t *testing.T) {
 			refused(t, k, i, map[string]secret.Text{why: k.token(t, change{name: ""})})
 		}
 		if c := look(t, optional, k.token(t, change{name: nil})); !c.Active {
-			t.Errorf("%s is optional: %s", name, c.InactiveReason)
+			t.Errorf("%s is optional: %s", name, c.Inactive.Text)
 		}
 		if name == "iat" { // it bounds nothing: as good as none
 			if c := look(t, optional, k.token(t, change{name: "yesterday"})); !c.Active || c.IssuedAt != 0 {
-				t.Errorf("iat: %s", c.InactiveReason)
+				t.Errorf("iat: %s", c.Inactive.Text)
 			}
 			continue
 		}
@@ -299,8 +299,8 @@ func TestBCP6_TokensOverTheLimitAreNotLookedAt(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	c := look(t, i, k.token(t, change{"x": strings.Repeat("a", introspect.MaxTokenBytes)}))
-	if c.Active || !strings.HasPrefix(c.InactiveReason, "is longer than") || k.fetched.Load() != 0 {
-		t.Errorf("active %t: %q", c.Active, c.InactiveReason)
+	if c.Active || !strings.HasPrefix(c.Inactive.Text, "is longer than") || k.fetched.Load() != 0 {
+		t.Errorf("active %t: %q", c.Active, c.Inactive.Text)
 	}
 }
 
@@ -315,7 +315,7 @@ func TestBCP6_EdDSAHasTwoNames(t *testing.T) {
 		k.holds(string(s.Public()))
 		i, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) { c.JWT.Algorithms = []string{"EdDSA"} }))
 		if c := look(t, i, sign(t, s, "at+jwt", k.claims(nil))); !c.Active {
-			t.Errorf("%s: %s", alg, c.InactiveReason)
+			t.Errorf("%s: %s", alg, c.Inactive.Text)
 		}
 	}
 }
@@ -344,7 +344,7 @@ func TestJWTKeyRotation_ANewKeyIsFoundAndTheRefusalBeforeIsNotKept(t *testing.T)
 	look(t, i, k.token(t, nil)) // the old keys are known
 	k.holds(string(k.signer.Public()), string(next.Public()))
 	if c := look(t, i, tok); !c.Active {
-		t.Errorf("signed with the new key: %s", c.InactiveReason)
+		t.Errorf("signed with the new key: %s", c.Inactive.Text)
 	}
 	stranger := sign(t, newSigner(t, "k3"), "at+jwt", k.claims(nil))
 	for range 20 {
@@ -402,7 +402,7 @@ func TestJWTKeysOutliveTheirServer(t *testing.T) {
 	look(t, i, k.token(t, nil))
 	k.goDown()
 	if c := look(t, i, k.token(t, change{"jti": "later"})); !c.Active {
-		t.Error(c.InactiveReason)
+		t.Error(c.Inactive.Text)
 	}
 }
 
@@ -419,7 +419,7 @@ func TestJWTNeedsNeitherCredentialsNorAnIntrospectionEndpoint(t *testing.T) {
 	}))
 	tok := k.token(t, change{"iss": as.URL})
 	if c := look(t, i, tok); !c.Active {
-		t.Error(c.InactiveReason)
+		t.Error(c.Inactive.Text)
 	}
 	if err := noAnswer(t, i, tok, authz.ModeIntrospect, authz.Misconfigured); !strings.Contains(err.Error(), "introspection_endpoint") {
 		t.Error(err)
@@ -434,7 +434,7 @@ func TestJWTStaleIfErrorDoesNotOutliveAWithdrawnKey(t *testing.T) {
 		i, _ := open(t, "", k.in(mode, func(c *Config) { c.Cache.TTL, c.Cache.StaleIfError = 0, time.Hour }))
 		tok := k.token(t, nil)
 		if c := look(t, i, tok); !c.Active {
-			t.Fatal(c.InactiveReason)
+			t.Fatal(c.Inactive.Text)
 		}
 		k.holds() // the issuer takes all its keys back, and a token with another one makes that known
 		stranger := sign(t, newSigner(t, "k2"), "at+jwt", k.claims(nil))

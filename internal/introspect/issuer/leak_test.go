@@ -69,7 +69,7 @@ func TestINT5_NoTokenAndNoSecretLeavesByAnyOtherWay(t *testing.T) {
 			_, err2 := i.Ask(t.Context(), secret.New(testToken))
 			fmt.Fprintf(&told, "%s: %v %v %+v\n", name, err, err2, c)
 			if c != nil {
-				fmt.Fprintf(&told, "%s %s\n", c.InactiveReason, c.Usable(time.Now()))
+				fmt.Fprintf(&told, "%s %s\n", c.Inactive.Text, c.Usable(time.Now()))
 			}
 			fmt.Fprintf(&told, "%+v %#v %s\n", i.client, i.server, l.text.String())
 		}

@@ -166,7 +166,7 @@ func TestINT7_AnInactiveAnswerInTheBackgroundReplacesAtOnce(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			ask(t, i)
 			as.asked()
-			if c := ask(t, i); c.Usable(time.Now()) == "" {
+			if c := ask(t, i); c.Usable(time.Now()).OK() {
 				t.Errorf("%s: the old answer is still used", body)
 			}
 		})

@@ -65,17 +65,17 @@ func TestBCL4_LogoutEndsTheJWTsThatTheServersAnswerCannotEnd(t *testing.T) {
 				tok := k.token(t, ofSession(5))
 				k.saysIssued(5)
 				if got := look(t, i, tok); !got.Active {
-					t.Fatalf("%s: before: %s", name, got.InactiveReason)
+					t.Fatalf("%s: before: %s", name, got.Inactive.Text)
 				}
 				v.Event, v.At = event, time.Now().Add(-time.Second)
 				evict(t, i, v)
 				if got := look(t, i, tok); got.Active != want {
-					t.Errorf("%s: active %t: %s", name, got.Active, got.InactiveReason)
+					t.Errorf("%s: active %t: %s", name, got.Active, got.Inactive.Text)
 				}
 				later := k.token(t, ofSession(0)) // of a new login, issued after the event
 				k.saysIssued(0)
 				if got := look(t, i, later); !got.Active {
-					t.Errorf("%s: a token that was issued later: %s", name, got.InactiveReason)
+					t.Errorf("%s: a token that was issued later: %s", name, got.Inactive.Text)
 				}
 			}
 		}
@@ -113,7 +113,7 @@ func TestBCL4_OpaqueTokenIsOverWhenItsServerSaysSo(t *testing.T) {
 			tok := secret.New(testToken)
 			evict(t, i, authz.Revocation{SessionID: "s1", At: time.Now(), Event: true})
 			if c := look(t, i, tok); !c.Active {
-				t.Errorf("%s, %s: %s", name, mode, c.InactiveReason)
+				t.Errorf("%s, %s: %s", name, mode, c.Inactive.Text)
 			}
 			k.says(saysJSON(no))
 			evict(t, i, authz.Revocation{SessionID: "s1", At: time.Now(), Event: true})
@@ -131,7 +131,7 @@ func TestBCL4_LogoutEndsEncryptedJWTs(t *testing.T) {
 		k, i := alwaysActive(t, "openiddict", mode)
 		k.saysIssued(5)
 		if c := look(t, i, secret.New(jwe)); !c.Active {
-			t.Fatal(c.InactiveReason)
+			t.Fatal(c.Inactive.Text)
 		}
 		evict(t, i, authz.Revocation{Subject: "alice", At: time.Now(), Event: true})
 		if c := look(t, i, secret.New(jwe)); c.Active {
@@ -148,7 +148,7 @@ func TestBCL4_CallThatFollowsAnEventTakesNothingFromIt(t *testing.T) {
 	evict(t, i, authz.Revocation{SessionID: "s1", At: time.Now().Add(-10 * time.Second), Event: true})
 	evict(t, i, authz.Revocation{SessionID: "s1", At: time.Now()})
 	if c := look(t, i, between); !c.Active || c.Source != authz.BothSources {
-		t.Errorf("issued between the two: source %s, %s", c.Source, c.InactiveReason)
+		t.Errorf("issued between the two: source %s, %s", c.Source, c.Inactive.Text)
 	}
 	before := k.token(t, ofSession(20))
 	if c := look(t, i, before); c.Active {
@@ -172,7 +172,7 @@ func TestBCL4_LogoutOfOneSessionLeavesTokensThatNameAnotherToTheirServer(t *test
 					delete(c, "sid")
 				}
 				if got := look(t, i, k.token(t, c)); got.Active != want {
-					t.Errorf("%s, %s, sid %q: active %t: %s", name, mode, sid, got.Active, got.InactiveReason)
+					t.Errorf("%s, %s, sid %q: active %t: %s", name, mode, sid, got.Active, got.Inactive.Text)
 				}
 			}
 			k.says(saysJSON(no))

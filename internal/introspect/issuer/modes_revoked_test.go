@@ -30,7 +30,7 @@ func TestEV1_ARevokedJWTIsAskedAboutAlthoughItIsValidatedHere(t *testing.T) {
 		t.Errorf("active %t after %d questions", c.Active, k.asked.Load())
 	}
 	if c := look(t, i, other); !c.Active || k.asked.Load() != 1 {
-		t.Errorf("the token of another session: %s, %d questions", c.InactiveReason, k.asked.Load())
+		t.Errorf("the token of another session: %s, %d questions", c.Inactive.Text, k.asked.Load())
 	}
 }
 
@@ -41,7 +41,7 @@ func TestEV1_ARevokedJWTThatItsIssuerStillCallsActiveLivesOn(t *testing.T) {
 	evictSession(t, i, "s1")
 	k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
 	if c := look(t, i, tok); !c.Active || c.Source != authz.BothSources {
-		t.Errorf("source %q: %s", c.Source, c.InactiveReason)
+		t.Errorf("source %q: %s", c.Source, c.Inactive.Text)
 	}
 	k.says(says(http.StatusBadGateway, "", ""))
 	tok = k.token(t, change{"sid": "s1", "jti": "2"})
@@ -60,12 +60,12 @@ func TestEV1_WhereNobodyCanBeAskedTheRevocationHolds(t *testing.T) {
 		t.Fatal("not active")
 	}
 	evict(t, i, authz.Revocation{SessionID: "s1", At: time.Now()})
-	if c := look(t, i, tok); c.Active || c.InactiveReason != "was revoked, and its issuer cannot be asked" {
-		t.Errorf("active %t: %s", c.Active, c.InactiveReason)
+	if c := look(t, i, tok); c.Active || c.Inactive.Text != "was revoked, and its issuer cannot be asked" {
+		t.Errorf("active %t: %s", c.Active, c.Inactive.Text)
 	}
 	later := k.token(t, change{"sid": "s1", "jti": "3", "iat": time.Now().Add(5 * time.Second).Unix()})
 	if c := look(t, i, later); !c.Active {
-		t.Errorf("a token that was issued later: %s", c.InactiveReason)
+		t.Errorf("a token that was issued later: %s", c.Inactive.Text)
 	}
 }
 
@@ -80,7 +80,7 @@ func TestEV3_WhatOnlyTheTokenItselfSaysCanBeRevokedToo(t *testing.T) {
 		i, _ := open(t, "", k.in(authz.ModeJWTThenIntrospect, withTenant))
 		tok := k.token(t, change{"email": "Alice@example.org", "username": "alice.a", "org": "t1"})
 		if c := look(t, i, tok); !c.Active {
-			t.Fatal(c.InactiveReason)
+			t.Fatal(c.Inactive.Text)
 		}
 		if n, err := i.Evict(v); n != 1 || err != nil {
 			t.Errorf("%s: %d answers are evicted: %v", name, n, err)

@@ -20,8 +20,8 @@ func TestModes_JWTThenIntrospectAsksOnlyAboutWhatIsGoodSoFar(t *testing.T) {
 		"is no JWT that could be verified": secret.New(testToken),
 		"is for another audience":          k.token(t, change{"aud": "x"}),
 	} {
-		if c := look(t, i, tok); c.Active || !strings.HasPrefix(c.InactiveReason, why) {
-			t.Errorf("active %t: %q", c.Active, c.InactiveReason)
+		if c := look(t, i, tok); c.Active || !strings.HasPrefix(c.Inactive.Text, why) {
+			t.Errorf("active %t: %q", c.Active, c.Inactive.Text)
 		}
 	}
 	if k.asked.Load() != 0 {
@@ -34,7 +34,7 @@ func TestModes_JWTThenIntrospectAsksOnlyAboutWhatIsGoodSoFar(t *testing.T) {
 	k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q,"scope":"write","sid":"s"}`, api)))
 	c := look(t, i, k.token(t, change{"jti": "2"}))
 	if !c.Active || c.Source != authz.BothSources || c.Scopes[0] != "write" || c.Subject.ID != "alice" || c.ID != "2" || c.SessionID != "s" {
-		t.Errorf("active %t, source %q, scopes %q, subject %q: %s", c.Active, c.Source, c.Scopes, c.Subject.ID, c.InactiveReason)
+		t.Errorf("active %t, source %q, scopes %q, subject %q: %s", c.Active, c.Source, c.Scopes, c.Subject.ID, c.Inactive.Text)
 	}
 }
 
@@ -72,10 +72,10 @@ func TestModes_TwoSourcesMustAgree(t *testing.T) {
 		}
 		c.claims["x"] = n // another token each time
 		got := look(t, i, k.token(t, c.claims))
-		if got.Active != (c.why == "") || !strings.HasPrefix(got.InactiveReason, c.why) {
-			t.Errorf("%s: active %t, %q", c.answer, got.Active, got.InactiveReason)
+		if got.Active != (c.why == "") || !strings.HasPrefix(got.Inactive.Text, c.why) {
+			t.Errorf("%s: active %t, %q", c.answer, got.Active, got.Inactive.Text)
 		}
-		if strings.Contains(c.answer, "refresh") && got.Usable(time.Now()) != "is a refresh token" {
+		if strings.Contains(c.answer, "refresh") && got.Usable(time.Now()).Text != "is a refresh token" {
 			t.Error("the kind that may not pass does not win")
 		}
 	}
@@ -104,7 +104,7 @@ func TestModes_ABindingIsNeverLostAndTheEarlierEndHolds(t *testing.T) {
 		c.claims["x"] = n
 		got := look(t, i, k.token(t, c.claims))
 		if got.Confirmation.JKT != c.jkt || int64(got.ExpiresAt) != c.expires {
-			t.Errorf("%s: bound to %q until %d: %s", c.answer, got.Confirmation.JKT, int64(got.ExpiresAt)-now, got.InactiveReason)
+			t.Errorf("%s: bound to %q until %d: %s", c.answer, got.Confirmation.JKT, int64(got.ExpiresAt)-now, got.Inactive.Text)
 		}
 	}
 }
@@ -125,7 +125,7 @@ func TestModes_IntrospectOpaqueAsksAboutAllThatIsNoSignedJWT(t *testing.T) {
 		}
 	}
 	if c := look(t, i, k.token(t, nil)); !c.Active || c.Source != authz.LocalJWT {
-		t.Errorf("a JWT: %s", c.InactiveReason)
+		t.Errorf("a JWT: %s", c.Inactive.Text)
 	}
 	if c := look(t, i, sign(t, newSigner(t, "x"), "at+jwt", k.claims(nil))); c.Active {
 		t.Error("a JWT that does not verify")
@@ -140,7 +140,7 @@ func TestModes_ARouteMayDemandAnother(t *testing.T) {
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	tok := k.token(t, nil)
 	if c := look(t, i, tok); !c.Active || k.asked.Load() != 0 {
-		t.Fatalf("%s, asked %d", c.InactiveReason, k.asked.Load())
+		t.Fatalf("%s, asked %d", c.Inactive.Text, k.asked.Load())
 	}
 	k.says(saysJSON(`{"active":false}`))
 	for n, m := range []authz.Mode{authz.ModeIntrospect, authz.ModeJWTThenIntrospect} {
@@ -153,7 +153,7 @@ func TestModes_ARouteMayDemandAnother(t *testing.T) {
 		t.Errorf("%d questions: answers are not kept by mode", n)
 	}
 	if c := lookIn(t, i, tok, authz.ModeIntrospectOpaque); !c.Active {
-		t.Error(c.InactiveReason)
+		t.Error(c.Inactive.Text)
 	}
 	noAnswer(t, i, tok, "magic", authz.Misconfigured)
 }
@@ -173,7 +173,7 @@ func TestModes_WhatTheConfigurationDoesNotAllowIsMisconfigured(t *testing.T) {
 	// With what it takes, a route may demand it of an issuer that is asked otherwise.
 	i, _ = open(t, "", k.in(""))
 	if c := lookIn(t, i, k.token(t, nil), authz.ModeJWT); !c.Active {
-		t.Error(c.InactiveReason)
+		t.Error(c.Inactive.Text)
 	}
 }
 

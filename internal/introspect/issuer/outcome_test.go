@@ -171,7 +171,7 @@ func TestINT7_InactiveIsAnAnswerAndKept(t *testing.T) {
 		u := serve(t, saysJSON(body))
 		i, _ := open(t, u.URL, nil)
 		n := twice(t, u, i, func() {
-			if c := ask(t, i); c.Active || c.Raw != nil || c.InactiveReason == "" {
+			if c := ask(t, i); c.Active || c.Raw != nil || c.Inactive.Text == "" {
 				t.Errorf("claims %+v", c)
 			}
 		})
@@ -218,8 +218,8 @@ func TestWithoutABooleanActiveNothingCachedIsDropped(t *testing.T) {
 			time.Sleep(10 * time.Second) // past the soft lifetime: it is refreshed in the background
 			ask(t, i)
 			as.asked()
-			if c := ask(t, i); c.Usable(time.Now()) != "" {
-				t.Errorf("%s: the good answer was dropped: %s", body, c.InactiveReason)
+			if c := ask(t, i); !c.Usable(time.Now()).OK() {
+				t.Errorf("%s: the good answer was dropped: %s", body, c.Inactive.Text)
 			}
 		})
 	}
@@ -229,7 +229,7 @@ func TestAnActiveAnswerWithAPastExpIsNotUsableAndNotKept(t *testing.T) {
 	u := serve(t, saysJSON(`{"active":true,"sub":"a","exp":1000}`))
 	i, _ := open(t, u.URL, nil)
 	n := twice(t, u, i, func() {
-		if c := ask(t, i); c.Usable(time.Now()) != "has expired" {
+		if c := ask(t, i); c.Usable(time.Now()).Text != "has expired" {
 			t.Errorf("claims %+v", c)
 		}
 	})

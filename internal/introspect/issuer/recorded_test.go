@@ -308,7 +308,7 @@ func factsFound(c *authz.Claims, err error) recordedExpectation {
 		e.Actor = recordedActor{c.Actor.Subject, c.Actor.ClientID}
 	}
 	now := cmp.Or(c.IssuedAt, c.ExpiresAt-60)
-	e.Usable = c.Usable(time.Unix(int64(now), 0)) == ""
+	e.Usable = c.Usable(time.Unix(int64(now), 0)).OK()
 	return e
 }
 
@@ -337,7 +337,7 @@ func canonicalFacts(e recordedExpectation) recordedExpectation {
 func checkRecordedLife(t *testing.T, c *authz.Claims, body []byte) {
 	t.Helper()
 	if !c.Active {
-		if c.Usable(time.Unix(0, 0)) == "" {
+		if c.Usable(time.Unix(0, 0)).OK() {
 			t.Error("an inactive token is usable")
 		}
 		if c.Raw != nil || c.Subject.ID != "" || c.ClientID != "" || c.Scopes != nil {
@@ -348,7 +348,7 @@ func checkRecordedLife(t *testing.T, c *authz.Claims, body []byte) {
 	if c.Tenant != "" || c.Permissions != nil || c.AuthorizationDetails != nil || c.Auth.HasLevel {
 		t.Errorf("facts from nowhere: %q %q %s %v", c.Tenant, c.Permissions, c.AuthorizationDetails, c.Auth)
 	}
-	if c.ExpiresAt != 0 && c.Usable(time.Unix(int64(c.ExpiresAt), 0)) == "" {
+	if c.ExpiresAt != 0 && c.Usable(time.Unix(int64(c.ExpiresAt), 0)).OK() {
 		t.Error("the token is usable at its exp")
 	}
 	// Keycloak's member jwt is a whole access token: the one member that is not kept.

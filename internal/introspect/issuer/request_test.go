@@ -90,7 +90,7 @@ func TestTrap3_StatusesThatSayInactiveAreAnswersAndKept(t *testing.T) {
 		u := serve(t, c.answer)
 		i, l := open(t, u.URL, speaking(c.dialect))
 		n := twice(t, u, i, func() {
-			if got := ask(t, i); got.Active || got.Raw != nil || got.InactiveReason == "" {
+			if got := ask(t, i); got.Active || got.Raw != nil || got.Inactive.Text == "" {
 				t.Errorf("%s: %+v", c.dialect, got)
 			}
 		})
@@ -187,7 +187,7 @@ func TestINT11_GoogleWithoutAudienceIsAFault(t *testing.T) {
 	}
 	u := serve(t, saysJSON(`{"azp":"other","aud":"other","sub":"1","scope":"a","exp":"4000000000"}`))
 	i, _ := open(t, u.URL, speaking("google"))
-	if c := ask(t, i); c.Active || c.InactiveReason != `is for another audience: it names "other", configured is "c"` {
+	if c := ask(t, i); c.Active || c.Inactive.Text != `is for another audience: it names "other", configured is "c"` {
 		t.Errorf("%+v", c)
 	}
 }

@@ -27,7 +27,7 @@ func TestEV1_EvictionReachesTokensOfAnIssuerWhoseClockIsAhead(t *testing.T) {
 			i, _ := open(t, "", k.in(authz.ModeJWT, alone, func(c *Config) { c.JWT.Leeway, c.Dialect.Tenant = leeway, []string{"/org"} }))
 			tok := k.token(t, change{"iat": time.Now().Unix() + ahead, "sid": "s1", "org": "t1", "username": "a"})
 			if c := look(t, i, tok); !c.Active {
-				t.Fatal(c.InactiveReason)
+				t.Fatal(c.Inactive.Text)
 			}
 			evict(t, i, v)
 			if c := look(t, i, tok); c.Active {

@@ -77,7 +77,7 @@ func (s *several) goes(t *testing.T, q introspect.Question, want int) *authz.Cla
 		}
 	}
 	if c.Active != (want >= 0) {
-		t.Errorf("active is %t: %s", c.Active, c.InactiveReason)
+		t.Errorf("active is %t: %s", c.Active, c.Inactive.Text)
 	}
 	return c
 }
@@ -103,8 +103,8 @@ func TestAJWTGoesToTheIssuerThatItNames(t *testing.T) {
 func TestAJWTOfAnIssuerThatNobodyConfiguredIsRefusedUnasked(t *testing.T) {
 	s := openAll(t, named("https://a"), both(named("https://b"), matching(route.Match{Default: true})))
 	for _, iss := range []string{"https://evil", "https://a/", "HTTPS://a", "https://a ", ""} {
-		if c := s.goes(t, tokenOf(jwtOf(iss)), -1); c.InactiveReason != "names an issuer that is not configured: it names "+dialect.Quote(iss)+`, configured is "https://a", "https://b"` {
-			t.Errorf("%q: %s", iss, c.InactiveReason)
+		if c := s.goes(t, tokenOf(jwtOf(iss)), -1); c.Inactive.Text != "names an issuer that is not configured: it names "+dialect.Quote(iss)+`, configured is "https://a", "https://b"` {
+			t.Errorf("%q: %s", iss, c.Inactive.Text)
 		}
 	}
 }
@@ -136,11 +136,11 @@ func TestAnAnswerMayNameTheIssuerByAnyOfMatchIssuers(t *testing.T) {
 	for iss, want := range map[string]bool{"https://a": true, "https://internal": true, "https://b": false} {
 		i, _ := open(t, serve(t, saysJSON(fmt.Sprintf(`{"active":true,"iss":%q}`, iss))).URL, both(named("https://internal"), matching(route.Match{Issuers: []string{"https://a"}})))
 		if c := ask(t, i); c.Active != want {
-			t.Errorf("%s: active is %t: %s", iss, c.Active, c.InactiveReason)
+			t.Errorf("%s: active is %t: %s", iss, c.Active, c.Inactive.Text)
 		}
 		i, _ = open(t, serve(t, saysJSON(fmt.Sprintf(`{"active":true,"iss":%q}`, iss))).URL, matching(route.Match{Issuers: []string{"https://a", "https://internal"}}))
 		if c := ask(t, i); c.Active != want {
-			t.Errorf("%s, without issuer: active is %t: %s", iss, c.Active, c.InactiveReason)
+			t.Errorf("%s, without issuer: active is %t: %s", iss, c.Active, c.Inactive.Text)
 		}
 	}
 }
@@ -158,8 +158,8 @@ func TestOpaqueTokensGoByPrefixAndLength(t *testing.T) {
 
 func TestAnOpaqueTokenThatNobodyTakesIsRefusedUnasked(t *testing.T) {
 	s := openAll(t, matching(route.Match{Prefixes: []string{"a_"}}), named("https://b"))
-	if c := s.goes(t, tokenOf("b_1"), -1); c.InactiveReason != "is of no configured issuer" {
-		t.Error(c.InactiveReason)
+	if c := s.goes(t, tokenOf("b_1"), -1); c.Inactive.Text != "is of no configured issuer" {
+		t.Error(c.Inactive.Text)
 	}
 	s.goes(t, tokenOf(jwt(`{"alg":"RS256"}`, `{"sub":"x"}`)), -1)
 	s.goes(t, tokenOf(encrypted), -1)
@@ -184,8 +184,8 @@ func TestAJWTThatCannotBeReadDoesNotGoToTheDefault(t *testing.T) {
 		"a broken payload": "eyJhbGciOiJSUzI1NiJ9.e.c2ln",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if c := s.goes(t, tokenOf(tok), -1); c.InactiveReason != "is made like a JWT and does not say whose it is" {
-				t.Error(c.InactiveReason)
+			if c := s.goes(t, tokenOf(tok), -1); c.Inactive.Text != "is made like a JWT and does not say whose it is" {
+				t.Error(c.Inactive.Text)
 			}
 		})
 	}
@@ -217,8 +217,8 @@ func TestHostsNarrowBothKinds(t *testing.T) {
 
 func TestAJWTOfAnotherHostIsNotLeftToTheDefault(t *testing.T) {
 	s := openAll(t, both(named("https://a"), matching(route.Match{Hosts: []string{"a.example"}})), matching(route.Match{Default: true}))
-	if c := s.goes(t, introspect.Question{Token: secret.New(jwtOf("https://a")), Host: "b.example"}, -1); c.InactiveReason != `names an issuer that is not configured for this host or header: it names "https://a"` {
-		t.Error(c.InactiveReason)
+	if c := s.goes(t, introspect.Question{Token: secret.New(jwtOf("https://a")), Host: "b.example"}, -1); c.Inactive.Text != `names an issuer that is not configured for this host or header: it names "https://a"` {
+		t.Error(c.Inactive.Text)
 	}
 }
 
@@ -351,7 +351,7 @@ func TestTrap7_ARefreshTokenThatOneIssuerRefusesIsNotLeftToTheDefault(t *testing
 		func(c *Config) { c.Dialect.Dialect, c.Match.Prefixes = "hydra", []string{"ory_at_"} })
 	s.goes(t, introspect.Question{Token: secret.New("ory_at_abc")}, 1)
 	s.goes(t, introspect.Question{Token: secret.New("other")}, 0)
-	if c := s.goes(t, introspect.Question{Token: secret.New("ory_rt_abc")}, -1); c.InactiveReason != "begins with a prefix that is refused" {
-		t.Errorf("it %s", c.InactiveReason)
+	if c := s.goes(t, introspect.Question{Token: secret.New("ory_rt_abc")}, -1); c.Inactive.Text != "begins with a prefix that is refused" {
+		t.Errorf("it %s", c.Inactive.Text)
 	}
 }

@@ -70,7 +70,7 @@ func TestJWI1_TheMediaTypeIsAskedForAndComparedLoosely(t *testing.T) {
 			says(http.StatusOK, contentType, k.response(t, nil))(w, r)
 		})
 		if c := ask(t, i); !c.Active || c.Subject.ID != "alice" || c.Scopes[0] != "read" {
-			t.Errorf("%s: %s", contentType, c.InactiveReason)
+			t.Errorf("%s: %s", contentType, c.Inactive.Text)
 		}
 	}
 	plain, _ := open(t, "", k.in(authz.ModeIntrospect))
@@ -105,7 +105,7 @@ func TestJWI3_NothingIsReadFromTheTopLevel(t *testing.T) {
 	if !c.Active || c.Subject.ID != "alice" || c.ExpiresAt != 0 || c.Scopes[0] != "read" || c.Roles != nil || c.Confirmation.Bound() {
 		t.Errorf("active %t, subject %q, exp %d, scopes %q", c.Active, c.Subject.ID, c.ExpiresAt, c.Scopes)
 	}
-	if bytes.Contains(c.Raw, []byte("mallory")) || c.Usable(time.Now()) != "" {
+	if bytes.Contains(c.Raw, []byte("mallory")) || !c.Usable(time.Now()).OK() {
 		t.Errorf("claims %s", c.Raw)
 	}
 }

@@ -48,7 +48,7 @@ func TestEV1_RevokedTokenIsOverWithTheOtherECDSASignatureToo(t *testing.T) {
 			}
 		}
 		if c := look(t, i, other); !c.Active {
-			t.Errorf("%s: another token: %s", mode, c.InactiveReason)
+			t.Errorf("%s: another token: %s", mode, c.Inactive.Text)
 		}
 	}
 }
@@ -80,7 +80,7 @@ func TestEV1_EvictionOfATokenReachesItsOtherSpellingsInTheCache(t *testing.T) {
 		i, _ := open(t, u.URL, nil)
 		for _, tok := range append(append([]string{c.token}, c.same...), c.other...) {
 			if c := look(t, i, secret.New(tok)); !c.Active {
-				t.Fatal(c.InactiveReason)
+				t.Fatal(c.Inactive.Text)
 			}
 		}
 		if n := evict(t, i, authz.Revocation{Token: secret.New(c.token)}); n != 1+len(c.same) {
@@ -118,6 +118,6 @@ func TestTextsThatALaxDecoderReadsAlikeAreNoJWT(t *testing.T) {
 		}
 	}
 	if c := look(t, i, secret.New(good)); !c.Active {
-		t.Error(c.InactiveReason)
+		t.Error(c.Inactive.Text)
 	}
 }

@@ -26,17 +26,17 @@ func TestOneToleranceForWhatIsNotYetValid(t *testing.T) {
 			set := func(to *Config) { to.Dialect.NotBeforeLeeway, to.JWT.Leeway = c.Dialect.NotBeforeLeeway, c.JWT.Leeway }
 			local, _ := open(t, "", k.in(authz.ModeJWT, set))
 			for _, claim := range []string{"nbf", "iat"} {
-				if got := look(t, local, k.token(t, change{claim: at})); (got.Usable(now) == "") != good {
+				if got := look(t, local, k.token(t, change{claim: at})); got.Usable(now).OK() != good {
 					t.Errorf("%s: a JWT, %s in %s: %q", name, claim, ahead, got.Usable(now))
 				}
 			}
 			both, _ := open(t, "", k.in(authz.ModeJWTThenIntrospect, set))
 			k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q,"nbf":%d}`, api, at)))
-			if got := look(t, both, k.token(t, change{"nbf": at})); (got.Usable(now) == "") != good {
+			if got := look(t, both, k.token(t, change{"nbf": at})); got.Usable(now).OK() != good {
 				t.Errorf("%s: both, in %s: %q", name, ahead, got.Usable(now))
 			}
 			asked, _ := open(t, "", k.in(authz.ModeIntrospect, set))
-			if got := ask(t, asked); (got.Usable(now) == "") != good {
+			if got := ask(t, asked); got.Usable(now).OK() != good {
 				t.Errorf("%s: an answer, in %s: %q", name, ahead, got.Usable(now))
 			}
 			signed, _ := open(t, "", signedOnly(k, set))

@@ -130,7 +130,7 @@ func (l *Layer) Ask(ctx context.Context, q introspect.Question) (introspect.Fact
 }
 
 func endedFact(fetched time.Time) introspect.Fact {
-	return introspect.Fact{Fact: permanentlyInvalid("was revoked, or its session ended, and the answer of its issuer about a JWT would not tell", fetched)}
+	return introspect.Fact{Fact: permanentlyInvalid(authz.NotUsable(authz.Revoked, "was revoked, or its session ended, and the answer of its issuer about a JWT would not tell"), fetched)}
 }
 
 // ended reports whether a revoked JWT is over whatever its issuer answers about it. The answer counts where the issuer would
@@ -185,7 +185,7 @@ func (l *Layer) confirmRevoked(ctx context.Context, q introspect.Question, own d
 			return f, err
 		}
 	}
-	return introspect.Fact{Fact: dialect.Unusable("was revoked, and its issuer cannot be asked", own.Claims.Fetched)}, nil
+	return introspect.Fact{Fact: dialect.Unusable(authz.NotUsable(authz.Revoked, "was revoked, and its issuer cannot be asked"), own.Claims.Fetched)}, nil
 }
 
 // isSigned reports whether the header of a token says that it is a signed JWT. A token that only has the dots of a JWT is not,

@@ -16,11 +16,11 @@ func merge(claims, answer dialect.Fact) dialect.Fact {
 		{"iss", c.Issuer, a.Issuer}, {"sub", c.Subject.ID, a.Subject.ID}, {"jti", c.ID, a.ID}, {"client", c.ClientID, a.ClientID},
 	} {
 		if both.claim != "" && both.answer != "" && both.claim != both.answer {
-			return dialect.Unusable("has two sources that disagree about its "+both.name, a.Fetched)
+			return dialect.Unusable(authz.NotUsable(authz.Contradiction, "has two sources that disagree about its "+both.name), a.Fetched)
 		}
 	}
 	if c.Confirmation.Bound() && a.Confirmation.Bound() && c.Confirmation != a.Confirmation {
-		return dialect.Unusable("has two sources that disagree about the key it is bound to", a.Fetched)
+		return dialect.Unusable(authz.NotUsable(authz.Contradiction, "has two sources that disagree about the key it is bound to"), a.Fetched)
 	}
 	if a.Kind == authz.UnknownToken {
 		a.Kind = c.Kind

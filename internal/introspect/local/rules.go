@@ -26,25 +26,25 @@ type claimRules struct {
 }
 
 // signed says why t, although signed by the issuer, is no access token for this API: JAT-3, JAT-4, JWI-9, BCP-3, BCP-5.
-func (r claimRules) signed(t jose.Token) string {
+func (r claimRules) signed(t jose.Token) authz.Unusable {
 	c, _ := jose.ReadClaims(t.Claims) // it is an object: the token has been verified
 	iss, err := c.Text("iss")
 	switch {
 	case c.Has("token_introspection"):
-		return "is an introspection response"
+		return authz.NotUsable(authz.WrongType, "is an introspection response")
 	case c.Has("events"):
-		return "is a security event or a logout token"
+		return authz.NotUsable(authz.WrongType, "is a security event or a logout token")
 	case c.Has("htm", "htu"):
-		return "is a DPoP proof"
+		return authz.NotUsable(authz.WrongType, "is a DPoP proof")
 	case err != nil:
 		return unreadable(err)
 	case iss == "":
-		return "has no iss"
+		return authz.NotUsable(authz.BadClaims, "has no iss")
 	case iss != r.issuer:
 		return dialect.OtherIssuer(iss, r.issuer)
 	}
 	for _, name := range requiredClaims() {
-		if why := r.missing(c, name); why != "" {
+		if why := r.missing(c, name); !why.OK() {
 			return why
 		}
 	}
@@ -54,19 +54,19 @@ func (r claimRules) signed(t jose.Token) string {
 	case c.Has("aud") && !slices.ContainsFunc(aud, func(a string) bool { return slices.Contains(r.audience, a) }):
 		return dialect.OtherAudience(aud, r.audience)
 	}
-	return ""
+	return authz.Unusable{}
 }
 
 // missing says why a required claim does not pass. Nothing makes iss and exp optional, and aud only what was said of tokens
 // without one. An iat that cannot be read bounds nothing, and is as good as none.
-func (r claimRules) missing(c jose.Claims, name string) string {
+func (r claimRules) missing(c jose.Claims, name string) authz.Unusable {
 	said, err := c.Has(name), error(nil)
 	switch name {
 	case "aud":
 		if !said && r.absentAudience != "accept" {
 			return dialect.NoAudience(r.audience)
 		}
-		return ""
+		return authz.Unusable{}
 	case "exp", "iat":
 		_, err = c.Time(name, jose.Down)
 	default:
@@ -77,35 +77,37 @@ func (r claimRules) missing(c jose.Claims, name string) string {
 	optional := name != "iss" && name != "exp" && slices.Contains(r.optional, name)
 	switch {
 	case optional && (!c.Has(name) || name == "iat"):
-		return ""
+		return authz.Unusable{}
 	case err != nil:
 		return unreadable(err)
 	case !said:
-		return "has no " + name
+		return authz.NotUsable(authz.BadClaims, "has no "+name)
 	}
-	return ""
+	return authz.Unusable{}
 }
 
 // unreadable is why a token whose claims a reader did not take is no good. err names the claim.
-func unreadable(err error) string { return "has claims that cannot be read: " + err.Error() }
+func unreadable(err error) authz.Unusable {
+	return authz.NotUsable(authz.BadClaims, "has claims that cannot be read: "+err.Error())
+}
 
 // early says why a token is not valid yet. It becomes valid by itself.
-func (r claimRules) early(c *authz.Claims, now time.Time) string {
+func (r claimRules) early(c *authz.Claims, now time.Time) authz.Unusable {
 	switch {
 	case c.IssuedAt > authz.At(now.Add(r.ahead)):
-		return "was issued in the future: the clocks differ"
+		return authz.NotUsable(authz.NotYetValid, "was issued in the future: the clocks differ")
 	case c.NotBefore != 0 && c.NotBefore > authz.At(now.Add(r.notBefore)):
-		return "is not valid yet"
+		return authz.NotUsable(authz.NotYetValid, "is not valid yet")
 	}
-	return ""
+	return authz.Unusable{}
 }
 
 // read says why a token is no good after its claims have been read.
-func (r claimRules) read(c *authz.Claims, t jose.Token, now time.Time) string {
+func (r claimRules) read(c *authz.Claims, t jose.Token, now time.Time) authz.Unusable {
 	if c.ExpiresAt == 0 {
-		return "has no exp"
+		return authz.NotUsable(authz.BadClaims, "has no exp")
 	}
-	if why := c.Usable(now); why != "" {
+	if why := c.Usable(now); !why.OK() {
 		return why
 	}
 	return confusable(c, t)
@@ -114,19 +116,19 @@ func (r claimRules) read(c *authz.Claims, t jose.Token, now time.Time) string {
 // confusable says why a token that does not call itself an access token is taken for another kind. Where typ says at+jwt
 // it has said enough. Elsewhere ID tokens have the same issuer, key and typ as access tokens, and with a careless audience
 // the same audience: so nothing may speak for an ID token, and something must speak for an access token.
-func confusable(c *authz.Claims, t jose.Token) string {
+func confusable(c *authz.Claims, t jose.Token) authz.Unusable {
 	if strings.TrimPrefix(strings.ToLower(t.Header.Type), "application/") == "at+jwt" {
 		c.Kind = authz.AccessToken
 	}
 	if c.Kind == authz.AccessToken {
-		return ""
+		return authz.Unusable{}
 	}
 	m, _ := jose.ReadClaims(t.Claims)
 	switch {
 	case m.Has("at_hash", "c_hash", "s_hash", "nonce"):
-		return "is an ID token"
+		return authz.NotUsable(authz.WrongType, "is an ID token")
 	case !m.Has("scope", "scp", "client_id", "cid", "appid", "azpacr", "idtyp", "gty", "permissions"):
-		return "has nothing that an ID token lacks"
+		return authz.NotUsable(authz.WrongType, "has nothing that an ID token lacks")
 	}
-	return ""
+	return authz.Unusable{}
 }

@@ -58,7 +58,7 @@ func (v *validator) validate(ctx context.Context, tok secret.Text) (dialect.Fact
 	if err != nil {
 		return dialect.Unusable(whyBad(tok, err), start), nil
 	}
-	if why := v.rules.signed(t); why != "" {
+	if why := v.rules.signed(t); !why.OK() {
 		return permanentlyInvalid(why, start), nil
 	}
 	f, err := v.reader.ReadJWT(t.Claims, tok, start)
@@ -66,41 +66,44 @@ func (v *validator) validate(ctx context.Context, tok secret.Text) (dialect.Fact
 	case err != nil:
 		return permanentlyInvalid(unreadable(err), start), nil
 	case !f.Claims.Active:
-		return permanentlyInvalid(f.Claims.InactiveReason, start), nil
+		return permanentlyInvalid(f.Claims.Inactive, start), nil
 	}
 	now := time.Now()
-	if why := v.rules.early(f.Claims, now); why != "" {
+	if why := v.rules.early(f.Claims, now); !why.OK() {
 		return dialect.Unusable(why, start), nil
 	}
 	f.Claims.Source, f.Claims.Fetched = authz.LocalJWT, start
 	f.Claims.NotBeforeSkew, f.Claims.ExpirySkew = v.rules.notBefore, v.rules.leeway
-	if why := v.rules.read(f.Claims, t, now); why != "" {
+	if why := v.rules.read(f.Claims, t, now); !why.OK() {
 		return permanentlyInvalid(why, start), nil
 	}
 	return f, nil
 }
 
 // permanentlyInvalid is a refusal that asking again does not change.
-func permanentlyInvalid(why string, fetched time.Time) dialect.Fact {
+func permanentlyInvalid(why authz.Unusable, fetched time.Time) dialect.Fact {
 	f := dialect.Unusable(why, fetched)
 	f.Keep = dialect.Inactive
 	return f
 }
 
 // whyBad says why a token did not verify, in words that quote nothing of it.
-func whyBad(tok secret.Text, err error) string {
+func whyBad(tok secret.Text, err error) authz.Unusable {
 	if h, err := jose.Peek(tok.Reveal()); err == nil && h.Encryption != "" {
-		return "is encrypted, which is not read here" // JAT-2: no encryption has been agreed upon
+		return authz.NotUsable(authz.Unreadable, "is encrypted, which is not read here") // JAT-2: no encryption has been agreed upon
 	}
 	if e, ok := errors.AsType[*jose.IgnoredKeyError](err); ok {
-		return e.Why()
+		return authz.NotUsable(authz.BadSignature, e.Why())
 	}
-	for _, known := range []error{jose.ErrType, jose.ErrAlgorithm, jose.ErrNoKey, jose.ErrSignature} {
+	if errors.Is(err, jose.ErrType) {
+		return authz.NotUsable(authz.WrongType, jose.ErrType.Error())
+	}
+	for _, known := range []error{jose.ErrAlgorithm, jose.ErrNoKey, jose.ErrSignature} {
 		if errors.Is(err, known) {
-			return known.Error()
+			return authz.NotUsable(authz.BadSignature, known.Error())
 		}
 	}
-	return "is no JWT that could be verified"
+	return authz.NotUsable(authz.Unreadable, "is no JWT that could be verified")
 }
 
 // foreignType reports whether typ is that of another kind of JWT, which is never an access token (RFC 8725bis section 3.12).

@@ -89,7 +89,7 @@ func FuzzLocalValidation(f *testing.F) {
 			t.Fatalf("an error about a token: %v", err)
 		}
 		if !fact.Claims.Active {
-			if fact.Claims.Raw != nil || fact.Claims.InactiveReason == "" {
+			if fact.Claims.Raw != nil || fact.Claims.Inactive.Text == "" {
 				t.Error("an inactive token has facts, or no reason")
 			}
 			return

@@ -18,7 +18,7 @@ func (c *Client) interpret(ctx context.Context, r oauth.Reply, tok secret.Text, 
 	case r.Status == http.StatusOK:
 		return c.interpretOK(ctx, r, tok, fetched)
 	case c.saysInactive(r):
-		f := dialect.Unusable(fmt.Sprintf("is not active: the authorization server says so by status %d", r.Status), fetched)
+		f := dialect.Unusable(authz.NotUsable(authz.Inactive, fmt.Sprintf("is not active: the authorization server says so by status %d", r.Status)), fetched)
 		f.Keep = dialect.Inactive
 		return f, nil
 	case r.Temporary():

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
@@ -43,8 +44,12 @@ type Choice struct {
 // Index is that of the chosen issuer, or -1.
 func (c Choice) Index() int { return c.index - 1 }
 
-// Why says why no issuer is chosen, as a predicate of the token, or "".
-func (c Choice) Why() string { return c.reason.String() + c.said }
+// Why says why no issuer is chosen.
+func (c Choice) Why() authz.Unusable {
+	why := c.reason.unusable()
+	why.Text += c.said
+	return why
+}
 
 // Ambiguous reports whether the request, and not the token, is why no issuer is chosen.
 func (c Choice) Ambiguous() bool { return c.reason == ambiguousHeader }
@@ -62,22 +67,22 @@ const (
 	ambiguousHeader
 )
 
-func (r reason) String() string {
+func (r reason) unusable() authz.Unusable {
 	switch r {
 	case chosen:
-		return ""
+		return authz.Unusable{}
 	case unknownIssuer:
-		return "names an issuer that is not configured"
+		return authz.NotUsable(authz.WrongIssuer, "names an issuer that is not configured")
 	case issuerNotForRequest:
-		return "names an issuer that is not configured for this host or header"
+		return authz.NotUsable(authz.WrongIssuer, "names an issuer that is not configured for this host or header")
 	case unreadableJWT:
-		return "is made like a JWT and does not say whose it is"
+		return authz.NotUsable(authz.Unreadable, "is made like a JWT and does not say whose it is")
 	case oversized:
 		return introspect.TooLong()
 	case ambiguousHeader:
-		return "comes with several fields of the header that tells its issuer"
+		return authz.NotUsable(authz.WrongIssuer, "comes with several fields of the header that tells its issuer")
 	}
-	return "is of no configured issuer"
+	return authz.NotUsable(authz.WrongIssuer, "is of no configured issuer")
 }
 
 // Router chooses the issuer of a token by what the token and the request say. It is immutable.
