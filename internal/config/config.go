@@ -34,16 +34,16 @@ const MaxBytes = 1 << 20
 // Config is the whole configuration, as the file is laid out.
 type Config struct {
 	Listen          native.Config      `yaml:"listen" default:"api.address=127.0.0.1:8181,admin.address=127.0.0.1:8282" doc:"Where the sidecar listens."`
-	Issuers         []issuer.Config    `yaml:"issuers" doc:"Authorization servers whose tokens are understood."`
+	Issuers         []issuer.Config    `yaml:"issuers" doc:"Authorization servers whose tokens are accepted."`
 	Events          []receivers.Config `yaml:"events" doc:"Sources of revocation events, one item per issuer."`
-	Proof           proof.Config       `yaml:"proof" doc:"How clients show that they hold the key their token is bound to."`
+	Proof           proof.Config       `yaml:"proof" doc:"Proof of possession: how clients prove that they hold the key of a bound token."`
 	Policies        dir.Config         `yaml:"policies" doc:"Where policies and their data come from."`
-	Engine          engine.Config      `yaml:"engine" doc:"What policies can do."`
-	Input           input.Config       `yaml:"input" doc:"What of a request policies see."`
+	Engine          engine.Config      `yaml:"engine" doc:"Limits of policies."`
+	Input           input.Config       `yaml:"input" doc:"Parts of a request that policies see."`
 	Decision        decision.Config    `yaml:"decision" doc:"How a request becomes a decision."`
-	DecisionLog     decisionlog.Config `yaml:"decision_log" doc:"Where decisions are written."`
-	Telemetry       telemetry.Config   `yaml:"telemetry" doc:"What the sidecar tells of itself."`
-	ShutdownTimeout time.Duration      `yaml:"shutdown_timeout" default:"10s" min:"100ms" max:"10m" doc:"Longest time that a stop may take, whatever runs. Calls under way have three quarters of it."`
+	DecisionLog     decisionlog.Config `yaml:"decision_log" doc:"Decision log."`
+	Telemetry       telemetry.Config   `yaml:"telemetry" doc:"The sidecar's own log, and traces."`
+	ShutdownTimeout time.Duration      `yaml:"shutdown_timeout" default:"10s" min:"100ms" max:"10m" doc:"Timeout of a stop. Calls in flight have three quarters of it."`
 
 	warnings Faults
 }

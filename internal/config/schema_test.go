@@ -41,7 +41,7 @@ func TestSchemaSaysWhatTheTagsSay(t *testing.T) {
 		`"maximum": 1048576`,
 		`"minimum": 4096`,
 		`"default": "30s"`,
-		"Quiet time after a change before it is read. From 1ms to 10s.",
+		"Time without further changes before a change is read. From 1ms to 10s.",
 		"//, dot segments, ;parameters",
 	} {
 		if !strings.Contains(s, part) {

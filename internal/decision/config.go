@@ -2,7 +2,7 @@ package decision
 
 // Config says how requests are turned into decisions.
 type Config struct {
-	Entrypoint string `yaml:"entrypoint" default:"authz/decision" doc:"Rule asked when the call names none."`
+	Entrypoint string `yaml:"entrypoint" default:"authz/decision" doc:"Entrypoint of calls that name none."`
 	Token      string `yaml:"token" default:"required" enum:"required|optional" doc:"required answers 401 before any policy runs when no token is present; optional lets the policy decide. A bad token is always refused."`
 	Realm      string `yaml:"realm" default:"sidecar" doc:"Realm of the WWW-Authenticate challenge."`
 }

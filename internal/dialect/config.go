@@ -11,22 +11,22 @@ import (
 
 // Config says how an issuer spells what it knows of a token, and what of it makes a token ours.
 type Config struct {
-	Dialect         string        `yaml:"dialect" default:"rfc7662" enum:"rfc7662|keycloak|duende|hydra|zitadel|authentik|okta|pingam|pingfederate|curity|wso2|spring|oidc-provider|openiddict|connect2id|auth0|entra|cognito|google|github" doc:"How this server is asked and spells its answers."`
+	Dialect         string        `yaml:"dialect" default:"rfc7662" enum:"rfc7662|keycloak|duende|hydra|zitadel|authentik|okta|pingam|pingfederate|curity|wso2|spring|oidc-provider|openiddict|connect2id|auth0|entra|cognito|google|github" doc:"Kind of server: how it is asked, and how its answers and tokens are read."`
 	Audience        []string      `yaml:"audience" doc:"Identifiers of the resource server itself; a token whose audience names none of them is refused (RFC 7662 section 4). Empty leaves audiences to the policies."`
 	AbsentAudience  string        `yaml:"absent_audience" default:"refuse" enum:"refuse|accept" doc:"What to do with a token without audience when audience is set."`
-	RefusedPrefixes []string      `yaml:"refused_prefixes" doc:"Tokens that begin so are refused without asking: marks of refresh tokens, for instance. The dialect may know some more."`
+	RefusedPrefixes []string      `yaml:"refused_prefixes" doc:"Prefixes of tokens that are refused without introspection, such as those of refresh tokens. The dialect may add some."`
 	Tenant          []string      `yaml:"tenant" doc:"JSON pointers into the answer; the first that finds a text is the tenant, else the first that finds a whole number."`
-	Tenants         []string      `yaml:"tenants" doc:"Tenants for which this issuer may speak; * stands for any text. A token of another tenant is refused. Empty is all."`
+	Tenants         []string      `yaml:"tenants" doc:"Accepted tenants; * stands for any text. A token of another tenant is refused. Empty accepts all."`
 	Roles           []string      `yaml:"roles" doc:"JSON pointers into the answer; strings and arrays of strings found are added to the roles of the dialect."`
-	Subject         SubjectConfig `yaml:"subject" doc:"What tells people from programs, where the server's own members do not."`
+	Subject         SubjectConfig `yaml:"subject" doc:"Members that tell tokens of users from those of clients, where the dialect knows none."`
 	NotBeforeLeeway time.Duration `yaml:"not_before_leeway" default:"10s" max:"60s" doc:"How far the server's clock may be ahead: for nbf of tokens, and for iat of JWTs and of signed responses, where 10s are always allowed."`
 }
 
 // SubjectConfig names members that tell a person's token from a program's. A member is there when its value is neither null,
 // false nor empty text. Where both lists find one, the type of the subject is unknown.
 type SubjectConfig struct {
-	User   []string `yaml:"user" doc:"JSON pointers into the answer, or the claims of a JWT; a token that has one of them speaks for a person."`
-	Client []string `yaml:"client" doc:"JSON pointers into the answer, or the claims of a JWT; a token that has one of them speaks for a client."`
+	User   []string `yaml:"user" doc:"JSON pointers into the answer, or the claims of a JWT; the subject of a token with one of these members is a user."`
+	Client []string `yaml:"client" doc:"JSON pointers into the answer, or the claims of a JWT; the subject of a token with one of these members is a client."`
 }
 
 const maxNotBeforeLeeway = time.Minute

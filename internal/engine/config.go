@@ -12,8 +12,8 @@ import (
 type Config struct {
 	Entrypoints    []string      `yaml:"entrypoints" doc:"Rules that may be asked besides those annotated 'entrypoint: true', such as authz/decision."`
 	AllowBuiltins  []string      `yaml:"allow_builtins" doc:"Builtins switched on although they reach the network or the machine: http.send, net.lookup_ip_addr, opa.runtime."`
-	Deadline       time.Duration `yaml:"deadline" default:"500ms" min:"1ms" max:"30s" doc:"Longest time one evaluation may take, by the clock on the wall: leave room for a busy machine."`
-	CompileTimeout time.Duration `yaml:"compile_timeout" default:"15s" min:"1s" max:"10m" doc:"Longest time that compiling the policies may take. A start fails then; at a reload the last good policies go on deciding."`
+	Deadline       time.Duration `yaml:"deadline" default:"500ms" min:"1ms" max:"30s" doc:"Timeout of one evaluation, in wall-clock time: leave room for a busy machine."`
+	CompileTimeout time.Duration `yaml:"compile_timeout" default:"15s" min:"1s" max:"10m" doc:"Timeout of compiling the policies. After it a start fails, and a reload keeps the last good policies."`
 
 	// Runaways counts the calls of builtins that outlive their evaluation. nil is a counter of this policy alone.
 	Runaways *builtins.Runaways `yaml:"-"`

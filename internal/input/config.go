@@ -9,8 +9,8 @@ import (
 
 // Config says what of a request policies may see.
 type Config struct {
-	Headers        []string          `yaml:"headers" default:"x-tenant,x-request-id,x-forwarded-for,user-agent,content-type,accept,origin" doc:"Request headers policies see. Credentials never pass: authorization, cookie, dpop and their kin."`
-	BodyBytes      int               `yaml:"body_bytes" default:"0" max:"1048576" doc:"How much of a request's body policies see. 0 hides it."`
+	Headers        []string          `yaml:"headers" default:"x-tenant,x-request-id,x-forwarded-for,user-agent,content-type,accept,origin" doc:"Request headers that policies see. Headers with credentials (authorization, cookie, dpop and similar ones) are never shown."`
+	BodyBytes      int               `yaml:"body_bytes" default:"0" max:"1048576" doc:"Bytes of a request's body that policies see. 0 hides the body."`
 	AmbiguousPaths httpuri.Ambiguous `yaml:"ambiguous_paths" default:"refuse" enum:"refuse|accept" doc:"Paths that two programs may read differently (%2F, //, dot segments, ;parameters, double encoding, a dot or blank at the end of a segment, characters compatible with a delimiter)."`
 }
 

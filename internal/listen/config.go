@@ -18,16 +18,16 @@ type Config struct {
 	Address        string   `yaml:"address" doc:"host:port, or unix:///path?mode=0660."`
 	Insecure       bool     `yaml:"insecure" doc:"Serve without TLS although the address is not loopback or a Unix socket."`
 	TLS            TLS      `yaml:"tls" doc:"Server certificate; empty serves plain HTTP."`
-	Hosts          []string `yaml:"hosts" doc:"Further names and addresses, without port, as which the listener may be asked: Host of a call, and host of its Origin. Loopback and the listener's own address need not be named; * takes every name."`
-	BearerKeysFile string   `yaml:"bearer_keys_file" doc:"File of keys, one a line; calls must carry one as Authorization: Bearer. Empty asks for none."`
-	Limits         Limits   `yaml:"limits" doc:"What one call may cost."`
+	Hosts          []string `yaml:"hosts" doc:"Further host names and addresses, without port, that the listener accepts in Host and Origin of a call. Loopback and the listener's own address need not be listed; * accepts every name."`
+	BearerKeysFile string   `yaml:"bearer_keys_file" doc:"File of caller keys, one per line; calls must carry one as Authorization: Bearer. Empty requires none."`
+	Limits         Limits   `yaml:"limits" doc:"Limits of one call."`
 }
 
 // TLS names the files of a server certificate, and of the authority of client certificates when those are required.
 type TLS struct {
-	CertFile     string `yaml:"cert_file" doc:"PEM certificate chain."`
-	KeyFile      string `yaml:"key_file" doc:"PEM private key."`
-	ClientCAFile string `yaml:"client_ca_file" doc:"PEM authorities; when set, callers must present a certificate of theirs."`
+	CertFile     string `yaml:"cert_file" doc:"PEM certificate chain. Read again when it changes."`
+	KeyFile      string `yaml:"key_file" doc:"PEM private key. Read again when it changes."`
+	ClientCAFile string `yaml:"client_ca_file" doc:"PEM certificate authorities; when set, callers must present a certificate that one of them issued."`
 }
 
 // Limits bounds a call. A call over a limit is refused, never cut short.

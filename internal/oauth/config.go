@@ -10,16 +10,16 @@ import (
 type Config struct {
 	Name                  string   `yaml:"name" default:"default" doc:"Short name of this issuer in metrics, logs and status."`
 	Issuer                string   `yaml:"issuer" doc:"Issuer identifier (RFC 8414). Used for discovery; an answer that names another issuer is refused."`
-	IntrospectionEndpoint string   `yaml:"introspection_endpoint" doc:"URL to ask about tokens. Wins over discovery."`
-	JWKSURI               string   `yaml:"jwks_uri" doc:"URL of the server's keys (RFC 7517). Wins over discovery."`
-	TokenEndpoint         string   `yaml:"token_endpoint" doc:"URL of the token endpoint, for client.auth client_credentials. Wins over discovery."`
+	IntrospectionEndpoint string   `yaml:"introspection_endpoint" doc:"Introspection endpoint (RFC 7662). Overrides discovery."`
+	JWKSURI               string   `yaml:"jwks_uri" doc:"URL of the server's keys (RFC 7517). Overrides discovery."`
+	TokenEndpoint         string   `yaml:"token_endpoint" doc:"Token endpoint, for client.auth client_credentials. Overrides discovery."`
 	EndpointHosts         []string `yaml:"endpoint_hosts" doc:"Hosts besides the issuer's own that a discovered endpoint may have."`
 	AllowInsecureHTTP     bool     `yaml:"allow_insecure_http" doc:"Permit http, and only to loopback addresses."`
-	CAFile                string   `yaml:"ca_file" doc:"PEM file of the certificate authorities that vouch for this server, instead of the system's. Read again when it changes."`
+	CAFile                string   `yaml:"ca_file" doc:"PEM file of the certificate authorities that are trusted for this server, instead of the system's. Read again when it changes."`
 
 	Client Client `yaml:"client" doc:"How the sidecar authenticates to this server."`
 
-	Timeout time.Duration `yaml:"timeout" default:"2s" min:"10ms" max:"1h" doc:"Time one question may take, connection and answer together."`
+	Timeout time.Duration `yaml:"timeout" default:"2s" min:"10ms" max:"1h" doc:"Timeout of one request to the server, connection and answer together."`
 	// FileWait is how long requests wait for a file when the credential that worked is refused, 1 s when it is zero. A test
 	// gives a slow machine more.
 	FileWait         time.Duration `yaml:"-"`
@@ -29,14 +29,14 @@ type Config struct {
 // Client is how the sidecar authenticates to an authorization server: RFC 6749 section 2.3.1, RFC 7523, RFC 8705 section 2.
 type Client struct {
 	ID                string        `yaml:"id" doc:"Client identifier."`
-	Auth              string        `yaml:"auth" default:"client_secret_basic" doc:"Method of authentication. bearer sends a token that is kept in secret; client_credentials gets one by that grant; none is for a port that others protect."`
-	BasicEncoding     string        `yaml:"basic_encoding" default:"form" enum:"form|raw" doc:"form as RFC 6749 says; raw for servers that do not decode."`
+	Auth              string        `yaml:"auth" default:"client_secret_basic" doc:"Method of authentication. bearer sends a token that is kept in secret; client_credentials gets one by that grant; none sends no client authentication (the endpoint is protected otherwise)."`
+	BasicEncoding     string        `yaml:"basic_encoding" default:"form" enum:"form|raw" doc:"form encodes as RFC 6749 says; raw is for servers that do not decode."`
 	Secret            secret.Source `yaml:"secret" doc:"Client secret, or the token of auth bearer. A file is read again when it changes."`
 	Key               secret.Source `yaml:"key" doc:"Private key of private_key_jwt, PEM or JWK. A file is read again when it changes."`
 	KeyID             string        `yaml:"key_id" doc:"kid of the key, as it is registered at the server."`
 	SigningAlg        string        `yaml:"signing_alg" default:"auto" doc:"Algorithm of assertions. auto is the usual one of the key, or HS256."`
 	AssertionAudience string        `yaml:"assertion_audience" doc:"aud of assertions. Empty is the issuer, as RFC 7523bis says; older servers want the URL of an endpoint."`
-	AssertionType     string        `yaml:"assertion_type" default:"client-authentication+jwt" doc:"typ of assertions; JWT for servers that know no other."`
+	AssertionType     string        `yaml:"assertion_type" default:"client-authentication+jwt" doc:"typ of assertions; JWT is for servers that accept no other."`
 	CertificateFile   string        `yaml:"certificate_file" doc:"PEM certificate chain for TLS client authentication. Read again when it changes."`
 	CertificateKey    secret.Source `yaml:"certificate_key" doc:"PEM private key of the certificate. A file is read again when it changes."`
 	Scope             []string      `yaml:"scope" doc:"Scopes asked for by auth client_credentials."`

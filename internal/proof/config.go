@@ -17,16 +17,16 @@ type Config struct {
 
 // DPoPConfig bounds what passes as a DPoP proof.
 type DPoPConfig struct {
-	Mode             DPoPMode      `yaml:"mode" default:"accept" enum:"off|accept|required" doc:"off refuses tokens that are bound to a DPoP key; accept asks for a proof with them; required refuses all others."`
-	PublicBaseURL    string        `yaml:"public_base_url" doc:"How the URLs that clients use begin: scheme, host, port and any path that a gateway cuts off. It replaces scheme and host of each request. Empty takes them from the request, which then must say them."`
+	Mode             DPoPMode      `yaml:"mode" default:"accept" enum:"off|accept|required" doc:"off refuses tokens that are bound to a DPoP key; accept requires a proof with them; required refuses all other tokens."`
+	PublicBaseURL    string        `yaml:"public_base_url" doc:"Start of the URLs that clients use: scheme, host, port and any path that a gateway removes. It replaces scheme and host of each request. Empty takes them from the request, which then must have them."`
 	Algorithms       []string      `yaml:"algorithms" default:"ES256,ES384,ES512,EdDSA,Ed25519,PS256,PS384,PS512,RS256" enum:"ES256|ES384|ES512|EdDSA|Ed25519|PS256|PS384|PS512|RS256|RS384|RS512" doc:"Accepted alg of proofs."`
-	MaxAge           time.Duration `yaml:"max_age" default:"60s" min:"1s" max:"10m" doc:"Greatest age of a proof by its iat. Not looked at where a nonce says how old it is."`
+	MaxAge           time.Duration `yaml:"max_age" default:"60s" min:"1s" max:"10m" doc:"Greatest age of a proof by its iat. Ignored where a nonce shows the age."`
 	FutureSkew       time.Duration `yaml:"future_skew" default:"10s" max:"5m" doc:"How far the clocks of clients may be ahead."`
-	Replay           ReplayMode    `yaml:"replay" default:"enforce" enum:"enforce|observe|off" doc:"A proof seen before: enforce refuses it, observe only counts it, off does not look. One of the latter two where the application checks proofs too, or where a gateway asks again."`
-	ReplayMaxEntries int           `yaml:"replay_max_entries" default:"500000" min:"1000" doc:"Most proofs remembered. While they are so many, further ones are refused as unavailable."`
+	Replay           ReplayMode    `yaml:"replay" default:"enforce" enum:"enforce|observe|off" doc:"Replayed proofs: enforce refuses them, observe only counts them, off does not detect them. Use observe or off where the application checks proofs too, or where a gateway asks again."`
+	ReplayMaxEntries int           `yaml:"replay_max_entries" default:"500000" min:"1000" doc:"Most proofs remembered. While there are as many, further proofs are refused as unavailable."`
 	Nonce            NonceMode     `yaml:"nonce" default:"off" enum:"off|required" doc:"required refuses proofs without a recent nonce of this server."`
-	NonceLifetime    time.Duration `yaml:"nonce_lifetime" default:"2m" min:"10s" max:"1h" doc:"How long a nonce is good."`
-	NonceSecret      secret.Source `yaml:"nonce_secret" doc:"What nonces are made from, at least 32 bytes. The same for all replicas, so that each takes the nonces of the others. Without it one is made up at the start."`
+	NonceLifetime    time.Duration `yaml:"nonce_lifetime" default:"2m" min:"10s" max:"1h" doc:"Lifetime of a nonce."`
+	NonceSecret      secret.Source `yaml:"nonce_secret" doc:"Secret from which nonces are derived, at least 32 bytes; the same for all replicas, so that each accepts the nonces of the others. Empty generates one at the start."`
 	ExposeHeaders    bool          `yaml:"expose_headers" default:"false" doc:"Let scripts in browsers read WWW-Authenticate and DPoP-Nonce, by Access-Control-Expose-Headers."`
 }
 

@@ -12,8 +12,8 @@ type Config struct {
 
 // LogConfig shapes the log of operations, which is not the decision log.
 type LogConfig struct {
-	Level  string `yaml:"level" default:"info" enum:"debug|info|warn|error" doc:"Least severe level written."`
-	Format string `yaml:"format" default:"text" enum:"text|json" doc:"Form of a line."`
+	Level  string `yaml:"level" default:"info" enum:"debug|info|warn|error" doc:"Lowest level that is written."`
+	Format string `yaml:"format" default:"text" enum:"text|json" doc:"Format of a line."`
 }
 
 // TraceConfig turns traces on.

@@ -14,8 +14,8 @@ import (
 type Config struct {
 	Paths    []string      `yaml:"paths" path:"read" default:"policies" doc:"Directories of Rego (*.rego) and data (data.json, data.yaml), read together."`
 	Bundles  []string      `yaml:"bundles" path:"read" doc:"Directories in OPA's bundle layout, each with a .manifest that names its roots."`
-	Ignore   []string      `yaml:"ignore" doc:"Names to leave alone, as patterns such as '*.bak.rego' or 'deploy': of files and folders at any depth, or with a slash of paths below a directory."`
-	Debounce time.Duration `yaml:"debounce" default:"100ms" min:"1ms" max:"10s" doc:"Quiet time after a change before it is read."`
+	Ignore   []string      `yaml:"ignore" doc:"Names to ignore, as patterns such as '*.bak.rego' or 'deploy': of files and folders at any depth, or with a slash of paths below a directory."`
+	Debounce time.Duration `yaml:"debounce" default:"100ms" min:"1ms" max:"10s" doc:"Time without further changes before a change is read."`
 	Poll     time.Duration `yaml:"poll" default:"5s" min:"100ms" doc:"How often contents are compared, for changes that no event reports."`
 }
 

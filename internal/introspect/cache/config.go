@@ -7,15 +7,15 @@ import (
 
 // Config bounds the cache in time and in memory.
 type Config struct {
-	TTL                time.Duration `yaml:"ttl" default:"30s" max:"24h" doc:"Soft lifetime of an active answer: within it nobody is asked; never past exp. 0 asks every time."`
-	HardTTL            time.Duration `yaml:"hard_ttl" default:"0s" max:"24h" doc:"Hard lifetime: between the two the answer is used, marked stale, and refreshed in the background. 0 is the soft one."`
+	TTL                time.Duration `yaml:"ttl" default:"30s" max:"24h" doc:"Soft lifetime of an active answer, during which it is used without introspection; never past exp. 0 introspects every time."`
+	HardTTL            time.Duration `yaml:"hard_ttl" default:"0s" max:"24h" doc:"Hard lifetime of an active answer. Between the soft and the hard lifetime it is used as stale, and refreshed in the background. 0 is the soft lifetime."`
 	StaleIfError       time.Duration `yaml:"stale_if_error" default:"0s" max:"24h" doc:"How long past its hard lifetime an answer is used when the server has failed: no answer in time, a broken connection, a 5xx. Never past exp."`
 	CacheControl       string        `yaml:"cache_control" default:"ignore" enum:"ignore|respect" doc:"respect lets a max-age or no-store of the server shorten the lifetimes."`
-	NegativeTTL        time.Duration `yaml:"negative_ttl" default:"2s" max:"1m" doc:"Time an inactive answer is used. 0 asks every time."`
+	NegativeTTL        time.Duration `yaml:"negative_ttl" default:"2s" max:"1m" doc:"Lifetime of an inactive answer. 0 introspects every time."`
 	MaxEntries         int           `yaml:"max_entries" default:"100000" min:"1" doc:"Most active answers kept."`
 	MaxBytes           int64         `yaml:"max_bytes" default:"134217728" min:"1048576" doc:"Most memory spent on active answers, estimated."`
 	NegativeMaxEntries int           `yaml:"negative_max_entries" default:"10000" min:"1" doc:"Most inactive answers kept, apart from the active ones."`
-	RevocationMemory   time.Duration `yaml:"revocation_memory" default:"24h" max:"720h" doc:"Time a revocation is remembered against JWTs that are validated here: no less than the longest life of one. 0 forgets at once."`
+	RevocationMemory   time.Duration `yaml:"revocation_memory" default:"24h" max:"720h" doc:"How long a revocation applies to JWTs that are validated locally: at least the longest lifetime of such a JWT. 0 forgets it at once."`
 }
 
 // Check reports what the tags cannot say.

@@ -19,10 +19,10 @@ import (
 // Config bounds what an outage, or a flood of unknown tokens, may cost.
 type Config struct {
 	Retries         int           `yaml:"retries" default:"1" min:"0" max:"3" doc:"Further attempts after a failed connection or a 502, 503 or 504, within timeout."`
-	BreakerFailures int           `yaml:"breaker_failures" default:"10" min:"1" doc:"Failures in a row (no answer, 429 or 5xx) after which the server is left alone."`
-	BreakerDelay    time.Duration `yaml:"breaker_delay" default:"250ms" min:"10ms" max:"1m" doc:"Pause between questions that find out whether it is back."`
-	UnknownTokens   float64       `yaml:"unknown_tokens" default:"1000" min:"0" doc:"Tokens a second, never seen to be good, that may turn out not to be. Over it only those lately good are asked about. 0 sets no limit."`
-	UnknownBySource float64       `yaml:"unknown_tokens_by_source" default:"50" min:"0" doc:"The same for each client address (IPv6: /64) that callers name. 0 sets no limit."`
+	BreakerFailures int           `yaml:"breaker_failures" default:"10" min:"1" doc:"Consecutive failures (no answer, 429 or 5xx) after which the circuit breaker opens."`
+	BreakerDelay    time.Duration `yaml:"breaker_delay" default:"250ms" min:"10ms" max:"1m" doc:"Pause between the probes of an open circuit breaker."`
+	UnknownTokens   float64       `yaml:"unknown_tokens" default:"1000" min:"0" doc:"Unknown tokens per second that may turn out to be inactive. Over the limit, only tokens that were recently active are introspected. 0 sets no limit."`
+	UnknownBySource float64       `yaml:"unknown_tokens_by_source" default:"50" min:"0" doc:"The same limit per client address (IPv6: /64), as callers report it. 0 sets no limit."`
 }
 
 // Observer is told about questions that are not put to the server, and about those put again. Its methods are called on the

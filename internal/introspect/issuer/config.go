@@ -22,23 +22,23 @@ type Config struct {
 	Endpoint oauth.Config   `yaml:",inline"`
 	Dialect  dialect.Config `yaml:",inline"`
 
-	Match          route.Match           `yaml:"match" doc:"Which tokens are this issuer's. With one issuer, all are but JWTs that name another."`
-	Mode           authz.Mode            `yaml:"mode" default:"introspect" enum:"introspect|jwt|jwt_then_introspect|introspect_opaque" doc:"How tokens are looked at: asked about (RFC 7662), validated here (RFC 9068), both, or each where it can be."`
+	Match          route.Match           `yaml:"match" doc:"Which tokens belong to this issuer. A single issuer has all tokens, except JWTs with the iss of another."`
+	Mode           authz.Mode            `yaml:"mode" default:"introspect" enum:"introspect|jwt|jwt_then_introspect|introspect_opaque" doc:"How tokens are validated: by introspection (RFC 7662), locally as JWTs (RFC 9068), both in turn, or JWTs locally and opaque tokens by introspection."`
 	JWT            local.Config          `yaml:"jwt" doc:"Local validation of JWT access tokens."`
-	RequireSigned  bool                  `yaml:"require_signed" doc:"Ask for signed introspection responses (RFC 9701), and take no other."`
-	SignedResponse remote.SignedResponse `yaml:"signed_response" doc:"What a signed introspection response must be."`
+	RequireSigned  bool                  `yaml:"require_signed" doc:"Request signed introspection responses (RFC 9701), and accept no others."`
+	SignedResponse remote.SignedResponse `yaml:"signed_response" doc:"Requirements for signed introspection responses."`
 
-	MaxInFlight int          `yaml:"max_in_flight" default:"512" min:"1" doc:"Questions under way at once; more are refused as unavailable."`
-	Protection  guard.Config `yaml:"protection" doc:"What spares the server, and us, when one of the two is in trouble."`
-	Cache       cache.Config `yaml:"cache" doc:"How long answers are kept."`
-	Canary      Canary       `yaml:"canary" doc:"A token of the sidecar's own that is asked about from time to time."`
+	MaxInFlight int          `yaml:"max_in_flight" default:"512" min:"1" doc:"Most introspection requests in flight; further ones are refused as unavailable."`
+	Protection  guard.Config `yaml:"protection" doc:"Retries, circuit breaker, and limits on unknown tokens."`
+	Cache       cache.Config `yaml:"cache" doc:"Cache of introspection answers."`
+	Canary      Canary       `yaml:"canary" doc:"A token of the sidecar's own that is introspected periodically."`
 }
 
 // Canary is a token that must be active. It is the only sign that a server no longer tells the sidecar about tokens, where it
 // answers "not active" instead.
 type Canary struct {
-	Every time.Duration `yaml:"every" default:"0s" max:"1h" doc:"Pause between questions about it; at least 1s. While it is not active the sidecar is not ready. 0 sends none."`
-	Scope []string      `yaml:"scope" doc:"Scopes that the token is got with, by the client_credentials grant. Empty are those of client.scope."`
+	Every time.Duration `yaml:"every" default:"0s" max:"1h" doc:"Interval between its introspections; at least 1s. While the token is not active, the sidecar is not ready. 0 turns the canary off."`
+	Scope []string      `yaml:"scope" doc:"Scopes requested for the token, by the client_credentials grant. Empty requests those of client.scope."`
 }
 
 // Check reports what the tags cannot say: the key is a dotted name such as "client.secret", the cause says what is wrong, and the

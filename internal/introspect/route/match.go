@@ -12,14 +12,14 @@ import (
 // Match says which tokens are an issuer's. A JWT that names an iss is that issuer's; of any other token prefix and length
 // are looked at. Hosts and headers of the request narrow both. What is empty is not looked at.
 type Match struct {
-	Issuers   []string `yaml:"issuers" doc:"Values of iss, in tokens and in answers. Empty is the issuer itself."`
-	Prefixes  []string `yaml:"prefixes" doc:"How its opaque tokens begin."`
+	Issuers   []string `yaml:"issuers" doc:"Accepted values of iss, in tokens and in answers. Empty accepts the issuer itself."`
+	Prefixes  []string `yaml:"prefixes" doc:"Prefixes of its opaque tokens."`
 	MinLength int      `yaml:"min_length" doc:"Length in bytes of its shortest opaque token."`
 	MaxLength int      `yaml:"max_length" doc:"Length in bytes of its longest opaque token. 0 sets no limit."`
-	Hosts     []string `yaml:"hosts" doc:"Hosts of requests whose tokens are its: names without port."`
-	Header    string   `yaml:"header" doc:"Name of a request header, such as x-tenant, whose value tells."`
-	Values    []string `yaml:"values" doc:"Values of that header."`
-	Default   bool     `yaml:"default" doc:"Take the opaque tokens that no other issuer takes."`
+	Hosts     []string `yaml:"hosts" doc:"Hosts of the requests whose tokens belong to this issuer, without port."`
+	Header    string   `yaml:"header" doc:"Request header, such as x-tenant, whose value selects this issuer."`
+	Values    []string `yaml:"values" doc:"Values of that header that select this issuer."`
+	Default   bool     `yaml:"default" doc:"Use this issuer for opaque tokens that match no other."`
 }
 
 func (m Match) isZero() bool {

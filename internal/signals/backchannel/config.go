@@ -7,7 +7,7 @@ import (
 
 // Config says which logout tokens are accepted.
 type Config struct {
-	Audience             []string      `yaml:"audience" doc:"Clients whose logout tokens are taken: the accepted aud. Empty takes none."`
+	Audience             []string      `yaml:"audience" doc:"Accepted aud of logout tokens: client ids. Empty accepts none."`
 	Algorithms           []string      `yaml:"algorithms" default:"RS256" doc:"Accepted alg. Never none, never a shared secret."`
 	DecryptionKey        secret.Source `yaml:"decryption_key" doc:"Private key, PEM or JWK, of logout tokens that are encrypted too. Without it those are refused."`
 	EncryptionAlgorithms []string      `yaml:"encryption_algorithms" default:"RSA-OAEP-256,ECDH-ES" doc:"Accepted alg of the encryption."`

@@ -15,7 +15,7 @@ import (
 
 // Config is the client whose admin URL leads here.
 type Config struct {
-	ClientID   string   `yaml:"client_id" doc:"Client whose admin URL is /v1/events/NAME/keycloak of the admin listener. Empty takes nothing."`
+	ClientID   string   `yaml:"client_id" doc:"Client whose admin URL is /v1/events/NAME/keycloak of the admin listener. Empty accepts nothing."`
 	Algorithms []string `yaml:"algorithms" default:"RS256" doc:"Accepted alg. Never none, never a shared secret."`
 }
 

@@ -9,11 +9,11 @@ import (
 // Config says which signals end the tokens of one issuer. How the issuer is reached, whose certificate it has and who the
 // sidecar is to it stands in the configuration of the issuer.
 type Config struct {
-	Issuer            string             `yaml:"issuer" doc:"Name of a configured issuer, whose tokens these events end. It must have an issuer identifier."`
-	Sessions          string             `yaml:"sessions" default:"unknown" enum:"known|unknown" doc:"known when what the issuer tells of a token names its session (sid): an event about one session then leaves the others alone. unknown ends all tokens of the subject."`
+	Issuer            string             `yaml:"issuer" doc:"Name of a configured issuer, whose tokens these events revoke. It must have an issuer identifier."`
+	Sessions          string             `yaml:"sessions" default:"unknown" enum:"known|unknown" doc:"known when tokens or introspection answers of the issuer name their session (sid): an event about one session then revokes only its tokens. unknown revokes all tokens of the subject."`
 	BackChannelLogout backchannel.Config `yaml:"backchannel_logout" doc:"OpenID Connect Back-Channel Logout."`
 	SharedSignals     ssf.Config         `yaml:"shared_signals" doc:"A stream of the Shared Signals Framework: CAEP and RISC events."`
-	KeycloakAdmin     keycloak.Config    `yaml:"keycloak_admin" doc:"What Keycloak posts to the admin URL of a client."`
+	KeycloakAdmin     keycloak.Config    `yaml:"keycloak_admin" doc:"Events that Keycloak posts to the admin URL of a client."`
 }
 
 // Check reports the problems that span keys.

@@ -12,13 +12,13 @@ import (
 
 // Config is one stream of security events.
 type Config struct {
-	Delivery      string        `yaml:"delivery" default:"none" enum:"none|push|poll" doc:"How events come: the transmitter posts them (RFC 8935), or they are fetched (RFC 8936)."`
-	Manage        string        `yaml:"manage" default:"create" enum:"off|create" doc:"create finds the sidecar's stream at the transmitter or makes it, and has it verified; off leaves that to the operator."`
+	Delivery      string        `yaml:"delivery" default:"none" enum:"none|push|poll" doc:"Delivery of events: the transmitter posts them (RFC 8935), or they are polled (RFC 8936)."`
+	Manage        string        `yaml:"manage" default:"create" enum:"off|create" doc:"create finds or creates the sidecar's stream at the transmitter, and has it verified; off leaves that to the operator."`
 	Transmitter   string        `yaml:"transmitter" doc:"Identifier of the transmitter. Empty is the issuer."`
 	Audience      []string      `yaml:"audience" doc:"Accepted aud, besides what the stream that was found or made has."`
 	Algorithms    []string      `yaml:"algorithms" default:"RS256" doc:"Accepted alg. Never none, never a shared secret."`
-	Events        []string      `yaml:"events" doc:"Types of events to ask for, as URIs. Empty asks for all that make a difference here."`
-	Description   string        `yaml:"description" default:"sidecar" doc:"What the stream is called at the transmitter; it tells apart the streams of one client."`
+	Events        []string      `yaml:"events" doc:"Event types to request, as URIs. Empty requests all that the sidecar acts on."`
+	Description   string        `yaml:"description" default:"sidecar" doc:"Description of the stream at the transmitter; it distinguishes the streams of one client."`
 	EndpointURL   string        `yaml:"endpoint_url" doc:"With push: where the transmitter reaches /v1/events/NAME/shared-signals of this admin listener."`
 	Authorization secret.Source `yaml:"authorization" doc:"With push: the whole Authorization header that the transmitter sends."`
 	PollURL       string        `yaml:"poll_url" doc:"With poll and manage off: where events are fetched."`
@@ -28,7 +28,7 @@ type Config struct {
 	PollEvery     time.Duration `yaml:"poll_every" default:"1s" min:"100ms" max:"10m" doc:"Pause between polls of a transmitter that does not wait."`
 	VerifyEvery   time.Duration `yaml:"verify_every" default:"1m" doc:"How often the transmitter is asked for a verification event. 0 never asks."`
 	DownAfter     time.Duration `yaml:"down_after" default:"3m" min:"1s" doc:"Silence after which the stream counts as down."`
-	DownTTL       time.Duration `yaml:"down_ttl" default:"5s" doc:"While the stream is down, answers about tokens are used no longer than this. 0 leaves them as they are."`
+	DownTTL       time.Duration `yaml:"down_ttl" default:"5s" doc:"Longest lifetime of cached answers while the stream is down. 0 changes no lifetime."`
 }
 
 const (
