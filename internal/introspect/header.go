@@ -6,8 +6,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
-// HeaderOf is the JOSE header of a token that is a JWT, or that a lax decoder may take for one, however its other parts are
-// encoded. Some opaque tokens have as many parts, and no header.
+// HeaderOf is the JOSE header of a token that is a JWT, or that a lax decoder may take for one, however its other
+// parts are encoded. Some opaque tokens have as many parts, and no header.
 func HeaderOf(tok string) (jose.Header, bool) {
 	const dotsOfJWS, dotsOfJWE = 2, 4
 	dots := strings.Count(tok, ".")

@@ -1,14 +1,15 @@
-// Package introspect is the vocabulary of token introspection: the question about a token, what is known about the token,
-// and the one interface of the layers that find it out.
+// Package introspect is the vocabulary of token introspection: the question about a token, what is known about the
+// token, and the one interface of the layers that find it out.
 //
 // The layers of one issuer stand one over another, each in its own package. Each is an Asker that asks the next:
 //
 //	cache -> local -> guard -> remote -> authorization server
 //
 // The cache keeps answers for a bounded time in bounded memory, and lets callers share one question. The local layer
-// validates JWTs (RFC 9068) where the mode says so. The guard retries, breaks the circuit and limits guesses. The remote
-// layer exchanges question and answer with the server (RFC 7662, RFC 9701). Package route chooses the issuer of a token,
-// and package issuer builds the layers from a configuration. All of them deal in facts; none decides about access.
+// validates JWTs (RFC 9068) where the mode says so. The guard retries, breaks the circuit and limits guesses. The
+// remote layer exchanges question and answer with the server (RFC 7662, RFC 9701). Package route chooses the issuer
+// of a token, and package issuer builds the layers from a configuration. All of them deal in facts; none decides
+// about access.
 package introspect
 
 import (
@@ -34,16 +35,16 @@ type Question struct {
 	Verified bool
 }
 
-// Introspector reports the claims of a token. An inactive token is an answer, not an error: its claims are not Active.
-// An error is an *authz.Error and means that there is no answer: of kind Unavailable or Misconfigured, or Malformed when
-// the request does not say whose token it is.
-// Whether active claims are usable at this moment is asked of them, on every request, with authz.Claims.Usable.
+// Introspector reports the claims of a token. An inactive token is an answer, not an error: its claims are not
+// Active. An error is an *authz.Error and means that there is no answer: of kind Unavailable or Misconfigured, or
+// Malformed when the request does not say whose token it is. Whether active claims are usable at this moment is asked
+// of them, on every request, with authz.Claims.Usable.
 type Introspector interface {
 	Introspect(ctx context.Context, q Question) (*authz.Claims, error)
 }
 
-// Asker is one layer: it finds out about a token, by itself or by asking the next layer. The mode of the question is always
-// set. Ask ends in bounded time, also when ctx does not. Its errors are those of an Introspector.
+// Asker is one layer: it finds out about a token, by itself or by asking the next layer. The mode of the question is
+// always set. Ask ends in bounded time, also when ctx does not. Its errors are those of an Introspector.
 type Asker interface {
 	Ask(ctx context.Context, q Question) (Fact, error)
 }
@@ -91,8 +92,8 @@ type Answer struct {
 	Body []byte
 	// Verified is the answer inside a signed response that has been verified; nil when the response is not signed.
 	Verified []byte
-	// Claims is what the body means; nil when it has no meaning, and then there is an error. Where the token was validated
-	// locally and no server was asked, it is what the token itself says.
+	// Claims is what the body means; nil when it has no meaning, and then there is an error. Where the token was
+	// validated locally and no server was asked, it is what the token itself says.
 	Claims *authz.Claims
 }
 
@@ -118,8 +119,8 @@ func TooLong() authz.Unusable {
 
 // Codes of errors.
 const (
-	// TooManyUnknownTokens is the code of the error of a token that is not asked about because too many others, never seen
-	// before, turned out not to be active.
+	// TooManyUnknownTokens is the code of the error of a token that is not asked about because too many others, never
+	// seen before, turned out not to be active.
 	TooManyUnknownTokens = "too_many_unknown_tokens"
 	// NothingNamed is that of a revocation that names nothing, or both all and some.
 	NothingNamed = "nothing_named"

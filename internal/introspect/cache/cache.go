@@ -1,5 +1,5 @@
-// Package cache keeps what was found out about tokens, for a bounded time and in bounded memory, lets callers that ask about
-// the same token share one question, and evicts answers when tokens are revoked.
+// Package cache keeps what was found out about tokens, for a bounded time and in bounded memory, lets callers that
+// ask about the same token share one question, and evicts answers when tokens are revoked.
 package cache
 
 import (
@@ -21,11 +21,11 @@ type Observer interface {
 	Cached(issuer, store string, hit bool)
 	// Evicted reports n entries, possibly none, that a store gave up: for want of "capacity", or by a "revocation".
 	Evicted(issuer, store, cause string, n int)
-	// Stale reports that an answer past its soft lifetime was used: a new one is being fetched, "refreshing", or could not be,
-	// "failing".
+	// Stale reports that an answer past its soft lifetime was used: a new one is being fetched, "refreshing", or
+	// could not be, "failing".
 	Stale(issuer, why string)
-	// Refreshed reports how a refresh in the background ended: "ok", "failed", or "overloaded", when max_in_flight questions
-	// were in flight.
+	// Refreshed reports how a refresh in the background ended: "ok", "failed", or "overloaded", when max_in_flight
+	// questions were in flight.
 	Refreshed(issuer, outcome string)
 	// Refused reports a question that was not asked: cause is "concurrency".
 	Refused(issuer, cause string)
@@ -33,8 +33,8 @@ type Observer interface {
 
 // Deps is what a Cache needs besides its own configuration.
 type Deps struct {
-	// Issuer is the configured name, Identifier the issuer identifier, ClientID that of the sidecar: with the endpoint they are
-	// part of the key of each entry (INT-15).
+	// Issuer is the configured name, Identifier the issuer identifier, ClientID that of the sidecar: with the
+	// endpoint they are part of the key of each entry (INT-15).
 	Issuer, Identifier, ClientID string
 	Endpoint                     func() string // the one that is asked, or empty while it is unknown
 	MaxInFlight                  int
@@ -51,8 +51,8 @@ type Stats struct {
 	Tombstones, Revocations int
 }
 
-// Cache is the first layer. It keeps active and inactive answers apart, so that a flood of unknown tokens cannot push out
-// active ones: INT-18. Errors are never kept.
+// Cache is the first layer. It keeps active and inactive answers apart, so that a flood of unknown tokens cannot push
+// out active ones: INT-18. Errors are never kept.
 type Cache struct {
 	next             introspect.Asker
 	deps             Deps
@@ -64,8 +64,9 @@ type Cache struct {
 	flight           *flight
 	cap              atomic.Pointer[ttlCap]
 
-	// mu is held for reading while an answer is compared with what was revoked and kept, and for writing while tokens are
-	// revoked and evicted: an answer is either kept before, and then evicted, or compared after, and then discarded.
+	// mu is held for reading while an answer is compared with what was revoked and kept, and for writing while tokens
+	// are revoked and evicted: an answer is either kept before, and then evicted, or compared after, and then
+	// discarded.
 	mu       sync.RWMutex
 	revoked  *Revocations
 	cooldown *cooldown
@@ -123,17 +124,19 @@ func (c *Cache) Ask(ctx context.Context, q introspect.Question) (introspect.Fact
 
 func known(c *authz.Claims) introspect.Fact { return introspect.Fact{Fact: dialect.Fact{Claims: c}} }
 
-// key is the name under which an answer is kept: everything that shapes it, and the token only as a keyed digest (INT-15).
-// A flight has a key without endpoint: the first question of all finds out where the endpoint is, and those that come before
-// and after that share a flight too.
+// key is the name under which an answer is kept: everything that shapes it, and the token only as a keyed digest
+// (INT-15). A flight has a key without endpoint: the first question of all finds out where the endpoint is, and those
+// that come before and after that share a flight too.
 func (c *Cache) key(q introspect.Question, endpoint string) secret.Fingerprint {
-	return c.deps.Fingerprints.Of(q.Token, c.deps.Issuer, c.deps.Identifier, endpoint, c.deps.ClientID, string(q.Freshness.Mode))
+	return c.deps.Fingerprints.Of(q.Token, c.deps.Issuer, c.deps.Identifier, endpoint, c.deps.ClientID,
+		string(q.Freshness.Mode))
 }
 
 // share asks, or waits for a question in flight that is new enough.
 func (c *Cache) share(ctx context.Context, q introspect.Question, since time.Time) (*authz.Claims, error) {
 	peek := func() *authz.Claims { return c.peek(c.key(q, c.deps.Endpoint()), since) }
-	return c.flight.share(ctx, c.key(q, ""), since, peek, func(ctx context.Context) (*authz.Claims, error) { return c.fetch(ctx, q) })
+	return c.flight.share(ctx, c.key(q, ""), since, peek,
+		func(ctx context.Context) (*authz.Claims, error) { return c.fetch(ctx, q) })
 }
 
 // peek looks for the answer of a flight that ended since the look-up. It is not counted as a look-up.
@@ -147,7 +150,8 @@ func (c *Cache) peek(key secret.Fingerprint, since time.Time) *authz.Claims {
 	return nil
 }
 
-// old returns the claims of an active answer that is past its hard lifetime and may be used while the server fails, or nil.
+// old returns the claims of an active answer that is past its hard lifetime and may be used while the server fails,
+// or nil.
 func (c *Cache) old(key secret.Fingerprint, since time.Time) *authz.Claims {
 	if e := c.active.get(key, time.Now()); e != nil && !e.claims.Fetched.Before(since) {
 		return e.claims
@@ -177,8 +181,8 @@ func (c *Cache) refresh(ctx context.Context, q introspect.Question, e *entry, no
 // maxFetches bounds how often one flight asks when revocations keep overtaking it.
 const maxFetches = 3
 
-// fetch asks and keeps the answer before the flight ends, so that no other question starts in between. A revocation that
-// arrives while the question is in flight wins: the answer may be older, and the question is put again.
+// fetch asks and keeps the answer before the flight ends, so that no other question starts in between. A revocation
+// that arrives while the question is in flight wins: the answer may be older, and the question is put again.
 func (c *Cache) fetch(ctx context.Context, q introspect.Question) (*authz.Claims, error) {
 	for range maxFetches {
 		f, ok, err := c.fetchOnce(ctx, q)
@@ -186,7 +190,8 @@ func (c *Cache) fetch(ctx context.Context, q introspect.Question) (*authz.Claims
 			return f.Claims, err
 		}
 	}
-	return nil, authz.Errorf(authz.Unavailable, "introspect at issuer %q: the token was revoked %d times while it was asked about", c.deps.Issuer, maxFetches)
+	return nil, authz.Errorf(authz.Unavailable,
+		"introspect at issuer %q: the token was revoked %d times while it was asked about", c.deps.Issuer, maxFetches)
 }
 
 func (c *Cache) fetchOnce(ctx context.Context, q introspect.Question) (f introspect.Fact, ok bool, err error) {
@@ -203,9 +208,9 @@ func (c *Cache) fetchOnce(ctx context.Context, q introspect.Question) (f introsp
 	return f, c.keep(c.key(q, endpoint), q, f, started), nil
 }
 
-// keep stores a fact as far as the fact allows, and forgets what was known before. It reports whether the fact may be used: one
-// that was asked for before the token was revoked may not, and is not kept. For one that may be used, the flight takes no more
-// callers before any other revocation can be added.
+// keep stores a fact as far as the fact allows, and forgets what was known before. It reports whether the fact may be
+// used: one that was asked for before the token was revoked may not, and is not kept. For one that may be used, the
+// flight takes no more callers before any other revocation can be added.
 func (c *Cache) keep(key secret.Fingerprint, q introspect.Question, f introspect.Fact, started query) bool {
 	marks := c.revoked.marker.of(q.Token, f.Claims, f.Own)
 	active, inactive := c.activeLife, c.inactiveLife
@@ -215,7 +220,8 @@ func (c *Cache) keep(key secret.Fingerprint, q introspect.Question, f introspect
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	now := time.Now()
-	if c.revoked.revokedSince(started, marks) || f.Claims.Source == authz.LocalJWT && c.revoked.by(marks, nil, f.Claims.IssuedAt, now) != introspect.NotRevoked {
+	if c.revoked.revokedSince(started, marks) || f.Claims.Source == authz.LocalJWT &&
+		c.revoked.by(marks, nil, f.Claims.IssuedAt, now) != introspect.NotRevoked {
 		c.cooldown.begin(marks[:1], now)
 		return false
 	}
@@ -241,9 +247,9 @@ func (c *Cache) keep(key secret.Fingerprint, q introspect.Question, f introspect
 	return true
 }
 
-// Evict forgets what is kept about the tokens that v means, and discards answers to questions in flight about them. It marks
-// no token inactive: the next question finds out. It returns the number of answers, or the code of why v is not valid: v names
-// something, or all.
+// Evict forgets what is kept about the tokens that v means, and discards answers to questions in flight about them.
+// It marks no token inactive: the next question finds out. It returns the number of answers, or the code of why v is
+// not valid: v names something, or all.
 func (c *Cache) Evict(v authz.Revocation) (n int, code string) {
 	marks := c.revoked.marker.named(v)
 	if v.All != (len(marks) == 0) {
@@ -253,7 +259,8 @@ func (c *Cache) Evict(v authz.Revocation) (n int, code string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.revoked.add(revocation{
-		marks: marks, before: before(v, c.deps.IssuedAhead, now), by: revokerOf(v), session: c.revoked.marker.session(v.OfSession), arrived: now,
+		marks: marks, before: before(v, c.deps.IssuedAhead, now), by: revokerOf(v), arrived: now,
+		session: c.revoked.marker.session(v.OfSession),
 	})
 	var active, inactive int
 	if v.All {

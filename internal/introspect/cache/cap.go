@@ -8,8 +8,9 @@ type ttlCap struct {
 	since   time.Time     // answers asked for before are not used, with a cap or without
 }
 
-// Cap bounds how long answers are used, on top of their own lifetimes; 0 lifts the bound. It is for the time in which no event
-// would tell of a revocation (EV-2). What had grown too old by then stays so: the event of its revocation may have been lost.
+// Cap bounds how long answers are used, on top of their own lifetimes; 0 lifts the bound. It is for the time in which
+// no event would tell of a revocation (EV-2). What had grown too old by then stays so: the event of its revocation
+// may have been lost.
 func (c *Cache) Cap(lifetime time.Duration) {
 	c.cap.Store(&ttlCap{lifetime, c.notBefore(time.Time{}, time.Now())})
 }

@@ -22,8 +22,10 @@ type Config struct {
 func (c Config) Check(fault func(key, cause, hint string)) {
 	switch {
 	case c.HardTTL != 0 && c.TTL == 0:
-		fault("hard_ttl", "is set, and cache.ttl is 0, which asks every time", "set cache.ttl to the time within which nobody is asked")
+		fault("hard_ttl", "is set, and cache.ttl is 0, which asks every time",
+			"set cache.ttl to the time within which the server is not asked")
 	case c.HardTTL != 0 && c.HardTTL < c.TTL:
-		fault("hard_ttl", fmt.Sprintf("%s is shorter than cache.ttl, %s", c.HardTTL, c.TTL), "make it longer, or leave it out")
+		fault("hard_ttl", fmt.Sprintf("%s is shorter than cache.ttl, %s", c.HardTTL, c.TTL),
+			"make it longer, or leave it out")
 	}
 }

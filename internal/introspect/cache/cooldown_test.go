@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestSettlingIsBounded(t *testing.T) {
+func TestTheCooldownIsBounded(t *testing.T) {
 	s, now := newCooldown(), time.Now()
 	s.maxTokens = 2
 	s.begin([]mark{1, 2}, now)

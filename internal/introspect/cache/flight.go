@@ -10,11 +10,11 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// flight lets callers that ask the same at the same time share one question: INT-19. The question runs detached from the first
-// caller, which may leave while the others wait.
+// flight lets callers that ask the same at the same time share one question: INT-19. The question runs detached from
+// the first caller, which may leave while the others wait.
 //
-// It differs from golang.org/x/sync/singleflight in two ways: a caller that wants an answer younger than the question in
-// flight waits for the next question, and a background refresh waits for no answer.
+// It differs from golang.org/x/sync/singleflight in two ways: a caller that wants an answer younger than the question
+// in flight waits for the next question, and a background refresh waits for no answer.
 type flight struct {
 	issuer   string
 	observer Observer
@@ -41,13 +41,15 @@ type question func(context.Context) (*authz.Claims, error)
 
 func newFlight(issuer string, most int, o Observer) *flight {
 	ctx, stop := context.WithCancel(context.Background())
-	return &flight{issuer: issuer, observer: o, permits: make(chan struct{}, most), ctx: ctx, stop: stop, calls: map[secret.Fingerprint]*call{}}
+	return &flight{issuer: issuer, observer: o, permits: make(chan struct{}, most), ctx: ctx, stop: stop,
+		calls: map[secret.Fingerprint]*call{}}
 }
 
 // share runs q, or joins the run of an equal key that began at since or later; of a key only one runs at a time. Where
 // nothing runs, peek is asked first. It returns when there is an answer or when ctx ends, whichever is first; the
 // question goes on in the latter case.
-func (f *flight) share(ctx context.Context, key secret.Fingerprint, since time.Time, peek func() *authz.Claims, q question) (*authz.Claims, error) {
+func (f *flight) share(ctx context.Context, key secret.Fingerprint, since time.Time, peek func() *authz.Claims,
+	q question) (*authz.Claims, error) {
 	for {
 		c, known, err := f.joinOrStart(ctx, key, peek, q)
 		if c == nil {
@@ -56,7 +58,8 @@ func (f *flight) share(ctx context.Context, key secret.Fingerprint, since time.T
 		select {
 		case <-c.done:
 		case <-ctx.Done():
-			return nil, authz.Errorf(authz.Unavailable, "introspect at issuer %q: the caller's time ended before the answer came", f.issuer)
+			return nil, authz.Errorf(authz.Unavailable,
+				"introspect at issuer %q: the caller's time ended before the answer came", f.issuer)
 		}
 		if !c.began.Before(since) { // else the next one to run began after that
 			return c.claims, c.err
@@ -64,8 +67,10 @@ func (f *flight) share(ctx context.Context, key secret.Fingerprint, since time.T
 	}
 }
 
-// joinOrStart returns the call of a key, which is begun when there is none; or what peek knows; or why there can be none.
-func (f *flight) joinOrStart(ctx context.Context, key secret.Fingerprint, peek func() *authz.Claims, q question) (*call, *authz.Claims, error) {
+// joinOrStart returns the call of a key, which is begun when there is none; or what peek knows; or why there can be
+// none.
+func (f *flight) joinOrStart(ctx context.Context, key secret.Fingerprint, peek func() *authz.Claims,
+	q question) (*call, *authz.Claims, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c := f.calls[key]; c != nil {
@@ -78,7 +83,8 @@ func (f *flight) joinOrStart(ctx context.Context, key secret.Fingerprint, peek f
 	return c, nil, err
 }
 
-// startDetached runs q in the background, unless the key runs already. It leaves half of the permits to callers that wait.
+// startDetached runs q in the background, unless the key runs already. It leaves half of the permits to callers that
+// wait.
 func (f *flight) startDetached(ctx context.Context, key secret.Fingerprint, q question) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -135,8 +141,8 @@ func (f *flight) run(ctx context.Context, q question) (_ *authz.Claims, err erro
 	return q(ctx)
 }
 
-// forget lets no more callers join the run of a key. It is called while the answer is kept: later callers find the answer in
-// the store, or find it evicted, and must not get it from a run that is about to end.
+// forget lets no more callers join the run of a key. It is called while the answer is kept: later callers find the
+// answer in the store, or find it evicted, and must not get it from a run that is about to end.
 func (f *flight) forget(key secret.Fingerprint) {
 	f.mu.Lock()
 	delete(f.calls, key)

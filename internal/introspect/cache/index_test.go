@@ -75,7 +75,7 @@ func FuzzEV3_TheIndexHoldsExactlyWhatIsKept(f *testing.F) {
 			case 0, 1, 2:
 				life := lasting(time.Duration(ops[2]) * time.Second)
 				if ops[2]%5 == 0 {
-					life.last = time.Duration(ops[0]>>6)*time.Second + 1 // over for the store at once, and there until somebody sweeps
+					life.last = time.Duration(ops[0]>>6)*time.Second + 1 // over for the store at once, and there until a sweep
 				}
 				s.put(key, &authz.Claims{Fetched: now.Add(-time.Duration(ops[0]>>6) * time.Second), Raw: raw[:int(ops[0])<<10]}, life, marks, now)
 			case 3:

@@ -13,7 +13,8 @@ type lifetime struct {
 	last time.Duration // younger, it is used, marked stale, when the server was asked and failed
 }
 
-// lifetimes are those of active and of inactive answers. An inactive one is never stale: that would turn good tokens away.
+// lifetimes are those of active and of inactive answers. An inactive one is never stale: that would turn good tokens
+// away.
 func (c Config) lifetimes() (active, inactive lifetime) {
 	active = lifetime{soft: c.TTL, hard: max(c.TTL, c.HardTTL)}
 	active.last = active.hard + c.StaleIfError

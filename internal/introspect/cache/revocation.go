@@ -40,11 +40,11 @@ const (
 	always   = authz.Time(math.MaxInt64)
 )
 
-// before is the time up to which the tokens that v means were issued. A token that is named itself is meant whenever it was
-// issued. Where v has no time of the issuer's clock, that clock may be ahead of the sidecar's by the tolerance for tokens: a
-// token issued a moment before v may say that it was issued a moment after. So tokens issued within the tolerance after v are
-// meant too, and later ones are not. A time in the future counts no further than clocks may differ: milliseconds read as
-// seconds would revoke every token that is ever issued.
+// before is the time up to which the tokens that v means were issued. A token that is named itself is meant whenever
+// it was issued. Where v has no time of the issuer's clock, that clock may be ahead of the sidecar's by the tolerance
+// for tokens: a token issued a moment before v may say that it was issued a moment after. So tokens issued within the
+// tolerance after v are meant too, and later ones are not. A time in the future counts no further than clocks may
+// differ: milliseconds read as seconds would revoke every token that is ever issued.
 func before(v authz.Revocation, ahead time.Duration, now time.Time) authz.Time {
 	switch {
 	case !v.Token.Empty() || v.TokenID != "":

@@ -13,7 +13,8 @@ import (
 
 // Revocations is the log of what was revoked, in order, bounded in time and in number. It answers three questions:
 //
-//   - revokedSince: was a token revoked after a question about it was sent? The answer may be older, and does not count (EV-1).
+//   - revokedSince: was a token revoked after a question about it was sent? Then the answer may be older, and does not
+//     count (EV-1).
 //   - by: who revoked a JWT that was issued at some time? Its signature stays good, and its server may know of no end.
 //   - latest: when was a token revoked, if that was lately? Its server may still be about to put that into force.
 //
@@ -28,8 +29,8 @@ type Revocations struct {
 	inFlight list.List                // numbers of the questions in flight, in order
 	log      list.List                // of *revocation, the oldest first
 	byMark   map[mark][]*list.Element // of log, under the first of their marks
-	// every is the latest revocation of every token, and stands for those in the log that were too many to remember, as far as
-	// the first and the last question go; floors do for the other, by who revoked.
+	// every is the latest revocation of every token, and stands for those in the log that were too many to remember,
+	// as far as the first and the last question go; floors do for the other, by who revoked.
 	every struct {
 		number uint64
 		at     time.Time
@@ -46,13 +47,15 @@ type floor struct {
 // maxRevocations bounds the log: some 16 MB.
 const maxRevocations = 1 << 16
 
-// NewRevocations returns the log of one issuer, of which name is the configured name. It ends JWTs for the time of memory.
+// NewRevocations returns the log of one issuer, of which name is the configured name. It ends JWTs for the time of
+// memory.
 func NewRevocations(name string, memory time.Duration, f *secret.Fingerprinter) *Revocations {
-	return &Revocations{marker: newMarker(name, f), memory: memory, limit: maxRevocations, byMark: map[mark][]*list.Element{}}
+	return &Revocations{marker: newMarker(name, f), memory: memory, limit: maxRevocations,
+		byMark: map[mark][]*list.Element{}}
 }
 
-// Of is who revoked a token, by what each of sources says that it names, unless it was issued after that. The first source
-// says when it was issued.
+// Of is who revoked a token, by what each of sources says that it names, unless it was issued after that. The first
+// source says when it was issued.
 func (r *Revocations) Of(tok secret.Text, sources ...*authz.Claims) introspect.Revoker {
 	if !r.ends() {
 		return introspect.NotRevoked
@@ -98,7 +101,8 @@ func (r *Revocations) add(v revocation) {
 	}
 	r.expire(v.arrived)
 	for _, el := range r.byMark[v.marks[0]] {
-		if known := el.Value.(*revocation); known.by == v.by && known.session == v.session && slices.Equal(known.marks, v.marks) {
+		if known := el.Value.(*revocation); known.by == v.by && known.session == v.session &&
+			slices.Equal(known.marks, v.marks) {
 			known.before, known.arrived, known.number = max(known.before, v.before), v.arrived, v.number
 			r.log.MoveToBack(el)
 			return
@@ -112,7 +116,8 @@ func (r *Revocations) add(v revocation) {
 	r.byMark[v.marks[0]] = append(r.byMark[v.marks[0]], r.log.PushBack(&v))
 }
 
-// forget takes a revocation out of the log. Questions that were sent before it are put again from now on, whatever they are about.
+// forget takes a revocation out of the log. Questions that were sent before it are put again from now on, whatever
+// they are about.
 func (r *Revocations) forget(el *list.Element) *revocation {
 	r.log.Remove(el)
 	gone := el.Value.(*revocation)
@@ -172,8 +177,8 @@ func (r *Revocations) revokedSince(d query, marks []mark) bool {
 	return since
 }
 
-// by is who revoked a token that has marks, the strongest of them. sessions are those of its marks that name its session. One
-// that does not say when it was issued is as old as can be.
+// by is who revoked a token that has marks, the strongest of them. sessions are those of its marks that name its
+// session. One that does not say when it was issued is as old as can be.
 func (r *Revocations) by(marks, sessions []mark, issued authz.Time, now time.Time) introspect.Revoker {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -191,7 +196,8 @@ func (r *Revocations) by(marks, sessions []mark, issued authz.Time, now time.Tim
 	return found
 }
 
-// latest is when a token that has marks was revoked last, if that is not longer than settleFor before it was asked about.
+// latest is when a token that has marks was revoked last, if that is not longer than settleFor before it was asked
+// about.
 func (r *Revocations) latest(marks []mark, asked time.Time) (time.Time, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -215,7 +221,8 @@ func (r *Revocations) each(marks []mark, f func(*revocation)) {
 	}
 }
 
-// counts is the number of revocations: pending are those that may overtake a question in flight, remembered those that end JWTs.
+// counts is the number of revocations: pending are those that may overtake a question in flight, remembered those
+// that end JWTs.
 func (r *Revocations) counts() (pending, remembered int) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

@@ -31,7 +31,7 @@ func TestEV1_RevocationsAreForgottenAfterTheirTime(t *testing.T) {
 	}
 }
 
-func TestEV1_TooManyRevocationsRaiseTheFloorAndRefuseNobodyNewer(t *testing.T) {
+func TestEV1_TooManyRevocationsRaiseTheFloorAndSpareNewerTokens(t *testing.T) {
 	r, now := testLog(time.Hour), time.Now()
 	r.limit = 10
 	start := authz.At(now)

@@ -53,7 +53,8 @@ const (
 	bytesPerShard   = 1 << 20 // so that one large answer still fits
 )
 
-// newStore returns a store of at most maxEntries and maxBytes. evicted is told of entries that gave way for want of capacity.
+// newStore returns a store of at most maxEntries and maxBytes. evicted is told of entries that gave way for want of
+// capacity.
 func newStore(name string, maxEntries int, maxBytes int64, evicted func(n int)) *store {
 	n := 1
 	if maxEntries >= mostShards*entriesPerShard && maxBytes >= mostShards*bytesPerShard {

@@ -31,12 +31,12 @@ const firstCapacity = 8
 
 // breaker stops questions to a server that failed several times in a row, or that sent Retry-After.
 //
-// While it is not closed, single questions of callers go through, one each pause, also while earlier ones still wait for
-// their answer: the first that is answered closes it. A server that works again is found within one pause.
+// While it is not closed, single questions of callers go through, one each pause, also while earlier ones still wait
+// for their answer: the first that is answered closes it. A server that works again is found within one pause.
 //
-// A breaker that has just closed allows few questions in flight, and one more for each answer, which doubles them in the
-// time of one answer. So a server that answered once and hangs again holds few questions; beyond them one more goes through
-// each pause, as before.
+// A breaker that has just closed allows few questions in flight, and one more for each answer, which doubles them in
+// the time of one answer. So a server that answered once and hangs again holds few questions; beyond them one more
+// goes through each pause, as before.
 type breaker struct {
 	name      string
 	threshold int // failures in a row that open it; 0 disables the breaker
@@ -54,8 +54,9 @@ type breaker struct {
 	outage    bool // the latest failure is an outage of the server, and no 429
 }
 
-// epoch is the time between two changes of state. A question that began in an earlier epoch says nothing about this one when
-// it fails, and does not count against the capacity: what hung before the server came back must not keep the breaker open.
+// epoch is the time between two changes of state. A question that began in an earlier epoch says nothing about this
+// one when it fails, and does not count against the capacity: what hung before the server came back must not keep the
+// breaker open.
 type epoch struct{ inFlight int }
 
 // hold is a Retry-After of the server. It is obeyed until the one time; callers are told the other.
@@ -95,9 +96,11 @@ func (b *breaker) Acquire() (*epoch, *rejection) {
 		return nil, b.reject(causeRetryAfter, "it sent Retry-After", b.hold.wish.Sub(now), b.hold.outage)
 	case b.state == Closed && b.epoch.inFlight < b.capacity:
 	case now.Before(b.nextProbe) && b.state == Closed:
-		return nil, b.reject(causeOpen, "it answers again since a moment, and as many questions as it may get are in flight", b.pause, false)
+		return nil, b.reject(causeOpen,
+			"it answers again since a moment, and as many questions as it may get are in flight", b.pause, false)
 	case now.Before(b.nextProbe):
-		return nil, b.reject(causeOpen, "it failed several times in a row and is not asked for a moment", b.nextProbe.Sub(now), b.outage)
+		return nil, b.reject(causeOpen, "it failed several times in a row and is not asked for a moment",
+			b.nextProbe.Sub(now), b.outage)
 	default:
 		b.nextProbe = now.Add(b.pause)
 		if b.state == Open {
@@ -123,7 +126,8 @@ func (b *breaker) enter(s State) { b.state, b.epoch, b.failed = s, &epoch{}, 0 }
 func (b *breaker) Release(e *epoch, h health, err error) {
 	switch was, is := b.record(e, h, err); {
 	case was == Closed && is == Open:
-		b.log.Warn("circuit breaker opened: the authorization server is asked only now and then until it answers", "issuer", b.name, "pause", b.pause, "cause", err)
+		b.log.Warn("circuit breaker opened: the authorization server is asked only now and then until it answers",
+			"issuer", b.name, "pause", b.pause, "cause", err)
 	case was != Closed && is == Closed:
 		b.log.Info("circuit breaker closed: the authorization server answers again", "issuer", b.name)
 	}
@@ -150,7 +154,8 @@ func (b *breaker) record(e *epoch, h health, err error) (was, is State) {
 			b.open()
 		}
 	}
-	if wish := retryAfter(err); isFailure && wish > 0 && (f.Status == http.StatusTooManyRequests || f.Status == http.StatusServiceUnavailable) {
+	if wish := retryAfter(err); isFailure && wish > 0 &&
+		(f.Status == http.StatusTooManyRequests || f.Status == http.StatusServiceUnavailable) {
 		now := time.Now()
 		b.hold = hold{until: now.Add(min(wish, longestHold)), wish: now.Add(wish), outage: introspect.IsOutage(f)}
 		b.open() // after the hold one question goes first
@@ -176,8 +181,8 @@ const (
 	failure
 )
 
-// healthOf follows INT-8b: every answer but 429 and 5xx is a success. A misconfiguration is one too: an open breaker would
-// hide from the operator what is wrong.
+// healthOf follows INT-8b: every answer but 429 and 5xx is a success. A misconfiguration is one too: an open breaker
+// would hide from the operator what is wrong.
 func healthOf(err error) health {
 	if err == nil || authz.KindOf(err) == authz.Misconfigured {
 		return success

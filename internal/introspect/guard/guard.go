@@ -1,5 +1,5 @@
-// Package guard protects an authorization server, and the sidecar, when one of the two is in trouble: it limits guesses of
-// tokens, retries what may pass, and stops questions to a server that fails.
+// Package guard protects an authorization server, and the sidecar, when one of the two is in trouble: it limits
+// guesses of tokens, retries what may pass, and stops questions to a server that fails.
 package guard
 
 import (
@@ -25,11 +25,12 @@ type Config struct {
 	UnknownBySource float64       `yaml:"unknown_tokens_by_source" default:"50" min:"0" doc:"The same limit per client address (IPv6: /64), as callers report it. 0 sets no limit."`
 }
 
-// Observer is told about questions that are not put to the server, and about those put again. Its methods are called on the
-// request path: they must not block.
+// Observer is told about questions that are not put to the server, and about those put again. Its methods are called
+// on the request path: they must not block.
 type Observer interface {
-	// Refused reports a question that was not put to the server. cause is "open" (the breaker), "retry_after" (the server asked
-	// for it), or that too many unknown tokens come from one address, "unknown_source", or in all, "unknown_total".
+	// Refused reports a question that was not put to the server. cause is "open" (the breaker), "retry_after" (the
+	// server asked for it), or that too many unknown tokens come from one address, "unknown_source", or in all,
+	// "unknown_total".
 	Refused(issuer, cause string)
 	// Retried reports a question that is put again after a failure.
 	Retried(issuer string)
@@ -58,8 +59,8 @@ type Deps struct {
 //
 //	guess limiter -> retry -> breaker -> next
 //
-// It stands behind the cache, which shares one question among many callers: what it refuses or asks again counts once for all
-// of them. A token that needs no question is never refused by it.
+// It stands behind the cache, which shares one question among many callers: what it refuses or asks again counts once
+// for all of them. A token that needs no question is never refused by it.
 type Guard struct {
 	next         introspect.Asker
 	name         string
@@ -134,8 +135,8 @@ func (g *Guard) askOnce(ctx, outer context.Context, e *epoch, q introspect.Quest
 	return f, err
 }
 
-// backoff waits before another attempt. It reports whether there is to be one: not after a failure that lasts, and not when
-// the wait does not fit into the time that is left.
+// backoff waits before another attempt. It reports whether there is to be one: not after a failure that lasts, and
+// not when the wait does not fit into the time that is left.
 func backoff(ctx context.Context, attempt int, err error) bool {
 	f, ok := errors.AsType[*oauth.Failure](err)
 	if !ok || !mayPass(f) {
@@ -152,8 +153,8 @@ func backoff(ctx context.Context, attempt int, err error) bool {
 // firstPause is the middle of the pause before the second attempt; it doubles for each further one.
 const firstPause = 50 * time.Millisecond
 
-// mayPass reports whether a failure may be over in a moment. A timeout has used up the time; a 429 asks for fewer questions;
-// a 500 may be caused by the question itself.
+// mayPass reports whether a failure may be over in a moment. A timeout has used up the time; a 429 asks for fewer
+// questions; a 500 may be caused by the question itself.
 func mayPass(f *oauth.Failure) bool {
 	switch f.Status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

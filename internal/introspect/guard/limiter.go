@@ -17,21 +17,22 @@ import (
 const (
 	// burstSeconds is how many seconds' worth of unknown tokens may come at once.
 	burstSeconds = 5
-	// mostSources bounds the addresses that have a limit of their own, mostKnown the tokens remembered to have been active.
+	// mostSources bounds the addresses that have a limit of their own, mostKnown the tokens remembered to have been
+	// active.
 	mostSources = 10_000
 	mostKnown   = 100_000
-	// knownFor is the least time for which those tokens are. It is longer where answers are cached for longer: else a logout of
-	// many users would leave no known token.
+	// knownFor is the least time for which those tokens are. It is longer where answers are cached for longer: else a
+	// logout of many users would leave no known token.
 	knownFor = 10 * time.Minute
 )
 
-// guessLimiter limits the guessing of tokens: INT-12. Only a token that turns out not to be active, and was not lately, uses up
-// the limit; and only tokens that were not active lately are refused then. So active tokens, however many come at once after a
-// restart, never exhaust the limit, and tokens in use pass while other callers guess.
+// guessLimiter limits the guessing of tokens: INT-12. Only a token that turns out not to be active, and was not
+// lately, uses up the limit; and only tokens that were not active lately are refused then. So active tokens, however
+// many come at once after a restart, never exhaust the limit, and tokens in use pass while other callers guess.
 //
-// Questions in flight when the limit is reached are still answered: at most max_in_flight. Each of them is charged all the
-// same, below zero if need be, and so many fewer pass later: within any time t no more than burst + rate * t + max_in_flight
-// guesses are asked about, however many callers guess at once.
+// Questions in flight when the limit is reached are still answered: at most max_in_flight. Each of them is charged
+// all the same, below zero if need be, and so many fewer pass later: within any time t no more than burst + rate * t
+// + max_in_flight guesses are asked about, however many callers guess at once.
 type guessLimiter struct {
 	name     string
 	observer Observer
@@ -129,8 +130,8 @@ func (g *guessLimiter) Learn(key secret.Fingerprint, source string, active bool)
 // charge takes one token of a limiter, also one that it does not have yet: AllowN would take none then.
 func charge(l *rate.Limiter, now time.Time) { l.ReserveN(now, 1) }
 
-// networkOf is the network of a client: one IPv4 address, or the /64 that one subscriber has of IPv6. It is not valid when
-// the source is not known.
+// networkOf is the network of a client: one IPv4 address, or the /64 that one subscriber has of IPv6. It is not valid
+// when the source is not known.
 func networkOf(source string) netip.Prefix {
 	a, err := netip.ParseAddr(source)
 	if err != nil {

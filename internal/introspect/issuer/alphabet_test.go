@@ -14,8 +14,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// otherAlphabets are tokens of the alphabet of RFC 6749 appendix A.12 that RFC 6750 does not know: of Salesforce, Laravel
-// Sanctum, Amazon, OpenShift, and all of it at once.
+// otherAlphabets are tokens of the alphabet of RFC 6749 appendix A.12 that RFC 6750 does not know: of Salesforce,
+// Laravel Sanctum, Amazon, OpenShift, and all of it at once.
 func otherAlphabets() []string {
 	return []string{
 		"00D000000000001!AQ0AQFakeFakeFakeFake.Fake_Fake", "1|laravel_sanctum_WGFrZQ", "Atza|IwEBIFake", "sha256~fake:fake", "$2y$10$fakefakefake",
@@ -23,7 +23,8 @@ func otherAlphabets() []string {
 	}
 }
 
-// TestATokenOfAnotherAlphabetIsAskedAboutAsItIs: in a form and in JSON, kept under a name of its own, and in no claim and no log.
+// TestATokenOfAnotherAlphabetIsAskedAboutAsItIs: in a form and in JSON, kept under a name of its own, and in no claim
+// and no log.
 func TestATokenOfAnotherAlphabetIsAskedAboutAsItIs(t *testing.T) {
 	var mu sync.Mutex
 	var got []string

@@ -190,7 +190,7 @@ func (b *between) Cached(_, cache string, hit bool) {
 	}
 }
 
-func TestINT19_AFlightThatLandedInBetweenIsNotRepeated(t *testing.T) {
+func TestINT19_AFlightThatEndedInBetweenIsNotRepeated(t *testing.T) {
 	u := serve(t, saysJSON(`{"active":true}`))
 	b := &between{}
 	i, err := New(testConfig(t, u.URL), Deps{Fingerprints: secret.NewFingerprinter(), Observer: b})

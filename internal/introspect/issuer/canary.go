@@ -20,11 +20,12 @@ func (c Canary) check(cfg Config, fault func(key, cause, hint string)) {
 	case c.Every < time.Second:
 		fault("canary.every", fmt.Sprintf("%s is shorter than 1s", c.Every), "")
 	case cfg.mode() == authz.ModeJWT:
-		fault("canary.every", "is set, and mode jwt asks nobody", "remove it, or choose another mode")
+		fault("canary.every", "is set, and mode jwt asks no server", "remove it, or choose another mode")
 	case cfg.Dialect.Advice("").OwnToken != "":
 		fault("canary.every", "is set, and "+cfg.Dialect.Advice("").OwnToken, "remove it")
 	case !client.CanGetToken():
-		fault("canary.every", fmt.Sprintf("is set, and client.auth %s gets no token of its own", client.Auth), "choose another method, or remove it")
+		fault("canary.every", fmt.Sprintf("is set, and client.auth %s gets no token of its own", client.Auth),
+			"choose another method, or remove it")
 	}
 }
 
@@ -62,8 +63,8 @@ func (i *Issuer) Canary(ctx context.Context) {
 	}
 }
 
-// Unhealthy says why the latest canary failed, or "". A server that does not answer is no reason: every sidecar would be taken
-// out of service at once.
+// Unhealthy says why the latest canary failed, or "". A server that does not answer is no reason: every sidecar would
+// be taken out of service at once.
 func (i *Issuer) Unhealthy() string {
 	if why := i.canary.cause.Load(); why != nil {
 		return *why
@@ -87,13 +88,15 @@ func (i *Issuer) send(ctx context.Context) {
 	case err != nil:
 		why = err.Error()
 	case !f.Claims.Active:
-		why = "the server's own word on a token that it issued to the sidecar a moment ago: it " + f.Claims.Inactive.Text
+		why = "the server's own word on a token that it issued to the sidecar a moment ago: it " +
+			f.Claims.Inactive.Text
 	}
 	before := i.Unhealthy()
 	i.canary.cause.Store(&why)
 	switch {
 	case why != "" && before == "":
-		i.log.Error("canary did not come back: the server may no longer tell this client about tokens", "issuer", i.name, "cause", why)
+		i.log.Error("canary did not come back: the server may no longer tell this client about tokens", "issuer",
+			i.name, "cause", why)
 	case why == "" && before != "":
 		i.log.Info("canary came back", "issuer", i.name)
 	}

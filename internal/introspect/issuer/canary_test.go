@@ -13,7 +13,7 @@ func aviary(t *testing.T) (i *Issuer, l *ledger, says, grants *atomic.Pointer[ht
 	t.Helper()
 	says, grants = &atomic.Pointer[http.HandlerFunc]{}, &atomic.Pointer[http.HandlerFunc]{}
 	store(says, saysJSON(`{"active":true}`))
-	store(grants, saysJSON(`{"access_token":"a-canary-of-ours","token_type":"Bearer","expires_in":60}`))
+	store(grants, saysJSON(`{"access_token":"a-canary-of-the-sidecar","token_type":"Bearer","expires_in":60}`))
 	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/token" {
 			(*grants.Load())(w, r)
@@ -56,7 +56,7 @@ func TestCanaryTellsWhenTheServerNoLongerTells(t *testing.T) {
 			t.Errorf("%s: %q", c.name, got)
 		}
 	}
-	if strings.Contains(l.text.String(), "a-canary-of-ours") || !strings.Contains(l.text.String(), "canary did not come back") {
+	if strings.Contains(l.text.String(), "a-canary-of-the-sidecar") || !strings.Contains(l.text.String(), "canary did not come back") {
 		t.Errorf("told: %s", l.text.String())
 	}
 }

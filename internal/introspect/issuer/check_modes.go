@@ -22,18 +22,23 @@ func (c Config) checkModes(report func(key, cause, hint string)) {
 	c.checkSigned(report)
 }
 
-// localFaults are the reasons why no JWT can be validated locally. They are faults when the mode needs that, and otherwise the
-// answer to a route that demands it.
+// localFaults are the reasons why no JWT can be validated locally. They are faults when the mode needs that, and
+// otherwise the answer to a route that demands it.
 func (c Config) localFaults() []fault {
 	var all []fault
 	if c.Endpoint.Issuer == "" {
-		all = append(all, fault{"issuer", "is empty, and a JWT must name it", "set issuer to what the server writes into iss"})
+		all = append(all, fault{"issuer", "is empty, and a JWT must name it",
+			"set issuer to what the server writes into iss"})
 	}
-	if own := c.Match.Issuers; len(own) > 0 && !slices.Contains(own, c.Endpoint.Issuer) { // RFC 9068 section 4: exactly that one
-		all = append(all, fault{"match.issuers", "leaves out issuer, and of the JWTs validated locally only those that name it pass", "add issuer, or set issuer to what the server writes into iss"})
+	if own := c.Match.Issuers; len(own) > 0 &&
+		!slices.Contains(own, c.Endpoint.Issuer) { // RFC 9068 section 4: exactly that one
+		all = append(all, fault{"match.issuers",
+			"leaves out issuer, and of the JWTs validated locally only those that name it pass",
+			"add issuer, or set issuer to what the server writes into iss"})
 	}
 	if len(c.Dialect.Audience) == 0 { // RFC 8725 section 3.9; JAT-3
-		all = append(all, fault{"audience", "is empty, and a JWT that is validated locally must be for this API", "list the identifiers of this API that the server writes into aud"})
+		all = append(all, fault{"audience", "is empty, and a JWT that is validated locally must be for this API",
+			"list the identifiers of this API that the server writes into aud"})
 	}
 	if len(c.JWT.Algorithms) == 0 {
 		all = append(all, fault{"jwt.algorithms", "is empty", "name what the server signs with, such as RS256"})
@@ -43,7 +48,8 @@ func (c Config) localFaults() []fault {
 
 func (c Config) keyFaults() []fault {
 	if c.Endpoint.JWKSURI == "" && !c.Endpoint.Discoverable() {
-		return []fault{{"jwks_uri", "is empty, and there is no issuer whose metadata could name it", "set jwks_uri, or issuer to an https URL"}}
+		return []fault{{"jwks_uri", "is empty, and there is no issuer whose metadata could name it",
+			"set jwks_uri, or issuer to an https URL"}}
 	}
 	return nil
 }
@@ -52,7 +58,8 @@ func (c Config) checkSigned(report func(key, cause, hint string)) {
 	s := c.SignedResponse
 	if !c.RequireSigned {
 		if !s.DecryptionKey.IsZero() {
-			report("signed_response.decryption_key", "is set, and nothing asks for signed responses", "set require_signed")
+			report("signed_response.decryption_key", "is set, and nothing asks for signed responses",
+				"set require_signed")
 		}
 		return
 	}
@@ -63,13 +70,15 @@ func (c Config) checkSigned(report func(key, cause, hint string)) {
 		report("issuer", "is empty, and a signed response must name it", "set issuer to what the server calls itself")
 	}
 	if c.signedAudience() == "" {
-		report("signed_response.audience", "neither it nor client.id is set", "set it to what the server calls this client in aud")
+		report("signed_response.audience", "neither it nor client.id is set",
+			"set it to what the server calls this client in aud")
 	}
 	if len(s.Algorithms) == 0 {
 		report("signed_response.algorithms", "is empty", "name what the server signs with, such as RS256")
 	}
 	if !s.DecryptionKey.IsZero() && (len(s.EncryptionAlgorithms) == 0 || len(s.EncryptionEncodings) == 0) {
-		report("signed_response.encryption_algorithms", "it or encryption_encodings is empty", "name what this client is registered with")
+		report("signed_response.encryption_algorithms", "it or encryption_encodings is empty",
+			"name what this client is registered with")
 	}
 }
 
@@ -80,7 +89,8 @@ func (c Config) signedAudience() string {
 	return c.Endpoint.Client.ID
 }
 
-// Reached is the part of c that reaches the server. Where no question is asked about tokens, no credentials are needed for it.
+// Reached is the part of c that reaches the server. Where no question is asked about tokens, no credentials are
+// needed for it.
 func (c Config) Reached() oauth.Config {
 	s := c.Endpoint
 	if c.mode() == authz.ModeJWT && !s.Client.HasCredentials() {
@@ -107,7 +117,8 @@ func (c Config) needs() (needs, wants []oauth.Endpoint) {
 
 // noIntrospection reports whether the server cannot be asked: nothing says how.
 func (c Config) noIntrospection() bool {
-	return c.Dialect.Encoding() == dialect.Unasked || !c.Reached().Client.Authenticates() && c.Endpoint.IntrospectionEndpoint == ""
+	return c.Dialect.Encoding() == dialect.Unasked || !c.Reached().Client.Authenticates() &&
+		c.Endpoint.IntrospectionEndpoint == ""
 }
 
 // localUnavailable says why no JWT can be validated locally, or is empty.

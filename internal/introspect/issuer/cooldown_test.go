@@ -16,8 +16,8 @@ import (
 // cooldownWait is how long the first question after a revocation waits.
 const cooldownWait = 40 * time.Millisecond
 
-// Keycloak sends logout tokens before the session is over: whoever asks at once is told that the token is active.
-func TestEV1_LogoutThatIsToldBeforeTheServerMeansItIsFeltSoonAfterItDoes(t *testing.T) {
+// Keycloak sends logout tokens before the session is over: to a question at once it answers that the token is active.
+func TestEV1_LogoutThatIsSentBeforeItIsInForceTakesEffectSoonAfter(t *testing.T) {
 	for _, meant := range []time.Duration{0, 10 * time.Millisecond, 40 * time.Millisecond, time.Second, 20 * time.Second} {
 		for name, v := range map[string]authz.Revocation{"sid": {SessionID: "s1"}, "all": {All: true}} {
 			synctest.Test(t, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestEV1_ServerIsNotAskedInTheMomentOfARevocation(t *testing.T) {
 				}
 			}
 			if len(asked) == 0 {
-				t.Errorf("%s: nobody asked", name)
+				t.Errorf("%s: no question was asked", name)
 			}
 		})
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 )
 
-// Evict forgets what is known about the tokens that v means, and returns how many answers that were. No answer that was asked for
-// before is used any more, also one still in flight: the next request asks. JWTs that are validated locally count as revoked from
-// now on, for the configured time, when they were issued at or before v.At.
+// Evict forgets what is known about the tokens that v means, and returns how many answers that were. No answer that
+// was asked for before is used any more, also one still in flight: the next request asks. JWTs that are validated
+// locally count as revoked from now on, for the configured time, when they were issued at or before v.At.
 //
 // An issuer goes by its configured name, or by an identifier that is in its tokens. An error is an *authz.Error of kind
 // Malformed with one of the codes of package introspect, and then nothing was evicted.
@@ -41,7 +41,8 @@ func (is *Issuers) called(name string) []*Issuer {
 	if at := slices.IndexFunc(is.all, func(i *Issuer) bool { return i.name == name }); at >= 0 {
 		return is.all[at : at+1]
 	}
-	return slices.DeleteFunc(slices.Clone(is.all), func(i *Issuer) bool { return !slices.Contains(i.identifiers, name) })
+	return slices.DeleteFunc(slices.Clone(is.all),
+		func(i *Issuer) bool { return !slices.Contains(i.identifiers, name) })
 }
 
 // Evict is Issuers.Evict for the tokens of one issuer, whatever v calls it.

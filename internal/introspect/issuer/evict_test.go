@@ -205,7 +205,7 @@ func TestOnlyTheIssuerThatIsNamedEvicts(t *testing.T) {
 	}
 }
 
-// gate is a server whose every answer is made when its question arrives, and sent when somebody says so.
+// gate is a server whose every answer is made when its question arrives, and sent when the test releases it.
 type gate struct {
 	*upstream
 	arrived chan struct{}
@@ -252,7 +252,7 @@ func TestTrap10_ARevocationDuringAQuestionWins(t *testing.T) {
 				}()
 			}
 			g.await(t)
-			g.body.Store(no) // revoked at the server, and then we are told, and then the old answer comes
+			g.body.Store(no) // revoked at the server, then the event comes, and then the old answer
 			evict(t, i, v)
 			if n := i.Stats().Tombstones; n != 1 {
 				t.Errorf("%d tombstones", n)
@@ -295,7 +295,7 @@ func TestTrap10_ARefreshInTheBackgroundIsOvertakenToo(t *testing.T) {
 	}
 }
 
-func TestEV1_RevocationsOfOthersDisturbNobody(t *testing.T) {
+func TestEV1_RevocationsOfOtherTokensDisturbNoQuestion(t *testing.T) {
 	g := newGate(t)
 	i, _ := open(t, g.URL, withTenant)
 	g.body.Store(told)
@@ -317,7 +317,7 @@ func TestEV1_RevocationsOfOthersDisturbNobody(t *testing.T) {
 	}
 }
 
-func TestEV1_WhoIsOvertakenEveryTimeIsUnavailable(t *testing.T) {
+func TestEV1_AQuestionOvertakenEveryTimeIsUnavailable(t *testing.T) {
 	g := newGate(t)
 	i, _ := open(t, g.URL, func(c *Config) { c.Cache.StaleIfError = time.Hour })
 	g.body.Store(told)
@@ -336,8 +336,8 @@ func TestEV1_WhoIsOvertakenEveryTimeIsUnavailable(t *testing.T) {
 	}
 }
 
-// Every answer counts the revocations that its server knew of: none may be older than the last that we were told of
-// before we asked.
+// Every answer counts the revocations that its server knew of: none may be older than the last event
+// before the question.
 func TestEV1_NoAnswerIsOlderThanTheLastRevocation(t *testing.T) {
 	var known atomic.Int64
 	i, _ := openWired(t, func(c *Config) { c.Cache.TTL, c.Cache.HardTTL = time.Microsecond, time.Hour }, func(*http.Request) (*http.Response, error) {

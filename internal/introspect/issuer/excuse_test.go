@@ -181,7 +181,7 @@ func TestStaleIfErrorExcusesNoAnswerThatCannotBeRead(t *testing.T) {
 		"active, in words": func() (*http.Response, error) { return replies(200, `{"active":"true"}`) },
 		"active, in null":  func() (*http.Response, error) { return replies(200, `{"active":null}`) },
 		"a redirect":       func() (*http.Response, error) { return replies(302, ``, "Location", "/") },
-		"our credentials":  func() (*http.Response, error) { return replies(401, `{"error":"invalid_client"}`) },
+		"the credentials":  func() (*http.Response, error) { return replies(401, `{"error":"invalid_client"}`) },
 		"an empty success": func() (*http.Response, error) { return replies(206, ``) },
 	} {
 		synctest.Test(t, func(t *testing.T) {

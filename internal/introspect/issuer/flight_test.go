@@ -61,7 +61,7 @@ func TestINT19_FiveHundredCallersShareOneQuestion(t *testing.T) {
 	}
 }
 
-func TestINT19_TheAnswerIsKeptThoughNobodyWaited(t *testing.T) {
+func TestINT19_TheAnswerIsKeptThoughNoCallerWaited(t *testing.T) {
 	release := make(chan struct{})
 	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		<-release

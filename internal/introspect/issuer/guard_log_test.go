@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestBreakerLogsThatItOpensAndClosesOnceEach: an operator sees in the log that a server was left alone, and since when it
-// answers, whatever went on between.
+// TestBreakerLogsThatItOpensAndClosesOnceEach: an operator sees in the log that a server was left alone, and since
+// when it answers, whatever went on between.
 func TestBreakerLogsThatItOpensAndClosesOnceEach(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := true

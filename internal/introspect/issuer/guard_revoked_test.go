@@ -10,8 +10,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
-// Answers are kept for an hour; then everybody is logged out, and all tokens are asked about at once. Most are over. That
-// is nobody's guessing, and must not keep the others out.
+// Answers are kept for an hour; then all users are logged out, and all tokens are asked about at once. Most are over.
+// That is no guessing, and must not keep the others out.
 func TestINT12_ALogoutOfManyIsNoGuessing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		over := false

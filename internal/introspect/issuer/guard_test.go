@@ -66,9 +66,9 @@ func put(t *testing.T, i *Issuer, n int) (*authz.Claims, *authz.Error) {
 func TestINT8b_AnswersNeverOpenTheBreaker(t *testing.T) {
 	for name, answer := range map[string]func() (*http.Response, error){
 		"a kind of token that is not introspected": func() (*http.Response, error) { return replies(400, `{"error":"unsupported_token_type"}`) },
-		"our request is invalid":                   func() (*http.Response, error) { return replies(400, `{"error":"invalid_request"}`) },
-		"our credentials are refused":              func() (*http.Response, error) { return replies(401, `{"error":"invalid_client"}`) },
-		"we are forbidden":                         func() (*http.Response, error) { return replies(403, `<html>`, "Content-Type", "text/html") },
+		"the request is invalid":                   func() (*http.Response, error) { return replies(400, `{"error":"invalid_request"}`) },
+		"the credentials are refused":              func() (*http.Response, error) { return replies(401, `{"error":"invalid_client"}`) },
+		"the client is forbidden":                  func() (*http.Response, error) { return replies(403, `<html>`, "Content-Type", "text/html") },
 		"not found":                                func() (*http.Response, error) { return replies(404, ``) },
 		"a redirect":                               func() (*http.Response, error) { return replies(302, ``, "Location", "https://elsewhere.example/") },
 		"inactive":                                 func() (*http.Response, error) { return replies(200, `{"active":false}`) },
@@ -138,8 +138,9 @@ func TestAnAnswerBetweenFailuresKeepsTheBreakerClosed(t *testing.T) {
 	})
 }
 
-// TestAServerThatHungIsFoundOutWithinAPause: while it hangs, questions still go through, a pause apart, and none of them
-// delays the next. When it is back, the first answer lets all through, and those that still hang do not shut it out again.
+// TestAServerThatHungIsFoundOutWithinAPause: while it hangs, questions still go through, a pause apart, and none of
+// them delays the next. When it is back, the first answer lets all through, and those that still hang do not shut it
+// out again.
 func TestAServerThatHungIsFoundOutWithinAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -205,7 +206,7 @@ func TestASlowServerThatAnswersIsNotShutOut(t *testing.T) {
 	})
 }
 
-func TestOurOwnLeavingIsNoFailure(t *testing.T) {
+func TestACallerThatLeavesIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i, _ := guarded(t, func(c *Config) { c.Protection.BreakerFailures = 1 }, hangs)
 		ctx, leave := context.WithCancel(t.Context())
@@ -290,7 +291,7 @@ func TestRetryAfterPutsAnIssuerOnHold(t *testing.T) {
 	}
 }
 
-func TestARetryMendsWhatPasses(t *testing.T) {
+func TestARetryHelpsAgainstWhatPasses(t *testing.T) {
 	for name, first := range map[string]func() (*http.Response, error){
 		"no connection": func() (*http.Response, error) { return nil, errCut },
 		"cut off":       func() (*http.Response, error) { return nil, io.ErrUnexpectedEOF },
@@ -361,7 +362,7 @@ func TestRetriesEndWithTheTimeOfTheQuestion(t *testing.T) {
 }
 
 // TestAServerThatOnlySeemedToBeBackGetsFewQuestions: one answer closes the breaker, and then it hangs again. What waits
-// for it then must not take all the seats, or nobody would find out when it is really back.
+// for it then must not take all the seats, or no probe would find out when it is really back.
 func TestAServerThatOnlySeemedToBeBackGetsFewQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -417,8 +418,8 @@ func TestAServerThatOnlySeemedToBeBackGetsFewQuestions(t *testing.T) {
 	})
 }
 
-// TestQuestionsThatHungBeforeTheReturnTakeNoRoom: hundreds wait for a server that hung shortly. When it is back they wait
-// still, and keep nobody else waiting.
+// TestQuestionsThatHungBeforeTheReturnTakeNoRoom: hundreds wait for a server that hung shortly. When it is back they
+// wait still, and keep no other question waiting.
 func TestQuestionsThatHungBeforeTheReturnTakeNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

@@ -129,8 +129,8 @@ func TestINT12_RefusedTokenIsNotSent(t *testing.T) {
 	})
 }
 
-// guessing lets callers guess without pause for a time, each question taking 5 ms, and returns how many were asked about, and
-// how many of the requests with a token in use, one each 100 ms, passed.
+// guessing lets callers guess without pause for a time, each question taking 5 ms, and returns how many were asked
+// about, and how many of the requests with a token in use, one each 100 ms, passed.
 func guessing(t *testing.T, callers int, source func(n int) string, within time.Duration) (asked, passed, good int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

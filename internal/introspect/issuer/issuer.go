@@ -61,8 +61,8 @@ type Issuer struct {
 
 var _ introspect.Introspector = (*Issuer)(nil)
 
-// New checks cfg, reads the secrets and certificates that it names, and builds the layers. It uses no network: the sidecar starts
-// while an authorization server is down. The error lists all faults.
+// New checks cfg, reads the secrets and certificates that it names, and builds the layers. It uses no network: the
+// sidecar starts while an authorization server is down. The error lists all faults.
 func New(cfg Config, deps Deps) (*Issuer, error) {
 	err := conf.Validate(cfg)
 	if deps.Fingerprints == nil {
@@ -76,7 +76,8 @@ func New(cfg Config, deps Deps) (*Issuer, error) {
 	}
 	deps.Log = cmp.Or(deps.Log, slog.New(slog.DiscardHandler))
 	needs, wants := cfg.needs()
-	server, err := oauth.New(cfg.Reached(), oauth.Deps{Needs: cfg.needsToken(needs), Wants: wants, Log: deps.Log, Transport: deps.Transport})
+	server, err := oauth.New(cfg.Reached(),
+		oauth.Deps{Needs: cfg.needsToken(needs), Wants: wants, Log: deps.Log, Transport: deps.Transport})
 	if err != nil {
 		return nil, err
 	}
@@ -91,13 +92,14 @@ func New(cfg Config, deps Deps) (*Issuer, error) {
 // build stacks the layers, from the one that asks the server up to the cache.
 func build(cfg Config, deps Deps, server *oauth.Server) (*Issuer, error) {
 	e, reader := cfg.Endpoint, cfg.reader()
-	keySet := jose.NewKeySet(jose.KeySetConfig{Name: e.Name, Log: deps.Log, MostWaiting: max(1, cfg.MaxInFlight/2), Fetch: server.FetchKeys})
+	keySet := jose.NewKeySet(jose.KeySetConfig{Name: e.Name, Log: deps.Log, MostWaiting: max(1, cfg.MaxInFlight/2),
+		Fetch: server.FetchKeys})
 	revocations := cache.NewRevocations(e.Name, cfg.Cache.RevocationMemory, deps.Fingerprints)
 	signed, jwt := cfg.SignedResponse, cfg.JWT
 	signed.Algorithms, jwt.Algorithms = algorithms(signed.Algorithms), algorithms(jwt.Algorithms)
 	client, err := remote.New(signed, remote.Deps{
-		Endpoint: e, Server: server, Reader: reader, Observer: deps.Observer, RequireSigned: cfg.RequireSigned, Keys: keySet,
-		IssuedAhead: cfg.issuedAhead(),
+		Endpoint: e, Server: server, Reader: reader, Observer: deps.Observer,
+		RequireSigned: cfg.RequireSigned, Keys: keySet, IssuedAhead: cfg.issuedAhead(),
 	})
 	if err != nil {
 		return nil, err
@@ -112,8 +114,10 @@ func build(cfg Config, deps Deps, server *oauth.Server) (*Issuer, error) {
 		NotBeforeAhead: cfg.notBeforeAhead(), IssuedAhead: cfg.issuedAhead(),
 	})
 	c := cache.New(l, cfg.Cache, cache.Deps{
-		Issuer: e.Name, Identifier: e.Issuer, ClientID: e.Client.ID, Endpoint: func() string { return server.KnownEndpoint(oauth.Introspection) },
-		MaxInFlight: cfg.MaxInFlight, Fingerprints: deps.Fingerprints, Revocations: revocations, IssuedAhead: cfg.issuedAhead(), Observer: deps.Observer,
+		Issuer: e.Name, Identifier: e.Issuer, ClientID: e.Client.ID,
+		Endpoint:    func() string { return server.KnownEndpoint(oauth.Introspection) },
+		MaxInFlight: cfg.MaxInFlight, Fingerprints: deps.Fingerprints, Revocations: revocations,
+		IssuedAhead: cfg.issuedAhead(), Observer: deps.Observer,
 	})
 	return &Issuer{
 		name: e.Name, issuer: e.Issuer, identifiers: append([]string{e.Issuer}, cfg.Match.Issuers...),
@@ -123,7 +127,8 @@ func build(cfg Config, deps Deps, server *oauth.Server) (*Issuer, error) {
 	}, nil
 }
 
-// Introspect returns what the server says, or lately said, about the token of q. See introspect.Introspector for its errors.
+// Introspect returns what the server says, or lately said, about the token of q. See introspect.Introspector for its
+// errors.
 func (i *Issuer) Introspect(ctx context.Context, q introspect.Question) (*authz.Claims, error) {
 	if why := i.refuses(q.Token); !why.OK() {
 		return dialect.Unusable(why, time.Now()).Claims, nil
@@ -150,8 +155,8 @@ func (i *Issuer) refuses(tok secret.Text) authz.Unusable {
 	return authz.Unusable{}
 }
 
-// Ask puts one question past cache and guard, for diagnosis. The Answer is filled as far as things went when there is an error
-// too. In a mode that validates locally that is done as for a request.
+// Ask puts one question past cache and guard, for diagnosis. The Answer is filled as far as things went when there is
+// an error too. In a mode that validates locally that is done as for a request.
 func (i *Issuer) Ask(ctx context.Context, tok secret.Text) (introspect.Answer, error) {
 	var a introspect.Answer
 	client := introspect.AskerFunc(func(ctx context.Context, q introspect.Question) (f introspect.Fact, err error) {
@@ -163,8 +168,8 @@ func (i *Issuer) Ask(ctx context.Context, tok secret.Text) (introspect.Answer, e
 	return a, err
 }
 
-// Probe puts one question to the server, past all other layers: for a token that is none of the server's, which a mode that
-// validates locally would not ask about. Otherwise it is like Ask.
+// Probe puts one question to the server, past all other layers: for a token that is none of the server's, which a
+// mode that validates locally would not ask about. Otherwise it is like Ask.
 func (i *Issuer) Probe(ctx context.Context, tok secret.Text) (introspect.Answer, error) {
 	_, a, err := i.client.Diagnose(ctx, tok)
 	return a, err
@@ -192,8 +197,8 @@ func (i *Issuer) Sweep() { i.cache.Sweep() }
 // at once when the endpoint is configured. The first questions are faster after it, and answered without it too.
 func (i *Issuer) Warm(ctx context.Context) { i.server.Warm(ctx) }
 
-// Close refuses new questions, waits for those in flight, each of which ends within the configured timeout, and closes the
-// connections. What is cached can still be had.
+// Close refuses new questions, waits for those in flight, each of which ends within the configured timeout, and
+// closes the connections. What is cached can still be had.
 func (i *Issuer) Close() {
 	i.cache.Close()
 	i.keySet.Close()

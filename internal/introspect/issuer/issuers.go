@@ -40,8 +40,8 @@ func Open(cfgs []Config, deps Deps) (*Issuers, error) {
 	return is, nil
 }
 
-// Introspect asks the one issuer that the token of q is for. See introspect.Introspector for its errors; one of kind Malformed
-// means that the request does not say which issuer that is.
+// Introspect asks the one issuer that the token of q is for. See introspect.Introspector for its errors; one of kind
+// Malformed means that the request does not say which issuer that is.
 func (is *Issuers) Introspect(ctx context.Context, q introspect.Question) (*authz.Claims, error) {
 	c := is.Choose(q)
 	if c.issuer == nil {
@@ -59,8 +59,8 @@ func (is *Issuers) Choose(q introspect.Question) Choice {
 	return c
 }
 
-// Choice is the issuer that a question goes to, or why it goes to none. Choices can be compared: where choice, token and
-// freshness are equal, so is the answer.
+// Choice is the issuer that a question goes to, or why it goes to none. Choices can be compared: where choice, token
+// and freshness are equal, so is the answer.
 type Choice struct {
 	issuer *Issuer
 	routed route.Choice

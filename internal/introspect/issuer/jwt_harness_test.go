@@ -23,7 +23,8 @@ import (
 
 const api = "https://api.example"
 
-// keyed is an authorization server with keys of its own, metadata, and an introspection endpoint that a test may replace.
+// keyed is an authorization server with keys of its own, metadata, and an introspection endpoint that a test may
+// replace.
 type keyed struct {
 	*httptest.Server
 	signer *jose.Signer

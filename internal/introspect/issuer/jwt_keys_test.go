@@ -32,7 +32,8 @@ func becomesActive(t *testing.T, i *Issuer, tok secret.Text) {
 	}
 }
 
-// A good token is never called bad because keys could not be had, or were not fetched again: adversarial cases of a rotation.
+// A good token is never called bad because keys could not be had, or were not fetched again: adversarial cases of a
+// rotation.
 func TestAdvRotation_AJustPublishedKeyIsFoundWhileAStrangerInventsOne(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT))
@@ -69,9 +70,9 @@ func TestAdvRotation_AStrangersTokenEndsInARefusal(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	look(t, i, k.token(t, nil))
-	stranger := sign(t, newSigner(t, "invented"), "at+jwt", k.claims(nil))
+	foreign := sign(t, newSigner(t, "invented"), "at+jwt", k.claims(nil))
 	for n := range 30 {
-		if c := look(t, i, stranger); c.Active {
+		if c := look(t, i, foreign); c.Active {
 			t.Errorf("time %d: active", n)
 		}
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// refused checks that tokens are inactive, for the reasons given, and that nobody was asked about them.
+// refused checks that tokens are inactive, for the reasons given, and that the server was not asked about them.
 func refused(t *testing.T, k *keyed, i *Issuer, tokens map[string]secret.Text) {
 	t.Helper()
 	for why, tok := range tokens {
@@ -56,7 +56,7 @@ func TestJAT3_AGoodTokenIsReadWithoutAskingAnybody(t *testing.T) {
 		t.Error("times or claims are missing")
 	}
 	if k.asked.Load() != 0 || len(l.asked) != 0 {
-		t.Error("somebody was asked")
+		t.Error("the server was asked")
 	}
 	look(t, i, k.token(t, nil))
 	if n := k.fetched.Load(); n != 1 {
@@ -258,7 +258,7 @@ func TestBCP3_KeysOfAnotherIssuerDoNotCount(t *testing.T) {
 	}
 }
 
-func TestBCP4_WhereATokenSaysItsKeysAreNobodyLooks(t *testing.T) {
+func TestBCP4_KeysAreNotFetchedFromWhereATokenSays(t *testing.T) {
 	k := newKeyed(t)
 	trap := serve(t, saysJSON(`{}`))
 	i, _ := open(t, "", k.in(authz.ModeJWT))
@@ -270,7 +270,7 @@ func TestBCP4_WhereATokenSaysItsKeysAreNobodyLooks(t *testing.T) {
 		}
 	}
 	if trap.calls.Load() != 0 {
-		t.Error("somebody looked")
+		t.Error("the address in the token was fetched")
 	}
 }
 
@@ -346,12 +346,12 @@ func TestJWTKeyRotation_ANewKeyIsFoundAndTheRefusalBeforeIsNotKept(t *testing.T)
 	if c := look(t, i, tok); !c.Active {
 		t.Errorf("signed with the new key: %s", c.Inactive.Text)
 	}
-	stranger := sign(t, newSigner(t, "k3"), "at+jwt", k.claims(nil))
+	foreign := sign(t, newSigner(t, "k3"), "at+jwt", k.claims(nil))
 	for range 20 {
-		look(t, i, stranger)
+		look(t, i, foreign)
 	}
 	if n := k.fetched.Load(); n != 3 {
-		t.Errorf("%d fetches: strangers make us hammer the server", n)
+		t.Errorf("%d fetches: tokens of unknown keys cause too many fetches", n)
 	}
 	if s := i.Stats(); s.Inactive.Entries != 0 {
 		t.Errorf("%d refusals of unsigned tokens are kept", s.Inactive.Entries)
@@ -371,7 +371,7 @@ func TestJWTRefusalsOfWhatTheIssuerSignedAreKept(t *testing.T) {
 	look(t, i, k.token(t, change{"nbf": now + 60}))
 	look(t, i, k.token(t, change{"iat": now + 60}))
 	if s := i.Stats(); s.Inactive.Entries != 4 || s.Active.Entries != 0 {
-		t.Errorf("%+v: what time mends is kept", s)
+		t.Errorf("%+v: a refusal that passes by itself is kept", s)
 	}
 }
 
@@ -437,8 +437,8 @@ func TestJWTStaleIfErrorDoesNotOutliveAWithdrawnKey(t *testing.T) {
 			t.Fatal(c.Inactive.Text)
 		}
 		k.holds() // the issuer takes all its keys back, and a token with another one makes that known
-		stranger := sign(t, newSigner(t, "k2"), "at+jwt", k.claims(nil))
-		noAnswer(t, i, stranger, "", authz.Unavailable)
+		foreign := sign(t, newSigner(t, "k2"), "at+jwt", k.claims(nil))
+		noAnswer(t, i, foreign, "", authz.Unavailable)
 		for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) { // an empty set counts when it is seen twice
 			_, err := i.Introspect(t.Context(), introspect.Question{Token: tok})
 			if authz.KindOf(err) == authz.Unavailable {
@@ -473,16 +473,16 @@ func TestJWTStrangersDoNotTakeAllSeatsWhileKeysHang(t *testing.T) {
 			})
 			look(t, i, good("1"))
 			time.Sleep(time.Minute)
-			var strangers sync.WaitGroup
+			var unknown sync.WaitGroup
 			for range 4 {
 				tok := sign(t, newSigner(t, kid), "at+jwt", map[string]any{})
-				strangers.Go(func() { _, _ = i.Introspect(t.Context(), introspect.Question{Token: tok}) })
+				unknown.Go(func() { _, _ = i.Introspect(t.Context(), introspect.Question{Token: tok}) })
 			}
 			synctest.Wait()
 			if c, err := i.Introspect(t.Context(), introspect.Question{Token: good("2")}); err != nil || !c.Active {
 				t.Errorf("%s: a token with a known key: %v", name, err)
 			}
-			strangers.Wait()
+			unknown.Wait()
 		})
 	}
 }

@@ -24,9 +24,9 @@ func (l *landing) Refreshed(issuer, outcome string) {
 	<-l.release
 }
 
-// Between the moment an answer is kept and the end of the question it came from, a revocation can evict it. Who asks after
-// that found nothing in the cache, joined the question, and was given what had just been evicted.
-func TestEV1_WhoAsksAfterARevocationIsNotGivenTheAnswerOfAQuestionThatIsAboutToEnd(t *testing.T) {
+// Between the moment an answer is kept and the end of the question it came from, a revocation can evict it. Who asks
+// after that found nothing in the cache, joined the question, and was given what had just been evicted.
+func TestEV1_ACallerAfterARevocationDoesNotGetTheEvictedAnswer(t *testing.T) {
 	l := &landing{kept: make(chan struct{}), release: make(chan struct{})}
 	var over atomic.Bool
 	cfg := testConfig(t, "https://as.example/introspect")

@@ -111,7 +111,7 @@ func TestINT13_PastTheHardLifetimeTheServerIsAskedFirst(t *testing.T) {
 	})
 }
 
-func TestINT19_OneRefreshForAllWhoUseAStaleAnswer(t *testing.T) {
+func TestINT19_OneRefreshForAllUsesOfAStaleAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		as := &server{body: yes}
 		i, _ := openWired(t, lifetimes, as.answer)
@@ -173,7 +173,7 @@ func TestINT7_AnInactiveAnswerInTheBackgroundReplacesAtOnce(t *testing.T) {
 	}
 }
 
-func TestRefreshesLeaveHalfOfTheSeatsToThoseWhoWait(t *testing.T) {
+func TestRefreshesLeaveHalfOfThePermitsToCallersThatWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		as := &server{body: yes}
 		i, l := openWired(t, func(c *Config) {
@@ -253,8 +253,8 @@ func TestStaleIfErrorHelpsThoughEveryRequestAsks(t *testing.T) {
 	})
 }
 
-// Whoever refuses us has answered, and may have taken our credentials away for a reason.
-func TestINT8_StaleAnswersAreNotUsedWhenTheServerRefusesUs(t *testing.T) {
+// A server that refuses the client has answered, and may have withdrawn its credentials for a reason.
+func TestINT8_StaleAnswersAreNotUsedWhenTheServerRefusesTheClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		as := &server{body: yes}
 		i, _ := openWired(t, lifetimes, as.answer)

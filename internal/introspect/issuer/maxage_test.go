@@ -61,7 +61,7 @@ func TestINT13_ALimitedRouteGetsNoOlderAnswerInAnOutage(t *testing.T) {
 	})
 }
 
-func TestINT13_AQuestionUnderWayIsTooOldForWhoeverAsksAnew(t *testing.T) {
+func TestINT13_AQuestionInFlightIsTooOldForMaxAgeZero(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		as := &server{body: yes, takes: 2 * time.Second}
 		i, _ := openWired(t, nil, as.answer)
@@ -89,7 +89,7 @@ func TestINT13_AQuestionUnderWayIsTooOldForWhoeverAsksAnew(t *testing.T) {
 	})
 }
 
-func TestINT13_AQuestionUnderWayIsYoungEnoughForWhoeverAllowsForIt(t *testing.T) {
+func TestINT13_AQuestionInFlightIsSharedWithinMaxAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		as := &server{body: yes, takes: 2 * time.Second}
 		i, _ := openWired(t, nil, as.answer)

@@ -17,7 +17,7 @@ func evictSession(t *testing.T, i *Issuer, sid string) {
 	}
 }
 
-func TestEV1_ARevokedJWTIsAskedAboutAlthoughItIsValidatedHere(t *testing.T) {
+func TestEV1_ARevokedJWTIsAskedAboutAlthoughItIsValidatedLocally(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) { c.Cache.RevocationMemory = time.Hour }))
 	tok, other := k.token(t, change{"sid": "s1"}), k.token(t, change{"sid": "s2", "jti": "2"})
@@ -48,7 +48,7 @@ func TestEV1_ARevokedJWTThatItsIssuerStillCallsActiveLivesOn(t *testing.T) {
 	noAnswer(t, i, tok, "", authz.Unavailable)
 }
 
-func TestEV1_WhereNobodyCanBeAskedTheRevocationHolds(t *testing.T) {
+func TestEV1_WhereNoServerCanBeAskedTheRevocationHolds(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) {
 		c.Cache.RevocationMemory = time.Hour

@@ -11,9 +11,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// TestEV1_TheEndOfASessionEndsItsTokensInEveryMode: answers are kept for an hour. The first request after the event denies
-// the token of the session, and the token of another session is good before and after. Where the JWT is validated locally,
-// the event ends it although the server goes on calling it active.
+// TestEV1_TheEndOfASessionEndsItsTokensInEveryMode: answers are kept for an hour. The first request after the event
+// denies the token of the session, and the token of another session is good before and after. Where the JWT is
+// validated locally, the event ends it although the server goes on calling it active.
 func TestEV1_TheEndOfASessionEndsItsTokensInEveryMode(t *testing.T) {
 	for name, c := range map[string]struct {
 		mode           authz.Mode

@@ -224,13 +224,13 @@ func TestModes_CheckFindsWhatCannotWork(t *testing.T) {
 		"keys somewhere": {func(c *Config) {
 			c.Endpoint.Issuer, c.Endpoint.JWKSURI = "http://as.example", "https://as.example/jwks"
 		}, ""},
-		"keys by http":            {func(c *Config) { c.Endpoint.JWKSURI = "http://as.example/jwks" }, "jwks_uri"},
-		"another kind of JWT":     {func(c *Config) { c.JWT.Types = []string{"at+jwt", "Application/Token-Introspection+JWT"} }, "jwt.types[1]"},
-		"aud is said elsewhere":   {func(c *Config) { c.JWT.OptionalClaims = []string{"aud"} }, "jwt.optional_claims[0]"},
-		"exp is never optional":   {func(c *Config) { c.JWT.OptionalClaims = []string{"exp"} }, "jwt.optional_claims[0]"},
-		"a claim nobody requires": {func(c *Config) { c.JWT.OptionalClaims = []string{"scope"} }, "jwt.optional_claims[0]"},
-		"much leeway":             {func(c *Config) { c.JWT.Leeway = time.Hour }, "jwt.leeway"},
-		"signed":                  {signed, ""},
+		"keys by http":                 {func(c *Config) { c.Endpoint.JWKSURI = "http://as.example/jwks" }, "jwks_uri"},
+		"another kind of JWT":          {func(c *Config) { c.JWT.Types = []string{"at+jwt", "Application/Token-Introspection+JWT"} }, "jwt.types[1]"},
+		"aud is said elsewhere":        {func(c *Config) { c.JWT.OptionalClaims = []string{"aud"} }, "jwt.optional_claims[0]"},
+		"exp is never optional":        {func(c *Config) { c.JWT.OptionalClaims = []string{"exp"} }, "jwt.optional_claims[0]"},
+		"a claim that is not required": {func(c *Config) { c.JWT.OptionalClaims = []string{"scope"} }, "jwt.optional_claims[0]"},
+		"much leeway":                  {func(c *Config) { c.JWT.Leeway = time.Hour }, "jwt.leeway"},
+		"signed":                       {signed, ""},
 		"signed, no client id": {func(c *Config) {
 			signed(c)
 			c.Mode, c.Endpoint.Client.ID, c.Endpoint.Client.Auth = authz.ModeIntrospect, "", "bearer"

@@ -34,7 +34,7 @@ func TestAnswersThatAreNoAnswerAreErrorsAndNeverKept(t *testing.T) {
 		answer http.HandlerFunc
 		want   authz.Kind
 	}{
-		{"INT-8: 401 is our credentials", says(401, "application/json", `{"error":"invalid_client"}`), authz.Misconfigured},
+		{"INT-8: 401 is about the credentials", says(401, "application/json", `{"error":"invalid_client"}`), authz.Misconfigured},
 		{"INT-8: 401 without body", says(401, "", ""), authz.Misconfigured},
 		{"INT-8b: 400 invalid_client", says(400, "application/json", `{"error":"invalid_client"}`), authz.Misconfigured},
 		{"INT-8b: 400 unauthorized_client", says(400, "application/json", `{"error":"unauthorized_client"}`), authz.Misconfigured},
@@ -196,7 +196,8 @@ func TestINT8b_A400ThatIsAboutTheTokenIsInactiveAndKept(t *testing.T) {
 	}
 }
 
-// Where the sidecar shows a token of its own, invalid_token may be said of that one: then a good token must not be refused.
+// Where the sidecar shows a token of its own, invalid_token may be said of that one: then a good token must not be
+// refused.
 func TestINT8b_InvalidTokenMayBeAboutTheTokenOfTheSidecar(t *testing.T) {
 	u := serve(t, says(400, "application/json", `{"error":"invalid_token"}`))
 	i, _ := open(t, u.URL, func(c *Config) {
@@ -283,7 +284,7 @@ func TestINT9_RetryAfterCanBeADate(t *testing.T) {
 }
 
 func TestAServerThatNeverAnswersIsUnavailableInTime(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") // the kernel accepts; nobody reads
+	l, err := net.Listen("tcp", "127.0.0.1:0") // the kernel accepts; no program reads
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// The server calls every JWT active, for ever. Each token is ended by an event while it is in use, and no request that begins
-// after that is allowed, whatever its mode, what is kept and refreshed, and what the server does then.
+// The server calls every JWT active, for ever. Each token is ended by an event while it is in use, and no request
+// that begins after that is allowed, whatever its mode, what is kept and refreshed, and what the server does then.
 func TestBCL4_NoRequestAfterALogoutUsesTheTokenThatItEnded(t *testing.T) {
 	const tokens, callers = 6, 4
 	for _, mode := range authz.Modes() {
@@ -65,7 +65,8 @@ func with(c change, name string, v any) change {
 	return c
 }
 
-// uses presents a token until it has ended and a moment more, and wants no request that began after its end to be allowed.
+// uses presents a token until it has ended and a moment more, and wants no request that began after its end to be
+// allowed.
 func uses(t *testing.T, i *Issuer, tok secret.Text, callers int, end func()) {
 	t.Helper()
 	var ended atomic.Bool

@@ -119,8 +119,8 @@ func (a recordedAnswer) bytes(t *testing.T) []byte {
 	return []byte(text)
 }
 
-// TestRecordedAnswers replays what eight real servers said through the whole client, and compares outcome and facts with
-// what was written down by hand: INT-6 to INT-9, INT-8b, INT-14, INT-20.
+// TestRecordedAnswers replays what eight real servers said through the whole client, and compares outcome and facts
+// with what was written down by hand: INT-6 to INT-9, INT-8b, INT-14, INT-20.
 func TestRecordedAnswers(t *testing.T) {
 	if got := recordedFolders(t); !slices.Equal(got, slices.Sorted(maps.Keys(recordedServers))) {
 		t.Fatalf("testdata/recorded holds %q", got)
@@ -254,7 +254,7 @@ func checkRecorded(t *testing.T, dialect string, answer recordedAnswer, want rec
 	}
 }
 
-// replayRecorded is the recorded server: it says one thing to whoever asks.
+// replayRecorded is the recorded server: it gives each question the same answer.
 func replayRecorded(t *testing.T, answer recordedAnswer, body []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
@@ -332,8 +332,8 @@ func canonicalFacts(e recordedExpectation) recordedExpectation {
 	return e
 }
 
-// checkRecordedLife holds what is true of every answer: an inactive token is never usable and carries no facts, an active one
-// keeps the answer as it came, was asked for by no configured rule, and is dead from its exp on (INT-10).
+// checkRecordedLife holds what is true of every answer: an inactive token is never usable and carries no facts, an
+// active one keeps the answer as it came, was asked for by no configured rule, and is dead from its exp on (INT-10).
 func checkRecordedLife(t *testing.T, c *authz.Claims, body []byte) {
 	t.Helper()
 	if !c.Active {

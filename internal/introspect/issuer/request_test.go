@@ -67,7 +67,7 @@ func TestGitHubIsAskedByJSONAndBasic(t *testing.T) {
 	}
 }
 
-func TestATokenThatIsNoTextIsNobodysToken(t *testing.T) {
+func TestATokenThatIsNoUTF8IsInactive(t *testing.T) {
 	u := serve(t, says(404, "application/json", `{"message":"Not Found"}`))
 	i, _ := open(t, u.URL, speaking("github"))
 	c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New("a\xffb")})

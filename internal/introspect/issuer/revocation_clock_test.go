@@ -15,8 +15,8 @@ func alone(c *Config) {
 	c.Endpoint.Client.Secret = secret.Source{}
 }
 
-// The issuer's clock may be ahead by as much as it may be for a token to be used at all. A token of the moment before an
-// eviction then says that it was issued after it.
+// The issuer's clock may be ahead by as much as it may be for a token to be used at all. A token of the moment before
+// an eviction then says that it was issued after it.
 func TestEV1_EvictionReachesTokensOfAnIssuerWhoseClockIsAhead(t *testing.T) {
 	for name, v := range map[string]authz.Revocation{
 		"sub": {Subject: "alice"}, "client_id": {ClientID: "web"}, "sid": {SessionID: "s1"}, "tenant": {Tenant: "t1"}, "username": {Username: "a"},

@@ -14,7 +14,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// jwt is a compact JWS that names nobody's key.
+// jwt is a compact JWS whose signature no key verifies.
 func jwt(header, payload string) string {
 	encode := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 	return encode(header) + "." + encode(payload) + ".c2ln"
@@ -100,7 +100,7 @@ func TestAJWTGoesToTheIssuerThatItNames(t *testing.T) {
 	s.goes(t, tokenOf(jwtOf("https://b")), 1)
 }
 
-func TestAJWTOfAnIssuerThatNobodyConfiguredIsRefusedUnasked(t *testing.T) {
+func TestAJWTOfAnIssuerThatIsNotConfiguredIsRefusedUnasked(t *testing.T) {
 	s := openAll(t, named("https://a"), both(named("https://b"), matching(route.Match{Default: true})))
 	for _, iss := range []string{"https://evil", "https://a/", "HTTPS://a", "https://a ", ""} {
 		if c := s.goes(t, tokenOf(jwtOf(iss)), -1); c.Inactive.Text != "names an issuer that is not configured: it names "+dialect.Quote(iss)+`, configured is "https://a", "https://b"` {
@@ -156,7 +156,7 @@ func TestOpaqueTokensGoByPrefixAndLength(t *testing.T) {
 	s.goes(t, tokenOf("A_1"), 2)
 }
 
-func TestAnOpaqueTokenThatNobodyTakesIsRefusedUnasked(t *testing.T) {
+func TestAnOpaqueTokenThatNoIssuerTakesIsRefusedUnasked(t *testing.T) {
 	s := openAll(t, matching(route.Match{Prefixes: []string{"a_"}}), named("https://b"))
 	if c := s.goes(t, tokenOf("b_1"), -1); c.Inactive.Text != "is of no configured issuer" {
 		t.Error(c.Inactive.Text)
@@ -165,7 +165,7 @@ func TestAnOpaqueTokenThatNobodyTakesIsRefusedUnasked(t *testing.T) {
 	s.goes(t, tokenOf(encrypted), -1)
 }
 
-func TestWhatNamesNobodyIsOpaque(t *testing.T) {
+func TestATokenThatNamesNoIssuerIsOpaque(t *testing.T) {
 	s := openAll(t, named("https://a"), both(named("https://b"), matching(route.Match{Default: true})))
 	s.goes(t, tokenOf(encrypted), 1)
 	s.goes(t, tokenOf(jwt(`{"alg":"RS256"}`, `{"sub":"https://a"}`)), 1)
@@ -197,8 +197,8 @@ func TestAnIssuerWithoutNameTakesJWTsLikeOpaqueTokens(t *testing.T) {
 	on := func(tok, host string) introspect.Question {
 		return introspect.Question{Token: secret.New(tok), Host: host}
 	}
-	s.goes(t, on(jwtOf("https://whoever"), "b.example"), 1)
-	s.goes(t, on(jwtOf("https://whoever"), "c.example"), -1) // c has a name, which this is not
+	s.goes(t, on(jwtOf("https://any"), "b.example"), 1)
+	s.goes(t, on(jwtOf("https://any"), "c.example"), -1) // c has a name, which this is not
 	s.goes(t, on(jwtOf("https://a"), "b.example"), 0)
 }
 
@@ -250,7 +250,7 @@ func TestSeveralFieldsOfTheHeaderThatTellsAreMalformed(t *testing.T) {
 	}
 }
 
-func TestATokenTooLongForAnybodyIsRefusedUnasked(t *testing.T) {
+func TestATokenThatIsTooLongIsRefusedUnasked(t *testing.T) {
 	s := openAll(t, named("https://a"), both(named("https://b"), matching(route.Match{Default: true})))
 	s.goes(t, tokenOf(strings.Repeat("a", introspect.MaxTokenBytes+1)), -1)
 	s.goes(t, tokenOf(jwt(`{"alg":"RS256"}`, `{"iss":"https://a","x":"`+strings.Repeat("a", introspect.MaxTokenBytes)+`"}`)), -1)
@@ -277,8 +277,8 @@ func TestChoosingForAnOpaqueTokenAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzNoTokenGoesToAnIssuerThatWasNotChosen watches three servers: whatever the token, the host and the header, one of them is
-// asked at most, and never another than the one that a JWT names.
+// FuzzNoTokenGoesToAnIssuerThatWasNotChosen watches three servers: whatever the token, the host and the header, one
+// of them is asked at most, and never another than the one that a JWT names.
 func FuzzNoTokenGoesToAnIssuerThatWasNotChosen(f *testing.F) {
 	for _, tok := range []string{"a_1", "b_1", "opaque", encrypted, jwtOf("https://a"), jwtOf("https://b"), jwtOf("https://c"), jwt(`{"typ":"JWT"}`, `{"iss":"https://a"}`),
 		jwt(`{"alg":"RS256"}`, `{"iss":"https://b","iss":"https://a"}`), jwt(`{"alg":"RS256"}`, `{"iss":"https:\/\/a"}`), "a.b.c", "..", "a_." + jwtOf("https://b")} {
@@ -305,7 +305,7 @@ func FuzzNoTokenGoesToAnIssuerThatWasNotChosen(f *testing.F) {
 		case len(asked) > 1:
 			t.Fatalf("servers %d were asked about one token", asked)
 		case len(asked) == 0 && c.Active && s.Choose(introspect.Question{Token: secret.New(tok), Host: host, Headers: map[string][]string{"x-tenant": {tenant}}}).Issuer() == nil:
-			t.Fatal("active, and nobody was chosen")
+			t.Fatal("active, and no issuer was chosen")
 		}
 		if iss, ok := issOf(tok); ok && len(asked) == 1 && names[asked[0]] != iss {
 			t.Fatalf("server %d was asked about a token of %q", asked[0], iss)
@@ -343,8 +343,8 @@ func BenchmarkChoose(b *testing.B) {
 	}
 }
 
-// TestTrap7_ARefreshTokenThatOneIssuerRefusesIsNotLeftToTheDefault: hydra's access tokens have a prefix, and its refresh
-// tokens another.
+// TestTrap7_ARefreshTokenThatOneIssuerRefusesIsNotLeftToTheDefault: hydra's access tokens have a prefix, and its
+// refresh tokens another.
 func TestTrap7_ARefreshTokenThatOneIssuerRefusesIsNotLeftToTheDefault(t *testing.T) {
 	s := openAll(t,
 		func(c *Config) { c.Match.Default = true },

@@ -133,9 +133,9 @@ func TestJWI5_TheSignatureMustBeTheIssuersAndOfAListedAlgorithm(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k))
 	good := strings.Split(k.response(t, nil), ".")
-	stranger := &keyed{Server: k.Server, signer: newSigner(t, "k1")}
+	foreign := &keyed{Server: k.Server, signer: newSigner(t, "k1")}
 	unknown := &keyed{Server: k.Server, signer: newSigner(t, "k2")}
-	unkept(t, k, i, "a stranger's signature", signedContent, stranger.response(t, nil), authz.Misconfigured)
+	unkept(t, k, i, "a foreign's signature", signedContent, foreign.response(t, nil), authz.Misconfigured)
 	unkept(t, k, i, "a key that is not known yet", signedContent, unknown.response(t, nil), authz.Unavailable)
 	unkept(t, k, i, "no signature", signedContent, good[0]+"."+good[1]+".", authz.Misconfigured)
 	unkept(t, k, i, "none", signedContent, "eyJhbGciOiJub25lIiwidHlwIjoidG9rZW4taW50cm9zcGVjdGlvbitqd3QifQ."+good[1]+".", authz.Misconfigured)
@@ -169,14 +169,14 @@ func TestJWI6_Trap17_AResponseForAnotherClientIsNoAnswer(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k))
 	for name, c := range map[string]change{
-		"other client": {"aud": "rs:2"}, "list without us": {"aud": []string{"a", "b"}}, "no audience": {"aud": nil}, "empty list": {"aud": []string{}},
+		"other client": {"aud": "rs:2"}, "list without it": {"aud": []string{"a", "b"}}, "no audience": {"aud": nil}, "empty list": {"aud": []string{}},
 		"audience of the token": {"aud": api}, "other issuer": {"iss": k.URL + "/"}, "no issuer": {"iss": nil},
 	} {
 		unkept(t, k, i, name, signedContent, k.response(t, c), authz.Misconfigured)
 	}
 	k.says(says(http.StatusOK, signedContent, k.response(t, change{"aud": []string{"x", "rs:1"}})))
 	if !ask(t, i).Active {
-		t.Error("a list with us in it is refused")
+		t.Error("a list with the client in it is refused")
 	}
 	named, _ := open(t, "", signedOnly(k, func(c *Config) { c.SignedResponse.Audience = "orders" }))
 	unkept(t, k, named, "client id where a name is configured", signedContent, k.response(t, nil), authz.Misconfigured)

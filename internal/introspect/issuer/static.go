@@ -16,9 +16,10 @@ import (
 // maxStaticBytes bounds an answer when cfg does not.
 const maxStaticBytes = 1 << 20
 
-// Static returns an introspect.Introspector for use without a server: whatever the token, it gives the claims that an Issuer of cfg
-// would read out of answer, the JSON body of a 200. They are Fetched at the time of the call, and no two calls share them.
-// An answer that an Issuer could not read is an error of kind Unavailable here too, on each call.
+// Static returns an introspect.Introspector for use without a server: whatever the token, it gives the claims that an
+// Issuer of cfg would read out of answer, the JSON body of a 200. They are Fetched at the time of the call, and no
+// two calls share them. An answer that an Issuer could not read is an error of kind Unavailable here too, on each
+// call.
 //
 // Of cfg only what shapes claims is looked at: dialect, issuer, match.issuers, audience, absent_audience,
 // tenant, roles, not_before_leeway and max_response_bytes. The error lists their faults.

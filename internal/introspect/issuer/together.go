@@ -8,8 +8,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect/route"
 )
 
-// CheckAll reports what is wrong with issuers together. Keys are such as issuers[1].match. Config.Check reports what is wrong with
-// each alone.
+// CheckAll reports what is wrong with issuers together. Keys are such as issuers[1].match. Config.Check reports what
+// is wrong with each alone.
 func CheckAll(cfgs []Config, fault func(key, cause, hint string)) {
 	route.Check(routed(cfgs), fault)
 }
@@ -22,12 +22,13 @@ func routed(cfgs []Config) []route.Issuer {
 	return all
 }
 
-// ModesOf lists the modes that at least one of the issuers can do, as far as its configuration tells: what discovery will
-// find is not known yet.
+// ModesOf lists the modes that at least one of the issuers can do, as far as its configuration tells: what discovery
+// will find is not known yet.
 func ModesOf(cfgs []Config) []authz.Mode {
 	var asks, validates, both bool
 	for _, c := range cfgs {
-		a := (c.Endpoint.Issuer != "" || c.Endpoint.IntrospectionEndpoint != "") && c.Dialect.Encoding() != dialect.Unasked
+		a := (c.Endpoint.Issuer != "" || c.Endpoint.IntrospectionEndpoint != "") &&
+			c.Dialect.Encoding() != dialect.Unasked
 		v := (c.Endpoint.Issuer != "" || c.Endpoint.JWKSURI != "") && c.Dialect.HasJWTs()
 		asks, validates, both = asks || a, validates || v, both || a && v
 	}
@@ -35,7 +36,8 @@ func ModesOf(cfgs []Config) []authz.Mode {
 	for _, m := range []struct {
 		mode authz.Mode
 		can  bool
-	}{{authz.ModeIntrospect, asks}, {authz.ModeJWT, validates}, {authz.ModeJWTThenIntrospect, both}, {authz.ModeIntrospectOpaque, both}} {
+	}{{authz.ModeIntrospect, asks}, {authz.ModeJWT, validates}, {authz.ModeJWTThenIntrospect, both},
+		{authz.ModeIntrospectOpaque, both}} {
 		if m.can {
 			modes = append(modes, m.mode)
 		}
@@ -43,15 +45,16 @@ func ModesOf(cfgs []Config) []authz.Mode {
 	return modes
 }
 
-// WarnAll reports what is allowed about issuers together, and seldom meant: an issuer that may speak for every tenant, also for
-// those of the others.
+// WarnAll reports what is allowed about issuers together, and seldom meant: an issuer that may speak for every
+// tenant, also for those of the others.
 func WarnAll(cfgs []Config, warn func(key, cause, hint string)) {
 	if len(cfgs) < 2 {
 		return
 	}
 	for i, c := range cfgs {
 		if len(c.Dialect.Tenant) > 0 && len(c.Dialect.Tenants) == 0 {
-			warn(fmt.Sprintf("issuers[%d].tenants", i), fmt.Sprintf("is empty: issuer %q may speak for the tenants of the other issuers", c.Endpoint.Name),
+			warn(fmt.Sprintf("issuers[%d].tenants", i),
+				fmt.Sprintf("is empty: issuer %q may speak for the tenants of the other issuers", c.Endpoint.Name),
 				`list its tenants, or write ["*"] where it is meant`)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package local validates JWT access tokens without asking their server (RFC 9068, RFC 8725), and decides by the mode whether
-// the next layer is asked instead, or too.
+// Package local validates JWT access tokens without asking their server (RFC 9068, RFC 8725), and decides by the mode
+// whether the next layer is asked instead, or too.
 package local
 
 import (
@@ -36,7 +36,8 @@ func (Config) Words(key string) []string {
 func (c Config) Check(fault func(key, cause, hint string)) {
 	for i, t := range c.Types {
 		if foreignType(t) {
-			fault(fmt.Sprintf("types[%d]", i), fmt.Sprintf("%q is the type of another kind of JWT, which is never an access token", t), "remove it")
+			fault(fmt.Sprintf("types[%d]", i),
+				fmt.Sprintf("%q is the type of another kind of JWT, which is never an access token", t), "remove it")
 		}
 	}
 	for i, name := range c.OptionalClaims {
@@ -59,7 +60,8 @@ type Deps struct {
 	Server   *oauth.Server
 	Reader   *dialect.Reader
 	Keys     jose.KeySource
-	// Revoked is who revoked a token, by what each of the sources names. The first source says when the token was issued.
+	// Revoked is who revoked a token, by what each of the sources names. The first source says when the token was
+	// issued.
 	Revoked func(tok secret.Text, sources ...*authz.Claims) introspect.Revoker
 	// Unavailable says why no JWT can be validated, or is empty.
 	Unavailable string
@@ -86,8 +88,8 @@ var _ introspect.Asker = (*Layer)(nil)
 // New returns the layer before next.
 func New(next introspect.Asker, cfg Config, deps Deps) *Layer {
 	l := &Layer{
-		next: next, name: deps.Endpoint.Name, unavailable: deps.Unavailable, server: deps.Server, noIntrospection: deps.NoIntrospection,
-		revoked: deps.Revoked, ending: deps.Dialect.JWTEnding(),
+		next: next, name: deps.Endpoint.Name, unavailable: deps.Unavailable, server: deps.Server,
+		noIntrospection: deps.NoIntrospection, revoked: deps.Revoked, ending: deps.Dialect.JWTEnding(),
 	}
 	if l.unavailable == "" {
 		l.validator = newValidator(cfg, deps)
@@ -109,9 +111,11 @@ func (l *Layer) Ask(ctx context.Context, q introspect.Question) (introspect.Fact
 	case mode == authz.ModeIntrospect, mode == authz.ModeIntrospectOpaque && !isSigned(q.Token):
 		return l.introspect(ctx, q)
 	case !mode.Local():
-		return introspect.Fact{}, authz.Errorf(authz.Misconfigured, "look at token of issuer %q: mode %q is unknown", l.name, string(mode))
+		return introspect.Fact{}, authz.Errorf(authz.Misconfigured, "look at token of issuer %q: mode %q is unknown",
+			l.name, string(mode))
 	case l.validator == nil:
-		return introspect.Fact{}, authz.Errorf(authz.Misconfigured, "look at token of issuer %q: a route demands mode %q, for which %s", l.name, string(mode), l.unavailable)
+		return introspect.Fact{}, authz.Errorf(authz.Misconfigured,
+			"look at token of issuer %q: a route demands mode %q, for which %s", l.name, string(mode), l.unavailable)
 	}
 	own, err := l.validator.validate(ctx, q.Token)
 	if err != nil || !own.Claims.Active {
@@ -130,13 +134,14 @@ func (l *Layer) Ask(ctx context.Context, q introspect.Question) (introspect.Fact
 }
 
 func endedFact(fetched time.Time) introspect.Fact {
-	return introspect.Fact{Fact: permanentlyInvalid(authz.NotUsable(authz.Revoked, "was revoked, or its session ended, and the answer of its issuer about a JWT would not tell"), fetched)}
+	return introspect.Fact{Fact: permanentlyInvalid(authz.NotUsable(authz.Revoked,
+		"was revoked, or its session ended, and the answer of its issuer about a JWT would not tell"), fetched)}
 }
 
-// ended reports whether a revoked JWT is over whatever its issuer answers about it. The answer counts where the issuer would
-// know: of revoked tokens after a call to /v1/evict, of ended sessions after an event. Where it is unknown what the issuer
-// knows, the answer counts after a call to /v1/evict, and in mode introspect, where the operator chose to believe it; a signed
-// event counts in the modes that validate JWTs locally.
+// ended reports whether a revoked JWT is over whatever its issuer answers about it. The answer counts where the
+// issuer would know: of revoked tokens after a call to /v1/evict, of ended sessions after an event. Where it is
+// unknown what the issuer knows, the answer counts after a call to /v1/evict, and in mode introspect, where the
+// operator chose to believe it; a signed event counts in the modes that validate JWTs locally.
 func (l *Layer) ended(by introspect.Revoker, mode authz.Mode) bool {
 	switch {
 	case by == introspect.NotRevoked, by == introspect.ByOtherSession:
@@ -149,13 +154,15 @@ func (l *Layer) ended(by introspect.Revoker, mode authz.Mode) bool {
 	return l.ending < dialect.RevokedTokens
 }
 
-// introspect asks about a token that is not validated locally. An active one may be a JWT all the same, encrypted or not.
+// introspect asks about a token that is not validated locally. An active one may be a JWT all the same, encrypted or
+// not.
 func (l *Layer) introspect(ctx context.Context, q introspect.Question) (introspect.Fact, error) {
 	f, err := l.next.Ask(ctx, q)
 	if err != nil || !f.Claims.Active || l.ending == dialect.UnknownEnding {
 		return f, err
 	}
-	if _, isJWT := introspect.HeaderOf(q.Token.Reveal()); isJWT && l.ended(l.revoked(q.Token, f.Claims), authz.ModeIntrospect) {
+	if _, isJWT := introspect.HeaderOf(q.Token.Reveal()); isJWT &&
+		l.ended(l.revoked(q.Token, f.Claims), authz.ModeIntrospect) {
 		return endedFact(f.Claims.Fetched), nil
 	}
 	return f, nil
@@ -176,8 +183,8 @@ func (l *Layer) both(ctx context.Context, q introspect.Question, own dialect.Fac
 	return f, nil
 }
 
-// confirmRevoked asks about a token that is good by its own claims and was revoked: only its issuer knows more. An issuer
-// without introspection endpoint cannot be asked, and then the revocation holds.
+// confirmRevoked asks about a token that is good by its own claims and was revoked: only its issuer knows more. An
+// issuer without introspection endpoint cannot be asked, and then the revocation holds.
 func (l *Layer) confirmRevoked(ctx context.Context, q introspect.Question, own dialect.Fact) (introspect.Fact, error) {
 	if !l.noIntrospection {
 		f, err := l.both(ctx, q, own)
@@ -185,11 +192,12 @@ func (l *Layer) confirmRevoked(ctx context.Context, q introspect.Question, own d
 			return f, err
 		}
 	}
-	return introspect.Fact{Fact: dialect.Unusable(authz.NotUsable(authz.Revoked, "was revoked, and its issuer cannot be asked"), own.Claims.Fetched)}, nil
+	return introspect.Fact{Fact: dialect.Unusable(authz.NotUsable(authz.Revoked,
+		"was revoked, and its issuer cannot be asked"), own.Claims.Fetched)}, nil
 }
 
-// isSigned reports whether the header of a token says that it is a signed JWT. A token that only has the dots of a JWT is not,
-// nor is an encrypted one: some servers' opaque tokens have five parts.
+// isSigned reports whether the header of a token says that it is a signed JWT. A token that only has the dots of a
+// JWT is not, nor is an encrypted one: some servers' opaque tokens have five parts.
 func isSigned(tok secret.Text) bool {
 	h, ok := introspect.HeaderOf(tok.Reveal())
 	return ok && h.Encryption == ""

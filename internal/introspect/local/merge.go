@@ -7,20 +7,23 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 )
 
-// merge joins what a token's own claims say with what its server says of it. The facts are the server's, which knows the
-// state of today; the claims add whose token it is where the server is silent, and both bounds and bindings hold. Where
-// both speak and differ, one of them is not about this token.
+// merge joins what a token's own claims say with what its server says of it. The facts are the server's, which knows
+// the state of today; the claims add whose token it is where the server is silent, and both bounds and bindings hold.
+// Where both speak and differ, one of them is not about this token.
 func merge(claims, answer dialect.Fact) dialect.Fact {
 	c, a := claims.Claims, answer.Claims
 	for _, both := range []struct{ name, claim, answer string }{
-		{"iss", c.Issuer, a.Issuer}, {"sub", c.Subject.ID, a.Subject.ID}, {"jti", c.ID, a.ID}, {"client", c.ClientID, a.ClientID},
+		{"iss", c.Issuer, a.Issuer}, {"sub", c.Subject.ID, a.Subject.ID}, {"jti", c.ID, a.ID},
+		{"client", c.ClientID, a.ClientID},
 	} {
 		if both.claim != "" && both.answer != "" && both.claim != both.answer {
-			return dialect.Unusable(authz.NotUsable(authz.Contradiction, "has two sources that disagree about its "+both.name), a.Fetched)
+			return dialect.Unusable(authz.NotUsable(authz.Contradiction,
+				"has two sources that disagree about its "+both.name), a.Fetched)
 		}
 	}
 	if c.Confirmation.Bound() && a.Confirmation.Bound() && c.Confirmation != a.Confirmation {
-		return dialect.Unusable(authz.NotUsable(authz.Contradiction, "has two sources that disagree about the key it is bound to"), a.Fetched)
+		return dialect.Unusable(authz.NotUsable(authz.Contradiction,
+			"has two sources that disagree about the key it is bound to"), a.Fetched)
 	}
 	if a.Kind == authz.UnknownToken {
 		a.Kind = c.Kind
@@ -45,8 +48,9 @@ func merge(claims, answer dialect.Fact) dialect.Fact {
 	return answer
 }
 
-// typeOf joins what the claims and the answer say of the type of one subject. Evidence of a person may be in either of the two;
-// a client is one only where the answer agrees, or names no subject: it may have the user's name, which the claims lack.
+// typeOf joins what the claims and the answer say of the type of one subject. Evidence of a person may be in either
+// of the two; a client is one only where the answer agrees, or names no subject: it may have the user's name, which
+// the claims lack.
 func typeOf(claim, answer authz.Subject) authz.SubjectType {
 	switch [2]authz.SubjectType{claim.Type, answer.Type} {
 	case [2]authz.SubjectType{authz.User, authz.UnknownType}:

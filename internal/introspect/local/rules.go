@@ -57,8 +57,8 @@ func (r claimRules) signed(t jose.Token) authz.Unusable {
 	return authz.Unusable{}
 }
 
-// missing says why a required claim does not pass. Nothing makes iss and exp optional, and aud only what was said of tokens
-// without one. An iat that cannot be read bounds nothing, and is as good as none.
+// missing says why a required claim does not pass. Nothing makes iss and exp optional, and aud only what was said of
+// tokens without one. An iat that cannot be read bounds nothing, and is as good as none.
 func (r claimRules) missing(c jose.Claims, name string) authz.Unusable {
 	said, err := c.Has(name), error(nil)
 	switch name {
@@ -113,9 +113,10 @@ func (r claimRules) read(c *authz.Claims, t jose.Token, now time.Time) authz.Unu
 	return confusable(c, t)
 }
 
-// confusable says why a token that does not call itself an access token is taken for another kind. Where typ says at+jwt
-// it has said enough. Elsewhere ID tokens have the same issuer, key and typ as access tokens, and with a careless audience
-// the same audience: so nothing may speak for an ID token, and something must speak for an access token.
+// confusable says why a token that does not call itself an access token is taken for another kind. Where typ says
+// at+jwt it has said enough. Elsewhere ID tokens have the same issuer, key and typ as access tokens, and with a
+// careless audience the same audience: so nothing may speak for an ID token, and something must speak for an access
+// token.
 func confusable(c *authz.Claims, t jose.Token) authz.Unusable {
 	if strings.TrimPrefix(strings.ToLower(t.Header.Type), "application/") == "at+jwt" {
 		c.Kind = authz.AccessToken

@@ -14,8 +14,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// validator finds out, without asking about it, whether a JWT is an access token of this issuer and for this API: RFC 9068
-// section 4, RFC 8725. It cannot see that a token has been revoked.
+// validator finds out, without asking about it, whether a JWT is an access token of this issuer and for this API: RFC
+// 9068 section 4, RFC 8725. It cannot see that a token has been revoked.
 type validator struct {
 	timeout time.Duration // of a fetch of keys
 	expect  jose.Expect
@@ -35,25 +35,28 @@ func newValidator(cfg Config, deps Deps) *validator {
 		keys:    deps.Keys,
 		reader:  deps.Reader,
 		rules: claimRules{
-			issuer: deps.Endpoint.Issuer, audience: slices.Clone(deps.Dialect.Audience), absentAudience: deps.Dialect.AbsentAudience,
-			optional: slices.Concat(cfg.OptionalClaims, deps.Reader.OptionalClaims()),
-			leeway:   cfg.Leeway, notBefore: deps.NotBeforeAhead, ahead: deps.IssuedAhead,
+			issuer: deps.Endpoint.Issuer, audience: slices.Clone(deps.Dialect.Audience),
+			absentAudience: deps.Dialect.AbsentAudience,
+			optional:       slices.Concat(cfg.OptionalClaims, deps.Reader.OptionalClaims()),
+			leeway:         cfg.Leeway, notBefore: deps.NotBeforeAhead, ahead: deps.IssuedAhead,
 		},
 	}
 }
 
-// validate returns what the claims of tok say, or why it is refused: any failure makes it inactive (JAT-5). An error means that
-// the keys could not be fetched.
+// validate returns what the claims of tok say, or why it is refused: any failure makes it inactive (JAT-5). An error
+// means that the keys could not be fetched.
 //
-// Few refusals are cached. A key that is unknown now may be known in a moment, and tokens without a signature of the issuer can
-// be made by anyone, and must not fill the cache. A token that the issuer did sign, and that is not for this API, stays so.
+// Few refusals are cached. A key that is unknown now may be known in a moment, and tokens without a signature of the
+// issuer can be made by anyone, and must not fill the cache. A token that the issuer did sign, and that is not for
+// this API, stays so.
 func (v *validator) validate(ctx context.Context, tok secret.Text) (dialect.Fact, error) {
 	ctx, cancel := context.WithTimeout(ctx, v.timeout)
 	defer cancel()
 	start := time.Now()
 	t, err := jose.Verify(ctx, tok.Reveal(), v.expect, v.keys)
 	if e, ok := errors.AsType[*authz.Error](err); ok {
-		return dialect.Fact{}, &authz.Error{Kind: e.Kind, Code: e.Code, RetryAfter: e.RetryAfter, Err: introspect.KeysUnavailable{Err: e.Err}}
+		return dialect.Fact{}, &authz.Error{Kind: e.Kind, Code: e.Code, RetryAfter: e.RetryAfter,
+			Err: introspect.KeysUnavailable{Err: e.Err}}
 	}
 	if err != nil {
 		return dialect.Unusable(whyBad(tok, err), start), nil
@@ -90,7 +93,8 @@ func permanentlyInvalid(why authz.Unusable, fetched time.Time) dialect.Fact {
 // whyBad says why a token did not verify, in words that quote nothing of it.
 func whyBad(tok secret.Text, err error) authz.Unusable {
 	if h, err := jose.Peek(tok.Reveal()); err == nil && h.Encryption != "" {
-		return authz.NotUsable(authz.Unreadable, "is encrypted, which is not read here") // JAT-2: no encryption has been agreed upon
+		return authz.NotUsable(authz.Unreadable,
+			"is encrypted, which is not read here") // JAT-2: no encryption has been agreed upon
 	}
 	if e, ok := errors.AsType[*jose.IgnoredKeyError](err); ok {
 		return authz.NotUsable(authz.BadSignature, e.Why())
@@ -106,10 +110,12 @@ func whyBad(tok secret.Text, err error) authz.Unusable {
 	return authz.NotUsable(authz.Unreadable, "is no JWT that could be verified")
 }
 
-// foreignType reports whether typ is that of another kind of JWT, which is never an access token (RFC 8725bis section 3.12).
+// foreignType reports whether typ is that of another kind of JWT, which is never an access token (RFC 8725bis section
+// 3.12).
 func foreignType(typ string) bool {
 	switch strings.TrimPrefix(strings.ToLower(typ), "application/") {
-	case "token-introspection+jwt", "logout+jwt", "secevent+jwt", "dpop+jwt", "client-authentication+jwt", "id_token+jwt":
+	case "token-introspection+jwt", "logout+jwt", "secevent+jwt", "dpop+jwt",
+		"client-authentication+jwt", "id_token+jwt":
 		return true
 	}
 	return false

@@ -48,8 +48,8 @@ func keyPair(t testing.TB) (*ecdsa.PrivateKey, string) {
 
 const api = "https://api.example"
 
-// FuzzLocalValidation holds that whatever is called active was signed with the issuer's key as it stands, names the issuer
-// and us, is not over, and says that it is no other kind of token.
+// FuzzLocalValidation holds that whatever is called active was signed with the issuer's key as it stands, names the
+// issuer and this API, is not over, and says that it is no other kind of token.
 func FuzzLocalValidation(f *testing.F) {
 	const issuer = "https://as.example"
 	const good = `{"iss":"https://as.example","aud":"https://api.example","sub":"a","client_id":"c","jti":"j","iat":1,"exp":9999999999,"scope":"x"}`

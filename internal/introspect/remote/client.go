@@ -16,8 +16,8 @@ import (
 
 // Observer is told about exchanges. Its methods are called on the request path: they must not block.
 type Observer interface {
-	// Asked reports one question that reached, or tried to reach, the server. outcome is "active", "inactive", "unavailable"
-	// or "misconfigured".
+	// Asked reports one question that reached, or tried to reach, the server. outcome is "active", "inactive",
+	// "unavailable" or "misconfigured".
 	Asked(issuer, outcome string, took time.Duration)
 }
 
@@ -27,8 +27,8 @@ type Deps struct {
 	Server   *oauth.Server
 	Reader   *dialect.Reader
 	Observer Observer
-	// RequireSigned asks for signed answers and takes no other; Keys verify them, and IssuedAhead is how far ahead the clock
-	// of the server may be.
+	// RequireSigned asks for signed answers and takes no other; Keys verify them, and IssuedAhead is how far ahead
+	// the clock of the server may be.
 	RequireSigned bool
 	Keys          jose.KeySource
 	IssuedAhead   time.Duration
@@ -81,14 +81,14 @@ func outcomeOf(f introspect.Fact, err error) string {
 	return "unavailable"
 }
 
-// Diagnose is one exchange and the answer as it came, filled as far as things went when there is an error too. It is not
-// reported to the observer.
+// Diagnose is one exchange and the answer as it came, filled as far as things went when there is an error too. It is
+// not reported to the observer.
 func (c *Client) Diagnose(ctx context.Context, tok secret.Text) (introspect.Fact, introspect.Answer, error) {
 	f, r, err := c.exchange(ctx, tok)
 	date, _ := http.ParseTime(r.Header.Get("Date")) // the zero time when there is none
 	a := introspect.Answer{
-		Date: date, Endpoint: r.Endpoint, Status: r.Status, ContentType: r.Header.Get("Content-Type"), Error: r.OAuthError(),
-		Body: r.Body, Claims: f.Claims,
+		Date: date, Endpoint: r.Endpoint, Status: r.Status, ContentType: r.Header.Get("Content-Type"),
+		Error: r.OAuthError(), Body: r.Body, Claims: f.Claims,
 	}
 	if err == nil && c.signed != nil && r.Status == http.StatusOK {
 		a.Verified, err = c.signed.open(ctx, r)

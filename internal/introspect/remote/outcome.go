@@ -13,12 +13,14 @@ import (
 )
 
 // interpret turns a reply into a fact, or into an error that says who must act: INT-6 to INT-9, INT-8b.
-func (c *Client) interpret(ctx context.Context, r oauth.Reply, tok secret.Text, fetched time.Time) (dialect.Fact, error) {
+func (c *Client) interpret(ctx context.Context, r oauth.Reply, tok secret.Text, fetched time.Time,
+) (dialect.Fact, error) {
 	switch {
 	case r.Status == http.StatusOK:
 		return c.interpretOK(ctx, r, tok, fetched)
 	case c.saysInactive(r):
-		f := dialect.Unusable(authz.NotUsable(authz.Inactive, fmt.Sprintf("is not active: the authorization server says so by status %d", r.Status)), fetched)
+		f := dialect.Unusable(authz.NotUsable(authz.Inactive,
+			fmt.Sprintf("is not active: the authorization server says so by status %d", r.Status)), fetched)
 		f.Keep = dialect.Inactive
 		return f, nil
 	case r.Temporary():
@@ -31,8 +33,8 @@ func (c *Client) interpret(ctx context.Context, r oauth.Reply, tok secret.Text, 
 	return dialect.Fact{}, r.Refuse(authz.Unavailable, "this is no answer of an introspection endpoint")
 }
 
-// saysInactive reports whether a reply other than 200 is about the token. A 204 is not signed. Where the sidecar authenticates by
-// an access token (RFC 6750), invalid_token may be about that token.
+// saysInactive reports whether a reply other than 200 is about the token. A 204 is not signed. Where the sidecar
+// authenticates by an access token (RFC 6750), invalid_token may be about that token.
 func (c *Client) saysInactive(r oauth.Reply) bool {
 	code := r.OAuthError()
 	switch {
@@ -42,7 +44,8 @@ func (c *Client) saysInactive(r oauth.Reply) bool {
 	return c.reader.Inactive(r.Status, r.MediaType(), code)
 }
 
-func (c *Client) interpretOK(ctx context.Context, r oauth.Reply, tok secret.Text, fetched time.Time) (dialect.Fact, error) {
+func (c *Client) interpretOK(ctx context.Context, r oauth.Reply, tok secret.Text, fetched time.Time,
+) (dialect.Fact, error) {
 	body := r.Body
 	switch {
 	case r.Over:

@@ -27,9 +27,11 @@ func (c *Client) send(ctx context.Context, endpoint string, tok secret.Text) (oa
 		// Invalid UTF-8 is replaced: such a token was never issued, and the server will say so.
 		body, err := json.Marshal(map[string]string{r.Parameter: tok.Reveal()}, jsontext.AllowInvalidUTF8(true))
 		if err != nil { // err would quote the token
-			return oauth.Reply{}, authz.Errorf(authz.Misconfigured, "ask issuer %q: the question cannot be written as JSON", c.name)
+			return oauth.Reply{}, authz.Errorf(authz.Misconfigured,
+				"ask issuer %q: the question cannot be written as JSON", c.name)
 		}
 		return c.server.PostJSON(ctx, endpoint, body, c.signed.accept(r.Accept))
 	}
-	return oauth.Reply{}, authz.Errorf(authz.Misconfigured, "ask issuer %q: a server of this dialect cannot be asked about tokens", c.name)
+	return oauth.Reply{}, authz.Errorf(authz.Misconfigured,
+		"ask issuer %q: a server of this dialect cannot be asked about tokens", c.name)
 }

@@ -43,9 +43,9 @@ func (SignedResponse) Words(key string) []string {
 
 // signed is what a signed introspection response must be: RFC 9701 section 5, JWI-1 to JWI-10.
 //
-// A response does not name its question: for an opaque token nothing in it can be compared with what was asked. An attacker
-// inside the connection can answer with a young response about another token of this client: max_age bounds that. A JWT that
-// is validated first must agree with its response on sub and jti where both have them.
+// A response does not name its question: for an opaque token nothing in it can be compared with what was asked. An
+// attacker inside the connection can answer with a young response about another token of this client: max_age bounds
+// that. A JWT that is validated first must agree with its response on sub and jti where both have them.
 //
 // What the metadata says that the server can sign with (JWI-8) is not looked at: the operator says what may pass.
 type signed struct {
@@ -62,9 +62,11 @@ func newSigned(cfg SignedResponse, deps Deps) (*signed, error) {
 		return nil, fmt.Errorf("signed_response.decryption_key: %w", err)
 	}
 	return &signed{
-		issuer: deps.Endpoint.Issuer, audience: cmp.Or(cfg.Audience, deps.Endpoint.Client.ID), maxAge: cfg.MaxAge, ahead: deps.IssuedAhead,
+		issuer: deps.Endpoint.Issuer, audience: cmp.Or(cfg.Audience,
+			deps.Endpoint.Client.ID), maxAge: cfg.MaxAge, ahead: deps.IssuedAhead,
 		keys: deps.Keys, decrypter: decrypter,
-		expect: jose.Expect{Types: []string{signedType}, Algorithms: cfg.Algorithms, MaxBytes: int(deps.Endpoint.MaxResponseBytes)},
+		expect: jose.Expect{Types: []string{signedType}, Algorithms: cfg.Algorithms,
+			MaxBytes: int(deps.Endpoint.MaxResponseBytes)},
 	}, nil
 }
 
@@ -76,9 +78,10 @@ func (s *signed) accept(plain string) string {
 	return signedType
 }
 
-// open verifies a 200 and returns the answer inside, which is read like one that is not signed. Nothing else is read of it
-// (JWI-3). An error never means that the token is bad. Most mean that the configuration and the registration at the server do
-// not fit, or that answers were tampered with: an operator must look. Only what passes by itself is of kind unavailable.
+// open verifies a 200 and returns the answer inside, which is read like one that is not signed. Nothing else is read
+// of it (JWI-3). An error never means that the token is bad. Most mean that the configuration and the registration at
+// the server do not fit, or that answers were tampered with: an operator must look. Only what passes by itself is of
+// kind unavailable.
 func (s *signed) open(ctx context.Context, r oauth.Reply) ([]byte, error) {
 	switch r.MediaType() {
 	case signedType:
@@ -102,18 +105,21 @@ func (s *signed) open(ctx context.Context, r oauth.Reply) ([]byte, error) {
 	return s.read(r, claims, time.Now())
 }
 
-// decrypt opens an encrypted response: JWI-5. With a decryption key only encrypted responses pass, without one only others.
+// decrypt opens an encrypted response: JWI-5. With a decryption key only encrypted responses pass, without one only
+// others.
 func (s *signed) decrypt(r oauth.Reply, compact string) (string, error) {
 	h, err := jose.Peek(compact)
 	switch {
 	case err != nil:
 		return "", r.Refuse(authz.Unavailable, "the signed answer "+whyUnverified(err))
 	case s.decrypter == nil && h.Encryption != "":
-		return "", r.Refuse(authz.Misconfigured, "the answer is encrypted, and no signed_response.decryption_key is configured")
+		return "", r.Refuse(authz.Misconfigured,
+			"the answer is encrypted, and no signed_response.decryption_key is configured")
 	case s.decrypter == nil:
 		return compact, nil
 	case h.Encryption == "":
-		return "", r.Refuse(authz.Misconfigured, "the answer is not encrypted, and signed_response.decryption_key is configured")
+		return "", r.Refuse(authz.Misconfigured,
+			"the answer is not encrypted, and signed_response.decryption_key is configured")
 	}
 	inner, err := s.decrypter.Decrypt(compact)
 	if err != nil {
@@ -132,17 +138,22 @@ func (s *signed) read(r oauth.Reply, c jose.Claims, now time.Time) ([]byte, erro
 	why := ""
 	switch {
 	case iss != s.issuer:
-		why = "names another issuer than the configured one: " + dialect.Quote(iss) + ", configured is " + dialect.Quote(s.issuer)
+		why = "names another issuer than the configured one: " + dialect.Quote(iss) + ", configured is " +
+			dialect.Quote(s.issuer)
 	case !slices.Contains(aud, s.audience):
-		why = fmt.Sprintf("is for %s, and signed_response.audience, by default client.id, is %s", dialect.Quote(aud...), dialect.Quote(s.audience))
+		why = fmt.Sprintf("is for %s, and signed_response.audience, by default client.id, is %s",
+			dialect.Quote(aud...), dialect.Quote(s.audience))
 	case err != nil:
 		why = "cannot be read: " + err.Error()
 	case !c.Has("iat"):
 		why = "does not say when it was made"
 	case age < -min(s.ahead, s.maxAge):
-		why = fmt.Sprintf("was made %s in the future: the clocks differ by more than not_before_leeway", (-age).Round(time.Second))
+		why = fmt.Sprintf("was made %s in the future: the clocks differ by more than not_before_leeway",
+			(-age).Round(time.Second))
 	case age >= s.maxAge+time.Second: // iat has no fractions
-		why = fmt.Sprintf("was made %s ago, more than signed_response.max_age: the clocks differ, or it was sent before", age.Round(time.Second))
+		why = fmt.Sprintf(
+			"was made %s ago, more than signed_response.max_age: the clocks differ, or it was sent before",
+			age.Round(time.Second))
 	case inner.Kind() != '{':
 		why = "holds no token_introspection object (RFC 9701 section 5)"
 	default:
@@ -151,7 +162,8 @@ func (s *signed) read(r oauth.Reply, c jose.Claims, now time.Time) ([]byte, erro
 	return nil, r.Refuse(authz.Misconfigured, "the signed answer "+why)
 }
 
-// kindOfSigned says who must act. An unknown key is most often a new one; a damaged answer may be complete the next time.
+// kindOfSigned says who must act. An unknown key is most often a new one; a damaged answer may be complete the next
+// time.
 func kindOfSigned(err error) authz.Kind {
 	if errors.Is(err, jose.ErrNoKey) || errors.Is(err, jose.ErrMalformed) {
 		return authz.Unavailable
@@ -161,7 +173,8 @@ func kindOfSigned(err error) authz.Kind {
 
 // whyUnverified is the text of a known error of jose, which quotes nothing.
 func whyUnverified(err error) string {
-	for _, known := range []error{jose.ErrMalformed, jose.ErrType, jose.ErrAlgorithm, jose.ErrNoKey, jose.ErrSignature, jose.ErrEncrypted} {
+	for _, known := range []error{jose.ErrMalformed, jose.ErrType, jose.ErrAlgorithm, jose.ErrNoKey,
+		jose.ErrSignature, jose.ErrEncrypted} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
-// Match says which tokens are an issuer's. A JWT that names an iss is that issuer's; of any other token prefix and length
-// are looked at. Hosts and headers of the request narrow both. What is empty is not looked at.
+// Match says which tokens are an issuer's. A JWT that names an iss is that issuer's; of any other token prefix and
+// length are looked at. Hosts and headers of the request narrow both. What is empty is not looked at.
 type Match struct {
 	Issuers   []string `yaml:"issuers" doc:"Accepted values of iss, in tokens and in answers. Empty accepts the issuer itself."`
 	Prefixes  []string `yaml:"prefixes" doc:"Prefixes of its opaque tokens."`
@@ -43,12 +43,14 @@ func (m Match) Check(fault func(key, cause, hint string)) {
 	}
 	for i, h := range m.Hosts {
 		if _, ok := httpuri.ConfiguredHost(h); !ok && h != "" {
-			fault(fmt.Sprintf("hosts[%d]", i), fmt.Sprintf("%q is no host", h), "write a name or an address, without scheme, port and path")
+			fault(fmt.Sprintf("hosts[%d]", i), fmt.Sprintf("%q is no host", h),
+				"write a name or an address, without scheme, port and path")
 		}
 	}
 	m.checkHeader(fault)
 	if m.Default && (len(m.Prefixes) > 0 || m.MinLength > 0 || m.MaxLength > 0) {
-		fault("default", "takes what no other issuer takes, so that prefixes and lengths say nothing", "remove it, or match.prefixes, match.min_length and match.max_length")
+		fault("default", "takes what no other issuer takes, so that prefixes and lengths say nothing",
+			"remove it, or match.prefixes, match.min_length and match.max_length")
 	}
 }
 
@@ -80,12 +82,15 @@ func Check(issuers []Issuer, fault func(key, cause, hint string)) {
 		at := fmt.Sprintf("issuers[%d]", j)
 		rb := newRule(b, len(issuers))
 		if rb.opaque == noOpaque && len(rb.names) == 0 {
-			fault(at+".match", fmt.Sprintf("issuer %q takes no token: beside other issuers it has neither a name nor a rule", b.Name),
-				"set issuer or match.issuers for its JWTs, match.prefixes or match.hosts for its opaque tokens, or match.default")
+			fault(at+".match",
+				fmt.Sprintf("issuer %q takes no token: beside other issuers it has neither a name nor a rule", b.Name),
+				"set issuer or match.issuers for its JWTs, match.prefixes or match.hosts for its opaque tokens, "+
+					"or match.default")
 		}
 		for i, a := range issuers[:j] {
 			if a.Name == b.Name {
-				fault(at+".name", fmt.Sprintf("%q is the name of issuers[%d] too", b.Name, i), "give each issuer a name of its own")
+				fault(at+".name", fmt.Sprintf("%q is the name of issuers[%d] too", b.Name, i),
+					"give each issuer a name of its own")
 			}
 			checkPair(at, b.Name, a.Name, &rb, newRule(a, len(issuers)), fault)
 		}
@@ -95,7 +100,8 @@ func Check(issuers []Issuer, fault func(key, cause, hint string)) {
 // checkPair reports tokens that two issuers both take.
 func checkPair(at, nb, na string, rb *rule, ra rule, fault func(key, cause, hint string)) {
 	if ra.opaque == rest && rb.opaque == rest {
-		fault(at+".match.default", fmt.Sprintf("issuers %q and %q are both the default", nb, na), "keep match.default at one of the two")
+		fault(at+".match.default", fmt.Sprintf("issuers %q and %q are both the default", nb, na),
+			"keep match.default at one of the two")
 	}
 	if ra.apart(rb) {
 		return
@@ -103,12 +109,14 @@ func checkPair(at, nb, na string, rb *rule, ra rule, fault func(key, cause, hint
 	for _, iss := range ra.names {
 		if slices.Contains(rb.names, iss) {
 			fault(at+".match", fmt.Sprintf("issuers %q and %q both take tokens whose iss is %q", nb, na, iss),
-				"leave it to one of the two in match.issuers, or tell them apart by match.hosts, or by other match.values of one match.header")
+				"leave it to one of the two in match.issuers, or tell them apart by match.hosts, "+
+					"or by other match.values of one match.header")
 		}
 	}
 	if ra.opaque == matching && rb.opaque == matching && ra.overlaps(rb) {
 		fault(at+".match", fmt.Sprintf("one opaque token can be of issuer %q and of issuer %q", nb, na),
-			"give both match.prefixes of which none begins with another, or lengths without overlap, or match.hosts, or other match.values of one match.header")
+			"give both match.prefixes of which none begins with another, or lengths without overlap, or match.hosts, "+
+				"or other match.values of one match.header")
 	}
 }
 

@@ -155,8 +155,8 @@ func newRule(i Issuer, n int) rule {
 	return r
 }
 
-// Choose routes a JWT to the issuer that its iss names; a name that no issuer has leaves only issuers without any name. A token
-// that is made like a JWT and cannot be read may be of any issuer: only a prefix says more.
+// Choose routes a JWT to the issuer that its iss names; a name that no issuer has leaves only issuers without any
+// name. A token that is made like a JWT and cannot be read may be of any issuer: only a prefix says more.
 func (r *Router) Choose(q *introspect.Question) Choice {
 	if r.sole {
 		return Choice{index: 1}
@@ -232,8 +232,8 @@ func (r *Router) byLook(q *introspect.Question, t string, may func(*rule) bool, 
 	return Choice{reason: otherwise}
 }
 
-// refusingIssuer is the issuer that refuses tokens that begin so. They are its own all the same, refresh tokens most often, and
-// are not left to an issuer that would ask its server about them.
+// refusingIssuer is the issuer that refuses tokens that begin so. They are its own all the same, refresh tokens most
+// often, and are not left to an issuer that would ask its server about them.
 func (r *Router) refusingIssuer(t string) (Choice, bool) {
 	for i := range r.rules {
 		if slices.ContainsFunc(r.rules[i].refused, func(p string) bool { return strings.HasPrefix(t, p) }) {
@@ -247,8 +247,8 @@ func anyRule(*rule) bool    { return true }
 func nameless(r *rule) bool { return len(r.names) == 0 }
 func prefixed(r *rule) bool { return len(r.prefixes) > 0 }
 
-// illegible reports whether t, of three parts, is made like a JWT whose iss cannot be read. It decodes more leniently than jose
-// does: a server may be careless, and its tokens are secrets all the same.
+// illegible reports whether t, of three parts, is made like a JWT whose iss cannot be read. It decodes more leniently
+// than jose does: a server may be careless, and its tokens are secrets all the same.
 func illegible(t string) bool {
 	part := strings.Split(t, ".")
 	header, err := leniently(part[0])
@@ -268,7 +268,8 @@ func illegible(t string) bool {
 
 // leniently decodes both alphabets of base64, padded or not.
 func leniently(s string) ([]byte, error) {
-	return base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(s), "="))
+	return base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(s),
+		"="))
 }
 
 // fits reports whether an opaque token looks as r wants.
@@ -276,7 +277,8 @@ func (r *rule) fits(t string) bool {
 	if len(t) < r.min || r.max > 0 && len(t) > r.max {
 		return false
 	}
-	return len(r.prefixes) == 0 || slices.ContainsFunc(r.prefixes, func(p string) bool { return strings.HasPrefix(t, p) })
+	return len(r.prefixes) == 0 || slices.ContainsFunc(r.prefixes,
+		func(p string) bool { return strings.HasPrefix(t, p) })
 }
 
 // admits reports whether the request is one whose tokens r takes. Of a header that tells there is one field at most.
