@@ -158,7 +158,7 @@ func TestDPOP14_WhatDoesNotFitIsRefusedUnderTheRightScheme(t *testing.T) {
 	}
 }
 
-func TestDPOP19_NoCredentialIsToldOfBothSchemes(t *testing.T) {
+func TestDPOP19_ARequestWithoutATokenIsOfferedBothSchemes(t *testing.T) {
 	w := build(t, plan{answers: pass, proof: accepting()})
 	d := w.ask(t, "open")
 	w.expect(t, d, authz.Unauthenticated, http.StatusUnauthorized, "no_credential")
@@ -299,7 +299,7 @@ func TestAProofIsNotLookedAtForATokenThatIsNotUsable(t *testing.T) {
 	w.expect(t, d, authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
 }
 
-func TestDPOP21_ACallerWhoNamesNoHostIsTheOperatorsFault(t *testing.T) {
+func TestDPOP21_ARequestWithoutAHostIsMisconfigured(t *testing.T) {
 	w, h := build(t, plan{answers: pass, proof: accepting()}), newHolder(t)
 	tok := w.grant(t, h.grant())
 	q := proven("open", tok, h.prove(t, tok, "open", ""))

@@ -101,7 +101,7 @@ func TestUpstreamFailures(t *testing.T) {
 			if wanted := c.kind == authz.Unauthenticated; (challenges(d) != nil) != wanted {
 				t.Errorf("challenges %q", challenges(d))
 			}
-			if alarmed := w.logger.has("decision refused") && w.logger.has(d.ID); alarmed != (c.kind != authz.Unauthenticated) {
+			if alarmed := w.logger.Has("decision refused") && w.logger.Has(d.ID); alarmed != (c.kind != authz.Unauthenticated) {
 				t.Errorf("the operator was told: %t", alarmed)
 			}
 			w.issuer.SetFault(nil)
@@ -144,7 +144,7 @@ func TestTooManyQuestionsAreUnavailable(t *testing.T) {
 	w.expect(t, <-first, authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
 }
 
-func TestCallerWhoLeavesIsUnavailable(t *testing.T) {
+func TestACallThatTheCallerEndsIsUnavailable(t *testing.T) {
 	w := build(t, plan{answers: pass})
 	ctx, leave := context.WithCancel(t.Context())
 	w.issuer.SetFault(func(*http.Request) *devissuer.Fault { leave(); return &devissuer.Fault{Then: devissuer.Hang} })
@@ -169,7 +169,7 @@ func TestPanicIsInternalAndTold(t *testing.T) {
 	})})
 	d := w.ask(t, "open", "Bearer the-raw-token")
 	w.expect(t, d, authz.Internal, http.StatusInternalServerError, "internal_error")
-	if !w.logger.has("decision panicked") || !w.logger.has(d.ID) || !w.logger.has("upstream_test.go") {
+	if !w.logger.Has("decision panicked") || !w.logger.Has(d.ID) || !w.logger.Has("upstream_test.go") {
 		t.Errorf("the operator is told %s", w.logger)
 	}
 	mustNotHold(t, "logger", w.logger.String(), "the-raw-token")
@@ -179,7 +179,7 @@ func TestPanicIsInternalAndTold(t *testing.T) {
 func TestRuntimePanicSaysWhatItWas(t *testing.T) {
 	w := build(t, plan{answers: pass, wrap: instead(func(context.Context, introspect.Question) (*authz.Claims, error) { return nil, nil })})
 	w.expect(t, w.ask(t, "open", "Bearer abc"), authz.Internal, http.StatusInternalServerError, "internal_error")
-	if !w.logger.has("nil pointer dereference") {
+	if !w.logger.Has("nil pointer dereference") {
 		t.Errorf("the operator is told %s", w.logger)
 	}
 }
@@ -198,7 +198,7 @@ func TestWithoutAuthorizationServerTokensAreMisconfigured(t *testing.T) {
 	}
 }
 
-func TestINT12_TooManyUnknownTokensAreToldToWait(t *testing.T) {
+func TestINT12_TooManyUnknownTokensGetRetryAfter(t *testing.T) {
 	w := build(t, plan{answers: pass, issuer: func(c *issuer.Config) { c.Protection.UnknownTokens, c.Cache.NegativeTTL = 0.1, 0 }})
 	w.expect(t, w.ask(t, "open", "Bearer guess"), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
 	d := w.ask(t, "open", "Bearer another")

@@ -104,7 +104,7 @@ func TestStatusOfThePolicyIsKept(t *testing.T) {
 	w.expect(t, d, authz.Deny, 451)
 }
 
-func TestHeadersGoToTheirSide(t *testing.T) {
+func TestUpstreamAndResponseHeadersAreKeptApart(t *testing.T) {
 	verdict := object{"upstream_headers": object{"X-Tenant": "acme", "X-Empty": ""}, "response_headers": object{"X-Why": []string{"a", "b"}}}
 	verdict["allow"] = true
 	_, d := answer(t, verdict)
@@ -174,7 +174,7 @@ func TestIllShapedAnswerIsMisconfigured(t *testing.T) {
 			if d.Headers != nil || d.UpstreamHeaders != nil || d.Context != nil {
 				t.Errorf("something of the answer got through: %v %v %s", d.Headers, d.UpstreamHeaders, d.Context)
 			}
-			if !w.logger.has("data.authz.decision") {
+			if !w.logger.Has("data.authz.decision") {
 				t.Errorf("the operator is told %s", w.logger)
 			}
 			if verdict != nil && w.event(t, d.ID).Result == nil {

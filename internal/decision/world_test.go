@@ -1,17 +1,12 @@
 package decision_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +24,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
 const clientSecret = "the-secret-of-the-resource-server"
@@ -49,7 +45,7 @@ type world struct {
 	issuer  *devissuer.Server
 	point   *decision.Point
 	asker   *issuer.Issuers
-	logger  *buffer
+	logger  *testkit.LogBuffer
 	metrics testkit.Registry
 
 	log     *decisionlog.Log
@@ -72,8 +68,10 @@ type plan struct {
 
 func build(t *testing.T, p plan) *world {
 	t.Helper()
-	w := &world{logger: &buffer{}, metrics: testkit.NewRegistry()}
-	w.issuer = authorizationServer(t)
+	w := &world{logger: &testkit.LogBuffer{}, metrics: testkit.NewRegistry()}
+	w.issuer = authserver.Start(t, devissuer.Config{
+		ResourceServers: []devissuer.ResourceServer{{ID: "api", Secret: secret.New(clientSecret)}},
+	})
 	w.asker = asker(t, w.issuer.Issuer(), p)
 	if p.rego == "" {
 		p.rego = byData
@@ -114,33 +112,12 @@ func build(t *testing.T, p plan) *world {
 	return w
 }
 
-func authorizationServer(t *testing.T) *devissuer.Server {
-	t.Helper()
-	unstarted := httptest.NewUnstartedServer(nil)
-	as, err := devissuer.New(devissuer.Config{
-		Issuer:          devissuer.URL(unstarted.Listener),
-		ResourceServers: []devissuer.ResourceServer{{ID: "api", Secret: secret.New(clientSecret)}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	unstarted.Config.Handler = as.Handler()
-	unstarted.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	unstarted.Start()
-	t.Cleanup(unstarted.Close)
-	return as
-}
-
 func asker(t *testing.T, identifier string, p plan) *issuer.Issuers {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(file, []byte(clientSecret), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	cfg := conf.Default[issuer.Config]()
 	cfg.Endpoint.Name, cfg.Endpoint.Issuer, cfg.Endpoint.IntrospectionEndpoint = "dev", identifier, identifier+"/introspect"
 	cfg.Endpoint.AllowInsecureHTTP, cfg.Endpoint.MaxResponseBytes = true, 64<<10
-	cfg.Endpoint.Client.ID, cfg.Endpoint.Client.Secret = "api", secret.Source{File: file}
+	cfg.Endpoint.Client.ID, cfg.Endpoint.Client.Secret = "api", testkit.SecretFile(t, clientSecret)
 	cfg.Dialect.Tenant, cfg.Cache.TTL, cfg.Cache.NegativeTTL = []string{"/tenant"}, p.ttl, min(p.ttl, time.Minute)
 	cfg.Protection.Retries, cfg.Protection.BreakerFailures = 0, 1<<20 // each failure is one of the test
 	if p.issuer != nil {
@@ -168,11 +145,7 @@ func compileWith(t *testing.T, rego, data string) *engine.Policy {
 func compileFiles(t *testing.T, files map[string]string) *engine.Policy {
 	t.Helper()
 	folder := t.TempDir()
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	testkit.WriteFiles(t, folder, files)
 	set, err := dir.Load(dir.Config{Paths: []string{folder}})
 	if err != nil {
 		t.Fatal(err)
@@ -190,11 +163,7 @@ func (w *world) grant(t *testing.T, g devissuer.Grant) string {
 	if g.ClientID == "" {
 		g.ClientID, g.Subject = "web", "alice"
 	}
-	tok, err := w.issuer.Issue(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tok
+	return authserver.Issue(t, w.issuer, g)
 }
 
 // ask decides GET https://api.example/<path> with these Authorization fields.
@@ -296,33 +265,28 @@ type event struct {
 // event returns the event of a decision. The log is written off the request path, so it may have to be waited for.
 func (w *world) event(t *testing.T, id string) event {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for time.Now().Before(deadline) {
-		for _, e := range w.written(t) {
-			if e.DecisionID == id {
-				return e
-			}
+	var found event
+	testkit.Eventually(t, "decision "+id+" is logged", func() bool {
+		all := w.written(t)
+		i := slices.IndexFunc(all, func(e event) bool { return e.DecisionID == id })
+		if i >= 0 {
+			found = all[i]
 		}
-		<-time.After(time.Millisecond)
-	}
-	t.Fatalf("decision %s was not logged", id)
-	return event{}
+		return i >= 0
+	})
+	return found
 }
 
 // written returns the events that are in the file now.
 func (w *world) written(t *testing.T) []event {
 	t.Helper()
-	b, err := os.ReadFile(w.logFile)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out []event
-	for line := range bytes.Lines(b) {
-		if !bytes.HasSuffix(line, []byte("\n")) {
+	for line := range strings.Lines(testkit.ReadFile(t, w.logFile)) {
+		if !strings.HasSuffix(line, "\n") {
 			break // being written
 		}
 		var e event
-		if err := json.Unmarshal(line, &e); err != nil {
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatalf("%v: %s", err, line)
 		}
 		out = append(out, e)
@@ -336,29 +300,5 @@ func (w *world) close(t *testing.T) string {
 	if err := w.log.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(w.logFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
+	return testkit.ReadFile(t, w.logFile)
 }
-
-// buffer is a bytes.Buffer for many.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-func (b *buffer) has(s string) bool { return strings.Contains(b.String(), s) }

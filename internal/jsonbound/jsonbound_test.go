@@ -21,7 +21,7 @@ func TestNumbersThatAreTooLargeCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestCheckNamesThePlace(t *testing.T) {
+func TestCheckPointsToTheFault(t *testing.T) {
 	deep := func(n int) string { return strings.Repeat(`{"a":`, n-1) + "{}" + strings.Repeat("}", n-1) }
 	for value, want := range map[string]string{
 		`{}`:                                  "",

@@ -9,7 +9,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-func TestASecretComesFromExactlyOnePlace(t *testing.T) {
+func TestASecretComesFromAFileOrAVariable(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, content string) string {
 		name = filepath.Join(dir, name)

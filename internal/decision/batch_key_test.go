@@ -4,8 +4,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 func TestABatchSharesAnAnswerOnlyWhereAllThatShapesItIsEqual(t *testing.T) {
@@ -25,13 +24,9 @@ func TestABatchSharesAnAnswerOnlyWhereAllThatShapesItIsEqual(t *testing.T) {
 		_, _ = io.WriteString(w, `{"active":true}`)
 	}))
 	t.Cleanup(server.Close)
-	file := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(file, []byte("s"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	cfg := conf.Default[issuer.Config]()
 	cfg.Endpoint.Name, cfg.Endpoint.IntrospectionEndpoint, cfg.Endpoint.AllowInsecureHTTP = "one", server.URL, true
-	cfg.Endpoint.Client.ID, cfg.Endpoint.Client.Secret, cfg.Endpoint.Timeout = "api", secret.Source{File: file}, 5*time.Second
+	cfg.Endpoint.Client.ID, cfg.Endpoint.Client.Secret, cfg.Endpoint.Timeout = "api", testkit.SecretFile(t, "s"), 5*time.Second
 	cfg.Cache.TTL, cfg.Cache.NegativeTTL = 0, 0
 	issuers, err := issuer.Open([]issuer.Config{cfg}, issuer.Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {
@@ -61,7 +56,7 @@ func TestABatchSharesAnAnswerOnlyWhereAllThatShapesItIsEqual(t *testing.T) {
 	}
 }
 
-func TestWhoCannotChooseSharesNothing(t *testing.T) {
+func TestAnIntrospectorThatMakesNoChoiceSharesNoAnswer(t *testing.T) {
 	canned, err := issuer.Static(issuer.Config{}, []byte(`{"active":true}`))
 	if err != nil {
 		t.Fatal(err)

@@ -101,7 +101,7 @@ func TestDecisionsAreTraced(t *testing.T) {
 	}
 }
 
-func TestWithoutALogDecisionsAreMadeAllTheSame(t *testing.T) {
+func TestDecisionsNeedNoDecisionLog(t *testing.T) {
 	w := build(t, plan{answers: pass})
 	point := decision.New(decision.Config{Entrypoint: "authz/decision", Token: "required"}, w.point.Snapshot(), decision.Deps{
 		Input: input.NewRules(input.Config{}), DecisionLog: (*decisionlog.Log)(nil),
