@@ -13,11 +13,11 @@ import (
 type Query struct {
 	// Entrypoint is the policy asked, as a path without "data": "authz/decision". Empty means the configured default.
 	Entrypoint string
-	// Request is the HTTP request that is asked about. It is the zero Request when the question is about none: then Action
-	// and Resource say what is asked.
+	// Request is the HTTP request that is asked about. It is the zero Request when the question is about none: then
+	// Action and Resource say what is asked.
 	Request Request
-	// Subject, Action and Resource are the entities of AuthZEN 1.0 section 5; nil when the caller named none. Subject is
-	// what the caller says, and the token what its issuer says: policies compare the two.
+	// Subject, Action and Resource are the entities of AuthZEN 1.0 section 5; nil when the caller named none. Subject
+	// is what the caller says, and the token what its issuer says: policies compare the two.
 	Subject  *Entity
 	Action   *Action
 	Resource *Entity
@@ -25,8 +25,8 @@ type Query struct {
 	Token secret.Text
 	// Context is what the caller passed for the policy: a JSON object, or nil.
 	Context []byte
-	// Caller is who asked, as the listener saw it: an address. It is logged; and it decides whether what the query says
-	// about the client's certificate is believed.
+	// Caller is who asked, as the listener saw it: an address. It is logged; and it decides whether what the query
+	// says about the client's certificate is believed.
 	Caller string
 }
 
@@ -132,8 +132,8 @@ type Decision struct {
 	// Headers go to the client, whatever was decided; UpstreamHeaders to the upstream of an allowed request.
 	Headers         []Header
 	UpstreamHeaders []Header
-	// Context is a JSON object and Obligations a JSON array, as the policy gave them; nil when it gave none. Context has
-	// no member "obligations". What a caller gets is JoinedContext, unless its protocol has another place for
+	// Context is a JSON object and Obligations a JSON array, as the policy gave them; nil when it gave none. Context
+	// has no member "obligations". What a caller gets is JoinedContext, unless its protocol has another place for
 	// obligations.
 	Context     []byte
 	Obligations []byte

@@ -25,7 +25,8 @@ func TestINT16_ClaimsAreUsableOnlyWhileTheyHold(t *testing.T) {
 		}
 	}
 	inactive, wrongType := authz.NotUsable(authz.Inactive, "is not active"), authz.WrongType
-	expired, early := authz.NotUsable(authz.Expired, "has expired"), authz.NotUsable(authz.NotYetValid, "is not valid yet")
+	expired, early := authz.NotUsable(authz.Expired, "has expired"), authz.NotUsable(authz.NotYetValid,
+		"is not valid yet")
 	revoked := authz.NotUsable(authz.Revoked, "was revoked")
 	for name, c := range map[string]struct {
 		claims authz.Claims
@@ -36,18 +37,21 @@ func TestINT16_ClaimsAreUsableOnlyWhileTheyHold(t *testing.T) {
 		"not active":                   {authz.Claims{Inactive: revoked}, revoked},
 		"zero claims":                  {authz.Claims{}, inactive},
 		"inactive without a reason":    {authz.Claims{Kind: authz.AccessToken}, inactive},
-		"refresh token":                {authz.Claims{Active: true, Kind: authz.RefreshToken}, authz.NotUsable(wrongType, "is a refresh token")},
-		"ID token":                     {authz.Claims{Active: true, Kind: authz.IDToken}, authz.NotUsable(wrongType, "is an ID token")},
-		"no kind":                      {authz.Claims{Active: true}, authz.NotUsable(wrongType, "is of no kind that is known")},
-		"in its last second":           {expires(1001, 0, 0), authz.Unusable{}},
-		"at exp":                       {expires(1000, 0, 0), expired},
-		"at exp, with skew for nbf":    {expires(1000, 0, time.Minute), expired},
-		"at exp, with skew for exp":    {expires(1000, time.Second, 0), authz.Unusable{}},
-		"at the end of the skew":       {expires(999, time.Second, 0), expired},
-		"before nbf, skew for exp":     {starts(1001, time.Minute, 0), early},
-		"before nbf":                   {starts(1001, 0, 0), early},
-		"before nbf, within its skew":  {starts(1001, 0, time.Second), authz.Unusable{}},
-		"at nbf":                       {starts(1000, 0, 0), authz.Unusable{}},
+		"refresh token": {authz.Claims{Active: true, Kind: authz.RefreshToken},
+			authz.NotUsable(wrongType, "is a refresh token")},
+		"ID token": {authz.Claims{Active: true, Kind: authz.IDToken},
+			authz.NotUsable(wrongType, "is an ID token")},
+		"no kind": {authz.Claims{Active: true},
+			authz.NotUsable(wrongType, "is of no kind that is known")},
+		"in its last second":          {expires(1001, 0, 0), authz.Unusable{}},
+		"at exp":                      {expires(1000, 0, 0), expired},
+		"at exp, with skew for nbf":   {expires(1000, 0, time.Minute), expired},
+		"at exp, with skew for exp":   {expires(1000, time.Second, 0), authz.Unusable{}},
+		"at the end of the skew":      {expires(999, time.Second, 0), expired},
+		"before nbf, skew for exp":    {starts(1001, time.Minute, 0), early},
+		"before nbf":                  {starts(1001, 0, 0), early},
+		"before nbf, within its skew": {starts(1001, 0, time.Second), authz.Unusable{}},
+		"at nbf":                      {starts(1000, 0, 0), authz.Unusable{}},
 	} {
 		if got := c.claims.Usable(now); got != c.want || got.OK() != (c.want.Text == "") {
 			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
@@ -88,8 +92,10 @@ func TestErrorsWithoutAKindAreInternal(t *testing.T) {
 }
 
 func TestAQuestionNeverPrintsItsCredentials(t *testing.T) {
-	q := authz.Query{Token: secret.New("hunter2"), Request: authz.Request{Headers: map[string][]string{"authorization": {"Bearer hunter2"}}, Body: "hunter2"}}
-	for _, s := range []string{fmt.Sprint(q), fmt.Sprintf("%+v %#v %s", q, q, q), fmt.Sprintf("%+v", q.Request), q.LogValue().String(), q.Request.LogValue().String()} {
+	q := authz.Query{Token: secret.New("hunter2"), Request: authz.Request{
+		Headers: map[string][]string{"authorization": {"Bearer hunter2"}}, Body: "hunter2"}}
+	for _, s := range []string{fmt.Sprint(q), fmt.Sprintf("%+v %#v %s", q, q, q), fmt.Sprintf("%+v", q.Request),
+		q.LogValue().String(), q.Request.LogValue().String()} {
 		if strings.Contains(s, "hunter2") {
 			t.Errorf("printed %s", s)
 		}

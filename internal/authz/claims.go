@@ -47,7 +47,8 @@ type Claims struct {
 	Raw []byte
 	// Fetched is when the question was sent to the issuer.
 	Fetched time.Time
-	// FreshFor is how long after Fetched these claims are fresh; later they are stale, and still good. 0 sets no limit.
+	// FreshFor is how long after Fetched these claims are fresh; later they are stale, and still good. 0 sets no
+	// limit.
 	FreshFor time.Duration
 
 	// Slot belongs to the policy engine, which keeps these claims there in its own form.

@@ -15,12 +15,13 @@ type Revocation struct {
 	// Token is the token itself, TokenID its jti, SessionID its sid, ClientID the client it was issued to.
 	Token                        secret.Text
 	TokenID, SessionID, ClientID string
-	// Subject is the sub, Username and Email what the issuer calls the user otherwise, Tenant whom the user belongs to.
+	// Subject is the sub, Username and Email what the issuer calls the user otherwise, Tenant whom the user belongs
+	// to.
 	Subject, Username, Email, Tenant string
 	// All means every token, of Issuer when it is set.
 	All bool
-	// At is when it happened, by the clock of the issuer; the zero time is now, by the clock of the sidecar. Tokens that
-	// were issued later are not revoked.
+	// At is when it happened, by the clock of the issuer; the zero time is now, by the clock of the sidecar. Tokens
+	// that were issued later are not revoked.
 	At time.Time
 	// OfSession is the session that ended, beside a Subject, because few tokens name their session. A token that names
 	// another session is asked about again, and not ended.

@@ -32,13 +32,14 @@ const (
 // UnusableReasons are all reasons.
 func UnusableReasons() []UnusableReason {
 	return []UnusableReason{
-		Inactive, Expired, NotYetValid, Revoked, WrongType, WrongIssuer, WrongAudience, WrongTenant, BadSignature, BadClaims,
+		Inactive, Expired, NotYetValid, Revoked, WrongType, WrongIssuer, WrongAudience, WrongTenant, BadSignature,
+		BadClaims,
 		Contradiction, Unreadable,
 	}
 }
 
-// Unusable says why a token must not be used. The zero Unusable says that it may. It is for operators: a caller who knew
-// it could try tokens out.
+// Unusable says why a token must not be used. The zero Unusable says that it may. It is for operators: a caller who
+// knew it could try tokens out.
 type Unusable struct {
 	Reason UnusableReason
 	// Text is a predicate of the token: "has expired".

@@ -39,11 +39,11 @@ func BenchmarkStages(b *testing.B) {
 		b.Fatal(err)
 	}
 	document := func(b *testing.B) *input.Document {
-		req, err := rules.Request(&q.Request)
+		asked, err := rules.Query(&q)
 		if err != nil {
 			b.Fatal(err)
 		}
-		return input.Build(input.Query{Request: req}, claims, input.Presented{Scheme: "bearer"}, now)
+		return input.Build(asked, claims, input.Presented{Scheme: "bearer"}, now)
 	}
 	b.Run("document", func(b *testing.B) {
 		for b.Loop() {

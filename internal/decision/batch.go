@@ -71,7 +71,9 @@ func (b *batchIntrospector) Introspect(ctx context.Context, q introspect.Questio
 	b.mu.Lock()
 	a := b.asked[key]
 	if a == nil {
-		a = &sharedAnswer{err: authz.Errorf(authz.Internal, "introspect: the question of another item of the batch panicked")}
+		a = &sharedAnswer{
+			err: authz.Errorf(authz.Internal, "introspect: the question of another item of the batch panicked"),
+		}
 		b.asked[key] = a
 	}
 	b.mu.Unlock()

@@ -26,7 +26,8 @@ func TestABatchSharesAnAnswerOnlyWhereAllThatShapesItIsEqual(t *testing.T) {
 	t.Cleanup(server.Close)
 	cfg := conf.Default[issuer.Config]()
 	cfg.Endpoint.Name, cfg.Endpoint.IntrospectionEndpoint, cfg.Endpoint.AllowInsecureHTTP = "one", server.URL, true
-	cfg.Endpoint.Client.ID, cfg.Endpoint.Client.Secret, cfg.Endpoint.Timeout = "api", testkit.SecretFile(t, "s"), 5*time.Second
+	cfg.Endpoint.Client.ID, cfg.Endpoint.Client.Secret, cfg.Endpoint.Timeout =
+		"api", testkit.SecretFile(t, "s"), 5*time.Second
 	cfg.Cache.TTL, cfg.Cache.NegativeTTL = 0, 0
 	issuers, err := issuer.Open([]issuer.Config{cfg}, issuer.Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {
@@ -43,8 +44,10 @@ func TestABatchSharesAnAnswerOnlyWhereAllThatShapesItIsEqual(t *testing.T) {
 		{introspect.Question{Token: secret.New("another-token")}, 2},
 		{introspect.Question{Token: secret.New("one-token"), Freshness: authz.Freshness{Limited: true}}, 3},
 		{introspect.Question{Token: secret.New("one-token"), Freshness: authz.Freshness{Limited: true}}, 3},
-		{introspect.Question{Token: secret.New("one-token"), Freshness: authz.Freshness{Limited: true, MaxAge: time.Second}}, 4},
-		{introspect.Question{Token: secret.New("one-token"), Freshness: authz.Freshness{Mode: authz.ModeIntrospect}}, 5},
+		{introspect.Question{Token: secret.New("one-token"),
+			Freshness: authz.Freshness{Limited: true, MaxAge: time.Second}}, 4},
+		{introspect.Question{Token: secret.New("one-token"), Freshness: authz.Freshness{Mode: authz.ModeIntrospect}},
+			5},
 	} {
 		claims, err := batch.Introspect(t.Context(), c.q)
 		if err != nil || !claims.Active {

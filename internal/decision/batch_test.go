@@ -76,12 +76,14 @@ func TestBatchAsksOnceForEachTokenEvenWithoutCache(t *testing.T) {
 }
 
 func TestBatchOutlivesAPanic(t *testing.T) {
-	w := build(t, plan{answers: pass, wrap: instead(func(_ context.Context, q introspect.Question) (*authz.Claims, error) {
-		if q.Token.Reveal() == "bad" {
-			panic("no")
-		}
-		return &authz.Claims{Active: true, Kind: authz.AccessToken}, nil
-	})})
+	w :=
+		build(t,
+			plan{answers: pass, wrap: instead(func(_ context.Context, q introspect.Question) (*authz.Claims, error) {
+				if q.Token.Reveal() == "bad" {
+					panic("no")
+				}
+				return &authz.Claims{Active: true, Kind: authz.AccessToken}, nil
+			})})
 	ds := w.point.DecideAll(t.Context(), []authz.Query{
 		question("open", "Bearer bad"), question("open", "Bearer good"), question("open", "Bearer bad"),
 	})
@@ -118,7 +120,8 @@ func swapping(w *world, policies map[string]*engine.Policy) (stop func()) {
 func unmixed(t *testing.T, d authz.Decision, policies map[string]*engine.Policy) string {
 	t.Helper()
 	for g, p := range policies {
-		if p.Digest() == d.Policy.Digest && p.Revision() == d.Policy.Revision && string(d.Context) == context1(g, "/open") {
+		if p.Digest() == d.Policy.Digest && p.Revision() == d.Policy.Revision &&
+			string(d.Context) == context1(g, "/open") {
 			return g
 		}
 	}

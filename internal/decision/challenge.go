@@ -50,7 +50,8 @@ func (p *Point) challenge(c authz.Challenge, scheme token.Scheme) []authz.Header
 	return []authz.Header{{Name: "WWW-Authenticate", Values: values}}
 }
 
-// challengeOf writes one challenge. A character that a quoted string of these RFCs cannot hold becomes a question mark.
+// challengeOf writes one challenge. A character that a quoted string of these RFCs cannot hold becomes a question
+// mark.
 func (p *Point) challengeOf(c authz.Challenge, scheme token.Scheme, offer proof.Presentation) string {
 	var b strings.Builder
 	if scheme == token.DPoP {

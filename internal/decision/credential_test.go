@@ -54,7 +54,8 @@ func TestForeignSchemeIsNoCredential(t *testing.T) {
 
 func TestTokenInTheQueryIsNoCredential(t *testing.T) {
 	w := build(t, plan{answers: pass})
-	w.expect(t, w.ask(t, "open?access_token="+w.grant(t, devissuer.Grant{})), authz.Unauthenticated, http.StatusUnauthorized, "no_credential")
+	w.expect(t, w.ask(t, "open?access_token="+w.grant(t, devissuer.Grant{})), authz.Unauthenticated,
+		http.StatusUnauthorized, "no_credential")
 }
 
 func TestUnusableTokensAreRefused(t *testing.T) {
@@ -64,10 +65,12 @@ func TestUnusableTokensAreRefused(t *testing.T) {
 		"not valid yet":                    {Claims: map[string]any{"nbf": time.Now().Add(time.Hour).Unix()}},
 		"refresh token":                    {Claims: map[string]any{"token_type": "refresh_token"}},
 		"ID token":                         {Claims: map[string]any{"token_use": "id"}},
-		"bound to a DPoP key":              {Claims: map[string]any{"cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}},
-		"bound to a certificate":           {Claims: map[string]any{"cnf": map[string]any{"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}}},
-		"bound by an unknown method":       {Claims: map[string]any{"cnf": map[string]any{"osc": map[string]any{}}}},
-		"issued by another server":         {Claims: map[string]any{"iss": "https://other.example"}},
+		"bound to a DPoP key": {Claims: map[string]any{
+			"cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}},
+		"bound to a certificate": {Claims: map[string]any{
+			"cnf": map[string]any{"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}}},
+		"bound by an unknown method": {Claims: map[string]any{"cnf": map[string]any{"osc": map[string]any{}}}},
+		"issued by another server":   {Claims: map[string]any{"iss": "https://other.example"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := build(t, plan{answers: pass, ttl: time.Minute})
@@ -90,12 +93,15 @@ func TestUnknownTokenIsRefused(t *testing.T) {
 
 func TestDPOP14_UnboundTokenUnderDPoPIsRefused(t *testing.T) {
 	w := build(t, plan{answers: pass})
-	w.expect(t, w.ask(t, "open", "DPoP "+w.grant(t, devissuer.Grant{})), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
+	w.expect(t, w.ask(t, "open", "DPoP "+w.grant(t, devissuer.Grant{})), authz.Unauthenticated,
+		http.StatusUnauthorized, "invalid_token")
 }
 
 func TestADPoPTokenIsRefusedWithoutAVerifierOfProofs(t *testing.T) {
 	w := build(t, plan{answers: pass})
-	tok := w.grant(t, devissuer.Grant{Claims: map[string]any{"token_type": "DPoP", "cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}})
+	tok :=
+		w.grant(t, devissuer.Grant{Claims: map[string]any{"token_type": "DPoP",
+			"cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}})
 	w.expect(t, w.ask(t, "open", "DPoP "+tok), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
 }
 
@@ -174,7 +180,8 @@ decision := {"allow": input.request.path == "/open", "context": {"present": inpu
 		expectChallenge(t, d, bare)
 	})
 	t.Run("a bad token is refused all the same", func(t *testing.T) {
-		w.expect(t, w.ask(t, "open", "Bearer unknown-token"), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
+		w.expect(t, w.ask(t, "open", "Bearer unknown-token"), authz.Unauthenticated, http.StatusUnauthorized,
+			"invalid_token")
 	})
 	t.Run("a malformed credential is refused all the same", func(t *testing.T) {
 		w.expect(t, w.ask(t, "open", "Bearer a b"), authz.Malformed, http.StatusBadRequest, "invalid_request")
@@ -192,7 +199,8 @@ func TestTokensAreNeverWritten(t *testing.T) {
 	w := build(t, plan{answers: pass})
 	tok := w.grant(t, devissuer.Grant{})
 	for _, q := range []authz.Query{
-		question("open", "Bearer "+tok), question("open?access_token=" + tok), question("open?access_token="+tok, "Bearer "+tok),
+		question("open", "Bearer "+tok), question("open?access_token=" + tok),
+		question("open?access_token="+tok, "Bearer "+tok),
 		question("open", "Bearer "+tok+" "+tok), question("closed", "Bearer "+tok),
 	} {
 		w.point.Decide(context.Background(), q)

@@ -29,8 +29,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
-// Snapshot is everything a decision depends on that a reload can replace. It is immutable, its counters aside: a reload
-// stores a new one.
+// Snapshot is everything a decision depends on that a reload can replace. It is immutable, its counters aside: a
+// reload stores a new one.
 type Snapshot struct {
 	// Introspector may be nil; then every request with a token is Misconfigured.
 	Introspector introspect.Introspector
@@ -41,8 +41,8 @@ type Snapshot struct {
 
 // PossessionVerifier verifies that clients hold the keys that their tokens are bound to. See proof.Verifier.
 type PossessionVerifier interface {
-	// Verify reports why a token with this confirmation must not be used with q, or nil: then it is bound to nothing, or
-	// to a key that the client showed.
+	// Verify reports why a token with this confirmation must not be used with q, or nil: then it is bound to nothing,
+	// or to a key that the client showed.
 	Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error
 	// Presentation returns how tokens may be presented, for challenges.
 	Presentation() proof.Presentation
@@ -267,8 +267,8 @@ func (p *Point) claims(ctx context.Context, q pending, about introspect.Question
 }
 
 // usable reports why a token must not be used with this request. A token that is bound to a key is refused unless its
-// client shows the key with the request (RFC 9449 section 7.2, RFC 8705 section 3). The key is checked last: a proof is
-// good once, and one that comes with an unusable token is not used up.
+// client shows the key with the request (RFC 9449 section 7.2, RFC 8705 section 3). The key is checked last: a proof
+// is good once, and one that comes with an unusable token is not used up.
 func (p *Point) usable(c *authz.Claims, cred token.Credential, q *authz.Query) error {
 	now := p.deps.Now()
 	if why := c.Usable(now); !why.OK() {
@@ -305,8 +305,8 @@ func (p *Point) finish(rec *decisionlog.Record, d *authz.Decision) {
 	}
 	switch d.Kind {
 	case authz.Misconfigured, authz.Internal, authz.Unavailable:
-		// One line a second and kind: during an outage there is one refusal for each request, and the decision log has them
-		// all. Sometimes holds a lock while its function runs, so that the line is written afterwards.
+		// One line a second and kind: during an outage there is one refusal for each request, and the decision log has
+		// them all. Sometimes holds a lock while its function runs, so that the line is written afterwards.
 		due := false
 		p.refusals[d.Kind].Do(func() { due = true })
 		if due {

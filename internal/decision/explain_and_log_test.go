@@ -77,13 +77,16 @@ func TestDecisionsAreTraced(t *testing.T) {
 	}))
 	defer collector.Close()
 	w := build(t, plan{answers: pass})
-	tracer, err := telemetry.NewTracer(t.Context(), telemetry.TraceConfig{Endpoint: collector.URL, Ratio: 1}, "test", telemetry.NewLogger(telemetry.LogConfig{}, w.logger))
+	tracer, err := telemetry.NewTracer(t.Context(), telemetry.TraceConfig{Endpoint: collector.URL, Ratio: 1}, "test",
+		telemetry.NewLogger(telemetry.LogConfig{}, w.logger))
 	if err != nil {
 		t.Fatal(err)
 	}
-	point := decision.New(decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "acme"}, w.point.Snapshot(), decision.Deps{
-		Input: input.NewRules(input.Config{}), DecisionLog: w.log, Log: telemetry.NewLogger(telemetry.LogConfig{}, w.logger), Tracer: tracer,
-	})
+	point := decision.New(decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "acme"},
+		w.point.Snapshot(), decision.Deps{
+			Input: input.NewRules(input.Config{}), DecisionLog: w.log,
+			Log: telemetry.NewLogger(telemetry.LogConfig{}, w.logger), Tracer: tracer,
+		})
 	w.issuer.SetFault(func(*http.Request) *devissuer.Fault { return says(500, "") })
 	d := point.Decide(t.Context(), question("open", "Bearer the-raw-token"))
 	if err := tracer.Shutdown(t.Context()); err != nil {
@@ -103,10 +106,12 @@ func TestDecisionsAreTraced(t *testing.T) {
 
 func TestDecisionsNeedNoDecisionLog(t *testing.T) {
 	w := build(t, plan{answers: pass})
-	point := decision.New(decision.Config{Entrypoint: "authz/decision", Token: "required"}, w.point.Snapshot(), decision.Deps{
-		Input: input.NewRules(input.Config{}), DecisionLog: (*decisionlog.Log)(nil),
-	})
-	if d := point.Decide(context.Background(), question("open", "Bearer "+w.grant(t, devissuer.Grant{}))); d.Kind != authz.Allow {
+	point := decision.New(decision.Config{Entrypoint: "authz/decision", Token: "required"}, w.point.Snapshot(),
+		decision.Deps{
+			Input: input.NewRules(input.Config{}), DecisionLog: (*decisionlog.Log)(nil),
+		})
+	if d := point.Decide(context.Background(), question("open",
+		"Bearer "+w.grant(t, devissuer.Grant{}))); d.Kind != authz.Allow {
 		t.Errorf("got %s", d.Kind)
 	}
 }

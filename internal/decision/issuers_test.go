@@ -31,7 +31,8 @@ func twoServers(t *testing.T, match ...route.Match) (*issuer.Issuers, []*atomic.
 		t.Cleanup(server.Close)
 		calls = append(calls, n)
 		cfg := conf.Default[issuer.Config]()
-		cfg.Endpoint.Name, cfg.Endpoint.IntrospectionEndpoint, cfg.Endpoint.AllowInsecureHTTP = fmt.Sprint(i), server.URL, true
+		cfg.Endpoint.Name, cfg.Endpoint.IntrospectionEndpoint, cfg.Endpoint.AllowInsecureHTTP =
+			fmt.Sprint(i), server.URL, true
 		cfg.Endpoint.Client.ID, cfg.Endpoint.Client.Secret = "api", testkit.SecretFile(t, "s")
 		cfg.Match, cfg.Cache.TTL = m, 0
 		cfgs = append(cfgs, cfg)
@@ -53,17 +54,24 @@ decision := {"allow": true, "context": {"client": input.token.client_id}}
 
 func TestABatchAsksEachIssuerAboutItsOwnUseOfOneToken(t *testing.T) {
 	for name, match := range map[string][]route.Match{
-		"by host":   {{Hosts: []string{"host-0"}}, {Hosts: []string{"host-1"}}},
-		"by header": {{Header: "x-tenant", Values: []string{"tenant-0"}}, {Header: "x-tenant", Values: []string{"tenant-1"}}},
+		"by host": {{Hosts: []string{"host-0"}}, {Hosts: []string{"host-1"}}},
+		"by header": {{Header: "x-tenant", Values: []string{"tenant-0"}},
+			{Header: "x-tenant", Values: []string{"tenant-1"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			issuers, calls := twoServers(t, match...)
-			w := build(t, plan{rego: tellsClient, wrap: func(introspect.Introspector) introspect.Introspector { return issuers }})
+			w :=
+				build(t,
+					plan{rego: tellsClient, wrap: func(introspect.Introspector) introspect.Introspector {
+						return issuers
+					}})
 			var queries []authz.Query
 			for i := range 20 {
-				queries = append(queries, authz.Query{Caller: "127.0.0.1:9", Request: authz.Request{Method: "GET", URL: fmt.Sprintf("https://host-%d/%d", i%2, i), Headers: map[string][]string{
-					"authorization": {"Bearer one-token"}, "x-tenant": {fmt.Sprintf("tenant-%d", i%2)},
-				}}})
+				queries = append(queries, authz.Query{Caller: "127.0.0.1:9",
+					Request: authz.Request{Method: "GET", URL: fmt.Sprintf("https://host-%d/%d", i%2, i),
+						Headers: map[string][]string{
+							"authorization": {"Bearer one-token"}, "x-tenant": {fmt.Sprintf("tenant-%d", i%2)},
+						}}})
 			}
 			for i, d := range w.point.DecideAll(t.Context(), queries) {
 				w.expect(t, d, authz.Allow, http.StatusOK)
@@ -80,7 +88,9 @@ func TestABatchAsksEachIssuerAboutItsOwnUseOfOneToken(t *testing.T) {
 
 func TestSeveralTenantHeadersAreMalformed(t *testing.T) {
 	issuers, calls := twoServers(t, route.Match{Header: "x-tenant", Values: []string{"a"}}, route.Match{Default: true})
-	w := build(t, plan{rego: tellsClient, wrap: func(introspect.Introspector) introspect.Introspector { return issuers }})
+	w :=
+		build(t,
+			plan{rego: tellsClient, wrap: func(introspect.Introspector) introspect.Introspector { return issuers }})
 	q := question("x", "Bearer some-token")
 	q.Request.Headers["x-tenant"] = []string{"a", "b"}
 	w.expect(t, w.point.Decide(t.Context(), q), authz.Malformed, http.StatusBadRequest, "invalid_request")
@@ -91,8 +101,11 @@ func TestSeveralTenantHeadersAreMalformed(t *testing.T) {
 
 func TestATokenOfNoConfiguredIssuerIsNoToken(t *testing.T) {
 	issuers, calls := twoServers(t, route.Match{Prefixes: []string{"a_"}}, route.Match{Prefixes: []string{"b_"}})
-	w := build(t, plan{rego: tellsClient, wrap: func(introspect.Introspector) introspect.Introspector { return issuers }})
-	w.expect(t, w.point.Decide(t.Context(), question("x", "Bearer c_1")), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
+	w :=
+		build(t,
+			plan{rego: tellsClient, wrap: func(introspect.Introspector) introspect.Introspector { return issuers }})
+	w.expect(t, w.point.Decide(t.Context(), question("x", "Bearer c_1")), authz.Unauthenticated,
+		http.StatusUnauthorized, "invalid_token")
 	if calls[0].Load()+calls[1].Load() != 0 {
 		t.Error("a server was asked")
 	}

@@ -50,7 +50,8 @@ func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 func (h *holder) prove(t testing.TB, tok, path, nonce string) string {
 	t.Helper()
 	hash := sha256.Sum256([]byte(tok))
-	claims := fmt.Sprintf(`{"jti":%q,"htm":"GET","htu":"https://api.example/%s","iat":%d,"ath":%q,"nonce":%q}`, rand.Text(), path, time.Now().Unix(), b64(hash[:]), nonce)
+	claims := fmt.Sprintf(`{"jti":%q,"htm":"GET","htu":"https://api.example/%s","iat":%d,"ath":%q,"nonce":%q}`,
+		rand.Text(), path, time.Now().Unix(), b64(hash[:]), nonce)
 	text := b64([]byte(`{"typ":"dpop+jwt","alg":"ES256","jwk":`+h.jwk+`}`)) + "." + b64([]byte(claims))
 	sum := sha256.Sum256([]byte(text))
 	r, s, err := ecdsa.Sign(rand.Reader, h.key, sum[:])
@@ -64,15 +65,17 @@ func (h *holder) prove(t testing.TB, tok, path, nonce string) string {
 }
 
 func (h *holder) grant() devissuer.Grant {
-	return devissuer.Grant{Claims: map[string]any{"token_type": "DPoP", "cnf": map[string]any{"jkt": h.jkt, "kc-jkt-type": "DPoP"}}}
+	return devissuer.Grant{Claims: map[string]any{"token_type": "DPoP",
+		"cnf": map[string]any{"jkt": h.jkt, "kc-jkt-type": "DPoP"}}}
 }
 
 // accepting takes proofs.
 func accepting(changes ...func(*proof.Config)) proof.Config {
 	cfg := proof.Config{
 		DPoP: proof.DPoPConfig{
-			Mode: proof.Accept, Algorithms: []string{"ES256", "PS256"}, MaxAge: time.Minute, FutureSkew: 10 * time.Second,
-			Replay: proof.ReplayEnforce, ReplayMaxEntries: 10_000, NonceLifetime: time.Minute,
+			Mode: proof.Accept, Algorithms: []string{"ES256", "PS256"}, MaxAge: time.Minute,
+			FutureSkew: 10 * time.Second,
+			Replay:     proof.ReplayEnforce, ReplayMaxEntries: 10_000, NonceLifetime: time.Minute,
 		},
 		MTLS: proof.MTLSConfig{From: proof.FromRequest, TrustedProxies: []string{"127.0.0.0/8"}},
 	}
@@ -141,11 +144,16 @@ func TestDPOP14_WhatDoesNotFitIsRefusedUnderTheRightScheme(t *testing.T) {
 	}{
 		"bound, as Bearer with a proof": {asBearer, "invalid_token", []string{invalidToken, dpopBare}},
 		"bound, beside the request":     {beside, "invalid_token", []string{invalidToken, dpopBare}},
-		"unbound, as DPoP":              {proven("open", unbound, h.prove(t, unbound, "open", "")), "invalid_token", []string{dpopError("invalid_token")}},
-		"unknown, as DPoP":              {proven("open", "unknown-token"), "invalid_token", []string{dpopError("invalid_token")}},
-		"bound, without a proof":        {proven("open", bound), "invalid_dpop_proof", []string{dpopError("invalid_dpop_proof")}},
-		"bound, with another's proof":   {proven("open", bound, newHolder(t).prove(t, bound, "open", "")), "invalid_token", []string{dpopError("invalid_token")}},
-		"bound, with another URL's":     {proven("open", bound, h.prove(t, bound, "closed", "")), "invalid_dpop_proof", []string{dpopError("invalid_dpop_proof")}},
+		"unbound, as DPoP": {proven("open", unbound, h.prove(t, unbound, "open", "")), "invalid_token",
+			[]string{dpopError("invalid_token")}},
+		"unknown, as DPoP": {proven("open", "unknown-token"), "invalid_token",
+			[]string{dpopError("invalid_token")}},
+		"bound, without a proof": {proven("open", bound), "invalid_dpop_proof",
+			[]string{dpopError("invalid_dpop_proof")}},
+		"bound, with another's proof": {proven("open", bound, newHolder(t).prove(t, bound, "open", "")),
+			"invalid_token", []string{dpopError("invalid_token")}},
+		"bound, with another URL's": {proven("open", bound, h.prove(t, bound, "closed", "")), "invalid_dpop_proof",
+			[]string{dpopError("invalid_dpop_proof")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := w.point.Decide(t.Context(), c.query)
@@ -185,11 +193,16 @@ func TestDPOP19_BothSchemesInOneRequestAreMalformed(t *testing.T) {
 }
 
 func TestDPOP16_NonceIsDemandedAndGivenWithEveryAnswer(t *testing.T) {
-	w, h := build(t, plan{answers: map[string]any{"open": true, "closed": map[string]any{"allow": false, "response_headers": map[string]any{"cache-control": "max-age=60"}}}, proof: accepting(demanding), ttl: time.Minute}), newHolder(t)
+	w, h :=
+		build(t, plan{answers: map[string]any{"open": true,
+			"closed": map[string]any{"allow": false, "response_headers": map[string]any{
+				"cache-control": "max-age=60"}}}, proof: accepting(demanding), ttl: time.Minute}), newHolder(t)
 	tok := w.grant(t, h.grant())
 	d := w.point.Decide(t.Context(), proven("open", tok, h.prove(t, tok, "open", "")))
 	w.expect(t, d, authz.Unauthenticated, http.StatusUnauthorized, "use_dpop_nonce")
-	expectChallenges(t, d, `DPoP realm="acme", error="use_dpop_nonce", error_description="the proof needs a nonce of this server", `+dpopAlgs)
+	expectChallenges(t, d,
+		`DPoP realm="acme", error="use_dpop_nonce", error_description="the proof needs a nonce of this server", `+
+			dpopAlgs)
 	nonce := expectNonce(t, d)
 	d = w.point.Decide(t.Context(), proven("open", tok, h.prove(t, tok, "open", nonce)))
 	w.expect(t, d, authz.Allow, http.StatusOK)
@@ -220,16 +233,19 @@ func expectNonce(t *testing.T, d authz.Decision) string {
 
 func TestDPOP18_PoliciesChallengeUnderThePresentedScheme(t *testing.T) {
 	w, h := build(t, plan{proof: accepting(), ttl: time.Minute, answers: map[string]any{
-		"scope":  map[string]any{"allow": false, "challenge": map[string]any{"scope": []string{"a"}}},
-		"stepup": map[string]any{"allow": false, "challenge": map[string]any{"acr_values": []string{"mfa"}, "max_age": 300}},
+		"scope": map[string]any{"allow": false, "challenge": map[string]any{"scope": []string{"a"}}},
+		"stepup": map[string]any{"allow": false, "challenge": map[string]any{"acr_values": []string{"mfa"},
+			"max_age": 300}},
 	}}), newHolder(t)
 	tok, bearer := w.grant(t, h.grant()), w.grant(t, devissuer.Grant{})
 	for path, c := range map[string]struct {
 		status     int
 		parameters string
 	}{
-		"scope":  {http.StatusForbidden, `realm="acme", error="insufficient_scope", scope="a"`},
-		"stepup": {http.StatusUnauthorized, `realm="acme", error="insufficient_user_authentication", acr_values="mfa", max_age="300"`}, // SU-1
+		"scope": {http.StatusForbidden, `realm="acme", error="insufficient_scope", scope="a"`},
+		// SU-1
+		"stepup": {http.StatusUnauthorized,
+			`realm="acme", error="insufficient_user_authentication", acr_values="mfa", max_age="300"`},
 	} {
 		d := w.point.Decide(t.Context(), proven(path, tok, h.prove(t, tok, path, "")))
 		w.expect(t, d, authz.Deny, c.status)
@@ -273,7 +289,8 @@ func TestDPOP15_OfAHundredIdenticalRequestsOneIsAllowed(t *testing.T) {
 	}
 	all.Wait()
 	slices.Sort(kinds)
-	if want := append([]authz.Kind{authz.Allow}, slices.Repeat([]authz.Kind{authz.Unauthenticated}, 99)...); !slices.Equal(kinds, want) {
+	if want := append([]authz.Kind{authz.Allow}, slices.Repeat([]authz.Kind{authz.Unauthenticated},
+		99)...); !slices.Equal(kinds, want) {
 		t.Errorf("kinds %v", kinds)
 	}
 }
@@ -282,8 +299,10 @@ func TestDPOP23_EveryRequestNeedsItsProofWhileTheTokenIsCached(t *testing.T) {
 	w, h := build(t, plan{answers: pass, proof: accepting(), ttl: time.Minute}), newHolder(t)
 	tok := w.grant(t, h.grant())
 	for range 3 {
-		w.expect(t, w.point.Decide(t.Context(), proven("open", tok, h.prove(t, tok, "open", ""))), authz.Allow, http.StatusOK)
-		w.expect(t, w.point.Decide(t.Context(), proven("open", tok)), authz.Unauthenticated, http.StatusUnauthorized, "invalid_dpop_proof")
+		w.expect(t, w.point.Decide(t.Context(), proven("open", tok, h.prove(t, tok, "open", ""))), authz.Allow,
+			http.StatusOK)
+		w.expect(t, w.point.Decide(t.Context(), proven("open", tok)), authz.Unauthenticated, http.StatusUnauthorized,
+			"invalid_dpop_proof")
 	}
 	if n := w.issuer.Calls(); n != 1 {
 		t.Errorf("the server was asked %d times", n)
@@ -336,7 +355,8 @@ func TestProofsAreNeverWritten(t *testing.T) {
 	w, h := build(t, plan{answers: pass, proof: accepting()}), newHolder(t)
 	tok := w.grant(t, h.grant())
 	one := h.prove(t, tok, "open", "")
-	for _, q := range []authz.Query{proven("open", tok, one), proven("open", tok, one), proven("open", tok, one, one), proven("open", tok, one+"x"), proven("closed", tok, one)} {
+	for _, q := range []authz.Query{proven("open", tok, one), proven("open", tok, one), proven("open", tok, one, one),
+		proven("open", tok, one+"x"), proven("closed", tok, one)} {
 		w.point.Decide(t.Context(), q)
 	}
 	signature := one[strings.LastIndexByte(one, '.')+1:]

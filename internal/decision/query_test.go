@@ -52,7 +52,8 @@ func TestAQuestionWithoutAnHTTPRequestIsDecided(t *testing.T) {
 	d := w.point.Decide(t.Context(), readOrder(tok))
 	w.expect(t, d, authz.Allow, http.StatusOK)
 	logged, _ := w.event(t, d.ID).Input.(map[string]any)
-	if _, has := logged["request"]; has || logged["resource"] == nil || logged["action"] == nil || logged["subject"] == nil {
+	if _, has := logged["request"]; has || logged["resource"] == nil || logged["action"] == nil ||
+		logged["subject"] == nil {
 		t.Errorf("the event has the input %v", logged)
 	}
 
@@ -76,7 +77,8 @@ func TestAQuestionWithoutAnHTTPRequestNeedsAUsableToken(t *testing.T) {
 	w := build(t, plan{rego: byEntities})
 	q := readOrder("")
 	w.expect(t, w.point.Decide(t.Context(), q), authz.Unauthenticated, http.StatusUnauthorized, "no_credential")
-	w.expect(t, w.point.Decide(t.Context(), readOrder("unknown")), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
+	w.expect(t, w.point.Decide(t.Context(), readOrder("unknown")), authz.Unauthenticated, http.StatusUnauthorized,
+		"invalid_token")
 }
 
 // TestATokenBoundToAKeyIsRefusedWithoutAnHTTPRequest: a DPoP proof is made for a method and a URL (RFC 9449 section
@@ -84,7 +86,8 @@ func TestAQuestionWithoutAnHTTPRequestNeedsAUsableToken(t *testing.T) {
 func TestATokenBoundToAKeyIsRefusedWithoutAnHTTPRequest(t *testing.T) {
 	w := build(t, plan{rego: byEntities, proof: accepting()})
 	tok := w.grant(t, newHolder(t).grant())
-	w.expect(t, w.point.Decide(t.Context(), readOrder(tok)), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
+	w.expect(t, w.point.Decide(t.Context(), readOrder(tok)), authz.Unauthenticated, http.StatusUnauthorized,
+		"invalid_token")
 }
 
 func TestTheTokenIsInNoEntityOfTheEvent(t *testing.T) {

@@ -118,7 +118,8 @@ func reasons401() []string {
 }
 
 const (
-	// unproved is a token that is bound to a key, which the client did not show; or one that must be bound, and is not.
+	// unproved is a token that is bound to a key, which the client did not show; or one that must be bound, and is
+	// not.
 	unproved    = "unproved"
 	otherReason = "other"
 )

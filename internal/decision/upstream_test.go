@@ -61,26 +61,38 @@ func TestUpstreamFailures(t *testing.T) {
 		code  string
 		retry string
 	}{
-		"our credentials are refused":        {says(401, `{"error":"invalid_client"}`), authz.Misconfigured, "misconfigured", ""},
-		"we are forbidden":                   {says(403, ""), authz.Misconfigured, "misconfigured", ""},
-		"we are an unauthorized client":      {says(400, `{"error":"unauthorized_client"}`), authz.Misconfigured, "misconfigured", ""},
-		"our request is invalid":             {says(400, `{"error":"invalid_request"}`), authz.Misconfigured, "misconfigured", ""},
-		"a redirect is not followed":         {moved, authz.Misconfigured, "misconfigured", ""},
-		"a server error":                     {says(500, ""), authz.Unavailable, "temporarily_unavailable", "1"},
-		"a busy server says when to come":    {busy, authz.Unavailable, "temporarily_unavailable", "2"},
-		"a closed connection":                {&devissuer.Fault{Then: devissuer.Close}, authz.Unavailable, "temporarily_unavailable", "1"},
-		"no answer in time":                  {&devissuer.Fault{Then: devissuer.Hang}, authz.Unavailable, "temporarily_unavailable", "1"},
-		"HTML":                               {html, authz.Unavailable, "temporarily_unavailable", "1"},
-		"text that is no JSON":               {says(200, "{"), authz.Unavailable, "temporarily_unavailable", "1"},
-		"10 MB":                              {says(200, strings.Repeat(" ", 10<<20)), authz.Unavailable, "temporarily_unavailable", "1"},
-		"a gzip bomb":                        {bomb, authz.Unavailable, "temporarily_unavailable", "1"},
-		"INT6 an empty object":               {says(200, "{}"), authz.Unavailable, "temporarily_unavailable", "1"},
-		"INT6 an error in a 200":             {says(200, `{"error":"server_error"}`), authz.Unavailable, "temporarily_unavailable", "1"},
-		"INT6 the text true is not true":     {says(200, `{"active":"true"}`), authz.Unavailable, "temporarily_unavailable", "1"},
-		"INT6 the number 1 is not true":      {says(200, `{"active":1}`), authz.Unavailable, "temporarily_unavailable", "1"},
-		"active and long past exp":           {says(200, `{"active":true,"exp":1000000}`), authz.Unauthenticated, "invalid_token", ""},
-		"INT8b the token is not valid":       {says(400, `{"error":"invalid_token"}`), authz.Unauthenticated, "invalid_token", ""},
-		"INT8b this kind of token is not ok": {says(400, `{"error":"unsupported_token_type"}`), authz.Unauthenticated, "invalid_token", ""},
+		"our credentials are refused": {says(401, `{"error":"invalid_client"}`), authz.Misconfigured,
+			"misconfigured", ""},
+		"we are forbidden": {says(403, ""), authz.Misconfigured, "misconfigured", ""},
+		"we are an unauthorized client": {says(400, `{"error":"unauthorized_client"}`), authz.Misconfigured,
+			"misconfigured", ""},
+		"our request is invalid": {says(400, `{"error":"invalid_request"}`), authz.Misconfigured,
+			"misconfigured", ""},
+		"a redirect is not followed":      {moved, authz.Misconfigured, "misconfigured", ""},
+		"a server error":                  {says(500, ""), authz.Unavailable, "temporarily_unavailable", "1"},
+		"a busy server says when to come": {busy, authz.Unavailable, "temporarily_unavailable", "2"},
+		"a closed connection": {&devissuer.Fault{Then: devissuer.Close}, authz.Unavailable,
+			"temporarily_unavailable", "1"},
+		"no answer in time": {&devissuer.Fault{Then: devissuer.Hang}, authz.Unavailable,
+			"temporarily_unavailable", "1"},
+		"HTML":                 {html, authz.Unavailable, "temporarily_unavailable", "1"},
+		"text that is no JSON": {says(200, "{"), authz.Unavailable, "temporarily_unavailable", "1"},
+		"10 MB": {says(200, strings.Repeat(" ", 10<<20)), authz.Unavailable,
+			"temporarily_unavailable", "1"},
+		"a gzip bomb":          {bomb, authz.Unavailable, "temporarily_unavailable", "1"},
+		"INT6 an empty object": {says(200, "{}"), authz.Unavailable, "temporarily_unavailable", "1"},
+		"INT6 an error in a 200": {says(200, `{"error":"server_error"}`), authz.Unavailable,
+			"temporarily_unavailable", "1"},
+		"INT6 the text true is not true": {says(200, `{"active":"true"}`), authz.Unavailable,
+			"temporarily_unavailable", "1"},
+		"INT6 the number 1 is not true": {says(200, `{"active":1}`), authz.Unavailable, "temporarily_unavailable",
+			"1"},
+		"active and long past exp": {says(200, `{"active":true,"exp":1000000}`), authz.Unauthenticated,
+			"invalid_token", ""},
+		"INT8b the token is not valid": {says(400, `{"error":"invalid_token"}`), authz.Unauthenticated,
+			"invalid_token", ""},
+		"INT8b this kind of token is not ok": {says(400, `{"error":"unsupported_token_type"}`), authz.Unauthenticated,
+			"invalid_token", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,7 +118,8 @@ func TestUpstreamFailures(t *testing.T) {
 			}
 			w.issuer.SetFault(nil)
 			if c.fault == busy {
-				testkit.Eventually(t, "the server is asked again", func() bool { return w.ask(t, "open", "Bearer "+tok).Kind == authz.Allow })
+				testkit.Eventually(t, "the server is asked again",
+					func() bool { return w.ask(t, "open", "Bearer "+tok).Kind == authz.Allow })
 			}
 			w.expect(t, w.ask(t, "open", "Bearer "+tok), authz.Allow, http.StatusOK)
 			mustNotHold(t, "decision log", w.close(t), tok)
@@ -124,8 +137,13 @@ func statusOf(k authz.Kind) int {
 }
 
 func TestConnectionRefusedIsUnavailable(t *testing.T) {
-	w := build(t, plan{answers: pass, issuer: func(c *issuer.Config) { c.Endpoint.IntrospectionEndpoint = "http://127.0.0.1:1/introspect" }})
-	w.expect(t, w.ask(t, "open", "Bearer abc"), authz.Unavailable, http.StatusServiceUnavailable, "temporarily_unavailable")
+	w :=
+		build(t,
+			plan{answers: pass, issuer: func(c *issuer.Config) {
+				c.Endpoint.IntrospectionEndpoint = "http://127.0.0.1:1/introspect"
+			}})
+	w.expect(t, w.ask(t, "open", "Bearer abc"), authz.Unavailable, http.StatusServiceUnavailable,
+		"temporarily_unavailable")
 }
 
 func TestTooManyQuestionsAreUnavailable(t *testing.T) {
@@ -139,7 +157,8 @@ func TestTooManyQuestionsAreUnavailable(t *testing.T) {
 	first := make(chan authz.Decision)
 	go func() { first <- w.ask(t, "open", "Bearer one") }()
 	<-held
-	w.expect(t, w.ask(t, "open", "Bearer two"), authz.Unavailable, http.StatusServiceUnavailable, "temporarily_unavailable")
+	w.expect(t, w.ask(t, "open", "Bearer two"), authz.Unavailable, http.StatusServiceUnavailable,
+		"temporarily_unavailable")
 	close(release)
 	w.expect(t, <-first, authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
 }
@@ -164,9 +183,11 @@ func instead(f introspectorFunc) func(introspect.Introspector) introspect.Intros
 }
 
 func TestPanicIsInternalAndTold(t *testing.T) {
-	w := build(t, plan{answers: pass, wrap: instead(func(_ context.Context, q introspect.Question) (*authz.Claims, error) {
-		panic("cannot bear " + q.Token.Reveal())
-	})})
+	w :=
+		build(t,
+			plan{answers: pass, wrap: instead(func(_ context.Context, q introspect.Question) (*authz.Claims, error) {
+				panic("cannot bear " + q.Token.Reveal())
+			})})
 	d := w.ask(t, "open", "Bearer the-raw-token")
 	w.expect(t, d, authz.Internal, http.StatusInternalServerError, "internal_error")
 	if !w.logger.Has("decision panicked") || !w.logger.Has(d.ID) || !w.logger.Has("upstream_test.go") {
@@ -177,7 +198,12 @@ func TestPanicIsInternalAndTold(t *testing.T) {
 }
 
 func TestRuntimePanicSaysWhatItWas(t *testing.T) {
-	w := build(t, plan{answers: pass, wrap: instead(func(context.Context, introspect.Question) (*authz.Claims, error) { return nil, nil })})
+	w :=
+		build(t,
+			plan{answers: pass, wrap: instead(func(context.Context, introspect.Question) (*authz.Claims,
+				error) {
+				return nil, nil
+			})})
 	w.expect(t, w.ask(t, "open", "Bearer abc"), authz.Internal, http.StatusInternalServerError, "internal_error")
 	if !w.logger.Has("nil pointer dereference") {
 		t.Errorf("the operator is told %s", w.logger)
@@ -185,7 +211,12 @@ func TestRuntimePanicSaysWhatItWas(t *testing.T) {
 }
 
 func TestUnclassifiedErrorIsInternal(t *testing.T) {
-	w := build(t, plan{answers: pass, wrap: instead(func(context.Context, introspect.Question) (*authz.Claims, error) { return nil, errors.New("what now") })})
+	w :=
+		build(t,
+			plan{answers: pass, wrap: instead(func(context.Context, introspect.Question) (*authz.Claims,
+				error) {
+				return nil, errors.New("what now")
+			})})
 	w.expect(t, w.ask(t, "open", "Bearer abc"), authz.Internal, http.StatusInternalServerError, "internal_error")
 }
 
@@ -199,7 +230,11 @@ func TestWithoutAuthorizationServerTokensAreMisconfigured(t *testing.T) {
 }
 
 func TestINT12_TooManyUnknownTokensGetRetryAfter(t *testing.T) {
-	w := build(t, plan{answers: pass, issuer: func(c *issuer.Config) { c.Protection.UnknownTokens, c.Cache.NegativeTTL = 0.1, 0 }})
+	w :=
+		build(t, plan{answers: pass, issuer: func(c *issuer.Config) {
+			c.Protection.UnknownTokens,
+				c.Cache.NegativeTTL = 0.1, 0
+		}})
 	w.expect(t, w.ask(t, "open", "Bearer guess"), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
 	d := w.ask(t, "open", "Bearer another")
 	w.expect(t, d, authz.Unavailable, http.StatusTooManyRequests, "too_many_unknown_tokens")

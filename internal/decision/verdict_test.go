@@ -31,9 +31,14 @@ func TestPlainDenyIsForbiddenWithoutChallenge(t *testing.T) {
 }
 
 func TestReasonsAreThePolicysOwn(t *testing.T) {
-	w, d := answer(t, object{"allow": false, "reasons": []any{object{"code": "wrong_tenant", "message": "not yours", "extra": 1}, "by hand"}})
+	w, d :=
+		answer(t,
+			object{"allow": false, "reasons": []any{object{"code": "wrong_tenant", "message": "not yours", "extra": 1},
+				"by hand"}})
 	w.expect(t, d, authz.Deny, http.StatusForbidden, "wrong_tenant", "denied")
-	if d.Reasons[0].Message != "not yours" || string(d.Reasons[0].Object) != `{"code":"wrong_tenant","extra":1,"message":"not yours"}` || d.Reasons[1].Message != "by hand" {
+	if d.Reasons[0].Message != "not yours" ||
+		string(d.Reasons[0].Object) != `{"code":"wrong_tenant","extra":1,"message":"not yours"}` ||
+		d.Reasons[1].Message != "by hand" {
 		t.Errorf("reasons %+v", d.Reasons)
 	}
 }
@@ -46,7 +51,8 @@ func TestChallenges(t *testing.T) {
 		want    string
 	}{
 		"BR4 insufficient_scope is 403 and names the scope": {
-			object{"challenge": object{"error": "insufficient_scope", "scope": []string{"orders:write", "orders:read"}}},
+			object{"challenge": object{"error": "insufficient_scope",
+				"scope": []string{"orders:write", "orders:read"}}},
 			403, `Bearer realm="acme", error="insufficient_scope", scope="orders:write orders:read"`},
 		"a scope alone means insufficient_scope": {
 			object{"challenge": object{"scope": []string{"a"}}},
@@ -58,8 +64,10 @@ func TestChallenges(t *testing.T) {
 			object{"challenge": object{"error": "invalid_request"}},
 			400, invalidRequest},
 		"SU1 step-up is 401 with all that is asked for": {
-			object{"challenge": object{"error": "insufficient_user_authentication", "error_description": "log in again", "acr_values": []string{"mfa", "hwk"}, "max_age": 300}},
-			401, `Bearer realm="acme", error="insufficient_user_authentication", error_description="log in again", acr_values="mfa hwk", max_age="300"`},
+			object{"challenge": object{"error": "insufficient_user_authentication",
+				"error_description": "log in again", "acr_values": []string{"mfa", "hwk"}, "max_age": 300}},
+			401,
+			`Bearer realm="acme", error="insufficient_user_authentication", error_description="log in again", acr_values="mfa hwk", max_age="300"`},
 		"SU1 a maximal age alone means step-up, and may be 0": {
 			object{"challenge": object{"max_age": 0}},
 			401, `Bearer realm="acme", error="insufficient_user_authentication", max_age="0"`},
@@ -67,7 +75,8 @@ func TestChallenges(t *testing.T) {
 			object{"challenge": object{"acr_values": []string{"mfa"}, "scope": []string{"a"}}},
 			401, `Bearer realm="acme", error="insufficient_user_authentication", scope="a", acr_values="mfa"`},
 		"BR5 a description is put into its alphabet": {
-			object{"challenge": object{"error": "invalid_token", "error_description": "no \"é\\\"\r\nSet-Cookie: x\x7f"}},
+			object{"challenge": object{"error": "invalid_token",
+				"error_description": "no \"é\\\"\r\nSet-Cookie: x\x7f"}},
 			401, `Bearer realm="acme", error="invalid_token", error_description="no ??????Set-Cookie: x?"`},
 		"the status of the policy wins": {
 			object{"status": 404, "challenge": object{"scope": []string{"a"}}},
@@ -87,7 +96,8 @@ func TestChallenges(t *testing.T) {
 
 func TestBR3_AnonymousDenyNamesNoError(t *testing.T) {
 	w := build(t, plan{token: "optional", answers: object{"asked": object{
-		"allow": false, "challenge": object{"error": "insufficient_scope", "error_description": "more is needed", "scope": []string{"a"}},
+		"allow": false, "challenge": object{"error": "insufficient_scope", "error_description": "more is needed",
+			"scope": []string{"a"}},
 	}}})
 	d := w.ask(t, "asked")
 	w.expect(t, d, authz.Deny, http.StatusUnauthorized)
@@ -105,7 +115,8 @@ func TestStatusOfThePolicyIsKept(t *testing.T) {
 }
 
 func TestUpstreamAndResponseHeadersAreKeptApart(t *testing.T) {
-	verdict := object{"upstream_headers": object{"X-Tenant": "acme", "X-Empty": ""}, "response_headers": object{"X-Why": []string{"a", "b"}}}
+	verdict := object{"upstream_headers": object{"X-Tenant": "acme", "X-Empty": ""},
+		"response_headers": object{"X-Why": []string{"a", "b"}}}
 	verdict["allow"] = true
 	_, d := answer(t, verdict)
 	if d.Headers != nil || len(d.UpstreamHeaders) != 2 {
@@ -119,7 +130,8 @@ func TestUpstreamAndResponseHeadersAreKeptApart(t *testing.T) {
 }
 
 func TestRefusalCarriesNothingOfAnAllowedRequest(t *testing.T) {
-	w := build(t, plan{answers: object{"asked": object{"allow": true, "upstream_headers": object{"X-Tenant": "acme"}}}})
+	w :=
+		build(t, plan{answers: object{"asked": object{"allow": true, "upstream_headers": object{"X-Tenant": "acme"}}}})
 	if d := w.ask(t, "asked"); d.UpstreamHeaders != nil || d.Context != nil {
 		t.Errorf("upstream %v, context %s", d.UpstreamHeaders, d.Context)
 	}
@@ -154,18 +166,19 @@ func TestObligationsStandApartFromTheContextUntilADoorJoinsThem(t *testing.T) {
 // TestIllShapedAnswerIsMisconfigured: whatever is not exactly what product.md section 5 lists is refused.
 func TestIllShapedAnswerIsMisconfigured(t *testing.T) {
 	for name, verdict := range map[string]any{
-		"text":                     "true",
-		"null":                     nil,
-		"no allow":                 object{},
-		"allow is text":            object{"allow": "true"},
-		"an unknown member":        object{"allow": true, "alow": true},
-		"a bad header name":        object{"allow": true, "upstream_headers": object{"X Y": "a"}},
-		"an injected header":       object{"allow": true, "upstream_headers": object{"X-A": "a\r\nX-B: b"}},
-		"a challenge of its own":   object{"allow": false, "response_headers": object{"WWW-Authenticate": "Basic"}},
-		"status 200":               object{"allow": false, "status": 200},
-		"status 500":               object{"allow": false, "status": 500},
-		"a quote in a scope":       object{"allow": false, "challenge": object{"scope": []string{"a\"b"}}},
-		"obligations twice":        object{"allow": true, "obligations": []any{object{"id": "a"}}, "context": object{"obligations": []any{}}},
+		"text":                   "true",
+		"null":                   nil,
+		"no allow":               object{},
+		"allow is text":          object{"allow": "true"},
+		"an unknown member":      object{"allow": true, "alow": true},
+		"a bad header name":      object{"allow": true, "upstream_headers": object{"X Y": "a"}},
+		"an injected header":     object{"allow": true, "upstream_headers": object{"X-A": "a\r\nX-B: b"}},
+		"a challenge of its own": object{"allow": false, "response_headers": object{"WWW-Authenticate": "Basic"}},
+		"status 200":             object{"allow": false, "status": 200},
+		"status 500":             object{"allow": false, "status": 500},
+		"a quote in a scope":     object{"allow": false, "challenge": object{"scope": []string{"a\"b"}}},
+		"obligations twice": object{"allow": true, "obligations": []any{object{"id": "a"}},
+			"context": object{"obligations": []any{}}},
 		"an obligation is no text": object{"allow": true, "obligations": []any{"mask"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -186,7 +199,8 @@ func TestIllShapedAnswerIsMisconfigured(t *testing.T) {
 
 func TestUndefinedIsMisconfigured(t *testing.T) {
 	w := build(t, plan{answers: pass})
-	w.expect(t, w.ask(t, "unheard-of", "Bearer "+w.grant(t, devissuer.Grant{})), authz.Misconfigured, http.StatusInternalServerError, "misconfigured")
+	w.expect(t, w.ask(t, "unheard-of", "Bearer "+w.grant(t, devissuer.Grant{})), authz.Misconfigured,
+		http.StatusInternalServerError, "misconfigured")
 }
 
 func TestFailedBuiltinIsMisconfigured(t *testing.T) {

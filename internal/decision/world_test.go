@@ -84,7 +84,8 @@ func build(t *testing.T, p plan) *world {
 
 	w.logFile = filepath.Join(t.TempDir(), "decisions.jsonl")
 	logger := telemetry.NewLogger(telemetry.LogConfig{Format: "json"}, w.logger)
-	if w.log, err = decisionlog.Open(decisionlog.Config{File: w.logFile, Queue: 10_000}, decisionlog.Deps{Log: logger, Version: "test"}); err != nil {
+	if w.log, err = decisionlog.Open(decisionlog.Config{File: w.logFile, Queue: 10_000},
+		decisionlog.Deps{Log: logger, Version: "test"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.log.Close(context.Background()) })
@@ -115,7 +116,8 @@ func build(t *testing.T, p plan) *world {
 func asker(t *testing.T, identifier string, p plan) *issuer.Issuers {
 	t.Helper()
 	cfg := conf.Default[issuer.Config]()
-	cfg.Endpoint.Name, cfg.Endpoint.Issuer, cfg.Endpoint.IntrospectionEndpoint = "dev", identifier, identifier+"/introspect"
+	cfg.Endpoint.Name, cfg.Endpoint.Issuer, cfg.Endpoint.IntrospectionEndpoint = "dev", identifier, identifier+
+		"/introspect"
 	cfg.Endpoint.AllowInsecureHTTP, cfg.Endpoint.MaxResponseBytes = true, 64<<10
 	cfg.Endpoint.Client.ID, cfg.Endpoint.Client.Secret = "api", testkit.SecretFile(t, clientSecret)
 	cfg.Dialect.Tenant, cfg.Cache.TTL, cfg.Cache.NegativeTTL = []string{"/tenant"}, p.ttl, min(p.ttl, time.Minute)
@@ -173,7 +175,8 @@ func (w *world) ask(t *testing.T, path string, authorization ...string) authz.De
 }
 
 func question(path string, authorization ...string) authz.Query {
-	q := authz.Query{Caller: "127.0.0.1:9", Request: authz.Request{Method: "GET", URL: "https://api.example/" + path, Headers: map[string][]string{}}}
+	q := authz.Query{Caller: "127.0.0.1:9", Request: authz.Request{Method: "GET", URL: "https://api.example/" + path,
+		Headers: map[string][]string{}}}
 	if authorization != nil {
 		q.Request.Headers["authorization"] = authorization
 	}
@@ -184,13 +187,15 @@ func question(path string, authorization ...string) authz.Query {
 func (w *world) expect(t *testing.T, d authz.Decision, kind authz.Kind, status int, codes ...string) {
 	t.Helper()
 	if d.Kind != kind || d.Status != status || !slices.Equal(codesOf(d.Reasons), codes) {
-		t.Errorf("got %s %d %q (cause %v), want %s %d %q", d.Kind, d.Status, codesOf(d.Reasons), d.Cause, kind, status, codes)
+		t.Errorf("got %s %d %q (cause %v), want %s %d %q", d.Kind, d.Status, codesOf(d.Reasons), d.Cause, kind, status,
+			codes)
 	}
 	if got := len(challenges(d)); status == http.StatusUnauthorized && (got < 1 || got > w.schemes) {
 		t.Errorf("%d challenges on a 401, want one for a scheme", got)
 	}
 	e := w.event(t, d.ID)
-	if e.Custom.Kind != kind.String() || e.Custom.Status != status || e.Path != d.Policy.Path || e.Custom.PolicyDigest != d.Policy.Digest {
+	if e.Custom.Kind != kind.String() || e.Custom.Status != status || e.Path != d.Policy.Path ||
+		e.Custom.PolicyDigest != d.Policy.Digest {
 		t.Errorf("the event says %+v of decision %s %d", e, kind, status)
 	}
 	var logged []string

@@ -32,7 +32,8 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 		case !httpuri.IsToken(name):
 			fault("headers", fmt.Sprintf("%q is not a header name", name), "write names such as x-tenant")
 		case HoldsCredential(name):
-			fault("headers", name+" may hold a credential: policies never see it", "use the facts under input.token instead")
+			fault("headers", name+" may hold a credential: policies never see it",
+				"use the facts under input.token instead")
 		}
 	}
 }

@@ -22,17 +22,23 @@ func TestSchemaIsWhatIsPublished(t *testing.T) {
 
 func TestDocumentOfATokenHasExactlyThePublishedMembers(t *testing.T) {
 	claims := &authz.Claims{
-		Active: true, Kind: authz.AccessToken, Issuer: "https://id", ID: "j1", Subject: authz.Subject{ID: "u1", Type: authz.User, Username: "alice"}, ClientID: "web",
-		Scopes: []string{"a", "b"}, Audiences: []string{"api"}, Tenant: "acme", Roles: []string{"r"}, Groups: []string{"g"}, Permissions: []string{"p"},
-		Auth: authz.Authentication{ACR: "1", AMR: []string{"pwd"}, Time: 5, Level: 2, HasLevel: true}, Actor: &authz.Actor{Subject: "s", ClientID: "c"},
-		AuthorizationDetails: []byte(`[{"type":"t"}]`), Confirmation: authz.Confirmation{JKT: "k"}, IssuedAt: 1, NotBefore: 2, ExpiresAt: 3,
+		Active: true, Kind: authz.AccessToken, Issuer: "https://id", ID: "j1",
+		Subject: authz.Subject{ID: "u1", Type: authz.User, Username: "alice"}, ClientID: "web",
+		Scopes: []string{"a", "b"}, Audiences: []string{"api"}, Tenant: "acme", Roles: []string{"r"},
+		Groups: []string{"g"}, Permissions: []string{"p"},
+		Auth:                 authz.Authentication{ACR: "1", AMR: []string{"pwd"}, Time: 5, Level: 2, HasLevel: true},
+		Actor:                &authz.Actor{Subject: "s", ClientID: "c"},
+		AuthorizationDetails: []byte(`[{"type":"t"}]`), Confirmation: authz.Confirmation{JKT: "k"}, IssuedAt: 1,
+		NotBefore: 2, ExpiresAt: 3,
 		Raw: []byte(`{"active":true,"big":12345678901234567890}`), Fetched: time.Unix(100, 0),
 	}
-	req, err := strict().Request(&authz.Request{Method: "GET", URL: "https://api.example/orders/42?q=1", Headers: map[string][]string{"x-tenant": {"acme"}}, SourceIP: "10.0.0.1"})
+	req, err := strict().Request(&authz.Request{Method: "GET", URL: "https://api.example/orders/42?q=1",
+		Headers: map[string][]string{"x-tenant": {"acme"}}, SourceIP: "10.0.0.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc := input.Build(input.Query{Request: req, Context: []byte(`{"k":[1]}`)}, claims, input.Presented{Scheme: "bearer"}, time.Unix(107, 5))
+	doc := input.Build(input.Query{Request: req, Context: []byte(`{"k":[1]}`)}, claims,
+		input.Presented{Scheme: "bearer"}, time.Unix(107, 5))
 	got, err := doc.AppendJSON(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +66,8 @@ func TestFactsAreStaleFromTheirSoftLifetimeOn(t *testing.T) {
 		"without limit": {0, time.Hour, false}, "asked for in this request": {10 * time.Second, -time.Second, false},
 	} {
 		now := time.Now()
-		doc := input.Build(input.Query{Request: req}, &authz.Claims{Fetched: now.Add(-c.age), FreshFor: c.fresh}, input.Presented{}, now)
+		doc := input.Build(input.Query{Request: req}, &authz.Claims{Fetched: now.Add(-c.age), FreshFor: c.fresh},
+			input.Presented{}, now)
 		if doc.Token.Stale != c.want {
 			t.Errorf("%s: stale %t", name, doc.Token.Stale)
 		}
@@ -70,7 +77,8 @@ func TestFactsAreStaleFromTheirSoftLifetimeOn(t *testing.T) {
 func TestAbsentAudiencesAreTellableFromNone(t *testing.T) {
 	req, _ := strict().Request(get("/"))
 	for name, aud := range map[string][]string{"absent": nil, "none": {}} {
-		b, _ := input.Build(input.Query{Request: req}, &authz.Claims{Audiences: aud}, input.Presented{}, time.Now()).AppendJSON(nil)
+		b, _ := input.Build(input.Query{Request: req}, &authz.Claims{Audiences: aud}, input.Presented{},
+			time.Now()).AppendJSON(nil)
 		if got := strings.Contains(string(b), `"audiences":[]`); got != (aud != nil) {
 			t.Errorf("%s: %s", name, b)
 		}
@@ -102,7 +110,8 @@ func TestSchemaNamesEveryMemberOfTheDocument(t *testing.T) {
 			if kind.Kind() == reflect.Pointer {
 				kind = kind.Elem()
 			}
-			want := map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer", reflect.Int64: "integer", reflect.Map: "object", reflect.Struct: "object", reflect.Slice: "array"}[kind.Kind()]
+			want := map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer",
+				reflect.Int64: "integer", reflect.Map: "object", reflect.Struct: "object", reflect.Slice: "array"}[kind.Kind()]
 			if f.Tag.Get("schema") == "object" {
 				want = "object"
 			}

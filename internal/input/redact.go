@@ -54,7 +54,8 @@ func (r *Request) hideInPath(hide *secret.Hider) error {
 func hideInFields(fields map[string][]string, hide func(string) string) map[string][]string {
 	clean := true
 	for name, values := range fields {
-		clean = clean && hide(name) == name && !slices.ContainsFunc(values, func(v string) bool { return hide(v) != v })
+		clean = clean && hide(name) == name && !slices.ContainsFunc(values,
+			func(v string) bool { return hide(v) != v })
 	}
 	if clean {
 		return fields

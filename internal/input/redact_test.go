@@ -17,25 +17,32 @@ const repeated = "s3cr3t-token_with.41characters~and+more"
 func TestTheTokenIsInNoMemberOfTheDocument(t *testing.T) {
 	rules := input.NewRules(input.Config{Headers: []string{"x-tenant", "x-request-id", "user-agent"}, BodyBytes: 1000})
 	b64 := base64.StdEncoding.EncodeToString([]byte("x:" + repeated))
-	for name, form := range map[string]string{"plain": repeated, "percent-encoded": url.QueryEscape(repeated), "base64": b64, "base64, percent-encoded": url.QueryEscape(b64)} {
+	for name, form := range map[string]string{"plain": repeated, "percent-encoded": url.QueryEscape(repeated),
+		"base64": b64, "base64, percent-encoded": url.QueryEscape(b64)} {
 		inContext, _ := json.Marshal(map[string]any{"a": []any{form, map[string]any{form: 1}}})
 		body := "access_token=" + form
 		for place, q := range map[string]authz.Query{
-			"path":          {Request: authz.Request{URL: "/orders/" + form + "/x"}},
-			"last segment":  {Request: authz.Request{URL: "/orders/x" + form}},
-			"query":         {Request: authz.Request{URL: "/orders?t=" + form + "&t=1"}},
-			"query name":    {Request: authz.Request{URL: "/orders?" + form + "=1&b=2"}},
-			"header":        {Request: authz.Request{URL: "/orders", Headers: map[string][]string{"x-request-id": {"1", form}}}},
-			"in a header":   {Request: authz.Request{URL: "/orders", Headers: map[string][]string{"user-agent": {"curl " + form}}}},
+			"path":         {Request: authz.Request{URL: "/orders/" + form + "/x"}},
+			"last segment": {Request: authz.Request{URL: "/orders/x" + form}},
+			"query":        {Request: authz.Request{URL: "/orders?t=" + form + "&t=1"}},
+			"query name":   {Request: authz.Request{URL: "/orders?" + form + "=1&b=2"}},
+			"header": {Request: authz.Request{URL: "/orders",
+				Headers: map[string][]string{"x-request-id": {"1", form}}}},
+			"in a header": {Request: authz.Request{URL: "/orders",
+				Headers: map[string][]string{"user-agent": {"curl " + form}}}},
 			"body":          {Request: authz.Request{URL: "/orders", Body: body, HasBody: true}},
 			"context":       {Request: authz.Request{URL: "/orders"}, Context: inContext},
 			"raw path, too": {Request: authz.Request{URL: "/" + form}},
-			"subject":       {Request: authz.Request{URL: "/"}, Subject: &authz.Entity{Type: "user", ID: form, Properties: inContext}},
-			"action":        {Request: authz.Request{URL: "/"}, Action: &authz.Action{Name: form, Properties: inContext}},
-			"resource":      {Request: authz.Request{URL: "/"}, Resource: &authz.Entity{Type: form, ID: "1", Properties: inContext}},
+			"subject": {Request: authz.Request{URL: "/"},
+				Subject: &authz.Entity{Type: "user", ID: form, Properties: inContext}},
+			"action": {Request: authz.Request{URL: "/"},
+				Action: &authz.Action{Name: form, Properties: inContext}},
+			"resource": {Request: authz.Request{URL: "/"},
+				Resource: &authz.Entity{Type: form, ID: "1", Properties: inContext}},
 		} {
 			q.Request.Method = "GET"
-			if strings.Contains(form, "/") && strings.Contains(place, "path") || strings.Contains(form, "/") && place == "last segment" {
+			if strings.Contains(form, "/") && strings.Contains(place, "path") || strings.Contains(form, "/") &&
+				place == "last segment" {
 				continue
 			}
 			asked, err := rules.Query(&q)
@@ -52,10 +59,12 @@ func TestTheTokenIsInNoMemberOfTheDocument(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if secret.NewHider(secret.New(repeated)).In(string(text)) || !strings.Contains(string(text), secret.Redacted) {
+			if secret.NewHider(secret.New(repeated)).In(string(text)) ||
+				!strings.Contains(string(text), secret.Redacted) {
 				t.Errorf("%s, %s: %s", name, place, text)
 			}
-			if r := got.Request; len(r.Segments) != len(asked.Request.Segments) || r.Path != "/"+strings.Join(r.Segments, "/") {
+			if r := got.Request; len(r.Segments) != len(asked.Request.Segments) ||
+				r.Path != "/"+strings.Join(r.Segments, "/") {
 				t.Errorf("%s, %s: path %q of %q", name, place, r.Path, r.Segments)
 			}
 			if after, _ := json.Marshal(asked); string(after) != string(before) {
@@ -68,10 +77,13 @@ func TestTheTokenIsInNoMemberOfTheDocument(t *testing.T) {
 func TestATokenWhereNoTextCanStandForItIsMalformed(t *testing.T) {
 	const tok = "s3cr3t/tok.with-a-slash"
 	for name, q := range map[string]authz.Query{
-		"across a slash":       {Request: authz.Request{Method: "GET", URL: "/a/s3cr3t/tok.with-a-slash"}},
-		"as the host":          {Request: authz.Request{Method: "GET", URL: "https://x.s3cr3t-token.example/"}, Token: secret.New("S3CR3T-token")},
-		"as the method":        {Request: authz.Request{Method: "s3cr3t-token", URL: "/"}, Token: secret.New("s3cr3t-token")},
-		"twice in the context": {Request: authz.Request{Method: "GET", URL: "/"}, Context: []byte(`{"` + tok + `":1,"s3cr3t%2Ftok.with-a-slash":2}`)},
+		"across a slash": {Request: authz.Request{Method: "GET", URL: "/a/s3cr3t/tok.with-a-slash"}},
+		"as the host": {Request: authz.Request{Method: "GET", URL: "https://x.s3cr3t-token.example/"},
+			Token: secret.New("S3CR3T-token")},
+		"as the method": {Request: authz.Request{Method: "s3cr3t-token", URL: "/"},
+			Token: secret.New("s3cr3t-token")},
+		"twice in the context": {Request: authz.Request{Method: "GET", URL: "/"},
+			Context: []byte(`{"` + tok + `":1,"s3cr3t%2Ftok.with-a-slash":2}`)},
 	} {
 		asked, err := strict().Query(&q)
 		if err != nil {
@@ -80,7 +92,8 @@ func TestATokenWhereNoTextCanStandForItIsMalformed(t *testing.T) {
 		if q.Token.Empty() {
 			q.Token = secret.New(tok)
 		}
-		if _, err := asked.WithoutToken(secret.NewHider(q.Token)); authz.KindOf(err) != authz.Malformed || strings.Contains(err.Error(), "s3cr3t") {
+		if _, err := asked.WithoutToken(secret.NewHider(q.Token)); authz.KindOf(err) != authz.Malformed ||
+			strings.Contains(err.Error(), "s3cr3t") {
 			t.Errorf("%s: got %v, want malformed", name, err)
 		}
 	}

@@ -20,14 +20,22 @@ func get(url string) *authz.Request { return &authz.Request{Method: "GET", URL: 
 
 func TestURLIsSplitIntoItsMembers(t *testing.T) {
 	for url, want := range map[string]input.Request{
-		"https://API.Acme.example./orders/42?expand=items&expand=a%26b+c": {Scheme: "https", Host: "api.acme.example", Port: 443, Path: "/orders/42", RawPath: "/orders/42", Segments: []string{"orders", "42"}, Query: map[string][]string{"expand": {"items", "a&b c"}}},
-		"http://[::1]:8080":               {Scheme: "http", Host: "[::1]", Port: 8080, Path: "/", RawPath: "", Segments: []string{}},
-		"http://[2001:DB8:0::1]/":         {Scheme: "http", Host: "[2001:db8::1]", Port: 80, Path: "/", RawPath: "/", Segments: []string{}},
-		"http://[::ffff:10.0.0.1]/":       {Scheme: "http", Host: "10.0.0.1", Port: 80, Path: "/", RawPath: "/", Segments: []string{}},
-		"http://10.0.0.1/":                {Scheme: "http", Host: "10.0.0.1", Port: 80, Path: "/", RawPath: "/", Segments: []string{}},
-		"https://a.example?x":             {Scheme: "https", Host: "a.example", Port: 443, Path: "/", RawPath: "", Segments: []string{}, Query: map[string][]string{"x": {""}}},
-		"/orders/":                        {Path: "/orders/", RawPath: "/orders/", Segments: []string{"orders", ""}},
-		"/a%20b/%C3%A9/.well-known/x~y@z": {Path: "/a b/é/.well-known/x~y@z", RawPath: "/a%20b/%C3%A9/.well-known/x~y@z", Segments: []string{"a b", "é", ".well-known", "x~y@z"}},
+		"https://API.Acme.example./orders/42?expand=items&expand=a%26b+c": {Scheme: "https", Host: "api.acme.example",
+			Port: 443, Path: "/orders/42", RawPath: "/orders/42", Segments: []string{"orders", "42"},
+			Query: map[string][]string{"expand": {"items", "a&b c"}}},
+		"http://[::1]:8080": {Scheme: "http", Host: "[::1]", Port: 8080, Path: "/", RawPath: "",
+			Segments: []string{}},
+		"http://[2001:DB8:0::1]/": {Scheme: "http", Host: "[2001:db8::1]", Port: 80, Path: "/", RawPath: "/",
+			Segments: []string{}},
+		"http://[::ffff:10.0.0.1]/": {Scheme: "http", Host: "10.0.0.1", Port: 80, Path: "/", RawPath: "/",
+			Segments: []string{}},
+		"http://10.0.0.1/": {Scheme: "http", Host: "10.0.0.1", Port: 80, Path: "/", RawPath: "/",
+			Segments: []string{}},
+		"https://a.example?x": {Scheme: "https", Host: "a.example", Port: 443, Path: "/", RawPath: "",
+			Segments: []string{}, Query: map[string][]string{"x": {""}}},
+		"/orders/": {Path: "/orders/", RawPath: "/orders/", Segments: []string{"orders", ""}},
+		"/a%20b/%C3%A9/.well-known/x~y@z": {Path: "/a b/é/.well-known/x~y@z",
+			RawPath: "/a%20b/%C3%A9/.well-known/x~y@z", Segments: []string{"a b", "é", ".well-known", "x~y@z"}},
 	} {
 		got, err := strict().Request(get(url))
 		if err != nil {
@@ -47,9 +55,12 @@ func TestURLIsSplitIntoItsMembers(t *testing.T) {
 
 func TestAmbiguousPathsAreMalformed(t *testing.T) {
 	for _, path := range []string{
-		"//admin", "/a//b", "/a/", "/a/./b", "/a/../b", "/..", "/.", "/a/%2e%2e/admin", "/a/%2E/b", "/a%2Fb", "/a%2fb", "/a%5Cb", `/a\b`, "/admin;x", "/a%3Bx",
-		"/a.", "/a%20", "/a%EF%BC%8Fb", "/a\uff0fb", "/%EF%BC%8E%EF%BC%8E/b", "/a%E2%80%A4", "/a%EF%BC%85%32F", "/a%C2%85b", "/a%25u002fb",
-		"/a%00", "/a\x00", "/a%0d%0a", "/%ff", "/%C3%28", "/%252e%252e/admin", "/a%25%32%46b", "/%", "/%4", "/%zz", "/a/b//",
+		"//admin", "/a//b", "/a/", "/a/./b", "/a/../b", "/..", "/.", "/a/%2e%2e/admin", "/a/%2E/b", "/a%2Fb", "/a%2fb",
+		"/a%5Cb", `/a\b`, "/admin;x", "/a%3Bx",
+		"/a.", "/a%20", "/a%EF%BC%8Fb", "/a\uff0fb", "/%EF%BC%8E%EF%BC%8E/b", "/a%E2%80%A4", "/a%EF%BC%85%32F",
+		"/a%C2%85b", "/a%25u002fb",
+		"/a%00", "/a\x00", "/a%0d%0a", "/%ff", "/%C3%28", "/%252e%252e/admin", "/a%25%32%46b", "/%", "/%4", "/%zz",
+		"/a/b//",
 	} {
 		_, err := strict().Request(get(path))
 		if path == "/a/" {
@@ -66,7 +77,8 @@ func TestAmbiguousPathsAreMalformed(t *testing.T) {
 
 func TestAcceptedAmbiguousPathsReadAsRFC3986Says(t *testing.T) {
 	for path, want := range map[string][]string{
-		"/a/../b": {"b"}, "/a/./b": {"a", "b"}, "//admin": {"admin"}, "/a%2Fb/c": {"a/b", "c"}, "/a/%2e%2e/%2e%2e/b": {"b"}, "/a;x=1": {"a;x=1"}, "/a/..": {}, "/a/b/.": {"a", "b", ""},
+		"/a/../b": {"b"}, "/a/./b": {"a", "b"}, "//admin": {"admin"}, "/a%2Fb/c": {"a/b", "c"},
+		"/a/%2e%2e/%2e%2e/b": {"b"}, "/a;x=1": {"a;x=1"}, "/a/..": {}, "/a/b/.": {"a", "b", ""},
 	} {
 		got, err := lenient().Request(get(path))
 		if err != nil || !reflect.DeepEqual(got.Segments, want) {
@@ -105,8 +117,10 @@ func TestRequestsWithoutOneMeaningAreMalformed(t *testing.T) {
 		"a name with a break":  {Method: "GET", URL: "/", Headers: map[string][]string{"x\r\ny": {"a"}}},
 		"a name in Turkish":    {Method: "GET", URL: "/", Headers: map[string][]string{"author\u0130zation": {"a"}}},
 		"a name with a Kelvin": {Method: "GET", URL: "/", Headers: map[string][]string{"coo\u212aie": {"a"}}},
-		"one variable of CGI":  {Method: "GET", URL: "/", Headers: map[string][]string{"x-tenant": {"a"}, "x_tenant": {"b"}}},
-		"one variable of PHP":  {Method: "GET", URL: "/", Headers: map[string][]string{"x-tenant": {"a"}, "x.tenant": {"b"}}},
+		"one variable of CGI": {Method: "GET", URL: "/", Headers: map[string][]string{"x-tenant": {"a"},
+			"x_tenant": {"b"}}},
+		"one variable of PHP": {Method: "GET", URL: "/", Headers: map[string][]string{"x-tenant": {"a"},
+			"x.tenant": {"b"}}},
 		"two Host headers":     {Method: "GET", URL: "/", Headers: map[string][]string{"host": {"a", "b"}}},
 		"source not address":   {Method: "GET", URL: "/", SourceIP: "localhost"},
 		"query of rubbish":     {Method: "GET", URL: "/?a=%zz"},
@@ -121,8 +135,10 @@ func TestRequestsWithoutOneMeaningAreMalformed(t *testing.T) {
 }
 
 func TestHostHeaderServesOriginForm(t *testing.T) {
-	got, err := strict().Request(&authz.Request{Method: "get", URL: "/x", Headers: map[string][]string{"host": {"API.example:8443"}}, SourceIP: "::ffff:10.1.2.3"})
-	if err != nil || got.Host != "api.example" || got.Port != 8443 || got.Method != "GET" || got.SourceIP != "10.1.2.3" {
+	got, err := strict().Request(&authz.Request{Method: "get", URL: "/x",
+		Headers: map[string][]string{"host": {"API.example:8443"}}, SourceIP: "::ffff:10.1.2.3"})
+	if err != nil || got.Host != "api.example" || got.Port != 8443 || got.Method != "GET" ||
+		got.SourceIP != "10.1.2.3" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -138,7 +154,8 @@ func TestOnlyAllowListedHeadersPass(t *testing.T) {
 
 func TestConfigRefusesHeadersThatHoldCredentials(t *testing.T) {
 	var faults []string
-	input.Config{Headers: []string{"Authorization", "cookie", "DPoP", "x tenant", "x-ok"}}.Check(func(_, cause, _ string) { faults = append(faults, cause) })
+	input.Config{Headers: []string{"Authorization", "cookie", "DPoP", "x tenant", "x-ok"}}.Check(
+		func(_, cause, _ string) { faults = append(faults, cause) })
 	if len(faults) != 4 {
 		t.Errorf("got %q", faults)
 	}
@@ -170,7 +187,8 @@ func TestTokensThatAnUpstreamFindsInTheQueryAreCountedAndKeptOut(t *testing.T) {
 			t.Errorf("%s: %d tokens, %q, %v, want one, and %q", query, got.OtherTokens, got.Query, err, want)
 		}
 	}
-	for _, query := range []string{"a=access_token", "my_access_token=x", "access_tokens=x", "a=1%3Baccess_token%3Dx", "token=x"} {
+	for _, query := range []string{"a=access_token", "my_access_token=x", "access_tokens=x", "a=1%3Baccess_token%3Dx",
+		"token=x"} {
 		if got, err := strict().Request(get("/?" + query)); err != nil || got.OtherTokens != 0 {
 			t.Errorf("%s: %d tokens, %v, want none", query, got.OtherTokens, err)
 		}
@@ -183,10 +201,13 @@ func TestATokenInAFormIsCounted(t *testing.T) {
 		contentType, body string
 		want              int
 	}{
-		{form, "access_token=x", 1}, {"Application/X-WWW-Form-Urlencoded; charset=utf-8", "a=1&access%5Ftoken=x", 1}, {form, "a=1;access_token=x", 1},
-		{form, "token=x&a=access_token", 0}, {"application/json", "access_token=x", 0}, {"", "access_token=x", 0}, {form, "", 0}, {form, "%zz=1", 0},
+		{form, "access_token=x", 1}, {"Application/X-WWW-Form-Urlencoded; charset=utf-8", "a=1&access%5Ftoken=x", 1},
+		{form, "a=1;access_token=x", 1},
+		{form, "token=x&a=access_token", 0}, {"application/json", "access_token=x", 0}, {"", "access_token=x", 0},
+		{form, "", 0}, {form, "%zz=1", 0},
 	} {
-		got, err := strict().Request(&authz.Request{Method: "POST", URL: "/", Headers: map[string][]string{"content-type": {c.contentType}}, HasBody: true, Body: c.body})
+		got, err := strict().Request(&authz.Request{Method: "POST", URL: "/",
+			Headers: map[string][]string{"content-type": {c.contentType}}, HasBody: true, Body: c.body})
 		if err != nil || got.OtherTokens != c.want {
 			t.Errorf("%s %q: %d tokens, %v, want %d", c.contentType, c.body, got.OtherTokens, err, c.want)
 		}
@@ -221,7 +242,9 @@ func FuzzPathHasOneMeaning(f *testing.F) {
 			}
 			return
 		}
-		if !utf8.ValidString(got.Path) || got.Path[0] != '/' || strings.ContainsAny(got.Path, "\x00\\;") || strings.Contains(got.Path, "//") || strings.Contains(got.Path+"/", "/../") || strings.Contains(got.Path+"/", "/./") {
+		if !utf8.ValidString(got.Path) || got.Path[0] != '/' || strings.ContainsAny(got.Path, "\x00\\;") ||
+			strings.Contains(got.Path, "//") || strings.Contains(got.Path+"/", "/../") ||
+			strings.Contains(got.Path+"/", "/./") {
 			t.Fatalf("%q: canonical path %q", url, got.Path)
 		}
 		if joined := "/" + strings.Join(got.Segments, "/"); joined != got.Path {
@@ -229,7 +252,8 @@ func FuzzPathHasOneMeaning(f *testing.F) {
 		}
 		accepted, err := lenient().Request(get(url))
 		if err != nil || accepted.Path != got.Path {
-			t.Fatalf("%q: an unambiguous path reads %q strictly and %q leniently, %v", url, got.Path, accepted.Path, err)
+			t.Fatalf("%q: an unambiguous path reads %q strictly and %q leniently, %v", url, got.Path, accepted.Path,
+				err)
 		}
 	})
 }
@@ -237,7 +261,8 @@ func FuzzPathHasOneMeaning(f *testing.F) {
 // A second dot would make another name of a host that a route, or an issuer, is chosen by.
 func TestAHostHasOneDotAtItsEndAtMost(t *testing.T) {
 	for _, host := range []string{"api.example..", "api.example...", ".."} {
-		for _, q := range []authz.Request{{Method: "GET", URL: "https://" + host + "/"}, {Method: "GET", URL: "/", Headers: map[string][]string{"host": {host}}}} {
+		for _, q := range []authz.Request{{Method: "GET", URL: "https://" + host + "/"},
+			{Method: "GET", URL: "/", Headers: map[string][]string{"host": {host}}}} {
 			if got, err := strict().Request(&q); err == nil {
 				t.Errorf("%q is read as %q", host, got.Host)
 			}

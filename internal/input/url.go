@@ -56,7 +56,8 @@ func (out *Request) setAuthority(authority string) error {
 	}
 	a, ok := httpuri.ReadAuthority(authority)
 	if !ok {
-		return malformed("the host of the URL is neither a name nor an address, or its port is not a number from 1 to 65535")
+		return malformed(
+			"the host of the URL is neither a name nor an address, or its port is not a number from 1 to 65535")
 	}
 	out.Host = a.Host
 	switch {

@@ -6,7 +6,8 @@ import (
 )
 
 func TestNumbersOfReasonableSizeCanBeRead(t *testing.T) {
-	for _, text := range []string{"0", "-0", "1.5", "1e308", "1e400", "1E+9999", "-1.5e-10000", "0e1", "123456789012345678901234567890", "0." + strings.Repeat("1", 1000), strings.Repeat("9", 10_000)} {
+	for _, text := range []string{"0", "-0", "1.5", "1e308", "1e400", "1E+9999", "-1.5e-10000", "0e1",
+		"123456789012345678901234567890", "0." + strings.Repeat("1", 1000), strings.Repeat("9", 10_000)} {
 		if !Number(text) || Check([]byte(text)) != nil {
 			t.Errorf("%.40s is refused", text)
 		}
@@ -14,7 +15,9 @@ func TestNumbersOfReasonableSizeCanBeRead(t *testing.T) {
 }
 
 func TestNumbersThatAreTooLargeCannotBeRead(t *testing.T) {
-	for _, text := range []string{"1e10001", "1e999999999", "-1E-999999999", "1e+00000999999999", "0e999999999", "1e99999999999999999999", strings.Repeat("9", 10_001), "0." + strings.Repeat("0", 10_000) + "1", strings.Repeat("9", 9999) + "e9", "1.5e99999"} {
+	for _, text := range []string{"1e10001", "1e999999999", "-1E-999999999", "1e+00000999999999", "0e999999999",
+		"1e99999999999999999999", strings.Repeat("9", 10_001), "0." + strings.Repeat("0", 10_000) +
+			"1", strings.Repeat("9", 9999) + "e9", "1.5e99999"} {
 		if f := Check([]byte("[" + text + "]")); Number(text) || f == nil || *f != (Fault{"/0", TooLarge}) {
 			t.Errorf("%.40s is taken: %v", text, f)
 		}
