@@ -33,8 +33,8 @@ With paths, and no --config, only the policies there are checked: directories of
 a .manifest. All problems are printed at once, as file:row:col: code: message.
 
 With --online the authorization servers of the configuration are asked too: whether they are reached, by the name they
-give themselves, accept the sidecar's credentials, have keys, and agree about the time. The last line counts what was found;
-with --strict a doubt fails the check as a fault does.`,
+give themselves, accept the sidecar's credentials, have keys, and agree about the time. The last line counts what was
+found; with --strict a doubt fails the check as a fault does.`,
 		Example: "  sidecar check policies bundles/example\n  sidecar check --config sidecar.yaml --online",
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			cfg, err := checkedConfig(cmd, file, paths)
@@ -85,7 +85,9 @@ func policyProblems(ctx context.Context, file, entrypoint string) error {
 // checkedOnline examines every issuer, all at once.
 func checkedOnline(ctx context.Context, cfg *config.Config, limit threshold, std streams) error {
 	if len(cfg.Issuers) == 0 {
-		return &failure{err: errors.New("no authorization server is configured"), hint: "name a configuration with --config", exit: exitUsage}
+		return &failure{
+			err: errors.New("no authorization server is configured"), hint: "name a configuration with --config", exit: exitUsage,
+		}
 	}
 	findings, errs := make([][]doctor.Finding, len(cfg.Issuers)), make([]error, len(cfg.Issuers))
 	var asking sync.WaitGroup

@@ -32,8 +32,9 @@ func devCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Try everything on this machine: authorization server, sidecar and policies",
-		Long: `Start a development authorization server and the sidecar in front of it on loopback, with the policies of this directory.
-Prints lines to paste: one request that is allowed, and others that are denied. Edit a policy, save it, and ask again.
+		Long: `Start a development authorization server and the sidecar in front of it on loopback, with the policies of this
+directory. Prints lines to paste: one request that is allowed, and others that are denied. Edit a policy, save it,
+and ask again.
 
 Every SIDECAR_* variable of serve works here too.`,
 		Example: "  sidecar dev\n  sidecar dev --api 127.0.0.1:9181 --policies policies,bundles/example",
@@ -46,7 +47,8 @@ Every SIDECAR_* variable of serve works here too.`,
 	f.StringVar(&d.api, "api", "127.0.0.1:8181", "address of the sidecar's API")
 	f.StringVar(&d.admin, "admin", "127.0.0.1:8282", "address of status and metrics")
 	f.StringVar(&d.issuer, "issuer", "127.0.0.1:8180", "address of the development authorization server")
-	f.StringSliceVar(&d.policies, "policies", nil, "policy directories and bundle folders (default policies, and bundles/example where it exists)")
+	f.StringSliceVar(&d.policies, "policies", nil,
+		"policy directories and bundle folders (default policies, and bundles/example where it exists)")
 	return cmd
 }
 
@@ -113,7 +115,9 @@ func (d *development) paths() ([]string, error) {
 const devSecretVariable = "DEV_INTROSPECTION_SECRET"
 
 // config reads the configuration as every configuration is read: through YAML, the environment and all checks.
-func (d *development) config(issuer string, clientSecret secret.Text, paths, environ []string) (*config.Config, error) {
+func (d *development) config(
+	issuer string, clientSecret secret.Text, paths, environ []string,
+) (*config.Config, error) {
 	if err := os.Setenv(devSecretVariable, clientSecret.Reveal()); err != nil {
 		return nil, err
 	}
@@ -160,12 +164,14 @@ type parties struct {
 }
 
 func newParties() parties {
-	return parties{newParty(resourceServerID), newParty("reader"), newParty("writer"), newParty("stranger"), newParty("globex")}
+	return parties{newParty(resourceServerID), newParty("reader"), newParty("writer"), newParty("stranger"),
+		newParty("globex")}
 }
 
 func (p parties) config(issuer string) devissuer.Config {
 	client := func(who party, tenant, audience string, scopes ...string) devissuer.Client {
-		return devissuer.Client{ID: who.id, Secret: who.secret, Scopes: scopes, Audiences: []string{audience}, Tenant: tenant}
+		return devissuer.Client{ID: who.id, Secret: who.secret, Scopes: scopes, Audiences: []string{audience},
+			Tenant: tenant}
 	}
 	return devissuer.Config{
 		Issuer:          issuer,

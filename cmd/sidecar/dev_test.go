@@ -13,8 +13,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// startDev runs "sidecar dev" in dir on free ports until the test ends, and returns what it printed once it was ready. Its
-// timeouts are longer than the defaults, for a machine with other work.
+// startDev runs "sidecar dev" in dir on free ports until the test ends, and returns what it printed once it was ready.
+// Its timeouts are longer than the defaults, for a machine with other work.
 func startDev(t *testing.T, dir string) (tour string, stderr *testkit.LogBuffer, stop func() int) {
 	t.Helper()
 	t.Chdir(dir)
@@ -23,7 +23,8 @@ func startDev(t *testing.T, dir string) (tour string, stderr *testkit.LogBuffer,
 	ctx, cancel := context.WithCancel(context.Background())
 	out, errs, exit := &testkit.LogBuffer{}, &testkit.LogBuffer{}, make(chan int, 1)
 	go func() {
-		exit <- run(ctx, []string{"dev", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--issuer", "127.0.0.1:0"}, streams{in: strings.NewReader(""), out: out, err: errs})
+		exit <- run(ctx, []string{"dev", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--issuer", "127.0.0.1:0"},
+			streams{in: strings.NewReader(""), out: out, err: errs})
 	}()
 	stop = sync.OnceValue(func() int { cancel(); return <-exit })
 	t.Cleanup(func() { stop() })
@@ -66,8 +67,9 @@ func repository(t *testing.T) string {
 func TestEveryLineThatDevPrintsWorksWhenPasted(t *testing.T) {
 	tour, _, _ := startDev(t, repository(t))
 	for words, want := range map[string][]string{
-		"allowed":             {`"allow":true`, `"status":200`},
-		"denied for scope":    {`"allow":false`, `"status":403`, `"code":"insufficient_scope"`, `scope=\"orders:write\"`},
+		"allowed": {`"allow":true`, `"status":200`},
+		"denied for scope": {`"allow":false`, `"status":403`, `"code":"insufficient_scope"`,
+			`scope=\"orders:write\"`},
 		"denied for audience": {`"allow":false`, `"status":401`, `"code":"wrong_audience"`},
 		"denied for tenant":   {`"allow":false`, `"status":403`, `"code":"wrong_tenant"`},
 		"a token of your own": {`"access_token":`},
@@ -99,10 +101,13 @@ func TestDevStopsAtOnce(t *testing.T) {
 func TestDevNamesAPortThatIsTakenAndWhatToDo(t *testing.T) {
 	taken := testkit.Listen(t)
 	t.Chdir(repository(t))
-	for flag, hint := range map[string]string{"--api": "listen.api.address (flags --api and --admin)", "--admin": "listen.admin.address (flags --api and --admin)", "--issuer": "--issuer"} {
-		args := []string{"dev", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--issuer", "127.0.0.1:0", flag, taken.Addr().String()}
+	for flag, hint := range map[string]string{"--api": "listen.api.address (flags --api and --admin)",
+		"--admin": "listen.admin.address (flags --api and --admin)", "--issuer": "--issuer"} {
+		args := []string{"dev", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--issuer", "127.0.0.1:0", flag,
+			taken.Addr().String()}
 		var errs testkit.LogBuffer
-		if code := run(t.Context(), args, streams{in: strings.NewReader(""), out: &testkit.LogBuffer{}, err: &errs}); code != exitFailed {
+		if code := run(t.Context(), args,
+			streams{in: strings.NewReader(""), out: &testkit.LogBuffer{}, err: &errs}); code != exitFailed {
 			t.Errorf("%s: exit status %d", flag, code)
 		}
 		if got := errs.String(); !strings.Contains(got, taken.Addr().String()) || !strings.Contains(got, hint) {
@@ -114,7 +119,9 @@ func TestDevNamesAPortThatIsTakenAndWhatToDo(t *testing.T) {
 func TestDevWithoutPoliciesSaysWhereToLook(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var errs testkit.LogBuffer
-	if code := run(t.Context(), []string{"dev"}, streams{in: strings.NewReader(""), out: &testkit.LogBuffer{}, err: &errs}); code != exitFailed || !strings.Contains(errs.String(), "--policies") {
+	if code := run(t.Context(), []string{"dev"},
+		streams{in: strings.NewReader(""), out: &testkit.LogBuffer{}, err: &errs}); code != exitFailed ||
+		!strings.Contains(errs.String(), "--policies") {
 		t.Errorf("exit status %d: %s", code, &errs)
 	}
 }
@@ -122,7 +129,8 @@ func TestDevWithoutPoliciesSaysWhereToLook(t *testing.T) {
 // TestAnEditDecidesAndAMistakeIsReported is the author's loop: save, ask, see; break, see the error, correct.
 func TestAnEditDecidesAndAMistakeIsReported(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.CopyFS(filepath.Join(dir, "policies"), os.DirFS(filepath.Join(repository(t), "policies"))); err != nil {
+	if err := os.CopyFS(filepath.Join(dir, "policies"),
+		os.DirFS(filepath.Join(repository(t), "policies"))); err != nil {
 		t.Fatal(err)
 	}
 	tour, errs, _ := startDev(t, dir)
@@ -133,14 +141,16 @@ func TestAnEditDecidesAndAMistakeIsReported(t *testing.T) {
 		testkit.WriteFile(t, file, content)
 	}
 	save(strings.ReplaceAll(original, "orders:read", "orders:peek"))
-	testkit.Eventually(t, "the edit decides", func() bool { return strings.Contains(pasted(t, tour, "allowed"), "orders:peek") })
+	testkit.Eventually(t, "the edit decides",
+		func() bool { return strings.Contains(pasted(t, tour, "allowed"), "orders:peek") })
 	save(original + "\n\tbroken: [\n")
 	testkit.Eventually(t, "the mistake is reported", func() bool { return errs.Has("policies/routes/data.yaml:") })
 	if got := pasted(t, tour, "allowed"); !strings.Contains(got, "orders:peek") {
 		t.Errorf("the last good policy does not decide: %s", got)
 	}
 	save(original)
-	testkit.Eventually(t, "the correction decides", func() bool { return strings.Contains(pasted(t, tour, "allowed"), `"allow":true`) })
+	testkit.Eventually(t, "the correction decides",
+		func() bool { return strings.Contains(pasted(t, tour, "allowed"), `"allow":true`) })
 }
 
 func TestFlagsOfDevWinOverTheEnvironment(t *testing.T) {

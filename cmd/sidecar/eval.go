@@ -38,31 +38,36 @@ func evalCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "eval",
 		Short: "Decide one request offline, from files or flags",
-		Long: `Decide one request offline, from files or flags. The authorization server is not asked: --introspection names a file
-with what it would answer about the token. Without that file the request has no token.
+		Long: `Decide one request offline, from files or flags. The authorization server is not asked: --introspection names
+a file with what it would answer about the token. Without that file the request has no token.
 
-Standard output is the decision, as POST /v1/decisions answers it, with the cause when no policy decided. The explanation
-of --explain goes to standard error.
+Standard output is the decision, as POST /v1/decisions answers it, with the cause when no policy decided. The
+explanation of --explain goes to standard error.
 
-The exit status is 0 when the request was decided: allowed, denied, unauthenticated or malformed. It is 1 when no policy
-decided (misconfigured, unavailable, internal), 2 for wrong flags, 3 when the policies do not load, and with --fail 5
-when the request was not allowed.`,
-		Example: `  sidecar eval --method GET --url https://api.example/orders/42 --header x-tenant=acme --introspection token.json --explain`,
+The exit status is 0 when the request was decided: allowed, denied, unauthenticated or malformed. It is 1 when no
+policy decided (misconfigured, unavailable, internal), 2 for wrong flags, 3 when the policies do not load, and with
+--fail 5 when the request was not allowed.`,
+		Example: `  sidecar eval --url https://api.example/orders/42 --header x-tenant=acme --introspection token.json --explain`,
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return e.run(cmd.Context(), std) },
 	}
 	f := cmd.Flags()
-	f.StringVarP(&e.config, "config", "c", "", "configuration file; without it the defaults hold, and the tenant is the member tenant of the response")
-	f.StringSliceVar(&e.policies, "policies", nil, "policy directories and bundle folders, instead of the configured ones")
+	f.StringVarP(&e.config, "config", "c", "",
+		"configuration file; without it the defaults hold, and the tenant is the member tenant of the response")
+	f.StringSliceVar(&e.policies, "policies", nil,
+		"policy directories and bundle folders, instead of the configured ones")
 	f.StringVar(&e.request, "request", "", "file with the body of POST /v1/decisions, or - for standard input")
 	f.StringVar(&e.method, "method", "GET", "method of the request")
 	f.StringVar(&e.url, "url", "", "URL of the request")
 	f.StringArrayVar(&e.headers, "header", nil, "header of the request as name=value; may be repeated")
 	f.StringVar(&e.sourceIP, "source-ip", "", "address of the client")
-	f.StringVar(&e.answer, "introspection", "", "file with the introspection response (RFC 7662), or - for standard input")
+	f.StringVar(&e.answer, "introspection", "",
+		"file with the introspection response (RFC 7662), or - for standard input")
 	f.StringVar(&e.issuer, "issuer", "", "name of the configured issuer that gave the response (default the first)")
-	f.StringVar(&e.dialect, "dialect", "", "dialect of the server that gave the response (default that of the configuration)")
-	f.StringVar(&e.entrypoint, "entrypoint", "", "rule to ask, annotated as an entrypoint or not, as of check (default that of the configuration)")
+	f.StringVar(&e.dialect, "dialect", "",
+		"dialect of the server that gave the response (default that of the configuration)")
+	f.StringVar(&e.entrypoint, "entrypoint", "",
+		"rule to ask, annotated as an entrypoint or not, as of check (default that of the configuration)")
 	f.StringVar(&e.context, "context", "", "file with the context for the policy, a JSON object")
 	f.BoolVar(&e.fail, "fail", false, "exit with 5 unless the request is allowed")
 	f.BoolVar(&e.explain, "explain", false, "print the rules that fired, and where each other rule failed")
@@ -156,11 +161,13 @@ func (e *evaluation) query(stdin io.Reader) (authz.Query, error) {
 		}
 		return q, nil
 	}
-	q := authz.Query{Request: authz.Request{Method: e.method, URL: e.url, SourceIP: e.sourceIP, Headers: map[string][]string{}}}
+	q := authz.Query{Request: authz.Request{Method: e.method, URL: e.url, SourceIP: e.sourceIP,
+		Headers: map[string][]string{}}}
 	for _, h := range e.headers {
 		name, value, ok := strings.Cut(h, "=")
 		if !ok {
-			return q, &failure{err: fmt.Errorf("--header %q has no =", h), hint: "write --header x-tenant=acme", exit: exitUsage}
+			return q, &failure{err: fmt.Errorf("--header %q has no =", h), hint: "write --header x-tenant=acme",
+				exit: exitUsage}
 		}
 		name = httpuri.Lower(name)
 		q.Request.Headers[name] = append(q.Request.Headers[name], value)
@@ -179,7 +186,9 @@ func (e *evaluation) query(stdin io.Reader) (authz.Query, error) {
 }
 
 // introspector answers for the authorization server, and gives the request the token that is asked about.
-func (e *evaluation) introspector(cfg *config.Config, stdin io.Reader, q *authz.Query) (introspect.Introspector, error) {
+func (e *evaluation) introspector(
+	cfg *config.Config, stdin io.Reader, q *authz.Query,
+) (introspect.Introspector, error) {
 	if e.answer == "" {
 		return nil, nil
 	}
@@ -241,7 +250,8 @@ func readInput(name string, stdin io.Reader) ([]byte, error) {
 func printDecision(w io.Writer, d authz.Decision) error {
 	b := jsontext.Value(native.AppendDecision(nil, d))
 	if d.Cause != nil { // which callers never see
-		cause, err := jsontext.AppendQuote(append(b[:len(b)-1], `,"cause":`...), strings.ToValidUTF8(d.Cause.Error(), "\uFFFD"))
+		cause, err := jsontext.AppendQuote(append(b[:len(b)-1], `,"cause":`...),
+			strings.ToValidUTF8(d.Cause.Error(), "\uFFFD"))
 		if err != nil {
 			return err
 		}

@@ -49,7 +49,8 @@ func (th threshold) apply(w io.Writer, findings []doctor.Finding, message string
 	case !doctor.Sound(findings):
 		return &failure{err: errors.New(message), hint: "the lines above say why, and what to do", exit: exitFailed}
 	case th.strict && doctor.Count(findings, doctor.Doubt) > 0:
-		return &failure{err: errors.New("there are doubts, which fail with --strict"), hint: "the lines above say what to do", exit: exitFailed}
+		return &failure{err: errors.New("there are doubts, which fail with --strict"),
+			hint: "the lines above say what to do", exit: exitFailed}
 	}
 	return nil
 }

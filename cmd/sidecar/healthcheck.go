@@ -23,7 +23,8 @@ func healthcheckCommand(streams) *cobra.Command {
 	return cmd
 }
 
-// healthTimeout is below the usual timeout of a container's health check, which would end the command without a message.
+// healthTimeout is below the usual timeout of a container's health check, which would end the command without a
+// message.
 const healthTimeout = 3 * time.Second
 
 func checkHealth(ctx context.Context, url string) error {

@@ -52,12 +52,14 @@ policies/authz/decision.rego are written, which "sidecar serve" starts with. Exi
 	f := cmd.Flags()
 	f.StringVar(&s.Issuer, "issuer", "", "issuer identifier of the authorization server, a URL")
 	f.StringVar(&s.ClientID, "client-id", "", "client id of the sidecar at the server")
-	f.StringVar(&s.SecretFile, "client-secret-file", "", "file that holds the client secret; asked for when empty, and then kept in ./client-secret")
+	f.StringVar(&s.SecretFile, "client-secret-file", "",
+		"file that holds the client secret; asked for when empty, and then kept in ./client-secret")
 	f.StringVar(&s.Dialect, "dialect", "", "kind of server (default guessed from its metadata)")
 	f.StringVar(&s.Mode, "mode", "", "introspect or jwt (default introspect, where the server can)")
 	f.StringVar(&s.Auth, "auth", "", "how the client authenticates (default what the metadata says)")
 	f.StringVar(&s.Audience, "audience", "", "identifier of your API in the aud of tokens; asked for when empty")
-	f.StringVar(&s.CAFile, "ca-file", "", "PEM file of the authority of the server's certificate, when the system does not know it")
+	f.StringVar(&s.CAFile, "ca-file", "",
+		"PEM file of the authority of the server's certificate, when the system does not know it")
 	f.StringVar(&s.dir, "dir", ".", "directory to write to")
 	_ = cmd.MarkFlagRequired("issuer") // the flag is there
 	_ = cmd.MarkFlagRequired("client-id")
@@ -97,7 +99,8 @@ func (s *start) run(ctx context.Context, std streams) error {
 	return s.try(ctx, target, std)
 }
 
-// discover reads the metadata. A server that spells its issuer in another way ends the command: nothing would work later.
+// discover reads the metadata. A server that spells its issuer in another way ends the command: nothing would work
+// later.
 func (s *start) discover(ctx context.Context, std streams) (*doctor.Metadata, error) {
 	s.insecure = strings.HasPrefix(s.Issuer, "http://")
 	const patience = 10 * time.Second
@@ -106,7 +109,8 @@ func (s *start) discover(ctx context.Context, std streams) (*doctor.Metadata, er
 		Client: oauth.Client{Auth: oauth.NoAuth}, Timeout: patience, MaxResponseBytes: 1 << 20,
 	}, oauth.Deps{})
 	if err != nil {
-		return nil, &failure{err: err, hint: "--issuer takes a URL such as https://login.acme.example/realms/acme", exit: exitUsage}
+		return nil, &failure{err: err, hint: "--issuer takes a URL such as https://login.acme.example/realms/acme",
+			exit: exitUsage}
 	}
 	defer server.Close()
 	doc, finding := doctor.Discover(ctx, server, s.Issuer, patience)
@@ -120,8 +124,10 @@ func (s *start) discover(ctx context.Context, std streams) (*doctor.Metadata, er
 // inFlags rewrites a remedy for init: flags in place of the configuration keys that they fill.
 func inFlags(remedy string) string {
 	return strings.NewReplacer(
-		"set ca_file to ", "name with --ca-file ", "write issuer exactly as the server does", "give --issuer exactly as the server calls itself",
-		"compare issuer with", "compare --issuer with", "or set introspection_endpoint", "or write sidecar.yaml by hand, with introspection_endpoint",
+		"set ca_file to ", "name with --ca-file ", "write issuer exactly as the server does",
+		"give --issuer exactly as the server calls itself",
+		"compare issuer with", "compare --issuer with", "or set introspection_endpoint",
+		"or write sidecar.yaml by hand, with introspection_endpoint",
 	).Replace(remedy)
 }
 
@@ -133,9 +139,11 @@ func (s *start) guess(doc *doctor.Metadata, std streams) {
 		case g.Why != "":
 			fmt.Fprintf(std.err, "sidecar: %s: that looks like %s; choose another with --dialect\n", g.Why, g.Dialect)
 		case len(g.Maybe) > 1:
-			fmt.Fprintf(std.err, "sidecar: this may be %s, and the metadata does not tell which: dialect is %s; choose with --dialect\n", strings.Join(g.Maybe, " or "), g.Dialect)
+			fmt.Fprintf(std.err, "sidecar: this may be %s, and the metadata does not tell which: dialect is %s; choose with --dialect\n",
+				strings.Join(g.Maybe, " or "), g.Dialect)
 		case len(g.Maybe) == 1:
-			fmt.Fprintf(std.err, "sidecar: this may be %s, by a single sign: dialect is %s; choose with --dialect\n", g.Maybe[0], g.Dialect)
+			fmt.Fprintf(std.err, "sidecar: this may be %s, by a single sign: dialect is %s; choose with --dialect\n",
+				g.Maybe[0], g.Dialect)
 		}
 	}
 	if s.Mode == "" {
@@ -163,7 +171,8 @@ func (s *start) ask(std streams) error {
 	}
 	var err error
 	if s.Audience == "" {
-		if s.Audience, err = question("Identifier of your API in the aud of its tokens (empty: the policies check aud): "); err != nil {
+		s.Audience, err = question("Identifier of your API in the aud of its tokens (empty: the policies check aud): ")
+		if err != nil {
 			return err
 		}
 	}
@@ -189,7 +198,8 @@ func (s *start) ask(std streams) error {
 }
 
 func (s *start) render() ([]byte, error) {
-	t, err := template.New("sidecar.yaml.tmpl").Funcs(template.FuncMap{"quote": func(v string) string { return fmt.Sprintf("%q", v) }}).ParseFS(templates, "template/sidecar.yaml.tmpl")
+	quote := template.FuncMap{"quote": func(v string) string { return fmt.Sprintf("%q", v) }}
+	t, err := template.New("sidecar.yaml.tmpl").Funcs(quote).ParseFS(templates, "template/sidecar.yaml.tmpl")
 	if err != nil {
 		return nil, err
 	}
@@ -208,8 +218,8 @@ func (s *start) render() ([]byte, error) {
 	return []byte(b.String()), err
 }
 
-// fromFile is a name as it is written into the configuration file: from there when it is below, so that the directory can be
-// moved, and else the whole of it.
+// fromFile is a name as it is written into the configuration file: from there when it is below, so that the directory
+// can be moved, and else the whole of it.
 func (s *start) fromFile(name string) (string, error) {
 	if name == "" {
 		return "", nil
@@ -271,6 +281,7 @@ func (s *start) try(ctx context.Context, file string, std streams) error {
 			hint: "correct " + file + " as the lines above say, then run: sidecar check --config " + file + " --online",
 		}
 	}
-	fmt.Fprintf(std.out, "start it:  sidecar serve --config %s\nask it:    printf %%s \"$TOKEN\" | sidecar introspect --config %s\n", file, file)
+	fmt.Fprintf(std.out, "start it:  sidecar serve --config %[1]s\n"+
+		"ask it:    printf %%s \"$TOKEN\" | sidecar introspect --config %[1]s\n", file)
 	return nil
 }

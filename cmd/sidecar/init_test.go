@@ -19,7 +19,8 @@ import (
 func issuerOfOrders(t *testing.T) *devissuer.Server {
 	t.Helper()
 	return authserver.Start(t, devissuer.Config{Clients: []devissuer.Client{
-		{ID: "orders-api", Secret: secret.New("a-secret-of-orders"), Scopes: []string{"read"}, Audiences: []string{"orders-api"}},
+		{ID: "orders-api", Secret: secret.New("a-secret-of-orders"), Scopes: []string{"read"},
+			Audiences: []string{"orders-api"}},
 	}})
 }
 
@@ -34,8 +35,10 @@ func sidecar(t *testing.T, in string, args ...string) (code int, out, errs strin
 func TestInitWritesWhatServeStartsWith(t *testing.T) {
 	s := issuerOfOrders(t)
 	dir := t.TempDir()
-	code, out, errs := sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir)
-	if code != exitOK || !strings.Contains(out, "ok     credentials:") || !strings.Contains(out, "ok     canary:") || !strings.Contains(out, "sidecar serve --config") {
+	code, out, errs := sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id",
+		"orders-api", "--dir", dir)
+	if code != exitOK || !strings.Contains(out, "ok     credentials:") || !strings.Contains(out, "ok     canary:") ||
+		!strings.Contains(out, "sidecar serve --config") {
 		t.Fatalf("exit %d\n%s%s", code, out, errs)
 	}
 	if strings.Contains(out+errs, "a-secret-of-orders") {
@@ -45,21 +48,26 @@ func TestInitWritesWhatServeStartsWith(t *testing.T) {
 		t.Errorf("the secret is kept with %v, %v", info, err)
 	}
 	file := filepath.Join(dir, "sidecar.yaml")
-	if code, out, errs := sidecar(t, "", "check", "--config", file, "--online"); code != exitOK || !strings.Contains(out, "issuer main:") {
+	if code, out, errs := sidecar(t, "", "check", "--config", file, "--online"); code != exitOK ||
+		!strings.Contains(out, "issuer main:") {
 		t.Errorf("check: exit %d\n%s%s", code, out, errs)
 	}
-	tok, err := s.Issue(devissuer.Grant{ClientID: "orders-api", Audience: []string{"orders-api"}, Scopes: []string{"read"}})
+	tok, err := s.Issue(devissuer.Grant{ClientID: "orders-api", Audience: []string{"orders-api"},
+		Scopes: []string{"read"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code, out, errs := sidecar(t, tok, "introspect", "--config", file); code != exitOK || !strings.Contains(out, `"scopes": [`) || strings.Contains(out, tok) {
+	if code, out, errs := sidecar(t, tok, "introspect", "--config", file); code != exitOK ||
+		!strings.Contains(out, `"scopes": [`) || strings.Contains(out, tok) {
 		t.Errorf("introspect: exit %d\n%s%s", code, out, errs)
 	}
 	s.Revoke(tok)
-	if code, out, _ := sidecar(t, tok, "introspect", "--config", file); code != exitFailed || !strings.Contains(out, "fault  token: it is not active") || !strings.Contains(out, "do: ") {
+	if code, out, _ := sidecar(t, tok, "introspect", "--config", file); code != exitFailed ||
+		!strings.Contains(out, "fault  token: it is not active") || !strings.Contains(out, "do: ") {
 		t.Errorf("introspect of a revoked token: exit %d\n%s", code, out)
 	}
-	if code, _, errs := sidecar(t, "", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir); code != exitFailed || !strings.Contains(errs, "the file exists") {
+	if code, _, errs := sidecar(t, "", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir",
+		dir); code != exitFailed || !strings.Contains(errs, "the file exists") {
 		t.Errorf("a second init: exit %d\n%s", code, errs)
 	}
 }
@@ -67,11 +75,14 @@ func TestInitWritesWhatServeStartsWith(t *testing.T) {
 func TestInitSaysWhatIsWrongAtTheServer(t *testing.T) {
 	s := issuerOfOrders(t)
 	dir := t.TempDir()
-	code, out, errs := sidecar(t, "\nnot-the-secret\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir)
-	if code != exitFailed || !strings.Contains(out, "fault  credentials:") || !strings.Contains(errs, "sidecar: hint: correct ") {
+	code, out, errs := sidecar(t, "\nnot-the-secret\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api",
+		"--dir", dir)
+	if code != exitFailed || !strings.Contains(out, "fault  credentials:") ||
+		!strings.Contains(errs, "sidecar: hint: correct ") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
-	if code, out, _ := sidecar(t, "", "check", "--config", filepath.Join(dir, "sidecar.yaml"), "--online"); code != exitFailed || !strings.Contains(out, "status 401") {
+	if code, out, _ := sidecar(t, "", "check", "--config", filepath.Join(dir, "sidecar.yaml"),
+		"--online"); code != exitFailed || !strings.Contains(out, "status 401") {
 		t.Errorf("check: exit %d\n%s", code, out)
 	}
 }
@@ -79,7 +90,8 @@ func TestInitSaysWhatIsWrongAtTheServer(t *testing.T) {
 func TestInitStopsAtAnIssuerThatIsSpelledAnotherWay(t *testing.T) {
 	s := issuerOfOrders(t)
 	dir := t.TempDir()
-	code, _, errs := sidecar(t, "", "init", "--issuer", strings.Replace(s.Issuer(), "127.0.0.1", "localhost", 1), "--client-id", "x", "--dir", dir)
+	code, _, errs := sidecar(t, "", "init", "--issuer", strings.Replace(s.Issuer(), "127.0.0.1", "localhost", 1),
+		"--client-id", "x", "--dir", dir)
 	if code != exitFailed || !strings.Contains(errs, "calls itself") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
@@ -91,11 +103,13 @@ func TestInitStopsAtAnIssuerThatIsSpelledAnotherWay(t *testing.T) {
 func TestInitSaysItsHintsInFlags(t *testing.T) {
 	as := httptest.NewTLSServer(http.NotFoundHandler())
 	defer as.Close()
-	if _, _, errs := sidecar(t, "", "init", "--issuer", as.URL, "--client-id", "x", "--dir", t.TempDir()); !strings.Contains(errs, "--ca-file") || strings.Contains(errs, "ca_file") {
+	if _, _, errs := sidecar(t, "", "init", "--issuer", as.URL, "--client-id", "x", "--dir",
+		t.TempDir()); !strings.Contains(errs, "--ca-file") || strings.Contains(errs, "ca_file") {
 		t.Error(errs)
 	}
 	s := issuerOfOrders(t)
-	if _, _, errs := sidecar(t, "", "init", "--issuer", s.Issuer()+"/", "--client-id", "x", "--dir", t.TempDir()); !strings.Contains(errs, "give --issuer exactly") {
+	if _, _, errs := sidecar(t, "", "init", "--issuer", s.Issuer()+"/", "--client-id", "x", "--dir",
+		t.TempDir()); !strings.Contains(errs, "give --issuer exactly") {
 		t.Error(errs)
 	}
 }
@@ -104,9 +118,11 @@ func TestInitPromisesNoCacheWhereNothingIsAsked(t *testing.T) {
 	s := issuerOfOrders(t)
 	for mode, want := range map[string]bool{"jwt": false, "introspect": true} {
 		dir := t.TempDir()
-		sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--mode", mode, "--dir", dir)
+		sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api",
+			"--mode", mode, "--dir", dir)
 		b, err := os.ReadFile(filepath.Join(dir, "sidecar.yaml"))
-		if err != nil || strings.Contains(string(b), "ttl: 30s") != want || strings.Contains(string(b), "#canary:") != want {
+		if err != nil || strings.Contains(string(b), "ttl: 30s") != want ||
+			strings.Contains(string(b), "#canary:") != want {
 			t.Errorf("%s: %v\n%s", mode, err, b)
 		}
 	}
@@ -115,7 +131,8 @@ func TestInitPromisesNoCacheWhereNothingIsAsked(t *testing.T) {
 func TestInitWritesIntoADirectoryThatIsNotThereYet(t *testing.T) {
 	s := issuerOfOrders(t)
 	dir := filepath.Join(t.TempDir(), "new")
-	if code, out, errs := sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir); code != exitOK {
+	if code, out, errs := sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id",
+		"orders-api", "--dir", dir); code != exitOK {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 }
@@ -127,8 +144,10 @@ func TestInitLeavesASecretThatIsThereAlone(t *testing.T) {
 	if err := os.WriteFile(kept, []byte("a-secret-of-orders\n"), 0o640); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs := sidecar(t, "orders-api\nanother-secret\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir)
-	if code != exitOK || strings.Contains(errs, "Client secret of") || !strings.Contains(errs, kept+" exists and is left unchanged") {
+	code, out, errs := sidecar(t, "orders-api\nanother-secret\n", "init", "--issuer", s.Issuer(), "--client-id",
+		"orders-api", "--dir", dir)
+	if code != exitOK || strings.Contains(errs, "Client secret of") ||
+		!strings.Contains(errs, kept+" exists and is left unchanged") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 	if b, err := os.ReadFile(kept); err != nil || string(b) != "a-secret-of-orders\n" {
@@ -139,7 +158,8 @@ func TestInitLeavesASecretThatIsThereAlone(t *testing.T) {
 func TestInitForAServerThatIsNotAskedNeedsNoSecret(t *testing.T) {
 	s := issuerOfOrders(t)
 	dir := t.TempDir()
-	if code, out, errs := sidecar(t, "orders-api\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--mode", "jwt", "--dir", dir); code != exitOK {
+	if code, out, errs := sidecar(t, "orders-api\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api",
+		"--mode", "jwt", "--dir", dir); code != exitOK {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 }
@@ -147,7 +167,8 @@ func TestInitForAServerThatIsNotAskedNeedsNoSecret(t *testing.T) {
 func TestWhatInitWroteCanBeUsedFromAnywhereAndMoved(t *testing.T) {
 	s := issuerOfOrders(t)
 	t.Chdir(t.TempDir())
-	if code, out, errs := sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", "a"); code != exitOK {
+	if code, out, errs := sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id",
+		"orders-api", "--dir", "a"); code != exitOK {
 		t.Fatalf("exit %d\n%s%s", code, out, errs)
 	}
 	if code, out, errs := sidecar(t, "", "check", "--config", "a/sidecar.yaml", "--online"); code != exitOK {
@@ -175,7 +196,8 @@ func TestInitTakesNoServerForAnotherByAPath(t *testing.T) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, strings.ReplaceAll(`{"issuer":"ISSUER","introspection_endpoint":"ISSUER/connect/introspect",`+c.members+`}`, "ISSUER", as.URL))
 		}))
-		_, _, errs := sidecar(t, "", "init", "--issuer", as.URL, "--client-id", "x", "--audience", "y", "--dir", t.TempDir())
+		_, _, errs := sidecar(t, "", "init", "--issuer", as.URL, "--client-id", "x", "--audience", "y", "--dir",
+			t.TempDir())
 		as.Close()
 		if !strings.Contains(errs, c.said) {
 			t.Errorf("%s: %s", c.members, errs)
@@ -186,21 +208,27 @@ func TestInitTakesNoServerForAnotherByAPath(t *testing.T) {
 func TestStrictMakesDoubtsFail(t *testing.T) {
 	s := issuerOfOrders(t)
 	dir := t.TempDir()
-	if code, out, errs := sidecar(t, "\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--dir", dir); code != exitOK || !strings.HasPrefix(lastLineBut(out, 2), "no faults, no doubts") {
+	if code, out, errs := sidecar(t, "\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id",
+		"orders-api", "--dir", dir); code != exitOK ||
+		!strings.HasPrefix(lastLineBut(out, 2), "no faults, no doubts") {
 		t.Fatalf("exit %d\n%s%s", code, out, errs)
 	}
 	file := filepath.Join(dir, "sidecar.yaml")
-	tok, err := s.Issue(devissuer.Grant{ClientID: "orders-api", Audience: []string{"orders-api"}, Scopes: []string{"read"}})
+	tok, err := s.Issue(devissuer.Grant{ClientID: "orders-api", Audience: []string{"orders-api"},
+		Scopes: []string{"read"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code, out, _ := sidecar(t, tok, "introspect", "--config", file); code != exitOK || lastLineBut(out, 0) != "no faults, 1 doubt" {
+	if code, out, _ := sidecar(t, tok, "introspect", "--config", file); code != exitOK ||
+		lastLineBut(out, 0) != "no faults, 1 doubt" {
 		t.Errorf("exit %d\n%s", code, out)
 	}
-	if code, out, errs := sidecar(t, tok, "introspect", "--config", file, "--strict"); code != exitFailed || !strings.Contains(errs, "--strict") {
+	if code, out, errs := sidecar(t, tok, "introspect", "--config", file, "--strict"); code != exitFailed ||
+		!strings.Contains(errs, "--strict") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
-	if code, out, _ := sidecar(t, "", "check", "--config", file, "--online", "--strict"); code != exitOK || lastLineBut(out, 0) != "no faults, no doubts" {
+	if code, out, _ := sidecar(t, "", "check", "--config", file, "--online", "--strict"); code != exitOK ||
+		lastLineBut(out, 0) != "no faults, no doubts" {
 		t.Errorf("check: exit %d\n%s", code, out)
 	}
 }

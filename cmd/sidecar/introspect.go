@@ -31,9 +31,9 @@ func introspectCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "introspect",
 		Short: "Ask the configured issuer about a token read from standard input",
-		Long: `Ask the configured issuer about a token read from standard input, past all caches, and print the answer: raw, as
-policies will see it, and in words. Of several issuers the one is asked that serve would choose for a request without
-host and headers, or the one that --issuer names.`,
+		Long: `Ask the configured issuer about a token read from standard input, past all caches, and print the answer:
+raw, as policies will see it, and in words. Of several issuers the one is asked that serve would choose for a request
+without host and headers, or the one that --issuer names.`,
 		Example: `  printf %s "$TOKEN" | sidecar introspect --config sidecar.yaml`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -91,8 +91,11 @@ func chosen(issuers *issuer.Issuers, name string, tok secret.Text) (*issuer.Issu
 	return c.Issuer(), nil
 }
 
-func introspectToken(ctx context.Context, cfgs []issuer.Config, name string, tok secret.Text, limit threshold, std streams) error {
-	issuers, err := issuer.Open(cfgs, issuer.Deps{Fingerprints: secret.NewFingerprinter(), Log: slog.New(slog.DiscardHandler)})
+func introspectToken(
+	ctx context.Context, cfgs []issuer.Config, name string, tok secret.Text, limit threshold, std streams,
+) error {
+	deps := issuer.Deps{Fingerprints: secret.NewFingerprinter(), Log: slog.New(slog.DiscardHandler)}
+	issuers, err := issuer.Open(cfgs, deps)
 	if err != nil {
 		return err
 	}
@@ -111,7 +114,8 @@ func introspectToken(ctx context.Context, cfgs []issuer.Config, name string, tok
 		fmt.Fprintf(std.out, "endpoint: %s\n", answer.Endpoint)
 	}
 	if answer.Status != 0 {
-		fmt.Fprintf(std.out, "status: %d\ncontent-type: %s\nanswer: %s\n", answer.Status, shown([]byte(answer.ContentType), tok), shown(answer.Body, tok))
+		fmt.Fprintf(std.out, "status: %d\ncontent-type: %s\nanswer: %s\n", answer.Status,
+			shown([]byte(answer.ContentType), tok), shown(answer.Body, tok))
 	}
 	if answer.Verified != nil {
 		fmt.Fprintf(std.out, "signed: verified, it holds: %s\n", shown(answer.Verified, tok))
@@ -139,14 +143,16 @@ const shownBytes = 8 << 10
 
 // unknownIssuer is the failure of a name that no issuer of the configuration has.
 func unknownIssuer(name string, configured []string) *failure {
-	return &failure{err: fmt.Errorf("no issuer %q is configured", name), hint: "configured are: " + strings.Join(configured, ", "), exit: exitUsage}
+	return &failure{err: fmt.Errorf("no issuer %q is configured", name),
+		hint: "configured are: " + strings.Join(configured, ", "), exit: exitUsage}
 }
 
-// shown is an answer for a terminal: indented when it is JSON, without what moves the cursor, and never with the token in it,
-// however it is spelled.
+// shown is an answer for a terminal: indented when it is JSON, without what moves the cursor, and never with the token
+// in it, however it is spelled.
 func shown(body []byte, tok secret.Text) string {
 	v := jsontext.Value(body).Clone()
-	if v.Format(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.Multiline(true), jsontext.WithIndent("  ")) == nil {
+	if v.Format(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.Multiline(true),
+		jsontext.WithIndent("  ")) == nil {
 		body = v
 	}
 	text := strings.Map(func(r rune) rune {

@@ -10,10 +10,11 @@ import (
 func TestWhatIsShownNeverHoldsTheToken(t *testing.T) {
 	const tok = "a-token/of+the.caller=="
 	for name, body := range map[string]string{
-		"as it is":                  `{"active":true,"echo":"` + tok + `"}`,
-		"with its slashes escaped":  `{"active":true,"echo":"` + strings.ReplaceAll(tok, "/", `\/`) + `"}`,
-		"in numbers":                `{"active":true,"echo":"` + strings.ReplaceAll(tok, "a", `\u0061`) + `"}`,
-		"where the answer is cut":   `{"active":true,"pad":"` + strings.Repeat("x", shownBytes-59) + `","echo":"` + tok + `"}`,
+		"as it is":                 `{"active":true,"echo":"` + tok + `"}`,
+		"with its slashes escaped": `{"active":true,"echo":"` + strings.ReplaceAll(tok, "/", `\/`) + `"}`,
+		"in numbers":               `{"active":true,"echo":"` + strings.ReplaceAll(tok, "a", `\u0061`) + `"}`,
+		"where the answer is cut": `{"active":true,"pad":"` + strings.Repeat("x",
+			shownBytes-59) + `","echo":"` + tok + `"}`,
 		"in a page":                 "<p>" + tok,
 		"with what a terminal does": "\x1b]0;" + tok + "\x07\u009b31m",
 	} {

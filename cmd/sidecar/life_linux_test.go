@@ -24,7 +24,8 @@ import (
 // endless is a policy for which the compiler of OPA takes longer than any test (OPA issue 9088).
 func endless() string {
 	const depth = 22
-	return "package endless\n\nout := " + strings.Repeat("[y | y := ", depth) + "[y | y := input.context.xs[_]]" + strings.Repeat("]", depth) + "\n"
+	return "package endless\n\nout := " + strings.Repeat("[y | y := ",
+		depth) + "[y | y := input.context.xs[_]]" + strings.Repeat("]", depth) + "\n"
 }
 
 const denies = "package authz\n\n# METADATA\n# entrypoint: true\ndefault decision := false\n"
@@ -222,7 +223,8 @@ func TestACompilerThatNeverEndsHoldsNeitherReloadNorStop(t *testing.T) {
 	testkit.WriteFile(t, filepath.Join(dir, "policies", "endless.rego"), endless())
 	p.until("the status says so", func() bool {
 		s := read()
-		return !s.Policy.Healthy && len(s.Policy.Errors) == 1 && s.Policy.Errors[0].Code == "compile_timeout" && s.Policy.Digest == first.Policy.Digest
+		return !s.Policy.Healthy && len(s.Policy.Errors) == 1 && s.Policy.Errors[0].Code == "compile_timeout" &&
+			s.Policy.Digest == first.Policy.Digest
 	})
 	p.says("compile_timeout: ")
 	metrics := p.body(admin + "/metrics")
@@ -232,7 +234,11 @@ func TestACompilerThatNeverEndsHoldsNeitherReloadNorStop(t *testing.T) {
 		}
 	}
 	testkit.WriteFile(t, filepath.Join(dir, "policies", "endless.rego"), "package endless\n\nout := 1\n")
-	p.until("the corrected set decides", func() bool { s := read(); return s.Policy.Healthy && s.Policy.Digest != first.Policy.Digest })
+	p.until("the corrected set decides", func() bool {
+		s := read()
+		return s.Policy.Healthy &&
+			s.Policy.Digest != first.Policy.Digest
+	})
 	if !strings.Contains(p.body(admin+"/metrics"), "\nsidecar_app_late_compilations 1\n") {
 		t.Error("the compiler is said to have ended")
 	}
@@ -253,7 +259,8 @@ func TestANamedPipeWithoutReaderHoldsNothing(t *testing.T) {
 	p.says("decision log is not open")
 	p.signal(syscall.SIGHUP)
 	p.says("decision log not opened again")
-	resp, err := http.Post(api+"/v1/decisions", "application/json", strings.NewReader(`{"request":{"method":"GET","url":"https://a.example/"}}`))
+	resp, err := http.Post(api+"/v1/decisions", "application/json",
+		strings.NewReader(`{"request":{"method":"GET","url":"https://a.example/"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +290,8 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	p := launch(t, configureFor(t, server.URL, "shutdown_timeout: 10m"), "serve")
 	api := p.address("api")
 	go func() {
-		req, _ := http.NewRequest("POST", api+"/v1/decisions", strings.NewReader(`{"request":{"method":"GET","url":"https://a.example/"},"token":"abcdefgh"}`))
+		req, _ := http.NewRequest("POST", api+"/v1/decisions",
+			strings.NewReader(`{"request":{"method":"GET","url":"https://a.example/"},"token":"abcdefgh"}`))
 		req.Header.Set("Content-Type", "application/json")
 		if resp, err := http.DefaultClient.Do(req); err == nil {
 			resp.Body.Close()
@@ -297,7 +305,8 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	p.says("a second signal ended the process at once")
 }
 
-// TestAStandardErrorThatIsFullDoesNotKeepTheProcess: a reader that has stopped reading must not keep the process alive.
+// TestAStandardErrorThatIsFullDoesNotKeepTheProcess: a reader that has stopped reading must not keep the process
+// alive.
 func TestAStandardErrorThatIsFullDoesNotKeepTheProcess(t *testing.T) {
 	t.Parallel()
 	dir := configure(t, "shutdown_timeout: 1s\ntelemetry: {log: {level: debug}}")

@@ -44,14 +44,15 @@ func run(ctx context.Context, args []string, std streams) int {
 	root := &cobra.Command{
 		Use:   "sidecar",
 		Short: "Policy-as-code authorization beside your application",
-		Long: `sidecar turns the OAuth token of a request into facts, gives facts and request to Rego policies, and answers
-whether the request may pass.`,
+		Long: `sidecar turns the OAuth token of a request into facts, gives facts and request to Rego policies, and
+answers whether the request may pass.`,
 		Example:       "  sidecar dev\n  sidecar serve --config sidecar.yaml",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		devCommand(std), serveCommand(std), checkCommand(std), initCommand(std), evalCommand(std), introspectCommand(std),
+		devCommand(std), serveCommand(std), checkCommand(std), initCommand(std), evalCommand(std),
+		introspectCommand(std),
 		configCommand(std), healthcheckCommand(std), versionCommand(std),
 	)
 	root.SetArgs(args)

@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// memoryShare is the part of a container's memory that Go may use: what is left is for what Go does not count, such as the
-// pages of the binary and of files.
+// memoryShare is the part of a container's memory that Go may use: what is left is for what Go does not count, such as
+// the pages of the binary and of files.
 const memoryShare = 0.9
 
 // boundMemory makes Go collect before the container's limit ends the process. GOMEMLIMIT, when it is set, wins.
@@ -29,11 +29,13 @@ func boundMemory(logger *slog.Logger) {
 	}
 	soft := int64(float64(limit) * memoryShare)
 	debug.SetMemoryLimit(soft)
-	logger.Info("the memory limit of the container bounds the heap", "limit_bytes", limit, "gomemlimit_bytes", soft, "from", "/"+file)
+	logger.Info("the memory limit of the container bounds the heap", "limit_bytes", limit, "gomemlimit_bytes", soft,
+		"from", "/"+file)
 }
 
-// cgroupLimit returns the least memory limit of the control groups of this process, in bytes, and the file that says it; 0 when
-// there is none. root is the file system. It knows version 2 (memory.max) and version 1 (memory.limit_in_bytes) of cgroups.
+// cgroupLimit returns the least memory limit of the control groups of this process, in bytes, and the file that says
+// it; 0 when there is none. root is the file system. It knows version 2 (memory.max) and version 1
+// (memory.limit_in_bytes) of cgroups.
 func cgroupLimit(root fs.FS) (limit uint64, file string) {
 	groups, err := fs.ReadFile(root, "proc/self/cgroup")
 	if err != nil {
@@ -70,11 +72,12 @@ func cgroupLimit(root fs.FS) (limit uint64, file string) {
 	return limit, file
 }
 
-// cgroupMount is where a hierarchy of control groups is mounted: at, below the root of the file system, shows the group of.
+// cgroupMount is where a hierarchy of control groups is mounted: at, below the root of the file system, shows the
+// group of.
 type cgroupMount struct{ kind, of, at string }
 
-// below is the directory of a group. In a container the mount may show the container's own group as its top, under which the
-// path of the group, as the host sees it, is not found.
+// below is the directory of a group. In a container the mount may show the container's own group as its top, under
+// which the path of the group, as the host sees it, is not found.
 func (m cgroupMount) below(group string) string {
 	if rest, ok := strings.CutPrefix(group, m.of); ok && (m.of == "/" || rest == "" || rest[0] == '/') {
 		return path.Join(m.at, rest)
@@ -97,7 +100,8 @@ func cgroupMounts(root fs.FS) []cgroupMount {
 		}
 		switch {
 		case kind[0] == "cgroup2", kind[0] == "cgroup" && slices.Contains(strings.Split(kind[2], ","), "memory"):
-			out = append(out, cgroupMount{kind: kind[0], of: mount[3], at: strings.TrimPrefix(path.Clean(mount[4]), "/")})
+			out = append(out, cgroupMount{kind: kind[0], of: mount[3],
+				at: strings.TrimPrefix(path.Clean(mount[4]), "/")})
 		}
 	}
 	return out

@@ -14,20 +14,39 @@ func TestTheMemoryLimitIsTheLeastOfTheControlGroups(t *testing.T) {
 		want           uint64
 		from           string
 	}{
-		"version 2":                    {"0::/pod/app\n", v2, map[string]string{"sys/fs/cgroup/pod/app/memory.max": "134217728\n"}, 128 << 20, "sys/fs/cgroup/pod/app/memory.max"},
-		"a group above":                {"0::/pod/app\n", v2, map[string]string{"sys/fs/cgroup/pod/app/memory.max": "max\n", "sys/fs/cgroup/pod/memory.max": "1048576\n"}, 1 << 20, "sys/fs/cgroup/pod/memory.max"},
-		"the least":                    {"0::/pod/app\n", v2, map[string]string{"sys/fs/cgroup/pod/app/memory.max": "2097152\n", "sys/fs/cgroup/pod/memory.max": "1048576\n"}, 1 << 20, "sys/fs/cgroup/pod/memory.max"},
-		"a namespace":                  {"0::/\n", v2, map[string]string{"sys/fs/cgroup/memory.max": "1048576"}, 1 << 20, "sys/fs/cgroup/memory.max"},
-		"a mount of one group":         {"0::/kubepods/pod1/c1\n", "30 23 0:26 /kubepods/pod1/c1 /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n", map[string]string{"sys/fs/cgroup/memory.max": "1048576"}, 1 << 20, "sys/fs/cgroup/memory.max"},
-		"a group that the mount hides": {"0::/../other\n", "30 23 0:26 /kubepods /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n", map[string]string{"sys/fs/cgroup/memory.max": "1048576"}, 1 << 20, "sys/fs/cgroup/memory.max"},
-		"version 1":                    {"5:cpu,cpuacct:/a\n4:memory:/docker/x\n", v1, map[string]string{"sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes": "1048576\n", "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}, 1 << 20, "sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes"},
-		"both versions":                {"4:memory:/x\n0::/x\n", v1 + v2, map[string]string{"sys/fs/cgroup/memory/x/memory.limit_in_bytes": "1048576"}, 1 << 20, "sys/fs/cgroup/memory/x/memory.limit_in_bytes"},
-		"none":                         {"0::/\n", v2, map[string]string{"sys/fs/cgroup/memory.max": "max\n"}, 0, ""},
-		"none in version 1":            {"4:memory:/\n", v1, map[string]string{"sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}, 0, ""},
-		"no control groups":            {"", "", nil, 0, ""},
-		"rubbish":                      {"x\n:\n", "a b - c\n - \n", map[string]string{"sys/fs/cgroup/memory.max": "lots"}, 0, ""},
+		"version 2": {"0::/pod/app\n", v2,
+			map[string]string{"sys/fs/cgroup/pod/app/memory.max": "134217728\n"}, 128 << 20,
+			"sys/fs/cgroup/pod/app/memory.max"},
+		"a group above": {"0::/pod/app\n", v2,
+			map[string]string{"sys/fs/cgroup/pod/app/memory.max": "max\n",
+				"sys/fs/cgroup/pod/memory.max": "1048576\n"}, 1 << 20, "sys/fs/cgroup/pod/memory.max"},
+		"the least": {"0::/pod/app\n", v2,
+			map[string]string{"sys/fs/cgroup/pod/app/memory.max": "2097152\n",
+				"sys/fs/cgroup/pod/memory.max": "1048576\n"}, 1 << 20, "sys/fs/cgroup/pod/memory.max"},
+		"a namespace": {"0::/\n", v2, map[string]string{"sys/fs/cgroup/memory.max": "1048576"},
+			1 << 20, "sys/fs/cgroup/memory.max"},
+		"a mount of one group": {"0::/kubepods/pod1/c1\n",
+			"30 23 0:26 /kubepods/pod1/c1 /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n",
+			map[string]string{"sys/fs/cgroup/memory.max": "1048576"}, 1 << 20, "sys/fs/cgroup/memory.max"},
+		"a group that the mount hides": {"0::/../other\n",
+			"30 23 0:26 /kubepods /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n",
+			map[string]string{"sys/fs/cgroup/memory.max": "1048576"}, 1 << 20, "sys/fs/cgroup/memory.max"},
+		"version 1": {"5:cpu,cpuacct:/a\n4:memory:/docker/x\n", v1,
+			map[string]string{"sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes": "1048576\n",
+				"sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}, 1 << 20,
+			"sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes"},
+		"both versions": {"4:memory:/x\n0::/x\n", v1 + v2,
+			map[string]string{"sys/fs/cgroup/memory/x/memory.limit_in_bytes": "1048576"}, 1 << 20,
+			"sys/fs/cgroup/memory/x/memory.limit_in_bytes"},
+		"none": {"0::/\n", v2, map[string]string{"sys/fs/cgroup/memory.max": "max\n"}, 0, ""},
+		"none in version 1": {"4:memory:/\n", v1,
+			map[string]string{"sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}, 0, ""},
+		"no control groups": {"", "", nil, 0, ""},
+		"rubbish": {"x\n:\n", "a b - c\n - \n",
+			map[string]string{"sys/fs/cgroup/memory.max": "lots"}, 0, ""},
 	} {
-		root := fstest.MapFS{"proc/self/cgroup": {Data: []byte(c.groups)}, "proc/self/mountinfo": {Data: []byte(c.mounts)}}
+		root := fstest.MapFS{"proc/self/cgroup": {Data: []byte(c.groups)},
+			"proc/self/mountinfo": {Data: []byte(c.mounts)}}
 		for file, text := range c.files {
 			root[file] = &fstest.MapFile{Data: []byte(text)}
 		}

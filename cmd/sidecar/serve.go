@@ -20,8 +20,8 @@ func serveCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve decisions",
-		Long: `Serve decisions until interrupted. Policies are read again whenever they change; SIGHUP opens the decision log again.
-A first SIGTERM or Ctrl-C stops within shutdown_timeout; a second one at once, with exit code 1.`,
+		Long: `Serve decisions until interrupted. Policies are read again whenever they change; SIGHUP opens the decision log
+again. A first SIGTERM or Ctrl-C stops within shutdown_timeout; a second one at once, with exit code 1.`,
 		Example: "  sidecar serve --config /etc/sidecar/sidecar.yaml",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -30,7 +30,9 @@ A first SIGTERM or Ctrl-C stops within shutdown_timeout; a second one at once, w
 				return err
 			}
 			logger := telemetry.NewLogger(cfg.Telemetry.Log, std.err)
-			cfg.Warn(func(key, cause, hint string) { logger.Warn("configuration", "key", key, "cause", cause, "hint", hint) })
+			cfg.Warn(func(key, cause, hint string) {
+				logger.Warn("configuration", "key", key, "cause", cause, "hint", hint)
+			})
 			return serve(cmd.Context(), cfg, std, logger, nil)
 		},
 	}
@@ -64,8 +66,8 @@ func serve(ctx context.Context, cfg *config.Config, std streams, logger *slog.Lo
 	return a.Run(ctx)
 }
 
-// reopen opens the decision log again at each SIGHUP, until ctx ends. A disk that does not answer may hold it for longer:
-// the caller does not wait for it.
+// reopen opens the decision log again at each SIGHUP, until ctx ends. A disk that does not answer may hold it for
+// longer: the caller does not wait for it.
 func reopen(ctx context.Context, a *app.App, hangups <-chan os.Signal, logger *slog.Logger) {
 	for {
 		select {

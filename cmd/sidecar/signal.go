@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// exitTime is how long the process may run after the signal that asks it to end. A compiler, a disk or a pipe that does not
-// answer must not keep the process alive.
+// exitTime is how long the process may run after the signal that asks it to end. A compiler, a disk or a pipe that
+// does not answer must not keep the process alive.
 type exitTime struct{ limit atomic.Int64 }
 
 // defaultExitTime is for commands that serve nothing.
@@ -23,8 +23,8 @@ func (e *exitTime) set(d time.Duration) {
 	}
 }
 
-// untilSignal returns a context that ends with the first SIGINT or SIGTERM. The process ends with exitFailed when it still
-// runs after its exit time, and at the second such signal.
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM. The process ends with exitFailed when it
+// still runs after its exit time, and at the second such signal.
 func untilSignal() (context.Context, *exitTime) {
 	e := &exitTime{}
 	e.set(defaultExitTime)

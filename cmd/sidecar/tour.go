@@ -31,12 +31,18 @@ sidecar dev is ready; Ctrl-C stops it.
 `, t.api, t.admin, t.issuer, strings.Join(t.paths, ", "))
 
 	reader, writer := t.tokens["reader"], t.tokens["writer"]
-	fmt.Fprintf(&b, "# allowed: the token has the scope, the audience and the tenant\n%s\n\n", t.ask("GET", "/orders/42", "acme", reader))
-	fmt.Fprintf(&b, "# denied for scope: reading is all this token is for\n%s\n\n", t.ask("POST", "/orders", "acme", reader))
-	fmt.Fprintf(&b, "# denied for audience: the token was issued for another API\n%s\n\n", t.ask("GET", "/orders/42", "acme", t.tokens["stranger"]))
-	fmt.Fprintf(&b, "# denied for tenant: the token belongs to globex, the request is about acme\n%s\n\n", t.ask("GET", "/orders/42", "acme", t.tokens["globex"]))
-	fmt.Fprintf(&b, "# denied after revoking: allowed, revoked, and denied as soon as the cached answer is a second old\n%s; %s; sleep 2; %[1]s\n\n", t.ask("POST", "/orders", "acme", writer), t.revoke(writer))
-	fmt.Fprintf(&b, "# a token of your own\ncurl -s -u '%s:%s' -d grant_type=client_credentials %s/token\n\n", t.writer.id, t.writer.secret.Reveal(), t.issuer)
+	fmt.Fprintf(&b, "# allowed: the token has the scope, the audience and the tenant\n%s\n\n",
+		t.ask("GET", "/orders/42", "acme", reader))
+	fmt.Fprintf(&b, "# denied for scope: reading is all this token is for\n%s\n\n",
+		t.ask("POST", "/orders", "acme", reader))
+	fmt.Fprintf(&b, "# denied for audience: the token was issued for another API\n%s\n\n",
+		t.ask("GET", "/orders/42", "acme", t.tokens["stranger"]))
+	fmt.Fprintf(&b, "# denied for tenant: the token belongs to globex, the request is about acme\n%s\n\n",
+		t.ask("GET", "/orders/42", "acme", t.tokens["globex"]))
+	fmt.Fprintf(&b, "# denied after revoking: allowed, revoked, and denied as soon as the cached answer is a second old\n"+
+		"%s; %s; sleep 2; %[1]s\n\n", t.ask("POST", "/orders", "acme", writer), t.revoke(writer))
+	fmt.Fprintf(&b, "# a token of your own\ncurl -s -u '%s:%s' -d grant_type=client_credentials %s/token\n\n",
+		t.writer.id, t.writer.secret.Reveal(), t.issuer)
 	_, _ = io.WriteString(t.out, b.String())
 }
 
@@ -44,7 +50,8 @@ sidecar dev is ready; Ctrl-C stops it.
 func issueTokens(issuer *devissuer.Server, clients []devissuer.Client) (map[string]string, error) {
 	tokens := map[string]string{}
 	for _, c := range clients {
-		token, err := issuer.Issue(devissuer.Grant{ClientID: c.ID, Subject: c.ID, Scopes: c.Scopes, Audience: c.Audiences, Tenant: c.Tenant})
+		token, err := issuer.Issue(devissuer.Grant{ClientID: c.ID, Subject: c.ID, Scopes: c.Scopes,
+			Audience: c.Audiences, Tenant: c.Tenant})
 		if err != nil {
 			return nil, err
 		}
@@ -54,9 +61,12 @@ func issueTokens(issuer *devissuer.Server, clients []devissuer.Client) (map[stri
 }
 
 func (t tour) ask(method, path, tenant, token string) string {
-	return fmt.Sprintf(`curl -s %s/v1/decisions -H 'Content-Type: application/json' -d '{"request":{"method":"%s","url":"https://api.acme.example%s","headers":{"authorization":["Bearer %s"],"x-tenant":["%s"]}}}'`, t.api, method, path, token, tenant)
+	return fmt.Sprintf(`curl -s %s/v1/decisions -H 'Content-Type: application/json' -d '{"request":{"method":"%s",`+
+		`"url":"https://api.acme.example%s","headers":{"authorization":["Bearer %s"],"x-tenant":["%s"]}}}'`,
+		t.api, method, path, token, tenant)
 }
 
 func (t tour) revoke(token string) string {
-	return fmt.Sprintf(`curl -s -u '%s:%s' -d token=%s %s/revoke`, t.writer.id, t.writer.secret.Reveal(), token, t.issuer)
+	return fmt.Sprintf(`curl -s -u '%s:%s' -d token=%s %s/revoke`, t.writer.id, t.writer.secret.Reveal(), token,
+		t.issuer)
 }

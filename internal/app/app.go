@@ -1,5 +1,5 @@
-// Package app builds a sidecar from its configuration, runs it, reloads its policies and stops it. One list of parts, in
-// the order of their dependencies, serves New, Check and the stop.
+// Package app builds a sidecar from its configuration, runs it, reloads its policies and stops it. One list of parts,
+// in the order of their dependencies, serves New, Check and the stop.
 package app
 
 import (
@@ -99,8 +99,8 @@ func Check(ctx context.Context, cfg *config.Config) (*engine.Policy, error) {
 	return a.initial.policy, errors.Join(errs...)
 }
 
-// New builds an App. Everything that can fail does so here, before anything serves. When it returns an error nothing is
-// left open.
+// New builds an App. Everything that can fail does so here, before anything serves. When it returns an error nothing
+// is left open.
 func New(ctx context.Context, cfg *config.Config, deps Deps) (*App, error) {
 	a := newApp(cfg, deps)
 	for _, s := range a.steps() {
@@ -140,7 +140,8 @@ func (a *App) openTracer(ctx context.Context) (err error) {
 }
 
 func (a *App) openLog(context.Context) (err error) {
-	deps := decisionlog.Deps{Stdout: a.deps.Stdout, Metrics: a.metrics.Registerer(), Log: a.deps.Logger, Version: a.deps.Version}
+	deps := decisionlog.Deps{Stdout: a.deps.Stdout, Metrics: a.metrics.Registerer(), Log: a.deps.Logger,
+		Version: a.deps.Version}
 	if a.log, err = decisionlog.Open(a.cfg.DecisionLog, deps); err != nil {
 		return err
 	}
@@ -164,7 +165,8 @@ func (a *App) openIssuers(context.Context) (err error) {
 		a.metrics.AddIssuer(issuer.Name())
 		a.metrics.ObserveCache(issuer.Name(), func() telemetry.Held {
 			s := issuer.Stats()
-			return telemetry.Held{Active: s.Active.Entries, Bytes: s.Active.Bytes, Inactive: s.Inactive.Entries, Tombstones: s.Tombstones, Revocations: s.Revocations}
+			return telemetry.Held{Active: s.Active.Entries, Bytes: s.Active.Bytes, Inactive: s.Inactive.Entries,
+				Tombstones: s.Tombstones, Revocations: s.Revocations}
 		})
 		a.metrics.ObserveBreaker(issuer.Name(), func() int { return int(issuer.Breaker()) })
 	}
@@ -190,9 +192,11 @@ func (a *App) loadPolicies(ctx context.Context) error {
 }
 
 func (a *App) openPoint(context.Context) error {
-	a.point = decision.New(a.cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: a.initial.policy}, decision.Deps{
-		Input: input.NewRules(a.cfg.Input), Proofs: a.proofs, DecisionLog: a.log, Metrics: a.metrics.Registerer(), Log: a.deps.Logger, Tracer: a.tracer,
-	})
+	a.point = decision.New(a.cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: a.initial.policy},
+		decision.Deps{
+			Input: input.NewRules(a.cfg.Input), Proofs: a.proofs, DecisionLog: a.log, Metrics: a.metrics.Registerer(),
+			Log: a.deps.Logger, Tracer: a.tracer,
+		})
 	metrics.NewGaugeFunc(a.metrics.Registerer(), "sidecar_app_policy_misconfigured_ratio",
 		"Share of the evaluations of the policy that is served that gave no verdict.",
 		func() float64 { return a.point.Snapshot().Verdicts().Ratio() })

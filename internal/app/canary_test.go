@@ -11,12 +11,12 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// TestReadinessFollowsTheCanary: a server that no longer tells us about tokens takes the sidecar out of service, and an
-// answer brings it back.
+// TestReadinessFollowsTheCanary: a server that no longer tells us about tokens takes the sidecar out of service, and
+// an answer brings it back.
 func TestReadinessFollowsTheCanary(t *testing.T) {
 	w := start(t, func(c *config.Config) {
 		c.Issuers[0].Canary.Every = time.Second
-		c.Issuers[0].Canary.Scope = []string{"nobody:may"}
+		c.Issuers[0].Canary.Scope = []string{"denied:scope"}
 	})
 	testkit.Eventually(t, "the sidecar is not ready", func() bool { return !w.status(t).Ready })
 	if s := w.status(t); !strings.Contains(s.Issuers[0].Canary, "status 40") {
@@ -30,7 +30,8 @@ func TestReadinessFollowsTheCanary(t *testing.T) {
 	if resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("readyz is %d", resp.StatusCode)
 	}
-	if body, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(body), `"because": "canary"`) || strings.Contains(string(body), "status 40") {
+	if body, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(body), `"because": "canary"`) ||
+		strings.Contains(string(body), "status 40") {
 		t.Errorf("a probe is told %s, %v", body, err)
 	}
 	if got := w.ask(t, w.token(t, good())); !got.Allow {

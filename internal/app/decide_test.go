@@ -30,15 +30,20 @@ func TestShippedPoliciesDecide(t *testing.T) {
 		status int
 		code   string
 	}{
-		"a good token is allowed":         {w.token(t, good()), "allow", 200, ""},
-		"a lacking scope is forbidden":    {with(func(g *devissuer.Grant) { g.Scopes = []string{"orders:write"} }), "deny", 403, "insufficient_scope"},
-		"another audience is no token":    {with(func(g *devissuer.Grant) { g.Audience = []string{"other-api"} }), "deny", 401, "wrong_audience"},
-		"another tenant is forbidden":     {with(func(g *devissuer.Grant) { g.Tenant = "globex" }), "deny", 403, "wrong_tenant"},
-		"no token is challenged":          {"", "unauthenticated", 401, "no_credential"},
-		"an unknown token is challenged":  {"nobody-knows-it", "unauthenticated", 401, "invalid_token"},
-		"an expired token is challenged":  {with(func(g *devissuer.Grant) { g.TTL = -time.Hour }), "unauthenticated", 401, "invalid_token"},
-		"a malformed token is a mistake":  {"a b", "malformed", 400, "invalid_request"},
-		"a JWT is as good as opaque text": {with(func(g *devissuer.Grant) { g.TokenFormat = devissuer.JWT }), "allow", 200, ""},
+		"a good token is allowed": {w.token(t, good()), "allow", 200, ""},
+		"a lacking scope is forbidden": {with(func(g *devissuer.Grant) { g.Scopes = []string{"orders:write"} }),
+			"deny", 403, "insufficient_scope"},
+		"another audience is no token": {with(func(g *devissuer.Grant) { g.Audience = []string{"other-api"} }),
+			"deny", 401, "wrong_audience"},
+		"another tenant is forbidden": {with(func(g *devissuer.Grant) { g.Tenant = "globex" }), "deny", 403,
+			"wrong_tenant"},
+		"no token is challenged":         {"", "unauthenticated", 401, "no_credential"},
+		"an unknown token is challenged": {"an-unknown-token", "unauthenticated", 401, "invalid_token"},
+		"an expired token is challenged": {with(func(g *devissuer.Grant) { g.TTL = -time.Hour }), "unauthenticated",
+			401, "invalid_token"},
+		"a malformed token is a mistake": {"a b", "malformed", 400, "invalid_request"},
+		"a JWT is as good as opaque text": {with(func(g *devissuer.Grant) { g.TokenFormat = devissuer.JWT }), "allow",
+			200, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := w.ask(t, c.token); !got.is(c.kind, c.status, c.code) {
@@ -53,7 +58,8 @@ func TestScopeIsNamedInTheChallenge(t *testing.T) {
 	g := good()
 	g.Scopes = nil
 	got := w.ask(t, w.token(t, g)).Headers["WWW-Authenticate"]
-	if want := `Bearer realm="sidecar", error="insufficient_scope", scope="orders:read"`; len(got) != 1 || got[0] != want {
+	if want := `Bearer realm="sidecar", error="insufficient_scope", scope="orders:read"`; len(got) != 1 ||
+		got[0] != want {
 		t.Errorf("challenge %q, want %q", got, want)
 	}
 }
@@ -66,13 +72,15 @@ func TestRevokedTokenIsDeniedAfterTheTTL(t *testing.T) {
 		t.Fatalf("got %v", got)
 	}
 	w.issuer.Revoke(tok)
-	testkit.Eventually(t, "the revoked token is refused", func() bool { return w.ask(t, tok).is("unauthenticated", 401, "invalid_token") })
+	testkit.Eventually(t, "the revoked token is refused",
+		func() bool { return w.ask(t, tok).is("unauthenticated", 401, "invalid_token") })
 }
 
 func TestBatchAsksOnceForEachToken(t *testing.T) {
 	w := start(t, func(c *config.Config) { c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.NegativeTTL = 0, 0 })
 	one, other := call(w.token(t, good())), call("unknown")
-	body, err := w.send(t.Context(), "POST", w.api+"/v1/decisions/batch", `{"items":[`+strings.Join([]string{one, other, one, other, one}, ",")+`]}`)
+	body, err := w.send(t.Context(), "POST", w.api+"/v1/decisions/batch",
+		`{"items":[`+strings.Join([]string{one, other, one, other, one}, ",")+`]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +103,8 @@ func TestStartsWhileTheAuthorizationServerIsDown(t *testing.T) {
 	port := testkit.HoldPort(t)
 	w := &world{cfg: configuration(t, "http://"+port.Addr())}
 	w.run(t)
-	if got := w.ask(t, "abc"); !got.is("unavailable", 503, "temporarily_unavailable") || got.Headers["Retry-After"] == nil {
+	if got := w.ask(t, "abc"); !got.is("unavailable", 503, "temporarily_unavailable") ||
+		got.Headers["Retry-After"] == nil {
 		t.Errorf("got %v %v", got, got.Headers)
 	}
 	if s := w.status(t); !s.Ready {

@@ -11,9 +11,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine"
 )
 
-// diagnosed adds to err, the problems of files that cfg names, the problems of the policies in the files that can be read.
-// When the compiler takes longer than configured, or ctx ends, err is returned as it is. The compiler cannot be stopped:
-// ended is called when it is done.
+// diagnosed adds to err, the problems of files that cfg names, the problems of the policies in the files that can be
+// read. When the compiler takes longer than configured, or ctx ends, err is returned as it is. The compiler cannot be
+// stopped: ended is called when it is done.
 func diagnosed(ctx context.Context, cfg *config.Config, err error, ended func()) error {
 	problems, ok := errors.AsType[bundle.Problems](err)
 	if !ok {

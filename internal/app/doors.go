@@ -17,8 +17,8 @@ type Door interface {
 	Addr() net.Addr
 	// Serve serves until Shutdown, and then returns nil.
 	Serve() error
-	// Shutdown accepts no new calls, and waits for those under way. When ctx ends first it cuts them off, and its error
-	// says so.
+	// Shutdown accepts no new calls, and waits for those under way. When ctx ends first it cuts them off, and its
+	// error says so.
 	Shutdown(ctx context.Context) error
 }
 
@@ -32,14 +32,21 @@ type entrance struct {
 // entrances is every door of an App. Another door is another line.
 func (a *App) entrances() []entrance {
 	return []entrance{
-		{"api", a.cfg.Listen.API, func(c listen.Config, on listen.Deps) (Door, error) { return native.OpenAPI(c, a.native(), on) }},
-		{"admin", a.cfg.Listen.Admin, func(c listen.Config, on listen.Deps) (Door, error) { return native.OpenAdmin(c, a.native(), on) }},
+		{"api", a.cfg.Listen.API, func(c listen.Config, on listen.Deps) (Door,
+			error) {
+			return native.OpenAPI(c, a.native(), on)
+		}},
+		{"admin", a.cfg.Listen.Admin, func(c listen.Config, on listen.Deps) (Door,
+			error) {
+			return native.OpenAdmin(c, a.native(), on)
+		}},
 	}
 }
 
 func (a *App) native() native.Deps {
 	deps := native.Deps{
-		Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Logger, Tracer: a.tracer,
+		Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Logger,
+		Tracer: a.tracer,
 	}
 	if a.signals != nil {
 		deps.Events = a.signals
@@ -74,8 +81,8 @@ func (a *App) checkDoors(context.Context) error {
 	return errors.Join(errs...)
 }
 
-// callsShare is the share of the time for a stop that calls under way have. The rest is for the decision log: a call that
-// does not end must not lose the events of those that did.
+// callsShare is the share of the time for a stop that calls under way have. The rest is for the decision log: a call
+// that does not end must not lose the events of those that did.
 const callsShare = 0.75
 
 // stopDoors stops accepting calls, and waits for those under way.

@@ -31,7 +31,7 @@ func TestStopPollsNoMoreOnceItsConnectionsAreClosed(t *testing.T) {
 	polled.Start()
 	defer polled.Close()
 	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // or nobody notices that the caller is gone
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client is gone
 		<-r.Context().Done()
 	}))
 	defer collector.Close()
@@ -44,7 +44,8 @@ func TestStopPollsNoMoreOnceItsConnectionsAreClosed(t *testing.T) {
 	})
 	w.streamIsUp(t)
 	w.ask(t, w.token(t, good()))
-	if err := w.stopped(t); err != nil && !strings.Contains(err.Error(), "stop traces") { // their collector never answers
+	if err := w.stopped(t); err != nil &&
+		!strings.Contains(err.Error(), "stop traces") { // their collector never answers
 		t.Error(err)
 	}
 	testkit.Eventually(t, "no connection is left", func() bool { mu.Lock(); defer mu.Unlock(); return len(open) == 0 })

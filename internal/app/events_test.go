@@ -20,8 +20,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// receiving makes a sidecar that takes logout tokens and Keycloak's messages, and polls a transmitter at the URL, which
-// never answers.
+// receiving makes a sidecar that takes logout tokens and Keycloak's messages, and polls a transmitter at the URL,
+// which never answers.
 func receiving(t *testing.T, transmitter string) func(*config.Config) {
 	return func(c *config.Config) {
 		one := conf.Default[receivers.Config]()
@@ -29,8 +29,10 @@ func receiving(t *testing.T, transmitter string) func(*config.Config) {
 		one.BackChannelLogout = backchannel.Config{Audience: []string{"web"}, Algorithms: []string{"RS256"}}
 		one.KeycloakAdmin = keycloak.Config{ClientID: "sidecar", Algorithms: []string{"RS256"}}
 		one.SharedSignals = ssf.Config{
-			Delivery: "poll", Manage: "off", Transmitter: transmitter, Audience: []string{"sidecar/1"}, Algorithms: []string{"RS256"},
-			PollURL: transmitter + "/poll", PollWait: 30 * time.Second, PollEvery: time.Second, DownAfter: 3 * time.Minute, DownTTL: 5 * time.Second,
+			Delivery: "poll", Manage: "off", Transmitter: transmitter, Audience: []string{"sidecar/1"},
+			Algorithms: []string{"RS256"},
+			PollURL:    transmitter + "/poll", PollWait: 30 * time.Second, PollEvery: time.Second,
+			DownAfter: 3 * time.Minute, DownTTL: 5 * time.Second,
 		}
 		one.SharedSignals.AccessToken = testkit.SecretFile(t, "stream-token\n")
 		c.Events = []receivers.Config{one}
@@ -47,12 +49,14 @@ func TestEventsAreToldOfInStatusAndMetricsAndStopWithTheApp(t *testing.T) {
 	defer transmitter.Close()
 	w := start(t, receiving(t, transmitter.URL))
 	<-asked // a poll is under way
-	code, body, err := w.exchange(context.Background(), "POST", w.admin+"/v1/events/dev/backchannel-logout", "logout_token=garbage")
+	code, body, err := w.exchange(context.Background(), "POST", w.admin+"/v1/events/dev/backchannel-logout",
+		"logout_token=garbage")
 	if err != nil || code != http.StatusBadRequest || !strings.Contains(body, "invalid_request") {
 		t.Errorf("%d %s %v", code, body, err)
 	}
 	status := w.get(t, "/v1/status")
-	for _, want := range []string{`"kind": "backchannel_logout"`, `"kind": "keycloak_admin"`, `"kind": "shared_signals"`, `"state": "down"`, `"refused": 1`} {
+	for _, want := range []string{`"kind": "backchannel_logout"`, `"kind": "keycloak_admin"`,
+		`"kind": "shared_signals"`, `"state": "down"`, `"refused": 1`} {
 		if !strings.Contains(status, want) {
 			t.Errorf("%s is not in %s", want, status)
 		}

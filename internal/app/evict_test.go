@@ -9,8 +9,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/config"
 )
 
-// TestEvictedTokenIsDeniedAtOnceWhileItIsInUse: the token is revoked at its server, which tells nobody; then somebody
-// tells the sidecar. Whoever asks after that is refused, however long answers are kept.
+// TestEvictedTokenIsDeniedAtOnceWhileItIsInUse: the token is revoked at its server without an event; then a call to
+// /v1/evict names it. Every later request is refused, however long answers are kept.
 func TestEvictedTokenIsDeniedAtOnceWhileItIsInUse(t *testing.T) {
 	w := start(t, func(c *config.Config) { c.Issuers[0].Cache.TTL = time.Hour })
 	tok := w.token(t, good())

@@ -59,11 +59,16 @@ func TestNoPathLeadsPastTheKeyOfTheAdminListener(t *testing.T) {
 	w.ask(t, tok)
 	calls := w.issuer.Calls()
 	for _, target := range []string{
-		"/v1/evict", "/v1/events/../evict", "/v1/events/dev/../../evict", "/v1/events/%2e%2e/evict", "/v1/events/..%2fevict", "/v1/events//../evict",
-		"/v1/events/%2E%2E%2Fevict", "//v1/evict", "/v1//evict", "/v1/./evict", "/v1/evict/", "/V1/evict", "/v1/evict?x=/v1/events/dev", "/v1/evict;/v1/events/dev",
-		w.admin + "/v1/evict", "http://elsewhere/v1/events/../evict", "/v1/events/dev\\..\\..\\evict", "/livez/../v1/evict", "/readyz/../v1/evict",
-		"/v1/events/", "/v1/events/nobody/shared-signals", "/v1/events/nobody/backchannel-logout", "/v1/events/dev/../nobody/shared-signals",
-		"/v1/events/dev%2fshared-signals", "/v1/events/dev/shared-signals/", "/v1/events/DEV/shared-signals", "/v1/events/dev%00/shared-signals", "/v1/events/dev/keycloak/k_logout",
+		"/v1/evict", "/v1/events/../evict", "/v1/events/dev/../../evict", "/v1/events/%2e%2e/evict",
+		"/v1/events/..%2fevict", "/v1/events//../evict",
+		"/v1/events/%2E%2E%2Fevict", "//v1/evict", "/v1//evict", "/v1/./evict", "/v1/evict/", "/V1/evict",
+		"/v1/evict?x=/v1/events/dev", "/v1/evict;/v1/events/dev",
+		w.admin + "/v1/evict", "http://elsewhere/v1/events/../evict", "/v1/events/dev\\..\\..\\evict",
+		"/livez/../v1/evict", "/readyz/../v1/evict",
+		"/v1/events/", "/v1/events/unknown/shared-signals", "/v1/events/unknown/backchannel-logout",
+		"/v1/events/dev/../unknown/shared-signals",
+		"/v1/events/dev%2fshared-signals", "/v1/events/dev/shared-signals/", "/v1/events/DEV/shared-signals",
+		"/v1/events/dev%00/shared-signals", "/v1/events/dev/keycloak/k_logout",
 	} {
 		body := `{"all":true}`
 		code := raw(t, w.admin, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", target, len(body), body))
@@ -71,13 +76,14 @@ func TestNoPathLeadsPastTheKeyOfTheAdminListener(t *testing.T) {
 			t.Errorf("%s: %d", target, code)
 		}
 	}
-	for _, target := range []string{"/v1/status", "/metrics", "/v1/events/../status", "/v1/events/%2e%2e/%2e%2e/metrics", "/v1/events/../../metrics"} {
+	for _, target := range []string{"/v1/status", "/metrics", "/v1/events/../status",
+		"/v1/events/%2e%2e/%2e%2e/metrics", "/v1/events/../../metrics"} {
 		if code := raw(t, w.admin, "GET "+target+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); code < 300 || code >= 500 {
 			t.Errorf("%s: %d", target, code)
 		}
 	}
 	if a := w.ask(t, tok); !a.Allow || w.issuer.Calls() != calls {
-		t.Errorf("somebody evicted: %v, %d questions", a, w.issuer.Calls()-calls)
+		t.Errorf("a request evicted: %v, %d questions", a, w.issuer.Calls()-calls)
 	}
 }
 
@@ -85,7 +91,8 @@ func TestTheAPIListenerNeitherEvictsNorTakesEvents(t *testing.T) {
 	tr := newTransmitter(t, func() string { return "" })
 	w := start(t, func(c *config.Config) { receivedFrom(t, tr, "push", c) })
 	for _, path := range []string{
-		"/v1/evict", "/v1/events/dev/shared-signals", "/v1/events/dev/backchannel-logout", "/v1/events/dev/keycloak/k_logout", "/metrics",
+		"/v1/evict", "/v1/events/dev/shared-signals", "/v1/events/dev/backchannel-logout",
+		"/v1/events/dev/keycloak/k_logout", "/metrics",
 		"/v1/decisions/../evict", "/v1/decisions/%2e%2e/evict", "/v1/decisions/../events/dev/shared-signals",
 	} {
 		code := raw(t, w.api, "POST "+path+" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 12\r\nConnection: close\r\n\r\n{\"all\":true}")
@@ -109,7 +116,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestHugeEventsAreNotRead: whoever sends them has shown nothing yet.
+// TestHugeEventsAreNotRead: their senders are not authenticated yet.
 func TestHugeEventsAreNotRead(t *testing.T) {
 	tr := newTransmitter(t, func() string { return "" })
 	w := start(t, func(c *config.Config) {
@@ -121,7 +128,7 @@ func TestHugeEventsAreNotRead(t *testing.T) {
 		"/v1/events/dev/shared-signals":     {"application/secevent+jwt", streamHeader},
 		"/v1/events/dev/backchannel-logout": {"application/x-www-form-urlencoded", ""},
 		"/v1/events/dev/keycloak/k_logout":  {"text/plain", ""},
-		"/v1/events/nobody/shared-signals":  {"application/secevent+jwt", streamHeader},
+		"/v1/events/unknown/shared-signals": {"application/secevent+jwt", streamHeader},
 		"/v1/evict":                         {"application/json", ""},
 	} {
 		body := &endless{}
@@ -145,7 +152,7 @@ func TestHugeEventsAreNotRead(t *testing.T) {
 	}
 }
 
-// TestAFloodOfForgedEventsCostsTheServerNothing: anybody can send logout tokens that name keys which nobody has.
+// TestAFloodOfForgedEventsCostsTheServerNothing: any client can send logout tokens that name unknown keys.
 func TestAFloodOfForgedEventsCostsTheServerNothing(t *testing.T) {
 	t.Parallel()
 	var fetched atomic.Int64
@@ -162,9 +169,13 @@ func TestAFloodOfForgedEventsCostsTheServerNothing(t *testing.T) {
 	for n := range 100 { // 64 of them wait for newer keys
 		running.Go(func() {
 			for i := range 4 {
-				header := testkit.Base64URL(fmt.Appendf(nil, `{"alg":"ES256","typ":"logout+jwt","kid":"nobody-%d-%d"}`, n, i))
-				claims := testkit.Base64URL(fmt.Appendf(nil, `{"iss":%q,"aud":"web","iat":%d,"exp":%d,"jti":"%d-%d","sub":"alice","events":{"http://schemas.openid.net/event/backchannel-logout":{}}}`, w.issuer.Issuer(), now, now+60, n, i))
-				code := w.form(t, "/v1/events/dev/backchannel-logout", url.Values{"logout_token": {header + "." + claims + "." + strings.Repeat("A", 86)}})
+				header := testkit.Base64URL(fmt.Appendf(nil,
+					`{"alg":"ES256","typ":"logout+jwt","kid":"unknown-%d-%d"}`,
+					n, i))
+				claims := testkit.Base64URL(fmt.Appendf(nil,
+					`{"iss":%q,"aud":"web","iat":%d,"exp":%d,"jti":"%d-%d","sub":"alice","events":{"http://schemas.openid.net/event/backchannel-logout":{}}}`, w.issuer.Issuer(), now, now+60, n, i))
+				code := w.form(t, "/v1/events/dev/backchannel-logout",
+					url.Values{"logout_token": {header + "." + claims + "." + strings.Repeat("A", 86)}})
 				if code != http.StatusBadRequest {
 					t.Errorf("status %d", code)
 				}
@@ -204,18 +215,22 @@ func TestBCP3_NoJWTOfAnotherKindPassesForAnAccessToken(t *testing.T) {
 			}
 			now := time.Now().Unix()
 			claims := map[string]any{
-				"iss": w.issuer.Issuer(), "sub": "alice", "client_id": "web", "scope": "orders:read", "aud": "orders-api", "tenant": "acme", "iat": now, "exp": now + 60, "jti": "x",
+				"iss": w.issuer.Issuer(), "sub": "alice", "client_id": "web", "scope": "orders:read",
+				"aud": "orders-api", "tenant": "acme", "iat": now, "exp": now + 60, "jti": "x",
 			}
-			for _, typ := range []string{"logout+jwt", "secevent+jwt", "dpop+jwt", "JWT", "token-introspection+jwt", "client-authentication+jwt", "id_token+jwt"} {
+			for _, typ := range []string{"logout+jwt", "secevent+jwt", "dpop+jwt", "JWT", "token-introspection+jwt",
+				"client-authentication+jwt", "id_token+jwt"} {
 				if a := w.ask(t, jwks.Sign(t, tr.key, typ, claims)); a.Allow || a.Kind != "unauthenticated" {
 					t.Errorf("a %s is %v", typ, a)
 				}
 			}
-			if code := w.form(t, "/v1/events/dev/backchannel-logout", url.Values{"logout_token": {access}}); code != http.StatusBadRequest {
+			if code := w.form(t, "/v1/events/dev/backchannel-logout",
+				url.Values{"logout_token": {access}}); code != http.StatusBadRequest {
 				t.Errorf("an access token as a logout token: %d", code)
 			}
 			for _, set := range []string{access, tr.loggedOut(t, "1", "s", w.issuer.Issuer())} {
-				if code, _ := w.pushed(t, "/v1/events/dev/shared-signals", set, streamHeader); code != http.StatusBadRequest {
+				if code, _ := w.pushed(t, "/v1/events/dev/shared-signals", set,
+					streamHeader); code != http.StatusBadRequest {
 					t.Errorf("something else as an event: %d", code)
 				}
 			}
@@ -223,8 +238,8 @@ func TestBCP3_NoJWTOfAnotherKindPassesForAnAccessToken(t *testing.T) {
 	}
 }
 
-// TestATokenGoesToNoIssuerThatTheRequestDidNotName: hosts and headers as nobody should send them. Whatever becomes of the
-// request, the second issuer sees only tokens of requests that are clearly its own.
+// TestATokenGoesToNoIssuerThatTheRequestDidNotName: hosts and headers that no client should send. Whatever becomes of
+// the request, the second issuer sees only tokens of requests that are clearly its own.
 func TestATokenGoesToNoIssuerThatTheRequestDidNotName(t *testing.T) {
 	second := authserver.Start(t, knowsTheSidecar())
 	w := start(t, func(c *config.Config) {
@@ -239,33 +254,45 @@ func TestATokenGoesToNoIssuerThatTheRequestDidNotName(t *testing.T) {
 		url, headers string
 		second       bool
 	}{
-		"both, clearly":                    {"https://globex.example/orders/42", `"x-tenant":["globex"]`, true},
-		"a host in capitals, with a dot":   {"https://GLOBEX.example.:443/orders/42", `"X-Tenant":["globex"]`, true},
-		"a path, and a Host":               {"/orders/42", `"Host":["globex.example"],"x-tenant":["globex"]`, true},
-		"another host":                     {"https://acme.example/orders/42", `"x-tenant":["globex"]`, false},
-		"another Host behind an absolute":  {"https://acme.example/orders/42", `"host":["globex.example"],"x-tenant":["globex"]`, false},
-		"a host that begins so":            {"https://globex.example.evil/orders/42", `"x-tenant":["globex"]`, false},
-		"a host in the user":               {"https://globex.example@acme.example/orders/42", `"x-tenant":["globex"]`, false},
-		"a host behind a backslash":        {"https://acme.example\\\\@globex.example/orders/42", `"x-tenant":["globex"]`, false},
-		"a host in the path":               {"https://acme.example/globex.example", `"x-tenant":["globex"]`, false},
-		"X-Forwarded-Host":                 {"https://acme.example/orders/42", `"x-forwarded-host":["globex.example"],"x-tenant":["globex"]`, false},
-		"two Hosts":                        {"/orders/42", `"host":["globex.example","acme.example"],"x-tenant":["globex"]`, false},
-		"two Hosts in two spellings":       {"/orders/42", `"host":["globex.example"],"Host":["acme.example"],"x-tenant":["globex"]`, false},
-		"no Host":                          {"/orders/42", `"x-tenant":["globex"]`, false},
-		"two fields":                       {"https://globex.example/orders/42", `"x-tenant":["globex","acme"]`, false},
-		"two fields that agree":            {"https://globex.example/orders/42", `"x-tenant":["globex","globex"]`, false},
-		"two spellings":                    {"https://globex.example/orders/42", `"x-tenant":["globex"],"X-Tenant":["acme"]`, false},
-		"a list in one field":              {"https://globex.example/orders/42", `"x-tenant":["globex,acme"]`, false},
-		"blanks":                           {"https://globex.example/orders/42", `"x-tenant":[" globex"]`, false},
-		"capitals":                         {"https://globex.example/orders/42", `"x-tenant":["GLOBEX"]`, false},
-		"a letter that looks alike":        {"https://globex.example/orders/42", `"x-tenant":["glob\u0435x"]`, false},
-		"a NUL":                            {"https://globex.example/orders/42", `"x-tenant":["globex\u0000"]`, false},
-		"a name that looks alike":          {"https://globex.example/orders/42", `"x_tenant":["globex"]`, false},
-		"an empty value":                   {"https://globex.example/orders/42", `"x-tenant":[""]`, false},
-		"no value":                         {"https://globex.example/orders/42", `"x-tenant":[]`, false},
-		"a value of a megabyte, nearly":    {"https://globex.example/orders/42", `"x-tenant":["` + strings.Repeat("globex", 100_000) + `"]`, false},
-		"a Kelvin sign, which folds to k":  {"https://globex.example/orders/42", `"x-tenant":["globex"],"\u212aost":["a"]`, false},
-		"another header that is no header": {"https://globex.example/orders/42", `"x-tenant":["globex"],"x-tenant ":["acme"]`, false},
+		"both, clearly":                  {"https://globex.example/orders/42", `"x-tenant":["globex"]`, true},
+		"a host in capitals, with a dot": {"https://GLOBEX.example.:443/orders/42", `"X-Tenant":["globex"]`, true},
+		"a path, and a Host":             {"/orders/42", `"Host":["globex.example"],"x-tenant":["globex"]`, true},
+		"another host":                   {"https://acme.example/orders/42", `"x-tenant":["globex"]`, false},
+		"another Host behind an absolute": {"https://acme.example/orders/42",
+			`"host":["globex.example"],"x-tenant":["globex"]`, false},
+		"a host that begins so": {"https://globex.example.evil/orders/42", `"x-tenant":["globex"]`, false},
+		"a host in the user": {"https://globex.example@acme.example/orders/42", `"x-tenant":["globex"]`,
+			false},
+		"a host behind a backslash": {"https://acme.example\\\\@globex.example/orders/42",
+			`"x-tenant":["globex"]`, false},
+		"a host in the path": {"https://acme.example/globex.example", `"x-tenant":["globex"]`, false},
+		"X-Forwarded-Host": {"https://acme.example/orders/42",
+			`"x-forwarded-host":["globex.example"],"x-tenant":["globex"]`, false},
+		"two Hosts": {"/orders/42",
+			`"host":["globex.example","acme.example"],"x-tenant":["globex"]`, false},
+		"two Hosts in two spellings": {"/orders/42",
+			`"host":["globex.example"],"Host":["acme.example"],"x-tenant":["globex"]`, false},
+		"no Host": {"/orders/42", `"x-tenant":["globex"]`, false},
+		"two fields": {"https://globex.example/orders/42", `"x-tenant":["globex","acme"]`,
+			false},
+		"two fields that agree": {"https://globex.example/orders/42", `"x-tenant":["globex","globex"]`,
+			false},
+		"two spellings": {"https://globex.example/orders/42",
+			`"x-tenant":["globex"],"X-Tenant":["acme"]`, false},
+		"a list in one field":       {"https://globex.example/orders/42", `"x-tenant":["globex,acme"]`, false},
+		"blanks":                    {"https://globex.example/orders/42", `"x-tenant":[" globex"]`, false},
+		"capitals":                  {"https://globex.example/orders/42", `"x-tenant":["GLOBEX"]`, false},
+		"a letter that looks alike": {"https://globex.example/orders/42", `"x-tenant":["glob\u0435x"]`, false},
+		"a NUL":                     {"https://globex.example/orders/42", `"x-tenant":["globex\u0000"]`, false},
+		"a name that looks alike":   {"https://globex.example/orders/42", `"x_tenant":["globex"]`, false},
+		"an empty value":            {"https://globex.example/orders/42", `"x-tenant":[""]`, false},
+		"no value":                  {"https://globex.example/orders/42", `"x-tenant":[]`, false},
+		"a value of a megabyte, nearly": {"https://globex.example/orders/42",
+			`"x-tenant":["` + strings.Repeat("globex", 100_000) + `"]`, false},
+		"a Kelvin sign, which folds to k": {"https://globex.example/orders/42",
+			`"x-tenant":["globex"],"\u212aost":["a"]`, false},
+		"another header that is no header": {"https://globex.example/orders/42",
+			`"x-tenant":["globex"],"x-tenant ":["acme"]`, false},
 	} {
 		t.Run(what, func(t *testing.T) {
 			before := second.Calls()
@@ -308,17 +335,21 @@ func TestOddProofsAreNoReasonToAllowOrToFail(t *testing.T) {
 		"a key on a foreign curve": `["` + testkit.Base64URL([]byte(`{"typ":"dpop+jwt","alg":"ES256","jwk":{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}}`)) + "." + parts[1] + "." + parts[2] + `"]`,
 		"a jku":                    `["` + testkit.Base64URL([]byte(`{"typ":"dpop+jwt","alg":"ES256","jku":"`+w.issuer.Issuer()+`/jwks"}`)) + "." + parts[1] + "." + parts[2] + `"]`,
 	} {
-		body := strings.Replace(strings.Replace(call(tok), `["Bearer `, `["DPoP `, 1), `"headers":{`, `"headers":{"dpop":`+header+`,`, 1)
+		body := strings.Replace(strings.Replace(call(tok), `["Bearer `, `["DPoP `, 1), `"headers":{`,
+			`"headers":{"dpop":`+header+`,`, 1)
 		code, text, err := w.exchange(t.Context(), "POST", w.api+"/v1/decisions", body)
-		if err != nil || code != 200 || strings.Contains(text, `"allow":true`) || !strings.Contains(text, `"kind":"unauthenticated"`) && !strings.Contains(text, `"kind":"malformed"`) {
+		if err != nil || code != 200 || strings.Contains(text, `"allow":true`) ||
+			!strings.Contains(text, `"kind":"unauthenticated"`) && !strings.Contains(text, `"kind":"malformed"`) {
 			t.Errorf("%s: %d %.300s %v", what, code, text, err)
 		}
 	}
 	two := strings.Replace(proven(tok, one), `"headers":{`, `"headers":{"dpop":["`+one+`"],`, 1)
-	if _, text, _ := w.exchange(t.Context(), "POST", w.api+"/v1/decisions", two); strings.Contains(text, `"allow":true`) {
+	if _, text, _ := w.exchange(t.Context(), "POST", w.api+"/v1/decisions", two); strings.Contains(text,
+		`"allow":true`) {
 		t.Error("two proofs under two spellings pass")
 	}
-	if _, text, err := w.exchange(t.Context(), "POST", w.api+"/v1/decisions", proven(tok, one)); err != nil || !strings.Contains(text, `"allow":true`) {
+	if _, text, err := w.exchange(t.Context(), "POST", w.api+"/v1/decisions", proven(tok, one)); err != nil ||
+		!strings.Contains(text, `"allow":true`) {
 		t.Errorf("in the end the proof does not pass: %s", text)
 	}
 }

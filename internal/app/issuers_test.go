@@ -31,7 +31,8 @@ func two(t *testing.T) (w *world, second *devissuer.Server) {
 // askAs asks about GET /orders/42 of a tenant.
 func (w *world) askAs(t *testing.T, tenant, token string) (status int, body string) {
 	t.Helper()
-	status, body, err := w.exchange(t.Context(), "POST", w.api+"/v1/decisions", strings.ReplaceAll(call(token), `"acme"`, fmt.Sprintf("%q", tenant)))
+	status, body, err := w.exchange(t.Context(), "POST", w.api+"/v1/decisions",
+		strings.ReplaceAll(call(token), `"acme"`, fmt.Sprintf("%q", tenant)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,11 +56,12 @@ func TestEachTokenIsAskedAboutAtItsOwnIssuer(t *testing.T) {
 		kind          string
 		first, other  int
 	}{
-		"opaque of the first":                  {"acme", issue(w.issuer, good(), devissuer.Opaque), "allow", 1, 0},
-		"opaque of the second":                 {"globex", issue(second, globex, devissuer.Opaque), "allow", 0, 1},
-		"a JWT of the first":                   {"acme", issue(w.issuer, good(), devissuer.JWT), "allow", 1, 0},
-		"a JWT of the second":                  {"globex", issue(second, globex, devissuer.JWT), "allow", 0, 1},
-		"a JWT of the second, of no tenant":    {"acme", issue(second, good(), devissuer.JWT), "unauthenticated", 0, 0},
+		"opaque of the first":  {"acme", issue(w.issuer, good(), devissuer.Opaque), "allow", 1, 0},
+		"opaque of the second": {"globex", issue(second, globex, devissuer.Opaque), "allow", 0, 1},
+		"a JWT of the first":   {"acme", issue(w.issuer, good(), devissuer.JWT), "allow", 1, 0},
+		"a JWT of the second":  {"globex", issue(second, globex, devissuer.JWT), "allow", 0, 1},
+		"a JWT of the second, of no tenant": {"acme", issue(second, good(), devissuer.JWT), "unauthenticated", 0,
+			0},
 		"a JWT of the first, called another's": {"globex", issue(w.issuer, globex, devissuer.JWT), "allow", 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,11 +75,13 @@ func TestEachTokenIsAskedAboutAtItsOwnIssuer(t *testing.T) {
 		})
 	}
 	s := w.status(t)
-	if !s.Ready || len(s.Issuers) != 2 || s.Issuers[1].Name != "second" || s.Issuers[0].CachedActive != 3 || s.Issuers[1].CachedActive != 2 {
+	if !s.Ready || len(s.Issuers) != 2 || s.Issuers[1].Name != "second" || s.Issuers[0].CachedActive != 3 ||
+		s.Issuers[1].CachedActive != 2 {
 		t.Errorf("status %+v", s)
 	}
 	for _, name := range []string{"dev", "second"} {
-		if want := fmt.Sprintf(`sidecar_introspect_cache_entries{cache="active",issuer=%q}`, name); !strings.Contains(w.get(t, "/metrics"), want) {
+		if want := fmt.Sprintf(`sidecar_introspect_cache_entries{cache="active",issuer=%q}`,
+			name); !strings.Contains(w.get(t, "/metrics"), want) {
 			t.Errorf("no metric %s", want)
 		}
 	}
@@ -110,7 +114,8 @@ decision := false
 
 func TestMetadataThatNoIssuerCanMeetDoesNotLoad(t *testing.T) {
 	w := start(t, func(c *config.Config) {
-		c.Issuers[0].Endpoint.IntrospectionEndpoint, c.Issuers[0].Endpoint.Issuer = c.Issuers[0].Endpoint.Issuer+"/introspect", ""
+		c.Issuers[0].Endpoint.IntrospectionEndpoint,
+			c.Issuers[0].Endpoint.Issuer = c.Issuers[0].Endpoint.Issuer+"/introspect", ""
 	})
 	testkit.WriteFile(t, w.policyFile("strict.rego"), demanding)
 	const want = "strict.rego:3:1: metadata_error: custom.token of data.strict.decision wants mode jwt, which no configured issuer can do"
@@ -153,8 +158,10 @@ func TestAnIssuerDoesNotSpeakForTheTenantsOfAnother(t *testing.T) {
 		format devissuer.Format
 		kind   string
 	}{
-		{"acme", devissuer.Opaque, "unauthenticated"}, {"acme", devissuer.JWT, "unauthenticated"}, {"initech", devissuer.Opaque, "unauthenticated"},
-		{"globex", devissuer.Opaque, "allow"}, {"globex", devissuer.JWT, "allow"}, {"initech-eu", devissuer.Opaque, "allow"},
+		{"acme", devissuer.Opaque, "unauthenticated"}, {"acme", devissuer.JWT, "unauthenticated"},
+		{"initech", devissuer.Opaque, "unauthenticated"},
+		{"globex", devissuer.Opaque, "allow"}, {"globex", devissuer.JWT, "allow"},
+		{"initech-eu", devissuer.Opaque, "allow"},
 	} {
 		g := good()
 		g.Tenant, g.TokenFormat = c.tenant, c.format
@@ -162,7 +169,8 @@ func TestAnIssuerDoesNotSpeakForTheTenantsOfAnother(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		body := strings.Replace(strings.ReplaceAll(call(tok), `"acme"`, fmt.Sprintf("%q", c.tenant)), `"x-tenant"`, `"x-partner":["yes"],"x-tenant"`, 1)
+		body := strings.Replace(strings.ReplaceAll(call(tok), `"acme"`, fmt.Sprintf("%q", c.tenant)), `"x-tenant"`,
+			`"x-partner":["yes"],"x-tenant"`, 1)
 		_, said, err := w.exchange(t.Context(), "POST", w.api+"/v1/decisions", body)
 		if err != nil || !strings.Contains(said, fmt.Sprintf(`"kind":%q`, c.kind)) {
 			t.Errorf("%s of %s: want %s: %s %v", c.format, c.tenant, c.kind, said, err)
@@ -175,7 +183,8 @@ func TestAnIssuerDoesNotSpeakForTheTenantsOfAnother(t *testing.T) {
 		t.Error(err)
 	}
 	log, err := os.ReadFile(w.cfg.DecisionLog.File)
-	if want := fmt.Sprintf(`is of tenant \"acme\", for which issuer \"%s\" may not speak`, second.Issuer()); err != nil || !strings.Contains(string(log), want) {
+	if want := fmt.Sprintf(`is of tenant \"acme\", for which issuer \"%s\" may not speak`,
+		second.Issuer()); err != nil || !strings.Contains(string(log), want) {
 		t.Errorf("the decision log does not tell: %v %s", err, log)
 	}
 }

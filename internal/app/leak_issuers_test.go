@@ -54,7 +54,8 @@ const nonceSecret = "what-nonces-are-made-from-0123456789abcdef"
 
 func newLeaky(t *testing.T) *leaky {
 	t.Helper()
-	l := &leaky{said: &testkit.LogBuffer{}, findings: &testkit.LogBuffer{}, traces: &testkit.LogBuffer{}, parrot: newParrot(t)}
+	l := &leaky{said: &testkit.LogBuffer{}, findings: &testkit.LogBuffer{}, traces: &testkit.LogBuffer{},
+		parrot: newParrot(t)}
 	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		_, _ = l.traces.Write(b)
@@ -72,34 +73,44 @@ func newLeaky(t *testing.T) *leaky {
 		base := c.Issuers[0]
 		base.Endpoint.JWKSURI = ""
 		c.Issuers[0].Match.Default = true
-		c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.HardTTL, c.Issuers[0].Cache.StaleIfError = time.Millisecond, 20*time.Millisecond, time.Hour
+		c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.HardTTL, c.Issuers[0].Cache.StaleIfError = time.Millisecond,
+			20*time.Millisecond, time.Hour
 
 		one := base
 		one.Endpoint.Name, one.Endpoint.Issuer = "parrot", l.parrot.URL
-		one.Endpoint.Client = oauth.Client{Auth: "private_key_jwt", ID: "rs", Key: testkit.SecretFile(t, testkit.KeyPEM(t, key.PrivateKey))}
+		one.Endpoint.Client = oauth.Client{Auth: "private_key_jwt", ID: "rs",
+			Key: testkit.SecretFile(t, testkit.KeyPEM(t, key.PrivateKey))}
 		one.Endpoint.Timeout = 5 * time.Second
 		one.Match, one.Cache.TTL = route.Match{Header: "x-tenant", Values: []string{"globex"}}, time.Millisecond
 		one.Canary = issuer.Canary{Every: time.Second, Scope: []string{"canary"}}
 
 		two := base
 		l.certified = newRotating(t, func(*rotating) int { return 0 })
-		certificate, private := testkit.SecretFile(t, l.certified.of[0].PEM()), testkit.SecretFile(t, testkit.KeyPEM(t, l.certified.of[0].PrivateKey))
+		certificate, private := testkit.SecretFile(t, l.certified.of[0].PEM()),
+			testkit.SecretFile(t, testkit.KeyPEM(t, l.certified.of[0].PrivateKey))
 		l.certified.which = func(*http.Request) int { return anyOf }
-		l.certified.hold = func(g ...int) { testkit.WriteFile(t, private.File, testkit.KeyPEM(t, l.certified.of[g[0]].PrivateKey)) }
+		l.certified.hold = func(g ...int) {
+			testkit.WriteFile(t, private.File,
+				testkit.KeyPEM(t, l.certified.of[g[0]].PrivateKey))
+		}
 		two.Endpoint.Name, two.Endpoint.Issuer = "certified", l.certified.URL
 		two.Endpoint.IntrospectionEndpoint = l.certified.URL + "/introspect"
 		two.Endpoint.CAFile = testkit.SecretFile(t, l.certified.of[0].PEM()).File
-		two.Endpoint.Client = oauth.Client{Auth: "tls_client_auth", ID: "rs", CertificateFile: certificate.File, CertificateKey: private}
+		two.Endpoint.Client = oauth.Client{Auth: "tls_client_auth", ID: "rs", CertificateFile: certificate.File,
+			CertificateKey: private}
 		two.Match, two.Cache.TTL = route.Match{Header: "x-tenant", Values: []string{"initech"}}, 0
 
 		c.Issuers = append(c.Issuers, one, two)
 		c.Events = append(c.Events, receivers.Config{Issuer: "parrot", Sessions: "unknown", SharedSignals: ssf.Config{
-			Delivery: "poll", Manage: "create", Algorithms: []string{"ES256"}, Description: "sidecar", Scope: []string{"ssf"},
-			PollWait: time.Second, PollEvery: 100 * time.Millisecond, VerifyEvery: time.Second, DownAfter: 3 * time.Second, DownTTL: 5 * time.Second,
+			Delivery: "poll", Manage: "create", Algorithms: []string{"ES256"}, Description: "sidecar",
+			Scope:    []string{"ssf"},
+			PollWait: time.Second, PollEvery: 100 * time.Millisecond, VerifyEvery: time.Second,
+			DownAfter: 3 * time.Second, DownTTL: 5 * time.Second,
 		}})
 		l.configured = c.Issuers
 	})
-	l.hide(clientSecret, callerKey, nonceSecret, streamHeader, strings.TrimPrefix(streamHeader, "Bearer "), streamToken)
+	l.hide(clientSecret, callerKey, nonceSecret, streamHeader, strings.TrimPrefix(streamHeader, "Bearer "),
+		streamToken)
 	for _, i := range append([]testkit.Certificate{key}, l.certified.of...) {
 		l.hide(strings.Split(testkit.KeyPEM(t, i.PrivateKey), "\n")[1:3]...)
 	}
@@ -133,7 +144,8 @@ func (l *leaky) use(t *testing.T) {
 	parts := strings.Split(jwt, ".")
 	for _, body := range []string{
 		call(opaque), call(jwt), at("globex", other), at("initech", third), at("globex", jwt), call(dpop),
-		call(parts[0] + "." + parts[1] + "."), call(parts[0] + "." + parts[1] + "." + strings.Repeat("A", 86)), call(parts[1] + "." + parts[2]),
+		call(parts[0] + "." + parts[1] + "."), call(parts[0] + "." + parts[1] + "." + strings.Repeat("A", 86)),
+		call(parts[1] + "." + parts[2]),
 		call(strings.Repeat(jwt, 100)), proven(opaque, jwt), proven(jwt, opaque),
 		strings.Replace(call(jwt), `"x-tenant":["acme"]`, `"x-tenant":["globex","`+jwt+`"]`, 1),
 	} {
@@ -170,8 +182,10 @@ func (l *leaky) evictions(t *testing.T, tokens ...string) {
 	t.Helper()
 	for _, tok := range tokens {
 		for _, body := range []string{
-			`{"token":"` + tok + `"}`, `{"issuer":"dev","sub":"` + tok + `"}`, `{"issuer":"` + tok + `","all":true}`, `{"jti":"` + tok + `"}`,
-			`{"token":["` + tok + `"]}`, `{"` + tok + `":1}`, `{"token":"` + tok, `{"token":"` + tok + `","all":true}`, `{"token":"` + tok + `","token":"` + tok + `"}`,
+			`{"token":"` + tok + `"}`, `{"issuer":"dev","sub":"` + tok + `"}`, `{"issuer":"` + tok + `","all":true}`,
+			`{"jti":"` + tok + `"}`,
+			`{"token":["` + tok + `"]}`, `{"` + tok + `":1}`, `{"token":"` + tok, `{"token":"` + tok + `","all":true}`,
+			`{"token":"` + tok + `","token":"` + tok + `"}`,
 		} {
 			l.say(t, l.admin+"/v1/evict", body)
 		}
@@ -185,7 +199,9 @@ func (l *leaky) events(t *testing.T, tok string) {
 	issuer := l.issuer.Issuer()
 	id := fmt.Sprint(time.Now().UnixNano())
 	set, logout := l.tr.revoked(t, "set-"+id, "s1", issuer), l.tr.loggedOut(t, "out-"+id, "s1", issuer)
-	foreign := jwks.Sign(t, l.tr.key, "secevent+jwt", map[string]any{"iss": l.tr.URL, "aud": tok, "iat": time.Now().Unix(), "jti": tok, "events": map[string]any{tok: map[string]any{}}})
+	foreign := jwks.Sign(t, l.tr.key, "secevent+jwt",
+		map[string]any{"iss": l.tr.URL, "aud": tok, "iat": time.Now().Unix(), "jti": tok,
+			"events": map[string]any{tok: map[string]any{}}})
 	l.hide(set, logout, foreign)
 	to := l.admin + "/v1/events/dev/"
 	const form = "application/x-www-form-urlencoded"
@@ -197,10 +213,11 @@ func (l *leaky) events(t *testing.T, tok string) {
 		l.say(t, to+"backchannel-logout", "logout_token="+s, "Content-Type", form)
 		l.say(t, to+"backchannel-logout", "logout_token="+s+"&logout_token="+s, "Content-Type", form)
 		l.say(t, to+"keycloak/k_logout", s)
-		l.say(t, l.admin+"/v1/events/parrot/shared-signals", s, "Content-Type", "application/secevent+jwt", "Authorization", streamHeader)
+		l.say(t, l.admin+"/v1/events/parrot/shared-signals", s, "Content-Type", "application/secevent+jwt",
+			"Authorization", streamHeader)
 		select {
 		case l.parrot.poll <- map[string]string{"a": s, s: s}:
-		default: // in some moods nobody takes them
+		default: // in some moods the parrot does not poll
 		}
 	}
 }
@@ -223,8 +240,8 @@ func (l *leaky) examine(t *testing.T, cfg issuer.Config, tokens ...string) {
 	_, _ = fmt.Fprintf(l.findings, "%+v\n", doctor.Unclaimed(l.configured, secret.New(tokens[0])))
 }
 
-// TestNoProofKeyOrEventLeavesTheProcess: with one of everything that has a secret, in good times and with servers that say
-// everything they are sent, nothing of it is in logs, decisions, metrics, status, traces, answers or findings.
+// TestNoProofKeyOrEventLeavesTheProcess: with one of everything that has a secret, in good times and with servers that
+// say everything they are sent, nothing of it is in logs, decisions, metrics, status, traces, answers or findings.
 func TestNoProofKeyOrEventLeavesTheProcess(t *testing.T) {
 	t.Parallel()
 	l := newLeaky(t)
@@ -232,7 +249,8 @@ func TestNoProofKeyOrEventLeavesTheProcess(t *testing.T) {
 		l.parrot.mode.Store(mood)
 		if mood != behaves {
 			l.issuer.SetFault(func(r *http.Request) *devissuer.Fault {
-				return authserver.Answer(500, "", `{"error":"`+r.PostFormValue("token")+r.Header.Get("Authorization")+`"}`)
+				return authserver.Answer(500, "",
+					`{"error":"`+r.PostFormValue("token")+r.Header.Get("Authorization")+`"}`)
 			})
 		}
 		l.use(t)
@@ -242,7 +260,8 @@ func TestNoProofKeyOrEventLeavesTheProcess(t *testing.T) {
 	testkit.Eventually(t, "the canary was sent", func() bool { return l.parrot.granted.Load() > 1 })
 	l.certified.hold(1) // a key that is not of the certificate
 	testkit.Eventually(t, "the change is noticed", func() bool {
-		l.say(t, l.api+"/v1/decisions", strings.ReplaceAll(call("good-token-of-the-certified-7a"), `"acme"`, `"initech"`))
+		l.say(t, l.api+"/v1/decisions", strings.ReplaceAll(call("good-token-of-the-certified-7a"), `"acme"`,
+			`"initech"`))
 		return strings.Contains(l.logger.String(), "changed credential cannot be used")
 	})
 	for _, path := range []string{"/v1/status", "/metrics"} {
@@ -263,8 +282,9 @@ func TestNoProofKeyOrEventLeavesTheProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	places := map[string]string{
-		"answers, status and metrics": l.said.String(), "logger": l.logger.String(), "standard output": l.stdout.String(),
-		"decision log": string(file), "traces": l.traces.String(), "doctor": l.findings.String(),
+		"answers, status and metrics": l.said.String(), "logger": l.logger.String(),
+		"standard output": l.stdout.String(),
+		"decision log":    string(file), "traces": l.traces.String(), "doctor": l.findings.String(),
 	}
 	sought(t, places, l.secrets)
 	delete(places, "answers, status and metrics") // which are where nonces are handed out
@@ -272,7 +292,8 @@ func TestNoProofKeyOrEventLeavesTheProcess(t *testing.T) {
 	if len(l.nonces) < 4 || len(l.secrets) < 100 {
 		t.Errorf("%d nonces and %d secrets prove nothing", len(l.nonces), len(l.secrets))
 	}
-	for _, want := range []string{"event was not taken", "event evicts", "canary", "changed credential cannot be used", "stream of events does not work", "evicted"} {
+	for _, want := range []string{"event was not taken", "event evicts", "canary", "changed credential cannot be used",
+		"stream of events does not work", "evicted"} {
 		if !strings.Contains(places["logger"], want) {
 			t.Errorf("the log has no %q: that was not tried", want)
 		}

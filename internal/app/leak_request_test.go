@@ -13,8 +13,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// TestARequestThatRepeatsItsSecretsLeavesThemNowhere: a client puts its token, and other secrets under their usual names, into
-// all places of a request that a policy reads and the decision log writes.
+// TestARequestThatRepeatsItsSecretsLeavesThemNowhere: a client puts its token, and other secrets under their usual
+// names, into all places of a request that a policy reads and the decision log writes.
 func TestARequestThatRepeatsItsSecretsLeavesThemNowhere(t *testing.T) {
 	w := start(t, func(c *config.Config) {
 		c.Input.BodyBytes, c.DecisionLog.Stdout = 10_000, true
@@ -25,12 +25,14 @@ func TestARequestThatRepeatsItsSecretsLeavesThemNowhere(t *testing.T) {
 		every += fmt.Sprintf("%%%02x", tok[i])
 	}
 	forms := map[string]string{
-		"plain": tok, "percent-encoded": every, "twice": url.QueryEscape(every), "base64": base64.StdEncoding.EncodeToString([]byte("user:" + tok)),
+		"plain": tok, "percent-encoded": every, "twice": url.QueryEscape(every),
+		"base64":    base64.StdEncoding.EncodeToString([]byte("user:" + tok)),
 		"base64url": base64.RawURLEncoding.EncodeToString([]byte(tok)), "hexadecimal": hex.EncodeToString([]byte(tok)),
 	}
 	said := &testkit.LogBuffer{}
 	ask := func(url, headers, more string) string {
-		body := fmt.Sprintf(`{"request":{"method":"GET","url":%q,"headers":{"authorization":["Bearer %s"]%s}%s}`, url, tok, headers, more)
+		body := fmt.Sprintf(`{"request":{"method":"GET","url":%q,"headers":{"authorization":["Bearer %s"]%s}%s}`, url,
+			tok, headers, more)
 		if !strings.Contains(more, "}") {
 			body += "}"
 		}
@@ -57,10 +59,12 @@ func TestARequestThatRepeatsItsSecretsLeavesThemNowhere(t *testing.T) {
 		ask("/orders/42", tenant, `,"source_ip":"`+form+`"`)
 		ask("/orders/42", tenant, `},"context":{"jwt":"`+form+`","`+form+`":{"a":["x `+form+`"]}}`)
 	}
-	if text := ask("/orders/42?t="+tok, tenant+`,"x-request-id":["`+tok+`"]`, ""); !strings.Contains(text, `"allow":true`) {
+	if text := ask("/orders/42?t="+tok, tenant+`,"x-request-id":["`+tok+`"]`, ""); !strings.Contains(text,
+		`"allow":true`) {
 		t.Errorf("a request is refused since it repeats its token: %s", text)
 	}
-	others := []string{"REFRESHS3CRET", "CLIENTS3CRET", "CODES3CRET", "IDS3CRET", "PWS3CRET", "APIS3CRET", "SIGS3CRET", "AMZS3CRET", "AMZTOKENS3CRET"}
+	others := []string{"REFRESHS3CRET", "CLIENTS3CRET", "CODES3CRET", "IDS3CRET", "PWS3CRET", "APIS3CRET", "SIGS3CRET",
+		"AMZS3CRET", "AMZTOKENS3CRET"}
 	ask(fmt.Sprintf("/orders/42?refresh_token=%s&client_secret=%s&Code=%s&id_token=%s&password=%s&api-key=%s&sig=%s&X-Amz-Signature=%s&X-Amz-Security-Token=%s", toAny(others)...), tenant, "")
 	ask("/orders/42", tenant+`,"user-agent":["\u001b[31mred\u0007\u009b31m\u202e"]`, "")
 	if err := w.stopped(t); err != nil {
@@ -77,7 +81,8 @@ func TestARequestThatRepeatsItsSecretsLeavesThemNowhere(t *testing.T) {
 		}
 		secrets = append(secrets, form)
 	}
-	sought(t, map[string]string{"answers": said.String(), "logger": w.logger.String(), "standard output": w.stdout.String(), "decision log": string(file)}, secrets)
+	sought(t, map[string]string{"answers": said.String(), "logger": w.logger.String(),
+		"standard output": w.stdout.String(), "decision log": string(file)}, secrets)
 	if !strings.Contains(string(file), `"masked":["/input/request/query/Code"`) {
 		t.Error("no event says what was masked in it")
 	}

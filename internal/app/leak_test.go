@@ -18,8 +18,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
-// TestNoCredentialLeavesTheProcess runs everything that can go right and wrong with tokens that are known, and then looks
-// for them in all that the sidecar says: log, decision log, metrics, status, traces and answers.
+// TestNoCredentialLeavesTheProcess runs everything that can go right and wrong with tokens that are known, and then
+// looks for them in all that the sidecar says: log, decision log, metrics, status, traces and answers.
 func TestNoCredentialLeavesTheProcess(t *testing.T) {
 	t.Parallel()
 	traces := &testkit.LogBuffer{}
@@ -44,8 +44,9 @@ func TestNoCredentialLeavesTheProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	places := map[string]string{
-		"answers, status and metrics": said.String(), "logger": w.logger.String(), "standard output": w.stdout.String(),
-		"decision log": string(file), "traces": traces.String(),
+		"answers, status and metrics": said.String(), "logger": w.logger.String(),
+		"standard output": w.stdout.String(),
+		"decision log":    string(file), "traces": traces.String(),
 	}
 	sought(t, places, secrets)
 	if n := strings.Count(string(file), "\n"); n != strings.Count(w.stdout.String(), "\n") || n < 20 {
@@ -60,7 +61,9 @@ func (w *world) commotion(t *testing.T, said io.Writer) []string {
 	w.issuer.Revoke(revoked)
 	bound := good()
 	bound.Claims = map[string]any{"cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}
-	tokens := []string{tok, revoked, w.token(t, bound), "unheard-of-token-77aa", w.token(t, devissuer.Grant{ClientID: "web", Subject: "a", Audience: []string{"x"}, TokenFormat: devissuer.JWT})}
+	tokens := []string{tok, revoked, w.token(t, bound), "unheard-of-token-77aa",
+		w.token(t, devissuer.Grant{ClientID: "web", Subject: "a", Audience: []string{"x"},
+			TokenFormat: devissuer.JWT})}
 
 	ask := func(path, body, key string) {
 		r, err := http.NewRequestWithContext(t.Context(), "POST", w.api+path, strings.NewReader(body))
@@ -80,9 +83,12 @@ func (w *world) commotion(t *testing.T, said io.Writer) []string {
 		for _, tok := range tokens {
 			ask("/v1/decisions", call(tok), callerKey)
 			ask("/v1/decisions", `{"request":{"method":"GET","url":"https://api.example/orders/42?access_token=`+tok+`"}}`, callerKey)
-			ask("/v1/decisions", strings.Replace(call(tok), `"authorization":["`, `"authorization":["Bearer `+tok+`","`, 1), callerKey)
-			ask("/v1/decisions", strings.Replace(call(tok), `"x-tenant"`, `"cookie":["s=`+tok+`"],"dpop":["`+tok+`"],"x-tenant"`, 1), callerKey)
-			ask("/v1/decisions", strings.Replace(call(""), `{"request"`, `{"token":"`+tok+` `+tok+`","request"`, 1), callerKey)
+			ask("/v1/decisions", strings.Replace(call(tok), `"authorization":["`,
+				`"authorization":["Bearer `+tok+`","`, 1), callerKey)
+			ask("/v1/decisions", strings.Replace(call(tok), `"x-tenant"`,
+				`"cookie":["s=`+tok+`"],"dpop":["`+tok+`"],"x-tenant"`, 1), callerKey)
+			ask("/v1/decisions", strings.Replace(call(""), `{"request"`, `{"token":"`+tok+` `+tok+`","request"`, 1),
+				callerKey)
 			ask("/v1/decisions/batch", `{"items":[`+call(tok)+`,`+call(tok+" "+tok)+`]}`, callerKey)
 			ask("/v1/decisions", `{"token":["`+tok+`"]}`, callerKey)
 			ask("/v1/decisions", call(tok)+tok, callerKey)
@@ -91,7 +97,8 @@ func (w *world) commotion(t *testing.T, said io.Writer) []string {
 	}
 	everything()
 	for _, f := range []*devissuer.Fault{
-		authserver.Answer(401, "", `{"error":"`+tok+`"}`), authserver.Answer(500, "", tok), authserver.Answer(200, "", `{"active":true,"exp":"`+tok+`"}`), authserver.Answer(200, tok, tok),
+		authserver.Answer(401, "", `{"error":"`+tok+`"}`), authserver.Answer(500, "", tok),
+		authserver.Answer(200, "", `{"active":true,"exp":"`+tok+`"}`), authserver.Answer(200, tok, tok),
 		{Then: devissuer.Answer, Status: 302, Header: http.Header{"Location": {w.issuer.Issuer() + "/?token=" + tok}}},
 	} {
 		w.fault(f)

@@ -56,9 +56,9 @@ func within(ctx context.Context, s stop) error {
 	}
 }
 
-// Run serves until ctx ends, then stops top-down: no new calls, calls under way answered, the log written. All of it takes
-// no longer than the configured shutdown timeout; what does not end by then is left behind, and the error names it. An
-// App runs once.
+// Run serves until ctx ends, then stops top-down: no new calls, calls under way answered, the log written. All of it
+// takes no longer than the configured shutdown timeout; what does not end by then is left behind, and the error names
+// it. An App runs once.
 func (a *App) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
@@ -100,22 +100,26 @@ func (a *App) Run(ctx context.Context) error {
 // stop ends every part. It keeps a little of the shutdown timeout for the log lines about the stop.
 func (a *App) stop(cause error) error {
 	begun := time.Now()
-	spare := min(a.cfg.ShutdownTimeout/20, 250*time.Millisecond) // three times: for parts left behind, the log line, the process
+	spare := min(a.cfg.ShutdownTimeout/20,
+		250*time.Millisecond) // three times: for parts left behind, the log line, the process
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.ShutdownTimeout-3*spare)
 	defer cancel()
 	a.ready.set(stopping)
 	ended := make(chan error, 1)
 	go func() { // a log line that cannot be written blocks its writer
 		if cause == nil {
-			a.deps.Logger.Info("stopping: a signal asked for it; calls under way are answered", "shutdown_timeout", a.cfg.ShutdownTimeout)
+			a.deps.Logger.Info("stopping: a signal asked for it; calls under way are answered", "shutdown_timeout",
+				a.cfg.ShutdownTimeout)
 		} else {
-			a.deps.Logger.Error("stopping: a listener failed; calls under way are answered", "error", cause, "shutdown_timeout", a.cfg.ShutdownTimeout)
+			a.deps.Logger.Error("stopping: a listener failed; calls under way are answered", "error", cause,
+				"shutdown_timeout", a.cfg.ShutdownTimeout)
 		}
 		err := a.stopAll(ctx)
 		if err == nil {
 			a.deps.Logger.Info("stopped", "took", time.Since(begun).Round(time.Millisecond))
 		} else {
-			a.deps.Logger.Error("stopped, and left something behind", "took", time.Since(begun).Round(time.Millisecond), "error", err)
+			a.deps.Logger.Error("stopped, and left something behind", "took",
+				time.Since(begun).Round(time.Millisecond), "error", err)
 		}
 		ended <- err
 	}()

@@ -105,7 +105,8 @@ func TestALateCompilationIsActivatedWhenItStillIsOnDisk(t *testing.T) {
 	w.press(t, "one")
 	testkit.Eventually(t, "it is late", func() bool { return w.code(t) == "compile_timeout:" })
 	w.press(t, "two")
-	testkit.Eventually(t, "the newer one is activated", func() bool { s := w.status(t); return s.Policy.Healthy && s.Policy.Digest != first })
+	testkit.Eventually(t, "the newer one is activated",
+		func() bool { s := w.status(t); return s.Policy.Healthy && s.Policy.Digest != first })
 	second := w.status(t).Policy.Digest
 	w.press(t, "one")
 	testkit.Eventually(t, "it is late again", func() bool { return w.code(t) == "compile_timeout:" })
@@ -113,7 +114,8 @@ func TestALateCompilationIsActivatedWhenItStillIsOnDisk(t *testing.T) {
 		t.Errorf("it was begun %d times", p.count("one"))
 	}
 	release()
-	testkit.Eventually(t, "the late one is activated", func() bool { s := w.status(t); return s.Policy.Healthy && s.Policy.Digest != second })
+	testkit.Eventually(t, "the late one is activated",
+		func() bool { s := w.status(t); return s.Policy.Healthy && s.Policy.Digest != second })
 }
 
 // TestWhatIsCompiledTooLateForANewerSetIsNotActivated: the newest set decides, in whatever order compilations end.
@@ -124,7 +126,8 @@ func TestWhatIsCompiledTooLateForANewerSetIsNotActivated(t *testing.T) {
 	w.press(t, "one")
 	testkit.Eventually(t, "it is compiled", func() bool { return p.count("one") == 1 })
 	w.press(t, "two")
-	testkit.Eventually(t, "the newer one is activated", func() bool { return strings.Contains(w.logger.String(), "policies activated") })
+	testkit.Eventually(t, "the newer one is activated",
+		func() bool { return strings.Contains(w.logger.String(), "policies activated") })
 	newest := w.status(t).Policy.Digest
 	release()
 	testkit.Eventually(t, "the old one has ended", func() bool { return running(w.app.loader) == 0 })
@@ -133,7 +136,8 @@ func TestWhatIsCompiledTooLateForANewerSetIsNotActivated(t *testing.T) {
 	}
 }
 
-// TestNoMoreThanAFewCompilationsRun: those that do not end take a processor each. The one that waits is begun when one ends.
+// TestNoMoreThanAFewCompilationsRun: those that do not end take a processor each. The one that waits is begun when one
+// ends.
 func TestNoMoreThanAFewCompilationsRun(t *testing.T) {
 	w, p := pressed(t, 50*time.Millisecond)
 	var releases []func()
@@ -158,11 +162,13 @@ func TestStopDoesNotWaitForWhatHangs(t *testing.T) {
 	forever := make(chan struct{})
 	defer close(forever)
 	w := start(t, func(c *config.Config) { c.ShutdownTimeout = 2 * time.Second })
-	w.app.stops = append([]stop{{"a part that hangs", func(context.Context) error { <-forever; return nil }}}, w.app.stops...)
+	w.app.stops = append([]stop{{"a part that hangs", func(context.Context) error { <-forever; return nil }}},
+		w.app.stops...)
 	if err := w.stopped(t); err == nil || !strings.Contains(err.Error(), "stop a part that hangs: not done in time") {
 		t.Errorf("the stop ended with %v", err)
 	}
-	for _, line := range []string{"msg=\"stopping: a signal asked for it", "msg=\"stopped, and left something behind\""} {
+	for _, line := range []string{"msg=\"stopping: a signal asked for it",
+		"msg=\"stopped, and left something behind\""} {
 		if !strings.Contains(w.logger.String(), line) {
 			t.Errorf("the log has no %s: %s", line, w.logger)
 		}
@@ -184,13 +190,15 @@ func TestAPolicyThatGivesNoVerdictsIsNotHealthy(t *testing.T) {
 	}
 	w.app.point.Snapshot().Evaluated(authz.Errorf(authz.Misconfigured, "undefined"))
 	s := w.status(t)
-	if s.Policy.Healthy || len(s.Policy.Errors) != 1 || !strings.Contains(s.Policy.Errors[0].Text, "misconfigured_decisions: 10 of 100 evaluations") {
+	if s.Policy.Healthy || len(s.Policy.Errors) != 1 ||
+		!strings.Contains(s.Policy.Errors[0].Text, "misconfigured_decisions: 10 of 100 evaluations") {
 		t.Errorf("the status says %+v", s.Policy)
 	}
 	if !strings.Contains(w.get(t, "/metrics"), "\nsidecar_app_policy_misconfigured_ratio 0.1\n") {
 		t.Error("the metrics do not say so")
 	}
-	testkit.Eventually(t, "the log warns", func() bool { return strings.Contains(w.logger.String(), "give no verdict for many requests") })
+	testkit.Eventually(t, "the log warns",
+		func() bool { return strings.Contains(w.logger.String(), "give no verdict for many requests") })
 	w.app.warnWithoutVerdicts()
 	if got := strings.Count(w.logger.String(), "give no verdict for many requests"); got != 1 {
 		t.Errorf("the log warns %d times", got)
@@ -202,10 +210,12 @@ func TestAPolicyThatGivesNoVerdictsIsNotHealthy(t *testing.T) {
 // TestAChangeThatDoesNotEndIsSaidToBeWaitedFor: the last good policies go on deciding.
 func TestAChangeThatDoesNotEndIsSaidToBeWaitedFor(t *testing.T) {
 	w := start(t, nil)
-	why := bundle.Problem{File: "policies/a.rego", Code: bundle.CodeChanging, Message: "a process has the file open for writing"}
+	why := bundle.Problem{File: "policies/a.rego", Code: bundle.CodeChanging,
+		Message: "a process has the file open for writing"}
 	w.app.waiting(&why)
 	s := w.status(t)
-	if s.Policy.Healthy || len(s.Policy.Errors) != 1 || s.Policy.Errors[0].Text != why.String() || s.Policy.WaitingSince.IsZero() {
+	if s.Policy.Healthy || len(s.Policy.Errors) != 1 || s.Policy.Errors[0].Text != why.String() ||
+		s.Policy.WaitingSince.IsZero() {
 		t.Errorf("the status says %+v", s.Policy)
 	}
 	metric := func(line string) bool { return strings.Contains(w.get(t, "/metrics"), "\n"+line+"\n") }
@@ -228,13 +238,15 @@ func TestAChangeThatDoesNotEndIsSaidToBeWaitedFor(t *testing.T) {
 // TestAReloadTellsWhatIsWrongWithFilesAndPoliciesAtOnce, as check does.
 func TestAReloadTellsWhatIsWrongWithFilesAndPoliciesAtOnce(t *testing.T) {
 	w, _ := pressed(t, time.Minute)
-	testkit.WriteFile(t, w.policyFile("wrong.rego"), "package wrong\n\nx if input.method == \"GET\"\n\ny if data.lost.z\n")
+	testkit.WriteFile(t, w.policyFile("wrong.rego"),
+		"package wrong\n\nx if input.method == \"GET\"\n\ny if data.lost.z\n")
 	if err := os.Mkdir(w.policyFile("lost"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	testkit.WriteFile(t, w.policyFile("lost/data.json"), "{")
 	testkit.Eventually(t, "both are told, and nothing else", func() bool {
 		said := w.status(t).Policy.Errors
-		return len(said) == 2 && strings.Contains(said[0].Text, "data_error") && strings.Contains(said[1].Text, "input.request.method")
+		return len(said) == 2 && strings.Contains(said[0].Text, "data_error") &&
+			strings.Contains(said[1].Text, "input.request.method")
 	})
 }

@@ -20,7 +20,8 @@ import (
 // form posts a form to the admin listener with a caller key that is not there.
 func (w *world) form(t *testing.T, path string, values url.Values) int {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.admin+path, strings.NewReader(values.Encode()))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.admin+path,
+		strings.NewReader(values.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,8 @@ func TestALogoutIsInForceAtOnceAlthoughAnswersAreCached(t *testing.T) {
 		"iss": w.issuer.Issuer(), "aud": "web", "iat": now, "exp": now + 60, "jti": "1", "sub": "alice",
 		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
 	})
-	if code := w.form(t, "/v1/events/dev/backchannel-logout", url.Values{"logout_token": {tok}}); code != http.StatusOK {
+	if code := w.form(t, "/v1/events/dev/backchannel-logout",
+		url.Values{"logout_token": {tok}}); code != http.StatusOK {
 		t.Fatalf("status %d: %s", code, w.logger)
 	}
 	if a := w.ask(t, over); !a.is("unauthenticated", 401, "invalid_token") {

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// parrot is an authorization server and a transmitter. At first it does what it should; then it says everything that it is
-// sent, in every place that an answer has. It remembers the credentials that it saw.
+// parrot is an authorization server and a transmitter. At first it does what it should; then it says everything that
+// it is sent, in every place that an answer has. It remembers the credentials that it saw.
 type parrot struct {
 	*httptest.Server
 	mode    atomic.Int32 // of moods
@@ -95,9 +95,11 @@ func (p *parrot) behave(w http.ResponseWriter, r *http.Request, form url.Values)
 	says := func(v any) { _ = json.NewEncoder(w).Encode(v) }
 	switch r.URL.Path {
 	case "/.well-known/oauth-authorization-server":
-		says(map[string]any{"issuer": p.URL, "introspection_endpoint": p.URL + "/introspect", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/jwks"})
+		says(map[string]any{"issuer": p.URL, "introspection_endpoint": p.URL + "/introspect",
+			"token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/jwks"})
 	case "/.well-known/ssf-configuration":
-		says(map[string]any{"issuer": p.URL, "jwks_uri": p.URL + "/jwks", "configuration_endpoint": p.URL + "/streams", "verification_endpoint": p.URL + "/verify"})
+		says(map[string]any{"issuer": p.URL, "jwks_uri": p.URL + "/jwks", "configuration_endpoint": p.URL + "/streams",
+			"verification_endpoint": p.URL + "/verify"})
 	case "/jwks":
 		says(map[string]any{"keys": []any{}})
 	case "/token":
@@ -107,8 +109,10 @@ func (p *parrot) behave(w http.ResponseWriter, r *http.Request, form url.Values)
 		p.mu.Unlock()
 		says(map[string]any{"access_token": tok, "token_type": "Bearer", "expires_in": 2})
 	case "/introspect":
-		if strings.HasPrefix(form.Get("token"), "a-token-of-the-sidecar") || strings.HasPrefix(form.Get("token"), "good") {
-			says(map[string]any{"active": true, "sub": "alice", "client_id": "web", "scope": "orders:read", "aud": "orders-api", "tenant": "globex"})
+		if strings.HasPrefix(form.Get("token"), "a-token-of-the-sidecar") ||
+			strings.HasPrefix(form.Get("token"), "good") {
+			says(map[string]any{"active": true, "sub": "alice", "client_id": "web", "scope": "orders:read",
+				"aud": "orders-api", "tenant": "globex"})
 			return
 		}
 		says(map[string]any{"active": false})
@@ -118,7 +122,8 @@ func (p *parrot) behave(w http.ResponseWriter, r *http.Request, form url.Values)
 			return
 		}
 		w.WriteHeader(http.StatusCreated)
-		says(map[string]any{"stream_id": "s", "iss": p.URL, "aud": "sidecar/2", "delivery": map[string]any{"method": "urn:ietf:rfc:8936", "endpoint_url": p.URL + "/poll"}})
+		says(map[string]any{"stream_id": "s", "iss": p.URL, "aud": "sidecar/2",
+			"delivery": map[string]any{"method": "urn:ietf:rfc:8936", "endpoint_url": p.URL + "/poll"}})
 	case "/poll":
 		select {
 		case sets := <-p.poll:

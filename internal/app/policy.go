@@ -35,12 +35,18 @@ const (
 
 func newPolicyState(r metrics.Registerer) *policyState {
 	return &policyState{
-		reloads:   metrics.NewCounters(r, "sidecar_app_reloads_total", "Loads of the policies, the first included.", "outcome", reloadOK, reloadFailed),
-		succeeded: metrics.NewGauge(r, "sidecar_app_reload_success_timestamp_seconds", "When policies were last loaded without a fault."),
-		failing:   metrics.NewGauge(r, "sidecar_app_reload_failing", "1 while the policies on disk are broken and the last good ones are served."),
-		changing:  metrics.NewGauge(r, "sidecar_app_reload_waiting", "1 while the policies on disk keep changing and are waited for."),
-		active:    metrics.NewGauge(r, "sidecar_app_policy_active_timestamp_seconds", "When the policy that is served was put in place."),
-		info:      metrics.NewInfo(r, "sidecar_app_policy_info", "The policy that is served; always 1.", "revision", "digest"),
+		reloads: metrics.NewCounters(r, "sidecar_app_reloads_total", "Loads of the policies, the first included.",
+			"outcome", reloadOK, reloadFailed),
+		succeeded: metrics.NewGauge(r, "sidecar_app_reload_success_timestamp_seconds",
+			"When policies were last loaded without a fault."),
+		failing: metrics.NewGauge(r, "sidecar_app_reload_failing",
+			"1 while the policies on disk are broken and the last good ones are served."),
+		changing: metrics.NewGauge(r, "sidecar_app_reload_waiting",
+			"1 while the policies on disk keep changing and are waited for."),
+		active: metrics.NewGauge(r, "sidecar_app_policy_active_timestamp_seconds",
+			"When the policy that is served was put in place."),
+		info: metrics.NewInfo(r, "sidecar_app_policy_info", "The policy that is served; always 1.", "revision",
+			"digest"),
 	}
 }
 
@@ -50,14 +56,15 @@ func (s *policyState) set() *bundle.Set {
 	return s.serving
 }
 
-// loadFailed reports that the policies on disk do not load: in metrics and log first, in the status last, so that the log
-// has what the status shows. The last good policy goes on deciding.
+// loadFailed reports that the policies on disk do not load: in metrics and log first, in the status last, so that the
+// log has what the status shows. The last good policy goes on deciding.
 func (a *App) loadFailed(err error) {
 	a.policy.reloads.Inc(reloadFailed)
 	a.policy.failing.Set(1)
 	serving := a.point.Snapshot().Policy.Revision()
 	for _, line := range strings.Split(err.Error(), "\n") {
-		a.deps.Logger.Error("policies on disk do not load; the last good ones go on deciding", "problem", line, "serving_revision", serving)
+		a.deps.Logger.Error("policies on disk do not load; the last good ones go on deciding", "problem", line,
+			"serving_revision", serving)
 	}
 	a.policy.mu.Lock()
 	a.policy.failure, a.policy.failedAt = err, time.Now()
@@ -70,7 +77,8 @@ func (a *App) activate(next policies) {
 	old := a.point.Snapshot()
 	a.point.Swap(&decision.Snapshot{Introspector: old.Introspector, Policy: next.policy})
 	a.activated(next)
-	a.deps.Logger.Info("policies activated", "policy_revision", next.policy.Revision(), "policy_digest", next.policy.Digest())
+	a.deps.Logger.Info("policies activated", "policy_revision", next.policy.Revision(), "policy_digest",
+		next.policy.Digest())
 }
 
 // waiting reports that a change on disk has been going on for long, or, with nil, that it has ended.
@@ -91,7 +99,8 @@ func (a *App) waiting(why *bundle.Problem) {
 	case why == nil:
 		a.deps.Logger.Info("policies on disk have come to rest")
 	case first:
-		a.deps.Logger.Warn("policies on disk keep changing; the last good ones go on deciding until they rest", "problem", why.String())
+		a.deps.Logger.Warn("policies on disk keep changing; the last good ones go on deciding until they rest",
+			"problem", why.String())
 	}
 }
 
@@ -105,7 +114,8 @@ func (a *App) activated(next policies) {
 	a.policy.info.Set(next.policy.Revision(), next.policy.Digest())
 	a.policy.active.Set(metrics.Seconds(now))
 	a.policy.mu.Lock()
-	a.policy.serving, a.policy.activated, a.policy.failure, a.policy.failedAt, a.policy.warned = next.set, now, nil, time.Time{}, false
+	a.policy.serving, a.policy.activated, a.policy.failure, a.policy.failedAt, a.policy.warned = next.set, now, nil,
+		time.Time{}, false
 	a.policy.mu.Unlock()
 }
 
@@ -116,5 +126,6 @@ func (a *App) logIgnored(before, set *bundle.Set) {
 	}
 	const most = 10
 	files := strings.Split(set.Ignored.Error(), "\n")
-	a.deps.Logger.Warn("files beside the policies are ignored", "count", len(set.Ignored), "files", files[:min(len(files), most)])
+	a.deps.Logger.Warn("files beside the policies are ignored", "count", len(set.Ignored), "files",
+		files[:min(len(files), most)])
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// A bound token passes through the whole sidecar, as it is configured by default, once with each proof: as opaque text and
-// as a JWT.
+// A bound token passes through the whole sidecar, as it is configured by default, once with each proof: as opaque text
+// and as a JWT.
 func TestABoundTokenPassesWithItsProofByDefault(t *testing.T) {
 	w := start(t, nil)
 	p := testkit.NewProofKey(t)
@@ -36,7 +36,8 @@ func TestABoundTokenPassesWithItsProofByDefault(t *testing.T) {
 			}
 		}
 	}
-	if page := w.get(t, "/metrics"); !strings.Contains(page, `sidecar_token_proofs_total{method="dpop",outcome="replayed"} 2`) {
+	if page := w.get(t, "/metrics"); !strings.Contains(page,
+		`sidecar_token_proofs_total{method="dpop",outcome="replayed"} 2`) {
 		t.Error("the replays were not counted")
 	}
 }
@@ -55,8 +56,8 @@ func (w *world) batch(t *testing.T, items ...string) []answer {
 	return all.Items
 }
 
-// TestABatchHasTokensOfTwoIssuersAndProofsOfTheirClients: each item is asked about at its own issuer and proven with its own
-// key; what one item has is worth nothing to another.
+// TestABatchHasTokensOfTwoIssuersAndProofsOfTheirClients: each item is asked about at its own issuer and proven with
+// its own key; what one item has is worth nothing to another.
 func TestABatchHasTokensOfTwoIssuersAndProofsOfTheirClients(t *testing.T) {
 	w, second := two(t)
 	one, other := testkit.NewProofKey(t), testkit.NewProofKey(t)
@@ -70,7 +71,8 @@ func TestABatchHasTokensOfTwoIssuersAndProofsOfTheirClients(t *testing.T) {
 		}
 		return tok
 	}
-	plain, bound, jwt := issue(w.issuer, good(), ""), issue(w.issuer, boundTo(one, good()), ""), issue(w.issuer, boundTo(one, good()), devissuer.JWT)
+	plain, bound, jwt := issue(w.issuer, good(), ""), issue(w.issuer, boundTo(one, good()), ""),
+		issue(w.issuer, boundTo(one, good()), devissuer.JWT)
 	foreign, bound2 := issue(second, globex, ""), issue(second, boundTo(other, globex), "")
 	at := func(body string) string { return strings.ReplaceAll(body, `"acme"`, `"globex"`) }
 	items := []struct {
@@ -99,7 +101,8 @@ func TestABatchHasTokensOfTwoIssuersAndProofsOfTheirClients(t *testing.T) {
 			t.Errorf("%s: %v", items[n].what, a)
 		}
 	}
-	if a, b := w.issuer.Calls()-first, second.Calls()-others; a != 4 || b != 3 { // each is asked about each of its tokens once
+	if a, b := w.issuer.Calls()-first, second.Calls()-others; a != 4 ||
+		b != 3 { // each is asked about each of its tokens once
 		t.Errorf("the servers were asked %d and %d times", a, b)
 	}
 }

@@ -20,8 +20,8 @@ type sample struct {
 	err error
 }
 
-// load asks 50 times a second until stop is called, which returns all answers in the order of their questions. asked is
-// how many questions there were so far.
+// load asks 50 times a second until stop is called, which returns all answers in the order of their questions. asked
+// is how many questions there were so far.
 func (w *world) load(t *testing.T, token string) (asked func() int, stop func() []sample) {
 	t.Helper()
 	var mu sync.Mutex
@@ -77,8 +77,8 @@ func (w *world) edit(t *testing.T, name, from, to string) time.Time {
 	return time.Now()
 }
 
-// TestEditedScopeFlipsTheVerdictUnderLoad saves one edit after the other. No request may fail or be decided by a mixture,
-// ever. How soon the verdict flips is logged here and measured by "make bench": a test's machine may be busy.
+// TestEditedScopeFlipsTheVerdictUnderLoad saves one edit after the other. No request may fail or be decided by a
+// mixture, ever. How soon the verdict flips is logged here and measured by "make bench": a test's machine may be busy.
 func TestEditedScopeFlipsTheVerdictUnderLoad(t *testing.T) {
 	t.Parallel()
 	w := start(t, nil)
@@ -88,7 +88,8 @@ func TestEditedScopeFlipsTheVerdictUnderLoad(t *testing.T) {
 		if got := w.ask(t, tok); got.Allow != (i%2 == 0) {
 			t.Fatalf("got %v before edit %d", got, i)
 		}
-		t.Logf("the verdict flipped %s after the save", w.flip(t, tok, scopes[i%2], scopes[(i+1)%2]).Round(time.Millisecond))
+		t.Logf("the verdict flipped %s after the save",
+			w.flip(t, tok, scopes[i%2], scopes[(i+1)%2]).Round(time.Millisecond))
 	}
 }
 
@@ -116,7 +117,8 @@ func (w *world) flip(t *testing.T, tok, from, to string) time.Duration {
 		if !isOld {
 			flipped++
 		}
-		if isOld != (s.got.Allow == old.Allow) || !s.got.is("allow", 200, "") && !s.got.is("deny", 403, "insufficient_scope") {
+		if isOld != (s.got.Allow == old.Allow) ||
+			!s.got.is("allow", 200, "") && !s.got.is("deny", 403, "insufficient_scope") {
 			t.Errorf("decided by a mixture: %v under %s", s.got, s.got.Policy.Digest)
 		}
 	}
@@ -145,7 +147,8 @@ func TestBrokenEditKeepsDecidingAndSaysSo(t *testing.T) {
 		return len(s.Policy.Errors) > 0 && s.Policy.Errors[0].File == broken
 	})
 	place := fmt.Sprintf("%s:3:", broken)
-	if e := s.Policy.Errors; len(e) == 0 || e[0].File != broken || e[0].Row != 3 || e[0].Col == 0 || !strings.HasPrefix(e[0].Text, place) {
+	if e := s.Policy.Errors; len(e) == 0 || e[0].File != broken || e[0].Row != 3 || e[0].Col == 0 ||
+		!strings.HasPrefix(e[0].Text, place) {
 		t.Errorf("the status says %+v", s.Policy)
 	}
 	if !s.Ready || s.Policy.Digest != before.Policy.Digest {
@@ -168,7 +171,8 @@ func TestBrokenEditKeepsDecidingAndSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	testkit.Eventually(t, "undoing heals", func() bool { return w.status(t).Policy.Healthy })
-	if !metric("sidecar_app_reload_failing 0") || !metric(`sidecar_app_reloads_total{outcome="ok"} 2`) || len(w.status(t).Policy.Errors) != 0 {
+	if !metric("sidecar_app_reload_failing 0") || !metric(`sidecar_app_reloads_total{outcome="ok"} 2`) ||
+		len(w.status(t).Policy.Errors) != 0 {
 		t.Error("the fault is not forgotten")
 	}
 	for _, s := range stop() {
@@ -201,7 +205,8 @@ func TestEntrypointCannotBeTakenAway(t *testing.T) {
 }
 
 func TestProblemThatHasNoPlaceIsToldToo(t *testing.T) {
-	if got := problemsOf(os.ErrInvalid); len(got) != 1 || got[0].Text != os.ErrInvalid.Error() || got[0].Code != "internal_error" {
+	if got := problemsOf(os.ErrInvalid); len(got) != 1 || got[0].Text != os.ErrInvalid.Error() ||
+		got[0].Code != "internal_error" {
 		t.Errorf("got %+v", got)
 	}
 }

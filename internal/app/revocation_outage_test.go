@@ -13,9 +13,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// TestARevokedTokenIsNotUsedWhileItsServerIsDown: word has come that its session is over, and nobody can be asked. What was
-// known, or can be validated here, does not count any more; what other tokens were promised does. Where a JWT is validated
-// here the event ends it: nothing is known of what this server would answer.
+// TestARevokedTokenIsNotUsedWhileItsServerIsDown: an event has ended its session, and introspection fails.
+// What was known, or can be validated here, does not count any more; what other tokens were promised does. Where a JWT
+// is validated here the event ends it: nothing is known of what this server would answer.
 func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
 	t.Parallel()
 	for name, how := range map[string]struct {
@@ -33,7 +33,8 @@ func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
 				keys = c.Issuers[0].Endpoint.Issuer + "/jwks"
 				receivedFrom(t, tr, "push", c)
 				i := &c.Issuers[0]
-				i.Mode, i.Dialect.Audience, i.Cache.TTL, i.Cache.StaleIfError = how.mode, []string{"orders-api"}, time.Millisecond, time.Hour
+				i.Mode, i.Dialect.Audience, i.Cache.TTL, i.Cache.StaleIfError = how.mode, []string{"orders-api"},
+					time.Millisecond, time.Hour
 				c.Events[0].Sessions = "known"
 			})
 			over, live := w.session(t, "s1", how.format), w.session(t, "s2", how.format)
@@ -56,13 +57,14 @@ func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
 			}
 			w.issuer.SetFault(nil)
 			w.issuer.Revoke(over)
-			testkit.Eventually(t, "the server's word is felt", func() bool { return w.ask(t, over).is("unauthenticated", 401, "invalid_token") })
+			testkit.Eventually(t, "the server's word is felt",
+				func() bool { return w.ask(t, over).is("unauthenticated", 401, "invalid_token") })
 		})
 	}
 }
 
-// TestEV2_WhileNobodyWouldTellAnswersAreUsedForAShortTime: the stream of events is down, so that a revocation is felt by
-// asking again. When it is up, nobody is asked.
+// TestEV2_WhileNobodyWouldTellAnswersAreUsedForAShortTime: the stream of events is down, so that a revocation is felt
+// by asking again. When it is up, cached answers are used.
 func TestEV2_WhileNobodyWouldTellAnswersAreUsedForAShortTime(t *testing.T) {
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -78,7 +80,8 @@ func TestEV2_WhileNobodyWouldTellAnswersAreUsedForAShortTime(t *testing.T) {
 		t.Fatalf("answered %v", a)
 	}
 	w.issuer.Revoke(tok)
-	testkit.Eventually(t, "the revocation is felt", func() bool { return w.ask(t, tok).is("unauthenticated", 401, "invalid_token") })
+	testkit.Eventually(t, "the revocation is felt",
+		func() bool { return w.ask(t, tok).is("unauthenticated", 401, "invalid_token") })
 	if err := w.stopped(t); err != nil { // or its poll would keep the transmitter from closing
 		t.Error(err)
 	}

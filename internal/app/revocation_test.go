@@ -22,7 +22,8 @@ func (w *world) session(t *testing.T, sid string, f devissuer.Format) string {
 	return w.token(t, g)
 }
 
-// ways are how the sidecar may find out about a token. Without introspection a revocation event is all that tells of its end.
+// ways are how the sidecar may find out about a token. Without introspection a revocation event is all that tells of
+// its end.
 var ways = map[string]struct {
 	mode            authz.Mode
 	format          devissuer.Format
@@ -36,8 +37,8 @@ var ways = map[string]struct {
 	"jwt without introspection": {mode: authz.ModeJWT, format: devissuer.JWT, noIntrospection: true},
 }
 
-// receivingEvents is a sidecar that finds out about tokens in one of the ways, keeps answers for an hour, and receives the
-// events of a transmitter by a delivery.
+// receivingEvents is a sidecar that finds out about tokens in one of the ways, keeps answers for an hour, and receives
+// the events of a transmitter by a delivery.
 func receivingEvents(t *testing.T, way, delivery string) (*world, *transmitter) {
 	t.Helper()
 	how := ways[way]
@@ -56,10 +57,11 @@ func receivingEvents(t *testing.T, way, delivery string) (*world, *transmitter) 
 	return w, tr
 }
 
-// TestTheFirstRequestAfterARevocationIsDenied: answers are kept for an hour. The first request after the event was answered
-// is denied; the token of another session of the same user is allowed before and after. A JWT that is validated locally is
-// over even when its server goes on calling it active. Each way meets one delivery here and most of them another one in
-// TestARevocationIsInForceAtOnceUnderLoad: package introspect has all ways, and the packages of signals all deliveries.
+// TestTheFirstRequestAfterARevocationIsDenied: answers are kept for an hour. The first request after the event was
+// answered is denied; the token of another session of the same user is allowed before and after. A JWT that is
+// validated locally is over even when its server goes on calling it active. Each way meets one delivery here and most
+// of them another one in TestARevocationIsInForceAtOnceUnderLoad: package introspect has all ways, and the packages of
+// signals all deliveries.
 func TestTheFirstRequestAfterARevocationIsDenied(t *testing.T) {
 	for way, delivery := range map[string]string{
 		"introspect":                "session-revoked, polled",
@@ -73,7 +75,8 @@ func TestTheFirstRequestAfterARevocationIsDenied(t *testing.T) {
 			t.Parallel()
 			w, tr := receivingEvents(t, way, delivery)
 			how := ways[way]
-			over, live, unheard := w.session(t, "s1", how.format), w.session(t, "s2", how.format), w.session(t, "s3", how.format)
+			over, live, unheard := w.session(t, "s1", how.format), w.session(t, "s2", how.format),
+				w.session(t, "s3", how.format)
 			for range 2 {
 				for _, tok := range []string{over, live, unheard} {
 					if a := w.ask(t, tok); !a.Allow {
@@ -99,8 +102,8 @@ func TestTheFirstRequestAfterARevocationIsDenied(t *testing.T) {
 	}
 }
 
-// TestARevocationIsInForceAtOnceUnderLoad: the token is in use all the time. No request that begins after the event was
-// answered is allowed, nor any after the first denial; the tokens of other sessions of the same user are allowed
+// TestARevocationIsInForceAtOnceUnderLoad: the token is in use all the time. No request that begins after the event
+// was answered is allowed, nor any after the first denial; the tokens of other sessions of the same user are allowed
 // throughout. How soon the first denial comes is logged, for the machine may be slow.
 func TestARevocationIsInForceAtOnceUnderLoad(t *testing.T) {
 	t.Parallel()
@@ -148,7 +151,8 @@ func checkRevoked(t *testing.T, all []used, over string, sent, answered time.Tim
 			if u.err != nil || !u.answer.Allow {
 				t.Errorf("before the event it gets %v: the answer is not kept, so this proves nothing", u)
 			}
-		case u.err != nil, !u.answer.Allow && !u.answer.is("unauthenticated", http.StatusUnauthorized, "invalid_token"):
+		case u.err != nil, !u.answer.Allow &&
+			!u.answer.is("unauthenticated", http.StatusUnauthorized, "invalid_token"):
 			t.Errorf("after the event it gets %v", u)
 		case !u.answer.Allow:
 			denied++
@@ -164,8 +168,8 @@ func checkRevoked(t *testing.T, all []used, over string, sent, answered time.Tim
 		answered.Sub(sent), first.Sub(sent), denied, underWay)
 }
 
-// TestTrap10_AnAnswerThatIsOlderThanItsRevocationIsNotUsed: the server answers late what was true when the request arrived;
-// the revocation comes in between. All callers that wait are refused, after a second introspection request.
+// TestTrap10_AnAnswerThatIsOlderThanItsRevocationIsNotUsed: the server answers late what was true when the request
+// arrived; the revocation comes in between. All callers that wait are refused, after a second introspection request.
 func TestTrap10_AnAnswerThatIsOlderThanItsRevocationIsNotUsed(t *testing.T) {
 	t.Parallel()
 	for delivery, send := range deliver {
@@ -188,7 +192,8 @@ func TestTrap10_AnAnswerThatIsOlderThanItsRevocationIsNotUsed(t *testing.T) {
 				}
 				arrived <- struct{}{}
 				<-release
-				return authserver.Answer(200, "", `{"active":true,"sub":"alice","sid":"s1","client_id":"web","scope":"orders:read","aud":"orders-api","tenant":"acme"}`)
+				return authserver.Answer(200, "",
+					`{"active":true,"sub":"alice","sid":"s1","client_id":"web","scope":"orders:read","aud":"orders-api","tenant":"acme"}`)
 			})
 			const waiting = 20
 			answers := make(chan string, waiting)

@@ -34,7 +34,8 @@ func signed(i testkit.Certificate, assertion string) bool {
 	signature, err := base64.RawURLEncoding.DecodeString(assertion[at+1:])
 	sum := sha256.Sum256([]byte(assertion[:at]))
 	return err == nil && len(signature) == 64 &&
-		ecdsa.Verify(i.Leaf.PublicKey.(*ecdsa.PublicKey), sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
+		ecdsa.Verify(i.Leaf.PublicKey.(*ecdsa.PublicKey), sum[:], new(big.Int).SetBytes(signature[:32]),
+			new(big.Int).SetBytes(signature[32:]))
 }
 
 // rotating is an authorization server that takes some generations of what rotates, and the files that hold one.
@@ -91,9 +92,11 @@ func newRotating(t *testing.T, show func(r *rotating) int) *rotating {
 	}
 	r.Server = httptest.NewUnstartedServer(r)
 	r.Config.ErrorLog = log.New(io.Discard, "", 0)
-	r.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		return &tls.Config{ClientAuth: tls.RequestClientCert, Certificates: []tls.Certificate{r.of[show(r)].Certificate}}, nil
-	}}
+	r.TLS = &tls.Config{ClientAuth: tls.RequestClientCert,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return &tls.Config{ClientAuth: tls.RequestClientCert,
+				Certificates: []tls.Certificate{r.of[show(r)].Certificate}}, nil
+		}}
 	r.StartTLS()
 	t.Cleanup(r.Close)
 	return r
@@ -140,7 +143,8 @@ var rotate = map[string]func(t *testing.T, c *config.Config) *rotating{
 	},
 	"client certificate": func(t *testing.T, c *config.Config) *rotating {
 		r := newRotating(t, func(*rotating) int { return 0 })
-		certificate, key := testkit.SecretFile(t, r.of[0].PEM()), testkit.SecretFile(t, testkit.KeyPEM(t, r.of[0].PrivateKey))
+		certificate, key := testkit.SecretFile(t, r.of[0].PEM()),
+			testkit.SecretFile(t, testkit.KeyPEM(t, r.of[0].PrivateKey))
 		r.which = func(q *http.Request) int {
 			return slices.IndexFunc(r.of, func(i testkit.Certificate) bool {
 				return len(q.TLS.PeerCertificates) > 0 && i.Leaf.Equal(q.TLS.PeerCertificates[0])
@@ -150,7 +154,8 @@ var rotate = map[string]func(t *testing.T, c *config.Config) *rotating{
 			testkit.WriteFile(t, certificate.File, r.of[g[len(g)-1]].PEM())
 			testkit.WriteFile(t, key.File, testkit.KeyPEM(t, r.of[g[len(g)-1]].PrivateKey))
 		}
-		r.set(t, c, oauth.Client{Auth: "self_signed_tls_client_auth", ID: "rs", CertificateFile: certificate.File, CertificateKey: key})
+		r.set(t, c, oauth.Client{Auth: "self_signed_tls_client_auth", ID: "rs", CertificateFile: certificate.File,
+			CertificateKey: key})
 		return r
 	},
 	"certificate authorities of the server": func(t *testing.T, c *config.Config) *rotating {
@@ -201,8 +206,8 @@ var orders = map[string]func(t *testing.T, r *rotating, next int, said func(stri
 	},
 }
 
-// TestNoDecisionFailsWhileCredentialsRotate: nothing is cached, so that each decision shows a credential. Package oauth has
-// all pairs of what rotates and the order of server and file.
+// TestNoDecisionFailsWhileCredentialsRotate: nothing is cached, so that each decision shows a credential. Package
+// oauth has all pairs of what rotates and the order of server and file.
 func TestNoDecisionFailsWhileCredentialsRotate(t *testing.T) {
 	for what, order := range map[string]string{
 		"client secret":                         "server first",
@@ -223,7 +228,8 @@ func TestNoDecisionFailsWhileCredentialsRotate(t *testing.T) {
 			l.goesOn(t, 10)
 			for next := 1; next <= rotations; next++ {
 				orders[order](t, r, next, w.logger.Count)
-				testkit.Eventually(t, "the rotation is over", func() bool { return w.logger.Count("credential rotated") >= next })
+				testkit.Eventually(t, "the rotation is over",
+					func() bool { return w.logger.Count("credential rotated") >= next })
 				l.goesOn(t, 10)
 			}
 			all := l.stop()

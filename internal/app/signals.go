@@ -65,7 +65,8 @@ func (a *App) eventStatus() []status.Event {
 		e := status.Event{Issuer: s.Issuer, Kind: s.Kind, LastEvent: s.LastEvent, Refused: s.Refused, Errors: s.Errors}
 		if s.State != "" {
 			e.Stream = &status.Stream{
-				State: s.State, LastOK: s.LastOK, Verified: s.Verified, ID: s.StreamID, Status: s.StreamStatus, Problem: s.Problem,
+				State: s.State, LastOK: s.LastOK, Verified: s.Verified, ID: s.StreamID, Status: s.StreamStatus,
+				Problem: s.Problem,
 			}
 		}
 		out = append(out, e)

@@ -24,10 +24,12 @@ func rename(t *testing.T, from, to string) {
 // TestDefaultIsAnEmptyFile: what is built from config.Default has every default that a file has.
 func TestDefaultIsAnEmptyFile(t *testing.T) {
 	parsed, def := defaults(t, "http://127.0.0.1:1"), config.Default()
-	if def.ShutdownTimeout == 0 || def.Engine.Deadline == 0 || def.Listen.API.Limits.BodyBytes == 0 || def.Decision.Entrypoint == "" || def.DecisionLog.Queue == 0 {
+	if def.ShutdownTimeout == 0 || def.Engine.Deadline == 0 || def.Listen.API.Limits.BodyBytes == 0 ||
+		def.Decision.Entrypoint == "" || def.DecisionLog.Queue == 0 {
 		t.Errorf("defaults are missing: %+v", def)
 	}
-	parsed.Issuers, parsed.Policies.Paths, parsed.DecisionLog.File = def.Issuers, def.Policies.Paths, def.DecisionLog.File
+	parsed.Issuers, parsed.Policies.Paths, parsed.DecisionLog.File = def.Issuers, def.Policies.Paths,
+		def.DecisionLog.File
 	parsed.Listen.API.Address, parsed.Listen.Admin.Address = def.Listen.API.Address, def.Listen.Admin.Address
 	if !reflect.DeepEqual(parsed, def) {
 		t.Errorf("a file gives\n%+v, Default\n%+v", parsed, def)
@@ -41,18 +43,28 @@ func TestFailedStartLeavesNothingOpen(t *testing.T) {
 		change func(*config.Config)
 		want   string
 	}{
-		"an issuer without secret":       {func(c *config.Config) { c.Issuers[0].Endpoint.Client.Secret = secret.Source{} }, "client.secret"},
-		"traces to nowhere":              {func(c *config.Config) { c.Telemetry.Traces.Endpoint = "nowhere" }, "set up traces"},
-		"no policies":                    {func(c *config.Config) { c.Policies.Paths = []string{"none"} }, "directory_error"},
-		"an entrypoint that nobody has":  {func(c *config.Config) { c.Decision.Entrypoint = "authz/none" }, "data.authz.none"},
-		"no debounce":                    {func(c *config.Config) { c.Policies.Debounce = 0 }, "debounce"},
-		"a decision log in no directory": {func(c *config.Config) { c.DecisionLog.File = "/none/at/all" }, "open decision log"},
-		"keys that are not there":        {func(c *config.Config) { c.Listen.API.BearerKeysFile = "none" }, "listen.api.bearer_keys_file"},
-		"a certificate that is not":      {func(c *config.Config) { c.Listen.API.TLS.CertFile, c.Listen.API.TLS.KeyFile = "none", "none" }, "listen.api.tls"},
-		"a second port that is taken":    {func(c *config.Config) { c.Listen.Admin.Address = taken.Addr().String() }, "listen.admin.address"},
+		"an issuer without secret": {func(c *config.Config) { c.Issuers[0].Endpoint.Client.Secret = secret.Source{} }, "client.secret"},
+		"traces to nowhere": {func(c *config.Config) { c.Telemetry.Traces.Endpoint = "nowhere" },
+			"set up traces"},
+		"no policies": {func(c *config.Config) { c.Policies.Paths = []string{"none"} },
+			"directory_error"},
+		"an entrypoint that is not there": {func(c *config.Config) { c.Decision.Entrypoint = "authz/none" },
+			"data.authz.none"},
+		"no debounce": {func(c *config.Config) { c.Policies.Debounce = 0 }, "debounce"},
+		"a decision log in no directory": {func(c *config.Config) { c.DecisionLog.File = "/none/at/all" },
+			"open decision log"},
+		"keys that are not there": {func(c *config.Config) { c.Listen.API.BearerKeysFile = "none" },
+			"listen.api.bearer_keys_file"},
+		"a certificate that is not": {func(c *config.Config) {
+			c.Listen.API.TLS.CertFile,
+				c.Listen.API.TLS.KeyFile = "none", "none"
+		}, "listen.api.tls"},
+		"a second port that is taken": {func(c *config.Config) { c.Listen.Admin.Address = taken.Addr().String() },
+			"listen.admin.address"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &world{cfg: configuration(t, "http://127.0.0.1:1"), stdout: &testkit.LogBuffer{}, logger: &testkit.LogBuffer{}}
+			w := &world{cfg: configuration(t, "http://127.0.0.1:1"), stdout: &testkit.LogBuffer{},
+				logger: &testkit.LogBuffer{}}
 			port := testkit.HoldPort(t)
 			w.cfg.Listen.API.Address = port.Addr()
 			w.cfg.Telemetry.Traces.Endpoint = "http://127.0.0.1:1"
@@ -76,17 +88,20 @@ func TestFailedStartLeavesNothingOpen(t *testing.T) {
 
 func TestTakenPortIsNamed(t *testing.T) {
 	taken := testkit.Listen(t)
-	w := &world{cfg: configuration(t, "http://127.0.0.1:1"), stdout: &testkit.LogBuffer{}, logger: &testkit.LogBuffer{}}
+	w := &world{cfg: configuration(t, "http://127.0.0.1:1"), stdout: &testkit.LogBuffer{},
+		logger: &testkit.LogBuffer{}}
 	w.cfg.Listen.Admin.Address = taken.Addr().String()
 	_, err := New(t.Context(), w.cfg, w.deps())
 	var e *listen.AddressError
-	if !errors.As(err, &e) || e.Key != "listen.admin.address" || !strings.Contains(err.Error(), taken.Addr().String()) || errors.Unwrap(e) == nil {
+	if !errors.As(err, &e) || e.Key != "listen.admin.address" ||
+		!strings.Contains(err.Error(), taken.Addr().String()) || errors.Unwrap(e) == nil {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestBrokenPolicyIsNotStarted(t *testing.T) {
-	w := &world{cfg: configuration(t, "http://127.0.0.1:1"), stdout: &testkit.LogBuffer{}, logger: &testkit.LogBuffer{}}
+	w := &world{cfg: configuration(t, "http://127.0.0.1:1"), stdout: &testkit.LogBuffer{},
+		logger: &testkit.LogBuffer{}}
 	testkit.WriteFile(t, w.policyFile("broken.rego"), "package broken\n\nallow if {\n")
 	_, err := New(t.Context(), w.cfg, w.deps())
 	problems, ok := errors.AsType[bundle.Problems](err)

@@ -35,7 +35,8 @@ func (a *App) Status() status.Report {
 		ready = ready && unhealthy == ""
 		issuers = append(issuers, status.Issuer{
 			Name: i.Name(), Issuer: i.Issuer(), Canary: unhealthy,
-			CachedActive: cached.Active.Entries, CachedBytes: cached.Active.Bytes, CachedInactive: cached.Inactive.Entries,
+			CachedActive: cached.Active.Entries, CachedBytes: cached.Active.Bytes,
+			CachedInactive: cached.Inactive.Entries,
 		})
 	}
 	return status.Report{
@@ -55,8 +56,9 @@ func (a *App) policyStatus() status.Policy {
 	a.policy.mu.Lock()
 	defer a.policy.mu.Unlock()
 	s := status.Policy{
-		Revision: policy.Revision(), Digest: policy.Digest(), Bundles: policy.Revisions(), Entrypoints: policy.Entrypoints(),
-		Activated: a.policy.activated, FailedAt: a.policy.failedAt, Errors: problemsOf(a.policy.failure),
+		Revision: policy.Revision(), Digest: policy.Digest(), Bundles: policy.Revisions(),
+		Entrypoints: policy.Entrypoints(),
+		Activated:   a.policy.activated, FailedAt: a.policy.failedAt, Errors: problemsOf(a.policy.failure),
 	}
 	if why := a.policy.waiting; why != nil {
 		s.WaitingSince = a.policy.waitingSince
@@ -68,7 +70,8 @@ func (a *App) policyStatus() status.Policy {
 	if tooMany(v) {
 		message := fmt.Sprintf("%d of %d evaluations since this policy was activated gave no verdict: the decisions are misconfigured",
 			v.Misconfigured, v.Evaluations)
-		s.Errors = append(s.Errors, status.Problem{Code: codeNoVerdict, Message: message, Text: codeNoVerdict + ": " + message})
+		s.Errors = append(s.Errors, status.Problem{Code: codeNoVerdict, Message: message,
+			Text: codeNoVerdict + ": " + message})
 	}
 	s.Healthy = len(s.Errors) == 0
 	return s
@@ -84,7 +87,8 @@ func problemsOf(err error) []status.Problem {
 	}
 	var out []status.Problem
 	for _, p := range problems {
-		out = append(out, status.Problem{File: p.File, Row: p.Row, Col: p.Col, Code: p.Code, Message: p.Message, Text: p.String()})
+		out = append(out, status.Problem{File: p.File, Row: p.Row, Col: p.Col, Code: p.Code, Message: p.Message,
+			Text: p.String()})
 	}
 	return out
 }
@@ -96,7 +100,8 @@ func (a *App) logStatus() status.DecisionLog {
 		LastError: s.LastError, LastErrorAt: s.LastErrorAt,
 	}
 	for _, sink := range s.Sinks {
-		out.Sinks = append(out.Sinks, status.Sink{Kind: sink.Kind, Healthy: sink.Error == "", Error: sink.Error, Since: sink.Since})
+		out.Sinks = append(out.Sinks, status.Sink{Kind: sink.Kind, Healthy: sink.Error == "", Error: sink.Error,
+			Since: sink.Since})
 	}
 	return out
 }

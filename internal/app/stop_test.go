@@ -80,8 +80,9 @@ func TestStopUnderLoadLosesNoEvent(t *testing.T) {
 	}
 }
 
-// TestIdleStopWaitsForNoConnection: it waits neither for those that are kept alive, nor for those that were opened and never
-// used, for which net/http alone waits five seconds. On a machine with other work one stop of three must be fast.
+// TestIdleStopWaitsForNoConnection: it waits neither for those that are kept alive, nor for those that were opened and
+// never used, for which net/http alone waits five seconds. On a machine with other work one stop of three must be
+// fast.
 func TestIdleStopWaitsForNoConnection(t *testing.T) {
 	var took time.Duration
 	for range 3 {
@@ -128,7 +129,8 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 	w.ask(t, w.token(t, good()))
 	w.ask(t, "unheard-of")
 	w.edit(t, "routes/data.yaml", "orders:read", "orders:inspect")
-	testkit.Eventually(t, "the policies are reloaded", func() bool { return strings.Contains(w.get(t, "/metrics"), `reloads_total{outcome="ok"} 2`) })
+	testkit.Eventually(t, "the policies are reloaded",
+		func() bool { return strings.Contains(w.get(t, "/metrics"), `reloads_total{outcome="ok"} 2`) })
 	if err := w.stopped(t); err != nil {
 		t.Error(err)
 	}
@@ -153,7 +155,8 @@ func TestStopGivesUpOnCallsThatTakeTooLong(t *testing.T) {
 	go func() { _, err := w.try(context.Background(), "abc"); ended <- err }()
 	testkit.Eventually(t, "the call is under way", func() bool { return w.issuer.Calls() > before })
 	w.ask(t, tok)
-	if err := w.stopped(t); err == nil || !strings.Contains(err.Error(), "stop listen.api") || strings.Contains(err.Error(), "decision log") {
+	if err := w.stopped(t); err == nil || !strings.Contains(err.Error(), "stop listen.api") ||
+		strings.Contains(err.Error(), "decision log") {
 		t.Errorf("the stop ended with %v", err)
 	}
 	if err := <-ended; err == nil {

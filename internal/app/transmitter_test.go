@@ -39,7 +39,8 @@ type transmitter struct {
 // newTransmitter is the transmitter of the authorization server whose key set is at the URL that keys returns.
 func newTransmitter(t *testing.T, keys func() string) *transmitter {
 	t.Helper()
-	tr := &transmitter{key: jwks.NewSigner(t, "k"), sets: make(chan map[string]string, 10), acked: make(chan string, 100)}
+	tr := &transmitter{key: jwks.NewSigner(t, "k"), sets: make(chan map[string]string, 10),
+		acked: make(chan string, 100)}
 	mux := http.NewServeMux()
 	says := func(w http.ResponseWriter, v any) {
 		w.Header().Set("Content-Type", "application/json")
@@ -95,8 +96,10 @@ func receivedFrom(t *testing.T, tr *transmitter, delivery string, c *config.Conf
 	one.Issuer = "dev"
 	one.BackChannelLogout = backchannel.Config{Audience: []string{"web"}, Algorithms: []string{"ES256"}}
 	one.SharedSignals = ssf.Config{
-		Delivery: delivery, Manage: "off", Transmitter: tr.URL, Audience: []string{"sidecar/1"}, Algorithms: []string{"ES256"},
-		PollWait: 30 * time.Second, PollEvery: 100 * time.Millisecond, DownAfter: 3 * time.Minute, DownTTL: 5 * time.Second,
+		Delivery: delivery, Manage: "off", Transmitter: tr.URL, Audience: []string{"sidecar/1"},
+		Algorithms: []string{"ES256"},
+		PollWait:   30 * time.Second, PollEvery: 100 * time.Millisecond, DownAfter: 3 * time.Minute,
+		DownTTL: 5 * time.Second,
 	}
 	one.SharedSignals.AccessToken = testkit.SecretFile(t, streamToken+"\n")
 	if delivery == "push" {
@@ -134,7 +137,8 @@ func (tr *transmitter) loggedOut(t *testing.T, jti, sid, issuer string) string {
 // pushed posts a security event token, and returns the status and the body of the answer.
 func (w *world) pushed(t *testing.T, path, set, header string) (int, string) {
 	t.Helper()
-	return w.post(t, w.admin+path, set, http.Header{"Content-Type": {"application/secevent+jwt"}, "Authorization": {header}})
+	return w.post(t, w.admin+path, set, http.Header{"Content-Type": {"application/secevent+jwt"},
+		"Authorization": {header}})
 }
 
 // post sends a body with a header, and returns the status and the body of the answer.
@@ -151,7 +155,8 @@ func (w *world) post(t *testing.T, to, body string, header http.Header) (int, st
 // deliver is how the end of a session is signaled; each returns when the event was answered.
 var deliver = map[string]func(t *testing.T, w *world, tr *transmitter, sid string){
 	"session-revoked, pushed": func(t *testing.T, w *world, tr *transmitter, sid string) {
-		if code, body := w.pushed(t, "/v1/events/dev/shared-signals", tr.revoked(t, "of-"+sid, sid, w.issuer.Issuer()), streamHeader); code != http.StatusAccepted {
+		if code, body := w.pushed(t, "/v1/events/dev/shared-signals", tr.revoked(t, "of-"+sid, sid, w.issuer.Issuer()),
+			streamHeader); code != http.StatusAccepted {
 			t.Fatalf("status %d: %s", code, body)
 		}
 	},
@@ -164,7 +169,8 @@ var deliver = map[string]func(t *testing.T, w *world, tr *transmitter, sid strin
 		}
 	},
 	"back-channel logout": func(t *testing.T, w *world, tr *transmitter, sid string) {
-		code := w.form(t, "/v1/events/dev/backchannel-logout", url.Values{"logout_token": {tr.loggedOut(t, "of-"+sid, sid, w.issuer.Issuer())}})
+		code := w.form(t, "/v1/events/dev/backchannel-logout",
+			url.Values{"logout_token": {tr.loggedOut(t, "of-"+sid, sid, w.issuer.Issuer())}})
 		if code != http.StatusOK {
 			t.Fatalf("status %d: %s", code, w.logger)
 		}
@@ -184,6 +190,7 @@ func (w *world) streamIsUp(t *testing.T) {
 	t.Helper()
 	testkit.Eventually(t, "the stream is up", func() bool {
 		s := w.get(t, "/v1/status")
-		return strings.Contains(s, fmt.Sprintf("%q: %q", "state", "up")) || strings.Contains(s, fmt.Sprintf("%q: %q", "state", "unwatched"))
+		return strings.Contains(s, fmt.Sprintf("%q: %q", "state", "up")) ||
+			strings.Contains(s, fmt.Sprintf("%q: %q", "state", "unwatched"))
 	})
 }

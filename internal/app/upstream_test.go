@@ -18,8 +18,8 @@ import (
 // fault makes every introspection request go wrong in the same way; nil ends it.
 func (w *world) fault(f *devissuer.Fault) { authserver.FailIntrospection(w.issuer, f) }
 
-// TestOneColdTokenIsAskedAboutOnce: 500 callers with one token that nobody knows yet, and a server that takes its time.
-// The caller whose question it was leaves while all the others wait for the answer.
+// TestOneColdTokenIsAskedAboutOnce: 500 callers with one token that is not cached, and a server that takes its
+// time. The caller whose question it was leaves while all the others wait for the answer.
 func TestOneColdTokenIsAskedAboutOnce(t *testing.T) {
 	t.Parallel()
 	w := start(t, nil)
@@ -43,7 +43,8 @@ func TestOneColdTokenIsAskedAboutOnce(t *testing.T) {
 		callers.Go(func() { answers[i], errs[i] = w.try(t.Context(), tok) })
 	}
 	testkit.Eventually(t, "all callers wait", func() bool {
-		return strings.Contains(w.get(t, "/metrics"), `sidecar_introspect_cache_lookups_total{cache="active",issuer="dev",result="miss"} 501`)
+		return strings.Contains(w.get(t, "/metrics"),
+			`sidecar_introspect_cache_lookups_total{cache="active",issuer="dev",result="miss"} 501`)
 	})
 	leave()
 	if err := <-left; !errors.Is(err, context.Canceled) {
@@ -61,14 +62,15 @@ func TestOneColdTokenIsAskedAboutOnce(t *testing.T) {
 	}
 }
 
-// TestFailuresOfTheAuthorizationServer: each ends as the right kind, and nothing wrong is kept, though answers are kept
-// for a minute: the same token is good again as soon as the server is.
+// TestFailuresOfTheAuthorizationServer: each ends as the right kind, and nothing wrong is kept, though answers are
+// kept for a minute: the same token is good again as soon as the server is.
 func TestFailuresOfTheAuthorizationServer(t *testing.T) {
 	t.Parallel()
 	w := start(t, func(c *config.Config) {
 		c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.NegativeTTL = time.Minute, time.Minute
 	})
-	redirect, bomb := authserver.Answer(302, "text/html", ""), authserver.Answer(200, "", string(testkit.Gzip(t, make([]byte, 20<<20))))
+	redirect, bomb := authserver.Answer(302, "text/html", ""),
+		authserver.Answer(200, "", string(testkit.Gzip(t, make([]byte, 20<<20))))
 	bomb.Header = http.Header{"Content-Encoding": {"gzip"}}
 	redirect.Header = http.Header{"Location": {w.api + "/v1/status"}}
 	for name, c := range map[string]struct {
@@ -77,19 +79,29 @@ func TestFailuresOfTheAuthorizationServer(t *testing.T) {
 		status int
 		code   string
 	}{
-		"it hangs up":                 {&devissuer.Fault{Then: devissuer.Close}, "unavailable", 503, "temporarily_unavailable"},
-		"401":                         {authserver.Answer(401, "", `{"error":"invalid_client"}`), "misconfigured", 503, "misconfigured"},
-		"401 with HTML":               {authserver.Answer(401, "text/html", "<html>"), "misconfigured", 503, "misconfigured"},
-		"500":                         {authserver.Answer(500, "", ""), "unavailable", 503, "temporarily_unavailable"},
-		"HTML":                        {authserver.Answer(200, "text/html", "<html>"), "unavailable", 503, "temporarily_unavailable"},
-		"HTML that calls itself JSON": {authserver.Answer(200, "", "<html>"), "unavailable", 503, "temporarily_unavailable"},
-		"an empty object":             {authserver.Answer(200, "", "{}"), "unavailable", 503, "temporarily_unavailable"},
-		"active in quotes":            {authserver.Answer(200, "", `{"active":"true"}`), "unavailable", 503, "temporarily_unavailable"},
-		"active twice":                {authserver.Answer(200, "", `{"active":false,"active":true}`), "unavailable", 503, "temporarily_unavailable"},
-		"10 MB":                       {authserver.Answer(200, "", `{"active":true,"pad":"`+strings.Repeat("a", 10<<20)+`"}`), "unavailable", 503, "temporarily_unavailable"},
-		"a gzip bomb":                 {bomb, "unavailable", 503, "temporarily_unavailable"},
-		"a redirect":                  {redirect, "misconfigured", 503, "misconfigured"},
-		"active, with a past exp":     {authserver.Answer(200, "", `{"active":true,"exp":1000000000}`), "unauthenticated", 401, "invalid_token"},
+		"it hangs up": {&devissuer.Fault{Then: devissuer.Close}, "unavailable", 503,
+			"temporarily_unavailable"},
+		"401": {authserver.Answer(401, "", `{"error":"invalid_client"}`), "misconfigured", 503,
+			"misconfigured"},
+		"401 with HTML": {authserver.Answer(401, "text/html", "<html>"), "misconfigured", 503,
+			"misconfigured"},
+		"500": {authserver.Answer(500, "", ""), "unavailable", 503, "temporarily_unavailable"},
+		"HTML": {authserver.Answer(200, "text/html", "<html>"), "unavailable", 503,
+			"temporarily_unavailable"},
+		"HTML that calls itself JSON": {authserver.Answer(200, "", "<html>"), "unavailable", 503,
+			"temporarily_unavailable"},
+		"an empty object": {authserver.Answer(200, "", "{}"), "unavailable", 503,
+			"temporarily_unavailable"},
+		"active in quotes": {authserver.Answer(200, "", `{"active":"true"}`), "unavailable", 503,
+			"temporarily_unavailable"},
+		"active twice": {authserver.Answer(200, "", `{"active":false,"active":true}`), "unavailable",
+			503, "temporarily_unavailable"},
+		"10 MB": {authserver.Answer(200, "",
+			`{"active":true,"pad":"`+strings.Repeat("a", 10<<20)+`"}`), "unavailable", 503, "temporarily_unavailable"},
+		"a gzip bomb": {bomb, "unavailable", 503, "temporarily_unavailable"},
+		"a redirect":  {redirect, "misconfigured", 503, "misconfigured"},
+		"active, with a past exp": {authserver.Answer(200, "", `{"active":true,"exp":1000000000}`),
+			"unauthenticated", 401, "invalid_token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tok := w.token(t, good())
@@ -105,10 +117,12 @@ func TestFailuresOfTheAuthorizationServer(t *testing.T) {
 	}
 }
 
-// TestAServerThatHangsIsUnavailable: a question ends at its timeout, and the same token is good once the server answers.
+// TestAServerThatHangsIsUnavailable: a question ends at its timeout, and the same token is good once the server
+// answers.
 func TestAServerThatHangsIsUnavailable(t *testing.T) {
 	w := start(t, func(c *config.Config) {
-		c.Issuers[0].Endpoint.Timeout, c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.NegativeTTL = 500*time.Millisecond, time.Minute, time.Minute
+		c.Issuers[0].Endpoint.Timeout, c.Issuers[0].Cache.TTL, c.Issuers[0].Cache.NegativeTTL = 500*time.Millisecond,
+			time.Minute, time.Minute
 	})
 	tok := w.token(t, good())
 	w.fault(&devissuer.Fault{Then: devissuer.Hang})

@@ -21,8 +21,8 @@ const (
 // tooMany reports whether the policy that serves gives too few verdicts.
 func tooMany(v decision.Verdicts) bool { return v.Misconfigured >= warnCount && v.Ratio() >= warnRatio }
 
-// warnWithoutVerdicts warns, once for each policy, when the policy that serves gives too few verdicts: it loaded without a
-// fault, and fails at requests.
+// warnWithoutVerdicts warns, once for each policy, when the policy that serves gives too few verdicts: it loaded
+// without a fault, and fails at requests.
 func (a *App) warnWithoutVerdicts() {
 	v := a.point.Snapshot().Verdicts()
 	if !tooMany(v) {

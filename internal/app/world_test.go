@@ -29,7 +29,8 @@ const (
 	callerKey    = "the-caller-key-0123456789"
 )
 
-// world is a whole sidecar with the shipped policies, on sockets of its own, and the authorization server that it asks.
+// world is a whole sidecar with the shipped policies, on sockets of its own, and the authorization server that it
+// asks.
 type world struct {
 	issuer  *devissuer.Server
 	cfg     *config.Config
@@ -89,20 +90,24 @@ func (w *world) run(t *testing.T) {
 }
 
 func (w *world) deps() Deps {
-	return Deps{Version: "test", Stdout: w.stdout, Logger: telemetry.NewLogger(telemetry.LogConfig{Level: "debug"}, w.logger)}
+	return Deps{Version: "test", Stdout: w.stdout,
+		Logger: telemetry.NewLogger(telemetry.LogConfig{Level: "debug"}, w.logger)}
 }
 
 // knowsTheSidecar is an authorization server of which the sidecar is a client.
 func knowsTheSidecar() devissuer.Config {
-	return devissuer.Config{ResourceServers: []devissuer.ResourceServer{{ID: "sidecar", Secret: secret.New(clientSecret)}}}
+	return devissuer.Config{ResourceServers: []devissuer.ResourceServer{{ID: "sidecar",
+		Secret: secret.New(clientSecret)}}}
 }
 
 // configuration is defaults with times that are long enough on a machine with other work: what must be good has time.
 func configuration(t *testing.T, issuer string) *config.Config {
 	t.Helper()
 	cfg := defaults(t, issuer)
-	cfg.Engine.Deadline, cfg.Engine.CompileTimeout, cfg.Issuers[0].Endpoint.Timeout = 30*time.Second, 5*time.Minute, 30*time.Second
-	cfg.Listen.API.Limits.Timeout, cfg.Listen.API.Limits.ReadTimeout, cfg.ShutdownTimeout = time.Minute, time.Minute, time.Minute
+	cfg.Engine.Deadline, cfg.Engine.CompileTimeout, cfg.Issuers[0].Endpoint.Timeout = 30*time.Second, 5*time.Minute,
+		30*time.Second
+	cfg.Listen.API.Limits.Timeout, cfg.Listen.API.Limits.ReadTimeout, cfg.ShutdownTimeout = time.Minute, time.Minute,
+		time.Minute
 	return cfg
 }
 
@@ -136,7 +141,8 @@ decision_log: {file: %q}
 
 // good is what a token needs for GET /orders/42 of the shipped routes.
 func good() devissuer.Grant {
-	return devissuer.Grant{ClientID: "web", Subject: "alice", Scopes: []string{"orders:read"}, Audience: []string{"orders-api"}, Tenant: "acme"}
+	return devissuer.Grant{ClientID: "web", Subject: "alice", Scopes: []string{"orders:read"},
+		Audience: []string{"orders-api"}, Tenant: "acme"}
 }
 
 func (w *world) token(t *testing.T, g devissuer.Grant) string {
@@ -304,8 +310,8 @@ func (w *world) cause(t *testing.T, id string) string {
 	return ""
 }
 
-// settled waits until no goroutine is left that runs code of the sidecar, apart from the authorization server's and the
-// tests' own.
+// settled waits until no goroutine is left that runs code of the sidecar, apart from the authorization server's and
+// the tests' own.
 func settled(t *testing.T) {
 	t.Helper()
 	var left string
@@ -314,8 +320,10 @@ func settled(t *testing.T) {
 		left = ""
 		buf := make([]byte, 4<<20)
 		for _, stack := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-			ours := strings.Contains(stack, "/internal/") && strings.Contains(stack, "authz-sidecar") || strings.Contains(stack, "opentelemetry")
-			if ours && !strings.Contains(stack, "internal/devissuer") && !strings.Contains(stack, "testing.tRunner") && !strings.Contains(stack, "_test.go") {
+			ours := strings.Contains(stack, "/internal/") && strings.Contains(stack, "authz-sidecar") ||
+				strings.Contains(stack, "opentelemetry")
+			if ours && !strings.Contains(stack, "internal/devissuer") && !strings.Contains(stack, "testing.tRunner") &&
+				!strings.Contains(stack, "_test.go") {
 				left += stack + "\n\n"
 			}
 		}

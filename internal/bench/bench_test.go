@@ -82,7 +82,8 @@ func TestBench(t *testing.T) {
 		r.written, r.dropped = r.written+written, r.dropped+dropped
 	}
 	if r.dropped > 0 {
-		t.Errorf("%d events of the decision log were dropped: the figures are not those of a log that is on", r.dropped)
+		t.Errorf("%d events of the decision log were dropped: the figures are not those of a log that is on",
+			r.dropped)
 	}
 	for _, s := range targets {
 		closeAll(s.many)

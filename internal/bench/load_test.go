@@ -44,8 +44,8 @@ func closed(conns []*conn, d time.Duration) (sample, error) {
 }
 
 // open asks at rate requests a second, spread evenly over conns, whether answers come or not. A question that had to
-// wait for the answer before is timed from when it was due, so that a server that stalls is charged for all whom it kept
-// waiting. One that only the generator's own timer delayed is timed from when it was sent.
+// wait for the answer before is timed from when it was due, so that a server that stalls is charged for all whom it
+// kept waiting. One that only the generator's own timer delayed is timed from when it was sent.
 func open(conns []*conn, d time.Duration, rate float64) (sample, error) {
 	interval := time.Duration(float64(len(conns)) / rate * float64(time.Second))
 	return drive(conns, d, func(c *conn, i int, end time.Time) ([]time.Duration, error) {
@@ -71,7 +71,9 @@ func open(conns []*conn, d time.Duration, rate float64) (sample, error) {
 }
 
 // drive runs one goroutine a connection, waits for all, and joins what they saw.
-func drive(conns []*conn, d time.Duration, run func(c *conn, i int, end time.Time) ([]time.Duration, error)) (sample, error) {
+func drive(
+	conns []*conn, d time.Duration, run func(c *conn, i int, end time.Time) ([]time.Duration, error),
+) (sample, error) {
 	seen := make([][]time.Duration, len(conns))
 	errs := make([]error, len(conns))
 	begun := time.Now()

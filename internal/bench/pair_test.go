@@ -46,7 +46,8 @@ func TestPair(t *testing.T) {
 				s.runs = append(s.runs, measure(t, s, e.each))
 			}
 		}
-		fmt.Fprintf(&b, "| %s | %.3f | %.3f | %.3f |\n", p.name, ratio(this, that, run.throughput), ratio(this, that, run.processor),
+		fmt.Fprintf(&b, "| %s | %.3f | %.3f | %.3f |\n", p.name, ratio(this, that, run.throughput),
+			ratio(this, that, run.processor),
 			ratio(this, that, func(r run) float64 { return micros(r.single) }))
 		for _, s := range []*target{this, that} {
 			closeAll(s.many)

@@ -29,7 +29,8 @@ type process struct {
 // start runs a program until the test ends. What it says to its standard error is shown if the test fails.
 func start(t *testing.T, env []string, name string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(name, args...), said: filepath.Join(t.TempDir(), "stderr"), ended: make(chan struct{})}
+	p := &process{cmd: exec.Command(name, args...), said: filepath.Join(t.TempDir(), "stderr"),
+		ended: make(chan struct{})}
 	stderr, err := os.Create(p.said)
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +114,8 @@ func (p *process) memory() (now, peak float64, err error) {
 func build(t *testing.T, name string, command ...string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), name)
-	cmd := exec.Command("go", append(command[:1:1], append([]string{"-trimpath", "-ldflags=-s -w", "-o", out}, command[1:]...)...)...)
+	cmd := exec.Command("go", append(command[:1:1],
+		append([]string{"-trimpath", "-ldflags=-s -w", "-o", out}, command[1:]...)...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", name, err, said)
@@ -121,8 +123,8 @@ func build(t *testing.T, name string, command ...string) string {
 	return out
 }
 
-// install builds the program of OPA at the version that the sidecar has inside, apart from go.mod: it needs modules that
-// the sidecar does not.
+// install builds the program of OPA at the version that the sidecar has inside, apart from go.mod: it needs modules
+// that the sidecar does not.
 func install(t *testing.T, pkg string) string {
 	t.Helper()
 	version, _ := engine.Versions()

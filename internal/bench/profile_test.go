@@ -37,7 +37,8 @@ func profiled(file, profile string) error {
 	if err != nil {
 		return err
 	}
-	a, err := app.New(ctx, cfg, app.Deps{Version: "profiled", Stdout: os.Stdout, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	a, err := app.New(ctx, cfg, app.Deps{Version: "profiled", Stdout: os.Stdout,
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	if err != nil {
 		return err
 	}
@@ -76,7 +77,8 @@ func TestProfile(t *testing.T) {
 	file := w.configuration(t, t.TempDir(), w.shipped.dir)
 	cfg := load(t, file)
 	p := start(t, []string{"BENCH_PROFILED=" + file, "BENCH_PROFILE=" + profile}, program)
-	s := &target{name: "profiled sidecar", proc: p, address: cfg.Listen.API.Address, request: request("/v1/decisions", question(t, w.token))}
+	s := &target{name: "profiled sidecar", proc: p, address: cfg.Listen.API.Address,
+		request: request("/v1/decisions", question(t, w.token))}
 	s.connect(t)
 	before := cpuOf(t, p)
 	loaded, err := closed(s.many, e.each)
@@ -90,5 +92,6 @@ func TestProfile(t *testing.T) {
 	if err != nil || info.Size() == 0 {
 		t.Fatalf("there is no profile: %v", err)
 	}
-	t.Logf("%.0f requests/s, %s of CPU a request", loaded.rate(), (used / time.Duration(len(loaded.latencies))).Round(100*time.Nanosecond))
+	t.Logf("%.0f requests/s, %s of CPU a request", loaded.rate(),
+		(used / time.Duration(len(loaded.latencies))).Round(100*time.Nanosecond))
 }

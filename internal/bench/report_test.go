@@ -67,7 +67,8 @@ func (r report) peaks(b *strings.Builder) {
 func (r report) ratios(b *strings.Builder) {
 	fmt.Fprintf(b, "\n| ratio | requests/s, sidecar / OPA | CPU a request, OPA / sidecar | CPU a request, floor / sidecar |\n|---|---|---|---|\n")
 	for _, p := range r.pairs {
-		fmt.Fprintf(b, "| %s | %.2f | %.2f | %.2f |\n", p.policy, ratio(p.side, p.opa, run.throughput), ratio(p.opa, p.side, run.processor), ratio(r.floor, p.side, run.processor))
+		fmt.Fprintf(b, "| %s | %.2f | %.2f | %.2f |\n", p.policy, ratio(p.side, p.opa, run.throughput),
+			ratio(p.opa, p.side, run.processor), ratio(r.floor, p.side, run.processor))
 	}
 }
 
@@ -85,7 +86,8 @@ func (r report) extras(b *strings.Builder) {
 	fmt.Fprintf(b, "\n| sidecar | |\n|---|---|\n")
 	fmt.Fprintf(b, "| RSS with %d cached tokens, %d bytes of claims each | %.0f MiB (highest %.0f, before the first %.0f) |\n", cached, r.memory.answer, r.memory.now, r.memory.peak, r.memory.fresh)
 	fmt.Fprintf(b, "| start of the process to its first decision | %.0f ms |\n", median(r.first, millis))
-	fmt.Fprintf(b, "| an edit of %d rules on disk to serving, debounce included | %.0f ms |\n", rules, median(r.reload, millis))
+	fmt.Fprintf(b, "| an edit of %d rules on disk to serving, debounce included | %.0f ms |\n", rules,
+		median(r.reload, millis))
 	fmt.Fprintf(b, "| events of the decision log written, dropped | %d, %d |\n", r.written, r.dropped)
 }
 

@@ -61,16 +61,20 @@ func startFloor(t *testing.T, ask []byte) *target {
 	program := build(t, "floor", "test", "-c", "-tags=bench", "./floor")
 	address := freeAddress(t)
 	p := start(t, []string{"BENCH_FLOOR_ADDRESS=" + address}, program)
-	return &target{name: "echo, bare POST handler", proc: p, address: address, request: request("/v1/decisions", ask), rest: func() {}}
+	return &target{name: "echo, bare POST handler", proc: p, address: address, request: request("/v1/decisions", ask),
+		rest: func() {}}
 }
 
-// startOPA starts OPA's own server, of the version that the sidecar has inside, on policies. It is given the claims, and logs nothing.
+// startOPA starts OPA's own server, of the version that the sidecar has inside, on policies. It is given the claims,
+// and logs nothing.
 func startOPA(t *testing.T, ask []byte, p policy) *target {
 	t.Helper()
 	program := install(t, "github.com/open-policy-agent/opa")
 	address := freeAddress(t)
-	opa := start(t, nil, program, "run", "--server", "--addr", address, "--log-level", "error", "--skip-version-check", p.dir)
-	return &target{name: "OPA server, claims given, " + p.name, proc: opa, address: address, request: request("/v1/data/authz/decision", ask), rest: func() {}}
+	opa := start(t, nil, program, "run", "--server", "--addr", address, "--log-level", "error", "--skip-version-check",
+		p.dir)
+	return &target{name: "OPA server, claims given, " + p.name, proc: opa, address: address,
+		request: request("/v1/data/authz/decision", ask), rest: func() {}}
 }
 
 // sidecar is a sidecar that was started.

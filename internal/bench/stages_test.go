@@ -53,7 +53,9 @@ func BenchmarkStages(b *testing.B) {
 	doc := document(b)
 	b.Run("evaluate", func(b *testing.B) {
 		for b.Loop() {
-			result, err := policy.Eval(b.Context(), engine.Question{Entrypoint: cfg.Decision.Entrypoint, Document: doc, Time: now, Seed: "01JDXT3H5Q6Y8W9V0K1M2N3P4R"})
+			result, err := policy.Eval(b.Context(),
+				engine.Question{Entrypoint: cfg.Decision.Entrypoint, Document: doc, Time: now,
+					Seed: "01JDXT3H5Q6Y8W9V0K1M2N3P4R"})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -63,7 +65,8 @@ func BenchmarkStages(b *testing.B) {
 		}
 	})
 	b.Run("answer", func(b *testing.B) {
-		d := authz.Decision{ID: "01JDXT3H5Q6Y8W9V0K1M2N3P4R", Kind: authz.Allow, Status: 200, UpstreamHeaders: []authz.Header{{Name: "X-Tenant", Values: []string{"acme"}}}}
+		d := authz.Decision{ID: "01JDXT3H5Q6Y8W9V0K1M2N3P4R", Kind: authz.Allow, Status: 200,
+			UpstreamHeaders: []authz.Header{{Name: "X-Tenant", Values: []string{"acme"}}}}
 		var buf []byte
 		for b.Loop() {
 			buf = native.AppendDecision(buf[:0], d)

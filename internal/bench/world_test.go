@@ -29,8 +29,8 @@ type world struct {
 	// issuer is an authorization server in this process, and token one of its tokens.
 	issuer *devissuer.Server
 	token  string
-	// small is one policy that looks at scope, audience and tenant and at nothing else; shipped is a copy of the shipped
-	// ones: somebody who edits them during a run would change some servers.
+	// small is one policy that looks at scope, audience and tenant and at nothing else; shipped is a copy of the
+	// shipped ones: an edit of the originals during a run would change some servers.
 	small, shipped policy
 }
 
@@ -66,7 +66,8 @@ func newWorld(t testing.TB) *world {
 		ResourceServers: []devissuer.ResourceServer{{ID: resourceServer, Secret: secret.New(key)}},
 	})
 	t.Setenv(secretVariable, key) // for the sidecars too, which inherit it
-	w := &world{issuer: issuer, small: policy{"small policy", t.TempDir()}, shipped: policy{"shipped policies", t.TempDir()}}
+	w := &world{issuer: issuer, small: policy{"small policy", t.TempDir()},
+		shipped: policy{"shipped policies", t.TempDir()}}
 	testkit.WriteFile(t, filepath.Join(w.small.dir, "authz.rego"), smallPolicy)
 	if err := os.CopyFS(w.shipped.dir, os.DirFS("../../policies")); err != nil {
 		t.Fatal(err)
@@ -79,7 +80,8 @@ func newWorld(t testing.TB) *world {
 func (w *world) issue(t testing.TB, claims map[string]any) string {
 	t.Helper()
 	return authserver.Issue(t, w.issuer, devissuer.Grant{
-		ClientID: "web-shop", Subject: "alice", Username: "alice@acme.example", Scopes: []string{"orders:read", "profile"},
+		ClientID: "web-shop", Subject: "alice", Username: "alice@acme.example",
+		Scopes:   []string{"orders:read", "profile"},
 		Audience: []string{"orders-api"}, Tenant: "acme", Roles: []string{"clerk"}, Claims: claims,
 	})
 }
@@ -126,7 +128,8 @@ func (w *world) document(t testing.TB) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc := input.Build(input.Query{Request: req}, w.introspect(t, w.token), input.Presented{Scheme: "bearer"}, time.Now())
+	doc := input.Build(input.Query{Request: req}, w.introspect(t, w.token), input.Presented{Scheme: "bearer"},
+		time.Now())
 	body, err := doc.AppendJSON([]byte(`{"input":`))
 	if err != nil {
 		t.Fatal(err)
@@ -148,8 +151,9 @@ func (w *world) configuration(t testing.TB, dir, policies string) string {
 			"cache":  map[string]any{"ttl": "10m"},
 		}},
 		"policies": map[string]any{"paths": []string{policies}},
-		// Ten times the usual: on a machine that is busy with other things, 32 callers at once may wait for a processor
-		// longer than the usual deadline, and a refusal would end the run. OPA's server has no deadline at all.
+		// Ten times the usual: on a machine that is busy with other things, 32 callers at once may wait for a
+		// processor longer than the usual deadline, and a refusal would end the run. OPA's server has no deadline at
+		// all.
 		"engine":       map[string]any{"deadline": "1s"},
 		"decision_log": map[string]any{"file": filepath.Join(dir, "decisions.jsonl")},
 	})
@@ -177,7 +181,8 @@ func fat() map[string]any {
 	for range cap(groups) {
 		groups = append(groups, "department-"+strings.ToLower(rand.Text()))
 	}
-	return map[string]any{"name": "Alice Example", "email": "alice@acme.example", "email_verified": true, "groups": groups, "sid": rand.Text()}
+	return map[string]any{"name": "Alice Example", "email": "alice@acme.example", "email_verified": true,
+		"groups": groups, "sid": rand.Text()}
 }
 
 func marshal(t testing.TB, v any) []byte {

@@ -17,7 +17,7 @@ import (
 // callback is where people are sent back to. Nothing listens there.
 const callback = "http://127.0.0.1:9/callback"
 
-// browser is somebody who reads the pages of an authorization server, and its cookies.
+// browser reads the pages of an authorization server, and keeps its cookies.
 type browser struct {
 	*http.Client
 	server string

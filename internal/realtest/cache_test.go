@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// cacheDir keeps downloads and builds from one run to the next: $SIDECAR_TEST_CACHE, or a folder among the user's caches.
+// cacheDir keeps downloads and builds from one run to the next: $SIDECAR_TEST_CACHE, or a folder among the user's
+// caches.
 func cacheDir(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("SIDECAR_TEST_CACHE")
@@ -32,8 +33,8 @@ func cacheDir(t *testing.T) string {
 	return dir
 }
 
-// cached is a directory of the cache that fill has filled from sources. Its name holds their hash, so that a change of one
-// makes another. It appears whole: it is filled beside its place and then moved.
+// cached is a directory of the cache that fill has filled from sources. Its name holds their hash, so that a change of
+// one makes another. It appears whole: it is filled beside its place and then moved.
 func cached(t *testing.T, prefix string, sources []string, fill func(fresh string)) string {
 	t.Helper()
 	h := sha256.New()

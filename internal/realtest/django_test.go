@@ -37,9 +37,11 @@ func startDjangoToolkit(t *testing.T, v vault) *djangoToolkit {
 		password: v.secret("password of alice"),
 		vault:    v,
 	}
-	cmd := exec.Command(filepath.Join(pythonEnvironment(t), "bin", "python"), absolute(t, "testdata/django/server.py"), strconv.Itoa(port))
+	cmd := exec.Command(filepath.Join(pythonEnvironment(t), "bin", "python"), absolute(t, "testdata/django/server.py"),
+		strconv.Itoa(port))
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "DJANGO_SECRET_KEY="+rand.Text(), "ALICE_PASSWORD="+d.password,
+	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "DJANGO_SECRET_KEY="+rand.Text(),
+		"ALICE_PASSWORD="+d.password,
 		"ORDERS_API_SECRET="+d.api.secret, "ORDERS_APP_SECRET="+d.app.secret, "ORDERS_WEB_SECRET="+d.web.secret)
 	d.proc = start(t, "django-oauth-toolkit "+djangoVersion, cmd)
 	d.proc.await(t, time.Minute, func() bool { return answers(d.issuer + "/o/token/") })
@@ -56,20 +58,23 @@ func answers(url string) bool {
 	return true
 }
 
-// pythonEnvironment is a virtual environment with what the lock file names. It is kept in the cache, by the lock file's hash.
+// pythonEnvironment is a virtual environment with what the lock file names. It is kept in the cache, by the lock
+// file's hash.
 func pythonEnvironment(t *testing.T) string {
 	t.Helper()
 	lock := absolute(t, "testdata/django/requirements.txt")
 	return cached(t, "django-", []string{lock}, func(fresh string) {
 		command(t, time.Minute, "", tool(t, "python3", "install Python 3.11"), "-m", "venv", fresh)
-		command(t, 5*time.Minute, "", filepath.Join(fresh, "bin", "python"), "-m", "pip", "install", "-q", "--require-hashes", "--only-binary", ":all:", "-r", lock)
+		command(t, 5*time.Minute, "", filepath.Join(fresh, "bin", "python"), "-m", "pip", "install", "-q",
+			"--require-hashes", "--only-binary", ":all:", "-r", lock)
 	})
 }
 
 // party is what the drill needs of django-oauth-toolkit. Its answers have neither sub nor iss nor token_type, and an
 // audience only when the token was asked for with one (RFC 8707).
 func (d *djangoToolkit) party() party {
-	service := facts{Kind: "unknown", Issuer: d.issuer, ClientID: "orders-app", Scopes: []string{"orders:read"}, Audiences: []string{ordersResource}}
+	service := facts{Kind: "unknown", Issuer: d.issuer, ClientID: "orders-app", Scopes: []string{"orders:read"},
+		Audiences: []string{ordersResource}}
 	service.Subject.Type = "unknown"
 	user := service
 	user.ClientID = "orders-web"
@@ -89,9 +94,11 @@ func (d *djangoToolkit) party() party {
     cache: {ttl: 1s, negative_ttl: 1s}`, d.issuer, d.issuer+"/o/introspect/", d.issuer+"/o/token/", d.api.id, ordersResource),
 		secret:   d.api.secret,
 		policies: "testdata/scopes-only",
-		ways:     map[string]string{"client_credentials": "auth: client_credentials, scope: [introspection]", "client_secret_post": "auth: client_secret_post"},
+		ways: map[string]string{"client_credentials": "auth: client_credentials, scope: [introspection]",
+			"client_secret_post": "auth: client_secret_post"},
 		lacks: map[string]string{
-			"tenant": "none named", "ID token": "none issued", jwtColumn: none, dpopColumn: none, mtlsColumn: none, signedColumn: none,
+			"tenant": "none named", "ID token": "none issued", jwtColumn: none, dpopColumn: none, mtlsColumn: none,
+			signedColumn: none,
 		},
 		service: d.service,
 		login:   d.login,
@@ -122,6 +129,7 @@ func (d *djangoToolkit) service(t *testing.T, aud audience) string {
 func (d *djangoToolkit) login(t *testing.T) session {
 	t.Helper()
 	return d.web.tokens(t, d.vault, d.issuer+"/o/token/", url.Values{
-		"grant_type": {"password"}, "username": {"alice"}, "password": {d.password}, "scope": {"orders:read"}, "resource": {ordersResource},
+		"grant_type": {"password"}, "username": {"alice"}, "password": {d.password}, "scope": {"orders:read"},
+		"resource": {ordersResource},
 	})
 }

@@ -23,13 +23,13 @@ type party struct {
 	secret string
 	// policies is the directory of policies that fit what the server says; empty for the shipped ones.
 	policies string
-	// ways are further ways to authenticate, in the words of the configuration of a client, by their names. Nil is for servers
-	// whose own tests look at that.
+	// ways are further ways to authenticate, in the words of the configuration of a client, by their names. Nil is for
+	// servers whose own tests look at that.
 	ways map[string]string
 	// lacks names the columns of the table that the server cannot fill, and says why.
 	lacks map[string]string
-	// service gets a token for orders:read that speaks for a client, where the server has such tokens. foreign says that it
-	// is for another API.
+	// service gets a token for orders:read that speaks for a client, where the server has such tokens. foreign says
+	// that it is for another API.
 	service func(t *testing.T, aud audience) string
 	// login gets tokens that speak for the user alice, for orders:read.
 	login func(t *testing.T) session
@@ -53,8 +53,8 @@ const (
 // session is what a login gives. id is empty where the server knows no ID tokens.
 type session struct{ access, refresh, id string }
 
-// TestAuthorizationServers is the same drill against each server, after what only this server has. That of Keycloak is a part of
-// TestKeycloak, which starts it only once.
+// TestAuthorizationServers is the same drill against each server, after what only this server has. That of Keycloak is
+// a part of TestKeycloak, which starts it only once.
 func TestAuthorizationServers(t *testing.T) {
 	t.Run("node oidc-provider", func(t *testing.T) {
 		v := vault{}
@@ -75,7 +75,8 @@ func TestAuthorizationServers(t *testing.T) {
 		v := vault{}
 		z := startZitadel(t, v)
 		t.Run("JAT a JWT access token is validated here, and asked about", func(t *testing.T) {
-			results.set(z.party().name, jwtColumn, z.structured(t).String()+" (asked about; validated here it has no scope)")
+			results.set(z.party().name, jwtColumn,
+				z.structured(t).String()+" (asked about; validated here it has no scope)")
 		})
 		drill(t, v, z.party())
 	})
@@ -107,7 +108,8 @@ type drillRun struct {
 func (p party) setup() setup { return setup{issuer: p.issuer, secret: p.secret, policies: p.policies} }
 
 func drill(t *testing.T, v vault, p party) {
-	r := &drillRun{vault: v, party: p, sidecar: startSidecar(t, v, p.setup()), good: p.service(t, ours), user: p.login(t)}
+	r := &drillRun{vault: v, party: p, sidecar: startSidecar(t, v, p.setup()), good: p.service(t, ours),
+		user: p.login(t)}
 	for column, why := range p.lacks {
 		results.set(p.name, column, why)
 	}
@@ -192,7 +194,7 @@ func (r *drillRun) refused(t *testing.T) {
 		checkChallenge(t, a, `Bearer realm="acme", `+dpopOffer)
 	})
 	for _, c := range []struct{ name, column, token string }{
-		{"INT7 rubbish is refused", "", "an-opaque-token-that-nobody-issued"},
+		{"INT7 rubbish is refused", "", "an-opaque-token-that-was-not-issued"},
 		{"INT8b JWT-shaped rubbish is refused", "", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJub2JvZHkifQ.c2lnbmF0dXJl"},
 		{"INT20 a refresh token is refused", "refresh token", r.user.refresh},
 		{"INT20 an ID token is refused", "ID token", r.user.id},
@@ -225,7 +227,8 @@ func (r *drillRun) ended(t *testing.T) {
 
 func (r *drillRun) faults(t *testing.T) {
 	t.Run("INT8 a wrong secret is the operator's fault and not the caller's", func(t *testing.T) {
-		wrong := startSidecar(t, r.vault, setup{issuer: r.party.issuer, secret: r.vault.secret("wrong secret"), policies: r.party.policies})
+		wrong := startSidecar(t, r.vault,
+			setup{issuer: r.party.issuer, secret: r.vault.secret("wrong secret"), policies: r.party.policies})
 		for range 2 { // not kept: asked again, answered the same
 			a := wrong.decide(t, get(r.good))
 			results.set(r.party.name, "wrong secret", a.String())
@@ -282,8 +285,8 @@ func checkChallenge(t *testing.T, a answer, want string) {
 // someID stands for an identifier that is not known ahead and must be there.
 const someID = "(some identifier)"
 
-// checkFacts compares what the policy read with what it must read. A kind that is left out is that of an access token, and a
-// source that is left out is introspection.
+// checkFacts compares what the policy read with what it must read. A kind that is left out is that of an access token,
+// and a source that is left out is introspection.
 func checkFacts(t *testing.T, got, want facts) {
 	t.Helper()
 	if want.Subject.ID == someID {

@@ -36,7 +36,8 @@ func startFosite(t *testing.T, v vault) *fosite {
 		vault:  v,
 	}
 	cmd := exec.Command(goProgram(t, "fosite"), strconv.Itoa(port))
-	cmd.Env = append(os.Environ(), "ORDERS_API_SECRET="+f.api.secret, "ORDERS_APP_SECRET="+f.app.secret, "ORDERS_WEB_SECRET="+f.web.secret)
+	cmd.Env = append(os.Environ(), "ORDERS_API_SECRET="+f.api.secret, "ORDERS_APP_SECRET="+f.app.secret,
+		"ORDERS_WEB_SECRET="+f.web.secret)
 	f.proc = start(t, "fosite "+fositeVersion, cmd)
 	f.proc.await(t, time.Minute, func() bool { return responds(f.issuer + "/ready") })
 	return f
@@ -67,10 +68,12 @@ func (f *fosite) issuerWith(dialect string) string {
     cache: {ttl: 1s, negative_ttl: 1s}`, f.issuer, dialect, f.issuer+"/introspect", f.issuer+"/token", f.api.id)
 }
 
-// party is what the drill needs of fosite. Its answers have no token_type and nothing else that tells what a token is for.
+// party is what the drill needs of fosite. Its answers have no token_type and nothing else that tells what a token is
+// for.
 func (f *fosite) party() party {
 	service := facts{
-		Kind: "unknown", Issuer: f.issuer, ClientID: "orders-app", Tenant: "acme", Scopes: []string{"orders:read"}, Audiences: []string{"orders-api"},
+		Kind: "unknown", Issuer: f.issuer, ClientID: "orders-app", Tenant: "acme", Scopes: []string{"orders:read"},
+		Audiences: []string{"orders-api"},
 	}
 	service.Subject.ID, service.Subject.Type = "orders-app", "client" // no sub at all, which the dialect can read
 	user := service
@@ -123,9 +126,9 @@ func (f *fosite) loginAt(t *testing.T, path string) session {
 	}})
 }
 
-// unmarked shows why the dialect must be set for this engine. What it says of a refresh token is, member for member, what it
-// says of the access token beside it: the sidecar can know nothing from the answer and lets it in. Only the mark in the token
-// itself tells, and that is what dialect hydra reads.
+// unmarked shows why the dialect must be set for this engine. What it says of a refresh token is, member for member,
+// what it says of the access token beside it: the sidecar can know nothing from the answer and lets it in. Only the
+// mark in the token itself tells, and that is what dialect hydra reads.
 func (f *fosite) unmarked(t *testing.T, v vault) {
 	s := f.login(t)
 	sc := startSidecar(t, v, setup{issuer: f.issuerWith("rfc7662"), secret: f.api.secret})
@@ -149,7 +152,8 @@ func (f *fosite) structured(t *testing.T) answer {
 	var last answer
 	for _, mode := range []string{"jwt", "introspect_opaque", "introspect", "jwt_then_introspect"} {
 		issuer := strings.Replace(f.issuerWith("hydra"), "/introspect\"", jwtPath+"/introspect\"", 1)
-		sc := startSidecar(t, f.vault, setup{secret: f.api.secret, issuer: fmt.Sprintf("%s\n    jwks_uri: %q\n    mode: %s", issuer, f.issuer+"/jwks", mode)})
+		sc := startSidecar(t, f.vault, setup{secret: f.api.secret,
+			issuer: fmt.Sprintf("%s\n    jwks_uri: %q\n    mode: %s", issuer, f.issuer+"/jwks", mode)})
 		token, got := f.serviceAt(t, jwtPath, ours), f.loginAt(t, jwtPath)
 		if last = sc.decide(t, get(token)); last.String() != "allow 200" {
 			t.Fatalf("%s: %s, want allow 200", mode, last)
@@ -164,7 +168,8 @@ func (f *fosite) structured(t *testing.T) answer {
 			checkFacts(t, sc.logged(t, byUser.ID), user)
 		}
 		for name, token := range map[string]string{
-			"refresh token": got.refresh, "changed": changed(t, token), "for another audience": f.serviceAt(t, jwtPath, foreign),
+			"refresh token": got.refresh, "changed": changed(t, token),
+			"for another audience": f.serviceAt(t, jwtPath, foreign),
 		} {
 			if a := sc.decide(t, get(token)); a.String() != "unauthenticated 401 invalid_token" {
 				t.Errorf("%s, %s: %s, want unauthenticated 401 invalid_token", mode, name, a)

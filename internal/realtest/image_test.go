@@ -28,7 +28,7 @@ import (
 
 const (
 	imageTag = "localhost/sidecar:realtest"
-	nobody   = 65532
+	nonRoot  = 65532
 )
 
 // image is the built image, and a container of it that its file tree can be read from.
@@ -55,19 +55,21 @@ func TestImage(t *testing.T) {
 
 	t.Run("it holds the sidecar, policies and certificates, and nothing else", img.checkFiles)
 	t.Run("the binary needs no loader and no library", img.checkStatic)
-	t.Run("it runs as somebody without rights", func(t *testing.T) {
-		if want := fmt.Sprintf("%d:%d", nobody, nobody); img.conf.User != want {
+	t.Run("it runs as a user without rights", func(t *testing.T) {
+		if want := fmt.Sprintf("%d:%d", nonRoot, nonRoot); img.conf.User != want {
 			t.Errorf("the user is %q, want %q", img.conf.User, want)
 		}
 	})
 	t.Run("it decides by its own policies and answers its own health check", img.serve)
-	t.Logf("the image has %s, the binary %.1f MB", b.do(t, "images", "--noheading", "--format", "{{.Size}}", imageTag), img.binaryMB(t))
+	t.Logf("the image has %s, the binary %.1f MB", b.do(t, "images", "--noheading", "--format", "{{.Size}}", imageTag),
+		img.binaryMB(t))
 }
 
 // baseName is the image that the build stage of the Dockerfile is made from.
 func baseName(t *testing.T, repository string) string {
 	t.Helper()
-	m := regexp.MustCompile(`(?m)^ARG GO_IMAGE=(\S+)$`).FindSubmatch([]byte(testkit.ReadFile(t, filepath.Join(repository, "Dockerfile"))))
+	m := regexp.MustCompile(`(?m)^ARG GO_IMAGE=(\S+)$`).FindSubmatch([]byte(testkit.ReadFile(t,
+		filepath.Join(repository, "Dockerfile"))))
 	if m == nil {
 		t.Fatal("the Dockerfile has no line ARG GO_IMAGE=...")
 	}
@@ -114,7 +116,8 @@ func (img *image) checkFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	if binaries != 1 || certificates != 1 || policies == 0 {
-		t.Errorf("the image holds %d binaries, %d files of certificates and %d of policies", binaries, certificates, policies)
+		t.Errorf("the image holds %d binaries, %d files of certificates and %d of policies", binaries, certificates,
+			policies)
 	}
 }
 
@@ -148,7 +151,7 @@ func (img *image) command(argv ...string) *exec.Cmd {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = "/"
 	cmd.Env = []string{}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: img.tree, Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: img.tree, Credential: &syscall.Credential{Uid: nonRoot, Gid: nonRoot}}
 	return cmd
 }
 
@@ -158,14 +161,15 @@ func (img *image) serve(t *testing.T) {
 	as := authserver.Start(t, devissuer.Config{ResourceServers: []devissuer.ResourceServer{
 		{ID: "orders-api", Secret: secret.New(key), Audience: []string{"orders-api"}},
 	}})
-	grant := devissuer.Grant{ClientID: "orders-app", Scopes: []string{"orders:read"}, Audience: []string{"orders-api"}, Tenant: "acme"}
+	grant := devissuer.Grant{ClientID: "orders-app", Scopes: []string{"orders:read"}, Audience: []string{"orders-api"},
+		Tenant: "acme"}
 	token, err := as.Issue(grant)
 	if err != nil {
 		t.Fatal(err)
 	}
 	v.keep("access token", token)
 
-	// What whoever runs the image mounts into it.
+	// What operators mount into the image.
 	testkit.WriteFile(t, filepath.Join(img.tree, "etc", "sidecar", "sidecar.yaml"), fmt.Sprintf(`
 listen:
   api: {address: "127.0.0.1:0"}
@@ -220,7 +224,7 @@ func (img *image) checkHealth(t *testing.T, sc *sidecar) {
 func checkOwner(t *testing.T, pid int) {
 	t.Helper()
 	status := []byte(testkit.ReadFile(t, filepath.Join("/proc", strconv.Itoa(pid), "status")))
-	want := strings.Repeat(fmt.Sprintf("\t%d", nobody), 4)
+	want := strings.Repeat(fmt.Sprintf("\t%d", nonRoot), 4)
 	for _, field := range []string{"Uid:", "Gid:"} {
 		if !bytes.Contains(status, []byte(field+want+"\n")) {
 			t.Errorf("the process does not run with %s%s", field, want)

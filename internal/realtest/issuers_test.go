@@ -94,7 +94,8 @@ func startSeveral(t *testing.T, v vault) *several {
 		issuer: issuer("oidc-provider", s.node.issuer, s.node.api, "default: true") +
 			issuer("spring", s.java.issuer, s.java.api, "") +
 			issuer("hydra", s.engine.issuer, s.engine.api, "prefixes: [ory_at_, ory_rt_]"),
-		env: []string{"SECRET_OF_oidc-provider=" + s.node.api.secret, "SECRET_OF_spring=" + s.java.api.secret, "SECRET_OF_hydra=" + s.engine.api.secret},
+		env: []string{"SECRET_OF_oidc-provider=" + s.node.api.secret, "SECRET_OF_spring=" + s.java.api.secret,
+			"SECRET_OF_hydra=" + s.engine.api.secret},
 	})
 	return s
 }
@@ -104,7 +105,7 @@ func TestSeveralIssuers(t *testing.T) {
 	s := startSeveral(t, vault{})
 	nodeUser, javaUser, engineUser := s.node.login(t), s.java.login(t), s.engine.login(t)
 	jwt := s.java.tokenOf(t, s.java.jwt)
-	const allow, refuse, nobody = "allow 200", "unauthenticated 401 invalid_token", ""
+	const allow, refuse, noIssuer = "allow 200", "unauthenticated 401 invalid_token", ""
 	for _, c := range []struct {
 		name, token, want, reaches string
 	}{
@@ -118,18 +119,19 @@ func TestSeveralIssuers(t *testing.T) {
 		{"changed JWT, spring", changed(t, jwt), refuse, "spring"},
 		{"ID token, spring", javaUser.id, refuse, "spring"},
 		{"opaque, spring, which has no rule for these", s.java.service(t, ours), refuse, "oidc-provider"},
-		{"refresh token, fosite, told by how it begins", engineUser.refresh, refuse, nobody},
+		{"refresh token, fosite, told by how it begins", engineUser.refresh, refuse, noIssuer},
 		{"opaque for another API, fosite", s.engine.service(t, foreign), refuse, "hydra"},
-		{"JWT of a stranger", named("https://login.stranger.example"), refuse, nobody},
-		{"JWT that names spring with a slash", named(s.java.issuer + "/"), refuse, nobody},
-		{"JWT that names nobody", named(""), refuse, "oidc-provider"},
+		{"JWT of an unknown issuer", named("https://login.unknown.example"), refuse, noIssuer},
+		{"JWT that names spring with a slash", named(s.java.issuer + "/"), refuse, noIssuer},
+		{"JWT that names no issuer", named(""), refuse, "oidc-provider"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := s.sidecar.decide(t, get(c.token))
 			if a.String() != c.want {
 				t.Errorf("%s, want %s", a, c.want)
 			}
-			own := map[string]string{"oidc-provider": s.node.issuer, "spring": s.java.issuer, "hydra": s.engine.issuer}[c.reaches]
+			own := map[string]string{"oidc-provider": s.node.issuer, "spring": s.java.issuer,
+				"hydra": s.engine.issuer}[c.reaches]
 			if got := s.sidecar.logged(t, a.ID).Issuer; a.Allow && got != own {
 				t.Errorf("the policy read the issuer %q, want %s", got, own)
 			}
@@ -156,12 +158,12 @@ func (s *several) bereft(t *testing.T) {
 	}
 }
 
-// named is a JWT that somebody made up, which names an issuer, or none.
+// named is a forged JWT, which names an issuer, or none.
 func named(issuer string) string {
 	encode := base64.RawURLEncoding.EncodeToString
-	claims := `{"sub":"nobody"}`
+	claims := `{"sub":"mallory"}`
 	if issuer != "" {
-		claims = fmt.Sprintf(`{"iss":%q,"sub":"nobody"}`, issuer)
+		claims = fmt.Sprintf(`{"iss":%q,"sub":"mallory"}`, issuer)
 	}
 	return encode([]byte(`{"alg":"ES256","typ":"at+jwt"}`)) + "." + encode([]byte(claims)) + "." + encode([]byte("a signature, or so it says"))
 }

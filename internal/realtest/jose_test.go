@@ -34,20 +34,25 @@ func sign(t *testing.T, key jose.SigningKey, options *jose.SignerOptions, claims
 	return text
 }
 
-// clientAssertion is how a client authenticates by a signature: RFC 7523 section 2.2, with the type that its successor asks for.
+// clientAssertion is how a client authenticates by a signature: RFC 7523 section 2.2, with the type that its successor
+// asks for.
 func clientAssertion(t *testing.T, id string, key jose.SigningKey, audience string) url.Values {
 	t.Helper()
 	now := time.Now()
 	return url.Values{
 		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
-		"client_assertion": {sign(t, key, (&jose.SignerOptions{}).WithType("client-authentication+jwt"), map[string]any{
-			"iss": id, "sub": id, "aud": audience, "jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(),
-		})},
+		"client_assertion": {sign(t, key, (&jose.SignerOptions{}).WithType("client-authentication+jwt"),
+			map[string]any{
+				"iss": id, "sub": id, "aud": audience, "jti": rand.Text(), "iat": now.Unix(),
+				"exp": now.Add(time.Minute).Unix(),
+			})},
 	}
 }
 
 // verified checks the type and, by one of keys, the signature of a compact JWS, and returns its payload.
-func verified(t *testing.T, keys jose.JSONWebKeySet, compact, wantType string, algorithm jose.SignatureAlgorithm) []byte {
+func verified(
+	t *testing.T, keys jose.JSONWebKeySet, compact, wantType string, algorithm jose.SignatureAlgorithm,
+) []byte {
 	t.Helper()
 	jws, err := jose.ParseSigned(compact, []jose.SignatureAlgorithm{algorithm})
 	if err != nil {

@@ -95,7 +95,7 @@ func (r *keycloakRealm) change(t *testing.T, path string, members map[string]any
 	r.admin(t, http.MethodPut, path, was, http.StatusNoContent)
 }
 
-// newUser makes somebody like alice, for one test. Offline sessions are open to them.
+// newUser makes a user like alice, for one test, who may have offline sessions.
 func (r *keycloakRealm) newUser(t *testing.T) keycloakUser {
 	t.Helper()
 	u := keycloakUser{name: "user-" + lowerText(), password: r.server.vault.secret("password of a user")}
@@ -104,12 +104,15 @@ func (r *keycloakRealm) newUser(t *testing.T) keycloakUser {
 		Results []struct {
 			ID string `json:"id"`
 		} `json:"results"`
-	}](t, r.admin(t, http.MethodPost, "/partialImport", map[string]any{"ifResourceExists": "FAIL", "users": []map[string]any{{
-		"username": u.name, "enabled": true, "email": u.name + "@acme.example", "emailVerified": true, "firstName": "U", "lastName": "Ser",
-		"credentials": []map[string]any{{"type": "password", "value": u.password, "temporary": false}},
-		"attributes":  map[string]any{"tenant": []string{"acme"}},
-		"realmRoles":  []string{"order-reader", "offline_access"}, "clientRoles": map[string]any{"orders-api": []string{"approver"}},
-	}}}, http.StatusOK))
+	}](t, r.admin(t, http.MethodPost, "/partialImport",
+		map[string]any{"ifResourceExists": "FAIL", "users": []map[string]any{{
+			"username": u.name, "enabled": true, "email": u.name + "@acme.example", "emailVerified": true,
+			"firstName": "U", "lastName": "Ser",
+			"credentials": []map[string]any{{"type": "password", "value": u.password, "temporary": false}},
+			"attributes":  map[string]any{"tenant": []string{"acme"}},
+			"realmRoles":  []string{"order-reader", "offline_access"},
+			"clientRoles": map[string]any{"orders-api": []string{"approver"}},
+		}}}, http.StatusOK))
 	if len(got.Results) != 1 {
 		t.Fatalf("make a user: %d are made", len(got.Results))
 	}
@@ -136,7 +139,8 @@ func (r *keycloakRealm) deleteUser(t *testing.T, u keycloakUser) {
 func (r *keycloakRealm) changePassword(t *testing.T, u keycloakUser) keycloakUser {
 	t.Helper()
 	u.password = r.server.vault.secret("later password of a user")
-	r.admin(t, http.MethodPut, "/users/"+u.id+"/reset-password", map[string]any{"type": "password", "value": u.password, "temporary": false}, http.StatusNoContent)
+	r.admin(t, http.MethodPut, "/users/"+u.id+"/reset-password",
+		map[string]any{"type": "password", "value": u.password, "temporary": false}, http.StatusNoContent)
 	return u
 }
 
@@ -158,7 +162,8 @@ func (r *keycloakRealm) logoutAll(t *testing.T) {
 	r.admin(t, http.MethodPost, "/logout-all", nil, http.StatusOK, http.StatusNoContent)
 }
 
-// setNotBefore makes all tokens of the realm inactive whose iat is before a second; 0 takes it back. For a realm of one's own.
+// setNotBefore makes all tokens of the realm inactive whose iat is before a second; 0 takes it back. For a realm of
+// one's own.
 func (r *keycloakRealm) setNotBefore(t *testing.T, second int64) {
 	t.Helper()
 	r.admin(t, http.MethodPut, "", map[string]any{"notBefore": second}, http.StatusNoContent)
@@ -201,7 +206,8 @@ func (r *keycloakRealm) setBackchannelLogout(t *testing.T, id, url string) {
 	t.Helper()
 	path := r.clientPath(t, id)
 	to := func(url string) map[string]any {
-		return map[string]any{"attributes": map[string]any{"backchannel.logout.url": url, "backchannel.logout.session.required": "true"}}
+		return map[string]any{"attributes": map[string]any{"backchannel.logout.url": url,
+			"backchannel.logout.session.required": "true"}}
 	}
 	r.change(t, path, to(url))
 	t.Cleanup(func() { r.change(t, path, to("")) })

@@ -16,8 +16,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// everySidecar is asked for, as a scope, to get a token that all who stand for the sidecar may ask about. Without it only
-// api may: whom a token does not name in aud is told that it is inactive.
+// everySidecar is asked for, as a scope, to get a token that all who stand for the sidecar may ask about. Without it
+// only api may: whom a token does not name in aud is told that it is inactive.
 const everySidecar = "every-sidecar"
 
 // keycloakClients are the clients of a realm. Those that only introspect stand for the sidecar.
@@ -33,7 +33,7 @@ type keycloakClients struct {
 	// rotating introspects with a secret that can be rotated: see rotateSecret.
 	rotating oauthClient
 
-	// app gets tokens for itself and for users, for the audience of api. other gets them for nobody's.
+	// app gets tokens for itself and for users, for the audience of api. other gets them without an audience.
 	app, other oauthClient
 }
 
@@ -53,7 +53,8 @@ func keySetOf(t *testing.T, clients ...keyClient) string {
 	t.Helper()
 	var keys jose.JSONWebKeySet
 	for _, c := range clients {
-		keys.Keys = append(keys.Keys, jose.JSONWebKey{Key: &c.key.PublicKey, KeyID: testkit.ProofKeyOf(t, c.key).Thumbprint, Use: "sig", Algorithm: "ES256"})
+		keys.Keys = append(keys.Keys, jose.JSONWebKey{Key: &c.key.PublicKey,
+			KeyID: testkit.ProofKeyOf(t, c.key).Thumbprint, Use: "sig", Algorithm: "ES256"})
 	}
 	text, err := json.Marshal(keys)
 	if err != nil {
@@ -65,24 +66,29 @@ func keySetOf(t *testing.T, clients ...keyClient) string {
 // registerKeys replaces what Keycloak knows of the keys of a client, all of which are the same client's.
 func (r *keycloakRealm) registerKeys(t *testing.T, clients ...keyClient) {
 	t.Helper()
-	r.change(t, r.clientPath(t, clients[0].id), map[string]any{"attributes": map[string]any{"jwks.string": keySetOf(t, clients...)}})
+	r.change(t, r.clientPath(t, clients[0].id),
+		map[string]any{"attributes": map[string]any{"jwks.string": keySetOf(t, clients...)}})
 }
 
 // placeholders are what the file of the realm has in place of secrets and keys, each followed by what belongs there.
 func (c keycloakClients) placeholders(t *testing.T) []string {
 	t.Helper()
 	return []string{
-		"@ORDERS_API_SECRET@", c.api.secret, "@ORDERS_LENIENT_SECRET@", c.lax.secret, "@ORDERS_APP_SECRET@", c.app.secret,
-		"@OTHER_APP_SECRET@", c.other.secret, "@SECRET_JWT_SECRET@", c.secretJWT.secret, "@ROTATING_SECRET@", c.rotating.secret,
+		"@ORDERS_API_SECRET@", c.api.secret, "@ORDERS_LENIENT_SECRET@", c.lax.secret, "@ORDERS_APP_SECRET@",
+		c.app.secret,
+		"@OTHER_APP_SECRET@", c.other.secret, "@SECRET_JWT_SECRET@", c.secretJWT.secret, "@ROTATING_SECRET@",
+		c.rotating.secret,
 		"@KEY_JWT_JWKS@", placeholder(t, keySetOf(t, c.keyJWT)),
-		"@TLS_SUBJECT@", c.tls.certificate.Leaf.Subject.String(), "@TLS_ISSUER@", c.tls.certificate.Leaf.Issuer.String(),
+		"@TLS_SUBJECT@", c.tls.certificate.Leaf.Subject.String(), "@TLS_ISSUER@",
+		c.tls.certificate.Leaf.Issuer.String(),
 	}
 }
 
 // bySecretJWT, byKeyJWT, byPost and byCertificate authenticate once, as those clients do.
 func (r *keycloakRealm) bySecretJWT(t *testing.T) call {
 	t.Helper()
-	return call{form: clientAssertion(t, r.secretJWT.id, jose.SigningKey{Algorithm: jose.HS256, Key: []byte(r.secretJWT.secret)}, r.issuer)}
+	return call{form: clientAssertion(t, r.secretJWT.id,
+		jose.SigningKey{Algorithm: jose.HS256, Key: []byte(r.secretJWT.secret)}, r.issuer)}
 }
 
 func (r *keycloakRealm) byKeyJWT(t *testing.T) call {
@@ -116,7 +122,8 @@ func (r *keycloakRealm) newApp(t *testing.T, switches ...string) oauthClient {
 		attributes[s] = "true"
 	}
 	return r.newClient(t, "app-"+lowerText(), map[string]any{
-		"standardFlowEnabled": true, "directAccessGrantsEnabled": true, "redirectUris": []string{callback}, "attributes": attributes,
+		"standardFlowEnabled": true, "directAccessGrantsEnabled": true, "redirectUris": []string{callback},
+		"attributes":           attributes,
 		"defaultClientScopes":  []string{"basic", "roles", "profile", "tenant", "orders-api-audience"},
 		"optionalClientScopes": []string{"offline_access", "orders:read", "orders:write", everySidecar},
 	})
@@ -127,8 +134,9 @@ func (r *keycloakRealm) newClient(t *testing.T, id string, more map[string]any) 
 	t.Helper()
 	c := oauthClient{id, r.server.vault.secret("secret of " + id)}
 	representation := map[string]any{
-		"clientId": c.id, "secret": c.secret, "protocol": "openid-connect", "publicClient": false, "serviceAccountsEnabled": true,
-		"standardFlowEnabled": false, "directAccessGrantsEnabled": false, "fullScopeAllowed": true,
+		"clientId": c.id, "secret": c.secret, "protocol": "openid-connect", "publicClient": false,
+		"serviceAccountsEnabled": true,
+		"standardFlowEnabled":    false, "directAccessGrantsEnabled": false, "fullScopeAllowed": true,
 		"defaultClientScopes": []string{"basic"}, "optionalClientScopes": []string{},
 	}
 	maps.Copy(representation, more)
@@ -142,8 +150,8 @@ func (r *keycloakRealm) clientPath(t *testing.T, id string) string {
 	return "/clients/" + r.find(t, "/clients?clientId="+url.QueryEscape(id))
 }
 
-// rotateSecret gives a client a new secret and returns the client with it. The one before stays good, of rotating and of
-// those alone that have the attribute rotates.its.secret, until it is rotated again or dropped.
+// rotateSecret gives a client a new secret and returns the client with it. The one before stays good, of rotating and
+// of those alone that have the attribute rotates.its.secret, until it is rotated again or dropped.
 func (r *keycloakRealm) rotateSecret(t *testing.T, c oauthClient) oauthClient {
 	t.Helper()
 	fresh := decode[struct {
@@ -158,5 +166,5 @@ func (r *keycloakRealm) dropOldSecret(t *testing.T, c oauthClient) {
 	r.admin(t, http.MethodDelete, r.clientPath(t, c.id)+"/client-secret/rotated", nil, http.StatusNoContent)
 }
 
-// lowerText is text for names, which nobody else has.
+// lowerText is unique text for names.
 func lowerText() string { return strings.ToLower(rand.Text()[:12]) }

@@ -8,11 +8,13 @@ import "testing"
 func (k *keycloak) party() party {
 	service := facts{
 		Issuer: k.issuer, ClientID: "orders-app", Tenant: "acme",
-		Scopes: []string{"orders:read", "profile"}, Audiences: []string{"orders-api"}, Roles: []string{"order-reader", "orders-api:viewer"},
+		Scopes: []string{"orders:read", "profile"}, Audiences: []string{"orders-api"},
+		Roles: []string{"order-reader", "orders-api:viewer"},
 	}
 	service.Subject.ID, service.Subject.Type, service.Subject.Username = someID, "client", "service-account-orders-app"
 	user := service
-	user.Scopes, user.Roles = []string{"openid", "orders:read", "profile"}, []string{"order-reader", "orders-api:approver"}
+	user.Scopes, user.Roles = []string{"openid", "orders:read", "profile"},
+		[]string{"order-reader", "orders-api:approver"}
 	user.Subject.Type, user.Subject.Username = "user", "alice"
 	return party{
 		name:   "Keycloak " + keycloakVersion,
@@ -33,10 +35,11 @@ func (k *keycloak) party() party {
 	}
 }
 
-// lenient asks as a client that Keycloak tells about every token: refresh and ID tokens are active then, name this API as
-// an audience, and only their type tells them from access tokens.
+// lenient asks as a client that Keycloak tells about every token: refresh and ID tokens are active then, name this API
+// as an audience, and only their type tells them from access tokens.
 func (k *keycloak) lenient(t *testing.T) {
-	sc := startSidecar(t, k.vault, setup{issuer: k.issuerAs(k.lax, "    audience: [orders-api]"), secret: k.lax.secret})
+	sc := startSidecar(t, k.vault, setup{issuer: k.issuerAs(k.lax, "    audience: [orders-api]"),
+		secret: k.lax.secret})
 	s := k.userTokens(t, k.app, k.alice, toRead)
 	if a := sc.decide(t, get(s.access)); a.String() != "allow 200" {
 		t.Errorf("access token: %s, want allow 200", a)

@@ -24,7 +24,7 @@ type keycloakRealm struct {
 	alice keycloakUser
 }
 
-// keycloakUser is somebody who can log in, has the role order-reader and approves orders.
+// keycloakUser is a user who can log in, has the role order-reader and approves orders.
 type keycloakUser struct{ id, name, password string }
 
 // newRealm makes a realm. It takes a second or some, so it is for tests that touch what a realm has once: all its

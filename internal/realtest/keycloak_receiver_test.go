@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// receiver is where a server posts what happened. It keeps what it got until somebody asks for it.
+// receiver is where a server posts what happened. It keeps what it got until a test reads it.
 type receiver struct {
 	*httptest.Server
 	got chan received
@@ -44,7 +44,8 @@ func newReceiver(t *testing.T, status int) *receiver {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		r.got <- received{req.URL.Path, req.Header.Get("Authorization"), req.Header.Get("Content-Type"), body, time.Now()}
+		r.got <- received{req.URL.Path, req.Header.Get("Authorization"), req.Header.Get("Content-Type"), body,
+			time.Now()}
 		w.WriteHeader(status)
 	}))
 	t.Cleanup(r.Close)

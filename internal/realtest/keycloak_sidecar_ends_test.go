@@ -9,8 +9,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// sidecarEnds ends tokens in all ways of which Keycloak tells nobody here: they end with the lifetime of the answer, or when
-// somebody evicts them.
+// sidecarEnds ends tokens in all ways without events: they end with the lifetime of the answer,
+// or when a call evicts them.
 func (k *keycloak) sidecarEnds(t *testing.T) {
 	r := k.newRealm(t)
 	const ttl = 300 * time.Millisecond
@@ -26,7 +26,10 @@ func (k *keycloak) sidecarEnds(t *testing.T) {
 		{"user disabled", func(t *testing.T, _ oauthClient, u keycloakUser, _ session) { r.disableUser(t, u) },
 			func(_ oauthClient, u keycloakUser, _ session) map[string]any { return map[string]any{"sub": u.id} },
 			func(t *testing.T, _ oauthClient, u keycloakUser) { r.enableUser(t, u) }},
-		{"session deleted", func(t *testing.T, _ oauthClient, _ keycloakUser, s session) { r.deleteSession(t, r.sid(t, s)) },
+		{"session deleted", func(t *testing.T, _ oauthClient, _ keycloakUser,
+			s session) {
+			r.deleteSession(t, r.sid(t, s))
+		},
 			func(_ oauthClient, _ keycloakUser, s session) map[string]any {
 				return map[string]any{"sid": r.sid(t, s)}
 			}, nil},
@@ -34,7 +37,10 @@ func (k *keycloak) sidecarEnds(t *testing.T) {
 			func(_ oauthClient, u keycloakUser, _ session) map[string]any {
 				return map[string]any{"username": u.name}
 			}, nil},
-		{"token revoked", func(t *testing.T, app oauthClient, _ keycloakUser, s session) { r.revoke(t, app, s.access) },
+		{"token revoked", func(t *testing.T, app oauthClient, _ keycloakUser,
+			s session) {
+			r.revoke(t, app, s.access)
+		},
 			func(_ oauthClient, _ keycloakUser, s session) map[string]any {
 				return map[string]any{"token": s.access}
 			}, nil},
@@ -56,7 +62,8 @@ func (k *keycloak) sidecarEnds(t *testing.T) {
 			func(t *testing.T, _ oauthClient, _ keycloakUser) { r.setNotBefore(t, 0) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			// A client of its own: for a moment after one is evicted, what is known about its tokens is not kept for long.
+			// A client of its own: for a moment after one is evicted, what is known about its tokens is not kept for
+			// long.
 			app, u := r.newApp(t), r.newUser(t)
 			s := r.userTokens(t, app, u, toRead)
 			what := c.evict(app, u, s)
@@ -73,7 +80,7 @@ func (k *keycloak) sidecarEnds(t *testing.T) {
 			if byTTL > ttl+200*time.Millisecond {
 				t.Errorf("refused %v after the end, with a lifetime of %v", byTTL, ttl)
 			}
-			long.expectOf(t, "with a long lifetime, and nobody told", s.access, allowed)
+			long.expectOf(t, "with a long lifetime, and no event", s.access, allowed)
 			begun = time.Now()
 			took := long.evict(t, what)
 			long.expectOf(t, "after it is evicted", s.access, refused)
@@ -82,7 +89,8 @@ func (k *keycloak) sidecarEnds(t *testing.T) {
 				byTTL.Milliseconds(), ttl, byCall.Milliseconds(), took.Milliseconds())
 			if c.undo != nil {
 				c.undo(t, app, u)
-				testkit.Within(t, 5*time.Second, "see the token allowed again", func() bool { return long.decide(t, get(s.access)).Allow })
+				testkit.Within(t, 5*time.Second, "see the token allowed again",
+					func() bool { return long.decide(t, get(s.access)).Allow })
 			}
 		})
 	}

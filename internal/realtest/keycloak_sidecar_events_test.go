@@ -15,14 +15,14 @@ import (
 // streamAuthorization is what the transmitter shows with each push.
 const streamAuthorization = "Bearer of the stream of the tests"
 
-// felt is the latest that an event may be felt once it has arrived, on a busy machine too. An idle one takes some 50 ms, which
-// the table tells; without the event it would be the lifetime of an answer in the cache, an hour.
+// felt is the latest that an event may be felt once it has arrived, on a busy machine too. An idle one takes some 50
+// ms, which the table tells; without the event it would be the lifetime of an answer in the cache, an hour.
 const felt = 3 * time.Second
 
 func addressOf(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// checkFelt compares how soon a token was refused after an event had come. What is asked after the answer to the event must
-// not be decided by what was known before; the server itself may need a moment to mean what it says.
+// checkFelt compares how soon a token was refused after an event had come. What is asked after the answer to the event
+// must not be decided by what was known before; the server itself may need a moment to mean what it says.
 func checkFelt(t *testing.T, what string, begun time.Time, p passage, first time.Time) {
 	t.Helper()
 	if d := first.Sub(p.came); d < 0 || d > felt {
@@ -49,12 +49,17 @@ func (k *keycloak) sidecarBackchannelLogout(t *testing.T) {
 			}
 			if mode == "introspect" {
 				ends["session deleted"] = func(s session) { k.deleteSession(t, k.sid(t, s)) }
-				ends["logout, and a new login"] = func(s session) { k.logout(t, app, s); k.userTokens(t, app, u, toRead) }
+				ends["logout, and a new login"] = func(s session) {
+					k.logout(t, app, s)
+					k.userTokens(t, app, u,
+						toRead)
+				}
 			}
 			for name, end := range ends {
 				s := k.userTokens(t, app, u, toRead)
 				var begun time.Time
-				first := sc.endUnderLoad(t, 5*time.Second, k.active, func() { begun = time.Now(); end(s) }, s.access, bystander.access, theirs.access)
+				first := sc.endUnderLoad(t, 5*time.Second, k.active, func() { begun = time.Now(); end(s) }, s.access,
+					bystander.access, theirs.access)
 				p := to.await(t, begun, "the logout token", func(p passage) bool { return p.path == path })
 				if p.status != http.StatusOK {
 					t.Errorf("the logout token is answered with %d", p.status)
@@ -75,11 +80,13 @@ func (k *keycloak) sidecarAdminURL(t *testing.T) {
 			ended := func(what, action string, token string, end func(sc *sidecar) time.Time) {
 				t.Run(what, func(t *testing.T) {
 					// Each with a sidecar of its own, which does not ask again because of what was before.
-					sc := r.sidecar(t, keycloakSidecar{ttl: "1h", admin: port, issuer: "    mode: " + mode, more: fmt.Sprintf(
-						"events: [{issuer: keycloak, keycloak_admin: {client_id: %q}}]", r.api.id)})
+					sc := r.sidecar(t, keycloakSidecar{ttl: "1h", admin: port, issuer: "    mode: " + mode,
+						more: fmt.Sprintf(
+							"events: [{issuer: keycloak, keycloak_admin: {client_id: %q}}]", r.api.id)})
 					var begun time.Time
 					first := sc.endUnderLoad(t, 5*time.Second, r.active, func() { begun = end(sc) }, token)
-					p := to.await(t, begun, action, func(p passage) bool { return strings.HasSuffix(p.path, "/"+action) })
+					p := to.await(t, begun, action,
+						func(p passage) bool { return strings.HasSuffix(p.path, "/"+action) })
 					if p.status != http.StatusNoContent {
 						t.Errorf("%s is answered with %d", action, p.status)
 					}
@@ -100,7 +107,7 @@ func (k *keycloak) sidecarAdminURL(t *testing.T) {
 			later := r.claims(t, token, "JWT").IssuedAt + 1
 			ended("k_push_not_before", "k_push_not_before", token, func(sc *sidecar) time.Time {
 				r.setNotBefore(t, later)
-				sc.expectOf(t, "a not-before that nobody was told of", token, allowed)
+				sc.expectOf(t, "a not-before without an event", token, allowed)
 				begun := time.Now()
 				r.pushNotBefore(t)
 				return begun
@@ -169,13 +176,15 @@ func (k *keycloak) sidecarPush(t *testing.T) {
 		sc := r.sidecar(t, set)
 		begun := time.Now()
 		made = sc.awaitStream(t)
-		tell(t, "Shared Signals, push", "up and verified %v after the start", time.Since(begun).Round(time.Millisecond))
+		tell(t, "Shared Signals, push", "up and verified %v after the start",
+			time.Since(begun).Round(time.Millisecond))
 		if all := s.streams(t); len(all) != 1 || all[0].ID != made.ID || all[0].Delivery.Endpoint != to.URL+path {
 			t.Errorf("the streams are %+v, want one, %s", all, made.ID)
 		}
 		r.feltBySignals(t, sc, func(begun time.Time, kind string) passage {
 			return to.await(t, begun, kind, func(p passage) bool {
-				return p.path == path && p.status == http.StatusAccepted && r.event(t, string(p.body)).Events[kind] != nil
+				return p.path == path && p.status == http.StatusAccepted &&
+					r.event(t, string(p.body)).Events[kind] != nil
 			})
 		})
 	})
@@ -189,7 +198,7 @@ func (k *keycloak) sidecarPush(t *testing.T) {
 	s.deleteStream(t, made.ID)
 }
 
-// feltBySignals ends tokens of which Shared Signals tell. sent is when an event came; nil where nobody can see that.
+// feltBySignals ends tokens of which Shared Signals tell. sent is when an event came; nil where that cannot be observed.
 func (r *keycloakRealm) feltBySignals(t *testing.T, sc *sidecar, sent func(begun time.Time, kind string) passage) {
 	t.Helper()
 	how := "polled"
@@ -220,10 +229,10 @@ func (r *keycloakRealm) feltBySignals(t *testing.T, sc *sidecar, sent func(begun
 		r.logoutUser(t, u)
 		return begun
 	})
-	// A change of the password alone ends no token of Keycloak. One who is disabled as well shows that somebody asked.
+	// A change of the password alone ends no token of Keycloak. One who is disabled as well shows that Keycloak was asked.
 	check("credential-change", credentialChange, func(u keycloakUser, s session) time.Time {
 		r.disableUser(t, u)
-		sc.expectOf(t, "a disabled user, of which nobody told", s.access, allowed)
+		sc.expectOf(t, "a disabled user, without an event", s.access, allowed)
 		begun := time.Now()
 		r.changePassword(t, u)
 		return begun
@@ -241,7 +250,8 @@ func (k *keycloak) sidecarPoll(t *testing.T) {
 		sc := r.sidecar(t, set)
 		begun := time.Now()
 		made = sc.awaitStream(t)
-		tell(t, "Shared Signals, poll", "up and verified %v after the start", time.Since(begun).Round(time.Millisecond))
+		tell(t, "Shared Signals, poll", "up and verified %v after the start",
+			time.Since(begun).Round(time.Millisecond))
 		r.feltBySignals(t, sc, nil)
 		testkit.Within(t, 5*time.Second, "see that all events are acknowledged", func() bool {
 			for _, stream := range s.streams(t) {

@@ -59,7 +59,8 @@ func (k *keycloak) sidecarRotation(t *testing.T) {
 			if !strings.Contains(log, "credential rotated") {
 				t.Error("the log does not tell of the rotation")
 			}
-			tell(t, "rotation, "+name, "%d decisions under load, by %d questions, %d failed", len(samples), sc.questions(t), failed)
+			tell(t, "rotation, "+name, "%d decisions under load, by %d questions, %d failed", len(samples),
+				sc.questions(t), failed)
 		})
 	}
 	secretIs := func(c oauthClient, secret string) {
@@ -133,13 +134,15 @@ func (k *keycloak) sidecarCanary(t *testing.T) {
 		tell(t, "canary", "%s: readiness %d, after %d ms", what, want, time.Since(begun).Milliseconds())
 	}
 	ready(http.StatusServiceUnavailable, "without its audience mapper")
-	if body, err := fetch(sc.admin + "/v1/status"); err != nil || !strings.Contains(string(body), "issued to the sidecar") {
+	if body, err := fetch(sc.admin + "/v1/status"); err != nil ||
+		!strings.Contains(string(body), "issued to the sidecar") {
 		t.Errorf("the status does not say why: %s", body)
 	}
 	sc.expectOf(t, "decisions go on", r.userTokens(t, r.app, r.alice, toRead).access, allowed)
 	r.giveScope(t, r.api.id, "default", "orders-api-audience")
 	ready(http.StatusOK, "with its audience mapper")
-	r.admin(t, http.MethodDelete, r.scopePath(t, r.api.id, "default", "orders-api-audience"), nil, http.StatusNoContent)
+	r.admin(t, http.MethodDelete, r.scopePath(t, r.api.id, "default", "orders-api-audience"), nil,
+		http.StatusNoContent)
 	ready(http.StatusServiceUnavailable, "when the mapper is taken away")
 }
 
@@ -148,7 +151,8 @@ func (k *keycloak) sidecarInit(t *testing.T) {
 	r := k.newRealm(t)
 	r.own(t)
 	r.admin(t, http.MethodPost, "/client-scopes", map[string]any{
-		"name": "read", "protocol": "openid-connect", "attributes": map[string]string{"include.in.token.scope": "true"},
+		"name": "read", "protocol": "openid-connect",
+		"attributes": map[string]string{"include.in.token.scope": "true"},
 	}, http.StatusCreated)
 	r.giveScope(t, r.app.id, "optional", "read")
 	dir := t.TempDir()
@@ -170,7 +174,8 @@ func (k *keycloak) sidecarInit(t *testing.T) {
 	says("init without the authority", 1, code, said, "ca")
 	run = append(run, "--ca-file", k.caFile)
 	code, said = r.command(t, "orders-api\n"+r.api.secret+"\n", run...)
-	says("init", 0, code, said, "dialect", "keycloak", "ok     metadata:", "ok     credentials:", "ok     clock:", "names no audience", "audience mapper", "sidecar serve --config")
+	says("init", 0, code, said, "dialect", "keycloak", "ok     metadata:", "ok     credentials:", "ok     clock:",
+		"names no audience", "audience mapper", "sidecar serve --config")
 	r.giveScope(t, r.api.id, "default", "orders-api-audience")
 	code, said = r.command(t, "", "check", "--config", file, "--online")
 	says("check", 0, code, said, "ok     metadata:", "ok     credentials:", "ok     canary:")
@@ -181,11 +186,12 @@ func (k *keycloak) sidecarInit(t *testing.T) {
 	replace(t, secretFile, r.api.secret)
 
 	cmd := exec.Command(binary, "serve", "--config", file)
-	cmd.Env = []string{"SIDECAR_LISTEN_API_ADDRESS=127.0.0.1:0", "SIDECAR_LISTEN_ADMIN_ADDRESS=127.0.0.1:0", "SIDECAR_TELEMETRY_LOG_FORMAT=json"}
+	cmd.Env = []string{"SIDECAR_LISTEN_API_ADDRESS=127.0.0.1:0", "SIDECAR_LISTEN_ADMIN_ADDRESS=127.0.0.1:0",
+		"SIDECAR_TELEMETRY_LOG_FORMAT=json"}
 	sc := &sidecar{}
 	sc.run(t, k.vault, cmd)
 	sc.expectOf(t, "a token with the scope read", r.userTokens(t, r.app, r.alice, "openid read").access, allowed)
 	sc.expectOf(t, "a token without it", r.userTokens(t, r.app, r.alice, toRead).access, "deny 403 insufficient_scope")
-	sc.expectOf(t, "a token for nobody", r.userTokens(t, r.other, r.alice, toRead).access, refused)
+	sc.expectOf(t, "a token without audience", r.userTokens(t, r.other, r.alice, toRead).access, refused)
 	tell(t, "init and check --online", "the files are written, the server takes them, serve answers with them")
 }

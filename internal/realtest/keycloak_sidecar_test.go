@@ -24,7 +24,7 @@ func (k *keycloak) sidecars(t *testing.T) {
 	t.Run("a token that does not name the sidecar", k.sidecarAudience)
 	t.Run("DPOP tokens bound to a key", k.sidecarDPoP)
 	t.Run("MTLS tokens bound to a certificate", k.sidecarCertificates)
-	t.Run("tokens that end, and nobody tells", k.sidecarEnds)
+	t.Run("tokens that end without an event", k.sidecarEnds)
 	t.Run("BCL back-channel logout under load", k.sidecarBackchannelLogout)
 	t.Run("k_logout and k_push_not_before", k.sidecarAdminURL)
 	t.Run("PUSH Shared Signals pushed, under load", k.sidecarPush)
@@ -87,18 +87,20 @@ telemetry: {log: {level: debug, format: json}}
 %s
 `, s.admin, issuer, absolute(t, "../../policies"), sc.decisions, s.more))
 	cmd := exec.Command(binary, "serve", "--config", file)
-	cmd.Env = []string{"CLIENT_SECRET=" + cmp.Or(s.secret, r.api.secret), "STREAM_AUTHORIZATION=" + streamAuthorization}
+	cmd.Env = []string{"CLIENT_SECRET=" + cmp.Or(s.secret, r.api.secret),
+		"STREAM_AUTHORIZATION=" + streamAuthorization}
 	return sc, cmd
 }
 
-// presented is what somebody shows beside a token.
+// presented is what a client presents beside a token.
 type presented struct{ scheme, proof, certificate string }
 
-// asked is the body of a question of somebody who shows a token.
+// asked is the body of a call about a client that presents a token.
 func (p presented) asked(t *testing.T, token string) string {
 	t.Helper()
 	q := get(token)
-	headers := map[string][]string{"x-tenant": {q.tenant}, "authorization": {cmp.Or(p.scheme, "Bearer") + " " + q.token}}
+	headers := map[string][]string{"x-tenant": {q.tenant},
+		"authorization": {cmp.Or(p.scheme, "Bearer") + " " + q.token}}
 	if p.proof != "" {
 		headers["dpop"] = []string{p.proof}
 	}
@@ -116,10 +118,11 @@ func (p presented) asked(t *testing.T, token string) string {
 // ordersURL is what is asked for in get.
 const ordersURL = "https://orders.acme.example/orders/42"
 
-// present asks the sidecar about somebody who shows more than a token.
+// present asks the sidecar about a client that presents more than a token.
 func (sc *sidecar) present(t *testing.T, token string, p presented) answer {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, sc.api+"/v1/decisions", strings.NewReader(p.asked(t, token)))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, sc.api+"/v1/decisions",
+		strings.NewReader(p.asked(t, token)))
 	if err != nil {
 		t.Fatal(err)
 	}

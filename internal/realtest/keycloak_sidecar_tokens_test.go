@@ -30,8 +30,10 @@ func (k *keycloak) sidecarAuthenticates(t *testing.T) {
 		{"client_secret_post", k.api.id, k.api.secret, secret, secret},
 		{"client_secret_jwt", k.secretJWT.id, k.secretJWT.secret, secret, secret},
 		{"private_key_jwt", k.keyJWT.id, "", keyFile(k.keyJWT, id), keyFile(another, id)},
-		{"private_key_jwt, key not registered", k.keyJWT.id, "", keyFile(k.keyJWT, id), keyFile(another, testkit.ProofKeyOf(t, another.key).Thumbprint)},
-		{"tls_client_auth", k.tls.id, "", certificateFiles(k.tls.certificate), certificateFiles(k.ca.Client(t, "somebody.acme.example"))},
+		{"private_key_jwt, key not registered", k.keyJWT.id, "", keyFile(k.keyJWT, id),
+			keyFile(another, testkit.ProofKeyOf(t, another.key).Thumbprint)},
+		{"tls_client_auth", k.tls.id, "", certificateFiles(k.tls.certificate),
+			certificateFiles(k.ca.Client(t, "other.acme.example"))},
 	} {
 		t.Run(c.method, func(t *testing.T) {
 			method, _, _ := strings.Cut(c.method, ",")
@@ -44,7 +46,7 @@ func (k *keycloak) sidecarAuthenticates(t *testing.T) {
 			as(c.right, c.secret).expectOf(t, "right", token, allowed)
 			wrong := as(c.wrong, k.vault.secret("wrong secret"))
 			wrong.expectOf(t, "wrong", token, unasked)
-			wrong.expectOf(t, "wrong, about rubbish", "rubbish-that-nobody-issued", unasked)
+			wrong.expectOf(t, "wrong, about rubbish", "rubbish-that-was-not-issued", unasked)
 		})
 		if !strings.Contains(c.method, ",") {
 			worked = append(worked, c.method)
@@ -64,7 +66,7 @@ func (k *keycloak) sidecarModes(t *testing.T) {
 	foreign := k.userTokens(t, k.other, u, toRead).access
 	for _, m := range []struct{ mode, more, plain, light string }{
 		{"introspect", "", allowed, allowed},
-		// A lightweight token names no audience, so that nobody can tell here that it is for us.
+		// A lightweight token names no audience, so that the sidecar cannot tell whom it is for.
 		{"jwt", "", allowed, refused},
 		{"jwt_then_introspect", "", allowed, refused},
 		{"introspect_opaque", "", allowed, refused},
@@ -81,10 +83,11 @@ func (k *keycloak) sidecarModes(t *testing.T) {
 			sc.expectOf(t, "refresh token", s.refresh, refused)
 			sc.expectOf(t, "offline token", kept.refresh, refused)
 			sc.expectOf(t, "ID token", s.id, refused)
-			sc.expectOf(t, "token for nobody", foreign, refused)
+			sc.expectOf(t, "token without audience", foreign, refused)
 			sc.expectOf(t, "changed token", tampered(t, s.access), refused)
 			results.set(k.party().name, jwtColumn, allowed+" (in each mode)")
-			tell(t, "mode "+name, "JWT %s, at+jwt %s, lightweight %s; refresh, offline, ID token, other audience %s", m.plain, allowed, m.light, refused)
+			tell(t, "mode "+name, "JWT %s, at+jwt %s, lightweight %s; refresh, offline, ID token, other audience %s",
+				m.plain, allowed, m.light, refused)
 		})
 	}
 }
@@ -105,7 +108,7 @@ func (k *keycloak) sidecarAudience(t *testing.T) {
 	foreign := k.userTokens(t, k.other, k.newUser(t), toRead).access
 	sc, cmd := k.sidecarCommand(t, keycloakSidecar{})
 	sc.run(t, k.vault, cmd)
-	sc.expectOf(t, "a token for nobody", foreign, refused)
+	sc.expectOf(t, "a token without audience", foreign, refused)
 	file := cmd.Args[len(cmd.Args)-1]
 	code, said := k.command(t, foreign, "introspect", "--config", file)
 	if code == 0 || !strings.Contains(said, "audience mapper") || !strings.Contains(said, `"orders-api"`) {
@@ -150,7 +153,8 @@ func (k *keycloak) sidecarDPoP(t *testing.T) {
 				}
 			}
 			results.set(k.party().name, dpopColumn, allowed)
-			tell(t, "DPoP, "+mode, "its own proof %s; replayed, other URL or none %s; other key, as Bearer %s", allowed, badProof, refused)
+			tell(t, "DPoP, "+mode, "its own proof %s; replayed, other URL or none %s; other key, as Bearer %s",
+				allowed, badProof, refused)
 		})
 	}
 }
@@ -181,7 +185,7 @@ func (k *keycloak) sidecarCertificates(t *testing.T) {
 			}
 			closed := k.sidecar(t, keycloakSidecar{issuer: "    mode: " + mode})
 			if a := closed.present(t, token, presented{certificate: right}); a.String() != refused {
-				t.Errorf("where nobody asks for certificates: %s, want %s", a, refused)
+				t.Errorf("where no certificate is requested: %s, want %s", a, refused)
 			}
 			results.set(k.party().name, mtlsColumn, allowed)
 			tell(t, "mTLS, "+mode, "its certificate %s; another, none %s", allowed, refused)

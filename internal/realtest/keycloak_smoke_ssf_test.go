@@ -14,17 +14,20 @@ func (k *keycloak) checkPush(t *testing.T) {
 	to, app, u := newReceiver(t, http.StatusAccepted), k.newApp(t), k.newUser(t)
 	s := k.newSSFReceiver(t, nowhere)
 	refused := map[string]string{"method": pushDelivery, "endpoint_url": to.URL + "/events"}
-	s.call(t, http.MethodPost, "/streams", map[string]any{"events_requested": []string{sessionRevoked}, "delivery": refused}, http.StatusBadRequest)
+	s.call(t, http.MethodPost, "/streams",
+		map[string]any{"events_requested": []string{sessionRevoked}, "delivery": refused}, http.StatusBadRequest)
 	s.allowPush(t, to.URL)
 	stream := s.createPush(t, to.URL+"/events", "Bearer of the receiver")
-	if stream.Issuer != k.issuer || len(stream.Audience) != 1 || stream.Audience[0] != s.client.id+"/"+stream.ID || s.status(t, stream.ID) != "enabled" || len(s.streams(t)) != 1 {
+	if stream.Issuer != k.issuer || len(stream.Audience) != 1 || stream.Audience[0] != s.client.id+"/"+stream.ID ||
+		s.status(t, stream.ID) != "enabled" || len(s.streams(t)) != 1 {
 		t.Errorf("the stream is %+v", stream)
 	}
 	next := func(kind string) (securityEvent, time.Time) {
 		t.Helper()
 		got := to.await(t, "/events")
 		e := k.event(t, string(got.body))
-		if got.authorization != "Bearer of the receiver" || got.contentType != "application/secevent+jwt" || e.Issuer != k.issuer || e.Audience != stream.Audience[0] || e.Events[kind] == nil {
+		if got.authorization != "Bearer of the receiver" || got.contentType != "application/secevent+jwt" ||
+			e.Issuer != k.issuer || e.Audience != stream.Audience[0] || e.Events[kind] == nil {
 			t.Errorf("the event is %+v, as %s", e, got.contentType)
 		}
 		return e, got.at
@@ -37,11 +40,12 @@ func (k *keycloak) checkPush(t *testing.T) {
 	begun := time.Now()
 	k.logout(t, app, tokens)
 	e, at := next(sessionRevoked)
-	if e.Subject.User.Subject != u.id || e.Subject.User.Issuer != k.issuer || e.Subject.Session.ID != k.sid(t, tokens) {
+	if e.Subject.User.Subject != u.id || e.Subject.User.Issuer != k.issuer ||
+		e.Subject.Session.ID != k.sid(t, tokens) {
 		t.Errorf("the logout says %+v", e)
 	}
 	t.Logf("a logout is pushed after %v", at.Sub(begun).Round(time.Millisecond))
-	// Of these nobody is told: what comes next is the change of the password.
+	// There are no events of these: what comes next is the change of the password.
 	k.revoke(t, app, k.userTokens(t, app, u, toRead).refresh)
 	k.deleteSession(t, k.sid(t, k.userTokens(t, app, u, toRead)))
 	k.disableUser(t, u)
@@ -58,7 +62,9 @@ func (k *keycloak) checkPush(t *testing.T) {
 	s.setStatus(t, stream.ID, "paused")
 	next(streamUpdated)
 	// The receiver may have one stream alone.
-	s.call(t, http.MethodPost, "/streams", map[string]any{"events_requested": []string{sessionRevoked}, "delivery": map[string]string{"method": pollDelivery}}, http.StatusConflict)
+	s.call(t, http.MethodPost, "/streams",
+		map[string]any{"events_requested": []string{sessionRevoked},
+			"delivery": map[string]string{"method": pollDelivery}}, http.StatusConflict)
 }
 
 func (k *keycloak) checkPoll(t *testing.T) {
@@ -66,7 +72,7 @@ func (k *keycloak) checkPoll(t *testing.T) {
 	s, u := r.newSSFReceiver(t, nowhere), r.newUser(t)
 	stream := s.createPoll(t)
 	r.userTokens(t, r.app, u, toRead)
-	// Of these nobody is told: what there is to poll is about the user's own logout.
+	// There are no events of these: what there is to poll is about the user's own logout.
 	r.setNotBefore(t, 1)
 	r.pushNotBefore(t)
 	r.logoutAll(t)
@@ -88,7 +94,8 @@ func (k *keycloak) checkPoll(t *testing.T) {
 			t.Errorf("%d events are left", len(more))
 		}
 	}
-	if m := r.ssfMetadata(t); m["issuer"] != r.issuer || m["configuration_endpoint"] != r.issuer+"/ssf/transmitter/streams" {
+	if m := r.ssfMetadata(t); m["issuer"] != r.issuer ||
+		m["configuration_endpoint"] != r.issuer+"/ssf/transmitter/streams" {
 		t.Errorf("the metadata are %v", m)
 	}
 }

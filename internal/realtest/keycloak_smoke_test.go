@@ -13,9 +13,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// TestKeycloak starts Keycloak once, for all tests with it. Most ask the server itself, without a sidecar: what other tests
-// rely on is there. Each has users, clients or a realm of its own, so that any of them can be run alone. The drill is the
-// last, because it stops the server.
+// TestKeycloak starts Keycloak once, for all tests with it. Most ask the server itself, without a sidecar: what other
+// tests rely on is there. Each has users, clients or a realm of its own, so that any of them can be run alone. The
+// drill is the last, because it stops the server.
 func TestKeycloak(t *testing.T) {
 	k := startKeycloak(t, vault{})
 	t.Run("the metadata of both listeners name one issuer", k.checkMetadata)
@@ -47,12 +47,14 @@ func (k *keycloak) checkMetadata(t *testing.T) {
 		Aliases       map[string]string `json:"mtls_endpoint_aliases"`
 	}
 	for _, listener := range []string{k.secure, k.plain} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, listener+"/realms/"+k.name+"/.well-known/openid-configuration", nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+			listener+"/realms/"+k.name+"/.well-known/openid-configuration", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := decode[metadata](t, send(t, k.web, req).body)
-		if got.Issuer != k.issuer || got.Introspection != k.at("token/introspect") || got.Aliases["introspection_endpoint"] != got.Introspection {
+		if got.Issuer != k.issuer || got.Introspection != k.at("token/introspect") ||
+			got.Aliases["introspection_endpoint"] != got.Introspection {
 			t.Errorf("%s says %+v", listener, got)
 		}
 	}
@@ -62,7 +64,8 @@ func (k *keycloak) checkClients(t *testing.T) {
 	token := k.userTokens(t, k.app, k.newUser(t), toReadOnAll).access
 	for name, c := range map[string]call{
 		"client_secret_basic": {as: k.api}, "client_secret_post": byPost(k.api), "client_secret_jwt": k.bySecretJWT(t),
-		"private_key_jwt": k.byKeyJWT(t), "tls_client_auth": k.byCertificate(k.tls), "the rotating secret": {as: k.rotating},
+		"private_key_jwt": k.byKeyJWT(t), "tls_client_auth": k.byCertificate(k.tls),
+		"the rotating secret": {as: k.rotating},
 	} {
 		if !k.told(t, c, token).Active {
 			t.Errorf("%s: the token is not active", name)
@@ -71,19 +74,22 @@ func (k *keycloak) checkClients(t *testing.T) {
 	wrong, wrongKey := k.api, *k.keycloakRealm
 	wrong.secret, wrongKey.keyJWT.key = wrong.secret+"x", testkit.NewKey(t)
 	for name, c := range map[string]call{
-		"client_secret_basic": {as: wrong}, "client_secret_post": byPost(wrong), "private_key_jwt": wrongKey.byKeyJWT(t),
-		"tls_client_auth with another certificate": k.byCertificate(certificateClient{k.tls.id, k.ca.Client(t, "somebody.acme.example")}),
-		"tls_client_auth without a certificate":    {form: k.byCertificate(k.tls).form},
+		"client_secret_basic": {as: wrong}, "client_secret_post": byPost(wrong),
+		"private_key_jwt": wrongKey.byKeyJWT(t),
+		"tls_client_auth with another certificate": k.byCertificate(certificateClient{k.tls.id,
+			k.ca.Client(t, "other.acme.example")}),
+		"tls_client_auth without a certificate": {form: k.byCertificate(k.tls).form},
 	} {
 		// 400 for an assertion, 401 for all others.
-		if r := k.introspect(c, token).do(t); r.status != http.StatusUnauthorized && r.status != http.StatusBadRequest {
+		if r := k.introspect(c, token).do(t); r.status != http.StatusUnauthorized &&
+			r.status != http.StatusBadRequest {
 			t.Errorf("%s that is wrong: status %d", name, r.status)
 		}
 	}
-	stranger := testkit.SelfSignedAs(t, testkit.ClientTemplate("sidecar.acme.example"))
-	if resp, err := k.showing(&stranger).Get(k.issuer); err == nil {
+	foreign := testkit.SelfSignedAs(t, testkit.ClientTemplate("sidecar.acme.example"))
+	if resp, err := k.showing(&foreign).Get(k.issuer); err == nil {
 		resp.Body.Close()
-		t.Error("a certificate by nobody gets through the handshake")
+		t.Error("a self-signed certificate gets through the handshake")
 	}
 }
 
@@ -96,7 +102,7 @@ func (k *keycloak) checkAudience(t *testing.T) {
 	}
 	foreign := k.userTokens(t, k.other, k.newUser(t), toRead).access
 	if k.active(t, foreign) || !k.told(t, call{as: k.lax}, foreign).Active {
-		t.Error("a token for nobody is active for orders-api, or inactive for orders-lenient")
+		t.Error("a token without audience is active for orders-api, or inactive for orders-lenient")
 	}
 }
 
@@ -155,7 +161,8 @@ func (k *keycloak) checkForms(t *testing.T) {
 		t.Errorf("of the lightweight token it says %+v", a)
 	}
 	typed := k.userTokens(t, k.newApp(t, typedTokens), u, toRead).access
-	if c := k.claims(t, typed, "at+jwt"); c.Subject != u.id || c.Issuer != k.issuer || !c.names("orders-api") || !k.active(t, typed) {
+	if c := k.claims(t, typed, "at+jwt"); c.Subject != u.id || c.Issuer != k.issuer || !c.names("orders-api") ||
+		!k.active(t, typed) {
 		t.Errorf("the typed token says %+v", c)
 	}
 }
@@ -196,7 +203,8 @@ func (k *keycloak) checkBound(t *testing.T) {
 	certificate, app := k.ca.Client(t, "orders-bound.acme.example"), k.newApp(t, boundTokens)
 	a := k.told(t, call{as: k.api}, k.certificateTokens(t, app, certificate, asItself("orders:read")).access)
 	sum := sha256.Sum256(certificate.Leaf.Raw)
-	if !a.Active || a.TokenType != "Bearer" || a.Confirmation.Certificate != base64.RawURLEncoding.EncodeToString(sum[:]) {
+	if !a.Active || a.TokenType != "Bearer" ||
+		a.Confirmation.Certificate != base64.RawURLEncoding.EncodeToString(sum[:]) {
 		t.Errorf("the answer is %+v", a)
 	}
 	k.ask(app, "token", asItself("orders:read")).want(t, http.StatusBadRequest) // no token without a certificate
@@ -276,7 +284,8 @@ func (k *keycloak) checkAdminURL(t *testing.T) {
 		t.Helper()
 		got := to.await(t, "/keycloak/"+path)
 		o := decode[order](t, r.verify(t, string(got.body), "JWT"))
-		if o.ID == "" || o.Resource != r.api.id || o.Action != action || o.Expiration < time.Now().Unix() || !strings.HasPrefix(got.contentType, "text/plain") {
+		if o.ID == "" || o.Resource != r.api.id || o.Action != action || o.Expiration < time.Now().Unix() ||
+			!strings.HasPrefix(got.contentType, "text/plain") {
 			t.Errorf("%s says %+v, as %s", path, o, got.contentType)
 		}
 		return o
@@ -332,7 +341,8 @@ func (k *keycloak) checkBackchannelLogout(t *testing.T) {
 			s := end(t)
 			got := to.await(t, "/backchannel")
 			l := decode[logoutToken](t, k.verify(t, got.form(t).Get("logout_token"), "logout+jwt"))
-			if l.Issuer != k.issuer || l.Subject != u.id || !l.names(app.id) || l.Type != "Logout" || l.Session != k.sid(t, s) ||
+			if l.Issuer != k.issuer || l.Subject != u.id || !l.names(app.id) || l.Type != "Logout" ||
+				l.Session != k.sid(t, s) ||
 				l.Expires != l.IssuedAt+120 || l.Events["http://schemas.openid.net/event/backchannel-logout"] == nil {
 				t.Errorf("the logout token says %+v", l)
 			}

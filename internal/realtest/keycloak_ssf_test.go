@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Methods of delivery and types of events of Keycloak's Shared Signals transmitter. It has no other events, but for those
-// about the stream itself.
+// Methods of delivery and types of events of Keycloak's Shared Signals transmitter. It has no other events, but for
+// those about the stream itself.
 const (
 	pushDelivery = "urn:ietf:rfc:8935"
 	pollDelivery = "urn:ietf:rfc:8936"
@@ -68,7 +68,8 @@ func (r *keycloakRealm) newSSFReceiver(t *testing.T, push string) ssfReceiver {
 	t.Helper()
 	c := r.newClient(t, "receiver-"+lowerText(), map[string]any{
 		"optionalClientScopes": []string{"ssf.read", "ssf.manage"},
-		"attributes":           map[string]string{"ssf.enabled": "true", "ssf.validPushUrls": push + "/*", "ssf.defaultSubjects": "ALL"},
+		"attributes": map[string]string{"ssf.enabled": "true", "ssf.validPushUrls": push + "/*",
+			"ssf.defaultSubjects": "ALL"},
 	})
 	return ssfReceiver{r, c}
 }
@@ -76,7 +77,8 @@ func (r *keycloakRealm) newSSFReceiver(t *testing.T, push string) ssfReceiver {
 // allowPush says below what addresses events may be pushed to, from now on. A stream for another cannot be created.
 func (s ssfReceiver) allowPush(t *testing.T, push string) {
 	t.Helper()
-	s.realm.change(t, s.realm.clientPath(t, s.client.id), map[string]any{"attributes": map[string]any{"ssf.validPushUrls": push + "/*"}})
+	s.realm.change(t, s.realm.clientPath(t, s.client.id),
+		map[string]any{"attributes": map[string]any{"ssf.validPushUrls": push + "/*"}})
 }
 
 // ssfMetadata are those of the transmitter (Shared Signals Framework 1.0 section 7.1).
@@ -109,7 +111,8 @@ func (s ssfReceiver) callURL(t *testing.T, method, url string, body any, statuse
 // create makes a stream and deletes it at the end of t. authorization is sent along with each push.
 func (s ssfReceiver) createPush(t *testing.T, endpoint, authorization string) ssfStream {
 	t.Helper()
-	return s.create(t, map[string]string{"method": pushDelivery, "endpoint_url": endpoint, "authorization_header": authorization})
+	return s.create(t, map[string]string{"method": pushDelivery, "endpoint_url": endpoint,
+		"authorization_header": authorization})
 }
 
 // createPoll makes a stream for polling, whose address is in it.
@@ -136,7 +139,8 @@ func (s ssfReceiver) streams(t *testing.T) []ssfStream {
 // deleteStream deletes a stream. That it is gone already is no mistake.
 func (s ssfReceiver) deleteStream(t *testing.T, id string) {
 	t.Helper()
-	s.call(t, http.MethodDelete, "/streams?stream_id="+url.QueryEscape(id), nil, http.StatusNoContent, http.StatusNotFound)
+	s.call(t, http.MethodDelete, "/streams?stream_id="+url.QueryEscape(id), nil, http.StatusNoContent,
+		http.StatusNotFound)
 }
 
 // status is enabled, paused or disabled.

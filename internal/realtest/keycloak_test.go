@@ -24,8 +24,8 @@ const (
 
 // keycloak is a Keycloak that runs, with one realm for tests that leave others alone. Others get a realm of their own.
 //
-// It listens twice. All its realms name their issuers, and all endpoints, below secure, whichever listener is asked; so a
-// token is good at both. secure asks for a certificate of the client, and does without.
+// It listens twice. All its realms name their issuers, and all endpoints, below secure, whichever listener is asked;
+// so a token is good at both. secure asks for a certificate of the client, and does without.
 type keycloak struct {
 	*keycloakRealm
 	proc          *process
@@ -76,8 +76,8 @@ func startKeycloak(t *testing.T, v vault) *keycloak {
 	return k
 }
 
-// keycloakCommand runs the Keycloak in home, which takes its other options from its keycloak.conf. That compiles little and
-// only once is what makes it start sooner.
+// keycloakCommand runs the Keycloak in home, which takes its other options from its keycloak.conf. That compiles
+// little and only once is what makes it start sooner.
 func keycloakCommand(home string, port int, more ...string) *exec.Cmd {
 	options := []string{"start-dev", "--http-host=127.0.0.1", fmt.Sprintf("--http-port=%d", port)}
 	cmd := exec.Command(filepath.Join(home, "bin", "kc.sh"), slices.Concat(options, more)...)
@@ -85,14 +85,15 @@ func keycloakCommand(home string, port int, more ...string) *exec.Cmd {
 	return cmd
 }
 
-// keycloakBuild is a Keycloak that has been built for the options in testdata. The first start would do it otherwise, each
-// time, and development mode has no command for it alone.
+// keycloakBuild is a Keycloak that has been built for the options in testdata. The first start would do it otherwise,
+// each time, and development mode has no command for it alone.
 func keycloakBuild(t *testing.T) string {
 	t.Helper()
 	tool(t, "java", "install a Java 17 runtime")
 	archive, conf := keycloakArchive(t), filepath.Join("testdata", "keycloak", "keycloak.conf")
 	return cached(t, "keycloak-"+keycloakVersion+"-", []string{archive, conf}, func(fresh string) {
-		command(t, 5*time.Minute, "", tool(t, "tar", "install tar"), "-xzf", archive, "-C", fresh, "--strip-components=1")
+		command(t, 5*time.Minute, "", tool(t, "tar", "install tar"), "-xzf", archive, "-C", fresh,
+			"--strip-components=1")
 		testkit.WriteFile(t, filepath.Join(fresh, "conf", "keycloak.conf"), testkit.ReadFile(t, conf))
 		port := freePort(t)
 		first := start(t, "Keycloak "+keycloakVersion+", to be built", keycloakCommand(fresh, port))
@@ -115,7 +116,7 @@ func keycloakArchive(t *testing.T) string {
 	if sum, err := sha256Of(archive); err == nil && sum == keycloakSHA256 {
 		return archive
 	}
-	// Fetched beside its place, so that nobody ever sees half of it.
+	// Fetched into another name, so that half of it is never used.
 	fresh, err := os.MkdirTemp(cache, "fetch-")
 	if err != nil {
 		t.Fatal(err)
@@ -136,15 +137,18 @@ func keycloakArchive(t *testing.T) string {
 	return archive
 }
 
-// showing calls the secure listener, and shows a certificate unless it is nil. A certificate by another authority does not
-// get through the handshake.
+// showing calls the secure listener, and shows a certificate unless it is nil. A certificate by another authority does
+// not get through the handshake.
 func (k *keycloak) showing(certificate *testkit.Certificate) *http.Client {
 	c := client()
 	config := &tls.Config{RootCAs: k.ca.Pool()}
 	if certificate != nil {
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate.Certificate, nil }
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate,
+			error) {
+			return &certificate.Certificate, nil
+		}
 	}
-	// One that shows a certificate keeps no connection that nobody would close.
+	// One that shows a certificate keeps no connection: nothing would close it.
 	c.Transport = &http.Transport{TLSClientConfig: config, DisableKeepAlives: certificate != nil}
 	return c
 }

@@ -19,7 +19,7 @@ import (
 // Scopes that tokens are asked for with.
 const (
 	toRead      = "openid orders:read"
-	toReadOnAll = toRead + " " + everySidecar // to be introspected by whoever stands for the sidecar
+	toReadOnAll = toRead + " " + everySidecar // to be introspected by every client of the sidecar
 	offline     = toRead + " offline_access"  // the refresh token outlives the session, and so do its access tokens
 )
 
@@ -48,7 +48,8 @@ func (r *keycloakRealm) userTokens(t *testing.T, c oauthClient, u keycloakUser, 
 // refreshed are tokens of the same session.
 func (r *keycloakRealm) refreshed(t *testing.T, c oauthClient, s session) session {
 	t.Helper()
-	return r.ask(c, "token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {s.refresh}}).tokens(t, r.server.vault)
+	return r.ask(c, "token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {s.refresh}}).tokens(t,
+		r.server.vault)
 }
 
 // dpopTokens are bound to key (RFC 9449), whether c must have them so or not. form is asItself or that of a user.
@@ -60,7 +61,9 @@ func (r *keycloakRealm) dpopTokens(t *testing.T, c oauthClient, key *ecdsa.Priva
 }
 
 // certificateTokens are bound to a certificate (RFC 8705 section 3), when c has that switch on.
-func (r *keycloakRealm) certificateTokens(t *testing.T, c oauthClient, certificate testkit.Certificate, form url.Values) session {
+func (r *keycloakRealm) certificateTokens(
+	t *testing.T, c oauthClient, certificate testkit.Certificate, form url.Values,
+) session {
 	t.Helper()
 	ask := r.ask(c, "token", form)
 	ask.http = r.server.showing(&certificate)
@@ -110,8 +113,8 @@ func (r *keycloakRealm) browserLogin(t *testing.T, c oauthClient, u keycloakUser
 	return b, b.login(t, r.server.vault, codeFlow{c, r.at("auth"), r.at("token"), url.Values{"scope": {scope}}})
 }
 
-// endSession logs out in the browser (OpenID Connect RP-Initiated Logout 1.0). What clients are told of it they have been
-// told when it returns.
+// endSession logs out in the browser (OpenID Connect RP-Initiated Logout 1.0). What clients are told of it they have
+// been told when it returns.
 func (r *keycloakRealm) endSession(t *testing.T, b *browser, c oauthClient, s session) {
 	t.Helper()
 	query := url.Values{"id_token_hint": {s.id}, "post_logout_redirect_uri": {callback}, "client_id": {c.id}}

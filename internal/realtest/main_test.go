@@ -3,9 +3,9 @@
 // Package realtest runs the sidecar, as a process, against authorization servers that other people wrote, and in the
 // image that its Dockerfile makes. It provisions them itself and fails, never skips, when one cannot be had.
 //
-// It needs Linux, and: Maven and Java 17 for Keycloak and the Spring Authorization Server, Node 20 and npm for oidc-provider,
-// Python 3.11 with venv for django-oauth-toolkit, buildah and root for the image. Ory fosite and zitadel/oidc are built with
-// the Go that is there.
+// It needs Linux, and: Maven and Java 17 for Keycloak and the Spring Authorization Server, Node 20 and npm for
+// oidc-provider, Python 3.11 with venv for django-oauth-toolkit, buildah and root for the image. Ory fosite and
+// zitadel/oidc are built with the Go that is there.
 package realtest
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// binary is the sidecar under test. TestMain builds it; nobody else writes here.
+// binary is the sidecar under test. TestMain builds it; nothing else writes here.
 var binary string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -61,8 +61,8 @@ func client() *http.Client {
 	}
 }
 
-// freePort is a port of the loopback address for a program that cannot choose one itself. It is held until the test ends,
-// so that no other program gets it before, between or after the program's own use of it.
+// freePort is a port of the loopback address for a program that cannot choose one itself. It is held until the test
+// ends, so that no other program gets it before, between or after the program's own use of it.
 func freePort(t *testing.T) int {
 	t.Helper()
 	return testkit.HoldPort(t).Number()
@@ -78,7 +78,8 @@ func tool(t *testing.T, name, hint string) string {
 	return path
 }
 
-// command runs a program to its end and returns its standard output. A failure is fatal and shows the end of what it said.
+// command runs a program to its end and returns its standard output. A failure is fatal and shows the end of what it
+// said.
 func command(t *testing.T, within time.Duration, dir, name string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)

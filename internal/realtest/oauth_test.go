@@ -38,7 +38,8 @@ type reply struct {
 func (c call) do(t *testing.T) reply {
 	t.Helper()
 	// Not ended with the test: what it changed is changed back at its end.
-	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodPost, c.endpoint, strings.NewReader(c.form.Encode()))
+	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodPost, c.endpoint,
+		strings.NewReader(c.form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}

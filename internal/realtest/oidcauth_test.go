@@ -45,11 +45,13 @@ func (p *oidcProvider) authenticated(t *testing.T) string {
 		{"private_key_jwt", p.keyJWT.id, "", keyed(p.keyJWT.key, "right"), keyed(testkit.NewKey(t), "wrong")},
 		{
 			"tls_client_auth", p.tls.id, "", p.showingFiles(t, dir, p.tls.certificate),
-			p.showingFiles(t, filepath.Join(dir, "other"), p.ca.Client(t, "somebody.acme.example")),
+			p.showingFiles(t, filepath.Join(dir, "other"), p.ca.Client(t, "other.acme.example")),
 		},
 		{
-			"self_signed_tls_client_auth", p.selfSigned.id, "", p.showingFiles(t, filepath.Join(dir, "self"), p.selfSigned.certificate),
-			p.showingFiles(t, filepath.Join(dir, "self-other"), testkit.SelfSignedAs(t, testkit.ClientTemplate("sidecar"))),
+			"self_signed_tls_client_auth", p.selfSigned.id, "",
+			p.showingFiles(t, filepath.Join(dir, "self"), p.selfSigned.certificate),
+			p.showingFiles(t, filepath.Join(dir, "self-other"),
+				testkit.SelfSignedAs(t, testkit.ClientTemplate("sidecar"))),
 		},
 	} {
 		s := setup{issuer: p.clientWith(c.method, c.id, c.right), secret: c.secret}
@@ -63,14 +65,16 @@ func (p *oidcProvider) authenticated(t *testing.T) string {
 		} else {
 			s.issuer = p.clientWith(c.method, c.id, c.wrong)
 		}
-		if a := startSidecar(t, p.vault, s).decide(t, get(p.service(t, ours))); a.String() != "misconfigured 503 misconfigured" {
+		if a := startSidecar(t, p.vault, s).decide(t,
+			get(p.service(t, ours))); a.String() != "misconfigured 503 misconfigured" {
 			t.Errorf("%s, wrong: %s, want misconfigured 503", c.method, a)
 		}
 	}
 	return strings.Join(worked, ", ")
 }
 
-// credential is what proves who the sidecar is, in the words of the configuration: of client, and of the issuer around it.
+// credential is what proves who the sidecar is, in the words of the configuration: of client, and of the issuer around
+// it.
 type credential struct{ client, issuer string }
 
 // clientWith is an issuer who is asked by a method. Nothing is kept, so that each decision asks.
@@ -79,8 +83,8 @@ func (p *oidcProvider) clientWith(method, id string, c credential) string {
 	return strings.Replace(with, "ttl: 1s", "ttl: 0s", 1)
 }
 
-// showingFiles writes a certificate and its key to dir, for the secure listener, which the metadata name. Its port is not
-// the issuer's.
+// showingFiles writes a certificate and its key to dir, for the secure listener, which the metadata name. Its port is
+// not the issuer's.
 func (p *oidcProvider) showingFiles(t *testing.T, dir string, c testkit.Certificate) credential {
 	t.Helper()
 	u, err := url.Parse(p.secure)
@@ -91,13 +95,15 @@ func (p *oidcProvider) showingFiles(t *testing.T, dir string, c testkit.Certific
 	certificate, key := c.PEM(), c.KeyPEM(t)
 	return credential{
 		client: fmt.Sprintf("certificate_file: %q, certificate_key: {file: %q}",
-			testkit.WriteFile(t, filepath.Join(dir, "client.crt"), certificate), testkit.WriteFile(t, filepath.Join(dir, "client.key"), key)),
-		issuer: fmt.Sprintf("    ca_file: %q\n    endpoint_hosts: [%q]", testkit.WriteFile(t, filepath.Join(dir, "ca.crt"), root), u.Host),
+			testkit.WriteFile(t, filepath.Join(dir, "client.crt"), certificate),
+			testkit.WriteFile(t, filepath.Join(dir, "client.key"), key)),
+		issuer: fmt.Sprintf("    ca_file: %q\n    endpoint_hosts: [%q]",
+			testkit.WriteFile(t, filepath.Join(dir, "ca.crt"), root), u.Host),
 	}
 }
 
-// rotatedKey replaces the file of a private key while it is in use, by one that the server knows and by one that it does not.
-// No request feels either.
+// rotatedKey replaces the file of a private key while it is in use, by one that the server knows and by one that it
+// does not. No request feels either.
 func (p *oidcProvider) rotatedKey(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "client.pem")
 	replace := func(k *ecdsa.PrivateKey) {
@@ -105,7 +111,8 @@ func (p *oidcProvider) rotatedKey(t *testing.T) {
 		move(t, file, text)
 	}
 	replace(p.keyJWT.key)
-	sc := startSidecar(t, p.vault, setup{issuer: p.clientWith("private_key_jwt", p.keyJWT.id, credential{client: fmt.Sprintf("key: {file: %q}", file)})})
+	sc := startSidecar(t, p.vault, setup{issuer: p.clientWith("private_key_jwt", p.keyJWT.id,
+		credential{client: fmt.Sprintf("key: {file: %q}", file)})})
 	l := p.load(t, sc)
 	replace(p.keyJWT.next)
 	sc.awaitLogged(t, "credential rotated")
@@ -117,7 +124,8 @@ func (p *oidcProvider) rotatedKey(t *testing.T) {
 // rotatedCertificate replaces a certificate and its key, one file after the other, by another pair of the same name.
 func (p *oidcProvider) rotatedCertificate(t *testing.T) {
 	dir := t.TempDir()
-	sc := startSidecar(t, p.vault, setup{issuer: p.clientWith("tls_client_auth", p.tls.id, p.showingFiles(t, dir, p.tls.certificate))})
+	sc := startSidecar(t, p.vault, setup{issuer: p.clientWith("tls_client_auth", p.tls.id,
+		p.showingFiles(t, dir, p.tls.certificate))})
 	l := p.load(t, sc)
 	pair := p.ca.Client(t, p.tls.certificate.Leaf.DNSNames[0])
 	certificate, key := pair.PEM(), pair.KeyPEM(t)
@@ -127,8 +135,8 @@ func (p *oidcProvider) rotatedCertificate(t *testing.T) {
 	l.finish(t)
 }
 
-// rotatedAuthority replaces the authority that vouches for the server, first in the file and then at a gateway before the
-// server, which begins each connection anew.
+// rotatedAuthority replaces the authority that vouches for the server, first in the file and then at a gateway before
+// the server, which begins each connection anew.
 func (p *oidcProvider) rotatedAuthority(t *testing.T) {
 	former, next := testkit.NewAuthority(t), testkit.NewAuthority(t)
 	var shown atomic.Pointer[testkit.Certificate]
@@ -150,10 +158,12 @@ func (p *oidcProvider) rotatedAuthority(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "ca.crt")
 	trust := func(a testkit.Authority) { move(t, file, a.PEM()) }
 	trust(former)
-	sc := startSidecar(t, p.vault, setup{secret: p.api.secret, issuer: p.clientWith("client_secret_basic", p.api.id, credential{
-		client: "secret: {env: CLIENT_SECRET}",
-		issuer: fmt.Sprintf("    introspection_endpoint: %q\n    ca_file: %q", gateway.URL+"/token/introspection", file),
-	})})
+	sc := startSidecar(t, p.vault, setup{secret: p.api.secret,
+		issuer: p.clientWith("client_secret_basic", p.api.id, credential{
+			client: "secret: {env: CLIENT_SECRET}",
+			issuer: fmt.Sprintf("    introspection_endpoint: %q\n    ca_file: %q", gateway.URL+"/token/introspection",
+				file),
+		})})
 	l := p.load(t, sc)
 	trust(next)
 	sc.awaitLogged(t, "new credential refused, the former one is used")
@@ -173,10 +183,11 @@ func move(t *testing.T, file, text string) {
 // awaitLogged waits until the sidecar has logged a message.
 func (sc *sidecar) awaitLogged(t *testing.T, message string) {
 	t.Helper()
-	testkit.Within(t, 10*time.Second, "see "+message+" in the log", func() bool { return bytes.Contains([]byte(testkit.ReadFile(t, sc.stderr)), []byte(message)) })
+	testkit.Within(t, 10*time.Second, "see "+message+" in the log",
+		func() bool { return bytes.Contains([]byte(testkit.ReadFile(t, sc.stderr)), []byte(message)) })
 }
 
-// load is somebody who asks about good tokens all the time.
+// load asks about good tokens all the time.
 type load struct {
 	stop    chan struct{}
 	done    sync.WaitGroup

@@ -35,8 +35,8 @@ type oidcClients struct {
 	signed, encrypted oauthClient
 	// decryption opens the answers to encrypted.
 	decryption *ecdsa.PrivateKey
-	// secretJWT and keyJWT introspect with client_secret_jwt and private_key_jwt, tls and selfSigned with tls_client_auth and
-	// self_signed_tls_client_auth.
+	// secretJWT and keyJWT introspect with client_secret_jwt and private_key_jwt, tls and selfSigned with
+	// tls_client_auth and self_signed_tls_client_auth.
 	secretJWT       oauthClient
 	keyJWT          keyClient
 	tls, selfSigned certificateClient
@@ -51,12 +51,15 @@ func newOIDCClients(t *testing.T, v vault, ca testkit.Authority) oidcClients {
 	t.Helper()
 	with := func(id string) oauthClient { return oauthClient{id, v.secret("secret of " + id)} }
 	return oidcClients{
-		api: with("orders-api"), signed: with("orders-api-signed"), encrypted: with("orders-api-encrypted"), decryption: testkit.NewKey(t),
+		api: with("orders-api"), signed: with("orders-api-signed"), encrypted: with("orders-api-encrypted"),
+		decryption: testkit.NewKey(t),
 		secretJWT:  with("orders-api-secret-jwt"),
 		keyJWT:     keyClient{"orders-api-key-jwt", testkit.NewKey(t), testkit.NewKey(t)},
 		tls:        certificateClient{"orders-api-tls", ca.Client(t, "sidecar.acme.example")},
-		selfSigned: certificateClient{"orders-api-self-signed", testkit.SelfSignedAs(t, testkit.ClientTemplate("sidecar"))},
-		app:        with("orders-app"), dpop: with("orders-dpop"), bound: with("orders-bound"), web: with("orders-web"),
+		selfSigned: certificateClient{"orders-api-self-signed",
+			testkit.SelfSignedAs(t, testkit.ClientTemplate("sidecar"))},
+		app: with("orders-app"), dpop: with("orders-dpop"), bound: with("orders-bound"),
+		web: with("orders-web"),
 	}
 }
 
@@ -64,7 +67,8 @@ func newOIDCClients(t *testing.T, v vault, ca testkit.Authority) oidcClients {
 func (c oidcClients) registered(logout string) []map[string]any {
 	// client is one that only introspects, but for what more says.
 	client := func(id string, more map[string]any) map[string]any {
-		m := map[string]any{"client_id": id, "grant_types": []string{}, "redirect_uris": []string{}, "response_types": []string{}}
+		m := map[string]any{"client_id": id, "grant_types": []string{}, "redirect_uris": []string{},
+			"response_types": []string{}}
 		for name, value := range more {
 			m[name] = value
 		}
@@ -73,14 +77,17 @@ func (c oidcClients) registered(logout string) []map[string]any {
 	service := []string{"client_credentials"}
 	return []map[string]any{
 		client(c.api.id, map[string]any{"client_secret": c.api.secret}),
-		client(c.signed.id, map[string]any{"client_secret": c.signed.secret, "introspection_signed_response_alg": "ES256"}),
+		client(c.signed.id, map[string]any{"client_secret": c.signed.secret,
+			"introspection_signed_response_alg": "ES256"}),
 		client(c.encrypted.id, map[string]any{
 			"client_secret": c.encrypted.secret, "introspection_signed_response_alg": "ES256",
 			"introspection_encrypted_response_alg": "ECDH-ES", "introspection_encrypted_response_enc": "A128GCM",
-			"jwks": keySet(jose.JSONWebKey{Key: &c.decryption.PublicKey, KeyID: "decryption", Use: "enc", Algorithm: "ECDH-ES"}),
+			"jwks": keySet(jose.JSONWebKey{Key: &c.decryption.PublicKey, KeyID: "decryption", Use: "enc",
+				Algorithm: "ECDH-ES"}),
 		}),
 		client(c.secretJWT.id, map[string]any{
-			"client_secret": c.secretJWT.secret, "token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "HS256",
+			"client_secret": c.secretJWT.secret, "token_endpoint_auth_method": "client_secret_jwt",
+			"token_endpoint_auth_signing_alg": "HS256",
 		}),
 		client(c.keyJWT.id, map[string]any{
 			"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
@@ -90,23 +97,29 @@ func (c oidcClients) registered(logout string) []map[string]any {
 			),
 		}),
 		client(c.tls.id, map[string]any{
-			"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": c.tls.certificate.Leaf.DNSNames[0],
+			"token_endpoint_auth_method": "tls_client_auth",
+			"tls_client_auth_san_dns":    c.tls.certificate.Leaf.DNSNames[0],
 		}),
 		client(c.selfSigned.id, map[string]any{
 			"token_endpoint_auth_method": "self_signed_tls_client_auth",
 			"jwks": keySet(jose.JSONWebKey{
-				Key: c.selfSigned.certificate.Leaf.PublicKey, KeyID: "certificate", Use: "sig", Certificates: []*x509.Certificate{c.selfSigned.certificate.Leaf},
+				Key: c.selfSigned.certificate.Leaf.PublicKey, KeyID: "certificate", Use: "sig",
+				Certificates: []*x509.Certificate{c.selfSigned.certificate.Leaf},
 			}),
 		}),
 		client(c.app.id, map[string]any{"client_secret": c.app.secret, "grant_types": service}),
-		client(c.dpop.id, map[string]any{"client_secret": c.dpop.secret, "grant_types": service, "dpop_bound_access_tokens": true}),
+		client(c.dpop.id, map[string]any{"client_secret": c.dpop.secret, "grant_types": service,
+			"dpop_bound_access_tokens": true}),
 		client(c.bound.id, map[string]any{
-			"client_secret": c.bound.secret, "grant_types": service, "tls_client_certificate_bound_access_tokens": true,
+			"client_secret": c.bound.secret, "grant_types": service,
+			"tls_client_certificate_bound_access_tokens": true,
 		}),
 		// That it wants to hear of logouts puts the session (sid) into what is said of its tokens.
 		client(c.web.id, map[string]any{
-			"client_secret": c.web.secret, "redirect_uris": []string{callback}, "grant_types": []string{"authorization_code", "refresh_token"},
-			"response_types": []string{"code"}, "backchannel_logout_uri": logout, "backchannel_logout_session_required": true,
+			"client_secret": c.web.secret, "redirect_uris": []string{callback},
+			"grant_types":    []string{"authorization_code", "refresh_token"},
+			"response_types": []string{"code"}, "backchannel_logout_uri": logout,
+			"backchannel_logout_session_required": true,
 		}),
 	}
 }
@@ -130,7 +143,8 @@ func (p *oidcProvider) dpopTokenFor(t *testing.T, key *ecdsa.PrivateKey, resourc
 	t.Helper()
 	endpoint := p.issuer + "/token"
 	proof := testkit.ProofKeyOf(t, key).Proof(t, http.MethodPost, endpoint, "", nil)
-	return call{endpoint: endpoint, header: http.Header{"Dpop": {proof}}, form: forOrders(resource), as: p.dpop}.tokens(t, p.vault).access
+	return call{endpoint: endpoint, header: http.Header{"Dpop": {proof}}, form: forOrders(resource),
+		as: p.dpop}.tokens(t, p.vault).access
 }
 
 // boundToken is an opaque token that only goes with a certificate (RFC 8705 section 3).
@@ -141,7 +155,8 @@ func (p *oidcProvider) boundToken(t *testing.T, certificate testkit.Certificate)
 
 func (p *oidcProvider) boundTokenFor(t *testing.T, certificate testkit.Certificate, resource string) string {
 	t.Helper()
-	return call{http: p.showing(certificate), endpoint: p.secure + "/token", form: forOrders(resource), as: p.bound}.tokens(t, p.vault).access
+	return call{http: p.showing(certificate), endpoint: p.secure + "/token", form: forOrders(resource),
+		as: p.bound}.tokens(t, p.vault).access
 }
 
 // jwtToken is an access token that can be read without asking (RFC 9068). The server introspects none of these.
@@ -156,8 +171,11 @@ func (p *oidcProvider) showing(certificate testkit.Certificate) *http.Client {
 	c := client()
 	c.Transport = &http.Transport{
 		TLSClientConfig: &tls.Config{
-			RootCAs:              p.ca.Pool(),
-			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate.Certificate, nil },
+			RootCAs: p.ca.Pool(),
+			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate,
+				error) {
+				return &certificate.Certificate, nil
+			},
 		},
 		DisableKeepAlives: true,
 	}

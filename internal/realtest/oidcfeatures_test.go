@@ -31,14 +31,18 @@ func (p *oidcProvider) features(t *testing.T) {
 		drillNonces(t, p.vault, opaque, p.dpopToken)
 	})
 	t.Run("DPOP a JWT that is bound to a key", func(t *testing.T) {
-		drillDPoP(t, p.vault, local, func(t *testing.T, key *ecdsa.PrivateKey) string { return p.dpopTokenFor(t, key, jwtResource) })
+		drillDPoP(t, p.vault, local, func(t *testing.T,
+			key *ecdsa.PrivateKey) string {
+			return p.dpopTokenFor(t, key, jwtResource)
+		})
 	})
 	mine, other := p.ca.Client(t, "orders-bound.acme.example"), p.ca.Client(t, "orders-bound.acme.example")
 	t.Run("MTLS an opaque token that is bound to a certificate", func(t *testing.T) {
 		results.set(name, mtlsColumn, drillCertificates(t, p.vault, opaque, mine, other, p.boundToken).String())
 	})
 	t.Run("MTLS a JWT that is bound to a certificate", func(t *testing.T) {
-		drillCertificates(t, p.vault, local, mine, other, func(t *testing.T, c testkit.Certificate) string { return p.boundTokenFor(t, c, jwtResource) })
+		drillCertificates(t, p.vault, local, mine, other,
+			func(t *testing.T, c testkit.Certificate) string { return p.boundTokenFor(t, c, jwtResource) })
 	})
 	t.Run("CA each way to authenticate", func(t *testing.T) { results.set(name, authColumn, p.authenticated(t)) })
 	t.Run("a key is rotated under load", p.rotatedKey)
@@ -48,7 +52,8 @@ func (p *oidcProvider) features(t *testing.T) {
 
 // asAPI is the sidecar as the client api, and what else its issuer is told.
 func (p *oidcProvider) asAPI(more string) setup {
-	return setup{issuer: p.issuerWith(fmt.Sprintf("    client: {id: %q, secret: {env: CLIENT_SECRET}}\n", p.api.id) + more), secret: p.api.secret}
+	return setup{issuer: p.issuerWith(fmt.Sprintf("    client: {id: %q, secret: {env: CLIENT_SECRET}}\n",
+		p.api.id) + more), secret: p.api.secret}
 }
 
 // validated looks at JWTs here: the server introspects none of them.
@@ -82,7 +87,8 @@ func (p *oidcProvider) validated(t *testing.T) answer {
 		{"jwt, changed JWT", local, changed(t, token), refuse},
 		{"jwt, cut JWT", local, token[:len(token)-20], refuse},
 		{"introspect, JWT", startSidecar(t, p.vault, p.asAPI("")), token, refuse}, // its server answers 400 about it
-		{"jwt_then_introspect, JWT", startSidecar(t, p.vault, p.asAPI("    mode: jwt_then_introspect")), token, refuse},
+		{"jwt_then_introspect, JWT", startSidecar(t, p.vault, p.asAPI("    mode: jwt_then_introspect")), token,
+			refuse},
 	} {
 		if a := c.sidecar.decide(t, get(c.token)); a.String() != c.want {
 			t.Errorf("%s: %s, want %s", c.name, a, c.want)
@@ -111,8 +117,8 @@ func changed(t *testing.T, token string) string {
 	return strings.Join(parts, ".")
 }
 
-// flooded sends much that looks like a JWT of this server, which answers 400 each time. Each is a bad token and nothing else:
-// good ones go on, also those that were never seen before.
+// flooded sends much that looks like a JWT of this server, which answers 400 each time. Each is a bad token and
+// nothing else: good ones go on, also those that were never seen before.
 func (p *oidcProvider) flooded(t *testing.T) {
 	sc := startSidecar(t, p.vault, p.asAPI(""))
 	known, unknown := p.service(t, ours), p.service(t, ours)
@@ -143,8 +149,8 @@ func (p *oidcProvider) flooded(t *testing.T) {
 	}
 }
 
-// signedAnswers asks for answers after RFC 9701. The server gives a signed one to whoever asks, by RS256 where nothing else
-// is registered.
+// signedAnswers asks for answers after RFC 9701. The server gives a signed one to every client that asks, by RS256 where nothing
+// else is registered.
 func (p *oidcProvider) signedAnswers(t *testing.T) string {
 	dir := t.TempDir()
 	key := testkit.KeyPEM(t, p.decryption)

@@ -24,14 +24,16 @@ func TestOIDCProviderLogout(t *testing.T) {
 	b, over := p.loginAt(t)
 	_, elsewhere := p.loginAt(t) // the same user, in another browser
 	var begun time.Time
-	first := sc.endUnderLoad(t, 5*time.Second, active, func() { begun = time.Now(); p.endSession(t, b, over) }, over.access, elsewhere.access)
+	first := sc.endUnderLoad(t, 5*time.Second, active, func() { begun = time.Now(); p.endSession(t, b, over) },
+		over.access, elsewhere.access)
 	logout := to.await(t, begun, "the logout token", func(p passage) bool { return p.path == path })
 	if logout.status != http.StatusOK {
 		t.Errorf("the logout token is answered with %d", logout.status)
 	}
 	t.Logf("felt %v after the logout token came", first.Sub(logout.came).Round(time.Millisecond))
 
-	// An event proves nothing: a token with offline_access outlives the session, and the logout token is sent all the same.
+	// An event proves nothing: a token with offline_access outlives the session, and the logout token is sent all the
+	// same.
 	b, offline := p.loginFor(t, "openid offline_access orders:read")
 	sc.expectOf(t, "before the logout", offline.access, allowed)
 	begun = time.Now()

@@ -29,8 +29,8 @@ const (
 	shippingResource = "https://shipping.acme.example/api"
 )
 
-// oidcProvider is as.mjs of testdata. Its issuer is a plain listener; a secure one beside it, which its metadata name in
-// mtls_endpoint_aliases, asks for certificates.
+// oidcProvider is as.mjs of testdata. Its issuer is a plain listener; a secure one beside it, which its metadata name
+// in mtls_endpoint_aliases, asks for certificates.
 type oidcProvider struct {
 	proc           *process
 	issuer, secure string
@@ -42,14 +42,15 @@ type oidcProvider struct {
 // nowhere is where nothing listens.
 const nowhere = "http://127.0.0.1:9/logout"
 
-// startOIDCProvider installs what the lock file names into a directory of its own, and starts it. The end of a session is
-// announced to logout (OpenID Connect Back-Channel Logout 1.0), for the client web.
+// startOIDCProvider installs what the lock file names into a directory of its own, and starts it. The end of a session
+// is announced to logout (OpenID Connect Back-Channel Logout 1.0), for the client web.
 func startOIDCProvider(t *testing.T, v vault, logout string) *oidcProvider {
 	t.Helper()
 	node, npm := tool(t, "node", "install Node 20 or newer"), tool(t, "npm", "install npm")
 	dir := t.TempDir()
 	for _, name := range []string{"as.mjs", "package.json", "package-lock.json", ".npmrc"} {
-		testkit.WriteFile(t, filepath.Join(dir, name), testkit.ReadFile(t, filepath.Join("testdata", "oidc-provider", name)))
+		testkit.WriteFile(t, filepath.Join(dir, name),
+			testkit.ReadFile(t, filepath.Join("testdata", "oidc-provider", name)))
 	}
 	command(t, 5*time.Minute, dir, npm, "ci", "--ignore-scripts", "--cache", filepath.Join(cacheDir(t), "npm"))
 
@@ -92,7 +93,8 @@ func (p *oidcProvider) issuerWith(more string) string {
 %s`, p.issuer, more)
 }
 
-// party is what the drill needs of oidc-provider. The claim with the roles is named by a URL, so its pointer has escapes.
+// party is what the drill needs of oidc-provider. The claim with the roles is named by a URL, so its pointer has
+// escapes.
 func (p *oidcProvider) party() party {
 	service := facts{
 		Issuer: p.issuer, ClientID: "orders-app", Tenant: "acme",
@@ -159,8 +161,8 @@ func (p *oidcProvider) loginFor(t *testing.T, scope string) (*browser, session) 
 	}})
 }
 
-// endSession logs alice out (OpenID Connect RP-Initiated Logout 1.0). The announcement has been made when it returns, and
-// the tokens of the session are no longer active.
+// endSession logs alice out (OpenID Connect RP-Initiated Logout 1.0). The announcement has been made when it returns,
+// and the tokens of the session are no longer active.
 func (p *oidcProvider) endSession(t *testing.T, b *browser, s session) {
 	t.Helper()
 	_, _, page := b.visit(t, p.issuer+"/session/end?"+url.Values{"id_token_hint": {s.id}}.Encode(), nil)

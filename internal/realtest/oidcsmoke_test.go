@@ -22,7 +22,10 @@ import (
 // TestOIDCProvider asks the server itself, without a sidecar: what other tests rely on is there.
 func TestOIDCProvider(t *testing.T) {
 	logouts := make(chan string, 8)
-	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { logouts <- r.PostFormValue("logout_token") }))
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter,
+		r *http.Request) {
+		logouts <- r.PostFormValue("logout_token")
+	}))
 	t.Cleanup(receiver.Close)
 	p := startOIDCProvider(t, vault{}, receiver.URL)
 	t.Run("RFC 9701 a signed answer", p.checkSigned)
@@ -103,7 +106,8 @@ func (p *oidcProvider) verify(t *testing.T, compact, wantType string, algorithm 
 func (p *oidcProvider) checkPayload(t *testing.T, compact string, c oauthClient) {
 	t.Helper()
 	got := decode[signedAnswer](t, p.verify(t, compact, "token-introspection+jwt", jose.ES256))
-	if got.Issuer != p.issuer || got.Audience != c.id || got.IssuedAt == 0 || !got.Introspection.Active || got.Introspection.ClientID != p.app.id {
+	if got.Issuer != p.issuer || got.Audience != c.id || got.IssuedAt == 0 || !got.Introspection.Active ||
+		got.Introspection.ClientID != p.app.id {
 		t.Errorf("the answer is %+v", got)
 	}
 }
@@ -121,7 +125,8 @@ func (p *oidcProvider) checkSigned(t *testing.T) {
 
 func (p *oidcProvider) checkEncrypted(t *testing.T) {
 	token := p.service(t, ours)
-	jwe, err := jose.ParseEncrypted(string(p.introspect(asJWT(p.encrypted), token).want(t, http.StatusOK)), []jose.KeyAlgorithm{jose.ECDH_ES}, []jose.ContentEncryption{jose.A128GCM})
+	jwe, err := jose.ParseEncrypted(string(p.introspect(asJWT(p.encrypted), token).want(t, http.StatusOK)),
+		[]jose.KeyAlgorithm{jose.ECDH_ES}, []jose.ContentEncryption{jose.A128GCM})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +156,8 @@ func (p *oidcProvider) checkBound(t *testing.T) {
 	if !a.Active || a.Confirmation.Certificate != base64.RawURLEncoding.EncodeToString(sum[:]) {
 		t.Errorf("the answer is %+v", a)
 	}
-	p.bound.post(t, p.issuer+"/token", forOrders(ordersResource), http.StatusBadRequest) // no token without a certificate
+	p.bound.post(t, p.issuer+"/token", forOrders(ordersResource),
+		http.StatusBadRequest) // no token without a certificate
 }
 
 func (p *oidcProvider) checkJWT(t *testing.T) {
@@ -164,7 +170,8 @@ func (p *oidcProvider) checkJWT(t *testing.T) {
 		Scope    string `json:"scope"`
 		Tenant   string `json:"tenant"`
 	}](t, p.verify(t, token, "at+jwt", jose.ES256))
-	if got.Issuer != p.issuer || got.Subject != p.app.id || got.Audience != "orders-api" || got.ClientID != p.app.id || got.Scope != "orders:read" || got.Tenant != "acme" {
+	if got.Issuer != p.issuer || got.Subject != p.app.id || got.Audience != "orders-api" || got.ClientID != p.app.id ||
+		got.Scope != "orders:read" || got.Tenant != "acme" {
 		t.Errorf("the token says %+v", got)
 	}
 	if r := p.introspect(call{as: p.api}, token).do(t); r.status != http.StatusBadRequest {
@@ -209,7 +216,8 @@ func (p *oidcProvider) checkAssertionClients(t *testing.T) {
 			}
 		}
 	}
-	if r := p.introspect(call{form: clientAssertion(t, p.keyJWT.id, key(testkit.NewKey(t)), p.issuer)}, token).do(t); r.status != http.StatusUnauthorized {
+	if r := p.introspect(call{form: clientAssertion(t, p.keyJWT.id, key(testkit.NewKey(t)), p.issuer)},
+		token).do(t); r.status != http.StatusUnauthorized {
 		t.Errorf("another key: status %d", r.status)
 	}
 }
@@ -245,7 +253,8 @@ func (p *oidcProvider) checkLogout(t *testing.T, logouts <-chan string) {
 		Session  string         `json:"sid"`
 		Events   map[string]any `json:"events"`
 	}](t, p.verify(t, logout, "logout+jwt", jose.RS256))
-	if got.Issuer != p.issuer || got.Subject != "alice" || got.Audience != p.web.id || got.Session == "" || got.Events["http://schemas.openid.net/event/backchannel-logout"] == nil {
+	if got.Issuer != p.issuer || got.Subject != "alice" || got.Audience != p.web.id || got.Session == "" ||
+		got.Events["http://schemas.openid.net/event/backchannel-logout"] == nil {
 		t.Errorf("the logout token says %+v", got)
 	}
 	if p.told(t, call{as: p.api}, s.access).Active {

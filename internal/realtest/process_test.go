@@ -23,11 +23,12 @@ type process struct {
 	err            error // of Wait; to be read once done is closed
 }
 
-// start starts cmd. It is stopped at the end of t, when nobody did before.
+// start starts cmd. It is stopped at the end of t, if the test did not stop it before.
 func start(t *testing.T, name string, cmd *exec.Cmd) *process {
 	t.Helper()
 	dir := t.TempDir()
-	p := &process{name: name, cmd: cmd, stdout: filepath.Join(dir, "stdout"), stderr: filepath.Join(dir, "stderr"), done: make(chan struct{})}
+	p := &process{name: name, cmd: cmd, stdout: filepath.Join(dir, "stdout"), stderr: filepath.Join(dir, "stderr"),
+		done: make(chan struct{})}
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
@@ -93,7 +94,8 @@ func (p *process) ended() bool {
 	}
 }
 
-// await waits until the process is ready. That it ends before, or takes too long, fails t and shows the end of its log.
+// await waits until the process is ready. That it ends before, or takes too long, fails t and shows the end of its
+// log.
 func (p *process) await(t *testing.T, within time.Duration, ready func() bool) {
 	t.Helper()
 	deadline := time.After(within)

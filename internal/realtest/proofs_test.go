@@ -25,7 +25,8 @@ func drillDPoP(t *testing.T, v vault, s setup, issue func(t *testing.T, key *ecd
 	token := issue(t, key)
 	q := get(token)
 	prove := func(by *ecdsa.PrivateKey, method, path string, more map[string]any) holder {
-		return holder{scheme: "DPoP", proofs: []string{testkit.ProofKeyOf(t, by).Proof(t, method, publicURL+path, token, more)}}
+		return holder{scheme: "DPoP", proofs: []string{testkit.ProofKeyOf(t, by).Proof(t, method, publicURL+path,
+			token, more)}}
 	}
 	good := func() holder { return prove(key, q.method, q.path, nil) }
 	used := good()
@@ -46,13 +47,17 @@ func drillDPoP(t *testing.T, v vault, s setup, issue func(t *testing.T, key *ecd
 		{"as a bearer token", holder{}, refusedToken, invalidToken},
 		{"as a bearer token, with a proof", holder{proofs: good().proofs}, refusedToken, invalidToken},
 		{"no proof", holder{scheme: "DPoP"}, refusedProof, dpopInvalidProof},
-		{"two proofs", holder{scheme: "DPoP", proofs: append(good().proofs, good().proofs...)}, refusedProof, dpopInvalidProof},
+		{"two proofs", holder{scheme: "DPoP", proofs: append(good().proofs, good().proofs...)}, refusedProof,
+			dpopInvalidProof},
 		{"a proof by another key", prove(testkit.NewKey(t), q.method, q.path, nil), refusedToken, dpopInvalidToken},
 		{"a proof for another URL", prove(key, q.method, "/orders/43", nil), refusedProof, dpopInvalidProof},
-		{"a proof for another host", prove(key, q.method, "", map[string]any{"htu": "https://shipping.acme.example" + q.path}), refusedProof, dpopInvalidProof},
+		{"a proof for another host", prove(key, q.method, "",
+			map[string]any{"htu": "https://shipping.acme.example" + q.path}), refusedProof, dpopInvalidProof},
 		{"a proof for another method", prove(key, http.MethodPost, q.path, nil), refusedProof, dpopInvalidProof},
-		{"a proof for another token", prove(key, q.method, q.path, map[string]any{"ath": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"}), refusedProof, dpopInvalidProof},
-		{"an old proof", prove(key, q.method, q.path, map[string]any{"iat": time.Now().Add(-time.Hour).Unix()}), refusedProof, dpopInvalidProof},
+		{"a proof for another token", prove(key, q.method, q.path,
+			map[string]any{"ath": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"}), refusedProof, dpopInvalidProof},
+		{"an old proof", prove(key, q.method, q.path, map[string]any{"iat": time.Now().Add(-time.Hour).Unix()}),
+			refusedProof, dpopInvalidProof},
 	} {
 		a := sc.shown(t, q, c.shown)
 		if a.String() != c.want {
@@ -74,7 +79,8 @@ func drillNonces(t *testing.T, v vault, s setup, issue func(t *testing.T, key *e
 	key := testkit.NewKey(t)
 	q := get(issue(t, key))
 	prove := func(more map[string]any) holder {
-		return holder{scheme: "DPoP", proofs: []string{testkit.ProofKeyOf(t, key).Proof(t, q.method, publicURL+q.path, q.token, more)}}
+		return holder{scheme: "DPoP", proofs: []string{testkit.ProofKeyOf(t, key).Proof(t, q.method, publicURL+q.path,
+			q.token, more)}}
 	}
 	a := sc.shown(t, q, prove(nil))
 	if a.String() != "unauthenticated 401 use_dpop_nonce" || a.header("DPoP-Nonce") == "" {
@@ -85,13 +91,14 @@ func drillNonces(t *testing.T, v vault, s setup, issue func(t *testing.T, key *e
 		t.Errorf("with the nonce: %s, and the next one is %q", a, a.header("DPoP-Nonce"))
 	}
 	if a := sc.shown(t, q, prove(map[string]any{"nonce": "made-up"})); a.String() != "unauthenticated 401 use_dpop_nonce" {
-		t.Errorf("with a nonce that nobody gave: %s", a)
+		t.Errorf("with a made-up nonce: %s", a)
 	}
 }
 
 // drillCertificates shows tokens that are bound to certificate with it, with another and with none. issue gets one for
 // orders:read.
-func drillCertificates(t *testing.T, v vault, s setup, certificate, other testkit.Certificate, issue func(t *testing.T, certificate testkit.Certificate) string) answer {
+func drillCertificates(t *testing.T, v vault, s setup, certificate, other testkit.Certificate,
+	issue func(t *testing.T, certificate testkit.Certificate) string) answer {
 	t.Helper()
 	s.more = "proof: {mtls: {from: request}}"
 	sc := startSidecar(t, v, s)
@@ -115,8 +122,9 @@ func drillCertificates(t *testing.T, v vault, s setup, certificate, other testki
 		}
 	}
 	s.more = ""
-	if a := startSidecar(t, v, s).shown(t, q, holder{certificate: right}); a.String() != "unauthenticated 401 invalid_token" {
-		t.Errorf("where nobody is asked for certificates: %s, want unauthenticated 401 invalid_token", a)
+	if a := startSidecar(t, v, s).shown(t, q,
+		holder{certificate: right}); a.String() != "unauthenticated 401 invalid_token" {
+		t.Errorf("where no certificate is requested: %s, want unauthenticated 401 invalid_token", a)
 	}
 	return allowed
 }

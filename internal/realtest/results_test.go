@@ -14,8 +14,8 @@ import (
 // none stands in a column that a server cannot fill.
 const none = "-"
 
-// The columns of the closing table: what a server has of the kinds of tokens and answers, and how soon a revocation is felt
-// with cache.ttl 1s, in milliseconds. Beside them, how the sidecar authenticated.
+// The columns of the closing table: what a server has of the kinds of tokens and answers, and how soon a revocation is
+// felt with cache.ttl 1s, in milliseconds. Beside them, how the sidecar authenticated.
 const (
 	opaqueColumn  = "opaque"
 	jwtColumn     = "JWT"
@@ -65,7 +65,7 @@ func (tb *table) lacks(server string, columns ...string) {
 	}
 }
 
-// gaps are the cells that are empty: something was not looked at, and nobody said why.
+// gaps are the cells that are empty: something was not looked at, without a reason.
 func (tb *table) gaps() []string {
 	tb.mu.Lock()
 	defer tb.mu.Unlock()

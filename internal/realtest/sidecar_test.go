@@ -203,7 +203,7 @@ func (sc *sidecar) finish(t *testing.T, v vault) {
 // publicURL is how the URLs of the API behind the sidecar begin.
 const publicURL = "https://orders.acme.example"
 
-// question is a request that somebody makes to the API behind the sidecar.
+// question is a request to the API behind the sidecar.
 type question struct {
 	token, method, path, tenant string
 }
@@ -232,7 +232,7 @@ func (a answer) String() string {
 
 func (a answer) header(name string) string { return strings.Join(a.Headers[name], ", ") }
 
-// holder is what somebody shows beside a token that is bound to a key. The zero value is somebody with a bearer token.
+// holder is what a client presents beside a token that is bound to a key. The zero value presents a bearer token.
 type holder struct {
 	scheme      string
 	proofs      []string
@@ -245,7 +245,7 @@ func (sc *sidecar) decide(t *testing.T, q question) answer {
 	return sc.shown(t, q, holder{})
 }
 
-// shown asks the sidecar about the question of somebody who shows more than a token.
+// shown asks the sidecar about the request of a client that presents more than a token.
 func (sc *sidecar) shown(t *testing.T, q question, h holder) answer {
 	t.Helper()
 	headers := map[string][]string{"x-tenant": {q.tenant}}

@@ -39,18 +39,22 @@ func startSpring(t *testing.T, v vault) *spring {
 	port, securePort := freePort(t), freePort(t)
 	s := &spring{
 		issuer: fmt.Sprintf("http://127.0.0.1:%d", port), secure: fmt.Sprintf("https://127.0.0.1:%d", securePort),
-		ca: testkit.NewAuthority(t), keyJWT: keyClient{"orders-key-jwt", testkit.NewKey(t), testkit.NewKey(t)}, password: v.secret("password of alice"), vault: v,
+		ca: testkit.NewAuthority(t), keyJWT: keyClient{"orders-key-jwt", testkit.NewKey(t), testkit.NewKey(t)},
+		password: v.secret("password of alice"), vault: v,
 	}
 	pair := s.ca.Server(t)
 	certificate, key := pair.PEM(), pair.KeyPEM(t)
 	root := s.ca.PEM()
 	keys, _ := jwks.Serve(t, jwks.SignerOf(t, s.keyJWT.key, "ES256", ""), jwks.SignerOf(t, s.keyJWT.next, "ES256", ""))
-	cmd := exec.Command(tool(t, "java", "install a Java 17 runtime"), "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+	cmd := exec.Command(tool(t, "java", "install a Java 17 runtime"), "-Xmx256m", "-XX:+UseSerialGC",
+		"-XX:TieredStopAtLevel=1",
 		"-jar", springArchive(t), "--server.address=127.0.0.1", fmt.Sprintf("--server.port=%d", port))
 	cmd.Env = append(os.Environ(), "ISSUER="+s.issuer, "ALICE_PASSWORD="+s.password,
-		fmt.Sprintf("SECURE_PORT=%d", securePort), "TLS_CERT="+certificate, "TLS_KEY="+key, "TLS_CA="+root, "AUTH_JWKS="+keys, "ORDERS_KEY_JWT_SECRET="+rand.Text())
+		fmt.Sprintf("SECURE_PORT=%d", securePort), "TLS_CERT="+certificate, "TLS_KEY="+key, "TLS_CA="+root,
+		"AUTH_JWKS="+keys, "ORDERS_KEY_JWT_SECRET="+rand.Text())
 	for id, c := range map[string]*oauthClient{
-		"orders-api": &s.api, "orders-secret-jwt": &s.secretJWT, "orders-app": &s.app, "orders-jwt": &s.jwt, "orders-web": &s.web, "shipping-app": &s.ship,
+		"orders-api": &s.api, "orders-secret-jwt": &s.secretJWT, "orders-app": &s.app, "orders-jwt": &s.jwt,
+		"orders-web": &s.web, "shipping-app": &s.ship,
 	} {
 		*c = oauthClient{id, v.secret("secret of " + id)}
 		cmd.Env = append(cmd.Env, strings.ToUpper(strings.ReplaceAll(id, "-", "_"))+"_SECRET="+c.secret)
@@ -58,7 +62,8 @@ func startSpring(t *testing.T, v vault) *spring {
 	begun := time.Now()
 	s.proc = start(t, "Spring Authorization Server "+springVersion, cmd)
 	s.proc.await(t, 2*time.Minute, func() bool { return responds(s.issuer + "/.well-known/oauth-authorization-server") })
-	t.Logf("Spring Authorization Server %s is ready after %v", springVersion, time.Since(begun).Round(100*time.Millisecond))
+	t.Logf("Spring Authorization Server %s is ready after %v", springVersion,
+		time.Since(begun).Round(100*time.Millisecond))
 	return s
 }
 
@@ -76,7 +81,8 @@ func springArchive(t *testing.T) string {
 			testkit.WriteFile(t, filepath.Join(project, name), testkit.ReadFile(t, sources[i]))
 		}
 		command(t, 10*time.Minute, project, tool(t, "mvn", "install Maven"), "-q", "-B", "package")
-		testkit.WriteFile(t, filepath.Join(fresh, "server.jar"), testkit.ReadFile(t, filepath.Join(project, "target", "authorization-server-1.jar")))
+		testkit.WriteFile(t, filepath.Join(fresh, "server.jar"),
+			testkit.ReadFile(t, filepath.Join(project, "target", "authorization-server-1.jar")))
 	})
 	return filepath.Join(dir, "server.jar")
 }
@@ -99,8 +105,8 @@ func (s *spring) issuerAs(c, more string) string {
 %s`, s.issuer, c, more)
 }
 
-// party is what the drill needs of the Spring Authorization Server. Refresh and ID tokens are active to it: it says of the
-// first neither audience nor scope, and of the second that it is for its client. The audience keeps both out.
+// party is what the drill needs of the Spring Authorization Server. Refresh and ID tokens are active to it: it says of
+// the first neither audience nor scope, and of the second that it is for its client. The audience keeps both out.
 func (s *spring) party() party {
 	service := facts{
 		Issuer: s.issuer, ClientID: "orders-app", Tenant: "acme",
@@ -132,7 +138,8 @@ func (s *spring) party() party {
 // tokenOf gets a token for the client alone. Its audience follows from the client.
 func (s *spring) tokenOf(t *testing.T, c oauthClient) string {
 	t.Helper()
-	return c.tokens(t, s.vault, s.issuer+"/oauth2/token", url.Values{"grant_type": {"client_credentials"}, "scope": {"orders:read"}}).access
+	return c.tokens(t, s.vault, s.issuer+"/oauth2/token",
+		url.Values{"grant_type": {"client_credentials"}, "scope": {"orders:read"}}).access
 }
 
 func (s *spring) service(t *testing.T, aud audience) string {
@@ -153,10 +160,12 @@ func (s *spring) login(t *testing.T) session {
 		}
 		return url.Values{"_csrf": {m[1]}, "username": {"alice"}, "password": {s.password}}
 	})
-	return b.login(t, s.vault, codeFlow{s.web, s.issuer + "/oauth2/authorize", s.issuer + "/oauth2/token", url.Values{"scope": {"openid orders:read"}}})
+	return b.login(t, s.vault, codeFlow{s.web, s.issuer + "/oauth2/authorize", s.issuer + "/oauth2/token",
+		url.Values{"scope": {"openid orders:read"}}})
 }
 
-// bearer authenticates by a token of its own, which the server answers with a 401 without a body: our mistake, not the caller's.
+// bearer authenticates by a token of its own, which the server answers with a 401 without a body: our mistake, not the
+// caller's.
 func (s *spring) bearer(t *testing.T) {
 	issuer := strings.Replace(s.issuerWith("    audience: [orders-api]"), "client: {", "client: {auth: bearer, ", 1)
 	sc := startSidecar(t, s.vault, setup{issuer: issuer, secret: s.tokenOf(t, s.app)})

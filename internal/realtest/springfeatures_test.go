@@ -26,20 +26,23 @@ func (s *spring) features(t *testing.T) {
 	t.Run("INT8 a 401 without a body is the operator's fault too", s.bearer)
 	t.Run("JWI10 plain JSON is refused where signed answers are required", s.unsigned)
 	t.Run("DPOP an opaque token that is bound to a key", func(t *testing.T) {
-		results.set(name, dpopColumn, drillDPoP(t, s.vault, s.party().setup(), func(t *testing.T, key *ecdsa.PrivateKey) string {
-			return s.dpopToken(t, s.app, key)
-		}).String())
+		results.set(name, dpopColumn, drillDPoP(t, s.vault, s.party().setup(),
+			func(t *testing.T, key *ecdsa.PrivateKey) string {
+				return s.dpopToken(t, s.app, key)
+			}).String())
 	})
 	t.Run("DPOP a JWT that is bound to a key", func(t *testing.T) {
 		for _, mode := range []string{"jwt", "introspect", "jwt_then_introspect"} {
 			t.Run(mode, func(t *testing.T) {
-				drillDPoP(t, s.vault, s.inMode(mode), func(t *testing.T, key *ecdsa.PrivateKey) string { return s.dpopToken(t, s.jwt, key) })
+				drillDPoP(t, s.vault, s.inMode(mode),
+					func(t *testing.T, key *ecdsa.PrivateKey) string { return s.dpopToken(t, s.jwt, key) })
 			})
 		}
 	})
 	t.Run("MTLS an opaque token that is bound to a certificate", func(t *testing.T) {
 		mine, other := s.ca.Client(t, "orders-bound"), s.ca.Client(t, "orders-bound")
-		results.set(name, mtlsColumn, drillCertificates(t, s.vault, s.party().setup(), mine, other, s.boundToken).String())
+		results.set(name, mtlsColumn, drillCertificates(t, s.vault, s.party().setup(), mine, other,
+			s.boundToken).String())
 	})
 	results.lacks(name, signedColumn)
 	t.Run("CA each way to authenticate", func(t *testing.T) { results.set(name, authColumn, s.authenticated(t)) })
@@ -62,8 +65,10 @@ func (s *spring) authenticated(t *testing.T) string {
 	pair := s.ca.Client(t, "orders-api")
 	certificate, certificateKey := pair.PEM(), pair.KeyPEM(t)
 	shown := fmt.Sprintf("certificate_file: %q, certificate_key: {file: %q}",
-		testkit.WriteFile(t, filepath.Join(dir, "client.crt"), certificate+root), testkit.WriteFile(t, filepath.Join(dir, "client.key"), certificateKey))
-	secure := fmt.Sprintf("%s\n    introspection_endpoint: %q\n    ca_file: %q", more, s.secure+"/oauth2/introspect", testkit.WriteFile(t, filepath.Join(dir, "ca.crt"), root))
+		testkit.WriteFile(t, filepath.Join(dir, "client.crt"), certificate+root),
+		testkit.WriteFile(t, filepath.Join(dir, "client.key"), certificateKey))
+	secure := fmt.Sprintf("%s\n    introspection_endpoint: %q\n    ca_file: %q", more, s.secure+"/oauth2/introspect",
+		testkit.WriteFile(t, filepath.Join(dir, "ca.crt"), root))
 	var worked []string
 	for _, c := range []struct{ method, id, secret, client, more, want string }{
 		{"client_secret_basic", s.api.id, s.api.secret, secret, more, "allow 200"},
@@ -87,8 +92,8 @@ func (s *spring) authenticated(t *testing.T) string {
 	return strings.Join(worked, ", ")
 }
 
-// structured looks at what has a structure. It has neither typ nor client_id, which the dialect knows. Asked, the server
-// answers about it as about an opaque one.
+// structured looks at what has a structure. It has neither typ nor client_id, which the dialect knows. Asked, the
+// server answers about it as about an opaque one.
 func (s *spring) structured(t *testing.T) answer {
 	asked := s.party().asService
 	asked.ClientID, asked.Subject.ID = s.jwt.id, s.jwt.id
@@ -113,7 +118,7 @@ func (s *spring) structured(t *testing.T) answer {
 			t.Errorf("%s, changed: %s, want unauthenticated 401 invalid_token", c.mode, a)
 		}
 		s.jwt.post(t, s.issuer+"/oauth2/revoke", url.Values{"token": {token}}, http.StatusOK)
-		if c.want.Source == "jwt" { // nobody is asked, and so it lives until it expires
+		if c.want.Source == "jwt" { // no server is asked: the token is good until it expires
 			if a := sc.decide(t, get(token)); a.String() != "allow 200" {
 				t.Errorf("%s, revoked: %s, want allow 200", c.mode, a)
 			}
@@ -130,7 +135,8 @@ func (s *spring) open(t *testing.T) {
 	got := s.login(t)
 	for mode, sc := range map[string]*sidecar{
 		"introspect": startSidecar(t, s.vault, setup{issuer: s.issuerWith(""), secret: s.api.secret}),
-		"jwt":        startSidecar(t, s.vault, setup{issuer: s.issuerWith("    audience: [orders-api, orders-web]\n    mode: introspect_opaque\n    absent_audience: accept"), secret: s.api.secret}),
+		"jwt": startSidecar(t, s.vault,
+			setup{issuer: s.issuerWith("    audience: [orders-api, orders-web]\n    mode: introspect_opaque\n    absent_audience: accept"), secret: s.api.secret}),
 	} {
 		if a := sc.decide(t, get(got.access)); a.String() != "allow 200" {
 			t.Errorf("%s, access token: %s, want allow 200", mode, a)
@@ -143,10 +149,13 @@ func (s *spring) open(t *testing.T) {
 	}
 }
 
-// unsigned is a downgrade: the server has no signed answers and gives plain JSON, with status 200, to whoever asks for one.
+// unsigned is a downgrade: the server has no signed answers and gives plain JSON, with status 200, to clients that ask for
+// one.
 func (s *spring) unsigned(t *testing.T) {
-	sc := startSidecar(t, s.vault, setup{issuer: s.issuerWith("    audience: [orders-api]\n    require_signed: true"), secret: s.api.secret})
-	for name, token := range map[string]string{"a good token": s.tokenOf(t, s.app), "rubbish": "an-opaque-token-that-nobody-issued"} {
+	sc := startSidecar(t, s.vault, setup{issuer: s.issuerWith("    audience: [orders-api]\n    require_signed: true"),
+		secret: s.api.secret})
+	for name, token := range map[string]string{"a good token": s.tokenOf(t, s.app),
+		"rubbish": "an-opaque-token-that-was-not-issued"} {
 		a := sc.decide(t, get(token))
 		if a.String() != "misconfigured 503 misconfigured" {
 			t.Errorf("%s: %s, want misconfigured 503", name, a)
@@ -160,20 +169,22 @@ func (s *spring) dpopToken(t *testing.T, c oauthClient, key *ecdsa.PrivateKey) s
 	t.Helper()
 	endpoint := s.issuer + "/oauth2/token"
 	return call{
-		endpoint: endpoint, header: http.Header{"Dpop": {testkit.ProofKeyOf(t, key).Proof(t, http.MethodPost, endpoint, "", nil)}},
+		endpoint: endpoint, header: http.Header{"Dpop": {testkit.ProofKeyOf(t, key).Proof(t, http.MethodPost, endpoint,
+			"", nil)}},
 		form: url.Values{"grant_type": {"client_credentials"}, "scope": {"orders:read"}}, as: c,
 	}.tokens(t, s.vault).access
 }
 
-// boundToken is bound to certificate, by which its client authenticates too. The server wants to see the whole chain: one
-// alone counts as self-signed.
+// boundToken is bound to certificate, by which its client authenticates too. The server wants to see the whole chain:
+// one alone counts as self-signed.
 func (s *spring) boundToken(t *testing.T, certificate testkit.Certificate) string {
 	t.Helper()
 	shown := certificate.Certificate
 	shown.Certificate = append(shown.Certificate[:1:1], s.ca.Leaf.Raw)
 	c := client()
 	c.Transport = &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: s.ca.Pool(), Certificates: []tls.Certificate{shown}}, DisableKeepAlives: true,
+		TLSClientConfig:   &tls.Config{RootCAs: s.ca.Pool(), Certificates: []tls.Certificate{shown}},
+		DisableKeepAlives: true,
 	}
 	return call{http: c, endpoint: s.secure + "/oauth2/token", form: url.Values{
 		"grant_type": {"client_credentials"}, "scope": {"orders:read"}, "client_id": {"orders-bound"},

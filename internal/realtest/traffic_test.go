@@ -30,8 +30,8 @@ type sample struct {
 	allow        bool
 }
 
-// traffic asks about tokens until it is stopped: about the first one loadRate times a second, and about the others a quarter
-// as often.
+// traffic asks about tokens until it is stopped: about the first one loadRate times a second, and about the others a
+// quarter as often.
 type traffic struct {
 	sidecar *sidecar
 	http    *http.Client
@@ -131,9 +131,12 @@ func (l *traffic) asked(token int, after time.Time) int {
 	return n
 }
 
-// endUnderLoad ends the first of some tokens under load, by end, and looks at what the sidecar says: it is refused within a time,
-// and from then on always; the others never are. It returns when it was refused first. active asks the server itself.
-func (sc *sidecar) endUnderLoad(t *testing.T, within time.Duration, active func(*testing.T, string) bool, end func(), tokens ...string) time.Time {
+// endUnderLoad ends the first of some tokens under load, by end, and looks at what the sidecar says: it is refused
+// within a time, and from then on always; the others never are. It returns when it was refused first. active asks the
+// server itself.
+func (sc *sidecar) endUnderLoad(
+	t *testing.T, within time.Duration, active func(*testing.T, string) bool, end func(), tokens ...string,
+) time.Time {
 	t.Helper()
 	for _, token := range tokens {
 		sc.expectOf(t, "before", token, allowed) // and in the cache
@@ -145,17 +148,20 @@ func (sc *sidecar) endUnderLoad(t *testing.T, within time.Duration, active func(
 	first, ok := l.denial(0)
 	for ; !ok; first, ok = l.denial(0) {
 		if time.Since(begun) > within {
-			t.Fatalf("the token is still allowed after %v of load; that its server calls it active is %v\n%s", within, active(t, tokens[0]), sc.eventsLogged(t))
+			t.Fatalf("the token is still allowed after %v of load; that its server calls it active is %v\n%s", within,
+				active(t, tokens[0]), sc.eventsLogged(t))
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	time.Sleep(time.Second) // a wrong allow would be later
-	testkit.Within(t, time.Minute, "ask about the token under load after it was refused", func() bool { return l.asked(0, first) >= loadRate/2 })
+	testkit.Within(t, time.Minute, "ask about the token under load after it was refused",
+		func() bool { return l.asked(0, first) >= loadRate/2 })
 	samples := l.stop()
 	for _, s := range samples {
 		switch {
 		case s.token > 0 && s.answer != allowed:
-			t.Errorf("token %d that is not over: %s, %v after the end of the other", s.token, s.answer, s.began.Sub(begun))
+			t.Errorf("token %d that is not over: %s, %v after the end of the other", s.token, s.answer,
+				s.began.Sub(begun))
 		case s.token == 0 && s.answer != allowed && s.answer != refused:
 			t.Errorf("the token that is over: %s", s.answer)
 		case s.token == 0 && s.allow && s.began.After(first):

@@ -66,7 +66,8 @@ func forms(value string) []string {
 		b := []byte(p)
 		all = append(all, p, url.QueryEscape(p), url.PathEscape(p), hex.EncodeToString(b),
 			// Where the encoded text begins within a longer one changes all but the middle: enough for a secret alone.
-			strings.TrimRight(base64.StdEncoding.EncodeToString(b), "="), strings.TrimRight(base64.URLEncoding.EncodeToString(b), "="))
+			strings.TrimRight(base64.StdEncoding.EncodeToString(b), "="),
+			strings.TrimRight(base64.URLEncoding.EncodeToString(b), "="))
 	}
 	return all
 }

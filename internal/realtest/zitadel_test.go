@@ -36,7 +36,8 @@ func startZitadel(t *testing.T, v vault) *zitadel {
 		vault:    v,
 	}
 	cmd := exec.Command(goProgram(t, "zitadel"), strconv.Itoa(port))
-	cmd.Env = append(os.Environ(), "ORDERS_WEB_SECRET="+z.web.secret, "JWT_WEB_SECRET="+z.jwt.secret, "SHIPPING_WEB_SECRET="+z.shipping.secret)
+	cmd.Env = append(os.Environ(), "ORDERS_WEB_SECRET="+z.web.secret, "JWT_WEB_SECRET="+z.jwt.secret,
+		"SHIPPING_WEB_SECRET="+z.shipping.secret)
 	z.proc = start(t, "zitadel/oidc "+zitadelVersion, cmd)
 	z.proc.await(t, time.Minute, func() bool { return responds(z.issuer + ".well-known/openid-configuration") })
 	return z
@@ -53,11 +54,12 @@ func (z *zitadel) issuerAs(c oauthClient, more string) string {
 %s`, z.issuer, c.id, more)
 }
 
-// party is what the drill needs of zitadel/oidc. It speaks of a token only to clients that the token is for, which here is
-// the client that asked for it: the sidecar is that client too. So the server keeps audiences apart and names none.
-// Tokens of services are for the service alone, and nobody else is told of them.
+// party is what the drill needs of zitadel/oidc. It speaks of a token only to clients that the token is for, which
+// here is the client that asked for it: the sidecar is that client too. So the server keeps audiences apart and names
+// none. Tokens of services are for the service alone: other clients get no answer about them.
 func (z *zitadel) party() party {
-	user := facts{Kind: "unknown", Issuer: z.issuer, ClientID: "orders-web", Scopes: []string{"offline_access", "openid", "orders:read", "profile"}}
+	user := facts{Kind: "unknown", Issuer: z.issuer, ClientID: "orders-web",
+		Scopes: []string{"offline_access", "openid", "orders:read", "profile"}}
 	user.Subject.ID, user.Subject.Type, user.Subject.Username = "id1", "user", "test-user@127.0.0.1"
 	return party{
 		name:     "zitadel/oidc " + zitadelVersion,
@@ -102,8 +104,8 @@ func (z *zitadel) loginTo(t *testing.T, c oauthClient) session {
 	}})
 }
 
-// structured looks at JWT access tokens. They have neither typ nor client_id, which the dialect knows, and no scope: validated
-// here alone, they open nothing that wants one.
+// structured looks at JWT access tokens. They have neither typ nor client_id, which the dialect knows, and no scope:
+// validated here alone, they open nothing that wants one.
 func (z *zitadel) structured(t *testing.T) answer {
 	var last answer
 	for _, c := range []struct{ mode, want string }{
@@ -116,13 +118,14 @@ func (z *zitadel) structured(t *testing.T) answer {
 		if last = sc.decide(t, get(got.access)); last.String() != c.want {
 			t.Fatalf("%s: %s, want %s", c.mode, last, c.want)
 		}
-		for name, token := range map[string]string{"ID token": got.id, "refresh token": got.refresh, "changed": changed(t, got.access)} {
+		for name, token := range map[string]string{"ID token": got.id, "refresh token": got.refresh,
+			"changed": changed(t, got.access)} {
 			if a := sc.decide(t, get(token)); a.String() != "unauthenticated 401 invalid_token" {
 				t.Errorf("%s, %s: %s, want unauthenticated 401 invalid_token", c.mode, name, a)
 			}
 		}
 		if c.mode == "jwt" {
-			continue // nobody is asked, and so it lives until it expires
+			continue // no server is asked: the token is good until it expires
 		}
 		z.jwt.post(t, z.issuer+"revoke", url.Values{"token": {got.access}}, http.StatusOK)
 		awaitRefusal(t, sc, got.access)

@@ -35,7 +35,8 @@ func CertificatePEM(c *x509.Certificate) string {
 func (c Certificate) Files(t testing.TB) (certificate, key string) {
 	t.Helper()
 	dir := t.TempDir()
-	return WriteFile(t, filepath.Join(dir, "tls.crt"), c.PEM()), WriteFile(t, filepath.Join(dir, "tls.key"), c.KeyPEM(t))
+	return WriteFile(t, filepath.Join(dir, "tls.crt"), c.PEM()),
+		WriteFile(t, filepath.Join(dir, "tls.key"), c.KeyPEM(t))
 }
 
 // Pool trusts what this certificate signed, and nothing else.
@@ -45,13 +46,14 @@ func (c Certificate) Pool() *x509.CertPool {
 	return pool
 }
 
-// SelfSigned makes a certificate that signed itself, for a server at 127.0.0.1 or localhost and for clients. Its serial
-// number tells it from others.
+// SelfSigned makes a certificate that signed itself, for a server at 127.0.0.1 or localhost and for clients. Its
+// serial number tells it from others.
 func SelfSigned(t testing.TB) Certificate {
 	t.Helper()
 	return SelfSignedAs(t, x509.Certificate{
-		Subject: pkix.Name{CommonName: "test"}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		Subject: pkix.Name{CommonName: "test"}, DNSNames: []string{"localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:        true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	})
 }
@@ -70,7 +72,8 @@ type Authority struct{ Certificate }
 func NewAuthority(t testing.TB) Authority {
 	t.Helper()
 	return Authority{SelfSignedAs(t, x509.Certificate{
-		Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign,
 	})}
 }
 
@@ -78,8 +81,9 @@ func NewAuthority(t testing.TB) Authority {
 func (a Authority) Server(t testing.TB) Certificate {
 	t.Helper()
 	return a.Issue(t, x509.Certificate{
-		Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		KeyUsage:    x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
 }
 
@@ -104,7 +108,9 @@ func (a Authority) Issue(t testing.TB, template x509.Certificate) Certificate {
 }
 
 // certify signs the certificate of key with the key of its parent.
-func certify(t testing.TB, template x509.Certificate, key crypto.Signer, parent x509.Certificate, by crypto.Signer) Certificate {
+func certify(
+	t testing.TB, template x509.Certificate, key crypto.Signer, parent x509.Certificate, by crypto.Signer,
+) Certificate {
 	t.Helper()
 	if template.SerialNumber == nil {
 		serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))

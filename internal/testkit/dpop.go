@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// ProofKey is the key of a client that proves that it holds it: RFC 9449. Proofs are made by the standard library alone, so
-// that the code that verifies them is not checked against itself.
+// ProofKey is the key of a client that proves that it holds it: RFC 9449. Proofs are made by the standard library
+// alone, so that the code that verifies them is not checked against itself.
 type ProofKey struct {
 	Key *ecdsa.PrivateKey
 	// JWK is the public key, and Thumbprint its SHA-256 thumbprint (RFC 7638), as "cnf" holds it.
@@ -38,8 +38,8 @@ func ProofKeyOf(t testing.TB, key *ecdsa.PrivateKey) ProofKey {
 	return ProofKey{key, jwk, sha256URL(jwk)}
 }
 
-// Proof is a good proof for a request with an access token, which may be empty, made now. Members of changes are added to
-// the claims, or replace them; nil removes one.
+// Proof is a good proof for a request with an access token, which may be empty, made now. Members of changes are added
+// to the claims, or replace them; nil removes one.
 func (k ProofKey) Proof(t testing.TB, method, uri, token string, changes map[string]any) string {
 	t.Helper()
 	claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": uri, "iat": time.Now().Unix()}

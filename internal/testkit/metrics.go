@@ -17,8 +17,8 @@ type Registry struct{ *prometheus.Registry }
 // NewRegistry returns an empty registry.
 func NewRegistry() Registry { return Registry{prometheus.NewRegistry()} }
 
-// Value is the value of a series, which is written as on the page of metrics: name{label="value",other="value"}, labels in
-// alphabetical order. Of a histogram it is the count. A series that is not there fails the test.
+// Value is the value of a series, which is written as on the page of metrics: name{label="value",other="value"},
+// labels in alphabetical order. Of a histogram it is the count. A series that is not there fails the test.
 func (r Registry) Value(t testing.TB, series string) float64 {
 	t.Helper()
 	all := r.Series(t)

@@ -12,8 +12,8 @@ import (
 
 // Port is a TCP port of 127.0.0.1 that is held without a listener: a connection to it is refused, and no other program
 // gets it, until the end of the test. The test, or a program that it starts, can listen on the port meanwhile, once or
-// several times: like the port itself, such a listener has the socket option SO_REUSEADDR, which Go, Java, Node and Python
-// set.
+// several times: like the port itself, such a listener has the socket option SO_REUSEADDR, which Go, Java, Node and
+// Python set.
 type Port struct {
 	fd     int
 	number int

@@ -64,7 +64,8 @@ func (b *LogBuffer) Logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// Listen listens on a free port of 127.0.0.1. The listener is closed at the end of the test, when it is not closed by then.
+// Listen listens on a free port of 127.0.0.1. The listener is closed at the end of the test, when it is not closed by
+// then.
 func Listen(t testing.TB) net.Listener {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

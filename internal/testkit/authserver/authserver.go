@@ -53,8 +53,8 @@ func Answer(status int, contentType, body string) *devissuer.Fault {
 	return &devissuer.Fault{Then: devissuer.Answer, Status: status, ContentType: contentType, Body: []byte(body)}
 }
 
-// FailIntrospection makes every introspection request go wrong in the same way. Other requests are served as usual, and
-// nil ends it.
+// FailIntrospection makes every introspection request go wrong in the same way. Other requests are served as usual,
+// and nil ends it.
 func FailIntrospection(s *devissuer.Server, f *devissuer.Fault) {
 	s.SetFault(func(r *http.Request) *devissuer.Fault {
 		if !IsIntrospection(r) {

@@ -1,5 +1,5 @@
-// Package outage puts a sidecar under load while its authorization server fails in one way after another, and reports what
-// became of the requests. It knows the sidecar by its API only.
+// Package outage puts a sidecar under load while its authorization server fails in one way after another, and reports
+// what became of the requests. It knows the sidecar by its API only.
 package outage
 
 import (
@@ -20,8 +20,8 @@ type Plan struct {
 	Server *Server
 	// Phase is the length of each outage. The next one begins when all has been well for Calm, or after Patience.
 	Phase, Calm, Patience time.Duration
-	// Rate is the number of requests a second: half of them with tokens that the sidecar knows, a quarter with good ones
-	// that it does not, a quarter with rubbish.
+	// Rate is the number of requests a second: half of them with tokens that the sidecar knows, a quarter with good
+	// ones that it does not, a quarter with rubbish.
 	Rate int
 	// Known is how many different tokens the sidecar knows.
 	Known int

@@ -43,13 +43,16 @@ func (r Row) Faults(b Bounds) (faults []string) {
 		text  string
 	}{
 		{r.Known > 0 && r.Unknown > 0, "nothing was asked"},
-		{r.KnownAllowed == r.Known, fmt.Sprintf("%d of %d requests with known tokens were not allowed", r.Known-r.KnownAllowed, r.Known)},
+		{r.KnownAllowed == r.Known, fmt.Sprintf("%d of %d requests with known tokens were not allowed",
+			r.Known-r.KnownAllowed, r.Known)},
 		{r.WrongAllows == 0, fmt.Sprintf("%d wrong allows", r.WrongAllows)},
 		{r.Wrong401s == 0, fmt.Sprintf("%d good tokens were refused as bad", r.Wrong401s)},
 		{r.Strange == "", "a request with an unknown token got " + r.Strange},
 		{r.Latency <= b.Deadline, fmt.Sprintf("the slowest decision took %v, over %v", r.Latency, b.Deadline)},
-		{r.UpstreamCalls <= b.UpstreamCalls, fmt.Sprintf("the server had %d questions at once, over %d", r.UpstreamCalls, b.UpstreamCalls)},
-		{r.Recovery <= b.Recovery, fmt.Sprintf("requests still failed %v after the return, over %v", r.Recovery, b.Recovery)},
+		{r.UpstreamCalls <= b.UpstreamCalls,
+			fmt.Sprintf("the server had %d questions at once, over %d", r.UpstreamCalls, b.UpstreamCalls)},
+		{r.Recovery <= b.Recovery, fmt.Sprintf("requests still failed %v after the return, over %v", r.Recovery,
+			b.Recovery)},
 		{r.AnsweredAfter > 0, "nothing was answered after the return"},
 	} {
 		if !c.holds {
@@ -64,8 +67,10 @@ func Write(w io.Writer, rows []Row, b Bounds) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(tw, "server\tknown: allowed\tunknown: answered\t503 + Retry-After\tslowest (deadline)\tcalls at once (limit)\trecovery\twrong allows\twrong 401s")
 	for _, r := range rows {
-		_, _ = fmt.Fprintf(tw, "%s\t%d of %d\t%d\t%d\t%d ms (%d)\t%d (%d)\t%d ms\t%d\t%d\n", r.Phase, r.KnownAllowed, r.Known, r.Answered, r.Unavailable,
-			r.Latency.Milliseconds(), b.Deadline.Milliseconds(), r.UpstreamCalls, b.UpstreamCalls, r.Recovery.Milliseconds(), r.WrongAllows, r.Wrong401s)
+		_, _ = fmt.Fprintf(tw, "%s\t%d of %d\t%d\t%d\t%d ms (%d)\t%d (%d)\t%d ms\t%d\t%d\n", r.Phase, r.KnownAllowed,
+			r.Known, r.Answered, r.Unavailable,
+			r.Latency.Milliseconds(), b.Deadline.Milliseconds(), r.UpstreamCalls, b.UpstreamCalls,
+			r.Recovery.Milliseconds(), r.WrongAllows, r.Wrong401s)
 	}
 	return tw.Flush()
 }

@@ -49,8 +49,8 @@ func (b Behaviour) String() string {
 // flap is how long a flapping server stays up, and down.
 const flap = 500 * time.Millisecond
 
-// Server is an introspection endpoint that misbehaves on demand. Tokens that begin with "good-" are active, others are not.
-// It asks nobody who they are.
+// Server is an introspection endpoint that misbehaves on demand. Tokens that begin with "good-" are active, others are
+// not. It authenticates no client.
 type Server struct {
 	port      *testkit.Port
 	slow      time.Duration
@@ -79,8 +79,8 @@ func NewServer(t testing.TB, slow time.Duration) *Server {
 // URL is the introspection endpoint.
 func (s *Server) URL() string { return "http://" + s.port.Addr() + "/introspect" }
 
-// Become makes b the behaviour from now on. Questions under way end as they began, but for those of a server that takes
-// no connections any more.
+// Become makes b the behaviour from now on. Questions under way end as they began, but for those of a server that
+// takes no connections any more.
 func (s *Server) Become(b Behaviour) error {
 	s.behaviour.Store(uint32(b))
 	if b == Refusing {

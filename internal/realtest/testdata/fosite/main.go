@@ -2,7 +2,7 @@
 //
 //	fosite PORT
 //
-// The secrets of its clients are in the environment. It keeps everything in memory, and whoever asks to log in is alice. Below
+// The secrets of its clients are in the environment. It keeps everything in memory, and every login is alice's. Below
 // /jwt is the same server with access tokens that are JWTs.
 package main
 

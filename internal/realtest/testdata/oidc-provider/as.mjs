@@ -88,7 +88,7 @@ provider.on('server_error', (ctx, err) => console.error('server error at', ctx.p
 provider.on('backchannel.error', (ctx, err) => console.error('back-channel logout:', err.message));
 
 const handler = provider.callback();
-// A certificate that nobody vouches for may be registered itself: it is looked at later.
+// A self-signed certificate may be registered itself: it is looked at later.
 https.createServer({ ...setup.tls, requestCert: true, rejectUnauthorized: false }, handler).listen(setup.secure_port, '127.0.0.1', () => {
   http.createServer(handler).listen(setup.port, '127.0.0.1');
 });
