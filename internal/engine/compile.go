@@ -7,6 +7,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
 
+	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
 	"github.com/authz-sidecar/sidecar/internal/engine/check"
@@ -36,36 +37,27 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	if !whole {
 		return nil, problems.Sorted()
 	}
-	store, err := rego.NewStore(set)
+	store, txn, err := openStore(ctx, set)
 	if err != nil {
 		return nil, err
-	}
-	// The store is never written again, so that all evaluations share one read transaction.
-	txn, err := store.NewTransaction(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("open the data: %w", err)
 	}
 	compiler, errs := rego.Compile(cfg.Rego(), modules, storage.NonEmpty(ctx, store, txn), rego.Strict)
 	problems = append(problems, rego.ProblemsOf("policies", errs)...)
 	if len(problems) > 0 {
 		return nil, problems.Sorted()
 	}
-	p := &Policy{
-		revision: revision(set), digest: set.Digest, revisions: revisions(set),
-		entries: map[string]*preparedRule{}, view: document.NewView(document.UsageOf(compiler)),
-	}
-	paths, problems := check.Entrypoints(compiler, append([]string{entrypoint}, cfg.Entrypoints...))
-	prog := check.New(compiler)
-	wanted, unread := check.Freshness(compiler, paths, cfg.TokenModes)
-	problems = append(problems, unread...)
-	if problems = append(problems, prog.Problems(set, paths, nil)...); len(problems) > 0 {
+	x := examination{compiler: compiler, set: set, cfg: cfg, entrypoint: entrypoint}
+	if problems = x.check(nil); len(problems) > 0 {
 		return nil, problems.Sorted()
 	}
-	p.unread = prog.UnreadData(set)
+	p := &Policy{
+		revision: revision(set), digest: set.Digest, revisions: revisions(set), unread: x.program.UnreadData(set),
+		entries: map[string]*preparedRule{}, view: document.NewView(document.UsageOf(compiler)),
+	}
 	builtins.GuardCalls(compiler)
 	w := newRuntime(ctx, compiler, store, txn, cfg)
-	prepare := func(path string) (*preparedRule, error) { return w.prepare(path, wanted[path]) }
-	for _, path := range paths {
+	prepare := func(path string) (*preparedRule, error) { return w.prepare(path, x.freshness[path]) }
+	for _, path := range x.paths {
 		if p.entries[path], err = prepare(path); err != nil {
 			return nil, err
 		}
@@ -73,11 +65,55 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	if p.mask, err = newMasker(compiler, prepare); err != nil {
 		return nil, err
 	}
-	if problems, err = statedProblems(ctx, compiler, set, prepare); err != nil {
+	if problems, err = x.evaluate(ctx, p, prepare); err != nil {
 		return nil, err
 	}
-	if problems = append(problems, p.tryEntrypoints(ctx, prog, cfg)...); len(problems) > 0 {
+	if len(problems) > 0 {
 		return nil, problems.Sorted()
 	}
 	return p, nil
+}
+
+// openStore returns a store with the data of set. It is never written again, so that all evaluations share one read
+// transaction.
+func openStore(ctx context.Context, set *bundle.Set) (storage.Store, storage.Transaction, error) {
+	store, err := rego.NewStore(set)
+	if err != nil {
+		return nil, nil, err
+	}
+	txn, err := store.NewTransaction(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the data: %w", err)
+	}
+	return store, txn, nil
+}
+
+// examination looks for problems that OPA's compiler does not find, at a load and for a diagnosis.
+type examination struct {
+	compiler   *ast.Compiler
+	set        *bundle.Set
+	cfg        Config
+	entrypoint string
+
+	// program, paths of entrypoints, and freshness by path are known after check.
+	program   *check.Program
+	paths     []string
+	freshness map[string]authz.Freshness
+}
+
+// check finds the problems that need no evaluation. unknown are paths under data at which anything may be.
+func (x *examination) check(unknown []ast.Ref) (problems bundle.Problems) {
+	x.paths, problems = check.Entrypoints(x.compiler, append([]string{x.entrypoint}, x.cfg.Entrypoints...))
+	x.program = check.New(x.compiler)
+	freshness, more := check.Freshness(x.compiler, x.paths, x.cfg.TokenModes)
+	x.freshness = freshness
+	return append(append(problems, more...), x.program.Problems(x.set, x.paths, unknown)...)
+}
+
+// evaluate finds the problems that rules state, and those of the entrypoints of p with made-up requests.
+func (x *examination) evaluate(
+	ctx context.Context, p *Policy, prepare func(string) (*preparedRule, error),
+) (bundle.Problems, error) {
+	problems, err := statedProblems(ctx, x.compiler, x.set, prepare)
+	return append(problems, p.tryEntrypoints(ctx, x.program, x.cfg)...), err
 }

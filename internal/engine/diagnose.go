@@ -10,7 +10,6 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
 
-	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
 	"github.com/authz-sidecar/sidecar/internal/engine/check"
@@ -76,11 +75,7 @@ const maxRounds = 8
 
 // check compiles, checks and evaluates the set as Compile does, and adds all problems.
 func (d *diagnosis) check(ctx context.Context, entrypoint string) {
-	store, err := rego.NewStore(d.set)
-	if err != nil {
-		return
-	}
-	txn, err := store.NewTransaction(ctx)
+	store, txn, err := openStore(ctx, d.set)
 	if err != nil {
 		return
 	}
@@ -88,33 +83,30 @@ func (d *diagnosis) check(ctx context.Context, entrypoint string) {
 	if compiler == nil {
 		return
 	}
+	x := examination{compiler: compiler, set: d.set, cfg: d.cfg, entrypoint: entrypoint}
+	found := slices.DeleteFunc(x.check(d.unknown), func(p bundle.Problem) bool {
+		return d.missesUnknown(compiler, p, x.paths)
+	})
+	d.problems = append(d.problems, found...)
 	p := &Policy{entries: map[string]*preparedRule{}, view: document.NewView(document.UsageOf(compiler))}
-	paths, problems := check.Entrypoints(compiler, append([]string{entrypoint}, d.cfg.Entrypoints...))
-	problems = slices.DeleteFunc(problems, func(p bundle.Problem) bool { return d.missesUnknown(compiler, p, paths) })
-	prog := check.New(compiler)
-	_, unread := check.Freshness(compiler, paths, d.cfg.TokenModes)
-	d.problems = append(append(d.problems, problems...), unread...)
-	d.problems = append(d.problems, prog.Problems(d.set, paths, d.unknown)...)
 	builtins.GuardCalls(compiler)
 	w := newRuntime(ctx, compiler, store, txn, d.cfg)
-	sound := d.evaluableRules(compiler)
+	judged := d.evaluableRules(compiler)
 	prepare := func(path string) (*preparedRule, error) {
-		if !sound.rule(path) {
+		if !judged.rule(path) {
 			return nil, nil
 		}
-		return w.prepare(path, authz.Freshness{})
+		return w.prepare(path, x.freshness[path])
 	}
-	for _, path := range paths {
+	for _, path := range x.paths {
 		if cause, _ := check.EntrypointProblem(compiler, path); cause == "" {
 			if e, err := prepare(path); err == nil && e != nil {
 				p.entries[path] = e
 			}
 		}
 	}
-	if told, err := statedProblems(ctx, compiler, d.set, prepare); err == nil {
-		d.problems = append(d.problems, told...)
-	}
-	d.problems = append(d.problems, p.tryEntrypoints(ctx, prog, d.cfg)...)
+	found, _ = x.evaluate(ctx, p, prepare)
+	d.problems = append(d.problems, found...)
 }
 
 // compiled compiles the modules, replacing rules with errors, until there is none. It is nil when that fails.
