@@ -43,14 +43,14 @@ func evalError(err error) error {
 // <location>", one a line.
 func conflictLocations(message string) string {
 	first, below, _ := strings.Cut(message, "\n")
-	var places []string
+	var locations []string
 	for line := range strings.Lines(below) {
 		if at := strings.LastIndex(line, " at "); at >= 0 {
-			places = append(places, strings.TrimSpace(line[at+len(" at "):]))
+			locations = append(locations, strings.TrimSpace(line[at+len(" at "):]))
 		}
 	}
-	if places == nil {
+	if locations == nil {
 		return first
 	}
-	return strings.TrimSuffix(first, ":") + ", at " + strings.Join(places, " and ")
+	return strings.TrimSuffix(first, ":") + ", at " + strings.Join(locations, " and ")
 }

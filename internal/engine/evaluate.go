@@ -73,13 +73,13 @@ const resultVar = ast.Var("answer")
 // prepare compiles the query for the rule at path.
 func (w *runtime) prepare(path string, freshness authz.Freshness) (*preparedRule, error) {
 	// The query is built from terms, so that a path is never parsed as Rego.
-	asks := w.compiler.QueryCompiler()
-	query, err := asks.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(resultVar), ast.NewTerm(rego.RefOf(path)))))
+	compiler := w.compiler.QueryCompiler()
+	query, err := compiler.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(resultVar), ast.NewTerm(rego.RefOf(path)))))
 	if err != nil {
 		return nil, fmt.Errorf("prepare data.%s: %w", rego.Dotted(path), err)
 	}
 	return &preparedRule{
-		runtime: w, path: path, query: query, queryCompiler: asks, freshness: freshness,
+		runtime: w, path: path, query: query, queryCompiler: compiler, freshness: freshness,
 		needsRequest: document.NeedsRequest(w.compiler, rego.RefOf(path)),
 	}, nil
 }

@@ -95,14 +95,14 @@ func parseStatedProblem(v ast.Value) (message string, at []string, err error) {
 		message, err = term.Text(v)
 		return message, nil, err
 	}
-	m, place := term.Member(o, "message"), term.Member(o, "at")
+	m, path := term.Member(o, "message"), term.Member(o, "at")
 	if m == nil {
 		return "", nil, fmt.Errorf("has no message")
 	}
-	if message, err = term.Text(m); err != nil || place == nil {
+	if message, err = term.Text(m); err != nil || path == nil {
 		return message, nil, err
 	}
-	terms, err := term.List(place)
+	terms, err := term.List(path)
 	for _, t := range terms {
 		name, ok := t.Value.(ast.String)
 		if !ok {

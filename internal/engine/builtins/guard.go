@@ -3,7 +3,7 @@
 // OPA keeps its builtins in a map that the process shares, and an evaluation cannot replace one. So compiled policies
 // call a bounded builtin by a private name, which no Rego can spell; messages show the public name. The implementation
 // behind the private name estimates the size of the operands and refuses a call that is too large. A small call runs in
-// place, another one on a goroutine of its own (aside.go).
+// place, another one on a goroutine of its own (runaways.go).
 package builtins
 
 import (
@@ -80,8 +80,8 @@ func guard(r *Runaways, name string, limit limit, f topdown.BuiltinFunc) topdown
 			return waitForDeadline(bctx)
 		case units > maxUnits:
 			return halt(&limitError{name, tooMany}, bctx.Location)
-		case units > maxInlineUnits || limit.aside != nil && limit.aside(operands):
-			return r.aside(bctx, operands, f, iter)
+		case units > maxInlineUnits || limit.slow != nil && limit.slow(operands):
+			return r.callDetached(bctx, operands, f, iter)
 		}
 		return f(bctx, operands, iter)
 	}

@@ -25,8 +25,8 @@ type limit struct {
 	counts bool
 	// shallow is set where only the number of elements of the operands matters.
 	shallow bool
-	// aside reports whether a small call may take long.
-	aside func([]*ast.Term) bool
+	// slow reports whether a small call may take long.
+	slow func([]*ast.Term) bool
 }
 
 // levels is how deep operands are weighed.
@@ -87,24 +87,24 @@ func limitsOf() map[string]limit {
 		ast.Concat.Name:                 {makes: concatOf},
 		ast.Replace.Name:                {makes: replaceOf},
 		ast.ReplaceN.Name:               {makes: replaceAllOf},
-		ast.RegexReplace.Name:           {makes: regexReplaceOf, aside: longPattern(1, 0)},
+		ast.RegexReplace.Name:           {makes: regexReplaceOf, slow: longPattern(1, 0)},
 		ast.JSONMarshalWithOptions.Name: {makes: indentedOf},
 		ast.NetCIDRExpand.Name:          {makes: addressesOf, counts: true},
-		ast.ReachablePathsBuiltin.Name:  {aside: always},
+		ast.ReachablePathsBuiltin.Name:  {slow: always},
 		ast.NetCIDRContainsMatches.Name: {makes: cidrPairs},
-		ast.IndexOf.Name:                {aside: eachByEach},
-		ast.IndexOfN.Name:               {aside: eachByEach},
-		ast.GlobMatch.Name:              {aside: branchingGlob, refuse: longGlob},
-		ast.RegexTemplateMatch.Name:     {aside: always},
-		ast.GlobsMatch.Name:             {aside: always},
-		ast.RenderTemplate.Name:         {aside: always},
-		ast.RegoParseModule.Name:        {aside: always},
-		ast.JSONMatchSchema.Name:        {aside: always},
-		ast.JSONSchemaVerify.Name:       {aside: always},
+		ast.IndexOf.Name:                {slow: eachByEach},
+		ast.IndexOfN.Name:               {slow: eachByEach},
+		ast.GlobMatch.Name:              {slow: branchingGlob, refuse: longGlob},
+		ast.RegexTemplateMatch.Name:     {slow: always},
+		ast.GlobsMatch.Name:             {slow: always},
+		ast.RenderTemplate.Name:         {slow: always},
+		ast.RegoParseModule.Name:        {slow: always},
+		ast.JSONMatchSchema.Name:        {slow: always},
+		ast.JSONSchemaVerify.Name:       {slow: always},
 	}
 	for _, name := range []string{"regex.match", "regex.is_valid", "regex.split", "regex.find_n",
 		"regex.find_all_string_submatch_n", "re_match"} {
-		all[name] = limit{aside: longPattern(0, 1)}
+		all[name] = limit{slow: longPattern(0, 1)}
 	}
 	for _, name := range []string{"array.concat", "array.flatten", "array.reverse", "object.keys", "object.remove",
 		"object.filter", "json.remove", "json.filter", "json.patch", "union", "intersection", "and", "or"} {
@@ -113,10 +113,10 @@ func limitsOf() map[string]limit {
 	for _, b := range ast.Builtins {
 		switch {
 		case strings.HasPrefix(b.Name, "graphql."):
-			all[b.Name] = limit{aside: always, refuse: deepGraphQL}
+			all[b.Name] = limit{slow: always, refuse: deepGraphQL}
 		case strings.HasPrefix(b.Name, "io.jwt.") && b.Name != "io.jwt.decode",
 			strings.HasPrefix(b.Name, "crypto.x509."), b.Name == "crypto.parse_private_keys":
-			all[b.Name] = limit{aside: always}
+			all[b.Name] = limit{slow: always}
 		case slices.Contains([]string{"plus", "minus", "mul", "div", "rem", "sum", "product", "to_number", "format_int",
 			"units.parse", "units.parse_bytes"}, b.Name),
 			strings.HasPrefix(b.Name, "bits.") && b.Name != ast.BitsShiftLeft.Name:

@@ -18,9 +18,9 @@ func TestEveryBuiltinThatIsNotFastIsBounded(t *testing.T) {
 	}
 }
 
-// TestCallsWhoseOperandsMultiplyRunAside has calls on small operands that take long, for parts of one meet parts of
+// TestCallsWhoseOperandsMultiplyRunDetached has calls on small operands that take long, for parts of one meet parts of
 // another.
-func TestCallsWhoseOperandsMultiplyRunAside(t *testing.T) {
+func TestCallsWhoseOperandsMultiplyRunDetached(t *testing.T) {
 	text := func(s string, n int) *ast.Term { return ast.StringTerm(strings.Repeat(s, n)) }
 	nets := make([]*ast.Term, 500)
 	for i := range nets {
@@ -58,7 +58,7 @@ func TestCallsWhoseOperandsMultiplyRunAside(t *testing.T) {
 		if l.makes != nil {
 			units = max(units, l.makes(operands))
 		}
-		if units <= maxInlineUnits && (l.aside == nil || !l.aside(operands)) {
+		if units <= maxInlineUnits && (l.slow == nil || !l.slow(operands)) {
 			t.Errorf("%s runs in place", name)
 		}
 		if Declarations()[privatePrefix+name] == nil {
@@ -71,7 +71,7 @@ func TestCallsWhoseOperandsMultiplyRunAside(t *testing.T) {
 		"indexof":     {text("a", 1000), text("b", 1)},
 	} {
 		if l := limits[name]; weigh(operands, maxUnits, l.levels()) > maxInlineUnits ||
-			l.aside != nil && l.aside(operands) {
+			l.slow != nil && l.slow(operands) {
 			t.Errorf("%s on short texts does not run in place", name)
 		}
 	}

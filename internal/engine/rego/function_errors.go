@@ -29,9 +29,9 @@ func withFunctionHints(errs ast.Errors, modules map[string]*ast.Module) ast.Erro
 			functions = functionsOf(modules)
 		}
 		if hint := functionSuggestion(name, modules[e.Location.File].Package.Path, functions); hint != "" {
-			told := *e
-			told.Details = &functionDetail{hint}
-			errs[i] = &told
+			hinted := *e
+			hinted.Details = &functionDetail{hint}
+			errs[i] = &hinted
 		}
 	}
 	return errs

@@ -9,14 +9,14 @@ import (
 func atEachUse(errs ast.Errors, modules map[string]*ast.Module) ast.Errors {
 	var out ast.Errors
 	for _, e := range errs {
-		var places []*ast.Location
+		var locations []*ast.Location
 		if ref := refOfError(e); ref != nil && e.Location != nil && modules[e.Location.File] != nil {
-			places = usesOfImport(modules[e.Location.File], ref.GroundPrefix())
+			locations = usesOfImport(modules[e.Location.File], ref.GroundPrefix())
 		}
-		if len(places) == 0 {
+		if len(locations) == 0 {
 			out = append(out, e)
 		}
-		for _, at := range places {
+		for _, at := range locations {
 			moved := *e
 			moved.Location = at
 			out = append(out, &moved)
@@ -46,16 +46,16 @@ func usesOfImport(m *ast.Module, ref ast.Ref) []*ast.Location {
 	if len(paths) == 0 {
 		return nil
 	}
-	var places []*ast.Location
+	var locations []*ast.Location
 	for _, root := range m.Rules {
 		for r := root; r != nil; r = r.Else {
 			VisitRefs(r, func(_ *ast.Term, written ast.Ref, at *ast.Location) {
 				name, ok := written[0].Value.(ast.Var)
 				if path := paths[name]; ok && path != nil && path.Concat(written[1:]).HasPrefix(ref) {
-					places = append(places, at)
+					locations = append(locations, at)
 				}
 			})
 		}
 	}
-	return places
+	return locations
 }

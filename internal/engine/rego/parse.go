@@ -50,19 +50,19 @@ func ParseReadable(
 	set *bundle.Set, opts Options, tests Tests,
 ) (readable map[string]*ast.Module, problems bundle.Problems, whole bool) {
 	modules := map[string]*ast.Module{}
-	var unread, misplaced bundle.Problems
+	var unparsed, misplaced bundle.Problems
 	parser := ParserOptions(capabilities(opts))
 	read := func(f bundle.File) *ast.Module {
 		m, err := ast.ParseModuleWithOpts(f.Path, string(f.Raw), parser)
 		if err != nil {
-			told := ProblemsOf(f.Path, err)
+			found := ProblemsOf(f.Path, err)
 			old := parser
 			old.RegoVersion = ast.RegoV0
 			if m, err = ast.ParseModuleWithOpts(f.Path, string(f.Raw), old); err == nil && m != nil {
 				modules[f.Path] = m
-				told = asRegoV0(told)
+				found = asRegoV0(found)
 			}
-			unread = append(unread, told...)
+			unparsed = append(unparsed, found...)
 			return nil
 		}
 		modules[f.Path] = m
@@ -71,7 +71,7 @@ func ParseReadable(
 	for i := range set.Bundles {
 		b := &set.Bundles[i]
 		if b.RegoVersion != 1 {
-			unread = append(unread, bundle.Problem{File: b.Name, Code: bundle.CodeManifest,
+			unparsed = append(unparsed, bundle.Problem{File: b.Name, Code: bundle.CodeManifest,
 				Message: fmt.Sprintf("rego_version %d is not supported, want 1", b.RegoVersion)})
 			continue
 		}
@@ -86,19 +86,15 @@ func ParseReadable(
 			}
 		}
 	}
-	if len(unread) > 0 {
-		typeLogPolicies(modules)
-		return modules, append(unread, misplaced...), false
-	}
 	typeLogPolicies(modules)
-	return modules, misplaced, true
+	return modules, append(unparsed, misplaced...), len(unparsed) == 0
 }
 
 // asRegoV0 is the one problem of a module of Rego v0, in which nearly each rule would be an error.
-func asRegoV0(told bundle.Problems) bundle.Problems {
-	told = told[:1]
-	if !strings.Contains(told[0].Message, regoV0Hint) {
-		told[0].Message += regoV0Hint
+func asRegoV0(found bundle.Problems) bundle.Problems {
+	found = found[:1]
+	if !strings.Contains(found[0].Message, regoV0Hint) {
+		found[0].Message += regoV0Hint
 	}
-	return told
+	return found
 }

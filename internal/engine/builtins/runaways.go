@@ -12,7 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
-// minConcurrent is the least number of calls that may run aside at once, calls that outlived their evaluation included.
+// minConcurrent is the least number of calls that may run detached at once, calls that outlived their evaluation included.
 // On a machine with more processors there may be one a processor.
 const minConcurrent = 8
 
@@ -43,11 +43,11 @@ func (r *Runaways) Running() int64 { return r.running.Load() }
 // Total is the number of calls that outlived their evaluation so far.
 func (r *Runaways) Total() int64 { return r.total.Load() }
 
-// errTooManyRunaways is the cause of an evaluation that may not start another call aside.
+// errTooManyRunaways is the cause of an evaluation that may not start another detached call.
 var errTooManyRunaways = errors.New("too many calls of builtins go on after their deadline: another one is not started")
 
-// asideCall is one call of a builtin on a goroutine of its own, which owns it until done is closed.
-type asideCall struct {
+// detachedCall is one call of a builtin on a goroutine of its own, which owns it until done is closed.
+type detachedCall struct {
 	outputs []*ast.Term
 	err     error
 	// panicked is the value of a panic of the builtin.
@@ -57,14 +57,14 @@ type asideCall struct {
 	left atomic.Bool
 }
 
-// aside runs f on a goroutine of its own and passes its results on. At the deadline the evaluation ends while f goes
+// callDetached runs f on a goroutine of its own and passes its results on. At the deadline the evaluation ends while f goes
 // on.
-func (r *Runaways) aside(bctx topdown.BuiltinContext, operands []*ast.Term, f topdown.BuiltinFunc,
+func (r *Runaways) callDetached(bctx topdown.BuiltinContext, operands []*ast.Term, f topdown.BuiltinFunc,
 	iter func(*ast.Term) error) error {
 	if err := r.enter(bctx.Cancel); err != nil {
 		return halt(err, bctx.Location)
 	}
-	c := &asideCall{done: make(chan struct{})}
+	c := &detachedCall{done: make(chan struct{})}
 	go r.run(c, bctx, operands, f)
 	if !await(c.done, bctx.Cancel) && c.left.CompareAndSwap(false, true) {
 		r.total.Add(1)
@@ -84,7 +84,7 @@ func (r *Runaways) aside(bctx topdown.BuiltinContext, operands []*ast.Term, f to
 }
 
 // run is the goroutine of a call. It ends when f returns; nothing can stop f.
-func (r *Runaways) run(c *asideCall, bctx topdown.BuiltinContext, operands []*ast.Term, f topdown.BuiltinFunc) {
+func (r *Runaways) run(c *detachedCall, bctx topdown.BuiltinContext, operands []*ast.Term, f topdown.BuiltinFunc) {
 	defer func() {
 		c.panicked = recover()
 		if !c.left.CompareAndSwap(false, true) {
@@ -121,7 +121,7 @@ func (r *Runaways) enter(cancel topdown.Cancel) error {
 	}
 }
 
-// pollInterval is how often an evaluation checks its deadline while a call runs aside.
+// pollInterval is how often an evaluation checks its deadline while a call runs detached.
 const pollInterval = 2 * time.Millisecond
 
 // await waits for done. It is false when the evaluation is over first.

@@ -19,7 +19,7 @@ type runaway struct {
 
 func newRunaway() *runaway {
 	w := &runaway{calls: NewRunaways(), started: make(chan struct{}, 100), end: make(chan struct{})}
-	w.call = guard(w.calls, "sort", limit{aside: always},
+	w.call = guard(w.calls, "sort", limit{slow: always},
 		func(topdown.BuiltinContext, []*ast.Term, func(*ast.Term) error) error {
 			w.started <- struct{}{}
 			<-w.end
@@ -75,13 +75,13 @@ func TestRunawaysAreBounded(t *testing.T) {
 	}
 }
 
-func TestABuiltinThatPanicsAsideDoesSoWhereItWasCalled(t *testing.T) {
+func TestABuiltinThatPanicsDetachedDoesSoWhereItWasCalled(t *testing.T) {
 	r := NewRunaways()
 	defer func() {
 		if v := recover(); v != "broken" || len(r.slots) != 0 {
 			t.Errorf("recovered %v, %d places held", v, len(r.slots))
 		}
 	}()
-	_ = r.aside(topdown.BuiltinContext{}, nil,
+	_ = r.callDetached(topdown.BuiltinContext{}, nil,
 		func(topdown.BuiltinContext, []*ast.Term, func(*ast.Term) error) error { panic("broken") }, nil)
 }
