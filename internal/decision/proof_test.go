@@ -1,13 +1,7 @@
 package decision_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"os"
 	"slices"
@@ -20,53 +14,23 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // holder is a client with a key.
-type holder struct {
-	key *ecdsa.PrivateKey
-	jwk string
-	jkt string
-}
+type holder struct{ testkit.ProofKey }
 
-func newHolder(t testing.TB) *holder {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	point, err := key.PublicKey.Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	jwk := fmt.Sprintf(`{"crv":"P-256","kty":"EC","x":%q,"y":%q}`, b64(point[1:33]), b64(point[33:]))
-	sum := sha256.Sum256([]byte(jwk))
-	return &holder{key, jwk, b64(sum[:])}
-}
-
-func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+func newHolder(t testing.TB) holder { return holder{testkit.NewProofKey(t)} }
 
 // prove makes a proof for GET https://api.example/<path> with a token, now.
-func (h *holder) prove(t testing.TB, tok, path, nonce string) string {
-	t.Helper()
-	hash := sha256.Sum256([]byte(tok))
-	claims := fmt.Sprintf(`{"jti":%q,"htm":"GET","htu":"https://api.example/%s","iat":%d,"ath":%q,"nonce":%q}`,
-		rand.Text(), path, time.Now().Unix(), b64(hash[:]), nonce)
-	text := b64([]byte(`{"typ":"dpop+jwt","alg":"ES256","jwk":`+h.jwk+`}`)) + "." + b64([]byte(claims))
-	sum := sha256.Sum256([]byte(text))
-	r, s, err := ecdsa.Sign(rand.Reader, h.key, sum[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	signature := make([]byte, 64)
-	r.FillBytes(signature[:32])
-	s.FillBytes(signature[32:])
-	return text + "." + b64(signature)
+func (h holder) prove(t testing.TB, tok, path, nonce string) string {
+	return h.Proof(t, "GET", "https://api.example/"+path, tok, map[string]any{"nonce": nonce})
 }
 
-func (h *holder) grant() devissuer.Grant {
-	return devissuer.Grant{Claims: map[string]any{"token_type": "DPoP",
-		"cnf": map[string]any{"jkt": h.jkt, "kc-jkt-type": "DPoP"}}}
+func (h holder) grant() devissuer.Grant {
+	return devissuer.Grant{Claims: map[string]any{
+		"token_type": "DPoP", "cnf": map[string]any{"jkt": h.Thumbprint, "kc-jkt-type": "DPoP"},
+	}}
 }
 
 // accepting takes proofs.

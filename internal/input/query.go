@@ -1,6 +1,8 @@
 package input
 
 import (
+	"unicode/utf8"
+
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -37,8 +39,8 @@ func (r *Rules) Query(q *authz.Query) (Query, error) {
 		return Query{}, err
 	}
 	if a := q.Action; a != nil {
-		if a.Name == "" {
-			return Query{}, malformed("the action has no name")
+		if a.Name == "" || !utf8.ValidString(a.Name) {
+			return Query{}, malformed("the action has no name, or one that is not UTF-8")
 		}
 		out.Action = &Action{Name: a.Name, Properties: a.Properties}
 	}
@@ -51,6 +53,8 @@ func entity(member string, e *authz.Entity) (*Entity, error) {
 		return nil, nil
 	case e.Type == "" || e.ID == "":
 		return nil, malformed("the %s has no type or no id", member)
+	case !utf8.ValidString(e.Type) || !utf8.ValidString(e.ID):
+		return nil, malformed("the type or the id of the %s is not UTF-8", member)
 	}
 	return &Entity{Type: e.Type, ID: e.ID, Properties: e.Properties}, nil
 }

@@ -37,6 +37,8 @@ func TestAQueryNeedsARequestOrAnActionOnAResource(t *testing.T) {
 		"a resource alone":           {Resource: resource},
 		"an action without a name":   {Action: &authz.Action{}, Resource: resource},
 		"a resource without a type":  {Action: action, Resource: &authz.Entity{ID: "42"}},
+		"an id that is not UTF-8":    {Action: action, Resource: &authz.Entity{Type: "order", ID: "\xff"}},
+		"a name that is not UTF-8":   {Action: &authz.Action{Name: "\xff"}, Resource: resource},
 		"a resource without an id":   {Action: action, Resource: &authz.Entity{Type: "order"}},
 		"a subject without an id":    {Action: action, Resource: resource, Subject: &authz.Entity{Type: "user"}},
 		"a request without a method": {Action: action, Resource: resource, Request: authz.Request{URL: "/"}},
