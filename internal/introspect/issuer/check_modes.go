@@ -23,7 +23,7 @@ func (c Config) checkModes(report func(key, cause, hint string)) {
 }
 
 // localFaults are the reasons why no JWT can be validated locally. They are faults when the mode needs that, and
-// otherwise the answer to a route that demands it.
+// otherwise the answer to an entrypoint that demands it.
 func (c Config) localFaults() []fault {
 	var all []fault
 	if c.Endpoint.Issuer == "" {

@@ -22,7 +22,7 @@ func limited(t *testing.T, i *Issuer, most time.Duration) *authz.Claims {
 	return c
 }
 
-func TestINT13_ARouteMayLimitTheAgeOfAnswers(t *testing.T) {
+func TestINT13_AnEntrypointMayLimitTheAgeOfAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		as := &server{body: yes}
 		i, _ := openWired(t, nil, as.answer)
@@ -46,7 +46,7 @@ func TestINT13_ARouteMayLimitTheAgeOfAnswers(t *testing.T) {
 	})
 }
 
-func TestINT13_ALimitedRouteGetsNoOlderAnswerInAnOutage(t *testing.T) {
+func TestINT13_MaxAgeHoldsInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		as := &server{body: yes}
 		i, _ := openWired(t, lifetimes, as.answer)

@@ -135,7 +135,7 @@ func TestModes_IntrospectOpaqueAsksAboutAllThatIsNoSignedJWT(t *testing.T) {
 	}
 }
 
-func TestModes_ARouteMayDemandAnother(t *testing.T) {
+func TestModes_AnEntrypointMayDemandAnother(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	tok := k.token(t, nil)
@@ -170,7 +170,7 @@ func TestModes_WhatTheConfigurationDoesNotAllowIsMisconfigured(t *testing.T) {
 	}
 	i, _ = open(t, "", k.in("", func(c *Config) { c.Dialect.Dialect = "google" }))
 	noAnswer(t, i, k.token(t, nil), authz.ModeJWT, authz.Misconfigured)
-	// With what it takes, a route may demand it of an issuer that is asked otherwise.
+	// With what it takes, an entrypoint may demand it of an issuer that is asked otherwise.
 	i, _ = open(t, "", k.in(""))
 	if c := lookIn(t, i, k.token(t, nil), authz.ModeJWT); !c.Active {
 		t.Error(c.Inactive.Text)

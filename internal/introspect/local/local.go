@@ -115,7 +115,7 @@ func (l *Layer) Ask(ctx context.Context, q introspect.Question) (introspect.Fact
 			l.name, string(mode))
 	case l.validator == nil:
 		return introspect.Fact{}, authz.Errorf(authz.Misconfigured,
-			"look at token of issuer %q: a route demands mode %q, for which %s", l.name, string(mode), l.unavailable)
+			"look at token of issuer %q: an entrypoint demands mode %q, for which %s", l.name, string(mode), l.unavailable)
 	}
 	own, err := l.validator.validate(ctx, q.Token)
 	if err != nil || !own.Claims.Active {
