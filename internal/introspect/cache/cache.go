@@ -85,12 +85,12 @@ func New(next introspect.Asker, cfg Config, deps Deps) *Cache {
 		// Inactive answers have no body: their number bounds them.
 		inactive:       newStore("inactive", cfg.NegativeMaxEntries, math.MaxInt64, evicted("inactive")),
 		respectControl: cfg.CacheControl == "respect",
-		flight:         newFlight(deps.Issuer, deps.MaxInFlight, deps.Observer),
 		revoked:        deps.Revocations,
 		cooldown:       newCooldown(),
 	}
 	c.stores = [2]*store{c.active, c.inactive}
 	c.activeLife, c.inactiveLife = cfg.lifetimes()
+	c.flight = newFlight(c)
 	return c
 }
 
@@ -108,11 +108,13 @@ func (c *Cache) Ask(ctx context.Context, q introspect.Question) (introspect.Fact
 		}
 		if e.stale(now) {
 			c.deps.Observer.Stale(c.deps.Issuer, "refreshing")
-			c.refresh(ctx, q, e, now)
+			if e.due(now) {
+				c.flight.startDetached(ctx, c.key(q, ""), q)
+			}
 		}
 		return known(e.claims), nil
 	}
-	claims, err := c.share(ctx, q, since)
+	claims, err := c.flight.share(ctx, c.key(q, ""), q, since)
 	if introspect.ServerFailed(err) {
 		if old := c.old(key, since); old != nil {
 			c.deps.Observer.Stale(c.deps.Issuer, "failing")
@@ -132,16 +134,9 @@ func (c *Cache) key(q introspect.Question, endpoint string) secret.Fingerprint {
 		string(q.Freshness.Mode))
 }
 
-// share asks, or waits for a question in flight that is new enough.
-func (c *Cache) share(ctx context.Context, q introspect.Question, since time.Time) (*authz.Claims, error) {
-	peek := func() *authz.Claims { return c.peek(c.key(q, c.deps.Endpoint()), since) }
-	return c.flight.share(ctx, c.key(q, ""), since, peek,
-		func(ctx context.Context) (*authz.Claims, error) { return c.fetch(ctx, q) })
-}
-
 // peek looks for the answer of a flight that ended since the look-up. It is not counted as a look-up.
-func (c *Cache) peek(key secret.Fingerprint, since time.Time) *authz.Claims {
-	now := time.Now()
+func (c *Cache) peek(q introspect.Question, since time.Time) *authz.Claims {
+	key, now := c.key(q, c.deps.Endpoint()), time.Now()
 	for _, s := range c.stores {
 		if e := s.get(key, now); e.usable(since, now) {
 			return e.claims
@@ -157,25 +152,6 @@ func (c *Cache) old(key secret.Fingerprint, since time.Time) *authz.Claims {
 		return e.claims
 	}
 	return nil
-}
-
-// refresh asks in the background, once for each entry and pause. When that fails the entry stays as it is.
-func (c *Cache) refresh(ctx context.Context, q introspect.Question, e *entry, now time.Time) {
-	if !e.due(now) {
-		return
-	}
-	err := c.flight.startDetached(ctx, c.key(q, ""), func(ctx context.Context) (*authz.Claims, error) {
-		claims, err := c.fetch(ctx, q)
-		outcome := "ok"
-		if err != nil {
-			outcome = "failed"
-		}
-		c.deps.Observer.Refreshed(c.deps.Issuer, outcome)
-		return claims, err
-	})
-	if err != nil {
-		c.deps.Observer.Refreshed(c.deps.Issuer, "overloaded")
-	}
 }
 
 // maxFetches bounds how often one flight asks when revocations keep overtaking it.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -20,6 +21,10 @@ type flight struct {
 	observer Observer
 	permits  chan struct{} // one for each question in flight
 
+	// peek looks for an answer that is as new as since. fetch asks and keeps the answer, in bounded time.
+	peek  func(q introspect.Question, since time.Time) *authz.Claims
+	fetch func(context.Context, introspect.Question) (*authz.Claims, error)
+
 	ctx     context.Context // ends at the close
 	stop    context.CancelFunc
 	mu      sync.Mutex // guards what follows
@@ -30,28 +35,27 @@ type flight struct {
 
 // call is one question in flight. Its outcome is set before done is closed.
 type call struct {
-	began  time.Time
-	done   chan struct{}
-	claims *authz.Claims
-	err    error
+	refresh bool // no caller waits for it
+	began   time.Time
+	done    chan struct{}
+	claims  *authz.Claims
+	err     error
 }
 
-// question finds something out. It ends by itself in bounded time.
-type question func(context.Context) (*authz.Claims, error)
-
-func newFlight(issuer string, most int, o Observer) *flight {
+func newFlight(c *Cache) *flight {
 	ctx, stop := context.WithCancel(context.Background())
-	return &flight{issuer: issuer, observer: o, permits: make(chan struct{}, most), ctx: ctx, stop: stop,
-		calls: map[secret.Fingerprint]*call{}}
+	return &flight{
+		issuer: c.deps.Issuer, observer: c.deps.Observer, permits: make(chan struct{}, c.deps.MaxInFlight),
+		peek: c.peek, fetch: c.fetch, ctx: ctx, stop: stop, calls: map[secret.Fingerprint]*call{},
+	}
 }
 
-// share runs q, or joins the run of an equal key that began at since or later; of a key only one runs at a time. Where
-// nothing runs, peek is asked first. It returns when there is an answer or when ctx ends, whichever is first; the
-// question goes on in the latter case.
-func (f *flight) share(ctx context.Context, key secret.Fingerprint, since time.Time, peek func() *authz.Claims,
-	q question) (*authz.Claims, error) {
+// share fetches, or joins a call of an equal key that began at since or later; of a key only one runs at a time. It
+// returns when there is an answer or when ctx ends, whichever is first; the question goes on in the latter case.
+func (f *flight) share(ctx context.Context, key secret.Fingerprint, q introspect.Question, since time.Time,
+) (*authz.Claims, error) {
 	for {
-		c, known, err := f.joinOrStart(ctx, key, peek, q)
+		c, known, err := f.joinOrStart(ctx, key, q, since)
 		if c == nil {
 			return known, err
 		}
@@ -67,78 +71,79 @@ func (f *flight) share(ctx context.Context, key secret.Fingerprint, since time.T
 	}
 }
 
-// joinOrStart returns the call of a key, which is begun when there is none; or what peek knows; or why there can be
-// none.
-func (f *flight) joinOrStart(ctx context.Context, key secret.Fingerprint, peek func() *authz.Claims,
-	q question) (*call, *authz.Claims, error) {
+// joinOrStart returns the call of a key, which is begun when there is none; or an answer that an earlier call left; or
+// why there can be none.
+func (f *flight) joinOrStart(ctx context.Context, key secret.Fingerprint, q introspect.Question, since time.Time,
+) (*call, *authz.Claims, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c := f.calls[key]; c != nil {
 		return c, nil, nil
 	}
-	if known := peek(); known != nil {
+	if known := f.peek(q, since); known != nil {
 		return nil, known, nil
 	}
-	c, err := f.begin(ctx, key, q)
-	return c, nil, err
+	c := &call{}
+	if err := f.begin(ctx, key, q, c); err != nil {
+		return nil, nil, err
+	}
+	return c, nil, nil
 }
 
-// startDetached runs q in the background, unless the key runs already. It leaves half of the permits to callers that
-// wait.
-func (f *flight) startDetached(ctx context.Context, key secret.Fingerprint, q question) error {
+// startDetached fetches in the background, unless a call of the key runs already. It leaves half of the permits to
+// callers that wait.
+func (f *flight) startDetached(ctx context.Context, key secret.Fingerprint, q introspect.Question) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch {
-	case f.calls[key] != nil:
-		return nil
-	case 2*len(f.permits) >= cap(f.permits) && cap(f.permits) > 1:
-		return f.overloaded()
+	if f.calls[key] != nil {
+		return
 	}
-	_, err := f.begin(ctx, key, q)
-	return err
+	if 2*len(f.permits) >= cap(f.permits) && cap(f.permits) > 1 || f.begin(ctx, key, q, &call{refresh: true}) != nil {
+		f.observer.Refreshed(f.issuer, "overloaded")
+	}
 }
 
 // begin starts a call. f.mu is held.
-func (f *flight) begin(ctx context.Context, key secret.Fingerprint, q question) (*call, error) {
+func (f *flight) begin(ctx context.Context, key secret.Fingerprint, q introspect.Question, c *call) error {
 	if f.closed {
-		return nil, authz.Errorf(authz.Unavailable, "introspect at issuer %q: shutting down", f.issuer)
+		return authz.Errorf(authz.Unavailable, "introspect at issuer %q: shutting down", f.issuer)
 	}
 	select {
 	case f.permits <- struct{}{}:
 	default:
 		f.observer.Refused(f.issuer, "concurrency")
-		return nil, f.overloaded()
+		return &authz.Error{
+			Kind: authz.Unavailable, RetryAfter: time.Second,
+			Err: fmt.Errorf("introspect at issuer %q: %d questions are in flight already", f.issuer, len(f.permits)),
+		}
 	}
-	c := &call{began: time.Now(), done: make(chan struct{})}
+	c.began, c.done = time.Now(), make(chan struct{})
 	c.err = authz.Errorf(authz.Internal, "introspect at issuer %q: the question ended without an answer", f.issuer)
 	f.calls[key] = c
 	f.running.Add(1)
-	ctx = context.WithoutCancel(ctx)
-	go func() {
-		defer f.end(key, c)
-		c.claims, c.err = f.run(ctx, q)
-	}()
-	return c, nil
+	go f.run(context.WithoutCancel(ctx), key, q, c)
+	return nil
 }
 
-func (f *flight) overloaded() error {
-	return &authz.Error{
-		Kind: authz.Unavailable, RetryAfter: time.Second,
-		Err: fmt.Errorf("introspect at issuer %q: %d questions are in flight already", f.issuer, len(f.permits)),
-	}
-}
-
-func (f *flight) run(ctx context.Context, q question) (_ *authz.Claims, err error) {
+func (f *flight) run(ctx context.Context, key secret.Fingerprint, q introspect.Question, c *call) {
+	defer f.end(key, c)
 	defer func() {
 		// It would end the process. What the panic says may hold the token.
 		if r := recover(); r != nil {
-			err = authz.Errorf(authz.Internal, "introspect at issuer %q: panic of type %T", f.issuer, r)
+			c.err = authz.Errorf(authz.Internal, "introspect at issuer %q: panic of type %T", f.issuer, r)
 		}
 	}()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(f.ctx, cancel)()
-	return q(ctx)
+	c.claims, c.err = f.fetch(ctx, q)
+	if c.refresh {
+		outcome := "ok"
+		if c.err != nil {
+			outcome = "failed"
+		}
+		f.observer.Refreshed(f.issuer, outcome)
+	}
 }
 
 // forget lets no more callers join the run of a key. It is called while the answer is kept: later callers find the
