@@ -4,80 +4,55 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/jsonschema"
 )
 
-// Schema returns the JSON Schema (draft 2020-12) of the document, made from its Go types. The object schemas are
-// closed: a member that does not exist is an error when a policy is compiled.
+// Schema returns the JSON Schema of the document, made from its Go types. The object schemas are closed: a member that
+// does not exist is an error when a policy is compiled.
 func Schema() []byte {
 	s := schemaOf(reflect.TypeFor[Document](), "")
-	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	s["title"] = "sidecar policy input, version 1"
-	b, err := json.Marshal(s, json.Deterministic(true), jsontext.WithIndent("  "))
-	if err != nil {
-		panic(err) // maps of strings and maps always marshal
-	}
-	return append(b, '\n')
+	s.Schema, s.Title = jsonschema.Draft, "sidecar policy input, version 1"
+	return s.Encode()
 }
 
-func schemaOf(t reflect.Type, tag reflect.StructTag) map[string]any {
-	s := map[string]any{}
-	if doc := tag.Get("doc"); doc != "" {
-		s["description"] = doc
-	}
+func schemaOf(t reflect.Type, tag reflect.StructTag) jsonschema.Schema {
+	s := jsonschema.Schema{Description: tag.Get("doc")}
 	if enum := tag.Get("enum"); enum != "" {
-		s["enum"] = strings.Split(enum, "|")
+		s.Enum = strings.Split(enum, "|")
 	}
-	if t == reflect.TypeFor[jsontext.Value]() {
-		openSchema(s, tag.Get("schema"))
-		return s
-	}
-	switch t.Kind() {
-	case reflect.Pointer:
+	open := t == reflect.TypeFor[jsontext.Value]() // JSON of servers and callers, whose members are not known
+	switch {
+	case open && tag.Get("schema") == "objects":
+		s.Type, s.Items = "array", &jsonschema.Schema{Type: "object", Additional: true}
+	case open:
+		s.Type, s.Additional = "object", true
+	case t.Kind() == reflect.Pointer:
 		return schemaOf(t.Elem(), tag)
-	case reflect.Bool:
-		s["type"] = "boolean"
-	case reflect.Int, reflect.Int64:
-		s["type"] = "integer"
-	case reflect.Slice:
-		s["type"] = "array"
-		s["items"] = schemaOf(t.Elem(), "")
-	case reflect.Map:
-		s["type"] = "object"
-		s["additionalProperties"] = schemaOf(t.Elem(), "")
-	case reflect.Struct:
-		structSchema(s, t)
+	case t.Kind() == reflect.Bool:
+		s.Type = "boolean"
+	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64:
+		s.Type = "integer"
+	case t.Kind() == reflect.Slice:
+		items := schemaOf(t.Elem(), "")
+		s.Type, s.Items = "array", &items
+	case t.Kind() == reflect.Map:
+		s.Type, s.Additional = "object", schemaOf(t.Elem(), "")
+	case t.Kind() == reflect.Struct:
+		s.Type, s.Additional = "object", false
+		for f := range t.Fields() {
+			name, omit, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if name == "-" {
+				continue
+			}
+			s.Properties = append(s.Properties, jsonschema.Property{Name: name, Schema: schemaOf(f.Type, f.Tag)})
+			if omit == "" {
+				s.Required = append(s.Required, name)
+			}
+		}
 	default: // string; the property test of the document knows no other kind
-		s["type"] = "string"
+		s.Type = "string"
 	}
 	return s
-}
-
-// openSchema describes JSON of servers and callers, whose members are not known.
-func openSchema(s map[string]any, shape string) {
-	object := map[string]any{"type": "object", "additionalProperties": true}
-	if shape == "objects" {
-		s["type"], s["items"] = "array", object
-		return
-	}
-	s["type"], s["additionalProperties"] = "object", true
-}
-
-func structSchema(s map[string]any, t reflect.Type) {
-	properties, required := map[string]any{}, []string{}
-	for f := range t.Fields() {
-		name, omit, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "-" {
-			continue
-		}
-		properties[name] = schemaOf(f.Type, f.Tag)
-		if omit == "" {
-			required = append(required, name)
-		}
-	}
-	s["type"], s["properties"], s["additionalProperties"] = "object", properties, false
-	if len(required) > 0 {
-		s["required"] = required
-	}
 }
