@@ -32,15 +32,17 @@ type entrance struct {
 // entrances is every door of an App. Another door is another line.
 func (a *App) entrances() []entrance {
 	return []entrance{
-		{"api", a.cfg.Listen.API, func(c listen.Config, on listen.Deps) (Door,
-			error) {
-			return native.OpenAPI(c, a.native(), on)
-		}},
-		{"admin", a.cfg.Listen.Admin, func(c listen.Config, on listen.Deps) (Door,
-			error) {
-			return native.OpenAdmin(c, a.native(), on)
-		}},
+		{"api", a.cfg.Listen.API, a.openAPI},
+		{"admin", a.cfg.Listen.Admin, a.openAdmin},
 	}
+}
+
+func (a *App) openAPI(c listen.Config, on listen.Deps) (Door, error) {
+	return native.OpenAPI(c, a.native(), on)
+}
+
+func (a *App) openAdmin(c listen.Config, on listen.Deps) (Door, error) {
+	return native.OpenAdmin(c, a.native(), on)
 }
 
 func (a *App) native() native.Deps {

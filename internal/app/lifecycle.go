@@ -100,16 +100,16 @@ func (a *App) Run(ctx context.Context) error {
 // stop ends every part. It keeps a little of the shutdown timeout for the log lines about the stop.
 func (a *App) stop(cause error) error {
 	begun := time.Now()
-	spare := min(a.cfg.ShutdownTimeout/20,
-		250*time.Millisecond) // three times: for parts left behind, the log line, the process
+	// Three times: for parts that are left behind, for the log line, and for the process.
+	spare := min(a.cfg.ShutdownTimeout/20, 250*time.Millisecond)
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.ShutdownTimeout-3*spare)
 	defer cancel()
 	a.ready.set(stopping)
 	ended := make(chan error, 1)
 	go func() { // a log line that cannot be written blocks its writer
 		if cause == nil {
-			a.deps.Logger.Info("stopping: a signal asked for it; calls under way are answered", "shutdown_timeout",
-				a.cfg.ShutdownTimeout)
+			a.deps.Logger.Info("stopping: a signal asked for it; calls under way are answered",
+				"shutdown_timeout", a.cfg.ShutdownTimeout)
 		} else {
 			a.deps.Logger.Error("stopping: a listener failed; calls under way are answered", "error", cause,
 				"shutdown_timeout", a.cfg.ShutdownTimeout)
@@ -118,8 +118,8 @@ func (a *App) stop(cause error) error {
 		if err == nil {
 			a.deps.Logger.Info("stopped", "took", time.Since(begun).Round(time.Millisecond))
 		} else {
-			a.deps.Logger.Error("stopped, and left something behind", "took",
-				time.Since(begun).Round(time.Millisecond), "error", err)
+			a.deps.Logger.Error("stopped, and left something behind",
+				"took", time.Since(begun).Round(time.Millisecond), "error", err)
 		}
 		ended <- err
 	}()

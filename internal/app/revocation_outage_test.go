@@ -57,15 +57,15 @@ func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
 			}
 			w.issuer.SetFault(nil)
 			w.issuer.Revoke(over)
-			testkit.Eventually(t, "the server's word is felt",
+			testkit.Eventually(t, "the server's answer is used",
 				func() bool { return w.ask(t, over).is("unauthenticated", 401, "invalid_token") })
 		})
 	}
 }
 
-// TestEV2_WhileNobodyWouldTellAnswersAreUsedForAShortTime: the stream of events is down, so that a revocation is felt
+// TestEV2_WhileTheStreamIsDownAnswersAreUsedForAShortTime: the stream of events is down, so that a revocation takes effect
 // by asking again. When it is up, cached answers are used.
-func TestEV2_WhileNobodyWouldTellAnswersAreUsedForAShortTime(t *testing.T) {
+func TestEV2_WhileTheStreamIsDownAnswersAreUsedForAShortTime(t *testing.T) {
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
@@ -80,7 +80,7 @@ func TestEV2_WhileNobodyWouldTellAnswersAreUsedForAShortTime(t *testing.T) {
 		t.Fatalf("answered %v", a)
 	}
 	w.issuer.Revoke(tok)
-	testkit.Eventually(t, "the revocation is felt",
+	testkit.Eventually(t, "the revocation takes effect",
 		func() bool { return w.ask(t, tok).is("unauthenticated", 401, "invalid_token") })
 	if err := w.stopped(t); err != nil { // or its poll would keep the transmitter from closing
 		t.Error(err)

@@ -142,10 +142,10 @@ func TestSeveralIssuers(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a server that is gone is felt by its own tokens only", s.bereft)
+	t.Run("a server that is down affects its own tokens only", s.serverDown)
 }
 
-func (s *several) bereft(t *testing.T) {
+func (s *several) serverDown(t *testing.T) {
 	s.java.proc.stop(t)
 	for token, want := range map[string]string{
 		named(s.java.issuer):      "unavailable 503 temporarily_unavailable",

@@ -15,18 +15,18 @@ import (
 // streamAuthorization is what the transmitter shows with each push.
 const streamAuthorization = "Bearer of the stream of the tests"
 
-// felt is the latest that an event may be felt once it has arrived, on a busy machine too. An idle one takes some 50
+// effectWithin is how soon an event takes effect once it has arrived, on a busy machine too. An idle one takes some 50
 // ms, which the table tells; without the event it would be the lifetime of an answer in the cache, an hour.
-const felt = 3 * time.Second
+const effectWithin = 3 * time.Second
 
 func addressOf(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// checkFelt compares how soon a token was refused after an event had come. What is asked after the answer to the event
+// checkEffect compares how soon a token was refused after an event had come. What is asked after the answer to the event
 // must not be decided by what was known before; the server itself may need a moment to mean what it says.
-func checkFelt(t *testing.T, what string, begun time.Time, p passage, first time.Time) {
+func checkEffect(t *testing.T, what string, begun time.Time, p passage, first time.Time) {
 	t.Helper()
-	if d := first.Sub(p.came); d < 0 || d > felt {
-		t.Errorf("%s: refused %v after the event came, want %v", what, d, felt)
+	if d := first.Sub(p.came); d < 0 || d > effectWithin {
+		t.Errorf("%s: refused %v after the event came, want %v", what, d, effectWithin)
 	}
 	tell(t, what, "%d ms from the call to Keycloak, %d ms from the arrival of the event, which is in force after %d ms",
 		first.Sub(begun).Milliseconds(), first.Sub(p.came).Milliseconds(), p.answered.Sub(p.came).Milliseconds())
@@ -64,7 +64,7 @@ func (k *keycloak) sidecarBackchannelLogout(t *testing.T) {
 				if p.status != http.StatusOK {
 					t.Errorf("the logout token is answered with %d", p.status)
 				}
-				checkFelt(t, fmt.Sprintf("back-channel logout, %s, %s", mode, name), begun, p, first)
+				checkEffect(t, fmt.Sprintf("back-channel logout, %s, %s", mode, name), begun, p, first)
 			}
 		})
 	}
@@ -90,7 +90,7 @@ func (k *keycloak) sidecarAdminURL(t *testing.T) {
 					if p.status != http.StatusNoContent {
 						t.Errorf("%s is answered with %d", action, p.status)
 					}
-					checkFelt(t, fmt.Sprintf("%s, %s", what, mode), begun, p, first)
+					checkEffect(t, fmt.Sprintf("%s, %s", what, mode), begun, p, first)
 				})
 			}
 			token := r.userTokens(t, r.app, r.alice, toRead).access
@@ -172,7 +172,7 @@ func (k *keycloak) sidecarPush(t *testing.T) {
     shared_signals: {delivery: push, endpoint_url: %q, authorization: {env: STREAM_AUTHORIZATION}}
 `, to.URL+path)}
 	var made streamState
-	t.Run("a stream is made and verified, and what it says is felt", func(t *testing.T) {
+	t.Run("a stream is made and verified, and its events take effect", func(t *testing.T) {
 		sc := r.sidecar(t, set)
 		begun := time.Now()
 		made = sc.awaitStream(t)
@@ -181,7 +181,7 @@ func (k *keycloak) sidecarPush(t *testing.T) {
 		if all := s.streams(t); len(all) != 1 || all[0].ID != made.ID || all[0].Delivery.Endpoint != to.URL+path {
 			t.Errorf("the streams are %+v, want one, %s", all, made.ID)
 		}
-		r.feltBySignals(t, sc, func(begun time.Time, kind string) passage {
+		r.endBySignals(t, sc, func(begun time.Time, kind string) passage {
 			return to.await(t, begun, kind, func(p passage) bool {
 				return p.path == path && p.status == http.StatusAccepted &&
 					r.event(t, string(p.body)).Events[kind] != nil
@@ -198,8 +198,8 @@ func (k *keycloak) sidecarPush(t *testing.T) {
 	s.deleteStream(t, made.ID)
 }
 
-// feltBySignals ends tokens of which Shared Signals tell. sent is when an event came; nil where that cannot be observed.
-func (r *keycloakRealm) feltBySignals(t *testing.T, sc *sidecar, sent func(begun time.Time, kind string) passage) {
+// endBySignals ends tokens of which Shared Signals inform. sent is when an event came; nil where that cannot be observed.
+func (r *keycloakRealm) endBySignals(t *testing.T, sc *sidecar, sent func(begun time.Time, kind string) passage) {
 	t.Helper()
 	how := "polled"
 	if sent != nil {
@@ -217,7 +217,7 @@ func (r *keycloakRealm) feltBySignals(t *testing.T, sc *sidecar, sent func(begun
 			tell(t, what+", "+how, "%d ms from the call to Keycloak", first.Sub(begun).Milliseconds())
 			return
 		}
-		checkFelt(t, what+", "+how, begun, sent(begun, kind), first)
+		checkEffect(t, what+", "+how, begun, sent(begun, kind), first)
 	}
 	check("session-revoked", sessionRevoked, func(_ keycloakUser, s session) time.Time {
 		begun := time.Now()
@@ -246,13 +246,13 @@ func (k *keycloak) sidecarPoll(t *testing.T) {
   - {issuer: keycloak, sessions: known, shared_signals: {delivery: poll, poll_every: 200ms}}
 `}
 	var made streamState
-	t.Run("a stream is made and verified, and what it says is felt", func(t *testing.T) {
+	t.Run("a stream is made and verified, and its events take effect", func(t *testing.T) {
 		sc := r.sidecar(t, set)
 		begun := time.Now()
 		made = sc.awaitStream(t)
 		tell(t, "Shared Signals, poll", "up and verified %v after the start",
 			time.Since(begun).Round(time.Millisecond))
-		r.feltBySignals(t, sc, nil)
+		r.endBySignals(t, sc, nil)
 		testkit.Within(t, 5*time.Second, "see that all events are acknowledged", func() bool {
 			for _, stream := range s.streams(t) {
 				if len(s.poll(t, stream)) > 0 {

@@ -12,7 +12,7 @@ import (
 )
 
 // TestOutages takes the authorization server of a sidecar through one outage after another, 30 s each, under 500
-// requests a second. The protection is the shipped one, but for fewer questions at once, so that the limit is felt.
+// requests a second. The protection is the shipped one, but for fewer questions at once, so that the limit is reached.
 func TestOutages(t *testing.T) {
 	const limit = 256
 	srv := outage.NewServer(t, 2*time.Second)
