@@ -12,6 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // otherAlphabets are tokens of the alphabet of RFC 6749 appendix A.12 that RFC 6750 does not know: of Salesforce,
@@ -42,7 +43,7 @@ func TestATokenOfAnotherAlphabetIsAskedAboutAsItIs(t *testing.T) {
 			"active": true, "sub": "u", "echo": "token " + tok + ".", "url": "https://as/?t=" + url.QueryEscape(tok), "b64": base64.StdEncoding.EncodeToString([]byte(tok)),
 			"app": map[string]string{"client_id": "c"}, "token": tok, "user": map[string]any{"id": 1},
 		})
-		saysJSON(string(echo))(w, r)
+		testkit.ReplyJSON(string(echo))(w, r)
 	})
 	for _, dialect := range []string{"rfc7662", "github"} {
 		i, l := open(t, u.URL, speaking(dialect))

@@ -10,6 +10,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/introspect/cache"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // counted answers with what body says at the moment and counts.
@@ -95,7 +96,7 @@ func TestINT18_RubbishDoesNotPushOutGoodTokens(t *testing.T) {
 		if r.FormValue("token") == testToken {
 			body = `{"active":true}`
 		}
-		saysJSON(body)(w, r)
+		testkit.ReplyJSON(body)(w, r)
 	})
 	i, l := open(t, u.URL, func(c *Config) { c.Cache.MaxEntries, c.Cache.NegativeMaxEntries = 4, 8 })
 	ask(t, i)
@@ -118,7 +119,7 @@ func TestINT18_RubbishDoesNotPushOutGoodTokens(t *testing.T) {
 
 func TestINT13_TTLZeroAsksEveryTime(t *testing.T) {
 	for _, body := range []string{`{"active":true}`, `{"active":false}`} {
-		u := serve(t, saysJSON(body))
+		u := serve(t, testkit.ReplyJSON(body))
 		i, _ := open(t, u.URL, func(c *Config) { c.Cache.TTL, c.Cache.NegativeTTL = 0, 0 })
 		ask(t, i)
 		ask(t, i)
@@ -129,7 +130,7 @@ func TestINT13_TTLZeroAsksEveryTime(t *testing.T) {
 }
 
 func TestAHitReturnsTheSameClaims(t *testing.T) {
-	u := serve(t, saysJSON(`{"active":true}`))
+	u := serve(t, testkit.ReplyJSON(`{"active":true}`))
 	i, l := open(t, u.URL, nil)
 	first := ask(t, i)
 	if ask(t, i) != first {
@@ -191,7 +192,7 @@ func (b *between) Cached(_, cache string, hit bool) {
 }
 
 func TestINT19_AFlightThatEndedInBetweenIsNotRepeated(t *testing.T) {
-	u := serve(t, saysJSON(`{"active":true}`))
+	u := serve(t, testkit.ReplyJSON(`{"active":true}`))
 	b := &between{}
 	i, err := New(testConfig(t, u.URL), Deps{Fingerprints: secret.NewFingerprinter(), Observer: b})
 	if err != nil {

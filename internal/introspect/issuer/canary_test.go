@@ -6,14 +6,16 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // aviary is a server that grants tokens and is asked about them.
 func aviary(t *testing.T) (i *Issuer, l *ledger, says, grants *atomic.Pointer[http.HandlerFunc]) {
 	t.Helper()
 	says, grants = &atomic.Pointer[http.HandlerFunc]{}, &atomic.Pointer[http.HandlerFunc]{}
-	store(says, saysJSON(`{"active":true}`))
-	store(grants, saysJSON(`{"access_token":"a-canary-of-the-sidecar","token_type":"Bearer","expires_in":60}`))
+	store(says, testkit.ReplyJSON(`{"active":true}`))
+	store(grants, testkit.ReplyJSON(`{"access_token":"a-canary-of-the-sidecar","token_type":"Bearer","expires_in":60}`))
 	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/token" {
 			(*grants.Load())(w, r)
@@ -38,9 +40,9 @@ func TestCanaryTellsWhenTheServerNoLongerTells(t *testing.T) {
 		sick        string
 	}{
 		{"active", nil, nil, ""},
-		{"inactive", saysJSON(`{"active":false}`), nil, "is not active"},
+		{"inactive", testkit.ReplyJSON(`{"active":false}`), nil, "is not active"},
 		{"a server that is down proves nothing new", status(503), nil, "is not active"},
-		{"active again", saysJSON(`{"active":true}`), nil, ""},
+		{"active again", testkit.ReplyJSON(`{"active":true}`), nil, ""},
 		{"a server that is down is no reason", status(503), nil, ""},
 		{"its credentials are refused", status(401), nil, "refuses the sidecar's credentials"},
 		{"and for the token too", nil, status(401), "refuses the sidecar's credentials"},
@@ -61,13 +63,13 @@ func TestCanaryTellsWhenTheServerNoLongerTells(t *testing.T) {
 	}
 }
 
-func status(code int) http.HandlerFunc { return says(code, "application/json", `{}`) }
+func status(code int) http.HandlerFunc { return testkit.Reply(code, "application/json", `{}`) }
 
 func TestCanaryIsNoAnswerForCallers(t *testing.T) {
 	i, _, says, _ := aviary(t)
-	store(says, saysJSON(`{"active":false}`))
+	store(says, testkit.ReplyJSON(`{"active":false}`))
 	i.send(t.Context())
-	store(says, saysJSON(`{"active":true}`))
+	store(says, testkit.ReplyJSON(`{"active":true}`))
 	if !ask(t, i).Active {
 		t.Error("a sick canary refused a token")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect/cache"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // faults returns the keys that Check complains about, in order.
@@ -126,7 +127,7 @@ func TestNewRefusesWhatItCannotUse(t *testing.T) {
 }
 
 func TestObserverAndLogMayBeLeftOut(t *testing.T) {
-	u := serve(t, saysJSON(`{"active":true}`))
+	u := serve(t, testkit.ReplyJSON(`{"active":true}`))
 	c := testConfig(t, u.URL)
 	c.Cache.MaxEntries = 1
 	i, err := New(c, Deps{Fingerprints: secret.NewFingerprinter()})

@@ -11,6 +11,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // seen is what a server saw of one request.
@@ -28,7 +29,7 @@ func observed(t *testing.T, change func(*Config)) seen {
 		b, _ := io.ReadAll(r.Body)
 		form, _ := url.ParseQuery(string(b))
 		got <- seen{r, string(b), form}
-		saysJSON(`{"active":true}`)(w, r)
+		testkit.ReplyJSON(`{"active":true}`)(w, r)
 	})
 	i, _ := open(t, u.URL+"/introspect", change)
 	ask(t, i)
@@ -58,7 +59,7 @@ func TestINT5_TheTokenIsNotInTheURL(t *testing.T) {
 }
 
 func TestAKeptConnectionThatTheServerClosedIsNoFailure(t *testing.T) {
-	u := serve(t, saysJSON(`{"active":true}`))
+	u := serve(t, testkit.ReplyJSON(`{"active":true}`))
 	i, _ := open(t, u.URL, func(c *Config) { c.Cache.TTL = 0 })
 	for range 20 {
 		ask(t, i)
@@ -67,7 +68,7 @@ func TestAKeptConnectionThatTheServerClosedIsNoFailure(t *testing.T) {
 }
 
 func TestAskShowsTheAnswerAsItCame(t *testing.T) {
-	u := serve(t, says(http.StatusUnauthorized, "application/json", `{"error":"invalid_client"}`))
+	u := serve(t, testkit.Reply(http.StatusUnauthorized, "application/json", `{"error":"invalid_client"}`))
 	i, _ := open(t, u.URL+"/x", nil)
 	a, err := i.Ask(t.Context(), secret.New(testToken))
 	if authz.KindOf(err) != authz.Misconfigured || !strings.Contains(err.Error(), "invalid_client") {
@@ -79,7 +80,7 @@ func TestAskShowsTheAnswerAsItCame(t *testing.T) {
 }
 
 func TestAskGoesPastTheCache(t *testing.T) {
-	u := serve(t, saysJSON(`{"active":true,"sub":"a"}`))
+	u := serve(t, testkit.ReplyJSON(`{"active":true,"sub":"a"}`))
 	i, _ := open(t, u.URL, nil)
 	ask(t, i)
 	a, err := i.Ask(t.Context(), secret.New(testToken))
@@ -92,7 +93,7 @@ func TestAskGoesPastTheCache(t *testing.T) {
 }
 
 func TestRefusedPrefixesAreNotAsked(t *testing.T) {
-	u := serve(t, saysJSON(`{"active":true}`))
+	u := serve(t, testkit.ReplyJSON(`{"active":true}`))
 	i, _ := open(t, u.URL, func(c *Config) { c.Dialect.RefusedPrefixes = []string{"ory_rt_"} })
 	c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New("ory_rt_abc")})
 	if err != nil || c.Active || c.Usable(time.Now()).OK() {
@@ -104,7 +105,7 @@ func TestRefusedPrefixesAreNotAsked(t *testing.T) {
 }
 
 func TestINT12_EmptyAndHugeTokensAreNotAsked(t *testing.T) {
-	u := serve(t, saysJSON(`{"active":true}`))
+	u := serve(t, testkit.ReplyJSON(`{"active":true}`))
 	i, _ := open(t, u.URL, nil)
 	for _, tok := range []string{"", strings.Repeat("a", 1<<20)} {
 		c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(tok)})

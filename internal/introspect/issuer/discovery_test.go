@@ -18,6 +18,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // directory is an authorization server with metadata: documents by path, and an introspection endpoint at /introspect.
@@ -28,9 +29,9 @@ func directory(t *testing.T, documents func(base string) map[string]string) (*up
 	u = serve(t, func(w http.ResponseWriter, r *http.Request) {
 		asked.note(r.Method + " " + r.URL.Path)
 		if doc, ok := documents(u.URL)[r.URL.Path]; ok {
-			saysJSON(doc)(w, r)
+			testkit.ReplyJSON(doc)(w, r)
 		} else if r.URL.Path == "/introspect" {
-			saysJSON(`{"active":true}`)(w, r)
+			testkit.ReplyJSON(`{"active":true}`)(w, r)
 		} else {
 			http.NotFound(w, r)
 		}
@@ -149,7 +150,7 @@ func TestWhatIsOddBesideTheEndpointsIsNotLookedAt(t *testing.T) {
 }
 
 func TestMD4_EndpointHostsPermitAnotherHost(t *testing.T) {
-	as := serve(t, saysJSON(`{"active":true}`))
+	as := serve(t, testkit.ReplyJSON(`{"active":true}`))
 	u, _ := directory(t, func(base string) map[string]string {
 		return map[string]string{"/.well-known/oauth-authorization-server": metadata(base, as.URL+"/introspect")}
 	})
@@ -170,7 +171,7 @@ func TestMD5_NoMetadataAnywhereIsMisconfigured(t *testing.T) {
 
 func TestMD5_ServersThatAreDownAreUnavailable(t *testing.T) {
 	for _, status := range []int{408, 425, 429, 500, 503} {
-		u := serve(t, says(status, "", ""))
+		u := serve(t, testkit.Reply(status, "", ""))
 		i, _ := open(t, "", discovering(u.URL))
 		refusal(t, i, authz.Unavailable)
 	}

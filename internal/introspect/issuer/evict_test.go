@@ -14,6 +14,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/introspect/cache"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // told is an answer with everything that a revocation can name.
@@ -72,7 +73,7 @@ func evict(t *testing.T, i *Issuer, v authz.Revocation) int {
 
 func TestEV3_WhateverARevocationNamesIsEvictedAndAskedAboutAgain(t *testing.T) {
 	for name, v := range byAll() {
-		u := serve(t, saysJSON(told))
+		u := serve(t, testkit.ReplyJSON(told))
 		i, l := open(t, u.URL, withTenant)
 		ask(t, i)
 		if n := evict(t, i, v); n != 1 || i.Stats().Active.Entries != 0 {
@@ -97,7 +98,7 @@ func TestEV3_AnIdentifierThatIsANumberIsEvictedByItsDigits(t *testing.T) {
 		"username": {`"username":45`, "", authz.Revocation{Username: "45"}}, "client": {`"client_id":46`, "", authz.Revocation{ClientID: "46"}}, "tenant": {`"org":47`, "", authz.Revocation{Tenant: "47"}},
 		"the sub beside another subject": {`"sub":48,"uid":"00u1","token_type":"Bearer","aud":"a","iat":1,"jti":"j"`, "okta", authz.Revocation{Subject: "48"}},
 	} {
-		u := serve(t, saysJSON(`{"active":true,`+c.answer+`}`))
+		u := serve(t, testkit.ReplyJSON(`{"active":true,`+c.answer+`}`))
 		i, _ := open(t, u.URL, func(cfg *Config) { withTenant(cfg); cfg.Dialect.Dialect = c.dialect })
 		if got := ask(t, i); !got.Active {
 			t.Fatalf("%s: %s", name, got.Inactive.Text)
@@ -109,7 +110,7 @@ func TestEV3_AnIdentifierThatIsANumberIsEvictedByItsDigits(t *testing.T) {
 }
 
 func TestEV3_WhatARevocationDoesNotNameStays(t *testing.T) {
-	u := serve(t, saysJSON(told))
+	u := serve(t, testkit.ReplyJSON(told))
 	i, _ := open(t, u.URL, withTenant)
 	ask(t, i)
 	for name, v := range byOther() {
@@ -124,7 +125,7 @@ func TestEV3_WhatARevocationDoesNotNameStays(t *testing.T) {
 
 func TestEV3_EvictedTokensOfOneUserAreAllOfThem(t *testing.T) {
 	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		saysJSON(fmt.Sprintf(`{"active":true,"sub":"u%c","jti":%q}`, r.FormValue("token")[0], r.FormValue("token")))(w, r)
+		testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"sub":"u%c","jti":%q}`, r.FormValue("token")[0], r.FormValue("token")))(w, r)
 	})
 	i, _ := open(t, u.URL, func(c *Config) { c.Cache.MaxEntries, c.Cache.MaxBytes = 1<<20, 1<<30 }) // in many shards
 	for n := range 200 {
@@ -144,7 +145,7 @@ func TestEvictingAnInactiveTokenAsksAgain(t *testing.T) {
 	for name, v := range map[string]authz.Revocation{"token": {Token: secret.New(testToken)}, "all": {All: true}} {
 		var body atomic.Value
 		body.Store(no)
-		u := serve(t, func(w http.ResponseWriter, r *http.Request) { saysJSON(body.Load().(string))(w, r) })
+		u := serve(t, func(w http.ResponseWriter, r *http.Request) { testkit.ReplyJSON(body.Load().(string))(w, r) })
 		i, _ := open(t, u.URL, nil)
 		ask(t, i)
 		body.Store(yes)
@@ -186,7 +187,7 @@ func TestARevocationNamesSomethingOrAll(t *testing.T) {
 }
 
 func TestOnlyTheIssuerThatIsNamedEvicts(t *testing.T) {
-	u := serve(t, saysJSON(told))
+	u := serve(t, testkit.ReplyJSON(told))
 	one, _ := open(t, u.URL, nil)
 	two, _ := open(t, u.URL, func(c *Config) { c.Endpoint.Name, c.Endpoint.Issuer = "two", "https://as" })
 	is := &Issuers{all: []*Issuer{one, two}}
@@ -230,7 +231,7 @@ func newGate(t *testing.T) *gate {
 		_, _ = io.Copy(io.Discard, r.Body)
 		g.arrived <- struct{}{}
 		<-g.release
-		saysJSON(body)(w, r)
+		testkit.ReplyJSON(body)(w, r)
 	})
 	return g
 }
@@ -268,7 +269,7 @@ func TestTrap10_ARevocationDuringAQuestionWins(t *testing.T) {
 					t.Error("the old answer is used")
 				}
 			}
-			eventually(t, "the flight has landed", func() bool { return i.Stats().Tombstones == 0 })
+			testkit.Eventually(t, "the flight has landed", func() bool { return i.Stats().Tombstones == 0 })
 			if s := i.Stats(); s.Active.Entries != 0 || s.Inactive.Entries != 1 || g.calls.Load() != 2 {
 				t.Errorf("%d questions, %+v", g.calls.Load(), s)
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 func TestINT19_FiveHundredCallersShareOneQuestion(t *testing.T) {
@@ -25,7 +26,7 @@ func TestINT19_FiveHundredCallersShareOneQuestion(t *testing.T) {
 		defer latency.Stop()
 		select {
 		case <-latency.C:
-			saysJSON(`{"active":true,"sub":"a"}`)(w, r)
+			testkit.ReplyJSON(`{"active":true,"sub":"a"}`)(w, r)
 		case <-r.Context().Done():
 		}
 	})
@@ -65,7 +66,7 @@ func TestINT19_TheAnswerIsKeptThoughNoCallerWaited(t *testing.T) {
 	release := make(chan struct{})
 	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		<-release
-		saysJSON(`{"active":true}`)(w, r)
+		testkit.ReplyJSON(`{"active":true}`)(w, r)
 	})
 	i, _ := open(t, u.URL, nil)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -74,7 +75,7 @@ func TestINT19_TheAnswerIsKeptThoughNoCallerWaited(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	close(release)
-	eventually(t, "the answer is kept", func() bool { return i.Stats().Active.Entries == 1 })
+	testkit.Eventually(t, "the answer is kept", func() bool { return i.Stats().Active.Entries == 1 })
 }
 
 func TestINT19_AFailureIsSharedButNotKept(t *testing.T) {
@@ -201,7 +202,7 @@ func TestQuestionsUnderWayAreBounded(t *testing.T) {
 	release := make(chan struct{})
 	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		<-release
-		saysJSON(`{"active":true}`)(w, r)
+		testkit.ReplyJSON(`{"active":true}`)(w, r)
 	})
 	i, _ := open(t, u.URL, func(c *Config) { c.MaxInFlight = 2 })
 	var all sync.WaitGroup
@@ -212,7 +213,7 @@ func TestQuestionsUnderWayAreBounded(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "two questions are under way", func() bool { return u.calls.Load() == 2 })
+	testkit.Eventually(t, "two questions are under way", func() bool { return u.calls.Load() == 2 })
 	if e := refusal(t, i, authz.Unavailable); e.RetryAfter != time.Second {
 		t.Errorf("retry after %v", e.RetryAfter)
 	}

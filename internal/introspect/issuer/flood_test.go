@@ -9,6 +9,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // heap is the memory in use after a collection, in bytes.
@@ -41,7 +42,7 @@ func TestAFloodOverSocketsLeavesTheGoodTokenCached(t *testing.T) {
 		if r.FormValue("token") == testToken {
 			body = `{"active":true}`
 		}
-		saysJSON(body)(w, r)
+		testkit.ReplyJSON(body)(w, r)
 	})
 	i, l := open(t, u.URL, nil)
 	ask(t, i)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // Answers are kept for an hour; then all users are logged out, and all tokens are asked about at once. Most are over.
@@ -42,13 +43,13 @@ func TestINT12_AJWTWhoseSignatureWasVerifiedIsNoGuess(t *testing.T) {
 		t.Run(string(mode), func(t *testing.T) {
 			i, _ := open(t, "", k.in(mode, limits(1, 0), func(c *Config) { c.Cache.RevocationMemory = time.Hour }))
 			evict(t, i, authz.Revocation{All: true}) // in mode jwt they are asked about after that
-			k.says(saysJSON(`{"active":false}`))
+			k.says(testkit.ReplyJSON(`{"active":false}`))
 			for n := range 20 {
 				if c := look(t, i, k.token(t, change{"jti": fmt.Sprint(n)})); c.Active {
 					t.Fatal("active")
 				}
 			}
-			k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
+			k.says(testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
 			if c := look(t, i, k.token(t, change{"jti": "good"})); !c.Active {
 				t.Error(c.Inactive.Text)
 			}

@@ -2,15 +2,12 @@ package issuer
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,6 +18,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/introspect/guard"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 const (
@@ -45,33 +43,10 @@ func serve(t testing.TB, h http.HandlerFunc) *upstream {
 	return u
 }
 
-// says answers with a status, a content type and a body.
-func says(status int, contentType, body string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		if contentType != "" {
-			w.Header().Set("Content-Type", contentType)
-		}
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, body)
-	}
-}
-
-func saysJSON(body string) http.HandlerFunc { return says(http.StatusOK, "application/json", body) }
-
-// secretFile keeps a secret where a configuration can name it.
-func secretFile(t testing.TB, value string) secret.Source {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(name, []byte(value), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return secret.Source{File: name}
-}
-
 func testConfig(t testing.TB, endpoint string) Config {
 	c := conf.Default[Config]()
 	c.Endpoint.Name, c.Endpoint.IntrospectionEndpoint, c.Endpoint.AllowInsecureHTTP, c.Endpoint.Timeout = "test", endpoint, true, 5*time.Second
-	c.Endpoint.Client.ID, c.Endpoint.Client.Secret = "rs:1", secretFile(t, testSecret)
+	c.Endpoint.Client.ID, c.Endpoint.Client.Secret = "rs:1", testkit.SecretFile(t, testSecret)
 	c.MaxInFlight = 64
 	c.Protection = guard.Config{BreakerFailures: 1 << 20, BreakerDelay: 250 * time.Millisecond} // out of the way of most tests
 	c.Cache.TTL, c.Cache.NegativeTTL, c.Cache.RevocationMemory = time.Minute, time.Minute, 0
@@ -197,20 +172,4 @@ func wireJSON(body string) *http.Response {
 func openWired(t *testing.T, change func(*Config), w wire) (*Issuer, *ledger) {
 	t.Helper()
 	return openOver(t, "https://as.example/introspect", change, w)
-}
-
-// eventually polls until ok, without sleeping for long, and gives up after ten seconds.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("never: %s", what)
-		}
-	}
 }

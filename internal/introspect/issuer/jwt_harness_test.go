@@ -1,11 +1,6 @@
 package issuer
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +14,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/jwks"
 )
 
 const api = "https://api.example"
@@ -39,21 +36,21 @@ type keyed struct {
 
 func newKeyed(t testing.TB) *keyed {
 	t.Helper()
-	k := &keyed{signer: newSigner(t, "k1")}
+	k := &keyed{signer: jwks.NewSigner(t, "k1")}
 	k.public = []string{string(k.signer.Public())}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/.well-known/oauth-authorization-server", func(w http.ResponseWriter, r *http.Request) {
-		saysJSON(fmt.Sprintf(`{"issuer":%q,"introspection_endpoint":%q,"jwks_uri":%q}`, k.URL, k.URL+"/introspect", k.URL+"/jwks"))(w, r)
+		testkit.ReplyJSON(fmt.Sprintf(`{"issuer":%q,"introspection_endpoint":%q,"jwks_uri":%q}`, k.URL, k.URL+"/introspect", k.URL+"/jwks"))(w, r)
 	})
 	mux.HandleFunc("/jwks", func(w http.ResponseWriter, r *http.Request) {
 		k.fetched.Add(1)
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		if k.down {
-			says(http.StatusBadGateway, "", "")(w, r)
+			testkit.Reply(http.StatusBadGateway, "", "")(w, r)
 			return
 		}
-		saysJSON(`{"keys":[`+strings.Join(k.public, ",")+`]}`)(w, r)
+		testkit.ReplyJSON(`{"keys":[`+strings.Join(k.public, ",")+`]}`)(w, r)
 	})
 	mux.HandleFunc("/introspect", func(w http.ResponseWriter, r *http.Request) {
 		k.asked.Add(1)
@@ -62,32 +59,10 @@ func newKeyed(t testing.TB) *keyed {
 		k.mu.Unlock()
 		h(w, r)
 	})
-	k.answer = saysJSON(`{"active":true}`)
+	k.answer = testkit.ReplyJSON(`{"active":true}`)
 	k.Server = httptest.NewServer(mux)
 	t.Cleanup(k.Close)
 	return k
-}
-
-func newSigner(t testing.TB, kid string) *jose.Signer {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signerOf(t, key, "ES256", kid)
-}
-
-func signerOf(t testing.TB, key any, alg, kid string) *jose.Signer {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := jose.NewSigner(secret.New(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))), alg, kid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // says replaces the introspection endpoint.

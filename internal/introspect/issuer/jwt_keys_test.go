@@ -12,6 +12,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/jwks"
 )
 
 // becomesActive looks at a token until it is active. Meanwhile it may only be that its keys cannot be had.
@@ -38,8 +40,8 @@ func TestAdvRotation_AJustPublishedKeyIsFoundWhileAStrangerInventsOne(t *testing
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	look(t, i, k.token(t, nil))
-	look(t, i, sign(t, newSigner(t, "invented"), "at+jwt", k.claims(nil)))
-	next := newSigner(t, "k2")
+	look(t, i, sign(t, jwks.NewSigner(t, "invented"), "at+jwt", k.claims(nil)))
+	next := jwks.NewSigner(t, "k2")
 	k.holds(string(k.signer.Public()), string(next.Public()))
 	becomesActive(t, i, sign(t, next, "at+jwt", k.claims(change{"jti": "new"})))
 }
@@ -47,11 +49,11 @@ func TestAdvRotation_AJustPublishedKeyIsFoundWhileAStrangerInventsOne(t *testing
 func TestAdvRotation_AKeyThatChangedUnderItsNameIsNoVerdictWhileTheKeySetIsDown(t *testing.T) {
 	for _, kid := range []string{"k1", ""} {
 		k := newKeyed(t)
-		k.signer = newSigner(t, kid)
+		k.signer = jwks.NewSigner(t, kid)
 		k.holds(string(k.signer.Public()))
 		i, _ := open(t, "", k.in(authz.ModeJWT))
 		look(t, i, k.token(t, nil))
-		next := newSigner(t, kid)
+		next := jwks.NewSigner(t, kid)
 		k.holds(string(next.Public()))
 		k.goDown()
 		good := sign(t, next, "at+jwt", k.claims(change{"jti": "new"}))
@@ -70,7 +72,7 @@ func TestAdvRotation_AStrangersTokenEndsInARefusal(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	look(t, i, k.token(t, nil))
-	foreign := sign(t, newSigner(t, "invented"), "at+jwt", k.claims(nil))
+	foreign := sign(t, jwks.NewSigner(t, "invented"), "at+jwt", k.claims(nil))
 	for n := range 30 {
 		if c := look(t, i, foreign); c.Active {
 			t.Errorf("time %d: active", n)
@@ -83,7 +85,7 @@ func TestAdvRotation_AStrangersTokenEndsInARefusal(t *testing.T) {
 
 func TestATokenWhoseKeyIsIgnoredIsToldWhy(t *testing.T) {
 	k := newKeyed(t)
-	other := newSigner(t, "k2")
+	other := jwks.NewSigner(t, "k2")
 	padded := strings.Replace(string(k.signer.Public()), `","y"`, `=","y"`, 1)
 	k.holds(padded, string(other.Public()))
 	i, _ := open(t, "", k.in(authz.ModeJWT))
@@ -101,7 +103,7 @@ func TestATokenWhoseKeyIsIgnoredIsToldWhy(t *testing.T) {
 func TestAKeySetThatIsNotThereIsMisconfigured(t *testing.T) {
 	for status, want := range map[int]authz.Kind{404: authz.Misconfigured, 403: authz.Misconfigured, 302: authz.Misconfigured, 429: authz.Unavailable, 503: authz.Unavailable} {
 		k := newKeyed(t)
-		keys := serve(t, says(status, "", ""))
+		keys := serve(t, testkit.Reply(status, "", ""))
 		i, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) { c.Endpoint.JWKSURI = keys.URL + "/jwks" }))
 		for range 3 {
 			if err := noAnswer(t, i, k.token(t, nil), "", want); !strings.Contains(err.Error(), fmt.Sprint(status)) {

@@ -17,6 +17,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect/local"
 	"github.com/authz-sidecar/sidecar/internal/introspect/remote"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // recordedKeys is what package jose keeps of real servers: their key sets, and tokens that those verify.
@@ -200,7 +201,7 @@ func TestJWI5_ARecordedEncryptedResponseIsOpenedAndNoOtherPasses(t *testing.T) {
 	contentType, body := sealed(t, "jwt-response-encrypted")
 	_, plain := sealed(t, "jwt-response-signed")
 	encrypted := func(c *Config) {
-		c.SignedResponse.DecryptionKey = secretFile(t, string(node.Private))
+		c.SignedResponse.DecryptionKey = testkit.SecretFile(t, string(node.Private))
 		// One of the algorithms is for another kind of key, as in the default.
 		c.SignedResponse.EncryptionAlgorithms, c.SignedResponse.EncryptionEncodings = []string{"RSA-OAEP-256", "ECDH-ES"}, []string{"A128GCM"}
 	}

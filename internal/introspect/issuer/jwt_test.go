@@ -18,6 +18,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/jwks"
 )
 
 // refused checks that tokens are inactive, for the reasons given, and that the server was not asked about them.
@@ -250,7 +252,7 @@ func TestBCP3_KeysOfAnotherIssuerDoNotCount(t *testing.T) {
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	refused(t, k, i, map[string]secret.Text{
 		"has a signature that does not verify":                 sign(t, other.signer, "at+jwt", k.claims(nil)),
-		"names no key that is known and fits":                  sign(t, newSigner(t, "k2"), "at+jwt", k.claims(nil)),
+		"names no key that is known and fits":                  sign(t, jwks.NewSigner(t, "k2"), "at+jwt", k.claims(nil)),
 		"was issued by another issuer than the configured one": sign(t, k.signer, "at+jwt", other.claims(nil)),
 	})
 	if other.fetched.Load() != 0 {
@@ -260,7 +262,7 @@ func TestBCP3_KeysOfAnotherIssuerDoNotCount(t *testing.T) {
 
 func TestBCP4_KeysAreNotFetchedFromWhereATokenSays(t *testing.T) {
 	k := newKeyed(t)
-	trap := serve(t, saysJSON(`{}`))
+	trap := serve(t, testkit.ReplyJSON(`{}`))
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	for _, member := range []string{"jku", "x5u"} {
 		header := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"alg":"ES256","typ":"at+jwt","kid":"x","%s":%q}`, member, trap.URL))
@@ -311,7 +313,7 @@ func TestBCP6_EdDSAHasTwoNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, alg := range []string{"EdDSA", "Ed25519"} {
-		s := signerOf(t, key, alg, "k1")
+		s := jwks.SignerOf(t, key, alg, "k1")
 		k.holds(string(s.Public()))
 		i, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) { c.JWT.Algorithms = []string{"EdDSA"} }))
 		if c := look(t, i, sign(t, s, "at+jwt", k.claims(nil))); !c.Active {
@@ -339,14 +341,14 @@ func TestBCP7_UnknownCritAndDuplicateMembersAreRefused(t *testing.T) {
 func TestJWTKeyRotation_ANewKeyIsFoundAndTheRefusalBeforeIsNotKept(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT))
-	next := newSigner(t, "k2")
+	next := jwks.NewSigner(t, "k2")
 	tok := sign(t, next, "at+jwt", k.claims(nil))
 	look(t, i, k.token(t, nil)) // the old keys are known
 	k.holds(string(k.signer.Public()), string(next.Public()))
 	if c := look(t, i, tok); !c.Active {
 		t.Errorf("signed with the new key: %s", c.Inactive.Text)
 	}
-	foreign := sign(t, newSigner(t, "k3"), "at+jwt", k.claims(nil))
+	foreign := sign(t, jwks.NewSigner(t, "k3"), "at+jwt", k.claims(nil))
 	for range 20 {
 		look(t, i, foreign)
 	}
@@ -411,9 +413,9 @@ func TestJWTNeedsNeitherCredentialsNorAnIntrospectionEndpoint(t *testing.T) {
 	mux := http.NewServeMux()
 	as := serve(t, mux.ServeHTTP)
 	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
-		saysJSON(fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q}`, as.URL, as.URL+"/jwks"))(w, r)
+		testkit.ReplyJSON(fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q}`, as.URL, as.URL+"/jwks"))(w, r)
 	})
-	mux.HandleFunc("/jwks", saysJSON(`{"keys":[`+string(k.signer.Public())+`]}`))
+	mux.HandleFunc("/jwks", testkit.ReplyJSON(`{"keys":[`+string(k.signer.Public())+`]}`))
 	i, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) {
 		c.Endpoint.Issuer, c.Endpoint.Client.ID, c.Endpoint.Client.Secret = as.URL, "", secret.Source{}
 	}))
@@ -430,14 +432,14 @@ func TestJWTStaleIfErrorDoesNotOutliveAWithdrawnKey(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []authz.Mode{authz.ModeJWT, authz.ModeJWTThenIntrospect} {
 		k := newKeyed(t)
-		k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
+		k.says(testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
 		i, _ := open(t, "", k.in(mode, func(c *Config) { c.Cache.TTL, c.Cache.StaleIfError = 0, time.Hour }))
 		tok := k.token(t, nil)
 		if c := look(t, i, tok); !c.Active {
 			t.Fatal(c.Inactive.Text)
 		}
 		k.holds() // the issuer takes all its keys back, and a token with another one makes that known
-		foreign := sign(t, newSigner(t, "k2"), "at+jwt", k.claims(nil))
+		foreign := sign(t, jwks.NewSigner(t, "k2"), "at+jwt", k.claims(nil))
 		noAnswer(t, i, foreign, "", authz.Unavailable)
 		for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) { // an empty set counts when it is seen twice
 			_, err := i.Introspect(t.Context(), introspect.Question{Token: tok})
@@ -454,7 +456,7 @@ func TestJWTStaleIfErrorDoesNotOutliveAWithdrawnKey(t *testing.T) {
 func TestJWTStrangersDoNotTakeAllSeatsWhileKeysHang(t *testing.T) {
 	for name, kid := range map[string]string{"unknown key": "k2", "bad signature": "k1"} {
 		synctest.Test(t, func(t *testing.T) {
-			own := newSigner(t, "k1")
+			own := jwks.NewSigner(t, "k1")
 			good := func(jti string) secret.Text {
 				now := time.Now().Unix()
 				return sign(t, own, "at+jwt", map[string]any{
@@ -475,7 +477,7 @@ func TestJWTStrangersDoNotTakeAllSeatsWhileKeysHang(t *testing.T) {
 			time.Sleep(time.Minute)
 			var unknown sync.WaitGroup
 			for range 4 {
-				tok := sign(t, newSigner(t, kid), "at+jwt", map[string]any{})
+				tok := sign(t, jwks.NewSigner(t, kid), "at+jwt", map[string]any{})
 				unknown.Go(func() { _, _ = i.Introspect(t.Context(), introspect.Question{Token: tok}) })
 			}
 			synctest.Wait()

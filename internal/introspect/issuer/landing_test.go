@@ -10,6 +10,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // landing is a ledger that holds refreshes up between the moment their answer is kept and their end.
@@ -59,7 +60,7 @@ func TestEV1_ACallerAfterARevocationDoesNotGetTheEvictedAnswer(t *testing.T) {
 		}
 		answer <- c
 	}()
-	eventually(t, "the question is put", func() bool { return l.of(&l.cached, "inactive false") > misses })
+	testkit.Eventually(t, "the question is put", func() bool { return l.of(&l.cached, "inactive false") > misses })
 	close(l.release)
 	if c := <-answer; c == nil || c.Active {
 		t.Error("the answer that was evicted is used")

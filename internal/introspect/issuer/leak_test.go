@@ -13,6 +13,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // echo answers with everything it was sent, in every place an answer has.
@@ -94,7 +95,7 @@ func TestINT5_NoTokenAndNoSecretLeavesByAnyOtherWay(t *testing.T) {
 }
 
 func TestErrorsNameHostStatusAndCause(t *testing.T) {
-	u := serve(t, says(401, "application/json", `{"error":"invalid_client"}`))
+	u := serve(t, testkit.Reply(401, "application/json", `{"error":"invalid_client"}`))
 	i, _ := open(t, u.URL, nil)
 	want := fmt.Sprintf(`ask %q: status 401, error invalid_client, it refuses the sidecar's credentials or its request`, strings.TrimPrefix(u.URL, "http://"))
 	if _, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)}); err == nil || err.Error() != want {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // alwaysActive is an issuer of a dialect whose answer about every token is active.
@@ -24,7 +25,7 @@ func alwaysActive(t *testing.T, dialect string, mode authz.Mode) (*keyed, *Issue
 // saysIssued answers that a token of the session s1 of alice is active, and was issued some seconds ago.
 func (k *keyed) saysIssued(ago int64) {
 	now := time.Now().Unix()
-	k.says(saysJSON(fmt.Sprintf(`{"active":true,"iss":%q,"aud":%q,"sub":"alice","sid":"s1","client_id":"web","jti":"id-1","iat":%d,"exp":%d}`,
+	k.says(testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"iss":%q,"aud":%q,"sub":"alice","sid":"s1","client_id":"web","jti":"id-1","iat":%d,"exp":%d}`,
 		k.URL, api, now-ago, now+600)))
 }
 
@@ -115,7 +116,7 @@ func TestBCL4_OpaqueTokenIsOverWhenItsServerSaysSo(t *testing.T) {
 			if c := look(t, i, tok); !c.Active {
 				t.Errorf("%s, %s: %s", name, mode, c.Inactive.Text)
 			}
-			k.says(saysJSON(no))
+			k.says(testkit.ReplyJSON(no))
 			evict(t, i, authz.Revocation{SessionID: "s1", At: time.Now(), Event: true})
 			if c := look(t, i, tok); c.Active {
 				t.Errorf("%s, %s: active", name, mode)
@@ -165,7 +166,7 @@ func TestBCL4_LogoutOfOneSessionLeavesTokensThatNameAnotherToTheirServer(t *test
 			now := time.Now()
 			evict(t, i, authz.Revocation{SessionID: "s1", At: now, Event: true})
 			evict(t, i, authz.Revocation{Subject: "alice", OfSession: "s1", At: now, Event: true})
-			k.says(saysJSON(fmt.Sprintf(`{"active":true,"iss":%q,"aud":%q,"sub":"alice"}`, k.URL, api)))
+			k.says(testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"iss":%q,"aud":%q,"sub":"alice"}`, k.URL, api)))
 			for sid, want := range map[string]bool{"s1": false, "s2": true, "": false} {
 				c := ofSession(5)
 				if c["sid"] = sid; sid == "" {
@@ -175,7 +176,7 @@ func TestBCL4_LogoutOfOneSessionLeavesTokensThatNameAnotherToTheirServer(t *test
 					t.Errorf("%s, %s, sid %q: active %t: %s", name, mode, sid, got.Active, got.Inactive.Text)
 				}
 			}
-			k.says(saysJSON(no))
+			k.says(testkit.ReplyJSON(no))
 			c := ofSession(5)
 			c["sid"], c["jti"] = "s2", "9"
 			if look(t, i, k.token(t, c)).Active {

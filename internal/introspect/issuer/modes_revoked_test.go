@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // evictSession says that the session of a token is over.
@@ -25,7 +26,7 @@ func TestEV1_ARevokedJWTIsAskedAboutAlthoughItIsValidatedLocally(t *testing.T) {
 		t.Fatal("not validated here")
 	}
 	evictSession(t, i, "s1")
-	k.says(saysJSON(`{"active":false}`))
+	k.says(testkit.ReplyJSON(`{"active":false}`))
 	if c := look(t, i, tok); c.Active || k.asked.Load() != 1 {
 		t.Errorf("active %t after %d questions", c.Active, k.asked.Load())
 	}
@@ -39,11 +40,11 @@ func TestEV1_ARevokedJWTThatItsIssuerStillCallsActiveLivesOn(t *testing.T) {
 	i, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) { c.Cache.RevocationMemory = time.Hour }))
 	tok := k.token(t, change{"sid": "s1"})
 	evictSession(t, i, "s1")
-	k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
+	k.says(testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
 	if c := look(t, i, tok); !c.Active || c.Source != authz.BothSources {
 		t.Errorf("source %q: %s", c.Source, c.Inactive.Text)
 	}
-	k.says(says(http.StatusBadGateway, "", ""))
+	k.says(testkit.Reply(http.StatusBadGateway, "", ""))
 	tok = k.token(t, change{"sid": "s1", "jti": "2"})
 	noAnswer(t, i, tok, "", authz.Unavailable)
 }
@@ -76,7 +77,7 @@ func TestEV3_WhatOnlyTheTokenItselfSaysCanBeRevokedToo(t *testing.T) {
 		"tenant":   {Tenant: "t1"},
 	} {
 		k := newKeyed(t)
-		k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
+		k.says(testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
 		i, _ := open(t, "", k.in(authz.ModeJWTThenIntrospect, withTenant))
 		tok := k.token(t, change{"email": "Alice@example.org", "username": "alice.a", "org": "t1"})
 		if c := look(t, i, tok); !c.Active {
@@ -85,7 +86,7 @@ func TestEV3_WhatOnlyTheTokenItselfSaysCanBeRevokedToo(t *testing.T) {
 		if n, err := i.Evict(v); n != 1 || err != nil {
 			t.Errorf("%s: %d answers are evicted: %v", name, n, err)
 		}
-		k.says(saysJSON(`{"active":false}`))
+		k.says(testkit.ReplyJSON(`{"active":false}`))
 		if c := look(t, i, tok); c.Active {
 			t.Errorf("%s: a revoked token passes", name)
 		}

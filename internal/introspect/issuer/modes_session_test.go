@@ -9,6 +9,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // TestEV1_TheEndOfASessionEndsItsTokensInEveryMode: answers are kept for an hour. The first request after the event
@@ -43,7 +44,7 @@ func TestEV1_TheEndOfASessionEndsItsTokensInEveryMode(t *testing.T) {
 				token := r.PostFormValue("token")
 				sid, _ := sessions.Load(token)
 				_, inactive := revoked.Load(token)
-				saysJSON(fmt.Sprintf(`{"active":%t,"iss":%q,"aud":%q,"sub":"alice","sid":%q,"client_id":"web"}`, !inactive, k.URL, api, sid))(w, r)
+				testkit.ReplyJSON(fmt.Sprintf(`{"active":%t,"iss":%q,"aud":%q,"sub":"alice","sid":%q,"client_id":"web"}`, !inactive, k.URL, api, sid))(w, r)
 			})
 			token := func(sid string) secret.Text {
 				tok := secret.New("an-opaque-token-of-" + sid)

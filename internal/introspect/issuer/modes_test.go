@@ -11,6 +11,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect/remote"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/jwks"
 )
 
 func TestModes_JWTThenIntrospectAsksOnlyAboutWhatIsGoodSoFar(t *testing.T) {
@@ -27,11 +29,11 @@ func TestModes_JWTThenIntrospectAsksOnlyAboutWhatIsGoodSoFar(t *testing.T) {
 	if k.asked.Load() != 0 {
 		t.Error("the server was asked about tokens that are no good")
 	}
-	k.says(saysJSON(`{"active":false}`))
+	k.says(testkit.ReplyJSON(`{"active":false}`))
 	if c := look(t, i, k.token(t, nil)); c.Active || k.asked.Load() != 1 {
 		t.Errorf("a revoked token: active %t after %d questions", c.Active, k.asked.Load())
 	}
-	k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q,"scope":"write","sid":"s"}`, api)))
+	k.says(testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"aud":%q,"scope":"write","sid":"s"}`, api)))
 	c := look(t, i, k.token(t, change{"jti": "2"}))
 	if !c.Active || c.Source != authz.BothSources || c.Scopes[0] != "write" || c.Subject.ID != "alice" || c.ID != "2" || c.SessionID != "s" {
 		t.Errorf("active %t, source %q, scopes %q, subject %q: %s", c.Active, c.Source, c.Scopes, c.Subject.ID, c.Inactive.Text)
@@ -41,9 +43,9 @@ func TestModes_JWTThenIntrospectAsksOnlyAboutWhatIsGoodSoFar(t *testing.T) {
 func TestModes_AServerThatDoesNotAnswerIsNoReasonToBelieveTheTokenAlone(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWTThenIntrospect))
-	k.says(says(http.StatusBadGateway, "", ""))
+	k.says(testkit.Reply(http.StatusBadGateway, "", ""))
 	noAnswer(t, i, k.token(t, nil), "", authz.Unavailable)
-	k.says(says(http.StatusUnauthorized, "application/json", `{"error":"invalid_client"}`))
+	k.says(testkit.Reply(http.StatusUnauthorized, "application/json", `{"error":"invalid_client"}`))
 	noAnswer(t, i, k.token(t, nil), "", authz.Misconfigured)
 }
 
@@ -66,7 +68,7 @@ func TestModes_TwoSourcesMustAgree(t *testing.T) {
 		{change{"cnf": map[string]any{"jkt": "a"}}, `"cnf":{"jkt":"a"}`, ""},
 		{nil, `"token_use":"refresh_token"`, ""},
 	} {
-		k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q,%s}`, api, c.answer)))
+		k.says(testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"aud":%q,%s}`, api, c.answer)))
 		if c.claims == nil {
 			c.claims = change{}
 		}
@@ -100,7 +102,7 @@ func TestModes_ABindingIsNeverLostAndTheEarlierEndHolds(t *testing.T) {
 		{change{"exp": now + 100}, `"x":1`, "", now + 100},
 		{change{"cnf": bound, "exp": now + 100}, `"cnf":null`, "a", now + 100},
 	} {
-		k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q,%s}`, api, c.answer)))
+		k.says(testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"aud":%q,%s}`, api, c.answer)))
 		c.claims["x"] = n
 		got := look(t, i, k.token(t, c.claims))
 		if got.Confirmation.JKT != c.jkt || int64(got.ExpiresAt) != c.expires {
@@ -112,7 +114,7 @@ func TestModes_ABindingIsNeverLostAndTheEarlierEndHolds(t *testing.T) {
 func TestModes_IntrospectOpaqueAsksAboutAllThatIsNoSignedJWT(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeIntrospectOpaque))
-	k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
+	k.says(testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
 	b := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 	opaque := []string{
 		testToken, "a.b.c", b("opaque") + "." + b("x") + "." + b("y"),
@@ -127,7 +129,7 @@ func TestModes_IntrospectOpaqueAsksAboutAllThatIsNoSignedJWT(t *testing.T) {
 	if c := look(t, i, k.token(t, nil)); !c.Active || c.Source != authz.LocalJWT {
 		t.Errorf("a JWT: %s", c.Inactive.Text)
 	}
-	if c := look(t, i, sign(t, newSigner(t, "x"), "at+jwt", k.claims(nil))); c.Active {
+	if c := look(t, i, sign(t, jwks.NewSigner(t, "x"), "at+jwt", k.claims(nil))); c.Active {
 		t.Error("a JWT that does not verify")
 	}
 	if n := k.asked.Load(); n != int64(len(opaque)) {
@@ -142,7 +144,7 @@ func TestModes_AnEntrypointMayDemandAnother(t *testing.T) {
 	if c := look(t, i, tok); !c.Active || k.asked.Load() != 0 {
 		t.Fatalf("%s, asked %d", c.Inactive.Text, k.asked.Load())
 	}
-	k.says(saysJSON(`{"active":false}`))
+	k.says(testkit.ReplyJSON(`{"active":false}`))
 	for n, m := range []authz.Mode{authz.ModeIntrospect, authz.ModeJWTThenIntrospect} {
 		if c := lookIn(t, i, tok, m); c.Active || k.asked.Load() != int64(n+1) {
 			t.Errorf("%s: active %t: the answer of another mode was used", m, c.Active)
@@ -185,7 +187,7 @@ func TestModes_AskLooksAsARequestWould(t *testing.T) {
 		t.Errorf("%+v: %v", a.Claims, err)
 	}
 	i, _ = open(t, "", k.in(authz.ModeJWTThenIntrospect))
-	k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
+	k.says(testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
 	a, err = i.Ask(t.Context(), k.token(t, nil))
 	if err != nil || a.Claims.Source != authz.BothSources || a.Status != 200 || a.Endpoint != k.URL+"/introspect" {
 		t.Errorf("%+v: %v", a, err)

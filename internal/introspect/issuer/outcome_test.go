@@ -17,6 +17,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect/cache"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // twice asks twice and reports how often the server was reached.
@@ -34,45 +35,45 @@ func TestAnswersThatAreNoAnswerAreErrorsAndNeverKept(t *testing.T) {
 		answer http.HandlerFunc
 		want   authz.Kind
 	}{
-		{"INT-8: 401 is about the credentials", says(401, "application/json", `{"error":"invalid_client"}`), authz.Misconfigured},
-		{"INT-8: 401 without body", says(401, "", ""), authz.Misconfigured},
-		{"INT-8b: 400 invalid_client", says(400, "application/json", `{"error":"invalid_client"}`), authz.Misconfigured},
-		{"INT-8b: 400 unauthorized_client", says(400, "application/json", `{"error":"unauthorized_client"}`), authz.Misconfigured},
-		{"INT-8b: 400 about a bad hint", says(400, "application/json", `{"error":"invalid_request","error_description":"Unsupported token type."}`), authz.Misconfigured},
-		{"INT-8b: 400 without JSON", says(400, "text/html", page), authz.Misconfigured},
-		{"INT-8b: unsupported_token_type that is no JSON", says(400, "text/plain", `{"error":"unsupported_token_type"}`), authz.Misconfigured},
-		{"INT-8b: unsupported_token_type with another status", says(403, "application/json", `{"error":"unsupported_token_type"}`), authz.Misconfigured},
-		{"INT-8b: 403 HTML", says(403, "text/html", page), authz.Misconfigured},
-		{"404", says(404, "application/json", `{"error":"Realm does not exist"}`), authz.Misconfigured},
-		{"405", says(405, "", ""), authz.Misconfigured},
-		{"a refusal that says active", says(403, "application/json", `{"active":true}`), authz.Misconfigured},
-		{"408, mostly of a gateway before the server", says(408, "", ""), authz.Unavailable},
-		{"425", says(425, "", ""), authz.Unavailable},
-		{"INT-9: 429", says(429, "", ""), authz.Unavailable},
-		{"INT-9: 500", says(500, "application/json", `{"active":true}`), authz.Unavailable},
-		{"INT-9: 500 that says inactive", says(500, "application/json", `{"active":false}`), authz.Unavailable},
-		{"INT-9: 503", says(503, "text/html", page), authz.Unavailable},
-		{"trap 3: 204", says(204, "", ""), authz.Unavailable},
-		{"201 with an answer", says(201, "application/json", `{"active":true}`), authz.Unavailable},
-		{"trap 2: 200 with HTML", says(200, "text/html", page), authz.Unavailable},
-		{"200 with HTML that calls itself JSON", saysJSON(page), authz.Unavailable},
-		{"200 with JSON that calls itself HTML", says(200, "text/html", `{"active":true}`), authz.Unavailable},
-		{"200 without content type", says(200, " ", `{"active":true}`), authz.Unavailable},
-		{"a signed answer", says(200, "application/token-introspection+jwt", `{"active":true}`), authz.Unavailable},
-		{"an empty body", saysJSON(""), authz.Unavailable},
-		{"an array", saysJSON(`[{"active":true}]`), authz.Unavailable},
-		{"null", saysJSON(`null`), authz.Unavailable},
-		{"two objects", saysJSON(`{"active":true}{"active":true}`), authz.Unavailable},
-		{"a cut object", saysJSON(`{"active":true`), authz.Unavailable},
-		{"trap 24: duplicate members", saysJSON(`{"active":false,"active":true}`), authz.Unavailable},
-		{"trap 24: duplicate members deeper", saysJSON(`{"active":true,"cnf":{"jkt":"a","jkt":"b"}}`), authz.Unavailable},
-		{"invalid UTF-8", saysJSON("{\"active\":true,\"sub\":\"\xff\"}"), authz.Unavailable},
-		{"trap 25: 10 MB", saysJSON(`{"active":true,"x":"` + strings.Repeat("a", 10<<20) + `"}`), authz.Unavailable},
+		{"INT-8: 401 is about the credentials", testkit.Reply(401, "application/json", `{"error":"invalid_client"}`), authz.Misconfigured},
+		{"INT-8: 401 without body", testkit.Reply(401, "", ""), authz.Misconfigured},
+		{"INT-8b: 400 invalid_client", testkit.Reply(400, "application/json", `{"error":"invalid_client"}`), authz.Misconfigured},
+		{"INT-8b: 400 unauthorized_client", testkit.Reply(400, "application/json", `{"error":"unauthorized_client"}`), authz.Misconfigured},
+		{"INT-8b: 400 about a bad hint", testkit.Reply(400, "application/json", `{"error":"invalid_request","error_description":"Unsupported token type."}`), authz.Misconfigured},
+		{"INT-8b: 400 without JSON", testkit.Reply(400, "text/html", page), authz.Misconfigured},
+		{"INT-8b: unsupported_token_type that is no JSON", testkit.Reply(400, "text/plain", `{"error":"unsupported_token_type"}`), authz.Misconfigured},
+		{"INT-8b: unsupported_token_type with another status", testkit.Reply(403, "application/json", `{"error":"unsupported_token_type"}`), authz.Misconfigured},
+		{"INT-8b: 403 HTML", testkit.Reply(403, "text/html", page), authz.Misconfigured},
+		{"404", testkit.Reply(404, "application/json", `{"error":"Realm does not exist"}`), authz.Misconfigured},
+		{"405", testkit.Reply(405, "", ""), authz.Misconfigured},
+		{"a refusal that says active", testkit.Reply(403, "application/json", `{"active":true}`), authz.Misconfigured},
+		{"408, mostly of a gateway before the server", testkit.Reply(408, "", ""), authz.Unavailable},
+		{"425", testkit.Reply(425, "", ""), authz.Unavailable},
+		{"INT-9: 429", testkit.Reply(429, "", ""), authz.Unavailable},
+		{"INT-9: 500", testkit.Reply(500, "application/json", `{"active":true}`), authz.Unavailable},
+		{"INT-9: 500 that says inactive", testkit.Reply(500, "application/json", `{"active":false}`), authz.Unavailable},
+		{"INT-9: 503", testkit.Reply(503, "text/html", page), authz.Unavailable},
+		{"trap 3: 204", testkit.Reply(204, "", ""), authz.Unavailable},
+		{"201 with an answer", testkit.Reply(201, "application/json", `{"active":true}`), authz.Unavailable},
+		{"trap 2: 200 with HTML", testkit.Reply(200, "text/html", page), authz.Unavailable},
+		{"200 with HTML that calls itself JSON", testkit.ReplyJSON(page), authz.Unavailable},
+		{"200 with JSON that calls itself HTML", testkit.Reply(200, "text/html", `{"active":true}`), authz.Unavailable},
+		{"200 without content type", testkit.Reply(200, " ", `{"active":true}`), authz.Unavailable},
+		{"a signed answer", testkit.Reply(200, "application/token-introspection+jwt", `{"active":true}`), authz.Unavailable},
+		{"an empty body", testkit.ReplyJSON(""), authz.Unavailable},
+		{"an array", testkit.ReplyJSON(`[{"active":true}]`), authz.Unavailable},
+		{"null", testkit.ReplyJSON(`null`), authz.Unavailable},
+		{"two objects", testkit.ReplyJSON(`{"active":true}{"active":true}`), authz.Unavailable},
+		{"a cut object", testkit.ReplyJSON(`{"active":true`), authz.Unavailable},
+		{"trap 24: duplicate members", testkit.ReplyJSON(`{"active":false,"active":true}`), authz.Unavailable},
+		{"trap 24: duplicate members deeper", testkit.ReplyJSON(`{"active":true,"cnf":{"jkt":"a","jkt":"b"}}`), authz.Unavailable},
+		{"invalid UTF-8", testkit.ReplyJSON("{\"active\":true,\"sub\":\"\xff\"}"), authz.Unavailable},
+		{"trap 25: 10 MB", testkit.ReplyJSON(`{"active":true,"x":"` + strings.Repeat("a", 10<<20) + `"}`), authz.Unavailable},
 		{"a gzip bomb", gzipBomb, authz.Unavailable},
 		{"broken gzip", brokenGzip, authz.Unavailable},
 		{"a connection that is cut", hangUp, authz.Unavailable},
 		{"a body that is cut", cutBody, authz.Unavailable},
-		{"exp that is a string", saysJSON(`{"active":true,"exp":"1795354082"}`), authz.Unavailable},
+		{"exp that is a string", testkit.ReplyJSON(`{"active":true,"exp":"1795354082"}`), authz.Unavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			u := serve(t, c.answer)
@@ -135,7 +136,7 @@ func TestAnAnswerIsReadByItsTypeWhateverElseIsInTheHeader(t *testing.T) {
 		"application/json; charset=", "application/json; charset=utf-8, application/json", "application/json;", "APPLICATION/JSON", "application/json; charset=utf-8; charset=utf-8",
 	} {
 		for _, mark := range []string{"", "\ufeff"} {
-			u := serve(t, says(200, contentType, mark+`{"active":true}`))
+			u := serve(t, testkit.Reply(200, contentType, mark+`{"active":true}`))
 			i, _ := open(t, u.URL, nil)
 			if !ask(t, i).Active {
 				t.Errorf("%q, mark %q: not active", contentType, mark)
@@ -149,7 +150,7 @@ func TestINT6_OnlyTrueIsActive(t *testing.T) {
 		`{}`, `{"active":null}`, `{"active":"true"}`, `{"active":1}`, `{"active":[true]}`, `{"active":{}}`, `{"Active":true}`, `{"active":"false"}`,
 	} {
 		t.Run(body, func(t *testing.T) {
-			u := serve(t, saysJSON(body))
+			u := serve(t, testkit.ReplyJSON(body))
 			i, l := open(t, u.URL, nil)
 			n := twice(t, u, i, func() {
 				if c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New("tok-123456")}); authz.KindOf(err) != authz.Unavailable {
@@ -168,7 +169,7 @@ func TestINT6_OnlyTrueIsActive(t *testing.T) {
 
 func TestINT7_InactiveIsAnAnswerAndKept(t *testing.T) {
 	for _, body := range []string{`{"active":false}`, ` { "active" : false , "exp":"x" } `} {
-		u := serve(t, saysJSON(body))
+		u := serve(t, testkit.ReplyJSON(body))
 		i, _ := open(t, u.URL, nil)
 		n := twice(t, u, i, func() {
 			if c := ask(t, i); c.Active || c.Raw != nil || c.Inactive.Text == "" {
@@ -183,7 +184,7 @@ func TestINT7_InactiveIsAnAnswerAndKept(t *testing.T) {
 
 func TestINT8b_A400ThatIsAboutTheTokenIsInactiveAndKept(t *testing.T) {
 	for _, code := range []string{"unsupported_token_type", "invalid_token"} {
-		u := serve(t, says(400, "application/json; charset=", "\ufeff"+`{"error":"`+code+`","error_description":"x \ud83d"}`))
+		u := serve(t, testkit.Reply(400, "application/json; charset=", "\ufeff"+`{"error":"`+code+`","error_description":"x \ud83d"}`))
 		i, _ := open(t, u.URL, nil)
 		n := twice(t, u, i, func() {
 			if ask(t, i).Active {
@@ -199,9 +200,9 @@ func TestINT8b_A400ThatIsAboutTheTokenIsInactiveAndKept(t *testing.T) {
 // Where the sidecar shows a token of its own, invalid_token may be said of that one: then a good token must not be
 // refused.
 func TestINT8b_InvalidTokenMayBeAboutTheTokenOfTheSidecar(t *testing.T) {
-	u := serve(t, says(400, "application/json", `{"error":"invalid_token"}`))
+	u := serve(t, testkit.Reply(400, "application/json", `{"error":"invalid_token"}`))
 	i, _ := open(t, u.URL, func(c *Config) {
-		c.Endpoint.Client.Auth, c.Endpoint.Client.Secret = "bearer", secretFile(t, "own-token")
+		c.Endpoint.Client.Auth, c.Endpoint.Client.Secret = "bearer", testkit.SecretFile(t, "own-token")
 	})
 	if c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New("tok-123456")}); authz.KindOf(err) != authz.Misconfigured {
 		t.Errorf("claims %+v, %v", c, err)
@@ -227,7 +228,7 @@ func TestWithoutABooleanActiveNothingCachedIsDropped(t *testing.T) {
 }
 
 func TestAnActiveAnswerWithAPastExpIsNotUsableAndNotKept(t *testing.T) {
-	u := serve(t, saysJSON(`{"active":true,"sub":"a","exp":1000}`))
+	u := serve(t, testkit.ReplyJSON(`{"active":true,"sub":"a","exp":1000}`))
 	i, _ := open(t, u.URL, nil)
 	n := twice(t, u, i, func() {
 		if c := ask(t, i); c.Usable(time.Now()).Text != "has expired" {
@@ -240,7 +241,7 @@ func TestAnActiveAnswerWithAPastExpIsNotUsableAndNotKept(t *testing.T) {
 }
 
 func TestINT11_ARefusalOfOursIsNotKept(t *testing.T) {
-	u := serve(t, saysJSON(`{"active":true,"aud":"x","iss":"https://b"}`))
+	u := serve(t, testkit.ReplyJSON(`{"active":true,"aud":"x","iss":"https://b"}`))
 	i, l := open(t, u.URL, func(c *Config) { c.Dialect.Audience = []string{"api"} })
 	ask(t, i)
 	ask(t, i)
@@ -251,7 +252,7 @@ func TestINT11_ARefusalOfOursIsNotKept(t *testing.T) {
 
 func TestINT5_RedirectsAreNotFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		target := serve(t, saysJSON(`{"active":true}`))
+		target := serve(t, testkit.ReplyJSON(`{"active":true}`))
 		u := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, target.URL, status) })
 		i, _ := open(t, u.URL, nil)
 		refusal(t, i, authz.Misconfigured)
@@ -347,7 +348,7 @@ func TestAClosedPortIsUnavailable(t *testing.T) {
 }
 
 func TestPlainHTTPBehindAnHTTPSAddressIsMisconfigured(t *testing.T) {
-	u := serve(t, saysJSON(`{"active":true}`))
+	u := serve(t, testkit.ReplyJSON(`{"active":true}`))
 	i, _ := open(t, strings.Replace(u.URL, "http:", "https:", 1), nil)
 	if e := refusal(t, i, authz.Misconfigured); !strings.Contains(e.Error(), "this port speaks plain HTTP") {
 		t.Errorf("cause %q", e)

@@ -12,6 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/introspect/cache"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // The server calls every JWT active, for ever. Each token is ended by an event while it is in use, and no request
@@ -33,10 +34,10 @@ func TestBCL4_NoRequestAfterALogoutUsesTheTokenThatItEnded(t *testing.T) {
 				answer := fmt.Sprintf(`{"active":true,"iss":%q,"aud":%q,"sub":"alice","iat":%d}`, k.URL, api, time.Now().Unix()-5)
 				k.says(func(w http.ResponseWriter, r *http.Request) {
 					if down.Load() {
-						says(http.StatusBadGateway, "", "")(w, r)
+						testkit.Reply(http.StatusBadGateway, "", "")(w, r)
 						return
 					}
-					saysJSON(answer)(w, r)
+					testkit.ReplyJSON(answer)(w, r)
 				})
 				i, _ := open(t, "", k.in(mode, func(c *Config) {
 					c.Dialect.Dialect, c.Cache.RevocationMemory = "duende", time.Hour

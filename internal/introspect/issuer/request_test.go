@@ -11,6 +11,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 func speaking(name string) func(*Config) {
@@ -27,7 +28,7 @@ func TestGoogleIsAskedByItsOwnForm(t *testing.T) {
 	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		got <- r.Method + " " + r.URL.RequestURI() + " " + string(b)
-		saysJSON(`{"azp":"c","aud":"c","sub":"1","scope":"a","exp":"4000000000"}`)(w, r)
+		testkit.ReplyJSON(`{"azp":"c","aud":"c","sub":"1","scope":"a","exp":"4000000000"}`)(w, r)
 	})
 	i, _ := open(t, u.URL+"/tokeninfo", speaking("google"))
 	c := ask(t, i)
@@ -49,7 +50,7 @@ func TestGitHubIsAskedByJSONAndBasic(t *testing.T) {
 		}
 		id, password, _ := r.BasicAuth()
 		got <- asked{r.Method + " " + r.URL.RequestURI(), r.Header.Get("Content-Type"), r.Header.Get("Accept"), id, password, body["access_token"]}
-		says(200, "application/json; charset=utf-8", `{"scopes":["repo"],"token":"`+testToken+`","hashed_token":"25f9","app":{"client_id":"Iv1"},"created_at":"2023-11-14T22:13:20Z","expires_at":null,"user":{"login":"octocat","id":1,"type":"User"}}`)(w, r)
+		testkit.Reply(200, "application/json; charset=utf-8", `{"scopes":["repo"],"token":"`+testToken+`","hashed_token":"25f9","app":{"client_id":"Iv1"},"created_at":"2023-11-14T22:13:20Z","expires_at":null,"user":{"login":"octocat","id":1,"type":"User"}}`)(w, r)
 	})
 	i, _ := open(t, u.URL+"/applications/Iv1/token", func(c *Config) {
 		speaking("github")(c)
@@ -68,7 +69,7 @@ func TestGitHubIsAskedByJSONAndBasic(t *testing.T) {
 }
 
 func TestATokenThatIsNoUTF8IsInactive(t *testing.T) {
-	u := serve(t, says(404, "application/json", `{"message":"Not Found"}`))
+	u := serve(t, testkit.Reply(404, "application/json", `{"message":"Not Found"}`))
 	i, _ := open(t, u.URL, speaking("github"))
 	c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New("a\xffb")})
 	if err != nil || c.Active || u.calls.Load() != 1 {
@@ -81,11 +82,11 @@ func TestTrap3_StatusesThatSayInactiveAreAnswersAndKept(t *testing.T) {
 		dialect string
 		answer  http.HandlerFunc
 	}{
-		{"curity", says(204, "", "")},
-		{"google", says(400, "application/json; charset=utf-8", `{"error":"invalid_token","error_description":"Invalid Value"}`)},
-		{"github", says(404, "application/json; charset=utf-8", `{"message":"Not Found"}`)},
-		{"authentik", saysJSON(`{"active":false}`)}, // what it says to wrong credentials, too
-		{"authentik", saysJSON(`{"active":false,"sub":"u","scope":"a"}`)},
+		{"curity", testkit.Reply(204, "", "")},
+		{"google", testkit.Reply(400, "application/json; charset=utf-8", `{"error":"invalid_token","error_description":"Invalid Value"}`)},
+		{"github", testkit.Reply(404, "application/json; charset=utf-8", `{"message":"Not Found"}`)},
+		{"authentik", testkit.ReplyJSON(`{"active":false}`)}, // what it says to wrong credentials, too
+		{"authentik", testkit.ReplyJSON(`{"active":false,"sub":"u","scope":"a"}`)},
 	} {
 		u := serve(t, c.answer)
 		i, l := open(t, u.URL, speaking(c.dialect))
@@ -106,19 +107,19 @@ func TestINT8_WhatIsOursIsNotInactiveInAnyDialect(t *testing.T) {
 		answer  http.HandlerFunc
 		want    authz.Kind
 	}{
-		{"github", says(401, "application/json", `{"message":"Bad credentials"}`), authz.Misconfigured},
-		{"github", says(404, "text/html", "<html>"), authz.Misconfigured},
-		{"github", says(422, "application/json", `{"message":"Validation Failed"}`), authz.Misconfigured},
-		{"github", says(204, "", ""), authz.Unavailable},
-		{"google", says(400, "application/json", `{"error":"invalid_request"}`), authz.Misconfigured},
-		{"google", says(400, "text/html", "<html>"), authz.Misconfigured},
-		{"curity", says(503, "", ""), authz.Unavailable},
-		{"curity", says(404, "", ""), authz.Misconfigured},
-		{"zitadel", says(401, "text/plain", "ErrorType=unauthorized_client Parent=invalid secret"), authz.Misconfigured},
-		{"wso2", says(401, "application/json", `{"code":401,"message":"","description":"","traceId":"x"}`), authz.Misconfigured},
-		{"keycloak", says(403, "application/json", `{"error":"invalid_request","error_description":"Client not allowed."}`), authz.Misconfigured},
-		{"rfc7662", says(204, "", ""), authz.Unavailable},
-		{"rfc7662", says(404, "application/json", `{}`), authz.Misconfigured},
+		{"github", testkit.Reply(401, "application/json", `{"message":"Bad credentials"}`), authz.Misconfigured},
+		{"github", testkit.Reply(404, "text/html", "<html>"), authz.Misconfigured},
+		{"github", testkit.Reply(422, "application/json", `{"message":"Validation Failed"}`), authz.Misconfigured},
+		{"github", testkit.Reply(204, "", ""), authz.Unavailable},
+		{"google", testkit.Reply(400, "application/json", `{"error":"invalid_request"}`), authz.Misconfigured},
+		{"google", testkit.Reply(400, "text/html", "<html>"), authz.Misconfigured},
+		{"curity", testkit.Reply(503, "", ""), authz.Unavailable},
+		{"curity", testkit.Reply(404, "", ""), authz.Misconfigured},
+		{"zitadel", testkit.Reply(401, "text/plain", "ErrorType=unauthorized_client Parent=invalid secret"), authz.Misconfigured},
+		{"wso2", testkit.Reply(401, "application/json", `{"code":401,"message":"","description":"","traceId":"x"}`), authz.Misconfigured},
+		{"keycloak", testkit.Reply(403, "application/json", `{"error":"invalid_request","error_description":"Client not allowed."}`), authz.Misconfigured},
+		{"rfc7662", testkit.Reply(204, "", ""), authz.Unavailable},
+		{"rfc7662", testkit.Reply(404, "application/json", `{}`), authz.Misconfigured},
 	} {
 		u := serve(t, c.answer)
 		i, _ := open(t, u.URL, speaking(c.dialect))
@@ -130,7 +131,7 @@ func TestINT8_WhatIsOursIsNotInactiveInAnyDialect(t *testing.T) {
 
 func TestTrap7_PrefixesOfRefreshTokensAreRefusedUnasked(t *testing.T) {
 	for token, dialect := range map[string]string{"ory_rt_abc.def": "hydra", "ghr_abc": "github"} {
-		u := serve(t, saysJSON(`{"active":true,"token_type":"Bearer"}`))
+		u := serve(t, testkit.ReplyJSON(`{"active":true,"token_type":"Bearer"}`))
 		i, _ := open(t, u.URL, speaking(dialect))
 		c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(token)})
 		if err != nil || c.Active || u.calls.Load() != 0 {
@@ -185,7 +186,7 @@ func TestINT11_GoogleWithoutAudienceIsAFault(t *testing.T) {
 			t.Errorf("%s: faults %q", name, got)
 		}
 	}
-	u := serve(t, saysJSON(`{"azp":"other","aud":"other","sub":"1","scope":"a","exp":"4000000000"}`))
+	u := serve(t, testkit.ReplyJSON(`{"azp":"other","aud":"other","sub":"1","scope":"a","exp":"4000000000"}`))
 	i, _ := open(t, u.URL, speaking("google"))
 	if c := ask(t, i); c.Active || c.Inactive.Text != `is for another audience: it names "other", configured is "c"` {
 		t.Errorf("%+v", c)

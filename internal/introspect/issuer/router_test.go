@@ -12,6 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/introspect/route"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // jwt is a compact JWS whose signature no key verifies.
@@ -37,7 +38,7 @@ func openAll(t testing.TB, change ...func(*Config)) *several {
 	s := &several{}
 	var cfgs []Config
 	for i, c := range change {
-		u := serve(t, saysJSON(`{"active":true}`))
+		u := serve(t, testkit.ReplyJSON(`{"active":true}`))
 		cfg := testConfig(t, u.URL)
 		cfg.Endpoint.Name, cfg.Cache.TTL, cfg.Cache.NegativeTTL = fmt.Sprintf("i%d", i), 0, 0
 		c(&cfg)
@@ -134,11 +135,11 @@ func TestMatchIssuersStandInPlaceOfTheIssuer(t *testing.T) {
 
 func TestAnAnswerMayNameTheIssuerByAnyOfMatchIssuers(t *testing.T) {
 	for iss, want := range map[string]bool{"https://a": true, "https://internal": true, "https://b": false} {
-		i, _ := open(t, serve(t, saysJSON(fmt.Sprintf(`{"active":true,"iss":%q}`, iss))).URL, both(named("https://internal"), matching(route.Match{Issuers: []string{"https://a"}})))
+		i, _ := open(t, serve(t, testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"iss":%q}`, iss))).URL, both(named("https://internal"), matching(route.Match{Issuers: []string{"https://a"}})))
 		if c := ask(t, i); c.Active != want {
 			t.Errorf("%s: active is %t: %s", iss, c.Active, c.Inactive.Text)
 		}
-		i, _ = open(t, serve(t, saysJSON(fmt.Sprintf(`{"active":true,"iss":%q}`, iss))).URL, matching(route.Match{Issuers: []string{"https://a", "https://internal"}}))
+		i, _ = open(t, serve(t, testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"iss":%q}`, iss))).URL, matching(route.Match{Issuers: []string{"https://a", "https://internal"}}))
 		if c := ask(t, i); c.Active != want {
 			t.Errorf("%s, without issuer: active is %t: %s", iss, c.Active, c.Inactive.Text)
 		}

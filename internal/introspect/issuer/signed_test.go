@@ -14,6 +14,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/introspect/remote"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/jwks"
 )
 
 // signedOnly configures a client that takes signed responses only.
@@ -45,7 +47,7 @@ const signedContent = "application/token-introspection+jwt"
 // unkept checks that there is no answer, of which kind, and that nothing is kept and nothing told.
 func unkept(t *testing.T, k *keyed, i *Issuer, name, contentType, body string, want authz.Kind) {
 	t.Helper()
-	k.says(says(http.StatusOK, contentType, body))
+	k.says(testkit.Reply(http.StatusOK, contentType, body))
 	c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)})
 	if c != nil || authz.KindOf(err) != want {
 		t.Errorf("%s: claims %t, kind %v, want %v: %v", name, c != nil, authz.KindOf(err), want, err)
@@ -67,7 +69,7 @@ func TestJWI1_TheMediaTypeIsAskedForAndComparedLoosely(t *testing.T) {
 			if got := r.Header.Values("Accept"); len(got) != 1 || got[0] != signedContent {
 				t.Errorf("Accept %q", got)
 			}
-			says(http.StatusOK, contentType, k.response(t, nil))(w, r)
+			testkit.Reply(http.StatusOK, contentType, k.response(t, nil))(w, r)
 		})
 		if c := ask(t, i); !c.Active || c.Subject.ID != "alice" || c.Scopes[0] != "read" {
 			t.Errorf("%s: %s", contentType, c.Inactive.Text)
@@ -78,7 +80,7 @@ func TestJWI1_TheMediaTypeIsAskedForAndComparedLoosely(t *testing.T) {
 		if got := r.Header.Get("Accept"); got != "application/json" {
 			t.Errorf("Accept %q of a client that wants JSON", got)
 		}
-		saysJSON(`{"active":false}`)(w, r)
+		testkit.ReplyJSON(`{"active":false}`)(w, r)
 	})
 	ask(t, plain)
 }
@@ -98,7 +100,7 @@ func TestJWI2_TypMustBeThatOfAResponse(t *testing.T) {
 func TestJWI3_NothingIsReadFromTheTopLevel(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k))
-	k.says(says(http.StatusOK, signedContent, k.response(t, change{
+	k.says(testkit.Reply(http.StatusOK, signedContent, k.response(t, change{
 		"sub": "mallory", "exp": 1, "scope": "admin", "roles": []string{"admin"}, "active": false, "cnf": map[string]any{"jkt": "x"},
 	})))
 	c := ask(t, i)
@@ -114,7 +116,7 @@ func TestJWI4_AnInactiveTokenHasNoFacts(t *testing.T) {
 	k := newKeyed(t)
 	for _, inner := range []map[string]any{{"active": false}, {"active": false, "sub": "alice"}} {
 		i, _ := open(t, "", signedOnly(k))
-		k.says(says(http.StatusOK, signedContent, k.response(t, change{"token_introspection": inner, "sub": "alice"})))
+		k.says(testkit.Reply(http.StatusOK, signedContent, k.response(t, change{"token_introspection": inner, "sub": "alice"})))
 		if c := ask(t, i); c.Active || c.Subject.ID != "" || c.Raw != nil {
 			t.Errorf("%v: active %t, %q", inner, c.Active, c.Subject.ID)
 		}
@@ -133,8 +135,8 @@ func TestJWI5_TheSignatureMustBeTheIssuersAndOfAListedAlgorithm(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k))
 	good := strings.Split(k.response(t, nil), ".")
-	foreign := &keyed{Server: k.Server, signer: newSigner(t, "k1")}
-	unknown := &keyed{Server: k.Server, signer: newSigner(t, "k2")}
+	foreign := &keyed{Server: k.Server, signer: jwks.NewSigner(t, "k1")}
+	unknown := &keyed{Server: k.Server, signer: jwks.NewSigner(t, "k2")}
 	unkept(t, k, i, "a foreign's signature", signedContent, foreign.response(t, nil), authz.Misconfigured)
 	unkept(t, k, i, "a key that is not known yet", signedContent, unknown.response(t, nil), authz.Unavailable)
 	unkept(t, k, i, "no signature", signedContent, good[0]+"."+good[1]+".", authz.Misconfigured)
@@ -148,11 +150,11 @@ func TestJWI5_TheSignatureMustBeTheIssuersAndOfAListedAlgorithm(t *testing.T) {
 func TestJWI5_ANewKeyOfTheServerIsFound(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k, func(c *Config) { c.Cache.TTL = 0 }))
-	k.says(says(http.StatusOK, signedContent, k.response(t, nil)))
+	k.says(testkit.Reply(http.StatusOK, signedContent, k.response(t, nil)))
 	ask(t, i)
-	next := &keyed{Server: k.Server, signer: newSigner(t, "k2")}
+	next := &keyed{Server: k.Server, signer: jwks.NewSigner(t, "k2")}
 	k.holds(string(next.signer.Public()))
-	k.says(says(http.StatusOK, signedContent, next.response(t, nil)))
+	k.says(testkit.Reply(http.StatusOK, signedContent, next.response(t, nil)))
 	if c := ask(t, i); !c.Active || k.fetched.Load() != 2 {
 		t.Errorf("active %t after %d fetches", c.Active, k.fetched.Load())
 	}
@@ -174,13 +176,13 @@ func TestJWI6_Trap17_AResponseForAnotherClientIsNoAnswer(t *testing.T) {
 	} {
 		unkept(t, k, i, name, signedContent, k.response(t, c), authz.Misconfigured)
 	}
-	k.says(says(http.StatusOK, signedContent, k.response(t, change{"aud": []string{"x", "rs:1"}})))
+	k.says(testkit.Reply(http.StatusOK, signedContent, k.response(t, change{"aud": []string{"x", "rs:1"}})))
 	if !ask(t, i).Active {
 		t.Error("a list with the client in it is refused")
 	}
 	named, _ := open(t, "", signedOnly(k, func(c *Config) { c.SignedResponse.Audience = "orders" }))
 	unkept(t, k, named, "client id where a name is configured", signedContent, k.response(t, nil), authz.Misconfigured)
-	k.says(says(http.StatusOK, signedContent, k.response(t, change{"aud": "orders"})))
+	k.says(testkit.Reply(http.StatusOK, signedContent, k.response(t, change{"aud": "orders"})))
 	if !ask(t, named).Active {
 		t.Error("the configured name is refused")
 	}
@@ -195,7 +197,7 @@ func TestJWI6_AResponseOutsideItsWindowIsNoAnswer(t *testing.T) {
 	}
 	for _, iat := range []any{now - 55, now + 5, float64(now) - 1.403285, jsontext.Value(fmt.Sprint(now) + ".5e0")} {
 		i, _ := open(t, "", signedOnly(k))
-		k.says(says(http.StatusOK, signedContent, k.response(t, change{"iat": iat})))
+		k.says(testkit.Reply(http.StatusOK, signedContent, k.response(t, change{"iat": iat})))
 		if !ask(t, i).Active {
 			t.Errorf("iat %v at %d is refused", iat, now)
 		}
@@ -206,7 +208,7 @@ func TestJWI7_RefusalsOfOurCredentialsStayPlain(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k))
 	for _, status := range []int{http.StatusBadRequest, http.StatusUnauthorized} {
-		k.says(says(status, "application/json", `{"error":"invalid_client"}`))
+		k.says(testkit.Reply(status, "application/json", `{"error":"invalid_client"}`))
 		if err := noAnswer(t, i, secret.New(testToken), "", authz.Misconfigured); !strings.Contains(err.Error(), "invalid_client") {
 			t.Error(err)
 		}
@@ -240,7 +242,7 @@ func TestJWI10_Trap19_APlainAnswerWhereASignedOneIsRequiredIsNone(t *testing.T) 
 func TestJWI_LargeSignedAnswersAreReadUpToTheLimitOfAnswers(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k))
-	k.says(says(http.StatusOK, signedContent, k.response(t, change{"token_introspection": map[string]any{"active": true, "x": strings.Repeat("y", 300_000)}})))
+	k.says(testkit.Reply(http.StatusOK, signedContent, k.response(t, change{"token_introspection": map[string]any{"active": true, "x": strings.Repeat("y", 300_000)}})))
 	if !ask(t, i).Active {
 		t.Error("a large one is refused")
 	}
@@ -250,12 +252,12 @@ func TestJWI_AskTellsWhatWasVerified(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k))
 	body := k.response(t, nil)
-	k.says(says(http.StatusOK, signedContent, body))
+	k.says(testkit.Reply(http.StatusOK, signedContent, body))
 	a, err := i.Ask(t.Context(), secret.New(testToken))
 	if err != nil || string(a.Body) != body || !bytes.HasPrefix(a.Verified, []byte(`{"active":true`)) && !bytes.Contains(a.Verified, []byte(`"active":true`)) {
 		t.Errorf("verified %s: %v", a.Verified, err)
 	}
-	k.says(says(http.StatusOK, signedContent, k.response(t, change{"aud": "x"})))
+	k.says(testkit.Reply(http.StatusOK, signedContent, k.response(t, change{"aud": "x"})))
 	if a, err = i.Ask(t.Context(), secret.New(testToken)); err == nil || a.Verified != nil || len(a.Body) == 0 {
 		t.Errorf("verified %s: %v", a.Verified, err)
 	}
@@ -266,7 +268,7 @@ func TestJWI5_ADecryptionKeyThatCannotBeReadStopsTheStart(t *testing.T) {
 	c := testConfig(t, k.URL)
 	signedOnly(k)(&c)
 	c.SignedResponse.EncryptionAlgorithms, c.SignedResponse.EncryptionEncodings = []string{"ECDH-ES"}, []string{"A128GCM"}
-	for _, s := range []secret.Source{{File: "/nowhere"}, secretFile(t, "no key")} {
+	for _, s := range []secret.Source{{File: "/nowhere"}, testkit.SecretFile(t, "no key")} {
 		c.SignedResponse.DecryptionKey = s
 		if _, err := New(c, Deps{Fingerprints: secret.NewFingerprinter()}); err == nil || !strings.Contains(err.Error(), "decryption_key") {
 			t.Errorf("error %v", err)

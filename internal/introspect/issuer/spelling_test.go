@@ -10,6 +10,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // twin is an ES256 token with the other of its two valid signatures: (r, n-s).
@@ -29,9 +30,9 @@ func twin(t *testing.T, tok secret.Text) secret.Text {
 func TestEV1_RevokedTokenIsOverWithTheOtherECDSASignatureToo(t *testing.T) {
 	for _, mode := range []authz.Mode{authz.ModeJWT, authz.ModeIntrospectOpaque, authz.ModeJWTThenIntrospect} {
 		k := newKeyed(t)
-		k.says(says(502, "", "")) // the endpoint is not what keeps the twin out
+		k.says(testkit.Reply(502, "", "")) // the endpoint is not what keeps the twin out
 		if mode == authz.ModeJWTThenIntrospect {
-			k.says(saysJSON(`{"active":true,"aud":"` + api + `"}`))
+			k.says(testkit.ReplyJSON(`{"active":true,"aud":"` + api + `"}`))
 		}
 		i, _ := open(t, "", k.in(mode, func(c *Config) { c.Cache.RevocationMemory = time.Hour }))
 		tok, other := k.token(t, nil), k.token(t, change{"jti": "2"})
@@ -41,7 +42,7 @@ func TestEV1_RevokedTokenIsOverWithTheOtherECDSASignatureToo(t *testing.T) {
 		if n := evict(t, i, authz.Revocation{Token: tok}); n != 2 {
 			t.Errorf("%s: %d answers evicted, want those of both spellings", mode, n)
 		}
-		k.says(saysJSON(no))
+		k.says(testkit.ReplyJSON(no))
 		for name, spelling := range map[string]secret.Text{"itself": tok, "its twin": twin(t, tok)} {
 			if c := look(t, i, spelling); c.Active {
 				t.Errorf("%s: the revoked token is active as %s", mode, name)
@@ -76,7 +77,7 @@ func TestEV1_EvictionOfATokenReachesItsOtherSpellingsInTheCache(t *testing.T) {
 		"opaque, with dots":            {"v4.local.AAAA", []string{"v4.local.AAAA="}, []string{"v4.local.BBBB", "v4.public.AAAA"}},
 		"of another alphabet":          {"00D!AR0|x:$", nil, []string{"00D!AR0|x:!", "00D!AR0|x"}},
 	} {
-		u := serve(t, saysJSON(`{"active":true}`))
+		u := serve(t, testkit.ReplyJSON(`{"active":true}`))
 		i, _ := open(t, u.URL, nil)
 		for _, tok := range append(append([]string{c.token}, c.same...), c.other...) {
 			if c := look(t, i, secret.New(tok)); !c.Active {

@@ -11,6 +11,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/introspect/local"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // TestOneToleranceForWhatIsNotYetValid: a server whose clock is a little ahead says nbf and iat of a moment to come, in
@@ -31,7 +32,7 @@ func TestOneToleranceForWhatIsNotYetValid(t *testing.T) {
 				}
 			}
 			both, _ := open(t, "", k.in(authz.ModeJWTThenIntrospect, set))
-			k.says(saysJSON(fmt.Sprintf(`{"active":true,"aud":%q,"nbf":%d}`, api, at)))
+			k.says(testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"aud":%q,"nbf":%d}`, api, at)))
 			if got := look(t, both, k.token(t, change{"nbf": at})); got.Usable(now).OK() != good {
 				t.Errorf("%s: both, in %s: %q", name, ahead, got.Usable(now))
 			}
@@ -40,7 +41,7 @@ func TestOneToleranceForWhatIsNotYetValid(t *testing.T) {
 				t.Errorf("%s: an answer, in %s: %q", name, ahead, got.Usable(now))
 			}
 			signed, _ := open(t, "", signedOnly(k, set))
-			k.says(says(http.StatusOK, signedContent, k.response(t, change{"iat": at})))
+			k.says(testkit.Reply(http.StatusOK, signedContent, k.response(t, change{"iat": at})))
 			if _, err := signed.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)}); (err == nil) != good {
 				t.Errorf("%s: a signed response, in %s: %v", name, ahead, err)
 			}
