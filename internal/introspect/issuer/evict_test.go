@@ -72,6 +72,7 @@ func evict(t *testing.T, i *Issuer, v authz.Revocation) int {
 }
 
 func TestEV3_WhateverARevocationNamesIsEvictedAndAskedAboutAgain(t *testing.T) {
+	t.Parallel()
 	for name, v := range byAll() {
 		u := serve(t, testkit.ReplyJSON(told))
 		i, l := open(t, u.URL, withTenant)
@@ -237,6 +238,7 @@ func newGate(t *testing.T) *gate {
 }
 
 func TestTrap10_ARevocationDuringAQuestionWins(t *testing.T) {
+	t.Parallel()
 	for name, v := range byAll() {
 		t.Run(name, func(t *testing.T) {
 			g := newGate(t)
@@ -340,6 +342,7 @@ func TestEV1_AQuestionOvertakenEveryTimeIsUnavailable(t *testing.T) {
 // Every answer counts the revocations that its server knew of: none may be older than the last event
 // before the question.
 func TestEV1_NoAnswerIsOlderThanTheLastRevocation(t *testing.T) {
+	t.Parallel()
 	var known atomic.Int64
 	i, _ := openWired(t, func(c *Config) { c.Cache.TTL, c.Cache.HardTTL = time.Microsecond, time.Hour }, func(*http.Request) (*http.Response, error) {
 		return wireJSON(fmt.Sprintf(`{"active":true,"sid":"s","iat":%d}`, known.Load())), nil

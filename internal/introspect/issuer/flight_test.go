@@ -18,6 +18,7 @@ import (
 )
 
 func TestINT19_FiveHundredCallersShareOneQuestion(t *testing.T) {
+	t.Parallel()
 	entered := make(chan struct{})
 	var once sync.Once
 	u := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -37,6 +37,7 @@ func flood(t *testing.T, i *Issuer, tokens, callers int) {
 }
 
 func TestAFloodOverSocketsLeavesTheGoodTokenCached(t *testing.T) {
+	t.Parallel()
 	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		body := `{"active":false}`
 		if r.FormValue("token") == testToken {

@@ -37,6 +37,7 @@ func becomesActive(t *testing.T, i *Issuer, tok secret.Text) {
 // A good token is never called bad because keys could not be had, or were not fetched again: adversarial cases of a
 // rotation.
 func TestAdvRotation_AJustPublishedKeyIsFoundWhileAStrangerInventsOne(t *testing.T) {
+	t.Parallel()
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	look(t, i, k.token(t, nil))
@@ -47,6 +48,7 @@ func TestAdvRotation_AJustPublishedKeyIsFoundWhileAStrangerInventsOne(t *testing
 }
 
 func TestAdvRotation_AKeyThatChangedUnderItsNameIsNoVerdictWhileTheKeySetIsDown(t *testing.T) {
+	t.Parallel()
 	for _, kid := range []string{"k1", ""} {
 		k := newKeyed(t)
 		k.signer = jwks.NewSigner(t, kid)
@@ -133,6 +135,7 @@ func TestAFailureOfDiscoveryKeepsItsKind(t *testing.T) {
 		}, authz.Misconfigured},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			u, _ := directory(t, c.docs)
 			i, _ := open(t, "", discovering(u.URL))
 			for range 40 {
@@ -146,6 +149,7 @@ func TestAFailureOfDiscoveryKeepsItsKind(t *testing.T) {
 }
 
 func TestACertificateThatIsNotTrustedIsMisconfiguredInEveryDecision(t *testing.T) {
+	t.Parallel()
 	u := newKeyed(t)
 	tls := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(tls.Close)

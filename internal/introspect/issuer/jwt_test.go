@@ -196,6 +196,7 @@ func TestJAT4_EveryRequiredClaimMustBeThere(t *testing.T) {
 }
 
 func TestJAT5_NoFailureOfATokenIsAnError(t *testing.T) {
+	t.Parallel()
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	told := 0

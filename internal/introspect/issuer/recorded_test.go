@@ -122,6 +122,7 @@ func (a recordedAnswer) bytes(t *testing.T) []byte {
 // TestRecordedAnswers replays what eight real servers said through the whole client, and compares outcome and facts
 // with what was written down by hand: INT-6 to INT-9, INT-8b, INT-14, INT-20.
 func TestRecordedAnswers(t *testing.T) {
+	t.Parallel()
 	if got := recordedFolders(t); !slices.Equal(got, slices.Sorted(maps.Keys(recordedServers))) {
 		t.Fatalf("testdata/recorded holds %q", got)
 	}

@@ -18,6 +18,7 @@ func alone(c *Config) {
 // The issuer's clock may be ahead by as much as it may be for a token to be used at all. A token of the moment before
 // an eviction then says that it was issued after it.
 func TestEV1_EvictionReachesTokensOfAnIssuerWhoseClockIsAhead(t *testing.T) {
+	t.Parallel()
 	for name, v := range map[string]authz.Revocation{
 		"sub": {Subject: "alice"}, "client_id": {ClientID: "web"}, "sid": {SessionID: "s1"}, "tenant": {Tenant: "t1"}, "username": {Username: "a"},
 		"several": {Subject: "alice", ClientID: "web"}, "all": {All: true},
