@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	maxHeaderBytes = 16 << 10 // a chain of certificates fits, although nobody looks at it
+	maxHeaderBytes = 16 << 10 // a chain of certificates fits, although it is ignored
 	maxIssuerBytes = 64 << 10 // of a payload in which Issuer looks
 	maxNameBytes   = 256      // of "typ", "alg", "enc" and "kid"
 )
@@ -40,7 +40,7 @@ type compact struct {
 	parts   []string
 }
 
-// split takes s apart. Only what RFC 8725bis section 3.10 allows gets through: the compact form in its alphabet, without
+// split splits s into its parts. It accepts only what RFC 8725bis section 3.10 allows: the compact form in its alphabet, without
 // white space, padding or a JSON serialization.
 func split(s string) (compact, error) {
 	dots := dotsOf(s)

@@ -79,8 +79,8 @@ func decrypts(f family, alg string) bool {
 	return f == familyP256 || f == familyP384 || f == familyP521
 }
 
-// Decrypt returns the JWS inside a compact JWE. It is not verified yet: anybody can encrypt to a public key, and whatever
-// is inside and not signed is refused.
+// Decrypt returns the JWS inside a compact JWE, which is not verified yet: a public key is enough to encrypt. A payload that is not
+// signed is refused.
 func (d *Decrypter) Decrypt(s string) (string, error) {
 	if len(s) > maxEncryptedBytes {
 		return "", malformed("it is too large")
@@ -95,7 +95,7 @@ func (d *Decrypter) Decrypt(s string) (string, error) {
 	if err := c.rejectCritical(); err != nil {
 		return "", err
 	}
-	if _, said := c.members["zip"]; said { // RFC 8725bis: nobody needs it here, and a little of it becomes a lot
+	if _, said := c.members["zip"]; said { // RFC 8725bis section 3.6: a small text can expand to a large one
 		return "", malformed("it is compressed")
 	}
 	if !slices.Contains(d.algorithms, gojose.KeyAlgorithm(c.header.Algorithm)) || !slices.Contains(d.encodings, gojose.ContentEncryption(c.header.Encryption)) {

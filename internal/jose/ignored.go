@@ -55,8 +55,8 @@ func (e *IgnoredKeyError) Unwrap() error { return e.Err }
 
 const maxShown = 64
 
-// shown shortens a text of a key set for a log or an error.
-func shown(s string) string {
+// shorten cuts a text of a key set for a log or an error.
+func shorten(s string) string {
 	if len(s) <= maxShown {
 		return s
 	}
@@ -69,9 +69,9 @@ func shown(s string) string {
 
 // explain adds to bad which ignored key may have signed the token: the one that it names, or a damaged one of its type where one
 // of the two has no name.
-func (r *ring) explain(h Header, bad error) error {
+func (r *keySet) explain(h Header, bad error) error {
 	for _, k := range r.ignored {
-		if h.KeyID != "" && len(r.byID[h.KeyID]) == 0 && k.ID == shown(h.KeyID) {
+		if h.KeyID != "" && len(r.byID[h.KeyID]) == 0 && k.ID == shorten(h.KeyID) {
 			return &IgnoredKeyError{k, true, bad}
 		}
 	}

@@ -1,8 +1,8 @@
-// Package jose verifies what others signed and signs what others verify: compact JWS and JWE (RFC 7515, RFC 7516), and the
-// key sets they need (RFC 7517). Nothing unsigned passes.
+// Package jose verifies and signs compact JWS, decrypts compact JWE (RFC 7515, RFC 7516), and fetches key sets (RFC 7517). An unsigned
+// token is refused.
 //
-// It is strict where the formats are generous: RFC 8725 and its successor are the law here, the cryptography is that of
-// go-jose. What a token says of itself never chooses the key it is verified with, except in VerifyEmbedded.
+// It follows RFC 8725 and its successor where the formats allow more; the cryptography is that of go-jose. The key is never chosen by
+// the header of a token, except in VerifyEmbedded.
 package jose
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Why a token is bad. Every error of Verify, VerifyEmbedded and Decrypt that is no *authz.Error wraps one of them.
+// The causes of a token that is not valid. Every error of Verify, VerifyEmbedded and Decrypt that is no *authz.Error wraps one of them.
 var (
 	ErrMalformed = errors.New("is no well-formed token")
 	ErrType      = errors.New("has a typ that is not expected here")
@@ -64,8 +64,8 @@ type verifier interface {
 	verify(ctx context.Context, c *compact, s string) error
 }
 
-// Verify returns the claims of a compact JWS that one of the keys signed. A plain error means that the token is bad, an
-// *authz.Error that nobody could tell.
+// Verify returns the claims of a compact JWS that one of the keys signed. A plain error means that the token is not valid; an
+// *authz.Error means that there are no keys to tell.
 func Verify(ctx context.Context, s string, e Expect, keys KeySource) (Token, error) {
 	c, err := e.precheck(s)
 	if err != nil {
@@ -86,7 +86,7 @@ func Verify(ctx context.Context, s string, e Expect, keys KeySource) (Token, err
 }
 
 // VerifyEmbedded verifies a compact JWS with the public key in its own header, and returns that key's RFC 7638 SHA-256
-// thumbprint in base64url. It proves only that whoever made the token holds the key: it is for DPoP proofs.
+// thumbprint in base64url. It proves only that the maker of the token holds the key: it is for DPoP proofs (RFC 9449).
 func VerifyEmbedded(s string, e Expect) (t Token, thumbprint string, err error) {
 	c, err := e.precheck(s)
 	if err != nil {
@@ -176,7 +176,7 @@ func (c *compact) signedByOneOf(s string, keys []Key) error {
 	return fmt.Errorf("verify token: it %w", ErrSignature)
 }
 
-// token reads the claims. It is called only when the signature is good.
+// token reads the claims. It is called when the signature has been verified.
 func (c *compact) token() (Token, error) {
 	payload, err := decode(c.parts[1])
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 
 const minRSABits = 2048 // RFC 7518 section 3.3
 
-// family is the kind of key an algorithm needs. One key is of one family, so that no algorithm can be taken for another
-// one: the modulus of an RSA key is never the secret of an HMAC.
+// family is the type of key that an algorithm needs. A key is of one family, so that algorithms cannot be confused: the modulus of an
+// RSA key is never used as the secret of an HMAC (RFC 8725 section 2.1).
 type family uint8
 
 const (
@@ -107,7 +107,7 @@ func Thumbprint(jwk jsontext.Value) (string, error) {
 	return k.thumbprint()
 }
 
-// otherUse is why a key is ignored that is not meant for what is read here.
+// otherUse is the cause of a key that is well formed and meant for something else than signatures.
 type otherUse string
 
 func (o otherUse) Error() string { return string(o) }
@@ -123,13 +123,13 @@ func ignore(index int, jwk jsontext.Value, err error) Ignored {
 	if json.Unmarshal(jwk, &m, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) == nil {
 		id, _ := m.ID.(string)
 		kty, _ := m.Type.(string)
-		i.ID, i.Type = shown(id), shown(kty)
+		i.ID, i.Type = shorten(id), shorten(kty)
 	}
 	return i
 }
 
-// readKey reads a public JWK that may verify signatures. Private and symmetric keys are refused: whoever shows them does not
-// keep them. Certificates and addresses in it are not looked at (BCP-4).
+// readKey reads a public JWK that may verify signatures. Private and symmetric keys are refused: one that is published is no secret
+// any more. Certificates and addresses in it are ignored (BCP-4).
 func readKey(jwk jsontext.Value) (Key, error) {
 	m, ok := ReadClaims(jwk)
 	if !ok {
@@ -158,9 +158,9 @@ func readKey(jwk jsontext.Value) (Key, error) {
 	}
 	switch {
 	case strings.HasPrefix(alg, "RSA-OAEP"), strings.HasPrefix(alg, "ECDH-ES"), alg == "RSA1_5":
-		return Key{}, otherUse(fmt.Sprintf("read key: its alg %q is one for encryption", shown(alg)))
+		return Key{}, otherUse(fmt.Sprintf("read key: its alg %q is one for encryption", shorten(alg)))
 	case alg != "" && familyOf(alg) != k.family:
-		return Key{}, fmt.Errorf("read key: its alg %q is unknown, or not one of such a key", shown(alg))
+		return Key{}, fmt.Errorf("read key: its alg %q is unknown, or not one of such a key", shorten(alg))
 	}
 	return k, nil
 }
@@ -174,7 +174,7 @@ func forSignatures(m Claims) error {
 	case use == "enc":
 		return otherUse(`read key: its use is "enc"`)
 	case use != "" && use != "sig":
-		return fmt.Errorf("read key: its use is %q, which is neither sig nor enc", shown(use))
+		return fmt.Errorf("read key: its use is %q, which is neither sig nor enc", shorten(use))
 	}
 	operations, err := m.Names("key_ops")
 	switch {
@@ -186,8 +186,8 @@ func forSignatures(m Claims) error {
 	return nil
 }
 
-// numbers are the members that hold a key of each type: RFC 7518 section 6, RFC 8037 section 2.
-func numbers(kty string) []string {
+// keyMembers are the members that hold a key of each type: RFC 7518 section 6, RFC 8037 section 2.
+func keyMembers(kty string) []string {
 	switch kty {
 	case "RSA":
 		return []string{"n", "e"}
@@ -204,7 +204,7 @@ func sizeOf(crv string) int {
 	return map[string]int{"P-256": 32, "P-384": 48, "P-521": 66, "Ed25519": 32}[crv]
 }
 
-// public reads the key itself and gives go-jose nothing else to look at. What go-jose refuses without a reason is checked first.
+// public reads the key itself and gives go-jose no other member. What go-jose refuses without a reason is checked first.
 func public(m Claims) (any, error) {
 	kty, err := m.Text("kty")
 	if err != nil || kty == "" {
@@ -213,17 +213,17 @@ func public(m Claims) (any, error) {
 	crv, err := m.Text("crv")
 	only := Claims{"kty": m["kty"]}
 	switch {
-	case numbers(kty) == nil:
+	case keyMembers(kty) == nil:
 		return nil, otherUse("read key: keys of its kty are not used here")
 	case kty != "RSA" && (err != nil || sizeOf(crv) == 0):
-		return nil, otherUse(fmt.Sprintf("read key: its crv %q is not used here", shown(crv)))
+		return nil, otherUse(fmt.Sprintf("read key: its crv %q is not used here", shorten(crv)))
 	case kty == "RSA":
 		crv = "" // it has none, whatever it says
 	default:
 		only["crv"] = m["crv"]
 	}
-	for _, name := range numbers(kty) {
-		if err := m.checkNumber(name, crv); err != nil {
+	for _, name := range keyMembers(kty) {
+		if err := m.checkMember(name, crv); err != nil {
 			return nil, err
 		}
 		only[name] = m[name]
@@ -239,8 +239,8 @@ func public(m Claims) (any, error) {
 	return k.Key, nil
 }
 
-// checkNumber says what is wrong with the text of a number.
-func (c Claims) checkNumber(name, crv string) error {
+// checkMember says what is wrong with a member that holds a part of the key.
+func (c Claims) checkMember(name, crv string) error {
 	s, err := c.Text(name)
 	switch {
 	case err != nil:

@@ -28,40 +28,39 @@ type KeySetConfig struct {
 	Name string
 	// Fetch reads one JWK Set. It bounds what it reads; its errors are *authz.Error.
 	Fetch func(ctx context.Context) ([]byte, error)
-	// RefreshEvery is the age at which the set is fetched again; 0 is an hour. So long a key that was taken back is good.
+	// RefreshEvery is the age at which the set is fetched again; 0 is an hour. A key that was withdrawn is used that long.
 	RefreshEvery time.Duration
-	// UnknownKeyEvery is how often, at most, tokens that no known key verifies make it fetch in the long run; 0 is 5 s. The first
-	// of those fetches are 1/4, 1/2, 1, 2 and 4 s apart. Strangers make such tokens.
+	// UnknownKeyEvery is the least time between two fetches for tokens that no known key verifies; 0 is 5 s. The first of those
+	// fetches are 1/4, 1/2, 1, 2 and 4 s apart. Such tokens need no credentials to make.
 	UnknownKeyEvery time.Duration
-	// MostWaiting bounds how many may wait at once for such a fetch, so that strangers do not take all the room of whoever
-	// asks; more are told to come back. 0 sets no limit.
-	MostWaiting int
-	// LongestWait is how long a token waits, at most, for the time of the next such fetch; 0 is 1 s. One that would wait for longer
-	// is told to come back.
-	LongestWait time.Duration
+	// MaxWaiting bounds the tokens that wait at once for such a fetch; a further one is authz.Unavailable. 0 sets no limit.
+	MaxWaiting int
+	// MaxWait bounds the time that a token waits for the next such fetch; 0 is 1 s. One that would wait for longer is
+	// authz.Unavailable.
+	MaxWait time.Duration
 	// Log may be nil.
 	Log *slog.Logger
 }
 
-// KeySet is a KeySource that fetches its keys when they are first needed and keeps them fresh from then on. Those who wait
-// for a fetch share it. When one does not succeed, the keys of the last one stay in use.
+// KeySet is a KeySource that fetches its keys when they are first needed and keeps them fresh from then on. Callers that wait for a
+// fetch share it. When a fetch fails, the keys of the last one stay in use.
 //
-// Verify calls a token bad only when the keys that do not verify it were fetched after the token came: until then its key may
-// be newer than they are, and the answer is authz.Unavailable. A token whose key is known, and does not verify it, is bad sooner:
-// when it says that it was issued well before the keys were fetched, and that was a moment ago.
+// Verify refuses a token only when the keys that do not verify it were fetched after the token arrived: until then its key may be newer
+// than they are, and the error is authz.Unavailable. A token whose key is known, and does not verify it, is refused sooner: when its iat
+// is well before the last fetch, and that was a moment ago.
 type KeySet struct {
 	cfg   KeySetConfig
-	value *fetch.Value[*ring]
+	value *fetch.Value[*keySet]
 	// last is what was fetched last, although it may hold no key that can be used.
-	last    atomic.Pointer[ring]
-	empty   int          // fetches in a row that brought no usable key; only attempts touch it and told: they come one by one
-	told    []Ignored    // which the log has
+	last    atomic.Pointer[keySet]
+	empty   int          // fetches in a row that brought no usable key; only attempts change it and logged, one at a time
+	logged  []Ignored    // which the log has
 	waiting atomic.Int64 // for a key that is not known
 
-	mu        sync.Mutex // guards what follows
-	askedAt   time.Time  // when a token that no known key verifies last made it fetch
-	fruitless int        // fetches of that kind in a row that verified nothing
-	presented presented
+	mu           sync.Mutex // guards what follows
+	askedAt      time.Time  // when a token that no known key verifies last made it fetch
+	unsuccessful int        // fetches of that kind in a row that verified nothing
+	presented    presented
 }
 
 // NewKeySet returns a KeySet that has not fetched anything yet. Close it.
@@ -72,32 +71,32 @@ func NewKeySet(cfg KeySetConfig) *KeySet {
 	if cfg.UnknownKeyEvery <= 0 {
 		cfg.UnknownKeyEvery = defaultUnknown
 	}
-	if cfg.LongestWait <= 0 {
-		cfg.LongestWait = defaultWait
+	if cfg.MaxWait <= 0 {
+		cfg.MaxWait = defaultWait
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &KeySet{cfg: cfg, presented: presented{every: cfg.UnknownKeyEvery}}
-	s.value = fetch.New(fetch.Config[*ring]{
+	s := &KeySet{cfg: cfg, presented: newPresented(cfg.UnknownKeyEvery)}
+	s.value = fetch.New(fetch.Config[*keySet]{
 		Name: fmt.Sprintf("fetch keys of %q", cfg.Name), Fetch: s.fetch, Timeout: fetchTimeout,
-		Lifetime:  func(_ *ring, at time.Time) (renew, end time.Time) { return at.Add(cfg.RefreshEvery), time.Time{} },
+		Lifetime:  func(_ *keySet, at time.Time) (renew, end time.Time) { return at.Add(cfg.RefreshEvery), time.Time{} },
 		Refresh:   fetch.InBackground,
-		Withdraws: func(error) bool { return s.empty >= looksBeforeWithdrawal },
-		Done:      s.tell,
+		Withdraws: func(error) bool { return s.empty >= emptyBeforeWithdrawal },
+		Done:      s.logFetch,
 	})
 	return s
 }
 
-// looksBeforeWithdrawal is how often in a row a set must hold no usable key before the known ones are given up. Servers publish
-// an empty set for a moment when they restart.
-const looksBeforeWithdrawal = 2
+// emptyBeforeWithdrawal is how often in a row a set must hold no usable key before the known ones are dropped. Servers publish an empty
+// set for a moment when they restart.
+const emptyBeforeWithdrawal = 2
 
-func (s *KeySet) fetch(ctx context.Context) (*ring, error) {
+func (s *KeySet) fetch(ctx context.Context) (*keySet, error) {
 	body, err := s.cfg.Fetch(ctx)
-	var r *ring
+	var r *keySet
 	if err == nil {
-		if r, err = readRing(body); r != nil {
+		if r, err = readKeySet(body); r != nil {
 			s.last.Store(r)
 		}
 	}
@@ -117,19 +116,19 @@ func (s *KeySet) fetch(ctx context.Context) (*ring, error) {
 	return nil, e
 }
 
-// tell logs how a fetch ended, and the keys that may not be used when they are others than before.
-func (s *KeySet) tell(r *ring, err error) {
+// logFetch logs how a fetch ended, and the keys that may not be used when they are others than before.
+func (s *KeySet) logFetch(r *keySet, err error) {
 	if err != nil {
 		s.cfg.Log.Warn("keys were not fetched", "issuer", s.cfg.Name, "cause", err)
 		return
 	}
 	s.cfg.Log.Info("fetched keys", "issuer", s.cfg.Name, "keys", len(r.all), "ignored", len(r.ignored))
-	if slices.Equal(r.ignored, s.told) {
+	if slices.Equal(r.ignored, s.logged) {
 		return
 	}
-	s.told = r.ignored
+	s.logged = r.ignored
 	for n, k := range slices.DeleteFunc(slices.Clone(r.ignored), func(k Ignored) bool { return k.Expected }) {
-		if n == mostTold {
+		if n == maxLogged {
 			s.cfg.Log.Warn("more keys are ignored", "issuer", s.cfg.Name)
 			return
 		}
@@ -137,7 +136,7 @@ func (s *KeySet) tell(r *ring, err error) {
 	}
 }
 
-const mostTold = 20
+const maxLogged = 20
 
 // Ignored lists the keys of the last set that may not be used, and why.
 func (s *KeySet) Ignored() []Ignored {
@@ -164,7 +163,7 @@ func (s *KeySet) Close() { s.value.Close() }
 
 // verify tries the known keys, and those of newer sets until one verifies the token or the key of the token cannot be newer.
 func (s *KeySet) verify(ctx context.Context, c *compact, token string) error {
-	came := time.Now()
+	arrived := time.Now()
 	r, err := s.value.Get(ctx)
 	if err != nil {
 		return err
@@ -175,7 +174,7 @@ func (s *KeySet) verify(ctx context.Context, c *compact, token string) error {
 	}
 	e := c.evidence()
 	s.mu.Lock()
-	came = s.presented.since(token, came)
+	arrived = s.presented.since(token, arrived)
 	s.mu.Unlock()
 	waiting := s.waiting.Add(1)
 	defer s.waiting.Add(-1)
@@ -184,16 +183,17 @@ func (s *KeySet) verify(ctx context.Context, c *compact, token string) error {
 			if k.Value != r {
 				r = k.Value
 				if bad = c.signedByOneOf(token, r.find(c.header)); bad == nil {
-					s.bearsFruit()
+					s.newerSetVerified()
 					return nil
 				}
 			}
-			if !k.Began.Before(came) || e.hopeless || errors.Is(bad, ErrSignature) && e.before(k.Began) && time.Since(k.Began) < s.cfg.UnknownKeyEvery {
+			old := errors.Is(bad, ErrSignature) && e.before(k.Began) && time.Since(k.Began) < s.cfg.UnknownKeyEvery
+			if !k.Began.Before(arrived) || e.neverValid || old {
 				return r.explain(c.header, bad)
 			}
 		}
-		if s.cfg.MostWaiting > 0 && waiting > int64(s.cfg.MostWaiting) {
-			return &authz.Error{Kind: authz.Unavailable, RetryAfter: time.Second, Err: fmt.Errorf("fetch keys of %q: %w", s.cfg.Name, errCrowded)}
+		if s.cfg.MaxWaiting > 0 && waiting > int64(s.cfg.MaxWaiting) {
+			return &authz.Error{Kind: authz.Unavailable, RetryAfter: time.Second, Err: fmt.Errorf("fetch keys of %q: %w", s.cfg.Name, errTooManyWaiting)}
 		}
 		if err := s.awaitNewer(ctx); err != nil {
 			return err
@@ -201,7 +201,7 @@ func (s *KeySet) verify(ctx context.Context, c *compact, token string) error {
 	}
 }
 
-var errCrowded = errors.New("too many wait for a key that is not known")
+var errTooManyWaiting = errors.New("too many wait for a key that is not known")
 
 // awaitNewer waits for the fetch that is under way, for a new one, or for the time of one.
 func (s *KeySet) awaitNewer(ctx context.Context) error {
@@ -214,7 +214,7 @@ func (s *KeySet) awaitNewer(ctx context.Context) error {
 		return err
 	}
 	deadline, limited := ctx.Deadline()
-	if wait > s.cfg.LongestWait || limited && time.Until(deadline) <= wait || !fetch.Sleep(ctx, wait) {
+	if wait > s.cfg.MaxWait || limited && time.Until(deadline) <= wait || !fetch.Sleep(ctx, wait) {
 		return &authz.Error{
 			Kind: authz.Unavailable, RetryAfter: wait,
 			Err: fmt.Errorf("fetch keys of %q: no known key verifies the token, and the next look for newer keys is in %s", s.cfg.Name, wait.Round(time.Millisecond)),
@@ -224,28 +224,28 @@ func (s *KeySet) awaitNewer(ctx context.Context) error {
 }
 
 // begin joins the attempt under way, or starts one, or says how long none may start. After a failure the pace is that of
-// fetch.Value; else each fetch that verified nothing doubles the time to the next one.
-func (s *KeySet) begin(now time.Time) (*fetch.Attempt[*ring], time.Duration, error) {
+// fetch.Value; else each fetch that verified no token doubles the time to the next one.
+func (s *KeySet) begin(now time.Time) (*fetch.Attempt[*keySet], time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.value.Idle() {
 		if now.Sub(s.askedAt) > 2*s.cfg.UnknownKeyEvery {
-			s.fruitless = 0
+			s.unsuccessful = 0
 		}
-		pause := fetch.Backoff{First: min(firstUnknown, s.cfg.UnknownKeyEvery), Last: s.cfg.UnknownKeyEvery}.After(s.fruitless)
+		pause := fetch.Backoff{First: min(firstUnknown, s.cfg.UnknownKeyEvery), Last: s.cfg.UnknownKeyEvery}.After(s.unsuccessful)
 		if wait := s.askedAt.Add(pause).Sub(now); wait > 0 {
 			return nil, wait, nil
 		}
 		s.askedAt = now
-		s.fruitless++
+		s.unsuccessful++
 	}
 	a, err := s.value.Begin()
 	return a, 0, err
 }
 
-// bearsFruit says that a newer set verified a token.
-func (s *KeySet) bearsFruit() {
+// newerSetVerified resets the pause between fetches.
+func (s *KeySet) newerSetVerified() {
 	s.mu.Lock()
-	s.fruitless = 0
+	s.unsuccessful = 0
 	s.mu.Unlock()
 }

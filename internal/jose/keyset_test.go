@@ -175,7 +175,7 @@ func TestMoreThanMayWaitForAKeyAreToldToComeBack(t *testing.T) {
 		p := &publisher{}
 		b := &bed{publisher: p, t: t, old: signer(t, "p256", "", "old")}
 		p.publish(b.old)
-		b.set = jose.NewKeySet(jose.KeySetConfig{Name: "a", Fetch: p.fetch, MostWaiting: 3})
+		b.set = jose.NewKeySet(jose.KeySetConfig{Name: "a", Fetch: p.fetch, MaxWaiting: 3})
 		defer b.set.Close()
 		b.works(b.old)
 		p.slow(time.Second)

@@ -3,47 +3,44 @@ package jose
 import (
 	"hash/maphash"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/recent"
 )
 
-// mostPresented bounds the tokens of each generation.
-const mostPresented = 512
+// maxPresented bounds the tokens that are remembered.
+const maxPresented = 1024
 
-// presented remembers for a while when each token came that no known key verified. A client that sends the same bad token
-// again is told so by the fetch that its first request caused, and causes no other. It is not safe for concurrent use.
+// presented remembers when each token arrived that no known key verified. The fetch that a token caused also refuses a repetition of
+// it, which causes no other fetch. It is not safe for concurrent use.
 type presented struct {
-	every        time.Duration // how long a token is remembered
-	seed         maphash.Seed
-	newer, older map[uint64]time.Time
-	begun        time.Time
+	every   time.Duration // how long a token is remembered
+	seed    maphash.Seed
+	arrived *recent.Map[uint64, time.Time]
 }
 
-// since is when a token first came that comes now.
+func newPresented(every time.Duration) presented {
+	return presented{every: every, seed: maphash.MakeSeed(), arrived: recent.New[uint64, time.Time](maxPresented, every)}
+}
+
+// since is when a token first arrived that arrives now.
 func (p *presented) since(token string, now time.Time) time.Time {
-	if p.newer == nil || now.Sub(p.begun) >= p.every || len(p.newer) >= mostPresented {
-		if p.newer == nil {
-			p.seed = maphash.MakeSeed()
-		}
-		p.older, p.newer, p.begun = p.newer, map[uint64]time.Time{}, now
-	}
 	digest := maphash.String(p.seed, token)
-	for _, g := range []map[uint64]time.Time{p.newer, p.older} {
-		if at, ok := g[digest]; ok && now.Sub(at) < p.every {
-			return at
-		}
+	if at, ok := p.arrived.Get(digest, now); ok && now.Sub(at) < p.every {
+		return at
 	}
-	p.newer[digest] = now
+	p.arrived.Put(digest, now, now)
 	return now
 }
 
-// evidence is what a token that does not verify says about the age of its key. It can lie: then it is its own loss.
+// evidence is what a token that no key verifies says about the age of its key. One that lies is refused sooner, or later.
 type evidence struct {
 	issued time.Time // zero when it does not say
-	// hopeless is set when no key makes the token good: it is long expired, or its claims cannot be read.
-	hopeless bool
+	// neverValid is set when no key makes the token valid: it expired long ago, or its claims cannot be read.
+	neverValid bool
 }
 
 const (
-	clockSkew   = 2 * time.Second  // between the clock of the issuer and ours, and the part of a second that iat lacks
+	clockSkew   = 2 * time.Second  // between the clocks of the issuer and of the sidecar, and the part of a second that iat lacks
 	longExpired = 10 * time.Minute // more than any leeway
 )
 
@@ -53,17 +50,17 @@ func (e evidence) before(t time.Time) bool { return e.issued.Add(clockSkew).Befo
 func (c *compact) evidence() (e evidence) {
 	payload, err := decode(c.parts[1])
 	if err != nil {
-		return evidence{hopeless: true}
+		return evidence{neverValid: true}
 	}
 	claims, ok := ReadClaims(payload)
 	if !ok {
-		return evidence{hopeless: true}
+		return evidence{neverValid: true}
 	}
 	if at, err := claims.Time("iat", Down); err == nil && at > 0 {
 		e.issued = time.Unix(at, 0)
 	}
 	if at, err := claims.Time("exp", Down); err == nil && at > 0 {
-		e.hopeless = time.Since(time.Unix(at, 0)) > longExpired
+		e.neverValid = time.Since(time.Unix(at, 0)) > longExpired
 	}
 	return e
 }

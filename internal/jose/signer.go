@@ -36,7 +36,7 @@ func NewSigner(key secret.Text, alg, kid string) (*Signer, error) {
 	case alg == "" && p.alg != "":
 		alg = p.alg
 	case alg == "":
-		alg = usual(p.family)
+		alg = usualAlgorithm(p.family)
 	case p.alg != "" && p.alg != alg:
 		return nil, fmt.Errorf("make signer: the key is for another algorithm than %q", alg)
 	}
@@ -55,12 +55,12 @@ func NewSigner(key secret.Text, alg, kid string) (*Signer, error) {
 	if s.public, err = public.MarshalJSON(); err != nil {
 		return nil, errors.New("make signer: the key has no public form")
 	}
-	return s, s.try()
+	return s, s.selfTest()
 }
 
 func newMAC(key secret.Text, alg, kid string) (*Signer, error) {
 	s := newSigner([]byte(key.Reveal()), alg, kid)
-	if err := s.try(); err != nil {
+	if err := s.selfTest(); err != nil {
 		return nil, fmt.Errorf("make signer: the secret is too short for %q", alg)
 	}
 	return s, nil
@@ -71,13 +71,13 @@ func newSigner(material any, alg, kid string) *Signer {
 	return &Signer{kid: kid, key: func() gojose.SigningKey { return key }}
 }
 
-// try signs once, so that a key that cannot is found when it is read.
-func (s *Signer) try() error {
+// selfTest signs once, so that a key that cannot is found when it is read.
+func (s *Signer) selfTest() error {
 	_, err := s.Sign("", struct{}{})
 	return err
 }
 
-func usual(f family) string {
+func usualAlgorithm(f family) string {
 	switch f {
 	case familyRSA:
 		return "RS256"

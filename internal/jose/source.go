@@ -17,22 +17,22 @@ import (
 // maxKeys bounds a key set. Real ones hold a dozen.
 const maxKeys = 1000
 
-// ring is a set of keys that does not change.
-type ring struct {
+// keySet is a set of keys that does not change.
+type keySet struct {
 	all      []Key
 	distinct []Key            // those of all that differ in more than their names
 	byID     map[string][]Key // "" for those without a name
 	ignored  []Ignored
 }
 
-// readRing reads a JWK Set (RFC 7517 section 5) and leaves out the keys that may not be used: one that is damaged costs none but
-// itself. When none is left, the error is errNoUsableKey, and the ring says why.
-func readRing(jwks []byte) (*ring, error) {
+// readKeySet reads a JWK Set (RFC 7517 section 5) and leaves out the keys that may not be used: one that is damaged costs none but
+// itself. When none is left, the error is errNoUsableKey, and the keySet says why.
+func readKeySet(jwks []byte) (*keySet, error) {
 	values, err := keysOf(jwks)
 	if err != nil {
 		return nil, err
 	}
-	r := &ring{byID: map[string][]Key{}}
+	r := &keySet{byID: map[string][]Key{}}
 	known := map[string]bool{}
 	for i, v := range values {
 		k, err := readKey(v)
@@ -114,7 +114,7 @@ func causes(ignored []Ignored) string {
 // find returns the keys that fit. A name in the header means the keys of that name; when none has it, those that have no name:
 // "kid" is optional in a key and a hint in a header (RFC 7517 section 4.5, RFC 7515 section 4.1.4). A header without a name may
 // mean any key.
-func (r *ring) find(h Header) []Key {
+func (r *keySet) find(h Header) []Key {
 	from := r.distinct
 	if h.KeyID != "" {
 		if from = r.byID[h.KeyID]; len(from) == 0 {
@@ -130,12 +130,12 @@ func (r *ring) find(h Header) []Key {
 	return found
 }
 
-// Find makes a ring a KeySource.
-func (r *ring) Find(_ context.Context, h Header) ([]Key, error) { return r.find(h), nil }
+// Find makes a keySet a KeySource.
+func (r *keySet) Find(_ context.Context, h Header) ([]Key, error) { return r.find(h), nil }
 
 // StaticKeys is a KeySource of the public keys in a JWK Set. One without a key that can be used is an error.
 func StaticKeys(jwks []byte) (KeySource, error) {
-	r, err := readRing(jwks)
+	r, err := readKeySet(jwks)
 	if err != nil {
 		return nil, err
 	}

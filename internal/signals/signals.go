@@ -93,7 +93,7 @@ func IsUnavailable(err error) bool {
 // only once: few requests wait for the fetch of a key set, and not for long.
 func NewKeySet(name string, log *slog.Logger, fetch func(context.Context) ([]byte, error)) *jose.KeySet {
 	return jose.NewKeySet(jose.KeySetConfig{
-		Name: name, Log: log, Fetch: fetch, MostWaiting: 64, LongestWait: 10 * time.Second,
+		Name: name, Log: log, Fetch: fetch, MaxWaiting: 64, MaxWait: 10 * time.Second,
 	})
 }
 

@@ -92,7 +92,7 @@ func New(cfg Config, deps Deps) (*Issuer, error) {
 // build stacks the layers, from the one that asks the server up to the cache.
 func build(cfg Config, deps Deps, server *oauth.Server) (*Issuer, error) {
 	e, reader := cfg.Endpoint, cfg.reader()
-	keySet := jose.NewKeySet(jose.KeySetConfig{Name: e.Name, Log: deps.Log, MostWaiting: max(1, cfg.MaxInFlight/2),
+	keySet := jose.NewKeySet(jose.KeySetConfig{Name: e.Name, Log: deps.Log, MaxWaiting: max(1, cfg.MaxInFlight/2),
 		Fetch: server.FetchKeys})
 	revocations := cache.NewRevocations(e.Name, cfg.Cache.RevocationMemory, deps.Fingerprints)
 	signed, jwt := cfg.SignedResponse, cfg.JWT
