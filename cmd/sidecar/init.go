@@ -101,7 +101,7 @@ func (s *start) run(ctx context.Context, std streams) error {
 
 // discover reads the metadata. A server that spells its issuer in another way ends the command: nothing would work
 // later.
-func (s *start) discover(ctx context.Context, std streams) (*doctor.Metadata, error) {
+func (s *start) discover(ctx context.Context, std streams) (*oauth.Metadata, error) {
 	s.insecure = strings.HasPrefix(s.Issuer, "http://")
 	const patience = 10 * time.Second
 	server, err := oauth.New(oauth.Config{
@@ -131,7 +131,7 @@ func inFlags(remedy string) string {
 	).Replace(remedy)
 }
 
-func (s *start) guess(doc *doctor.Metadata, std streams) {
+func (s *start) guess(doc *oauth.Metadata, std streams) {
 	g := doctor.Propose(s.Issuer, doc)
 	if s.Dialect == "" {
 		s.Dialect = g.Dialect

@@ -19,6 +19,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/doctor"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
+	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -292,7 +293,9 @@ func TestATokenThatTheConfigurationRefusesIsNotCalledInactive(t *testing.T) {
 }
 
 func TestProposalsFollowTheMetadata(t *testing.T) {
-	g := doctor.Propose("https://login.acme.example", &doctor.Metadata{TokenAuth: []string{"client_secret_post"}})
+	g := doctor.Propose("https://login.acme.example", &oauth.Metadata{Claims: jose.Claims{
+		"token_endpoint_auth_methods_supported": []byte(`["client_secret_post"]`),
+	}})
 	if g.Mode != "jwt" || g.Auth != "client_secret_post" {
 		t.Errorf("%+v", g)
 	}

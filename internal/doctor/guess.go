@@ -1,10 +1,14 @@
 package doctor
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
+	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
@@ -72,11 +76,11 @@ func likenesses() []likeness {
 }
 
 // value is what the metadata has for m, or "".
-func (m mark) value(doc *Metadata) string {
-	v := doc.text(m.member)
+func (m mark) value(doc *oauth.Metadata) string {
+	v := doc.Member(m.member)
 	u, err := url.Parse(v)
 	switch {
-	case v == "" && doc.Others[m.member] != nil && m == (mark{member: m.member}):
+	case v == "" && doc.Has(m.member) && m == (mark{member: m.member}):
 		return m.member
 	case v == "", err != nil:
 		return ""
@@ -95,7 +99,7 @@ func dotted(domain string) string {
 }
 
 // seen are the values that a document has for the marks of l; whole reports whether it has all that such a server shows.
-func (l likeness) seen(doc *Metadata) (values []string, whole bool) {
+func (l likeness) seen(doc *oauth.Metadata) (values []string, whole bool) {
 	whole = true
 	for _, m := range l.marks {
 		v := m.value(doc)
@@ -108,14 +112,14 @@ func (l likeness) seen(doc *Metadata) (values []string, whole bool) {
 }
 
 // hinted reports whether issuer or introspection endpoint have a path of such a server, which is worth a word.
-func (l likeness) hinted(doc *Metadata) bool {
+func (l likeness) hinted(doc *oauth.Metadata) bool {
 	return slices.ContainsFunc(l.marks, func(m mark) bool {
 		return (m.member == "issuer" && m.part != "" || m.member == "introspection_endpoint" && m.path != "") && m.value(doc) != ""
 	})
 }
 
 // recognised finds the one dialect that the metadata is like. Of several, or of one that is only partly so, none is taken.
-func recognised(doc *Metadata) (dialect, why string, maybe []string) {
+func recognised(doc *oauth.Metadata) (dialect, why string, maybe []string) {
 	reasons := map[string][]string{}
 	for _, l := range likenesses() {
 		values, whole := l.seen(doc)
@@ -142,18 +146,18 @@ func recognised(doc *Metadata) (dialect, why string, maybe []string) {
 }
 
 // Propose guesses from the issuer and its metadata.
-func Propose(issuer string, doc *Metadata) Guess {
-	known := *doc
-	known.Issuer = issuer
+func Propose(issuer string, doc *oauth.Metadata) Guess {
+	known := oauth.Metadata{Claims: maps.Clone(doc.Claims)}
+	if known.Claims == nil {
+		known.Claims = jose.Claims{}
+	}
+	known.Claims["issuer"], _ = json.Marshal(issuer) // the configured one counts
 	g := Guess{Mode: "introspect", Auth: oauth.ClientSecretBasic}
 	g.Dialect, g.Why, g.Maybe = recognised(&known)
-	if doc.Introspection == "" {
+	if doc.Member("introspection_endpoint") == "" {
 		g.Mode = "jwt"
 	}
-	methods := doc.AuthMethods
-	if methods == nil {
-		methods = doc.TokenAuth
-	}
+	methods := authMethods(doc)
 	if !slices.Contains(methods, g.Auth) && slices.Contains(methods, oauth.ClientSecretPost) {
 		g.Auth = oauth.ClientSecretPost
 	}

@@ -8,9 +8,10 @@ import (
 	"testing"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/doctor"
+	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
 // recordedMetadata are the documents of testdata/metadata, as the servers served them, and the dialect of each server.
@@ -29,14 +30,14 @@ func recordedMetadata() map[string]string {
 	}
 }
 
-func metadataOf(t *testing.T, file string) *doctor.Metadata {
+func metadataOf(t *testing.T, file string) *oauth.Metadata {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", "metadata", file+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc := new(doctor.Metadata)
-	if err := json.Unmarshal(b, doc); err != nil {
+	doc := new(oauth.Metadata)
+	if err := json.Unmarshal(b, &doc.Claims); err != nil {
 		t.Fatal(err)
 	}
 	return doc
@@ -49,7 +50,7 @@ func TestEveryRecordedServerIsRecognised(t *testing.T) {
 	}
 	for file, dialect := range recordedMetadata() {
 		doc := metadataOf(t, file)
-		if g := doctor.Propose(doc.Issuer, doc); g.Dialect != dialect || len(g.Maybe) > 0 || !strings.Contains(g.Why, " and ") {
+		if g := doctor.Propose(doc.Member("issuer"), doc); g.Dialect != dialect || len(g.Maybe) > 0 || !strings.Contains(g.Why, " and ") {
 			t.Errorf("%s: %+v, want %s by more than one mark", file, g, dialect)
 		}
 	}
@@ -59,30 +60,30 @@ func TestAServerIsRecognisedByMoreThanOneMark(t *testing.T) {
 	const as = "https://login.acme.example"
 	for _, c := range []struct {
 		name, issuer string
-		doc          doctor.Metadata
+		doc          map[string]string
 		dialect      string
 		maybe        []string
 	}{
-		{"nothing", as, doctor.Metadata{Introspection: as + "/i"}, "rfc7662", nil},
-		{"a path that two servers have", as, doctor.Metadata{Introspection: as + "/connect/introspect", JWKS: as + "/keys.json"}, "rfc7662", []string{"duende", "openiddict"}},
-		{"the issuer of Keycloak alone", as + "/realms/a", doctor.Metadata{Introspection: as + "/i"}, "rfc7662", []string{"keycloak"}},
-		{"marks of two servers", as + "/realms/a", doctor.Metadata{
-			Introspection: as + "/realms/a/protocol/openid-connect/token/introspect", Token: as + "/oauth2/token", JWKS: as + "/.well-known/jwks.json",
-			Others: members(t, `{"authorization_endpoint":"`+as+`/oauth2/auth"}`),
+		{"nothing", as, map[string]string{"introspection_endpoint": as + "/i"}, "rfc7662", nil},
+		{"a path that two servers have", as, map[string]string{"introspection_endpoint": as + "/connect/introspect", "jwks_uri": as + "/keys.json"}, "rfc7662", []string{"duende", "openiddict"}},
+		{"the issuer of Keycloak alone", as + "/realms/a", map[string]string{"introspection_endpoint": as + "/i"}, "rfc7662", []string{"keycloak"}},
+		{"marks of two servers", as + "/realms/a", map[string]string{
+			"introspection_endpoint": as + "/realms/a/protocol/openid-connect/token/introspect", "token_endpoint": as + "/oauth2/token", "jwks_uri": as + "/.well-known/jwks.json",
+			"authorization_endpoint": as + "/oauth2/auth",
 		}, "rfc7662", []string{"hydra", "keycloak"}},
-		{"a domain of its vendor", "https://acme.okta.com/oauth2/default", doctor.Metadata{Introspection: "https://acme.okta.com/i"}, "okta", nil},
-		{"a domain that only ends alike", "https://evilokta.com", doctor.Metadata{Introspection: "https://evilokta.com/i"}, "rfc7662", nil},
-		{"a domain of one's own", as + "/oauth2/default", doctor.Metadata{Introspection: as + "/oauth2/default/v1/introspect", JWKS: as + "/oauth2/default/v1/keys"}, "okta", nil},
-		{"Entra ID", "https://login.microsoftonline.com/x/v2.0", doctor.Metadata{}, "entra", nil},
-		{"Auth0", "https://acme.eu.auth0.com/", doctor.Metadata{}, "auth0", nil},
-		{"Google", "https://accounts.google.com", doctor.Metadata{}, "google", nil},
-		{"Cognito", "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC", doctor.Metadata{}, "cognito", nil},
-		{"another service of Amazon", "https://x.s3.amazonaws.com/a_b", doctor.Metadata{}, "rfc7662", nil},
-		{"authentik", as + "/application/o/app/", doctor.Metadata{Introspection: as + "/application/o/introspect/"}, "authentik", nil},
-		{"WSO2, whose endpoints are Spring's", as + "/oauth2/token", doctor.Metadata{Introspection: as + "/oauth2/introspect", JWKS: as + "/oauth2/jwks"}, "wso2", nil},
-		{"PingAM", as + "/am/oauth2/realms/root", doctor.Metadata{Introspection: as + "/am/oauth2/realms/root/introspect", JWKS: as + "/am/oauth2/realms/root/connect/jwk_uri"}, "pingam", nil},
+		{"a domain of its vendor", "https://acme.okta.com/oauth2/default", map[string]string{"introspection_endpoint": "https://acme.okta.com/i"}, "okta", nil},
+		{"a domain that only ends alike", "https://evilokta.com", map[string]string{"introspection_endpoint": "https://evilokta.com/i"}, "rfc7662", nil},
+		{"a domain of one's own", as + "/oauth2/default", map[string]string{"introspection_endpoint": as + "/oauth2/default/v1/introspect", "jwks_uri": as + "/oauth2/default/v1/keys"}, "okta", nil},
+		{"Entra ID", "https://login.microsoftonline.com/x/v2.0", nil, "entra", nil},
+		{"Auth0", "https://acme.eu.auth0.com/", nil, "auth0", nil},
+		{"Google", "https://accounts.google.com", nil, "google", nil},
+		{"Cognito", "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC", nil, "cognito", nil},
+		{"another service of Amazon", "https://x.s3.amazonaws.com/a_b", nil, "rfc7662", nil},
+		{"authentik", as + "/application/o/app/", map[string]string{"introspection_endpoint": as + "/application/o/introspect/"}, "authentik", nil},
+		{"WSO2, whose endpoints are Spring's", as + "/oauth2/token", map[string]string{"introspection_endpoint": as + "/oauth2/introspect", "jwks_uri": as + "/oauth2/jwks"}, "wso2", nil},
+		{"PingAM", as + "/am/oauth2/realms/root", map[string]string{"introspection_endpoint": as + "/am/oauth2/realms/root/introspect", "jwks_uri": as + "/am/oauth2/realms/root/connect/jwk_uri"}, "pingam", nil},
 	} {
-		g := doctor.Propose(c.issuer, &c.doc)
+		g := doctor.Propose(c.issuer, metadata(t, c.doc))
 		if g.Dialect != c.dialect || !slices.Equal(g.Maybe, c.maybe) {
 			t.Errorf("%s: %+v, want %s, maybe %q", c.name, g, c.dialect, c.maybe)
 		}
@@ -92,10 +93,15 @@ func TestAServerIsRecognisedByMoreThanOneMark(t *testing.T) {
 	}
 }
 
-func members(t *testing.T, text string) (m map[string]jsontext.Value) {
+func metadata(t *testing.T, members map[string]string) *oauth.Metadata {
 	t.Helper()
-	if err := json.Unmarshal([]byte(text), &m); err != nil {
-		t.Fatal(err)
+	m := &oauth.Metadata{Claims: jose.Claims{}}
+	for name, value := range members {
+		b, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Claims[name] = b
 	}
 	return m
 }

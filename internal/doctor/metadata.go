@@ -7,75 +7,45 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
-const (
-	maxMetadataBytes = 1 << 20
-	maxKeysBytes     = 1 << 20
-)
+const maxKeysBytes = 1 << 20
 
-// Metadata is what a server says of itself (RFC 8414 section 2), as far as the sidecar cares.
-type Metadata struct {
-	Issuer        string   `json:"issuer"`
-	Introspection string   `json:"introspection_endpoint"`
-	Token         string   `json:"token_endpoint"`
-	JWKS          string   `json:"jwks_uri"`
-	AuthMethods   []string `json:"introspection_endpoint_auth_methods_supported"`
-	TokenAuth     []string `json:"token_endpoint_auth_methods_supported"`
-	Grants        []string `json:"grant_types_supported"`
-	Signing       []string `json:"introspection_signing_alg_values_supported"`
-	// Aliases are the endpoints for clients that use mutual TLS (RFC 8705 section 5), by the name of their member.
-	Aliases map[string]any `json:"mtls_endpoint_aliases"`
-	// Others are the members that are not named here.
-	Others map[string]jsontext.Value `json:",unknown"`
-}
-
-// text is a member that is text, by its name; "" when there is none.
-func (m *Metadata) text(name string) string {
-	switch name {
-	case "issuer":
-		return m.Issuer
-	case "introspection_endpoint":
-		return m.Introspection
-	case "token_endpoint":
-		return m.Token
-	case "jwks_uri":
-		return m.JWKS
+// authMethods are the methods of client authentication that a server supports at its introspection endpoint, or says of its token
+// endpoint; nil when it says nothing.
+func authMethods(doc *oauth.Metadata) []string {
+	for _, endpoint := range []oauth.Endpoint{"introspection_endpoint", "token_endpoint"} {
+		if methods, _ := doc.Names(string(endpoint) + "_auth_methods_supported"); methods != nil {
+			return methods
+		}
 	}
-	var s string
-	_ = json.Unmarshal(m.Others[name], &s) // then it is none
-	return s
+	return nil
 }
 
 // Discover reads the metadata of the issuer that server was made for, and says what is wrong with it. The metadata is nil
 // when none can be had.
-func Discover(ctx context.Context, server *oauth.Server, issuer string, timeout time.Duration) (*Metadata, Finding) {
+func Discover(ctx context.Context, server *oauth.Server, issuer string, timeout time.Duration) (*oauth.Metadata, Finding) {
 	var missing []string
 	for _, u := range oauth.WellKnown(issuer) {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
-		r, err := server.Get(ctx, u, maxMetadataBytes)
+		r, err := server.Get(ctx, u, oauth.MaxMetadataBytes)
 		cancel()
 		if err != nil {
 			return nil, Finding{"metadata", Fault, err.Error(), unreachable(err, u)}
 		}
-		var doc Metadata
-		switch {
-		case r.Status == 404 || r.Status == 400 || r.Status == 405:
+		doc, ok := oauth.ReadMetadata(r)
+		if !ok {
 			missing = append(missing, u)
 			continue
-		case r.Status != 200 || r.Over || !r.IsJSON() || json.Unmarshal(r.Body, &doc) != nil:
-			missing = append(missing, u)
-			continue
-		case doc.Issuer != issuer:
-			return &doc, Finding{"metadata", Fault, fmt.Sprintf("the server calls itself %s, and issuer is %q: %s", quoted(doc.Issuer), issuer, difference(issuer, doc.Issuer)),
-				fmt.Sprintf("write issuer exactly as the server does, and reach it by that name everywhere: tokens name it too (iss). The document is %s", u)}
+		}
+		if named := doc.Member("issuer"); named != issuer {
+			says := fmt.Sprintf("the server calls itself %s, and issuer is %q: %s", quoted(named), issuer, difference(issuer, named))
+			do := "write issuer exactly as the server does, and reach it by that name everywhere: tokens name it too (iss). The document is " + u
+			return &doc, Finding{"metadata", Fault, says, do}
 		}
 		return &doc, Finding{"metadata", Good, "found at " + u, ""}
 	}
@@ -84,7 +54,7 @@ func Discover(ctx context.Context, server *oauth.Server, issuer string, timeout 
 }
 
 // metadata looks at what the server says of itself, and how far that fits the configuration.
-func (e *exam) metadata(ctx context.Context) *Metadata {
+func (e *exam) metadata(ctx context.Context) *oauth.Metadata {
 	s := e.cfg.Endpoint
 	if s.Issuer == "" {
 		e.found("metadata", Doubt, "set issuer: answers and tokens of another issuer are then refused", "issuer is not set, so nothing can be compared with it")
@@ -98,19 +68,16 @@ func (e *exam) metadata(ctx context.Context) *Metadata {
 	if doc == nil || f.Level == Fault {
 		return doc
 	}
-	if e.asks() && s.IntrospectionEndpoint == "" && doc.Introspection == "" {
+	if e.asks() && s.IntrospectionEndpoint == "" && doc.Member("introspection_endpoint") == "" {
 		e.found("metadata", Fault, "set introspection_endpoint if the server has one all the same; else use mode: jwt", "the metadata names no introspection_endpoint")
 	}
-	methods := doc.AuthMethods
-	if methods == nil {
-		methods = doc.TokenAuth
-	}
+	methods := authMethods(doc)
 	if e.asks() && methods != nil && !s.Client.SupportedBy(methods) {
 		e.found("metadata", Doubt, "set client.auth to one of them, and register the client for it", "client.auth is %s, and the server supports %s", s.Client.Auth, quoted(strings.Join(methods, ", ")))
 	}
 	e.assertions()
 	e.hosts(doc)
-	if e.cfg.RequireSigned && len(doc.Signing) == 0 {
+	if signing, _ := doc.Names("introspection_signing_alg_values_supported"); e.cfg.RequireSigned && len(signing) == 0 {
 		e.found("metadata", Doubt, "look in its documentation for RFC 9701, and register the client for signed introspection responses", "require_signed is set, and the metadata names no introspection_signing_alg_values_supported")
 	}
 	return doc
@@ -126,27 +93,27 @@ func (e *exam) assertions() {
 }
 
 // hosts is about endpoints that credentials are not sent to, for where they are: the host is not the issuer's.
-func (e *exam) hosts(doc *Metadata) {
+func (e *exam) hosts(doc *oauth.Metadata) {
 	s := e.cfg.Reached()
-	if !e.asks() || s.IntrospectionEndpoint != "" || doc.Introspection == "" {
+	if !e.asks() || s.IntrospectionEndpoint != "" || doc.Member("introspection_endpoint") == "" {
 		return
 	}
-	member, named := "introspection_endpoint", doc.Introspection
-	if alias, _ := doc.Aliases[member].(string); alias != "" && s.Client.ShowsCertificate() {
-		member, named = "mtls_endpoint_aliases."+member, alias
+	named, member, err := doc.Endpoint(s.Client, oauth.Introspection)
+	if err == nil {
+		err = e.server.CheckURL(member, named)
 	}
-	if err := e.server.CheckURL(member, named); err != nil {
+	if err != nil {
 		e.unsent = true
 		e.found("metadata", Fault, unreachable(err, named), "%v", err)
 	}
 }
 
 // keys looks at the server's key set.
-func (e *exam) keys(ctx context.Context, doc *Metadata) {
+func (e *exam) keys(ctx context.Context, doc *oauth.Metadata) {
 	u := e.cfg.Endpoint.JWKSURI
 	named := u == "" && doc != nil
 	if named {
-		u = doc.JWKS
+		u = doc.Member(string(oauth.JWKS))
 	}
 	if u == "" {
 		e.found("keys", Fault, "set jwks_uri", "keys are needed to check signatures, and nothing names where they are")
@@ -177,7 +144,7 @@ func (e *exam) keys(ctx context.Context, doc *Metadata) {
 	}
 	for _, k := range set.Ignored() {
 		if !k.Expected {
-			e.found("keys", Doubt, "mend that key at the server; its other keys are not harmed", "tokens that one of the keys signed are refused, for it is ignored: %s", k)
+			e.found("keys", Doubt, "replace that key at the server; its other keys are used", "tokens that one of the keys signed are refused, for it is ignored: %s", k)
 		}
 	}
 }
@@ -200,7 +167,7 @@ func unreachable(err error, u string) string {
 	case strings.Contains(cause, "certificate"):
 		return "look at the server's certificate: openssl s_client -connect HOST:PORT"
 	case authz.KindOf(err) == authz.Misconfigured:
-		return "waiting will not help: mend what the cause names, in the configuration or at the server"
+		return "waiting does not help: correct what the cause names, in the configuration or at the server"
 	}
 	return "try it from this machine: curl -v " + u
 }
