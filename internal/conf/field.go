@@ -28,7 +28,7 @@ type Worder interface {
 	Words(key string) []string
 }
 
-// Remover is a struct that once had other keys. Removed says what to write in place of one of them, or nothing.
+// Remover is a struct that had other keys in earlier versions. Removed says what to write in place of one, or "".
 type Remover interface {
 	Removed(key string) string
 }

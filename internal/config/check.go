@@ -13,8 +13,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// meaning reports a fault that conf.Check found. A key that was not understood is left alone: its value is still the
-// default.
+// meaning reports a fault that conf.Check found, unless the key already had a fault when it was decoded: its value is then
+// the default.
 func (r *reader) meaning(key, cause, hint string) {
 	repeated := slices.ContainsFunc(r.faults, func(f Fault) bool { return f.Key == key && f.Cause == cause })
 	if !r.unread[key] && !repeated {
@@ -40,7 +40,7 @@ func (r *reader) checkFiles(v reflect.Value, f conf.Field, path string, environ 
 	}
 }
 
-// once reports a fault unless something else is wrong with the same key, which then is the cause of both.
+// once reports a fault unless the key has one already, which then is the cause of both.
 func (r *reader) once(key, cause, hint string) {
 	if !r.faulty[key] {
 		r.fault(key, cause, hint)
@@ -58,8 +58,8 @@ func (r *reader) checkText(s string, f conf.Field, path string) {
 	}
 }
 
-// checkSource says nothing of a source that names no secret: whether one is needed is for the package that reads it.
-// It shows no name, because a secret is sometimes written where its name belongs.
+// checkSource reports a source that cannot be read. Whether a secret is required is checked by the package that uses it. No
+// name is shown: a secret is sometimes written where its name belongs.
 func (r *reader) checkSource(s secret.Source, path string, environ []string) {
 	if s.File != "" && s.Env != "" {
 		return // a fault already
@@ -77,8 +77,8 @@ func (r *reader) checkSource(s secret.Source, path string, environ []string) {
 	}
 }
 
-// readable says why a file cannot be read, without its name. Only a regular file is opened: a pipe would be drained, or
-// wait for its writer.
+// readable is the reason why a file cannot be read, without its name. Only regular files are opened: opening a pipe would
+// wait for its writer, or take what it wrote.
 func readable(name string) error {
 	info, err := os.Stat(name)
 	switch {

@@ -63,7 +63,7 @@ func TestListenerAddress(t *testing.T) {
 	}
 }
 
-func TestListenerMayBeReachedFromElsewhereWhenToldTo(t *testing.T) {
+func TestAListenerMayAcceptOtherMachinesWithInsecure(t *testing.T) {
 	inDirectory(t)
 	write(t, "crt", "x")
 	write(t, "key", "x")
@@ -71,14 +71,14 @@ func TestListenerMayBeReachedFromElsewhereWhenToldTo(t *testing.T) {
 	parse(t, oneIssuer+"listen: {api: {address: '0.0.0.0:8181', tls: {cert_file: crt, key_file: key}}}\n")
 }
 
-func TestListenersHaveAddressesOfTheirOwn(t *testing.T) {
+func TestTwoListenersOnOneAddressAreAFault(t *testing.T) {
 	inDirectory(t)
 	wantFaults(t, faults(t, oneIssuer+"listen:\n  api: {address: '127.0.0.1:1'}\n  admin: {address: '127.0.0.1:1'}\n"),
 		"sidecar.yaml:6: listen.admin.address: is the address of api too")
 	parse(t, oneIssuer+"listen:\n  api: {address: '127.0.0.1:0'}\n  admin: {address: '127.0.0.1:0'}\n")
 }
 
-func TestHalfOfTLSIsRefused(t *testing.T) {
+func TestACertificateWithoutItsKeyIsAFault(t *testing.T) {
 	inDirectory(t)
 	write(t, "f", "x")
 	for tls, want := range map[string][]string{
@@ -92,7 +92,7 @@ func TestHalfOfTLSIsRefused(t *testing.T) {
 	}
 }
 
-func TestFileThatIsNotThereIsAFaultOfItsKey(t *testing.T) {
+func TestAMissingFileIsAFaultOfItsKey(t *testing.T) {
 	inDirectory(t)
 	mkdir(t, "directory")
 	wantFaults(t, faults(t, `issuers:
@@ -116,8 +116,8 @@ listen:
 	)
 }
 
-// Opening a pipe would wait for its writer, and then take the secret from whoever reads it next.
-func TestSecretInAPipeIsNotOpened(t *testing.T) {
+// Opening a pipe would wait for its writer, and then take the secret from the program that is to read it.
+func TestASecretInAPipeIsNotOpened(t *testing.T) {
 	inDirectory(t)
 	if err := os.Remove("client-secret"); err != nil {
 		t.Fatal(err)
@@ -128,7 +128,7 @@ func TestSecretInAPipeIsNotOpened(t *testing.T) {
 	parse(t, oneIssuer)
 }
 
-func TestDirectoryOfPoliciesMustBeThere(t *testing.T) {
+func TestAMissingPolicyDirectoryIsAFault(t *testing.T) {
 	inDirectory(t)
 	wantFaults(t, faults(t, oneIssuer+"policies:\n  paths: [policies, none]\n  bundles:\n    - client-secret\n    - client-secret/x\n"),
 		`sidecar.yaml:5: policies.paths[1]: directory "none" does not exist`,
@@ -137,13 +137,13 @@ func TestDirectoryOfPoliciesMustBeThere(t *testing.T) {
 	)
 }
 
-func TestSomePoliciesMustBeNamed(t *testing.T) {
+func TestAConfigurationWithoutPoliciesIsAFault(t *testing.T) {
 	inDirectory(t)
 	wantFaults(t, faults(t, oneIssuer+"policies: {paths: []}\n"), "sidecar.yaml:4: policies.paths: neither paths nor bundles names a directory")
 	parse(t, oneIssuer+"policies: {paths: [], bundles: [policies]}\n")
 }
 
-func TestDecisionLogNeedsItsDirectoryAndIsNotCreated(t *testing.T) {
+func TestAMissingDecisionLogDirectoryIsAFaultAndIsNotCreated(t *testing.T) {
 	inDirectory(t)
 	wantFaults(t, faults(t, oneIssuer+"decision_log: {file: none/d.jsonl}\n"), `sidecar.yaml:4: decision_log.file: directory "none" does not exist`)
 	wantFaults(t, faults(t, oneIssuer+"decision_log: {file: policies}\n"), `sidecar.yaml:4: decision_log.file: "policies" is a directory`)
@@ -177,7 +177,7 @@ func TestShareOfTracesIsFromZeroToOne(t *testing.T) {
 	}
 }
 
-func TestURLWithAPasswordIsRefusedWhereverItIs(t *testing.T) {
+func TestAURLWithAPasswordIsAFaultInEveryKey(t *testing.T) {
 	inDirectory(t)
 	got := faults(t, oneIssuer+"decision_log: {labels: {}}\nengine: {entrypoints: ['https://me:hunter2@acme.example']}\n")
 	if len(got) == 0 || !strings.Contains(got[len(got)-1], "engine.entrypoints[0]: the URL holds a user or a password") {

@@ -1,8 +1,7 @@
-// Package config turns one strict YAML file and the environment into the Config struct that each package declares.
+// Package config reads one strict YAML file and the environment into the Config structs of the other packages.
 //
-// It knows no key by name. Keys, defaults, bounds and descriptions are struct tags beside the field they belong to
-// (yaml, default, enum, min, max, doc), and rules that span fields are Check methods beside their struct: a new field
-// needs no code here. Everything wrong is reported at once, as Faults, each with its line and a hint.
+// It knows no key by name. Keys, defaults, bounds and descriptions are struct tags (see package conf), and rules that span
+// keys are Check methods: a new key needs no code here. All faults are reported at once, each with its line and a hint.
 package config
 
 import (
@@ -31,7 +30,7 @@ import (
 // MaxBytes bounds a configuration file.
 const MaxBytes = 1 << 20
 
-// Config is the whole configuration, as the file is laid out.
+// Config is the whole configuration, in the layout of the file.
 type Config struct {
 	Listen          native.Config      `yaml:"listen" default:"api.address=127.0.0.1:8181,admin.address=127.0.0.1:8282" doc:"Where the sidecar listens."`
 	Issuers         []issuer.Config    `yaml:"issuers" doc:"Authorization servers whose tokens are accepted."`
@@ -48,7 +47,7 @@ type Config struct {
 	warnings Faults
 }
 
-// Check reports what no single package can see.
+// Check reports faults that span the sections of several packages.
 func (c Config) Check(fault func(key, cause, hint string)) {
 	if len(c.Issuers) == 0 {
 		fault("issuers", "none is configured", `add "issuers:" with an item that has an issuer or an introspection_endpoint`)
@@ -63,7 +62,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	c.checkEvents(fault)
 }
 
-// checkEvents reports events of issuers that are not there.
+// checkEvents reports sources of events whose issuer is missing, repeated, or without an identifier.
 func (c Config) checkEvents(fault func(key, cause, hint string)) {
 	seen := map[string]bool{}
 	for i, e := range c.Events {
@@ -76,16 +75,14 @@ func (c Config) checkEvents(fault func(key, cause, hint string)) {
 		case known < 0:
 			fault(key, fmt.Sprintf("%q is no configured issuer", e.Issuer), "write the name of an item of issuers")
 		case c.Issuers[known].Endpoint.Issuer == "":
-			fault(key, fmt.Sprintf("%q has no issuer identifier, so nobody can tell whose events these are", e.Issuer), fmt.Sprintf("set issuers[%d].issuer", known))
+			fault(key, fmt.Sprintf("%q has no issuer identifier to compare with the iss of events", e.Issuer), fmt.Sprintf("set issuers[%d].issuer", known))
 		}
 		seen[e.Issuer] = true
 	}
 }
 
-// Load reads a file and parses it. See Parse, of which it is the only caller that touches a configuration file;
-// checking and serving both start here, so neither accepts what the other refuses.
-//
-// A file that is missing, unreadable or over MaxBytes is a fault too.
+// Load reads a file and parses it: see Parse. The commands check and serve both start here, so that neither accepts a file
+// that the other refuses. A file that is missing, unreadable or over MaxBytes is a fault too.
 func Load(file string, environ []string) (*Config, error) {
 	src, err := read(file)
 	if err != nil {
@@ -110,11 +107,9 @@ func read(file string) ([]byte, error) {
 	return src, nil
 }
 
-// Parse returns the configuration that src and environ ("NAME=value", as os.Environ gives it) make together: defaults,
-// then the file, then each SIDECAR_* variable. name is what faults call the file. Nothing is changed on the machine, but
-// it is looked at: files and directories that the configuration names must be there.
-//
-// The error, if any, is a Faults with everything that is wrong.
+// Parse returns the configuration of src and environ ("NAME=value", as in os.Environ): defaults, overridden by the file,
+// overridden by each SIDECAR_* variable. name is the name of the file in faults. Files and directories that the
+// configuration names must exist; nothing is written. The error, if any, is a Faults with every fault.
 func Parse(name string, src []byte, environ []string) (*Config, error) {
 	r := newReader(name)
 	c, _ := r.parse(src, environ)
@@ -125,7 +120,7 @@ func Parse(name string, src []byte, environ []string) (*Config, error) {
 	return c, nil
 }
 
-// parse decodes and checks a configuration, and reports whether it could be decoded at all.
+// parse decodes and checks a configuration. It is false for a file that is not YAML.
 func (r *reader) parse(src []byte, environ []string) (*Config, bool) {
 	c, ok := r.decode(src, environ)
 	if ok {
@@ -137,7 +132,7 @@ func (r *reader) parse(src []byte, environ []string) (*Config, bool) {
 	return c, ok
 }
 
-// Warn reports what is no fault and should be looked at all the same; see Check for the three texts.
+// Warn reports what is probably a mistake, and is allowed. The arguments of warn are those of fault in Check.
 func (c *Config) Warn(warn func(key, cause, hint string)) {
 	for _, w := range c.warnings {
 		warn(w.Key, w.Cause, w.Hint)
@@ -158,7 +153,7 @@ func (c *Config) EngineConfig() engine.Config {
 	return e
 }
 
-// emptiness is the fault of a file that says nothing: what else is wrong follows from that.
+// emptiness is the fault of an empty file, from which all other faults follow.
 func emptiness(name string, src []byte) Faults {
 	for line := range strings.Lines(string(src)) {
 		if text := strings.TrimSpace(line); text != "" && text != "---" && text != "{}" && !strings.HasPrefix(text, "#") {

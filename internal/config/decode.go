@@ -11,8 +11,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/yamlnode"
 )
 
-// decode puts together what the file and the environment say, and looks at nothing else. It is false when the file is
-// not YAML, so that nothing sensible can be said of what the configuration means.
+// decode merges the defaults, the file and the environment. It is false when the file is not YAML, so that the meaning of
+// the configuration cannot be checked.
 func (r *reader) decode(src []byte, environ []string) (*Config, bool) {
 	c := Default()
 	v := reflect.ValueOf(c).Elem()
@@ -39,7 +39,7 @@ func (r *reader) document(src []byte) (*yamlnode.Node, bool) {
 	return root, true
 }
 
-// value sets v from node n. A part that is wrong is reported, and leaves its part of v alone.
+// value sets v from node n. A part of n that is wrong is reported, and leaves its part of v unchanged.
 func (r *reader) value(n *yamlnode.Node, v reflect.Value, f conf.Field, path string) {
 	switch {
 	case conf.IsSource(v.Type()) && n.Kind != yamlnode.Mapping && n.Kind != yamlnode.Null:
@@ -67,7 +67,7 @@ func (r *reader) structure(n *yamlnode.Node, v reflect.Value, path string) {
 		case ok:
 			r.value(m.Value, v.FieldByIndex(f.Index), f, conf.Join(path, key))
 		case conf.IsSource(v.Type()):
-			// What stands here may be the secret itself.
+			// The key may be the secret itself.
 			r.faultAt(place(m.Key), path, "holds a key other than file and env", "name where the secret is kept, {file: /run/secrets/client} or {env: CLIENT_SECRET}")
 		default:
 			r.faultAt(place(m.Key), conf.Join(path, key), unknownKey, hintForKey(v.Type(), key))
@@ -75,7 +75,7 @@ func (r *reader) structure(n *yamlnode.Node, v reflect.Value, path string) {
 	}
 }
 
-// hintForKey says which key was meant: one nearby, or the same one elsewhere.
+// hintForKey names the key that was probably meant: a similar one here, or the same one in another section.
 func hintForKey(t reflect.Type, key string) string {
 	if former, ok := reflect.Zero(t).Interface().(conf.Remover); ok && former.Removed(key) != "" {
 		return former.Removed(key)
@@ -89,7 +89,7 @@ func hintForKey(t reflect.Type, key string) string {
 	return "the keys here are " + strings.Join(conf.Names(t), ", ")
 }
 
-// keysNamed returns where, in t and below, a key of that name belongs.
+// keysNamed returns the paths of all keys of a name in t and below.
 func keysNamed(t reflect.Type, name, path string) []string {
 	var places []string
 	for _, f := range conf.Fields(t) {
@@ -178,5 +178,5 @@ func wants(v reflect.Value) (words string, kinds []yamlnode.Kind) {
 	return "a whole number", []yamlnode.Kind{yamlnode.Int, yamlnode.Float}
 }
 
-// unknownKey is the cause of a fault of a key that is none.
+// unknownKey is the cause of the fault of a key that does not exist.
 const unknownKey = "unknown key"

@@ -25,7 +25,7 @@ type step struct {
 	key   string
 }
 
-// override is one environment variable and the value that it sets.
+// override is one environment variable, its text, and the path to the value that it sets.
 type override struct {
 	variable, text string
 	steps          []step
@@ -47,7 +47,7 @@ func (r *reader) environment(v reflect.Value, environ []string) {
 			unknown = append(unknown, name)
 		}
 	}
-	// Item 2 of a list comes before item 10, so that each finds the one before it.
+	// Items in the order of their numbers: each is appended to the one before it.
 	slices.SortStableFunc(overrides, func(a, b override) int {
 		return slices.CompareFunc(a.steps, b.steps, func(a, b step) int {
 			return cmp.Or(slices.Compare(a.field.Index, b.field.Index), cmp.Compare(a.index, b.index), cmp.Compare(a.key, b.key))
@@ -63,8 +63,8 @@ func (r *reader) environment(v reflect.Value, environ []string) {
 	r.unknown(v, unknown)
 }
 
-// resolve finds what rest, the name of a variable without its prefix, stands for below type t. Keys have underscores
-// too, so each way to read the name is tried, longest key first.
+// resolve returns the path to the key below type t that rest, the name of a variable without its prefix, overrides. Keys
+// contain underscores too: each way to split the name is tried, longest key first.
 func resolve(t reflect.Type, rest string) ([]step, bool) {
 	switch {
 	case rest == "" && (t.Kind() != reflect.Struct || conf.IsSource(t)):
@@ -102,7 +102,7 @@ func resolveField(t reflect.Type, rest string) ([]step, bool) {
 	return nil, false
 }
 
-// apply sets what o's steps lead to from v, and creates the list items and maps on the way.
+// apply sets the value that steps lead to from v, and creates list items and maps on the way.
 func (r *reader) apply(v reflect.Value, f conf.Field, o override, steps []step, path string) {
 	if len(steps) == 0 {
 		r.override(path, o.variable)

@@ -158,14 +158,14 @@ func TestVariableWithALineBreakInItsNameIsShownOnOneLine(t *testing.T) {
 	wantFaults(t, faults(t, oneIssuer, "SIDECAR_A\nB=x"), `environment "SIDECAR_A\nB": names no key of the configuration`)
 }
 
-func TestVeryLongUnknownNameTakesNoTime(t *testing.T) {
+func TestAVeryLongUnknownNameIsReadQuickly(t *testing.T) {
 	inDirectory(t)
 	if got := faults(t, oneIssuer, "SIDECAR_"+strings.Repeat("X", 10<<20)+"=x"); len(got) != 1 || len(got[0]) > 200 {
 		t.Errorf("%d faults", len(got))
 	}
 }
 
-func TestFaultOfAnOverriddenListIsNotBlamedOnTheFile(t *testing.T) {
+func TestAFaultOfAnOverriddenListNamesTheVariable(t *testing.T) {
 	inDirectory(t)
 	wantFaults(t, faults(t, oneIssuer+"policies:\n  paths:\n    - policies\n", "SIDECAR_POLICIES_PATHS=none"),
 		`environment SIDECAR_POLICIES_PATHS: policies.paths[0]: directory "none" does not exist`)

@@ -6,7 +6,7 @@ const withIssuers = `issuers:
   - {name: acme, issuer: "https://login.acme.example", client: {id: a, secret: {file: client-secret}}}
 `
 
-func TestEventsNameAnIssuerThatIsThere(t *testing.T) {
+func TestEventsNeedAConfiguredIssuer(t *testing.T) {
 	inDirectory(t)
 	const logout = ", backchannel_logout: {audience: [web]}}\n"
 	wantFaults(t, faults(t, withIssuers+"events:\n  - {issuer: acme"+logout))
@@ -24,7 +24,7 @@ func TestEventsNeedAnIssuerIdentifier(t *testing.T) {
   - {name: acme, introspection_endpoint: "https://login.acme.example/introspect", client: {id: a, secret: {file: client-secret}}}
 events:
   - {issuer: acme, keycloak_admin: {client_id: a}}
-`), `sidecar.yaml:4: events[0].issuer: "acme" has no issuer identifier, so nobody can tell whose events these are`)
+`), `sidecar.yaml:4: events[0].issuer: "acme" has no issuer identifier to compare with the iss of events`)
 }
 
 func TestEventsHaveTheirDefaults(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Fault is one thing wrong with a configuration. It never holds a secret: values are quoted only where a number, a
-// duration or one of a few words was expected.
+// Fault is one error of a configuration. It never holds a secret: values are quoted only where a number, a duration or one
+// of a few words is expected.
 type Fault struct {
 	File     string // the file as it was named; empty when an environment variable is at fault
 	Line     int    // 1 is the first; 0 when the file as a whole is at fault
@@ -41,7 +41,7 @@ func (f Fault) String() string {
 	return strings.Join(append(parts, f.Cause), ": ")
 }
 
-// Faults is everything wrong with a configuration: the file's in the order of its lines, then the environment's by name.
+// Faults are all errors of a configuration: those of the file in the order of its lines, then those of variables by name.
 type Faults []Fault
 
 // Error is one line a fault, each followed by its hint on a line of its own.
@@ -66,13 +66,13 @@ func (fs Faults) sorted() Faults {
 	return fs
 }
 
-// origin is where a key got its value: a place in the file, or a variable.
+// origin is the source of the value of a key: a position in the file, or a variable.
 type origin struct {
 	line, column int
 	variable     string
 }
 
-// reader collects, while a configuration is put together, where each key came from and what is wrong with it.
+// reader collects the origins and faults of keys while a configuration is read.
 type reader struct {
 	name   string
 	faults Faults
@@ -87,7 +87,7 @@ func newReader(name string) *reader {
 	return &reader{name: name, at: map[string]origin{}, faulty: map[string]bool{}}
 }
 
-// fault reports that the value of key is wrong, at the place of the key or of its nearest parent that has one.
+// fault reports that the value of key is wrong, at the origin of the key or of its nearest parent that has one.
 func (r *reader) fault(key, cause, hint string) {
 	r.faultAt(r.origin(key), key, cause, hint)
 }
@@ -111,7 +111,7 @@ func (r *reader) origin(key string) origin {
 	return origin{}
 }
 
-// override makes variable the origin of key, and forgets where the parts of its former value came from.
+// override makes variable the origin of key, and removes the origins of the parts of its former value.
 func (r *reader) override(key, variable string) {
 	for k := range r.at {
 		if strings.HasPrefix(k, key+".") || strings.HasPrefix(k, key+"[") {
@@ -121,7 +121,7 @@ func (r *reader) override(key, variable string) {
 	r.at[key] = origin{variable: variable}
 }
 
-// cause returns err without the path, which the fault either shows already or must not show.
+// cause returns err without the path, which the fault shows already or must not show.
 func cause(err error) error {
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err

@@ -14,7 +14,7 @@ func TestUnknownKeyIsRefusedWithASuggestion(t *testing.T) {
 	}
 }
 
-func TestKeyInTheWrongSectionIsToldWhereItBelongs(t *testing.T) {
+func TestAKeyInTheWrongSectionNamesItsSection(t *testing.T) {
 	inDirectory(t)
 	_, err := Parse("sidecar.yaml", []byte(oneIssuer+"negative_ttl: 5s\n"), nil)
 	if err == nil || err.Error() != "sidecar.yaml:4: negative_ttl: unknown key\n  hint: it belongs at issuers[].cache.negative_ttl" {
@@ -22,7 +22,7 @@ func TestKeyInTheWrongSectionIsToldWhereItBelongs(t *testing.T) {
 	}
 }
 
-func TestKeyLikeNoOtherIsToldTheKeysThatAre(t *testing.T) {
+func TestAnUnknownKeyWithoutSimilarKeysListsTheKeys(t *testing.T) {
 	inDirectory(t)
 	_, err := Parse("sidecar.yaml", []byte(oneIssuer+"telemetry: {elephants: 1}\n"), nil)
 	if err == nil || !strings.HasSuffix(err.Error(), "telemetry.elephants: unknown key\n  hint: the keys here are log, traces") {
@@ -120,7 +120,7 @@ func TestZeroIsADurationWhereNoTimeIsAllowed(t *testing.T) {
 	}
 }
 
-func TestTextThatIsNotYAMLIsOneFault(t *testing.T) {
+func TestInvalidYAMLIsOneFault(t *testing.T) {
 	inDirectory(t)
 	got := faults(t, oneIssuer+"listen: {\n", "SIDECAR_NONE=1")
 	if len(got) != 2 || !strings.HasPrefix(got[0], "sidecar.yaml:") || !strings.Contains(got[0], "is not YAML: ") || !strings.HasPrefix(got[1], "environment SIDECAR_NONE") {
@@ -136,7 +136,7 @@ func TestSecondDocumentThatIsNotYAMLIsAFault(t *testing.T) {
 	}
 }
 
-func TestAnEmptyFileIsToldSoFirst(t *testing.T) {
+func TestAnEmptyFileIsTheFirstFault(t *testing.T) {
 	inDirectory(t)
 	for _, src := range []string{"", "# nothing\n", "---\n", "{}"} {
 		wantFaults(t, faults(t, src), "sidecar.yaml: the file is empty", "sidecar.yaml: issuers: none is configured")
@@ -150,7 +150,7 @@ func TestSectionWhoseKeysAreCommentedOutIsEmpty(t *testing.T) {
 	}
 }
 
-func TestAnchorsStandForWhatTheyMark(t *testing.T) {
+func TestAnAliasIsReadAsItsAnchor(t *testing.T) {
 	inDirectory(t)
 	c := parse(t, oneIssuer+`listen:
   api: {limits: &limits {timeout: 3s, body_bytes: 2048}}
@@ -173,14 +173,14 @@ func TestEmptyListReplacesTheDefault(t *testing.T) {
 	}
 }
 
-func TestFaultOfAKeyThatIsNotThereIsAtItsNearestParent(t *testing.T) {
+func TestAFaultOfAnAbsentKeyIsAtItsNearestParent(t *testing.T) {
 	inDirectory(t)
 	wantFaults(t, faults(t, "issuers:\n  - issuer: https://login.acme.example\n    client:\n      secret: {file: client-secret}\n"),
 		"sidecar.yaml:3: issuers[0].client.id: is empty")
 }
 
 // Each list holds the one before twice, so that all values would be 2^60.
-func TestAliasesOfAliasesTakeNoTime(t *testing.T) {
+func TestAliasesOfAliasesAreReadQuickly(t *testing.T) {
 	inDirectory(t)
 	var b strings.Builder
 	b.WriteString(oneIssuer + "policies: {paths: [&a0 x")

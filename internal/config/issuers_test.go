@@ -43,7 +43,22 @@ func TestAKeyThatWasRemovedIsAFaultWithARemedy(t *testing.T) {
 	}
 }
 
-func TestAnEmptyItemIsAnItemWhereItMeansSomething(t *testing.T) {
+func TestAKeyThatWasRenamedIsAFaultThatNamesTheNewOne(t *testing.T) {
+	inDirectory(t)
+	_, err := Parse("sidecar.yaml", []byte(oneIssuer+"proof:\n  mtls:\n    trusted_hops: [unix]\n"), nil)
+	want := "sidecar.yaml:6: proof.mtls.trusted_hops: unknown key\n  hint: write trusted_proxies, which means the same"
+	if err == nil || err.Error() != want {
+		t.Errorf("error is %v, want %s", err, want)
+	}
+	_, err = Parse("sidecar.yaml", []byte(oneIssuer), []string{"SIDECAR_PROOF_MTLS_TRUSTED_HOPS=unix"})
+	want = "environment SIDECAR_PROOF_MTLS_TRUSTED_HOPS: names no key of the configuration\n" +
+		"  hint: write trusted_proxies, which means the same"
+	if err == nil || err.Error() != want {
+		t.Errorf("error is %v, want %s", err, want)
+	}
+}
+
+func TestAnEmptyItemIsAllowedWhereTheTagSaysSo(t *testing.T) {
 	inDirectory(t)
 	want := []string{"", "JWT"}
 	for name, c := range map[string]*Config{

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// LoadPartly reads a file that Load refuses, so that what is wrong with the policies can be told beside its faults. It returns nil
-// when the faults, or what stands in a misspelt key, may be about policies. What it returns must serve nothing.
+// LoadPartly reads a file that Load refuses, so that problems of the policies can be reported together with the faults. It
+// returns nil when a fault, or the value of a misspelt key, may concern the policies. The configuration must not be served.
 func LoadPartly(file string, environ []string) *Config {
 	src, err := read(file)
 	if err != nil {
@@ -20,12 +20,12 @@ func LoadPartly(file string, environ []string) *Config {
 	return c
 }
 
-// policyKeys are the keys that say which policies there are and what they may read and do.
+// policyKeys are the keys that determine which policies are loaded, and what they may read and do.
 func policyKeys() []string {
 	return []string{"policies", "engine.entrypoints", "engine.allow_builtins", "input.headers", "decision.entrypoint", "decision.token"}
 }
 
-// concernsPolicies reports whether the key at fault may be one of policyKeys.
+// concernsPolicies reports whether a fault may be one of policyKeys.
 func concernsPolicies(f Fault) bool {
 	section, _, nested := strings.Cut(f.Key, ".")
 	return f.Key == "" || slices.ContainsFunc(policyKeys(), func(key string) bool {

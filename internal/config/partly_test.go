@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAConfigurationWithFaultsTellsItsPoliciesUnlessTheFaultsMayBeAboutThem(t *testing.T) {
+func TestAConfigurationWithFaultsIsReadPartlyUnlessAFaultMayConcernPolicies(t *testing.T) {
 	inDirectory(t)
 	for src, told := range map[string]bool{
 		"listen: {api: {adress: 127.0.0.1:1}}":  true,

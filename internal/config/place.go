@@ -8,11 +8,11 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/conf"
 )
 
-// locate makes the names of files and directories that the file gives, and that are to be read, start at the file: it can then
-// be used from any directory. A name that leads to something from the working directory only goes on meaning that, as it did
-// before names started at the file; one that leads to two different things is worth a warning.
+// locate makes relative names of files and directories that are read relative to the configuration file, so that it can be
+// used from any directory (ADR 0024). A name that exists only in the working directory is left relative to that, as it was
+// before; one that exists in both, and is not the same file, is a warning.
 //
-// What a variable of the environment names starts at the working directory, as does what is written.
+// Names in variables of the environment, and names of files that are written, are relative to the working directory.
 func (r *reader) locate(v reflect.Value, f conf.Field, path string) {
 	if dir := filepath.Dir(r.name); sameFile(dir, ".") {
 		return
@@ -20,7 +20,7 @@ func (r *reader) locate(v reflect.Value, f conf.Field, path string) {
 	r.locateIn(v, f, path)
 }
 
-// locateIn is locate for a value and all below it.
+// locateIn is locate for a value and all values below it.
 func (r *reader) locateIn(v reflect.Value, f conf.Field, path string) {
 	switch {
 	case conf.IsSource(v.Type()):
@@ -38,7 +38,7 @@ func (r *reader) locateIn(v reflect.Value, f conf.Field, path string) {
 	}
 }
 
-// locateText moves one name. It shows none: a secret is sometimes written where its name belongs.
+// locateText changes one name. The warning does not show it: a secret is sometimes written where its name belongs.
 func (r *reader) locateText(v reflect.Value, path string) {
 	name := v.String()
 	if name == "" || filepath.IsAbs(name) || r.origin(path).variable != "" {
@@ -47,7 +47,7 @@ func (r *reader) locateText(v reflect.Value, path string) {
 	beside := filepath.Join(filepath.Dir(r.name), name)
 	here, there := exists(name), exists(beside)
 	if here && there && !sameFile(name, beside) {
-		r.warnings = append(r.warnings, Fault{Key: path, Cause: "is beside the configuration file and in the working directory too, and the former is read", Hint: "write the whole path, or remove one of the two"})
+		r.warnings = append(r.warnings, Fault{Key: path, Cause: "exists beside the configuration file and in the working directory, and the former is read", Hint: "write the whole path, or remove one of the two"})
 	}
 	if there || !here {
 		v.SetString(beside)

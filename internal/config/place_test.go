@@ -37,7 +37,7 @@ func warned(c *Config) (out []string) {
 	return out
 }
 
-func TestNamesStartAtTheConfigurationFile(t *testing.T) {
+func TestFileNamesAreRelativeToTheConfigurationFile(t *testing.T) {
 	file := beside(t, "etc/rules/", "etc/kept/", "etc/kept/secret")
 	for _, name := range []string{file, "./" + file} {
 		c := placed(t, name)
@@ -55,16 +55,16 @@ func TestNamesStartAtTheConfigurationFile(t *testing.T) {
 	}
 }
 
-func TestNamesThatLeadSomewhereFromHereOnlyGoOnMeaningThat(t *testing.T) {
+func TestAFileOnlyInTheWorkingDirectoryIsReadFromThere(t *testing.T) {
 	c := placed(t, beside(t, "rules/", "kept/", "kept/secret"))
 	if c.Policies.Paths[0] != "rules" || c.Issuers[0].Endpoint.Client.Secret.File != "kept/secret" || len(warned(c)) > 0 {
 		t.Errorf("%q %q %q", c.Policies.Paths, c.Issuers[0].Endpoint.Client.Secret.File, warned(c))
 	}
 }
 
-func TestANameThatLeadsToTwoThingsIsWarnedAbout(t *testing.T) {
+func TestAFileInBothDirectoriesIsAWarning(t *testing.T) {
 	c := placed(t, beside(t, "rules/", "etc/rules/", "kept/", "kept/secret", "etc/kept/", "etc/kept/secret"))
-	if c.Policies.Paths[0] != "etc/rules" || len(warned(c)) != 2 || !strings.HasPrefix(warned(c)[0], "issuers[0].client.secret.file is beside the configuration file and") {
+	if c.Policies.Paths[0] != "etc/rules" || len(warned(c)) != 2 || !strings.HasPrefix(warned(c)[0], "issuers[0].client.secret.file exists beside the configuration file and") {
 		t.Errorf("%q %q", c.Policies.Paths, warned(c))
 	}
 	if err := os.RemoveAll("rules"); err != nil {
@@ -78,14 +78,14 @@ func TestANameThatLeadsToTwoThingsIsWarnedAbout(t *testing.T) {
 	}
 }
 
-func TestNamesThatLeadNowhereAreLookedForBesideTheFile(t *testing.T) {
+func TestAMissingFileIsExpectedBesideTheConfigurationFile(t *testing.T) {
 	_, err := Load(beside(t, "etc/kept/", "etc/kept/secret"), nil)
 	if err == nil || !strings.Contains(err.Error(), `directory "etc/rules" does not exist`) {
 		t.Errorf("%v", err)
 	}
 }
 
-func TestNamesInTheEnvironmentStartHere(t *testing.T) {
+func TestFileNamesInTheEnvironmentAreRelativeToTheWorkingDirectory(t *testing.T) {
 	c := placed(t, beside(t, "etc/rules/", "etc/kept/", "etc/kept/secret", "etc/other", "other"), "SIDECAR_ISSUERS_0_CLIENT_SECRET_FILE=other")
 	if got := c.Issuers[0].Endpoint.Client.Secret.File; got != "other" {
 		t.Errorf("%q", got)

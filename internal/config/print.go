@@ -18,7 +18,7 @@ import (
 )
 
 // Print writes c to w as YAML that Parse reads back to an equal configuration: every key, in the order of the
-// documentation, durations as "5s". Of a secret it shows where it is kept, which is all that a Config knows.
+// documentation, durations as "5s". A Config holds no secret, only the file or variable that each one is in.
 func Print(c *Config, w io.Writer) error {
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
@@ -61,7 +61,7 @@ func node(v reflect.Value) *yaml.Node {
 	return plain("!!int", strconv.FormatInt(v.Int(), 10))
 }
 
-// structNode leaves out the half of a secret.Source that is not used: setting both is a fault.
+// structNode leaves out the unused member of a secret.Source: two members would be a fault.
 func structNode(v reflect.Value) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	for _, f := range conf.Fields(v.Type()) {
@@ -77,7 +77,7 @@ func plain(tag, value string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value}
 }
 
-// text quotes all but words that no reader of YAML takes for anything else.
+// text quotes s unless every YAML reader takes it for a string.
 func text(s string) *yaml.Node {
 	n := plain("!!str", s)
 	if !regexp.MustCompile(`^[a-z][a-z0-9]*[_/-][a-z0-9_/-]*$|^[a-z]{4,}$`).MatchString(s) || s == "true" || s == "false" || s == "null" {

@@ -55,7 +55,7 @@ func TestPrintShowsEveryKeyInOrderWithUnits(t *testing.T) {
 	}
 }
 
-func TestPrintShowsWhereASecretIsAndNotTheSecret(t *testing.T) {
+func TestPrintShowsTheSourceOfASecretAndNotTheSecret(t *testing.T) {
 	inDirectory(t)
 	got := printed(t, parse(t, oneIssuer))
 	if !strings.Contains(got, "\n      secret:\n        file: client-secret\n") {

@@ -39,7 +39,7 @@ func TestSecretWrittenInTheFileIsRefusedAndNotShown(t *testing.T) {
 	}
 }
 
-func TestSecretWrittenInTheFileIsToldWhereSecretsGo(t *testing.T) {
+func TestASecretWrittenInTheFileHasAHint(t *testing.T) {
 	inDirectory(t)
 	_, err := Parse("sidecar.yaml", []byte("issuers:\n  - issuer: https://login.acme.example\n    client: {id: a, secret: hunter2}\n"), nil)
 	want := "sidecar.yaml:3: issuers[0].client.secret: a secret is never written here\n" +
@@ -59,7 +59,7 @@ func TestSecretGivenInAnOverrideIsRefusedAndNotShown(t *testing.T) {
 	}
 }
 
-func TestSecretInAVariableMustBeThere(t *testing.T) {
+func TestASecretInAnUnsetVariableIsAFault(t *testing.T) {
 	inDirectory(t)
 	src := "issuers:\n  - issuer: https://login.acme.example\n    client: {id: a, secret: {env: API_SECRET}}\n"
 	parse(t, src, "API_SECRET=x")

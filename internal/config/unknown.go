@@ -10,7 +10,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
-// unknown reports variables that name no key, but for those that a secret of v is kept in.
+// unknown reports variables that name no key and hold no secret of v.
 func (r *reader) unknown(v reflect.Value, names []string) {
 	kept := map[string]bool{}
 	eachSource(v, "", func(_ string, s secret.Source) { kept[s.Env] = true })
@@ -21,12 +21,15 @@ func (r *reader) unknown(v reflect.Value, names []string) {
 			if !plainKey(name) {
 				shown = conf.Quote(name) // a name may hold a line break
 			}
-			r.faultAt(origin{variable: shown}, "", "names no key of the configuration", hintForVariable(name, known))
+			r.faultAt(origin{variable: shown}, "", "names no key of the configuration", hintForVariable(name, known, v.Type()))
 		}
 	}
 }
 
-func hintForVariable(name string, known []string) string {
+func hintForVariable(name string, known []string, t reflect.Type) string {
+	if remedy := remedyFor(name, t, ""); remedy != "" {
+		return remedy
+	}
 	if after, ok := strings.CutPrefix(name+"_", prefix); ok && (strings.HasPrefix(after, "SERVICE_") || strings.HasPrefix(after, "PORT_")) {
 		return "Kubernetes sets it for a Service named sidecar: set enableServiceLinks to false on the pod, or rename the Service"
 	}
@@ -41,7 +44,25 @@ func hintForVariable(name string, known []string) string {
 	return `a variable is the path of a key in upper case, joined by underscores; "sidecar config schema" lists every key`
 }
 
-// variables returns the variables that set something in v. A list of sections has one item at least.
+// remedyFor says what replaces the variable of a key that was removed from t, or "".
+func remedyFor(name string, t reflect.Type, path string) string {
+	rest, below := strings.CutPrefix(name, variable(path))
+	if former, ok := reflect.Zero(t).Interface().(conf.Remover); ok && below {
+		if remedy := former.Removed(strings.ToLower(strings.TrimPrefix(rest, "_"))); remedy != "" {
+			return remedy
+		}
+	}
+	for _, f := range conf.Fields(t) {
+		if ft := t.FieldByIndex(f.Index).Type; ft.Kind() == reflect.Struct {
+			if remedy := remedyFor(name, ft, conf.Join(path, f.Name)); remedy != "" {
+				return remedy
+			}
+		}
+	}
+	return ""
+}
+
+// variables returns the names of all variables that override a key of v. A list of sections counts as having an item.
 func variables(v reflect.Value, path string) []string {
 	var out []string
 	for _, f := range conf.Fields(v.Type()) {

@@ -53,7 +53,7 @@ func notInName(c rune) bool {
 	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-'
 }
 
-// wanted is what a member of type t must be, as the rest of a message, or "".
+// wanted names the type that a member of type t must have, as the end of a message, or "".
 func wanted(t reflect.Type) string {
 	if name := typeName(t); name != "" {
 		return ": want " + name
@@ -85,8 +85,8 @@ func typeName(t reflect.Type) string {
 	return ""
 }
 
-// meant says which member of the struct t a name probably is, or which there are, as the rest of a message. The name itself is
-// not repeated.
+// meant suggests a member of the struct t for a misspelt name, or lists all, as the end of a message. The name itself is not
+// repeated.
 func meant(name string, t reflect.Type) string {
 	known := members(t)
 	if len(known) == 0 {
@@ -98,7 +98,7 @@ func meant(name string, t reflect.Type) string {
 	return ": there are " + strings.Join(known, ", ")
 }
 
-// members are the names that the JSON of a struct has.
+// members are the names of the members of a struct in JSON.
 func members(t reflect.Type) []string {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()

@@ -30,7 +30,7 @@ type TLS struct {
 	ClientCAFile string `yaml:"client_ca_file" doc:"PEM certificate authorities; when set, callers must present a certificate that one of them issued."`
 }
 
-// Limits bounds a call. A call over a limit is refused, never cut short.
+// Limits bounds a call. A call over a limit is refused; it is never truncated.
 type Limits struct {
 	BodyBytes   int64         `yaml:"body_bytes" default:"1048576" min:"1024" doc:"Largest body of a call."`
 	HeaderBytes int           `yaml:"header_bytes" default:"65536" min:"4096" doc:"Largest header block of a call."`
@@ -40,8 +40,8 @@ type Limits struct {
 	IdleTimeout time.Duration `yaml:"idle_timeout" default:"2m" min:"1s" doc:"Time a connection may be idle."`
 }
 
-// Check reports an address that cannot be listened on, or that would take calls from other machines in the clear without
-// being told to.
+// Check reports an address that cannot be opened, or that would accept calls from other machines without TLS although
+// insecure is not set.
 func (c Config) Check(fault func(key, cause, hint string)) {
 	switch {
 	case c.Address == "":
@@ -103,8 +103,8 @@ func (c Config) checkSocket(fault func(key, cause, hint string)) {
 	}
 }
 
-// Check reports a certificate without its key, a key without its certificate, and a demand for client certificates that
-// no TLS would make.
+// Check reports a certificate without its key, a key without its certificate, and authorities of client certificates
+// without a server certificate.
 func (t TLS) Check(fault func(key, cause, hint string)) {
 	if t.CertFile != "" && t.KeyFile == "" {
 		fault("key_file", "is empty, and cert_file is set", "name the private key of the certificate")

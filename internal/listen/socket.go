@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// listenUnix opens unix:///path?mode=0660. A socket that a process before this one left behind is removed; one that
-// somebody may still answer is not.
+// listenUnix opens unix:///path?mode=0660. A socket that an ended process left behind is removed; one that another process
+// may still serve is not.
 func listenUnix(address string) (net.Listener, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -29,9 +29,9 @@ func listenUnix(address string) (net.Listener, error) {
 	if err := removeStale(u.Path); err != nil {
 		return nil, err
 	}
-	// The mode is set before the socket gets its name, so that there is no moment in which more people may connect.
+	// The mode is set before the socket gets its name: at no moment may more users connect.
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), uint32(mode)) }) // Linux can, others leave it to Chmod
+		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), uint32(mode)) }) // Linux supports it; elsewhere Chmod below sets the mode
 	}}
 	ln, err := lc.Listen(context.Background(), "unix", u.Path)
 	if err != nil {
@@ -44,10 +44,10 @@ func listenUnix(address string) (net.Listener, error) {
 	return ln, nil
 }
 
-// removeStale removes a socket that nobody listens on, which is only certain when the connection is refused.
+// removeStale removes a socket that no process listens on, which is certain only when the connection is refused.
 func removeStale(path string) error {
 	if info, err := os.Lstat(path); err != nil || info.Mode()&fs.ModeSocket == 0 {
-		return nil // Listen says what is wrong, if anything
+		return nil // Listen reports what is wrong, if anything
 	}
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	switch {

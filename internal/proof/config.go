@@ -66,6 +66,14 @@ type MTLSConfig struct {
 	TrustedProxies []string          `yaml:"trusted_proxies" default:"unix,127.0.0.0/8,::1/128" doc:"Callers that are trusted to report the client's certificate: networks, addresses, or unix for Unix sockets. They must remove the header from what clients send."`
 }
 
+// Removed names the key that replaces a former one.
+func (MTLSConfig) Removed(key string) string {
+	if key == "trusted_hops" {
+		return "write trusted_proxies, which means the same"
+	}
+	return ""
+}
+
 // CertificateSource says where the certificate of the client is found.
 type CertificateSource string
 

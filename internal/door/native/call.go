@@ -11,7 +11,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// call is the body of POST /v1/decisions and an item of a batch. A member that is null is one that is left out.
+// call is the body of POST /v1/decisions and an item of a batch. A member that is null counts as absent.
 type call struct {
 	Request *callRequest   `json:"request"`
 	Token   *string        `json:"token"`
@@ -27,8 +27,8 @@ type callRequest struct {
 	Body              *string             `json:"body"`
 }
 
-// batchCall is the body of POST /v1/decisions/batch. What stands beside the items is the default of each item's
-// member of that name; an item's own member replaces it whole.
+// batchCall is the body of POST /v1/decisions/batch. The members beside the items are defaults of the items; a member of an
+// item replaces the default whole.
 type batchCall struct {
 	call
 	Items []call `json:"items"`
@@ -43,7 +43,7 @@ func ParseCall(body []byte) (authz.Query, error) {
 	return in.query("")
 }
 
-// or fills what item leaves out with what base says.
+// or fills the absent members of in with those of base.
 func (in call) or(base call) call {
 	if in.Request == nil {
 		in.Request = base.Request
@@ -57,13 +57,13 @@ func (in call) or(base call) call {
 	return in
 }
 
-// The kinds of a member that says nothing.
+// The kinds of a member without a value.
 const (
 	absent = jsontext.Kind(0)
 	null   = jsontext.Kind('n')
 )
 
-// check reports the first fault in the members that there are. at is the JSON pointer of the call in its body.
+// check reports the first fault of the members that are present. at is the JSON pointer of the call in its body.
 func (in call) check(at string) error {
 	missing := func(name string) error {
 		return door.NewCallError(http.StatusBadRequest, "missing_member", "the member is missing or empty", at+name)
@@ -85,7 +85,7 @@ func (in call) check(at string) error {
 	return readable(in.Context, at+"/context")
 }
 
-// readable refuses JSON that a policy or a mask could not read later. at is its JSON pointer.
+// readable refuses JSON that policies and masks cannot read. at is its JSON pointer.
 func readable(v jsontext.Value, at string) error {
 	switch f := jsonbound.Check(v); {
 	case f == nil:
@@ -97,7 +97,7 @@ func readable(v jsontext.Value, at string) error {
 	}
 }
 
-// query turns a call into a question. at is the JSON pointer of the call in its body.
+// query turns a call into a query. at is the JSON pointer of the call in its body.
 func (in call) query(at string) (authz.Query, error) {
 	if in.Request == nil {
 		return authz.Query{}, door.NewCallError(http.StatusBadRequest, "missing_member", "the member is missing or empty", at+"/request")

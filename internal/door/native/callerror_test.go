@@ -142,7 +142,7 @@ func TestContentTypes(t *testing.T) {
 	}
 }
 
-func TestWrongPlaces(t *testing.T) {
+func TestUnknownPathsAndMethodsAreRefused(t *testing.T) {
 	s := serve(t, listener(), native.Deps{})
 	for _, c := range []struct {
 		method, path string
@@ -170,7 +170,7 @@ func TestWrongPlaces(t *testing.T) {
 	}
 }
 
-func TestSlowBodyIsGivenUp(t *testing.T) {
+func TestASlowBodyIsRefused(t *testing.T) {
 	cfg := listener()
 	cfg.Limits.ReadTimeout = 100 * time.Millisecond
 	s := serve(t, cfg, native.Deps{})
@@ -192,7 +192,7 @@ func TestSlowBodyIsGivenUp(t *testing.T) {
 	expectError(t, resp, string(buf), http.StatusRequestTimeout, "body_too_slow", "")
 }
 
-func TestBrokenBodyIsNoCall(t *testing.T) {
+func TestAnIncompleteBodyIsRefused(t *testing.T) {
 	s := serve(t, listener(), native.Deps{})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {

@@ -45,7 +45,7 @@ func TestDecisionHasEveryMember(t *testing.T) {
 	}
 }
 
-func TestCallReachesThePolicyWhole(t *testing.T) {
+func TestThePolicySeesTheWholeCall(t *testing.T) {
 	s := serve(t, listener(), native.Deps{})
 	got := s.decided(t, "/v1/decisions", `{"request":{"method":"POST","url":"https://api.example/orders?x=1","headers":{"X-Tenant":["acme"],"authorization":["Bearer abc"]},"source_ip":"10.1.2.3","body":""},"context":{"a":{"b":[1]}}}`)
 	if !got.Allow || got.Status != 200 || got.Context.Request.Method != "POST" || got.Context.Request.Path != "/orders" || !got.Context.Present {
@@ -157,7 +157,7 @@ func TestZeroDecisionIsNoAllow(t *testing.T) {
 	}
 }
 
-func TestLargeAnswersAndBodiesAreServedToo(t *testing.T) {
+func TestAnswersAndBodiesLargerThanAKeptBufferAreServed(t *testing.T) {
 	cfg := listener()
 	cfg.Limits.BodyBytes = 1 << 20
 	s := serve(t, cfg, native.Deps{})

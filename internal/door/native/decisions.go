@@ -14,7 +14,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
-// decisions serves POST /v1/decisions and its kin.
+// decisions serves POST /v1/decisions, /v1/decisions/batch and /v1/decisions/ENTRYPOINT.
 type decisions struct {
 	door.Bodies
 	point   Point
@@ -52,7 +52,7 @@ func (d *decisions) batch(c echo.Context) error {
 	case n > d.Limits.BatchItems:
 		return door.NewCallError(http.StatusRequestEntityTooLarge, "batch_too_large", "a batch has at most "+strconv.Itoa(d.Limits.BatchItems)+" items", "/items")
 	}
-	if err := in.check(""); err != nil { // else each item would be blamed for it
+	if err := in.check(""); err != nil { // a fault of the defaults is none of each item
 		return err
 	}
 	queries := make([]authz.Query, len(in.Items))
@@ -69,8 +69,7 @@ func (d *decisions) batch(c echo.Context) error {
 	return d.answer(c, func(b []byte) []byte { return appendBatch(b, d.point.DecideAll(ctx, queries)) })
 }
 
-// unknownEntrypoint repeats what was asked for where it can be the path of a rule: a caller may put a token there
-// by mistake.
+// unknownEntrypoint repeats the path only when it can be that of a rule: a caller may put a token there by mistake.
 func unknownEntrypoint(path string) error {
 	asked := "this path"
 	if door.SafePointer(jsontext.Pointer("/"+path)) == "/"+path {

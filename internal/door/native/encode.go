@@ -17,7 +17,7 @@ func (d *decisions) answer(c echo.Context, body func([]byte) []byte) error {
 	if buf == nil {
 		buf = new([]byte)
 	}
-	*buf = append(body((*buf)[:0]), '\n') // so that a prompt after it begins a line
+	*buf = append(body((*buf)[:0]), '\n') // so that a shell prompt after it begins a line
 	h := c.Response().Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store") // BR-7

@@ -42,7 +42,7 @@ func TestEventsNeedNoCallerKeyAndTheRestOfTheListenerDoes(t *testing.T) {
 	}
 }
 
-func TestEventsAreTakenOnTheAdminListenerOnly(t *testing.T) {
+func TestEventsAreAcceptedOnTheAdminListenerOnly(t *testing.T) {
 	s := serve(t, listener(), native.Deps{Events: receiving(), Status: func() status.Report { return status.Report{} }})
 	if resp, _ := s.do(t, "POST", "/v1/events/acme/backchannel-logout", "x", nil); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("on the api listener: %s", resp.Status)

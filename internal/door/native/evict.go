@@ -21,7 +21,7 @@ type evictions struct {
 	log     *slog.Logger
 }
 
-// evictCall is the body of POST /v1/evict. A member that is null is one that is left out.
+// evictCall is the body of POST /v1/evict. A member that is null counts as absent.
 type evictCall struct {
 	Issuer   *string `json:"issuer"`
 	Token    *string `json:"token"`
@@ -52,12 +52,12 @@ func (e *evictions) evict(c echo.Context) error {
 	if err != nil {
 		return evictError(err)
 	}
-	// By the names of the members, never by their values: somebody will put a token into the wrong one.
+	// The names of the members, never their values: a caller may put a token into the wrong one.
 	e.log.Info("evicted", "named", named, "evicted", n, "caller", c.Request().RemoteAddr)
 	return writeJSON(c, http.StatusOK, evicted{n})
 }
 
-// revocation says which tokens are meant, and which members say so.
+// revocation returns the revocation that the call describes, and the names of the members that were given.
 func (in evictCall) revocation() (authz.Revocation, []string, error) {
 	var v authz.Revocation
 	var named []string
@@ -79,12 +79,12 @@ func (in evictCall) revocation() (authz.Revocation, []string, error) {
 		}
 	}
 	if in.Token != nil {
-		tok := strings.Trim(*in.Token, " \t\r\n") // as a file or a shell hands it over
+		tok := strings.Trim(*in.Token, " \t\r\n") // as files and shells add them
 		switch {
 		case tok == "":
 			return v, nil, emptyMember("token")
-		case !httpuri.IsCredential(tok): // it would evict nothing, and look as if it had
-			return v, nil, door.NewCallError(http.StatusBadRequest, "bad_token", "no token is written so: give the token alone, without a scheme", "/token")
+		case !httpuri.IsCredential(tok): // it would evict nothing, and the answer would look like success
+			return v, nil, door.NewCallError(http.StatusBadRequest, "bad_token", "this is not the syntax of a token: give the token alone, without a scheme", "/token")
 		}
 		v.Token = secret.New(tok)
 		named = append(named, "token")
@@ -100,7 +100,7 @@ func emptyMember(name string) error {
 	return door.NewCallError(http.StatusBadRequest, "missing_member", "the member is empty", "/"+name)
 }
 
-// evictError says what is wrong with a revocation. What it names is not repeated.
+// evictError says what is wrong with a revocation. It does not repeat values of the call.
 func evictError(err error) error {
 	e, ok := errors.AsType[*authz.Error](err)
 	if !ok || e.Kind != authz.Malformed {

@@ -31,7 +31,7 @@ func evicting(t *testing.T, e evictor) (*server, *bytes.Buffer) {
 	}), &log
 }
 
-func TestEvictionNamesWhatItIsToldTo(t *testing.T) {
+func TestAnEvictionPassesOnEachMember(t *testing.T) {
 	for body, want := range map[string]authz.Revocation{
 		`{"token":"` + rawToken + `"}`:            {Token: secret.New(rawToken)},
 		`{"token":" ` + rawToken + `\n"}`:         {Token: secret.New(rawToken)},
@@ -109,7 +109,7 @@ func TestMalformedEvictions(t *testing.T) {
 	expectError(t, resp, body, http.StatusMethodNotAllowed, "method_not_allowed", "")
 }
 
-func TestEvictionsThatNameNothingOrNotEnough(t *testing.T) {
+func TestEvictionsThatNameTooLittleAreRefused(t *testing.T) {
 	for code, pointer := range map[string]string{introspect.NothingNamed: "", introspect.IssuerNeeded: "/issuer", introspect.UnknownIssuer: "/issuer"} {
 		s, _ := evicting(t, func(authz.Revocation) (int, error) {
 			return 0, &authz.Error{Kind: authz.Malformed, Code: code, Err: errors.New(code)}

@@ -39,7 +39,7 @@ func named(t *testing.T, hosts ...string) *server {
 	return serve(t, cfg, native.Deps{})
 }
 
-func TestAListenerOnLoopbackAnswersToItsOwnNamesOnly(t *testing.T) {
+func TestAListenerOnLoopbackAcceptsItsOwnHostsOnly(t *testing.T) {
 	s := named(t, "Sidecar.internal", "2001:db8::1")
 	for host, want := range map[string]int{
 		"localhost": 200, "LOCALHOST:8181": 200, "localhost.": 200, "127.0.0.1": 200, "127.0.0.1:1": 200, "127.8.9.1": 200, "[::1]:8181": 200, "[::ffff:127.0.0.1]": 200,
@@ -76,7 +76,7 @@ func TestAForeignOriginIsRefused(t *testing.T) {
 	}
 }
 
-func TestAListenerElsewhereTakesEveryNameUntilSomeAreConfigured(t *testing.T) {
+func TestAListenerOffLoopbackAcceptsEveryHostUntilSomeAreConfigured(t *testing.T) {
 	for name, c := range map[string]struct {
 		hosts []string
 		host  string
@@ -97,7 +97,7 @@ func TestAListenerElsewhereTakesEveryNameUntilSomeAreConfigured(t *testing.T) {
 	}
 }
 
-func TestNothingIsServedToARebindingPage(t *testing.T) {
+func TestACallUnderAnUnknownHostIsRefusedAtEveryPath(t *testing.T) {
 	status := func() status.Report { return status.Report{} }
 	deps := native.Deps{Status: status, Metrics: http.NotFoundHandler(), Events: receiving()}
 	for name, s := range map[string]*server{"api": serve(t, listener(), deps), "admin": admin(t, deps)} {
@@ -119,7 +119,7 @@ func TestNothingIsServedToARebindingPage(t *testing.T) {
 	}
 }
 
-func TestEventsComeUnderEveryName(t *testing.T) {
+func TestEventsAreAcceptedUnderEveryHost(t *testing.T) {
 	s := admin(t, native.Deps{Metrics: http.NotFoundHandler(), Events: receiving(), Status: func() status.Report { return status.Report{} }})
 	r, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/v1/events/acme/backchannel-logout", nil)
 	if err != nil {

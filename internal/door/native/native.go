@@ -20,13 +20,13 @@ type Point interface {
 	Decide(ctx context.Context, q authz.Query) authz.Decision
 	// DecideAll answers in order.
 	DecideAll(ctx context.Context, qs []authz.Query) []authz.Decision
-	// Callable reports whether an entrypoint may be asked.
+	// Callable reports whether callers may name an entrypoint.
 	Callable(entrypoint string) bool
 }
 
-// Evictor forgets what is known about tokens.
+// Evictor evicts cached answers about tokens.
 type Evictor interface {
-	// Evict returns how many answers were forgotten. An error is of kind authz.Malformed when the revocation is to blame.
+	// Evict returns the number of evicted answers. An error of kind authz.Malformed means that the revocation is at fault.
 	Evict(v authz.Revocation) (int, error)
 }
 
@@ -36,12 +36,12 @@ type Deps struct {
 	Status func() status.Report
 	// Metrics serves the metrics on the admin listener.
 	Metrics http.Handler
-	// Evictor forgets tokens when the admin listener is told that they are over.
+	// Evictor evicts cached answers for POST /v1/evict of the admin listener.
 	Evictor Evictor
-	// Log gets what operators did on the admin listener.
+	// Log gets the evictions of the admin listener.
 	Log *slog.Logger
-	// Events takes word that tokens are over, on the admin listener below /v1/events/; nil when none is configured. It asks
-	// for no key of a caller: those who send it have none, and each event shows by itself who sent it.
+	// Events receives revocation events on the admin listener, below /v1/events/; nil when none are configured. It needs no
+	// caller key: authorization servers have none, and each event is authenticated by itself.
 	Events http.Handler
 	// Tracer continues the traces of calls; nil when traces are off.
 	Tracer *telemetry.Tracer

@@ -13,7 +13,7 @@ import (
 
 func addStatus(e *echo.Echo, report func() status.Report) {
 	get(e, "/v1/status", func(c echo.Context) error { return writeJSON(c, http.StatusOK, report()) })
-	// The process answers: that is all that is alive about it.
+	// An answer is all that liveness means.
 	get(e, "/livez", func(c echo.Context) error { return writeJSON(c, http.StatusOK, map[string]bool{"alive": true}) })
 	get(e, "/readyz", func(c echo.Context) error {
 		s := report()
@@ -35,11 +35,11 @@ func get(e *echo.Echo, path string, h echo.HandlerFunc) {
 	e.HEAD(path, h)
 }
 
-// readiness is public: a probe asks for no caller key. What is wrong with policies, and in which files, and
-// what a server says of a canary, stands in the Status.
+// readiness is public: a probe needs no caller key. Errors of policies with their files, and answers of servers about a
+// canary, are in the status only.
 type readiness struct {
 	Ready bool `json:"ready"`
-	// Because is "canary" while one does not come back, and absent otherwise.
+	// Because is "canary" while a canary is not active, and absent otherwise.
 	Because string          `json:"because,omitzero"`
 	Policy  policyReadiness `json:"policy"`
 }
