@@ -6,7 +6,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -36,7 +39,7 @@ func becomesActive(t *testing.T, i *Issuer, tok secret.Text) {
 
 // A good token is never called bad because keys could not be had, or were not fetched again: adversarial cases of a
 // rotation.
-func TestAdvRotation_AJustPublishedKeyIsFoundWhileAStrangerInventsOne(t *testing.T) {
+func TestRotation_AJustPublishedKeyIsFoundWhileInventedOnesAreTried(t *testing.T) {
 	t.Parallel()
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT))
@@ -47,7 +50,7 @@ func TestAdvRotation_AJustPublishedKeyIsFoundWhileAStrangerInventsOne(t *testing
 	becomesActive(t, i, sign(t, next, "at+jwt", k.claims(change{"jti": "new"})))
 }
 
-func TestAdvRotation_AKeyThatChangedUnderItsNameIsNoVerdictWhileTheKeySetIsDown(t *testing.T) {
+func TestRotation_AKeyThatChangedUnderItsNameIsNoVerdictWhileTheKeySetIsDown(t *testing.T) {
 	t.Parallel()
 	for _, kid := range []string{"k1", ""} {
 		k := newKeyed(t)
@@ -163,5 +166,119 @@ func TestACertificateThatIsNotTrustedIsMisconfiguredInEveryDecision(t *testing.T
 	k, _ := open(t, "", u.in(authz.ModeJWT, func(c *Config) { c.Endpoint.JWKSURI = tls.URL + "/jwks" }))
 	for range 3 {
 		noAnswer(t, k, u.token(t, nil), "", authz.Misconfigured)
+	}
+}
+
+func TestJWTKeyRotation_ANewKeyIsFoundAndTheRefusalBeforeIsNotKept(t *testing.T) {
+	k := newKeyed(t)
+	i, _ := open(t, "", k.in(authz.ModeJWT))
+	next := jwks.NewSigner(t, "k2")
+	tok := sign(t, next, "at+jwt", k.claims(nil))
+	look(t, i, k.token(t, nil)) // the old keys are known
+	k.holds(string(k.signer.Public()), string(next.Public()))
+	if c := look(t, i, tok); !c.Active {
+		t.Errorf("signed with the new key: %s", c.Inactive.Text)
+	}
+	foreign := sign(t, jwks.NewSigner(t, "k3"), "at+jwt", k.claims(nil))
+	for range 20 {
+		look(t, i, foreign)
+	}
+	if n := k.fetched.Load(); n != 3 {
+		t.Errorf("%d fetches: tokens of unknown keys cause too many fetches", n)
+	}
+	if s := i.Stats(); s.Inactive.Entries != 0 {
+		t.Errorf("%d refusals of unsigned tokens are kept", s.Inactive.Entries)
+	}
+}
+
+func TestJWTWithoutKeysThereIsNoAnswer(t *testing.T) {
+	k := newKeyed(t)
+	k.goDown()
+	i, _ := open(t, "", k.in(authz.ModeJWT))
+	noAnswer(t, i, k.token(t, nil), "", authz.Unavailable)
+	if s := i.Stats(); s.Active.Entries+s.Inactive.Entries != 0 {
+		t.Error("no answer is kept")
+	}
+}
+
+func TestJWTKeysThatHangAreNotWaitedForLong(t *testing.T) {
+	k := newKeyed(t)
+	hang := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	i, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) { c.Endpoint.JWKSURI, c.Endpoint.Timeout = hang.URL, 50*time.Millisecond }))
+	start := time.Now()
+	noAnswer(t, i, k.token(t, nil), "", authz.Unavailable)
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+func TestJWTKeysOutliveTheirServer(t *testing.T) {
+	k := newKeyed(t)
+	i, _ := open(t, "", k.in(authz.ModeJWT))
+	look(t, i, k.token(t, nil))
+	k.goDown()
+	if c := look(t, i, k.token(t, change{"jti": "later"})); !c.Active {
+		t.Error(c.Inactive.Text)
+	}
+}
+
+func TestJWTStaleIfErrorDoesNotOutliveAWithdrawnKey(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []authz.Mode{authz.ModeJWT, authz.ModeJWTThenIntrospect} {
+		k := newKeyed(t)
+		k.says(testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"aud":%q}`, api)))
+		i, _ := open(t, "", k.in(mode, func(c *Config) { c.Cache.TTL, c.Cache.StaleIfError = 0, time.Hour }))
+		tok := k.token(t, nil)
+		if c := look(t, i, tok); !c.Active {
+			t.Fatal(c.Inactive.Text)
+		}
+		k.holds() // the issuer takes all its keys back, and a token with another one makes that known
+		foreign := sign(t, jwks.NewSigner(t, "k2"), "at+jwt", k.claims(nil))
+		noAnswer(t, i, foreign, "", authz.Unavailable)
+		for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) { // an empty set counts when it is seen twice
+			_, err := i.Introspect(t.Context(), introspect.Question{Token: tok})
+			if authz.KindOf(err) == authz.Unavailable {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s: %v", mode, err)
+			}
+		}
+	}
+}
+
+func TestJWTUnknownKeysDoNotTakeAllPermitsWhileKeysHang(t *testing.T) {
+	for name, kid := range map[string]string{"unknown key": "k2", "bad signature": "k1"} {
+		synctest.Test(t, func(t *testing.T) {
+			own := jwks.NewSigner(t, "k1")
+			good := func(jti string) secret.Text {
+				now := time.Now().Unix()
+				return sign(t, own, "at+jwt", map[string]any{
+					"iss": "https://as", "aud": api, "sub": "alice", "client_id": "web", "jti": jti, "iat": now, "exp": now + 600,
+				})
+			}
+			var fetches atomic.Int64
+			i, _ := openWired(t, func(c *Config) {
+				c.Mode, c.Endpoint.Issuer, c.Endpoint.JWKSURI = authz.ModeJWT, "https://as", "https://as/jwks"
+				c.Dialect.Audience, c.JWT.Algorithms, c.MaxInFlight = []string{api}, []string{"ES256"}, 4
+			}, func(r *http.Request) (*http.Response, error) {
+				if fetches.Add(1) > 1 {
+					return hangs(r)
+				}
+				return wireJSON(`{"keys":[` + string(own.Public()) + `]}`), nil
+			})
+			look(t, i, good("1"))
+			time.Sleep(time.Minute)
+			var unknown sync.WaitGroup
+			for range 4 {
+				tok := sign(t, jwks.NewSigner(t, kid), "at+jwt", map[string]any{})
+				unknown.Go(func() { _, _ = i.Introspect(t.Context(), introspect.Question{Token: tok}) })
+			}
+			synctest.Wait()
+			if c, err := i.Introspect(t.Context(), introspect.Question{Token: good("2")}); err != nil || !c.Active {
+				t.Errorf("%s: a token with a known key: %v", name, err)
+			}
+			unknown.Wait()
+		})
 	}
 }

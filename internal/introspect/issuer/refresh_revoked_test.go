@@ -13,13 +13,13 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// landing is a ledger that holds refreshes up between the moment their answer is kept and their end.
-type landing struct {
+// slowRefresh is a ledger that stops refreshes between the moment their answer is kept and their end.
+type slowRefresh struct {
 	ledger
 	kept, release chan struct{}
 }
 
-func (l *landing) Refreshed(issuer, outcome string) {
+func (l *slowRefresh) Refreshed(issuer, outcome string) {
 	l.ledger.Refreshed(issuer, outcome)
 	l.kept <- struct{}{}
 	<-l.release
@@ -28,7 +28,7 @@ func (l *landing) Refreshed(issuer, outcome string) {
 // Between the moment an answer is kept and the end of the question it came from, a revocation can evict it. Who asks
 // after that found nothing in the cache, joined the question, and was given what had just been evicted.
 func TestEV1_ACallerAfterARevocationDoesNotGetTheEvictedAnswer(t *testing.T) {
-	l := &landing{kept: make(chan struct{}), release: make(chan struct{})}
+	l := &slowRefresh{kept: make(chan struct{}), release: make(chan struct{})}
 	var over atomic.Bool
 	cfg := testConfig(t, "https://as.example/introspect")
 	cfg.Cache.TTL, cfg.Cache.HardTTL = 1, time.Hour
