@@ -1,7 +1,4 @@
-// Package token finds the one credential a request carries, and checks that whoever carries it holds the key it is bound to.
-//
-// Extract finds the credential. Proofs.Check looks at what is shown beside it: a DPoP proof (RFC 9449) or the certificate of
-// the client (RFC 8705). It is asked on every request, after all that is remembered about the token.
+// Package token finds the one credential that a request carries: a token and the scheme it was presented with.
 package token
 
 import (
@@ -12,7 +9,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// MaxBytes is the longest token looked at; a longer one is malformed (INT-12).
+// MaxBytes is the length of the longest token; a longer one is malformed (INT-12).
 const MaxBytes = 16 << 10
 
 // Scheme is how a token is presented.
@@ -33,25 +30,25 @@ type Credential struct {
 // Present reports whether there is a token.
 func (c Credential) Present() bool { return !c.Token.Empty() }
 
-// Sources is everywhere a credential may be.
+// Sources are the places in which a credential may be.
 type Sources struct {
 	// Header holds the Authorization fields of the request.
 	Header []string
 	// Elsewhere counts the access_token parameters of the request's query, and of a form in its body.
 	Elsewhere int
-	// Explicit is a token handed over beside the request.
+	// Explicit is a token that the caller passes beside the request.
 	Explicit secret.Text
 }
 
-// Extract returns the one credential of a question, or the zero Credential when it has none. The Scheme of one that is
-// malformed is kept, where there is one.
+// Extract returns the one credential of a query, or the zero Credential when it has none. The Scheme of a malformed
+// credential is returned where there is one.
 //
-// Two credentials are refused, not ranked (BR-2). A token in the query or in a form is never a credential (OAuth 2.1), but it
-// counts as a second one. Schemes other than Bearer and DPoP are not ours: they count as no credential.
+// Two credentials are refused, not ranked (BR-2). A token in the query or in a form is never a credential (OAuth 2.1), but
+// it counts as a second one. A scheme other than Bearer and DPoP counts as no credential.
 func Extract(p Sources) (Credential, error) {
 	field := ""
 	if len(p.Header) == 1 {
-		field = strings.Trim(p.Header[0], " \t") // blanks around a value are no part of it: RFC 9110 section 5.5
+		field = strings.Trim(p.Header[0], " \t") // whitespace around a value is not part of it: RFC 9110 section 5.5
 	}
 	inHeader := len(p.Header) > 1 || field != ""
 	beside := !p.Explicit.Empty()
@@ -96,5 +93,5 @@ func malformed(format string, args ...any) error {
 	return authz.Errorf(authz.Malformed, "read credential: "+format, args...)
 }
 
-// wellFormed reports whether s is a token of bearable length: RFC 6749 appendix A.12.
+// wellFormed reports whether s is a token of at most MaxBytes: RFC 6749 appendix A.12.
 func wellFormed(s string) bool { return len(s) <= MaxBytes && httpuri.IsCredential(s) }

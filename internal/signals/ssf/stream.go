@@ -96,7 +96,7 @@ func New(cfg Config, deps Deps) (*Stream, error) {
 		s.server = server
 		s.issuers = append(s.issuers, cfg.Transmitter)
 	}
-	tokens := newTokenSource(cfg.AccessToken, deps.Server, cfg.Scope)
+	tokens := &tokenSource{cfg.AccessToken, oauth.NewTokenSource(deps.Server, cfg.Scope)}
 	s.transmitter = newTransmitterClient(issuer.Issuer, server, tokens, issuer.Timeout)
 	s.keys = signals.NewKeySet(issuer.Name, deps.Log, s.transmitter.fetchKeys)
 	s.register(metrics.With(deps.Metrics, "issuer", s.issuer))

@@ -2,65 +2,32 @@ package ssf
 
 import (
 	"context"
-	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
-	"github.com/authz-sidecar/sidecar/internal/fetch"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// tokenSource returns the access tokens for the API of the transmitter: the configured one, or one by the
-// client_credentials grant (RFC 6749 section 4.4).
+// tokenSource returns the access tokens for the API of the transmitter: the configured one, or those of the issuer's
+// client.
 type tokenSource struct {
 	configured secret.Source
-	tokens     *fetch.Value[accessToken]
-}
-
-// accessToken is an access token and how long it is used.
-type accessToken struct {
-	text     secret.Text
-	lifetime time.Duration
-}
-
-const (
-	maxTokenLifetime = time.Hour
-	renewEarly       = 10 * time.Second
-)
-
-// newTokenSource returns a source that gets tokens from the server of the issuer, where none is configured.
-func newTokenSource(configured secret.Source, server *oauth.Server, scope []string) *tokenSource {
-	return &tokenSource{configured, fetch.New(fetch.Config[accessToken]{
-		Name: "get a token for the transmitter",
-		Fetch: func(ctx context.Context) (accessToken, error) {
-			t, lifetime, err := server.Token(ctx, scope)
-			return accessToken{t, min(lifetime, maxTokenLifetime) - min(renewEarly, lifetime/2)}, err
-		},
-		Lifetime: func(t accessToken, began time.Time) (renew, end time.Time) {
-			end = began.Add(t.lifetime)
-			return end, end
-		},
-	})}
+	granted    *oauth.TokenSource
 }
 
 // token returns a token. A configured one is read each time, because it may have been replaced.
 func (s *tokenSource) token(ctx context.Context) (secret.Text, error) {
-	if !s.configured.IsZero() {
-		t, err := s.configured.Read()
-		if err != nil {
-			return t, authz.Errorf(authz.Misconfigured, "read shared_signals.access_token: %v", err)
-		}
-		return t, nil
+	if s.configured.IsZero() {
+		return s.granted.Token(ctx)
 	}
-	t, err := s.tokens.Get(ctx)
-	return t.text, err
+	t, err := s.configured.Read()
+	if err != nil {
+		return t, authz.Errorf(authz.Misconfigured, "read shared_signals.access_token: %v", err)
+	}
+	return t, nil
 }
 
-// forget forgets a token that the transmitter refused. It reports whether there may be another one.
-func (s *tokenSource) forget(refused secret.Text) bool {
-	if !s.configured.IsZero() {
-		return false
-	}
-	s.tokens.Forget(func(t accessToken) bool { return t.text.Reveal() == refused.Reveal() })
-	return true
+// reject forgets a token that the transmitter refused, and reports whether to try again with another one.
+func (s *tokenSource) reject(refused secret.Text) bool {
+	return s.configured.IsZero() && s.granted.Reject(refused)
 }

@@ -55,7 +55,7 @@ func newTransmitterClient(id string, server *oauth.Server, tokens *tokenSource, 
 
 func (t *transmitterClient) close() {
 	t.kept.Close()
-	t.tokens.tokens.Close()
+	t.tokens.granted.Close()
 }
 
 // wellKnown is the URL of the configuration, whose name stands between host and path: SSF 1.0 section 7.2.
@@ -136,7 +136,7 @@ func (t *transmitterClient) send(ctx context.Context, method, to string, body an
 		}
 		call := oauth.Call{Method: method, URL: to, Token: token, Body: payload, MaxBytes: limit}
 		r, err := t.server.Call(ctx, call)
-		if err != nil || r.Status != http.StatusUnauthorized || attempt > 0 || !t.tokens.forget(token) {
+		if err != nil || r.Status != http.StatusUnauthorized || attempt > 0 || !t.tokens.reject(token) {
 			return r, err
 		}
 	}
