@@ -24,14 +24,13 @@ var errNoReader = errors.New("no process reads this pipe")
 // errOpening is a file that takes long to open, such as one on a mount whose server is gone.
 var errOpening = errors.New("the file is not open yet: its disk or its server does not answer")
 
-// file is a file by its name. All that may block is done in goroutines of their own, one at a time. But for open, it
-// belongs to the writer.
+// file is a Sink that appends to a file by its name. What may block is done in goroutines of their own, one at a time.
 type file struct {
-	name string
-	open func(name string) (*opened, error)
+	stream // of the open file
+	name   string
+	open   func(name string) (*opened, error)
 
 	now     *opened // nil while there is none
-	regular bool    // now is a regular file
 	last    error   // why there is none
 	opening bool    // an attempt is under way
 	pause   time.Duration
@@ -55,7 +54,10 @@ type attempt struct {
 }
 
 func newFile(name string) *file {
-	f := &file{name: name, open: openFile, pause: firstRetry, retry: time.NewTimer(time.Hour), result: make(chan attempt, 1), last: errOpening}
+	f := &file{
+		name: name, open: openFile, pause: firstRetry, retry: time.NewTimer(time.Hour),
+		result: make(chan attempt, 1), last: errOpening,
+	}
 	f.retry.Stop()
 	return f
 }
@@ -83,7 +85,7 @@ func endsTorn(name string, size int64) bool {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return true // an empty line harms nobody
+		return true // an empty line does no harm
 	}
 	defer func() { _ = f.Close() }()
 	var last [1]byte
@@ -105,8 +107,9 @@ func (f *file) begin() {
 	}()
 }
 
-// end takes the result of an attempt, and plans the next one after a failure.
-func (f *file) end(a attempt) {
+// adopt writes to what an attempt opened from now on. After an error it goes on as before, and plans the next attempt when
+// there is no open file.
+func (f *file) adopt(a attempt) {
 	f.opening = false
 	if a.err != nil {
 		f.last = a.err
@@ -121,11 +124,23 @@ func (f *file) end(a attempt) {
 	if old := f.now; old != nil {
 		go func() { _ = old.finish() }() // it is complete; a disk that does not answer must not hold up the new one
 	}
-	f.now, f.regular = a.opened, a.opened.regular
+	f.now, f.stream = a.opened, stream{w: a.opened, torn: a.opened.torn}
 	f.live.Store(f.now)
 }
 
-// drop gives up on a file that cannot be written any more.
+// Write implements Sink.
+func (f *file) Write(b *Batch) (int, error) {
+	if f.now == nil {
+		return b.Len(), f.last
+	}
+	lost, err := f.stream.Write(b)
+	if err != nil && !f.now.regular { // a pipe whose reader has left never works again
+		f.drop(err)
+	}
+	return lost, err
+}
+
+// drop gives up a file that cannot be written any more.
 func (f *file) drop(err error) {
 	if old := f.now; old != nil {
 		go func() { _ = old.Close() }()
@@ -134,9 +149,6 @@ func (f *file) drop(err error) {
 	f.live.Store(nil)
 	f.retry.Reset(f.pause)
 }
-
-// why is why there is no file.
-func (f *file) why() error { return f.last }
 
 // interrupt ends a write to a pipe that is full. Any goroutine may call it.
 func (f *file) interrupt() {
@@ -154,8 +166,8 @@ func (o *opened) finish() error {
 	return errors.Join(synced, cause(o.Close()))
 }
 
-// close is finish, bounded by ctx.
-func (f *file) close(ctx context.Context) error {
+// Close makes the file durable and closes it.
+func (f *file) Close(ctx context.Context) error {
 	f.retry.Stop()
 	if f.opening {
 		go func() {

@@ -147,7 +147,7 @@ func TestAFileThatDoesNotOpenHoldsNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.file.file.open = func(name string) (*opened, error) {
+		l.file.open = func(name string) (*opened, error) {
 			<-release
 			return openFile(name)
 		}

@@ -29,8 +29,8 @@ const (
 	// linger is how long the writer lets events gather before it writes: waking a goroutine and a system call for
 	// each event would cost more than the event.
 	linger = 5 * time.Millisecond
-	// batchBytes ends a batch early.
-	batchBytes = 64 << 10
+	// batchBytes is the memory of the records at which a batch ends early: some 50 usual events, of 64 KiB in lines.
+	batchBytes = 256 << 10
 	// keepBytes is the largest buffer kept from one batch to the next.
 	keepBytes = 1 << 20
 )
@@ -51,37 +51,35 @@ type Deps struct {
 
 // Log is an open decision log. A nil *Log is valid and does nothing. Its methods are safe for concurrent use.
 type Log struct {
-	queue   chan *Record
-	half    int
-	hurry   chan struct{} // the queue is half full: do not linger
-	closing chan struct{} // closed by Close
-	once    sync.Once
-	done    chan struct{} // closed by run, when it has ended
-	closed  atomic.Bool   // nothing takes from the queue any more
-	bytes   atomic.Int64  // memory of the records in the queue, estimated
-	room    int64         // the most of it
-	dropped atomic.Uint64 // on the request path
-	reopen  chan chan error
-	abandon atomic.Bool // Close ran out of time: drop the rest
+	queue    chan *Record
+	half     int
+	flushNow chan struct{} // the queue is half full: do not linger
+	closing  chan struct{} // closed by Close
+	once     sync.Once
+	done     chan struct{} // closed by run, when it has ended
+	closed   atomic.Bool   // the writer has ended
+	bytes    atomic.Int64  // memory of the records in the queue, estimated
+	room     int64         // the most of it
+	dropped  atomic.Uint64 // on the request path
+	reopen   chan chan error
+	abandon  atomic.Bool // Close ran out of time: drop the rest
 
-	sinks  []*sink
-	file   *sink // one of sinks, or nil
-	state  state
-	counts *counts
-	log    *slog.Logger
+	outputs []*output
+	file    *file // the sink of the first output, or nil
+	state   state
+	counts  *counts
+	log     *slog.Logger
 
 	// The rest belongs to run.
-	enc      *encoder
-	buf      []byte
-	events   int
+	batch    Batch
 	maskDown bool
-	asked    []chan error // who waits for the file to be opened again
+	asked    []chan error // calls that wait for the file to be opened again
 }
 
 // Open opens the sinks that cfg names and starts the writer. Without any sink it returns nil, which is a valid Log.
-// It is an error when a file cannot be opened for appending, or when a configured label is one of the sidecar's own. It
-// is none when a named pipe has no reader, or when a file takes long to open: the events meanwhile are dropped, and
-// counted, and the file is tried again.
+// It is an error when a file cannot be opened for appending, or when a configured label is one that the sidecar sets. It is
+// no error when a named pipe has no reader, or when a file takes long to open: meanwhile events are dropped and counted,
+// and the file is tried again.
 func Open(cfg Config, deps Deps) (*Log, error) {
 	l, err := newLog(cfg, deps)
 	if l == nil || err != nil {
@@ -132,7 +130,7 @@ func newLog(cfg Config, deps Deps) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{
-		queue: make(chan *Record, cfg.Queue), half: (cfg.Queue + 1) / 2, room: cfg.QueueBytes, hurry: make(chan struct{}, 1),
+		queue: make(chan *Record, cfg.Queue), half: (cfg.Queue + 1) / 2, room: cfg.QueueBytes, flushNow: make(chan struct{}, 1),
 		closing: make(chan struct{}), done: make(chan struct{}), reopen: make(chan chan error, 1),
 		counts: newCounts(deps.Metrics), log: deps.Log,
 	}
@@ -142,24 +140,25 @@ func newLog(cfg Config, deps Deps) (*Log, error) {
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
-	l.enc = newEncoder(fixed, l.log)
-	l.enc.secret = newParameters(cfg.SecretParameters)
+	l.batch = Batch{enc: newEncoder(fixed, l.log), encoded: l.noteEvent}
+	l.batch.enc.secret = newParameters(cfg.SecretParameters)
 	if cfg.File != "" {
-		l.file = &sink{name: cfg.File, kind: "file", file: newFile(cfg.File)}
-		l.add(l.file)
+		l.file = newFile(cfg.File)
+		l.add("file", cfg.File, l.file)
 	}
 	if cfg.Stdout {
-		l.add(&sink{name: "stdout", kind: "stdout", w: deps.Stdout})
+		l.add("stdout", "stdout", &stream{w: deps.Stdout})
 	}
 	return l, nil
 }
 
-// fileSink is the place of the file among the sinks.
-const fileSink = 0
+// fileOutput is the index of the file among the outputs.
+const fileOutput = 0
 
-func (l *Log) add(s *sink) {
-	l.sinks = append(l.sinks, s)
-	l.state.sinks = append(l.state.sinks, SinkStatus{Kind: s.kind})
+// add writes events to a sink too. kind is what the status calls it, name what operators know it by.
+func (l *Log) add(kind, name string, s Sink) {
+	l.outputs = append(l.outputs, &output{Sink: s, name: name, kind: kind})
+	l.state.sinks = append(l.state.sinks, SinkStatus{Kind: kind})
 	l.state.begun = append(l.state.begun, time.Time{})
 }
 
@@ -188,16 +187,16 @@ func (l *Log) Write(r *Record) {
 	}
 	if len(l.queue) >= l.half {
 		select {
-		case l.hurry <- struct{}{}:
+		case l.flushNow <- struct{}{}:
 		default:
 		}
 	}
 }
 
-// lose counts an event that the request path could not hand over.
-func (l *Log) lose(why string) {
+// lose counts an event that was dropped before it was written.
+func (l *Log) lose(cause string) {
 	l.dropped.Add(1)
-	l.counts.dropped(1, why)
+	l.counts.dropped(1, cause)
 }
 
 // Queued is the number of events that wait for the writer.
@@ -215,18 +214,18 @@ func (l *Log) Reopen() error {
 	if l == nil || l.file == nil {
 		return nil
 	}
-	answer := make(chan error, 1)
+	opened := make(chan error, 1)
 	late := time.NewTimer(openWithin)
 	defer late.Stop()
 	select {
-	case l.reopen <- answer:
+	case l.reopen <- opened:
 	case <-late.C:
 		return fmt.Errorf("open decision log %q: %w", l.file.name, errOpening)
 	case <-l.done:
 		return fmt.Errorf("open decision log %q: the log is closed", l.file.name)
 	}
 	select {
-	case err := <-answer:
+	case err := <-opened:
 		if err != nil {
 			return fmt.Errorf("open decision log %q: %w", l.file.name, err)
 		}
@@ -250,17 +249,18 @@ func (l *Log) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		l.abandon.Store(true)
 		if l.file != nil {
-			l.file.file.interrupt()
+			l.file.interrupt()
 		}
 		return fmt.Errorf("close decision log: %d events not written: %w", len(l.queue), context.Cause(ctx))
 	}
-	if l.file == nil {
-		return nil
+	var errs []error
+	for _, o := range l.outputs {
+		errs = append(errs, o.Close(ctx))
 	}
-	return l.file.file.close(ctx)
+	return errors.Join(errs...)
 }
 
-// discard drops one event that nobody will take.
+// discard drops one event that the writer will not take any more.
 func (l *Log) discard() {
 	select {
 	case r := <-l.queue:

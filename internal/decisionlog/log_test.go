@@ -324,8 +324,8 @@ func TestAFullDiskIsReportedOnceAndRecovers(t *testing.T) {
 }
 
 func TestOfABatchThatIsCutShortTheWholeEventsAreCountedAsWritten(t *testing.T) {
-	s := &sink{name: "x", w: sinkFunc(func([]byte) (int, error) { return 5, syscall.EIO })}
-	lost, err := s.write([]byte("{}\n{}\n{}\n"), 3)
+	s := &stream{w: sinkFunc(func([]byte) (int, error) { return 5, syscall.EIO })}
+	lost, err := s.Write(&Batch{lines: []byte("{}\n{}\n{}\n"), events: 3})
 	if lost != 2 || err == nil || !s.torn {
 		t.Errorf("lost %d, torn %v, %v", lost, s.torn, err)
 	}

@@ -2,61 +2,58 @@ package decisionlog
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 )
 
-// sink is one place that batches are written to. It belongs to the writer.
-type sink struct {
-	name string // as operators know it
-	kind string // stdout or file
+// Sink is where events are written. One goroutine calls it, one call at a time.
+type Sink interface {
+	// Write writes a batch, and returns how many of its events are lost, and why. The text of the error names no path.
+	Write(b *Batch) (lost int, err error)
+	// Close writes what the sink still holds, and gives up when ctx ends. Write is not called again.
+	Close(ctx context.Context) error
+}
 
-	w       io.Writer
-	file    *file // where w comes from, when it is a file
-	torn    bool  // the last line has no end
+// output is a sink of a Log, and whether it works.
+type output struct {
+	Sink
+	name string // as operators know it
+	kind string // as the status has it
+
 	failing bool
 }
 
-// adopt writes to what an attempt opened from now on. After an error it goes on as before.
-func (s *sink) adopt(a attempt) error {
-	s.file.end(a)
-	if a.err != nil {
-		return s.fault(a.err)
+// write writes a batch.
+func (o *output) write(b *Batch) (int, error) {
+	lost, err := o.Write(b)
+	if err != nil {
+		err = &sinkError{name: o.name, err: cause(err)}
 	}
-	s.w, s.torn = a.opened, a.opened.torn
-	return nil
+	return lost, err
 }
 
-// write writes a batch of events, one a line, and returns how many were lost.
-func (s *sink) write(batch []byte, events int) (int, error) {
-	if s.w == nil {
-		return events, s.fault(s.file.why())
-	}
-	if s.torn {
-		if _, err := s.w.Write([]byte("\n")); err != nil {
-			return events, s.fault(err)
-		}
-		s.torn = false
-	}
-	n, err := s.w.Write(batch)
-	if err == nil {
-		return 0, nil
-	}
-	if n > 0 {
-		s.torn = batch[n-1] != '\n'
-	}
-	lost := events - bytes.Count(batch[:n], []byte("\n"))
-	if s.file != nil && !s.file.regular { // a pipe whose reader has left never works again
-		s.file.drop(err)
-		s.w, s.torn = nil, false
-	}
-	return lost, s.fault(err)
-}
+type transition uint8
 
-func (s *sink) fault(err error) error {
-	return &sinkError{name: s.name, err: cause(err)}
+const (
+	unchanged transition = iota
+	nowFailing
+	nowWorking
+)
+
+// update records the outcome of a write, and returns how it differs from the one before.
+func (o *output) update(err error) transition {
+	was := o.failing
+	o.failing = err != nil
+	switch {
+	case o.failing == was:
+		return unchanged
+	case o.failing:
+		return nowFailing
+	}
+	return nowWorking
 }
 
 // sinkError is a batch that was not written.
@@ -76,23 +73,30 @@ func cause(err error) error {
 	return err
 }
 
-type turn uint8
-
-const (
-	unchanged turn = iota
-	turnedBad
-	turnedGood
-)
-
-// turned notes the outcome of a write and says whether it differs from the one before.
-func (s *sink) turned(err error) turn {
-	was := s.failing
-	s.failing = err != nil
-	switch {
-	case s.failing == was:
-		return unchanged
-	case s.failing:
-		return turnedBad
-	}
-	return turnedGood
+// stream is a Sink that writes lines, such as standard output.
+type stream struct {
+	w    io.Writer
+	torn bool // the last line has no end
 }
+
+// Write implements Sink. It ends a line that a failed write left without its end.
+func (s *stream) Write(b *Batch) (int, error) {
+	if s.torn {
+		if _, err := s.w.Write([]byte("\n")); err != nil {
+			return b.Len(), err
+		}
+		s.torn = false
+	}
+	lines := b.Lines()
+	n, err := s.w.Write(lines)
+	if err == nil {
+		return 0, nil
+	}
+	if n > 0 {
+		s.torn = lines[n-1] != '\n'
+	}
+	return b.Len() - bytes.Count(lines[:n], []byte("\n")), err
+}
+
+// Close leaves the stream open.
+func (s *stream) Close(context.Context) error { return nil }

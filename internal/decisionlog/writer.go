@@ -14,7 +14,7 @@ func (l *Log) run() {
 	var opened chan attempt
 	var retry <-chan time.Time
 	if l.file != nil {
-		opened, retry = l.file.file.result, l.file.file.retry.C
+		opened, retry = l.file.result, l.file.retry.C
 	}
 	for {
 		select {
@@ -23,15 +23,15 @@ func (l *Log) run() {
 			timer.Reset(linger)
 			select {
 			case <-timer.C:
-			case <-l.hurry:
+			case <-l.flushNow:
 			case <-l.closing:
 			}
 			l.drain()
 		case answer := <-l.reopen:
 			l.asked = append(l.asked, answer)
-			l.file.file.begin()
+			l.file.begin()
 		case <-retry:
-			l.file.file.begin()
+			l.file.begin()
 		case a := <-opened:
 			l.opened(a)
 		case <-l.closing:
@@ -45,39 +45,39 @@ func (l *Log) run() {
 
 // start opens the file, and waits for it a little.
 func (l *Log) start() error {
-	f := l.file.file
+	f := l.file
 	f.begin()
 	late := time.NewTimer(openWithin)
 	defer late.Stop()
 	err := errOpening
 	select {
 	case a := <-f.result:
-		_ = l.file.adopt(a)
+		f.adopt(a)
 		err = a.err
 	case <-late.C:
 	}
 	switch {
 	case err == nil:
 	case errors.Is(err, errNoReader), errors.Is(err, errOpening):
-		l.log.Warn("decision log is not open; events are dropped until it is", "sink", l.file.name, "error", err)
-		l.file.failing = true
+		l.log.Warn("decision log is not open; events are dropped until it is", "sink", f.name, "error", err)
+		l.outputs[fileOutput].failing = true
 		l.state.failed(err)
-		l.state.sink(fileSink, err)
+		l.state.sink(fileOutput, err)
 	default:
 		f.retry.Stop()
-		return fmt.Errorf("open decision log %q: %w", l.file.name, err)
+		return fmt.Errorf("open decision log %q: %w", f.name, err)
 	}
 	return nil
 }
 
-// opened uses a file that was opened, or says why there is none.
+// opened uses a file that was opened, or records why it was not.
 func (l *Log) opened(a attempt) {
-	err := l.file.adopt(a)
-	if err != nil {
-		l.state.failed(err)
+	l.file.adopt(a)
+	if a.err != nil {
+		l.state.failed(a.err)
 	}
-	if err == nil || l.file.w == nil {
-		l.state.sink(fileSink, err)
+	if a.err == nil || l.file.now == nil {
+		l.state.sink(fileOutput, a.err)
 	}
 	for _, answer := range l.asked {
 		answer <- a.err
@@ -105,49 +105,40 @@ func (l *Log) take(r *Record) {
 		l.lose(Closing)
 		return
 	}
-	var out outcome
-	l.buf, out = l.enc.event(l.buf, r)
-	l.noteMask(r, out)
-	if out.suppressed {
-		l.counts.suppressed()
-		return
-	}
-	l.events++
-	if len(l.buf) >= batchBytes {
+	l.batch.add(r)
+	if l.batch.bytes >= batchBytes {
 		l.flush()
 	}
 }
 
 // flush writes the batch to every sink. An event that one sink lost counts as dropped.
 func (l *Log) flush() {
-	if l.events == 0 {
+	events := l.batch.Len()
+	defer l.batch.reset()
+	if events == 0 {
 		return
 	}
 	lost := 0
-	for i, s := range l.sinks {
+	for i, o := range l.outputs {
 		l.state.begin(i)
-		n, err := s.write(l.buf, l.events)
+		n, err := o.write(&l.batch)
 		lost = max(lost, n)
 		if err != nil {
 			l.fail(err)
 		}
 		l.state.sink(i, err)
-		switch s.turned(err) {
-		case turnedBad:
-			l.log.Error("decision log cannot be written; events are dropped", "sink", s.name, "error", err)
-		case turnedGood:
-			l.log.Info("decision log is written again", "sink", s.name)
+		switch o.update(err) {
+		case nowFailing:
+			l.log.Error("decision log cannot be written; events are dropped", "sink", o.name, "error", err)
+		case nowWorking:
+			l.log.Info("decision log is written again", "sink", o.name)
 		case unchanged:
 		}
 	}
-	l.count(l.events-lost, lost)
-	l.events, l.buf = 0, l.buf[:0]
-	if cap(l.buf) > keepBytes {
-		l.buf = nil
-	}
+	l.count(events-lost, lost)
 }
 
-// count tells what became of a batch.
+// count counts the events of a batch.
 func (l *Log) count(written, lost int) {
 	l.state.mu.Lock()
 	l.state.written += uint64(written)
@@ -167,8 +158,11 @@ func (l *Log) fail(err error) {
 	l.counts.failures.Inc()
 }
 
-// noteMask counts each failed mask and reports the first of a row.
-func (l *Log) noteMask(r *Record, out outcome) {
+// noteEvent counts an event that a policy drops, and each mask that fails, of which it logs the first of several in a row.
+func (l *Log) noteEvent(r *Record, out outcome) {
+	if out.suppressed {
+		l.counts.suppressed()
+	}
 	if r.Masker == nil {
 		return
 	}
