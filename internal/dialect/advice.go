@@ -71,7 +71,7 @@ func advices() map[string]Advice {
 			Unsigned: true,
 		},
 		"authentik": {
-			Inactive:   "authentik answers so when it does not take our credentials, and for tokens of providers that are not federated with ours",
+			Inactive:   "authentik answers so when it does not accept the sidecar's credentials, and for tokens of providers that are not federated with the sidecar's",
 			Unproved:   "authentik says the same about a token when it does not take the credentials: try a token that must be good, with sidecar introspect",
 			Indistinct: true,
 			Unsigned:   true,

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Config says how an issuer spells what it knows of a token, and what of it makes a token ours.
+// Config says which kind of server an issuer is, and which of its tokens are for this resource server.
 type Config struct {
 	Dialect         string        `yaml:"dialect" default:"rfc7662" enum:"rfc7662|keycloak|duende|hydra|zitadel|authentik|okta|pingam|pingfederate|curity|wso2|spring|oidc-provider|openiddict|connect2id|auth0|entra|cognito|google|github" doc:"Kind of server: how it is asked, and how its answers and tokens are read."`
 	Audience        []string      `yaml:"audience" doc:"Identifiers of the resource server itself; a token whose audience names none of them is refused (RFC 7662 section 4). Empty leaves audiences to the policies."`

@@ -1,7 +1,7 @@
-// Package dialect reads what authorization servers say about tokens, each in its own spelling, and says it in one
-// vocabulary: authz.Claims. It knows how each of them wants to be asked, too.
+// Package dialect translates the introspection responses and JWTs of twenty kinds of authorization servers into one vocabulary:
+// authz.Claims. It also says how the introspection endpoint of each kind is asked.
 //
-// All that is known of a server is one row of one table: table.go.
+// Everything that is known of a kind of server is one row of one table: table.go.
 package dialect
 
 import (
@@ -37,10 +37,10 @@ type dialect struct {
 
 	// uses are members that name the use of a token. See kind.go for the words that are known.
 	uses []string
-	// marks tell the kind of a token by the members of its answer; the first that fits counts. Without one, untyped is the kind of
+	// evidence tells the kind of a token by the members of its answer; the first that fits counts. Without one, untyped is the kind of
 	// a token whose answer has no token_type.
-	marks   []mark
-	untyped authz.TokenKind
+	evidence []evidence
+	untyped  authz.TokenKind
 
 	subjectForm subjectForm
 	// subjectTypes are what a member says about the type of the subject. It goes before all other evidence.
@@ -66,8 +66,8 @@ type local struct {
 	types []string
 	// omits are claims of RFC 9068 section 2.2 that they do not have.
 	omits []string
-	// marks are like those of a dialect, for the claims of a JWT.
-	marks []mark
+	// evidence is like that of a dialect, for the claims of a JWT.
+	evidence []evidence
 }
 
 // refusal is a reply that says inactive. What is empty is not looked at.
@@ -81,7 +81,7 @@ type audienceRule uint8
 
 const (
 	_ audienceRule = iota // the configuration may say nothing
-	// audienceNeeded is for a server that speaks for the whole world: it calls tokens active that were given to anybody's client.
+	// audienceNeeded is for a public server: it calls the tokens of every client in the world active.
 	audienceNeeded
 )
 

@@ -13,8 +13,8 @@ import (
 )
 
 // claims reads all facts but the kind of the token, which an answer and a JWT show in different ways.
-func (n *Reader) claims(m *members, raw jsontext.Value) (*authz.Claims, error) {
-	d := n.dialect
+func (r *Reader) claims(m *members, raw jsontext.Value) (*authz.Claims, error) {
+	d := r.dialect
 	c := &authz.Claims{
 		Active:        true,
 		Issuer:        m.text("iss"),
@@ -23,8 +23,8 @@ func (n *Reader) claims(m *members, raw jsontext.Value) (*authz.Claims, error) {
 		ClientID:      m.name(d.clientID...),
 		Scopes:        d.scopesOf(m),
 		Audiences:     audiencesOf(m),
-		Tenant:        n.tenantOf(m, raw),
-		Roles:         n.rolesOf(m, raw),
+		Tenant:        r.tenantOf(m, raw),
+		Roles:         r.rolesOf(m, raw),
 		Groups:        union(m, d.groups),
 		Permissions:   union(m, d.permissions),
 		Auth:          authenticationOf(m, d.clock),
@@ -32,12 +32,12 @@ func (n *Reader) claims(m *members, raw jsontext.Value) (*authz.Claims, error) {
 		Confirmation:  confirmationOf(m),
 		IssuedAt:      m.event(d.issued, d.clock),
 		NotBefore:     m.limit(d.notBefore, d.clock, jose.Up),
-		NotBeforeSkew: n.leeway,
+		NotBeforeSkew: r.leeway,
 	}
 	if c.Issuer == "" && !m.has("iss") {
-		c.Issuer = n.issuer
+		c.Issuer = r.issuer
 	}
-	c.Subject = d.subjectOf(m, c.ClientID, n.typeTold(raw))
+	c.Subject = d.subjectOf(m, c.ClientID, r.typeTold(raw))
 	c.ExpiresAt = d.expiry(m)
 	m.legible(append([]string{"token_type", "typ"}, d.uses...))
 	if m.err != nil {
@@ -102,9 +102,9 @@ func union(m *members, names []string) []string {
 
 // tenantOf is the first text that the pointers lead to, or else the first number. Where all that they lead to is of another
 // type the tenant cannot be read: a token without tenant would be another token.
-func (n *Reader) tenantOf(m *members, raw jsontext.Value) string {
+func (r *Reader) tenantOf(m *members, raw jsontext.Value) string {
 	var number, unreadable string
-	for _, p := range n.tenant {
+	for _, p := range r.tenant {
 		v := find(raw, p)
 		s, ok := jose.Name(v)
 		switch {
@@ -127,8 +127,8 @@ func (n *Reader) tenantOf(m *members, raw jsontext.Value) string {
 }
 
 // typeTold is the type of the subject by the configured members, or "".
-func (n *Reader) typeTold(raw jsontext.Value) authz.SubjectType {
-	user, client := anyThere(raw, n.user), anyThere(raw, n.client)
+func (r *Reader) typeTold(raw jsontext.Value) authz.SubjectType {
+	user, client := anyThere(raw, r.user), anyThere(raw, r.client)
 	switch {
 	case user && client:
 		return authz.UnknownType

@@ -7,15 +7,15 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
-// mark is evidence of a kind: it fits where all members of with are there, and none of without.
-type mark struct {
+// evidence of a kind of token: it fits where all members of with are there, and none of without.
+type evidence struct {
 	kind          authz.TokenKind
 	with, without []string
 }
 
-// fitting is the kind of the first mark that fits, or "".
-func fitting(marks []mark, m *members) authz.TokenKind {
-	for _, k := range marks {
+// fitting is the kind of the first evidence that fits, or "".
+func fitting(all []evidence, m *members) authz.TokenKind {
+	for _, k := range all {
 		if !slices.ContainsFunc(k.with, m.lacks) && !slices.ContainsFunc(k.without, m.says) {
 			return k.kind
 		}
@@ -30,7 +30,7 @@ func (d dialect) kindOf(m *members) authz.TokenKind {
 		return authz.IDToken // as in kindOfJWT
 	}
 	kinds := d.kindsSaid(m)
-	if k := fitting(d.marks, m); k != "" {
+	if k := fitting(d.evidence, m); k != "" {
 		kinds = append(kinds, k)
 	} else if m.text("token_type") == "" {
 		kinds = append(kinds, d.untyped)
@@ -43,7 +43,7 @@ func (d dialect) kindOf(m *members) authz.TokenKind {
 // another security event (RFC 8417 section 2.2), whatever else it says.
 func (d dialect) kindOfJWT(m *members) authz.TokenKind {
 	kinds := d.kindsSaid(m)
-	switch k := fitting(d.jwt.marks, m); {
+	switch k := fitting(d.jwt.evidence, m); {
 	case m.has("events"):
 		return authz.IDToken
 	case k != "":

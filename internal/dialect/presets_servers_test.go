@@ -45,7 +45,7 @@ func hydraAnswers() []example {
 func zitadelAnswers() []example {
 	return []example{
 		{"trap 15: a human with roles", `{"active":true,"scope":"openid profile","client_id":"c1","token_type":"Bearer","exp":1700003600,"iat":1700000000,"nbf":1700000000,"sub":"u1","aud":["c1","p1"],"iss":"https://z","jti":"j",
-			"username":"al@org","name":"Al","given_name":"Al","locale":null,"urn:zitadel:iam:org:project:roles":{"admin":{"o1":"a.example","o2":"b.example"},"nobody":{}},
+			"username":"al@org","name":"Al","given_name":"Al","locale":null,"urn:zitadel:iam:org:project:roles":{"admin":{"o1":"a.example","o2":"b.example"},"guest":{}},
 			"urn:zitadel:iam:org:project:p1:roles":{"admin":{"o1":"a.example"}},"urn:zitadel:iam:org:project:p2:roles":"odd"}`,
 			authz.Claims{Kind: authz.AccessToken, Issuer: "https://z", ID: "j", Subject: person("u1", "al@org"), ClientID: "c1", Scopes: []string{"openid", "profile"}, Audiences: []string{"c1", "p1"},
 				Roles: []string{"admin", "o1:admin", "o2:admin", "p1:admin", "p1:o1:admin"}, IssuedAt: 1700000000, NotBefore: 1700000000, ExpiresAt: 1700003600}},
@@ -86,7 +86,7 @@ func pingamAnswers() []example {
 			authz.Claims{Kind: authz.AccessToken, Subject: authz.Subject{ID: "job", Type: authz.Client, Username: "job"}, ClientID: "job"}},
 		{"JAT-6: a user called like the client", `{"active":true,"client_id":"job","token_type":"Bearer","sub":"(usr!job)"}`,
 			authz.Claims{Kind: authz.AccessToken, Subject: person("job", ""), ClientID: "job"}},
-		{"a prefix that nobody knows", `{"active":true,"client_id":"web","username":"al","sub":"(xyz!al)"}`,
+		{"an unknown prefix", `{"active":true,"client_id":"web","username":"al","sub":"(xyz!al)"}`,
 			authz.Claims{Kind: authz.UnknownToken, Subject: authz.Subject{ID: "(xyz!al)", Type: authz.UnknownType, Username: "al"}, ClientID: "web"}},
 		{"a whole key in cnf", `{"active":true,"token_type":"Bearer","sub":"(usr!al)","client_id":"web","cnf":{"jwk":` + rfc7638Key + `}}`,
 			authz.Claims{Kind: authz.AccessToken, Subject: person("al", ""), ClientID: "web", Confirmation: authz.Confirmation{JKT: rfc7638Thumbprint}}},
@@ -126,7 +126,7 @@ func wso2Answers() []example {
 			authz.Claims{Kind: authz.AccessToken, Subject: authz.Subject{ID: "job", Type: authz.Client, Username: "admin@carbon.super"}, ClientID: "job"}},
 		{"a JWT", `{"active":true,"client_id":"web","username":"al","sub":"u1","iss":"https://is/oauth2/token","jti":"j","aud":["web","api"],"token_type":"Bearer","aut":"APPLICATION_USER","binding_type":"certificate","binding_ref":"r","cnf":{"x5t#S256":"bwcK"}}`,
 			authz.Claims{Kind: authz.AccessToken, Issuer: "https://is/oauth2/token", ID: "j", Subject: person("u1", "al"), ClientID: "web", Audiences: []string{"api", "web"}, Confirmation: authz.Confirmation{X5T: "bwcK"}}},
-		{"a type that nobody knows", `{"active":true,"client_id":"web","username":"al","sub":"u1","aut":"DEVICE","token_type":"Bearer"}`,
+		{"an unknown type", `{"active":true,"client_id":"web","username":"al","sub":"u1","aut":"DEVICE","token_type":"Bearer"}`,
 			authz.Claims{Kind: authz.AccessToken, Subject: authz.Subject{ID: "u1", Type: authz.UnknownType, Username: "al"}, ClientID: "web"}},
 	}
 }

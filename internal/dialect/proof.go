@@ -22,7 +22,7 @@ func authenticationOf(m *members, c clock) authz.Authentication {
 	return a
 }
 
-// actorOf reads the outermost actor (RFC 8693 section 4.1), which some servers write as a plain name. Nil when it names nobody.
+// actorOf reads the outermost actor (RFC 8693 section 4.1), which some servers write as a plain name. Nil when there is none.
 func actorOf(m *members) *authz.Actor {
 	v := m.Value("act")
 	if v.Kind() == '{' {

@@ -32,7 +32,7 @@ func Quote(names ...string) string {
 }
 
 // plain reports whether a name is one as issuers and audiences have: visible ASCII. What a server answers with other characters
-// may be an echo of what it was sent, a credential of ours for instance.
+// may be an echo of what it was sent, such as a credential of the sidecar.
 func plain(name string) bool {
 	return !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' })
 }

@@ -100,7 +100,7 @@ func TestAnIssuerSpeaksForItsOwnTenantsOnly(t *testing.T) {
 	}
 }
 
-func TestATypeOfTokenThatNobodyCanCheckIsRefused(t *testing.T) {
+func TestATypeOfTokenThatCannotBeCheckedIsRefused(t *testing.T) {
 	for typ, want := range map[string]bool{
 		"Bearer": true, "BEARER": true, "DPoP": true, "access_token": true, "urn:ietf:params:oauth:token-type:access_token": true, "BearerToken": true, "": true,
 		"access": true, "JWT": true, "at+jwt": true, "mac": false, "PoP": false, "N_A": false, "pop": false, "hawk": false, "Bearer ": false, "Basic": false,

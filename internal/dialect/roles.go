@@ -9,15 +9,15 @@ import (
 )
 
 // rolesOf is what the dialect calls roles, and what the configured pointers find.
-func (n *Reader) rolesOf(m *members, raw jsontext.Value) []string {
-	out := union(m, n.dialect.roles)
-	switch n.dialect.roleForm {
+func (r *Reader) rolesOf(m *members, raw jsontext.Value) []string {
+	out := union(m, r.dialect.roles)
+	switch r.dialect.roleForm {
 	case realmAndResource:
 		out = append(out, realmAndResourceRoles(m)...)
 	case projectAndOrganisation:
 		out = append(out, projectRoles(m)...)
 	}
-	for _, p := range n.roles {
+	for _, p := range r.roles {
 		out = append(out, m.list(string(p), find(raw, p))...)
 	}
 	return set(out)

@@ -87,7 +87,7 @@ func hydra() dialect {
 	d.groups = []string{"groups", "/ext/groups"}
 	d.permissions = []string{"permissions", "/ext/permissions"}
 	d.withoutSubject = authz.Client
-	d.jwt = local{types: []string{"at+jwt", "JWT"}, marks: []mark{{kind: authz.IDToken, without: []string{"client_id"}}}}
+	d.jwt = local{types: []string{"at+jwt", "JWT"}, evidence: []evidence{{kind: authz.IDToken, without: []string{"client_id"}}}}
 	return d
 }
 
@@ -100,7 +100,7 @@ func zitadel() dialect {
 	d.person = []string{"given_name", "family_name", "email", "phone_number"}
 	d.jwt = local{
 		types: []string{"at+jwt", "JWT", ""}, omits: []string{"client_id"},
-		marks: []mark{{kind: authz.IDToken, without: []string{"jti"}}},
+		evidence: []evidence{{kind: authz.IDToken, without: []string{"jti"}}},
 	}
 	return d
 }
@@ -114,7 +114,7 @@ func authentik() dialect {
 	d.person = []string{"sid"}
 	d.jwt = local{
 		types: []string{"JWT", "at+jwt"}, omits: []string{"client_id", "jti"},
-		marks: []mark{
+		evidence: []evidence{
 			{kind: authz.IDToken, without: []string{"azp"}},
 			{kind: authz.AccessToken, with: []string{"azp", "uid"}},
 		},
@@ -129,11 +129,11 @@ func okta() dialect {
 	d.subject = []string{"uid", "sub"}
 	d.clientID = []string{"client_id", "cid"}
 	d.person = []string{"uid"}
-	d.marks = []mark{{kind: authz.RefreshToken, without: []string{"aud", "iat", "jti"}}}
+	d.evidence = []evidence{{kind: authz.RefreshToken, without: []string{"aud", "iat", "jti"}}}
 	d.untyped = authz.IDToken
 	d.jwt = local{
 		types: []string{"okta-internal-at+jwt", "at+jwt", ""}, omits: []string{"client_id"},
-		marks: []mark{{kind: authz.IDToken, without: []string{"cid"}}},
+		evidence: []evidence{{kind: authz.IDToken, without: []string{"cid"}}},
 	}
 	return d
 }
@@ -156,7 +156,7 @@ func pingfederate() dialect {
 	d.untyped = authz.RefreshToken
 	d.jwt = local{
 		types: []string{"at+jwt", "JWT", ""}, omits: []string{"sub", "iat", "jti"},
-		marks: []mark{{kind: authz.IDToken, without: []string{"client_id"}}},
+		evidence: []evidence{{kind: authz.IDToken, without: []string{"client_id"}}},
 	}
 	return d
 }
@@ -178,8 +178,8 @@ func wso2() dialect {
 	d.subjectTypes = wordlist{"aut", map[string]authz.SubjectType{"APPLICATION": authz.Client, "APPLICATION_USER": authz.User}}
 	d.person = nil
 	d.jwt = local{
-		types: []string{"at+jwt", "JWT"},
-		marks: []mark{{kind: authz.IDToken, without: []string{"aut"}}},
+		types:    []string{"at+jwt", "JWT"},
+		evidence: []evidence{{kind: authz.IDToken, without: []string{"aut"}}},
 	}
 	return d
 }
@@ -191,11 +191,11 @@ func wso2() dialect {
 func spring() dialect {
 	d := usual("spring")
 	d.ends = RevokedTokens
-	d.marks = []mark{{kind: authz.IDToken, with: []string{"azp"}, without: []string{"token_type"}}}
+	d.evidence = []evidence{{kind: authz.IDToken, with: []string{"azp"}, without: []string{"token_type"}}}
 	d.untyped = authz.RefreshToken
 	d.jwt = local{
 		types: []string{"", "at+jwt"}, omits: []string{"client_id"},
-		marks: []mark{{kind: authz.IDToken, with: []string{"azp"}, without: []string{"scope"}}},
+		evidence: []evidence{{kind: authz.IDToken, with: []string{"azp"}, without: []string{"scope"}}},
 	}
 	return d
 }
@@ -210,7 +210,7 @@ func oidcProvider() dialect {
 	d.withSubject = authz.User
 	d.withoutSubject = authz.Client
 	d.untyped = authz.RefreshToken
-	d.jwt.marks = []mark{{kind: authz.IDToken, without: []string{"client_id"}}}
+	d.jwt.evidence = []evidence{{kind: authz.IDToken, without: []string{"client_id"}}}
 	return d
 }
 
@@ -243,7 +243,7 @@ func auth0() dialect {
 	d.withSubject = authz.User
 	d.jwt = local{
 		types: []string{"at+jwt", "JWT"}, omits: []string{"client_id", "jti"},
-		marks: []mark{{kind: authz.IDToken, without: []string{"azp", "client_id"}}},
+		evidence: []evidence{{kind: authz.IDToken, without: []string{"azp", "client_id"}}},
 	}
 	return d
 }
@@ -259,7 +259,7 @@ func entra() dialect {
 	d.person = []string{"scp"}
 	d.jwt = local{
 		types: []string{"JWT"}, omits: []string{"client_id", "jti"},
-		marks: []mark{{kind: authz.IDToken, without: []string{"azp", "appid"}}},
+		evidence: []evidence{{kind: authz.IDToken, without: []string{"azp", "appid"}}},
 	}
 	return d
 }
@@ -271,7 +271,7 @@ func cognito() dialect {
 	d.person = []string{"username"} // a client's own token has auth_time too
 	d.jwt = local{
 		types: []string{"", "JWT"}, omits: []string{"aud"},
-		marks: []mark{{kind: authz.IDToken, without: []string{"token_use"}}},
+		evidence: []evidence{{kind: authz.IDToken, without: []string{"token_use"}}},
 	}
 	return d
 }

@@ -124,7 +124,7 @@ func (e *exam) credentials(ctx context.Context) bool {
 	return true
 }
 
-// clock compares the server's time, as its Date or a token of now tells it, with ours. A second of it is rounding.
+// clock compares the server's time, as its Date or a token of now tells it, with that of this machine. A second of it is rounding.
 func (e *exam) clock(theirs, now time.Time) {
 	if f, ok := skew(theirs, now); ok {
 		e.findings, e.clocked = append(e.findings, f), true
@@ -152,7 +152,7 @@ func skew(date, now time.Time) (Finding, bool) {
 	if ahead < 0 {
 		word = "behind"
 	}
-	return Finding{"clock", level, fmt.Sprintf("the server's clock is %s %s ours", off, word),
+	return Finding{"clock", level, fmt.Sprintf("the server's clock is %s %s the sidecar's", off, word),
 		"let both be set by the network (NTP); not_before_leeway and jwt.leeway forgive up to 60s"}, true
 }
 

@@ -107,8 +107,8 @@ func TestAServerThatFitsHasNoFault(t *testing.T) {
 func TestCredentialsThatAreRefusedAreSaidToBe(t *testing.T) {
 	s := server(t)
 	cfg := config(t, s.Issuer())
-	cfg.Endpoint.Client.ID = "somebody"
-	wants(t, examine(t, cfg), "fault credentials:", "status 401", `client.id "somebody"`, "client_secret_post")
+	cfg.Endpoint.Client.ID = "another"
+	wants(t, examine(t, cfg), "fault credentials:", "status 401", `client.id "another"`, "client_secret_post")
 }
 
 func TestAnIssuerSpelledAnotherWayIsShown(t *testing.T) {
@@ -160,7 +160,7 @@ func TestWhatComesInsteadOfAnAnswerIsNamed(t *testing.T) {
 		"a login page":        {answers(200, "text/html; charset=utf-8", "<html>"), "a page for people"},
 		"another document":    {answers(200, "text/plain", "x"), `"text/plain"`},
 		"no such endpoint":    {answers(404, "text/plain", "x"), "no such endpoint"},
-		"a redirect":          {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, "sends us elsewhere"},
+		"a redirect":          {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, "the server redirects"},
 		"too many questions":  {answers(429, "text/plain", ""), "cache.ttl"},
 		"a server in trouble": {answers(500, "text/plain", ""), "server's own log"},
 		"everything active":   {answers(200, "application/json", `{"active":true,"token_type":"Bearer"}`), "never issued"},
@@ -301,7 +301,7 @@ func TestProposalsFollowTheMetadata(t *testing.T) {
 	}
 }
 
-func TestADocumentThatNamesNobodyIsNotBlamedOnTheConfiguration(t *testing.T) {
+func TestADocumentWithoutIssuerIsReported(t *testing.T) {
 	s := httptest.NewServer(answers(200, "application/json", `{"introspection_endpoint":"x"}`))
 	t.Cleanup(s.Close)
 	wants(t, examine(t, config(t, s.URL)), "fault metadata: the server calls itself \"\"", "the former is no URL")

@@ -23,34 +23,36 @@ type Guess struct {
 	Maybe []string
 }
 
-// mark is one thing that metadata shows: a member (RFC 8414 section 2) whose URL has path at its end, or a host below domain, or
-// holds part. A mark without any of them is the mere presence of the member.
-type mark struct{ member, path, part, domain string }
+// urlPattern is one thing that metadata shows: a member (RFC 8414 section 2) whose URL has path at its end, or a host below domain, or
+// holds part. A pattern without any of them is the mere presence of the member.
+type urlPattern struct{ member, path, part, domain string }
 
-// likeness is what metadata of a kind of server shows. All marks must be there, and none of without. One mark of a path is
+// serverPattern is what metadata of a kind of server shows. All patterns must fit, and none of without. One pattern of a path is
 // never enough: several servers share each of them. A domain that is the vendor's own is.
-type likeness struct {
-	dialect string
-	marks   []mark
-	without []mark
+type serverPattern struct {
+	dialect  string
+	patterns []urlPattern
+	without  []urlPattern
 }
 
-func at(member, path string) mark { return mark{member: member, path: path} }
+func at(member, path string) urlPattern { return urlPattern{member: member, path: path} }
 
-// likenesses rest on recorded metadata (Keycloak, Duende, OpenIddict, Spring, node oidc-provider, zitadel/oidc), the others on the
+// serverPatterns rest on recorded metadata (Keycloak, Duende, OpenIddict, Spring, node oidc-provider, zitadel/oidc), the others on the
 // documentation of the servers.
-func likenesses() []likeness {
+func serverPatterns() []serverPattern {
 	const issuer, introspection, keys, token, authorization = "issuer", "introspection_endpoint", "jwks_uri", "token_endpoint", "authorization_endpoint"
-	vendor := func(dialect, domain string) likeness {
-		return likeness{dialect: dialect, marks: []mark{{member: issuer, domain: domain}}}
+	vendor := func(dialect, domain string) serverPattern {
+		return serverPattern{dialect: dialect, patterns: []urlPattern{{member: issuer, domain: domain}}}
 	}
-	is := func(dialect string, marks ...mark) likeness { return likeness{dialect: dialect, marks: marks} }
+	is := func(dialect string, patterns ...urlPattern) serverPattern {
+		return serverPattern{dialect: dialect, patterns: patterns}
+	}
 	spring := is("spring", at(introspection, "/oauth2/introspect"), at(keys, "/oauth2/jwks"))
-	spring.without = []mark{at(issuer, "/oauth2/token")}
+	spring.without = []urlPattern{at(issuer, "/oauth2/token")}
 	connect2id := is("connect2id", at(introspection, "/token/introspect"), at(keys, "/jwks.json"), at(token, "/token"))
-	connect2id.without = []mark{{member: introspection, part: "/protocol/openid-connect/"}}
-	return []likeness{
-		is("keycloak", mark{member: issuer, part: "/realms/"}, at(introspection, "/protocol/openid-connect/token/introspect")),
+	connect2id.without = []urlPattern{{member: introspection, part: "/protocol/openid-connect/"}}
+	return []serverPattern{
+		is("keycloak", urlPattern{member: issuer, part: "/realms/"}, at(introspection, "/protocol/openid-connect/token/introspect")),
 		is("duende", at(introspection, "/connect/introspect"), at(keys, "/.well-known/openid-configuration/jwks")),
 		is("openiddict", at(introspection, "/connect/introspect"), at(keys, "/.well-known/jwks")),
 		spring,
@@ -63,12 +65,12 @@ func likenesses() []likeness {
 		vendor("okta", ".okta.com"), vendor("okta", ".oktapreview.com"),
 		is("okta", at(introspection, "/v1/introspect"), at(keys, "/v1/keys")),
 		vendor("auth0", ".auth0.com"),
-		is("auth0", at(keys, "/.well-known/jwks.json"), mark{member: "mfa_challenge_endpoint"}),
+		is("auth0", at(keys, "/.well-known/jwks.json"), urlPattern{member: "mfa_challenge_endpoint"}),
 		vendor("entra", "login.microsoftonline.com"), vendor("entra", "sts.windows.net"),
-		is("cognito", mark{member: issuer, domain: ".amazonaws.com"}, mark{member: issuer, part: "//cognito-idp."}),
+		is("cognito", urlPattern{member: issuer, domain: ".amazonaws.com"}, urlPattern{member: issuer, part: "//cognito-idp."}),
 		vendor("google", "accounts.google.com"),
-		is("authentik", mark{member: issuer, part: "/application/o/"}, mark{member: introspection, part: "/application/o/introspect"}),
-		is("pingam", mark{member: introspection, part: "/oauth2"}, at(keys, "/connect/jwk_uri")),
+		is("authentik", urlPattern{member: issuer, part: "/application/o/"}, urlPattern{member: introspection, part: "/application/o/introspect"}),
+		is("pingam", urlPattern{member: introspection, part: "/oauth2"}, at(keys, "/connect/jwk_uri")),
 		is("curity", at(introspection, "/oauth-introspect"), at(token, "/oauth-token")),
 		is("pingfederate", at(introspection, "/as/introspect.oauth2"), at(token, "/as/token.oauth2")),
 		connect2id,
@@ -76,11 +78,11 @@ func likenesses() []likeness {
 }
 
 // value is what the metadata has for m, or "".
-func (m mark) value(doc *oauth.Metadata) string {
+func (m urlPattern) value(doc *oauth.Metadata) string {
 	v := doc.Member(m.member)
 	u, err := url.Parse(v)
 	switch {
-	case v == "" && doc.Has(m.member) && m == (mark{member: m.member}):
+	case v == "" && doc.Has(m.member) && m == (urlPattern{member: m.member}):
 		return m.member
 	case v == "", err != nil:
 		return ""
@@ -98,22 +100,22 @@ func dotted(domain string) string {
 	return "." + strings.TrimPrefix(domain, ".")
 }
 
-// seen are the values that a document has for the marks of l; whole reports whether it has all that such a server shows.
-func (l likeness) seen(doc *oauth.Metadata) (values []string, whole bool) {
+// seen are the values that a document has for the patterns of l; whole reports whether it has all that such a server shows.
+func (l serverPattern) seen(doc *oauth.Metadata) (values []string, whole bool) {
 	whole = true
-	for _, m := range l.marks {
+	for _, m := range l.patterns {
 		v := m.value(doc)
 		whole = whole && v != ""
 		if v != "" && !slices.Contains(values, v) {
 			values = append(values, v)
 		}
 	}
-	return values, whole && !slices.ContainsFunc(l.without, func(m mark) bool { return m.value(doc) != "" })
+	return values, whole && !slices.ContainsFunc(l.without, func(m urlPattern) bool { return m.value(doc) != "" })
 }
 
 // hinted reports whether issuer or introspection endpoint have a path of such a server, which is worth a word.
-func (l likeness) hinted(doc *oauth.Metadata) bool {
-	return slices.ContainsFunc(l.marks, func(m mark) bool {
+func (l serverPattern) hinted(doc *oauth.Metadata) bool {
+	return slices.ContainsFunc(l.patterns, func(m urlPattern) bool {
 		return (m.member == "issuer" && m.part != "" || m.member == "introspection_endpoint" && m.path != "") && m.value(doc) != ""
 	})
 }
@@ -121,7 +123,7 @@ func (l likeness) hinted(doc *oauth.Metadata) bool {
 // recognised finds the one dialect that the metadata is like. Of several, or of one that is only partly so, none is taken.
 func recognised(doc *oauth.Metadata) (dialect, why string, maybe []string) {
 	reasons := map[string][]string{}
-	for _, l := range likenesses() {
+	for _, l := range serverPatterns() {
 		values, whole := l.seen(doc)
 		switch {
 		case whole:

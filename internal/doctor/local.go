@@ -59,7 +59,7 @@ func unverified(cfg issuer.Config, tok secret.Text, why string) (says, do string
 	switch {
 	case err != nil:
 	case strings.HasPrefix(why, "names a key that is ignored"):
-		return "", "mend that key at the server: until then all tokens that it signed are refused"
+		return "", "replace that key at the server: until then all tokens that it signed are refused"
 	case why == jose.ErrType.Error():
 		return fmt.Sprintf(": %s, and not one of %q", quoted(h.Type), types(cfg)),
 			"set dialect to the kind of this server, or list that typ in jwt.types if it is that of access tokens"

@@ -37,7 +37,7 @@ func TestJSONThatCannotBeUsedIsNotBlamedOnItsMediaType(t *testing.T) {
 		`[]`:                           "not one JSON object",
 	} {
 		said := ask(t, endpoint(t, answers(200, "application/json", body)), "tok-123456")
-		wants(t, said, why, "mend at the server what the cause names")
+		wants(t, said, why, "correct at the server what the cause names")
 		never(t, said, "answers with")
 	}
 }
@@ -49,7 +49,7 @@ func TestAKeyThatIsIgnoredIsNamed(t *testing.T) {
 	r := replay{server: openiddict, mode: authz.ModeJWT, token: issues(tok), keys: strings.Replace(keys, `[`, `[`+one+`,`, 1)}
 	cfg := r.config(t)
 	said := examine(t, cfg)
-	wants(t, said, "ok keys:", `doubt keys: tokens that one of the keys signed are refused, for it is ignored: key 0 (kid "bad", kty "RSA"): `, "mend that key at the server", "fault canary:", "names a key that is ignored")
+	wants(t, said, "ok keys:", `doubt keys: tokens that one of the keys signed are refused, for it is ignored: key 0 (kid "bad", kty "RSA"): `, "replace that key at the server", "fault canary:", "names a key that is ignored")
 	r.keys = bad
 	wants(t, examine(t, r.config(t)), "fault keys:", "has no key that can check a signature", `kid "bad"`)
 }

@@ -180,9 +180,9 @@ func hostList(cause string) string {
 }
 
 // difference says in words how two issuers that are not equal differ. Equal is what they must be, to the letter.
-func difference(ours, theirs string) string {
-	a, err := url.Parse(ours)
-	b, err2 := url.Parse(theirs)
+func difference(configured, named string) string {
+	a, err := url.Parse(configured)
+	b, err2 := url.Parse(named)
 	if err != nil || err2 != nil || b.Host == "" {
 		return "the former is no URL"
 	}

@@ -31,11 +31,11 @@ func explain(cfg issuer.Config, a introspect.Answer, err error) Finding {
 	case a.Status == 200 && strings.Contains(media, "html"):
 		f.Do = "this is a page for people: something between answers in the server's place, or the endpoint is not the introspection endpoint"
 	case a.Status == 200 && strings.Contains(media, "json"):
-		f.Do = "the answer is JSON, and not one about a token that can be used: mend at the server what the cause names, or compare introspection_endpoint and dialect with its documentation"
+		f.Do = "the answer is JSON, and not one about a token that can be used: correct at the server what the cause names, or compare introspection_endpoint and dialect with its documentation"
 	case a.Status == 200:
 		f.Do = "the server answers with " + quoted(a.ContentType) + ": compare the endpoint with its documentation"
 	case a.Status >= 300 && a.Status < 400:
-		f.Do = "the server sends us elsewhere: use the URL that it redirects to, if it is the introspection endpoint and no login page"
+		f.Do = "the server redirects: use the URL that it redirects to, if it is the introspection endpoint and no login page"
 	case a.Status == 404 || a.Status == 405:
 		f.Do = "compare introspection_endpoint with the server's documentation: there is no such endpoint at " + a.Endpoint
 	case a.Error == "unauthorized_client":
@@ -146,15 +146,15 @@ const compareAll = "compare the token's header and claims with issuer, audience,
 // foreign says what to do about good claims that do not fit the configuration, and how two issuers differ. The cause has named
 // both already.
 func foreign(cfg issuer.Config, p claims) (says, do string) {
-	ours, theirs := cfg.Dialect.Audience, p.Audiences
+	configured, named := cfg.Dialect.Audience, p.Audiences
 	names := append([]string{cfg.Endpoint.Issuer}, cfg.Match.Issuers...)
 	switch {
 	case p.Issuer != "" && cfg.Endpoint.Issuer != "" && !slices.Contains(names, p.Issuer):
 		return " (" + difference(cfg.Endpoint.Issuer, p.Issuer) + ")", "write issuer as tokens spell it, or list that spelling in match.issuers"
-	case len(ours) > 0 && len(theirs) == 0:
+	case len(configured) > 0 && len(named) == 0:
 		return "", cmp.Or(cfg.Dialect.Advice(cfg.Endpoint.Client.ID).NoAudience,
 			"let the server put this API into aud; absent_audience: accept leaves such tokens to the policies")
-	case len(ours) > 0 && !anyOf(ours, theirs):
+	case len(configured) > 0 && !anyOf(configured, named):
 		return "", "send a token for this API, or add to audience what this API is called in aud"
 	}
 	return "", compareAll

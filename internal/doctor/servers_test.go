@@ -139,7 +139,7 @@ func TestAnAssertionForAnotherAudienceIsAFault(t *testing.T) {
 
 func TestAClientThatMayNotIntrospectIsToldSo(t *testing.T) {
 	cfg := replay{server: openiddict, introspects: "no-introspection-permission"}.config(t)
-	said := ask(t, cfg, "opaque-token-of-somebody")
+	said := ask(t, cfg, "opaque-token")
 	wants(t, said, "error unauthorized_client", "Permissions.Endpoints.Introspection")
 	never(t, said, "client.secret")
 	cfg = replay{server: openiddict, introspects: "no-introspection-permission-garbage"}.config(t)
@@ -150,7 +150,7 @@ func TestAClientThatMayNotIntrospectIsToldSo(t *testing.T) {
 
 func TestWhatIsNoAccessTokenIsToldSo(t *testing.T) {
 	for _, name := range []string{"jwt-id-token-by-audience", "code-unused-as-token"} {
-		said := ask(t, replay{server: openiddict, introspects: name}.config(t), "opaque-token-of-somebody")
+		said := ask(t, replay{server: openiddict, introspects: name}.config(t), "opaque-token")
 		wants(t, said, "fault token: it", "looks like an ID token or an authorization code: send the access token")
 		never(t, said, "presenters")
 	}
@@ -158,13 +158,13 @@ func TestWhatIsNoAccessTokenIsToldSo(t *testing.T) {
 
 func TestATokenWithoutAudienceNamesItsRemedy(t *testing.T) {
 	cfg := replay{server: openiddict, introspects: "aud-none-by-api"}.config(t)
-	wants(t, ask(t, cfg, "opaque-token-of-somebody"), "the server calls it active, and the configuration refuses it", `it names no audience, and configured is "orders-api"`, "the scope has no resources at the server")
+	wants(t, ask(t, cfg, "opaque-token"), "the server calls it active, and the configuration refuses it", `it names no audience, and configured is "orders-api"`, "the scope has no resources at the server")
 }
 
 func TestAnAnswerWithoutScopesIsADoubt(t *testing.T) {
-	wants(t, ask(t, replay{server: openiddict, introspects: "jwt-by-presenter"}.config(t), "opaque-token-of-somebody"),
+	wants(t, ask(t, replay{server: openiddict, introspects: "jwt-by-presenter"}.config(t), "opaque-token"),
 		"doubt token: the answer names no scope", "scopes to clients in the token's aud only", `add "orders-api" to the resources of the scope`)
-	never(t, ask(t, replay{server: openiddict, introspects: "jwt-user-alice"}.config(t), "opaque-token-of-somebody"), "names no scope", "fault")
+	never(t, ask(t, replay{server: openiddict, introspects: "jwt-user-alice"}.config(t), "opaque-token"), "names no scope", "fault")
 }
 
 func TestTokensThatAModeCannotReadAreAFaultOfTheMode(t *testing.T) {
@@ -191,7 +191,7 @@ func TestTokensThatAModeCannotReadAreAFaultOfTheMode(t *testing.T) {
 	}
 }
 
-func TestAModeThatAsksNobodyNeedsNoCredentials(t *testing.T) {
+func TestAModeWithoutIntrospectionNeedsNoCredentials(t *testing.T) {
 	cfg := replay{server: openiddict, mode: authz.ModeJWT}.config(t)
 	cfg.Endpoint.Client.ID, cfg.Endpoint.Client.Secret = "", secret.Source{}
 	said := examine(t, cfg)
@@ -211,15 +211,15 @@ func TestAnAliasOnAnotherHostIsNamedWithItsLine(t *testing.T) {
 func TestAServerWithoutSignedAnswersIsToldSo(t *testing.T) {
 	cfg := replay{server: openiddict, introspects: "jwt-response"}.config(t)
 	cfg.RequireSigned, cfg.SignedResponse = true, remote.SignedResponse{Algorithms: []string{"RS256"}, MaxAge: time.Minute}
-	wants(t, ask(t, cfg, "opaque-token-of-somebody"), "this server has no signed answers (RFC 9701): take require_signed out")
+	wants(t, ask(t, cfg, "opaque-token"), "this server has no signed answers (RFC 9701): take require_signed out")
 	cfg.Dialect.Dialect = "rfc7662"
-	wants(t, ask(t, cfg, "opaque-token-of-somebody"), `with "orders-api" as audience`)
+	wants(t, ask(t, cfg, "opaque-token"), `with "orders-api" as audience`)
 }
 
 func TestAnotherAudienceIsNamedBesideOurs(t *testing.T) {
 	cfg := replay{server: openiddict, introspects: "jwt-user-alice"}.config(t)
 	cfg.Dialect.Audience = []string{"billing-api"}
-	said := ask(t, cfg, "opaque-token-of-somebody")
+	said := ask(t, cfg, "opaque-token")
 	wants(t, said, `it names "orders-api", configured is "billing-api"`, "send a token for this API, or add to audience")
 	never(t, said, "does not say why")
 }

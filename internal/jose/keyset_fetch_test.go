@@ -155,7 +155,7 @@ func TestCloseWaitsAndRefuses(t *testing.T) {
 	inBubble(t, func(b *bed) {
 		b.works(b.old)
 		b.slow(time.Hour)
-		token := b.stranger("x")
+		token := b.unknownKey("x")
 		time.Sleep(time.Millisecond)
 		ended := make(chan error, 1)
 		go func() {

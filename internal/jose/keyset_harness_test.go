@@ -62,7 +62,7 @@ type bed struct {
 	t         testing.TB
 	set       *jose.KeySet
 	old, next *jose.Signer
-	n         int // tokens of strangers
+	n         int // tokens of unknown keys
 }
 
 func inBubble(t *testing.T, test func(b *bed)) {
@@ -91,8 +91,8 @@ func (b *bed) present(token string) error {
 	return err
 }
 
-// stranger is a token that no published key has signed; each call makes another one.
-func (b *bed) stranger(kid string) string {
+// unknownKey is a token that no published key has signed; each call makes another one.
+func (b *bed) unknownKey(kid string) string {
 	b.n++
 	return handmade(b.t, "p384", "ES384", `{"alg":"ES256","typ":"JWT","kid":"`+kid+`"}`, fmt.Sprintf(`{"jti":"%d"}`, b.n))
 }

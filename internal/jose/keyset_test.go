@@ -33,7 +33,7 @@ func TestAKeyThatWasTakenBackIsGoneAfterTheRefresh(t *testing.T) {
 		time.Sleep(time.Hour - time.Second)
 		b.works(b.old)
 		b.fetched(1)
-		time.Sleep(2 * time.Second) // nobody asks meanwhile
+		time.Sleep(2 * time.Second) // no request meanwhile
 		b.fetched(2)
 		if err := b.verify(b.old); !errors.Is(err, jose.ErrNoKey) {
 			b.t.Error(err)
@@ -48,7 +48,7 @@ func TestAFloodOfUnknownKeysCausesFewFetchesAndNoVerdictWithoutOne(t *testing.T)
 		var all sync.WaitGroup
 		for i := range 3000 { // 100 a second
 			time.Sleep(10*time.Millisecond + 7*time.Microsecond) // never just when a fetch begins
-			token, came, fetched := b.stranger(fmt.Sprint("stranger", i)), time.Now(), b.calls.Load()
+			token, came, fetched := b.unknownKey(fmt.Sprint("unknown", i)), time.Now(), b.calls.Load()
 			all.Go(func() {
 				err := b.present(token)
 				switch {
@@ -80,7 +80,7 @@ func TestAKeyThatWasJustPublishedIsNeverCalledUnknown(t *testing.T) {
 	inBubble(t, func(b *bed) {
 		b.works(b.old)
 		time.Sleep(time.Minute)
-		if err := b.present(b.stranger("invented")); !errors.Is(err, jose.ErrNoKey) {
+		if err := b.present(b.unknownKey("invented")); !errors.Is(err, jose.ErrNoKey) {
 			b.t.Error(err)
 		}
 		b.publish(b.old, b.next)
@@ -96,7 +96,7 @@ func TestAKeyThatIsPublishedDuringAFloodIsFoundInTime(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 2000 {
 			time.Sleep(10 * time.Millisecond)
-			token := b.stranger(fmt.Sprint("stranger", i))
+			token := b.unknownKey(fmt.Sprint("unknown", i))
 			all.Go(func() { _ = b.present(token) })
 			if i != 1000 {
 				continue
@@ -123,7 +123,7 @@ func TestAKeyThatIsPublishedDuringAFloodIsFoundInTime(t *testing.T) {
 func TestTheSameBadTokenAgainCausesNoFetchAndIsRefusedAtOnce(t *testing.T) {
 	inBubble(t, func(b *bed) {
 		b.works(b.old)
-		for name, token := range map[string]string{"an unknown key": b.stranger("x"), "a bad signature": b.stranger("old")} {
+		for name, token := range map[string]string{"an unknown key": b.unknownKey("x"), "a bad signature": b.unknownKey("old")} {
 			time.Sleep(time.Minute)
 			n := b.calls.Load()
 			for i := range 40 {
@@ -183,7 +183,7 @@ func TestMoreThanMayWaitForAKeyAreToldToComeBack(t *testing.T) {
 		var all sync.WaitGroup
 		var crowded atomic.Int64
 		for i := range 10 {
-			token := b.stranger(fmt.Sprint(i))
+			token := b.unknownKey(fmt.Sprint(i))
 			all.Go(func() {
 				if err := b.present(token); !errors.Is(err, jose.ErrNoKey) {
 					unavailable(t, err)
@@ -236,7 +236,7 @@ func TestAKeyThatChangedUnderItsNameIsPickedUp(t *testing.T) {
 			b.works(first) // the old one still serves
 			b.fetched(1)
 			for range 10 {
-				bad := b.stranger(kidOf(name))
+				bad := b.unknownKey(kidOf(name))
 				time.Sleep(time.Millisecond)
 				if err := b.present(bad); !errors.Is(err, jose.ErrSignature) {
 					unavailable(b.t, err)
@@ -267,7 +267,7 @@ func TestAKeyThatChangedUnderItsNameWhileTheServerIsDownIsNoVerdict(t *testing.T
 			time.Sleep(time.Minute)
 			for range 20 {
 				unavailable(b.t, b.verify(second))
-				unavailable(b.t, b.present(b.stranger(kid))) // it may be signed by a newer key as well
+				unavailable(b.t, b.present(b.unknownKey(kid))) // it may be signed by a newer key as well
 				b.works(first)
 				time.Sleep(time.Second)
 			}

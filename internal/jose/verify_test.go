@@ -328,7 +328,7 @@ func TestBCP7_APayloadThatWasSignedUnencodedIsRefused(t *testing.T) {
 	}
 }
 
-func TestAKeyOfAnotherNameIsNotTriedWhoeverGivesIt(t *testing.T) {
+func TestAKeyOfAnotherNameIsNotTried(t *testing.T) {
 	found, err := static(t, string(signer(t, "p256", "", "a").Public())).Find(t.Context(), jose.Header{Algorithm: "ES256", KeyID: "a"})
 	if err != nil || len(found) != 1 {
 		t.Fatal(found, err)

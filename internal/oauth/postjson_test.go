@@ -51,7 +51,7 @@ func TestJSONIsPostedWithCredentials(t *testing.T) {
 	}
 }
 
-// TestCA1_CredentialsOfAFormAreNotLeftOut: a question without them would look like one of somebody else.
+// TestCA1_CredentialsOfAFormAreNotLeftOut: a request without them would look like one of another client.
 func TestCA1_CredentialsOfAFormAreNotLeftOut(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("asked") }))
 	defer srv.Close()

@@ -24,7 +24,7 @@ type rotating struct {
 	takes  atomic.Pointer[[]int]
 	mu     sync.Mutex
 	served map[int]int // requests answered by generation
-	denied map[int]int // and refused; -1 is one that nobody knows
+	denied map[int]int // and refused; -1 is an unknown one
 }
 
 func (r *rotating) accept(generations ...int) { r.takes.Store(&generations) }

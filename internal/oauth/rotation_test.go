@@ -160,7 +160,7 @@ func TestNoRequestFailsWhileAuthoritiesRotate(t *testing.T) {
 	}
 }
 
-func TestTheFormerAuthoritiesVouchForNobodyAfterwards(t *testing.T) {
+func TestFormerAuthoritiesAreNotTrustedAfterARotation(t *testing.T) {
 	t.Parallel()
 	certificates := pairs(t)
 	cfg, shows, _ := authorities(t, certificates)

@@ -193,7 +193,7 @@ func wiredAsk(ctx context.Context, s *oauth.Server) (string, error) {
 	return strings.TrimSuffix(as, `"}`), err
 }
 
-func TestATokenIsRenewedBeforeItEndsAndNobodyWaits(t *testing.T) {
+func TestATokenIsRenewedBeforeItEndsWithoutAWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
 		s := openWired(t, func(*http.Request) (*http.Response, error) {
