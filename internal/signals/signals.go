@@ -25,9 +25,9 @@ type Evictor interface {
 	Evict(r authz.Revocation) (int, error)
 }
 
-// Limiter bounds how long answers of an issuer are used, on top of its configured lifetimes; 0 lifts the bound.
+// Limiter caps how long answers of an issuer are used, on top of its configured lifetimes; 0 lifts the cap.
 type Limiter interface {
-	Limit(issuer string, lifetime time.Duration)
+	CapTTL(issuer string, lifetime time.Duration)
 }
 
 // Kinds of signals.
@@ -81,7 +81,7 @@ func (d Deps) WithDefaults() Deps {
 // discard limits nothing.
 type discard struct{}
 
-func (discard) Limit(string, time.Duration) {}
+func (discard) CapTTL(string, time.Duration) {}
 
 // IsUnavailable reports whether a signal could not be verified or put in force, as opposed to being invalid.
 func IsUnavailable(err error) bool {

@@ -54,8 +54,8 @@ func (i *Issuer) Evict(v authz.Revocation) (int, error) {
 	return n, nil
 }
 
-// Limit bounds how long answers of the issuer of that name are used, on top of their own lifetimes; 0 lifts the bound.
-func (is *Issuers) Limit(issuer string, lifetime time.Duration) {
+// CapTTL caps how long answers of the issuer of that name are used, on top of their own lifetimes; 0 lifts the cap.
+func (is *Issuers) CapTTL(issuer string, lifetime time.Duration) {
 	for _, i := range is.all {
 		if i.name == issuer {
 			i.cache.Cap(lifetime)

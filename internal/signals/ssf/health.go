@@ -79,7 +79,7 @@ func (s *Stream) updateState() {
 		if is == stateDown {
 			lifetime = s.cfg.DownTTL
 		}
-		s.limiter.Limit(s.issuer, lifetime)
+		s.limiter.CapTTL(s.issuer, lifetime)
 	}
 	last := s.lastOK
 	s.mu.Unlock()

@@ -34,7 +34,7 @@ func (l *Ledger) Evict(r authz.Revocation) (int, error) {
 }
 
 // Limit remembers the lifetime.
-func (l *Ledger) Limit(_ string, d time.Duration) {
+func (l *Ledger) CapTTL(_ string, d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.limits = append(l.limits, d)

@@ -27,13 +27,13 @@ func TestEV2_ALimitShortensTheUseOfAnswersUntilItIsLifted(t *testing.T) {
 		}
 		at(0, 1)
 		at(10*time.Second, 1)
-		is.Limit("test", 5*time.Second)
+		is.CapTTL("test", 5*time.Second)
 		at(0, 2)
 		at(4*time.Second, 2)
 		at(2*time.Second, 3)
-		is.Limit("another", 0)
+		is.CapTTL("another", 0)
 		at(6*time.Second, 4)
-		is.Limit("test", 0)
+		is.CapTTL("test", 0)
 		at(50*time.Second, 4)
 		i.Close()
 	})
@@ -51,10 +51,10 @@ func TestEV2_AnAnswerFromBeforeAnInterruptionIsNotUsedAfterIt(t *testing.T) {
 		defer i.Close()
 		is := &Issuers{all: []*Issuer{i}}
 		ask(t, i)
-		is.Limit("test", 5*time.Second) // the stream is down
+		is.CapTTL("test", 5*time.Second) // the stream is down
 		time.Sleep(10 * time.Minute)
 		said = `{"active":false}` // and the event is lost
-		is.Limit("test", 0)
+		is.CapTTL("test", 0)
 		failing = true
 		refusal(t, i, authz.Unavailable)
 		time.Sleep(time.Minute)
