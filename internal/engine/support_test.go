@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 const decisionPath = "authz/decision"
@@ -29,13 +28,8 @@ func compiled(t testing.TB, cfg Config, files map[string]string) (*Policy, error
 	t.Helper()
 	t.Chdir(t.TempDir())
 	from := dir.Config{Paths: []string{"policies"}}
-	for name, text := range files {
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	testkit.WriteFiles(t, ".", files)
+	for name := range files {
 		if dir, ok := strings.CutSuffix(name, "/.manifest"); ok {
 			from.Bundles = append(from.Bundles, dir)
 		}
@@ -70,6 +64,14 @@ func refused(t *testing.T, cfg Config, files map[string]string, want ...string) 
 	}
 	if got := problems.Error(); got != strings.Join(want, "\n") {
 		t.Errorf("problems:\n%s\nwant:\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+// refusedWith checks that files do not compile, for problems that contain want.
+func refusedWith(t *testing.T, cfg Config, files map[string]string, want string) {
+	t.Helper()
+	if _, err := compiled(t, cfg, files); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("problems %v, want %q", err, want)
 	}
 }
 
