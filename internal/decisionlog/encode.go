@@ -204,7 +204,7 @@ func (e *encoder) value(dst []byte, root string, v Appender) (with []byte, maske
 	return with, masked, err
 }
 
-// oneLine makes the value that begins at start one line, whoever wrote it: a line is an event.
+// oneLine makes the value that begins at start one line, because a line is an event.
 func oneLine(dst []byte, start int) ([]byte, error) {
 	if bytes.IndexByte(dst[start:], '\n') < 0 && bytes.IndexByte(dst[start:], '\r') < 0 {
 		return dst, nil

@@ -162,7 +162,7 @@ func (l *Log) add(kind, name string, s Sink) {
 	l.state.begun = append(l.state.begun, time.Time{})
 }
 
-// Write hands r over and returns at once. When the queue is full, in events or in bytes, or the Log is closed, r is
+// Write queues r and returns at once. When the queue is full, in events or in bytes, or the Log is closed, r is
 // dropped and counted. An event that is larger than all the room there is may wait alone.
 func (l *Log) Write(r *Record) {
 	if l == nil {

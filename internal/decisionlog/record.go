@@ -14,8 +14,8 @@ type Appender interface {
 	AppendJSON(dst []byte) ([]byte, error)
 }
 
-// Record is one decision, as the request path knew it. It is owned by the Log from the moment it is written: nobody
-// changes it, or anything it holds, afterwards. No member ever holds a token or a secret.
+// Record is one decision, as the request path knew it. It belongs to the Log from the moment it is written:
+// neither it nor anything it holds is changed afterwards. No member ever holds a token or a secret.
 type Record struct {
 	DecisionID string
 	// Time is when the decision was taken.

@@ -60,7 +60,7 @@ func (s *state) begin(i int) {
 	s.begun[i] = time.Now()
 }
 
-// now is how the sinks stand.
+// now returns the state of the sinks.
 func (s *state) now() []SinkStatus {
 	out := append([]SinkStatus(nil), s.sinks...)
 	for i, begun := range s.begun {
@@ -81,7 +81,7 @@ func (s *state) failed(err error) {
 	s.last, s.lastAt = err.Error(), time.Now()
 }
 
-// sink records how sink i stands.
+// sink records the outcome of a write to sink i.
 func (s *state) sink(i int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

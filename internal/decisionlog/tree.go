@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -147,17 +146,14 @@ func (t *tree) AppendJSON(dst []byte) ([]byte, error) { return t.appendTo(dst), 
 // errNotJSON says nothing of the value it is about.
 var errNotJSON = errors.New("not a JSON value")
 
-// parsePointer splits an RFC 6901 pointer.
+// parsePointer splits an RFC 6901 pointer that names something below the root.
 func parsePointer(p string) ([]string, error) {
-	if !strings.HasPrefix(p, "/") {
+	switch pointer := jsontext.Pointer(p); {
+	case p == "" || p[0] != '/':
 		return nil, fmt.Errorf("pointer %q does not begin with a slash", p)
+	case !pointer.IsValid():
+		return nil, fmt.Errorf("pointer %q has a stray ~", p)
+	default:
+		return slices.Collect(pointer.Tokens()), nil
 	}
-	steps := strings.Split(p[1:], "/")
-	for i, s := range steps {
-		if tildes := strings.Count(s, "~"); tildes != strings.Count(s, "~0")+strings.Count(s, "~1") {
-			return nil, fmt.Errorf("pointer %q has a stray ~", p)
-		}
-		steps[i] = strings.ReplaceAll(strings.ReplaceAll(s, "~1", "/"), "~0", "~")
-	}
-	return steps, nil
 }

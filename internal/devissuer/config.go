@@ -17,7 +17,7 @@ const (
 	defaultMaxTokens = 100_000
 )
 
-// Config is one authorization server with everybody it knows. The zero values of TokenTTL, Latency and MaxTokens are usable.
+// Config is one authorization server and its clients. The zero values of TokenTTL, Latency and MaxTokens are usable.
 type Config struct {
 	// Issuer is the URL the server is reached by, and its identifier (RFC 8414 section 2): scheme, host and an
 	// optional path, without a trailing slash. URL makes one from a listener.
@@ -84,7 +84,7 @@ func URL(ln net.Listener) string {
 	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
 }
 
-// check reports every fault of cfg at once.
+// check reports every problem of cfg at once.
 func check(cfg Config) error {
 	var faults []error
 	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }

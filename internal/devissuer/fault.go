@@ -7,8 +7,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/fetch"
 )
 
-// Fault is a way for a request to go wrong. It exists for tests and drills: a server that was never given one
-// behaves.
+// Fault is an injected fault: how a request goes wrong. It exists for tests; a server without one works.
 type Fault struct {
 	// Delay comes before anything else.
 	Delay time.Duration
@@ -22,7 +21,7 @@ type Fault struct {
 	Body        []byte
 }
 
-// Action is what a fault does to a request.
+// Action is what a Fault does to a request.
 type Action uint8
 
 // The actions.
@@ -37,8 +36,8 @@ const (
 	Close
 )
 
-// SetFault makes every request from now on ask f what goes wrong; a nil answer is nothing. A nil f ends all faults.
-// f is called concurrently, must not block, and may read the body and change nothing. For tests and drills only.
+// SetFault sets the function that returns the fault of each request; nil is no fault. A nil f ends all faults. f is called
+// concurrently, must not block, and may read the body and change nothing. For tests only.
 func (s *Server) SetFault(f func(*http.Request) *Fault) {
 	if f == nil {
 		s.fault.Store(nil)
@@ -54,8 +53,8 @@ func (s *Server) faultFor(r *http.Request) *Fault {
 	return nil
 }
 
-// strike reports whether the fault has dealt with the request.
-func (f *Fault) strike(w http.ResponseWriter, r *http.Request) bool {
+// inject applies the fault, and reports whether the request is done with.
+func (f *Fault) inject(w http.ResponseWriter, r *http.Request) bool {
 	if !fetch.Sleep(r.Context(), f.Delay) {
 		panic(http.ErrAbortHandler) // else net/http would send an empty 200
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/fetch"
 )
 
-// inactive is the whole answer about a token that is unknown, expired, revoked, or none of the caller's business:
+// inactive is the whole answer about a token that is unknown, expired, revoked, or hidden from the caller:
 // RFC 7662 section 2.2 wants no reason.
 const inactive = `{"active":false}`
 
@@ -18,7 +18,7 @@ func (s *Server) introspect(r *http.Request, who *party, form url.Values) ([]byt
 		return nil, invalidRequest("token is missing")
 	}
 	if !fetch.Sleep(r.Context(), s.latency) {
-		panic(http.ErrAbortHandler) // nobody is left to answer
+		panic(http.ErrAbortHandler) // the client has left
 	}
 	now := time.Now()
 	e := s.tokens.find(digestOf(form.Get("token")), now)

@@ -70,10 +70,10 @@ func TestINT8_RefusedCallersGet401AndAChallenge(t *testing.T) {
 	s := start(t, known())
 	token := issue(t, s, Grant{})
 	for name, as := range map[string]edit{
-		"nobody":           func(*http.Request) {},
+		"no credentials":   func(*http.Request) {},
 		"a wrong secret":   basic("gate", "wrong"),
 		"an empty secret":  basic("gate", ""),
-		"an unknown name":  basic("nobody", resourceSecret),
+		"an unknown name":  basic("unknown", resourceSecret),
 		"another scheme":   func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) },
 		"a broken Basic":   func(r *http.Request) { r.Header.Set("Authorization", "Basic !") },
 		"a broken percent": func(r *http.Request) { r.SetBasicAuth("gate", "%zz") },
@@ -248,9 +248,9 @@ func TestIssueRefusesWhatItCannotWrite(t *testing.T) {
 		"claims that are not JSON":        {Claims: map[string]any{"x": make(chan int)}},
 		"signed claims that are not JSON": {ClientID: "c", Subject: "s", Audience: []string{"a"}, TokenFormat: JWT, Claims: map[string]any{"x": make(chan int)}},
 		"text that is not UTF-8":          {Tenant: "\xff"},
-		"a format nobody knows":           {TokenFormat: "saml"},
-		"a JWT that speaks for nobody":    {TokenFormat: JWT, ClientID: "c", Audience: []string{"a"}},
-		"a JWT that is meant for nobody":  {TokenFormat: JWT, ClientID: "c", Subject: "s"},
+		"an unknown format":               {TokenFormat: "saml"},
+		"a JWT without a subject":         {TokenFormat: JWT, ClientID: "c", Audience: []string{"a"}},
+		"a JWT without an audience":       {TokenFormat: JWT, ClientID: "c", Subject: "s"},
 		"a JWT that was issued to no-one": {TokenFormat: JWT, Subject: "s", Audience: []string{"a"}},
 	} {
 		if token, err := s.Issue(g); err == nil || token != "" {

@@ -10,10 +10,10 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// party is a client or a resource server: somebody with an identifier and a secret.
+// party is a client or a resource server: a name with a secret.
 type party struct {
 	id     string
-	secret [sha256.Size]byte // digest, so that secrets of all lengths compare in the same time
+	secret [sha256.Size]byte // digest: secrets of all lengths compare in the same time
 	client Client            // of a client
 	// audience restricts what a resource server may know; empty does not.
 	audience []string
@@ -70,7 +70,7 @@ func credentials(r *http.Request, form url.Values) (id, key string, p *problem) 
 	return id, key, nil
 }
 
-// mayKnow reports whether the caller may be told about a token with audience.
+// mayKnow reports whether a token with this audience is shown to the party (RFC 7662 section 2.2).
 func (who *party) mayKnow(audience []string) bool {
 	if len(who.audience) == 0 {
 		return true

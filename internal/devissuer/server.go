@@ -36,7 +36,7 @@ type Server struct {
 	clients map[string]*party // may ask for tokens and revoke
 	callers map[string]*party // may introspect: clients and resource servers
 	tokens  *store
-	names   httpuri.Names // as which it may be asked
+	names   httpuri.Names // hosts that requests may name
 	keys    *keys
 	handler http.Handler
 
@@ -46,7 +46,7 @@ type Server struct {
 	fault         atomic.Pointer[func(*http.Request) *Fault]
 }
 
-// New builds a server with a fresh signing key. Its error joins every fault of cfg.
+// New builds a server with a fresh signing key. Its error joins every problem of cfg.
 func New(cfg Config) (*Server, error) {
 	if err := check(cfg); err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func New(cfg Config) (*Server, error) {
 // Issuer is the issuer identifier: the URL under which the server expects to be reached.
 func (s *Server) Issuer() string { return s.issuer }
 
-// Calls is how many requests have reached the introspection endpoint, whatever their answer was.
+// Calls is the number of requests to the introspection endpoint, whatever their answers were.
 func (s *Server) Calls() int { return int(s.calls.Load()) }
 
 // Handler serves the endpoints, for a server of the caller's own such as httptest's. It must be mounted at the root.
@@ -159,8 +159,8 @@ func (s *Server) mount() error {
 	return nil
 }
 
-// admit reads the whole request, within its bound, before anything else: only then does net/http notice a client
-// that leaves, which is what ends a delay.
+// admit reads the whole request, within its bound, before anything else: net/http notices a client that leaves only after
+// the body was read, and that ends a delay.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request) {
 	if err := s.names.Check(r); err != nil {
 		refuse(w, &problem{status: http.StatusMisdirectedRequest, code: "invalid_request", description: err.Error()})
@@ -179,7 +179,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if f := s.faultFor(r); f != nil && f.strike(w, r) {
+	if f := s.faultFor(r); f != nil && f.inject(w, r) {
 		return
 	}
 	r.Body, r.Form, r.PostForm = io.NopCloser(bytes.NewReader(body)), nil, nil // the fault may have read them

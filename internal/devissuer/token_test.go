@@ -177,7 +177,7 @@ func TestRV1_RevocationIsForTheClientOfTheToken(t *testing.T) {
 		t.Errorf("GET: %d", a.status)
 	}
 	if a := introspect(t, s, access); a.json["active"] != true {
-		t.Error("a stranger revoked the token")
+		t.Error("another client revoked the token")
 	}
 }
 
