@@ -1,7 +1,7 @@
 package decisionlog
 
-// Batch is some events, in order. Their lines are encoded when a sink first asks for them, and shared by all sinks. A batch
-// belongs to the writer: a sink must not keep it, nor what its methods return.
+// Batch is some events, in order. Their lines are encoded when a sink first asks for them, and shared by all sinks. A
+// batch belongs to the writer: a sink must not keep it, nor what its methods return.
 type Batch struct {
 	enc     *encoder
 	encoded func(*Record, outcome) // told of each record

@@ -167,8 +167,8 @@ func appendReason(dst []byte, r *authz.Reason) []byte {
 // changes are pointers to what of a document was left out or replaced.
 type changes struct{ erased, masked []string }
 
-// document appends the member at root whose value is v, without credentials and secret parameters, or nothing when there is no
-// value. An error says why the value is left out.
+// document appends the member at root whose value is v, without credentials and secret parameters, or nothing when
+// there is no value. An error says why the value is left out.
 func (e *encoder) document(dst []byte, root string, v Appender) ([]byte, changes, error) {
 	if v == nil {
 		return dst, changes{}, nil

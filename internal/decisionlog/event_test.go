@@ -53,7 +53,8 @@ func TestEveryProcessHasAnID(t *testing.T) {
 func TestAValueOfSeveralLinesBecomesOne(t *testing.T) {
 	r := numbered(1)
 	r.Input = text("{\n  \"a\": [1,\r\n 2]\n}")
-	r.Reasons = []authz.Reason{{Code: "c", Object: []byte("{\n\"code\": \"c\"\n}")}, {Code: "d", Object: []byte("{\n")}}
+	r.Reasons = []authz.Reason{{Code: "c", Object: []byte("{\n\"code\": \"c\"\n}")},
+		{Code: "d", Object: []byte("{\n")}}
 	e := line(t, r)
 	same(t, e["input"], `{"a": [1, 2]}`)
 	same(t, at(e, "custom", "reasons"), `[{"code": "c"}, {"code": "d"}]`)
@@ -68,7 +69,8 @@ func TestBytesThatAreNotUTF8DoNotSpoilAnEvent(t *testing.T) {
 }
 
 func TestAValueThatCannotBeWrittenIsLeftOutAndTheEventIsKept(t *testing.T) {
-	for name, v := range map[string]Appender{"fails": broken{}, "panics": panics{}, "is several lines of nonsense": text("{\n")} {
+	for name, v := range map[string]Appender{"fails": broken{}, "panics": panics{},
+		"is several lines of nonsense": text("{\n")} {
 		t.Run(name, func(t *testing.T) {
 			var told bytes.Buffer
 			r := realistic()
@@ -87,8 +89,10 @@ func TestAValueThatCannotBeWrittenIsLeftOutAndTheEventIsKept(t *testing.T) {
 
 func TestINT21_CredentialsAreTakenOutWhereverTheyAre(t *testing.T) {
 	r := numbered(1)
-	r.Input = text(`{"request":{"headers":{"authorization":["Bearer tok-1"],"cookie":["sid=tok-2"],"accept":["*/*"],"n":[12345678901234567890,1.50]}},` +
-		`"context":{"a/b":[{"Authorization":"Bearer tok-3"}],"dpop":"tok-4","Set-Cookie":["tok-5"],"Proxy-Authorization":"tok-6","cookie":null}}`)
+	r.Input =
+		text(
+			`{"request":{"headers":{"authorization":["Bearer tok-1"],"cookie":["sid=tok-2"],"accept":["*/*"],"n":[12345678901234567890,1.50]}},` +
+				`"context":{"a/b":[{"Authorization":"Bearer tok-3"}],"dpop":"tok-4","Set-Cookie":["tok-5"],"Proxy-Authorization":"tok-6","cookie":null}}`)
 	r.Result = text(`{"allow":true,"upstream_headers":{"Authorization":"Bearer tok-7","X-A":"1"}}`)
 	var out bytes.Buffer
 	l := open(t, Config{Stdout: true}, Deps{Stdout: &out})
@@ -103,12 +107,14 @@ func TestINT21_CredentialsAreTakenOutWhereverTheyAre(t *testing.T) {
 	e := events(t, out.Bytes())[0]
 	same(t, at(e, "input", "context"), `{"a/b": [{}], "cookie": null}`)
 	same(t, e["result"], `{"allow": true, "upstream_headers": {"X-A": "1"}}`)
-	same(t, e["erased"], `["/input/request/headers/authorization", "/input/request/headers/cookie", "/input/context/a~1b/0/Authorization",
+	same(t, e["erased"],
+		`["/input/request/headers/authorization", "/input/request/headers/cookie", "/input/context/a~1b/0/Authorization",
 		"/input/context/dpop", "/input/context/Set-Cookie", "/input/context/Proxy-Authorization", "/result/upstream_headers/Authorization"]`)
 }
 
 func TestINT21_EachNameOfACredentialIsFoundByItself(t *testing.T) {
-	for _, name := range []string{"authorization", "Authorization", "proxy-authorization", "cookie", "set-cookie", "dpop"} {
+	for _, name := range []string{"authorization", "Authorization", "proxy-authorization", "cookie", "set-cookie",
+		"dpop"} {
 		r := numbered(1)
 		r.Input = text(`{"` + name + `":"tok-1"}`)
 		same(t, line(t, r)["input"], `{}`)
@@ -127,7 +133,8 @@ func TestAClaimNamedAuthorizationIsNoCredential(t *testing.T) {
 }
 
 func TestADocumentThatCannotBeSearchedForCredentialsIsLeftOut(t *testing.T) {
-	for _, in := range []string{`{"cookie":`, `{"cookie":"tok-1"`, `{"cookie":}`, `{"a":1,"a":"cookie"}`, `{"x":["cookie"]`} {
+	for _, in := range []string{`{"cookie":`, `{"cookie":"tok-1"`, `{"cookie":}`, `{"a":1,"a":"cookie"}`,
+		`{"x":["cookie"]`} {
 		r := numbered(1)
 		r.Input = text(in)
 		if e := line(t, r); e["input"] != nil || at(e, "custom", "input_error") != "not a JSON value" {
@@ -151,7 +158,8 @@ func TestINT21_AnEventOfARealDecisionHasNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, word := range []string{"Bearer", "7Fjfp0ZBr1KtDRbnfVdmIw", "authorization\"", "cookie", "client_secret", "password"} {
+	for _, word := range []string{"Bearer", "7Fjfp0ZBr1KtDRbnfVdmIw", "authorization\"", "cookie", "client_secret",
+		"password"} {
 		if bytes.Contains(b, []byte(word)) {
 			t.Errorf("event has %q: %s", word, b)
 		}

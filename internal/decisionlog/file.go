@@ -107,8 +107,8 @@ func (f *file) begin() {
 	}()
 }
 
-// adopt writes to what an attempt opened from now on. After an error it goes on as before, and plans the next attempt when
-// there is no open file.
+// adopt writes to what an attempt opened from now on. After an error it goes on as before, and plans the next attempt
+// when there is no open file.
 func (f *file) adopt(a attempt) {
 	f.opening = false
 	if a.err != nil {

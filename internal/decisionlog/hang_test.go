@@ -25,10 +25,11 @@ func (s sized) Size() int { return s.bytes }
 func TestTheQueueIsBoundedInBytes(t *testing.T) {
 	release := make(chan struct{})
 	seen := newTally()
-	l := open(t, Config{Stdout: true, QueueBytes: 8 << 20}, Deps{Metrics: seen, Stdout: sinkFunc(func(p []byte) (int, error) {
-		<-release
-		return len(p), nil
-	})})
+	l := open(t, Config{Stdout: true, QueueBytes: 8 << 20},
+		Deps{Metrics: seen, Stdout: sinkFunc(func(p []byte) (int, error) {
+			<-release
+			return len(p), nil
+		})})
 	large := func() *Record {
 		r := numbered(1)
 		r.Input = sized{`{}`, 1 << 20}
@@ -186,7 +187,8 @@ func TestCheckFindsWhatOpenWouldFailWith(t *testing.T) {
 	}
 	for name, cfg := range map[string]Config{
 		"a directory that is not there": {Queue: 1, File: filepath.Join(dir, "no", "log")},
-		"a label of the sidecar's own":  {Queue: 1, File: filepath.Join(dir, "new"), Labels: map[string]string{"version": "x"}},
+		"a label of the sidecar's own": {Queue: 1, File: filepath.Join(dir, "new"),
+			Labels: map[string]string{"version": "x"}},
 	} {
 		if err := Check(cfg, Deps{}); err == nil {
 			t.Errorf("%s is accepted", name)

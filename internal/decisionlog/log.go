@@ -1,4 +1,5 @@
-// Package decisionlog writes one JSON event a decision, in the field names of OPA's decision log, off the request path.
+// Package decisionlog writes one JSON event a decision, in the field names of OPA's decision log, off the request
+// path.
 //
 // The request path hands over a pointer and goes on. One goroutine encodes, masks and writes what has gathered:
 //
@@ -76,10 +77,10 @@ type Log struct {
 	asked    []chan error // calls that wait for the file to be opened again
 }
 
-// Open opens the sinks that cfg names and starts the writer. Without any sink it returns nil, which is a valid Log.
-// It is an error when a file cannot be opened for appending, or when a configured label is one that the sidecar sets. It is
-// no error when a named pipe has no reader, or when a file takes long to open: meanwhile events are dropped and counted,
-// and the file is tried again.
+// Open opens the sinks that cfg names and starts the writer. Without any sink it returns nil, which is a valid Log. It
+// is an error when a file cannot be opened for appending, or when a configured label is one that the sidecar sets. It
+// is no error when a named pipe has no reader, or when a file takes long to open: meanwhile events are dropped and
+// counted, and the file is tried again.
 func Open(cfg Config, deps Deps) (*Log, error) {
 	l, err := newLog(cfg, deps)
 	if l == nil || err != nil {
@@ -93,7 +94,8 @@ func Open(cfg Config, deps Deps) (*Log, error) {
 	}
 	metrics.NewGaugeFunc(deps.Metrics, "sidecar_decisionlog_queue_entries", "Events that wait to be written.",
 		func() float64 { return float64(l.Queued()) })
-	metrics.NewGaugeFunc(deps.Metrics, "sidecar_decisionlog_queue_bytes", "Memory of the events that wait to be written, estimated.",
+	metrics.NewGaugeFunc(deps.Metrics, "sidecar_decisionlog_queue_bytes",
+		"Memory of the events that wait to be written, estimated.",
 		func() float64 { return float64(l.bytes.Load()) })
 	go l.run()
 	return l, nil
@@ -130,8 +132,9 @@ func newLog(cfg Config, deps Deps) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{
-		queue: make(chan *Record, cfg.Queue), half: (cfg.Queue + 1) / 2, room: cfg.QueueBytes, flushNow: make(chan struct{}, 1),
-		closing: make(chan struct{}), done: make(chan struct{}), reopen: make(chan chan error, 1),
+		queue: make(chan *Record, cfg.Queue), half: (cfg.Queue + 1) / 2, room: cfg.QueueBytes,
+		flushNow: make(chan struct{}, 1),
+		closing:  make(chan struct{}), done: make(chan struct{}), reopen: make(chan chan error, 1),
 		counts: newCounts(deps.Metrics), log: deps.Log,
 	}
 	if l.room <= 0 {
@@ -207,9 +210,9 @@ func (l *Log) Queued() int {
 	return len(l.queue)
 }
 
-// Reopen opens the file again under its name, for rotation: events written after it returns go to the new file. After an
-// error the old file stays in use. It waits for a second at most: a file that takes longer to open is used once it is
-// open, and the error says that it is not yet.
+// Reopen opens the file again under its name, for rotation: events written after it returns go to the new file. After
+// an error the old file stays in use. It waits for a second at most: a file that takes longer to open is used once it
+// is open, and the error says that it is not yet.
 func (l *Log) Reopen() error {
 	if l == nil || l.file == nil {
 		return nil

@@ -37,10 +37,12 @@ func TestOpenRefuses(t *testing.T) {
 		deps Deps
 		want string
 	}{
-		"a directory that is not there": {Config{Queue: 1, File: filepath.Join(dir, "no", "log")}, Deps{}, "no such file"},
-		"a queue without room":          {Config{Stdout: true}, Deps{Stdout: io.Discard}, "queue 0"},
-		"stdout that is missing":        {Config{Stdout: true, Queue: 1}, Deps{}, "no standard output"},
-		"a label of the sidecar's own":  {Config{Stdout: true, Queue: 1, Labels: map[string]string{"id": "x"}}, Deps{Stdout: io.Discard}, `label "id"`},
+		"a directory that is not there": {Config{Queue: 1, File: filepath.Join(dir, "no", "log")}, Deps{},
+			"no such file"},
+		"a queue without room":   {Config{Stdout: true}, Deps{Stdout: io.Discard}, "queue 0"},
+		"stdout that is missing": {Config{Stdout: true, Queue: 1}, Deps{}, "no standard output"},
+		"a label of the sidecar's own": {Config{Stdout: true, Queue: 1, Labels: map[string]string{"id": "x"}},
+			Deps{Stdout: io.Discard}, `label "id"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := Open(c.cfg, c.deps); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -299,7 +301,8 @@ func TestAFullDiskIsReportedOnceAndRecovers(t *testing.T) {
 		return n, nil
 	})
 	seen := newTally()
-	l := open(t, Config{Stdout: true}, Deps{Stdout: disk, Metrics: seen, Log: slog.New(slog.NewTextHandler(&told, nil))})
+	l := open(t, Config{Stdout: true}, Deps{Stdout: disk, Metrics: seen,
+		Log: slog.New(slog.NewTextHandler(&told, nil))})
 	step := func(i int) {
 		before := seen.written(t) + seen.dropped(t)
 		l.Write(numbered(i))

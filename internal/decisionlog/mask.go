@@ -59,7 +59,8 @@ type encoded []byte
 
 func (v encoded) AppendJSON(dst []byte) ([]byte, error) { return append(dst, v...), nil }
 
-// capture encodes v into buf once, for both the masker and the line, and returns pointers to the parameters that it masked.
+// capture encodes v into buf once, for both the masker and the line, and returns pointers to the parameters that it
+// masked.
 func (e *encoder) capture(buf []byte, root string, v Appender) (Appender, []byte, []string, error) {
 	if v == nil {
 		return nil, buf, nil, nil

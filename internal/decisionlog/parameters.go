@@ -2,8 +2,8 @@ package decisionlog
 
 import "strings"
 
-// maskedAppender is a value that can leave out parameters that are secret by their names. It returns JSON pointers, below
-// itself, to what it changed.
+// maskedAppender is a value that can leave out parameters that are secret by their names. It returns JSON pointers,
+// below itself, to what it changed.
 type maskedAppender interface {
 	AppendMasked(dst []byte, isSecret func(name string) bool) ([]byte, []string, error)
 }

@@ -29,11 +29,13 @@ func asked(t *testing.T, url string, secret []string, m Masker) (event map[strin
 func TestSecretParametersAreMaskedAndListed(t *testing.T) {
 	for _, name := range []string{"api_key", "API-Key", "apiKey", "Api.Key", "api_key[]", "apikey"} {
 		e, line := asked(t, "/a?x=1&"+name+"=s3cret", []string{"code", "api_key"}, nil)
-		if masked, _ := json.Marshal(e["masked"]); strings.Contains(line, "s3cret") || string(masked) != `["/input/request/query/`+name+`"]` {
+		if masked, _ := json.Marshal(e["masked"]); strings.Contains(line, "s3cret") ||
+			string(masked) != `["/input/request/query/`+name+`"]` {
 			t.Errorf("%s: masked %s: %s", name, masked, line)
 		}
 	}
-	if _, line := asked(t, "/a?api_keys=s3cret&key=s3cret", []string{"api_key"}, nil); strings.Count(line, "s3cret") != 2 {
+	if _, line := asked(t, "/a?api_keys=s3cret&key=s3cret", []string{"api_key"}, nil); strings.Count(line,
+		"s3cret") != 2 {
 		t.Errorf("other parameters are masked: %s", line)
 	}
 	if _, line := asked(t, "/a?api_key=s3cret", nil, nil); !strings.Contains(line, "s3cret") {
@@ -45,11 +47,14 @@ func TestAMaskSeesNoSecretParameter(t *testing.T) {
 	var saw []byte
 	e, line := asked(t, "/a?code=s3cret&x=1", []string{"code"}, maskFunc(func(event []byte) (authz.Mask, error) {
 		saw = bytes.Clone(event)
-		return authz.Mask{Ops: []authz.MaskOp{upsert("/input/request/query/x", `"y"`), remove("/input/request/path")}}, nil
+		return authz.Mask{Ops: []authz.MaskOp{upsert("/input/request/query/x", `"y"`),
+			remove("/input/request/path")}}, nil
 	}))
 	masked, _ := json.Marshal(e["masked"])
 	erased, _ := json.Marshal(e["erased"])
-	if bytes.Contains(saw, []byte("s3cret")) || strings.Contains(line, "s3cret") || string(masked) != `["/input/request/query/code","/input/request/query/x"]` || string(erased) != `["/input/request/path"]` {
+	if bytes.Contains(saw, []byte("s3cret")) || strings.Contains(line, "s3cret") ||
+		string(masked) != `["/input/request/query/code","/input/request/query/x"]` ||
+		string(erased) != `["/input/request/path"]` {
 		t.Errorf("the mask saw %s, masked %s, erased %s: %s", saw, masked, erased, line)
 	}
 }

@@ -26,7 +26,8 @@ func withoutCredentials(dst []byte, start int, root string) ([]byte, []string, e
 // suspicious reports whether v may have a member that isCredential. It looks for the ends of names, which begin with
 // a rare letter, because it runs over every event.
 func suspicious(v []byte) bool {
-	return bytes.Contains(v, []byte(`zation"`)) || bytes.Contains(v, []byte(`kie"`)) || bytes.Contains(v, []byte(`dpop"`))
+	return bytes.Contains(v, []byte(`zation"`)) || bytes.Contains(v, []byte(`kie"`)) ||
+		bytes.Contains(v, []byte(`dpop"`))
 }
 
 func isCredential(name string) bool {

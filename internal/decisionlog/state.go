@@ -108,7 +108,8 @@ func (l *Log) Status() Status {
 	l.state.mu.Lock()
 	defer l.state.mu.Unlock()
 	return Status{
-		Queued: len(l.queue), QueuedBytes: l.bytes.Load(), Written: l.state.written, Dropped: l.state.dropped + l.dropped.Load(),
+		Queued: len(l.queue), QueuedBytes: l.bytes.Load(), Written: l.state.written,
+		Dropped:   l.state.dropped + l.dropped.Load(),
 		LastError: l.state.last, LastErrorAt: l.state.lastAt, Sinks: l.state.now(),
 	}
 }

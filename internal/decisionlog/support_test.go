@@ -37,7 +37,8 @@ func (c tally) lost(t *testing.T, why string) int64 {
 
 func (c tally) is(t *testing.T, written, dropped, suppressed, failed int64) {
 	t.Helper()
-	got := [4]int64{c.written(t), c.dropped(t), c.of(t, "suppressed"), int64(c.Value(t, "sidecar_decisionlog_failures_total"))}
+	got := [4]int64{c.written(t), c.dropped(t), c.of(t, "suppressed"),
+		int64(c.Value(t, "sidecar_decisionlog_failures_total"))}
 	if want := [4]int64{written, dropped, suppressed, failed}; got != want {
 		t.Errorf("written, dropped, suppressed, failed = %v, want %v", got, want)
 	}
@@ -186,16 +187,19 @@ func same(t *testing.T, got any, want string) {
 
 func realistic() *Record {
 	return &Record{
-		DecisionID: "01JD7Q4W0V5M7Z8S9T0A1B2C3D", Time: time.Date(2026, 11, 22, 10, 11, 12, 13000, time.FixedZone("", 3600)),
+		DecisionID: "01JD7Q4W0V5M7Z8S9T0A1B2C3D", Time: time.Date(2026, 11, 22, 10, 11, 12, 13000,
+			time.FixedZone("", 3600)),
 		Path: "authz/decision", Bundles: map[string]string{"orders": "r1", "base": ""},
-		Input: text(`{"version":1,"request":{"method":"GET","scheme":"https","host":"api.acme.example","port":443,"path":"/orders/42",` +
-			`"raw_path":"/orders/42","segments":["orders","42"],"query":{"expand":["items"]},"headers":{"x-tenant":["acme"]},"source_ip":"10.1.2.3"},` +
-			`"token":{"present":true,"active":true,"kind":"access","scheme":"bearer","source":"introspection","issuer":"https://as.example",` +
-			`"subject":{"id":"alice","type":"user"},"client_id":"shop","scopes":["orders:read"],"audiences":["orders"],"tenant":"acme",` +
-			`"issued_at":1732268400,"expires_at":1732272000,"age":1.25,"stale":false,"claims":{"active":true,"sub":"alice","iat":1732268400}}}`),
+		Input: text(
+			`{"version":1,"request":{"method":"GET","scheme":"https","host":"api.acme.example","port":443,"path":"/orders/42",` +
+				`"raw_path":"/orders/42","segments":["orders","42"],"query":{"expand":["items"]},"headers":{"x-tenant":["acme"]},"source_ip":"10.1.2.3"},` +
+				`"token":{"present":true,"active":true,"kind":"access","scheme":"bearer","source":"introspection","issuer":"https://as.example",` +
+				`"subject":{"id":"alice","type":"user"},"client_id":"shop","scopes":["orders:read"],"audiences":["orders"],"tenant":"acme",` +
+				`"issued_at":1732268400,"expires_at":1732272000,"age":1.25,"stale":false,"claims":{"active":true,"sub":"alice","iat":1732268400}}}`),
 		Result: text(`{"allow":false,"reasons":[{"code":"insufficient_scope"}]}`),
 		Kind:   authz.Deny, Status: 403, PolicyDigest: "sha256:abc", Introspection: Hit,
-		Reasons:     []authz.Reason{{Code: "insufficient_scope", Message: "orders:write is needed"}, {Code: "x", Object: []byte(`{"code":"x","need":2}`)}},
+		Reasons: []authz.Reason{{Code: "insufficient_scope", Message: "orders:write is needed"},
+			{Code: "x", Object: []byte(`{"code":"x","need":2}`)}},
 		RequestedBy: "127.0.0.1:5000", TraceID: "4bf92f3577b34da6a3ce929d0e0e4736", SpanID: "00f067aa0ba902b7",
 		Total: 40 * time.Microsecond, Introspect: time.Microsecond, Eval: 20 * time.Microsecond,
 	}

@@ -158,7 +158,8 @@ func (l *Log) fail(err error) {
 	l.counts.failures.Inc()
 }
 
-// noteEvent counts an event that a policy drops, and each mask that fails, of which it logs the first of several in a row.
+// noteEvent counts an event that a policy drops, and each mask that fails, of which it logs the first of several in a
+// row.
 func (l *Log) noteEvent(r *Record, out outcome) {
 	if out.suppressed {
 		l.counts.suppressed()

@@ -28,7 +28,8 @@ type Config struct {
 	TokenTTL time.Duration
 	// Latency is added before each introspection answer.
 	Latency time.Duration
-	// MaxTokens bounds the live tokens kept; 0 is 100,000. At the bound the token that would expire first is forgotten.
+	// MaxTokens bounds the live tokens kept; 0 is 100,000. At the bound the token that would expire first is
+	// forgotten.
 	MaxTokens int
 }
 
@@ -125,7 +126,8 @@ func checkIssuer(issuer string) error {
 		return fmt.Errorf("configure issuer %q: not an http or https URL of a host", issuer)
 	case u.RawQuery != "", u.ForceQuery, u.Fragment != "", strings.HasSuffix(issuer, "#"):
 		return fmt.Errorf("configure issuer %q: has a query or a fragment", issuer)
-	case u.Path != "" && (u.Path != path.Clean(u.Path) || u.Path == "/" || u.EscapedPath() != u.Path || strings.ContainsAny(u.Path, "{}")):
+	case u.Path != "" && (u.Path != path.Clean(u.Path) || u.Path == "/" || u.EscapedPath() != u.Path ||
+		strings.ContainsAny(u.Path, "{}")):
 		return fmt.Errorf("configure issuer %q: path ends in a slash, or is not in its plainest form", issuer)
 	}
 	return nil

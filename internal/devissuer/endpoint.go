@@ -71,7 +71,8 @@ func readForm(r *http.Request) (url.Values, *problem) {
 	if r.URL.RawQuery != "" {
 		return nil, invalidRequest("parameters belong in the body, not in the URL")
 	}
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/x-www-form-urlencoded" {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil ||
+		media != "application/x-www-form-urlencoded" {
 		return nil, invalidRequest("the body must be application/x-www-form-urlencoded")
 	}
 	if err := r.ParseForm(); err != nil {

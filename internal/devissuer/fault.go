@@ -36,8 +36,8 @@ const (
 	Close
 )
 
-// SetFault sets the function that returns the fault of each request; nil is no fault. A nil f ends all faults. f is called
-// concurrently, must not block, and may read the body and change nothing. For tests only.
+// SetFault sets the function that returns the fault of each request; nil is no fault. A nil f ends all faults. f is
+// called concurrently, must not block, and may read the body and change nothing. For tests only.
 func (s *Server) SetFault(f func(*http.Request) *Fault) {
 	if f == nil {
 		s.fault.Store(nil)

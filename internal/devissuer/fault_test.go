@@ -19,7 +19,8 @@ func TestFaultAnswersInPlaceOfTheServer(t *testing.T) {
 		kind   string
 	}{
 		{"a page of HTML", Fault{Then: Answer, ContentType: "text/html", Body: []byte("<html>")}, 200, "text/html"},
-		{"a server error", Fault{Then: Answer, Status: 503, Header: http.Header{"Retry-After": {"7"}}}, 503, "application/json"},
+		{"a server error", Fault{Then: Answer, Status: 503, Header: http.Header{"Retry-After": {"7"}}}, 503,
+			"application/json"},
 		{"JSON unless told", Fault{Then: Answer, Body: []byte(`{"active":"true"}`)}, 200, "application/json"},
 	} {
 		s.SetFault(func(*http.Request) *Fault { return &c.fault })
@@ -28,7 +29,8 @@ func TestFaultAnswersInPlaceOfTheServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = resp.Body.Close()
-		if resp.StatusCode != c.status || resp.Header.Get("Content-Type") != c.kind || resp.Header.Get("Retry-After") != c.fault.Header.Get("Retry-After") {
+		if resp.StatusCode != c.status || resp.Header.Get("Content-Type") != c.kind ||
+			resp.Header.Get("Retry-After") != c.fault.Header.Get("Retry-After") {
 			t.Errorf("%s: %d %v", c.name, resp.StatusCode, resp.Header)
 		}
 	}

@@ -12,7 +12,8 @@ import (
 // RFC 7662 section 2.2 wants no reason.
 const inactive = `{"active":false}`
 
-// introspect is the introspection endpoint: RFC 7662 section 2. A token_type_hint changes nothing, as there is one type.
+// introspect is the introspection endpoint: RFC 7662 section 2. A token_type_hint changes nothing, as there is one
+// type.
 func (s *Server) introspect(r *http.Request, who *party, form url.Values) ([]byte, *problem) {
 	if !form.Has("token") {
 		return nil, invalidRequest("token is missing")
@@ -38,7 +39,8 @@ func (s *Server) revoke(_ *http.Request, who *party, form url.Values) ([]byte, *
 		return nil, nil
 	}
 	if e.clientID != who.id {
-		return nil, &problem{status: http.StatusBadRequest, code: "invalid_grant", description: "the token was issued to another client"}
+		return nil, &problem{status: http.StatusBadRequest, code: "invalid_grant",
+			description: "the token was issued to another client"}
 	}
 	s.tokens.remove(e)
 	return nil, nil

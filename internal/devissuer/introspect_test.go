@@ -13,7 +13,8 @@ import (
 
 // ask introspects without a socket, for tests that need the clock of a synctest bubble.
 func ask(ctx context.Context, s *Server, token string) string {
-	r := httptest.NewRequestWithContext(ctx, "POST", "http://localhost/introspect", strings.NewReader(form("token", token)))
+	r := httptest.NewRequestWithContext(ctx, "POST", "http://localhost/introspect",
+		strings.NewReader(form("token", token)))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	asGate(r)
 	w := httptest.NewRecorder()
@@ -31,7 +32,9 @@ func TestINT1_OnlyPostedFormsAreRead(t *testing.T) {
 		t.Errorf("GET: %d, Allow %q", a.status, a.header.Get("Allow"))
 	}
 	call(t, "POST", target+"?token="+token, "", asGate).is(t, 400, "invalid_request")
-	call(t, "POST", target, `{"token":"x"}`, asGate, func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }).is(t, 400, "invalid_request")
+	call(t, "POST", target, `{"token":"x"}`, asGate, func(r *http.Request) {
+		r.Header.Set("Content-Type", "application/json")
+	}).is(t, 400, "invalid_request")
 	call(t, "POST", target, "token=%zz", asGate).is(t, 400, "invalid_request")
 	call(t, "POST", target, form("token_type_hint", "access_token"), asGate).is(t, 400, "invalid_request")
 	call(t, "POST", target, "token=", asGate).is(t, 400, "invalid_request")
@@ -39,7 +42,8 @@ func TestINT1_OnlyPostedFormsAreRead(t *testing.T) {
 
 func TestINT1_AHintDoesNotRestrict(t *testing.T) {
 	s := start(t, known())
-	if a := call(t, "POST", s.Issuer()+"/introspect", form("token", issue(t, s, Grant{}), "token_type_hint", "refresh_token"), asGate); a.json["active"] != true {
+	if a := call(t, "POST", s.Issuer()+"/introspect", form("token", issue(t, s, Grant{}), "token_type_hint",
+		"refresh_token"), asGate); a.json["active"] != true {
 		t.Errorf("got %s", a.text)
 	}
 }
@@ -47,7 +51,8 @@ func TestINT1_AHintDoesNotRestrict(t *testing.T) {
 func TestINT1_ARepeatedParameterIsRefused(t *testing.T) {
 	s := start(t, known())
 	token := issue(t, s, Grant{})
-	call(t, "POST", s.Issuer()+"/introspect", form("token", token, "token", token), asGate).is(t, 400, "invalid_request")
+	call(t, "POST", s.Issuer()+"/introspect", form("token", token, "token", token), asGate).is(t, 400,
+		"invalid_request")
 }
 
 func TestINT3_EverybodyWhoAsksIsAuthenticated(t *testing.T) {
@@ -61,7 +66,8 @@ func TestINT3_EverybodyWhoAsksIsAuthenticated(t *testing.T) {
 			t.Errorf("%s: %s", name, a.text)
 		}
 	}
-	if a := call(t, "POST", s.Issuer()+"/introspect", form("token", token, "client_id", "gate", "client_secret", resourceSecret)); a.json["active"] != true {
+	if a := call(t, "POST", s.Issuer()+"/introspect", form("token", token, "client_id", "gate", "client_secret",
+		resourceSecret)); a.json["active"] != true {
 		t.Errorf("a resource server, post: %s", a.text)
 	}
 }
@@ -80,7 +86,8 @@ func TestINT8_RefusedCallersGet401AndAChallenge(t *testing.T) {
 	} {
 		a := introspect(t, s, token, as)
 		a.is(t, 401, "invalid_client")
-		if !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Basic realm=") || a.header.Get("Cache-Control") != "no-store" {
+		if !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Basic realm=") ||
+			a.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: headers %v", name, a.header)
 		}
 	}
@@ -90,11 +97,13 @@ func TestINT6_AnActiveAnswerHasEveryMember(t *testing.T) {
 	s := start(t, known())
 	begin := time.Now().Add(-time.Minute)
 	a := introspect(t, s, issue(t, s, Grant{
-		ClientID: "c", Subject: "u-1", Username: "alice", Scopes: []string{"a", "b"}, Audience: []string{"x", "y"}, Tenant: "acme",
-		Roles: []string{"r"}, TTL: time.Minute, NotBefore: begin,
+		ClientID: "c", Subject: "u-1", Username: "alice", Scopes: []string{"a", "b"}, Audience: []string{"x", "y"},
+		Tenant: "acme",
+		Roles:  []string{"r"}, TTL: time.Minute, NotBefore: begin,
 	}))
 	now := time.Now().Unix()
-	if exp, iat := int64(a.json["exp"].(float64)), int64(a.json["iat"].(float64)); exp < now+58 || exp > now+61 || iat > now || iat < now-2 {
+	if exp, iat := int64(a.json["exp"].(float64)), int64(a.json["iat"].(float64)); exp < now+58 || exp > now+61 ||
+		iat > now || iat < now-2 {
 		t.Errorf("exp %d, iat %d, now %d", exp, iat, now)
 	}
 	if nbf := int64(a.json["nbf"].(float64)); nbf != begin.Unix() && nbf != begin.Unix()+1 {
@@ -107,7 +116,8 @@ func TestINT6_AnActiveAnswerHasEveryMember(t *testing.T) {
 		delete(a.json, name)
 	}
 	want := map[string]any{
-		"active": true, "scope": "a b", "client_id": "c", "username": "alice", "token_type": "Bearer", "sub": "u-1", "aud": []any{"x", "y"},
+		"active": true, "scope": "a b", "client_id": "c", "username": "alice", "token_type": "Bearer", "sub": "u-1",
+		"aud": []any{"x", "y"},
 		"iss": s.Issuer(), "tenant": "acme", "roles": []any{"r"},
 	}
 	if !reflect.DeepEqual(a.json, want) {
@@ -236,8 +246,11 @@ func TestINT9_LatencyEndsWhenTheClientLeaves(t *testing.T) {
 
 func TestINT16_ClaimsChangeWhatIsSaidAboutAToken(t *testing.T) {
 	s := start(t, known())
-	a := introspect(t, s, issue(t, s, Grant{Audience: []string{"x"}, Claims: map[string]any{"aud": "one", "exp": nil, "act": map[string]any{"sub": "b"}, "active": "true"}}))
-	if _, there := a.json["exp"]; there || a.json["aud"] != "one" || !reflect.DeepEqual(a.json["act"], map[string]any{"sub": "b"}) || a.json["active"] != true {
+	a :=
+		introspect(t, s, issue(t, s, Grant{Audience: []string{"x"},
+			Claims: map[string]any{"aud": "one", "exp": nil, "act": map[string]any{"sub": "b"}, "active": "true"}}))
+	if _, there := a.json["exp"]; there || a.json["aud"] != "one" ||
+		!reflect.DeepEqual(a.json["act"], map[string]any{"sub": "b"}) || a.json["active"] != true {
 		t.Errorf("got %s", a.text)
 	}
 }
@@ -245,8 +258,9 @@ func TestINT16_ClaimsChangeWhatIsSaidAboutAToken(t *testing.T) {
 func TestIssueRefusesWhatItCannotWrite(t *testing.T) {
 	s := build(t, known())
 	for name, g := range map[string]Grant{
-		"claims that are not JSON":        {Claims: map[string]any{"x": make(chan int)}},
-		"signed claims that are not JSON": {ClientID: "c", Subject: "s", Audience: []string{"a"}, TokenFormat: JWT, Claims: map[string]any{"x": make(chan int)}},
+		"claims that are not JSON": {Claims: map[string]any{"x": make(chan int)}},
+		"signed claims that are not JSON": {ClientID: "c", Subject: "s", Audience: []string{"a"}, TokenFormat: JWT,
+			Claims: map[string]any{"x": make(chan int)}},
 		"text that is not UTF-8":          {Tenant: "\xff"},
 		"an unknown format":               {TokenFormat: "saml"},
 		"a JWT without a subject":         {TokenFormat: JWT, ClientID: "c", Audience: []string{"a"}},

@@ -30,7 +30,8 @@ func newKeys() (*keys, error) {
 	}
 	key.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint)
 	// RFC 9068 section 2.1
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{}).WithType("at+jwt"))
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key},
+		(&jose.SignerOptions{}).WithType("at+jwt"))
 	if err != nil {
 		return nil, fmt.Errorf("make signer: %v", err)
 	}

@@ -8,8 +8,10 @@ import (
 
 func TestMD1_BothWellKnownPlaces(t *testing.T) {
 	for _, c := range []struct{ name, path, oauth, openid string }{
-		{"an issuer without a path", "", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"},
-		{"an issuer with a path", "/tenant/a", "/.well-known/oauth-authorization-server/tenant/a", "/tenant/a/.well-known/openid-configuration"},
+		{"an issuer without a path", "", "/.well-known/oauth-authorization-server",
+			"/.well-known/openid-configuration"},
+		{"an issuer with a path", "/tenant/a", "/.well-known/oauth-authorization-server/tenant/a",
+			"/tenant/a/.well-known/openid-configuration"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := known()
@@ -55,7 +57,8 @@ func TestMD3_EveryEndpointNamedAnswers(t *testing.T) {
 func TestMD3_DocumentsAreOnlyRead(t *testing.T) {
 	s := start(t, known())
 	for _, path := range []string{"/jwks", "/.well-known/openid-configuration"} {
-		if a := call(t, "POST", s.Issuer()+path, ""); a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != "GET, HEAD" {
+		if a := call(t, "POST", s.Issuer()+path, ""); a.status != http.StatusMethodNotAllowed ||
+			a.header.Get("Allow") != "GET, HEAD" {
 			t.Errorf("%s: %d, Allow %q", path, a.status, a.header.Get("Allow"))
 		}
 	}

@@ -19,8 +19,10 @@ func TestAServerOnLoopbackAnswersToItsOwnNamesOnly(t *testing.T) {
 		host, origin string
 		want         int
 	}{
-		{"", "", 200}, {"localhost:1", "", 200}, {"login.acme.example", "", 200}, {"login.acme.example", "https://login.acme.example", 200},
-		{"evil.example", "", 421}, {"evil.example", "http://evil.example", 421}, {"localhost", "http://evil.example", 421}, {"localhost", "null", 421},
+		{"", "", 200}, {"localhost:1", "", 200}, {"login.acme.example", "", 200},
+		{"login.acme.example", "https://login.acme.example", 200},
+		{"evil.example", "", 421}, {"evil.example", "http://evil.example", 421},
+		{"localhost", "http://evil.example", 421}, {"localhost", "null", 421},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), "GET", at.URL+"/jwks", nil)
 		if err != nil {

@@ -24,7 +24,8 @@ func newParty(id string, key secret.Text) *party {
 }
 
 func invalidClient() *problem {
-	return &problem{status: http.StatusUnauthorized, code: "invalid_client", description: "client authentication failed"}
+	return &problem{status: http.StatusUnauthorized, code: "invalid_client",
+		description: "client authentication failed"}
 }
 
 // authenticate finds the caller among known: RFC 6749 section 2.3.1.

@@ -159,8 +159,8 @@ func (s *Server) mount() error {
 	return nil
 }
 
-// admit reads the whole request, within its bound, before anything else: net/http notices a client that leaves only after
-// the body was read, and that ends a delay.
+// admit reads the whole request, within its bound, before anything else: net/http notices a client that leaves only
+// after the body was read, and that ends a delay.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request) {
 	if err := s.names.Check(r); err != nil {
 		refuse(w, &problem{status: http.StatusMisdirectedRequest, code: "invalid_request", description: err.Error()})
@@ -171,7 +171,8 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
-		refuse(w, &problem{status: http.StatusRequestEntityTooLarge, code: "invalid_request", description: "the body is too large"})
+		refuse(w, &problem{status: http.StatusRequestEntityTooLarge, code: "invalid_request",
+			description: "the body is too large"})
 		return
 	}
 	if err != nil {

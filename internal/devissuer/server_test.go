@@ -31,9 +31,13 @@ const (
 func known() Config {
 	return Config{
 		Clients: []Client{
-			{ID: "shop", Secret: secret.New(clientSecret), Scopes: []string{"orders:read", "orders:write"}, Audiences: []string{"https://api.example/", "https://other.example/", "plain"}, Tenant: "acme", Roles: []string{"clerk", "admin"}},
-			{ID: "alice-app", Secret: secret.New(clientSecret), Scopes: []string{"orders:read"}, Subject: "u-1", Username: "alice"},
-			{ID: "signed", Secret: secret.New(clientSecret), Scopes: []string{"orders:read"}, Audiences: []string{"https://api.example/"}, Tenant: "acme", TokenFormat: JWT},
+			{ID: "shop", Secret: secret.New(clientSecret), Scopes: []string{"orders:read", "orders:write"},
+				Audiences: []string{"https://api.example/", "https://other.example/", "plain"}, Tenant: "acme",
+				Roles: []string{"clerk", "admin"}},
+			{ID: "alice-app", Secret: secret.New(clientSecret), Scopes: []string{"orders:read"}, Subject: "u-1",
+				Username: "alice"},
+			{ID: "signed", Secret: secret.New(clientSecret), Scopes: []string{"orders:read"},
+				Audiences: []string{"https://api.example/"}, Tenant: "acme", TokenFormat: JWT},
 			{ID: "odd: %id", Secret: secret.New(awkwardSecret)},
 		},
 		ResourceServers: []ResourceServer{
@@ -179,8 +183,10 @@ func TestNewReportsAllFaultsAtOnceAndNoSecret(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{
-		`issuer "ftp://x": not an http`, "is negative", `"two words" is not a scope token`, `"a": identifier is used twice`,
-		`format "saml" is not known`, `"b": identifier or secret is empty`, `"c": a JWT needs an audience`, `"d": an audience is empty`,
+		`issuer "ftp://x": not an http`, "is negative", `"two words" is not a scope token`,
+		`"a": identifier is used twice`,
+		`format "saml" is not known`, `"b": identifier or secret is empty`, `"c": a JWT needs an audience`,
+		`"d": an audience is empty`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing from:\n%v", want, err)
@@ -192,7 +198,8 @@ func TestNewReportsAllFaultsAtOnceAndNoSecret(t *testing.T) {
 }
 
 func TestNewRefusesIssuersThatCannotBeIdentical(t *testing.T) {
-	for _, issuer := range []string{"", "x", "http://", "http://h/", "http://h/a/", "http://h/a/../b", "http://h?x", "http://h#", "http://u:p@h", "http://h/{a}", "http://h/%41", "http://h:x", "http://h/a b"} {
+	for _, issuer := range []string{"", "x", "http://", "http://h/", "http://h/a/", "http://h/a/../b", "http://h?x",
+		"http://h#", "http://u:p@h", "http://h/{a}", "http://h/%41", "http://h:x", "http://h/a b"} {
 		if _, err := New(Config{Issuer: issuer}); err == nil {
 			t.Errorf("%q is accepted", issuer)
 		}
@@ -296,7 +303,8 @@ func TestManyCallersAtOnce(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 20 {
-				token := call(t, "POST", s.Issuer()+"/token", form("grant_type", "client_credentials"), basic("shop", clientSecret)).json["access_token"].(string)
+				token := call(t, "POST", s.Issuer()+"/token", form("grant_type", "client_credentials"),
+					basic("shop", clientSecret)).json["access_token"].(string)
 				if introspect(t, s, token).json["active"] != true {
 					t.Error("a fresh token is not active")
 				}

@@ -27,8 +27,8 @@ type entry struct {
 
 func (e *entry) live(now time.Time) bool { return !now.Before(e.notBefore) && now.Before(e.expires) }
 
-// store keeps live tokens, at most max of them. When it is full the token that would expire first makes room: to forget
-// a token is to call it inactive, which is the safe side.
+// store keeps live tokens, at most max of them. When it is full the token that would expire first makes room: to
+// forget a token is to call it inactive, which is the safe side.
 type store struct {
 	max int
 

@@ -23,7 +23,8 @@ func (s *Server) token(_ *http.Request, who *party, form url.Values) ([]byte, *p
 	case "":
 		return nil, invalidRequest("grant_type is missing")
 	default:
-		return nil, &problem{status: http.StatusBadRequest, code: "unsupported_grant_type", description: "only client_credentials is served"}
+		return nil, &problem{status: http.StatusBadRequest, code: "unsupported_grant_type",
+			description: "only client_credentials is served"}
 	}
 	scopes, p := scopesOf(who.client, form)
 	if p != nil {
@@ -45,7 +46,8 @@ func (s *Server) token(_ *http.Request, who *party, form url.Values) ([]byte, *p
 	if err != nil {
 		return nil, serverError()
 	}
-	answer, err := encode(tokenAnswer{AccessToken: token, TokenType: "Bearer", ExpiresIn: int64(s.ttl / time.Second), Scope: strings.Join(scopes, " ")})
+	answer, err := encode(tokenAnswer{AccessToken: token, TokenType: "Bearer", ExpiresIn: int64(s.ttl / time.Second),
+		Scope: strings.Join(scopes, " ")})
 	if err != nil {
 		return nil, serverError()
 	}
@@ -53,7 +55,8 @@ func (s *Server) token(_ *http.Request, who *party, form url.Values) ([]byte, *p
 }
 
 func serverError() *problem {
-	return &problem{status: http.StatusInternalServerError, code: "server_error", description: "the token could not be made"}
+	return &problem{status: http.StatusInternalServerError, code: "server_error",
+		description: "the token could not be made"}
 }
 
 // scopesOf is what the client asks for, or all it may have: RFC 6749 section 3.3.
@@ -64,7 +67,8 @@ func scopesOf(c Client, form url.Values) ([]string, *problem) {
 	var scopes []string
 	for _, scope := range strings.Split(form.Get("scope"), " ") {
 		if !slices.Contains(c.Scopes, scope) {
-			return nil, &problem{status: http.StatusBadRequest, code: "invalid_scope", description: "a scope is malformed or beyond what the client may have"}
+			return nil, &problem{status: http.StatusBadRequest, code: "invalid_scope",
+				description: "a scope is malformed or beyond what the client may have"}
 		}
 		if !slices.Contains(scopes, scope) {
 			scopes = append(scopes, scope)
@@ -80,7 +84,8 @@ func audienceOf(c Client, form url.Values) ([]string, *problem) {
 	for _, name := range []string{"resource", "audience"} {
 		for _, target := range form[name] {
 			if name == "resource" && !isTarget(target) || !slices.Contains(c.Audiences, target) {
-				return nil, &problem{status: http.StatusBadRequest, code: "invalid_target", description: "a resource or audience is malformed or beyond what the client may have"}
+				return nil, &problem{status: http.StatusBadRequest, code: "invalid_target",
+					description: "a resource or audience is malformed or beyond what the client may have"}
 			}
 			if !slices.Contains(audience, target) {
 				audience = append(audience, target)

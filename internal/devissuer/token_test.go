@@ -24,19 +24,22 @@ func grant(pairs ...string) string { return form(append(pairs, "grant_type", "cl
 func TestTokenIsIntrospectedAsTheClientWasConfigured(t *testing.T) {
 	s := start(t, known())
 	a := token(t, s, grant())
-	if a.status != 200 || a.json["token_type"] != "Bearer" || a.json["expires_in"] != 3600.0 || a.json["scope"] != "orders:read orders:write" {
+	if a.status != 200 || a.json["token_type"] != "Bearer" || a.json["expires_in"] != 3600.0 ||
+		a.json["scope"] != "orders:read orders:write" {
 		t.Fatalf("got %d %v", a.status, a.json["token_type"])
 	}
 	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Pragma") != "no-cache" {
 		t.Errorf("headers %v", a.header)
 	}
 	access := a.json["access_token"].(string)
-	if len(access) != 43 || strings.Trim(access, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+	if len(access) != 43 ||
+		strings.Trim(access, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
 		t.Errorf("not 32 bytes in base64url: %d characters", len(access))
 	}
 	got := introspect(t, s, access).json
 	for name, want := range map[string]any{
-		"active": true, "client_id": "shop", "sub": "shop", "scope": "orders:read orders:write", "aud": []any{"https://api.example/"},
+		"active": true, "client_id": "shop", "sub": "shop", "scope": "orders:read orders:write",
+		"aud":    []any{"https://api.example/"},
 		"tenant": "acme", "roles": []any{"clerk", "admin"}, "iss": s.Issuer(),
 	} {
 		if !reflect.DeepEqual(got[name], want) {
@@ -48,7 +51,8 @@ func TestTokenIsIntrospectedAsTheClientWasConfigured(t *testing.T) {
 func TestTokenMaySpeakForAUser(t *testing.T) {
 	s := start(t, known())
 	access := token(t, s, grant(), basic("alice-app", clientSecret)).json["access_token"].(string)
-	if got := introspect(t, s, access).json; got["sub"] != "u-1" || got["username"] != "alice" || got["client_id"] != "alice-app" {
+	if got := introspect(t, s, access).json; got["sub"] != "u-1" || got["username"] != "alice" ||
+		got["client_id"] != "alice-app" {
 		t.Errorf("got %v", got)
 	}
 }
@@ -56,10 +60,12 @@ func TestTokenMaySpeakForAUser(t *testing.T) {
 func TestTokenScopeIsASubsetOfWhatTheClientMayHave(t *testing.T) {
 	s := start(t, known())
 	a := token(t, s, grant("scope", "orders:write orders:write"))
-	if a.json["scope"] != "orders:write" || introspect(t, s, a.json["access_token"].(string)).json["scope"] != "orders:write" {
+	if a.json["scope"] != "orders:write" || introspect(t, s,
+		a.json["access_token"].(string)).json["scope"] != "orders:write" {
 		t.Errorf("scope %v", a.json["scope"])
 	}
-	for _, scope := range []string{"orders:delete", "orders:read orders:delete", "orders:read  orders:write", "orders:", `"`} {
+	for _, scope := range []string{"orders:delete", "orders:read orders:delete", "orders:read  orders:write",
+		"orders:", `"`} {
 		token(t, s, grant("scope", scope)).is(t, 400, "invalid_scope")
 	}
 }
@@ -72,7 +78,8 @@ func TestRI1_ResourceNamesTheAudience(t *testing.T) {
 		want []any
 	}{
 		{"a resource", grant("resource", "https://other.example/"), []any{"https://other.example/"}},
-		{"two resources", grant("resource", "https://other.example/", "resource", "https://api.example/"), []any{"https://other.example/", "https://api.example/"}},
+		{"two resources", grant("resource", "https://other.example/", "resource", "https://api.example/"),
+			[]any{"https://other.example/", "https://api.example/"}},
 		{"an audience that is no URI", grant("audience", "plain"), []any{"plain"}},
 		{"the same twice", grant("audience", "plain", "audience", "plain"), []any{"plain"}},
 	} {
@@ -90,8 +97,10 @@ func TestRI1_ResourceNamesTheAudience(t *testing.T) {
 func TestRI1_OtherTargetsAreRefused(t *testing.T) {
 	s := start(t, known())
 	for _, form := range []string{
-		grant("resource", "https://elsewhere.example/"), grant("resource", "plain"), grant("resource", "https://api.example/#f"),
-		grant("audience", "elsewhere"), grant("resource", "https://api.example/", "resource", "https://elsewhere.example/"), grant("resource", "https://api.example"),
+		grant("resource", "https://elsewhere.example/"), grant("resource", "plain"),
+		grant("resource", "https://api.example/#f"),
+		grant("audience", "elsewhere"), grant("resource", "https://api.example/", "resource",
+			"https://elsewhere.example/"), grant("resource", "https://api.example"),
 	} {
 		token(t, s, form).is(t, 400, "invalid_target")
 	}
@@ -115,7 +124,10 @@ func TestCA1_TwoMethodsAtOnceAreRefused(t *testing.T) {
 	s := start(t, known())
 	token(t, s, grant("client_secret", clientSecret), basic("shop", clientSecret)).is(t, 400, "invalid_request")
 	token(t, s, grant("client_id", "alice-app"), basic("shop", clientSecret)).is(t, 400, "invalid_request")
-	token(t, s, grant(), func(r *http.Request) { r.Header["Authorization"] = []string{"Basic eDp5", "Basic eDp5"} }).is(t, 400, "invalid_request")
+	token(t, s, grant(), func(r *http.Request) {
+		r.Header["Authorization"] =
+			[]string{"Basic eDp5", "Basic eDp5"}
+	}).is(t, 400, "invalid_request")
 	if a := token(t, s, grant("client_id", "shop"), basic("shop", clientSecret)); a.status != 200 {
 		t.Errorf("naming oneself beside Basic: %d", a.status)
 	}
@@ -126,7 +138,8 @@ func TestCA2_BasicIsFormDecoded(t *testing.T) {
 	if a := token(t, s, grant(), basic("odd: %id", awkwardSecret)); a.status != 200 {
 		t.Errorf("encoded: %d", a.status)
 	}
-	token(t, s, grant(), func(r *http.Request) { r.SetBasicAuth("odd: %id", awkwardSecret) }).is(t, 401, "invalid_client")
+	token(t, s, grant(), func(r *http.Request) { r.SetBasicAuth("odd: %id", awkwardSecret) }).is(t, 401,
+		"invalid_client")
 }
 
 func TestCA3_SecretInTheBody(t *testing.T) {
@@ -136,14 +149,17 @@ func TestCA3_SecretInTheBody(t *testing.T) {
 		t.Errorf("got %d", a.status)
 	}
 	token(t, s, grant("client_id", "shop", "client_secret", "wrong"), none).is(t, 401, "invalid_client")
-	call(t, "POST", s.Issuer()+"/token?client_id=shop&client_secret="+clientSecret, grant()).is(t, 400, "invalid_request")
+	call(t, "POST", s.Issuer()+"/token?client_id=shop&client_secret="+clientSecret, grant()).is(t, 400,
+		"invalid_request")
 }
 
 func TestCA4_ErrorsEchoNothing(t *testing.T) {
 	s := start(t, known())
 	for _, a := range []answer{
-		token(t, s, grant("scope", "probe-value")), token(t, s, grant("resource", "probe-value")), token(t, s, form("grant_type", "probe-value")),
-		token(t, s, grant(), basic("probe-value", "probe-value")), introspect(t, s, "probe-value", basic("gate", "probe-value")),
+		token(t, s, grant("scope", "probe-value")), token(t, s, grant("resource", "probe-value")),
+		token(t, s, form("grant_type", "probe-value")),
+		token(t, s, grant(), basic("probe-value", "probe-value")),
+		introspect(t, s, "probe-value", basic("gate", "probe-value")),
 	} {
 		if a.status < 400 || strings.Contains(a.text, "probe-value") {
 			t.Errorf("got %d %s", a.status, a.text)
@@ -157,7 +173,8 @@ func TestRV1_RevokedTokensAreInactive(t *testing.T) {
 	as := basic("shop", clientSecret)
 	access := token(t, s, grant()).json["access_token"].(string)
 	for _, what := range []string{access, access, "never-issued"} {
-		if a := call(t, "POST", target, form("token", what, "token_type_hint", "refresh_token"), as); a.status != 200 || a.text != "" {
+		if a := call(t, "POST", target, form("token", what, "token_type_hint", "refresh_token"),
+			as); a.status != 200 || a.text != "" {
 			t.Errorf("got %d %s", a.status, a.text)
 		}
 	}

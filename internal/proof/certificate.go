@@ -42,8 +42,9 @@ func (v *Verifier) checkCertificate(x5t string, q *authz.Query) error {
 	return nil
 }
 
-// certificate returns the thumbprint of the client's certificate. A certificate is public, so it proves nothing by itself:
-// only the proxy that terminated TLS knows that the client holds its key. What other callers send is not read (MTLS-5).
+// certificate returns the thumbprint of the client's certificate. A certificate is public, so it proves nothing by
+// itself: only the proxy that terminated TLS knows that the client holds its key. What other callers send is not read
+// (MTLS-5).
 func (v *Verifier) certificate(q *authz.Query) (thumbprint, error) {
 	from := v.cfg.MTLS.From
 	switch {

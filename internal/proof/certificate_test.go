@@ -37,7 +37,8 @@ func theCertificate(t testing.TB) certificate {
 		t.Fatal("the vector is damaged")
 	}
 	return certificate{
-		pem: v.PEM, escaped: strings.ReplaceAll(url.QueryEscape(v.PEM), "+", "%20"), base64: base64.StdEncoding.EncodeToString(block.Bytes), hex: hex.EncodeToString(sum),
+		pem: v.PEM, escaped: strings.ReplaceAll(url.QueryEscape(v.PEM), "+", "%20"),
+		base64: base64.StdEncoding.EncodeToString(block.Bytes), hex: hex.EncodeToString(sum),
 		bound: authz.Confirmation{X5T: v.CNF["x5t#S256"]},
 	}
 }
@@ -57,7 +58,8 @@ func seen(t testing.TB, p *proof.Verifier, header string, fields ...string) erro
 func TestMTLS3_TheExampleOfRFC8705Passes(t *testing.T) {
 	c, p := theCertificate(t), proofs(t, accepting(from(proof.FromRequest)))
 	q := asked()
-	for name, text := range map[string]string{"PEM": c.pem, "PEM without its last line break": strings.TrimSpace(c.pem), "URL-encoded": c.escaped} {
+	for name, text := range map[string]string{"PEM": c.pem,
+		"PEM without its last line break": strings.TrimSpace(c.pem), "URL-encoded": c.escaped} {
 		q.Request.ClientCertificate = text
 		wantPass(t, name, p.Verify(c.bound, as(token.Bearer), q, aTime))
 	}
@@ -67,18 +69,23 @@ func TestMTLS4_AnotherCertificateOrNoneIsAnInvalidToken(t *testing.T) {
 	c, p := theCertificate(t), proofs(t, accepting(from(proof.FromRequest)))
 	q := asked()
 	for name, text := range map[string]string{
-		"none": "", "blank": " \n", "rubbish": "rubbish", "two": c.pem + c.pem, "a key": strings.ReplaceAll(c.pem, "CERTIFICATE", "PUBLIC KEY"),
-		"text before it": "x\n" + c.pem, "text after it": c.pem + "x", "another one": strings.Replace(c.pem, "MIIBBjCB", "MIIBBjCC", 1), "a bad escape": c.escaped + "%zz",
-		"empty": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "over the limit": strings.Repeat(c.pem, 200), "cut": c.pem[:200],
+		"none": "", "blank": " \n", "rubbish": "rubbish", "two": c.pem + c.pem,
+		"a key":          strings.ReplaceAll(c.pem, "CERTIFICATE", "PUBLIC KEY"),
+		"text before it": "x\n" + c.pem, "text after it": c.pem + "x",
+		"another one": strings.Replace(c.pem, "MIIBBjCB", "MIIBBjCC", 1), "a bad escape": c.escaped + "%zz",
+		"empty":          "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+		"over the limit": strings.Repeat(c.pem, 200), "cut": c.pem[:200],
 	} {
 		q.Request.ClientCertificate = text
 		wantRefusal(t, name, p.Verify(c.bound, as(token.Bearer), q, aTime), proof.CodeInvalidToken)
 	}
 	q.Request.ClientCertificate = c.pem
 	for _, x5t := range []string{c.bound.X5T + "=", strings.ToLower(c.bound.X5T), c.hex, "x"} {
-		wantRefusal(t, "a thumbprint written "+x5t, p.Verify(authz.Confirmation{X5T: x5t}, as(token.Bearer), q, aTime), proof.CodeInvalidToken)
+		wantRefusal(t, "a thumbprint written "+x5t, p.Verify(authz.Confirmation{X5T: x5t}, as(token.Bearer), q, aTime),
+			proof.CodeInvalidToken)
 	}
-	wantRefusal(t, "where none is looked at", proofs(t, accepting()).Verify(c.bound, as(token.Bearer), q, aTime), proof.CodeInvalidToken)
+	wantRefusal(t, "where none is looked at", proofs(t, accepting()).Verify(c.bound, as(token.Bearer), q, aTime),
+		proof.CodeInvalidToken)
 }
 
 func TestMTLS5_Envoy(t *testing.T) {
@@ -88,18 +95,25 @@ func TestMTLS5_Envoy(t *testing.T) {
 		"Hash":               "Hash=" + c.hex,
 		"Hash in upper case": "hash=" + strings.ToUpper(c.hex),
 		"Cert":               `Cert="` + c.escaped + `"`,
-		"both":               `By=spiffe://a/b;Hash=` + c.hex + `;Cert="` + c.escaped + `";Subject="CN=a,O=\"b\";c=d";URI=spiffe://a/c;DNS=x.example;DNS=y.example`,
-		"with a chain":       `Hash=` + c.hex + `;Chain="` + c.escaped + c.escaped + `"`,
+		"both": `By=spiffe://a/b;Hash=` + c.hex + `;Cert="` + c.escaped +
+			`";Subject="CN=a,O=\"b\";c=d";URI=spiffe://a/c;DNS=x.example;DNS=y.example`,
+		"with a chain": `Hash=` + c.hex + `;Chain="` + c.escaped + c.escaped + `"`,
 	} {
 		wantPass(t, name, seen(t, p, header, field))
 	}
 	other := strings.Repeat("0", 64)
 	for name, fields := range map[string][]string{
-		"no field": {}, "empty": {""}, "nothing of use": {`Subject="CN=a"`}, "another Hash": {"Hash=" + other}, "Hash too short": {"Hash=" + c.hex[2:]}, "Hash too long": {"Hash=" + c.hex + "00"},
+		"no field": {}, "empty": {""}, "nothing of use": {`Subject="CN=a"`}, "another Hash": {"Hash=" + other},
+		"Hash too short": {"Hash=" + c.hex[2:]}, "Hash too long": {"Hash=" + c.hex + "00"},
 		"no hex": {"Hash=" + strings.Repeat("z", 64)}, "base64url": {"Hash=" + c.bound.X5T},
-		"two elements": {"Hash=" + c.hex + ",Hash=" + c.hex}, "a client's own before it": {"Hash=" + c.hex + ",Hash=" + other}, "and after it": {"Hash=" + other + `;Subject="a",Hash=` + c.hex},
-		"two Hash": {"Hash=" + c.hex + ";Hash=" + other}, "Hash and Cert disagree": {"Hash=" + other + `;Cert="` + c.escaped + `"`},
-		"in a quoted value": {`Subject="Hash=` + c.hex + `"`}, "an open quote": {`Subject="a;Hash=` + c.hex}, "after a quote": {`Subject="a"x;Hash=` + c.hex}, "a word": {c.hex},
+		"two elements":             {"Hash=" + c.hex + ",Hash=" + c.hex},
+		"a client's own before it": {"Hash=" + c.hex + ",Hash=" + other},
+		"and after it":             {"Hash=" + other + `;Subject="a",Hash=` + c.hex},
+		"two Hash":                 {"Hash=" + c.hex + ";Hash=" + other}, "Hash and Cert disagree": {"Hash=" + other +
+			`;Cert="` +
+			c.escaped + `"`},
+		"in a quoted value": {`Subject="Hash=` + c.hex + `"`}, "an open quote": {`Subject="a;Hash=` + c.hex},
+		"after a quote": {`Subject="a"x;Hash=` + c.hex}, "a word": {c.hex},
 		"two fields": {"Hash=" + c.hex, "Hash=" + c.hex},
 	} {
 		wantRefusal(t, name, seen(t, p, header, fields...), proof.CodeInvalidToken)
@@ -110,8 +124,11 @@ func TestMTLS5_RFC9440(t *testing.T) {
 	c, p := theCertificate(t), proofs(t, accepting(from(proof.FromRFC9440)))
 	wantPass(t, "as it is", seen(t, p, "client-cert", ":"+c.base64+":"))
 	for name, fields := range map[string][]string{
-		"no colons": {c.base64}, "one colon": {":" + c.base64}, "empty": {"::"}, "a colon": {":"}, "two": {":" + c.base64 + ":, :" + c.base64 + ":"}, "parameters": {":" + c.base64 + ":;a=1"},
-		"no padding": {":" + strings.TrimRight(c.base64, "=") + "x:"}, "line breaks": {":" + c.base64[:64] + "\n" + c.base64[64:] + ":"}, "two fields": {":" + c.base64 + ":", ":" + c.base64 + ":"},
+		"no colons": {c.base64}, "one colon": {":" + c.base64}, "empty": {"::"}, "a colon": {":"},
+		"two": {":" + c.base64 + ":, :" + c.base64 + ":"}, "parameters": {":" + c.base64 + ":;a=1"},
+		"no padding":  {":" + strings.TrimRight(c.base64, "=") + "x:"},
+		"line breaks": {":" + c.base64[:64] + "\n" + c.base64[64:] + ":"},
+		"two fields":  {":" + c.base64 + ":", ":" + c.base64 + ":"},
 	} {
 		wantRefusal(t, name, seen(t, p, "client-cert", fields...), proof.CodeInvalidToken)
 	}
@@ -122,9 +139,11 @@ func TestMTLS5_Nginx(t *testing.T) {
 	wantPass(t, "escaped", seen(t, p, "ssl-client-cert", c.escaped))
 	wantRefusal(t, "empty, as without a certificate", seen(t, p, "ssl-client-cert", ""), proof.CodeInvalidToken)
 	wantRefusal(t, "two fields", seen(t, p, "ssl-client-cert", c.escaped, c.escaped), proof.CodeInvalidToken)
-	named := proofs(t, accepting(from(proof.FromNginx), func(c *proof.Config) { c.MTLS.Header = "X-Client-Certificate" }))
+	named := proofs(t, accepting(from(proof.FromNginx),
+		func(c *proof.Config) { c.MTLS.Header = "X-Client-Certificate" }))
 	wantPass(t, "in another header", seen(t, named, "x-client-certificate", c.escaped))
-	wantRefusal(t, "in the usual one, where another is named", seen(t, named, "ssl-client-cert", c.escaped), proof.CodeInvalidToken)
+	wantRefusal(t, "in the usual one, where another is named", seen(t, named, "ssl-client-cert", c.escaped),
+		proof.CodeInvalidToken)
 }
 
 func TestMTLS5_Traefik(t *testing.T) {
@@ -150,20 +169,28 @@ func TestMTLS5_OnlyTrustedProxiesAreBelieved(t *testing.T) {
 	}
 	for _, source := range []proof.CertificateSource{proof.FromEnvoy, proof.FromRequest} {
 		usual := proofs(t, accepting(from(source)))
-		for _, caller := range []string{"127.0.0.1:1", "[::1]:1", "127.9.9.9:1", "[::ffff:127.0.0.1]:1", "@", "/run/client.sock", "127.0.0.1"} {
+		for _, caller := range []string{"127.0.0.1:1", "[::1]:1", "127.9.9.9:1", "[::ffff:127.0.0.1]:1", "@",
+			"/run/client.sock", "127.0.0.1"} {
 			wantPass(t, caller, ask(usual, caller))
 		}
-		for _, caller := range []string{"", "10.1.2.3:1", "[::2]:1", "localhost:1", "unix", "[fe80::1%lo]:1", "128.0.0.1:1"} {
+		for _, caller := range []string{"", "10.1.2.3:1", "[::2]:1", "localhost:1", "unix", "[fe80::1%lo]:1",
+			"128.0.0.1:1"} {
 			wantRefusal(t, caller, ask(usual, caller), proof.CodeInvalidToken)
 		}
-		named := proofs(t, accepting(from(source), func(c *proof.Config) { c.MTLS.TrustedProxies = []string{"10.0.0.0/8", "192.0.2.7", "fe80::/10"} }))
+		named :=
+			proofs(t,
+				accepting(from(source), func(c *proof.Config) {
+					c.MTLS.TrustedProxies =
+						[]string{"10.0.0.0/8", "192.0.2.7", "fe80::/10"}
+				}))
 		for _, caller := range []string{"10.1.2.3:1", "192.0.2.7:1", "[fe80::1%eth0]:1"} {
 			wantPass(t, caller, ask(named, caller))
 		}
 		for _, caller := range []string{"127.0.0.1:1", "@", "192.0.2.8:1"} {
 			wantRefusal(t, caller, ask(named, caller), proof.CodeInvalidToken)
 		}
-		none, err := proof.New(accepting(from(source), func(c *proof.Config) { c.MTLS.TrustedProxies = nil }), nil) // which Check refuses
+		// which Check refuses
+		none, err := proof.New(accepting(from(source), func(c *proof.Config) { c.MTLS.TrustedProxies = nil }), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,18 +221,20 @@ func TestMTLS5_CallersOfAUnixSocketAreRecognised(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, p := theCertificate(t), proofs(t, accepting(from(proof.FromRequest)))
-	srv := &httptest.Server{Listener: ln, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q := asked()
-		q.Caller, q.Request.ClientCertificate = r.RemoteAddr, c.pem
-		if err := p.Verify(c.bound, as(token.Bearer), q, aTime); err != nil {
-			http.Error(w, err.Error(), http.StatusUnauthorized)
-		}
-	})}}
+	srv := &httptest.Server{Listener: ln, Config: &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			q := asked()
+			q.Caller, q.Request.ClientCertificate = r.RemoteAddr, c.pem
+			if err := p.Verify(c.bound, as(token.Bearer), q, aTime); err != nil {
+				http.Error(w, err.Error(), http.StatusUnauthorized)
+			}
+		})}}
 	srv.Start()
 	defer srv.Close()
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", ln.Addr().String())
-	}}}
+	client := &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", ln.Addr().String())
+		}}}
 	defer client.CloseIdleConnections()
 	resp, err := client.Get("http://sidecar/")
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// Config says how clients show that they hold the key their token is bound to. The zero Config refuses every bound token.
+// Config says how clients show that they hold the key their token is bound to. The zero Config refuses every bound
+// token.
 type Config struct {
 	DPoP DPoPConfig `yaml:"dpop" doc:"Proofs that are sent with each request (DPoP, RFC 9449)."`
 	MTLS MTLSConfig `yaml:"mtls" doc:"Certificates that clients present in TLS (RFC 8705)."`
@@ -110,10 +111,12 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 		fault("dpop.algorithms", "no algorithm is accepted, and proofs are", "name some, or set mode: off")
 	}
 	if c.DPoP.Nonce != NonceRequired && !c.DPoP.NonceSecret.IsZero() {
-		fault("dpop.nonce_secret", "nothing is made from it while nonce is off", "set nonce: required, or remove the secret")
+		fault("dpop.nonce_secret", "nothing is made from it while nonce is off",
+			"set nonce: required, or remove the secret")
 	}
 	if from := c.MTLS.From; from != FromNowhere && from != "" && len(c.MTLS.TrustedProxies) == 0 {
-		fault("mtls.trusted_proxies", "is empty, so no caller is trusted to report certificates", "name the callers, or set from: none")
+		fault("mtls.trusted_proxies", "is empty, so no caller is trusted to report certificates",
+			"name the callers, or set from: none")
 	}
 	for i, proxy := range c.MTLS.TrustedProxies {
 		if _, err := readProxies([]string{proxy}); err != nil {
@@ -127,7 +130,8 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	case !httpuri.IsToken(header):
 		fault("mtls.header", fmt.Sprintf("%q is not a header name", header), "write a name such as ssl-client-cert")
 	case credentialFields[httpuri.Lower(header)]:
-		fault("mtls.header", header+" holds a credential, not a certificate", "name the header that the gateway writes")
+		fault("mtls.header", header+" holds a credential, not a certificate",
+			"name the header that the gateway writes")
 	}
 }
 

@@ -17,11 +17,19 @@ func TestConfigFaults(t *testing.T) {
 		"mtls.trusted_proxies[1]": func(c *proof.Config) { c.MTLS.TrustedProxies = []string{"10.0.0.0/8", "gateway"} },
 		"mtls.header":             func(c *proof.Config) { c.MTLS.Header = "ssl-client-cert" }, // and from is none
 		"mtls.trusted_proxies[0]": func(c *proof.Config) { c.MTLS.TrustedProxies = []string{"10.0.0.0/33"} },
-		"mtls.trusted_proxies[2]": func(c *proof.Config) { c.MTLS.TrustedProxies = []string{"unix", "::1", "::ffff:10.0.0.0/104"} },
-		"mtls.trusted_proxies":    func(c *proof.Config) { c.MTLS.From, c.MTLS.TrustedProxies = proof.FromRequest, nil },
-		"dpop.public_base_url ":   base("https://api.example?x"),
-		"mtls.header ":            func(c *proof.Config) { c.MTLS.From, c.MTLS.Header = proof.FromNginx, "a b" },
-		"mtls.header  ":           func(c *proof.Config) { c.MTLS.From, c.MTLS.Header = proof.FromNginx, "Authorization" },
+		"mtls.trusted_proxies[2]": func(c *proof.Config) {
+			c.MTLS.TrustedProxies = []string{"unix", "::1", "::ffff:10.0.0.0/104"}
+		},
+		"mtls.trusted_proxies": func(c *proof.Config) {
+			c.MTLS.From, c.MTLS.TrustedProxies = proof.FromRequest,
+				nil
+		},
+		"dpop.public_base_url ": base("https://api.example?x"),
+		"mtls.header ":          func(c *proof.Config) { c.MTLS.From, c.MTLS.Header = proof.FromNginx, "a b" },
+		"mtls.header  ": func(c *proof.Config) {
+			c.MTLS.From, c.MTLS.Header = proof.FromNginx,
+				"Authorization"
+		},
 	} {
 		var got []string
 		accepting(broken).Check(func(key, _, _ string) { got = append(got, key) })
@@ -36,7 +44,8 @@ func TestConfigFaults(t *testing.T) {
 }
 
 func TestPresentationFollowsTheMode(t *testing.T) {
-	for mode, want := range map[proof.DPoPMode][]token.Scheme{proof.Off: {token.Bearer}, "": {token.Bearer}, proof.Accept: {token.Bearer, token.DPoP}, proof.Required: {token.DPoP}} {
+	for mode, want := range map[proof.DPoPMode][]token.Scheme{proof.Off: {token.Bearer}, "": {token.Bearer},
+		proof.Accept: {token.Bearer, token.DPoP}, proof.Required: {token.DPoP}} {
 		o := proofs(t, accepting(func(c *proof.Config) { c.DPoP.Mode = mode })).Presentation()
 		if !slices.Equal(o.Schemes, want) || (o.Algorithms != "") != slices.Contains(want, token.DPoP) {
 			t.Errorf("%s: %+v", mode, o)

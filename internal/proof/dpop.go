@@ -27,7 +27,8 @@ type proofClaims struct {
 	hasIssued                    bool
 }
 
-// readProof reads the claims of a proof whose signature has been verified. The error names the claim that is malformed.
+// readProof reads the claims of a proof whose signature has been verified. The error names the claim that is
+// malformed.
 func readProof(claims jsontext.Value) (proofClaims, error) {
 	var c proofClaims
 	m, _ := jose.ReadClaims(claims) // an object: the proof has been verified
@@ -47,15 +48,17 @@ func readProof(claims jsontext.Value) (proofClaims, error) {
 }
 
 // checkProof is RFC 9449 section 4.3. The replay cache comes last, so that a refused proof does not count as used.
-func (v *Verifier) checkProof(jkt string, tok secret.Text, r *authz.Request, now time.Time) (outcome string, err error) {
+func (v *Verifier) checkProof(jkt string, tok secret.Text, r *authz.Request, now time.Time) (outcome string,
+	err error) {
 	text, cause := singleProof(r.Headers["dpop"])
 	if cause != "" {
 		return OutcomeRefused, refuse(CodeInvalidProof, "check proof: %s", cause)
 	}
 	target, ok := v.target(r.URL)
 	if !ok {
-		return OutcomeRefused, authz.Errorf(authz.Misconfigured, "check proof: the request does not say under which scheme "+
-			"and host its client sent it: give its absolute URL, or set proof.dpop.public_base_url")
+		return OutcomeRefused, authz.Errorf(authz.Misconfigured,
+			"check proof: the request does not say under which scheme "+
+				"and host its client sent it: give its absolute URL, or set proof.dpop.public_base_url")
 	}
 	expect := jose.Expect{Types: []string{"dpop+jwt"}, Algorithms: v.cfg.DPoP.Algorithms, MaxBytes: maxProofBytes}
 	verified, thumbprint, err := jose.VerifyEmbedded(text, expect)
@@ -63,7 +66,8 @@ func (v *Verifier) checkProof(jkt string, tok secret.Text, r *authz.Request, now
 		return OutcomeRefused, refuse(CodeInvalidProof, "check proof: %w", err)
 	}
 	if !equal(thumbprint, jkt) {
-		return OutcomeRefused, refuse(CodeInvalidToken, "check token: it is bound to another key than that of the proof")
+		return OutcomeRefused, refuse(CodeInvalidToken, "check token: it is bound to another key than that of the "+
+			"proof")
 	}
 	c, err := readProof(verified.Claims)
 	if err != nil {
@@ -149,7 +153,8 @@ func (v *Verifier) checkReplay(d digest, expires, now time.Time) (outcome string
 	case cacheFull:
 		outcome, err = OutcomeFull, &authz.Error{
 			Kind: authz.Unavailable, RetryAfter: v.replays.retryAfter(),
-			Err: errors.New("check proof: proof.dpop.replay_max_entries proofs are remembered, there is no room for one more"),
+			Err: errors.New("check proof: proof.dpop.replay_max_entries proofs are remembered, there is no room for " +
+				"one more"),
 		}
 	}
 	if v.cfg.DPoP.Replay == ReplayObserve {

@@ -27,7 +27,8 @@ func TestDPOP_TheExampleOfRFC9449Passes(t *testing.T) {
 	check := func(tok, method, url string, clock int64) error {
 		q := asked(v.Proof)
 		q.Request.Method, q.Request.URL = method, url
-		return p.Verify(authz.Confirmation{JKT: v.JKT}, token.Credential{Token: secret.New(tok), Scheme: token.DPoP}, q, time.Unix(clock, 0))
+		return p.Verify(authz.Confirmation{JKT: v.JKT}, token.Credential{Token: secret.New(tok), Scheme: token.DPoP},
+			q, time.Unix(clock, 0))
 	}
 	wantRefusal(t, "another token", check(v.Token+"x", v.Method, v.URL, v.Clock), proof.CodeInvalidProof)
 	wantRefusal(t, "another method", check(v.Token, "POST", v.URL, v.Clock), proof.CodeInvalidProof)
@@ -51,8 +52,10 @@ func TestDPOP2_OneWellFormedCompactJWT(t *testing.T) {
 	good := h.proof(t)
 	parts := strings.Split(good, ".")
 	for name, s := range map[string]string{
-		"empty": "", "a word": "proof", "two parts": parts[0] + "." + parts[1], "four parts": good + ".x", "a blank before": " " + good,
-		"padding": good + "=", "JSON": `{"protected":"` + parts[0] + `"}`, "no signature": parts[0] + "." + parts[1] + ".",
+		"empty": "", "a word": "proof", "two parts": parts[0] + "." + parts[1], "four parts": good + ".x",
+		"a blank before": " " + good,
+		"padding":        good + "=", "JSON": `{"protected":"` + parts[0] + `"}`,
+		"no signature":   parts[0] + "." + parts[1] + ".",
 		"over the limit": h.proof(t, claim("long", strings.Repeat("x", 8<<10))),
 	} {
 		wantRefusal(t, name, shown(p, h.bound(), s), proof.CodeInvalidProof)
@@ -64,7 +67,8 @@ func TestDPOP3_RequiredClaims(t *testing.T) {
 	for _, name := range []string{"jti", "htm", "htu", "iat", "ath"} {
 		wantRefusal(t, "no "+name, shown(p, h.bound(), h.proof(t, claim(name, nil))), proof.CodeInvalidProof)
 		err := shown(p, h.bound(), h.proof(t, claim(name, []string{"x"})))
-		if wantRefusal(t, name+" of a wrong type", err, proof.CodeInvalidProof); !strings.Contains(fmt.Sprint(err), `member "`+name+`"`) {
+		if wantRefusal(t, name+" of a wrong type", err, proof.CodeInvalidProof); !strings.Contains(fmt.Sprint(err),
+			`member "`+name+`"`) {
 			t.Errorf("the cause does not name %s: %v", name, err)
 		}
 	}
@@ -74,7 +78,8 @@ func TestDPOP3_RequiredClaims(t *testing.T) {
 	wantRefusal(t, "iat in text", shown(p, h.bound(), h.proof(t, claim("iat", "1800000000"))), proof.CodeInvalidProof)
 	wantRefusal(t, "jti as a number", shown(p, h.bound(), h.proof(t, claim("jti", 7))), proof.CodeInvalidProof)
 	wantPass(t, "iat with a fraction", shown(p, h.bound(), h.proof(t, claim("iat", 1_800_000_000.25))))
-	wantPass(t, "further claims", shown(p, h.bound(), h.proof(t, claim("nonce", "of the authorization server"), claim("x", object{}))))
+	wantPass(t, "further claims", shown(p, h.bound(), h.proof(t, claim("nonce", "of the authorization server"),
+		claim("x", object{}))))
 }
 
 func TestDPOP4_TypeIsDPoP(t *testing.T) {
@@ -96,7 +101,8 @@ func TestDPOP5_AlgorithmIsAsymmetricAndAllowed(t *testing.T) {
 
 func TestDPOP6_SignatureIsOfTheKeyInTheHeader(t *testing.T) {
 	h, other, p := newHolder(t), newHolder(t), proofs(t, accepting())
-	wantRefusal(t, "another key in the header", shown(p, h.bound(), other.proof(t, head("jwk", h.jwk))), proof.CodeInvalidProof)
+	wantRefusal(t, "another key in the header", shown(p, h.bound(), other.proof(t, head("jwk", h.jwk))),
+		proof.CodeInvalidProof)
 	good := h.proof(t)
 	for i := 0; i < len(good); i += 7 {
 		c := byte('A')
@@ -120,9 +126,12 @@ func TestDPOP7_KeyIsPublicAndEmbedded(t *testing.T) {
 		wantRefusal(t, "with "+member, shown(p, h.bound(), h.proof(t, head("jwk", with))), proof.CodeInvalidProof)
 	}
 	wantRefusal(t, "no key", shown(p, h.bound(), h.proof(t, head("jwk", nil))), proof.CodeInvalidProof)
-	wantRefusal(t, "by name", shown(p, h.bound(), h.proof(t, head("jwk", nil), head("kid", h.jkt))), proof.CodeInvalidProof)
-	wantRefusal(t, "by address", shown(p, h.bound(), h.proof(t, head("jwk", nil), head("jku", "https://evil.example/keys"))), proof.CodeInvalidProof)
-	wantRefusal(t, "symmetric", shown(p, h.bound(), h.proof(t, head("jwk", object{"kty": "oct", "k": "AAAA"}))), proof.CodeInvalidProof)
+	wantRefusal(t, "by name", shown(p, h.bound(), h.proof(t, head("jwk", nil), head("kid", h.jkt))),
+		proof.CodeInvalidProof)
+	wantRefusal(t, "by address", shown(p, h.bound(), h.proof(t, head("jwk", nil),
+		head("jku", "https://evil.example/keys"))), proof.CodeInvalidProof)
+	wantRefusal(t, "symmetric", shown(p, h.bound(), h.proof(t, head("jwk", object{"kty": "oct", "k": "AAAA"}))),
+		proof.CodeInvalidProof)
 }
 
 func TestDPOP8_MethodIsComparedCaseSensitively(t *testing.T) {
@@ -152,15 +161,18 @@ func TestDPOP11_AgeByIat(t *testing.T) {
 
 func TestDPOP12_ProofIsOfTheTokenAndItsKey(t *testing.T) {
 	h, other, p := newHolder(t), newHolder(t), proofs(t, accepting())
-	wantRefusal(t, "hash of another token", shown(p, h.bound(), h.proof(t, claim("ath", hashOf("other")))), proof.CodeInvalidProof)
-	wantRefusal(t, "hash with padding", shown(p, h.bound(), h.proof(t, claim("ath", hashOf(anAccessToken)+"="))), proof.CodeInvalidProof)
+	wantRefusal(t, "hash of another token", shown(p, h.bound(), h.proof(t, claim("ath", hashOf("other")))),
+		proof.CodeInvalidProof)
+	wantRefusal(t, "hash with padding", shown(p, h.bound(), h.proof(t, claim("ath", hashOf(anAccessToken)+"="))),
+		proof.CodeInvalidProof)
 	wantRefusal(t, "key of another client", shown(p, h.bound(), other.proof(t)), proof.CodeInvalidToken)
-	wantRefusal(t, "confirmation that is no thumbprint", shown(p, authz.Confirmation{JKT: "x"}, h.proof(t)), proof.CodeInvalidToken)
+	wantRefusal(t, "confirmation that is no thumbprint", shown(p, authz.Confirmation{JKT: "x"}, h.proof(t)),
+		proof.CodeInvalidToken)
 }
 
 func TestDPOP13_TheRecordedConfirmationOfKeycloakNamesItsKey(t *testing.T) {
-	// Keycloak 26.7.3 writes {"jkt": ..., "kc-jkt-type": "DPoP"}. How the annotation is read is tested in package dialect, and
-	// that such a token passes in package decision; here the recorded key must have the recorded name.
+	// Keycloak 26.7.3 writes {"jkt": ..., "kc-jkt-type": "DPoP"}. How the annotation is read is tested in package
+	// dialect, and that such a token passes in package decision; here the recorded key must have the recorded name.
 	const key = `{"kty":"EC","crv":"P-256","x":"czsaAI5yEXU8RVETfGf2-ctxSOMWDlJ3fxTwJPjmqio","y":"wR_CkCjqSc_O9ICPVw12MwUD94649B6Unx7r0Gi9c9Q"}`
 	got, err := jose.Thumbprint([]byte(key))
 	if want := "0rHb3fmegcsnzm-f_T2EWNj9u7giWs9wfutyJEF4548"; err != nil || got != want {
@@ -175,10 +187,14 @@ func TestDPOP14_SchemeAndBindingFitEachOther(t *testing.T) {
 	}
 	wantRefusal(t, "bound, as Bearer, with a proof", check(h.bound(), token.Bearer), proof.CodeInvalidToken)
 	wantRefusal(t, "unbound, as DPoP", check(authz.Confirmation{}, token.DPoP), proof.CodeInvalidToken)
-	wantRefusal(t, "bound to a certificate only, as DPoP", check(authz.Confirmation{X5T: "x"}, token.DPoP), proof.CodeInvalidToken)
-	wantRefusal(t, "DPoP without a key", check(authz.Confirmation{Unknown: "dpop without jkt"}, token.DPoP), proof.CodeInvalidToken)
-	wantRefusal(t, "an unknown method", check(authz.Confirmation{Unknown: "jwe"}, token.Bearer), proof.CodeInvalidToken)
-	wantRefusal(t, "an unknown method besides", check(authz.Confirmation{JKT: h.jkt, Unknown: "jwe"}, token.DPoP), proof.CodeInvalidToken)
+	wantRefusal(t, "bound to a certificate only, as DPoP", check(authz.Confirmation{X5T: "x"}, token.DPoP),
+		proof.CodeInvalidToken)
+	wantRefusal(t, "DPoP without a key", check(authz.Confirmation{Unknown: "dpop without jkt"}, token.DPoP),
+		proof.CodeInvalidToken)
+	wantRefusal(t, "an unknown method", check(authz.Confirmation{Unknown: "jwe"}, token.Bearer),
+		proof.CodeInvalidToken)
+	wantRefusal(t, "an unknown method besides", check(authz.Confirmation{JKT: h.jkt, Unknown: "jwe"}, token.DPoP),
+		proof.CodeInvalidToken)
 	wantPass(t, "unbound, as Bearer", check(authz.Confirmation{}, token.Bearer))
 }
 
@@ -189,12 +205,15 @@ func TestModeSaysWhichTokensPass(t *testing.T) {
 	wantRefusal(t, "off, bound", shown(off, h.bound(), h.proof(t)), proof.CodeInvalidToken)
 	wantPass(t, "off, unbound", off.Verify(authz.Confirmation{}, as(token.Bearer), asked(), aTime))
 	wantPass(t, "required, bound", shown(required, h.bound(), h.proof(t)))
-	wantRefusal(t, "required, unbound", required.Verify(authz.Confirmation{}, as(token.Bearer), asked(), aTime), proof.CodeInvalidToken)
-	wantRefusal(t, "required, bound to a certificate", required.Verify(authz.Confirmation{X5T: "x"}, as(token.Bearer), asked(), aTime), proof.CodeInvalidToken)
+	wantRefusal(t, "required, unbound", required.Verify(authz.Confirmation{}, as(token.Bearer), asked(), aTime),
+		proof.CodeInvalidToken)
+	wantRefusal(t, "required, bound to a certificate",
+		required.Verify(authz.Confirmation{X5T: "x"}, as(token.Bearer), asked(), aTime), proof.CodeInvalidToken)
 	for _, none := range []*proof.Verifier{nil, proofs(t, proof.Config{})} {
 		wantRefusal(t, "nothing configured", shown(none, h.bound(), h.proof(t)), proof.CodeInvalidToken)
 		wantPass(t, "nothing configured, unbound", none.Verify(authz.Confirmation{}, as(token.Bearer), asked(), aTime))
-		if o := none.Presentation(); len(o.Schemes) != 1 || o.Schemes[0] != token.Bearer || none.ResponseHeaders(aTime) != nil {
+		if o := none.Presentation(); len(o.Schemes) != 1 || o.Schemes[0] != token.Bearer ||
+			none.ResponseHeaders(aTime) != nil {
 			t.Error("DPoP is offered")
 		}
 	}
@@ -210,9 +229,12 @@ func TestDPOP23_EveryRequestNeedsAProof(t *testing.T) {
 
 func TestErrorsNeverShowTheProofNorTheToken(t *testing.T) {
 	h, p := newHolder(t), proofs(t, accepting())
-	for _, s := range []string{h.proof(t, claim("jti", nil)), h.proof(t, claim("htu", "https://user:hunter2@api.example/")), h.proof(t, claim("ath", "hunter2")), h.proof(t, head("typ", "hunter2")), "hunter2"} {
+	for _, s := range []string{h.proof(t, claim("jti", nil)),
+		h.proof(t, claim("htu", "https://user:hunter2@api.example/")), h.proof(t, claim("ath", "hunter2")), h.proof(t,
+			head("typ", "hunter2")), "hunter2"} {
 		err := shown(p, h.bound(), s)
-		if err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), s) || strings.Contains(err.Error(), anAccessToken) {
+		if err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), s) ||
+			strings.Contains(err.Error(), anAccessToken) {
 			t.Errorf("%v", err)
 		}
 	}

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// readEnvoy reads x-forwarded-client-cert: elements joined by commas, one for each proxy that added one, of pairs joined by
-// semicolons. Several elements are refused, because the field does not say which is the client's. Hash is the thumbprint
-// in hex.
+// readEnvoy reads x-forwarded-client-cert: elements joined by commas, one for each proxy that added one, of pairs
+// joined by semicolons. Several elements are refused, because the field does not say which is the client's. Hash is
+// the thumbprint in hex.
 func readEnvoy(text string) (thumbprint, error) {
 	pairs, err := readPairs(text)
 	if err != nil {

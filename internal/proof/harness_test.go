@@ -72,7 +72,8 @@ func head(name string, value any) change  { return func(header, _ object) { head
 func (h *holder) proof(t testing.TB, changes ...change) string {
 	t.Helper()
 	header := object{"typ": "dpop+jwt", "alg": "ES256", "jwk": maps.Clone(h.jwk)}
-	claims := object{"jti": fmt.Sprintf("proof-%d", h.n.Add(1)), "htm": "GET", "htu": "https://api.example/orders", "iat": aTime.Unix(), "ath": hashOf(anAccessToken)}
+	claims := object{"jti": fmt.Sprintf("proof-%d", h.n.Add(1)), "htm": "GET", "htu": "https://api.example/orders",
+		"iat": aTime.Unix(), "ath": hashOf(anAccessToken)}
 	for _, c := range changes {
 		c(header, claims)
 	}
@@ -109,8 +110,9 @@ func (h *holder) bound() authz.Confirmation { return authz.Confirmation{JKT: h.j
 func accepting(changes ...func(*proof.Config)) proof.Config {
 	cfg := proof.Config{
 		DPoP: proof.DPoPConfig{
-			Mode: proof.Accept, Algorithms: []string{"ES256", "EdDSA", "PS256"}, MaxAge: time.Minute, FutureSkew: 10 * time.Second,
-			Replay: proof.ReplayEnforce, ReplayMaxEntries: 1000, NonceLifetime: 2 * time.Minute,
+			Mode: proof.Accept, Algorithms: []string{"ES256", "EdDSA", "PS256"}, MaxAge: time.Minute,
+			FutureSkew: 10 * time.Second,
+			Replay:     proof.ReplayEnforce, ReplayMaxEntries: 1000, NonceLifetime: 2 * time.Minute,
 		},
 		MTLS: proof.MTLSConfig{TrustedProxies: []string{"unix", "127.0.0.0/8", "::1/128"}},
 	}
@@ -136,7 +138,8 @@ func proofs(t testing.TB, cfg proof.Config, registerers ...metrics.Registerer) *
 
 // asked is a question about a request with these DPoP fields.
 func asked(dpop ...string) *authz.Query {
-	q := &authz.Query{Caller: "127.0.0.1:4711", Request: authz.Request{Method: "GET", URL: aURL, Headers: map[string][]string{}}}
+	q := &authz.Query{Caller: "127.0.0.1:4711", Request: authz.Request{Method: "GET", URL: aURL,
+		Headers: map[string][]string{}}}
 	if dpop != nil {
 		q.Request.Headers["dpop"] = dpop
 	}

@@ -17,9 +17,9 @@ const (
 	minNonceSecret = 32
 )
 
-// nonces issues and verifies DPoP nonces without storing any (RFC 9449 sections 9 and 11.3): a nonce is a time and its MAC.
-// The key of the MAC changes with each epoch, which is as long as the lifetime of a nonce, so the nonces of two epochs are
-// valid at any moment. Replicas with the same secret accept each other's nonces.
+// nonces issues and verifies DPoP nonces without storing any (RFC 9449 sections 9 and 11.3): a nonce is a time and its
+// MAC. The key of the MAC changes with each epoch, which is as long as the lifetime of a nonce, so the nonces of two
+// epochs are valid at any moment. Replicas with the same secret accept each other's nonces.
 type nonces struct {
 	secret   []byte
 	lifetime time.Duration

@@ -17,8 +17,10 @@ func TestDPOP10_NonceWasIssuedWithTheSecret(t *testing.T) {
 	p, another := proofs(t, accepting(demanding)), proofs(t, accepting(demanding))
 	good := nonce(t, p, aTime)
 	for name, n := range map[string]any{
-		"of another server": nonce(t, another, aTime), "made up": strings.Repeat("A", len(good)), "cut": good[1:], "longer": good + "A",
-		"changed": flipped(good, 3), "changed in its proof": flipped(good, 20), "with a line break": good[:8] + "\n" + good[8:],
+		"of another server": nonce(t, another, aTime), "made up": strings.Repeat("A", len(good)), "cut": good[1:],
+		"longer":  good + "A",
+		"changed": flipped(good, 3), "changed in its proof": flipped(good, 20),
+		"with a line break": good[:8] + "\n" + good[8:],
 	} {
 		wantRefusal(t, name, shown(p, h.bound(), h.proof(t, claim("nonce", n))), proof.CodeUseNonce)
 	}
@@ -62,15 +64,21 @@ func TestDPOP16_NonceIsUnpredictableTextAndUncacheable(t *testing.T) {
 	seen := map[string]bool{}
 	for i := range 100 {
 		n := nonce(t, p, aTime.Add(time.Duration(i)*time.Second))
-		if seen[n] || strings.ContainsFunc(n, func(r rune) bool { return r < '!' || r > '~' || r == '"' || r == '\\' }) { // NQCHAR
+		// NQCHAR
+		if seen[n] || strings.ContainsFunc(n, func(r rune) bool {
+			return r < '!' || r > '~' || r == '"' ||
+				r == '\\'
+		}) {
 			t.Errorf("nonce %q", n)
 		}
 		seen[n] = true
 	}
-	if fields := p.ResponseHeaders(aTime); len(fields) != 2 || fields[1].Name != "Cache-Control" || fields[1].Values[0] != "no-store" {
+	if fields := p.ResponseHeaders(aTime); len(fields) != 2 || fields[1].Name != "Cache-Control" ||
+		fields[1].Values[0] != "no-store" {
 		t.Errorf("fields %v", fields)
 	}
-	if nonce(t, p, aTime)[11:] == nonce(t, proofs(t, accepting(func(c *proof.Config) { c.DPoP.Nonce = proof.NonceRequired })), aTime)[11:] {
+	if nonce(t, p, aTime)[11:] == nonce(t,
+		proofs(t, accepting(func(c *proof.Config) { c.DPoP.Nonce = proof.NonceRequired })), aTime)[11:] {
 		t.Error("two servers make the same nonces")
 	}
 }
@@ -116,7 +124,8 @@ func TestDPOP17_ReplicasWithOneSecretAcceptEachOthersNonces(t *testing.T) {
 
 func TestDPOP20_HeadersAreExposedToBrowsersWhenAsked(t *testing.T) {
 	p := proofs(t, accepting(func(c *proof.Config) { c.DPoP.ExposeHeaders = true }))
-	if f := p.ResponseHeaders(aTime); len(f) != 1 || f[0].Name != "Access-Control-Expose-Headers" || f[0].Values[0] != "WWW-Authenticate, DPoP-Nonce" {
+	if f := p.ResponseHeaders(aTime); len(f) != 1 || f[0].Name != "Access-Control-Expose-Headers" ||
+		f[0].Values[0] != "WWW-Authenticate, DPoP-Nonce" {
 		t.Errorf("fields %v", f)
 	}
 	if f := proofs(t, accepting()).ResponseHeaders(aTime); f != nil {

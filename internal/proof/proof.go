@@ -1,5 +1,5 @@
-// Package proof verifies that a client holds the key that its access token is bound to (RFC 7800): by a DPoP proof (RFC
-// 9449), or by the certificate that it presented in TLS (RFC 8705).
+// Package proof verifies that a client holds the key that its access token is bound to (RFC 7800): by a DPoP proof
+// (RFC 9449), or by the certificate that it presented in TLS (RFC 8705).
 //
 // Verify runs on every request, after every cache: a DPoP proof is valid for one request.
 package proof
@@ -61,7 +61,8 @@ type Presentation struct {
 // New returns the Verifier of cfg, whose verifications are counted in r. The error is for operators.
 func New(cfg Config, r metrics.Registerer) (_ *Verifier, err error) {
 	v := &Verifier{cfg: cfg, header: cfg.MTLS.header(), verified: map[string]*metrics.Counters{
-		methodDPoP: countVerified(r, methodDPoP, OutcomeVerified, OutcomeRefused, OutcomeNonce, OutcomeReplayed, OutcomeFull),
+		methodDPoP: countVerified(r, methodDPoP, OutcomeVerified, OutcomeRefused, OutcomeNonce, OutcomeReplayed,
+			OutcomeFull),
 		methodMTLS: countVerified(r, methodMTLS, OutcomeVerified, OutcomeRefused),
 	}}
 	if v.trusted, err = readProxies(cfg.MTLS.TrustedProxies); err != nil {

@@ -32,8 +32,8 @@ func readProxies(list []string) (proxies, error) {
 	return p, nil
 }
 
-// include reports whether a caller is one of the proxies. caller is the remote address that the listener saw; an unknown
-// address is not included.
+// include reports whether a caller is one of the proxies. caller is the remote address that the listener saw; an
+// unknown address is not included.
 func (p proxies) include(caller string) bool {
 	if strings.HasPrefix(caller, "@") || strings.HasPrefix(caller, "/") { // how package net writes a Unix socket
 		return p.unix

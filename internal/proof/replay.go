@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
-// replays is the replay cache: the proofs that were used, for as long as they are valid (RFC 9449 section 11.1). Entries
-// are digests, so that the length of a jti does not matter, and include the key of the client and the URI, so that a
-// client cannot use up the proofs of another.
+// replays is the replay cache: the proofs that were used, for as long as they are valid (RFC 9449 section 11.1).
+// Entries are digests, so that the length of a jti does not matter, and include the key of the client and the URI, so
+// that a client cannot use up the proofs of another.
 //
 // A full cache refuses further proofs as unavailable. If it dropped a proof that is still valid instead, a client that
 // makes many proofs could replay one that it had overheard. To fill the cache takes a usable token and a signature for
 // each entry.
 //
-// Entries lie in buckets by the time at which they expire. A bucket is dropped as a whole, so no request pays for a sweep.
+// Entries lie in buckets by the time at which they expire. A bucket is dropped as a whole, so no request pays for a
+// sweep.
 type replays struct {
 	capacity int
 	width    int64 // of a bucket, in seconds
@@ -29,7 +30,8 @@ type digest [16]byte
 
 const (
 	bucketsAtOnce = 4
-	// keepLonger covers a request that reads its clock and then waits for the lock, and a clock that is set back a little.
+	// keepLonger covers a request that reads its clock and then waits for the lock, and a clock that is set back a
+	// little.
 	keepLonger = 5 * time.Second
 )
 
@@ -48,7 +50,8 @@ const (
 	cacheFull
 )
 
-// use records the use of a proof that is valid until expires. Of concurrent uses of one proof, exactly one is the first.
+// use records the use of a proof that is valid until expires. Of concurrent uses of one proof, exactly one is the
+// first.
 func (r *replays) use(d digest, expires, now time.Time) useResult {
 	bucket := expires.Add(keepLonger).Unix()/r.width + 1
 	r.mu.Lock()

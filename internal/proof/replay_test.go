@@ -21,13 +21,15 @@ func TestDPOP15_AProofPassesOnce(t *testing.T) {
 	one := h.proof(t, claim("jti", "once"))
 	wantPass(t, "first", shown(p, h.bound(), one))
 	wantRefusal(t, "again", shown(p, h.bound(), one), proof.CodeInvalidProof)
-	wantRefusal(t, "a new proof of the same jti", shown(p, h.bound(), h.proof(t, claim("jti", "once"), claim("iat", aTime.Unix()-20))), proof.CodeInvalidProof)
+	wantRefusal(t, "a new proof of the same jti", shown(p, h.bound(),
+		h.proof(t, claim("jti", "once"), claim("iat", aTime.Unix()-20))), proof.CodeInvalidProof)
 	wantPass(t, "the same jti of another client", shown(p, other.bound(), other.proof(t, claim("jti", "once"))))
 	q := asked(h.proof(t, claim("jti", "once"), claim("htu", "https://api.example/others")))
 	q.Request.URL = "https://api.example/others"
 	wantPass(t, "the same jti for another URI", p.Verify(h.bound(), as(token.DPoP), q, aTime))
 	wantPass(t, "a jti of 256 bytes", shown(p, h.bound(), h.proof(t, claim("jti", strings.Repeat("x", 256)))))
-	wantRefusal(t, "a longer one", shown(p, h.bound(), h.proof(t, claim("jti", strings.Repeat("x", 257)))), proof.CodeInvalidProof)
+	wantRefusal(t, "a longer one", shown(p, h.bound(), h.proof(t, claim("jti", strings.Repeat("x", 257)))),
+		proof.CodeInvalidProof)
 }
 
 func TestDPOP15_ARefusedProofIsNotUsedUp(t *testing.T) {
@@ -37,9 +39,12 @@ func TestDPOP15_ARefusedProofIsNotUsedUp(t *testing.T) {
 	q := asked(good)
 	q.Request.Method = "POST"
 	wantRefusal(t, "for another method", p.Verify(h.bound(), as(token.DPoP), q, aTime), proof.CodeInvalidProof)
-	wantRefusal(t, "with another token", p.Verify(h.bound(), token.Credential{Token: secret.New("other"), Scheme: token.DPoP}, asked(good), aTime), proof.CodeInvalidProof)
-	wantRefusal(t, "too late", p.Verify(h.bound(), as(token.DPoP), asked(good), aTime.Add(time.Hour)), proof.CodeUseNonce)
-	wantRefusal(t, "without the certificate", p.Verify(authz.Confirmation{JKT: h.jkt, X5T: "x"}, as(token.DPoP), asked(good), aTime), proof.CodeInvalidToken)
+	wantRefusal(t, "with another token", p.Verify(h.bound(),
+		token.Credential{Token: secret.New("other"), Scheme: token.DPoP}, asked(good), aTime), proof.CodeInvalidProof)
+	wantRefusal(t, "too late", p.Verify(h.bound(), as(token.DPoP), asked(good), aTime.Add(time.Hour)),
+		proof.CodeUseNonce)
+	wantRefusal(t, "without the certificate", p.Verify(authz.Confirmation{JKT: h.jkt, X5T: "x"}, as(token.DPoP),
+		asked(good), aTime), proof.CodeInvalidToken)
 	wantPass(t, "as it is meant", shown(p, h.bound(), good))
 }
 
@@ -71,7 +76,10 @@ func TestDPOP15_NoMomentLetsAProofPassTwice(t *testing.T) {
 		"by iat":            func(*proof.Config) {},
 		"by iat, short":     func(c *proof.Config) { c.DPoP.MaxAge, c.DPoP.FutureSkew = time.Second, 0 },
 		"by iat, long skew": func(c *proof.Config) { c.DPoP.MaxAge, c.DPoP.FutureSkew = 5*time.Second, 5*time.Minute },
-		"by nonce":          func(c *proof.Config) { c.DPoP.Nonce, c.DPoP.NonceLifetime = proof.NonceRequired, 90*time.Second },
+		"by nonce": func(c *proof.Config) {
+			c.DPoP.Nonce, c.DPoP.NonceLifetime = proof.NonceRequired,
+				90*time.Second
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -130,7 +138,8 @@ func TestDPOP15_AFullCacheIsUnavailableAndForgetsNoValidProof(t *testing.T) {
 	}
 	wantRefusal(t, "the first again", shown(p, h.bound(), first), proof.CodeInvalidProof)
 	later := aTime.Add(2 * time.Minute)
-	wantPass(t, "when they have ended", p.Verify(h.bound(), as(token.DPoP), asked(h.proof(t, claim("iat", later.Unix()))), later))
+	wantPass(t, "when they have ended", p.Verify(h.bound(), as(token.DPoP),
+		asked(h.proof(t, claim("iat", later.Unix()))), later))
 }
 
 func TestDPOP22_ReplaysAreEnforcedObservedOrIgnored(t *testing.T) {
@@ -147,7 +156,8 @@ func TestDPOP22_ReplaysAreEnforcedObservedOrIgnored(t *testing.T) {
 		if err := shown(p, h.bound(), one); (err != nil) != (mode == proof.ReplayEnforce) {
 			t.Errorf("%s: the second time: %v", mode, err)
 		}
-		got := strings.ReplaceAll(fmt.Sprint(r.Nonzero(t, "sidecar_token_proofs_total")), `sidecar_token_proofs_total{method="dpop",outcome="`, "")
+		got := strings.ReplaceAll(fmt.Sprint(r.Nonzero(t, "sidecar_token_proofs_total")),
+			`sidecar_token_proofs_total{method="dpop",outcome="`, "")
 		if got != want {
 			t.Errorf("%s: counted %s, want %s", mode, got, want)
 		}

@@ -39,7 +39,8 @@ func readURI(s string) (uri, bool) {
 	return uri{scheme + "://" + authority, path}, ok
 }
 
-// readAuthority normalises host and port (RFC 3986 section 6.2.3): an empty port is left out, and so is the default one.
+// readAuthority normalises host and port (RFC 3986 section 6.2.3): an empty port is left out, and so is the default
+// one.
 func readAuthority(scheme, s string) (string, bool) {
 	a, ok := httpuri.ReadAuthority(strings.TrimSuffix(s, ":"))
 	if a.Port != 0 && !(scheme == "http" && a.Port == 80 || scheme == "https" && a.Port == 443) {

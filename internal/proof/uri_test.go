@@ -92,7 +92,8 @@ func TestDPOP21_PublicBaseURLStandsForSchemeAndHost(t *testing.T) {
 	} {
 		p := proofs(t, accepting(base(c.base)))
 		wantPass(t, c.htu, matches(t, p, h, c.url, c.htu))
-		wantRefusal(t, "the URL of the request where it is not the public one", matches(t, p, h, "http://internal/orders", "http://internal/orders"), proof.CodeInvalidProof)
+		wantRefusal(t, "the URL of the request where it is not the public one",
+			matches(t, p, h, "http://internal/orders", "http://internal/orders"), proof.CodeInvalidProof)
 	}
 }
 
@@ -101,7 +102,8 @@ func TestDPOP21_NoHeaderOfTheRequestStandsForSchemeAndHost(t *testing.T) {
 	q := asked(h.proof(t))
 	q.Request.URL = "/orders"
 	for name, value := range map[string]string{
-		"host": "api.example", "x-forwarded-host": "api.example", "x-forwarded-proto": "https", "forwarded": "host=api.example;proto=https", "x-original-url": aURL,
+		"host": "api.example", "x-forwarded-host": "api.example", "x-forwarded-proto": "https",
+		"forwarded": "host=api.example;proto=https", "x-original-url": aURL,
 	} {
 		q.Request.Headers[name] = []string{value}
 	}

@@ -3,9 +3,10 @@ package recent
 
 import "time"
 
-// Map keeps entries in two generations. When the newer generation is full, or older than the lifetime, the older one is
-// dropped and a new one begins. Without a lifetime, an entry that is looked up moves into the newer generation, so that the
-// entries in use stay. With one, an entry is kept for at least the lifetime, room permitting, and three times that at most.
+// Map keeps entries in two generations. When the newer generation is full, or older than the lifetime, the older one
+// is dropped and a new one begins. Without a lifetime, an entry that is looked up moves into the newer generation, so
+// that the entries in use stay. With one, an entry is kept for at least the lifetime, room permitting, and three times
+// that at most.
 //
 // It is not safe for concurrent use.
 type Map[K comparable, V any] struct {

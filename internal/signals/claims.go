@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// ClockSkew is by how much clocks may differ. It is generous: a signal that is accepted too late costs one question.
+	// ClockSkew is by how much clocks may differ. It is generous: a signal that is accepted too late costs one
+	// question.
 	ClockSkew = time.Minute
 
 	maxIdentifierBytes = 1 << 10 // identifiers go into indexes
@@ -21,11 +22,14 @@ const (
 // accepted one.
 func HasAny(c jose.Claims, name string, accepted []string) bool {
 	values, err := c.Names(name)
-	return err == nil && slices.ContainsFunc(values, func(s string) bool { return s != "" && slices.Contains(accepted, s) })
+	return err == nil && slices.ContainsFunc(values, func(s string) bool {
+		return s != "" &&
+			slices.Contains(accepted, s)
+	})
 }
 
-// Time reads a time in seconds, with a fraction. Some servers send milliseconds, which are told by their size: as seconds
-// they would be after the year 5000.
+// Time reads a time in seconds, with a fraction. Some servers send milliseconds, which are told by their size: as
+// seconds they would be after the year 5000.
 func Time(c jose.Claims, name string) (time.Time, bool) {
 	const inMilliseconds = 1e11
 	s, ok := c.Number(name)

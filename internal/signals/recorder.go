@@ -31,8 +31,8 @@ type Status struct {
 const (
 	// warnEvery bounds what senders can write into the log.
 	warnEvery = 10 * time.Second
-	// maxSeen bounds the identifiers that are remembered. A signal that comes again after it was forgotten evicts again,
-	// which does no harm.
+	// maxSeen bounds the identifiers that are remembered. A signal that comes again after it was forgotten evicts
+	// again, which does no harm.
 	maxSeen = 20_000
 )
 
@@ -58,7 +58,8 @@ func NewRecorder(issuer, kind string, deps Deps) *Recorder {
 	return &Recorder{
 		issuer: issuer, kind: kind, evictor: deps.Evictor, now: deps.Now,
 		outcomes: metrics.NewCounters(metrics.With(metrics.With(deps.Metrics, "issuer", issuer), "kind", kind),
-			"sidecar_events_received_total", "Events that say that tokens are over, by how they came and what became of them.",
+			"sidecar_events_received_total", "Events that say that tokens are over, by how they came and what "+
+				"became of them.",
 			"outcome", Evicted, Ignored, Unmatched, Duplicate, Refused, Unavailable),
 		seen: recent.New[string, struct{}](maxSeen, 0), log: deps.Log.With("issuer", issuer, "kind", kind),
 	}

@@ -3,8 +3,8 @@
 // Package receivers builds them and serves their paths.
 //
 // A signal evicts what is known about tokens. The issuer is asked again, and its answer counts where it can tell;
-// otherwise the signal itself ends the token (package introspect). Each signal is authenticated by itself: it is accepted
-// when the expected sender signed it for this receiver.
+// otherwise the signal itself ends the token (package introspect). Each signal is authenticated by itself: it is
+// accepted when the expected sender signed it for this receiver.
 package signals
 
 import (
@@ -19,8 +19,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
-// Evictor evicts what is known about tokens. It returns the number of answers evicted; an error means that the revocation
-// is not in force.
+// Evictor evicts what is known about tokens. It returns the number of answers evicted; an error means that the
+// revocation is not in force.
 type Evictor interface {
 	Evict(r authz.Revocation) (int, error)
 }
@@ -47,7 +47,8 @@ const (
 	Unavailable = "unavailable" // it could not be verified or put in force, and should be sent again
 )
 
-// SessionsKnown is the value of the configuration key sessions for an issuer whose answers name the session of a token.
+// SessionsKnown is the value of the configuration key sessions for an issuer whose answers name the session of a
+// token.
 const SessionsKnown = "known"
 
 // Deps is what receivers need from the rest of the program.
@@ -89,8 +90,8 @@ func IsUnavailable(err error) bool {
 	return ok
 }
 
-// NewKeySet returns the keys of a sender. Anyone can send a signal that names an unknown key, and a valid signal may come
-// only once: few requests wait for the fetch of a key set, and not for long.
+// NewKeySet returns the keys of a sender. Anyone can send a signal that names an unknown key, and a valid signal may
+// come only once: few requests wait for the fetch of a key set, and not for long.
 func NewKeySet(name string, log *slog.Logger, fetch func(context.Context) ([]byte, error)) *jose.KeySet {
 	return jose.NewKeySet(jose.KeySetConfig{
 		Name: name, Log: log, Fetch: fetch, MaxWaiting: 64, MaxWait: 10 * time.Second,
@@ -104,7 +105,8 @@ func CheckAlgorithms(algorithms []string, fault func(key, cause, hint string)) {
 	}
 }
 
-// AlgorithmWords are the words of the key algorithms: those that only the holder of a private key can sign with (SET-4).
+// AlgorithmWords are the words of the key algorithms: those that only the holder of a private key can sign with
+// (SET-4).
 func AlgorithmWords(key string) []string {
 	if key == "algorithms" {
 		return jose.SignatureAlgorithms()

@@ -43,8 +43,8 @@ type Sources struct {
 // Extract returns the one credential of a query, or the zero Credential when it has none. The Scheme of a malformed
 // credential is returned where there is one.
 //
-// Two credentials are refused, not ranked (BR-2). A token in the query or in a form is never a credential (OAuth 2.1), but
-// it counts as a second one. A scheme other than Bearer and DPoP counts as no credential.
+// Two credentials are refused, not ranked (BR-2). A token in the query or in a form is never a credential (OAuth 2.1),
+// but it counts as a second one. A scheme other than Bearer and DPoP counts as no credential.
 func Extract(p Sources) (Credential, error) {
 	field := ""
 	if len(p.Header) == 1 {

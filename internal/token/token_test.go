@@ -14,7 +14,8 @@ func header(fields ...string) token.Sources { return token.Sources{Header: field
 
 func TestBR1_SchemeIsCaseInsensitive(t *testing.T) {
 	for field, want := range map[string]token.Scheme{
-		"Bearer abc": token.Bearer, "bearer abc": token.Bearer, "BEARER   abc": token.Bearer, "DPoP abc": token.DPoP, "dpop abc": token.DPoP,
+		"Bearer abc": token.Bearer, "bearer abc": token.Bearer, "BEARER   abc": token.Bearer, "DPoP abc": token.DPoP,
+		"dpop abc": token.DPoP,
 	} {
 		c, err := token.Extract(header(field))
 		if err != nil || c.Scheme != want || c.Token.Reveal() != "abc" {
@@ -25,7 +26,8 @@ func TestBR1_SchemeIsCaseInsensitive(t *testing.T) {
 
 func TestNoCredentialIsNotAnError(t *testing.T) {
 	for name, p := range map[string]token.Sources{
-		"no header": {}, "empty header": header(""), "another scheme": header("Basic dXNlcjpwYXNz"), "no scheme we know": header("Bearerabc"),
+		"no header": {}, "empty header": header(""), "another scheme": header("Basic dXNlcjpwYXNz"),
+		"no scheme we know": header("Bearerabc"),
 	} {
 		c, err := token.Extract(p)
 		if err != nil || c.Present() {
@@ -68,7 +70,8 @@ func TestBR2_TwoCredentialsAreMalformed(t *testing.T) {
 }
 
 func TestINT12_MalformedTokensAreRefusedAndNeverPrinted(t *testing.T) {
-	for _, tok := range []string{"", " ", "=", "se cret", "sec\nret", "sec\tret", "secret\x00", `sec\ret`, "sécret", "secret,x", `secret"`, strings.Repeat("secret", token.MaxBytes)} {
+	for _, tok := range []string{"", " ", "=", "se cret", "sec\nret", "sec\tret", "secret\x00", `sec\ret`, "sécret",
+		"secret,x", `secret"`, strings.Repeat("secret", token.MaxBytes)} {
 		_, err := token.Extract(header("Bearer " + tok))
 		if authz.KindOf(err) != authz.Malformed {
 			t.Errorf("%.20q in a header: got %v", tok, err)
@@ -85,8 +88,10 @@ func TestINT12_MalformedTokensAreRefusedAndNeverPrinted(t *testing.T) {
 }
 
 func TestTokensOfOtherAlphabetsPass(t *testing.T) {
-	for _, tok := range []string{"00D000000000001!AQ0AQFake.Fake_Fake", "12|abcdef", "Atza|IwEB", "sha256~a:b", "a$b", "a=b", "%41#?&;@[]{}()<>'`^*"} {
-		for name, p := range map[string]token.Sources{"in a header": header("Bearer " + tok), "given": {Explicit: secret.New(tok)}} {
+	for _, tok := range []string{"00D000000000001!AQ0AQFake.Fake_Fake", "12|abcdef", "Atza|IwEB", "sha256~a:b", "a$b",
+		"a=b", "%41#?&;@[]{}()<>'`^*"} {
+		for name, p := range map[string]token.Sources{"in a header": header("Bearer " + tok),
+			"given": {Explicit: secret.New(tok)}} {
 			if c, err := token.Extract(p); err != nil || c.Token.Reveal() != tok {
 				t.Errorf("%q %s: got %q, %v", tok, name, c.Token.Reveal(), err)
 			}
@@ -96,13 +101,15 @@ func TestTokensOfOtherAlphabetsPass(t *testing.T) {
 
 func TestBlanksAroundACredentialAreNoPartOfIt(t *testing.T) {
 	for name, p := range map[string]token.Sources{
-		"after it": header("Bearer abc "), "before the scheme": header(" Bearer abc"), "tabs": header("\tBearer abc\t"), "given": {Explicit: secret.New(" abc\r\n")},
+		"after it": header("Bearer abc "), "before the scheme": header(" Bearer abc"),
+		"tabs": header("\tBearer abc\t"), "given": {Explicit: secret.New(" abc\r\n")},
 	} {
 		if c, err := token.Extract(p); err != nil || c.Token.Reveal() != "abc" {
 			t.Errorf("%s: got %q, %v", name, c.Token.Reveal(), err)
 		}
 	}
-	for name, p := range map[string]token.Sources{"a line break in a header": header("Bearer abc\n"), "only blanks given": {Explicit: secret.New(" ")}, "only a scheme": header("Bearer ")} {
+	for name, p := range map[string]token.Sources{"a line break in a header": header("Bearer abc\n"),
+		"only blanks given": {Explicit: secret.New(" ")}, "only a scheme": header("Bearer ")} {
 		c, err := token.Extract(p)
 		if authz.KindOf(err) != authz.Malformed || c.Present() {
 			t.Errorf("%s: got %v, present %v", name, err, c.Present())

@@ -120,8 +120,8 @@ type logout struct {
 	at                   time.Time
 }
 
-// check validates the claims by sections 2.4 and 2.6. A token is bounded in time by its iat, and by its exp where it has
-// one: the final text requires exp, and Hydra and older servers leave it out.
+// check validates the claims by sections 2.4 and 2.6. A token is bounded in time by its iat, and by its exp where it
+// has one: the final text requires exp, and Hydra and older servers leave it out.
 func (r *Receiver) check(claims jsontext.Value) (logout, error) {
 	c, ok := jose.ReadClaims(claims)
 	if !ok {
@@ -175,8 +175,8 @@ func (r *Receiver) checkTime(c jose.Claims, v *logout) error {
 	return nil
 }
 
-// revocations returns the session, and the subject as well unless sessions are known: many servers leave sid out of their
-// answers and their tokens (BCL-4), which then can be found by the subject only.
+// revocations returns the session, and the subject as well unless sessions are known: many servers leave sid out of
+// their answers and their tokens (BCL-4), which then can be found by the subject only.
 func (r *Receiver) revocations(v logout) []authz.Revocation {
 	var out []authz.Revocation
 	if v.session != "" {

@@ -24,7 +24,8 @@ import (
 func logoutClaimsOf(p *transmitter.Server) map[string]any {
 	now := time.Now().Unix()
 	return map[string]any{
-		"iss": p.URL, "aud": testClient, "iat": now, "exp": now + 120, "jti": "logout-1", "sub": "alice", "sid": "session-1",
+		"iss": p.URL, "aud": testClient, "iat": now, "exp": now + 120, "jti": "logout-1", "sub": "alice",
+		"sid":    "session-1",
 		"events": map[string]any{logoutEvent: map[string]any{}},
 	}
 }
@@ -53,37 +54,39 @@ func TestBCL2_WhatIsNotAValidLogoutTokenIsRefused(t *testing.T) {
 		return jwks.Sign(t, p.Signer, "logout+jwt", transmitter.With(logoutClaimsOf(p), map[string]any{name: v}))
 	}
 	for name, tok := range map[string]string{
-		"typ of an access token":      jwks.Sign(t, p.Signer, "at+jwt", logoutClaimsOf(p)),
-		"typ of a security event":     jwks.Sign(t, p.Signer, "secevent+jwt", logoutClaimsOf(p)),
-		"another key":                 jwks.Sign(t, otherSigner, "logout+jwt", logoutClaimsOf(p)),
-		"alg that is not accepted":    jwks.Sign(t, transmitter.Signer(t, "PS256"), "logout+jwt", logoutClaimsOf(p)),
-		"alg none":                    "eyJhbGciOiJub25lIiwidHlwIjoibG9nb3V0K2p3dCJ9.e30.",
-		"garbage":                     "garbage",
-		"empty":                       "",
-		"another issuer":              other("iss", p.URL+"/"),
-		"no issuer":                   other("iss", nil),
-		"another audience":            other("aud", "another-client"),
-		"no audience":                 other("aud", nil),
-		"audience of a number":        other("aud", 7),
-		"no iat":                      other("iat", nil),
-		"iat in the future":           other("iat", now+3600),
-		"iat of last week":            other("iat", now-7*24*3600),
-		"iat that is no number":       other("iat", "now"),
-		"an exp that is no number":    other("exp", "soon"),
-		"expired":                     other("exp", now-3600),
-		"a nonce":                     other("nonce", "n-1"),
-		"an empty nonce":              other("nonce", ""),
-		"no events":                   other("events", nil),
-		"events of another kind":      other("events", map[string]any{"https://schemas.openid.net/secevent/caep/event-type/session-revoked": map[string]any{}}),
+		"typ of an access token":   jwks.Sign(t, p.Signer, "at+jwt", logoutClaimsOf(p)),
+		"typ of a security event":  jwks.Sign(t, p.Signer, "secevent+jwt", logoutClaimsOf(p)),
+		"another key":              jwks.Sign(t, otherSigner, "logout+jwt", logoutClaimsOf(p)),
+		"alg that is not accepted": jwks.Sign(t, transmitter.Signer(t, "PS256"), "logout+jwt", logoutClaimsOf(p)),
+		"alg none":                 "eyJhbGciOiJub25lIiwidHlwIjoibG9nb3V0K2p3dCJ9.e30.",
+		"garbage":                  "garbage",
+		"empty":                    "",
+		"another issuer":           other("iss", p.URL+"/"),
+		"no issuer":                other("iss", nil),
+		"another audience":         other("aud", "another-client"),
+		"no audience":              other("aud", nil),
+		"audience of a number":     other("aud", 7),
+		"no iat":                   other("iat", nil),
+		"iat in the future":        other("iat", now+3600),
+		"iat of last week":         other("iat", now-7*24*3600),
+		"iat that is no number":    other("iat", "now"),
+		"an exp that is no number": other("exp", "soon"),
+		"expired":                  other("exp", now-3600),
+		"a nonce":                  other("nonce", "n-1"),
+		"an empty nonce":           other("nonce", ""),
+		"no events":                other("events", nil),
+		"events of another kind": other("events", map[string]any{
+			"https://schemas.openid.net/secevent/caep/event-type/session-revoked": map[string]any{}}),
 		"an event that is no object":  other("events", map[string]any{logoutEvent: true}),
 		"events that are a list":      other("events", []string{logoutEvent}),
 		"no jti":                      other("jti", nil),
 		"a jti of control characters": other("jti", "a\nb"),
-		"neither sub nor sid":         jwks.Sign(t, p.Signer, "logout+jwt", transmitter.With(logoutClaimsOf(p), map[string]any{"sub": nil, "sid": nil})),
-		"a sub that is too long":      other("sub", strings.Repeat("x", 2000)),
-		"a sid that is a fraction":    other("sid", 5.5),
-		"a sid that is a list":        other("sid", []string{"s"}),
-		"a sub that is an object":     other("sub", map[string]any{"id": "alice"}),
+		"neither sub nor sid": jwks.Sign(t, p.Signer, "logout+jwt",
+			transmitter.With(logoutClaimsOf(p), map[string]any{"sub": nil, "sid": nil})),
+		"a sub that is too long":   other("sub", strings.Repeat("x", 2000)),
+		"a sid that is a fraction": other("sid", 5.5),
+		"a sid that is a list":     other("sid", []string{"s"}),
+		"a sub that is an object":  other("sub", map[string]any{"id": "alice"}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			rs, l := openFor(t, p, nil)
@@ -107,7 +110,8 @@ func TestBCL2_AnEncryptedTokenIsDecryptedFirst(t *testing.T) {
 	}
 	key := testkit.SecretFile(t, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
 	encrypted := encrypt(t, &transmitter.OtherKey().PublicKey, jwks.Sign(t, p.Signer, "logout+jwt", logoutClaimsOf(p)))
-	alien := encrypt(t, &transmitter.OtherKey().PublicKey, jwks.Sign(t, transmitter.OtherSigner(t, "RS256"), "logout+jwt", logoutClaimsOf(p)))
+	alien := encrypt(t, &transmitter.OtherKey().PublicKey,
+		jwks.Sign(t, transmitter.OtherSigner(t, "RS256"), "logout+jwt", logoutClaimsOf(p)))
 	with := func(c *Config) {
 		c.DecryptionKey = key
 		c.EncryptionAlgorithms, c.EncryptionEncodings = []string{"RSA-OAEP-256", "ECDH-ES"}, []string{"A256GCM"}
@@ -126,7 +130,8 @@ func TestBCL2_AnEncryptedTokenIsDecryptedFirst(t *testing.T) {
 	cfg := testConfig()
 	with(&cfg)
 	cfg.EncryptionAlgorithms = []string{"ECDH-ES"} // which the key does not fit
-	if _, _, err := openWith(t, transmitter.Issuer(t, p.URL), cfg, "unknown", signals.Deps{}); err == nil || !strings.Contains(err.Error(), "decryption_key") {
+	if _, _, err := openWith(t, transmitter.Issuer(t, p.URL), cfg, "unknown", signals.Deps{}); err == nil ||
+		!strings.Contains(err.Error(), "decryption_key") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -177,12 +182,15 @@ func TestBCL2_WithoutExpTheIatBoundsALogoutToken(t *testing.T) {
 		iat  any
 		code int
 	}{
-		"of now": {now, http.StatusOK}, "of a moment ago, with a fraction": {float64(now) - 5.25, http.StatusOK}, "of an hour ago": {now - 3600, http.StatusOK},
-		"of last week": {now - 7*24*3600, http.StatusBadRequest}, "of tomorrow": {now + 24*3600, http.StatusBadRequest}, "no iat": {nil, http.StatusBadRequest},
+		"of now": {now, http.StatusOK}, "of a moment ago, with a fraction": {float64(now) - 5.25, http.StatusOK},
+		"of an hour ago": {now - 3600, http.StatusOK},
+		"of last week":   {now - 7*24*3600, http.StatusBadRequest},
+		"of tomorrow":    {now + 24*3600, http.StatusBadRequest}, "no iat": {nil, http.StatusBadRequest},
 	} {
 		rs, l := openFor(t, p, nil)
 		// As Hydra makes it: no typ, aud a list, sub or sid alone.
-		tok := jwks.Sign(t, p.Signer, "", transmitter.With(logoutClaimsOf(p), map[string]any{"exp": nil, "sid": nil, "aud": []string{testClient}, "iat": c.iat}))
+		tok := jwks.Sign(t, p.Signer, "", transmitter.With(logoutClaimsOf(p),
+			map[string]any{"exp": nil, "sid": nil, "aud": []string{testClient}, "iat": c.iat}))
 		for range 2 { // the second is a repetition
 			if w := postLogout(t, rs, tok); w.Code != c.code {
 				t.Errorf("%s: status %d, %s", name, w.Code, w.Body)
@@ -197,7 +205,8 @@ func TestBCL2_WithoutExpTheIatBoundsALogoutToken(t *testing.T) {
 func TestBCL2_IdentifiersThatAreNumbersAreTheirDigits(t *testing.T) {
 	p := transmitter.New(t)
 	rs, l := openFor(t, p, nil)
-	tok := jwks.Sign(t, p.Signer, "logout+jwt", transmitter.With(logoutClaimsOf(p), map[string]any{"sub": 42, "sid": 5, "jti": 7}))
+	tok := jwks.Sign(t, p.Signer, "logout+jwt", transmitter.With(logoutClaimsOf(p),
+		map[string]any{"sub": 42, "sid": 5, "jti": 7}))
 	if w := postLogout(t, rs, tok); w.Code != http.StatusOK {
 		t.Errorf("status %d, %s", w.Code, w.Body)
 	}
@@ -234,7 +243,8 @@ func TestBCL2_ARepetitionIsAnsweredAlikeAndDoesNothing(t *testing.T) {
 func TestBCL2_OneOfSeveralAudiencesIsEnough(t *testing.T) {
 	p := transmitter.New(t)
 	rs, l := openFor(t, p, nil)
-	w := postLogout(t, rs, jwks.Sign(t, p.Signer, "logout+jwt", transmitter.With(logoutClaimsOf(p), map[string]any{"aud": []string{"another", testClient}, "sid": nil})))
+	w := postLogout(t, rs, jwks.Sign(t, p.Signer, "logout+jwt",
+		transmitter.With(logoutClaimsOf(p), map[string]any{"aud": []string{"another", testClient}, "sid": nil})))
 	if w.Code != http.StatusOK {
 		t.Errorf("status %d, %s", w.Code, w.Body)
 	}
@@ -249,7 +259,8 @@ func TestBCL4_WhereSessionsAreKnownOtherSessionsStay(t *testing.T) {
 	}
 	postLogout(t, rs, jwks.Sign(t, p.Signer, "logout+jwt", logoutClaimsOf(p)))
 	transmitter.Wants(t, l, authz.Revocation{SessionID: "session-1"})
-	postLogout(t, rs, jwks.Sign(t, p.Signer, "logout+jwt", transmitter.With(logoutClaimsOf(p), map[string]any{"jti": "logout-2", "sid": nil})))
+	postLogout(t, rs, jwks.Sign(t, p.Signer, "logout+jwt",
+		transmitter.With(logoutClaimsOf(p), map[string]any{"jti": "logout-2", "sid": nil})))
 	transmitter.Wants(t, l, authz.Revocation{SessionID: "session-1"}, authz.Revocation{Subject: "alice"})
 }
 
@@ -267,12 +278,14 @@ func TestBCL3_EveryFailureIsA400ThatIsNotCached(t *testing.T) {
 		"too large":       {form, "logout_token=" + strings.Repeat("a", maxFormBytes)},
 	} {
 		w := post(t, rs, c.contentType, c.body)
-		if w.Code != http.StatusBadRequest || w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Content-Type") != "application/json" {
+		if w.Code != http.StatusBadRequest || w.Header().Get("Cache-Control") != "no-store" ||
+			w.Header().Get("Content-Type") != "application/json" {
 			t.Errorf("%s: status %d, header %v", name, w.Code, w.Header())
 		}
 	}
 	l.FailEvictions()
-	if w := postLogout(t, rs, good); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "temporarily_unavailable") {
+	if w := postLogout(t, rs, good); w.Code != http.StatusBadRequest ||
+		!strings.Contains(w.Body.String(), "temporarily_unavailable") {
 		t.Errorf("not put in force: status %d, %s", w.Code, w.Body)
 	}
 	l.AllowEvictions()
@@ -289,7 +302,8 @@ func TestBCL3_KeysThatCannotBeHadAreAFailureToo(t *testing.T) {
 	p := transmitter.New(t)
 	p.Override["GET /jwks"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
 	rs, l := openFor(t, p, nil)
-	if w := postLogout(t, rs, jwks.Sign(t, p.Signer, "logout+jwt", logoutClaimsOf(p))); w.Code != http.StatusBadRequest {
+	if w := postLogout(t, rs, jwks.Sign(t, p.Signer, "logout+jwt",
+		logoutClaimsOf(p))); w.Code != http.StatusBadRequest {
 		t.Errorf("status %d", w.Code)
 	}
 	transmitter.Wants(t, l)

@@ -21,7 +21,8 @@ func testConfig() Config {
 }
 
 // openWith returns a receiver for an issuer, and what it does.
-func openWith(t testing.TB, issuer oauth.Config, cfg Config, sessions string, deps signals.Deps) (*Receiver, *transmitter.Ledger, error) {
+func openWith(t testing.TB, issuer oauth.Config, cfg Config, sessions string, deps signals.Deps) (*Receiver,
+	*transmitter.Ledger, error) {
 	t.Helper()
 	l := &transmitter.Ledger{}
 	deps.Evictor, deps.Metrics, deps.Log = l, l.Registry(), slog.New(slog.NewTextHandler(l, nil))

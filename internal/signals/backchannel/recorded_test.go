@@ -16,15 +16,24 @@ func TestRecordedLogoutTokensEvict(t *testing.T) {
 		at             int64
 		want           []authz.Revocation
 	}{
-		"90-backchannel-logout-by-refresh-token":    {"keycloak", "orders-cli", 1795353827, []authz.Revocation{{SessionID: "9x1IKtjrFqUqt2E7TR3yNXV9"}, {Subject: alice}}},
-		"90a-backchannel-logout-admin-session":      {"keycloak", "orders-cli", 1795353827, []authz.Revocation{{SessionID: "1iLn-78w4PvdITc5mg_7TUsL"}, {Subject: alice}}},
-		"90b-backchannel-logout-admin-user":         {"keycloak", "orders-cli", 1795353828, []authz.Revocation{{SessionID: "9A7nQwQ6dWv5lMmg0gI0uEwm"}, {Subject: alice}}},
-		"90d-backchannel-logout-rp-initiated":       {"keycloak", "orders-cli", 1795353831, []authz.Revocation{{SessionID: "LPCFEuIz-VQlNyTU4AzjNP2l"}, {Subject: alice}}},
-		"91-backchannel-logout-no-session-required": {"keycloak", "orders-cli", 1795353841, []authz.Revocation{{Subject: alice}}},
-		"91a-backchannel-logout-revoke-offline":     {"keycloak", "orders-cli", 1795353841, []authz.Revocation{{SessionID: "ixtgsTsaq9DSPqUT8yuY3yMf"}, {Subject: alice}}},
-		"91b-backchannel-logout-receiver-500":       {"keycloak", "orders-cli", 1795353842, []authz.Revocation{{SessionID: "HRWkOAjThR1iZTwicl29W7vY"}, {Subject: alice}}},
-		"backchannel-logout-0":                      {"oidc_provider", "web", 1795351776, []authz.Revocation{{SessionID: "qnvfdwwdZBqlPIYeG37Q6KBmQtTx6RjN7ouKynJ1y3x"}, {Subject: "alice"}}},
-		"backchannel-logout-1":                      {"oidc_provider", "web", 1795351777, []authz.Revocation{{SessionID: "N_wSb7bAhnYN5u2ysd8z0l13frkrSMXsVoEALdMT8Hd"}, {Subject: "alice"}}},
+		"90-backchannel-logout-by-refresh-token": {"keycloak", "orders-cli", 1795353827,
+			[]authz.Revocation{{SessionID: "9x1IKtjrFqUqt2E7TR3yNXV9"}, {Subject: alice}}},
+		"90a-backchannel-logout-admin-session": {"keycloak", "orders-cli", 1795353827,
+			[]authz.Revocation{{SessionID: "1iLn-78w4PvdITc5mg_7TUsL"}, {Subject: alice}}},
+		"90b-backchannel-logout-admin-user": {"keycloak", "orders-cli", 1795353828,
+			[]authz.Revocation{{SessionID: "9A7nQwQ6dWv5lMmg0gI0uEwm"}, {Subject: alice}}},
+		"90d-backchannel-logout-rp-initiated": {"keycloak", "orders-cli", 1795353831,
+			[]authz.Revocation{{SessionID: "LPCFEuIz-VQlNyTU4AzjNP2l"}, {Subject: alice}}},
+		"91-backchannel-logout-no-session-required": {"keycloak", "orders-cli", 1795353841,
+			[]authz.Revocation{{Subject: alice}}},
+		"91a-backchannel-logout-revoke-offline": {"keycloak", "orders-cli", 1795353841,
+			[]authz.Revocation{{SessionID: "ixtgsTsaq9DSPqUT8yuY3yMf"}, {Subject: alice}}},
+		"91b-backchannel-logout-receiver-500": {"keycloak", "orders-cli", 1795353842,
+			[]authz.Revocation{{SessionID: "HRWkOAjThR1iZTwicl29W7vY"}, {Subject: alice}}},
+		"backchannel-logout-0": {"oidc_provider", "web", 1795351776,
+			[]authz.Revocation{{SessionID: "qnvfdwwdZBqlPIYeG37Q6KBmQtTx6RjN7ouKynJ1y3x"}, {Subject: "alice"}}},
+		"backchannel-logout-1": {"oidc_provider", "web", 1795351777,
+			[]authz.Revocation{{SessionID: "N_wSb7bAhnYN5u2ysd8z0l13frkrSMXsVoEALdMT8Hd"}, {Subject: "alice"}}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -13,7 +13,8 @@ import (
 )
 
 // openAt returns a receiver for an issuer, and what it does.
-func openAt(t testing.TB, issuer oauth.Config, change func(*Config), deps signals.Deps) (*Receiver, *transmitter.Ledger) {
+func openAt(t testing.TB, issuer oauth.Config, change func(*Config), deps signals.Deps) (*Receiver,
+	*transmitter.Ledger) {
 	t.Helper()
 	cfg, l := Config{ClientID: "orders-api", Algorithms: []string{"RS256"}}, &transmitter.Ledger{}
 	if change != nil {

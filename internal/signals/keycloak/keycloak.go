@@ -125,8 +125,8 @@ func (r *Receiver) receive(ctx context.Context, raw, action string) error {
 
 const maxSessions = 1000
 
-// revocations returns the sessions that a message names, or else every token: a message about a client and one about the
-// realm look the same, and the sessions of adapters are not known here. A logout happens now and names no time.
+// revocations returns the sessions that a message names, or else every token: a message about a client and one about
+// the realm look the same, and the sessions of adapters are not known here. A logout happens now and names no time.
 func revocations(c jose.Claims, action string, now time.Time) []authz.Revocation {
 	if action == actionNotBefore {
 		at, ok := signals.Time(c, "notBefore")

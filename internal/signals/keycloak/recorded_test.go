@@ -18,12 +18,17 @@ func TestRecordedAdminMessagesEvict(t *testing.T) {
 		want   []authz.Revocation
 		since  int64
 	}{
-		"92-admin-url-push-not-before-realm":              {"orders-api", 1795353845, []authz.Revocation{{All: true}}, 1795353843},
-		"92-admin-url-push-not-before-realm-other-client": {"orders-cli", 1795353845, []authz.Revocation{{All: true}}, 1795353843},
-		"92a-admin-url-push-not-before-client":            {"orders-api", 1795353845, []authz.Revocation{{All: true}}, 1795353844},
-		"92d-admin-url-logout-all":                        {"orders-api", 1795353850, []authz.Revocation{{All: true}}, time.Time{}.Unix()},
-		"92d-admin-url-logout-all-other-client":           {"orders-cli", 1795353850, []authz.Revocation{{All: true}}, time.Time{}.Unix()},
-		"92e-admin-url-test-available":                    {"orders-api", 1795353850, nil, 0},
+		"92-admin-url-push-not-before-realm": {"orders-api", 1795353845, []authz.Revocation{{All: true}},
+			1795353843},
+		"92-admin-url-push-not-before-realm-other-client": {"orders-cli", 1795353845, []authz.Revocation{{All: true}},
+			1795353843},
+		"92a-admin-url-push-not-before-client": {"orders-api", 1795353845, []authz.Revocation{{All: true}},
+			1795353844},
+		"92d-admin-url-logout-all": {"orders-api", 1795353850, []authz.Revocation{{All: true}},
+			time.Time{}.Unix()},
+		"92d-admin-url-logout-all-other-client": {"orders-cli", 1795353850, []authz.Revocation{{All: true}},
+			time.Time{}.Unix()},
+		"92e-admin-url-test-available": {"orders-api", 1795353850, nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := rec.Posts[name]

@@ -6,8 +6,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/signals/ssf"
 )
 
-// Config says which signals end the tokens of one issuer. How the issuer is reached, whose certificate it has and who the
-// sidecar is to it stands in the configuration of the issuer.
+// Config says which signals end the tokens of one issuer. How the issuer is reached, whose certificate it has and who
+// the sidecar is to it stands in the configuration of the issuer.
 type Config struct {
 	Issuer            string             `yaml:"issuer" doc:"Name of a configured issuer, whose tokens these events revoke. It must have an issuer identifier."`
 	Sessions          string             `yaml:"sessions" default:"unknown" enum:"known|unknown" doc:"known when tokens or introspection answers of the issuer name their session (sid): an event about one session then revokes only its tokens. unknown revokes all tokens of the subject."`

@@ -17,7 +17,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit/transmitter"
 )
 
-// oracle says by the standard library alone whether a compact JWS is signed by the key of the transmitter, and returns its claims.
+// oracle says by the standard library alone whether a compact JWS is signed by the key of the transmitter, and returns
+// its claims.
 func oracle(tok string) (map[string]any, bool) {
 	parts := strings.Split(tok, ".")
 	if len(parts) != 3 {
@@ -46,8 +47,8 @@ func meant(aud any, want string) bool {
 	return aud == want
 }
 
-// offline answers for an issuer without a network, so that fuzzing is about the parsers. It returns its answers, and signed
-// tokens of each kind.
+// offline answers for an issuer without a network, so that fuzzing is about the parsers. It returns its answers, and
+// signed tokens of each kind.
 func offline(f *testing.F) (transmitter.Recording, map[string]string) {
 	const iss = "https://as.example"
 	signer, rec := transmitter.Signer(f, "RS256"), transmitter.Recording{Issuer: iss}
@@ -57,7 +58,8 @@ func offline(f *testing.F) (transmitter.Recording, map[string]string) {
 	event := func(audience string) map[string]any {
 		return map[string]any{
 			"iss": iss, "aud": audience, "iat": now, "jti": "1",
-			"events": map[string]any{"https://schemas.openid.net/secevent/caep/event-type/session-revoked": map[string]any{}},
+			"events": map[string]any{
+				"https://schemas.openid.net/secevent/caep/event-type/session-revoked": map[string]any{}},
 			"sub_id": map[string]any{"format": "iss_sub", "iss": iss, "sub": "alice"},
 		}
 	}
@@ -75,8 +77,8 @@ func offline(f *testing.F) (transmitter.Recording, map[string]string) {
 	}
 }
 
-// FuzzASignalThatEvictsIsSignedAndForThisReceiver sends bytes to every receiver. The property: what evicts is signed by the
-// key of the transmitter, and addressed to this receiver in the way of its kind.
+// FuzzASignalThatEvictsIsSignedAndForThisReceiver sends bytes to every receiver. The property: what evicts is signed
+// by the key of the transmitter, and addressed to this receiver in the way of its kind.
 func FuzzASignalThatEvictsIsSignedAndForThisReceiver(f *testing.F) {
 	rec, tokens := offline(f)
 	for _, tok := range tokens {
@@ -91,7 +93,8 @@ func FuzzASignalThatEvictsIsSignedAndForThisReceiver(f *testing.F) {
 	issuer.JWKSURI = rec.Issuer + "/jwks"
 	f.Fuzz(func(t *testing.T, body string) {
 		rs, l := openAt(t, issuer, cfg, signals.Deps{
-			Now: func() time.Time { return time.Unix(1_800_000_000, 0) }, Transport: transmitter.Transport(rec.Network),
+			Now:       func() time.Time { return time.Unix(1_800_000_000, 0) },
+			Transport: transmitter.Transport(rec.Network),
 		})
 		evicts := func(send func()) bool {
 			before := len(l.All())

@@ -32,8 +32,10 @@ func testConfig(t testing.TB) Config {
 		BackChannelLogout: backchannel.Config{Audience: []string{testClient}, Algorithms: []string{"RS256"}},
 		KeycloakAdmin:     keycloak.Config{ClientID: "orders-api", Algorithms: []string{"RS256"}},
 		SharedSignals: ssf.Config{
-			Delivery: "push", Manage: "off", Audience: []string{transmitter.StreamAudience}, Algorithms: []string{"RS256"},
-			Description: "sidecar", Authorization: testkit.SecretFile(t, testHeader), Scope: []string{"ssf.read", "ssf.manage"},
+			Delivery: "push", Manage: "off", Audience: []string{transmitter.StreamAudience},
+			Algorithms:  []string{"RS256"},
+			Description: "sidecar", Authorization: testkit.SecretFile(t, testHeader),
+			Scope:    []string{"ssf.read", "ssf.manage"},
 			PollWait: 2 * time.Second, PollEvery: 100 * time.Millisecond, VerifyEvery: time.Second,
 			DownAfter: 4 * time.Second, DownTTL: 5 * time.Second,
 		},

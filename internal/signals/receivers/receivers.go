@@ -18,8 +18,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/signals/ssf"
 )
 
-// Receivers receive the signals about all issuers. They are an http.Handler for /v1/events/. Its paths need no caller key,
-// because each signal is authenticated by itself.
+// Receivers receive the signals about all issuers. They are an http.Handler for /v1/events/. Its paths need no caller
+// key, because each signal is authenticated by itself.
 type Receivers struct {
 	sources []*source
 	mux     *http.ServeMux
@@ -122,7 +122,8 @@ func newServer(issuer oauth.Config, c ssf.Config, deps signals.Deps) (*oauth.Ser
 	if c.On() && c.NeedsGrant() {
 		needs = append(needs, oauth.TokenEndpoint)
 		if !issuer.Client.CanGetToken() {
-			return nil, fmt.Errorf("shared_signals.access_token: is needed, for client.auth %s gets no token", issuer.Client.Auth)
+			return nil, fmt.Errorf("shared_signals.access_token: is needed, for client.auth %s gets no token",
+				issuer.Client.Auth)
 		}
 	}
 	return oauth.New(issuer, oauth.Deps{Needs: needs, Log: deps.Log, Transport: deps.Transport})
@@ -143,7 +144,10 @@ func (rs *Receivers) route(byName map[string]*source) {
 		})
 	}
 	handle("backchannel-logout", func(s *source) (http.Handler, bool) { return s.logout, s.logout != nil })
-	handle("shared-signals", func(s *source) (http.Handler, bool) { return s.stream, s.stream != nil && s.stream.Pushed() })
+	handle("shared-signals", func(s *source) (http.Handler, bool) {
+		return s.stream,
+			s.stream != nil && s.stream.Pushed()
+	})
 	handle("keycloak/{action}", func(s *source) (http.Handler, bool) { return s.keycloak, s.keycloak != nil })
 }
 

@@ -27,7 +27,8 @@ func TestPUSH1_OnlyPostIsTaken(t *testing.T) {
 func TestPUSH1_PathsOfOtherIssuersAreNotFound(t *testing.T) {
 	p := transmitter.New(t)
 	rs, l := openFor(t, p, nil)
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/events/other/shared-signals", strings.NewReader("x"))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/events/other/shared-signals",
+		strings.NewReader("x"))
 	r.Header.Set("Authorization", testHeader)
 	r.Header.Set("Content-Type", "application/secevent+jwt")
 	w := httptest.NewRecorder()
@@ -44,7 +45,8 @@ func TestBCL1_TheKeysAreThereBeforeTheFirstLogoutToken(t *testing.T) {
 	rs, l := openFor(t, p, func(c *Config) { c.SharedSignals = conf.Default[ssf.Config]() })
 	run(t, rs)
 	testkit.Eventually(t, "the keys are fetched", func() bool { return strings.Contains(l.Log(), "fetched keys") })
-	if w := postLogout(t, rs, jwks.Sign(t, p.Signer, "logout+jwt", logoutClaims(p.URL))); w.Code != http.StatusOK || p.Count("GET /jwks") != 1 {
+	if w := postLogout(t, rs, jwks.Sign(t, p.Signer, "logout+jwt", logoutClaims(p.URL))); w.Code != http.StatusOK ||
+		p.Count("GET /jwks") != 1 {
 		t.Errorf("status %d, %d fetches", w.Code, p.Count("GET /jwks"))
 	}
 }
@@ -52,7 +54,8 @@ func TestBCL1_TheKeysAreThereBeforeTheFirstLogoutToken(t *testing.T) {
 func TestBCL4_AnIssuerWithoutAcceptedClientsTakesNone(t *testing.T) {
 	p := transmitter.New(t)
 	rs, l := openFor(t, p, func(c *Config) { c.BackChannelLogout.Audience = nil })
-	if w := postLogout(t, rs, jwks.Sign(t, p.Signer, "logout+jwt", logoutClaims(p.URL))); w.Code != http.StatusNotFound {
+	if w := postLogout(t, rs, jwks.Sign(t, p.Signer, "logout+jwt",
+		logoutClaims(p.URL))); w.Code != http.StatusNotFound {
 		t.Errorf("status %d", w.Code)
 	}
 	transmitter.Wants(t, l)

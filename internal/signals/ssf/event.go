@@ -25,7 +25,8 @@ func evicting() []string {
 	return []string{
 		sessionRevoked, caep + "token-claims-change", caep + "credential-change", caep + "assurance-level-change",
 		caep + "device-compliance-change",
-		risc + "account-disabled", risc + "account-purged", risc + "sessions-revoked", risc + "account-credential-change-required",
+		risc + "account-disabled", risc + "account-purged", risc + "sessions-revoked",
+		risc + "account-credential-change-required",
 		risc + "credential-compromise", risc + "identifier-changed", risc + "identifier-recycled",
 	}
 }
@@ -38,8 +39,8 @@ const (
 	evicts
 )
 
-// readEvent returns the effect of an event (CAEP 1.0 section 2) and when it happened; issued is when its token was issued.
-// An event of an unknown type has no effect.
+// readEvent returns the effect of an event (CAEP 1.0 section 2) and when it happened; issued is when its token was
+// issued. An event of an unknown type has no effect.
 func readEvent(event string, raw jsontext.Value, issued, now time.Time) (effect, time.Time, error) {
 	b, ok := jose.ReadClaims(raw)
 	if !ok {
@@ -49,8 +50,8 @@ func readEvent(event string, raw jsontext.Value, issued, now time.Time) (effect,
 	if !ok {
 		at = issued
 	}
-	// The clock of the transmitter may be ahead, and the tokens that it means were issued by that clock. A time further
-	// ahead is ignored: it would end tokens that do not exist yet.
+	// The clock of the transmitter may be ahead, and the tokens that it means were issued by that clock. A time
+	// further ahead is ignored: it would end tokens that do not exist yet.
 	if at.After(now.Add(signals.ClockSkew)) {
 		at = issued
 	}

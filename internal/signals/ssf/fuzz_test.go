@@ -13,18 +13,21 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit/transmitter"
 )
 
-// FuzzClaimsOfTheTransmitter signs any claims. The property: a token that evicts is of the transmitter and for this stream,
-// and each revocation names something, and is not of the future.
+// FuzzClaimsOfTheTransmitter signs any claims. The property: a token that evicts is of the transmitter and for this
+// stream, and each revocation names something, and is not of the future.
 func FuzzClaimsOfTheTransmitter(f *testing.F) {
 	const now = 1_800_000_000
 	signer := transmitter.Signer(f, "RS256")
 	rec := transmitter.Recording{Issuer: "https://as.example"}
 	rec.JWKS = json.RawMessage(jwks.Document(string(signer.Public())))
 	rec.SSF = json.RawMessage(`{"issuer":"https://as.example","jwks_uri":"https://as.example/jwks"}`)
-	const event = `{"iss":"https://as.example","aud":["rs-ssf/stream-1"],"iat":1.8e9,"jti":"1","events":{"` + sessionRevoked + `":`
+	const event = `{"iss":"https://as.example","aud":["rs-ssf/stream-1"],"iat":1.8e9,"jti":"1","events":{"` +
+		sessionRevoked + `":`
 	f.Add([]byte(event + `{}},"sub_id":{"format":"iss_sub","iss":"https://as.example","sub":"alice"}}`))
-	f.Add([]byte(event + `{"event_timestamp":1e15}},"sub_id":{"format":"complex","user":{"format":"aliases","identifiers":` +
-		`[{"format":"email","email":"a@b"}]},"session":{"format":"opaque","id":"ALL"}}}`))
+	f.Add(
+		[]byte(event +
+			`{"event_timestamp":1e15}},"sub_id":{"format":"complex","user":{"format":"aliases","identifiers":` +
+			`[{"format":"email","email":"a@b"}]},"session":{"format":"opaque","id":"ALL"}}}`))
 	f.Add([]byte(`{}`))
 	s, l := replay(f, rec, now, nil)
 	f.Fuzz(func(t *testing.T, claims []byte) {

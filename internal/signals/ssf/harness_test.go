@@ -31,7 +31,8 @@ func testConfig(t testing.TB) Config {
 }
 
 // openAt returns the stream of an issuer with a changed configuration.
-func openAt(t testing.TB, issuer oauth.Config, change func(*Config), deps signals.Deps) (*Stream, *transmitter.Ledger) {
+func openAt(t testing.TB, issuer oauth.Config, change func(*Config), deps signals.Deps) (*Stream,
+	*transmitter.Ledger) {
 	t.Helper()
 	cfg, l := testConfig(t), &transmitter.Ledger{}
 	if change != nil {

@@ -68,8 +68,8 @@ func (s *Stream) watch(ctx context.Context) {
 	}
 }
 
-// updateState sets whether the stream is up. While it is down, no signal would end a token, so answers about tokens are used
-// for a short time only. A stream starts as down.
+// updateState sets whether the stream is up. While it is down, no signal would end a token, so answers about tokens
+// are used for a short time only. A stream starts as down.
 func (s *Stream) updateState() {
 	s.mu.Lock()
 	was, is := s.state, s.stateNow()
@@ -115,7 +115,9 @@ func (s *Stream) register(r metrics.Registerer) {
 			return 1
 		})
 	metrics.NewGaugeFunc(r, "sidecar_events_stream_last_ok_timestamp_seconds",
-		"When the stream of events last worked; 0 for never.", func() float64 { return metrics.Seconds(s.Status().LastOK) })
+		"When the stream of events last worked; 0 for never.", func() float64 {
+			return metrics.Seconds(s.Status().LastOK)
+		})
 }
 
 // Status returns the state of the stream.

@@ -121,8 +121,8 @@ func (s *Stream) list(ctx context.Context, m *metadata) ([]streamConfig, error) 
 	return all, nil
 }
 
-// find returns the stream that an earlier start created: by the endpoint URL of a push, which no other receiver has, or by
-// the description.
+// find returns the stream that an earlier start created: by the endpoint URL of a push, which no other receiver has,
+// or by the description.
 func (s *Stream) find(all []streamConfig) (streamConfig, bool) {
 	for _, c := range all {
 		known := c.Description == s.cfg.Description
@@ -180,7 +180,8 @@ func configOf(r oauth.Reply, err error, what string) (streamConfig, error) {
 	switch {
 	case err != nil:
 		return c, err
-	case r.Status != http.StatusOK && r.Status != http.StatusCreated, r.Over, !r.IsJSON(), json.Unmarshal(r.Body, &c) != nil:
+	case r.Status != http.StatusOK && r.Status != http.StatusCreated, r.Over, !r.IsJSON(), json.Unmarshal(r.Body,
+		&c) != nil:
 		return c, unexpected(r, what)
 	}
 	return c, nil
@@ -205,9 +206,11 @@ func (s *Stream) adopt(c streamConfig) error {
 	case len(c.Audience) == 0 && len(s.cfg.Audience) == 0:
 		return authz.Errorf(authz.Misconfigured, "set up stream: it has no aud; set shared_signals.audience")
 	case c.Delivery.Method != s.method():
-		return authz.Errorf(authz.Misconfigured, "set up stream: the transmitter delivers otherwise than was asked for")
+		return authz.Errorf(authz.Misconfigured,
+			"set up stream: the transmitter delivers otherwise than was asked for")
 	case s.cfg.Delivery == deliveryPush && c.Delivery.EndpointURL != s.cfg.EndpointURL:
-		return authz.Errorf(authz.Misconfigured, "set up stream: the transmitter delivers elsewhere than was asked for")
+		return authz.Errorf(authz.Misconfigured,
+			"set up stream: the transmitter delivers elsewhere than was asked for")
 	}
 	if s.cfg.Delivery == deliveryPoll {
 		if err := s.transmitter.server.CheckURL("endpoint_url of the stream", c.Delivery.EndpointURL); err != nil {

@@ -27,7 +27,8 @@ func pushVerification(p *transmitter.Server, t *testing.T, rs http.Handler) {
 	defer p.Mu.Unlock()
 	p.Verify = func(state string) {
 		tok := jwks.Sign(t, p.Signer, "secevent+jwt", transmitter.With(setClaimsOf(p), map[string]any{
-			"jti": "verification-" + state, "events": map[string]any{verificationEvent: map[string]any{"state": state}}, "sub_id": opaque("stream-1"),
+			"jti": "verification-" + state, "events": map[string]any{
+				verificationEvent: map[string]any{"state": state}}, "sub_id": opaque("stream-1"),
 		}))
 		go func() {
 			if w := postSet(t, rs, tok); w.Code != http.StatusAccepted {
@@ -42,12 +43,17 @@ func TestSSF_AStreamIsMadeAndVerified(t *testing.T) {
 	rs, l := openFor(t, p, pushing(receiverURL))
 	pushVerification(p, t, rs)
 	run(t, rs)
-	testkit.Eventually(t, "the stream is verified", func() bool { st := rs.Status(); return !st.Verified.IsZero() && st.State == stateUp })
+	testkit.Eventually(t, "the stream is verified", func() bool {
+		st := rs.Status()
+		return !st.Verified.IsZero() &&
+			st.State == stateUp
+	})
 	var made streamRequest
 	if err := json.Unmarshal([]byte(p.Last("POST /streams")), &made); err != nil {
 		t.Fatal(err)
 	}
-	if made.Delivery != (delivery{methodPush, receiverURL, testHeader}) || made.Description != "sidecar" || len(made.Requested) != len(evicting()) {
+	if made.Delivery != (delivery{methodPush, receiverURL, testHeader}) || made.Description != "sidecar" ||
+		len(made.Requested) != len(evicting()) {
 		t.Errorf("%+v", made)
 	}
 	st := rs.Status()
@@ -85,7 +91,9 @@ func TestSSF_ARestartFindsTheStreamAndMakesNoSecondOne(t *testing.T) {
 
 func TestSSF_AStreamOfAnotherReceiverIsLeftAlone(t *testing.T) {
 	p := transmitter.New(t)
-	other := map[string]any{"stream_id": "theirs", "iss": p.URL, "aud": "x", "delivery": map[string]any{"method": methodPush, "endpoint_url": "https://other.example/"}, "description": "theirs"}
+	other := map[string]any{"stream_id": "theirs", "iss": p.URL, "aud": "x",
+		"delivery": map[string]any{"method": methodPush,
+			"endpoint_url": "https://other.example/"}, "description": "theirs"}
 	p.Streams = []map[string]any{other}
 	rs, _ := openFor(t, p, pushing(receiverURL))
 	if err := rs.setUp(t.Context()); err != nil {
@@ -109,7 +117,9 @@ func TestSSF_AStreamOfAnotherReceiverIsLeftAlone(t *testing.T) {
 func TestSSF_TheOnlyStreamThatATransmitterAllowsIsMoved(t *testing.T) {
 	p := transmitter.New(t)
 	p.OneStream = true
-	p.Streams = []map[string]any{{"stream_id": "stream-1", "iss": p.URL, "aud": transmitter.StreamAudience, "delivery": map[string]any{"method": methodPush, "endpoint_url": "https://old.example/"}, "description": "sidecar"}}
+	p.Streams = []map[string]any{{"stream_id": "stream-1", "iss": p.URL, "aud": transmitter.StreamAudience,
+		"delivery": map[string]any{"method": methodPush,
+			"endpoint_url": "https://old.example/"}, "description": "sidecar"}}
 	rs, _ := openFor(t, p, pushing(receiverURL))
 	if err := rs.setUp(t.Context()); err != nil {
 		t.Fatal(err)
@@ -121,7 +131,10 @@ func TestSSF_TheOnlyStreamThatATransmitterAllowsIsMoved(t *testing.T) {
 
 func TestSSF_AServerThatCannotChangeAStreamReplacesIt(t *testing.T) {
 	p := transmitter.New(t)
-	p.Override["PATCH /streams"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMethodNotAllowed) }
+	p.Override["PATCH /streams"] = func(w http.ResponseWriter,
+		_ *http.Request) {
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	}
 	for range 2 {
 		rs, _ := openFor(t, p, pushing(receiverURL))
 		if err := rs.setUp(t.Context()); err != nil {
@@ -157,33 +170,55 @@ func TestSSF_AStreamThatVanishesIsMadeAgain(t *testing.T) {
 
 func TestSSF_WhatTheTransmitterSaysMustFit(t *testing.T) {
 	for name, spoil := range map[string]func(*transmitter.Server){
-		"configuration of another transmitter": func(p *transmitter.Server) { p.Metadata["issuer"] = "https://other.example" },
-		"no keys":                              func(p *transmitter.Server) { p.Metadata["jwks_uri"] = nil },
-		"keys on another host":                 func(p *transmitter.Server) { p.Metadata["jwks_uri"] = "https://other.example/jwks" },
-		"streams on another host":              func(p *transmitter.Server) { p.Metadata["configuration_endpoint"] = "https://other.example/streams" },
-		"verification on another host":         func(p *transmitter.Server) { p.Metadata["verification_endpoint"] = "https://other.example/verify" },
-		"no streams":                           func(p *transmitter.Server) { p.Metadata["configuration_endpoint"] = nil },
-		"no delivery by push":                  func(p *transmitter.Server) { p.Metadata["delivery_methods_supported"] = []string{methodPoll} },
+		"configuration of another transmitter": func(p *transmitter.Server) {
+			p.Metadata["issuer"] = "https://other.example"
+		},
+		"no keys": func(p *transmitter.Server) { p.Metadata["jwks_uri"] = nil },
+		"keys on another host": func(p *transmitter.Server) {
+			p.Metadata["jwks_uri"] = "https://other.example/jwks"
+		},
+		"streams on another host": func(p *transmitter.Server) {
+			p.Metadata["configuration_endpoint"] = "https://other.example/streams"
+		},
+		"verification on another host": func(p *transmitter.Server) {
+			p.Metadata["verification_endpoint"] = "https://other.example/verify"
+		},
+		"no streams": func(p *transmitter.Server) {
+			p.Metadata["configuration_endpoint"] = nil
+		},
+		"no delivery by push": func(p *transmitter.Server) {
+			p.Metadata["delivery_methods_supported"] = []string{methodPoll}
+		},
 		"switched off": func(p *transmitter.Server) {
-			p.Override["GET /.well-known/ssf-configuration"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }
+			p.Override["GET /.well-known/ssf-configuration"] =
+				func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }
 		},
 		"a stream of another issuer": func(p *transmitter.Server) {
-			p.Override["POST /streams"] = says(`{"stream_id":"s","iss":"https://other.example","aud":"x","delivery":{"method":"urn:ietf:rfc:8935"}}`)
+			p.Override["POST /streams"] =
+				says(
+					`{"stream_id":"s","iss":"https://other.example","aud":"x","delivery":{"method":"urn:ietf:rfc:8935"}}`)
 		},
 		"a stream to another address": func(p *transmitter.Server) {
-			p.Override["POST /streams"] = says(`{"stream_id":"s","iss":"` + p.URL + `","aud":"x","delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"https://other.example/"}}`)
+			p.Override["POST /streams"] = says(`{"stream_id":"s","iss":"` + p.URL +
+				`","aud":"x","delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"https://other.example/"}}`)
 		},
 		"a stream without audience": func(p *transmitter.Server) {
-			p.Override["POST /streams"] = says(`{"stream_id":"s","iss":"` + p.URL + `","delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"` + receiverURL + `"}}`)
+			p.Override["POST /streams"] = says(`{"stream_id":"s","iss":"` + p.URL +
+				`","delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"` + receiverURL + `"}}`)
 		},
 		"a stream of another delivery": func(p *transmitter.Server) {
-			p.Override["POST /streams"] = says(`{"stream_id":"s","iss":"` + p.URL + `","aud":"x","delivery":{"method":"urn:ietf:rfc:8936","endpoint_url":"` + receiverURL + `"}}`)
+			p.Override["POST /streams"] = says(`{"stream_id":"s","iss":"` + p.URL +
+				`","aud":"x","delivery":{"method":"urn:ietf:rfc:8936","endpoint_url":"` + receiverURL + `"}}`)
 		},
 		"a stream without a name": func(p *transmitter.Server) {
-			p.Override["POST /streams"] = says(`{"iss":"` + p.URL + `","aud":"x","delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"` + receiverURL + `"}}`)
+			p.Override["POST /streams"] = says(`{"iss":"` + p.URL +
+				`","aud":"x","delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"` + receiverURL + `"}}`)
 		},
 		"no access token": func(p *transmitter.Server) {
-			p.Override["POST /token"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }
+			p.Override["POST /token"] = func(w http.ResponseWriter,
+				_ *http.Request) {
+				w.WriteHeader(http.StatusBadRequest)
+			}
 		},
 		"an access token of another type": func(p *transmitter.Server) {
 			p.Override["POST /token"] = says(`{"access_token":"x","token_type":"DPoP"}`)
@@ -212,7 +247,8 @@ func says(body string) http.HandlerFunc {
 
 func TestSSF_APollAddressOnAnotherHostIsNotUsed(t *testing.T) {
 	p := transmitter.New(t)
-	p.Override["POST /streams"] = says(`{"stream_id":"s","iss":"` + p.URL + `","aud":"x","delivery":{"method":"urn:ietf:rfc:8936","endpoint_url":"https://other.example/poll"}}`)
+	p.Override["POST /streams"] = says(`{"stream_id":"s","iss":"` + p.URL +
+		`","aud":"x","delivery":{"method":"urn:ietf:rfc:8936","endpoint_url":"https://other.example/poll"}}`)
 	rs, _ := openFor(t, p, polling)
 	if err := rs.setUp(t.Context()); err == nil {
 		t.Error("the access token would go there")
@@ -229,7 +265,10 @@ func TestSSF_StreamUpdatedTellsTheStatus(t *testing.T) {
 	p.Mu.Lock()
 	p.Override["GET /status"] = says(`{"status":"paused"}`)
 	p.Mu.Unlock()
-	w := postSet(t, rs, signSet(t, p, map[string]any{"jti": "u1", "events": map[string]any{streamUpdatedEvent: map[string]any{"status": "paused", "reason": "maintenance"}}, "sub_id": opaque("stream-1")}))
+	w :=
+		postSet(t, rs, signSet(t, p, map[string]any{"jti": "u1",
+			"events": map[string]any{streamUpdatedEvent: map[string]any{"status": "paused",
+				"reason": "maintenance"}}, "sub_id": opaque("stream-1")}))
 	if w.Code != http.StatusAccepted {
 		t.Fatalf("status %d, %s", w.Code, w.Body)
 	}
@@ -240,9 +279,12 @@ func TestSSF_StreamUpdatedTellsTheStatus(t *testing.T) {
 		t.Errorf("limit %v", d)
 	}
 	for name, changes := range map[string]map[string]any{
-		"an unknown status": {"jti": "u2", "events": map[string]any{streamUpdatedEvent: map[string]any{"status": "x"}}, "sub_id": opaque("stream-1")},
-		"another stream":    {"jti": "u3", "events": map[string]any{streamUpdatedEvent: map[string]any{"status": "enabled"}}, "sub_id": opaque("stream-2")},
-		"no stream":         {"jti": "u4", "events": map[string]any{streamUpdatedEvent: map[string]any{"status": "enabled"}}, "sub_id": nil},
+		"an unknown status": {"jti": "u2", "events": map[string]any{streamUpdatedEvent: map[string]any{"status": "x"}},
+			"sub_id": opaque("stream-1")},
+		"another stream": {"jti": "u3", "events": map[string]any{
+			streamUpdatedEvent: map[string]any{"status": "enabled"}}, "sub_id": opaque("stream-2")},
+		"no stream": {"jti": "u4", "events": map[string]any{
+			streamUpdatedEvent: map[string]any{"status": "enabled"}}, "sub_id": nil},
 	} {
 		if w := postSet(t, rs, signSet(t, p, changes)); w.Code != http.StatusBadRequest {
 			t.Errorf("%s: status %d", name, w.Code)
@@ -280,16 +322,25 @@ func TestEV2_AStreamThatFallsSilentIsDownAndShortensLifetimes(t *testing.T) {
 		t.Errorf("before it was up the limit was %v", first)
 	}
 	p.Mu.Lock()
-	p.Override["POST /poll"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+	p.Override["POST /poll"] = func(w http.ResponseWriter,
+		_ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
 	p.Mu.Unlock()
-	testkit.Eventually(t, "the stream is down", func() bool { return rs.Status().State == stateDown && last(l.Lifetimes()) == 5*time.Second })
+	testkit.Eventually(t, "the stream is down", func() bool {
+		return rs.Status().State == stateDown &&
+			last(l.Lifetimes()) == 5*time.Second
+	})
 	if rs.Status().LastOK.IsZero() || !strings.Contains(l.Log(), "stream of events is down") {
 		t.Errorf("%+v\n%s", rs.Status(), l.Log())
 	}
 	p.Mu.Lock()
 	delete(p.Override, "POST /poll")
 	p.Mu.Unlock()
-	testkit.Eventually(t, "the stream is up again", func() bool { return rs.Status().State == stateUp && last(l.Lifetimes()) == 0 })
+	testkit.Eventually(t, "the stream is up again", func() bool {
+		return rs.Status().State == stateUp &&
+			last(l.Lifetimes()) == 0
+	})
 }
 
 func TestEV2_APushThatIsNotVerifiedIsDown(t *testing.T) {

@@ -44,11 +44,12 @@ var (
 	errPending = errors.New("poll stream: events wait that cannot be judged or put in force")
 )
 
-// poll fetches events until ctx ends or the stream is gone. Events are acknowledged by the next poll, so that an event that
-// was not put in force is not lost.
+// poll fetches events until ctx ends or the stream is gone. Events are acknowledged by the next poll, so that an event
+// that was not put in force is not lost.
 func (s *Stream) poll(ctx context.Context) {
 	var b backoff
-	next := pollRequest{MaxEvents: maxEvents, ReturnImmediately: true} // the first one shows that the transmitter answers
+	// the first one shows that the transmitter answers
+	next := pollRequest{MaxEvents: maxEvents, ReturnImmediately: true}
 	for ctx.Err() == nil {
 		began := time.Now()
 		answer, err := s.pollOnce(ctx, next)

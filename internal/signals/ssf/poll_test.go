@@ -80,7 +80,8 @@ func TestPOLL1_BadEventsAreReportedWithTheirCode(t *testing.T) {
 	put(p, "misnamed", signSet(t, p, map[string]any{"jti": "set-9", "sub_id": opaque("")}))
 	put(p, "good", signSet(t, p, map[string]any{"jti": "good"}))
 	run(t, rs)
-	for id, code := range map[string]string{"garbage": codeRequest, "other-audience": codeAudience, "other-key": codeKey, "misnamed": codeRequest} {
+	for id, code := range map[string]string{"garbage": codeRequest, "other-audience": codeAudience,
+		"other-key": codeKey, "misnamed": codeRequest} {
 		testkit.Eventually(t, id+" is refused", func() bool { return refusedAs(p, id) == code })
 	}
 	testkit.Eventually(t, "the good one is acknowledged", func() bool { return acked(p, "good") })
@@ -242,7 +243,8 @@ func TestPOLL1_AServerThatHangsIsToldFromOneThatHasNoEvents(t *testing.T) {
 	if _, err := s.pollOnce(t.Context(), pollRequest{MaxEvents: 1}); !errors.Is(err, errNoAnswer) {
 		t.Errorf("a poll that waits: %v", err)
 	}
-	if _, err := s.pollOnce(t.Context(), pollRequest{MaxEvents: 1, ReturnImmediately: true}); authz.KindOf(err) != authz.Unavailable {
+	if _, err := s.pollOnce(t.Context(), pollRequest{MaxEvents: 1, ReturnImmediately: true}); authz.KindOf(
+		err) != authz.Unavailable {
 		t.Errorf("a poll that does not: %v", err)
 	}
 	run(t, rs)

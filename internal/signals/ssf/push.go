@@ -13,8 +13,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/signals"
 )
 
-// ServeHTTP receives a security event token by HTTP push: RFC 8935. The event is in force before the response is sent; a
-// repetition gets the same response.
+// ServeHTTP receives a security event token by HTTP push: RFC 8935. The event is in force before the response is sent;
+// a repetition gets the same response.
 func (s *Stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	err := s.receivePush(r)

@@ -78,7 +78,8 @@ func TestPUSH2_WhatIsNotInForceIsNotAccepted(t *testing.T) {
 
 func TestPUSH2_ATransmitterThatCannotBeAskedForItsKeysIsToSendAgain(t *testing.T) {
 	p := transmitter.New(t)
-	p.Override["GET /.well-known/ssf-configuration"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
+	p.Override["GET /.well-known/ssf-configuration"] =
+		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
 	rs, l := openFor(t, p, nil)
 	if w := postSet(t, rs, signSet(t, p, nil)); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("status %d", w.Code)
@@ -91,7 +92,8 @@ func TestPUSH3_AFailureIsJSONInALanguage(t *testing.T) {
 	rs, _ := openFor(t, p, nil)
 	w := postSet(t, rs, "garbage")
 	h := w.Header()
-	if w.Code != http.StatusBadRequest || h.Get("Content-Type") != "application/json" || h.Get("Content-Language") != "en" || h.Get("Cache-Control") != "no-store" {
+	if w.Code != http.StatusBadRequest || h.Get("Content-Type") != "application/json" ||
+		h.Get("Content-Language") != "en" || h.Get("Cache-Control") != "no-store" {
 		t.Errorf("status %d, header %v", w.Code, h)
 	}
 	if strings.Contains(w.Body.String(), "garbage") {
@@ -101,7 +103,8 @@ func TestPUSH3_AFailureIsJSONInALanguage(t *testing.T) {
 
 func TestPUSH3_ALargeBodyIsNotRead(t *testing.T) {
 	rs, _ := openFor(t, transmitter.New(t), nil)
-	if w := postSet(t, rs, strings.Repeat("a", signals.MaxTokenBytes+1)); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "too large") {
+	if w := postSet(t, rs, strings.Repeat("a", signals.MaxTokenBytes+1)); w.Code != http.StatusBadRequest ||
+		!strings.Contains(w.Body.String(), "too large") {
 		t.Errorf("status %d, %s", w.Code, w.Body)
 	}
 }
@@ -127,7 +130,8 @@ func TestEV2_AnEventThatIsNotInForceDoesNotShowThatPushesWork(t *testing.T) {
 		cfg.Audience = []string{transmitter.StreamAudience}
 	})
 	l.FailEvictions()
-	if w := postSet(t, rs, signSet(t, p, nil)); w.Code != http.StatusServiceUnavailable || rs.Status().State != stateDown {
+	if w := postSet(t, rs, signSet(t, p, nil)); w.Code != http.StatusServiceUnavailable ||
+		rs.Status().State != stateDown {
 		t.Errorf("status %d, %+v", w.Code, rs.Status())
 	}
 	l.AllowEvictions()
@@ -152,7 +156,8 @@ func TestSSF_ALateVerificationIsAccepted(t *testing.T) {
 	}
 	for i, state := range []string{states[1], states[0], states[0]} {
 		w := postSet(t, rs, signSet(t, p, map[string]any{
-			"jti": fmt.Sprint("v", i), "events": map[string]any{verificationEvent: map[string]any{"state": state}}, "sub_id": opaque("stream-1"),
+			"jti": fmt.Sprint("v", i), "events": map[string]any{verificationEvent: map[string]any{"state": state}},
+			"sub_id": opaque("stream-1"),
 		}))
 		if want := []int{202, 202, 400}[i]; w.Code != want {
 			t.Errorf("answer %d: status %d, %s", i, w.Code, w.Body)

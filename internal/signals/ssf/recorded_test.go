@@ -18,7 +18,8 @@ func replay(t testing.TB, r transmitter.Recording, at int64, change func(*Config
 	t.Helper()
 	issuer := transmitter.Issuer(t, r.Issuer)
 	issuer.JWKSURI = r.Issuer + "/jwks"
-	return openAt(t, issuer, change, signals.Deps{Now: func() time.Time { return time.Unix(at, 0) }, Transport: transmitter.Transport(r.Network)})
+	return openAt(t, issuer, change, signals.Deps{Now: func() time.Time { return time.Unix(at, 0) },
+		Transport: transmitter.Transport(r.Network)})
 }
 
 func TestRecordedSecurityEventsEvict(t *testing.T) {
@@ -28,11 +29,13 @@ func TestRecordedSecurityEventsEvict(t *testing.T) {
 		at   int64
 		want []authz.Revocation
 	}{
-		"98d-ssf-session-revoked-logout":     {1795352847, []authz.Revocation{{SessionID: "BE0WYuGjuWGwIVr57RYqpdZi"}, {Subject: alice}}},
+		"98d-ssf-session-revoked-logout": {1795352847,
+			[]authz.Revocation{{SessionID: "BE0WYuGjuWGwIVr57RYqpdZi"}, {Subject: alice}}},
 		"98e-ssf-session-revoked-admin-user": {1795352850, []authz.Revocation{{Subject: alice}}},
 		"98g-ssf-credential-change":          {1795352859, []authz.Revocation{{Subject: alice}}},
-		"98m-ssf-receiver-500":               {1795352901, []authz.Revocation{{SessionID: "_IATM7YdVP_RKtjiboRuwCxm"}, {Subject: alice}}},
-		"98l-ssf-verification-event":         {1795352901, nil},
+		"98m-ssf-receiver-500": {1795352901,
+			[]authz.Revocation{{SessionID: "_IATM7YdVP_RKtjiboRuwCxm"}, {Subject: alice}}},
+		"98l-ssf-verification-event": {1795352901, nil},
 	}
 	if len(cases) != len(rec.Posts) {
 		t.Errorf("%d recordings, %d expectations", len(rec.Posts), len(cases))
@@ -57,7 +60,8 @@ func TestRecordedSecurityEventsEvict(t *testing.T) {
 			transmitter.Wants(t, l, c.want...)
 
 			rs, l = replay(t, rec, c.at, func(cfg *Config) { config(cfg); cfg.Audience = []string{"rs-ssf"} })
-			if w := post(t, rs, p.ContentType, p.Authorization, p.Body); w.Code != http.StatusBadRequest || len(l.All()) != 0 {
+			if w := post(t, rs, p.ContentType, p.Authorization, p.Body); w.Code != http.StatusBadRequest ||
+				len(l.All()) != 0 {
 				t.Errorf("for another stream: status %d, evicted %v", w.Code, l.All())
 			}
 		})
@@ -99,7 +103,9 @@ func TestRecordedStreamsAreUnderstood(t *testing.T) {
 			cfg.Manage, cfg.Audience = "create", nil
 			cfg.AccessToken = testkit.SecretFile(t, "an-access-token")
 			change(cfg)
-		}, signals.Deps{Transport: transmitter.Transport(network), Now: func() time.Time { return time.Unix(1795352930, 0) }})
+		}, signals.Deps{Transport: transmitter.Transport(network), Now: func() time.Time {
+			return time.Unix(1795352930, 0)
+		}})
 	}
 	push, _ := open(func(cfg *Config) { cfg.EndpointURL = "http://127.0.0.1:18999/ssf" })
 	if err := push.setUp(t.Context()); err != nil {
@@ -128,7 +134,8 @@ func TestRecordedStreamsAreUnderstood(t *testing.T) {
 	if received != 1 || len(q.Ack) != 1 || q.Ack[0] != "3b6c5103-aaad-efa8-e54a-7a5cd5549e85" || len(q.SetErrs) != 0 {
 		t.Errorf("%d new, %+v", received, q)
 	}
-	transmitter.Wants(t, l, authz.Revocation{SessionID: "CblDXYQYtTaBEVup0tm0fU--"}, authz.Revocation{Subject: "a11ce000-0000-4000-8000-000000000001"})
+	transmitter.Wants(t, l, authz.Revocation{SessionID: "CblDXYQYtTaBEVup0tm0fU--"},
+		authz.Revocation{Subject: "a11ce000-0000-4000-8000-000000000001"})
 	if a, err = s.pollOnce(t.Context(), q.pollRequest); err != nil || len(a.Sets) != 0 {
 		t.Errorf("%v, %v", a, err)
 	}

@@ -109,7 +109,8 @@ func (s *Stream) requestVerification(ctx context.Context) error {
 	return s.fetchStatus(ctx, m)
 }
 
-// fetchStatus reads whether the transmitter sends events: SSF 1.0 section 8.1.2.1. A transmitter may have no such endpoint.
+// fetchStatus reads whether the transmitter sends events: SSF 1.0 section 8.1.2.1. A transmitter may have no such
+// endpoint.
 func (s *Stream) fetchStatus(ctx context.Context, m *metadata) error {
 	if m.Status == "" {
 		return nil
@@ -131,7 +132,8 @@ func (s *Stream) fetchStatus(ctx context.Context, m *metadata) error {
 	switch {
 	case err != nil:
 		return err
-	case r.Status != http.StatusOK || r.Over || !r.IsJSON() || json.Unmarshal(r.Body, &b) != nil || !isStatus(b.Status):
+	case r.Status != http.StatusOK || r.Over || !r.IsJSON() || json.Unmarshal(r.Body, &b) != nil ||
+		!isStatus(b.Status):
 		return unexpected(r, "the status of the stream is not to be had")
 	}
 	s.setStatus(b.Status)

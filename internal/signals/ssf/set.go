@@ -64,7 +64,8 @@ func (v verifier) verify(ctx context.Context, raw string) (set, error) {
 	return v.check(c)
 }
 
-// check validates the claims by RFC 8417 section 2.2 and SSF 1.0 section 4.1. An optional time that is malformed is ignored.
+// check validates the claims by RFC 8417 section 2.2 and SSF 1.0 section 4.1. An optional time that is malformed is
+// ignored.
 func (v verifier) check(c jose.Claims) (set, error) {
 	issued, hasIssued := signals.Time(c, "iat")
 	s := set{at: issued, subject: c.Value("sub_id"), events: c.Object("events")}

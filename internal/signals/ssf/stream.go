@@ -1,6 +1,6 @@
-// Package ssf receives security events by the OpenID Shared Signals Framework 1.0: CAEP and RISC events in security event
-// tokens (RFC 8417), by HTTP push (RFC 8935) or poll (RFC 8936). It manages its stream at the transmitter, has it verified,
-// and reports whether it works.
+// Package ssf receives security events by the OpenID Shared Signals Framework 1.0: CAEP and RISC events in security
+// event tokens (RFC 8417), by HTTP push (RFC 8935) or poll (RFC 8936). It manages its stream at the transmitter, has
+// it verified, and reports whether it works.
 package ssf
 
 import (
@@ -82,9 +82,11 @@ func New(cfg Config, deps Deps) (*Stream, error) {
 	if other {
 		issuer.Issuer = cfg.Transmitter
 	}
-	// An issuer identifier may be no URL. A transmitter needs one: its keys are found there, and access tokens are sent.
+	// An issuer identifier may be no URL. A transmitter needs one: its keys are found there, and access tokens are
+	// sent.
 	if !issuer.Discoverable() {
-		return nil, fmt.Errorf("shared_signals.transmitter: %q is no https URL, which its configuration must be read from",
+		return nil, fmt.Errorf("shared_signals.transmitter: %q is no https URL, which its configuration must be "+
+			"read from",
 			issuer.Issuer)
 	}
 	server := deps.Server
@@ -133,15 +135,16 @@ const (
 	isKnown
 )
 
-// receive verifies a security event token and puts it in force. It returns the identifier of the token, and a *setError
-// when the token is not valid, or an *authz.Error when it should be sent again.
+// receive verifies a security event token and puts it in force. It returns the identifier of the token, and a
+// *setError when the token is not valid, or an *authz.Error when it should be sent again.
 func (s *Stream) receive(ctx context.Context, raw string) (string, novelty, error) {
 	m, err := s.transmitter.metadata(ctx)
 	if err != nil {
 		return "", isNew, err
 	}
 	v := verifier{
-		issuer: s.transmitter.id, audience: s.audience(), algorithms: s.cfg.Algorithms, keys: s.keys, now: s.recorder.Now,
+		issuer: s.transmitter.id, audience: s.audience(), algorithms: s.cfg.Algorithms, keys: s.keys,
+		now: s.recorder.Now,
 	}
 	if len(v.audience) == 0 {
 		return "", isNew, authz.Errorf(authz.Unavailable, "take event: the stream is not set up yet")
@@ -208,7 +211,8 @@ func printable(event string) string {
 	return event
 }
 
-// planVerification accepts the states that were sent, and none, which a transmitter may send on its own: SSF 1.0 section
+// planVerification accepts the states that were sent, and none, which a transmitter may send on its own: SSF 1.0
+// section
 // 8.1.4.
 func (s *Stream) planVerification(e set) (func() error, error) {
 	var b struct {

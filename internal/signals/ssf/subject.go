@@ -63,8 +63,8 @@ const (
 	tenantRole
 )
 
-// read returns what a subject names, as revocations that overlap: the answers of one issuer name the session of a token,
-// those of another only its user.
+// read returns what a subject names, as revocations that overlap: the answers of one issuer name the session of a
+// token, those of another only its user.
 func (r subjectReader) read(raw jsontext.Value) ([]authz.Revocation, error) {
 	s, ok := readSubject(raw)
 	if !ok {
@@ -76,9 +76,9 @@ func (r subjectReader) read(raw jsontext.Value) ([]authz.Revocation, error) {
 	return r.simple(s, anyRole)
 }
 
-// complex returns the session and the user, because together they leave nothing out; the session alone where sessions are
-// known; and without either the application or the tenant. Members that narrow the subject further (a device, a group) are
-// not read, so that more is evicted than was meant, unless the transmitter declares them critical.
+// complex returns the session and the user, because together they leave nothing out; the session alone where sessions
+// are known; and without either the application or the tenant. Members that narrow the subject further (a device, a
+// group) are not read, so that more is evicted than was meant, unless the transmitter declares them critical.
 func (r subjectReader) complex(raw jsontext.Value) ([]authz.Revocation, error) {
 	members, _ := jose.ReadClaims(raw) // an object: its format was read
 	roles := map[string]role{

@@ -42,7 +42,8 @@ type transmitterClient struct {
 }
 
 // newTransmitterClient returns a client for the transmitter of an identifier. Close it.
-func newTransmitterClient(id string, server *oauth.Server, tokens *tokenSource, timeout time.Duration) *transmitterClient {
+func newTransmitterClient(id string, server *oauth.Server, tokens *tokenSource,
+	timeout time.Duration) *transmitterClient {
 	t := &transmitterClient{id: id, server: server, tokens: tokens, timeout: timeout}
 	t.kept = fetch.New(fetch.Config[*metadata]{
 		Name: fmt.Sprintf("read configuration of transmitter %q", id), Fetch: t.fetchMetadata, Timeout: timeout,

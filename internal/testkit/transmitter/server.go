@@ -1,5 +1,5 @@
-// Package transmitter is the other side of revocation signals, for tests: an authorization server that signs logouts and
-// transmits security events, recordings of real servers, and a ledger of what a receiver did.
+// Package transmitter is the other side of revocation signals, for tests: an authorization server that signs logouts
+// and transmits security events, recordings of real servers, and a ledger of what a receiver did.
 package transmitter
 
 import (
@@ -32,8 +32,8 @@ const (
 	Poll = "urn:ietf:rfc:8936"
 )
 
-// Server is an authorization server that transmits security events too, with a stream that can be pushed and polled. Its
-// exported fields are set before it is used, or with the lock.
+// Server is an authorization server that transmits security events too, with a stream that can be pushed and polled.
+// Its exported fields are set before it is used, or with the lock.
 type Server struct {
 	*httptest.Server
 	Signer *jose.Signer
@@ -91,7 +91,8 @@ func (p *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case "GET /.well-known/ssf-configuration":
 		m := map[string]any{
 			"issuer": p.URL, "jwks_uri": p.URL + "/jwks", "configuration_endpoint": p.URL + "/streams",
-			"status_endpoint": p.URL + "/status", "verification_endpoint": p.URL + "/verify", "delivery_methods_supported": []string{Push, Poll},
+			"status_endpoint": p.URL + "/status", "verification_endpoint": p.URL + "/verify",
+			"delivery_methods_supported": []string{Push, Poll},
 		}
 		p.Mu.Lock()
 		m = With(m, p.Metadata)
