@@ -20,8 +20,8 @@ const (
 	codeCompileBusy    = "compile_busy"
 )
 
-// maxCompilations is how many may run at once. One that does not end cannot be stopped, and takes a processor and memory
-// for as long as the process lives.
+// maxCompilations is how many may run at once. One that does not end cannot be stopped, and takes a processor and
+// memory for as long as the process lives.
 const maxCompilations = 4
 
 // Load reads and compiles the policies that cfg names, and asks the gates. It is the one way policies get into the
@@ -135,7 +135,9 @@ func newLoader(a *App) *loader {
 	l := &loader{
 		app: a, updates: make(chan update), ended: make(chan *compilation, maxCompilations),
 		timer: time.NewTimer(time.Hour), running: map[string]*compilation{},
-		compile: func(set *bundle.Set, ended chan<- *compilation) *compilation { return compileAside(a.cfg, set, ended) },
+		compile: func(set *bundle.Set, ended chan<- *compilation) *compilation {
+			return compileAside(a.cfg, set, ended)
+		},
 	}
 	l.timer.Stop()
 	metrics.NewGaugeFunc(a.metrics.Registerer(), "sidecar_app_late_compilations",

@@ -17,8 +17,10 @@ func TestData_ProblemsOfJSONHaveAPosition(t *testing.T) {
 		"rubbish at the end": {"{}\n}", "2:1: data_error: invalid character '}' at start of value"},
 		"invalid UTF-8":      {"{\"a\": \"\xff\"}", "1:8: data_error: invalid UTF-8"},
 		"empty":              {" \n", "1:1: data_error: the file is empty"},
-		"number too large":   {"{\"a\": [1,\n  1e999999999]}", "2:3: data_error: is a number with an exponent, or a count of digits, over 10000"},
-		"deep":               {"{\"a\": " + deep + "}", "1:263: data_error: values are nested more than 256 levels deep"},
+		"number too large": {"{\"a\": [1,\n  1e999999999]}",
+			"2:3: data_error: is a number with an exponent, or a count of digits, over 10000"},
+		"deep": {"{\"a\": " + deep + "}",
+			"1:263: data_error: values are nested more than 256 levels deep"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refused(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.json": c.text},
@@ -32,14 +34,16 @@ func TestData_JSONKeepsAllTypesAndTheSpellingOfNumbers(t *testing.T) {
 	if f != nil {
 		t.Fatalf("%+v", f)
 	}
-	want := map[string]any{"a": []any{json.Number("1.0"), json.Number("1e400"), true, false, nil, "é"}, "b": map[string]any{}, "c": []any{}}
+	want := map[string]any{"a": []any{json.Number("1.0"), json.Number("1e400"), true, false, nil, "é"},
+		"b": map[string]any{}, "c": []any{}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %#v", got)
 	}
 }
 
 func TestData_TopOfADirectoryMustBeAnObject(t *testing.T) {
-	refused(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.json": "[1]", "policies/list/data.json": "[1]"},
+	files := map[string]string{"policies/a.rego": rego, "policies/data.json": "[1]", "policies/list/data.json": "[1]"}
+	refused(t, onlyPolicies, files,
 		"policies/data.json: data_error: data at the top of a directory must be an object")
 }
 
@@ -85,7 +89,8 @@ func TestDocument_IsAllDataAndLeavesTheFilesAlone(t *testing.T) {
 			t.Errorf("document: %v", got)
 		}
 	}
-	if v := set.Bundles[0].Data[2].Value; !reflect.DeepEqual(v, map[string]any{"a": map[string]any{"x": json.Number("1")}}) {
+	unchanged := map[string]any{"a": map[string]any{"x": json.Number("1")}}
+	if v := set.Bundles[0].Data[2].Value; !reflect.DeepEqual(v, unchanged) {
 		t.Errorf("a file was changed: %v", v)
 	}
 }

@@ -107,7 +107,7 @@ type outOfRange struct{ offset int64 }
 
 func (outOfRange) Error() string { return jsonbound.TooLarge }
 
-// jsonProblem turns an error of the decoder into a message that is the same on each run, which its Error does not promise.
+// jsonProblem turns an error of the decoder into a message that is the same on each run, which its Error is not.
 func jsonProblem(raw []byte, dec *jsontext.Decoder, err error) *Problem {
 	offset, message := dec.InputOffset(), err.Error()
 	if se, ok := errors.AsType[*jsontext.SyntacticError](err); ok {

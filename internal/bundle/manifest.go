@@ -12,8 +12,9 @@ import (
 // package does not know is a problem: it may change what the bundle means.
 func (p *part) readManifest(f File, ps *Problems) {
 	if start := bytes.TrimLeft(f.Raw, " \t\r\n\ufeff"); len(start) > 0 && start[0] != '{' && start[0] != '[' {
-		ps.Add(f.Path, CodeManifest, `is no manifest of OPA, which is a JSON object: {"roots": ["app"]}; a list of files `+
-			"is what OPAL reads: list .manifest under policies.ignore, and the directory under policies.paths")
+		ps.Add(f.Path, CodeManifest, `is no manifest of OPA, which is a JSON object: {"roots": ["app"]}; `+
+			"a list of files is what OPAL reads: list .manifest under policies.ignore, "+
+			"and the directory under policies.paths")
 		return
 	}
 	value, bad := decodeJSON(f.Raw)

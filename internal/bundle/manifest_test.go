@@ -15,7 +15,8 @@ func ordersWith(manifest string) map[string]string {
 }
 
 func TestManifest_SaysWhatTheBundleIs(t *testing.T) {
-	files := ordersWith(`{"revision": "r7", "roots": ["/orders/", "shared/x"], "rego_version": 0, "metadata": {"team": ["a", 1]}}`)
+	files := ordersWith(`{"revision": "r7", "roots": ["/orders/", "shared/x"], "rego_version": 0,
+		"metadata": {"team": ["a", 1]}}`)
 	b := built(t, orders, files).Bundles[0]
 	want := Bundle{
 		Name: "bundles/orders", Revision: "r7", Roots: []string{"orders", "shared/x"},
@@ -52,7 +53,8 @@ func TestManifest_ChangesTheDigest(t *testing.T) {
 
 func TestManifest_ProblemsHaveAPosition(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"unknown member":   {"{\n \"reversion\": \"1\"}", `2:2: manifest_error: member "reversion" is not known: a manifest has revision, roots, rego_version and metadata`},
+		"unknown member": {"{\n \"reversion\": \"1\"}", `2:2: manifest_error: member "reversion" is not known: ` +
+			"a manifest has revision, roots, rego_version and metadata"},
 		"duplicate member": {`{"roots": [], "roots": []}`, `1:15: manifest_error: duplicate member "roots"`},
 		"revision":         {`{"revision": 1}`, `1:2: manifest_error: member "revision" must be a string`},
 		"metadata":         {`{"metadata": []}`, `1:2: manifest_error: member "metadata" must be an object`},
@@ -60,10 +62,13 @@ func TestManifest_ProblemsHaveAPosition(t *testing.T) {
 		"roots":            {`{"roots": "a"}`, `1:2: manifest_error: member "roots" must be an array of strings`},
 		"root":             {`{"roots": [null]}`, `1:2: manifest_error: member "roots" must be an array of strings`},
 		"null roots":       {`{"roots": null}`, `1:2: manifest_error: member "roots" must be an array of strings`},
-		"empty element":    {`{"roots": ["a//b"]}`, `1:2: manifest_error: member "roots" must not have empty elements, as "a//b" has`},
-		"overlap":          {`{"roots": ["a/b", "a"]}`, `1:2: manifest_error: member "roots" must not overlap, as "a" does with "a/b"`},
-		"wasm":             {`{"wasm": []}`, `1:2: manifest_error: member "wasm" is not supported`},
-		"file versions":    {`{"file_rego_versions": {}}`, `1:2: manifest_error: member "file_rego_versions" is not supported`},
+		"empty element": {`{"roots": ["a//b"]}`,
+			`1:2: manifest_error: member "roots" must not have empty elements, as "a//b" has`},
+		"overlap": {`{"roots": ["a/b", "a"]}`,
+			`1:2: manifest_error: member "roots" must not overlap, as "a" does with "a/b"`},
+		"wasm": {`{"wasm": []}`, `1:2: manifest_error: member "wasm" is not supported`},
+		"file versions": {`{"file_rego_versions": {}}`,
+			`1:2: manifest_error: member "file_rego_versions" is not supported`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refused(t, orders, ordersWith(c.text), "bundles/orders/.manifest:"+c.want)
@@ -98,7 +103,9 @@ func TestRoots_DataOfABundleStaysInside(t *testing.T) {
 }
 
 func TestRoots_BundleThatOwnsNothingHasNoData(t *testing.T) {
-	refused(t, sources{bundles: []string{"a"}}, map[string]string{"a/.manifest": `{"roots": []}`, "a/a.rego": rego, "a/data.json": `{"x": 1}`}, "a/data.json:1:2: roots_error: data.x is outside the roots of its bundle: none")
+	files := map[string]string{"a/.manifest": `{"roots": []}`, "a/a.rego": rego, "a/data.json": `{"x": 1}`}
+	refused(t, sources{bundles: []string{"a"}}, files,
+		"a/data.json:1:2: roots_error: data.x is outside the roots of its bundle: none")
 }
 
 func TestRoots_PlainDataStaysOutsideTheRootsOfBundles(t *testing.T) {
@@ -113,7 +120,10 @@ func TestRoots_PlainDataStaysOutsideTheRootsOfBundles(t *testing.T) {
 }
 
 func TestRoots_NoOtherDataBesideABundleThatOwnsEverything(t *testing.T) {
-	refused(t, sources{plain: []string{"policies"}, bundles: []string{"a"}}, map[string]string{"policies/a.rego": rego, "policies/data.yaml": "x: 1", "a/.manifest": "{}", "a/a.rego": rego},
+	files := map[string]string{
+		"policies/a.rego": rego, "policies/data.yaml": "x: 1", "a/.manifest": "{}", "a/a.rego": rego,
+	}
+	refused(t, sources{plain: []string{"policies"}, bundles: []string{"a"}}, files,
 		`policies/data.yaml:1:1: roots_error: data.x belongs to bundle a, whose roots are ""`)
 }
 

@@ -130,7 +130,7 @@ func (a *fixedAnswer) bound(ctx context.Context) authz.Confirmation {
 	return claims.Confirmation
 }
 
-// statedProof accepts the key of a token as shown where the case states that, and never verifies a proof of the request.
+// statedProof accepts the key of a token as shown where the case states that. It verifies no proof of the request.
 type statedProof struct {
 	*proof.Verifier // nil: nothing can be shown
 	key             string
@@ -159,7 +159,7 @@ func (s *statedProof) Verify(c authz.Confirmation, cred token.Credential, q *aut
 	return s.Verifier.Verify(c, cred, q, now)
 }
 
-// differences says, a line each, where d is not as stated.
+// differences has a line for everything in which d is not as stated.
 func (e *expectation) differences(d *authz.Decision) []string {
 	var out []string
 	differ := func(what string, got, want any) {
@@ -198,7 +198,7 @@ func (e *expectation) differences(d *authz.Decision) []string {
 	return out
 }
 
-// explanation is what the decision itself says about why it is as it is.
+// explanation is the reasons and the cause of a decision.
 func explanation(d *authz.Decision) []string {
 	var out []string
 	for _, r := range d.Reasons {

@@ -1,8 +1,8 @@
 // Package policytest runs the tests of policies: Rego tests, and suites of decisions written in YAML.
 //
-// Rego tests (rules named test_... in *_test.rego) look at rules one by one. Suites (*_suite.yaml) put whole requests to
-// the real decision point, in front of the real policy and the real reading of introspection answers, and compare what
-// callers would see. Both use policies exactly as serving does: strict, typed by the schema of the input, and with any
+// Rego tests (rules named test_... in *_test.rego) evaluate rules one by one. Suites (*_suite.yaml) put whole requests
+// to the real decision point, in front of the real policy and the real reading of introspection answers, and compare
+// what callers would see. Both use policies exactly as serving does: strict, typed by the schema of the input, and with any
 // failure of a builtin being an error.
 //
 //	set, err := dir.LoadWithTests(cfg)               // everything, with *_test.rego

@@ -22,7 +22,7 @@ const policy = `package authz
 # entrypoint: true
 decision := {"allow": true, "upstream_headers": {"X-Subject": input.token.subject.id}} if {
 	"read" in input.token.scopes
-} else := {"allow": false, "reasons": [{"code": "denied", "message": "read is needed"}], "context": {"age": input.token.age}}
+} else := {"allow": false, "reasons": [{"code": "denied", "message": "needs read"}], "context": {"age": input.token.age}}
 `
 
 // inside makes a working directory with files, "policies/authz.rego" among them unless it is given.
@@ -85,8 +85,13 @@ func same(t *testing.T, got, want string) {
 	}
 }
 
+const passing = `package authz_test
+
+test_reads if data.authz.decision.allow with input.token as {"scopes": ["read"], "subject": {"id": "a"}}
+`
+
 func TestRego_PassedTest(t *testing.T) {
-	r := only(t, ran(t, "package authz_test\n\ntest_reads if data.authz.decision.allow with input.token as {\"scopes\": [\"read\"], \"subject\": {\"id\": \"a\"}}\n").Results)
+	r := only(t, ran(t, passing).Results)
 	same(t, r.String(), "passed: data.authz_test: test_reads (policies/authz_test.rego:3)")
 	if r.Took <= 0 {
 		t.Error("no time was taken")
@@ -94,7 +99,14 @@ func TestRego_PassedTest(t *testing.T) {
 }
 
 func TestRego_FailedTestNamesTheExpression(t *testing.T) {
-	report := ran(t, "package authz_test\n\ntest_reads if {\n\tprint(\"scopes\", 1)\n\tdecision := data.authz.decision with input.token as {\"scopes\": [], \"age\": 1}\n\tdecision.allow == true\n}\n")
+	report := ran(t, `package authz_test
+
+test_reads if {
+	print("scopes", 1)
+	decision := data.authz.decision with input.token as {"scopes": [], "age": 1}
+	decision.allow == true
+}
+`)
 	same(t, only(t, report.Results).String(), `failed: data.authz_test: test_reads (policies/authz_test.rego:3)
     policies/authz_test.rego:6: does not hold: decision.allow == true
     print: scopes 1`)
@@ -111,8 +123,15 @@ func TestRego_TestThatIsFalse(t *testing.T) {
 }
 
 func TestRego_FailedCaseOfATableIsNamed(t *testing.T) {
-	r := only(t, ran(t, "package authz_test\n\ntest_table[name] if {\n\tsome name, n in {\"one\": 1, \"two\": 2}\n\tn == 1\n}\n").Results)
-	if r.Outcome != Failed || !slices.Contains(r.Output, "case failed: two") || slices.Contains(r.Output, "case failed: one") {
+	r := only(t, ran(t, `package authz_test
+
+test_table[name] if {
+	some name, n in {"one": 1, "two": 2}
+	n == 1
+}
+`).Results)
+	if r.Outcome != Failed || !slices.Contains(r.Output, "case failed: two") ||
+		slices.Contains(r.Output, "case failed: one") {
 		t.Errorf("got %s", r)
 	}
 }
@@ -132,7 +151,7 @@ func TestRego_TodoIsSkipped(t *testing.T) {
 }
 
 func TestRego_CoverageLeavesTestsOut(t *testing.T) {
-	report := ran(t, "package authz_test\n\ntest_reads if data.authz.decision.allow with input.token as {\"scopes\": [\"read\"], \"subject\": {\"id\": \"a\"}}\n")
+	report := ran(t, passing)
 	same(t, report.Coverage.String(), " 66.7% policies/authz.rego: 7\n 66.7% total")
 }
 
@@ -147,7 +166,8 @@ func TestRego_ProblemsOfCompilingAreAllSaidWithTheirPlace(t *testing.T) {
 	})
 	_, err := Rego(t.Context(), loaded(t), engineConfig)
 	ps, ok := errors.AsType[bundle.Problems](err)
-	if !ok || !strings.Contains(ps.Error(), "policies/authz_test.rego:3:11: rego_type_error: undefined function missing") {
+	if !ok ||
+		!strings.Contains(ps.Error(), "policies/authz_test.rego:3:11: rego_type_error: undefined function missing") {
 		t.Errorf("error is %T: %v", err, err)
 	}
 }
@@ -155,16 +175,19 @@ func TestRego_ProblemsOfCompilingAreAllSaidWithTheirPlace(t *testing.T) {
 func TestRego_UsesTheSchemaOfTheInput(t *testing.T) {
 	inside(t, map[string]string{"policies/authz.rego": "package authz\n\nallow if input.token.scpoes\n"})
 	_, err := Rego(t.Context(), loaded(t), engineConfig)
-	if err == nil || !strings.Contains(err.Error(), "policies/authz.rego:3:10: rego_type_error: undefined ref: input.token.scpoes") {
+	if err == nil ||
+		!strings.Contains(err.Error(), "policies/authz.rego:3:10: rego_type_error: undefined ref: input.token.scpoes") {
 		t.Errorf("error is %v", err)
 	}
 }
 
 func TestRego_ProblemsOfParsing(t *testing.T) {
-	inside(t, map[string]string{"policies/a_test.rego": "package a_test\n\ntest_x if {\n", "policies/b_test.rego": "# nothing\n"})
+	inside(t, map[string]string{"policies/a_test.rego": "package a_test\n\ntest_x if {\n",
+		"policies/b_test.rego": "# nothing\n"})
 	_, err := Rego(t.Context(), loaded(t), engineConfig)
 	ps, _ := errors.AsType[bundle.Problems](err)
-	if len(ps) < 2 || ps[0].File != "policies/a_test.rego" || ps[0].Row == 0 || ps[len(ps)-1].File != "policies/b_test.rego" {
+	if len(ps) < 2 || ps[0].File != "policies/a_test.rego" || ps[0].Row == 0 ||
+		ps[len(ps)-1].File != "policies/b_test.rego" {
 		t.Errorf("problems are:\n%v", err)
 	}
 }
@@ -186,8 +209,10 @@ func TestRego_PoliciesForTheDecisionLogSeeAnEvent(t *testing.T) {
 
 func seesAnEvent(t *testing.T, head string) {
 	inside(t, map[string]string{
-		"policies/mask.rego":      head + "package system.log\n\nmask contains \"/input/request\" if input.path == \"authz/decision\"\n",
-		"policies/mask_test.rego": "package mask_test\n\ntest_mask if data.system.log.mask with input as {\"path\": \"authz/decision\"}\n",
+		"policies/mask.rego": head + "package system.log\n\n" +
+			"mask contains \"/input/request\" if input.path == \"authz/decision\"\n",
+		"policies/mask_test.rego": "package mask_test\n\n" +
+			"test_mask if data.system.log.mask with input as {\"path\": \"authz/decision\"}\n",
 	})
 	report, err := Rego(t.Context(), loaded(t), engineConfig)
 	if err != nil || AnyFailed(report.Results) {

@@ -40,7 +40,7 @@ const maxSuiteBytes = 4 << 20
 //	cases:
 //	  - name: a reader reads
 //	    token: reader                 # none when left out
-//	    key: shown                    # the client shows the key that the token is bound to (cnf); withheld when left out
+//	    key: shown                    # the client shows the key of the token (cnf); withheld when left out
 //	    entrypoint: authz/decision    # the usual one when left out
 //	    request: {method: GET, url: /orders, headers: {x-tenant: acme}, source_ip: 10.1.2.3, body: text}
 //	    context: {any: json}
@@ -93,8 +93,7 @@ type expectation struct {
 }
 
 // LoadSuites reads the files in dirs whose names end in _suite.yaml or _suite.yml, except below hidden directories, in
-// the order of dirs and names. Its error is bundle.Problems: everything that is wrong, with its place. A key that is not
-// known is wrong.
+// the order of dirs and names. Its error is bundle.Problems, with everything that is wrong. Unknown keys are.
 func LoadSuites(dirs []string) ([]Suite, error) {
 	var suites []Suite
 	var problems bundle.Problems

@@ -78,12 +78,13 @@ func TestSuite_EveryDifferenceIsALine(t *testing.T) {
     headers: Retry-After: got [], want ["1"]
     upstream_headers: X-Subject: got [], want ["rita"]
     context: got {"age":0}, want {"age":1}
-    reason: denied: read is needed`)
+    reason: denied: needs read`)
 }
 
 func TestSuite_CauseOfARefusalIsShown(t *testing.T) {
 	r := decided(t, head+"  - {name: x, token: lost, request: {url: /a}, expect: {allow: true}}\n")
-	if got := strings.Join(r.Output, "\n"); !strings.Contains(got, "cause: ask about the token: the suite says that this fails") {
+	if got := strings.Join(r.Output, "\n"); !strings.Contains(got,
+		"cause: ask about the token: the suite says that this fails") {
 		t.Error(got)
 	}
 }
@@ -106,22 +107,27 @@ func TestSuite_ContextThatIsNotThere(t *testing.T) {
 func TestSuite_TokensCanFail(t *testing.T) {
 	for token, kind := range map[string]string{"lost": "unavailable", "refused": "misconfigured"} {
 		t.Run(token, func(t *testing.T) {
-			passes(t, head+"  - {name: x, token: "+token+", request: {url: /a}, expect: {kind: "+kind+", status: 503}}\n")
+			passes(t, head+"  - {name: x, token: "+token+", request: {url: /a}, "+
+				"expect: {kind: "+kind+", status: 503}}\n")
 		})
 	}
 }
 
 func TestSuite_CredentialNobodyKnowsIsInactive(t *testing.T) {
-	passes(t, head+"  - {name: x, request: {url: /a, headers: {Authorization: Bearer abc}}, expect: {kind: unauthenticated, reasons: [invalid_token]}}\n")
+	passes(t, head+"  - {name: x, request: {url: /a, headers: {Authorization: Bearer abc}}, "+
+		"expect: {kind: unauthenticated, reasons: [invalid_token]}}\n")
 }
 
 func TestSuite_RealmAndTokenReplaceTheConfiguration(t *testing.T) {
-	passes(t, "token: optional\nrealm: other\n"+head+"  - {name: x, request: {url: /a}, expect: {kind: deny, status: 401, challenge: 'Bearer realm=\"other\"'}}\n")
-	passes(t, "realm: other\n"+head+"  - {name: x, request: {url: /a}, expect: {kind: unauthenticated, challenge: 'Bearer realm=\"other\"'}}\n")
+	passes(t, "token: optional\nrealm: other\n"+head+"  - {name: x, request: {url: /a}, "+
+		"expect: {kind: deny, status: 401, challenge: 'Bearer realm=\"other\"'}}\n")
+	passes(t, "realm: other\n"+head+"  - {name: x, request: {url: /a}, "+
+		"expect: {kind: unauthenticated, challenge: 'Bearer realm=\"other\"'}}\n")
 }
 
 func TestSuite_IssuerShapesFacts(t *testing.T) {
-	passes(t, "issuer: {dialect: duende, issuer: 'https://a', audience: [other], absent_audience: refuse, tenant: [/t], roles: [/r]}\n"+head+
+	passes(t, "issuer: {dialect: duende, issuer: 'https://a', audience: [other], absent_audience: refuse, "+
+		"tenant: [/t], roles: [/r]}\n"+head+
 		"  - {name: x, token: reader, request: {url: /a}, expect: {kind: unauthenticated}}\n")
 }
 
@@ -164,15 +170,19 @@ func refused(t *testing.T, text string, want ...string) {
 
 func TestLoadSuites_UnknownKeysAreErrors(t *testing.T) {
 	refused(t, head+"  - {name: x, tokne: reader, request: {urll: /a}, expect: {alow: true}}\n",
-		`9:15: suite_error: unknown key "tokne" in a case, want one of context, entrypoint, expect, key, name, request, token`,
+		`9:15: suite_error: unknown key "tokne" in a case, `+
+			`want one of context, entrypoint, expect, key, name, request, token`,
 		`9:40: suite_error: unknown key "urll" in request, want one of body, headers, method, source_ip, url`,
 		`9:59: suite_error: expect has neither allow nor kind`,
-		`9:60: suite_error: unknown key "alow" in expect, want one of allow, challenge, context, headers, kind, reasons, status, upstream_headers`)
+		`9:60: suite_error: unknown key "alow" in expect, `+
+			`want one of allow, challenge, context, headers, kind, reasons, status, upstream_headers`)
 }
 
 func TestLoadSuites_WhatIsMissing(t *testing.T) {
-	refused(t, "cases: []\n", "1:1: suite_error: now is missing: a decision depends on its time", "1:1: suite_error: the suite has no cases", "1:1: suite_error: the suite has no name: suite is missing")
-	refused(t, head+"  - {request: {url: /a}}\n", "9:5: suite_error: the case expects nothing", "9:5: suite_error: the case has no name")
+	refused(t, "cases: []\n", "1:1: suite_error: now is missing: a decision depends on its time",
+		"1:1: suite_error: the suite has no cases", "1:1: suite_error: the suite has no name: suite is missing")
+	refused(t, head+"  - {request: {url: /a}}\n", "9:5: suite_error: the case expects nothing",
+		"9:5: suite_error: the case has no name")
 }
 
 func TestLoadSuites_WrongTypes(t *testing.T) {
@@ -203,7 +213,8 @@ cases:
 }
 
 func TestLoadSuites_Contradictions(t *testing.T) {
-	refused(t, head+"  - {name: x, request: {url: /a}, expect: {allow: true, kind: deny}}\n  - {name: x, name: y, request: {url: /b}, expect: {kind: deny}}\n",
+	refused(t, head+"  - {name: x, request: {url: /a}, "+
+		"expect: {allow: true, kind: deny}}\n  - {name: x, name: y, request: {url: /b}, expect: {kind: deny}}\n",
 		"9:43: suite_error: expect contradicts itself: allow is true and kind is deny",
 		"10:5: suite_error: there are two cases \"x\"", "10:15: suite_error: duplicate key \"name\", first on line 10")
 }
@@ -235,6 +246,7 @@ func TestLoadSuites_HiddenDirectoriesAreLeftAlone(t *testing.T) {
 
 func TestSuite_HeadersThatDifferInCaseAreJoinedAsInACall(t *testing.T) {
 	for range 20 { // maps have no order
-		passes(t, head+"  - {name: x, request: {url: /a, headers: {Authorization: Bearer a, authorization: Basic b}}, expect: {kind: malformed}}\n")
+		passes(t, head+"  - {name: x, request: {url: /a, headers: {Authorization: Bearer a, authorization: Basic b}}, "+
+			"expect: {kind: malformed}}\n")
 	}
 }

@@ -104,8 +104,8 @@ const (
 	maxExpansion = 100_000
 )
 
-// Parse returns the value of the one document in src, or nil when there is none. With the error of a second document the
-// node is that of the first.
+// Parse returns the value of the one document in src, or nil when there is none. With the error of a second document
+// the node is that of the first.
 func Parse(src []byte) (*Node, *Error) {
 	if err := checkText(src); err != nil {
 		return nil, err

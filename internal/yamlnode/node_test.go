@@ -27,9 +27,11 @@ func TestErrorsHaveAPosition(t *testing.T) {
 		"duplicate key":         {"a:\n  b: 1\n  c: 1\n  b: 2\n", "4:3: duplicate key \"b\", first on line 2"},
 		"key that is a number":  {"a:\n  404: x\n", "2:3: the key is not a string: put it in quotes"},
 		"key that is a list":    {"? [a]\n: x\n", "1:3: the key is not a string: put it in quotes"},
-		"merge key":             {"a: &a {x: 1}\nb:\n  <<: *a\n", "3:3: merge keys are not read: write the members out"},
-		"infinity":              {"a: [.inf]", "1:5: is not a number that JSON has"},
-		"number too large":      {"a:\n  b: !!float 1e999999999", "2:6: is a number with an exponent, or a count of digits, over 10000"},
+		"merge key": {"a: &a {x: 1}\nb:\n  <<: *a\n",
+			"3:3: merge keys are not read: write the members out"},
+		"infinity": {"a: [.inf]", "1:5: is not a number that JSON has"},
+		"number too large": {"a:\n  b: !!float 1e999999999",
+			"2:6: is a number with an exponent, or a count of digits, over 10000"},
 		"binary":                {"a: !!binary aGk=", "1:4: the tag !!binary is not known"},
 		"tag on a scalar":       {"a: !x y", "1:4: the tag !x is not known"},
 		"tag on a list":         {"a: !x [y]", "1:4: the tag !x is not known"},
@@ -55,7 +57,8 @@ func TestErrorsHaveAPosition(t *testing.T) {
 func TestAliasesCannotMultiplyWithoutEnd(t *testing.T) {
 	text := "a0: &a0 x\n"
 	for i := 1; i < 10; i++ {
-		text += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d,", i-1), 10), ","))
+		text += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d,",
+			i-1), 10), ","))
 	}
 	if _, err := Parse([]byte(text)); err == nil || err.Message != "aliases stand for more than 100000 values" {
 		t.Errorf("error is %v", err)
@@ -92,7 +95,8 @@ merge: <<
 		"text": "plain", "quoted": "5", "yes": "yes", "date": "2026-01-02", "dated": "2026-01-02",
 		"whole": json.Number("12345678901234567890123"), "fraction": json.Number("1.50"), "hex": json.Number("31"),
 		"spaced": json.Number("1000"), "big": json.Number("18446744073709551615"), "signed": json.Number("1"),
-		"short": json.Number("0.5"), "truth": true, "none": nil, "nothing": nil, "anchor": one, "alias": one, "merge": "<<",
+		"short": json.Number("0.5"), "truth": true, "none": nil, "nothing": nil, "anchor": one, "alias": one,
+		"merge": "<<",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %#v", got)
@@ -100,7 +104,8 @@ merge: <<
 }
 
 func TestANumberThatBeginsWithZeroIsAnError(t *testing.T) {
-	const want = "2:3: a number that begins with 0 is read as octal (010 is 8): quote it where it is a text, write 0o10 where octal is meant"
+	const want = "2:3: a number that begins with 0 is read as octal (010 is 8): quote it where it is a text, " +
+		"write 0o10 where octal is meant"
 	for _, number := range []string{"01067", "010115", "-007", "0_7"} {
 		if _, err := value([]byte("codes:\n- " + number + "\n")); err == nil || err.Error() != want {
 			t.Errorf("%s: error is %v", number, err)
@@ -131,7 +136,8 @@ func TestAnAliasIsWhereItIsUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := n.Members[1].Value
-	if x := b.Members[0]; b.Kind != Mapping || b.Line != 3 || x.Key.Line != 3 || x.Value.Items[0].Column != 4 || x.Value.Items[0].Text != "1" {
+	if x := b.Members[0]; b.Kind != Mapping || b.Line != 3 || x.Key.Line != 3 || x.Value.Items[0].Column != 4 ||
+		x.Value.Items[0].Text != "1" {
 		t.Errorf("the alias is %+v", b)
 	}
 }

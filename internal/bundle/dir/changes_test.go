@@ -19,7 +19,8 @@ func TestChanges_AreOverAfterTwoEqualReadingsAndAQuietTime(t *testing.T) {
 			{at: 0}, {at: d, hash: "a", left: d}, {at: 2 * d, hash: "a"},
 		},
 		"a change between two readings": {
-			{at: 0}, {at: d, hash: "a", left: d}, {at: d + 50}, {at: 2 * d, hash: "a", left: 2 * d}, {at: 5 * d, hash: "a"},
+			{at: 0}, {at: d, hash: "a", left: d}, {at: d + 50},
+			{at: 2 * d, hash: "a", left: 2 * d}, {at: 5 * d, hash: "a"},
 		},
 		"readings that differ, without events": {
 			{at: 0}, {at: 0, hash: "a", left: 2 * d}, {at: 2 * d, hash: "b", left: 6 * d}, {at: 8 * d, hash: "b"},

@@ -21,7 +21,8 @@ func TestLoad_NamesThatAreNearlyThoseOfPolicyOrDataAreProblems(t *testing.T) {
 		"policies/z/data.yaml.1": "{}",
 	})
 	hint := func(names string) string {
-		return "name_error: the name is nearly that of a data file, and the file would be ignored: rename it to " + names + ", or list it under policies.ignore"
+		return "name_error: the name is nearly that of a data file, and the file would be ignored: rename it to " +
+			names + ", or list it under policies.ignore"
 	}
 	refused(t, onlyPolicies,
 		"policies/Data.yml: "+hint("data.yml"),
@@ -50,7 +51,8 @@ func TestLoad_FilesOfOtherToolsAreLeftOutWithANotice(t *testing.T) {
 	must(t, err)
 	hint := "name_error: ignored: only data.json and data.yaml are read as data, and the folder says where it goes "
 	want := strings.Join([]string{
-		"policies/bundle.tar.gz: name_error: ignored: archives are not read; unpack it into a folder, and name that under policies.bundles",
+		"policies/bundle.tar.gz: name_error: ignored: archives are not read; unpack it into a folder, " +
+			"and name that under policies.bundles",
 		"policies/docker-compose.yml: " + hint + "(docker-compose/data.yml)",
 		"policies/node_modules: name_error: ignored: packages of Node.js",
 		"policies/package.json: " + hint + "(package/data.json)",
@@ -91,7 +93,8 @@ func TestLoad_WhatIsToBeIgnoredIsNotLookedAt(t *testing.T) {
 func TestConfig_PatternsThatAreNoneAreFaults(t *testing.T) {
 	inside(t, map[string]string{"policies/a.rego": rego})
 	var keys []string
-	Config{Paths: []string{"policies"}, Ignore: []string{"ok", "[", "", "/"}}.Check(func(key, _, _ string) { keys = append(keys, key) })
+	cfg := Config{Paths: []string{"policies"}, Ignore: []string{"ok", "[", "", "/"}}
+	cfg.Check(func(key, _, _ string) { keys = append(keys, key) })
 	if want := []string{"ignore[1]", "ignore[2]", "ignore[3]"}; !slices.Equal(keys, want) {
 		t.Errorf("faults at %q", keys)
 	}

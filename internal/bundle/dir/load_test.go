@@ -180,7 +180,8 @@ func TestLoad_FollowsLinksToFilesAndDirectories(t *testing.T) {
 	if got := paths(set.Bundles[0].Modules); got != "policies/a.rego policies/b.rego" {
 		t.Errorf("modules: %s", got)
 	}
-	if want := map[string]any{"facts": map[string]any{"x": json.Number("1")}}; !reflect.DeepEqual(set.Document(), want) {
+	want := map[string]any{"facts": map[string]any{"x": json.Number("1")}}
+	if !reflect.DeepEqual(set.Document(), want) {
 		t.Errorf("document: %v", set.Document())
 	}
 }
@@ -206,10 +207,14 @@ func TestLoad_BoundsWhatItReads(t *testing.T) {
 		lim  limits
 		want string
 	}{
-		"one file":  {limits{file: 100, total: 1000, depth: 9, entries: 99}, "policies/long/long.rego: limit_error: the file holds more than 100 bytes"},
-		"all files": {limits{file: 200, total: 150, depth: 9, entries: 99}, "policies: limit_error: all files together hold 159 bytes, more than 150"},
-		"depth":     {limits{file: 200, total: 1000, depth: 2, entries: 99}, "policies/1/2/3: limit_error: the directory is more than 2 levels deep"},
-		"names":     {limits{file: 200, total: 1000, depth: 9, entries: 5}, "policies: limit_error: there are more than 5 files and directories"},
+		"one file": {limits{file: 100, total: 1000, depth: 9, entries: 99},
+			"policies/long/long.rego: limit_error: the file holds more than 100 bytes"},
+		"all files": {limits{file: 200, total: 150, depth: 9, entries: 99},
+			"policies: limit_error: all files together hold 159 bytes, more than 150"},
+		"depth": {limits{file: 200, total: 1000, depth: 2, entries: 99},
+			"policies/1/2/3: limit_error: the directory is more than 2 levels deep"},
+		"names": {limits{file: 200, total: 1000, depth: 9, entries: 5},
+			"policies: limit_error: there are more than 5 files and directories"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := load(onlyPolicies, policies, c.lim); err == nil || err.Error() != c.want {
@@ -255,7 +260,8 @@ func TestLoad_ManifestIsNeededAtTheTopOfABundleOnly(t *testing.T) {
 
 func TestLoad_ManifestAloneIsAnEmptyBundle(t *testing.T) {
 	inside(t, map[string]string{"a/.manifest": "{}"})
-	refused(t, Config{Bundles: []string{"a"}}, "a: directory_error: the directory holds no *.rego and no data.json or data.yaml")
+	refused(t, Config{Bundles: []string{"a"}},
+		"a: directory_error: the directory holds no *.rego and no data.json or data.yaml")
 }
 
 func TestLoad_ReportsAllProblemsInOrder(t *testing.T) {
@@ -271,7 +277,8 @@ func TestLoad_ReportsAllProblemsInOrder(t *testing.T) {
 		file, _, _ := strings.Cut(line, ":")
 		files = append(files, file)
 	}
-	if got := strings.Join(files, " "); got != "bundles/x bundles/x/.manifest gone policies/a/data.yaml policies/date.yaml policies/z/data.json" {
+	const want = "bundles/x bundles/x/.manifest gone policies/a/data.yaml policies/date.yaml policies/z/data.json"
+	if got := strings.Join(files, " "); got != want {
 		t.Errorf("files: %s\n%s", got, err)
 	}
 }

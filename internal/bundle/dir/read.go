@@ -55,13 +55,14 @@ func read(l listing, lim limits) reading {
 			ps.Add(e.path, bundle.CodeRead, "%s", cause(err))
 		default:
 			files := &r.contents.Sources[e.source].Files
-			*files = append(*files, bundle.SourceFile{File: bundle.File{Path: e.path, Raw: raw}, Kind: e.kind, Dirs: e.rel})
+			file := bundle.File{Path: e.path, Raw: raw}
+			*files = append(*files, bundle.SourceFile{File: file, Kind: e.kind, Dirs: e.rel})
 		}
 	}
 	for _, e := range l.temporary {
 		if r.unfinished == nil && isWritten(e.file) {
-			r.unfinished = unfinished(e, "a process writes this file, which is called like one that is about to take the "+
-				"place of another")
+			r.unfinished = unfinished(e, "a process writes this file, which is called like one that is about to "+
+				"take the place of another")
 		}
 	}
 	return r.finish(ps)

@@ -10,11 +10,13 @@ func TestRemaining_NamesTheDataOfFilesWithProblemsAsLost(t *testing.T) {
 		files map[string]string
 		lost  string
 	}{
-		"nothing":        {map[string]string{"policies/data.json": "{}"}, "[]"},
-		"a data file":    {map[string]string{"policies/a/b/data.yaml": "x: ["}, "[[a b]]"},
-		"at the top":     {map[string]string{"policies/data.json": "[]"}, "[[]]"},
-		"a name":         {map[string]string{"policies/a/Data.json": "{}"}, "[[a]]"},
-		"a conflict":     {map[string]string{"policies/a/data.json": `{"x":1}`, "policies/data.json": `{"a":{"x":2}}`}, "[[]]"},
+		"nothing":     {map[string]string{"policies/data.json": "{}"}, "[]"},
+		"a data file": {map[string]string{"policies/a/b/data.yaml": "x: ["}, "[[a b]]"},
+		"at the top":  {map[string]string{"policies/data.json": "[]"}, "[[]]"},
+		"a name":      {map[string]string{"policies/a/Data.json": "{}"}, "[[a]]"},
+		"a conflict": {
+			map[string]string{"policies/a/data.json": `{"x":1}`, "policies/data.json": `{"a":{"x":2}}`}, "[[]]",
+		},
 		"a module":       {map[string]string{"policies/p.Rego": "package p"}, "[[]]"},
 		"no directory":   {map[string]string{"elsewhere/p.rego": "package p"}, "[[]]"},
 		"two data files": {map[string]string{"policies/a/data.yaml": "x: [", "policies/b/data.json": "{"}, "[[a] [b]]"},
@@ -32,7 +34,8 @@ func TestRemaining_NamesTheDataOfFilesWithProblemsAsLost(t *testing.T) {
 			if got := fmt.Sprint(r.Lost); got != c.lost {
 				t.Errorf("lost %s, want %s", got, c.lost)
 			}
-			if len(r.Set.Bundles) != 1 || name != "no directory" && paths(r.Set.Bundles[0].Modules) != "policies/authz.rego" {
+			if len(r.Set.Bundles) != 1 || name != "no directory" &&
+				paths(r.Set.Bundles[0].Modules) != "policies/authz.rego" {
 				t.Errorf("the set has %v", r.Set.Bundles)
 			}
 		})

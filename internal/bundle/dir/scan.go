@@ -50,7 +50,8 @@ func (l listing) same(m listing) bool {
 }
 
 func sameFile(a, b fs.FileInfo) bool {
-	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && changedAt(a).Equal(changedAt(b))
+	return os.SameFile(a, b) && a.Size() == b.Size() &&
+		a.ModTime().Equal(b.ModTime()) && changedAt(a).Equal(changedAt(b))
 }
 
 // list lists everything that cfg names. It reads directories only.
@@ -241,7 +242,8 @@ func (w *walk) nested() {
 			case at[i] == at[j] && i < j:
 				w.problems.Add(b.name, bundle.CodeDirectory, "the directory is configured twice, also as %s", a.name)
 			case strings.HasPrefix(at[j], strings.TrimSuffix(at[i], "/")+"/"):
-				w.problems.Add(b.name, bundle.CodeDirectory, "the directory is inside %s, which is configured too", a.name)
+				w.problems.Add(b.name, bundle.CodeDirectory,
+					"the directory is inside %s, which is configured too", a.name)
 			}
 		}
 	}

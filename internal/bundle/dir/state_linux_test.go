@@ -93,8 +93,8 @@ func TestOpenForWriting_TakesNothingFromOthers(t *testing.T) {
 	}
 }
 
-// TestWatch_ASetThatIsCopiedBesideAndRenamedIsReportedWhole: as rsync does, one file after the other, each slower than any
-// quiet time. Between two of them the next is being written under another name.
+// TestWatch_ASetThatIsCopiedBesideAndRenamedIsReportedWhole: as rsync does, one file after the other, each slower than
+// any quiet time. Between two of them the next is being written under another name.
 func TestWatch_ASetThatIsCopiedBesideAndRenamedIsReportedWhole(t *testing.T) {
 	names := []string{"a.rego", "b.rego", "c.rego"}
 	inside(t, map[string]string{"policies/a.rego": "one", "policies/b.rego": "one", "policies/c.rego": "one"})
@@ -129,8 +129,10 @@ func TestWatch_ASetThatIsCopiedBesideAndRenamedIsReportedWhole(t *testing.T) {
 
 func TestTemporary_KnowsTheNamesOfFilesThatAreAboutToBeRenamed(t *testing.T) {
 	for name, want := range map[string]bool{
-		".a.rego.Ab3xYz": true, "a.rego.part": true, ".data.json.x1y2z3": true, "data.yaml.tmp": true, "a_test.rego.tmp": true,
-		".a.rego.swp": false, ".a.rego.kate-swp": false, ".#a.rego": false, "a.rego~": false, "notes.txt.part": false, "a.rego": false, ".manifest": false,
+		".a.rego.Ab3xYz": true, "a.rego.part": true, ".data.json.x1y2z3": true, "data.yaml.tmp": true,
+		"a_test.rego.tmp": true,
+		".a.rego.swp":     false, ".a.rego.kate-swp": false, ".#a.rego": false, "a.rego~": false,
+		"notes.txt.part": false, "a.rego": false, ".manifest": false,
 	} {
 		if temporary(name) != want {
 			t.Errorf("%s: %v", name, !want)

@@ -142,7 +142,10 @@ func TestWatch_FilesBesideAreIrrelevant(t *testing.T) {
 	dir, err := os.Getwd()
 	must(t, err)
 	must(t, os.WriteFile("policies/notes.txt", nil, 0o600))
-	for name, want := range map[string]relevance{"/neighbour": irrelevant, "/policies": possible, "/policies/x": possible, "/policies/notes.txt": irrelevant, "/policies/a.rego": certain} {
+	for name, want := range map[string]relevance{
+		"/neighbour": irrelevant, "/policies": possible, "/data.json": possible,
+		"/policies/x": possible, "/policies/notes.txt": irrelevant, "/policies/a.rego": certain,
+	} {
 		if got := e.relevance(fsnotify.Event{Name: dir + name}); got != want {
 			t.Errorf("%s: %v", name, got)
 		}
