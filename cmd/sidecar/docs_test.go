@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -52,8 +51,7 @@ func TestEveryConfigurationOfIssuersPassesCheck(t *testing.T) {
 			t.Errorf("exit %d\n%s%s\n%s", code, out, errs, src)
 		}
 	}
-	field, _ := reflect.TypeFor[dialect.Config]().FieldByName("Dialect")
-	for name := range strings.SplitSeq(field.Tag.Get("enum"), "|") {
+	for _, name := range (dialect.Config{}).Words("dialect") {
 		if !shown[name] {
 			t.Errorf("no configuration has dialect %s", name)
 		}

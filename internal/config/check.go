@@ -16,8 +16,7 @@ import (
 // meaning reports a fault that conf.Check found, unless the key already had a fault when it was decoded: its value is then
 // the default.
 func (r *reader) meaning(key, cause, hint string) {
-	repeated := slices.ContainsFunc(r.faults, func(f Fault) bool { return f.Key == key && f.Cause == cause })
-	if !r.unread[key] && !repeated {
+	if !r.unread[key] {
 		r.fault(key, cause, hint)
 	}
 }

@@ -3,11 +3,11 @@ package issuer
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
@@ -24,11 +24,8 @@ const maxStaticBytes = 1 << 20
 // Of cfg only what shapes claims is looked at: dialect, issuer, match.issuers, audience, absent_audience,
 // tenant, roles, not_before_leeway and max_response_bytes. The error lists their faults.
 func Static(cfg Config, answer []byte) (introspect.Introspector, error) {
-	var faults []error
-	fault := func(key, cause, _ string) { faults = append(faults, fmt.Errorf("%s: %s", key, cause)) }
-	cfg.Dialect.Check(fault)
-	if len(faults) > 0 {
-		return nil, fmt.Errorf("check issuer %q: %w", cfg.Endpoint.Name, errors.Join(faults...))
+	if err := conf.Validate(cfg.Dialect); err != nil {
+		return nil, fmt.Errorf("check issuer %q: %w", cfg.Endpoint.Name, err)
 	}
 	limit := cfg.Endpoint.MaxResponseBytes
 	if limit == 0 {
