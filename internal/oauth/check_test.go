@@ -9,6 +9,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // faults returns what Check complains about, "key: cause", in order.
@@ -133,39 +134,39 @@ func TestFaultsOfTheClient(t *testing.T) {
 }
 
 func TestNewRefusesWhatItCannotUse(t *testing.T) {
-	p, other := selfSigned(t), selfSigned(t)
+	p, other := testkit.SelfSigned(t), testkit.SelfSigned(t)
 	certificate := func(certificate, key string) func(*oauth.Config) {
 		return func(c *oauth.Config) {
-			c.Client = oauth.Client{Auth: "tls_client_auth", ID: "rs", CertificateFile: file(t, "c.pem", certificate), CertificateKey: secretFile(t, key)}
+			c.Client = oauth.Client{Auth: "tls_client_auth", ID: "rs", CertificateFile: testkit.TempFile(t, "c.pem", certificate), CertificateKey: testkit.SecretFile(t, key)}
 		}
 	}
 	for name, change := range map[string]func(*oauth.Config){
 		"a secret that is not there":  func(c *oauth.Config) { c.Client.Secret.File = "/nowhere/at/all" },
-		"an empty secret":             func(c *oauth.Config) { c.Client.Secret = secretFile(t, "") },
-		"a bearer token with a space": func(c *oauth.Config) { c.Client = oauth.Client{Auth: "bearer", Secret: secretFile(t, "a b")} },
+		"an empty secret":             func(c *oauth.Config) { c.Client.Secret = testkit.SecretFile(t, "") },
+		"a bearer token with a space": func(c *oauth.Config) { c.Client = oauth.Client{Auth: "bearer", Secret: testkit.SecretFile(t, "a b")} },
 		"a key that is none": func(c *oauth.Config) {
-			c.Client = oauth.Client{Auth: "private_key_jwt", ID: "rs", Key: secretFile(t, "x")}
+			c.Client = oauth.Client{Auth: "private_key_jwt", ID: "rs", Key: testkit.SecretFile(t, "x")}
 		},
 		"a key of another algorithm": func(c *oauth.Config) {
-			c.Client = oauth.Client{Auth: "private_key_jwt", ID: "rs", Key: secretFile(t, p.key), SigningAlg: "RS256"}
+			c.Client = oauth.Client{Auth: "private_key_jwt", ID: "rs", Key: testkit.SecretFile(t, p.KeyPEM(t)), SigningAlg: "RS256"}
 		},
-		"a certificate and another key":  certificate(p.certificate, other.key),
-		"a certificate without a key":    certificate(p.certificate, "x"),
-		"no certificate":                 certificate("x", p.key),
-		"a certificate chain cut off":    certificate(p.certificate+other.certificate[:100], p.key),
+		"a certificate and another key":  certificate(p.PEM(), other.KeyPEM(t)),
+		"a certificate without a key":    certificate(p.PEM(), "x"),
+		"no certificate":                 certificate("x", p.KeyPEM(t)),
+		"a certificate chain cut off":    certificate(p.PEM()+other.PEM()[:100], p.KeyPEM(t)),
 		"authorities that are not there": func(c *oauth.Config) { c.CAFile = "/nowhere/at/all" },
-		"authorities that are none":      func(c *oauth.Config) { c.CAFile = file(t, "ca.pem", "no certificate") },
-		"authorities cut off":            func(c *oauth.Config) { c.CAFile = file(t, "ca.pem", p.certificate+other.certificate[:100]) },
-		"authorities without end":        func(c *oauth.Config) { c.CAFile = file(t, "ca.pem", strings.Repeat("a", 4<<20+1)) },
+		"authorities that are none":      func(c *oauth.Config) { c.CAFile = testkit.TempFile(t, "ca.pem", "no certificate") },
+		"authorities cut off":            func(c *oauth.Config) { c.CAFile = testkit.TempFile(t, "ca.pem", p.PEM()+other.PEM()[:100]) },
+		"authorities without end":        func(c *oauth.Config) { c.CAFile = testkit.TempFile(t, "ca.pem", strings.Repeat("a", 4<<20+1)) },
 		"a folder of authorities":        func(c *oauth.Config) { c.CAFile = t.TempDir() },
 	} {
-		cfg := checked(oauth.Client{ID: "rs", Secret: secretFile(t, "s")})
+		cfg := checked(oauth.Client{ID: "rs", Secret: testkit.SecretFile(t, "s")})
 		change(&cfg)
 		s, err := oauth.New(cfg, oauth.Deps{})
 		if err == nil {
 			s.Close()
 			t.Errorf("%s is taken", name)
-		} else if strings.Contains(err.Error(), "no certificate\n") || strings.Contains(err.Error(), p.key[40:60]) {
+		} else if strings.Contains(err.Error(), "no certificate\n") || strings.Contains(err.Error(), p.KeyPEM(t)[40:60]) {
 			t.Errorf("%s is quoted: %v", name, err)
 		}
 	}

@@ -11,20 +11,21 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // methods are clients of every method that needs no token endpoint.
 func methods(t *testing.T) map[string]oauth.Client {
-	p := selfSigned(t)
-	certificate, key := file(t, "client.pem", p.certificate), secretFile(t, p.key)
+	p := testkit.SelfSigned(t)
+	certificate, key := testkit.TempFile(t, "client.pem", p.PEM()), testkit.SecretFile(t, p.KeyPEM(t))
 	return map[string]oauth.Client{
-		"client_secret_basic":         {ID: testID, Secret: secretFile(t, testSecret)},
-		"client_secret_post":          {ID: testID, Secret: secretFile(t, testSecret)},
-		"client_secret_jwt":           {ID: testID, Secret: secretFile(t, testSecret)},
-		"private_key_jwt":             {ID: testID, Key: secretFile(t, keyPEM(t, privateKeys()["ES256"])), KeyID: "k1"},
+		"client_secret_basic":         {ID: testID, Secret: testkit.SecretFile(t, testSecret)},
+		"client_secret_post":          {ID: testID, Secret: testkit.SecretFile(t, testSecret)},
+		"client_secret_jwt":           {ID: testID, Secret: testkit.SecretFile(t, testSecret)},
+		"private_key_jwt":             {ID: testID, Key: testkit.SecretFile(t, testkit.KeyPEM(t, testkit.FixedKey(t, "ES256"))), KeyID: "k1"},
 		"tls_client_auth":             {ID: testID, CertificateFile: certificate, CertificateKey: key},
 		"self_signed_tls_client_auth": {ID: testID, CertificateFile: certificate, CertificateKey: key},
-		"bearer":                      {Secret: secretFile(t, "rs-token.~+/=")},
+		"bearer":                      {Secret: testkit.SecretFile(t, "rs-token.~+/=")},
 		"none":                        {},
 	}
 }
@@ -58,7 +59,7 @@ func TestCA1_EveryRequestShowsExactlyOneMethod(t *testing.T) {
 func TestCA2_BasicEncodesIDAndSecretSeparately(t *testing.T) {
 	u := serve(t, active)
 	cfg := u.config(t)
-	cfg.Client.Secret = secretFile(t, "s3cr:t+ %/ü")
+	cfg.Client.Secret = testkit.SecretFile(t, "s3cr:t+ %/ü")
 	q := u.observed(t, cfg)
 	scheme, credentials, _ := strings.Cut(q.Header.Get("Authorization"), " ")
 	b, err := base64.StdEncoding.DecodeString(credentials)
@@ -119,7 +120,7 @@ func TestCA5_AnAssertionComesWithItsTypeAndTheSameClient(t *testing.T) {
 	if got := q.form.Get("client_assertion_type"); got != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
 		t.Errorf("type %q", got)
 	}
-	claims, _ := claimsOf(t, q.form.Get("client_assertion"), privateKeys()["ES256"].Public())
+	claims, _ := claimsOf(t, q.form.Get("client_assertion"), testkit.FixedKey(t, "ES256").Public())
 	if q.form.Get("client_id") != claims["sub"] {
 		t.Errorf("client_id %q", q.form.Get("client_id"))
 	}
@@ -127,7 +128,7 @@ func TestCA5_AnAssertionComesWithItsTypeAndTheSameClient(t *testing.T) {
 
 func TestCA6_AnAssertionIsShortLivedAndSaysWhoItIsOf(t *testing.T) {
 	u := serve(t, active)
-	claims, _ := claimsOf(t, u.observed(t, signing(t, u)).form.Get("client_assertion"), privateKeys()["ES256"].Public())
+	claims, _ := claimsOf(t, u.observed(t, signing(t, u)).form.Get("client_assertion"), testkit.FixedKey(t, "ES256").Public())
 	if claims["iss"] != testID || claims["sub"] != testID || len(claims) != 6 {
 		t.Errorf("claims %v", claims)
 	}
@@ -142,7 +143,7 @@ func TestCA6_AnAssertionIsShortLivedAndSaysWhoItIsOf(t *testing.T) {
 
 func TestCA7_TheAudienceIsTheIssuerAlone(t *testing.T) {
 	u := serve(t, active)
-	claims, header := claimsOf(t, u.observed(t, signing(t, u)).form.Get("client_assertion"), privateKeys()["ES256"].Public())
+	claims, header := claimsOf(t, u.observed(t, signing(t, u)).form.Get("client_assertion"), testkit.FixedKey(t, "ES256").Public())
 	if claims["aud"] != u.URL || header.ExtraHeaders["typ"] != "client-authentication+jwt" {
 		t.Errorf("aud %v, typ %v", claims["aud"], header.ExtraHeaders)
 	}
@@ -152,7 +153,7 @@ func TestCA7_OldServersGetWhatTheyWant(t *testing.T) {
 	u := serve(t, active)
 	cfg := signing(t, u)
 	cfg.Issuer, cfg.Client.AssertionAudience, cfg.Client.AssertionType = "", "https://as.example/token", "JWT"
-	claims, header := claimsOf(t, u.observed(t, cfg).form.Get("client_assertion"), privateKeys()["ES256"].Public())
+	claims, header := claimsOf(t, u.observed(t, cfg).form.Get("client_assertion"), testkit.FixedKey(t, "ES256").Public())
 	if claims["aud"] != "https://as.example/token" || header.ExtraHeaders["typ"] != "JWT" {
 		t.Errorf("aud %v, typ %v", claims["aud"], header.ExtraHeaders)
 	}
@@ -160,17 +161,18 @@ func TestCA7_OldServersGetWhatTheyWant(t *testing.T) {
 
 func TestCA8_KeysSignByTheirUsualAlgorithmAndNameThemselves(t *testing.T) {
 	u := serve(t, active)
-	for alg, key := range privateKeys() {
+	for _, alg := range []string{"RS256", "ES256", "ES384", "ES512", "EdDSA"} {
+		key := testkit.FixedKey(t, alg)
 		cfg := signing(t, u)
-		cfg.Client.Key, cfg.Client.SigningAlg = secretFile(t, keyPEM(t, key)), "auto"
+		cfg.Client.Key, cfg.Client.SigningAlg = testkit.SecretFile(t, testkit.KeyPEM(t, key)), "auto"
 		_, header := claimsOf(t, u.observed(t, cfg).form.Get("client_assertion"), key.Public())
 		if header.Algorithm != alg || header.KeyID != "k1" {
 			t.Errorf("%s: alg %q, kid %q", alg, header.Algorithm, header.KeyID)
 		}
 	}
 	cfg := signing(t, u)
-	cfg.Client.Key, cfg.Client.SigningAlg, cfg.Client.KeyID = secretFile(t, keyPEM(t, privateKeys()["RS256"])), "PS512", ""
-	_, header := claimsOf(t, u.observed(t, cfg).form.Get("client_assertion"), privateKeys()["RS256"].Public())
+	cfg.Client.Key, cfg.Client.SigningAlg, cfg.Client.KeyID = testkit.SecretFile(t, testkit.KeyPEM(t, testkit.FixedKey(t, "RS256"))), "PS512", ""
+	_, header := claimsOf(t, u.observed(t, cfg).form.Get("client_assertion"), testkit.FixedKey(t, "RS256").Public())
 	if header.Algorithm != "PS512" || header.KeyID != "" {
 		t.Errorf("alg %q, kid %q", header.Algorithm, header.KeyID)
 	}
@@ -194,7 +196,7 @@ func TestCA8_ASecretShorterThanTheHashIsRefused(t *testing.T) {
 	for alg, bytes := range map[string]int{"auto": 32, "HS384": 48, "HS512": 64} {
 		for _, short := range []int{0, 1} {
 			cfg := u.config(t)
-			cfg.Client.Auth, cfg.Client.SigningAlg, cfg.Client.Secret = "client_secret_jwt", alg, secretFile(t, strings.Repeat("x", bytes-short))
+			cfg.Client.Auth, cfg.Client.SigningAlg, cfg.Client.Secret = "client_secret_jwt", alg, testkit.SecretFile(t, strings.Repeat("x", bytes-short))
 			s, err := oauth.New(cfg, oauth.Deps{})
 			if (err != nil) != (short == 1) {
 				t.Errorf("%s with %d bytes: %v", alg, bytes-short, err)
@@ -220,7 +222,7 @@ func TestCA8_NoAssertionIsSentTwice(t *testing.T) {
 	all.Wait()
 	known := map[any]bool{}
 	for _, q := range u.requests() {
-		claims, _ := claimsOf(t, q.form.Get("client_assertion"), privateKeys()["ES256"].Public())
+		claims, _ := claimsOf(t, q.form.Get("client_assertion"), testkit.FixedKey(t, "ES256").Public())
 		known[claims["jti"]] = true
 	}
 	if len(known) != 50 {
@@ -244,7 +246,7 @@ func TestTheFormOfTheCallerIsLeftAlone(t *testing.T) {
 func TestINT3_BearerIsSentAsItIs(t *testing.T) {
 	u := serve(t, active)
 	cfg := u.config(t)
-	cfg.Client = oauth.Client{Auth: "bearer", Secret: secretFile(t, "rs-token.~+/=")}
+	cfg.Client = oauth.Client{Auth: "bearer", Secret: testkit.SecretFile(t, "rs-token.~+/=")}
 	q := u.observed(t, cfg)
 	if got := q.Header.Get("Authorization"); got != "Bearer rs-token.~+/=" || q.form.Has("client_id") {
 		t.Errorf("Authorization %q, form %v", got, q.form)

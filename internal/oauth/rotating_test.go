@@ -15,6 +15,7 @@ import (
 	gojose "github.com/go-jose/go-jose/v4"
 
 	"github.com/authz-sidecar/sidecar/internal/oauth"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // rotating is something that rotates: a server that takes some generations of it, and a client whose files hold one.
@@ -88,8 +89,8 @@ var kinds = map[string]func(t *testing.T) *rotating{
 			_, password, _ := q.BasicAuth()
 			return generationOf(password)
 		})
-		r.cfg.Client.Secret = secretFile(t, secretOf(0))
-		r.write = func(g int) { write(t, r.cfg.Client.Secret.File, secretOf(g)) }
+		r.cfg.Client.Secret = testkit.SecretFile(t, secretOf(0))
+		r.write = func(g int) { testkit.WriteFile(t, r.cfg.Client.Secret.File, secretOf(g)) }
 		return r
 	},
 	"bearer": func(t *testing.T) *rotating {
@@ -97,8 +98,8 @@ var kinds = map[string]func(t *testing.T) *rotating{
 		r.start(t, 403, "insufficient_scope", func(q seen) int {
 			return generationOf(strings.TrimPrefix(q.Header.Get("Authorization"), "Bearer "))
 		})
-		r.cfg.Client = oauth.Client{Auth: "bearer", Secret: secretFile(t, secretOf(0))}
-		r.write = func(g int) { write(t, r.cfg.Client.Secret.File, secretOf(g)) }
+		r.cfg.Client = oauth.Client{Auth: "bearer", Secret: testkit.SecretFile(t, secretOf(0))}
+		r.write = func(g int) { testkit.WriteFile(t, r.cfg.Client.Secret.File, secretOf(g)) }
 		return r
 	},
 	"client_credentials": func(t *testing.T) *rotating {
@@ -109,9 +110,9 @@ var kinds = map[string]func(t *testing.T) *rotating{
 			}
 			return generationOf(q.form.Get("client_secret"))
 		})
-		r.cfg.Client = oauth.Client{Auth: "client_credentials", TokenAuth: "client_secret_post", ID: testID, Secret: secretFile(t, secretOf(0))}
+		r.cfg.Client = oauth.Client{Auth: "client_credentials", TokenAuth: "client_secret_post", ID: testID, Secret: testkit.SecretFile(t, secretOf(0))}
 		r.cfg.TokenEndpoint = u.URL + "/token"
-		r.write = func(g int) { write(t, r.cfg.Client.Secret.File, secretOf(g)) }
+		r.write = func(g int) { testkit.WriteFile(t, r.cfg.Client.Secret.File, secretOf(g)) }
 		return r
 	},
 	"client_secret_jwt": func(t *testing.T) *rotating {
@@ -119,25 +120,25 @@ var kinds = map[string]func(t *testing.T) *rotating{
 		r.start(t, 400, "unauthorized_client", func(q seen) int { // as Keycloak says it
 			return signedBy(q, []gojose.SignatureAlgorithm{"HS256"}, func(g int) any { return []byte(secretOf(g)) })
 		})
-		r.cfg.Client.Auth, r.cfg.Client.Secret = "client_secret_jwt", secretFile(t, secretOf(0))
-		r.write = func(g int) { write(t, r.cfg.Client.Secret.File, secretOf(g)) }
+		r.cfg.Client.Auth, r.cfg.Client.Secret = "client_secret_jwt", testkit.SecretFile(t, secretOf(0))
+		r.write = func(g int) { testkit.WriteFile(t, r.cfg.Client.Secret.File, secretOf(g)) }
 		return r
 	},
 	"private_key_jwt": func(t *testing.T) *rotating {
 		r := &rotating{}
 		keys := pairs(t)
 		r.start(t, 400, "invalid_client", func(q seen) int {
-			return signedBy(q, []gojose.SignatureAlgorithm{"ES256"}, func(g int) any { return keys[g].leaf.PublicKey })
+			return signedBy(q, []gojose.SignatureAlgorithm{"ES256"}, func(g int) any { return keys[g].Leaf.PublicKey })
 		})
-		r.cfg.Client = oauth.Client{Auth: "private_key_jwt", ID: testID, Key: secretFile(t, keys[0].key)}
-		r.write = func(g int) { write(t, r.cfg.Client.Key.File, keys[g].key) }
+		r.cfg.Client = oauth.Client{Auth: "private_key_jwt", ID: testID, Key: testkit.SecretFile(t, keys[0].KeyPEM(t))}
+		r.write = func(g int) { testkit.WriteFile(t, r.cfg.Client.Key.File, keys[g].KeyPEM(t)) }
 		return r
 	},
 	"certificate": func(t *testing.T) *rotating {
 		r := &rotating{}
 		certificates := pairs(t)
 		r.start(t, 401, "invalid_client", func(q seen) int {
-			return slices.IndexFunc(certificates, func(p pair) bool { return p.leaf.Equal(q.TLS.PeerCertificates[0]) })
+			return slices.IndexFunc(certificates, func(p testkit.Certificate) bool { return p.Leaf.Equal(q.TLS.PeerCertificates[0]) })
 		})
 		r.certified(t, certificates)
 		return r
@@ -146,7 +147,7 @@ var kinds = map[string]func(t *testing.T) *rotating{
 		r := &rotating{}
 		certificates := pairs(t)
 		which := func(raw []byte) int {
-			return slices.IndexFunc(certificates, func(p pair) bool { return slices.Equal(p.leaf.Raw, raw) })
+			return slices.IndexFunc(certificates, func(p testkit.Certificate) bool { return slices.Equal(p.Leaf.Raw, raw) })
 		}
 		c := &tls.Config{ClientAuth: tls.RequireAnyClientCert, VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
 			if g := which(raw[0]); !slices.Contains(*r.takes.Load(), g) && !r.judge(g) {
@@ -163,22 +164,22 @@ var kinds = map[string]func(t *testing.T) *rotating{
 
 const rotations = 3
 
-func pairs(t *testing.T) []pair {
-	all := make([]pair, 0, rotations+2)
+func pairs(t *testing.T) []testkit.Certificate {
+	all := make([]testkit.Certificate, 0, rotations+2)
 	for range rotations + 2 {
-		all = append(all, selfSigned(t))
+		all = append(all, testkit.SelfSigned(t))
 	}
 	return all
 }
 
-func (r *rotating) certified(t *testing.T, certificates []pair) {
+func (r *rotating) certified(t *testing.T, certificates []testkit.Certificate) {
 	r.cfg.Client = oauth.Client{
 		Auth: "self_signed_tls_client_auth", ID: testID,
-		CertificateFile: file(t, "c.pem", certificates[0].certificate), CertificateKey: secretFile(t, certificates[0].key),
+		CertificateFile: testkit.TempFile(t, "c.pem", certificates[0].PEM()), CertificateKey: testkit.SecretFile(t, certificates[0].KeyPEM(t)),
 	}
 	r.write = func(g int) {
-		write(t, r.cfg.Client.CertificateFile, certificates[g].certificate)
-		write(t, r.cfg.Client.CertificateKey.File, certificates[g].key)
+		testkit.WriteFile(t, r.cfg.Client.CertificateFile, certificates[g].PEM())
+		testkit.WriteFile(t, r.cfg.Client.CertificateKey.File, certificates[g].KeyPEM(t))
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // load asks all the time, until stopped, and counts what was not answered.
@@ -67,24 +68,24 @@ func (l *load) done(t *testing.T) {
 var orders = map[string]func(t *testing.T, r *rotating, next int){
 	"file first, then the server at once": func(t *testing.T, r *rotating, next int) {
 		r.write(next)
-		eventually(t, "the new one is tried", func() bool { return r.count(r.denied, next) > 0 })
+		testkit.Eventually(t, "the new one is tried", func() bool { return r.count(r.denied, next) > 0 })
 		r.accept(next)
 	},
 	"server first, then the file": func(t *testing.T, r *rotating, next int) {
 		r.accept(next)
-		eventually(t, "the old one is refused", func() bool { return r.count(r.denied, next-1) > 0 })
+		testkit.Eventually(t, "the old one is refused", func() bool { return r.count(r.denied, next-1) > 0 })
 		r.write(next)
 	},
 	"both for a while, file first": func(t *testing.T, r *rotating, next int) {
 		r.accept(next-1, next)
 		r.write(next)
-		eventually(t, "the new one is used", func() bool { return r.count(r.served, next) > 0 })
+		testkit.Eventually(t, "the new one is used", func() bool { return r.count(r.served, next) > 0 })
 		r.accept(next)
 	},
 	"both for a while, server drops the old before the file follows": func(t *testing.T, r *rotating, next int) {
 		r.accept(next-1, next)
 		r.accept(next)
-		eventually(t, "the old one is refused", func() bool { return r.count(r.denied, next-1) > 0 })
+		testkit.Eventually(t, "the old one is refused", func() bool { return r.count(r.denied, next-1) > 0 })
 		r.write(next)
 	},
 }
@@ -103,11 +104,11 @@ func TestNoRequestFailsWhileCredentialsRotate(t *testing.T) {
 				l := startLoad(t, s)
 				for next := 1; next <= rotations; next++ {
 					rotate(t, r, next)
-					eventually(t, "the new one is used", func() bool { return r.count(r.served, next) > 0 })
+					testkit.Eventually(t, "the new one is used", func() bool { return r.count(r.served, next) > 0 })
 				}
 				l.done(t)
-				eventually(t, "each rotation is logged", func() bool { return log.count("credential rotated") == rotations })
-				if log.count("secret-that") > 0 || log.count("BEGIN") > 0 {
+				testkit.Eventually(t, "each rotation is logged", func() bool { return log.Count("credential rotated") == rotations })
+				if log.Count("secret-that") > 0 || log.Count("BEGIN") > 0 {
 					t.Error("the log holds a secret")
 				}
 			})
@@ -116,30 +117,30 @@ func TestNoRequestFailsWhileCredentialsRotate(t *testing.T) {
 }
 
 // authorities is a server that shows one of several certificates in each handshake, and keeps no connection.
-func authorities(t *testing.T, certificates []pair) (cfg oauth.Config, shows *atomic.Int64, shown func(int) int64) {
+func authorities(t *testing.T, certificates []testkit.Certificate) (cfg oauth.Config, shows *atomic.Int64, shown func(int) int64) {
 	counts := make([]atomic.Int64, len(certificates))
 	shows = &atomic.Int64{}
 	u := serveTLS(t, &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		g := shows.Load()
 		counts[g].Add(1)
-		return &tls.Config{Certificates: []tls.Certificate{certificates[g].tls}}, nil
+		return &tls.Config{Certificates: []tls.Certificate{certificates[g].Certificate}}, nil
 	}}, active)
 	u.Config.SetKeepAlivesEnabled(false)
 	cfg = u.config(t)
-	write(t, cfg.CAFile, certificates[0].certificate)
+	testkit.WriteFile(t, cfg.CAFile, certificates[0].PEM())
 	return cfg, shows, func(g int) int64 { return counts[g].Load() }
 }
 
 func TestNoRequestFailsWhileAuthoritiesRotate(t *testing.T) {
-	for order, rotate := range map[string]func(log *diary, file, server func(), seen func() bool, next int){
-		"file first": func(log *diary, file, server func(), _ func() bool, next int) {
+	for order, rotate := range map[string]func(log *testkit.LogBuffer, file, server func(), seen func() bool, next int){
+		"file first": func(log *testkit.LogBuffer, file, server func(), _ func() bool, next int) {
 			file()
-			eventually(t, "the new ones are tried", func() bool { return log.count("new credential refused") == next })
+			testkit.Eventually(t, "the new ones are tried", func() bool { return log.Count("new credential refused") == next })
 			server()
 		},
-		"server first": func(_ *diary, file, server func(), seen func() bool, _ int) {
+		"server first": func(_ *testkit.LogBuffer, file, server func(), seen func() bool, _ int) {
 			server()
-			eventually(t, "the new certificate is seen", seen)
+			testkit.Eventually(t, "the new certificate is seen", seen)
 			file()
 		},
 	} {
@@ -151,9 +152,9 @@ func TestNoRequestFailsWhileAuthoritiesRotate(t *testing.T) {
 			answered(t, s)
 			l := startLoad(t, s)
 			for next := 1; next <= rotations; next++ {
-				rotate(log, func() { write(t, cfg.CAFile, certificates[next].certificate) }, func() { shows.Store(int64(next)) },
+				rotate(log, func() { testkit.WriteFile(t, cfg.CAFile, certificates[next].PEM()) }, func() { shows.Store(int64(next)) },
 					func() bool { return shown(next) > 0 }, next)
-				eventually(t, "the rotation is over", func() bool { return log.count("credential rotated") == next })
+				testkit.Eventually(t, "the rotation is over", func() bool { return log.Count("credential rotated") == next })
 			}
 			l.done(t)
 		})
@@ -168,9 +169,9 @@ func TestFormerAuthoritiesAreNotTrustedAfterARotation(t *testing.T) {
 	s, log := openLogged(t, cfg)
 	answered(t, s)
 	shows.Store(1)
-	write(t, cfg.CAFile, certificates[1].certificate)
+	testkit.WriteFile(t, cfg.CAFile, certificates[1].PEM())
 	answered(t, s)
-	if log.count("credential rotated") != 1 {
+	if log.Count("credential rotated") != 1 {
 		t.Fatal("not rotated")
 	}
 	shows.Store(0)
@@ -209,14 +210,14 @@ func TestConnectionsOfAFormerCertificateAreClosed(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			for address, c := range shown {
-				if c.Equal(certificates[g].leaf) && !closed[address] {
+				if c.Equal(certificates[g].Leaf) && !closed[address] {
 					n++
 				}
 			}
 			return n
 		}
-		eventually(t, protocol+": the new one is shown", func() bool { answered(t, s); return open(1) > 0 })
-		eventually(t, protocol+": the old connection is closed", func() bool { return open(0) == 0 })
+		testkit.Eventually(t, protocol+": the new one is shown", func() bool { answered(t, s); return open(1) > 0 })
+		testkit.Eventually(t, protocol+": the old connection is closed", func() bool { return open(0) == 0 })
 		answered(t, s)
 	}
 }
@@ -229,7 +230,7 @@ func TestASwappedLinkIsNoticed(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(dir, fmt.Sprint(g)), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		write(t, filepath.Join(dir, fmt.Sprint(g), "secret"), secretOf(g))
+		testkit.WriteFile(t, filepath.Join(dir, fmt.Sprint(g), "secret"), secretOf(g))
 	}
 	link := func(to, name string) {
 		if err := errors.Join(os.Symlink(to, filepath.Join(dir, "new")), os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, name))); err != nil {
@@ -243,7 +244,7 @@ func TestASwappedLinkIsNoticed(t *testing.T) {
 	answered(t, s)
 	r.accept(0, 1)
 	link("1", "..data")
-	eventually(t, "the new secret is used", func() bool { answered(t, s); return r.count(r.served, 1) > 0 })
+	testkit.Eventually(t, "the new secret is used", func() bool { answered(t, s); return r.count(r.served, 1) > 0 })
 }
 
 func TestAFileThatLooksTheSameIsReadWhenItsSecretIsRefused(t *testing.T) {
@@ -263,7 +264,7 @@ func TestAFileThatLooksTheSameIsReadWhenItsSecretIsRefused(t *testing.T) {
 		}
 		keepTime()
 		postFor(t, s, 3*time.Second, 200)
-		write(t, name, "new")
+		testkit.WriteFile(t, name, "new")
 		keepTime()
 		takes = "new"
 		start := time.Now()
@@ -280,15 +281,21 @@ func TestFilesThatCannotBeUsedKeepWhatWorked(t *testing.T) {
 		kind  string
 		spoil func(t *testing.T, r *rotating)
 	}{
-		"gone":                 {"secret", func(t *testing.T, r *rotating) { _ = os.Remove(r.cfg.Client.Secret.File) }},
-		"empty":                {"secret", func(t *testing.T, r *rotating) { write(t, r.cfg.Client.Secret.File, "") }},
-		"huge":                 {"secret", func(t *testing.T, r *rotating) { write(t, r.cfg.Client.Secret.File, strings.Repeat("x", 1<<20)) }},
-		"too short to sign":    {"client_secret_jwt", func(t *testing.T, r *rotating) { write(t, r.cfg.Client.Secret.File, "short") }},
-		"a token with a space": {"bearer", func(t *testing.T, r *rotating) { write(t, r.cfg.Client.Secret.File, "a b") }},
-		"half a key":           {"private_key_jwt", func(t *testing.T, r *rotating) { write(t, r.cfg.Client.Key.File, certificates[1].key[:80]) }},
-		"certificate, not key": {"certificate", func(t *testing.T, r *rotating) { write(t, r.cfg.Client.CertificateFile, certificates[1].certificate) }},
+		"gone":  {"secret", func(t *testing.T, r *rotating) { _ = os.Remove(r.cfg.Client.Secret.File) }},
+		"empty": {"secret", func(t *testing.T, r *rotating) { testkit.WriteFile(t, r.cfg.Client.Secret.File, "") }},
+		"huge": {"secret", func(t *testing.T, r *rotating) {
+			testkit.WriteFile(t, r.cfg.Client.Secret.File, strings.Repeat("x", 1<<20))
+		}},
+		"too short to sign":    {"client_secret_jwt", func(t *testing.T, r *rotating) { testkit.WriteFile(t, r.cfg.Client.Secret.File, "short") }},
+		"a token with a space": {"bearer", func(t *testing.T, r *rotating) { testkit.WriteFile(t, r.cfg.Client.Secret.File, "a b") }},
+		"half a key": {"private_key_jwt", func(t *testing.T, r *rotating) {
+			testkit.WriteFile(t, r.cfg.Client.Key.File, certificates[1].KeyPEM(t)[:80])
+		}},
+		"certificate, not key": {"certificate", func(t *testing.T, r *rotating) {
+			testkit.WriteFile(t, r.cfg.Client.CertificateFile, certificates[1].PEM())
+		}},
 		"half the certificates": {"certificate", func(t *testing.T, r *rotating) {
-			write(t, r.cfg.CAFile, certificates[1].certificate+certificates[2].certificate[:99])
+			testkit.WriteFile(t, r.cfg.CAFile, certificates[1].PEM()+certificates[2].PEM()[:99])
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -297,14 +304,14 @@ func TestFilesThatCannotBeUsedKeepWhatWorked(t *testing.T) {
 			s, log := openLogged(t, r.cfg)
 			answered(t, s)
 			c.spoil(t, r)
-			ask := func() bool { answered(t, s); return log.count("cannot be used") > 0 }
-			eventually(t, "the log says so", ask)
+			ask := func() bool { answered(t, s); return log.Count("cannot be used") > 0 }
+			testkit.Eventually(t, "the log says so", ask)
 			until := time.Now().Add(1100 * time.Millisecond)
-			eventually(t, "one more look", func() bool { ask(); return time.Now().After(until) })
-			if n := log.count("cannot be used"); n != 1 {
+			testkit.Eventually(t, "one more look", func() bool { ask(); return time.Now().After(until) })
+			if n := log.Count("cannot be used"); n != 1 {
 				t.Errorf("it is logged %d times", n)
 			}
-			if log.count("secret-that")+log.count("PRIVATE") > 0 {
+			if log.Count("secret-that")+log.Count("PRIVATE") > 0 {
 				t.Error("the log holds a secret")
 			}
 		})
@@ -322,12 +329,12 @@ func TestWhatIsRefusedIsTriedEverMoreSeldom(t *testing.T) {
 			return 401
 		})
 		postFor(t, s, time.Second, 200)
-		write(t, name, "new")
+		testkit.WriteFile(t, name, "new")
 		postFor(t, s, time.Minute, 200)
 		if refused < 4 || refused > 7 { // after 0, 1, 3, 7, 15 and 31 s
 			t.Errorf("tried %d times in a minute", refused)
 		}
-		write(t, name, "newer")
+		testkit.WriteFile(t, name, "newer")
 		before := refused
 		postFor(t, s, 2*time.Second, 200)
 		if refused == before {
@@ -381,7 +388,7 @@ func TestTheFormerSecretBridgesNodesThatLag(t *testing.T) {
 			return 401
 		})
 		postFor(t, s, time.Second, 200)
-		write(t, name, "new")
+		testkit.WriteFile(t, name, "new")
 		for range 30 { // one node knows the new secret, the other one the old
 			takes = map[string]string{"old": "new", "new": "old"}[takes]
 			postFor(t, s, time.Second, 200)
@@ -409,7 +416,7 @@ func TestAnEnvironmentVariableIsReadOnce(t *testing.T) {
 // openBasic is a server with a secret file behind a wire that answers a password with a status.
 func openBasic(t *testing.T, password string, status func(password string) int) (s *oauth.Server, name string) {
 	t.Helper()
-	name = file(t, "secret", password)
+	name = testkit.TempFile(t, "secret", password)
 	s, err := oauth.New(oauth.Config{
 		Name: "test", IntrospectionEndpoint: "https://as.example/i", Client: oauth.Client{ID: "rs", Secret: secret.Source{File: name}},
 		Timeout: 5 * time.Second, MaxResponseBytes: 1 << 20,

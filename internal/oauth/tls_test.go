@@ -10,19 +10,20 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-func certified(t *testing.T, u *idp, p pair) oauth.Config {
+func certified(t *testing.T, u *idp, p testkit.Certificate) oauth.Config {
 	cfg := u.config(t)
 	cfg.Client = oauth.Client{
-		Auth: "tls_client_auth", ID: testID, CertificateFile: file(t, "client.pem", p.certificate), CertificateKey: secretFile(t, p.key),
+		Auth: "tls_client_auth", ID: testID, CertificateFile: testkit.TempFile(t, "client.pem", p.PEM()), CertificateKey: testkit.SecretFile(t, p.KeyPEM(t)),
 	}
 	return cfg
 }
 
 func TestMTLS1_TheClientIDIsAlwaysSaid(t *testing.T) {
 	u := serve(t, active)
-	p := selfSigned(t)
+	p := testkit.SelfSigned(t)
 	for _, auth := range []string{"tls_client_auth", "self_signed_tls_client_auth"} {
 		cfg := certified(t, u, p)
 		cfg.Client.Auth = auth
@@ -30,7 +31,7 @@ func TestMTLS1_TheClientIDIsAlwaysSaid(t *testing.T) {
 		if q.form.Get("client_id") != testID || len(q.form) != 2 {
 			t.Errorf("%s: form %v", auth, q.form)
 		}
-		if certs := q.TLS.PeerCertificates; len(certs) != 1 || !certs[0].Equal(p.leaf) {
+		if certs := q.TLS.PeerCertificates; len(certs) != 1 || !certs[0].Equal(p.Leaf) {
 			t.Errorf("%s: %d certificates", auth, len(certs))
 		}
 	}
@@ -38,19 +39,19 @@ func TestMTLS1_TheClientIDIsAlwaysSaid(t *testing.T) {
 
 func TestMTLS1_ACertificateOfAnAuthorityTheServerDoesNotNameIsShown(t *testing.T) {
 	names := x509.NewCertPool()
-	names.AddCert(selfSigned(t).leaf)
+	names.AddCert(testkit.SelfSigned(t).Leaf)
 	u := serveTLS(t, &tls.Config{ClientAuth: tls.RequestClientCert, ClientCAs: names}, active)
-	if q := u.observed(t, certified(t, u, selfSigned(t))); len(q.TLS.PeerCertificates) != 1 {
+	if q := u.observed(t, certified(t, u, testkit.SelfSigned(t))); len(q.TLS.PeerCertificates) != 1 {
 		t.Error("not shown")
 	}
 }
 
 func TestMTLS1_ACertificateRefusedInTheHandshakeIsMisconfigured(t *testing.T) {
 	names := x509.NewCertPool()
-	names.AddCert(selfSigned(t).leaf)
+	names.AddCert(testkit.SelfSigned(t).Leaf)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		u := serveTLS(t, &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: names, MaxVersion: version}, active)
-		_, err := ask(t.Context(), open(t, certified(t, u, selfSigned(t))))
+		_, err := ask(t.Context(), open(t, certified(t, u, testkit.SelfSigned(t))))
 		// Who hangs up may do so before it is read why.
 		if version == tls.VersionTLS12 && authz.KindOf(err) != authz.Misconfigured || err == nil {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
@@ -85,7 +86,7 @@ func (s *idp) last() seen { all := s.requests(); return all[len(all)-1] }
 
 func TestMTLS2_AliasesAreForClientsWithACertificate(t *testing.T) {
 	u := aliased(t, both)
-	answered(t, open(t, discovered(certified(t, u, selfSigned(t)))))
+	answered(t, open(t, discovered(certified(t, u, testkit.SelfSigned(t)))))
 	if got := u.last().URL.Path; got != "/mtls/introspect" {
 		t.Errorf("asked at %s", got)
 	}
@@ -98,7 +99,7 @@ func TestMTLS2_AliasesAreForClientsWithACertificate(t *testing.T) {
 func TestMTLS2_AnEndpointWithoutAliasIsTheUsualOne(t *testing.T) {
 	for _, aliases := range []string{`{}`, `null`, `{"token_endpoint":"https://elsewhere.example/t"}`} {
 		u := aliased(t, func(string) string { return aliases })
-		answered(t, open(t, discovered(certified(t, u, selfSigned(t)))))
+		answered(t, open(t, discovered(certified(t, u, testkit.SelfSigned(t)))))
 		if got := u.last().URL.Path; got != "/introspect" {
 			t.Errorf("%s: asked at %s", aliases, got)
 		}
@@ -107,7 +108,7 @@ func TestMTLS2_AnEndpointWithoutAliasIsTheUsualOne(t *testing.T) {
 
 func TestMTLS2_AConfiguredEndpointWins(t *testing.T) {
 	u := aliased(t, both)
-	if got := u.observed(t, certified(t, u, selfSigned(t))).URL.Path; got != "/introspect" {
+	if got := u.observed(t, certified(t, u, testkit.SelfSigned(t))).URL.Path; got != "/introspect" {
 		t.Errorf("asked at %s", got)
 	}
 }
@@ -123,7 +124,7 @@ func TestMTLS2_MD4_AliasesAreBelievedNoMoreThanEndpoints(t *testing.T) {
 		"relative URL": func(string) string { return `{"introspection_endpoint":"/i"}` },
 	} {
 		u := aliased(t, alias)
-		cfg := discovered(certified(t, u, selfSigned(t)))
+		cfg := discovered(certified(t, u, testkit.SelfSigned(t)))
 		cfg.AllowInsecureHTTP = true
 		if _, err := ask(t.Context(), open(t, cfg)); authz.KindOf(err) != authz.Misconfigured {
 			t.Errorf("%s: %v", name, err)
@@ -139,9 +140,9 @@ func TestMTLS2_MD4_AliasesAreBelievedNoMoreThanEndpoints(t *testing.T) {
 func TestMTLS2_EndpointHostsPermitTheHostOfAnAlias(t *testing.T) {
 	elsewhere := serve(t, active)
 	u := aliased(t, func(string) string { return fmt.Sprintf(`{"introspection_endpoint":%q}`, elsewhere.URL+"/i") })
-	cfg := discovered(certified(t, u, selfSigned(t)))
+	cfg := discovered(certified(t, u, testkit.SelfSigned(t)))
 	cfg.EndpointHosts = []string{strings.TrimPrefix(elsewhere.URL, "https://")}
-	cfg.CAFile = file(t, "ca.pem", certificatePEM(u.Certificate().Raw)+certificatePEM(elsewhere.Certificate().Raw))
+	cfg.CAFile = testkit.TempFile(t, "ca.pem", testkit.CertificatePEM(u.Certificate())+testkit.CertificatePEM(elsewhere.Certificate()))
 	answered(t, open(t, cfg))
 	if len(elsewhere.requests()) != 1 {
 		t.Error("not asked there")
@@ -150,7 +151,7 @@ func TestMTLS2_EndpointHostsPermitTheHostOfAnAlias(t *testing.T) {
 
 func TestMTLS2_TheTokenIsGotAtTheAliasToo(t *testing.T) {
 	u := aliased(t, both)
-	cfg := discovered(certified(t, u, selfSigned(t)))
+	cfg := discovered(certified(t, u, testkit.SelfSigned(t)))
 	cfg.Client.Auth, cfg.Client.TokenAuth = "client_credentials", "tls_client_auth"
 	answered(t, open(t, cfg))
 	paths := ""

@@ -19,6 +19,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // granting is a server that gives out tokens "rs1", "rs2" and so on, and takes those at the introspection endpoint that
@@ -172,7 +173,7 @@ func openWired(t *testing.T, token wire) *oauth.Server {
 	t.Helper()
 	s, err := oauth.New(oauth.Config{
 		Name: "test", IntrospectionEndpoint: "https://as.example/i", TokenEndpoint: "https://as.example/token",
-		Client:  oauth.Client{ID: "rs", Auth: "client_credentials", Secret: secretFile(t, "s")},
+		Client:  oauth.Client{ID: "rs", Auth: "client_credentials", Secret: testkit.SecretFile(t, "s")},
 		Timeout: 5 * time.Second, MaxResponseBytes: 1 << 20,
 	}, oauth.Deps{Transport: wire(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == "/token" {
@@ -278,7 +279,7 @@ func TestATokenOfACertificateThatTheServerTakesNoMoreIsReplaced(t *testing.T) {
 		certificates := pairs(t)
 		var good atomic.Int64
 		c := &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: version, VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
-			if !slices.Equal(raw[0], certificates[good.Load()].leaf.Raw) {
+			if !slices.Equal(raw[0], certificates[good.Load()].Leaf.Raw) {
 				return errors.New("not this one")
 			}
 			return nil
