@@ -113,7 +113,7 @@ func TestSuite_TokensCanFail(t *testing.T) {
 	}
 }
 
-func TestSuite_CredentialNobodyKnowsIsInactive(t *testing.T) {
+func TestSuite_AnUnknownCredentialIsInactive(t *testing.T) {
 	passes(t, head+"  - {name: x, request: {url: /a, headers: {Authorization: Bearer abc}}, "+
 		"expect: {kind: unauthenticated, reasons: [invalid_token]}}\n")
 }

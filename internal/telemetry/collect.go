@@ -39,7 +39,7 @@ func (i *info) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// gaugeFunc is a gauge that asks for its value, once somebody can be asked.
+// gaugeFunc is a gauge that asks for its value, once its source is there.
 type gaugeFunc struct {
 	desc *prometheus.Desc
 	kind prometheus.ValueType
