@@ -25,7 +25,7 @@ func (e *exam) canary(ctx context.Context, doc *oauth.Metadata) {
 		}
 		return
 	}
-	tok, _, err := e.server.Token(ctx, e.cfg.CanaryScope())
+	tok, err := e.server.Token(ctx, e.cfg.CanaryScope())
 	if err != nil {
 		e.findings = append(e.findings, e.withoutToken(err))
 		return

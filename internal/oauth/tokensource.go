@@ -132,14 +132,14 @@ func (s *Server) rejectsToken(t *accessToken, r Reply, err error) bool {
 	return false
 }
 
-// Token gets a new access token for the sidecar itself by the client_credentials grant (RFC 6749 section 4.4), and says how
-// long it lives. TokenEndpoint must be among Needs or Wants. See Post for the error.
-func (s *Server) Token(ctx context.Context, scope []string) (secret.Text, time.Duration, error) {
+// Token gets a new access token for the sidecar itself by the client_credentials grant (RFC 6749 section 4.4). TokenEndpoint must be
+// among Needs or Wants. See Post for the error.
+func (s *Server) Token(ctx context.Context, scope []string) (secret.Text, error) {
 	t, err := s.requestToken(ctx, scope)
 	if err != nil {
-		return secret.Text{}, 0, err
+		return secret.Text{}, err
 	}
-	return t.token, t.ends.Sub(t.got), nil
+	return t.token, nil
 }
 
 func (s *Server) requestToken(ctx context.Context, scope []string) (*accessToken, error) {

@@ -77,7 +77,7 @@ func (i *Issuer) send(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*i.canary.timeout)
 	defer cancel()
 	var f introspect.Fact
-	tok, _, err := i.server.Token(ctx, i.canary.scope)
+	tok, err := i.server.Token(ctx, i.canary.scope)
 	if err == nil {
 		f, _, err = i.client.Diagnose(ctx, tok)
 	}
