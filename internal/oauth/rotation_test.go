@@ -420,7 +420,7 @@ func openBasic(t *testing.T, password string, status func(password string) int) 
 	s, err := oauth.New(oauth.Config{
 		Name: "test", IntrospectionEndpoint: "https://as.example/i", Client: oauth.Client{ID: "rs", Secret: secret.Source{File: name}},
 		Timeout: 5 * time.Second, MaxResponseBytes: 1 << 20,
-	}, oauth.Deps{Transport: wire(func(r *http.Request) (*http.Response, error) {
+	}, oauth.Deps{Needs: []oauth.Endpoint{oauth.Introspection}, Transport: wire(func(r *http.Request) (*http.Response, error) {
 		_, password, _ := r.BasicAuth()
 		answer := wireJSON("{}")
 		answer.StatusCode = status(password)
