@@ -18,7 +18,8 @@ func TestINT15_TheKeyHoldsEverythingThatShapesTheAnswer(t *testing.T) {
 		if change != nil {
 			change(&d)
 		}
-		return (&Cache{deps: d}).key(introspect.Question{Token: secret.New(token), Freshness: authz.Freshness{Mode: mode}}, endpoint)
+		return (&Cache{deps: d}).key(introspect.Question{Token: secret.New(token),
+			Freshness: authz.Freshness{Mode: mode}}, endpoint)
 	}
 	want := key(nil, "t", "e", authz.ModeIntrospect)
 	if want != key(nil, "t", "e", authz.ModeIntrospect) {
@@ -41,7 +42,8 @@ func TestINT15_TheKeyHoldsEverythingThatShapesTheAnswer(t *testing.T) {
 
 func TestTheLatestAnswerReplacesTheOpposite(t *testing.T) {
 	now := time.Now()
-	inactive := introspect.Fact{Fact: dialect.Unusable(authz.NotUsable(authz.Inactive, "is not active"), now), Endpoint: endpoint}
+	inactive := introspect.Fact{Fact: dialect.Unusable(authz.NotUsable(authz.Inactive, "is not active"), now),
+		Endpoint: endpoint}
 	inactive.Keep = dialect.Inactive
 	active, again := answer(authz.Claims{}), answer(authz.Claims{})
 	active.Claims.Fetched, again.Claims.Fetched = now, now
@@ -59,11 +61,14 @@ func TestTheLatestAnswerReplacesTheOpposite(t *testing.T) {
 }
 
 // validating answers as a layer that validates JWTs does: without a server, and with the same claims each time.
-func validating(revoked func(secret.Text, ...*authz.Claims) introspect.Revoker, issued authz.Time) introspect.AskerFunc {
+func validating(revoked func(secret.Text, ...*authz.Claims) introspect.Revoker,
+	issued authz.Time) introspect.AskerFunc {
 	return func(_ context.Context, q introspect.Question) (introspect.Fact, error) {
-		f := answer(authz.Claims{Kind: authz.AccessToken, Source: authz.LocalJWT, ID: "j1", SessionID: "s1", IssuedAt: issued})
+		f := answer(authz.Claims{Kind: authz.AccessToken, Source: authz.LocalJWT, ID: "j1", SessionID: "s1",
+			IssuedAt: issued})
 		if f.Endpoint = ""; revoked(q.Token, f.Claims) != introspect.NotRevoked {
-			return introspect.Fact{Fact: dialect.Unusable(authz.NotUsable(authz.Revoked, "was revoked"), time.Now())}, nil
+			return introspect.Fact{Fact: dialect.Unusable(authz.NotUsable(authz.Revoked, "was revoked"),
+				time.Now())}, nil
 		}
 		return f, nil
 	}
@@ -76,24 +81,32 @@ func TestEV1_ARevocationStopsTokensThatAreValidatedLocally(t *testing.T) {
 		issued time.Time
 		want   bool
 	}{
-		"issued before":                 {authz.Revocation{SessionID: "s1"}, now.Add(-time.Minute), false},
-		"issued after the event":        {authz.Revocation{SessionID: "s1", At: now.Add(-time.Minute)}, now.Add(-time.Second), true},
-		"issued at the event":           {authz.Revocation{SessionID: "s1", At: now.Add(-time.Minute)}, now.Add(-time.Minute), false},
-		"issued at an unknown time":     {authz.Revocation{SessionID: "s1", At: now.Add(-time.Minute)}, time.Time{}, false},
-		"itself, though issued later":   {authz.Revocation{TokenID: "j1", At: now.Add(-time.Minute)}, now, false},
-		"by the token":                  {authz.Revocation{Token: secret.New("a")}, now.Add(time.Second), false},
-		"all, issued before":            {authz.Revocation{All: true}, now.Add(-time.Minute), false},
-		"all, issued later":             {authz.Revocation{All: true, At: now.Add(-time.Hour)}, now, true},
-		"another session":               {authz.Revocation{SessionID: "s2"}, now.Add(-time.Minute), true},
-		"another session, or the token": {authz.Revocation{SessionID: "s2", TokenID: "j1"}, now.Add(-time.Minute), true},
-		"an event in milliseconds":      {authz.Revocation{SessionID: "s1", At: time.Unix(now.UnixMilli(), 0)}, now.Add(time.Hour), true},
+		"issued before": {authz.Revocation{SessionID: "s1"}, now.Add(-time.Minute), false},
+		"issued after the event": {authz.Revocation{SessionID: "s1", At: now.Add(-time.Minute)},
+			now.Add(-time.Second), true},
+		"issued at the event": {authz.Revocation{SessionID: "s1", At: now.Add(-time.Minute)},
+			now.Add(-time.Minute), false},
+		"issued at an unknown time": {authz.Revocation{SessionID: "s1", At: now.Add(-time.Minute)}, time.Time{},
+			false},
+		"itself, though issued later": {authz.Revocation{TokenID: "j1", At: now.Add(-time.Minute)}, now, false},
+		"by the token":                {authz.Revocation{Token: secret.New("a")}, now.Add(time.Second), false},
+		"all, issued before":          {authz.Revocation{All: true}, now.Add(-time.Minute), false},
+		"all, issued later":           {authz.Revocation{All: true, At: now.Add(-time.Hour)}, now, true},
+		"another session":             {authz.Revocation{SessionID: "s2"}, now.Add(-time.Minute), true},
+		"another session, or the token": {authz.Revocation{SessionID: "s2", TokenID: "j1"}, now.Add(-time.Minute),
+			true},
+		"an event in milliseconds": {authz.Revocation{SessionID: "s1", At: time.Unix(now.UnixMilli(), 0)},
+			now.Add(time.Hour), true},
 	} {
 		var issued authz.Time
 		if !c.issued.IsZero() {
 			issued = authz.At(c.issued)
 		}
 		var one *Cache
-		one = open(t, validating(func(tok secret.Text, cl ...*authz.Claims) introspect.Revoker { return one.revoked.Of(tok, cl...) }, issued), nil)
+		one = open(t, validating(func(tok secret.Text,
+			cl ...*authz.Claims) introspect.Revoker {
+			return one.revoked.Of(tok, cl...)
+		}, issued), nil)
 		if !ask(t, one, "a").Active || one.Stats().Active.Entries != 1 {
 			t.Errorf("%s: it is not kept", name)
 		}

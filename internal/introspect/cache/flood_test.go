@@ -26,7 +26,8 @@ func TestTwoHundredThousandRandomTokensLeaveMemoryBounded(t *testing.T) {
 		if asked%2 == 0 {
 			return answer(authz.Claims{Subject: authz.Subject{ID: "u"}, Raw: bytes.Clone(body)}), nil
 		}
-		f := introspect.Fact{Fact: dialect.Unusable(authz.NotUsable(authz.Inactive, "is not active"), time.Now()), Endpoint: endpoint}
+		f := introspect.Fact{Fact: dialect.Unusable(authz.NotUsable(authz.Inactive, "is not active"), time.Now()),
+			Endpoint: endpoint}
 		f.Keep = dialect.Inactive
 		return f, nil
 	}, func(c *Config) {

@@ -31,13 +31,15 @@ func testLog(memory time.Duration) *Revocations {
 // open returns a cache before next that keeps answers for a minute, and revocations for an hour.
 func open(t *testing.T, next introspect.AskerFunc, change func(*Config)) *Cache {
 	t.Helper()
-	cfg := Config{TTL: time.Minute, NegativeTTL: time.Minute, MaxEntries: 1000, MaxBytes: 8 << 20, NegativeMaxEntries: 100}
+	cfg := Config{TTL: time.Minute, NegativeTTL: time.Minute, MaxEntries: 1000, MaxBytes: 8 << 20,
+		NegativeMaxEntries: 100}
 	if change != nil {
 		change(&cfg)
 	}
 	c := New(next, cfg, Deps{
-		Issuer: "test", Endpoint: func() string { return endpoint }, MaxInFlight: 64, Fingerprints: secret.NewFingerprinter(),
-		Revocations: testLog(time.Hour), IssuedAhead: 10 * time.Second, Observer: nopObserver{},
+		Issuer: "test", Endpoint: func() string { return endpoint }, MaxInFlight: 64,
+		Fingerprints: secret.NewFingerprinter(),
+		Revocations:  testLog(time.Hour), IssuedAhead: 10 * time.Second, Observer: nopObserver{},
 	})
 	t.Cleanup(c.Close)
 	return c

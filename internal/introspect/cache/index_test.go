@@ -75,9 +75,11 @@ func FuzzEV3_TheIndexHoldsExactlyWhatIsKept(f *testing.F) {
 			case 0, 1, 2:
 				life := lasting(time.Duration(ops[2]) * time.Second)
 				if ops[2]%5 == 0 {
-					life.last = time.Duration(ops[0]>>6)*time.Second + 1 // over for the store at once, and there until a sweep
+					life.last = time.Duration(ops[0]>>6)*time.Second +
+						1 // over for the store at once, and there until a sweep
 				}
-				s.put(key, &authz.Claims{Fetched: now.Add(-time.Duration(ops[0]>>6) * time.Second), Raw: raw[:int(ops[0])<<10]}, life, marks, now)
+				s.put(key, &authz.Claims{Fetched: now.Add(-time.Duration(ops[0]>>6) * time.Second),
+					Raw: raw[:int(ops[0])<<10]}, life, marks, now)
 			case 3:
 				s.get(key, now)
 			case 4:
@@ -114,7 +116,8 @@ func FuzzEV3_TheIndexHoldsExactlyWhatIsKept(f *testing.F) {
 func TestEV3_EvictionFindsAllThatHaveEveryMarkAndNoOthers(t *testing.T) {
 	s, now := newStore("test", 1000, 1<<30, func(int) {}), time.Now()
 	for n := range byte(100) {
-		s.put(secret.Fingerprint{n}, &authz.Claims{Fetched: now}, lasting(time.Hour), []mark{mark(n), 1000 + mark(n%10), 2000 + mark(n%4)}, now)
+		s.put(secret.Fingerprint{n}, &authz.Claims{Fetched: now}, lasting(time.Hour),
+			[]mark{mark(n), 1000 + mark(n%10), 2000 + mark(n%4)}, now)
 	}
 	if n := len(s.evict([]mark{1003, 2001})); n != 5 { // 13, 33, 53, 73, 93
 		t.Errorf("evicted %d", n)
@@ -133,12 +136,15 @@ func TestEV3_TheIndexTakesLittleMemory(t *testing.T) {
 	for n := range facts {
 		id := fmt.Sprint(n)
 		facts[n] = answer(authz.Claims{
-			ID: "j" + id, SessionID: "s" + id, Subject: authz.Subject{ID: "u" + id, Username: "n" + id}, ClientID: "c", Tenant: "t",
-			Raw: fmt.Appendf(nil, `{"active":true,"sub":"u%[1]s","email":"e%[1]s@example.org","x":%[2]q}`, id, strings.Repeat("x", 900)),
+			ID: "j" + id, SessionID: "s" + id, Subject: authz.Subject{ID: "u" + id,
+				Username: "n" + id}, ClientID: "c", Tenant: "t",
+			Raw: fmt.Appendf(nil, `{"active":true,"sub":"u%[1]s","email":"e%[1]s@example.org","x":%[2]q}`, id,
+				strings.Repeat("x", 900)),
 		})
 	}
 	n := 0
-	c := open(t, constant(func() introspect.Fact { n++; return facts[n-1] }), func(c *Config) { c.MaxEntries, c.MaxBytes = 100_000, 1<<30 })
+	c := open(t, constant(func() introspect.Fact { n++; return facts[n-1] }),
+		func(c *Config) { c.MaxEntries, c.MaxBytes = 100_000, 1<<30 })
 	before := heap()
 	for n := range facts {
 		if _, err := c.fetch(t.Context(), asking(fmt.Sprint("token", n))); err != nil {
@@ -155,7 +161,8 @@ func TestEV3_TheIndexTakesLittleMemory(t *testing.T) {
 
 func TestEV3_TheSubjectOfTheAnswerCountsBesideThatOfTheDialect(t *testing.T) {
 	m := newMarker("test", secret.NewFingerprinter())
-	marks := m.of(secret.New("t"), &authz.Claims{Subject: authz.Subject{ID: "00u1"}, Raw: []byte(`{"x":{"sub":"no"},"sub":"a\u0040b","email":1}`)})
+	marks := m.of(secret.New("t"), &authz.Claims{Subject: authz.Subject{ID: "00u1"},
+		Raw: []byte(`{"x":{"sub":"no"},"sub":"a\u0040b","email":1}`)})
 	for sub, want := range map[string]bool{"00u1": true, "a@b": true, "no": false} {
 		if within(m.named(authz.Revocation{Subject: sub}), marks) != want {
 			t.Errorf("%s: want %t", sub, want)

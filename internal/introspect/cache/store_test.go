@@ -15,7 +15,8 @@ func TestINT16_AClockThatIsSetForwardIsSeenOnAHit(t *testing.T) {
 	s := newStore("test", 10, 1<<20, func(int) {})
 	now := time.Now()
 	key := secret.Fingerprint{1}
-	s.put(key, &authz.Claims{Active: true, ExpiresAt: authz.At(now.Add(time.Hour)), Fetched: now}, lasting(24*time.Hour), nil, now)
+	s.put(key, &authz.Claims{Active: true, ExpiresAt: authz.At(now.Add(time.Hour)), Fetched: now},
+		lasting(24*time.Hour), nil, now)
 	if s.get(key, now) == nil {
 		t.Fatal("not kept")
 	}
@@ -30,7 +31,8 @@ func TestTheBoundInBytesHolds(t *testing.T) {
 	s := newStore("test", 1000, room, func(n int) { evicted += n })
 	now := time.Now()
 	for n := range 100 {
-		s.put(secret.Fingerprint{byte(n)}, &authz.Claims{Raw: make([]byte, 1<<10), Fetched: now}, lasting(time.Hour), nil, now)
+		s.put(secret.Fingerprint{byte(n)}, &authz.Claims{Raw: make([]byte, 1<<10), Fetched: now}, lasting(time.Hour),
+			nil, now)
 		if got := s.stats(); got.Bytes > room || got.Bytes != int64(got.Entries)*(emptyCost+6<<10) {
 			t.Fatalf("%+v", got)
 		}

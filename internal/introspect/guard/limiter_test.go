@@ -10,7 +10,8 @@ import (
 )
 
 func TestSourcesAreSubscribersAndNotAddresses(t *testing.T) {
-	for _, same := range [][2]string{{"2001:db8::1", "2001:db8::ffff:1"}, {"192.0.2.1", "::ffff:192.0.2.1"}, {"fe80::1%eth0", "fe80::1"}} {
+	for _, same := range [][2]string{{"2001:db8::1", "2001:db8::ffff:1"}, {"192.0.2.1", "::ffff:192.0.2.1"},
+		{"fe80::1%eth0", "fe80::1"}} {
 		if a, b := networkOf(same[0]), networkOf(same[1]); !a.IsValid() || a != b {
 			t.Errorf("%v and %v differ", a, b)
 		}
@@ -42,7 +43,8 @@ func heap() uint64 {
 }
 
 func TestAFloodFromManyAddressesLeavesMemoryBounded(t *testing.T) {
-	u := newGuessLimiter(Config{UnknownTokens: 1000, UnknownBySource: 50}, Deps{Issuer: "test", Observer: nopObserver{}})
+	u := newGuessLimiter(Config{UnknownTokens: 1000, UnknownBySource: 50},
+		Deps{Issuer: "test", Observer: nopObserver{}})
 	before := heap()
 	for n := range 300_000 {
 		source := netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}).String()

@@ -19,7 +19,8 @@ import (
 // Laravel Sanctum, Amazon, OpenShift, and all of it at once.
 func otherAlphabets() []string {
 	return []string{
-		"00D000000000001!AQ0AQFakeFakeFakeFake.Fake_Fake", "1|laravel_sanctum_WGFrZQ", "Atza|IwEBIFake", "sha256~fake:fake", "$2y$10$fakefakefake",
+		"00D000000000001!AQ0AQFakeFakeFakeFake.Fake_Fake", "1|laravel_sanctum_WGFrZQ", "Atza|IwEBIFake",
+		"sha256~fake:fake", "$2y$10$fakefakefake",
 		"a%2Fb&token=c+d=e", "!#$%&'()*+-./:;<=>?@[]^_`{|}~",
 	}
 }
@@ -40,7 +41,8 @@ func TestATokenOfAnotherAlphabetIsAskedAboutAsItIs(t *testing.T) {
 		got = append(got, tok)
 		mu.Unlock()
 		echo, _ := json.Marshal(map[string]any{
-			"active": true, "sub": "u", "echo": "token " + tok + ".", "url": "https://as/?t=" + url.QueryEscape(tok), "b64": base64.StdEncoding.EncodeToString([]byte(tok)),
+			"active": true, "sub": "u", "echo": "token " + tok + ".", "url": "https://as/?t=" + url.QueryEscape(tok),
+			"b64": base64.StdEncoding.EncodeToString([]byte(tok)),
 			"app": map[string]string{"client_id": "c"}, "token": tok, "user": map[string]any{"id": 1},
 		})
 		testkit.ReplyJSON(string(echo))(w, r)
@@ -53,7 +55,10 @@ func TestATokenOfAnotherAlphabetIsAskedAboutAsItIs(t *testing.T) {
 				if err != nil || !c.Active {
 					t.Fatalf("%s: %+v, %v", tok, c, err)
 				}
-				for name, form := range map[string]string{"token": tok, "token in a URL": url.QueryEscape(tok), "token in base64": base64.StdEncoding.EncodeToString([]byte(tok)), "token in JSON": quotedJSON(tok)} {
+				for name, form := range map[string]string{
+					"token": tok, "token in a URL": url.QueryEscape(tok), "token in JSON": quotedJSON(tok),
+					"token in base64": base64.StdEncoding.EncodeToString([]byte(tok)),
+				} {
 					if strings.Contains(string(c.Raw)+l.text.String(), form) {
 						t.Errorf("%s: the %s is told: %s", tok, name, c.Raw)
 					}

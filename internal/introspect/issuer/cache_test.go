@@ -24,7 +24,8 @@ func counted(calls *int, body func() string) wire {
 func TestINT13_TheLifetimeEndsAtTheTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
-		i, _ := openWired(t, func(c *Config) { c.Cache.TTL = 30 * time.Second }, counted(&calls, func() string { return `{"active":true}` }))
+		i, _ := openWired(t, func(c *Config) { c.Cache.TTL = 30 * time.Second },
+			counted(&calls, func() string { return `{"active":true}` }))
 		ask(t, i)
 		time.Sleep(30*time.Second - time.Nanosecond)
 		ask(t, i)
@@ -42,7 +43,8 @@ func TestINT13_TheLifetimeEndsAtTheTTL(t *testing.T) {
 func TestINT16_NoEntryIsReturnedAtOrPastExp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls, exp := 0, time.Now().Add(3*time.Second).Unix()
-		i, _ := openWired(t, nil, counted(&calls, func() string { return fmt.Sprintf(`{"active":true,"exp":%d}`, exp) }))
+		i, _ := openWired(t, nil, counted(&calls,
+			func() string { return fmt.Sprintf(`{"active":true,"exp":%d}`, exp) }))
 		ask(t, i)
 		time.Sleep(3*time.Second - time.Nanosecond)
 		if ask(t, i); calls != 1 {
@@ -74,7 +76,8 @@ func TestINT17_WithoutExpTheCapApplies(t *testing.T) {
 func TestINT18_InactiveAnswersHaveTheirOwnShortLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls, body := 0, `{"active":false}`
-		i, _ := openWired(t, func(c *Config) { c.Cache.NegativeTTL = 2 * time.Second }, counted(&calls, func() string { return body }))
+		i, _ := openWired(t, func(c *Config) { c.Cache.NegativeTTL = 2 * time.Second },
+			counted(&calls, func() string { return body }))
 		ask(t, i)
 		body = `{"active":true}`
 		if ask(t, i).Active {
@@ -101,7 +104,8 @@ func TestINT18_RubbishDoesNotPushOutGoodTokens(t *testing.T) {
 	i, l := open(t, u.URL, func(c *Config) { c.Cache.MaxEntries, c.Cache.NegativeMaxEntries = 4, 8 })
 	ask(t, i)
 	for n := range 50 {
-		if _, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(fmt.Sprint("rubbish", n))}); err != nil {
+		if _, err := i.Introspect(t.Context(),
+			introspect.Question{Token: secret.New(fmt.Sprint("rubbish", n))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -136,7 +140,8 @@ func TestAHitReturnsTheSameClaims(t *testing.T) {
 	if ask(t, i) != first {
 		t.Error("the engine's slot would be lost")
 	}
-	if l.of(&l.cached, "active true") != 1 || l.of(&l.cached, "active false") != 1 || l.of(&l.cached, "inactive false") != 1 {
+	if l.of(&l.cached, "active true") != 1 || l.of(&l.cached, "active false") != 1 ||
+		l.of(&l.cached, "inactive false") != 1 {
 		t.Errorf("look-ups %v", l.cached)
 	}
 }
@@ -144,10 +149,11 @@ func TestAHitReturnsTheSameClaims(t *testing.T) {
 func TestFetchedIsWhenTheQuestionWasSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		i, _ := openWired(t, func(c *Config) { c.Cache.TTL = 10 * time.Second }, func(*http.Request) (*http.Response, error) {
-			time.Sleep(4 * time.Second)
-			return wireJSON(`{"active":true}`), nil
-		})
+		i, _ := openWired(t, func(c *Config) { c.Cache.TTL = 10 * time.Second },
+			func(*http.Request) (*http.Response, error) {
+				time.Sleep(4 * time.Second)
+				return wireJSON(`{"active":true}`), nil
+			})
 		if c := ask(t, i); !c.Fetched.Equal(start) {
 			t.Errorf("fetched %v after the start", c.Fetched.Sub(start))
 		}

@@ -58,7 +58,8 @@ func TestCanaryTellsWhenTheServerNoLongerTells(t *testing.T) {
 			t.Errorf("%s: %q", c.name, got)
 		}
 	}
-	if strings.Contains(l.text.String(), "a-canary-of-the-sidecar") || !strings.Contains(l.text.String(), "canary did not come back") {
+	if strings.Contains(l.text.String(), "a-canary-of-the-sidecar") ||
+		!strings.Contains(l.text.String(), "canary did not come back") {
 		t.Errorf("told: %s", l.text.String())
 	}
 }
@@ -88,7 +89,8 @@ func TestCanariesThatCannotBeSentAreFaults(t *testing.T) {
 		}
 	}
 	cfg := testConfig(t, "https://as.example/i")
-	cfg.Endpoint.TokenEndpoint, cfg.Canary.Every, cfg.Endpoint.Client.Auth = "https://as.example/t", time.Minute, "bearer"
+	cfg.Endpoint.TokenEndpoint, cfg.Canary.Every, cfg.Endpoint.Client.Auth = "https://as.example/t", time.Minute,
+		"bearer"
 	if got := strings.Join(faults(cfg), " "); !strings.Contains(got, "canary.every") {
 		t.Errorf("faults %q", got)
 	}

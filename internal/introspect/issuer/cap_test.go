@@ -13,10 +13,11 @@ import (
 func TestEV2_ALimitShortensTheUseOfAnswersUntilItIsLifted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
-		i, _ := openWired(t, func(c *Config) { c.Cache.TTL = time.Minute }, func(*http.Request) (*http.Response, error) {
-			calls++
-			return wireJSON(`{"active":true,"sub":"alice"}`), nil
-		})
+		i, _ := openWired(t, func(c *Config) { c.Cache.TTL = time.Minute },
+			func(*http.Request) (*http.Response, error) {
+				calls++
+				return wireJSON(`{"active":true,"sub":"alice"}`), nil
+			})
 		is := &Issuers{all: []*Issuer{i}}
 		at := func(pause time.Duration, want int) {
 			t.Helper()
@@ -42,12 +43,13 @@ func TestEV2_ALimitShortensTheUseOfAnswersUntilItIsLifted(t *testing.T) {
 func TestEV2_AnAnswerFromBeforeAnInterruptionIsNotUsedAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		said, failing := `{"active":true,"sub":"alice"}`, false
-		i, _ := openWired(t, func(c *Config) { c.Cache.TTL, c.Cache.StaleIfError = time.Hour, time.Hour }, func(*http.Request) (*http.Response, error) {
-			if failing {
-				return nil, errors.New("down")
-			}
-			return wireJSON(said), nil
-		})
+		i, _ := openWired(t, func(c *Config) { c.Cache.TTL, c.Cache.StaleIfError = time.Hour, time.Hour },
+			func(*http.Request) (*http.Response, error) {
+				if failing {
+					return nil, errors.New("down")
+				}
+				return wireJSON(said), nil
+			})
 		defer i.Close()
 		is := &Issuers{all: []*Issuer{i}}
 		ask(t, i)

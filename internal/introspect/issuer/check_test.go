@@ -44,8 +44,10 @@ func TestCheckReportsEveryFaultAtOnce(t *testing.T) {
 	var got []string
 	conf.Check(c, func(key, _, _ string) { got = append(got, key) })
 	for _, want := range []string{
-		"name", "issuer", "dialect", "introspection_endpoint", "endpoint_hosts[0]", "endpoint_hosts[1]", "client.auth", "client.basic_encoding", "client.id", "client.secret",
-		"audience[0]", "absent_audience", "refused_prefixes[0]", "tenant[0]", "roles[1]", "not_before_leeway", "timeout", "cache.ttl", "cache.negative_ttl",
+		"name", "issuer", "dialect", "introspection_endpoint", "endpoint_hosts[0]", "endpoint_hosts[1]",
+		"client.auth", "client.basic_encoding", "client.id", "client.secret",
+		"audience[0]", "absent_audience", "refused_prefixes[0]", "tenant[0]", "roles[1]", "not_before_leeway",
+		"timeout", "cache.ttl", "cache.negative_ttl",
 		"max_response_bytes", "max_in_flight", "cache.max_entries", "cache.max_bytes", "cache.negative_max_entries",
 	} {
 		if !slices.Contains(got, want) {
@@ -115,8 +117,11 @@ func TestAnIssuerThatIsOnlyComparedMayBeHTTP(t *testing.T) {
 func TestNewRefusesWhatItCannotUse(t *testing.T) {
 	for name, change := range map[string]func(*Config, *Deps){
 		"a fault of the configuration": func(c *Config, _ *Deps) { c.Endpoint.Name = "" },
-		"a secret that is not there":   func(c *Config, _ *Deps) { c.Endpoint.Client.Secret = secret.Source{File: "/nowhere/at/all"} },
-		"no fingerprinter":             func(_ *Config, d *Deps) { d.Fingerprints = nil },
+		"a secret that is not there": func(c *Config,
+			_ *Deps) {
+			c.Endpoint.Client.Secret = secret.Source{File: "/nowhere/at/all"}
+		},
+		"no fingerprinter": func(_ *Config, d *Deps) { d.Fingerprints = nil },
 	} {
 		c, d := testConfig(t, "https://as.example/i"), Deps{Fingerprints: secret.NewFingerprinter()}
 		change(&c, &d)

@@ -38,7 +38,8 @@ func observed(t *testing.T, change func(*Config)) seen {
 
 func TestINT1_AsksByPostedForm(t *testing.T) {
 	s := observed(t, nil)
-	if s.request.Method != http.MethodPost || s.request.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+	if s.request.Method != http.MethodPost ||
+		s.request.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
 		t.Errorf("%s %s", s.request.Method, s.request.Header.Get("Content-Type"))
 	}
 	if s.form.Get("token") != testToken || s.form.Get("token_type_hint") != "access_token" || len(s.form) != 2 {
@@ -74,7 +75,8 @@ func TestAskShowsTheAnswerAsItCame(t *testing.T) {
 	if authz.KindOf(err) != authz.Misconfigured || !strings.Contains(err.Error(), "invalid_client") {
 		t.Errorf("error %v", err)
 	}
-	if a.Endpoint != u.URL+"/x" || a.Status != 401 || a.ContentType != "application/json" || string(a.Body) != `{"error":"invalid_client"}` || a.Claims != nil {
+	if a.Endpoint != u.URL+"/x" || a.Status != 401 || a.ContentType != "application/json" ||
+		string(a.Body) != `{"error":"invalid_client"}` || a.Claims != nil {
 		t.Errorf("answer %+v", a)
 	}
 }

@@ -18,18 +18,20 @@ const cooldownWait = 40 * time.Millisecond
 
 // Keycloak sends logout tokens before the session is over: to a question at once it answers that the token is active.
 func TestEV1_LogoutThatIsSentBeforeItIsInForceTakesEffectSoonAfter(t *testing.T) {
-	for _, meant := range []time.Duration{0, 10 * time.Millisecond, 40 * time.Millisecond, time.Second, 20 * time.Second} {
+	for _, meant := range []time.Duration{0, 10 * time.Millisecond, 40 * time.Millisecond, time.Second,
+		20 * time.Second} {
 		for name, v := range map[string]authz.Revocation{"sid": {SessionID: "s1"}, "all": {All: true}} {
 			synctest.Test(t, func(t *testing.T) {
 				var over atomic.Bool
 				var asked atomic.Int64
-				i, _ := openWired(t, func(c *Config) { c.Cache.TTL, c.Cache.HardTTL = time.Hour, 2*time.Hour }, func(*http.Request) (*http.Response, error) {
-					asked.Add(1)
-					if over.Load() {
-						return wireJSON(no), nil
-					}
-					return wireJSON(told), nil
-				})
+				i, _ := openWired(t, func(c *Config) { c.Cache.TTL, c.Cache.HardTTL = time.Hour, 2*time.Hour },
+					func(*http.Request) (*http.Response, error) {
+						asked.Add(1)
+						if over.Load() {
+							return wireJSON(no), nil
+						}
+						return wireJSON(told), nil
+					})
 				ask(t, i)
 				evict(t, i, v)
 				time.AfterFunc(meant, func() { over.Store(true) })
@@ -56,15 +58,16 @@ func TestEV1_ServerIsNotAskedInTheMomentOfARevocation(t *testing.T) {
 			revoked := time.Now()
 			var mu sync.Mutex
 			asked := map[time.Duration]bool{}
-			i, _ := openWired(t, func(c *Config) { c.Cache.TTL = time.Hour }, func(r *http.Request) (*http.Response, error) {
-				mu.Lock()
-				asked[time.Since(revoked)] = true
-				mu.Unlock()
-				if r.FormValue("token") == "under way" {
-					time.Sleep(time.Millisecond)
-				}
-				return wireJSON(told), nil
-			})
+			i, _ := openWired(t, func(c *Config) { c.Cache.TTL = time.Hour },
+				func(r *http.Request) (*http.Response, error) {
+					mu.Lock()
+					asked[time.Since(revoked)] = true
+					mu.Unlock()
+					if r.FormValue("token") == "under way" {
+						time.Sleep(time.Millisecond)
+					}
+					return wireJSON(told), nil
+				})
 			ask(t, i)
 			var waiting sync.WaitGroup
 			waiting.Go(func() { _, _ = i.Introspect(t.Context(), introspect.Question{Token: secret.New("under way")}) })

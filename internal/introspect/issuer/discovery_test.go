@@ -67,18 +67,21 @@ func discovering(issuer string) func(*Config) {
 
 func TestMD1_TheNameIsInsertedBeforeThePath(t *testing.T) {
 	u, asked := directory(t, func(base string) map[string]string {
-		return map[string]string{"/.well-known/oauth-authorization-server/realms/a": metadata(base+"/realms/a", base+"/introspect")}
+		return map[string]string{"/.well-known/oauth-authorization-server/realms/a": metadata(base+"/realms/a",
+			base+"/introspect")}
 	})
 	i, _ := open(t, "", discovering(u.URL+"/realms/a"))
 	ask(t, i)
-	if want := []string{"GET /.well-known/oauth-authorization-server/realms/a", "POST /introspect"}; !slices.Equal(asked.read(), want) {
+	if want := []string{"GET /.well-known/oauth-authorization-server/realms/a",
+		"POST /introspect"}; !slices.Equal(asked.read(), want) {
 		t.Errorf("asked %q", asked.read())
 	}
 }
 
 func TestMD1_ThenAppendedAsOpenIDConnectHasIt(t *testing.T) {
 	u, asked := directory(t, func(base string) map[string]string {
-		return map[string]string{"/realms/a/.well-known/openid-configuration": metadata(base+"/realms/a", base+"/introspect")}
+		return map[string]string{"/realms/a/.well-known/openid-configuration": metadata(base+"/realms/a",
+			base+"/introspect")}
 	})
 	i, _ := open(t, "", discovering(u.URL+"/realms/a"))
 	ask(t, i)
@@ -105,28 +108,47 @@ func TestDocumentsThatMayNotBeUsed(t *testing.T) {
 		want authz.Kind
 		says string
 	}{
-		{"MD-2: a slash makes another issuer", func(b string) string { return metadata(b+"/", b+"/introspect") }, authz.Misconfigured, "another issuer"},
-		{"MD-2: another issuer", func(b string) string { return metadata("https://evil.example", b+"/introspect") }, authz.Misconfigured, `it names "https://evil.example", configured is "http://127.0.0.1:`},
+		{"MD-2: a slash makes another issuer", func(b string) string { return metadata(b+"/", b+"/introspect") },
+			authz.Misconfigured, "another issuer"},
+		{"MD-2: another issuer", func(b string) string { return metadata("https://evil.example", b+"/introspect") },
+			authz.Misconfigured, `it names "https://evil.example", configured is "http://127.0.0.1:`},
 		{"MD-2: an issuer that is no text", func(b string) string {
 			return `{"issuer":["` + b + `"],"introspection_endpoint":"` + b + `/introspect"}`
 		}, authz.Unavailable, `member "issuer"`},
 		{"MD-3: an endpoint that is no text", func(b string) string {
 			return `{"issuer":"` + b + `","introspection_endpoint":["` + b + `/introspect"]}`
 		}, authz.Misconfigured, "names no introspection_endpoint"},
-		{"MD-2: no issuer", func(b string) string { return `{"introspection_endpoint":"` + b + `/introspect"}` }, authz.Misconfigured, "another issuer"},
-		{"MD-3: no endpoint", func(b string) string { return `{"issuer":"` + b + `"}` }, authz.Misconfigured, "names no introspection_endpoint"},
-		{"MD-4: plain http to another host", func(b string) string { return metadata(b, "http://as.example/introspect") }, authz.Misconfigured, "not https"},
-		{"MD-4: another host", func(b string) string { return metadata(b, "https://evil.example/introspect") }, authz.Misconfigured, "endpoint_hosts"},
-		{"MD-4: another port", func(b string) string { return metadata(b, "http://127.0.0.1:1/introspect") }, authz.Misconfigured, "endpoint_hosts"},
-		{"MD-4: a relative URL", func(b string) string { return metadata(b, "/introspect") }, authz.Misconfigured, "absolute"},
-		{"MD-4: credentials in the URL", func(b string) string { return metadata(b, "https://u:p@as.example/introspect") }, authz.Misconfigured, "user name"},
-		{"an endless URL", func(b string) string { return metadata(b, "https://"+strings.Repeat("a", 4096)) }, authz.Misconfigured, "over 2048 bytes"},
+		{"MD-2: no issuer", func(b string) string { return `{"introspection_endpoint":"` + b + `/introspect"}` },
+			authz.Misconfigured, "another issuer"},
+		{"MD-3: no endpoint", func(b string) string { return `{"issuer":"` + b + `"}` }, authz.Misconfigured,
+			"names no introspection_endpoint"},
+		{"MD-4: plain http to another host",
+			func(b string) string {
+				return metadata(b,
+					"http://as.example/introspect")
+			}, authz.Misconfigured, "not https"},
+		{"MD-4: another host", func(b string) string { return metadata(b, "https://evil.example/introspect") },
+			authz.Misconfigured, "endpoint_hosts"},
+		{"MD-4: another port", func(b string) string { return metadata(b, "http://127.0.0.1:1/introspect") },
+			authz.Misconfigured, "endpoint_hosts"},
+		{"MD-4: a relative URL", func(b string) string { return metadata(b, "/introspect") }, authz.Misconfigured,
+			"absolute"},
+		{"MD-4: credentials in the URL",
+			func(b string) string {
+				return metadata(b,
+					"https://u:p@as.example/introspect")
+			}, authz.Misconfigured, "user name"},
+		{"an endless URL", func(b string) string { return metadata(b, "https://"+strings.Repeat("a", 4096)) },
+			authz.Misconfigured, "over 2048 bytes"},
 		{"no JSON", func(string) string { return "<html>" }, authz.Unavailable, "no valid metadata"},
-		{"duplicate members", func(b string) string { return `{"issuer":"x",` + metadata(b, b+"/introspect")[1:] }, authz.Unavailable, "no valid metadata"},
-		{"over the limit", func(b string) string { return `{"x":"` + strings.Repeat("a", 2<<20) + `"}` }, authz.Unavailable, "no JSON document"},
+		{"duplicate members", func(b string) string { return `{"issuer":"x",` + metadata(b, b+"/introspect")[1:] },
+			authz.Unavailable, "no valid metadata"},
+		{"over the limit", func(b string) string { return `{"x":"` + strings.Repeat("a", 2<<20) + `"}` },
+			authz.Unavailable, "no JSON document"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			u, asked := directory(t, func(base string) map[string]string { return map[string]string{path: c.doc(base)} })
+			u, asked := directory(t,
+				func(base string) map[string]string { return map[string]string{path: c.doc(base)} })
 			i, _ := open(t, "", discovering(u.URL))
 			if e := refusal(t, i, c.want); !strings.Contains(e.Error(), c.says) {
 				t.Errorf("cause %q", e)
@@ -141,7 +163,9 @@ func TestDocumentsThatMayNotBeUsed(t *testing.T) {
 // TestWhatIsOddBesideTheEndpointsIsNotLookedAt: a byte order mark, null, and half a character in what is for people.
 func TestWhatIsOddBesideTheEndpointsIsNotLookedAt(t *testing.T) {
 	u, _ := directory(t, func(base string) map[string]string {
-		return map[string]string{"/.well-known/oauth-authorization-server": "\ufeff" + `{"op_policy":"a \ud83d","token_endpoint":null,"mtls_endpoint_aliases":null,` + metadata(base, base+"/introspect")[1:]}
+		return map[string]string{"/.well-known/oauth-authorization-server": "\ufeff" +
+			`{"op_policy":"a \ud83d","token_endpoint":null,"mtls_endpoint_aliases":null,` +
+			metadata(base, base+"/introspect")[1:]}
 	})
 	i, _ := open(t, "", discovering(u.URL))
 	if !ask(t, i).Active {
@@ -297,7 +321,8 @@ func TestMD5_TheEndpointIsRefreshedBehindTheRequest(t *testing.T) {
 		var document wiredMetadata
 		document.set("https://as.example/old")
 		var looks []time.Duration
-		i, _ := openWired(t, func(c *Config) { discovering(wiredIssuer)(c); c.Cache.TTL = time.Hour * 24 }, wired(&document, &looks))
+		i, _ := openWired(t, func(c *Config) { discovering(wiredIssuer)(c); c.Cache.TTL = time.Hour * 24 },
+			wired(&document, &looks))
 		ask(t, i)
 		document.set("https://as.example/new")
 		time.Sleep(time.Hour)

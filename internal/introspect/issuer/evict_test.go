@@ -23,16 +23,17 @@ const told = `{"active":true,"iss":"https://as","jti":"j1","sid":"s1","sub":"u1"
 // byAll is a revocation by each thing that can be named, and by some together.
 func byAll() map[string]authz.Revocation {
 	return map[string]authz.Revocation{
-		"token":            {Token: secret.New(testToken)},
-		"jti":              {TokenID: "j1"},
-		"sid":              {SessionID: "s1"},
-		"sub":              {Subject: "u1"},
-		"username":         {Username: "alice"},
-		"email":            {Email: "aLICE@example.ORG"},
-		"client":           {ClientID: "c1"},
-		"tenant":           {Tenant: "t1"},
-		"sub and client":   {Subject: "u1", ClientID: "c1"},
-		"everything":       {Token: secret.New(testToken), TokenID: "j1", SessionID: "s1", Subject: "u1", Username: "alice", Email: "alice@example.org", ClientID: "c1", Tenant: "t1"},
+		"token":          {Token: secret.New(testToken)},
+		"jti":            {TokenID: "j1"},
+		"sid":            {SessionID: "s1"},
+		"sub":            {Subject: "u1"},
+		"username":       {Username: "alice"},
+		"email":          {Email: "aLICE@example.ORG"},
+		"client":         {ClientID: "c1"},
+		"tenant":         {Tenant: "t1"},
+		"sub and client": {Subject: "u1", ClientID: "c1"},
+		"everything": {Token: secret.New(testToken), TokenID: "j1", SessionID: "s1", Subject: "u1",
+			Username: "alice", Email: "alice@example.org", ClientID: "c1", Tenant: "t1"},
 		"all":              {All: true},
 		"issuer by name":   {Issuer: "test", All: true},
 		"long ago":         {Subject: "u1", At: time.Unix(1, 0)},
@@ -95,9 +96,12 @@ func TestEV3_AnIdentifierThatIsANumberIsEvictedByItsDigits(t *testing.T) {
 		answer, dialect string
 		v               authz.Revocation
 	}{
-		"sub": {`"sub":42`, "", authz.Revocation{Subject: "42"}}, "jti": {`"jti":43`, "", authz.Revocation{TokenID: "43"}}, "sid": {`"sid":44`, "", authz.Revocation{SessionID: "44"}},
-		"username": {`"username":45`, "", authz.Revocation{Username: "45"}}, "client": {`"client_id":46`, "", authz.Revocation{ClientID: "46"}}, "tenant": {`"org":47`, "", authz.Revocation{Tenant: "47"}},
-		"the sub beside another subject": {`"sub":48,"uid":"00u1","token_type":"Bearer","aud":"a","iat":1,"jti":"j"`, "okta", authz.Revocation{Subject: "48"}},
+		"sub": {`"sub":42`, "", authz.Revocation{Subject: "42"}}, "jti": {`"jti":43`, "",
+			authz.Revocation{TokenID: "43"}}, "sid": {`"sid":44`, "", authz.Revocation{SessionID: "44"}},
+		"username": {`"username":45`, "", authz.Revocation{Username: "45"}}, "client": {`"client_id":46`, "",
+			authz.Revocation{ClientID: "46"}}, "tenant": {`"org":47`, "", authz.Revocation{Tenant: "47"}},
+		"the sub beside another subject": {`"sub":48,"uid":"00u1","token_type":"Bearer","aud":"a","iat":1,"jti":"j"`,
+			"okta", authz.Revocation{Subject: "48"}},
 	} {
 		u := serve(t, testkit.ReplyJSON(`{"active":true,`+c.answer+`}`))
 		i, _ := open(t, u.URL, func(cfg *Config) { withTenant(cfg); cfg.Dialect.Dialect = c.dialect })
@@ -126,11 +130,13 @@ func TestEV3_WhatARevocationDoesNotNameStays(t *testing.T) {
 
 func TestEV3_EvictedTokensOfOneUserAreAllOfThem(t *testing.T) {
 	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"sub":"u%c","jti":%q}`, r.FormValue("token")[0], r.FormValue("token")))(w, r)
+		testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"sub":"u%c","jti":%q}`, r.FormValue("token")[0],
+			r.FormValue("token")))(w, r)
 	})
 	i, _ := open(t, u.URL, func(c *Config) { c.Cache.MaxEntries, c.Cache.MaxBytes = 1<<20, 1<<30 }) // in many shards
 	for n := range 200 {
-		if _, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(fmt.Sprintf("%d-%d", n%2, n))}); err != nil {
+		if _, err := i.Introspect(t.Context(),
+			introspect.Question{Token: secret.New(fmt.Sprintf("%d-%d", n%2, n))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -161,7 +167,8 @@ func TestEvictingAnInactiveTokenAsksAgain(t *testing.T) {
 
 func TestARevocationNamesSomethingOrAll(t *testing.T) {
 	one, _ := open(t, "https://as.example/i", nil)
-	two, _ := open(t, "https://as.example/i", func(c *Config) { c.Endpoint.Name, c.Match.Issuers = "two", []string{"https://two"} })
+	two, _ := open(t, "https://as.example/i",
+		func(c *Config) { c.Endpoint.Name, c.Match.Issuers = "two", []string{"https://two"} })
 	is := &Issuers{all: []*Issuer{one, two}}
 	for name, c := range map[string]struct {
 		v    authz.Revocation
@@ -305,7 +312,8 @@ func TestEV1_RevocationsOfOtherTokensDisturbNoQuestion(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)}); err != nil || !c.Active {
+		if c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)}); err != nil ||
+			!c.Active {
 			t.Errorf("%v", err)
 		}
 	}()
@@ -344,15 +352,17 @@ func TestEV1_AQuestionOvertakenEveryTimeIsUnavailable(t *testing.T) {
 func TestEV1_NoAnswerIsOlderThanTheLastRevocation(t *testing.T) {
 	t.Parallel()
 	var known atomic.Int64
-	i, _ := openWired(t, func(c *Config) { c.Cache.TTL, c.Cache.HardTTL = time.Microsecond, time.Hour }, func(*http.Request) (*http.Response, error) {
-		return wireJSON(fmt.Sprintf(`{"active":true,"sid":"s","iat":%d}`, known.Load())), nil
-	})
+	i, _ := openWired(t, func(c *Config) { c.Cache.TTL, c.Cache.HardTTL = time.Microsecond, time.Hour },
+		func(*http.Request) (*http.Response, error) {
+			return wireJSON(fmt.Sprintf(`{"active":true,"sid":"s","iat":%d}`, known.Load())), nil
+		})
 	var felt atomic.Int64
 	stop := make(chan struct{})
 	var all sync.WaitGroup
 	for n := range 4 {
 		all.Go(func() {
-			q := introspect.Question{Token: secret.New(testToken), Freshness: authz.Freshness{Limited: n == 0, MaxAge: time.Hour}}
+			q := introspect.Question{Token: secret.New(testToken),
+				Freshness: authz.Freshness{Limited: n == 0, MaxAge: time.Hour}}
 			for {
 				select {
 				case <-stop:

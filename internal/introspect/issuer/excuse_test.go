@@ -69,15 +69,17 @@ func TestStaleIfErrorExcusesNothingThatCallersOrTheSidecarBringAbout(t *testing.
 		within time.Duration // the caller's own time; 0 is long
 		later  time.Duration // since the token was last seen to be good; 0 is a moment
 	}{
-		"max_in_flight is reached": {others: takes(time.Second, no), config: func(c *Config) { c.MaxInFlight = 4 }, tokens: 4},
-		"too many unknown tokens":  {others: takes(0, no), config: limits(1, 0), tokens: 50, later: 50 * time.Minute},
+		"max_in_flight is reached": {others: takes(time.Second, no), config: func(c *Config) { c.MaxInFlight = 4 },
+			tokens: 4},
+		"too many unknown tokens": {others: takes(0, no), config: limits(1, 0), tokens: 50, later: 50 * time.Minute},
 		"no file descriptor is left": {victim: func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", syscall.EMFILE)}
 		}},
 		"429 with Retry-After": {others: func(*http.Request) (*http.Response, error) {
 			return replies(429, ``, "Retry-After", "25")
 		}, tokens: 1},
-		"a breaker that 429 opened": {others: func(*http.Request) (*http.Response, error) { return replies(429, ``) }, tokens: 10},
+		"a breaker that 429 opened": {others: func(*http.Request) (*http.Response, error) { return replies(429, ``) },
+			tokens: 10},
 		"a breaker whose latest failure was a 429": {others: func() wire {
 			var n atomic.Int64
 			return func(*http.Request) (*http.Response, error) {
@@ -147,12 +149,14 @@ func TestStaleIfErrorExcusesNothingAtTheEndOfTheProcess(t *testing.T) {
 
 // Nothing is dropped that was known, either, and what is still within its hard lifetime stays in use.
 func TestINT7_RefreshThatBringsNoAnswerLeavesWhatWasKnown(t *testing.T) {
-	for _, body := range []string{`{}`, `{"error":"server_error"}`, `{"status":"maintenance"}`, `{"active":"true"}`, `{"active":tr`} {
+	for _, body := range []string{`{}`, `{"error":"server_error"}`, `{"status":"maintenance"}`, `{"active":"true"}`,
+		`{"active":tr`} {
 		synctest.Test(t, func(t *testing.T) {
 			answer := yes
-			i, l := guarded(t, func(c *Config) { c.Cache.TTL, c.Cache.HardTTL = time.Second, time.Minute }, func(*http.Request) (*http.Response, error) {
-				return replies(200, answer)
-			})
+			i, l := guarded(t, func(c *Config) { c.Cache.TTL, c.Cache.HardTTL = time.Second, time.Minute },
+				func(*http.Request) (*http.Response, error) {
+					return replies(200, answer)
+				})
 			ask(t, i)
 			answer = body
 			time.Sleep(2 * time.Second)
@@ -174,7 +178,10 @@ func TestINT7_RefreshThatBringsNoAnswerLeavesWhatWasKnown(t *testing.T) {
 // What is no answer of an introspection endpoint is no sign that the server is down: a proxy before it may be.
 func TestStaleIfErrorExcusesNoAnswerThatCannotBeRead(t *testing.T) {
 	for name, answer := range map[string]func() (*http.Response, error){
-		"a login page":     func() (*http.Response, error) { return replies(200, `<html>`, "Content-Type", "text/html") },
+		"a login page": func() (*http.Response,
+			error) {
+			return replies(200, `<html>`, "Content-Type", "text/html")
+		},
 		"cut off":          func() (*http.Response, error) { return replies(200, `{"active":tr`) },
 		"of no meaning":    func() (*http.Response, error) { return replies(200, `{}`) },
 		"an error":         func() (*http.Response, error) { return replies(200, `{"error":"server_error"}`) },
@@ -195,7 +202,8 @@ func TestStaleIfErrorExcusesNoAnswerThatCannotBeRead(t *testing.T) {
 			ask(t, i)
 			good = false
 			time.Sleep(2 * time.Second)
-			if c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)}); err == nil || l.of(&l.stale, "failing") > 0 {
+			if c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)}); err == nil ||
+				l.of(&l.stale, "failing") > 0 {
 				t.Errorf("%s: active %t", name, c.Active)
 			}
 			if i.Stats().Active.Entries != 1 {
@@ -213,8 +221,11 @@ func TestStaleIfErrorExcusesAServerThatFailedAndTheBreakerThatItOpened(t *testin
 		"502, a page": func(*http.Request) (*http.Response, error) {
 			return replies(502, `<html>`, "Content-Type", "text/html")
 		},
-		"503 with Retry-After": func(*http.Request) (*http.Response, error) { return replies(503, ``, "Retry-After", "20") },
-		"504":                  func(*http.Request) (*http.Response, error) { return replies(504, ``) },
+		"503 with Retry-After": func(*http.Request) (*http.Response,
+			error) {
+			return replies(503, ``, "Retry-After", "20")
+		},
+		"504": func(*http.Request) (*http.Response, error) { return replies(504, ``) },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			down := false

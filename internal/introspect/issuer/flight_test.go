@@ -72,7 +72,8 @@ func TestINT19_TheAnswerIsKeptThoughNoCallerWaited(t *testing.T) {
 	i, _ := open(t, u.URL, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := i.Introspect(ctx, introspect.Question{Token: secret.New(testToken)}); authz.KindOf(err) != authz.Unavailable {
+	if _, err := i.Introspect(ctx,
+		introspect.Question{Token: secret.New(testToken)}); authz.KindOf(err) != authz.Unavailable {
 		t.Fatalf("error %v", err)
 	}
 	close(release)
@@ -114,7 +115,8 @@ func TestACallersDeadlineIsObeyed(t *testing.T) {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		if _, err := i.Introspect(ctx, introspect.Question{Token: secret.New(testToken)}); authz.KindOf(err) != authz.Unavailable {
+		if _, err := i.Introspect(ctx,
+			introspect.Question{Token: secret.New(testToken)}); authz.KindOf(err) != authz.Unavailable {
 			t.Errorf("error %v", err)
 		}
 		if took := time.Since(start); took != 100*time.Millisecond {
@@ -241,7 +243,8 @@ func TestCloseWaitsForQuestionsUnderWay(t *testing.T) {
 			t.Error("closed under it")
 		}
 		caller.Wait()
-		if _, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New("another")}); authz.KindOf(err) != authz.Unavailable {
+		if _, err := i.Introspect(t.Context(),
+			introspect.Question{Token: secret.New("another")}); authz.KindOf(err) != authz.Unavailable {
 			t.Errorf("after Close: %v", err)
 		}
 	})

@@ -26,7 +26,8 @@ func flood(t *testing.T, i *Issuer, tokens, callers int) {
 	for range callers {
 		all.Go(func() {
 			for range tokens / callers {
-				if _, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(rand.Text())}); err != nil {
+				if _, err := i.Introspect(t.Context(),
+					introspect.Question{Token: secret.New(rand.Text())}); err != nil {
 					t.Error(err)
 					return
 				}

@@ -21,7 +21,8 @@ func TestBreakerLogsThatItOpensAndClosesOnceEach(t *testing.T) {
 		})
 		says := func(opened, closed int) {
 			t.Helper()
-			if got := [2]int{strings.Count(log.logged(), "circuit breaker opened"), strings.Count(log.logged(), "circuit breaker closed")}; got != [2]int{opened, closed} {
+			if got := [2]int{strings.Count(log.logged(), "circuit breaker opened"),
+				strings.Count(log.logged(), "circuit breaker closed")}; got != [2]int{opened, closed} {
 				t.Errorf("opened and closed %v, want %d and %d:\n%s", got, opened, closed, log.logged())
 			}
 		}

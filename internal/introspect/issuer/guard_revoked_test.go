@@ -16,12 +16,13 @@ import (
 func TestINT12_ALogoutOfManyIsNoGuessing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		over := false
-		i, _ := guarded(t, func(c *Config) { limits(1, 1)(c); c.Cache.TTL = time.Hour }, func(r *http.Request) (*http.Response, error) {
-			if err := r.ParseForm(); err != nil {
-				return nil, err
-			}
-			return replies(200, fmt.Sprintf(`{"active":%t}`, !over || r.PostForm.Get("token") == "good-49"))
-		})
+		i, _ := guarded(t, func(c *Config) { limits(1, 1)(c); c.Cache.TTL = time.Hour },
+			func(r *http.Request) (*http.Response, error) {
+				if err := r.ParseForm(); err != nil {
+					return nil, err
+				}
+				return replies(200, fmt.Sprintf(`{"active":%t}`, !over || r.PostForm.Get("token") == "good-49"))
+			})
 		for n := range 50 {
 			from(t, i, "192.0.2.1", fmt.Sprint("good-", n))
 		}

@@ -34,7 +34,8 @@ func oneAttempt(c *Config) { c.Protection.Retries = 0 }
 
 // replies answers with a status, headers in pairs and a body.
 func replies(status int, body string, headers ...string) (*http.Response, error) {
-	r := &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body))}
+	r := &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(body))}
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
@@ -65,14 +66,35 @@ func put(t *testing.T, i *Issuer, n int) (*authz.Claims, *authz.Error) {
 
 func TestINT8b_AnswersNeverOpenTheBreaker(t *testing.T) {
 	for name, answer := range map[string]func() (*http.Response, error){
-		"a kind of token that is not introspected": func() (*http.Response, error) { return replies(400, `{"error":"unsupported_token_type"}`) },
-		"the request is invalid":                   func() (*http.Response, error) { return replies(400, `{"error":"invalid_request"}`) },
-		"the credentials are refused":              func() (*http.Response, error) { return replies(401, `{"error":"invalid_client"}`) },
-		"the client is forbidden":                  func() (*http.Response, error) { return replies(403, `<html>`, "Content-Type", "text/html") },
-		"not found":                                func() (*http.Response, error) { return replies(404, ``) },
-		"a redirect":                               func() (*http.Response, error) { return replies(302, ``, "Location", "https://elsewhere.example/") },
-		"inactive":                                 func() (*http.Response, error) { return replies(200, `{"active":false}`) },
-		"a login page":                             func() (*http.Response, error) { return replies(200, `<html>`, "Content-Type", "text/html") },
+		"a kind of token that is not introspected": func() (*http.Response,
+			error) {
+			return replies(400, `{"error":"unsupported_token_type"}`)
+		},
+		"the request is invalid": func() (*http.Response,
+			error) {
+			return replies(400, `{"error":"invalid_request"}`)
+		},
+		"the credentials are refused": func() (*http.Response,
+			error) {
+			return replies(401, `{"error":"invalid_client"}`)
+		},
+		"the client is forbidden": func() (*http.Response,
+			error) {
+			return replies(403, `<html>`, "Content-Type", "text/html")
+		},
+		"not found": func() (*http.Response, error) { return replies(404, ``) },
+		"a redirect": func() (*http.Response,
+			error) {
+			return replies(302, ``, "Location", "https://elsewhere.example/")
+		},
+		"inactive": func() (*http.Response,
+			error) {
+			return replies(200, `{"active":false}`)
+		},
+		"a login page": func() (*http.Response,
+			error) {
+			return replies(200, `<html>`, "Content-Type", "text/html")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -100,7 +122,11 @@ func TestINT9_FailuresInARowOpenTheBreaker(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				calls := 0
-				i, l := guarded(t, oneAttempt, func(r *http.Request) (*http.Response, error) { calls++; return answer(r) })
+				i, l := guarded(t, oneAttempt, func(r *http.Request) (*http.Response,
+					error) {
+					calls++
+					return answer(r)
+				})
 				for n := range 10 {
 					if _, e := put(t, i, n); e == nil || e.Kind != authz.Unavailable {
 						t.Fatalf("error %v", e)
@@ -112,8 +138,10 @@ func TestINT9_FailuresInARowOpenTheBreaker(t *testing.T) {
 						t.Fatalf("error %v", e)
 					}
 				}
-				if calls != 10 || l.of(&l.refused, "open") != 20 || time.Since(begun) != 0 || i.Breaker() != guard.Open {
-					t.Errorf("%d calls, %d refused in %v, breaker %v", calls, l.of(&l.refused, "open"), time.Since(begun), i.Breaker())
+				if calls != 10 || l.of(&l.refused, "open") != 20 || time.Since(begun) != 0 ||
+					i.Breaker() != guard.Open {
+					t.Errorf("%d calls, %d refused in %v, breaker %v", calls, l.of(&l.refused, "open"),
+						time.Since(begun), i.Breaker())
 				}
 			})
 		})
@@ -145,16 +173,17 @@ func TestAServerThatHungIsFoundOutWithinAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		back, calls := false, 0
-		i, _ := guarded(t, func(c *Config) { c.Protection.BreakerFailures = 3 }, func(r *http.Request) (*http.Response, error) {
-			mu.Lock()
-			calls++
-			works := back
-			mu.Unlock()
-			if works {
-				return replies(200, `{"active":true}`)
-			}
-			return hangs(r)
-		})
+		i, _ := guarded(t, func(c *Config) { c.Protection.BreakerFailures = 3 },
+			func(r *http.Request) (*http.Response, error) {
+				mu.Lock()
+				calls++
+				works := back
+				mu.Unlock()
+				if works {
+					return replies(200, `{"active":true}`)
+				}
+				return hangs(r)
+			})
 		var callers sync.WaitGroup
 		asked := 0
 		load := func(d time.Duration) { // 100 questions a second
@@ -211,7 +240,9 @@ func TestACallerThatLeavesIsNoFailure(t *testing.T) {
 		i, _ := guarded(t, func(c *Config) { c.Protection.BreakerFailures = 1 }, hangs)
 		ctx, leave := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, leave)
-		if _, err := i.guard.Ask(ctx, introspect.Question{Token: secret.New("a")}); authz.KindOf(err) != authz.Unavailable || i.Breaker() != guard.Closed {
+		if _, err := i.guard.Ask(ctx,
+			introspect.Question{Token: secret.New("a")}); authz.KindOf(err) != authz.Unavailable ||
+			i.Breaker() != guard.Closed {
 			t.Errorf("%v, breaker %v", err, i.Breaker())
 		}
 		go func() { time.Sleep(time.Second); i.Close() }()
@@ -225,7 +256,10 @@ func TestACallerThatLeavesIsNoFailure(t *testing.T) {
 func TestQuestionsThatNeverReportDoNotKeepTheBreakerOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mode := wire(func(*http.Request) (*http.Response, error) { return nil, errCut })
-		i, _ := guarded(t, func(c *Config) { c.Protection = guard.Config{BreakerFailures: 1, BreakerDelay: time.Second} }, func(r *http.Request) (*http.Response, error) { return mode(r) })
+		i, _ := guarded(t, func(c *Config) {
+			c.Protection = guard.Config{BreakerFailures: 1,
+				BreakerDelay: time.Second}
+		}, func(r *http.Request) (*http.Response, error) { return mode(r) })
 		put(t, i, 0)
 		mode = func(*http.Request) (*http.Response, error) { panic("a bug") }
 		for n := range 20 {
@@ -241,54 +275,6 @@ func TestQuestionsThatNeverReportDoNotKeepTheBreakerOpen(t *testing.T) {
 		}
 		t.Error("it stays open")
 	})
-}
-
-func TestRetryAfterPutsAnIssuerOnHold(t *testing.T) {
-	for _, c := range []struct {
-		status     int
-		wish       string
-		held, told time.Duration
-	}{
-		{429, "7", 7 * time.Second, 7 * time.Second},
-		{503, "7", 7 * time.Second, 7 * time.Second},
-		{503, "3600", 30 * time.Second, time.Hour},
-	} {
-		t.Run(fmt.Sprint(c.status, " ", c.wish), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				calls, busy := 0, true
-				i, l := guarded(t, nil, func(*http.Request) (*http.Response, error) {
-					if calls++; busy {
-						return replies(c.status, ``, "Retry-After", c.wish)
-					}
-					time.Sleep(10 * time.Millisecond)
-					return replies(200, `{"active":true}`)
-				})
-				if _, e := put(t, i, 0); e == nil || e.RetryAfter != c.told {
-					t.Fatalf("the first caller: %+v", e)
-				}
-				busy = false
-				time.Sleep(time.Second)
-				if _, e := put(t, i, 1); e == nil || e.Kind != authz.Unavailable || e.RetryAfter != c.told-time.Second {
-					t.Errorf("during the hold: %+v", e)
-				}
-				time.Sleep(c.held - time.Second - time.Millisecond)
-				if put(t, i, 2); calls != 1 || l.of(&l.refused, "retry_after") != 2 {
-					t.Errorf("%d calls, %d refused", calls, l.of(&l.refused, "retry_after"))
-				}
-				time.Sleep(time.Millisecond)
-				var all sync.WaitGroup
-				for n := range 20 {
-					all.Go(func() { put(t, i, 10+n) })
-				}
-				if all.Wait(); calls != 2 {
-					t.Errorf("%d questions at once after the hold, want one to go first", calls-1)
-				}
-				if claims, e := put(t, i, 3); claims == nil {
-					t.Errorf("after its answer: %v", e)
-				}
-			})
-		})
-	}
 }
 
 // TestAServerThatOnlySeemedToBeBackGetsFewQuestions: one answer closes the breaker, and then it hangs again. What waits
@@ -348,8 +334,8 @@ func TestAServerThatOnlySeemedToBeBackGetsFewQuestions(t *testing.T) {
 	})
 }
 
-// TestQuestionsThatHungBeforeTheReturnTakeNoCapacity: hundreds wait for a server that hung shortly. When it is back they
-// wait still, and keep no other question waiting.
+// TestQuestionsThatHungBeforeTheReturnTakeNoCapacity: hundreds wait for a server that hung shortly. When it is back
+// they wait still, and keep no other question waiting.
 func TestQuestionsThatHungBeforeTheReturnTakeNoCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

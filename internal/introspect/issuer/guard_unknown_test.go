@@ -54,7 +54,8 @@ func TestINT12_AddressThatGuessesTokensIsLimited(t *testing.T) {
 			t.Errorf("%d guesses were asked about, want 5 s' worth", n)
 		}
 		_, e := from(t, i, "192.0.2.1", "good-new")
-		if e == nil || e.Kind != authz.Unavailable || e.Code != introspect.TooManyUnknownTokens || e.RetryAfter <= 0 || e.RetryAfter > 100*time.Millisecond {
+		if e == nil || e.Kind != authz.Unavailable || e.Code != introspect.TooManyUnknownTokens ||
+			e.RetryAfter <= 0 || e.RetryAfter > 100*time.Millisecond {
 			t.Errorf("error %+v", e)
 		}
 		for _, other := range []string{"192.0.2.2", ""} {
@@ -174,12 +175,16 @@ func TestINT12_LimitHoldsHoweverManyGuessAtOnce(t *testing.T) {
 		source func(n int) string
 		rate   int
 	}{
-		"from everywhere":  {func(n int) string { return netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}).String() }, 1000},
+		"from everywhere": {func(n int) string {
+			return netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8),
+				byte(n)}).String()
+		}, 1000},
 		"from one address": {func(int) string { return "192.0.2.1" }, 50},
 	} {
 		asked, passed, good := guessing(t, callers, c.source, within)
 		most := c.rate*5 + c.rate*int(within/time.Second) + inFlight
-		if t.Logf("%s: %d guesses were asked about, the most is %d", name, asked, most); asked > most || asked < most-c.rate-2*inFlight {
+		if t.Logf("%s: %d guesses were asked about, the most is %d", name, asked, most); asked > most ||
+			asked < most-c.rate-2*inFlight {
 			t.Errorf("%s: %d guesses were asked about, want %d at most, and hardly fewer", name, asked, most)
 		}
 		if passed != good {

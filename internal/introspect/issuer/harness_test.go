@@ -45,10 +45,12 @@ func serve(t testing.TB, h http.HandlerFunc) *upstream {
 
 func testConfig(t testing.TB, endpoint string) Config {
 	c := conf.Default[Config]()
-	c.Endpoint.Name, c.Endpoint.IntrospectionEndpoint, c.Endpoint.AllowInsecureHTTP, c.Endpoint.Timeout = "test", endpoint, true, 5*time.Second
+	c.Endpoint.Name, c.Endpoint.IntrospectionEndpoint, c.Endpoint.AllowInsecureHTTP, c.Endpoint.Timeout = "test",
+		endpoint, true, 5*time.Second
 	c.Endpoint.Client.ID, c.Endpoint.Client.Secret = "rs:1", testkit.SecretFile(t, testSecret)
 	c.MaxInFlight = 64
-	c.Protection = guard.Config{BreakerFailures: 1 << 20, BreakerDelay: 250 * time.Millisecond} // out of the way of most tests
+	c.Protection = guard.Config{BreakerFailures: 1 << 20,
+		BreakerDelay: 250 * time.Millisecond} // out of the way of most tests
 	c.Cache.TTL, c.Cache.NegativeTTL, c.Cache.RevocationMemory = time.Minute, time.Minute, 0
 	c.Cache.MaxEntries, c.Cache.MaxBytes, c.Cache.NegativeMaxEntries = 1000, 8<<20, 100
 	return c
@@ -66,7 +68,8 @@ func openOver(t *testing.T, endpoint string, change func(*Config), rt http.Round
 	if change != nil {
 		change(&cfg)
 	}
-	i, err := New(cfg, Deps{Fingerprints: secret.NewFingerprinter(), Observer: l, Log: slog.New(slog.NewTextHandler(l, nil)), Transport: rt})
+	i, err := New(cfg, Deps{Fingerprints: secret.NewFingerprinter(), Observer: l,
+		Log: slog.New(slog.NewTextHandler(l, nil)), Transport: rt})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,8 @@ func newKeyed(t testing.TB) *keyed {
 	k.public = []string{string(k.signer.Public())}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/.well-known/oauth-authorization-server", func(w http.ResponseWriter, r *http.Request) {
-		testkit.ReplyJSON(fmt.Sprintf(`{"issuer":%q,"introspection_endpoint":%q,"jwks_uri":%q}`, k.URL, k.URL+"/introspect", k.URL+"/jwks"))(w, r)
+		testkit.ReplyJSON(fmt.Sprintf(`{"issuer":%q,"introspection_endpoint":%q,"jwks_uri":%q}`, k.URL,
+			k.URL+"/introspect", k.URL+"/jwks"))(w, r)
 	})
 	mux.HandleFunc("/jwks", func(w http.ResponseWriter, r *http.Request) {
 		k.fetched.Add(1)
@@ -98,7 +99,8 @@ type change map[string]any
 func (k *keyed) claims(c change) map[string]any {
 	now := time.Now().Unix()
 	m := map[string]any{
-		"iss": k.URL, "aud": api, "sub": "alice", "client_id": "web", "jti": "id-1", "iat": now, "exp": now + 600, "scope": "read",
+		"iss": k.URL, "aud": api, "sub": "alice", "client_id": "web", "jti": "id-1", "iat": now, "exp": now +
+			600, "scope": "read",
 	}
 	for name, v := range c {
 		if m[name] = v; v == nil {

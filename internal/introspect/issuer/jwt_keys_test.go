@@ -94,7 +94,8 @@ func TestATokenWhoseKeyIsIgnoredIsToldWhy(t *testing.T) {
 	padded := strings.Replace(string(k.signer.Public()), `","y"`, `=","y"`, 1)
 	k.holds(padded, string(other.Public()))
 	i, _ := open(t, "", k.in(authz.ModeJWT))
-	if c := look(t, i, k.token(t, nil)); c.Active || !strings.Contains(c.Inactive.Text, `key 0 (kid "k1", kty "EC"): its x has padding`) {
+	if c := look(t, i, k.token(t, nil)); c.Active ||
+		!strings.Contains(c.Inactive.Text, `key 0 (kid "k1", kty "EC"): its x has padding`) {
 		t.Errorf("why %q", c.Inactive.Text)
 	}
 	if c := look(t, i, sign(t, other, "at+jwt", k.claims(nil))); !c.Active {
@@ -106,7 +107,8 @@ func TestATokenWhoseKeyIsIgnoredIsToldWhy(t *testing.T) {
 }
 
 func TestAKeySetThatIsNotThereIsMisconfigured(t *testing.T) {
-	for status, want := range map[int]authz.Kind{404: authz.Misconfigured, 403: authz.Misconfigured, 302: authz.Misconfigured, 429: authz.Unavailable, 503: authz.Unavailable} {
+	for status, want := range map[int]authz.Kind{404: authz.Misconfigured, 403: authz.Misconfigured,
+		302: authz.Misconfigured, 429: authz.Unavailable, 503: authz.Unavailable} {
 		k := newKeyed(t)
 		keys := serve(t, testkit.Reply(status, "", ""))
 		i, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) { c.Endpoint.JWKSURI = keys.URL + "/jwks" }))
@@ -126,15 +128,21 @@ func TestAFailureOfDiscoveryKeepsItsKind(t *testing.T) {
 		docs func(base string) map[string]string
 		want authz.Kind
 	}{
-		"another issuer": {func(b string) map[string]string { return map[string]string{path: metadata(b+"/", b+"/introspect")} }, authz.Misconfigured},
-		"no endpoint":    {func(b string) map[string]string { return map[string]string{path: metadata(b, "")} }, authz.Misconfigured},
+		"another issuer": {func(b string) map[string]string {
+			return map[string]string{path: metadata(b+"/",
+				b+"/introspect")}
+		}, authz.Misconfigured},
+		"no endpoint": {func(b string) map[string]string { return map[string]string{path: metadata(b, "")} },
+			authz.Misconfigured},
 		"another host": {func(b string) map[string]string {
 			return map[string]string{path: metadata(b, "https://internal.example/i")}
 		}, authz.Misconfigured},
-		"nothing":         {func(string) map[string]string { return nil }, authz.Misconfigured},
-		"a page of login": {func(string) map[string]string { return map[string]string{path: "<html>"} }, authz.Unavailable},
+		"nothing": {func(string) map[string]string { return nil }, authz.Misconfigured},
+		"a page of login": {func(string) map[string]string { return map[string]string{path: "<html>"} },
+			authz.Unavailable},
 		"a page of login before a document that is wrong": {func(b string) map[string]string {
-			return map[string]string{path: metadata("https://other.example", b+"/i"), "/.well-known/oauth-authorization-server": "<html>"}
+			return map[string]string{path: metadata("https://other.example", b+"/i"),
+				"/.well-known/oauth-authorization-server": "<html>"}
 		}, authz.Misconfigured},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +166,8 @@ func TestACertificateThatIsNotTrustedIsMisconfiguredInEveryDecision(t *testing.T
 	t.Cleanup(tls.Close)
 	i, _ := open(t, "", discovering(tls.URL))
 	for range 40 {
-		if e := refusal(t, i, authz.Misconfigured); e.RetryAfter != 0 || !strings.Contains(e.Error(), "unknown authority") {
+		if e := refusal(t, i, authz.Misconfigured); e.RetryAfter != 0 ||
+			!strings.Contains(e.Error(), "unknown authority") {
 			t.Errorf("%v", e)
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -204,7 +213,8 @@ func TestJWTWithoutKeysThereIsNoAnswer(t *testing.T) {
 func TestJWTKeysThatHangAreNotWaitedForLong(t *testing.T) {
 	k := newKeyed(t)
 	hang := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	i, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) { c.Endpoint.JWKSURI, c.Endpoint.Timeout = hang.URL, 50*time.Millisecond }))
+	i, _ := open(t, "", k.in(authz.ModeJWT,
+		func(c *Config) { c.Endpoint.JWKSURI, c.Endpoint.Timeout = hang.URL, 50*time.Millisecond }))
 	start := time.Now()
 	noAnswer(t, i, k.token(t, nil), "", authz.Unavailable)
 	if took := time.Since(start); took > 20*time.Second {
@@ -235,7 +245,8 @@ func TestJWTStaleIfErrorDoesNotOutliveAWithdrawnKey(t *testing.T) {
 		k.holds() // the issuer takes all its keys back, and a token with another one makes that known
 		foreign := sign(t, jwks.NewSigner(t, "k2"), "at+jwt", k.claims(nil))
 		noAnswer(t, i, foreign, "", authz.Unavailable)
-		for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) { // an empty set counts when it is seen twice
+		// An empty set counts when it is seen twice.
+		for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 			_, err := i.Introspect(t.Context(), introspect.Question{Token: tok})
 			if authz.KindOf(err) == authz.Unavailable {
 				break
@@ -254,7 +265,8 @@ func TestJWTUnknownKeysDoNotTakeAllPermitsWhileKeysHang(t *testing.T) {
 			good := func(jti string) secret.Text {
 				now := time.Now().Unix()
 				return sign(t, own, "at+jwt", map[string]any{
-					"iss": "https://as", "aud": api, "sub": "alice", "client_id": "web", "jti": jti, "iat": now, "exp": now + 600,
+					"iss": "https://as", "aud": api, "sub": "alice", "client_id": "web", "jti": jti, "iat": now,
+					"exp": now + 600,
 				})
 			}
 			var fetches atomic.Int64

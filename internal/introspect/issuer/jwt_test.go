@@ -47,7 +47,8 @@ func TestJAT3_AGoodTokenIsReadWithoutAQuestion(t *testing.T) {
 	switch {
 	case !c.Active, c.Source != authz.LocalJWT, c.Kind != authz.AccessToken, !c.Usable(time.Now()).OK():
 		t.Errorf("active %t, source %q, kind %q: %s", c.Active, c.Source, c.Kind, c.Inactive.Text)
-	case c.Issuer != k.URL, c.Subject.ID != "alice", c.ClientID != "web", c.ID != "id-1", c.SessionID != "s1", c.Scopes[0] != "read", c.Audiences[0] != api:
+	case c.Issuer != k.URL, c.Subject.ID != "alice", c.ClientID != "web", c.ID != "id-1", c.SessionID != "s1",
+		c.Scopes[0] != "read", c.Audiences[0] != api:
 		t.Errorf("facts %+v", c.Subject)
 	case c.Confirmation.JKT != "thumb":
 		t.Error("the binding is lost")
@@ -74,7 +75,8 @@ func TestJAT1_TypMustBeThatOfAnAccessToken(t *testing.T) {
 	const why = "has a typ that is not expected here"
 	refused(t, k, i, map[string]secret.Text{
 		why + "#none": sign(t, k.signer, "", k.claims(nil)), why + "#JWT": sign(t, k.signer, "JWT", k.claims(nil)),
-		why + "#logout": sign(t, k.signer, "logout+jwt", k.claims(nil)), why + "#dpop": sign(t, k.signer, "dpop+jwt", k.claims(nil)),
+		why + "#logout": sign(t, k.signer, "logout+jwt", k.claims(nil)), why +
+			"#dpop": sign(t, k.signer, "dpop+jwt", k.claims(nil)),
 	})
 }
 
@@ -94,9 +96,10 @@ func TestJAT2_AnEncryptedTokenIsRefusedInWordsThatSaySo(t *testing.T) {
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	b := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 	refused(t, k, i, map[string]secret.Text{
-		"is encrypted, which is not read here": secret.New(b(`{"alg":"dir","enc":"A128GCM","typ":"at+jwt"}`) + "." + b("k") + "." + b("iv") + "." + b("c") + "." + b("t")),
-		"is no JWT that could be verified":     secret.New("7Fjfp0ZBr1KtDRbnfVdmIw"),
-		"is no JWT that could be verified#2":   secret.New("a.b.c"),
+		"is encrypted, which is not read here": secret.New(b(`{"alg":"dir","enc":"A128GCM","typ":"at+jwt"}`) + "." +
+			b("k") + "." + b("iv") + "." + b("c") + "." + b("t")),
+		"is no JWT that could be verified":   secret.New("7Fjfp0ZBr1KtDRbnfVdmIw"),
+		"is no JWT that could be verified#2": secret.New("a.b.c"),
 	})
 }
 
@@ -107,18 +110,21 @@ func TestJAT3_IssuerAudienceAndTimesMustBeRight(t *testing.T) {
 	const iss, aud = "was issued by another issuer than the configured one", "is for another audience"
 	const unread = "has claims that cannot be read: "
 	refused(t, k, i, map[string]secret.Text{
-		iss + "#slash":                        k.token(t, change{"iss": k.URL + "/"}),
-		iss + "#name of localhost":            k.token(t, change{"iss": strings.Replace(k.URL, "127.0.0.1", "localhost", 1)}),
+		iss + "#slash": k.token(t, change{"iss": k.URL + "/"}),
+		iss + "#name of localhost": k.token(t,
+			change{"iss": strings.Replace(k.URL, "127.0.0.1", "localhost", 1)}),
 		"has no iss":                          k.token(t, change{"iss": nil}),
 		"has no iss#empty":                    k.token(t, change{"iss": ""}),
 		unread + `member "iss" is not a text`: k.token(t, change{"iss": []string{k.URL}}),
 		aud:                                   k.token(t, change{"aud": "https://api.example/"}),
 		aud + "#list":                         k.token(t, change{"aud": []string{"a", "b"}}),
 		aud + "#empty list":                   k.token(t, change{"aud": []string{}}),
-		unread + `member "aud" is not a text#mixed`:                        k.token(t, change{"aud": []any{api, true}}),
-		unread + `member "aud" is not a text`:                              k.token(t, change{"aud": map[string]any{api: api}}),
+		unread + `member "aud" is not a text#mixed`: k.token(t, change{"aud": []any{api, true}}),
+		unread + `member "aud" is not a text`: k.token(t,
+			change{"aud": map[string]any{api: api}}),
 		iss + `: it names "` + k.URL + `/", configured is "` + k.URL + `"`: k.token(t, change{"iss": k.URL + "/"}),
-		aud + `: it names "a", "b", configured is "other", "` + api + `"`:  k.token(t, change{"aud": []string{"a", "b"}}),
+		aud + `: it names "a", "b", configured is "other", "` + api +
+			`"`: k.token(t, change{"aud": []string{"a", "b"}}),
 		"names no audience":          k.token(t, change{"aud": nil}),
 		"has expired":                k.token(t, change{"exp": now - 1}),
 		"has expired#long ago":       k.token(t, change{"exp": 1}),
@@ -131,9 +137,12 @@ func TestJAT3_IssuerAudienceAndTimesMustBeRight(t *testing.T) {
 		"is not valid yet": k.token(t, change{"nbf": now + 60}),
 		unread + `member "nbf" is not a time in seconds since 1970`: k.token(t, change{"nbf": "soon"}),
 	})
-	for name, c := range map[string]change{"list": {"aud": []string{"x", api}}, "a clock a little ahead": {"iat": now + 5},
-		"fractions": {"iat": float64(now) - 10.403285, "nbf": float64(now) - 10.5, "exp": float64(now) + 300.25}, "exponents": {"iat": jsontext.Value("1.688E9")},
-		"null": {"nbf": (*int)(nil), "nonce": (*string)(nil), "events": (*string)(nil)}, "numbers": {"sub": 42, "jti": 7, "client_id": 1234, "aud": []any{1, api}},
+	for name, c := range map[string]change{"list": {"aud": []string{"x", api}},
+		"a clock a little ahead": {"iat": now + 5},
+		"fractions": {"iat": float64(now) - 10.403285, "nbf": float64(now) - 10.5,
+			"exp": float64(now) + 300.25}, "exponents": {"iat": jsontext.Value("1.688E9")},
+		"null": {"nbf": (*int)(nil), "nonce": (*string)(nil), "events": (*string)(nil)}, "numbers": {"sub": 42,
+			"jti": 7, "client_id": 1234, "aud": []any{1, api}},
 	} {
 		if got := look(t, i, k.token(t, c)); !got.Active {
 			t.Errorf("%s: %s", name, got.Inactive.Text)
@@ -169,13 +178,15 @@ func TestJAT3_LeewayCoversExpAndNoMore(t *testing.T) {
 func TestJAT4_EveryRequiredClaimMustBeThere(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT))
-	optional, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) { c.JWT.OptionalClaims = []string{"sub", "client_id", "jti", "iat"} }))
+	optional, _ := open(t, "", k.in(authz.ModeJWT,
+		func(c *Config) { c.JWT.OptionalClaims = []string{"sub", "client_id", "jti", "iat"} }))
 	for _, name := range []string{"sub", "client_id", "jti", "iat"} {
 		why, unread := "has no "+name, fmt.Sprintf("has claims that cannot be read: member %q is not a text", name)
 		if name == "iat" {
 			unread = `has claims that cannot be read: member "iat" is not a time in seconds since 1970`
 		}
-		refused(t, k, i, map[string]secret.Text{why: k.token(t, change{name: nil}), unread: k.token(t, change{name: map[string]any{}})})
+		refused(t, k, i, map[string]secret.Text{why: k.token(t, change{name: nil}),
+			unread: k.token(t, change{name: map[string]any{}})})
 		if name != "iat" {
 			refused(t, k, i, map[string]secret.Text{why: k.token(t, change{name: ""})})
 		}
@@ -203,7 +214,8 @@ func TestJAT5_NoFailureOfATokenIsAnError(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		c, err := i.Introspect(ctx, introspect.Question{Token: secret.New(tok)})
-		if authz.KindOf(err) == authz.Unavailable && err != nil { // it names an unknown key, or claims to be issued just now
+		if authz.KindOf(err) == authz.Unavailable &&
+			err != nil { // it names an unknown key, or claims to be issued just now
 			if told++; told > len(good)/10 {
 				t.Fatalf("byte %d: %v", n, err)
 			}
@@ -249,8 +261,9 @@ func TestBCP3_KeysOfAnotherIssuerDoNotCount(t *testing.T) {
 	k, other := newKeyed(t), newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	refused(t, k, i, map[string]secret.Text{
-		"has a signature that does not verify":                 sign(t, other.signer, "at+jwt", k.claims(nil)),
-		"names no key that is known and fits":                  sign(t, jwks.NewSigner(t, "k2"), "at+jwt", k.claims(nil)),
+		"has a signature that does not verify": sign(t, other.signer, "at+jwt", k.claims(nil)),
+		"names no key that is known and fits": sign(t, jwks.NewSigner(t, "k2"), "at+jwt",
+			k.claims(nil)),
 		"was issued by another issuer than the configured one": sign(t, k.signer, "at+jwt", other.claims(nil)),
 	})
 	if other.fetched.Load() != 0 {
@@ -263,7 +276,8 @@ func TestBCP4_KeysAreNotFetchedFromWhereATokenSays(t *testing.T) {
 	trap := serve(t, testkit.ReplyJSON(`{}`))
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	for _, member := range []string{"jku", "x5u"} {
-		header := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"alg":"ES256","typ":"at+jwt","kid":"x","%s":%q}`, member, trap.URL))
+		header := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil,
+			`{"alg":"ES256","typ":"at+jwt","kid":"x","%s":%q}`, member, trap.URL))
 		parts := strings.Split(k.token(t, nil).Reveal(), ".")
 		if c := look(t, i, secret.New(header+"."+parts[1]+"."+parts[2])); c.Active {
 			t.Errorf("%s: active", member)
@@ -282,16 +296,18 @@ func TestBCP5_JWI9_Trap18_OtherKindsOfJWTNeverPass(t *testing.T) {
 	inner := map[string]any{"active": true, "sub": "alice", "aud": api}
 	idToken := change{"client_id": nil, "scope": nil, "azp": "web"}
 	refused(t, k, i, map[string]secret.Text{
-		"has a typ that is not expected here":   sign(t, k.signer, "token-introspection+jwt", k.claims(change{"token_introspection": inner})),
+		"has a typ that is not expected here": sign(t, k.signer, "token-introspection+jwt",
+			k.claims(change{"token_introspection": inner})),
 		"is an introspection response":          sign(t, k.signer, "", k.claims(change{"token_introspection": inner})),
 		"is an introspection response#at+jwt":   k.token(t, change{"token_introspection": inner}),
 		"is a security event or a logout token": sign(t, k.signer, "JWT", k.claims(change{"events": map[string]any{}})),
-		"is a DPoP proof":                       sign(t, k.signer, "JWT", k.claims(change{"htm": "GET", "htu": "https://x"})),
-		"is an ID token":                        sign(t, k.signer, "JWT", k.claims(change{"nonce": "n"})),
-		"is an ID token#at_hash":                sign(t, k.signer, "", k.claims(change{"at_hash": "h"})),
-		"has nothing that an ID token lacks":    sign(t, k.signer, "", k.claims(idToken)),
-		"is an ID token#by its use":             sign(t, k.signer, "JWT", k.claims(change{"token_use": "id"})),
-		"is a refresh token":                    sign(t, k.signer, "at+jwt", k.claims(change{"token_use": "refresh"})),
+		"is a DPoP proof": sign(t, k.signer, "JWT",
+			k.claims(change{"htm": "GET", "htu": "https://x"})),
+		"is an ID token":                     sign(t, k.signer, "JWT", k.claims(change{"nonce": "n"})),
+		"is an ID token#at_hash":             sign(t, k.signer, "", k.claims(change{"at_hash": "h"})),
+		"has nothing that an ID token lacks": sign(t, k.signer, "", k.claims(idToken)),
+		"is an ID token#by its use":          sign(t, k.signer, "JWT", k.claims(change{"token_use": "id"})),
+		"is a refresh token":                 sign(t, k.signer, "at+jwt", k.claims(change{"token_use": "refresh"})),
 	})
 }
 
@@ -326,8 +342,10 @@ func TestBCP7_UnknownCritAndDuplicateMembersAreRefused(t *testing.T) {
 	parts := strings.Split(k.token(t, nil).Reveal(), ".")
 	b := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 	for name, tok := range map[string]string{
-		"crit":                   b(`{"alg":"ES256","typ":"at+jwt","kid":"k1","crit":["x"],"x":1}`) + "." + parts[1] + "." + parts[2],
-		"two alg":                b(`{"alg":"ES256","alg":"ES256","typ":"at+jwt","kid":"k1"}`) + "." + parts[1] + "." + parts[2],
+		"crit": b(`{"alg":"ES256","typ":"at+jwt","kid":"k1","crit":["x"],"x":1}`) + "." + parts[1] +
+			"." + parts[2],
+		"two alg": b(`{"alg":"ES256","alg":"ES256","typ":"at+jwt","kid":"k1"}`) + "." + parts[1] +
+			"." + parts[2],
 		"two iss, signature bad": parts[0] + "." + b(`{"iss":"a","iss":"b"}`) + "." + parts[2],
 	} {
 		if c := look(t, i, secret.New(tok)); c.Active {
@@ -368,7 +386,8 @@ func TestJWTNeedsNeitherCredentialsNorAnIntrospectionEndpoint(t *testing.T) {
 	if c := look(t, i, tok); !c.Active {
 		t.Error(c.Inactive.Text)
 	}
-	if err := noAnswer(t, i, tok, authz.ModeIntrospect, authz.Misconfigured); !strings.Contains(err.Error(), "introspection_endpoint") {
+	if err := noAnswer(t, i, tok, authz.ModeIntrospect, authz.Misconfigured); !strings.Contains(err.Error(),
+		"introspection_endpoint") {
 		t.Error(err)
 	}
 }

@@ -82,8 +82,10 @@ func TestINT5_NoTokenAndNoSecretLeavesByAnyOtherWay(t *testing.T) {
 	}
 	for what, s := range map[string]string{
 		"token": testToken, "secret": testSecret, "encoded secret": url.QueryEscape(testSecret),
-		"credentials":     base64.StdEncoding.EncodeToString([]byte(url.QueryEscape("rs:1") + ":" + url.QueryEscape(testSecret))),
-		"token in base64": base64.StdEncoding.EncodeToString([]byte(testToken)), "token in hex": hex.EncodeToString([]byte(testToken)),
+		"credentials": base64.StdEncoding.EncodeToString([]byte(url.QueryEscape("rs:1") + ":" +
+			url.QueryEscape(testSecret))),
+		"token in base64": base64.StdEncoding.EncodeToString([]byte(testToken)),
+		"token in hex":    hex.EncodeToString([]byte(testToken)),
 	} {
 		if at := strings.Index(told.String(), s); at >= 0 {
 			t.Errorf("the %s is in: %s", what, told.String()[max(0, at-200):at])
@@ -98,7 +100,8 @@ func TestErrorsNameHostStatusAndCause(t *testing.T) {
 	u := serve(t, testkit.Reply(401, "application/json", `{"error":"invalid_client"}`))
 	i, _ := open(t, u.URL, nil)
 	want := fmt.Sprintf(`ask %q: status 401, error invalid_client, it refuses the sidecar's credentials or its request`, strings.TrimPrefix(u.URL, "http://"))
-	if _, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)}); err == nil || err.Error() != want {
+	if _, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)}); err == nil ||
+		err.Error() != want {
 		t.Errorf("error %v", err)
 	}
 }

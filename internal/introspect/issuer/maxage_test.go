@@ -15,7 +15,8 @@ import (
 // limited asks about the test token, and takes no answer older than most.
 func limited(t *testing.T, i *Issuer, most time.Duration) *authz.Claims {
 	t.Helper()
-	c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken), Freshness: authz.Freshness{MaxAge: most, Limited: true}})
+	c, err := i.Introspect(t.Context(),
+		introspect.Question{Token: secret.New(testToken), Freshness: authz.Freshness{MaxAge: most, Limited: true}})
 	if err != nil {
 		t.Error(err)
 	}
@@ -53,7 +54,9 @@ func TestINT13_MaxAgeHoldsInAnOutage(t *testing.T) {
 		ask(t, i)
 		as.says(http.StatusServiceUnavailable, "")
 		time.Sleep(40 * time.Second)
-		_, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken), Freshness: authz.Freshness{MaxAge: 39 * time.Second, Limited: true}})
+		_, err := i.Introspect(t.Context(),
+			introspect.Question{Token: secret.New(testToken),
+				Freshness: authz.Freshness{MaxAge: 39 * time.Second, Limited: true}})
 		if authz.KindOf(err) != authz.Unavailable {
 			t.Errorf("error %v", err)
 		}

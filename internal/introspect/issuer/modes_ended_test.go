@@ -218,12 +218,14 @@ func TestAMemoryOfNothingIsWarnedOfWhereItEndsJWTs(t *testing.T) {
 
 // A server with a generous decoder of base64 takes other spellings of a JWT for the JWT.
 func TestBCL4_LogoutEndsAJWTHoweverItIsSpelled(t *testing.T) {
-	for name, mode := range map[string]authz.Mode{"duende": authz.ModeIntrospect, "rfc7662": authz.ModeIntrospectOpaque, "curity": authz.ModeIntrospectOpaque} {
+	for name, mode := range map[string]authz.Mode{"duende": authz.ModeIntrospect,
+		"rfc7662": authz.ModeIntrospectOpaque, "curity": authz.ModeIntrospectOpaque} {
 		k, i := alwaysActive(t, name, mode)
 		k.saysIssued(5)
 		tok := k.token(t, ofSession(5)).Reveal()
 		evict(t, i, authz.Revocation{SessionID: "s1", At: time.Now(), Event: true})
-		for _, spelling := range []string{tok, tok + "=", tok + "==", tok[:len(tok)-1], strings.NewReplacer("-", "+", "_", "/").Replace(tok)} {
+		for _, spelling := range []string{tok, tok + "=", tok + "==", tok[:len(tok)-1],
+			strings.NewReplacer("-", "+", "_", "/").Replace(tok)} {
 			if c := look(t, i, secret.New(spelling)); c.Active {
 				t.Errorf("%s, %s: active as %q", name, mode, spelling[strings.LastIndexByte(spelling, '.'):])
 			}

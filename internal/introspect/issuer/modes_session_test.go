@@ -57,7 +57,8 @@ func TestEV1_TheEndOfASessionEndsItsTokensInEveryMode(t *testing.T) {
 			expect := func(when, sid string, tok secret.Text, active bool) {
 				t.Helper()
 				if got := look(t, i, tok); got.Active != active {
-					t.Errorf("%s: the token of %s: active %t, want %t: %s", when, sid, got.Active, active, got.Inactive.Text)
+					t.Errorf("%s: the token of %s: active %t, want %t: %s", when, sid, got.Active, active,
+						got.Inactive.Text)
 				}
 			}
 			over, live, unheard := token("s1"), token("s2"), token("s3")

@@ -35,8 +35,10 @@ func TestModes_JWTThenIntrospectAsksOnlyAboutWhatIsGoodSoFar(t *testing.T) {
 	}
 	k.says(testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"aud":%q,"scope":"write","sid":"s"}`, api)))
 	c := look(t, i, k.token(t, change{"jti": "2"}))
-	if !c.Active || c.Source != authz.BothSources || c.Scopes[0] != "write" || c.Subject.ID != "alice" || c.ID != "2" || c.SessionID != "s" {
-		t.Errorf("active %t, source %q, scopes %q, subject %q: %s", c.Active, c.Source, c.Scopes, c.Subject.ID, c.Inactive.Text)
+	if !c.Active || c.Source != authz.BothSources || c.Scopes[0] != "write" || c.Subject.ID != "alice" ||
+		c.ID != "2" || c.SessionID != "s" {
+		t.Errorf("active %t, source %q, scopes %q, subject %q: %s", c.Active, c.Source, c.Scopes, c.Subject.ID,
+			c.Inactive.Text)
 	}
 }
 
@@ -106,7 +108,8 @@ func TestModes_ABindingIsNeverLostAndTheEarlierEndHolds(t *testing.T) {
 		c.claims["x"] = n
 		got := look(t, i, k.token(t, c.claims))
 		if got.Confirmation.JKT != c.jkt || int64(got.ExpiresAt) != c.expires {
-			t.Errorf("%s: bound to %q until %d: %s", c.answer, got.Confirmation.JKT, int64(got.ExpiresAt)-now, got.Inactive.Text)
+			t.Errorf("%s: bound to %q until %d: %s", c.answer, got.Confirmation.JKT, int64(got.ExpiresAt)-now,
+				got.Inactive.Text)
 		}
 	}
 }
@@ -197,7 +200,8 @@ func TestModes_AskLooksAsARequestWould(t *testing.T) {
 func TestModes_CheckFindsWhatCannotWork(t *testing.T) {
 	good := func() Config {
 		c := testConfig(t, "https://as.example/introspect")
-		c.Endpoint.Issuer, c.Mode, c.Dialect.Audience, c.JWT.Algorithms = "https://as.example", authz.ModeJWT, []string{api}, []string{"RS256"}
+		c.Endpoint.Issuer, c.Mode, c.Dialect.Audience, c.JWT.Algorithms = "https://as.example", authz.ModeJWT,
+			[]string{api}, []string{"RS256"}
 		return c
 	}
 	signed := func(c *Config) {
@@ -208,31 +212,51 @@ func TestModes_CheckFindsWhatCannotWork(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		"good":                    {func(*Config) {}, ""},
-		"good without a client":   {func(c *Config) { c.Endpoint.Client.ID, c.Endpoint.Client.Secret = "", secret.Source{} }, ""},
-		"a client to ask as":      {func(c *Config) { c.Mode, c.Endpoint.Client.ID = authz.ModeIntrospectOpaque, "" }, "client.id"},
-		"unknown mode":            {func(c *Config) { c.Mode = "magic" }, "mode"},
-		"no audience":             {func(c *Config) { c.Dialect.Audience = nil }, "audience"},
-		"named otherwise":         {func(c *Config) { c.Match.Issuers = []string{"https://alias.example"} }, "match.issuers"},
-		"named in two ways":       {func(c *Config) { c.Match.Issuers = []string{"https://alias.example", c.Endpoint.Issuer} }, ""},
-		"named otherwise, asked":  {func(c *Config) { c.Mode, c.Match.Issuers = authz.ModeIntrospect, []string{"https://alias.example"} }, ""},
-		"no audience, then asked": {func(c *Config) { c.Mode, c.Dialect.Audience = authz.ModeJWTThenIntrospect, nil }, "audience"},
-		"no audience, opaque":     {func(c *Config) { c.Mode, c.Dialect.Audience = authz.ModeIntrospectOpaque, nil }, "audience"},
-		"no audience, asked":      {func(c *Config) { c.Mode, c.Dialect.Audience = authz.ModeIntrospect, nil }, ""},
-		"no algorithm":            {func(c *Config) { c.JWT.Algorithms = nil }, "jwt.algorithms"},
-		"none":                    {func(c *Config) { c.JWT.Algorithms = []string{"RS256", "none"} }, "jwt.algorithms[1]"},
-		"a shared secret":         {func(c *Config) { c.JWT.Algorithms = []string{"HS256"} }, "jwt.algorithms[0]"},
-		"keys nowhere":            {func(c *Config) { c.Endpoint.Issuer = "http://as.example" }, "jwks_uri"},
+		"good": {func(*Config) {}, ""},
+		"good without a client": {func(c *Config) {
+			c.Endpoint.Client.ID, c.Endpoint.Client.Secret = "",
+				secret.Source{}
+		}, ""},
+		"a client to ask as": {func(c *Config) { c.Mode, c.Endpoint.Client.ID = authz.ModeIntrospectOpaque, "" },
+			"client.id"},
+		"unknown mode": {func(c *Config) { c.Mode = "magic" }, "mode"},
+		"no audience":  {func(c *Config) { c.Dialect.Audience = nil }, "audience"},
+		"named otherwise": {func(c *Config) { c.Match.Issuers = []string{"https://alias.example"} },
+			"match.issuers"},
+		"named in two ways": {func(c *Config) {
+			c.Match.Issuers = []string{"https://alias.example",
+				c.Endpoint.Issuer}
+		}, ""},
+		"named otherwise, asked": {func(c *Config) {
+			c.Mode, c.Match.Issuers = authz.ModeIntrospect,
+				[]string{"https://alias.example"}
+		}, ""},
+		"no audience, then asked": {func(c *Config) { c.Mode, c.Dialect.Audience = authz.ModeJWTThenIntrospect, nil },
+			"audience"},
+		"no audience, opaque": {func(c *Config) { c.Mode, c.Dialect.Audience = authz.ModeIntrospectOpaque, nil },
+			"audience"},
+		"no audience, asked": {func(c *Config) { c.Mode, c.Dialect.Audience = authz.ModeIntrospect, nil }, ""},
+		"no algorithm":       {func(c *Config) { c.JWT.Algorithms = nil }, "jwt.algorithms"},
+		"none": {func(c *Config) { c.JWT.Algorithms = []string{"RS256", "none"} },
+			"jwt.algorithms[1]"},
+		"a shared secret": {func(c *Config) { c.JWT.Algorithms = []string{"HS256"} }, "jwt.algorithms[0]"},
+		"keys nowhere":    {func(c *Config) { c.Endpoint.Issuer = "http://as.example" }, "jwks_uri"},
 		"keys somewhere": {func(c *Config) {
 			c.Endpoint.Issuer, c.Endpoint.JWKSURI = "http://as.example", "https://as.example/jwks"
 		}, ""},
-		"keys by http":                 {func(c *Config) { c.Endpoint.JWKSURI = "http://as.example/jwks" }, "jwks_uri"},
-		"another kind of JWT":          {func(c *Config) { c.JWT.Types = []string{"at+jwt", "Application/Token-Introspection+JWT"} }, "jwt.types[1]"},
-		"aud is said elsewhere":        {func(c *Config) { c.JWT.OptionalClaims = []string{"aud"} }, "jwt.optional_claims[0]"},
-		"exp is never optional":        {func(c *Config) { c.JWT.OptionalClaims = []string{"exp"} }, "jwt.optional_claims[0]"},
-		"a claim that is not required": {func(c *Config) { c.JWT.OptionalClaims = []string{"scope"} }, "jwt.optional_claims[0]"},
-		"much leeway":                  {func(c *Config) { c.JWT.Leeway = time.Hour }, "jwt.leeway"},
-		"signed":                       {signed, ""},
+		"keys by http": {func(c *Config) { c.Endpoint.JWKSURI = "http://as.example/jwks" }, "jwks_uri"},
+		"another kind of JWT": {func(c *Config) {
+			c.JWT.Types = []string{"at+jwt",
+				"Application/Token-Introspection+JWT"}
+		}, "jwt.types[1]"},
+		"aud is said elsewhere": {func(c *Config) { c.JWT.OptionalClaims = []string{"aud"} },
+			"jwt.optional_claims[0]"},
+		"exp is never optional": {func(c *Config) { c.JWT.OptionalClaims = []string{"exp"} },
+			"jwt.optional_claims[0]"},
+		"a claim that is not required": {func(c *Config) { c.JWT.OptionalClaims = []string{"scope"} },
+			"jwt.optional_claims[0]"},
+		"much leeway": {func(c *Config) { c.JWT.Leeway = time.Hour }, "jwt.leeway"},
+		"signed":      {signed, ""},
 		"signed, no client id": {func(c *Config) {
 			signed(c)
 			c.Mode, c.Endpoint.Client.ID, c.Endpoint.Client.Auth = authz.ModeIntrospect, "", "bearer"
@@ -241,18 +265,28 @@ func TestModes_CheckFindsWhatCannotWork(t *testing.T) {
 			signed(c)
 			c.Endpoint.Client.ID, c.Endpoint.Client.Auth, c.SignedResponse.Audience = "", "bearer", "rs"
 		}, ""},
-		"signed by nothing": {func(c *Config) { signed(c); c.SignedResponse.Algorithms = nil }, "signed_response.algorithms"},
-		"signed by none":    {func(c *Config) { signed(c); c.SignedResponse.Algorithms = []string{"none"} }, "signed_response.algorithms[0]"},
-		"signed, any age":   {func(c *Config) { signed(c); c.SignedResponse.MaxAge = 0 }, "signed_response.max_age"},
+		"signed by nothing": {func(c *Config) { signed(c); c.SignedResponse.Algorithms = nil },
+			"signed_response.algorithms"},
+		"signed by none": {func(c *Config) { signed(c); c.SignedResponse.Algorithms = []string{"none"} },
+			"signed_response.algorithms[0]"},
+		"signed, any age": {func(c *Config) { signed(c); c.SignedResponse.MaxAge = 0 }, "signed_response.max_age"},
 		"signed by whom": {func(c *Config) {
 			signed(c)
 			c.Mode, c.Endpoint.Issuer, c.Endpoint.JWKSURI = authz.ModeIntrospect, "", "https://as.example/jwks"
 		}, "issuer"},
-		"signed, keys nowhere":   {func(c *Config) { signed(c); c.Mode, c.Endpoint.Issuer = authz.ModeIntrospect, "http://as.example" }, "jwks_uri"},
-		"a key for nothing":      {func(c *Config) { c.SignedResponse.DecryptionKey = secret.Source{Env: "X"} }, "signed_response.decryption_key"},
-		"encrypted by RSA1_5":    {func(c *Config) { c.SignedResponse.EncryptionAlgorithms = []string{"RSA1_5"} }, "signed_response.encryption_algorithms[0]"},
-		"encrypted by something": {func(c *Config) { c.SignedResponse.EncryptionEncodings = []string{"ECDH-ES"} }, "signed_response.encryption_encodings[0]"},
-		"encrypted somehow":      {func(c *Config) { signed(c); c.SignedResponse.DecryptionKey = secret.Source{Env: "X"} }, "signed_response.encryption_algorithms"},
+		"signed, keys nowhere": {func(c *Config) {
+			signed(c)
+			c.Mode, c.Endpoint.Issuer = authz.ModeIntrospect,
+				"http://as.example"
+		}, "jwks_uri"},
+		"a key for nothing": {func(c *Config) { c.SignedResponse.DecryptionKey = secret.Source{Env: "X"} },
+			"signed_response.decryption_key"},
+		"encrypted by RSA1_5": {func(c *Config) { c.SignedResponse.EncryptionAlgorithms = []string{"RSA1_5"} },
+			"signed_response.encryption_algorithms[0]"},
+		"encrypted by something": {func(c *Config) { c.SignedResponse.EncryptionEncodings = []string{"ECDH-ES"} },
+			"signed_response.encryption_encodings[0]"},
+		"encrypted somehow": {func(c *Config) { signed(c); c.SignedResponse.DecryptionKey = secret.Source{Env: "X"} },
+			"signed_response.encryption_algorithms"},
 	} {
 		cfg := good()
 		c.change(&cfg)

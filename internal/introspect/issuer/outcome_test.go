@@ -35,14 +35,21 @@ func TestAnswersThatAreNoAnswerAreErrorsAndNeverKept(t *testing.T) {
 		answer http.HandlerFunc
 		want   authz.Kind
 	}{
-		{"INT-8: 401 is about the credentials", testkit.Reply(401, "application/json", `{"error":"invalid_client"}`), authz.Misconfigured},
+		{"INT-8: 401 is about the credentials", testkit.Reply(401, "application/json", `{"error":"invalid_client"}`),
+			authz.Misconfigured},
 		{"INT-8: 401 without body", testkit.Reply(401, "", ""), authz.Misconfigured},
-		{"INT-8b: 400 invalid_client", testkit.Reply(400, "application/json", `{"error":"invalid_client"}`), authz.Misconfigured},
-		{"INT-8b: 400 unauthorized_client", testkit.Reply(400, "application/json", `{"error":"unauthorized_client"}`), authz.Misconfigured},
-		{"INT-8b: 400 about a bad hint", testkit.Reply(400, "application/json", `{"error":"invalid_request","error_description":"Unsupported token type."}`), authz.Misconfigured},
+		{"INT-8b: 400 invalid_client", testkit.Reply(400, "application/json", `{"error":"invalid_client"}`),
+			authz.Misconfigured},
+		{"INT-8b: 400 unauthorized_client", testkit.Reply(400, "application/json", `{"error":"unauthorized_client"}`),
+			authz.Misconfigured},
+		{"INT-8b: 400 about a bad hint",
+			testkit.Reply(400, "application/json",
+				`{"error":"invalid_request","error_description":"Unsupported token type."}`), authz.Misconfigured},
 		{"INT-8b: 400 without JSON", testkit.Reply(400, "text/html", page), authz.Misconfigured},
-		{"INT-8b: unsupported_token_type that is no JSON", testkit.Reply(400, "text/plain", `{"error":"unsupported_token_type"}`), authz.Misconfigured},
-		{"INT-8b: unsupported_token_type with another status", testkit.Reply(403, "application/json", `{"error":"unsupported_token_type"}`), authz.Misconfigured},
+		{"INT-8b: unsupported_token_type that is no JSON",
+			testkit.Reply(400, "text/plain", `{"error":"unsupported_token_type"}`), authz.Misconfigured},
+		{"INT-8b: unsupported_token_type with another status",
+			testkit.Reply(403, "application/json", `{"error":"unsupported_token_type"}`), authz.Misconfigured},
 		{"INT-8b: 403 HTML", testkit.Reply(403, "text/html", page), authz.Misconfigured},
 		{"404", testkit.Reply(404, "application/json", `{"error":"Realm does not exist"}`), authz.Misconfigured},
 		{"405", testkit.Reply(405, "", ""), authz.Misconfigured},
@@ -51,7 +58,8 @@ func TestAnswersThatAreNoAnswerAreErrorsAndNeverKept(t *testing.T) {
 		{"425", testkit.Reply(425, "", ""), authz.Unavailable},
 		{"INT-9: 429", testkit.Reply(429, "", ""), authz.Unavailable},
 		{"INT-9: 500", testkit.Reply(500, "application/json", `{"active":true}`), authz.Unavailable},
-		{"INT-9: 500 that says inactive", testkit.Reply(500, "application/json", `{"active":false}`), authz.Unavailable},
+		{"INT-9: 500 that says inactive", testkit.Reply(500, "application/json", `{"active":false}`),
+			authz.Unavailable},
 		{"INT-9: 503", testkit.Reply(503, "text/html", page), authz.Unavailable},
 		{"trap 3: 204", testkit.Reply(204, "", ""), authz.Unavailable},
 		{"201 with an answer", testkit.Reply(201, "application/json", `{"active":true}`), authz.Unavailable},
@@ -59,16 +67,19 @@ func TestAnswersThatAreNoAnswerAreErrorsAndNeverKept(t *testing.T) {
 		{"200 with HTML that calls itself JSON", testkit.ReplyJSON(page), authz.Unavailable},
 		{"200 with JSON that calls itself HTML", testkit.Reply(200, "text/html", `{"active":true}`), authz.Unavailable},
 		{"200 without content type", testkit.Reply(200, " ", `{"active":true}`), authz.Unavailable},
-		{"a signed answer", testkit.Reply(200, "application/token-introspection+jwt", `{"active":true}`), authz.Unavailable},
+		{"a signed answer", testkit.Reply(200, "application/token-introspection+jwt", `{"active":true}`),
+			authz.Unavailable},
 		{"an empty body", testkit.ReplyJSON(""), authz.Unavailable},
 		{"an array", testkit.ReplyJSON(`[{"active":true}]`), authz.Unavailable},
 		{"null", testkit.ReplyJSON(`null`), authz.Unavailable},
 		{"two objects", testkit.ReplyJSON(`{"active":true}{"active":true}`), authz.Unavailable},
 		{"a cut object", testkit.ReplyJSON(`{"active":true`), authz.Unavailable},
 		{"trap 24: duplicate members", testkit.ReplyJSON(`{"active":false,"active":true}`), authz.Unavailable},
-		{"trap 24: duplicate members deeper", testkit.ReplyJSON(`{"active":true,"cnf":{"jkt":"a","jkt":"b"}}`), authz.Unavailable},
+		{"trap 24: duplicate members deeper", testkit.ReplyJSON(`{"active":true,"cnf":{"jkt":"a","jkt":"b"}}`),
+			authz.Unavailable},
 		{"invalid UTF-8", testkit.ReplyJSON("{\"active\":true,\"sub\":\"\xff\"}"), authz.Unavailable},
-		{"trap 25: 10 MB", testkit.ReplyJSON(`{"active":true,"x":"` + strings.Repeat("a", 10<<20) + `"}`), authz.Unavailable},
+		{"trap 25: 10 MB", testkit.ReplyJSON(`{"active":true,"x":"` + strings.Repeat("a", 10<<20) + `"}`),
+			authz.Unavailable},
 		{"a gzip bomb", gzipBomb, authz.Unavailable},
 		{"broken gzip", brokenGzip, authz.Unavailable},
 		{"a connection that is cut", hangUp, authz.Unavailable},
@@ -133,7 +144,8 @@ func TestCompressedAnswersAreRead(t *testing.T) {
 
 func TestAnAnswerIsReadByItsTypeWhateverElseIsInTheHeader(t *testing.T) {
 	for _, contentType := range []string{
-		"application/json; charset=", "application/json; charset=utf-8, application/json", "application/json;", "APPLICATION/JSON", "application/json; charset=utf-8; charset=utf-8",
+		"application/json; charset=", "application/json; charset=utf-8, application/json", "application/json;",
+		"APPLICATION/JSON", "application/json; charset=utf-8; charset=utf-8",
 	} {
 		for _, mark := range []string{"", "\ufeff"} {
 			u := serve(t, testkit.Reply(200, contentType, mark+`{"active":true}`))
@@ -147,13 +159,15 @@ func TestAnAnswerIsReadByItsTypeWhateverElseIsInTheHeader(t *testing.T) {
 
 func TestINT6_OnlyTrueIsActive(t *testing.T) {
 	for _, body := range []string{
-		`{}`, `{"active":null}`, `{"active":"true"}`, `{"active":1}`, `{"active":[true]}`, `{"active":{}}`, `{"Active":true}`, `{"active":"false"}`,
+		`{}`, `{"active":null}`, `{"active":"true"}`, `{"active":1}`, `{"active":[true]}`, `{"active":{}}`,
+		`{"Active":true}`, `{"active":"false"}`,
 	} {
 		t.Run(body, func(t *testing.T) {
 			u := serve(t, testkit.ReplyJSON(body))
 			i, l := open(t, u.URL, nil)
 			n := twice(t, u, i, func() {
-				if c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New("tok-123456")}); authz.KindOf(err) != authz.Unavailable {
+				if c, err := i.Introspect(t.Context(),
+					introspect.Question{Token: secret.New("tok-123456")}); authz.KindOf(err) != authz.Unavailable {
 					t.Errorf("claims %+v, %v", c, err)
 				}
 			})
@@ -184,7 +198,8 @@ func TestINT7_InactiveIsAnAnswerAndKept(t *testing.T) {
 
 func TestINT8b_A400ThatIsAboutTheTokenIsInactiveAndKept(t *testing.T) {
 	for _, code := range []string{"unsupported_token_type", "invalid_token"} {
-		u := serve(t, testkit.Reply(400, "application/json; charset=", "\ufeff"+`{"error":"`+code+`","error_description":"x \ud83d"}`))
+		u := serve(t, testkit.Reply(400, "application/json; charset=",
+			"\ufeff"+`{"error":"`+code+`","error_description":"x \ud83d"}`))
 		i, _ := open(t, u.URL, nil)
 		n := twice(t, u, i, func() {
 			if ask(t, i).Active {
@@ -204,14 +219,16 @@ func TestINT8b_InvalidTokenMayBeAboutTheTokenOfTheSidecar(t *testing.T) {
 	i, _ := open(t, u.URL, func(c *Config) {
 		c.Endpoint.Client.Auth, c.Endpoint.Client.Secret = "bearer", testkit.SecretFile(t, "own-token")
 	})
-	if c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New("tok-123456")}); authz.KindOf(err) != authz.Misconfigured {
+	if c, err := i.Introspect(t.Context(),
+		introspect.Question{Token: secret.New("tok-123456")}); authz.KindOf(err) != authz.Misconfigured {
 		t.Errorf("claims %+v, %v", c, err)
 	}
 }
 
 // TestWithoutABooleanActiveNothingCachedIsDropped: a server that answers rubbish with a 200 says nothing about a token.
 func TestWithoutABooleanActiveNothingCachedIsDropped(t *testing.T) {
-	for _, body := range []string{`{}`, `{"error":"server_error"}`, `{"status":"maintenance"}`, `{"active":"true"}`, `{"active":1}`, `{"active":null}`, `[]`, `null`} {
+	for _, body := range []string{`{}`, `{"error":"server_error"}`, `{"status":"maintenance"}`, `{"active":"true"}`,
+		`{"active":1}`, `{"active":null}`, `[]`, `null`} {
 		synctest.Test(t, func(t *testing.T) {
 			as := &server{body: yes}
 			i, _ := openWired(t, lifetimes, as.answer)
@@ -264,7 +281,8 @@ func TestINT5_RedirectsAreNotFollowed(t *testing.T) {
 
 func TestINT9_RetryAfterIsHonoured(t *testing.T) {
 	for value, want := range map[string]time.Duration{
-		"7": 7 * time.Second, "": 0, "-3": 0, "soon": 0, "99999999999": time.Hour, "1.5": 0, "Mon, 02 Jan 2006 15:04:05 GMT": 0,
+		"7": 7 * time.Second, "": 0, "-3": 0, "soon": 0, "99999999999": time.Hour, "1.5": 0,
+		"Mon, 02 Jan 2006 15:04:05 GMT": 0,
 	} {
 		u := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", value)

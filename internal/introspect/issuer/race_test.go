@@ -31,7 +31,8 @@ func TestBCL4_NoRequestAfterALogoutUsesTheTokenThatItEnded(t *testing.T) {
 				t.Parallel() // it mostly waits
 				k := newKeyed(t)
 				var down atomic.Bool
-				answer := fmt.Sprintf(`{"active":true,"iss":%q,"aud":%q,"sub":"alice","iat":%d}`, k.URL, api, time.Now().Unix()-5)
+				answer := fmt.Sprintf(`{"active":true,"iss":%q,"aud":%q,"sub":"alice","iat":%d}`, k.URL, api,
+					time.Now().Unix()-5)
 				k.says(func(w http.ResponseWriter, r *http.Request) {
 					if down.Load() {
 						testkit.Reply(http.StatusBadGateway, "", "")(w, r)

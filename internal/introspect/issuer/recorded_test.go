@@ -281,8 +281,10 @@ func recordedConfig(t *testing.T, base, name string) issuer.Config {
 	}
 	c := conf.Default[issuer.Config]()
 	c.Protection.Retries = 0
-	c.Endpoint.Name, c.Endpoint.IntrospectionEndpoint, c.Endpoint.AllowInsecureHTTP = "recorded", base+"/introspect", true
-	c.Endpoint.Client.ID, c.Endpoint.Client.Secret, c.Endpoint.Timeout = "orders-api", secret.Source{File: file}, 10*time.Second
+	c.Endpoint.Name, c.Endpoint.IntrospectionEndpoint, c.Endpoint.AllowInsecureHTTP = "recorded", base+"/introspect",
+		true
+	c.Endpoint.Client.ID, c.Endpoint.Client.Secret, c.Endpoint.Timeout = "orders-api", secret.Source{File: file},
+		10*time.Second
 	c.Dialect.Dialect = name
 	return c
 }

@@ -32,12 +32,13 @@ func TestEV1_ACallerAfterARevocationDoesNotGetTheEvictedAnswer(t *testing.T) {
 	var over atomic.Bool
 	cfg := testConfig(t, "https://as.example/introspect")
 	cfg.Cache.TTL, cfg.Cache.HardTTL = 1, time.Hour
-	i, err := New(cfg, Deps{Fingerprints: secret.NewFingerprinter(), Observer: l, Log: slog.New(slog.DiscardHandler), Transport: wire(func(*http.Request) (*http.Response, error) {
-		if over.Load() {
-			return wireJSON(no), nil
-		}
-		return wireJSON(told), nil
-	})})
+	i, err := New(cfg, Deps{Fingerprints: secret.NewFingerprinter(), Observer: l, Log: slog.New(slog.DiscardHandler),
+		Transport: wire(func(*http.Request) (*http.Response, error) {
+			if over.Load() {
+				return wireJSON(no), nil
+			}
+			return wireJSON(told), nil
+		})})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,8 +49,10 @@ func TestGitHubIsAskedByJSONAndBasic(t *testing.T) {
 			t.Errorf("body %v, %v", body, err)
 		}
 		id, password, _ := r.BasicAuth()
-		got <- asked{r.Method + " " + r.URL.RequestURI(), r.Header.Get("Content-Type"), r.Header.Get("Accept"), id, password, body["access_token"]}
-		testkit.Reply(200, "application/json; charset=utf-8", `{"scopes":["repo"],"token":"`+testToken+`","hashed_token":"25f9","app":{"client_id":"Iv1"},"created_at":"2023-11-14T22:13:20Z","expires_at":null,"user":{"login":"octocat","id":1,"type":"User"}}`)(w, r)
+		got <- asked{r.Method + " " + r.URL.RequestURI(), r.Header.Get("Content-Type"), r.Header.Get("Accept"), id,
+			password, body["access_token"]}
+		testkit.Reply(200, "application/json; charset=utf-8",
+			`{"scopes":["repo"],"token":"`+testToken+`","hashed_token":"25f9","app":{"client_id":"Iv1"},"created_at":"2023-11-14T22:13:20Z","expires_at":null,"user":{"login":"octocat","id":1,"type":"User"}}`)(w, r)
 	})
 	i, _ := open(t, u.URL+"/applications/Iv1/token", func(c *Config) {
 		speaking("github")(c)
@@ -63,7 +65,8 @@ func TestGitHubIsAskedByJSONAndBasic(t *testing.T) {
 	if raw := string(c.Raw); strings.Contains(raw, testToken) || strings.Contains(raw, "25f9") {
 		t.Errorf("raw %s", raw)
 	}
-	if s := <-got; s != (asked{"POST /applications/Iv1/token", "application/json", "application/vnd.github+json", "Iv1", testSecret, testToken}) {
+	if s := <-got; s != (asked{"POST /applications/Iv1/token", "application/json", "application/vnd.github+json",
+		"Iv1", testSecret, testToken}) {
 		t.Errorf("asked %+v", s)
 	}
 }
@@ -83,7 +86,8 @@ func TestTrap3_StatusesThatSayInactiveAreAnswersAndKept(t *testing.T) {
 		answer  http.HandlerFunc
 	}{
 		{"curity", testkit.Reply(204, "", "")},
-		{"google", testkit.Reply(400, "application/json; charset=utf-8", `{"error":"invalid_token","error_description":"Invalid Value"}`)},
+		{"google", testkit.Reply(400, "application/json; charset=utf-8",
+			`{"error":"invalid_token","error_description":"Invalid Value"}`)},
 		{"github", testkit.Reply(404, "application/json; charset=utf-8", `{"message":"Not Found"}`)},
 		{"authentik", testkit.ReplyJSON(`{"active":false}`)}, // what it says to wrong credentials, too
 		{"authentik", testkit.ReplyJSON(`{"active":false,"sub":"u","scope":"a"}`)},
@@ -115,9 +119,12 @@ func TestINT8_WhatIsOursIsNotInactiveInAnyDialect(t *testing.T) {
 		{"google", testkit.Reply(400, "text/html", "<html>"), authz.Misconfigured},
 		{"curity", testkit.Reply(503, "", ""), authz.Unavailable},
 		{"curity", testkit.Reply(404, "", ""), authz.Misconfigured},
-		{"zitadel", testkit.Reply(401, "text/plain", "ErrorType=unauthorized_client Parent=invalid secret"), authz.Misconfigured},
-		{"wso2", testkit.Reply(401, "application/json", `{"code":401,"message":"","description":"","traceId":"x"}`), authz.Misconfigured},
-		{"keycloak", testkit.Reply(403, "application/json", `{"error":"invalid_request","error_description":"Client not allowed."}`), authz.Misconfigured},
+		{"zitadel", testkit.Reply(401, "text/plain", "ErrorType=unauthorized_client Parent=invalid secret"),
+			authz.Misconfigured},
+		{"wso2", testkit.Reply(401, "application/json", `{"code":401,"message":"","description":"","traceId":"x"}`),
+			authz.Misconfigured},
+		{"keycloak", testkit.Reply(403, "application/json",
+			`{"error":"invalid_request","error_description":"Client not allowed."}`), authz.Misconfigured},
 		{"rfc7662", testkit.Reply(204, "", ""), authz.Unavailable},
 		{"rfc7662", testkit.Reply(404, "application/json", `{}`), authz.Misconfigured},
 	} {
@@ -138,7 +145,8 @@ func TestTrap7_PrefixesOfRefreshTokensAreRefusedUnasked(t *testing.T) {
 			t.Errorf("%s: %+v, %v, %d calls", dialect, c, err, u.calls.Load())
 		}
 		other, _ := open(t, u.URL, nil)
-		if c, err := other.Introspect(t.Context(), introspect.Question{Token: secret.New(token)}); err != nil || !c.Active {
+		if c, err := other.Introspect(t.Context(), introspect.Question{Token: secret.New(token)}); err != nil ||
+			!c.Active {
 			t.Errorf("rfc7662: %+v, %v", c, err)
 		}
 	}
@@ -151,10 +159,13 @@ func TestModesThatADialectCannotServe(t *testing.T) {
 		auth    string
 		want    string
 	}{
-		{"auth0", "", "", "mode"}, {"auth0", authz.ModeIntrospect, "", "mode"}, {"entra", authz.ModeJWTThenIntrospect, "", "mode"}, {"cognito", authz.ModeIntrospectOpaque, "", "mode"},
+		{"auth0", "", "", "mode"}, {"auth0", authz.ModeIntrospect, "", "mode"}, {"entra", authz.ModeJWTThenIntrospect,
+			"", "mode"}, {"cognito", authz.ModeIntrospectOpaque, "", "mode"},
 		{"auth0", authz.ModeJWT, "", ""}, {"entra", authz.ModeJWT, "", ""}, {"cognito", authz.ModeJWT, "", ""},
-		{"google", authz.ModeJWT, "", "mode"}, {"github", authz.ModeIntrospectOpaque, "", "mode"}, {"google", "", "", ""}, {"github", authz.ModeIntrospect, "", ""},
-		{"github", "", "client_secret_post", "client.auth"}, {"google", "", "client_secret_post", ""}, {"keycloak", authz.ModeJWTThenIntrospect, "", ""},
+		{"google", authz.ModeJWT, "", "mode"}, {"github", authz.ModeIntrospectOpaque, "", "mode"}, {"google", "", "",
+			""}, {"github", authz.ModeIntrospect, "", ""},
+		{"github", "", "client_secret_post", "client.auth"}, {"google", "", "client_secret_post", ""}, {"keycloak",
+			authz.ModeJWTThenIntrospect, "", ""},
 	} {
 		cfg := testConfig(t, "https://as.example/introspect")
 		cfg.Dialect.Dialect, cfg.Mode = c.dialect, c.mode

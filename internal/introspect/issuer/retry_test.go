@@ -1,11 +1,15 @@
 package issuer
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
 func TestARetryHelpsAgainstWhatPasses(t *testing.T) {
@@ -48,7 +52,8 @@ func TestNoRetryOfWhatLasts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				calls, begun := 0, time.Now()
-				i, _ := guarded(t, func(c *Config) { c.Protection.Retries = 3 }, func(r *http.Request) (*http.Response, error) { calls++; return answer(r) })
+				i, _ := guarded(t, func(c *Config) { c.Protection.Retries = 3 },
+					func(r *http.Request) (*http.Response, error) { calls++; return answer(r) })
 				if _, e := put(t, i, 0); e == nil || calls != 1 {
 					t.Errorf("%v after %d calls", e, calls)
 				}
@@ -76,4 +81,52 @@ func TestRetriesEndWithTheTimeOfTheQuestion(t *testing.T) {
 			t.Errorf("%v after %d calls and %v", e, calls, time.Since(begun))
 		}
 	})
+}
+
+func TestRetryAfterPutsAnIssuerOnHold(t *testing.T) {
+	for _, c := range []struct {
+		status     int
+		wish       string
+		held, told time.Duration
+	}{
+		{429, "7", 7 * time.Second, 7 * time.Second},
+		{503, "7", 7 * time.Second, 7 * time.Second},
+		{503, "3600", 30 * time.Second, time.Hour},
+	} {
+		t.Run(fmt.Sprint(c.status, " ", c.wish), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				calls, busy := 0, true
+				i, l := guarded(t, nil, func(*http.Request) (*http.Response, error) {
+					if calls++; busy {
+						return replies(c.status, ``, "Retry-After", c.wish)
+					}
+					time.Sleep(10 * time.Millisecond)
+					return replies(200, `{"active":true}`)
+				})
+				if _, e := put(t, i, 0); e == nil || e.RetryAfter != c.told {
+					t.Fatalf("the first caller: %+v", e)
+				}
+				busy = false
+				time.Sleep(time.Second)
+				if _, e := put(t, i, 1); e == nil || e.Kind != authz.Unavailable || e.RetryAfter != c.told-time.Second {
+					t.Errorf("during the hold: %+v", e)
+				}
+				time.Sleep(c.held - time.Second - time.Millisecond)
+				if put(t, i, 2); calls != 1 || l.of(&l.refused, "retry_after") != 2 {
+					t.Errorf("%d calls, %d refused", calls, l.of(&l.refused, "retry_after"))
+				}
+				time.Sleep(time.Millisecond)
+				var all sync.WaitGroup
+				for n := range 20 {
+					all.Go(func() { put(t, i, 10+n) })
+				}
+				if all.Wait(); calls != 2 {
+					t.Errorf("%d questions at once after the hold, want one to go first", calls-1)
+				}
+				if claims, e := put(t, i, 3); claims == nil {
+					t.Errorf("after its answer: %v", e)
+				}
+			})
+		})
+	}
 }

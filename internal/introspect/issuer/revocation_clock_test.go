@@ -20,12 +20,14 @@ func alone(c *Config) {
 func TestEV1_EvictionReachesTokensOfAnIssuerWhoseClockIsAhead(t *testing.T) {
 	t.Parallel()
 	for name, v := range map[string]authz.Revocation{
-		"sub": {Subject: "alice"}, "client_id": {ClientID: "web"}, "sid": {SessionID: "s1"}, "tenant": {Tenant: "t1"}, "username": {Username: "a"},
-		"several": {Subject: "alice", ClientID: "web"}, "all": {All: true},
+		"sub": {Subject: "alice"}, "client_id": {ClientID: "web"}, "sid": {SessionID: "s1"}, "tenant": {Tenant: "t1"},
+		"username": {Username: "a"},
+		"several":  {Subject: "alice", ClientID: "web"}, "all": {All: true},
 	} {
 		for leeway, ahead := range map[time.Duration]int64{0: 9, 60 * time.Second: 59} {
 			k := newKeyed(t)
-			i, _ := open(t, "", k.in(authz.ModeJWT, alone, func(c *Config) { c.JWT.Leeway, c.Dialect.Tenant = leeway, []string{"/org"} }))
+			i, _ := open(t, "", k.in(authz.ModeJWT, alone,
+				func(c *Config) { c.JWT.Leeway, c.Dialect.Tenant = leeway, []string{"/org"} }))
 			tok := k.token(t, change{"iat": time.Now().Unix() + ahead, "sid": "s1", "org": "t1", "username": "a"})
 			if c := look(t, i, tok); !c.Active {
 				t.Fatal(c.Inactive.Text)

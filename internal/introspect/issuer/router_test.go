@@ -104,7 +104,9 @@ func TestAJWTGoesToTheIssuerThatItNames(t *testing.T) {
 func TestAJWTOfAnIssuerThatIsNotConfiguredIsRefusedUnasked(t *testing.T) {
 	s := openAll(t, named("https://a"), both(named("https://b"), matching(route.Match{Default: true})))
 	for _, iss := range []string{"https://evil", "https://a/", "HTTPS://a", "https://a ", ""} {
-		if c := s.goes(t, tokenOf(jwtOf(iss)), -1); c.Inactive.Text != "names an issuer that is not configured: it names "+dialect.Quote(iss)+`, configured is "https://a", "https://b"` {
+		if c := s.goes(t, tokenOf(jwtOf(iss)),
+			-1); c.Inactive.Text != "names an issuer that is not configured: it names "+
+			dialect.Quote(iss)+`, configured is "https://a", "https://b"` {
 			t.Errorf("%q: %s", iss, c.Inactive.Text)
 		}
 	}
@@ -126,7 +128,8 @@ func TestALoneIssuerWithoutNameAndMatchTakesEverything(t *testing.T) {
 }
 
 func TestMatchIssuersStandInPlaceOfTheIssuer(t *testing.T) {
-	s := openAll(t, both(named("https://internal"), matching(route.Match{Issuers: []string{"https://a", "https://old-a"}})), named("https://b"))
+	s := openAll(t, both(named("https://internal"),
+		matching(route.Match{Issuers: []string{"https://a", "https://old-a"}})), named("https://b"))
 	s.goes(t, tokenOf(jwtOf("https://a")), 0)
 	s.goes(t, tokenOf(jwtOf("https://old-a")), 0)
 	s.goes(t, tokenOf(jwtOf("https://internal")), -1)
@@ -135,11 +138,13 @@ func TestMatchIssuersStandInPlaceOfTheIssuer(t *testing.T) {
 
 func TestAnAnswerMayNameTheIssuerByAnyOfMatchIssuers(t *testing.T) {
 	for iss, want := range map[string]bool{"https://a": true, "https://internal": true, "https://b": false} {
-		i, _ := open(t, serve(t, testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"iss":%q}`, iss))).URL, both(named("https://internal"), matching(route.Match{Issuers: []string{"https://a"}})))
+		i, _ := open(t, serve(t, testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"iss":%q}`, iss))).URL,
+			both(named("https://internal"), matching(route.Match{Issuers: []string{"https://a"}})))
 		if c := ask(t, i); c.Active != want {
 			t.Errorf("%s: active is %t: %s", iss, c.Active, c.Inactive.Text)
 		}
-		i, _ = open(t, serve(t, testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"iss":%q}`, iss))).URL, matching(route.Match{Issuers: []string{"https://a", "https://internal"}}))
+		i, _ = open(t, serve(t, testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"iss":%q}`, iss))).URL,
+			matching(route.Match{Issuers: []string{"https://a", "https://internal"}}))
 		if c := ask(t, i); c.Active != want {
 			t.Errorf("%s, without issuer: active is %t: %s", iss, c.Active, c.Inactive.Text)
 		}
@@ -147,7 +152,9 @@ func TestAnAnswerMayNameTheIssuerByAnyOfMatchIssuers(t *testing.T) {
 }
 
 func TestOpaqueTokensGoByPrefixAndLength(t *testing.T) {
-	s := openAll(t, matching(route.Match{Prefixes: []string{"a_", "aa-"}}), matching(route.Match{MinLength: 10, MaxLength: 12, Prefixes: []string{"x"}}), both(named("https://c"), matching(route.Match{Default: true})))
+	s := openAll(t, matching(route.Match{Prefixes: []string{"a_", "aa-"}}),
+		matching(route.Match{MinLength: 10, MaxLength: 12, Prefixes: []string{"x"}}), both(named("https://c"),
+			matching(route.Match{Default: true})))
 	s.goes(t, tokenOf("a_1"), 0)
 	s.goes(t, tokenOf("aa-1"), 0)
 	s.goes(t, tokenOf("x234567890"), 1)
@@ -174,7 +181,8 @@ func TestATokenThatNamesNoIssuerIsOpaque(t *testing.T) {
 }
 
 func TestAJWTThatCannotBeReadDoesNotGoToTheDefault(t *testing.T) {
-	s := openAll(t, named("https://a"), both(named("https://b"), matching(route.Match{Default: true})), matching(route.Match{Prefixes: []string{"eyJub25l"}}))
+	s := openAll(t, named("https://a"), both(named("https://b"), matching(route.Match{Default: true})),
+		matching(route.Match{Prefixes: []string{"eyJub25l"}}))
 	for name, tok := range map[string]string{
 		"two iss":          jwt(`{"alg":"RS256"}`, `{"iss":"https://a","iss":"https://a"}`),
 		"no text":          jwt(`{"alg":"RS256"}`, `{"iss":["https://a"]}`),
@@ -194,7 +202,8 @@ func TestAJWTThatCannotBeReadDoesNotGoToTheDefault(t *testing.T) {
 }
 
 func TestAnIssuerWithoutNameTakesJWTsLikeOpaqueTokens(t *testing.T) {
-	s := openAll(t, named("https://a"), matching(route.Match{Hosts: []string{"b.example"}}), both(named("https://c"), matching(route.Match{Prefixes: []string{"ey"}, Hosts: []string{"c.example"}})))
+	s := openAll(t, named("https://a"), matching(route.Match{Hosts: []string{"b.example"}}),
+		both(named("https://c"), matching(route.Match{Prefixes: []string{"ey"}, Hosts: []string{"c.example"}})))
 	on := func(tok, host string) introspect.Question {
 		return introspect.Question{Token: secret.New(tok), Host: host}
 	}
@@ -206,8 +215,12 @@ func TestAnIssuerWithoutNameTakesJWTsLikeOpaqueTokens(t *testing.T) {
 func TestHostsNarrowBothKinds(t *testing.T) {
 	for name, tok := range map[string]string{"jwt": jwtOf("https://a"), "opaque": "opaque"} {
 		t.Run(name, func(t *testing.T) {
-			s := openAll(t, both(named("https://a"), matching(route.Match{Hosts: []string{"One.example."}})), both(named("https://a"), matching(route.Match{Hosts: []string{"two.example"}})))
-			on := func(host string) introspect.Question { return introspect.Question{Token: secret.New(tok), Host: host} }
+			s := openAll(t, both(named("https://a"), matching(route.Match{Hosts: []string{"One.example."}})),
+				both(named("https://a"), matching(route.Match{Hosts: []string{"two.example"}})))
+			on := func(host string) introspect.Question {
+				return introspect.Question{Token: secret.New(tok),
+					Host: host}
+			}
 			s.goes(t, on("one.example"), 0)
 			s.goes(t, on("two.example"), 1)
 			s.goes(t, on("three.example"), -1)
@@ -217,8 +230,10 @@ func TestHostsNarrowBothKinds(t *testing.T) {
 }
 
 func TestAJWTOfAnotherHostIsNotLeftToTheDefault(t *testing.T) {
-	s := openAll(t, both(named("https://a"), matching(route.Match{Hosts: []string{"a.example"}})), matching(route.Match{Default: true}))
-	if c := s.goes(t, introspect.Question{Token: secret.New(jwtOf("https://a")), Host: "b.example"}, -1); c.Inactive.Text != `names an issuer that is not configured for this host or header: it names "https://a"` {
+	s := openAll(t, both(named("https://a"), matching(route.Match{Hosts: []string{"a.example"}})),
+		matching(route.Match{Default: true}))
+	if c := s.goes(t, introspect.Question{Token: secret.New(jwtOf("https://a")), Host: "b.example"},
+		-1); c.Inactive.Text != `names an issuer that is not configured for this host or header: it names "https://a"` {
 		t.Error(c.Inactive.Text)
 	}
 }
@@ -227,7 +242,8 @@ func TestAHeaderTellsOneIssuerFromAnother(t *testing.T) {
 	tenant := func(vs ...string) func(*Config) { return matching(route.Match{Header: "X-Tenant", Values: vs}) }
 	s := openAll(t, tenant("acme", "initech"), tenant("globex"))
 	with := func(vs ...string) introspect.Question {
-		return introspect.Question{Token: secret.New("opaque-" + strings.Join(vs, "-")), Headers: map[string][]string{"x-tenant": vs}}
+		return introspect.Question{Token: secret.New("opaque-" + strings.Join(vs, "-")),
+			Headers: map[string][]string{"x-tenant": vs}}
 	}
 	s.goes(t, with("acme"), 0)
 	s.goes(t, with("initech"), 0)
@@ -239,9 +255,11 @@ func TestAHeaderTellsOneIssuerFromAnother(t *testing.T) {
 }
 
 func TestSeveralFieldsOfTheHeaderThatTellsAreMalformed(t *testing.T) {
-	s := openAll(t, matching(route.Match{Header: "x-tenant", Values: []string{"acme"}}), matching(route.Match{Default: true}))
+	s := openAll(t, matching(route.Match{Header: "x-tenant", Values: []string{"acme"}}),
+		matching(route.Match{Default: true}))
 	for _, vs := range [][]string{{"acme", "globex"}, {"globex", "acme"}, {"acme", "acme"}, {"", "acme"}} {
-		c, err := s.Introspect(t.Context(), introspect.Question{Token: secret.New("opaque"), Headers: map[string][]string{"x-tenant": vs}})
+		c, err := s.Introspect(t.Context(),
+			introspect.Question{Token: secret.New("opaque"), Headers: map[string][]string{"x-tenant": vs}})
 		if c != nil || authz.KindOf(err) != authz.Malformed {
 			t.Errorf("%q: %v, %v", vs, c, err)
 		}
@@ -254,7 +272,8 @@ func TestSeveralFieldsOfTheHeaderThatTellsAreMalformed(t *testing.T) {
 func TestATokenThatIsTooLongIsRefusedUnasked(t *testing.T) {
 	s := openAll(t, named("https://a"), both(named("https://b"), matching(route.Match{Default: true})))
 	s.goes(t, tokenOf(strings.Repeat("a", introspect.MaxTokenBytes+1)), -1)
-	s.goes(t, tokenOf(jwt(`{"alg":"RS256"}`, `{"iss":"https://a","x":"`+strings.Repeat("a", introspect.MaxTokenBytes)+`"}`)), -1)
+	s.goes(t, tokenOf(jwt(`{"alg":"RS256"}`,
+		`{"iss":"https://a","x":"`+strings.Repeat("a", introspect.MaxTokenBytes)+`"}`)), -1)
 }
 
 func TestEqualChoicesAreEqual(t *testing.T) {
@@ -271,8 +290,12 @@ func TestEqualChoicesAreEqual(t *testing.T) {
 }
 
 func TestChoosingForAnOpaqueTokenAllocatesNothing(t *testing.T) {
-	s := openAll(t, both(named("https://a"), matching(route.Match{Prefixes: []string{"a_"}, Hosts: []string{"a.example"}})), both(named("https://b"), matching(route.Match{Prefixes: []string{"b_"}, Header: "x-tenant", Values: []string{"b"}})))
-	q := introspect.Question{Token: secret.New("a_1"), Host: "a.example", Headers: map[string][]string{"x-tenant": {"c"}}}
+	s := openAll(t, both(named("https://a"),
+		matching(route.Match{Prefixes: []string{"a_"},
+			Hosts: []string{"a.example"}})), both(named("https://b"), matching(route.Match{Prefixes: []string{"b_"},
+		Header: "x-tenant", Values: []string{"b"}})))
+	q := introspect.Question{Token: secret.New("a_1"), Host: "a.example",
+		Headers: map[string][]string{"x-tenant": {"c"}}}
 	if n := testing.AllocsPerRun(100, func() { _ = s.Choose(q) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -281,19 +304,23 @@ func TestChoosingForAnOpaqueTokenAllocatesNothing(t *testing.T) {
 // FuzzNoTokenGoesToAnIssuerThatWasNotChosen watches three servers: whatever the token, the host and the header, one
 // of them is asked at most, and never another than the one that a JWT names.
 func FuzzNoTokenGoesToAnIssuerThatWasNotChosen(f *testing.F) {
-	for _, tok := range []string{"a_1", "b_1", "opaque", encrypted, jwtOf("https://a"), jwtOf("https://b"), jwtOf("https://c"), jwt(`{"typ":"JWT"}`, `{"iss":"https://a"}`),
-		jwt(`{"alg":"RS256"}`, `{"iss":"https://b","iss":"https://a"}`), jwt(`{"alg":"RS256"}`, `{"iss":"https:\/\/a"}`), "a.b.c", "..", "a_." + jwtOf("https://b")} {
+	for _, tok := range []string{"a_1", "b_1", "opaque", encrypted, jwtOf("https://a"), jwtOf("https://b"),
+		jwtOf("https://c"), jwt(`{"typ":"JWT"}`, `{"iss":"https://a"}`),
+		jwt(`{"alg":"RS256"}`, `{"iss":"https://b","iss":"https://a"}`), jwt(`{"alg":"RS256"}`,
+			`{"iss":"https:\/\/a"}`), "a.b.c", "..", "a_." + jwtOf("https://b")} {
 		f.Add(tok, "a.example", "acme")
 		f.Add(tok, "", "")
 	}
 	names := []string{"https://a", "https://b", "https://c"}
 	s := openAll(f,
 		both(named(names[0]), matching(route.Match{Prefixes: []string{"a_"}})),
-		both(named(names[1]), matching(route.Match{Prefixes: []string{"b_"}, Header: "x-tenant", Values: []string{"acme"}})),
+		both(named(names[1]), matching(route.Match{Prefixes: []string{"b_"}, Header: "x-tenant",
+			Values: []string{"acme"}})),
 		both(named(names[2]), matching(route.Match{Default: true})))
 	f.Fuzz(func(t *testing.T, tok, host, tenant string) {
 		before := s.calls()
-		c, err := s.Introspect(t.Context(), introspect.Question{Token: secret.New(tok), Host: host, Headers: map[string][]string{"x-tenant": {tenant}}})
+		c, err := s.Introspect(t.Context(),
+			introspect.Question{Token: secret.New(tok), Host: host, Headers: map[string][]string{"x-tenant": {tenant}}})
 		var asked []int
 		for i, n := range s.calls() {
 			if n > before[i] {
@@ -305,7 +332,9 @@ func FuzzNoTokenGoesToAnIssuerThatWasNotChosen(f *testing.F) {
 			t.Fatalf("no answer: %v", err)
 		case len(asked) > 1:
 			t.Fatalf("servers %d were asked about one token", asked)
-		case len(asked) == 0 && c.Active && s.Choose(introspect.Question{Token: secret.New(tok), Host: host, Headers: map[string][]string{"x-tenant": {tenant}}}).Issuer() == nil:
+		case len(asked) == 0 && c.Active &&
+			s.Choose(introspect.Question{Token: secret.New(tok), Host: host,
+				Headers: map[string][]string{"x-tenant": {tenant}}}).Issuer() == nil:
 			t.Fatal("active, and no issuer was chosen")
 		}
 		if iss, ok := issOf(tok); ok && len(asked) == 1 && names[asked[0]] != iss {
@@ -352,7 +381,8 @@ func TestTrap7_ARefreshTokenThatOneIssuerRefusesIsNotLeftToTheDefault(t *testing
 		func(c *Config) { c.Dialect.Dialect, c.Match.Prefixes = "hydra", []string{"ory_at_"} })
 	s.goes(t, introspect.Question{Token: secret.New("ory_at_abc")}, 1)
 	s.goes(t, introspect.Question{Token: secret.New("other")}, 0)
-	if c := s.goes(t, introspect.Question{Token: secret.New("ory_rt_abc")}, -1); c.Inactive.Text != "begins with a prefix that is refused" {
+	if c := s.goes(t, introspect.Question{Token: secret.New("ory_rt_abc")},
+		-1); c.Inactive.Text != "begins with a prefix that is refused" {
 		t.Errorf("it %s", c.Inactive.Text)
 	}
 }

@@ -64,7 +64,8 @@ func unkept(t *testing.T, k *keyed, i *Issuer, name, contentType, body string, w
 func TestJWI1_TheMediaTypeIsAskedForAndComparedLoosely(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k, func(c *Config) { c.Cache.TTL = 0 }))
-	for _, contentType := range []string{signedContent, signedContent + "; charset=utf-8", "Application/Token-Introspection+JWT;x=\"y\""} {
+	for _, contentType := range []string{signedContent, signedContent + "; charset=utf-8",
+		"Application/Token-Introspection+JWT;x=\"y\""} {
 		k.says(func(w http.ResponseWriter, r *http.Request) {
 			if got := r.Header.Values("Accept"); len(got) != 1 || got[0] != signedContent {
 				t.Errorf("Accept %q", got)
@@ -88,7 +89,8 @@ func TestJWI1_TheMediaTypeIsAskedForAndComparedLoosely(t *testing.T) {
 func TestJWI2_TypMustBeThatOfAResponse(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k))
-	claims := map[string]any{"iss": k.URL, "aud": "rs:1", "iat": time.Now().Unix(), "token_introspection": map[string]any{"active": true}}
+	claims := map[string]any{"iss": k.URL, "aud": "rs:1", "iat": time.Now().Unix(),
+		"token_introspection": map[string]any{"active": true}}
 	for _, typ := range []string{"", "JWT", "at+jwt"} {
 		unkept(t, k, i, typ, signedContent, sign(t, k.signer, typ, claims).Reveal(), authz.Misconfigured)
 	}
@@ -101,10 +103,12 @@ func TestJWI3_NothingIsReadFromTheTopLevel(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k))
 	k.says(testkit.Reply(http.StatusOK, signedContent, k.response(t, change{
-		"sub": "mallory", "exp": 1, "scope": "admin", "roles": []string{"admin"}, "active": false, "cnf": map[string]any{"jkt": "x"},
+		"sub": "mallory", "exp": 1, "scope": "admin", "roles": []string{"admin"}, "active": false,
+		"cnf": map[string]any{"jkt": "x"},
 	})))
 	c := ask(t, i)
-	if !c.Active || c.Subject.ID != "alice" || c.ExpiresAt != 0 || c.Scopes[0] != "read" || c.Roles != nil || c.Confirmation.Bound() {
+	if !c.Active || c.Subject.ID != "alice" || c.ExpiresAt != 0 || c.Scopes[0] != "read" || c.Roles != nil ||
+		c.Confirmation.Bound() {
 		t.Errorf("active %t, subject %q, exp %d, scopes %q", c.Active, c.Subject.ID, c.ExpiresAt, c.Scopes)
 	}
 	if bytes.Contains(c.Raw, []byte("mallory")) || !c.Usable(time.Now()).OK() {
@@ -116,7 +120,8 @@ func TestJWI4_AnInactiveTokenHasNoFacts(t *testing.T) {
 	k := newKeyed(t)
 	for _, inner := range []map[string]any{{"active": false}, {"active": false, "sub": "alice"}} {
 		i, _ := open(t, "", signedOnly(k))
-		k.says(testkit.Reply(http.StatusOK, signedContent, k.response(t, change{"token_introspection": inner, "sub": "alice"})))
+		k.says(testkit.Reply(http.StatusOK, signedContent,
+			k.response(t, change{"token_introspection": inner, "sub": "alice"})))
 		if c := ask(t, i); c.Active || c.Subject.ID != "" || c.Raw != nil {
 			t.Errorf("%v: active %t, %q", inner, c.Active, c.Subject.ID)
 		}
@@ -126,7 +131,8 @@ func TestJWI4_AnInactiveTokenHasNoFacts(t *testing.T) {
 func TestJWI4_AResponseThatDoesNotSayWhetherATokenIsActiveIsNoAnswer(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k))
-	for name, inner := range map[string]map[string]any{"text": {"active": "true"}, "nothing": {}, "an error": {"error": "server_error"}} {
+	for name, inner := range map[string]map[string]any{"text": {"active": "true"}, "nothing": {},
+		"an error": {"error": "server_error"}} {
 		unkept(t, k, i, name, signedContent, k.response(t, change{"token_introspection": inner}), authz.Unavailable)
 	}
 }
@@ -140,7 +146,8 @@ func TestJWI5_TheSignatureMustBeTheIssuersAndOfAListedAlgorithm(t *testing.T) {
 	unkept(t, k, i, "a foreign's signature", signedContent, foreign.response(t, nil), authz.Misconfigured)
 	unkept(t, k, i, "a key that is not known yet", signedContent, unknown.response(t, nil), authz.Unavailable)
 	unkept(t, k, i, "no signature", signedContent, good[0]+"."+good[1]+".", authz.Misconfigured)
-	unkept(t, k, i, "none", signedContent, "eyJhbGciOiJub25lIiwidHlwIjoidG9rZW4taW50cm9zcGVjdGlvbitqd3QifQ."+good[1]+".", authz.Misconfigured)
+	unkept(t, k, i, "none", signedContent,
+		"eyJhbGciOiJub25lIiwidHlwIjoidG9rZW4taW50cm9zcGVjdGlvbitqd3QifQ."+good[1]+".", authz.Misconfigured)
 	unkept(t, k, i, "rubbish", signedContent, "rubbish", authz.Unavailable)
 	unkept(t, k, i, "a line end", signedContent, k.response(t, nil)+"\n", authz.Unavailable)
 	other, _ := open(t, "", signedOnly(k, func(c *Config) { c.SignedResponse.Algorithms = []string{"RS256"} }))
@@ -171,7 +178,8 @@ func TestJWI6_Trap17_AResponseForAnotherClientIsNoAnswer(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k))
 	for name, c := range map[string]change{
-		"other client": {"aud": "rs:2"}, "list without it": {"aud": []string{"a", "b"}}, "no audience": {"aud": nil}, "empty list": {"aud": []string{}},
+		"other client": {"aud": "rs:2"}, "list without it": {"aud": []string{"a",
+			"b"}}, "no audience": {"aud": nil}, "empty list": {"aud": []string{}},
 		"audience of the token": {"aud": api}, "other issuer": {"iss": k.URL + "/"}, "no issuer": {"iss": nil},
 	} {
 		unkept(t, k, i, name, signedContent, k.response(t, c), authz.Misconfigured)
@@ -192,7 +200,8 @@ func TestJWI6_AResponseOutsideItsWindowIsNoAnswer(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k))
 	now := time.Now().Unix()
-	for name, iat := range map[string]any{"old": now - 62, "of tomorrow": now + 30, "absent": nil, "text": fmt.Sprint(now), "null": (*int)(nil)} {
+	for name, iat := range map[string]any{"old": now - 62, "of tomorrow": now + 30, "absent": nil,
+		"text": fmt.Sprint(now), "null": (*int)(nil)} {
 		unkept(t, k, i, name, signedContent, k.response(t, change{"iat": iat}), authz.Misconfigured)
 	}
 	for _, iat := range []any{now - 55, now + 5, float64(now) - 1.403285, jsontext.Value(fmt.Sprint(now) + ".5e0")} {
@@ -209,7 +218,8 @@ func TestJWI7_RefusalsOfOurCredentialsStayPlain(t *testing.T) {
 	i, _ := open(t, "", signedOnly(k))
 	for _, status := range []int{http.StatusBadRequest, http.StatusUnauthorized} {
 		k.says(testkit.Reply(status, "application/json", `{"error":"invalid_client"}`))
-		if err := noAnswer(t, i, secret.New(testToken), "", authz.Misconfigured); !strings.Contains(err.Error(), "invalid_client") {
+		if err := noAnswer(t, i, secret.New(testToken), "", authz.Misconfigured); !strings.Contains(err.Error(),
+			"invalid_client") {
 			t.Error(err)
 		}
 	}
@@ -218,7 +228,8 @@ func TestJWI7_RefusalsOfOurCredentialsStayPlain(t *testing.T) {
 func TestJWI9_AResponseIsNoAccessTokenAndAnAccessTokenNoResponse(t *testing.T) {
 	k := newKeyed(t)
 	local, _ := open(t, "", k.in(authz.ModeJWT))
-	if c := look(t, local, secret.New(k.response(t, change{"aud": api, "sub": "alice", "exp": time.Now().Unix() + 60, "client_id": "web", "jti": "1"}))); c.Active {
+	if c := look(t, local, secret.New(k.response(t,
+		change{"aud": api, "sub": "alice", "exp": time.Now().Unix() + 60, "client_id": "web", "jti": "1"}))); c.Active {
 		t.Error("a response passes as an access token")
 	}
 	i, _ := open(t, "", signedOnly(k))
@@ -242,7 +253,9 @@ func TestJWI10_Trap19_APlainAnswerWhereASignedOneIsRequiredIsNone(t *testing.T) 
 func TestJWI_LargeSignedAnswersAreReadUpToTheLimitOfAnswers(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", signedOnly(k))
-	k.says(testkit.Reply(http.StatusOK, signedContent, k.response(t, change{"token_introspection": map[string]any{"active": true, "x": strings.Repeat("y", 300_000)}})))
+	k.says(testkit.Reply(http.StatusOK, signedContent,
+		k.response(t, change{"token_introspection": map[string]any{"active": true,
+			"x": strings.Repeat("y", 300_000)}})))
 	if !ask(t, i).Active {
 		t.Error("a large one is refused")
 	}
@@ -254,7 +267,8 @@ func TestJWI_AskTellsWhatWasVerified(t *testing.T) {
 	body := k.response(t, nil)
 	k.says(testkit.Reply(http.StatusOK, signedContent, body))
 	a, err := i.Ask(t.Context(), secret.New(testToken))
-	if err != nil || string(a.Body) != body || !bytes.HasPrefix(a.Verified, []byte(`{"active":true`)) && !bytes.Contains(a.Verified, []byte(`"active":true`)) {
+	if err != nil || string(a.Body) != body || !bytes.HasPrefix(a.Verified, []byte(`{"active":true`)) &&
+		!bytes.Contains(a.Verified, []byte(`"active":true`)) {
 		t.Errorf("verified %s: %v", a.Verified, err)
 	}
 	k.says(testkit.Reply(http.StatusOK, signedContent, k.response(t, change{"aud": "x"})))
@@ -267,10 +281,12 @@ func TestJWI5_ADecryptionKeyThatCannotBeReadStopsTheStart(t *testing.T) {
 	k := newKeyed(t)
 	c := testConfig(t, k.URL)
 	signedOnly(k)(&c)
-	c.SignedResponse.EncryptionAlgorithms, c.SignedResponse.EncryptionEncodings = []string{"ECDH-ES"}, []string{"A128GCM"}
+	c.SignedResponse.EncryptionAlgorithms, c.SignedResponse.EncryptionEncodings = []string{"ECDH-ES"},
+		[]string{"A128GCM"}
 	for _, s := range []secret.Source{{File: "/nowhere"}, testkit.SecretFile(t, "no key")} {
 		c.SignedResponse.DecryptionKey = s
-		if _, err := New(c, Deps{Fingerprints: secret.NewFingerprinter()}); err == nil || !strings.Contains(err.Error(), "decryption_key") {
+		if _, err := New(c, Deps{Fingerprints: secret.NewFingerprinter()}); err == nil ||
+			!strings.Contains(err.Error(), "decryption_key") {
 			t.Errorf("error %v", err)
 		}
 	}

@@ -68,14 +68,19 @@ func TestEV1_EvictionOfATokenReachesItsOtherSpellingsInTheCache(t *testing.T) {
 			[]string{header + ".e31.AAAA", header + ".AAAA"},
 		},
 		"JWE": {
-			encrypted + ".kkkk.iiiiii.cccccg.ttttQQ", []string{encrypted + ".llll.iiiiii.cccccg.ttttQR", encrypted + ".kkkk.iiiiij.cccccj.ttttQQ"},
+			encrypted + ".kkkk.iiiiii.cccccg.ttttQQ", []string{encrypted + ".llll.iiiiii.cccccg.ttttQR",
+				encrypted + ".kkkk.iiiiij.cccccj.ttttQQ"},
 			[]string{encrypted + ".kkkk.iiiiii.ccccdg.ttttQQ", encrypted + ".kkkk.jiiiii.cccccg.ttttQQ"},
 		},
-		"opaque, of whole bytes":       {"abcd+/gh", []string{"abcd-_gh", "abcd-/gh", "abcd-_gh=="}, []string{"abcd-_gi", "Abcd-_gh"}},
-		"opaque, with four spare bits": {"abcdeQ", []string{"abcdeR", "abcdef", "abcdeQ=="}, []string{"abcdeg", "abcdfQ"}},
-		"opaque, with two spare bits":  {"abcdefE", []string{"abcdefF", "abcdefH", "abcdefE="}, []string{"abcdefI", "abcdefD"}},
-		"opaque, with dots":            {"v4.local.AAAA", []string{"v4.local.AAAA="}, []string{"v4.local.BBBB", "v4.public.AAAA"}},
-		"of another alphabet":          {"00D!AR0|x:$", nil, []string{"00D!AR0|x:!", "00D!AR0|x"}},
+		"opaque, of whole bytes": {"abcd+/gh", []string{"abcd-_gh", "abcd-/gh", "abcd-_gh=="},
+			[]string{"abcd-_gi", "Abcd-_gh"}},
+		"opaque, with four spare bits": {"abcdeQ", []string{"abcdeR", "abcdef", "abcdeQ=="},
+			[]string{"abcdeg", "abcdfQ"}},
+		"opaque, with two spare bits": {"abcdefE", []string{"abcdefF", "abcdefH", "abcdefE="},
+			[]string{"abcdefI", "abcdefD"}},
+		"opaque, with dots": {"v4.local.AAAA", []string{"v4.local.AAAA="},
+			[]string{"v4.local.BBBB", "v4.public.AAAA"}},
+		"of another alphabet": {"00D!AR0|x:$", nil, []string{"00D!AR0|x:!", "00D!AR0|x"}},
 	} {
 		u := serve(t, testkit.ReplyJSON(`{"active":true}`))
 		i, _ := open(t, u.URL, nil)

@@ -24,14 +24,17 @@ func can(t *testing.T, cfg Config, answer string) introspect.Introspector {
 }
 
 func TestCanned_ReadsAnAnswerInTheDialectOfTheConfiguration(t *testing.T) {
-	i := can(t, Config{Dialect: dialect.Config{Dialect: "keycloak", Tenant: []string{"/org"}, Roles: []string{"/extra"}, NotBeforeLeeway: time.Second}},
+	i := can(t, Config{Dialect: dialect.Config{Dialect: "keycloak", Tenant: []string{"/org"},
+		Roles: []string{"/extra"}, NotBeforeLeeway: time.Second}},
 		`{"active":true,"scope":"b a","sub":"s","org":"acme","extra":["x"],"realm_access":{"roles":["admin"]}}`)
 	c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New("anything")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !c.Active || !slices.Equal(c.Scopes, []string{"a", "b"}) || c.Tenant != "acme" || !slices.Equal(c.Roles, []string{"admin", "x"}) || c.NotBeforeSkew != time.Second {
-		t.Errorf("claims are active %v, scopes %v, tenant %q, roles %v, leeway %v", c.Active, c.Scopes, c.Tenant, c.Roles, c.NotBeforeSkew)
+	if !c.Active || !slices.Equal(c.Scopes, []string{"a", "b"}) || c.Tenant != "acme" ||
+		!slices.Equal(c.Roles, []string{"admin", "x"}) || c.NotBeforeSkew != time.Second {
+		t.Errorf("claims are active %v, scopes %v, tenant %q, roles %v, leeway %v", c.Active, c.Scopes, c.Tenant,
+			c.Roles, c.NotBeforeSkew)
 	}
 }
 
@@ -66,9 +69,11 @@ func TestCanned_INT6_OnlyTrueIsActive(t *testing.T) {
 
 func TestCanned_INT9_WhatIsNoAnswerIsUnavailable(t *testing.T) {
 	for name, answer := range map[string]string{
-		"nothing": "", "HTML": "<html>", "an array": "[]", "a member twice": `{"active":true,"active":true}`, "too much": `{"active":true,"x":"` + strings.Repeat("x", 2000) + `"}`,
+		"nothing": "", "HTML": "<html>", "an array": "[]", "a member twice": `{"active":true,"active":true}`,
+		"too much": `{"active":true,"x":"` + strings.Repeat("x", 2000) + `"}`,
 	} {
-		c, err := can(t, Config{Endpoint: oauth.Config{MaxResponseBytes: 1024}}, answer).Introspect(t.Context(), introspect.Question{Token: secret.New("anything")})
+		c, err := can(t, Config{Endpoint: oauth.Config{MaxResponseBytes: 1024}}, answer).Introspect(t.Context(),
+			introspect.Question{Token: secret.New("anything")})
 		if c != nil || authz.KindOf(err) != authz.Unavailable {
 			t.Errorf("%s: claims %v, error %v", name, c != nil, err)
 		}
@@ -76,7 +81,9 @@ func TestCanned_INT9_WhatIsNoAnswerIsUnavailable(t *testing.T) {
 }
 
 func TestCanned_RefusesAConfigurationThatShapesNoClaims(t *testing.T) {
-	_, err := Static(Config{Endpoint: oauth.Config{Name: "x"}, Dialect: dialect.Config{Dialect: "klingon", AbsentAudience: "maybe", Tenant: []string{"org"}, Roles: []string{"~"}, NotBeforeLeeway: time.Hour}}, nil)
+	_, err := Static(Config{Endpoint: oauth.Config{Name: "x"},
+		Dialect: dialect.Config{Dialect: "klingon", AbsentAudience: "maybe", Tenant: []string{"org"},
+			Roles: []string{"~"}, NotBeforeLeeway: time.Hour}}, nil)
 	for _, want := range []string{"dialect", "absent_audience", "tenant", "roles", "not_before_leeway"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not name %s", err, want)

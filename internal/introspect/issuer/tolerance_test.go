@@ -19,12 +19,17 @@ import (
 func TestOneToleranceForWhatIsNotYetValid(t *testing.T) {
 	k := newKeyed(t)
 	now := time.Now()
-	for ahead, good := range map[time.Duration]bool{8 * time.Second: true, 28 * time.Second: true, 40 * time.Second: false} {
+	for ahead, good := range map[time.Duration]bool{8 * time.Second: true, 28 * time.Second: true,
+		40 * time.Second: false} {
 		at := now.Add(ahead).Unix()
 		for name, c := range map[string]Config{
-			"not_before_leeway": {Dialect: dialect.Config{NotBeforeLeeway: 30 * time.Second}}, "jwt.leeway": {JWT: local.Config{Leeway: 30 * time.Second}},
+			"not_before_leeway": {Dialect: dialect.Config{NotBeforeLeeway: 30 * time.Second}},
+			"jwt.leeway":        {JWT: local.Config{Leeway: 30 * time.Second}},
 		} {
-			set := func(to *Config) { to.Dialect.NotBeforeLeeway, to.JWT.Leeway = c.Dialect.NotBeforeLeeway, c.JWT.Leeway }
+			set := func(to *Config) {
+				to.Dialect.NotBeforeLeeway, to.JWT.Leeway = c.Dialect.NotBeforeLeeway,
+					c.JWT.Leeway
+			}
 			local, _ := open(t, "", k.in(authz.ModeJWT, set))
 			for _, claim := range []string{"nbf", "iat"} {
 				if got := look(t, local, k.token(t, change{claim: at})); got.Usable(now).OK() != good {
@@ -42,7 +47,8 @@ func TestOneToleranceForWhatIsNotYetValid(t *testing.T) {
 			}
 			signed, _ := open(t, "", signedOnly(k, set))
 			k.says(testkit.Reply(http.StatusOK, signedContent, k.response(t, change{"iat": at})))
-			if _, err := signed.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)}); (err == nil) != good {
+			if _, err := signed.Introspect(t.Context(),
+				introspect.Question{Token: secret.New(testToken)}); (err == nil) != good {
 				t.Errorf("%s: a signed response, in %s: %v", name, ahead, err)
 			}
 		}

@@ -60,14 +60,20 @@ func FuzzLocalValidation(f *testing.F) {
 		f.Fatal(err)
 	}
 	d := dialect.Config{Audience: []string{api}}
-	cfg := Config{Types: []string{"at+jwt", "JWT", ""}, Algorithms: []string{"ES256"}, OptionalClaims: []string{"client_id", "jti"}}
+	cfg := Config{Types: []string{"at+jwt", "JWT", ""}, Algorithms: []string{"ES256"},
+		OptionalClaims: []string{"client_id", "jti"}}
 	v := newValidator(cfg, Deps{
-		Endpoint: oauth.Config{Issuer: issuer, Timeout: time.Second}, Dialect: d, Reader: dialect.New(d, issuer), Keys: keys,
+		Endpoint: oauth.Config{Issuer: issuer, Timeout: time.Second}, Dialect: d, Reader: dialect.New(d,
+			issuer), Keys: keys,
 	})
-	for _, header := range []string{`{"alg":"ES256","typ":"at+jwt","kid":"k"}`, `{"alg":"ES256"}`, `{"alg":"none"}`, `{"alg":"ES256","typ":"token-introspection+jwt"}`} {
+	for _, header := range []string{`{"alg":"ES256","typ":"at+jwt","kid":"k"}`, `{"alg":"ES256"}`, `{"alg":"none"}`,
+		`{"alg":"ES256","typ":"token-introspection+jwt"}`} {
 		for _, payload := range []string{
-			good, strings.Replace(good, "api", "ipa", 1), strings.Replace(good, "9999999999", "2", 1), strings.Replace(good, `"sub"`, `"iss"`, 1),
-			strings.Replace(good, `"https://api.example"`, `["x","https://api.example"]`, 1), strings.Replace(good, `"scope"`, `"token_introspection"`, 1), strings.Replace(good, `"x"`, `"x","token_introspection":{}`, 1), `{}`, `[]`, "",
+			good, strings.Replace(good, "api", "ipa", 1), strings.Replace(good, "9999999999", "2",
+				1), strings.Replace(good, `"sub"`, `"iss"`, 1),
+			strings.Replace(good, `"https://api.example"`, `["x","https://api.example"]`, 1), strings.Replace(good,
+				`"scope"`, `"token_introspection"`, 1), strings.Replace(good, `"x"`, `"x","token_introspection":{}`,
+				1), `{}`, `[]`, "",
 		} {
 			for how := range uint8(4) {
 				f.Add(header, payload, how)

@@ -27,7 +27,9 @@ func TestWhatIsCheckedIsNeverAmbiguous(t *testing.T) {
 	for range 20000 {
 		var issuers []Issuer
 		for n := range 2 + r.IntN(2) {
-			i := Issuer{Name: fmt.Sprint(n), Match: Match{Issuers: some("x", "y"), Prefixes: some("a", "ab", "b"), MinLength: r.IntN(3), Hosts: some("h", "i")}}
+			i := Issuer{Name: fmt.Sprint(n),
+				Match: Match{Issuers: some("x", "y"), Prefixes: some("a", "ab", "b"), MinLength: r.IntN(3),
+					Hosts: some("h", "i")}}
 			if r.IntN(2) == 0 {
 				i.Match.MaxLength = i.Match.MinLength + r.IntN(3)
 			}
@@ -43,7 +45,8 @@ func TestWhatIsCheckedIsNeverAmbiguous(t *testing.T) {
 		}
 		checked++
 		for range 50 {
-			q := introspect.Question{Host: one("h", "i", ""), Headers: map[string][]string{"p": some("1"), "q": some("2")}}
+			q := introspect.Question{Host: one("h", "i", ""),
+				Headers: map[string][]string{"p": some("1"), "q": some("2")}}
 			tok := one("a", "ab", "b", "") + one("", "c", "cc", "ccc")
 			byName, byLook := 0, 0
 			iss := one("x", "y")
