@@ -23,13 +23,6 @@ type Config struct {
 	Limits         Limits   `yaml:"limits" doc:"Limits of one call."`
 }
 
-// TLS names the files of a server certificate, and of the authority of client certificates when those are required.
-type TLS struct {
-	CertFile     string `yaml:"cert_file" doc:"PEM certificate chain. Read again when it changes."`
-	KeyFile      string `yaml:"key_file" doc:"PEM private key. Read again when it changes."`
-	ClientCAFile string `yaml:"client_ca_file" doc:"PEM certificate authorities; when set, callers must present a certificate that one of them issued."`
-}
-
 // Limits bounds a call. A call over a limit is refused; it is never truncated.
 type Limits struct {
 	BodyBytes   int64         `yaml:"body_bytes" default:"1048576" min:"1024" doc:"Largest body of a call."`
@@ -100,19 +93,5 @@ func (c Config) checkSocket(fault func(key, cause, hint string)) {
 	}
 	if info, err := os.Stat(path.Dir(u.Path)); err != nil || !info.IsDir() {
 		fault("address", fmt.Sprintf("directory %q does not exist", path.Dir(u.Path)), "create it, writable for the sidecar")
-	}
-}
-
-// Check reports a certificate without its key, a key without its certificate, and authorities of client certificates
-// without a server certificate.
-func (t TLS) Check(fault func(key, cause, hint string)) {
-	if t.CertFile != "" && t.KeyFile == "" {
-		fault("key_file", "is empty, and cert_file is set", "name the private key of the certificate")
-	}
-	if t.KeyFile != "" && t.CertFile == "" {
-		fault("cert_file", "is empty, and key_file is set", "name the certificate of the private key")
-	}
-	if t.ClientCAFile != "" && t.CertFile == "" {
-		fault("client_ca_file", "asks for client certificates, and there is no cert_file", "set cert_file and key_file too")
 	}
 }

@@ -11,6 +11,27 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
+// TLS names the files of a server certificate, and of the authority of client certificates when those are required.
+type TLS struct {
+	CertFile     string `yaml:"cert_file" doc:"PEM certificate chain. Read again when it changes."`
+	KeyFile      string `yaml:"key_file" doc:"PEM private key. Read again when it changes."`
+	ClientCAFile string `yaml:"client_ca_file" doc:"PEM certificate authorities; when set, callers must present a certificate that one of them issued."`
+}
+
+// Check reports a certificate without its key, a key without its certificate, and authorities of client certificates
+// without a server certificate.
+func (t TLS) Check(fault func(key, cause, hint string)) {
+	if t.CertFile != "" && t.KeyFile == "" {
+		fault("key_file", "is empty, and cert_file is set", "name the private key of the certificate")
+	}
+	if t.KeyFile != "" && t.CertFile == "" {
+		fault("cert_file", "is empty, and key_file is set", "name the certificate of the private key")
+	}
+	if t.ClientCAFile != "" && t.CertFile == "" {
+		fault("client_ca_file", "asks for client certificates, and there is no cert_file", "set cert_file and key_file too")
+	}
+}
+
 // Limits of files.
 const (
 	maxCertificateBytes = 256 << 10
