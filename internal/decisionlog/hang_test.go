@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // sized is an Appender that says what it costs.
@@ -36,7 +38,7 @@ func TestTheQueueIsBoundedInBytes(t *testing.T) {
 		return r
 	}
 	l.Write(large())
-	eventually(t, func() bool { return l.Queued() == 0 }) // the writer has it, and is stuck
+	testkit.Eventually(t, "the queue is empty", func() bool { return l.Queued() == 0 }) // the writer has it, and is stuck
 	for range 100 {
 		l.Write(large())
 	}
@@ -89,21 +91,21 @@ func TestANamedPipeIsWrittenOnceItHasAReader(t *testing.T) {
 		t.Errorf("the status says %q, the log %s", onlySink(l), told.String())
 	}
 	l.Write(numbered(1))
-	eventually(t, func() bool { return seen.dropped(t) == 1 })
+	testkit.Eventually(t, "an event is dropped", func() bool { return seen.dropped(t) == 1 })
 	for n := range 2 {
 		reader, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, func() bool { return onlySink(l) == "" })
+		testkit.Eventually(t, "the sink works", func() bool { return onlySink(l) == "" })
 		before := seen.written(t)
 		l.Write(numbered(2))
-		eventually(t, func() bool { return seen.written(t) == before+1 })
+		testkit.Eventually(t, "the event is written", func() bool { return seen.written(t) == before+1 })
 		if err := reader.Close(); err != nil {
 			t.Fatal(err)
 		}
 		if n == 0 {
-			eventually(t, func() bool { l.Write(numbered(3)); return onlySink(l) != "" })
+			testkit.Eventually(t, "the sink fails", func() bool { l.Write(numbered(3)); return onlySink(l) != "" })
 		}
 	}
 	closeLog(t, l)
@@ -125,7 +127,7 @@ func TestCloseLeavesAPipeThatIsFull(t *testing.T) {
 	r := numbered(1)
 	r.Input = text(`"` + strings.Repeat("x", 4<<20) + `"`)
 	l.Write(r)
-	eventually(t, func() bool { return l.Queued() == 0 })
+	testkit.Eventually(t, "the queue is empty", func() bool { return l.Queued() == 0 })
 	l.Write(numbered(2))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 func TestWithoutSinksThereIsNoLogAndItDoesNothing(t *testing.T) {
@@ -97,7 +99,7 @@ func TestAnEventIsWrittenWithoutWaitingForAnother(t *testing.T) {
 		return len(p), nil
 	})})
 	l.Write(numbered(1))
-	eventually(t, func() bool { return got.Load() == 1 })
+	testkit.Eventually(t, "a line is written", func() bool { return got.Load() == 1 })
 }
 
 func TestEventsThatComeTogetherAreOneWrite(t *testing.T) {
@@ -142,11 +144,11 @@ func TestAFullQueueDropsAndCountsAndNeverBlocks(t *testing.T) {
 		return len(p), nil
 	})})
 	l.Write(numbered(0))
-	eventually(t, func() bool { return l.Queued() == 0 })
+	testkit.Eventually(t, "the queue is empty", func() bool { return l.Queued() == 0 })
 	for i := range 100 { // the writer is stuck, or about to be
 		l.Write(numbered(i))
 	}
-	eventually(t, func() bool { return seen.dropped(t) > 0 })
+	testkit.Eventually(t, "an event is dropped", func() bool { return seen.dropped(t) > 0 })
 	close(release)
 	closeLog(t, l)
 	if sum := seen.written(t) + seen.dropped(t); sum != 101 {
@@ -170,7 +172,7 @@ func TestEveryEventIsAccountedForWhenClosedUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, func() bool { return lines.Load() > 0 })
+	testkit.Eventually(t, "a line is written", func() bool { return lines.Load() > 0 })
 	closeLog(t, l)
 	wg.Wait()
 	l.Write(numbered(0))
@@ -226,7 +228,7 @@ func TestReopenFollowsARotatedFile(t *testing.T) {
 	seen := newTally()
 	l := open(t, Config{File: name}, Deps{Metrics: seen})
 	l.Write(numbered(1))
-	eventually(t, func() bool { return seen.written(t) == 1 })
+	testkit.Eventually(t, "the event is written", func() bool { return seen.written(t) == 1 })
 	if err := os.Rename(name, name+".1"); err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +308,7 @@ func TestAFullDiskIsReportedOnceAndRecovers(t *testing.T) {
 	step := func(i int) {
 		before := seen.written(t) + seen.dropped(t)
 		l.Write(numbered(i))
-		eventually(t, func() bool { return seen.written(t)+seen.dropped(t) > before })
+		testkit.Eventually(t, "an event is counted", func() bool { return seen.written(t)+seen.dropped(t) > before })
 	}
 	step(1) // nothing fits
 	room.Store(20)

@@ -103,22 +103,6 @@ func read(t *testing.T, name string) []byte {
 
 func numbered(i int) *Record { return &Record{DecisionID: fmt.Sprint(i), Path: "authz/decision"} }
 
-// eventually polls until ok, for what another goroutine does in its own time.
-func eventually(t *testing.T, ok func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-ctx.Done():
-			t.Fatal("did not happen in time")
-		case <-tick.C:
-		}
-	}
-}
-
 // text is an Appender.
 type text string
 

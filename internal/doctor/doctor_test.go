@@ -1,15 +1,11 @@
 package doctor_test
 
 import (
-	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +18,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
 const clientSecret = "the-secret-of-the-sidecar"
@@ -29,38 +27,16 @@ const clientSecret = "the-secret-of-the-sidecar"
 // server is a development authorization server that knows the client orders-api.
 func server(t *testing.T) *devissuer.Server {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := devissuer.New(devissuer.Config{
-		Issuer:  devissuer.URL(ln),
-		Clients: []devissuer.Client{{ID: "orders-api", Secret: secret.New(clientSecret), Scopes: []string{"a"}, Audiences: []string{"orders-api"}}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, ln) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return authserver.Start(t, devissuer.Config{Clients: []devissuer.Client{
+		{ID: "orders-api", Secret: secret.New(clientSecret), Scopes: []string{"a"}, Audiences: []string{"orders-api"}},
+	}})
 }
 
 func config(t *testing.T, identifier string) issuer.Config {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(file, []byte(clientSecret), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	c := conf.Default[issuer.Config]()
 	c.Endpoint.Name, c.Endpoint.Issuer, c.Endpoint.AllowInsecureHTTP, c.Endpoint.Timeout = "test", identifier, true, 5*time.Second
-	c.Endpoint.Client.ID, c.Endpoint.Client.Secret = "orders-api", secret.Source{File: file}
+	c.Endpoint.Client.ID, c.Endpoint.Client.Secret = "orders-api", testkit.SecretFile(t, clientSecret)
 	return c
 }
 

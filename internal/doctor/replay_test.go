@@ -10,10 +10,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/authz-sidecar/sidecar/internal/authz"
-	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 )
 
 const (

@@ -1,16 +1,8 @@
 package doctor_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +11,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/introspect/remote"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 func never(t *testing.T, said string, parts ...string) {
@@ -106,19 +99,9 @@ func TestTheCanaryIsGotAsServeGetsIt(t *testing.T) {
 // withKey makes cfg authenticate by an assertion.
 func withKey(t *testing.T, cfg *issuer.Config) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "key.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cfg.Endpoint.Client.Auth, cfg.Endpoint.Client.Secret, cfg.Endpoint.Client.Key = "private_key_jwt", secret.Source{}, secret.Source{File: file}
+	c := &cfg.Endpoint.Client
+	c.Auth, c.Secret = "private_key_jwt", secret.Source{}
+	c.Key = testkit.SecretFile(t, testkit.KeyPEM(t, testkit.NewKey(t)))
 }
 
 func TestAnAssertionForAnotherAudienceIsAFault(t *testing.T) {
@@ -227,27 +210,10 @@ func TestAnotherAudienceIsNamedBesideOurs(t *testing.T) {
 // certify makes cfg authenticate by a certificate of its own.
 func certify(t *testing.T, cfg *issuer.Config) {
 	t.Helper()
-	withKey(t, cfg)
-	text, err := os.ReadFile(cfg.Endpoint.Client.Key.File)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(text)
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.(*ecdsa.PrivateKey).Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "certificate.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	certificate, key := testkit.SelfSigned(t).Files(t)
 	c := &cfg.Endpoint.Client
-	c.Auth, c.CertificateFile, c.CertificateKey, c.Key = "tls_client_auth", file, c.Key, secret.Source{}
+	c.Auth, c.CertificateFile, c.CertificateKey = "tls_client_auth", certificate, secret.Source{File: key}
+	c.Key, c.Secret = secret.Source{}, secret.Source{}
 }
 
 func TestTheWrongSchemeForAPortIsToldSo(t *testing.T) {

@@ -2,14 +2,10 @@ package httpclient_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -109,31 +105,17 @@ func TestPlainHTTPOnAPortForTLSAndTheReverseAreNamed(t *testing.T) {
 // issued is a server with a certificate of an authority, for names and times.
 func issued(t *testing.T, change func(*x509.Certificate)) (string, *x509.CertPool) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	template := x509.Certificate{
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
-	change(c)
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	change(&template)
+	c := testkit.SelfSignedAs(t, template)
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{c.Certificate}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(leaf)
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return "https://" + accept(t, l, func(net.Conn) {}), roots
+	return "https://" + accept(t, l, func(net.Conn) {}), c.Pool()
 }
 
 func TestACertificateThatIsNotTrustedSaysWhy(t *testing.T) {

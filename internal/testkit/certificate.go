@@ -119,8 +119,11 @@ func certify(
 		}
 		template.SerialNumber = serial
 	}
+	if template.NotBefore.IsZero() {
+		template.NotBefore = time.Now().Add(-time.Hour)
+	}
 	if template.NotAfter.IsZero() {
-		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
+		template.NotAfter = time.Now().Add(24 * time.Hour)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &template, &parent, key.Public(), by)
 	if err != nil {
