@@ -21,8 +21,8 @@ type Config struct {
 	NotBeforeLeeway time.Duration `yaml:"not_before_leeway" default:"10s" max:"60s" doc:"How far the server's clock may be ahead: for nbf of tokens, and for iat of JWTs and of signed responses, where 10s are always allowed."`
 }
 
-// SubjectConfig names members that tell a person's token from a program's. A member is there when its value is neither null,
-// false nor empty text. Where both lists find one, the type of the subject is unknown.
+// SubjectConfig names members that tell a person's token from a program's. A member is there when its value is neither
+// null, false nor empty text. Where both lists find one, the type of the subject is unknown.
 type SubjectConfig struct {
 	User   []string `yaml:"user" doc:"JSON pointers into the answer, or the claims of a JWT; the subject of a token with one of these members is a user."`
 	Client []string `yaml:"client" doc:"JSON pointers into the answer, or the claims of a JWT; the subject of a token with one of these members is a client."`
@@ -47,7 +47,8 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	checkPointers("subject.client", c.Subject.Client, fault)
 	for i, p := range c.Subject.User {
 		if slices.Contains(c.Subject.Client, p) {
-			fault(fmt.Sprintf("subject.user[%d]", i), fmt.Sprintf("%q is in subject.client too, and cannot tell the two apart", p), "keep one of the two")
+			fault(fmt.Sprintf("subject.user[%d]", i), fmt.Sprintf(
+				"%q is in subject.client too, and cannot tell the two apart", p), "keep one of the two")
 		}
 	}
 }
@@ -55,7 +56,8 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 func checkPointers(key string, pointers []string, fault func(key, cause, hint string)) {
 	for i, p := range pointers {
 		if p == "" || !jsontext.Pointer(p).IsValid() {
-			fault(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("%q is not a JSON pointer to a member (RFC 6901)", p), "write /name, or /outer/inner")
+			fault(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("%q is not a JSON pointer to a member (RFC 6901)", p),
+				"write /name, or /outer/inner")
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package dialect translates the introspection responses and JWTs of twenty kinds of authorization servers into one vocabulary:
-// authz.Claims. It also says how the introspection endpoint of each kind is asked.
+// Package dialect translates the introspection responses and JWTs of twenty kinds of authorization servers into one
+// vocabulary: authz.Claims. It also says how the introspection endpoint of each kind is asked.
 //
 // Everything that is known of a kind of server is one row of one table: table.go.
 package dialect
@@ -8,7 +8,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
-// dialect is how one kind of server is asked and spells its answers: a row of the table. It is configured, never guessed.
+// dialect is how one kind of server is asked and spells its answers: a row of the table. It is configured, never
+// guessed.
 //
 // A member is named by its name at the top of the answer or, with a leading slash, by a JSON pointer.
 type dialect struct {
@@ -17,7 +18,8 @@ type dialect struct {
 	// ask is how a question is put, inactive are the replies other than 200 that say inactive.
 	ask      Request
 	inactive []refusal
-	// signs are members that an answer must have to be one about an active token, where the server has no member "active".
+	// signs are members that an answer must have to be one about an active token, where the server has no member
+	// "active".
 	signs []string
 	// audience says whether audiences may be left to the policies.
 	audience audienceRule
@@ -37,8 +39,8 @@ type dialect struct {
 
 	// uses are members that name the use of a token. See kind.go for the words that are known.
 	uses []string
-	// evidence tells the kind of a token by the members of its answer; the first that fits counts. Without one, untyped is the kind of
-	// a token whose answer has no token_type.
+	// evidence tells the kind of a token by the members of its answer; the first that fits counts. Without one,
+	// untyped is the kind of a token whose answer has no token_type.
 	evidence []evidence
 	untyped  authz.TokenKind
 
@@ -53,8 +55,8 @@ type dialect struct {
 	toldWith []string
 	// account is how the account of a client is called, where a client has one.
 	account account
-	// withSubject is the type of a subject that nothing else tells; withoutSubject is the type of subject an answer without
-	// one speaks for: if it is Client, the client is the subject.
+	// withSubject is the type of a subject that nothing else tells; withoutSubject is the type of subject an answer
+	// without one speaks for: if it is Client, the client is the subject.
 	withSubject, withoutSubject authz.SubjectType
 
 	jwt local

@@ -1,7 +1,7 @@
 package dialect
 
-// Ending is what a server's answer about a JWT knows of the end of that JWT, besides exp. Some servers look at the signature
-// and no further, and call a JWT active whose session is over; others look up what has become of the token.
+// Ending is what a server's answer about a JWT knows of the end of that JWT, besides exp. Some servers look at the
+// signature and no further, and call a JWT active whose session is over; others look up what has become of the token.
 type Ending uint8
 
 // The Endings, each of which includes those before it, but for the first.

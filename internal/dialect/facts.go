@@ -100,8 +100,8 @@ func union(m *members, names []string) []string {
 	return set(out)
 }
 
-// tenantOf is the first text that the pointers lead to, or else the first number. Where all that they lead to is of another
-// type the tenant cannot be read: a token without tenant would be another token.
+// tenantOf is the first text that the pointers lead to, or else the first number. Where all that they lead to is of
+// another type the tenant cannot be read: a token without tenant would be another token.
 func (r *Reader) tenantOf(m *members, raw jsontext.Value) string {
 	var number, unreadable string
 	for _, p := range r.tenant {

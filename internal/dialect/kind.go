@@ -23,8 +23,8 @@ func fitting(all []evidence, m *members) authz.TokenKind {
 	return ""
 }
 
-// kindOf collects the evidence of what a token is for: INT-20. Many servers call refresh and ID tokens active, and RFC 7662
-// has no member that tells. Where evidence contradicts itself, the kind that may not pass wins.
+// kindOf collects the evidence of what a token is for: INT-20. Many servers call refresh and ID tokens active, and RFC
+// 7662 has no member that tells. Where evidence contradicts itself, the kind that may not pass wins.
 func (d dialect) kindOf(m *members) authz.TokenKind {
 	if m.has("events") {
 		return authz.IDToken // as in kindOfJWT
@@ -38,9 +38,9 @@ func (d dialect) kindOf(m *members) authz.TokenKind {
 	return worst(kinds)
 }
 
-// kindOfJWT is kindOf for the claims of a JWT. What only ID tokens have (OpenID Connect Core sections 2 and 3.3.2.11) counts
-// where the token itself says nothing: some servers copied a nonce into every token. Events make a logout token, or
-// another security event (RFC 8417 section 2.2), whatever else it says.
+// kindOfJWT is kindOf for the claims of a JWT. What only ID tokens have (OpenID Connect Core sections 2 and 3.3.2.11)
+// counts where the token itself says nothing: some servers copied a nonce into every token. Events make a logout
+// token, or another security event (RFC 8417 section 2.2), whatever else it says.
 func (d dialect) kindOfJWT(m *members) authz.TokenKind {
 	kinds := d.kindsSaid(m)
 	switch k := fitting(d.jwt.evidence, m); {
@@ -48,7 +48,8 @@ func (d dialect) kindOfJWT(m *members) authz.TokenKind {
 		return authz.IDToken
 	case k != "":
 		kinds = append(kinds, k)
-	case worst(kinds) == authz.UnknownToken && slices.ContainsFunc([]string{"nonce", "at_hash", "c_hash", "s_hash"}, m.says):
+	case worst(kinds) == authz.UnknownToken && slices.ContainsFunc([]string{"nonce", "at_hash", "c_hash", "s_hash"},
+		m.says):
 		return authz.IDToken
 	}
 	return worst(kinds)
@@ -90,8 +91,8 @@ func kindOfUse(use string) authz.TokenKind {
 	return authz.UnknownToken
 }
 
-// kindOfType reads typ and token_type, which servers fill alike. A logout token speaks of a login as an ID token does, and
-// N_A is what RFC 8693 section 2.2.1 calls a token that is no access token.
+// kindOfType reads typ and token_type, which servers fill alike. A logout token speaks of a login as an ID token does,
+// and N_A is what RFC 8693 section 2.2.1 calls a token that is no access token.
 func kindOfType(t string) authz.TokenKind {
 	switch plainType(t) {
 	case "bearer", "dpop", "access_token", "access":
@@ -104,12 +105,14 @@ func kindOfType(t string) authz.TokenKind {
 	return authz.UnknownToken
 }
 
-// oddType reports whether the token_type of an answer says how the token is used (RFC 6749 section 7.1), in a way that is not
-// checked here: MAC, PoP and their kin. Some servers write access_token or the format of the token, and Apigee BearerToken.
+// oddType reports whether the token_type of an answer says how the token is used (RFC 6749 section 7.1), in a way that
+// is not checked here: MAC, PoP and their kin. Some servers write access_token or the format of the token, and Apigee
+// BearerToken.
 func oddType(t string) bool {
-	return t != "" && !slices.Contains([]string{"bearertoken", "jwt", "at+jwt"}, plainType(t)) && kindOfType(t) == authz.UnknownToken
+	return t != "" && !slices.Contains([]string{"bearertoken", "jwt", "at+jwt"}, plainType(t)) &&
+		kindOfType(t) == authz.UnknownToken
 }
 
-// oddJWTType is oddType for a JWT, which has no such claim by any standard: servers give it meanings of their own, and only the
-// names of known types count.
+// oddJWTType is oddType for a JWT, which has no such claim by any standard: servers give it meanings of their own, and
+// only the names of known types count.
 func oddJWTType(t string) bool { return slices.Contains([]string{"mac", "pop", "hok"}, plainType(t)) }

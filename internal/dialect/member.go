@@ -14,9 +14,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
-// members reads what a server says about a token. A member that says who a subject is, or what a token is for, has to be
-// readable when it is there: the first that is not is kept as err, and no fact comes of the rest. What only gives more
-// (roles, groups, permissions) is left out where it is of another type: a fact that is absent gives nothing.
+// members reads what a server says about a token. A member that says who a subject is, or what a token is for, has to
+// be readable when it is there: the first that is not is kept as err, and no fact comes of the rest. What only gives
+// more (roles, groups, permissions) is left out where it is of another type: a fact that is absent gives nothing.
 type members struct {
 	jose.Claims
 	err error
@@ -83,8 +83,8 @@ func (m *members) legible(names []string) {
 	}
 }
 
-// list reads a text as a list of one, and an array as the texts in it. name is that of the member that v is, or is in. A text
-// of broken characters is refused: two that differ must not become one.
+// list reads a text as a list of one, and an array as the texts in it. name is that of the member that v is, or is in.
+// A text of broken characters is refused: two that differ must not become one.
 func (m *members) list(name string, v jsontext.Value) []string {
 	all, many := jose.List(v)
 	if !many {
@@ -118,8 +118,8 @@ func (m *members) words(name string) []string {
 	return set(out)
 }
 
-// never reports whether a time is what servers in Java write for "never": the greatest long as it is, divided into seconds
-// (wso2/api-manager#114), or either of them as a double, however that is written.
+// never reports whether a time is what servers in Java write for "never": the greatest long as it is, divided into
+// seconds (wso2/api-manager#114), or either of them as a double, however that is written.
 func never(v jsontext.Value) bool {
 	if v.Kind() != '0' {
 		return false

@@ -13,8 +13,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
-// authenticationOf reads how and when the user logged in (RFC 9470 section 6.2). One server writes a date as auth_time: no
-// fact then, and a max_age that is asked for is not met.
+// authenticationOf reads how and when the user logged in (RFC 9470 section 6.2). One server writes a date as
+// auth_time: no fact then, and a max_age that is asked for is not met.
 func authenticationOf(m *members, c clock) authz.Authentication {
 	a := authz.Authentication{AMR: set(m.list("amr", m.Value("amr"))), Time: m.event("auth_time", c)}
 	a.ACR, _ = m.Name("acr") // some servers have levels, and write numbers
@@ -22,7 +22,8 @@ func authenticationOf(m *members, c clock) authz.Authentication {
 	return a
 }
 
-// actorOf reads the outermost actor (RFC 8693 section 4.1), which some servers write as a plain name. Nil when there is none.
+// actorOf reads the outermost actor (RFC 8693 section 4.1), which some servers write as a plain name. Nil when there
+// is none.
 func actorOf(m *members) *authz.Actor {
 	v := m.Value("act")
 	if v.Kind() == '{' {
@@ -58,8 +59,8 @@ func confirmationOf(m *members) authz.Confirmation {
 	return c
 }
 
-// methodsOf knows three methods and one annotation, which says nothing about the key. A whole key (RFC 7800 section 3.2) is
-// as good as its thumbprint, unless there are two that differ.
+// methodsOf knows three methods and one annotation, which says nothing about the key. A whole key (RFC 7800 section
+// 3.2) is as good as its thumbprint, unless there are two that differ.
 func methodsOf(cnf jose.Claims) authz.Confirmation {
 	var c authz.Confirmation
 	for _, name := range slices.Sorted(maps.Keys(cnf)) {

@@ -14,8 +14,8 @@ const (
 	mostQuotedBytes = 100
 )
 
-// Quote writes names that a token has, or that are configured, into a cause for the operator: escaped, cut, and not too many
-// of them. Text of a token may be an attacker's, so nothing of it reaches a terminal as it is.
+// Quote writes names that a token has, or that are configured, into a cause for the operator: escaped, cut, and not
+// too many of them. Text of a token may be an attacker's, so nothing of it reaches a terminal as it is.
 func Quote(names ...string) string {
 	if len(names) == 0 {
 		return "none"
@@ -31,8 +31,8 @@ func Quote(names ...string) string {
 	return strings.Join(out, ", ")
 }
 
-// plain reports whether a name is one as issuers and audiences have: visible ASCII. What a server answers with other characters
-// may be an echo of what it was sent, such as a credential of the sidecar.
+// plain reports whether a name is one as issuers and audiences have: visible ASCII. What a server answers with other
+// characters may be an echo of what it was sent, such as a credential of the sidecar.
 func plain(name string) bool {
 	return !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' })
 }
@@ -51,7 +51,8 @@ func quoteOne(s string) string {
 // OtherIssuer is why a token that names another issuer than the configured ones must not be used.
 func OtherIssuer(iss string, configured ...string) authz.Unusable {
 	return authz.NotUsable(authz.WrongIssuer,
-		"was issued by another issuer than the configured one: it names "+Quote(iss)+", configured is "+Quote(configured...))
+		"was issued by another issuer than the configured one: it names "+Quote(iss)+", configured is "+
+			Quote(configured...))
 }
 
 // OtherAudience is why a token for other audiences than the configured ones must not be used.

@@ -50,8 +50,8 @@ type Reader struct {
 	refusedPrefixes []string
 }
 
-// New returns a reader of the answers of an issuer, whose tokens may name it by aliases too; an answer that names another
-// is refused. The empty issuer is none, and without aliases then nothing is compared. c has passed Check.
+// New returns a reader of the answers of an issuer, whose tokens may name it by aliases too; an answer that names
+// another is refused. The empty issuer is none, and without aliases then nothing is compared. c has passed Check.
 func New(c Config, issuer string, aliases ...string) *Reader {
 	r := &Reader{
 		dialect:      named(c.Dialect),
@@ -76,13 +76,14 @@ func pointers(texts []string) []jsontext.Pointer {
 	return out
 }
 
-// Read reads the introspection response body for tok. The fact does not hold tok itself, wherever the server put it. An error means
-// that the response cannot be used: it names the member and the reason, and quotes no value. A response without a boolean "active" is
-// an error (RFC 7662 section 2.2), but from servers that have no such member.
+// Read reads the introspection response body for tok. The fact does not hold tok itself, wherever the server put it.
+// An error means that the response cannot be used: it names the member and the reason, and quotes no value. A response
+// without a boolean "active" is an error (RFC 7662 section 2.2), but from servers that have no such member.
 func (r *Reader) Read(body []byte, tok secret.Text, fetched time.Time) (Fact, error) {
 	m, raw, ok := r.open(body, tok)
 	if !ok {
-		return Fact{}, errors.New("the answer is not one JSON object of valid UTF-8 without duplicate members that nests no deeper than 64")
+		return Fact{}, errors.New("the answer is not one JSON object of valid UTF-8 without duplicate members that " +
+			"nests no deeper than 64")
 	}
 	switch v, there := m.Claims["active"]; {
 	case v.Kind() == 'f':
@@ -101,21 +102,23 @@ func (r *Reader) Read(body []byte, tok secret.Text, fetched time.Time) (Fact, er
 	}
 	c.Kind, c.Fetched = r.dialect.kindOf(m), fetched
 	if c.Subject.Type == authz.Client && r.dialect.withSubject == authz.User && m.has("sub") {
-		c.Subject.Type = authz.UnknownType // a client has no sub in the answers of this server: a person may be called so
+		// a client has no sub in the answers of this server: a person may be called so
+		c.Subject.Type = authz.UnknownType
 	}
 	return r.fact(m, c), nil
 }
 
-// ReadJWT reads the claims of a JWT tok whose signature has been verified, into the same facts as Read. A token of another kind than
-// access token has that Kind, and is not usable.
+// ReadJWT reads the claims of a JWT tok whose signature has been verified, into the same facts as Read. A token of
+// another kind than access token has that Kind, and is not usable.
 //
-// Of the checks of RFC 9068 section 4 it makes those of iss, aud and exp; header, signature and the presence of other claims are for the
-// caller.
+// Of the checks of RFC 9068 section 4 it makes those of iss, aud and exp; header, signature and the presence of other
+// claims are for the caller.
 func (r *Reader) ReadJWT(claims jsontext.Value, tok secret.Text, fetched time.Time) (Fact, error) {
 	m, raw, ok := r.open(claims, tok)
 	switch {
 	case !ok:
-		return Fact{}, errors.New("the claims are not one JSON object of valid UTF-8 without duplicate members that nests no deeper than 64")
+		return Fact{}, errors.New("the claims are not one JSON object of valid UTF-8 without duplicate members that " +
+			"nests no deeper than 64")
 	case !r.is("") && !m.has("iss"):
 		return Unusable(authz.NotUsable(authz.WrongIssuer, "names no issuer"), fetched), nil
 	case !m.has(r.dialect.expires) || never(m.Value(r.dialect.expires)):
@@ -149,8 +152,8 @@ func (r *Reader) fact(m *members, c *authz.Claims) Fact {
 	return Fact{Claims: c, Keep: keepActive(c)}
 }
 
-// keepActive is Active for a token that has not ended. The clock of the server or of the sidecar is wrong when one has: such an answer
-// is not kept.
+// keepActive is Active for a token that has not ended. The clock of the server or of the sidecar is wrong when one
+// has: such an answer is not kept.
 func keepActive(c *authz.Claims) Keep {
 	if c.ExpiresAt != 0 && authz.At(c.Fetched) >= c.ExpiresAt {
 		return DoNotCache
@@ -166,8 +169,8 @@ func (r *Reader) is(iss string) bool {
 	return iss == r.issuer && iss != "" || slices.Contains(r.aliases, iss)
 }
 
-// unacceptable says why this resource server refuses a token that is active: INT-10, INT-11, and tenants and types that the issuer may
-// not answer with. The server did not say so, and the fact is not kept.
+// unacceptable says why this resource server refuses a token that is active: INT-10, INT-11, and tenants and types
+// that the issuer may not answer with. The server did not say so, and the fact is not kept.
 func (r *Reader) unacceptable(m *members, c *authz.Claims) authz.Unusable {
 	_, err := m.Text("iss")
 	switch {
@@ -175,9 +178,12 @@ func (r *Reader) unacceptable(m *members, c *authz.Claims) authz.Unusable {
 		return authz.NotUsable(authz.BadClaims, "names an issuer that cannot be read: "+err.Error())
 	case m.has("iss") && !r.is(c.Issuer):
 		return r.otherIssuer(m)
-	case c.Tenant != "" && len(r.tenants) > 0 && !slices.ContainsFunc(r.tenants, func(p string) bool { return stands(p, c.Tenant) }):
-		return authz.NotUsable(authz.WrongTenant, fmt.Sprintf("is of tenant %.64q, for which issuer %q may not speak", c.Tenant, r.issuer))
-	case c.Source == authz.LocalJWT && oddJWTType(m.text("token_type")), c.Source != authz.LocalJWT && oddType(m.text("token_type")):
+	case c.Tenant != "" && len(r.tenants) > 0 && !slices.ContainsFunc(r.tenants,
+		func(p string) bool { return stands(p, c.Tenant) }):
+		return authz.NotUsable(authz.WrongTenant, fmt.Sprintf("is of tenant %.64q, for which issuer %q may not speak",
+			c.Tenant, r.issuer))
+	case c.Source == authz.LocalJWT && oddJWTType(m.text("token_type")), c.Source != authz.LocalJWT &&
+		oddType(m.text("token_type")):
 		return authz.NotUsable(authz.WrongType, "is of a token_type that is neither Bearer nor DPoP")
 	case len(r.audience) == 0, c.Audiences == nil && r.acceptAbsent:
 		return authz.Unusable{}
@@ -185,7 +191,8 @@ func (r *Reader) unacceptable(m *members, c *authz.Claims) authz.Unusable {
 		return NoAudience(r.audience)
 	case !slices.ContainsFunc(c.Audiences, func(a string) bool { return slices.Contains(r.audience, a) }):
 		if slices.ContainsFunc(c.Audiences, func(a string) bool { return !plain(a) }) {
-			return authz.NotUsable(authz.WrongAudience, "is for another audience, of a name that is not repeated here: it holds other characters than visible ASCII")
+			return authz.NotUsable(authz.WrongAudience, "is for another audience, of a name that is not repeated "+
+				"here: it holds other characters than visible ASCII")
 		}
 		return OtherAudience(c.Audiences, r.audience)
 	}
@@ -196,7 +203,8 @@ func (r *Reader) unacceptable(m *members, c *authz.Claims) authz.Unusable {
 func (r *Reader) otherIssuer(m *members) authz.Unusable {
 	iss := m.text("iss")
 	if !plain(iss) {
-		return authz.NotUsable(authz.WrongIssuer, "was issued by another issuer than the configured one, of a name that is not repeated here: it holds other characters than visible ASCII")
+		return authz.NotUsable(authz.WrongIssuer, "was issued by another issuer than the configured one, of a name "+
+			"that is not repeated here: it holds other characters than visible ASCII")
 	}
 	configured := r.aliases
 	if r.issuer != "" && !slices.Contains(configured, r.issuer) {

@@ -27,11 +27,12 @@ const (
 // Request says how to ask for an answer that n can read.
 func (r *Reader) Request() Request { return r.dialect.ask }
 
-// Inactive reports whether a reply that is no 200 says that a token is not active. mediaType is without parameters and in
-// lower case, code the OAuth error code of a refusal; either may be empty.
+// Inactive reports whether a reply that is no 200 says that a token is not active. mediaType is without parameters and
+// in lower case, code the OAuth error code of a refusal; either may be empty.
 func (r *Reader) Inactive(status int, mediaType, code string) bool {
 	return slices.ContainsFunc(r.dialect.inactive, func(r refusal) bool {
-		return r.status == status && (r.mediaType == "" || r.mediaType == mediaType) && (r.error == "" || r.error == code)
+		return r.status == status && (r.mediaType == "" || r.mediaType == mediaType) &&
+			(r.error == "" || r.error == code)
 	})
 }
 
@@ -41,8 +42,8 @@ func (r *Reader) RefusedPrefixes() []string { return slices.Clone(r.refusedPrefi
 // JWTTypes are the values of typ that access tokens of this server have; an empty one is a header without typ.
 func (r *Reader) JWTTypes() []string { return slices.Clone(r.dialect.jwt.types) }
 
-// OptionalClaims are claims of RFC 9068 section 2.2 that access tokens of this server lack. A missing aud is still for the
-// audience rule to refuse.
+// OptionalClaims are claims of RFC 9068 section 2.2 that access tokens of this server lack. A missing aud is still for
+// the audience rule to refuse.
 func (r *Reader) OptionalClaims() []string { return slices.Clone(r.dialect.jwt.omits) }
 
 // Encoding is that of c's dialect, whose name must be known.

@@ -23,8 +23,8 @@ func (r *Reader) rolesOf(m *members, raw jsontext.Value) []string {
 	return set(out)
 }
 
-// realmAndResourceRoles reads realm_access.roles as plain names and resource_access.<client>.roles as "<client>:<role>". The
-// client is kept in the name because the same role of two clients means two different things.
+// realmAndResourceRoles reads realm_access.roles as plain names and resource_access.<client>.roles as
+// "<client>:<role>". The client is kept in the name because the same role of two clients means two different things.
 func realmAndResourceRoles(m *members) []string {
 	const realm, resource = "realm_access", "resource_access"
 	out := m.list(realm, m.Object(realm).Value("roles"))
@@ -50,8 +50,8 @@ const (
 	rolesSuffix   = "roles"
 )
 
-// projectRoles reads {"<role>": {"<organisation>": "<its domain>"}}. The roles of the project that was asked for are "<role>",
-// and "<organisation>:<role>" for who looks after tenants; those of a project that is named are both behind
+// projectRoles reads {"<role>": {"<organisation>": "<its domain>"}}. The roles of the project that was asked for are
+// "<role>", and "<organisation>:<role>" for who looks after tenants; those of a project that is named are both behind
 // "<project>:". A role in no organisation is none.
 func projectRoles(m *members) []string {
 	var out []string

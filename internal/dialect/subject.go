@@ -35,9 +35,10 @@ func (a account) ofAny(s authz.Subject) bool {
 	})
 }
 
-// subjectOf says whom the token speaks for. "user" needs evidence of a person, and "client" that nothing speaks of one: a bare
-// sub may name anything, and a person may be called like a client (RFC 9068 section 5, RFC 9700 section 4.15). A type that
-// the server or the configuration says goes before the names; where the two differ, neither is taken.
+// subjectOf says whom the token speaks for. "user" needs evidence of a person, and "client" that nothing speaks of
+// one: a bare sub may name anything, and a person may be called like a client (RFC 9068 section 5, RFC 9700 section
+// 4.15). A type that the server or the configuration says goes before the names; where the two differ, neither is
+// taken.
 func (d dialect) subjectOf(m *members, clientID string, told authz.SubjectType) authz.Subject {
 	id, said := d.identify(m)
 	s := authz.Subject{ID: id, Username: m.name(d.username...), Type: authz.UnknownType}
@@ -62,7 +63,8 @@ func (d dialect) subjectOf(m *members, clientID string, told authz.SubjectType) 
 		if m.says("sid") {
 			s.Type = authz.UnknownType // programs have no sessions, and people choose their names (JAT-6)
 		}
-	case !slices.ContainsFunc(d.subject, m.has) && clientID != "" && d.withoutSubject == authz.Client && !slices.ContainsFunc(d.personal(), m.says):
+	case !slices.ContainsFunc(d.subject, m.has) && clientID != "" && d.withoutSubject == authz.Client &&
+		!slices.ContainsFunc(d.personal(), m.says):
 		s.ID, s.Type = clientID, authz.Client
 	case d.account.ofAny(s):
 		s.Type = authz.UnknownType
@@ -83,14 +85,15 @@ func joined(a, b authz.SubjectType) authz.SubjectType {
 	return authz.UnknownType
 }
 
-// personal are members that a program's token does not have: beside one of them, a sub that equals the client's id may be
-// that of a person. The names are those of OpenID Connect Core section 5.1.
+// personal are members that a program's token does not have: beside one of them, a sub that equals the client's id may
+// be that of a person. The names are those of OpenID Connect Core section 5.1.
 func (d dialect) personal() []string {
-	return slices.Concat(d.username, d.person, []string{"sid", "preferred_username", "given_name", "family_name", "email"})
+	return slices.Concat(d.username, d.person, []string{"sid", "preferred_username", "given_name", "family_name",
+		"email"})
 }
 
-// tellsAll reports whether the answer can be trusted to name a person where there is one: a server that withholds the user's
-// name withholds the other members of d.toldWith, too.
+// tellsAll reports whether the answer can be trusted to name a person where there is one: a server that withholds the
+// user's name withholds the other members of d.toldWith, too.
 func (d dialect) tellsAll(m *members) bool { return !slices.ContainsFunc(d.toldWith, m.lacks) }
 
 // identify reads the identifier of the subject, and its type where the one says the other.

@@ -2,15 +2,16 @@ package dialect
 
 import "github.com/authz-sidecar/sidecar/internal/authz"
 
-// usual is a server that keeps to RFC 7662 and RFC 9068, and the names that several servers share. Every other row begins
-// as a copy of it.
+// usual is a server that keeps to RFC 7662 and RFC 9068, and the names that several servers share. Every other row
+// begins as a copy of it.
 func usual(name string) dialect {
 	return dialect{
 		name: name,
 		ask:  Request{Encoding: Form, Parameter: "token", Hint: "access_token", Accept: "application/json"},
 		inactive: []refusal{
 			{status: 400, mediaType: "application/json", error: "unsupported_token_type"}, // recorded: oidc-provider
-			{status: 400, mediaType: "application/json", error: "invalid_token"},          // UAA and others of the time before RFC 7662; GluuFederation/oxAuth#929
+			// UAA and others of the time before RFC 7662; GluuFederation/oxAuth#929
+			{status: 400, mediaType: "application/json", error: "invalid_token"},
 		},
 
 		subject:     []string{"sub"},
@@ -51,8 +52,8 @@ func rows() []dialect {
 	}
 }
 
-// Recorded: 26.7.3. Its tokens and answers say in typ what they are. client_id is only in answers; JWTs have azp. A JWT is
-// inactive once it is revoked or its session has ended.
+// Recorded: 26.7.3. Its tokens and answers say in typ what they are. client_id is only in answers; JWTs have azp. A
+// JWT is inactive once it is revoked or its session has ended.
 func keycloak() dialect {
 	d := usual("keycloak")
 	d.ends = EndedSessions
@@ -78,8 +79,8 @@ func duende() dialect {
 	return d
 }
 
-// Its source, and recorded: fosite 0.49.0, the engine inside. token_type is Bearer for refresh tokens too; token_use tells, and
-// where an answer has none (fosite), only how the token begins. Claims of the consent are below ext.
+// Its source, and recorded: fosite 0.49.0, the engine inside. token_type is Bearer for refresh tokens too; token_use
+// tells, and where an answer has none (fosite), only how the token begins. Claims of the consent are below ext.
 func hydra() dialect {
 	d := usual("hydra")
 	d.refusedPrefixes = []string{"ory_rt_"}
@@ -87,12 +88,13 @@ func hydra() dialect {
 	d.groups = []string{"groups", "/ext/groups"}
 	d.permissions = []string{"permissions", "/ext/permissions"}
 	d.withoutSubject = authz.Client
-	d.jwt = local{types: []string{"at+jwt", "JWT"}, evidence: []evidence{{kind: authz.IDToken, without: []string{"client_id"}}}}
+	d.jwt = local{types: []string{"at+jwt", "JWT"}, evidence: []evidence{
+		{kind: authz.IDToken, without: []string{"client_id"}}}}
 	return d
 }
 
-// Its source, and recorded: zitadel/oidc 3.51.17, the library inside. A machine has a user name too: only a human has a
-// given and a family name, or a confirmed address.
+// Its source, and recorded: zitadel/oidc 3.51.17, the library inside. A machine has a user name too: only a human has
+// a given and a family name, or a confirmed address.
 func zitadel() dialect {
 	d := usual("zitadel")
 	d.username = []string{"username", "preferred_username"}
@@ -105,8 +107,8 @@ func zitadel() dialect {
 	return d
 }
 
-// Its source of 2026. client_id in an answer is who asked, not who got the token. auth_time is there for service accounts
-// too; only a login has a session. A JWT access token is the ID token with azp and uid, nonce included.
+// Its source of 2026. client_id in an answer is who asked, not who got the token. auth_time is there for service
+// accounts too; only a login has a session. A JWT access token is the ID token with azp and uid, nonce included.
 func authentik() dialect {
 	d := usual("authentik")
 	d.clientID = []string{"azp", "client_id"}
@@ -122,8 +124,8 @@ func authentik() dialect {
 	return d
 }
 
-// Its documentation. sub is a login name that can change; uid stays, and only people have one. A refresh token is Bearer
-// too, and lacks what every access token has. An ID token has no token_type; as a JWT, no cid.
+// Its documentation. sub is a login name that can change; uid stays, and only people have one. A refresh token is
+// Bearer too, and lacks what every access token has. An ID token has no token_type; as a JWT, no cid.
 func okta() dialect {
 	d := usual("okta")
 	d.subject = []string{"uid", "sub"}
@@ -138,8 +140,8 @@ func okta() dialect {
 	return d
 }
 
-// PingAM, ForgeRock AM and Identity Cloud: their documentation. sub can say whether it is a user or an agent (a client);
-// tokenName is the kind. aud is often absent.
+// PingAM, ForgeRock AM and Identity Cloud: their documentation. sub can say whether it is a user or an agent (a
+// client); tokenName is the kind. aud is often absent.
 func pingam() dialect {
 	d := usual("pingam")
 	d.subjectForm = typedText
@@ -150,7 +152,8 @@ func pingam() dialect {
 	return d
 }
 
-// Its documentation. The answer about a refresh token is active and nothing more. Which claims a JWT has is configured there.
+// Its documentation. The answer about a refresh token is active and nothing more. Which claims a JWT has is configured
+// there.
 func pingfederate() dialect {
 	d := usual("pingfederate")
 	d.untyped = authz.RefreshToken
@@ -170,12 +173,13 @@ func curity() dialect {
 	return d
 }
 
-// Its source. aut is the type of the subject and the only evidence of it: an application's token names the application's
-// owner in username. An opaque token has no sub, and username is the subject then.
+// Its source. aut is the type of the subject and the only evidence of it: an application's token names the
+// application's owner in username. An opaque token has no sub, and username is the subject then.
 func wso2() dialect {
 	d := usual("wso2")
 	d.subject = []string{"sub", "username"}
-	d.subjectTypes = wordlist{"aut", map[string]authz.SubjectType{"APPLICATION": authz.Client, "APPLICATION_USER": authz.User}}
+	d.subjectTypes = wordlist{"aut", map[string]authz.SubjectType{"APPLICATION": authz.Client,
+		"APPLICATION_USER": authz.User}}
 	d.person = nil
 	d.jwt = local{
 		types:    []string{"at+jwt", "JWT"},
@@ -184,8 +188,9 @@ func wso2() dialect {
 	return d
 }
 
-// Recorded: Spring Authorization Server 7.1.2. Refresh and ID tokens are called active and have no token_type; an ID token
-// has azp. aud is the client. A JWT has no typ and no client_id, and an ID token of a client is told by azp again.
+// Recorded: Spring Authorization Server 7.1.2. Refresh and ID tokens are called active and have no token_type; an ID
+// token has azp. aud is the client. A JWT has no typ and no client_id, and an ID token of a client is told by azp
+// again.
 //
 // A revoked JWT is inactive; one whose user logged out stays active.
 func spring() dialect {
@@ -200,10 +205,11 @@ func spring() dialect {
 	return d
 }
 
-// Recorded: node oidc-provider 9.13.3. It leaves token_type out for refresh tokens only, and sub for client_credentials only.
-// An ID token without nonce is told by its client_id, which it lacks.
+// Recorded: node oidc-provider 9.13.3. It leaves token_type out for refresh tokens only, and sub for
+// client_credentials only. An ID token without nonce is told by its client_id, which it lacks.
 //
-// It answers nothing about JWTs: asked about one it says unsupported_token_type, so that none is called active after its end.
+// It answers nothing about JWTs: asked about one it says unsupported_token_type, so that none is called active after
+// its end.
 func oidcProvider() dialect {
 	d := usual("oidc-provider")
 	d.ends = EndedSessions
@@ -214,10 +220,11 @@ func oidcProvider() dialect {
 	return d
 }
 
-// Recorded: 7.8.0. token_usage is the kind. username is the claim name, a display name that hosts give to clients too: it is no
-// evidence of a person. A client outside the audience is told neither scope nor username.
+// Recorded: 7.8.0. token_usage is the kind. username is the claim name, a display name that hosts give to clients too:
+// it is no evidence of a person. A client outside the audience is told neither scope nor username.
 //
-// A JWT is inactive once it or its authorization is revoked (where token storage is on), and stays active after a logout.
+// A JWT is inactive once it or its authorization is revoked (where token storage is on), and stays active after a
+// logout.
 func openiddict() dialect {
 	d := usual("openiddict")
 	d.ends = RevokedTokens
@@ -238,7 +245,8 @@ func connect2id() dialect {
 // Its documentation: both token dialects. No endpoint. An ID token names no client but in aud.
 func auth0() dialect {
 	d := unasked("auth0")
-	d.subjectTypes = wordlist{"gty", map[string]authz.SubjectType{"client-credentials": authz.Client, "password": authz.User}}
+	d.subjectTypes = wordlist{"gty", map[string]authz.SubjectType{"client-credentials": authz.Client,
+		"password": authz.User}}
 	d.account = account{after: "@clients"}
 	d.withSubject = authz.User
 	d.jwt = local{
@@ -248,8 +256,8 @@ func auth0() dialect {
 	return d
 }
 
-// Its documentation. No endpoint. The subject is sub, one for each client; oid, the same everywhere, is in the claims for
-// policies that want it. Only access tokens have azp (v2.0) or appid (v1.0). Someone signed in where there is scp.
+// Its documentation. No endpoint. The subject is sub, one for each client; oid, the same everywhere, is in the claims
+// for policies that want it. Only access tokens have azp (v2.0) or appid (v1.0). Someone signed in where there is scp.
 func entra() dialect {
 	d := unasked("entra")
 	d.clientID = []string{"azp", "appid"}
@@ -276,8 +284,8 @@ func cognito() dialect {
 	return d
 }
 
-// Its documentation: the tokeninfo endpoint, for access tokens only, and for those of every client there is. Every value is
-// text, 200 is active, 400 inactive.
+// Its documentation: the tokeninfo endpoint, for access tokens only, and for those of every client there is. Every
+// value is text, 200 is active, 400 inactive.
 func google() dialect {
 	d := usual("google")
 	d.ask = Request{Encoding: Form, Parameter: "access_token", Accept: "application/json"}
@@ -293,8 +301,8 @@ func google() dialect {
 	return d
 }
 
-// Its REST documentation: "check a token". 200 is active, 404 inactive. 422 is not: it is also what GitHub says when asked
-// too often. A refresh token begins with ghr_.
+// Its REST documentation: "check a token". 200 is active, 404 inactive. 422 is not: it is also what GitHub says when
+// asked too often. A refresh token begins with ghr_.
 func github() dialect {
 	d := usual("github")
 	d.ask = Request{Encoding: JSON, Parameter: "access_token", Accept: "application/vnd.github+json"}

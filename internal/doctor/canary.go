@@ -16,10 +16,12 @@ import (
 
 const instead = "ask about a token that must be good instead: sidecar introspect"
 
-// canary gets a token for the sidecar itself and looks at it as serve would. A server that says that a token it issued a moment
-// ago is not active has a reason that no caller will ever see, and one that issues what this mode cannot read does so for callers.
+// canary gets a token for the sidecar itself and looks at it as serve would. A server that says that a token it issued
+// a moment ago is not active has a reason that no caller will ever see, and one that issues what this mode cannot read
+// does so for callers.
 func (e *exam) canary(ctx context.Context, doc *oauth.Metadata) {
-	if !e.cfg.Reached().Client.CanGetToken() || e.cfg.Endpoint.TokenEndpoint == "" && (doc == nil || doc.Member(string(oauth.TokenEndpoint)) == "") {
+	if !e.cfg.Reached().Client.CanGetToken() || e.cfg.Endpoint.TokenEndpoint == "" &&
+		(doc == nil || doc.Member(string(oauth.TokenEndpoint)) == "") {
 		if e.asks() {
 			e.found("canary", Doubt, instead, "the sidecar cannot get a token of its own")
 		}
@@ -54,14 +56,15 @@ func (e *exam) known(answer introspect.Answer) {
 		f.Check = "canary"
 		e.findings = append(e.findings, *f)
 	case answer.Status == 0:
-		e.found("canary", Good, "", "a token that the server issued to the sidecar itself is one that can be validated here")
+		e.found("canary", Good, "", "a token that the server issued to the sidecar itself is one that can be "+
+			"validated here")
 	default:
 		e.found("canary", Good, "", "the server calls a token active that it issued to the sidecar itself")
 	}
 }
 
-// unknown is about a canary that did not come back. What the token is may be a fault, for all tokens will be so; for whom it is
-// may be meant so.
+// unknown is about a canary that did not come back. What the token is may be a fault, for all tokens will be so; for
+// whom it is may be meant so.
 func (e *exam) unknown(tok secret.Text, answer introspect.Answer) {
 	const issued = "a token that the server issued to the sidecar a moment ago "
 	if says, do := unreadable(e.cfg, tok); answer.Status == 0 && says != "" {
@@ -74,7 +77,8 @@ func (e *exam) unknown(tok secret.Text, answer introspect.Answer) {
 	}
 	says, do := refused(e.cfg, tok, answer)
 	if p, _ := payload(tok.Reveal()); len(e.cfg.CanaryScope()) == 0 && len(p.Audiences) == 0 {
-		do = "it was got without a scope: set canary.scope to one of this API's (it needs canary.every), so that the token is for it. Else: " + do
+		do = "it was got without a scope: set canary.scope to one of this API's (it needs canary.every), so that " +
+			"the token is for it. Else: " + do
 	}
 	e.found("canary", Doubt, do, "%s%s%s", issued, answer.Claims.Inactive.Text, says)
 }
@@ -86,12 +90,14 @@ func (e *exam) withoutToken(err error) Finding {
 	if f, ok := errors.AsType[*oauth.Failure](err); ok {
 		code = f.Code
 	}
-	f := Finding{"canary", Doubt, fmt.Sprintf("the sidecar gets no token of its own (grant client_credentials): %v", err), instead}
+	f := Finding{"canary", Doubt, fmt.Sprintf("the sidecar gets no token of its own (grant client_credentials): %v",
+		err), instead}
 	switch {
 	case advice.OwnToken != "" && code == "invalid_client":
 		return Finding{"canary", Good, advice.OwnToken + ": there is none to ask about", ""}
 	case advice.OwnToken != "" && code == "unauthorized_client":
-		f.Level, f.Says, f.Do = Fault, fmt.Sprintf("the server knows %q as a client: %s", client.ID, advice.Misplaced.Says), advice.Misplaced.Do
+		f.Level, f.Says, f.Do = Fault, fmt.Sprintf("the server knows %q as a client: %s", client.ID,
+			advice.Misplaced.Says), advice.Misplaced.Do
 	case code == "invalid_token" && client.SignsAssertions():
 		f.Level, f.Do = Fault, "the server does not take the client's assertion: "+assertionRemedy(e.cfg)
 	case strings.Contains(err.Error(), "nor in endpoint_hosts"):

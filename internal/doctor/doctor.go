@@ -1,7 +1,8 @@
-// Package doctor finds out why an authorization server and the sidecar do not understand each other, and says so in words.
+// Package doctor finds out why an authorization server and the sidecar do not understand each other, and says so in
+// words.
 //
-// It looks at one issuer from outside, as an operator would with curl: no cache, no breaker, no retry. It changes nothing
-// but what the server logs.
+// It looks at one issuer from outside, as an operator would with curl: no cache, no breaker, no retry. It changes
+// nothing but what the server logs.
 package doctor
 
 import (
@@ -67,9 +68,9 @@ func (e *exam) found(check string, level Level, do, format string, args ...any) 
 	e.findings = append(e.findings, Finding{check, level, fmt.Sprintf(format, args...), do})
 }
 
-// Examine asks the server of cfg everything that can be asked without a token of a user: its metadata, its keys, whether
-// it takes the sidecar's credentials, what its clock says, and, where the client may have a token of its own, whether it
-// is told about it. The error is a fault of cfg itself.
+// Examine asks the server of cfg everything that can be asked without a token of a user: its metadata, its keys,
+// whether it takes the sidecar's credentials, what its clock says, and, where the client may have a token of its own,
+// whether it is told about it. The error is a fault of cfg itself.
 func Examine(ctx context.Context, cfg issuer.Config) ([]Finding, error) {
 	issuer, err := issuer.New(cfg, issuer.Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {
@@ -111,20 +112,25 @@ func (e *exam) credentials(ctx context.Context) bool {
 		e.findings = append(e.findings, f)
 		return false
 	case answer.Claims.Active:
-		e.found("credentials", Fault, "is this really an introspection endpoint? compare the URL with the server's documentation",
+		e.found("credentials", Fault, "is this really an introspection endpoint? compare the URL with the server's "+
+			"documentation",
 			"%s calls a token active that it never issued", answer.Endpoint)
 		return false
 	case advice.Indistinct:
-		e.found("credentials", Doubt, advice.Unproved, "%s answers; whether it accepts the sidecar's credentials cannot be seen", answer.Endpoint)
+		e.found("credentials", Doubt, advice.Unproved, "%s answers; whether it accepts the sidecar's credentials "+
+			"cannot be seen", answer.Endpoint)
 	case advice.Unproved != "":
-		e.found("credentials", Good, "", "%s accepts the sidecar's credentials, and does not know a token that it never issued; %s", answer.Endpoint, advice.Unproved)
+		e.found("credentials", Good, "", "%s accepts the sidecar's credentials, and does not know a token that it "+
+			"never issued; %s", answer.Endpoint, advice.Unproved)
 	default:
-		e.found("credentials", Good, "", "%s accepts the sidecar's credentials, and does not know a token that it never issued", answer.Endpoint)
+		e.found("credentials", Good, "", "%s accepts the sidecar's credentials, and does not know a token that it "+
+			"never issued", answer.Endpoint)
 	}
 	return true
 }
 
-// clock compares the server's time, as its Date or a token of now tells it, with that of this machine. A second of it is rounding.
+// clock compares the server's time, as its Date or a token of now tells it, with that of this machine. A second of it
+// is rounding.
 func (e *exam) clock(theirs, now time.Time) {
 	if f, ok := skew(theirs, now); ok {
 		e.findings, e.clocked = append(e.findings, f), true

@@ -12,7 +12,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
-// Guess is a first idea of how a server is to be configured. It is only ever proposed: what a server is, its operator knows.
+// Guess is a first idea of how a server is to be configured. It is only ever proposed: what a server is, its operator
+// knows.
 type Guess struct {
 	Dialect string
 	Mode    string
@@ -23,12 +24,12 @@ type Guess struct {
 	Maybe []string
 }
 
-// urlPattern is one thing that metadata shows: a member (RFC 8414 section 2) whose URL has path at its end, or a host below domain, or
-// holds part. A pattern without any of them is the mere presence of the member.
+// urlPattern is one thing that metadata shows: a member (RFC 8414 section 2) whose URL has path at its end, or a host
+// below domain, or holds part. A pattern without any of them is the mere presence of the member.
 type urlPattern struct{ member, path, part, domain string }
 
-// serverPattern is what metadata of a kind of server shows. All patterns must fit, and none of without. One pattern of a path is
-// never enough: several servers share each of them. A domain that is the vendor's own is.
+// serverPattern is what metadata of a kind of server shows. All patterns must fit, and none of without. One pattern of
+// a path is never enough: several servers share each of them. A domain that is the vendor's own is.
 type serverPattern struct {
 	dialect  string
 	patterns []urlPattern
@@ -37,8 +38,8 @@ type serverPattern struct {
 
 func at(member, path string) urlPattern { return urlPattern{member: member, path: path} }
 
-// serverPatterns rest on recorded metadata (Keycloak, Duende, OpenIddict, Spring, node oidc-provider, zitadel/oidc), the others on the
-// documentation of the servers.
+// serverPatterns rest on recorded metadata (Keycloak, Duende, OpenIddict, Spring, node oidc-provider, zitadel/oidc),
+// the others on the documentation of the servers.
 func serverPatterns() []serverPattern {
 	const issuer, introspection, keys, token, authorization = "issuer", "introspection_endpoint", "jwks_uri", "token_endpoint", "authorization_endpoint"
 	vendor := func(dialect, domain string) serverPattern {
@@ -52,7 +53,8 @@ func serverPatterns() []serverPattern {
 	connect2id := is("connect2id", at(introspection, "/token/introspect"), at(keys, "/jwks.json"), at(token, "/token"))
 	connect2id.without = []urlPattern{{member: introspection, part: "/protocol/openid-connect/"}}
 	return []serverPattern{
-		is("keycloak", urlPattern{member: issuer, part: "/realms/"}, at(introspection, "/protocol/openid-connect/token/introspect")),
+		is("keycloak", urlPattern{member: issuer, part: "/realms/"},
+			at(introspection, "/protocol/openid-connect/token/introspect")),
 		is("duende", at(introspection, "/connect/introspect"), at(keys, "/.well-known/openid-configuration/jwks")),
 		is("openiddict", at(introspection, "/connect/introspect"), at(keys, "/.well-known/jwks")),
 		spring,
@@ -67,9 +69,11 @@ func serverPatterns() []serverPattern {
 		vendor("auth0", ".auth0.com"),
 		is("auth0", at(keys, "/.well-known/jwks.json"), urlPattern{member: "mfa_challenge_endpoint"}),
 		vendor("entra", "login.microsoftonline.com"), vendor("entra", "sts.windows.net"),
-		is("cognito", urlPattern{member: issuer, domain: ".amazonaws.com"}, urlPattern{member: issuer, part: "//cognito-idp."}),
+		is("cognito", urlPattern{member: issuer, domain: ".amazonaws.com"},
+			urlPattern{member: issuer, part: "//cognito-idp."}),
 		vendor("google", "accounts.google.com"),
-		is("authentik", urlPattern{member: issuer, part: "/application/o/"}, urlPattern{member: introspection, part: "/application/o/introspect"}),
+		is("authentik", urlPattern{member: issuer, part: "/application/o/"},
+			urlPattern{member: introspection, part: "/application/o/introspect"}),
 		is("pingam", urlPattern{member: introspection, part: "/oauth2"}, at(keys, "/connect/jwk_uri")),
 		is("curity", at(introspection, "/oauth-introspect"), at(token, "/oauth-token")),
 		is("pingfederate", at(introspection, "/as/introspect.oauth2"), at(token, "/as/token.oauth2")),
@@ -86,7 +90,8 @@ func (m urlPattern) value(doc *oauth.Metadata) string {
 		return m.member
 	case v == "", err != nil:
 		return ""
-	case !strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), m.path), !strings.Contains(v, m.part), !strings.HasSuffix("."+strings.ToLower(u.Hostname()), dotted(m.domain)):
+	case !strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), m.path), !strings.Contains(v,
+		m.part), !strings.HasSuffix("."+strings.ToLower(u.Hostname()), dotted(m.domain)):
 		return ""
 	}
 	return v
@@ -100,7 +105,8 @@ func dotted(domain string) string {
 	return "." + strings.TrimPrefix(domain, ".")
 }
 
-// seen are the values that a document has for the patterns of l; whole reports whether it has all that such a server shows.
+// seen are the values that a document has for the patterns of l; whole reports whether it has all that such a server
+// shows.
 func (l serverPattern) seen(doc *oauth.Metadata) (values []string, whole bool) {
 	whole = true
 	for _, m := range l.patterns {
@@ -116,11 +122,13 @@ func (l serverPattern) seen(doc *oauth.Metadata) (values []string, whole bool) {
 // hinted reports whether issuer or introspection endpoint have a path of such a server, which is worth a word.
 func (l serverPattern) hinted(doc *oauth.Metadata) bool {
 	return slices.ContainsFunc(l.patterns, func(m urlPattern) bool {
-		return (m.member == "issuer" && m.part != "" || m.member == "introspection_endpoint" && m.path != "") && m.value(doc) != ""
+		return (m.member == "issuer" && m.part != "" || m.member == "introspection_endpoint" && m.path != "") &&
+			m.value(doc) != ""
 	})
 }
 
-// recognised finds the one dialect that the metadata is like. Of several, or of one that is only partly so, none is taken.
+// recognised finds the one dialect that the metadata is like. Of several, or of one that is only partly so, none is
+// taken.
 func recognised(doc *oauth.Metadata) (dialect, why string, maybe []string) {
 	reasons := map[string][]string{}
 	for _, l := range serverPatterns() {

@@ -17,8 +17,8 @@ import (
 // dataProtection is how tokens of ASP.NET Core Data Protection begin.
 const dataProtection = "CfDJ8"
 
-// unreadable says why a token can never be validated here, whatever is in it; "" where it can. Tokens of the same server will be
-// alike, so it is the mode that is at fault.
+// unreadable says why a token can never be validated here, whatever is in it; "" where it can. Tokens of the same
+// server will be alike, so it is the mode that is at fault.
 func unreadable(cfg issuer.Config, tok secret.Text) (says, do string) {
 	if cfg.Mode != authz.ModeJWT && cfg.Mode != authz.ModeJWTThenIntrospect {
 		return "", ""
@@ -27,11 +27,15 @@ func unreadable(cfg issuer.Config, tok secret.Text) (says, do string) {
 	h, err := jose.Peek(tok.Reveal())
 	switch {
 	case err == nil && h.Encryption != "" || strings.Count(tok.Reveal(), ".") == 4:
-		says, do = "is encrypted (JWE), and mode "+string(cfg.Mode)+" reads signed tokens only", cmp.Or(advice.Encrypted, "let the server sign access tokens and leave them readable")
+		says, do = "is encrypted (JWE), and mode "+string(cfg.Mode)+
+			" reads signed tokens only", cmp.Or(advice.Encrypted,
+			"let the server sign access tokens and leave them readable")
 	case strings.HasPrefix(tok.Reveal(), dataProtection):
-		says, do = "is a Data Protection token, which only its server can read, and mode "+string(cfg.Mode)+" reads JWTs", cmp.Or(advice.Reference, "let the server issue JWTs")
+		says, do = "is a Data Protection token, which only its server can read, and mode "+string(cfg.Mode)+
+			" reads JWTs", cmp.Or(advice.Reference, "let the server issue JWTs")
 	case err != nil:
-		says, do = "is opaque (a reference token), and mode "+string(cfg.Mode)+" reads JWTs", cmp.Or(advice.Reference, "let the server issue JWTs")
+		says, do = "is opaque (a reference token), and mode "+string(cfg.Mode)+
+			" reads JWTs", cmp.Or(advice.Reference, "let the server issue JWTs")
 	default:
 		return "", ""
 	}
@@ -52,8 +56,8 @@ func refusedHere(cfg issuer.Config, tok secret.Text, why string) (says, do strin
 	return "", compareAll
 }
 
-// unverified is refusedHere for a cause in the header or the signature, which all tokens of a server have in common; do is ""
-// for other causes.
+// unverified is refusedHere for a cause in the header or the signature, which all tokens of a server have in common;
+// do is "" for other causes.
 func unverified(cfg issuer.Config, tok secret.Text, why string) (says, do string) {
 	h, err := jose.Peek(tok.Reveal())
 	switch {
@@ -65,11 +69,14 @@ func unverified(cfg issuer.Config, tok secret.Text, why string) (says, do string
 			"set dialect to the kind of this server, or list that typ in jwt.types if it is that of access tokens"
 	case why == jose.ErrAlgorithm.Error():
 		return fmt.Sprintf(": %s, and not one of %q", quoted(h.Algorithm), cfg.JWT.Algorithms),
-			"list it in jwt.algorithms, if the server really signs with that key; none and shared secrets are never taken"
+			"list it in jwt.algorithms, if the server really signs with that key; none and shared secrets are never " +
+				"taken"
 	case why == jose.ErrNoKey.Error():
-		return ": kid " + quoted(h.KeyID), "look for that kid at the server's jwks_uri: the token may be another server's, or jwks_uri lead to other keys"
+		return ": kid " + quoted(h.KeyID), "look for that kid at the server's jwks_uri: the token may be another " +
+			"server's, or jwks_uri lead to other keys"
 	case why == jose.ErrSignature.Error():
-		return ": kid " + quoted(h.KeyID), "the key is there and did not sign this: the token was changed on its way, or is of another server that uses the same kid"
+		return ": kid " + quoted(h.KeyID), "the key is there and did not sign this: the token was changed on its " +
+			"way, or is of another server that uses the same kid"
 	}
 	return "", ""
 }

@@ -15,8 +15,8 @@ import (
 
 const maxKeysBytes = 1 << 20
 
-// authMethods are the methods of client authentication that a server supports at its introspection endpoint, or says of its token
-// endpoint; nil when it says nothing.
+// authMethods are the methods of client authentication that a server supports at its introspection endpoint, or says
+// of its token endpoint; nil when it says nothing.
 func authMethods(doc *oauth.Metadata) []string {
 	for _, endpoint := range []oauth.Endpoint{"introspection_endpoint", "token_endpoint"} {
 		if methods, _ := doc.Names(string(endpoint) + "_auth_methods_supported"); methods != nil {
@@ -26,9 +26,11 @@ func authMethods(doc *oauth.Metadata) []string {
 	return nil
 }
 
-// Discover reads the metadata of the issuer that server was made for, and says what is wrong with it. The metadata is nil
-// when none can be had.
-func Discover(ctx context.Context, server *oauth.Server, issuer string, timeout time.Duration) (*oauth.Metadata, Finding) {
+// Discover reads the metadata of the issuer that server was made for, and says what is wrong with it. The metadata is
+// nil when none can be had.
+func Discover(
+	ctx context.Context, server *oauth.Server, issuer string, timeout time.Duration,
+) (*oauth.Metadata, Finding) {
 	var missing []string
 	for _, u := range oauth.WellKnown(issuer) {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -43,21 +45,25 @@ func Discover(ctx context.Context, server *oauth.Server, issuer string, timeout 
 			continue
 		}
 		if named := doc.Member("issuer"); named != issuer {
-			says := fmt.Sprintf("the server calls itself %s, and issuer is %q: %s", quoted(named), issuer, difference(issuer, named))
-			do := "write issuer exactly as the server does, and reach it by that name everywhere: tokens name it too (iss). The document is " + u
+			says := fmt.Sprintf("the server calls itself %s, and issuer is %q: %s", quoted(named), issuer,
+				difference(issuer, named))
+			do := "write issuer exactly as the server does, and reach it by that name everywhere: tokens name it " +
+				"too (iss). The document is " + u
 			return &doc, Finding{"metadata", Fault, says, do}
 		}
 		return &doc, Finding{"metadata", Good, "found at " + u, ""}
 	}
 	return nil, Finding{"metadata", Fault, "there is no metadata at " + strings.Join(missing, " nor at "),
-		"compare issuer with the server's documentation (a path such as /realms/NAME belongs to it), or set introspection_endpoint"}
+		"compare issuer with the server's documentation (a path such as /realms/NAME belongs to it), or set " +
+			"introspection_endpoint"}
 }
 
 // metadata looks at what the server says of itself, and how far that fits the configuration.
 func (e *exam) metadata(ctx context.Context) *oauth.Metadata {
 	s := e.cfg.Endpoint
 	if s.Issuer == "" {
-		e.found("metadata", Doubt, "set issuer: answers and tokens of another issuer are then refused", "issuer is not set, so nothing can be compared with it")
+		e.found("metadata", Doubt, "set issuer: answers and tokens of another issuer are then refused",
+			"issuer is not set, so nothing can be compared with it")
 		return nil
 	}
 	doc, f := Discover(ctx, e.server, s.Issuer, s.Timeout)
@@ -69,16 +75,21 @@ func (e *exam) metadata(ctx context.Context) *oauth.Metadata {
 		return doc
 	}
 	if e.asks() && s.IntrospectionEndpoint == "" && doc.Member("introspection_endpoint") == "" {
-		e.found("metadata", Fault, "set introspection_endpoint if the server has one all the same; else use mode: jwt", "the metadata names no introspection_endpoint")
+		e.found("metadata", Fault, "set introspection_endpoint if the server has one all the same; else use mode: jwt",
+			"the metadata names no introspection_endpoint")
 	}
 	methods := authMethods(doc)
 	if e.asks() && methods != nil && !s.Client.SupportedBy(methods) {
-		e.found("metadata", Doubt, "set client.auth to one of them, and register the client for it", "client.auth is %s, and the server supports %s", s.Client.Auth, quoted(strings.Join(methods, ", ")))
+		e.found("metadata", Doubt, "set client.auth to one of them, and register the client for it",
+			"client.auth is %s, and the server supports %s", s.Client.Auth, quoted(strings.Join(methods, ", ")))
 	}
 	e.assertions()
 	e.hosts(doc)
-	if signing, _ := doc.Names("introspection_signing_alg_values_supported"); e.cfg.RequireSigned && len(signing) == 0 {
-		e.found("metadata", Doubt, "look in its documentation for RFC 9701, and register the client for signed introspection responses", "require_signed is set, and the metadata names no introspection_signing_alg_values_supported")
+	signing, _ := doc.Names("introspection_signing_alg_values_supported")
+	if e.cfg.RequireSigned && len(signing) == 0 {
+		e.found("metadata", Doubt, "look in its documentation for RFC 9701, and register the client for signed "+
+			"introspection responses", "require_signed is set, and the metadata names no "+
+			"introspection_signing_alg_values_supported")
 	}
 	return doc
 }
@@ -120,7 +131,8 @@ func (e *exam) keys(ctx context.Context, doc *oauth.Metadata) {
 		return
 	}
 	if err := e.server.CheckURL(string(oauth.JWKS), u); named && err != nil {
-		e.found("keys", Fault, "if the server's keys are really there, set jwks_uri to that URL, or list its host in endpoint_hosts", "%v", err)
+		e.found("keys", Fault, "if the server's keys are really there, set jwks_uri to that URL, or list its host "+
+			"in endpoint_hosts", "%v", err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Endpoint.Timeout)
@@ -130,12 +142,14 @@ func (e *exam) keys(ctx context.Context, doc *oauth.Metadata) {
 		e.found("keys", Fault, unreachable(err, u), "%v", err)
 		return
 	}
-	const look = "open it and look: it should be a JWK Set (RFC 7517) with RSA keys of 2048 bits or more, or EC or Ed25519 keys"
+	const look = "open it and look: it should be a JWK Set (RFC 7517) with RSA keys of 2048 bits or more, or EC or " +
+		"Ed25519 keys"
 	if r.Status != 200 {
 		e.found("keys", Fault, look, "%s (status %d) has no key that can check a signature", u, r.Status)
 		return
 	}
-	set := jose.NewKeySet(jose.KeySetConfig{Name: u, Fetch: func(context.Context) ([]byte, error) { return r.Body, nil }})
+	read := func(context.Context) ([]byte, error) { return r.Body, nil }
+	set := jose.NewKeySet(jose.KeySetConfig{Name: u, Fetch: read})
 	defer set.Close()
 	if _, err := set.Find(ctx, jose.Header{}); err != nil {
 		e.found("keys", Fault, look, "%s has no key that can check a signature: %v", u, err)
@@ -144,7 +158,8 @@ func (e *exam) keys(ctx context.Context, doc *oauth.Metadata) {
 	}
 	for _, k := range set.Ignored() {
 		if !k.Expected {
-			e.found("keys", Doubt, "replace that key at the server; its other keys are used", "tokens that one of the keys signed are refused, for it is ignored: %s", k)
+			e.found("keys", Doubt, "replace that key at the server; its other keys are used",
+				"tokens that one of the keys signed are refused, for it is ignored: %s", k)
 		}
 	}
 }
@@ -155,7 +170,8 @@ func unreachable(err error, u string) string {
 	case strings.Contains(cause, "nor in endpoint_hosts"):
 		return "if that host is the server's own, add the line: endpoint_hosts: " + hostList(cause)
 	case strings.Contains(cause, "the proxy"):
-		return "the proxy comes from HTTPS_PROXY and NO_PROXY in the environment of the sidecar: correct them, or let it through to " + u
+		return "the proxy comes from HTTPS_PROXY and NO_PROXY in the environment of the sidecar: correct them, or " +
+			"let it through to " + u
 	case strings.Contains(cause, "speaks plain HTTP") || strings.Contains(cause, "does not speak TLS"):
 		return "write the port at which the server speaks TLS; http:// is for loopback only, with allow_insecure_http"
 	case strings.Contains(cause, "speaks TLS"):

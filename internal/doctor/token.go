@@ -33,7 +33,8 @@ func Diagnose(cfg issuer.Config, tok secret.Text, answer introspect.Answer, err 
 		return append(out, notActive(cfg, tok, answer))
 	}
 	if why := c.Usable(now); !why.OK() {
-		out = append(out, Finding{"token", Fault, "the server calls it active, and it must not be used: it " + why.Text, usableRemedy(c)})
+		out = append(out, Finding{"token", Fault, "the server calls it active, and it must not be used: it " +
+			why.Text, usableRemedy(c)})
 	}
 	return append(out, remarks(cfg, c)...)
 }
@@ -49,7 +50,8 @@ func notActive(cfg issuer.Config, tok secret.Text, answer introspect.Answer) Fin
 	case answer.Status == 0:
 		return Finding{"token", Fault, "the server was not asked: it " + why + says, do}
 	case calledActive(answer):
-		return Finding{"token", Fault, "the server calls it active, and the configuration refuses it: it " + why + says, do}
+		return Finding{"token", Fault, "the server calls it active, and the configuration refuses it: it " + why +
+			says, do}
 	}
 	return Finding{"token", Fault, "it " + why + says, do}
 }
@@ -76,7 +78,8 @@ func answered(a introspect.Answer) []byte {
 	return a.Body
 }
 
-// Unclaimed says why a token may be no configured issuer's. It is a JWT then whose iss is spelled another way, most often.
+// Unclaimed says why a token may be no configured issuer's. It is a JWT then whose iss is spelled another way, most
+// often.
 func Unclaimed(cfgs []issuer.Config, tok secret.Text) []Finding {
 	p, ok := payload(tok.Reveal())
 	if !ok || p.Issuer == "" {
@@ -86,8 +89,10 @@ func Unclaimed(cfgs []issuer.Config, tok secret.Text) []Finding {
 	for _, c := range cfgs {
 		if c.Endpoint.Issuer != "" {
 			out = append(out, Finding{"token", Fault,
-				fmt.Sprintf("it names %s as its issuer, and issuer %s is %q: %s", quoted(p.Issuer), c.Endpoint.Name, c.Endpoint.Issuer, difference(c.Endpoint.Issuer, p.Issuer)),
-				"write issuer as tokens spell it, or list that spelling in match.issuers; a client gets it by reaching the server by that name"})
+				fmt.Sprintf("it names %s as its issuer, and issuer %s is %q: %s", quoted(p.Issuer), c.Endpoint.Name,
+					c.Endpoint.Issuer, difference(c.Endpoint.Issuer, p.Issuer)),
+				"write issuer as tokens spell it, or list that spelling in match.issuers; a client gets it by " +
+					"reaching the server by that name"})
 		}
 	}
 	return out
@@ -100,25 +105,32 @@ func remarks(cfg issuer.Config, c *authz.Claims) []Finding {
 		out = append(out, Finding{"token", Doubt, fmt.Sprintf(format, args...), do})
 	}
 	if len(cfg.Dialect.Tenant) > 0 && c.Tenant == "" {
-		doubt("the answer has "+strings.Join(names(c.Raw), ", "), "none of the tenant pointers %q finds a string", cfg.Dialect.Tenant)
+		doubt("the answer has "+strings.Join(names(c.Raw), ", "), "none of the tenant pointers %q finds a string",
+			cfg.Dialect.Tenant)
 	}
 	if len(cfg.Dialect.Audience) == 0 && c.Audiences != nil {
-		doubt(fmt.Sprintf("set audience to one of %q, if that is this API", c.Audiences), "no audience is configured: tokens for any API pass to the policies")
+		doubt(fmt.Sprintf("set audience to one of %q, if that is this API", c.Audiences),
+			"no audience is configured: tokens for any API pass to the policies")
 	}
 	if len(c.Scopes) == 0 {
-		doubt(cmp.Or(cfg.Dialect.Advice(cfg.Endpoint.Client.ID).NoScope, "ask for a scope when the token is got, and compare what the server tells this client"), "the answer names no scope: a policy that wants one refuses the token")
+		doubt(cmp.Or(cfg.Dialect.Advice(cfg.Endpoint.Client.ID).NoScope,
+			"ask for a scope when the token is got, and compare what the server tells this client"), "the answer names no scope: a policy that wants one refuses the token")
 	}
 	if left := leftOut(c); len(left) > 0 {
-		doubt("let the server write names, or lists of names; a configured pointer in roles can lead further into it", "of %s, what is no text is left out: it gives the token nothing", strings.Join(left, ", "))
+		doubt("let the server write names, or lists of names; a configured pointer in roles can lead further into it",
+			"of %s, what is no text is left out: it gives the token nothing", strings.Join(left, ", "))
 	}
 	if c.Confirmation.Bound() {
-		doubt("send the proof with each request, or the client's certificate: see proof in the configuration", "the token is bound to a key, and is accepted from its holder only")
+		doubt("send the proof with each request, or the client's certificate: see proof in the configuration",
+			"the token is bound to a key, and is accepted from its holder only")
 	}
 	if c.Confirmation.Unknown != "" {
-		out = append(out, Finding{"token", Fault, "the token is bound in a way that is not understood", "let the server bind by DPoP (jkt) or by certificate (x5t#S256)"})
+		out = append(out, Finding{"token", Fault, "the token is bound in a way that is not understood",
+			"let the server bind by DPoP (jkt) or by certificate (x5t#S256)"})
 	}
 	if c.Kind == authz.UnknownToken {
-		doubt("set dialect to the kind of this server, and refused_prefixes if its refresh tokens can be told by how they begin", "nothing in the answer says that this is an access token")
+		doubt("set dialect to the kind of this server, and refused_prefixes if its refresh tokens can be told by "+
+			"how they begin", "nothing in the answer says that this is an access token")
 	}
 	return out
 }

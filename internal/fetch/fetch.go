@@ -1,5 +1,5 @@
-// Package fetch keeps a value that is fetched from a server: one attempt at a time, shared by all who wait for it, with pauses
-// after failures, and the last good value kept meanwhile.
+// Package fetch keeps a value that is fetched from a server: one attempt at a time, shared by all who wait for it,
+// with pauses after failures, and the last good value kept meanwhile.
 package fetch
 
 import (
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Pause is the least time between two attempts after a failure. A caller that needs the value makes an attempt when the last one is
-// older than that, so a server that is back is found within a pause; a value that is still good is renewed by the longer pauses of
-// a Backoff.
+// Pause is the least time between two attempts after a failure. A caller that needs the value makes an attempt when
+// the last one is older than that, so a server that is back is found within a pause; a value that is still good is
+// renewed by the longer pauses of a Backoff.
 const Pause = 500 * time.Millisecond
 
 // longestHold bounds how long a server can put off the next attempt by Retry-After.

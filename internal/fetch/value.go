@@ -26,13 +26,13 @@ const (
 type Config[T any] struct {
 	// Name begins the errors: `discover issuer "acme"`.
 	Name string
-	// Fetch makes one attempt, under a context that outlives the callers that wait for it. An error that is no *authz.Error
-	// counts as authz.Unavailable.
+	// Fetch makes one attempt, under a context that outlives the callers that wait for it. An error that is no
+	// *authz.Error counts as authz.Unavailable.
 	Fetch func(ctx context.Context) (T, error)
 	// Timeout bounds one attempt; 0 leaves that to Fetch.
 	Timeout time.Duration
-	// Lifetime says when a value, whose attempt began at a time, is to be renewed, and when it must not be used any more; the
-	// zero time means never. It may be nil.
+	// Lifetime says when a value, whose attempt began at a time, is to be renewed, and when it must not be used any
+	// more; the zero time means never. It may be nil.
 	Lifetime func(v T, began time.Time) (renew, end time.Time)
 	Refresh  Refresh
 	// Withdraws reports whether a failure takes the last good value away. It may be nil.
@@ -99,8 +99,8 @@ func New[T any](cfg Config[T]) *Value[T] {
 // Kept is the last good value, which may have ended; nil when there is none.
 func (v *Value[T]) Kept() *Kept[T] { return v.kept.Load() }
 
-// Get returns the value. It waits only when there is none that is good. An error is an *authz.Error of the kind of the last
-// failure; Unavailable says by RetryAfter when the next attempt is made.
+// Get returns the value. It waits only when there is none that is good. An error is an *authz.Error of the kind of the
+// last failure; Unavailable says by RetryAfter when the next attempt is made.
 func (v *Value[T]) Get(ctx context.Context) (T, error) {
 	k, now := v.kept.Load(), time.Now()
 	if k == nil || !k.end.IsZero() && !now.Before(k.end) {
@@ -112,8 +112,8 @@ func (v *Value[T]) Get(ctx context.Context) (T, error) {
 	return k.Value, nil
 }
 
-// Fetch returns the outcome of an attempt: of the one under way, else of a new one. See Get for the error. While the server
-// fails, one caller waits for an attempt, and those who join it wait no longer than Pause.
+// Fetch returns the outcome of an attempt: of the one under way, else of a new one. See Get for the error. While the
+// server fails, one caller waits for an attempt, and those who join it wait no longer than Pause.
 func (v *Value[T]) Fetch(ctx context.Context) (T, error) {
 	a, w, err := v.begin(needed)
 	if err != nil {
@@ -139,7 +139,8 @@ func (v *Value[T]) joined(err error) error {
 	if v.failed == nil {
 		return err
 	}
-	e := &authz.Error{Kind: v.failed.Kind, Code: v.failed.Code, Err: fmt.Errorf("%s: an attempt is under way, the last one: %w", v.cfg.Name, v.failed)}
+	e := &authz.Error{Kind: v.failed.Kind, Code: v.failed.Code,
+		Err: fmt.Errorf("%s: an attempt is under way, the last one: %w", v.cfg.Name, v.failed)}
 	if e.Kind == authz.Unavailable {
 		e.RetryAfter = Pause
 	}
@@ -175,7 +176,8 @@ const (
 	brief             // the attempt of another caller, after a failure
 )
 
-// begin starts an attempt or joins the one under way. Shortly after a failure it does neither and says when to come back.
+// begin starts an attempt or joins the one under way. Shortly after a failure it does neither and says when to come
+// back.
 func (v *Value[T]) begin(n need) (*Attempt[T], wait, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -190,7 +192,8 @@ func (v *Value[T]) begin(n need) (*Attempt[T], wait, error) {
 	}
 	if left := time.Until(v.next(n)); v.failed != nil && left > 0 {
 		e := &authz.Error{Kind: v.failed.Kind, Code: v.failed.Code}
-		e.Err = fmt.Errorf("%s: next attempt in %s, the last one: %w", v.cfg.Name, left.Round(time.Millisecond), v.failed)
+		e.Err = fmt.Errorf("%s: next attempt in %s, the last one: %w", v.cfg.Name, left.Round(time.Millisecond),
+			v.failed)
 		if e.Kind == authz.Unavailable {
 			e.RetryAfter = left
 		}

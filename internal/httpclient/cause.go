@@ -18,8 +18,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
-// Failure is an exchange that brought no answer. It wraps the error of net/http, whose text must not be shown: it can quote what the
-// server sent, and a server can echo what it was sent.
+// Failure is an exchange that brought no answer. It wraps the error of net/http, whose text must not be shown: it can
+// quote what the server sent, and a server can echo what it was sent.
 type Failure struct {
 	err     error
 	scheme  string
@@ -58,8 +58,8 @@ func (x *exchange) failed(to *url.URL, err error) error {
 	return f
 }
 
-// Describe puts the failure of an exchange into words of our own, as a predicate or a fragment that follows the name of the server,
-// and says whether waiting helps (authz.Unavailable) or the operator must act (authz.Misconfigured).
+// Describe names the failure of an exchange in fixed words, as a predicate or a fragment that follows the name of the
+// server, and says whether waiting helps (authz.Unavailable) or the operator must act (authz.Misconfigured).
 func Describe(err error) (authz.Kind, string) {
 	f, ok := errors.AsType[*Failure](err)
 	if !ok {
@@ -85,11 +85,13 @@ func (f *Failure) describeProxy() (authz.Kind, string) {
 	r, answered := errors.AsType[*refusal](f.err)
 	switch {
 	case answered && r.status == http.StatusProxyAuthRequired:
-		return authz.Misconfigured, fmt.Sprintf("the proxy %q wants credentials (status 407): write them into HTTPS_PROXY, or except the host in NO_PROXY", f.proxy)
+		return authz.Misconfigured, fmt.Sprintf("the proxy %q wants credentials (status 407): write them into "+
+			"HTTPS_PROXY, or except the host in NO_PROXY", f.proxy)
 	case answered && r.status >= 500:
 		return authz.Unavailable, fmt.Sprintf("the proxy %q does not reach it (status %d)", f.proxy, r.status)
 	case answered:
-		return authz.Misconfigured, fmt.Sprintf("the proxy %q refuses to connect to it (status %d): permit it there, or except the host in NO_PROXY", f.proxy, r.status)
+		return authz.Misconfigured, fmt.Sprintf("the proxy %q refuses to connect to it (status %d): permit it "+
+			"there, or except the host in NO_PROXY", f.proxy, r.status)
 	}
 	kind, cause, ok := describeTLS(f.err)
 	if !ok {
@@ -103,11 +105,13 @@ func (f *Failure) describeScheme() (authz.Kind, string, bool) {
 	record, garbled := errors.AsType[tls.RecordHeaderError](f.err)
 	first := string(f.opening)
 	switch {
-	case errors.Is(f.err, http.ErrSchemeMismatch), f.scheme == "https" && strings.HasPrefix(first, "HTTP/"), garbled && strings.HasPrefix(string(record.RecordHeader[:]), "HTTP/"):
+	case errors.Is(f.err, http.ErrSchemeMismatch), f.scheme == "https" && strings.HasPrefix(first, "HTTP/"), garbled &&
+		strings.HasPrefix(string(record.RecordHeader[:]), "HTTP/"):
 		return authz.Misconfigured, "this port speaks plain HTTP, and the URL says https", true
 	case garbled:
 		return authz.Misconfigured, "this port does not speak TLS, and the URL says https", true
-	case errors.Is(f.err, errTLSPort), f.scheme == "http" && len(first) > 1 && (first[0] == 0x15 || first[0] == 0x16) && first[1] == 3:
+	case errors.Is(f.err, errTLSPort), f.scheme == "http" && len(first) > 1 &&
+		(first[0] == 0x15 || first[0] == 0x16) && first[1] == 3:
 		return authz.Misconfigured, "this port speaks TLS, and the URL says http", true
 	}
 	return 0, "", false
@@ -198,8 +202,8 @@ func namesOf(c *x509.Certificate) string {
 	return ", only for " + strings.Join(names, ", ") + more
 }
 
-// Exhausted reports whether no connection was made because this machine has none left to make: that says nothing about the
-// server.
+// Exhausted reports whether no connection was made because this machine has none left to make: that says nothing about
+// the server.
 func Exhausted(err error) bool {
 	for _, wanting := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.EADDRNOTAVAIL} {
 		if errors.Is(err, wanting) {

@@ -111,8 +111,8 @@ func (x *exchange) gotConn(i httptrace.GotConnInfo) {
 	x.got, _ = c.(*conn)
 }
 
-// silent is the connection over which nothing came since the request began, and whether it is one of HTTP/2; nil when there is none
-// such, or when the request opened it.
+// silent is the connection over which nothing came since the request began, and whether it is one of HTTP/2; nil when
+// there is none such, or when the request opened it.
 func (x *exchange) silent() (*conn, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -127,8 +127,8 @@ func (x *exchange) onDeadConnection() bool {
 	return c != nil
 }
 
-// opening is what the server said first over the connection of this request; nil when it said nothing, or through a proxy, which
-// speaks first. It is called with mu held.
+// opening is what the server said first over the connection of this request; nil when it said nothing, or through a
+// proxy, which speaks first. It is called with mu held.
 func (x *exchange) opening() []byte {
 	c := x.got
 	if c == nil {

@@ -1,5 +1,6 @@
-// Package httpclient sends the requests of the sidecar to other servers. Every client of the house has its connections from here:
-// what they do when a connection dies silently, what they trust, and how a failure is put into words is decided once.
+// Package httpclient sends the requests of the sidecar to other servers. Every client of the house has its connections
+// from here: what they do when a connection dies silently, what they trust, and how a failure is put into words is
+// decided once.
 package httpclient
 
 import (
@@ -35,8 +36,8 @@ type Config struct {
 	Network http.RoundTripper
 }
 
-// Pings say how soon a dead HTTP/2 connection is found out. One connection carries all requests there, so that all of them fail
-// when a firewall or a failover drops it silently, until the kernel gives up a quarter of an hour later.
+// Pings say how soon a dead HTTP/2 connection is found out. One connection carries all requests there, so that all of
+// them fail when a firewall or a failover drops it silently, until the kernel gives up a quarter of an hour later.
 type Pings struct {
 	// After is how long nothing must have come over a connection for a ping to be sent.
 	After time.Duration
@@ -80,8 +81,12 @@ func newTransport(cfg Config) *http.Transport {
 	dialer := &net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.Roots}
 	if cfg.Certificate != nil {
-		// The certificate is sent whatever authorities the server says it knows: it may be signed by none (RFC 8705 section 2.2).
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cfg.Certificate, nil }
+		// The certificate is sent whatever authorities the server says it knows: it may be signed by none (RFC 8705
+		// section 2.2).
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate,
+			error) {
+			return cfg.Certificate, nil
+		}
 	}
 	pings, proxy := cfg.pings(), cfg.Proxy
 	if proxy == nil {
@@ -121,9 +126,9 @@ type Answer struct {
 	Encrypted bool
 }
 
-// Do sends req and reads at most limit bytes of the answer, counted after decompression: a small gzip can be a large body. A
-// request that may be repeated, and whose kept connection turns out to be dead, is sent once more over a fresh one. Describe puts
-// the error into words; the Answer is filled as far as things went.
+// Do sends req and reads at most limit bytes of the answer, counted after decompression: a small gzip can be a large
+// body. A request that may be repeated, and whose kept connection turns out to be dead, is sent once more over a fresh
+// one. Describe puts the error into words; the Answer is filled as far as things went.
 func (c *Client) Do(req *http.Request, limit int64) (Answer, error) {
 	for again := true; ; again = false {
 		x := &exchange{began: time.Now()}
@@ -181,8 +186,9 @@ func rewind(req *http.Request) bool {
 	return true
 }
 
-// retire gives up a connection over which nothing came in all the time of a request: what is sent over it next would be lost too.
-// Over HTTP/1.1 the connection of the request is closed already, and the idle ones, opened over the same path, are suspect.
+// retire gives up a connection over which nothing came in all the time of a request: what is sent over it next would
+// be lost too. Over HTTP/1.1 the connection of the request is closed already, and the idle ones, opened over the same
+// path, are suspect.
 func (c *Client) retire(ctx context.Context, x *exchange) {
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) || c.transport == nil {
 		return

@@ -13,8 +13,8 @@ type Authority struct {
 	Port uint16
 }
 
-// ReadAuthority reads the authority of a URI (RFC 3986 section 3.2) or a Host field (RFC 9110 section 7.2), without a user: a
-// host, or a host and a port from 1 to 65535.
+// ReadAuthority reads the authority of a URI (RFC 3986 section 3.2) or a Host field (RFC 9110 section 7.2), without a
+// user: a host, or a host and a port from 1 to 65535.
 func ReadAuthority(s string) (Authority, bool) {
 	host, port := s, uint64(0)
 	if i := strings.LastIndexByte(s, ':'); i > strings.LastIndexByte(s, ']') {
@@ -28,9 +28,9 @@ func ReadAuthority(s string) (Authority, bool) {
 	return Authority{canonical, uint16(port)}, ok
 }
 
-// Host is the one spelling of a host: a name in lower case without the dot at its end, an IPv4 address, or an IPv6 address in
-// brackets as RFC 5952 writes it. An IPv6 address that stands for one of IPv4 is that one. An address with a zone (RFC 6874)
-// means something on one machine only, and is no host.
+// Host is the one spelling of a host: a name in lower case without the dot at its end, an IPv4 address, or an IPv6
+// address in brackets as RFC 5952 writes it. An IPv6 address that stands for one of IPv4 is that one. An address with
+// a zone (RFC 6874) means something on one machine only, and is no host.
 func Host(s string) (string, bool) {
 	if inner, ok := strings.CutPrefix(s, "["); ok {
 		inner, closed := strings.CutSuffix(inner, "]")
@@ -69,7 +69,8 @@ func addressHost(addr netip.Addr) string {
 	return "[" + addr.String() + "]"
 }
 
-// Loopback reports whether a host, with or without the brackets of IPv6, is this machine: localhost, 127.0.0.0/8 or ::1.
+// Loopback reports whether a host, with or without the brackets of IPv6, is this machine: localhost, 127.0.0.0/8 or
+// ::1.
 func Loopback(host string) bool {
 	host, ok := ConfiguredHost(host)
 	if !ok {

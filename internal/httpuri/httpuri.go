@@ -1,5 +1,6 @@
-// Package httpuri reads the small parts that HTTP messages and URIs are made of: hosts, ports, paths, names of header fields
-// and the characters of tokens. Each is read in one way in the whole house, so that two packages agree about what is equal.
+// Package httpuri reads the small parts that HTTP messages and URIs are made of: hosts, ports, paths, names of header
+// fields and the characters of tokens. Each is read in one way in the whole house, so that two packages agree about
+// what is equal.
 //
 // It knows no request and no configuration, and its errors quote nothing of what was read.
 package httpuri
@@ -25,8 +26,9 @@ func IsTokenChar(c rune) bool { return c < utf8.RuneSelf && tokenChars[byte(c)] 
 
 var tokenChars = charSet(alphanumeric + "!#$%&'*+-.^_`|~")
 
-// IsCredential reports whether s can be an access token in an Authorization field: visible characters of ASCII (RFC 6749
-// appendix A.12), without those that end an element of a list or a quoted string (RFC 9110 section 5.6). RFC 6750 section
+// IsCredential reports whether s can be an access token in an Authorization field: visible characters of ASCII (RFC
+// 6749 appendix A.12), without those that end an element of a list or a quoted string (RFC 9110 section 5.6). RFC 6750
+// section
 // 2.1 allows fewer, and some servers issue tokens with others. Text of nothing but "=" is none.
 func IsCredential(s string) bool {
 	padding := true
@@ -53,8 +55,8 @@ func charSet(chars string) (set [256]bool) {
 	return set
 }
 
-// Lower is s with the capital letters of ASCII in lower case. Letters of other scripts stay: strings.ToLower would turn some
-// of them (U+0130, U+212A) into letters of ASCII, and so one name into another.
+// Lower is s with the capital letters of ASCII in lower case. Letters of other scripts stay: strings.ToLower would
+// turn some of them (U+0130, U+212A) into letters of ASCII, and so one name into another.
 func Lower(s string) string {
 	for i := range len(s) {
 		if 'A' <= s[i] && s[i] <= 'Z' {
@@ -70,8 +72,9 @@ func Lower(s string) string {
 	return s
 }
 
-// Variable is the name under which an upstream behind CGI or WSGI finds a header field (RFC 3875 section 4.1.18): names with
-// the same variable are one there. Servers differ in which characters they replace; here all but letters and digits are.
+// Variable is the name under which an upstream behind CGI or WSGI finds a header field (RFC 3875 section 4.1.18):
+// names with the same variable are one there. Servers differ in which characters they replace; here all but letters
+// and digits are.
 func Variable(name string) string {
 	b := []byte(Lower(name))
 	for i, c := range b {
@@ -82,7 +85,8 @@ func Variable(name string) string {
 	return string(b)
 }
 
-// IsPlainName reports whether a name has no other characters than letters, digits and "-": no other such name has its Variable.
+// IsPlainName reports whether a name has no other characters than letters, digits and "-": no other such name has its
+// Variable.
 func IsPlainName(name string) bool {
 	for i := range len(name) {
 		if !plainChars[name[i]] {

@@ -11,9 +11,9 @@ import (
 // AnyName among the configured hosts of a listener lets it be asked under every name.
 const AnyName = "*"
 
-// Names are the hosts as which a TCP listener may be asked. A web page can make its own name lead to a loopback address (DNS
-// rebinding) and so make a browser ask a listener there; what the browser then sends as Host and Origin is that name. The
-// zero Names are those of a listener that is not on loopback, and take every Host.
+// Names are the hosts as which a TCP listener may be asked. A web page can make its own name lead to a loopback
+// address (DNS rebinding) and so make a browser ask a listener there; what the browser then sends as Host and Origin
+// is that name. The zero Names are those of a listener that is not on loopback, and take every Host.
 type Names struct {
 	address  string
 	loopback bool
@@ -58,9 +58,9 @@ func (n Names) Check(r *http.Request) error {
 	return nil
 }
 
-// knowsHost reports whether a call with this Host field, which arrived at the address that local returns, is meant for the listener: Host
-// is a name or address of loopback, the address itself, or configured. Where no name is configured for an address that is
-// not loopback, every Host is known. HTTP/1.0 has no Host field; browsers do not speak it.
+// knowsHost reports whether a call with this Host field, which arrived at the address that local returns, is meant for
+// the listener: Host is a name or address of loopback, the address itself, or configured. Where no name is configured
+// for an address that is not loopback, every Host is known. HTTP/1.0 has no Host field; browsers do not speak it.
 func (n Names) knowsHost(host string, local func() string) bool {
 	if n.any || host == "" || n.loopback && host == n.address || !n.loopback && len(n.hosts) == 0 {
 		return true

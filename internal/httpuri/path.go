@@ -19,9 +19,9 @@ const (
 	AcceptAmbiguous Ambiguous = "accept"
 )
 
-// ReadPath decodes a path once and splits it. One that two programs may read differently is an error, unless ambiguous paths
-// are accepted: then it is read the way RFC 3986 says, each segment decoded for itself, dot segments and empty segments gone.
-// What cannot be text at all is always an error. A path that ends in a slash has an empty last segment.
+// ReadPath decodes a path once and splits it. One that two programs may read differently is an error, unless ambiguous
+// paths are accepted: then it is read the way RFC 3986 says, each segment decoded for itself, dot segments and empty
+// segments gone. What cannot be text at all is always an error. A path that ends in a slash has an empty last segment.
 func ReadPath(raw string, ambiguous Ambiguous) (path string, segments []string, err error) {
 	if raw == "" || raw == "/" {
 		return "/", []string{}, nil
@@ -79,8 +79,8 @@ func readSegment(part string, ambiguous Ambiguous) (string, error) {
 
 func ambiguityError(why string) error { return fmt.Errorf("the path is ambiguous: it has %s", why) }
 
-// plain reports whether a path is its own canonical form: unreserved characters only, and no segment that is empty or has a
-// dot at its beginning or end. A trailing slash is not plain, for it is looked at with care.
+// plain reports whether a path is its own canonical form: unreserved characters only, and no segment that is empty or
+// has a dot at its beginning or end. A trailing slash is not plain, for it is looked at with care.
 func plain(raw string) bool {
 	before := byte(0)
 	for i := range len(raw) {
@@ -97,8 +97,8 @@ func plain(raw string) bool {
 	return before != '/' && before != '.'
 }
 
-// ambiguity is why other programs may read a decoded segment as another one, or "". Some decode once more, some cut off dots
-// and blanks at the end, and some replace characters by those that they are compatible with (Unicode NFKC).
+// ambiguity is why other programs may read a decoded segment as another one, or "". Some decode once more, some cut
+// off dots and blanks at the end, and some replace characters by those that they are compatible with (Unicode NFKC).
 func ambiguity(s string) string {
 	switch {
 	case s == "." || s == "..":
@@ -119,8 +119,8 @@ func ambiguity(s string) string {
 	return ""
 }
 
-// compatibility is the ambiguity of characters outside ASCII: what NFKC turns into a delimiter, a control character or a blank
-// at the end. Letters and marks of all scripts are none.
+// compatibility is the ambiguity of characters outside ASCII: what NFKC turns into a delimiter, a control character or
+// a blank at the end. Letters and marks of all scripts are none.
 func compatibility(s string) string {
 	folded := norm.NFKC.String(s)
 	switch {
@@ -180,8 +180,8 @@ func startsHex(s string, n int) bool {
 	return true
 }
 
-// NormalPath is the path at the beginning of s in the form in which two URIs are compared (RFC 3986 section 6.2.2): escapes
-// that need not be are undone, the others are in upper case, and dot segments are gone. Empty segments stay.
+// NormalPath is the path at the beginning of s in the form in which two URIs are compared (RFC 3986 section 6.2.2):
+// escapes that need not be are undone, the others are in upper case, and dot segments are gone. Empty segments stay.
 func NormalPath(s string) (string, bool) {
 	if end := strings.IndexAny(s, "?#"); end >= 0 {
 		s = s[:end]

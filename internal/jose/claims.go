@@ -14,17 +14,18 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
-// Claims is a JSON object whose values are not read yet: the claims of a JWT (RFC 7519 section 4), the members of an answer
-// (RFC 7662 section 2.2), of a header or of a key. A member that is null is absent, to every method.
+// Claims is a JSON object whose values are not read yet: the claims of a JWT (RFC 7519 section 4), the members of an
+// answer (RFC 7662 section 2.2), of a header or of a key. A member that is null is absent, to every method.
 //
 // The errors of the methods name the member and quote nothing of its value.
 type Claims map[string]jsontext.Value
 
-// ReadClaims reads one JSON object of valid UTF-8 in which, at any depth, no name comes twice (RFC 8725bis section 3.10), which is
-// nested no deeper than policies can read. Numbers may have any size: most decide nothing.
+// ReadClaims reads one JSON object of valid UTF-8 in which, at any depth, no name comes twice (RFC 8725bis section
+// 3.10), which is nested no deeper than policies can read. Numbers may have any size: most decide nothing.
 //
-// An escape that is half of a character (a lone surrogate, RFC 8259 section 8.2) may stand in it: a display name that was cut
-// inside an emoji decides nothing. The methods refuse to read a text with one, for two such texts must not become one.
+// An escape that is half of a character (a lone surrogate, RFC 8259 section 8.2) may stand in it: a display name that
+// was cut inside an emoji decides nothing. The methods refuse to read a text with one, for two such texts must not
+// become one.
 func ReadClaims(raw []byte) (Claims, bool) {
 	v := jsontext.Value(raw)
 	if v.Kind() != '{' {
@@ -87,8 +88,8 @@ func (c Claims) Name(name string) (string, error) {
 	return "", unreadable(name, "a text")
 }
 
-// Names reads a list of identifiers, or one as a list of one, as "aud" is (RFC 7519 section 4.1.3); nil when it is absent. In
-// a list, null is nothing.
+// Names reads a list of identifiers, or one as a list of one, as "aud" is (RFC 7519 section 4.1.3); nil when it is
+// absent. In a list, null is nothing.
 func (c Claims) Names(name string) ([]string, error) {
 	v := c.Value(name)
 	if v == nil {
@@ -133,8 +134,8 @@ func (c Claims) Number(name string) (n float64, ok bool) {
 	return n, err == nil
 }
 
-// Time reads a NumericDate, in seconds (RFC 7519 section 2): 0 when it is absent. A time with a fraction is rounded. One
-// before -LastSecond is -LastSecond; one past LastSecond cannot be read.
+// Time reads a NumericDate, in seconds (RFC 7519 section 2): 0 when it is absent. A time with a fraction is rounded.
+// One before -LastSecond is -LastSecond; one past LastSecond cannot be read.
 func (c Claims) Time(name string, r Rounding) (int64, error) {
 	v := c.Value(name)
 	if v == nil {

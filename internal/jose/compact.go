@@ -40,8 +40,8 @@ type compact struct {
 	parts   []string
 }
 
-// split splits s into its parts. It accepts only what RFC 8725bis section 3.10 allows: the compact form in its alphabet, without
-// white space, padding or a JSON serialization.
+// split splits s into its parts. It accepts only what RFC 8725bis section 3.10 allows: the compact form in its
+// alphabet, without white space, padding or a JSON serialization.
 func split(s string) (compact, error) {
 	dots := dotsOf(s)
 	if dots < 0 {
@@ -102,7 +102,8 @@ func (c *compact) read(raw []byte) error {
 	if c.members, ok = ReadClaims(raw); !ok {
 		return malformed("its header is no JSON object with unique names")
 	}
-	for name, to := range map[string]*string{"typ": &c.header.Type, "alg": &c.header.Algorithm, "enc": &c.header.Encryption, "kid": &c.header.KeyID} {
+	for name, to := range map[string]*string{"typ": &c.header.Type, "alg": &c.header.Algorithm,
+		"enc": &c.header.Encryption, "kid": &c.header.KeyID} {
 		if !c.members.Has(name) {
 			continue
 		}
@@ -125,7 +126,8 @@ func (c *compact) read(raw []byte) error {
 	return nil
 }
 
-// rejectCritical refuses what changes the meaning of a token in a way that is not understood here: any "crit" (RFC 7515 section
+// rejectCritical refuses what changes the meaning of a token in a way that is not understood here: any "crit" (RFC
+// 7515 section
 // 4.1.11) and "b64" (RFC 7797), which go-jose obeys even where "crit" does not name it.
 func (c *compact) rejectCritical() error {
 	for _, name := range []string{"crit", "b64"} {
@@ -136,8 +138,8 @@ func (c *compact) rejectCritical() error {
 	return nil
 }
 
-// decode reads base64url without padding whose unused bits are zero: one value has one text. split has refused line breaks, which
-// package base64 skips.
+// decode reads base64url without padding whose unused bits are zero: one value has one text. split has refused line
+// breaks, which package base64 skips.
 func decode(s string) ([]byte, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err != nil {

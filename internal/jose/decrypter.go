@@ -20,8 +20,8 @@ type Decrypter struct {
 	encodings  []gojose.ContentEncryption
 }
 
-// EncryptionAlgorithms lists the values of "alg" of a JWE that a private key opens: RFC 7518 section 4.1 without RSA1_5, passwords
-// and shared keys.
+// EncryptionAlgorithms lists the values of "alg" of a JWE that a private key opens: RFC 7518 section 4.1 without
+// RSA1_5, passwords and shared keys.
 func EncryptionAlgorithms() []string {
 	return []string{"RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"}
 }
@@ -31,8 +31,8 @@ func EncryptionEncodings() []string {
 	return []string{"A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512", "A128GCM", "A192GCM", "A256GCM"}
 }
 
-// NewDecrypter reads a private key in PEM or JWK form; without a key the Decrypter is nil. Of the allowed values of "alg" it keeps
-// those that fit the key, so that one list serves keys of each type; no fitting one is an error.
+// NewDecrypter reads a private key in PEM or JWK form; without a key the Decrypter is nil. Of the allowed values of
+// "alg" it keeps those that fit the key, so that one list serves keys of each type; no fitting one is an error.
 func NewDecrypter(source secret.Source, algorithms, encodings []string) (*Decrypter, error) {
 	if source.IsZero() {
 		return nil, nil
@@ -79,8 +79,8 @@ func decrypts(f family, alg string) bool {
 	return f == familyP256 || f == familyP384 || f == familyP521
 }
 
-// Decrypt returns the JWS inside a compact JWE, which is not verified yet: a public key is enough to encrypt. A payload that is not
-// signed is refused.
+// Decrypt returns the JWS inside a compact JWE, which is not verified yet: a public key is enough to encrypt. A
+// payload that is not signed is refused.
 func (d *Decrypter) Decrypt(s string) (string, error) {
 	if len(s) > maxEncryptedBytes {
 		return "", malformed("it is too large")
@@ -98,7 +98,8 @@ func (d *Decrypter) Decrypt(s string) (string, error) {
 	if _, said := c.members["zip"]; said { // RFC 8725bis section 3.6: a small text can expand to a large one
 		return "", malformed("it is compressed")
 	}
-	if !slices.Contains(d.algorithms, gojose.KeyAlgorithm(c.header.Algorithm)) || !slices.Contains(d.encodings, gojose.ContentEncryption(c.header.Encryption)) {
+	if !slices.Contains(d.algorithms, gojose.KeyAlgorithm(c.header.Algorithm)) ||
+		!slices.Contains(d.encodings, gojose.ContentEncryption(c.header.Encryption)) {
 		return "", fmt.Errorf("decrypt token: it %w", ErrAlgorithm)
 	}
 	for _, p := range c.parts[1:] {

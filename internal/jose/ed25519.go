@@ -7,8 +7,8 @@ import (
 	gojose "github.com/go-jose/go-jose/v4"
 )
 
-// algEd25519 is the name RFC 9864 gives to EdDSA with this curve. go-jose knows only the older name; it frames the token and
-// leaves the signature to the two types below.
+// algEd25519 is the name RFC 9864 gives to EdDSA with this curve. go-jose knows only the older name; it frames the
+// token and leaves the signature to the two types below.
 const algEd25519 = "Ed25519"
 
 type ed25519Verifier ed25519.PublicKey

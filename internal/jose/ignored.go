@@ -8,7 +8,8 @@ import (
 
 // Ignored is a key of a set that may not be used.
 type Ignored struct {
-	// Index is its place in the set, from 0. ID and Type are its kid and kty, shortened; empty when they cannot be read.
+	// Index is its place in the set, from 0. ID and Type are its kid and kty, shortened; empty when they cannot be
+	// read.
 	Index    int
 	ID, Type string
 	// Cause is why: "its n is not base64url without padding". It holds nothing of the key.
@@ -33,7 +34,8 @@ func (i Ignored) String() string {
 	return name + ": " + i.Cause
 }
 
-// IgnoredKeyError is about a token that no key verifies, and that a key of the set may have signed which may not be used.
+// IgnoredKeyError is about a token that no key verifies, and that a key of the set may have signed which may not be
+// used.
 type IgnoredKeyError struct {
 	Key Ignored
 	// Named is set when the token names that key.
@@ -67,8 +69,8 @@ func shorten(s string) string {
 	return cut + "..."
 }
 
-// explain adds to bad which ignored key may have signed the token: the one that it names, or a damaged one of its type where one
-// of the two has no name.
+// explain adds to bad which ignored key may have signed the token: the one that it names, or a damaged one of its type
+// where one of the two has no name.
 func (r *keySet) explain(h Header, bad error) error {
 	for _, k := range r.ignored {
 		if h.KeyID != "" && len(r.byID[h.KeyID]) == 0 && k.ID == shorten(h.KeyID) {

@@ -12,19 +12,21 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
-// Issuer returns the "iss" of a compact JWS without verifying it: it may only choose the issuer that is asked. There is none in a JWE, in what is not compact JOSE, and in a payload that is too large or no JSON object.
+// Issuer returns the "iss" of a compact JWS without verifying it: it may only choose the issuer that is asked. There
+// is none in a JWE, in what is not compact JOSE, and in a payload that is too large or no JSON object.
 //
-// It is called for every request with a JWT, also when the answer is cached, and so it skips over the members of the token in
-// a pooled decoder: 6 to 9 us and 4 allocations. With json.Unmarshal (split, and a struct with the one member) it is 9 to 11 us
-// and 13 allocations, which is 3 to 8 % of a decision. What Peek and Verify refuse for its form has no issuer here either: a
-// fuzz test compares the two readings.
+// It is called for every request with a JWT, also when the answer is cached, and so it skips over the members of the
+// token in a pooled decoder: 6 to 9 us and 4 allocations. With json.Unmarshal (split, and a struct with the one
+// member) it is 9 to 11 us and 13 allocations, which is 3 to 8 % of a decision. What Peek and Verify refuse for its
+// form has no issuer here either: a fuzz test compares the two readings.
 func Issuer(s string) (string, bool) {
 	if dotsOf(s) != partsOfJWS-1 {
 		return "", false
 	}
 	header, rest, _ := strings.Cut(s, ".")
 	payload, _, _ := strings.Cut(rest, ".")
-	if len(header) > base64.RawURLEncoding.EncodedLen(maxHeaderBytes) || len(payload) > base64.RawURLEncoding.EncodedLen(maxIssuerBytes) {
+	if len(header) > base64.RawURLEncoding.EncodedLen(maxHeaderBytes) ||
+		len(payload) > base64.RawURLEncoding.EncodedLen(maxIssuerBytes) {
 		return "", false
 	}
 	w := walkers.Get().(*walker)
@@ -78,8 +80,8 @@ var walkers = sync.Pool{New: func() any {
 }}
 
 // walk calls member with each name, in quotes and spelled the shortest way; it reads the value, and ends the walk with
-// false. The result is whether the part was walked over as a whole, and is nothing but one object of valid UTF-8 in which,
-// at any depth, no name comes twice.
+// false. The result is whether the part was walked over as a whole, and is nothing but one object of valid UTF-8 in
+// which, at any depth, no name comes twice.
 func (w *walker) walk(part string, member func(name []byte) bool) bool {
 	var err error
 	if w.raw, err = base64.RawURLEncoding.Strict().AppendDecode(w.raw[:0], []byte(part)); err != nil {
@@ -89,7 +91,8 @@ func (w *walker) walk(part string, member func(name []byte) bool) bool {
 		return false
 	}
 	w.in.Reset(w.raw)
-	w.dec.Reset(&w.in, jsontext.AllowInvalidUTF8(true)) // half a character is no fault in what is not read: see ReadClaims
+	// half a character is no fault in what is not read: see ReadClaims
+	w.dec.Reset(&w.in, jsontext.AllowInvalidUTF8(true))
 	if t, err := w.dec.ReadToken(); err != nil || t.Kind() != '{' {
 		return false
 	}
@@ -109,7 +112,8 @@ func (w *walker) walk(part string, member func(name []byte) bool) bool {
 	if t, err := w.dec.ReadToken(); err != nil || t.Kind() != '}' {
 		return false
 	}
-	return w.dec.PeekKind() == 0 && w.in.Len() == 0 && w.dec.InputOffset() == int64(len(bytes.TrimRight(w.raw, " \t\r\n")))
+	return w.dec.PeekKind() == 0 && w.in.Len() == 0 &&
+		w.dec.InputOffset() == int64(len(bytes.TrimRight(w.raw, " \t\r\n")))
 }
 
 // null reports whether the next value is null: such a member is absent.

@@ -1,8 +1,8 @@
-// Package jose verifies and signs compact JWS, decrypts compact JWE (RFC 7515, RFC 7516), and fetches key sets (RFC 7517). An unsigned
-// token is refused.
+// Package jose verifies and signs compact JWS, decrypts compact JWE (RFC 7515, RFC 7516), and fetches key sets (RFC
+// 7517). An unsigned token is refused.
 //
-// It follows RFC 8725 and its successor where the formats allow more; the cryptography is that of go-jose. The key is never chosen by
-// the header of a token, except in VerifyEmbedded.
+// It follows RFC 8725 and its successor where the formats allow more; the cryptography is that of go-jose. The key is
+// never chosen by the header of a token, except in VerifyEmbedded.
 package jose
 
 import (
@@ -16,7 +16,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The causes of a token that is not valid. Every error of Verify, VerifyEmbedded and Decrypt that is no *authz.Error wraps one of them.
+// The causes of a token that is not valid. Every error of Verify, VerifyEmbedded and Decrypt that is no *authz.Error
+// wraps one of them.
 var (
 	ErrMalformed = errors.New("is no well-formed token")
 	ErrType      = errors.New("has a typ that is not expected here")
@@ -38,8 +39,8 @@ type Expect struct {
 	// Types are the allowed values of "typ". Case and a leading "application/" make no difference (RFC 8725bis section
 	// 3.11). An empty one allows a header without typ. An empty list allows nothing.
 	Types []string
-	// Algorithms are the allowed values of "alg", in their exact case. An empty list allows nothing, and none allows "none".
-	// "EdDSA" and "Ed25519" (RFC 9864) are two names.
+	// Algorithms are the allowed values of "alg", in their exact case. An empty list allows nothing, and none allows
+	// "none". "EdDSA" and "Ed25519" (RFC 9864) are two names.
 	Algorithms []string
 	// MaxBytes bounds the token; 0 is 64 KiB.
 	MaxBytes int
@@ -64,7 +65,8 @@ type verifier interface {
 	verify(ctx context.Context, c *compact, s string) error
 }
 
-// Verify returns the claims of a compact JWS that one of the keys signed. A plain error means that the token is not valid; an
+// Verify returns the claims of a compact JWS that one of the keys signed. A plain error means that the token is not
+// valid; an
 // *authz.Error means that there are no keys to tell.
 func Verify(ctx context.Context, s string, e Expect, keys KeySource) (Token, error) {
 	c, err := e.precheck(s)
@@ -162,7 +164,8 @@ func (c *compact) signedByOneOf(s string, keys []Key) error {
 		if tried++; tried > maxCandidates {
 			break
 		}
-		signed, err := gojose.ParseSignedCompact(s, []gojose.SignatureAlgorithm{gojose.SignatureAlgorithm(c.header.Algorithm)})
+		signed, err := gojose.ParseSignedCompact(s, []gojose.SignatureAlgorithm{
+			gojose.SignatureAlgorithm(c.header.Algorithm)})
 		if err != nil {
 			return malformed("its header cannot be used")
 		}

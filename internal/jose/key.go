@@ -21,8 +21,8 @@ import (
 
 const minRSABits = 2048 // RFC 7518 section 3.3
 
-// family is the type of key that an algorithm needs. A key is of one family, so that algorithms cannot be confused: the modulus of an
-// RSA key is never used as the secret of an HMAC (RFC 8725 section 2.1).
+// family is the type of key that an algorithm needs. A key is of one family, so that algorithms cannot be confused:
+// the modulus of an RSA key is never used as the secret of an HMAC (RFC 8725 section 2.1).
 type family uint8
 
 const (
@@ -37,7 +37,8 @@ const (
 
 // SignatureAlgorithms lists the values of "alg" that a key pair signs with: RFC 7518 section 3.1, RFC 8037, RFC 9864.
 func SignatureAlgorithms() []string {
-	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", algEd25519}
+	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+		algEd25519}
 }
 
 // MACAlgorithms lists the values of "alg" that a shared secret signs with: RFC 7518 section 3.2.
@@ -74,7 +75,8 @@ func (k Key) fits(h Header) bool {
 	f := familyOf(h.Algorithm)
 	return f != noFamily && f == k.family &&
 		(h.KeyID == "" || k.id == "" || h.KeyID == k.id) &&
-		(k.alg == "" || k.alg == h.Algorithm || f == familyEd25519 && familyOf(k.alg) == f) // RFC 9864: one algorithm, two names
+		// RFC 9864: one algorithm, two names
+		(k.alg == "" || k.alg == h.Algorithm || f == familyEd25519 && familyOf(k.alg) == f)
 }
 
 func (k Key) verifier(alg string) any {
@@ -128,8 +130,8 @@ func ignore(index int, jwk jsontext.Value, err error) Ignored {
 	return i
 }
 
-// readKey reads a public JWK that may verify signatures. Private and symmetric keys are refused: one that is published is no secret
-// any more. Certificates and addresses in it are ignored (BCP-4).
+// readKey reads a public JWK that may verify signatures. Private and symmetric keys are refused: one that is published
+// is no secret any more. Certificates and addresses in it are ignored (BCP-4).
 func readKey(jwk jsontext.Value) (Key, error) {
 	m, ok := ReadClaims(jwk)
 	if !ok {
@@ -204,7 +206,8 @@ func sizeOf(crv string) int {
 	return map[string]int{"P-256": 32, "P-384": 48, "P-521": 66, "Ed25519": 32}[crv]
 }
 
-// public reads the key itself and gives go-jose no other member. What go-jose refuses without a reason is checked first.
+// public reads the key itself and gives go-jose no other member. What go-jose refuses without a reason is checked
+// first.
 func public(m Claims) (any, error) {
 	kty, err := m.Text("kty")
 	if err != nil || kty == "" {
@@ -253,13 +256,16 @@ func (c Claims) checkMember(name, crv string) error {
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	switch {
 	case err != nil && strings.HasSuffix(s, "="):
-		return fmt.Errorf("read key: its %s has padding (=), which base64url does not have there (RFC 7515 section 2)", name)
+		return fmt.Errorf("read key: its %s has padding (=), which base64url does not have there (RFC 7515 section 2)",
+			name)
 	case err != nil && strings.ContainsAny(s, "+/"):
-		return fmt.Errorf("read key: its %s is plain base64, with + or /, where base64url is due (RFC 7515 section 2)", name)
+		return fmt.Errorf("read key: its %s is plain base64, with + or /, where base64url is due (RFC 7515 section 2)",
+			name)
 	case err != nil:
 		return fmt.Errorf("read key: its %s is not base64url", name)
 	case crv != "" && len(b) != sizeOf(crv):
-		return fmt.Errorf("read key: its %s has %d bytes, and %s has %d, leading zeros included (RFC 7518 section 6.2.1)", name, len(b), crv, sizeOf(crv))
+		return fmt.Errorf("read key: its %s has %d bytes, and %s has %d, leading zeros included (RFC 7518 section "+
+			"6.2.1)", name, len(b), crv, sizeOf(crv))
 	}
 	return nil
 }

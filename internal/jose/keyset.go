@@ -28,12 +28,14 @@ type KeySetConfig struct {
 	Name string
 	// Fetch reads one JWK Set. It bounds what it reads; its errors are *authz.Error.
 	Fetch func(ctx context.Context) ([]byte, error)
-	// RefreshEvery is the age at which the set is fetched again; 0 is an hour. A key that was withdrawn is used that long.
+	// RefreshEvery is the age at which the set is fetched again; 0 is an hour. A key that was withdrawn is used that
+	// long.
 	RefreshEvery time.Duration
-	// UnknownKeyEvery is the least time between two fetches for tokens that no known key verifies; 0 is 5 s. The first of those
-	// fetches are 1/4, 1/2, 1, 2 and 4 s apart. Such tokens need no credentials to make.
+	// UnknownKeyEvery is the least time between two fetches for tokens that no known key verifies; 0 is 5 s. The first
+	// of those fetches are 1/4, 1/2, 1, 2 and 4 s apart. Such tokens need no credentials to make.
 	UnknownKeyEvery time.Duration
-	// MaxWaiting bounds the tokens that wait at once for such a fetch; a further one is authz.Unavailable. 0 sets no limit.
+	// MaxWaiting bounds the tokens that wait at once for such a fetch; a further one is authz.Unavailable. 0 sets no
+	// limit.
 	MaxWaiting int
 	// MaxWait bounds the time that a token waits for the next such fetch; 0 is 1 s. One that would wait for longer is
 	// authz.Unavailable.
@@ -42,18 +44,19 @@ type KeySetConfig struct {
 	Log *slog.Logger
 }
 
-// KeySet is a KeySource that fetches its keys when they are first needed and keeps them fresh from then on. Callers that wait for a
-// fetch share it. When a fetch fails, the keys of the last one stay in use.
+// KeySet is a KeySource that fetches its keys when they are first needed and keeps them fresh from then on. Callers
+// that wait for a fetch share it. When a fetch fails, the keys of the last one stay in use.
 //
-// Verify refuses a token only when the keys that do not verify it were fetched after the token arrived: until then its key may be newer
-// than they are, and the error is authz.Unavailable. A token whose key is known, and does not verify it, is refused sooner: when its iat
-// is well before the last fetch, and that was a moment ago.
+// Verify refuses a token only when the keys that do not verify it were fetched after the token arrived: until then its
+// key may be newer than they are, and the error is authz.Unavailable. A token whose key is known, and does not verify
+// it, is refused sooner: when its iat is well before the last fetch, and that was a moment ago.
 type KeySet struct {
 	cfg   KeySetConfig
 	value *fetch.Value[*keySet]
 	// last is what was fetched last, although it may hold no key that can be used.
-	last    atomic.Pointer[keySet]
-	empty   int          // fetches in a row that brought no usable key; only attempts change it and logged, one at a time
+	last atomic.Pointer[keySet]
+	// fetches in a row that brought no usable key; only attempts change it and logged, one at a time
+	empty   int
 	logged  []Ignored    // which the log has
 	waiting atomic.Int64 // for a key that is not known
 
@@ -80,7 +83,10 @@ func NewKeySet(cfg KeySetConfig) *KeySet {
 	s := &KeySet{cfg: cfg, presented: newPresented(cfg.UnknownKeyEvery)}
 	s.value = fetch.New(fetch.Config[*keySet]{
 		Name: fmt.Sprintf("fetch keys of %q", cfg.Name), Fetch: s.fetch, Timeout: fetchTimeout,
-		Lifetime:  func(_ *keySet, at time.Time) (renew, end time.Time) { return at.Add(cfg.RefreshEvery), time.Time{} },
+		Lifetime: func(_ *keySet, at time.Time) (renew, end time.Time) {
+			return at.Add(cfg.RefreshEvery),
+				time.Time{}
+		},
 		Refresh:   fetch.InBackground,
 		Withdraws: func(error) bool { return s.empty >= emptyBeforeWithdrawal },
 		Done:      s.logFetch,
@@ -88,8 +94,8 @@ func NewKeySet(cfg KeySetConfig) *KeySet {
 	return s
 }
 
-// emptyBeforeWithdrawal is how often in a row a set must hold no usable key before the known ones are dropped. Servers publish an empty
-// set for a moment when they restart.
+// emptyBeforeWithdrawal is how often in a row a set must hold no usable key before the known ones are dropped. Servers
+// publish an empty set for a moment when they restart.
 const emptyBeforeWithdrawal = 2
 
 func (s *KeySet) fetch(ctx context.Context) (*keySet, error) {
@@ -106,7 +112,8 @@ func (s *KeySet) fetch(ctx context.Context) (*keySet, error) {
 	if err == nil {
 		return r, nil
 	}
-	e := &authz.Error{Kind: authz.Unavailable, RetryAfter: fetch.Pause, Err: fmt.Errorf("fetch keys of %q: %w", s.cfg.Name, err)}
+	e := &authz.Error{Kind: authz.Unavailable, RetryAfter: fetch.Pause,
+		Err: fmt.Errorf("fetch keys of %q: %w", s.cfg.Name, err)}
 	if cause, ok := errors.AsType[*authz.Error](err); ok {
 		e.Kind, e.Code, e.RetryAfter = cause.Kind, cause.Code, max(cause.RetryAfter, fetch.Pause)
 	}
@@ -132,7 +139,8 @@ func (s *KeySet) logFetch(r *keySet, err error) {
 			s.cfg.Log.Warn("more keys are ignored", "issuer", s.cfg.Name)
 			return
 		}
-		s.cfg.Log.Warn("key is ignored", "issuer", s.cfg.Name, "index", k.Index, "kid", k.ID, "kty", k.Type, "cause", k.Cause)
+		s.cfg.Log.Warn("key is ignored", "issuer", s.cfg.Name, "index", k.Index, "kid", k.ID, "kty", k.Type, "cause",
+			k.Cause)
 	}
 }
 
@@ -161,7 +169,8 @@ func (s *KeySet) Warm(ctx context.Context) { s.value.Warm(ctx) }
 // Close gives up fetches under way and waits for all that the set started.
 func (s *KeySet) Close() { s.value.Close() }
 
-// verify tries the known keys, and those of newer sets until one verifies the token or the key of the token cannot be newer.
+// verify tries the known keys, and those of newer sets until one verifies the token or the key of the token cannot be
+// newer.
 func (s *KeySet) verify(ctx context.Context, c *compact, token string) error {
 	arrived := time.Now()
 	r, err := s.value.Get(ctx)
@@ -193,7 +202,8 @@ func (s *KeySet) verify(ctx context.Context, c *compact, token string) error {
 			}
 		}
 		if s.cfg.MaxWaiting > 0 && waiting > int64(s.cfg.MaxWaiting) {
-			return &authz.Error{Kind: authz.Unavailable, RetryAfter: time.Second, Err: fmt.Errorf("fetch keys of %q: %w", s.cfg.Name, errTooManyWaiting)}
+			return &authz.Error{Kind: authz.Unavailable, RetryAfter: time.Second,
+				Err: fmt.Errorf("fetch keys of %q: %w", s.cfg.Name, errTooManyWaiting)}
 		}
 		if err := s.awaitNewer(ctx); err != nil {
 			return err
@@ -217,14 +227,15 @@ func (s *KeySet) awaitNewer(ctx context.Context) error {
 	if wait > s.cfg.MaxWait || limited && time.Until(deadline) <= wait || !fetch.Sleep(ctx, wait) {
 		return &authz.Error{
 			Kind: authz.Unavailable, RetryAfter: wait,
-			Err: fmt.Errorf("fetch keys of %q: no known key verifies the token, and the next look for newer keys is in %s", s.cfg.Name, wait.Round(time.Millisecond)),
+			Err: fmt.Errorf("fetch keys of %q: no known key verifies the token, and the next look for newer keys is "+
+				"in %s", s.cfg.Name, wait.Round(time.Millisecond)),
 		}
 	}
 	return nil
 }
 
-// begin joins the attempt under way, or starts one, or says how long none may start. After a failure the pace is that of
-// fetch.Value; else each fetch that verified no token doubles the time to the next one.
+// begin joins the attempt under way, or starts one, or says how long none may start. After a failure the pace is that
+// of fetch.Value; else each fetch that verified no token doubles the time to the next one.
 func (s *KeySet) begin(now time.Time) (*fetch.Attempt[*keySet], time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -232,7 +243,8 @@ func (s *KeySet) begin(now time.Time) (*fetch.Attempt[*keySet], time.Duration, e
 		if now.Sub(s.askedAt) > 2*s.cfg.UnknownKeyEvery {
 			s.unsuccessful = 0
 		}
-		pause := fetch.Backoff{First: min(firstUnknown, s.cfg.UnknownKeyEvery), Last: s.cfg.UnknownKeyEvery}.After(s.unsuccessful)
+		pause := fetch.Backoff{First: min(firstUnknown, s.cfg.UnknownKeyEvery),
+			Last: s.cfg.UnknownKeyEvery}.After(s.unsuccessful)
 		if wait := s.askedAt.Add(pause).Sub(now); wait > 0 {
 			return nil, wait, nil
 		}

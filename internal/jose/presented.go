@@ -10,8 +10,8 @@ import (
 // maxPresented bounds the tokens that are remembered.
 const maxPresented = 1024
 
-// presented remembers when each token arrived that no known key verified. The fetch that a token caused also refuses a repetition of
-// it, which causes no other fetch. It is not safe for concurrent use.
+// presented remembers when each token arrived that no known key verified. The fetch that a token caused also refuses a
+// repetition of it, which causes no other fetch. It is not safe for concurrent use.
 type presented struct {
 	every   time.Duration // how long a token is remembered
 	seed    maphash.Seed
@@ -19,7 +19,8 @@ type presented struct {
 }
 
 func newPresented(every time.Duration) presented {
-	return presented{every: every, seed: maphash.MakeSeed(), arrived: recent.New[uint64, time.Time](maxPresented, every)}
+	return presented{every: every, seed: maphash.MakeSeed(),
+		arrived: recent.New[uint64, time.Time](maxPresented, every)}
 }
 
 // since is when a token first arrived that arrives now.
@@ -32,7 +33,8 @@ func (p *presented) since(token string, now time.Time) time.Time {
 	return now
 }
 
-// evidence is what a token that no key verifies says about the age of its key. One that lies is refused sooner, or later.
+// evidence is what a token that no key verifies says about the age of its key. One that lies is refused sooner, or
+// later.
 type evidence struct {
 	issued time.Time // zero when it does not say
 	// neverValid is set when no key makes the token valid: it expired long ago, or its claims cannot be read.
@@ -40,7 +42,8 @@ type evidence struct {
 }
 
 const (
-	clockSkew   = 2 * time.Second  // between the clocks of the issuer and of the sidecar, and the part of a second that iat lacks
+	// between the clocks of the issuer and of the sidecar, and the part of a second that iat lacks
+	clockSkew   = 2 * time.Second
 	longExpired = 10 * time.Minute // more than any leeway
 )
 

@@ -19,9 +19,9 @@ type Signer struct {
 	public jsontext.Value
 }
 
-// NewSigner takes a private key in PEM or JWK form, or, for HS256, HS384 and HS512, the secret itself, which must be at least
-// as long as the hash (CA-8). An empty alg means the usual one of the key: what its JWK says, else RS256, ES256, ES384, ES512
-// or EdDSA. An empty kid means that of its JWK, if it has one.
+// NewSigner takes a private key in PEM or JWK form, or, for HS256, HS384 and HS512, the secret itself, which must be
+// at least as long as the hash (CA-8). An empty alg means the usual one of the key: what its JWK says, else RS256,
+// ES256, ES384, ES512 or EdDSA. An empty kid means that of its JWK, if it has one.
 func NewSigner(key secret.Text, alg, kid string) (*Signer, error) {
 	if familyOf(alg) == familyHMAC {
 		return newMAC(key, alg, kid)

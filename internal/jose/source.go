@@ -25,8 +25,8 @@ type keySet struct {
 	ignored  []Ignored
 }
 
-// readKeySet reads a JWK Set (RFC 7517 section 5) and leaves out the keys that may not be used: one that is damaged costs none but
-// itself. When none is left, the error is errNoUsableKey, and the keySet says why.
+// readKeySet reads a JWK Set (RFC 7517 section 5) and leaves out the keys that may not be used: one that is damaged
+// costs none but itself. When none is left, the error is errNoUsableKey, and the keySet says why.
 func readKeySet(jwks []byte) (*keySet, error) {
 	values, err := keysOf(jwks)
 	if err != nil {
@@ -61,7 +61,8 @@ var (
 	errNoUsableKey = errors.New("read key set: it holds no key that can be used")
 )
 
-// keysOf takes a set apart without reading its keys: whatever is wrong inside one of them is found when that one is read.
+// keysOf takes a set apart without reading its keys: whatever is wrong inside one of them is found when that one is
+// read.
 func keysOf(jwks []byte) ([]jsontext.Value, error) {
 	lenient := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 	d := jsontext.NewDecoder(bytes.NewReader(bytes.TrimPrefix(jwks, []byte("\ufeff"))), lenient...)
@@ -111,9 +112,9 @@ func causes(ignored []Ignored) string {
 	return strings.Join(all, "; ")
 }
 
-// find returns the keys that fit. A name in the header means the keys of that name; when none has it, those that have no name:
-// "kid" is optional in a key and a hint in a header (RFC 7517 section 4.5, RFC 7515 section 4.1.4). A header without a name may
-// mean any key.
+// find returns the keys that fit. A name in the header means the keys of that name; when none has it, those that have
+// no name: "kid" is optional in a key and a hint in a header (RFC 7517 section 4.5, RFC 7515 section 4.1.4). A header
+// without a name may mean any key.
 func (r *keySet) find(h Header) []Key {
 	from := r.distinct
 	if h.KeyID != "" {
@@ -142,8 +143,8 @@ func StaticKeys(jwks []byte) (KeySource, error) {
 	return r, nil
 }
 
-// SharedSecret is a KeySource of one secret that both sides know, for HS256, HS384 and HS512. It fits whatever key a header
-// names. A secret that is shorter than the hash verifies nothing (RFC 7518 section 3.2).
+// SharedSecret is a KeySource of one secret that both sides know, for HS256, HS384 and HS512. It fits whatever key a
+// header names. A secret that is shorter than the hash verifies nothing (RFC 7518 section 3.2).
 func SharedSecret(s secret.Text) KeySource { return shared{s} }
 
 type shared struct{ secret secret.Text }

@@ -29,7 +29,8 @@ func signingAlgorithms() []string {
 
 func (c Config) checkAssertion(report func(key, cause, hint string)) {
 	if c.Issuer == "" && c.Client.AssertionAudience == "" {
-		report("client.assertion_audience", "neither it nor issuer is set", "set issuer, which is who assertions are for")
+		report("client.assertion_audience", "neither it nor issuer is set",
+			"set issuer, which is who assertions are for")
 	}
 }
 

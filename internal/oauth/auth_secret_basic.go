@@ -17,7 +17,8 @@ func clientSecretBasic() authMethod {
 	return authMethod{
 		name: ClientSecretBasic, standard: true, proof: headerProof,
 		must: []string{"id", "secret"}, may: []string{"basic_encoding"},
-		registration: "client.secret; if id or secret hold other than letters and digits, try client.basic_encoding: raw, " +
+		registration: "client.secret; if id or secret hold other than letters and digits, try " +
+			"client.basic_encoding: raw, " +
 			"or client.auth: client_secret_post",
 		check:      checkBasic,
 		credential: sharedSecret,
@@ -30,7 +31,8 @@ func clientSecretBasic() authMethod {
 
 func checkBasic(c Config, report func(key, cause, hint string)) {
 	if c.Client.BasicEncoding == "raw" && strings.Contains(c.Client.ID, ":") {
-		report("client.id", "holds a colon, which raw Basic credentials cannot carry", "set client.basic_encoding to form")
+		report("client.id", "holds a colon, which raw Basic credentials cannot carry",
+			"set client.basic_encoding to form")
 	}
 }
 

@@ -19,7 +19,10 @@ func clientSecretJWT() authMethod {
 		credential: func(c Client) credential {
 			return credential{
 				parts: []keyfile.Part{keyfile.Secret("client.secret", c.Secret)},
-				parse: func(t []secret.Text) (identity, error) { return c.parseSigner(t[0], "HS256", "client.secret") },
+				parse: func(t []secret.Text) (identity, error) {
+					return c.parseSigner(t[0], "HS256",
+						"client.secret")
+				},
 			}
 		},
 		authenticate: addAssertion,

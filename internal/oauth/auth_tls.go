@@ -13,13 +13,14 @@ import (
 
 const maxCertificateBytes = 256 << 10
 
-// tlsClientAuth shows a client certificate: RFC 8705 section 2. Its two names differ only in how the server registers the
-// certificate.
+// tlsClientAuth shows a client certificate: RFC 8705 section 2. Its two names differ only in how the server registers
+// the certificate.
 func tlsClientAuth(name string) authMethod {
 	return authMethod{
 		name: name, standard: true, proof: tlsProof,
 		must: []string{"id", "certificate_file", "certificate_key"},
-		registration: "the certificate's subject and its authority; an endpoint that takes certificates may have an address of its own " +
+		registration: "the certificate's subject and its authority; an endpoint that takes certificates may have an " +
+			"address of its own " +
 			"(mtls_endpoint_aliases)",
 		check: func(c Config, report func(key, cause, hint string)) { c.checkTLSEndpoints(name, report) },
 		credential: func(c Client) credential {
@@ -46,11 +47,13 @@ func (c Config) checkTLSEndpoints(method string, report func(key, cause, hint st
 	}
 }
 
-// parseCertificate refuses a certificate and a key that do not belong together: one of the files may be written before the other.
+// parseCertificate refuses a certificate and a key that do not belong together: one of the files may be written before
+// the other.
 func parseCertificate(t []secret.Text) (identity, error) {
 	pair, err := tls.X509KeyPair([]byte(t[0].Reveal()), []byte(t[1].Reveal()))
 	if err != nil || !pemComplete(t[0].Reveal()) {
-		return identity{}, errors.New("client.certificate_file: it and client.certificate_key are no PEM certificate and its private key")
+		return identity{}, errors.New("client.certificate_file: it and client.certificate_key are no PEM " +
+			"certificate and its private key")
 	}
 	return identity{certificate: &pair}, nil
 }

@@ -9,17 +9,18 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// authMethod is one way of client authentication. It says how a request proves who the client is, and answers what the checks of
-// the configuration, discovery and the doctor ask about the method. Each method has a file of its own and a line in authMethods.
+// authMethod is one way of client authentication. It says how a request proves who the client is, and answers what the
+// checks of the configuration, discovery and the doctor ask about the method. Each method has a file of its own and a
+// line in authMethods.
 type authMethod struct {
 	// name is the value of client.auth.
 	name string
-	// standard is set when name is a value of token_endpoint_auth_methods_supported (RFC 8414 section 2): the method works at a
-	// token endpoint, and metadata says whether a server accepts it.
+	// standard is set when name is a value of token_endpoint_auth_methods_supported (RFC 8414 section 2): the method
+	// works at a token endpoint, and metadata says whether a server accepts it.
 	standard bool
 	proof    proof
-	// must and may are the keys of Client that the method needs, and those that it can do without. Any other key that is set is
-	// reported: the operator expects an effect of it.
+	// must and may are the keys of Client that the method needs, and those that it can do without. Any other key that
+	// is set is reported: the operator expects an effect of it.
 	must, may []string
 	// registration names what must agree with the client's registration at the server, for a message.
 	registration string
@@ -27,7 +28,8 @@ type authMethod struct {
 	check func(c Config, report func(key, cause, hint string))
 	// credential says what the method reads for c; nil for client_credentials, which reads what its token_auth reads.
 	credential func(c Client) credential
-	// authenticate adds the proof to a request. It is called for each request anew, so that no assertion is sent twice: CA-1, CA-8.
+	// authenticate adds the proof to a request. It is called for each request anew, so that no assertion is sent
+	// twice: CA-1, CA-8.
 	authenticate func(c Config, i identity, header http.Header, form url.Values) error
 }
 
@@ -100,7 +102,8 @@ func (c Client) CanGetToken() bool { return c.method().standard }
 // Authenticates reports whether requests prove who the client is.
 func (c Client) Authenticates() bool { return methodNamed(c.Auth).proof != noProof }
 
-// NeedsForm reports whether the method adds to the form of a request, so that an endpoint that takes JSON cannot be asked.
+// NeedsForm reports whether the method adds to the form of a request, so that an endpoint that takes JSON cannot be
+// asked.
 func (c Client) NeedsForm() bool { return methodNamed(c.Auth).needsForm() }
 
 func (m authMethod) needsForm() bool { return m.proof == formProof || m.proof == tlsProof }
@@ -114,8 +117,8 @@ func (c Client) ShowsCertificate() bool { return c.method().proof == tlsProof }
 // SignsAssertions reports whether the client authenticates by a JWT that it signs (RFC 7523).
 func (c Client) SignsAssertions() bool { return slices.Contains(c.method().may, "assertion_audience") }
 
-// SupportedBy reports whether a server whose metadata lists methods supports client.auth. It is true of a method for which
-// metadata has no name.
+// SupportedBy reports whether a server whose metadata lists methods supports client.auth. It is true of a method for
+// which metadata has no name.
 func (c Client) SupportedBy(methods []string) bool {
 	m := methodNamed(c.Auth)
 	return !m.standard || slices.Contains(methods, m.name)

@@ -9,8 +9,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// Call is one request to an API that a server offers beside its OAuth endpoints. It carries an access token and, unlike Post, no
-// credentials of the client but its certificate, where the server asks for one.
+// Call is one request to an API that a server offers beside its OAuth endpoints. It carries an access token and,
+// unlike Post, no credentials of the client but its certificate, where the server asks for one.
 type Call struct {
 	Method, URL string
 	Token       secret.Text
@@ -45,8 +45,8 @@ func (c Call) request(ctx context.Context, issuer string) (*http.Request, error)
 	return req, nil
 }
 
-// CheckURL is why a URL that the server named must not be used, or nil: it is not https, or its host is neither the issuer's nor in
-// endpoint_hosts. what names the URL in the error, which is an *authz.Error.
+// CheckURL is why a URL that the server named must not be used, or nil: it is not https, or its host is neither the
+// issuer's nor in endpoint_hosts. what names the URL in the error, which is an *authz.Error.
 func (s *Server) CheckURL(what, url string) error {
 	return s.discovery.checkURL(what, url)
 }

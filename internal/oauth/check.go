@@ -51,14 +51,16 @@ func (c Config) problemOfIssuer() (cause, hint string) {
 	case err != nil || u.Scheme == "" || u.Host == "":
 		return "is not an absolute URL", "begin with https://"
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(c.Issuer, "#"):
-		return "has a query or a fragment, which no issuer has (RFC 8414 section 2)", "copy it from the server's metadata"
+		return "has a query or a fragment, which no issuer has (RFC 8414 section 2)", "copy it from the server's " +
+			"metadata"
 	case c.IntrospectionEndpoint != "" && (c.Client.Auth != ClientCredentials || c.TokenEndpoint != ""):
 		return "", ""
 	}
 	return c.problemOfURL(c.Issuer)
 }
 
-// Discoverable reports whether the issuer's metadata may be read: it may not when the issuer is only a name to compare.
+// Discoverable reports whether the issuer's metadata may be read: it may not when the issuer is only a name to
+// compare.
 func (c Config) Discoverable() bool {
 	cause, _ := c.problemOfURL(c.Issuer)
 	return c.Issuer != "" && cause == ""

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// clientKey is a key of Client: whether it is set to something else than its default, and cause and hint for one that is missing.
+// clientKey is a key of Client: whether it is set to something else than its default, and cause and hint for one that
+// is missing.
 type clientKey struct {
 	name        string
 	set         bool
@@ -19,8 +20,10 @@ func (c Client) keys() []clientKey {
 		{"id", c.ID != "", "is empty", "name the client that the authorization server knows this sidecar by"},
 		{"secret", !c.Secret.IsZero(), unset, "set client.secret.file or client.secret.env"},
 		{"key", !c.Key.IsZero(), unset, "set client.key.file or client.key.env"},
-		{"certificate_file", c.CertificateFile != "", "is empty", "name the PEM file of the certificate that the authorization server knows"},
-		{"certificate_key", !c.CertificateKey.IsZero(), unset, "set client.certificate_key.file or client.certificate_key.env"},
+		{"certificate_file", c.CertificateFile != "", "is empty",
+			"name the PEM file of the certificate that the authorization server knows"},
+		{"certificate_key", !c.CertificateKey.IsZero(), unset,
+			"set client.certificate_key.file or client.certificate_key.env"},
 		{"key_id", c.KeyID != "", "", ""},
 		{"signing_alg", other(c.SigningAlg, autoAlgorithm), "", ""},
 		{"assertion_audience", c.AssertionAudience != "", "", ""},
@@ -54,7 +57,8 @@ func (c Config) checkKeys(m authMethod, report func(key, cause, hint string)) {
 		case needed && !k.set:
 			report("client."+k.name, k.cause, k.hint)
 		case k.set && !needed && !slices.Contains(may, k.name):
-			report("client."+k.name, fmt.Sprintf("is set, and %s does not use it", name), "remove it, or choose the method that uses it")
+			report("client."+k.name, fmt.Sprintf("is set, and %s does not use it", name),
+				"remove it, or choose the method that uses it")
 		}
 	}
 }

@@ -20,13 +20,14 @@ type Config struct {
 	Client Client `yaml:"client" doc:"How the sidecar authenticates to this server."`
 
 	Timeout time.Duration `yaml:"timeout" default:"2s" min:"10ms" max:"1h" doc:"Timeout of one request to the server, connection and answer together."`
-	// FileWait is how long requests wait for a file when the credential that worked is refused, 1 s when it is zero. A test
-	// gives a slow machine more.
+	// FileWait is how long requests wait for a file when the credential that worked is refused, 1 s when it is zero. A
+	// test gives a slow machine more.
 	FileWait         time.Duration `yaml:"-"`
 	MaxResponseBytes int64         `yaml:"max_response_bytes" default:"1048576" min:"1024" doc:"Largest answer read, after decompression."`
 }
 
-// Client is how the sidecar authenticates to an authorization server: RFC 6749 section 2.3.1, RFC 7523, RFC 8705 section 2.
+// Client is how the sidecar authenticates to an authorization server: RFC 6749 section 2.3.1, RFC 7523, RFC 8705
+// section 2.
 type Client struct {
 	ID                string        `yaml:"id" doc:"Client identifier."`
 	Auth              string        `yaml:"auth" default:"client_secret_basic" doc:"Method of authentication. bearer sends a token that is kept in secret; client_credentials gets one by that grant; none sends no client authentication (the endpoint is protected otherwise)."`

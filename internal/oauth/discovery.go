@@ -20,8 +20,8 @@ const (
 	maxEndpointBytes = 2 << 10
 )
 
-// discovery knows the endpoints: the configured ones, and those in the issuer's metadata (RFC 8414, OpenID Connect Discovery 1.0).
-// An endpoint that was found stays in use until another document names one.
+// discovery knows the endpoints: the configured ones, and those in the issuer's metadata (RFC 8414, OpenID Connect
+// Discovery 1.0). An endpoint that was found stays in use until another document names one.
 type discovery struct {
 	cfg   Config
 	needs []Endpoint // those that are not configured
@@ -33,7 +33,9 @@ type discovery struct {
 	known      *fetch.Value[map[Endpoint]string]
 }
 
-func newDiscovery(cfg Config, needs []Endpoint, get func(context.Context, string, int64) (Reply, error), log *slog.Logger) *discovery {
+func newDiscovery(
+	cfg Config, needs []Endpoint, get func(context.Context, string, int64) (Reply, error), log *slog.Logger,
+) *discovery {
 	d := &discovery{cfg: cfg, get: get, log: log, configured: map[Endpoint]string{}}
 	for _, e := range needs {
 		if u := cfg.endpoint(e); u != "" {
@@ -97,13 +99,15 @@ func (d *discovery) currentURL(e Endpoint) string {
 	return ""
 }
 
-// url returns an endpoint. It waits only when none is known yet; one that is due is returned and refreshed in the background.
+// url returns an endpoint. It waits only when none is known yet; one that is due is returned and refreshed in the
+// background.
 func (d *discovery) url(ctx context.Context, e Endpoint) (string, error) {
 	if u, ok := d.configured[e]; ok {
 		return u, nil
 	}
 	if !slices.Contains(d.needs, e) && !slices.Contains(d.wants, e) {
-		return "", authz.Errorf(authz.Internal, "discover issuer %q: %s is neither among Needs nor among Wants", d.cfg.Issuer, e)
+		return "", authz.Errorf(authz.Internal, "discover issuer %q: %s is neither among Needs nor among Wants",
+			d.cfg.Issuer, e)
 	}
 	found, err := d.known.Get(ctx)
 	return found[e], err
@@ -119,8 +123,8 @@ func (d *discovery) warm(ctx context.Context) {
 // errNoMetadata is the cause at a URL without metadata: another URL may have it.
 var errNoMetadata = errors.New("no metadata there")
 
-// fetch asks both well-known URLs (MD-1) and returns what the first document with all needed endpoints names. Of two failures it
-// returns the more specific one: a document is wrong, then there was no answer, then there is no document.
+// fetch asks both well-known URLs (MD-1) and returns what the first document with all needed endpoints names. Of two
+// failures it returns the more specific one: a document is wrong, then there was no answer, then there is no document.
 func (d *discovery) fetch(ctx context.Context) (map[Endpoint]string, error) {
 	if cause, _ := d.cfg.problemOfURL(d.cfg.Issuer); cause != "" {
 		return nil, authz.Errorf(authz.Misconfigured, "discover issuer %q: it %s", d.cfg.Issuer, cause)
@@ -163,7 +167,8 @@ func (d *discovery) read(ctx context.Context, from string) (map[Endpoint]string,
 	case r.Temporary():
 		return nil, r.Refuse(authz.Unavailable, "no metadata from "+path)
 	case r.Status >= 300:
-		return nil, authz.Errorf(authz.Misconfigured, "ask %q: status %d at %s, %w", r.host(), r.Status, path, errNoMetadata)
+		return nil, authz.Errorf(authz.Misconfigured, "ask %q: status %d at %s, %w", r.host(), r.Status, path,
+			errNoMetadata)
 	case r.Status != http.StatusOK || r.Over || !r.IsJSON():
 		return nil, r.Refuse(authz.Unavailable, "no JSON document at "+path)
 	}
@@ -175,7 +180,8 @@ func (d *discovery) read(ctx context.Context, from string) (map[Endpoint]string,
 	case err != nil:
 		return nil, r.Refuse(authz.Unavailable, fmt.Sprintf("no valid metadata at %s: %s", path, err))
 	case issuer != d.cfg.Issuer:
-		why := fmt.Sprintf("the metadata at %s is of another issuer: it names %+.100q, configured is %q", path, issuer, d.cfg.Issuer)
+		why := fmt.Sprintf("the metadata at %s is of another issuer: it names %+.100q, configured is %q", path, issuer,
+			d.cfg.Issuer)
 		return nil, r.Refuse(authz.Misconfigured, why)
 	}
 	return d.endpointsOf(doc)
@@ -217,7 +223,8 @@ func (d *discovery) checkURL(member, named string) error {
 		return d.misconfigured("the metadata names no %s", member)
 	}
 	u, err := url.Parse(named)
-	if err == nil && u.Scheme == "http" && d.cfg.Client.ShowsCertificate() && !strings.HasSuffix(member, string(JWKS)) {
+	if err == nil && u.Scheme == "http" && d.cfg.Client.ShowsCertificate() &&
+		!strings.HasSuffix(member, string(JWKS)) {
 		return d.misconfigured("%s is not https, over which no certificate is shown", member)
 	}
 	if len(named) > maxEndpointBytes {

@@ -8,8 +8,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/httpclient"
 )
 
-// Failure is an exchange without an answer that can be used. It is the cause inside an *authz.Error, which says what follows for
-// the caller; Failure says what happened, so that a caller can decide whether to ask again.
+// Failure is an exchange without an answer that can be used. It is the cause inside an *authz.Error, which says what
+// follows for the caller; Failure says what happened, so that a caller can decide whether to ask again.
 type Failure struct {
 	Reason Reason
 	// Status is that of the answer; 0 when none came.
@@ -51,8 +51,8 @@ func reasonOf(kind authz.Kind, err error) Reason {
 	return Broken
 }
 
-// withoutReason drops the Failure from an error of discovery: discovery spaces its own attempts, and its failures say nothing
-// about the endpoint that was not found.
+// withoutReason drops the Failure from an error of discovery: discovery spaces its own attempts, and its failures say
+// nothing about the endpoint that was not found.
 func withoutReason(err error) error {
 	e, ok := errors.AsType[*authz.Error](err)
 	if !ok {

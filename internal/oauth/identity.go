@@ -25,7 +25,8 @@ type identity struct {
 func newIdentity(cfg Config, m authMethod, log *slog.Logger, drop func(identity)) (*rotation[identity], error) {
 	c := m.credential(cfg.Client)
 	r := &rotation[identity]{
-		issuer: cfg.Name, log: log, grace: identityGrace, drop: drop, wait: cmp.Or(cfg.FileWait, fileWait), parts: c.parts, parse: c.parse,
+		issuer: cfg.Name, log: log, grace: identityGrace, drop: drop, wait: cmp.Or(cfg.FileWait, fileWait),
+		parts: c.parts, parse: c.parse,
 	}
 	if len(c.parts) > 0 {
 		r.what = c.parts[0].Key
@@ -33,7 +34,8 @@ func newIdentity(cfg Config, m authMethod, log *slog.Logger, drop func(identity)
 	return r, r.open()
 }
 
-// classifyReply is what an exchange says about the identity that it used. Keycloak answers 400 to an assertion that it refuses.
+// classifyReply is what an exchange says about the identity that it used. Keycloak answers 400 to an assertion that it
+// refuses.
 func classifyReply(r Reply, err error, i identity) outcome {
 	switch {
 	case err != nil && i.certificate != nil:
@@ -42,7 +44,8 @@ func classifyReply(r Reply, err error, i identity) outcome {
 		return unknown
 	case r.Status == http.StatusUnauthorized || r.Status == http.StatusForbidden:
 		return refused
-	case r.Status == http.StatusBadRequest && (r.OAuthError() == "invalid_client" || r.OAuthError() == "unauthorized_client"):
+	case r.Status == http.StatusBadRequest && (r.OAuthError() == "invalid_client" ||
+		r.OAuthError() == "unauthorized_client"):
 		return refused
 	case r.Status >= 200 && r.Status < 300:
 		return worked

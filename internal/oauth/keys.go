@@ -10,8 +10,8 @@ import (
 // maxKeySetBytes bounds a key set. A dozen keys with their certificate chains are some 50 KiB.
 const maxKeySetBytes = 1 << 20
 
-// FetchKeys reads the JWK Set (RFC 7517 section 5) of the server, for a jose.KeySet. Its address is looked up each time: it may
-// change. JWKS must be among Needs or Wants.
+// FetchKeys reads the JWK Set (RFC 7517 section 5) of the server, for a jose.KeySet. Its address is looked up each
+// time: it may change. JWKS must be among Needs or Wants.
 func (s *Server) FetchKeys(ctx context.Context) ([]byte, error) {
 	from, err := s.Endpoint(ctx, JWKS)
 	if err != nil {

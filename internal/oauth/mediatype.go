@@ -7,10 +7,10 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
-// MediaType is the media type of a message by its Content-Type: in lower case, and whatever its parameters are, for nothing
-// that is read here depends on them and many servers and proxies get them wrong. Where the header comes more than once, in
-// several fields or joined by commas (a proxy repeats it, portainer/portainer#12409), all of them must be of one type. ""
-// means that there is none that can be read.
+// MediaType is the media type of a message by its Content-Type: in lower case, and whatever its parameters are, for
+// nothing that is read here depends on them and many servers and proxies get them wrong. Where the header comes more
+// than once, in several fields or joined by commas (a proxy repeats it, portainer/portainer#12409), all of them must
+// be of one type. "" means that there is none that can be read.
 func MediaType(h http.Header) string {
 	media := ""
 	for _, field := range h.Values("Content-Type") {

@@ -40,8 +40,8 @@ func (m Metadata) Member(name string) string {
 	return s
 }
 
-// Endpoint is the URL of an endpoint for a client, and the member that names it; "" when none does. A client that authenticates by
-// its certificate uses the aliases for mutual TLS where there are any (RFC 8705 section 5): MTLS-2.
+// Endpoint is the URL of an endpoint for a client, and the member that names it; "" when none does. A client that
+// authenticates by its certificate uses the aliases for mutual TLS where there are any (RFC 8705 section 5): MTLS-2.
 func (m Metadata) Endpoint(c Client, e Endpoint) (u, member string, err error) {
 	const aliases = "mtls_endpoint_aliases"
 	if c.ShowsCertificate() && m.Has(aliases) {
@@ -56,9 +56,9 @@ func (m Metadata) Endpoint(c Client, e Endpoint) (u, member string, err error) {
 	return m.Member(string(e)), string(e), nil
 }
 
-// WellKnown lists the URLs at which the metadata of an issuer may be, in the order in which they are tried: the name inserted
-// between host and path (RFC 8414 section 3.1), then appended (OpenID Connect Discovery 1.0 section 4.1). Both drop a trailing
-// slash of the issuer first.
+// WellKnown lists the URLs at which the metadata of an issuer may be, in the order in which they are tried: the name
+// inserted between host and path (RFC 8414 section 3.1), then appended (OpenID Connect Discovery 1.0 section 4.1).
+// Both drop a trailing slash of the issuer first.
 func WellKnown(issuer string) []string {
 	u, err := url.Parse(issuer)
 	if err != nil {

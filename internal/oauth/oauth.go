@@ -1,6 +1,6 @@
-// Package oauth is the OAuth client of the sidecar: it reaches one authorization server. It discovers the endpoints, verifies the
-// certificate of the server, authenticates the sidecar by one of several methods, rotates credentials, and bounds the size and
-// the time of an answer.
+// Package oauth is the OAuth client of the sidecar: it reaches one authorization server. It discovers the endpoints,
+// verifies the certificate of the server, authenticates the sidecar by one of several methods, rotates credentials,
+// and bounds the size and the time of an answer.
 //
 // What an endpoint is asked about a token, and what the answer means, is for the packages above.
 package oauth
@@ -26,7 +26,8 @@ import (
 type Deps struct {
 	// Needs are the endpoints that will be asked. Metadata that lacks one of them is refused.
 	Needs []Endpoint
-	// Wants are endpoints that may be asked too. Metadata may lack them: then Server.Endpoint of such a one is an error.
+	// Wants are endpoints that may be asked too. Metadata may lack them: then Server.Endpoint of such a one is an
+	// error.
 	Wants []Endpoint
 	// Log may be nil. Discovery and the rotation of credentials are logged; requests are not.
 	Log *slog.Logger
@@ -45,8 +46,8 @@ type Server struct {
 	tokens     *TokenSource // nil unless the client authenticates by a token that it gets first
 }
 
-// New checks cfg and reads the secrets and the certificates that it names. It sends no request: the sidecar starts also while an
-// authorization server is down. The error lists all faults.
+// New checks cfg and reads the secrets and the certificates that it names. It sends no request: the sidecar starts
+// also while an authorization server is down. The error lists all faults.
 func New(cfg Config, deps Deps) (*Server, error) {
 	if err := conf.Validate(cfg); err != nil {
 		return nil, fmt.Errorf("check issuer %q: %w", cfg.Name, err)
@@ -55,7 +56,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
 	t := &transports{
-		cfg: httpclient.Config{Timeout: cfg.Timeout, Network: deps.Transport}, open: map[transportKey]*httpclient.Client{},
+		cfg:  httpclient.Config{Timeout: cfg.Timeout, Network: deps.Transport},
+		open: map[transportKey]*httpclient.Client{},
 	}
 	s := &Server{cfg: cfg, auth: cfg.Client.method(), transports: t}
 	var err, err2 error
@@ -80,15 +82,16 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	return s, nil
 }
 
-// Endpoint returns the URL of an endpoint, which must be one of Needs or Wants. It waits only when it is not known yet.
-// An error is an *authz.Error of kind Unavailable or Misconfigured.
+// Endpoint returns the URL of an endpoint, which must be one of Needs or Wants. It waits only when it is not known
+// yet. An error is an *authz.Error of kind Unavailable or Misconfigured.
 func (s *Server) Endpoint(ctx context.Context, e Endpoint) (string, error) {
 	u, err := s.discovery.url(ctx, e)
 	if err != nil {
 		return "", withoutReason(err)
 	}
 	if u == "" {
-		return "", authz.Errorf(authz.Misconfigured, "discover issuer %q: the metadata names no %s that may be asked", s.cfg.Name, e)
+		return "", authz.Errorf(authz.Misconfigured, "discover issuer %q: the metadata names no %s that may be asked",
+			s.cfg.Name, e)
 	}
 	return u, nil
 }
@@ -109,9 +112,9 @@ func (s *Server) Close() {
 	s.transports.closeIdle(func(transportKey) bool { return true })
 }
 
-// Post sends form to an endpoint of this server, authenticated by exactly one method (CA-1), and reads the answer. When the server
-// refuses the credentials, the request is sent again with other known ones that it may accept. The error is an *authz.Error; the
-// Reply then holds what was read before it.
+// Post sends form to an endpoint of this server, authenticated by exactly one method (CA-1), and reads the answer.
+// When the server refuses the credentials, the request is sent again with other known ones that it may accept. The
+// error is an *authz.Error; the Reply then holds what was read before it.
 func (s *Server) Post(ctx context.Context, endpoint string, form url.Values, accept string) (Reply, error) {
 	if form == nil {
 		form = url.Values{}
@@ -119,7 +122,8 @@ func (s *Server) Post(ctx context.Context, endpoint string, form url.Values, acc
 	return s.ask(ctx, question{endpoint: endpoint, accept: accept, form: form})
 }
 
-// PostJSON is Post for an endpoint that takes JSON. A method of authentication that adds to a form cannot be used there.
+// PostJSON is Post for an endpoint that takes JSON. A method of authentication that adds to a form cannot be used
+// there.
 func (s *Server) PostJSON(ctx context.Context, endpoint string, body []byte, accept string) (Reply, error) {
 	return s.ask(ctx, question{endpoint: endpoint, accept: accept, json: body})
 }
@@ -158,7 +162,8 @@ func (s *Server) askAuthenticated(ctx context.Context, q question) (r Reply, as 
 // sign returns q with what proves the identity.
 func (s *Server) sign(q question, i identity) (question, error) {
 	if q.form == nil && s.auth.needsForm() {
-		return q, authz.Errorf(authz.Misconfigured, "ask issuer %q: client.auth %s needs a form, and this server takes JSON",
+		return q, authz.Errorf(authz.Misconfigured, "ask issuer %q: client.auth %s needs a form, and this server "+
+			"takes JSON",
 			s.cfg.Name, s.auth.name)
 	}
 	q.header, q.form = http.Header{}, maps.Clone(q.form)
@@ -168,7 +173,8 @@ func (s *Server) sign(q question, i identity) (question, error) {
 	return q, nil
 }
 
-// post sends q as it is, over a connection that i authenticates when i has a certificate. Its error is that of net/http.
+// post sends q as it is, over a connection that i authenticates when i has a certificate. Its error is that of
+// net/http.
 func (s *Server) post(ctx context.Context, i identity, q question) (Reply, error) {
 	body, contentType := q.json, "application/json"
 	if q.form != nil {
@@ -177,20 +183,21 @@ func (s *Server) post(ctx context.Context, i identity, q question) (Reply, error
 	return s.exchange(ctx, i, s.cfg.MaxResponseBytes, func() (*http.Request, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, q.endpoint, bytes.NewReader(body))
 		if err != nil {
-			return nil, authz.Errorf(authz.Misconfigured, "ask issuer %q: the URL of its endpoint cannot be used", s.cfg.Name)
+			return nil, authz.Errorf(authz.Misconfigured, "ask issuer %q: the URL of its endpoint cannot be used",
+				s.cfg.Name)
 		}
 		req.Header.Set("Content-Type", contentType)
 		req.Header.Set("Accept", q.accept)
-		// The request is safe to repeat. net/http then sends it over another connection when the server has closed the kept one
-		// meanwhile; a nil value is not sent.
+		// The request is safe to repeat. net/http then sends it over another connection when the server has closed the
+		// kept one meanwhile; a nil value is not sent.
 		req.Header["Idempotency-Key"] = nil
 		maps.Copy(req.Header, q.header)
 		return req, nil
 	})
 }
 
-// Get reads a public document, such as a key set, of at most limit bytes. It carries no credentials, save that a client
-// certificate is shown to a server that asks for one. See Post.
+// Get reads a public document, such as a key set, of at most limit bytes. It carries no credentials, save that a
+// client certificate is shown to a server that asks for one. See Post.
 func (s *Server) Get(ctx context.Context, from string, limit int64) (r Reply, err error) {
 	s.identity.use(ctx, func(i identity) outcome {
 		r, err = s.exchange(ctx, i, limit, func() (*http.Request, error) {
@@ -212,7 +219,9 @@ func (s *Server) Get(ctx context.Context, from string, limit int64) (r Reply, er
 const userAgent = "sidecar"
 
 // exchange sends the request over a connection to a server whose certificate one of the trusted authorities signed.
-func (s *Server) exchange(ctx context.Context, i identity, limit int64, request func() (*http.Request, error)) (r Reply, err error) {
+func (s *Server) exchange(
+	ctx context.Context, i identity, limit int64, request func() (*http.Request, error),
+) (r Reply, err error) {
 	s.trust.use(ctx, func(roots *x509.CertPool) outcome {
 		var req *http.Request
 		if req, err = request(); err != nil {
@@ -223,14 +232,15 @@ func (s *Server) exchange(ctx context.Context, i identity, limit int64, request 
 		var a httpclient.Answer
 		a, err = s.transports.client(key).Do(req, limit)
 		r = Reply{
-			Endpoint: req.URL.String(), Status: a.Status, Header: a.Header, Body: a.Body, Over: a.Over, encrypted: a.Encrypted,
+			Endpoint: req.URL.String(), Status: a.Status, Header: a.Header, Body: a.Body, Over: a.Over,
+			encrypted: a.Encrypted,
 		}
 		if !r.Over {
 			r.Body = bytes.TrimPrefix(r.Body, []byte("\ufeff"))
 		}
 		if err != nil && i.certificate != nil {
-			// Other connections were opened with the same certificate at the same time. In TLS 1.3 a request that uses one of them
-			// later reads a refusal that is old by then.
+			// Other connections were opened with the same certificate at the same time. In TLS 1.3 a request that uses
+			// one of them later reads a refusal that is old by then.
 			s.transports.closeIdle(func(k transportKey) bool { return k == key })
 		}
 		return outcomeOfTrust(r, err)

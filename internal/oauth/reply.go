@@ -37,7 +37,8 @@ func (r Reply) MediaType() string { return MediaType(r.Header) }
 // IsJSON reports whether the answer calls itself application/json.
 func (r Reply) IsJSON() bool { return r.MediaType() == "application/json" }
 
-// Refuse makes the error of a reply. It names the host, the status, a known OAuth error code and why, and quotes nothing else.
+// Refuse makes the error of a reply. It names the host, the status, a known OAuth error code and why, and quotes
+// nothing else.
 func (r Reply) Refuse(kind authz.Kind, why string) error {
 	parts := []string{"status " + strconv.Itoa(r.Status)}
 	if code := r.OAuthError(); code != "" {
@@ -54,8 +55,9 @@ func (r Reply) Refuse(kind authz.Kind, why string) error {
 	return e
 }
 
-// Temporary reports whether the same request may succeed later: the server, or a gateway before it, did not get the request in time,
-// limits the rate of requests, or failed (RFC 9110 sections 15.5.9 and 15.6, RFC 6585 section 4, RFC 8470 section 5.2).
+// Temporary reports whether the same request may succeed later: the server, or a gateway before it, did not get the
+// request in time, limits the rate of requests, or failed (RFC 9110 sections 15.5.9 and 15.6, RFC 6585 section 4, RFC
+// 8470 section 5.2).
 func (r Reply) Temporary() bool {
 	switch r.Status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
@@ -64,8 +66,8 @@ func (r Reply) Temporary() bool {
 	return r.Status >= 500
 }
 
-// Unexpected is Refuse for a status without a document: Unavailable where a later request may get it, Misconfigured where the server
-// says that it does not exist, or that the sidecar may not read it.
+// Unexpected is Refuse for a status without a document: Unavailable where a later request may get it, Misconfigured
+// where the server says that it does not exist, or that the sidecar may not read it.
 func (r Reply) Unexpected(why string) error {
 	kind := authz.Misconfigured
 	if r.Status < 300 || r.Temporary() {
@@ -86,7 +88,8 @@ func (r Reply) host() string {
 func oauthErrors() []string {
 	return []string{
 		"access_denied", "invalid_client", "invalid_dpop_proof", "invalid_grant", "invalid_request", "invalid_scope",
-		"invalid_target", "invalid_token", "insufficient_scope", "missing_token", "request_unauthorized", "server_error",
+		"invalid_target", "invalid_token", "insufficient_scope", "missing_token", "request_unauthorized",
+		"server_error",
 		"temporarily_unavailable", "unauthorized_client", "unsupported_token_type",
 	}
 }

@@ -13,10 +13,11 @@ import (
 )
 
 const (
-	lookEvery        = time.Second           // between looks at the files while requests succeed
-	filePollEvery    = 20 * time.Millisecond // between looks while a request waits for a file
-	fileWait         = time.Second           // how long a request waits for a new file after a value that worked is refused
-	fileWaitCooldown = time.Minute           // how long after such a wait no request waits again
+	lookEvery     = time.Second           // between looks at the files while requests succeed
+	filePollEvery = 20 * time.Millisecond // between looks while a request waits for a file
+	// how long a request waits for a new file after a value that worked is refused
+	fileWait         = time.Second
+	fileWaitCooldown = time.Minute // how long after such a wait no request waits again
 	maxGenerations   = 4
 )
 
@@ -33,17 +34,18 @@ const (
 	broken // the connection broke off, which some servers do instead of refusing
 )
 
-// rotation is a value that is read from files and can change there at any time: a secret, a key, a certificate, a set of
-// authorities. The newest value is tried; the one that worked before stays in use until the newest works. A change may reach the
-// file first or the server first: a request that is refused tries the other value, and reads the files again.
+// rotation is a value that is read from files and can change there at any time: a secret, a key, a certificate, a set
+// of authorities. The newest value is tried; the one that worked before stays in use until the newest works. A change
+// may reach the file first or the server first: a request that is refused tries the other value, and reads the files
+// again.
 type rotation[T any] struct {
 	what   string // for the log
 	issuer string
 	log    *slog.Logger
 	parts  []keyfile.Part
 	parse  func([]secret.Text) (T, error)
-	// grace is how long the former value is still tried after the newest worked: the nodes of a server learn of a change one
-	// after the other.
+	// grace is how long the former value is still tried after the newest worked: the nodes of a server learn of a
+	// change one after the other.
 	grace time.Duration
 	// wait is how long a request waits for a new file after a value that worked is refused.
 	wait time.Duration
@@ -78,8 +80,8 @@ func (r *rotation[T]) open() error {
 	return err
 }
 
-// use calls once with the best value, and when that is refused, with each other one that may be right, until one is not refused.
-// It calls once at least one time.
+// use calls once with the best value, and when that is refused, with each other one that may be right, until one is
+// not refused. It calls once at least one time.
 func (r *rotation[T]) use(ctx context.Context, once func(T) outcome) {
 	began, g := time.Now(), r.choose()
 	var until time.Time // when this request stops waiting
@@ -94,8 +96,9 @@ func (r *rotation[T]) use(ctx context.Context, once func(T) outcome) {
 			until = time.Now().Add(r.wait)
 		}
 		g = r.untried(tried)
-		// When a value that worked is refused now, the server may have changed after it refused the new one. That one is tried a
-		// second time at once, and a third time a moment later: replies are not always read in the order in which they were sent.
+		// When a value that worked is refused now, the server may have changed after it refused the new one. That one
+		// is tried a second time at once, and a third time a moment later: replies are not always read in the order in
+		// which they were sent.
 		if g == nil && again > 0 && r.mayWait(tried, began, until) && (again == 2 || fetch.Sleep(ctx, filePollEvery)) {
 			again--
 			tried = tried[len(tried)-1:]
@@ -171,8 +174,8 @@ func (r *rotation[T]) record(g *generation[T], o outcome) {
 	}
 }
 
-// waitForNew returns a generation that is not among tried, or nil. It reads the files again. After the refusal of a value that
-// worked, the server was changed before the file, and the file is waited for.
+// waitForNew returns a generation that is not among tried, or nil. It reads the files again. After the refusal of a
+// value that worked, the server was changed before the file, and the file is waited for.
 func (r *rotation[T]) waitForNew(ctx context.Context, tried []*generation[T], began, until time.Time) *generation[T] {
 	since := time.Now()
 	for r.files.Any() {
@@ -188,8 +191,8 @@ func (r *rotation[T]) waitForNew(ctx context.Context, tried []*generation[T], be
 	return nil
 }
 
-// mayWait reports whether a request that began at a time waits for a file: until its own time is up, and only when it began before
-// or soon after a value that worked was refused. A slow connection can bring the news of that late.
+// mayWait reports whether a request that began at a time waits for a file: until its own time is up, and only when it
+// began before or soon after a value that worked was refused. A slow connection can bring the news of that late.
 func (r *rotation[T]) mayWait(tried []*generation[T], began, until time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -226,13 +229,14 @@ func (r *rotation[T]) untried(tried []*generation[T]) *generation[T] {
 	return nil
 }
 
-// look makes a change of the files the newest generation. It is called with reading held. Content that cannot be used may be half
-// written: the log names it once, and it is read again at the next look.
+// look makes a change of the files the newest generation. It is called with reading held. Content that cannot be used
+// may be half written: the log names it once, and it is read again at the next look.
 func (r *rotation[T]) look() {
 	r.lookedAt = time.Now()
 	v, changed, err := r.files.Look()
 	if err != nil {
-		r.log.Warn("changed credential cannot be used, the former one is kept", "issuer", r.issuer, "what", r.what, "cause", err)
+		r.log.Warn("changed credential cannot be used, the former one is kept", "issuer", r.issuer, "what", r.what,
+			"cause", err)
 	}
 	if !changed {
 		return
@@ -244,8 +248,8 @@ func (r *rotation[T]) look() {
 	r.prune(time.Now())
 }
 
-// prune removes the generations that were replaced, when their grace is over, and those beyond maxGenerations. It is called with
-// mu held.
+// prune removes the generations that were replaced, when their grace is over, and those beyond maxGenerations. It is
+// called with mu held.
 func (r *rotation[T]) prune(now time.Time) {
 	for i := len(r.generations) - 1; i > 0; i-- {
 		if g := r.generations[i]; !g.retired.IsZero() && now.Sub(g.retired) >= r.grace {

@@ -25,8 +25,8 @@ const (
 	renewPause       = time.Second      // in which a token that replaced a rejected one is not replaced again
 )
 
-// TokenSource keeps an access token of the sidecar itself, got by the client_credentials grant (RFC 6749 section 4.4). Callers
-// wait only when there is none: it is renewed in time. It is safe for concurrent use.
+// TokenSource keeps an access token of the sidecar itself, got by the client_credentials grant (RFC 6749 section 4.4).
+// Callers wait only when there is none: it is renewed in time. It is safe for concurrent use.
 type TokenSource struct {
 	tokens   *fetch.Value[*accessToken]
 	rejected atomic.Bool // the last one was
@@ -42,7 +42,8 @@ type accessToken struct {
 	replaces    bool // another one that was rejected
 }
 
-// NewTokenSource returns a source that has not got a token yet. Close it. TokenEndpoint must be among the Needs or Wants of server.
+// NewTokenSource returns a source that has not got a token yet. Close it. TokenEndpoint must be among the Needs or
+// Wants of server.
 func NewTokenSource(server *Server, scope []string) *TokenSource {
 	s := &TokenSource{}
 	s.tokens = fetch.New(fetch.Config[*accessToken]{
@@ -77,8 +78,8 @@ func (s *TokenSource) current(ctx context.Context) (*accessToken, error) {
 	return t, err
 }
 
-// Reject forgets a token that a server refused, and reports whether to try again with another one. After a token that was got a
-// moment ago in place of a rejected one, it is not the token that is at fault.
+// Reject forgets a token that a server refused, and reports whether to try again with another one. After a token that
+// was got a moment ago in place of a rejected one, it is not the token that is at fault.
 func (s *TokenSource) Reject(token secret.Text) bool {
 	same := func(t *accessToken) bool { return t.token.Reveal() == token.Reveal() }
 	k := s.tokens.Kept()
@@ -96,8 +97,8 @@ func (s *TokenSource) Reject(token secret.Text) bool {
 // Close gives up a request for a token that is under way.
 func (s *TokenSource) Close() { s.tokens.Close() }
 
-// postWithToken posts q with an access token, and once more with a new one when the first is rejected, or the certificate that it
-// was got with.
+// postWithToken posts q with an access token, and once more with a new one when the first is rejected, or the
+// certificate that it was got with.
 func (s *Server) postWithToken(ctx context.Context, q question) (r Reply, err error) {
 	for range 2 {
 		t, failed := s.tokens.current(ctx)
@@ -113,9 +114,9 @@ func (s *Server) postWithToken(ctx context.Context, q question) (r Reply, err er
 	return r, s.describe(r, err)
 }
 
-// rejectsToken reports whether an exchange says that a token is of no use any more. A token ends with the certificate that it was
-// got with. A connection that only breaks off counts when that certificate has been replaced: a server that fails is no reason to
-// drop a good token.
+// rejectsToken reports whether an exchange says that a token is of no use any more. A token ends with the certificate
+// that it was got with. A connection that only breaks off counts when that certificate has been replaced: a server
+// that fails is no reason to drop a good token.
 func (s *Server) rejectsToken(t *accessToken, r Reply, err error) bool {
 	switch {
 	case err == nil:
@@ -132,8 +133,8 @@ func (s *Server) rejectsToken(t *accessToken, r Reply, err error) bool {
 	return false
 }
 
-// Token gets a new access token for the sidecar itself by the client_credentials grant (RFC 6749 section 4.4). TokenEndpoint must be
-// among Needs or Wants. See Post for the error.
+// Token gets a new access token for the sidecar itself by the client_credentials grant (RFC 6749 section 4.4).
+// TokenEndpoint must be among Needs or Wants. See Post for the error.
 func (s *Server) Token(ctx context.Context, scope []string) (secret.Text, error) {
 	t, err := s.requestToken(ctx, scope)
 	if err != nil {
@@ -177,7 +178,8 @@ func readToken(r Reply) (secret.Text, time.Duration, error) {
 	case r.Temporary():
 		return secret.Text{}, 0, r.Refuse(authz.Unavailable, "no token for the sidecar")
 	case r.Status >= 300:
-		return secret.Text{}, 0, r.Refuse(authz.Misconfigured, "it refuses the sidecar's credentials or its request for a token")
+		return secret.Text{}, 0, r.Refuse(authz.Misconfigured,
+			"it refuses the sidecar's credentials or its request for a token")
 	case r.Status != http.StatusOK || r.Over || !r.IsJSON() || json.Unmarshal(r.Body, &body) != nil:
 		return secret.Text{}, 0, r.Refuse(authz.Unavailable, "this is no answer of a token endpoint")
 	case body.Token == "" || strings.ContainsFunc(body.Token, notInHeader):

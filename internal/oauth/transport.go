@@ -17,9 +17,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// transports are the connection pools of one authorization server. Servers share none, so that a slow one does not take the
-// connections of another. A connection is authenticated by a client certificate and verified by a set of authorities: each pair
-// of the two has a pool of its own, and a pair that was replaced is never used again.
+// transports are the connection pools of one authorization server. Servers share none, so that a slow one does not
+// take the connections of another. A connection is authenticated by a client certificate and verified by a set of
+// authorities: each pair of the two has a pool of its own, and a pair that was replaced is never used again.
 type transports struct {
 	cfg httpclient.Config // without certificate and authorities
 
@@ -27,7 +27,8 @@ type transports struct {
 	open map[transportKey]*httpclient.Client
 }
 
-// transportKey is the client certificate, which may be nil, and the authorities, of which nil means those of the system.
+// transportKey is the client certificate, which may be nil, and the authorities, of which nil means those of the
+// system.
 type transportKey struct {
 	certificate *tls.Certificate
 	roots       *x509.CertPool
@@ -60,7 +61,8 @@ func (t *transports) closeIdle(which func(transportKey) bool) {
 
 const maxCABytes = 4 << 20
 
-// newTrust reads the authorities that verify the server; without a file they are those of the system, which do not rotate.
+// newTrust reads the authorities that verify the server; without a file they are those of the system, which do not
+// rotate.
 func newTrust(cfg Config, log *slog.Logger, drop func(*x509.CertPool)) (*rotation[*x509.CertPool], error) {
 	r := &rotation[*x509.CertPool]{
 		what: "ca_file", issuer: cfg.Name, log: log, drop: drop, wait: cmp.Or(cfg.FileWait, fileWait),
@@ -85,9 +87,10 @@ func pemComplete(pem string) bool {
 	return strings.Count(pem, "-----BEGIN ") == strings.Count(pem, "-----END ")
 }
 
-// outcomeOfTLS is what a failed exchange says about the client certificate. A server may refuse a certificate after the handshake
-// (TLS 1.3) and close the connection before its alert is read, and each version of HTTP reports that with another error. So every
-// error that ends a connection counts as a refusal, but for those with another known cause.
+// outcomeOfTLS is what a failed exchange says about the client certificate. A server may refuse a certificate after
+// the handshake (TLS 1.3) and close the connection before its alert is read, and each version of HTTP reports that
+// with another error. So every error that ends a connection counts as a refusal, but for those with another known
+// cause.
 func outcomeOfTLS(err error) outcome {
 	if isTLSAlert(err) {
 		return refused
@@ -96,15 +99,16 @@ func outcomeOfTLS(err error) outcome {
 	_, unresolved := errors.AsType[*net.DNSError](err)
 	var timeout interface{ Timeout() bool }
 	switch {
-	case httpclient.ByProxy(err), untrusted, unresolved, errors.Is(err, context.Canceled), errors.Is(err, syscall.ECONNREFUSED),
+	case httpclient.ByProxy(err), untrusted, unresolved, errors.Is(err, context.Canceled),
+		errors.Is(err, syscall.ECONNREFUSED),
 		errors.As(err, &timeout) && timeout.Timeout():
 		return unknown
 	}
 	return broken
 }
 
-// isTLSAlert reports whether the server ended the connection by a TLS alert other than internal_error, which is no word about the
-// certificate.
+// isTLSAlert reports whether the server ended the connection by a TLS alert other than internal_error, which is no
+// word about the certificate.
 func isTLSAlert(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "remote error" && op.Err.Error() != "tls: internal error"
