@@ -5,6 +5,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 const addressOfAPI = "sidecar.yaml:4: listen.api.address: "
@@ -65,8 +67,8 @@ func TestListenerAddress(t *testing.T) {
 
 func TestAListenerMayAcceptOtherMachinesWithInsecure(t *testing.T) {
 	inDirectory(t)
-	write(t, "crt", "x")
-	write(t, "key", "x")
+	testkit.WriteFile(t, "crt", "x")
+	testkit.WriteFile(t, "key", "x")
 	parse(t, oneIssuer+"listen: {api: {address: '0.0.0.0:8181', insecure: true}}\n")
 	parse(t, oneIssuer+"listen: {api: {address: '0.0.0.0:8181', tls: {cert_file: crt, key_file: key}}}\n")
 }
@@ -80,7 +82,7 @@ func TestTwoListenersOnOneAddressAreAFault(t *testing.T) {
 
 func TestACertificateWithoutItsKeyIsAFault(t *testing.T) {
 	inDirectory(t)
-	write(t, "f", "x")
+	testkit.WriteFile(t, "f", "x")
 	for tls, want := range map[string][]string{
 		"cert_file: f":      {"sidecar.yaml:4: listen.api.tls.key_file: is empty, and cert_file is set"},
 		"key_file: f":       {"sidecar.yaml:4: listen.api.tls.cert_file: is empty, and key_file is set"},

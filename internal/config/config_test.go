@@ -12,6 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // oneIssuer is the least that a configuration needs.
@@ -25,19 +26,12 @@ func inDirectory(t *testing.T) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	mkdir(t, "policies")
-	write(t, "client-secret", "hunter2\n")
+	testkit.WriteFile(t, "client-secret", "hunter2\n")
 }
 
 func mkdir(t *testing.T, name string) {
 	t.Helper()
 	if err := os.MkdirAll(name, 0o755); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func write(t *testing.T, name, text string) {
-	t.Helper()
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -111,7 +105,7 @@ func TestItemsOfAListHaveTheirDefaults(t *testing.T) {
 
 func TestLoadReadsTheFileAndTheEnvironment(t *testing.T) {
 	inDirectory(t)
-	write(t, "sidecar.yaml", oneIssuer+"decision: {realm: file}\n")
+	testkit.WriteFile(t, "sidecar.yaml", oneIssuer+"decision: {realm: file}\n")
 	c, err := Load("sidecar.yaml", []string{"SIDECAR_DECISION_REALM=environment", "HOME=/"})
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +135,7 @@ func TestLoadOfADirectoryIsAFault(t *testing.T) {
 
 func TestLoadRefusesAnEndlessFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "big.yaml")
-	write(t, name, strings.Repeat("#", MaxBytes+1))
+	testkit.WriteFile(t, name, strings.Repeat("#", MaxBytes+1))
 	if _, err := Load(name, nil); err == nil || !strings.Contains(err.Error(), "over 1048576 bytes") {
 		t.Errorf("error is %v", err)
 	}
@@ -149,7 +143,7 @@ func TestLoadRefusesAnEndlessFile(t *testing.T) {
 
 func TestLoadReportsFaultsUnderTheNameOfTheFile(t *testing.T) {
 	inDirectory(t)
-	write(t, "broken.yaml", oneIssuer+"listne: {}\n")
+	testkit.WriteFile(t, "broken.yaml", oneIssuer+"listne: {}\n")
 	_, err := Load("broken.yaml", nil)
 	if err == nil || err.Error() != "broken.yaml:4: listne: unknown key\n  hint: did you mean \"listen\"?" {
 		t.Errorf("error is %v", err)

@@ -1,6 +1,10 @@
 package config
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+)
 
 const withIssuers = `issuers:
   - {name: acme, issuer: "https://login.acme.example", client: {id: a, secret: {file: client-secret}}}
@@ -30,7 +34,7 @@ events:
 func TestEventsHaveTheirDefaults(t *testing.T) {
 	inDirectory(t)
 	mkdir(t, "run")
-	write(t, "run/header", "Bearer x\n")
+	testkit.WriteFile(t, "run/header", "Bearer x\n")
 	c := parse(t, withIssuers+`events:
   - issuer: acme
     shared_signals: {delivery: push, endpoint_url: "https://sidecar.example/v1/events/acme/shared-signals", authorization: {file: run/header}}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // beside writes a configuration into a directory of its own, and returns its name from the working directory.
@@ -16,10 +18,10 @@ func beside(t *testing.T, names ...string) string {
 		if strings.HasSuffix(n, "/") {
 			mkdir(t, n)
 		} else {
-			write(t, n, "hunter2\n")
+			testkit.WriteFile(t, n, "hunter2\n")
 		}
 	}
-	write(t, "etc/sidecar.yaml", "issuers:\n  - issuer: https://login.acme.example\n    client: {id: a, secret: {file: kept/secret}}\npolicies: {paths: [rules]}\n")
+	testkit.WriteFile(t, "etc/sidecar.yaml", "issuers:\n  - issuer: https://login.acme.example\n    client: {id: a, secret: {file: kept/secret}}\npolicies: {paths: [rules]}\n")
 	return "etc/sidecar.yaml"
 }
 
@@ -94,6 +96,6 @@ func TestFileNamesInTheEnvironmentAreRelativeToTheWorkingDirectory(t *testing.T)
 
 func TestAnEmptyFileThatTheEnvironmentCompletesIsNoFault(t *testing.T) {
 	inDirectory(t)
-	write(t, "sidecar.yaml", "# nothing\n")
+	testkit.WriteFile(t, "sidecar.yaml", "# nothing\n")
 	placed(t, "sidecar.yaml", "SIDECAR_ISSUERS_0_ISSUER=https://login.acme.example", "SIDECAR_ISSUERS_0_CLIENT_ID=a", "SIDECAR_ISSUERS_0_CLIENT_SECRET_FILE=client-secret")
 }

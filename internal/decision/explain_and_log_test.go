@@ -14,6 +14,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
 func TestExplainDecidesAlikeAndSaysWhy(t *testing.T) {
@@ -87,7 +88,7 @@ func TestDecisionsAreTraced(t *testing.T) {
 			Input: input.NewRules(input.Config{}), DecisionLog: w.log,
 			Log: telemetry.NewLogger(telemetry.LogConfig{}, w.logger), Tracer: tracer,
 		})
-	w.issuer.SetFault(func(*http.Request) *devissuer.Fault { return says(500, "") })
+	w.issuer.SetFault(func(*http.Request) *devissuer.Fault { return authserver.Answer(500, "", "") })
 	d := point.Decide(t.Context(), question("open", "Bearer the-raw-token"))
 	if err := tracer.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)

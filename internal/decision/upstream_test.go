@@ -17,6 +17,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
 func mustNotHold(t *testing.T, what, text, secret string) {
@@ -39,20 +40,16 @@ func gzipped(t *testing.T, n int) []byte {
 	return b.Bytes()
 }
 
-func says(status int, body string) *devissuer.Fault {
-	return &devissuer.Fault{Then: devissuer.Answer, Status: status, Body: []byte(body)}
-}
-
 // TestUpstreamFailures is the part of the table of failures that is the authorization server's. After each of them the
 // server behaves again and the token must be let through: nothing wrong was cached.
 func TestUpstreamFailures(t *testing.T) {
-	html := says(200, "<html>sign in</html>")
+	html := authserver.Answer(200, "", "<html>sign in</html>")
 	html.ContentType = "text/html"
-	busy := says(503, "")
+	busy := authserver.Answer(503, "", "")
 	busy.Header = http.Header{"Retry-After": {"2"}}
-	moved := says(302, "")
+	moved := authserver.Answer(302, "", "")
 	moved.Header = http.Header{"Location": {"https://elsewhere.example/introspect"}}
-	bomb := says(200, "")
+	bomb := authserver.Answer(200, "", "")
 	bomb.Header, bomb.Body = http.Header{"Content-Encoding": {"gzip"}}, gzipped(t, 10<<20)
 
 	for name, c := range map[string]struct {
@@ -61,37 +58,37 @@ func TestUpstreamFailures(t *testing.T) {
 		code  string
 		retry string
 	}{
-		"our credentials are refused": {says(401, `{"error":"invalid_client"}`), authz.Misconfigured,
+		"our credentials are refused": {authserver.Answer(401, "", `{"error":"invalid_client"}`), authz.Misconfigured,
 			"misconfigured", ""},
-		"we are forbidden": {says(403, ""), authz.Misconfigured, "misconfigured", ""},
-		"we are an unauthorized client": {says(400, `{"error":"unauthorized_client"}`), authz.Misconfigured,
+		"we are forbidden": {authserver.Answer(403, "", ""), authz.Misconfigured, "misconfigured", ""},
+		"we are an unauthorized client": {authserver.Answer(400, "", `{"error":"unauthorized_client"}`), authz.Misconfigured,
 			"misconfigured", ""},
-		"our request is invalid": {says(400, `{"error":"invalid_request"}`), authz.Misconfigured,
+		"our request is invalid": {authserver.Answer(400, "", `{"error":"invalid_request"}`), authz.Misconfigured,
 			"misconfigured", ""},
 		"a redirect is not followed":      {moved, authz.Misconfigured, "misconfigured", ""},
-		"a server error":                  {says(500, ""), authz.Unavailable, "temporarily_unavailable", "1"},
+		"a server error":                  {authserver.Answer(500, "", ""), authz.Unavailable, "temporarily_unavailable", "1"},
 		"a busy server says when to come": {busy, authz.Unavailable, "temporarily_unavailable", "2"},
 		"a closed connection": {&devissuer.Fault{Then: devissuer.Close}, authz.Unavailable,
 			"temporarily_unavailable", "1"},
 		"no answer in time": {&devissuer.Fault{Then: devissuer.Hang}, authz.Unavailable,
 			"temporarily_unavailable", "1"},
 		"HTML":                 {html, authz.Unavailable, "temporarily_unavailable", "1"},
-		"text that is no JSON": {says(200, "{"), authz.Unavailable, "temporarily_unavailable", "1"},
-		"10 MB": {says(200, strings.Repeat(" ", 10<<20)), authz.Unavailable,
+		"text that is no JSON": {authserver.Answer(200, "", "{"), authz.Unavailable, "temporarily_unavailable", "1"},
+		"10 MB": {authserver.Answer(200, "", strings.Repeat(" ", 10<<20)), authz.Unavailable,
 			"temporarily_unavailable", "1"},
 		"a gzip bomb":          {bomb, authz.Unavailable, "temporarily_unavailable", "1"},
-		"INT6 an empty object": {says(200, "{}"), authz.Unavailable, "temporarily_unavailable", "1"},
-		"INT6 an error in a 200": {says(200, `{"error":"server_error"}`), authz.Unavailable,
+		"INT6 an empty object": {authserver.Answer(200, "", "{}"), authz.Unavailable, "temporarily_unavailable", "1"},
+		"INT6 an error in a 200": {authserver.Answer(200, "", `{"error":"server_error"}`), authz.Unavailable,
 			"temporarily_unavailable", "1"},
-		"INT6 the text true is not true": {says(200, `{"active":"true"}`), authz.Unavailable,
+		"INT6 the text true is not true": {authserver.Answer(200, "", `{"active":"true"}`), authz.Unavailable,
 			"temporarily_unavailable", "1"},
-		"INT6 the number 1 is not true": {says(200, `{"active":1}`), authz.Unavailable, "temporarily_unavailable",
+		"INT6 the number 1 is not true": {authserver.Answer(200, "", `{"active":1}`), authz.Unavailable, "temporarily_unavailable",
 			"1"},
-		"active and long past exp": {says(200, `{"active":true,"exp":1000000}`), authz.Unauthenticated,
+		"active and long past exp": {authserver.Answer(200, "", `{"active":true,"exp":1000000}`), authz.Unauthenticated,
 			"invalid_token", ""},
-		"INT8b the token is not valid": {says(400, `{"error":"invalid_token"}`), authz.Unauthenticated,
+		"INT8b the token is not valid": {authserver.Answer(400, "", `{"error":"invalid_token"}`), authz.Unauthenticated,
 			"invalid_token", ""},
-		"INT8b this kind of token is not ok": {says(400, `{"error":"unsupported_token_type"}`), authz.Unauthenticated,
+		"INT8b this kind of token is not ok": {authserver.Answer(400, "", `{"error":"unsupported_token_type"}`), authz.Unauthenticated,
 			"invalid_token", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

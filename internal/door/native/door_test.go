@@ -14,6 +14,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/listen"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 const question = `{"request":{"method":"GET","url":"/"}}`
@@ -27,7 +28,7 @@ func withKeys(t *testing.T) listen.Config {
 	t.Helper()
 	cfg := listener()
 	cfg.BearerKeysFile = filepath.Join(t.TempDir(), "keys")
-	write(t, cfg.BearerKeysFile, "# callers\n"+callerKey+"\r\n\n  "+otherKey+"\n")
+	testkit.WriteFile(t, cfg.BearerKeysFile, "# callers\n"+callerKey+"\r\n\n  "+otherKey+"\n")
 	return cfg
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,6 +20,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/status"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // rawToken stands in every call that must not be quoted.
@@ -42,7 +42,7 @@ no := {"allow": false, "reasons": [{"code": "never", "message": "say \"please\""
 func newPoint(t testing.TB) *decision.Point {
 	t.Helper()
 	folder := t.TempDir()
-	write(t, filepath.Join(folder, "policy.rego"), echoing)
+	testkit.WriteFile(t, filepath.Join(folder, "policy.rego"), echoing)
 	set, err := dir.Load(dir.Config{Paths: []string{folder}})
 	if err != nil {
 		t.Fatal(err)
@@ -203,11 +203,4 @@ func decode[T any](t *testing.T, text string) T {
 		t.Fatalf("%v: %s", err, text)
 	}
 	return out
-}
-
-func write(t testing.TB, name, content string) {
-	t.Helper()
-	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }

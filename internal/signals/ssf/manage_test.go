@@ -195,23 +195,23 @@ func TestSSF_WhatTheTransmitterSaysMustFit(t *testing.T) {
 		},
 		"a stream of another issuer": func(p *transmitter.Server) {
 			p.Override["POST /streams"] =
-				says(
+				testkit.ReplyJSON(
 					`{"stream_id":"s","iss":"https://other.example","aud":"x","delivery":{"method":"urn:ietf:rfc:8935"}}`)
 		},
 		"a stream to another address": func(p *transmitter.Server) {
-			p.Override["POST /streams"] = says(`{"stream_id":"s","iss":"` + p.URL +
+			p.Override["POST /streams"] = testkit.ReplyJSON(`{"stream_id":"s","iss":"` + p.URL +
 				`","aud":"x","delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"https://other.example/"}}`)
 		},
 		"a stream without audience": func(p *transmitter.Server) {
-			p.Override["POST /streams"] = says(`{"stream_id":"s","iss":"` + p.URL +
+			p.Override["POST /streams"] = testkit.ReplyJSON(`{"stream_id":"s","iss":"` + p.URL +
 				`","delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"` + receiverURL + `"}}`)
 		},
 		"a stream of another delivery": func(p *transmitter.Server) {
-			p.Override["POST /streams"] = says(`{"stream_id":"s","iss":"` + p.URL +
+			p.Override["POST /streams"] = testkit.ReplyJSON(`{"stream_id":"s","iss":"` + p.URL +
 				`","aud":"x","delivery":{"method":"urn:ietf:rfc:8936","endpoint_url":"` + receiverURL + `"}}`)
 		},
 		"a stream without a name": func(p *transmitter.Server) {
-			p.Override["POST /streams"] = says(`{"iss":"` + p.URL +
+			p.Override["POST /streams"] = testkit.ReplyJSON(`{"iss":"` + p.URL +
 				`","aud":"x","delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"` + receiverURL + `"}}`)
 		},
 		"no access token": func(p *transmitter.Server) {
@@ -221,7 +221,7 @@ func TestSSF_WhatTheTransmitterSaysMustFit(t *testing.T) {
 			}
 		},
 		"an access token of another type": func(p *transmitter.Server) {
-			p.Override["POST /token"] = says(`{"access_token":"x","token_type":"DPoP"}`)
+			p.Override["POST /token"] = testkit.ReplyJSON(`{"access_token":"x","token_type":"DPoP"}`)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -238,16 +238,9 @@ func TestSSF_WhatTheTransmitterSaysMustFit(t *testing.T) {
 	}
 }
 
-func says(body string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(body))
-	}
-}
-
 func TestSSF_APollAddressOnAnotherHostIsNotUsed(t *testing.T) {
 	p := transmitter.New(t)
-	p.Override["POST /streams"] = says(`{"stream_id":"s","iss":"` + p.URL +
+	p.Override["POST /streams"] = testkit.ReplyJSON(`{"stream_id":"s","iss":"` + p.URL +
 		`","aud":"x","delivery":{"method":"urn:ietf:rfc:8936","endpoint_url":"https://other.example/poll"}}`)
 	rs, _ := openFor(t, p, polling)
 	if err := rs.setUp(t.Context()); err == nil {
@@ -263,7 +256,7 @@ func TestSSF_StreamUpdatedTellsTheStatus(t *testing.T) {
 	testkit.Eventually(t, "the stream is up", func() bool { return rs.Status().State == stateUp })
 	s := rs
 	p.Mu.Lock()
-	p.Override["GET /status"] = says(`{"status":"paused"}`)
+	p.Override["GET /status"] = testkit.ReplyJSON(`{"status":"paused"}`)
 	p.Mu.Unlock()
 	w :=
 		postSet(t, rs, signSet(t, p, map[string]any{"jti": "u1",
