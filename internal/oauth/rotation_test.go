@@ -90,6 +90,7 @@ var orders = map[string]func(t *testing.T, r *rotating, next int){
 	},
 }
 
+// TestNoRequestFailsWhileCredentialsRotate: one rotation of each kind. Several in a row are in rotation_orders_test.go.
 func TestNoRequestFailsWhileCredentialsRotate(t *testing.T) {
 	for kind, start := range kinds {
 		for order, rotate := range orders {
@@ -102,12 +103,10 @@ func TestNoRequestFailsWhileCredentialsRotate(t *testing.T) {
 				s, log := openLogged(t, r.cfg)
 				answered(t, s)
 				l := startLoad(t, s)
-				for next := 1; next <= rotations; next++ {
-					rotate(t, r, next)
-					testkit.Eventually(t, "the new one is used", func() bool { return r.count(r.served, next) > 0 })
-				}
+				rotate(t, r, 1)
+				testkit.Eventually(t, "the new one is used", func() bool { return r.count(r.served, 1) > 0 })
 				l.done(t)
-				testkit.Eventually(t, "each rotation is logged", func() bool { return log.Count("credential rotated") == rotations })
+				testkit.Eventually(t, "the rotation is logged", func() bool { return log.Count("credential rotated") == 1 })
 				if log.Count("secret-that") > 0 || log.Count("BEGIN") > 0 {
 					t.Error("the log holds a secret")
 				}
