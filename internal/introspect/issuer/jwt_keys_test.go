@@ -73,7 +73,7 @@ func TestRotation_AKeyThatChangedUnderItsNameIsNoVerdictWhileTheKeySetIsDown(t *
 	}
 }
 
-func TestAdvRotation_AStrangersTokenEndsInARefusal(t *testing.T) {
+func TestRotation_ATokenOfAnUnknownKeyEndsInARefusal(t *testing.T) {
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	look(t, i, k.token(t, nil))
