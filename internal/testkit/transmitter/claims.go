@@ -25,12 +25,16 @@ var rsaKeys = sync.OnceValue(func() (keys [2]*rsa.PrivateKey) {
 	return keys
 })
 
-// Key is the key of the transmitter; OtherKey another one, whose signer uses the same kid.
-func Key() *rsa.PrivateKey      { return rsaKeys()[0] }
+// Key is the key of the transmitter.
+func Key() *rsa.PrivateKey { return rsaKeys()[0] }
+
+// OtherKey is another key. Its signer uses the kid of the transmitter's.
 func OtherKey() *rsa.PrivateKey { return rsaKeys()[1] }
 
-// Signer signs with the key of the transmitter, OtherSigner with the other one.
+// Signer signs with the key of the transmitter.
 func Signer(t testing.TB, alg string) *jose.Signer { return jwks.SignerOf(t, Key(), alg, "key-1") }
+
+// OtherSigner signs with the other key.
 func OtherSigner(t testing.TB, alg string) *jose.Signer {
 	return jwks.SignerOf(t, OtherKey(), alg, "key-1")
 }

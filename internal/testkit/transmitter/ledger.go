@@ -33,7 +33,7 @@ func (l *Ledger) Evict(r authz.Revocation) (int, error) {
 	return 1, nil
 }
 
-// Limit remembers the lifetime.
+// CapTTL remembers the lifetime.
 func (l *Ledger) CapTTL(_ string, d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -68,8 +68,10 @@ func (l *Ledger) Lifetimes() []time.Duration {
 	return slices.Clone(l.limits)
 }
 
-// FailEvictions makes evictions fail, AllowEvictions lets them succeed again.
-func (l *Ledger) FailEvictions()  { l.setFailing(true) }
+// FailEvictions makes evictions fail from now on.
+func (l *Ledger) FailEvictions() { l.setFailing(true) }
+
+// AllowEvictions lets evictions succeed from now on.
 func (l *Ledger) AllowEvictions() { l.setFailing(false) }
 
 func (l *Ledger) setFailing(failing bool) {
