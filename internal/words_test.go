@@ -11,11 +11,12 @@ import (
 	"testing"
 )
 
-// vague are pronouns for clients, servers and operators, and a verb that is not the field's own, as words and within names
-// of Go. The thing itself is the better subject: a client, a token without audience, an operator. Their first letters
-// stand apart for the sake of this file.
+// vague are pronouns for clients, servers and operators, and a verb that is not the field's own, as words and within
+// names of Go. The thing itself is the better subject: a client, a token without audience, an operator. Their first
+// letters stand apart for the sake of this file.
 var vague = regexp.MustCompile(`(\b[Nn]|[a-z_]N)` + `obody(\b|[A-Z_])|(\b[Ww]|[a-z_]W)` + `hoever(\b|[A-Z_])|` +
-	`(\b[Ss]|[a-z_]S)` + `omebody(\b|[A-Z_])|(\b[Ss]|[a-z_]S)` + `trangers(\b|[A-Z_])|(\b[Mm]|[a-z_]M)` + `end(\b|[A-Z_])`)
+	`(\b[Ss]|[a-z_]S)` + `omebody(\b|[A-Z_])|(\b[Ss]|[a-z_]S)` + `trangers(\b|[A-Z_])|` +
+	`(\b[Mm]|[a-z_]M)` + `end(\b|[A-Z_])`)
 
 // TestTextsNameTheThing reads code, comments, documents, policies and configuration.
 func TestTextsNameTheThing(t *testing.T) {

@@ -85,9 +85,8 @@ func policyProblems(ctx context.Context, file, entrypoint string) error {
 // checkedOnline examines every issuer, all at once.
 func checkedOnline(ctx context.Context, cfg *config.Config, limit threshold, std streams) error {
 	if len(cfg.Issuers) == 0 {
-		return &failure{
-			err: errors.New("no authorization server is configured"), hint: "name a configuration with --config", exit: exitUsage,
-		}
+		err := errors.New("no authorization server is configured")
+		return &failure{err: err, hint: "name a configuration with --config", exit: exitUsage}
 	}
 	findings, errs := make([][]doctor.Finding, len(cfg.Issuers)), make([]error, len(cfg.Issuers))
 	var asking sync.WaitGroup

@@ -204,7 +204,8 @@ func (e *evaluation) introspector(
 		chosen.Dialect.Dialect = e.dialect
 	}
 	if len(q.Request.Headers["authorization"]) == 0 && q.Token.Empty() {
-		q.Token = secret.New("a-token-of-an-evaluation") // hidden where the request repeats it: no request holds this text
+		// The token is hidden where the request repeats it: no request holds this text.
+		q.Token = secret.New("a-token-of-an-evaluation")
 	}
 	return issuer.Static(chosen, answer)
 }

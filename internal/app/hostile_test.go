@@ -78,7 +78,8 @@ func TestNoPathLeadsPastTheKeyOfTheAdminListener(t *testing.T) {
 	}
 	for _, target := range []string{"/v1/status", "/metrics", "/v1/events/../status",
 		"/v1/events/%2e%2e/%2e%2e/metrics", "/v1/events/../../metrics"} {
-		if code := raw(t, w.admin, "GET "+target+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); code < 300 || code >= 500 {
+		code := raw(t, w.admin, "GET "+target+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+		if code < 300 || code >= 500 {
 			t.Errorf("%s: %d", target, code)
 		}
 	}
@@ -308,6 +309,11 @@ func TestATokenGoesToNoIssuerThatTheRequestDidNotName(t *testing.T) {
 	}
 }
 
+// jws is a compact JWS of a header, and of claims and a signature that are encoded already.
+func jws(header, claims, signature string) string {
+	return testkit.Base64URL([]byte(header)) + "." + claims + "." + signature
+}
+
 // TestOddProofsAreNoReasonToAllowOrToFail: whatever stands in the DPoP header, the answer is that of a bad proof.
 func TestOddProofsAreNoReasonToAllowOrToFail(t *testing.T) {
 	w := start(t, nil)
@@ -326,14 +332,14 @@ func TestOddProofsAreNoReasonToAllowOrToFail(t *testing.T) {
 		"dots":                     `["` + strings.Repeat(".", 100_000) + `"]`,
 		"a large proof":            `["` + prove(t, p, tok, map[string]any{"x": strings.Repeat("j", 3<<10)}) + `"]`,
 		"no signature":             `["` + parts[0] + "." + parts[1] + `."]`,
-		"no algorithm":             `["` + testkit.Base64URL([]byte(`{"typ":"dpop+jwt","alg":"none","jwk":`+p.JWK+`}`)) + "." + parts[1] + `."]`,
-		"a shared secret":          `["` + testkit.Base64URL([]byte(`{"typ":"dpop+jwt","alg":"HS256","jwk":{"kty":"oct","k":"AAAA"}}`)) + "." + parts[1] + "." + parts[2] + `"]`,
+		"no algorithm":             `["` + jws(`{"typ":"dpop+jwt","alg":"none","jwk":`+p.JWK+`}`, parts[1], "") + `"]`,
+		"a shared secret":          `["` + jws(`{"typ":"dpop+jwt","alg":"HS256","jwk":{"kty":"oct","k":"AAAA"}}`, parts[1], parts[2]) + `"]`,
 		"a deep header":            `["` + nested + "." + parts[1] + "." + parts[2] + `"]`,
 		"control characters":       `["` + parts[0] + `\u0000.` + parts[1] + "." + parts[2] + `"]`,
 		"blanks around":            `[" ` + one + ` x"]`,
 		"the token":                `["` + tok + `"]`,
-		"a key on a foreign curve": `["` + testkit.Base64URL([]byte(`{"typ":"dpop+jwt","alg":"ES256","jwk":{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}}`)) + "." + parts[1] + "." + parts[2] + `"]`,
-		"a jku":                    `["` + testkit.Base64URL([]byte(`{"typ":"dpop+jwt","alg":"ES256","jku":"`+w.issuer.Issuer()+`/jwks"}`)) + "." + parts[1] + "." + parts[2] + `"]`,
+		"a key on a foreign curve": `["` + jws(`{"typ":"dpop+jwt","alg":"ES256","jwk":{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}}`, parts[1], parts[2]) + `"]`,
+		"a jku":                    `["` + jws(`{"typ":"dpop+jwt","alg":"ES256","jku":"`+w.issuer.Issuer()+`/jwks"}`, parts[1], parts[2]) + `"]`,
 	} {
 		body := strings.Replace(strings.Replace(call(tok), `["Bearer `, `["DPoP `, 1), `"headers":{`,
 			`"headers":{"dpop":`+header+`,`, 1)

@@ -63,8 +63,8 @@ func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
 	}
 }
 
-// TestEV2_WhileTheStreamIsDownAnswersAreUsedForAShortTime: the stream of events is down, so that a revocation takes effect
-// by asking again. When it is up, cached answers are used.
+// TestEV2_WhileTheStreamIsDownAnswersAreUsedForAShortTime: the stream of events is down, so that a revocation takes
+// effect by asking again. When it is up, cached answers are used.
 func TestEV2_WhileTheStreamIsDownAnswersAreUsedForAShortTime(t *testing.T) {
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

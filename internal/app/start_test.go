@@ -43,7 +43,8 @@ func TestFailedStartLeavesNothingOpen(t *testing.T) {
 		change func(*config.Config)
 		want   string
 	}{
-		"an issuer without secret": {func(c *config.Config) { c.Issuers[0].Endpoint.Client.Secret = secret.Source{} }, "client.secret"},
+		"an issuer without secret": {func(c *config.Config) { c.Issuers[0].Endpoint.Client.Secret = secret.Source{} },
+			"client.secret"},
 		"traces to nowhere": {func(c *config.Config) { c.Telemetry.Traces.Endpoint = "nowhere" },
 			"set up traces"},
 		"no policies": {func(c *config.Config) { c.Policies.Paths = []string{"none"} },

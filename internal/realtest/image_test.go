@@ -151,7 +151,8 @@ func (img *image) command(argv ...string) *exec.Cmd {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = "/"
 	cmd.Env = []string{}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: img.tree, Credential: &syscall.Credential{Uid: nonRoot, Gid: nonRoot}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: img.tree,
+		Credential: &syscall.Credential{Uid: nonRoot, Gid: nonRoot}}
 	return cmd
 }
 

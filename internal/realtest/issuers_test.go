@@ -165,5 +165,6 @@ func named(issuer string) string {
 	if issuer != "" {
 		claims = fmt.Sprintf(`{"iss":%q,"sub":"mallory"}`, issuer)
 	}
-	return encode([]byte(`{"alg":"ES256","typ":"at+jwt"}`)) + "." + encode([]byte(claims)) + "." + encode([]byte("a signature, or so it says"))
+	const header, signature = `{"alg":"ES256","typ":"at+jwt"}`, "no signature at all"
+	return encode([]byte(header)) + "." + encode([]byte(claims)) + "." + encode([]byte(signature))
 }

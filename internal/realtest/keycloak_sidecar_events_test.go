@@ -21,8 +21,8 @@ const effectWithin = 3 * time.Second
 
 func addressOf(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// checkEffect compares how soon a token was refused after an event had come. What is asked after the answer to the event
-// must not be decided by what was known before; the server itself may need a moment to mean what it says.
+// checkEffect compares how soon a token was refused after an event had come. What is asked after the answer to the
+// event must not be decided by what was known before; the server itself may need a moment to mean what it says.
 func checkEffect(t *testing.T, what string, begun time.Time, p passage, first time.Time) {
 	t.Helper()
 	if d := first.Sub(p.came); d < 0 || d > effectWithin {
@@ -198,7 +198,8 @@ func (k *keycloak) sidecarPush(t *testing.T) {
 	s.deleteStream(t, made.ID)
 }
 
-// endBySignals ends tokens of which Shared Signals inform. sent is when an event came; nil where that cannot be observed.
+// endBySignals ends tokens of which Shared Signals inform. sent is when an event came; nil where that cannot be
+// observed.
 func (r *keycloakRealm) endBySignals(t *testing.T, sc *sidecar, sent func(begun time.Time, kind string) passage) {
 	t.Helper()
 	how := "polled"
@@ -229,7 +230,8 @@ func (r *keycloakRealm) endBySignals(t *testing.T, sc *sidecar, sent func(begun 
 		r.logoutUser(t, u)
 		return begun
 	})
-	// A change of the password alone ends no token of Keycloak. One who is disabled as well shows that Keycloak was asked.
+	// A change of the password alone ends no token of Keycloak. One who is disabled as well shows that Keycloak was
+	// asked.
 	check("credential-change", credentialChange, func(u keycloakUser, s session) time.Time {
 		r.disableUser(t, u)
 		sc.expectOf(t, "a disabled user, without an event", s.access, allowed)

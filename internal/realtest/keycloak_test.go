@@ -70,7 +70,8 @@ func startKeycloak(t *testing.T, v vault) *keycloak {
 	cmd.Env = append(cmd.Env, "KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD="+k.password)
 	begun := time.Now()
 	k.proc = start(t, "Keycloak "+keycloakVersion, cmd)
-	k.proc.await(t, 5*time.Minute, func() bool { return responds(k.plain + "/realms/master/.well-known/openid-configuration") })
+	metadata := k.plain + "/realms/master/.well-known/openid-configuration"
+	k.proc.await(t, 5*time.Minute, func() bool { return responds(metadata) })
 	t.Logf("Keycloak %s is ready after %v", keycloakVersion, time.Since(begun).Round(time.Second))
 	k.keycloakRealm = k.newRealm(t)
 	return k

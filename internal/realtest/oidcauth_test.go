@@ -146,7 +146,8 @@ func (p *oidcProvider) rotatedAuthority(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gateway := httptest.NewUnstartedServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }})
+	rewrite := func(r *httputil.ProxyRequest) { r.SetURL(target) }
+	gateway := httptest.NewUnstartedServer(&httputil.ReverseProxy{Rewrite: rewrite})
 	gateway.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		return &tls.Config{Certificates: []tls.Certificate{shown.Load().Certificate}}, nil
 	}}

@@ -149,8 +149,8 @@ func (p *oidcProvider) flooded(t *testing.T) {
 	}
 }
 
-// signedAnswers asks for answers after RFC 9701. The server gives a signed one to every client that asks, by RS256 where nothing
-// else is registered.
+// signedAnswers asks for answers after RFC 9701. The server gives a signed one to every client that asks, by RS256
+// where nothing else is registered.
 func (p *oidcProvider) signedAnswers(t *testing.T) string {
 	dir := t.TempDir()
 	key := testkit.KeyPEM(t, p.decryption)

@@ -61,7 +61,8 @@ func startSpring(t *testing.T, v vault) *spring {
 	}
 	begun := time.Now()
 	s.proc = start(t, "Spring Authorization Server "+springVersion, cmd)
-	s.proc.await(t, 2*time.Minute, func() bool { return responds(s.issuer + "/.well-known/oauth-authorization-server") })
+	metadata := s.issuer + "/.well-known/oauth-authorization-server"
+	s.proc.await(t, 2*time.Minute, func() bool { return responds(metadata) })
 	t.Logf("Spring Authorization Server %s is ready after %v", springVersion,
 		time.Since(begun).Round(100*time.Millisecond))
 	return s

@@ -149,8 +149,8 @@ func (s *spring) open(t *testing.T) {
 	}
 }
 
-// unsigned is a downgrade: the server has no signed answers and gives plain JSON, with status 200, to clients that ask for
-// one.
+// unsigned is a downgrade: the server has no signed answers and gives plain JSON, with status 200, to clients that ask
+// for one.
 func (s *spring) unsigned(t *testing.T) {
 	sc := startSidecar(t, s.vault, setup{issuer: s.issuerWith("    audience: [orders-api]\n    require_signed: true"),
 		secret: s.api.secret})

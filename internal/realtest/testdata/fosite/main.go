@@ -47,8 +47,10 @@ func main() {
 	structured := &server{compose.Compose(config, store, &compose.CommonStrategy{
 		CoreStrategy: compose.NewOAuth2JWTStrategy(keyOf, compose.NewOAuth2HMACStrategy(config), config),
 		Signer:       &jwt.DefaultSigner{GetPrivateKey: keyOf},
-	}, compose.OAuth2AuthorizeExplicitFactory, compose.OAuth2ClientCredentialsGrantFactory, compose.OAuth2RefreshTokenGrantFactory,
-		compose.OAuth2TokenIntrospectionFactory, compose.OAuth2TokenRevocationFactory, compose.OAuth2PKCEFactory), jwtSession}
+	}, compose.OAuth2AuthorizeExplicitFactory, compose.OAuth2ClientCredentialsGrantFactory,
+		compose.OAuth2RefreshTokenGrantFactory,
+		compose.OAuth2TokenIntrospectionFactory, compose.OAuth2TokenRevocationFactory, compose.OAuth2PKCEFactory),
+		jwtSession}
 	opaque.serve("")
 	structured.serve("/jwt")
 	http.HandleFunc("/jwks", func(w http.ResponseWriter, _ *http.Request) { writeKey(w, &key.PublicKey) })
@@ -64,7 +66,8 @@ func writeKey(w http.ResponseWriter, key *rsa.PublicKey) {
 	encode := base64.RawURLEncoding.EncodeToString
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]any{"keys": []any{map[string]any{
-		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": keyID, "n": encode(key.N.Bytes()), "e": encode(big.NewInt(int64(key.E)).Bytes()),
+		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": keyID, "n": encode(key.N.Bytes()),
+		"e": encode(big.NewInt(int64(key.E)).Bytes()),
 	}}})
 }
 
@@ -96,8 +99,9 @@ func setup(issuer string) (*fosite.Config, *storage.MemoryStore, error) {
 			return nil, nil, err
 		}
 		store.Clients[c.id] = &fosite.DefaultClient{
-			ID: c.id, Secret: hash, GrantTypes: c.grants, ResponseTypes: []string{"code"}, RedirectURIs: []string{"http://127.0.0.1:9/callback"},
-			Scopes: []string{"orders:read", "orders:write"}, Audience: []string{"orders-api", "shipping-api"},
+			ID: c.id, Secret: hash, GrantTypes: c.grants, ResponseTypes: []string{"code"},
+			RedirectURIs: []string{"http://127.0.0.1:9/callback"},
+			Scopes:       []string{"orders:read", "orders:write"}, Audience: []string{"orders-api", "shipping-api"},
 		}
 	}
 	secret := make([]byte, 32)
@@ -105,7 +109,8 @@ func setup(issuer string) (*fosite.Config, *storage.MemoryStore, error) {
 		return nil, nil, err
 	}
 	return &fosite.Config{
-		GlobalSecret: secret, AccessTokenLifespan: 10 * time.Minute, SendDebugMessagesToClients: false, AccessTokenIssuer: issuer,
+		GlobalSecret: secret, AccessTokenLifespan: 10 * time.Minute, SendDebugMessagesToClients: false,
+		AccessTokenIssuer:  issuer,
 		RefreshTokenScopes: []string{}, // a refresh token for everybody, not only with the scope "offline"
 	}, store, nil
 }
@@ -114,12 +119,13 @@ func opaqueSession(subject, _ string) fosite.Session {
 	return &fosite.DefaultSession{Subject: subject, Username: subject, Extra: map[string]any{"tenant": "acme"}}
 }
 
-// jwtSession has the claims that Hydra adds to those of the engine: client_id, and sub also where a client speaks for itself.
-// Without a jti here the engine would make up one for the token, and another one for each answer about it.
+// jwtSession has the claims that Hydra adds to those of the engine: client_id, and sub also where a client speaks for
+// itself. Without a jti here the engine would make up one for the token, and another one for each answer about it.
 func jwtSession(subject, client string) fosite.Session {
 	return &oauth2.JWTSession{
 		Subject: subject, Username: subject, JWTHeader: &jwt.Headers{Extra: map[string]any{"kid": keyID}},
-		JWTClaims: &jwt.JWTClaims{JTI: rand.Text(), Subject: cmp.Or(subject, client), Extra: map[string]any{"client_id": client, "tenant": "acme"}},
+		JWTClaims: &jwt.JWTClaims{JTI: rand.Text(), Subject: cmp.Or(subject, client),
+			Extra: map[string]any{"client_id": client, "tenant": "acme"}},
 	}
 }
 
@@ -140,7 +146,8 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	grant(request)
-	response, err := s.provider.NewAuthorizeResponse(r.Context(), request, s.session("alice", request.GetClient().GetID()))
+	response, err := s.provider.NewAuthorizeResponse(r.Context(), request,
+		s.session("alice", request.GetClient().GetID()))
 	if err != nil {
 		s.provider.WriteAuthorizeError(r.Context(), w, request, err)
 		return
@@ -149,7 +156,8 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) token(w http.ResponseWriter, r *http.Request) {
-	// The client of a token for itself is the one that authenticates; that of another token is known since its code was given.
+	// The client of a token for itself is the one that authenticates; that of another token is known since its code
+	// was given.
 	client, _, _ := r.BasicAuth()
 	request, err := s.provider.NewAccessRequest(r.Context(), r, s.session("", client))
 	if err != nil {
