@@ -156,20 +156,11 @@ func (a *App) checkLog(context.Context) error {
 }
 
 func (a *App) openIssuers(context.Context) (err error) {
-	deps := issuer.Deps{Fingerprints: secret.NewFingerprinter(), Observer: a.metrics, Log: a.deps.Logger}
+	deps := issuer.Deps{Fingerprints: secret.NewFingerprinter(), Metrics: a.metrics.Registerer(), Log: a.deps.Logger}
 	if a.issuers, err = issuer.Open(a.cfg.Issuers, deps); err != nil {
 		return err
 	}
 	a.onStop("questions to authorization servers", func(context.Context) error { a.issuers.Close(); return nil })
-	for _, issuer := range a.issuers.All() {
-		a.metrics.AddIssuer(issuer.Name())
-		a.metrics.ObserveCache(issuer.Name(), func() telemetry.Held {
-			s := issuer.Stats()
-			return telemetry.Held{Active: s.Active.Entries, Bytes: s.Active.Bytes, Inactive: s.Inactive.Entries,
-				Tombstones: s.Tombstones, Revocations: s.Revocations}
-		})
-		a.metrics.ObserveBreaker(issuer.Name(), func() int { return int(issuer.Breaker()) })
-	}
 	return nil
 }
 

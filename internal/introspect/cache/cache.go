@@ -12,24 +12,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
-
-// Observer is told what happens. Its methods are called on the request path: they must not block.
-type Observer interface {
-	// Cached reports a look-up in a store ("active", "inactive"): a hit or a miss.
-	Cached(issuer, store string, hit bool)
-	// Evicted reports n entries, possibly none, that a store gave up: for want of "capacity", or by a "revocation".
-	Evicted(issuer, store, cause string, n int)
-	// Stale reports that an answer past its soft lifetime was used: a new one is being fetched, "refreshing", or
-	// could not be, "failing".
-	Stale(issuer, why string)
-	// Refreshed reports how a refresh in the background ended: "ok", "failed", or "overloaded", when max_in_flight
-	// questions were in flight.
-	Refreshed(issuer, outcome string)
-	// Refused reports a question that was not asked: cause is "concurrency".
-	Refused(issuer, cause string)
-}
 
 // Deps is what a Cache needs besides its own configuration.
 type Deps struct {
@@ -40,8 +25,8 @@ type Deps struct {
 	MaxInFlight                  int
 	Fingerprints                 *secret.Fingerprinter
 	Revocations                  *Revocations
-	IssuedAhead                  time.Duration // how far ahead the clock of the issuer may be
-	Observer                     Observer
+	IssuedAhead                  time.Duration      // how far ahead the clock of the issuer may be
+	Metrics                      metrics.Registerer // of the issuer; may be nil
 }
 
 // Stats is what a Cache holds.
@@ -56,6 +41,7 @@ type Stats struct {
 type Cache struct {
 	next             introspect.Asker
 	deps             Deps
+	counts           *counts
 	active, inactive *store
 	stores           [2]*store // both, in the order of look-ups
 	activeLife       lifetime
@@ -76,14 +62,12 @@ var _ introspect.Asker = (*Cache)(nil)
 
 // New returns the cache before next.
 func New(next introspect.Asker, cfg Config, deps Deps) *Cache {
-	evicted := func(store string) func(int) {
-		return func(n int) { deps.Observer.Evicted(deps.Issuer, store, "capacity", n) }
-	}
+	counts := newCounts(deps.Metrics)
 	c := &Cache{
-		next: next, deps: deps,
-		active: newStore("active", cfg.MaxEntries, cfg.MaxBytes, evicted("active")),
+		next: next, deps: deps, counts: counts,
+		active: newStore(cfg.MaxEntries, cfg.MaxBytes, counts.active),
 		// Inactive answers have no body: their number bounds them.
-		inactive:       newStore("inactive", cfg.NegativeMaxEntries, math.MaxInt64, evicted("inactive")),
+		inactive:       newStore(cfg.NegativeMaxEntries, math.MaxInt64, counts.inactive),
 		respectControl: cfg.CacheControl == "respect",
 		revoked:        deps.Revocations,
 		cooldown:       newCooldown(),
@@ -91,6 +75,7 @@ func New(next introspect.Asker, cfg Config, deps Deps) *Cache {
 	c.stores = [2]*store{c.active, c.inactive}
 	c.activeLife, c.inactiveLife = cfg.lifetimes()
 	c.flight = newFlight(c)
+	c.register(deps.Metrics)
 	return c
 }
 
@@ -102,12 +87,12 @@ func (c *Cache) Ask(ctx context.Context, q introspect.Question) (introspect.Fact
 	for _, s := range c.stores {
 		e := s.get(key, now)
 		hit := e.usable(since, now)
-		c.deps.Observer.Cached(c.deps.Issuer, s.name, hit)
+		s.counts.lookedUp(hit)
 		if !hit {
 			continue
 		}
 		if e.stale(now) {
-			c.deps.Observer.Stale(c.deps.Issuer, "refreshing")
+			c.counts.stale.Inc(staleRefreshing)
 			if e.due(now) {
 				c.flight.startDetached(ctx, c.key(q, ""), q)
 			}
@@ -117,7 +102,7 @@ func (c *Cache) Ask(ctx context.Context, q introspect.Question) (introspect.Fact
 	claims, err := c.flight.share(ctx, c.key(q, ""), q, since)
 	if introspect.ServerFailed(err) {
 		if old := c.old(key, since); old != nil {
-			c.deps.Observer.Stale(c.deps.Issuer, "failing")
+			c.counts.stale.Inc(staleFailing)
 			return known(old), nil
 		}
 	}
@@ -247,8 +232,8 @@ func (c *Cache) Evict(v authz.Revocation) (n int, code string) {
 		c.cooldown.begin(tokens, now)
 		active, inactive = len(tokens), len(c.inactive.evict(marks))
 	}
-	c.deps.Observer.Evicted(c.deps.Issuer, c.active.name, "revocation", active)
-	c.deps.Observer.Evicted(c.deps.Issuer, c.inactive.name, "revocation", inactive)
+	c.active.counts.evicted.Add(evictedRevocation, active)
+	c.inactive.counts.evicted.Add(evictedRevocation, inactive)
 	return active + inactive, ""
 }
 

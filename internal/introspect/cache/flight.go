@@ -17,9 +17,9 @@ import (
 // It differs from golang.org/x/sync/singleflight in two ways: a caller that wants an answer younger than the question
 // in flight waits for the next question, and a background refresh waits for no answer.
 type flight struct {
-	issuer   string
-	observer Observer
-	permits  chan struct{} // one for each question in flight
+	issuer  string
+	counts  *counts
+	permits chan struct{} // one for each question in flight
 
 	// peek looks for an answer that is as new as since. fetch asks and keeps the answer, in bounded time.
 	peek  func(q introspect.Question, since time.Time) *authz.Claims
@@ -45,7 +45,7 @@ type call struct {
 func newFlight(c *Cache) *flight {
 	ctx, stop := context.WithCancel(context.Background())
 	return &flight{
-		issuer: c.deps.Issuer, observer: c.deps.Observer, permits: make(chan struct{}, c.deps.MaxInFlight),
+		issuer: c.deps.Issuer, counts: c.counts, permits: make(chan struct{}, c.deps.MaxInFlight),
 		peek: c.peek, fetch: c.fetch, ctx: ctx, stop: stop, calls: map[secret.Fingerprint]*call{},
 	}
 }
@@ -99,7 +99,7 @@ func (f *flight) startDetached(ctx context.Context, key secret.Fingerprint, q in
 		return
 	}
 	if 2*len(f.permits) >= cap(f.permits) && cap(f.permits) > 1 || f.begin(ctx, key, q, &call{refresh: true}) != nil {
-		f.observer.Refreshed(f.issuer, "overloaded")
+		f.counts.refreshes.Inc(refreshOverloaded)
 	}
 }
 
@@ -111,7 +111,7 @@ func (f *flight) begin(ctx context.Context, key secret.Fingerprint, q introspect
 	select {
 	case f.permits <- struct{}{}:
 	default:
-		f.observer.Refused(f.issuer, "concurrency")
+		f.counts.refused[causeConcurrency].Inc()
 		return &authz.Error{
 			Kind: authz.Unavailable, RetryAfter: time.Second,
 			Err: fmt.Errorf("introspect at issuer %q: %d questions are in flight already", f.issuer, len(f.permits)),
@@ -138,11 +138,11 @@ func (f *flight) run(ctx context.Context, key secret.Fingerprint, q introspect.Q
 	defer context.AfterFunc(f.ctx, cancel)()
 	c.claims, c.err = f.fetch(ctx, q)
 	if c.refresh {
-		outcome := "ok"
+		outcome := refreshOK
 		if c.err != nil {
-			outcome = "failed"
+			outcome = refreshFailed
 		}
-		f.observer.Refreshed(f.issuer, outcome)
+		f.counts.refreshes.Inc(outcome)
 	}
 }
 

@@ -10,18 +10,10 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 const endpoint = "https://as.example/introspect"
-
-// nopObserver observes nothing.
-type nopObserver struct{}
-
-func (nopObserver) Cached(string, string, bool)         {}
-func (nopObserver) Evicted(string, string, string, int) {}
-func (nopObserver) Stale(string, string)                {}
-func (nopObserver) Refreshed(string, string)            {}
-func (nopObserver) Refused(string, string)              {}
 
 // testLog is a log of revocations that ends JWTs for the time of memory.
 func testLog(memory time.Duration) *Revocations {
@@ -39,7 +31,7 @@ func open(t *testing.T, next introspect.AskerFunc, change func(*Config)) *Cache 
 	c := New(next, cfg, Deps{
 		Issuer: "test", Endpoint: func() string { return endpoint }, MaxInFlight: 64,
 		Fingerprints: secret.NewFingerprinter(),
-		Revocations:  testLog(time.Hour), IssuedAhead: 10 * time.Second, Observer: nopObserver{},
+		Revocations:  testLog(time.Hour), IssuedAhead: 10 * time.Second,
 	})
 	t.Cleanup(c.Close)
 	return c
@@ -76,4 +68,10 @@ func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// gaveWay is how many entries a store of newStoreCounts(r, "test") evicted for want of capacity.
+func gaveWay(t testing.TB, r testkit.Registry) int {
+	t.Helper()
+	return int(r.Value(t, `sidecar_introspect_cache_evictions_total{cache="test",cause="capacity"}`))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // consistent reports where the index and the list of entries of a shard differ.
@@ -59,8 +60,8 @@ func FuzzEV3_TheIndexHoldsExactlyWhatIsKept(f *testing.F) {
 	raw := make([]byte, 256<<10)
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		const most = 8
-		gaveWay := 0
-		s := newStore("test", most, 1<<20, func(n int) { gaveWay += n })
+		r := testkit.NewRegistry()
+		s := newStore(most, 1<<20, newStoreCounts(r, "test"))
 		start := time.Now()
 		now := start
 		for ; len(ops) >= 3; ops = ops[3:] {
@@ -114,7 +115,7 @@ func FuzzEV3_TheIndexHoldsExactlyWhatIsKept(f *testing.F) {
 }
 
 func TestEV3_EvictionFindsAllThatHaveEveryMarkAndNoOthers(t *testing.T) {
-	s, now := newStore("test", 1000, 1<<30, func(int) {}), time.Now()
+	s, now := newStore(1000, 1<<30, newStoreCounts(nil, "test")), time.Now()
 	for n := range byte(100) {
 		s.put(secret.Fingerprint{n}, &authz.Claims{Fetched: now}, lasting(time.Hour),
 			[]mark{mark(n), 1000 + mark(n%10), 2000 + mark(n%4)}, now)

@@ -17,9 +17,8 @@ import (
 // takes the first without a hit since it last came by. A hit only sets a bit, so readers share no write lock;
 // and entries asked for once, as in a scan, go before entries asked for twice.
 type store struct {
-	name    string // in metrics
-	shards  []*shard
-	evicted func(n int)
+	shards []*shard
+	counts *storeCounts
 }
 
 type shard struct {
@@ -53,14 +52,13 @@ const (
 	bytesPerShard   = 1 << 20 // so that one large answer still fits
 )
 
-// newStore returns a store of at most maxEntries and maxBytes. evicted is told of entries that gave way for want of
-// capacity.
-func newStore(name string, maxEntries int, maxBytes int64, evicted func(n int)) *store {
+// newStore returns a store of at most maxEntries and maxBytes.
+func newStore(maxEntries int, maxBytes int64, counts *storeCounts) *store {
 	n := 1
 	if maxEntries >= mostShards*entriesPerShard && maxBytes >= mostShards*bytesPerShard {
 		n = mostShards
 	}
-	s := &store{name: name, shards: make([]*shard, n), evicted: evicted}
+	s := &store{shards: make([]*shard, n), counts: counts}
 	for i := range s.shards {
 		sh := &shard{
 			// No clean-up interval: go-cache would start a goroutine that only a finaliser stops.
@@ -135,7 +133,7 @@ func (s *store) put(key secret.Fingerprint, c *authz.Claims, life lifetime, mark
 		return
 	}
 	if n := sh.put(e, left, marks, now); n > 0 {
-		s.evicted(n)
+		s.counts.evicted.Add(evictedCapacity, n)
 	}
 }
 

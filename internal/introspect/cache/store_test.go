@@ -6,13 +6,14 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // lasting is a lifetime without a soft end.
 func lasting(d time.Duration) lifetime { return lifetime{d, d, d} }
 
 func TestINT16_AClockThatIsSetForwardIsSeenOnAHit(t *testing.T) {
-	s := newStore("test", 10, 1<<20, func(int) {})
+	s := newStore(10, 1<<20, newStoreCounts(nil, "test"))
 	now := time.Now()
 	key := secret.Fingerprint{1}
 	s.put(key, &authz.Claims{Active: true, ExpiresAt: authz.At(now.Add(time.Hour)), Fetched: now},
@@ -27,8 +28,8 @@ func TestINT16_AClockThatIsSetForwardIsSeenOnAHit(t *testing.T) {
 
 func TestTheBoundInBytesHolds(t *testing.T) {
 	const room = 64 << 10
-	evicted := 0
-	s := newStore("test", 1000, room, func(n int) { evicted += n })
+	r := testkit.NewRegistry()
+	s := newStore(1000, room, newStoreCounts(r, "test"))
 	now := time.Now()
 	for n := range 100 {
 		s.put(secret.Fingerprint{byte(n)}, &authz.Claims{Raw: make([]byte, 1<<10), Fetched: now}, lasting(time.Hour),
@@ -37,7 +38,7 @@ func TestTheBoundInBytesHolds(t *testing.T) {
 			t.Fatalf("%+v", got)
 		}
 	}
-	if evicted == 0 {
+	if gaveWay(t, r) == 0 {
 		t.Error("nothing gave way")
 	}
 	s.put(secret.Fingerprint{200}, &authz.Claims{Raw: make([]byte, room), Fetched: now}, lasting(time.Hour), nil, now)
@@ -47,7 +48,7 @@ func TestTheBoundInBytesHolds(t *testing.T) {
 }
 
 func TestSIEVEKeepsWhatIsAskedForThroughAScan(t *testing.T) {
-	s := newStore("test", 10, 1<<30, func(int) {})
+	s := newStore(10, 1<<30, newStoreCounts(nil, "test"))
 	now := time.Now()
 	put := func(b, c byte) {
 		s.put(secret.Fingerprint{b, c}, &authz.Claims{Fetched: now}, lasting(time.Hour), nil, now)
@@ -69,7 +70,7 @@ func TestSIEVEKeepsWhatIsAskedForThroughAScan(t *testing.T) {
 }
 
 func TestSIEVETakesTheExpiredFirst(t *testing.T) {
-	s := newStore("test", 2, 1<<20, func(int) {})
+	s := newStore(2, 1<<20, newStoreCounts(nil, "test"))
 	now := time.Now()
 	s.put(secret.Fingerprint{1}, &authz.Claims{Fetched: now}, lasting(time.Second), nil, now)
 	s.put(secret.Fingerprint{2}, &authz.Claims{Fetched: now}, lasting(time.Hour), nil, now)
@@ -83,7 +84,7 @@ func TestSIEVETakesTheExpiredFirst(t *testing.T) {
 }
 
 func TestAnOlderAnswerDoesNotReplaceANewerOne(t *testing.T) {
-	s := newStore("test", 2, 1<<20, func(int) {})
+	s := newStore(2, 1<<20, newStoreCounts(nil, "test"))
 	now := time.Now()
 	key := secret.Fingerprint{1}
 	newer := &authz.Claims{Fetched: now}

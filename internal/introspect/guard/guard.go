@@ -12,6 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/fetch"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -23,17 +24,6 @@ type Config struct {
 	BreakerDelay    time.Duration `yaml:"breaker_delay" default:"250ms" min:"10ms" max:"1m" doc:"Pause between the probes of an open circuit breaker."`
 	UnknownTokens   float64       `yaml:"unknown_tokens" default:"1000" min:"0" doc:"Unknown tokens per second that may turn out to be inactive. Over the limit, only tokens that were recently active are introspected. 0 sets no limit."`
 	UnknownBySource float64       `yaml:"unknown_tokens_by_source" default:"50" min:"0" doc:"The same limit per client address (IPv6: /64), as callers report it. 0 sets no limit."`
-}
-
-// Observer is told about questions that are not put to the server, and about those put again. Its methods are called
-// on the request path: they must not block.
-type Observer interface {
-	// Refused reports a question that was not put to the server. cause is "open" (the breaker), "retry_after" (the
-	// server asked for it), or that too many unknown tokens come from one address, "unknown_source", or in all,
-	// "unknown_total".
-	Refused(issuer, cause string)
-	// Retried reports a question that is put again after a failure.
-	Retried(issuer string)
 }
 
 // Causes of refusals, in metrics.
@@ -51,7 +41,7 @@ type Deps struct {
 	MaxInFlight  int
 	KeptFor      time.Duration // how long an active answer may be used without a question
 	Fingerprints *secret.Fingerprinter
-	Observer     Observer
+	Metrics      metrics.Registerer // of the issuer; may be nil
 	Log          *slog.Logger
 }
 
@@ -69,17 +59,26 @@ type Guard struct {
 	fingerprints *secret.Fingerprinter
 	breaker      *breaker
 	guesses      *guessLimiter
-	observer     Observer
+	refused      map[string]metrics.Counter // by cause
+	retried      metrics.Counter
 }
 
 var _ introspect.Asker = (*Guard)(nil)
 
 // New returns the guard before next.
 func New(next introspect.Asker, cfg Config, deps Deps) *Guard {
-	return &Guard{
+	g := &Guard{
 		next: next, name: deps.Issuer, timeout: deps.Timeout, retries: cfg.Retries, fingerprints: deps.Fingerprints,
-		breaker: newBreaker(cfg, deps), guesses: newGuessLimiter(cfg, deps), observer: deps.Observer,
+		breaker: newBreaker(cfg, deps),
+		refused: introspect.NewRefusals(deps.Metrics, causeOpen, causeRetryAfter, causeUnknownSource, causeUnknownTotal),
+		retried: metrics.NewCounter(deps.Metrics, "sidecar_introspect_retries_total",
+			"Questions put to the authorization server again after a failure."),
 	}
+	g.guesses = newGuessLimiter(cfg, deps, g.refused)
+	metrics.NewGaugeFunc(deps.Metrics, "sidecar_introspect_breaker_state",
+		"Circuit breaker before the authorization server: 0 closed, 1 half-open, 2 open.",
+		func() float64 { return float64(g.Breaker()) })
+	return g
 }
 
 // Breaker is the state of the circuit breaker.
@@ -111,11 +110,11 @@ func (g *Guard) askWithRetry(outer context.Context, q introspect.Question) (f in
 			return f, err // the answer of the server says more
 		}
 		if rejection != nil {
-			g.observer.Refused(g.name, rejection.cause)
+			g.refused[rejection.cause].Inc()
 			return introspect.Fact{}, rejection.err
 		}
 		if n > 0 {
-			g.observer.Retried(g.name)
+			g.retried.Inc()
 		}
 		f, err = g.askOnce(ctx, outer, e, q)
 		if err == nil || n >= g.retries || !backoff(ctx, n, err) {

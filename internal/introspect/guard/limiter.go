@@ -10,6 +10,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/recent"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -35,8 +36,8 @@ const (
 // + max_in_flight guesses are asked about, however many callers guess at once.
 type guessLimiter struct {
 	name     string
-	observer Observer
-	bySource rate.Limit // 0 sets no limit
+	refused  map[string]metrics.Counter // by cause
+	bySource rate.Limit                 // 0 sets no limit
 
 	mu      sync.Mutex
 	total   *rate.Limiter // nil sets no limit
@@ -44,9 +45,9 @@ type guessLimiter struct {
 	known   *recent.Map[secret.Fingerprint, struct{}]
 }
 
-func newGuessLimiter(cfg Config, deps Deps) *guessLimiter {
+func newGuessLimiter(cfg Config, deps Deps, refused map[string]metrics.Counter) *guessLimiter {
 	g := &guessLimiter{
-		name: deps.Issuer, observer: deps.Observer, bySource: rate.Limit(cfg.UnknownBySource),
+		name: deps.Issuer, refused: refused, bySource: rate.Limit(cfg.UnknownBySource),
 		sources: recent.New[netip.Prefix, *rate.Limiter](mostSources, 0),
 		known:   recent.New[secret.Fingerprint, struct{}](mostKnown, max(knownFor, deps.KeptFor)),
 	}
@@ -89,7 +90,7 @@ func (g *guessLimiter) exhausted(l *rate.Limiter, now time.Time, cause string) e
 	if left >= 1 {
 		return nil
 	}
-	g.observer.Refused(g.name, cause)
+	g.refused[cause].Inc()
 	return &authz.Error{
 		Kind: authz.Unavailable, Code: introspect.TooManyUnknownTokens,
 		RetryAfter: time.Duration((1 - left) / float64(l.Limit()) * float64(time.Second)),

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -28,12 +29,6 @@ func TestSourcesAreSubscribersAndNotAddresses(t *testing.T) {
 	}
 }
 
-// nopObserver observes nothing.
-type nopObserver struct{}
-
-func (nopObserver) Refused(string, string) {}
-func (nopObserver) Retried(string)         {}
-
 // heap is the memory in use after a collection, in bytes.
 func heap() uint64 {
 	runtime.GC()
@@ -44,7 +39,7 @@ func heap() uint64 {
 
 func TestAFloodFromManyAddressesLeavesMemoryBounded(t *testing.T) {
 	u := newGuessLimiter(Config{UnknownTokens: 1000, UnknownBySource: 50},
-		Deps{Issuer: "test", Observer: nopObserver{}})
+		Deps{Issuer: "test"}, introspect.NewRefusals(nil, causeUnknownSource, causeUnknownTotal))
 	before := heap()
 	for n := range 300_000 {
 		source := netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}).String()

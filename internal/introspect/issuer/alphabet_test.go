@@ -59,7 +59,7 @@ func TestATokenOfAnotherAlphabetIsAskedAboutAsItIs(t *testing.T) {
 					"token": tok, "token in a URL": url.QueryEscape(tok), "token in JSON": quotedJSON(tok),
 					"token in base64": base64.StdEncoding.EncodeToString([]byte(tok)),
 				} {
-					if strings.Contains(string(c.Raw)+l.text.String(), form) {
+					if strings.Contains(string(c.Raw)+l.String(), form) {
 						t.Errorf("%s: the %s is told: %s", tok, name, c.Raw)
 					}
 				}

@@ -116,8 +116,8 @@ func TestINT18_RubbishDoesNotPushOutGoodTokens(t *testing.T) {
 	if s := i.Stats(); s.Inactive.Entries != 8 || s.Active.Entries != 1 {
 		t.Errorf("stats %+v", s)
 	}
-	if l.of(&l.evicted, "inactive capacity") != 42 || l.of(&l.evicted, "active capacity") != 0 {
-		t.Errorf("evicted %v", l.evicted)
+	if l.of(t, metricEvicted, "inactive capacity") != 42 || l.of(t, metricEvicted, "active capacity") != 0 {
+		t.Errorf("evicted %v", l.all(t, metricEvicted))
 	}
 }
 
@@ -140,9 +140,9 @@ func TestAHitReturnsTheSameClaims(t *testing.T) {
 	if ask(t, i) != first {
 		t.Error("the engine's slot would be lost")
 	}
-	if l.of(&l.cached, "active true") != 1 || l.of(&l.cached, "active false") != 1 ||
-		l.of(&l.cached, "inactive false") != 1 {
-		t.Errorf("look-ups %v", l.cached)
+	if l.of(t, metricCached, "active hit") != 1 || l.of(t, metricCached, "active miss") != 1 ||
+		l.of(t, metricCached, "inactive miss") != 1 {
+		t.Errorf("look-ups %v", l.all(t, metricCached))
 	}
 }
 
@@ -178,35 +178,8 @@ func TestSweepGivesMemoryBack(t *testing.T) {
 		if s := i.Stats(); s != (cache.Stats{}) {
 			t.Errorf("left: %+v", s)
 		}
-		if l.of(&l.evicted, "active capacity") != 0 {
+		if l.of(t, metricEvicted, "active capacity") != 0 {
 			t.Error("expiry was counted as want of room")
 		}
 	})
-}
-
-// between does something after a look-up that found nothing and before the flight it leads to.
-type between struct {
-	nopObserver
-	do func()
-}
-
-func (b *between) Cached(_, cache string, hit bool) {
-	if do := b.do; cache == "inactive" && !hit && do != nil {
-		b.do = nil
-		do()
-	}
-}
-
-func TestINT19_AFlightThatEndedInBetweenIsNotRepeated(t *testing.T) {
-	u := serve(t, testkit.ReplyJSON(`{"active":true}`))
-	b := &between{}
-	i, err := New(testConfig(t, u.URL), Deps{Fingerprints: secret.NewFingerprinter(), Observer: b})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(i.Close)
-	b.do = func() { ask(t, i) }
-	if !ask(t, i).Active || u.calls.Load() != 1 {
-		t.Errorf("%d calls", u.calls.Load())
-	}
 }

@@ -58,9 +58,9 @@ func TestCanaryTellsWhenTheServerNoLongerTells(t *testing.T) {
 			t.Errorf("%s: %q", c.name, got)
 		}
 	}
-	if strings.Contains(l.text.String(), "a-canary-of-the-sidecar") ||
-		!strings.Contains(l.text.String(), "canary did not come back") {
-		t.Errorf("told: %s", l.text.String())
+	if strings.Contains(l.String(), "a-canary-of-the-sidecar") ||
+		!strings.Contains(l.String(), "canary did not come back") {
+		t.Errorf("told: %s", l.String())
 	}
 }
 

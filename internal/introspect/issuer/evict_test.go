@@ -84,8 +84,8 @@ func TestEV3_WhateverARevocationNamesIsEvictedAndAskedAboutAgain(t *testing.T) {
 		if c := ask(t, i); !c.Usable(time.Now()).OK() || u.calls.Load() != 2 {
 			t.Errorf("%s: it %s after %d questions", name, c.Usable(time.Now()), u.calls.Load())
 		}
-		if l.of(&l.evicted, "active revocation") != 1 || l.of(&l.evicted, "active capacity") != 0 {
-			t.Errorf("%s: told %v", name, l.evicted)
+		if l.of(t, metricEvicted, "active revocation") != 1 || l.of(t, metricEvicted, "active capacity") != 0 {
+			t.Errorf("%s: told %v", name, l.all(t, metricEvicted))
 		}
 	}
 }

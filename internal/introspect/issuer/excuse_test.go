@@ -117,7 +117,7 @@ func TestStaleIfErrorExcusesNothingThatCallersOrTheSidecarBringAbout(t *testing.
 				ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(c.within, time.Hour))
 				got, err := ask(ctx, victim)
 				cancel()
-				if got != nil && got.Active || l.of(&l.stale, "failing") > 0 {
+				if got != nil && got.Active || l.of(t, metricStale, "failing") > 0 {
 					t.Errorf("%s: a revoked token is used although its server is up: %v", name, err)
 				}
 			}
@@ -166,7 +166,7 @@ func TestINT7_RefreshThatBringsNoAnswerLeavesWhatWasKnown(t *testing.T) {
 				}
 				synctest.Wait()
 			}
-			if l.of(&l.fresh, "failed") == 0 {
+			if l.of(t, metricFresh, "failed") == 0 {
 				t.Errorf("%s: no refresh failed", body)
 			}
 			time.Sleep(time.Minute)
@@ -203,7 +203,7 @@ func TestStaleIfErrorExcusesNoAnswerThatCannotBeRead(t *testing.T) {
 			good = false
 			time.Sleep(2 * time.Second)
 			if c, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)}); err == nil ||
-				l.of(&l.stale, "failing") > 0 {
+				l.of(t, metricStale, "failing") > 0 {
 				t.Errorf("%s: active %t", name, c.Active)
 			}
 			if i.Stats().Active.Entries != 1 {
@@ -243,7 +243,7 @@ func TestStaleIfErrorExcusesAServerThatFailedAndTheBreakerThatItOpened(t *testin
 					t.Fatalf("%s, request %d: %s", name, n, c.Inactive.Text)
 				}
 			}
-			if i.Breaker() == guard.Closed || l.of(&l.refused, "open")+l.of(&l.refused, "retry_after") == 0 {
+			if i.Breaker() == guard.Closed || l.of(t, metricRefused, "open")+l.of(t, metricRefused, "retry_after") == 0 {
 				t.Errorf("%s: the breaker is closed", name)
 			}
 		})

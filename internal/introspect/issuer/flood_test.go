@@ -53,7 +53,7 @@ func TestAFloodOverSocketsLeavesTheGoodTokenCached(t *testing.T) {
 	if n := u.calls.Load(); n != 4001 {
 		t.Errorf("%d calls", n)
 	}
-	if s := i.Stats(); s.Inactive.Entries != 100 || l.of(&l.evicted, "inactive capacity") != 3900 {
+	if s := i.Stats(); s.Inactive.Entries != 100 || l.of(t, metricEvicted, "inactive capacity") != 3900 {
 		t.Errorf("stats %+v", s)
 	}
 }

@@ -21,9 +21,9 @@ func TestBreakerLogsThatItOpensAndClosesOnceEach(t *testing.T) {
 		})
 		says := func(opened, closed int) {
 			t.Helper()
-			if got := [2]int{strings.Count(log.logged(), "circuit breaker opened"),
-				strings.Count(log.logged(), "circuit breaker closed")}; got != [2]int{opened, closed} {
-				t.Errorf("opened and closed %v, want %d and %d:\n%s", got, opened, closed, log.logged())
+			if got := [2]int{strings.Count(log.String(), "circuit breaker opened"),
+				strings.Count(log.String(), "circuit breaker closed")}; got != [2]int{opened, closed} {
+				t.Errorf("opened and closed %v, want %d and %d:\n%s", got, opened, closed, log.String())
 			}
 		}
 		for n := range 9 {

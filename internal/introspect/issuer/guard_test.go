@@ -138,9 +138,9 @@ func TestINT9_FailuresInARowOpenTheBreaker(t *testing.T) {
 						t.Fatalf("error %v", e)
 					}
 				}
-				if calls != 10 || l.of(&l.refused, "open") != 20 || time.Since(begun) != 0 ||
+				if calls != 10 || l.of(t, metricRefused, "open") != 20 || time.Since(begun) != 0 ||
 					i.Breaker() != guard.Open {
-					t.Errorf("%d calls, %d refused in %v, breaker %v", calls, l.of(&l.refused, "open"),
+					t.Errorf("%d calls, %d refused in %v, breaker %v", calls, l.of(t, metricRefused, "open"),
 						time.Since(begun), i.Breaker())
 				}
 			})
@@ -229,7 +229,7 @@ func TestASlowServerThatAnswersIsNotShutOut(t *testing.T) {
 				t.Fatal(e)
 			}
 		}
-		if n := l.of(&l.refused, "open"); n != 0 {
+		if n := l.of(t, metricRefused, "open"); n != 0 {
 			t.Errorf("%d refused", n)
 		}
 	})

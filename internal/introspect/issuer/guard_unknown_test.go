@@ -50,7 +50,7 @@ func TestINT12_AddressThatGuessesTokensIsLimited(t *testing.T) {
 		for n := range 200 {
 			from(t, i, "192.0.2.1", fmt.Sprint("guess-", n))
 		}
-		if n := l.of(&l.asked, "inactive"); n != 50 {
+		if n := l.of(t, metricAsked, "inactive"); n != 50 {
 			t.Errorf("%d guesses were asked about, want 5 s' worth", n)
 		}
 		_, e := from(t, i, "192.0.2.1", "good-new")
@@ -67,7 +67,7 @@ func TestINT12_AddressThatGuessesTokensIsLimited(t *testing.T) {
 		for n := range 200 {
 			from(t, i, "192.0.2.1", fmt.Sprint("more-", n))
 		}
-		if n := l.of(&l.asked, "inactive"); n != 60 {
+		if n := l.of(t, metricAsked, "inactive"); n != 60 {
 			t.Errorf("%d guesses after another second", n)
 		}
 	})
@@ -79,7 +79,7 @@ func TestINT12_GuessesFromEverywhereAreLimitedInAll(t *testing.T) {
 		for n := range 2000 {
 			from(t, i, netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}).String(), fmt.Sprint("guess-", n))
 		}
-		if n := l.of(&l.asked, "inactive"); n != 500 || l.of(&l.refused, "unknown_total") != 1500 {
+		if n := l.of(t, metricAsked, "inactive"); n != 500 || l.of(t, metricRefused, "unknown_total") != 1500 {
 			t.Errorf("%d guesses were asked about", n)
 		}
 	})
@@ -163,7 +163,7 @@ func guessing(t *testing.T, callers int, source func(n int) string, within time.
 			}
 		}
 		all.Wait()
-		asked = l.of(&l.asked, "inactive")
+		asked = l.of(t, metricAsked, "inactive")
 	})
 	return asked, passed, good
 }
@@ -208,7 +208,7 @@ func TestINT12_LimitRecoversAfterABurst(t *testing.T) {
 			all.Go(func() { from(t, i, "192.0.2.1", fmt.Sprint("guess-", n)) })
 		}
 		all.Wait()
-		if n := l.of(&l.asked, "inactive"); n != 200 {
+		if n := l.of(t, metricAsked, "inactive"); n != 200 {
 			t.Fatalf("%d of 200 at once were asked about", n)
 		}
 		_, e := from(t, i, "192.0.2.1", "good-new")

@@ -3,12 +3,11 @@ package issuer
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"sync"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -64,11 +63,11 @@ func open(t *testing.T, endpoint string, change func(*Config)) (*Issuer, *ledger
 
 func openOver(t *testing.T, endpoint string, change func(*Config), rt http.RoundTripper) (*Issuer, *ledger) {
 	t.Helper()
-	cfg, l := testConfig(t, endpoint), &ledger{}
+	cfg, l := testConfig(t, endpoint), &ledger{Registry: testkit.NewRegistry()}
 	if change != nil {
 		change(&cfg)
 	}
-	i, err := New(cfg, Deps{Fingerprints: secret.NewFingerprinter(), Observer: l,
+	i, err := New(cfg, Deps{Fingerprints: secret.NewFingerprinter(), Metrics: l.Registry,
 		Log: slog.New(slog.NewTextHandler(l, nil)), Transport: rt})
 	if err != nil {
 		t.Fatal(err)
@@ -77,59 +76,47 @@ func openOver(t *testing.T, endpoint string, change func(*Config), rt http.Round
 	return i, l
 }
 
-// ledger is an Observer and a log that remember.
+// The metrics that a ledger reads.
+const (
+	metricAsked   = "sidecar_introspect_call_duration_seconds"
+	metricCached  = "sidecar_introspect_cache_lookups_total"
+	metricEvicted = "sidecar_introspect_cache_evictions_total"
+	metricRefused = "sidecar_introspect_refusals_total"
+	metricRetried = "sidecar_introspect_retries_total"
+	metricStale   = "sidecar_introspect_stale_served_total"
+	metricFresh   = "sidecar_introspect_refreshes_total"
+)
+
+// ledger is a log that remembers, and reads what is counted.
 type ledger struct {
-	mu      sync.Mutex
-	asked   map[string]int
-	cached  map[string]int
-	evicted map[string]int
-	refused map[string]int
-	retried map[string]int
-	stale   map[string]int
-	fresh   map[string]int // refreshes
-	text    bytes.Buffer
+	testkit.LogBuffer
+	testkit.Registry
 }
 
-func (l *ledger) Asked(issuer, outcome string, _ time.Duration) {
-	l.count(&l.asked, issuer, outcome, 1)
-}
-func (l *ledger) Cached(issuer, cache string, hit bool) {
-	l.count(&l.cached, issuer, fmt.Sprintf("%s %t", cache, hit), 1)
-}
-func (l *ledger) Refused(issuer, cause string) { l.count(&l.refused, issuer, cause, 1) }
-func (l *ledger) Retried(issuer string)        { l.count(&l.retried, issuer, "retry", 1) }
-func (l *ledger) Evicted(issuer, cache, cause string, n int) {
-	l.count(&l.evicted, issuer, cache+" "+cause, n)
-}
-func (l *ledger) Stale(issuer, why string)         { l.count(&l.stale, issuer, why, 1) }
-func (l *ledger) Refreshed(issuer, outcome string) { l.count(&l.fresh, issuer, outcome, 1) }
-
-func (l *ledger) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
+// of is the value of a metric, by its labels but the issuer: "active capacity".
+func (l *ledger) of(t *testing.T, metric, labels string) int {
+	t.Helper()
+	return l.all(t, metric)[labels]
 }
 
-func (l *ledger) logged() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *ledger) count(m *map[string]int, issuer, what string, n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if *m == nil {
-		*m = map[string]int{}
+// all has what of a metric is not 0, by its labels but the issuer.
+func (l *ledger) all(t *testing.T, metric string) map[string]int {
+	t.Helper()
+	out := map[string]int{}
+	for series, v := range l.Series(t) {
+		labels, ok := strings.CutPrefix(series, metric+"{")
+		if !ok || v == 0 {
+			continue
+		}
+		var values []string
+		for _, pair := range strings.Split(strings.TrimSuffix(labels, "}"), ",") {
+			if name, value, _ := strings.Cut(pair, "="); name != "issuer" {
+				values = append(values, strings.Trim(value, `"`))
+			}
+		}
+		out[strings.Join(values, " ")] += int(v)
 	}
-	(*m)[what] += n
-	l.text.WriteString(issuer + " " + what + "\n")
-}
-
-func (l *ledger) of(m *map[string]int, what string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return (*m)[what]
+	return out
 }
 
 // ask asks about the test token and wants an answer.

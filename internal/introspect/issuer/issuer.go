@@ -20,23 +20,17 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect/local"
 	"github.com/authz-sidecar/sidecar/internal/introspect/remote"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
-
-// Observer is told what happens in the layers. Its methods are called on the request path: they must not block.
-type Observer interface {
-	cache.Observer
-	guard.Observer
-	remote.Observer
-}
 
 // Deps is what an Issuer needs from the rest of the program.
 type Deps struct {
 	// Fingerprints names tokens in caches; required.
 	Fingerprints *secret.Fingerprinter
-	// Observer may be nil.
-	Observer Observer
+	// Metrics is where the layers count, by issuer; it may be nil.
+	Metrics metrics.Registerer
 	// Log may be nil. Discovery, key sets, breaker and canary write to it; questions do not.
 	Log *slog.Logger
 	// Transport replaces the network when it is not nil.
@@ -71,9 +65,7 @@ func New(cfg Config, deps Deps) (*Issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("check issuer %q: %w", cfg.Endpoint.Name, err)
 	}
-	if deps.Observer == nil {
-		deps.Observer = nopObserver{}
-	}
+	deps.Metrics = metrics.With(deps.Metrics, "issuer", cfg.Endpoint.Name)
 	deps.Log = cmp.Or(deps.Log, slog.New(slog.DiscardHandler))
 	needs, wants := cfg.needs()
 	server, err := oauth.New(cfg.Reached(),
@@ -98,7 +90,7 @@ func build(cfg Config, deps Deps, server *oauth.Server) (*Issuer, error) {
 	signed, jwt := cfg.SignedResponse, cfg.JWT
 	signed.Algorithms, jwt.Algorithms = algorithms(signed.Algorithms), algorithms(jwt.Algorithms)
 	client, err := remote.New(signed, remote.Deps{
-		Endpoint: e, Server: server, Reader: reader, Observer: deps.Observer,
+		Endpoint: e, Server: server, Reader: reader, Metrics: deps.Metrics,
 		RequireSigned: cfg.RequireSigned, Keys: keySet, IssuedAhead: cfg.issuedAhead(),
 	})
 	if err != nil {
@@ -106,7 +98,7 @@ func build(cfg Config, deps Deps, server *oauth.Server) (*Issuer, error) {
 	}
 	g := guard.New(client, cfg.Protection, guard.Deps{
 		Issuer: e.Name, Timeout: e.Timeout, MaxInFlight: cfg.MaxInFlight, KeptFor: cfg.Cache.LongestUse(),
-		Fingerprints: deps.Fingerprints, Observer: deps.Observer, Log: deps.Log,
+		Fingerprints: deps.Fingerprints, Metrics: deps.Metrics, Log: deps.Log,
 	})
 	l := local.New(g, jwt, local.Deps{
 		Endpoint: e, Dialect: cfg.Dialect, Server: server, Reader: reader, Keys: keySet, Revoked: revocations.Of,
@@ -117,7 +109,7 @@ func build(cfg Config, deps Deps, server *oauth.Server) (*Issuer, error) {
 		Issuer: e.Name, Identifier: e.Issuer, ClientID: e.Client.ID,
 		Endpoint:    func() string { return server.KnownEndpoint(oauth.Introspection) },
 		MaxInFlight: cfg.MaxInFlight, Fingerprints: deps.Fingerprints, Revocations: revocations,
-		IssuedAhead: cfg.issuedAhead(), Observer: deps.Observer,
+		IssuedAhead: cfg.issuedAhead(), Metrics: deps.Metrics,
 	})
 	return &Issuer{
 		name: e.Name, issuer: e.Issuer, identifiers: append([]string{e.Issuer}, cfg.Match.Issuers...),
@@ -204,14 +196,3 @@ func (i *Issuer) Close() {
 	i.keySet.Close()
 	i.server.Close()
 }
-
-// nopObserver observes nothing.
-type nopObserver struct{}
-
-func (nopObserver) Asked(string, string, time.Duration) {}
-func (nopObserver) Cached(string, string, bool)         {}
-func (nopObserver) Refused(string, string)              {}
-func (nopObserver) Retried(string)                      {}
-func (nopObserver) Evicted(string, string, string, int) {}
-func (nopObserver) Stale(string, string)                {}
-func (nopObserver) Refreshed(string, string)            {}

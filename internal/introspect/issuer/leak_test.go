@@ -72,13 +72,13 @@ func TestINT5_NoTokenAndNoSecretLeavesByAnyOtherWay(t *testing.T) {
 			if c != nil {
 				fmt.Fprintf(&told, "%s %s\n", c.Inactive.Text, c.Usable(time.Now()))
 			}
-			fmt.Fprintf(&told, "%+v %#v %s\n", i.client, i.server, l.text.String())
+			fmt.Fprintf(&told, "%+v %#v %s\n", i.client, i.server, l.String())
 		}
 		u := serve(t, h)
 		i, l := open(t, "", discovering(u.URL))
 		_, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)})
 		i.Close()
-		fmt.Fprintf(&told, "%v %s\n", err, l.text.String())
+		fmt.Fprintf(&told, "%v %s\n", err, l.String())
 	}
 	for what, s := range map[string]string{
 		"token": testToken, "secret": testSecret, "encoded secret": url.QueryEscape(testSecret),

@@ -89,8 +89,8 @@ func TestINT13_BetweenSoftAndHardTheAnswerIsUsedAndRefreshed(t *testing.T) {
 		if c := ask(t, i); c == old || stale(c) || as.asked() != 0 {
 			t.Error("the refreshed answer is not used")
 		}
-		if l.of(&l.stale, "refreshing") != 1 || l.of(&l.fresh, "ok") != 1 {
-			t.Errorf("told %v %v", l.stale, l.fresh)
+		if l.of(t, metricStale, "refreshing") != 1 || l.of(t, metricFresh, "ok") != 1 {
+			t.Errorf("told %v %v", l.all(t, metricStale), l.all(t, metricFresh))
 		}
 	})
 }
@@ -105,8 +105,8 @@ func TestINT13_PastTheHardLifetimeTheServerIsAskedFirst(t *testing.T) {
 		if ask(t, i).Active {
 			t.Error("the old answer was used")
 		}
-		if l.of(&l.stale, "refreshing")+l.of(&l.stale, "failing") != 0 {
-			t.Errorf("told %v", l.stale)
+		if l.of(t, metricStale, "refreshing")+l.of(t, metricStale, "failing") != 0 {
+			t.Errorf("told %v", l.all(t, metricStale))
 		}
 	})
 }
@@ -147,8 +147,8 @@ func TestINT13_AFailedRefreshLeavesTheAnswerAndIsNotRepeatedByEveryRequest(t *te
 				t.Fatal("the answer is lost")
 			}
 		}
-		if n := as.asked(); n != 2 || l.of(&l.fresh, "failed") != 2 {
-			t.Errorf("%d questions, told %v", n, l.fresh)
+		if n := as.asked(); n != 2 || l.of(t, metricFresh, "failed") != 2 {
+			t.Errorf("%d questions, told %v", n, l.all(t, metricFresh))
 		}
 	})
 }
@@ -204,8 +204,8 @@ func TestRefreshesLeaveHalfOfThePermitsToCallersThatWait(t *testing.T) {
 		}
 		all.Wait()
 		synctest.Wait()
-		if l.of(&l.fresh, "overloaded") != 2 || l.of(&l.fresh, "ok") != 2 {
-			t.Errorf("told %v", l.fresh)
+		if l.of(t, metricFresh, "overloaded") != 2 || l.of(t, metricFresh, "ok") != 2 {
+			t.Errorf("told %v", l.all(t, metricFresh))
 		}
 	})
 }
@@ -217,8 +217,8 @@ func TestStaleIfErrorHoldsWhileTheServerDoesNotAnswer(t *testing.T) {
 		ask(t, i)
 		as.says(http.StatusServiceUnavailable, "")
 		time.Sleep(90*time.Second - 1)
-		if c := ask(t, i); !stale(c) || !c.Active || l.of(&l.stale, "failing") != 1 {
-			t.Errorf("stale %t, told %v", stale(c), l.stale)
+		if c := ask(t, i); !stale(c) || !c.Active || l.of(t, metricStale, "failing") != 1 {
+			t.Errorf("stale %t, told %v", stale(c), l.all(t, metricStale))
 		}
 		time.Sleep(time.Nanosecond)
 		refusal(t, i, authz.Unavailable)

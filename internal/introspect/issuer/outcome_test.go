@@ -174,8 +174,8 @@ func TestINT6_OnlyTrueIsActive(t *testing.T) {
 			if n != 2 {
 				t.Errorf("%d calls: only a clear no may be kept", n)
 			}
-			if l.of(&l.asked, "unavailable") != 2 {
-				t.Errorf("outcomes %v", l.asked)
+			if l.of(t, metricAsked, "unavailable") != 2 {
+				t.Errorf("outcomes %v", l.all(t, metricAsked))
 			}
 		})
 	}
@@ -262,8 +262,8 @@ func TestINT11_ARefusalOfOursIsNotKept(t *testing.T) {
 	i, l := open(t, u.URL, func(c *Config) { c.Dialect.Audience = []string{"api"} })
 	ask(t, i)
 	ask(t, i)
-	if u.calls.Load() != 2 || l.of(&l.asked, "inactive") != 2 {
-		t.Errorf("%d calls, outcomes %v", u.calls.Load(), l.asked)
+	if u.calls.Load() != 2 || l.of(t, metricAsked, "inactive") != 2 {
+		t.Errorf("%d calls, outcomes %v", u.calls.Load(), l.all(t, metricAsked))
 	}
 }
 
@@ -360,8 +360,8 @@ func TestAClosedPortIsUnavailable(t *testing.T) {
 	if e := refusal(t, i, authz.Unavailable); !strings.Contains(e.Error(), "connection refused") {
 		t.Errorf("cause %q", e)
 	}
-	if l.of(&l.asked, "unavailable") != 1 {
-		t.Errorf("outcomes %v", l.asked)
+	if l.of(t, metricAsked, "unavailable") != 1 {
+		t.Errorf("outcomes %v", l.all(t, metricAsked))
 	}
 }
 

@@ -16,7 +16,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +28,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // The credentials of every replay. Neither may show in an error or a log.
@@ -224,10 +224,10 @@ func checkRecorded(t *testing.T, dialect string, answer recordedAnswer, want rec
 	srv := httptest.NewServer(replayRecorded(t, answer, body))
 	defer srv.Close()
 	var log bytes.Buffer
-	var seen recordedOutcomes
+	seen := testkit.NewRegistry()
 	iss, err := issuer.New(recordedConfig(t, srv.URL, dialect), issuer.Deps{
 		Fingerprints: secret.NewFingerprinter(),
-		Observer:     &seen,
+		Metrics:      seen,
 		Log:          slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
@@ -240,8 +240,9 @@ func checkRecorded(t *testing.T, dialect string, answer recordedAnswer, want rec
 	if a, b := canonicalFacts(got), canonicalFacts(want); !reflect.DeepEqual(a, b) {
 		t.Errorf("note: %s\n got %+v\nwant %+v\nerror: %v", answer.Note, a, b, err)
 	}
-	if !slices.Equal(seen.asked, []string{want.Outcome}) {
-		t.Errorf("observer saw %q, want one %s", seen.asked, want.Outcome)
+	const asked = "sidecar_introspect_call_duration_seconds"
+	if got := seen.Nonzero(t, asked); len(got) != 1 || !strings.HasSuffix(got[0], `outcome="`+want.Outcome+`"} 1`) {
+		t.Errorf("counted %q, want one %s", got, want.Outcome)
 	}
 	if err == nil {
 		checkRecordedLife(t, claims, body)
@@ -364,26 +365,3 @@ func checkRecordedLife(t *testing.T, c *authz.Claims, body []byte) {
 		t.Errorf("the answer was kept as\n%s, not as\n%s", raw, sent)
 	}
 }
-
-// recordedOutcomes is an Observer that remembers how questions ended.
-type recordedOutcomes struct {
-	mu    sync.Mutex
-	asked []string
-}
-
-func (o *recordedOutcomes) Asked(_, outcome string, _ time.Duration) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.asked = append(o.asked, outcome)
-}
-
-func (*recordedOutcomes) Cached(string, string, bool) {}
-
-func (*recordedOutcomes) Refused(string, string) {}
-func (*recordedOutcomes) Retried(string)         {}
-
-func (*recordedOutcomes) Evicted(string, string, string, int) {}
-
-func (*recordedOutcomes) Stale(string, string) {}
-
-func (*recordedOutcomes) Refreshed(string, string) {}

@@ -99,8 +99,8 @@ func TestTrap3_StatusesThatSayInactiveAreAnswersAndKept(t *testing.T) {
 				t.Errorf("%s: %+v", c.dialect, got)
 			}
 		})
-		if n != 1 || l.of(&l.asked, "inactive") != 1 {
-			t.Errorf("%s: %d calls, %v", c.dialect, n, l.asked)
+		if n != 1 || l.of(t, metricAsked, "inactive") != 1 {
+			t.Errorf("%s: %d calls, %v", c.dialect, n, l.all(t, metricAsked))
 		}
 	}
 }

@@ -32,7 +32,7 @@ func TestARetryHelpsAgainstWhatPasses(t *testing.T) {
 					}
 					return replies(200, `{"active":true}`)
 				})
-				if claims, e := put(t, i, 0); claims == nil || calls != 2 || l.of(&l.retried, "retry") != 1 {
+				if claims, e := put(t, i, 0); claims == nil || calls != 2 || l.of(t, metricRetried, "") != 1 {
 					t.Errorf("%v after %d calls", e, calls)
 				}
 			})
@@ -112,8 +112,8 @@ func TestRetryAfterPutsAnIssuerOnHold(t *testing.T) {
 					t.Errorf("during the hold: %+v", e)
 				}
 				time.Sleep(c.held - time.Second - time.Millisecond)
-				if put(t, i, 2); calls != 1 || l.of(&l.refused, "retry_after") != 2 {
-					t.Errorf("%d calls, %d refused", calls, l.of(&l.refused, "retry_after"))
+				if put(t, i, 2); calls != 1 || l.of(t, metricRefused, "retry_after") != 2 {
+					t.Errorf("%d calls, %d refused", calls, l.of(t, metricRefused, "retry_after"))
 				}
 				time.Sleep(time.Millisecond)
 				var all sync.WaitGroup

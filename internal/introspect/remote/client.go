@@ -10,23 +10,17 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
-
-// Observer is told about exchanges. Its methods are called on the request path: they must not block.
-type Observer interface {
-	// Asked reports one question that reached, or tried to reach, the server. outcome is "active", "inactive",
-	// "unavailable" or "misconfigured".
-	Asked(issuer, outcome string, took time.Duration)
-}
 
 // Deps is what a Client needs besides its own configuration.
 type Deps struct {
 	Endpoint oauth.Config
 	Server   *oauth.Server
 	Reader   *dialect.Reader
-	Observer Observer
+	Metrics  metrics.Registerer // of the issuer; may be nil
 	// RequireSigned asks for signed answers and takes no other; Keys verify them, and IssuedAhead is how far ahead
 	// the clock of the server may be.
 	RequireSigned bool
@@ -42,7 +36,7 @@ type Client struct {
 	reader    *dialect.Reader
 	signed    *signed // nil unless signed answers are required
 	withToken bool    // the sidecar authenticates by an access token of its own
-	observer  Observer
+	counts    *counts
 }
 
 var _ introspect.Asker = (*Client)(nil)
@@ -51,7 +45,7 @@ var _ introspect.Asker = (*Client)(nil)
 func New(cfg SignedResponse, deps Deps) (*Client, error) {
 	c := &Client{
 		name: deps.Endpoint.Name, timeout: deps.Endpoint.Timeout, server: deps.Server, reader: deps.Reader,
-		withToken: deps.Endpoint.Client.ShowsToken(), observer: deps.Observer,
+		withToken: deps.Endpoint.Client.ShowsToken(), counts: newCounts(deps.Metrics),
 	}
 	if !deps.RequireSigned {
 		return c, nil
@@ -65,20 +59,20 @@ func New(cfg SignedResponse, deps Deps) (*Client, error) {
 func (c *Client) Ask(ctx context.Context, q introspect.Question) (introspect.Fact, error) {
 	start := time.Now()
 	f, _, err := c.exchange(ctx, q.Token)
-	c.observer.Asked(c.name, outcomeOf(f, err), time.Since(start))
+	c.counts.asked(outcomeOf(f, err), time.Since(start))
 	return f, err
 }
 
 func outcomeOf(f introspect.Fact, err error) string {
 	switch {
 	case err == nil && f.Claims.Active:
-		return "active"
+		return outcomeActive
 	case err == nil:
-		return "inactive"
+		return outcomeInactive
 	case authz.KindOf(err) == authz.Misconfigured:
-		return "misconfigured"
+		return outcomeMisconfigured
 	}
-	return "unavailable"
+	return outcomeUnavailable
 }
 
 // Diagnose is one exchange and the answer as it came, filled as far as things went when there is an error too. It is
