@@ -23,7 +23,8 @@ var floors = [][]string{
 	{"oauth", "dialect", "bundle"},
 	{"introspect"},
 	{"introspect/cache", "introspect/guard", "introspect/local", "introspect/remote", "introspect/route"},
-	{"telemetry", "proof", "introspect/issuer", "signals", "input", "bundle/dir", "devissuer", "testkit/jwks", "testkit/outage"},
+	{"telemetry", "proof", "introspect/issuer", "signals", "input", "bundle/dir", "devissuer", "testkit/jwks",
+		"testkit/outage"},
 	{"engine/rego", "signals/backchannel", "signals/keycloak", "signals/ssf", "testkit/transmitter"},
 	{"engine/check", "engine/document", "signals/receivers"},
 	{"engine", "decisionlog", "doctor", "testkit/authserver"},
@@ -36,8 +37,9 @@ var floors = [][]string{
 
 // only says which packages may import a dependency whose types must not spread.
 var only = map[string][]string{
-	"github.com/labstack/echo":       {"door/native"},
-	"github.com/open-policy-agent":   {"engine", "engine/builtins", "engine/check", "engine/document", "engine/rego", "engine/term", "engine/verdict", "policytest"},
+	"github.com/labstack/echo": {"door/native"},
+	"github.com/open-policy-agent": {"engine", "engine/builtins", "engine/check", "engine/document", "engine/rego",
+		"engine/term", "engine/verdict", "policytest"},
 	"github.com/fsnotify/fsnotify":   {"bundle/dir"},
 	"github.com/patrickmn/go-cache":  {"introspect/cache"},
 	"github.com/go-jose/go-jose":     {"devissuer", "jose"},
@@ -48,7 +50,8 @@ var only = map[string][]string{
 	"go.yaml.in/yaml":                {"config", "yamlnode"},
 	"github.com/spf13/cobra":         {},
 	"math/rand":                      {},
-	"testing":                        {"testkit", "testkit/authserver", "testkit/jwks", "testkit/outage", "testkit/transmitter"},
+	"testing": {"testkit", "testkit/authserver", "testkit/jwks", "testkit/outage",
+		"testkit/transmitter"},
 }
 
 // TestFloors reads the sources rather than asking "go list", so that the test cache notices when they change.
@@ -86,7 +89,8 @@ func TestFloors(t *testing.T) {
 		}
 		for _, spec := range f.Imports {
 			imp, _ := strconv.Unquote(spec.Path.Value)
-			if its, ours := floor[strings.TrimPrefix(imp, module)]; ours && strings.HasPrefix(imp, module) && its >= here {
+			if its, ours := floor[strings.TrimPrefix(imp, module)]; ours && strings.HasPrefix(imp, module) &&
+				its >= here {
 				t.Errorf("%s: %s (floor %d) imports %s (floor %d)", name, pkg, here, path.Base(imp), its)
 			}
 			if below(imp, module+"testkit") && !below(pkg, "testkit") {
@@ -129,7 +133,8 @@ func TestNoInit(t *testing.T) {
 			return err
 		}
 		for _, spec := range f.Imports {
-			if spec.Name != nil && spec.Name.Name == "_" && !strings.HasSuffix(name, "_test.go") && spec.Path.Value != `"embed"` {
+			if spec.Name != nil && spec.Name.Name == "_" && !strings.HasSuffix(name, "_test.go") &&
+				spec.Path.Value != `"embed"` {
 				t.Errorf("%s: imports %s for what it does at start", name, spec.Path.Value)
 			}
 		}

@@ -19,7 +19,8 @@ var requirements = []struct {
 	prefix string
 	last   int
 }{
-	{"INT-", 21}, {"JWI-", 10}, {"CA-", 8}, {"MTLS-", 6}, {"DPOP-", 23}, {"MD-", 5}, {"BR-", 7}, {"JAT-", 6}, {"BCP-", 7}, {"trap ", 25},
+	{"INT-", 21}, {"JWI-", 10}, {"CA-", 8}, {"MTLS-", 6}, {"DPOP-", 23}, {"MD-", 5}, {"BR-", 7}, {"JAT-", 6},
+	{"BCP-", 7}, {"trap ", 25},
 	{"BCL-", 4}, {"SET-", 4}, {"PUSH-", 3}, {"POLL-", 1}, {"EV-", 3},
 }
 

@@ -22,7 +22,8 @@ const order = "https://api.acme.example/orders/42?expand=items"
 // The least that any policy costs, to compare the others with.
 func BenchmarkAllow_PolicyThatIsTrue(b *testing.B) {
 	folder := b.TempDir()
-	if err := os.WriteFile(filepath.Join(folder, "authz.rego"), []byte("package authz\n\ndecision := true\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "authz.rego"), []byte("package authz\n\ndecision := true\n"),
+		0o600); err != nil {
 		b.Fatal(err)
 	}
 	set, err := dir.Load(dir.Config{Paths: []string{folder}})
@@ -62,7 +63,8 @@ func withRoutes(b *testing.B) *bundle.Set {
 
 func route(n int) map[string]any {
 	return map[string]any{
-		"id": fmt.Sprint("route", n), "scopes": []any{"orders:read"}, "audience": []any{"orders-api"}, "tenant": "none",
+		"id": fmt.Sprint("route", n), "scopes": []any{"orders:read"}, "audience": []any{"orders-api"},
+		"tenant": "none",
 	}
 }
 
@@ -93,7 +95,8 @@ func benchmarkAllow(b *testing.B, set *bundle.Set, url string) {
 	b.ReportAllocs()
 	for b.Loop() {
 		doc := input.Build(input.Query{Request: req}, claims, input.Presented{Scheme: "bearer"}, now)
-		result, err := policy.Eval(b.Context(), engine.Question{Entrypoint: entrypoint, Document: doc, Time: now, Seed: "01JD"})
+		result, err := policy.Eval(b.Context(), engine.Question{Entrypoint: entrypoint, Document: doc, Time: now,
+			Seed: "01JD"})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -28,7 +28,8 @@ func served() *config.Config {
 func load(t testing.TB) *bundle.Set {
 	t.Helper()
 	t.Chdir("..")
-	set, err := dir.LoadWithTests(dir.Config{Paths: []string{"policies", "policy_test"}, Bundles: []string{"bundles/example"}})
+	set, err := dir.LoadWithTests(dir.Config{Paths: []string{"policies", "policy_test"},
+		Bundles: []string{"bundles/example"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,8 @@ func (s *start) run(ctx context.Context, std streams) error {
 	if _, err := os.Stat(target); err == nil {
 		return &failure{
 			err: fmt.Errorf("write %s: the file exists", target), exit: exitFailed,
-			hint: "name another directory with --dir, or change the file and run: sidecar check --config " + target + " --online",
+			hint: "name another directory with --dir, or change the file and run: sidecar check --config " + target +
+				" --online",
 		}
 	}
 	doc, err := s.discover(ctx, std)
@@ -139,7 +140,8 @@ func (s *start) guess(doc *oauth.Metadata, std streams) {
 		case g.Why != "":
 			fmt.Fprintf(std.err, "sidecar: %s: that looks like %s; choose another with --dialect\n", g.Why, g.Dialect)
 		case len(g.Maybe) > 1:
-			fmt.Fprintf(std.err, "sidecar: this may be %s, and the metadata does not tell which: dialect is %s; choose with --dialect\n",
+			fmt.Fprintf(std.err, "sidecar: this may be %s, and the metadata does not tell which: dialect is %s; "+
+				"choose with --dialect\n",
 				strings.Join(g.Maybe, " or "), g.Dialect)
 		case len(g.Maybe) == 1:
 			fmt.Fprintf(std.err, "sidecar: this may be %s, by a single sign: dialect is %s; choose with --dialect\n",
@@ -278,7 +280,8 @@ func (s *start) try(ctx context.Context, file string, std streams) error {
 	if !doctor.Sound(findings) {
 		return &failure{
 			err: errors.New("configuration written, but the server rejects it"), exit: exitFailed,
-			hint: "correct " + file + " as the lines above say, then run: sidecar check --config " + file + " --online",
+			hint: "correct " + file + " as the lines above say, then run: sidecar check --config " + file +
+				" --online",
 		}
 	}
 	fmt.Fprintf(std.out, "start it:  sidecar serve --config %[1]s\n"+

@@ -85,7 +85,8 @@ func chosen(issuers *issuer.Issuers, name string, tok secret.Text) (*issuer.Issu
 	if c.Issuer() == nil {
 		return nil, &failure{
 			err: fmt.Errorf("no configured issuer matches this token: the token %s", c.Why()), exit: exitFailed,
-			hint: "serve may find its issuer by the host or the headers of a request; here name it with --issuer: " + strings.Join(names, ", "),
+			hint: "serve may find its issuer by the host or the headers of a request; here name it with --issuer: " +
+				strings.Join(names, ", "),
 		}
 	}
 	return c.Issuer(), nil

@@ -114,7 +114,8 @@ func failureOf(cmd *cobra.Command, err error) *failure {
 		return f
 	}
 	if l, ok := errors.AsType[*listen.AddressError](err); ok && errors.Is(err, syscall.EADDRINUSE) {
-		f.hint = "another program listens on that port: stop it, or choose another port with " + l.Key + listenFlag(cmd)
+		f.hint = "another program listens on that port: stop it, or choose another port with " + l.Key +
+			listenFlag(cmd)
 		return f
 	}
 	if strings.HasPrefix(err.Error(), "unknown command") || strings.HasPrefix(err.Error(), "unknown shorthand") {

@@ -7,7 +7,8 @@ import (
 
 func TestTheMemoryLimitIsTheLeastOfTheControlGroups(t *testing.T) {
 	const v2 = "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"
-	const v1 = "31 23 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n32 23 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+	const v1 = "31 23 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n32 23 0:28 / /sys/fs/cgroup/memory rw - " +
+		"cgroup cgroup rw,memory\n"
 	for name, c := range map[string]struct {
 		groups, mounts string
 		files          map[string]string

@@ -39,7 +39,8 @@ sidecar dev is ready; Ctrl-C stops it.
 		t.ask("GET", "/orders/42", "acme", t.tokens["stranger"]))
 	fmt.Fprintf(&b, "# denied for tenant: the token belongs to globex, the request is about acme\n%s\n\n",
 		t.ask("GET", "/orders/42", "acme", t.tokens["globex"]))
-	fmt.Fprintf(&b, "# denied after revoking: allowed, revoked, and denied as soon as the cached answer is a second old\n"+
+	fmt.Fprintf(&b, "# denied after revoking: allowed, revoked, and denied as soon as the cached answer is a second "+
+		"old\n"+
 		"%s; %s; sleep 2; %[1]s\n\n", t.ask("POST", "/orders", "acme", writer), t.revoke(writer))
 	fmt.Fprintf(&b, "# a token of your own\ncurl -s -u '%s:%s' -d grant_type=client_credentials %s/token\n\n",
 		t.writer.id, t.writer.secret.Reveal(), t.issuer)

@@ -57,12 +57,13 @@ func TestWhatAnUpstreamMayReadOtherwiseIsMalformed(t *testing.T) {
 		}
 	}
 	for name, c := range map[string][3]string{
-		"as it should be":                  {plain, tenant},
-		"names in another case":            {plain, `"X-TENANT":["acme"]`},
-		"a name with an underscore":        {plain, tenant + `,"x_other":["1"]`},
-		"a semicolon in a value":           {plain + "?a=1;b=2", tenant},
-		"a dot within a segment":           {"https://api.example/orders/4.2", tenant},
-		"letters of other languages":       {"https://api.example/orders/%E6%97%A5%E6%9C%AC-caf%C3%A9-\u0437\u0430\u043a\u0430\u0437", tenant},
+		"as it should be":           {plain, tenant},
+		"names in another case":     {plain, `"X-TENANT":["acme"]`},
+		"a name with an underscore": {plain, tenant + `,"x_other":["1"]`},
+		"a semicolon in a value":    {plain + "?a=1;b=2", tenant},
+		"a dot within a segment":    {"https://api.example/orders/4.2", tenant},
+		"letters of other languages": {
+			"https://api.example/orders/%E6%97%A5%E6%9C%AC-caf%C3%A9-\u0437\u0430\u043a\u0430\u0437", tenant},
 		"a host of IPv6 in its long form":  {"https://[2001:DB8:0:0::1]/orders/42", tenant},
 		"a blank around the Authorization": {plain, tenant},
 		"a form without a token in a body": {plain, tenant + `,"content-type":["application/x-www-form-urlencoded"]`,

@@ -118,7 +118,8 @@ func TestMetadataThatNoIssuerCanMeetDoesNotLoad(t *testing.T) {
 			c.Issuers[0].Endpoint.Issuer = c.Issuers[0].Endpoint.Issuer+"/introspect", ""
 	})
 	testkit.WriteFile(t, w.policyFile("strict.rego"), demanding)
-	const want = "strict.rego:3:1: metadata_error: custom.token of data.strict.decision wants mode jwt, which no configured issuer can do"
+	const want = "strict.rego:3:1: metadata_error: custom.token of data.strict.decision wants mode jwt, which no " +
+		"configured issuer can do"
 	testkit.Eventually(t, "the reload is refused for the mode", func() bool { // a file may be seen half written first
 		errs := w.status(t).Policy.Errors
 		return len(errs) == 1 && strings.HasSuffix(errs[0].Text, want)

@@ -82,7 +82,8 @@ func (w *world) commotion(t *testing.T, said io.Writer) []string {
 	everything := func() {
 		for _, tok := range tokens {
 			ask("/v1/decisions", call(tok), callerKey)
-			ask("/v1/decisions", `{"request":{"method":"GET","url":"https://api.example/orders/42?access_token=`+tok+`"}}`, callerKey)
+			ask("/v1/decisions", `{"request":{"method":"GET","url":"https://api.example/orders/42?access_token=`+tok+
+				`"}}`, callerKey)
 			ask("/v1/decisions", strings.Replace(call(tok), `"authorization":["`,
 				`"authorization":["Bearer `+tok+`","`, 1), callerKey)
 			ask("/v1/decisions", strings.Replace(call(tok), `"x-tenant"`,

@@ -106,9 +106,9 @@ func tooSlow(set *bundle.Set, timeout time.Duration) bundle.Problems {
 			"take the compiler exponential time", timeout)}}
 }
 
-// loader takes the sets that a watcher read through the further steps of a reload: compile, gate, swap. Only the newest
-// set counts: the compilation of an older one runs on, and its result is dropped. A set that is compiled too late is
-// used all the same, when it still is the newest.
+// loader takes the sets that a watcher read through the further steps of a reload: compile, gate, swap. Only the
+// newest set counts: the compilation of an older one runs on, and its result is dropped. A set that is compiled too
+// late is used all the same, when it still is the newest.
 type loader struct {
 	app     *App
 	compile func(set *bundle.Set, ended chan<- *compilation) *compilation

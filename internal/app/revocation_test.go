@@ -165,7 +165,8 @@ func checkRevoked(t *testing.T, all []used, over string, sent, answered time.Tim
 			underWay++
 		}
 	}
-	t.Logf("the event was answered after %v; first denial after %v; %d denied, %d of those under way were still allowed",
+	t.Logf("the event was answered after %v; first denial after %v; %d denied, %d of those under way were still "+
+		"allowed",
 		answered.Sub(sent), first.Sub(sent), denied, underWay)
 }
 

@@ -68,7 +68,8 @@ func (a *App) policyStatus() status.Policy {
 	v := a.point.Snapshot().Verdicts()
 	s.Evaluations, s.Misconfigured = v.Evaluations, v.Misconfigured
 	if tooMany(v) {
-		message := fmt.Sprintf("%d of %d evaluations since this policy was activated gave no verdict: the decisions are misconfigured",
+		message := fmt.Sprintf("%d of %d evaluations since this policy was activated gave no verdict: the decisions "+
+			"are misconfigured",
 			v.Misconfigured, v.Evaluations)
 		s.Errors = append(s.Errors, status.Problem{Code: codeNoVerdict, Message: message,
 			Text: codeNoVerdict + ": " + message})

@@ -120,7 +120,8 @@ func (tr *transmitter) revoked(t *testing.T, jti, sid, issuer string) string {
 			"format": "complex", "session": map[string]any{"format": "opaque", "id": sid},
 			"user": map[string]any{"format": "iss_sub", "iss": issuer, "sub": "alice"},
 		},
-		"events": map[string]any{"https://schemas.openid.net/secevent/caep/event-type/session-revoked": map[string]any{"event_timestamp": time.Now().Unix()}},
+		"events": map[string]any{"https://schemas.openid.net/secevent/caep/event-type/session-revoked": map[string]any{
+			"event_timestamp": time.Now().Unix()}},
 	})
 }
 

@@ -181,7 +181,8 @@ func call(token string) string {
 	if token != "" {
 		authorization = fmt.Sprintf(`"authorization":["Bearer %s"],`, token)
 	}
-	return `{"request":{"method":"GET","url":"https://api.example/orders/42","headers":{` + authorization + `"x-tenant":["acme"]}}}`
+	return `{"request":{"method":"GET","url":"https://api.example/orders/42","headers":{` + authorization +
+		`"x-tenant":["acme"]}}}`
 }
 
 // ask asks about GET /orders/42 with a token.

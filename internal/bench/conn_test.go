@@ -37,7 +37,8 @@ func (c *conn) close() { _ = c.c.Close() }
 
 // request writes a POST of a JSON body as it goes over the wire.
 func request(path string, body []byte) []byte {
-	head := "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n"
+	head := "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
+		strconv.Itoa(len(body)) + "\r\n\r\n"
 	return append([]byte(head), body...)
 }
 

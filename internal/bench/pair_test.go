@@ -26,7 +26,8 @@ func TestPair(t *testing.T) {
 	w := newWorld(t)
 	program := buildSidecar(t)
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n| policy | requests/s, this / other | CPU a request, this / other | p50 us (1 connection), this / other |\n|---|---|---|---|\n")
+	fmt.Fprintf(&b, "\n| policy | requests/s, this / other | CPU a request, this / other | p50 us (1 connection), "+
+		"this / other |\n|---|---|---|---|\n")
 	for _, p := range []policy{w.small, w.shipped} {
 		old := policy{p.name, p.dir}
 		if p == w.shipped {

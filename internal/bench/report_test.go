@@ -34,7 +34,8 @@ type pair struct {
 func (r report) markdown() string {
 	var b strings.Builder
 	opa, _ := engine.Versions()
-	fmt.Fprintf(&b, "%s/%s, %s, OPA %s, %d processors shared with the load generator; medians of %d interleaved runs of %s.\n",
+	fmt.Fprintf(&b, "%s/%s, %s, OPA %s, %d processors shared with the load generator; medians of %d interleaved "+
+		"runs of %s.\n",
 		runtime.GOOS, runtime.GOARCH, runtime.Version(), opa, runtime.NumCPU(), r.effort.rounds, r.effort.each)
 	r.peaks(&b)
 	r.ratios(&b)
@@ -52,7 +53,8 @@ func (r report) targets() []*target {
 }
 
 func (r report) peaks(b *strings.Builder) {
-	fmt.Fprintf(b, "\n| server | requests/s | CPU us/request | p50 us (1 connection) | p50 us (%d) | p99 us (%[1]d) | RSS MiB | highest |\n", connections)
+	fmt.Fprintf(b, "\n| server | requests/s | CPU us/request | p50 us (1 connection) | p50 us (%d) | p99 us (%[1]d) "+
+		"| RSS MiB | highest |\n", connections)
 	fmt.Fprintf(b, "|---|---|---|---|---|---|---|---|\n")
 	for _, s := range r.targets() {
 		fmt.Fprintf(b, "| %s | %.0f | %.1f | %.0f | %.0f | %.0f | %.0f | %.0f |\n", s.name,
@@ -65,7 +67,8 @@ func (r report) peaks(b *strings.Builder) {
 }
 
 func (r report) ratios(b *strings.Builder) {
-	fmt.Fprintf(b, "\n| ratio | requests/s, sidecar / OPA | CPU a request, OPA / sidecar | CPU a request, floor / sidecar |\n|---|---|---|---|\n")
+	fmt.Fprintf(b, "\n| ratio | requests/s, sidecar / OPA | CPU a request, OPA / sidecar | CPU a request, floor / "+
+		"sidecar |\n|---|---|---|---|\n")
 	for _, p := range r.pairs {
 		fmt.Fprintf(b, "| %s | %.2f | %.2f | %.2f |\n", p.policy, ratio(p.side, p.opa, run.throughput),
 			ratio(p.opa, p.side, run.processor), ratio(r.floor, p.side, run.processor))
@@ -73,7 +76,8 @@ func (r report) ratios(b *strings.Builder) {
 }
 
 func (r report) paces(b *strings.Builder) {
-	fmt.Fprintf(b, "\n| server | p99 us at %.0f %% of its own peak | p99 us at %.0f requests/s (%.0f %% of OPA's peak, shipped policies) |\n|---|---|---|\n", 100*share, r.sharedPace, 100*share)
+	fmt.Fprintf(b, "\n| server | p99 us at %.0f %% of its own peak | p99 us at %.0f requests/s (%.0f %% of OPA's "+
+		"peak, shipped policies) |\n|---|---|---|\n", 100*share, r.sharedPace, 100*share)
 	for _, s := range r.targets() {
 		fmt.Fprintf(b, "| %s | %.0f | %.0f |\n", s.name,
 			median(s.paced, func(p paced) float64 { return micros(p.own) }),
@@ -84,7 +88,8 @@ func (r report) paces(b *strings.Builder) {
 func (r report) extras(b *strings.Builder) {
 	millis := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 	fmt.Fprintf(b, "\n| sidecar | |\n|---|---|\n")
-	fmt.Fprintf(b, "| RSS with %d cached tokens, %d bytes of claims each | %.0f MiB (highest %.0f, before the first %.0f) |\n", cached, r.memory.answer, r.memory.now, r.memory.peak, r.memory.fresh)
+	fmt.Fprintf(b, "| RSS with %d cached tokens, %d bytes of claims each | %.0f MiB (highest %.0f, before the first "+
+		"%.0f) |\n", cached, r.memory.answer, r.memory.now, r.memory.peak, r.memory.fresh)
 	fmt.Fprintf(b, "| start of the process to its first decision | %.0f ms |\n", median(r.first, millis))
 	fmt.Fprintf(b, "| an edit of %d rules on disk to serving, debounce included | %.0f ms |\n", rules,
 		median(r.reload, millis))

@@ -1,9 +1,9 @@
 // Package bundle builds policy files into one immutable value, a Set.
 //
 // A plain directory holds Rego and data that belong together. A bundle has OPA's bundle layout: a .manifest at its top
-// names the roots, the parts of the data document that this bundle owns and that no other source may write. Both arrive
-// as Contents, files as values: package dir reads them from disk. A Set holds no type of OPA: package engine compiles
-// it.
+// names the roots, the parts of the data document that this bundle owns and that no other source may write. Both
+// arrive as Contents, files as values: package dir reads them from disk. A Set holds no type of OPA: package engine
+// compiles it.
 //
 // Build returns a Set of all files, or every problem there is with them.
 package bundle

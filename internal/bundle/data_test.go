@@ -188,6 +188,7 @@ func TestData_AByteOrderMarkIsNoPartOfTheText(t *testing.T) {
 	if want := `{"a":1,"orders":{"c":3},"y":{"b":2}}`; string(got) != want {
 		t.Errorf("the data are %s, want %s", got, want)
 	}
-	refused(t, onlyPolicies, map[string]string{"policies/a.rego": rego, "policies/data.json": bom + `{"a": 1, "a": 2}`},
+	refused(t, onlyPolicies, map[string]string{"policies/a.rego": rego,
+		"policies/data.json": bom + `{"a": 1, "a": 2}`},
 		`policies/data.json:1:10: data_error: duplicate member "a"`)
 }

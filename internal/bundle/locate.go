@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Locate finds the file that holds the data at a path under data, and their position in it. Row and col are 0 when only
-// the file is known; file is empty when no file writes there. It reads the file again, because a Set does not keep the
-// text of data.
+// Locate finds the file that holds the data at a path under data, and their position in it. Row and col are 0 when
+// only the file is known; file is empty when no file writes there. It reads the file again, because a Set does not
+// keep the text of data.
 func (s *Set) Locate(at []string) (file string, row, col int) {
 	var found *DataFile
 	for _, b := range s.Bundles {

@@ -80,7 +80,8 @@ func checkOwn(p part, d parsedData, at []string, value any, ps *Problems) {
 		}
 		return
 	}
-	ps.addAt(d, at, CodeRoots, "data.%s is outside the roots of its bundle: %s", strings.Join(at, "."), quoted(p.roots))
+	ps.addAt(d, at, CodeRoots, "data.%s is outside the roots of its bundle: %s", strings.Join(at, "."),
+		quoted(p.roots))
 }
 
 // checkForeignRoots adds a problem for data of a plain directory at, below or in place of a root of a bundle.

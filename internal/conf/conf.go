@@ -4,7 +4,7 @@
 //
 //	yaml     name of the key; ",inline" makes the keys of a struct keys of its parent
 //	doc      description of the key, in English, for users
-//	default  value that the key has when it is left out; for a struct "key=value,..." on top of its own fields' defaults
+//	default  value of a key that is left out; for a struct "key=value,..." on top of its own fields' defaults
 //	min, max least and greatest number or duration. Without min the least is 0: no count, size or time is negative
 //	enum     the allowed words, separated by "|". In a list each item must be one of them. A list that Go code
 //	         knows is given by a Words method instead: see Worder
@@ -29,8 +29,8 @@ type Checker interface {
 	Check(fault func(key, cause, hint string))
 }
 
-// Check reports every value in the struct cfg that breaks a tag or a rule of a Check method, at every level. Empty text
-// passes: it stands for the default. The Check method of an inlined struct is left to the struct around it.
+// Check reports every value in the struct cfg that breaks a tag or a rule of a Check method, at every level. Empty
+// text passes: it stands for the default. The Check method of an inlined struct is left to the struct around it.
 func Check(cfg any, fault func(key, cause, hint string)) {
 	v := reflect.New(reflect.TypeOf(cfg)).Elem()
 	v.Set(reflect.ValueOf(cfg))

@@ -85,29 +85,33 @@ func TestEachRuleOfATagIsChecked(t *testing.T) {
 		change func(*outer)
 		want   string
 	}{
-		"an unknown word":     {func(c *outer) { c.Word = "three" }, `word: "three" is not one of one, two`},
-		"a misspelt word":     {func(c *outer) { c.Word = "onee" }, `word: "onee" is not one of one, two`},
-		"an empty word":       {func(c *outer) { c.Word = "" }, ""},
-		"too few":             {func(c *outer) { c.Count = 0 }, "count: 0 is below 1, the least allowed"},
-		"too many":            {func(c *outer) { c.Count = 10 }, "count: 10 is above 9, the most allowed"},
-		"a negative size":     {func(c *outer) { c.Size = -1 }, "size: -1 is below 0, the least allowed"},
-		"too great a rate":    {func(c *outer) { c.Rate = 1.5 }, "rate: 1.5 is above 1, the most allowed"},
-		"a negative rate":     {func(c *outer) { c.Rate = -0.1 }, "rate: -0.1 is below 0, the least allowed"},
-		"a rate of NaN":       {func(c *outer) { c.Rate = math.NaN() }, "rate: is not a number"},
-		"too short a time":    {func(c *outer) { c.Wait = 1 }, "wait: 1ns is below 10ms, the least allowed"},
-		"too long a time":     {func(c *outer) { c.Wait = 61 * time.Minute }, "wait: 1h1m is above 1h, the most allowed"},
-		"an unknown item":     {func(c *outer) { c.Both[1] = "six" }, `words[1]: "six" is not one of one, two`},
-		"an empty item":       {func(c *outer) { c.Both[0] = "" }, "words[0]: holds an empty item"},
-		"a blank item":        {func(c *outer) { c.Types = []string{""} }, ""},
-		"a line break":        {func(c *outer) { c.Shared.Name = "a\nb" }, "name: holds a control character, such as a line break"},
-		"invalid UTF-8":       {func(c *outer) { c.Shared.Name = "\xff" }, "name: is not valid UTF-8"},
-		"a secret kept twice": {func(c *outer) { c.Key.File, c.Key.Env = "f", "E" }, "key: names both a file and an environment variable"},
-		"a rule of two keys":  {func(c *outer) { c.Inner.Most = 1 }, "inner.least: is over most"},
-		"a rule of an item":   {func(c *outer) { c.List = []inner{{1, 1}, {1, 7}} }, "list[1]: has a most of 7"},
-		"a bound in an item":  {func(c *outer) { c.List = []inner{{}} }, "list[0].least: 0 is below 1, the least allowed"},
-		"a word from Go":      {func(c *outer) { c.Alg = "none" }, `alg: "none" is not one of RS256, ES256`},
-		"an internal field":   {func(c *outer) { c.Internal = new(int) }, ""},
-		"any table":           {func(c *outer) { c.Labels = map[string]string{"": ""} }, ""},
+		"an unknown word":  {func(c *outer) { c.Word = "three" }, `word: "three" is not one of one, two`},
+		"a misspelt word":  {func(c *outer) { c.Word = "onee" }, `word: "onee" is not one of one, two`},
+		"an empty word":    {func(c *outer) { c.Word = "" }, ""},
+		"too few":          {func(c *outer) { c.Count = 0 }, "count: 0 is below 1, the least allowed"},
+		"too many":         {func(c *outer) { c.Count = 10 }, "count: 10 is above 9, the most allowed"},
+		"a negative size":  {func(c *outer) { c.Size = -1 }, "size: -1 is below 0, the least allowed"},
+		"too great a rate": {func(c *outer) { c.Rate = 1.5 }, "rate: 1.5 is above 1, the most allowed"},
+		"a negative rate":  {func(c *outer) { c.Rate = -0.1 }, "rate: -0.1 is below 0, the least allowed"},
+		"a rate of NaN":    {func(c *outer) { c.Rate = math.NaN() }, "rate: is not a number"},
+		"too short a time": {func(c *outer) { c.Wait = 1 }, "wait: 1ns is below 10ms, the least allowed"},
+		"too long a time": {func(c *outer) { c.Wait = 61 * time.Minute },
+			"wait: 1h1m is above 1h, the most allowed"},
+		"an unknown item": {func(c *outer) { c.Both[1] = "six" }, `words[1]: "six" is not one of one, two`},
+		"an empty item":   {func(c *outer) { c.Both[0] = "" }, "words[0]: holds an empty item"},
+		"a blank item":    {func(c *outer) { c.Types = []string{""} }, ""},
+		"a line break": {func(c *outer) { c.Shared.Name = "a\nb" },
+			"name: holds a control character, such as a line break"},
+		"invalid UTF-8": {func(c *outer) { c.Shared.Name = "\xff" }, "name: is not valid UTF-8"},
+		"a secret kept twice": {func(c *outer) { c.Key.File, c.Key.Env = "f", "E" },
+			"key: names both a file and an environment variable"},
+		"a rule of two keys": {func(c *outer) { c.Inner.Most = 1 }, "inner.least: is over most"},
+		"a rule of an item":  {func(c *outer) { c.List = []inner{{1, 1}, {1, 7}} }, "list[1]: has a most of 7"},
+		"a bound in an item": {func(c *outer) { c.List = []inner{{}} },
+			"list[0].least: 0 is below 1, the least allowed"},
+		"a word from Go":    {func(c *outer) { c.Alg = "none" }, `alg: "none" is not one of RS256, ES256`},
+		"an internal field": {func(c *outer) { c.Internal = new(int) }, ""},
+		"any table":         {func(c *outer) { c.Labels = map[string]string{"": ""} }, ""},
 	} {
 		if got := strings.Join(faultsOf(c.change), "\n"); got != c.want {
 			t.Errorf("%s: got  %s\nwant %s", name, got, c.want)
@@ -165,7 +169,8 @@ func TestTextThatIsRefusedLeavesTheValueAlone(t *testing.T) {
 	cfg := Default[outer]()
 	v := reflect.ValueOf(&cfg).Elem()
 	for name, text := range map[string]string{
-		"word": "owt", "count": "10", "size": "1.5", "rate": "half", "wait": "5", "on": "yes", "inner": "x", "name": "a\nb",
+		"word": "owt", "count": "10", "size": "1.5", "rate": "half", "wait": "5", "on": "yes", "inner": "x",
+		"name": "a\nb",
 	} {
 		f, _ := FieldNamed(v.Type(), name)
 		if p := SetText(v.FieldByIndex(f.Index), f, text); p == nil || p.Cause == "" || p.Hint == "" {

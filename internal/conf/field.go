@@ -33,8 +33,8 @@ type Remover interface {
 	Removed(key string) string
 }
 
-// Fields returns the fields of struct type t that have a yaml name, in their order. Those of an inlined struct stand in
-// its place.
+// Fields returns the fields of struct type t that have a yaml name, in their order. Those of an inlined struct stand
+// in its place.
 func Fields(t reflect.Type) []Field {
 	var fields []Field
 	for i := range t.NumField() {
@@ -53,7 +53,8 @@ func Fields(t reflect.Type) []Field {
 		f := Field{
 			Name: name, Doc: tag.Get("doc"), Index: []int{i},
 			Default: tag.Get("default"), Min: tag.Get("min"), Max: tag.Get("max"),
-			BlankItems: tag.Get("items") == "blank", IsRead: tag.Get("path") == "read" || strings.HasSuffix(name, "_file"),
+			BlankItems: tag.Get("items") == "blank", IsRead: tag.Get("path") == "read" ||
+				strings.HasSuffix(name, "_file"),
 		}
 		if e := tag.Get("enum"); e != "" {
 			f.Enum = strings.Split(e, "|")

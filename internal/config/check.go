@@ -13,8 +13,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// meaning reports a fault that conf.Check found, unless the key already had a fault when it was decoded: its value is then
-// the default.
+// meaning reports a fault that conf.Check found, unless the key already had a fault when it was decoded: its value is
+// then the default.
 func (r *reader) meaning(key, cause, hint string) {
 	if !r.unread[key] {
 		r.fault(key, cause, hint)
@@ -57,8 +57,8 @@ func (r *reader) checkText(s string, f conf.Field, path string) {
 	}
 }
 
-// checkSource reports a source that cannot be read. Whether a secret is required is checked by the package that uses it. No
-// name is shown: a secret is sometimes written where its name belongs.
+// checkSource reports a source that cannot be read. Whether a secret is required is checked by the package that uses
+// it. No name is shown: a secret is sometimes written where its name belongs.
 func (r *reader) checkSource(s secret.Source, path string, environ []string) {
 	if s.File != "" && s.Env != "" {
 		return // a fault already
@@ -72,12 +72,13 @@ func (r *reader) checkSource(s secret.Source, path string, environ []string) {
 		name, value, _ := strings.Cut(e, "=")
 		return name == s.Env && value != ""
 	}) {
-		r.once(path+".env", "read secret: the environment variable that it names is not set, or empty", "set it in the environment of the sidecar; the name is written without $")
+		r.once(path+".env", "read secret: the environment variable that it names is not set, or empty",
+			"set it in the environment of the sidecar; the name is written without $")
 	}
 }
 
-// readable is the reason why a file cannot be read, without its name. Only regular files are opened: opening a pipe would
-// wait for its writer, or take what it wrote.
+// readable is the reason why a file cannot be read, without its name. Only regular files are opened: opening a pipe
+// would wait for its writer, or take what it wrote.
 func readable(name string) error {
 	info, err := os.Stat(name)
 	switch {

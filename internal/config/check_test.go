@@ -23,36 +23,38 @@ func TestListenerAddress(t *testing.T) {
 	}
 	needsTLS := " is neither loopback nor a Unix socket: it needs tls or insecure: true"
 	for address, fault := range map[string]string{
-		"127.0.0.1:1":                            "",
-		"127.8.8.8:0":                            "",
-		"localhost:1":                            "",
-		"[::1]:1":                                "",
-		"[::ffff:127.0.0.1]:1":                   "",
-		"unix://" + dir + "/run/s":               "",
-		"unix://" + dir + "/run/s?mode=0660":     "",
-		"":                                       `is empty`,
-		"127.0.0.1":                              `"127.0.0.1" is not host:port`,
-		"::1:80:":                                `"::1:80:" is not host:port`,
-		"127.0.0.1:http":                         `port "http" is not a number from 0 to 65535`,
-		"127.0.0.1:65536":                        `port "65536" is not a number from 0 to 65535`,
-		"127.0.0.1:":                             `port "" is not a number from 0 to 65535`,
-		":8181":                                  `":8181"` + needsTLS,
-		"0.0.0.0:8181":                           `"0.0.0.0:8181"` + needsTLS,
-		"[::]:8181":                              `"[::]:8181"` + needsTLS,
-		"10.0.0.1:8181":                          `"10.0.0.1:8181"` + needsTLS,
-		"api.acme.example:8181":                  `"api.acme.example:8181"` + needsTLS,
-		"localhost.acme.example:8181":            `"localhost.acme.example:8181"` + needsTLS,
-		"unix:relative":                          `"unix:relative" is not unix:///path`,
-		"unix://run/s":                           `"unix://run/s" is not unix:///path`,
-		"unix:///run/":                           `"unix:///run/" is not unix:///path`,
-		"unix:///%zz":                            `"unix:///%zz" is not unix:///path`,
-		"unix://" + dir + "/s?mode=999":          `mode "999" is not an octal file mode`,
-		"unix://" + dir + "/s?mode=1777":         `mode "1777" is not an octal file mode`,
-		"unix://" + dir + "/s?mode=":             `mode "" is not an octal file mode`,
-		"unix://" + dir + "/s?mode=600&mode=666": `"unix://` + dir + `/s?mode=600&mode=666" may have no other option than one mode`,
-		"unix://" + dir + "/s?owner=me":          `"unix://` + dir + `/s?owner=me" may have no other option than one mode`,
-		"unix://" + dir + "/none/s":              `directory "` + dir + `/none" does not exist`,
-		"unix:///" + strings.Repeat("x", 107):    `the path of the socket is over 107 bytes`,
+		"127.0.0.1:1":                        "",
+		"127.8.8.8:0":                        "",
+		"localhost:1":                        "",
+		"[::1]:1":                            "",
+		"[::ffff:127.0.0.1]:1":               "",
+		"unix://" + dir + "/run/s":           "",
+		"unix://" + dir + "/run/s?mode=0660": "",
+		"":                                   `is empty`,
+		"127.0.0.1":                          `"127.0.0.1" is not host:port`,
+		"::1:80:":                            `"::1:80:" is not host:port`,
+		"127.0.0.1:http":                     `port "http" is not a number from 0 to 65535`,
+		"127.0.0.1:65536":                    `port "65536" is not a number from 0 to 65535`,
+		"127.0.0.1:":                         `port "" is not a number from 0 to 65535`,
+		":8181":                              `":8181"` + needsTLS,
+		"0.0.0.0:8181":                       `"0.0.0.0:8181"` + needsTLS,
+		"[::]:8181":                          `"[::]:8181"` + needsTLS,
+		"10.0.0.1:8181":                      `"10.0.0.1:8181"` + needsTLS,
+		"api.acme.example:8181":              `"api.acme.example:8181"` + needsTLS,
+		"localhost.acme.example:8181":        `"localhost.acme.example:8181"` + needsTLS,
+		"unix:relative":                      `"unix:relative" is not unix:///path`,
+		"unix://run/s":                       `"unix://run/s" is not unix:///path`,
+		"unix:///run/":                       `"unix:///run/" is not unix:///path`,
+		"unix:///%zz":                        `"unix:///%zz" is not unix:///path`,
+		"unix://" + dir + "/s?mode=999":      `mode "999" is not an octal file mode`,
+		"unix://" + dir + "/s?mode=1777":     `mode "1777" is not an octal file mode`,
+		"unix://" + dir + "/s?mode=":         `mode "" is not an octal file mode`,
+		"unix://" + dir + "/s?mode=600&mode=666": `"unix://` + dir +
+			`/s?mode=600&mode=666" may have no other option than one mode`,
+		"unix://" + dir + "/s?owner=me": `"unix://` + dir +
+			`/s?owner=me" may have no other option than one mode`,
+		"unix://" + dir + "/none/s":           `directory "` + dir + `/none" does not exist`,
+		"unix:///" + strings.Repeat("x", 107): `the path of the socket is over 107 bytes`,
 	} {
 		t.Run(address, func(t *testing.T) {
 			got := faults(t, oneIssuer+"listen: {api: {address: '"+address+"'}}\n")
@@ -84,9 +86,10 @@ func TestACertificateWithoutItsKeyIsAFault(t *testing.T) {
 	inDirectory(t)
 	testkit.WriteFile(t, "f", "x")
 	for tls, want := range map[string][]string{
-		"cert_file: f":      {"sidecar.yaml:4: listen.api.tls.key_file: is empty, and cert_file is set"},
-		"key_file: f":       {"sidecar.yaml:4: listen.api.tls.cert_file: is empty, and key_file is set"},
-		"client_ca_file: f": {"sidecar.yaml:4: listen.api.tls.client_ca_file: asks for client certificates, and there is no cert_file"},
+		"cert_file: f": {"sidecar.yaml:4: listen.api.tls.key_file: is empty, and cert_file is set"},
+		"key_file: f":  {"sidecar.yaml:4: listen.api.tls.cert_file: is empty, and key_file is set"},
+		"client_ca_file: f": {"sidecar.yaml:4: listen.api.tls.client_ca_file: asks for client certificates, and " +
+			"there is no cert_file"},
 	} {
 		t.Run(tls, func(t *testing.T) {
 			wantFaults(t, faults(t, oneIssuer+"listen: {api: {tls: {"+tls+"}}}\n"), want...)
@@ -132,7 +135,8 @@ func TestASecretInAPipeIsNotOpened(t *testing.T) {
 
 func TestAMissingPolicyDirectoryIsAFault(t *testing.T) {
 	inDirectory(t)
-	wantFaults(t, faults(t, oneIssuer+"policies:\n  paths: [policies, none]\n  bundles:\n    - client-secret\n    - client-secret/x\n"),
+	wantFaults(t, faults(t, oneIssuer+"policies:\n  paths: [policies, none]\n  bundles:\n    - client-secret\n    - "+
+		"client-secret/x\n"),
 		`sidecar.yaml:5: policies.paths[1]: directory "none" does not exist`,
 		`sidecar.yaml:7: policies.bundles[0]: "client-secret" is not a directory`,
 		`sidecar.yaml:8: policies.bundles[1]: directory "client-secret/x" cannot be read`,
@@ -141,14 +145,17 @@ func TestAMissingPolicyDirectoryIsAFault(t *testing.T) {
 
 func TestAConfigurationWithoutPoliciesIsAFault(t *testing.T) {
 	inDirectory(t)
-	wantFaults(t, faults(t, oneIssuer+"policies: {paths: []}\n"), "sidecar.yaml:4: policies.paths: neither paths nor bundles names a directory")
+	wantFaults(t, faults(t, oneIssuer+"policies: {paths: []}\n"),
+		"sidecar.yaml:4: policies.paths: neither paths nor bundles names a directory")
 	parse(t, oneIssuer+"policies: {paths: [], bundles: [policies]}\n")
 }
 
 func TestAMissingDecisionLogDirectoryIsAFaultAndIsNotCreated(t *testing.T) {
 	inDirectory(t)
-	wantFaults(t, faults(t, oneIssuer+"decision_log: {file: none/d.jsonl}\n"), `sidecar.yaml:4: decision_log.file: directory "none" does not exist`)
-	wantFaults(t, faults(t, oneIssuer+"decision_log: {file: policies}\n"), `sidecar.yaml:4: decision_log.file: "policies" is a directory`)
+	wantFaults(t, faults(t, oneIssuer+"decision_log: {file: none/d.jsonl}\n"),
+		`sidecar.yaml:4: decision_log.file: directory "none" does not exist`)
+	wantFaults(t, faults(t, oneIssuer+"decision_log: {file: policies}\n"),
+		`sidecar.yaml:4: decision_log.file: "policies" is a directory`)
 	parse(t, oneIssuer+"decision_log: {file: d.jsonl}\n")
 	if _, err := os.Stat("d.jsonl"); err == nil {
 		t.Error("the file was created")
@@ -164,15 +171,18 @@ func TestTracesNeedAnEndpointThatIsAURL(t *testing.T) {
 		"http://a:b@127.0.0.1:4318":   "the URL holds a user or a password",
 		"http://127.0.0.1:4318?key=1": "the URL has a query or a fragment",
 	} {
-		wantFaults(t, faults(t, oneIssuer+"telemetry: {traces: {endpoint: '"+endpoint+"'}}\n"), "sidecar.yaml:4: telemetry.traces.endpoint: "+cause)
+		wantFaults(t, faults(t, oneIssuer+"telemetry: {traces: {endpoint: '"+endpoint+"'}}\n"),
+			"sidecar.yaml:4: telemetry.traces.endpoint: "+cause)
 	}
 	parse(t, oneIssuer+"telemetry: {traces: {endpoint: 'http://127.0.0.1:4318'}}\n")
 }
 
 func TestShareOfTracesIsFromZeroToOne(t *testing.T) {
 	inDirectory(t)
-	for ratio, cause := range map[string]string{"-0.1": "-0.1 is below 0, the least allowed", "1.1": "1.1 is above 1, the most allowed"} {
-		wantFaults(t, faults(t, oneIssuer+"telemetry: {traces: {ratio: "+ratio+"}}\n"), "sidecar.yaml:4: telemetry.traces.ratio: "+cause)
+	for ratio, cause := range map[string]string{"-0.1": "-0.1 is below 0, the least allowed",
+		"1.1": "1.1 is above 1, the most allowed"} {
+		wantFaults(t, faults(t, oneIssuer+"telemetry: {traces: {ratio: "+ratio+"}}\n"),
+			"sidecar.yaml:4: telemetry.traces.ratio: "+cause)
 	}
 	for _, ratio := range []string{"0", "0.5", "1"} {
 		parse(t, oneIssuer+"telemetry: {traces: {ratio: "+ratio+"}}\n")
@@ -181,8 +191,10 @@ func TestShareOfTracesIsFromZeroToOne(t *testing.T) {
 
 func TestAURLWithAPasswordIsAFaultInEveryKey(t *testing.T) {
 	inDirectory(t)
-	got := faults(t, oneIssuer+"decision_log: {labels: {}}\nengine: {entrypoints: ['https://me:hunter2@acme.example']}\n")
-	if len(got) == 0 || !strings.Contains(got[len(got)-1], "engine.entrypoints[0]: the URL holds a user or a password") {
+	got := faults(t, oneIssuer+"decision_log: {labels: {}}\nengine: {entrypoints: "+
+		"['https://me:hunter2@acme.example']}\n")
+	if len(got) == 0 || !strings.Contains(got[len(got)-1],
+		"engine.entrypoints[0]: the URL holds a user or a password") {
 		t.Errorf("faults are %q", got)
 	}
 }
@@ -190,7 +202,8 @@ func TestAURLWithAPasswordIsAFaultInEveryKey(t *testing.T) {
 func TestAKeyWithAWrongValueHasOneFault(t *testing.T) {
 	inDirectory(t)
 	// The value is still empty, which alone would be a fault of the issuer's own check.
-	wantFaults(t, faults(t, "issuers:\n  - issuer: https://login.acme.example\n    client: {id: 5, secret: {file: client-secret}}\n"),
+	wantFaults(t, faults(t, "issuers:\n  - issuer: https://login.acme.example\n    client: {id: 5, secret: {file: "+
+		"client-secret}}\n"),
 		"sidecar.yaml:3: issuers[0].client.id: is a number, not text")
 }
 

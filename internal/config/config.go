@@ -1,7 +1,8 @@
 // Package config reads one strict YAML file and the environment into the Config structs of the other packages.
 //
-// It knows no key by name. Keys, defaults, bounds and descriptions are struct tags (see package conf), and rules that span
-// keys are Check methods: a new key needs no code here. All faults are reported at once, each with its line and a hint.
+// It knows no key by name. Keys, defaults, bounds and descriptions are struct tags (see package conf), and rules that
+// span keys are Check methods: a new key needs no code here. All faults are reported at once, each with its line and a
+// hint.
 package config
 
 import (
@@ -50,13 +51,15 @@ type Config struct {
 // Check reports faults that span the sections of several packages.
 func (c Config) Check(fault func(key, cause, hint string)) {
 	if len(c.Issuers) == 0 {
-		fault("issuers", "none is configured", `add "issuers:" with an item that has an issuer or an introspection_endpoint`)
+		fault("issuers", "none is configured",
+			`add "issuers:" with an item that has an issuer or an introspection_endpoint`)
 		return
 	}
 	issuer.CheckAll(c.Issuers, fault)
 	for i, issuer := range c.Issuers {
 		if name := issuer.Match.Header; input.HoldsCredential(name) {
-			fault(fmt.Sprintf("issuers[%d].match.header", i), name+" may hold a credential: no issuer is chosen by it", "choose by another header, or by match.hosts")
+			fault(fmt.Sprintf("issuers[%d].match.header", i), name+" may hold a credential: no issuer is chosen by it",
+				"choose by another header, or by match.hosts")
 		}
 	}
 	c.checkEvents(fault)
@@ -71,22 +74,25 @@ func (c Config) checkEvents(fault func(key, cause, hint string)) {
 		switch {
 		case e.Issuer == "": // its own Check says so
 		case seen[e.Issuer]:
-			fault(key, fmt.Sprintf("%q has an item already", e.Issuer), "put everything about one issuer into one item")
+			fault(key, fmt.Sprintf("%q has an item already", e.Issuer),
+				"put everything about one issuer into one item")
 		case known < 0:
 			fault(key, fmt.Sprintf("%q is no configured issuer", e.Issuer), "write the name of an item of issuers")
 		case c.Issuers[known].Endpoint.Issuer == "":
-			fault(key, fmt.Sprintf("%q has no issuer identifier to compare with the iss of events", e.Issuer), fmt.Sprintf("set issuers[%d].issuer", known))
+			fault(key, fmt.Sprintf("%q has no issuer identifier to compare with the iss of events", e.Issuer),
+				fmt.Sprintf("set issuers[%d].issuer", known))
 		}
 		seen[e.Issuer] = true
 	}
 }
 
-// Load reads a file and parses it: see Parse. The commands check and serve both start here, so that neither accepts a file
-// that the other refuses. A file that is missing, unreadable or over MaxBytes is a fault too.
+// Load reads a file and parses it: see Parse. The commands check and serve both start here, so that neither accepts a
+// file that the other refuses. A file that is missing, unreadable or over MaxBytes is a fault too.
 func Load(file string, environ []string) (*Config, error) {
 	src, err := read(file)
 	if err != nil {
-		return nil, Faults{{File: file, Cause: err.Error(), Hint: "name the configuration file with --config; sidecar.example.yaml is one to start from"}}
+		return nil, Faults{{File: file, Cause: err.Error(), Hint: "name the configuration file with --config; " +
+			"sidecar.example.yaml is one to start from"}}
 	}
 	return Parse(file, src, environ)
 }
@@ -107,8 +113,8 @@ func read(file string) ([]byte, error) {
 	return src, nil
 }
 
-// Parse returns the configuration of src and environ ("NAME=value", as in os.Environ): defaults, overridden by the file,
-// overridden by each SIDECAR_* variable. name is the name of the file in faults. Files and directories that the
+// Parse returns the configuration of src and environ ("NAME=value", as in os.Environ): defaults, overridden by the
+// file, overridden by each SIDECAR_* variable. name is the name of the file in faults. Files and directories that the
 // configuration names must exist; nothing is written. The error, if any, is a Faults with every fault.
 func Parse(name string, src []byte, environ []string) (*Config, error) {
 	r := newReader(name)
@@ -156,11 +162,13 @@ func (c *Config) EngineConfig() engine.Config {
 // emptiness is the fault of an empty file, from which all other faults follow.
 func emptiness(name string, src []byte) Faults {
 	for line := range strings.Lines(string(src)) {
-		if text := strings.TrimSpace(line); text != "" && text != "---" && text != "{}" && !strings.HasPrefix(text, "#") {
+		if text := strings.TrimSpace(line); text != "" && text != "---" && text != "{}" &&
+			!strings.HasPrefix(text, "#") {
 			return nil
 		}
 	}
-	return Faults{{File: name, Cause: "the file is empty", Hint: "write one with: sidecar init --issuer URL --client-id ID --dir DIRECTORY; sidecar.example.yaml shows every key"}}
+	return Faults{{File: name, Cause: "the file is empty", Hint: "write one with: sidecar init --issuer URL " +
+		"--client-id ID --dir DIRECTORY; sidecar.example.yaml shows every key"}}
 }
 
 // Default returns the configuration of an empty file. It has no issuer, so it does not pass Parse as it is.

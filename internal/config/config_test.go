@@ -98,7 +98,8 @@ func TestItemsOfAListHaveTheirDefaults(t *testing.T) {
 	if len(got) != 1 {
 		t.Fatalf("%d issuers", len(got))
 	}
-	if i := got[0]; i.Cache.TTL != 30*time.Second || i.Dialect.Dialect != "rfc7662" || i.Endpoint.Client.Auth != "client_secret_basic" || i.Endpoint.Client.ID != "api" {
+	if i := got[0]; i.Cache.TTL != 30*time.Second || i.Dialect.Dialect != "rfc7662" ||
+		i.Endpoint.Client.Auth != "client_secret_basic" || i.Endpoint.Client.ID != "api" {
 		t.Errorf("issuer is %+v", i)
 	}
 }
@@ -121,14 +122,16 @@ func TestLoadOfAMissingFileIsAFault(t *testing.T) {
 	if c != nil || err == nil {
 		t.Fatal("a missing file was accepted")
 	}
-	want := name + ": read configuration: no such file or directory\n  hint: name the configuration file with --config; sidecar.example.yaml is one to start from"
+	want := name + ": read configuration: no such file or directory\n  hint: name the configuration file with " +
+		"--config; sidecar.example.yaml is one to start from"
 	if err.Error() != want {
 		t.Errorf("error is\n%s\nwant\n%s", err, want)
 	}
 }
 
 func TestLoadOfADirectoryIsAFault(t *testing.T) {
-	if _, err := Load(t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "read configuration: is a directory") {
+	if _, err := Load(t.TempDir(), nil); err == nil ||
+		!strings.Contains(err.Error(), "read configuration: is a directory") {
 		t.Errorf("error is %v", err)
 	}
 }

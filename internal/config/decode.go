@@ -11,8 +11,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/yamlnode"
 )
 
-// decode merges the defaults, the file and the environment. It is false when the file is not YAML, so that the meaning of
-// the configuration cannot be checked.
+// decode merges the defaults, the file and the environment. It is false when the file is not YAML, so that the meaning
+// of the configuration cannot be checked.
 func (r *reader) decode(src []byte, environ []string) (*Config, bool) {
 	c := Default()
 	v := reflect.ValueOf(c).Elem()
@@ -30,7 +30,8 @@ func (r *reader) document(src []byte) (*yamlnode.Node, bool) {
 	switch {
 	case err == nil:
 	case root != nil:
-		r.faultAt(origin{line: err.Line, column: err.Column}, "", "a second document begins here", `keep one document: remove what follows "---"`)
+		r.faultAt(origin{line: err.Line, column: err.Column}, "", "a second document begins here",
+			`keep one document: remove what follows "---"`)
 	default:
 		hint := "look at the indentation, and put text that has ': ' or begins with one of @`%&*![{ in quotes"
 		r.faultAt(origin{line: err.Line, column: err.Column}, "", "is not YAML: "+err.Message, hint)
@@ -56,7 +57,8 @@ func (r *reader) value(n *yamlnode.Node, v reflect.Value, f conf.Field, path str
 }
 
 func (r *reader) literalSecret(path string) {
-	r.fault(path, "a secret is never written here", "name where it is kept, {file: /run/secrets/client} or {env: CLIENT_SECRET}, and replace it now that it was in the open")
+	r.fault(path, "a secret is never written here", "name where it is kept, {file: /run/secrets/client} or {env: "+
+		"CLIENT_SECRET}, and replace it now that it was in the open")
 }
 
 func (r *reader) structure(n *yamlnode.Node, v reflect.Value, path string) {
@@ -68,7 +70,8 @@ func (r *reader) structure(n *yamlnode.Node, v reflect.Value, path string) {
 			r.value(m.Value, v.FieldByIndex(f.Index), f, conf.Join(path, key))
 		case conf.IsSource(v.Type()):
 			// The key may be the secret itself.
-			r.faultAt(place(m.Key), path, "holds a key other than file and env", "name where the secret is kept, {file: /run/secrets/client} or {env: CLIENT_SECRET}")
+			r.faultAt(place(m.Key), path, "holds a key other than file and env",
+				"name where the secret is kept, {file: /run/secrets/client} or {env: CLIENT_SECRET}")
 		default:
 			r.faultAt(place(m.Key), conf.Join(path, key), unknownKey, hintForKey(v.Type(), key))
 		}
@@ -120,7 +123,8 @@ func (r *reader) table(n *yamlnode.Node, v reflect.Value, f conf.Field, path str
 
 func (r *reader) list(n *yamlnode.Node, v reflect.Value, f conf.Field, path string) {
 	if n.Kind != yamlnode.List {
-		r.fault(path, "is "+n.Kind.String()+", not a list", "write one item a line, each after a dash, or [] for an empty list")
+		r.fault(path, "is "+n.Kind.String()+", not a list",
+			"write one item a line, each after a dash, or [] for an empty list")
 		return
 	}
 	v.SetZero()

@@ -50,7 +50,8 @@ func (r *reader) environment(v reflect.Value, environ []string) {
 	// Items in the order of their numbers: each is appended to the one before it.
 	slices.SortStableFunc(overrides, func(a, b override) int {
 		return slices.CompareFunc(a.steps, b.steps, func(a, b step) int {
-			return cmp.Or(slices.Compare(a.field.Index, b.field.Index), cmp.Compare(a.index, b.index), cmp.Compare(a.key, b.key))
+			return cmp.Or(slices.Compare(a.field.Index, b.field.Index), cmp.Compare(a.index, b.index),
+				cmp.Compare(a.key, b.key))
 		})
 	})
 	for i, o := range overrides {
@@ -63,8 +64,8 @@ func (r *reader) environment(v reflect.Value, environ []string) {
 	r.unknown(v, unknown)
 }
 
-// resolve returns the path to the key below type t that rest, the name of a variable without its prefix, overrides. Keys
-// contain underscores too: each way to split the name is tried, longest key first.
+// resolve returns the path to the key below type t that rest, the name of a variable without its prefix, overrides.
+// Keys contain underscores too: each way to split the name is tried, longest key first.
 func resolve(t reflect.Type, rest string) ([]step, bool) {
 	switch {
 	case rest == "" && (t.Kind() != reflect.Struct || conf.IsSource(t)):
@@ -107,7 +108,8 @@ func (r *reader) apply(v reflect.Value, f conf.Field, o override, steps []step, 
 	if len(steps) == 0 {
 		r.override(path, o.variable)
 		if conf.IsSource(v.Type()) {
-			r.fault(path, "a secret is never given here", fmt.Sprintf("name where it is kept, with %s_FILE or %[1]s_ENV", o.variable))
+			r.fault(path, "a secret is never given here", fmt.Sprintf(
+				"name where it is kept, with %s_FILE or %[1]s_ENV", o.variable))
 		} else if p := conf.SetText(v, f, o.text); p != nil {
 			r.fault(path, p.Cause, p.Hint)
 		}
@@ -119,7 +121,9 @@ func (r *reader) apply(v reflect.Value, f conf.Field, o override, steps []step, 
 		r.apply(v.FieldByIndex(s.field.Index), s.field, o, steps[1:], conf.Join(path, s.field.Name))
 	case reflect.Slice:
 		if s.index > v.Len() {
-			r.faultAt(origin{variable: o.variable}, conf.Item(path, s.index), fmt.Sprintf("leaves a gap: the list ends before number %d", v.Len()), fmt.Sprintf("use %s for the next item", variable(conf.Item(path, v.Len()))))
+			r.faultAt(origin{variable: o.variable}, conf.Item(path, s.index),
+				fmt.Sprintf("leaves a gap: the list ends before number %d",
+					v.Len()), fmt.Sprintf("use %s for the next item", variable(conf.Item(path, v.Len()))))
 			return
 		}
 		if s.index == v.Len() {
@@ -129,7 +133,8 @@ func (r *reader) apply(v reflect.Value, f conf.Field, o override, steps []step, 
 			r.at[conf.Item(path, s.index)] = origin{variable: o.variable}
 		}
 		if conf.IsStrings(v.Type()) && o.text == "" && !f.BlankItems {
-			r.faultAt(origin{variable: o.variable}, conf.Item(path, s.index), "holds an empty item", "unset it, or give "+variable(path)+" the whole list")
+			r.faultAt(origin{variable: o.variable}, conf.Item(path, s.index), "holds an empty item",
+				"unset it, or give "+variable(path)+" the whole list")
 			return
 		}
 		r.apply(v.Index(s.index), f, o, steps[1:], conf.Item(path, s.index))

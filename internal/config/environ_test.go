@@ -131,23 +131,28 @@ func TestFaultInTheEnvironmentNamesTheVariable(t *testing.T) {
 
 func TestVariableSetTwiceIsRefused(t *testing.T) {
 	inDirectory(t)
-	wantFaults(t, faults(t, oneIssuer, "SIDECAR_DECISION_REALM=a", "SIDECAR_DECISION_REALM=b"), "environment SIDECAR_DECISION_REALM: is set twice")
+	wantFaults(t, faults(t, oneIssuer, "SIDECAR_DECISION_REALM=a", "SIDECAR_DECISION_REALM=b"),
+		"environment SIDECAR_DECISION_REALM: is set twice")
 }
 
 func TestUnknownVariableGetsASuggestion(t *testing.T) {
 	for name, hint := range map[string]string{
-		"SIDECAR_LISTEN_API_ADRESS":     "did you mean SIDECAR_LISTEN_API_ADDRESS?",
-		"SIDECAR_ISSUERS_0_CLIENTID":    "did you mean SIDECAR_ISSUERS_0_CLIENT_ID?",
-		"SIDECAR_ISSUERS_0_CLIENT":      "did you mean SIDECAR_ISSUERS_0_CLIENT_ID?",
-		"SIDECAR_LISTEN_API":            "it names a section; set one of its keys, such as SIDECAR_LISTEN_API_ADDRESS",
-		"SIDECAR_SERVICE_HOST":          "Kubernetes sets it for a Service named sidecar: set enableServiceLinks to false on the pod, or rename the Service",
-		"SIDECAR_PORT":                  "Kubernetes sets it for a Service named sidecar: set enableServiceLinks to false on the pod, or rename the Service",
-		"SIDECAR_PORT_8181_TCP_ADDR":    "Kubernetes sets it for a Service named sidecar: set enableServiceLinks to false on the pod, or rename the Service",
+		"SIDECAR_LISTEN_API_ADRESS":  "did you mean SIDECAR_LISTEN_API_ADDRESS?",
+		"SIDECAR_ISSUERS_0_CLIENTID": "did you mean SIDECAR_ISSUERS_0_CLIENT_ID?",
+		"SIDECAR_ISSUERS_0_CLIENT":   "did you mean SIDECAR_ISSUERS_0_CLIENT_ID?",
+		"SIDECAR_LISTEN_API":         "it names a section; set one of its keys, such as SIDECAR_LISTEN_API_ADDRESS",
+		"SIDECAR_SERVICE_HOST": "Kubernetes sets it for a Service named sidecar: set enableServiceLinks to " +
+			"false on the pod, or rename the Service",
+		"SIDECAR_PORT": "Kubernetes sets it for a Service named sidecar: set enableServiceLinks to " +
+			"false on the pod, or rename the Service",
+		"SIDECAR_PORT_8181_TCP_ADDR": "Kubernetes sets it for a Service named sidecar: set enableServiceLinks to " +
+			"false on the pod, or rename the Service",
 		"SIDECAR_ELEPHANTS_IN_THE_ROOM": `a variable is the path of a key in upper case, joined by underscores; "sidecar config schema" lists every key`,
 	} {
 		inDirectory(t)
 		_, err := Parse("sidecar.yaml", []byte(oneIssuer), []string{name + "=hunter2"})
-		if want := "environment " + name + ": names no key of the configuration\n  hint: " + hint; err == nil || err.Error() != want {
+		if want := "environment " + name + ": names no key of the configuration\n  hint: " + hint; err == nil ||
+			err.Error() != want {
 			t.Errorf("error is\n%v\nwant\n%s", err, want)
 		}
 	}
@@ -155,7 +160,8 @@ func TestUnknownVariableGetsASuggestion(t *testing.T) {
 
 func TestVariableWithALineBreakInItsNameIsShownOnOneLine(t *testing.T) {
 	inDirectory(t)
-	wantFaults(t, faults(t, oneIssuer, "SIDECAR_A\nB=x"), `environment "SIDECAR_A\nB": names no key of the configuration`)
+	wantFaults(t, faults(t, oneIssuer, "SIDECAR_A\nB=x"),
+		`environment "SIDECAR_A\nB": names no key of the configuration`)
 }
 
 func TestAVeryLongUnknownNameIsReadQuickly(t *testing.T) {

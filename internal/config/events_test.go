@@ -14,7 +14,8 @@ func TestEventsNeedAConfiguredIssuer(t *testing.T) {
 	inDirectory(t)
 	const logout = ", backchannel_logout: {audience: [web]}}\n"
 	wantFaults(t, faults(t, withIssuers+"events:\n  - {issuer: acme"+logout))
-	wantFaults(t, faults(t, withIssuers+"events:\n  - {issuer: acne"+logout+"  - {issuer: acme"+logout+"  - {issuer: acme"+logout+"  - {issuer: acme}\n"),
+	wantFaults(t, faults(t, withIssuers+"events:\n  - {issuer: acne"+logout+"  - {issuer: acme"+logout+
+		"  - {issuer: acme"+logout+"  - {issuer: acme}\n"),
 		`sidecar.yaml:4: events[0].issuer: "acne" is no configured issuer`,
 		`sidecar.yaml:6: events[2].issuer: "acme" has an item already`,
 		`sidecar.yaml:7: events[3]: takes no events at all`,
@@ -40,7 +41,8 @@ func TestEventsHaveTheirDefaults(t *testing.T) {
     shared_signals: {delivery: push, endpoint_url: "https://sidecar.example/v1/events/acme/shared-signals", authorization: {file: run/header}}
 `)
 	s := c.Events[0].SharedSignals
-	if s.Manage != "create" || len(s.Scope) != 2 || s.DownTTL.String() != "5s" || s.Algorithms[0] != "RS256" || c.Events[0].Sessions != "unknown" {
+	if s.Manage != "create" || len(s.Scope) != 2 || s.DownTTL.String() != "5s" || s.Algorithms[0] != "RS256" ||
+		c.Events[0].Sessions != "unknown" {
 		t.Errorf("%+v", c.Events[0])
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Fault is one error of a configuration. It never holds a secret: values are quoted only where a number, a duration or one
-// of a few words is expected.
+// Fault is one error of a configuration. It never holds a secret: values are quoted only where a number, a duration or
+// one of a few words is expected.
 type Fault struct {
 	File     string // the file as it was named; empty when an environment variable is at fault
 	Line     int    // 1 is the first; 0 when the file as a whole is at fault
@@ -41,7 +41,8 @@ func (f Fault) String() string {
 	return strings.Join(append(parts, f.Cause), ": ")
 }
 
-// Faults are all errors of a configuration: those of the file in the order of its lines, then those of variables by name.
+// Faults are all errors of a configuration: those of the file in the order of its lines, then those of variables by
+// name.
 type Faults []Fault
 
 // Error is one line a fault, each followed by its hint on a line of its own.
@@ -61,7 +62,8 @@ func (fs Faults) Error() string {
 
 func (fs Faults) sorted() Faults {
 	slices.SortStableFunc(fs, func(a, b Fault) int {
-		return cmp.Or(cmp.Compare(a.Variable, b.Variable), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		return cmp.Or(cmp.Compare(a.Variable, b.Variable), cmp.Compare(a.Line, b.Line),
+			cmp.Compare(a.Column, b.Column))
 	})
 	return fs
 }

@@ -23,12 +23,19 @@ func TestSeveralIssuersAreConfigured(t *testing.T) {
 func TestIssuersThatCannotBeToldApartAreFaults(t *testing.T) {
 	inDirectory(t)
 	for name, c := range map[string]struct{ src, fault string }{
-		"one name":            {oneIssuer + strings.Replace(second, "second", "default", 1), `sidecar.yaml:4: issuers[1].name: "default" is the name of issuers[0] too`},
-		"one iss":             {oneIssuer + strings.Replace(second, "globex", "acme", 1), `sidecar.yaml:4: issuers[1].match: issuers "second" and "default" both take tokens whose iss is "https://login.acme.example"`},
-		"two defaults":        {oneIssuer + "    match: {default: true}\n" + second + "    match: {default: true}\n", `sidecar.yaml:8: issuers[1].match.default: issuers "second" and "default" are both the default`},
-		"one opaque token":    {oneIssuer + "    match: {prefixes: [a_]}\n" + second + "    match:\n      prefixes: [a_b]\n", `sidecar.yaml:8: issuers[1].match: one opaque token can be of issuer "second" and of issuer "default"`},
-		"a rule of one alone": {oneIssuer + "    match: {hosts: ['*.acme.example']}\n", `sidecar.yaml:4: issuers[0].match.hosts[0]: "*.acme.example" is no host`},
-		"a credential":        {oneIssuer + "    match: {header: Authorization, values: [x]}\n", "sidecar.yaml:4: issuers[0].match.header: Authorization may hold a credential: no issuer is chosen by it"},
+		"one name": {oneIssuer + strings.Replace(second, "second", "default", 1),
+			`sidecar.yaml:4: issuers[1].name: "default" is the name of issuers[0] too`},
+		"one iss": {oneIssuer + strings.Replace(second, "globex", "acme", 1),
+			`sidecar.yaml:4: issuers[1].match: issuers "second" and "default" both take tokens whose iss is "https://login.acme.example"`},
+		"two defaults": {oneIssuer + "    match: {default: true}\n" + second + "    match: {default: true}\n",
+			`sidecar.yaml:8: issuers[1].match.default: issuers "second" and "default" are both the default`},
+		"one opaque token": {oneIssuer + "    match: {prefixes: [a_]}\n" + second +
+			"    match:\n      prefixes: [a_b]\n",
+			`sidecar.yaml:8: issuers[1].match: one opaque token can be of issuer "second" and of issuer "default"`},
+		"a rule of one alone": {oneIssuer + "    match: {hosts: ['*.acme.example']}\n",
+			`sidecar.yaml:4: issuers[0].match.hosts[0]: "*.acme.example" is no host`},
+		"a credential": {oneIssuer + "    match: {header: Authorization, values: [x]}\n",
+			"sidecar.yaml:4: issuers[0].match.header: Authorization may hold a credential: no issuer is chosen by it"},
 	} {
 		t.Run(name, func(t *testing.T) { wantFaults(t, faults(t, c.src), c.fault) })
 	}
@@ -38,7 +45,8 @@ func TestAKeyThatWasRemovedIsAFaultWithARemedy(t *testing.T) {
 	inDirectory(t)
 	_, err := Parse("sidecar.yaml", []byte(oneIssuer+"decision:\n  routes: [{max_age: 0s}]\n"), nil)
 	want := "sidecar.yaml:5: decision.routes: unknown key"
-	if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "metadata of an entrypoint") {
+	if err == nil || !strings.HasPrefix(err.Error(), want) ||
+		!strings.Contains(err.Error(), "metadata of an entrypoint") {
 		t.Errorf("got %v, want %s and its remedy", err, want)
 	}
 }

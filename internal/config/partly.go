@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// LoadPartly reads a file that Load refuses, so that problems of the policies can be reported together with the faults. It
-// returns nil when a fault, or the value of a misspelt key, may concern the policies. The configuration must not be served.
+// LoadPartly reads a file that Load refuses, so that problems of the policies can be reported together with the
+// faults. It returns nil when a fault, or the value of a misspelt key, may concern the policies. The configuration
+// must not be served.
 func LoadPartly(file string, environ []string) *Config {
 	src, err := read(file)
 	if err != nil {
@@ -22,7 +23,8 @@ func LoadPartly(file string, environ []string) *Config {
 
 // policyKeys are the keys that determine which policies are loaded, and what they may read and do.
 func policyKeys() []string {
-	return []string{"policies", "engine.entrypoints", "engine.allow_builtins", "input.headers", "decision.entrypoint", "decision.token"}
+	return []string{"policies", "engine.entrypoints", "engine.allow_builtins", "input.headers", "decision.entrypoint",
+		"decision.token"}
 }
 
 // concernsPolicies reports whether a fault may be one of policyKeys.

@@ -36,7 +36,8 @@ func TestAConfigurationWithFaultsIsReadPartlyUnlessAFaultMayConcernPolicies(t *t
 			t.Errorf("%q: %t, want %t", src, got, told)
 		}
 	}
-	if LoadPartly("sidecar.yaml", []string{"SIDECAR_POLICES_PATHS=x"}) != nil || LoadPartly("missing.yaml", nil) != nil {
+	if LoadPartly("sidecar.yaml", []string{"SIDECAR_POLICES_PATHS=x"}) != nil ||
+		LoadPartly("missing.yaml", nil) != nil {
 		t.Error("an unknown variable, or a missing file, tells where policies are")
 	}
 }

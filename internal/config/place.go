@@ -8,9 +8,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/conf"
 )
 
-// locate makes relative names of files and directories that are read relative to the configuration file, so that it can be
-// used from any directory (ADR 0024). A name that exists only in the working directory is left relative to that, as it was
-// before; one that exists in both, and is not the same file, is a warning.
+// locate makes relative names of files and directories that are read relative to the configuration file, so that it
+// can be used from any directory (ADR 0024). A name that exists only in the working directory is left relative to
+// that, as it was before; one that exists in both, and is not the same file, is a warning.
 //
 // Names in variables of the environment, and names of files that are written, are relative to the working directory.
 func (r *reader) locate(v reflect.Value, f conf.Field, path string) {
@@ -47,7 +47,8 @@ func (r *reader) locateText(v reflect.Value, path string) {
 	beside := filepath.Join(filepath.Dir(r.name), name)
 	here, there := exists(name), exists(beside)
 	if here && there && !sameFile(name, beside) {
-		r.warnings = append(r.warnings, Fault{Key: path, Cause: "exists beside the configuration file and in the working directory, and the former is read", Hint: "write the whole path, or remove one of the two"})
+		r.warnings = append(r.warnings, Fault{Key: path, Cause: "exists beside the configuration file and in the " +
+			"working directory, and the former is read", Hint: "write the whole path, or remove one of the two"})
 	}
 	if there || !here {
 		v.SetString(beside)

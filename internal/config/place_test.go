@@ -21,7 +21,8 @@ func beside(t *testing.T, names ...string) string {
 			testkit.WriteFile(t, n, "hunter2\n")
 		}
 	}
-	testkit.WriteFile(t, "etc/sidecar.yaml", "issuers:\n  - issuer: https://login.acme.example\n    client: {id: a, secret: {file: kept/secret}}\npolicies: {paths: [rules]}\n")
+	testkit.WriteFile(t, "etc/sidecar.yaml", "issuers:\n  - issuer: https://login.acme.example\n    client: {id: a, "+
+		"secret: {file: kept/secret}}\npolicies: {paths: [rules]}\n")
 	return "etc/sidecar.yaml"
 }
 
@@ -43,7 +44,8 @@ func TestFileNamesAreRelativeToTheConfigurationFile(t *testing.T) {
 	file := beside(t, "etc/rules/", "etc/kept/", "etc/kept/secret")
 	for _, name := range []string{file, "./" + file} {
 		c := placed(t, name)
-		if c.Policies.Paths[0] != "etc/rules" || c.Issuers[0].Endpoint.Client.Secret.File != "etc/kept/secret" || len(warned(c)) > 0 {
+		if c.Policies.Paths[0] != "etc/rules" || c.Issuers[0].Endpoint.Client.Secret.File != "etc/kept/secret" ||
+			len(warned(c)) > 0 {
 			t.Errorf("%s: %q %q %q", name, c.Policies.Paths, c.Issuers[0].Endpoint.Client.Secret.File, warned(c))
 		}
 	}
@@ -59,14 +61,16 @@ func TestFileNamesAreRelativeToTheConfigurationFile(t *testing.T) {
 
 func TestAFileOnlyInTheWorkingDirectoryIsReadFromThere(t *testing.T) {
 	c := placed(t, beside(t, "rules/", "kept/", "kept/secret"))
-	if c.Policies.Paths[0] != "rules" || c.Issuers[0].Endpoint.Client.Secret.File != "kept/secret" || len(warned(c)) > 0 {
+	if c.Policies.Paths[0] != "rules" || c.Issuers[0].Endpoint.Client.Secret.File != "kept/secret" ||
+		len(warned(c)) > 0 {
 		t.Errorf("%q %q %q", c.Policies.Paths, c.Issuers[0].Endpoint.Client.Secret.File, warned(c))
 	}
 }
 
 func TestAFileInBothDirectoriesIsAWarning(t *testing.T) {
 	c := placed(t, beside(t, "rules/", "etc/rules/", "kept/", "kept/secret", "etc/kept/", "etc/kept/secret"))
-	if c.Policies.Paths[0] != "etc/rules" || len(warned(c)) != 2 || !strings.HasPrefix(warned(c)[0], "issuers[0].client.secret.file exists beside the configuration file and") {
+	if c.Policies.Paths[0] != "etc/rules" || len(warned(c)) != 2 ||
+		!strings.HasPrefix(warned(c)[0], "issuers[0].client.secret.file exists beside the configuration file and") {
 		t.Errorf("%q %q", c.Policies.Paths, warned(c))
 	}
 	if err := os.RemoveAll("rules"); err != nil {
@@ -88,7 +92,8 @@ func TestAMissingFileIsExpectedBesideTheConfigurationFile(t *testing.T) {
 }
 
 func TestFileNamesInTheEnvironmentAreRelativeToTheWorkingDirectory(t *testing.T) {
-	c := placed(t, beside(t, "etc/rules/", "etc/kept/", "etc/kept/secret", "etc/other", "other"), "SIDECAR_ISSUERS_0_CLIENT_SECRET_FILE=other")
+	c := placed(t, beside(t, "etc/rules/", "etc/kept/", "etc/kept/secret", "etc/other", "other"),
+		"SIDECAR_ISSUERS_0_CLIENT_SECRET_FILE=other")
 	if got := c.Issuers[0].Endpoint.Client.Secret.File; got != "other" {
 		t.Errorf("%q", got)
 	}
@@ -97,5 +102,6 @@ func TestFileNamesInTheEnvironmentAreRelativeToTheWorkingDirectory(t *testing.T)
 func TestAnEmptyFileThatTheEnvironmentCompletesIsNoFault(t *testing.T) {
 	inDirectory(t)
 	testkit.WriteFile(t, "sidecar.yaml", "# nothing\n")
-	placed(t, "sidecar.yaml", "SIDECAR_ISSUERS_0_ISSUER=https://login.acme.example", "SIDECAR_ISSUERS_0_CLIENT_ID=a", "SIDECAR_ISSUERS_0_CLIENT_SECRET_FILE=client-secret")
+	placed(t, "sidecar.yaml", "SIDECAR_ISSUERS_0_ISSUER=https://login.acme.example", "SIDECAR_ISSUERS_0_CLIENT_ID=a",
+		"SIDECAR_ISSUERS_0_CLIENT_SECRET_FILE=client-secret")
 }

@@ -80,7 +80,8 @@ func plain(tag, value string) *yaml.Node {
 // text quotes s unless every YAML reader takes it for a string.
 func text(s string) *yaml.Node {
 	n := plain("!!str", s)
-	if !regexp.MustCompile(`^[a-z][a-z0-9]*[_/-][a-z0-9_/-]*$|^[a-z]{4,}$`).MatchString(s) || s == "true" || s == "false" || s == "null" {
+	if !regexp.MustCompile(`^[a-z][a-z0-9]*[_/-][a-z0-9_/-]*$|^[a-z]{4,}$`).MatchString(s) || s == "true" ||
+		s == "false" || s == "null" {
 		n.Style = yaml.DoubleQuotedStyle
 	}
 	return n

@@ -33,7 +33,8 @@ func describe(v reflect.Value, f conf.Field) jsonschema.Schema {
 			s.MaxProps = 1
 		}
 		for _, child := range conf.Fields(v.Type()) {
-			s.Properties = append(s.Properties, jsonschema.Property{Name: child.Name, Schema: describe(v.FieldByIndex(child.Index), child)})
+			s.Properties = append(s.Properties, jsonschema.Property{Name: child.Name,
+				Schema: describe(v.FieldByIndex(child.Index), child)})
 		}
 	case v.Kind() == reflect.Map:
 		s.Type, s.Additional = []string{"object", "null"}, jsonschema.Schema{Type: "string"}
@@ -47,9 +48,11 @@ func describe(v reflect.Value, f conf.Field) jsonschema.Schema {
 	case v.Kind() == reflect.Bool:
 		s.Type, s.Default = "boolean", v.Bool()
 	case v.Kind() == reflect.Float64:
-		s.Type, s.Default, s.Minimum, s.Maximum = "number", v.Float(), json.Number(cmp.Or(f.Min, "0")), json.Number(f.Max)
+		s.Type, s.Default, s.Minimum, s.Maximum = "number", v.Float(), json.Number(cmp.Or(f.Min, "0")), json.Number(
+			f.Max)
 	default:
-		s.Type, s.Default, s.Minimum, s.Maximum = "integer", v.Int(), json.Number(cmp.Or(f.Min, "0")), json.Number(f.Max)
+		s.Type, s.Default, s.Minimum, s.Maximum = "integer", v.Int(), json.Number(cmp.Or(f.Min, "0")), json.Number(
+			f.Max)
 	}
 	return s
 }

@@ -21,7 +21,8 @@ func TestSchemaIsTheSameEachTime(t *testing.T) {
 
 func TestSchemaKeepsTheOrderOfTheDocumentation(t *testing.T) {
 	s, at := string(Schema()), 0
-	for _, key := range []string{"listen", "api", "address", "insecure", "tls", "admin", "issuers", "policies", "paths", "decision_log", "shutdown_timeout"} {
+	for _, key := range []string{"listen", "api", "address", "insecure", "tls", "admin", "issuers", "policies",
+		"paths", "decision_log", "shutdown_timeout"} {
 		i := strings.Index(s[at:], `"`+key+`": {`)
 		if i < 0 {
 			t.Fatalf("%s is not after the keys before it", key)
@@ -59,7 +60,8 @@ func TestSchemaAcceptsWhatParseAccepts(t *testing.T) {
 	oneSource := regexp.MustCompile(`(?m)^ +env: [A-Z]`).ReplaceAllString(uncommented(string(src)), "        #env: X")
 	for name, text := range map[string]string{
 		"defaults": printed(t, Default()), "example": string(src), "whole example": oneSource,
-		"no time": oneIssuer + "    cache: {ttl: 0}", "labels": "decision_log: {labels: {region: eu}}", "mixed duration": "shutdown_timeout: 1m1.5s",
+		"no time": oneIssuer + "    cache: {ttl: 0}", "labels": "decision_log: {labels: {region: eu}}",
+		"mixed duration": "shutdown_timeout: 1m1.5s",
 	} {
 		if broken := validate(schemaOf(t), yamlOf(t, text), "$"); len(broken) > 0 {
 			t.Errorf("%s: %s", name, strings.Join(broken, "; "))
@@ -69,9 +71,12 @@ func TestSchemaAcceptsWhatParseAccepts(t *testing.T) {
 
 func TestSchemaRefusesWhatParseRefuses(t *testing.T) {
 	for _, text := range []string{
-		"listne: {}", "listen: {api: {adress: x}}", "decision: {token: sometimes}", "decision: {realm: 5}", "shutdown_timeout: 5", "shutdown_timeout: '5'",
-		"policies: {poll: 0}", "policies: {paths: policies}", "policies: {paths: ['']}", "issuers: [{client: {secret: hunter2}}]", "issuers: [{client: {secret: {file: a, env: b}}}]",
-		"issuers: [{cache: {ttl: 5}}]", "issuers: [{cache: {ttl: -5s}}]", "input: {body_bytes: -1}", "input: {body_bytes: 1048577}", "decision_log: {queue: 0}", "decision_log: {queue: 1.5}",
+		"listne: {}", "listen: {api: {adress: x}}", "decision: {token: sometimes}", "decision: {realm: 5}",
+		"shutdown_timeout: 5", "shutdown_timeout: '5'",
+		"policies: {poll: 0}", "policies: {paths: policies}", "policies: {paths: ['']}",
+		"issuers: [{client: {secret: hunter2}}]", "issuers: [{client: {secret: {file: a, env: b}}}]",
+		"issuers: [{cache: {ttl: 5}}]", "issuers: [{cache: {ttl: -5s}}]", "input: {body_bytes: -1}",
+		"input: {body_bytes: 1048577}", "decision_log: {queue: 0}", "decision_log: {queue: 1.5}",
 		"decision_log: {stdout: 'true'}", "decision_log: {labels: {a: 1}}", "telemetry: {traces: {ratio: half}}",
 	} {
 		if len(validate(schemaOf(t), yamlOf(t, text), "$")) == 0 {

@@ -41,9 +41,11 @@ func TestSecretWrittenInTheFileIsRefusedAndNotShown(t *testing.T) {
 
 func TestASecretWrittenInTheFileHasAHint(t *testing.T) {
 	inDirectory(t)
-	_, err := Parse("sidecar.yaml", []byte("issuers:\n  - issuer: https://login.acme.example\n    client: {id: a, secret: hunter2}\n"), nil)
+	_, err := Parse("sidecar.yaml", []byte("issuers:\n  - issuer: https://login.acme.example\n    client: {id: a, "+
+		"secret: hunter2}\n"), nil)
 	want := "sidecar.yaml:3: issuers[0].client.secret: a secret is never written here\n" +
-		"  hint: name where it is kept, {file: /run/secrets/client} or {env: CLIENT_SECRET}, and replace it now that it was in the open"
+		"  hint: name where it is kept, {file: /run/secrets/client} or {env: CLIENT_SECRET}, and replace it now " +
+		"that it was in the open"
 	if err == nil || err.Error() != want {
 		t.Errorf("error is\n%v\nwant\n%s", err, want)
 	}
@@ -53,7 +55,8 @@ func TestSecretGivenInAnOverrideIsRefusedAndNotShown(t *testing.T) {
 	inDirectory(t)
 	_, err := Parse("sidecar.yaml", []byte(oneIssuer), []string{"SIDECAR_ISSUERS_0_CLIENT_SECRET=hunter2"})
 	want := "environment SIDECAR_ISSUERS_0_CLIENT_SECRET: a secret is never given here\n" +
-		"  hint: name where it is kept, with SIDECAR_ISSUERS_0_CLIENT_SECRET_FILE or SIDECAR_ISSUERS_0_CLIENT_SECRET_ENV"
+		"  hint: name where it is kept, with SIDECAR_ISSUERS_0_CLIENT_SECRET_FILE or " +
+		"SIDECAR_ISSUERS_0_CLIENT_SECRET_ENV"
 	if err == nil || err.Error() != want {
 		t.Errorf("error is\n%v\nwant\n%s", err, want)
 	}
@@ -65,19 +68,23 @@ func TestASecretInAnUnsetVariableIsAFault(t *testing.T) {
 	parse(t, src, "API_SECRET=x")
 	for _, environ := range [][]string{nil, {"API_SECRET="}, {"API_SECRET_2=x"}} {
 		wantFaults(t, faults(t, src, environ...),
-			"sidecar.yaml:3: issuers[0].client.secret.env: read secret: the environment variable that it names is not set, or empty")
+			"sidecar.yaml:3: issuers[0].client.secret.env: read secret: the environment variable that it names is "+
+				"not set, or empty")
 	}
 }
 
 func TestSecretMayBeInAVariableThatLooksLikeAnOverride(t *testing.T) {
 	inDirectory(t)
-	parse(t, "issuers:\n  - issuer: https://login.acme.example\n    client: {id: a, secret: {env: SIDECAR_CLIENT_SECRET}}\n", "SIDECAR_CLIENT_SECRET=x")
+	parse(t, "issuers:\n  - issuer: https://login.acme.example\n    client: {id: a, secret: {env: "+
+		"SIDECAR_CLIENT_SECRET}}\n", "SIDECAR_CLIENT_SECRET=x")
 }
 
 func TestSecretFromAFileAndAVariableIsRefused(t *testing.T) {
 	inDirectory(t)
-	got := faults(t, "issuers:\n  - issuer: https://login.acme.example\n    client: {id: a, secret: {env: A, file: client-secret}}\n", "A=x")
-	if len(got) != 1 || !strings.HasPrefix(got[0], "sidecar.yaml:3: issuers[0].client.secret: names both a file and an environment variable") {
+	got := faults(t, "issuers:\n  - issuer: https://login.acme.example\n    client: {id: a, secret: {env: A, file: "+
+		"client-secret}}\n", "A=x")
+	if len(got) != 1 || !strings.HasPrefix(got[0], "sidecar.yaml:3: issuers[0].client.secret: names both a file and "+
+		"an environment variable") {
 		t.Errorf("faults are %q", got)
 	}
 }

@@ -21,7 +21,8 @@ func (r *reader) unknown(v reflect.Value, names []string) {
 			if !plainKey(name) {
 				shown = conf.Quote(name) // a name may hold a line break
 			}
-			r.faultAt(origin{variable: shown}, "", "names no key of the configuration", hintForVariable(name, known, v.Type()))
+			r.faultAt(origin{variable: shown}, "", "names no key of the configuration",
+				hintForVariable(name, known, v.Type()))
 		}
 	}
 }
@@ -30,8 +31,10 @@ func hintForVariable(name string, known []string, t reflect.Type) string {
 	if remedy := remedyFor(name, t, ""); remedy != "" {
 		return remedy
 	}
-	if after, ok := strings.CutPrefix(name+"_", prefix); ok && (strings.HasPrefix(after, "SERVICE_") || strings.HasPrefix(after, "PORT_")) {
-		return "Kubernetes sets it for a Service named sidecar: set enableServiceLinks to false on the pod, or rename the Service"
+	if after, ok := strings.CutPrefix(name+"_", prefix); ok &&
+		(strings.HasPrefix(after, "SERVICE_") || strings.HasPrefix(after, "PORT_")) {
+		return "Kubernetes sets it for a Service named sidecar: set enableServiceLinks to false on the pod, or " +
+			"rename the Service"
 	}
 	if s := suggest.Closest(name, known); s != "" {
 		return fmt.Sprintf("did you mean %s?", s)

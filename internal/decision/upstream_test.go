@@ -61,12 +61,14 @@ func TestUpstreamFailures(t *testing.T) {
 		"our credentials are refused": {authserver.Answer(401, "", `{"error":"invalid_client"}`), authz.Misconfigured,
 			"misconfigured", ""},
 		"we are forbidden": {authserver.Answer(403, "", ""), authz.Misconfigured, "misconfigured", ""},
-		"we are an unauthorized client": {authserver.Answer(400, "", `{"error":"unauthorized_client"}`), authz.Misconfigured,
+		"we are an unauthorized client": {authserver.Answer(400, "", `{"error":"unauthorized_client"}`),
+			authz.Misconfigured,
 			"misconfigured", ""},
 		"our request is invalid": {authserver.Answer(400, "", `{"error":"invalid_request"}`), authz.Misconfigured,
 			"misconfigured", ""},
-		"a redirect is not followed":      {moved, authz.Misconfigured, "misconfigured", ""},
-		"a server error":                  {authserver.Answer(500, "", ""), authz.Unavailable, "temporarily_unavailable", "1"},
+		"a redirect is not followed": {moved, authz.Misconfigured, "misconfigured", ""},
+		"a server error": {authserver.Answer(500, "", ""), authz.Unavailable,
+			"temporarily_unavailable", "1"},
 		"a busy server says when to come": {busy, authz.Unavailable, "temporarily_unavailable", "2"},
 		"a closed connection": {&devissuer.Fault{Then: devissuer.Close}, authz.Unavailable,
 			"temporarily_unavailable", "1"},
@@ -82,13 +84,17 @@ func TestUpstreamFailures(t *testing.T) {
 			"temporarily_unavailable", "1"},
 		"INT6 the text true is not true": {authserver.Answer(200, "", `{"active":"true"}`), authz.Unavailable,
 			"temporarily_unavailable", "1"},
-		"INT6 the number 1 is not true": {authserver.Answer(200, "", `{"active":1}`), authz.Unavailable, "temporarily_unavailable",
+		"INT6 the number 1 is not true": {authserver.Answer(200, "", `{"active":1}`), authz.Unavailable,
+			"temporarily_unavailable",
 			"1"},
-		"active and long past exp": {authserver.Answer(200, "", `{"active":true,"exp":1000000}`), authz.Unauthenticated,
+		"active and long past exp": {authserver.Answer(200, "", `{"active":true,"exp":1000000}`),
+			authz.Unauthenticated,
 			"invalid_token", ""},
-		"INT8b the token is not valid": {authserver.Answer(400, "", `{"error":"invalid_token"}`), authz.Unauthenticated,
+		"INT8b the token is not valid": {authserver.Answer(400, "", `{"error":"invalid_token"}`),
+			authz.Unauthenticated,
 			"invalid_token", ""},
-		"INT8b this kind of token is not ok": {authserver.Answer(400, "", `{"error":"unsupported_token_type"}`), authz.Unauthenticated,
+		"INT8b this kind of token is not ok": {authserver.Answer(400, "", `{"error":"unsupported_token_type"}`),
+			authz.Unauthenticated,
 			"invalid_token", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +116,8 @@ func TestUpstreamFailures(t *testing.T) {
 			if wanted := c.kind == authz.Unauthenticated; (challenges(d) != nil) != wanted {
 				t.Errorf("challenges %q", challenges(d))
 			}
-			if alarmed := w.logger.Has("decision refused") && w.logger.Has(d.ID); alarmed != (c.kind != authz.Unauthenticated) {
+			alarmed := w.logger.Has("decision refused") && w.logger.Has(d.ID)
+			if alarmed != (c.kind != authz.Unauthenticated) {
 				t.Errorf("the operator was told: %t", alarmed)
 			}
 			w.issuer.SetFault(nil)

@@ -38,7 +38,8 @@ func TestTheQueueIsBoundedInBytes(t *testing.T) {
 		return r
 	}
 	l.Write(large())
-	testkit.Eventually(t, "the queue is empty", func() bool { return l.Queued() == 0 }) // the writer has it, and is stuck
+	// the writer has it, and is stuck
+	testkit.Eventually(t, "the queue is empty", func() bool { return l.Queued() == 0 })
 	for range 100 {
 		l.Write(large())
 	}

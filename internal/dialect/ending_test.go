@@ -25,7 +25,8 @@ func TestWhatEndsAJWTIsDocumentedForEachDialect(t *testing.T) {
 			documented[strings.Trim(name, "`")] = strings.TrimSpace(cells[2])
 		}
 	}
-	words := map[Ending]string{SignatureOnly: "the signature only", RevokedTokens: "revocations, not logouts", EndedSessions: "revocations and ended sessions"}
+	words := map[Ending]string{SignatureOnly: "the signature only", RevokedTokens: "revocations, not logouts",
+		EndedSessions: "revocations and ended sessions"}
 	for _, d := range rows() {
 		want := words[d.ends]
 		switch {

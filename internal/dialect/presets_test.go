@@ -24,10 +24,13 @@ type example struct {
 // answers are examples of introspection answers, jwts of the claims of JWTs.
 func answers() map[string][]example {
 	return map[string][]example{
-		"rfc7662": {{"the example of RFC 7662 section 2.2", `{"active":true,"client_id":"l238j323ds-23ij4","username":"jdoe","scope":"read write dolphin",
+		"rfc7662": {{"the example of RFC 7662 section 2.2",
+			`{"active":true,"client_id":"l238j323ds-23ij4","username":"jdoe","scope":"read write dolphin",
 			"sub":"Z5O3upPC88QrAjx00dis","aud":"https://protected.example.net/resource","iss":"https://server.example.com/","exp":1419356238,"iat":1419350238,"extension_field":"twenty-seven"}`,
-			authz.Claims{Kind: authz.UnknownToken, Issuer: "https://server.example.com/", Subject: person("Z5O3upPC88QrAjx00dis", "jdoe"), ClientID: "l238j323ds-23ij4",
-				Scopes: []string{"dolphin", "read", "write"}, Audiences: []string{"https://protected.example.net/resource"}, IssuedAt: 1419350238, ExpiresAt: 1419356238}}},
+			authz.Claims{Kind: authz.UnknownToken, Issuer: "https://server.example.com/",
+				Subject: person("Z5O3upPC88QrAjx00dis", "jdoe"), ClientID: "l238j323ds-23ij4",
+				Scopes: []string{"dolphin", "read", "write"}, Audiences: []string{
+					"https://protected.example.net/resource"}, IssuedAt: 1419350238, ExpiresAt: 1419356238}}},
 		"keycloak":      keycloakAnswers(),
 		"duende":        duendeAnswers(),
 		"hydra":         hydraAnswers(),
@@ -41,8 +44,13 @@ func answers() map[string][]example {
 		"spring":        springAnswers(),
 		"oidc-provider": oidcProviderAnswers(),
 		"openiddict":    openiddictAnswers(),
-		"connect2id": {{"a client", `{"active":true,"scope":"read write","client_id":"000123","token_type":"Bearer","exp":1700000600,"iat":1700000000,"sub":"000123","aud":["https://api.example.com"],"iss":"https://c2id.com"}`,
-			authz.Claims{Kind: authz.AccessToken, Issuer: "https://c2id.com", Subject: program("000123"), ClientID: "000123", Scopes: []string{"read", "write"}, Audiences: []string{"https://api.example.com"}, IssuedAt: 1700000000, ExpiresAt: 1700000600}}},
+		"connect2id": {
+			{"a client",
+				`{"active":true,"scope":"read write","client_id":"000123","token_type":"Bearer","exp":1700000600,"iat":1700000000,"sub":"000123","aud":["https://api.example.com"],"iss":"https://c2id.com"}`,
+				authz.Claims{Kind: authz.AccessToken, Issuer: "https://c2id.com", Subject: program("000123"),
+					ClientID: "000123", Scopes: []string{"read", "write"},
+					Audiences: []string{"https://api.example.com"},
+					IssuedAt:  1700000000, ExpiresAt: 1700000600}}},
 		"google": googleAnswers(),
 		"github": githubAnswers(),
 	}
@@ -77,7 +85,8 @@ func TestTheDocumentedJWTOfEachServer(t *testing.T) {
 		}
 		for _, e := range all[d.name] {
 			t.Run(d.name+"/"+e.name, func(t *testing.T) {
-				f, err := New(in(d.name), "").ReadJWT(jsontext.Value(e.body), secret.New("the-token"), time.Unix(1000, 0))
+				f, err := New(in(d.name), "").ReadJWT(jsontext.Value(e.body), secret.New("the-token"),
+					time.Unix(1000, 0))
 				checkExample(t, e, f, err, authz.LocalJWT)
 			})
 		}
@@ -90,7 +99,8 @@ func checkExample(t *testing.T, e example, f Fact, err error, source authz.Sourc
 		t.Fatal(err)
 	}
 	got := f.Claims
-	if f.Keep != Active || !got.Active || !jsontext.Value(got.Raw).IsValid() || strings.Contains(string(got.Raw), "the-token") {
+	if f.Keep != Active || !got.Active || !jsontext.Value(got.Raw).IsValid() ||
+		strings.Contains(string(got.Raw), "the-token") {
 		t.Fatalf("kept as %d: %+v", f.Keep, got)
 	}
 	want := &e.want
@@ -123,7 +133,8 @@ func TestTheWordsOfTheConfigurationAreTheTable(t *testing.T) {
 func TestOnlyServersWithAnEndpointAreAsked(t *testing.T) {
 	for _, name := range names() {
 		c := Config{Dialect: name}
-		if got, want := c.Encoding() == Unasked, slices.Contains([]string{"auth0", "entra", "cognito"}, name); got != want {
+		if got, want := c.Encoding() == Unasked, slices.Contains([]string{"auth0", "entra", "cognito"},
+			name); got != want {
 			t.Errorf("%s: encoding %d", name, c.Encoding())
 		}
 		if got, want := c.HasJWTs(), !slices.Contains([]string{"google", "github"}, name); got != want {
@@ -178,7 +189,8 @@ func TestINT6_StatusIsTheAnswerOnlyWhereThereIsNoMember(t *testing.T) {
 	body := `"aud":"a","exp":"3000","app":{"client_id":"c"},"token":"t","expires_at":null}`
 	for _, name := range names() {
 		for start, want := range map[string]bool{
-			`{`: name == "google" || name == "github", `{"active":"true",`: false, `{"active":1,`: false, `{"active":null,`: false, `{"active":false,`: false,
+			`{`: name == "google" || name == "github", `{"active":"true",`: false, `{"active":1,`: false,
+			`{"active":null,`: false, `{"active":false,`: false,
 		} {
 			f, err := New(in(name), "").Read([]byte(start+body), secret.Text{}, time.Unix(2000, 0))
 			if err == nil && f.Claims.Active != want || err != nil && want {
@@ -187,7 +199,8 @@ func TestINT6_StatusIsTheAnswerOnlyWhereThereIsNoMember(t *testing.T) {
 		}
 	}
 	for _, c := range [][2]string{
-		{"google", `{}`}, {"google", `{"error":"invalid_token"}`}, {"google", `{"aud":"a"}`}, {"google", `{"aud":"","exp":"3000"}`},
+		{"google", `{}`}, {"google", `{"error":"invalid_token"}`}, {"google", `{"aud":"a"}`},
+		{"google", `{"aud":"","exp":"3000"}`},
 		{"github", `{}`}, {"github", `{"app":null,"token":"t"}`}, {"github", `{"message":"Not Found"}`},
 	} {
 		f, err := New(in(c[0]), "").Read([]byte(c[1]), secret.Text{}, time.Unix(2000, 0))
@@ -199,7 +212,8 @@ func TestINT6_StatusIsTheAnswerOnlyWhereThereIsNoMember(t *testing.T) {
 
 func TestNumbersInTextAreNumbersForGoogleOnly(t *testing.T) {
 	for _, name := range names() {
-		f, err := New(in(name), "").Read([]byte(`{"active":true,"aud":"a","exp":"3000"}`), secret.Text{}, time.Unix(2000, 0))
+		f, err := New(in(name), "").Read([]byte(`{"active":true,"aud":"a","exp":"3000"}`), secret.Text{},
+			time.Unix(2000, 0))
 		switch {
 		case name == "google" && (err != nil || f.Claims.ExpiresAt != 3000):
 			t.Errorf("google: %+v, %v", f.Claims, err)
@@ -207,8 +221,10 @@ func TestNumbersInTextAreNumbersForGoogleOnly(t *testing.T) {
 			t.Errorf("%s: %+v", name, f.Claims)
 		}
 	}
-	for _, exp := range []string{`""`, `"0"`, `"x"`, `"-5"`, `"3000.5"`, `"3e3"`, `" 3000"`, `"1795354082000"`, `true`} {
-		if f, err := New(in("google"), "").Read([]byte(`{"active":true,"aud":"a","exp":`+exp+`}`), secret.Text{}, time.Unix(2000, 0)); err == nil {
+	for _, exp := range []string{`""`, `"0"`, `"x"`, `"-5"`, `"3000.5"`, `"3e3"`, `" 3000"`, `"1795354082000"`,
+		`true`} {
+		if f, err := New(in("google"), "").Read([]byte(`{"active":true,"aud":"a","exp":`+exp+`}`), secret.Text{},
+			time.Unix(2000, 0)); err == nil {
 			t.Errorf("%s: %+v", exp, f.Claims)
 		}
 	}

@@ -45,7 +45,8 @@ func holds(t *testing.T, d dialect, body string, f Fact) {
 	if (said && string(exp) != "null" && !never(jsontext.Value(exp))) != (c.ExpiresAt != 0) {
 		t.Fatalf("%q gives exp %s", body, strconv.FormatInt(int64(c.ExpiresAt), 10))
 	}
-	for name, got := range map[string]string{"jti": c.ID, "sid": c.SessionID} { // what says who it is, is what was said
+	// what says who it is, is what was said
+	for name, got := range map[string]string{"jti": c.ID, "sid": c.SessionID} {
 		want := string(plain[name])
 		if want == "null" {
 			want = ""

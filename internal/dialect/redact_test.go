@@ -21,14 +21,16 @@ func TestATokenThatItsServerEchoesIsNeverAClaim(t *testing.T) {
 		"as jti":          `{"jti":"` + token + `","active":true}`,
 	} {
 		got := string(redact([]byte(body), secret.New(token), nil))
-		if strings.Contains(got, "s3cr3t") || !strings.Contains(got, secret.Redacted) || !strings.Contains(got, `"active":true`) || !jsontext.Value(got).IsValid() {
+		if strings.Contains(got, "s3cr3t") || !strings.Contains(got, secret.Redacted) ||
+			!strings.Contains(got, `"active":true`) || !jsontext.Value(got).IsValid() {
 			t.Errorf("%s: got %s", name, got)
 		}
 	}
 }
 
 func TestMembersThatHoldATokenAreRedactedAtTheTopOnly(t *testing.T) {
-	got := string(redact([]byte(`{"jwt":{"a":[1]},"active":true,"x":{"jwt":"stays"},"n":1.50}`), secret.New("t0ken"), []string{"jwt"}))
+	got := string(redact([]byte(`{"jwt":{"a":[1]},"active":true,"x":{"jwt":"stays"},"n":1.50}`), secret.New("t0ken"),
+		[]string{"jwt"}))
 	if want := `{"jwt":"[redacted]","active":true,"x":{"jwt":"stays"},"n":1.50}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -44,7 +46,8 @@ func TestWhatIsNotJSONIsLeftForTheReaderToRefuse(t *testing.T) {
 
 func TestATokenIsNotKeptWhereItsRedactionMakesTwoMembersOne(t *testing.T) {
 	const token = "s3cr3t"
-	for _, body := range []string{`{"active":true,"s3cr3t":1,"[redacted]":2}`, `{"active":true,"s3cr3t":1,"x":{"s3cr3ts3cr3t":1,"[redacted]s3cr3t":2}}`} {
+	for _, body := range []string{`{"active":true,"s3cr3t":1,"[redacted]":2}`,
+		`{"active":true,"s3cr3t":1,"x":{"s3cr3ts3cr3t":1,"[redacted]s3cr3t":2}}`} {
 		f, err := New(Config{}, "").Read([]byte(body), secret.New(token), time.Unix(2000, 0))
 		if err == nil {
 			t.Errorf("%s is read as %s", body, f.Claims.Raw)
@@ -57,14 +60,17 @@ func TestATokenIsNotKeptWhereItsRedactionMakesTwoMembersOne(t *testing.T) {
 
 func TestATokenThatItsServerEchoesInAnotherFormIsNeverAClaim(t *testing.T) {
 	for name, c := range map[string][2]string{
-		"a number":           {"4711471147114711", `{"active":true,"id":4711471147114711}`},
-		"in a query":         {"s3cr3t/token+with==", `{"active":true,"u":"https://x/?t=s3cr3t%2Ftoken%2Bwith%3D%3D&a=1"}`},
-		"in lower-case hex":  {"s3cr3t/token+with==", `{"active":true,"u":"https://x/?t=s3cr3t%2ftoken%2bwith%3d%3d"}`},
+		"a number": {"4711471147114711", `{"active":true,"id":4711471147114711}`},
+		"in a query": {"s3cr3t/token+with==",
+			`{"active":true,"u":"https://x/?t=s3cr3t%2Ftoken%2Bwith%3D%3D&a=1"}`},
+		"in lower-case hex": {"s3cr3t/token+with==",
+			`{"active":true,"u":"https://x/?t=s3cr3t%2ftoken%2bwith%3d%3d"}`},
 		"in a segment":       {"s3cr3t/token+with==", `{"active":true,"u":"https://x/s3cr3t%2Ftoken+with==/"}`},
 		"JSON within a text": {"s3cr3t/token+with==", `{"active":true,"log":"{\"token\":\"s3cr3t\\/token+with==\"}"}`},
 	} {
 		got := string(redact([]byte(c[1]), secret.New(c[0]), nil))
-		if strings.Contains(got, c[0][:6]) || !strings.Contains(got, secret.Redacted) || !jsontext.Value(got).IsValid() {
+		if strings.Contains(got, c[0][:6]) || !strings.Contains(got, secret.Redacted) ||
+			!jsontext.Value(got).IsValid() {
 			t.Errorf("%s: got %s", name, got)
 		}
 	}

@@ -35,7 +35,8 @@ func server(t *testing.T) *devissuer.Server {
 func config(t *testing.T, identifier string) issuer.Config {
 	t.Helper()
 	c := conf.Default[issuer.Config]()
-	c.Endpoint.Name, c.Endpoint.Issuer, c.Endpoint.AllowInsecureHTTP, c.Endpoint.Timeout = "test", identifier, true, 5*time.Second
+	c.Endpoint.Name, c.Endpoint.Issuer, c.Endpoint.AllowInsecureHTTP, c.Endpoint.Timeout =
+		"test", identifier, true, 5*time.Second
 	c.Endpoint.Client.ID, c.Endpoint.Client.Secret = "orders-api", testkit.SecretFile(t, clientSecret)
 	return c
 }
@@ -95,7 +96,8 @@ func TestAnIssuerSpelledAnotherWayIsShown(t *testing.T) {
 }
 
 func TestAServerThatIsNotThereIsSaidToBe(t *testing.T) {
-	wants(t, examine(t, config(t, "http://127.0.0.1:1")), "fault metadata:", "connection refused", "curl -v http://127.0.0.1:1/")
+	wants(t, examine(t, config(t, "http://127.0.0.1:1")), "fault metadata:", "connection refused",
+		"curl -v http://127.0.0.1:1/")
 }
 
 func TestAnAuthorityThatIsNotKnownAsksForItsFile(t *testing.T) {
@@ -107,7 +109,8 @@ func TestAnAuthorityThatIsNotKnownAsksForItsFile(t *testing.T) {
 func TestAnIssuerWithoutMetadataIsAskedForItsPath(t *testing.T) {
 	s := httptest.NewServer(http.NotFoundHandler())
 	defer s.Close()
-	wants(t, examine(t, config(t, s.URL)), "fault metadata: there is no metadata at", "/realms/NAME", "introspection_endpoint")
+	wants(t, examine(t, config(t, s.URL)), "fault metadata: there is no metadata at", "/realms/NAME",
+		"introspection_endpoint")
 }
 
 // endpoint is a server of which only the introspection endpoint is known.
@@ -133,26 +136,34 @@ func TestWhatComesInsteadOfAnAnswerIsNamed(t *testing.T) {
 		answer http.HandlerFunc
 		say    string
 	}{
-		"a login page":        {answers(200, "text/html; charset=utf-8", "<html>"), "a page for people"},
-		"another document":    {answers(200, "text/plain", "x"), `"text/plain"`},
-		"no such endpoint":    {answers(404, "text/plain", "x"), "no such endpoint"},
-		"a redirect":          {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, "the server redirects"},
+		"a login page":     {answers(200, "text/html; charset=utf-8", "<html>"), "a page for people"},
+		"another document": {answers(200, "text/plain", "x"), `"text/plain"`},
+		"no such endpoint": {answers(404, "text/plain", "x"), "no such endpoint"},
+		"a redirect": {func(w http.ResponseWriter,
+			r *http.Request) {
+			http.Redirect(w, r, "/login", http.StatusFound)
+		}, "the server redirects"},
 		"too many questions":  {answers(429, "text/plain", ""), "cache.ttl"},
 		"a server in trouble": {answers(500, "text/plain", ""), "server's own log"},
-		"everything active":   {answers(200, "application/json", `{"active":true,"token_type":"Bearer"}`), "never issued"},
-		"no right to ask":     {answers(403, "text/html", ""), "client.secret"},
+		"everything active": {answers(200, "application/json", `{"active":true,"token_type":"Bearer"}`),
+			"never issued"},
+		"no right to ask": {answers(403, "text/html", ""), "client.secret"},
 	} {
 		t.Run(name, func(t *testing.T) { wants(t, examine(t, endpoint(t, c.answer)), "fault credentials:", c.say) })
 	}
 }
 
 func TestAClockThatIsOffIsTold(t *testing.T) {
-	for off, level := range map[time.Duration]string{-20 * time.Second: "doubt clock: the server's clock is 20s behind", time.Hour: "fault clock: the server's clock is 1h0m0s ahead of"} {
+	for off, level := range map[time.Duration]string{
+		-20 * time.Second: "doubt clock: the server's clock is 20s behind",
+		time.Hour:         "fault clock: the server's clock is 1h0m0s ahead of",
+	} {
 		said := examine(t, endpoint(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Date", time.Now().Add(off).UTC().Format(http.TimeFormat))
 			answers(200, "application/json", `{"active":false}`)(w, r)
 		}))
-		if !strings.Contains(said, level) && !strings.Contains(said, strings.Replace(level, "20s", "21s", 1)) && !strings.Contains(said, strings.Replace(level, "1h0m0s", "59m59s", 1)) {
+		if !strings.Contains(said, level) && !strings.Contains(said, strings.Replace(level, "20s", "21s", 1)) &&
+			!strings.Contains(said, strings.Replace(level, "1h0m0s", "59m59s", 1)) {
 			t.Errorf("off by %v: %s", off, said)
 		}
 	}
@@ -167,13 +178,17 @@ func TestACanaryWithoutItsAudienceMapper(t *testing.T) {
 // TestACanaryWithoutAnyAudience is a client of Keycloak that has the scope basic only.
 func TestACanaryWithoutAnyAudience(t *testing.T) {
 	said := examine(t, ofKeycloak(t, `{"exp":9999999999,"typ":"Bearer"}`))
-	wants(t, said, "a moment ago is not active. It names no audience, so neither", `audience mapper that adds "orders-api"`)
+	wants(t, said, "a moment ago is not active. It names no audience, so neither",
+		`audience mapper that adds "orders-api"`)
 }
 
 // TestAClockIsReadFromTheCanaryWhereThereIsNoDate is Keycloak, whose answers have none.
 func TestAClockIsReadFromTheCanaryWhereThereIsNoDate(t *testing.T) {
-	for off, level := range map[time.Duration]string{0: "ok clock: the clocks agree", time.Hour: "fault clock: the server's clock is"} {
-		wants(t, examine(t, ofKeycloak(t, fmt.Sprintf(`{"aud":"orders-api","exp":9999999999,"iat":%d}`, time.Now().Add(off).Unix()))), level)
+	for off, level := range map[time.Duration]string{0: "ok clock: the clocks agree",
+		time.Hour: "fault clock: the server's clock is"} {
+		wants(t,
+			examine(t, ofKeycloak(t, fmt.Sprintf(`{"aud":"orders-api","exp":9999999999,"iat":%d}`,
+				time.Now().Add(off).Unix()))), level)
 	}
 }
 
@@ -234,13 +249,17 @@ func TestInactiveTokensAreReadForTheirReason(t *testing.T) {
 		change func(*issuer.Config)
 		say    []string
 	}{
-		"opaque":         {"opaque-token", nil, []string{"does not say why"}},
-		"expired":        {jwt(`{"aud":"orders-api","exp":` + past + `}`), nil, []string{"ended 1h", "get a new one"}},
-		"not yet":        {jwt(`{"aud":"orders-api","iat":` + future + `}`), nil, []string{"begins in", "clocks"}},
-		"another issuer": {jwt(`{"iss":"http://localhost:8080/realms/a"}`), named("http://127.0.0.1:8080/realms/a"), []string{"three issuers"}},
-		"no audience":    {jwt(`{"aud":["account"],"exp":` + future + `}`), nil, []string{`neither client.id "orders-api"`}},
-		"revoked":        {jwt(`{"aud":["orders-api"],"exp":` + future + `}`), nil, []string{"good until", "may be revoked"}},
-		"refresh":        {jwt(`{"aud":["orders-api"],"typ":"Refresh","exp":` + future + `}`), nil, []string{"another kind", "access token"}},
+		"opaque":  {"opaque-token", nil, []string{"does not say why"}},
+		"expired": {jwt(`{"aud":"orders-api","exp":` + past + `}`), nil, []string{"ended 1h", "get a new one"}},
+		"not yet": {jwt(`{"aud":"orders-api","iat":` + future + `}`), nil, []string{"begins in", "clocks"}},
+		"another issuer": {jwt(`{"iss":"http://localhost:8080/realms/a"}`), named("http://127.0.0.1:8080/realms/a"),
+			[]string{"three issuers"}},
+		"no audience": {jwt(`{"aud":["account"],"exp":` + future + `}`), nil,
+			[]string{`neither client.id "orders-api"`}},
+		"revoked": {jwt(`{"aud":["orders-api"],"exp":` + future + `}`), nil,
+			[]string{"good until", "may be revoked"}},
+		"refresh": {jwt(`{"aud":["orders-api"],"typ":"Refresh","exp":` + future + `}`), nil,
+			[]string{"another kind", "access token"}},
 		"duende": {jwt(`{"aud":"x","exp":` + future + `}`), func(c *issuer.Config) { c.Dialect.Dialect = "duende" },
 			[]string{"one of its own scopes"}},
 	} {
@@ -251,13 +270,17 @@ func TestInactiveTokensAreReadForTheirReason(t *testing.T) {
 }
 
 func TestActiveTokensGetRemarks(t *testing.T) {
-	cfg := endpoint(t, answers(200, "application/json", `{"active":true,"sub":"u","aud":"orders-api","org":"acme","cnf":{"jkt":"abc"}}`))
+	cfg := endpoint(t, answers(200, "application/json",
+		`{"active":true,"sub":"u","aud":"orders-api","org":"acme","cnf":{"jkt":"abc"}}`))
 	cfg.Dialect.Tenant = []string{"/tenant"}
-	wants(t, ask(t, cfg, "tok-123456"), `tenant pointers ["/tenant"]`, "the answer has active, aud, cnf, org, sub", `set audience to one of ["orders-api"]`, "bound to a key", "nothing in the answer says that this is an access token")
+	wants(t, ask(t, cfg, "tok-123456"), `tenant pointers ["/tenant"]`, "the answer has active, aud, cnf, org, sub",
+		`set audience to one of ["orders-api"]`, "bound to a key", "nothing in the answer says that this is an "+
+			"access token")
 }
 
 func TestWhatIsLeftOutOfAnActiveTokenIsNamed(t *testing.T) {
-	cfg := endpoint(t, answers(200, "application/json", `{"active":true,"sub":"u","roles":{"admin":{}},"groups":[{"value":"g"}],"permissions":["p",7],"scope":"a"}`))
+	cfg := endpoint(t, answers(200, "application/json",
+		`{"active":true,"sub":"u","roles":{"admin":{}},"groups":[{"value":"g"}],"permissions":["p",7],"scope":"a"}`))
 	said := ask(t, cfg, "tok-123456")
 	wants(t, said, "doubt token: of roles, groups, what is no text is left out")
 }
@@ -265,7 +288,8 @@ func TestWhatIsLeftOutOfAnActiveTokenIsNamed(t *testing.T) {
 func TestATokenThatTheConfigurationRefusesIsNotCalledInactive(t *testing.T) {
 	cfg := endpoint(t, answers(200, "application/json", `{"active":true,"aud":"another"}`))
 	cfg.Dialect.Audience = []string{"orders-api"}
-	wants(t, ask(t, cfg, "tok-123456"), "the server calls it active, and the configuration refuses it: it is for another audience")
+	wants(t, ask(t, cfg, "tok-123456"), "the server calls it active, and the configuration refuses it: it is for "+
+		"another audience")
 }
 
 func TestProposalsFollowTheMetadata(t *testing.T) {
@@ -285,16 +309,19 @@ func TestADocumentWithoutIssuerIsReported(t *testing.T) {
 
 func TestINT4_KeysOnAHostThatIsNotPermittedAreNotFetched(t *testing.T) {
 	asked := make(chan string, 1)
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path }))
+	elsewhere :=
+		httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path }))
 	defer elsewhere.Close()
 	var s *httptest.Server
 	s = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answers(200, "application/json", fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q}`, s.URL, elsewhere.URL+"/keys"))(w, r)
+		answers(200, "application/json", fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q}`, s.URL, elsewhere.URL+"/keys"))(w,
+			r)
 	}))
 	defer s.Close()
 	cfg := config(t, s.URL)
 	cfg.Mode, cfg.Endpoint.Client = authz.ModeJWT, oauth.Client{Auth: "none"}
-	cfg.Dialect.Audience, cfg.JWT.Algorithms, cfg.JWT.Types = []string{"orders-api"}, []string{"RS256"}, []string{"at+jwt"}
+	cfg.Dialect.Audience, cfg.JWT.Algorithms, cfg.JWT.Types =
+		[]string{"orders-api"}, []string{"RS256"}, []string{"at+jwt"}
 	wants(t, examine(t, cfg), "fault keys:", "endpoint_hosts")
 	select {
 	case path := <-asked:

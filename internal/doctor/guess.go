@@ -41,7 +41,10 @@ func at(member, path string) urlPattern { return urlPattern{member: member, path
 // serverPatterns rest on recorded metadata (Keycloak, Duende, OpenIddict, Spring, node oidc-provider, zitadel/oidc),
 // the others on the documentation of the servers.
 func serverPatterns() []serverPattern {
-	const issuer, introspection, keys, token, authorization = "issuer", "introspection_endpoint", "jwks_uri", "token_endpoint", "authorization_endpoint"
+	const (
+		issuer, introspection, keys = "issuer", "introspection_endpoint", "jwks_uri"
+		token, authorization        = "token_endpoint", "authorization_endpoint"
+	)
 	vendor := func(dialect, domain string) serverPattern {
 		return serverPattern{dialect: dialect, patterns: []urlPattern{{member: issuer, domain: domain}}}
 	}

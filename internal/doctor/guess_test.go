@@ -50,7 +50,8 @@ func TestEveryRecordedServerIsRecognised(t *testing.T) {
 	}
 	for file, dialect := range recordedMetadata() {
 		doc := metadataOf(t, file)
-		if g := doctor.Propose(doc.Member("issuer"), doc); g.Dialect != dialect || len(g.Maybe) > 0 || !strings.Contains(g.Why, " and ") {
+		if g := doctor.Propose(doc.Member("issuer"), doc); g.Dialect != dialect || len(g.Maybe) > 0 ||
+			!strings.Contains(g.Why, " and ") {
 			t.Errorf("%s: %+v, want %s by more than one mark", file, g, dialect)
 		}
 	}
@@ -65,23 +66,34 @@ func TestAServerIsRecognisedByMoreThanOneMark(t *testing.T) {
 		maybe        []string
 	}{
 		{"nothing", as, map[string]string{"introspection_endpoint": as + "/i"}, "rfc7662", nil},
-		{"a path that two servers have", as, map[string]string{"introspection_endpoint": as + "/connect/introspect", "jwks_uri": as + "/keys.json"}, "rfc7662", []string{"duende", "openiddict"}},
-		{"the issuer of Keycloak alone", as + "/realms/a", map[string]string{"introspection_endpoint": as + "/i"}, "rfc7662", []string{"keycloak"}},
+		{"a path that two servers have", as, map[string]string{"introspection_endpoint": as + "/connect/introspect",
+			"jwks_uri": as + "/keys.json"}, "rfc7662", []string{"duende", "openiddict"}},
+		{"the issuer of Keycloak alone", as + "/realms/a", map[string]string{"introspection_endpoint": as + "/i"},
+			"rfc7662", []string{"keycloak"}},
 		{"marks of two servers", as + "/realms/a", map[string]string{
-			"introspection_endpoint": as + "/realms/a/protocol/openid-connect/token/introspect", "token_endpoint": as + "/oauth2/token", "jwks_uri": as + "/.well-known/jwks.json",
+			"introspection_endpoint": as + "/realms/a/protocol/openid-connect/token/introspect",
+			"token_endpoint":         as + "/oauth2/token", "jwks_uri": as + "/.well-known/jwks.json",
 			"authorization_endpoint": as + "/oauth2/auth",
 		}, "rfc7662", []string{"hydra", "keycloak"}},
-		{"a domain of its vendor", "https://acme.okta.com/oauth2/default", map[string]string{"introspection_endpoint": "https://acme.okta.com/i"}, "okta", nil},
-		{"a domain that only ends alike", "https://evilokta.com", map[string]string{"introspection_endpoint": "https://evilokta.com/i"}, "rfc7662", nil},
-		{"a domain of one's own", as + "/oauth2/default", map[string]string{"introspection_endpoint": as + "/oauth2/default/v1/introspect", "jwks_uri": as + "/oauth2/default/v1/keys"}, "okta", nil},
+		{"a domain of its vendor", "https://acme.okta.com/oauth2/default",
+			map[string]string{"introspection_endpoint": "https://acme.okta.com/i"}, "okta", nil},
+		{"a domain that only ends alike", "https://evilokta.com",
+			map[string]string{"introspection_endpoint": "https://evilokta.com/i"}, "rfc7662", nil},
+		{"a domain of one's own", as + "/oauth2/default", map[string]string{"introspection_endpoint": as +
+			"/oauth2/default/v1/introspect", "jwks_uri": as + "/oauth2/default/v1/keys"}, "okta", nil},
 		{"Entra ID", "https://login.microsoftonline.com/x/v2.0", nil, "entra", nil},
 		{"Auth0", "https://acme.eu.auth0.com/", nil, "auth0", nil},
 		{"Google", "https://accounts.google.com", nil, "google", nil},
 		{"Cognito", "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC", nil, "cognito", nil},
 		{"another service of Amazon", "https://x.s3.amazonaws.com/a_b", nil, "rfc7662", nil},
-		{"authentik", as + "/application/o/app/", map[string]string{"introspection_endpoint": as + "/application/o/introspect/"}, "authentik", nil},
-		{"WSO2, whose endpoints are Spring's", as + "/oauth2/token", map[string]string{"introspection_endpoint": as + "/oauth2/introspect", "jwks_uri": as + "/oauth2/jwks"}, "wso2", nil},
-		{"PingAM", as + "/am/oauth2/realms/root", map[string]string{"introspection_endpoint": as + "/am/oauth2/realms/root/introspect", "jwks_uri": as + "/am/oauth2/realms/root/connect/jwk_uri"}, "pingam", nil},
+		{"authentik", as + "/application/o/app/", map[string]string{"introspection_endpoint": as +
+			"/application/o/introspect/"}, "authentik", nil},
+		{"WSO2, whose endpoints are Spring's", as + "/oauth2/token",
+			map[string]string{"introspection_endpoint": as + "/oauth2/introspect", "jwks_uri": as + "/oauth2/jwks"},
+			"wso2", nil},
+		{"PingAM", as + "/am/oauth2/realms/root", map[string]string{"introspection_endpoint": as +
+			"/am/oauth2/realms/root/introspect", "jwks_uri": as + "/am/oauth2/realms/root/connect/jwk_uri"}, "pingam",
+			nil},
 	} {
 		g := doctor.Propose(c.issuer, metadata(t, c.doc))
 		if g.Dialect != c.dialect || !slices.Equal(g.Maybe, c.maybe) {

@@ -70,7 +70,8 @@ func (r replay) config(t *testing.T) issuer.Config {
 	if cfg.Mode = r.mode; r.mode == "" {
 		cfg.Mode = authz.ModeIntrospect
 	}
-	cfg.Dialect.Audience, cfg.JWT.Algorithms, cfg.JWT.Types = []string{"orders-api"}, []string{"RS256"}, []string{"at+jwt"}
+	cfg.Dialect.Audience, cfg.JWT.Algorithms, cfg.JWT.Types =
+		[]string{"orders-api"}, []string{"RS256"}, []string{"at+jwt"}
 	return cfg
 }
 

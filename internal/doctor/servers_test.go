@@ -31,7 +31,8 @@ func TestCredentialsAreTriedInEveryModeThatAsks(t *testing.T) {
 			wants(t, examine(t, cfg), "ok clock:", "fault credentials:", "status 401")
 			right := map[string]string{duende: "garbage", openiddict: "garbage"}[server]
 			cfg = replay{server: server, mode: mode, introspects: right}.config(t)
-			wants(t, examine(t, cfg), "ok clock:", "ok credentials: http://", "/connect/introspect accepts the sidecar's credentials")
+			wants(t, examine(t, cfg), "ok clock:", "ok credentials: http://",
+				"/connect/introspect accepts the sidecar's credentials")
 		}
 	}
 }
@@ -43,9 +44,11 @@ func TestAnAPIResourceOfDuendeHasNoCanary(t *testing.T) {
 }
 
 func TestAClientOfDuendeIsNotAnAPIResource(t *testing.T) {
-	cfg := replay{server: duende, introspects: "cc-by-own-client", token: issues("opaque-token-of-the-sidecar")}.config(t)
+	cfg := replay{server: duende, introspects: "cc-by-own-client",
+		token: issues("opaque-token-of-the-sidecar")}.config(t)
 	cfg.Dialect.Audience = nil
-	wants(t, ask(t, cfg, "opaque-token-of-the-sidecar"), "fault token: the answer is one for a client", "register an API resource")
+	wants(t, ask(t, cfg, "opaque-token-of-the-sidecar"), "fault token: the answer is one for a client",
+		"register an API resource")
 
 	known := replay{server: duende, introspects: "garbage", token: refuses(400, "unauthorized_client")}.config(t)
 	wants(t, examine(t, known), `fault canary: the server knows "orders-api" as a client`, "register an API resource")
@@ -66,7 +69,8 @@ func TestTheCanaryOfAClientOfDuendeIsAFault(t *testing.T) {
 	})
 	cfg.Dialect.Dialect = "duende"
 	cfg.Endpoint.TokenEndpoint = strings.Replace(cfg.Endpoint.IntrospectionEndpoint, "/introspect", "/token", 1)
-	wants(t, examine(t, cfg), "ok credentials:", "fault canary: the answer is one for a client", `"not active"`, "ApiResource")
+	wants(t, examine(t, cfg), "ok credentials:", "fault canary: the answer is one for a client", `"not active"`,
+		"ApiResource")
 }
 
 func TestACanaryThatAnAPIResourceCannotHaveIsAFaultOfTheConfiguration(t *testing.T) {
@@ -74,7 +78,8 @@ func TestACanaryThatAnAPIResourceCannotHaveIsAFaultOfTheConfiguration(t *testing
 	cfg.Canary.Every = time.Minute
 	var said []string
 	cfg.Check(func(key, cause, hint string) { said = append(said, key+" "+cause+" | "+hint) })
-	if len(said) != 1 || !strings.Contains(said[0], "canary.every is set, and an API resource of Duende gets no tokens | remove it") {
+	if len(said) != 1 || !strings.Contains(said[0], "canary.every is set, and an API resource of Duende gets no "+
+		"tokens | remove it") {
 		t.Errorf("%q", said)
 	}
 }
@@ -105,10 +110,12 @@ func withKey(t *testing.T, cfg *issuer.Config) {
 }
 
 func TestAnAssertionForAnotherAudienceIsAFault(t *testing.T) {
-	cfg := replay{server: openiddict, introspects: "private-key-jwt-wrong-audience", token: refuses(400, "invalid_token")}.config(t)
+	cfg := replay{server: openiddict, introspects: "private-key-jwt-wrong-audience",
+		token: refuses(400, "invalid_token")}.config(t)
 	withKey(t, &cfg)
 	cfg.Endpoint.Client.AssertionAudience = cfg.Endpoint.Issuer + "connect/introspect"
-	wants(t, examine(t, cfg), "fault credentials: client.assertion_audience is", "calls every token inactive", "remove it: OpenIddict takes the issuer only",
+	wants(t, examine(t, cfg), "fault credentials: client.assertion_audience is", "calls every token inactive",
+		"remove it: OpenIddict takes the issuer only",
 		"fault canary:", "error invalid_token", "does not take the client's assertion")
 
 	for _, right := range []string{"", cfg.Endpoint.Issuer, strings.TrimSuffix(cfg.Endpoint.Issuer, "/")} {
@@ -126,9 +133,11 @@ func TestAClientThatMayNotIntrospectIsToldSo(t *testing.T) {
 	wants(t, said, "error unauthorized_client", "Permissions.Endpoints.Introspection")
 	never(t, said, "client.secret")
 	cfg = replay{server: openiddict, introspects: "no-introspection-permission-garbage"}.config(t)
-	wants(t, examine(t, cfg), "ok credentials:", "whether the client may introspect shows only with a token that the server knows")
+	wants(t, examine(t, cfg), "ok credentials:", "whether the client may introspect shows only with a token that "+
+		"the server knows")
 	cfg.Dialect.Dialect = "rfc7662"
-	wants(t, ask(t, replay{server: openiddict, introspects: "no-introspection-permission"}.config(t), "tok-123456"), "permission")
+	wants(t, ask(t, replay{server: openiddict, introspects: "no-introspection-permission"}.config(t), "tok-123456"),
+		"permission")
 }
 
 func TestWhatIsNoAccessTokenIsToldSo(t *testing.T) {
@@ -141,13 +150,16 @@ func TestWhatIsNoAccessTokenIsToldSo(t *testing.T) {
 
 func TestATokenWithoutAudienceNamesItsRemedy(t *testing.T) {
 	cfg := replay{server: openiddict, introspects: "aud-none-by-api"}.config(t)
-	wants(t, ask(t, cfg, "opaque-token"), "the server calls it active, and the configuration refuses it", `it names no audience, and configured is "orders-api"`, "the scope has no resources at the server")
+	wants(t, ask(t, cfg, "opaque-token"), "the server calls it active, and the configuration refuses it",
+		`it names no audience, and configured is "orders-api"`, "the scope has no resources at the server")
 }
 
 func TestAnAnswerWithoutScopesIsADoubt(t *testing.T) {
 	wants(t, ask(t, replay{server: openiddict, introspects: "jwt-by-presenter"}.config(t), "opaque-token"),
-		"doubt token: the answer names no scope", "scopes to clients in the token's aud only", `add "orders-api" to the resources of the scope`)
-	never(t, ask(t, replay{server: openiddict, introspects: "jwt-user-alice"}.config(t), "opaque-token"), "names no scope", "fault")
+		"doubt token: the answer names no scope", "scopes to clients in the token's aud only",
+		`add "orders-api" to the resources of the scope`)
+	never(t, ask(t, replay{server: openiddict, introspects: "jwt-user-alice"}.config(t), "opaque-token"),
+		"names no scope", "fault")
 }
 
 func TestTokensThatAModeCannotReadAreAFaultOfTheMode(t *testing.T) {
@@ -158,17 +170,23 @@ func TestTokensThatAModeCannotReadAreAFaultOfTheMode(t *testing.T) {
 		tok  string
 		says []string
 	}{
-		"encrypted":       {enc("eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZDQkMtSFM1MTIiLCJ0eXAiOiJhdCtqd3QiLCJjdHkiOiJKV1QifQ"), []string{"is encrypted (JWE)", "DisableAccessTokenEncryption", "or set mode: introspect"}},
-		"reference":       {"Zm9ydHktdGhyZWUtY2hhcmFjdGVycy1vZi1iYXNlNjQ", []string{"is opaque (a reference token)", "UseReferenceAccessTokens", "or set mode: introspect"}},
-		"Data Protection": {"CfDJ8Zm9ydHktdGhyZWUtY2hhcmFjdGVycy1vZi1iYXNlNjQ", []string{"is a Data Protection token", "UseDataProtection", "or set mode: introspect"}},
+		"encrypted": {
+			enc("eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZDQkMtSFM1MTIiLCJ0eXAiOiJhdCtqd3QiLCJjdHkiOiJKV1QifQ"),
+			[]string{"is encrypted (JWE)", "DisableAccessTokenEncryption", "or set mode: introspect"}},
+		"reference": {"Zm9ydHktdGhyZWUtY2hhcmFjdGVycy1vZi1iYXNlNjQ",
+			[]string{"is opaque (a reference token)", "UseReferenceAccessTokens", "or set mode: introspect"}},
+		"Data Protection": {"CfDJ8Zm9ydHktdGhyZWUtY2hhcmFjdGVycy1vZi1iYXNlNjQ",
+			[]string{"is a Data Protection token", "UseDataProtection", "or set mode: introspect"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, mode := range []authz.Mode{authz.ModeJWT, authz.ModeJWTThenIntrospect} {
 				cfg := replay{server: openiddict, mode: mode, introspects: "garbage", token: issues(c.tok)}.config(t)
-				wants(t, examine(t, cfg), append(c.says, "fault canary: a token that the server issued to the sidecar a moment ago")...)
+				wants(t, examine(t, cfg), append(c.says, "fault canary: a token that the server issued to the "+
+					"sidecar a moment ago")...)
 				wants(t, ask(t, cfg, c.tok), append(c.says, "fault token: the server was not asked: it ")...)
 			}
-			cfg := replay{server: openiddict, mode: authz.ModeIntrospectOpaque, introspects: "jwt-user-alice", token: issues(c.tok)}.config(t)
+			cfg := replay{server: openiddict, mode: authz.ModeIntrospectOpaque, introspects: "jwt-user-alice",
+				token: issues(c.tok)}.config(t)
 			never(t, ask(t, cfg, c.tok), "fault")
 		})
 	}
@@ -187,13 +205,15 @@ func TestAnAliasOnAnotherHostIsNamedWithItsLine(t *testing.T) {
 	cfg.Dialect.Dialect = "openiddict"
 	certify(t, &cfg)
 	said := examine(t, cfg)
-	wants(t, said, "fault metadata:", "mtls_endpoint_aliases.introspection_endpoint is on host", `add the line: endpoint_hosts: ["`)
+	wants(t, said, "fault metadata:", "mtls_endpoint_aliases.introspection_endpoint is on host",
+		`add the line: endpoint_hosts: ["`)
 	never(t, said, "waiting will not help", "credentials:")
 }
 
 func TestAServerWithoutSignedAnswersIsToldSo(t *testing.T) {
 	cfg := replay{server: openiddict, introspects: "jwt-response"}.config(t)
-	cfg.RequireSigned, cfg.SignedResponse = true, remote.SignedResponse{Algorithms: []string{"RS256"}, MaxAge: time.Minute}
+	cfg.RequireSigned, cfg.SignedResponse = true, remote.SignedResponse{Algorithms: []string{"RS256"},
+		MaxAge: time.Minute}
 	wants(t, ask(t, cfg, "opaque-token"), "this server has no signed answers (RFC 9701): take require_signed out")
 	cfg.Dialect.Dialect = "rfc7662"
 	wants(t, ask(t, cfg, "opaque-token"), `with "orders-api" as audience`)
@@ -203,7 +223,8 @@ func TestAnotherAudienceIsNamedBesideOurs(t *testing.T) {
 	cfg := replay{server: openiddict, introspects: "jwt-user-alice"}.config(t)
 	cfg.Dialect.Audience = []string{"billing-api"}
 	said := ask(t, cfg, "opaque-token")
-	wants(t, said, `it names "orders-api", configured is "billing-api"`, "send a token for this API, or add to audience")
+	wants(t, said, `it names "orders-api", configured is "billing-api"`,
+		"send a token for this API, or add to audience")
 	never(t, said, "does not say why")
 }
 
@@ -220,6 +241,8 @@ func TestTheWrongSchemeForAPortIsToldSo(t *testing.T) {
 	plain, secure := httptest.NewServer(http.NotFoundHandler()), httptest.NewTLSServer(http.NotFoundHandler())
 	defer plain.Close()
 	defer secure.Close()
-	wants(t, examine(t, config(t, strings.Replace(plain.URL, "http://", "https://", 1))), "fault metadata:", "this port speaks plain HTTP, and the URL says https", "the port at which the server speaks TLS")
-	wants(t, examine(t, config(t, strings.Replace(secure.URL, "https://", "http://", 1))), "fault metadata:", "this port speaks TLS, and the URL says http", "write https:// instead of http://")
+	wants(t, examine(t, config(t, strings.Replace(plain.URL, "http://", "https://", 1))), "fault metadata:",
+		"this port speaks plain HTTP, and the URL says https", "the port at which the server speaks TLS")
+	wants(t, examine(t, config(t, strings.Replace(secure.URL, "https://", "http://", 1))), "fault metadata:",
+		"this port speaks TLS, and the URL says http", "write https:// instead of http://")
 }

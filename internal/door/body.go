@@ -26,11 +26,13 @@ type Bodies struct {
 func (b *Bodies) Read(r *http.Request, into any) error {
 	if ct := r.Header.Get("Content-Type"); ct != "application/json" {
 		if media, _, err := mime.ParseMediaType(ct); err != nil || media != "application/json" {
-			return NewCallError(http.StatusUnsupportedMediaType, "unsupported_media_type", "want Content-Type: application/json", "")
+			return NewCallError(http.StatusUnsupportedMediaType, "unsupported_media_type",
+				"want Content-Type: application/json", "")
 		}
 	}
 	if r.Header.Get("Content-Encoding") != "" {
-		return NewCallError(http.StatusUnsupportedMediaType, "unsupported_media_type", "want a body without Content-Encoding", "")
+		return NewCallError(http.StatusUnsupportedMediaType, "unsupported_media_type",
+			"want a body without Content-Encoding", "")
 	}
 	buf, _ := b.pool.Get().(*bytes.Buffer)
 	if buf == nil {
@@ -40,11 +42,13 @@ func (b *Bodies) Read(r *http.Request, into any) error {
 	_, err := buf.ReadFrom(io.LimitReader(r.Body, b.Limits.BodyBytes+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return NewCallError(http.StatusRequestTimeout, "body_too_slow", "the body did not arrive within "+b.Limits.ReadTimeout.String(), "")
+		return NewCallError(http.StatusRequestTimeout, "body_too_slow",
+			"the body did not arrive within "+b.Limits.ReadTimeout.String(), "")
 	case err != nil:
 		return NewCallError(http.StatusBadRequest, "incomplete_body", "the body did not arrive whole", "")
 	case int64(buf.Len()) > b.Limits.BodyBytes:
-		return NewCallError(http.StatusRequestEntityTooLarge, "body_too_large", "the body is over "+strconv.FormatInt(b.Limits.BodyBytes, 10)+" bytes", "")
+		return NewCallError(http.StatusRequestEntityTooLarge, "body_too_large",
+			"the body is over "+strconv.FormatInt(b.Limits.BodyBytes, 10)+" bytes", "")
 	}
 	return Decode(buf.Bytes(), into)
 }

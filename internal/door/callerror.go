@@ -1,8 +1,9 @@
-// Package door has what the doors of the sidecar have in common: how the JSON of a call is read, and what is wrong with a
-// call. It knows no framework.
+// Package door has what the doors of the sidecar have in common: how the JSON of a call is read, and what is wrong
+// with a call. It knows no framework.
 package door
 
-// CallError is what is wrong with a call, as opposed to with the request that the call asks about. It is never a decision.
+// CallError is what is wrong with a call, as opposed to with the request that the call asks about. It is never a
+// decision.
 type CallError struct {
 	// Status is that of HTTP.
 	Status int `json:"-"`

@@ -8,8 +8,8 @@ import (
 )
 
 // LowerNames returns headers with lower-case names, as authz.Request has them. The values of names that differ only in
-// case are joined, so that no second credential hides behind a capital letter. They are joined in the order of the names
-// as they were, so that the same call always asks the same.
+// case are joined, so that no second credential hides behind a capital letter. They are joined in the order of the
+// names as they were, so that the same call always asks the same.
 func LowerNames(headers map[string][]string) map[string][]string {
 	clean := true
 	for name := range headers {

@@ -23,7 +23,8 @@ func jsonError(err error) error {
 		out.Pointer = SafePointer(semantic.JSONPointer)
 		out.Code, out.Message = "wrong_type", "the member has the wrong type"+wanted(semantic.GoType)
 		if errors.Is(err, json.ErrUnknownName) {
-			out.Code, out.Message = "unknown_member", "there is no such member"+meant(semantic.JSONPointer.LastToken(), semantic.GoType)
+			out.Code, out.Message = "unknown_member", "there is no such member"+
+				meant(semantic.JSONPointer.LastToken(), semantic.GoType)
 		}
 	case errors.As(err, &syntactic):
 		out.Pointer = SafePointer(syntactic.JSONPointer)
@@ -85,8 +86,8 @@ func typeName(t reflect.Type) string {
 	return ""
 }
 
-// meant suggests a member of the struct t for a misspelt name, or lists all, as the end of a message. The name itself is not
-// repeated.
+// meant suggests a member of the struct t for a misspelt name, or lists all, as the end of a message. The name itself
+// is not repeated.
 func meant(name string, t reflect.Type) string {
 	known := members(t)
 	if len(known) == 0 {

@@ -28,13 +28,17 @@ var blowUps = map[string][2]string{
 		strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000)},
 	"yaml_map": {`yaml.unmarshal(input.context.s)`, strings.Repeat("{a: ", 200_000)},
 	"yaml_bomb": {`yaml.unmarshal(input.context.s)`,
-		"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\nh: &h [*g,*g,*g,*g,*g,*g,*g,*g,*g]\ni: &i [*h,*h,*h,*h,*h,*h,*h,*h,*h]"},
+		"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d " +
+			"[*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f " +
+			"[*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\nh: &h " +
+			"[*g,*g,*g,*g,*g,*g,*g,*g,*g]\ni: &i [*h,*h,*h,*h,*h,*h,*h,*h,*h]"},
 	"json_deep": {`json.unmarshal(input.context.s)`, strings.Repeat("[", 900_000)},
 	"json_deep_closed": {`json.unmarshal(input.context.s)`,
 		strings.Repeat("[", 9_999) + strings.Repeat("]", 9_999)},
 	"json_walk": {`walk(json.unmarshal(input.context.s), [_, 5])`,
 		strings.Repeat("[", 9_999) + strings.Repeat("]", 9_999)},
-	"json_schema_deep": {`json.match_schema(json.unmarshal(input.context.s), {"definitions":{"n":{"type":"array","items":{"$ref":"#/definitions/n"}}},"$ref":"#/definitions/n"})[0]`, strings.Repeat("[", 9_999) + strings.Repeat("]", 9_999)},
+	"json_schema_deep": {
+		`json.match_schema(json.unmarshal(input.context.s), {"definitions":{"n":{"type":"array","items":{"$ref":"#/definitions/n"}}},"$ref":"#/definitions/n"})[0]`, strings.Repeat("[", 9_999) + strings.Repeat("]", 9_999)},
 	"json_nums": {`count(json.unmarshal(input.context.s)) == 0`,
 		"[" + strings.Repeat("1e999999,", 90_000) + "1]"},
 	"json_num_cmp": {`sum(json.unmarshal(input.context.s)) == 0`,
@@ -43,7 +47,8 @@ var blowUps = map[string][2]string{
 		"package a\np := " + strings.Repeat("[", 500_000)},
 	"jwt_decode_nested": {`io.jwt.decode(input.context.s)`,
 		"eyJhbGciOiJub25lIiwiY3R5IjoiSldUIn0." + strings.Repeat("eyJhbGciOiJub25lIiwiY3R5IjoiSldUIn0.", 10)},
-	"template": {`strings.render_template("{{range .x}}a{{end}}", {"x": numbers.range(1, 5)}) == input.context.s`, "x"},
+	"template": {`strings.render_template("{{range .x}}a{{end}}", {"x": numbers.range(1, 5)}) == input.context.s`,
+		"x"},
 	"regex_big": {`regex.match(input.context.s, "x")`,
 		strings.Repeat("(", 900) + "a{1000}" + strings.Repeat(")", 900)},
 	"regex_rep": {`regex.match(input.context.s, "x")`, "((a{100}){100}){100}"},
@@ -66,15 +71,18 @@ var blowUps = map[string][2]string{
 	"urlquery":           {`urlquery.decode_object(input.context.s)`, strings.Repeat("a=b&", 200_000)},
 	"time_parse": {`time.parse_ns(input.context.s, input.context.s) == 1`,
 		strings.Repeat("2006", 200_000)},
-	"json_patch":   {`count(json.patch({"a": [input.context.s]}, [{"op": "copy", "from": "/a", "path": "/a/-"} | some _ in numbers.range(1, 60)])) == 0`, "x"},
-	"yaml_marshal": {`yaml.marshal(json.patch({"a": [input.context.s]}, [{"op": "copy", "from": "/a", "path": "/a/-"} | some _ in numbers.range(1, 60)])) == ""`, "x"},
-	"globs_match":  {`regex.globs_match(input.context.s, input.context.s)`, strings.Repeat("a*", 2000)},
+	"json_patch": {
+		`count(json.patch({"a": [input.context.s]}, [{"op": "copy", "from": "/a", "path": "/a/-"} | some _ in numbers.range(1, 60)])) == 0`, "x"},
+	"yaml_marshal": {
+		`yaml.marshal(json.patch({"a": [input.context.s]}, [{"op": "copy", "from": "/a", "path": "/a/-"} | some _ in numbers.range(1, 60)])) == ""`, "x"},
+	"globs_match": {`regex.globs_match(input.context.s, input.context.s)`, strings.Repeat("a*", 2000)},
 	"glob_stars": {`glob.match(input.context.s, [], replace(input.context.s, "*", ""))`,
 		strings.Repeat("*a", 400) + "b"},
 	"strings_repeat": {`count(sprintf(input.context.s, [1])) == 0`, strings.Repeat("%[1]999999.999999f", 60)},
 	"range":          {`count(numbers.range(1, to_number(input.context.s))) == 0`, "1e15"},
 	"lsh":            {`bits.lsh(1, to_number(input.context.s)) == 0`, "80000000000"},
-	"reachable":      {`count(graph.reachable({sprintf("%d/%d", [l, i]): [sprintf("%d/%d", [l + 1, j]) | some j in [0, 1, 2, 3]] | some l in numbers.range(0, 50); some i in [0, 1, 2, 3]}, {input.context.s})) == 0`, "0/0"},
+	"reachable": {
+		`count(graph.reachable({sprintf("%d/%d", [l, i]): [sprintf("%d/%d", [l + 1, j]) | some j in [0, 1, 2, 3]] | some l in numbers.range(0, 50); some i in [0, 1, 2, 3]}, {input.context.s})) == 0`, "0/0"},
 	"marshal": {`count(json.marshal([input.context.s | some _ in numbers.range(1, 3000)])) == 0`,
 		strings.Repeat("a", 900_000)},
 	"sort": {`count(sort([sprintf("%d", [x % 977]) | some x in numbers.range(1, 1000000)])) == 0`,

@@ -15,9 +15,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
-// Compile makes a Policy of set. entrypoint is the path of a rule that must exist, besides those of cfg. An error is of
-// type bundle.Problems and lists all problems. A panic of the compiler is a problem too, so that no file can end the
-// process.
+// Compile makes a Policy of set. entrypoint is the path of a rule that must exist, besides those of cfg. An error is
+// of type bundle.Problems and lists all problems. A panic of the compiler is a problem too, so that no file can end
+// the process.
 func Compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string) (p *Policy, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -44,7 +44,8 @@ func TestSyntaxErrorsOfSeveralFilesAreReportedTogether(t *testing.T) {
 	},
 		"policies/a.rego:4:1: rego_parse_error: unexpected eof token",
 		"policies/b.rego:3:6: rego_parse_error: unexpected assign token",
-		"policies/b.rego:3:6: rego_parse_error: unexpected assign token: expected rule value term (e.g., x := <VALUE> { ... })",
+		"policies/b.rego:3:6: rego_parse_error: unexpected assign token: expected rule value term (e.g., x := "+
+			"<VALUE> { ... })",
 	)
 }
 
@@ -55,20 +56,25 @@ func TestBooleanComparedWithStringIsACompileError(t *testing.T) {
 
 func TestNetworkBuiltinsAreUndefinedByDefault(t *testing.T) {
 	refused(t, patient, beside("package b\n\nx := http.send({\"method\": \"get\", \"url\": \"https://x.example\"})\n"),
-		"policies/other.rego:3:6: rego_type_error: undefined function http.send; it reaches the network or the machine, and is off unless engine.allow_builtins names http.send")
+		"policies/other.rego:3:6: rego_type_error: undefined function http.send; it reaches the network or the "+
+			"machine, and is off unless engine.allow_builtins names http.send")
 	refused(t, patient, beside("package b\n\nx := net.lookup_ip_addr(\"x.example\")\n"),
-		"policies/other.rego:3:6: rego_type_error: undefined function net.lookup_ip_addr; it reaches the network or the machine, and is off unless engine.allow_builtins names net.lookup_ip_addr")
+		"policies/other.rego:3:6: rego_type_error: undefined function net.lookup_ip_addr; it reaches the network or "+
+			"the machine, and is off unless engine.allow_builtins names net.lookup_ip_addr")
 	refused(t, patient, beside("package b\n\nx := opa.runtime()\n"),
-		"policies/other.rego:3:6: rego_type_error: undefined function opa.runtime; it reaches the network or the machine, and is off unless engine.allow_builtins names opa.runtime")
+		"policies/other.rego:3:6: rego_type_error: undefined function opa.runtime; it reaches the network or the "+
+			"machine, and is off unless engine.allow_builtins names opa.runtime")
 }
 
 func TestAllowBuiltinsSwitchesOneOnAndNoOther(t *testing.T) {
 	cfg := Config{Deadline: time.Minute, AllowBuiltins: []string{"http.send"}}
-	if _, err := compiled(t, cfg, beside("package b\n\nx := http.send({\"method\": \"get\", \"url\": \"https://x.example\"})\n")); err != nil {
+	if _, err := compiled(t, cfg, beside("package b\n\nx := http.send({\"method\": \"get\", \"url\": "+
+		"\"https://x.example\"})\n")); err != nil {
 		t.Error(err)
 	}
 	refused(t, cfg, beside("package b\n\nx := opa.runtime()\n"),
-		"policies/other.rego:3:6: rego_type_error: undefined function opa.runtime; it reaches the network or the machine, and is off unless engine.allow_builtins names opa.runtime")
+		"policies/other.rego:3:6: rego_type_error: undefined function opa.runtime; it reaches the network or the "+
+			"machine, and is off unless engine.allow_builtins names opa.runtime")
 }
 
 func TestSchemaIsNeverFetchedFromTheNetwork(t *testing.T) {
@@ -83,7 +89,8 @@ func TestStrictModeRefusesUnusedAssignments(t *testing.T) {
 }
 
 func TestConsequencesOfARedeclaredArgumentAreNotReported(t *testing.T) {
-	_, err := compiled(t, patient, beside("package b\n\nmay(reader, patient) if {\n\treader := patient.id\n\treader == 1\n}\n"))
+	_, err := compiled(t, patient, beside("package b\n\nmay(reader, patient) if {\n\treader := patient.id\n\treader "+
+		"== 1\n}\n"))
 	if err == nil || err.Error() != "policies/other.rego:4:2: rego_compile_error: arg reader redeclared" {
 		t.Errorf("problems %v", err)
 	}
@@ -111,9 +118,12 @@ func TestRegoVersionOtherThan1IsRefused(t *testing.T) {
 func TestMissingEntrypointsAreRefused(t *testing.T) {
 	cfg := Config{Deadline: time.Minute, Entrypoints: []string{"authz/nope", "authz"}}
 	refused(t, cfg, map[string]string{"policies/b.rego": "package b\n\nx := 1\n"},
-		"configuration: entrypoint_error: data.authz, which the configuration names, cannot be an entrypoint: no policy has a rule of this name",
-		"configuration: entrypoint_error: data.authz.decision, which the configuration names, cannot be an entrypoint: no policy has a rule of this name",
-		"configuration: entrypoint_error: data.authz.nope, which the configuration names, cannot be an entrypoint: no policy has a rule of this name",
+		"configuration: entrypoint_error: data.authz, which the configuration names, cannot be an entrypoint: no "+
+			"policy has a rule of this name",
+		"configuration: entrypoint_error: data.authz.decision, which the configuration names, cannot be an "+
+			"entrypoint: no policy has a rule of this name",
+		"configuration: entrypoint_error: data.authz.nope, which the configuration names, cannot be an entrypoint: "+
+			"no policy has a rule of this name",
 	)
 }
 
@@ -177,7 +187,8 @@ func TestRevisionNamesWhatBundlesChose(t *testing.T) {
 	if got, want := p.Revision(), "bundles/o=r7,"+p.Digest()[len("sha256:"):][:12]; got != want {
 		t.Errorf("revision %q, want %q", got, want)
 	}
-	if got, want := p.Revisions(), map[string]string{"policies": "", "bundles/o": "r7"}; !reflect.DeepEqual(got, want) {
+	if got, want := p.Revisions(), map[string]string{"policies": "", "bundles/o": "r7"}; !reflect.DeepEqual(got,
+		want) {
 		t.Errorf("revisions %q, want %q", got, want)
 	}
 }

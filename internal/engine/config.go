@@ -21,8 +21,8 @@ type Config struct {
 	// TokenModes are the modes that the issuers support and metadata may ask for; none stands for all.
 	TokenModes []authz.Mode `yaml:"-"`
 
-	// Headers are the names of the request headers that policies see (input.headers). nil stands for all names in lower
-	// case that hold no credential.
+	// Headers are the names of the request headers that policies see (input.headers). nil stands for all names in
+	// lower case that hold no credential.
 	Headers []string `yaml:"-"`
 	// AnonymousRequests is set when policies decide about requests without a token too (decision.token: optional).
 	AnonymousRequests bool `yaml:"-"`

@@ -21,8 +21,8 @@ import (
 // read. lost are the paths under data that the unreadable files would provide.
 //
 // OPA's compiler ends after the first stage with an error. So each rule with an error is replaced by one of which
-// nothing is known, and the set is compiled and checked again. Problems that may be consequences of another problem, or
-// of a lost file, are left out.
+// nothing is known, and the set is compiled and checked again. Problems that may be consequences of another problem,
+// or of a lost file, are left out.
 func Diagnose(
 	ctx context.Context, set *bundle.Set, lost [][]string, cfg Config, entrypoint string,
 ) (problems bundle.Problems) {

@@ -14,15 +14,16 @@ const sound = "package authz\n\n# METADATA\n# entrypoint: true\ndefault decision
 
 func TestProblemsOfAllKindsAreReportedTogether(t *testing.T) {
 	refused(t, patient, map[string]string{
-		"policies/authz.rego":       sound,
-		"policies/conflict.rego":    "package conflict\n\na := 1\n\na contains 2\n",
-		"policies/defaults.rego":    "package defaults\n\ndefault a := 1\n\ndefault a := 2\n",
-		"policies/function.rego":    "package function\n\na if nothing(1)\n",
-		"policies/metadata.rego":    "package metadata\n\n# METADATA\n# custom: {token: {mode: jwt}}\na := 1\n",
-		"policies/recursion.rego":   "package recursion\n\na if a\n",
-		"policies/reference.rego":   "package reference\n\na if data.limits.dya\n",
-		"policies/result.rego":      "package result\n\n# METADATA\n# entrypoint: true\nanswer := {\"alow\": true}\n",
-		"policies/stated.rego":      "package stated\n\n# METADATA\n# custom: {problems: true}\nproblems contains \"a limit\" if data.limits.day == 1\n",
+		"policies/authz.rego":     sound,
+		"policies/conflict.rego":  "package conflict\n\na := 1\n\na contains 2\n",
+		"policies/defaults.rego":  "package defaults\n\ndefault a := 1\n\ndefault a := 2\n",
+		"policies/function.rego":  "package function\n\na if nothing(1)\n",
+		"policies/metadata.rego":  "package metadata\n\n# METADATA\n# custom: {token: {mode: jwt}}\na := 1\n",
+		"policies/recursion.rego": "package recursion\n\na if a\n",
+		"policies/reference.rego": "package reference\n\na if data.limits.dya\n",
+		"policies/result.rego":    "package result\n\n# METADATA\n# entrypoint: true\nanswer := {\"alow\": true}\n",
+		"policies/stated.rego": "package stated\n\n# METADATA\n# custom: {problems: true}\nproblems contains " +
+			"\"a limit\" if data.limits.day == 1\n",
 		"policies/syntax.rego":      "package syntax\n\na if {\n",
 		"policies/types.rego":       "package types\n\na if input.method == \"GET\"\n",
 		"policies/undefined.rego":   "package undefined\n\n# METADATA\n# entrypoint: true\nanswer if input.context.x\n",
@@ -50,11 +51,15 @@ func TestProblemsOfAllKindsAreReportedTogether(t *testing.T) {
 // TestConsequencesOfAProblemAreNotReported: each faulty file has dependants, of which nothing else is wrong.
 func TestConsequencesOfAProblemAreNotReported(t *testing.T) {
 	dependants := map[string]string{
-		"policies/authz.rego": "package authz\n\nimport data.lib\n\n# METADATA\n# entrypoint: true\ndecision if lib.open\n\ndecision := lib.answer if lib.f(1)\n",
-		"policies/more.rego":  "package lib\n\nlocal if open\n\nother if f(2)\n\nfine := answer\n",
-		"policies/uses.rego":  "package uses\n\na if not data.lib.open\n\nb := data.lib.f(1)\n\nc := b.x\n\nd := data.lib.table.x\n\n# METADATA\n# custom: {problems: true}\nproblems contains \"no table\" if not data.lib.table.x\n",
+		"policies/authz.rego": "package authz\n\nimport data.lib\n\n# METADATA\n# entrypoint: true\ndecision if " +
+			"lib.open\n\ndecision := lib.answer if lib.f(1)\n",
+		"policies/more.rego": "package lib\n\nlocal if open\n\nother if f(2)\n\nfine := answer\n",
+		"policies/uses.rego": "package uses\n\na if not data.lib.open\n\nb := data.lib.f(1)\n\nc := b.x\n\nd := " +
+			"data.lib.table.x\n\n# METADATA\n# custom: {problems: true}\nproblems contains \"no table\" if not " +
+			"data.lib.table.x\n",
 	}
-	whole := "package lib\n\nopen if input.request.method == \"GET\"\n\nanswer := {\"allow\": true}\n\nf(x) := {\"x\": x}\n\ntable.x := 1\n"
+	whole := "package lib\n\nopen if input.request.method == \"GET\"\n\nanswer := {\"allow\": true}\n\nf(x) := " +
+		"{\"x\": x}\n\ntable.x := 1\n"
 	for name, c := range map[string]struct{ from, to, want string }{
 		"syntax":     {"table.x := 1", "table.x := (1", "policies/lib.rego:10:1: rego_parse_error: "},
 		"no package": {"package lib", "", "policies/lib.rego:3:1: rego_parse_error: package expected"},
@@ -97,9 +102,12 @@ func TestNothingIsReportedAboutLostData(t *testing.T) {
 	t.Parallel()
 	set := &bundle.Set{Bundles: []bundle.Bundle{{Name: "policies", RegoVersion: 1, Modules: []bundle.File{
 		{Path: "a.rego", Raw: []byte(sound)},
-		{Path: "b.rego", Raw: []byte("package b\n\nx if data.limits.day\n\ny if data.other.day\n\n# METADATA\n# custom: {problems: true}\nproblems contains \"no limits\" if not data.limits.day\n")},
+		{Path: "b.rego", Raw: []byte("package b\n\nx if data.limits.day\n\ny if data.other.day\n\n# METADATA\n# " +
+			"custom: {problems: true}\nproblems contains \"no limits\" if not data.limits.day\n")},
 	}}}}
-	const want = "b.rego:5:6: reference_error: undefined ref: data.other.day: no rule and no data provide data.other (data has: authz, b); if it comes with an optional bundle, say so by custom.optional_data in the metadata"
+	const want = "b.rego:5:6: reference_error: undefined ref: data.other.day: no rule and no data provide " +
+		"data.other (data has: authz, b); if it comes with an optional bundle, say so by custom.optional_data in " +
+		"the metadata"
 	if got := Diagnose(t.Context(), set, [][]string{{"limits"}}, patient, decisionPath); got.Error() != want {
 		t.Errorf("problems:\n%s\nwant:\n%s", got, want)
 	}

@@ -1,5 +1,5 @@
-// Package engine compiles bundles into one immutable policy and evaluates it. Only engine and its sub-packages use OPA's
-// types on the request path.
+// Package engine compiles bundles into one immutable policy and evaluates it. Only engine and its sub-packages use
+// OPA's types on the request path.
 package engine
 
 import (
@@ -68,7 +68,8 @@ func (p *Policy) Freshness(entrypoint string) authz.Freshness {
 }
 
 // Eval evaluates the entrypoint of q. An error is of kind Misconfigured: the rule is undefined, a builtin failed, or
-// the evaluation took longer than its deadline. It is of kind Malformed when the document of the caller cannot be read.
+// the evaluation took longer than its deadline. It is of kind Malformed when the document of the caller cannot be
+// read.
 func (p *Policy) Eval(ctx context.Context, q Question) (Result, error) {
 	e := p.entries[q.Entrypoint]
 	if e == nil {

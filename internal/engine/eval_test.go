@@ -35,7 +35,8 @@ decision if {
 
 func TestEvalReadsData(t *testing.T) {
 	p, err := compiled(t, patient, map[string]string{
-		"policies/authz.rego":       "package authz\n\ndecision := {\"allow\": true, \"context\": {\"scope\": data.routes[input.request.path]}} if input.request.path != \"/\"\n\nelse := false\n",
+		"policies/authz.rego": "package authz\n\ndecision := {\"allow\": true, \"context\": {\"scope\": " +
+			"data.routes[input.request.path]}} if input.request.path != \"/\"\n\nelse := false\n",
 		"policies/routes/data.json": `{"/orders/42": 1.50}`,
 	})
 	if err != nil {
@@ -58,7 +59,8 @@ func TestSizeOfDataCostsNothingPerEvaluation(t *testing.T) {
 			t.Fatal(err)
 		}
 		p, err := compiled(t, patient, map[string]string{
-			"policies/authz.rego":       "package authz\n\ndefault decision := false\n\ndecision if data.routes[input.request.path].scope in input.token.scopes\n",
+			"policies/authz.rego": "package authz\n\ndefault decision := false\n\ndecision if " +
+				"data.routes[input.request.path].scope in input.token.scopes\n",
 			"policies/routes/data.json": string(raw),
 		})
 		if err != nil {
@@ -73,7 +75,9 @@ func TestSizeOfDataCostsNothingPerEvaluation(t *testing.T) {
 }
 
 func TestResultIsWhatThePolicyAnswered(t *testing.T) {
-	p := policy(t, patient, `decision := {"allow": false, "reasons": {"b", "a"}, "context": {"n": 1.0, "s": "<é>", "null": null}}`)
+	p :=
+		policy(t, patient,
+			`decision := {"allow": false, "reasons": {"b", "a"}, "context": {"n": 1.0, "s": "<é>", "null": null}}`)
 	want := `{"allow":false,"context":{"n":1.0,"null":null,"s":"<é>"},"reasons":["a","b"]}`
 	if got := resultJSON(t, answered(t, p, question(""))); got != want {
 		t.Errorf("result %s, want %s", got, want)
@@ -116,32 +120,40 @@ deny if time.parse_rfc3339_ns(input.context.until) < 5
 		t.Error("denied although nothing denies")
 	}
 	err := fails(t, p, question(`{"until":"hunter2"}`),
-		"evaluate data.authz.decision: policies/authz.rego:7:9: eval_builtin_error: time.parse_rfc3339_ns cannot work with what it was given")
+		"evaluate data.authz.decision: policies/authz.rego:7:9: eval_builtin_error: time.parse_rfc3339_ns cannot "+
+			"work with what it was given")
 	silent(t, err, "hunter2")
 }
 
 func TestTypeErrorOfABuiltinNamesTheTypes(t *testing.T) {
 	p := policy(t, patient, "default decision := true\n\ndecision := false if contains(input.context.name, \"x\")\n")
-	fails(t, p, question(`{"name":1}`), "policies/authz.rego:5:22: eval_type_error: contains: operand 1 must be string but got number")
+	fails(t, p, question(`{"name":1}`), "policies/authz.rego:5:22: eval_type_error: contains: operand 1 must be "+
+		"string but got number")
 }
 
 func TestConflictingRulesAreNamedWithoutTheirValues(t *testing.T) {
-	p := policy(t, patient, "default decision := false\n\ndecision := true if x\n\nx := input.context.a\n\nx := input.context.b\n")
+	p := policy(t, patient, "default decision := false\n\ndecision := true if x\n\nx := input.context.a\n\nx := "+
+		"input.context.b\n")
 	err := fails(t, p, question(`{"a":"hunter2","b":"hunter3"}`),
-		"eval_conflict_error: rule data.authz.x produced conflicting values, at policies/authz.rego:7 and policies/authz.rego:9")
+		"eval_conflict_error: rule data.authz.x produced conflicting values, at policies/authz.rego:7 and "+
+			"policies/authz.rego:9")
 	silent(t, err, "hunter")
 }
 
 func TestConflictingFunctionIsNamed(t *testing.T) {
-	p := policy(t, patient, "default decision := false\n\ndecision := true if f(1)\n\nf(_) := input.context.a\n\nf(_) := input.context.b\n")
+	p := policy(t, patient, "default decision := false\n\ndecision := true if f(1)\n\nf(_) := "+
+		"input.context.a\n\nf(_) := input.context.b\n")
 	silent(t, fails(t, p, question(`{"a":"hunter2","b":"hunter3"}`), "eval_conflict_error", "data.authz.f",
 		"policies/authz.rego:"), "hunter")
 }
 
 func TestEvaluationStopsAtItsDeadline(t *testing.T) {
 	for name, rego := range map[string]string{
-		"a join":    "default decision := false\n\nr := numbers.range(1, 300)\n\ndecision if {\n\tinput.context.slow\n\tsome i in r\n\tsome j in r\n\tsome k in r\n\tsome l in r\n\ti + j + k + l < 0\n}\n",
-		"a builtin": "default decision := false\n\ndecision if {\n\tinput.context.slow\n\tcount(numbers.range(1, 1000000000)) < 0\n}\n",
+		"a join": "default decision := false\n\nr := numbers.range(1, 300)\n\ndecision if " +
+			"{\n\tinput.context.slow\n\tsome i in r\n\tsome j in r\n\tsome k in r\n\tsome l in r\n\ti + j + k + l < " +
+			"0\n}\n",
+		"a builtin": "default decision := false\n\ndecision if {\n\tinput.context.slow\n\tcount(numbers.range(1, " +
+			"1000000000)) < 0\n}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := policy(t, Config{Deadline: 20 * time.Millisecond}, rego)
@@ -161,7 +173,8 @@ func TestNetworkBuiltinStopsAtTheDeadline(t *testing.T) {
 	defer silentServer.Close()
 	defer close(over)
 	p := policy(t, Config{Deadline: 50 * time.Millisecond, AllowBuiltins: []string{"http.send"}},
-		fmt.Sprintf("default decision := true\n\ndecision := false if http.send({\"method\": \"get\", \"url\": %q, \"timeout\": \"30s\"}).status_code == 403\n", silentServer.URL))
+		fmt.Sprintf("default decision := true\n\ndecision := false if http.send({\"method\": \"get\", \"url\": %q, "+
+			"\"timeout\": \"30s\"}).status_code == 403\n", silentServer.URL))
 	begun := time.Now()
 	fails(t, p, question(""), "not done after 50ms")
 	if took := time.Since(begun); took > 10*time.Second {
@@ -170,7 +183,9 @@ func TestNetworkBuiltinStopsAtTheDeadline(t *testing.T) {
 }
 
 func TestSameQuestionHasTheSameAnswer(t *testing.T) {
-	p := policy(t, patient, `decision := {"allow": true, "context": {"rand": rand.intn("x", 1000000000), "uuid": uuid.rfc4122("k"), "time": time.now_ns()}}`)
+	p :=
+		policy(t, patient,
+			`decision := {"allow": true, "context": {"rand": rand.intn("x", 1000000000), "uuid": uuid.rfc4122("k"), "time": time.now_ns()}}`)
 	q := question("")
 	first := answered(t, p, q)
 	if second := answered(t, p, q); resultJSON(t, first) != resultJSON(t, second) {

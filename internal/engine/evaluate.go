@@ -74,7 +74,8 @@ const resultVar = ast.Var("answer")
 func (w *runtime) prepare(path string, freshness authz.Freshness) (*preparedRule, error) {
 	// The query is built from terms, so that a path is never parsed as Rego.
 	compiler := w.compiler.QueryCompiler()
-	query, err := compiler.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(resultVar), ast.NewTerm(rego.RefOf(path)))))
+	query, err :=
+		compiler.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(resultVar), ast.NewTerm(rego.RefOf(path)))))
 	if err != nil {
 		return nil, fmt.Errorf("prepare data.%s: %w", rego.Dotted(path), err)
 	}

@@ -46,8 +46,8 @@ func (p *Policy) Explain(ctx context.Context, q Question) (Result, Explanation, 
 	}
 	result, err := p.Eval(ctx, q)
 	tracer := &ruleTracer{rules: map[uint64]*ast.Rule{}, outcomes: map[*ast.Rule]*progress{}}
-	// Without the rule index every rule is entered, so that each rule that fails has an expression to show. Builtins may
-	// fail in rules that the result does not depend on, so the result of this evaluation does not count.
+	// Without the rule index every rule is entered, so that each rule that fails has an expression to show. Builtins
+	// may fail in rules that the result does not depend on, so the result of this evaluation does not count.
 	if in, err := p.view.Value(q.Document); err == nil {
 		_, _ = e.eval(ctx, in, evalOptions{time: q.Time, seed: q.Seed, tracer: tracer, deadline: 100 * e.deadline})
 	}

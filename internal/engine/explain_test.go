@@ -134,7 +134,8 @@ blocked if input.token.tenant == "acme"
 	_, rules := explained(t, p, question(""))
 	sameRules(t, rules, []RuleOutcome{
 		{Rule: "data.authz.decision", File: file, Row: 3, Fired: true},
-		{Rule: "data.authz.decision", File: file, Row: 5, Failed: &FailedExpr{Text: "not blocked", File: file, Row: 6}},
+		{Rule: "data.authz.decision", File: file, Row: 5, Failed: &FailedExpr{Text: "not blocked", File: file,
+			Row: 6}},
 		{Rule: "data.authz.decision", File: file, Row: 9,
 			Failed: &FailedExpr{Text: `every s in input.token.scopes { s == "orders:read" }`, File: file, Row: 10}},
 		{Rule: "data.authz.blocked", File: file, Row: 13, Fired: true},

@@ -9,7 +9,8 @@ import (
 
 // metadata is a policy whose decision has a custom.token.
 func metadata(token string) map[string]string {
-	return map[string]string{"policies/authz.rego": "package authz\n\n# METADATA\n# entrypoint: true\n# custom:\n#   token: " + token + "\ndecision := true\n"}
+	return map[string]string{"policies/authz.rego": "package authz\n\n# METADATA\n# entrypoint: true\n# custom:\n#  " +
+		" token: " + token + "\ndecision := true\n"}
 }
 
 func TestMetadataOfAnEntrypointStatesFreshness(t *testing.T) {
@@ -39,7 +40,8 @@ func TestAnEntrypointWithoutMetadataHasNoFreshness(t *testing.T) {
 
 func TestFreshnessOfANamedEntrypointFollowsTheScopeOfItsRule(t *testing.T) {
 	p, err := compiled(t, Config{Deadline: time.Minute, Entrypoints: []string{"b/named"}},
-		beside("package b\n\n# METADATA\n# custom: {token: {max_age: 1s}}\ndefault named := false\n\nnamed if input.token.active\n"))
+		beside("package b\n\n# METADATA\n# custom: {token: {max_age: 1s}}\ndefault named := false\n\nnamed if "+
+			"input.token.active\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,12 +56,15 @@ func TestFreshnessOfANamedEntrypointFollowsTheScopeOfItsRule(t *testing.T) {
 func TestMalformedTokenMetadataIsAProblemAtItsPlace(t *testing.T) {
 	const at = "policies/authz.rego:3:1: metadata_error: custom.token of data.authz.decision "
 	for token, want := range map[string]string{
-		`{}`:                           "is not an object with mode or max_age",
-		`introspect`:                   "is not an object with mode or max_age",
-		`[mode]`:                       "is not an object with mode or max_age",
-		`{mode: magic}`:                "has a mode that is not one of introspect, jwt, jwt_then_introspect, introspect_opaque",
-		`{mode: ""}`:                   "has a mode that is not one of introspect, jwt, jwt_then_introspect, introspect_opaque",
-		`{mode: [introspect]}`:         "has a mode that is not one of introspect, jwt, jwt_then_introspect, introspect_opaque",
+		`{}`:         "is not an object with mode or max_age",
+		`introspect`: "is not an object with mode or max_age",
+		`[mode]`:     "is not an object with mode or max_age",
+		`{mode: magic}`: "has a mode that is not one of introspect, jwt, jwt_then_introspect, " +
+			"introspect_opaque",
+		`{mode: ""}`: "has a mode that is not one of introspect, jwt, jwt_then_introspect, " +
+			"introspect_opaque",
+		`{mode: [introspect]}`: "has a mode that is not one of introspect, jwt, jwt_then_introspect, " +
+			"introspect_opaque",
 		`{max_age: 0}`:                 "has a max_age that is not a duration with a unit, from 0s to 24h",
 		`{max_age: -1s}`:               "has a max_age that is not a duration with a unit, from 0s to 24h",
 		`{max_age: 25h}`:               "has a max_age that is not a duration with a unit, from 0s to 24h",
@@ -99,7 +104,8 @@ decision if input.token.present
 func TestAModeThatNoIssuerSupportsIsAProblem(t *testing.T) {
 	cfg := Config{Deadline: time.Minute, TokenModes: []authz.Mode{"introspect"}}
 	refused(t, cfg, metadata("{mode: jwt}"),
-		"policies/authz.rego:3:1: metadata_error: custom.token of data.authz.decision wants mode jwt, which no configured issuer can do")
+		"policies/authz.rego:3:1: metadata_error: custom.token of data.authz.decision wants mode jwt, which no "+
+			"configured issuer can do")
 	if _, err := compiled(t, cfg, metadata("{mode: introspect}")); err != nil {
 		t.Error(err)
 	}

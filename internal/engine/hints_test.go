@@ -7,17 +7,23 @@ import (
 
 func TestMembersOfOtherProductsHaveHints(t *testing.T) {
 	for rego, want := range map[string]string{
-		`x if input.role == "a"`:                                   "; what the caller passes is in input.context: input.context.role",
-		`x if input.Requires.Admin`:                                "; what the caller passes is in input.context: input.context.Requires",
-		`x if input.Roles[0] == "a"`:                               "; here input.roles is input.token.roles",
-		`x if input.subjects[_] == "a"`:                            "; what the caller passes is in input.context: input.context.subjects",
-		`x if input.resource.office == "a"`:                        "; nothing sets input.resource: what the caller passes is input.context.resource",
-		`x if input.tokn.active`:                                   "; did you mean input.token?",
-		`x if input.request.methd == "GET"`:                        "; did you mean input.request.method?",
-		`x := {y | some y in input.Roles; y != "a"}`:               "undefined ref: input.Roles[_] (",
-		`x := io.jwt.decode(input.token)[1]`:                       "; policies never see a token: input.token.claims has what it says, and input.token.active that it is good",
-		"f(in) := in":                                              "; if, in, contains and every are keywords: give a variable or rule another name",
-		"# METADATA\n# entrypoint: true\nx := {\"allowed\": true}": `unknown member "allowed", want allow, reasons, challenge, status, upstream_headers, response_headers, obligations or context; here it is allow`,
+		`x if input.role == "a"`: "; what the caller passes is in input.context: " +
+			"input.context.role",
+		`x if input.Requires.Admin`: "; what the caller passes is in input.context: " +
+			"input.context.Requires",
+		`x if input.Roles[0] == "a"`: "; here input.roles is input.token.roles",
+		`x if input.subjects[_] == "a"`: "; what the caller passes is in input.context: " +
+			"input.context.subjects",
+		`x if input.resource.office == "a"`: "; nothing sets input.resource: what the caller " +
+			"passes is input.context.resource",
+		`x if input.tokn.active`:                     "; did you mean input.token?",
+		`x if input.request.methd == "GET"`:          "; did you mean input.request.method?",
+		`x := {y | some y in input.Roles; y != "a"}`: "undefined ref: input.Roles[_] (",
+		`x := io.jwt.decode(input.token)[1]`: "; policies never see a token: " +
+			"input.token.claims has what it says, and input.token.active that it is good",
+		"f(in) := in": "; if, in, contains and every are keywords: " +
+			"give a variable or rule another name",
+		"# METADATA\n# entrypoint: true\nx := {\"allowed\": true}":                      `unknown member "allowed", want allow, reasons, challenge, status, upstream_headers, response_headers, obligations or context; here it is allow`,
 		"# METADATA\n# entrypoint: true\nx := {\"allow\": false, \"http_status\": 404}": "; here it is status",
 	} {
 		_, err := compiled(t, patient, map[string]string{"policies/authz.rego": sound,
@@ -34,16 +40,20 @@ func TestAnEntrypointThatIsAMemberOfAValueIsAProblem(t *testing.T) {
 	cfg := patient
 	cfg.Entrypoints = []string{"authz/decision/allow"}
 	refused(t, cfg, map[string]string{"policies/authz.rego": sound},
-		"policies/authz.rego:5:1: entrypoint_error: data.authz.decision.allow, which the configuration names, cannot be an entrypoint: no policy has a rule of this name: data.authz.decision is one, and allow a member of its value; name a rule")
+		"policies/authz.rego:5:1: entrypoint_error: data.authz.decision.allow, which the configuration names, "+
+			"cannot be an entrypoint: no policy has a rule of this name: data.authz.decision is one, and allow a "+
+			"member of its value; name a rule")
 }
 
 // TestAFileOfRegoV0IsOneProblem, for one command converts it; undefined members of the input are told beside it.
 func TestAFileOfRegoV0IsOneProblem(t *testing.T) {
 	refused(t, patient, map[string]string{
 		"policies/authz.rego": sound,
-		"policies/old.rego":   "package old\n\nimport input.attributes.request.http as http\n\na { http.method == \"GET\" }\n\nb[x] { x := http.path }\n\nc { input.token.active }\n",
+		"policies/old.rego": "package old\n\nimport input.attributes.request.http as http\n\na { http.method == " +
+			"\"GET\" }\n\nb[x] { x := http.path }\n\nc { input.token.active }\n",
 	},
-		"policies/old.rego:5:1: rego_parse_error: `if` keyword is required before rule body; this may be Rego v0: opa fmt --v0-v1 --write FILE brings it up to date",
+		"policies/old.rego:5:1: rego_parse_error: `if` keyword is required before rule body; this may be Rego v0: "+
+			"opa fmt --v0-v1 --write FILE brings it up to date",
 		`policies/old.rego:5:5: rego_type_error: undefined ref: input.attributes.request.http.method (have: "attributes", want (one of): ["action" "context" "request" "resource" "subject" "token" "version"]); here input.attributes.request.http.method is input.request.method`,
 		`policies/old.rego:7:13: rego_type_error: undefined ref: input.attributes.request.http.path (have: "attributes", want (one of): ["action" "context" "request" "resource" "subject" "token" "version"]); here input.attributes.request.http.path is input.request.path (without the query)`,
 	)
@@ -52,7 +62,8 @@ func TestAFileOfRegoV0IsOneProblem(t *testing.T) {
 func TestErrorsBehindAnImportAreReportedAtEachUse(t *testing.T) {
 	refused(t, patient, map[string]string{
 		"policies/authz.rego": sound,
-		"policies/p.rego":     "package p\n\nimport input.request as r\n\na if r.methd == \"GET\"\n\nb if r.pth == \"/\"\n\nc if r.method == \"GET\"\n",
+		"policies/p.rego": "package p\n\nimport input.request as r\n\na if r.methd == \"GET\"\n\nb if r.pth == " +
+			"\"/\"\n\nc if r.method == \"GET\"\n",
 	},
 		`policies/p.rego:5:6: rego_type_error: undefined ref: input.request.methd (have: "methd", want (one of): ["body" "body_truncated" "headers" "host" "method" "path" "port" "query" "raw_path" "scheme" "segments" "source_ip"]); did you mean input.request.method?`,
 		`policies/p.rego:7:6: rego_type_error: undefined ref: input.request.pth (have: "pth", want (one of): ["body" "body_truncated" "headers" "host" "method" "path" "port" "query" "raw_path" "scheme" "segments" "source_ip"]); did you mean input.request.path?`,
@@ -61,9 +72,11 @@ func TestErrorsBehindAnImportAreReportedAtEachUse(t *testing.T) {
 
 func TestAnUndefinedFunctionHasASuggestion(t *testing.T) {
 	for call, want := range map[string]string{
-		"opne(1)":            "undefined function opne; did you mean open?",
-		"lib.granted(1)":     "undefined function lib.granted; data.lib.granted is one: import data.lib and write lib.granted",
-		"granted(1)":         "undefined function granted; data.lib.granted is one: import data.lib and write lib.granted",
+		"opne(1)": "undefined function opne; did you mean open?",
+		"lib.granted(1)": "undefined function lib.granted; data.lib.granted is one: import data.lib and write " +
+			"lib.granted",
+		"granted(1)": "undefined function granted; data.lib.granted is one: import data.lib and write " +
+			"lib.granted",
 		"data.lib.grantd(1)": "undefined function data.lib.grantd; did you mean data.lib.granted?",
 		"scopes.granted(1)":  "undefined function scopes.granted; is the line import data.sidecar.scopes missing?",
 		"elephant(1)":        "undefined function elephant",

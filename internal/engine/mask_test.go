@@ -67,7 +67,8 @@ func TestMaskMayBeAnArray(t *testing.T) {
 }
 
 func TestUndefinedMaskChangesNothing(t *testing.T) {
-	masked(t, logging(t, "package system.log\n\nmask := [\"/input\"] if input.path == \"other\"\n\ndrop if input.path == \"other\"\n"), authz.Mask{})
+	masked(t, logging(t, "package system.log\n\nmask := [\"/input\"] if input.path == \"other\"\n\ndrop if "+
+		"input.path == \"other\"\n"), authz.Mask{})
 }
 
 func TestDropDropsTheEvent(t *testing.T) {
@@ -94,9 +95,14 @@ func TestMaskErrorNeverQuotesTheEvent(t *testing.T) {
 		"a builtin error of drop": {`drop if to_number(input.input.context.password) > 1`,
 			"evaluate data.system.log.drop: policies/log.rego:3:9: eval_builtin_error: to_number"},
 		"a contradiction": {"mask := [input.input.context.password]\n\nmask := []",
-			"eval_conflict_error: rule data.system.log.mask produced conflicting values, at policies/log.rego:3 and policies/log.rego:5"},
-		"a value that is no JSON": {`mask contains {"op": "upsert", "path": "/input", "value": {1: input.input.context.password, "1": 2}}`, "two members of an object have one name"},
-		"an endless rule":         {`mask contains input.input.context.password if count(numbers.range(1, 1000000000)) < 0`, "not done after 200ms"},
+			"eval_conflict_error: rule data.system.log.mask produced conflicting values, at policies/log.rego:3 and " +
+				"policies/log.rego:5"},
+		"a value that is no JSON": {
+			`mask contains {"op": "upsert", "path": "/input", "value": {1: input.input.context.password, "1": 2}}`,
+			"two members of an object have one name"},
+		"an endless rule": {
+			`mask contains input.input.context.password if count(numbers.range(1, 1000000000)) < 0`,
+			"not done after 200ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := logging(t, "package system.log\n\n"+c.rules+"\n").Mask([]byte(event))
@@ -142,8 +148,9 @@ func TestLogPoliciesMayBeInSeveralFiles(t *testing.T) {
 	_, err := compiled(t, patient, map[string]string{
 		"policies/authz.rego": allowAll,
 		"policies/a.rego":     "package system.log\n\nmask contains \"/input/a\" if input.labels.a\n",
-		"policies/b.rego":     "# METADATA\n# title: B\npackage system.log\n\nmask contains \"/input/b\" if input.labels.b\n",
-		"policies/c.rego":     "package system.log\n\ndrop if input.labels.c\n",
+		"policies/b.rego": "# METADATA\n# title: B\npackage system.log\n\nmask contains \"/input/b\" if " +
+			"input.labels.b\n",
+		"policies/c.rego": "package system.log\n\ndrop if input.labels.c\n",
 	})
 	if err != nil {
 		t.Error(err)
@@ -161,8 +168,10 @@ func TestOtherPoliciesStayTypedBesideLogPolicies(t *testing.T) {
 // the one that the policy echoes.
 func TestNoCallerCanMakeAnEventThatAMaskCannotRead(t *testing.T) {
 	p, err := compiled(t, patient, map[string]string{
-		"policies/authz.rego": "package authz\n\ndefault decision := false\n\ndecision := {\"allow\": true, \"context\": object.filter(input.context, [\"b\"])} if input.request.method == \"GET\"\n",
-		"policies/mask.rego":  "package system.log\n\nmask contains \"/input/request/path\" if { input.path; input.input.token.claims.n }\n",
+		"policies/authz.rego": "package authz\n\ndefault decision := false\n\ndecision := {\"allow\": true, " +
+			"\"context\": object.filter(input.context, [\"b\"])} if input.request.method == \"GET\"\n",
+		"policies/mask.rego": "package system.log\n\nmask contains \"/input/request/path\" if { input.path; " +
+			"input.input.token.claims.n }\n",
 	})
 	if err != nil {
 		t.Fatal(err)

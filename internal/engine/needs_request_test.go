@@ -13,19 +13,21 @@ func TestAnEntrypointThatMayReadTheRequestIsNotEvaluatedWithoutOne(t *testing.T)
 		rego  string
 		needs bool
 	}{
-		"itself":               {`decision if input.request.method`, true},
-		"the whole request":    {`decision if not input.request`, true},
-		"under not":            {`decision if not input.request.path == "/a"`, true},
-		"in an else":           {"decision := true if input.action.name == \"x\"\n\nelse := false if input.request.method", true},
-		"in another rule":      {"decision if x\n\nx if y\n\ny if not input.request.host", true},
-		"in a function":        {"decision if f(1)\n\nf(n) if input.request.port == n", true},
-		"in a default's rule":  {"default x := false\n\nx if input.request.body\n\ndecision if not x", true},
-		"behind a name":        {"decision if {\n\tr := input.request\n\tr.method\n}", true},
-		"the whole input":      {`decision if object.get(input, ["request", "method"], "") == ""`, true},
-		"by a variable":        {"decision if {\n\tsome name\n\tinput[name]\n}", true},
-		"a rule by a variable": {"decision if {\n\tsome n\n\tdata.authz.rules[n]\n}\n\nrules[\"a\"] if input.request.method", true},
-		"nothing of it":        {`decision if input.action.name == "read"`, false},
-		"another entrypoint":   {"decision if input.token.active\n\nother if input.request.method", false},
+		"itself":            {`decision if input.request.method`, true},
+		"the whole request": {`decision if not input.request`, true},
+		"under not":         {`decision if not input.request.path == "/a"`, true},
+		"in an else": {"decision := true if input.action.name == \"x\"\n\nelse := false if " +
+			"input.request.method", true},
+		"in another rule":     {"decision if x\n\nx if y\n\ny if not input.request.host", true},
+		"in a function":       {"decision if f(1)\n\nf(n) if input.request.port == n", true},
+		"in a default's rule": {"default x := false\n\nx if input.request.body\n\ndecision if not x", true},
+		"behind a name":       {"decision if {\n\tr := input.request\n\tr.method\n}", true},
+		"the whole input":     {`decision if object.get(input, ["request", "method"], "") == ""`, true},
+		"by a variable":       {"decision if {\n\tsome name\n\tinput[name]\n}", true},
+		"a rule by a variable": {"decision if {\n\tsome n\n\tdata.authz.rules[n]\n}\n\nrules[\"a\"] if " +
+			"input.request.method", true},
+		"nothing of it":      {`decision if input.action.name == "read"`, false},
+		"another entrypoint": {"decision if input.token.active\n\nother if input.request.method", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !strings.Contains(c.rego, "decision := true") {

@@ -9,9 +9,10 @@ import (
 // set is a policy that decides, beside data and rules that may be referred to.
 func set(rego string) map[string]string {
 	return map[string]string{
-		"policies/authz.rego":                    "package authz\n\ndefault decision := {\"allow\": true}\n",
-		"policies/p.rego":                        "package p\n\n" + rego,
-		"policies/lib.rego":                      "package lib\n\nblocked contains \"a\"\n\ntable.one := 1\n\ntable.two := 2\n\nsettings := data.settings\n\nobject := {\"known\": 1}\n",
+		"policies/authz.rego": "package authz\n\ndefault decision := {\"allow\": true}\n",
+		"policies/p.rego":     "package p\n\n" + rego,
+		"policies/lib.rego": "package lib\n\nblocked contains \"a\"\n\ntable.one := " +
+			"1\n\ntable.two := 2\n\nsettings := data.settings\n\nobject := {\"known\": 1}\n",
 		"policies/settings/data.yaml":            "frozen: false\nlimits: {day: 5}\n",
 		"policies/tenants/data.json":             `{"acme": {"blocked": true}, "initech": {"blocked": false}}`,
 		"policies/example/maintenance/data.json": `{"frozen": false, "tenants": ["acme"]}`,
@@ -21,7 +22,8 @@ func set(rego string) map[string]string {
 // undefinedReferences are policies with a reference that nothing provides, and what the problem says.
 var undefinedReferences = map[string]struct{ rego, want string }{
 	"a misspelt package": {"x if not data.example.maintenence.frozen\n",
-		"undefined ref: data.example.maintenence.frozen: no rule and no data provide data.example.maintenence (data.example has: maintenance); did you mean data.example.maintenance.frozen?"},
+		"undefined ref: data.example.maintenence.frozen: no rule and no data provide data.example.maintenence " +
+			"(data.example has: maintenance); did you mean data.example.maintenance.frozen?"},
 	"a misspelt root": {"x if data.setings.frozen\n", "did you mean data.settings.frozen?"},
 	"a root that is not there": {"x if data.bloked\n",
 		"no rule and no data provide data.bloked (data has: authz, example, lib, p, settings, tenants)"},
@@ -85,14 +87,18 @@ var undefinedReferences = map[string]struct{ rego, want string }{
 		"did you mean data.tenants[_].blocked?"},
 	"a list made of data": {"x if {\n\tsome t in [v | some v in data.tenants]\n\tt.bloked\n}\n",
 		"did you mean data.tenants[_].blocked?"},
-	"an object made of data":        {"x if {\n\tts := {k: v | some k, v in data.tenants}\n\tts[input.token.tenant].bloked\n}\n", "did you mean data.tenants[_].blocked?"},
-	"a target of with in the input": {"y if input.request.method == \"GET\"\n\nx if y with input.request.metod as \"GET\"\n", "undefined ref: input.request.metod: the input has no such member"},
+	"an object made of data": {"x if {\n\tts := {k: v | some k, v in " +
+		"data.tenants}\n\tts[input.token.tenant].bloked\n}\n", "did you mean data.tenants[_].blocked?"},
+	"a target of with in the input": {"y if input.request.method == \"GET\"\n\nx if y with input.request.metod as " +
+		"\"GET\"\n", "undefined ref: input.request.metod: the input has no such member"},
 	"a header that names data": {"x if not data.tenants[input.request.headers[\"x-tenant\"]]\n",
-		"data.tenants is looked up by input.request.headers[\"x-tenant\"] (array[string]), which names nothing there; it is an array of values: take each"},
+		"data.tenants is looked up by input.request.headers[\"x-tenant\"] (array[string]), which names nothing " +
+			"there; it is an array of values: take each"},
 	"a number that names a member": {"x if not data.tenants[input.request.port]\n",
 		"data.tenants is looked up by input.request.port (number), which names nothing there"},
 	"object.get of a lost input": {"x if object.get(input, \"headers\", {}) != {}\n",
-		"object.get reads input.headers, which never is: it always gives its default; here input.headers is input.request.headers"},
+		"object.get reads input.headers, which never is: it always gives its default; here input.headers is " +
+			"input.request.headers"},
 }
 
 func TestAReferenceThatNothingProvidesIsAProblem(t *testing.T) {
@@ -111,29 +117,40 @@ func TestAReferenceThatNothingProvidesIsAProblem(t *testing.T) {
 
 func TestAReferenceThatMayBeProvidedIsNoProblem(t *testing.T) {
 	for name, rego := range map[string]string{
-		"data":                                 "x if data.settings.frozen\n",
-		"a rule":                               "x if data.lib.blocked.a\n",
-		"a part of a rule":                     "x if data.lib.table.one\n",
-		"an element of a set":                  "x if data.lib.blocked[input.token.tenant]\n",
-		"a package":                            "x := count(data.lib)\n",
-		"everything":                           "x if data.tenants[_].blocked\n",
-		"a variable that some value meets":     "x if data[input.request.method].frozen\n",
-		"a member that data may get one day":   "x if data.tenants[input.token.tenant].vip\n",
-		"a default":                            "x if object.get(data.settings, \"beta\", false)\n",
-		"a rule that is data":                  "x if data.lib.settings.frozen\n",
-		"a function of which one call fits":    "f(s) := s.frozen\n\nx if f(data.settings)\n\ny if f(data.tenants)\n",
-		"what with provides to a rule":         "inner if data.limit > 1\n\nx if inner with data.limit as 5\n",
-		"what with provides":                   "x if data.tenants.acme.new with data.tenants.acme as {\"new\": true}\n",
-		"names of which data have one":         "x if {\n\tsome k in [\"frozen\", \"archived\"]\n\tdata.settings[k]\n}\n",
-		"short names of which data have one":   "x if {\n\tsome k in [\"day\", \"dal\", \"may\"]\n\tdata.settings.limits[k]\n}\n",
-		"a default that has the member":        "x if object.get(data.tenants, input.token.tenant, {\"blockd\": false}).blockd\n",
-		"a function that has a value besides":  "t(x) := data.tenants[x]\n\nt(x) := {\"blockd\": true} if not data.tenants[x]\n\nx if t(input.token.tenant).blockd\n",
-		"a rule whose names are made":          "a.b[c].d := {\"x\": data.settings[c]} if some c in [\"frozen\"]\n\nx if a.b.frozen.d.x\n",
-		"a set with arrays for elements":       "known contains [\"a\"]\n\nx if known[input.request.headers[\"x-tenant\"]]\n",
-		"a declared path that is absent":       "# METADATA\n# custom: {optional_data: [data.billing.suspended]}\nx if not data.billing.suspended\n",
-		"a part above a declared path":         "# METADATA\n# custom: {optional_data: [data.billing.suspended]}\nx if not data.billing\n",
-		"a declared member of data that exist": "# METADATA\n# custom: {optional_data: [data.settings.beta]}\nx if data.settings.beta\n",
-		"a declared member behind a variable":  "# METADATA\n# custom: {optional_data: [\"data.tenants[_].blocks\"]}\nx if data.tenants[input.token.tenant].blocks\n",
+		"data":                               "x if data.settings.frozen\n",
+		"a rule":                             "x if data.lib.blocked.a\n",
+		"a part of a rule":                   "x if data.lib.table.one\n",
+		"an element of a set":                "x if data.lib.blocked[input.token.tenant]\n",
+		"a package":                          "x := count(data.lib)\n",
+		"everything":                         "x if data.tenants[_].blocked\n",
+		"a variable that some value meets":   "x if data[input.request.method].frozen\n",
+		"a member that data may get one day": "x if data.tenants[input.token.tenant].vip\n",
+		"a default":                          "x if object.get(data.settings, \"beta\", false)\n",
+		"a rule that is data":                "x if data.lib.settings.frozen\n",
+		"a function of which one call fits":  "f(s) := s.frozen\n\nx if f(data.settings)\n\ny if f(data.tenants)\n",
+		"what with provides to a rule":       "inner if data.limit > 1\n\nx if inner with data.limit as 5\n",
+		"what with provides": "x if data.tenants.acme.new with data.tenants.acme as {\"new\": " +
+			"true}\n",
+		"names of which data have one": "x if {\n\tsome k in [\"frozen\", " +
+			"\"archived\"]\n\tdata.settings[k]\n}\n",
+		"short names of which data have one": "x if {\n\tsome k in [\"day\", \"dal\", " +
+			"\"may\"]\n\tdata.settings.limits[k]\n}\n",
+		"a default that has the member": "x if object.get(data.tenants, input.token.tenant, {\"blockd\": " +
+			"false}).blockd\n",
+		"a function that has a value besides": "t(x) := data.tenants[x]\n\nt(x) := {\"blockd\": true} if not " +
+			"data.tenants[x]\n\nx if t(input.token.tenant).blockd\n",
+		"a rule whose names are made": "a.b[c].d := {\"x\": data.settings[c]} if some c in " +
+			"[\"frozen\"]\n\nx if a.b.frozen.d.x\n",
+		"a set with arrays for elements": "known contains [\"a\"]\n\nx if " +
+			"known[input.request.headers[\"x-tenant\"]]\n",
+		"a declared path that is absent": "# METADATA\n# custom: {optional_data: [data.billing.suspended]}\nx " +
+			"if not data.billing.suspended\n",
+		"a part above a declared path": "# METADATA\n# custom: {optional_data: [data.billing.suspended]}\nx " +
+			"if not data.billing\n",
+		"a declared member of data that exist": "# METADATA\n# custom: {optional_data: [data.settings.beta]}\nx if " +
+			"data.settings.beta\n",
+		"a declared member behind a variable": "# METADATA\n# custom: {optional_data: " +
+			"[\"data.tenants[_].blocks\"]}\nx if data.tenants[input.token.tenant].blocks\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := compiled(t, patient, set(rego)); err != nil {
@@ -144,13 +161,17 @@ func TestAReferenceThatMayBeProvidedIsNoProblem(t *testing.T) {
 }
 
 func TestOptionalDataThatIsPresentIsChecked(t *testing.T) {
-	files := set("# METADATA\n# custom: {optional_data: [data.example.maintenance]}\nx if not data.example.maintenance.frozn\n")
-	refused(t, patient, files, "policies/p.rego:5:10: reference_error: undefined ref: data.example.maintenance.frozn: no rule and no data provide data.example.maintenance.frozn (data.example.maintenance has: frozen, tenants); did you mean data.example.maintenance.frozen?")
+	files := set("# METADATA\n# custom: {optional_data: [data.example.maintenance]}\nx if not " +
+		"data.example.maintenance.frozn\n")
+	refused(t, patient, files, "policies/p.rego:5:10: reference_error: undefined ref: "+
+		"data.example.maintenance.frozn: no rule and no data provide data.example.maintenance.frozn "+
+		"(data.example.maintenance has: frozen, tenants); did you mean data.example.maintenance.frozen?")
 }
 
 func TestOptionalDataOfAPackageHoldsForAllItsRules(t *testing.T) {
 	files := set("x := 1\n")
-	files["policies/p.rego"] = "# METADATA\n# custom: {optional_data: [data.billing]}\npackage p\n\nx if not data.billing.suspended\n"
+	files["policies/p.rego"] = "# METADATA\n# custom: {optional_data: [data.billing]}\npackage p\n\nx if not " +
+		"data.billing.suspended\n"
 	files["policies/p2.rego"] = "package p\n\ny if not data.billing.closed\n"
 	if _, err := compiled(t, patient, files); err != nil {
 		t.Error(err)
@@ -188,17 +209,20 @@ func TestAHeaderThatPoliciesNeverSeeIsAProblem(t *testing.T) {
 		"an alias":  {"x if {\n\th := input.request.headers\n\th[\"X-Tenant\"]\n}", "names of headers"},
 		"a name in a variable": {"x if {\n\tn := \"X-Tenant\"\n\t\"a\" in input.request.headers[n]\n}",
 			"names of headers"},
-		"a name in a list":        {"x if {\n\tsome n in [\"x-tenant\", \"X-Team\"]\n\t\"a\" in input.request.headers[n]\n}", `names of headers are in lower case: "x-team"`},
-		"a name that is compared": {"x if {\n\tsome n, values in input.request.headers\n\tn == \"X-Tenant\"\n\t\"a\" in values\n}", "names of headers"},
-		"an import":               {"import input.request.headers\n\nx if headers[\"X-Tenant\"]", "names of headers"},
-		"a rule":                  {"h := input.request.headers\n\nx if h[\"X-Tenant\"]", `data.p.h["X-Tenant"]`},
+		"a name in a list": {"x if {\n\tsome n in [\"x-tenant\", \"X-Team\"]\n\t\"a\" in " +
+			"input.request.headers[n]\n}", `names of headers are in lower case: "x-team"`},
+		"a name that is compared": {"x if {\n\tsome n, values in input.request.headers\n\tn == " +
+			"\"X-Tenant\"\n\t\"a\" in values\n}", "names of headers"},
+		"an import": {"import input.request.headers\n\nx if headers[\"X-Tenant\"]", "names of headers"},
+		"a rule":    {"h := input.request.headers\n\nx if h[\"X-Tenant\"]", `data.p.h["X-Tenant"]`},
 		"a function": {"f(h) := h[\"X-Tenant\"]\n\nx if f(input.request.headers)",
 			"undefined ref: input.request.headers"},
 		"object.get": {`x if object.get(input.request.headers, "X-Tenant", []) == ["evil"]`,
 			"it always gives its default; names of headers"},
 		"object.get with a path": {`x if object.get(input, ["request", "headers", "cookie"], []) == ["evil"]`,
 			"it always gives its default; policies never see"},
-		"object.get of an alias": {"x if {\n\tr := input.request\n\tobject.get(r.headers, \"X-Tenant\", []) == [\"evil\"]\n}", "it always gives its default"},
+		"object.get of an alias": {"x if {\n\tr := input.request\n\tobject.get(r.headers, \"X-Tenant\", []) == " +
+			"[\"evil\"]\n}", "it always gives its default"},
 		"a token in the query": {`x if input.request.query.access_token`,
 			"a parameter that holds a token never passes"},
 	} {
@@ -319,7 +343,8 @@ func TestAComparisonThatAlwaysComesOutTheSameIsAProblem(t *testing.T) {
 		`x if input.request.query.page[0] > "1"`,
 		`x if input.token.tenant in data.example.maintenance.tenants`,
 		`x if input.context.port != data.example.maintenance.tenants`,
-		"inner if input.request.headers[\"x-tenant\"] == data.settings.frozen\n\nx if inner with data.settings.frozen as [\"acme\"]",
+		"inner if input.request.headers[\"x-tenant\"] == data.settings.frozen\n\nx if inner with " +
+			"data.settings.frozen as [\"acme\"]",
 		"r contains \"a\" if input.token.active\n\nx if r != set()",
 	} {
 		if _, err := compiled(t, headerConfig, set(rego+"\n")); err != nil {

@@ -8,7 +8,8 @@ import (
 
 // withRule is a policy whose decision is denied unless the rule given says otherwise.
 func withRule(rego string) map[string]string {
-	return map[string]string{"policies/authz.rego": "package authz\n\ndefault decision := {\"allow\": false}\n\n" + rego + "\n"}
+	return map[string]string{"policies/authz.rego": "package authz\n\ndefault decision := {\"allow\": false}\n\n" +
+		rego + "\n"}
 }
 
 // wrongResults are policies whose results are no decisions, and what the problem says.
@@ -16,7 +17,8 @@ var wrongResults = map[string]struct{ rego, want string }{
 	"a misspelt member": {`decision := {"alow": true} if input.request.method == "GET"`,
 		`:5:14: result_error: the result of data.authz.decision has an unknown member "alow", want allow, reasons,`},
 	"a misspelt member, no body": {`decision := {"alow": true}`, `unknown member "alow"`},
-	"a misspelt member beside allow": {`decision := {"allow": true, "obligation": []} if input.request.method == "GET"`,
+	"a misspelt member beside allow": {
+		`decision := {"allow": true, "obligation": []} if input.request.method == "GET"`,
 		`unknown member "obligation"`},
 	"a member of another product": {`decision := {"allowed": true} if input.token.active`,
 		`unknown member "allowed"`},
@@ -52,20 +54,30 @@ var wrongResults = map[string]struct{ rego, want string }{
 		"status of the result of data.authz.decision is a string, want an integer"},
 	"reasons as text": {`decision := {"allow": false, "reasons": "no"} if input.token.active`,
 		"reasons of the result of data.authz.decision is a string, want an array or a set"},
-	"a reason without code":         {`decision := {"allow": false, "reasons": [{"message": "no"}]} if input.token.active`, "an element of reasons of the result of data.authz.decision has no code, which is required"},
-	"a reason without code, partly": {`decision := {"allow": false, "reasons": [{"message": input.request.path}]} if input.token.active`, "an element of reasons of the result of data.authz.decision has no code"},
-	"reasons of numbers":            {"decision := {\"allow\": false, \"reasons\": reasons} if input.token.active\n\nreasons contains count(input.token.scopes)", "reasons of the result of data.authz.decision"},
+	"a reason without code": {
+		`decision := {"allow": false, "reasons": [{"message": "no"}]} if input.token.active`,
+		"an element of reasons of the result of data.authz.decision has no code, which is required"},
+	"a reason without code, partly": {
+		`decision := {"allow": false, "reasons": [{"message": input.request.path}]} if input.token.active`,
+		"an element of reasons of the result of data.authz.decision has no code"},
+	"reasons of numbers": {"decision := {\"allow\": false, \"reasons\": reasons} if " +
+		"input.token.active\n\nreasons contains count(input.token.scopes)",
+		"reasons of the result of data.authz.decision"},
 	"a code that is a number": {`decision := {"allow": false, "reasons": [{"code": count(input.token.scopes)}]}`,
 		"code of an element of reasons of the result of data.authz.decision is a number, want a string"},
 	"an unknown challenge": {`decision := {"allow": false, "challenge": {"realm": "x"}} if input.token.active`,
 		`challenge of the result of data.authz.decision has an unknown member "realm", want error,`},
 	"a challenge as text": {`decision := {"allow": false, "challenge": "Bearer"} if input.token.active`,
 		"challenge of the result of data.authz.decision is a string, want an object"},
-	"a scope as text":    {`decision := {"allow": false, "challenge": {"scope": "a b"}} if input.token.active`, "challenge.scope of the result of data.authz.decision is a string, want an array or a set"},
-	"a negative max_age": {`decision := {"allow": false, "challenge": {"max_age": -1}} if input.token.active`, "challenge.max_age of the result of data.authz.decision is negative"},
+	"a scope as text": {`decision := {"allow": false, "challenge": {"scope": "a b"}} if input.token.active`,
+		"challenge.scope of the result of data.authz.decision is a string, want an array or a set"},
+	"a negative max_age": {`decision := {"allow": false, "challenge": {"max_age": -1}} if input.token.active`,
+		"challenge.max_age of the result of data.authz.decision is negative"},
 	"a number in a header": {`decision := {"allow": true, "upstream_headers": {"X-Age": input.token.age}}`,
 		"upstream_headers.X-Age of the result of data.authz.decision is a number, want a string or an array of strings"},
-	"a constant number in a header": {`decision := {"allow": true, "upstream_headers": {"X-Age": 1}} if input.token.active`, "want a string or an array of strings"},
+	"a constant number in a header": {
+		`decision := {"allow": true, "upstream_headers": {"X-Age": 1}} if input.token.active`,
+		"want a string or an array of strings"},
 	"a header that frames": {`decision := {"allow": true, "upstream_headers": {"Host": input.request.path}}`,
 		`"Host" cannot be set by a policy`},
 	"a header name with a blank": {`decision := {"allow": true, "response_headers": {"X Y": input.request.path}}`,
@@ -78,7 +90,8 @@ var wrongResults = map[string]struct{ rego, want string }{
 		"obligations of the result of data.authz.decision is an object, want an array or a set"},
 	"a context as text": {`decision := {"allow": true, "context": input.request.path}`,
 		"context of the result of data.authz.decision is a string, want an object"},
-	"an else": {"decision := {\"allow\": true} if input.token.tenant == \"a\"\n\nelse := {\"alow\": true} if input.token.active", `:7:10: result_error: the result of data.authz.decision has an unknown member "alow"`},
+	"an else": {"decision := {\"allow\": true} if input.token.tenant == \"a\"\n\nelse := {\"alow\": true} if " +
+		"input.token.active", `:7:10: result_error: the result of data.authz.decision has an unknown member "alow"`},
 }
 
 func TestAResultThatIsNoDecisionIsAProblem(t *testing.T) {
@@ -96,19 +109,27 @@ func TestAResultThatIsNoDecisionIsAProblem(t *testing.T) {
 func TestARuleThatIsNoSingleValueCannotDecide(t *testing.T) {
 	for name, c := range map[string]struct{ rego, want string }{
 		"a partial set": {"decision contains \"x\" if input.token.active",
-			"policies/authz.rego:3:1: result_error: the result of data.authz.decision is a set, want a boolean or an object with allow"},
+			"policies/authz.rego:3:1: result_error: the result of data.authz.decision is a set, want a boolean or " +
+				"an object with allow"},
 		"an object by parts": {"decision.allow := true\n\ndecision.reasons contains \"none\" if false",
-			"policies/authz.rego:3:1: entrypoint_error: data.authz.decision, which the configuration names, cannot be an entrypoint: it is an object built by parts; write one rule that puts them together"},
+			"policies/authz.rego:3:1: entrypoint_error: data.authz.decision, which the configuration names, cannot " +
+				"be an entrypoint: it is an object built by parts; write one rule that puts them together"},
 		"an object by keys": {"decision[\"allow\"] := true", "it is an object built by parts"},
 		"an object by a set": {"decision[x] := true if some x in {\"allow\"}",
-			"policies/authz.rego:3:1: entrypoint_error: data.authz.decision, which the configuration names, cannot be an entrypoint: it is an object built by parts"},
+			"policies/authz.rego:3:1: entrypoint_error: data.authz.decision, which the configuration names, cannot " +
+				"be an entrypoint: it is an object built by parts"},
 		"a misspelt rule": {"desicion := true", "no policy has a rule of this name; did you mean authz/desicion?"},
 		"no default": {"decision if input.request.method == \"PUT\"",
-			"policies/authz.rego:3:1: result_error: data.authz.decision can be undefined: it is for GET /orders/42 with the token of a user; give it a default, such as: default decision := false"},
-		"no default, two ways": {"decision if input.token.tenant == \"acme\"\n\ndecision := false if input.token.tenant != \"acme\"", "can be undefined: it is for GET / with the token of a client"},
+			"policies/authz.rego:3:1: result_error: data.authz.decision can be undefined: it is for GET /orders/42 " +
+				"with the token of a user; give it a default, such as: default decision := false"},
+		"no default, two ways": {"decision if input.token.tenant == \"acme\"\n\ndecision := false if " +
+			"input.token.tenant != \"acme\"", "can be undefined: it is for GET / with the token of a client"},
 		"a failing builtin": {"default decision := false\n\ndecision if to_number(input.request.path) == 1",
-			"policies/authz.rego:3:1: result_error: data.authz.decision answers none of the requests that were tried: evaluate data.authz.decision: policies/authz.rego:5:13: eval_builtin_error: to_number"},
-		"untyped data": {"decision := data.authz.answer.value\n\nanswer := json.unmarshal(\"{\\\"value\\\": \\\"yes\\\"}\")", "answers none of the requests that were tried: read the result of data.authz.decision: it is a string"},
+			"policies/authz.rego:3:1: result_error: data.authz.decision answers none of the requests that were " +
+				"tried: evaluate data.authz.decision: policies/authz.rego:5:13: eval_builtin_error: to_number"},
+		"untyped data": {"decision := data.authz.answer.value\n\nanswer := json.unmarshal(\"{\\\"value\\\": " +
+			"\\\"yes\\\"}\")", "answers none of the requests that were tried: read the result of " +
+			"data.authz.decision: it is a string"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refusedWith(t, patient,
@@ -119,19 +140,26 @@ func TestARuleThatIsNoSingleValueCannotDecide(t *testing.T) {
 
 func TestAPolicyThatCanAnswerBecomesActive(t *testing.T) {
 	for name, rego := range map[string]string{
-		"a boolean":                    "default decision := false\n\ndecision if input.token.active",
-		"a constant":                   "decision := true",
-		"an else that always holds":    "decision := {\"allow\": true} if input.token.tenant == \"a\"\n\nelse := false",
-		"two bodies that meet all":     "decision if input.token.active\n\ndecision := false if not input.token.active",
-		"a value that is never absent": "decision := {\"allow\": allow, \"reasons\": reasons}\n\ndefault allow := false\n\nallow if input.token.tenant == \"a\"\n\nreasons contains \"x\" if not allow",
+		"a boolean":                 "default decision := false\n\ndecision if input.token.active",
+		"a constant":                "decision := true",
+		"an else that always holds": "decision := {\"allow\": true} if input.token.tenant == \"a\"\n\nelse := false",
+		"two bodies that meet all":  "decision if input.token.active\n\ndecision := false if not input.token.active",
+		"a value that is never absent": "decision := {\"allow\": allow, \"reasons\": reasons}\n\ndefault allow := " +
+			"false\n\nallow if input.token.tenant == \"a\"\n\nreasons contains \"x\" if not allow",
 		"a function that always holds": "decision := answer(input.token.active)\n\nanswer(x) := {\"allow\": x}",
-		"data decide":                  "default decision := false\n\ndecision := data.authz.table[input.request.path]\n\ntable := json.unmarshal(\"{\\\"/x\\\": {\\\"allow\\\": true}}\")",
-		"open reasons":                 "decision := {\"allow\": false, \"reasons\": {{\"code\": \"a\", \"more\": input.request.path}, \"text\"}}",
-		"headers of every kind":        "decision := {\"allow\": true, \"upstream_headers\": {\"X-A\": input.request.path, \"X-B\": input.token.scopes, \"X-C\": [], \"X-D\": \"\"}}",
-		"headers by name":              "decision := {\"allow\": true, \"upstream_headers\": {sprintf(\"X-%s\", [name]): \"v\" | some name in [\"a\"]}}",
-		"a member that claims fill":    "default decision := false\n\ndecision := {\"allow\": input.token.claims.ok}",
-		"a challenge from a route":     "default decision := false\n\ndecision := {\"allow\": false, \"challenge\": object.union({\"error\": \"insufficient_scope\"}, object.filter(input.context, {\"scope\"}))} if input.context",
-		"an error for some":            "default decision := false\n\ndecision if to_number(input.context.role) == 1",
+		"data decide": "default decision := false\n\ndecision := " +
+			"data.authz.table[input.request.path]\n\ntable := json.unmarshal(\"{\\\"/x\\\": {\\\"allow\\\": true}}\")",
+		"open reasons": "decision := {\"allow\": false, \"reasons\": {{\"code\": \"a\", \"more\": " +
+			"input.request.path}, \"text\"}}",
+		"headers of every kind": "decision := {\"allow\": true, \"upstream_headers\": {\"X-A\": " +
+			"input.request.path, \"X-B\": input.token.scopes, \"X-C\": [], \"X-D\": \"\"}}",
+		"headers by name": "decision := {\"allow\": true, \"upstream_headers\": {sprintf(\"X-%s\", " +
+			"[name]): \"v\" | some name in [\"a\"]}}",
+		"a member that claims fill": "default decision := false\n\ndecision := {\"allow\": input.token.claims.ok}",
+		"a challenge from a route": "default decision := false\n\ndecision := {\"allow\": false, \"challenge\": " +
+			"object.union({\"error\": \"insufficient_scope\"}, object.filter(input.context, {\"scope\"}))} if " +
+			"input.context",
+		"an error for some": "default decision := false\n\ndecision if to_number(input.context.role) == 1",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := compiled(t, patient,
@@ -144,11 +172,13 @@ func TestAPolicyThatCanAnswerBecomesActive(t *testing.T) {
 
 func TestEveryEntrypointIsTried(t *testing.T) {
 	refused(t, patient, beside("package b\n\n# METADATA\n# entrypoint: true\nf := \"yes\"\n"),
-		"policies/other.rego:5:6: result_error: the result of data.b.f is a string, want a boolean or an object with allow")
+		"policies/other.rego:5:6: result_error: the result of data.b.f is a string, want a boolean or an object "+
+			"with allow")
 }
 
 func TestAnonymousRequestsAreTriedWhereTheyReachPolicies(t *testing.T) {
-	rego := map[string]string{"policies/authz.rego": "package authz\n\ndecision := input.token.subject.type == \"user\"\n"}
+	rego := map[string]string{"policies/authz.rego": "package authz\n\ndecision := input.token.subject.type == " +
+		"\"user\"\n"}
 	if _, err := compiled(t, patient, rego); err != nil {
 		t.Error(err)
 	}
@@ -158,7 +188,8 @@ func TestAnonymousRequestsAreTriedWhereTheyReachPolicies(t *testing.T) {
 
 func TestAPolicyThatCallsTheNetworkIsNotTried(t *testing.T) {
 	cfg := Config{Deadline: time.Minute, AllowBuiltins: []string{"http.send"}}
-	_, err := compiled(t, cfg, map[string]string{"policies/authz.rego": "package authz\n\ndefault decision := false\n\ndecision if http.send({\"method\": \"get\", \"url\": \"http://127.0.0.1:1/\"}).status_code == 200\n"})
+	_, err := compiled(t, cfg, map[string]string{"policies/authz.rego": "package authz\n\ndefault decision := " +
+		"false\n\ndecision if http.send({\"method\": \"get\", \"url\": \"http://127.0.0.1:1/\"}).status_code == 200\n"})
 	if err != nil {
 		t.Error(err)
 	}

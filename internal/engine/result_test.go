@@ -27,7 +27,8 @@ decision := {"allow": true, "context": {"x": %s}} if input.context.large`, rule)
 }
 
 func TestAResultUpToTheLimitIsAnswered(t *testing.T) {
-	p := policy(t, patient, `decision := {"allow": true, "context": {"x": [x | some x in numbers.range(1, 100000)]}}`+"\n")
+	p := policy(t, patient, `decision := {"allow": true, "context": {"x": [x | some x in numbers.range(1, 100000)]}}`+
+		"\n")
 	if a := answered(t, p, question(`{}`)); len(resultJSON(t, a)) < 500_000 {
 		t.Error("the result is not whole")
 	}

@@ -47,7 +47,8 @@ func TestMisplacedModulesAreReportedTogetherWithCompileErrors(t *testing.T) {
 }
 
 func TestBundlesBesideEachOtherCompile(t *testing.T) {
-	if _, err := compiled(t, patient, owned("package orders\n\nx := data.orders.policy.x\n\ny.z contains 1\n")); err != nil {
+	if _, err :=
+		compiled(t, patient, owned("package orders\n\nx := data.orders.policy.x\n\ny.z contains 1\n")); err != nil {
 		t.Error(err)
 	}
 }

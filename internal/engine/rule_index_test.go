@@ -32,35 +32,46 @@ const denying = "default decision := true\ndecision := false if denied\n"
 // rule would be skipped, and the request allowed.
 func TestABuiltinThatFailsRefusesWhereverItsOperandComesFrom(t *testing.T) {
 	for name, rule := range map[string]string{
-		"startswith":                   `denied if startswith(input.context.v, "/admin")`,
-		"endswith":                     `denied if endswith(input.context.v, "/admin")`,
-		"glob":                         `denied if glob.match("/admin/*", ["/"], input.context.v)`,
-		"glob of a claim":              `denied if glob.match("adm*", [":"], input.token.claims.v)`,
-		"glob without delimiters":      `denied if glob.match("adm*", [], input.token.claims.v)`,
-		"glob with null":               `denied if glob.match("adm*", null, input.token.claims.v)`,
-		"any prefix":                   `denied if strings.any_prefix_match(input.context.v, "/admin")`,
-		"any prefix of an array":       `denied if strings.any_prefix_match(input.context.v, ["/admin", "/root"])`,
-		"any suffix of a set":          `denied if strings.any_suffix_match(input.context.v, {"/admin", "/root"})`,
-		"a name made at run time":      `denied if startswith(input.context[input.request.method], "/admin")`,
-		"a name in brackets":           `denied if startswith(input["context"].v, "/admin")`,
-		"a variable":                   `denied if { p := input.context.v; glob.match("/admin/*", ["/"], p) }`,
-		"a variable of a variable":     `denied if { p := input.context.v; q := p; startswith(q, "/admin") }`,
-		"two places, one is a string":  `denied if { p = input.context.v; startswith(p, "/admin"); p = input.request.path }`,
-		"a value that was parsed":      `denied if { h := ` + body + `; startswith(h.v, "/admin") }`,
-		"a function argument":          "denied if blocked(" + body + ".v)\nblocked(p) if startswith(p, \"/admin\")",
-		"a member of an argument":      "denied if blocked(" + body + ")\nblocked(p) if startswith(p.v, \"/admin\")",
-		"an argument to endswith":      "denied if blocked(" + body + ".v)\nblocked(p) if endswith(p, \"/admin\")",
-		"an argument to glob":          "denied if blocked(" + body + ".v)\nblocked(p) if glob.match(\"/admin/*\", [\"/\"], p)",
-		"an argument to any prefix":    "denied if blocked(" + body + ".v)\nblocked(p) if strings.any_prefix_match(p, [\"/admin\"])",
-		"an argument, two bodies":      "denied if blocked(" + body + ".v)\nblocked(p) if startswith(p, \"/admin\")\nblocked(p) if startswith(p, \"/root\")",
-		"object.get":                   "denied if blocked(object.get(" + body + ", \"v\", \"\"))\nblocked(p) if startswith(p, \"/admin\")",
-		"else":                         "denied if { not ok }\nok if blocked(" + body + ".v)\nblocked(p) := false if glob.match(\"/admin/*\", [\"/\"], p)\nelse := true",
-		"a body in an else":            "denied if ok == false\nok := true if input.request.method == \"POST\"\nelse := false if startswith(input.context.v, \"/admin\")\nelse := true",
-		"with":                         `denied if inner with input.request.path as input.context.v` + "\n" + `inner if startswith(input.request.path, "/admin")`,
-		"with a whole request":         `denied if inner with input.request as {"path": input.context.v}` + "\n" + `inner if startswith(input.request.path, "/admin")`,
-		"with a whole input":           `denied if inner with input as {"request": {"path": input.context.v}}` + "\n" + `inner if startswith(input.request.path, "/admin")`,
-		"with data":                    `denied if inner with data.limit as input.context.v` + "\n" + `inner if startswith(data.limit, "/admin")`,
-		"a key of a partial object":    `denied if rules["a"]` + "\n" + `rules[k] := true if { k := "a"; endswith(input.context.v, "/admin") }`,
+		"startswith":                  `denied if startswith(input.context.v, "/admin")`,
+		"endswith":                    `denied if endswith(input.context.v, "/admin")`,
+		"glob":                        `denied if glob.match("/admin/*", ["/"], input.context.v)`,
+		"glob of a claim":             `denied if glob.match("adm*", [":"], input.token.claims.v)`,
+		"glob without delimiters":     `denied if glob.match("adm*", [], input.token.claims.v)`,
+		"glob with null":              `denied if glob.match("adm*", null, input.token.claims.v)`,
+		"any prefix":                  `denied if strings.any_prefix_match(input.context.v, "/admin")`,
+		"any prefix of an array":      `denied if strings.any_prefix_match(input.context.v, ["/admin", "/root"])`,
+		"any suffix of a set":         `denied if strings.any_suffix_match(input.context.v, {"/admin", "/root"})`,
+		"a name made at run time":     `denied if startswith(input.context[input.request.method], "/admin")`,
+		"a name in brackets":          `denied if startswith(input["context"].v, "/admin")`,
+		"a variable":                  `denied if { p := input.context.v; glob.match("/admin/*", ["/"], p) }`,
+		"a variable of a variable":    `denied if { p := input.context.v; q := p; startswith(q, "/admin") }`,
+		"two places, one is a string": `denied if { p = input.context.v; startswith(p, "/admin"); p = input.request.path }`,
+		"a value that was parsed":     `denied if { h := ` + body + `; startswith(h.v, "/admin") }`,
+		"a function argument":         "denied if blocked(" + body + ".v)\nblocked(p) if startswith(p, \"/admin\")",
+		"a member of an argument":     "denied if blocked(" + body + ")\nblocked(p) if startswith(p.v, \"/admin\")",
+		"an argument to endswith":     "denied if blocked(" + body + ".v)\nblocked(p) if endswith(p, \"/admin\")",
+		"an argument to glob": "denied if blocked(" + body +
+			".v)\nblocked(p) if glob.match(\"/admin/*\", [\"/\"], p)",
+		"an argument to any prefix": "denied if blocked(" + body +
+			".v)\nblocked(p) if strings.any_prefix_match(p, [\"/admin\"])",
+		"an argument, two bodies": "denied if blocked(" + body +
+			".v)\nblocked(p) if startswith(p, \"/admin\")\nblocked(p) if startswith(p, \"/root\")",
+		"object.get": "denied if blocked(object.get(" + body +
+			", \"v\", \"\"))\nblocked(p) if startswith(p, \"/admin\")",
+		"else": "denied if { not ok }\nok if blocked(" + body +
+			".v)\nblocked(p) := false if glob.match(\"/admin/*\", [\"/\"], p)\nelse := true",
+		"a body in an else": "denied if ok == false\nok := true if input.request.method == " +
+			"\"POST\"\nelse := false if startswith(input.context.v, \"/admin\")\nelse := true",
+		"with": `denied if inner with input.request.path as input.context.v` + "\n" +
+			`inner if startswith(input.request.path, "/admin")`,
+		"with a whole request": `denied if inner with input.request as {"path": input.context.v}` + "\n" +
+			`inner if startswith(input.request.path, "/admin")`,
+		"with a whole input": `denied if inner with input as {"request": {"path": input.context.v}}` + "\n" +
+			`inner if startswith(input.request.path, "/admin")`,
+		"with data": `denied if inner with data.limit as input.context.v` + "\n" +
+			`inner if startswith(data.limit, "/admin")`,
+		"a key of a partial object": `denied if rules["a"]` + "\n" +
+			`rules[k] := true if { k := "a"; endswith(input.context.v, "/admin") }`,
 		"a rule with other conditions": `denied if { input.request.method == "GET"; startswith(input.context.v, "/admin"); input.request.path == "/orders/42" }`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,7 +105,8 @@ func TestABuiltinThatFailsOnDataRefuses(t *testing.T) {
 		`startswith(data.limits.by[input.request.method], "/admin")`,
 	} {
 		p, err := compiled(t, patient, map[string]string{
-			"policies/authz.rego":       "package authz\n\n" + denying + "denied if {\n\tinput.context\n\tinput.request.path != \"/\"\n\t" + rule + "\n}\n",
+			"policies/authz.rego": "package authz\n\n" + denying +
+				"denied if {\n\tinput.context\n\tinput.request.path != \"/\"\n\t" + rule + "\n}\n",
 			"policies/limits/data.json": `{"prefix": ["/admin"], "none": null, "by": {"GET": {}}}`,
 		})
 		if err != nil {
@@ -124,7 +136,10 @@ func TestAMaskWhoseBuiltinFailsRefusesTheEvent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := p.Mask([]byte(`{"path":5,"request":{"path":5},"input":{"request":{"path":"/x"},"context":{"kind":5}},"result":{"context":{"kind":5}}}`))
+		m, err :=
+			p.Mask(
+				[]byte(
+					`{"path":5,"request":{"path":5},"input":{"request":{"path":"/x"},"context":{"kind":5}},"result":{"context":{"kind":5}}}`))
 		if err == nil {
 			t.Errorf("%s: %+v, want an error", rule, m)
 		}
@@ -200,13 +215,14 @@ func eachCall(places []string, yield func(builtin, call string)) {
 	}
 }
 
-// TestTheIndexHidesNoErrorOfAnyBuiltin compares each builtin, on each kind of JSON in each argument, with an evaluation
-// without the index. It fails when an OPA answers another builtin in its index, in a way that this package does not
-// prevent.
+// TestTheIndexHidesNoErrorOfAnyBuiltin compares each builtin, on each kind of JSON in each argument, with an
+// evaluation without the index. It fails when an OPA answers another builtin in its index, in a way that this package
+// does not prevent.
 func TestTheIndexHidesNoErrorOfAnyBuiltin(t *testing.T) {
 	evaluations := 0
 	eachCall([]string{`input.context.v`, `input.token.claims.v`}, func(_, call string) {
-		p, err := compiled(t, patient, map[string]string{"policies/a.rego": "package authz\n\n" + denying + "denied if " + call + "\n"})
+		p, err := compiled(t, patient, map[string]string{"policies/a.rego": "package authz\n\n" + denying +
+			"denied if " + call + "\n"})
 		if err != nil {
 			return // types do not allow it
 		}
@@ -236,7 +252,8 @@ func TestOPAIndexesTheBuiltinsThatAreKnown(t *testing.T) {
 			return
 		}
 		for _, value := range []string{`5`, `{"a":1}`, `"no"`} {
-			found, err := c.RuleIndex(ast.MustParseRef("data.p.denied")).Lookup(inputOf{ast.MustParseTerm(`{"v":` + value + `}`)})
+			found, err := c.RuleIndex(ast.MustParseRef("data.p.denied")).Lookup(
+				inputOf{ast.MustParseTerm(`{"v":` + value + `}`)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -281,7 +298,8 @@ func TestTheIndexAnswersAsTheRulesSay(t *testing.T) {
 		return pick([]string{
 			at + " == " + c, c + " == " + at, at + " = " + c, at + " in [" + c + ", " + pick(constants) + "]",
 			c + " in " + at, at + " in {" + c + "}",
-			at, "{ x := " + at + "; x == " + c + " }", "{ x := " + c + "; " + at + " == x }", at + " == [" + c + ", _]",
+			at, "{ x := " + at + "; x == " + c + " }", "{ x := " + c + "; " + at + " == x }",
+			at + " == [" + c + ", _]",
 			at + " == " + pick(places),
 			"data.d.members[" + at + "]", at + " in data.d.members", at + " in {" + `"k": ` + c + "}",
 			"not " + at + " == " + c,

@@ -19,7 +19,8 @@ func TestARuleStatesProblemsOfTheLoad(t *testing.T) {
 	for name, c := range map[string]struct{ rego, want string }{
 		"a text": {`problems contains "too many" if data.limits.day > 1`,
 			"policies/p.rego:5:1: policy_error: too many"},
-		"a place": {`problems contains {"message": "a day has 24", "at": ["limits", "hours", "open"]} if data.limits.hours.open > 24`, "policies/limits/data.yaml:3:3: policy_error: a day has 24"},
+		"a place": {
+			`problems contains {"message": "a day has 24", "at": ["limits", "hours", "open"]} if data.limits.hours.open > 24`, "policies/limits/data.yaml:3:3: policy_error: a day has 24"},
 		"a file": {`problems contains {"message": "no", "at": ["limits"]}`,
 			"policies/limits/data.yaml: policy_error: no"},
 		"a place without data": {`problems contains {"message": "no", "at": ["nowhere"]}`,
@@ -28,9 +29,11 @@ func TestARuleStatesProblemsOfTheLoad(t *testing.T) {
 		"no message": {`problems contains {"at": []}`,
 			"policies/p.rego:5:1: policy_error: a problem of data.p.problems has no message"},
 		"no list": {`problems := true`,
-			"policies/p.rego:5:1: policy_error: data.p.problems, which tells problems, is a boolean, want an array or a set"},
+			"policies/p.rego:5:1: policy_error: data.p.problems, which tells problems, is a boolean, want an array " +
+				"or a set"},
 		"a function": {`problems(x) := [x]`,
-			"policies/p.rego:3:1: metadata_error: custom.problems of data.p.problems has no effect: write true, on a rule"},
+			"policies/p.rego:3:1: metadata_error: custom.problems of data.p.problems has no effect: write true, on " +
+				"a rule"},
 		"an error": {`problems contains "x" if to_number("x") == 1`,
 			"policies/p.rego:5:26: eval_builtin_error: to_number cannot work"},
 	} {

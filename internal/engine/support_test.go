@@ -166,7 +166,8 @@ func unindexed(t testing.TB, p *Policy, q Question) (outcome, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := p.entries[q.Entrypoint].eval(t.Context(), in, evalOptions{time: q.Time, seed: q.Seed, tracer: noTracer{}})
+	v, err := p.entries[q.Entrypoint].eval(t.Context(), in,
+		evalOptions{time: q.Time, seed: q.Seed, tracer: noTracer{}})
 	if err != nil {
 		return outcome{}, err
 	}

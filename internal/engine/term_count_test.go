@@ -33,7 +33,8 @@ func TestAListThatDoublesWithEachLineIsAProblem(t *testing.T) {
 			}
 		})
 	}
-	if _, err := compiled(t, patient, map[string]string{"policies/p.rego": "package authz\n\ndefault decision := false\n\ndecision if {\n" + doubling(10) + "}\n"}); err != nil {
+	if _, err := compiled(t, patient, map[string]string{"policies/p.rego": "package authz\n\ndefault decision := " +
+		"false\n\ndecision if {\n" + doubling(10) + "}\n"}); err != nil {
 		t.Error(err)
 	}
 }

@@ -29,9 +29,9 @@ func (p *Policy) tryEntrypoints(ctx context.Context, prog *check.Program, cfg Co
 	return problems
 }
 
-// tryEntrypoint evaluates an entrypoint for made-up requests before it decides about real ones. It is a problem when no
-// request has a verdict, or when the rule is undefined for one of them. Errors for some requests only are left to the
-// decisions about such requests.
+// tryEntrypoint evaluates an entrypoint for made-up requests before it decides about real ones. It is a problem when
+// no request has a verdict, or when the rule is undefined for one of them. Errors for some requests only are left to
+// the decisions about such requests.
 func (p *Policy) tryEntrypoint(ctx context.Context, prog *check.Program, path string, cfg Config) bundle.Problems {
 	rules := p.entries[path].compiler.GetRulesExact(rego.RefOf(path))
 	total := prog.AlwaysDefined(path)

@@ -8,12 +8,16 @@ import (
 func TestDataThatNoPolicyReadsIsAWarning(t *testing.T) {
 	routes, top := "policies/routes/data.yaml", "policies/data.json"
 	for name, c := range map[string]struct{ rego, want string }{
-		"nothing is read": {"", "policies/data.json: no policy reads data.grants; policies/data.json: no policy reads data.people; policies/routes/data.yaml: no policy reads data.routes"},
+		"nothing is read": {"", "policies/data.json: no policy reads data.grants; policies/data.json: no policy " +
+			"reads data.people; policies/routes/data.yaml: no policy reads data.routes"},
 		"a part": {"x if data.routes[\"/x\"].GET\n\ny if data.people.ann",
 			"policies/data.json: no policy reads data.grants"},
-		"an import":     {"import data.routes\n\nimport data.people as p\n\nx := routes\n\ny if p.ann\n\nz := data.grants", ""},
-		"behind a name": {"x := data.routes[input.request.path]\n\ny := object.get(data.people, input.token.subject.id, 1)", "policies/data.json: no policy reads data.grants"},
-		"a function":    {"f(d) := d.ann\n\nx := f(data.people)\n\ny := data.grants\n\nz := [r | some r in data.routes]", ""},
+		"an import": {"import data.routes\n\nimport data.people as p\n\nx := routes\n\ny if p.ann\n\nz := " +
+			"data.grants", ""},
+		"behind a name": {"x := data.routes[input.request.path]\n\ny := object.get(data.people, " +
+			"input.token.subject.id, 1)", "policies/data.json: no policy reads data.grants"},
+		"a function": {"f(d) := d.ann\n\nx := f(data.people)\n\ny := data.grants\n\nz := [r | some r in " +
+			"data.routes]", ""},
 		"only in a with": {"x if data.p.y with data.people as 1\n\ny if data.routes[\"/x\"]",
 			"policies/data.json: no policy reads data.grants"},
 		"declared": {"# METADATA\n# custom: {optional_data: [data.people, data.grants]}\nx := data.routes", ""},

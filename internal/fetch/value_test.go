@@ -113,7 +113,8 @@ func TestAnAttemptOutlivesTheCallerThatStartedIt(t *testing.T) {
 }
 
 func TestAServerThatIsBackIsFoundByTheNextCallerAfterAPause(t *testing.T) {
-	for name, away := range map[string]time.Duration{"4 s": 4 * time.Second, "40 s": 40 * time.Second, "an hour": time.Hour} {
+	for name, away := range map[string]time.Duration{"4 s": 4 * time.Second, "40 s": 40 * time.Second,
+		"an hour": time.Hour} {
 		inBubble(t, nil, func(t *testing.T, s *source, v *fetch.Value[int]) {
 			s.set(down(), 0)
 			for start := time.Now(); time.Since(start) < away; time.Sleep(90 * time.Millisecond) {
@@ -135,7 +136,8 @@ func TestAFailureKeepsItsKindBetweenAttempts(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *source, v *fetch.Value[int]) {
 		s.set(broken(), 0)
 		for range 100 {
-			if e := refused(t, v, authz.Misconfigured); e.RetryAfter != 0 || !strings.Contains(e.Error(), "status 404") {
+			if e := refused(t, v, authz.Misconfigured); e.RetryAfter != 0 ||
+				!strings.Contains(e.Error(), "status 404") {
 				t.Errorf("%v, retry after %s", e, e.RetryAfter)
 			}
 			time.Sleep(50 * time.Millisecond)
@@ -144,7 +146,8 @@ func TestAFailureKeepsItsKindBetweenAttempts(t *testing.T) {
 }
 
 func TestRetryAfterOfTheServerPutsOffTheNextAttempt(t *testing.T) {
-	for wish, kept := range map[time.Duration]time.Duration{7 * time.Second: 7 * time.Second, time.Hour: 30 * time.Second} {
+	for wish, kept := range map[time.Duration]time.Duration{7 * time.Second: 7 * time.Second,
+		time.Hour: 30 * time.Second} {
 		inBubble(t, nil, func(t *testing.T, s *source, v *fetch.Value[int]) {
 			s.set(&authz.Error{Kind: authz.Unavailable, RetryAfter: wish, Err: errors.New("status 429")}, 0)
 			refused(t, v, authz.Unavailable)
@@ -163,34 +166,35 @@ func TestRetryAfterOfTheServerPutsOffTheNextAttempt(t *testing.T) {
 }
 
 func TestWhileTheServerHangsOnlyOneCallerWaitsForLong(t *testing.T) {
-	inBubble(t, func(c *fetch.Config[int]) { c.Timeout = 2 * time.Second }, func(t *testing.T, s *source, v *fetch.Value[int]) {
-		s.set(broken(), 0)
-		refused(t, v, authz.Misconfigured)
-		time.Sleep(fetch.Pause)
-		s.set(nil, time.Hour)
-		go func() { _, _ = v.Get(t.Context()) }()
-		synctest.Wait()
-		refused(t, v, authz.Misconfigured) // what it did not wait for is not known to be better
-		time.Sleep(2 * time.Second)
-		refused(t, v, authz.Unavailable)
-		time.Sleep(fetch.Pause)
-		var long atomic.Int64
-		var all sync.WaitGroup
-		for range 50 {
-			time.Sleep(10 * time.Millisecond)
-			all.Go(func() {
-				start := time.Now()
-				refused(t, v, authz.Unavailable)
-				if time.Since(start) > fetch.Pause {
-					long.Add(1)
-				}
-			})
-		}
-		all.Wait()
-		if long.Load() != 1 {
-			t.Errorf("%d waited for long", long.Load())
-		}
-	})
+	inBubble(t, func(c *fetch.Config[int]) { c.Timeout = 2 * time.Second },
+		func(t *testing.T, s *source, v *fetch.Value[int]) {
+			s.set(broken(), 0)
+			refused(t, v, authz.Misconfigured)
+			time.Sleep(fetch.Pause)
+			s.set(nil, time.Hour)
+			go func() { _, _ = v.Get(t.Context()) }()
+			synctest.Wait()
+			refused(t, v, authz.Misconfigured) // what it did not wait for is not known to be better
+			time.Sleep(2 * time.Second)
+			refused(t, v, authz.Unavailable)
+			time.Sleep(fetch.Pause)
+			var long atomic.Int64
+			var all sync.WaitGroup
+			for range 50 {
+				time.Sleep(10 * time.Millisecond)
+				all.Go(func() {
+					start := time.Now()
+					refused(t, v, authz.Unavailable)
+					if time.Since(start) > fetch.Pause {
+						long.Add(1)
+					}
+				})
+			}
+			all.Wait()
+			if long.Load() != 1 {
+				t.Errorf("%d waited for long", long.Load())
+			}
+		})
 }
 
 func TestADueValueIsRenewedBehindTheCallerAndKeptWhenThatFails(t *testing.T) {
@@ -217,25 +221,27 @@ func TestADueValueIsRenewedBehindTheCallerAndKeptWhenThatFails(t *testing.T) {
 }
 
 func TestABackgroundValueIsRenewedWithoutACaller(t *testing.T) {
-	inBubble(t, func(c *fetch.Config[int]) { c.Refresh = fetch.InBackground }, func(t *testing.T, s *source, v *fetch.Value[int]) {
-		get(t, v, 1)
-		time.Sleep(5*time.Hour + time.Minute)
-		get(t, v, 6)
-	})
+	inBubble(t, func(c *fetch.Config[int]) { c.Refresh = fetch.InBackground },
+		func(t *testing.T, s *source, v *fetch.Value[int]) {
+			get(t, v, 1)
+			time.Sleep(5*time.Hour + time.Minute)
+			get(t, v, 6)
+		})
 }
 
 func TestAValueThatEndedIsNotUsed(t *testing.T) {
 	minute := func(_ int, began time.Time) (renew, end time.Time) {
 		return began.Add(50 * time.Second), began.Add(time.Minute)
 	}
-	inBubble(t, func(c *fetch.Config[int]) { c.Lifetime = minute }, func(t *testing.T, s *source, v *fetch.Value[int]) {
-		get(t, v, 1)
-		s.set(down(), 0)
-		time.Sleep(59 * time.Second)
-		get(t, v, 1)
-		time.Sleep(time.Second)
-		refused(t, v, authz.Unavailable)
-	})
+	inBubble(t, func(c *fetch.Config[int]) { c.Lifetime = minute },
+		func(t *testing.T, s *source, v *fetch.Value[int]) {
+			get(t, v, 1)
+			s.set(down(), 0)
+			time.Sleep(59 * time.Second)
+			get(t, v, 1)
+			time.Sleep(time.Second)
+			refused(t, v, authz.Unavailable)
+		})
 }
 
 func TestAForgottenValueIsFetchedAgain(t *testing.T) {
@@ -309,7 +315,8 @@ func TestAnAttemptThatPanicsIsAFailureThatQuotesNothing(t *testing.T) {
 
 func TestPausesDoubleUpToTheLast(t *testing.T) {
 	b := fetch.Backoff{First: time.Second, Last: 30 * time.Second}
-	for failures, want := range map[int]time.Duration{0: 0, 1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 6: 30 * time.Second, 1000: 30 * time.Second} {
+	for failures, want := range map[int]time.Duration{0: 0, 1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second,
+		6: 30 * time.Second, 1000: 30 * time.Second} {
 		if got := b.After(failures); got != want {
 			t.Errorf("after %d failures %s, want %s", failures, got, want)
 		}

@@ -80,15 +80,26 @@ func TestPlainHTTPOnAPortForTLSAndTheReverseAreNamed(t *testing.T) {
 		kind  authz.Kind
 		cause string
 	}{
-		"https to plain Go":              {strings.Replace(plain.URL, "http:", "https:", 1), authz.Misconfigured, "this port speaks plain HTTP"},
-		"https to plain HTTP/1.1 400":    {"https://" + raw(t, writes("HTTP/1.1 400 Bad Request\r\n\r\n")), authz.Misconfigured, "this port speaks plain HTTP"},
-		"https to another protocol":      {"https://" + raw(t, writes("220 mail.example ESMTP\r\n")), authz.Misconfigured, "does not speak TLS"},
-		"https to what hangs up":         {"https://" + raw(t, hangsUp), authz.Unavailable, "does this port speak plain HTTP?"},
-		"http to Go with TLS":            {strings.Replace(encrypted.URL, "https:", "http:", 1), authz.Misconfigured, "this port speaks TLS"},
-		"http to a TLS alert":            {"http://" + raw(t, writes(alert)), authz.Misconfigured, "this port speaks TLS"},
-		"http to nginx with TLS":         {"http://" + raw(t, writes("HTTP/1.1 400 Bad Request\r\nContent-Length: 46\r\n\r\nThe plain HTTP request was sent to HTTPS port.")), authz.Misconfigured, "this port speaks TLS"},
-		"http to what hangs up":          {"http://" + raw(t, hangsUp), authz.Unavailable, "does this port speak TLS?"},
-		"http to half an answer":         {"http://" + raw(t, writes("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")), authz.Unavailable, "connection closed before the answer was complete"},
+		"https to plain Go": {strings.Replace(plain.URL, "http:", "https:", 1), authz.Misconfigured,
+			"this port speaks plain HTTP"},
+		"https to plain HTTP/1.1 400": {"https://" + raw(t, writes("HTTP/1.1 400 Bad Request\r\n\r\n")),
+			authz.Misconfigured, "this port speaks plain HTTP"},
+		"https to another protocol": {"https://" + raw(t, writes("220 mail.example ESMTP\r\n")),
+			authz.Misconfigured, "does not speak TLS"},
+		"https to what hangs up": {"https://" + raw(t, hangsUp), authz.Unavailable,
+			"does this port speak plain HTTP?"},
+		"http to Go with TLS": {strings.Replace(encrypted.URL, "https:", "http:", 1), authz.Misconfigured,
+			"this port speaks TLS"},
+		"http to a TLS alert": {"http://" + raw(t, writes(alert)), authz.Misconfigured,
+			"this port speaks TLS"},
+		"http to nginx with TLS": {"http://" + raw(t,
+			writes("HTTP/1.1 400 Bad Request\r\nContent-Length: 46\r\n\r\nThe plain HTTP request was sent to HTTPS "+
+				"port.")), authz.Misconfigured, "this port speaks TLS"},
+		"http to what hangs up": {"http://" + raw(t, hangsUp), authz.Unavailable,
+			"does this port speak TLS?"},
+		"http to half an answer": {"http://" + raw(t,
+			writes("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")), authz.Unavailable,
+			"connection closed before the answer was complete"},
 		"a port that refuses":            {"https://" + refusing(t), authz.Unavailable, "connection refused"},
 		"an authority that is not known": {encrypted.URL, authz.Misconfigured, "unknown authority"},
 	} {
@@ -148,13 +159,14 @@ func TestAProxyThatFailsIsNamed(t *testing.T) {
 		kind  authz.Kind
 		cause string
 	}{
-		"down":                  {refusing(t), authz.Unavailable, "connection refused"},
-		"hangs up":              {raw(t, hangsUp), authz.Unavailable, "connection closed"},
-		"wants credentials":     {status("407"), authz.Misconfigured, "wants credentials"},
-		"refuses":               {status("403"), authz.Misconfigured, "refuses to connect"},
-		"does not reach it":     {status("502"), authz.Unavailable, "does not reach it (status 502)"},
-		"is no proxy":           {status("404"), authz.Misconfigured, "refuses to connect"},
-		"speaks something else": {raw(t, writes("220 mail.example ESMTP\r\n")), authz.Unavailable, "the exchange broke off"},
+		"down":              {refusing(t), authz.Unavailable, "connection refused"},
+		"hangs up":          {raw(t, hangsUp), authz.Unavailable, "connection closed"},
+		"wants credentials": {status("407"), authz.Misconfigured, "wants credentials"},
+		"refuses":           {status("403"), authz.Misconfigured, "refuses to connect"},
+		"does not reach it": {status("502"), authz.Unavailable, "does not reach it (status 502)"},
+		"is no proxy":       {status("404"), authz.Misconfigured, "refuses to connect"},
+		"speaks something else": {raw(t, writes("220 mail.example ESMTP\r\n")), authz.Unavailable,
+			"the exchange broke off"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := get(t, open(t, httpclient.Config{Roots: roots, Proxy: by(c.proxy)}), u.URL)
@@ -169,7 +181,8 @@ func TestAProxyThatFailsIsNamed(t *testing.T) {
 		end := make(chan struct{})
 		defer close(end)
 		hangs := raw(t, func(net.Conn) { <-end })
-		_, err := send(t, open(t, httpclient.Config{Roots: roots, Proxy: by(hangs)}), 100*time.Millisecond, http.MethodGet, u.URL)
+		_, err := send(t, open(t, httpclient.Config{Roots: roots, Proxy: by(hangs)}), 100*time.Millisecond,
+			http.MethodGet, u.URL)
 		describes(t, err, authz.Unavailable, `the proxy "`+hangs+`" of HTTPS_PROXY: no answer in time`)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)

@@ -17,8 +17,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/httpclient"
 )
 
-// relay passes connections on to a server. Those that are open can be made to swallow everything, as a firewall does that has
-// forgotten them; new ones work.
+// relay passes connections on to a server. Those that are open can be made to swallow everything, as a firewall does
+// that has forgotten them; new ones work.
 type relay struct {
 	net.Listener
 	connections atomic.Int64

@@ -74,7 +74,8 @@ func TestAConnectionIsGivenUpAfterATimeoutInWhichNothingCame(t *testing.T) {
 	}
 }
 
-// Every idle connection to a server is dead at once when its balancer fails over. One timeout finds that out for all of them.
+// Every idle connection to a server is dead at once when its balancer fails over. One timeout finds that out for all
+// of them.
 func TestOneTimeoutIsEnoughForAllIdleConnections(t *testing.T) {
 	t.Parallel()
 	together := make(chan struct{})

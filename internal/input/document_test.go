@@ -110,8 +110,10 @@ func TestSchemaNamesEveryMemberOfTheDocument(t *testing.T) {
 			if kind.Kind() == reflect.Pointer {
 				kind = kind.Elem()
 			}
-			want := map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer",
-				reflect.Int64: "integer", reflect.Map: "object", reflect.Struct: "object", reflect.Slice: "array"}[kind.Kind()]
+			want := map[reflect.Kind]string{
+				reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer", reflect.Int64: "integer",
+				reflect.Map: "object", reflect.Struct: "object", reflect.Slice: "array",
+			}[kind.Kind()]
 			if f.Tag.Get("schema") == "object" {
 				want = "object"
 			}

@@ -66,7 +66,8 @@ type Fact struct {
 	Own *authz.Claims
 }
 
-// CacheControl is what the Cache-Control field of an answer says (RFC 9111 section 5.2.2). The zero value says nothing.
+// CacheControl is what the Cache-Control field of an answer says (RFC 9111 section 5.2.2). The zero value says
+// nothing.
 type CacheControl struct {
 	// MaxAge is the longest time of use, from when the answer was asked for; meaningful when Limited.
 	MaxAge  time.Duration

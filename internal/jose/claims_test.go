@@ -26,7 +26,8 @@ func TestClaimsThatAreNullAreAbsent(t *testing.T) {
 	name, errName := c.Name("a")
 	names, errNames := c.Names("a")
 	at, errTime := c.Time("a", jose.Up)
-	if c.Has("a") || c.Value("a") != nil || text != "" || name != "" || names != nil || at != 0 || errText != nil || errName != nil || errNames != nil || errTime != nil {
+	if c.Has("a") || c.Value("a") != nil || text != "" || name != "" || names != nil || at != 0 || errText != nil ||
+		errName != nil || errNames != nil || errTime != nil {
 		t.Error("a member that is null is there")
 	}
 	if c.Object("a") != nil {
@@ -40,11 +41,14 @@ func TestClaimsThatAreNullAreAbsent(t *testing.T) {
 func TestClaimsThatCannotBeReadAreNamedAndNotQuoted(t *testing.T) {
 	c := claimsOf(t, `{"claim":{"deep":"value"},"list":["value",["value"]],"half":"value\ud83d","text":"value"}`)
 	for name, read := range map[string]func(string) error{
-		"text": func(n string) error { _, err := c.Text(n); return err }, "name": func(n string) error { _, err := c.Name(n); return err },
-		"names": func(n string) error { _, err := c.Names(n); return err }, "time": func(n string) error { _, err := c.Time(n, jose.Down); return err },
+		"text":  func(n string) error { _, err := c.Text(n); return err },
+		"name":  func(n string) error { _, err := c.Name(n); return err },
+		"names": func(n string) error { _, err := c.Names(n); return err },
+		"time":  func(n string) error { _, err := c.Time(n, jose.Down); return err },
 	} {
 		for _, n := range []string{"claim", "list", "half"} {
-			if err := read(n); err == nil || !strings.Contains(err.Error(), `member "`+n+`"`) || strings.Contains(err.Error(), "value") {
+			if err := read(n); err == nil || !strings.Contains(err.Error(), `member "`+n+`"`) ||
+				strings.Contains(err.Error(), "value") {
 				t.Errorf("%s %s: %v", name, n, err)
 			}
 		}
@@ -52,7 +56,8 @@ func TestClaimsThatCannotBeReadAreNamedAndNotQuoted(t *testing.T) {
 }
 
 func TestClaimsNamesAreTextsOrWholeNumbersInTheirDigits(t *testing.T) {
-	for value, want := range map[string]string{`"u"`: "u", `42`: "42", `-7`: "-7", `123456789012345678901234567890`: "123456789012345678901234567890", `"\u00e9"`: "é"} {
+	for value, want := range map[string]string{`"u"`: "u", `42`: "42", `-7`: "-7",
+		`123456789012345678901234567890`: "123456789012345678901234567890", `"\u00e9"`: "é"} {
 		if got, err := claimsOf(t, `{"sub":`+value+`}`).Name("sub"); err != nil || got != want {
 			t.Errorf("%s: %q, %v", value, got, err)
 		}
@@ -62,14 +67,16 @@ func TestClaimsNamesAreTextsOrWholeNumbersInTheirDigits(t *testing.T) {
 			t.Errorf("%s: %q", value, got)
 		}
 	}
-	if got, err := claimsOf(t, `{"aud":["a",1,null]}`).Names("aud"); err != nil || !slices.Equal(got, []string{"a", "1"}) {
+	if got, err := claimsOf(t, `{"aud":["a",1,null]}`).Names("aud"); err != nil ||
+		!slices.Equal(got, []string{"a", "1"}) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
 
 // FuzzClaims: a text that was read is the whole of what was said, so that two that differ never become one.
 func FuzzClaims(f *testing.F) {
-	for _, s := range []string{`{"sub":"a"}`, `{"sub":"a\ud83d"}`, `{"sub":"\ud83d\ude00"}`, `{"sub":42}`, `{"s\u0075b":"a"}`, "{\"sub\":\"\xff\"}", `{"sub":"a","sub":"b"}`, `{"a":{"b":1,"b":2}}`, `[]`} {
+	for _, s := range []string{`{"sub":"a"}`, `{"sub":"a\ud83d"}`, `{"sub":"\ud83d\ude00"}`, `{"sub":42}`,
+		`{"s\u0075b":"a"}`, "{\"sub\":\"\xff\"}", `{"sub":"a","sub":"b"}`, `{"a":{"b":1,"b":2}}`, `[]`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -103,7 +110,10 @@ func same(a, b jsontext.Value) bool {
 
 // FuzzTime: exp and iat are never later than was said, nbf never earlier, and neither by a second or more.
 func FuzzTime(f *testing.F) {
-	for _, s := range []string{"0", "-0", "1", "-1.5", "1700000000.403285", "1.688E9", "1700000000.9999999999999999999", "253402300799", "253402300800", "253402300799.5", "1e300", "-1e300", "1e-300", "1E+2", "9223372036854775807", "12345e-3"} {
+	for _, s := range []string{"0", "-0", "1", "-1.5", "1700000000.403285", "1.688E9",
+		"1700000000.9999999999999999999", "253402300799", "253402300800", "253402300799.5", "1e300",
+		"-1e300", "1e-300", "1E+2",
+		"9223372036854775807", "12345e-3"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -33,11 +33,13 @@ func kept(t testing.TB, key secret.Text) secret.Source {
 
 func TestADecrypterKeepsTheAlgorithmsThatFitItsKey(t *testing.T) {
 	d := decrypter(t, "p256", append(ofRSA, ofEC...), allEncryptions)
-	if _, err := d.Decrypt(encrypt(t, publicOf("rsa"), "RSA-OAEP-256", "A128GCM", "a.b.c", nil)); !errors.Is(err, jose.ErrAlgorithm) {
+	if _, err := d.Decrypt(encrypt(t, publicOf("rsa"), "RSA-OAEP-256", "A128GCM", "a.b.c", nil)); !errors.Is(err,
+		jose.ErrAlgorithm) {
 		t.Errorf("an algorithm of RSA with an EC key: %v", err)
 	}
 	signed := sign(t, signer(t, "p256", "", ""), "", map[string]any{})
-	if got, err := d.Decrypt(encrypt(t, publicOf("p256"), "ECDH-ES", "A128GCM", signed, nil)); err != nil || got != signed {
+	if got, err := d.Decrypt(encrypt(t, publicOf("p256"), "ECDH-ES", "A128GCM", signed, nil)); err != nil ||
+		got != signed {
 		t.Errorf("%q, %v", got, err)
 	}
 	if d, err := jose.NewDecrypter(secret.Source{}, ofRSA, allEncryptions); d != nil || err != nil {
@@ -56,7 +58,8 @@ func decrypter(t testing.TB, key string, algs, encs []string) *jose.Decrypter {
 
 func encrypt(t testing.TB, to any, alg, enc, plain string, o *gojose.EncrypterOptions) string {
 	t.Helper()
-	e, err := gojose.NewEncrypter(gojose.ContentEncryption(enc), gojose.Recipient{Algorithm: gojose.KeyAlgorithm(alg), Key: to, PBES2Count: 1000}, o)
+	e, err := gojose.NewEncrypter(gojose.ContentEncryption(enc),
+		gojose.Recipient{Algorithm: gojose.KeyAlgorithm(alg), Key: to, PBES2Count: 1000}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +89,8 @@ func TestJWI5_WhatIsAllowedIsDecrypted(t *testing.T) {
 	for key, algs := range map[string][]string{"rsa": ofRSA, "p256": ofEC, "p384": ofEC, "p521": ofEC} {
 		for _, alg := range algs {
 			for _, enc := range allEncryptions {
-				got, err := decrypter(t, key, []string{alg}, []string{enc}).Decrypt(encrypt(t, publicOf(key), alg, enc, inner, nil))
+				got, err := decrypter(t, key, []string{alg}, []string{enc}).Decrypt(
+					encrypt(t, publicOf(key), alg, enc, inner, nil))
 				if err != nil || got != inner {
 					t.Errorf("%s %s %s: %v", key, alg, enc, err)
 				}
@@ -102,16 +106,20 @@ func TestJWI5_WhatIsNotAllowedIsNotDecrypted(t *testing.T) {
 	if _, err := d.Decrypt(good); err != nil {
 		t.Fatal(err)
 	}
-	bomb := encrypt(t, publicOf("rsa"), "RSA-OAEP-256", "A256GCM", strings.Repeat("A", 10<<20), &gojose.EncrypterOptions{Compression: gojose.DEFLATE})
+	bomb := encrypt(t, publicOf("rsa"), "RSA-OAEP-256", "A256GCM", strings.Repeat("A", 10<<20),
+		&gojose.EncrypterOptions{Compression: gojose.DEFLATE})
 	for name, tok := range map[string]string{
-		"another alg":     encrypt(t, publicOf("rsa"), "RSA-OAEP", "A256GCM", inner, nil),
-		"another enc":     encrypt(t, publicOf("rsa"), "RSA-OAEP-256", "A128GCM", inner, nil),
-		"RSA1_5":          encrypt(t, publicOf("rsa"), "RSA1_5", "A256GCM", inner, nil),
-		"a password":      encrypt(t, []byte("password"), "PBES2-HS256+A128KW", "A256GCM", inner, nil),
-		"p2c bomb":        b64(`{"alg":"PBES2-HS256+A128KW","enc":"A256GCM","p2c":2147483647,"p2s":"AAAAAAAAAAAAAAAA"}`) + ".AA.AA.AA.AA",
-		"zip bomb":        bomb,
-		"zip":             encrypt(t, publicOf("rsa"), "RSA-OAEP-256", "A256GCM", inner, &gojose.EncrypterOptions{Compression: gojose.DEFLATE}),
-		"crit":            encrypt(t, publicOf("rsa"), "RSA-OAEP-256", "A256GCM", inner, (&gojose.EncrypterOptions{}).WithHeader("crit", []string{"exp"})),
+		"another alg": encrypt(t, publicOf("rsa"), "RSA-OAEP", "A256GCM", inner, nil),
+		"another enc": encrypt(t, publicOf("rsa"), "RSA-OAEP-256", "A128GCM", inner, nil),
+		"RSA1_5":      encrypt(t, publicOf("rsa"), "RSA1_5", "A256GCM", inner, nil),
+		"a password":  encrypt(t, []byte("password"), "PBES2-HS256+A128KW", "A256GCM", inner, nil),
+		"p2c bomb": b64(
+			`{"alg":"PBES2-HS256+A128KW","enc":"A256GCM","p2c":2147483647,"p2s":"AAAAAAAAAAAAAAAA"}`) + ".AA.AA.AA.AA",
+		"zip bomb": bomb,
+		"zip": encrypt(t, publicOf("rsa"), "RSA-OAEP-256", "A256GCM", inner,
+			&gojose.EncrypterOptions{Compression: gojose.DEFLATE}),
+		"crit": encrypt(t, publicOf("rsa"), "RSA-OAEP-256", "A256GCM", inner,
+			(&gojose.EncrypterOptions{}).WithHeader("crit", []string{"exp"})),
 		"another key":     encrypt(t, publicOf("p256"), "ECDH-ES", "A256GCM", inner, nil),
 		"plain text":      encrypt(t, publicOf("rsa"), "RSA-OAEP-256", "A256GCM", `{"active":true}`, nil),
 		"a JWE in a JWE":  encrypt(t, publicOf("rsa"), "RSA-OAEP-256", "A256GCM", good, nil),
@@ -165,10 +173,15 @@ func TestADecrypterThatCouldNotBeSafeIsNotMade(t *testing.T) {
 		key        secret.Text
 		algs, encs []string
 	}{
-		"no alg": {pemOf(t, "rsa"), nil, allEncryptions}, "no enc": {pemOf(t, "rsa"), ofRSA, nil}, "RSA1_5": {pemOf(t, "rsa"), []string{"RSA1_5"}, allEncryptions},
-		"dir": {pemOf(t, "rsa"), []string{"dir"}, allEncryptions}, "PBES2": {pemOf(t, "rsa"), []string{"PBES2-HS256+A128KW"}, allEncryptions}, "enc unknown": {pemOf(t, "rsa"), ofRSA, []string{"A128"}},
-		"another family": {pemOf(t, "rsa"), ofEC, allEncryptions}, "Ed25519": {pemOf(t, "ed25519"), ofEC, allEncryptions}, "no key": {secret.Text{}, ofRSA, allEncryptions},
-		"public key": {secret.New(jwk(t, "rsa")), ofRSA, allEncryptions},
+		"no alg": {pemOf(t, "rsa"), nil, allEncryptions}, "no enc": {pemOf(t, "rsa"), ofRSA, nil},
+		"RSA1_5":         {pemOf(t, "rsa"), []string{"RSA1_5"}, allEncryptions},
+		"dir":            {pemOf(t, "rsa"), []string{"dir"}, allEncryptions},
+		"PBES2":          {pemOf(t, "rsa"), []string{"PBES2-HS256+A128KW"}, allEncryptions},
+		"enc unknown":    {pemOf(t, "rsa"), ofRSA, []string{"A128"}},
+		"another family": {pemOf(t, "rsa"), ofEC, allEncryptions},
+		"Ed25519":        {pemOf(t, "ed25519"), ofEC, allEncryptions},
+		"no key":         {secret.Text{}, ofRSA, allEncryptions},
+		"public key":     {secret.New(jwk(t, "rsa")), ofRSA, allEncryptions},
 	} {
 		if _, err := jose.NewDecrypter(kept(t, c.key), c.algs, c.encs); err == nil {
 			t.Errorf("%s: is made", name)

@@ -15,7 +15,8 @@ import (
 )
 
 // proof allows more than a DPoP proof may be, so that the key itself must refuse the rest.
-var proof = jose.Expect{Types: []string{"dpop+jwt"}, Algorithms: []string{"ES256", "ES384", "RS256", "EdDSA", "Ed25519", "HS256", "none"}}
+var proof = jose.Expect{Types: []string{"dpop+jwt"},
+	Algorithms: []string{"ES256", "ES384", "RS256", "EdDSA", "Ed25519", "HS256", "none"}}
 
 func TestDPOP6_TheProofOfRFC9449Verifies(t *testing.T) {
 	var v struct {
@@ -80,7 +81,8 @@ func TestDPOP7_AKeyWithPrivateMembersIsRefused(t *testing.T) {
 		alg := map[string]string{"rsa": "RS256", "p256": "ES256"}[key]
 		for _, member := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
 			for _, value := range []any{"AAAA", "", []any{}, 0} {
-				if _, _, err := jose.VerifyEmbedded(proofBy(t, key, alg, with(t, jwk(t, key), map[string]any{member: value})), proof); !errors.Is(err, jose.ErrMalformed) {
+				if _, _, err := jose.VerifyEmbedded(proofBy(t, key, alg,
+					with(t, jwk(t, key), map[string]any{member: value})), proof); !errors.Is(err, jose.ErrMalformed) {
 					t.Errorf("%s with %s=%v: %v", key, member, value, err)
 				}
 			}
@@ -108,7 +110,8 @@ func TestDPOP5_OnlyAsymmetricKeysProveAnything(t *testing.T) {
 		t.Error("HS256 without a key")
 	}
 	for name, header := range map[string]string{
-		"none": `{"typ":"dpop+jwt","alg":"none","jwk":` + jwk(t, "p256") + `}`, "HS256": `{"typ":"dpop+jwt","alg":"HS256","jwk":` + jwk(t, "p256") + `}`,
+		"none":  `{"typ":"dpop+jwt","alg":"none","jwk":` + jwk(t, "p256") + `}`,
+		"HS256": `{"typ":"dpop+jwt","alg":"HS256","jwk":` + jwk(t, "p256") + `}`,
 	} {
 		if _, _, err := jose.VerifyEmbedded(handmade(t, "p256", "ES256", header, `{}`), proof); err == nil {
 			t.Errorf("%s passes", name)
@@ -127,12 +130,20 @@ func TestDPOP6_KeysThatAreNoGoodAreRefused(t *testing.T) {
 	}
 	ec := jwk(t, "p256")
 	for name, k := range map[string]string{
-		"RSA of 1024 bits": string(weakJWK), "off the curve": with(t, ec, map[string]any{"y": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}),
-		"curve unknown": with(t, ec, map[string]any{"crv": "secp256k1"}), "no kty": with(t, ec, map[string]any{"kty": nil}), "no x": with(t, ec, map[string]any{"x": nil}),
-		"short x": with(t, ec, map[string]any{"x": "AA"}), "x of another type": with(t, ec, map[string]any{"x": 1}), "for encryption": with(t, ec, map[string]any{"use": "enc"}),
-		"for another operation": with(t, ec, map[string]any{"key_ops": []string{"deriveKey"}}), "for another algorithm": with(t, ec, map[string]any{"alg": "ES384"}),
-		"null": "null", "text": `"k"`, "a list": "[" + ec + "]", "nothing in it": "{}", "short Ed25519": `{"kty":"OKP","crv":"Ed25519","x":"AAAA"}`, "X25519": `{"kty":"OKP","crv":"X25519","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`,
-		"RSA without e": with(t, jwk(t, "rsa"), map[string]any{"e": nil}), "RSA with e=1": with(t, jwk(t, "rsa"), map[string]any{"e": "AQ"}), "RSA with a vast e": with(t, jwk(t, "rsa"), map[string]any{"e": "AQAAAAAAAAAAAAAAAAAAAQ"}),
+		"RSA of 1024 bits": string(weakJWK), "off the curve": with(t, ec,
+			map[string]any{"y": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}),
+		"curve unknown": with(t, ec, map[string]any{"crv": "secp256k1"}),
+		"no kty":        with(t, ec, map[string]any{"kty": nil}), "no x": with(t, ec, map[string]any{"x": nil}),
+		"short x": with(t, ec, map[string]any{"x": "AA"}), "x of another type": with(t, ec, map[string]any{"x": 1}),
+		"for encryption":        with(t, ec, map[string]any{"use": "enc"}),
+		"for another operation": with(t, ec, map[string]any{"key_ops": []string{"deriveKey"}}),
+		"for another algorithm": with(t, ec, map[string]any{"alg": "ES384"}),
+		"null":                  "null", "text": `"k"`, "a list": "[" + ec + "]", "nothing in it": "{}",
+		"short Ed25519":     `{"kty":"OKP","crv":"Ed25519","x":"AAAA"}`,
+		"X25519":            `{"kty":"OKP","crv":"X25519","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`,
+		"RSA without e":     with(t, jwk(t, "rsa"), map[string]any{"e": nil}),
+		"RSA with e=1":      with(t, jwk(t, "rsa"), map[string]any{"e": "AQ"}),
+		"RSA with a vast e": with(t, jwk(t, "rsa"), map[string]any{"e": "AQAAAAAAAAAAAAAAAAAAAQ"}),
 	} {
 		for _, c := range []struct{ key, alg string }{{"p256", "ES256"}, {"rsa", "RS256"}, {"ed25519", "EdDSA"}} {
 			if _, _, err := jose.VerifyEmbedded(proofBy(t, c.key, c.alg, k), proof); err == nil {
@@ -143,7 +154,8 @@ func TestDPOP6_KeysThatAreNoGoodAreRefused(t *testing.T) {
 			t.Errorf("%s: has a thumbprint", name)
 		}
 	}
-	if _, _, err := jose.VerifyEmbedded(handmade(t, "p256", "ES256", `{"typ":"dpop+jwt","alg":"ES256"}`, `{}`), proof); err == nil {
+	if _, _, err := jose.VerifyEmbedded(handmade(t, "p256", "ES256", `{"typ":"dpop+jwt","alg":"ES256"}`, `{}`),
+		proof); err == nil {
 		t.Error("no key passes")
 	}
 }
@@ -151,7 +163,8 @@ func TestDPOP6_KeysThatAreNoGoodAreRefused(t *testing.T) {
 // The key of RFC 7638 section 3.1.
 func TestThumbprintIsThatOfRFC7638(t *testing.T) {
 	const key = `{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}`
-	if got, err := jose.Thumbprint(jsontext.Value(key)); err != nil || got != "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" {
+	if got, err := jose.Thumbprint(jsontext.Value(key)); err != nil ||
+		got != "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" {
 		t.Errorf("%q, %v", got, err)
 	}
 }

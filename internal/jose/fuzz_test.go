@@ -34,8 +34,8 @@ func seeds(f *testing.F) {
 	f.Add(b64(`{"alg":"PBES2-HS256+A128KW","enc":"A256GCM","p2c":2147483647,"p2s":"AAAA"}`) + ".AA.AA.AA.AA")
 }
 
-// FuzzPeek: what Peek accepts is in the alphabet, its header is what another JSON library reads, and nothing in it can forge a
-// line of a log. What it refuses it does not quote. Issuer never finds one where Peek finds nothing.
+// FuzzPeek: what Peek accepts is in the alphabet, its header is what another JSON library reads, and nothing in it can
+// forge a line of a log. What it refuses it does not quote. Issuer never finds one where Peek finds nothing.
 func FuzzPeek(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, s string) {

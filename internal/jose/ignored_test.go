@@ -40,7 +40,8 @@ func damaged(t *testing.T, jwk string) map[string]string {
 func TestNullIsNoMemberOfAKey(t *testing.T) {
 	good := signer(t, "p256", "", "k")
 	nulls := map[string]any{}
-	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv", "n", "e", "use", "key_ops", "x5c", "x5u", "x5t"} {
+	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv", "n", "e", "use", "key_ops",
+		"x5c", "x5u", "x5t"} {
 		nulls[name] = json.RawMessage("null")
 	}
 	keys, err := jose.StaticKeys([]byte(jwks(with(t, string(good.Public()), nulls))))
@@ -83,11 +84,13 @@ func TestADamagedKeyCostsItselfOnlyAndSaysWhy(t *testing.T) {
 
 func TestATokenThatADamagedKeyMayHaveSignedSaysSo(t *testing.T) {
 	bad := with(t, string(signer(t, "p256", "", "").Public()), map[string]any{"x": otherX + "="})
-	set := jose.NewKeySet(jose.KeySetConfig{Name: "a", Fetch: (&publisher{jwks: jwks(string(signer(t, "rsa", "", "r").Public()), bad)}).fetch})
+	set := jose.NewKeySet(jose.KeySetConfig{Name: "a",
+		Fetch: (&publisher{jwks: jwks(string(signer(t, "rsa", "", "r").Public()), bad)}).fetch})
 	defer set.Close()
 	for kid, said := range map[string]bool{"": true, "k": true, "r": true} {
 		_, err := jose.Verify(t.Context(), sign(t, signer(t, "p256", "", kid), "JWT", struct{}{}), anything, set)
-		if e, ok := errors.AsType[*jose.IgnoredKeyError](err); ok != said || ok && (e.Named || !errors.Is(err, jose.ErrNoKey)) {
+		if e, ok := errors.AsType[*jose.IgnoredKeyError](err); ok != said || ok &&
+			(e.Named || !errors.Is(err, jose.ErrNoKey)) {
 			t.Errorf("kid %q: %v", kid, err)
 		}
 	}
@@ -101,7 +104,8 @@ func TestTheLogTellsIgnoredKeysOnce(t *testing.T) {
 	inBubble(t, func(b *bed) {
 		var log bytes.Buffer
 		bad := with(t, string(b.old.Public()), map[string]any{"x": "="})
-		set := jose.NewKeySet(jose.KeySetConfig{Name: "a", Log: slog.New(slog.NewTextHandler(&log, nil)), Fetch: (&publisher{jwks: jwks(bad, string(b.next.Public()))}).fetch})
+		set := jose.NewKeySet(jose.KeySetConfig{Name: "a", Log: slog.New(slog.NewTextHandler(&log, nil)),
+			Fetch: (&publisher{jwks: jwks(bad, string(b.next.Public()))}).fetch})
 		set.Warm(b.t.Context())
 		time.Sleep(10 * time.Hour)
 		set.Close()
@@ -116,7 +120,8 @@ func TestASetOfDamagedKeysSaysWhatIsWrongWithThem(t *testing.T) {
 	set := jose.NewKeySet(jose.KeySetConfig{Name: "a", Fetch: (&publisher{jwks: jwks(k)}).fetch})
 	defer set.Close()
 	_, err := set.Find(t.Context(), jose.Header{Algorithm: "ES256"})
-	if authz.KindOf(err) != authz.Unavailable || !strings.Contains(err.Error(), `key 0 (kid "k1", kty "EC"): its x has padding`) {
+	if authz.KindOf(err) != authz.Unavailable || !strings.Contains(err.Error(),
+		`key 0 (kid "k1", kty "EC"): its x has padding`) {
 		t.Error(err)
 	}
 	if len(set.Ignored()) != 1 {
@@ -127,12 +132,15 @@ func TestASetOfDamagedKeysSaysWhatIsWrongWithThem(t *testing.T) {
 func TestAKeyForAnotherUseIsIgnoredWithoutAWarning(t *testing.T) {
 	good := string(signer(t, "p256", "", "k").Public())
 	for name, key := range map[string]string{
-		"for encryption": with(t, good, map[string]any{"use": "enc"}), "an alg of encryption": with(t, good, map[string]any{"alg": "ECDH-ES+A128KW"}),
-		"only for signing": with(t, good, map[string]any{"key_ops": []string{"sign"}}), "a new kty": `{"kty":"AKP","alg":"ML-DSA-44","pub":"AA"}`,
-		"a new curve": with(t, good, map[string]any{"crv": "secp256k1"}),
+		"for encryption":       with(t, good, map[string]any{"use": "enc"}),
+		"an alg of encryption": with(t, good, map[string]any{"alg": "ECDH-ES+A128KW"}),
+		"only for signing":     with(t, good, map[string]any{"key_ops": []string{"sign"}}),
+		"a new kty":            `{"kty":"AKP","alg":"ML-DSA-44","pub":"AA"}`,
+		"a new curve":          with(t, good, map[string]any{"crv": "secp256k1"}),
 	} {
 		var log bytes.Buffer
-		set := jose.NewKeySet(jose.KeySetConfig{Name: "a", Log: slog.New(slog.NewTextHandler(&log, nil)), Fetch: (&publisher{jwks: jwks(key, good)}).fetch})
+		set := jose.NewKeySet(jose.KeySetConfig{Name: "a", Log: slog.New(slog.NewTextHandler(&log, nil)),
+			Fetch: (&publisher{jwks: jwks(key, good)}).fetch})
 		set.Warm(t.Context())
 		if i := set.Ignored(); len(i) != 1 || !i[0].Expected || strings.Contains(log.String(), "WARN") {
 			t.Errorf("%s: %v, %s", name, i, &log)

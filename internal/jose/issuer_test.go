@@ -23,7 +23,8 @@ func taken(s string) (string, bool) {
 	return Text(m.Value("iss"))
 }
 
-// FuzzIssuerReadsAsEverythingElseDoes: a token that is routed by one reading and verified by another would be two tokens.
+// FuzzIssuerReadsAsEverythingElseDoes: a token that is routed by one reading and verified by another would be two
+// tokens.
 func FuzzIssuerReadsAsEverythingElseDoes(f *testing.F) {
 	for _, c := range []struct{ header, payload string }{
 		{`{"alg":"RS256","typ":"JWT","kid":""}`, `{"iss":"https://as","aud":["a"],"x":{"iss":"y"}}`},
@@ -56,7 +57,8 @@ func FuzzIssuerReadsAsEverythingElseDoes(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, header, payload []byte, signature string) {
 		enc := base64.RawURLEncoding.EncodeToString
-		for _, s := range []string{enc(header) + "." + enc(payload) + "." + signature, enc(header) + "." + enc(payload), string(header)} {
+		for _, s := range []string{enc(header) + "." + enc(payload) + "." + signature,
+			enc(header) + "." + enc(payload), string(header)} {
 			got, ok := Issuer(s)
 			want, fits := taken(s)
 			if got != want || ok != fits {
@@ -68,9 +70,10 @@ func FuzzIssuerReadsAsEverythingElseDoes(f *testing.F) {
 
 func BenchmarkIssuer(b *testing.B) {
 	enc := base64.RawURLEncoding.EncodeToString
-	tok := enc([]byte(`{"alg":"RS256","typ":"JWT","kid":"FJ86GcF3jTbNLOco4NvZkUCIUmfYCqoqtOQeMfbhNlE"}`)) + "." + enc([]byte(
-		`{"exp":1795351775,"iat":1795351475,"jti":"onrtac:1","iss":"https://login.acme.example/realms/acme","aud":["orders-api","account"],"sub":"5f2a8c3e",`+
-			`"typ":"Bearer","azp":"web","sid":"b0b9b6f2","acr":"1","realm_access":{"roles":["offline_access"]},"scope":"openid orders:read"}`)) + "." + enc(make([]byte, 256))
+	tok := enc([]byte(`{"alg":"RS256","typ":"JWT","kid":"FJ86GcF3jTbNLOco4NvZkUCIUmfYCqoqtOQeMfbhNlE"}`)) + "." +
+		enc([]byte(
+			`{"exp":1795351775,"iat":1795351475,"jti":"onrtac:1","iss":"https://login.acme.example/realms/acme","aud":["orders-api","account"],"sub":"5f2a8c3e",`+
+				`"typ":"Bearer","azp":"web","sid":"b0b9b6f2","acr":"1","realm_access":{"roles":["offline_access"]},"scope":"openid orders:read"}`)) + "." + enc(make([]byte, 256))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, ok := Issuer(tok); !ok {

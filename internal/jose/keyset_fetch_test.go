@@ -94,7 +94,8 @@ func TestAFailureKeepsItsKind(t *testing.T) {
 			for range 100 {
 				err := b.verify(b.old)
 				e, ok := errors.AsType[*authz.Error](err)
-				if !ok || e.Kind != kind || (e.RetryAfter > 0) != (kind == authz.Unavailable) || e.RetryAfter > time.Second || !strings.Contains(err.Error(), cause.Error()) {
+				if !ok || e.Kind != kind || (e.RetryAfter > 0) != (kind == authz.Unavailable) ||
+					e.RetryAfter > time.Second || !strings.Contains(err.Error(), cause.Error()) {
 					b.t.Fatalf("%v", err)
 				}
 				time.Sleep(99 * time.Millisecond)
@@ -182,10 +183,15 @@ func TestCloseWaitsAndRefuses(t *testing.T) {
 func TestAFetchThatPanicsIsAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
-		s := jose.NewKeySet(jose.KeySetConfig{Name: "a", Fetch: func(context.Context) ([]byte, error) { panic("tok-en") }, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		s :=
+			jose.NewKeySet(jose.KeySetConfig{Name: "a", Fetch: func(context.Context) ([]byte,
+				error) {
+				panic("tok-en")
+			}, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		defer s.Close()
 		_, err := s.Find(t.Context(), jose.Header{})
-		if authz.KindOf(err) != authz.Unavailable || strings.Contains(err.Error()+log.String(), "tok-en") || !strings.Contains(log.String(), "keys were not fetched") {
+		if authz.KindOf(err) != authz.Unavailable || strings.Contains(err.Error()+log.String(), "tok-en") ||
+			!strings.Contains(log.String(), "keys were not fetched") {
 			t.Errorf("%v; %s", err, &log)
 		}
 	})

@@ -94,7 +94,8 @@ func (b *bed) present(token string) error {
 // unknownKey is a token that no published key has signed; each call makes another one.
 func (b *bed) unknownKey(kid string) string {
 	b.n++
-	return handmade(b.t, "p384", "ES384", `{"alg":"ES256","typ":"JWT","kid":"`+kid+`"}`, fmt.Sprintf(`{"jti":"%d"}`, b.n))
+	return handmade(b.t, "p384", "ES384", `{"alg":"ES256","typ":"JWT","kid":"`+kid+`"}`,
+		fmt.Sprintf(`{"jti":"%d"}`, b.n))
 }
 
 func (b *bed) fetched(n int64) {

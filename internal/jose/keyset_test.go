@@ -123,7 +123,8 @@ func TestAKeyThatIsPublishedDuringAFloodIsFoundInTime(t *testing.T) {
 func TestTheSameBadTokenAgainCausesNoFetchAndIsRefusedAtOnce(t *testing.T) {
 	inBubble(t, func(b *bed) {
 		b.works(b.old)
-		for name, token := range map[string]string{"an unknown key": b.unknownKey("x"), "a bad signature": b.unknownKey("old")} {
+		for name, token := range map[string]string{"an unknown key": b.unknownKey("x"),
+			"a bad signature": b.unknownKey("old")} {
 			time.Sleep(time.Minute)
 			n := b.calls.Load()
 			for i := range 40 {
@@ -146,12 +147,14 @@ func TestATamperedTokenIsRefusedAtOnceUnlessItIsNewerThanTheKeys(t *testing.T) {
 		b.works(b.old)
 		forged := func(claims string) string {
 			b.n++
-			return handmade(b.t, "p384", "ES384", `{"alg":"ES256","typ":"JWT","kid":"old"}`, fmt.Sprintf(`{"jti":"%d",%s}`, b.n, claims))
+			return handmade(b.t, "p384", "ES384", `{"alg":"ES256","typ":"JWT","kid":"old"}`,
+				fmt.Sprintf(`{"jti":"%d",%s}`, b.n, claims))
 		}
 		time.Sleep(time.Hour / 2)
 		issued, ended := time.Now().Add(-time.Minute).Unix(), time.Now().Add(-time.Hour).Unix()
 		for range 200 { // 20 s
-			for name, token := range map[string]string{"old": forged(fmt.Sprintf(`"iat":%d`, issued)), "long expired": forged(fmt.Sprintf(`"exp":%d`, ended)), "no claims": forged(`"iat"`)} {
+			for name, token := range map[string]string{"old": forged(fmt.Sprintf(`"iat":%d`, issued)),
+				"long expired": forged(fmt.Sprintf(`"exp":%d`, ended)), "no claims": forged(`"iat"`)} {
 				start := time.Now()
 				if err := b.present(token); !errors.Is(err, jose.ErrSignature) || time.Since(start) != 0 {
 					b.t.Errorf("%s: %v after %s", name, err, time.Since(start))

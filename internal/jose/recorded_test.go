@@ -30,12 +30,13 @@ func recordings(t testing.TB) map[string]recording {
 	return all
 }
 
-// anything allows all that the package can verify with public keys, and the algorithms of secrets, which a server's key set
-// never holds.
+// anything allows all that the package can verify with public keys, and the algorithms of secrets, which a server's
+// key set never holds.
 var anything = jose.Expect{
 	Types: []string{"", "JWT", "at+jwt", "logout+jwt", "secevent+jwt", "token-introspection+jwt", "dpop+jwt"},
 	Algorithms: []string{
-		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "HS256", "HS384", "HS512", "none", "XX1",
+		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "HS256",
+		"HS384", "HS512", "none", "XX1",
 	},
 }
 

@@ -28,10 +28,15 @@ func TestKeysThatMayNotVerifyAreLeftOut(t *testing.T) {
 	}
 	other := string(signer(t, "p384", "", "other").Public())
 	for name, key := range map[string]string{
-		"for encryption": with(t, good, map[string]any{"use": "enc"}), "use unknown": with(t, good, map[string]any{"use": "x"}), "use of another type": with(t, good, map[string]any{"use": 1}),
-		"private": string(private), "another alg": with(t, good, map[string]any{"alg": "ES384"}), "alg unknown": with(t, good, map[string]any{"alg": "XX1"}), "alg none": with(t, good, map[string]any{"alg": "none"}),
-		"ops without verify": with(t, good, map[string]any{"key_ops": []string{"sign"}}), "another kid": with(t, good, map[string]any{"kid": "K"}),
-		"a member twice": good[:len(good)-1] + `,"use":"sig"}`,
+		"for encryption":      with(t, good, map[string]any{"use": "enc"}),
+		"use unknown":         with(t, good, map[string]any{"use": "x"}),
+		"use of another type": with(t, good, map[string]any{"use": 1}),
+		"private":             string(private), "another alg": with(t, good, map[string]any{"alg": "ES384"}),
+		"alg unknown":        with(t, good, map[string]any{"alg": "XX1"}),
+		"alg none":           with(t, good, map[string]any{"alg": "none"}),
+		"ops without verify": with(t, good, map[string]any{"key_ops": []string{"sign"}}),
+		"another kid":        with(t, good, map[string]any{"kid": "K"}),
+		"a member twice":     good[:len(good)-1] + `,"use":"sig"}`,
 	} {
 		keys, err := jose.StaticKeys(jwks(other, key))
 		if err != nil {
@@ -46,7 +51,9 @@ func TestKeysThatMayNotVerifyAreLeftOut(t *testing.T) {
 	}
 	for name, key := range map[string]string{
 		"no kid, which may be any": with(t, good, map[string]any{"kid": nil}),
-		"as it is":                 good, "use null": with(t, good, map[string]any{"use": nil})[:1] + `"use":null,` + with(t, good, map[string]any{"use": nil})[1:], "ops with verify": with(t, good, map[string]any{"key_ops": []string{"verify"}}),
+		"as it is":                 good, "use null": with(t, good, map[string]any{"use": nil})[:1] + `"use":null,` +
+			with(t, good, map[string]any{"use": nil})[1:], "ops with verify": with(t, good,
+			map[string]any{"key_ops": []string{"verify"}}),
 		"rubbish for a certificate": with(t, good, map[string]any{"x5c": []string{"AAAA"}, "x5u": ":", "x5t": "!"}),
 	} {
 		if _, err := jose.Verify(t.Context(), tok, anything, static(t, other, key)); err != nil {
@@ -57,8 +64,10 @@ func TestKeysThatMayNotVerifyAreLeftOut(t *testing.T) {
 
 func TestWhatIsNoKeySetIsAnError(t *testing.T) {
 	for name, doc := range map[string]string{
-		"nothing": "", "null": "null", "HTML": "<html>", "a list": "[]", "no keys": "{}", "null keys": `{"keys":null}`, "keys of another type": `{"keys":{}}`, "none": `{"keys":[]}`,
-		"none that can be used": `{"keys":[{"kty":"oct","k":"AAAA"},1,null,"x"]}`, "keys twice": `{"keys":[],"keys":[]}`, "a key alone": string(signer(t, "p256", "", "").Public()),
+		"nothing": "", "null": "null", "HTML": "<html>", "a list": "[]", "no keys": "{}", "null keys": `{"keys":null}`,
+		"keys of another type": `{"keys":{}}`, "none": `{"keys":[]}`,
+		"none that can be used": `{"keys":[{"kty":"oct","k":"AAAA"},1,null,"x"]}`,
+		"keys twice":            `{"keys":[],"keys":[]}`, "a key alone": string(signer(t, "p256", "", "").Public()),
 	} {
 		if _, err := jose.StaticKeys([]byte(doc)); err == nil {
 			t.Errorf("%s: is one", name)
@@ -111,7 +120,8 @@ func TestAKeySetOfThousandsIsRefusedAndATokenWithoutKidTriesSixtyFourKeys(t *tes
 		t.Errorf("%d candidates", len(found))
 	}
 	last := static(t, append(different[:40], good)...)
-	if _, err := jose.Verify(t.Context(), sign(t, signer(t, "p256", "", ""), "JWT", struct{}{}), anything, last); err != nil {
+	if _, err := jose.Verify(t.Context(), sign(t, signer(t, "p256", "", ""), "JWT", struct{}{}), anything,
+		last); err != nil {
 		t.Errorf("the last of 41 keys without a name: %v", err)
 	}
 }
@@ -128,7 +138,8 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	}
 	d, p := decrypter(t, "p256", ofEC, allEncryptions), signer(t, "p256", "", "")
 	number := privates()["p256"].(*ecdsa.PrivateKey).D.String() //nolint:staticcheck // as fmt would print it
-	for _, v := range []any{d, *d, p, *p, struct{ s *jose.Signer }{mac}, struct{ s *jose.Signer }{p}, struct{ d *jose.Decrypter }{d}} {
+	for _, v := range []any{d, *d, p, *p, struct{ s *jose.Signer }{mac}, struct{ s *jose.Signer }{p},
+		struct{ d *jose.Decrypter }{d}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
 			if s := fmt.Sprintf(verb, v); strings.Contains(s, number) || strings.Contains(s, "115 115 115") {
 				t.Errorf("%T with %s prints it", v, verb)
@@ -137,7 +148,8 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	}
 	for _, v := range []any{found, found[0], mac, *mac, jose.SharedSecret(secret.New(text))} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
-			if s := fmt.Sprintf(verb, v); strings.Contains(s, "ssss") || strings.Contains(s, "115 115 115") || strings.Contains(s, "73737373") || strings.Contains(s, "0x73, 0x73") {
+			if s := fmt.Sprintf(verb, v); strings.Contains(s, "ssss") || strings.Contains(s, "115 115 115") ||
+				strings.Contains(s, "73737373") || strings.Contains(s, "0x73, 0x73") {
 				t.Errorf("%T with %s prints it", v, verb)
 			}
 		}

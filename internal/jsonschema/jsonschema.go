@@ -1,5 +1,5 @@
-// Package jsonschema writes JSON Schemas (draft 2020-12) made from Go types. Members stand in the order of the types, which
-// is the order in which they are explained.
+// Package jsonschema writes JSON Schemas (draft 2020-12) made from Go types. Members stand in the order of the types,
+// which is the order in which they are explained.
 package jsonschema
 
 import (
@@ -11,8 +11,8 @@ import (
 // Draft is the value of $schema.
 const Draft = "https://json-schema.org/draft/2020-12/schema"
 
-// Schema is the part of JSON Schema that describes a configuration or a document, in the order in which it is written. Members
-// without a value are left out.
+// Schema is the part of JSON Schema that describes a configuration or a document, in the order in which it is written.
+// Members without a value are left out.
 type Schema struct {
 	Schema      string      `json:"$schema,omitempty"`
 	Title       string      `json:"title,omitempty"`

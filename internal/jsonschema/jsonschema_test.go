@@ -11,7 +11,8 @@ func TestMembersStandInTheirOrderAndEmptyOnesAreLeftOut(t *testing.T) {
 		Type: "object", Additional: false, Required: []string{"b"},
 		Properties: jsonschema.Properties{
 			{Name: "b", Schema: jsonschema.Schema{Description: "1 < 2", Type: "string"}},
-			{Name: "a", Schema: jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Type: "integer", Minimum: "0"}}},
+			{Name: "a", Schema: jsonschema.Schema{Type: "array",
+				Items: &jsonschema.Schema{Type: "integer", Minimum: "0"}}},
 		},
 	}
 	want := `{

@@ -36,8 +36,8 @@ func Open[T any](parse func([]secret.Text) (T, error), parts ...Part) (f *Files[
 // Any reports whether there is a file that may change.
 func (f *Files[T]) Any() bool { return len(f.names) > 0 }
 
-// Look returns a new value when the content of the files has changed. Content that cannot be read or parsed may be half
-// written: it is no change, its error is returned once, and the files are read again at the next Look.
+// Look returns a new value when the content of the files has changed. Content that cannot be read or parsed may be
+// half written: it is no change, its error is returned once, and the files are read again at the next Look.
 func (f *Files[T]) Look() (v T, changed bool, err error) {
 	now := stampsOf(f.names)
 	if f.seen.same(now) {

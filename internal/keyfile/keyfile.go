@@ -1,5 +1,5 @@
-// Package keyfile reads secrets, keys, certificates and authorities from files that may change at any time, as those of
-// Kubernetes secrets and of certificate managers do.
+// Package keyfile reads secrets, keys, certificates and authorities from files that may change at any time, as those
+// of Kubernetes secrets and of certificate managers do.
 package keyfile
 
 import (
@@ -55,8 +55,8 @@ func readParts(parts []Part) ([]secret.Text, error) {
 	return texts, nil
 }
 
-// CompletePEM reports whether every PEM block that begins also ends. Parsers skip a block that is cut off, as in a file
-// that is still being written.
+// CompletePEM reports whether every PEM block that begins also ends. Parsers skip a block that is cut off, as in a
+// file that is still being written.
 func CompletePEM(pem string) bool {
 	return strings.Count(pem, "-----BEGIN ") == strings.Count(pem, "-----END ")
 }

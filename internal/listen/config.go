@@ -46,7 +46,8 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	}
 	for i, h := range c.Hosts {
 		if _, ok := httpuri.ConfiguredHost(h); !ok && h != httpuri.AnyName {
-			fault(fmt.Sprintf("hosts[%d]", i), fmt.Sprintf("%q is no host", h), "write a name or an address, without scheme, port and path")
+			fault(fmt.Sprintf("hosts[%d]", i), fmt.Sprintf("%q is no host", h),
+				"write a name or an address, without scheme, port and path")
 		}
 	}
 	if len(c.Hosts) > 0 && isSocket(c.Address) {
@@ -59,22 +60,26 @@ func isSocket(address string) bool { return strings.HasPrefix(address, "unix:") 
 func (c Config) checkPort(fault func(key, cause, hint string)) {
 	host, port, err := net.SplitHostPort(c.Address)
 	if err != nil {
-		fault("address", fmt.Sprintf("%q is not host:port", c.Address), `write one such as "127.0.0.1:8181" or "[::1]:8181"`)
+		fault("address", fmt.Sprintf("%q is not host:port", c.Address),
+			`write one such as "127.0.0.1:8181" or "[::1]:8181"`)
 		return
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		fault("address", fmt.Sprintf("port %q is not a number from 0 to 65535", port), `write one such as "127.0.0.1:8181"`)
+		fault("address", fmt.Sprintf("port %q is not a number from 0 to 65535", port),
+			`write one such as "127.0.0.1:8181"`)
 		return
 	}
 	if !httpuri.Loopback(host) && c.TLS.CertFile == "" && !c.Insecure {
-		fault("address", fmt.Sprintf("%q is neither loopback nor a Unix socket: it needs tls or insecure: true", c.Address), "set tls.cert_file and tls.key_file, or listen on 127.0.0.1")
+		fault("address", fmt.Sprintf("%q is neither loopback nor a Unix socket: it needs tls or insecure: true",
+			c.Address), "set tls.cert_file and tls.key_file, or listen on 127.0.0.1")
 	}
 }
 
 func (c Config) checkSocket(fault func(key, cause, hint string)) {
 	const example = "write one such as unix:///run/sidecar/api.sock?mode=0660"
 	u, err := url.Parse(c.Address)
-	if err != nil || u.Host != "" || u.User != nil || u.Fragment != "" || !path.IsAbs(u.Path) || strings.HasSuffix(u.Path, "/") {
+	if err != nil || u.Host != "" || u.User != nil || u.Fragment != "" || !path.IsAbs(u.Path) ||
+		strings.HasSuffix(u.Path, "/") {
 		fault("address", fmt.Sprintf("%q is not unix:///path", c.Address), example)
 		return
 	}
@@ -92,6 +97,7 @@ func (c Config) checkSocket(fault func(key, cause, hint string)) {
 		fault("address", fmt.Sprintf("the path of the socket is over %d bytes", longest), "choose a shorter one")
 	}
 	if info, err := os.Stat(path.Dir(u.Path)); err != nil || !info.IsDir() {
-		fault("address", fmt.Sprintf("directory %q does not exist", path.Dir(u.Path)), "create it, writable for the sidecar")
+		fault("address", fmt.Sprintf("directory %q does not exist", path.Dir(u.Path)),
+			"create it, writable for the sidecar")
 	}
 }

@@ -39,8 +39,8 @@ func NewGuard(cfg Config, deps Deps) (*Guard, error) {
 	return g, nil
 }
 
-// CheckName returns httpuri.ErrHost or httpuri.ErrOrigin for a call that a web page of another origin made, also under a
-// name that its owner let lead here (DNS rebinding). Unix sockets have no names.
+// CheckName returns httpuri.ErrHost or httpuri.ErrOrigin for a call that a web page of another origin made, also under
+// a name that its owner let lead here (DNS rebinding). Unix sockets have no names.
 func (g *Guard) CheckName(r *http.Request) error {
 	if g.names == nil {
 		return nil

@@ -55,7 +55,8 @@ func TestFilesOfCallerKeysThatCannotBeUsed(t *testing.T) {
 		cfg := loopback()
 		cfg.BearerKeysFile = testkit.TempFile(t, "keys", text)
 		err := listen.Check(cfg, deps())
-		if err == nil || !strings.HasPrefix(err.Error(), "listen.api.bearer_keys_file: read caller keys: ") || !strings.Contains(err.Error(), want) {
+		if err == nil || !strings.HasPrefix(err.Error(), "listen.api.bearer_keys_file: read caller keys: ") ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q", err, want)
 		}
 		if err != nil && strings.Contains(err.Error(), "0123456789abcdef") {

@@ -15,7 +15,8 @@ import (
 // loopback is a listener on a free port.
 func loopback() listen.Config {
 	return listen.Config{Address: "127.0.0.1:0", Limits: listen.Limits{
-		BodyBytes: 4096, HeaderBytes: 4096, BatchItems: 5, ReadTimeout: 5 * time.Second, Timeout: time.Minute, IdleTimeout: time.Minute,
+		BodyBytes: 4096, HeaderBytes: 4096, BatchItems: 5, ReadTimeout: 5 * time.Second, Timeout: time.Minute,
+		IdleTimeout: time.Minute,
 	}}
 }
 

@@ -36,8 +36,8 @@ func (d *HTTP) Serve() error {
 	return nil
 }
 
-// Shutdown accepts no new calls, and waits for those under way. When ctx ends first, their connections are closed and the
-// error says so. An HTTP that never served is closed too.
+// Shutdown accepts no new calls, and waits for those under way. When ctx ends first, their connections are closed and
+// the error says so. An HTTP that never served is closed too.
 func (d *HTTP) Shutdown(ctx context.Context) error {
 	err := d.server.Shutdown(ctx)
 	if err != nil {
@@ -69,8 +69,8 @@ func newServer(limits Limits, h http.Handler, log *slog.Logger) *http.Server {
 // silentGrace is how long a connection without a call may still begin one, once the server stops.
 const silentGrace = 250 * time.Millisecond
 
-// silent are the connections on which no call has arrived yet, such as those that a browser or a load balancer opens in
-// advance. A shutdown of net/http waits five seconds for each of them (http.Server.closeIdleConns).
+// silent are the connections on which no call has arrived yet, such as those that a browser or a load balancer opens
+// in advance. A shutdown of net/http waits five seconds for each of them (http.Server.closeIdleConns).
 type silent struct {
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}

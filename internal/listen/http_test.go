@@ -50,7 +50,8 @@ func TestACallAfterTheEndOfTheCountIsRefused(t *testing.T) {
 	with := deps()
 	d := serve(t, loopback(), hello, with)
 	with.Calls.Wait(t.Context())
-	if body, _, err := get(t, &http.Transport{}, "http://"+d.Addr().String()); err != nil || body != "the sidecar is stopping\n" {
+	if body, _, err := get(t, &http.Transport{}, "http://"+d.Addr().String()); err != nil ||
+		body != "the sidecar is stopping\n" {
 		t.Errorf("answered %q: %v", body, err)
 	}
 }

@@ -14,8 +14,8 @@ import (
 // lookEvery is the least time between two looks at the same files.
 const lookEvery = time.Second
 
-// reloaded is a value that is made of files, which are looked at when the value is used. While the files cannot be used,
-// the value stays as it was.
+// reloaded is a value that is made of files, which are looked at when the value is used. While the files cannot be
+// used, the value stays as it was.
 type reloaded[T any] struct {
 	what, listener string
 	log            *slog.Logger

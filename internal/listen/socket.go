@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// listenUnix opens unix:///path?mode=0660. A socket that an ended process left behind is removed; one that another process
-// may still serve is not.
+// listenUnix opens unix:///path?mode=0660. A socket that an ended process left behind is removed; one that another
+// process may still serve is not.
 func listenUnix(address string) (net.Listener, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -31,7 +31,8 @@ func listenUnix(address string) (net.Listener, error) {
 	}
 	// The mode is set before the socket gets its name: at no moment may more users connect.
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), uint32(mode)) }) // Linux supports it; elsewhere Chmod below sets the mode
+		// Linux supports it; elsewhere Chmod below sets the mode
+		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), uint32(mode)) })
 	}}
 	ln, err := lc.Listen(context.Background(), "unix", u.Path)
 	if err != nil {

@@ -67,7 +67,8 @@ func TestAStaleSocketIsReplaced(t *testing.T) {
 func TestALiveSocketIsLeftAlone(t *testing.T) {
 	path, cfg := socket(t)
 	serve(t, cfg, hello, deps())
-	if ln, err := listen.Open(cfg, deps()); err == nil || !strings.Contains(err.Error(), "another process answers there") {
+	if ln, err := listen.Open(cfg, deps()); err == nil ||
+		!strings.Contains(err.Error(), "another process answers there") {
 		t.Fatalf("listened on %v: %v", ln, err)
 	}
 	answered(t, path)

@@ -28,7 +28,8 @@ func (t TLS) Check(fault func(key, cause, hint string)) {
 		fault("cert_file", "is empty, and key_file is set", "name the certificate of the private key")
 	}
 	if t.ClientCAFile != "" && t.CertFile == "" {
-		fault("client_ca_file", "asks for client certificates, and there is no cert_file", "set cert_file and key_file too")
+		fault("client_ca_file", "asks for client certificates, and there is no cert_file",
+			"set cert_file and key_file too")
 	}
 }
 
@@ -91,8 +92,8 @@ func parseTLS(texts []secret.Text) (*tls.Config, error) {
 		return nil, errors.New("client_ca_file: no certificate in it, or the last one is cut off")
 	}
 	out.ClientAuth = tls.RequireAndVerifyClientCert
-	// crypto/tls shares the keys of session tickets between the configurations that GetConfigForClient returns: a session
-	// that a removed authority vouched for could be resumed.
+	// crypto/tls shares the keys of session tickets between the configurations that GetConfigForClient returns: a
+	// session that a removed authority vouched for could be resumed.
 	out.SessionTicketsDisabled = true
 	return out, nil
 }

@@ -184,16 +184,19 @@ func TestOpenRefusesFilesThatItCannotUse(t *testing.T) {
 		tls  listen.TLS
 		want string
 	}{
-		"no certificate":           {listen.TLS{CertFile: missing, KeyFile: good.KeyFile}, "cert_file: read file"},
-		"no key":                   {listen.TLS{CertFile: good.CertFile, KeyFile: missing}, "key_file: read file"},
-		"the key of another":       {listen.TLS{CertFile: good.CertFile, KeyFile: noKey}, "private key does not match"},
-		"authorities that are not": {listen.TLS{CertFile: good.CertFile, KeyFile: good.KeyFile, ClientCAFile: noKey}, "client_ca_file"},
+		"no certificate": {listen.TLS{CertFile: missing, KeyFile: good.KeyFile}, "cert_file: read file"},
+		"no key":         {listen.TLS{CertFile: good.CertFile, KeyFile: missing}, "key_file: read file"},
+		"the key of another": {listen.TLS{CertFile: good.CertFile, KeyFile: noKey},
+			"private key does not match"},
+		"authorities that are not": {listen.TLS{CertFile: good.CertFile, KeyFile: good.KeyFile, ClientCAFile: noKey},
+			"client_ca_file"},
 	} {
 		cfg := loopback()
 		cfg.TLS = c.tls
 		_, err := listen.Open(cfg, deps())
 		checked := listen.Check(cfg, deps())
-		if err == nil || !strings.HasPrefix(err.Error(), "listen.api.tls: load certificate: ") || !strings.Contains(err.Error(), c.want) {
+		if err == nil || !strings.HasPrefix(err.Error(), "listen.api.tls: load certificate: ") ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v", name, err)
 		}
 		if err == nil || checked == nil || checked.Error() != err.Error() {

@@ -1,5 +1,5 @@
-// Package metrics declares metrics in the file that counts them: a name, a help text, and a closed set of label values,
-// whose series exist from the start at zero. It is the only package besides telemetry that knows Prometheus.
+// Package metrics declares metrics in the file that counts them: a name, a help text, and a closed set of label
+// values, whose series exist from the start at zero. It is the only package besides telemetry that knows Prometheus.
 //
 // A nil Registerer is valid: its metrics count, and are shown nowhere.
 package metrics
@@ -25,8 +25,8 @@ type (
 // Unknown is the label value of what is in no closed set: a bug, which is shown rather than lost.
 const Unknown = "unknown"
 
-// With returns a Registerer that adds a label to every metric: an issuer, a cache. value comes from the configuration or
-// the code, never from a request.
+// With returns a Registerer that adds a label to every metric: an issuer, a cache. value comes from the configuration
+// or the code, never from a request.
 func With(r Registerer, label, value string) Registerer {
 	return prometheus.WrapRegistererWith(prometheus.Labels{label: value}, r)
 }
@@ -85,8 +85,9 @@ func (c *Counters) Add(value string, n int) { c.Of(value).Add(float64(n)) }
 
 // The buckets of durations, in seconds.
 var (
-	inMemory = []float64{10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5}
-	overNet  = []float64{1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
+	inMemory = []float64{10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1,
+		0.25, 0.5, 1, 2.5}
+	overNet = []float64{1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
 )
 
 // Duration is a histogram of times.
@@ -109,7 +110,8 @@ type Durations struct {
 // NewNetworkDurations declares a histogram of exchanges with other servers, 1 ms to 10 s, with a label.
 func NewNetworkDurations(r Registerer, name, help, label string, values ...string) *Durations {
 	d := &Durations{
-		vec:    promauto.With(r).NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: overNet}, []string{label}),
+		vec: promauto.With(r).NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: overNet},
+			[]string{label}),
 		series: make(map[string]prometheus.Observer, len(values)),
 	}
 	for _, v := range values {

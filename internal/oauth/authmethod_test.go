@@ -10,16 +10,22 @@ import (
 
 func TestEveryMethodOfTheTableIsTested(t *testing.T) {
 	want := append(slices.Collect(maps.Keys(methods(t))), oauth.ClientCredentials)
-	if got := (oauth.Client{}).Words("auth"); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
+	if got := (oauth.Client{}).Words("auth"); !slices.Equal(slices.Sorted(slices.Values(got)),
+		slices.Sorted(slices.Values(want))) {
 		t.Errorf("the table has %q, the tests have %q", got, want)
 	}
 }
 
 func TestWhatAMethodIsAskedByOthers(t *testing.T) {
-	type answers struct{ canGetToken, authenticates, needsForm, showsToken, showsCertificate, signsAssertions, registered bool }
+	type answers struct {
+		canGetToken, authenticates, needsForm, showsToken, showsCertificate, signsAssertions,
+		registered bool
+	}
 	secretInHeader := answers{canGetToken: true, authenticates: true, registered: true}
-	certificate := answers{canGetToken: true, authenticates: true, needsForm: true, showsCertificate: true, registered: true}
-	assertion := answers{canGetToken: true, authenticates: true, needsForm: true, signsAssertions: true, registered: true}
+	certificate := answers{canGetToken: true, authenticates: true, needsForm: true, showsCertificate: true,
+		registered: true}
+	assertion := answers{canGetToken: true, authenticates: true, needsForm: true, signsAssertions: true,
+		registered: true}
 	want := map[string]answers{
 		"": secretInHeader, "client_secret_basic": secretInHeader,
 		"client_secret_post": {canGetToken: true, authenticates: true, needsForm: true, registered: true},
@@ -38,7 +44,8 @@ func TestWhatAMethodIsAskedByOthers(t *testing.T) {
 	for method, w := range want {
 		c := withMethod(oauth.Client{}, method)
 		got := answers{
-			c.CanGetToken(), c.Authenticates(), c.NeedsForm(), c.ShowsToken(), c.ShowsCertificate(), c.SignsAssertions(),
+			c.CanGetToken(), c.Authenticates(), c.NeedsForm(), c.ShowsToken(), c.ShowsCertificate(),
+			c.SignsAssertions(),
 			!c.SupportedBy(nil),
 		}
 		if got != w {
@@ -52,7 +59,8 @@ func TestWhatAMethodIsAskedByOthers(t *testing.T) {
 
 func TestTokenAuthHasTheMethodsOfTokenEndpoints(t *testing.T) {
 	want := []string{
-		"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth",
+		"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "tls_client_auth",
+		"self_signed_tls_client_auth",
 	}
 	if got := (oauth.Client{}).Words("token_auth"); !slices.Equal(got, want) {
 		t.Errorf("%q", got)

@@ -30,7 +30,8 @@ func checked(client oauth.Client) oauth.Config {
 func everything() oauth.Client {
 	f := secret.Source{File: "f"}
 	return oauth.Client{
-		ID: "rs", Secret: f, Key: f, KeyID: "k", AssertionAudience: "a", CertificateFile: "c", CertificateKey: f, Scope: []string{"s"},
+		ID: "rs", Secret: f, Key: f, KeyID: "k", AssertionAudience: "a", CertificateFile: "c", CertificateKey: f,
+		Scope:         []string{"s"},
 		BasicEncoding: "raw", SigningAlg: "auto", AssertionType: "JWT", TokenAuth: "client_secret_post",
 	}
 }
@@ -82,7 +83,8 @@ func TestAMethodWantsWhatItNeedsAndNothingElse(t *testing.T) {
 			refused = append(refused, key)
 		}
 		for _, m := range []string{
-			"id", "secret", "key", "key_id", "certificate_file", "certificate_key", "assertion_audience", "assertion_type", "basic_encoding", "scope",
+			"id", "secret", "key", "key_id", "certificate_file", "certificate_key", "assertion_audience",
+			"assertion_type", "basic_encoding", "scope",
 		} {
 			if taken := slices.Contains(strings.Fields(must+" "+may), m); taken == slices.Contains(refused, m) {
 				t.Errorf("%q: %s is taken %t: %q", method, m, !taken, surplus)
@@ -100,27 +102,50 @@ func TestFaultsOfTheClient(t *testing.T) {
 		change func(*oauth.Config)
 		want   string
 	}{
-		"an unknown method":                 {oauth.Client{Auth: "magic", ID: "rs", Secret: f}, nil, `client.auth: "magic" is not one of`},
-		"an unknown token method":           {oauth.Client{Auth: "client_credentials", TokenAuth: "bearer", ID: "rs", Secret: f}, nil, `client.token_auth: "bearer" is not one of`},
-		"an unknown encoding":               {oauth.Client{ID: "rs", Secret: f, BasicEncoding: "rot13"}, nil, `client.basic_encoding: "rot13" is not one of`},
-		"a colon that Basic cannot carry":   {oauth.Client{ID: "rs:1", Secret: f, BasicEncoding: "raw"}, nil, "client.id: holds a colon"},
-		"a secret in two places":            {oauth.Client{ID: "rs", Secret: two}, nil, "client.secret: names both"},
-		"a key in two places":               {jwt(oauth.Client{Auth: "private_key_jwt", Key: two}), nil, "client.key: names both"},
-		"a certificate key in two places":   {jwt(oauth.Client{Auth: "tls_client_auth", CertificateFile: "c", CertificateKey: two}), nil, "client.certificate_key: names both"},
-		"a certificate without its key":     {jwt(oauth.Client{Auth: "tls_client_auth", CertificateFile: "c"}), nil, "client.certificate_key: names neither"},
-		"a certificate key without it":      {jwt(oauth.Client{Auth: "tls_client_auth", CertificateKey: f}), nil, "client.certificate_file: is empty"},
-		"an HMAC of a key":                  {jwt(oauth.Client{Auth: "private_key_jwt", Key: f, SigningAlg: "HS256"}), nil, `client.signing_alg: "HS256" needs a shared secret`},
-		"a signature of a secret":           {jwt(oauth.Client{Auth: "client_secret_jwt", Secret: f, SigningAlg: "RS256"}), nil, `client.signing_alg: "RS256" needs a private key`},
-		"no algorithm":                      {jwt(oauth.Client{Auth: "client_secret_jwt", Secret: f, SigningAlg: "none"}), nil, `client.signing_alg: "none" is not one of`},
-		"a key_id without a key":            {jwt(oauth.Client{Secret: f, KeyID: "k"}), nil, "client.key_id: is set, and auth client_secret_basic does not use it"},
-		"a scope of no grant":               {jwt(oauth.Client{Secret: f, Scope: []string{"s"}}), nil, "client.scope: is set"},
-		"an assertion without audience":     {jwt(oauth.Client{Auth: "private_key_jwt", Key: f}), func(c *oauth.Config) { c.Issuer = "" }, "client.assertion_audience: neither it nor issuer"},
-		"a grant without token endpoint":    {jwt(oauth.Client{Auth: "client_credentials", Secret: f}), func(c *oauth.Config) { c.Issuer = "" }, "token_endpoint: neither it nor issuer"},
-		"a certificate over http":           {jwt(oauth.Client{Auth: "tls_client_auth", CertificateFile: "c", CertificateKey: f}), func(c *oauth.Config) { c.AllowInsecureHTTP, c.IntrospectionEndpoint = true, "http://127.0.0.1/i" }, "introspection_endpoint: is not https, and"},
-		"a token endpoint over http":        {jwt(oauth.Client{Auth: "client_credentials", Secret: f}), func(c *oauth.Config) { c.TokenEndpoint = "http://as.example/t" }, "token_endpoint: is not https"},
-		"keys over http":                    {jwt(oauth.Client{Secret: f}), func(c *oauth.Config) { c.JWKSURI = "http://as.example/keys" }, "jwks_uri: is not https"},
-		"a grant discovered at plain http":  {jwt(oauth.Client{Auth: "client_credentials", Secret: f}), func(c *oauth.Config) { c.Issuer = "http://as.example" }, "issuer: is not https"},
-		"a grant known, an issuer compared": {jwt(oauth.Client{Auth: "client_credentials", Secret: f}), func(c *oauth.Config) { c.Issuer, c.TokenEndpoint = "http://as.example", "https://as.example/t" }, ""},
+		"an unknown method": {oauth.Client{Auth: "magic", ID: "rs", Secret: f}, nil,
+			`client.auth: "magic" is not one of`},
+		"an unknown token method": {oauth.Client{Auth: "client_credentials", TokenAuth: "bearer", ID: "rs",
+			Secret: f}, nil, `client.token_auth: "bearer" is not one of`},
+		"an unknown encoding": {oauth.Client{ID: "rs", Secret: f, BasicEncoding: "rot13"}, nil,
+			`client.basic_encoding: "rot13" is not one of`},
+		"a colon that Basic cannot carry": {oauth.Client{ID: "rs:1", Secret: f, BasicEncoding: "raw"}, nil,
+			"client.id: holds a colon"},
+		"a secret in two places": {oauth.Client{ID: "rs", Secret: two}, nil, "client.secret: names both"},
+		"a key in two places": {jwt(oauth.Client{Auth: "private_key_jwt", Key: two}), nil,
+			"client.key: names both"},
+		"a certificate key in two places": {jwt(oauth.Client{Auth: "tls_client_auth", CertificateFile: "c",
+			CertificateKey: two}), nil, "client.certificate_key: names both"},
+		"a certificate without its key": {jwt(oauth.Client{Auth: "tls_client_auth", CertificateFile: "c"}), nil,
+			"client.certificate_key: names neither"},
+		"a certificate key without it": {jwt(oauth.Client{Auth: "tls_client_auth", CertificateKey: f}), nil,
+			"client.certificate_file: is empty"},
+		"an HMAC of a key": {jwt(oauth.Client{Auth: "private_key_jwt", Key: f, SigningAlg: "HS256"}),
+			nil, `client.signing_alg: "HS256" needs a shared secret`},
+		"a signature of a secret": {jwt(oauth.Client{Auth: "client_secret_jwt", Secret: f,
+			SigningAlg: "RS256"}), nil, `client.signing_alg: "RS256" needs a private key`},
+		"no algorithm": {jwt(oauth.Client{Auth: "client_secret_jwt", Secret: f,
+			SigningAlg: "none"}), nil, `client.signing_alg: "none" is not one of`},
+		"a key_id without a key": {jwt(oauth.Client{Secret: f, KeyID: "k"}), nil,
+			"client.key_id: is set, and auth client_secret_basic does not use it"},
+		"a scope of no grant": {jwt(oauth.Client{Secret: f, Scope: []string{"s"}}), nil,
+			"client.scope: is set"},
+		"an assertion without audience": {jwt(oauth.Client{Auth: "private_key_jwt", Key: f}),
+			func(c *oauth.Config) { c.Issuer = "" }, "client.assertion_audience: neither it nor issuer"},
+		"a grant without token endpoint": {jwt(oauth.Client{Auth: "client_credentials", Secret: f}),
+			func(c *oauth.Config) { c.Issuer = "" }, "token_endpoint: neither it nor issuer"},
+		"a certificate over http": {jwt(oauth.Client{Auth: "tls_client_auth", CertificateFile: "c",
+			CertificateKey: f}), func(c *oauth.Config) {
+			c.AllowInsecureHTTP, c.IntrospectionEndpoint = true,
+				"http://127.0.0.1/i"
+		}, "introspection_endpoint: is not https, and"},
+		"a token endpoint over http": {jwt(oauth.Client{Auth: "client_credentials", Secret: f}),
+			func(c *oauth.Config) { c.TokenEndpoint = "http://as.example/t" }, "token_endpoint: is not https"},
+		"keys over http": {jwt(oauth.Client{Secret: f}),
+			func(c *oauth.Config) { c.JWKSURI = "http://as.example/keys" }, "jwks_uri: is not https"},
+		"a grant discovered at plain http": {jwt(oauth.Client{Auth: "client_credentials", Secret: f}),
+			func(c *oauth.Config) { c.Issuer = "http://as.example" }, "issuer: is not https"},
+		"a grant known, an issuer compared": {jwt(oauth.Client{Auth: "client_credentials", Secret: f}),
+			func(c *oauth.Config) { c.Issuer, c.TokenEndpoint = "http://as.example", "https://as.example/t" }, ""},
 	} {
 		cfg := checked(c.client)
 		if c.change != nil {
@@ -137,28 +162,38 @@ func TestNewRefusesWhatItCannotUse(t *testing.T) {
 	p, other := testkit.SelfSigned(t), testkit.SelfSigned(t)
 	certificate := func(certificate, key string) func(*oauth.Config) {
 		return func(c *oauth.Config) {
-			c.Client = oauth.Client{Auth: "tls_client_auth", ID: "rs", CertificateFile: testkit.TempFile(t, "c.pem", certificate), CertificateKey: testkit.SecretFile(t, key)}
+			c.Client = oauth.Client{Auth: "tls_client_auth", ID: "rs",
+				CertificateFile: testkit.TempFile(t, "c.pem", certificate), CertificateKey: testkit.SecretFile(t, key)}
 		}
 	}
 	for name, change := range map[string]func(*oauth.Config){
-		"a secret that is not there":  func(c *oauth.Config) { c.Client.Secret.File = "/nowhere/at/all" },
-		"an empty secret":             func(c *oauth.Config) { c.Client.Secret = testkit.SecretFile(t, "") },
-		"a bearer token with a space": func(c *oauth.Config) { c.Client = oauth.Client{Auth: "bearer", Secret: testkit.SecretFile(t, "a b")} },
+		"a secret that is not there": func(c *oauth.Config) { c.Client.Secret.File = "/nowhere/at/all" },
+		"an empty secret":            func(c *oauth.Config) { c.Client.Secret = testkit.SecretFile(t, "") },
+		"a bearer token with a space": func(c *oauth.Config) {
+			c.Client = oauth.Client{Auth: "bearer", Secret: testkit.SecretFile(t, "a b")}
+		},
 		"a key that is none": func(c *oauth.Config) {
 			c.Client = oauth.Client{Auth: "private_key_jwt", ID: "rs", Key: testkit.SecretFile(t, "x")}
 		},
 		"a key of another algorithm": func(c *oauth.Config) {
-			c.Client = oauth.Client{Auth: "private_key_jwt", ID: "rs", Key: testkit.SecretFile(t, p.KeyPEM(t)), SigningAlg: "RS256"}
+			c.Client = oauth.Client{Auth: "private_key_jwt", ID: "rs", Key: testkit.SecretFile(t, p.KeyPEM(t)),
+				SigningAlg: "RS256"}
 		},
 		"a certificate and another key":  certificate(p.PEM(), other.KeyPEM(t)),
 		"a certificate without a key":    certificate(p.PEM(), "x"),
 		"no certificate":                 certificate("x", p.KeyPEM(t)),
 		"a certificate chain cut off":    certificate(p.PEM()+other.PEM()[:100], p.KeyPEM(t)),
 		"authorities that are not there": func(c *oauth.Config) { c.CAFile = "/nowhere/at/all" },
-		"authorities that are none":      func(c *oauth.Config) { c.CAFile = testkit.TempFile(t, "ca.pem", "no certificate") },
-		"authorities cut off":            func(c *oauth.Config) { c.CAFile = testkit.TempFile(t, "ca.pem", p.PEM()+other.PEM()[:100]) },
-		"authorities without end":        func(c *oauth.Config) { c.CAFile = testkit.TempFile(t, "ca.pem", strings.Repeat("a", 4<<20+1)) },
-		"a folder of authorities":        func(c *oauth.Config) { c.CAFile = t.TempDir() },
+		"authorities that are none": func(c *oauth.Config) {
+			c.CAFile = testkit.TempFile(t, "ca.pem", "no certificate")
+		},
+		"authorities cut off": func(c *oauth.Config) {
+			c.CAFile = testkit.TempFile(t, "ca.pem", p.PEM()+other.PEM()[:100])
+		},
+		"authorities without end": func(c *oauth.Config) {
+			c.CAFile = testkit.TempFile(t, "ca.pem", strings.Repeat("a", 4<<20+1))
+		},
+		"a folder of authorities": func(c *oauth.Config) { c.CAFile = t.TempDir() },
 	} {
 		cfg := checked(oauth.Client{ID: "rs", Secret: testkit.SecretFile(t, "s")})
 		change(&cfg)
@@ -166,7 +201,8 @@ func TestNewRefusesWhatItCannotUse(t *testing.T) {
 		if err == nil {
 			s.Close()
 			t.Errorf("%s is taken", name)
-		} else if strings.Contains(err.Error(), "no certificate\n") || strings.Contains(err.Error(), p.KeyPEM(t)[40:60]) {
+		} else if strings.Contains(err.Error(), "no certificate\n") ||
+			strings.Contains(err.Error(), p.KeyPEM(t)[40:60]) {
 			t.Errorf("%s is quoted: %v", name, err)
 		}
 	}

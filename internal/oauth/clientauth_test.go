@@ -19,10 +19,11 @@ func methods(t *testing.T) map[string]oauth.Client {
 	p := testkit.SelfSigned(t)
 	certificate, key := testkit.TempFile(t, "client.pem", p.PEM()), testkit.SecretFile(t, p.KeyPEM(t))
 	return map[string]oauth.Client{
-		"client_secret_basic":         {ID: testID, Secret: testkit.SecretFile(t, testSecret)},
-		"client_secret_post":          {ID: testID, Secret: testkit.SecretFile(t, testSecret)},
-		"client_secret_jwt":           {ID: testID, Secret: testkit.SecretFile(t, testSecret)},
-		"private_key_jwt":             {ID: testID, Key: testkit.SecretFile(t, testkit.KeyPEM(t, testkit.FixedKey(t, "ES256"))), KeyID: "k1"},
+		"client_secret_basic": {ID: testID, Secret: testkit.SecretFile(t, testSecret)},
+		"client_secret_post":  {ID: testID, Secret: testkit.SecretFile(t, testSecret)},
+		"client_secret_jwt":   {ID: testID, Secret: testkit.SecretFile(t, testSecret)},
+		"private_key_jwt": {ID: testID, Key: testkit.SecretFile(t,
+			testkit.KeyPEM(t, testkit.FixedKey(t, "ES256"))), KeyID: "k1"},
 		"tls_client_auth":             {ID: testID, CertificateFile: certificate, CertificateKey: key},
 		"self_signed_tls_client_auth": {ID: testID, CertificateFile: certificate, CertificateKey: key},
 		"bearer":                      {Secret: testkit.SecretFile(t, "rs-token.~+/=")},
@@ -42,8 +43,10 @@ func TestCA1_EveryRequestShowsExactlyOneMethod(t *testing.T) {
 			"client_assertion": q.form.Has("client_assertion"), "certificate": len(q.TLS.PeerCertificates) > 0,
 		}
 		want := map[string]string{
-			"client_secret_basic": "Authorization", "client_secret_post": "client_secret", "client_secret_jwt": "client_assertion",
-			"private_key_jwt": "client_assertion", "tls_client_auth": "certificate", "self_signed_tls_client_auth": "certificate", "bearer": "Authorization",
+			"client_secret_basic": "Authorization", "client_secret_post": "client_secret",
+			"client_secret_jwt": "client_assertion",
+			"private_key_jwt":   "client_assertion", "tls_client_auth": "certificate",
+			"self_signed_tls_client_auth": "certificate", "bearer": "Authorization",
 		}[auth]
 		for place, shown := range got {
 			if shown != (place == want) {
@@ -128,7 +131,8 @@ func TestCA5_AnAssertionComesWithItsTypeAndTheSameClient(t *testing.T) {
 
 func TestCA6_AnAssertionIsShortLivedAndSaysWhoItIsOf(t *testing.T) {
 	u := serve(t, active)
-	claims, _ := claimsOf(t, u.observed(t, signing(t, u)).form.Get("client_assertion"), testkit.FixedKey(t, "ES256").Public())
+	claims, _ := claimsOf(t, u.observed(t, signing(t, u)).form.Get("client_assertion"),
+		testkit.FixedKey(t, "ES256").Public())
 	if claims["iss"] != testID || claims["sub"] != testID || len(claims) != 6 {
 		t.Errorf("claims %v", claims)
 	}
@@ -143,7 +147,8 @@ func TestCA6_AnAssertionIsShortLivedAndSaysWhoItIsOf(t *testing.T) {
 
 func TestCA7_TheAudienceIsTheIssuerAlone(t *testing.T) {
 	u := serve(t, active)
-	claims, header := claimsOf(t, u.observed(t, signing(t, u)).form.Get("client_assertion"), testkit.FixedKey(t, "ES256").Public())
+	claims, header := claimsOf(t, u.observed(t, signing(t, u)).form.Get("client_assertion"),
+		testkit.FixedKey(t, "ES256").Public())
 	if claims["aud"] != u.URL || header.ExtraHeaders["typ"] != "client-authentication+jwt" {
 		t.Errorf("aud %v, typ %v", claims["aud"], header.ExtraHeaders)
 	}
@@ -153,7 +158,8 @@ func TestCA7_OldServersGetWhatTheyWant(t *testing.T) {
 	u := serve(t, active)
 	cfg := signing(t, u)
 	cfg.Issuer, cfg.Client.AssertionAudience, cfg.Client.AssertionType = "", "https://as.example/token", "JWT"
-	claims, header := claimsOf(t, u.observed(t, cfg).form.Get("client_assertion"), testkit.FixedKey(t, "ES256").Public())
+	claims, header := claimsOf(t, u.observed(t, cfg).form.Get("client_assertion"),
+		testkit.FixedKey(t, "ES256").Public())
 	if claims["aud"] != "https://as.example/token" || header.ExtraHeaders["typ"] != "JWT" {
 		t.Errorf("aud %v, typ %v", claims["aud"], header.ExtraHeaders)
 	}
@@ -171,7 +177,8 @@ func TestCA8_KeysSignByTheirUsualAlgorithmAndNameThemselves(t *testing.T) {
 		}
 	}
 	cfg := signing(t, u)
-	cfg.Client.Key, cfg.Client.SigningAlg, cfg.Client.KeyID = testkit.SecretFile(t, testkit.KeyPEM(t, testkit.FixedKey(t, "RS256"))), "PS512", ""
+	cfg.Client.Key, cfg.Client.SigningAlg, cfg.Client.KeyID =
+		testkit.SecretFile(t, testkit.KeyPEM(t, testkit.FixedKey(t, "RS256"))), "PS512", ""
 	_, header := claimsOf(t, u.observed(t, cfg).form.Get("client_assertion"), testkit.FixedKey(t, "RS256").Public())
 	if header.Algorithm != "PS512" || header.KeyID != "" {
 		t.Errorf("alg %q, kid %q", header.Algorithm, header.KeyID)
@@ -196,7 +203,8 @@ func TestCA8_ASecretShorterThanTheHashIsRefused(t *testing.T) {
 	for alg, bytes := range map[string]int{"auto": 32, "HS384": 48, "HS512": 64} {
 		for _, short := range []int{0, 1} {
 			cfg := u.config(t)
-			cfg.Client.Auth, cfg.Client.SigningAlg, cfg.Client.Secret = "client_secret_jwt", alg, testkit.SecretFile(t, strings.Repeat("x", bytes-short))
+			cfg.Client.Auth, cfg.Client.SigningAlg, cfg.Client.Secret =
+				"client_secret_jwt", alg, testkit.SecretFile(t, strings.Repeat("x", bytes-short))
 			s, err := oauth.New(cfg, oauth.Deps{})
 			if (err != nil) != (short == 1) {
 				t.Errorf("%s with %d bytes: %v", alg, bytes-short, err)

@@ -138,7 +138,8 @@ func (s *idp) observed(t *testing.T, cfg oauth.Config) seen {
 func claimsOf(t *testing.T, assertion string, key any) (claims map[string]any, header gojose.Header) {
 	t.Helper()
 	algs := []gojose.SignatureAlgorithm{
-		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512",
+		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384",
+		"HS512",
 	}
 	signed, err := gojose.ParseSignedCompact(assertion, algs)
 	if err != nil {

@@ -20,8 +20,9 @@ func openJSON(t *testing.T, endpoint, method string) *Server {
 		t.Fatal(err)
 	}
 	s, err := New(Config{
-		Name: "test", IntrospectionEndpoint: endpoint, AllowInsecureHTTP: true, Timeout: 5 * time.Second, MaxResponseBytes: 1 << 10,
-		Client: Client{ID: "web", Auth: method, Secret: secret.Source{File: file}},
+		Name: "test", IntrospectionEndpoint: endpoint, AllowInsecureHTTP: true, Timeout: 5 * time.Second,
+		MaxResponseBytes: 1 << 10,
+		Client:           Client{ID: "web", Auth: method, Secret: secret.Source{File: file}},
 	}, Deps{Needs: []Endpoint{Introspection}})
 	if err != nil {
 		t.Fatal(err)
@@ -35,10 +36,12 @@ func TestJSONIsPostedWithCredentials(t *testing.T) {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			id, password, basic := r.BasicAuth()
-			if bearer := r.Header.Get("Authorization") == "Bearer s3cret"; bearer == basic || basic && (id != "web" || password != "s3cret") {
+			if bearer := r.Header.Get("Authorization") == "Bearer s3cret"; bearer == basic || basic &&
+				(id != "web" || password != "s3cret") {
 				t.Errorf("%s: credentials", method)
 			}
-			if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" || r.Header.Get("Accept") != "application/x" || string(body) != `{"a":1}` {
+			if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" ||
+				r.Header.Get("Accept") != "application/x" || string(body) != `{"a":1}` {
 				t.Errorf("%s: %s %v %s", method, r.Method, r.Header, body)
 			}
 			w.WriteHeader(http.StatusTeapot)
@@ -55,7 +58,8 @@ func TestJSONIsPostedWithCredentials(t *testing.T) {
 func TestCA1_CredentialsOfAFormAreNotLeftOut(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("asked") }))
 	defer srv.Close()
-	if _, err := openJSON(t, srv.URL, "client_secret_post").PostJSON(t.Context(), srv.URL, nil, ""); authz.KindOf(err) != authz.Misconfigured {
+	if _, err := openJSON(t, srv.URL, "client_secret_post").PostJSON(t.Context(), srv.URL, nil,
+		""); authz.KindOf(err) != authz.Misconfigured {
 		t.Errorf("%v", err)
 	}
 }

@@ -110,7 +110,8 @@ var kinds = map[string]func(t *testing.T) *rotating{
 			}
 			return generationOf(q.form.Get("client_secret"))
 		})
-		r.cfg.Client = oauth.Client{Auth: "client_credentials", TokenAuth: "client_secret_post", ID: testID, Secret: testkit.SecretFile(t, secretOf(0))}
+		r.cfg.Client = oauth.Client{Auth: "client_credentials", TokenAuth: "client_secret_post", ID: testID,
+			Secret: testkit.SecretFile(t, secretOf(0))}
 		r.cfg.TokenEndpoint = u.URL + "/token"
 		r.write = func(g int) { testkit.WriteFile(t, r.cfg.Client.Secret.File, secretOf(g)) }
 		return r
@@ -138,7 +139,9 @@ var kinds = map[string]func(t *testing.T) *rotating{
 		r := &rotating{}
 		certificates := pairs(t)
 		r.start(t, 401, "invalid_client", func(q seen) int {
-			return slices.IndexFunc(certificates, func(p testkit.Certificate) bool { return p.Leaf.Equal(q.TLS.PeerCertificates[0]) })
+			return slices.IndexFunc(certificates, func(p testkit.Certificate) bool {
+				return p.Leaf.Equal(q.TLS.PeerCertificates[0])
+			})
 		})
 		r.certified(t, certificates)
 		return r
@@ -147,14 +150,17 @@ var kinds = map[string]func(t *testing.T) *rotating{
 		r := &rotating{}
 		certificates := pairs(t)
 		which := func(raw []byte) int {
-			return slices.IndexFunc(certificates, func(p testkit.Certificate) bool { return slices.Equal(p.Leaf.Raw, raw) })
+			return slices.IndexFunc(certificates, func(p testkit.Certificate) bool {
+				return slices.Equal(p.Leaf.Raw, raw)
+			})
 		}
-		c := &tls.Config{ClientAuth: tls.RequireAnyClientCert, VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
-			if g := which(raw[0]); !slices.Contains(*r.takes.Load(), g) && !r.judge(g) {
-				return errors.New("not this one")
-			}
-			return nil
-		}}
+		c := &tls.Config{ClientAuth: tls.RequireAnyClientCert,
+			VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
+				if g := which(raw[0]); !slices.Contains(*r.takes.Load(), g) && !r.judge(g) {
+					return errors.New("not this one")
+				}
+				return nil
+			}}
 		u := r.startTLS(t, c, 401, "", func(q seen) int { return which(q.TLS.PeerCertificates[0].Raw) })
 		u.Config.SetKeepAlivesEnabled(false) // or there would be no more handshakes
 		r.certified(t, certificates)
@@ -175,7 +181,8 @@ func pairs(t *testing.T) []testkit.Certificate {
 func (r *rotating) certified(t *testing.T, certificates []testkit.Certificate) {
 	r.cfg.Client = oauth.Client{
 		Auth: "self_signed_tls_client_auth", ID: testID,
-		CertificateFile: testkit.TempFile(t, "c.pem", certificates[0].PEM()), CertificateKey: testkit.SecretFile(t, certificates[0].KeyPEM(t)),
+		CertificateFile: testkit.TempFile(t, "c.pem", certificates[0].PEM()),
+		CertificateKey:  testkit.SecretFile(t, certificates[0].KeyPEM(t)),
 	}
 	r.write = func(g int) {
 		testkit.WriteFile(t, r.cfg.Client.CertificateFile, certificates[g].PEM())

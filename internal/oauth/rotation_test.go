@@ -104,7 +104,9 @@ func TestNoRequestFailsWhileCredentialsRotate(t *testing.T) {
 				rotate(t, r, 1)
 				testkit.Eventually(t, "the new one is used", func() bool { return r.count(r.served, 1) > 0 })
 				l.done(t)
-				testkit.Eventually(t, "the rotation is logged", func() bool { return log.Count("credential rotated") == 1 })
+				testkit.Eventually(t, "the rotation is logged", func() bool {
+					return log.Count("credential rotated") == 1
+				})
 				if log.Count("secret-that") > 0 || log.Count("BEGIN") > 0 {
 					t.Error("the log holds a secret")
 				}
@@ -114,7 +116,8 @@ func TestNoRequestFailsWhileCredentialsRotate(t *testing.T) {
 }
 
 // authorities is a server that shows one of several certificates in each handshake, and keeps no connection.
-func authorities(t *testing.T, certificates []testkit.Certificate) (cfg oauth.Config, shows *atomic.Int64, shown func(int) int64) {
+func authorities(t *testing.T, certificates []testkit.Certificate) (cfg oauth.Config, shows *atomic.Int64,
+	shown func(int) int64) {
 	counts := make([]atomic.Int64, len(certificates))
 	shows = &atomic.Int64{}
 	u := serveTLS(t, &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
@@ -129,10 +132,13 @@ func authorities(t *testing.T, certificates []testkit.Certificate) (cfg oauth.Co
 }
 
 func TestNoRequestFailsWhileAuthoritiesRotate(t *testing.T) {
-	for order, rotate := range map[string]func(log *testkit.LogBuffer, file, server func(), seen func() bool, next int){
+	for order, rotate := range map[string]func(log *testkit.LogBuffer, file, server func(), seen func() bool,
+		next int){
 		"file first": func(log *testkit.LogBuffer, file, server func(), _ func() bool, next int) {
 			file()
-			testkit.Eventually(t, "the new ones are tried", func() bool { return log.Count("new credential refused") == next })
+			testkit.Eventually(t, "the new ones are tried", func() bool {
+				return log.Count("new credential refused") == next
+			})
 			server()
 		},
 		"server first": func(_ *testkit.LogBuffer, file, server func(), seen func() bool, _ int) {
@@ -149,9 +155,12 @@ func TestNoRequestFailsWhileAuthoritiesRotate(t *testing.T) {
 			answered(t, s)
 			l := startLoad(t, s)
 			for next := 1; next <= rotations; next++ {
-				rotate(log, func() { testkit.WriteFile(t, cfg.CAFile, certificates[next].PEM()) }, func() { shows.Store(int64(next)) },
+				rotate(log, func() { testkit.WriteFile(t, cfg.CAFile, certificates[next].PEM()) },
+					func() { shows.Store(int64(next)) },
 					func() bool { return shown(next) > 0 }, next)
-				testkit.Eventually(t, "the rotation is over", func() bool { return log.Count("credential rotated") == next })
+				testkit.Eventually(t, "the rotation is over", func() bool {
+					return log.Count("credential rotated") == next
+				})
 			}
 			l.done(t)
 		})
@@ -230,7 +239,8 @@ func TestASwappedLinkIsNoticed(t *testing.T) {
 		testkit.WriteFile(t, filepath.Join(dir, fmt.Sprint(g), "secret"), secretOf(g))
 	}
 	link := func(to, name string) {
-		if err := errors.Join(os.Symlink(to, filepath.Join(dir, "new")), os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, name))); err != nil {
+		if err := errors.Join(os.Symlink(to, filepath.Join(dir, "new")),
+			os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, name))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -283,8 +293,14 @@ func TestFilesThatCannotBeUsedKeepWhatWorked(t *testing.T) {
 		"huge": {"secret", func(t *testing.T, r *rotating) {
 			testkit.WriteFile(t, r.cfg.Client.Secret.File, strings.Repeat("x", 1<<20))
 		}},
-		"too short to sign":    {"client_secret_jwt", func(t *testing.T, r *rotating) { testkit.WriteFile(t, r.cfg.Client.Secret.File, "short") }},
-		"a token with a space": {"bearer", func(t *testing.T, r *rotating) { testkit.WriteFile(t, r.cfg.Client.Secret.File, "a b") }},
+		"too short to sign": {"client_secret_jwt", func(t *testing.T,
+			r *rotating) {
+			testkit.WriteFile(t, r.cfg.Client.Secret.File, "short")
+		}},
+		"a token with a space": {"bearer", func(t *testing.T,
+			r *rotating) {
+			testkit.WriteFile(t, r.cfg.Client.Secret.File, "a b")
+		}},
 		"half a key": {"private_key_jwt", func(t *testing.T, r *rotating) {
 			testkit.WriteFile(t, r.cfg.Client.Key.File, certificates[1].KeyPEM(t)[:80])
 		}},

@@ -35,7 +35,9 @@ func TestNoRequestFailsInAnyOrderOfRotations(t *testing.T) {
 							rotate = rotateSecond
 						}
 						rotate(t, r, next)
-						testkit.Eventually(t, "the new one is used", func() bool { return r.count(r.served, next) > 0 })
+						testkit.Eventually(t, "the new one is used", func() bool {
+							return r.count(r.served, next) > 0
+						})
 					}
 					l.done(t)
 				})
@@ -144,14 +146,16 @@ func openBasic(t *testing.T, password string, status func(password string) int) 
 	t.Helper()
 	name = testkit.TempFile(t, "secret", password)
 	s, err := oauth.New(oauth.Config{
-		Name: "test", IntrospectionEndpoint: "https://as.example/i", Client: oauth.Client{ID: "rs", Secret: secret.Source{File: name}},
+		Name: "test", IntrospectionEndpoint: "https://as.example/i",
+		Client:  oauth.Client{ID: "rs", Secret: secret.Source{File: name}},
 		Timeout: 5 * time.Second, MaxResponseBytes: 1 << 20,
-	}, oauth.Deps{Needs: []oauth.Endpoint{oauth.Introspection}, Transport: wire(func(r *http.Request) (*http.Response, error) {
-		_, password, _ := r.BasicAuth()
-		answer := wireJSON("{}")
-		answer.StatusCode = status(password)
-		return answer, nil
-	})})
+	}, oauth.Deps{Needs: []oauth.Endpoint{oauth.Introspection}, Transport: wire(
+		func(r *http.Request) (*http.Response, error) {
+			_, password, _ := r.BasicAuth()
+			answer := wireJSON("{}")
+			answer.StatusCode = status(password)
+			return answer, nil
+		})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +166,8 @@ func openBasic(t *testing.T, password string, status func(password string) int) 
 // post asks once and wants a status.
 func post(t *testing.T, s *oauth.Server, want int) {
 	t.Helper()
-	if r, err := s.Post(t.Context(), "https://as.example/i", url.Values{}, "application/json"); err != nil || r.Status != want {
+	if r, err := s.Post(t.Context(), "https://as.example/i", url.Values{}, "application/json"); err != nil ||
+		r.Status != want {
 		t.Fatalf("status %d, %v", r.Status, err)
 	}
 }

@@ -16,7 +16,8 @@ import (
 func certified(t *testing.T, u *idp, p testkit.Certificate) oauth.Config {
 	cfg := u.config(t)
 	cfg.Client = oauth.Client{
-		Auth: "tls_client_auth", ID: testID, CertificateFile: testkit.TempFile(t, "client.pem", p.PEM()), CertificateKey: testkit.SecretFile(t, p.KeyPEM(t)),
+		Auth: "tls_client_auth", ID: testID, CertificateFile: testkit.TempFile(t, "client.pem", p.PEM()),
+		CertificateKey: testkit.SecretFile(t, p.KeyPEM(t)),
 	}
 	return cfg
 }
@@ -50,7 +51,8 @@ func TestMTLS1_ACertificateRefusedInTheHandshakeIsMisconfigured(t *testing.T) {
 	names := x509.NewCertPool()
 	names.AddCert(testkit.SelfSigned(t).Leaf)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		u := serveTLS(t, &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: names, MaxVersion: version}, active)
+		u := serveTLS(t, &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: names,
+			MaxVersion: version}, active)
 		_, err := ask(t.Context(), open(t, certified(t, u, testkit.SelfSigned(t))))
 		// Who hangs up may do so before it is read why.
 		if version == tls.VersionTLS12 && authz.KindOf(err) != authz.Misconfigured || err == nil {
@@ -67,14 +69,16 @@ func aliased(t *testing.T, alias func(base string) string) *idp {
 			says(w, 200, `{"active":true,"access_token":"rs","token_type":"Bearer","expires_in":300}`)
 			return
 		}
-		says(w, 200, fmt.Sprintf(`{"issuer":%q,"introspection_endpoint":%q,"token_endpoint":%q,"mtls_endpoint_aliases":%s}`,
-			u.URL, u.URL+"/introspect", u.URL+"/token", alias(u.URL)))
+		says(w, 200,
+			fmt.Sprintf(`{"issuer":%q,"introspection_endpoint":%q,"token_endpoint":%q,"mtls_endpoint_aliases":%s}`,
+				u.URL, u.URL+"/introspect", u.URL+"/token", alias(u.URL)))
 	})
 	return u
 }
 
 func both(base string) string {
-	return fmt.Sprintf(`{"introspection_endpoint":%q,"token_endpoint":%q}`, base+"/mtls/introspect", base+"/mtls/token")
+	return fmt.Sprintf(`{"introspection_endpoint":%q,"token_endpoint":%q}`, base+"/mtls/introspect",
+		base+"/mtls/token")
 }
 
 func discovered(cfg oauth.Config) oauth.Config {
@@ -142,7 +146,8 @@ func TestMTLS2_EndpointHostsPermitTheHostOfAnAlias(t *testing.T) {
 	u := aliased(t, func(string) string { return fmt.Sprintf(`{"introspection_endpoint":%q}`, elsewhere.URL+"/i") })
 	cfg := discovered(certified(t, u, testkit.SelfSigned(t)))
 	cfg.EndpointHosts = []string{strings.TrimPrefix(elsewhere.URL, "https://")}
-	cfg.CAFile = testkit.TempFile(t, "ca.pem", testkit.CertificatePEM(u.Certificate())+testkit.CertificatePEM(elsewhere.Certificate()))
+	cfg.CAFile = testkit.TempFile(t, "ca.pem", testkit.CertificatePEM(u.Certificate())+
+		testkit.CertificatePEM(elsewhere.Certificate()))
 	answered(t, open(t, cfg))
 	if len(elsewhere.requests()) != 1 {
 		t.Error("not asked there")
@@ -170,7 +175,8 @@ func TestINT4_AnUnknownCertificateIsMisconfigured(t *testing.T) {
 	u := serve(t, active)
 	cfg := u.config(t)
 	cfg.CAFile = ""
-	if _, err := ask(t.Context(), open(t, cfg)); authz.KindOf(err) != authz.Misconfigured || !strings.Contains(err.Error(), "unknown authority") {
+	if _, err := ask(t.Context(), open(t, cfg)); authz.KindOf(err) != authz.Misconfigured ||
+		!strings.Contains(err.Error(), "unknown authority") {
 		t.Errorf("%v", err)
 	}
 	if len(u.requests()) != 0 {
@@ -182,7 +188,8 @@ func TestINT4_ACertificateForAnotherHostIsMisconfigured(t *testing.T) {
 	u := serve(t, active)
 	cfg := u.config(t)
 	cfg.IntrospectionEndpoint = strings.Replace(u.URL, "127.0.0.1", "localhost", 1)
-	if _, err := ask(t.Context(), open(t, cfg)); authz.KindOf(err) != authz.Misconfigured || !strings.Contains(err.Error(), `not valid for "localhost"`) {
+	if _, err := ask(t.Context(), open(t, cfg)); authz.KindOf(err) != authz.Misconfigured ||
+		!strings.Contains(err.Error(), `not valid for "localhost"`) {
 		t.Errorf("%v", err)
 	}
 }

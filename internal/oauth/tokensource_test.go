@@ -22,8 +22,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// granting is a server that gives out tokens "rs1", "rs2" and so on, and takes those at the introspection endpoint that
-// takes says.
+// granting is a server that gives out tokens "rs1", "rs2" and so on, and takes those at the introspection endpoint
+// that takes says.
 func granting(t *testing.T, takes func(token string) bool) (*idp, *atomic.Int64) {
 	t.Helper()
 	var given atomic.Int64
@@ -58,17 +58,21 @@ func TestAGrantIsAskedForOnceAndUsedAsBearer(t *testing.T) {
 	if given.Load() != 1 || len(q) != 4 {
 		t.Fatalf("%d tokens, %d requests", given.Load(), len(q))
 	}
-	if id, password, _ := q[0].BasicAuth(); id == "" || password == "" || q[0].form.Get("grant_type") != "client_credentials" || q[0].form.Get("scope") != "introspect more" || len(q[0].form) != 2 {
+	if id, password, _ := q[0].BasicAuth(); id == "" || password == "" ||
+		q[0].form.Get("grant_type") != "client_credentials" || q[0].form.Get("scope") != "introspect more" ||
+		len(q[0].form) != 2 {
 		t.Errorf("token request %v", q[0].form)
 	}
-	if q[1].Header.Get("Authorization") != "Bearer rs1" || q[1].form.Has("client_id") || q[1].form.Has("client_secret") {
+	if q[1].Header.Get("Authorization") != "Bearer rs1" || q[1].form.Has("client_id") ||
+		q[1].form.Has("client_secret") {
 		t.Errorf("CA-1: two methods: %v", q[1].form)
 	}
 }
 
 func TestAGrantIsAuthenticatedByTokenAuth(t *testing.T) {
 	u, _ := granting(t, takesAll)
-	for auth, member := range map[string]string{"client_secret_post": "client_secret", "client_secret_jwt": "client_assertion"} {
+	for auth, member := range map[string]string{"client_secret_post": "client_secret",
+		"client_secret_jwt": "client_assertion"} {
 		cfg := granted(t, u)
 		cfg.Client.TokenAuth = auth
 		if q := u.observed(t, cfg); !q.form.Has(member) || q.Header.Get("Authorization") != "" {
@@ -144,7 +148,8 @@ func TestAnswersThatAreNoToken(t *testing.T) {
 		"a token with a newline":  {200, `{"access_token":"a\nb","token_type":"Bearer"}`, authz.Unavailable},
 		"a bound token":           {200, `{"access_token":"a","token_type":"DPoP"}`, authz.Misconfigured},
 		"a token of no type":      {200, `{"access_token":"a"}`, authz.Misconfigured},
-		"two tokens":              {200, `{"access_token":"a","access_token":"b","token_type":"Bearer"}`, authz.Unavailable},
+		"two tokens": {200, `{"access_token":"a","access_token":"b","token_type":"Bearer"}`,
+			authz.Unavailable},
 	} {
 		u := serve(t, func(w http.ResponseWriter, q seen) { says(w, c.status, c.body) })
 		_, err := ask(t.Context(), open(t, granted(t, u)))
@@ -165,7 +170,8 @@ type wire func(*http.Request) (*http.Response, error)
 func (w wire) RoundTrip(r *http.Request) (*http.Response, error) { return w(r) }
 
 func wireJSON(body string) *http.Response {
-	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body))}
+	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(body))}
 }
 
 // openWired is a server with auth client_credentials behind a wire that answers at /token by token.
@@ -207,7 +213,8 @@ func TestATokenIsRenewedBeforeItEndsWithoutAWait(t *testing.T) {
 			want  string
 			waits time.Duration
 		}{
-			{0, "t1", time.Second}, {80 * time.Second, "t1", 0}, {10 * time.Second, "t1", 0}, {2 * time.Second, "t2", 0},
+			{0, "t1", time.Second}, {80 * time.Second, "t1", 0}, {10 * time.Second, "t1", 0},
+			{2 * time.Second, "t2", 0},
 			{120 * time.Second, "t3", time.Second},
 		} {
 			time.Sleep(step.after)
@@ -278,12 +285,13 @@ func TestATokenOfACertificateThatTheServerTakesNoMoreIsReplaced(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		certificates := pairs(t)
 		var good atomic.Int64
-		c := &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: version, VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
-			if !slices.Equal(raw[0], certificates[good.Load()].Leaf.Raw) {
-				return errors.New("not this one")
-			}
-			return nil
-		}}
+		c := &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: version,
+			VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
+				if !slices.Equal(raw[0], certificates[good.Load()].Leaf.Raw) {
+					return errors.New("not this one")
+				}
+				return nil
+			}}
 		u := serveTLS(t, c, func(w http.ResponseWriter, _ seen) {
 			says(w, 200, `{"active":true,"access_token":"rs","token_type":"Bearer","expires_in":3600}`)
 		})

@@ -71,7 +71,8 @@ func (s *Suite) run(ctx context.Context, policy *engine.Policy, cfg *config.Conf
 }
 
 func (s *Suite) point(
-	policy *engine.Policy, cfg *config.Config, introspector introspect.Introspector, proofs decision.PossessionVerifier,
+	policy *engine.Policy, cfg *config.Config, introspector introspect.Introspector,
+	proofs decision.PossessionVerifier,
 ) *decision.Point {
 	rules := cfg.Decision
 	if s.token != "" {

@@ -33,8 +33,9 @@ func TestSuite_AStatedKeyMakesNoOtherTokenGood(t *testing.T) {
 	passes(t, keys+"  - {name: x, token: lost, key: shown, request: {url: /a}, expect: {kind: unavailable}}\n")
 	passes(t, keys+"  - {name: x, key: shown, request: {url: /a}, "+
 		"expect: {kind: unauthenticated, reasons: [no_credential]}}\n")
-	passes(t, keys+"  - {name: BR-2, token: dpop, key: shown, request: {url: /a, headers: {authorization: Bearer b}}, "+
-		"expect: {kind: malformed}}\n")
+	passes(t,
+		keys+"  - {name: BR-2, token: dpop, key: shown, request: {url: /a, headers: {authorization: Bearer b}}, "+
+			"expect: {kind: malformed}}\n")
 	refused(t, keys+"  - {name: x, token: dpop, key: maybe, request: {url: /a}, "+
 		"expect: {allow: true}}\n", "11:33: suite_error: want one of shown, withheld")
 }

@@ -2,8 +2,8 @@
 //
 // Rego tests (rules named test_... in *_test.rego) evaluate rules one by one. Suites (*_suite.yaml) put whole requests
 // to the real decision point, in front of the real policy and the real reading of introspection answers, and compare
-// what callers would see. Both use policies exactly as serving does: strict, typed by the schema of the input, and with any
-// failure of a builtin being an error.
+// what callers would see. Both use policies exactly as serving does: strict, typed by the schema of the input, and
+// with any failure of a builtin being an error.
 //
 //	set, err := dir.LoadWithTests(cfg)               // everything, with *_test.rego
 //	report, err := policytest.Rego(ctx, set, engine) // results and coverage

@@ -176,7 +176,8 @@ func TestRego_UsesTheSchemaOfTheInput(t *testing.T) {
 	inside(t, map[string]string{"policies/authz.rego": "package authz\n\nallow if input.token.scpoes\n"})
 	_, err := Rego(t.Context(), loaded(t), engineConfig)
 	if err == nil ||
-		!strings.Contains(err.Error(), "policies/authz.rego:3:10: rego_type_error: undefined ref: input.token.scpoes") {
+		!strings.Contains(err.Error(),
+			"policies/authz.rego:3:10: rego_type_error: undefined ref: input.token.scpoes") {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -246,7 +246,8 @@ func TestLoadSuites_HiddenDirectoriesAreLeftAlone(t *testing.T) {
 
 func TestSuite_HeadersThatDifferInCaseAreJoinedAsInACall(t *testing.T) {
 	for range 20 { // maps have no order
-		passes(t, head+"  - {name: x, request: {url: /a, headers: {Authorization: Bearer a, authorization: Basic b}}, "+
-			"expect: {kind: malformed}}\n")
+		passes(t,
+			head+"  - {name: x, request: {url: /a, headers: {Authorization: Bearer a, authorization: Basic b}}, "+
+				"expect: {kind: malformed}}\n")
 	}
 }

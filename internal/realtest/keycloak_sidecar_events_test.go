@@ -28,7 +28,8 @@ func checkEffect(t *testing.T, what string, begun time.Time, p passage, first ti
 	if d := first.Sub(p.came); d < 0 || d > effectWithin {
 		t.Errorf("%s: refused %v after the event came, want %v", what, d, effectWithin)
 	}
-	tell(t, what, "%d ms from the call to Keycloak, %d ms from the arrival of the event, which is in force after %d ms",
+	tell(t, what,
+		"%d ms from the call to Keycloak, %d ms from the arrival of the event, which is in force after %d ms",
 		first.Sub(begun).Milliseconds(), first.Sub(p.came).Milliseconds(), p.answered.Sub(p.came).Milliseconds())
 }
 

@@ -156,11 +156,13 @@ func (p *oidcProvider) signedAnswers(t *testing.T) string {
 	key := testkit.KeyPEM(t, p.decryption)
 	decryption := testkit.WriteFile(t, filepath.Join(dir, "decryption.pem"), key)
 	with := func(c oauthClient, response string) setup {
-		return setup{secret: c.secret, issuer: p.issuerWith(fmt.Sprintf(`    client: {id: %q, secret: {env: CLIENT_SECRET}}
+		return setup{secret: c.secret, issuer: p.issuerWith(
+			fmt.Sprintf(`    client: {id: %q, secret: {env: CLIENT_SECRET}}
     require_signed: true
     signed_response: {%s}`, c.id, response))}
 	}
-	opening := fmt.Sprintf("algorithms: [ES256], decryption_key: {file: %q}, encryption_algorithms: [ECDH-ES], encryption_encodings: [A128GCM]", decryption)
+	opening := fmt.Sprintf("algorithms: [ES256], decryption_key: {file: %q}, encryption_algorithms: [ECDH-ES], "+
+		"encryption_encodings: [A128GCM]", decryption)
 	const allow, fault = "allow 200", "misconfigured 503 misconfigured"
 	for _, c := range []struct {
 		name  string

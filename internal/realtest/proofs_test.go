@@ -90,7 +90,8 @@ func drillNonces(t *testing.T, v vault, s setup, issue func(t *testing.T, key *e
 	if a.String() != "allow 200" || a.header("DPoP-Nonce") == "" {
 		t.Errorf("with the nonce: %s, and the next one is %q", a, a.header("DPoP-Nonce"))
 	}
-	if a := sc.shown(t, q, prove(map[string]any{"nonce": "made-up"})); a.String() != "unauthenticated 401 use_dpop_nonce" {
+	if a := sc.shown(t, q, prove(map[string]any{"nonce": "made-up"})); a.String() != "unauthenticated 401 "+
+		"use_dpop_nonce" {
 		t.Errorf("with a made-up nonce: %s", a)
 	}
 }

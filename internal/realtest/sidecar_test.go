@@ -161,7 +161,8 @@ func (sc *sidecar) asked(t *testing.T, outcome string) int {
 		t.Fatal(err)
 	}
 	total := 0
-	for _, m := range regexp.MustCompile(`(?m)^sidecar_introspect_call_duration_seconds_count\{.*outcome="`+outcome+`".*\} (\d+)$`).FindAllSubmatch(metrics, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^sidecar_introspect_call_duration_seconds_count\{.*outcome="`+outcome+
+		`".*\} (\d+)$`).FindAllSubmatch(metrics, -1) {
 		n, err := strconv.Atoi(string(m[1]))
 		if err != nil {
 			t.Fatal(err)

@@ -136,7 +136,8 @@ func (s *spring) open(t *testing.T) {
 	for mode, sc := range map[string]*sidecar{
 		"introspect": startSidecar(t, s.vault, setup{issuer: s.issuerWith(""), secret: s.api.secret}),
 		"jwt": startSidecar(t, s.vault,
-			setup{issuer: s.issuerWith("    audience: [orders-api, orders-web]\n    mode: introspect_opaque\n    absent_audience: accept"), secret: s.api.secret}),
+			setup{issuer: s.issuerWith("    audience: [orders-api, orders-web]\n    mode: introspect_opaque\n    " +
+				"absent_audience: accept"), secret: s.api.secret}),
 	} {
 		if a := sc.decide(t, get(got.access)); a.String() != "allow 200" {
 			t.Errorf("%s, access token: %s, want allow 200", mode, a)

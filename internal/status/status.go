@@ -25,16 +25,16 @@ type Policy struct {
 	Bundles     map[string]string `json:"bundles"`
 	Entrypoints []string          `json:"entrypoints"`
 	Activated   time.Time         `json:"activated"`
-	// FailedAt is the time of the newest load, if it failed. WaitingSince is the time of the first change on disk that is
-	// not loaded yet, if that is long ago. Errors are all reasons why Healthy is false.
+	// FailedAt is the time of the newest load, if it failed. WaitingSince is the time of the first change on disk that
+	// is not loaded yet, if that is long ago. Errors are all reasons why Healthy is false.
 	FailedAt     time.Time `json:"failed_at,omitzero"`
 	WaitingSince time.Time `json:"waiting_since,omitzero"`
 	Errors       []Problem `json:"errors,omitempty"`
 	// Evaluations counts the evaluations since Activated, and Misconfigured those of them that gave no verdict.
 	Evaluations   uint64 `json:"evaluations_since_activation"`
 	Misconfigured uint64 `json:"misconfigured_since_activation"`
-	// RunawayCalls is the number of builtin calls that run now although their evaluation is over; RunawayCallsTotal counts
-	// all of them since the start.
+	// RunawayCalls is the number of builtin calls that run now although their evaluation is over; RunawayCallsTotal
+	// counts all of them since the start.
 	RunawayCalls      int64 `json:"runaway_calls"`
 	RunawayCallsTotal int64 `json:"runaway_calls_total"`
 }
@@ -56,8 +56,8 @@ type Issuer struct {
 	CachedActive   int    `json:"cached_active"`
 	CachedBytes    int64  `json:"cached_bytes"`
 	CachedInactive int    `json:"cached_inactive"`
-	// Canary is why the sidecar's own token is not active at this server, and empty while it is active. The sidecar is not
-	// ready while one is set.
+	// Canary is why the sidecar's own token is not active at this server, and empty while it is active. The sidecar is
+	// not ready while one is set.
 	Canary string `json:"canary,omitzero"`
 }
 

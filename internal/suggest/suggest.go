@@ -10,7 +10,8 @@ import (
 // Closest returns the candidate that word was most likely meant to be, or "" when none is similar.
 func Closest(word string, candidates []string) string {
 	word = strings.ToLower(word)
-	best, least := "", min(2+len(word)/4, 4, max(len(word), 1)) // every name of one letter is one change from every other
+	// every name of one letter is one change from every other
+	best, least := "", min(2+len(word)/4, 4, max(len(word), 1))
 	for _, c := range candidates {
 		if max(len(word)-len(c), len(c)-len(word)) >= least {
 			continue // the lengths alone are too far apart; a word may be as long as a file

@@ -58,7 +58,8 @@ func TestALogNeverShowsACredential(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		var b bytes.Buffer
 		l := NewLogger(LogConfig{Format: format}, &b)
-		for _, key := range []string{"token", "access_token", "AccessToken", "refresh-token", "client_secret", "Authorization", "password",
+		for _, key := range []string{"token", "access_token", "AccessToken", "refresh-token", "client_secret",
+			"Authorization", "password",
 			"Cookie", "cookies", "set-cookie", "client_assertion", "private_key", "credentials", "dpop"} {
 			l.Info("m", key, hidden)
 			l.Info("m", key, errors.New(hidden))
@@ -67,7 +68,8 @@ func TestALogNeverShowsACredential(t *testing.T) {
 			l.WithGroup(key).Info("m", "value", hidden)
 		}
 		l.Info("m", "x", secret.New(hidden), "y", struct{ S secret.Text }{secret.New(hidden)})
-		l.Info("m", "headers", http.Header{"Authorization": {hidden}}, "request", &http.Request{Header: http.Header{"A": {hidden}}})
+		l.Info("m", "headers", http.Header{"Authorization": {hidden}}, "request",
+			&http.Request{Header: http.Header{"A": {hidden}}})
 		l.Info("m", "url", page)
 		if strings.Contains(b.String(), hidden) {
 			t.Errorf("%s: %s", format, b.String())
@@ -82,7 +84,9 @@ func TestALogShowsWhatIsNoCredential(t *testing.T) {
 	var b bytes.Buffer
 	NewLogger(LogConfig{}, &b).Info("m", "token_kind", "access", "tokens", 5, "token", true, "took", time.Second,
 		"secret_file", "/etc/s", "error", errors.New("no route"), "url", (*url.URL)(nil))
-	if want := `token_kind=access tokens=5 token=true took=1s secret_file=/etc/s error="no route" url=""`; !strings.Contains(b.String(), want) {
+	if want :=
+		`token_kind=access tokens=5 token=true took=1s secret_file=/etc/s error="no route" url=""`; !strings.Contains(
+		b.String(), want) {
 		t.Errorf("%s", b.String())
 	}
 }

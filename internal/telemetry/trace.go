@@ -49,7 +49,8 @@ func NewTracer(ctx context.Context, cfg TraceConfig, version string, log *slog.L
 		return nil, fmt.Errorf("set up traces: %v", err)
 	}
 	about, err := resource.New(ctx, resource.WithFromEnv(),
-		resource.WithAttributes(attribute.String("service.name", "sidecar"), attribute.String("service.version", version)))
+		resource.WithAttributes(attribute.String("service.name", "sidecar"),
+			attribute.String("service.version", version)))
 	if err != nil {
 		_ = exporter.Shutdown(ctx)
 		return nil, fmt.Errorf("set up traces: %v", err)

@@ -121,7 +121,8 @@ func TestTracesAreOffByDefault(t *testing.T) {
 
 func TestSpansReachTheCollectorUnderTheCallersTrace(t *testing.T) {
 	r := newReceiver(t)
-	tr := tracer(t, TraceConfig{Endpoint: r.URL, Ratio: 0}, io.Discard) // a sampled parent is followed whatever the ratio
+	// a sampled parent is followed whatever the ratio
+	tr := tracer(t, TraceConfig{Endpoint: r.URL, Ratio: 0}, io.Discard)
 	ctx, outer := tr.Start(tr.Extract(context.Background(), header(parent)), "decide", Serving)
 	_, inner := tr.Start(ctx, "introspect", Calling)
 	inner.SetString("issuer", "main")
@@ -144,10 +145,12 @@ func TestSpansReachTheCollectorUnderTheCallersTrace(t *testing.T) {
 		hexOf(out.ParentSpanId) != "00f067aa0ba902b7" || hexOf(in.ParentSpanId) != spanID {
 		t.Errorf("trace %s, span %s: %v, %v", traceID, spanID, out, in)
 	}
-	if out.Kind != otlp.Span_SPAN_KIND_SERVER || in.Kind != otlp.Span_SPAN_KIND_CLIENT || spans["evaluate"].Kind != otlp.Span_SPAN_KIND_INTERNAL {
+	if out.Kind != otlp.Span_SPAN_KIND_SERVER || in.Kind != otlp.Span_SPAN_KIND_CLIENT ||
+		spans["evaluate"].Kind != otlp.Span_SPAN_KIND_INTERNAL {
 		t.Error("wrong sides")
 	}
-	if in.Status.Code != otlp.Status_STATUS_CODE_ERROR || in.Status.Message != "no answer" || out.Status.GetCode() == otlp.Status_STATUS_CODE_ERROR {
+	if in.Status.Code != otlp.Status_STATUS_CODE_ERROR || in.Status.Message != "no answer" ||
+		out.Status.GetCode() == otlp.Status_STATUS_CODE_ERROR {
 		t.Errorf("status %v, %v", in.Status, out.Status)
 	}
 	if a := in.Attributes; len(a) != 2 || a[0].Value.GetStringValue() != "main" || a[1].Value.GetIntValue() != 503 {
@@ -212,7 +215,8 @@ func TestASpanNeverHoldsACredential(t *testing.T) {
 }
 
 func TestTracesGoWhereOTLPPutsThem(t *testing.T) {
-	for path, want := range map[string]string{"": "/v1/traces", "/": "/v1/traces", "/otlp": "/otlp/v1/traces", "/otlp/v1/traces": "/otlp/v1/traces"} {
+	for path, want := range map[string]string{"": "/v1/traces", "/": "/v1/traces", "/otlp": "/otlp/v1/traces",
+		"/otlp/v1/traces": "/otlp/v1/traces"} {
 		r := newReceiver(t)
 		tr := tracer(t, TraceConfig{Endpoint: r.URL + path, Ratio: 1}, io.Discard)
 		_, span := tr.Start(context.Background(), "decide", Serving)

@@ -8,8 +8,8 @@ import (
 )
 
 // Visible returns JSON with the characters escaped that change how a terminal shows the text around them: DEL, the C1
-// controls, and the marks, embeddings, overrides and isolates of writing direction. The value of the JSON is the same. Where
-// there are none it returns json itself; what is not UTF-8 is copied.
+// controls, and the marks, embeddings, overrides and isolates of writing direction. The value of the JSON is the same.
+// Where there are none it returns json itself; what is not UTF-8 is copied.
 func Visible(json []byte) []byte {
 	if !slices.ContainsFunc(leads[:], func(lead byte) bool { return bytes.IndexByte(json, lead) >= 0 }) {
 		return json // most lines: a search for four bytes is faster than a look at each
@@ -41,7 +41,8 @@ var leads = [...]byte{0x7f, 0xc2, 0xd8, 0xe2}
 
 func directs(r rune) bool {
 	switch {
-	case 0x7f <= r && r <= 0x9f, r == 0x061c, r == 0x200e, r == 0x200f, 0x202a <= r && r <= 0x202e, 0x2066 <= r && r <= 0x2069:
+	case 0x7f <= r && r <= 0x9f, r == 0x061c, r == 0x200e, r == 0x200f, 0x202a <= r && r <= 0x202e, 0x2066 <= r &&
+		r <= 0x2069:
 		return true
 	}
 	return false

@@ -25,7 +25,8 @@ func TestNoLogTurnsATerminal(t *testing.T) {
 }
 
 func TestVisibleJSONIsTheSameJSON(t *testing.T) {
-	for _, s := range []string{"", "plain", "é 日本語 \U0001f600", turning, "a" + turning + "é", "\u00a0\u2028\u2065\u206a"} {
+	for _, s := range []string{"", "plain", "é 日本語 \U0001f600", turning, "a" + turning + "é",
+		"\u00a0\u2028\u2065\u206a"} {
 		in, err := json.Marshal(map[string]string{s: s})
 		if err != nil {
 			t.Fatal(err)

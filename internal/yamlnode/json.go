@@ -12,9 +12,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
-// JSON returns the JSON value that n stands for, in the types map[string]any, []any, string, bool, nil and json.Number.
-// Numbers keep their spelling where JSON has it; dates are strings. What JSON cannot express is an error: infinity,
-// binary data, tags of one's own, and members with a flaw.
+// JSON returns the JSON value that n stands for, in the types map[string]any, []any, string, bool, nil and
+// json.Number. Numbers keep their spelling where JSON has it; dates are strings. What JSON cannot express is an error:
+// infinity, binary data, tags of one's own, and members with a flaw.
 func (n *Node) JSON() (any, *Error) {
 	switch n.Kind {
 	case Mapping:

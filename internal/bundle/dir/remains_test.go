@@ -17,9 +17,10 @@ func TestRemaining_NamesTheDataOfFilesWithProblemsAsLost(t *testing.T) {
 		"a conflict": {
 			map[string]string{"policies/a/data.json": `{"x":1}`, "policies/data.json": `{"a":{"x":2}}`}, "[[]]",
 		},
-		"a module":       {map[string]string{"policies/p.Rego": "package p"}, "[[]]"},
-		"no directory":   {map[string]string{"elsewhere/p.rego": "package p"}, "[[]]"},
-		"two data files": {map[string]string{"policies/a/data.yaml": "x: [", "policies/b/data.json": "{"}, "[[a] [b]]"},
+		"a module":     {map[string]string{"policies/p.Rego": "package p"}, "[[]]"},
+		"no directory": {map[string]string{"elsewhere/p.rego": "package p"}, "[[]]"},
+		"two data files": {map[string]string{"policies/a/data.yaml": "x: [", "policies/b/data.json": "{"},
+			"[[a] [b]]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inside(t, c.files)

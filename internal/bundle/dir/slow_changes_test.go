@@ -51,7 +51,8 @@ func changers() map[string]func(t *testing.T, name, text string) {
 	}
 }
 
-// TestWatch_SlowChangesAreReportedWhole changes files one after the other. A mixture of two versions is never reported.
+// TestWatch_SlowChangesAreReportedWhole changes files one after the other. A mixture of two versions is never
+// reported.
 func TestWatch_SlowChangesAreReportedWhole(t *testing.T) {
 	for name, change := range changers() {
 		t.Run(name+" by polls", func(t *testing.T) {

@@ -28,8 +28,8 @@ func openForWriting(f *os.File) bool {
 	return held
 }
 
-// changedAt is when a file, or what is known about it, last changed. A program can set back the time of the last write,
-// as copies that keep times do; it cannot set back this one.
+// changedAt is when a file, or what is known about it, last changed. A program can set back the time of the last
+// write, as copies that keep times do; it cannot set back this one.
 func changedAt(info fs.FileInfo) time.Time {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		return time.Unix(s.Ctim.Unix())

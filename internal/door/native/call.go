@@ -27,8 +27,8 @@ type callRequest struct {
 	Body              *string             `json:"body"`
 }
 
-// batchCall is the body of POST /v1/decisions/batch. The members beside the items are defaults of the items; a member of an
-// item replaces the default whole.
+// batchCall is the body of POST /v1/decisions/batch. The members beside the items are defaults of the items; a member
+// of an item replaces the default whole.
 type batchCall struct {
 	call
 	Items []call `json:"items"`
@@ -100,7 +100,8 @@ func readable(v jsontext.Value, at string) error {
 // query turns a call into a query. at is the JSON pointer of the call in its body.
 func (in call) query(at string) (authz.Query, error) {
 	if in.Request == nil {
-		return authz.Query{}, door.NewCallError(http.StatusBadRequest, "missing_member", "the member is missing or empty", at+"/request")
+		return authz.Query{}, door.NewCallError(http.StatusBadRequest, "missing_member",
+			"the member is missing or empty", at+"/request")
 	}
 	if err := in.check(at); err != nil {
 		return authz.Query{}, err

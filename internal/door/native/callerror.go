@@ -21,9 +21,11 @@ func writeError(err error, c echo.Context) {
 	switch {
 	case errors.As(err, &e):
 	case errors.As(err, &routed) && routed.Code == http.StatusNotFound:
-		e = door.NewCallError(http.StatusNotFound, "not_found", "there is nothing at this path: this listener has "+strings.Join(paths(c.Echo()), ", "), "")
+		e = door.NewCallError(http.StatusNotFound, "not_found",
+			"there is nothing at this path: this listener has "+strings.Join(paths(c.Echo()), ", "), "")
 	case errors.As(err, &routed) && routed.Code == http.StatusMethodNotAllowed:
-		e = door.NewCallError(http.StatusMethodNotAllowed, "method_not_allowed", "this path does not take this method", "")
+		e = door.NewCallError(http.StatusMethodNotAllowed, "method_not_allowed", "this path does not take this method",
+			"")
 	default:
 		e = door.NewCallError(http.StatusInternalServerError, "internal_error", "the sidecar failed", "")
 	}

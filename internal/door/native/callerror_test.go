@@ -26,13 +26,15 @@ func expectError(t *testing.T, resp *http.Response, body string, status int, cod
 		} `json:"error"`
 		DecisionID *string `json:"decision_id"`
 	}](t, body)
-	if resp.StatusCode != status || got.Error.Code != code || got.Error.Pointer == nil || *got.Error.Pointer != pointer {
+	if resp.StatusCode != status || got.Error.Code != code || got.Error.Pointer == nil ||
+		*got.Error.Pointer != pointer {
 		t.Errorf("answered %d %s, want %d %s at %q", resp.StatusCode, body, status, code, pointer)
 	}
 	if got.Error.Message == "" || got.DecisionID != nil {
 		t.Errorf("answered %s", body)
 	}
-	if ct, cc := resp.Header.Get("Content-Type"), resp.Header.Get("Cache-Control"); ct != "application/json" || cc != "no-store" {
+	if ct, cc := resp.Header.Get("Content-Type"), resp.Header.Get("Cache-Control"); ct != "application/json" ||
+		cc != "no-store" {
 		t.Errorf("Content-Type %q, Cache-Control %q", ct, cc)
 	}
 	if strings.Contains(body, rawToken) {
@@ -46,54 +48,88 @@ func TestMalformedCalls(t *testing.T) {
 	s := serve(t, listener(), native.Deps{})
 	const headers = `"headers":{"authorization":["Bearer ` + rawToken + `"]}`
 	for name, c := range map[string]struct{ path, body, code, pointer string }{
-		"nothing":                          {"", ``, "bad_json", ""},
-		"no JSON":                          {"", `Bearer ` + rawToken, "bad_json", ""},
-		"half of it":                       {"", `{"token":"` + rawToken + `",`, "bad_json", ""},
-		"something after it":               {"", `{"request":{"method":"GET","url":"/"}} "` + rawToken + `"`, "bad_json", ""},
-		"text that is not UTF-8":           {"", "{\"token\":\"" + rawToken + "\xff\"}", "bad_json", "/token"},
-		"an array":                         {"", `[]`, "wrong_type", ""},
-		"null":                             {"", `null`, "missing_member", "/request"},
-		"an empty object":                  {"", `{}`, "missing_member", "/request"},
-		"no method":                        {"", `{"request":{"url":"/"}}`, "missing_member", "/request/method"},
-		"no URL":                           {"", `{"request":{"method":"GET"}}`, "missing_member", "/request/url"},
-		"a null URL":                       {"", `{"request":{"method":"GET","url":null}}`, "missing_member", "/request/url"},
-		"an empty token":                   {"", `{"request":{"method":"GET","url":"/"},"token":""}`, "missing_member", "/token"},
-		"an unknown member":                {"", `{"tokens":"` + rawToken + `"}`, "unknown_member", "/tokens"},
-		"an unknown member of the request": {"", `{"request":{"method":"GET","url":"/",` + headers + `,"path":"/"}}`, "unknown_member", "/request/path"},
-		"a member in capitals":             {"", `{"Request":{}}`, "unknown_member", "/Request"},
-		"a member twice":                   {"", `{"token":"` + rawToken + `","token":"b"}`, "duplicate_member", "/token"},
-		"a member of the request twice":    {"", `{"request":{"method":"GET","method":"PUT","url":"/"}}`, "duplicate_member", "/request/method"},
-		"a header twice":                   {"", `{"request":{"method":"GET","url":"/","headers":{"a":["1"],"a":["2"]}}}`, "duplicate_member", "/request/headers/a"},
-		"a member of the context twice":    {"", `{"request":{"method":"GET","url":"/"},"context":{"a":{"b":1,"b":2}}}`, "duplicate_member", "/context/a/b"},
-		"the request is text":              {"", `{"request":"` + rawToken + `"}`, "wrong_type", "/request"},
-		"the method is a number":           {"", `{"request":{"method":1,"url":"/"}}`, "wrong_type", "/request/method"},
-		"a header is text":                 {"", `{"request":{"method":"GET","url":"/","headers":{"authorization":"Bearer ` + rawToken + `"}}}`, "wrong_type", "/request/headers/authorization"},
-		"a value of a header is a number":  {"", `{"request":{"method":"GET","url":"/","headers":{"a":["1",2]}}}`, "wrong_type", "/request/headers/a/1"},
-		"the token is an object":           {"", `{"token":{"a":"` + rawToken + `"}}`, "wrong_type", "/token"},
-		"the context is text":              {"", `{"request":{"method":"GET","url":"/"},"context":"` + rawToken + `"}`, "wrong_type", "/context"},
-		"a body of a number":               {"", `{"request":{"method":"GET","url":"/","body":1}}`, "wrong_type", "/request/body"},
-		"a number that no policy reads":    {"", `{"request":{"method":"GET","url":"/"},"context":{"a/b":[1,1e999999999]}}`, "number_out_of_range", "/context/a~1b/1"},
-		"such a number in a batch":         {"/batch", `{"items":[{"request":{"method":"GET","url":"/"}},{"request":{"method":"GET","url":"/"},"context":{"n":-1e-999999}}]}`, "number_out_of_range", "/items/1/context/n"},
-		"such a number in the defaults":    {"/batch", `{"context":{"n":1e999999},"items":[{"request":{"method":"GET","url":"/"}}]}`, "number_out_of_range", "/context/n"},
-		"a context that nests too deep":    {"", `{"request":{"method":"GET","url":"/"},"context":` + strings.Repeat(`{"a":`, 64) + "{}" + strings.Repeat("}", 65), "too_deep", "/context"},
-		"a batch without items":            {"/batch", `{"request":{"method":"GET","url":"/"}}`, "missing_member", "/items"},
-		"a batch of no items":              {"/batch", `{"items":[]}`, "missing_member", "/items"},
-		"a batch of one object":            {"/batch", `{"items":{}}`, "wrong_type", "/items"},
-		"an item without request":          {"/batch", `{"items":[{"request":{"method":"GET","url":"/"}},{}]}`, "missing_member", "/items/1/request"},
-		"an item that is null":             {"/batch", `{"items":[null]}`, "missing_member", "/items/0/request"},
-		"an item without URL":              {"/batch", `{"items":[{"request":{"method":"GET"}}]}`, "missing_member", "/items/0/request/url"},
-		"an item of the wrong type":        {"/batch", `{"items":[{"request":{"method":"GET","url":"/"}},{"request":{"method":1}}]}`, "wrong_type", "/items/1/request/method"},
-		"an item with an unknown member":   {"/batch", `{"items":[{"items":[]}]}`, "unknown_member", "/items/0/items"},
-		"an item with a token twice":       {"/batch", `{"items":[{"token":"` + rawToken + `","token":"b"}]}`, "duplicate_member", "/items/0/token"},
-		"an item with a context of text":   {"/batch", `{"items":[{"request":{"method":"GET","url":"/"},"context":"a"}]}`, "wrong_type", "/items/0/context"},
-		"a default context of text":        {"/batch", `{"context":"a","items":[{"request":{"method":"GET","url":"/"}}]}`, "wrong_type", "/context"},
-		"a default request without URL":    {"/batch", `{"request":{"method":"GET"},"items":[{}]}`, "missing_member", "/request/url"},
-		"a default token that is empty":    {"/batch", `{"token":"","items":[{"request":{"method":"GET","url":"/"}}]}`, "missing_member", "/token"},
-		"a batch with an unknown member":   {"/batch", `{"item":[]}`, "unknown_member", "/item"},
-		"a token in the place of a name":   {"", `{"` + signedToken + `":1}`, "unknown_member", ""},
-		"the same, longer than a name":     {"", `{"request":{"method":"GET","url":"/","` + strings.Repeat("a", 43) + `":1}}`, "unknown_member", "/request"},
-		"a token as a header twice":        {"", `{"request":{"method":"GET","url":"/","headers":{"` + signedToken + `":[],"` + signedToken + `":[]}}}`, "duplicate_member", "/request/headers"},
-		"another entrypoint, no question":  {"/authz/no", `{}`, "missing_member", "/request"},
+		"nothing":    {"", ``, "bad_json", ""},
+		"no JSON":    {"", `Bearer ` + rawToken, "bad_json", ""},
+		"half of it": {"", `{"token":"` + rawToken + `",`, "bad_json", ""},
+		"something after it": {"", `{"request":{"method":"GET","url":"/"}} "` + rawToken + `"`,
+			"bad_json", ""},
+		"text that is not UTF-8": {"", "{\"token\":\"" + rawToken + "\xff\"}", "bad_json", "/token"},
+		"an array":               {"", `[]`, "wrong_type", ""},
+		"null":                   {"", `null`, "missing_member", "/request"},
+		"an empty object":        {"", `{}`, "missing_member", "/request"},
+		"no method":              {"", `{"request":{"url":"/"}}`, "missing_member", "/request/method"},
+		"no URL":                 {"", `{"request":{"method":"GET"}}`, "missing_member", "/request/url"},
+		"a null URL": {"", `{"request":{"method":"GET","url":null}}`, "missing_member",
+			"/request/url"},
+		"an empty token": {"", `{"request":{"method":"GET","url":"/"},"token":""}`, "missing_member",
+			"/token"},
+		"an unknown member": {"", `{"tokens":"` + rawToken + `"}`, "unknown_member", "/tokens"},
+		"an unknown member of the request": {"", `{"request":{"method":"GET","url":"/",` + headers + `,"path":"/"}}`,
+			"unknown_member", "/request/path"},
+		"a member in capitals": {"", `{"Request":{}}`, "unknown_member", "/Request"},
+		"a member twice": {"", `{"token":"` + rawToken + `","token":"b"}`, "duplicate_member",
+			"/token"},
+		"a member of the request twice": {"", `{"request":{"method":"GET","method":"PUT","url":"/"}}`,
+			"duplicate_member", "/request/method"},
+		"a header twice": {"",
+			`{"request":{"method":"GET","url":"/","headers":{"a":["1"],"a":["2"]}}}`, "duplicate_member",
+			"/request/headers/a"},
+		"a member of the context twice": {"",
+			`{"request":{"method":"GET","url":"/"},"context":{"a":{"b":1,"b":2}}}`, "duplicate_member",
+			"/context/a/b"},
+		"the request is text": {"", `{"request":"` + rawToken + `"}`, "wrong_type", "/request"},
+		"the method is a number": {"", `{"request":{"method":1,"url":"/"}}`, "wrong_type",
+			"/request/method"},
+		"a header is text": {"",
+			`{"request":{"method":"GET","url":"/","headers":{"authorization":"Bearer ` + rawToken + `"}}}`,
+			"wrong_type", "/request/headers/authorization"},
+		"a value of a header is a number": {"", `{"request":{"method":"GET","url":"/","headers":{"a":["1",2]}}}`,
+			"wrong_type", "/request/headers/a/1"},
+		"the token is an object": {"", `{"token":{"a":"` + rawToken + `"}}`, "wrong_type", "/token"},
+		"the context is text": {"", `{"request":{"method":"GET","url":"/"},"context":"` + rawToken + `"}`,
+			"wrong_type", "/context"},
+		"a body of a number": {"", `{"request":{"method":"GET","url":"/","body":1}}`, "wrong_type",
+			"/request/body"},
+		"a number that no policy reads": {"",
+			`{"request":{"method":"GET","url":"/"},"context":{"a/b":[1,1e999999999]}}`, "number_out_of_range",
+			"/context/a~1b/1"},
+		"such a number in a batch": {"/batch",
+			`{"items":[{"request":{"method":"GET","url":"/"}},{"request":{"method":"GET","url":"/"},"context":{"n":-1e-999999}}]}`, "number_out_of_range", "/items/1/context/n"},
+		"such a number in the defaults": {"/batch",
+			`{"context":{"n":1e999999},"items":[{"request":{"method":"GET","url":"/"}}]}`, "number_out_of_range",
+			"/context/n"},
+		"a context that nests too deep": {"", `{"request":{"method":"GET","url":"/"},"context":` +
+			strings.Repeat(`{"a":`, 64) + "{}" + strings.Repeat("}", 65), "too_deep", "/context"},
+		"a batch without items": {"/batch", `{"request":{"method":"GET","url":"/"}}`, "missing_member",
+			"/items"},
+		"a batch of no items":   {"/batch", `{"items":[]}`, "missing_member", "/items"},
+		"a batch of one object": {"/batch", `{"items":{}}`, "wrong_type", "/items"},
+		"an item without request": {"/batch", `{"items":[{"request":{"method":"GET","url":"/"}},{}]}`,
+			"missing_member", "/items/1/request"},
+		"an item that is null": {"/batch", `{"items":[null]}`, "missing_member", "/items/0/request"},
+		"an item without URL": {"/batch", `{"items":[{"request":{"method":"GET"}}]}`, "missing_member",
+			"/items/0/request/url"},
+		"an item of the wrong type": {"/batch",
+			`{"items":[{"request":{"method":"GET","url":"/"}},{"request":{"method":1}}]}`, "wrong_type",
+			"/items/1/request/method"},
+		"an item with an unknown member": {"/batch", `{"items":[{"items":[]}]}`, "unknown_member", "/items/0/items"},
+		"an item with a token twice": {"/batch", `{"items":[{"token":"` + rawToken + `","token":"b"}]}`,
+			"duplicate_member", "/items/0/token"},
+		"an item with a context of text": {"/batch",
+			`{"items":[{"request":{"method":"GET","url":"/"},"context":"a"}]}`, "wrong_type", "/items/0/context"},
+		"a default context of text": {"/batch",
+			`{"context":"a","items":[{"request":{"method":"GET","url":"/"}}]}`, "wrong_type", "/context"},
+		"a default request without URL": {"/batch", `{"request":{"method":"GET"},"items":[{}]}`, "missing_member",
+			"/request/url"},
+		"a default token that is empty": {"/batch", `{"token":"","items":[{"request":{"method":"GET","url":"/"}}]}`,
+			"missing_member", "/token"},
+		"a batch with an unknown member": {"/batch", `{"item":[]}`, "unknown_member", "/item"},
+		"a token in the place of a name": {"", `{"` + signedToken + `":1}`, "unknown_member", ""},
+		"the same, longer than a name": {"", `{"request":{"method":"GET","url":"/","` + strings.Repeat("a", 43) +
+			`":1}}`, "unknown_member", "/request"},
+		"a token as a header twice": {"", `{"request":{"method":"GET","url":"/","headers":{"` + signedToken +
+			`":[],"` + signedToken + `":[]}}}`, "duplicate_member", "/request/headers"},
+		"another entrypoint, no question": {"/authz/no", `{}`, "missing_member", "/request"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			resp, body := s.post(t, "/v1/decisions"+c.path, c.body)
@@ -114,7 +150,8 @@ func TestLimits(t *testing.T) {
 		expectError(t, resp, text, http.StatusRequestEntityTooLarge, "body_too_large", "")
 	})
 	t.Run("a batch over the limit is 413", func(t *testing.T) {
-		resp, text := s.post(t, "/v1/decisions/batch", `{"request":{"method":"GET","url":"/"},"items":[{},{},{},{},{},{}]}`)
+		resp, text :=
+			s.post(t, "/v1/decisions/batch", `{"request":{"method":"GET","url":"/"},"items":[{},{},{},{},{},{}]}`)
 		expectError(t, resp, text, http.StatusRequestEntityTooLarge, "batch_too_large", "/items")
 	})
 	t.Run("headers over the limit are 431", func(t *testing.T) {
@@ -129,12 +166,14 @@ func TestContentTypes(t *testing.T) {
 	s := serve(t, listener(), native.Deps{})
 	const body = `{"request":{"method":"GET","url":"/"}}`
 	for _, ct := range []string{"application/json", "application/json; charset=utf-8", "Application/JSON"} {
-		if resp, text := s.do(t, "POST", "/v1/decisions", body, http.Header{"Content-Type": {ct}}); resp.StatusCode != 200 {
+		if resp, text := s.do(t, "POST", "/v1/decisions", body,
+			http.Header{"Content-Type": {ct}}); resp.StatusCode != 200 {
 			t.Errorf("%s: %s %s", ct, resp.Status, text)
 		}
 	}
 	for _, h := range []http.Header{
-		{}, {"Content-Type": {"text/plain"}}, {"Content-Type": {"application/x-www-form-urlencoded"}}, {"Content-Type": {";"}},
+		{}, {"Content-Type": {"text/plain"}}, {"Content-Type": {"application/x-www-form-urlencoded"}},
+		{"Content-Type": {";"}},
 		{"Content-Type": {"application/json"}, "Content-Encoding": {"gzip"}},
 	} {
 		resp, text := s.do(t, "POST", "/v1/decisions", body, h)
@@ -179,7 +218,8 @@ func TestASlowBodyIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "POST /v1/decisions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"token\":\"%s", rawToken)
+	fmt.Fprintf(conn, "POST /v1/decisions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "+
+		"application/json\r\nContent-Length: 100\r\n\r\n{\"token\":\"%s", rawToken)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +239,8 @@ func TestAnIncompleteBodyIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprint(conn, "POST /v1/decisions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+	fmt.Fprint(conn, "POST /v1/decisions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "+
+		"application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -223,7 +264,8 @@ func TestCallHasATimeLimit(t *testing.T) {
 		return authz.Decision{Kind: authz.Unavailable, Status: 503}
 	}}
 	s := serve(t, cfg, native.Deps{Point: p})
-	if got := s.decided(t, "/v1/decisions", `{"request":{"method":"GET","url":"/"}}`); got.Kind != "unavailable" || got.Status != 503 {
+	if got := s.decided(t, "/v1/decisions", `{"request":{"method":"GET","url":"/"}}`); got.Kind != "unavailable" ||
+		got.Status != 503 {
 		t.Errorf("answered %+v", got)
 	}
 	resp, _ := s.post(t, "/v1/decisions/batch", `{"items":[{"request":{"method":"GET","url":"/"}}]}`)

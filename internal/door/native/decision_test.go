@@ -19,7 +19,8 @@ func TestDecisionHasEveryMember(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &members); err != nil {
 		t.Fatalf("%v: %s", err, body)
 	}
-	for _, name := range []string{"decision_id", "allow", "kind", "status", "reasons", "headers", "upstream_headers", "context", "policy"} {
+	for _, name := range []string{"decision_id", "allow", "kind", "status", "reasons", "headers", "upstream_headers",
+		"context", "policy"} {
 		if v, ok := members[name]; !ok || v == nil {
 			t.Errorf("%s is %v", name, v)
 		}
@@ -30,25 +31,31 @@ func TestDecisionHasEveryMember(t *testing.T) {
 	if got := resp.Header.Get("Content-Length"); got != strconv.Itoa(len(body)) {
 		t.Errorf("Content-Length %q of %d bytes", got, len(body))
 	}
-	if ct, cc := resp.Header.Get("Content-Type"), resp.Header.Get("Cache-Control"); ct != "application/json" || cc != "no-store" {
+	if ct, cc := resp.Header.Get("Content-Type"), resp.Header.Get("Cache-Control"); ct != "application/json" ||
+		cc != "no-store" {
 		t.Errorf("Content-Type %q, Cache-Control %q", ct, cc)
 	}
 	got := decode[answer](t, body)
-	if got.Allow || got.Kind != "deny" || got.Status != 401 || got.Policy.Path != "authz/no" || !strings.HasPrefix(got.Policy.Digest, "sha256:") {
+	if got.Allow || got.Kind != "deny" || got.Status != 401 || got.Policy.Path != "authz/no" ||
+		!strings.HasPrefix(got.Policy.Digest, "sha256:") {
 		t.Errorf("answered %s", body)
 	}
 	if got.Reasons[0]["code"] != "never" || got.Reasons[0]["message"] != `say "please"` {
 		t.Errorf("reasons %v", got.Reasons)
 	}
-	if !slices.Equal(got.Headers["X-B"], []string{"1", "2"}) || got.Headers["WWW-Authenticate"][0] != `Bearer realm="acme"` || len(got.Upstream) != 0 {
+	if !slices.Equal(got.Headers["X-B"], []string{"1", "2"}) ||
+		got.Headers["WWW-Authenticate"][0] != `Bearer realm="acme"` || len(got.Upstream) != 0 {
 		t.Errorf("headers %v, upstream %v", got.Headers, got.Upstream)
 	}
 }
 
 func TestThePolicySeesTheWholeCall(t *testing.T) {
 	s := serve(t, listener(), native.Deps{})
-	got := s.decided(t, "/v1/decisions", `{"request":{"method":"POST","url":"https://api.example/orders?x=1","headers":{"X-Tenant":["acme"],"authorization":["Bearer abc"]},"source_ip":"10.1.2.3","body":""},"context":{"a":{"b":[1]}}}`)
-	if !got.Allow || got.Status != 200 || got.Context.Request.Method != "POST" || got.Context.Request.Path != "/orders" || !got.Context.Present {
+	got :=
+		s.decided(t, "/v1/decisions",
+			`{"request":{"method":"POST","url":"https://api.example/orders?x=1","headers":{"X-Tenant":["acme"],"authorization":["Bearer abc"]},"source_ip":"10.1.2.3","body":""},"context":{"a":{"b":[1]}}}`)
+	if !got.Allow || got.Status != 200 || got.Context.Request.Method != "POST" ||
+		got.Context.Request.Path != "/orders" || !got.Context.Present {
 		t.Errorf("answered %+v", got)
 	}
 	if !slices.Equal(got.Context.Request.Headers["x-tenant"], []string{"acme"}) || got.Context.Request.Body == nil {
@@ -61,7 +68,8 @@ func TestThePolicySeesTheWholeCall(t *testing.T) {
 
 func TestTokenBesideTheRequest(t *testing.T) {
 	s := serve(t, listener(), native.Deps{})
-	if got := s.decided(t, "/v1/decisions", `{"request":{"method":"GET","url":"/"},"token":"abc"}`); !got.Context.Present {
+	if got :=
+		s.decided(t, "/v1/decisions", `{"request":{"method":"GET","url":"/"},"token":"abc"}`); !got.Context.Present {
 		t.Errorf("answered %+v", got)
 	}
 }
@@ -86,7 +94,9 @@ func TestBR2_CredentialsBehindTwoSpellingsAreTwo(t *testing.T) {
 func TestHeadersOfTwoSpellingsAreJoinedInOneOrder(t *testing.T) {
 	s := serve(t, listener(), native.Deps{})
 	for range 20 {
-		got := s.decided(t, "/v1/decisions", `{"request":{"method":"GET","url":"/","headers":{"x-b":["3"],"X-B":["1"],"X-b":["2"]}}}`)
+		got :=
+			s.decided(t, "/v1/decisions",
+				`{"request":{"method":"GET","url":"/","headers":{"x-b":["3"],"X-B":["1"],"X-b":["2"]}}}`)
 		if v := got.Context.Request.Headers["x-b"]; !slices.Equal(v, []string{"1", "2", "3"}) {
 			t.Fatalf("the policy saw %q", v)
 		}
@@ -115,10 +125,12 @@ func TestBatchDefaultsAreReplacedWhole(t *testing.T) {
 	if len(items) != 5 {
 		t.Fatalf("%d answers", len(items))
 	}
-	if r := items[0].Context; r.Request.Path != "/default" || r.Request.Headers["x-tenant"] == nil || r.Context["default"] != true || !r.Present {
+	if r := items[0].Context; r.Request.Path != "/default" || r.Request.Headers["x-tenant"] == nil ||
+		r.Context["default"] != true || !r.Present {
 		t.Errorf("all defaults: %+v", items[0])
 	}
-	if r := items[1].Context; r.Request.Path != "/own" || r.Request.Method != "PUT" || r.Request.Headers["x-tenant"] != nil {
+	if r := items[1].Context; r.Request.Path != "/own" || r.Request.Method != "PUT" ||
+		r.Request.Headers["x-tenant"] != nil {
 		t.Errorf("own request: %+v", items[1])
 	}
 	if r := items[2].Context; r.Context["own"] != true || r.Context["default"] != nil || !r.Present {
@@ -141,18 +153,21 @@ func TestBatchDefaultsAreReplacedWhole(t *testing.T) {
 
 func TestAppendDecisionOfAnyText(t *testing.T) {
 	b := native.AppendDecision(nil, authz.Decision{
-		ID: "a\"b", Kind: authz.Allow, Status: 200, Reasons: []authz.Reason{{Code: "\xff"}, {Code: "b", Message: "\n"}},
+		ID: "a\"b", Kind: authz.Allow, Status: 200, Reasons: []authz.Reason{{Code: "\xff"},
+			{Code: "b", Message: "\n"}},
 		UpstreamHeaders: []authz.Header{{Name: "A", Values: []string{"1", "2"}}, {Name: "B"}},
 	})
 	got := decode[answer](t, string(b))
-	if !got.Allow || got.Kind != "allow" || got.DecisionID != `a"b` || len(got.Reasons) != 2 || len(got.Upstream["A"]) != 2 {
+	if !got.Allow || got.Kind != "allow" || got.DecisionID != `a"b` || len(got.Reasons) != 2 ||
+		len(got.Upstream["A"]) != 2 {
 		t.Errorf("wrote %s", b)
 	}
 }
 
 // TestZeroDecisionIsNoAllow: the zero Decision must stay a refusal on its way out.
 func TestZeroDecisionIsNoAllow(t *testing.T) {
-	if got := decode[answer](t, string(native.AppendDecision(nil, authz.Decision{}))); got.Allow || got.Kind != "internal" {
+	if got := decode[answer](t, string(native.AppendDecision(nil, authz.Decision{}))); got.Allow ||
+		got.Kind != "internal" {
 		t.Errorf("wrote %+v", got)
 	}
 }
@@ -168,7 +183,8 @@ func TestAnswersAndBodiesLargerThanAKeptBufferAreServed(t *testing.T) {
 			t.Error("the context came back changed")
 		}
 	}
-	if resp, _ := s.do(t, http.MethodPost, "/v1/decisions", `{}`, http.Header{"Content-Type": {"application/json"}}); resp.StatusCode != 400 {
+	if resp, _ := s.do(t, http.MethodPost, "/v1/decisions", `{}`,
+		http.Header{"Content-Type": {"application/json"}}); resp.StatusCode != 400 {
 		t.Errorf("answered %s", resp.Status)
 	}
 }

@@ -50,7 +50,8 @@ func (d *decisions) batch(c echo.Context) error {
 	case n == 0:
 		return door.NewCallError(http.StatusBadRequest, "missing_member", "items is missing or empty", "/items")
 	case n > d.Limits.BatchItems:
-		return door.NewCallError(http.StatusRequestEntityTooLarge, "batch_too_large", "a batch has at most "+strconv.Itoa(d.Limits.BatchItems)+" items", "/items")
+		return door.NewCallError(http.StatusRequestEntityTooLarge, "batch_too_large",
+			"a batch has at most "+strconv.Itoa(d.Limits.BatchItems)+" items", "/items")
 	}
 	if err := in.check(""); err != nil { // a fault of the defaults is none of each item
 		return err
@@ -75,7 +76,9 @@ func unknownEntrypoint(path string) error {
 	if door.SafePointer(jsontext.Pointer("/"+path)) == "/"+path {
 		asked = strconv.Quote(path)
 	}
-	return door.NewCallError(http.StatusNotFound, "unknown_entrypoint", "no policy may be asked as "+asked+": annotate the rule with entrypoint: true, or name it in engine.entrypoints", "")
+	return door.NewCallError(http.StatusNotFound, "unknown_entrypoint",
+		"no policy may be asked as "+asked+": annotate the rule with entrypoint: true, or name it in "+
+			"engine.entrypoints", "")
 }
 
 func (d *decisions) context(c echo.Context) (context.Context, func()) {

@@ -35,7 +35,8 @@ func withKeys(t *testing.T) listen.Config {
 func TestACallWithACallerKeyIsAnswered(t *testing.T) {
 	s := serve(t, withKeys(t), native.Deps{})
 	for _, authorization := range []string{"Bearer " + callerKey, "bearer " + otherKey} {
-		resp, body := s.do(t, "POST", "/v1/decisions", question, http.Header{"Content-Type": {"application/json"}, "Authorization": {authorization}})
+		resp, body := s.do(t, "POST", "/v1/decisions", question,
+			http.Header{"Content-Type": {"application/json"}, "Authorization": {authorization}})
 		if resp.StatusCode != 200 {
 			t.Errorf("answered %s %s", resp.Status, body)
 		}
@@ -45,12 +46,16 @@ func TestACallWithACallerKeyIsAnswered(t *testing.T) {
 func TestACallWithoutCallerKeyIsRefused(t *testing.T) {
 	s := serve(t, withKeys(t), native.Deps{})
 	for name, authorization := range map[string][]string{
-		"none": nil, "empty": {""}, "no key": {"Bearer "}, "another": {"Bearer " + rawToken}, "a part": {"Bearer " + callerKey[:16]},
-		"the comment": {"Bearer # callers"}, "another scheme": {"Basic " + callerKey}, "bare": {callerKey}, "too late": {"Bearer a", "Bearer " + callerKey},
+		"none": nil, "empty": {""}, "no key": {"Bearer "}, "another": {"Bearer " + rawToken},
+		"a part":      {"Bearer " + callerKey[:16]},
+		"the comment": {"Bearer # callers"}, "another scheme": {"Basic " + callerKey}, "bare": {callerKey},
+		"too late": {"Bearer a", "Bearer " + callerKey},
 	} {
-		for _, place := range []string{"POST /v1/decisions", "POST /v1/decisions/batch", "GET /v1/status", "GET /nowhere", "GET /livez/"} {
+		for _, place := range []string{"POST /v1/decisions", "POST /v1/decisions/batch", "GET /v1/status",
+			"GET /nowhere", "GET /livez/"} {
 			method, path, _ := strings.Cut(place, " ")
-			resp, body := s.do(t, method, path, question, http.Header{"Content-Type": {"application/json"}, "Authorization": authorization})
+			resp, body := s.do(t, method, path, question, http.Header{"Content-Type": {"application/json"},
+				"Authorization": authorization})
 			expectError(t, resp, body, http.StatusUnauthorized, "unauthorized", "")
 			if resp.Header.Get("WWW-Authenticate") != `Bearer realm="sidecar"` {
 				t.Errorf("%s at %s: WWW-Authenticate %q", name, place, resp.Header.Get("WWW-Authenticate"))
@@ -93,7 +98,8 @@ func TestCallUnderWayIsAnsweredAtTheStop(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "POST /v1/decisions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(question), question)
+	fmt.Fprintf(conn, "POST /v1/decisions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "+
+		"application/json\r\nContent-Length: %d\r\n\r\n%s", len(question), question)
 	<-arrived
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.Shutdown(context.Background()) }()

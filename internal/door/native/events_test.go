@@ -26,13 +26,15 @@ func TestEventsNeedNoCallerKeyAndTheRestOfTheListenerDoes(t *testing.T) {
 	if err := os.WriteFile(cfg.BearerKeysFile, []byte("0123456789abcdef\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	deps := native.Deps{Metrics: http.NotFoundHandler(), Events: receiving(), Status: func() status.Report { return status.Report{} }}
+	deps := native.Deps{Metrics: http.NotFoundHandler(), Events: receiving(),
+		Status: func() status.Report { return status.Report{} }}
 	s := run(t, cfg, deps, native.OpenAdmin)
 	resp, body := s.do(t, "POST", "/v1/events/acme/backchannel-logout", "x", nil)
 	if resp.StatusCode != http.StatusAccepted || body != "POST /v1/events/acme/backchannel-logout x" {
 		t.Errorf("%s %s", resp.Status, body)
 	}
-	for _, path := range []string{"/v1/status", "/metrics", "/v1/events/../status", "/v1/events", "/v1/events/../../metrics"} {
+	for _, path := range []string{"/v1/status", "/metrics", "/v1/events/../status", "/v1/events",
+		"/v1/events/../../metrics"} {
 		if resp, body := s.do(t, "GET", path, "", nil); resp.StatusCode < 400 {
 			t.Errorf("%s without a key: %s %s", path, resp.Status, body)
 		}
@@ -43,12 +45,15 @@ func TestEventsNeedNoCallerKeyAndTheRestOfTheListenerDoes(t *testing.T) {
 }
 
 func TestEventsAreAcceptedOnTheAdminListenerOnly(t *testing.T) {
-	s := serve(t, listener(), native.Deps{Events: receiving(), Status: func() status.Report { return status.Report{} }})
-	if resp, _ := s.do(t, "POST", "/v1/events/acme/backchannel-logout", "x", nil); resp.StatusCode != http.StatusNotFound {
+	s := serve(t, listener(), native.Deps{Events: receiving(),
+		Status: func() status.Report { return status.Report{} }})
+	if resp, _ := s.do(t, "POST", "/v1/events/acme/backchannel-logout", "x",
+		nil); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("on the api listener: %s", resp.Status)
 	}
 	s = admin(t, native.Deps{Metrics: http.NotFoundHandler(), Status: func() status.Report { return status.Report{} }})
-	if resp, _ := s.do(t, "POST", "/v1/events/acme/backchannel-logout", "x", nil); resp.StatusCode != http.StatusNotFound {
+	if resp, _ := s.do(t, "POST", "/v1/events/acme/backchannel-logout", "x",
+		nil); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("with none configured: %s", resp.Status)
 	}
 }

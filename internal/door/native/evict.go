@@ -66,8 +66,10 @@ func (in evictCall) revocation() (authz.Revocation, []string, error) {
 		from *string
 		to   *string
 	}{
-		{"issuer", in.Issuer, &v.Issuer}, {"jti", in.JTI, &v.TokenID}, {"sid", in.SID, &v.SessionID}, {"sub", in.Sub, &v.Subject},
-		{"username", in.Username, &v.Username}, {"client_id", in.ClientID, &v.ClientID}, {"tenant", in.Tenant, &v.Tenant},
+		{"issuer", in.Issuer, &v.Issuer}, {"jti", in.JTI, &v.TokenID}, {"sid", in.SID, &v.SessionID},
+		{"sub", in.Sub, &v.Subject},
+		{"username", in.Username, &v.Username}, {"client_id", in.ClientID, &v.ClientID},
+		{"tenant", in.Tenant, &v.Tenant},
 	} {
 		switch {
 		case m.from == nil:
@@ -84,7 +86,8 @@ func (in evictCall) revocation() (authz.Revocation, []string, error) {
 		case tok == "":
 			return v, nil, emptyMember("token")
 		case !httpuri.IsCredential(tok): // it would evict nothing, and the answer would look like success
-			return v, nil, door.NewCallError(http.StatusBadRequest, "bad_token", "this is not the syntax of a token: give the token alone, without a scheme", "/token")
+			return v, nil, door.NewCallError(http.StatusBadRequest, "bad_token",
+				"this is not the syntax of a token: give the token alone, without a scheme", "/token")
 		}
 		v.Token = secret.New(tok)
 		named = append(named, "token")
@@ -109,11 +112,13 @@ func evictError(err error) error {
 	out := door.NewCallError(http.StatusBadRequest, e.Code, e.Err.Error(), "")
 	switch e.Code {
 	case "nothing_named":
-		out.Message = "name the tokens that are over by token, jti, sid, sub, username, client_id or tenant; or all of them by all: true, and nothing but issuer beside it"
+		out.Message = "name the tokens that are over by token, jti, sid, sub, username, client_id or tenant; or all " +
+			"of them by all: true, and nothing but issuer beside it"
 	case "unknown_issuer":
 		out.Message, out.Pointer = "no issuer of the configuration has this name or identifier", "/issuer"
 	case "issuer_needed":
-		out.Message, out.Pointer = "the member is missing: two issuers may give the same sub or username to two people", "/issuer"
+		out.Message, out.Pointer =
+			"the member is missing: two issuers may give the same sub or username to two people", "/issuer"
 	}
 	return out
 }

@@ -46,7 +46,8 @@ func TestAnEvictionPassesOnEachMember(t *testing.T) {
 		var got authz.Revocation
 		s, log := evicting(t, func(v authz.Revocation) (int, error) { got = v; return 3, nil })
 		resp, text := s.post(t, "/v1/evict", body)
-		if resp.StatusCode != 200 || resp.Header.Get("Cache-Control") != "no-store" || decode[map[string]int](t, text)["evicted"] != 3 {
+		if resp.StatusCode != 200 || resp.Header.Get("Cache-Control") != "no-store" ||
+			decode[map[string]int](t, text)["evicted"] != 3 {
 			t.Errorf("%s: answered %s %s", body, resp.Status, text)
 		}
 		if got.Token.Reveal() != want.Token.Reveal() {
@@ -65,7 +66,8 @@ func TestAnEvictionPassesOnEachMember(t *testing.T) {
 func TestEvictionLogsWhatKindsWereNamedAndNoValues(t *testing.T) {
 	s, log := evicting(t, func(authz.Revocation) (int, error) { return 3, nil })
 	s.post(t, "/v1/evict", `{"jti":"`+rawToken+`","sub":"alice"}`)
-	if got := log.String(); !strings.Contains(got, `msg=evicted named="[jti sub]" evicted=3 caller=127.0.0.1:`) || strings.Contains(got, rawToken) || strings.Contains(got, "alice") {
+	if got := log.String(); !strings.Contains(got, `msg=evicted named="[jti sub]" evicted=3 caller=127.0.0.1:`) ||
+		strings.Contains(got, rawToken) || strings.Contains(got, "alice") {
 		t.Errorf("logged %s", got)
 	}
 }
@@ -103,14 +105,16 @@ func TestMalformedEvictions(t *testing.T) {
 	}
 	resp, body := s.post(t, "/v1/evict", `{"token":"`+strings.Repeat("x", 5000)+`"}`)
 	expectError(t, resp, body, http.StatusRequestEntityTooLarge, "body_too_large", "")
-	resp, body = s.do(t, "POST", "/v1/evict", `{"all":true}`, http.Header{"Content-Type": {"text/plain"}}) // what a web page may send anywhere
+	// what a web page may send anywhere
+	resp, body = s.do(t, "POST", "/v1/evict", `{"all":true}`, http.Header{"Content-Type": {"text/plain"}})
 	expectError(t, resp, body, http.StatusUnsupportedMediaType, "unsupported_media_type", "")
 	resp, body = s.do(t, "GET", "/v1/evict", "", nil)
 	expectError(t, resp, body, http.StatusMethodNotAllowed, "method_not_allowed", "")
 }
 
 func TestEvictionsThatNameTooLittleAreRefused(t *testing.T) {
-	for code, pointer := range map[string]string{introspect.NothingNamed: "", introspect.IssuerNeeded: "/issuer", introspect.UnknownIssuer: "/issuer"} {
+	for code, pointer := range map[string]string{introspect.NothingNamed: "", introspect.IssuerNeeded: "/issuer",
+		introspect.UnknownIssuer: "/issuer"} {
 		s, _ := evicting(t, func(authz.Revocation) (int, error) {
 			return 0, &authz.Error{Kind: authz.Malformed, Code: code, Err: errors.New(code)}
 		})

@@ -14,9 +14,9 @@ import (
 // eventsPath is where events come. See Deps.Events.
 const eventsPath = "/v1/events/*"
 
-// guarded refuses calls that the listener does not accept. Events are accepted under every name and without a key: their
-// senders are authorization servers, and an event counts only when one that is configured has signed it. Probes need no
-// key: what sends them has no secrets.
+// guarded refuses calls that the listener does not accept. Events are accepted under every name and without a key:
+// their senders are authorization servers, and an event counts only when one that is configured has signed it. Probes
+// need no key: what sends them has no secrets.
 func guarded(g *listen.Guard) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -29,7 +29,8 @@ func guarded(g *listen.Guard) echo.MiddlewareFunc {
 			}
 			if path != "/livez" && path != "/readyz" && !g.CheckKey(c.Request().Header.Get("Authorization")) {
 				c.Response().Header().Set("WWW-Authenticate", `Bearer realm="sidecar"`)
-				return door.NewCallError(http.StatusUnauthorized, "unauthorized", "this listener wants a caller key as Authorization: Bearer", "")
+				return door.NewCallError(http.StatusUnauthorized, "unauthorized",
+					"this listener wants a caller key as Authorization: Bearer", "")
 			}
 			return next(c)
 		}

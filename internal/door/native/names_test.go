@@ -42,10 +42,13 @@ func named(t *testing.T, hosts ...string) *server {
 func TestAListenerOnLoopbackAcceptsItsOwnHostsOnly(t *testing.T) {
 	s := named(t, "Sidecar.internal", "2001:db8::1")
 	for host, want := range map[string]int{
-		"localhost": 200, "LOCALHOST:8181": 200, "localhost.": 200, "127.0.0.1": 200, "127.0.0.1:1": 200, "127.8.9.1": 200, "[::1]:8181": 200, "[::ffff:127.0.0.1]": 200,
+		"localhost": 200, "LOCALHOST:8181": 200, "localhost.": 200, "127.0.0.1": 200, "127.0.0.1:1": 200,
+		"127.8.9.1": 200, "[::1]:8181": 200, "[::ffff:127.0.0.1]": 200,
 		"sidecar.internal": 200, "SIDECAR.INTERNAL.:8181": 200, "[2001:db8:0::1]": 200,
-		"evil.example": 421, "evil.example:8181": 421, "localhost.evil.example": 421, "127.0.0.1.evil.example": 421, "10.0.0.1": 421, "0.0.0.0": 421, "[::]": 421,
-		"x.sidecar.internal": 421, "sidecar": 421, "*": 421, "2130706433": 421, "[::1%25lo]": 421, "localhost:0": 421, "localhost:x": 421, "user@localhost": 421,
+		"evil.example": 421, "evil.example:8181": 421, "localhost.evil.example": 421, "127.0.0.1.evil.example": 421,
+		"10.0.0.1": 421, "0.0.0.0": 421, "[::]": 421,
+		"x.sidecar.internal": 421, "sidecar": 421, "*": 421, "2130706433": 421, "[::1%25lo]": 421, "localhost:0": 421,
+		"localhost:x": 421, "user@localhost": 421,
 	} {
 		if got := s.asHost(t, "HTTP/1.1", "Host: "+host); got != want && !(want == 421 && got == 400) {
 			t.Errorf("%s: answered %d, want %d", host, got, want)
@@ -61,8 +64,10 @@ func TestAForeignOriginIsRefused(t *testing.T) {
 	own := strings.TrimPrefix(s.url, "http://")
 	for origin, want := range map[string]int{
 		"http://" + own: 200, "https://ops.example": 200, "http://OPS.example:8080": 200,
-		"http://evil.example": 403, "http://" + own + ".evil.example": 403, "null": 403, "http://127.0.0.1:1": 403, "http://localhost:3000": 403, "file://": 403,
-		"chrome-extension://abc": 403, "https://" + own + "/": 403, "http://user@" + own: 403, "": 403, "http://a, http://" + own: 403,
+		"http://evil.example": 403, "http://" + own + ".evil.example": 403, "null": 403, "http://127.0.0.1:1": 403,
+		"http://localhost:3000": 403, "file://": 403,
+		"chrome-extension://abc": 403, "https://" + own + "/": 403, "http://user@" + own: 403, "": 403,
+		"http://a, http://" + own: 403,
 	} {
 		if got := s.asHost(t, "HTTP/1.1", "Host: "+own, "Origin: "+origin); got != want {
 			t.Errorf("%q: answered %d, want %d", origin, got, want)
@@ -102,9 +107,12 @@ func TestACallUnderAnUnknownHostIsRefusedAtEveryPath(t *testing.T) {
 	deps := native.Deps{Status: status, Metrics: http.NotFoundHandler(), Events: receiving()}
 	for name, s := range map[string]*server{"api": serve(t, listener(), deps), "admin": admin(t, deps)} {
 		for _, c := range []struct{ method, path string }{
-			{"GET", "/v1/status"}, {"GET", "/readyz"}, {"GET", "/livez"}, {"GET", "/metrics"}, {"POST", "/v1/evict"}, {"POST", "/v1/decisions"}, {"POST", "/v1/decisions/batch"}, {"OPTIONS", "/v1/evict"}, {"GET", "/nowhere"},
+			{"GET", "/v1/status"}, {"GET", "/readyz"}, {"GET", "/livez"}, {"GET", "/metrics"}, {"POST", "/v1/evict"},
+			{"POST", "/v1/decisions"}, {"POST", "/v1/decisions/batch"}, {"OPTIONS", "/v1/evict"},
+			{"GET", "/nowhere"},
 		} {
-			r, err := http.NewRequestWithContext(t.Context(), c.method, s.url+c.path, strings.NewReader(`{"all":true}`))
+			r, err := http.NewRequestWithContext(t.Context(), c.method, s.url+c.path,
+				strings.NewReader(`{"all":true}`))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -120,7 +128,8 @@ func TestACallUnderAnUnknownHostIsRefusedAtEveryPath(t *testing.T) {
 }
 
 func TestEventsAreAcceptedUnderEveryHost(t *testing.T) {
-	s := admin(t, native.Deps{Metrics: http.NotFoundHandler(), Events: receiving(), Status: func() status.Report { return status.Report{} }})
+	s := admin(t, native.Deps{Metrics: http.NotFoundHandler(), Events: receiving(),
+		Status: func() status.Report { return status.Report{} }})
 	r, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/v1/events/acme/backchannel-logout", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +166,8 @@ func TestReadinessShowsNothingOfPolicies(t *testing.T) {
 	deps := native.Deps{Metrics: http.NotFoundHandler(), Status: func() status.Report { return report }}
 	for name, s := range map[string]*server{"api": serve(t, listener(), deps), "admin": admin(t, deps)} {
 		resp, body := s.do(t, "GET", "/readyz", "", nil)
-		if resp.StatusCode != 200 || strings.Contains(body, "/srv") || !strings.Contains(body, `"healthy": false`) || !strings.Contains(body, `"revision": "r1"`) {
+		if resp.StatusCode != 200 || strings.Contains(body, "/srv") || !strings.Contains(body, `"healthy": false`) ||
+			!strings.Contains(body, `"revision": "r1"`) {
 			t.Errorf("%s: %s %s", name, resp.Status, body)
 		}
 	}

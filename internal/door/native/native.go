@@ -26,7 +26,8 @@ type Point interface {
 
 // Evictor evicts cached answers about tokens.
 type Evictor interface {
-	// Evict returns the number of evicted answers. An error of kind authz.Malformed means that the revocation is at fault.
+	// Evict returns the number of evicted answers. An error of kind authz.Malformed means that the revocation is at
+	// fault.
 	Evict(v authz.Revocation) (int, error)
 }
 
@@ -40,8 +41,8 @@ type Deps struct {
 	Evictor Evictor
 	// Log gets the evictions of the admin listener.
 	Log *slog.Logger
-	// Events receives revocation events on the admin listener, below /v1/events/; nil when none are configured. It needs no
-	// caller key: authorization servers have none, and each event is authenticated by itself.
+	// Events receives revocation events on the admin listener, below /v1/events/; nil when none are configured. It
+	// needs no caller key: authorization servers have none, and each event is authenticated by itself.
 	Events http.Handler
 	// Tracer continues the traces of calls; nil when traces are off.
 	Tracer *telemetry.Tracer

@@ -47,7 +47,8 @@ func newPoint(t testing.TB) *decision.Point {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := engine.Compile(context.Background(), set, engine.Config{Deadline: 5 * time.Second}, "authz/decision")
+	policy, err := engine.Compile(context.Background(), set, engine.Config{Deadline: 5 * time.Second},
+		"authz/decision")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,13 +58,15 @@ func newPoint(t testing.TB) *decision.Point {
 	}
 	return decision.New(decision.Config{Entrypoint: "authz/decision", Token: "optional", Realm: "acme"},
 		&decision.Snapshot{Introspector: everything, Policy: policy}, decision.Deps{
-			Input: input.NewRules(input.Config{Headers: []string{"x-tenant", "x-b"}, BodyBytes: 100, AmbiguousPaths: "refuse"}),
-			Log:   slog.New(slog.DiscardHandler),
+			Input: input.NewRules(input.Config{Headers: []string{"x-tenant", "x-b"}, BodyBytes: 100,
+				AmbiguousPaths: "refuse"}),
+			Log: slog.New(slog.DiscardHandler),
 		})
 }
 
 func limits() listen.Limits {
-	return listen.Limits{BodyBytes: 4096, HeaderBytes: 4096, BatchItems: 5, ReadTimeout: 5 * time.Second, Timeout: 5 * time.Second, IdleTimeout: time.Minute}
+	return listen.Limits{BodyBytes: 4096, HeaderBytes: 4096, BatchItems: 5, ReadTimeout: 5 * time.Second,
+		Timeout: 5 * time.Second, IdleTimeout: time.Minute}
 }
 
 func listener() listen.Config {

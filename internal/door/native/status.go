@@ -35,8 +35,8 @@ func get(e *echo.Echo, path string, h echo.HandlerFunc) {
 	e.HEAD(path, h)
 }
 
-// readiness is public: a probe needs no caller key. Errors of policies with their files, and answers of servers about a
-// canary, are in the status only.
+// readiness is public: a probe needs no caller key. Errors of policies with their files, and answers of servers about
+// a canary, are in the status only.
 type readiness struct {
 	Ready bool `json:"ready"`
 	// Because is "canary" while a canary is not active, and absent otherwise.

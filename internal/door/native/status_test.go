@@ -18,20 +18,24 @@ func TestStatus(t *testing.T) {
 	report := status.Report{
 		Version: "1.2.3", Started: time.Unix(1_800_000_000, 0), Ready: true,
 		Policy: status.Policy{
-			Revision: "r1", Bundles: map[string]string{"policies": ""}, Entrypoints: []string{"authz/decision"}, FailedAt: time.Unix(1_800_000_001, 0),
-			Errors: []status.Problem{{File: "a.rego", Row: 3, Col: 1, Code: "rego_parse_error", Message: "no", Text: "a.rego:3:1: rego_parse_error: no"}},
+			Revision: "r1", Bundles: map[string]string{"policies": ""}, Entrypoints: []string{"authz/decision"},
+			FailedAt: time.Unix(1_800_000_001, 0),
+			Errors: []status.Problem{{File: "a.rego", Row: 3, Col: 1, Code: "rego_parse_error", Message: "no",
+				Text: "a.rego:3:1: rego_parse_error: no"}},
 		},
 		Issuers: []status.Issuer{{Name: "acme", CachedActive: 2}},
 	}
 	s := serve(t, listener(), native.Deps{Status: func() status.Report { return report }})
 	resp, body := s.do(t, "GET", "/v1/status", "", nil)
 	got := decode[map[string]any](t, body)
-	if resp.StatusCode != 200 || resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Content-Type") != "application/json" {
+	if resp.StatusCode != 200 || resp.Header.Get("Cache-Control") != "no-store" ||
+		resp.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("%s %v", resp.Status, resp.Header)
 	}
 	policy := got["policy"].(map[string]any)
 	problem := policy["errors"].([]any)[0].(map[string]any)
-	if got["version"] != "1.2.3" || got["ready"] != true || policy["healthy"] != false || problem["text"] != "a.rego:3:1: rego_parse_error: no" || problem["row"] != 3.0 {
+	if got["version"] != "1.2.3" || got["ready"] != true || policy["healthy"] != false ||
+		problem["text"] != "a.rego:3:1: rego_parse_error: no" || problem["row"] != 3.0 {
 		t.Errorf("status %s", body)
 	}
 }
@@ -42,14 +46,16 @@ func TestReadinessSaysWhy(t *testing.T) {
 		return status.Report{Ready: ready.Load(), Policy: status.Policy{Revision: "r1"}}
 	}})
 	resp, body := s.do(t, "GET", "/readyz", "", nil)
-	if resp.StatusCode != 503 || !strings.Contains(body, `"ready": false`) || !strings.Contains(body, `"revision": "r1"`) {
+	if resp.StatusCode != 503 || !strings.Contains(body, `"ready": false`) ||
+		!strings.Contains(body, `"revision": "r1"`) {
 		t.Errorf("%s %s", resp.Status, body)
 	}
 	if resp, _ := s.do(t, "GET", "/livez", "", nil); resp.StatusCode != 200 {
 		t.Errorf("it lives, and answers %s", resp.Status)
 	}
 	ready.Store(true)
-	if resp, body := s.do(t, "GET", "/readyz", "", nil); resp.StatusCode != 200 || !strings.Contains(body, `"ready": true`) {
+	if resp, body := s.do(t, "GET", "/readyz", "", nil); resp.StatusCode != 200 ||
+		!strings.Contains(body, `"ready": true`) {
 		t.Errorf("%s %s", resp.Status, body)
 	}
 	if resp, body := s.do(t, "HEAD", "/readyz", "", nil); resp.StatusCode != 200 || body != "" {
@@ -58,8 +64,10 @@ func TestReadinessSaysWhy(t *testing.T) {
 }
 
 func TestMetricsAreOnTheAdminListenerOnly(t *testing.T) {
-	deps := native.Deps{Metrics: telemetry.NewMetrics("1.2.3").Handler(), Status: func() status.Report { return status.Report{} }}
-	if resp, body := admin(t, deps).do(t, "GET", "/metrics", "", nil); resp.StatusCode != 200 || !strings.Contains(body, `version="1.2.3"`) {
+	deps := native.Deps{Metrics: telemetry.NewMetrics("1.2.3").Handler(),
+		Status: func() status.Report { return status.Report{} }}
+	if resp, body := admin(t, deps).do(t, "GET", "/metrics", "", nil); resp.StatusCode != 200 ||
+		!strings.Contains(body, `version="1.2.3"`) {
 		t.Errorf("admin: %s", resp.Status)
 	}
 	if resp, body := admin(t, deps).post(t, "/v1/decisions", question); resp.StatusCode != 404 {
@@ -77,13 +85,15 @@ func TestTracesOfCallersAreContinued(t *testing.T) {
 		spans <- string(b)
 	}))
 	defer collector.Close()
-	tracer, err := telemetry.NewTracer(t.Context(), telemetry.TraceConfig{Endpoint: collector.URL, Ratio: 1}, "test", telemetry.NewLogger(telemetry.LogConfig{}, io.Discard))
+	tracer, err := telemetry.NewTracer(t.Context(), telemetry.TraceConfig{Endpoint: collector.URL, Ratio: 1}, "test",
+		telemetry.NewLogger(telemetry.LogConfig{}, io.Discard))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := serve(t, listener(), native.Deps{Tracer: tracer})
 	resp, _ := s.do(t, "POST", "/v1/decisions", question, http.Header{
-		"Content-Type": {"application/json"}, "Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+		"Content-Type": {"application/json"}, "Traceparent": {
+			"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
 	})
 	if err := tracer.Shutdown(t.Context()); err != nil || resp.StatusCode != 200 {
 		t.Fatal(err, resp.Status)

@@ -2,8 +2,8 @@
 //
 // OPA keeps its builtins in a map that the process shares, and an evaluation cannot replace one. So compiled policies
 // call a bounded builtin by a private name, which no Rego can spell; messages show the public name. The implementation
-// behind the private name estimates the size of the operands and refuses a call that is too large. A small call runs in
-// place, another one on a goroutine of its own (runaways.go).
+// behind the private name estimates the size of the operands and refuses a call that is too large. A small call runs
+// in place, another one on a goroutine of its own (runaways.go).
 package builtins
 
 import (

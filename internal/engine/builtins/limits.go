@@ -117,7 +117,8 @@ func limitsOf() map[string]limit {
 		case strings.HasPrefix(b.Name, "io.jwt.") && b.Name != "io.jwt.decode",
 			strings.HasPrefix(b.Name, "crypto.x509."), b.Name == "crypto.parse_private_keys":
 			all[b.Name] = limit{slow: always}
-		case slices.Contains([]string{"plus", "minus", "mul", "div", "rem", "sum", "product", "to_number", "format_int",
+		case slices.Contains([]string{"plus", "minus", "mul", "div", "rem", "sum", "product", "to_number",
+			"format_int",
 			"units.parse", "units.parse_bytes"}, b.Name),
 			strings.HasPrefix(b.Name, "bits.") && b.Name != ast.BitsShiftLeft.Name:
 			all[b.Name] = limit{refuse: longNumber, shallow: true}
@@ -283,9 +284,9 @@ func addressesOf(operands []*ast.Term) int {
 	return upTo(math.Exp2(float64(p.Addr().BitLen() - p.Bits())))
 }
 
-// longPattern reports whether a regular expression, the operand at, may be slow: to compile, since repetitions multiply
-// and classes are large, or on the text, the operand on, each character of which may be matched with all parts of the
-// expression.
+// longPattern reports whether a regular expression, the operand at, may be slow: to compile, since repetitions
+// multiply and classes are large, or on the text, the operand on, each character of which may be matched with all
+// parts of the expression.
 func longPattern(at, on int) func([]*ast.Term) bool {
 	return func(operands []*ast.Term) bool {
 		pattern, text := textAt(operands, at), textAt(operands, on)

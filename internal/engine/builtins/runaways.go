@@ -12,8 +12,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
-// minConcurrent is the least number of calls that may run detached at once, calls that outlived their evaluation included.
-// On a machine with more processors there may be one a processor.
+// minConcurrent is the least number of calls that may run detached at once, calls that outlived their evaluation
+// included. On a machine with more processors there may be one a processor.
 const minConcurrent = 8
 
 // Runaways counts and bounds the calls of builtins that outlive their evaluation: OPA checks a deadline between calls
@@ -31,9 +31,11 @@ func NewRunaways() *Runaways {
 
 // Register shows the counts as metrics.
 func (r *Runaways) Register(to metrics.Registerer) {
-	metrics.NewGaugeFunc(to, "sidecar_engine_runaway_calls", "Calls of builtins that go on now although their evaluation is over.",
+	metrics.NewGaugeFunc(to, "sidecar_engine_runaway_calls",
+		"Calls of builtins that go on now although their evaluation is over.",
 		func() float64 { return float64(r.Running()) })
-	metrics.NewCounterFunc(to, "sidecar_engine_runaway_calls_total", "Calls of builtins that outlived their evaluation.",
+	metrics.NewCounterFunc(to, "sidecar_engine_runaway_calls_total",
+		"Calls of builtins that outlived their evaluation.",
 		func() float64 { return float64(r.Total()) })
 }
 
@@ -57,8 +59,8 @@ type detachedCall struct {
 	left atomic.Bool
 }
 
-// callDetached runs f on a goroutine of its own and passes its results on. At the deadline the evaluation ends while f goes
-// on.
+// callDetached runs f on a goroutine of its own and passes its results on. At the deadline the evaluation ends while f
+// goes on.
 func (r *Runaways) callDetached(bctx topdown.BuiltinContext, operands []*ast.Term, f topdown.BuiltinFunc,
 	iter func(*ast.Term) error) error {
 	if err := r.enter(bctx.Cancel); err != nil {

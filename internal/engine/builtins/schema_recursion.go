@@ -12,8 +12,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// Validation by a JSON schema whose "$ref" leads back to itself, without a step into the instance, never ends, and Go ends
-// a process whose stack is full. So json.match_schema and json.verify_schema check the references first.
+// Validation by a JSON schema whose "$ref" leads back to itself, without a step into the instance, never ends, and Go
+// ends a process whose stack is full. So json.match_schema and json.verify_schema check the references first.
 
 // maxAlternatives is how many schemas may apply to one value of the instance; one that is reached twice counts twice.
 const maxAlternatives = 10_000

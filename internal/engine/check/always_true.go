@@ -7,9 +7,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
-// alwaysTrueProblems finds unifications with a variable that the rule names nowhere else. "input.request.method = GET",
-// without quotes, assigns the method to a variable GET and is true for each request with a method. OPA reports an
-// unused variable only with :=.
+// alwaysTrueProblems finds unifications with a variable that the rule names nowhere else. "input.request.method =
+// GET", without quotes, assigns the method to a variable GET and is true for each request with a method. OPA reports
+// an unused variable only with :=.
 func (p *Program) alwaysTrueProblems() bundle.Problems {
 	var out bundle.Problems
 	for _, s := range p.scopes {
@@ -22,7 +22,8 @@ func (p *Program) alwaysTrueProblems() bundle.Problems {
 				v, ok := operand.Value.(ast.Var)
 				if ok && named[v] == 1 && !v.IsWildcard() && !v.IsGenerated() {
 					out = append(out, rego.ProblemAt(x.Location, ast.CompileErr,
-						"%s gives the variable %s a value and compares nothing, for the rule names it nowhere else; was the text %q meant?",
+						"%s gives the variable %s a value and compares nothing, for the rule names it nowhere else; "+
+							"was the text %q meant?",
 						x.Location.Text, v, string(v)))
 				}
 			}

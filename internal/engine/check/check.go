@@ -11,8 +11,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
-// Problems are the errors of the policies in set, with the rules that entrypoints name. unknown are paths under data at
-// which anything may be.
+// Problems are the errors of the policies in set, with the rules that entrypoints name. unknown are paths under data
+// at which anything may be.
 func (p *Program) Problems(set *bundle.Set, entrypoints []string, unknown []ast.Ref) bundle.Problems {
 	if problems := p.tooManyTerms(); len(problems) > 0 {
 		return problems // the types of such variables would be as large

@@ -117,8 +117,8 @@ func (t termType) words() string {
 	return "a value of type " + types.Sprint(t.of)
 }
 
-// typeOf is the type of a term: of a constant, of the member of the input or the data that it stands for, of the result
-// of object.get on such a member, or else the type that OPA infers.
+// typeOf is the type of a term: of a constant, of the member of the input or the data that it stands for, of the
+// result of object.get on such a member, or else the type that OPA infers.
 func (p *Program) typeOf(s *scope, t *ast.Term) termType {
 	if ast.IsConstant(t.Value) {
 		return termType{of: p.compiler.TypeEnv.GetByValue(t.Value)}

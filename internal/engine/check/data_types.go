@@ -13,8 +13,8 @@ import (
 // maxTypedValues bounds how many values of the data make up one type. The type of more is unknown.
 const maxTypedValues = 10_000
 
-// typeOfRef is the type of a reference: under input by the schema, under data by the values there, where neither a rule
-// nor a "with" provides others. nil is unknown.
+// typeOfRef is the type of a reference: under input by the schema, under data by the values there, where neither a
+// rule nor a "with" provides others. nil is unknown.
 func (p *Program) typeOfRef(ref ast.Ref) types.Type {
 	if ref.HasPrefix(ast.InputRootRef) {
 		return p.compiler.TypeEnv.GetByRef(ref)

@@ -106,5 +106,6 @@ func noRule(compiler *ast.Compiler, ref ast.Ref) (cause string, at *ast.Location
 
 func builtByParts(ref ast.Ref) string {
 	name := rego.LastName(rego.PathOf(ref))
-	return fmt.Sprintf("it is an object built by parts; write one rule that puts them together: %s := {\"allow\": allow, \"reasons\": reasons}", name)
+	return fmt.Sprintf("it is an object built by parts; write one rule that puts them together: %s := {\"allow\": "+
+		"allow, \"reasons\": reasons}", name)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
-// impossibleTexts says why a member of the input with a fixed set of values, or one spelling, is none of the texts that
-// it is compared with: a kind "acess", a method "get". It is empty where it may be one.
+// impossibleTexts says why a member of the input with a fixed set of values, or one spelling, is none of the texts
+// that it is compared with: a kind "acess", a method "get". It is empty where it may be one.
 func (p *Program) impossibleTexts(s *scope, member *ast.Term, texts []*ast.Term) string {
 	var refs []ast.Ref
 	if len(texts) == 0 || !p.expandTerm(s, member, nil, maxBindingDepth, &refs) || len(refs) != 1 ||

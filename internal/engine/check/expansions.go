@@ -9,8 +9,8 @@ const (
 	maxBindingDepth = 32
 )
 
-// expansions are the references to input or data that ref stands for: itself, or what its variable is bound to, or what
-// the callers of a function pass. ok is false when it may stand for something else too.
+// expansions are the references to input or data that ref stands for: itself, or what its variable is bound to, or
+// what the callers of a function pass. ok is false when it may stand for something else too.
 func (p *Program) expansions(s *scope, ref ast.Ref) (all []ast.Ref, ok bool) {
 	ok = p.expand(s, ref, maxBindingDepth, &all)
 	return all, ok

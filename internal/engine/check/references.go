@@ -19,8 +19,8 @@ const codeReference = "reference_error"
 // maxRuleDepth bounds how many rules are followed from one to the next.
 const maxRuleDepth = 8
 
-// undefinedRefs finds references that nothing provides. OPA evaluates them to undefined, which "not" makes true. Behind
-// a variable only likely misspellings are reported, for data may lack a member today and have it tomorrow.
+// undefinedRefs finds references that nothing provides. OPA evaluates them to undefined, which "not" makes true.
+// Behind a variable only likely misspellings are reported, for data may lack a member today and have it tomorrow.
 func (l *dataTree) undefinedRefs(optional map[*ast.Rule][]ast.Ref) bundle.Problems {
 	var out bundle.Problems
 	replaced := l.program.replacements()
@@ -42,8 +42,8 @@ func (l *dataTree) undefinedRefs(optional map[*ast.Rule][]ast.Ref) bundle.Proble
 	return out.Sorted()
 }
 
-// replacements are the targets of "with" under data, and the references to data besides. A target provides what is read
-// below it, so that rules may pass values to each other. A target that nothing reads is a misspelling.
+// replacements are the targets of "with" under data, and the references to data besides. A target provides what is
+// read below it, so that rules may pass values to each other. A target that nothing reads is a misspelling.
 type replacements struct {
 	targets map[*ast.Term]ast.Ref
 	reads   []ast.Ref
@@ -155,8 +155,8 @@ func keyKinds(v any) term.Kinds {
 	return term.AnyKind // a scalar has no members, which is reported as an undefined reference
 }
 
-// undefinedRef checks one reference. OPA's type check has seen references to the input, except those that begin with an
-// argument of a function and those with names in variables.
+// undefinedRef checks one reference. OPA's type check has seen references to the input, except those that begin with
+// an argument of a function and those with names in variables.
 func (l *dataTree) undefinedRef(s *scope, ref ast.Ref, may tolerance) string {
 	if ref.HasPrefix(ast.InputRootRef) {
 		if rego.IsLogPolicy(s.rule) || l.program.compiler.TypeEnv.GetByRef(ref) != nil {

@@ -20,7 +20,8 @@ func (p *Program) tooManyTerms() bundle.Problems {
 		for v := range s.bound {
 			if s.termsOf(ast.NewTerm(v), sizes) > maxTerms {
 				out = append(out, rego.ProblemAt(s.rule.Location, ast.CompileErr,
-					"a variable of this rule stands for more than %d terms: lists that hold a list several times, several times over",
+					"a variable of this rule stands for more than %d terms: lists that hold a list several times, "+
+						"several times over",
 					maxTerms))
 				break
 			}

@@ -1,7 +1,7 @@
 // Package document turns the input document into terms of OPA, as far as a policy reads it.
 //
-// A document is converted straight from its Go types, without JSON in between. The converter of each type is made once,
-// from the struct tags that also make its JSON form, so that the two cannot differ.
+// A document is converted straight from its Go types, without JSON in between. The converter of each type is made
+// once, from the struct tags that also make its JSON form, so that the two cannot differ.
 package document
 
 import (
@@ -62,7 +62,8 @@ func NewView(r Usage) *View {
 	return v
 }
 
-// Value converts d, as far as the policy can read it. An error has the kind of who sent the member that cannot be read.
+// Value converts d, as far as the policy can read it. An error has the kind of who sent the member that cannot be
+// read.
 func (v *View) Value(d *input.Document) (ast.Value, error) {
 	fields := reflect.ValueOf(d).Elem()
 	pairs := make([][2]*ast.Term, 0, len(v.document))

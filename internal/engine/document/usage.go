@@ -4,8 +4,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// Usage is the part of the input that the rules of a policy can read: top-level members by name, and members of request
-// and token as "request.path". A name is there when all of that member is read; "" is the whole input.
+// Usage is the part of the input that the rules of a policy can read: top-level members by name, and members of
+// request and token as "request.path". A name is there when all of that member is read; "" is the whole input.
 //
 // It contains too much rather than too little. In compiled Rego every access to the input is a reference that begins
 // with input, also behind an alias, in an argument of a function, or in a head.

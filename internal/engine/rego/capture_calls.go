@@ -10,15 +10,15 @@ import (
 
 // The rule index of OPA 1.22.4 answers some builtins by itself: startswith, endswith, strings.any_prefix_match,
 // strings.any_suffix_match and glob.match. On an operand of another type the index says that the rule does not match,
-// where the builtin fails; a deny rule that seems not to match allows. For glob.match the index differs from the builtin
-// on strings too: a backslash in the string counts as an escape, and delimiters are compared with bytes.
+// where the builtin fails; a deny rule that seems not to match allows. For glob.match the index differs from the
+// builtin on strings too: a backslash in the string counts as an escape, and delimiters are compared with bytes.
 //
-// A call whose result is captured is never answered by the index, since the result may be false. So this stage captures
-// the result of each builtin with a boolean result as true: startswith(x, "/a") becomes startswith(x, "/a", true). The
-// builtin and the meaning stay the same. The expression loses its index; the other expressions of the rule keep theirs.
-// All such builtins are captured, so that a builtin which a later OPA indexes is safe too. Exceptions are comparisons
-// and "in", which cannot fail, and calls that the index answers as the builtin does: affixes of operands that are
-// strings in every request.
+// A call whose result is captured is never answered by the index, since the result may be false. So this stage
+// captures the result of each builtin with a boolean result as true: startswith(x, "/a") becomes startswith(x, "/a",
+// true). The builtin and the meaning stay the same. The expression loses its index; the other expressions of the rule
+// keep theirs. All such builtins are captured, so that a builtin which a later OPA indexes is safe too. Exceptions are
+// comparisons and "in", which cannot fail, and calls that the index answers as the builtin does: affixes of operands
+// that are strings in every request.
 
 // indexedAffixBuiltins are the builtins that the index answers rightly on strings.
 var indexedAffixBuiltins = []string{

@@ -112,7 +112,9 @@ func InputHint(ref ast.Ref) string {
 func ownMemberHint(names []string) string {
 	schema := InputSchema()
 	first, low := slices.Sorted(maps.Keys(propertiesOf(schema))), strings.ToLower(names[0])
-	set := slices.DeleteFunc(slices.Clone(first), func(name string) bool { return slices.Contains(unsetMembers, name) })
+	set := slices.DeleteFunc(slices.Clone(first), func(name string) bool {
+		return slices.Contains(unsetMembers, name)
+	})
 	switch near := suggest.Closest(names[0], set); {
 	case slices.Contains(unsetMembers, names[0]):
 		return fmt.Sprintf("; nothing sets input.%s: what the caller passes is input.context.%[1]s", names[0])

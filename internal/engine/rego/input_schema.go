@@ -12,8 +12,8 @@ import (
 )
 
 // Compile compiles modules, with the names that may be read of headers and parameters in the schema, and returns the
-// errors. OPA assumes that a named member is always there, and refuses comparisons such as "input.request.query == {}".
-// Such a set is compiled without the names, and the other errors are kept.
+// errors. OPA assumes that a named member is always there, and refuses comparisons such as "input.request.query ==
+// {}". Such a set is compiled without the names, and the other errors are kept.
 func Compile(
 	opts Options, modules map[string]*ast.Module, conflicts func([]string) (bool, error), how Strictness,
 ) (*ast.Compiler, ast.Errors) {

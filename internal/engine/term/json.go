@@ -173,8 +173,8 @@ func appendObject(dst []byte, o ast.Object) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// memberNames are the names of the members of o in JSON, or nil when all keys are strings. Two keys with one name, such
-// as 1 and "1", are an error: readers of the JSON would differ on which one counts.
+// memberNames are the names of the members of o in JSON, or nil when all keys are strings. Two keys with one name,
+// such as 1 and "1", are an error: readers of the JSON would differ on which one counts.
 func memberNames(o ast.Object) ([]string, error) {
 	keys := o.Keys()
 	if !slices.ContainsFunc(keys, func(k *ast.Term) bool { _, ok := k.Value.(ast.String); return !ok }) {

@@ -11,8 +11,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
-// framingHeaders shape the message itself or the connection. A policy that set one would break the response, or smuggle
-// another.
+// framingHeaders shape the message itself or the connection. A policy that set one would break the response, or
+// smuggle another.
 var framingHeaders = map[string]bool{
 	"connection": true, "content-length": true, "host": true, "keep-alive": true, "proxy-connection": true, "te": true,
 	"trailer": true, "transfer-encoding": true, "upgrade": true, "www-authenticate": true,

@@ -83,7 +83,8 @@ func (c *Cache) register(r metrics.Registerer) {
 		"remembered": func(s Stats) int { return s.Revocations },
 	} {
 		metrics.NewGaugeFunc(metrics.With(r, "kind", kind), "sidecar_introspect_tombstones",
-			"Revocations that stand: against questions under way (pending), and against JWTs that are validated here (remembered).",
+			"Revocations that stand: against questions under way (pending), and against JWTs that are validated "+
+				"here (remembered).",
 			func() float64 { return float64(count(c.Stats())) })
 	}
 }

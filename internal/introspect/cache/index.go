@@ -14,8 +14,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// mark is one thing that a revocation can name about a token, such as its sid, as a keyed digest. Two things that share
-// one, which is as good as impossible, cost a question that was not needed.
+// mark is one thing that a revocation can name about a token, such as its sid, as a keyed digest. Two things that
+// share one, which is as good as impossible, cost a question that was not needed.
 type mark uint64
 
 // dimension is what kind of thing a mark stands for.
@@ -150,8 +150,8 @@ func namesIn(raw []byte) (sub, email string) {
 	return sub, email
 }
 
-// index finds the entries of a shard by their marks. It holds exactly the entries that are linked, each once under each
-// of its marks, so that it is bounded as they are.
+// index finds the entries of a shard by their marks. It holds exactly the entries that are linked, each once under
+// each of its marks, so that it is bounded as they are.
 type index map[mark]*node
 
 // node is an entry's node among those that share a mark.

@@ -74,7 +74,8 @@ func TestEV1_RevocationsThatAreForgottenOvertakeEveryQuestion(t *testing.T) {
 	}
 	late := r.begin()
 	if !r.revokedSince(early, []mark{1 << 40}) || r.revokedSince(late, []mark{1}) || r.log.Len() != 3 {
-		t.Errorf("early %t, late %t, %d in the log", r.revokedSince(early, nil), r.revokedSince(late, nil), r.log.Len())
+		t.Errorf("early %t, late %t, %d in the log", r.revokedSince(early, nil), r.revokedSince(late, nil),
+			r.log.Len())
 	}
 	between := r.begin()
 	revoke(r, 9)

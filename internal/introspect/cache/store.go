@@ -102,8 +102,8 @@ func (e *entry) stale(now time.Time) bool { return e.age(now) >= e.life.soft }
 // age is how long ago its question was sent, by the steady clock.
 func (e *entry) age(now time.Time) time.Duration { return now.Sub(e.claims.Fetched) }
 
-// due reports whether a refresh should start now, and says so once in a while only: a server that fails is not asked by
-// every request.
+// due reports whether a refresh should start now, and says so once in a while only: a server that fails is not asked
+// by every request.
 func (e *entry) due(now time.Time) bool {
 	age, next := e.age(now), e.next.Load()
 	return int64(age) >= next && e.next.CompareAndSwap(next, int64(age+refreshPause))
@@ -119,8 +119,8 @@ func (e *entry) over(now time.Time) bool {
 	return e.age(now) >= e.life.last || exp != 0 && authz.At(now) >= exp
 }
 
-// put keeps claims for life, counted from when they were asked for, and never past exp; marks is what they can be found
-// by. What does not fit is not kept, nor what is older than what is there.
+// put keeps claims for life, counted from when they were asked for, and never past exp; marks is what they can be
+// found by. What does not fit is not kept, nor what is older than what is there.
 func (s *store) put(key secret.Fingerprint, c *authz.Claims, life lifetime, marks []mark, now time.Time) {
 	e := &entry{key: string(key[:]), claims: c, life: life, cost: costOf(c)}
 	left := life.last - e.age(now)

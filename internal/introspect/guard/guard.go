@@ -70,7 +70,8 @@ func New(next introspect.Asker, cfg Config, deps Deps) *Guard {
 	g := &Guard{
 		next: next, name: deps.Issuer, timeout: deps.Timeout, retries: cfg.Retries, fingerprints: deps.Fingerprints,
 		breaker: newBreaker(cfg, deps),
-		refused: introspect.NewRefusals(deps.Metrics, causeOpen, causeRetryAfter, causeUnknownSource, causeUnknownTotal),
+		refused: introspect.NewRefusals(deps.Metrics, causeOpen, causeRetryAfter, causeUnknownSource,
+			causeUnknownTotal),
 		retried: metrics.NewCounter(deps.Metrics, "sidecar_introspect_retries_total",
 			"Questions put to the authorization server again after a failure."),
 	}

@@ -15,7 +15,8 @@ func aviary(t *testing.T) (i *Issuer, l *ledger, says, grants *atomic.Pointer[ht
 	t.Helper()
 	says, grants = &atomic.Pointer[http.HandlerFunc]{}, &atomic.Pointer[http.HandlerFunc]{}
 	store(says, testkit.ReplyJSON(`{"active":true}`))
-	store(grants, testkit.ReplyJSON(`{"access_token":"a-canary-of-the-sidecar","token_type":"Bearer","expires_in":60}`))
+	store(grants,
+		testkit.ReplyJSON(`{"access_token":"a-canary-of-the-sidecar","token_type":"Bearer","expires_in":60}`))
 	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/token" {
 			(*grants.Load())(w, r)

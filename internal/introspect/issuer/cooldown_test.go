@@ -70,7 +70,10 @@ func TestEV1_ServerIsNotAskedInTheMomentOfARevocation(t *testing.T) {
 				})
 			ask(t, i)
 			var waiting sync.WaitGroup
-			waiting.Go(func() { _, _ = i.Introspect(t.Context(), introspect.Question{Token: secret.New("under way")}) })
+			waiting.Go(func() {
+				_, _ = i.Introspect(t.Context(),
+					introspect.Question{Token: secret.New("under way")})
+			})
 			synctest.Wait()
 			revoked = time.Now()
 			asked = map[time.Duration]bool{}

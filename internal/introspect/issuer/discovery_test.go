@@ -247,7 +247,8 @@ func TestMD5_WarmBacksOffUntilTheServerIsUp(t *testing.T) {
 		time.AfterFunc(80*time.Second, func() { document.set("https://as.example/i") })
 		i.Warm(t.Context())
 		s := time.Second
-		if want := []time.Duration{0, 1 * s, 3 * s, 7 * s, 15 * s, 31 * s, 61 * s, 91 * s}; !slices.Equal(looks, want) {
+		if want := []time.Duration{0, 1 * s, 3 * s, 7 * s, 15 * s, 31 * s, 61 * s, 91 * s}; !slices.Equal(looks,
+			want) {
 			t.Errorf("looked after %v", looks)
 		}
 		if i.server.KnownEndpoint(oauth.Introspection) != "https://as.example/i" {

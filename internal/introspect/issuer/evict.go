@@ -13,8 +13,8 @@ import (
 // was asked for before is used any more, also one still in flight: the next request asks. JWTs that are validated
 // locally count as revoked from now on, for the configured time, when they were issued at or before v.At.
 //
-// An issuer goes by its configured name, or by an identifier that is in its tokens. An error is an *authz.Error of kind
-// Malformed with one of the codes of package introspect, and then nothing was evicted.
+// An issuer goes by its configured name, or by an identifier that is in its tokens. An error is an *authz.Error of
+// kind Malformed with one of the codes of package introspect, and then nothing was evicted.
 func (is *Issuers) Evict(v authz.Revocation) (int, error) {
 	meant := is.all
 	if v.Issuer != "" {

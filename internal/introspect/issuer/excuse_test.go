@@ -27,8 +27,8 @@ func staleAfter(c *Config) {
 	c.Cache.TTL, c.Cache.NegativeTTL, c.Cache.StaleIfError = time.Second, 0, time.Hour
 }
 
-// revocable is a server to which the token "revoked" is active at first, and inactive once it has been revoked. What it
-// answers about other tokens is for a test to say.
+// revocable is a server to which the token "revoked" is active at first, and inactive once it has been revoked. What
+// it answers about other tokens is for a test to say.
 type revocable struct {
 	over            atomic.Bool
 	others, revoked wire
@@ -243,7 +243,8 @@ func TestStaleIfErrorExcusesAServerThatFailedAndTheBreakerThatItOpened(t *testin
 					t.Fatalf("%s, request %d: %s", name, n, c.Inactive.Text)
 				}
 			}
-			if i.Breaker() == guard.Closed || l.of(t, metricRefused, "open")+l.of(t, metricRefused, "retry_after") == 0 {
+			if i.Breaker() == guard.Closed || l.of(t, metricRefused, "open")+
+				l.of(t, metricRefused, "retry_after") == 0 {
 				t.Errorf("%s: the breaker is closed", name)
 			}
 		})

@@ -277,8 +277,8 @@ func TestQuestionsThatNeverReportDoNotKeepTheBreakerOpen(t *testing.T) {
 	})
 }
 
-// TestAServerThatOnlySeemedToBeBackGetsFewQuestions: one answer closes the breaker, and then it hangs again. What waits
-// for it then must not take all the seats, or no probe would find out when it is really back.
+// TestAServerThatOnlySeemedToBeBackGetsFewQuestions: one answer closes the breaker, and then it hangs again. What
+// waits for it then must not take all the seats, or no probe would find out when it is really back.
 func TestAServerThatOnlySeemedToBeBackGetsFewQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

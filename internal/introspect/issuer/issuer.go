@@ -155,7 +155,8 @@ func (i *Issuer) Ask(ctx context.Context, tok secret.Text) (introspect.Answer, e
 		f, a, err = i.client.Diagnose(ctx, q.Token)
 		return f, err
 	})
-	f, err := i.local.Before(client).Ask(ctx, introspect.Question{Token: tok, Freshness: authz.Freshness{Mode: i.mode}})
+	f, err := i.local.Before(client).Ask(ctx, introspect.Question{Token: tok,
+		Freshness: authz.Freshness{Mode: i.mode}})
 	a.Claims = f.Claims
 	return a, err
 }
@@ -185,8 +186,9 @@ func (i *Issuer) Stats() cache.Stats { return i.cache.Stats() }
 // Sweep gives back the memory of expired answers. Nothing expired is ever returned, swept or not.
 func (i *Issuer) Sweep() { i.cache.Sweep() }
 
-// Warm discovers the endpoint, with pauses from 1 s to 30 s between attempts, until it is known or ctx ends. It returns
-// at once when the endpoint is configured. The first questions are faster after it, and answered without it too.
+// Warm discovers the endpoint, with pauses from 1 s to 30 s between attempts, until it is known or ctx ends. It
+// returns at once when the endpoint is configured. The first questions are faster after it, and answered without it
+// too.
 func (i *Issuer) Warm(ctx context.Context) { i.server.Warm(ctx) }
 
 // Close refuses new questions, waits for those in flight, each of which ends within the configured timeout, and

@@ -129,7 +129,8 @@ func TestJAT3_IssuerAudienceAndTimesMustBeRight(t *testing.T) {
 		"has expired":                k.token(t, change{"exp": now - 1}),
 		"has expired#long ago":       k.token(t, change{"exp": 1}),
 		unread + `member "exp" is 0`: k.token(t, change{"exp": 0}),
-		unread + `member "exp" is a time after the year 9999: milliseconds, perhaps, where seconds are due`: k.token(t, change{"exp": now * 1000000}),
+		unread + `member "exp" is a time after the year 9999: milliseconds, perhaps, where seconds are due`: k.token(t,
+			change{"exp": now * 1000000}),
 		"has no exp":      k.token(t, change{"exp": nil}),
 		"has no exp#null": k.token(t, change{"exp": (*int)(nil)}),
 		unread + `member "exp" is not a time in seconds since 1970`: k.token(t, change{"exp": fmt.Sprint(now + 600)}),
@@ -250,7 +251,8 @@ func TestBCP1_OnlyListedAlgorithmsPass(t *testing.T) {
 }
 
 func TestBCP2_ASignedTokenInsideAnEncryptedOneIsNotFound(t *testing.T) {
-	// JWS and JWE are told apart by the header and the parts together: see package jose. Here neither way round passes.
+	// JWS and JWE are told apart by the header and the parts together: see package jose. Here neither way round
+	// passes.
 	k := newKeyed(t)
 	i, _ := open(t, "", k.in(authz.ModeJWT))
 	tok := k.token(t, nil).Reveal()
@@ -298,9 +300,10 @@ func TestBCP5_JWI9_Trap18_OtherKindsOfJWTNeverPass(t *testing.T) {
 	refused(t, k, i, map[string]secret.Text{
 		"has a typ that is not expected here": sign(t, k.signer, "token-introspection+jwt",
 			k.claims(change{"token_introspection": inner})),
-		"is an introspection response":          sign(t, k.signer, "", k.claims(change{"token_introspection": inner})),
-		"is an introspection response#at+jwt":   k.token(t, change{"token_introspection": inner}),
-		"is a security event or a logout token": sign(t, k.signer, "JWT", k.claims(change{"events": map[string]any{}})),
+		"is an introspection response":        sign(t, k.signer, "", k.claims(change{"token_introspection": inner})),
+		"is an introspection response#at+jwt": k.token(t, change{"token_introspection": inner}),
+		"is a security event or a logout token": sign(t, k.signer, "JWT",
+			k.claims(change{"events": map[string]any{}})),
 		"is a DPoP proof": sign(t, k.signer, "JWT",
 			k.claims(change{"htm": "GET", "htu": "https://x"})),
 		"is an ID token":                     sign(t, k.signer, "JWT", k.claims(change{"nonce": "n"})),

@@ -99,7 +99,9 @@ func TestINT5_NoTokenAndNoSecretLeavesByAnyOtherWay(t *testing.T) {
 func TestErrorsNameHostStatusAndCause(t *testing.T) {
 	u := serve(t, testkit.Reply(401, "application/json", `{"error":"invalid_client"}`))
 	i, _ := open(t, u.URL, nil)
-	want := fmt.Sprintf(`ask %q: status 401, error invalid_client, it refuses the sidecar's credentials or its request`, strings.TrimPrefix(u.URL, "http://"))
+	want :=
+		fmt.Sprintf(`ask %q: status 401, error invalid_client, it refuses the sidecar's credentials or its request`,
+			strings.TrimPrefix(u.URL, "http://"))
 	if _, err := i.Introspect(t.Context(), introspect.Question{Token: secret.New(testToken)}); err == nil ||
 		err.Error() != want {
 		t.Errorf("error %v", err)

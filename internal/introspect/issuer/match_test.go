@@ -56,10 +56,12 @@ func TestIssuersThatCanTakeOneRequestAreAFault(t *testing.T) {
 			`issuers[1].match: one opaque token can be of issuer "i1" and of issuer "i0"`},
 		"two headers": {matching(route.Match{Header: "x-a", Values: []string{"1"}}),
 			matching(route.Match{Header: "x-b",
-				Values: []string{"2"}}), `issuers[1].match: one opaque token can be of issuer "i1" and of issuer "i0"`},
+				Values: []string{"2"}}),
+			`issuers[1].match: one opaque token can be of issuer "i1" and of issuer "i0"`},
 		"one value of a header": {matching(route.Match{Header: "x-a", Values: []string{"1", "2"}}),
 			matching(route.Match{Header: "X-A",
-				Values: []string{"2"}}), `issuers[1].match: one opaque token can be of issuer "i1" and of issuer "i0"`},
+				Values: []string{"2"}}),
+			`issuers[1].match: one opaque token can be of issuer "i1" and of issuer "i0"`},
 		"one host in two spellings": {matching(route.Match{Hosts: []string{"A.example"}}),
 			matching(route.Match{Hosts: []string{"a.example."}}),
 			`issuers[1].match: one opaque token can be of issuer "i1" and of issuer "i0"`},
@@ -163,9 +165,11 @@ func TestModesThatNoIssuerCanDoAreNotListed(t *testing.T) {
 		"keys alone":        {[]Config{keys}, []authz.Mode{authz.ModeJWT}},
 		"one of each":       {[]Config{endpoint, keys}, []authz.Mode{authz.ModeIntrospect, authz.ModeJWT}},
 		"metadata": {[]Config{discovered},
-			[]authz.Mode{authz.ModeIntrospect, authz.ModeJWT, authz.ModeJWTThenIntrospect, authz.ModeIntrospectOpaque}},
+			[]authz.Mode{authz.ModeIntrospect, authz.ModeJWT, authz.ModeJWTThenIntrospect,
+				authz.ModeIntrospectOpaque}},
 		"an endpoint and metadata": {[]Config{endpoint, discovered},
-			[]authz.Mode{authz.ModeIntrospect, authz.ModeJWT, authz.ModeJWTThenIntrospect, authz.ModeIntrospectOpaque}},
+			[]authz.Mode{authz.ModeIntrospect, authz.ModeJWT, authz.ModeJWTThenIntrospect,
+				authz.ModeIntrospectOpaque}},
 	} {
 		if got := ModesOf(c.cfgs); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)

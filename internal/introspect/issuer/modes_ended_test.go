@@ -25,8 +25,11 @@ func alwaysActive(t *testing.T, dialect string, mode authz.Mode) (*keyed, *Issue
 // saysIssued answers that a token of the session s1 of alice is active, and was issued some seconds ago.
 func (k *keyed) saysIssued(ago int64) {
 	now := time.Now().Unix()
-	k.says(testkit.ReplyJSON(fmt.Sprintf(`{"active":true,"iss":%q,"aud":%q,"sub":"alice","sid":"s1","client_id":"web","jti":"id-1","iat":%d,"exp":%d}`,
-		k.URL, api, now-ago, now+600)))
+	k.says(
+		testkit.ReplyJSON(
+			fmt.Sprintf(
+				`{"active":true,"iss":%q,"aud":%q,"sub":"alice","sid":"s1","client_id":"web","jti":"id-1","iat":%d,"exp":%d}`,
+				k.URL, api, now-ago, now+600)))
 }
 
 func ofSession(ago int64) change {
@@ -125,7 +128,8 @@ func TestBCL4_OpaqueTokenIsOverWhenItsServerSaysSo(t *testing.T) {
 	}
 }
 
-// An encrypted JWT cannot be validated here, and its server's answer about it knows no more than about one that is not.
+// An encrypted JWT cannot be validated here, and its server's answer about it knows no more than about one that is
+// not.
 func TestBCL4_LogoutEndsEncryptedJWTs(t *testing.T) {
 	const jwe = "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.a2V5.aXY.Y2lwaGVy.dGFn"
 	for _, mode := range []authz.Mode{authz.ModeIntrospect, authz.ModeIntrospectOpaque} {

@@ -44,7 +44,9 @@ func TestEV1_TheEndOfASessionEndsItsTokensInEveryMode(t *testing.T) {
 				token := r.PostFormValue("token")
 				sid, _ := sessions.Load(token)
 				_, inactive := revoked.Load(token)
-				testkit.ReplyJSON(fmt.Sprintf(`{"active":%t,"iss":%q,"aud":%q,"sub":"alice","sid":%q,"client_id":"web"}`, !inactive, k.URL, api, sid))(w, r)
+				testkit.ReplyJSON(
+					fmt.Sprintf(`{"active":%t,"iss":%q,"aud":%q,"sub":"alice","sid":%q,"client_id":"web"}`, !inactive,
+						k.URL, api, sid))(w, r)
 			})
 			token := func(sid string) secret.Text {
 				tok := secret.New("an-opaque-token-of-" + sid)

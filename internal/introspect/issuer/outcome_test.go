@@ -65,7 +65,8 @@ func TestAnswersThatAreNoAnswerAreErrorsAndNeverKept(t *testing.T) {
 		{"201 with an answer", testkit.Reply(201, "application/json", `{"active":true}`), authz.Unavailable},
 		{"trap 2: 200 with HTML", testkit.Reply(200, "text/html", page), authz.Unavailable},
 		{"200 with HTML that calls itself JSON", testkit.ReplyJSON(page), authz.Unavailable},
-		{"200 with JSON that calls itself HTML", testkit.Reply(200, "text/html", `{"active":true}`), authz.Unavailable},
+		{"200 with JSON that calls itself HTML", testkit.Reply(200, "text/html", `{"active":true}`),
+			authz.Unavailable},
 		{"200 without content type", testkit.Reply(200, " ", `{"active":true}`), authz.Unavailable},
 		{"a signed answer", testkit.Reply(200, "application/token-introspection+jwt", `{"active":true}`),
 			authz.Unavailable},
@@ -225,7 +226,8 @@ func TestINT8b_InvalidTokenMayBeAboutTheTokenOfTheSidecar(t *testing.T) {
 	}
 }
 
-// TestWithoutABooleanActiveNothingCachedIsDropped: a server that answers rubbish with a 200 says nothing about a token.
+// TestWithoutABooleanActiveNothingCachedIsDropped: a server that answers rubbish with a 200 says nothing about a
+// token.
 func TestWithoutABooleanActiveNothingCachedIsDropped(t *testing.T) {
 	for _, body := range []string{`{}`, `{"error":"server_error"}`, `{"status":"maintenance"}`, `{"active":"true"}`,
 		`{"active":1}`, `{"active":null}`, `[]`, `null`} {

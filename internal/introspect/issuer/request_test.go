@@ -52,7 +52,8 @@ func TestGitHubIsAskedByJSONAndBasic(t *testing.T) {
 		got <- asked{r.Method + " " + r.URL.RequestURI(), r.Header.Get("Content-Type"), r.Header.Get("Accept"), id,
 			password, body["access_token"]}
 		testkit.Reply(200, "application/json; charset=utf-8",
-			`{"scopes":["repo"],"token":"`+testToken+`","hashed_token":"25f9","app":{"client_id":"Iv1"},"created_at":"2023-11-14T22:13:20Z","expires_at":null,"user":{"login":"octocat","id":1,"type":"User"}}`)(w, r)
+			`{"scopes":["repo"],"token":"`+testToken+
+				`","hashed_token":"25f9","app":{"client_id":"Iv1"},"created_at":"2023-11-14T22:13:20Z","expires_at":null,"user":{"login":"octocat","id":1,"type":"User"}}`)(w, r)
 	})
 	i, _ := open(t, u.URL+"/applications/Iv1/token", func(c *Config) {
 		speaking("github")(c)

@@ -68,15 +68,16 @@ func TestNoRetryOfWhatLasts(t *testing.T) {
 func TestRetriesEndWithTheTimeOfTheQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls, begun := 0, time.Now()
-		i, _ := guarded(t, func(c *Config) { c.Protection.Retries = 3 }, func(r *http.Request) (*http.Response, error) {
-			calls++
-			select {
-			case <-time.After(700 * time.Millisecond):
-				return replies(502, ``)
-			case <-r.Context().Done():
-				return nil, r.Context().Err()
-			}
-		})
+		i, _ := guarded(t, func(c *Config) { c.Protection.Retries = 3 },
+			func(r *http.Request) (*http.Response, error) {
+				calls++
+				select {
+				case <-time.After(700 * time.Millisecond):
+					return replies(502, ``)
+				case <-r.Context().Done():
+					return nil, r.Context().Err()
+				}
+			})
 		if _, e := put(t, i, 0); e == nil || calls != 3 || time.Since(begun) != 2*time.Second {
 			t.Errorf("%v after %d calls and %v", e, calls, time.Since(begun))
 		}
@@ -108,7 +109,8 @@ func TestRetryAfterPutsAnIssuerOnHold(t *testing.T) {
 				}
 				busy = false
 				time.Sleep(time.Second)
-				if _, e := put(t, i, 1); e == nil || e.Kind != authz.Unavailable || e.RetryAfter != c.told-time.Second {
+				if _, e := put(t, i, 1); e == nil || e.Kind != authz.Unavailable ||
+					e.RetryAfter != c.told-time.Second {
 					t.Errorf("during the hold: %+v", e)
 				}
 				time.Sleep(c.held - time.Second - time.Millisecond)

@@ -320,7 +320,8 @@ func FuzzNoTokenGoesToAnIssuerThatWasNotChosen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, tok, host, tenant string) {
 		before := s.calls()
 		c, err := s.Introspect(t.Context(),
-			introspect.Question{Token: secret.New(tok), Host: host, Headers: map[string][]string{"x-tenant": {tenant}}})
+			introspect.Question{Token: secret.New(tok), Host: host,
+				Headers: map[string][]string{"x-tenant": {tenant}}})
 		var asked []int
 		for i, n := range s.calls() {
 			if n > before[i] {

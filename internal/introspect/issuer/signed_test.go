@@ -229,7 +229,8 @@ func TestJWI9_AResponseIsNoAccessTokenAndAnAccessTokenNoResponse(t *testing.T) {
 	k := newKeyed(t)
 	local, _ := open(t, "", k.in(authz.ModeJWT))
 	if c := look(t, local, secret.New(k.response(t,
-		change{"aud": api, "sub": "alice", "exp": time.Now().Unix() + 60, "client_id": "web", "jti": "1"}))); c.Active {
+		change{"aud": api, "sub": "alice", "exp": time.Now().Unix() + 60, "client_id": "web",
+			"jti": "1"}))); c.Active {
 		t.Error("a response passes as an access token")
 	}
 	i, _ := open(t, "", signedOnly(k))

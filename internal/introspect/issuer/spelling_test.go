@@ -105,7 +105,8 @@ func TestTextsThatALaxDecoderReadsAlikeAreNoJWT(t *testing.T) {
 	good := k.token(t, nil).Reveal()
 	parts := strings.Split(good, ".")
 	spare := func(part string) string { // the same bytes with other unused bits, where there are some
-		last := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", part[len(part)-1])
+		last := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+			part[len(part)-1])
 		return part[:len(part)-1] + string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[last^1])
 	}
 	for name, tok := range map[string]string{

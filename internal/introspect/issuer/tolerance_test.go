@@ -14,8 +14,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// TestOneToleranceForWhatIsNotYetValid: a server whose clock is a little ahead says nbf and iat of a moment to come, in
-// answers, in JWTs and in signed responses. exp is not touched by it.
+// TestOneToleranceForWhatIsNotYetValid: a server whose clock is a little ahead says nbf and iat of a moment to come,
+// in answers, in JWTs and in signed responses. exp is not touched by it.
 func TestOneToleranceForWhatIsNotYetValid(t *testing.T) {
 	k := newKeyed(t)
 	now := time.Now()

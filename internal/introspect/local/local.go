@@ -115,7 +115,8 @@ func (l *Layer) Ask(ctx context.Context, q introspect.Question) (introspect.Fact
 			l.name, string(mode))
 	case l.validator == nil:
 		return introspect.Fact{}, authz.Errorf(authz.Misconfigured,
-			"look at token of issuer %q: an entrypoint demands mode %q, for which %s", l.name, string(mode), l.unavailable)
+			"look at token of issuer %q: an entrypoint demands mode %q, for which %s", l.name, string(
+				mode), l.unavailable)
 	}
 	own, err := l.validator.validate(ctx, q.Token)
 	if err != nil || !own.Claims.Active {
@@ -188,7 +189,8 @@ func (l *Layer) both(ctx context.Context, q introspect.Question, own dialect.Fac
 func (l *Layer) confirmRevoked(ctx context.Context, q introspect.Question, own dialect.Fact) (introspect.Fact, error) {
 	if !l.noIntrospection {
 		f, err := l.both(ctx, q, own)
-		if err == nil || authz.KindOf(err) != authz.Misconfigured || l.server.KnownEndpoint(oauth.Introspection) != "" {
+		if err == nil || authz.KindOf(err) != authz.Misconfigured ||
+			l.server.KnownEndpoint(oauth.Introspection) != "" {
 			return f, err
 		}
 	}

@@ -25,7 +25,8 @@ type claimRules struct {
 	leeway, notBefore, ahead time.Duration
 }
 
-// signed says why t, although signed by the issuer, is no access token for this API: JAT-3, JAT-4, JWI-9, BCP-3, BCP-5.
+// signed says why t, although signed by the issuer, is no access token for this API: JAT-3, JAT-4, JWI-9, BCP-3,
+// BCP-5.
 func (r claimRules) signed(t jose.Token) authz.Unusable {
 	c, _ := jose.ReadClaims(t.Claims) // it is an object: the token has been verified
 	iss, err := c.Text("iss")

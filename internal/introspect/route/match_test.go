@@ -39,7 +39,10 @@ func TestWhatIsCheckedIsNeverAmbiguous(t *testing.T) {
 			issuers = append(issuers, i)
 		}
 		ambiguous := false
-		Check(issuers, func(_, cause, _ string) { ambiguous = ambiguous || !strings.Contains(cause, "takes no token") })
+		Check(issuers, func(_, cause, _ string) {
+			ambiguous = ambiguous ||
+				!strings.Contains(cause, "takes no token")
+		})
 		if ambiguous {
 			continue
 		}

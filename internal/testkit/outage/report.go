@@ -65,7 +65,8 @@ func (r Row) Faults(b Bounds) (faults []string) {
 // Write prints rows as a table.
 func Write(w io.Writer, rows []Row, b Bounds) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(tw, "server\tknown: allowed\tunknown: answered\t503 + Retry-After\tslowest (deadline)\tcalls at once (limit)\trecovery\twrong allows\twrong 401s")
+	_, _ = fmt.Fprintln(tw, "server\tknown: allowed\tunknown: answered\t503 + Retry-After\tslowest "+
+		"(deadline)\tcalls at once (limit)\trecovery\twrong allows\twrong 401s")
 	for _, r := range rows {
 		_, _ = fmt.Fprintf(tw, "%s\t%d of %d\t%d\t%d\t%d ms (%d)\t%d (%d)\t%d ms\t%d\t%d\n", r.Phase, r.KnownAllowed,
 			r.Known, r.Answered, r.Unavailable,
