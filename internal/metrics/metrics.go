@@ -16,11 +16,11 @@ import (
 // Registerer is where metrics are shown. Two metrics of one name need different labels by With.
 type Registerer = prometheus.Registerer
 
-// Counter only rises; Gauge is set. Both are safe for concurrent use.
-type (
-	Counter = prometheus.Counter
-	Gauge   = prometheus.Gauge
-)
+// Counter is a count that only rises. It is safe for concurrent use.
+type Counter = prometheus.Counter
+
+// Gauge is a value that is set. It is safe for concurrent use.
+type Gauge = prometheus.Gauge
 
 // Unknown is the label value of what is in no closed set: a bug, which is shown rather than lost.
 const Unknown = "unknown"

@@ -130,12 +130,14 @@ func (p *Program) hasValue(s *scope, t *ast.Term, depth int) bool {
 
 // requiredInput reports whether every document has the member ref.
 func (p *Program) requiredInput(ref ast.Ref) bool {
-	schema, required := p.schema, true
+	schema := p.schema
 	for _, t := range ref[1:] {
 		name, ok := t.Value.(ast.String)
-		if schema, required = rego.Property(schema, string(name)); !ok || !required || schema == nil {
+		member, required := rego.Property(schema, string(name))
+		if !ok || !required || member == nil {
 			return false
 		}
+		schema = member
 	}
 	return true
 }

@@ -28,6 +28,7 @@ func NewCompiler(opts Options) *ast.Compiler { return newCompiler(opts, InputSch
 // Strictness says whether unused and shadowing names are errors.
 type Strictness uint8
 
+// Strict makes them errors, Lenient does not.
 const (
 	Strict Strictness = iota
 	Lenient

@@ -9,7 +9,7 @@ import (
 // Dependencies yields the rules at and below a path, and all rules that their values may depend on.
 func Dependencies(c *ast.Compiler, path ast.Ref) iter.Seq[*ast.Rule] {
 	return func(yield func(*ast.Rule) bool) {
-		queue := append([]*ast.Rule{}, c.GetRulesDynamic(path)...)
+		queue := append([]*ast.Rule{}, c.GetRulesDynamicWithOpts(path, ast.RulesOptions{})...)
 		seen := map[*ast.Rule]bool{nil: true}
 		for ; len(queue) > 0; queue = queue[1:] {
 			r := queue[0]

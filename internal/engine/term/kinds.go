@@ -10,6 +10,7 @@ import (
 // Kinds is a set of kinds of values: the types of JSON, and the set.
 type Kinds uint8
 
+// The kinds, one bit each.
 const (
 	NullKind Kinds = 1 << iota
 	BooleanKind

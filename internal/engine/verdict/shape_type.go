@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/open-policy-agent/opa/types"
+	"github.com/open-policy-agent/opa/v1/types"
 
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )

@@ -3,7 +3,6 @@ package issuer
 import (
 	"crypto/rand"
 	"net/http"
-	"runtime"
 	"sync"
 	"testing"
 
@@ -11,14 +10,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
-
-// heap is the memory in use after a collection, in bytes.
-func heap() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}
 
 func flood(t *testing.T, i *Issuer, tokens, callers int) {
 	t.Helper()
