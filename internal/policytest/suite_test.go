@@ -221,7 +221,7 @@ func TestLoadSuites_Contradictions(t *testing.T) {
 
 func TestLoadSuites_IssuerThatCannotBe(t *testing.T) {
 	refused(t, "issuer: {dialect: klingon}\n"+head+"  - {name: x, request: {url: /a}, expect: {allow: true}}\n",
-		`1:9: suite_error: check issuer "suite": dialect: "klingon" is unknown`)
+		`1:9: suite_error: check issuer "suite": dialect: "klingon" is not one of rfc7662, keycloak, duende, hydra, zitadel, authentik, okta, pingam, pingfederate, curity, wso2, spring, oidc-provider, openiddict, connect2id, auth0, entra, cognito, google, github`)
 }
 
 func TestLoadSuites_NoYAML(t *testing.T) {
