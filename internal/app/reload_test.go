@@ -2,8 +2,10 @@ package app
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -128,6 +130,14 @@ func (w *world) flip(t *testing.T, tok, from, to string) time.Duration {
 	return max(0, last.Sub(saved))
 }
 
+// recently reports whether a metric is a time within the last ten minutes.
+func recently(page, metric string) bool {
+	_, rest, _ := strings.Cut(page, "\n"+metric+" ")
+	text, _, _ := strings.Cut(rest, "\n")
+	seconds, err := strconv.ParseFloat(text, 64)
+	return err == nil && math.Abs(time.Since(time.Unix(int64(seconds), 0)).Minutes()) < 10
+}
+
 func TestBrokenEditKeepsDecidingAndSaysSo(t *testing.T) {
 	t.Parallel()
 	w := start(t, nil)
@@ -136,6 +146,12 @@ func TestBrokenEditKeepsDecidingAndSaysSo(t *testing.T) {
 	metric := func(line string) bool { return strings.Contains(w.get(t, "/metrics"), "\n"+line+"\n") }
 	if !metric("sidecar_app_reload_failing 0") || !metric(`sidecar_app_reloads_total{outcome="ok"} 1`) {
 		t.Error("the metrics do not tell of the first load")
+	}
+	page := w.get(t, "/metrics")
+	if !strings.Contains(page, `sidecar_app_policy_info{digest="`+before.Policy.Digest+`"`) ||
+		!recently(page, "sidecar_app_policy_active_timestamp_seconds") ||
+		!recently(page, "sidecar_app_reload_success_timestamp_seconds") {
+		t.Error("the metrics do not name the policy that decides, and since when")
 	}
 
 	_, stop := w.load(t, tok)

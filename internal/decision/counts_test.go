@@ -29,12 +29,16 @@ func TestDecisionsAreCountedByKind(t *testing.T) {
 }
 
 func TestEvaluationsAreCountedBySnapshot(t *testing.T) {
-	c, s, next := newCounts(nil), &Snapshot{}, &Snapshot{}
+	r := testkit.NewRegistry()
+	c, s, next := newCounts(r), &Snapshot{}, &Snapshot{}
 	c.evaluated(s, time.Microsecond, nil)
 	c.evaluated(s, time.Microsecond, authz.Errorf(authz.Misconfigured, "undefined"))
 	c.evaluated(s, time.Microsecond, authz.Errorf(authz.Unavailable, "no time"))
 	if got, want := s.Verdicts(), (Verdicts{Evaluations: 3, Misconfigured: 1}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := r.Value(t, "sidecar_engine_evaluation_duration_seconds"); got != 3 {
+		t.Errorf("%v evaluations are timed, want 3", got)
 	}
 	if got := next.Verdicts(); got.Evaluations != 0 || got.Ratio() != 0 {
 		t.Errorf("another snapshot has %+v", got)

@@ -145,14 +145,22 @@ func TestAFullQueueDropsAndCountsAndNeverBlocks(t *testing.T) {
 	})})
 	l.Write(numbered(0))
 	testkit.Eventually(t, "the queue is empty", func() bool { return l.Queued() == 0 })
+	written := int64(101)
 	for i := range 100 { // the writer is stuck, or about to be
 		l.Write(numbered(i))
 	}
 	testkit.Eventually(t, "an event is dropped", func() bool { return seen.dropped(t) > 0 })
+	for _, gauge := range []string{"sidecar_decisionlog_queue_entries", "sidecar_decisionlog_queue_bytes"} {
+		testkit.Eventually(t, gauge+" shows the queue", func() bool {
+			l.Write(numbered(100))
+			written++
+			return seen.Value(t, gauge) > 0
+		})
+	}
 	close(release)
 	closeLog(t, l)
-	if sum := seen.written(t) + seen.dropped(t); sum != 101 {
-		t.Errorf("%d events accounted for, want 101", sum)
+	if sum := seen.written(t) + seen.dropped(t); sum != written {
+		t.Errorf("%d events accounted for, want %d", sum, written)
 	}
 }
 

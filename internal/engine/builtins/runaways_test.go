@@ -7,6 +7,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // runaway is a guarded call of a builtin that goes on until end, whatever becomes of its evaluation.
@@ -43,8 +45,11 @@ func TestABuiltinThatOutlivesItsDeadlineIsCounted(t *testing.T) {
 	if err := w.outlived(); !topdown.IsCancel(err) {
 		t.Errorf("error %v, want that of a deadline", err)
 	}
-	if w.calls.Running() != 1 || w.calls.Total() != 1 {
-		t.Errorf("%d running, %d in all, want 1 and 1", w.calls.Running(), w.calls.Total())
+	r := testkit.NewRegistry()
+	w.calls.Register(r)
+	running, total := r.Value(t, "sidecar_engine_runaway_calls"), r.Value(t, "sidecar_engine_runaway_calls_total")
+	if running != 1 || total != 1 {
+		t.Errorf("%v running, %v in all, want 1 and 1", running, total)
 	}
 	close(w.end)
 	for w.calls.Running() != 0 { // the test's own deadline ends it

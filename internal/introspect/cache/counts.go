@@ -84,7 +84,7 @@ func (c *Cache) register(r metrics.Registerer) {
 	} {
 		metrics.NewGaugeFunc(metrics.With(r, "kind", kind), "sidecar_introspect_tombstones",
 			"Revocations that stand: against questions under way (pending), and against JWTs that are validated "+
-				"here (remembered).",
+				"locally (remembered).",
 			func() float64 { return float64(count(c.Stats())) })
 	}
 }

@@ -143,6 +143,10 @@ func TestINT9_FailuresInARowOpenTheBreaker(t *testing.T) {
 					t.Errorf("%d calls, %d refused in %v, breaker %v", calls, l.of(t, metricRefused, "open"),
 						time.Since(begun), i.Breaker())
 				}
+				states := l.Nonzero(t, "sidecar_introspect_breaker_state")
+				if len(states) != 1 || !strings.HasSuffix(states[0], " 2") {
+					t.Errorf("the metric of the breaker is %v, want 2", states)
+				}
 			})
 		})
 	}
