@@ -19,7 +19,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
-	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
@@ -33,7 +32,7 @@ const MaxBytes = 1 << 20
 
 // Config is the whole configuration, in the layout of the file.
 type Config struct {
-	Listen          native.Config      `yaml:"listen" default:"api.address=127.0.0.1:8181,admin.address=127.0.0.1:8282" doc:"Where the sidecar listens."`
+	Listen          Listen             `yaml:"listen" default:"api.address=127.0.0.1:8181,admin.address=127.0.0.1:8282" doc:"Where the sidecar listens."`
 	Issuers         []issuer.Config    `yaml:"issuers" doc:"Authorization servers whose tokens are accepted."`
 	Events          []receivers.Config `yaml:"events" doc:"Sources of revocation events, one item per issuer."`
 	Proof           proof.Config       `yaml:"proof" doc:"Proof of possession: how clients prove that they hold the key of a bound token."`

@@ -1,17 +1,17 @@
-package native_test
+package config_test
 
 import (
 	"testing"
 
-	"github.com/authz-sidecar/sidecar/internal/door/native"
+	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 )
 
 func TestTwoListenersOnOneAddressAreRefused(t *testing.T) {
-	at := func(api, admin string) native.Config {
-		return native.Config{API: listen.Config{Address: api}, Admin: listen.Config{Address: admin}}
+	at := func(api, admin string) config.Listen {
+		return config.Listen{API: listen.Config{Address: api}, Admin: listen.Config{Address: admin}}
 	}
-	faults := func(c native.Config) (keys []string) {
+	faults := func(c config.Listen) (keys []string) {
 		c.Check(func(key, _, _ string) { keys = append(keys, key) })
 		return keys
 	}
