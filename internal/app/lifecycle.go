@@ -118,7 +118,7 @@ func (a *App) stop(cause error) error {
 		if err == nil {
 			a.deps.Logger.Info("stopped", "took", time.Since(begun).Round(time.Millisecond))
 		} else {
-			a.deps.Logger.Error("stopped, and left something behind",
+			a.deps.Logger.Error("stopped, but some parts did not end",
 				"took", time.Since(begun).Round(time.Millisecond), "error", err)
 		}
 		ended <- err

@@ -168,7 +168,7 @@ func TestStopDoesNotWaitForWhatHangs(t *testing.T) {
 		t.Errorf("the stop ended with %v", err)
 	}
 	for _, line := range []string{"msg=\"stopping: a signal asked for it",
-		"msg=\"stopped, and left something behind\""} {
+		"msg=\"stopped, but some parts did not end\""} {
 		if !strings.Contains(w.logger.String(), line) {
 			t.Errorf("the log has no %s: %s", line, w.logger)
 		}

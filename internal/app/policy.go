@@ -97,9 +97,10 @@ func (a *App) waiting(why *bundle.Problem) {
 	a.policy.mu.Unlock()
 	switch {
 	case why == nil:
-		a.deps.Logger.Info("policies on disk have come to rest")
+		a.deps.Logger.Info("policies on disk no longer change")
 	case first:
-		a.deps.Logger.Warn("policies on disk keep changing; the last good ones go on deciding until they rest",
+		a.deps.Logger.Warn("policies on disk keep changing; the last good ones go on deciding until they no longer "+
+			"change",
 			"problem", why.String())
 	}
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// TestARevokedTokenIsNotUsedWhileItsServerIsDown: an event has ended its session, and introspection fails.
-// What was known, or can be validated here, does not count any more; what other tokens were promised does. Where a JWT
-// is validated here the event ends it: nothing is known of what this server would answer.
+// TestARevokedTokenIsNotUsedWhileItsServerIsDown: an event has ended its session, and introspection fails. What was
+// known, or can be validated locally, does not count any more; what other tokens were promised does. Where a JWT is
+// validated locally the event ends it: nothing is known of what this server would answer.
 func TestARevokedTokenIsNotUsedWhileItsServerIsDown(t *testing.T) {
 	t.Parallel()
 	for name, how := range map[string]struct {

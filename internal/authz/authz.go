@@ -1,4 +1,4 @@
-// Package authz is the vocabulary of the sidecar: the nouns every other package speaks, and nothing that does work.
+// Package authz has the types that all other packages share, such as Query, Claims and Decision. It does no work.
 package authz
 
 import (

@@ -76,14 +76,15 @@ const (
 	BothSources   Source = "both"
 )
 
-// Subject is whom a token speaks for. Only (issuer, Type, ID) together are a key: RFC 9068 section 5.
+// Subject is the user or client that a token was issued for. Only (issuer, Type, ID) together are a key: RFC 9068
+// section 5.
 type Subject struct {
 	ID       string
 	Type     SubjectType
 	Username string
 }
 
-// SubjectType tells people from programs.
+// SubjectType distinguishes users from clients.
 type SubjectType string
 
 // The types of subject.

@@ -32,7 +32,7 @@ func (p *Point) DecideAll(ctx context.Context, queries []authz.Query) []authz.De
 	return out
 }
 
-// chooser knows whom a question goes to without asking it.
+// chooser chooses the issuer of a question without asking a server.
 type chooser interface {
 	Choose(q introspect.Question) issuer.Choice
 }

@@ -152,7 +152,7 @@ func (l *Log) count(written, lost int) {
 	}
 }
 
-// fail tells of a sink or a mask that failed.
+// fail counts a failure of a sink or a mask, and shows it in the status.
 func (l *Log) fail(err error) {
 	l.state.failed(err)
 	l.counts.failures.Inc()

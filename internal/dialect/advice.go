@@ -26,7 +26,8 @@ type Advice struct {
 	IssuerOnly        bool
 	// Unsigned is set where the server has no signed answers (RFC 9701).
 	Unsigned bool
-	// Encrypted and Reference are the server's switches that make its access tokens JWTs which can be validated here.
+	// Encrypted and Reference are the server's switches that make its access tokens JWTs which can be validated
+	// locally.
 	Encrypted, Reference string
 	// OwnToken says why the sidecar, registered as it should be, gets no token of its own.
 	OwnToken string

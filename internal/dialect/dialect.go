@@ -62,7 +62,7 @@ type dialect struct {
 	jwt local
 }
 
-// local is what to know of a server's access tokens when they are validated here.
+// local is what to know of a server's access tokens when they are validated locally.
 type local struct {
 	// types are the values of typ in the header; an empty one accepts a header without.
 	types []string

@@ -179,7 +179,7 @@ func (r *Reader) unacceptable(m *members, c *authz.Claims) authz.Unusable {
 	case m.has("iss") && !r.is(c.Issuer):
 		return r.otherIssuer(m)
 	case c.Tenant != "" && len(r.tenants) > 0 && !slices.ContainsFunc(r.tenants,
-		func(p string) bool { return stands(p, c.Tenant) }):
+		func(p string) bool { return matches(p, c.Tenant) }):
 		return authz.NotUsable(authz.WrongTenant, fmt.Sprintf("is of tenant %.64q, for which issuer %q may not speak",
 			c.Tenant, r.issuer))
 	case c.Source == authz.LocalJWT && oddJWTType(m.text("token_type")), c.Source != authz.LocalJWT &&

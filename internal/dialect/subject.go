@@ -35,7 +35,7 @@ func (a account) ofAny(s authz.Subject) bool {
 	})
 }
 
-// subjectOf says whom the token speaks for. "user" needs evidence of a person, and "client" that nothing speaks of
+// subjectOf finds the subject of a token. "user" needs evidence of a person, and "client" that nothing speaks of
 // one: a bare sub may name anything, and a person may be called like a client (RFC 9068 section 5, RFC 9700 section
 // 4.15). A type that the server or the configuration says goes before the names; where the two differ, neither is
 // taken.

@@ -2,8 +2,8 @@ package dialect
 
 import "strings"
 
-// stands reports whether pattern, in which * is any text, stands for s as a whole.
-func stands(pattern, s string) bool {
+// matches reports whether pattern, in which * is any text, matches s as a whole.
+func matches(pattern, s string) bool {
 	parts := strings.Split(pattern, "*")
 	last := len(parts) - 1
 	if last == 0 {

@@ -57,7 +57,7 @@ func (e *exam) known(answer introspect.Answer) {
 		e.findings = append(e.findings, *f)
 	case answer.Status == 0:
 		e.found("canary", Good, "", "a token that the server issued to the sidecar itself is one that can be "+
-			"validated here")
+			"validated locally")
 	default:
 		e.found("canary", Good, "", "the server calls a token active that it issued to the sidecar itself")
 	}

@@ -17,7 +17,7 @@ import (
 // dataProtection is how tokens of ASP.NET Core Data Protection begin.
 const dataProtection = "CfDJ8"
 
-// unreadable says why a token can never be validated here, whatever is in it; "" where it can. Tokens of the same
+// unreadable says why a token can never be validated locally, whatever is in it; "" where it can. Tokens of the same
 // server will be alike, so it is the mode that is at fault.
 func unreadable(cfg issuer.Config, tok secret.Text) (says, do string) {
 	if cfg.Mode != authz.ModeJWT && cfg.Mode != authz.ModeJWTThenIntrospect {

@@ -1,5 +1,5 @@
-// Package fetch keeps a value that is fetched from a server: one attempt at a time, shared by all who wait for it,
-// with pauses after failures, and the last good value kept meanwhile.
+// Package fetch keeps a value that is fetched from a server: one attempt at a time, shared by all callers that wait
+// for it, with pauses after failures, and the last good value kept meanwhile.
 package fetch
 
 import (
@@ -30,7 +30,7 @@ func (b Backoff) After(failures int) time.Duration {
 	return min(b.First<<min(failures-1, 10), b.Last)
 }
 
-// Jitter is a random time shorter than d, so that those who failed together do not try again together.
+// Jitter is a random time shorter than d, so that callers that failed together do not try again together.
 func Jitter(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0

@@ -37,7 +37,7 @@ type Config[T any] struct {
 	Refresh  Refresh
 	// Withdraws reports whether a failure takes the last good value away. It may be nil.
 	Withdraws func(err error) bool
-	// Done is told how each attempt ended, before those who wait for it are. It may be nil.
+	// Done gets the outcome of each attempt, before the callers that wait for it. It may be nil.
 	Done func(v T, err error)
 }
 
@@ -67,7 +67,7 @@ type Kept[T any] struct {
 	renew, end time.Time
 }
 
-// Attempt is one fetch, shared by all who wait for it.
+// Attempt is one fetch, shared by all callers that wait for it.
 type Attempt[T any] struct {
 	name  string
 	done  chan struct{}

@@ -1,6 +1,5 @@
-// Package httpclient sends the requests of the sidecar to other servers. Every client of the house has its connections
-// from here: what they do when a connection dies silently, what they trust, and how a failure is put into words is
-// decided once.
+// Package httpclient sends the requests of the sidecar to other servers. All connections to them are opened here, so
+// that dead connections, trusted authorities and the texts of failures are handled in one place.
 package httpclient
 
 import (

@@ -1,6 +1,6 @@
 // Package httpuri reads the small parts that HTTP messages and URIs are made of: hosts, ports, paths, names of header
-// fields and the characters of tokens. Each is read in one way in the whole house, so that two packages agree about
-// what is equal.
+// fields and the characters of tokens. Each is read in one way everywhere, so that two packages agree about what
+// is equal.
 //
 // It knows no request and no configuration, and its errors quote nothing of what was read.
 package httpuri

@@ -77,7 +77,7 @@ type Token struct {
 	Claims               jsontext.Value `json:"claims,omitzero" schema:"object" doc:"The issuer's answer as it came, minus nothing."`
 }
 
-// Subject is whom a token speaks for.
+// Subject is the user or client that a token was issued for.
 type Subject struct {
 	ID       string `json:"id,omitzero" doc:"Unique with issuer and type."`
 	Type     string `json:"type,omitzero" enum:"user|client|unknown" doc:"Person or program."`

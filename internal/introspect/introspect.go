@@ -76,7 +76,7 @@ type CacheControl struct {
 	MustRevalidate bool
 }
 
-// Answer is what the server said to one uncached question, for a person who looks for a mistake.
+// Answer is the answer of the server to one uncached question, for diagnosis.
 // Body may hold anything, the token included: show it only to a person who has the token.
 type Answer struct {
 	// Endpoint is the URL that was asked; empty when it could not be found out, and when no server was asked.
@@ -98,7 +98,7 @@ type Answer struct {
 	Claims *authz.Claims
 }
 
-// Revoker is who said that a token is revoked. A greater one is stronger evidence.
+// Revoker is the source of a revocation. A greater one is stronger evidence.
 type Revoker uint8
 
 // The revokers.

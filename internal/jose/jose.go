@@ -66,8 +66,7 @@ type verifier interface {
 }
 
 // Verify returns the claims of a compact JWS that one of the keys signed. A plain error means that the token is not
-// valid; an
-// *authz.Error means that there are no keys to tell.
+// valid, an *authz.Error that no keys are available to find out.
 func Verify(ctx context.Context, s string, e Expect, keys KeySource) (Token, error) {
 	c, err := e.precheck(s)
 	if err != nil {

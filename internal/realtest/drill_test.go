@@ -66,17 +66,17 @@ func TestAuthorizationServers(t *testing.T) {
 		v := vault{}
 		f := startFosite(t, v)
 		t.Run("INT20 without dialect hydra nothing tells a refresh token", func(t *testing.T) { f.unmarked(t, v) })
-		t.Run("JAT a JWT access token is validated here, asked about, or both", func(t *testing.T) {
-			results.set(f.party().name, jwtColumn, f.structured(t).String()+" (validated here, and asked about)")
+		t.Run("JAT a JWT access token is validated locally, asked about, or both", func(t *testing.T) {
+			results.set(f.party().name, jwtColumn, f.structured(t).String()+" (validated locally, and asked about)")
 		})
 		drill(t, v, f.party())
 	})
 	t.Run("zitadel oidc", func(t *testing.T) {
 		v := vault{}
 		z := startZitadel(t, v)
-		t.Run("JAT a JWT access token is validated here, and asked about", func(t *testing.T) {
+		t.Run("JAT a JWT access token is validated locally, and asked about", func(t *testing.T) {
 			results.set(z.party().name, jwtColumn,
-				z.structured(t).String()+" (asked about; validated here it has no scope)")
+				z.structured(t).String()+" (asked about; validated locally it has no scope)")
 		})
 		drill(t, v, z.party())
 	})

@@ -19,8 +19,8 @@ import (
 // features is what oidc-provider has besides what the drill asks of every server.
 func (p *oidcProvider) features(t *testing.T) {
 	name := p.party().name
-	t.Run("JAT a JWT access token is validated here", func(t *testing.T) {
-		results.set(name, jwtColumn, p.validated(t).String()+" (validated here)")
+	t.Run("JAT a JWT access token is validated locally", func(t *testing.T) {
+		results.set(name, jwtColumn, p.validated(t).String()+" (validated locally)")
 	})
 	t.Run("INT8b JWT-shaped rubbish is no fault of the server", p.flooded)
 	t.Run("JWI a signed answer", func(t *testing.T) { results.set(name, signedColumn, p.signedAnswers(t)) })

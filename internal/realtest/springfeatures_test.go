@@ -19,8 +19,8 @@ import (
 // features is what the Spring Authorization Server has besides what the drill asks of every server.
 func (s *spring) features(t *testing.T) {
 	name := s.party().name
-	t.Run("JAT a JWT access token is validated here, asked about, or both", func(t *testing.T) {
-		results.set(name, jwtColumn, s.structured(t).String()+" (validated here, and asked about)")
+	t.Run("JAT a JWT access token is validated locally, asked about, or both", func(t *testing.T) {
+		results.set(name, jwtColumn, s.structured(t).String()+" (validated locally, and asked about)")
 	})
 	t.Run("INT20 refresh and ID tokens are told by evidence", s.open)
 	t.Run("INT8 a 401 without a body is the operator's fault too", s.bearer)

@@ -105,7 +105,7 @@ func (z *zitadel) loginTo(t *testing.T, c oauthClient) session {
 }
 
 // structured looks at JWT access tokens. They have neither typ nor client_id, which the dialect knows, and no scope:
-// validated here alone, they open nothing that wants one.
+// validated locally alone, they open nothing that wants one.
 func (z *zitadel) structured(t *testing.T) answer {
 	var last answer
 	for _, c := range []struct{ mode, want string }{

@@ -1,4 +1,4 @@
-// Package signals holds what the receivers of revocation signals share. A signal says that tokens are over before they
+// Package signals holds what the receivers of revocation signals share. A signal says that tokens end before they
 // expire: a logout (package backchannel), a security event (package ssf) or a message of Keycloak (package keycloak).
 // Package receivers builds them and serves their paths.
 //

@@ -4,7 +4,7 @@ import (
 	"net/url"
 )
 
-// Config says what the sidecar tells of itself.
+// Config is the configuration of the log and of traces.
 type Config struct {
 	Log    LogConfig   `yaml:"log" doc:"The sidecar's own log, on standard error."`
 	Traces TraceConfig `yaml:"traces" doc:"OpenTelemetry traces."`

@@ -101,8 +101,8 @@ func InputHint(ref ast.Ref) string {
 		return "; a parameter that holds a token never passes"
 	}
 	for n := len(names); n > 0; n-- {
-		if ours, ok := foreignNames[strings.Join(names[:n], ".")]; ok {
-			return fmt.Sprintf("; here %s is %s", "input."+strings.Join(names[:n], "."), ours)
+		if name, ok := foreignNames[strings.Join(names[:n], ".")]; ok {
+			return fmt.Sprintf("; here %s is %s", "input."+strings.Join(names[:n], "."), name)
 		}
 	}
 	return ownMemberHint(names)

@@ -127,9 +127,9 @@ var (
 
 // UnknownMember is the error about a member that the shape does not have.
 func (s *Shape) UnknownMember(name string) error {
-	if ours, ok := foreignNames[strings.ToLower(name)]; ok && s.Named(strings.SplitN(ours[0], ",", 2)[0]) != nil {
+	if own, ok := foreignNames[strings.ToLower(name)]; ok && s.Named(strings.SplitN(own[0], ",", 2)[0]) != nil {
 		return fmt.Errorf("unknown member %q, want %s; here it is %s", name, s.memberNames(),
-			strings.Join(ours, " or "))
+			strings.Join(own, " or "))
 	}
 	return fmt.Errorf("unknown member %q, want %s", name, s.memberNames())
 }

@@ -26,7 +26,7 @@ func revokerOf(v authz.Revocation) introspect.Revoker {
 	return introspect.ByOperator
 }
 
-// of is who revoked a token of sessions by v.
+// of is the Revoker of a token of sessions by v.
 func (v *revocation) of(sessions []mark) introspect.Revoker {
 	if v.session != 0 && len(sessions) > 0 && !slices.Contains(sessions, v.session) {
 		return introspect.ByOtherSession

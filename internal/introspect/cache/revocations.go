@@ -15,7 +15,8 @@ import (
 //
 //   - revokedSince: was a token revoked after a question about it was sent? Then the answer may be older, and does not
 //     count (EV-1).
-//   - by: who revoked a JWT that was issued at some time? Its signature stays good, and its server may know of no end.
+//   - by: is a JWT that was issued at some time revoked, and by which Revoker? Its signature stays good, and its
+//     server may know of no end.
 //   - latest: when was a token revoked, if that was lately? Its server may still be about to put that into force.
 //
 // Clocks are too coarse to order questions and revocations, so both are numbered.
@@ -30,7 +31,7 @@ type Revocations struct {
 	log      list.List                // of *revocation, the oldest first
 	byMark   map[mark][]*list.Element // of log, under the first of their marks
 	// every is the latest revocation of every token, and stands for those in the log that were too many to remember,
-	// as far as the first and the last question go; floors do for the other, by who revoked.
+	// as far as the first and the last question go; floors do for the other, by Revoker.
 	every struct {
 		number uint64
 		at     time.Time
@@ -54,7 +55,7 @@ func NewRevocations(name string, memory time.Duration, f *secret.Fingerprinter) 
 		byMark: map[mark][]*list.Element{}}
 }
 
-// Of is who revoked a token, by what each of sources says that it names, unless it was issued after that. The first
+// Of is the Revoker of a token, by what each of sources says that it names, unless it was issued after that. The first
 // source says when it was issued.
 func (r *Revocations) Of(tok secret.Text, sources ...*authz.Claims) introspect.Revoker {
 	if !r.ends() {
@@ -177,7 +178,7 @@ func (r *Revocations) revokedSince(d query, marks []mark) bool {
 	return since
 }
 
-// by is who revoked a token that has marks, the strongest of them. sessions are those of its marks that name its
+// by is the strongest Revoker of a token that has marks. sessions are those of its marks that name its
 // session. One that does not say when it was issued is as old as can be.
 func (r *Revocations) by(marks, sessions []mark, issued authz.Time, now time.Time) introspect.Revoker {
 	r.mu.RLock()

@@ -286,7 +286,7 @@ func TestQuestionsThatNeverReportDoNotKeepTheBreakerOpen(t *testing.T) {
 func TestAServerThatOnlySeemedToBeBackGetsFewQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
-		mode, aloft, most := wire(hangs), 0, 0
+		mode, inFlight, most := wire(hangs), 0, 0
 		become := func(w wire) { mu.Lock(); mode, most = w, 0; mu.Unlock() }
 		works := func(*http.Request) (*http.Response, error) {
 			time.Sleep(5 * time.Millisecond)
@@ -294,11 +294,11 @@ func TestAServerThatOnlySeemedToBeBackGetsFewQuestions(t *testing.T) {
 		}
 		i, _ := guarded(t, nil, func(r *http.Request) (*http.Response, error) {
 			mu.Lock()
-			aloft++
-			most = max(most, aloft)
+			inFlight++
+			most = max(most, inFlight)
 			now := mode
 			mu.Unlock()
-			defer func() { mu.Lock(); aloft--; mu.Unlock() }()
+			defer func() { mu.Lock(); inFlight--; mu.Unlock() }()
 			return now(r)
 		})
 		var callers sync.WaitGroup

@@ -35,7 +35,7 @@ func refused(t *testing.T, k *keyed, i *Issuer, tokens map[string]secret.Text) {
 		}
 	}
 	if n := k.asked.Load(); n != 0 {
-		t.Errorf("%d questions about tokens that are validated here", n)
+		t.Errorf("%d questions about tokens that are validated locally", n)
 	}
 }
 

@@ -128,7 +128,7 @@ func TestBCL4_OpaqueTokenIsOverWhenItsServerSaysSo(t *testing.T) {
 	}
 }
 
-// An encrypted JWT cannot be validated here, and its server's answer about it knows no more than about one that is
+// An encrypted JWT cannot be validated locally, and its server's answer about it knows no more than about one that is
 // not.
 func TestBCL4_LogoutEndsEncryptedJWTs(t *testing.T) {
 	const jwe = "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.a2V5.aXY.Y2lwaGVy.dGFn"

@@ -23,7 +23,7 @@ func TestEV1_ARevokedJWTIsAskedAboutAlthoughItIsValidatedLocally(t *testing.T) {
 	i, _ := open(t, "", k.in(authz.ModeJWT, func(c *Config) { c.Cache.RevocationMemory = time.Hour }))
 	tok, other := k.token(t, change{"sid": "s1"}), k.token(t, change{"sid": "s2", "jti": "2"})
 	if !look(t, i, tok).Active || !look(t, i, other).Active || k.asked.Load() != 0 {
-		t.Fatal("not validated here")
+		t.Fatal("not validated locally")
 	}
 	evictSession(t, i, "s1")
 	k.says(testkit.ReplyJSON(`{"active":false}`))

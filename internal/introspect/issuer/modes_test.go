@@ -249,7 +249,7 @@ func TestModes_CheckFindsWhatCannotWork(t *testing.T) {
 			c.JWT.Types = []string{"at+jwt",
 				"Application/Token-Introspection+JWT"}
 		}, "jwt.types[1]"},
-		"aud is said elsewhere": {func(c *Config) { c.JWT.OptionalClaims = []string{"aud"} },
+		"aud is never optional here": {func(c *Config) { c.JWT.OptionalClaims = []string{"aud"} },
 			"jwt.optional_claims[0]"},
 		"exp is never optional": {func(c *Config) { c.JWT.OptionalClaims = []string{"exp"} },
 			"jwt.optional_claims[0]"},

@@ -21,7 +21,7 @@ type Config struct {
 	Types          []string      `yaml:"types" items:"blank" doc:"Accepted typ; an empty item accepts a token without one. Empty is what the dialect says, at+jwt by default."`
 	Algorithms     []string      `yaml:"algorithms" default:"RS256,PS256,ES256,ES384,EdDSA" doc:"Accepted alg. Never none, never a shared secret."`
 	OptionalClaims []string      `yaml:"optional_claims" doc:"Claims of RFC 9068 section 2.2 that this server leaves out, besides those that the dialect knows of."`
-	Leeway         time.Duration `yaml:"leeway" default:"0s" max:"60s" doc:"How far the server's clock may be behind: for exp of a JWT that is validated here only. Where it is greater than not_before_leeway it holds for that, too."`
+	Leeway         time.Duration `yaml:"leeway" default:"0s" max:"60s" doc:"How far the server's clock may be behind: for exp of a JWT that is validated locally only. Where it is greater than not_before_leeway it holds for that, too."`
 }
 
 // Words are the algorithms that may be accepted.
@@ -44,7 +44,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 		key := fmt.Sprintf("optional_claims[%d]", i)
 		switch {
 		case name == "aud":
-			fault(key, "whether aud may be absent is said elsewhere", "set absent_audience to accept")
+			fault(key, "whether aud may be absent is not set here", "set absent_audience to accept")
 		case name == "iss" || name == "exp":
 			fault(key, name+" is never optional", "remove it")
 		case !slices.Contains(requiredClaims(), name):
@@ -60,8 +60,8 @@ type Deps struct {
 	Server   *oauth.Server
 	Reader   *dialect.Reader
 	Keys     jose.KeySource
-	// Revoked is who revoked a token, by what each of the sources names. The first source says when the token was
-	// issued.
+	// Revoked returns the Revoker of a token, by what each of the sources names. The first source says when the token
+	// was issued.
 	Revoked func(tok secret.Text, sources ...*authz.Claims) introspect.Revoker
 	// Unavailable says why no JWT can be validated, or is empty.
 	Unavailable string

@@ -40,7 +40,7 @@ func Run(ctx context.Context, p Plan) ([]Row, error) {
 	}
 	var rows []Row
 	for _, b := range []Behaviour{Slow, Refusing, Hanging, Flapping} {
-		r, err := l.suffer(ctx, b)
+		r, err := l.runPhase(ctx, b)
 		if err != nil {
 			return rows, err
 		}
@@ -67,10 +67,10 @@ func (l *load) learn(ctx context.Context, token string) error {
 	}
 }
 
-// suffer is one phase and the calm after it.
-func (l *load) suffer(ctx context.Context, b Behaviour) (Row, error) {
+// runPhase is one phase and the calm after it.
+func (l *load) runPhase(ctx context.Context, b Behaviour) (Row, error) {
 	t := &tally{row: Row{Phase: b.String()}, server: l.plan.Server}
-	l.plan.Server.takeMost()
+	l.plan.Server.peakInFlight()
 	if err := l.plan.Server.Become(b); err != nil {
 		return t.row, err
 	}
@@ -84,6 +84,6 @@ func (l *load) suffer(ctx context.Context, b Behaviour) (Row, error) {
 		l.run(ctx, &all, t, l.plan.Calm/4)
 	}
 	all.Wait()
-	t.row.UpstreamCalls = l.plan.Server.takeMost()
+	t.row.UpstreamCalls = l.plan.Server.peakInFlight()
 	return t.row, ctx.Err()
 }

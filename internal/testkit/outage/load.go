@@ -40,8 +40,8 @@ func (l *load) next() (string, class) {
 	return known(l.sent / 2 % l.plan.Known), isKnown
 }
 
-// mostBehind is how much of the load is made up for when the machine had no time for us. More would be a flood of our
-// own.
+// mostBehind is how much of the load is made up for after the machine had no time for this process. More would be a
+// flood.
 const mostBehind = 50 * time.Millisecond
 
 // run sends requests at the planned rate, whether or not earlier ones are answered. It does not wait for them.

@@ -57,7 +57,7 @@ type Server struct {
 	behaviour atomic.Uint32
 	active    sync.Map // tokens that it said were active
 
-	aloft, most atomic.Int64
+	inFlight, most atomic.Int64
 
 	mu      sync.Mutex
 	http    *http.Server // nil while it takes no connections
@@ -121,8 +121,8 @@ func (s *Server) stop() {
 	s.serving.Wait()
 }
 
-// takeMost returns the greatest number of questions that were under way at once since it was last asked.
-func (s *Server) takeMost() int { return int(s.most.Swap(s.aloft.Load())) }
+// peakInFlight returns the greatest number of questions that were in flight at once since its last call.
+func (s *Server) peakInFlight() int { return int(s.most.Swap(s.inFlight.Load())) }
 
 // confirmed reports whether it ever said that a token is active.
 func (s *Server) confirmed(token string) bool {
@@ -131,8 +131,8 @@ func (s *Server) confirmed(token string) bool {
 }
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
-	now := s.aloft.Add(1)
-	defer s.aloft.Add(-1)
+	now := s.inFlight.Add(1)
+	defer s.inFlight.Add(-1)
 	for most := s.most.Load(); now > most && !s.most.CompareAndSwap(most, now); most = s.most.Load() {
 	}
 	token := r.PostFormValue("token")
