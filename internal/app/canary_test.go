@@ -11,8 +11,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// TestReadinessFollowsTheCanary: a server that no longer tells us about tokens takes the sidecar out of service, and
-// an answer brings it back.
+// TestReadinessFollowsTheCanary: a server that no longer tells the sidecar about tokens takes the sidecar out of
+// service, and an answer brings it back.
 func TestReadinessFollowsTheCanary(t *testing.T) {
 	w := start(t, func(c *config.Config) {
 		c.Issuers[0].Canary.Every = time.Second

@@ -145,7 +145,7 @@ func TestHugeEventsAreNotRead(t *testing.T) {
 		if err == nil && (code < 400 || code >= 500) { // an error is a connection that was closed before all was sent
 			t.Errorf("%s: %d", path, code)
 		}
-		if taken := body.taken.Load(); taken > size/4 { // what the sockets hold is beyond us
+		if taken := body.taken.Load(); taken > size/4 { // what the sockets hold cannot be seen
 			t.Errorf("%s took %d bytes", path, taken)
 		}
 	}

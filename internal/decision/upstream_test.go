@@ -58,13 +58,13 @@ func TestUpstreamFailures(t *testing.T) {
 		code  string
 		retry string
 	}{
-		"our credentials are refused": {authserver.Answer(401, "", `{"error":"invalid_client"}`), authz.Misconfigured,
+		"the credentials are refused": {authserver.Answer(401, "", `{"error":"invalid_client"}`), authz.Misconfigured,
 			"misconfigured", ""},
 		"we are forbidden": {authserver.Answer(403, "", ""), authz.Misconfigured, "misconfigured", ""},
 		"we are an unauthorized client": {authserver.Answer(400, "", `{"error":"unauthorized_client"}`),
 			authz.Misconfigured,
 			"misconfigured", ""},
-		"our request is invalid": {authserver.Answer(400, "", `{"error":"invalid_request"}`), authz.Misconfigured,
+		"the request is invalid": {authserver.Answer(400, "", `{"error":"invalid_request"}`), authz.Misconfigured,
 			"misconfigured", ""},
 		"a redirect is not followed": {moved, authz.Misconfigured, "misconfigured", ""},
 		"a server error": {authserver.Answer(500, "", ""), authz.Unavailable,

@@ -55,7 +55,7 @@ func TestINT1_ARepeatedParameterIsRefused(t *testing.T) {
 		"invalid_request")
 }
 
-func TestINT3_EverybodyWhoAsksIsAuthenticated(t *testing.T) {
+func TestINT3_EveryClientIsAuthenticated(t *testing.T) {
 	s := start(t, known())
 	token := issue(t, s, Grant{})
 	for name, as := range map[string]edit{

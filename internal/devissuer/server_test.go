@@ -27,7 +27,7 @@ const (
 	resourceSecret = "resource-s3cret"
 )
 
-// known is a configuration with one of everybody.
+// known is a configuration with one party of each kind.
 func known() Config {
 	return Config{
 		Clients: []Client{

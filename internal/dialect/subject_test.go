@@ -55,7 +55,7 @@ func TestSubjects(t *testing.T) {
 }
 
 // Where people choose their names, one takes that of a client. Programs have no sessions.
-func TestJAT6_WhoHasASessionIsNoClientByName(t *testing.T) {
+func TestJAT6_ASubjectWithASessionIsNoClientByName(t *testing.T) {
 	for _, c := range []struct{ dialect, members string }{
 		{"keycloak", `"sub":"u","username":"service-account-web","client_id":"web","sid":"s"`},
 		{"keycloak", `"sub":"web","client_id":"web","sid":"s"`},
@@ -113,7 +113,7 @@ func TestADisplayNameIsNoEvidence(t *testing.T) {
 	}
 }
 
-func TestConfiguredMembersTellPeopleFromPrograms(t *testing.T) {
+func TestConfiguredMembersDistinguishUsersFromClients(t *testing.T) {
 	cfg := in("openiddict")
 	cfg.Subject = SubjectConfig{User: []string{"/email", "/org/person"}, Client: []string{"/machine"}}
 	for _, c := range []struct {

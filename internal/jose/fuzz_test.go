@@ -72,7 +72,7 @@ func FuzzPeek(f *testing.F) {
 	})
 }
 
-// FuzzVerify: what verifies was signed by our key, as the standard library sees it.
+// FuzzVerify: what verifies was signed by the key, as the standard library sees it.
 func FuzzVerify(f *testing.F) {
 	seeds(f)
 	s := signer(f, "p256", "", "k")

@@ -26,7 +26,7 @@ func TestTheFirstFetchIsShared(t *testing.T) {
 	})
 }
 
-func TestTheFirstFetchOutlivesWhoStartedIt(t *testing.T) {
+func TestTheFirstFetchOutlivesItsFirstCaller(t *testing.T) {
 	inBubble(t, func(b *bed) {
 		b.slow(10 * time.Second)
 		ctx, cancel := context.WithTimeout(b.t.Context(), time.Second)

@@ -129,7 +129,7 @@ func TestCA5_AnAssertionComesWithItsTypeAndTheSameClient(t *testing.T) {
 	}
 }
 
-func TestCA6_AnAssertionIsShortLivedAndSaysWhoItIsOf(t *testing.T) {
+func TestCA6_AnAssertionIsShortLivedAndNamesTheClient(t *testing.T) {
 	u := serve(t, active)
 	claims, _ := claimsOf(t, u.observed(t, signing(t, u)).form.Get("client_assertion"),
 		testkit.FixedKey(t, "ES256").Public())

@@ -139,8 +139,8 @@ func TestAnswersThatAreNoToken(t *testing.T) {
 		body   string
 		want   authz.Kind
 	}{
-		"our credentials refused": {401, `{"error":"invalid_client"}`, authz.Misconfigured},
-		"our scope refused":       {400, `{"error":"invalid_scope"}`, authz.Misconfigured},
+		"the credentials refused": {401, `{"error":"invalid_client"}`, authz.Misconfigured},
+		"the scope refused":       {400, `{"error":"invalid_scope"}`, authz.Misconfigured},
 		"a server that is ill":    {503, ``, authz.Unavailable},
 		"too many":                {429, ``, authz.Unavailable},
 		"no JSON":                 {200, `token`, authz.Unavailable},

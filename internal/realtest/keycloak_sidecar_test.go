@@ -52,7 +52,7 @@ type keycloakSidecar struct {
 const (
 	allowed = "allow 200"
 	refused = "unauthenticated 401 invalid_token"
-	unasked = "misconfigured 503 misconfigured" // Keycloak will not tell us
+	unasked = "misconfigured 503 misconfigured" // Keycloak does not tell the sidecar
 )
 
 // sidecar starts one that asks this realm.

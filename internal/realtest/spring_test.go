@@ -165,8 +165,8 @@ func (s *spring) login(t *testing.T) session {
 		url.Values{"scope": {"openid orders:read"}}})
 }
 
-// bearer authenticates by a token of its own, which the server answers with a 401 without a body: our mistake, not the
-// caller's.
+// bearer authenticates by a token of its own, which the server answers with a 401 without a body: a mistake of the
+// sidecar, not of the caller.
 func (s *spring) bearer(t *testing.T) {
 	issuer := strings.Replace(s.issuerWith("    audience: [orders-api]"), "client: {", "client: {auth: bearer, ", 1)
 	sc := startSidecar(t, s.vault, setup{issuer: issuer, secret: s.tokenOf(t, s.app)})

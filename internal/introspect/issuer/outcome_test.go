@@ -259,7 +259,7 @@ func TestAnActiveAnswerWithAPastExpIsNotUsableAndNotKept(t *testing.T) {
 	}
 }
 
-func TestINT11_ARefusalOfOursIsNotKept(t *testing.T) {
+func TestINT11_ARefusalByTheSidecarIsNotKept(t *testing.T) {
 	u := serve(t, testkit.ReplyJSON(`{"active":true,"aud":"x","iss":"https://b"}`))
 	i, l := open(t, u.URL, func(c *Config) { c.Dialect.Audience = []string{"api"} })
 	ask(t, i)

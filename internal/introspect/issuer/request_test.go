@@ -106,7 +106,7 @@ func TestTrap3_StatusesThatSayInactiveAreAnswersAndKept(t *testing.T) {
 	}
 }
 
-func TestINT8_WhatIsOursIsNotInactiveInAnyDialect(t *testing.T) {
+func TestINT8_AMisconfigurationIsNotInactiveInAnyDialect(t *testing.T) {
 	for _, c := range []struct {
 		dialect string
 		answer  http.HandlerFunc

@@ -294,7 +294,7 @@ func TestJWI5_ADecryptionKeyThatCannotBeReadStopsTheStart(t *testing.T) {
 }
 
 func TestJWI5_AKeySetOfSecretsIsNone(t *testing.T) {
-	// A server that shows its secret would let anybody sign: package jose leaves such keys out.
+	// A server that shows its secret would let every client sign: package jose leaves such keys out.
 	k := newKeyed(t)
 	k.holds(`{"kty":"oct","kid":"k1","k":"c2VjcmV0"}`)
 	i, _ := open(t, "", signedOnly(k))
