@@ -48,7 +48,7 @@ func serve(ctx context.Context, cfg *config.Config, std streams, logger *slog.Lo
 	defer signal.Stop(hangups)
 	logger.Info("starting", "version", version(), "policies", cfg.Policies.Paths, "bundles", cfg.Policies.Bundles)
 	boundMemory(logger)
-	a, err := app.New(ctx, cfg, app.Deps{Version: version(), Stdout: std.out, Logger: logger})
+	a, err := app.New(ctx, cfg, app.Deps{Version: version(), Stdout: std.out, Log: logger})
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		logger.Info("stopped: a signal asked for it before the start was over")
 		return nil

@@ -31,8 +31,8 @@ type Deps struct {
 	Version string
 	// Stdout gets the decision log, when it is configured to go there.
 	Stdout io.Writer
-	// Logger gets the log of operations.
-	Logger *slog.Logger
+	// Log gets the log of operations.
+	Log *slog.Logger
 }
 
 // App is a sidecar that is built and not yet running: its sockets are open, its policies compiled.
@@ -87,7 +87,7 @@ func (a *App) steps() []step {
 // Check builds everything that New builds, changes nothing and serves nothing. Its error joins all faults; without
 // one it returns the policy that would serve.
 func Check(ctx context.Context, cfg *config.Config) (*engine.Policy, error) {
-	a := newApp(cfg, Deps{Logger: slog.New(slog.DiscardHandler), Stdout: io.Discard})
+	a := newApp(cfg, Deps{Log: slog.New(slog.DiscardHandler), Stdout: io.Discard})
 	defer a.undo(ctx)
 	var errs []error
 	for _, s := range a.steps() {
@@ -127,12 +127,12 @@ func newApp(cfg *config.Config, deps Deps) *App {
 func nop(context.Context) error { return nil }
 
 func (a *App) openTracer(ctx context.Context) (err error) {
-	if a.tracer, err = telemetry.NewTracer(ctx, a.cfg.Telemetry.Traces, a.deps.Version, a.deps.Logger); err != nil {
+	if a.tracer, err = telemetry.NewTracer(ctx, a.cfg.Telemetry.Traces, a.deps.Version, a.deps.Log); err != nil {
 		return err
 	}
 	a.onStop("traces", func(ctx context.Context) error {
 		if err := a.tracer.Shutdown(ctx); err != nil {
-			a.deps.Logger.Warn("traces are lost", "error", err)
+			a.deps.Log.Warn("traces are lost", "error", err)
 		}
 		return nil
 	})
@@ -140,7 +140,7 @@ func (a *App) openTracer(ctx context.Context) (err error) {
 }
 
 func (a *App) openLog(context.Context) (err error) {
-	deps := decisionlog.Deps{Stdout: a.deps.Stdout, Metrics: a.metrics.Registerer(), Log: a.deps.Logger,
+	deps := decisionlog.Deps{Stdout: a.deps.Stdout, Metrics: a.metrics.Registerer(), Log: a.deps.Log,
 		Version: a.deps.Version}
 	if a.log, err = decisionlog.Open(a.cfg.DecisionLog, deps); err != nil {
 		return err
@@ -156,7 +156,7 @@ func (a *App) checkLog(context.Context) error {
 }
 
 func (a *App) openIssuers(context.Context) (err error) {
-	deps := issuer.Deps{Fingerprints: secret.NewFingerprinter(), Metrics: a.metrics.Registerer(), Log: a.deps.Logger}
+	deps := issuer.Deps{Fingerprints: secret.NewFingerprinter(), Metrics: a.metrics.Registerer(), Log: a.deps.Log}
 	if a.issuers, err = issuer.Open(a.cfg.Issuers, deps); err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (a *App) loadPolicies(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.watcher, err = dir.NewWatcher(a.cfg.Policies, a.deps.Logger); err != nil {
+	if a.watcher, err = dir.NewWatcher(a.cfg.Policies, a.deps.Log); err != nil {
 		return err
 	}
 	a.loader = newLoader(a)
@@ -186,7 +186,7 @@ func (a *App) openPoint(context.Context) error {
 	a.point = decision.New(a.cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: a.initial.policy},
 		decision.Deps{
 			Input: input.NewRules(a.cfg.Input), Proofs: a.proofs, DecisionLog: a.log, Metrics: a.metrics.Registerer(),
-			Log: a.deps.Logger, Tracer: a.tracer,
+			Log: a.deps.Log, Tracer: a.tracer,
 		})
 	metrics.NewGaugeFunc(a.metrics.Registerer(), "sidecar_app_policy_misconfigured_ratio",
 		"Share of the evaluations of the policy that is served that gave no verdict.",

@@ -47,7 +47,7 @@ func (a *App) openAdmin(c listen.Config, on listen.Deps) (Door, error) {
 
 func (a *App) native() native.Deps {
 	deps := native.Deps{
-		Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Logger,
+		Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Log,
 		Tracer: a.tracer,
 	}
 	if a.signals != nil {
@@ -65,7 +65,7 @@ type openDoor struct {
 func (a *App) openDoors(context.Context) error {
 	a.onStop("listeners", a.stopDoors)
 	for _, e := range a.entrances() {
-		on := listen.Deps{Name: e.name, Log: a.deps.Logger, Calls: &a.calls, Metrics: a.metrics.Registerer()}
+		on := listen.Deps{Name: e.name, Log: a.deps.Log, Calls: &a.calls, Metrics: a.metrics.Registerer()}
 		d, err := e.open(e.cfg, on)
 		if err != nil {
 			return err

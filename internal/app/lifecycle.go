@@ -86,7 +86,7 @@ func (a *App) Run(ctx context.Context) error {
 		})
 	}
 	a.ready.set(serving)
-	a.deps.Logger.Info("serving", "api", a.APIAddr().String(), "admin", a.AdminAddr().String(),
+	a.deps.Log.Info("serving", "api", a.APIAddr().String(), "admin", a.AdminAddr().String(),
 		"policy_revision", a.point.Snapshot().Policy.Revision(), "version", a.deps.Version)
 
 	var err error
@@ -108,17 +108,17 @@ func (a *App) stop(cause error) error {
 	ended := make(chan error, 1)
 	go func() { // a log line that cannot be written blocks its writer
 		if cause == nil {
-			a.deps.Logger.Info("stopping: a signal asked for it; calls under way are answered",
+			a.deps.Log.Info("stopping: a signal asked for it; calls under way are answered",
 				"shutdown_timeout", a.cfg.ShutdownTimeout)
 		} else {
-			a.deps.Logger.Error("stopping: a listener failed; calls under way are answered", "error", cause,
+			a.deps.Log.Error("stopping: a listener failed; calls under way are answered", "error", cause,
 				"shutdown_timeout", a.cfg.ShutdownTimeout)
 		}
 		err := a.stopAll(ctx)
 		if err == nil {
-			a.deps.Logger.Info("stopped", "took", time.Since(begun).Round(time.Millisecond))
+			a.deps.Log.Info("stopped", "took", time.Since(begun).Round(time.Millisecond))
 		} else {
-			a.deps.Logger.Error("stopped, but some parts did not end",
+			a.deps.Log.Error("stopped, but some parts did not end",
 				"took", time.Since(begun).Round(time.Millisecond), "error", err)
 		}
 		ended <- err
@@ -136,7 +136,7 @@ func (a *App) Reopen() error {
 	if err := a.log.Reopen(); err != nil {
 		return err
 	}
-	a.deps.Logger.Info("decision log opened again", "file", a.cfg.DecisionLog.File)
+	a.deps.Log.Info("decision log opened again", "file", a.cfg.DecisionLog.File)
 	return nil
 }
 

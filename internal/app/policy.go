@@ -63,7 +63,7 @@ func (a *App) loadFailed(err error) {
 	a.policy.failing.Set(1)
 	serving := a.point.Snapshot().Policy.Revision()
 	for _, line := range strings.Split(err.Error(), "\n") {
-		a.deps.Logger.Error("policies on disk do not load; the last good ones go on deciding", "problem", line,
+		a.deps.Log.Error("policies on disk do not load; the last good ones go on deciding", "problem", line,
 			"serving_revision", serving)
 	}
 	a.policy.mu.Lock()
@@ -77,7 +77,7 @@ func (a *App) activate(next policies) {
 	old := a.point.Snapshot()
 	a.point.Swap(&decision.Snapshot{Introspector: old.Introspector, Policy: next.policy})
 	a.activated(next)
-	a.deps.Logger.Info("policies activated", "policy_revision", next.policy.Revision(), "policy_digest",
+	a.deps.Log.Info("policies activated", "policy_revision", next.policy.Revision(), "policy_digest",
 		next.policy.Digest())
 }
 
@@ -97,9 +97,9 @@ func (a *App) waiting(why *bundle.Problem) {
 	a.policy.mu.Unlock()
 	switch {
 	case why == nil:
-		a.deps.Logger.Info("policies on disk no longer change")
+		a.deps.Log.Info("policies on disk no longer change")
 	case first:
-		a.deps.Logger.Warn("policies on disk keep changing; the last good ones go on deciding until they no longer "+
+		a.deps.Log.Warn("policies on disk keep changing; the last good ones go on deciding until they no longer "+
 			"change",
 			"problem", why.String())
 	}
@@ -127,6 +127,6 @@ func (a *App) logIgnored(before, set *bundle.Set) {
 	}
 	const most = 10
 	files := strings.Split(set.Ignored.Error(), "\n")
-	a.deps.Logger.Warn("files beside the policies are ignored", "count", len(set.Ignored), "files",
+	a.deps.Log.Warn("files beside the policies are ignored", "count", len(set.Ignored), "files",
 		files[:min(len(files), most)])
 }

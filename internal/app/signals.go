@@ -18,7 +18,7 @@ func (a *App) openSignals(context.Context) error {
 	if len(a.cfg.Events) == 0 {
 		return nil
 	}
-	deps := signals.Deps{Evictor: noCache{}, Metrics: a.metrics.Registerer(), Log: a.deps.Logger}
+	deps := signals.Deps{Evictor: noCache{}, Metrics: a.metrics.Registerer(), Log: a.deps.Log}
 	if a.issuers != nil { // nil when Check found a fault in them
 		deps.Evictor, deps.Limiter = a.issuers, a.issuers
 	}

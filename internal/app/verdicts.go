@@ -33,7 +33,7 @@ func (a *App) warnWithoutVerdicts() {
 	a.policy.warned = true
 	a.policy.mu.Unlock()
 	if !warned {
-		a.deps.Logger.Warn("the policies that serve give no verdict for many requests; the lines \"decision "+
+		a.deps.Log.Warn("the policies that serve give no verdict for many requests; the lines \"decision "+
 			"refused\" say why",
 			"misconfigured", v.Misconfigured, "evaluations", v.Evaluations, "activated", activated,
 			"policy_revision", a.point.Snapshot().Policy.Revision())

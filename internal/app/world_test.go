@@ -91,7 +91,7 @@ func (w *world) run(t *testing.T) {
 
 func (w *world) deps() Deps {
 	return Deps{Version: "test", Stdout: w.stdout,
-		Logger: telemetry.NewLogger(telemetry.LogConfig{Level: "debug"}, w.logger)}
+		Log: telemetry.NewLogger(telemetry.LogConfig{Level: "debug"}, w.logger)}
 }
 
 // knowsTheSidecar is an authorization server of which the sidecar is a client.

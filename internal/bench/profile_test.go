@@ -38,7 +38,7 @@ func profiled(file, profile string) error {
 		return err
 	}
 	a, err := app.New(ctx, cfg, app.Deps{Version: "profiled", Stdout: os.Stdout,
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+		Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 func TestData_ProblemsOfJSONHaveAPosition(t *testing.T) {
@@ -95,28 +97,6 @@ func TestDocument_IsAllDataAndLeavesTheFilesAlone(t *testing.T) {
 	}
 }
 
-// isJSON reports whether a value has only the types that DataFile.Value promises.
-func isJSON(v any) bool {
-	switch v := v.(type) {
-	case map[string]any:
-		for _, e := range v {
-			if !isJSON(e) {
-				return false
-			}
-		}
-	case []any:
-		for _, e := range v {
-			if !isJSON(e) {
-				return false
-			}
-		}
-	case string, bool, nil, json.Number:
-	default:
-		return false
-	}
-	return true
-}
-
 func checkDecoded(t *testing.T, raw []byte, v any, bad *Problem) {
 	t.Helper()
 	if bad != nil {
@@ -125,7 +105,7 @@ func checkDecoded(t *testing.T, raw []byte, v any, bad *Problem) {
 		}
 		return
 	}
-	if !isJSON(v) {
+	if !testkit.IsJSON(v) {
 		t.Errorf("%q has a value of another type: %#v", raw, v)
 	}
 	if _, err := json.Marshal(v); err != nil {

@@ -15,7 +15,7 @@ import (
 const batchWidth = 8
 
 // DecideAll answers queries in their order, by one snapshot. Each distinct token is asked about once, unless
-// hosts, headers or routes make two questions of it.
+// hosts, headers or entrypoints make two questions of it.
 func (p *Point) DecideAll(ctx context.Context, queries []authz.Query) []authz.Decision {
 	snap := *p.snap.Load()
 	snap.Introspector = oncePerToken(snap.Introspector)

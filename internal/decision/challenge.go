@@ -27,10 +27,10 @@ func complete(c authz.Challenge) authz.Challenge {
 	return c
 }
 
-// challenge writes a WWW-Authenticate field for a client that presented its token under scheme, or presented none: RFC
-// 6750 section 3, RFC 9449 section 7.1, RFC 9470 section 3. The field
-// has one challenge, for the scheme that was used. A request without a token is offered every scheme, without an error
-// (DPOP-19), and one with a bad bearer token is offered DPoP too.
+// challenge writes a WWW-Authenticate field for a client that presented its token under scheme, or presented none:
+// RFC 6750 section 3, RFC 9449 section 7.1, RFC 9470 section 3. The field has one challenge, for the scheme that was
+// used. A request without a token is offered every scheme, without an error (DPOP-19), and one with a bad bearer
+// token is offered DPoP too.
 func (p *Point) challenge(c authz.Challenge, scheme token.Scheme) []authz.Header {
 	offer := p.deps.Proofs.Presentation()
 	var values []string

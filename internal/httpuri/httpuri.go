@@ -27,9 +27,8 @@ func IsTokenChar(c rune) bool { return c < utf8.RuneSelf && tokenChars[byte(c)] 
 var tokenChars = charSet(alphanumeric + "!#$%&'*+-.^_`|~")
 
 // IsCredential reports whether s can be an access token in an Authorization field: visible characters of ASCII (RFC
-// 6749 appendix A.12), without those that end an element of a list or a quoted string (RFC 9110 section 5.6). RFC 6750
-// section
-// 2.1 allows fewer, and some servers issue tokens with others. Text of nothing but "=" is none.
+// 6749 appendix A.12), without those that end an element of a list or a quoted string (RFC 9110 section 5.6). RFC
+// 6750 section 2.1 allows fewer, and some servers issue tokens with others. Text of nothing but "=" is none.
 func IsCredential(s string) bool {
 	padding := true
 	for i := range len(s) {

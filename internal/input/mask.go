@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -21,7 +23,7 @@ func (d *Document) AppendMasked(dst []byte, isSecret func(name string) bool) ([]
 	m := masking{isSecret: isSecret, doc: *d}
 	m.query()
 	r := &m.doc.Request
-	r.Headers = m.fields("/request/headers/", r.Headers)
+	r.Headers = m.fields("/request/headers", r.Headers)
 	r.RawPath = m.text("/request/raw_path", r.RawPath)
 	r.Path = m.text("/request/path", r.Path)
 	m.segments()
@@ -86,9 +88,9 @@ func (m *masking) query() {
 		for i := range values {
 			r.Query[name][i] = secret.Redacted
 		}
-		m.masked = append(m.masked, "/request/query/"+escapePointer(name))
+		m.masked = append(m.masked, appendName("/request/query", name))
 	}
-	r.Query = m.fields("/request/query/", r.Query)
+	r.Query = m.fields("/request/query", r.Query)
 }
 
 // fields are the values of a query or of headers as text leaves them; from itself where nothing changed.
@@ -99,7 +101,7 @@ func (m *masking) fields(pointer string, from map[string][]string) map[string][]
 			if strings.IndexByte(v, '=') < 0 {
 				continue // most values need no pointer
 			}
-			if masked := m.text(pointer+escapePointer(name)+"/"+strconv.Itoa(i), v); masked != v {
+			if masked := m.text(appendName(pointer, name)+"/"+strconv.Itoa(i), v); masked != v {
 				if shared {
 					out, shared = cloned(from), false
 				}
@@ -218,7 +220,7 @@ func (m *masking) text(pointer, s string) string {
 	return b.String() + s[kept:]
 }
 
-// escapePointer is a name as a step of a JSON pointer: RFC 6901 section 3.
-func escapePointer(name string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+// appendName appends a name to a JSON pointer (RFC 6901).
+func appendName(pointer, name string) string {
+	return string(jsontext.Pointer(pointer).AppendToken(name))
 }

@@ -76,8 +76,8 @@ type CacheControl struct {
 	MustRevalidate bool
 }
 
-// Answer is the answer of the server to one uncached question, for diagnosis.
-// Body may hold anything, the token included: show it only to a person who has the token.
+// Answer is the answer of the server to one uncached question, for diagnosis. Body may hold anything, the token
+// included: show it only to a person who has the token.
 type Answer struct {
 	// Endpoint is the URL that was asked; empty when it could not be found out, and when no server was asked.
 	Endpoint string

@@ -127,8 +127,7 @@ func (c *compact) read(raw []byte) error {
 }
 
 // rejectCritical refuses what changes the meaning of a token in a way that is not understood here: any "crit" (RFC
-// 7515 section
-// 4.1.11) and "b64" (RFC 7797), which go-jose obeys even where "crit" does not name it.
+// 7515 section 4.1.11) and "b64" (RFC 7797), which go-jose obeys even where "crit" does not name it.
 func (c *compact) rejectCritical() error {
 	for _, name := range []string{"crit", "b64"} {
 		if _, said := c.members[name]; said {

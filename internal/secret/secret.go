@@ -19,8 +19,8 @@ const redacted = "[redacted]"
 
 // Text is a credential. Every ordinary way of printing it yields "[redacted]".
 //
-// The string is held by pointer because fmt cannot call the methods of a Text
-// in an unexported field of another struct; it prints an address instead.
+// The string is held by pointer because fmt cannot call the methods of a Text in an unexported field of another
+// struct; it prints an address instead.
 type Text struct{ s *string }
 
 // New wraps s.

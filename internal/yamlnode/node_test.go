@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // value reads the JSON value of a document.
@@ -158,28 +160,6 @@ func TestKindsInWords(t *testing.T) {
 	}
 }
 
-// isJSON reports whether a value has only the types that Node.JSON promises.
-func isJSON(v any) bool {
-	switch v := v.(type) {
-	case map[string]any:
-		for _, e := range v {
-			if !isJSON(e) {
-				return false
-			}
-		}
-	case []any:
-		for _, e := range v {
-			if !isJSON(e) {
-				return false
-			}
-		}
-	case string, bool, nil, json.Number:
-	default:
-		return false
-	}
-	return true
-}
-
 func FuzzYAML(f *testing.F) {
 	f.Add([]byte("a: &x [1, 0x1F, .5, ~]\nb: *x\nc: !!str 5\n"))
 	f.Add([]byte("a:\n  - b\n - c"))
@@ -192,7 +172,7 @@ func FuzzYAML(f *testing.F) {
 			}
 			return
 		}
-		if !isJSON(v) {
+		if !testkit.IsJSON(v) {
 			t.Errorf("%q has a value of another type: %#v", raw, v)
 		}
 		if _, err := json.Marshal(v); err != nil {

@@ -99,7 +99,8 @@ func (c Config) Reached() oauth.Config {
 	return s
 }
 
-// needs are the endpoints without which the configured mode does not work, and wants those that a route may demand.
+// needs are the endpoints without which the configured mode does not work, and wants those that an entrypoint may
+// demand.
 func (c Config) needs() (needs, wants []oauth.Endpoint) {
 	if c.mode() == authz.ModeJWT {
 		wants = append(wants, oauth.Introspection)

@@ -213,8 +213,7 @@ func printable(event string) string {
 }
 
 // planVerification accepts the states that were sent, and none, which a transmitter may send on its own: SSF 1.0
-// section
-// 8.1.4.
+// section 8.1.4.
 func (s *Stream) planVerification(e set) (func() error, error) {
 	var b struct {
 		State *string `json:"state"`
