@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -73,11 +72,7 @@ func replay(t testing.TB, rec transmitter.Recording, at int64, change func(*Conf
 
 func post(t testing.TB, h http.Handler, contentType, body string) *httptest.ResponseRecorder {
 	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
-	r.Header.Set("Content-Type", contentType)
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w
+	return transmitter.Post(t, h, "/", body, map[string]string{"Content-Type": contentType})
 }
 
 func postLogout(t testing.TB, h http.Handler, tok string) *httptest.ResponseRecorder {

@@ -1,12 +1,10 @@
 package receivers
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -65,27 +63,11 @@ func openFor(t testing.TB, p *transmitter.Server, change func(*Config)) (*Receiv
 	return openAt(t, transmitter.Issuer(t, p.URL), cfg, signals.Deps{})
 }
 
-// run runs rs until the test ends.
-func run(t testing.TB, rs *Receivers) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); rs.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
-}
-
 // post sends a body to a path of rs.
 func post(t testing.TB, rs http.Handler, path, contentType, authorization, body string) *httptest.ResponseRecorder {
 	t.Helper()
-	path = "/v1/events/" + transmitter.Name + "/" + path
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body))
-	r.Header.Set("Content-Type", contentType)
-	if authorization != "" {
-		r.Header.Set("Authorization", authorization)
-	}
-	w := httptest.NewRecorder()
-	rs.ServeHTTP(w, r)
-	return w
+	return transmitter.Post(t, rs, "/v1/events/"+transmitter.Name+"/"+path, body,
+		map[string]string{"Content-Type": contentType, "Authorization": authorization})
 }
 
 func postLogout(t testing.TB, rs http.Handler, tok string) *httptest.ResponseRecorder {

@@ -43,7 +43,7 @@ func TestPUSH1_PathsOfOtherIssuersAreNotFound(t *testing.T) {
 func TestBCL1_TheKeysAreThereBeforeTheFirstLogoutToken(t *testing.T) {
 	p := transmitter.New(t)
 	rs, l := openFor(t, p, func(c *Config) { c.SharedSignals = conf.Default[ssf.Config]() })
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "the keys are fetched", func() bool { return strings.Contains(l.Log(), "fetched keys") })
 	if w := postLogout(t, rs, jwks.Sign(t, p.Signer, "logout+jwt", logoutClaims(p.URL))); w.Code != http.StatusOK ||
 		p.Count("GET /jwks") != 1 {

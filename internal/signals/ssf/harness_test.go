@@ -1,11 +1,9 @@
 package ssf
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -66,26 +64,11 @@ func openFor(t testing.TB, p *transmitter.Server, change func(*Config)) (*Stream
 	return openAt(t, transmitter.Issuer(t, p.URL), change, signals.Deps{})
 }
 
-// run runs a stream until the test ends.
-func run(t testing.TB, s *Stream) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); s.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
-}
-
 // post pushes a body.
 func post(t testing.TB, h http.Handler, contentType, authorization, body string) *httptest.ResponseRecorder {
 	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
-	r.Header.Set("Content-Type", contentType)
-	if authorization != "" {
-		r.Header.Set("Authorization", authorization)
-	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w
+	return transmitter.Post(t, h, "/", body,
+		map[string]string{"Content-Type": contentType, "Authorization": authorization})
 }
 
 func postSet(t testing.TB, h http.Handler, tok string) *httptest.ResponseRecorder {

@@ -42,7 +42,7 @@ func TestSSF_AStreamIsMadeAndVerified(t *testing.T) {
 	p := transmitter.New(t)
 	rs, l := openFor(t, p, pushing(receiverURL))
 	pushVerification(p, t, rs)
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "the stream is verified", func() bool {
 		st := rs.Status()
 		return !st.Verified.IsZero() &&
@@ -150,7 +150,7 @@ func TestSSF_AStreamThatVanishesIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	p := transmitter.New(t)
 	rs, _ := openFor(t, p, polling)
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "the stream is up", func() bool { return rs.Status().State == stateUp })
 	gone := true
 	p.Mu.Lock()
@@ -252,7 +252,7 @@ func TestSSF_StreamUpdatedTellsTheStatus(t *testing.T) {
 	p := transmitter.New(t)
 	rs, l := openFor(t, p, pushing(receiverURL))
 	pushVerification(p, t, rs)
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "the stream is up", func() bool { return rs.Status().State == stateUp })
 	s := rs
 	p.Mu.Lock()
@@ -293,7 +293,7 @@ func TestSSF_ATransmitterMayHaveAnotherNameThanTheIssuer(t *testing.T) {
 		cfg.Transmitter = p.URL
 	}, signals.Deps{})
 	put(p, "set-1", signSet(t, p, map[string]any{"sub_id": issSub(idp.URL, "alice")}))
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "the event is acknowledged", func() bool { return acked(p, "set-1") })
 	if len(l.All()) != 1 || p.Count("POST /token") != 0 || idp.Count("POST /token") != 1 {
 		t.Errorf("evicted %v, %v, %v", l.All(), p.Requests(), idp.Requests())
@@ -307,7 +307,7 @@ func TestEV2_AStreamThatFallsSilentIsDownAndShortensLifetimes(t *testing.T) {
 		polling(cfg)
 		cfg.PollWait, cfg.DownAfter = 100*time.Millisecond, 1500*time.Millisecond
 	})
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "the stream is up", func() bool {
 		return rs.Status().State == stateUp && slices.Equal(l.Lifetimes(), []time.Duration{5 * time.Second, 0})
 	})
@@ -339,7 +339,7 @@ func TestEV2_AStreamThatFallsSilentIsDownAndShortensLifetimes(t *testing.T) {
 func TestEV2_APushThatIsNotVerifiedIsDown(t *testing.T) {
 	p := transmitter.New(t) // it sends no verification events
 	rs, l := openFor(t, p, pushing(receiverURL))
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "verification is asked for", func() bool { return p.Count("POST /verify") > 0 })
 	if st := rs.Status(); st.State != stateDown || !st.LastOK.IsZero() {
 		t.Errorf("%+v", st)
@@ -354,7 +354,7 @@ func TestEV2_APushThatIsNotVerifiedIsDown(t *testing.T) {
 
 func TestEV2_AStreamWhoseSilenceMeansNothingIsUnwatched(t *testing.T) {
 	rs, l := openFor(t, transmitter.New(t), nil)
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "it is judged", func() bool { return len(l.Lifetimes()) == 1 })
 	if d := last(l.Lifetimes()); d != 0 || rs.Status().State != stateUnwatched {
 		t.Errorf("limit %v, %+v", d, rs.Status())

@@ -45,7 +45,7 @@ func refusedAs(p *transmitter.Server, id string) string {
 func TestPOLL1_EventsAreFetchedPutInForceAndAcknowledged(t *testing.T) {
 	p := transmitter.New(t)
 	rs, l := openFor(t, p, polling)
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "the stream is up", func() bool { return rs.Status().State == stateUp })
 	put(p, "set-1", signSet(t, p, nil))
 	testkit.Eventually(t, "the event is acknowledged", func() bool { return acked(p, "set-1") })
@@ -61,7 +61,7 @@ func TestPOLL1_AnEventIsAcknowledgedOnlyWhenItIsInForce(t *testing.T) {
 	rs, l := openFor(t, p, polling)
 	l.FailEvictions()
 	put(p, "set-1", signSet(t, p, nil))
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "the event is tried", func() bool { return l.Of(signals.Unavailable) > 0 })
 	if acked(p, "set-1") || refusedAs(p, "set-1") != "" {
 		t.Error("acknowledged, or refused, and not in force")
@@ -79,7 +79,7 @@ func TestPOLL1_BadEventsAreReportedWithTheirCode(t *testing.T) {
 	put(p, "other-key", jwks.Sign(t, transmitter.OtherSigner(t, "RS256"), "secevent+jwt", setClaimsOf(p)))
 	put(p, "misnamed", signSet(t, p, map[string]any{"jti": "set-9", "sub_id": opaque("")}))
 	put(p, "good", signSet(t, p, map[string]any{"jti": "good"}))
-	run(t, rs)
+	transmitter.Run(t, rs)
 	for id, code := range map[string]string{"garbage": codeRequest, "other-audience": codeAudience,
 		"other-key": codeKey, "misnamed": codeRequest} {
 		testkit.Eventually(t, id+" is refused", func() bool { return refusedAs(p, id) == code })
@@ -95,14 +95,14 @@ func TestPOLL1_MoreThanOneAnswerHoldsIsFetchedAtOnce(t *testing.T) {
 		put(p, id, signSet(t, p, map[string]any{"jti": id, "sub_id": issSub(p.URL, id)}))
 	}
 	rs, l := openFor(t, p, polling)
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "all are in force", func() bool { return len(l.All()) == 2*maxEvents+5 })
 }
 
 func TestPOLL1_AnEventThatComesAgainIsAcknowledgedAgain(t *testing.T) {
 	p := transmitter.New(t)
 	rs, l := openFor(t, p, polling)
-	run(t, rs)
+	transmitter.Run(t, rs)
 	for n := range 2 {
 		put(p, "set-1", signSet(t, p, nil))
 		testkit.Eventually(t, "it is acknowledged", func() bool {
@@ -117,7 +117,7 @@ func TestPOLL1_AnEventThatComesAgainIsAcknowledgedAgain(t *testing.T) {
 func TestPOLL1_TheFirstPollReturnsAtOnceAndTheLaterOnesWait(t *testing.T) {
 	p := transmitter.New(t)
 	rs, _ := openFor(t, p, polling)
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "polls wait", func() bool {
 		p.Mu.Lock()
 		defer p.Mu.Unlock()
@@ -146,7 +146,7 @@ func TestPOLL1_AnAnswerThatIsTooLargeIsAskedForInSmallerParts(t *testing.T) {
 		_, _ = io.WriteString(w, `{"sets":{}}`)
 	}
 	rs, _ := openFor(t, p, polling)
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "the stream is up", func() bool { return rs.Status().State == stateUp })
 }
 
@@ -154,7 +154,7 @@ func TestPOLL1_ATransmitterThatFailsIsLeftAloneForAWhile(t *testing.T) {
 	p := transmitter.New(t)
 	p.Override["POST /poll"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
 	rs, l := openFor(t, p, polling)
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "it failed", func() bool { return rs.Status().Errors > 0 })
 	if n := p.Count("POST /poll"); n > 2 {
 		t.Errorf("%d polls", n)
@@ -174,7 +174,7 @@ func TestPOLL1_AStreamThatWasMadeByHandIsPolledToo(t *testing.T) {
 		cfg.Manage, cfg.PollURL, cfg.Audience = manageOff, p.URL+"/poll", []string{transmitter.StreamAudience}
 	})
 	put(p, "set-1", signSet(t, p, nil))
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "the event is acknowledged", func() bool { return acked(p, "set-1") })
 	transmitter.Wants(t, l, authz.Revocation{Subject: "alice"})
 	if p.Count("GET /streams")+p.Count("POST /streams")+p.Count("POST /verify") != 0 {
@@ -197,7 +197,7 @@ func TestPOLL1_AnAccessTokenThatIsRefusedIsReplaced(t *testing.T) {
 		_, _ = io.WriteString(w, `{"sets":{},"moreAvailable":false}`)
 	}
 	rs, _ := openFor(t, p, polling)
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "the stream is up", func() bool { return rs.Status().State == stateUp })
 	p.Mu.Lock()
 	defer p.Mu.Unlock()
@@ -247,7 +247,7 @@ func TestPOLL1_AServerThatHangsIsToldFromOneThatHasNoEvents(t *testing.T) {
 		err) != authz.Unavailable {
 		t.Errorf("a poll that does not: %v", err)
 	}
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "it is noticed", func() bool { return rs.Status().Problem != "" })
 	if rs.Status().State != stateDown {
 		t.Errorf("%+v", rs.Status())
@@ -260,7 +260,7 @@ func TestEV2_APollWhoseEventsCannotBePutInForceShowsNothing(t *testing.T) {
 	rs, l := openFor(t, p, polling)
 	l.FailEvictions()
 	put(p, "set-1", signSet(t, p, nil))
-	run(t, rs)
+	transmitter.Run(t, rs)
 	testkit.Eventually(t, "the event came twice", func() bool { return l.Of(signals.Unavailable) > 1 })
 	if st := rs.Status(); st.State != stateDown || !st.LastOK.IsZero() {
 		t.Errorf("%+v", st)
