@@ -9,8 +9,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
-// masked appends the event of r as its Masker leaves it. A mask that fails costs the event its input and result, and
-// nothing else: the event itself is never lost, and nothing that was to be hidden is shown.
+// masked appends the event of r as its Masker leaves it. When a mask fails, the event is written
+// without input and result, so that nothing is shown that was to be hidden.
 func (e *encoder) masked(dst []byte, r *Record) ([]byte, outcome) {
 	c, out := e.mask(r)
 	if out.suppressed {

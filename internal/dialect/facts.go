@@ -84,7 +84,7 @@ func (d dialect) scopesOf(m *members) []string {
 	return nil
 }
 
-// audiencesOf tells "none said" (nil) from "none meant" (empty). An audience that cannot be read is the latter.
+// audiencesOf is nil when the answer has no audience, and empty when it names none or one that cannot be read.
 func audiencesOf(m *members) []string {
 	if !m.has("aud") {
 		return nil

@@ -138,7 +138,7 @@ func (m *members) limit(name string, c clock, r jose.Rounding) authz.Time {
 	return t
 }
 
-// event reads a time that bounds nothing: one that cannot be read is not known.
+// event reads a time that no check depends on: an unreadable one is the zero Time.
 func (m *members) event(name string, c clock) authz.Time {
 	t, err := m.time(name, c, jose.Down)
 	if err != nil {

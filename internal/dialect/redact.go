@@ -12,10 +12,10 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// redact takes credentials out of an answer. The claims of a token reach policies and the decision log; the token
-// itself never does, not even when its own server echoes it. It returns body with every value that holds tok, every
-// name that does, and every top-level member in names, replaced. Members keep their places and everything else its
-// spelling. Of a body that is not JSON, or that is none without the token, nothing is left to be read.
+// redact takes credentials out of an answer. The claims of a token reach policies and the decision log, but the token
+// itself must not, even when its own server echoes it. It returns body with every value that holds tok, every name
+// that holds it, and every top-level member in names, replaced. Members keep their places and everything else its
+// spelling. A body that is not JSON, or not JSON any more with the token replaced, is dropped as a whole.
 func redact(body []byte, tok secret.Text, names []string) []byte {
 	var out bytes.Buffer
 	body = bytes.TrimPrefix(body, []byte("\ufeff")) // RFC 8259 section 8.1 lets a parser ignore it

@@ -27,8 +27,8 @@ const (
 // Request says how to ask for an answer that n can read.
 func (r *Reader) Request() Request { return r.dialect.ask }
 
-// Inactive reports whether a reply that is no 200 says that a token is not active. mediaType is without parameters and
-// in lower case, code the OAuth error code of a refusal; either may be empty.
+// Inactive reports whether a reply with another status than 200 says that a token is not active. mediaType is without
+// parameters and in lower case, code the OAuth error code of a refusal; either may be empty.
 func (r *Reader) Inactive(status int, mediaType, code string) bool {
 	return slices.ContainsFunc(r.dialect.inactive, func(r refusal) bool {
 		return r.status == status && (r.mediaType == "" || r.mediaType == mediaType) &&

@@ -16,9 +16,9 @@ import (
 
 const instead = "ask about a token that must be good instead: sidecar introspect"
 
-// canary gets a token for the sidecar itself and looks at it as serve would. A server that says that a token it issued
-// a moment ago is not active has a reason that no caller will ever see, and one that issues what this mode cannot read
-// does so for callers.
+// canary gets a token for the sidecar itself and looks at it as serve would. A server that calls a token inactive that
+// it issued a moment ago has a reason that callers cannot see. A server that issues tokens that this mode cannot read
+// does so for callers too.
 func (e *exam) canary(ctx context.Context, doc *oauth.Metadata) {
 	if !e.cfg.Reached().Client.CanGetToken() || e.cfg.Endpoint.TokenEndpoint == "" &&
 		(doc == nil || doc.Member(string(oauth.TokenEndpoint)) == "") {

@@ -202,8 +202,8 @@ func namesOf(c *x509.Certificate) string {
 	return ", only for " + strings.Join(names, ", ") + more
 }
 
-// Exhausted reports whether no connection was made because this machine has none left to make: that says nothing about
-// the server.
+// Exhausted reports whether this machine had no descriptor, buffer or port left for a connection: the server is not to
+// blame.
 func Exhausted(err error) bool {
 	for _, wanting := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.EADDRNOTAVAIL} {
 		if errors.Is(err, wanting) {

@@ -226,7 +226,7 @@ var (
 )
 
 // whole reads a number exactly, as the part before its point and whether anything but zeros is behind that.
-// It is not ok when v is no number, or one that does not fit.
+// ok is false when v is not a number, or too large.
 func whole(v jsontext.Value) (n int64, fraction, ok bool) {
 	if v.Kind() != '0' {
 		return 0, false, false

@@ -12,8 +12,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
-// Issuer returns the "iss" of a compact JWS without verifying it: it may only choose the issuer that is asked. There
-// is none in a JWE, in what is not compact JOSE, and in a payload that is too large or no JSON object.
+// Issuer returns the "iss" of a compact JWS without verifying it: it may only choose the issuer that is asked. It
+// is empty for a JWE, for text that is not compact JOSE, and for a payload that is too large or not a JSON object.
 //
 // It is called for every request with a JWT, also when the answer is cached, and so it skips over the members of the
 // token in a pooled decoder: 6 to 9 us and 4 allocations. With json.Unmarshal (split, and a struct with the one

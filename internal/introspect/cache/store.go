@@ -120,7 +120,7 @@ func (e *entry) over(now time.Time) bool {
 }
 
 // put keeps claims for life, counted from when they were asked for, and never past exp; marks is what they can be
-// found by. What does not fit is not kept, nor what is older than what is there.
+// found by. Claims that are too large, or older than those under key, are dropped.
 func (s *store) put(key secret.Fingerprint, c *authz.Claims, life lifetime, marks []mark, now time.Time) {
 	e := &entry{key: string(key[:]), claims: c, life: life, cost: costOf(c)}
 	left := life.last - e.age(now)

@@ -58,8 +58,8 @@ func (r claimRules) signed(t jose.Token) authz.Unusable {
 	return authz.Unusable{}
 }
 
-// missing says why a required claim does not pass. Nothing makes iss and exp optional, and aud only what was said of
-// tokens without one. An iat that cannot be read bounds nothing, and is as good as none.
+// missing says why a required claim does not pass. iss and exp are always required; aud follows absent_audience. An
+// iat that cannot be read counts as absent.
 func (r claimRules) missing(c jose.Claims, name string) authz.Unusable {
 	said, err := c.Has(name), error(nil)
 	switch name {

@@ -141,7 +141,7 @@ func newRule(i Issuer, n int) rule {
 		header: httpuri.Lower(m.Header), values: m.Values,
 	}
 	for _, h := range m.Hosts {
-		host, _ := httpuri.ConfiguredHost(h) // one that is none did not pass Check, and is that of no request
+		host, _ := httpuri.ConfiguredHost(h) // Check refuses what is no host; it matches no request
 		r.hosts = append(r.hosts, cmp.Or(host, h))
 	}
 	switch {

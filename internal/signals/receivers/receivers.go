@@ -154,7 +154,7 @@ func (rs *Receivers) route(byName map[string]*source) {
 func (rs *Receivers) ServeHTTP(w http.ResponseWriter, r *http.Request) { rs.mux.ServeHTTP(w, r) }
 
 // Run keeps the streams working until ctx ends, and returns when all that it started has ended. It fetches the keys of
-// senders that send a signal once: the first signal must not wait for keys, nor get lost without them.
+// senders that send a signal once: the first signal would otherwise wait for keys, or be lost.
 func (rs *Receivers) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, s := range rs.sources {
