@@ -21,9 +21,6 @@ func IsToken(s string) bool {
 	return s != ""
 }
 
-// IsTokenChar reports whether a token of RFC 9110 section 5.6.2 may hold c.
-func IsTokenChar(c rune) bool { return c < utf8.RuneSelf && tokenChars[byte(c)] }
-
 var tokenChars = charSet(alphanumeric + "!#$%&'*+-.^_`|~")
 
 // IsCredential reports whether s can be an access token in an Authorization field: visible characters of ASCII (RFC
