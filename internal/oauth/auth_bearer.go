@@ -27,10 +27,10 @@ func bearer() authMethod {
 }
 
 func parseBearer(t []secret.Text) (identity, error) {
-	if strings.ContainsFunc(t[0].Reveal(), notInHeader) {
+	if strings.ContainsFunc(t[0].Reveal(), notInBearerToken) {
 		return identity{}, errors.New("client.secret: it holds characters that no bearer token has")
 	}
 	return identity{secret: t[0]}, nil
 }
 
-func notInHeader(r rune) bool { return r <= ' ' || r >= 0x7f }
+func notInBearerToken(r rune) bool { return r <= ' ' || r >= 0x7f }

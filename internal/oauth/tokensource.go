@@ -182,7 +182,7 @@ func readToken(r Reply) (secret.Text, time.Duration, error) {
 			"it refuses the sidecar's credentials or its request for a token")
 	case r.Status != http.StatusOK || r.Over || !r.IsJSON() || json.Unmarshal(r.Body, &body) != nil:
 		return secret.Text{}, 0, r.Refuse(authz.Unavailable, "this is no answer of a token endpoint")
-	case body.Token == "" || strings.ContainsFunc(body.Token, notInHeader):
+	case body.Token == "" || strings.ContainsFunc(body.Token, notInBearerToken):
 		return secret.Text{}, 0, r.Refuse(authz.Unavailable, "there is no token in the answer")
 	case !strings.EqualFold(body.Type, "Bearer"):
 		return secret.Text{}, 0, r.Refuse(authz.Misconfigured, "the token for the sidecar is no Bearer token")
