@@ -66,6 +66,15 @@ func TestAKeyThatWasRenamedIsAFaultThatNamesTheNewOne(t *testing.T) {
 	}
 }
 
+func TestAVariableBelowARemovedListIsToldTheRemedy(t *testing.T) {
+	inDirectory(t)
+	_, err := Parse("sidecar.yaml", []byte(oneIssuer), []string{"SIDECAR_DECISION_ROUTES_0_MODE=jwt"})
+	want := "environment SIDECAR_DECISION_ROUTES_0_MODE: names no key of the configuration\n  hint: write mode and max_age "
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("error is %v, want %s", err, want)
+	}
+}
+
 func TestAnEmptyItemIsAllowedWhereTheTagSaysSo(t *testing.T) {
 	inDirectory(t)
 	want := []string{"", "JWT"}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/conf"
@@ -47,11 +48,15 @@ func hintForVariable(name string, known []string, t reflect.Type) string {
 	return `a variable is the path of a key in upper case, joined by underscores; "sidecar config schema" lists every key`
 }
 
+// listItem is where the name of a variable goes on below a list.
+var listItem = regexp.MustCompile(`_[0-9]+(_|$)`)
+
 // remedyFor says what replaces the variable of a key that was removed from t, or "".
 func remedyFor(name string, t reflect.Type, path string) string {
 	rest, below := strings.CutPrefix(name, variable(path))
 	if former, ok := reflect.Zero(t).Interface().(conf.Remover); ok && below {
-		if remedy := former.Removed(strings.ToLower(strings.TrimPrefix(rest, "_"))); remedy != "" {
+		key := listItem.Split(strings.ToLower(strings.TrimPrefix(rest, "_")), 2)[0]
+		if remedy := former.Removed(key); remedy != "" {
 			return remedy
 		}
 	}

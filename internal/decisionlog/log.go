@@ -85,6 +85,7 @@ func Open(cfg Config, deps Deps) (*Log, error) {
 	l, err := newLog(cfg, deps)
 	if l == nil || err != nil {
 		newCounts(deps.Metrics) // they show 0
+		new(Log).countQueue(deps.Metrics)
 		return nil, err
 	}
 	if l.file != nil {
@@ -92,13 +93,18 @@ func Open(cfg Config, deps Deps) (*Log, error) {
 			return nil, err
 		}
 	}
-	metrics.NewGaugeFunc(deps.Metrics, "sidecar_decisionlog_queue_entries", "Events that wait to be written.",
-		func() float64 { return float64(l.Queued()) })
-	metrics.NewGaugeFunc(deps.Metrics, "sidecar_decisionlog_queue_bytes",
-		"Memory of the events that wait to be written, estimated.",
-		func() float64 { return float64(l.bytes.Load()) })
+	l.countQueue(deps.Metrics)
 	go l.run()
 	return l, nil
+}
+
+// countQueue registers the metrics of the events that wait.
+func (l *Log) countQueue(r metrics.Registerer) {
+	metrics.NewGaugeFunc(r, "sidecar_decisionlog_queue_entries", "Events that wait to be written.",
+		func() float64 { return float64(l.Queued()) })
+	metrics.NewGaugeFunc(r, "sidecar_decisionlog_queue_bytes",
+		"Memory of the events that wait to be written, estimated.",
+		func() float64 { return float64(l.bytes.Load()) })
 }
 
 // Check reports what Open would fail with, as far as that can be told without creating or opening anything.

@@ -372,3 +372,16 @@ func TestWriteDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestWithoutASinkTheGaugesOfTheQueueShow0(t *testing.T) {
+	seen := newTally()
+	l, err := Open(Config{}, Deps{Metrics: seen})
+	if l != nil || err != nil {
+		t.Fatalf("Open is %v, %v, want no log", l, err)
+	}
+	for _, gauge := range []string{"sidecar_decisionlog_queue_entries", "sidecar_decisionlog_queue_bytes"} {
+		if v := seen.Value(t, gauge); v != 0 {
+			t.Errorf("%s is %v, want 0", gauge, v)
+		}
+	}
+}
