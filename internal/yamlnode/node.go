@@ -136,7 +136,7 @@ func checkText(src []byte) *Error {
 		if (r == utf8.RuneError && n == 1) || (r < ' ' && r != '\t' && r != '\n' && r != '\r') {
 			line := bytes.LastIndexByte(src[:i], '\n') + 1
 			row, col := bytes.Count(src[:i], []byte{'\n'})+1, utf8.RuneCount(src[line:i])+1
-			return &Error{row, col, "invalid UTF-8 or a control character"}
+			return &Error{row, col, "invalid UTF-8 or a control character: save it as UTF-8"}
 		}
 		i += n
 	}

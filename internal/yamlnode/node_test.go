@@ -45,8 +45,8 @@ func TestErrorsHaveAPosition(t *testing.T) {
 		"broken second":         {"a: 1\n---\nb: [\n", "3:1: did not find expected node content"},
 		"alias without anchor":  {"a: *secret\n", "1:1: an alias has no anchor"},
 		"alias inside itself":   {"a: &a [*a]\n", "1:8: values are nested more than 256 levels deep"},
-		"invalid UTF-8":         {"a: 1\nb: \xff\n", "2:4: invalid UTF-8 or a control character"},
-		"control character":     {"a: \x01", "1:4: invalid UTF-8 or a control character"},
+		"invalid UTF-8":         {"a: 1\nb: \xff\n", "2:4: invalid UTF-8 or a control character: save it as UTF-8"},
+		"control character":     {"a: \x01", "1:4: invalid UTF-8 or a control character: save it as UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := value([]byte(c.text)); err == nil || err.Error() != c.want {
