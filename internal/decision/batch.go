@@ -17,14 +17,14 @@ const batchWidth = 8
 // DecideAll answers queries in their order, by one snapshot. Each distinct token is asked about once, unless
 // hosts, headers or entrypoints make two questions of it.
 func (p *Point) DecideAll(ctx context.Context, queries []authz.Query) []authz.Decision {
-	snap := *p.snap.Load()
-	snap.Introspector = oncePerToken(snap.Introspector)
+	snap := p.snap.Load()
+	introspector := oncePerToken(snap.Introspector)
 	out := make([]authz.Decision, len(queries))
 	var group errgroup.Group
 	group.SetLimit(batchWidth)
 	for i, q := range queries {
 		group.Go(func() error {
-			out[i] = p.decideBy(ctx, &snap, snap.Policy, &q)
+			out[i] = p.decideBy(ctx, pending{Query: &q, snap: snap, introspector: introspector, policy: snap.Policy})
 			return nil
 		})
 	}

@@ -31,6 +31,16 @@ func context1(generation, path string) string {
 	return fmt.Sprintf(`{"data":%q,"path":%q,"policy":%q}`, generation, path, generation)
 }
 
+func TestEvaluationsOfABatchAreCountedByTheSnapshot(t *testing.T) {
+	w := build(t, plan{answers: map[string]any{"open": map[string]any{"allow": true}, "odd": map[string]any{"allow": "yes"}}})
+	tok := w.grant(t, devissuer.Grant{})
+	w.point.DecideAll(t.Context(), []authz.Query{
+		question("open", "Bearer "+tok), question("odd", "Bearer "+tok), question("open", "Bearer "+tok)})
+	if got, want := w.point.Snapshot().Verdicts(), (decision.Verdicts{Evaluations: 3, Misconfigured: 1}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
 func TestBatchAnswersInOrder(t *testing.T) {
 	rego, _ := echoes("one")
 	w := build(t, plan{rego: strings.Replace(rego, "data.generation", `"one"`, 1)})

@@ -109,14 +109,14 @@ func (p *Point) Callable(entrypoint string) bool {
 // allows, and is logged like any other.
 func (p *Point) Decide(ctx context.Context, q authz.Query) authz.Decision {
 	snap := p.snap.Load() // once: a request sees one generation
-	return p.decideBy(ctx, snap, snap.Policy, &q)
+	return p.decideBy(ctx, pending{Query: &q, snap: snap, introspector: snap.Introspector, policy: snap.Policy})
 }
 
 // Explain decides q like Decide, slowly, and says why.
 func (p *Point) Explain(ctx context.Context, q authz.Query) (authz.Decision, engine.Explanation) {
 	snap := p.snap.Load()
 	e := &explainer{policy: snap.Policy}
-	return p.decideBy(ctx, snap, e, &q), e.said
+	return p.decideBy(ctx, pending{Query: &q, snap: snap, introspector: snap.Introspector, policy: e}), e.said
 }
 
 // evaluator asks a policy.
@@ -137,14 +137,16 @@ func (e *explainer) Eval(ctx context.Context, q engine.Question) (result engine.
 // pending is a query on its way to a decision.
 type pending struct {
 	*authz.Query
-	snap   *Snapshot
-	policy evaluator
+	snap *Snapshot
+	// introspector and policy are those of snap, or stand before them: for a batch, for an explanation.
+	introspector introspect.Introspector
+	policy       evaluator
 	// rec is the record of the decision, as far as it is known.
 	rec *decisionlog.Record
 }
 
-func (p *Point) decideBy(ctx context.Context, snap *Snapshot, policy evaluator, q *authz.Query) authz.Decision {
-	now := p.deps.Now()
+func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
+	now, snap := p.deps.Now(), q.snap
 	if q.Entrypoint == "" {
 		q.Entrypoint = p.cfg.Entrypoint
 	}
@@ -159,7 +161,8 @@ func (p *Point) decideBy(ctx context.Context, snap *Snapshot, policy evaluator, 
 	ctx, span := p.deps.Tracer.Start(ctx, "decision", telemetry.Within)
 	defer span.End()
 	rec.TraceID, rec.SpanID = span.IDs()
-	d := p.guarded(ctx, pending{q, snap, policy, rec})
+	q.rec = rec
+	d := p.guarded(ctx, q)
 	span.SetString("sidecar.decision_id", rec.DecisionID)
 	span.SetString("sidecar.kind", d.Kind.String())
 	d.ID = rec.DecisionID
@@ -250,10 +253,10 @@ func (p *Point) claims(ctx context.Context, q pending, about introspect.Question
 	begun := time.Now()
 	ctx, span := p.deps.Tracer.Start(ctx, "introspect", telemetry.Calling)
 	defer span.End()
-	if q.snap.Introspector == nil {
+	if q.introspector == nil {
 		return nil, authz.Errorf(authz.Misconfigured, "introspect: there is no authorization server to ask")
 	}
-	claims, err := q.snap.Introspector.Introspect(ctx, about)
+	claims, err := q.introspector.Introspect(ctx, about)
 	q.rec.Introspect = time.Since(begun)
 	q.rec.Introspection = decisionlog.Miss
 	if err != nil {
