@@ -11,9 +11,8 @@ import (
 // TestConnectionsAreOpenedInOnePlace: what a client does when a connection dies silently is decided in package
 // httpclient. The load of a drill is none of the sidecar's requests.
 func TestConnectionsAreOpenedInOnePlace(t *testing.T) {
-	client :=
-		regexp.MustCompile(
-			`http\.(Transport\{|Client\{|DefaultClient|DefaultTransport|Get\(|Head\(|Post\(|PostForm\()`)
+	client := regexp.MustCompile(
+		`http\.(Transport\{|Client\{|DefaultClient|DefaultTransport|Get\(|Head\(|Post\(|PostForm\()`)
 	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 			return err

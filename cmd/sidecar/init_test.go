@@ -194,10 +194,9 @@ func TestInitTakesNoServerForAnotherByAPath(t *testing.T) {
 		var as *httptest.Server
 		as = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
-			_, _ =
-				io.WriteString(w,
-					strings.ReplaceAll(`{"issuer":"ISSUER","introspection_endpoint":"ISSUER/connect/introspect",`+
-						c.members+`}`, "ISSUER", as.URL))
+			_, _ = io.WriteString(w,
+				strings.ReplaceAll(`{"issuer":"ISSUER","introspection_endpoint":"ISSUER/connect/introspect",`+
+					c.members+`}`, "ISSUER", as.URL))
 		}))
 		_, _, errs := sidecar(t, "", "init", "--issuer", as.URL, "--client-id", "x", "--audience", "y", "--dir",
 			t.TempDir())

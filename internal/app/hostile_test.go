@@ -298,9 +298,8 @@ func TestATokenGoesToNoIssuerThatTheRequestDidNotName(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			before := second.Calls()
-			body :=
-				fmt.Sprintf(
-					`{"request":{"method":"GET","url":"%s","headers":{"authorization":["Bearer never-seen-%s"],%s}}}`, c.url, rand.Text(), c.headers)
+			body := fmt.Sprintf(
+				`{"request":{"method":"GET","url":"%s","headers":{"authorization":["Bearer never-seen-%s"],%s}}}`, c.url, rand.Text(), c.headers)
 			code, text, err := w.exchange(t.Context(), "POST", w.api+"/v1/decisions", body)
 			if err != nil || code >= 500 || strings.Contains(text, `"allow":true`) {
 				t.Errorf("%d %s %v", code, text, err)

@@ -80,9 +80,8 @@ func (r *rotating) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		_, _ = io.WriteString(w, `{"error":"invalid_client"}`)
 		return
 	}
-	_, _ =
-		io.WriteString(w,
-			`{"active":true,"sub":"alice","client_id":"web","scope":"orders:read","aud":"orders-api","tenant":"acme"}`)
+	_, _ = io.WriteString(w,
+		`{"active":true,"sub":"alice","client_id":"web","scope":"orders:read","aud":"orders-api","tenant":"acme"}`)
 }
 
 // newRotating starts the server. Its certificate is of the last generation that it takes when show is set.

@@ -32,9 +32,8 @@ const (
 // UnusableReasons are all reasons.
 func UnusableReasons() []UnusableReason {
 	return []UnusableReason{
-		Inactive, Expired, NotYetValid, Revoked, WrongType, WrongIssuer, WrongAudience, WrongTenant, BadSignature,
-		BadClaims,
-		Contradiction, Unreadable,
+		Inactive, Expired, NotYetValid, Revoked, WrongType, WrongIssuer, WrongAudience, WrongTenant,
+		BadSignature, BadClaims, Contradiction, Unreadable,
 	}
 }
 

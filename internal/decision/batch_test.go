@@ -32,7 +32,7 @@ func context1(generation, path string) string {
 }
 
 func TestEvaluationsOfABatchAreCountedByTheSnapshot(t *testing.T) {
-	w := build(t, plan{answers: map[string]any{"open": map[string]any{"allow": true}, "odd": map[string]any{"allow": "yes"}}})
+	w := build(t, plan{answers: map[string]any{"open": true, "odd": map[string]any{"allow": "yes"}}})
 	tok := w.grant(t, devissuer.Grant{})
 	w.point.DecideAll(t.Context(), []authz.Query{
 		question("open", "Bearer "+tok), question("odd", "Bearer "+tok), question("open", "Bearer "+tok)})
@@ -87,14 +87,13 @@ func TestBatchAsksOnceForEachTokenEvenWithoutCache(t *testing.T) {
 }
 
 func TestBatchOutlivesAPanic(t *testing.T) {
-	w :=
-		build(t,
-			plan{answers: pass, wrap: instead(func(_ context.Context, q introspect.Question) (*authz.Claims, error) {
-				if q.Token.Reveal() == "bad" {
-					panic("no")
-				}
-				return &authz.Claims{Active: true, Kind: authz.AccessToken}, nil
-			})})
+	w := build(t,
+		plan{answers: pass, wrap: instead(func(_ context.Context, q introspect.Question) (*authz.Claims, error) {
+			if q.Token.Reveal() == "bad" {
+				panic("no")
+			}
+			return &authz.Claims{Active: true, Kind: authz.AccessToken}, nil
+		})})
 	ds := w.point.DecideAll(t.Context(), []authz.Query{
 		question("open", "Bearer bad"), question("open", "Bearer good"), question("open", "Bearer bad"),
 	})

@@ -99,9 +99,8 @@ func TestDPOP14_UnboundTokenUnderDPoPIsRefused(t *testing.T) {
 
 func TestADPoPTokenIsRefusedWithoutAVerifierOfProofs(t *testing.T) {
 	w := build(t, plan{answers: pass})
-	tok :=
-		w.grant(t, devissuer.Grant{Claims: map[string]any{"token_type": "DPoP",
-			"cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}})
+	tok := w.grant(t, devissuer.Grant{Claims: map[string]any{"token_type": "DPoP",
+		"cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}})
 	w.expect(t, w.ask(t, "open", "DPoP "+tok), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
 }
 

@@ -60,11 +60,10 @@ func TestABatchAsksEachIssuerAboutItsOwnUseOfOneToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			issuers, calls := twoServers(t, match...)
-			w :=
-				build(t,
-					plan{rego: tellsClient, wrap: func(introspect.Introspector) introspect.Introspector {
-						return issuers
-					}})
+			w := build(t,
+				plan{rego: tellsClient, wrap: func(introspect.Introspector) introspect.Introspector {
+					return issuers
+				}})
 			var queries []authz.Query
 			for i := range 20 {
 				queries = append(queries, authz.Query{Caller: "127.0.0.1:9",
@@ -88,9 +87,8 @@ func TestABatchAsksEachIssuerAboutItsOwnUseOfOneToken(t *testing.T) {
 
 func TestSeveralTenantHeadersAreMalformed(t *testing.T) {
 	issuers, calls := twoServers(t, route.Match{Header: "x-tenant", Values: []string{"a"}}, route.Match{Default: true})
-	w :=
-		build(t,
-			plan{rego: tellsClient, wrap: func(introspect.Introspector) introspect.Introspector { return issuers }})
+	w := build(t,
+		plan{rego: tellsClient, wrap: func(introspect.Introspector) introspect.Introspector { return issuers }})
 	q := question("x", "Bearer some-token")
 	q.Request.Headers["x-tenant"] = []string{"a", "b"}
 	w.expect(t, w.point.Decide(t.Context(), q), authz.Malformed, http.StatusBadRequest, "invalid_request")
@@ -101,9 +99,8 @@ func TestSeveralTenantHeadersAreMalformed(t *testing.T) {
 
 func TestATokenOfNoConfiguredIssuerIsNoToken(t *testing.T) {
 	issuers, calls := twoServers(t, route.Match{Prefixes: []string{"a_"}}, route.Match{Prefixes: []string{"b_"}})
-	w :=
-		build(t,
-			plan{rego: tellsClient, wrap: func(introspect.Introspector) introspect.Introspector { return issuers }})
+	w := build(t,
+		plan{rego: tellsClient, wrap: func(introspect.Introspector) introspect.Introspector { return issuers }})
 	w.expect(t, w.point.Decide(t.Context(), question("x", "Bearer c_1")), authz.Unauthenticated,
 		http.StatusUnauthorized, "invalid_token")
 	if calls[0].Load()+calls[1].Load() != 0 {

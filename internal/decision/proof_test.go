@@ -157,10 +157,9 @@ func TestDPOP19_BothSchemesInOneRequestAreMalformed(t *testing.T) {
 }
 
 func TestDPOP16_NonceIsDemandedAndGivenWithEveryAnswer(t *testing.T) {
-	w, h :=
-		build(t, plan{answers: map[string]any{"open": true,
-			"closed": map[string]any{"allow": false, "response_headers": map[string]any{
-				"cache-control": "max-age=60"}}}, proof: accepting(demanding), ttl: time.Minute}), newHolder(t)
+	w, h := build(t, plan{answers: map[string]any{"open": true,
+		"closed": map[string]any{"allow": false, "response_headers": map[string]any{
+			"cache-control": "max-age=60"}}}, proof: accepting(demanding), ttl: time.Minute}), newHolder(t)
 	tok := w.grant(t, h.grant())
 	d := w.point.Decide(t.Context(), proven("open", tok, h.prove(t, tok, "open", "")))
 	w.expect(t, d, authz.Unauthenticated, http.StatusUnauthorized, "use_dpop_nonce")

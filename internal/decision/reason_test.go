@@ -21,11 +21,10 @@ func TestA401HasAReasonForOperatorsAndNoneForCallers(t *testing.T) {
 		"wrong_type": {Active: true, Kind: authz.RefreshToken},
 		"unproved":   {Active: true, Kind: authz.AccessToken, Confirmation: authz.Confirmation{JKT: "x"}},
 	} {
-		w :=
-			build(t,
-				plan{answers: pass, wrap: instead(func(context.Context, introspect.Question) (*authz.Claims, error) {
-					return claims, nil
-				})})
+		w := build(t,
+			plan{answers: pass, wrap: instead(func(context.Context, introspect.Question) (*authz.Claims, error) {
+				return claims, nil
+			})})
 		d := w.ask(t, "open", "Bearer some-token")
 		w.expect(t, d, authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
 		if len(d.Reasons) != 1 || d.Reasons[0].Message != "the token may not be used" {

@@ -141,11 +141,10 @@ func statusOf(k authz.Kind) int {
 }
 
 func TestConnectionRefusedIsUnavailable(t *testing.T) {
-	w :=
-		build(t,
-			plan{answers: pass, issuer: func(c *issuer.Config) {
-				c.Endpoint.IntrospectionEndpoint = "http://127.0.0.1:1/introspect"
-			}})
+	w := build(t,
+		plan{answers: pass, issuer: func(c *issuer.Config) {
+			c.Endpoint.IntrospectionEndpoint = "http://127.0.0.1:1/introspect"
+		}})
 	w.expect(t, w.ask(t, "open", "Bearer abc"), authz.Unavailable, http.StatusServiceUnavailable,
 		"temporarily_unavailable")
 }
@@ -187,11 +186,10 @@ func instead(f introspectorFunc) func(introspect.Introspector) introspect.Intros
 }
 
 func TestPanicIsInternalAndTold(t *testing.T) {
-	w :=
-		build(t,
-			plan{answers: pass, wrap: instead(func(_ context.Context, q introspect.Question) (*authz.Claims, error) {
-				panic("cannot bear " + q.Token.Reveal())
-			})})
+	w := build(t,
+		plan{answers: pass, wrap: instead(func(_ context.Context, q introspect.Question) (*authz.Claims, error) {
+			panic("cannot bear " + q.Token.Reveal())
+		})})
 	d := w.ask(t, "open", "Bearer the-raw-token")
 	w.expect(t, d, authz.Internal, http.StatusInternalServerError, "internal_error")
 	if !w.logger.Has("decision panicked") || !w.logger.Has(d.ID) || !w.logger.Has("upstream_test.go") {
@@ -202,12 +200,11 @@ func TestPanicIsInternalAndTold(t *testing.T) {
 }
 
 func TestRuntimePanicSaysWhatItWas(t *testing.T) {
-	w :=
-		build(t,
-			plan{answers: pass, wrap: instead(func(context.Context, introspect.Question) (*authz.Claims,
-				error) {
-				return nil, nil
-			})})
+	w := build(t,
+		plan{answers: pass, wrap: instead(func(context.Context, introspect.Question) (*authz.Claims,
+			error) {
+			return nil, nil
+		})})
 	w.expect(t, w.ask(t, "open", "Bearer abc"), authz.Internal, http.StatusInternalServerError, "internal_error")
 	if !w.logger.Has("nil pointer dereference") {
 		t.Errorf("the operator is told %s", w.logger)
@@ -215,12 +212,11 @@ func TestRuntimePanicSaysWhatItWas(t *testing.T) {
 }
 
 func TestUnclassifiedErrorIsInternal(t *testing.T) {
-	w :=
-		build(t,
-			plan{answers: pass, wrap: instead(func(context.Context, introspect.Question) (*authz.Claims,
-				error) {
-				return nil, errors.New("what now")
-			})})
+	w := build(t,
+		plan{answers: pass, wrap: instead(func(context.Context, introspect.Question) (*authz.Claims,
+			error) {
+			return nil, errors.New("what now")
+		})})
 	w.expect(t, w.ask(t, "open", "Bearer abc"), authz.Internal, http.StatusInternalServerError, "internal_error")
 }
 
@@ -234,11 +230,10 @@ func TestWithoutAuthorizationServerTokensAreMisconfigured(t *testing.T) {
 }
 
 func TestINT12_TooManyUnknownTokensGetRetryAfter(t *testing.T) {
-	w :=
-		build(t, plan{answers: pass, issuer: func(c *issuer.Config) {
-			c.Protection.UnknownTokens,
-				c.Cache.NegativeTTL = 0.1, 0
-		}})
+	w := build(t, plan{answers: pass, issuer: func(c *issuer.Config) {
+		c.Protection.UnknownTokens,
+			c.Cache.NegativeTTL = 0.1, 0
+	}})
 	w.expect(t, w.ask(t, "open", "Bearer guess"), authz.Unauthenticated, http.StatusUnauthorized, "invalid_token")
 	d := w.ask(t, "open", "Bearer another")
 	w.expect(t, d, authz.Unavailable, http.StatusTooManyRequests, "too_many_unknown_tokens")

@@ -31,10 +31,9 @@ func TestPlainDenyIsForbiddenWithoutChallenge(t *testing.T) {
 }
 
 func TestReasonsAreThePolicysOwn(t *testing.T) {
-	w, d :=
-		answer(t,
-			object{"allow": false, "reasons": []any{object{"code": "wrong_tenant", "message": "not yours", "extra": 1},
-				"by hand"}})
+	w, d := answer(t,
+		object{"allow": false, "reasons": []any{object{"code": "wrong_tenant", "message": "not yours", "extra": 1},
+			"by hand"}})
 	w.expect(t, d, authz.Deny, http.StatusForbidden, "wrong_tenant", "denied")
 	if d.Reasons[0].Message != "not yours" ||
 		string(d.Reasons[0].Object) != `{"code":"wrong_tenant","extra":1,"message":"not yours"}` ||

@@ -89,10 +89,9 @@ func TestAValueThatCannotBeWrittenIsLeftOutAndTheEventIsKept(t *testing.T) {
 
 func TestINT21_CredentialsAreTakenOutWhereverTheyAre(t *testing.T) {
 	r := numbered(1)
-	r.Input =
-		text(
-			`{"request":{"headers":{"authorization":["Bearer tok-1"],"cookie":["sid=tok-2"],"accept":["*/*"],"n":[12345678901234567890,1.50]}},` +
-				`"context":{"a/b":[{"Authorization":"Bearer tok-3"}],"dpop":"tok-4","Set-Cookie":["tok-5"],"Proxy-Authorization":"tok-6","cookie":null}}`)
+	r.Input = text(
+		`{"request":{"headers":{"authorization":["Bearer tok-1"],"cookie":["sid=tok-2"],"accept":["*/*"],"n":[12345678901234567890,1.50]}},` +
+			`"context":{"a/b":[{"Authorization":"Bearer tok-3"}],"dpop":"tok-4","Set-Cookie":["tok-5"],"Proxy-Authorization":"tok-6","cookie":null}}`)
 	r.Result = text(`{"allow":true,"upstream_headers":{"Authorization":"Bearer tok-7","X-A":"1"}}`)
 	var out bytes.Buffer
 	l := open(t, Config{Stdout: true}, Deps{Stdout: &out})

@@ -246,9 +246,8 @@ func TestINT9_LatencyEndsWhenTheClientLeaves(t *testing.T) {
 
 func TestINT16_ClaimsChangeWhatIsSaidAboutAToken(t *testing.T) {
 	s := start(t, known())
-	a :=
-		introspect(t, s, issue(t, s, Grant{Audience: []string{"x"},
-			Claims: map[string]any{"aud": "one", "exp": nil, "act": map[string]any{"sub": "b"}, "active": "true"}}))
+	a := introspect(t, s, issue(t, s, Grant{Audience: []string{"x"},
+		Claims: map[string]any{"aud": "one", "exp": nil, "act": map[string]any{"sub": "b"}, "active": "true"}}))
 	if _, there := a.json["exp"]; there || a.json["aud"] != "one" ||
 		!reflect.DeepEqual(a.json["act"], map[string]any{"sub": "b"}) || a.json["active"] != true {
 		t.Errorf("got %s", a.text)

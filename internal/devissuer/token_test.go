@@ -125,8 +125,7 @@ func TestCA1_TwoMethodsAtOnceAreRefused(t *testing.T) {
 	token(t, s, grant("client_secret", clientSecret), basic("shop", clientSecret)).is(t, 400, "invalid_request")
 	token(t, s, grant("client_id", "alice-app"), basic("shop", clientSecret)).is(t, 400, "invalid_request")
 	token(t, s, grant(), func(r *http.Request) {
-		r.Header["Authorization"] =
-			[]string{"Basic eDp5", "Basic eDp5"}
+		r.Header["Authorization"] = []string{"Basic eDp5", "Basic eDp5"}
 	}).is(t, 400, "invalid_request")
 	if a := token(t, s, grant("client_id", "shop"), basic("shop", clientSecret)); a.status != 200 {
 		t.Errorf("naming oneself beside Basic: %d", a.status)

@@ -287,9 +287,8 @@ func TestJAT4_ClaimsThatAServerLeavesOut(t *testing.T) {
 // TestBCP5_AnIDTokenIsNoAccessTokenWhereTypDoesNotTell: a dialect that takes a JWT whose header does not say at+jwt
 // must know an ID token by its claims.
 func TestBCP5_AnIDTokenIsNoAccessTokenWhereTypDoesNotTell(t *testing.T) {
-	idToken :=
-		jsontext.Value(
-			`{"iss":"https://as","sub":"u","aud":"web","exp":3000,"iat":1000,"auth_time":900,"nonce":"n","at_hash":"h"}`)
+	idToken := jsontext.Value(
+		`{"iss":"https://as","sub":"u","aud":"web","exp":3000,"iat":1000,"auth_time":900,"nonce":"n","at_hash":"h"}`)
 	for _, name := range names() {
 		if !in(name).HasJWTs() {
 			continue

@@ -21,9 +21,8 @@ func TestTimesAreSecondsHoweverTheyAreWritten(t *testing.T) {
 		"-5": {-5, -5}, "-5.5": {-6, -5}, "253402300799": {253402300799, 253402300799},
 		"-1e300": {-253402300799, -253402300799}, "1795354082.9999999999999999999": {1795354082, 1795354083},
 	} {
-		c :=
-			normalised(t, in("rfc7662"), active(fmt.Sprintf(`"exp":%[1]s,"iat":%[1]s,"auth_time":%[1]s,"nbf":%[1]s`,
-				value)))
+		c := normalised(t, in("rfc7662"), active(fmt.Sprintf(`"exp":%[1]s,"iat":%[1]s,"auth_time":%[1]s,"nbf":%[1]s`,
+			value)))
 		if c.ExpiresAt != want[0] || c.IssuedAt != want[0] || c.Auth.Time != want[0] || c.NotBefore != want[1] {
 			t.Errorf("%s: exp %d, iat %d, auth_time %d, nbf %d", value, c.ExpiresAt, c.IssuedAt, c.Auth.Time,
 				c.NotBefore)
@@ -226,9 +225,8 @@ func TestAnExpOfZeroIsNotNoExp(t *testing.T) {
 }
 
 func TestAnAuthTimeThatIsNoNumberIsNoFact(t *testing.T) {
-	a :=
-		normalised(t, in("rfc7662"),
-			active(`"auth_time":"2026-11-22T12:52:35.923Z","acr":1,"amr":"pwd","auth_level":"0"`)).Auth
+	a := normalised(t, in("rfc7662"),
+		active(`"auth_time":"2026-11-22T12:52:35.923Z","acr":1,"amr":"pwd","auth_level":"0"`)).Auth
 	if a.Time != 0 || a.ACR != "1" || !slices.Equal(a.AMR, []string{"pwd"}) || a.HasLevel {
 		t.Errorf("%+v", a)
 	}

@@ -89,10 +89,9 @@ func TestConfiguredPointers(t *testing.T) {
 
 func TestWithoutARuleThereIsNoTenant(t *testing.T) {
 	for _, name := range names() {
-		if got :=
-			normalised(t, in(name),
-				active(
-					`"tenant":"a","tid":"b","org_id":"c","realm":"/d","urn:zitadel:iam:user:resourceowner:id":"e"`)).Tenant; got != "" {
+		if got := normalised(t, in(name),
+			active(
+				`"tenant":"a","tid":"b","org_id":"c","realm":"/d","urn:zitadel:iam:user:resourceowner:id":"e"`)).Tenant; got != "" {
 			t.Errorf("%s: tenant %q", name, got)
 		}
 	}

@@ -136,9 +136,8 @@ func TestConfiguredMembersDistinguishUsersFromClients(t *testing.T) {
 		}
 	}
 	cfg.Dialect = "wso2" // whose aut says the type
-	if got :=
-		normalised(t, cfg,
-			active(`"sub":"u","aut":"APPLICATION","email":"a@b"`)).Subject.Type; got != authz.UnknownType {
+	if got := normalised(t, cfg,
+		active(`"sub":"u","aut":"APPLICATION","email":"a@b"`)).Subject.Type; got != authz.UnknownType {
 		t.Errorf("where the server says another: %s", got)
 	}
 }

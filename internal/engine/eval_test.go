@@ -75,9 +75,8 @@ func TestSizeOfDataCostsNothingPerEvaluation(t *testing.T) {
 }
 
 func TestResultIsWhatThePolicyAnswered(t *testing.T) {
-	p :=
-		policy(t, patient,
-			`decision := {"allow": false, "reasons": {"b", "a"}, "context": {"n": 1.0, "s": "<é>", "null": null}}`)
+	p := policy(t, patient,
+		`decision := {"allow": false, "reasons": {"b", "a"}, "context": {"n": 1.0, "s": "<é>", "null": null}}`)
 	want := `{"allow":false,"context":{"n":1.0,"null":null,"s":"<é>"},"reasons":["a","b"]}`
 	if got := resultJSON(t, answered(t, p, question(""))); got != want {
 		t.Errorf("result %s, want %s", got, want)
@@ -183,9 +182,8 @@ func TestNetworkBuiltinStopsAtTheDeadline(t *testing.T) {
 }
 
 func TestSameQuestionHasTheSameAnswer(t *testing.T) {
-	p :=
-		policy(t, patient,
-			`decision := {"allow": true, "context": {"rand": rand.intn("x", 1000000000), "uuid": uuid.rfc4122("k"), "time": time.now_ns()}}`)
+	p := policy(t, patient,
+		`decision := {"allow": true, "context": {"rand": rand.intn("x", 1000000000), "uuid": uuid.rfc4122("k"), "time": time.now_ns()}}`)
 	q := question("")
 	first := answered(t, p, q)
 	if second := answered(t, p, q); resultJSON(t, first) != resultJSON(t, second) {

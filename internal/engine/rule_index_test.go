@@ -136,10 +136,9 @@ func TestAMaskWhoseBuiltinFailsRefusesTheEvent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err :=
-			p.Mask(
-				[]byte(
-					`{"path":5,"request":{"path":5},"input":{"request":{"path":"/x"},"context":{"kind":5}},"result":{"context":{"kind":5}}}`))
+		m, err := p.Mask(
+			[]byte(
+				`{"path":5,"request":{"path":5},"input":{"request":{"path":"/x"},"context":{"kind":5}},"result":{"context":{"kind":5}}}`))
 		if err == nil {
 			t.Errorf("%s: %+v, want an error", rule, m)
 		}

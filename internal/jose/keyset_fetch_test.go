@@ -183,11 +183,10 @@ func TestCloseWaitsAndRefuses(t *testing.T) {
 func TestAFetchThatPanicsIsAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
-		s :=
-			jose.NewKeySet(jose.KeySetConfig{Name: "a", Fetch: func(context.Context) ([]byte,
-				error) {
-				panic("tok-en")
-			}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		s := jose.NewKeySet(jose.KeySetConfig{Name: "a", Fetch: func(context.Context) ([]byte,
+			error) {
+			panic("tok-en")
+		}, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		defer s.Close()
 		_, err := s.Find(t.Context(), jose.Header{})
 		if authz.KindOf(err) != authz.Unavailable || strings.Contains(err.Error()+log.String(), "tok-en") ||

@@ -83,19 +83,24 @@ func (c *Counters) Inc(value string) { c.Of(value).Inc() }
 // Add counts n.
 func (c *Counters) Add(value string, n int) { c.Of(value).Add(float64(n)) }
 
-// The buckets of durations, in seconds.
-var (
-	inMemory = []float64{10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1,
-		0.25, 0.5, 1, 2.5}
-	overNet = []float64{1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
-)
+// inMemory and overNetwork are buckets of durations, in seconds.
+func inMemory() []float64 {
+	return []float64{
+		10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5,
+	}
+}
+
+func overNetwork() []float64 {
+	return []float64{1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
+}
 
 // Duration is a histogram of times.
 type Duration struct{ prometheus.Histogram }
 
 // NewDuration declares a histogram of work in memory that may wait for the network: 10 us to 2.5 s.
 func NewDuration(r Registerer, name, help string) Duration {
-	return Duration{promauto.With(r).NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: inMemory})}
+	opts := prometheus.HistogramOpts{Name: name, Help: help, Buckets: inMemory()}
+	return Duration{promauto.With(r).NewHistogram(opts)}
 }
 
 // Took counts one time.
@@ -110,7 +115,7 @@ type Durations struct {
 // NewNetworkDurations declares a histogram of exchanges with other servers, 1 ms to 10 s, with a label.
 func NewNetworkDurations(r Registerer, name, help, label string, values ...string) *Durations {
 	d := &Durations{
-		vec: promauto.With(r).NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: overNet},
+		vec: promauto.With(r).NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: overNetwork()},
 			[]string{label}),
 		series: make(map[string]prometheus.Observer, len(values)),
 	}

@@ -177,12 +177,10 @@ func TestMTLS5_OnlyTrustedProxiesAreBelieved(t *testing.T) {
 			"128.0.0.1:1"} {
 			wantRefusal(t, caller, ask(usual, caller), proof.CodeInvalidToken)
 		}
-		named :=
-			proofs(t,
-				accepting(from(source), func(c *proof.Config) {
-					c.MTLS.TrustedProxies =
-						[]string{"10.0.0.0/8", "192.0.2.7", "fe80::/10"}
-				}))
+		named := proofs(t,
+			accepting(from(source), func(c *proof.Config) {
+				c.MTLS.TrustedProxies = []string{"10.0.0.0/8", "192.0.2.7", "fe80::/10"}
+			}))
 		for _, caller := range []string{"10.1.2.3:1", "192.0.2.7:1", "[fe80::1%eth0]:1"} {
 			wantPass(t, caller, ask(named, caller))
 		}

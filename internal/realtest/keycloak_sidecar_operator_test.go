@@ -96,9 +96,8 @@ func (sc *sidecar) questions(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m :=
-		regexp.MustCompile(
-			`(?m)^sidecar_introspect_call_duration_seconds_count\{.*outcome="active".*\} (\d+)$`).FindSubmatch(metrics)
+	m := regexp.MustCompile(
+		`(?m)^sidecar_introspect_call_duration_seconds_count\{.*outcome="active".*\} (\d+)$`).FindSubmatch(metrics)
 	if m == nil {
 		t.Fatal("the metrics count no questions")
 	}

@@ -51,9 +51,8 @@ func TestDecisionHasEveryMember(t *testing.T) {
 
 func TestThePolicySeesTheWholeCall(t *testing.T) {
 	s := serve(t, listener(), native.Deps{})
-	got :=
-		s.decided(t, "/v1/decisions",
-			`{"request":{"method":"POST","url":"https://api.example/orders?x=1","headers":{"X-Tenant":["acme"],"authorization":["Bearer abc"]},"source_ip":"10.1.2.3","body":""},"context":{"a":{"b":[1]}}}`)
+	got := s.decided(t, "/v1/decisions",
+		`{"request":{"method":"POST","url":"https://api.example/orders?x=1","headers":{"X-Tenant":["acme"],"authorization":["Bearer abc"]},"source_ip":"10.1.2.3","body":""},"context":{"a":{"b":[1]}}}`)
 	if !got.Allow || got.Status != 200 || got.Context.Request.Method != "POST" ||
 		got.Context.Request.Path != "/orders" || !got.Context.Present {
 		t.Errorf("answered %+v", got)
@@ -94,9 +93,8 @@ func TestBR2_CredentialsBehindTwoSpellingsAreTwo(t *testing.T) {
 func TestHeadersOfTwoSpellingsAreJoinedInOneOrder(t *testing.T) {
 	s := serve(t, listener(), native.Deps{})
 	for range 20 {
-		got :=
-			s.decided(t, "/v1/decisions",
-				`{"request":{"method":"GET","url":"/","headers":{"x-b":["3"],"X-B":["1"],"X-b":["2"]}}}`)
+		got := s.decided(t, "/v1/decisions",
+			`{"request":{"method":"GET","url":"/","headers":{"x-b":["3"],"X-B":["1"],"X-b":["2"]}}}`)
 		if v := got.Context.Request.Headers["x-b"]; !slices.Equal(v, []string{"1", "2", "3"}) {
 			t.Fatalf("the policy saw %q", v)
 		}

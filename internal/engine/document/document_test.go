@@ -289,9 +289,8 @@ func TestMemoryKeptForACachedTokenIsBounded(t *testing.T) {
 
 // claimsOf are claims of about 1 KB, as an authorization server gives them.
 func claimsOf(i int) *authz.Claims {
-	raw :=
-		fmt.Sprintf(
-			`{"active":true,"iss":"https://id.example/realms/acme","sub":"user-%06d","client_id":"web","username":"user-%06d@acme.example","scope":"openid profile orders:read orders:write invoices:read","aud":["https://api.example","https://billing.example"],"exp":1795000000,"iat":1794996400,"nbf":1794996400,"jti":"id-%06d","token_type":"Bearer","acr":"gold","amr":["pwd","otp"],"tenant":"acme","realm_access":{"roles":["manager","reader","offline_access"]},"resource_access":{"account":{"roles":["manage-account","view-profile"]},"billing":{"roles":["accountant"]}},"email":"user@acme.example","email_verified":true,"given_name":"Some","family_name":"Body","locale":"en","groups":["/acme/berlin","/acme/sales"],"note":%q}`, i, i, i, strings.Repeat("n", 230))
+	raw := fmt.Sprintf(
+		`{"active":true,"iss":"https://id.example/realms/acme","sub":"user-%06d","client_id":"web","username":"user-%06d@acme.example","scope":"openid profile orders:read orders:write invoices:read","aud":["https://api.example","https://billing.example"],"exp":1795000000,"iat":1794996400,"nbf":1794996400,"jti":"id-%06d","token_type":"Bearer","acr":"gold","amr":["pwd","otp"],"tenant":"acme","realm_access":{"roles":["manager","reader","offline_access"]},"resource_access":{"account":{"roles":["manage-account","view-profile"]},"billing":{"roles":["accountant"]}},"email":"user@acme.example","email_verified":true,"given_name":"Some","family_name":"Body","locale":"en","groups":["/acme/berlin","/acme/sales"],"note":%q}`, i, i, i, strings.Repeat("n", 230))
 	return &authz.Claims{
 		Active: true, Kind: authz.AccessToken, Issuer: "https://id.example/realms/acme", ID: fmt.Sprintf("id-%06d", i),
 		ClientID:  "web",

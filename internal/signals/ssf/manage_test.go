@@ -194,9 +194,8 @@ func TestSSF_WhatTheTransmitterSaysMustFit(t *testing.T) {
 				func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }
 		},
 		"a stream of another issuer": func(p *transmitter.Server) {
-			p.Override["POST /streams"] =
-				testkit.ReplyJSON(
-					`{"stream_id":"s","iss":"https://other.example","aud":"x","delivery":{"method":"urn:ietf:rfc:8935"}}`)
+			p.Override["POST /streams"] = testkit.ReplyJSON(
+				`{"stream_id":"s","iss":"https://other.example","aud":"x","delivery":{"method":"urn:ietf:rfc:8935"}}`)
 		},
 		"a stream to another address": func(p *transmitter.Server) {
 			p.Override["POST /streams"] = testkit.ReplyJSON(`{"stream_id":"s","iss":"` + p.URL +
@@ -258,10 +257,9 @@ func TestSSF_StreamUpdatedTellsTheStatus(t *testing.T) {
 	p.Mu.Lock()
 	p.Override["GET /status"] = testkit.ReplyJSON(`{"status":"paused"}`)
 	p.Mu.Unlock()
-	w :=
-		postSet(t, rs, signSet(t, p, map[string]any{"jti": "u1",
-			"events": map[string]any{streamUpdatedEvent: map[string]any{"status": "paused",
-				"reason": "maintenance"}}, "sub_id": opaque("stream-1")}))
+	w := postSet(t, rs, signSet(t, p, map[string]any{"jti": "u1",
+		"events": map[string]any{streamUpdatedEvent: map[string]any{"status": "paused",
+			"reason": "maintenance"}}, "sub_id": opaque("stream-1")}))
 	if w.Code != http.StatusAccepted {
 		t.Fatalf("status %d, %s", w.Code, w.Body)
 	}

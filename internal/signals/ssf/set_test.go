@@ -83,10 +83,9 @@ func TestSET1_WhatIsNotAValidTokenIsRefusedWithItsCode(t *testing.T) {
 func TestSET1_OneOfSeveralAudiencesIsEnough(t *testing.T) {
 	p := transmitter.New(t)
 	rs, l := openFor(t, p, nil)
-	if w :=
-		postSet(t, rs,
-			signSet(t, p,
-				map[string]any{"aud": []string{"x", transmitter.StreamAudience}})); w.Code != http.StatusAccepted {
+	if w := postSet(t, rs,
+		signSet(t, p,
+			map[string]any{"aud": []string{"x", transmitter.StreamAudience}})); w.Code != http.StatusAccepted {
 		t.Errorf("status %d, %s", w.Code, w.Body)
 	}
 	transmitter.Wants(t, l, authz.Revocation{Subject: "alice"})
@@ -95,9 +94,8 @@ func TestSET1_OneOfSeveralAudiencesIsEnough(t *testing.T) {
 func TestSET1_EveryEventOfATokenIsTaken(t *testing.T) {
 	p := transmitter.New(t)
 	rs, l := openFor(t, p, nil)
-	tok :=
-		signSet(t, p, map[string]any{"events": map[string]any{sessionRevoked: map[string]any{},
-			risc + "account-disabled": map[string]any{}}})
+	tok := signSet(t, p, map[string]any{"events": map[string]any{sessionRevoked: map[string]any{},
+		risc + "account-disabled": map[string]any{}}})
 	if w := postSet(t, rs, tok); w.Code != http.StatusAccepted || len(l.All()) != 2 {
 		t.Errorf("status %d, evicted %v", w.Code, l.All())
 	}

@@ -90,9 +90,8 @@ func (a answer) String() string {
 }
 
 func (l *load) ask(ctx context.Context, token string) (a answer) {
-	body :=
-		fmt.Sprintf(
-			`{"request":{"method":"GET","url":"https://api.example/orders/42","headers":{"authorization":["Bearer %s"],"x-tenant":["acme"]}}}`, token)
+	body := fmt.Sprintf(
+		`{"request":{"method":"GET","url":"https://api.example/orders/42","headers":{"authorization":["Bearer %s"],"x-tenant":["acme"]}}}`, token)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.plan.API+"/v1/decisions", strings.NewReader(body))
 	if err != nil {
 		return answer{err: err}
