@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -126,18 +125,6 @@ func checkedConfig(cmd *cobra.Command, file string, paths []string) (*config.Con
 		setPaths(cfg, paths)
 	}
 	return cfg, nil
-}
-
-// setPaths makes cfg read the policies at paths: those with a manifest as bundles.
-func setPaths(cfg *config.Config, paths []string) {
-	cfg.Policies.Paths, cfg.Policies.Bundles = nil, nil
-	for _, p := range paths {
-		if _, err := os.Stat(filepath.Join(p, ".manifest")); err == nil {
-			cfg.Policies.Bundles = append(cfg.Policies.Bundles, p)
-		} else {
-			cfg.Policies.Paths = append(cfg.Policies.Paths, p)
-		}
-	}
 }
 
 // checked prints the outcome. Problems are the result of the command, so that they go to standard output.

@@ -28,9 +28,10 @@ import (
 
 // evaluation is what the flags of eval say.
 type evaluation struct {
-	config, request, method, url, sourceIP, answer, issuer, dialect, entrypoint, context string
-	policies, headers                                                                    []string
-	explain, fail                                                                        bool
+	source
+	request, method, url, sourceIP, answer, issuer, dialect, context string
+	headers                                                          []string
+	explain, fail                                                    bool
 }
 
 func evalCommand(std streams) *cobra.Command {
@@ -39,7 +40,8 @@ func evalCommand(std streams) *cobra.Command {
 		Use:   "eval",
 		Short: "Decide one request offline, from files or flags",
 		Long: `Decide one request offline, from files or flags. The authorization server is not asked: --introspection names
-a file with what it would answer about the token. Without that file the request has no token.
+a file with what it would answer about the token. Without that file the request has no token. Without a configuration
+the defaults hold, and the tenant is the member tenant of the response.
 
 Standard output is the decision, as POST /v1/decisions answers it, with the cause when no policy decided. The
 explanation of --explain goes to standard error.
@@ -52,10 +54,7 @@ policy decided (misconfigured, unavailable, internal), 2 for wrong flags, 3 when
 		RunE:    func(cmd *cobra.Command, _ []string) error { return e.run(cmd.Context(), std) },
 	}
 	f := cmd.Flags()
-	f.StringVarP(&e.config, "config", "c", "",
-		"configuration file; without it the defaults hold, and the tenant is the member tenant of the response")
-	f.StringSliceVar(&e.policies, "policies", nil,
-		"policy directories and bundle folders, instead of the configured ones")
+	e.flags(cmd)
 	f.StringVar(&e.request, "request", "", "file with the body of POST /v1/decisions, or - for standard input")
 	f.StringVar(&e.method, "method", "GET", "method of the request")
 	f.StringVar(&e.url, "url", "", "URL of the request")
@@ -66,8 +65,6 @@ policy decided (misconfigured, unavailable, internal), 2 for wrong flags, 3 when
 	f.StringVar(&e.issuer, "issuer", "", "name of the configured issuer that gave the response (default the first)")
 	f.StringVar(&e.dialect, "dialect", "",
 		"dialect of the server that gave the response (default that of the configuration)")
-	f.StringVar(&e.entrypoint, "entrypoint", "",
-		"rule to ask, annotated as an entrypoint or not, as of check (default that of the configuration)")
 	f.StringVar(&e.context, "context", "", "file with the context for the policy, a JSON object")
 	f.BoolVar(&e.fail, "fail", false, "exit with 5 unless the request is allowed")
 	f.BoolVar(&e.explain, "explain", false, "print the rules that fired, and where each other rule failed")
@@ -79,7 +76,7 @@ policy decided (misconfigured, unavailable, internal), 2 for wrong flags, 3 when
 }
 
 func (e *evaluation) run(ctx context.Context, std streams) error {
-	cfg, err := e.configuration()
+	cfg, err := e.load()
 	if err != nil {
 		return err
 	}
@@ -90,9 +87,6 @@ func (e *evaluation) run(ctx context.Context, std streams) error {
 	introspector, err := e.introspector(cfg, std.in, &q)
 	if err != nil {
 		return err
-	}
-	if e.entrypoint != "" {
-		cfg.Decision.Entrypoint = strings.Trim(e.entrypoint, "/")
 	}
 	_, policy, err := app.Load(ctx, cfg)
 	if err != nil {
@@ -130,20 +124,6 @@ func (e *evaluation) outcome(d authz.Decision) error {
 		return &failure{err: fmt.Errorf("the request is not allowed"), exit: exitRefused, quiet: true}
 	}
 	return nil
-}
-
-func (e *evaluation) configuration() (*config.Config, error) {
-	cfg := config.Default()
-	if e.config != "" {
-		var err error
-		if cfg, err = config.Load(e.config, os.Environ()); err != nil {
-			return nil, err
-		}
-	}
-	if len(e.policies) > 0 {
-		setPaths(cfg, e.policies)
-	}
-	return cfg, nil
 }
 
 func (e *evaluation) query(stdin io.Reader) (authz.Query, error) {

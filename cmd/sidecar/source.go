@@ -1,0 +1,77 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/authz-sidecar/sidecar/internal/config"
+)
+
+// source is where a command that serves nothing takes configuration and policies from: the flags --config, --policies
+// and --entrypoint, which mean the same for each such command.
+type source struct {
+	// file is the configuration file; "" is sidecar.yaml where it exists, and else the defaults.
+	file string
+	// paths are policy directories and bundle folders in place of the configured ones.
+	paths      []string
+	entrypoint string
+}
+
+// defaultFile is the configuration file that commands look for.
+const defaultFile = "sidecar.yaml"
+
+func (s *source) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVarP(&s.file, "config", "c", "", "configuration file (default sidecar.yaml where it exists, else the defaults)")
+	f.StringSliceVar(&s.paths, "policies", nil, "policy directories and bundle folders, instead of the configured ones")
+	f.StringVar(&s.entrypoint, "entrypoint", "",
+		"rule to ask, annotated as an entrypoint or not (default that of the configuration)")
+}
+
+// load returns the configuration. Where policies are named, faults of the configuration that do not concern policies
+// are none.
+func (s *source) load() (*config.Config, error) {
+	cfg, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	if len(s.paths) > 0 {
+		setPaths(cfg, s.paths)
+	}
+	if s.entrypoint != "" {
+		cfg.Decision.Entrypoint = strings.Trim(s.entrypoint, "/")
+	}
+	return cfg, nil
+}
+
+func (s *source) read() (*config.Config, error) {
+	file := s.file
+	if file == "" {
+		if _, err := os.Stat(defaultFile); err != nil {
+			return config.Default(), nil
+		}
+		file = defaultFile
+	}
+	cfg, err := config.Load(file, os.Environ())
+	if err != nil && s.file == "" && len(s.paths) > 0 {
+		if partly := config.LoadPartly(file, os.Environ()); partly != nil {
+			return partly, nil
+		}
+	}
+	return cfg, err
+}
+
+// setPaths makes cfg read the policies at paths: those with a manifest as bundles.
+func setPaths(cfg *config.Config, paths []string) {
+	cfg.Policies.Paths, cfg.Policies.Bundles = nil, nil
+	for _, p := range paths {
+		if _, err := os.Stat(filepath.Join(p, ".manifest")); err == nil {
+			cfg.Policies.Bundles = append(cfg.Policies.Bundles, p)
+		} else {
+			cfg.Policies.Paths = append(cfg.Policies.Paths, p)
+		}
+	}
+}
