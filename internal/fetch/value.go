@@ -153,11 +153,11 @@ func (v *Value[T]) Begin() (*Attempt[T], error) {
 	return a, err
 }
 
-// Idle reports whether no attempt is under way and the last one did not fail.
-func (v *Value[T]) Idle() bool {
+// Pending returns the attempt under way, nil when there is none, and whether the last attempt failed.
+func (v *Value[T]) Pending() (a *Attempt[T], failed bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.pending == nil && v.failed == nil
+	return v.pending, v.failed != nil
 }
 
 // need is why an attempt is wanted.

@@ -239,7 +239,11 @@ func (s *KeySet) awaitNewer(ctx context.Context) error {
 func (s *KeySet) begin(now time.Time) (*fetch.Attempt[*keySet], time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.value.Idle() {
+	a, failed := s.value.Pending()
+	if a != nil {
+		return a, 0, nil // also when it ends before it is waited for: Begin would start another, before its time
+	}
+	if !failed {
 		if now.Sub(s.askedAt) > 2*s.cfg.UnknownKeyEvery {
 			s.unsuccessful = 0
 		}
