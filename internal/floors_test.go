@@ -21,7 +21,7 @@ var floors = [][]string{
 	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "listen", "token"},
 	{"door", "jose"},
 	{"oauth", "dialect", "bundle"},
-	{"introspect"},
+	{"introspect", "bundle/library"},
 	{"introspect/cache", "introspect/guard", "introspect/local", "introspect/remote", "introspect/route"},
 	{"telemetry", "proof", "introspect/issuer", "signals", "input", "bundle/dir", "devissuer", "testkit/jwks",
 		"testkit/outage"},
@@ -38,8 +38,8 @@ var floors = [][]string{
 // only says which packages may import a dependency whose types must not spread.
 var only = map[string][]string{
 	"github.com/labstack/echo": {"door/native"},
-	"github.com/open-policy-agent": {"engine", "engine/builtins", "engine/check", "engine/document", "engine/rego",
-		"engine/term", "engine/verdict", "lint", "policytest"},
+	"github.com/open-policy-agent": {"bundle/library", "engine", "engine/builtins", "engine/check",
+		"engine/document", "engine/rego", "engine/term", "engine/verdict", "lint", "policytest"},
 	"github.com/fsnotify/fsnotify":   {"bundle/dir"},
 	"github.com/patrickmn/go-cache":  {"introspect/cache"},
 	"github.com/go-jose/go-jose":     {"devissuer", "jose"},

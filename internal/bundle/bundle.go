@@ -24,10 +24,14 @@ type Set struct {
 
 // Bundle is one plain directory or one bundle.
 type Bundle struct {
-	// Name is the configured path, cleaned and with forward slashes: "bundles/orders". It is unique in a Set.
+	// Name is the configured path, cleaned and with forward slashes: "bundles/orders". It is unique in a Set. That of
+	// the library is a constant.
 	Name string
-	// Revision is what the manifest says; empty when it says nothing, and for a plain directory.
+	// Revision is what the manifest says, or the version of the library; empty when the manifest says nothing, and for
+	// a plain directory.
 	Revision string
+	// Embedded is true for the library that the binary carries.
+	Embedded bool
 	// Roots are the paths under data that the bundle owns, such as "orders/policy", without slashes at the ends.
 	// It is nil for a plain directory, which owns whatever it holds, and [""] for a manifest that names none: such a
 	// bundle owns everything. An empty list that is not nil owns nothing.

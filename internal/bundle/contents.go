@@ -25,7 +25,9 @@ type Source struct {
 	// Name is that of the Bundle.
 	Name   string
 	Layout Layout
-	Files  []SourceFile // in any order
+	// Revision is that of an embedded source; others state theirs in a manifest. It is part of the digest.
+	Revision string
+	Files    []SourceFile // in any order
 }
 
 // Layout says how the files of a source are arranged.
@@ -36,6 +38,9 @@ const (
 	Plain Layout = iota
 	// Bundled is OPA's bundle layout, with a .manifest at the top.
 	Bundled
+	// Embedded is what the binary itself carries: the library. It has no manifest, and is only there when the other
+	// sources hold nothing at its place, so that their roots do not bind it.
+	Embedded
 )
 
 // SourceFile is one file of a source.
@@ -46,8 +51,27 @@ type SourceFile struct {
 	Dirs []string
 }
 
+// HoldsData reports whether a data file writes at data.<name>. A file that cannot be read writes nothing.
+func (c Contents) HoldsData(name string) bool {
+	for _, s := range c.Sources {
+		for _, f := range s.Files {
+			if f.Kind != DataJSON && f.Kind != DataYAML {
+				continue
+			}
+			if len(f.Dirs) > 0 {
+				if f.Dirs[0] == name {
+					return true
+				}
+			} else if row, _ := f.locate([]string{name}); row > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Digest is "sha256:<hex>" over the source name, path and content of each file, each part with its length, sorted by
-// name and path.
+// name and path, and over the revision of an embedded source.
 func (c Contents) Digest() string {
 	h := sha256.New()
 	byName := func(a, b Source) int { return cmp.Compare(a.Name, b.Name) }
@@ -56,6 +80,9 @@ func (c Contents) Digest() string {
 			writePart(h, []byte(s.Name))
 			writePart(h, []byte(f.Path))
 			writePart(h, f.Raw)
+		}
+		if s.Revision != "" {
+			writePart(h, []byte(s.Revision))
 		}
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))

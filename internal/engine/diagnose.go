@@ -29,7 +29,7 @@ func Diagnose(
 	d := &diagnosis{cfg: cfg, set: set, replaced: map[string]bool{}, until: time.Now().Add(longestDiagnosis(cfg))}
 	defer func() {
 		_ = recover() // the compiler panicked: the problems found before remain
-		problems = d.problems.Sorted()
+		problems = hintAtOwnLibrary(set, d.problems.Sorted())
 	}()
 	for _, path := range lost {
 		ref := ast.DefaultRootRef.Copy()
@@ -192,5 +192,6 @@ func diagnosed(ctx context.Context, err error, set *bundle.Set, cfg Config, entr
 	if !ok {
 		return err
 	}
+	problems = hintAtOwnLibrary(set, problems)
 	return append(problems[:len(problems):len(problems)], Diagnose(ctx, set, nil, cfg, entrypoint)...).Sorted()
 }

@@ -8,6 +8,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
 // Config says where policies come from.
@@ -16,12 +18,14 @@ type Config struct {
 	Bundles  []string      `yaml:"bundles" path:"read" doc:"Directories in OPA's bundle layout, each with a .manifest that names its roots."`
 	Ignore   []string      `yaml:"ignore" doc:"Names to ignore, as patterns such as '*.bak.rego' or 'deploy': of files and folders at any depth, or with a slash of paths below a directory."`
 	Debounce time.Duration `yaml:"debounce" default:"100ms" min:"1ms" max:"10s" doc:"Time without further changes before a change is read."`
-	Poll     time.Duration `yaml:"poll" default:"5s" min:"100ms" doc:"How often contents are compared, for changes that no event reports."`
+	// Embedded are sources that are part of the binary, besides the directories.
+	Embedded []bundle.Source `yaml:"-"`
+	Poll     time.Duration   `yaml:"poll" default:"5s" min:"100ms" doc:"How often contents are compared, for changes that no event reports."`
 }
 
 // Check reports every directory that does not exist, with keys relative to c.
 func (c Config) Check(fault func(key, cause, hint string)) {
-	if len(c.Paths) == 0 && len(c.Bundles) == 0 {
+	if len(c.Paths) == 0 && len(c.Bundles) == 0 && len(c.Embedded) == 0 {
 		fault("paths", "neither paths nor bundles names a directory", "name the directory of the policies")
 	}
 	for i, pattern := range c.Ignore {

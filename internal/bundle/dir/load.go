@@ -12,10 +12,12 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/library"
 )
 
-// Load reads everything that cfg names, except tests. Its error is bundle.Problems, with everything that is wrong; a
-// directory that is missing or empty is a problem, so that no policy is empty by accident.
+// Load reads everything that cfg names, except tests, and adds the library where it is referred to (package library).
+// Its error is bundle.Problems, with everything that is wrong; a directory that is missing or empty is a problem, so
+// that no policy is empty by accident.
 func Load(cfg Config) (*bundle.Set, error) { return load(cfg, policies, usual()) }
 
 // LoadWithTests is Load with the *_test.rego files, which are then part of the digest too. To it, a directory of
@@ -29,7 +31,7 @@ func Ignored(cfg Config) bundle.Problems { return list(cfg, policies, usual()).i
 // Remaining parses what can be parsed of everything that cfg names, except tests. When files changed since Load, it is
 // of the files as they are now.
 func Remaining(cfg Config) bundle.Remains {
-	return bundle.Remaining(readUnchanged(cfg, policies, usual()).contents)
+	return bundle.Remaining(library.Complete(readUnchanged(cfg, policies, usual()).contents))
 }
 
 // scope says what is read.
@@ -61,8 +63,11 @@ const (
 const longestStart = 10 * time.Second
 
 func load(cfg Config, sc scope, lim limits) (*bundle.Set, error) {
-	return bundle.Build(readStable(cfg, sc, lim).contents)
+	return build(readStable(cfg, sc, lim))
 }
+
+// build builds what was read, with the library where it is referred to.
+func build(r reading) (*bundle.Set, error) { return bundle.Build(library.Complete(r.contents)) }
 
 // readStable returns the files once their changes are over: when the last change was a while ago, or when two readings
 // a debounce apart were equal, and no file is being written. It is bounded in time. Files that keep changing are a
@@ -142,8 +147,15 @@ func readOnce(cfg Config, sc scope, lim limits) (r reading, steady bool) {
 	return r, r.steady && before.same(list(cfg, sc, lim))
 }
 
-// readAgain reads a file that was read before.
-func readAgain(name string) ([]byte, error) {
+// readAgain reads a file that was read before, from where it came.
+func (l listing) readAgain(name string) ([]byte, error) {
+	for _, s := range l.embedded {
+		for _, f := range s.Files {
+			if f.Path == name {
+				return f.Raw, nil
+			}
+		}
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

@@ -80,10 +80,11 @@ func (r reading) withProblems(ps bundle.Problems) reading {
 
 // contentsOf returns the sources of a listing, without files.
 func contentsOf(l listing) bundle.Contents {
-	c := bundle.Contents{Ignored: l.ignored, ReadAgain: readAgain}
+	c := bundle.Contents{Ignored: l.ignored, ReadAgain: l.readAgain}
 	for _, s := range l.sources {
 		c.Sources = append(c.Sources, bundle.Source{Name: s.name, Layout: s.layout})
 	}
+	c.Sources = append(c.Sources, l.embedded...)
 	return c
 }
 

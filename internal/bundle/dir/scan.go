@@ -33,6 +33,7 @@ type entry struct {
 // listing is what there is to read. Two equal listings, with a reading between them, mean that nothing changed.
 type listing struct {
 	sources   []source
+	embedded  []bundle.Source
 	entries   []entry // in the order of the walk
 	problems  bundle.Problems
 	ignored   bundle.Problems // files of other tools, which are left out
@@ -57,13 +58,14 @@ func sameFile(a, b fs.FileInfo) bool {
 // list lists everything that cfg names. It reads directories only.
 func list(cfg Config, sc scope, lim limits) listing {
 	w := &walk{scope: sc, lim: lim, ignore: cfg.Ignore}
+	w.embedded = cfg.Embedded
 	for _, p := range cfg.Paths {
 		w.sources = append(w.sources, source{filepath.ToSlash(filepath.Clean(p)), p, bundle.Plain})
 	}
 	for _, p := range cfg.Bundles {
 		w.sources = append(w.sources, source{filepath.ToSlash(filepath.Clean(p)), p, bundle.Bundled})
 	}
-	if len(w.sources) == 0 {
+	if len(w.sources)+len(w.embedded) == 0 {
 		w.problems.Add(".", bundle.CodeDirectory, "no policy directory is configured")
 	}
 	for i, s := range w.sources {

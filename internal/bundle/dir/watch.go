@@ -188,7 +188,7 @@ func (r *run) load(ctx context.Context, files reading) {
 	if files.hash == r.loadedHash {
 		return
 	}
-	set, err := bundle.Build(files.contents)
+	set, err := build(files)
 	if ctx.Err() != nil {
 		return
 	}

@@ -12,6 +12,9 @@ import (
 // rootProblems reports what a module defines outside the roots of its own bundle, or inside the roots of another: OPA
 // would merge it silently. Rules count as well as packages: in package a, the rule b.c defines data.a.b.c.
 func rootProblems(set *bundle.Set, own *bundle.Bundle, m *ast.Module) bundle.Problems {
+	if own.Embedded { // it is there because nothing else is, whatever a manifest claims
+		return nil
+	}
 	at := constantPrefix(m.Package.Path)
 	problems := rootProblemsAt(set, own, "package", at, m.Package.Location)
 	if problems != nil {
