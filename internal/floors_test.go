@@ -26,7 +26,7 @@ var floors = [][]string{
 	{"telemetry", "proof", "introspect/issuer", "signals", "input", "bundle/dir", "devissuer", "testkit/jwks",
 		"testkit/outage"},
 	{"engine/rego", "signals/backchannel", "signals/keycloak", "signals/ssf", "testkit/transmitter"},
-	{"engine/check", "engine/document", "lint", "signals/receivers"},
+	{"engine/check", "engine/document", "lint", "regofmt", "signals/receivers"},
 	{"engine", "decisionlog", "doctor", "testkit/authserver"},
 	{"decision"},
 	{"door/native"},

@@ -52,7 +52,7 @@ answers whether the request may pass.`,
 	}
 	root.AddCommand(
 		devCommand(std), serveCommand(std), checkCommand(std), initCommand(std), evalCommand(std),
-		introspectCommand(std),
+		introspectCommand(std), fmtCommand(std),
 		configCommand(std), healthcheckCommand(std), versionCommand(std),
 	)
 	root.SetArgs(args)

@@ -24,11 +24,17 @@ type source struct {
 const defaultFile = "sidecar.yaml"
 
 func (s *source) flags(cmd *cobra.Command) {
+	s.configFlag(cmd)
 	f := cmd.Flags()
-	f.StringVarP(&s.file, "config", "c", "", "configuration file (default sidecar.yaml where it exists, else the defaults)")
 	f.StringSliceVar(&s.paths, "policies", nil, "policy directories and bundle folders, instead of the configured ones")
 	f.StringVar(&s.entrypoint, "entrypoint", "",
 		"rule to ask, annotated as an entrypoint or not (default that of the configuration)")
+}
+
+// configFlag adds --config alone, for commands whose arguments name policies.
+func (s *source) configFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&s.file, "config", "c", "",
+		"configuration file (default sidecar.yaml where it exists, else the defaults)")
 }
 
 // load returns the configuration. Where policies are named, faults of the configuration that do not concern policies

@@ -57,6 +57,13 @@ func sameFile(a, b fs.FileInfo) bool {
 
 // list lists everything that cfg names. It reads directories only.
 func list(cfg Config, sc scope, lim limits) listing {
+	w := walked(cfg, sc, lim)
+	w.nested()
+	return w.listing
+}
+
+// walked is list without a look at how the directories lie to each other.
+func walked(cfg Config, sc scope, lim limits) *walk {
 	w := &walk{scope: sc, lim: lim, ignore: cfg.Ignore}
 	w.embedded = cfg.Embedded
 	for _, p := range cfg.Paths {
@@ -71,8 +78,7 @@ func list(cfg Config, sc scope, lim limits) listing {
 	for i, s := range w.sources {
 		w.root(i, s)
 	}
-	w.nested()
-	return w.listing
+	return w
 }
 
 type walk struct {

@@ -219,7 +219,7 @@ func hintOf(e *ast.Error) string {
 	return ""
 }
 
-const regoV0Hint = "; this may be Rego v0: opa fmt --v0-v1 --write FILE brings it up to date"
+const regoV0Hint = "; this may be Rego v0: sidecar migrate brings it up to date"
 
 // aliasHint is the hint about a header behind an alias, where the error lists the names that are there.
 func aliasHint(detail *ast.RefErrInvalidDetail) string {

@@ -53,19 +53,15 @@ func ParseReadable(
 	var unparsed, misplaced bundle.Problems
 	parser := ParserOptions(capabilities(opts))
 	read := func(f bundle.File) *ast.Module {
-		m, err := ast.ParseModuleWithOpts(f.Path, string(f.Raw), parser)
-		if err != nil {
-			found := ProblemsOf(f.Path, err)
-			old := parser
-			old.RegoVersion = ast.RegoV0
-			if m, err = ast.ParseModuleWithOpts(f.Path, string(f.Raw), old); err == nil && m != nil {
-				modules[f.Path] = m
-				found = asRegoV0(found)
-			}
-			unparsed = append(unparsed, found...)
+		m, found, old := parseModule(f.Path, f.Raw, parser)
+		unparsed = append(unparsed, found...)
+		if m == nil {
 			return nil
 		}
 		modules[f.Path] = m
+		if old {
+			return nil
+		}
 		return m
 	}
 	for i := range set.Bundles {
@@ -88,6 +84,22 @@ func ParseReadable(
 	}
 	typeLogPolicies(modules)
 	return modules, append(unparsed, misplaced...), len(unparsed) == 0
+}
+
+// parseModule parses one module. old says that it is one of Rego v0, which is a problem too.
+func parseModule(
+	path string, raw []byte, parser ast.ParserOptions,
+) (m *ast.Module, problems bundle.Problems, old bool) {
+	m, err := ast.ParseModuleWithOpts(path, string(raw), parser)
+	if err == nil {
+		return m, nil, false
+	}
+	problems = ProblemsOf(path, err)
+	parser.RegoVersion = ast.RegoV0
+	if m, err = ast.ParseModuleWithOpts(path, string(raw), parser); err == nil && m != nil {
+		return m, asRegoV0(problems), true
+	}
+	return nil, problems, false
 }
 
 // asRegoV0 is the one problem of a module of Rego v0, in which nearly each rule would be an error.

@@ -62,8 +62,8 @@ func details(lines []string) string {
 	return " (" + strings.Join(said, ", ") + ")"
 }
 
-// Causes leaves out consequences of another error in the same file: where an argument is declared twice, OPA also
-// reports unused arguments.
+// Causes leaves out consequences of another error: where an argument is declared twice, OPA also reports unused
+// arguments of the file, and at the end of a file it reports one error twice, once without details.
 func Causes(errs ast.Errors) ast.Errors {
 	redeclared := map[string]bool{}
 	for _, e := range errs {
@@ -72,7 +72,10 @@ func Causes(errs ast.Errors) ast.Errors {
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(errs), func(e *ast.Error) bool {
-		return e.Location != nil && redeclared[e.Location.File] && strings.HasPrefix(e.Message, "unused argument ")
+		return e.Location != nil && (redeclared[e.Location.File] && strings.HasPrefix(e.Message, "unused argument ") ||
+			slices.ContainsFunc(errs, func(o *ast.Error) bool {
+				return e.Location.Equal(o.Location) && strings.HasPrefix(o.Message, e.Message+": ")
+			}))
 	})
 }
 
