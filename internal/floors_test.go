@@ -26,7 +26,7 @@ var floors = [][]string{
 	{"telemetry", "proof", "introspect/issuer", "signals", "input", "bundle/dir", "devissuer", "testkit/jwks",
 		"testkit/outage"},
 	{"engine/rego", "signals/backchannel", "signals/keycloak", "signals/ssf", "testkit/transmitter"},
-	{"engine/check", "engine/document", "lint", "regofmt", "signals/receivers"},
+	{"engine/check", "engine/document", "engine/trace", "lint", "regofmt", "signals/receivers"},
 	{"engine", "decisionlog", "doctor", "testkit/authserver"},
 	{"decision"},
 	{"door/native"},
@@ -39,7 +39,7 @@ var floors = [][]string{
 var only = map[string][]string{
 	"github.com/labstack/echo": {"door/native"},
 	"github.com/open-policy-agent": {"bundle/library", "engine", "engine/builtins", "engine/check",
-		"engine/document", "engine/rego", "engine/term", "engine/verdict", "lint", "policytest"},
+		"engine/document", "engine/rego", "engine/term", "engine/trace", "engine/verdict", "lint", "policytest"},
 	"github.com/fsnotify/fsnotify":   {"bundle/dir"},
 	"github.com/patrickmn/go-cache":  {"introspect/cache"},
 	"github.com/go-jose/go-jose":     {"devissuer", "jose"},

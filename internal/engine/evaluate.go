@@ -94,6 +94,8 @@ type evalOptions struct {
 	tracer topdown.QueryTracer
 	// deadline replaces the configured one when it is not 0.
 	deadline time.Duration
+	// cancel ends the evaluation, besides the deadline. It may be nil.
+	cancel topdown.Cancel
 }
 
 // eval evaluates the rule with the input in. The value is nil when the rule is undefined.
@@ -101,7 +103,10 @@ func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (a
 	if r.deadline == 0 {
 		r.deadline = e.deadline
 	}
-	cancel := topdown.NewCancel()
+	cancel := r.cancel
+	if cancel == nil {
+		cancel = topdown.NewCancel()
+	}
 	alarm := time.AfterFunc(r.deadline, cancel.Cancel)
 	defer alarm.Stop()
 	if e.network == networkAllowed {

@@ -3,39 +3,25 @@ package engine
 import (
 	"cmp"
 	"context"
-	"slices"
-	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/engine/trace"
 )
 
-// Explanation says how the rules led to a decision.
-type Explanation struct {
-	// Rules are those that were evaluated, by file and row.
-	Rules []RuleOutcome
-}
-
-// RuleOutcome is the outcome of one rule.
-type RuleOutcome struct {
-	// Rule is a path: data.authz.allow.
-	Rule string
-	File string
-	Row  int
-	// Fired is set when the rule had a value.
-	Fired bool
-	// Failed is the first expression, in a rule that did not fire, for which there was no solution.
-	Failed *FailedExpr
-}
-
-// FailedExpr is an expression that was undefined or false.
-type FailedExpr struct {
-	Text string
-	File string
-	Row  int
-}
+// The types of an explanation are those of package trace.
+type (
+	Explanation = trace.Explanation
+	RuleOutcome = trace.RuleOutcome
+	Expr        = trace.Expr
+	Operand     = trace.Operand
+	Reason      = trace.Reason
+	Print       = trace.Print
+)
 
 // Explain evaluates q as Eval does. A second, slow evaluation finds the outcome of each rule.
 func (p *Policy) Explain(ctx context.Context, q Question) (Result, Explanation, error) {
@@ -45,71 +31,87 @@ func (p *Policy) Explain(ctx context.Context, q Question) (Result, Explanation, 
 			q.Entrypoint)
 	}
 	result, err := p.Eval(ctx, q)
-	tracer := &ruleTracer{rules: map[uint64]*ast.Rule{}, outcomes: map[*ast.Rule]*progress{}}
-	// Without the rule index every rule is entered, so that each rule that fails has an expression to show. Builtins
-	// may fail in rules that the result does not depend on, so the result of this evaluation does not count.
-	if in, err := p.view.Value(q.Document); err == nil {
-		_, _ = e.eval(ctx, in, evalOptions{time: q.Time, seed: q.Seed, tracer: tracer, deadline: 100 * e.deadline})
+	return result, p.Trace(ctx, q, result), err
+}
+
+// Trace says how q led to result, which Eval returned, or to none. It takes some ten times as long as Eval, until ctx
+// ends at the latest.
+func (p *Policy) Trace(ctx context.Context, q Question, result Result) Explanation {
+	e := p.entries[q.Entrypoint]
+	if e == nil {
+		return Explanation{}
 	}
-	return result, tracer.explanation(), err
-}
-
-// ruleTracer records the outcome of each rule.
-type ruleTracer struct {
-	rules    map[uint64]*ast.Rule // by query
-	outcomes map[*ast.Rule]*progress
-}
-
-// progress is how far the evaluation of the body of a rule got.
-type progress struct {
-	fired  bool
-	failed *ast.Expr
-	index  int
-}
-
-func (*ruleTracer) Enabled() bool               { return true }
-func (*ruleTracer) Config() topdown.TraceConfig { return topdown.TraceConfig{} }
-
-func (t *ruleTracer) TraceEvent(e topdown.Event) {
-	switch node := e.Node.(type) {
-	case *ast.Rule:
-		if t.outcomes[node] == nil {
-			t.outcomes[node] = &progress{index: -1}
-		}
-		switch e.Op {
-		case topdown.EnterOp:
-			t.rules[e.QueryID] = node
-		case topdown.ExitOp:
-			t.outcomes[node].fired = true
-		}
-	case *ast.Expr:
-		rule := t.rules[e.QueryID]
-		if e.Op != topdown.FailOp || rule == nil {
-			return
-		}
-		// A body that iterates fails many times. The furthest expression says most.
-		if at := t.outcomes[rule]; node.Index > at.index {
-			at.failed, at.index = node, node.Index
-		}
+	in, err := p.view.Value(q.Document)
+	if err != nil {
+		return Explanation{Document: q.Document}
 	}
-}
-
-func (t *ruleTracer) explanation() Explanation {
-	var out Explanation
-	for rule, p := range t.outcomes {
-		if rule.Location == nil {
-			continue
-		}
-		name := strings.TrimSuffix(rule.Module.Package.Path.String()+"."+rule.Head.Ref().String(), ".")
-		o := RuleOutcome{Rule: name, File: rule.Location.File, Row: rule.Location.Row, Fired: p.fired}
-		if !p.fired && p.failed != nil && p.failed.Location != nil {
-			at := p.failed.Location
-			o.Failed = &FailedExpr{Text: string(at.Text), File: at.File, Row: at.Row}
-		}
-		out.Rules = append(out.Rules, o)
-	}
-	slices.SortFunc(out.Rules, func(a, b RuleOutcome) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row), cmp.Compare(a.Rule, b.Rule))
-	})
+	out := e.trace(ctx, in, q, result)
+	out.Document = q.Document
 	return out
+}
+
+// trace evaluates without the rule index: every rule is entered, so that each rule that fails has an expression to
+// show. Builtins may fail in rules that the result does not depend on, so the result of this evaluation does not
+// count.
+func (e *preparedRule) trace(ctx context.Context, in ast.Value, q Question, result Result) Explanation {
+	cancel := topdown.NewCancel()
+	defer context.AfterFunc(ctx, cancel.Cancel)()
+	tracer := trace.NewTracer(result.value, cancel.Cancel)
+	how := evalOptions{time: q.Time, seed: q.Seed, tracer: tracer, deadline: explainTime(e.deadline), cancel: cancel}
+	begun := time.Now()
+	_, _ = e.eval(ctx, in, how)
+	cut := ctx.Err() != nil || time.Since(begun) >= how.deadline
+	looked := 0
+	values := map[string]ast.Value{}
+	lookup := func(ref ast.Ref, input *ast.Term) ast.Value {
+		key := ref.String()
+		v, known := values[key]
+		if !known && looked < maxLookups {
+			looked++
+			v = e.valueOf(ctx, ref, cmp.Or(input, ast.NewTerm(in)), q)
+			values[key] = v
+		}
+		return v
+	}
+	out := tracer.Explain(e.compiler, rego.RefOf(e.path), result.answer(), lookup)
+	if cut && out.Incomplete == "" {
+		out.Incomplete = "the evaluation of all rules was not done in time: rules may be absent below"
+	}
+	return out
+}
+
+// maxLookups bounds the values under data that are looked up for one explanation.
+const maxLookups = 64
+
+// explainTime is the deadline of an evaluation that is traced, without the rule index.
+func explainTime(deadline time.Duration) time.Duration { return max(10*time.Second, deadline) }
+
+// valueOf is the value of a reference under data, or nil.
+func (w *runtime) valueOf(ctx context.Context, ref ast.Ref, input *ast.Term, q Question) ast.Value {
+	compiler := w.compiler.QueryCompiler()
+	query, err := compiler.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(resultVar), ast.NewTerm(ref))))
+	if err != nil {
+		return nil
+	}
+	one := &preparedRule{runtime: w, path: rego.PathOf(ref), query: query, queryCompiler: compiler}
+	v, err := one.eval(ctx, input.Value, evalOptions{time: q.Time, seed: q.Seed})
+	if err != nil {
+		return nil
+	}
+	return v
+}
+
+// answer says whether a result allows.
+func (r Result) answer() trace.Verdict {
+	if r.Empty() {
+		return trace.Unknown
+	}
+	v, err := r.Verdict()
+	switch {
+	case err != nil:
+		return trace.Unknown
+	case v.Allow:
+		return trace.Allowed
+	}
+	return trace.Denied
 }

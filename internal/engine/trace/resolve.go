@@ -1,0 +1,100 @@
+package trace
+
+import (
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// Lookup returns the value of a reference under data, with that input, or nil.
+type Lookup func(ref ast.Ref, input *ast.Term) ast.Value
+
+// resolver finds the values of operands after the evaluation.
+type resolver struct {
+	lookup Lookup
+	hide   *hider
+}
+
+// operands are those of m that have a value, or are known to be undefined.
+func (r *resolver) operands(m *moment) []Operand {
+	var out []Operand
+	for _, o := range m.operands {
+		v, missing, ok := r.value(o.term, m.input)
+		switch {
+		case !ok:
+		case v == nil:
+			out = append(out, Operand{Text: o.text, Undefined: true, Missing: missingPart(o.text, missing)})
+		default:
+			out = append(out, Operand{Text: o.text, Value: r.hide.value(o, v)})
+		}
+	}
+	return out
+}
+
+// value is that of a plugged term: nil, and the shortest undefined part, when it is undefined. ok is false when a
+// variable has no value.
+func (r *resolver) value(t *ast.Term, input *ast.Term) (v ast.Value, missing ast.Ref, ok bool) {
+	ref, is := t.Value.(ast.Ref)
+	if !is {
+		return t.Value, nil, t.IsGround() && !hasRef(t)
+	}
+	if len(ref) == 0 {
+		return nil, nil, false
+	}
+	ref = ref.GroundPrefix()
+	switch root := ref[0]; {
+	case root.Equal(ast.InputRootDocument):
+		if input == nil {
+			return nil, ref[:1], true
+		}
+		return member(input.Value, ref)
+	case root.Equal(ast.DefaultRootDocument):
+		v := r.lookup(ref, input)
+		return v, ref, true
+	case root.IsGround() && !isName(root):
+		return member(root.Value, ref)
+	}
+	return nil, nil, false
+}
+
+func isName(t *ast.Term) bool {
+	_, is := t.Value.(ast.Var)
+	return is
+}
+
+// hasRef reports whether a value has references within, of which nothing is known.
+func hasRef(t *ast.Term) bool {
+	found := false
+	ast.WalkRefs(t, func(ast.Ref) bool { found = true; return true })
+	return found
+}
+
+// member looks for the path of ref in v.
+func member(v ast.Value, ref ast.Ref) (found ast.Value, missing ast.Ref, ok bool) {
+	for i, name := range ref[1:] {
+		var t *ast.Term
+		switch c := v.(type) {
+		case ast.Object:
+			t = c.Get(name)
+		case *ast.Array:
+			t = c.Get(name)
+		case ast.Set:
+			if c.Contains(name) {
+				t = name
+			}
+		}
+		if t == nil {
+			return nil, ref[:i+2], true
+		}
+		v = t.Value
+	}
+	return v, nil, true
+}
+
+// missingPart is the text of a part of an undefined reference, where it is a real part of it.
+func missingPart(text string, missing ast.Ref) string {
+	if part := missing.String(); len(part) < len(text) && strings.HasPrefix(text, part) {
+		return part
+	}
+	return ""
+}
