@@ -29,7 +29,7 @@ var floors = [][]string{
 	{"engine/check", "engine/document", "engine/trace", "lint", "regofmt", "signals/receivers"},
 	{"engine", "decisionlog", "doctor", "testkit/authserver"},
 	{"decision"},
-	{"door/native"},
+	{"decision/follow", "door/native"},
 	{"config"},
 	{"policytest"},
 	{"app"},

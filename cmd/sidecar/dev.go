@@ -84,11 +84,14 @@ func (d *development) run(ctx context.Context, std streams, environ []string) er
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	stopped := make(chan error, 1)
 	go func() { stopped <- issuer.Serve(serving, ln) }()
-	err = serve(ctx, cfg, std, telemetry.NewLogger(cfg.Telemetry.Log, std.err), func(a *app.App) {
-		tour{
-			out: std.out, issuer: issuer.Issuer(), tokens: tokens, writer: parties.writer, paths: paths,
-			api: "http://" + a.APIAddr().String(), admin: "http://" + a.AdminAddr().String(),
-		}.print()
+	err = serve(ctx, cfg, std, telemetry.NewLogger(cfg.Telemetry.Log, std.err), audience{
+		started: func(a *app.App) {
+			tour{
+				out: std.out, issuer: issuer.Issuer(), tokens: tokens, writer: parties.writer, paths: paths,
+				api: "http://" + a.APIAddr().String(), admin: "http://" + a.AdminAddr().String(),
+			}.print()
+		},
+		lines: std.err,
 	})
 	stopServing()
 	return errors.Join(err, <-stopped)

@@ -159,3 +159,18 @@ func TestFlagsOfDevWinOverTheEnvironment(t *testing.T) {
 		t.Error("it does not serve")
 	}
 }
+
+func TestDevSaysOfEachDecisionWhyItWasMade(t *testing.T) {
+	tour, errs, _ := startDev(t, repository(t))
+	for words, want := range map[string]string{
+		"allowed":             "200 allow  GET /orders/42  client reader  ",
+		"denied for scope":    "403 insufficient_scope orders:write is needed  POST /orders  client reader  ",
+		"denied for audience": "401 wrong_audience ",
+	} {
+		pasted(t, tour, words)
+		testkit.Eventually(t, words+" has a line", func() bool { return errs.Has("\n" + want) })
+	}
+	if strings.Contains(tour, "allow  GET") {
+		t.Error("standard output has lines too")
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -33,22 +34,30 @@ again. A first SIGTERM or Ctrl-C stops within shutdown_timeout; a second one at 
 			cfg.Warn(func(key, cause, hint string) {
 				logger.Warn("configuration", "key", key, "cause", cause, "hint", hint)
 			})
-			return serve(cmd.Context(), cfg, std, logger, nil)
+			return serve(cmd.Context(), cfg, std, logger, audience{})
 		},
 	}
 	configFlag(cmd, &file)
 	return cmd
 }
 
-// serve runs an app until ctx ends. started, which may be nil, is called once its sockets are open.
-func serve(ctx context.Context, cfg *config.Config, std streams, logger *slog.Logger, started func(*app.App)) error {
+// audience is who watches a sidecar that serves.
+type audience struct {
+	// started is called once the sockets are open; it may be nil.
+	started func(*app.App)
+	// lines gets a line a decision; nil for none but those of the log at level debug.
+	lines io.Writer
+}
+
+// serve runs an app until ctx ends.
+func serve(ctx context.Context, cfg *config.Config, std streams, logger *slog.Logger, watching audience) error {
 	std.exitTime.set(cfg.ShutdownTimeout)
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // first of all: without a receiver SIGHUP ends the process
 	defer signal.Stop(hangups)
 	logger.Info("starting", "version", version(), "policies", cfg.Policies.Paths, "bundles", cfg.Policies.Bundles)
 	boundMemory(logger)
-	a, err := app.New(ctx, cfg, app.Deps{Version: version(), Stdout: std.out, Log: logger})
+	a, err := app.New(ctx, cfg, app.Deps{Version: version(), Stdout: std.out, Log: logger, Lines: watching.lines})
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		logger.Info("stopped: a signal asked for it before the start was over")
 		return nil
@@ -60,8 +69,8 @@ func serve(ctx context.Context, cfg *config.Config, std streams, logger *slog.Lo
 	defer stop()
 	go paceCollections(background)
 	go reopen(background, a, hangups, logger)
-	if started != nil {
-		started(a)
+	if watching.started != nil {
+		watching.started(a)
 	}
 	return a.Run(ctx)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/decision"
+	"github.com/authz-sidecar/sidecar/internal/decision/follow"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
@@ -31,8 +32,10 @@ type Deps struct {
 	Version string
 	// Stdout gets the decision log, when it is configured to go there.
 	Stdout io.Writer
-	// Log gets the log of operations.
+	// Log gets the log of operations, and at level debug a line a decision unless Lines gets it.
 	Log *slog.Logger
+	// Lines gets a line a decision, for people; it may be nil.
+	Lines io.Writer
 }
 
 // App is a sidecar that is built and not yet running: its sockets are open, its policies compiled.
@@ -43,6 +46,7 @@ type App struct {
 
 	metrics     *telemetry.Metrics
 	tracer      *telemetry.Tracer
+	follower    *follow.Follower // nil when no lines are written
 	log         *decisionlog.Log
 	issuers     *issuer.Issuers
 	signals     *receivers.Receivers // nil when none are configured
@@ -74,6 +78,7 @@ type step struct {
 func (a *App) steps() []step {
 	return []step{
 		{build: a.openTracer},
+		{build: a.openFollower, check: nop},
 		{build: a.openLog, check: a.checkLog},
 		{build: a.openIssuers},
 		{build: a.openProofs},
@@ -139,6 +144,20 @@ func (a *App) openTracer(ctx context.Context) (err error) {
 	return nil
 }
 
+// openFollower begins before the decision log does, and ends after all decisions.
+func (a *App) openFollower(ctx context.Context) error {
+	switch {
+	case a.deps.Lines != nil:
+		a.follower = follow.Start(follow.Text(a.deps.Lines))
+	case a.deps.Log.Enabled(ctx, slog.LevelDebug):
+		a.follower = follow.Start(follow.Structured(a.deps.Log))
+	default:
+		return nil
+	}
+	a.onStop("the lines of decisions", a.follower.Close)
+	return nil
+}
+
 func (a *App) openLog(context.Context) (err error) {
 	deps := decisionlog.Deps{Stdout: a.deps.Stdout, Metrics: a.metrics.Registerer(), Log: a.deps.Log,
 		Version: a.deps.Version}
@@ -183,11 +202,14 @@ func (a *App) loadPolicies(ctx context.Context) error {
 }
 
 func (a *App) openPoint(context.Context) error {
-	a.point = decision.New(a.cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: a.initial.policy},
-		decision.Deps{
-			Input: input.NewRules(a.cfg.Input), Proofs: a.proofs, DecisionLog: a.log, Metrics: a.metrics.Registerer(),
-			Log: a.deps.Log, Tracer: a.tracer,
-		})
+	deps := decision.Deps{
+		Input: input.NewRules(a.cfg.Input), Proofs: a.proofs, DecisionLog: a.log, Metrics: a.metrics.Registerer(),
+		Log: a.deps.Log, Tracer: a.tracer,
+	}
+	if a.follower != nil {
+		deps.Observer = a.follower
+	}
+	a.point = decision.New(a.cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: a.initial.policy}, deps)
 	metrics.NewGaugeFunc(a.metrics.Registerer(), "sidecar_app_policy_misconfigured_ratio",
 		"Share of the evaluations of the policy that is served that gave no verdict.",
 		func() float64 { return a.point.Snapshot().Verdicts().Ratio() })

@@ -41,19 +41,26 @@ type world struct {
 	stdout  *testkit.LogBuffer
 	logger  *testkit.LogBuffer
 	stopped func(t *testing.T) error
-	built   func(*App) // called before the app runs; may be nil
+	built   func(*App)  // called before the app runs; may be nil
+	given   func(*Deps) // called before the app is built; may be nil
 }
 
 // start runs a sidecar until the end of the test.
 func start(t *testing.T, change func(*config.Config)) *world {
 	t.Helper()
-	w := &world{issuer: authserver.Start(t, knowsTheSidecar())}
+	w := &world{}
+	w.start(t, change)
+	return w
+}
+
+func (w *world) start(t *testing.T, change func(*config.Config)) {
+	t.Helper()
+	w.issuer = authserver.Start(t, knowsTheSidecar())
 	w.cfg = configuration(t, w.issuer.Issuer())
 	if change != nil {
 		change(w.cfg)
 	}
 	w.run(t)
-	return w
 }
 
 func (w *world) run(t *testing.T) {
@@ -90,8 +97,12 @@ func (w *world) run(t *testing.T) {
 }
 
 func (w *world) deps() Deps {
-	return Deps{Version: "test", Stdout: w.stdout,
+	d := Deps{Version: "test", Stdout: w.stdout,
 		Log: telemetry.NewLogger(telemetry.LogConfig{Level: "debug"}, w.logger)}
+	if w.given != nil {
+		w.given(&d)
+	}
+	return d
 }
 
 // knowsTheSidecar is an authorization server of which the sidecar is a client.

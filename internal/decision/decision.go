@@ -62,6 +62,8 @@ type Deps struct {
 	Metrics metrics.Registerer
 	// Log gets the causes of decisions that no policy made.
 	Log *slog.Logger
+	// Observer is told of every decision; nil costs nothing.
+	Observer Observer
 	// Tracer makes spans; nil makes none.
 	Tracer *telemetry.Tracer
 	// Now is the clock; nil is the machine's.
@@ -143,6 +145,8 @@ type pending struct {
 	policy       evaluator
 	// rec is the record of the decision, as far as it is known.
 	rec *decisionlog.Record
+	// seen is what an observer is told besides; nil without one.
+	seen *seen
 }
 
 func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
@@ -162,12 +166,18 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 	defer span.End()
 	rec.TraceID, rec.SpanID = span.IDs()
 	q.rec = rec
+	if p.deps.Observer != nil {
+		q.seen = &seen{}
+	}
 	d := p.guarded(ctx, q)
 	span.SetString("sidecar.decision_id", rec.DecisionID)
 	span.SetString("sidecar.kind", d.Kind.String())
 	d.ID = rec.DecisionID
 	d.Policy = authz.PolicyRef{Path: q.Entrypoint, Revision: snap.Policy.Revision(), Digest: snap.Policy.Digest()}
 	p.finish(rec, &d)
+	if q.seen != nil {
+		p.deps.Observer.Observe(q.observed(d))
+	}
 	return d
 }
 
@@ -203,6 +213,7 @@ func (p *Point) decide(ctx context.Context, q pending) authz.Decision {
 	if err != nil {
 		return p.refuse(err, cred.Scheme)
 	}
+	q.seen.saw(cred)
 	var doc *input.Document
 	switch {
 	case cred.Present():
@@ -213,6 +224,7 @@ func (p *Point) decide(ctx context.Context, q pending) authz.Decision {
 		if err != nil {
 			return p.refuseForServer(err, cred.Scheme)
 		}
+		q.seen.learnt(claims)
 		// After any cache, on every request: a token may have expired since its claims were fetched, and the client of
 		// this request may lack the key that the client of the last one showed (DPOP-23).
 		if err := p.usable(claims, cred, q.Query); err != nil {
@@ -276,10 +288,23 @@ func (p *Point) usable(c *authz.Claims, cred token.Credential, q *authz.Query) e
 	now := p.deps.Now()
 	if why := c.Usable(now); !why.OK() {
 		return &authz.Error{
-			Kind: authz.Unauthenticated, Unusable: why.Reason, Err: fmt.Errorf("check token: it %s", why),
+			Kind: authz.Unauthenticated, Unusable: why.Reason,
+			Err: fmt.Errorf("check token: it %s%s", why, byTheClock(why.Reason, c, now)),
 		}
 	}
 	return p.deps.Proofs.Verify(c.Confirmation, cred, q, now)
+}
+
+// byTheClock says how far a token is beyond its time, because the clocks may differ.
+func byTheClock(why authz.UnusableReason, c *authz.Claims, now time.Time) string {
+	between := func(from, to time.Time) time.Duration { return to.Sub(from).Round(time.Second) }
+	switch {
+	case why == authz.Expired && c.ExpiresAt > 0:
+		return fmt.Sprintf(": its exp was %s ago", between(time.Unix(int64(c.ExpiresAt), 0), now))
+	case why == authz.NotYetValid && c.NotBefore > authz.At(now):
+		return fmt.Sprintf(": its nbf is in %s", between(now, time.Unix(int64(c.NotBefore), 0)))
+	}
+	return ""
 }
 
 // evaluate asks the policy for its verdict on a document.

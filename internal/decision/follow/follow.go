@@ -1,0 +1,100 @@
+// Package follow says of each decision, in one line, what was decided, about which request, and why.
+//
+// It is for people who watch: lines come after the answers, in the order of the decisions, and where there are more
+// than can be written it says how many it left out. The record of decisions is the decision log.
+package follow
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/decision"
+)
+
+const (
+	// waiting is how many decisions may wait for their lines. More are left out.
+	waiting = 1024
+	// explainable is how many may wait while the rule behind each is looked for, which takes an evaluation.
+	explainable = 64
+	// explainWithin bounds the evaluation that finds the rule behind one decision.
+	explainWithin = time.Second
+)
+
+// Output is where lines go. A Follower calls it from one goroutine.
+type Output interface {
+	// Write writes the line of one decision.
+	Write(l Line)
+	// LeftOut says that n decisions before the next line have none.
+	LeftOut(n uint64)
+}
+
+// Follower is a decision.Observer. Its goroutine runs until Close.
+type Follower struct {
+	out     Output
+	queue   chan decision.Observed
+	leftOut atomic.Uint64
+	working context.Context
+	stop    context.CancelFunc
+	ended   chan struct{}
+}
+
+// Start returns a follower that writes to out.
+func Start(out Output) *Follower {
+	f := &Follower{out: out, queue: make(chan decision.Observed, waiting), ended: make(chan struct{})}
+	f.working, f.stop = context.WithCancel(context.Background())
+	go f.run()
+	return f
+}
+
+// Observe queues the line of a decision, and returns at once.
+func (f *Follower) Observe(o decision.Observed) {
+	select {
+	case f.queue <- o:
+	default:
+		f.leftOut.Add(1)
+	}
+}
+
+// Close writes the lines of what was observed before, without looking for further rules.
+func (f *Follower) Close(ctx context.Context) error {
+	f.stop()
+	select {
+	case <-f.ended:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (f *Follower) run() {
+	defer close(f.ended)
+	for {
+		select {
+		case o := <-f.queue:
+			f.tell(o)
+		case <-f.working.Done():
+			for {
+				select {
+				case o := <-f.queue:
+					f.tell(o)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (f *Follower) tell(o decision.Observed) {
+	if n := f.leftOut.Swap(0); n > 0 {
+		f.out.LeftOut(n)
+	}
+	l := lineOf(o)
+	if len(f.queue) < explainable {
+		ctx, cancel := context.WithTimeout(f.working, explainWithin)
+		l.Rule = ruleBehind(ctx, o)
+		cancel()
+	}
+	f.out.Write(l)
+}

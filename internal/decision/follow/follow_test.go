@@ -1,0 +1,70 @@
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/decision"
+	"github.com/authz-sidecar/sidecar/internal/decisionlog"
+)
+
+// gated is an Output that writes a line only once it is let.
+type gated struct {
+	let     chan struct{}
+	written []string
+	leftOut uint64
+}
+
+func (g *gated) Write(l Line) {
+	<-g.let
+	g.written = append(g.written, l.DecisionID)
+}
+func (g *gated) LeftOut(n uint64) { g.leftOut += n }
+
+func observed(i int) decision.Observed {
+	return decision.Observed{Decision: authz.Decision{ID: fmt.Sprint(i), Kind: authz.Malformed},
+		Record: &decisionlog.Record{}}
+}
+
+func TestLinesKeepTheOrderAndEachDecisionIsAccountedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &gated{let: make(chan struct{})}
+		f := Start(out)
+		const all = 3 * waiting
+		for i := range all {
+			f.Observe(observed(i)) // never waits, though nothing is written
+		}
+		close(out.let)
+		synctest.Wait()
+		f.Observe(observed(all)) // says how many were left out
+		if err := f.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(out.written)+int(out.leftOut) != all+1 || len(out.written) < waiting {
+			t.Errorf("%d written, %d left out of %d", len(out.written), out.leftOut, all+1)
+		}
+		for i, id := range out.written[:waiting] {
+			if id != fmt.Sprint(i) {
+				t.Fatalf("line %d is of decision %s", i, id)
+			}
+		}
+	})
+}
+
+func TestCloseDoesNotWaitForAnOutputThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &gated{let: make(chan struct{})}
+		f := Start(out)
+		f.Observe(observed(1))
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := f.Close(over); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		close(out.let)
+	})
+}
