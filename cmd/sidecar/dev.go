@@ -15,6 +15,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/authz-sidecar/sidecar/internal/app"
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/library"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/secret"
@@ -25,6 +27,8 @@ import (
 type development struct {
 	api, admin, issuer string
 	policies           []string
+	// write is the directory to lay the example out in; empty for none.
+	write string
 }
 
 func devCommand(std streams) *cobra.Command {
@@ -33,12 +37,17 @@ func devCommand(std streams) *cobra.Command {
 		Use:   "dev",
 		Short: "Try everything on this machine: authorization server, sidecar and policies",
 		Long: `Start a development authorization server and the sidecar in front of it on loopback, with the policies of this
-directory. Prints lines to paste: one request that is allowed, and others that are denied. Edit a policy, save it,
-and ask again.
+directory or, where it has no folder "policies", with those of an example API that the binary carries. Prints lines to
+paste: one request that is allowed, and others that are denied.
 
-Every SIDECAR_* variable of serve works here too.`,
-		Example: "  sidecar dev\n  sidecar dev --api 127.0.0.1:9181 --policies policies,bundles/example",
-		Args:    noArguments,
+With --write the policies of the example are laid out as files in a directory, and are served from there: edit one,
+save it, and ask again. Files that exist are left unchanged.
+
+Requests without a token are decided by the policies too (decision.token: optional), so that anonymous routes can be
+tried; serve refuses them by default. Every SIDECAR_* variable of serve works here.`,
+		Example: "  sidecar dev\n  sidecar dev --write orders\n" +
+			"  sidecar dev --api 127.0.0.1:9181 --policies policies,bundles/example",
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return d.run(cmd.Context(), std, environment(cmd))
 		},
@@ -49,11 +58,13 @@ Every SIDECAR_* variable of serve works here too.`,
 	f.StringVar(&d.issuer, "issuer", "127.0.0.1:8180", "address of the development authorization server")
 	f.StringSliceVar(&d.policies, "policies", nil,
 		"policy directories and bundle folders (default policies, and bundles/example where it exists)")
+	f.StringVar(&d.write, "write", "", "directory to lay the policies of the example API out in, and to serve from")
+	cmd.MarkFlagsMutuallyExclusive("write", "policies")
 	return cmd
 }
 
 func (d *development) run(ctx context.Context, std streams, environ []string) error {
-	paths, err := d.paths()
+	paths, err := d.paths(std)
 	if err != nil {
 		return err
 	}
@@ -87,7 +98,8 @@ func (d *development) run(ctx context.Context, std streams, environ []string) er
 	err = serve(ctx, cfg, std, telemetry.NewLogger(cfg.Telemetry.Log, std.err), audience{
 		started: func(a *app.App) {
 			tour{
-				out: std.out, issuer: issuer.Issuer(), tokens: tokens, writer: parties.writer, paths: paths,
+				out: std.out, issuer: issuer.Issuer(), tokens: tokens, writer: parties.writer,
+				resourceServer: parties.resourceServer, policies: placesOf(cfg.Policies),
 				api: "http://" + a.APIAddr().String(), admin: "http://" + a.AdminAddr().String(),
 			}.print()
 		},
@@ -97,19 +109,27 @@ func (d *development) run(ctx context.Context, std streams, environ []string) er
 	return errors.Join(err, <-stopped)
 }
 
-func (d *development) paths() ([]string, error) {
-	if len(d.policies) > 0 {
+// paths are the policy directories and bundle folders; none when the example of the binary is served.
+func (d *development) paths(std streams) ([]string, error) {
+	switch {
+	case len(d.policies) > 0:
 		return d.policies, nil
-	}
-	if _, err := os.Stat("policies"); err != nil {
-		return nil, &failure{
-			err: errors.New("find policies: the working directory has no directory policies"), exit: exitFailed,
-			hint: "change to the directory that has it, or name others with --policies",
+	case d.write != "":
+		files, err := demoFiles()
+		if err != nil {
+			return nil, err
+		}
+		if err := (&layout{dir: d.write, report: std.out}).write(files); err != nil {
+			return nil, fmt.Errorf("lay out the example: %w", err)
 		}
 	}
-	paths := []string{"policies"}
-	if _, err := os.Stat(filepath.Join("bundles", "example", ".manifest")); err == nil {
-		paths = append(paths, filepath.Join("bundles", "example"))
+	paths := []string{filepath.Join(d.write, "policies")}
+	if _, err := os.Stat(paths[0]); err != nil {
+		return nil, nil
+	}
+	example := filepath.Join(d.write, "bundles", "example")
+	if _, err := os.Stat(filepath.Join(example, bundle.ManifestName)); err == nil {
+		paths = append(paths, example)
 	}
 	return paths, nil
 }
@@ -124,8 +144,11 @@ func (d *development) config(
 	if err := os.Setenv(devSecretVariable, clientSecret.Reveal()); err != nil {
 		return nil, err
 	}
-	read := config.Default()
-	setPaths(read, paths)
+	defaults, named := config.Default(), config.Default()
+	setPaths(named, paths)
+	if len(paths) == 0 {
+		defaults.Policies.Paths, defaults.Policies.Embedded = nil, library.Example()
+	}
 	src, err := yaml.Marshal(map[string]any{
 		"listen": map[string]any{"api": map[string]any{"address": d.api}, "admin": map[string]any{"address": d.admin}},
 		"issuers": []any{map[string]any{
@@ -134,12 +157,19 @@ func (d *development) config(
 			// A second, so that a revocation takes effect while the author watches.
 			"cache": map[string]any{"ttl": "1s", "negative_ttl": "1s"},
 		}},
-		"policies": map[string]any{"paths": read.Policies.Paths, "bundles": read.Policies.Bundles},
+		"policies": map[string]any{"paths": named.Policies.Paths, "bundles": named.Policies.Bundles},
+		// The example has a route that needs no token.
+		"decision": map[string]any{"token": "optional"},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return config.Parse("(sidecar dev)", src, append(environ, devSecretVariable+"="+clientSecret.Reveal()))
+	environ = append(environ, devSecretVariable+"="+clientSecret.Reveal())
+	cfg, err := config.ParseOver(defaults, "(sidecar dev)", src, environ)
+	if err == nil && len(cfg.Policies.Paths)+len(cfg.Policies.Bundles) > 0 {
+		cfg.Policies.Embedded = nil // variables of the environment name directories
+	}
+	return cfg, err
 }
 
 // environment is that of the process without the variables that flags of this call override.

@@ -15,7 +15,7 @@ import (
 
 // startDev runs "sidecar dev" in dir on free ports until the test ends, and returns what it printed once it was ready.
 // Its timeouts are longer than the defaults, for a machine with other work.
-func startDev(t *testing.T, dir string) (tour string, stderr *testkit.LogBuffer, stop func() int) {
+func startDev(t *testing.T, dir string, args ...string) (tour string, stderr *testkit.LogBuffer, stop func() int) {
 	t.Helper()
 	t.Chdir(dir)
 	t.Setenv("SIDECAR_ISSUERS_0_TIMEOUT", "20s")
@@ -23,8 +23,8 @@ func startDev(t *testing.T, dir string) (tour string, stderr *testkit.LogBuffer,
 	ctx, cancel := context.WithCancel(context.Background())
 	out, errs, exit := &testkit.LogBuffer{}, &testkit.LogBuffer{}, make(chan int, 1)
 	go func() {
-		exit <- run(ctx, []string{"dev", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--issuer", "127.0.0.1:0"},
-			streams{in: strings.NewReader(""), out: out, err: errs})
+		dev := []string{"dev", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--issuer", "127.0.0.1:0"}
+		exit <- run(ctx, append(dev, args...), streams{in: strings.NewReader(""), out: out, err: errs})
 	}()
 	stop = sync.OnceValue(func() int { cancel(); return <-exit })
 	t.Cleanup(func() { stop() })
@@ -35,7 +35,7 @@ func startDev(t *testing.T, dir string) (tour string, stderr *testkit.LogBuffer,
 			t.Fatalf("dev ended with %d: %s", code, errs)
 		default:
 		}
-		return out.Has("# a token of your own") && errs.Has("serving")
+		return out.Has("# a configuration of your own") && errs.Has("serving")
 	})
 	return out.String(), errs, stop
 }
@@ -66,8 +66,52 @@ func repository(t *testing.T) string {
 
 func TestEveryLineThatDevPrintsWorksWhenPasted(t *testing.T) {
 	tour, _, _ := startDev(t, repository(t))
+	everyLineWorks(t, tour)
+}
+
+func TestDevNeedsNothingButTheBinary(t *testing.T) {
+	dir := t.TempDir()
+	tour, _, _ := startDev(t, dir)
+	if !strings.Contains(tour, "inside the binary; to change them, stop and run: sidecar dev --write DIRECTORY") {
+		t.Errorf("it does not say where the policies are:\n%s", tour)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("written: %v, %v", entries, err)
+	}
+	everyLineWorks(t, tour)
+	pasted(t, tour, "a configuration of your own")
+	if code, out, errs := sidecar(t, "", "check", "--config", "my-api/sidecar.yaml", "--online"); code != exitOK {
+		t.Errorf("check of what the printed init wrote: exit %d\n%s%s", code, out, errs)
+	}
+}
+
+func TestDevLaysTheExampleOutAndServesFromThere(t *testing.T) {
+	dir := t.TempDir()
+	kept := testkit.WriteFile(t, filepath.Join(dir, "orders", "policy_test", "orders_suite.yaml"), "mine\n")
+	tour, _, _ := startDev(t, dir, "--write", "orders")
+	for _, want := range []string{"wrote  orders/policies/authz/decision.rego",
+		"kept   orders/policy_test/orders_suite.yaml",
+		"orders/policies, orders/bundles/example  (edit, save, ask again)"} {
+		if !strings.Contains(tour, want) {
+			t.Errorf("%q is not printed:\n%s", want, tour)
+		}
+	}
+	if got := testkit.ReadFile(t, kept); got != "mine\n" {
+		t.Errorf("the file that was there holds %q", got)
+	}
+	everyLineWorks(t, tour)
+	file := filepath.Join(dir, "orders", "policies", "routes", "data.yaml")
+	testkit.WriteFile(t, file, strings.ReplaceAll(testkit.ReadFile(t, file), "orders:read", "orders:peek"))
+	testkit.Eventually(t, "the edit decides",
+		func() bool { return strings.Contains(pasted(t, tour, "allowed: "), "orders:peek") })
+}
+
+// everyLineWorks pastes each request of the tour.
+func everyLineWorks(t *testing.T, tour string) {
+	t.Helper()
 	for words, want := range map[string][]string{
-		"allowed": {`"allow":true`, `"status":200`},
+		"allowed: ":               {`"allow":true`, `"status":200`},
+		"allowed without a token": {`"allow":true`, `"status":200`},
 		"denied for scope": {`"allow":false`, `"status":403`, `"code":"insufficient_scope"`,
 			`scope=\"orders:write\"`},
 		"denied for audience": {`"allow":false`, `"status":401`, `"code":"wrong_audience"`},
@@ -116,13 +160,14 @@ func TestDevNamesAPortThatIsTakenAndWhatToDo(t *testing.T) {
 	}
 }
 
-func TestDevWithoutPoliciesSaysWhereToLook(t *testing.T) {
+func TestDevRefusesAnEmptyDirectoryOfPolicies(t *testing.T) {
 	t.Chdir(t.TempDir())
-	var errs testkit.LogBuffer
-	if code := run(t.Context(), []string{"dev"},
-		streams{in: strings.NewReader(""), out: &testkit.LogBuffer{}, err: &errs}); code != exitFailed ||
-		!strings.Contains(errs.String(), "--policies") {
-		t.Errorf("exit status %d: %s", code, &errs)
+	if err := os.Mkdir("policies", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := sidecar(t, "", "dev", "--issuer", "127.0.0.1:0"); code != exitNotCompile ||
+		!strings.Contains(errs, "policies: directory_error: the directory holds no *.rego") {
+		t.Errorf("exit status %d: %s", code, errs)
 	}
 }
 
@@ -142,20 +187,20 @@ func TestAnEditDecidesAndAMistakeIsReported(t *testing.T) {
 	}
 	save(strings.ReplaceAll(original, "orders:read", "orders:peek"))
 	testkit.Eventually(t, "the edit decides",
-		func() bool { return strings.Contains(pasted(t, tour, "allowed"), "orders:peek") })
+		func() bool { return strings.Contains(pasted(t, tour, "allowed: "), "orders:peek") })
 	save(original + "\n\tbroken: [\n")
 	testkit.Eventually(t, "the mistake is reported", func() bool { return errs.Has("policies/routes/data.yaml:") })
-	if got := pasted(t, tour, "allowed"); !strings.Contains(got, "orders:peek") {
+	if got := pasted(t, tour, "allowed: "); !strings.Contains(got, "orders:peek") {
 		t.Errorf("the last good policy does not decide: %s", got)
 	}
 	save(original)
 	testkit.Eventually(t, "the correction decides",
-		func() bool { return strings.Contains(pasted(t, tour, "allowed"), `"allow":true`) })
+		func() bool { return strings.Contains(pasted(t, tour, "allowed: "), `"allow":true`) })
 }
 
 func TestFlagsOfDevWinOverTheEnvironment(t *testing.T) {
 	t.Setenv("SIDECAR_LISTEN_API_ADDRESS", "no address")
-	if tour, _, _ := startDev(t, repository(t)); !strings.Contains(pasted(t, tour, "allowed"), `"allow":true`) {
+	if tour, _, _ := startDev(t, repository(t)); !strings.Contains(pasted(t, tour, "allowed: "), `"allow":true`) {
 		t.Error("it does not serve")
 	}
 }

@@ -3,19 +3,23 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 )
 
 // tour is what "sidecar dev" prints once it is ready: lines that work when they are pasted.
 type tour struct {
-	out        io.Writer
-	issuer     string
-	tokens     map[string]string
-	writer     party
-	api, admin string
-	paths      []string
+	out    io.Writer
+	issuer string
+	tokens map[string]string
+	writer party
+	// resourceServer is the API that tokens are for.
+	resourceServer party
+	api, admin     string
+	policies       string // where they are, in words
 }
 
 func (t tour) print() {
@@ -26,13 +30,15 @@ sidecar dev is ready; Ctrl-C stops it.
   decisions             %s/v1/decisions
   status, metrics       %s/v1/status  %[2]s/metrics
   authorization server  %s
-  policies              %s  (edit, save, ask again)
+  policies              %s
 
-`, t.api, t.admin, t.issuer, strings.Join(t.paths, ", "))
+`, t.api, t.admin, t.issuer, t.policies)
 
 	reader, writer := t.tokens["reader"], t.tokens["writer"]
 	fmt.Fprintf(&b, "# allowed: the token has the scope, the audience and the tenant\n%s\n\n",
 		t.ask("GET", "/orders/42", "acme", reader))
+	fmt.Fprintf(&b, "# allowed without a token: the route is anonymous, and decision.token is optional here\n%s\n\n",
+		t.askAnonymously("/healthz"))
 	fmt.Fprintf(&b, "# denied for scope: reading is all this token is for\n%s\n\n",
 		t.ask("POST", "/orders", "acme", reader))
 	fmt.Fprintf(&b, "# denied for audience: the token was issued for another API\n%s\n\n",
@@ -44,7 +50,18 @@ sidecar dev is ready; Ctrl-C stops it.
 		"%s; %s; sleep 2; %[1]s\n\n", t.ask("POST", "/orders", "acme", writer), t.revoke(writer))
 	fmt.Fprintf(&b, "# a token of your own\ncurl -s -u '%s:%s' -d grant_type=client_credentials %s/token\n\n",
 		t.writer.id, t.writer.secret.Reveal(), t.issuer)
+	fmt.Fprintf(&b, "# a configuration of your own for this authorization server, in the new directory my-api\n"+
+		"printf %%s '%[1]s' | sidecar init --issuer %[2]s --client-id %[3]s --audience %[3]s --dir my-api\n\n",
+		t.resourceServer.secret.Reveal(), t.issuer, t.resourceServer.id)
 	_, _ = io.WriteString(t.out, b.String())
+}
+
+// placesOf says where policies come from, and how to change them.
+func placesOf(cfg dir.Config) string {
+	if len(cfg.Embedded) > 0 {
+		return "inside the binary; to change them, stop and run: sidecar dev --write DIRECTORY"
+	}
+	return strings.Join(slices.Concat(cfg.Paths, cfg.Bundles), ", ") + "  (edit, save, ask again)"
 }
 
 // issueTokens gives each client of the example a token: client id -> token.
@@ -65,6 +82,11 @@ func (t tour) ask(method, path, tenant, token string) string {
 	return fmt.Sprintf(`curl -s %s/v1/decisions -H 'Content-Type: application/json' -d '{"request":{"method":"%s",`+
 		`"url":"https://api.acme.example%s","headers":{"authorization":["Bearer %s"],"x-tenant":["%s"]}}}'`,
 		t.api, method, path, token, tenant)
+}
+
+func (t tour) askAnonymously(path string) string {
+	return fmt.Sprintf(`curl -s %s/v1/decisions -H 'Content-Type: application/json' -d '{"request":{"method":"GET",`+
+		`"url":"https://api.acme.example%s"}}'`, t.api, path)
 }
 
 func (t tour) revoke(token string) string {

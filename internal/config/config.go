@@ -116,7 +116,13 @@ func read(file string) ([]byte, error) {
 // file, overridden by each SIDECAR_* variable. name is the name of the file in faults. Files and directories that the
 // configuration names must exist; nothing is written. The error, if any, is a Faults with every fault.
 func Parse(name string, src []byte, environ []string) (*Config, error) {
+	return ParseOver(Default(), name, src, environ)
+}
+
+// ParseOver is Parse with other defaults, which it changes.
+func ParseOver(defaults *Config, name string, src []byte, environ []string) (*Config, error) {
 	r := newReader(name)
+	r.defaults = defaults
 	c, _ := r.parse(src, environ)
 	if len(r.faults) > 0 {
 		return nil, slices.Concat(emptiness(name, src), r.faults.sorted())

@@ -14,7 +14,7 @@ import (
 // decode merges the defaults, the file and the environment. It is false when the file is not YAML, so that the meaning
 // of the configuration cannot be checked.
 func (r *reader) decode(src []byte, environ []string) (*Config, bool) {
-	c := Default()
+	c := r.defaults
 	v := reflect.ValueOf(c).Elem()
 	root, ok := r.document(src)
 	if ok && root != nil {

@@ -82,11 +82,13 @@ type reader struct {
 	faulty map[string]bool // keys with a fault
 	unread map[string]bool // keys with a fault before their meaning was looked at
 
+	defaults *Config // what the file and the environment override
+
 	warnings Faults
 }
 
 func newReader(name string) *reader {
-	return &reader{name: name, at: map[string]origin{}, faulty: map[string]bool{}}
+	return &reader{name: name, defaults: Default(), at: map[string]origin{}, faulty: map[string]bool{}}
 }
 
 // fault reports that the value of key is wrong, at the origin of the key or of its nearest parent that has one.
