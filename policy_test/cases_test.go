@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/app"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
@@ -14,13 +15,14 @@ import (
 
 const entrypoint = "authz/decision"
 
-// minCoverage is how much of the policies the Rego tests must evaluate, in percent.
+// minCoverage is how much of the policies the tests must evaluate, in percent.
 const minCoverage = 95
 
 // served is the configuration with which the policies are served.
-func served() *config.Config {
+func served(bundles ...string) *config.Config {
 	cfg := config.Default()
 	cfg.Engine.Deadline, cfg.Input.Headers = time.Minute, []string{"x-tenant"}
+	cfg.Policies.Paths, cfg.Policies.Bundles = []string{"policies"}, bundles
 	return cfg
 }
 
@@ -36,66 +38,48 @@ func load(t testing.TB) *bundle.Set {
 	return set
 }
 
-func TestRego(t *testing.T) {
-	report, err := policytest.Rego(t.Context(), load(t), served().EngineConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(report.Results) == 0 {
-		t.Fatal("there are no Rego tests")
-	}
-	runEach(t, report.Results)
-	t.Logf("coverage:\n%s", report.Coverage)
-	if got := report.Coverage.Percent(); got < minCoverage {
-		t.Errorf("the Rego tests cover %.1f%%, want at least %d%%", got, minCoverage)
-	}
-}
-
-func TestSuites(t *testing.T) {
-	set := load(t)
-	suites, err := policytest.LoadSuites([]string{"policies", "policy_test", "bundles/example"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	results, err := policytest.Decisions(t.Context(), set, served(), suites)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(results) == 0 {
-		t.Fatal("there are no suites")
-	}
-	runEach(t, results)
-}
-
-// The policies alone must compile and decide: the bundle is optional.
-func TestPoliciesWorkWithoutTheBundle(t *testing.T) {
-	t.Chdir("..")
-	set, err := dir.Load(dir.Config{Paths: []string{"policies"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	suites, err := policytest.LoadSuites([]string{"policy_test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	results, err := policytest.Decisions(t.Context(), set, served(), suites)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range results {
-		if frozen := strings.HasPrefix(r.Name, "maintenance:"); (r.Outcome == policytest.Failed) != frozen {
-			t.Errorf("without the bundle, only the cases about maintenance differ:\n%s", r)
-		}
-	}
-}
-
-func runEach(t *testing.T, results []policytest.Result) {
+// run does what "sidecar test" does with a configuration.
+func run(t *testing.T, cfg *config.Config, o policytest.Options) policytest.Report {
 	t.Helper()
-	for _, r := range results {
+	t.Chdir("..")
+	_, policy, err := app.Load(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, err := policytest.Load(t.Context(), policytest.Source{Config: cfg, Dirs: []string{"policy_test"}}, policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := tests.Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+func TestTheShippedPolicies(t *testing.T) {
+	report := run(t, served("bundles/example"), policytest.Options{Coverage: true})
+	for _, r := range report.Results {
 		t.Run(r.Group+"/"+r.Name, func(t *testing.T) {
 			if r.Outcome != policytest.Passed {
 				t.Error(r)
 			}
 		})
+	}
+	if len(report.Results) < 100 || len(report.Warnings) > 0 {
+		t.Errorf("%d tests ran, with the warnings %v", len(report.Results), report.Warnings)
+	}
+	if got := report.Coverage.Percent(); got < minCoverage {
+		t.Errorf("the tests cover %.1f%%, want at least %d%%:\n%s", got, minCoverage, report.Coverage)
+	}
+}
+
+// The policies alone must compile and decide: the bundle is optional.
+func TestPoliciesWorkWithoutTheBundle(t *testing.T) {
+	for _, r := range run(t, served(), policytest.Options{}).Results {
+		frozen := strings.HasPrefix(r.Name, "maintenance:")
+		if isCase := strings.HasSuffix(r.File, ".yaml"); isCase && (r.Outcome == policytest.Failed) != frozen {
+			t.Errorf("without the bundle, only the cases about maintenance differ:\n%s", r)
+		}
 	}
 }

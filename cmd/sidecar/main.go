@@ -32,11 +32,12 @@ type streams struct {
 
 // The exit codes of every command.
 const (
-	exitOK         = 0
-	exitFailed     = 1
-	exitUsage      = 2
-	exitNotCompile = 3
-	exitRefused    = 5
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitNotCompile  = 3
+	exitTestsFailed = 4
+	exitRefused     = 5
 )
 
 // run is the whole program.
@@ -53,6 +54,7 @@ answers whether the request may pass.`,
 	root.AddCommand(
 		devCommand(std), serveCommand(std), checkCommand(std), initCommand(std), evalCommand(std),
 		introspectCommand(std), fmtCommand(std),
+		testCommand(std),
 		configCommand(std), healthcheckCommand(std), versionCommand(std),
 	)
 	root.SetArgs(args)

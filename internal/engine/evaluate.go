@@ -30,6 +30,8 @@ type runtime struct {
 	builtins map[string]*topdown.Builtin
 	deadline time.Duration
 	network  network
+	// follower, when it is not nil, follows each evaluation and changes none.
+	follower topdown.QueryTracer
 }
 
 func newRuntime(
@@ -154,6 +156,9 @@ func (e *preparedRule) newQuery(in ast.Value, r evalOptions) *topdown.Query {
 	}
 	if !r.time.IsZero() {
 		q = q.WithTime(r.time)
+	}
+	if e.follower != nil {
+		q = q.WithQueryTracer(e.follower)
 	}
 	if r.tracer != nil {
 		q = q.WithQueryTracer(r.tracer).WithIndexing(false).WithEarlyExit(false)

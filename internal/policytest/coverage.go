@@ -9,7 +9,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/cover"
 )
 
-// Coverage is how much of the policies the Rego tests evaluated. Tests themselves do not count.
+// Coverage is how much of the policies tests and suites evaluated. Tests do not count, nor does the library.
 type Coverage struct {
 	// Lines is how many lines hold rules or expressions; Covered is how many of them were evaluated.
 	Lines, Covered int
@@ -67,10 +67,11 @@ func (c Coverage) String() string {
 	return b.String()
 }
 
-func coverageOf(report cover.Report, tests map[string]bool) Coverage {
+// coverageOf is the part of a report that is about these files.
+func coverageOf(report cover.Report, files map[string]bool) Coverage {
 	var out Coverage
 	for file, f := range report.Files {
-		if tests[file] {
+		if !files[file] {
 			continue
 		}
 		fc := FileCoverage{File: file, Lines: f.CoveredLines + f.NotCoveredLines, Covered: f.CoveredLines}

@@ -3,12 +3,11 @@
 // Rego tests (rules named test_... in *_test.rego) evaluate rules one by one. Suites (*_suite.yaml) put whole requests
 // to the real decision point, in front of the real policy and the real reading of introspection answers, and compare
 // what callers would see. Both use policies exactly as serving does: strict, typed by the schema of the input, and
-// with any failure of a builtin being an error.
+// with bounded builtins, any failure of which is an error.
 //
-//	set, err := dir.LoadWithTests(cfg)               // everything, with *_test.rego
-//	report, err := policytest.Rego(ctx, set, engine) // results and coverage
-//	suites, err := policytest.LoadSuites(dirs)       // *_suite.yaml
-//	results, err := policytest.Decisions(ctx, set, cfg, suites)
+//	_, policy, err := app.Load(ctx, cfg)                           // as it is served
+//	tests, err := policytest.Load(ctx, Source{Config: cfg}, policy) // everything beside it
+//	report, err := tests.Run(ctx, Options{})
 package policytest
 
 import (

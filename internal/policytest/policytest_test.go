@@ -42,16 +42,20 @@ func inside(t *testing.T, files map[string]string) {
 	}
 }
 
-func loaded(t *testing.T) *bundle.Set {
+// compiled is the policy in policies, as it is served.
+func compiled(t *testing.T) *engine.Policy {
 	t.Helper()
-	set, err := dir.LoadWithTests(dir.Config{Paths: []string{"policies"}})
+	set, err := dir.Load(dir.Config{Paths: []string{"policies"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return set
+	cfg := served()
+	p, err := engine.Compile(t.Context(), set, cfg.EngineConfig(), cfg.Decision.Entrypoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
-
-var engineConfig = engine.Config{Deadline: time.Minute}
 
 // served is the configuration with which the policies are served.
 func served() *config.Config {
@@ -60,14 +64,24 @@ func served() *config.Config {
 	return cfg
 }
 
-func ran(t *testing.T, tests string) RegoReport {
+func ran(t *testing.T, tests string) Report {
 	t.Helper()
 	inside(t, map[string]string{"policies/authz_test.rego": tests})
-	report, err := Rego(t.Context(), loaded(t), engineConfig)
+	report, err := runHere(t)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return report
+}
+
+// runHere runs everything in policies, with coverage.
+func runHere(t *testing.T) (Report, error) {
+	t.Helper()
+	tests, err := Load(t.Context(), Source{Config: served()}, compiled(t))
+	if err != nil {
+		return Report{}, err
+	}
+	return tests.Run(t.Context(), Options{Coverage: true})
 }
 
 func only(t *testing.T, results []Result) Result {
@@ -109,6 +123,9 @@ test_reads if {
 `)
 	same(t, only(t, report.Results).String(), `failed: data.authz_test: test_reads (policies/authz_test.rego:3)
     policies/authz_test.rego:6: does not hold: decision.allow == true
+        |
+        decision.allow: false
+        decision: {"allow": false, "context": {"age": 1}, "reasons": [{"code": ...
     print: scopes 1`)
 	if !AnyFailed(report.Results) {
 		t.Error("nothing failed")
@@ -161,10 +178,10 @@ func TestRego_CoverageOfNothingIsWhole(t *testing.T) {
 
 func TestRego_ProblemsOfCompilingAreAllSaidWithTheirPlace(t *testing.T) {
 	inside(t, map[string]string{
-		"policies/authz.rego":      "package authz\n\nallow if input.token.scpoes\n",
+		"policies/a_test.rego":     "package a_test\n\ntest_x if input.token.scpoes\n",
 		"policies/authz_test.rego": "package authz_test\n\ntest_x if missing(1)\n",
 	})
-	_, err := Rego(t.Context(), loaded(t), engineConfig)
+	_, err := runHere(t)
 	ps, ok := errors.AsType[bundle.Problems](err)
 	if !ok ||
 		!strings.Contains(ps.Error(), "policies/authz_test.rego:3:11: rego_type_error: undefined function missing") {
@@ -173,11 +190,11 @@ func TestRego_ProblemsOfCompilingAreAllSaidWithTheirPlace(t *testing.T) {
 }
 
 func TestRego_UsesTheSchemaOfTheInput(t *testing.T) {
-	inside(t, map[string]string{"policies/authz.rego": "package authz\n\nallow if input.token.scpoes\n"})
-	_, err := Rego(t.Context(), loaded(t), engineConfig)
+	inside(t, map[string]string{"policies/a_test.rego": "package a_test\n\ntest_x if input.token.scpoes\n"})
+	_, err := runHere(t)
 	if err == nil ||
 		!strings.Contains(err.Error(),
-			"policies/authz.rego:3:10: rego_type_error: undefined ref: input.token.scpoes") {
+			"policies/a_test.rego:3:11: rego_type_error: undefined ref: input.token.scpoes") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -185,7 +202,7 @@ func TestRego_UsesTheSchemaOfTheInput(t *testing.T) {
 func TestRego_ProblemsOfParsing(t *testing.T) {
 	inside(t, map[string]string{"policies/a_test.rego": "package a_test\n\ntest_x if {\n",
 		"policies/b_test.rego": "# nothing\n"})
-	_, err := Rego(t.Context(), loaded(t), engineConfig)
+	_, err := runHere(t)
 	ps, _ := errors.AsType[bundle.Problems](err)
 	if len(ps) < 2 || ps[0].File != "policies/a_test.rego" || ps[0].Row == 0 ||
 		ps[len(ps)-1].File != "policies/b_test.rego" {
@@ -197,7 +214,11 @@ func TestRego_EndsWithItsContext(t *testing.T) {
 	inside(t, map[string]string{"policies/a_test.rego": "package a_test\n\ntest_x if true\n"})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Rego(ctx, loaded(t), engineConfig); !errors.Is(err, context.Canceled) {
+	tests, err := Load(t.Context(), Source{Config: served()}, compiled(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tests.Run(ctx, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -215,7 +236,7 @@ func seesAnEvent(t *testing.T, head string) {
 		"policies/mask_test.rego": "package mask_test\n\n" +
 			"test_mask if data.system.log.mask with input as {\"path\": \"authz/decision\"}\n",
 	})
-	report, err := Rego(t.Context(), loaded(t), engineConfig)
+	report, err := runHere(t)
 	if err != nil || AnyFailed(report.Results) {
 		t.Errorf("results %v, error %v", report.Results, err)
 	}

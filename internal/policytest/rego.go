@@ -2,11 +2,12 @@ package policytest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
@@ -16,59 +17,57 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
-// RegoReport is what the Rego tests of a set said.
-type RegoReport struct {
-	// Results are sorted by file and row.
-	Results  []Result
-	Coverage Coverage
+// testTimeout is how long one test may take.
+const testTimeout = 5 * time.Second
+
+// regoTests are the Rego tests of a set, compiled together with its policies.
+type regoTests struct {
+	compiler *ast.Compiler
+	store    storage.Store
+	builtins []*tester.Builtin
+	// modules are as they were parsed, before the compiler rewrote them.
+	modules map[string]*ast.Module
+	files   map[string]bool // of tests
 }
 
-// Rego runs every test in the Tests of set, over its modules and its data. Tests may be in a bundle of their own.
-//
-// An error means that nothing ran: bundle.Problems when something does not compile, and the error of ctx. A test that
-// fails, or takes longer than five seconds, is a Result.
-func Rego(ctx context.Context, set *bundle.Set, cfg engine.Config) (RegoReport, error) {
+// compileRego compiles the modules and tests of set. An error is bundle.Problems, with all of them.
+func compileRego(ctx context.Context, set *bundle.Set, cfg engine.Config) (*regoTests, error) {
 	modules, problems := rego.Parse(set, cfg.Rego(), rego.WithTests)
 	if len(problems) > 0 {
-		return RegoReport{}, problems.Sorted()
+		return nil, problems.Sorted()
 	}
 	store, err := rego.NewStore(set)
 	if err != nil {
-		return RegoReport{}, err
+		return nil, err
 	}
 	txn, err := store.NewTransaction(ctx)
 	if err != nil {
-		return RegoReport{}, fmt.Errorf("open the data: %w", err)
+		return nil, fmt.Errorf("open the data: %w", err)
 	}
 	defer store.Abort(ctx, txn)
+	guard := ast.CompilerStageDefinition{
+		Name: "GuardCalls", MetricName: "compile_stage_guard_calls",
+		Stage: func(c *ast.Compiler) *ast.Error { builtins.GuardCalls(c); return nil },
+	}
 	compiler := rego.NewCompiler(cfg.Rego()).
 		WithPathConflictsCheck(storage.NonEmpty(ctx, store, txn)).
-		WithEnablePrintStatements(true)
-
-	covered := cover.New()
-	runner := tester.NewRunner().
-		SetCompiler(compiler).SetStore(store).SetModules(modules).
-		RaiseBuiltinErrors(true).
-		SetCoverageRuns(nil).SetCoverageQueryTracer(covered)
-	ran, err := collect(ctx, runner, txn)
+		WithEnablePrintStatements(true).
+		WithRewriteTestRules(true). // for the values of what fails
+		WithStageAfterID(ast.StageBuildRequiredCapabilities, guard)
+	t := &regoTests{compiler: compiler, store: store, builtins: guarded(cfg), modules: modules, files: testFiles(set)}
+	// The runner compiles, because it adds stages of its own; no test has this name.
+	ran, err := tester.NewRunner().SetCompiler(compiler).SetStore(store).SetModules(modules).Filter("^$").
+		RunTests(ctx, txn)
 	if err != nil {
-		return RegoReport{}, err
+		return nil, rego.ProblemsOf("policies", err).Sorted()
 	}
-	places := map[string]string{}
-	if names := failedNames(ran); len(names) > 0 {
-		if places, err = whereFailed(ctx, compiler, store, txn, names); err != nil {
-			return RegoReport{}, err
-		}
+	for range ran { //nolint:revive // wait for the runner
 	}
-	report := RegoReport{Coverage: coverageOf(covered.Report(compiler.Modules), testFiles(set))}
-	for _, r := range ran {
-		report.Results = append(report.Results, resultOf(r, places[nameOf(r)]))
-	}
-	sortResults(report.Results)
-	return report, nil
+	return t, nil
 }
 
 // testFiles returns the files of the tests of set.
@@ -82,11 +81,82 @@ func testFiles(set *bundle.Set) map[string]bool {
 	return files
 }
 
+// names are the tests that sel selects, as OPA's runner names them: data.authz_test.test_reads.
+func (t *regoTests) names(sel selection) []string {
+	var names []string
+	for _, m := range t.compiler.Modules {
+		group := m.Package.Path.String()
+		for _, rule := range m.Rules {
+			name, ok := testName(rule)
+			if ok && rule.Location != nil && sel.takes(rule.Location.File, group, name) {
+				names = append(names, group+"."+name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// testName is the name of a test, as a Result has it, and whether rule is a test at all.
+func testName(rule *ast.Rule) (string, bool) {
+	ref := rule.Head.Ref().GroundPrefix()
+	for i, t := range ref {
+		var part string
+		switch v := t.Value.(type) {
+		case ast.Var:
+			part = string(v)
+		case ast.String:
+			part = string(v)
+		}
+		if strings.HasPrefix(part, tester.TestPrefix) || strings.HasPrefix(part, tester.SkipTestPrefix) {
+			return ref[:i+1].String(), true
+		}
+	}
+	return "", false
+}
+
+// run runs the tests with these names, in parallel, and follows them by covered, which may be nil. A test that fails,
+// or takes longer than five seconds, is a Result. An error is that of ctx.
+func (t *regoTests) run(ctx context.Context, names []string, covered *cover.Cover) ([]Result, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	runner := t.runner(names).SetCoverageRuns(nil)
+	if covered != nil {
+		runner.SetCoverageQueryTracer(covered)
+	}
+	ran, err := t.collect(ctx, runner)
+	if err != nil {
+		return nil, err
+	}
+	failures := map[string]failure{}
+	if failed := failedNames(ran); len(failed) > 0 {
+		if failures, err = t.explain(ctx, failed); err != nil {
+			return nil, err
+		}
+	}
+	var results []Result
+	for _, r := range ran {
+		results = append(results, resultOf(r, failures[nameOf(r)]))
+	}
+	return results, nil
+}
+
+func (t *regoTests) runner(names []string) *tester.Runner {
+	return tester.NewRunner().SetCompiler(t.compiler).SetStore(t.store).AddCustomBuiltins(t.builtins).
+		RaiseBuiltinErrors(true).SetTimeout(testTimeout).Filter(exactly(names))
+}
+
 // collect waits for all results of a runner.
-func collect(ctx context.Context, runner *tester.Runner, txn storage.Transaction) ([]*tester.Result, error) {
+func (t *regoTests) collect(ctx context.Context, runner *tester.Runner) ([]*tester.Result, error) {
+	txn, err := t.store.NewTransaction(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open the data: %w", err)
+	}
+	defer t.store.Abort(ctx, txn)
 	results, err := runner.RunTests(ctx, txn)
 	if err != nil {
-		return nil, rego.ProblemsOf("policies", err).Sorted()
+		return nil, fmt.Errorf("run tests: %w", err)
 	}
 	var all []*tester.Result
 	for r := range results {
@@ -98,48 +168,10 @@ func collect(ctx context.Context, runner *tester.Runner, txn storage.Transaction
 	return all, nil
 }
 
-// failedNames returns the names of the tests that need an explanation.
-func failedNames(ran []*tester.Result) []string {
-	var names []string
-	for _, r := range ran {
-		if r.Fail && r.Error == nil {
-			names = append(names, nameOf(r))
-		}
-	}
-	return names
-}
-
 func nameOf(r *tester.Result) string { return r.Package + "." + r.Name }
 
-// whereFailed runs tests once more, slowly, and says of each which expression of it failed last.
-func whereFailed(
-	ctx context.Context, compiler *ast.Compiler, store storage.Store, txn storage.Transaction, names []string,
-) (map[string]string, error) {
-	quoted := make([]string, len(names))
-	for i, n := range names {
-		quoted[i] = regexp.QuoteMeta(n)
-	}
-	runner := tester.NewRunner().SetCompiler(compiler).SetStore(store).
-		EnableTracing(true).Filter("^(" + strings.Join(quoted, "|") + ")$")
-	ran, err := collect(ctx, runner, txn)
-	if err != nil {
-		return nil, err
-	}
-	places := map[string]string{}
-	for _, r := range ran {
-		for _, e := range r.Trace {
-			x, ok := e.Node.(*ast.Expr)
-			if ok && e.Op == topdown.FailOp && x.Location != nil && x.Location.File == r.Location.File {
-				text, _, _ := strings.Cut(string(x.Location.Text), "\n")
-				places[nameOf(r)] = fmt.Sprintf("%s:%d: does not hold: %s", x.Location.File, x.Location.Row, text)
-			}
-		}
-	}
-	return places, nil
-}
-
 // resultOf is the result of a test, with the expression that failed, where that is known.
-func resultOf(r *tester.Result, failed string) Result {
+func resultOf(r *tester.Result, failed failure) Result {
 	out := Result{
 		Group: r.Package, Name: r.Name, File: r.Location.File, Row: r.Location.Row, Took: r.Duration, Outcome: Passed,
 	}
@@ -148,14 +180,10 @@ func resultOf(r *tester.Result, failed string) Result {
 		out.Outcome = Skipped
 	case r.Error != nil:
 		out.Outcome = Failed
-		out.Output = append(out.Output, r.Error.Error())
+		out.Output = append(out.Output, errorText(r.Error))
 	case r.Fail:
 		out.Outcome = Failed
-		out.Output = append(out.Output, failedCases(r)...)
-		if failed == "" {
-			failed = "the test is neither true nor false: it is undefined, or not a boolean"
-		}
-		out.Output = append(out.Output, failed)
+		out.Output = append(append(out.Output, failedCases(r)...), failed.lines()...)
 	}
 	for line := range strings.SplitSeq(strings.TrimSpace(string(r.Output)), "\n") {
 		if line != "" {
@@ -163,6 +191,20 @@ func resultOf(r *tester.Result, failed string) Result {
 		}
 	}
 	return out
+}
+
+// errorText is the innermost error of OPA, with its place, in the public names of builtins.
+func errorText(err error) string {
+	if topdown.IsCancel(err) || strings.Contains(err.Error(), topdown.CancelErr) {
+		return "the test is not done after " + testTimeout.String() + ", the limit of one test"
+	}
+	for {
+		inner, ok := errors.AsType[*topdown.Error](errors.Unwrap(err))
+		if !ok {
+			return builtins.PublicNames(err.Error())
+		}
+		err = inner
+	}
 }
 
 // failedCases names what failed in a test that is a table.

@@ -159,3 +159,6 @@ func GuardCalls(c *ast.Compiler) {
 		})
 	}
 }
+
+// PublicNames is a message with the names by which policies know the builtins.
+func PublicNames(message string) string { return strings.ReplaceAll(message, privatePrefix, "") }

@@ -61,26 +61,30 @@ func (v *validator) validate(ctx context.Context, tok secret.Text) (dialect.Fact
 	if err != nil {
 		return dialect.Unusable(whyBad(tok, err), start), nil
 	}
+	return v.verified(t, tok, start, time.Now()), nil
+}
+
+// verified is what the claims of a token of good signature say, which began to be verified at start.
+func (v *validator) verified(t jose.Token, tok secret.Text, start, now time.Time) dialect.Fact {
 	if why := v.rules.signed(t); !why.OK() {
-		return permanentlyInvalid(why, start), nil
+		return permanentlyInvalid(why, start)
 	}
 	f, err := v.reader.ReadJWT(t.Claims, tok, start)
 	switch {
 	case err != nil:
-		return permanentlyInvalid(unreadable(err), start), nil
+		return permanentlyInvalid(unreadable(err), start)
 	case !f.Claims.Active:
-		return permanentlyInvalid(f.Claims.Inactive, start), nil
+		return permanentlyInvalid(f.Claims.Inactive, start)
 	}
-	now := time.Now()
 	if why := v.rules.early(f.Claims, now); !why.OK() {
-		return dialect.Unusable(why, start), nil
+		return dialect.Unusable(why, start)
 	}
 	f.Claims.Source, f.Claims.Fetched = authz.LocalJWT, start
 	f.Claims.NotBeforeSkew, f.Claims.ExpirySkew = v.rules.notBefore, v.rules.leeway
 	if why := v.rules.read(f.Claims, t, now); !why.OK() {
-		return permanentlyInvalid(why, start), nil
+		return permanentlyInvalid(why, start)
 	}
-	return f, nil
+	return f
 }
 
 // permanentlyInvalid is a refusal that asking again does not change.

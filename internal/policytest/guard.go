@@ -1,0 +1,31 @@
+package policytest
+
+import (
+	"cmp"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/tester"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
+)
+
+// guarded are the bounded builtins that compiled policies call, for OPA's runner of tests. None of them is a relation:
+// each has one result at most.
+func guarded(cfg engine.Config) []*tester.Builtin {
+	var out []*tester.Builtin
+	for name, b := range builtins.Guarded(cmp.Or(cfg.Runaways, builtins.NewRunaways())) {
+		decl := &rego.Function{Name: name, Decl: b.Decl.Decl, Nondeterministic: b.Decl.Nondeterministic}
+		call := func(bctx topdown.BuiltinContext, operands []*ast.Term) (result *ast.Term, err error) {
+			err = b.Func(bctx, operands, func(t *ast.Term) error { result = t; return nil })
+			if halt, ok := err.(topdown.Halt); ok {
+				return nil, rego.NewHaltError(halt.Err)
+			}
+			return result, err
+		}
+		out = append(out, &tester.Builtin{Decl: b.Decl, Func: rego.FunctionDyn(decl, call)})
+	}
+	return out
+}
