@@ -27,7 +27,7 @@ var floors = [][]string{
 		"testkit/outage"},
 	{"engine/rego", "signals/backchannel", "signals/keycloak", "signals/ssf", "testkit/transmitter"},
 	{"engine/check", "engine/document", "engine/trace", "lint", "regofmt", "signals/receivers"},
-	{"engine", "decisionlog", "doctor", "testkit/authserver"},
+	{"engine", "decision/summary", "decisionlog", "doctor", "testkit/authserver"},
 	{"decision"},
 	{"decision/follow", "door/native"},
 	{"config"},

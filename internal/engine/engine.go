@@ -67,6 +67,12 @@ func (p *Policy) Freshness(entrypoint string) authz.Freshness {
 	return authz.Freshness{}
 }
 
+// MayReachNetwork reports whether an evaluation of an entrypoint may call other servers.
+func (p *Policy) MayReachNetwork(entrypoint string) bool {
+	e := p.entries[entrypoint]
+	return e != nil && e.network == networkAllowed
+}
+
 // Eval evaluates the entrypoint of q. An error is of kind Misconfigured: the rule is undefined, a builtin failed, or
 // the evaluation took longer than its deadline. It is of kind Malformed when the document of the caller cannot be
 // read.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/decision"
+	"github.com/authz-sidecar/sidecar/internal/decision/summary"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 // Output is where lines go. A Follower calls it from one goroutine.
 type Output interface {
 	// Write writes the line of one decision.
-	Write(l Line)
+	Write(d summary.Decision)
 	// LeftOut says that n decisions before the next line have none.
 	LeftOut(n uint64)
 }
@@ -90,11 +91,22 @@ func (f *Follower) tell(o decision.Observed) {
 	if n := f.leftOut.Swap(0); n > 0 {
 		f.out.LeftOut(n)
 	}
-	l := lineOf(o)
+	d := summaryOf(o)
 	if len(f.queue) < explainable {
 		ctx, cancel := context.WithTimeout(f.working, explainWithin)
-		l.Rule = ruleBehind(ctx, o)
+		d.Rule = ruleBehind(ctx, o)
 		cancel()
 	}
-	f.out.Write(l)
+	f.out.Write(d)
+}
+
+func summaryOf(o decision.Observed) summary.Decision {
+	d := summary.Decision{
+		DecisionID: o.Decision.ID, Kind: o.Decision.Kind, Status: o.Decision.Status, Reasons: o.Decision.Reasons,
+		Method: o.Method, Path: o.Path, Client: o.Client, Subject: o.Subject,
+	}
+	if o.Decision.Cause != nil {
+		d.Cause = o.Decision.Cause.Error()
+	}
+	return d
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"testing/synctest"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/decision"
+	"github.com/authz-sidecar/sidecar/internal/decision/summary"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 )
 
@@ -19,11 +21,20 @@ type gated struct {
 	leftOut uint64
 }
 
-func (g *gated) Write(l Line) {
+func (g *gated) Write(d summary.Decision) {
 	<-g.let
-	g.written = append(g.written, l.DecisionID)
+	g.written = append(g.written, d.DecisionID)
 }
 func (g *gated) LeftOut(n uint64) { g.leftOut += n }
+
+func ExampleText() {
+	text := Text(os.Stdout)
+	text.LeftOut(3)
+	text.Write(summary.Decision{DecisionID: "01M8", Kind: authz.Allow, Status: 200, Method: "GET", Path: "/"})
+	// Output:
+	// (3 decisions have no line: there were too many at once)
+	// 200 allow  GET /  01M8
+}
 
 func observed(i int) decision.Observed {
 	return decision.Observed{Decision: authz.Decision{ID: fmt.Sprint(i), Kind: authz.Malformed},

@@ -1,33 +1,30 @@
-package follow
+package summary
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
-	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
-// said is a line about GET /orders/42 by a client.
-func said(d authz.Decision) Line {
-	d.ID = "01M8"
-	return lineOf(decision.Observed{Decision: d, Method: "GET", Path: "/orders/42", Client: "reader", Subject: "rita"})
+// said is about GET /orders/42 by a client.
+func said(d Decision) Decision {
+	d.DecisionID, d.Method, d.Path, d.Client, d.Subject = "01M8", "GET", "/orders/42", "reader", "rita"
+	return d
 }
 
 func TestALineSaysWhatWasDecidedAndWhy(t *testing.T) {
 	scope := authz.Reason{Code: "insufficient_scope", Message: "orders:write is needed"}
-	refused := func(kind authz.Kind, status int, code, cause string) authz.Decision {
-		return authz.Decision{Kind: kind, Status: status, Reasons: []authz.Reason{
+	refused := func(kind authz.Kind, status int, code, cause string) Decision {
+		return Decision{Kind: kind, Status: status, Reasons: []authz.Reason{
 			{Code: code, Message: "for callers"}},
-			Cause: errors.New(cause)}
+			Cause: cause}
 	}
-	for want, d := range map[string]authz.Decision{
+	for want, d := range map[string]Decision{
 		"200 allow": {Kind: authz.Allow, Status: 200, Reasons: []authz.Reason{scope}},
 		"403 deny":  {Kind: authz.Deny, Status: 403},
 		"403 insufficient_scope orders:write is needed": {Kind: authz.Deny, Status: 403,
@@ -40,6 +37,8 @@ func TestALineSaysWhatWasDecidedAndWhy(t *testing.T) {
 			"check token: it has expired"),
 		"401 invalid_dpop_proof the proof's htu is another URI": refused(authz.Unauthenticated, 401,
 			"invalid_dpop_proof", "check proof: its htu is another URI"),
+		"401 no_credential the request has no token": refused(authz.Unauthenticated, 401, "no_credential",
+			"read credential: the request has none"),
 		"400 malformed the path has an empty segment": refused(authz.Malformed, 400, "invalid_request",
 			"read request: the path has an empty segment"),
 		"503 unavailable introspect: no answer in time": refused(authz.Unavailable, 503, "temporarily_unavailable",
@@ -54,7 +53,7 @@ func TestALineSaysWhatWasDecidedAndWhy(t *testing.T) {
 }
 
 func TestALineNamesTheSubjectOfATokenWithoutAClientAndTheRule(t *testing.T) {
-	l := said(authz.Decision{Kind: authz.Allow, Status: 200})
+	l := said(Decision{Kind: authz.Allow, Status: 200})
 	l.Client, l.Rule = "", "policies/a.rego:7"
 	if got, want := l.String(), "200 allow  GET /orders/42  subject rita  policies/a.rego:7  01M8"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -72,7 +71,7 @@ var hostile = []string{
 
 func TestWhatCallersSendCannotChangeALine(t *testing.T) {
 	for _, text := range hostile {
-		l := Line{
+		l := Decision{
 			DecisionID: "01M8", Kind: authz.Deny, Status: 403, Method: text, Path: text, Client: text, Rule: text,
 			Reasons: []authz.Reason{{Code: text, Message: text}, {Code: text}, {Code: text}},
 		}
@@ -97,10 +96,10 @@ func TestALineOfTheLogIsBoundedAndOneLine(t *testing.T) {
 		for _, text := range hostile {
 			var out bytes.Buffer
 			log := telemetry.NewLogger(telemetry.LogConfig{Level: "debug", Format: format}, &out)
-			Structured(log).Write(Line{DecisionID: "01M8", Kind: authz.Internal, Method: text, Path: text,
-				Client:  text,
+			d := Decision{DecisionID: "01M8", Kind: authz.Internal, Method: text, Path: text, Client: text,
 				Subject: text, Rule: text, Cause: text, Reasons: []authz.Reason{{Code: text, Message: text},
-					{Code: text}}})
+					{Code: text}}}
+			log.LogAttrs(t.Context(), slog.LevelDebug, "decision", d.Attrs()...)
 			if got := out.String(); len(got) > 64<<10 || strings.Count(got, "\n") != 1 ||
 				strings.ContainsAny(got, "\x1b\u009b\u202e") {
 				t.Errorf("%s: %d bytes: %.300q", format, len(got), got)
@@ -111,24 +110,13 @@ func TestALineOfTheLogIsBoundedAndOneLine(t *testing.T) {
 
 func TestALineOfTheLogHasTheFactsAsAttributes(t *testing.T) {
 	var out bytes.Buffer
-	l := said(authz.Decision{Kind: authz.Deny, Status: 403,
+	l := said(Decision{Kind: authz.Deny, Status: 403,
 		Reasons: []authz.Reason{{Code: "a", Message: "m"}, {Code: "b"}}})
 	l.Rule = "a.rego:7"
-	Structured(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))).Write(l)
-	want := `level=DEBUG msg=decision decision_id=01M8 kind=deny status=403 reasons="a: m; b" method=GET ` +
+	slog.New(slog.NewTextHandler(&out, nil)).LogAttrs(t.Context(), slog.LevelInfo, "decision", l.Attrs()...)
+	want := `level=INFO msg=decision decision_id=01M8 kind=deny status=403 reasons="a: m; b" method=GET ` +
 		`path=/orders/42 client=reader subject=rita rule=a.rego:7` + "\n"
 	if _, got, _ := strings.Cut(out.String(), " "); got != want {
 		t.Errorf("got  %swant %s", got, want)
 	}
-}
-
-func ExampleText() {
-	var out bytes.Buffer
-	text := Text(&out)
-	text.LeftOut(3)
-	text.Write(Line{DecisionID: "01M8", Kind: authz.Allow, Status: 200, Method: "GET", Path: "/"})
-	fmt.Print(&out)
-	// Output:
-	// (3 decisions have no line: there were too many at once)
-	// 200 allow  GET /  01M8
 }

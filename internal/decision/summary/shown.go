@@ -1,4 +1,4 @@
-package follow
+package summary
 
 import (
 	"strconv"
@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// shown is text for a line of a terminal: at most so many characters, those escaped that do not print (controls,
+// Shown is text for a line of a terminal: at most so many characters, those escaped that do not print (controls,
 // escape sequences, marks of writing direction, bytes that are not UTF-8), and one blank for several.
-func shown(text string, most int) string {
+func Shown(text string, most int) string {
 	var b strings.Builder
 	blank := true // none at the beginning
 	for i, n := 0, 0; i < len(text); n++ {
