@@ -120,6 +120,11 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (*App, error) {
 func newApp(cfg *config.Config, deps Deps) *App {
 	own := *cfg
 	own.Engine.Runaways = builtins.NewRunaways()
+	if deps.Log != nil && deps.Log.Enabled(context.Background(), slog.LevelDebug) {
+		own.Engine.Print = func(decisionID string, p engine.Print) {
+			deps.Log.Debug("policy prints", "text", p.Text, "file", p.File, "row", p.Row, "decision_id", decisionID)
+		}
+	}
 	a := &App{cfg: &own, deps: deps, started: time.Now(), metrics: telemetry.NewMetrics(deps.Version)}
 	r := a.metrics.Registerer()
 	own.Engine.Runaways.Register(r)

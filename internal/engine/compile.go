@@ -52,8 +52,12 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	}
 	p := &Policy{
 		revision: revision(set), digest: set.Digest, revisions: revisions(set), unread: x.program.UnreadData(set),
-		entries: map[string]*preparedRule{}, view: document.NewView(document.UsageOf(compiler)),
+		entries: map[string]*preparedRule{},
 	}
+	if cfg.Print == nil {
+		p.printsErased = rego.ErasePrints(compiler)
+	}
+	p.view = document.NewView(document.UsageOf(compiler))
 	builtins.GuardCalls(compiler)
 	w := newRuntime(ctx, compiler, store, txn, cfg)
 	prepare := func(path string) (*preparedRule, error) { return w.prepare(path, x.freshness[path]) }
@@ -71,6 +75,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	if len(problems) > 0 {
 		return nil, problems.Sorted()
 	}
+	p.print = cfg.Print // not of the made-up requests before
 	return p, nil
 }
 

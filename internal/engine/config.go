@@ -24,6 +24,9 @@ type Config struct {
 	// Headers are the names of the request headers that policies see (input.headers). nil stands for all names in
 	// lower case that hold no credential.
 	Headers []string `yaml:"-"`
+	// Print gets what print() of policies writes in a decision of that id. nil takes print() out of the policies when
+	// they are compiled, so that it costs a decision nothing.
+	Print func(decisionID string, p Print) `yaml:"-"`
 	// AnonymousRequests is set when policies decide about requests without a token too (decision.token: optional).
 	AnonymousRequests bool `yaml:"-"`
 }

@@ -24,6 +24,9 @@ type Policy struct {
 	view      *document.View
 	mask      *masker
 	unread    []check.UnreadData
+	// print is Config.Print; printsErased counts the calls that were taken out because it is nil.
+	print        func(decisionID string, p Print)
+	printsErased int
 }
 
 // Question is the input of one evaluation.
@@ -90,7 +93,7 @@ func (p *Policy) Eval(ctx context.Context, q Question) (Result, error) {
 		return Result{}, err
 	}
 	// A cache of verdicts belongs here, by the values of in that the rules of e can read.
-	value, err := e.eval(ctx, in, evalOptions{time: q.Time, seed: q.Seed})
+	value, err := e.eval(ctx, in, evalOptions{time: q.Time, seed: q.Seed, print: p.printHook(q.Seed)})
 	switch {
 	case err != nil:
 		return Result{}, authz.Errorf(authz.Misconfigured, "%w", err)

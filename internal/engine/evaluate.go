@@ -11,6 +11,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/cache"
+	"github.com/open-policy-agent/opa/v1/topdown/print"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
@@ -96,6 +97,8 @@ type evalOptions struct {
 	tracer topdown.QueryTracer
 	// deadline replaces the configured one when it is not 0.
 	deadline time.Duration
+	// print gets what print() writes. It may be nil.
+	print print.Hook
 	// cancel ends the evaluation, besides the deadline. It may be nil.
 	cancel topdown.Cancel
 }
@@ -159,6 +162,9 @@ func (e *preparedRule) newQuery(in ast.Value, r evalOptions) *topdown.Query {
 	}
 	if e.follower != nil {
 		q = q.WithQueryTracer(e.follower)
+	}
+	if r.print != nil {
+		q = q.WithPrintHook(r.print)
 	}
 	if r.tracer != nil {
 		q = q.WithQueryTracer(r.tracer).WithIndexing(false).WithEarlyExit(false)

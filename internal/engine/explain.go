@@ -7,6 +7,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/print"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
@@ -45,19 +46,22 @@ func (p *Policy) Trace(ctx context.Context, q Question, result Result) Explanati
 	if err != nil {
 		return Explanation{Document: q.Document}
 	}
-	out := e.trace(ctx, in, q, result)
-	out.Document = q.Document
+	printed := &prints{}
+	out := e.trace(ctx, in, q, result, printed)
+	out.Document, out.Prints, out.PrintsErased = q.Document, printed.all, p.printsErased
 	return out
 }
 
 // trace evaluates without the rule index: every rule is entered, so that each rule that fails has an expression to
 // show. Builtins may fail in rules that the result does not depend on, so the result of this evaluation does not
 // count.
-func (e *preparedRule) trace(ctx context.Context, in ast.Value, q Question, result Result) Explanation {
+func (e *preparedRule) trace(ctx context.Context, in ast.Value, q Question, result Result,
+	hook print.Hook) Explanation {
 	cancel := topdown.NewCancel()
 	defer context.AfterFunc(ctx, cancel.Cancel)()
 	tracer := trace.NewTracer(result.value, cancel.Cancel)
-	how := evalOptions{time: q.Time, seed: q.Seed, tracer: tracer, deadline: explainTime(e.deadline), cancel: cancel}
+	how := evalOptions{time: q.Time, seed: q.Seed, tracer: tracer, deadline: explainTime(e.deadline), cancel: cancel,
+		print: hook}
 	begun := time.Now()
 	_, _ = e.eval(ctx, in, how)
 	cut := ctx.Err() != nil || time.Since(begun) >= how.deadline

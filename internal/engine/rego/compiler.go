@@ -50,5 +50,6 @@ func newCompiler(opts Options, schema map[string]any, how Strictness) *ast.Compi
 		WithUseTypeCheckAnnotations(true).
 		WithStrict(how == Strict).
 		WithDefaultRegoVersion(ast.RegoV1).
+		WithEnablePrintStatements(true). // ErasePrints takes them out again
 		WithStageAfterID(ast.StageCheckTypes, capture)
 }

@@ -17,8 +17,10 @@ type Explanation struct {
 	WouldAllow []RuleOutcome `json:"would_allow"`
 	// Rules are those that were evaluated, by file and row, without causes.
 	Rules []RuleOutcome `json:"rules"`
-	// Prints are what print() wrote, at most MaxPrints. It is empty unless the policies were compiled with print().
-	Prints []Print `json:"prints"`
+	// Prints are what print() wrote, in bounds. PrintsErased counts the calls of print() that the policies were
+	// compiled without.
+	Prints       []Print `json:"prints"`
+	PrintsErased int     `json:"prints_erased,omitzero"`
 	// Incomplete says why rules may be absent, and is empty when none are.
 	Incomplete string `json:"incomplete,omitzero"`
 
