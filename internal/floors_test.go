@@ -33,6 +33,7 @@ var floors = [][]string{
 	{"config"},
 	{"policytest"},
 	{"app"},
+	{"review"},
 }
 
 // only says which packages may import a dependency whose types must not spread.

@@ -4,144 +4,150 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"os/exec"
 	"slices"
-	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
-	"github.com/authz-sidecar/sidecar/internal/app"
-	"github.com/authz-sidecar/sidecar/internal/bundle"
-	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
-	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/doctor"
-	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/review"
 )
 
 func checkCommand(std streams) *cobra.Command {
-	var file, entrypoint string
-	var online bool
-	var limit threshold
+	var c checking
 	cmd := &cobra.Command{
 		Use:   "check [PATH...]",
-		Short: "Load configuration and policies exactly as serve does, and serve nothing",
-		Long: `Load configuration and policies exactly as serve does, and serve nothing.
+		Short: "Review configuration, policies and tests, exactly as serve loads them, and serve nothing",
+		Long: `Review configuration, policies and tests, exactly as serve loads them, and serve nothing.
 
-With paths, and no --config, only the policies there are checked: directories of Rego and data, or bundle folders with
-a .manifest. All problems are printed at once, as file:row:col: code: message.
+A PATH is a directory of Rego and data, or a bundle folder with a .manifest; paths replace the configured ones, and all
+else stays as sidecar.yaml says, where there is one. All findings are printed at once, one a line:
+
+  file:row:col: code: message              an error: policies, tests or suites do not load, or are certainly wrong
+  file:row:col: warning: code: message     probably wrong
+  file:row:col: note: code: message        format, and files that are ignored
+
+"sidecar rules CODE" explains a code. The last line, on standard error, says what was reviewed. Where the program regal
+is on the PATH, its findings are added as regal/RULE.
 
 With --online the authorization servers of the configuration are asked too: whether they are reached, by the name they
-give themselves, accept the sidecar's credentials, have keys, and agree about the time. The last line counts what was
-found; with --strict a doubt fails the check as a fault does.`,
-		Example: "  sidecar check policies bundles/example\n  sidecar check --config sidecar.yaml --online",
+give themselves, accept the sidecar's credentials, have keys, and agree about the time.
+
+Exit status: 0 no error; 1 an error, or with --strict a warning, a doubt about a server or a difference in format; 2
+wrong usage; 3 the policies do not load.`,
+		Example: "  sidecar check\n  sidecar check policies bundles/example --strict --format sarif\n" +
+			"  sidecar check --config sidecar.yaml --online",
 		RunE: func(cmd *cobra.Command, paths []string) error {
-			cfg, err := checkedConfig(cmd, file, paths)
-			if err != nil {
-				return checked(std, errors.Join(err, policyProblems(cmd.Context(), file, entrypoint)))
-			}
-			if entrypoint != "" {
-				cfg.Decision.Entrypoint = entrypoint
-			}
-			for _, problem := range dir.Ignored(cfg.Policies) {
-				fmt.Fprintf(std.err, "sidecar: note: %s\n", problem)
-			}
-			var policy *engine.Policy
-			if len(cfg.Issuers) > 0 {
-				policy, err = app.Check(cmd.Context(), cfg)
-			} else {
-				_, policy, err = app.Load(cmd.Context(), cfg)
-			}
-			if err == nil {
-				warnAbout(cfg, policy, std)
-				if online {
-					return checkedOnline(cmd.Context(), cfg, limit, std)
-				}
-			}
-			return checked(std, err)
+			c.from.paths = paths
+			return c.run(cmd.Context(), std)
 		},
 	}
-	configFlag(cmd, &file)
-	cmd.Flags().StringVar(&entrypoint, "entrypoint", "", "rule that must exist (default that of the configuration)")
-	cmd.Flags().BoolVar(&online, "online", false, "ask the authorization servers too")
-	limit.flag(cmd)
+	c.from.configFlag(cmd)
+	cmd.Flags().StringVar(&c.from.entrypoint, "entrypoint", "",
+		"rule that must exist (default that of the configuration)")
+	cmd.Flags().BoolVar(&c.online, "online", false, "ask the authorization servers too")
+	cmd.Flags().StringVar(&c.format, "format", "text", "text, json or sarif (SARIF 2.1.0)")
+	cmd.Flags().StringVar(&c.regal, "regal", "auto", "auto asks Regal where it is on the PATH; off does not")
+	cmd.Flags().BoolVar(&c.strict, "strict", false, "fail for warnings, doubts and differences in format too")
 	return cmd
 }
 
-// policyProblems is what is wrong with the policies of a configuration that has faults elsewhere.
-func policyProblems(ctx context.Context, file, entrypoint string) error {
-	cfg := config.LoadPartly(file, os.Environ())
-	if cfg == nil {
-		return nil
-	}
-	if entrypoint != "" {
-		cfg.Decision.Entrypoint = entrypoint
-	}
-	_, _, err := app.Load(ctx, cfg)
-	return err
+// checking is what the flags of check say.
+type checking struct {
+	from           source
+	online, strict bool
+	format, regal  string
 }
 
-// checkedOnline examines every issuer, all at once.
-func checkedOnline(ctx context.Context, cfg *config.Config, limit threshold, std streams) error {
-	if len(cfg.Issuers) == 0 {
+func (c *checking) run(ctx context.Context, std streams) error {
+	write, ok := writers[c.format]
+	if !ok {
+		return wrongValue("--format", c.format, "write text, json or sarif")
+	}
+	if c.regal != "auto" && c.regal != "off" {
+		return wrongValue("--regal", c.regal, "write auto or off")
+	}
+	subject := c.subject()
+	if c.online && subject.Faults == nil && len(subject.Config.Issuers) == 0 {
 		err := errors.New("no authorization server is configured")
 		return &failure{err: err, hint: "name a configuration with --config", exit: exitUsage}
 	}
-	findings, errs := make([][]doctor.Finding, len(cfg.Issuers)), make([]error, len(cfg.Issuers))
-	var asking sync.WaitGroup
-	for i, issuer := range cfg.Issuers {
-		asking.Go(func() { findings[i], errs[i] = doctor.Examine(ctx, issuer) })
-	}
-	asking.Wait()
-	if err := errors.Join(errs...); err != nil {
+	report, err := review.Run(ctx, subject)
+	if err != nil {
 		return err
 	}
-	for i, issuer := range cfg.Issuers {
-		fmt.Fprintf(std.out, "issuer %s:\n", issuer.Endpoint.Name)
-		printFindings(std.out, findings[i])
-	}
-	return limit.apply(std.out, slices.Concat(findings...), "tokens will not be accepted with this configuration")
-}
-
-// warnAbout prints the warnings about a configuration and policies that load.
-func warnAbout(cfg *config.Config, policy *engine.Policy, std streams) {
-	warn := func(key, cause, hint string) {
-		fmt.Fprintf(std.err, "sidecar: warning: %s %s\nsidecar: hint: %s\n", key, cause, hint)
-	}
-	cfg.Warn(warn)
-	policy.Warn(warn)
-}
-
-// checkedConfig is the configuration to check: a file, or the defaults with the paths in place of theirs.
-func checkedConfig(cmd *cobra.Command, file string, paths []string) (*config.Config, error) {
-	cfg := config.Default()
-	if len(paths) == 0 || cmd.Flags().Changed("config") {
-		var err error
-		if cfg, err = config.Load(file, os.Environ()); err != nil {
-			return nil, err
+	if c.online && subject.Faults == nil && report.Summary.Loads {
+		if report.Issuers, err = review.Examine(ctx, subject.Config); err != nil {
+			return err
 		}
 	}
-	if len(paths) > 0 {
-		setPaths(cfg, paths)
-	}
-	return cfg, nil
-}
-
-// checked prints the outcome. Problems are the result of the command, so that they go to standard output.
-func checked(std streams, err error) error {
-	if err == nil {
-		fmt.Fprintln(std.err, "sidecar: no problems found")
-		return nil
-	}
-	if errors.Is(err, context.Canceled) {
+	if err := write(report, std); err != nil {
 		return err
 	}
-	exit := exitFailed
-	if _, faults := errors.AsType[config.Faults](err); !faults {
-		if _, ok := errors.AsType[bundle.Problems](err); ok {
-			exit = exitNotCompile
-		}
+	return c.outcome(report)
+}
+
+// wrongValue is the failure that a flag has a value which is none of a few words.
+func wrongValue(flag, value, hint string) error {
+	return &failure{err: fmt.Errorf("%s has the value %q", flag, value), hint: hint, exit: exitUsage}
+}
+
+// subject is what the flags and arguments name.
+func (c *checking) subject() review.Subject {
+	s := review.Subject{File: c.from.found(), Scope: review.Everything}
+	if s.Config, s.Faults = c.from.load(); s.Faults != nil {
+		s.Config = c.from.partly()
 	}
-	fmt.Fprintln(std.out, strings.TrimRight(err.Error(), "\n"))
-	return &failure{err: err, exit: exit, quiet: true}
+	if len(c.from.paths) > 0 && c.from.file == "" {
+		s.Scope = review.Policies
+	}
+	if c.regal == "auto" {
+		s.Regal, _ = exec.LookPath("regal")
+	}
+	return s
+}
+
+// outcome is the failure that the findings are, or nil.
+func (c *checking) outcome(r review.Report) error {
+	var examined []doctor.Finding
+	for _, i := range r.Issuers {
+		examined = append(examined, i.Findings...)
+	}
+	s := r.Summary
+	switch {
+	case r.Unloadable:
+		return &failure{err: errors.New("the policies do not load"), exit: exitNotCompile, quiet: true}
+	case s.Errors > 0, !doctor.Sound(examined):
+		return &failure{err: errors.New("errors were found"), exit: exitFailed, quiet: true}
+	case c.strict && s.Warnings+s.Unformatted+doctor.Count(examined, doctor.Doubt) > 0:
+		return &failure{err: errors.New("warnings were found"), exit: exitFailed, quiet: true}
+	}
+	return nil
+}
+
+// writers write a report, by the value of --format.
+var writers = map[string]func(review.Report, streams) error{
+	"text":  writeReport,
+	"json":  func(r review.Report, std streams) error { return r.WriteJSON(std.out) },
+	"sarif": func(r review.Report, std streams) error { return r.WriteSARIF(std.out, version()) },
+}
+
+// writeReport writes findings to standard output, and to standard error what was reviewed.
+func writeReport(r review.Report, std streams) error {
+	if err := r.WriteText(std.out); err != nil {
+		return err
+	}
+	var examined []doctor.Finding
+	for _, i := range r.Issuers {
+		fmt.Fprintf(std.out, "issuer %s:\n", i.Name)
+		printFindings(std.out, i.Findings)
+		examined = slices.Concat(examined, i.Findings)
+	}
+	if r.Issuers != nil {
+		fmt.Fprintln(std.out, summary(examined))
+	}
+	if r.Summary.Loads {
+		fmt.Fprintf(std.err, "sidecar: %s\n", r.Summary)
+	}
+	return nil
 }

@@ -53,7 +53,7 @@ answers whether the request may pass.`,
 	}
 	root.AddCommand(
 		devCommand(std), serveCommand(std), checkCommand(std), initCommand(std), evalCommand(std),
-		introspectCommand(std), fmtCommand(std),
+		introspectCommand(std), fmtCommand(std), rulesCommand(std),
 		testCommand(std),
 		configCommand(std), healthcheckCommand(std), versionCommand(std),
 	)

@@ -44,22 +44,45 @@ func (s *source) load() (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.applied(cfg), nil
+}
+
+// partly is the configuration that load refuses, for problems of its policies alone; nil when a fault may concern
+// them.
+func (s *source) partly() *config.Config {
+	cfg := config.LoadPartly(s.found(), os.Environ())
+	if cfg == nil {
+		return nil
+	}
+	return s.applied(cfg)
+}
+
+// applied is cfg with what the flags say in its place.
+func (s *source) applied(cfg *config.Config) *config.Config {
 	if len(s.paths) > 0 {
 		setPaths(cfg, s.paths)
 	}
 	if s.entrypoint != "" {
 		cfg.Decision.Entrypoint = strings.Trim(s.entrypoint, "/")
 	}
-	return cfg, nil
+	return cfg
+}
+
+// found is the configuration file that is read; "" where there is none.
+func (s *source) found() string {
+	if s.file != "" {
+		return s.file
+	}
+	if _, err := os.Stat(defaultFile); err != nil {
+		return ""
+	}
+	return defaultFile
 }
 
 func (s *source) read() (*config.Config, error) {
-	file := s.file
+	file := s.found()
 	if file == "" {
-		if _, err := os.Stat(defaultFile); err != nil {
-			return config.Default(), nil
-		}
-		file = defaultFile
+		return config.Default(), nil
 	}
 	cfg, err := config.Load(file, os.Environ())
 	if err != nil && s.file == "" && len(s.paths) > 0 {

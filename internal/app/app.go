@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/decision"
@@ -90,8 +91,8 @@ func (a *App) steps() []step {
 }
 
 // Check builds everything that New builds, changes nothing and serves nothing. Its error joins all faults; without
-// one it returns the policy that would serve.
-func Check(ctx context.Context, cfg *config.Config) (*engine.Policy, error) {
+// one it returns the set and the policy that would serve.
+func Check(ctx context.Context, cfg *config.Config) (*bundle.Set, *engine.Policy, error) {
 	a := newApp(cfg, Deps{Log: slog.New(slog.DiscardHandler), Stdout: io.Discard})
 	defer a.undo(ctx)
 	var errs []error
@@ -101,7 +102,7 @@ func Check(ctx context.Context, cfg *config.Config) (*engine.Policy, error) {
 		}
 		errs = append(errs, s.check(ctx))
 	}
-	return a.initial.policy, errors.Join(errs...)
+	return a.initial.set, a.initial.policy, errors.Join(errs...)
 }
 
 // New builds an App. Everything that can fail does so here, before anything serves. When it returns an error nothing

@@ -81,11 +81,11 @@ func TestCheckFindsEventsThatCannotBe(t *testing.T) {
 	w := start(t, nil)
 	cfg := *w.cfg
 	receiving(t, "https://events.example")(&cfg)
-	if _, err := Check(t.Context(), &cfg); err != nil {
+	if _, _, err := Check(t.Context(), &cfg); err != nil {
 		t.Error(err)
 	}
 	cfg.Events[0].SharedSignals.AccessToken.File = "/nowhere"
-	if _, err := Check(t.Context(), &cfg); err == nil || !strings.Contains(err.Error(), "access_token") {
+	if _, _, err := Check(t.Context(), &cfg); err == nil || !strings.Contains(err.Error(), "access_token") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -124,7 +124,7 @@ func TestMetadataThatNoIssuerCanMeetDoesNotLoad(t *testing.T) {
 		errs := w.status(t).Policy.Errors
 		return len(errs) == 1 && strings.HasSuffix(errs[0].Text, want)
 	})
-	_, err := Check(t.Context(), w.cfg)
+	_, _, err := Check(t.Context(), w.cfg)
 	if problems, ok := errors.AsType[bundle.Problems](err); !ok || !strings.HasSuffix(problems.Error(), want) {
 		t.Errorf("check says %v", err)
 	}

@@ -113,14 +113,14 @@ func TestBrokenPolicyIsNotStarted(t *testing.T) {
 
 func TestCheckTellsEverythingAtOnce(t *testing.T) {
 	cfg := configuration(t, "http://127.0.0.1:1")
-	if _, err := Check(t.Context(), cfg); err != nil {
+	if _, _, err := Check(t.Context(), cfg); err != nil {
 		t.Fatalf("a good configuration: %v", err)
 	}
 	settled(t)
 	cfg.Issuers[0].Endpoint.Client.ID = ""
 	cfg.Listen.Admin.BearerKeysFile = "none"
 	cfg.Decision.Entrypoint = "authz/none"
-	_, err := Check(t.Context(), cfg)
+	_, _, err := Check(t.Context(), cfg)
 	for _, want := range []string{"client.id", "read caller keys", "data.authz.none"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not tell of %s", err, want)
@@ -133,7 +133,7 @@ func TestCheckTellsEverythingAtOnce(t *testing.T) {
 
 func TestCheckChangesNothing(t *testing.T) {
 	cfg := configuration(t, "http://127.0.0.1:1")
-	if _, err := Check(t.Context(), cfg); err != nil {
+	if _, _, err := Check(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(cfg.DecisionLog.File); !os.IsNotExist(err) {

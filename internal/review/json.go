@@ -1,0 +1,77 @@
+package review
+
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/authz-sidecar/sidecar/docs/rules"
+	"github.com/authz-sidecar/sidecar/internal/doctor"
+	"github.com/authz-sidecar/sidecar/internal/lint"
+)
+
+// jsonReport is a Report as JSON. Members are added in later versions, and none changes its meaning.
+type jsonReport struct {
+	Problems []jsonFinding `json:"problems"`
+	Issuers  []jsonIssuer  `json:"issuers,omitempty"`
+	Summary  Summary       `json:"summary"`
+}
+
+// jsonFinding is a finding. Row and Col count from 1; without them the file as a whole is meant.
+type jsonFinding struct {
+	File    string     `json:"file"`
+	Row     int        `json:"row,omitempty"`
+	Col     int        `json:"col,omitempty"`
+	Code    string     `json:"code"`
+	Level   lint.Level `json:"level"`
+	Message string     `json:"message"`
+	// Page is where the code is explained, in the repository; "sidecar rules CODE" prints it.
+	Page string `json:"page,omitempty"`
+}
+
+// jsonIssuer is what an authorization server answered.
+type jsonIssuer struct {
+	Name     string         `json:"name"`
+	Findings []jsonExamined `json:"findings"`
+}
+
+type jsonExamined struct {
+	Level doctor.Level `json:"level"`
+	Check string       `json:"check"`
+	Says  string       `json:"says"`
+	Do    string       `json:"do,omitempty"`
+}
+
+// WriteJSON writes the report as one JSON object.
+func (r Report) WriteJSON(w io.Writer) error {
+	out := jsonReport{Problems: []jsonFinding{}, Summary: r.Summary}
+	for _, f := range r.Findings {
+		out.Problems = append(out.Problems, jsonFinding{f.File, f.Row, f.Col, f.Code, f.Level, f.Message,
+			pageOf(f.Code)})
+	}
+	for _, i := range r.Issuers {
+		examined := jsonIssuer{i.Name, []jsonExamined{}}
+		for _, f := range i.Findings {
+			examined.Findings = append(examined.Findings, jsonExamined{f.Level, f.Check, f.Says, f.Do})
+		}
+		out.Issuers = append(out.Issuers, examined)
+	}
+	if out.Summary.Entrypoints == nil {
+		out.Summary.Entrypoints = []string{}
+	}
+	return writeIndented(w, out)
+}
+
+func writeIndented(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// pageOf is the file of the page about a code, or "".
+func pageOf(code string) string {
+	if _, ok := rules.Page(code); !ok {
+		return ""
+	}
+	return "docs/rules/" + code + ".md"
+}
