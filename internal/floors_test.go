@@ -32,7 +32,7 @@ var floors = [][]string{
 	{"decision/follow", "door/native"},
 	{"config"},
 	{"policytest"},
-	{"app"},
+	{"app", "schemas"},
 	{"review"},
 }
 

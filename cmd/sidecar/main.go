@@ -54,7 +54,7 @@ answers whether the request may pass.`,
 	root.AddCommand(
 		devCommand(std), serveCommand(std), checkCommand(std), initCommand(std), evalCommand(std),
 		introspectCommand(std), fmtCommand(std), rulesCommand(std),
-		testCommand(std),
+		testCommand(std), schemaCommand(std),
 		configCommand(std), healthcheckCommand(std), versionCommand(std),
 	)
 	root.SetArgs(args)

@@ -17,7 +17,7 @@ const durationPattern = `^(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h
 // durations stand in the descriptions, since JSON Schema cannot compare text.
 func Schema() []byte {
 	s := describe(reflect.ValueOf(Default()).Elem(), conf.Field{Doc: "Configuration of the authorization sidecar."})
-	s.Schema, s.Title = jsonschema.Draft, "sidecar configuration"
+	s.Schema, s.ID, s.Title = jsonschema.Draft, jsonschema.ID("config"), "sidecar configuration"
 	return s.Encode()
 }
 
@@ -59,9 +59,11 @@ func describe(v reflect.Value, f conf.Field) jsonschema.Schema {
 
 // describeDuration lets the number 0 stand for no time, where no time is allowed; any other number lacks a unit.
 func describeDuration(s *jsonschema.Schema, v reflect.Value, f conf.Field) {
-	s.Type, s.Pattern, s.Default = "string", durationPattern, conf.Duration(time.Duration(v.Int()))
+	s.Default, s.Message = conf.Duration(time.Duration(v.Int())), "a duration is a number with a unit, such as 30s"
 	if f.Min == "" {
-		s.Type, s.Minimum, s.Maximum = []string{"string", "integer"}, "0", "0"
+		s.AnyOf = []jsonschema.Schema{{Type: "string", Pattern: durationPattern, Message: s.Message}, {Const: 0}}
+	} else {
+		s.Type, s.Pattern = "string", durationPattern
 	}
 	switch {
 	case f.Min != "" && f.Max != "":

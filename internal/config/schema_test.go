@@ -139,7 +139,7 @@ func validate(s map[string]any, v any, at string) (broken []string) {
 	for word, arg := range s {
 		n, _ := arg.(float64)
 		switch word {
-		case "$schema", "title", "description", "default":
+		case "$schema", "$id", "title", "description", "default", "errorMessage":
 		case "type":
 			types, ok := arg.([]any)
 			if !ok {
@@ -147,6 +147,16 @@ func validate(s map[string]any, v any, at string) (broken []string) {
 			}
 			if !slices.ContainsFunc(types, func(t any) bool { return isA(v, t.(string)) }) {
 				complain("%v is no %v", v, arg)
+			}
+		case "const":
+			if v != arg {
+				complain("%v is not %v", v, arg)
+			}
+		case "anyOf":
+			if !slices.ContainsFunc(arg.([]any), func(one any) bool {
+				return len(validate(one.(map[string]any), v, at)) == 0
+			}) {
+				complain("%v is none of %v", v, arg)
 			}
 		case "enum":
 			if !slices.Contains(arg.([]any), v) {

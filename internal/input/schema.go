@@ -13,7 +13,7 @@ import (
 // does not exist is an error when a policy is compiled.
 func Schema() []byte {
 	s := schemaOf(reflect.TypeFor[Document](), "")
-	s.Schema, s.Title = jsonschema.Draft, "sidecar policy input, version 1"
+	s.Schema, s.ID, s.Title = jsonschema.Draft, jsonschema.ID("input"), "sidecar policy input, version 1"
 	return s.Encode()
 }
 

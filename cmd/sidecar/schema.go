@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/authz-sidecar/sidecar/internal/schemas"
+)
+
+func schemaCommand(std streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema " + strings.Join(schemas.Names(), "|"),
+		Short: "Print the JSON Schema of the configuration, of suites, of routes or of the input of policies",
+		Long: `Print a JSON Schema (draft 2020-12): of the configuration, of decision suites (*_suite.yaml), of routes
+(policies/routes/data.yaml), or of the document that policies read. An editor with a YAML language server checks a file
+that names its schema in the first line:
+
+  # yaml-language-server: $schema=.schemas/routes.schema.json
+
+The exit status is 0, and 2 for another name.`,
+		Example:   "  sidecar schema routes > .schemas/routes.schema.json",
+		ValidArgs: schemas.Names(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			usage := func(format string, said ...any) error {
+				return &failure{err: fmt.Errorf(format, said...), exit: exitUsage,
+					hint: "write one of " + strings.Join(schemas.Names(), ", ")}
+			}
+			if len(args) != 1 {
+				return usage("%s takes one name, got %d", cmd.CommandPath(), len(args))
+			}
+			schema, ok := schemaNamed(args[0])
+			if !ok {
+				return usage("there is no schema %q", args[0])
+			}
+			_, err := std.out.Write(schema)
+			return err
+		},
+	}
+}
+
+// schemaNamed is what "sidecar schema" prints.
+func schemaNamed(name string) ([]byte, bool) { return schemas.Named(name) }
