@@ -29,7 +29,7 @@ var floors = [][]string{
 	{"engine/check", "engine/document", "engine/trace", "lint", "regofmt", "signals/receivers"},
 	{"engine", "decision/summary", "decisionlog", "doctor", "testkit/authserver"},
 	{"decision"},
-	{"decision/follow", "door/native"},
+	{"decision/follow", "decision/recorded", "door/native"},
 	{"config"},
 	{"policytest"},
 	{"app", "schemas"},

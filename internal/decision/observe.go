@@ -57,17 +57,26 @@ func (q *pending) observed(d authz.Decision) Observed {
 		o.Client, o.Subject = c.ClientID, c.Subject.ID
 	}
 	o.Document, _ = q.rec.Input.(*input.Document)
-	switch doc := o.Document; {
-	case doc != nil && doc.HasRequest():
-		o.Method, o.Path = doc.Request.Method, pathOf(doc.Request.RawPath)
-	case doc != nil:
-		o.Method, o.Path = doc.Action.Name, doc.Resource.Type+":"+doc.Resource.ID
+	switch {
+	case o.Document != nil:
+		o.Method, o.Path = Asked(o.Document)
 	case q.HasRequest():
 		o.Method, o.Path = q.hide(q.Request.Method), q.hide(pathOf(q.Request.URL))
 	case q.Action != nil && q.Resource != nil:
 		o.Method, o.Path = q.hide(q.Action.Name), q.hide(q.Resource.Type+":"+q.Resource.ID)
 	}
 	return o
+}
+
+// Asked says what a document asks about, as Observed has it. A document of which parts were left out may not say it.
+func Asked(doc *input.Document) (method, path string) {
+	switch {
+	case doc.HasRequest():
+		return doc.Request.Method, pathOf(doc.Request.RawPath)
+	case doc.Action != nil && doc.Resource != nil:
+		return doc.Action.Name, doc.Resource.Type + ":" + doc.Resource.ID
+	}
+	return "", ""
 }
 
 // hide takes out of a text what the request carries as a credential, or may mean as one. A document has none.

@@ -106,10 +106,11 @@ func (s *Suite) point(
 		rules.Realm = s.realm
 	}
 	return decision.New(rules, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
-		Input:  input.NewRules(cfg.Input),
-		Proofs: proofs,
-		Log:    slog.New(slog.DiscardHandler),
-		Now:    func() time.Time { return now },
+		Input:       input.NewRules(cfg.Input),
+		Proofs:      proofs,
+		DecisionLog: s.log,
+		Log:         slog.New(slog.DiscardHandler),
+		Now:         func() time.Time { return now },
 	})
 }
 

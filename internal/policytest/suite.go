@@ -12,6 +12,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/yamlnode"
 )
@@ -78,6 +79,7 @@ type Suite struct {
 	defaults defaults
 	tokens   map[string]answer
 	cases    []testCase
+	log      *decisionlog.Log // gets the decisions; nil but in a test
 }
 
 // answer is what asking about a token gives.

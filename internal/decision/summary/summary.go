@@ -29,7 +29,7 @@ type Decision struct {
 //
 // Two blanks separate its parts, and no part holds two. What callers sent cannot change how a terminal shows it.
 func (d Decision) String() string {
-	parts := []string{d.outcome()}
+	parts := []string{d.Outcome()}
 	if asked := Shown(d.Method, 24) + " " + Shown(d.Path, 120); asked != " " {
 		parts = append(parts, asked)
 	}
@@ -42,11 +42,14 @@ func (d Decision) String() string {
 	if d.Rule != "" {
 		parts = append(parts, Shown(d.Rule, 120))
 	}
-	return strings.Join(append(parts, d.DecisionID), "  ")
+	if d.DecisionID != "" {
+		parts = append(parts, Shown(d.DecisionID, 64))
+	}
+	return strings.Join(parts, "  ")
 }
 
-// outcome is the status, what was decided in one word, and why.
-func (d Decision) outcome() string {
+// Outcome is the first part of the line: the status, what was decided in one word, and why.
+func (d Decision) Outcome() string {
 	status := strconv.Itoa(d.Status) + " "
 	switch {
 	case d.Kind == authz.Allow:

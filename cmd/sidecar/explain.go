@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/authz-sidecar/sidecar/internal/app"
+	"github.com/authz-sidecar/sidecar/internal/decision"
+	"github.com/authz-sidecar/sidecar/internal/decision/recorded"
+	"github.com/authz-sidecar/sidecar/internal/decisionlog"
+	"github.com/authz-sidecar/sidecar/internal/input"
+)
+
+// explanation is what the arguments of explain say.
+type explanation struct {
+	source
+	logs   []string
+	format string
+}
+
+func explainCommand(std streams) *cobra.Command {
+	var e explanation
+	cmd := &cobra.Command{
+		Use:   "explain DECISION_ID|FILE",
+		Short: "Why a recorded decision was made",
+		Long: `Find a decision in a decision log, say what was recorded, and decide the same question anew by the present
+policies, with its time and its random values: rules that fired, and the first failing expression of each rule that did
+not. Says whether the policies are those that decided then, and whether they answer otherwise now.
+
+DECISION_ID may be the beginning of an id. --log names the log, and may be repeated for one that was rotated; files
+may be compressed by gzip, and - is standard input. Without --log it is decision_log.file of the configuration. FILE is
+one event of a decision log, a JSON object.
+
+A decision that no policy made (a token that may not be used, a malformed request, an authorization server that does
+not answer) is explained by the cause that was recorded.
+
+The exit status is 0 when the decision was explained, 1 when it was not found or its event lacks the document, 2 for
+wrong flags, and 3 when the policies do not load.`,
+		Example: "  sidecar explain 01M8H7RRM2055XBNXDSYH8ERF5 --log decisions.jsonl\n" +
+			"  sidecar explain 01M8H7 --log decisions.jsonl --log decisions.jsonl.1.gz --policies policies",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return e.run(cmd.Context(), std, args[0]) },
+	}
+	e.flags(cmd)
+	f := cmd.Flags()
+	f.StringArrayVar(&e.logs, "log", nil, "decision log, or - for standard input; may be repeated")
+	f.StringVar(&e.format, "format", "text", "text or json")
+	return cmd
+}
+
+func (e *explanation) run(ctx context.Context, std streams, what string) error {
+	if e.format != "text" && e.format != "json" {
+		return &failure{err: fmt.Errorf("--format %q: want text or json", e.format), exit: exitUsage}
+	}
+	event, err := e.event(what, std.in)
+	if err != nil {
+		return err
+	}
+	if !recorded.AskedPolicy(event) {
+		return e.print(std.out, recorded.Of(event), nil)
+	}
+	cfg, err := e.load()
+	if err != nil {
+		return err
+	}
+	if e.entrypoint == "" {
+		cfg.Decision.Entrypoint = event.Path // it need not be annotated
+	} else {
+		event.Path = cfg.Decision.Entrypoint
+	}
+	_, policy, err := app.Load(ctx, cfg)
+	if err != nil {
+		_ = e.print(std.err, recorded.Of(event), nil)
+		return err
+	}
+	point := decision.New(cfg.Decision, &decision.Snapshot{Policy: policy}, decision.Deps{
+		Input: input.NewRules(cfg.Input), Log: slog.New(slog.DiscardHandler),
+	})
+	report, err := recorded.Explain(ctx, point, event)
+	if err != nil {
+		_ = e.print(std.err, report, nil)
+		return &failure{err: fmt.Errorf("explain decision %s: %w", event.DecisionID, err), exit: exitFailed}
+	}
+	return e.print(std.out, report, slices.Concat(cfg.Policies.Paths, cfg.Policies.Bundles))
+}
+
+func (e *explanation) print(w io.Writer, r recorded.Report, places []string) error {
+	if e.format == "json" {
+		b, err := r.JSON()
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(w, "%s\n", b)
+		return err
+	}
+	if _, err := io.WriteString(w, r.Text(strings.Join(places, ", "))); err != nil || r.Anew == nil {
+		return err
+	}
+	return printExplanation(w, r.Anew.Explanation)
+}
+
+// event finds the event that is named by an id, or by the file that holds it alone.
+func (e *explanation) event(what string, stdin io.Reader) (*decisionlog.Event, error) {
+	if len(e.logs) == 0 {
+		if info, err := os.Stat(what); what == "-" || err == nil && !info.IsDir() {
+			return eventIn(what, stdin)
+		}
+		cfg, err := e.load()
+		if err != nil {
+			return nil, err
+		}
+		if cfg.DecisionLog.File == "" {
+			return nil, &failure{err: fmt.Errorf("find decision %q: no decision log is named", what), exit: exitUsage,
+				hint: "name it with --log FILE; the sidecar writes one where decision_log.file is set, and sidecar dev " +
+					"says where its own is"}
+		}
+		e.logs = []string{cfg.DecisionLog.File}
+	}
+	if what == "" {
+		return nil, &failure{err: errors.New("find decision: the id is empty"), exit: exitUsage}
+	}
+	s := &decisionlog.Search{ID: what}
+	for _, name := range e.logs {
+		if err := search(s, name, stdin); err != nil {
+			return nil, err
+		}
+		if s.Done() {
+			break
+		}
+	}
+	return s.Event, e.missed(s)
+}
+
+func search(s *decisionlog.Search, name string, stdin io.Reader) error {
+	in := stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		in = f
+	}
+	return s.In(name, in)
+}
+
+// missed says why a search did not find one decision, or returns nil.
+func (e *explanation) missed(s *decisionlog.Search) error {
+	switch {
+	case s.Event == nil && s.Unreadable != nil:
+		return &failure{err: fmt.Errorf("find decision %q: %w", s.ID, s.Unreadable), exit: exitFailed,
+			hint: "the line was cut short, or is no event of a decision log"}
+	case s.Event == nil:
+		f := &failure{err: fmt.Errorf("find decision %q: it is not in %s (%d lines)", s.ID,
+			strings.Join(e.logs, ", "), s.Lines), exit: exitFailed,
+			hint: "name rotated files too, with one --log each"}
+		if id, err := ulid.ParseStrict(s.ID); err == nil {
+			f.hint = fmt.Sprintf("it was made at %s: name the file of that time, with one --log each",
+				ulid.Time(id.Time()).UTC().Format(time.RFC3339))
+		}
+		return f
+	case len(s.Others) > 0:
+		return &failure{err: fmt.Errorf("find decision %q: several ids begin so: %s", s.ID,
+			strings.Join(append([]string{s.Event.DecisionID}, s.Others...), ", ")), exit: exitFailed,
+			hint: "write more of the id"}
+	}
+	return nil
+}
+
+// eventIn reads the event that is all of a file.
+func eventIn(name string, stdin io.Reader) (*decisionlog.Event, error) {
+	b, err := readInput(name, stdin)
+	if err != nil {
+		return nil, err
+	}
+	event, err := decisionlog.ParseEvent(b)
+	if err != nil {
+		return nil, &failure{
+			err: fmt.Errorf("read %s as one event of a decision log: %w", name, err), exit: exitFailed,
+			hint: "to find one event in a log of many: sidecar explain DECISION_ID --log " + name,
+		}
+	}
+	return event, nil
+}

@@ -1,0 +1,50 @@
+package decision
+
+import (
+	"context"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/token"
+)
+
+// Recorded is a question that was decided before, as the decision log has it.
+type Recorded struct {
+	// DecisionID seeds rand and uuid, and Time is what time.now_ns returns, as they did then.
+	DecisionID string
+	Time       time.Time
+	Entrypoint string
+	Document   *input.Document
+}
+
+// Reconsidered is what the policy of the snapshot makes of a recorded question.
+type Reconsidered struct {
+	Decision authz.Decision
+	// Result is what the policy returned; Empty when it returned nothing.
+	Result      engine.Result
+	Explanation engine.Explanation
+}
+
+// Reconsider decides a recorded question anew and says why. The same policy decides as it did then. It is counted and
+// logged nowhere, and no server is asked: the document holds what was known about the token.
+func (p *Point) Reconsider(ctx context.Context, r Recorded) Reconsidered {
+	policy, scheme := p.snap.Load().Policy, token.Scheme(r.Document.Token.Scheme)
+	result, why, err := policy.Explain(ctx, engine.Question{
+		Entrypoint: r.Entrypoint, Document: r.Document, Time: r.Time, Seed: r.DecisionID,
+	})
+	out := Reconsidered{Result: result, Explanation: why}
+	var verdict *authz.Verdict
+	if err == nil {
+		verdict, err = result.Verdict()
+	}
+	if err != nil {
+		out.Decision = p.refuse(err, scheme)
+	} else {
+		out.Decision = p.decided(verdict, scheme)
+	}
+	out.Decision.ID = r.DecisionID
+	out.Decision.Policy = authz.PolicyRef{Path: r.Entrypoint, Revision: policy.Revision(), Digest: policy.Digest()}
+	return out
+}
