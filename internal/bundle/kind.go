@@ -80,8 +80,8 @@ func isDataExt(low string) bool { return low == ".json" || low == ".yaml" || low
 // leftOut says why a file that could hold data is left out, or nothing.
 func leftOut(name, ext string) string {
 	if low := strings.ToLower(ext); isDataExt(low) {
-		return "ignored: only data.json and data.yaml are read as data, and the folder says where it goes (" +
-			strings.TrimSuffix(name, ext) + "/data" + low + ")"
+		return "ignored: data are only read from files called data.json or data.yaml, and the folder says where they " +
+			"go; policies.ignore keeps this note away"
 	}
 	if strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".tgz") {
 		return "ignored: archives are not read; unpack it into a folder, and name that under policies.bundles"

@@ -51,7 +51,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 		return nil, problems.Sorted()
 	}
 	p := &Policy{
-		revision: revision(set), digest: set.Digest, revisions: revisions(set), unread: x.program.UnreadData(set),
+		revision: revision(set), digest: set.Digest, revisions: revisions(set), warnings: x.program.Warnings(set),
 		entries: map[string]*preparedRule{},
 	}
 	if cfg.Print == nil {

@@ -50,7 +50,8 @@ func TestSyntaxErrorsOfSeveralFilesAreReportedTogether(t *testing.T) {
 
 func TestBooleanComparedWithStringIsACompileError(t *testing.T) {
 	refused(t, patient, beside("package b\n\nx if input.token.active == \"true\"\n"),
-		"policies/other.rego:3:6: rego_type_error: match error (left: boolean, right: string)")
+		"policies/other.rego:3:6: rego_type_error: match error (left: boolean, right: string); a boolean never "+
+			"equals a string")
 }
 
 func TestNetworkBuiltinsAreUndefinedByDefault(t *testing.T) {
@@ -116,14 +117,15 @@ func TestRegoVersionOtherThan1IsRefused(t *testing.T) {
 
 func TestMissingEntrypointsAreRefused(t *testing.T) {
 	cfg := Config{Deadline: time.Minute, Entrypoints: []string{"authz/nope", "authz"}}
+	problem := func(path, example string) string {
+		return "configuration: entrypoint_error: data." + path + ", which the configuration names, cannot be an " +
+			"entrypoint: no policy has a rule of this name; write it, or have the configuration name one that exists" +
+			example
+	}
 	refused(t, cfg, map[string]string{"policies/b.rego": "package b\n\nx := 1\n"},
-		"configuration: entrypoint_error: data.authz, which the configuration names, cannot be an entrypoint: no "+
-			"policy has a rule of this name",
-		"configuration: entrypoint_error: data.authz.decision, which the configuration names, cannot be an "+
-			"entrypoint: no policy has a rule of this name",
-		"configuration: entrypoint_error: data.authz.nope, which the configuration names, cannot be an entrypoint: "+
-			"no policy has a rule of this name",
-	)
+		problem("authz", ""), problem("authz.decision", ""), problem("authz.nope", ""))
+	refused(t, Config{Deadline: time.Minute}, map[string]string{"policies/b.rego": "package b\n\nallow := true\n"},
+		problem("authz.decision", ", such as b/allow"))
 }
 
 func TestPathIsNeverParsedAsRego(t *testing.T) {

@@ -32,7 +32,7 @@ func TestProblemsOfAllKindsAreReportedTogether(t *testing.T) {
 		"policies/limits/data.yaml": "day: 1\n",
 	},
 		`policies/conflict.rego:3:1: rego_type_error: conflicting rules data.conflict.a found`,
-		`policies/defaults.rego:1:1: rego_type_error: multiple default rules data.defaults.a found at policies/defaults.rego:3, policies/defaults.rego:5`,
+		`policies/defaults.rego:5:1: rego_type_error: multiple default rules data.defaults.a found at policies/defaults.rego:3, policies/defaults.rego:5`,
 		`policies/function.rego:3:6: rego_type_error: undefined function nothing`,
 		`policies/metadata.rego:3:1: metadata_error: custom.token of data.metadata.a has no effect: write it on an entrypoint`,
 		`policies/recursion.rego:3:1: rego_recursion_error: rule data.recursion.a is recursive: data.recursion.a -> data.recursion.a`,

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
-	"github.com/authz-sidecar/sidecar/internal/engine/check"
+	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/engine/document"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 	"github.com/authz-sidecar/sidecar/internal/input"
@@ -23,7 +23,7 @@ type Policy struct {
 	entries   map[string]*preparedRule
 	view      *document.View
 	mask      *masker
-	unread    []check.UnreadData
+	warnings  bundle.Problems
 	// print is Config.Print; printsErased counts the calls that were taken out because it is nil.
 	print        func(decisionID string, p Print)
 	printsErased int
@@ -103,10 +103,6 @@ func (p *Policy) Eval(ctx context.Context, q Question) (Result, error) {
 	return Result{value, e.path}, nil
 }
 
-// Warn reports what does not stop a load and should be looked at: where, the cause, and what to do.
-func (p *Policy) Warn(warn func(place, cause, hint string)) {
-	for _, u := range p.unread {
-		warn(u.File+":", "no policy reads "+u.Path,
-			"the folder of a file says where its data go: correct the path there or in the policy, or remove the data")
-	}
-}
+// Warnings are what does not stop a load and should be looked at, by file and position: data that no rule reads, and
+// members of the input that nothing sets. They are read-only.
+func (p *Policy) Warnings() bundle.Problems { return p.warnings }

@@ -51,7 +51,8 @@ func TestTheLibraryJudgesTheRoutesOfThoseWhoUseIt(t *testing.T) {
 	refusedWith(t, patient, map[string]string{"policies/authz.rego": withLibrary, "policies/routes/data.yaml": wrong},
 		"policies/routes/data.yaml:2:3: policy_error: /a get: neither a method")
 	if _, err := compiled(t, patient, map[string]string{
-		"policies/authz.rego":       "package authz\n\ndefault decision := false\n\ndecision if data.routes[\"/a\"].get\n",
+		"policies/authz.rego": "package authz\n\ndefault decision := false\n\ndecision if " +
+			"data.routes[\"/a\"].get\n",
 		"policies/routes/data.yaml": wrong}); err != nil {
 		t.Error(err)
 	}

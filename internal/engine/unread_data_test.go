@@ -8,8 +8,8 @@ import (
 func TestDataThatNoPolicyReadsIsAWarning(t *testing.T) {
 	routes, top := "policies/routes/data.yaml", "policies/data.json"
 	for name, c := range map[string]struct{ rego, want string }{
-		"nothing is read": {"", "policies/data.json: no policy reads data.grants; policies/data.json: no policy " +
-			"reads data.people; policies/routes/data.yaml: no policy reads data.routes"},
+		"nothing is read": {"", "policies/data.json: no policy reads data.people; policies/data.json: no policy " +
+			"reads data.grants; policies/routes/data.yaml: no policy reads data.routes"},
 		"a part": {"x if data.routes[\"/x\"].GET\n\ny if data.people.ann",
 			"policies/data.json: no policy reads data.grants"},
 		"an import": {"import data.routes\n\nimport data.people as p\n\nx := routes\n\ny if p.ann\n\nz := " +
@@ -32,10 +32,31 @@ func TestDataThatNoPolicyReadsIsAWarning(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			p.Warn(func(place, cause, _ string) { got = append(got, place+" "+cause) })
+			for _, w := range p.Warnings() {
+				cause, _, _ := strings.Cut(w.Message, "; ")
+				got = append(got, w.File+": "+cause)
+			}
 			if said := strings.Join(got, "; "); said != c.want {
 				t.Errorf("warnings %q, want %q", said, c.want)
 			}
 		})
+	}
+}
+
+func TestAMemberOfTheInputThatNothingSetsIsAWarning(t *testing.T) {
+	p, err := compiled(t, patient, map[string]string{
+		"policies/authz.rego": sound,
+		"policies/p.rego": "package p\n\nimport input.resource as r\n\nx if input.action.name == \"read\"\n\n" +
+			"y if not r.id\n\nz if input.context.action\n",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `policies/p.rego:5:6: unset-input: input.action.name is always undefined; nothing sets input.action: ` +
+		"what the caller passes is input.context.action\n" +
+		`policies/p.rego:7:10: unset-input: input.resource.id is always undefined; nothing sets input.resource: ` +
+		"what the caller passes is input.context.resource"
+	if got := p.Warnings().Error(); got != want {
+		t.Errorf("warnings:\n%s\nwant:\n%s", got, want)
 	}
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/config"
-	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/lint"
 )
 
@@ -16,9 +15,6 @@ const (
 	codeConfiguration = "configuration_error"
 	codeDoubtful      = "doubtful-configuration"
 )
-
-// codeUnread is the code of data that no policy reads.
-const codeUnread = "unread-data"
 
 // The places of findings in the configuration that are no files: begin of the name of a variable, and a configuration
 // of defaults.
@@ -73,16 +69,6 @@ func (s Subject) warnings() []lint.Finding {
 	var out []lint.Finding
 	s.Config.Warn(func(key, cause, hint string) {
 		out = append(out, s.configuration(lint.Warning, message("", key+" "+cause, hint)))
-	})
-	return out
-}
-
-// unread are the data that no policy reads.
-func unread(policy *engine.Policy) []lint.Finding {
-	var out []lint.Finding
-	policy.Warn(func(place, cause, hint string) {
-		p := bundle.Problem{File: strings.TrimSuffix(place, ":"), Code: codeUnread, Message: message("", cause, hint)}
-		out = append(out, lint.Finding{Problem: p, Level: lint.Warning})
 	})
 	return out
 }

@@ -97,7 +97,7 @@ func (s Subject) policies(
 	ctx context.Context, set *bundle.Set, policy *engine.Policy,
 ) (found []lint.Finding, silenced int) {
 	found = append(s.warnings(), leveled(lint.Note, set.Ignored)...)
-	found = append(found, unread(policy)...)
+	found = append(found, leveled(lint.Warning, policy.Warnings())...)
 	found = append(found, s.closedRoutes(set)...)
 	all, readable := s.withTests(set)
 	found = append(found, unformatted(all)...)

@@ -49,15 +49,16 @@ func TestLoad_FilesOfOtherToolsAreLeftOutWithANotice(t *testing.T) {
 	must(t, os.Symlink("nowhere", "policies/x.txt"))
 	set, err := Load(onlyPolicies)
 	must(t, err)
-	hint := "name_error: ignored: only data.json and data.yaml are read as data, and the folder says where it goes "
+	hint := "name_error: ignored: data are only read from files called data.json or data.yaml, and the folder says " +
+		"where they go; policies.ignore keeps this note away"
 	want := strings.Join([]string{
 		"policies/bundle.tar.gz: name_error: ignored: archives are not read; unpack it into a folder, " +
 			"and name that under policies.bundles",
-		"policies/docker-compose.yml: " + hint + "(docker-compose/data.yml)",
+		"policies/docker-compose.yml: " + hint,
 		"policies/node_modules: name_error: ignored: packages of Node.js",
-		"policies/package.json: " + hint + "(package/data.json)",
+		"policies/package.json: " + hint,
 		"policies/x.txt: read_error: ignored: the link leads nowhere",
-		"policies/x/input.json: " + hint + "(input/data.json)",
+		"policies/x/input.json: " + hint,
 	}, "\n")
 	if got := set.Ignored.Error(); got != want {
 		t.Errorf("ignored:\n%s\nwant:\n%s", got, want)

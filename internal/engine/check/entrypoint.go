@@ -39,6 +39,9 @@ func Entrypoints(compiler *ast.Compiler, named []string) ([]string, bundle.Probl
 	for _, path := range named {
 		path = strings.Trim(path, "/")
 		if cause, at := EntrypointProblem(compiler, path); cause != "" {
+			if cause == none {
+				cause += "; write it, or have the configuration name one that exists" + candidates(compiler)
+			}
 			p := rego.ProblemAt(at, codeEntrypoint,
 				"data.%s, which the configuration names, cannot be an entrypoint: %s",
 				rego.Dotted(path), cause)
@@ -69,9 +72,11 @@ func EntrypointProblem(compiler *ast.Compiler, path string) (cause string, at *a
 	return "", nil
 }
 
+// none is the cause where nothing is at the path.
+const none = "no policy has a rule of this name"
+
 // noRule says what is at ref instead of a rule.
 func noRule(compiler *ast.Compiler, ref ast.Ref) (cause string, at *ast.Location) {
-	const none = "no policy has a rule of this name"
 	if node := compiler.RuleTree.Find(ref); node != nil && len(node.Children) > 0 {
 		for _, name := range slices.Sorted(maps.Keys(compiler.Modules)) {
 			m := compiler.Modules[name]
@@ -102,6 +107,24 @@ func noRule(compiler *ast.Compiler, ref ast.Ref) (cause string, at *ast.Location
 		return none + "; did you mean " + near + "?", nil
 	}
 	return none, nil
+}
+
+// candidates are rules that look like decisions, as an example.
+func candidates(compiler *ast.Compiler) string {
+	var out []string
+	for _, m := range compiler.Modules {
+		for _, r := range m.Rules {
+			path := rego.PathOf(r.Ref())
+			if len(r.Head.Args) == 0 && r.Ref().IsGround() &&
+				slices.Contains([]string{"decision", "allow", "allowed", "authorized", "main"}, rego.LastName(path)) {
+				out = append(out, path)
+			}
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return ", such as " + slices.Min(out)
 }
 
 func builtByParts(ref ast.Ref) string {

@@ -1,23 +1,17 @@
 package check
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
-// UnreadData is data that no rule reads.
-type UnreadData struct {
-	// File is the file with the data, Path the reference to it: data.x.
-	File, Path string
-}
+// CodeUnreadData is the code of data that no policy reads.
+const CodeUnreadData = "unread-data"
 
-// UnreadData finds the data of set that no reference of the policies may lead to: whole files, or the top members of a
+// unreadData finds the data of set that no reference of the policies may lead to: whole files, or the top members of a
 // file at the root. A variable may lead everywhere. Data that is declared optional counts as read.
-func (p *Program) UnreadData(set *bundle.Set) []UnreadData {
+func (p *Program) unreadData(set *bundle.Set) bundle.Problems {
 	var reads []ast.Ref
 	for _, m := range p.compiler.Modules {
 		ast.WalkRefs(m, func(ref ast.Ref) bool {
@@ -31,7 +25,7 @@ func (p *Program) UnreadData(set *bundle.Set) []UnreadData {
 	for _, refs := range optional {
 		reads = append(reads, refs...)
 	}
-	var out []UnreadData
+	var out bundle.Problems
 	for _, b := range set.Bundles {
 		for _, d := range b.Data {
 			for _, at := range dataPaths(d) {
@@ -40,14 +34,19 @@ func (p *Program) UnreadData(set *bundle.Set) []UnreadData {
 					ref = ref.Append(ast.StringTerm(name))
 				}
 				if !MayOverlap(reads, ref) {
-					out = append(out, UnreadData{d.Path, ref.String()})
+					w := bundle.Problem{File: d.Path, Code: CodeUnreadData,
+						Message: "no policy reads " + ref.String() +
+							"; the folder of a file says where its data go: correct the path there or in the " +
+							"policy, or " +
+							"remove the data"}
+					if len(at) > len(d.At) { // a member of the file
+						_, w.Row, w.Col = set.Locate(at)
+					}
+					out = append(out, w)
 				}
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b UnreadData) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Path, b.Path))
-	})
 	return out
 }
 

@@ -11,7 +11,8 @@ import (
 
 func TestFormattingKeepsWhatAFileSays(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"imports are sorted":         {"package a\nimport data.z\nimport data.b\nx if z == b\n", "package a\n\nimport data.b\nimport data.z\n\nx if z == b\n"},
+		"imports are sorted": {"package a\nimport data.z\nimport data.b\nx if z == b\n",
+			"package a\n\nimport data.b\nimport data.z\n\nx if z == b\n"},
 		"lines end in a line feed":   {"package a\r\n\r\n# c\r\nx := 1\r\n", "package a\n\n# c\nx := 1\n"},
 		"a raw string keeps its own": {"package a\nx := `a\r\nb`\n", "package a\n\nx := `a\r\nb`\n"},
 		"a byte order mark is gone":  {"\xef\xbb\xbfpackage a\nx = 1\n", "package a\n\nx := 1\n"},

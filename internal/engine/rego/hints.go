@@ -3,6 +3,7 @@ package rego
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -117,7 +118,7 @@ func ownMemberHint(names []string) string {
 	})
 	switch near := suggest.Closest(names[0], set); {
 	case slices.Contains(unsetMembers, names[0]):
-		return fmt.Sprintf("; nothing sets input.%s: what the caller passes is input.context.%[1]s", names[0])
+		return unsetHint(names[0])
 	case slices.Contains(set, names[0]) && len(names) > 1:
 		inner, _ := Property(schema, names[0])
 		near = suggest.Closest(names[1], slices.Sorted(maps.Keys(propertiesOf(inner))))
@@ -140,6 +141,19 @@ func propertiesOf(schema map[string]any) map[string]any {
 
 // unsetMembers are members of the input that a question about an HTTP request does not set.
 var unsetMembers = []string{"action", "resource", "subject"}
+
+func unsetHint(name string) string {
+	return fmt.Sprintf("; nothing sets input.%s: what the caller passes is input.context.%[1]s", name)
+}
+
+// UnsetInputHint is the hint about a reference to a member of the input that nothing sets; empty for any other.
+func UnsetInputHint(ref ast.Ref) string {
+	names := constantPrefix(ref)
+	if !ref.HasPrefix(ast.InputRootRef) || len(names) < 2 || !slices.Contains(unsetMembers, names[1]) {
+		return ""
+	}
+	return unsetHint(names[1])
+}
 
 // headerHint says why policies never see a header.
 func headerHint(name string) string {
@@ -189,27 +203,24 @@ func hintOf(e *ast.Error) string {
 		}
 		return aliasHint(detail)
 	case *ast.RefErrUnsupportedDetail:
-		return InputHint(detail.Ref)
+		return memberHint(detail)
 	case *functionDetail:
 		return detail.hint
 	case *ast.UnificationErrDetail:
-		l, r := term.KindsOf(detail.Left), term.KindsOf(detail.Right)
-		if l == term.ArrayKind && r == term.StringKind || l == term.StringKind && r == term.ArrayKind {
-			return `; an array never equals a text: write "v" in the array, as for headers and parameters`
-		}
-		return ""
+		return unequalHint(detail, e.Location)
 	}
 	message := e.Message
 	switch {
 	case strings.HasPrefix(message, "io.jwt."):
-		return "; policies never see a token: " +
-			"input.token.claims has what it says, and input.token.active that it is good"
+		return noTokenHint
 	case strings.HasPrefix(message, "unexpected ") && strings.Contains(message, " keyword"):
 		return "; if, in, contains and every are keywords: give a variable or rule another name"
-	case strings.Contains(message, "keyword is required before rule body"),
-		strings.Contains(message, "`contains` keyword is required"):
-		return regoV0Hint
-	case strings.Contains(message, "var cannot be used for rule name"):
+	case strings.Contains(message, "keyword is required before rule body"):
+		return "; write if before the body" + regoV0Hint
+	case strings.Contains(message, "`contains` keyword is required"):
+		return "; write name contains value" + regoV0Hint
+	case strings.Contains(message, "var cannot be used for rule name"),
+		message == "rule name conflicts with built-in function":
 		return "; is an if missing before the body, or a := in a rule?"
 	case strings.HasPrefix(message, "undefined function "):
 		return functionHint(strings.TrimPrefix(message, "undefined function "))
@@ -220,6 +231,40 @@ func hintOf(e *ast.Error) string {
 }
 
 const regoV0Hint = "; this may be Rego v0: sidecar migrate brings it up to date"
+
+// memberHint is the hint about a member of a value that has none, such as a text.
+func memberHint(detail *ast.RefErrUnsupportedDetail) string {
+	if hint := InputHint(detail.Ref); hint != "" {
+		return hint
+	}
+	of := detail.Ref[:detail.Pos]
+	hint := fmt.Sprintf("; %s is %s, which has no members", AsWritten(of), term.KindsOf(detail.Have))
+	if of.Equal(pathRef) {
+		hint += ": input.request.segments are the parts of the path"
+	}
+	return hint
+}
+
+var pathRef = ast.MustParseRef("input.request.path")
+
+// wholeToken finds comparisons of all that is known of the token, at either end.
+var wholeToken = regexp.MustCompile(`\binput\.token(\s|$)`)
+
+// unequalHint is the hint about a comparison of values of different types.
+func unequalHint(detail *ast.UnificationErrDetail, at *ast.Location) string {
+	l, r := term.KindsOf(detail.Left), term.KindsOf(detail.Right)
+	switch {
+	case l == term.ArrayKind && r == term.StringKind || l == term.StringKind && r == term.ArrayKind:
+		return `; an array never equals a text: write "v" in the array, as for headers and parameters`
+	case at != nil && wholeToken.Match(at.Text):
+		return noTokenHint
+	}
+	return fmt.Sprintf("; %s never equals %s", l, r)
+}
+
+// noTokenHint is what policies have in place of a token.
+const noTokenHint = "; policies never see a token: " +
+	"input.token.claims has what it says, and input.token.active that it is good"
 
 // aliasHint is the hint about a header behind an alias, where the error lists the names that are there.
 func aliasHint(detail *ast.RefErrInvalidDetail) string {

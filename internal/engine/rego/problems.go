@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -34,6 +35,9 @@ func ProblemsOf(file string, err error) bundle.Problems {
 		if e.Location != nil {
 			p.File, p.Row, p.Col = e.Location.File, e.Location.Row, max(1, e.Location.Col) // 0 at the end of a file
 		}
+		if at := secondDefault.FindStringSubmatch(e.Message); at != nil {
+			p.File, p.Row = at[1], number(at[2])
+		}
 		if e.Details != nil {
 			p.Message += details(e.Details.Lines())
 		}
@@ -45,6 +49,15 @@ func ProblemsOf(file string, err error) bundle.Problems {
 
 // localVariable is a name that the compiler made.
 var localVariable = regexp.MustCompile(`__local\d+__`)
+
+// secondDefault finds the place of a second default rule. OPA says the place of their package.
+var secondDefault = regexp.MustCompile(`^multiple default rules .* (\S+):(\d+)$`)
+
+// number is the number that digits are.
+func number(digits string) int {
+	n, _ := strconv.Atoi(digits)
+	return n
+}
 
 // details are the useful lines of the details of an error, in brackets.
 func details(lines []string) string {
