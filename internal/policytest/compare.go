@@ -31,7 +31,7 @@ func (e *expectation) differences(d *authz.Decision) []string {
 		}
 	}
 	if e.challenge != nil {
-		got, want := strings.Join(values(d.Headers, "WWW-Authenticate"), ", "), *e.challenge
+		got, want := strings.Join(valuesOf(d.Headers, "WWW-Authenticate"), ", "), *e.challenge
 		if got == "" {
 			got = "none"
 		}
@@ -55,21 +55,6 @@ func (e *expectation) differences(d *authz.Decision) []string {
 			differ("obligations", got, want)
 		}
 	}
-	if len(out) > 0 {
-		out = append(out, explanation(d)...)
-	}
-	return out
-}
-
-// explanation is the reasons and the cause of a decision.
-func explanation(d *authz.Decision) []string {
-	var out []string
-	for _, r := range d.Reasons {
-		out = append(out, "reason: "+r.Code+": "+r.Message)
-	}
-	if d.Cause != nil {
-		out = append(out, "cause: "+d.Cause.Error())
-	}
 	return out
 }
 
@@ -85,7 +70,7 @@ func codes(reasons []authz.Reason) []string {
 func headerDifferences(what string, have []authz.Header, want map[string][]string) []string {
 	var out []string
 	for name, w := range want {
-		if got := values(have, name); !slices.Equal(got, w) {
+		if got := valuesOf(have, name); !slices.Equal(got, w) {
 			out = append(out, fmt.Sprintf("%s: %s: got %q, want %q", what, name, got, w))
 		}
 	}
@@ -93,8 +78,8 @@ func headerDifferences(what string, have []authz.Header, want map[string][]strin
 	return out
 }
 
-// values returns all values of the fields with a name.
-func values(headers []authz.Header, name string) []string {
+// valuesOf returns all values of the fields with a name.
+func valuesOf(headers []authz.Header, name string) []string {
 	var out []string
 	for _, h := range headers {
 		if strings.EqualFold(h.Name, name) {

@@ -85,7 +85,10 @@ func (s *Suite) run(ctx context.Context, policy *engine.Policy, cfg *config.Conf
 		}
 		point := s.point(policy, cfg, introspector, proofs, c.now)
 		d := point.Decide(ctx, query)
-		out.Output = c.want.differences(&d)
+		if out.Output = c.want.differences(&d); out.Output != nil {
+			again, why := point.Explain(ctx, query)
+			out.Output = append(out.Output, explanation(&again, why)...)
+		}
 	}
 	out.Took = time.Since(begun)
 	if len(out.Output) > 0 {

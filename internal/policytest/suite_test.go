@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/config"
 )
 
 const head = `suite: s
@@ -78,7 +79,10 @@ func TestSuite_EveryDifferenceIsALine(t *testing.T) {
     headers: Retry-After: got [], want ["1"]
     upstream_headers: X-Subject: got [], want ["rita"]
     context: got {"age":0}, want {"age":1}
-    reason: denied: needs read`)
+    reason: denied: needs read (policies/authz.rego:7)
+    decided by: data.authz.decision (policies/authz.rego:7)
+    not allowed by: data.authz.decision (policies/authz.rego:6): does not hold: "read" in input.token.scopes
+        input.token.scopes: ["write"]`)
 }
 
 func TestSuite_CauseOfARefusalIsShown(t *testing.T) {
@@ -99,7 +103,7 @@ func TestSuite_ContextIsComparedAsJSON(t *testing.T) {
 
 func TestSuite_ContextThatIsNotThere(t *testing.T) {
 	r := decided(t, head+"  - {name: x, token: reader, request: {url: /a}, expect: {allow: true, context: {a: 1}}}\n")
-	if len(r.Output) != 1 || r.Output[0] != `context: got nothing, want {"a":1}` {
+	if r.Outcome != Failed || r.Output[0] != `context: got nothing, want {"a":1}` {
 		t.Error(r)
 	}
 }
@@ -150,8 +154,13 @@ func TestSuite_EntrypointThatMayNotBeAsked(t *testing.T) {
 // refused loads what must not load, and compares all complaints.
 func refused(t *testing.T, text string, want ...string) {
 	t.Helper()
+	refusedBy(t, served(), text, want...)
+}
+
+func refusedBy(t *testing.T, cfg *config.Config, text string, want ...string) {
+	t.Helper()
 	inside(t, map[string]string{"policies/s_suite.yml": text})
-	s, err := LoadSuites(served(), []string{"policies"})
+	s, err := LoadSuites(cfg, []string{"policies"})
 	ps, ok := errors.AsType[bundle.Problems](err)
 	if !ok || s != nil {
 		t.Fatalf("error is %T: %v", err, err)
