@@ -99,7 +99,7 @@ func dedented(text string) []string {
 	indent := -1
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(strings.ReplaceAll(line, "\t", " "), " \n")
-		if line == "" {
+		if line == "" || strings.TrimSpace(line) == "data: undefined" { // OPA says so of each undefined reference
 			continue
 		}
 		lines = append(lines, line)

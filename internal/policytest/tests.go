@@ -172,6 +172,8 @@ func (s selection) takes(file, group, name string) bool {
 	return (s.files == nil || s.files[file]) && (s.run == nil || s.run.MatchString(group+"/"+name))
 }
 
+func (s selection) all() bool { return s.files == nil && s.run == nil }
+
 // HoldsPolicies reports whether a directory holds Rego or data, and not only tests and suites. Hidden directories do
 // not count.
 func HoldsPolicies(dir string) bool {
