@@ -29,6 +29,8 @@ type development struct {
 	policies           []string
 	// write is the directory to lay the example out in; empty for none.
 	write string
+	// log is the file of the decision log; empty for a temporary one.
+	log string
 }
 
 func devCommand(std streams) *cobra.Command {
@@ -44,7 +46,9 @@ With --write the policies of the example are laid out as files in a directory, a
 save it, and ask again. Files that exist are left unchanged.
 
 Requests without a token are decided by the policies too (decision.token: optional), so that anonymous routes can be
-tried; serve refuses them by default. Every SIDECAR_* variable of serve works here.`,
+tried; serve refuses them by default. Every SIDECAR_* variable of serve works here.
+
+Standard error has a line a decision, with its cause and its id, which sidecar explain takes.`,
 		Example: "  sidecar dev\n  sidecar dev --write orders\n" +
 			"  sidecar dev --api 127.0.0.1:9181 --policies policies,bundles/example",
 		Args: noArguments,
@@ -59,6 +63,8 @@ tried; serve refuses them by default. Every SIDECAR_* variable of serve works he
 	f.StringSliceVar(&d.policies, "policies", nil,
 		"policy directories and bundle folders (default policies, and bundles/example where it exists)")
 	f.StringVar(&d.write, "write", "", "directory to lay the policies of the example API out in, and to serve from")
+	f.StringVar(&d.log, "decision-log", "",
+		"file to append decisions to (default a temporary one, which is removed at the end)")
 	cmd.MarkFlagsMutuallyExclusive("write", "policies")
 	return cmd
 }
@@ -86,7 +92,12 @@ func (d *development) run(ctx context.Context, std streams, environ []string) er
 	if err != nil {
 		return err
 	}
-	cfg, err := d.config(issuer.Issuer(), parties.resourceServer.secret, paths, environ)
+	logFile, removeLog, err := d.logFile(environ)
+	if err != nil {
+		return err
+	}
+	defer removeLog()
+	cfg, err := d.config(issuer.Issuer(), parties.resourceServer.secret, paths, logFile, environ)
 	if err != nil {
 		return err
 	}
@@ -99,7 +110,7 @@ func (d *development) run(ctx context.Context, std streams, environ []string) er
 		started: func(a *app.App) {
 			tour{
 				out: std.out, issuer: issuer.Issuer(), tokens: tokens, writer: parties.writer,
-				resourceServer: parties.resourceServer, policies: placesOf(cfg.Policies),
+				resourceServer: parties.resourceServer, policies: placesOf(cfg.Policies), explain: explainLast(cfg),
 				api: "http://" + a.APIAddr().String(), admin: "http://" + a.AdminAddr().String(),
 			}.print()
 		},
@@ -139,7 +150,7 @@ const devSecretVariable = "DEV_INTROSPECTION_SECRET"
 
 // config reads the configuration as every configuration is read: through YAML, the environment and all checks.
 func (d *development) config(
-	issuer string, clientSecret secret.Text, paths, environ []string,
+	issuer string, clientSecret secret.Text, paths []string, logFile string, environ []string,
 ) (*config.Config, error) {
 	if err := os.Setenv(devSecretVariable, clientSecret.Reveal()); err != nil {
 		return nil, err
@@ -159,7 +170,8 @@ func (d *development) config(
 		}},
 		"policies": map[string]any{"paths": named.Policies.Paths, "bundles": named.Policies.Bundles},
 		// The example has a route that needs no token.
-		"decision": map[string]any{"token": "optional"},
+		"decision":     map[string]any{"token": "optional"},
+		"decision_log": map[string]any{"file": logFile},
 	})
 	if err != nil {
 		return nil, err
@@ -175,7 +187,8 @@ func (d *development) config(
 // environment is that of the process without the variables that flags of this call override.
 func environment(cmd *cobra.Command) []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return cmd.Flags().Changed("api") && strings.HasPrefix(v, "SIDECAR_LISTEN_API_ADDRESS=") ||
+		return cmd.Flags().Changed("decision-log") && strings.HasPrefix(v, logVariable) ||
+			cmd.Flags().Changed("api") && strings.HasPrefix(v, "SIDECAR_LISTEN_API_ADDRESS=") ||
 			cmd.Flags().Changed("admin") && strings.HasPrefix(v, "SIDECAR_LISTEN_ADMIN_ADDRESS=")
 	})
 }

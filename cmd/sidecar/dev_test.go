@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -217,5 +218,65 @@ func TestDevSaysOfEachDecisionWhyItWasMade(t *testing.T) {
 	}
 	if strings.Contains(tour, "allow  GET") {
 		t.Error("standard output has lines too")
+	}
+}
+
+// explained runs the line of the tour that explains the last decision, with another id in place of it.
+func explained(t *testing.T, tour, id string) string {
+	t.Helper()
+	_, line, ok := strings.Cut(tour, "\nsidecar explain last ")
+	if !ok {
+		t.Fatalf("nothing is printed about explain:\n%s", tour)
+	}
+	line, _, _ = strings.Cut(line, "\n")
+	code, out, errs := sidecar(t, "", append([]string{"explain", id}, strings.Fields(line)...)...)
+	if code != exitOK || errs != "" {
+		t.Fatalf("explain %s %s: exit status %d: %s", id, line, code, errs)
+	}
+	return out
+}
+
+func TestADecisionOfDevIsExplainedByTheIDInItsLine(t *testing.T) {
+	for name, dir := range map[string]string{"policies of the directory": repository(t), "the example": t.TempDir()} {
+		t.Run(name, func(t *testing.T) {
+			tour, errs, stop := startDev(t, dir)
+			pasted(t, tour, "denied for scope")
+			pasted(t, tour, "allowed: ")
+			var id string
+			testkit.Eventually(t, "the line has an id", func() bool {
+				m := regexp.MustCompile(`(?m)^403 insufficient_scope .*  (\w{26})$`).FindStringSubmatch(errs.String())
+				if m != nil {
+					id = m[1]
+				}
+				return m != nil
+			})
+			log := regexp.MustCompile(`--log (\S+)`).FindStringSubmatch(tour)[1]
+			testkit.Eventually(t, "both decisions are in the log", func() bool {
+				return strings.Count(testkit.ReadFile(t, log), "\n") == 2
+			})
+			for id, want := range map[string]string{id: "403 insufficient_scope", "last": "200 allow"} {
+				if got := explained(t, tour, id); !strings.HasPrefix(got, "recorded  "+want) ||
+					!strings.Contains(got, "which are the recorded ones: the same answer\n") {
+					t.Errorf("got %s", got)
+				}
+			}
+			stop()
+			if _, err := os.Stat(filepath.Dir(log)); err == nil {
+				t.Errorf("%s is left behind", log)
+			}
+		})
+	}
+}
+
+func TestDevKeepsADecisionLogThatIsNamed(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "d.jsonl")
+	t.Setenv("SIDECAR_DECISION_LOG_FILE", "/nosuch/d.jsonl")
+	tour, _, stop := startDev(t, t.TempDir(), "--decision-log", log)
+	pasted(t, tour, "allowed: ")
+	if code := stop(); code != exitOK {
+		t.Errorf("exit status %d", code)
+	}
+	if got := testkit.ReadFile(t, log); !strings.Contains(got, `"kind":"allow"`) || !strings.Contains(tour, log) {
+		t.Errorf("the log has %s", got)
 	}
 }

@@ -37,7 +37,7 @@ func explainCommand(std streams) *cobra.Command {
 policies, with its time and its random values: rules that fired, and the first failing expression of each rule that did
 not. Says whether the policies are those that decided then, and whether they answer otherwise now.
 
-DECISION_ID may be the beginning of an id. --log names the log, and may be repeated for one that was rotated; files
+DECISION_ID may be the beginning of an id, or "last" for the last decision of the log. --log names the log, and may be repeated for one that was rotated; files
 may be compressed by gzip, and - is standard input. Without --log it is decision_log.file of the configuration. FILE is
 one event of a decision log, a JSON object.
 
@@ -73,6 +73,9 @@ func (e *explanation) run(ctx context.Context, std streams, what string) error {
 	if err != nil {
 		return err
 	}
+	if err := e.asDev(cfg); err != nil {
+		return err
+	}
 	if e.entrypoint == "" {
 		cfg.Decision.Entrypoint = event.Path // it need not be annotated
 	} else {
@@ -91,7 +94,11 @@ func (e *explanation) run(ctx context.Context, std streams, what string) error {
 		_ = e.print(std.err, report, nil)
 		return &failure{err: fmt.Errorf("explain decision %s: %w", event.DecisionID, err), exit: exitFailed}
 	}
-	return e.print(std.out, report, slices.Concat(cfg.Policies.Paths, cfg.Policies.Bundles))
+	places := slices.Concat(cfg.Policies.Paths, cfg.Policies.Bundles)
+	if len(cfg.Policies.Embedded) > 0 {
+		places = []string{"the example in the binary"}
+	}
+	return e.print(std.out, report, places)
 }
 
 func (e *explanation) print(w io.Writer, r recorded.Report, places []string) error {
@@ -129,7 +136,7 @@ func (e *explanation) event(what string, stdin io.Reader) (*decisionlog.Event, e
 	if what == "" {
 		return nil, &failure{err: errors.New("find decision: the id is empty"), exit: exitUsage}
 	}
-	s := &decisionlog.Search{ID: what}
+	s := &decisionlog.Search{ID: what, Last: what == "last"}
 	for _, name := range e.logs {
 		if err := search(s, name, stdin); err != nil {
 			return nil, err

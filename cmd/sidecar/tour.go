@@ -20,6 +20,7 @@ type tour struct {
 	resourceServer party
 	api, admin     string
 	policies       string // where they are, in words
+	explain        string // a command
 }
 
 func (t tour) print() {
@@ -48,6 +49,8 @@ sidecar dev is ready; Ctrl-C stops it.
 	fmt.Fprintf(&b, "# denied after revoking: allowed, revoked, and denied as soon as the cached answer is a second "+
 		"old\n"+
 		"%s; %s; sleep 2; %[1]s\n\n", t.ask("POST", "/orders", "acme", writer), t.revoke(writer))
+	fmt.Fprintf(&b, "# why the last decision was made; in place of last, the id at the end of a line on standard error\n"+
+		"%s\n\n", t.explain)
 	fmt.Fprintf(&b, "# a token of your own\ncurl -s -u '%s:%s' -d grant_type=client_credentials %s/token\n\n",
 		t.writer.id, t.writer.secret.Reveal(), t.issuer)
 	fmt.Fprintf(&b, "# a configuration of your own for this authorization server, in the new directory my-api\n"+

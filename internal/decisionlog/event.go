@@ -66,7 +66,7 @@ type EventReason struct {
 	Message string `json:"message"`
 }
 
-// ParseEvent reads one event, a JSON object with a member decision_id.
+// ParseEvent reads one event, a JSON object with the members decision_id and timestamp.
 func ParseEvent(b []byte) (*Event, error) {
 	if jsontext.Value(b).Kind() != '{' {
 		return nil, errors.New("it is no JSON object")
@@ -75,8 +75,8 @@ func ParseEvent(b []byte) (*Event, error) {
 	if err := json.Unmarshal(b, &e); err != nil {
 		return nil, fmt.Errorf("it cannot be read: %v", err)
 	}
-	if e.DecisionID == "" {
-		return nil, errors.New("it has no decision_id")
+	if e.DecisionID == "" || e.Time.IsZero() { // lines of other logs may have one of them
+		return nil, errors.New("it has no decision_id or no timestamp")
 	}
 	return &e, nil
 }

@@ -1,6 +1,7 @@
 package decisionlog
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 type Search struct {
 	// ID is the id of the decision, or the beginning of it.
 	ID string
+	// Last looks for the last decision in the logs instead, by its time.
+	Last bool
 
 	// Event is the first that was found, in the log of the name Log.
 	Event *Event
@@ -25,12 +28,16 @@ type Search struct {
 }
 
 // Done reports whether the decision was found whose id is exactly ID: then there is nothing more to read.
-func (s *Search) Done() bool { return s.Event != nil && s.Event.DecisionID == s.ID }
+func (s *Search) Done() bool { return !s.Last && s.Event != nil && s.Event.DecisionID == s.ID }
 
 // In reads a log. The error is that of the reading: what was found before stays found.
 func (s *Search) In(log string, in io.Reader) error {
-	r := NewReader(in).Containing(s.ID)
+	r := NewReader(in)
 	defer func() { s.Lines += r.line - 1 }()
+	if s.Last {
+		return s.lastIn(log, r)
+	}
+	r.Containing(s.ID)
 	for !s.Done() {
 		e, err := r.Next()
 		if line, ok := errors.AsType[*LineError](err); ok {
@@ -50,6 +57,29 @@ func (s *Search) In(log string, in io.Reader) error {
 		}
 	}
 	return nil
+}
+
+// lastIn looks for the last event of a log. Events of one log are in the order of their time, or nearly.
+func (s *Search) lastIn(log string, r *Reader) error {
+	var last []byte
+	for {
+		line, err := r.readLine()
+		switch {
+		case errors.Is(err, io.EOF):
+			if e, err := ParseEvent(last); err == nil && (s.Event == nil || e.Time.After(s.Event.Time)) {
+				s.Event, s.Log = e, log
+			}
+			return nil
+		case err != nil:
+			if _, ok := errors.AsType[*LineError](err); ok {
+				continue
+			}
+			return fmt.Errorf("read %s: %w", log, err)
+		case bytes.HasPrefix(line, []byte("{")) && bytes.HasSuffix(line, []byte("}")) &&
+			bytes.Contains(line, []byte(`"decision_id"`)) && bytes.Contains(line, []byte(`"timestamp"`)):
+			last = append(last[:0], line...)
+		}
+	}
 }
 
 func (s *Search) found(log string, e *Event) {

@@ -2,13 +2,17 @@ package decisionlog
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // named is a record of the decision of this id.
-func named(id, path string) *Record { return &Record{DecisionID: id, Path: path} }
+func named(id, path string) *Record {
+	return &Record{DecisionID: id, Path: path, Time: time.Unix(1, 0)}
+}
 
 func searched(t *testing.T, id string, logs ...[]byte) *Search {
 	t.Helper()
@@ -62,5 +66,23 @@ func TestAMatchOfThousandsNamesTen(t *testing.T) {
 	}
 	if s := searched(t, "01", written(t, all...)); len(s.Others) != 10 {
 		t.Errorf("got %v", s.Others)
+	}
+}
+
+func TestTheLastDecisionIsTheLatestOfAllLogs(t *testing.T) {
+	at := func(id string, second int64) *Record {
+		return &Record{DecisionID: id, Time: time.Unix(second, 0), Cause: errors.New("x")}
+	}
+	newer := append(written(t, at("01A", 7), at("01B", 8)),
+		"{\"level\":\"ERROR\",\"decision_id\":\"01C\"}\n{\"decision_id\":\"01D\",\"timestamp\":\"20"...)
+	older := written(t, at("01E", 5))
+	s := &Search{ID: "last", Last: true}
+	for _, log := range [][]byte{newer, older, nil} {
+		if err := s.In("log", bytes.NewReader(log)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.Event == nil || s.Event.DecisionID != "01B" || s.Done() {
+		t.Errorf("got %+v", s.Event)
 	}
 }

@@ -168,17 +168,17 @@ func TestWhatWasTakenOutOfADocumentIsNamed(t *testing.T) {
 
 func TestADocumentThatIsNotThereOrCannotBeReadSaysWhy(t *testing.T) {
 	for event, want := range map[string]string{
-		`{"decision_id":"1"}`: "it has no input",
-		`{"decision_id":"1","custom":{"mask_error":"mask event: x"}}`:       "it has no input: mask event: x",
-		`{"decision_id":"1","custom":{"input_error":"not JSON"}}`:           "it has no input: not JSON",
-		`{"decision_id":"1","erased":["/input"]}`:                           "it has no input: a mask erased it",
-		`{"decision_id":"1","input":{"version":2,"token":{}}}`:              "version 2, this sidecar reads 1",
-		`{"decision_id":"1","input":{"version":1,"tokens":{}}}`:             "tokens",
-		`{"decision_id":"1","input":{"method":"GET"}}`:                      "method",
-		`{"decision_id":"1","input":{"version":1,"token":7}}`:               "/token",
-		`{"decision_id":"1","masked":["/input/token"],"input":{"token":7}}`: "was told to leave out /input/token",
+		`}`: "it has no input",
+		`,"custom":{"mask_error":"mask event: x"}}`:       "it has no input: mask event: x",
+		`,"custom":{"input_error":"not JSON"}}`:           "it has no input: not JSON",
+		`,"erased":["/input"]}`:                           "it has no input: a mask erased it",
+		`,"input":{"version":2,"token":{}}}`:              "version 2, this sidecar reads 1",
+		`,"input":{"version":1,"tokens":{}}}`:             "tokens",
+		`,"input":{"method":"GET"}}`:                      "method",
+		`,"input":{"version":1,"token":7}}`:               "/token",
+		`,"masked":["/input/token"],"input":{"token":7}}`: "was told to leave out /input/token",
 	} {
-		e, err := ParseEvent([]byte(event))
+		e, err := ParseEvent([]byte(`{"decision_id":"1","timestamp":"2026-11-28T12:00:00Z"` + event))
 		if err != nil {
 			t.Errorf("%s: %v", event, err)
 			continue
@@ -191,7 +191,8 @@ func TestADocumentThatIsNotThereOrCannotBeReadSaysWhy(t *testing.T) {
 
 func TestWhatIsNoEventIsRefused(t *testing.T) {
 	for _, text := range []string{"", "null", "[]", `"x"`, "{", `{}`, `{"decision_id":""}`, `{"decision_id":7}`,
-		`{"decision_id":"1","timestamp":"yesterday"}`, `{"decision_id":"1"} {}`} {
+		`{"decision_id":"1","timestamp":"yesterday"}`, `{"decision_id":"1","timestamp":"2026-11-28T12:00:00Z"} {}`,
+		`{"decision_id":"1","msg":"decision refused"}`} {
 		if e, err := ParseEvent([]byte(text)); err == nil {
 			t.Errorf("%s: got %+v", text, e)
 		}

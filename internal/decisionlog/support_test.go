@@ -101,7 +101,9 @@ func read(t *testing.T, name string) []byte {
 	return b
 }
 
-func numbered(i int) *Record { return &Record{DecisionID: fmt.Sprint(i), Path: "authz/decision"} }
+func numbered(i int) *Record {
+	return &Record{DecisionID: fmt.Sprint(i), Path: "authz/decision", Time: time.Unix(1, 0)}
+}
 
 // text is an Appender.
 type text string

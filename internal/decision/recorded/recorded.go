@@ -4,7 +4,6 @@ package recorded
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -62,10 +61,7 @@ func Explain(ctx context.Context, point *decision.Point, e *decisionlog.Event) (
 	if err != nil {
 		return out, err
 	}
-	if e.Time.IsZero() || e.Path == "" {
-		return out, errors.New("read event: it has no timestamp or no path")
-	}
-	if !point.Callable(e.Path) {
+	if e.Path == "" || !point.Callable(e.Path) {
 		return out, fmt.Errorf("the policies have no entrypoint %q", e.Path)
 	}
 	again := &Anew{Reconsidered: point.Reconsider(ctx, decision.Recorded{

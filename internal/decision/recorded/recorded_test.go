@@ -165,7 +165,9 @@ func TestADecisionThatNoPolicyMadeIsExplainedByItsCause(t *testing.T) {
 		`docs/troubleshooting.md, "Malformed"`)
 	for kind, want := range map[string]string{"unauthenticated": `"The token is not accepted"`,
 		"unavailable": `"Unavailable"`, "misconfigured": `"Misconfigured"`, "internal": "report it"} {
-		e, err := decisionlog.ParseEvent(fmt.Appendf(nil, `{"decision_id":"1","custom":{"kind":%q}}`, kind))
+		e, err :=
+			decisionlog.ParseEvent(
+				fmt.Appendf(nil, `{"decision_id":"1","timestamp":"2026-11-28T12:00:00Z","custom":{"kind":%q}}`, kind))
 		if err != nil || recorded.AskedPolicy(e) {
 			t.Errorf("%s: a policy was asked, %v", kind, err)
 		}
@@ -175,10 +177,12 @@ func TestADecisionThatNoPolicyMadeIsExplainedByItsCause(t *testing.T) {
 
 func TestAHostileEventCannotChangeATerminal(t *testing.T) {
 	const evil = `a\u001b[2J\nb\u202e`
-	e, err := decisionlog.ParseEvent([]byte(strings.ReplaceAll(`{"decision_id":"EVIL","path":"EVIL",
+	e, err :=
+		decisionlog.ParseEvent(
+			[]byte(strings.ReplaceAll(`{"decision_id":"EVIL","timestamp":"2026-11-28T12:00:00Z","path":"EVIL",
 		"requested_by":"EVIL","bundles":{"EVIL":{"revision":"EVIL"}},"erased":["/input/EVIL"],"error":{"message":"EVIL"},
 		"custom":{"kind":"unauthenticated","policy_digest":"EVIL","reasons":[{"code":"EVIL","message":"EVIL"}]}}`,
-		"EVIL", evil)))
+				"EVIL", evil)))
 	if err != nil {
 		t.Fatal(err)
 	}
