@@ -8,7 +8,7 @@ import (
 
 // LibraryVersion names the library. It rises with each change of a file of it: a test compares the version with a
 // digest of the files.
-const LibraryVersion = "1.0.0"
+const LibraryVersion = "1.1.0"
 
 //go:embed sidecar
 var library embed.FS

@@ -73,15 +73,39 @@ test_faults[note] if {
 	some note, [grown, want] in {
 		"a route without anything": [
 			{"/a": {"GET": {}}},
-			"/a GET: the route is neither anonymous nor complete, or has a key that is not known",
+			incomplete("/a GET", "audience is missing, id is missing, scopes is missing, tenant is missing"),
 		],
 		"a route that is nothing": [
 			{"/a": {"/*": {"GET": null}}},
-			"/a/* GET: the route is neither anonymous nor complete, or has a key that is not known",
+			incomplete("/a/* GET", "it is an object, with these keys"),
 		],
 		"a route at the top": [
 			{"GET": object.union(complete, {"scope": []})},
-			"GET: the route is neither anonymous nor complete, or has a key that is not known",
+			incomplete("GET", "scope is no key of a route (scopes?)"),
+		],
+		"a key that is longer than the one meant": [
+			{"GET": object.union(complete, {"audiences": []})},
+			incomplete("GET", "audiences is no key of a route (audience?)"),
+		],
+		"a key that is like none": [
+			{"GET": object.union(complete, {"x": []})},
+			incomplete("GET", "x is no key of a route"),
+		],
+		"an anonymous route that asks for scopes": [
+			{"GET": {"id": "a", "anonymous": true, "scopes": []}},
+			incomplete("GET", "it is anonymous, and scopes asks for a token"),
+		],
+		"values of other types": [
+			{"GET": {
+				"id": 1, "scopes": "s", "audience": [1], "tenant": "any", "roles": {}, "max_age": "300",
+				"acr_values": ["mfa"], "anonymous": false,
+			}},
+			incomplete("GET", concat(", ", [
+				"anonymous must be true, or be left out", "audience must be an array of texts", "id must be a text",
+				"max_age must be a number of whole seconds from 0", "roles must be an array of texts",
+				"scopes must be an array of texts",
+				"tenant must be none, {header: name} or {segment: number}",
+			])),
 		],
 		"a header in upper case": [
 			{"/a": {"GET": object.union(complete, {"tenant": {"header": "X-Tenant"}})}},
@@ -118,6 +142,8 @@ test_faults[note] if {
 	}
 	routes.faults == {want} with data.routes as grown
 }
+
+incomplete(place, why) := sprintf("%s: the route is neither anonymous nor complete: %s", [place, why])
 
 stray(place) := concat("", [
 	place,

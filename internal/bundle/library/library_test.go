@@ -11,6 +11,7 @@ import (
 // digests are those of each version of the library. A change of the library takes a new version, and a line here.
 var digests = map[string]string{
 	"1.0.0": "sha256:0312fcd6cdc7e9e7351853ff82d9abae371dff85a0e85463653f6917689535e4",
+	"1.1.0": "sha256:ebd1f05d3a76a0df09e5bfb2f8c17ab30ad863635c7fa08e876aee92403bc4ed",
 }
 
 func TestAChangedLibraryHasANewVersion(t *testing.T) {
