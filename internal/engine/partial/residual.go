@@ -1,0 +1,113 @@
+package partial
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	oparego "github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/authz-sidecar/sidecar/internal/engine/partial/formula"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
+)
+
+// Request is what is known of a request.
+type Request struct {
+	// Known is the part of the input that is known, as JSON: {"request": {"method": "GET", ...}}. A member that is
+	// neither here nor in Unknown is absent.
+	Known []byte
+	// Unknown are members of the input as paths: {"token"}, {"request", "query"}.
+	Unknown [][]string
+	// Headers are the known headers by name. Where {"request", "headers"} is unknown, others may come, if HeaderNames
+	// has their names.
+	Headers     map[string][]string
+	HeaderNames []string
+	// Facts are members of the token that are known; they must be absent from Known.
+	Facts []Fact
+}
+
+// Fact is that a member of the input has a value, or, with Not, that it has another one.
+type Fact struct {
+	Path  []string
+	Value any // a text or a boolean
+	Not   bool
+}
+
+// ErrTimeout is an evaluation that took longer than Config.Timeout.
+var ErrTimeout = errors.New("partial evaluation is not done in time")
+
+// defaultTimeout bounds one evaluation.
+const defaultTimeout = 2 * time.Second
+
+// Condition is under which condition the entrypoint allows r. Where else chains leave a part of the policy whole, it
+// is evaluated again without them.
+func (p *Program) Condition(ctx context.Context, r Request) (*formula.Formula, error) {
+	f, err := p.evaluate(ctx, p.sliced, r)
+	if err == nil && references(f) == 0 {
+		return f, nil
+	}
+	flat, failed := p.flat()
+	if failed != nil {
+		return f, err // as far as it goes
+	}
+	g, failed := p.evaluate(ctx, flat, r)
+	if failed != nil || err == nil && references(g) >= references(f) {
+		return f, err
+	}
+	return g, nil
+}
+
+// references counts the literals that depend on rules which are not in them.
+func references(f *formula.Formula) (n int) {
+	f.Literals(func(l *formula.Literal) {
+		if l.RefersToData() {
+			n++
+		}
+	})
+	return n
+}
+
+func (p *Program) evaluate(ctx context.Context, c *ast.Compiler, r Request) (f *formula.Formula, err error) {
+	defer func() {
+		if failure := recover(); failure != nil {
+			f, err = nil, fmt.Errorf("partial evaluation failed (%T)", failure)
+		}
+	}()
+	known, err := term.ParseJSON(r.Known)
+	if err != nil {
+		return nil, fmt.Errorf("read what is known of the request: %w", err)
+	}
+	var unknown []*ast.Term
+	for _, path := range r.Unknown {
+		unknown = append(unknown, ast.NewTerm(inputRef(path...)))
+	}
+	ctx, stop := context.WithTimeout(ctx, cmp.Or(p.cfg.Timeout, defaultTimeout))
+	defer stop()
+	path := rego.RefOf(p.cfg.Entrypoint)
+	allows := path[:len(path)-1].Append(ast.StringTerm(sliceRule))
+	left, err := oparego.New(
+		oparego.ParsedQuery(ast.NewBody(ast.Equality.Expr(ast.NewTerm(allows), ast.BooleanTerm(true)))),
+		oparego.Compiler(c), oparego.Store(p.store), oparego.ParsedUnknowns(unknown), oparego.ParsedInput(known.Value),
+		oparego.Time(p.cfg.Now),
+	).Partial(ctx)
+	switch {
+	case topdown.IsCancel(err), errors.Is(err, context.DeadlineExceeded):
+		return nil, ErrTimeout
+	case err != nil:
+		return nil, fmt.Errorf("partial evaluation: %w", err)
+	}
+	return p.settled(formula.Of(left.Queries, left.Support), r), nil
+}
+
+func inputRef(path ...string) ast.Ref {
+	ref := ast.InputRootRef.Copy()
+	for _, name := range path {
+		ref = ref.Append(ast.StringTerm(name))
+	}
+	return ref
+}

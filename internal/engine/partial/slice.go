@@ -1,0 +1,232 @@
+package partial
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/engine/check"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+)
+
+// sliceRule is the rule that slice adds to the package of an entrypoint; boolRule tells what allows from what denies.
+const (
+	sliceRule  = "sidecar__allows"
+	boolRule   = "sidecar__is_allow"
+	beforeRule = "sidecar__branch"
+)
+
+// slicer adds to the package of an entrypoint a rule that is true where the entrypoint allows. Branches that cannot
+// allow are left out, so that their reasons and challenges cost nothing; without this, the else chains of a decision
+// stop partial evaluation.
+type slicer struct {
+	home     *ast.Module
+	defined  func(path string) bool
+	branches int
+}
+
+// slice adds the rule to the module that holds the entrypoint at path. modules are parsed and not compiled; program is
+// that of the same modules, compiled. It is an error when there is no such rule.
+func slice(modules map[string]*ast.Module, path string, program *check.Program) error {
+	ref := rego.RefOf(path)
+	s := &slicer{defined: program.AlwaysDefined}
+	var rules []*ast.Rule
+	var byDefault *ast.Rule
+	for _, name := range slices.Sorted(maps.Keys(modules)) {
+		m := modules[name]
+		for _, r := range m.Rules {
+			switch {
+			case len(r.Head.Args) > 0 || !m.Package.Path.Extend(r.Head.Ref()).Equal(ref):
+				continue
+			case r.Default:
+				byDefault = r
+			default:
+				rules = append(rules, r)
+			}
+			s.home = m
+		}
+	}
+	if s.home == nil {
+		return fmt.Errorf("no rule data.%s", rego.Dotted(path))
+	}
+	// A body refers to the imports of its own module: rules of other modules would have to be resolved first.
+	for _, r := range rules {
+		s.homeOf(r)
+	}
+	var all []*ast.Term
+	for _, r := range rules {
+		all = append(all, s.chain(r, byDefault != nil)...)
+	}
+	if byDefault != nil {
+		if wanted, ok := allowOf(byDefault.Head.Value); ok && wanted == nil {
+			s.add(byDefault, sliceRule, negations(all))
+		}
+	}
+	return nil
+}
+
+// homeOf makes the module of a rule the one that its slices are added to.
+func (s *slicer) homeOf(r *ast.Rule) { s.home = r.Module }
+
+// chain adds a rule for each branch of r that can allow: the branch holds, and none before it. It returns what tells
+// whether a branch holds.
+func (s *slicer) chain(r *ast.Rule, needed bool) []*ast.Term {
+	s.homeOf(r)
+	var before []*ast.Term
+	for b := r; b != nil; b = b.Else {
+		if wanted, ok := allowOf(b.Head.Value); ok {
+			body := append(negations(before), b.Body.Copy()...)
+			if wanted != nil {
+				body = append(body, s.isAllow(b, wanted))
+			}
+			s.add(b, sliceRule, append(body, s.definitions(b)...))
+		}
+		if b.Else == nil && !needed {
+			break
+		}
+		name := fmt.Sprintf("%s_%d", beforeRule, s.branches)
+		s.branches++
+		s.add(b, name, append(b.Body.Copy(), s.definitions(b)...))
+		before = append(before, ast.VarTerm(name))
+	}
+	return before
+}
+
+// add adds the rule "name if body" beside the rule of b.
+func (s *slicer) add(b *ast.Rule, name string, body ast.Body) {
+	if len(body) == 0 {
+		body = ast.NewBody(ast.NewExpr(ast.BooleanTerm(true)))
+	}
+	for i := range body {
+		body[i].Index = i
+	}
+	head := ast.NewHead(ast.Var(name))
+	head.Value = ast.BooleanTerm(true)
+	head.Location = b.Location
+	s.home.Rules = append(s.home.Rules, &ast.Rule{Head: head, Body: body, Module: s.home, Location: b.Location})
+}
+
+// isAllow is the expression that a value allows: true, or an object with allow: true. A function takes it, since the
+// type of a value may be one of the two.
+func (s *slicer) isAllow(b *ast.Rule, value *ast.Term) *ast.Expr {
+	if !slices.ContainsFunc(s.home.Rules, func(r *ast.Rule) bool { return r.Head.Name == boolRule }) {
+		for _, wanted := range []string{"value == true", "value.allow == true"} {
+			r := ast.MustParseRuleWithOpts(fmt.Sprintf("%s(value) if %s", boolRule, wanted),
+				ast.ParserOptions{RegoVersion: ast.RegoV1})
+			r.Module = s.home
+			r.Location, r.Head.Location = b.Location, b.Location
+			s.home.Rules = append(s.home.Rules, r)
+		}
+	}
+	x := ast.NewExpr([]*ast.Term{ast.RefTerm(ast.VarTerm(boolRule)), value.Copy()})
+	x.Location = b.Location
+	return x
+}
+
+// allowOf returns the term that must allow, or nil when it is constant and does, and whether a value can allow at all.
+func allowOf(value *ast.Term) (wanted *ast.Term, ok bool) {
+	if o, isObject := value.Value.(ast.Object); isObject {
+		if value = o.Get(ast.StringTerm("allow")); value == nil {
+			return nil, false
+		}
+	}
+	switch v := value.Value.(type) {
+	case ast.Boolean:
+		return nil, bool(v)
+	case ast.String, ast.Number, ast.Null, *ast.Array, ast.Set:
+		return nil, false
+	}
+	return value, true
+}
+
+// definitions are expressions which hold where the members of the value of b other than allow are defined: where one is
+// not, the whole value is undefined, and no request is allowed.
+func (s *slicer) definitions(b *ast.Rule) (out ast.Body) {
+	local := ast.NewVarSet()
+	ast.WalkVars(b.Body, func(v ast.Var) bool {
+		local.Add(v)
+		return false
+	})
+	define := func(t *ast.Term) {
+		x := ast.Equality.Expr(ast.VarTerm(fmt.Sprintf("sidecar__defined_%d_%d", s.branches, len(out))), t.Copy())
+		x.Location = b.Location
+		out = append(out, x)
+	}
+	var visit func(t *ast.Term)
+	visit = func(t *ast.Term) {
+		switch v := t.Value.(type) {
+		case ast.Var:
+			if !local.Contains(v) && !s.defined(rego.PathOf(s.home.Package.Path.Append(ast.StringTerm(string(v))))) {
+				define(t)
+			}
+		case ast.Ref:
+			if !s.alwaysDefined(v) {
+				define(t)
+			}
+		case ast.Call:
+			if ast.BuiltinMap[v[0].String()] == nil {
+				define(t)
+				return
+			}
+			for _, arg := range v[1:] {
+				visit(arg)
+			}
+		case ast.Object:
+			v.Foreach(func(_, member *ast.Term) { visit(member) })
+		case *ast.Array:
+			v.Foreach(visit)
+		}
+	}
+	visit(b.Head.Value)
+	return out
+}
+
+// alwaysDefined reports whether a reference of the slicer's module is one to a member that every document has, or to a
+// rule with a value for every input.
+func (s *slicer) alwaysDefined(ref ast.Ref) bool {
+	if ref.HasPrefix(ast.InputRootRef) {
+		return requiredInput(ref)
+	}
+	for _, i := range s.home.Imports {
+		path, ok := i.Path.Value.(ast.Ref)
+		if ok && i.Name().Compare(ref[0].Value) == 0 {
+			ref = append(path.Copy(), ref[1:]...)
+			break
+		}
+	}
+	return ref.HasPrefix(ast.DefaultRootRef) && ref.IsGround() && s.defined(rego.PathOf(ref))
+}
+
+// requiredInput reports whether every document has the member ref.
+func requiredInput(ref ast.Ref) bool {
+	schema := rego.InputSchema()
+	for _, t := range ref[1:] {
+		name, ok := t.Value.(ast.String)
+		member, required := rego.Property(schema, string(name))
+		if !ok || !required || member == nil {
+			return false
+		}
+		schema = member
+	}
+	return true
+}
+
+// negations are "not term" for each of terms.
+func negations(terms []*ast.Term) ast.Body {
+	var out ast.Body
+	for _, t := range terms {
+		out = append(out, negation(t))
+	}
+	return out
+}
+
+func negation(t *ast.Term) *ast.Expr {
+	x := ast.NewExpr(t.Copy())
+	if call, ok := t.Value.(ast.Call); ok {
+		x = ast.NewExpr([]*ast.Term(call.Copy()))
+	}
+	x.Negated = true
+	return x
+}
