@@ -26,13 +26,14 @@ var floors = [][]string{
 	{"telemetry", "proof", "introspect/issuer", "signals", "input", "bundle/dir", "devissuer", "testkit/jwks",
 		"testkit/outage"},
 	{"engine/rego", "signals/backchannel", "signals/keycloak", "signals/ssf", "testkit/transmitter"},
-	{"engine/check", "engine/document", "engine/trace", "lint", "regofmt", "signals/receivers"},
-	{"engine", "decision/summary", "decisionlog", "doctor", "testkit/authserver"},
+	{"engine/check", "engine/document", "engine/partial/formula", "engine/trace", "lint", "regofmt",
+		"signals/receivers"},
+	{"engine", "engine/partial", "decision/summary", "decisionlog", "doctor", "testkit/authserver"},
 	{"decision"},
 	{"decision/follow", "decision/recorded", "door/native"},
 	{"config"},
 	{"policytest"},
-	{"app", "schemas"},
+	{"access", "app", "schemas"},
 	{"review"},
 }
 
@@ -40,7 +41,8 @@ var floors = [][]string{
 var only = map[string][]string{
 	"github.com/labstack/echo": {"door/native"},
 	"github.com/open-policy-agent": {"bundle/library", "engine", "engine/builtins", "engine/check",
-		"engine/document", "engine/rego", "engine/term", "engine/trace", "engine/verdict", "lint", "policytest"},
+		"engine/document", "engine/partial", "engine/partial/formula", "engine/rego", "engine/term", "engine/trace",
+		"engine/verdict", "lint", "policytest"},
 	"github.com/fsnotify/fsnotify":   {"bundle/dir"},
 	"github.com/patrickmn/go-cache":  {"introspect/cache"},
 	"github.com/go-jose/go-jose":     {"devissuer", "jose"},

@@ -56,6 +56,7 @@ answers whether the request may pass.`,
 		introspectCommand(std), fmtCommand(std), rulesCommand(std),
 		testCommand(std), schemaCommand(std),
 		explainCommand(std),
+		requiresCommand(std),
 		configCommand(std), healthcheckCommand(std), versionCommand(std),
 	)
 	root.SetArgs(args)

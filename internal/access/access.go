@@ -216,7 +216,8 @@ func (a *Analyst) alternatives(
 	})
 	switch {
 	case errors.Is(err, partial.ErrTimeout):
-		return nil, fmt.Errorf("%w: the policy branches too much to be told in words; sidecar eval decides a request", err)
+		return nil, fmt.Errorf("%w: the policy branches too much to be told in words; sidecar eval decides a request",
+			err)
 	case err != nil:
 		return nil, err
 	}

@@ -10,12 +10,14 @@ import (
 )
 
 // maxTries bounds the tokens that are tried for a refusal.
-const maxTries = 64
+const maxTries = 256
 
 // refusal is what a token gets that has every right that the policies name, where no token is enough: the reasons, in
 // the words of the policy.
 func (a *Analyst) refusal(ctx context.Context, k knownPart) string {
-	texts := slices.Sorted(maps.Keys(a.texts))
+	texts := slices.DeleteFunc(slices.Sorted(maps.Keys(a.texts)), func(text string) bool {
+		return strings.ContainsAny(text, " /%*") // prose and paths
+	})
 	token := someToken()
 	for _, list := range []string{"scopes", "audiences", "roles", "groups", "permissions"} {
 		token[list] = anySlice(texts)
@@ -39,7 +41,7 @@ func (a *Analyst) refusal(ctx context.Context, k knownPart) string {
 		}
 		token["auth"] = map[string]any{"acr": acr, "time": a.now.Unix(), "level": 1000}
 		v := a.decide(ctx, document(k, token))
-		if v != nil && !v.Allow && (best == nil || len(v.Reasons) < len(best.Reasons)) {
+		if v != nil && !v.Allow && (best == nil || more(v, best)) {
 			best = v
 		}
 	}
@@ -55,4 +57,13 @@ func (a *Analyst) refusal(ctx context.Context, k knownPart) string {
 		parts = append(parts, text)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// more reports whether v comes nearer to the one reason that no token changes than w: fewer reasons, and no challenge,
+// which says what the client can do.
+func more(v, w *authz.Verdict) bool {
+	if len(v.Reasons) != len(w.Reasons) {
+		return len(v.Reasons) < len(w.Reasons)
+	}
+	return v.Challenge == nil && w.Challenge != nil
 }

@@ -1,6 +1,6 @@
-// Package access says what a token must carry for a request to be allowed, and which routes ask for what: in words, and
-// as data. It asks partial evaluation (package partial) for the condition, and checks each alternative of it against
-// the policy as it is written, with a token made up for it.
+// Package access says what a token must carry for a request to be allowed, and which routes ask for what: in words,
+// and as data. It asks partial evaluation (package partial) for the condition, and checks each alternative of it
+// against the policy as it is written, with a token made up for it.
 package access
 
 import (
@@ -39,7 +39,8 @@ type Request struct {
 // Alternative is one way to be allowed: all of its conditions are met.
 type Alternative struct {
 	All []Condition `json:"all"`
-	// Verified is set when a token that was made up for the conditions was allowed by the policies as they are written.
+	// Verified is set when a token that was made up for the conditions was allowed by the policies as they are
+	// written.
 	Verified bool `json:"verified"`
 }
 

@@ -8,8 +8,8 @@ import (
 )
 
 // A witness is a document that is made up to meet the constraints of one alternative. It starts from the token without
-// any right, so that constraints with Not hold, and is given what each of the other constraints asks for. Whether it is
-// allowed is for the policies to say: nothing here has to be right.
+// any right, so that constraints with Not hold, and is given what each of the other constraints asks for. Whether it
+// is allowed is for the policies to say: nothing here has to be right.
 
 // maker makes one document. Constraints that leave a choice are met differently by each variant.
 type maker struct {
@@ -220,4 +220,3 @@ func with(at any, path []any, value any) any {
 	}
 	return at
 }
-

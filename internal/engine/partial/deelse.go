@@ -6,8 +6,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// withoutElse rewrites the else chains of a module into rules that exclude each other: partial evaluation does not look
-// into a rule with else. "r := a if A else := b if B" becomes
+// withoutElse rewrites the else chains of a module into rules that exclude each other: partial evaluation does not
+// look into a rule with else. "r := a if A else := b if B" becomes
 //
 //	r__else_0_0 if { A; _ = a }
 //	r := a if A

@@ -71,8 +71,8 @@ var comparisons = map[string][2]Op{
 	ast.GreaterThan.Name: {More, Less}, ast.GreaterThanEq.Name: {AtLeast, AtMost},
 }
 
-// compare reads "now - input.token.auth.time <= 300" as a bound of the member. OPA orders values of all types: a member
-// that the schema does not make a number may be something else, and stays as it is.
+// compare reads "now - input.token.auth.time <= 300" as a bound of the member. OPA orders values of all types: a
+// member that the schema does not make a number may be something else, and stays as it is.
 func (c *Constraint) compare(name string, left, right *ast.Term) bool {
 	ops := comparisons[name]
 	if call, ok := left.Value.(ast.Call); ok && call[0].String() == ast.Count.Name {

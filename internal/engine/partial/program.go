@@ -2,8 +2,9 @@
 // which the request is allowed, as formulas and as constraints on members of the input.
 //
 // Three steps make the condition readable: the entrypoint is cut down to its branches that allow (slice), else chains
-// become rules that exclude each other where they stop partial evaluation (withoutElse), and the support modules of OPA
-// are put in their places (package formula). The condition is never used to decide: a verdict is that of package engine.
+// become rules that exclude each other where they stop partial evaluation (withoutElse), and the support modules of
+// OPA are put in their places (package formula). The condition is never used to decide: a verdict is that of package
+// engine.
 package partial
 
 import (

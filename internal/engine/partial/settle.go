@@ -31,12 +31,12 @@ func (p *Program) settledLiteral(l *formula.Literal, r Request) *formula.Formula
 	}
 	body, changed := withHeaders(l.Body, r.Headers)
 	if !changed {
-		return formula.OfLiteral(l.Body)
+		return formula.OfBody(l.Body)
 	}
 	if isGround(body) {
 		return p.value(body)
 	}
-	return formula.OfLiteral(body)
+	return formula.OfBody(body)
 }
 
 // settles is the value of an expression that depends on the fact alone, or nil.
@@ -167,7 +167,7 @@ func isGround(body ast.Body) bool {
 func (p *Program) value(body ast.Body) *formula.Formula {
 	rs, err := oparego.New(oparego.ParsedQuery(body), oparego.Time(p.cfg.Now)).Eval(context.Background())
 	if err != nil {
-		return formula.OfLiteral(body)
+		return formula.OfBody(body)
 	}
 	for _, r := range rs {
 		if !slices.ContainsFunc(r.Expressions, func(v *oparego.ExpressionValue) bool { return v.Value == false }) {

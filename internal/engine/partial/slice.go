@@ -141,8 +141,8 @@ func allowOf(value *ast.Term) (wanted *ast.Term, ok bool) {
 	return value, true
 }
 
-// definitions are expressions which hold where the members of the value of b other than allow are defined: where one is
-// not, the whole value is undefined, and no request is allowed.
+// definitions are expressions which hold where the members of the value of b other than allow are defined: where one
+// is not, the whole value is undefined, and no request is allowed.
 func (s *slicer) definitions(b *ast.Rule) (out ast.Body) {
 	local := ast.NewVarSet()
 	ast.WalkVars(b.Body, func(v ast.Var) bool {

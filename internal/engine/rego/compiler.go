@@ -26,8 +26,8 @@ func capabilities(opts Options) *ast.Capabilities {
 func NewCompiler(opts Options) *ast.Compiler { return newCompiler(opts, InputSchema(), Strict) }
 
 // NewUntypedCompiler returns a compiler for modules that one of NewCompiler accepts, and for what was made of them:
-// without strictness, and without types. Partial evaluation leaves out what does not fit the schema of the input, where
-// a header that only data name would be lost.
+// without strictness, and without types. Partial evaluation leaves out what does not fit the schema of the input,
+// where a header that only data name would be lost.
 func NewUntypedCompiler(opts Options) *ast.Compiler {
 	return ast.NewCompiler().SetErrorLimit(0).WithCapabilities(capabilities(opts)).WithDefaultRegoVersion(ast.RegoV1)
 }

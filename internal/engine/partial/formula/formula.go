@@ -1,5 +1,5 @@
-// Package formula turns what partial evaluation leaves of a policy, queries and support modules, into a tree of and, or
-// and not over literals, puts the support rules in their places, and lists its alternatives.
+// Package formula turns what partial evaluation leaves of a policy, queries and support modules, into a tree of and,
+// or and not over literals, puts the support rules in their places, and lists its alternatives.
 package formula
 
 import (

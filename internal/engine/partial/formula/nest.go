@@ -114,8 +114,8 @@ func definition(x *ast.Expr) (ast.Var, *ast.Term) {
 	return v, ast.NewTerm(ast.Call(call))
 }
 
-// replaceable reports whether body means the same with value in place of variable: it is used, outside of negations and
-// closures, and only once where value can have several values.
+// replaceable reports whether body means the same with value in place of variable: it is used, outside of negations
+// and closures, and only once where value can have several values.
 func replaceable(body ast.Body, variable ast.Var, value *ast.Term) bool {
 	uses := 0
 	for _, x := range body {

@@ -82,6 +82,9 @@ func (r *reader) expression(x *ast.Expr, depth int) *Formula {
 		if x.IsEquality() && args[0].IsGround() && args[1].IsGround() && isConstant(args[0]) && isConstant(args[1]) {
 			return constant(ast.Boolean(args[0].Equal(args[1])))
 		}
+		if f := r.arrays(x, depth); f != nil {
+			return f
+		}
 		if rules := r.rules[name]; len(rules) > 0 && areTrue(rules) && len(rules[0].Head.Args) == len(args) &&
 			len(Locals(args)) == 0 {
 			return r.alternatives(rules, args, depth)
@@ -94,6 +97,28 @@ func (r *reader) expression(x *ast.Expr, depth int) *Formula {
 		}
 	}
 	return nil
+}
+
+// arrays compares two arrays element by element.
+func (r *reader) arrays(x *ast.Expr, depth int) *Formula {
+	if !equates(x) {
+		return nil
+	}
+	a, ok := x.Operand(0).Value.(*ast.Array)
+	b, fine := x.Operand(1).Value.(*ast.Array)
+	switch {
+	case !ok || !fine || len(Locals(x)) > 0:
+		return nil
+	case a.Len() != b.Len():
+		return constant(false)
+	}
+	var body ast.Body
+	for i := range a.Len() {
+		pair := ast.Equality.Expr(a.Elem(i).Copy(), b.Elem(i).Copy())
+		pair.Location = x.Location
+		body = append(body, pair)
+	}
+	return r.body(body, depth+1)
 }
 
 // comparison puts a rule in place that is compared with a constant: data.partial.authz.limit = true.
@@ -167,8 +192,8 @@ func (r *reader) alternatives(rules []*ast.Rule, args []*ast.Term, depth int) *F
 	return Any(parts...)
 }
 
-// OfLiteral is the formula of one literal, whose expressions share local variables or are one.
-func OfLiteral(body ast.Body) *Formula { return literal(body) }
+// OfBody is the condition of one body.
+func OfBody(body ast.Body) *Formula { return (&reader{}).body(body, 0) }
 
 func literal(body ast.Body) *Formula {
 	return &Formula{Op: Lit, Literal: &Literal{Body: body, Key: keyOf(body)}}

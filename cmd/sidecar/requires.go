@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"github.com/authz-sidecar/sidecar/internal/access"
+	"github.com/authz-sidecar/sidecar/internal/app"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
+)
+
+// requirement is what the flags of requires say.
+type requirement struct {
+	source
+	asked       evaluation
+	format, now string
+}
+
+func requiresCommand(std streams) *cobra.Command {
+	var r requirement
+	cmd := &cobra.Command{
+		Use:   "requires METHOD URL",
+		Short: "Say what a token must carry for a request to be allowed",
+		Long: `Say what a token must carry for a request to be allowed: the policies are evaluated with a token that is not known,
+and what is left is told in words. Headers are unknown unless --header gives them, the query unless the URL has one, the
+host unless the URL has one, the context unless --context names a file.
+
+Each alternative is tried with a token that is made up for it, by the policies as they are written. One that could not be
+tried with success is marked "(not verified)".
+
+The exit status is 0 when the request could be told, also when no token is enough, 1 when it could not, 2 for wrong
+flags, 3 when the policies do not load.`,
+		Example: `  sidecar requires DELETE /orders/42
+  sidecar requires GET https://api.example/orders/42 --header x-tenant=acme --format json`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 2 {
+				return nil
+			}
+			return &failure{
+				err:  fmt.Errorf("%s takes a method and a URL, got %d arguments", cmd.CommandPath(), len(args)),
+				hint: "for example: " + cmd.CommandPath() + " DELETE /orders/42", exit: exitUsage,
+			}
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.asked.method, r.asked.url = args[0], args[1]
+			return r.run(cmd.Context(), std)
+		},
+	}
+	f := cmd.Flags()
+	r.flags(cmd)
+	f.StringArrayVar(&r.asked.headers, "header", nil, "header of the request as name=value; may be repeated")
+	f.StringVar(&r.asked.context, "context", "", "file with the context for the policy, a JSON object")
+	f.StringVar(&r.format, "format", "text", "text or json")
+	f.StringVar(&r.now, "now", "", "time of the request, such as 2026-11-20T12:00:00Z (default the present)")
+	return cmd
+}
+
+func (r *requirement) run(ctx context.Context, std streams) error {
+	if err := oneOf("format", r.format, "text", "json"); err != nil {
+		return err
+	}
+	now, err := instant(r.now)
+	if err != nil {
+		return err
+	}
+	q, err := r.asked.query(std.in)
+	if err != nil {
+		return err
+	}
+	cfg, err := r.load()
+	if err != nil {
+		return err
+	}
+	warnOfHeaders(std.err, cfg.Input.Headers, q.Request.Headers)
+	set, policy, err := app.Load(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	analyst, err := access.New(cfg, set, policy, now)
+	if err != nil {
+		return err
+	}
+	report, err := analyst.Requires(ctx, access.Query{Request: q.Request, Context: q.Context})
+	if err != nil {
+		return &failure{err: err, exit: exitUsage} // the request is malformed
+	}
+	if r.format == "json" {
+		err = writeIndented(std.out, report)
+	} else {
+		err = report.WriteText(std.out)
+	}
+	if err == nil && report.Incomplete != "" && len(report.Alternatives) == 0 {
+		err = &failure{err: fmt.Errorf("the request could not be told"), exit: exitFailed, quiet: true}
+	}
+	return err
+}
+
+// warnOfHeaders tells of headers that policies never see.
+func warnOfHeaders(w io.Writer, passed []string, given map[string][]string) {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !slices.ContainsFunc(passed, func(p string) bool { return httpuri.Lower(p) == name }) {
+			fmt.Fprintf(w, "sidecar: the policies do not see the header %s: input.headers does not name it\n", name)
+		}
+	}
+}
+
+// oneOf refuses the value of a flag that is none of words.
+func oneOf(flag, value string, words ...string) error {
+	list := ""
+	for i, word := range words {
+		if value == word {
+			return nil
+		}
+		switch {
+		case i > 0 && i == len(words)-1:
+			list += " or "
+		case i > 0:
+			list += ", "
+		}
+		list += word
+	}
+	return &failure{err: fmt.Errorf("--%s %q: want %s", flag, value, list), exit: exitUsage}
+}
+
+// instant is the time that a flag --now says, or the present.
+func instant(text string) (time.Time, error) {
+	if text == "" {
+		return time.Now(), nil
+	}
+	now, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return now, &failure{err: fmt.Errorf("--now %q is no time", text), hint: "write --now 2026-11-20T12:00:00Z",
+			exit: exitUsage}
+	}
+	return now, nil
+}
+
+// writeIndented writes a value as JSON for people to read too.
+func writeIndented(w io.Writer, v any) error {
+	if err := json.MarshalWrite(w, v, jsontext.WithIndent("  "), json.Deterministic(true)); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
