@@ -13,6 +13,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/app"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/policytest"
 )
 
@@ -22,6 +23,7 @@ type testRun struct {
 	run, format        string
 	minimum            float64
 	coverage, verbose  bool
+	watch              bool
 	minimumGiven       bool
 	selected           *regexp.Regexp
 	testDirs, oneFiles []string
@@ -48,6 +50,9 @@ The exit status is 0 when something ran and nothing failed, 4 when a test failed
 			if err := t.prepare(paths); err != nil {
 				return err
 			}
+			if t.watch {
+				return t.watching(cmd.Context(), std)
+			}
 			return t.once(cmd.Context(), std)
 		},
 	}
@@ -57,6 +62,7 @@ The exit status is 0 when something ran and nothing failed, 4 when a test failed
 	f.BoolVar(&t.coverage, "coverage", false, "print which rows of the policies no test evaluates")
 	f.Float64Var(&t.minimum, "min-coverage", 0, "fail when fewer percent of the rows are evaluated")
 	f.StringVar(&t.format, "format", "pretty", "format of the report: pretty, json or junit")
+	f.BoolVar(&t.watch, "watch", false, "run again at each change of policies, tests and suites")
 	f.BoolVarP(&t.verbose, "verbose", "v", false, "print each test")
 	return cmd
 }
@@ -75,6 +81,9 @@ func (t *testRun) prepare(paths []string) error {
 	case "pretty", "json", "junit":
 	default:
 		return &failure{err: fmt.Errorf("--format: %q is not one of pretty, json, junit", t.format), exit: exitUsage}
+	}
+	if t.watch && t.format != "pretty" {
+		return &failure{err: fmt.Errorf("--watch: runs are printed for people, not as %s", t.format), exit: exitUsage}
 	}
 	if t.minimumGiven && (t.minimum < 0 || t.minimum > 100) {
 		return &failure{err: fmt.Errorf("--min-coverage: %v is not from 0 to 100", t.minimum), exit: exitUsage}
@@ -101,13 +110,13 @@ func (t *testRun) prepare(paths []string) error {
 // besideConfiguration is where tests are found without being named.
 const besideConfiguration = "policy_test"
 
-// load reads the configuration and everything to run. Its error is of type bundle.Problems when something does not
-// load.
-func (t *testRun) loadTests(ctx context.Context) (*policytest.Tests, policytest.Source, error) {
+// find reads the configuration, and says where the tests are.
+func (t *testRun) find() (policytest.Source, error) {
 	cfg, err := t.load()
 	if err != nil {
-		return nil, policytest.Source{}, err
+		return policytest.Source{}, err
 	}
+	cfg.Engine.Print = func(string, engine.Print) {} // prints of a decision come with its explanation
 	src := policytest.Source{Config: cfg, Dirs: t.testDirs, Files: t.oneFiles}
 	if len(t.paths)+len(t.testDirs)+len(t.oneFiles) == 0 {
 		beside := filepath.Join(filepath.Dir(t.file), besideConfiguration)
@@ -115,7 +124,16 @@ func (t *testRun) loadTests(ctx context.Context) (*policytest.Tests, policytest.
 			src.Dirs = append(src.Dirs, beside)
 		}
 	}
-	_, policy, err := app.Load(ctx, cfg)
+	return src, nil
+}
+
+// loadTests reads everything to run. Its error is of type bundle.Problems when something does not load.
+func (t *testRun) loadTests(ctx context.Context) (*policytest.Tests, policytest.Source, error) {
+	src, err := t.find()
+	if err != nil {
+		return nil, src, err
+	}
+	_, policy, err := app.Load(ctx, src.Config)
 	problems, broken := errors.AsType[bundle.Problems](err)
 	if err != nil && !broken {
 		return nil, src, err

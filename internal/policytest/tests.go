@@ -75,15 +75,21 @@ func problemsIn(err error) bundle.Problems {
 	return bundle.Problems{{File: "policies", Code: bundle.CodeRead, Message: err.Error()}}
 }
 
+// Watched are the directories in which a change may change what a run says.
+func (src Source) Watched() dir.Config { return src.with(src.Files) }
+
 // policies are the directories to read for Rego tests.
 func (src Source) policies() dir.Config {
+	return src.with(slices.DeleteFunc(slices.Clone(src.Files), isSuite))
+}
+
+// with are the configured directories, those of tests, and those of single files.
+func (src Source) with(files []string) dir.Config {
 	cfg := src.Config.Policies
 	cfg.Paths = slices.Clone(cfg.Paths)
 	dirs := slices.Clone(src.Dirs)
-	for _, f := range src.Files {
-		if !isSuite(f) {
-			dirs = append(dirs, filepath.Dir(f))
-		}
+	for _, f := range files {
+		dirs = append(dirs, filepath.Dir(f))
 	}
 	for _, d := range dirs {
 		if !within(slices.Concat(cfg.Paths, cfg.Bundles), d) {

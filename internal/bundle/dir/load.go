@@ -40,6 +40,7 @@ type scope uint8
 const (
 	policies scope = iota
 	policiesAndTests
+	everything // suites too, which are no part of a set
 )
 
 // limits bound what is read. They are far above any sensible policy and far below the memory of a machine.

@@ -210,7 +210,7 @@ func (w *walk) file(e entry, name string) {
 		return
 	case kind == bundle.Test && w.scope == policies:
 		return
-	case kind == bundle.Suite:
+	case kind == bundle.Suite && w.scope != everything:
 		if w.scope == policiesAndTests {
 			w.found++
 		}

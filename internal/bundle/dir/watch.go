@@ -13,9 +13,10 @@ import (
 
 // Watcher loads what a Config names again whenever it changes.
 type Watcher struct {
-	cfg  Config
-	log  *slog.Logger
-	open func() (*fsnotify.Watcher, error)
+	cfg   Config
+	scope scope
+	log   *slog.Logger
+	open  func() (*fsnotify.Watcher, error)
 
 	// Tests request a reading by poke, and learn from rested that changes are over and loaded. Both are nil otherwise.
 	poke   chan struct{}
@@ -41,7 +42,16 @@ func NewWatcher(cfg Config, log *slog.Logger) (*Watcher, error) {
 	case cfg.Poll <= 0:
 		return nil, fmt.Errorf("watch policies: poll is %s, not above zero", cfg.Poll)
 	}
-	return &Watcher{cfg: cfg, log: log, open: fsnotify.NewWatcher}, nil
+	return &Watcher{cfg: cfg, scope: policies, log: log, open: fsnotify.NewWatcher}, nil
+}
+
+// NewTestWatcher returns a watcher that reports changes of tests and suites too. Its sets hold the tests.
+func NewTestWatcher(cfg Config, log *slog.Logger) (*Watcher, error) {
+	w, err := NewWatcher(cfg, log)
+	if err == nil {
+		w.scope = everything
+	}
+	return w, err
 }
 
 // Run watches until ctx ends, and leaves nothing behind. The first outcome is compared with last, the set that the
@@ -139,7 +149,7 @@ func (r *run) poll() {
 	if r.changes.pending() {
 		return
 	}
-	if files, steady := readOnce(r.w.cfg, policies, usual()); !steady || files.hash != r.loadedHash {
+	if files, steady := readOnce(r.w.cfg, r.w.scope, usual()); !steady || files.hash != r.loadedHash {
 		r.schedule()
 		r.changes.observe(files.hash, time.Now())
 	}
@@ -151,7 +161,7 @@ func (r *run) read(ctx context.Context) {
 		r.stale = false
 		r.watch()
 	}
-	files, steady := readOnce(r.w.cfg, policies, usual())
+	files, steady := readOnce(r.w.cfg, r.w.scope, usual())
 	now := time.Now()
 	before := r.changes.hash
 	left := r.changes.observe(files.hash, now)
