@@ -55,7 +55,7 @@ answers whether the request may pass.`,
 		devCommand(std), serveCommand(std), checkCommand(std), initCommand(std), evalCommand(std),
 		introspectCommand(std), fmtCommand(std), rulesCommand(std),
 		testCommand(std), schemaCommand(std),
-		explainCommand(std),
+		explainCommand(std), migrateCommand(std),
 		requiresCommand(std),
 		configCommand(std), healthcheckCommand(std), versionCommand(std),
 	)
