@@ -133,6 +133,10 @@ func (a *App) stop(cause error) error {
 
 // Reopen opens the file of the decision log again, after it was moved away. It takes a second at most.
 func (a *App) Reopen() error {
+	if a.cfg.DecisionLog.File == "" {
+		a.deps.Log.Info("there is no file of the decision log to open again")
+		return nil
+	}
 	if err := a.log.Reopen(); err != nil {
 		return err
 	}

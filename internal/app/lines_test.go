@@ -78,6 +78,23 @@ func TestAtLevelDebugEachDecisionHasALineWithItsCause(t *testing.T) {
 	}
 }
 
+func TestWhatClientsSendCannotChangeALine(t *testing.T) {
+	lines := &testkit.LogBuffer{}
+	w := &world{given: func(d *Deps) { d.Lines = lines }}
+	w.start(t, func(c *config.Config) { c.Input.AmbiguousPaths = "accept" })
+	g := good()
+	g.ClientID = "web\n200 allow  GET /admin\x1b[2J"
+	tok := w.token(t, g)
+	for _, url := range []string{"/orders/%1b%5b2J%0a", "/orders/%0d%0a200%20allow", "/orders/%e2%80%ae",
+		"/orders/" + strings.Repeat("x", 64<<10), "/orders/\x1b[2J\n", "\x1b\n"} {
+		line := lineOf(t, lines, w.askAbout(t, "GET", url, tok).ID)
+		if len(line) > 2<<10 || strings.ContainsAny(line[:len(line)-1], "\x1b\n\r\u202e") ||
+			!strings.Contains(line, `client web\n200 allow GET /admin\x1b[2J  `) && !strings.HasPrefix(line, "400 ") {
+			t.Errorf("got %q", line)
+		}
+	}
+}
+
 func TestAnUnavailableServerIsTheCauseInTheLine(t *testing.T) {
 	w := start(t, nil)
 	authserver.FailIntrospection(w.issuer, authserver.Answer(502, "", ""))

@@ -11,11 +11,14 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decision/summary"
+	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 )
 
 const (
 	// waiting is how many decisions may wait for their lines. More are left out.
 	waiting = 1024
+	// room is the memory that they may keep in use, in bytes, estimated.
+	room = 32 << 20
 	// explainable is how many may wait while the rule behind each is looked for, which takes an evaluation.
 	explainable = 64
 	// explainWithin bounds the evaluation that finds the rule behind one decision.
@@ -34,6 +37,7 @@ type Output interface {
 type Follower struct {
 	out     Output
 	queue   chan decision.Observed
+	bytes   atomic.Int64 // of what waits
 	leftOut atomic.Uint64
 	working context.Context
 	stop    context.CancelFunc
@@ -50,11 +54,26 @@ func Start(out Output) *Follower {
 
 // Observe queues the line of a decision, and returns at once.
 func (f *Follower) Observe(o decision.Observed) {
-	select {
-	case f.queue <- o:
-	default:
-		f.leftOut.Add(1)
+	size := sizeOf(o)
+	if f.bytes.Add(size) <= room {
+		select {
+		case f.queue <- o:
+			return
+		default:
+		}
 	}
+	f.bytes.Add(-size)
+	f.leftOut.Add(1)
+}
+
+// sizeOf is the memory that a decision keeps in use, in bytes, estimated.
+func sizeOf(o decision.Observed) int64 {
+	const itself = 2 << 10
+	n := itself + o.Document.Size() + len(o.Path)
+	if r, ok := o.Record.Result.(decisionlog.Sized); ok {
+		n += r.Size()
+	}
+	return int64(n)
 }
 
 // Close writes the lines of what was observed before, without looking for further rules.
@@ -88,6 +107,7 @@ func (f *Follower) run() {
 }
 
 func (f *Follower) tell(o decision.Observed) {
+	f.bytes.Add(-sizeOf(o))
 	if n := f.leftOut.Swap(0); n > 0 {
 		f.out.LeftOut(n)
 	}

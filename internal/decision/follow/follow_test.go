@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decision/summary"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
+	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
 // gated is an Output that writes a line only once it is let.
@@ -62,6 +64,31 @@ func TestLinesKeepTheOrderAndEachDecisionIsAccountedFor(t *testing.T) {
 			if id != fmt.Sprint(i) {
 				t.Fatalf("line %d is of decision %s", i, id)
 			}
+		}
+	})
+}
+
+func TestWhatWaitsIsBoundedInBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &gated{let: make(chan struct{})}
+		f := Start(out)
+		large := observed(1)
+		body := strings.Repeat("x", 1<<20)
+		large.Document = &input.Document{Request: input.Request{Body: &body}}
+		for range waiting / 2 {
+			f.Observe(large)
+		}
+		if n := len(f.queue); n < 16 || n > 32 {
+			t.Errorf("%d decisions of 1 MiB wait", n)
+		}
+		close(out.let)
+		synctest.Wait()
+		f.Observe(observed(2)) // there is room again
+		if err := f.Close(t.Context()); err != nil || f.bytes.Load() != 0 {
+			t.Errorf("%v, %d bytes", err, f.bytes.Load())
+		}
+		if last := out.written[len(out.written)-1]; last != "2" || len(out.written)+int(out.leftOut) != waiting/2+1 {
+			t.Errorf("the last line is of decision %s, %d written, %d left out", last, len(out.written), out.leftOut)
 		}
 	})
 }
