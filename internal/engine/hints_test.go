@@ -7,6 +7,10 @@ import (
 
 func TestMembersOfOtherProductsHaveHints(t *testing.T) {
 	for rego, want := range map[string]string{
+		`x if input.token == "abc"`: "; policies never see a token: ",
+		`x if input.request.path[0] == "orders"`: "; input.request.path is a string, which has no members: " +
+			"input.request.segments are the parts of the path",
+		`x if input.token.present == 1`: "; a boolean never equals a number",
 		`x if input.role == "a"`: "; what the caller passes is in input.context: " +
 			"input.context.role",
 		`x if input.Requires.Admin`: "; what the caller passes is in input.context: " +
@@ -87,5 +91,35 @@ func TestAnUndefinedFunctionHasASuggestion(t *testing.T) {
 			"policies/lib.rego":   "package lib\n\ngranted(x) := x\n",
 			"policies/p.rego":     "package p\n\nopen(x) := x\n\na if " + call + "\n",
 		}, "policies/p.rego:5:6: rego_type_error: "+want)
+	}
+}
+
+func TestTextThatCannotBeParsedHasAHint(t *testing.T) {
+	for rego, want := range map[string]string{
+		`x { input.token.active }`:           "; write if before the body",
+		`x[y] { y := 1 }`:                    "; write ",
+		`x := {"a": 1} input.token.age == 1`: "; is an if missing before the body, or a := in a rule?",
+		"x\n\tinput.token.active":            "; is an if missing before the body, or a := in a rule?",
+		`x if input.request.method == 'GET'`: "; texts are in double quotes",
+		`x if input.token.active && true`:    "; expressions that must all hold are lines of one body",
+		`x if { y := 1; y := 2; y > 0 }`:     "; a variable has one value: give the second one another name",
+		`x if y == 1`:                        "; nothing gives it a value: is the name misspelt",
+		"default x := 1\n\ndefault x := 2":   "policies/p.rego:5:1: rego_type_error: multiple default rules",
+	} {
+		_, err := compiled(t, patient, map[string]string{"policies/authz.rego": sound,
+			"policies/p.rego": "package p\n\n" + rego + "\n"})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: problems %v, want one with %q", rego, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"x := 1\n":      "; begin the file with a package, such as: package authz",
+		"\xff\xfep\x00": "; save the file as UTF-8",
+		"# nothing\n":   "; begin the file with a package, or delete it",
+	} {
+		_, err := compiled(t, patient, map[string]string{"policies/authz.rego": sound, "policies/p.rego": text})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: problems %v, want one with %q", text, err, want)
+		}
 	}
 }

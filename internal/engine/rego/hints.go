@@ -209,35 +209,27 @@ func hintOf(e *ast.Error) string {
 	case *ast.UnificationErrDetail:
 		return unequalHint(detail, e.Location)
 	}
-	message := e.Message
-	switch {
+	switch message := e.Message; {
 	case strings.HasPrefix(message, "io.jwt."):
 		return noTokenHint
-	case strings.HasPrefix(message, "unexpected ") && strings.Contains(message, " keyword"):
-		return "; if, in, contains and every are keywords: give a variable or rule another name"
-	case strings.Contains(message, "keyword is required before rule body"):
-		return "; write if before the body" + regoV0Hint
-	case strings.Contains(message, "`contains` keyword is required"):
-		return "; write name contains value" + regoV0Hint
-	case strings.Contains(message, "var cannot be used for rule name"),
-		message == "rule name conflicts with built-in function":
-		return "; is an if missing before the body, or a := in a rule?"
 	case strings.HasPrefix(message, "undefined function "):
 		return functionHint(strings.TrimPrefix(message, "undefined function "))
-	case message == "empty module":
-		return "; begin the file with a package, or delete it"
+	case e.Code == ast.UnsafeVarErr:
+		return "; nothing gives it a value: is the name misspelt, or is a := or a some missing?"
+	case strings.HasSuffix(message, " assigned above"):
+		return "; a variable has one value: give the second one another name, or compare by =="
+	case e.Code == ast.ParseErr:
+		return syntaxHint(e)
 	}
 	return ""
 }
-
-const regoV0Hint = "; this may be Rego v0: sidecar migrate brings it up to date"
 
 // memberHint is the hint about a member of a value that has none, such as a text.
 func memberHint(detail *ast.RefErrUnsupportedDetail) string {
 	if hint := InputHint(detail.Ref); hint != "" {
 		return hint
 	}
-	of := detail.Ref[:detail.Pos]
+	of := detail.Ref[:detail.Pos+1]
 	hint := fmt.Sprintf("; %s is %s, which has no members", AsWritten(of), term.KindsOf(detail.Have))
 	if of.Equal(pathRef) {
 		hint += ": input.request.segments are the parts of the path"

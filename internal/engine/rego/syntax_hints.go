@@ -1,0 +1,45 @@
+package rego
+
+import (
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+const regoV0Hint = "; this may be Rego v0: sidecar migrate brings it up to date"
+
+// syntaxHint says what to write instead of text that cannot be parsed.
+func syntaxHint(e *ast.Error) string {
+	message := e.Message
+	switch {
+	case strings.Contains(message, "keyword is required before rule body"):
+		return "; write if before the body" + regoV0Hint
+	case strings.Contains(message, "`contains` keyword is required"):
+		return "; write name contains value" + regoV0Hint
+	case strings.HasPrefix(message, "unexpected ") && strings.Contains(message, " keyword"):
+		return "; if, in, contains and every are keywords: give a variable or rule another name"
+	case strings.Contains(message, "var cannot be used for rule name"),
+		strings.HasPrefix(message, "rule must have value assignment"),
+		message == "rule name conflicts with built-in function":
+		return "; is an if missing before the body, or a := in a rule?"
+	case strings.HasPrefix(message, "unexpected and token"):
+		return "; expressions that must all hold are lines of one body"
+	case strings.HasPrefix(message, "unexpected or token"):
+		return "; of expressions one of which must hold, each is a rule of the same name"
+	case message == "illegal token" && nextTo(e, '\''):
+		return "; texts are in double quotes"
+	case message == "illegal utf-8 character":
+		return "; save the file as UTF-8"
+	case message == "empty module":
+		return "; begin the file with a package, or delete it"
+	case message == "package expected":
+		return "; begin the file with a package, such as: package authz"
+	}
+	return ""
+}
+
+// nextTo reports whether an error is at a character.
+func nextTo(e *ast.Error, c byte) bool {
+	at, ok := e.Details.(*ast.ParserErrorDetail)
+	return ok && at.Idx >= 0 && at.Idx < len(at.Line) && at.Line[at.Idx] == c
+}
