@@ -44,7 +44,7 @@ func withSchemas(files []newFile) []newFile {
 		files[i].content = append([]byte(line), f.content...)
 		schemas = append(schemas, newFile{name: name, content: schema})
 	}
-	return append(files, schemas...)
+	return append(schemas, files...)
 }
 
 // schemaOf is which schema a file that is laid out has.

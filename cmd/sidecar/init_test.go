@@ -12,6 +12,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
@@ -35,7 +36,7 @@ func sidecar(t *testing.T, in string, args ...string) (code int, out, errs strin
 func TestInitWritesWhatServeStartsWith(t *testing.T) {
 	s := issuerOfOrders(t)
 	dir := t.TempDir()
-	code, out, errs := sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id",
+	code, out, errs := sidecar(t, "a-secret-of-orders\norders-api\n", "init", "--issuer", s.Issuer(), "--client-id",
 		"orders-api", "--dir", dir)
 	if code != exitOK || !strings.Contains(out, "ok     credentials:") || !strings.Contains(out, "ok     canary:") ||
 		!strings.Contains(out, "sidecar serve --config") {
@@ -72,18 +73,67 @@ func TestInitWritesWhatServeStartsWith(t *testing.T) {
 	}
 }
 
-func TestInitSaysWhatIsWrongAtTheServer(t *testing.T) {
+func TestAnInitThatFailsLeavesNothingSoThatTheCorrectedOneWorks(t *testing.T) {
 	s := issuerOfOrders(t)
-	dir := t.TempDir()
-	code, out, errs := sidecar(t, "\nnot-the-secret\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api",
-		"--dir", dir)
-	if code != exitFailed || !strings.Contains(out, "fault  credentials:") ||
-		!strings.Contains(errs, "sidecar: hint: correct ") {
+	dir := filepath.Join(t.TempDir(), "new")
+	right := []string{"init", "--issuer", s.Issuer(), "--client-id", "orders-api", "--audience", "orders-api", "--dir",
+		dir}
+	notPEM := testkit.TempFile(t, "ca.pem", "no certificate")
+	missing := filepath.Join(t.TempDir(), "nofile")
+	for _, c := range []struct {
+		in   string
+		args []string
+		exit int
+		said []string
+	}{
+		{"", []string{"--mode", "opaque"}, exitUsage, []string{"--mode: ", "introspect"}},
+		{"", []string{"--dialect", "keyclok"}, exitUsage, []string{"--dialect: ", "keycloak"}},
+		{"", []string{"--auth", "private_key_jwt"}, exitUsage, []string{"--auth: ", "client.key"}},
+		{"", []string{"--auth", "secret"}, exitUsage, []string{"--auth: "}},
+		{"", []string{"--client-secret-file", missing}, exitUsage, []string{"--client-secret-file: ", "no such file"}},
+		{"", []string{"--client-secret-file", t.TempDir()}, exitUsage,
+			[]string{"--client-secret-file: ", "directory"}},
+		{"", []string{"--ca-file", missing}, exitUsage, []string{"--ca-file: ", "no such file"}},
+		{"", []string{"--ca-file", notPEM}, exitUsage, []string{"--ca-file: ", "PEM"}},
+		{"", []string{"--auth", "bearer"}, exitUsage, []string{
+			"name the file that holds it with --client-secret-file"}},
+		{"", []string{"--issuer", "login.acme.example"}, exitUsage, []string{"--issuer: "}},
+		{"", nil, exitUsage, []string{"no client secret was given"}},
+		{"not-the-secret\n", nil, exitFailed, []string{"nothing is written"}},
+	} {
+		code, out, errs := sidecar(t, c.in, append(right, c.args...)...)
+		for _, want := range c.said {
+			if !strings.Contains(errs, want) || code != c.exit {
+				t.Errorf("%v: exit %d, want %q\n%s%s", c.args, code, want, out, errs)
+			}
+		}
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("%v: something is written", c.args)
+		}
+	}
+	if code, out, errs := sidecar(t, "a-secret-of-orders\n", right...); code != exitOK {
+		t.Errorf("the corrected command: exit %d\n%s%s", code, out, errs)
+	}
+}
+
+func TestInitSaysWhatTheServerRefuses(t *testing.T) {
+	s := issuerOfOrders(t)
+	code, out, errs := sidecar(t, "not-the-secret\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api",
+		"--dir", t.TempDir())
+	if code != exitFailed || !strings.Contains(out, "fault  credentials:") || !strings.Contains(out, "status 401") ||
+		!strings.Contains(out, "--client-secret-file") || strings.Contains(out+errs, "not-the-secret") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
-	if code, out, _ := sidecar(t, "", "check", "--config", filepath.Join(dir, "sidecar.yaml"),
-		"--online"); code != exitFailed || !strings.Contains(out, "status 401") {
-		t.Errorf("check: exit %d\n%s", code, out)
+}
+
+func TestInitRefusesADirectoryThatIsAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := sidecar(t, "", "init", "--issuer", "https://x.example", "--client-id", "x", "--dir",
+		file); code != exitUsage || !strings.Contains(errs, "is not a directory") {
+		t.Errorf("exit %d: %s", code, errs)
 	}
 }
 
@@ -118,7 +168,7 @@ func TestInitPromisesNoCacheWhereNothingIsAsked(t *testing.T) {
 	s := issuerOfOrders(t)
 	for mode, want := range map[string]bool{"jwt": false, "introspect": true} {
 		dir := t.TempDir()
-		sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api",
+		sidecar(t, "a-secret-of-orders\norders-api\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api",
 			"--mode", mode, "--dir", dir)
 		b, err := os.ReadFile(filepath.Join(dir, "sidecar.yaml"))
 		if err != nil || strings.Contains(string(b), "ttl: 30s") != want ||
@@ -131,7 +181,7 @@ func TestInitPromisesNoCacheWhereNothingIsAsked(t *testing.T) {
 func TestInitWritesIntoADirectoryThatIsNotThereYet(t *testing.T) {
 	s := issuerOfOrders(t)
 	dir := filepath.Join(t.TempDir(), "new")
-	if code, out, errs := sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id",
+	if code, out, errs := sidecar(t, "a-secret-of-orders\norders-api\n", "init", "--issuer", s.Issuer(), "--client-id",
 		"orders-api", "--dir", dir); code != exitOK {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
@@ -147,7 +197,7 @@ func TestInitLeavesASecretThatIsThereAlone(t *testing.T) {
 	code, out, errs := sidecar(t, "orders-api\nanother-secret\n", "init", "--issuer", s.Issuer(), "--client-id",
 		"orders-api", "--dir", dir)
 	if code != exitOK || strings.Contains(errs, "Client secret of") ||
-		!strings.Contains(errs, kept+" exists and is left unchanged") {
+		!strings.Contains(errs, kept+" exists, and is used as the client secret") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 	if b, err := os.ReadFile(kept); err != nil || string(b) != "a-secret-of-orders\n" {
@@ -167,7 +217,7 @@ func TestInitForAServerThatIsNotAskedNeedsNoSecret(t *testing.T) {
 func TestWhatInitWroteCanBeUsedFromAnywhereAndMoved(t *testing.T) {
 	s := issuerOfOrders(t)
 	t.Chdir(t.TempDir())
-	if code, out, errs := sidecar(t, "orders-api\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id",
+	if code, out, errs := sidecar(t, "a-secret-of-orders\norders-api\n", "init", "--issuer", s.Issuer(), "--client-id",
 		"orders-api", "--dir", "a"); code != exitOK {
 		t.Fatalf("exit %d\n%s%s", code, out, errs)
 	}
@@ -210,9 +260,9 @@ func TestInitTakesNoServerForAnotherByAPath(t *testing.T) {
 func TestStrictMakesDoubtsFail(t *testing.T) {
 	s := issuerOfOrders(t)
 	dir := t.TempDir()
-	if code, out, errs := sidecar(t, "\na-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id",
+	if code, out, errs := sidecar(t, "a-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id",
 		"orders-api", "--dir", dir); code != exitOK ||
-		!strings.HasPrefix(lastLineBut(out, 2), "no faults, no doubts") {
+		!strings.Contains(out, "\nno faults, no doubts\n") {
 		t.Fatalf("exit %d\n%s%s", code, out, errs)
 	}
 	file := filepath.Join(dir, "sidecar.yaml")
@@ -222,7 +272,7 @@ func TestStrictMakesDoubtsFail(t *testing.T) {
 		t.Fatal(err)
 	}
 	if code, out, _ := sidecar(t, tok, "introspect", "--config", file); code != exitOK ||
-		lastLineBut(out, 0) != "no faults, 1 doubt" {
+		lastLine(out) != "no faults, 1 doubt" {
 		t.Errorf("exit %d\n%s", code, out)
 	}
 	if code, out, errs := sidecar(t, tok, "introspect", "--config", file, "--strict"); code != exitFailed ||
@@ -230,13 +280,12 @@ func TestStrictMakesDoubtsFail(t *testing.T) {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 	if code, out, _ := sidecar(t, "", "check", "--config", file, "--online", "--strict"); code != exitOK ||
-		lastLineBut(out, 0) != "no faults, no doubts" {
+		lastLine(out) != "no faults, no doubts" {
 		t.Errorf("check: exit %d\n%s", code, out)
 	}
 }
 
-// lastLineBut is the last line of a text, or the n-th before it.
-func lastLineBut(text string, n int) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return lines[max(0, len(lines)-1-n)]
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return text[strings.LastIndexByte(text, '\n')+1:]
 }

@@ -114,7 +114,7 @@ func failureOf(cmd *cobra.Command, err error) *failure {
 	}
 	if faults, ok := errors.AsType[config.Faults](err); ok {
 		f.err = fmt.Errorf("the configuration has %d faults:\n%s", len(faults), faults)
-		f.hint = "sidecar config schema prints every key; sidecar.example.yaml shows them in use"
+		f.hint = "sidecar config schema prints every key; sidecar init writes a configuration"
 		return f
 	}
 	if l, ok := errors.AsType[*listen.AddressError](err); ok && errors.Is(err, syscall.EADDRINUSE) {

@@ -90,8 +90,8 @@ func (c Config) checkEvents(fault func(key, cause, hint string)) {
 func Load(file string, environ []string) (*Config, error) {
 	src, err := read(file)
 	if err != nil {
-		return nil, Faults{{File: file, Cause: err.Error(), Hint: "name the configuration file with --config; " +
-			"sidecar.example.yaml is one to start from"}}
+		return nil, Faults{{File: file, Cause: err.Error(), Hint: "name the configuration file with --config, or " +
+			"write one: sidecar init --issuer URL --client-id ID; sidecar dev needs none"}}
 	}
 	return Parse(file, src, environ)
 }
@@ -173,7 +173,7 @@ func emptiness(name string, src []byte) Faults {
 		}
 	}
 	return Faults{{File: name, Cause: "the file is empty", Hint: "write one with: sidecar init --issuer URL " +
-		"--client-id ID --dir DIRECTORY; sidecar.example.yaml shows every key"}}
+		"--client-id ID --dir DIRECTORY; sidecar config schema prints every key"}}
 }
 
 // Default returns the configuration of an empty file. It has no issuer, so it does not pass Parse as it is.

@@ -123,7 +123,7 @@ func TestLoadOfAMissingFileIsAFault(t *testing.T) {
 		t.Fatal("a missing file was accepted")
 	}
 	want := name + ": read configuration: no such file or directory\n  hint: name the configuration file with " +
-		"--config; sidecar.example.yaml is one to start from"
+		"--config, or write one: sidecar init --issuer URL --client-id ID; sidecar dev needs none"
 	if err.Error() != want {
 		t.Errorf("error is\n%s\nwant\n%s", err, want)
 	}
