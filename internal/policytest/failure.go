@@ -31,22 +31,22 @@ func (f failure) lines() []string {
 	return out
 }
 
-// failedNames returns the names of the tests that need an explanation.
-func failedNames(ran []*tester.Result) []string {
-	var names []string
+// failedNames returns the names, for a filter, of the tests that need an explanation.
+func failedNames(ran []*tester.Result, names map[string]string) []string {
+	var failed []string
 	for _, r := range ran {
 		if r.Fail && r.Error == nil {
-			names = append(names, nameOf(r))
+			failed = append(failed, names[nameOf(r)])
 		}
 	}
-	return names
+	return failed
 }
 
 // exactly is a filter for the tests of these names.
 func exactly(names []string) string {
-	quoted := make([]string, len(names))
-	for i, n := range names {
-		quoted[i] = regexp.QuoteMeta(n)
+	quoted := make([]string, 0, len(names))
+	for _, n := range names {
+		quoted = append(quoted, regexp.QuoteMeta(n))
 	}
 	return "^(" + strings.Join(quoted, "|") + ")$"
 }

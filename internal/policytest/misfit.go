@@ -23,10 +23,9 @@ func (t *regoTests) misfits(sel selection) bundle.Problems {
 	for _, file := range slices.Sorted(maps.Keys(t.files)) {
 		module := t.modules[file]
 		for _, rule := range module.Rules {
-			name, isTest := testName(rule)
 			selected := sel.all()
-			if isTest {
-				selected = sel.takes(file, module.Package.Path.String(), name)
+			if ref := testRef(rule); ref != nil {
+				selected = sel.takes(file, module.Package.Path.String(), ref.String())
 			}
 			if selected && !aboutEvents(rule) {
 				m.rule(module, rule)

@@ -81,24 +81,24 @@ func testFiles(set *bundle.Set) map[string]bool {
 	return files
 }
 
-// names are the tests that sel selects, as OPA's runner names them: data.authz_test.test_reads.
-func (t *regoTests) names(sel selection) []string {
-	var names []string
+// names are the tests that sel selects: by the name of their results, data.authz_test.test_reads, that by which a
+// filter of OPA's runner knows them. The two differ where a name is no identifier, as of a second test of one name.
+func (t *regoTests) names(sel selection) map[string]string {
+	names := map[string]string{}
 	for _, m := range t.compiler.Modules {
 		group := m.Package.Path.String()
 		for _, rule := range m.Rules {
-			name, ok := testName(rule)
-			if ok && rule.Location != nil && sel.takes(rule.Location.File, group, name) {
-				names = append(names, group+"."+name)
+			ref := testRef(rule)
+			if ref != nil && rule.Location != nil && sel.takes(rule.Location.File, group, ref.String()) {
+				names[group+"."+ref.String()] = m.Package.Path.Extend(ref).String()
 			}
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return names
 }
 
-// testName is the name of a test, as a Result has it, and whether rule is a test at all.
-func testName(rule *ast.Rule) (string, bool) {
+// testRef is the reference of a test below its package, without the cases of a table; nil when rule is no test.
+func testRef(rule *ast.Rule) ast.Ref {
 	ref := rule.Head.Ref().GroundPrefix()
 	for i, t := range ref {
 		var part string
@@ -109,19 +109,19 @@ func testName(rule *ast.Rule) (string, bool) {
 			part = string(v)
 		}
 		if strings.HasPrefix(part, tester.TestPrefix) || strings.HasPrefix(part, tester.SkipTestPrefix) {
-			return ref[:i+1].String(), true
+			return ref[:i+1]
 		}
 	}
-	return "", false
+	return nil
 }
 
 // run runs the tests with these names, in parallel, and follows them by covered, which may be nil. A test that fails,
 // or takes longer than five seconds, is a Result. An error is that of ctx.
-func (t *regoTests) run(ctx context.Context, names []string, covered *cover.Cover) ([]Result, error) {
+func (t *regoTests) run(ctx context.Context, names map[string]string, covered *cover.Cover) ([]Result, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	runner := t.runner(names).SetCoverageRuns(nil)
+	runner := t.runner(slices.Collect(maps.Values(names))).SetCoverageRuns(nil)
 	if covered != nil {
 		runner.SetCoverageQueryTracer(covered)
 	}
@@ -130,7 +130,7 @@ func (t *regoTests) run(ctx context.Context, names []string, covered *cover.Cove
 		return nil, err
 	}
 	failures := map[string]failure{}
-	if failed := failedNames(ran); len(failed) > 0 {
+	if failed := failedNames(ran, names); len(failed) > 0 {
 		if failures, err = t.explain(ctx, failed); err != nil {
 			return nil, err
 		}
