@@ -177,8 +177,8 @@ func (e *explanation) missed(s *decisionlog.Search) error {
 		}
 		return f
 	case len(s.Others) > 0:
-		return &failure{err: fmt.Errorf("find decision %q: several ids begin so: %s", s.ID,
-			strings.Join(append([]string{s.Event.DecisionID}, s.Others...), ", ")), exit: exitFailed,
+		ids := append([]string{s.Event.DecisionID}, s.Others...)
+		return &failure{err: fmt.Errorf("find decision %q: several ids begin so: %q", s.ID, ids), exit: exitFailed,
 			hint: "write more of the id"}
 	}
 	return nil
