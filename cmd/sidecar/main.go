@@ -48,6 +48,7 @@ func run(ctx context.Context, args []string, std streams) int {
 		Long: `sidecar turns the OAuth token of a request into facts, gives facts and request to Rego policies, and
 answers whether the request may pass.`,
 		Example:       "  sidecar dev\n  sidecar serve --config sidecar.yaml",
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -56,7 +57,7 @@ answers whether the request may pass.`,
 		introspectCommand(std), fmtCommand(std), rulesCommand(std),
 		testCommand(std), schemaCommand(std),
 		explainCommand(std), migrateCommand(std),
-		requiresCommand(std),
+		requiresCommand(std), libraryCommand(std),
 		configCommand(std), healthcheckCommand(std), versionCommand(std),
 	)
 	root.SetArgs(args)
