@@ -29,6 +29,7 @@ var floors = [][]string{
 	{"engine/check", "engine/document", "engine/partial/formula", "engine/trace", "lint", "migrate", "regofmt",
 		"signals/receivers"},
 	{"engine", "engine/partial", "decision/summary", "decisionlog", "doctor", "testkit/authserver"},
+	{"explain"},
 	{"decision"},
 	{"decision/follow", "decision/recorded", "door/native"},
 	{"config"},

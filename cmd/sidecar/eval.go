@@ -31,7 +31,8 @@ type evaluation struct {
 	source
 	request, method, url, sourceIP, answer, issuer, dialect, context string
 	headers                                                          []string
-	explain, fail                                                    bool
+	explain                                                          detail
+	document, fail                                                   bool
 }
 
 func evalCommand(std streams) *cobra.Command {
@@ -43,8 +44,10 @@ func evalCommand(std streams) *cobra.Command {
 a file with what it would answer about the token. Without that file the request has no token. Without a configuration
 the defaults hold, and the tenant is the member tenant of the response.
 
-Standard output is the decision, as POST /v1/decisions answers it, with the cause when no policy decided. The
-explanation of --explain goes to standard error.
+Standard output is the decision, as POST /v1/decisions answers it, with the cause when no policy decided. What
+print() writes, and the explanation of --explain, go to standard error: the rule that decided, the rule of each reason,
+and for each rule that would have allowed the expression it stopped at with the values on both sides. --explain=full
+shows all rules, those of the library too. With --input standard output is the document that policies read instead.
 
 The exit status is 0 when the request was decided: allowed, denied, unauthenticated or malformed. It is 1 when no
 policy decided (misconfigured, unavailable, internal), 2 for wrong flags, 3 when the policies do not load, and with
@@ -67,7 +70,9 @@ policy decided (misconfigured, unavailable, internal), 2 for wrong flags, 3 when
 		"dialect of the server that gave the response (default that of the configuration)")
 	f.StringVar(&e.context, "context", "", "file with the context for the policy, a JSON object")
 	f.BoolVar(&e.fail, "fail", false, "exit with 5 unless the request is allowed")
-	f.BoolVar(&e.explain, "explain", false, "print the rules that fired, and where each other rule failed")
+	f.Var(&e.explain, "explain", "say why, in ten lines; --explain=full says all")
+	f.Lookup("explain").NoOptDefVal = string(brief)
+	f.BoolVar(&e.document, "input", false, "print the document that policies read instead of the decision")
 	cmd.MarkFlagsOneRequired("url", "request")
 	for _, part := range []string{"url", "method", "header", "source-ip", "context"} {
 		cmd.MarkFlagsMutuallyExclusive(part, "request") // which has it all
@@ -88,6 +93,7 @@ func (e *evaluation) run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	cfg.Engine.Print = func(string, engine.Print) {} // the explanation has the texts
 	_, policy, err := app.Load(ctx, cfg)
 	if err != nil {
 		return err
@@ -100,19 +106,18 @@ func (e *evaluation) run(ctx context.Context, std streams) error {
 	point := decision.New(cfg.Decision, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
 		Input: input.NewRules(cfg.Input), Proofs: proofs, Log: slog.New(slog.DiscardHandler),
 	})
-	d, why := point.Explain(ctx, q)
-	if err := printDecision(std.out, d); err != nil {
+	x := point.Explain(ctx, q)
+	printPrints(std.err, x.Why.Prints)
+	if e.document {
+		return printDocument(std.out, x)
+	}
+	if err := printDecision(std.out, x.Decision); err != nil {
 		return err
 	}
-	if d.Cause != nil {
-		fmt.Fprintf(std.err, "sidecar: no policy decided: %v\n", d.Cause)
+	if err := e.printWhy(std.err, x); err != nil {
+		return err
 	}
-	if e.explain {
-		if err := printExplanation(std.err, why); err != nil {
-			return err
-		}
-	}
-	return e.outcome(d)
+	return e.outcome(x.Decision)
 }
 
 // outcome is the exit status of a decision.
@@ -243,34 +248,4 @@ func printDecision(w io.Writer, d authz.Decision) error {
 	}
 	_, err := fmt.Fprintf(w, "%s\n", b)
 	return err
-}
-
-func printExplanation(w io.Writer, why engine.Explanation) error {
-	var b strings.Builder
-	b.WriteString("\nfired:\n")
-	for _, r := range why.Rules {
-		if r.Fired {
-			fmt.Fprintf(&b, "  %s:%d: %s\n", r.File, r.Row, r.Rule)
-		}
-	}
-	b.WriteString("did not fire:\n")
-	for _, r := range why.Rules {
-		if r.Fired {
-			continue
-		}
-		fmt.Fprintf(&b, "  %s:%d: %s\n", r.File, r.Row, r.Rule)
-		if r.Failed != nil {
-			fmt.Fprintf(&b, "    %s:%d: failed: %s\n", r.Failed.File, r.Failed.Row, firstLine(r.Failed.Text))
-		}
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-func firstLine(s string) string {
-	line, rest, more := strings.Cut(s, "\n")
-	if more && strings.TrimSpace(rest) != "" {
-		line += " ..."
-	}
-	return line
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decision/recorded"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
+	"github.com/authz-sidecar/sidecar/internal/explain"
 	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
@@ -26,6 +27,7 @@ type explanation struct {
 	source
 	logs   []string
 	format string
+	full   bool
 }
 
 func explainCommand(std streams) *cobra.Command {
@@ -34,8 +36,8 @@ func explainCommand(std streams) *cobra.Command {
 		Use:   "explain DECISION_ID|FILE",
 		Short: "Why a recorded decision was made",
 		Long: `Find a decision in a decision log, say what was recorded, and decide the same question anew by the present
-policies, with its time and its random values: rules that fired, and the first failing expression of each rule that did
-not. Says whether the policies are those that decided then, and whether they answer otherwise now.
+policies, with its time and its random values: the rule that decides, the rule of each reason, and for each rule that would have
+allowed the expression it stopped at, with its values. Says whether the policies are those that decided then, and whether they answer otherwise now.
 
 DECISION_ID may be the beginning of an id, or "last" for the last decision of the log. --log names the log, and may be repeated for one that was rotated; files
 may be compressed by gzip, and - is standard input. Without --log it is decision_log.file of the configuration. FILE is
@@ -55,6 +57,7 @@ wrong flags, and 3 when the policies do not load.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&e.logs, "log", nil, "decision log, or - for standard input; may be repeated")
 	f.StringVar(&e.format, "format", "text", "text or json")
+	f.BoolVar(&e.full, "full", false, "show all rules and causes, not ten lines")
 	return cmd
 }
 
@@ -113,7 +116,13 @@ func (e *explanation) print(w io.Writer, r recorded.Report, places []string) err
 	if _, err := io.WriteString(w, r.Text(strings.Join(places, ", "))); err != nil || r.Anew == nil {
 		return err
 	}
-	return printExplanation(w, r.Anew.Explanation)
+	why := explain.Of(r.Anew.Decision, r.Anew.Explanation, explain.Facts{})
+	text := why.Brief("--full shows all")
+	if e.full {
+		text = why.Whole()
+	}
+	_, err := io.WriteString(w, "\n"+text)
+	return err
 }
 
 // event finds the event that is named by an id, or by the file that holds it alone.
@@ -128,7 +137,8 @@ func (e *explanation) event(what string, stdin io.Reader) (*decisionlog.Event, e
 		}
 		if cfg.DecisionLog.File == "" {
 			return nil, &failure{err: fmt.Errorf("find decision %q: no decision log is named", what), exit: exitUsage,
-				hint: "name it with --log FILE; the sidecar writes one where decision_log.file is set, and sidecar dev " +
+				hint: "name it with --log FILE; the sidecar writes one where decision_log.file is set, and sidecar " +
+					"dev " +
 					"says where its own is"}
 		}
 		e.logs = []string{cfg.DecisionLog.File}

@@ -48,7 +48,7 @@ func (a *App) openAdmin(c listen.Config, on listen.Deps) (Door, error) {
 func (a *App) native() native.Deps {
 	deps := native.Deps{
 		Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Log,
-		Tracer: a.tracer,
+		Tracer: a.tracer, Explainer: a.point,
 	}
 	if a.signals != nil {
 		deps.Events = a.signals

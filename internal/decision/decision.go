@@ -114,26 +114,9 @@ func (p *Point) Decide(ctx context.Context, q authz.Query) authz.Decision {
 	return p.decideBy(ctx, pending{Query: &q, snap: snap, introspector: snap.Introspector, policy: snap.Policy})
 }
 
-// Explain decides q like Decide, slowly, and says why.
-func (p *Point) Explain(ctx context.Context, q authz.Query) (authz.Decision, engine.Explanation) {
-	snap := p.snap.Load()
-	e := &explainer{policy: snap.Policy}
-	return p.decideBy(ctx, pending{Query: &q, snap: snap, introspector: snap.Introspector, policy: e}), e.said
-}
-
 // evaluator asks a policy.
 type evaluator interface {
 	Eval(ctx context.Context, q engine.Question) (engine.Result, error)
-}
-
-type explainer struct {
-	policy *engine.Policy
-	said   engine.Explanation
-}
-
-func (e *explainer) Eval(ctx context.Context, q engine.Question) (result engine.Result, err error) {
-	result, e.said, err = e.policy.Explain(ctx, q)
-	return result, err
 }
 
 // pending is a query on its way to a decision.
@@ -147,6 +130,9 @@ type pending struct {
 	rec *decisionlog.Record
 	// seen is what an observer is told besides; nil without one.
 	seen *seen
+	// unrecorded is set for a question of an operator about a request that is not served by it: it is no event of the
+	// decision log, is not counted, and no observer is told.
+	unrecorded bool
 }
 
 func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
@@ -166,7 +152,7 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 	defer span.End()
 	rec.TraceID, rec.SpanID = span.IDs()
 	q.rec = rec
-	if p.deps.Observer != nil {
+	if p.deps.Observer != nil && !q.unrecorded {
 		q.seen = &seen{}
 	}
 	d := p.guarded(ctx, q)
@@ -174,7 +160,9 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 	span.SetString("sidecar.kind", d.Kind.String())
 	d.ID = rec.DecisionID
 	d.Policy = authz.PolicyRef{Path: q.Entrypoint, Revision: snap.Policy.Revision(), Digest: snap.Policy.Digest()}
-	p.finish(rec, &d)
+	if !q.unrecorded {
+		p.finish(rec, &d)
+	}
 	if q.seen != nil {
 		p.deps.Observer.Observe(q.observed(d))
 	}
@@ -318,7 +306,9 @@ func (p *Point) evaluate(ctx context.Context, q pending, doc *input.Document) (v
 		verdict, err = result.Verdict()
 	}
 	q.rec.Eval = time.Since(begun)
-	p.counts.evaluated(q.snap, q.rec.Eval, err)
+	if !q.unrecorded {
+		p.counts.evaluated(q.snap, q.rec.Eval, err)
+	}
 	return verdict, err
 }
 

@@ -27,14 +27,40 @@ default decision := false
 decision if input.request.method == "POST"
 `
 	w := build(t, plan{rego: rego})
-	d, why := w.point.Explain(t.Context(), question("open", "Bearer "+w.grant(t, devissuer.Grant{})))
-	w.expect(t, d, authz.Deny, http.StatusForbidden)
-	for _, r := range why.Rules {
+	x := w.point.Explain(t.Context(), question("open", "Bearer "+w.grant(t, devissuer.Grant{})))
+	if d := x.Decision; d.Kind != authz.Deny || d.Status != http.StatusForbidden || d.ID == "" ||
+		d.Policy.Digest == "" {
+		t.Errorf("decided %+v", d)
+	}
+	for _, r := range x.Why.Rules {
 		if r.Failed != nil && strings.HasSuffix(r.Failed.File, "policy.rego") && r.Failed.Row == 7 {
 			return
 		}
 	}
-	t.Errorf("nothing points to the expression that failed: %+v", why.Rules)
+	t.Errorf("nothing points to the expression that failed: %+v", x.Why.Rules)
+}
+
+func TestAnExplanationIsNoDecisionOfTheLog(t *testing.T) {
+	w := build(t, plan{answers: pass})
+	tok := w.grant(t, devissuer.Grant{})
+	x := w.point.Explain(t.Context(), question("open", "Bearer "+tok))
+	if x.Decision.Kind != authz.Allow {
+		t.Fatalf("decided %+v", x.Decision)
+	}
+	d := w.ask(t, "open", "Bearer "+tok)
+	if all := w.close(t); strings.Contains(all, x.Decision.ID) || !strings.Contains(all, d.ID) {
+		t.Errorf("the log holds %s", all)
+	}
+}
+
+func TestAnExplanationNamesTheHeadersThatPoliciesDoNotSee(t *testing.T) {
+	w := build(t, plan{answers: pass})
+	q := question("open", "Bearer "+w.grant(t, devissuer.Grant{}))
+	q.Request.Headers["x-org"], q.Request.Headers["x-bay"] = []string{"acme"}, []string{"1"}
+	q.Request.Headers["cookie"] = []string{"a=b"}
+	if got := strings.Join(w.point.Explain(t.Context(), q).HiddenHeaders, " "); got != "x-bay x-org" {
+		t.Errorf("hidden are %q", got)
+	}
 }
 
 func TestPolicyMasksAndDropsItsOwnEvents(t *testing.T) {

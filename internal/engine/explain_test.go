@@ -53,6 +53,9 @@ func writeOutcomes(b *strings.Builder, outcomes []RuleOutcome, indent string) {
 		}
 		fmt.Fprintf(b, ": %d: %s", x.Row, x.Text)
 		for _, v := range x.Operands {
+			if v.Path != "" {
+				v.Text = v.Path
+			}
 			switch {
 			case v.Missing != "":
 				fmt.Fprintf(b, "; %s undefined for %s", v.Text, v.Missing)

@@ -2,6 +2,7 @@ package input
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -71,6 +72,17 @@ func (r *Rules) allowed(headers map[string][]string) map[string][]string {
 	}
 	if out == nil {
 		return noFields
+	}
+	return out
+}
+
+// HiddenHeaders are the names among headers that policies do not see, without those that hold credentials.
+func (r *Rules) HiddenHeaders(headers map[string][]string) []string {
+	var out []string
+	for name := range headers {
+		if !slices.Contains(r.headers, name) && !HoldsCredential(name) {
+			out = append(out, name)
+		}
 	}
 	return out
 }

@@ -86,8 +86,8 @@ func (s *Suite) run(ctx context.Context, policy *engine.Policy, cfg *config.Conf
 		point := s.point(policy, cfg, introspector, proofs, c.now)
 		d := point.Decide(ctx, query)
 		if out.Output = c.want.differences(&d); out.Output != nil {
-			again, why := point.Explain(ctx, query)
-			out.Output = append(out.Output, explanation(&again, why)...)
+			again := point.Explain(ctx, query)
+			out.Output = append(out.Output, explanation(&again.Decision, again.Why)...)
 		}
 	}
 	out.Took = time.Since(begun)

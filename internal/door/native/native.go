@@ -39,7 +39,9 @@ type Deps struct {
 	Metrics http.Handler
 	// Evictor evicts cached answers for POST /v1/evict of the admin listener.
 	Evictor Evictor
-	// Log gets the evictions of the admin listener.
+	// Explainer answers POST /v1/explain of the admin listener.
+	Explainer Explainer
+	// Log gets the evictions and explanations of the admin listener.
 	Log *slog.Logger
 	// Events receives revocation events on the admin listener, below /v1/events/; nil when none are configured. It
 	// needs no caller key: authorization servers have none, and each event is authenticated by itself.
@@ -71,6 +73,11 @@ func OpenAdmin(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, erro
 	e.GET("/metrics", echo.WrapHandler(deps.Metrics))
 	ev := &evictions{Bodies: door.Bodies{Limits: cfg.Limits}, evictor: deps.Evictor, log: deps.Log}
 	e.POST("/v1/evict", ev.evict)
+	ex := &explanations{
+		Bodies: door.Bodies{Limits: cfg.Limits}, explainer: deps.Explainer, log: deps.Log,
+		free: make(chan struct{}, maxExplaining),
+	}
+	e.POST("/v1/explain", ex.explain)
 	if deps.Events != nil {
 		e.POST(eventsPath, echo.WrapHandler(deps.Events))
 	}

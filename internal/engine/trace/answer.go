@@ -7,13 +7,13 @@ import (
 )
 
 // decided leads from the entrypoint to the rule whose value the answer is.
-func (x *explainer) decided(entrypoint ast.Ref) []RuleOutcome {
-	var out []RuleOutcome
+func (x *explainer) decided(entrypoint ast.Ref) (out []RuleOutcome, last *ast.Rule) {
 	for ref := entrypoint; ref != nil && len(out) < maxCauseDepth; {
 		rule := x.firedBody(ref)
 		if rule == nil {
 			break
 		}
+		last = rule
 		o := place(rule)
 		o.Fired = true
 		out = append(out, o)
@@ -21,6 +21,31 @@ func (x *explainer) decided(entrypoint ast.Ref) []RuleOutcome {
 		ref = nil
 		if len(behind) == 1 && len(x.bodies(behind[0])) > 0 {
 			ref = behind[0]
+		}
+	}
+	return out, last
+}
+
+// heldBy are the bodies that fired of the rules that a body names, in its order, without those under a "not".
+func (x *explainer) heldBy(rule *ast.Rule) []RuleOutcome {
+	if rule == nil {
+		return nil
+	}
+	var out []RuleOutcome
+	seen := map[*ast.Rule]bool{}
+	for _, e := range rule.Body {
+		if e.Negated {
+			continue
+		}
+		for _, n := range named(e) {
+			for _, needed := range x.bodies(n.ref) {
+				if o := x.rules[needed]; o != nil && o.fired && !seen[needed] && len(out) < maxBodies {
+					seen[needed] = true
+					p := place(needed)
+					p.Fired = true
+					out = append(out, p)
+				}
+			}
 		}
 	}
 	return out

@@ -72,6 +72,9 @@ func (x *explainer) failures(g *group, depth int) []RuleOutcome {
 			out = append(out, a.RuleOutcome)
 		}
 	}
+	if len(out) > 0 && strings.HasPrefix(out[0].Rule, libraryPackage) {
+		return out[:min(len(out), maxLibraryBodies)]
+	}
 	return out[:min(len(out), maxBodies)]
 }
 
@@ -81,7 +84,7 @@ func score(f *frame, o RuleOutcome) int {
 	if f.failed == nil || o.Failed == nil {
 		return 0
 	}
-	s := 10 + 4*min(8, f.failed.expr.Index)
+	s := 10 + 4*min(8, passed(f.rule.Body, f.failed.expr))
 	if !slices.ContainsFunc(o.Failed.Operands, func(o Operand) bool { return o.Undefined }) {
 		s++
 	}
@@ -89,6 +92,22 @@ func score(f *frame, o RuleOutcome) int {
 		s += 2
 	}
 	return s
+}
+
+// passed counts the expressions of the policy before x in a body.
+func passed(body ast.Body, x *ast.Expr) int {
+	n := 0
+	var last *ast.Expr
+	for _, e := range body {
+		base := e.BaseCogeneratedExpr()
+		if base == x.BaseCogeneratedExpr() {
+			break
+		}
+		if base != last {
+			n, last = n+1, base
+		}
+	}
+	return n
 }
 
 // needed are the rules that were evaluated for the expression of m. What had been evaluated before has its value kept

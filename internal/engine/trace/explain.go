@@ -28,6 +28,9 @@ const (
 	maxCauseDepth = 8
 	maxOutcomes   = 200
 	maxBodies     = 10
+	// maxLibraryBodies is the same for rules of the library, of whose alternatives authors did not choose one.
+	maxLibraryBodies = 2
+	libraryPackage   = "data.sidecar."
 )
 
 // Explain says how the evaluation of the rule at entrypoint ended. allowed is set when its result allows.
@@ -35,7 +38,10 @@ func (t *Tracer) Explain(c *ast.Compiler, entrypoint ast.Ref, allowed Verdict, l
 	x := &explainer{Tracer: t, compiler: c, resolver: resolver{lookup: lookup}, following: map[*moment]bool{}}
 	x.sorted = t.sortedRules()
 	x.hide = x.newHider()
-	out := Explanation{Decided: x.decided(entrypoint), Reasons: t.origins()}
+	out := Explanation{}
+	var last *ast.Rule
+	out.Decided, last = x.decided(entrypoint)
+	out.Held, out.Reasons = x.heldBy(last), x.origins()
 	if allowed == Denied {
 		out.WouldAllow = x.wouldAllow(entrypoint, maxCauseDepth)
 	}

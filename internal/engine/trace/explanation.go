@@ -9,6 +9,8 @@ import (
 type Explanation struct {
 	// Decided leads from the body of the entrypoint that gave the answer down to the rule whose value the answer is.
 	Decided []RuleOutcome `json:"decided"`
+	// Held are the rules that the last of Decided needed, and that held.
+	Held []RuleOutcome `json:"held"`
 	// Reasons are the origins of the reasons of the result, in their order. A reason whose rule was not found is
 	// absent.
 	Reasons []Reason `json:"reasons"`
@@ -65,6 +67,9 @@ type Expr struct {
 type Operand struct {
 	// Text is that of the policy: input.token.tenant.
 	Text string `json:"text"`
+	// Path is the reference with its variables replaced, where that is not Text: input.request.headers["x-tenant"] for
+	// input.request.headers[name].
+	Path string `json:"path,omitzero"`
 	// Value is JSON, shortened, where sets are {...}; "" when the operand is undefined.
 	Value     string `json:"value,omitzero"`
 	Undefined bool   `json:"undefined,omitzero"`
@@ -80,6 +85,8 @@ type Reason struct {
 	Part string `json:"part,omitzero"`
 	File string `json:"file"`
 	Row  int    `json:"row"`
+	// Held is the last expression of that rule.
+	Held *Expr `json:"held,omitzero"`
 }
 
 // Print is one text that print() wrote.

@@ -41,7 +41,10 @@ func shownTerms(x *ast.Expr) []*ast.Term {
 	}
 	var out []*ast.Term
 	for _, t := range own {
-		if known(out, t) {
+		if i := slices.IndexFunc(out, func(o *ast.Term) bool { return textOf(o) == textOf(t) }); i >= 0 {
+			if isName(out[i]) { // made for the reference t, and unbound when that is undefined
+				out[i] = t
+			}
 			continue
 		}
 		out = append(out, t)

@@ -103,14 +103,20 @@ func depthOf(v ast.Value, t *ast.Term, depth int) int {
 }
 
 // origins are the rules of the reasons that were found.
-func (t *Tracer) origins() []Reason {
+func (x *explainer) origins() []Reason {
 	var out []Reason
-	for _, w := range t.reasons {
+	for _, w := range x.reasons {
 		if w.rule == nil {
 			continue
 		}
 		o := place(w.rule)
-		out = append(out, Reason{Code: w.code, Rule: o.Rule, Part: o.Part, File: o.File, Row: o.Row})
+		for _, f := range x.rules[w.rule].frames {
+			if f.fired {
+				o = x.outcome(f, maxCauseDepth)
+				break
+			}
+		}
+		out = append(out, Reason{Code: w.code, Rule: o.Rule, Part: o.Part, File: o.File, Row: o.Row, Held: o.Held})
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -20,15 +21,36 @@ func (r *resolver) operands(m *moment) []Operand {
 	var out []Operand
 	for _, o := range m.operands {
 		v, missing, ok := r.value(o.term, m.input)
-		switch {
-		case !ok:
-		case v == nil:
-			out = append(out, Operand{Text: o.text, Undefined: true, Missing: missingPart(o.text, missing)})
-		default:
-			out = append(out, Operand{Text: o.text, Value: r.hide.value(o, v)})
+		if !ok {
+			continue
 		}
+		shown := Operand{Text: o.text, Path: r.path(o)}
+		if v == nil {
+			shown.Undefined, shown.Missing = true, missingPart(cmp.Or(shown.Path, o.text), missing)
+		} else {
+			shown.Value = r.hide.value(o, v)
+		}
+		out = append(out, shown)
 	}
 	return out
+}
+
+// path is the plugged reference, where its text has variables in it. The variable at its beginning keeps its name.
+func (r *resolver) path(o operand) string {
+	ref, ok := o.term.Value.(ast.Ref)
+	if !ok || len(ref) == 0 || !strings.Contains(o.text, "[") {
+		return ""
+	}
+	ref = ref.GroundPrefix()
+	if !isName(ref[0]) {
+		root := o.text[:strings.IndexAny(o.text, ".[")]
+		ref = append(ast.Ref{ast.VarTerm(root)}, ref[1:]...)
+	}
+	path := r.hide.text(ref.String())
+	if path == o.text || len(path) > maxValue {
+		return ""
+	}
+	return path
 }
 
 // value is that of a plugged term: nil, and the shortest undefined part, when it is undefined. ok is false when a
