@@ -149,5 +149,8 @@ func writeReport(r review.Report, std streams) error {
 	if r.Summary.Loads {
 		fmt.Fprintf(std.err, "sidecar: %s\n", r.Summary)
 	}
+	if r.Summary.Loads && len(r.Findings) > 0 {
+		fmt.Fprintln(std.err, "sidecar: hint: sidecar rules CODE explains a finding")
+	}
 	return nil
 }
