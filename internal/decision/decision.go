@@ -164,7 +164,7 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 		p.finish(rec, &d)
 	}
 	if q.seen != nil {
-		p.deps.Observer.Observe(q.observed(d))
+		p.tellObserver(&q, d)
 	}
 	return d
 }

@@ -2,6 +2,7 @@ package decision
 
 import (
 	"regexp"
+	"runtime/debug"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -48,6 +49,17 @@ func (s *seen) learnt(c *authz.Claims) {
 	if s != nil {
 		s.claims = c
 	}
+}
+
+// tellObserver tells of a decision that is made. Whatever happens here, it stays.
+func (p *Point) tellObserver(q *pending, d authz.Decision) {
+	defer func() {
+		if r := recover(); r != nil {
+			p.deps.Log.Error("observer of decisions panicked",
+				"decision_id", d.ID, "panic", described(r), "stack", string(debug.Stack()))
+		}
+	}()
+	p.deps.Observer.Observe(q.observed(d))
 }
 
 // observed is what an observer is told of q, which ended as d.

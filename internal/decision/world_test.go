@@ -64,7 +64,13 @@ type plan struct {
 	issuer  func(*issuer.Config)
 	proof   proof.Config
 	wrap    func(introspect.Introspector) introspect.Introspector
+	observe func(decision.Observed)
 }
+
+// observerFunc is an observer.
+type observerFunc func(decision.Observed)
+
+func (f observerFunc) Observe(o decision.Observed) { f(o) }
 
 func build(t *testing.T, p plan) *world {
 	t.Helper()
@@ -106,10 +112,14 @@ func build(t *testing.T, p plan) *world {
 		t.Fatal(err)
 	}
 	w.schemes = len(proofs.Presentation().Schemes)
-	w.point = decision.New(cfg, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
+	deps := decision.Deps{
 		Input:  input.NewRules(input.Config{Headers: []string{"x-tenant"}, AmbiguousPaths: "refuse"}),
 		Proofs: proofs, DecisionLog: w.log, Log: logger, Now: p.now, Metrics: w.metrics,
-	})
+	}
+	if p.observe != nil {
+		deps.Observer = observerFunc(p.observe)
+	}
+	w.point = decision.New(cfg, &decision.Snapshot{Introspector: introspector, Policy: policy}, deps)
 	return w
 }
 

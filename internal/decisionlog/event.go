@@ -24,12 +24,11 @@ type Event struct {
 	Input  jsontext.Value `json:"input"`
 	Result jsontext.Value `json:"result"`
 	// Erased and Masked are JSON pointers, below the event, to what was left out of Input and Result or replaced.
-	Erased      []string       `json:"erased"`
-	Masked      []string       `json:"masked"`
-	Error       EventError     `json:"error"`
-	RequestedBy string         `json:"requested_by"`
-	NDBuiltins  jsontext.Value `json:"nd_builtin_cache"`
-	Facts       Facts          `json:"custom"`
+	Erased      []string   `json:"erased"`
+	Masked      []string   `json:"masked"`
+	Error       EventError `json:"error"`
+	RequestedBy string     `json:"requested_by"`
+	Facts       Facts      `json:"custom"`
 
 	// Line is where the event stands in its file, from 1; 0 when that is not known.
 	Line int `json:"-"`

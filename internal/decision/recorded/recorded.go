@@ -34,6 +34,8 @@ type Anew struct {
 	SameNames bool
 	// Same is set when kind, status and reasons are the recorded ones.
 	Same bool
+	// Network is set when the policies may call other servers, which were called anew.
+	Network bool
 	// SameResult is set when the policy returned what the event has, in every member.
 	SameResult bool
 }
@@ -70,6 +72,7 @@ func Explain(ctx context.Context, point *decision.Point, e *decisionlog.Event) (
 	again.SamePolicy = again.Decision.Policy.Digest == e.Facts.PolicyDigest
 	again.SameNames = slices.Equal(slices.Sorted(maps.Keys(e.Bundles)),
 		slices.Sorted(maps.Keys(point.Snapshot().Policy.Revisions())))
+	again.Network = point.Snapshot().Policy.MayReachNetwork(e.Path)
 	again.Same = sameDecision(&again.Decision, &e.Facts)
 	result, err := again.Result.AppendJSON(nil)
 	again.SameResult = again.Same && (e.Result == nil && again.Result.Empty() || err == nil && equal(result, e.Result))

@@ -41,7 +41,11 @@ func pointOf(t *testing.T, rego string, masks ...string) (*decision.Point, func(
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := engine.Compile(t.Context(), set, engine.Config{Deadline: time.Minute}, "authz/decision")
+	cfg := engine.Config{Deadline: time.Minute}
+	if strings.Contains(rego, "http.send") {
+		cfg.AllowBuiltins = []string{"http.send"}
+	}
+	policy, err := engine.Compile(t.Context(), set, cfg, "authz/decision")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,6 +134,13 @@ func TestAPolicyThatFailedIsAskedAgain(t *testing.T) {
 	const failing = "package authz\n\n# METADATA\n# entrypoint: true\ndecision if input.request.path != \"/orders\"\n"
 	e := event(t, "POST", "/orders", failing)
 	says(t, explained(t, e, failing), "recorded  500 misconfigured ", "the recorded ones: the same answer\n")
+}
+
+func TestServersThatAPolicyCallsAreSaidToAnswerAnew(t *testing.T) {
+	calling := anyway + "\nunused if http.send({\"method\": \"GET\", \"url\": \"http://127.0.0.1:1\"}).status_code " +
+		"== 200\n"
+	says(t, explained(t, event(t, "GET", "/orders", calling), calling),
+		"builtins  the policies may call other servers")
 }
 
 func TestWhatAMaskTookIsNamed(t *testing.T) {

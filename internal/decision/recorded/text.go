@@ -30,6 +30,9 @@ func (r *Report) Text(places string) string {
 		line("missing", "%s: the decision log was told to leave it out, and rules that read it may answer otherwise",
 			summary.Shown(strings.Join(r.Missing, ", "), 400))
 	}
+	if r.Anew != nil && r.Anew.Network {
+		line("builtins", "the policies may call other servers (engine.allow_builtins): what these answer is of now")
+	}
 	if r.Anew == nil {
 		line("cause", "%s", r.cause())
 		line("do", "%s", r.remedy())
