@@ -96,7 +96,7 @@ func (a *Analyst) Requires(ctx context.Context, q Query) (Report, error) {
 		out.Incomplete = "without a token: " + err.Error()
 	}
 	out.WithoutToken = append(out.WithoutToken, without...)
-	out.NeedsToken = len(without) == 0 || !a.tokenOptional
+	out.NeedsToken = !a.tokenOptional || !anyVerified(without)
 	out.Opaque = opaqueIn(with, out.Opaque)
 	if len(with) == 0 {
 		out.Refusal = a.refusal(ctx, known)
@@ -238,11 +238,23 @@ func (a *Analyst) verified(ctx context.Context, base map[string]any, list []part
 	for variant := range variants {
 		m := maker{doc: base, variant: variant}
 		m.meet(list)
-		if verdict := a.decide(ctx, m.doc); verdict != nil && verdict.Allow {
+		if verdict := a.decide(ctx, m.doc); verdict != nil && verdict.Allow && a.met(ctx, m.doc, list) {
 			return true
 		}
 	}
 	return false
+}
+
+// met reports whether a document meets the constraints that are told as Rego: it may be allowed for other reasons.
+func (a *Analyst) met(ctx context.Context, doc map[string]any, list []partial.Constraint) bool {
+	raw, err := json.Marshal(doc)
+	return err == nil && !slices.ContainsFunc(list, func(c partial.Constraint) bool {
+		if c.Op != partial.Rego && c.Op != partial.Opaque {
+			return false
+		}
+		holds, err := a.program.Holds(ctx, c, raw)
+		return err != nil || !holds
+	})
 }
 
 // decide is the verdict about a document, or nil when there is none.

@@ -13,7 +13,14 @@ import (
 // simplified leaves out constraints that others imply; possible is false when two contradict each other.
 func simplified(list []partial.Constraint) (out []partial.Constraint, possible bool) {
 	for _, c := range list {
-		implied := false
+		if c.Op == partial.Present && c.Not && slices.ContainsFunc(list, func(o partial.Constraint) bool {
+			return !o.Not && (o.Member == c.Member || o.Other == c.Member)
+		}) {
+			return nil, false
+		}
+		implied := c.Op == partial.Present && !c.Not && slices.ContainsFunc(list, func(o partial.Constraint) bool {
+			return !o.Not && o.Op != partial.Present && (o.Member == c.Member || o.Other == c.Member)
+		})
 		for _, fixed := range list {
 			if fixed.Op != partial.Is || fixed.Not || fixed.Other != "" || fixed.Member != c.Member {
 				continue

@@ -3,6 +3,7 @@ package access
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/engine/partial"
@@ -88,9 +89,11 @@ func (a Alternative) write(b *strings.Builder) {
 	for _, c := range a.All {
 		switch {
 		case c.Op == string(partial.Opaque):
-			below = append(below, "and "+c.Text)
-		case c.Op == string(partial.Rego):
-			below = append(below, "and "+c.Text+c.place())
+			lines = append(lines, c.Text)
+		case c.Op == string(partial.Rego) && !c.Not:
+			lines = append(lines, c.Text+c.place())
+		case c.Not && (c.Op == string(partial.HasOther) || c.Op == string(partial.Present)):
+			lines = append(lines, c.Text)
 		case c.Not:
 			below = append(below, "and not "+c.denied()+c.place())
 		default:
@@ -109,7 +112,7 @@ func (a Alternative) write(b *strings.Builder) {
 		}
 	}
 	if len(lines) == 0 {
-		lines = []string{"nothing that a token carries"}
+		lines = []string{"nothing but a usable token"}
 	}
 	lines[len(lines)-1] += mark(a)
 	for _, line := range lines {
@@ -141,11 +144,18 @@ func (c Condition) denied() string {
 			return "for " + noun + " " + rest
 		}
 	}
+	if c.Op == string(partial.Rego) {
+		return c.positive
+	}
 	return "where " + c.positive
 }
 
+func anyVerified(alternatives []Alternative) bool {
+	return slices.ContainsFunc(alternatives, func(a Alternative) bool { return a.Verified })
+}
+
 func (r *Report) writeNotes(b *strings.Builder) {
-	if r.NeedsToken && len(r.WithoutToken) > 0 {
+	if r.NeedsToken && anyVerified(r.WithoutToken) {
 		b.WriteString("the policies ask for no token here, and decision.token: required does\n")
 	}
 	if len(r.Alternatives) > 0 && r.NeedsToken {

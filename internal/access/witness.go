@@ -3,6 +3,7 @@ package access
 import (
 	"fmt"
 	"math/big"
+	"slices"
 
 	"github.com/authz-sidecar/sidecar/internal/engine/partial"
 )
@@ -75,7 +76,7 @@ func (m *maker) meetOne(c partial.Constraint) {
 		m.set(c.Path, value)
 	case partial.Differs, partial.Present, partial.True:
 		if !isThere || have == false {
-			m.set(c.Path, m.anything())
+			m.set(c.Path, m.anything(c.Path))
 		}
 	}
 }
@@ -102,9 +103,24 @@ func (m *maker) text() string {
 	return fmt.Sprintf("some-value-%d", m.fresh)
 }
 
-// anything is a value of some type: which one a member takes, the variants find out.
-func (m *maker) anything() any {
-	return []any{m.text(), true, 7, []any{"some-value"}, map[string]any{"id": "some-value"}, "some-value"}[m.variant%6]
+// anything is a value of the type that a member has. That of what is not typed, the variants find out.
+func (m *maker) anything(path []any) any {
+	last, _ := path[len(path)-1].(string)
+	isList := len(path) == 3 && (path[1] == "headers" || path[1] == "query")
+	switch {
+	case path[0] == "context", len(path) > 2 && path[1] == "claims":
+		return []any{m.text(), true, 7, []any{"some-value"}, map[string]any{"id": "some-value"},
+			"some-value"}[m.variant%6]
+	case isList, slices.Contains([]string{"scopes", "audiences", "roles", "groups", "permissions", "amr"}, last):
+		return []any{m.text(), m.text()}
+	case slices.Contains([]string{"time", "level", "issued_at", "not_before", "expires_at", "age", "port"}, last):
+		return 7
+	case slices.Contains([]string{"stale", "verified", "body_truncated"}, last):
+		return true
+	case slices.Contains([]string{"claims", "subject", "auth", "actor", "binding", "action", "resource"}, last):
+		return map[string]any{}
+	}
+	return m.text()
 }
 
 func (m *maker) elements(n any) any {

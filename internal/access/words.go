@@ -113,7 +113,7 @@ var verbs = map[partial.Op][2]string{
 	partial.More:       {"is above", "is not above"},
 	partial.AtLeast:    {"is at least", "is not at least"},
 	partial.OnlyValue:  {"is only", "is not only"},
-	partial.Length:     {"has as many elements as", "does not have as many elements as"},
+	partial.HasOther:   {"has another element than", "has no element but"},
 }
 
 // speaker puts constraints in words.
@@ -148,6 +148,9 @@ func (s *speaker) text(c partial.Constraint) string {
 			break
 		}
 		return noun + []string{" is one of ", " is none of "}[which] + s.value(c.Value)
+	}
+	if c.Op == partial.Length && c.Other == "" {
+		return noun + []string{" has ", " does not have "}[which] + s.value(c.Value) + " elements"
 	}
 	if text := s.timeText(c); text != "" {
 		return text
@@ -289,7 +292,7 @@ func (s *speaker) value(v any) string {
 // maxRegoText bounds an expression in a text.
 const maxRegoText = 160
 
-// readable is an expression of Rego on one line, with "in" for OPA's name of it.
+// readable is an expression of Rego on one line.
 func readable(rego string) string {
 	text := strings.Join(strings.Fields(rego), " ")
 	if len(text) > maxRegoText {

@@ -31,6 +31,7 @@ const (
 	EndsWith   Op = "endswith"   // the member, a text, ends with the value
 	Includes   Op = "includes"   // the member, a text, has the value in it
 	OnlyValue  Op = "only_value" // the member, an array, has one element, which is the value
+	HasOther   Op = "has_other"  // the member, an array, has an element that is none of the values
 	Length     Op = "length"     // the member has as many elements as the value says
 	Any        Op = "any"        // one of the alternatives in Any holds
 	Rego       Op = "rego"       // the expression in Rego holds
@@ -57,6 +58,8 @@ type Constraint struct {
 	// File and Row are where it is written; Row is 0 when that is not known.
 	File string
 	Row  int
+
+	body ast.Body // of a literal
 }
 
 // Rule is a rule and its place.
@@ -93,14 +96,14 @@ func (p *Program) constraint(t formula.Term) Constraint {
 	}
 	c := Constraint{}
 	x := single(t.Literal.Body)
-	if t.Literal.RefersToData() || x == nil || !c.read(x) {
+	if t.Literal.RefersToData() || (x == nil || !c.read(x)) && !c.readOther(t.Literal.Body) {
 		c = Constraint{Op: Rego}
 		if t.Literal.RefersToData() {
 			c.Op, c.Rules = Opaque, p.rulesOf(t.Literal)
 		}
 	}
 	c.Not = t.Negated
-	c.Rego = strings.ReplaceAll(t.Literal.Body.String(), "data.partial.", "data.")
+	c.Rego, c.body = render(t.Literal.Body), t.Literal.Body
 	if at := t.Literal.Location(); at != nil {
 		c.File, c.Row = at.File, at.Row
 	}
@@ -135,6 +138,9 @@ func (p *Program) rulesOf(l *formula.Literal) (out []Rule) {
 
 // read reads an expression, and reports whether it is one of those that have an op.
 func (c *Constraint) read(x *ast.Expr) bool {
+	if t := formula.Presence(x); t != nil {
+		return c.set(Present, t, nil)
+	}
 	switch terms := x.Terms.(type) {
 	case *ast.Term:
 		if call, ok := terms.Value.(ast.Call); ok {
@@ -198,6 +204,32 @@ func (c *Constraint) readMember(a, b *ast.Term) bool {
 		return true
 	}
 	return c.set(OneOf, a, b)
+}
+
+// readOther reads "x := input.token.groups[_]; not x in [...]".
+func (c *Constraint) readOther(body ast.Body) bool {
+	if len(body) != 2 {
+		return false
+	}
+	for i, x := range body {
+		terms, isCall := body[1-i].Terms.([]*ast.Term)
+		if !x.Negated || !isCall || !body[1-i].IsEquality() {
+			continue
+		}
+		args, isMember := x.Terms.([]*ast.Term)
+		if !isMember || args[0].String() != ast.Member.Name || len(args) != 3 {
+			continue
+		}
+		for j := range 2 {
+			ref, isRef := terms[2-j].Value.(ast.Ref)
+			last := len(ref) - 1
+			if isRef && terms[1+j].Equal(args[1]) && last > 1 && !ast.IsConstant(ref[last].Value) &&
+				ref[:last].IsGround() && isArray(ref[:last]) {
+				return c.set(HasOther, ast.NewTerm(ref[:last]), args[2]) && c.Value != nil
+			}
+		}
+	}
+	return false
 }
 
 // set makes c the constraint op of member and value, if these are a member of the input, and a constant or another

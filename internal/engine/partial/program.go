@@ -73,12 +73,11 @@ func New(set *bundle.Set, cfg Config) (*Program, error) {
 	if err := slice(modules, cfg.Entrypoint, check.New(p.whole)); err != nil {
 		return nil, err
 	}
+	for _, m := range modules {
+		withPresence(m)
+	}
 	p.flat = sync.OnceValues(func() (*ast.Compiler, error) {
-		flat := map[string]*ast.Module{}
-		for name, m := range modules {
-			flat[name] = withoutElse(m)
-		}
-		return compiled(flat, cfg.Rego)
+		return compiled(withoutElse(modules), cfg.Rego)
 	})
 	if p.sliced, err = compiled(copies(modules), cfg.Rego); err != nil {
 		return nil, err

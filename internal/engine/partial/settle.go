@@ -1,6 +1,7 @@
 package partial
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -8,6 +9,7 @@ import (
 	oparego "github.com/open-policy-agent/opa/v1/rego"
 
 	"github.com/authz-sidecar/sidecar/internal/engine/partial/formula"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
 // Partial evaluation of OPA takes a reference with a variable, such as input.request.headers[name], for known as soon
@@ -20,6 +22,9 @@ func (p *Program) settled(f *formula.Formula, r Request) *formula.Formula {
 
 func (p *Program) settledLiteral(l *formula.Literal, r Request) *formula.Formula {
 	if x := single(l.Body); x != nil {
+		if t := formula.Presence(x); t != nil && alwaysThere(t) {
+			return formula.All()
+		}
 		for _, fact := range r.Facts {
 			if f := fact.settles(x); f != nil {
 				return f
@@ -83,6 +88,13 @@ func single(body ast.Body) *ast.Expr {
 		return nil
 	}
 	return body[0]
+}
+
+// alwaysThere reports whether a term is a member that every document about a request has.
+func alwaysThere(t *ast.Term) bool {
+	ref, ok := t.Value.(ast.Ref)
+	return ok && ref.HasPrefix(ast.InputRootRef) && (requiredInput(ref) || ref.Equal(inputRef("request")) ||
+		ref.HasPrefix(inputRef("request")) && requiredIn("request", ref[2:]))
 }
 
 var headersRef = inputRef("request", "headers")
@@ -165,14 +177,34 @@ func isGround(body ast.Body) bool {
 
 // value evaluates a body that depends on nothing. Where that fails, it stays.
 func (p *Program) value(body ast.Body) *formula.Formula {
-	rs, err := oparego.New(oparego.ParsedQuery(body), oparego.Time(p.cfg.Now)).Eval(context.Background())
-	if err != nil {
+	switch holds, err := p.holds(context.Background(), body, ast.NewObject()); {
+	case err != nil:
 		return formula.OfBody(body)
-	}
-	for _, r := range rs {
-		if !slices.ContainsFunc(r.Expressions, func(v *oparego.ExpressionValue) bool { return v.Value == false }) {
-			return formula.All()
-		}
+	case holds:
+		return formula.All()
 	}
 	return formula.Any()
+}
+
+// Holds evaluates a constraint for a whole document, as JSON. An error means that it cannot be evaluated by itself.
+func (p *Program) Holds(ctx context.Context, c Constraint, document []byte) (bool, error) {
+	in, err := term.ParseJSON(document)
+	if err != nil {
+		return false, err
+	}
+	holds, err := p.holds(ctx, c.body, in.Value)
+	return holds != c.Not, err
+}
+
+func (p *Program) holds(ctx context.Context, body ast.Body, in ast.Value) (bool, error) {
+	ctx, stop := context.WithTimeout(ctx, cmp.Or(p.cfg.Timeout, defaultTimeout))
+	defer stop()
+	rs, err := oparego.New(oparego.ParsedQuery(body.Copy()), oparego.Compiler(p.whole), oparego.Store(p.store),
+		oparego.ParsedInput(in), oparego.Time(p.cfg.Now)).Eval(ctx)
+	for _, r := range rs {
+		if !slices.ContainsFunc(r.Expressions, func(v *oparego.ExpressionValue) bool { return v.Value == false }) {
+			return true, err
+		}
+	}
+	return false, err
 }

@@ -8,13 +8,14 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/engine/check"
+	"github.com/authz-sidecar/sidecar/internal/engine/partial/formula"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
-// sliceRule is the rule that slice adds to the package of an entrypoint; boolRule tells what allows from what denies.
+// sliceRule is the rule that slice adds to the package of an entrypoint; beforeRule begins the names of those that
+// tell whether a branch of an else chain holds.
 const (
 	sliceRule  = "sidecar__allows"
-	boolRule   = "sidecar__is_allow"
 	beforeRule = "sidecar__branch"
 )
 
@@ -60,7 +61,7 @@ func slice(modules map[string]*ast.Module, path string, program *check.Program) 
 		all = append(all, s.chain(r, byDefault != nil)...)
 	}
 	if byDefault != nil {
-		if wanted, ok := allowOf(byDefault.Head.Value); ok && wanted == nil {
+		for range allowing(byDefault) {
 			s.add(byDefault, sliceRule, negations(all))
 		}
 	}
@@ -76,11 +77,9 @@ func (s *slicer) chain(r *ast.Rule, needed bool) []*ast.Term {
 	s.homeOf(r)
 	var before []*ast.Term
 	for b := r; b != nil; b = b.Else {
-		if wanted, ok := allowOf(b.Head.Value); ok {
+		for _, wanted := range allowing(b) {
 			body := append(negations(before), b.Body.Copy()...)
-			if wanted != nil {
-				body = append(body, s.isAllow(b, wanted))
-			}
+			body = append(body, wanted...)
 			s.add(b, sliceRule, append(body, s.definitions(b)...))
 		}
 		if b.Else == nil && !needed {
@@ -108,37 +107,49 @@ func (s *slicer) add(b *ast.Rule, name string, body ast.Body) {
 	s.home.Rules = append(s.home.Rules, &ast.Rule{Head: head, Body: body, Module: s.home, Location: b.Location})
 }
 
-// isAllow is the expression that a value allows: true, or an object with allow: true. A function takes it, since the
-// type of a value may be one of the two.
-func (s *slicer) isAllow(b *ast.Rule, value *ast.Term) *ast.Expr {
-	if !slices.ContainsFunc(s.home.Rules, func(r *ast.Rule) bool { return r.Head.Name == boolRule }) {
-		for _, wanted := range []string{"value == true", "value.allow == true"} {
-			r := ast.MustParseRuleWithOpts(fmt.Sprintf("%s(value) if %s", boolRule, wanted),
-				ast.ParserOptions{RegoVersion: ast.RegoV1})
-			r.Module = s.home
-			r.Location, r.Head.Location = b.Location, b.Location
-			s.home.Rules = append(s.home.Rules, r)
+// allowing gives for each way in which the value of a branch can allow what must hold besides its body: the value is
+// true, or an object with allow: true.
+func allowing(b *ast.Rule) []ast.Body {
+	value := b.Head.Value
+	o, isObject := value.Value.(ast.Object)
+	if isObject {
+		if value = o.Get(ast.StringTerm("allow")); value == nil {
+			return nil
 		}
 	}
-	x := ast.NewExpr([]*ast.Term{ast.RefTerm(ast.VarTerm(boolRule)), value.Copy()})
-	x.Location = b.Location
-	return x
-}
-
-// allowOf returns the term that must allow, or nil when it is constant and does, and whether a value can allow at all.
-func allowOf(value *ast.Term) (wanted *ast.Term, ok bool) {
-	if o, isObject := value.Value.(ast.Object); isObject {
-		if value = o.Get(ast.StringTerm("allow")); value == nil {
-			return nil, false
-		}
+	isTrue := func(t *ast.Term) ast.Body {
+		x := ast.Equality.Expr(t.Copy(), ast.BooleanTerm(true))
+		x.Location = b.Location
+		return ast.NewBody(x)
 	}
 	switch v := value.Value.(type) {
 	case ast.Boolean:
-		return nil, bool(v)
+		if v {
+			return []ast.Body{nil}
+		}
+		return nil
 	case ast.String, ast.Number, ast.Null, *ast.Array, ast.Set:
-		return nil, false
+		return nil
+	case ast.Var:
+		if !isObject {
+			return []ast.Body{isTrue(value), isTrue(ast.RefTerm(value, ast.StringTerm("allow")))}
+		}
+	case ast.Ref:
+		if !isObject {
+			return []ast.Body{isTrue(value), isTrue(ast.NewTerm(v.Append(ast.StringTerm("allow"))))}
+		}
 	}
-	return value, true
+	if isObject {
+		return []ast.Body{isTrue(value)}
+	}
+	// A call, or a comprehension: its value gets a name.
+	answer := ast.VarTerm("sidecar__answer")
+	named := ast.Equality.Expr(answer, value.Copy())
+	named.Location = b.Location
+	return []ast.Body{
+		append(ast.NewBody(named), isTrue(answer)...),
+		append(ast.NewBody(named.Copy()), isTrue(ast.RefTerm(answer, ast.StringTerm("allow")))...),
+	}
 }
 
 // definitions are expressions which hold where the members of the value of b other than allow are defined: where one
@@ -150,7 +161,7 @@ func (s *slicer) definitions(b *ast.Rule) (out ast.Body) {
 		return false
 	})
 	define := func(t *ast.Term) {
-		x := ast.Equality.Expr(ast.VarTerm(fmt.Sprintf("sidecar__defined_%d_%d", s.branches, len(out))), t.Copy())
+		x := ast.NotEqual.Expr(t.Copy(), ast.StringTerm(formula.Absent))
 		x.Location = b.Location
 		out = append(out, x)
 	}
@@ -200,12 +211,19 @@ func (s *slicer) alwaysDefined(ref ast.Ref) bool {
 }
 
 // requiredInput reports whether every document has the member ref.
-func requiredInput(ref ast.Ref) bool {
-	schema := rego.InputSchema()
-	for _, t := range ref[1:] {
+func requiredInput(ref ast.Ref) bool { return required(rego.InputSchema(), ref[1:]) }
+
+// requiredIn reports the same of the part of a document that the member name has the rest of.
+func requiredIn(name string, rest ast.Ref) bool {
+	member, _ := rego.Property(rego.InputSchema(), name)
+	return required(member, rest)
+}
+
+func required(schema map[string]any, path ast.Ref) bool {
+	for _, t := range path {
 		name, ok := t.Value.(ast.String)
-		member, required := rego.Property(schema, string(name))
-		if !ok || !required || member == nil {
+		member, always := rego.Property(schema, string(name))
+		if !ok || !always || member == nil {
 			return false
 		}
 		schema = member

@@ -29,7 +29,11 @@ func NewCompiler(opts Options) *ast.Compiler { return newCompiler(opts, InputSch
 // without strictness, and without types. Partial evaluation leaves out what does not fit the schema of the input,
 // where a header that only data name would be lost.
 func NewUntypedCompiler(opts Options) *ast.Compiler {
-	return ast.NewCompiler().SetErrorLimit(0).WithCapabilities(capabilities(opts)).WithDefaultRegoVersion(ast.RegoV1)
+	return ast.NewCompiler().
+		SetErrorLimit(0).
+		WithCapabilities(capabilities(opts)).
+		WithDefaultRegoVersion(ast.RegoV1).
+		WithSkipStages(ast.StageCheckTypes)
 }
 
 // Strictness says whether unused and shadowing names are errors.

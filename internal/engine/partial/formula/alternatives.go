@@ -37,7 +37,7 @@ func Alternatives(f *Formula) [][]Term {
 			out = append(out, way)
 		}
 	}
-	out = minimal(out)
+	out = minimal(resolved(minimal(out)))
 	lists := make([][]Term, 0, len(out))
 	for _, way := range out {
 		list := make([]Term, 0, len(way))
@@ -119,4 +119,27 @@ func includes(way, other map[string]Term) bool {
 		}
 	}
 	return true
+}
+
+// resolved drops what is denied only because another way asserts it: of "a" and "b and not a" the second is "b".
+func resolved(ways []map[string]Term) []map[string]Term {
+	for again := true; again; {
+		again = false
+		for i, way := range ways {
+			for key, t := range way {
+				if !t.Negated {
+					continue
+				}
+				rest := maps.Clone(way)
+				delete(rest, key)
+				asserted := maps.Clone(rest)
+				asserted[t.Literal.Key] = Term{Literal: t.Literal}
+				if slices.ContainsFunc(ways, func(other map[string]Term) bool { return includes(asserted, other) }) {
+					ways[i], again = rest, true
+					break
+				}
+			}
+		}
+	}
+	return ways
 }

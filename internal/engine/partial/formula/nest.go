@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/types"
 )
 
 // Locals are the local variables of x, which is a term, an expression or a body.
@@ -122,7 +123,7 @@ func replaceable(body ast.Body, variable ast.Var, value *ast.Term) bool {
 		if !Locals(x).Contains(variable) {
 			continue
 		}
-		if x.Negated || len(x.With) > 0 || hasClosure(x) {
+		if x.Negated || len(x.With) > 0 || HasClosure(x) {
 			return false
 		}
 		ast.WalkTerms(x, func(t *ast.Term) bool {
@@ -135,7 +136,8 @@ func replaceable(body ast.Body, variable ast.Var, value *ast.Term) bool {
 	return uses == 1 || uses > 1 && len(Locals(value)) == 0
 }
 
-func hasClosure(x *ast.Expr) bool {
+// HasClosure reports whether an expression has a comprehension, or is an every.
+func HasClosure(x *ast.Expr) bool {
 	found := x.IsEvery()
 	ast.WalkClosures(x, func(any) bool {
 		found = true
@@ -160,19 +162,28 @@ func replaced(body ast.Body, variable ast.Var, value *ast.Term) ast.Body {
 	return out
 }
 
-// uncaptured is f(x) for f(x, true): package rego captures the results of builtins that are true or false.
+// uncaptured is f(x) == 3 for f(x, 3), and f(x) for f(x, true): the compiler, and partial evaluation, put the result
+// of a builtin last.
 func uncaptured(x *ast.Expr) *ast.Expr {
 	terms, ok := x.Terms.([]*ast.Term)
 	if !ok {
 		return x
 	}
+	last := len(terms) - 1
 	b := ast.BuiltinMap[x.Operator().String()]
-	if b == nil || x.IsEquality() || len(terms)-1 != b.Decl.Arity()+1 ||
-		!terms[len(terms)-1].Equal(ast.BooleanTerm(true)) {
+	if b == nil || x.IsEquality() || b.Relation || last != b.Decl.Arity()+1 {
+		return x
+	}
+	if _, isVar := terms[last].Value.(ast.Var); isVar {
 		return x
 	}
 	c := x.Copy()
-	c.Terms = c.Terms.([]*ast.Term)[:len(terms)-1]
+	terms = c.Terms.([]*ast.Term)
+	if terms[last].Equal(ast.BooleanTerm(true)) && types.Compare(b.Decl.Result(), types.B) == 0 {
+		c.Terms = terms[:last]
+		return c
+	}
+	c.Terms = []*ast.Term{ast.NewTerm(ast.Equality.Ref()), ast.CallTerm(terms[:last]...), terms[last]}
 	return c
 }
 

@@ -41,6 +41,7 @@ func (r *reader) body(body ast.Body, depth int) *Formula {
 }
 
 func (r *reader) group(body ast.Body, depth int) *Formula {
+	body = withoutPresences(body)
 	if len(body) > 1 {
 		// A variable that was replaced may have been all that held the group together.
 		if parts := groups(body); len(parts) > 1 {
@@ -78,6 +79,9 @@ func (r *reader) expression(x *ast.Expr, depth int) *Formula {
 			return r.alternatives(rules, nil, depth)
 		}
 	case []*ast.Term:
+		if t := Presence(x); t != nil && isConstant(t) {
+			return constant(true)
+		}
 		name, args := terms[0].String(), terms[1:]
 		if x.IsEquality() && args[0].IsGround() && args[1].IsGround() && isConstant(args[0]) && isConstant(args[1]) {
 			return constant(ast.Boolean(args[0].Equal(args[1])))
