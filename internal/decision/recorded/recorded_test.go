@@ -154,6 +154,9 @@ func TestWhatAMaskTookIsNamed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	says(t, r, "recorded  200 allow  "+e.DecisionID)
+	if text := r.Text("policies"); strings.Contains(text, "no policy was asked") {
+		t.Errorf("got %s", text)
+	}
 }
 
 func TestAnEntrypointThatIsGoneIsNamed(t *testing.T) {

@@ -33,11 +33,12 @@ func (r *Report) Text(places string) string {
 	if r.Anew != nil && r.Anew.Network {
 		line("builtins", "the policies may call other servers (engine.allow_builtins): what these answer is of now")
 	}
-	if r.Anew == nil {
+	switch {
+	case r.Anew != nil:
+		line("now", "by the policies of %s%s", summary.Shown(places, 200), r.compared())
+	case !AskedPolicy(e):
 		line("cause", "%s", r.cause())
 		line("do", "%s", r.remedy())
-	} else {
-		line("now", "by the policies of %s%s", summary.Shown(places, 200), r.compared())
 	}
 	return b.String()
 }
