@@ -18,7 +18,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decision/recorded"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
-	"github.com/authz-sidecar/sidecar/internal/explain"
 	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
@@ -113,15 +112,15 @@ func (e *explanation) print(w io.Writer, r recorded.Report, places []string) err
 		_, err = fmt.Fprintf(w, "%s\n", b)
 		return err
 	}
-	if _, err := io.WriteString(w, r.Text(strings.Join(places, ", "))); err != nil || r.Anew == nil {
-		return err
+	text := r.Text(strings.Join(places, ", "))
+	switch why := r.Why(); {
+	case why == nil:
+	case e.full:
+		text += "\n" + why.Whole()
+	default:
+		text += "\n" + why.Brief("--full shows all")
 	}
-	why := explain.Of(r.Anew.Decision, r.Anew.Explanation, explain.Facts{})
-	text := why.Brief("--full shows all")
-	if e.full {
-		text = why.Whole()
-	}
-	_, err := io.WriteString(w, "\n"+text)
+	_, err := io.WriteString(w, text)
 	return err
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
-	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/explain"
 )
 
 // report is the JSON form of a Report.
@@ -17,13 +17,15 @@ type report struct {
 	Time       time.Time `json:"time"`
 	Path       string    `json:"path"`
 	Recorded   outcome   `json:"recorded"`
-	// Missing is always there; Now and what follows only when the question was decided anew.
-	Missing     []string            `json:"missing"`
-	Now         *outcome            `json:"now,omitzero"`
-	SamePolicy  *bool               `json:"same_policy,omitzero"`
-	SameAnswer  *bool               `json:"same_answer,omitzero"`
-	SameResult  *bool               `json:"same_result,omitzero"`
-	Explanation *engine.Explanation `json:"explanation,omitzero"`
+	// Missing is always there; Now and what it is compared by only when the question was decided anew.
+	Missing    []string `json:"missing"`
+	Now        *outcome `json:"now,omitzero"`
+	SamePolicy *bool    `json:"same_policy,omitzero"`
+	SameAnswer *bool    `json:"same_answer,omitzero"`
+	SameResult *bool    `json:"same_result,omitzero"`
+	// Explanation and Text are those of POST /v1/explain.
+	Explanation *explain.Report `json:"explanation,omitzero"`
+	Text        string          `json:"text,omitzero"`
 }
 
 // outcome is a decision in a report.
@@ -45,9 +47,11 @@ func (r *Report) JSON() ([]byte, error) {
 	if a := r.Anew; a != nil {
 		out.Now = outcomeOf(&a.Decision)
 		out.SamePolicy, out.SameAnswer, out.SameResult = &a.SamePolicy, &a.Same, &a.SameResult
-		out.Explanation = &a.Explanation
 	}
-	return json.Marshal(out, jsontext.WithIndent("  "), json.Deterministic(true))
+	if out.Explanation = r.Why(); out.Explanation != nil {
+		out.Text = out.Explanation.Brief("explanation has all")
+	}
+	return json.Marshal(out, jsontext.WithIndent("  "), json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 }
 
 func outcomeOf(d *authz.Decision) *outcome {

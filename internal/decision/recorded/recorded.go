@@ -4,6 +4,7 @@ package recorded
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +15,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decision/summary"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
+	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/explain"
 )
 
 // Report is what there is to say of a recorded decision.
@@ -38,6 +41,44 @@ type Anew struct {
 	Network bool
 	// SameResult is set when the policy returned what the event has, in every member.
 	SameResult bool
+}
+
+// Why explains the decision that was made anew, or the recorded one by its cause where no policy was asked. It is nil
+// when neither is known.
+func (r *Report) Why() *explain.Report {
+	var why explain.Report
+	switch {
+	case r.Anew != nil:
+		why = explain.Of(r.Anew.Decision, r.Anew.Explanation, explain.Facts{})
+	case AskedPolicy(r.Event):
+		return nil
+	default:
+		why = explain.Of(refusal(r.Event), engine.Explanation{}, explain.Facts{})
+	}
+	return &why
+}
+
+// refusal is the decision of an event that no policy made.
+func refusal(e *decisionlog.Event) authz.Decision {
+	d := authz.Decision{ID: e.DecisionID, Kind: kindOf(e.Facts.Kind), Status: e.Facts.Status,
+		Reasons: reasonsOf(e.Facts.Reasons)}
+	cause := authz.Error{Kind: d.Kind, Err: errors.New(e.Error.Message)}
+	if e.Error.Message == "" {
+		cause.Err = errors.New("the event does not say why")
+	}
+	if len(d.Reasons) > 0 {
+		cause.Code = d.Reasons[0].Code
+	}
+	d.Cause = &cause
+	return d
+}
+
+func reasonsOf(logged []decisionlog.EventReason) []authz.Reason {
+	var out []authz.Reason
+	for _, r := range logged {
+		out = append(out, authz.Reason{Code: r.Code, Message: r.Message})
+	}
+	return out
 }
 
 // AskedPolicy reports whether the decision of e was, or was to be, that of a policy. Others follow from the request
@@ -98,10 +139,7 @@ func equal(a, b jsontext.Value) bool {
 func (r *Report) Summary() summary.Decision {
 	e := r.Event
 	d := summary.Decision{DecisionID: e.DecisionID, Kind: kindOf(e.Facts.Kind), Status: e.Facts.Status,
-		Cause: e.Error.Message}
-	for _, reason := range e.Facts.Reasons {
-		d.Reasons = append(d.Reasons, authz.Reason{Code: reason.Code, Message: reason.Message})
-	}
+		Reasons: reasonsOf(e.Facts.Reasons), Cause: e.Error.Message}
 	if doc, err := e.Document(); err == nil {
 		d.Method, d.Path = decision.Asked(doc)
 		d.Client, d.Subject = doc.Token.ClientID, doc.Token.Subject.ID

@@ -174,18 +174,32 @@ func TestADecisionThatNoPolicyMadeIsExplainedByItsCause(t *testing.T) {
 	if recorded.AskedPolicy(e) {
 		t.Fatal("a policy was asked")
 	}
-	says(t, recorded.Of(e), "recorded  400 malformed the path is ambiguous: it has an empty segment  "+e.DecisionID,
-		"cause     no policy was asked: the path is ambiguous: it has an empty segment",
-		`docs/troubleshooting.md, "Malformed"`)
-	for kind, want := range map[string]string{"unauthenticated": `"The token is not accepted"`,
-		"unavailable": `"Unavailable"`, "misconfigured": `"Misconfigured"`, "internal": "report it"} {
-		e, err :=
-			decisionlog.ParseEvent(
-				fmt.Appendf(nil, `{"decision_id":"1","timestamp":"2026-11-28T12:00:00Z","custom":{"kind":%q}}`, kind))
+	says(t, recorded.Of(e), "recorded  400 malformed the path is ambiguous: it has an empty segment  "+e.DecisionID)
+	because(t, e, "cause        read request: the path is ambiguous: it has an empty segment", "input.ambiguous_paths")
+	for kind, want := range map[string]string{
+		"unauthenticated": "docs/troubleshooting.md#the-token-is-not-accepted",
+		"internal":        "search for the decision id",
+		"unavailable":     "docs/troubleshooting.md#unavailable",
+		"misconfigured":   "docs/troubleshooting.md#misconfigured",
+	} {
+		e, err := decisionlog.ParseEvent(fmt.Appendf(nil,
+			`{"decision_id":"1","timestamp":"2026-11-28T12:00:00Z","custom":{"kind":%q}}`, kind))
 		if err != nil || recorded.AskedPolicy(e) {
 			t.Errorf("%s: a policy was asked, %v", kind, err)
 		}
-		says(t, recorded.Of(e), want, "the event does not say why")
+		because(t, e, want, "the event does not say why")
+	}
+}
+
+// because asserts what the explanation of a decision that no policy made says.
+func because(t *testing.T, e *decisionlog.Event, want ...string) {
+	t.Helper()
+	r := recorded.Of(e)
+	text := r.Why().Brief("")
+	for _, w := range want {
+		if !strings.Contains(text, w) {
+			t.Errorf("got\n%swant %s", text, w)
+		}
 	}
 }
 
@@ -201,7 +215,8 @@ func TestAHostileEventCannotChangeATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := recorded.Of(e)
-	if text := r.Text("places"); strings.ContainsAny(text, "\x1b\u202e") || strings.Count(text, "\n") != 6 {
+	text := r.Text("places") + r.Why().Brief("")
+	if strings.ContainsAny(text, "\x1b\u202e") || strings.Count(text, "\n") != 7 {
 		t.Errorf("got %q", text)
 	}
 }
@@ -233,5 +248,17 @@ func TestTheJSONFormHasBothDecisions(t *testing.T) {
 	bare := recorded.Of(e)
 	if b, err := bare.JSON(); err != nil || strings.Contains(string(b), `"now"`) {
 		t.Errorf("got %s, %v", b, err)
+	}
+}
+
+func TestHostileValuesOfADocumentCannotChangeATerminal(t *testing.T) {
+	const picky = "package authz\n\n# METADATA\n# entrypoint: true\ndefault decision := false\n\n" +
+		"decision if input.request.path == \"/admin\"\n"
+	e := event(t, "GET", "/orders", picky)
+	e.Input = bytes.ReplaceAll(e.Input, []byte(`"/orders"`), []byte(`"/\u202e\u001b[2J\u009b\n"`))
+	r := explained(t, e, picky)
+	text := r.Text("policies") + r.Why().Whole() + r.Why().Brief("")
+	if !strings.Contains(text, "input.request.path") || strings.ContainsAny(text, "\x1b\u202e\u009b") {
+		t.Errorf("got %q", text)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/decision/summary"
 )
 
@@ -33,12 +32,8 @@ func (r *Report) Text(places string) string {
 	if r.Anew != nil && r.Anew.Network {
 		line("builtins", "the policies may call other servers (engine.allow_builtins): what these answer is of now")
 	}
-	switch {
-	case r.Anew != nil:
+	if r.Anew != nil {
 		line("now", "by the policies of %s%s", summary.Shown(places, 200), r.compared())
-	case !AskedPolicy(e):
-		line("cause", "%s", r.cause())
-		line("do", "%s", r.remedy())
 	}
 	return b.String()
 }
@@ -66,26 +61,6 @@ func short(digest string) string {
 		digest = digest[:most]
 	}
 	return summary.Shown(digest, most)
-}
-
-// cause is why no policy was asked.
-func (r *Report) cause() string {
-	if r.Event.Error.Message == "" {
-		return "no policy was asked, and the event does not say why"
-	}
-	return "no policy was asked: " + summary.Shown(summary.InWords(r.Event.Error.Message), 800)
-}
-
-// remedy is where to read on.
-func (r *Report) remedy() string {
-	section := map[string]string{
-		authz.Unauthenticated.String(): "The token is not accepted", authz.Malformed.String(): "Malformed",
-		authz.Unavailable.String(): "Unavailable", authz.Misconfigured.String(): "Misconfigured",
-	}[r.Event.Facts.Kind]
-	if section == "" {
-		return "search the sidecar's own log for the decision id, and report it"
-	}
-	return fmt.Sprintf("docs/troubleshooting.md, %q, lists causes and remedies", section)
 }
 
 // compared says how the decision that was made anew and the recorded one compare.
