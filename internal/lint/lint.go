@@ -10,6 +10,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
@@ -45,18 +48,56 @@ type Config struct {
 type Report struct {
 	// Findings are sorted by file, position and code.
 	Findings []Finding
-	// Silenced counts the findings that comments silence.
-	Silenced int
+	// Silenced are the findings that comments or metadata silence, in the same order.
+	Silenced []Silenced
 }
 
+// maxTime bounds how long looking for findings may take, for a set of the greatest size that loads.
+const maxTime = time.Minute
+
 // Run looks for findings in the modules of set, and in its tests where it has some. Modules of an embedded library are
-// read and not reported. A set that does not parse has no findings: loading says why. The error is that of ctx.
+// read and not reported. A set that does not parse has no findings: loading says why. The error is that of ctx, or
+// says that the findings were not complete within a minute; the report then holds those of the first modules.
 func Run(ctx context.Context, set *bundle.Set, cfg Config) (Report, error) {
-	modules, _, whole := rego.ParseReadable(set, cfg.Rego, rego.WithTests)
-	if !whole || len(modules) == 0 {
-		return Report{}, ctx.Err()
+	out, _, err := run(ctx, set, cfg)
+	return out, err
+}
+
+// run also returns the builtins that failed in the pack.
+func run(
+	ctx context.Context, set *bundle.Set, cfg Config,
+) (out Report, failed []topdown.Error, err error) {
+	ctx, cancel := context.WithTimeout(ctx, maxTime)
+	defer cancel()
+	p := newProgram(set, cfg.Rego)
+	if p == nil {
+		return Report{}, nil, ctx.Err()
 	}
-	return Report{}, ctx.Err()
+	embedded := map[string]bool{}
+	for _, b := range set.Bundles {
+		for _, f := range b.Modules {
+			embedded[f.Path] = b.Embedded
+		}
+	}
+	docs, facts := p.describeAll(cfg)
+	query, err := prepare(ctx, facts)
+	if err != nil {
+		return Report{}, nil, err
+	}
+	for i := range docs {
+		if embedded[docs[i].File] {
+			continue
+		}
+		found, errs, err := evaluate(ctx, query, &docs[i])
+		if err != nil {
+			return out, failed, err
+		}
+		failed = append(failed, errs...)
+		kept, silenced := silence(p.parsed[docs[i].File], sorted(found))
+		out.Findings, out.Silenced = append(out.Findings, kept...), append(out.Silenced, silenced...)
+	}
+	out.Findings = sorted(out.Findings)
+	return out, failed, nil
 }
 
 // sorted returns findings in their order, each once.

@@ -107,7 +107,7 @@ func (s Subject) policies(
 	}
 	found = append(found, linted.Findings...)
 	found = append(found, s.regal(ctx)...)
-	return found, linted.Silenced
+	return found, len(linted.Silenced)
 }
 
 // withTests is set with the tests beside its modules. readable is set itself where a test does not parse.

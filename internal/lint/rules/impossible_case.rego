@@ -1,0 +1,33 @@
+package lint
+
+import data.lint.lib
+
+findings contains lib.finding(
+	"impossible-case", call.place,
+	sprintf("%s gives a text in %s case, which never is %s", [changed.text, changed.name, wanted.text]),
+) if {
+	some [_, call] in lib.calls({"equal", "eq", "neq"})
+	some i in [0, 1]
+	changed := call.args[i]
+	wanted := call.args[1 - i]
+	in_other_case(changed, wanted.value)
+}
+
+findings contains lib.finding(
+	"impossible-case", call.place,
+	sprintf("%s gives a text in %s case, which never is %q", [call.args[0].text, call.args[0].name, text]),
+) if {
+	some call in input.calls["internal.member_2"]
+	some text in call.args[1].value
+	in_other_case(call.args[0], text)
+}
+
+in_other_case(changed, text) if {
+	changed.name == "lower"
+	lower(text) != text
+}
+
+in_other_case(changed, text) if {
+	changed.name == "upper"
+	upper(text) != text
+}
