@@ -78,6 +78,9 @@ func (e *preparedRule) trace(ctx context.Context, in ast.Value, q Question, resu
 		return v
 	}
 	out := tracer.Explain(e.compiler, rego.RefOf(e.path), result.answer(), lookup)
+	if result.Empty() { // nothing decided, whatever has a value
+		out.Decided, out.Held = nil, nil
+	}
 	if cut && out.Incomplete == "" {
 		out.Incomplete = "the evaluation of all rules was not done in time: rules may be absent below"
 	}

@@ -76,8 +76,8 @@ allow if input.token.client_id == "root"
 
 allow if input.token.tenant == "globex"
 `, ``, `
-authz:7 data.authz.allow: 7: input.token.client_id == "root"; input.token.client_id undefined
 authz:9 data.authz.allow: 9: input.token.tenant == "globex"; input.token.tenant = "acme"
+authz:7 data.authz.allow: 7: input.token.client_id == "root"; input.token.client_id undefined
 `},
 		"of an answer that is made of values": {`decision := {"allow": count(deny) == 0, "reasons": deny}
 

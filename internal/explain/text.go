@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -28,7 +29,7 @@ func (r *Report) Brief(more string) string {
 	for i, way := range ways {
 		said := way.lines(briefValue)
 		if i > 0 && len(said)+1 > left || left <= 1 {
-			lines = append(lines, label("", fmt.Sprintf("and %d more: %s", len(ways)-i, more)))
+			lines = append(lines, label("", "and more: "+more))
 			break
 		}
 		said = said[:min(len(said), left)]
@@ -89,15 +90,27 @@ func (r *Report) head(reasons int) []string {
 			lines = append(lines, label("for", at(o)))
 		}
 	}
-	for i, x := range r.Reasons {
+	origins := r.origins()
+	for i, o := range origins {
 		if i == reasons {
-			lines = append(lines, label("", fmt.Sprintf("and %d more", len(r.Reasons)-i)))
+			lines = append(lines, label("", fmt.Sprintf("and %d more", len(origins)-i)))
 			break
 		}
-		o := engine.RuleOutcome{Rule: x.Rule, Part: x.Part, File: x.File, Row: x.Row}
-		lines = append(lines, label("reason", summary.Shown(x.Code, maxText)+"  "+at(o)))
+		lines = append(lines, label("reason", o))
 	}
 	return lines
+}
+
+// origins are the codes of the reasons with their rules, each once.
+func (r *Report) origins() []string {
+	var out []string
+	for _, x := range r.Reasons {
+		o := engine.RuleOutcome{Rule: x.Rule, Part: x.Part, File: x.File, Row: x.Row}
+		if said := summary.Shown(x.Code, maxText) + "  " + at(o); !slices.Contains(out, said) {
+			out = append(out, said)
+		}
+	}
+	return out
 }
 
 func headline(d authz.Decision) string {
@@ -147,10 +160,17 @@ func (w route) lines(most int) []string {
 	if x == nil {
 		return []string{label("would allow", at(w.from))}
 	}
-	lines := []string{label("would allow", fmt.Sprintf("%s stopped at %s  %s", w.from.Rule, oneLine(x.Text),
+	verb := "stopped at"
+	if w.from.Fired {
+		verb = "answers with"
+	}
+	lines := []string{label("would allow", fmt.Sprintf("%s %s %s  %s", w.from.Rule, verb, oneLine(x.Text),
 		place(x.File, x.Row)))}
+	if len(w.steps) == 0 || w.steps[0].Fired && !w.from.Fired && !strings.HasPrefix(x.Text, "not ") {
+		lines = appendText(lines, values(x, most))
+	}
 	if len(w.steps) == 0 {
-		return appendText(lines, values(x, most))
+		return lines
 	}
 	last := len(w.steps) - 1
 	for i, s := range w.steps {

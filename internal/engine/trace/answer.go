@@ -70,10 +70,11 @@ func (x *explainer) firedBody(ref ast.Ref) *ast.Rule {
 	return nil
 }
 
-// wouldAllow are the outcomes of the bodies at ref whose value can allow. Where a body has fired, and its answer is
-// that of another rule, they are those of that rule.
+// wouldAllow are the outcomes of the bodies at ref whose value can allow, those that came closest first. Where a body
+// has fired, and its answer is that of another rule, they are those of that rule.
 func (x *explainer) wouldAllow(ref ast.Ref, depth int) []RuleOutcome {
 	var out []RuleOutcome
+	failed := &group{}
 	for _, rule := range x.bodies(ref) {
 		o := x.rules[rule]
 		if o == nil || len(o.frames) == 0 || !canAllow(rule) || x.used >= maxOutcomes {
@@ -84,7 +85,7 @@ func (x *explainer) wouldAllow(ref ast.Ref, depth int) []RuleOutcome {
 			if f == nil {
 				f = o.frames[0]
 			}
-			out = append(out, x.outcome(f, maxCauseDepth))
+			failed.frames = append(failed.frames, f)
 			continue
 		}
 		before := len(out)
@@ -97,7 +98,7 @@ func (x *explainer) wouldAllow(ref ast.Ref, depth int) []RuleOutcome {
 			out = append(out, x.outcome(o.frames[0], maxCauseDepth))
 		}
 	}
-	return out
+	return append(out, x.failures(failed, maxCauseDepth)...)
 }
 
 // answer is the term of a rule's value that says whether the request is allowed: the member allow of an object, or the

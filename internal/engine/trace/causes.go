@@ -59,8 +59,10 @@ func (x *explainer) failures(g *group, depth int) []RuleOutcome {
 		score int
 	}
 	var all []attempt
-	for _, f := range g.frames {
-		if x.used < maxOutcomes && len(all) < 2*maxBodies {
+	frames := slices.Clone(g.frames)
+	slices.SortStableFunc(frames, func(a, b *frame) int { return cmp.Compare(b.passed(), a.passed()) })
+	for _, f := range frames[:min(len(frames), 2*maxBodies)] {
+		if x.used < maxOutcomes {
 			o := x.outcome(f, depth)
 			all = append(all, attempt{o, score(f, o)})
 		}
@@ -84,7 +86,7 @@ func score(f *frame, o RuleOutcome) int {
 	if f.failed == nil || o.Failed == nil {
 		return 0
 	}
-	s := 10 + 4*min(8, passed(f.rule.Body, f.failed.expr))
+	s := 10 + 4*min(8, f.passed())
 	if !slices.ContainsFunc(o.Failed.Operands, func(o Operand) bool { return o.Undefined }) {
 		s++
 	}
@@ -94,13 +96,17 @@ func score(f *frame, o RuleOutcome) int {
 	return s
 }
 
-// passed counts the expressions of the policy before x in a body.
-func passed(body ast.Body, x *ast.Expr) int {
+// passed counts the expressions of the policy in the body of a rule before the one that failed. It is -1 when the
+// arguments of a call did not match.
+func (f *frame) passed() int {
+	if f.failed == nil {
+		return -1
+	}
 	n := 0
 	var last *ast.Expr
-	for _, e := range body {
+	for _, e := range f.rule.Body {
 		base := e.BaseCogeneratedExpr()
-		if base == x.BaseCogeneratedExpr() {
+		if base == f.failed.expr.BaseCogeneratedExpr() {
 			break
 		}
 		if base != last {

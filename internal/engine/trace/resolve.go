@@ -30,6 +30,9 @@ func (r *resolver) operands(m *moment) []Operand {
 		} else {
 			shown.Value = r.hide.value(o, v)
 		}
+		if shown.Value == o.text { // a constant that went through a variable
+			continue
+		}
 		out = append(out, shown)
 	}
 	return out

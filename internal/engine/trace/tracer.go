@@ -1,6 +1,8 @@
 package trace
 
 import (
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
@@ -140,13 +142,32 @@ func (t *Tracer) exit(f *frame, rule *ast.Rule, e topdown.Event) {
 	t.rules[rule].fired = true
 	if !f.fired {
 		f.fired = true
-		if f.at != nil {
-			f.held = momentOf(f, f.at, e)
+		if x := lastOfBody(rule, f.at); x != nil {
+			f.held = momentOf(f, x, e)
+			if x != f.at {
+				f.held.entered = nil
+			}
 		}
 	}
 	if len(t.reasons) > 0 {
 		t.findReasons(rule, e)
 	}
+}
+
+// lastOfBody is the last expression of the policy in the body of a rule: the compiler adds what is computed in the
+// head after it. It is at when there is no other.
+func lastOfBody(rule *ast.Rule, at *ast.Expr) *ast.Expr {
+	head := rule.Head.Location
+	if at == nil || head == nil {
+		return at
+	}
+	for _, x := range slices.Backward(rule.Body) {
+		if l := x.Location; l != nil && x.BaseCogeneratedExpr() == x &&
+			(l.File != head.File || l.Offset < head.Offset || l.Offset >= head.Offset+len(head.Text)) {
+			return x
+		}
+	}
+	return at
 }
 
 // fail notes the failure of an expression. A body that iterates fails many times: the expression furthest down says
