@@ -21,6 +21,7 @@ import (
 type testRun struct {
 	source
 	run, format        string
+	bootstrap          string
 	minimum            float64
 	coverage, verbose  bool
 	watch              bool
@@ -43,12 +44,16 @@ tests; a single *_test.rego or *_suite.yaml runs alone.
 
 The exit status is 0 when something ran and nothing failed, 4 when a test failed or the coverage is below
 --min-coverage, 3 when policies, tests or suites do not load, 2 for wrong flags, and else 1: when there are no tests.`,
-		Example: "  sidecar test policies policy_test --coverage --min-coverage 95\n" +
-			"  sidecar test --run 'orders/' --format junit > report.xml",
+		Example: "  sidecar test\n  sidecar test policies policy_test --coverage --min-coverage 95\n" +
+			"  sidecar test --run 'orders/' --format junit > report.xml\n" +
+			"  sidecar test --bootstrap decisions.jsonl > policy_test/first_suite.yaml",
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			t.minimumGiven = cmd.Flags().Changed("min-coverage")
 			if err := t.prepare(paths); err != nil {
 				return err
+			}
+			if t.bootstrap != "" {
+				return t.writeFirst(cmd.Context(), std)
 			}
 			if t.watch {
 				return t.watching(cmd.Context(), std)
@@ -63,6 +68,8 @@ The exit status is 0 when something ran and nothing failed, 4 when a test failed
 	f.Float64Var(&t.minimum, "min-coverage", 0, "fail when fewer percent of the rows are evaluated")
 	f.StringVar(&t.format, "format", "pretty", "format of the report: pretty, json or junit")
 	f.BoolVar(&t.watch, "watch", false, "run again at each change of policies, tests and suites")
+	f.StringVar(&t.bootstrap, "bootstrap", "",
+		"print a first suite from a decision log, a file or - for standard input, and run nothing")
 	f.BoolVarP(&t.verbose, "verbose", "v", false, "print each test")
 	return cmd
 }

@@ -70,24 +70,14 @@ func decideAll(
 func (s *Suite) run(ctx context.Context, policy *engine.Policy, cfg *config.Config, c *testCase) Result {
 	out := Result{Group: s.Name, Name: c.name, File: s.File, Row: c.row, Outcome: Passed}
 	begun := time.Now()
-	query := c.query
-	introspector, err := s.introspector(c.token, c.now)
-	switch {
-	case err != nil:
+	point, query, err := s.prepare(ctx, policy, cfg, c)
+	if err != nil {
 		out.Output = []string{err.Error()}
-	case query.Entrypoint != "" && !policy.Has(query.Entrypoint):
-		known := strings.Join(policy.Entrypoints(), ", ")
-		out.Output = []string{fmt.Sprintf("entrypoint: %q may not be asked, only %s", query.Entrypoint, known)}
-	default:
-		proofs := &statedProof{key: c.key}
-		if c.token != "" {
-			proofs.present(&query, introspector.bound(ctx))
-		}
-		point := s.point(policy, cfg, introspector, proofs, c.now)
+	} else {
 		d := point.Decide(ctx, query)
 		if out.Output = c.want.differences(&d); out.Output != nil {
 			again := point.Explain(ctx, query)
-			out.Output = append(out.Output, explanation(&again.Decision, again.Why)...)
+			out.Output = append(out.Output, explanation(again)...)
 		}
 	}
 	out.Took = time.Since(begun)
@@ -95,6 +85,26 @@ func (s *Suite) run(ctx context.Context, policy *engine.Policy, cfg *config.Conf
 		out.Outcome = Failed
 	}
 	return out
+}
+
+// prepare returns a decision point, and what a case asks it.
+func (s *Suite) prepare(
+	ctx context.Context, policy *engine.Policy, cfg *config.Config, c *testCase,
+) (*decision.Point, authz.Query, error) {
+	query := c.query
+	introspector, err := s.introspector(c.token, c.now)
+	switch {
+	case err != nil:
+		return nil, query, err
+	case query.Entrypoint != "" && !policy.Has(query.Entrypoint):
+		known := strings.Join(policy.Entrypoints(), ", ")
+		return nil, query, fmt.Errorf("entrypoint: %q may not be asked, only %s", query.Entrypoint, known)
+	}
+	proofs := &statedProof{key: c.key}
+	if c.token != "" {
+		proofs.present(&query, introspector.bound(ctx))
+	}
+	return s.point(policy, cfg, introspector, proofs, c.now), query, nil
 }
 
 func (s *Suite) point(

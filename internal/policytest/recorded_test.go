@@ -16,9 +16,10 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
-// TestEveryRecordedDecisionOfTheSuitesIsMadeAnewExactly: the event of a decision holds all that the decision follows
-// from, for the shipped policies and each request of their suites.
-func TestEveryRecordedDecisionOfTheSuitesIsMadeAnewExactly(t *testing.T) {
+// shippedLog is the decision log of the requests of the shipped suites, with the policy that decided them and its
+// configuration.
+func shippedLog(t *testing.T) (*config.Config, *engine.Policy, []byte) {
+	t.Helper()
 	t.Chdir("../..")
 	cfg := config.Default()
 	cfg.Engine.Deadline, cfg.Input.Headers = time.Minute, []string{"x-tenant"}
@@ -35,6 +36,12 @@ func TestEveryRecordedDecisionOfTheSuitesIsMadeAnewExactly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return cfg, policy, logged(t, cfg, policy, suites)
+}
+
+// logged is the decision log of the cases of suites.
+func logged(t *testing.T, cfg *config.Config, policy *engine.Policy, suites []Suite) []byte {
+	t.Helper()
 	var lines bytes.Buffer
 	log, err := decisionlog.Open(decisionlog.Config{Stdout: true, Queue: 1 << 16, QueueBytes: 1 << 30},
 		decisionlog.Deps{Stdout: &lines})
@@ -50,11 +57,18 @@ func TestEveryRecordedDecisionOfTheSuitesIsMadeAnewExactly(t *testing.T) {
 	if err := log.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	return lines.Bytes()
+}
+
+// TestEveryRecordedDecisionOfTheSuitesIsMadeAnewExactly: the event of a decision holds all that the decision follows
+// from, for the shipped policies and each request of their suites.
+func TestEveryRecordedDecisionOfTheSuitesIsMadeAnewExactly(t *testing.T) {
+	cfg, policy, lines := shippedLog(t)
 	point := decision.New(cfg.Decision, &decision.Snapshot{Policy: policy}, decision.Deps{
 		Input: input.NewRules(cfg.Input),
 	})
 	kinds := map[string]int{}
-	for r := decisionlog.NewReader(&lines); ; {
+	for r := decisionlog.NewReader(bytes.NewReader(lines)); ; {
 		e, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			break

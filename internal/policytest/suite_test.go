@@ -79,16 +79,17 @@ func TestSuite_EveryDifferenceIsALine(t *testing.T) {
     headers: Retry-After: got [], want ["1"]
     upstream_headers: X-Subject: got [], want ["rita"]
     context: got {"age":0}, want {"age":1}
-    reason: denied: needs read (policies/authz.rego:7)
-    decided by: data.authz.decision (policies/authz.rego:7)
-    not allowed by: data.authz.decision (policies/authz.rego:6): does not hold: "read" in input.token.scopes
-        input.token.scopes: ["write"]`)
+    deny 403  denied: needs read
+    decided by   data.authz.decision (else)  policies/authz.rego:7
+    reason       denied  data.authz.decision (else)  policies/authz.rego:7
+    would allow  data.authz.decision stopped at "read" in input.token.scopes  policies/authz.rego:6
+                 input.token.scopes is ["write"]`)
 }
 
 func TestSuite_CauseOfARefusalIsShown(t *testing.T) {
 	r := decided(t, head+"  - {name: x, token: lost, request: {url: /a}, expect: {allow: true}}\n")
 	if got := strings.Join(r.Output, "\n"); !strings.Contains(got,
-		"cause: ask about the token: the suite says that this fails") {
+		"cause        ask about the token: the suite says that this fails") {
 		t.Error(got)
 	}
 }
