@@ -57,3 +57,31 @@ func TestTheLibraryJudgesTheRoutesOfThoseWhoUseIt(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestPoliciesThatAskForARouteWhereThereAreNoneAreAWarning(t *testing.T) {
+	const outside = "policies/authz.rego:9:2: no-routes: the policies ask for the route of a request, and there are " +
+		"no routes"
+	for name, c := range map[string]struct{ file, text, want string }{
+		"nothing":      {"policies/x.rego", "package x\n", outside},
+		"an empty map": {"policies/routes/data.yaml", "{}\n", outside},
+		"other data":   {"policies/others/data.yaml", "a: 1\n", outside},
+		"routes":       {"policies/routes/data.yaml", "/a:\n  GET: {id: a, anonymous: true}\n", ""},
+		"a rule": {"policies/x.rego", "package routes[\"/a\"]\n\nGET := {\"id\": \"a\", \"anonymous\": true}\n",
+			""},
+	} {
+		p, err := compiled(t, patient, map[string]string{"policies/authz.rego": withLibrary, c.file: c.text})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		found := ""
+		for _, w := range p.Warnings() {
+			if w.Code == "no-routes" {
+				found += w.String()
+			}
+		}
+		if !strings.HasPrefix(found, c.want) || (found == "") != (c.want == "") {
+			t.Errorf("%s: warnings %q, want %q", name, found, c.want)
+		}
+	}
+}

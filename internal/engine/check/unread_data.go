@@ -34,11 +34,8 @@ func (p *Program) unreadData(set *bundle.Set) bundle.Problems {
 					ref = ref.Append(ast.StringTerm(name))
 				}
 				if !MayOverlap(reads, ref) {
-					w := bundle.Problem{File: d.Path, Code: CodeUnreadData,
-						Message: "no policy reads " + ref.String() +
-							"; the folder of a file says where its data go: correct the path there or in the " +
-							"policy, or " +
-							"remove the data"}
+					w := bundle.Problem{File: d.Path, Code: CodeUnreadData}
+					w.Message = "no policy reads " + ref.String() + "; " + unreadHint(ref)
 					if len(at) > len(d.At) { // a member of the file
 						_, w.Row, w.Col = set.Locate(at)
 					}
@@ -48,6 +45,14 @@ func (p *Program) unreadData(set *bundle.Set) bundle.Problems {
 		}
 	}
 	return out
+}
+
+// unreadHint says what to do about data at ref that nothing reads.
+func unreadHint(ref ast.Ref) string {
+	if len(ref) == 2 && ref[1].Equal(ast.StringTerm("routes")) {
+		return "routes decide in policies that use the library: import data.sidecar.routes, or remove the data"
+	}
+	return "the folder of a file says where its data go: correct the path there or in the policy, or remove the data"
 }
 
 // dataPaths are the paths under data of the members of a file, at least one name long.

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -14,7 +15,7 @@ const CodeUnsetInput = "unset-input"
 
 // Warnings are what does not stop a load and should be looked at, sorted.
 func (p *Program) Warnings(set *bundle.Set) bundle.Problems {
-	return append(p.unreadData(set), p.unsetInput()...).Sorted()
+	return slices.Concat(p.unreadData(set), p.noRoutes(set), p.unsetInput()).Sorted()
 }
 
 // unsetInput finds references to members of the input that are in its schema and that no API sets in this version:
