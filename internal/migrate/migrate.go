@@ -101,6 +101,8 @@ type session struct {
 	added []File
 	// entry is the rule that decided there, once it is known.
 	entry entry
+	// inputs are rules of tests that are used as an input, and are translated.
+	inputs map[string]bool
 }
 
 // needs is what the new policies want of the configuration and of the generated package.

@@ -41,7 +41,7 @@ func (s *session) rename(seen *seen) {
 	for _, m := range s.modules {
 		n := &renamer{s, seen, rows, m}
 		kept := n.imports()
-		r := &rewriter{world: s.world, expr: n.expr, with: n.with}
+		r := &rewriter{world: s.world, expr: n.expr, with: n.with, body: n.inputLocals}
 		r.term = func(t *ast.Term, sc *scope) (*ast.Term, bool) { return n.term(r, t, sc, kept) }
 		r.module(m)
 	}
