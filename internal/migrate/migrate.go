@@ -145,7 +145,15 @@ func formatted(m *module) ([]byte, error) {
 	m.ast.Imports = slices.DeleteFunc(m.ast.Imports, func(imp *ast.Import) bool {
 		return strings.HasPrefix(imp.Path.String(), "future.") || imp.Path.String() == "rego.v1"
 	})
-	return format.AstWithOpts(m.ast, format.Opts{RegoVersion: ast.RegoV1})
+	text, err := format.AstWithOpts(m.ast, format.Opts{RegoVersion: ast.RegoV1})
+	if err != nil {
+		return nil, err
+	}
+	// New terms have no place yet: lines are broken by a second run.
+	if again, err := format.SourceWithOpts(m.file, text, format.Opts{RegoVersion: ast.RegoV1}); err == nil {
+		return again, nil
+	}
+	return text, nil
 }
 
 func firstError(err error) string {

@@ -242,6 +242,7 @@ func (n *renamer) fromContext(full ast.Ref, path []string, at place, how sound) 
 			n.report.fromContext(all, at)
 		}
 		n.need.original[path[0]] = true
+		n.underNot(strings.Join(path, "."), "context."+strings.Join(path, ".")+" when the caller does not send it", at)
 	}
 	return target{ref: join(ownRef("input.context"), full[1:]), direct: true}
 }
@@ -337,6 +338,7 @@ func (n *renamer) user(full, rest ast.Ref, found row) (target, bool) {
 // none is what has no counterpart: the context may have it, so that it loads and is undefined unless it is sent.
 func (n *renamer) none(found row, full ast.Ref, at place, how sound) target {
 	if how == loud {
+		n.underNot(pathOf(full), "what never comes", at)
 		remedy := found.note
 		if found.ours == isToken {
 			remedy = "policies never see a token: decide by input.token.claims, .subject, .scopes, or .active"
@@ -345,6 +347,14 @@ func (n *renamer) none(found row, full ast.Ref, at place, how sound) target {
 			"; until then it is input.context."+dottedPath(full)+", which is undefined unless the caller sends it")
 	}
 	return target{ref: join(ownRef("input.context"), full[1:]), direct: true}
+}
+
+// underNot warns of a member that is read under a "not", which holds when the member is absent.
+func (n *renamer) underNot(path, absent string, at place) {
+	if n.seen.negated[path] {
+		n.report.look(at.file, at.row, "input."+path+" is read under a not somewhere, which holds for "+absent,
+			"a condition that the member is there keeps it closed")
+	}
 }
 
 func dottedPath(ref ast.Ref) string { return pathOf(ref) }

@@ -51,6 +51,11 @@ func (n *renamer) tellHeader(name, low string, at place) {
 			n.product.title), "it is undefined here too; write "+low+" if it is meant")
 	default:
 		n.need.headers[low] = true
+		for path := range n.seen.negated {
+			if strings.HasSuffix(strings.ToLower(path), "headers."+low) {
+				n.underNot(path, "every request while input.headers does not name "+low, at)
+			}
+		}
 	}
 }
 

@@ -92,10 +92,10 @@ func aliasOf(r *ast.Rule) ast.Ref {
 	return ref
 }
 
-// isGround reports whether a reference begins with a name and goes on with constants.
+// isGround reports whether a reference begins with a name and goes on with texts.
 func isGround(ref ast.Ref) bool {
 	_, ok := ref[0].Value.(ast.Var)
-	return ok && ref[1:].IsGround()
+	return ok && len(constants(ref))+1 == len(ref)
 }
 
 func isTrivial(b ast.Body) bool {

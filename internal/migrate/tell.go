@@ -52,6 +52,21 @@ func (s *session) tellFacts(seen *seen) {
 			"list every name that may come out in input.headers")
 	}
 	s.tellCalls()
+	s.tellAnonymous()
+}
+
+// tellAnonymous reports rules that are meant for requests without a token.
+func (s *session) tellAnonymous() {
+	for _, m := range s.modules {
+		ast.WalkExprs(m.ast, func(x *ast.Expr) bool {
+			if t, ok := x.Terms.(*ast.Term); ok && x.Negated && t.String() == "input.token.present" && !m.test {
+				at := placeOf(m, x.Location)
+				s.report.look(at.file, at.row, "a rule is for requests without a token",
+					"it needs decision.token: optional")
+			}
+			return false
+		})
+	}
 }
 
 // claimsRead lists the claims that policies read.

@@ -22,8 +22,6 @@ type tokens struct {
 	reads map[string]map[int]bool
 	// inScope are the variables of a scope that hold the text of a credential.
 	inScope map[*scope]map[ast.Var]bool
-	// unknownParts are variables for the header and the signature of a token.
-	unknownParts map[ast.Var]place
 }
 
 // credentials are members that hold the text of a token, whatever is above them.
@@ -34,7 +32,7 @@ var credentials = regexp.MustCompile(`(?i)(^|\.)(authorization|(access|bearer|id
 // their callers change in the second.
 func (s *session) translateTokens() {
 	t := &tokens{session: s, ignores: map[string]map[int]bool{}, claims: map[string]bool{},
-		reads: map[string]map[int]bool{}, inScope: map[*scope]map[ast.Var]bool{}, unknownParts: map[ast.Var]place{}}
+		reads: map[string]map[int]bool{}, inScope: map[*scope]map[ast.Var]bool{}}
 	for range 3 {
 		t.rules = t.credentialRules()
 		for _, m := range s.modules {

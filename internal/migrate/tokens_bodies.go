@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -52,7 +53,9 @@ func (t *tokens) body(m *module, b ast.Body, sc *scope, read func(ast.Var) bool)
 		decoding := t.feeds(x, sc, fed)
 		decodes = decodes || decoding
 		if decoding {
-			for _, split := range t.split(m, x, sc) {
+			others := slices.DeleteFunc(slices.Clone(b), func(y *ast.Expr) bool { return y == x })
+			looked := func(v ast.Var) bool { return looksInto(others, v) }
+			for _, split := range t.split(m, x, sc, looked) {
 				out = append(out, split)
 			}
 			continue
@@ -106,7 +109,7 @@ func (t *tokens) feeds(x *ast.Expr, sc *scope, fed map[ast.Var]bool) bool {
 }
 
 // split turns [valid, _, payload] := io.jwt.decode_verify(...) into one expression for each part.
-func (t *tokens) split(m *module, x *ast.Expr, sc *scope) ast.Body {
+func (t *tokens) split(m *module, x *ast.Expr, sc *scope, looked func(ast.Var) bool) ast.Body {
 	t.expr(m, x, sc)
 	pattern, value, ok := binding(x)
 	if !ok && isUnification(x) {
@@ -121,6 +124,9 @@ func (t *tokens) split(m *module, x *ast.Expr, sc *scope) ast.Body {
 	if call, isCall := value.Value.(ast.Call); isCall {
 		if result := t.decoded(m, call, x.Location, sc); result != nil {
 			value = result
+		} else if result := t.callOf(call, sc, x.Location); result != nil && isClaims(result) {
+			x.Terms.([]*ast.Term)[2] = result
+			return ast.Body{x}
 		}
 	}
 	names, isArray := pattern.Value.(*ast.Array)
@@ -130,7 +136,7 @@ func (t *tokens) split(m *module, x *ast.Expr, sc *scope) ast.Body {
 	}
 	var out ast.Body
 	for i := range names.Len() {
-		if one := t.bind(m, names.Elem(i), values.Elem(i), x); one != nil {
+		if one := t.bind(m, names.Elem(i), values.Elem(i), x, looked); one != nil {
 			one.Location, one.With = x.Location, x.With
 			out = append(out, one)
 		}
@@ -139,13 +145,17 @@ func (t *tokens) split(m *module, x *ast.Expr, sc *scope) ast.Body {
 }
 
 // bind gives one part of a decoded token its name.
-func (t *tokens) bind(m *module, name, value *ast.Term, x *ast.Expr) *ast.Expr {
+func (t *tokens) bind(m *module, name, value *ast.Term, x *ast.Expr, looked func(ast.Var) bool) *ast.Expr {
 	if v, ok := name.Value.(ast.Var); ok {
 		if v.IsWildcard() {
 			return nil
 		}
-		if !isClaims(value) { // the header and the signature are not there
-			t.unknownParts[v] = placeOf(m, x.Location)
+		if !isClaims(value) && looked(v) { // the header and the signature are not there
+			at := placeOf(m, x.Location)
+			t.report.left(at.file, at.row, string(v)+": the header and the signature of a token are not there",
+				"drop what depends on it; until then it is input.context."+string(v)+
+					", which is undefined unless the caller sends it")
+			value = ast.NewTerm(ownRef("input.context." + string(v)))
 		}
 		if x.IsAssignment() {
 			return ast.Assign.Expr(name, value)
@@ -156,6 +166,19 @@ func (t *tokens) bind(m *module, name, value *ast.Term, x *ast.Expr) *ast.Expr {
 		return ast.NewExpr(value)
 	}
 	return ast.Equality.Expr(name, value)
+}
+
+// looksInto reports whether a body reads a member of a variable, or compares it.
+func looksInto(b ast.Body, v ast.Var) bool {
+	found := false
+	ast.WalkRefs(b, func(ref ast.Ref) bool {
+		found = found || len(ref) > 1 && ref[0].Equal(ast.NewTerm(v))
+		return found
+	})
+	for _, x := range b {
+		found = found || x.IsCall() && mentions(x, v)
+	}
+	return found
 }
 
 // withoutTests replaces conditions on the text of a credential: there is a token, or there is none.

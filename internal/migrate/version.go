@@ -66,23 +66,38 @@ func (s *session) parseModule(f File) (*module, error) {
 		return m, nil
 	}
 	if !strings.Contains(older.Error(), "package expected") {
-		if strings.Contains(err.Error(), "if` keyword is required") ||
-			strings.Contains(text, "import rego.v1") == false {
-			return nil, older
+		if strings.Contains(text, "import rego.v1") || strings.Contains(text, "\nimport future.keywords") {
+			return nil, err
 		}
-		return nil, err
+		return nil, older
 	}
-	// Authorino wraps rules in a package of its own, which denies by default.
-	name := strings.Map(letter, strings.TrimSuffix(path.Base(f.Name), ".rego"))
+	return s.withPackage(m, text, older)
+}
+
+// withPackage reads rules without a package, which Authorino wraps in one of its own.
+func (s *session) withPackage(m *module, text string, failed error) (*module, error) {
+	name := strings.Map(letter, strings.TrimSuffix(path.Base(m.file), ".rego"))
 	for _, version := range []ast.RegoVersion{ast.RegoV1, ast.RegoV0} {
-		// On one line with the first of the file, so that rows stay what they are.
-		if m.ast, err = parseAs(f.Name, "package "+name+"; "+text, version); err == nil {
-			m.v0 = version == ast.RegoV0
-			s.report.note(f.Name, 1, "there was no package, as in Authorino: it is package "+name+" now", "")
-			return m, nil
+		parsed, err := parseAs(m.file, "package "+name+"\n"+text, version)
+		if err != nil {
+			continue
 		}
+		seen := map[*ast.Location]bool{}
+		up := func(loc *ast.Location) {
+			if loc != nil && !seen[loc] && loc.Row > 1 {
+				seen[loc] = true
+				loc.Row--
+			}
+		}
+		ast.WalkNodes(parsed, func(n ast.Node) bool { up(n.Loc()); return false })
+		for _, c := range parsed.Comments {
+			up(c.Location)
+		}
+		m.ast, m.v0 = parsed, version == ast.RegoV0
+		s.report.note(m.file, 1, "there was no package, as in Authorino: it is package "+name+" now", "")
+		return m, nil
 	}
-	return nil, older
+	return nil, failed
 }
 
 func parseAs(name, text string, version ast.RegoVersion) (*ast.Module, error) {
