@@ -28,9 +28,11 @@ type seen struct {
 	strings map[string]bool
 	// dynamic are uses of the input as a whole, or by a variable.
 	dynamic []place
-	// negated are the paths that are read under a "not".
+	// negated are the paths and the rules that are read under a "not", or by a rule that denies.
 	negated map[string]bool
-	root    rootUses
+	// by are the paths and rules that a rule reads.
+	by   map[string]map[string]bool
+	root rootUses
 }
 
 type place struct {
@@ -48,7 +50,8 @@ func placeOf(m *module, loc *ast.Location) place {
 // look reads all modules.
 func (s *session) look() *seen {
 	out := &seen{paths: map[string]place{}, arrays: map[string]bool{}, texts: map[string]bool{},
-		deeper: map[string]bool{}, strings: map[string]bool{}, negated: map[string]bool{}}
+		deeper: map[string]bool{}, strings: map[string]bool{}, negated: map[string]bool{},
+		by: map[string]map[string]bool{}}
 	for _, m := range s.modules {
 		r := &rewriter{world: s.world}
 		r.term = func(t *ast.Term, sc *scope) (*ast.Term, bool) {
@@ -60,14 +63,7 @@ func (s *session) look() *seen {
 				s.lookAtCall(out, m, terms, sc)
 			}
 			if x.Negated {
-				ast.WalkTerms(x.Terms, func(t *ast.Term) bool {
-					if ref := asRef(t); ref != nil {
-						if to := s.resolve(ref, sc); isInput(to) {
-							out.negated[pathOf(to)] = true
-						}
-					}
-					return false
-				})
+				s.lookUnderNot(out, x, sc)
 			}
 		}
 		r.with = func(wi *ast.With, _ *scope) []*ast.With {
@@ -76,6 +72,7 @@ func (s *session) look() *seen {
 			}
 			return []*ast.With{wi}
 		}
+		r.rule = func(m *module, rule *ast.Rule) { s.lookAtRule(out, m, rule) }
 		r.module(m)
 		for _, imp := range m.ast.Imports {
 			if ref := asRef(imp.Path); ref != nil && isInput(ref) && len(ref) > 1 {
@@ -83,6 +80,7 @@ func (s *session) look() *seen {
 			}
 		}
 	}
+	out.spread()
 	return out
 }
 

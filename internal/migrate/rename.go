@@ -352,7 +352,8 @@ func (n *renamer) none(found row, full ast.Ref, at place, how sound) target {
 // underNot warns of a member that is read under a "not", which holds when the member is absent.
 func (n *renamer) underNot(path, absent string, at place) {
 	if n.seen.negated[path] {
-		n.report.look(at.file, at.row, "input."+path+" is read under a not somewhere, which holds for "+absent,
+		n.report.look(at.file, at.row, "input."+path+" is read under a not or by a rule that denies: more is "+
+			"allowed for "+absent,
 			"a condition that the member is there keeps it closed")
 	}
 }
