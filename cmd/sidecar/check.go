@@ -117,12 +117,10 @@ func (c *checking) outcome(r review.Report) error {
 	switch {
 	case r.Unloadable:
 		return &failure{err: errors.New("the policies do not load"), exit: exitNotCompile, quiet: true}
-	case s.Errors > 0, !doctor.Sound(examined):
-		return &failure{err: errors.New("errors were found"), exit: exitFailed, quiet: true}
-	case c.strict && s.Warnings+s.Unformatted+doctor.Count(examined, doctor.Doubt) > 0:
-		return &failure{err: errors.New("warnings were found"), exit: exitFailed, quiet: true}
+	case s.Errors > 0, c.strict && s.Warnings+s.Unformatted > 0:
+		return &failure{err: errors.New("there are findings"), exit: exitFailed, quiet: true}
 	}
-	return nil
+	return threshold{c.strict}.outcome(examined, "tokens will not be accepted with this configuration")
 }
 
 // writers write a report, by the value of --format.

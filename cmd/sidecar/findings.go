@@ -42,9 +42,8 @@ func (th *threshold) flag(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&th.strict, "strict", false, "fail for doubts too")
 }
 
-// apply prints the summary and returns an error, with a message, for findings that fail the command.
-func (th threshold) apply(w io.Writer, findings []doctor.Finding, message string) error {
-	fmt.Fprintln(w, summary(findings))
+// outcome is the failure, with a message, that findings are for a command, or nil.
+func (th threshold) outcome(findings []doctor.Finding, message string) error {
 	switch {
 	case !doctor.Sound(findings):
 		return &failure{err: errors.New(message), hint: "the lines above say why, and what to do", exit: exitFailed}

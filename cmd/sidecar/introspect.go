@@ -26,17 +26,22 @@ import (
 )
 
 func introspectCommand(std streams) *cobra.Command {
-	var file, name string
-	var limit threshold
+	var file string
+	how := introspecting{}
 	cmd := &cobra.Command{
 		Use:   "introspect",
 		Short: "Ask the configured issuer about a token read from standard input",
 		Long: `Ask the configured issuer about a token read from standard input, past all caches, and print the answer:
 raw, as policies will see it, and in words. Of several issuers the one is asked that serve would choose for a request
-without host and headers, or the one that --issuer names.`,
+without host and headers, or the one that --issuer names.
+
+Exit status: 0 the token would be accepted; 1 it would not, or with --strict there is a doubt; 2 wrong usage.`,
 		Example: `  printf %s "$TOKEN" | sidecar introspect --config sidecar.yaml`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if how.format != "text" && how.format != "json" {
+				return wrongValue("--format", how.format, "write text or json")
+			}
 			cfg, err := config.Load(file, os.Environ())
 			if err != nil {
 				return err
@@ -45,12 +50,13 @@ without host and headers, or the one that --issuer names.`,
 			if err != nil {
 				return err
 			}
-			return introspectToken(cmd.Context(), cfg.Issuers, name, tok, limit, std)
+			return introspectToken(cmd.Context(), cfg.Issuers, how, tok, std)
 		},
 	}
 	configFlag(cmd, &file)
-	cmd.Flags().StringVar(&name, "issuer", "", "name of the issuer to ask (default that of the token)")
-	limit.flag(cmd)
+	cmd.Flags().StringVar(&how.issuer, "issuer", "", "name of the issuer to ask (default that of the token)")
+	cmd.Flags().StringVar(&how.format, "format", "text", "text or json")
+	how.limit.flag(cmd)
 	return cmd
 }
 
@@ -92,51 +98,35 @@ func chosen(issuers *issuer.Issuers, name string, tok secret.Text) (*issuer.Issu
 	return c.Issuer(), nil
 }
 
-func introspectToken(
-	ctx context.Context, cfgs []issuer.Config, name string, tok secret.Text, limit threshold, std streams,
-) error {
+func introspectToken(ctx context.Context, cfgs []issuer.Config, how introspecting, tok secret.Text,
+	std streams) error {
 	deps := issuer.Deps{Fingerprints: secret.NewFingerprinter(), Log: slog.New(slog.DiscardHandler)}
 	issuers, err := issuer.Open(cfgs, deps)
 	if err != nil {
 		return err
 	}
 	defer issuers.Close()
-	asked, err := chosen(issuers, name, tok)
+	asked, err := chosen(issuers, how.issuer, tok)
 	if err != nil {
-		printFindings(std.out, doctor.Unclaimed(cfgs, tok))
-		return err
+		return errors.Join(how.write(examined{findings: doctor.Unclaimed(cfgs, tok)}, tok, std.out), err)
 	}
 	cfg := cfgs[slices.IndexFunc(cfgs, func(c issuer.Config) bool { return c.Endpoint.Name == asked.Name() })]
-	if len(cfgs) > 1 {
-		fmt.Fprintf(std.out, "issuer: %s\n", asked.Name())
-	}
-	answer, err := asked.Ask(ctx, tok)
-	if answer.Endpoint != "" {
-		fmt.Fprintf(std.out, "endpoint: %s\n", answer.Endpoint)
-	}
-	if answer.Status != 0 {
-		fmt.Fprintf(std.out, "status: %d\ncontent-type: %s\nanswer: %s\n", answer.Status,
-			shown([]byte(answer.ContentType), tok), shown(answer.Body, tok))
-	}
-	if answer.Verified != nil {
-		fmt.Fprintf(std.out, "signed: verified, it holds: %s\n", shown(answer.Verified, tok))
-	}
-	if err == nil && answer.Status == 0 {
-		fmt.Fprintf(std.out, "validated locally: the server was not asked\n")
-	}
 	now := time.Now()
-	findings := doctor.Diagnose(cfg, tok, answer, err, now)
-	if err == nil && answer.Claims.Active {
-		doc := input.Build(input.Query{}, answer.Claims, input.Presented{Scheme: "bearer"}, now)
-		doc.Token.Claims = nil // printed above, raw
-		b, err := json.Marshal(doc.Token, json.Deterministic(true), jsontext.WithIndent("  "))
-		if err != nil {
+	e := examined{issuer: asked.Name(), alone: len(cfgs) == 1}
+	e.answer, err = asked.Ask(ctx, tok)
+	e.local = err == nil && e.answer.Status == 0
+	e.findings = doctor.Diagnose(cfg, tok, e.answer, err, now)
+	if err == nil && e.answer.Claims.Active {
+		doc := input.Build(input.Query{}, e.answer.Claims, input.Presented{Scheme: "bearer"}, now)
+		doc.Token.Claims = nil // they are in the answer, raw
+		if e.token, err = json.Marshal(doc.Token, json.Deterministic(true)); err != nil {
 			return err
 		}
-		fmt.Fprintf(std.out, "input.token: %s\n", shown(b, tok))
 	}
-	printFindings(std.out, findings)
-	return limit.apply(std.out, findings, "this token would not be accepted")
+	if err := how.write(e, tok, std.out); err != nil {
+		return err
+	}
+	return how.limit.outcome(e.findings, "this token would not be accepted")
 }
 
 // shownBytes is how much of an answer is shown.
@@ -151,6 +141,15 @@ func unknownIssuer(name string, configured []string) *failure {
 // shown is an answer for a terminal: indented when it is JSON, without what moves the cursor, and never with the token
 // in it, however it is spelled.
 func shown(body []byte, tok secret.Text) string {
+	text := withoutToken(body, tok)
+	if len(text) > shownBytes {
+		text = strings.ToValidUTF8(text[:shownBytes], "") + " ..."
+	}
+	return text
+}
+
+// withoutToken is a whole answer like that.
+func withoutToken(body []byte, tok secret.Text) string {
 	v := jsontext.Value(body).Clone()
 	if v.Format(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.Multiline(true),
 		jsontext.WithIndent("  ")) == nil {
@@ -162,9 +161,5 @@ func shown(body []byte, tok secret.Text) string {
 		}
 		return r
 	}, strings.ToValidUTF8(string(body), "?"))
-	text = strings.ReplaceAll(text, tok.Reveal(), "[redacted]")
-	if len(text) > shownBytes {
-		text = strings.ToValidUTF8(text[:shownBytes], "") + " ..."
-	}
-	return text
+	return strings.ReplaceAll(text, tok.Reveal(), "[redacted]")
 }

@@ -31,10 +31,11 @@ type jsonFinding struct {
 // jsonIssuer is what an authorization server answered.
 type jsonIssuer struct {
 	Name     string         `json:"name"`
-	Findings []jsonExamined `json:"findings"`
+	Findings []JSONExamined `json:"findings"`
 }
 
-type jsonExamined struct {
+// JSONExamined is a finding at an authorization server, or about a token.
+type JSONExamined struct {
 	Level doctor.Level `json:"level"`
 	Check string       `json:"check"`
 	Says  string       `json:"says"`
@@ -49,16 +50,21 @@ func (r Report) WriteJSON(w io.Writer) error {
 			pageOf(f.Code)})
 	}
 	for _, i := range r.Issuers {
-		examined := jsonIssuer{i.Name, []jsonExamined{}}
-		for _, f := range i.Findings {
-			examined.Findings = append(examined.Findings, jsonExamined{f.Level, f.Check, f.Says, f.Do})
-		}
-		out.Issuers = append(out.Issuers, examined)
+		out.Issuers = append(out.Issuers, jsonIssuer{i.Name, Examined(i.Findings)})
 	}
 	if out.Summary.Entrypoints == nil {
 		out.Summary.Entrypoints = []string{}
 	}
 	return writeIndented(w, out)
+}
+
+// Examined are findings as JSON has them; never nil.
+func Examined(findings []doctor.Finding) []JSONExamined {
+	out := []JSONExamined{}
+	for _, f := range findings {
+		out = append(out, JSONExamined{f.Level, f.Check, f.Says, f.Do})
+	}
+	return out
 }
 
 func writeIndented(w io.Writer, v any) error {

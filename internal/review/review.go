@@ -67,7 +67,7 @@ func Run(ctx context.Context, s Subject) (Report, error) {
 		for _, message := range plain {
 			r.Findings = append(r.Findings, s.configuration(lint.Error, message))
 		}
-		found = asErrors(problems)
+		found = asErrors(s.remedied(problems))
 		r.Unloadable = len(problems) > 0 && s.Faults == nil
 		if err == nil {
 			more, silenced := s.policies(ctx, set, policy)
@@ -82,6 +82,17 @@ func Run(ctx context.Context, s Subject) (Report, error) {
 	r.Findings = append(r.Findings, sorted(found)...)
 	r.Summary.count(r.Findings)
 	return r, context.Cause(ctx)
+}
+
+// remedied adds the remedy where there is neither a configuration nor its default directory.
+func (s Subject) remedied(problems bundle.Problems) bundle.Problems {
+	usual := config.Default().Policies.Paths
+	if s.File == "" && len(problems) == 1 && problems[0].Code == bundle.CodeDirectory &&
+		slices.Equal(s.Config.Policies.Paths, usual) {
+		problems[0].Message += "; sidecar init writes a configuration and a first policy, and sidecar check PATH " +
+			"looks elsewhere"
+	}
+	return problems
 }
 
 // load loads the policies, and whatever else the scope wants.
