@@ -49,7 +49,13 @@ The exit status is 0 when the decision was explained, 1 when it was not found or
 wrong flags, and 3 when the policies do not load.`,
 		Example: "  sidecar explain 01M8H7RRM2055XBNXDSYH8ERF5 --log decisions.jsonl\n" +
 			"  sidecar explain 01M8H7 --log decisions.jsonl --log decisions.jsonl.1.gz --policies policies",
-		Args: cobra.ExactArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return nil
+			}
+			return &failure{err: fmt.Errorf("explain takes one DECISION_ID or FILE, got %d arguments", len(args)),
+				hint: "run " + cmd.CommandPath() + " --help", exit: exitUsage}
+		},
 		RunE: func(cmd *cobra.Command, args []string) error { return e.run(cmd.Context(), std, args[0]) },
 	}
 	e.flags(cmd)
@@ -70,6 +76,9 @@ func (e *explanation) run(ctx context.Context, std streams, what string) error {
 	}
 	if !recorded.AskedPolicy(event) {
 		return e.print(std.out, recorded.Of(event), nil)
+	}
+	if _, err := event.Document(); err != nil {
+		return e.inexplicable(std.err, recorded.Of(event), err)
 	}
 	cfg, err := e.load()
 	if err != nil {
@@ -93,14 +102,19 @@ func (e *explanation) run(ctx context.Context, std streams, what string) error {
 	})
 	report, err := recorded.Explain(ctx, point, event)
 	if err != nil {
-		_ = e.print(std.err, report, nil)
-		return &failure{err: fmt.Errorf("explain decision %s: %w", event.DecisionID, err), exit: exitFailed}
+		return e.inexplicable(std.err, report, err)
 	}
 	places := slices.Concat(cfg.Policies.Paths, cfg.Policies.Bundles)
 	if len(cfg.Policies.Embedded) > 0 {
 		places = []string{"the example in the binary"}
 	}
 	return e.print(std.out, report, places)
+}
+
+// inexplicable prints what was recorded, and says why there is no more.
+func (e *explanation) inexplicable(w io.Writer, r recorded.Report, why error) error {
+	_ = e.print(w, r, nil)
+	return &failure{err: fmt.Errorf("explain decision %q: %w", r.Event.DecisionID, why), exit: exitFailed}
 }
 
 func (e *explanation) print(w io.Writer, r recorded.Report, places []string) error {
@@ -127,7 +141,8 @@ func (e *explanation) print(w io.Writer, r recorded.Report, places []string) err
 // event finds the event that is named by an id, or by the file that holds it alone.
 func (e *explanation) event(what string, stdin io.Reader) (*decisionlog.Event, error) {
 	if len(e.logs) == 0 {
-		if info, err := os.Stat(what); what == "-" || err == nil && !info.IsDir() {
+		// Ids have neither a dot nor a slash.
+		if _, err := os.Stat(what); what == "-" || err == nil || strings.ContainsAny(what, "./") {
 			return eventIn(what, stdin)
 		}
 		cfg, err := e.load()

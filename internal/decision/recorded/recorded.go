@@ -116,6 +116,9 @@ func Explain(ctx context.Context, point *decision.Point, e *decisionlog.Event) (
 	again.Network = point.Snapshot().Policy.MayReachNetwork(e.Path)
 	again.Same = sameDecision(&again.Decision, &e.Facts)
 	result, err := again.Result.AppendJSON(nil)
+	if e.Facts.Kind == "" { // of another program
+		again.Same = err == nil && equal(result, e.Result)
+	}
 	again.SameResult = again.Same && (e.Result == nil && again.Result.Empty() || err == nil && equal(result, e.Result))
 	out.Anew = again
 	return out, nil

@@ -262,3 +262,12 @@ func TestHostileValuesOfADocumentCannotChangeATerminal(t *testing.T) {
 		t.Errorf("got %q", text)
 	}
 }
+
+func TestTheEventOfAnotherProgramIsComparedByItsResult(t *testing.T) {
+	e := event(t, "GET", "/orders", anyway)
+	e.Facts = decisionlog.Facts{}
+	says(t, explained(t, e, anyway), `recorded  result {"allow":true,`, "; the event does not say which decided then): the same answer\n")
+	e.Result = []byte("false")
+	says(t, explained(t, e, anyway), "recorded  result false  GET /orders  "+e.DecisionID,
+		"): 200 allow; recorded: result false\n")
+}

@@ -18,7 +18,7 @@ func (r *Report) Text(places string) string {
 		fmt.Fprintf(&b, "%-9s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	e := r.Event
-	line("recorded", "%s", r.Summary())
+	line("recorded", "%s  %s", r.outcome(), r.Summary().About())
 	when := "at " + e.Time.UTC().Format(time.RFC3339Nano)
 	if e.RequestedBy != "" {
 		when += ", asked by " + summary.Shown(e.RequestedBy, 60)
@@ -68,6 +68,8 @@ func (r *Report) compared() string {
 	which := ", which are the recorded ones: "
 	switch digest := short(r.Anew.Decision.Policy.Digest); {
 	case r.Anew.SamePolicy:
+	case r.Event.Facts.PolicyDigest == "":
+		which = " (" + digest + "; the event does not say which decided then): "
 	case r.Anew.SameNames:
 		which = ", which differ from the recorded ones (" + digest + "): "
 	default:
@@ -79,6 +81,13 @@ func (r *Report) compared() string {
 	case r.Anew.Same:
 		return which + "the same answer, with other members in the result"
 	}
-	before := r.Summary()
-	return which + r.Anew.summary().Outcome() + "; recorded: " + before.Outcome()
+	return which + r.Anew.summary().Outcome() + "; recorded: " + r.outcome()
+}
+
+// outcome is what was decided then. The event of another program only has a result.
+func (r *Report) outcome() string {
+	if r.Event.Facts.Kind == "" {
+		return "result " + summary.Shown(string(r.Event.Result), 200)
+	}
+	return r.Summary().Outcome()
 }

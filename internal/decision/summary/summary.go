@@ -28,8 +28,11 @@ type Decision struct {
 //	403 insufficient_scope orders:write is needed  POST /orders  client reader  policies/deniad.rego:48  01M8...
 //
 // Two blanks separate its parts, and no part holds two. What callers sent cannot change how a terminal shows it.
-func (d Decision) String() string {
-	parts := []string{d.Outcome()}
+func (d Decision) String() string { return strings.TrimSuffix(d.Outcome()+"  "+d.About(), "  ") }
+
+// About is the line after the outcome: the request, whose token it was, the rule, the id.
+func (d Decision) About() string {
+	var parts []string
 	if asked := Shown(d.Method, 24) + " " + Shown(d.Path, 120); asked != " " {
 		parts = append(parts, asked)
 	}
