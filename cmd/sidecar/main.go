@@ -57,7 +57,7 @@ answers whether the request may pass.`,
 		introspectCommand(std), fmtCommand(std), rulesCommand(std),
 		testCommand(std), schemaCommand(std),
 		explainCommand(std), migrateCommand(std),
-		requiresCommand(std), libraryCommand(std),
+		requiresCommand(std), routesCommand(std), libraryCommand(std),
 		configCommand(std), healthcheckCommand(std), versionCommand(std),
 	)
 	root.SetArgs(args)

@@ -30,6 +30,9 @@ type Analyst struct {
 	// tokenOptional is set when policies decide about requests without a token.
 	tokenOptional bool
 	hasBody       bool
+	// routes is data.routes, where the entrypoint depends on the routes of the library.
+	routes     any
+	usesRoutes bool
 }
 
 // New returns an Analyst for the default entrypoint of cfg. set and policy are those of one load. now is cut to
@@ -46,6 +49,7 @@ func New(cfg *config.Config, set *bundle.Set, policy *engine.Policy, now time.Ti
 		policy: policy, program: program, rules: input.NewRules(cfg.Input), headers: cfg.Input.Headers,
 		entrypoint: cfg.Decision.Entrypoint, now: now, texts: program.Texts(),
 		tokenOptional: cfg.Decision.Token == "optional", hasBody: cfg.Input.BodyBytes > 0,
+		routes: set.Document()["routes"], usesRoutes: program.UsesRoutes(),
 	}, nil
 }
 
@@ -72,13 +76,22 @@ var sidecarAsks = []string{"a usable access token: active, not expired, for the 
 // Requires says what a token must carry for a request to be allowed. An error is of kind authz.Malformed when the
 // request is.
 func (a *Analyst) Requires(ctx context.Context, q Query) (Report, error) {
+	out, known, err := a.report(ctx, q)
+	if err == nil && out.Incomplete == "" && len(out.Alternatives) == 0 {
+		out.Refusal = a.refusal(ctx, known)
+	}
+	return out, err
+}
+
+// report is what Requires says, without the refusal.
+func (a *Analyst) report(ctx context.Context, q Query) (Report, knownPart, error) {
 	request, err := a.rules.Request(&q.Request)
 	if err != nil {
-		return Report{}, err
+		return Report{}, knownPart{}, err
 	}
 	known, err := a.known(request, q)
 	if err != nil {
-		return Report{}, err
+		return Report{}, knownPart{}, err
 	}
 	out := Report{
 		Request:      Request{Method: request.Method, Path: request.Path, Route: a.route(ctx, known)},
@@ -88,7 +101,7 @@ func (a *Analyst) Requires(ctx context.Context, q Query) (Report, error) {
 	with, err := a.alternatives(ctx, s, known, document(known, someToken()))
 	if err != nil {
 		out.Incomplete = err.Error()
-		return out, nil
+		return out, known, nil
 	}
 	out.Alternatives = with
 	without, err := a.alternatives(ctx, s, a.anonymous(known), document(known, noToken()))
@@ -98,10 +111,7 @@ func (a *Analyst) Requires(ctx context.Context, q Query) (Report, error) {
 	out.WithoutToken = append(out.WithoutToken, without...)
 	out.NeedsToken = !a.tokenOptional || !anyVerified(without)
 	out.Opaque = opaqueIn(with, out.Opaque)
-	if len(with) == 0 {
-		out.Refusal = a.refusal(ctx, known)
-	}
-	return out, nil
+	return out, known, nil
 }
 
 // knownPart is what is known of the input, for partial evaluation.

@@ -43,7 +43,8 @@ type Program struct {
 	cfg   Config
 	store storage.Store
 	// values are the texts in the data.
-	values []string
+	values     []string
+	usesRoutes bool
 	// whole has the policies as they are written.
 	whole *ast.Compiler
 	// sliced has the slice of the entrypoint too.
@@ -70,6 +71,7 @@ func New(set *bundle.Set, cfg Config) (*Program, error) {
 	if p.whole, err = compiled(copies(modules), cfg.Rego); err != nil {
 		return nil, err
 	}
+	p.usesRoutes = p.dependsOn(rego.RefOf("sidecar/routes/route"))
 	if err := slice(modules, cfg.Entrypoint, check.New(p.whole)); err != nil {
 		return nil, err
 	}
@@ -113,16 +115,24 @@ func atInstant(m *ast.Module, now time.Time) {
 	})
 }
 
+// UsesRoutes reports whether the entrypoint depends on the routes of the library, data.sidecar.routes.
+func (p *Program) UsesRoutes() bool { return p.usesRoutes }
+
+func (p *Program) dependsOn(path ast.Ref) bool {
+	for r := range rego.Dependencies(p.whole, rego.RefOf(p.cfg.Entrypoint)) {
+		if r.Ref().Equal(path) {
+			return true
+		}
+	}
+	return false
+}
+
 // Route is what the route that a request takes asks for, as JSON: data.sidecar.routes.route. It is nil where there is
 // none, and where the entrypoint does not depend on routes.
 func (p *Program) Route(ctx context.Context, known []byte) []byte {
 	path := rego.RefOf("sidecar/routes/route")
-	depends := false
-	for r := range rego.Dependencies(p.whole, rego.RefOf(p.cfg.Entrypoint)) {
-		depends = depends || r.Ref().Equal(path)
-	}
 	in, err := term.ParseJSON(known)
-	if !depends || err != nil {
+	if !p.usesRoutes || err != nil {
 		return nil
 	}
 	ctx, stop := context.WithTimeout(ctx, cmp.Or(p.cfg.Timeout, defaultTimeout))
