@@ -7,12 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/authz-sidecar/sidecar/internal/app"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/policytest"
 )
@@ -117,9 +119,33 @@ func (t *testRun) prepare(paths []string) error {
 // besideConfiguration is where tests are found without being named.
 const besideConfiguration = "policy_test"
 
-// find reads the configuration, and says where the tests are.
-func (t *testRun) find() (policytest.Source, error) {
+// configuration is what t.load returns. Faults that concern no decision are warnings: where tests run there are often
+// no secrets, and no ports.
+func (t *testRun) configuration(std streams) (*config.Config, error) {
 	cfg, err := t.load()
+	faults, ok := errors.AsType[config.Faults](err)
+	if !ok || slices.ContainsFunc(faults, concernsDecisions) {
+		return cfg, err
+	}
+	partly := t.partly()
+	if partly == nil {
+		return nil, err
+	}
+	for _, f := range faults {
+		fmt.Fprintf(std.err, "sidecar: warning: %s; the tests run all the same, and sidecar serve would not\n", f)
+	}
+	return partly, nil
+}
+
+// onlyServing matches the keys of the configuration that no decision of a test depends on.
+var onlyServing = regexp.MustCompile(
+	`^(listen|decision_log|telemetry|events\[\d+\]|issuers\[\d+\]\.(client|ca_file|canary))(\.|\[|$)`)
+
+func concernsDecisions(f config.Fault) bool { return !onlyServing.MatchString(f.Key) }
+
+// find reads the configuration, and says where the tests are.
+func (t *testRun) find(std streams) (policytest.Source, error) {
+	cfg, err := t.configuration(std)
 	if err != nil {
 		return policytest.Source{}, err
 	}
@@ -135,8 +161,8 @@ func (t *testRun) find() (policytest.Source, error) {
 }
 
 // loadTests reads everything to run. Its error is of type bundle.Problems when something does not load.
-func (t *testRun) loadTests(ctx context.Context) (*policytest.Tests, policytest.Source, error) {
-	src, err := t.find()
+func (t *testRun) loadTests(ctx context.Context, std streams) (*policytest.Tests, policytest.Source, error) {
+	src, err := t.find(std)
 	if err != nil {
 		return nil, src, err
 	}
@@ -158,7 +184,7 @@ func (t *testRun) loadTests(ctx context.Context) (*policytest.Tests, policytest.
 
 // once runs everything and prints the report.
 func (t *testRun) once(ctx context.Context, std streams) error {
-	tests, src, err := t.loadTests(ctx)
+	tests, src, err := t.loadTests(ctx, std)
 	if err != nil {
 		return t.notLoaded(std, err)
 	}

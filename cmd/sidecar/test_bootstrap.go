@@ -12,7 +12,7 @@ import (
 
 // writeFirst prints a first suite from a decision log.
 func (t *testRun) writeFirst(ctx context.Context, std streams) error {
-	src, err := t.find()
+	src, err := t.find(std)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 // watching runs everything now and at each change, until ctx ends.
 func (t *testRun) watching(ctx context.Context, std streams) error {
-	src, err := t.find()
+	src, err := t.find(std)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,10 @@ const noToken = "none"
 
 func (r *suiteReader) suite(n *yamlnode.Node, s *Suite) {
 	var cases, matrix, now *yamlnode.Node
+	if n.Kind != yamlnode.Mapping {
+		r.complain(n, "the suite must be a mapping")
+		return
+	}
 	s.issuers = configuredIssuers(r.cfg)
 	r.mapping(n, "the suite", fields{
 		"suite":    r.text(&s.Name),

@@ -3,6 +3,7 @@ package policytest
 import (
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
@@ -225,6 +226,21 @@ func TestLoadSuites_Contradictions(t *testing.T) {
 func TestLoadSuites_IssuerThatCannotBe(t *testing.T) {
 	refused(t, "issuer: {dialect: klingon}\n"+head+"  - {name: x, request: {url: /a}, expect: {allow: true}}\n",
 		`1:9: suite_error: check issuer "suite": dialect: "klingon" is not one of rfc7662, keycloak, duende, hydra, zitadel, authentik, okta, pingam, pingfederate, curity, wso2, spring, oidc-provider, openiddict, connect2id, auth0, entra, cognito, google, github`)
+}
+
+func TestLoadSuites_WhatIsNoMappingIsOneProblem(t *testing.T) {
+	refused(t, "- a\n- b\n", "1:1: suite_error: the suite must be a mapping")
+}
+
+func TestLoadSuites_APipeIsNotWaitedFor(t *testing.T) {
+	inside(t, map[string]string{})
+	if err := syscall.Mkfifo("policies/p_suite.yaml", 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadSuites(served(), []string{"policies"}); err == nil ||
+		err.Error() != "policies/p_suite.yaml: read_error: is not a regular file" {
+		t.Errorf("error is %v", err)
+	}
 }
 
 func TestLoadSuites_NoYAML(t *testing.T) {

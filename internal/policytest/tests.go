@@ -181,8 +181,11 @@ func (s selection) takes(file, group, name string) bool {
 func (s selection) all() bool { return s.files == nil && s.run == nil }
 
 // HoldsPolicies reports whether a directory holds Rego or data, and not only tests and suites. Hidden directories do
-// not count.
+// not count. One whose name ends in _test holds none: its Rego and data are for tests.
 func HoldsPolicies(dir string) bool {
+	if strings.HasSuffix(filepath.Clean(dir), "_test") {
+		return false
+	}
 	found := errors.New("found")
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch {
