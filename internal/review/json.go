@@ -11,9 +11,10 @@ import (
 
 // jsonReport is a Report as JSON. Members are added in later versions, and none changes its meaning.
 type jsonReport struct {
-	Problems []jsonFinding `json:"problems"`
-	Issuers  []jsonIssuer  `json:"issuers,omitempty"`
-	Summary  Summary       `json:"summary"`
+	Problems []jsonFinding  `json:"problems"`
+	Silenced []jsonSilenced `json:"silenced"`
+	Issuers  []jsonIssuer   `json:"issuers,omitempty"`
+	Summary  Summary        `json:"summary"`
 }
 
 // jsonFinding is a finding. Row and Col count from 1; without them the file as a whole is meant.
@@ -26,6 +27,16 @@ type jsonFinding struct {
 	Message string     `json:"message"`
 	// Page is where the code is explained, in the repository; "sidecar rules CODE" prints it.
 	Page string `json:"page,omitempty"`
+}
+
+// jsonSilenced is a finding that the author has looked at, and why it is none.
+type jsonSilenced struct {
+	jsonFinding
+	Reason string `json:"reason"`
+}
+
+func jsonFindingOf(f lint.Finding) jsonFinding {
+	return jsonFinding{f.File, f.Row, f.Col, f.Code, f.Level, f.Message, pageOf(f.Code)}
 }
 
 // jsonIssuer is what an authorization server answered.
@@ -44,10 +55,12 @@ type JSONExamined struct {
 
 // WriteJSON writes the report as one JSON object.
 func (r Report) WriteJSON(w io.Writer) error {
-	out := jsonReport{Problems: []jsonFinding{}, Summary: r.Summary}
+	out := jsonReport{Problems: []jsonFinding{}, Silenced: []jsonSilenced{}, Summary: r.Summary}
 	for _, f := range r.Findings {
-		out.Problems = append(out.Problems, jsonFinding{f.File, f.Row, f.Col, f.Code, f.Level, f.Message,
-			pageOf(f.Code)})
+		out.Problems = append(out.Problems, jsonFindingOf(f))
+	}
+	for _, f := range r.Silenced {
+		out.Silenced = append(out.Silenced, jsonSilenced{jsonFindingOf(f.Finding), f.Reason})
 	}
 	for _, i := range r.Issuers {
 		out.Issuers = append(out.Issuers, jsonIssuer{i.Name, Examined(i.Findings)})

@@ -46,6 +46,10 @@ func TestJSONHasEveryFindingWithItsPage(t *testing.T) {
 		`"policies/a.rego","level":"error","message":"a \u003c b","page":"docs/rules/rego_type_error.md","row":3}` {
 		t.Errorf("got %s of %d, %v", first, len(problems), err)
 	}
+	if silenced := got["silenced"].([]any); len(silenced) != 1 ||
+		silenced[0].(map[string]any)["reason"] != "as logged" {
+		t.Errorf("got %v", silenced)
+	}
 	if entrypoints, ok := got["summary"].(map[string]any)["entrypoints"].([]any); !ok || len(entrypoints) != 0 {
 		t.Errorf("got %v", got["summary"])
 	}

@@ -47,6 +47,8 @@ const (
 type Report struct {
 	// Findings are those of the configuration, then those of files by path and position.
 	Findings []lint.Finding
+	// Silenced are the findings that authors silence in the policies, with their reasons.
+	Silenced []lint.Silenced
 	// Unloadable is true when policies with a sound configuration do not load.
 	Unloadable bool
 	// Issuers are those that were asked; empty unless they were.
@@ -72,7 +74,8 @@ func Run(ctx context.Context, s Subject) (Report, error) {
 		if err == nil {
 			more, silenced := s.policies(ctx, set, policy)
 			found = append(found, more...)
-			r.Summary = summaryOf(set, policy, s.Config, silenced)
+			r.Silenced = silenced
+			r.Summary = summaryOf(set, policy, s.Config)
 			r.Summary.Loads = s.Faults == nil
 		}
 		tests := s.tests(ctx, policy)
@@ -80,7 +83,7 @@ func Run(ctx context.Context, s Subject) (Report, error) {
 		r.Summary.Tests, r.Summary.Cases = tests.rego, tests.cases
 	}
 	r.Findings = append(r.Findings, sorted(found)...)
-	r.Summary.count(r.Findings)
+	r.Summary.count(r.Findings, r.Silenced)
 	return r, context.Cause(ctx)
 }
 
@@ -106,7 +109,7 @@ func (s Subject) load(ctx context.Context) (*bundle.Set, *engine.Policy, error) 
 // policies are the findings in policies that load.
 func (s Subject) policies(
 	ctx context.Context, set *bundle.Set, policy *engine.Policy,
-) (found []lint.Finding, silenced int) {
+) (found []lint.Finding, silenced []lint.Silenced) {
 	found = append(s.warnings(), leveled(lint.Note, set.Ignored)...)
 	found = append(found, leveled(lint.Warning, policy.Warnings())...)
 	found = append(found, s.closedRoutes(set)...)
@@ -118,7 +121,7 @@ func (s Subject) policies(
 	}
 	found = append(found, linted.Findings...)
 	found = append(found, s.regal(ctx)...)
-	return found, len(linted.Silenced)
+	return found, linted.Silenced
 }
 
 // withTests is set with the tests beside its modules. readable is set itself where a test does not parse.

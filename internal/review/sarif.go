@@ -96,6 +96,9 @@ func (r Report) WriteSARIF(w io.Writer, version string) error {
 	for _, f := range r.Findings {
 		add(f, nil)
 	}
+	for _, f := range r.Silenced {
+		add(f.Finding, []sarifSuppression{{Kind: "inSource", Justification: f.Reason}})
+	}
 	for _, i := range r.Issuers {
 		for _, f := range i.Findings {
 			if level := levelOf(f.Level); level != "" {

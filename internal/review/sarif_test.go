@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -62,7 +63,7 @@ func TestSARIFNamesRulesPlacesAndLevels(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := l.Runs[0]
-	if len(run.Results) != 5 || len(run.Tool.Driver.Rules) != 3 {
+	if len(run.Results) != 6 || len(run.Tool.Driver.Rules) != 4 {
 		t.Fatalf("got %d results of %d rules", len(run.Results), len(run.Tool.Driver.Rules))
 	}
 	for _, r := range run.Results {
@@ -86,8 +87,16 @@ func TestSARIFNamesRulesPlacesAndLevels(t *testing.T) {
 	if uri := rooted.Locations[0].PhysicalLocation.ArtifactLocation.URI; uri != "file:///etc/p.rego" {
 		t.Errorf("got %s", uri)
 	}
-	if len(nowhere.Locations) != 0 {
+	if len(nowhere.Locations) != 0 || len(nowhere.Suppressions) != 0 {
 		t.Errorf("got %+v", nowhere)
+	}
+	by := run.Results[5].Suppressions
+	if len(by) != 1 || by[0].Kind != "inSource" || by[0].Justification != "as logged" {
+		t.Errorf("got %+v", by)
+	}
+	rule := run.Tool.Driver.Rules[run.Results[5].RuleIndex]
+	if !strings.HasSuffix(rule.HelpURI, "/docs/rules/raw-path.md") {
+		t.Errorf("got %+v", rule)
 	}
 }
 
@@ -97,7 +106,8 @@ func findings() review.Report {
 		p := bundle.Problem{File: file, Row: row, Col: col, Code: code, Message: "a < b"}
 		return lint.Finding{Problem: p, Level: level}
 	}
-	return review.Report{Findings: []lint.Finding{
+	silenced := lint.Silenced{Finding: finding("policies/a.rego", 9, 2, "raw-path", lint.Warning), Reason: "as logged"}
+	return review.Report{Silenced: []lint.Silenced{silenced}, Findings: []lint.Finding{
 		finding("policies/a.rego", 3, 6, "rego_type_error", lint.Error),
 		finding("policies/a b%.rego", 1, 1, "rego_type_error", lint.Warning),
 		finding("policies/c.rego", 0, 0, review.CodeFormat, lint.Note),

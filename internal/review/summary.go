@@ -35,9 +35,8 @@ type Summary struct {
 	Silenced    int `json:"silenced"`
 }
 
-func summaryOf(set *bundle.Set, policy *engine.Policy, cfg *config.Config, silenced int) Summary {
-	s := Summary{Digest: policy.Digest(), Revision: policy.Revision(), Entrypoints: policy.Entrypoints(),
-		Silenced: silenced}
+func summaryOf(set *bundle.Set, policy *engine.Policy, cfg *config.Config) Summary {
+	s := Summary{Digest: policy.Digest(), Revision: policy.Revision(), Entrypoints: policy.Entrypoints()}
 	modules, _, _ := rego.ParseReadable(set, cfg.EngineConfig().Rego(), rego.WithoutTests)
 	for _, b := range set.Bundles {
 		if b.Embedded {
@@ -55,7 +54,8 @@ func summaryOf(set *bundle.Set, policy *engine.Policy, cfg *config.Config, silen
 }
 
 // count counts findings by their level.
-func (s *Summary) count(findings []lint.Finding) {
+func (s *Summary) count(findings []lint.Finding, silenced []lint.Silenced) {
+	s.Silenced = len(silenced)
 	for _, f := range findings {
 		switch f.Level {
 		case lint.Error:
