@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -37,7 +38,12 @@ func (p *Policy) Explain(ctx context.Context, q Question) (Result, Explanation, 
 
 // Trace says how q led to result, which Eval returned, or to none. It takes some ten times as long as Eval, until ctx
 // ends at the latest.
-func (p *Policy) Trace(ctx context.Context, q Question, result Result) Explanation {
+func (p *Policy) Trace(ctx context.Context, q Question, result Result) (out Explanation) {
+	defer func() {
+		if r := recover(); r != nil { // it is an aid, and must not take the decision down
+			out = Explanation{Document: q.Document, Incomplete: fmt.Sprintf("the explanation failed (%T)", r)}
+		}
+	}()
 	e := p.entries[q.Entrypoint]
 	if e == nil {
 		return Explanation{}
@@ -47,7 +53,7 @@ func (p *Policy) Trace(ctx context.Context, q Question, result Result) Explanati
 		return Explanation{Document: q.Document}
 	}
 	printed := &prints{}
-	out := e.trace(ctx, in, q, result, printed)
+	out = e.trace(ctx, in, q, result, printed)
 	out.Document, out.Prints, out.PrintsErased = q.Document, printed.all, p.printsErased
 	return out
 }

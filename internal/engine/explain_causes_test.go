@@ -31,6 +31,20 @@ decision if input.context.login.acr in ["mfa"]
 `, `{}`, `
 authz:5 data.authz.decision: 5: input.context.login.acr in ["mfa"]; input.context.login.acr undefined for input.context.login
 `},
+		"behind the value of a default": {`default decision := false
+
+decision if allow == true
+
+default allow := false
+
+allow if input.token.client_id == "root"
+
+allow if input.token.tenant == input.context.tenant
+`, `{"tenant": "globex"}`, `
+authz:5 data.authz.decision: 5: allow == true; allow = false
+	authz:11 data.authz.allow: 11: input.token.tenant == input.context.tenant; input.token.tenant = "acme"; input.context.tenant = "globex"
+	authz:9 data.authz.allow: 9: input.token.client_id == "root"; input.token.client_id undefined
+`},
 		"to the arguments of builtins": {`default decision := false
 
 decision if startswith(input.request.path, input.context.prefix)

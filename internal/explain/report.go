@@ -69,9 +69,10 @@ func routes(outcomes []engine.RuleOutcome) []route {
 	return out
 }
 
-// isReference reports whether an expression is no more than the name of a rule that is undefined.
+// isReference reports whether an expression asks for no more than a rule that is undefined or false.
 func isReference(x *engine.Expr) bool {
-	return len(x.Operands) == 1 && x.Operands[0].Undefined && x.Operands[0].Text == x.Text
+	return len(x.Operands) == 1 && (x.Operands[0].Undefined || x.Operands[0].Value == "false") &&
+		x.Operands[0].Text == strings.TrimSuffix(x.Text, " == true")
 }
 
 func hasOwn(outcomes []engine.RuleOutcome) bool { return len(own(outcomes)) > 0 }

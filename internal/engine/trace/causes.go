@@ -18,8 +18,21 @@ func (g *group) fired() bool {
 	return slices.ContainsFunc(g.frames, func(f *frame) bool { return f.fired })
 }
 
+// defaulted reports whether the value of the rule is its default: the other bodies failed.
+func (g *group) defaulted() bool {
+	others := false
+	for _, f := range g.frames {
+		if f.fired && !f.rule.Default {
+			return false
+		}
+		others = others || !f.rule.Default
+	}
+	return others
+}
+
 // causes are the rules because of which the expression of m failed, or held. An expression fails when a rule that it
-// needs is undefined, and under a "not" when that is defined. Where all are defined, their values made it fail.
+// needs is undefined, and under a "not" when that is defined. Where all are defined, their values made it fail; behind
+// the value of a default are the bodies that failed.
 func (x *explainer) causes(m *moment, held bool, depth int) []RuleOutcome {
 	groups := x.needed(m)
 	negated := m.expr.Negated
@@ -42,6 +55,10 @@ func (x *explainer) causes(m *moment, held bool, depth int) []RuleOutcome {
 
 // holders are bodies that fired.
 func (x *explainer) holders(g *group, depth int) []RuleOutcome {
+	if g.defaulted() {
+		others := slices.DeleteFunc(slices.Clone(g.frames), func(f *frame) bool { return f.rule.Default })
+		return x.failures(&group{frames: others}, depth)
+	}
 	var out []RuleOutcome
 	for _, f := range g.frames {
 		if f.fired && len(out) < maxBodies && x.used < maxOutcomes {

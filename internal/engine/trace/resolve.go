@@ -35,6 +35,9 @@ func (r *resolver) operands(m *moment) []Operand {
 		}
 		out = append(out, shown)
 	}
+	if m.expr.IsEquality() && len(out) == 2 && !out[0].Undefined && out[0].Value == out[1].Value {
+		return out[1:] // it holds: one side is enough
+	}
 	return out
 }
 
@@ -47,6 +50,9 @@ func (r *resolver) path(o operand) string {
 	ref = ref.GroundPrefix()
 	if !isName(ref[0]) {
 		root := o.text[:strings.IndexAny(o.text, ".[")]
+		if !ast.IsVarCompatibleString(root) { // the result of a call
+			return ""
+		}
 		ref = append(ast.Ref{ast.VarTerm(root)}, ref[1:]...)
 	}
 	path := r.hide.text(ref.String())
