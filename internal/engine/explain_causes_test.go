@@ -45,6 +45,19 @@ authz:5 data.authz.decision: 5: allow == true; allow = false
 	authz:11 data.authz.allow: 11: input.token.tenant == input.context.tenant; input.token.tenant = "acme"; input.context.tenant = "globex"
 	authz:9 data.authz.allow: 9: input.token.client_id == "root"; input.token.client_id undefined
 `},
+		"in the names of the policy": {`default decision := false
+
+decision if {
+	found := [s | some s in input.token.scopes; startswith(s, "x")]
+	some one in found
+	one != split(input.request.path, "/")[1]
+}
+
+decision if split(input.request.path, "/")[1] == "x"
+`, ``, `
+authz:5 data.authz.decision: 7: some one in found; found = []
+authz:11 data.authz.decision: 11: split(input.request.path, "/")[1] == "x"; split(input.request.path, "/")[1] = "orders"
+`},
 		"to the arguments of builtins": {`default decision := false
 
 decision if startswith(input.request.path, input.context.prefix)

@@ -111,6 +111,9 @@ func textOf(t *ast.Term) string {
 	}
 	if ref, ok := t.Value.(ast.Ref); ok { // of "some x in list": list[_]
 		if prefix := ref.GroundPrefix(); len(prefix) < len(ref) {
+			if root := prefix[0]; root.Location != nil && len(root.Location.Text) > 0 {
+				prefix = append(ast.Ref{ast.VarTerm(string(root.Location.Text))}, prefix[1:]...)
+			}
 			return prefix.String()
 		}
 	}
