@@ -73,8 +73,8 @@ func (p *program) takesAnyMember(t *ast.Term) bool {
 		return false
 	}
 	v, ok := ref[len(ref)-1].Value.(ast.Var)
-	_, named := p.written[v]
-	return ok && !named
+	name, named := p.written[v]
+	return ok && (!named || name.IsGenerated())
 }
 
 // kindOf names the kind of a term.

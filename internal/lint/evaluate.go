@@ -19,28 +19,40 @@ import (
 //go:embed rules/*.rego
 var pack embed.FS
 
-// prepare compiles the pack, with what it knows about the set as data.
-func prepare(ctx context.Context, set setFacts) (oparego.PreparedEvalQuery, error) {
+// compilePack compiles the rules of the pack.
+func compilePack() (*ast.Compiler, error) {
+	names, err := fs.Glob(pack, "rules/*.rego")
+	if err != nil {
+		return nil, err
+	}
+	modules := map[string]*ast.Module{}
+	for _, name := range names {
+		text, err := pack.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		if modules[name], err = ast.ParseModule(name, string(text)); err != nil {
+			return nil, fmt.Errorf("parse the lint rules: %w", err)
+		}
+	}
+	compiler := ast.NewCompiler()
+	if compiler.Compile(modules); compiler.Failed() {
+		return nil, fmt.Errorf("compile the lint rules: %w", compiler.Errors)
+	}
+	return compiler, nil
+}
+
+// prepare gives the pack what it knows about the set as data.
+func prepare(ctx context.Context, compiler *ast.Compiler, set setFacts) (oparego.PreparedEvalQuery, error) {
 	b, err := json.Marshal(map[string]any{"set": set})
 	if err != nil {
 		return oparego.PreparedEvalQuery{}, fmt.Errorf("describe the set: %w", err)
 	}
-	options := []func(*oparego.Rego){
+	return oparego.New(
 		oparego.Query("findings = data.lint.findings"),
+		oparego.Compiler(compiler),
 		oparego.Store(inmem.NewFromReader(bytes.NewReader(b))),
-	}
-	names, err := fs.Glob(pack, "rules/*.rego")
-	if err != nil {
-		return oparego.PreparedEvalQuery{}, err
-	}
-	for _, name := range names {
-		text, err := pack.ReadFile(name)
-		if err != nil {
-			return oparego.PreparedEvalQuery{}, err
-		}
-		options = append(options, oparego.Module(name, string(text)))
-	}
-	return oparego.New(options...).PrepareForEval(ctx)
+	).PrepareForEval(ctx)
 }
 
 // evaluate returns what the pack finds in one module. failed are the builtins that failed in it: faults of the pack,

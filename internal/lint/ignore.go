@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -40,8 +41,9 @@ var (
 )
 
 // silence takes out the findings of one module that comments or metadata silence, and adds those about what silences.
-func silence(m *ast.Module, found []Finding) (kept []Finding, silenced []Silenced) {
-	ignores, kept := ignoresOf(m)
+// raw is its text.
+func silence(m *ast.Module, raw []byte, found []Finding) (kept []Finding, silenced []Silenced) {
+	ignores, kept := ignoresOf(m, raw)
 	for _, f := range found {
 		i := slices.IndexFunc(ignores, func(i ignore) bool {
 			return i.code == f.Code && i.first <= f.Row && f.Row <= i.last
@@ -68,7 +70,7 @@ func faultyIgnore(at *ast.Location, format string, args ...any) Finding {
 }
 
 // ignoresOf reads what silences findings in a module, and says what is wrong with it.
-func ignoresOf(m *ast.Module) (ignores []ignore, faulty []Finding) {
+func ignoresOf(m *ast.Module, raw []byte) (ignores []ignore, faulty []Finding) {
 	add := func(i ignore) {
 		if fault := i.fault(); fault != "" {
 			faulty = append(faulty, faultyIgnore(i.at, "%s", fault))
@@ -77,9 +79,10 @@ func ignoresOf(m *ast.Module) (ignores []ignore, faulty []Finding) {
 		ignores = append(ignores, i)
 	}
 	alone := map[int]bool{} // rows of nothing but a comment
-	code := rowsOfCode(m)
+	rows := bytes.Split(raw, []byte("\n"))
 	for _, c := range m.Comments {
-		alone[c.Location.Row] = !code[c.Location.Row]
+		row := c.Location.Row
+		alone[row] = row <= len(rows) && bytes.HasPrefix(bytes.TrimSpace(rows[row-1]), []byte("#"))
 	}
 	for _, c := range m.Comments {
 		said := ignoreComment.FindStringSubmatch(string(c.Text))
@@ -123,39 +126,6 @@ func (i ignore) fault() string {
 		return fmt.Sprintf("%s is silenced without a reason: %s", i.code, form)
 	}
 	return ""
-}
-
-// rowsOfCode are the rows on which something other than a comment begins.
-func rowsOfCode(m *ast.Module) map[int]bool {
-	rows := map[int]bool{}
-	ast.NewGenericVisitor(func(x any) bool {
-		var at *ast.Location
-		switch x := x.(type) {
-		case *ast.Package:
-			at = x.Location
-		case *ast.Rule:
-			at = x.Location
-		case *ast.Expr:
-			at = x.Location
-		case *ast.Term:
-			at = x.Location
-		}
-		if at != nil {
-			for n := range 1 + strings.Count(string(at.Text), "\n") {
-				if _, code := textRow(at.Text, n); code {
-					rows[at.Row+n] = true
-				}
-			}
-		}
-		return false
-	}).Walk(m)
-	return rows
-}
-
-// textRow is one row of a text, and whether it has more than a comment.
-func textRow(text []byte, n int) (string, bool) {
-	row := strings.TrimSpace(strings.Split(string(text), "\n")[n])
-	return row, row != "" && !strings.HasPrefix(row, "#")
 }
 
 // rowsOf are the rows that metadata are about: a rule, or the whole file.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
@@ -59,13 +60,17 @@ const maxTime = time.Minute
 // read and not reported. A set that does not parse has no findings: loading says why. The error is that of ctx, or
 // says that the findings were not complete within a minute; the report then holds those of the first modules.
 func Run(ctx context.Context, set *bundle.Set, cfg Config) (Report, error) {
-	out, _, err := run(ctx, set, cfg)
+	compiler, err := compilePack()
+	if err != nil {
+		return Report{}, err
+	}
+	out, _, err := run(ctx, compiler, set, cfg)
 	return out, err
 }
 
-// run also returns the builtins that failed in the pack.
+// run takes the compiled pack, and also returns the builtins that failed in the pack.
 func run(
-	ctx context.Context, set *bundle.Set, cfg Config,
+	ctx context.Context, compiler *ast.Compiler, set *bundle.Set, cfg Config,
 ) (out Report, failed []topdown.Error, err error) {
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
@@ -73,19 +78,18 @@ func run(
 	if p == nil {
 		return Report{}, nil, ctx.Err()
 	}
-	embedded := map[string]bool{}
-	for _, b := range set.Bundles {
-		for _, f := range b.Modules {
-			embedded[f.Path] = b.Embedded
-		}
-	}
+	own := ownFiles(set)
 	docs, facts := p.describeAll(cfg)
-	query, err := prepare(ctx, facts)
+	query, err := prepare(ctx, compiler, facts)
 	if err != nil {
 		return Report{}, nil, err
 	}
 	for i := range docs {
-		if embedded[docs[i].File] {
+		if err := ctx.Err(); err != nil {
+			return out, failed, err
+		}
+		raw, ok := own[docs[i].File]
+		if !ok {
 			continue
 		}
 		found, errs, err := evaluate(ctx, query, &docs[i])
@@ -93,11 +97,25 @@ func run(
 			return out, failed, err
 		}
 		failed = append(failed, errs...)
-		kept, silenced := silence(p.parsed[docs[i].File], sorted(found))
+		kept, silenced := silence(p.parsed[docs[i].File], raw, sorted(found))
 		out.Findings, out.Silenced = append(out.Findings, kept...), append(out.Silenced, silenced...)
 	}
 	out.Findings = sorted(out.Findings)
 	return out, failed, nil
+}
+
+// ownFiles are the modules and tests of set, by their paths, without those of an embedded library.
+func ownFiles(set *bundle.Set) map[string][]byte {
+	own := map[string][]byte{}
+	for _, b := range set.Bundles {
+		if b.Embedded {
+			continue
+		}
+		for _, f := range slices.Concat(b.Modules, b.Tests) {
+			own[f.Path] = f.Raw
+		}
+	}
+	return own
 }
 
 // sorted returns findings in their order, each once.

@@ -83,8 +83,10 @@ func (d *describer) branch(r *ast.Rule, position int) {
 
 // hasNoBody reports whether the body of a rule is the one that the parser makes up.
 func hasNoBody(r *ast.Rule) bool {
+	at := placeOf(r.Body.Loc())
 	return r.Body.Equal(ast.NewBody(ast.NewExpr(ast.BooleanTerm(true)))) &&
-		(r.Body[0].Location == nil || string(r.Body[0].Location.Text) != "true")
+		(at == placeOf(r.Location) || r.Head.Value != nil && at == placeOf(r.Head.Value.Location) ||
+			r.Body.Loc() == nil || string(r.Body.Loc().Text) != "true")
 }
 
 // iterators takes in the variables that a reference alone declares, and that the rule names nowhere else.

@@ -123,6 +123,17 @@ func (p *program) pathOfParameter(v ast.Var, steps int) []string {
 	if !ok {
 		return nil
 	}
+	if path, known := p.passed[v]; known {
+		return path
+	}
+	p.passed[v] = nil // for a function that calls itself
+	path := p.pathOfArguments(param, steps)
+	p.passed[v] = path
+	return path
+}
+
+// pathOfArguments is the path that all calls of a function pass, or nil.
+func (p *program) pathOfArguments(param parameter, steps int) []string {
 	var path []string
 	for i, args := range p.calls[param.function] {
 		if param.position >= len(args) {

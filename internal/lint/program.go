@@ -28,6 +28,8 @@ type program struct {
 	// parameters is which argument of which function a variable is, calls the arguments of each call of a function.
 	parameters map[ast.Var]parameter
 	calls      map[string][][]*ast.Term
+	// passed is what pathOfParameter found out.
+	passed map[ast.Var][]string
 }
 
 type parameter struct {
@@ -65,6 +67,7 @@ func newProgram(set *bundle.Set, opts rego.Options) *program {
 		schema: rego.InputSchema(), written: compiler.RewrittenVars,
 		rules: map[string][]*ast.Rule{}, bound: map[ast.Var]*ast.Term{}, uses: map[ast.Var]int{},
 		parameters: map[ast.Var]parameter{}, calls: map[string][][]*ast.Term{},
+		passed: map[ast.Var][]string{},
 	}
 	for _, name := range p.files() {
 		for _, r := range p.resolved[name].Rules {

@@ -2,7 +2,10 @@ package lint
 
 import (
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
@@ -30,6 +33,9 @@ func settings() Config {
 	}
 }
 
+// compiled is the pack, which all tests share.
+var compiled = sync.OnceValues(compilePack)
+
 // linted is what is found in an example, which must parse, and in which no builtin of the pack may fail.
 func linted(t *testing.T, example string) Report {
 	t.Helper()
@@ -37,12 +43,23 @@ func linted(t *testing.T, example string) Report {
 	if _, problems := rego.Parse(set, settings().Rego, rego.WithTests); len(problems) > 0 {
 		t.Fatalf("%v in:\n%s", problems, example)
 	}
-	report, failed, err := run(t.Context(), set, settings())
-	if err != nil {
-		t.Fatal(err)
-	}
+	report, failed := examined(t, set, settings())
 	for _, f := range failed {
 		t.Errorf("a builtin of the pack failed: %v", &f)
 	}
 	return report
+}
+
+// examined is what run returns.
+func examined(t *testing.T, set *bundle.Set, cfg Config) (Report, []topdown.Error) {
+	t.Helper()
+	compiler, err := compiled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, failed, err := run(t.Context(), compiler, set, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report, failed
 }

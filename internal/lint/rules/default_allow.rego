@@ -24,9 +24,9 @@ grants(value) if {
 	value.items[i].value == true
 }
 
-# is_exception is true for a rule beside the entrypoint that other rules make false.
+# is_exception is true for a helper that other rules make false.
 is_exception(branch) if {
-	not branch.entrypoint
+	not is_verdict(branch)
 	some other in data.set.rules[branch.path]
 	other.refuses
 }

@@ -20,9 +20,6 @@ findings contains lib.finding(
 
 # is_refused is true where the same rule says that one of both is not the default.
 is_refused(call) if {
-	some other in input.calls.neq
-	other.branch == call.branch
-	some arg in other.args
 	some compared in call.args
-	arg.ref == compared.ref
+	[call.branch, compared.ref] in lib.refused
 }

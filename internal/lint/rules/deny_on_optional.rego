@@ -18,7 +18,7 @@ findings contains lib.finding(
 	some arg in expr.args
 	arg.optional
 	not arg.defaulted
-	not is_asked_for(arg.ref)
+	not arg.ref in lib.asked_for
 }
 
 tells_apart(expr) if {

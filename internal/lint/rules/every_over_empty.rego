@@ -15,11 +15,7 @@ findings contains lib.finding(
 	not is_counted(expr)
 }
 
-is_counted(expr) if {
-	some call in input.calls.count
-	call.branch == expr.branch
-	call.args[0].ref == expr.term.ref
-}
+is_counted(expr) if [expr.branch, expr.term.ref] in lib.counted
 
 is_counted(expr) if {
 	some i in expr.before

@@ -14,14 +14,8 @@ findings contains lib.finding(
 	arg.path[4] == "0"
 	not arg.path[3] in described_headers
 	lib.branch(call).allows
-	not is_single(call, arg)
+	not [call.branch, trim_suffix(arg.ref, "[0]")] in lib.counted
 }
 
 # described_headers say what is sent, and decide nothing about who sends it.
 described_headers := {"content-type", "accept", "user-agent", "referer", "accept-language"}
-
-is_single(call, arg) if {
-	some counted in input.calls.count
-	counted.branch == call.branch
-	counted.args[0].ref == trim_suffix(arg.ref, "[0]")
-}

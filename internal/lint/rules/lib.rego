@@ -77,3 +77,25 @@ only_denies(rule) if {
 	rule.denies
 	not rule.allows
 }
+
+# METADATA
+# title: Asked for
+# description: The members of the input for which the module has a condition that they are absent.
+asked_for contains expr.term.ref if {
+	some expr in input.exprs
+	expr.negated
+	expr.form == "term"
+}
+
+# METADATA
+# title: Counted
+# description: The paths whose elements a branch counts, with the branch.
+counted contains [call.branch, call.args[0].ref] if some call in input.calls.count
+
+# METADATA
+# title: Refused
+# description: The paths that a branch says are not something, with the branch.
+refused contains [call.branch, arg.ref] if {
+	some call in input.calls.neq
+	some arg in call.args
+}

@@ -19,16 +19,8 @@ findings contains lib.finding(
 	part.optional
 	not part.defaulted
 	not part.renamed
-	not is_asked_for(part.ref)
+	not part.ref in lib.asked_for
 	not was_read(expr, part.ref)
-}
-
-# is_asked_for is true where the module has a rule for the absent member.
-is_asked_for(ref) if {
-	some expr in input.exprs
-	expr.negated
-	expr.form == "term"
-	expr.term.ref == ref
 }
 
 # was_read is true where an earlier expression fails for the absent member.

@@ -62,12 +62,9 @@ is_guarded(call, arg) if {
 # earlier are the expressions that have held before a call; all of the body, for a call in a head.
 earlier(call) := input.exprs[call.expr].before if call.expr >= 0
 
-earlier(call) := [i |
-	some i, expr in input.exprs
-	expr.branch == call.branch
-] if {
-	call.expr < 0
-}
+earlier(call) := exprs_of[call.branch] if call.expr < 0
+
+exprs_of[expr.branch] contains i if some i, expr in input.exprs
 
 guards(expr, ref) if {
 	not expr.negated

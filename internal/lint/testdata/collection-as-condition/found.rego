@@ -1,0 +1,3 @@
+names := {"a", "b"}
+
+allow if names

@@ -1,0 +1,3 @@
+deny if input.token.stale
+
+allow if not deny

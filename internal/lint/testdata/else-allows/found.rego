@@ -1,0 +1,1 @@
+decision := {"allow": false} if input.token.stale else := {"allow": true}

@@ -1,0 +1,1 @@
+allow if glob.match("/a/*", null, input.request.path)

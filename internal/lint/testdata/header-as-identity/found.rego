@@ -1,0 +1,3 @@
+user := input.request.headers["x-user-id"][0]
+
+allow if data.users[user].admin

@@ -1,0 +1,3 @@
+writes if not input.request.method in {"GET", "HEAD"}
+
+allow if not writes

@@ -1,0 +1,4 @@
+allow if {
+	some role in input.token.roles
+	role != "guest"
+}

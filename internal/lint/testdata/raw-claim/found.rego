@@ -1,0 +1,3 @@
+claims := input.token.claims
+
+allow if "api" in claims.aud

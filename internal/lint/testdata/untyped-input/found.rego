@@ -1,0 +1,4 @@
+allow if {
+	walk(input, [_, value])
+	value == "open"
+}

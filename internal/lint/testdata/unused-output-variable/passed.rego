@@ -1,0 +1,9 @@
+allow if {
+	some user
+	data.grants[user].admin
+	user == input.token.client_id
+}
+
+# ---
+
+allow if data.grants[_].open

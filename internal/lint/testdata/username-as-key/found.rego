@@ -1,0 +1,1 @@
+allow if data.users[input.token.subject.username].admin

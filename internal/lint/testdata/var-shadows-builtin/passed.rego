@@ -1,0 +1,4 @@
+allow if {
+	maximum := 3
+	input.token.age < maximum
+}
