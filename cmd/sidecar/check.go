@@ -67,6 +67,9 @@ func (c *checking) run(ctx context.Context, std streams) error {
 	if c.regal != "auto" && c.regal != "off" {
 		return wrongValue("--regal", c.regal, "write auto or off")
 	}
+	if err := c.from.somethingHere(); err != nil {
+		return err
+	}
 	subject := c.subject()
 	if c.online && subject.Faults == nil && len(subject.Config.Issuers) == 0 {
 		err := errors.New("no authorization server is configured")

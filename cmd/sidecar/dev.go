@@ -220,12 +220,13 @@ func (p parties) config(issuer string) devissuer.Config {
 			Tenant: tenant}
 	}
 	return devissuer.Config{
-		Issuer:          issuer,
-		ResourceServers: []devissuer.ResourceServer{{ID: p.resourceServer.id, Secret: p.resourceServer.secret}},
+		Issuer: issuer,
 		Clients: []devissuer.Client{
 			client(p.reader, "acme", "orders-api", "orders:read"),
 			client(p.writer, "acme", "orders-api", "orders:read", "orders:write", "reports:read"),
 			client(p.stranger, "acme", "billing-api", "orders:read"),
+			// The API is a client too: the doctor introspects a token of its own.
+			client(p.resourceServer, "acme", resourceServerID, "orders:read"),
 			client(p.globex, "globex", "orders-api", "orders:read"),
 		},
 	}

@@ -81,7 +81,8 @@ func TestDevNeedsNothingButTheBinary(t *testing.T) {
 	}
 	everyLineWorks(t, tour)
 	pasted(t, tour, "a configuration of your own")
-	if code, out, errs := sidecar(t, "", "check", "--config", "my-api/sidecar.yaml", "--online"); code != exitOK {
+	if code, out, errs := sidecar(t, "", "check", "--config", "my-api/sidecar.yaml", "--online"); code != exitOK ||
+		!strings.Contains(out, "no faults, no doubts") {
 		t.Errorf("check of what the printed init wrote: exit %d\n%s%s", code, out, errs)
 	}
 }

@@ -80,7 +80,7 @@ func (e *explanation) run(ctx context.Context, std streams, what string) error {
 	if _, err := event.Document(); err != nil {
 		return e.inexplicable(std.err, recorded.Of(event), err)
 	}
-	cfg, err := e.load()
+	cfg, err := e.configured()
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (e *explanation) event(what string, stdin io.Reader) (*decisionlog.Event, e
 		if _, err := os.Stat(what); what == "-" || err == nil || strings.ContainsAny(what, "./") {
 			return eventIn(what, stdin)
 		}
-		cfg, err := e.load()
+		cfg, err := e.configured()
 		if err != nil {
 			return nil, err
 		}

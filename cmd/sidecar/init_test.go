@@ -289,3 +289,26 @@ func lastLine(text string) string {
 	text = strings.TrimSpace(text)
 	return text[strings.LastIndexByte(text, '\n')+1:]
 }
+
+func TestInitTakesBackWhatDoesNotLoadWithTheFilesThatAreThere(t *testing.T) {
+	s := issuerOfOrders(t)
+	dir := t.TempDir()
+	own := testkit.WriteFile(t, filepath.Join(dir, "policies", "authz", "decision.rego"),
+		"package authz\n\nallow := true\n")
+	code, out, errs := sidecar(t, "a-secret-of-orders\n", "init", "--issuer", s.Issuer(), "--client-id", "orders-api",
+		"--dir", dir)
+	if code != exitNotCompile || !strings.Contains(errs, "data.authz.decision") ||
+		!strings.Contains(out, "kept   "+own) {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+	var left []string
+	_ = filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			left = append(left, name)
+		}
+		return err
+	})
+	if len(left) != 1 || left[0] != own {
+		t.Errorf("left: %v", left)
+	}
+}

@@ -115,7 +115,10 @@ func failureOf(cmd *cobra.Command, err error) *failure {
 	}
 	if faults, ok := errors.AsType[config.Faults](err); ok {
 		f.err = fmt.Errorf("the configuration has %d faults:\n%s", len(faults), faults)
-		f.hint = "sidecar config schema prints every key; sidecar init writes a configuration"
+		if len(faults) == 1 {
+			f.err = fmt.Errorf("the configuration has a fault:\n%s", faults)
+		}
+		f.hint = "sidecar config schema prints every key"
 		return f
 	}
 	if l, ok := errors.AsType[*listen.AddressError](err); ok && errors.Is(err, syscall.EADDRINUSE) {

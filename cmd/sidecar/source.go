@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +27,8 @@ const defaultFile = "sidecar.yaml"
 func (s *source) flags(cmd *cobra.Command) {
 	s.configFlag(cmd)
 	f := cmd.Flags()
-	f.StringSliceVar(&s.paths, "policies", nil, "policy directories and bundle folders, instead of the configured ones")
+	f.StringSliceVar(&s.paths, "policies", nil,
+		"policy directories and bundle folders, instead of the configured ones")
 	f.StringVar(&s.entrypoint, "entrypoint", "",
 		"rule to ask, annotated as an entrypoint or not (default that of the configuration)")
 }
@@ -38,13 +40,37 @@ func (s *source) configFlag(cmd *cobra.Command) {
 }
 
 // load returns the configuration. Where policies are named, faults of the configuration that do not concern policies
-// are none.
+// are none. Nothing to read at all is an error.
 func (s *source) load() (*config.Config, error) {
+	if err := s.somethingHere(); err != nil {
+		return nil, err
+	}
+	return s.configured()
+}
+
+// configured is load, and gives the defaults where there is nothing.
+func (s *source) configured() (*config.Config, error) {
 	cfg, err := s.read()
 	if err != nil {
 		return nil, err
 	}
 	return s.applied(cfg), nil
+}
+
+// somethingHere is an error when neither a flag nor the working directory says where policies are.
+func (s *source) somethingHere() error {
+	if s.found() != "" || len(s.paths) > 0 {
+		return nil
+	}
+	if _, err := os.Stat("policies"); err == nil {
+		return nil
+	}
+	return &failure{
+		err: errors.New("find policies: the working directory has neither sidecar.yaml nor a folder policies"),
+		hint: "name a configuration or policies, or write some: sidecar init, or an example: sidecar dev --write " +
+			"DIRECTORY",
+		exit: exitFailed,
+	}
 }
 
 // partly is the configuration that load refuses, for problems of its policies alone; nil when a fault may concern

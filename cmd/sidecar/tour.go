@@ -49,13 +49,16 @@ sidecar dev is ready; Ctrl-C stops it.
 	fmt.Fprintf(&b, "# denied after revoking: allowed, revoked, and denied as soon as the cached answer is a second "+
 		"old\n"+
 		"%s; %s; sleep 2; %[1]s\n\n", t.ask("POST", "/orders", "acme", writer), t.revoke(writer))
-	fmt.Fprintf(&b, "# why the last decision was made; in place of last, the id at the end of a line on standard error\n"+
+	fmt.Fprintf(&b, "# why the last decision was made; in place of last, the id at the end of a line on standard "+
+		"error\n"+
 		"%s\n\n", t.explain)
 	fmt.Fprintf(&b, "# a token of your own\ncurl -s -u '%s:%s' -d grant_type=client_credentials %s/token\n\n",
 		t.writer.id, t.writer.secret.Reveal(), t.issuer)
 	fmt.Fprintf(&b, "# a configuration of your own for this authorization server, in the new directory my-api\n"+
 		"printf %%s '%[1]s' | sidecar init --issuer %[2]s --client-id %[3]s --audience %[3]s --dir my-api\n\n",
 		t.resourceServer.secret.Reveal(), t.issuer, t.resourceServer.id)
+	fmt.Fprint(&b, "# to serve it beside this sidecar: other ports\ncd my-api && SIDECAR_LISTEN_API_ADDRESS="+
+		"127.0.0.1:9181 SIDECAR_LISTEN_ADMIN_ADDRESS=127.0.0.1:9282 sidecar serve\n\n")
 	_, _ = io.WriteString(t.out, b.String())
 }
 
