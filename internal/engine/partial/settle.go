@@ -3,6 +3,7 @@ package partial
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -196,7 +197,13 @@ func (p *Program) Holds(ctx context.Context, c Constraint, document []byte) (boo
 	return holds != c.Not, err
 }
 
+// errNondeterministic refuses what is different each time, or asks another server.
+var errNondeterministic = errors.New("the expression calls a builtin that is not deterministic")
+
 func (p *Program) holds(ctx context.Context, body ast.Body, in ast.Value) (bool, error) {
+	if callsNondeterministic(body) {
+		return false, errNondeterministic
+	}
 	ctx, stop := context.WithTimeout(ctx, cmp.Or(p.cfg.Timeout, defaultTimeout))
 	defer stop()
 	rs, err := oparego.New(oparego.ParsedQuery(body.Copy()), oparego.Compiler(p.whole), oparego.Store(p.store),
@@ -207,4 +214,25 @@ func (p *Program) holds(ctx context.Context, body ast.Body, in ast.Value) (bool,
 		}
 	}
 	return false, err
+}
+
+func callsNondeterministic(body ast.Body) bool {
+	found := false
+	check := func(operator *ast.Term) {
+		b := ast.BuiltinMap[operator.String()]
+		found = found || b != nil && b.Nondeterministic
+	}
+	ast.WalkExprs(body, func(x *ast.Expr) bool {
+		if terms, ok := x.Terms.([]*ast.Term); ok {
+			check(terms[0])
+		}
+		return found
+	})
+	ast.WalkTerms(body, func(t *ast.Term) bool {
+		if call, ok := t.Value.(ast.Call); ok {
+			check(call[0])
+		}
+		return found
+	})
+	return found
 }
