@@ -91,7 +91,8 @@ func TestStrictModeRefusesUnusedAssignments(t *testing.T) {
 func TestConsequencesOfARedeclaredArgumentAreNotReported(t *testing.T) {
 	_, err := compiled(t, patient, beside("package b\n\nmay(reader, patient) if {\n\treader := patient.id\n\treader "+
 		"== 1\n}\n"))
-	if err == nil || err.Error() != "policies/other.rego:4:2: rego_compile_error: arg reader redeclared" {
+	if err == nil || strings.Count(err.Error(), "\n") > 0 ||
+		!strings.HasPrefix(err.Error(), "policies/other.rego:4:2: rego_compile_error: arg reader redeclared; ") {
 		t.Errorf("problems %v", err)
 	}
 }

@@ -96,15 +96,16 @@ func TestAnUndefinedFunctionHasASuggestion(t *testing.T) {
 
 func TestTextThatCannotBeParsedHasAHint(t *testing.T) {
 	for rego, want := range map[string]string{
-		`x { input.token.active }`:           "; write if before the body",
-		`x[y] { y := 1 }`:                    "; write ",
-		`x := {"a": 1} input.token.age == 1`: "; is an if missing before the body, or a := in a rule?",
-		"x\n\tinput.token.active":            "; is an if missing before the body, or a := in a rule?",
-		`x if input.request.method == 'GET'`: "; texts are in double quotes",
-		`x if input.token.active && true`:    "; expressions that must all hold are lines of one body",
-		`x if { y := 1; y := 2; y > 0 }`:     "; a variable has one value: give the second one another name",
-		`x if y == 1`:                        "; nothing gives it a value: is the name misspelt",
-		"default x := 1\n\ndefault x := 2":   "policies/p.rego:5:1: rego_type_error: multiple default rules",
+		`x { input.token.active }`:                "; write if before the body",
+		`x[y] { y := 1 }`:                         "; write ",
+		`x := {"a": 1} input.token.age == 1`:      "; is an if missing before the body, or a := in a rule?",
+		"x\n\tinput.token.active":                 "; is an if missing before the body, or a := in a rule?",
+		`x if input.request.method == 'GET'`:      "; texts are in double quotes",
+		`x if input.token.active && true`:         "; expressions that must all hold are lines of one body",
+		`x if { y := 1; y := 2; y > 0 }`:          "; a variable has one value: give the second one another name",
+		`x if y == 1`:                             "; nothing gives it a value: is the name misspelt",
+		"f(y) if { y := input.token.age; y > 0 }": "; a parameter has its value from the call",
+		"default x := 1\n\ndefault x := 2":        "policies/p.rego:5:1: rego_type_error: multiple default rules",
 	} {
 		_, err := compiled(t, patient, map[string]string{"policies/authz.rego": sound,
 			"policies/p.rego": "package p\n\n" + rego + "\n"})

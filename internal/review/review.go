@@ -87,8 +87,14 @@ func Run(ctx context.Context, s Subject) (Report, error) {
 	return r, context.Cause(ctx)
 }
 
-// remedied adds the remedy where there is neither a configuration nor its default directory.
+// remedied adds the remedy where there is neither a configuration nor its default directory, and the file where the
+// configuration is at fault.
 func (s Subject) remedied(problems bundle.Problems) bundle.Problems {
+	for i := range problems {
+		if problems[i].File == noFile && s.File != "" {
+			problems[i].File = s.File
+		}
+	}
 	usual := config.Default().Policies.Paths
 	if s.File == "" && len(problems) == 1 && problems[0].Code == bundle.CodeDirectory &&
 		slices.Equal(s.Config.Policies.Paths, usual) {

@@ -216,6 +216,8 @@ func hintOf(e *ast.Error) string {
 		return functionHint(strings.TrimPrefix(message, "undefined function "))
 	case e.Code == ast.UnsafeVarErr:
 		return "; nothing gives it a value: is the name misspelt, or is a := or a some missing?"
+	case strings.HasPrefix(message, "arg ") && strings.HasSuffix(message, " redeclared"):
+		return "; a parameter has its value from the call: compare by ==, or give the variable another name"
 	case strings.HasSuffix(message, " assigned above"):
 		return "; a variable has one value: give the second one another name, or compare by =="
 	case e.Code == ast.ParseErr:
