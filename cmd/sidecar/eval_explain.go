@@ -33,7 +33,9 @@ func (d *detail) Set(s string) error {
 
 // printWhy says why, as far as it is asked for, and in any case the cause when no policy decided.
 func (e *evaluation) printWhy(w io.Writer, x decision.Explained) error {
-	report := explain.Of(x.Decision, x.Why, explain.Facts{HiddenHeaders: x.HiddenHeaders, Named: true})
+	report := explain.Of(x.Decision, x.Why, explain.Facts{
+		HiddenHeaders: x.HiddenHeaders, Named: e.request == "",
+	})
 	text := ""
 	switch {
 	case e.explain == full:
