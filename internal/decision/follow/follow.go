@@ -23,6 +23,9 @@ const (
 	explainable = 64
 	// explainWithin bounds the evaluation that finds the rule behind one decision.
 	explainWithin = time.Second
+	// restAfter is for how long none is looked for after one that was not found in time: what runs on in a builtin
+	// counts against decisions too (engine/builtins.Runaways).
+	restAfter = time.Minute
 )
 
 // Output is where lines go. A Follower calls it from one goroutine.
@@ -42,11 +45,19 @@ type Follower struct {
 	working context.Context
 	stop    context.CancelFunc
 	ended   chan struct{}
+
+	// find finds the place of the rule behind a decision; resting is until when it is not asked. Both belong to run.
+	find    func(context.Context, decision.Observed) string
+	resting time.Time
 }
 
 // Start returns a follower that writes to out.
-func Start(out Output) *Follower {
-	f := &Follower{out: out, queue: make(chan decision.Observed, waiting), ended: make(chan struct{})}
+func Start(out Output) *Follower { return start(out, ruleBehind) }
+
+func start(out Output, find func(context.Context, decision.Observed) string) *Follower {
+	f := &Follower{
+		out: out, find: find, queue: make(chan decision.Observed, waiting), ended: make(chan struct{}),
+	}
 	f.working, f.stop = context.WithCancel(context.Background())
 	go f.run()
 	return f
@@ -112,9 +123,12 @@ func (f *Follower) tell(o decision.Observed) {
 		f.out.LeftOut(n)
 	}
 	d := summaryOf(o)
-	if len(f.queue) < explainable {
+	if len(f.queue) < explainable && time.Now().After(f.resting) {
 		ctx, cancel := context.WithTimeout(f.working, explainWithin)
-		d.Rule = ruleBehind(ctx, o)
+		d.Rule = f.find(ctx, o)
+		if ctx.Err() != nil {
+			f.resting = time.Now().Add(restAfter)
+		}
 		cancel()
 	}
 	f.out.Write(d)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/decision"
@@ -89,6 +90,37 @@ func TestWhatWaitsIsBoundedInBytes(t *testing.T) {
 		}
 		if last := out.written[len(out.written)-1]; last != "2" || len(out.written)+int(out.leftOut) != waiting/2+1 {
 			t.Errorf("the last line is of decision %s, %d written, %d left out", last, len(out.written), out.leftOut)
+		}
+	})
+}
+
+func TestRulesAreNotLookedForAMinuteAfterOneThatWasNotFoundInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		looked, slow := 0, false
+		out := &gated{let: make(chan struct{})}
+		close(out.let)
+		f := start(out, func(ctx context.Context, _ decision.Observed) string {
+			if looked++; slow {
+				<-ctx.Done()
+			}
+			return ""
+		})
+		for _, step := range []struct {
+			slow   bool
+			later  time.Duration
+			looked int
+		}{{false, 0, 1}, {false, 0, 2}, {true, 0, 3}, {true, restAfter / 2, 3}, {false, restAfter, 4}, {false, 0, 5}} {
+			slow = step.slow
+			time.Sleep(step.later)
+			f.Observe(observed(1))
+			time.Sleep(2 * explainWithin)
+			synctest.Wait()
+			if looked != step.looked {
+				t.Errorf("%+v: looked %d times", step, looked)
+			}
+		}
+		if err := f.Close(t.Context()); err != nil || len(out.written) != 6 {
+			t.Errorf("%v, %d lines", err, len(out.written))
 		}
 	})
 }
