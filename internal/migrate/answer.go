@@ -35,6 +35,7 @@ func (s *session) answer(read map[string]string) {
 		return
 	}
 	s.entry = s.findEntry(read)
+	s.dropEntrypoints()
 	e := s.entry
 	switch {
 	case len(e.also) > 0:
@@ -50,6 +51,9 @@ func (s *session) answer(read map[string]string) {
 			"data."+e.name+" lists what is wrong: all requests are allowed for which it is empty",
 			"write rules that allow instead")
 		s.adapt(adapter{answer: "data." + e.name, allow: "count(data." + e.name + ") == 0", message: "data." + e.name})
+	case e.shape.kind == pairShape:
+		s.adapt(adapter{answer: "data." + e.name, allow: "data." + e.name + "[0] == true",
+			message: "data." + e.name + "[1]"})
 	case e.shape.kind == objectShape:
 		s.adaptObject(e)
 	default:
@@ -205,8 +209,7 @@ func (s *session) writeObject(b *strings.Builder, a adapter) {
 		strings.Join(append([]string{`"allow": false`}, denied...), ", "))
 	fmt.Fprintf(b, "default allowed := false\n\nallowed if {\n\t%s\n}\n", a.allow)
 	if a.status != "" {
-		fmt.Fprintf(b, "\ndefault status := 403\n\nstatus := code if {\n\tcode := %s\n\tcode >= 400\n\tcode <= "+
-			"499\n}\n", a.status)
+		fmt.Fprintf(b, statusText, a.status)
 	}
 	if a.headers != "" {
 		fmt.Fprintf(b, headersText, a.headers)
@@ -226,6 +229,19 @@ func (s *session) writeObject(b *strings.Builder, a adapter) {
 		fmt.Fprintf(b, "\ndefault context := {}\n\ncontext := %[1]s if is_object(%[1]s)\n", a.context)
 	}
 }
+
+const statusText = `
+default status := 403
+
+status := refusal(%s)
+
+# Any other status is not that of a deny.
+refusal(code) := code if {
+	is_number(code)
+	code >= 400
+	code <= 499
+}
+`
 
 const headersText = `
 default headers := {}

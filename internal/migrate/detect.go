@@ -72,19 +72,22 @@ func (s *session) choose(seen *seen) (*product, error) {
 			break
 		}
 	}
+	if best != nil && (best.name == "apim" && !(seen.has("route") && seen.has("operation")) ||
+		best.name == "authzen" && most < 2) {
+		best = nil
+	}
+	if best == nil && hasText(seen, "java_authentication", "ROLE_", "SCOPE_") && seen.has("subject", "action") {
+		best = productNamed("spring")
+	}
 	switch {
 	case s.inPackage("data.http") && seen.has("request.method", "request.path", "request.headers") &&
 		(best == nil || best.name == "apisix" || best.name == "dapr"):
 		best = productNamed("dapr")
 	case s.inPackage("data.caddy.authz"):
 		best = productNamed("caddy")
-	case best != nil && best.name == "apim" && !(seen.has("route") && seen.has("operation")):
-		best = nil
-	case best != nil && best.name == "authzen" && most < 2:
-		best = nil
 	case best == nil && s.hasRule("custom_response"):
 		best = productNamed("htnn")
-	case best == nil && s.hasRule("status_code", "headers", "reason") && seen.has("request"):
+	case best == nil && seen.has("request") && (s.hasRule("status_code", "headers", "reason") || seen.has("consumer")):
 		best = productNamed("apisix")
 	}
 	if best == nil && seen.has("user") && seen.has("action") && (seen.has("type") || seen.has("object")) {
@@ -112,6 +115,16 @@ func (s *seen) has(paths ...string) bool {
 		_, ok := s.below(p)
 		return ok
 	})
+}
+
+// hasText reports whether a text in the policies begins with one of the words.
+func hasText(seen *seen, words ...string) bool {
+	for text := range seen.strings {
+		if slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(text, w) }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *session) inPackage(path string) bool {

@@ -62,6 +62,9 @@ func Run(files []File, opts Options) (*Result, error) {
 	w.index()
 	seen := s.look()
 	if reason := otherSubject(seen, w); reason != "" {
+		for _, left := range s.report.Left { // what did not parse may have told more
+			reason += "; " + left.String()
+		}
 		return nil, fmt.Errorf("%w: %s", ErrNoRequests, reason)
 	}
 	var err error

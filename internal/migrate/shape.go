@@ -15,6 +15,7 @@ const (
 	booleanShape
 	objectShape
 	setShape
+	pairShape     // [true, "why"]
 	constantShape // texts and numbers that no rule of a decision has
 )
 
@@ -88,7 +89,14 @@ func (s *session) shapeOfTerm(t *ast.Term, r *ast.Rule, depth int) shape {
 	switch v := t.Value.(type) {
 	case ast.Boolean:
 		return shape{kind: booleanShape}
-	case ast.String, ast.Number, *ast.Array, *ast.ArrayComprehension, *ast.ObjectComprehension, *ast.TemplateString:
+	case *ast.Array:
+		if v.Len() == 2 {
+			if _, ok := v.Elem(0).Value.(ast.Boolean); ok {
+				return shape{kind: pairShape}
+			}
+		}
+		return shape{kind: constantShape}
+	case ast.String, ast.Number, *ast.ArrayComprehension, *ast.ObjectComprehension, *ast.TemplateString:
 		return shape{kind: constantShape}
 	case ast.Set, *ast.SetComprehension:
 		return shape{kind: setShape}

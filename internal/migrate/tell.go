@@ -45,7 +45,8 @@ func (s *session) tellFacts(seen *seen) {
 		"where it was undefined before")
 	r.fact("requests without a token are refused with 401 before a policy runs; rules for everybody need " +
 		"decision.token: optional")
-	r.fact("input.token.claims is the answer of the authorization server: claims that only the token has are absent" +
+	r.fact("input.token.claims is the answer of the authorization server: claims that only the token has are " +
+		"absent, which a not takes for a yes" +
 		s.claimsRead())
 	for _, at := range r.dynamic {
 		r.look(at.file, at.row, "names of headers are computed here",
@@ -120,7 +121,8 @@ func (s *session) guessHeaders() {
 		ast.WalkTerms(m.ast, func(t *ast.Term) bool {
 			text, ok := t.Value.(ast.String)
 			low := strings.ToLower(string(text))
-			if ok && strings.HasPrefix(low, "x-") && strings.Map(headerLetter, low) == low &&
+			if ok && len(low) > 2 && strings.HasPrefix(low, "x-") && !strings.HasSuffix(low, "-") &&
+				strings.Map(headerLetter, low) == low &&
 				!input.HoldsCredential(low) {
 				s.need.headers[low] = true
 			}

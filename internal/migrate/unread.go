@@ -185,6 +185,8 @@ func unusedIn(b ast.Body, read func(ast.Var) bool) ast.Body {
 					call[j] = withoutNames(call[j], unused)
 				}
 			}
+		} else if isTautology(x) && len(b) > 1 {
+			continue
 		} else if x.IsAssignment() {
 			left := x.Operand(0)
 			v, isVar := left.Value.(ast.Var)
@@ -197,6 +199,13 @@ func unusedIn(b ast.Body, read func(ast.Var) bool) ast.Body {
 		out = append(out, x)
 	}
 	return out
+}
+
+// isTautology reports whether an expression compares a constant with itself, as for a member that is always the same.
+func isTautology(x *ast.Expr) bool {
+	return x.IsCall() && !x.Negated && len(x.With) == 0 && x.Operator().String() == "equal" &&
+		len(x.Operands()) == 2 &&
+		isScalar(x.Operand(0)) && x.Operand(0).Equal(x.Operand(1))
 }
 
 // isAlways reports whether a term has a value in any case.
