@@ -130,6 +130,9 @@ func (s *session) adaptObject(e entry) {
 	a := adapter{answer: answer, allow: allow + " == true", status: member(statusNames), headers: member(headerNames),
 		message: member(messageNames), context: member(contextNames), remove: member(
 			[]string{"request_headers_to_remove"})}
+	if s.product.name == "spring" && a.context != "" && a.message == "" {
+		a.message = `object.get(` + answer + `, ["context", "reason_user", "en"], "")`
+	}
 	s.tellResult(e, a)
 	s.adapt(a)
 }
@@ -174,7 +177,7 @@ func (s *session) adapt(a adapter) {
 	fmt.Fprintf(&b, "# What %s answers, as a decision of the sidecar.\npackage %s\n\n", a.answer, pkg)
 	plain := a.status == "" && a.headers == "" && a.message == "" && a.context == "" && a.remove == ""
 	if plain {
-		b.WriteString("# METADATA\n# entrypoint: true\ndefault decision := false\n\ndecision if {\n\t" + a.allow +
+		b.WriteString("# METADATA\n# title: Decision\n# entrypoint: true\ndefault decision := false\n\ndecision if {\n\t" + a.allow +
 			"\n}\n")
 	} else {
 		s.writeObject(&b, a)
@@ -203,7 +206,7 @@ func (s *session) writeObject(b *strings.Builder, a adapter) {
 	if a.context != "" {
 		allowed, denied = append(allowed, `"context": context`), append(denied, `"context": context`)
 	}
-	b.WriteString("# METADATA\n# entrypoint: true\ndefault decision := {\"allow\": false}\n\n")
+	b.WriteString("# METADATA\n# title: Decision\n# entrypoint: true\ndefault decision := {\"allow\": false}\n\n")
 	fmt.Fprintf(b, "decision := {%s} if {\n\tallowed\n} else := {%s}\n\n",
 		strings.Join(append([]string{`"allow": true`}, allowed...), ", "),
 		strings.Join(append([]string{`"allow": false`}, denied...), ", "))

@@ -61,7 +61,7 @@ func Run(files []File, opts Options) (*Result, error) {
 	s.replaceBuiltins()
 	w.index()
 	seen := s.look()
-	if reason := otherSubject(seen, w); reason != "" {
+	if reason := otherSubject(seen, w); reason != "" && (opts.From == "" || opts.From == "auto") {
 		for _, left := range s.report.Left { // what did not parse may have told more
 			reason += "; " + left.String()
 		}
@@ -137,7 +137,13 @@ func (s *session) write(files []File) ([]File, error) {
 		}
 		out = append(out, File{m.file, text})
 	}
-	out = append(out, s.added...)
+	for _, f := range s.added {
+		text, err := format.SourceWithOpts(f.Name, f.Text, format.Opts{RegoVersion: ast.RegoV1})
+		if err != nil {
+			return nil, fmt.Errorf("%s: write the new policy: %w", f.Name, err)
+		}
+		out = append(out, File{f.Name, text})
+	}
 	out = append(out, s.otherFiles(files)...)
 	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
