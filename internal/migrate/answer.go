@@ -177,7 +177,8 @@ func (s *session) adapt(a adapter) {
 	fmt.Fprintf(&b, "# What %s answers, as a decision of the sidecar.\npackage %s\n\n", a.answer, pkg)
 	plain := a.status == "" && a.headers == "" && a.message == "" && a.context == "" && a.remove == ""
 	if plain {
-		b.WriteString("# METADATA\n# title: Decision\n# entrypoint: true\ndefault decision := false\n\ndecision if {\n\t" + a.allow +
+		b.WriteString("# METADATA\n# title: Decision\n# entrypoint: true\ndefault decision := false\n\ndecision if " +
+			"{\n\t" + a.allow +
 			"\n}\n")
 	} else {
 		s.writeObject(&b, a)

@@ -143,6 +143,17 @@ var movedTutorial = []moved{
 		theirs: `{"method": "GET"}`, ours: `{"request": {"method": "GET"}}`,
 	},
 	{
+		name: "variables that nothing reads", query: "shop.allow", allow: true,
+		policy: "package shop\nallow { x := 1; y := 2 }\nset[any([input.method == \"GET\"])]",
+		theirs: `{"method": "GET"}`, ours: `{"request": {"method": "GET"}}`,
+	},
+	{
+		name: "a pair as the answer", query: "shop.allow[0]", allow: true,
+		policy: "package shop\nimport rego.v1\ndefault allow := [false, \"no\"]\nallow := [true, \"yes\"] if " +
+			"input.method == \"GET\"",
+		theirs: `{"method": "GET"}`, ours: `{"request": {"method": "GET"}}`,
+	},
+	{
 		name: "the decision is a member", query: "shop.answer", allow: true,
 		policy: "package shop\nimport rego.v1\ndefault answer[\"decision\"] := false\nanswer[\"decision\"] if " +
 			"input.action.name == \"read\"\n" +

@@ -154,6 +154,9 @@ func formatted(m *module) ([]byte, error) {
 	m.ast.Imports = slices.DeleteFunc(m.ast.Imports, func(imp *ast.Import) bool {
 		return strings.HasPrefix(imp.Path.String(), "future.") || imp.Path.String() == "rego.v1"
 	})
+	for _, r := range m.ast.Rules {
+		placeHeads(r)
+	}
 	text, err := format.AstWithOpts(m.ast, format.Opts{RegoVersion: ast.RegoV1})
 	if err != nil {
 		return nil, err
@@ -163,6 +166,20 @@ func formatted(m *module) ([]byte, error) {
 		return again, nil
 	}
 	return text, nil
+}
+
+// placeHeads gives new parts of the heads of rules the place of their rule: the formatter needs one there.
+func placeHeads(r *ast.Rule) {
+	for part := r; part != nil; part = part.Else {
+		for _, t := range part.Head.Reference {
+			ast.WalkNodes(t, func(n ast.Node) bool {
+				if n.Loc() == nil {
+					n.SetLoc(r.Location)
+				}
+				return false
+			})
+		}
+	}
 }
 
 func firstError(err error) string {

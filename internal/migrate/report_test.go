@@ -144,3 +144,19 @@ func TestDataGoWherePoliciesLookForThem(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestAnEntrypointOfAnotherProductIsNoneHere(t *testing.T) {
+	r := migrated(t, Options{}, "p.rego", "package p\n\n# METADATA\n# entrypoint: true\nallow { input.method == "+
+		"\"GET\" }\n")
+	if got := texts(r); strings.Count(got, "entrypoint: true") != 1 || strings.Count(got, "METADATA") != 1 {
+		t.Error(got)
+	}
+}
+
+func TestARuleThatWasReadByNothingStays(t *testing.T) {
+	r := migrated(t, Options{}, "p.rego", "package p\ndefault allow = false\nallow { input.user }\nother { "+
+		"input.method }")
+	if !strings.Contains(texts(r), "other if input.request.method") {
+		t.Error(texts(r))
+	}
+}

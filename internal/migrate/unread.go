@@ -198,6 +198,11 @@ func unusedIn(b ast.Body, read func(ast.Var) bool) ast.Body {
 		}
 		out = append(out, x)
 	}
+	if len(out) == 0 && len(b) > 0 { // it was true in any case
+		x := ast.NewExpr(ast.BooleanTerm(true))
+		x.Location = b[0].Location
+		return ast.Body{x}
+	}
 	return out
 }
 
