@@ -155,30 +155,24 @@ func (p *program) authored(text string) string {
 	return text
 }
 
-// inputPaths are the paths under input in x, and the rules and functions in it.
-func (p *program) inputPaths(x any) (paths, rules []string) {
+// inputPaths are the paths under input in x, sorted.
+func (p *program) inputPaths(x any) []string {
+	paths := []string{}
 	ast.NewGenericVisitor(func(x any) bool {
 		t, ok := x.(*ast.Term)
 		if !ok {
 			return false
 		}
-		switch v := t.Value.(type) {
-		case ast.Ref:
-			if v.HasPrefix(ast.DefaultRootRef) {
-				rules = append(rules, v.GroundPrefix().String())
+		switch t.Value.(type) {
+		case ast.Ref, ast.Var, ast.Call:
+			if path := p.path(t); path != nil && path[0] == "input" {
+				paths = append(paths, textOfPath(path))
 			}
-		case ast.Var, ast.Call:
-		default:
-			return false
-		}
-		if path := p.path(t); path != nil && path[0] == "input" {
-			paths = append(paths, textOfPath(path))
 		}
 		return false
 	}).Walk(x)
 	slices.Sort(paths)
-	slices.Sort(rules)
-	return slices.Compact(paths), slices.Compact(rules)
+	return slices.Compact(paths)
 }
 
 // literal is the text of a constant that is one, or empty.

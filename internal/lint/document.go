@@ -22,7 +22,7 @@ type document struct {
 	Refs map[string][]reference `json:"refs"`
 	// Headers are the members with one of the names upstream_headers and response_headers, of all objects.
 	Headers []member `json:"headers"`
-	// Locals are the declared variables and arguments, Iterators those that only a reference declares.
+	// Locals are the declared variables and the arguments, Iterators those that only a reference declares.
 	Locals    []local `json:"locals"`
 	Iterators []local `json:"iterators"`
 }
@@ -35,7 +35,6 @@ type branch struct {
 	Path  string `json:"path"` // data.authz.allow
 	Kind  string `json:"kind"` // complete, function, set, object
 	Place place  `json:"place"`
-	Text  string `json:"text"` // the head
 	// Else counts from 1 for the first else of a rule; 0 is the rule itself.
 	Else    int  `json:"else"`
 	Default bool `json:"default"`
@@ -65,9 +64,8 @@ type expr struct {
 	Text string `json:"text"`
 	// Before are the expressions that have been evaluated before, of this body and of those around it.
 	Before []int `json:"before"`
-	// Paths are all paths under input that occur in the expression, Rules the rules and functions.
+	// Paths are all paths under input that occur in the expression.
 	Paths []string `json:"paths"`
-	Rules []string `json:"rules"`
 	Term  *term    `json:"term,omitempty"` // of a term, the value of an assignment, the domain of every
 	// Call is the name of a call, Args its arguments.
 	Call string `json:"call,omitempty"`
@@ -79,9 +77,8 @@ type expr struct {
 type call struct {
 	Branch int   `json:"branch"`
 	Place  place `json:"place"`
-	// Expr is the expression around the call, or -1 in a head; Whole is set when the call is that expression.
+	// Expr is the expression around the call, or -1 in a head.
 	Expr    int    `json:"expr"`
-	Whole   bool   `json:"whole"`
 	Negated bool   `json:"negated"` // the expression is negated
 	Args    []term `json:"args"`
 	Text    string `json:"text"`
@@ -109,8 +106,6 @@ type member struct {
 type local struct {
 	Name  string `json:"name"`
 	Place place  `json:"place"`
-	// Argument is set for an argument of a function.
-	Argument bool `json:"argument"`
 }
 
 // term is a value in a rule. A variable is described as what it was given.

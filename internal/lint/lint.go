@@ -9,6 +9,7 @@ package lint
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -59,12 +60,18 @@ const maxTime = time.Minute
 // Run looks for findings in the modules of set, and in its tests where it has some. Modules of an embedded library are
 // read and not reported. A set that does not parse has no findings: loading says why. The error is that of ctx, or
 // says that the findings were not complete within a minute; the report then holds those of the first modules.
-func Run(ctx context.Context, set *bundle.Set, cfg Config) (Report, error) {
+// A panic is an error, so that no file can end the process.
+func Run(ctx context.Context, set *bundle.Set, cfg Config) (out Report, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("look for findings: the rules failed (%T)", r)
+		}
+	}()
 	compiler, err := compilePack()
 	if err != nil {
 		return Report{}, err
 	}
-	out, _, err := run(ctx, compiler, set, cfg)
+	out, _, err = run(ctx, compiler, set, cfg)
 	return out, err
 }
 

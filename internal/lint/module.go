@@ -59,7 +59,7 @@ func (d *describer) branch(r *ast.Rule, position int) {
 	path := pathOf(r)
 	b := branch{
 		Name: string(rego.LastName(strings.ReplaceAll(path, ".", "/"))), Path: path, Kind: ruleKind(r),
-		Place: placeOf(r.Location), Text: d.authored(r.Head.String()), Else: position, Default: r.Default,
+		Place: placeOf(r.Location), Else: position, Default: r.Default,
 		Bare:       hasNoBody(r),
 		Entrypoint: slices.Contains(d.asked, path), Reached: d.effects.reached[path],
 		Allows: d.effects.bodies[r]&allows != 0, Denies: d.effects.bodies[r]&denies != 0, Refuses: refuses(r),
@@ -71,7 +71,7 @@ func (d *describer) branch(r *ast.Rule, position int) {
 	}
 	d.doc.Branches = append(d.doc.Branches, b)
 	for _, arg := range r.Head.Args {
-		d.local(arg, true)
+		d.local(arg)
 	}
 	d.before = d.before[:0]
 	d.terms(r.Head, -1)
@@ -89,26 +89,26 @@ func hasNoBody(r *ast.Rule) bool {
 			r.Body.Loc() == nil || string(r.Body.Loc().Text) != "true")
 }
 
-// iterators takes in the variables that a reference alone declares, and that the rule names nowhere else.
+// iterators takes in the variables that a reference in the body alone declares, and that the rule names nowhere else.
 func (d *describer) iterators(r *ast.Rule) {
 	named, elements := map[ast.Var]int{}, map[ast.Var]*ast.Term{}
-	for _, x := range []any{r.Head, r.Body} {
-		ast.WalkVars(x, func(v ast.Var) bool {
-			named[v]++
-			return false
-		})
-		ast.WalkRefs(x, func(ref ast.Ref) bool {
-			for _, t := range ref[1:] {
-				if v, ok := t.Value.(ast.Var); ok {
-					elements[v] = t
-				}
-			}
-			return false
-		})
+	count := func(v ast.Var) bool {
+		named[v]++
+		return false
 	}
+	ast.WalkVars(r.Head, count)
+	ast.WalkVars(r.Body, count)
+	ast.WalkRefs(r.Body, func(ref ast.Ref) bool {
+		for _, t := range ref[1:] {
+			if v, ok := t.Value.(ast.Var); ok {
+				elements[v] = t
+			}
+		}
+		return false
+	})
 	for v, t := range elements {
 		if _, declared := d.written[v]; !declared && named[v] == 1 && !v.IsWildcard() && !v.IsGenerated() {
-			d.doc.Iterators = append(d.doc.Iterators, local{string(v), placeOf(t.Location), false})
+			d.doc.Iterators = append(d.doc.Iterators, local{string(v), placeOf(t.Location)})
 		}
 	}
 }
@@ -126,10 +126,10 @@ func ruleKind(r *ast.Rule) string {
 }
 
 // local takes in a declared variable.
-func (d *describer) local(t *ast.Term, argument bool) {
+func (d *describer) local(t *ast.Term) {
 	if v, ok := t.Value.(ast.Var); ok {
 		if name, ok := d.written[v]; ok && !name.IsWildcard() && !name.IsGenerated() {
-			d.doc.Locals = append(d.doc.Locals, local{string(name), placeOf(t.Location), argument})
+			d.doc.Locals = append(d.doc.Locals, local{string(name), placeOf(t.Location)})
 		}
 	}
 }
@@ -157,7 +157,7 @@ func (d *describer) expr(x *ast.Expr, top bool) int {
 	} else {
 		out.Text = d.text(x)
 	}
-	out.Paths, out.Rules = d.inputPaths(x)
+	out.Paths = d.inputPaths(x)
 	describe := func(t *ast.Term) {
 		described := d.describe(t)
 		out.Term = &described
@@ -169,7 +169,7 @@ func (d *describer) expr(x *ast.Expr, top bool) int {
 	case *ast.SomeDecl:
 		out.Form = "some"
 		for _, t := range terms.Symbols {
-			d.local(t, false)
+			d.local(t)
 		}
 	case *ast.Every:
 		out.Form = "every"
@@ -182,7 +182,7 @@ func (d *describer) expr(x *ast.Expr, top bool) int {
 			if strings.HasPrefix(out.Text, "some ") {
 				out.Form = "some"
 			}
-			d.local(terms[1], false)
+			d.local(terms[1])
 			describe(terms[2])
 		}
 		for _, arg := range terms[1:] {

@@ -11,11 +11,11 @@ func (d *describer) terms(x any, at int) {
 		switch x := x.(type) {
 		case *ast.Expr:
 			if x.IsCall() {
-				d.call(x.Terms.([]*ast.Term), x.Location, at, true)
+				d.call(x.Terms.([]*ast.Term), x.Location, at)
 			}
 		case *ast.Every:
 			d.terms(x.Domain, at)
-			d.local(x.Value, false)
+			d.local(x.Value)
 			d.body(x.Body, false)
 			return true
 		case *ast.With:
@@ -45,7 +45,7 @@ func (d *describer) terms(x any, at int) {
 func (d *describer) term(t *ast.Term, at int) bool {
 	switch v := t.Value.(type) {
 	case ast.Call:
-		d.call(v, t.Location, at, false)
+		d.call(v, t.Location, at)
 	case ast.Ref, ast.Var:
 		d.reference(t, at)
 	case ast.Object:
@@ -62,9 +62,9 @@ func (d *describer) term(t *ast.Term, at int) bool {
 	return false
 }
 
-func (d *describer) call(terms []*ast.Term, at *ast.Location, expr int, whole bool) {
+func (d *describer) call(terms []*ast.Term, at *ast.Location, expr int) {
 	c := call{
-		Branch: len(d.doc.Branches) - 1, Place: placeOf(at), Expr: expr, Whole: whole,
+		Branch: len(d.doc.Branches) - 1, Place: placeOf(at), Expr: expr,
 		Negated: expr >= 0 && d.doc.Exprs[expr].Negated, Text: d.callText(terms),
 	}
 	for _, arg := range terms[1:] {

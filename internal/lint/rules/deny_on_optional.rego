@@ -4,7 +4,7 @@ import data.lint.lib
 
 findings contains lib.finding(
 	"deny-on-optional", expr.place,
-	sprintf("a request without %s is not denied here, for the expression is then undefined: add a rule for not %s", [
+	sprintf("a request without %s is not denied here, for the expression is then undefined: add a rule with the condition not %s", [
 		arg.ref, arg.ref,
 	]),
 ) if {

@@ -4,7 +4,7 @@ import data.lint.lib
 
 findings contains lib.finding(
 	"negated-call-on-optional", expr.place,
-	sprintf("where a request has no %s, this is undefined and not true: ask for the absent member by a rule of its own, not %s", [
+	sprintf("for a request without %s this is undefined, so that the rule does not hold: add a rule with the condition not %s", [
 		part.ref, part.ref,
 	]),
 ) if {

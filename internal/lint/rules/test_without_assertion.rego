@@ -16,6 +16,7 @@ findings contains lib.finding(
 # asserting are the branches with an expression that may be false.
 asserting := {expr.branch |
 	some expr in input.exprs
+	expr.top
 	asserts(expr)
 }
 

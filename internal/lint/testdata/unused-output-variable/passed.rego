@@ -7,3 +7,9 @@ allow if {
 # ---
 
 allow if data.grants[_].open
+
+# ---
+
+names contains data.grants[user]
+
+allow if count(names) > 0
