@@ -248,6 +248,11 @@ func (a *Analyst) verified(ctx context.Context, base map[string]any, list []part
 	for variant := range variants {
 		m := maker{doc: base, variant: variant}
 		m.meet(list)
+		for _, c := range list {
+			if c.Op == partial.Rego && !c.Not && variant == 0 { // which costs some evaluations
+				m.meetRego(ctx, a.program, c)
+			}
+		}
 		if verdict := a.decide(ctx, m.doc); verdict != nil && verdict.Allow && a.met(ctx, m.doc, list) {
 			return true
 		}

@@ -41,11 +41,11 @@ or all of
 or all of
   scopes contains orders
   tenant is absent
-  the condition net.cidr_contains("10.0.0.0/8", input.request.source_ip) (p.rego:13) (not verified)
+  the condition net.cidr_contains("10.0.0.0/8", input.request.source_ip) (p.rego:13)
 or all of
   scopes contains orders
   tenant is one of acme, globex
-  the condition net.cidr_contains("10.0.0.0/8", input.request.source_ip) (p.rego:13) (not verified)
+  the condition net.cidr_contains("10.0.0.0/8", input.request.source_ip) (p.rego:13)
 `,
 	"negation GET /": `
   scopes contains orders
@@ -66,7 +66,7 @@ or all of
   subject = segment 1 (u1)
 `,
 	"patterns GET /staff/x": `
-  the condition glob.match(input.token.permissions[_], [":"], "get:staff") (p.rego:7) (not verified)
+  the condition glob.match(input.token.permissions[_], [":"], "get:staff") (p.rego:7)
 or all of
   username ends with @acme.example
 `,

@@ -204,10 +204,12 @@ func keyOf(body ast.Body) string {
 			}
 			return ast.Var(numbers[v]), nil
 		})
-		// Equality is the same both ways round.
-		if terms, ok := c.Terms.([]*ast.Term); ok && len(terms) == 3 && equates(c) &&
-			ast.Compare(terms[1], terms[2]) > 0 {
-			terms[1], terms[2] = terms[2], terms[1]
+		// Equality is the same both ways round, and by either name.
+		if terms, ok := c.Terms.([]*ast.Term); ok && len(terms) == 3 && equates(c) {
+			terms[0] = ast.NewTerm(ast.Equality.Ref())
+			if ast.Compare(terms[1], terms[2]) > 0 {
+				terms[1], terms[2] = terms[2], terms[1]
+			}
 		}
 		texts = append(texts, c.String())
 	}
