@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,7 +14,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/authz-sidecar/sidecar/internal/app"
-	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/bundle/library"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
@@ -134,15 +132,7 @@ func (d *development) paths(std streams) ([]string, error) {
 			return nil, fmt.Errorf("lay out the example: %w", err)
 		}
 	}
-	paths := []string{filepath.Join(d.write, "policies")}
-	if _, err := os.Stat(paths[0]); err != nil {
-		return nil, nil
-	}
-	example := filepath.Join(d.write, "bundles", "example")
-	if _, err := os.Stat(filepath.Join(example, bundle.ManifestName)); err == nil {
-		paths = append(paths, example)
-	}
-	return paths, nil
+	return pathsIn(d.write), nil
 }
 
 // devSecretVariable holds the sidecar's own secret, for this process only: secrets come from files or the environment.

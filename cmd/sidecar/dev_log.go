@@ -38,18 +38,9 @@ func explainLast(cfg *config.Config) string {
 	return line
 }
 
-// asDev makes cfg read what dev serves in the working directory, where neither configuration nor flags say otherwise.
-func (s *source) asDev(cfg *config.Config) error {
-	if len(s.paths) > 0 || s.found() != "" {
-		return nil
+// asDev makes cfg read the example of the binary, as dev does where nothing names policies and none are here.
+func (s *source) asDev(cfg *config.Config) {
+	if len(s.paths) == 0 && s.found() == "" && len(pathsIn(".")) == 0 {
+		cfg.Policies.Paths, cfg.Policies.Embedded = nil, library.Example()
 	}
-	paths, err := (&development{}).paths(streams{})
-	if err != nil {
-		return err
-	}
-	setPaths(cfg, paths)
-	if len(paths) == 0 {
-		cfg.Policies.Embedded = library.Example()
-	}
-	return nil
 }

@@ -84,9 +84,7 @@ func (e *explanation) run(ctx context.Context, std streams, what string) error {
 	if err != nil {
 		return err
 	}
-	if err := e.asDev(cfg); err != nil {
-		return err
-	}
+	e.asDev(cfg)
 	if e.entrypoint == "" {
 		cfg.Decision.Entrypoint = event.Path // it need not be annotated
 	} else {

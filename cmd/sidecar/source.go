@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/config"
 )
 
@@ -62,7 +63,7 @@ func (s *source) somethingHere() error {
 	if s.found() != "" || len(s.paths) > 0 {
 		return nil
 	}
-	if _, err := os.Stat("policies"); err == nil {
+	if len(pathsIn(".")) > 0 {
 		return nil
 	}
 	return &failure{
@@ -83,10 +84,12 @@ func (s *source) partly() *config.Config {
 	return s.applied(cfg)
 }
 
-// applied is cfg with what the flags say in its place.
+// applied is cfg with what the flags say in its place. Without a configuration the policies are those that dev serves.
 func (s *source) applied(cfg *config.Config) *config.Config {
 	if len(s.paths) > 0 {
 		setPaths(cfg, s.paths)
+	} else if here := pathsIn("."); s.found() == "" && len(here) > 0 {
+		setPaths(cfg, here)
 	}
 	if s.entrypoint != "" {
 		cfg.Decision.Entrypoint = strings.Trim(s.entrypoint, "/")
@@ -119,11 +122,25 @@ func (s *source) read() (*config.Config, error) {
 	return cfg, err
 }
 
+// pathsIn are the policy directory and the bundle folder of a directory that has no configuration: policies, and
+// bundles/example where it exists. There are none without policies.
+func pathsIn(dir string) []string {
+	paths := []string{filepath.Join(dir, "policies")}
+	if _, err := os.Stat(paths[0]); err != nil {
+		return nil
+	}
+	example := filepath.Join(dir, "bundles", "example")
+	if _, err := os.Stat(filepath.Join(example, bundle.ManifestName)); err == nil {
+		paths = append(paths, example)
+	}
+	return paths
+}
+
 // setPaths makes cfg read the policies at paths: those with a manifest as bundles.
 func setPaths(cfg *config.Config, paths []string) {
 	cfg.Policies.Paths, cfg.Policies.Bundles = nil, nil
 	for _, p := range paths {
-		if _, err := os.Stat(filepath.Join(p, ".manifest")); err == nil {
+		if _, err := os.Stat(filepath.Join(p, bundle.ManifestName)); err == nil {
 			cfg.Policies.Bundles = append(cfg.Policies.Bundles, p)
 		} else {
 			cfg.Policies.Paths = append(cfg.Policies.Paths, p)
