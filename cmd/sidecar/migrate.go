@@ -54,7 +54,8 @@ The exit status is 0 when everything is translated, 1 when something is left for
 	f := cmd.Flags()
 	f.StringVarP(&m.out, "out", "o", "", "new or empty directory for the result")
 	f.BoolVar(&m.diff, "diff", false, "print the changes, and write nothing unless --out is given")
-	f.StringVar(&m.opts.From, "from", "auto", "product: auto, "+strings.Join(migrate.Products(), ", "))
+	f.StringVar(&m.opts.From, "from", "auto", "product: auto, "+strings.Join(migrate.Products(), ", ")+
+		"; or one with the same input: "+strings.Join(migrate.Aliases(), ", "))
 	f.StringVar(&m.opts.User, "user", "", "what input.user becomes: subject, username or context")
 	f.StringVar(&m.opts.Entrypoint, "entrypoint", "", "rule that callers asked, as httpapi/authz/allow (default by "+
 		"its name)")
@@ -139,7 +140,7 @@ func refusedMigration(err error) error {
 	f := &failure{err: err, exit: exitNotCompile}
 	switch {
 	case errors.Is(err, migrate.ErrProduct):
-		f.exit, f.hint = exitUsage, "one of "+strings.Join(migrate.Products(), ", ")+", or auto"
+		f.exit, f.hint = exitUsage, "name one that --help lists, or auto"
 	case errors.Is(err, migrate.ErrNoRequests):
 		f.hint = "the sidecar decides about requests and their tokens; with --from application it is rewritten all " +
 			"the same"
