@@ -206,6 +206,9 @@ func (n *renamer) target(full ast.Ref, at place, how sound) target {
 		}
 	}
 	if n.isPart(path) {
+		if how == loud { // functions and variables take it apart: its headers are known by their names alone
+			n.guessHeaders()
+		}
 		return target{ref: join(helper("original"), full[1:])}
 	}
 	return n.fromContext(full, path, at, how)

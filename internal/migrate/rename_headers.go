@@ -40,12 +40,14 @@ func helperIfNot(arrays bool, name string) ast.Ref {
 	return helper(name)
 }
 
+const neverComes = "decide by input.token; it is undefined here"
+
 // tellHeader says what a header needs.
 func (n *renamer) tellHeader(name, low string, at place) {
 	switch {
 	case input.HoldsCredential(low):
 		n.report.left(at.file, at.row, "the header "+low+" may hold a credential, and never comes",
-			"decide by input.token; it is undefined here")
+			neverComes)
 	case n.product.headers.names == lowerNames && low != name:
 		n.report.note(at.file, at.row, fmt.Sprintf("headers[%q] was never there: %s has names in lower case", name,
 			n.product.title), "it is undefined here too; write "+low+" if it is meant")

@@ -160,3 +160,16 @@ func TestARuleThatWasReadByNothingStays(t *testing.T) {
 		t.Error(texts(r))
 	}
 }
+
+func TestHeadersThatAFunctionReadsAreKnownByTheirNames(t *testing.T) {
+	r := migrated(t, Options{}, "p.rego", "package p\n\nimport rego.v1\n\nopen(http) if http.headers[\"x-open\"] == "+
+		"\"1\"\n\n"+
+		"named(http) if {\n\thttp.headers.cookie\n}\n\nallow if {\n\topen(input.attributes.request.http)\n"+
+		"\tnamed(input.attributes.request.http)\n}\n")
+	got := report(t, r)
+	for _, want := range []string{"headers: [x-open]", "p.rego:8: the header cookie may hold a credential"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}

@@ -127,7 +127,7 @@ func (s *session) guessHeaders() {
 				s.need.headers[low] = true
 			}
 			if ref, isRef := t.Value.(ast.Ref); isRef && len(ref) > 1 {
-				s.guessHeader(ref)
+				s.guessHeader(ref, placeOf(m, t.Location))
 			}
 			return false
 		})
@@ -135,14 +135,18 @@ func (s *session) guessHeaders() {
 }
 
 // guessHeader takes what is looked up in something that is called headers for the name of a header.
-func (s *session) guessHeader(ref ast.Ref) {
+func (s *session) guessHeader(ref ast.Ref, at place) {
 	for i := 0; i+1 < len(ref); i++ {
 		name, ok := ref[i+1].Value.(ast.String)
 		if !ok || !strings.Contains(strings.ToLower(strings.Trim(ref[i].String(), `"`)), "headers") {
 			continue
 		}
 		low := strings.ToLower(string(name))
-		if strings.Map(headerLetter, low) == low && !input.HoldsCredential(low) && len(ref) == i+2 {
+		switch {
+		case strings.Map(headerLetter, low) != low:
+		case input.HoldsCredential(low):
+			s.report.left(at.file, at.row, "the header "+low+" may hold a credential, and never comes", neverComes)
+		case len(ref) == i+2:
 			s.need.headers[low] = true
 		}
 	}
