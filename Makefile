@@ -46,9 +46,9 @@ cover: ## fail when internal/ is covered by less than 85 %
 	@$(GO) tool cover -func=.cache/cover.out | awk '/^total:/ { print "coverage of internal/: " $$3; if ($$3 + 0 < 85) exit 1 }'
 
 .PHONY: policies
-policies: ## check the shipped policies and run their tests, with coverage
-	$(GO) run ./cmd/sidecar check policies bundles/example
-	$(GO) test -count=1 -v -run 'TestRego|TestSuites' ./policy_test
+policies: ## review the shipped policies and run their tests, with coverage
+	$(GO) run ./cmd/sidecar check --strict policies bundles/example
+	$(GO) run ./cmd/sidecar test --min-coverage 95 policies policy_test bundles/example
 
 .PHONY: vuln
 vuln: ## govulncheck, where its database can be had
