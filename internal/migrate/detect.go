@@ -62,7 +62,8 @@ func (s *session) choose(seen *seen) (*product, error) {
 	}
 	var best *product
 	most := 0
-	for _, from := range [][]*product{slices.Concat(proxies, gateways, plugins), applications} {
+	own := applications[len(applications)-1:]
+	for _, from := range [][]*product{slices.Concat(proxies, gateways, plugins), own, applications} {
 		for _, p := range from {
 			if found := len(seen.marksOf(p)); best == nil && found > 0 || found > most {
 				best, most = p, found

@@ -82,7 +82,9 @@ func Run(files []File, opts Options) (*Result, error) {
 	w.index()
 	s.answer(before)
 	s.unused()
-	s.generate()
+	if s.product.name != ours {
+		s.generate()
+	}
 	out, err := s.write(files)
 	if err != nil {
 		return nil, err

@@ -89,7 +89,7 @@ func TestCommentsStay(t *testing.T) {
 }
 
 func TestPoliciesOfTheSidecarOnlyGetTheirVersion(t *testing.T) {
-	r := migrated(t, Options{From: "sidecar"}, "p.rego",
+	r := migrated(t, Options{}, "p.rego",
 		"package p\nallow { input.request.segments == [\"a\"]; input.path }")
 	if got := texts(r); !strings.Contains(got, "input.request.segments == [\"a\"]\n\tinput.path\n") ||
 		len(r.Files) != 1 {
@@ -171,5 +171,17 @@ func TestHeadersThatAFunctionReadsAreKnownByTheirNames(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
+	}
+}
+
+func TestAMigratedPolicyIsLeftAlone(t *testing.T) {
+	first := migrated(t, Options{}, "p.rego", "package p\ndefault allow = false\nallow { input.path == [\"a\"]\n"+
+		"input.headers[\"X-A\"] == \"1\" }")
+	var files []string
+	for _, f := range first.Files {
+		files = append(files, f.Name, string(f.Text))
+	}
+	if second := migrated(t, Options{}, files...); texts(second) != texts(first) {
+		t.Error(texts(second))
 	}
 }

@@ -80,7 +80,10 @@ var applications = []*product{
 		name: "application", title: "an application's own input", rows: commonRows,
 		headers: headerStyle{names: sentNames, values: anyValues, join: ","},
 	},
-	{name: ours, title: "the sidecar"},
+	{
+		name: ours, title: "the sidecar", marks: []string{"request.segments", "request.source_ip", "request.raw_path",
+			"token.scopes", "token.subject", "token.active", "token.present", "token.audiences", "token.binding"},
+	},
 }
 
 // commonRows are the members that many applications call alike. Whatever else there is comes with the context.
