@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -149,7 +150,8 @@ func (t *testRun) find(std streams) (policytest.Source, error) {
 	if err != nil {
 		return policytest.Source{}, err
 	}
-	cfg.Engine.Print = func(string, engine.Print) {} // prints of a decision come with its explanation
+	cfg.Engine.Deadline = max(cfg.Engine.Deadline, 5*time.Second) // that of one Rego test: a pipeline may be busy
+	cfg.Engine.Print = func(string, engine.Print) {}              // prints of a decision come with its explanation
 	src := policytest.Source{Config: cfg, Dirs: t.testDirs, Files: t.oneFiles}
 	if len(t.paths)+len(t.testDirs)+len(t.oneFiles) == 0 {
 		beside := filepath.Join(filepath.Dir(t.file), besideConfiguration)
