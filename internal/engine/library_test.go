@@ -85,3 +85,21 @@ func TestPoliciesThatAskForARouteWhereThereAreNoneAreAWarning(t *testing.T) {
 		}
 	}
 }
+
+func TestTheLibraryLeavesAloneDataThatItIsNotUsedFor(t *testing.T) {
+	const policy = "package authz\n\nimport data.sidecar.scopes\n\ndefault decision := false\n\n" +
+		"decision if scopes.granted(data.routes[input.request.path])\n"
+	const routes = `{"/a": ["read"]}`
+	if _, err := compiled(t, patient, map[string]string{
+		"policies/authz.rego": policy, "policies/routes/data.json": routes}); err != nil {
+		t.Error(err)
+	}
+	refusedWith(t, patient, map[string]string{
+		"policies/authz.rego":       policy + "\ndecision if data.sidecar[input.request.method].exists\n",
+		"policies/routes/data.json": routes}, "policy_error")
+}
+
+func TestALibraryThatOnlyAVariableNamesIsMissed(t *testing.T) {
+	refusedWith(t, patient, map[string]string{"policies/authz.rego": "package authz\n\ndefault decision := false\n\n" +
+		"decision if {\n\tsome name in [\"sidecar\"]\n\tnot data[name].routes.exists\n}\n"}, unnamedLibraryHint)
+}

@@ -49,8 +49,8 @@ func statedProblems(
 		if err != nil {
 			return nil, err
 		}
-		if e == nil {
-			continue // it depends on a rule with a problem
+		if e == nil || judgesOthers(compiler, set, rules[0]) {
+			continue // it depends on a rule with a problem, or the policies use another package of the library
 		}
 		value, err := e.eval(ctx, ast.NewObject(), evalOptions{time: trialTime, seed: trialSeed})
 		if err != nil {
@@ -60,6 +60,33 @@ func statedProblems(
 		out = append(out, problemsOfRule(rules[0], value, set)...)
 	}
 	return out, nil
+}
+
+// judgesOthers reports whether a rule is of a package of the embedded library that nothing outside refers to. Policies
+// that use another package of it may have data of their own at the place that the rule judges.
+func judgesOthers(compiler *ast.Compiler, set *bundle.Set, rule *ast.Rule) bool {
+	embedded := map[string]bool{}
+	for _, b := range set.Bundles {
+		for _, f := range b.Modules {
+			embedded[f.Path] = b.Embedded
+		}
+	}
+	if !embedded[rule.Location.File] {
+		return false
+	}
+	pkg, used := []ast.Ref{rule.Module.Package.Path}, false
+	for file, module := range compiler.Modules {
+		if embedded[file] {
+			continue
+		}
+		for _, r := range module.Rules {
+			ast.WalkRefs(r, func(ref ast.Ref) bool {
+				used = used || ref.HasPrefix(ast.DefaultRootRef) && check.MayOverlap(pkg, ref)
+				return used
+			})
+		}
+	}
+	return !used
 }
 
 // problemsOfRule are the problems that the value of a rule states.
