@@ -25,6 +25,8 @@ func TestMembersOfOtherProductsHaveHints(t *testing.T) {
 		`x := {y | some y in input.Roles; y != "a"}`: "undefined ref: input.Roles[_] (",
 		`x := io.jwt.decode(input.token)[1]`: "; policies never see a token: " +
 			"input.token.claims has what it says, and input.token.active that it is good",
+		"in := 3":              "in keyword cannot be used for rule name; if, in, contains and every are keywords: ",
+		"internal if 1 in [1]": "; a rule or an import has the name internal, which hides the builtins that OPA ",
 		"f(in) := in": "; if, in, contains and every are keywords: " +
 			"give a variable or rule another name",
 		"# METADATA\n# entrypoint: true\nx := {\"allowed\": true}":                      `unknown member "allowed", want allow, reasons, challenge, status, upstream_headers, response_headers, obligations or context; here it is allow`,

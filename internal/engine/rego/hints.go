@@ -276,6 +276,11 @@ var shippedPackages = []string{"audience", "login", "routes", "scopes", "tenant"
 
 // functionHint is the hint about an undefined function that no module defines.
 func functionHint(name string) string {
+	if strings.HasPrefix(name, "data.") && strings.Contains(name, ".internal.") &&
+		ast.BuiltinMap[name[strings.LastIndex(name, "internal."):]] != nil {
+		return "; a rule or an import has the name internal, which hides the builtins that OPA makes of in and of print: " +
+			"give it another name"
+	}
 	if builtins.Unsafe(name) {
 		return fmt.Sprintf("; it reaches the network or the machine, and is off unless engine.allow_builtins names %s",
 			name)

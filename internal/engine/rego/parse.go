@@ -105,7 +105,7 @@ func parseModule(
 // asRegoV0 is the one problem of a module of Rego v0, in which nearly each rule would be an error.
 func asRegoV0(found bundle.Problems) bundle.Problems {
 	found = found[:1]
-	if !strings.Contains(found[0].Message, regoV0Hint) {
+	if !strings.Contains(found[0].Message, regoV0Hint) && !isNameOfKeyword(found[0].Message) {
 		found[0].Message += regoV0Hint
 	}
 	return found

@@ -16,7 +16,7 @@ func syntaxHint(e *ast.Error) string {
 		return "; write if before the body" + regoV0Hint
 	case strings.Contains(message, "`contains` keyword is required"):
 		return "; write name contains value" + regoV0Hint
-	case strings.HasPrefix(message, "unexpected ") && strings.Contains(message, " keyword"):
+	case strings.HasPrefix(message, "unexpected ") && strings.Contains(message, " keyword"), isNameOfKeyword(message):
 		return "; if, in, contains and every are keywords: give a variable or rule another name"
 	case strings.Contains(message, "var cannot be used for rule name"),
 		strings.HasPrefix(message, "rule must have value assignment"),
@@ -36,6 +36,12 @@ func syntaxHint(e *ast.Error) string {
 		return "; begin the file with a package, such as: package authz"
 	}
 	return ""
+}
+
+// isNameOfKeyword reports whether an error is that a rule has a keyword for its name, which Rego v0 allows: the name
+// is the fault then, and not the version.
+func isNameOfKeyword(message string) bool {
+	return strings.Contains(message, " keyword cannot be used for rule name")
 }
 
 // nextTo reports whether an error is at a character.
