@@ -10,5 +10,6 @@ func (t *Tests) Counts() (rego, cases int) {
 	return len(t.rego.names(selection{})), cases
 }
 
-// Misfits are the values of "with input" in Rego tests that do not fit the schema of the input.
-func (t *Tests) Misfits() bundle.Problems { return t.rego.misfits(selection{}) }
+// Doubts are what Rego tests have that no decision has: values of "with input" that do not fit the schema of the
+// input, and references to data that nothing provides.
+func (t *Tests) Doubts() bundle.Problems { return t.rego.doubts(selection{}) }

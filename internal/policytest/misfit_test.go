@@ -2,6 +2,7 @@ package policytest
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -73,6 +74,31 @@ func TestMisfit_InputOfRulesAboutTheDecisionLogIsAnEvent(t *testing.T) {
 	})
 	if report, err := runHere(t); err != nil || report.Warnings != nil || AnyFailed(report.Results) {
 		t.Errorf("report %+v, error %v", report, err)
+	}
+}
+
+func TestDoubt_ReferenceThatNothingProvides(t *testing.T) {
+	inside(t, map[string]string{"policies/a_test.rego": "package a_test\n\nimport data.authz\n\n" +
+		"test_one if not data.authz.decison\n\ntest_two if not authz.decison with input as {}\n\n" +
+		"test_three if not data.autz.decision\n\nhelper if data.a_test.wanted\n\nwanted := authz.decision\n\n" +
+		"test_four if data.given == 1 with data.given as 1\n\ntest_five if not wanted with data.a_test.wanted as false\n"})
+	tests, err := Load(t.Context(), Source{Config: served()}, compiled(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []int
+	for _, p := range tests.Doubts() {
+		if p.Code != "reference_error" || !strings.Contains(p.Message, "did you mean data.authz") {
+			t.Errorf("doubt is %s", p)
+		}
+		rows = append(rows, p.Row)
+	}
+	if !slices.Equal(rows, []int{5, 7, 9}) {
+		t.Errorf("rows %v: %v", rows, tests.Doubts())
+	}
+	report, err := tests.Run(t.Context(), Options{Run: regexp.MustCompile("test_two")})
+	if err != nil || len(report.Warnings) != 1 || report.Warnings[0].Row != 7 {
+		t.Errorf("warnings %v, error %v", report.Warnings, err)
 	}
 }
 

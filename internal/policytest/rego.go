@@ -32,6 +32,8 @@ type regoTests struct {
 	// modules are as they were parsed, before the compiler rewrote them.
 	modules map[string]*ast.Module
 	files   map[string]bool // of tests
+	// undefined are the references of tests to what neither the policies nor tests nor data provide.
+	undefined bundle.Problems
 }
 
 // compileRego compiles the modules and tests of set. An error is bundle.Problems, with all of them.
@@ -67,6 +69,7 @@ func compileRego(ctx context.Context, set *bundle.Set, cfg engine.Config) (*rego
 	}
 	for range ran { //nolint:revive // wait for the runner
 	}
+	t.findUndefined(set)
 	return t, nil
 }
 

@@ -48,7 +48,7 @@ func (t *Tests) Run(ctx context.Context, o Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	report := Report{Results: append(results, decided...), Warnings: t.rego.misfits(sel)}
+	report := Report{Results: append(results, decided...), Warnings: t.rego.doubts(sel)}
 	if covered != nil {
 		c := coverageOf(covered.Report(t.rego.compiler.Modules), t.policies)
 		report.Coverage = &c

@@ -30,7 +30,7 @@ func (s Subject) tests(ctx context.Context, policy *engine.Policy) tested {
 		t := tested{found: asErrors(problems)}
 		if err == nil && policy != nil {
 			t.rego, t.cases = tests.Counts()
-			t.found = leveled(lint.Warning, tests.Misfits())
+			t.found = leveled(lint.Warning, tests.Doubts())
 		}
 		loaded <- t
 	}()

@@ -17,9 +17,7 @@ func (p *Program) Problems(set *bundle.Set, entrypoints []string, unknown []ast.
 	if problems := p.tooManyTerms(); len(problems) > 0 {
 		return problems // the types of such variables would be as large
 	}
-	rules := p.compiler.RuleTree.Child(ast.DefaultRootDocument.Value)
-	land := &dataTree{program: p, rules: rules, data: set.Document(), unknown: unknown}
-	p.tree, p.replaced = land, slices.Collect(maps.Values(p.replacements().targets))
+	land := p.land(set, unknown)
 	optional, problems := p.optionalPaths()
 	problems = append(problems, land.undefinedRefs(optional)...)
 	problems = append(problems, p.comparisonProblems()...)
@@ -28,4 +26,24 @@ func (p *Program) Problems(set *bundle.Set, entrypoints []string, unknown []ast.
 		problems = append(problems, p.resultProblems(path)...)
 	}
 	return problems
+}
+
+// Undefined are the references that neither the rules of the program, which may be those of tests too, nor the data of
+// set provide. What metadata declare optional for one rule is optional for all, as tests are about the rules of
+// others.
+func (p *Program) Undefined(set *bundle.Set) bundle.Problems {
+	if len(p.tooManyTerms()) > 0 {
+		return nil
+	}
+	optional, _ := p.optionalPaths()
+	unknown := slices.Concat(slices.Collect(maps.Values(optional))...)
+	return p.land(set, unknown).undefinedRefs(nil)
+}
+
+// land is what there is under data, for all checks of the program.
+func (p *Program) land(set *bundle.Set, unknown []ast.Ref) *dataTree {
+	rules := p.compiler.RuleTree.Child(ast.DefaultRootDocument.Value)
+	p.tree = &dataTree{program: p, rules: rules, data: set.Document(), unknown: unknown}
+	p.replaced = slices.Collect(maps.Values(p.replacements().targets))
+	return p.tree
 }
