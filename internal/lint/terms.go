@@ -70,6 +70,7 @@ func (d *describer) call(terms []*ast.Term, at *ast.Location, expr int) {
 	for _, arg := range terms[1:] {
 		c.Args = append(c.Args, d.describe(arg))
 	}
+	c.Place = d.placed(c.Place, expr)
 	name := terms[0].Value.String()
 	d.doc.Calls[name] = append(d.doc.Calls[name], c)
 }
@@ -85,7 +86,18 @@ func (d *describer) reference(t *ast.Term, expr int) {
 		first += "." + path[1]
 	}
 	d.doc.Refs[first] = append(d.doc.Refs[first], reference{
-		Branch: len(d.doc.Branches) - 1, Place: placeOf(t.Location), Expr: expr, Path: path, Text: textOfPath(path),
-		Written: written,
+		Branch: len(d.doc.Branches) - 1, Place: d.placed(placeOf(t.Location), expr), Expr: expr, Path: path,
+		Text: textOfPath(path), Written: written,
 	})
+}
+
+// placed is at, or where the compiler made a term up, as for "some x in xs", the place of the expression or rule.
+func (d *describer) placed(at place, expr int) place {
+	switch {
+	case at[0] > 0:
+		return at
+	case expr >= 0 && d.doc.Exprs[expr].Place[0] > 0:
+		return d.doc.Exprs[expr].Place
+	}
+	return d.doc.Branches[len(d.doc.Branches)-1].Place
 }

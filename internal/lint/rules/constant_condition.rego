@@ -21,3 +21,12 @@ is_constant(expr) if {
 	expr.call in {"equal", "eq", "neq", "lt", "lte", "gt", "gte", "internal.member_2"}
 	every arg in expr.args { arg.constant }
 }
+
+# How many there are is never less than none.
+is_constant(expr) if {
+	expr.form == "call"
+	some [operator, counted, limit, least] in [["gte", 0, 1, 0], ["gt", 0, 1, -1], ["lte", 1, 0, 0], ["lt", 1, 0, -1]]
+	expr.call == operator
+	expr.args[counted].name == "count"
+	expr.args[limit].value == least
+}

@@ -11,6 +11,7 @@ findings contains lib.finding(
 	some [_, call] in lib.calls({"equal", "eq"})
 	call.args[0].defaulted
 	call.args[1].defaulted
+	call.args[0].ref != call.args[1].ref
 	call.args[0].items[2].constant
 	call.args[0].items[2].value == call.args[1].items[2].value
 	not call.negated

@@ -31,3 +31,20 @@ in_other_case(changed, text) if {
 	changed.name == "upper"
 	upper(text) != text
 }
+
+findings contains lib.finding(
+	"impossible-case", call.place,
+	sprintf("%s is never %q: write %q", [call.args[0].ref, text, spelt]),
+) if {
+	lib.policy
+	some call in input.calls["internal.member_2"]
+	some text in call.args[1].value
+	spelt := canonical(call.args[0].ref, text)
+	spelt != text
+}
+
+canonical("input.request.method", text) := upper(text)
+
+canonical("input.request.host", text) := lower(text)
+
+canonical("input.request.scheme", text) := lower(text)

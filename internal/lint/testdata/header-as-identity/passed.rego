@@ -8,3 +8,7 @@ allow if {
 # ---
 
 allow if input.request.headers["x-trace"] == ["1"]
+
+# ---
+
+allow if input.request.headers["x-forwarded-proto"] == ["https"]

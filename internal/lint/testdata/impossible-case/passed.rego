@@ -1,0 +1,5 @@
+allow if input.request.method in {"GET", "POST"}
+
+# ---
+
+allow if input.token.client_id in {"Web", "app"}
