@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,8 +59,13 @@ func (s *source) configured() (*config.Config, error) {
 	return s.applied(cfg), nil
 }
 
-// somethingHere is an error when neither a flag nor the working directory says where policies are.
+// somethingHere is an error when neither a flag nor the working directory says where policies are, or a path is empty,
+// as a variable of a script is that was not set: it would stand for the working directory.
 func (s *source) somethingHere() error {
+	if slices.Contains(s.paths, "") {
+		return &failure{err: errors.New("a path is empty"),
+			hint: "name a directory; . is the working directory, and without a path the configuration says which", exit: exitUsage}
+	}
 	if s.found() != "" || len(s.paths) > 0 {
 		return nil
 	}
