@@ -78,4 +78,4 @@ build: ## build dist/sidecar, static
 
 .PHONY: golden
 golden: ## write golden files anew; read the change before committing it
-	$(GO) test ./internal/input -update
+	$(GO) test ./internal/input ./internal/migrate -update
