@@ -26,6 +26,7 @@ func TestMembersOfOtherProductsHaveHints(t *testing.T) {
 		`x := io.jwt.decode(input.token)[1]`: "; policies never see a token: " +
 			"input.token.claims has what it says, and input.token.active that it is good",
 		"in := 3":              "in keyword cannot be used for rule name; if, in, contains and every are keywords: ",
+		"küche := 1":           "; names of rules and variables are of ASCII letters, digits and _",
 		"internal if 1 in [1]": "; a rule or an import has the name internal, which hides the builtins that OPA ",
 		"f(in) := in": "; if, in, contains and every are keywords: " +
 			"give a variable or rule another name",

@@ -101,6 +101,14 @@ var undefinedReferences = map[string]struct{ rego, want string }{
 			"input.request.headers"},
 }
 
+func TestMetadataAfterAByteOrderMarkCount(t *testing.T) {
+	if _, err := compiled(t, patient, map[string]string{"policies/authz.rego": "\xef\xbb\xbf# METADATA\n" +
+		"# custom: {optional_data: [data.frozen]}\npackage authz\n\ndefault decision := false\n\n" +
+		"decision if {\n\tinput.token.active\n\tnot data.frozen.all\n}\n"}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAReferenceThatNothingProvidesIsAProblem(t *testing.T) {
 	for name, c := range undefinedReferences {
 		t.Run(name, func(t *testing.T) {

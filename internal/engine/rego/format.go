@@ -44,8 +44,6 @@ func Format(path string, raw []byte) ([]byte, bundle.Problems) {
 	return formatted, nil
 }
 
-var byteOrderMark = []byte("\xef\xbb\xbf")
-
 func changed(path string) bundle.Problem {
 	return bundle.Problem{File: path, Code: CodeFormat, Message: "OPA's formatter would change what the file says: " +
 		"the file is left as it is"}

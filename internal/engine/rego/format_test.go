@@ -16,7 +16,9 @@ func TestFormattingKeepsWhatAFileSays(t *testing.T) {
 		"lines end in a line feed":   {"package a\r\n\r\n# c\r\nx := 1\r\n", "package a\n\n# c\nx := 1\n"},
 		"a raw string keeps its own": {"package a\nx := `a\r\nb`\n", "package a\n\nx := `a\r\nb`\n"},
 		"a byte order mark is gone":  {"\xef\xbb\xbfpackage a\nx = 1\n", "package a\n\nx := 1\n"},
-		"true bodies are left out":   {"package a\nx if true", "package a\n\nx := true\n"},
+		"and metadata after it stay": {"\xef\xbb\xbf# METADATA\n# title: A\npackage a\nx = 1\n",
+			"# METADATA\n# title: A\npackage a\n\nx := 1\n"},
+		"true bodies are left out": {"package a\nx if true", "package a\n\nx := true\n"},
 	} {
 		got, problems := rego.Format("a.rego", []byte(c.text))
 		if len(problems) > 0 || string(got) != c.want {

@@ -3,6 +3,7 @@
 package rego
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -86,10 +87,15 @@ func ParseReadable(
 	return modules, append(unparsed, misplaced...), len(unparsed) == 0
 }
 
+// byteOrderMark is what some editors begin a file with. OPA's parser skips it, and then reads no metadata in the first
+// row.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // parseModule parses one module. old says that it is one of Rego v0, which is a problem too.
 func parseModule(
 	path string, raw []byte, parser ast.ParserOptions,
 ) (m *ast.Module, problems bundle.Problems, old bool) {
+	raw = bytes.TrimPrefix(raw, byteOrderMark)
 	m, err := ast.ParseModuleWithOpts(path, string(raw), parser)
 	if err == nil {
 		return m, nil, false

@@ -2,6 +2,7 @@ package rego
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -28,6 +29,8 @@ func syntaxHint(e *ast.Error) string {
 		return "; of expressions one of which must hold, each is a rule of the same name"
 	case message == "illegal token" && nextTo(e, '\''):
 		return "; texts are in double quotes"
+	case message == "illegal token" && besideLetter(e):
+		return "; names of rules and variables are of ASCII letters, digits and _: other letters belong in texts"
 	case message == "illegal utf-8 character":
 		return "; save the file as UTF-8"
 	case message == "empty module":
@@ -42,6 +45,12 @@ func syntaxHint(e *ast.Error) string {
 // is the fault then, and not the version.
 func isNameOfKeyword(message string) bool {
 	return strings.Contains(message, " keyword cannot be used for rule name")
+}
+
+// besideLetter reports whether an error is at a character that is not ASCII.
+func besideLetter(e *ast.Error) bool {
+	at, ok := e.Details.(*ast.ParserErrorDetail)
+	return ok && at.Idx >= 0 && at.Idx < len(at.Line) && at.Line[at.Idx] >= utf8.RuneSelf
 }
 
 // nextTo reports whether an error is at a character.
