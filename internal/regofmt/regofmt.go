@@ -3,6 +3,7 @@ package regofmt
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -76,6 +77,9 @@ func (f File) Write() error {
 		return f.failed(err)
 	}
 	_ = open.Close()
+	if now, err := os.ReadFile(target); err != nil || !bytes.Equal(now, f.Before) {
+		return f.failed(cmp.Or(err, errChanged))
+	}
 	// The name is one that the loader of policies passes over.
 	temporary, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")
 	if err != nil {
@@ -90,6 +94,9 @@ func (f File) Write() error {
 	}
 	return nil
 }
+
+// errChanged is the cause when an editor has written the file since it was read.
+var errChanged = errors.New("it has changed since it was read: run the command again")
 
 func (f File) writeTo(to *os.File, mode fs.FileMode) error {
 	_, err := to.Write(f.After)

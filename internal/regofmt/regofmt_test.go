@@ -56,3 +56,23 @@ func TestAFileThatIsMissingOrAFolderIsAProblem(t *testing.T) {
 		}
 	}
 }
+
+func TestAFileThatAnEditorWroteMeanwhileIsLeftAsItIs(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "a.rego")
+	if err := os.WriteFile(name, []byte("package  a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, problems := regofmt.Read("a.rego", name)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if err := os.WriteFile(name, []byte("package b\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Write(); err == nil || !strings.Contains(err.Error(), "it has changed since it was read") {
+		t.Errorf("got %v", err)
+	}
+	if now, err := os.ReadFile(name); err != nil || string(now) != "package b\n" {
+		t.Errorf("the file holds %q, %v", now, err)
+	}
+}

@@ -53,7 +53,8 @@ func (s Subject) regal(ctx context.Context) []lint.Finding {
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	failed := cmd.Run() // it fails when there are violations, too
 	var report regalReport
-	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+	err := json.Unmarshal(out.Bytes(), &report)
+	if err != nil || failed != nil && len(report.Violations) == 0 {
 		reason := firstLine(errs.String())
 		if reason == "" && failed != nil {
 			reason = failed.Error()
