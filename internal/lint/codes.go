@@ -30,6 +30,7 @@ func Rules() []Rule {
 		{"identity-header-from-free-text", Warning, "A header for the upstream holds text that may break it"},
 		{"impossible-case", Error, "A text in lower case is compared with one that has capitals, or the reverse"},
 		{"impossible-not", Error, "A collection is negated, which never holds"},
+		{"impossible-text", Warning, "A member of the input is compared with a text that it never is"},
 		{"method-by-exclusion", Warning, "Methods are allowed because they are not a certain one"},
 		{"missing-metadata", Note, "Nothing says what the policy is for"},
 		{"narrow-kind", Note, "Ordinary tokens have the kind or the type unknown"},
