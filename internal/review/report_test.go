@@ -65,7 +65,7 @@ func TestEveryCodeHasAPage(t *testing.T) {
 		result_error eval_conflict_error policy_error entrypoint_error metadata_error directory_error read_error
 		limit_error name_error changing_error data_error manifest_error conflict_error roots_error compile_timeout
 		compile_busy gate_error suite_error input_misfit configuration_error doubtful-configuration not-formatted
-		unread-data no-routes unset-input closed-anonymous-route regal`) {
+		unread-data no-routes unset-input closed-anonymous-route regal doubtful-route`) {
 		page, ok := rules.Page(code)
 		if !ok || !strings.HasPrefix(page, "# ") || !strings.Contains(page, "`"+code+"`") {
 			t.Errorf("%s has the page %q", code, page)

@@ -1,0 +1,51 @@
+package review
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/lint"
+)
+
+// codeDoubtfulRoute is the code of routes that are well-formed and probably not what is meant.
+const codeDoubtfulRoute = "doubtful-route"
+
+// doubtfulRoutes are routes that no token opens, that no path takes, or that have the id of another.
+func doubtfulRoutes(set *bundle.Set) []lint.Finding {
+	var out []lint.Finding
+	named := map[string]string{}
+	eachRoute(set, func(path []string, asks any) {
+		route, _ := asks.(map[string]any)
+		id, ok := route["id"].(string)
+		if !ok {
+			return // its fault is told, or the data are no routes of the library
+		}
+		doubt := func(key, format string, args ...any) {
+			p := bundle.Problem{Code: codeDoubtfulRoute}
+			p.Message = shownRoute(path) + ": " + fmt.Sprintf(format, args...)
+			p.File, p.Row, p.Col = set.Locate(append(append([]string{routesKey}, path...), key))
+			out = append(out, lint.Finding{Problem: p, Level: lint.Warning})
+		}
+		if other := named[id]; other != "" {
+			doubt("id", "%s has the id %q too: logs and tests cannot tell the two apart", other, id)
+		} else {
+			named[id] = shownRoute(path)
+		}
+		if audience, ok := route["audience"].([]any); ok && len(audience) == 0 {
+			doubt("audience", "no token is for one of no audiences: the route is never open; name the audience of the API")
+		}
+		scopes, _ := route["scopes"].([]any)
+		for _, scope := range scopes {
+			if text, _ := scope.(string); strings.Contains(text, " ") {
+				doubt("scopes", "no token has the scope %q, for a scope holds no blank: write each as an element", text)
+			}
+		}
+		for _, segment := range path[:len(path)-1] {
+			if strings.HasPrefix(segment, "/:") {
+				doubt("id", "the segment %s stands for itself: write /* for any segment", segment)
+			}
+		}
+	})
+	return out
+}
