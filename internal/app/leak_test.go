@@ -32,6 +32,7 @@ func TestNoCredentialLeavesTheProcess(t *testing.T) {
 		c.Telemetry.Traces.Endpoint, c.DecisionLog.Stdout = collector.URL, true
 		c.Issuers[0].Cache.NegativeTTL = 0
 		c.Listen.API.BearerKeysFile = testkit.TempFile(t, "keys", callerKey+"\n")
+		printing(t, c)
 	})
 	said := &testkit.LogBuffer{}
 	secrets := w.commotion(t, said)
@@ -65,8 +66,8 @@ func (w *world) commotion(t *testing.T, said io.Writer) []string {
 		w.token(t, devissuer.Grant{ClientID: "web", Subject: "a", Audience: []string{"x"},
 			TokenFormat: devissuer.JWT})}
 
-	ask := func(path, body, key string) {
-		r, err := http.NewRequestWithContext(t.Context(), "POST", w.api+path, strings.NewReader(body))
+	send := func(url, body, key string) {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", url, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,6 +79,12 @@ func (w *world) commotion(t *testing.T, said io.Writer) []string {
 		defer resp.Body.Close()
 		b, _ := io.ReadAll(resp.Body)
 		_, _ = fmt.Fprintln(said, resp.Status, resp.Header, string(b))
+	}
+	ask := func(path, body, key string) {
+		send(w.api+path, body, key)
+		if path == "/v1/decisions" {
+			send(w.admin+"/v1/explain", body, key)
+		}
 	}
 	everything := func() {
 		for _, tok := range tokens {
