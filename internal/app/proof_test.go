@@ -30,6 +30,9 @@ func TestABoundTokenPassesWithItsProofByDefault(t *testing.T) {
 		g.TokenFormat = format
 		tok := w.token(t, g)
 		one := prove(t, p, tok, nil)
+		if why := w.explain(t, proven(tok, one)); !why.Decision.Allow { // it uses up nothing
+			t.Errorf("%s: explained as %s", format, why.Text)
+		}
 		for _, c := range []struct{ kind, code string }{{"allow", ""}, {"unauthenticated", "invalid_dpop_proof"}} {
 			if a := ask(tok, one); a.Kind != c.kind || c.code != "" && a.Reasons[0].Code != c.code {
 				t.Errorf("%s: got %v, want %s %s", format, a, c.kind, c.code)

@@ -44,6 +44,8 @@ type PossessionVerifier interface {
 	// Verify reports why a token with this confirmation must not be used with q, or nil: then it is bound to nothing,
 	// or to a key that the client showed.
 	Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error
+	// Look reports what Verify would, and leaves the proof for the request itself.
+	Look(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error
 	// Presentation returns how tokens may be presented, for challenges.
 	Presentation() proof.Presentation
 	// ResponseHeaders returns the further header fields of a response to a client that uses DPoP.
@@ -131,7 +133,7 @@ type pending struct {
 	// seen is what an observer is told besides; nil without one.
 	seen *seen
 	// unrecorded is set for a question of an operator about a request that is not served by it: it is no event of the
-	// decision log, is not counted, and no observer is told.
+	// decision log, is not counted, uses up no proof, and no observer is told.
 	unrecorded bool
 }
 
@@ -215,7 +217,7 @@ func (p *Point) decide(ctx context.Context, q pending) authz.Decision {
 		q.seen.learnt(claims)
 		// After any cache, on every request: a token may have expired since its claims were fetched, and the client of
 		// this request may lack the key that the client of the last one showed (DPOP-23).
-		if err := p.usable(claims, cred, q.Query); err != nil {
+		if err := p.usable(claims, cred, q); err != nil {
 			return p.refuse(err, cred.Scheme)
 		}
 		asked, err := asked.WithoutToken(secret.NewHider(cred.Token))
@@ -272,7 +274,7 @@ func (p *Point) claims(ctx context.Context, q pending, about introspect.Question
 // usable reports why a token must not be used with this request. A token that is bound to a key is refused unless its
 // client shows the key with the request (RFC 9449 section 7.2, RFC 8705 section 3). The key is checked last: a proof
 // is good once, and one that comes with an unusable token is not used up.
-func (p *Point) usable(c *authz.Claims, cred token.Credential, q *authz.Query) error {
+func (p *Point) usable(c *authz.Claims, cred token.Credential, q pending) error {
 	now := p.deps.Now()
 	if why := c.Usable(now); !why.OK() {
 		return &authz.Error{
@@ -280,7 +282,10 @@ func (p *Point) usable(c *authz.Claims, cred token.Credential, q *authz.Query) e
 			Err: fmt.Errorf("check token: it %s%s", why, byTheClock(why.Reason, c, now)),
 		}
 	}
-	return p.deps.Proofs.Verify(c.Confirmation, cred, q, now)
+	if q.unrecorded {
+		return p.deps.Proofs.Look(c.Confirmation, cred, q.Query, now)
+	}
+	return p.deps.Proofs.Verify(c.Confirmation, cred, q.Query, now)
 }
 
 // byTheClock says how far a token is beyond its time, because the clocks may differ.

@@ -19,8 +19,8 @@ type Explained struct {
 }
 
 // Explain decides q like Decide, slowly, and says why. The token is looked at as for a decision, whose answer may come
-// from a cache and is kept there. The decision is not enforced by anyone who asks why, so that it is no event of the
-// decision log, and in no metric of decisions.
+// from a cache and is kept there; a proof is not used up. The decision is not enforced by anyone who asks why, so that
+// it is no event of the decision log, and in no metric of decisions.
 func (p *Point) Explain(ctx context.Context, q authz.Query) Explained {
 	snap := p.snap.Load()
 	e := &explainer{policy: snap.Policy}

@@ -141,13 +141,18 @@ func (v *Verifier) expiry(c *proofClaims, now time.Time) (expires time.Time, out
 	return issued.Add(v.cfg.DPoP.MaxAge), OutcomeVerified, nil
 }
 
-// checkReplay records the use of a proof, and refuses one that was used before (DPOP-15, DPOP-22).
+// checkReplay records the use of a proof, unless v only looks, and refuses one that was used before (DPOP-15,
+// DPOP-22).
 func (v *Verifier) checkReplay(d digest, expires, now time.Time) (outcome string, err error) {
 	if v.replays == nil {
 		return OutcomeVerified, nil
 	}
 	outcome = OutcomeVerified
-	switch v.replays.use(d, expires, now) {
+	use := v.replays.use
+	if v.looking {
+		use = v.replays.look
+	}
+	switch use(d, expires, now) {
 	case usedBefore:
 		outcome, err = OutcomeReplayed, refuse(CodeInvalidProof, "check proof: it was used before")
 	case cacheFull:

@@ -48,6 +48,8 @@ type Verifier struct {
 	nonces       *nonces                      // nil when nonces are not required
 	replays      *replays                     // nil when replays are not looked for
 	verified     map[string]*metrics.Counters // by method
+	// looking is set where a proof is not used up: the request that it came with is served elsewhere.
+	looking bool
 }
 
 // Presentation is what a challenge says about how tokens may be presented.
@@ -153,6 +155,16 @@ func (v *Verifier) Verify(c authz.Confirmation, cred token.Credential, q *authz.
 	outcome, err := v.checkProof(c.JKT, cred.Token, &q.Request, now)
 	v.count(methodDPoP, outcome)
 	return err
+}
+
+// Look returns what Verify would. It uses up no proof, so that the request can still be served, and counts nothing.
+func (v *Verifier) Look(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error {
+	if v == nil {
+		v = &Verifier{}
+	}
+	only := *v
+	only.looking, only.verified = true, nil
+	return only.Verify(c, cred, q, now)
 }
 
 // mismatch returns how the binding of a token contradicts its scheme or the configuration, or "" (DPOP-13, DPOP-14).

@@ -56,6 +56,28 @@ func (r *replays) use(d digest, expires, now time.Time) useResult {
 	bucket := expires.Add(keepLonger).Unix()/r.width + 1
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if known := r.known(d, now); known != firstUse {
+		return known
+	}
+	kept := r.buckets[bucket]
+	if kept == nil {
+		kept = map[digest]struct{}{}
+		r.buckets[bucket] = kept
+	}
+	kept[d] = struct{}{}
+	r.size++
+	return firstUse
+}
+
+// look is what use would say, and records nothing.
+func (r *replays) look(d digest, _, now time.Time) useResult {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.known(d, now)
+}
+
+// known says whether a proof was used, or is one too many. It drops what has expired. r.mu is held.
+func (r *replays) known(d digest, now time.Time) useResult {
 	for at, kept := range r.buckets {
 		if at <= now.Unix()/r.width {
 			r.size -= len(kept)
@@ -69,13 +91,6 @@ func (r *replays) use(d digest, expires, now time.Time) useResult {
 	if r.size >= r.capacity {
 		return cacheFull
 	}
-	kept := r.buckets[bucket]
-	if kept == nil {
-		kept = map[digest]struct{}{}
-		r.buckets[bucket] = kept
-	}
-	kept[d] = struct{}{}
-	r.size++
 	return firstUse
 }
 

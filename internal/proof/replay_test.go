@@ -48,6 +48,22 @@ func TestDPOP15_ARefusedProofIsNotUsedUp(t *testing.T) {
 	wantPass(t, "as it is meant", shown(p, h.bound(), good))
 }
 
+func TestDPOP15_AProofThatIsOnlyLookedAtIsNotUsedUp(t *testing.T) {
+	r := testkit.NewRegistry()
+	h, p := newHolder(t), proofs(t, accepting(), r)
+	one := asked(h.proof(t))
+	look := func() error { return p.Look(h.bound(), as(token.DPoP), one, aTime) }
+	wantPass(t, "looked at", look())
+	wantPass(t, "looked at again", look())
+	wantRefusal(t, "another key", p.Look(newHolder(t).bound(), as(token.DPoP), one, aTime), proof.CodeInvalidToken)
+	wantPass(t, "used", p.Verify(h.bound(), as(token.DPoP), one, aTime))
+	wantRefusal(t, "looked at after its use", look(), proof.CodeInvalidProof)
+	if got := fmt.Sprint(r.Nonzero(t, "sidecar_token_proofs_total")); got !=
+		`[sidecar_token_proofs_total{method="dpop",outcome="verified"} 1]` {
+		t.Errorf("counted %s, want the one use", got)
+	}
+}
+
 func TestDPOP15_OfAHundredAtOnceOnePasses(t *testing.T) {
 	h, p := newHolder(t), proofs(t, accepting())
 	for range 5 {
