@@ -211,8 +211,8 @@ func TestDevSaysOfEachDecisionWhyItWasMade(t *testing.T) {
 	tour, errs, _ := startDev(t, repository(t))
 	for words, want := range map[string]string{
 		"allowed":             "200 allow  GET /orders/42  client reader  ",
-		"denied for scope":    "403 insufficient_scope orders:write is needed  POST /orders  client reader  ",
-		"denied for audience": "401 wrong_audience ",
+		"denied for scope":    "403 insufficient_scope: orders:write is needed  POST /orders  client reader  ",
+		"denied for audience": "401 wrong_audience: ",
 	} {
 		pasted(t, tour, words)
 		testkit.Eventually(t, words+" has a line", func() bool { return errs.Has("\n" + want) })
@@ -245,7 +245,7 @@ func TestADecisionOfDevIsExplainedByTheIDInItsLine(t *testing.T) {
 			pasted(t, tour, "allowed: ")
 			var id string
 			testkit.Eventually(t, "the line has an id", func() bool {
-				m := regexp.MustCompile(`(?m)^403 insufficient_scope .*  (\w{26})$`).FindStringSubmatch(errs.String())
+				m := regexp.MustCompile(`(?m)^403 insufficient_scope: .*  (\w{26})$`).FindStringSubmatch(errs.String())
 				if m != nil {
 					id = m[1]
 				}

@@ -118,7 +118,7 @@ func TestLinesForPeopleTakeThePlaceOfThoseOfTheLog(t *testing.T) {
 	w := &world{given: func(d *Deps) { d.Lines = lines }}
 	w.start(t, nil)
 	id := w.askAbout(t, "POST", "/orders", w.token(t, good())).ID
-	want := regexp.MustCompile(`^403 insufficient_scope orders:write is needed  POST /orders  client web  ` +
+	want := regexp.MustCompile(`^403 insufficient_scope: orders:write is needed  POST /orders  client web  ` +
 		`\S*policies/authz/denial.rego:\d+  ` + id + `\n$`)
 	if got := lineOf(t, lines, id); !want.MatchString(got) {
 		t.Errorf("got %swant %s", got, want)

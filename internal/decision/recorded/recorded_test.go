@@ -110,17 +110,17 @@ func TestTheSamePolicyAnswersTheSameInEveryMember(t *testing.T) {
 func TestAnotherPolicyIsComparedWithWhatWasRecorded(t *testing.T) {
 	e := event(t, "POST", "/orders", anyway)
 	says(t, explained(t, e, strings.ReplaceAll(anyway, `"GET"`, `"POST"`)),
-		"recorded  401 no /orders  POST /orders  "+e.DecisionID+"\n",
+		"recorded  401 no: /orders  POST /orders  "+e.DecisionID+"\n",
 		"by the policies of ./policies, which differ from the recorded ones (sha256:",
-		"): 200 allow; recorded: 401 no /orders\n")
+		"): 200 allow; recorded: 401 no: /orders\n")
 	says(t, explained(t, e, anyway+"# a comment\n"), "which differ from the recorded ones (sha256:",
 		"): the same answer\n")
 	says(t, explained(t, e, strings.ReplaceAll(anyway, "time.now_ns()", "1")),
 		"): the same answer, with other members in the result\n")
-	says(t, explained(t, e, strings.ReplaceAll(anyway, `"no"`, `"never"`)), "): 401 never /orders; recorded: 401 no")
+	says(t, explained(t, e, strings.ReplaceAll(anyway, `"no"`, `"never"`)), "): 401 never: /orders; recorded: 401 no")
 	says(t, explained(t, e, "package authz\n\n# METADATA\n# entrypoint: true\ndecision if input.request.path != "+
 		"\"/orders\"\n"),
-		"): 500 misconfigured ", "undefined")
+		"): 500 misconfigured: ", "undefined")
 }
 
 func TestPoliciesOfAnotherDirectoryAreNotSaidToDiffer(t *testing.T) {
@@ -133,7 +133,7 @@ func TestPoliciesOfAnotherDirectoryAreNotSaidToDiffer(t *testing.T) {
 func TestAPolicyThatFailedIsAskedAgain(t *testing.T) {
 	const failing = "package authz\n\n# METADATA\n# entrypoint: true\ndecision if input.request.path != \"/orders\"\n"
 	e := event(t, "POST", "/orders", failing)
-	says(t, explained(t, e, failing), "recorded  500 misconfigured ", "the recorded ones: the same answer\n")
+	says(t, explained(t, e, failing), "recorded  500 misconfigured: ", "the recorded ones: the same answer\n")
 }
 
 func TestServersThatAPolicyCallsAreSaidToAnswerAnew(t *testing.T) {
@@ -174,7 +174,7 @@ func TestADecisionThatNoPolicyMadeIsExplainedByItsCause(t *testing.T) {
 	if recorded.AskedPolicy(e) {
 		t.Fatal("a policy was asked")
 	}
-	says(t, recorded.Of(e), "recorded  400 malformed the path is ambiguous: it has an empty segment  "+e.DecisionID)
+	says(t, recorded.Of(e), "recorded  400 malformed: the path is ambiguous: it has an empty segment  "+e.DecisionID)
 	because(t, e, "cause        read request: the path is ambiguous: it has an empty segment", "input.ambiguous_paths")
 	for kind, want := range map[string]string{
 		"unauthenticated": "docs/troubleshooting.md#the-token-is-not-accepted",

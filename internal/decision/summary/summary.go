@@ -25,7 +25,7 @@ type Decision struct {
 
 // String returns the line for people:
 //
-//	403 insufficient_scope orders:write is needed  POST /orders  client reader  policies/deniad.rego:48  01M8...
+//	403 insufficient_scope: orders:write is needed  POST /orders  client reader  policies/deniad.rego:48  01M8...
 //
 // Two blanks separate its parts, and no part holds two. What callers sent cannot change how a terminal shows it.
 func (d Decision) String() string { return strings.TrimSuffix(d.Outcome()+"  "+d.About(), "  ") }
@@ -62,16 +62,16 @@ func (d Decision) Outcome() string {
 	case d.Cause == "":
 		return status + d.reasons()
 	case d.Kind == authz.Unauthenticated && len(d.Reasons) > 0:
-		return status + Shown(d.Reasons[0].Code, 60) + " " + Shown(InWords(d.Cause), 400)
+		return status + Shown(d.Reasons[0].Code, 60) + ": " + Shown(InWords(d.Cause), 400)
 	}
-	return status + d.Kind.String() + " " + Shown(InWords(d.Cause), 400)
+	return status + d.Kind.String() + ": " + Shown(InWords(d.Cause), 400)
 }
 
 // reasons are the first reason and the codes of the others.
 func (d Decision) reasons() string {
 	text := Shown(d.Reasons[0].Code, 60)
 	if m := d.Reasons[0].Message; m != "" {
-		text += " " + Shown(m, 200)
+		text += ": " + Shown(m, 200)
 	}
 	for i, r := range d.Reasons[1:] {
 		if i == 3 {
