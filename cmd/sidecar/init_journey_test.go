@@ -201,3 +201,12 @@ func TestAnEditorFindsTheSchemaOfWhatInitWrote(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatInitWritesIsToldAsAnAccessMatrixInWords(t *testing.T) {
+	initialized(t, issuerOfOrders(t))
+	for _, args := range [][]string{{"requires", "POST", "/hello"}, {"routes"}} {
+		if got := succeeds(t, args...); !strings.Contains(got, "write") || strings.Contains(got, "condition") {
+			t.Errorf("%v:\n%s", args, got)
+		}
+	}
+}

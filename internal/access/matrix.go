@@ -199,7 +199,7 @@ func (t Token) decision(ctx context.Context, p place, rules []Alternative) Token
 			words = append(words, r.Code)
 		}
 		slices.Sort(words[1:])
-		out.Decision = strings.Join(words, " ")
+		out.Decision = strings.Join(slices.Compact(words), " ")
 	}
 	return out
 }

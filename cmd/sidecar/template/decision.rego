@@ -52,9 +52,9 @@ lacking contains {"code": "wrong_tenant", "message": "the token belongs to anoth
 	not tenant.kept(routes.route.tenant)
 }
 
-lacking contains {"code": "insufficient_scope", "message": sprintf("scope needed: %s", [concat(" ", missing)])} if {
-	missing := scopes.missing(routes.route.scopes)
-	count(missing) > 0
+lacking contains {"code": "insufficient_scope", "message": message} if {
+	not scopes.granted(routes.route.scopes)
+	message := sprintf("scope needed: %s", [concat(" ", scopes.missing(routes.route.scopes))])
 }
 
 lacking contains {"code": "missing_role", "message": sprintf("role needed: %s", [concat(" or ", roles)])} if {
