@@ -98,8 +98,11 @@ func wrongValue(flag, value, hint string) error {
 // subject is what the flags and arguments name.
 func (c *checking) subject() review.Subject {
 	s := review.Subject{File: c.from.found(), Scope: review.Everything}
-	if s.Config, s.Faults = c.from.load(); s.Faults != nil {
+	if s.Config, s.Faults = c.from.strict(); s.Faults != nil {
 		s.Config = c.from.partly()
+	}
+	if len(c.from.paths) == 0 {
+		s.TestDirs = c.from.testsBeside()
 	}
 	if len(c.from.paths) > 0 && c.from.file == "" {
 		s.Scope = review.Policies

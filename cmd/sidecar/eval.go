@@ -81,7 +81,7 @@ policy decided (misconfigured, unavailable, internal), 2 for wrong flags, 3 when
 }
 
 func (e *evaluation) run(ctx context.Context, std streams) error {
-	cfg, err := e.load()
+	cfg, err := e.load(std.err)
 	if err != nil {
 		return err
 	}

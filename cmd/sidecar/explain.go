@@ -80,7 +80,7 @@ func (e *explanation) run(ctx context.Context, std streams, what string) error {
 	if _, err := event.Document(); err != nil {
 		return e.inexplicable(std.err, recorded.Of(event), err)
 	}
-	cfg, err := e.configured()
+	cfg, err := e.configured(std.err)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (e *explanation) event(what string, stdin io.Reader) (*decisionlog.Event, e
 		if _, err := os.Stat(what); what == "-" || err == nil || strings.ContainsAny(what, "./") {
 			return eventIn(what, stdin)
 		}
-		cfg, err := e.configured()
+		cfg, err := e.configured(io.Discard)
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -30,7 +31,7 @@ Exit status: 0 formatted; 1 with --check, a file differs; 2 wrong usage; 3 a fil
 			if len(paths) == 1 && paths[0] == "-" {
 				return how.stream(std)
 			}
-			files, problems, err := from.regoFiles(paths)
+			files, problems, err := from.regoFiles(paths, std.err)
 			if err != nil {
 				return err
 			}
@@ -44,7 +45,9 @@ Exit status: 0 formatted; 1 with --check, a file differs; 2 wrong usage; 3 a fil
 }
 
 // regoFiles are the files to format: those at paths, or those of the configured policies.
-func (s *source) regoFiles(paths []string) (files []dir.RegoFile, problems bundle.Problems, err error) {
+func (s *source) regoFiles(
+	paths []string, warn io.Writer,
+) (files []dir.RegoFile, problems bundle.Problems, err error) {
 	var folders []string
 	for _, p := range paths {
 		if info, err := os.Stat(p); err == nil && !info.IsDir() {
@@ -57,7 +60,7 @@ func (s *source) regoFiles(paths []string) (files []dir.RegoFile, problems bundl
 		return files, nil, nil
 	}
 	s.paths = folders
-	cfg, err := s.load()
+	cfg, err := s.load(warn)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -75,7 +75,7 @@ func (r *requirement) run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := r.load()
+	cfg, err := r.load(std.err)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -64,7 +63,7 @@ func (m *matrix) run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := m.load()
+	cfg, err := m.load(std.err)
 	if err != nil {
 		return err
 	}
@@ -99,8 +98,7 @@ func (m *matrix) principals(
 ) (out access.Principals, err error) {
 	dirs := m.suites
 	if dirs == nil {
-		dirs = slices.Concat(cfg.Policies.Paths, cfg.Policies.Bundles,
-			[]string{filepath.Join(filepath.Dir(m.file), besideConfiguration)})
+		dirs = slices.Concat(cfg.Policies.Paths, cfg.Policies.Bundles, m.testsBeside())
 		dirs = slices.DeleteFunc(dirs, func(d string) bool {
 			_, err := os.Stat(d)
 			return err != nil

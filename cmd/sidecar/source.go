@@ -2,8 +2,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -41,17 +44,41 @@ func (s *source) configFlag(cmd *cobra.Command) {
 		"configuration file (default sidecar.yaml where it exists, else the defaults)")
 }
 
-// load returns the configuration. Where policies are named, faults of the configuration that do not concern policies
-// are none. Nothing to read at all is an error.
-func (s *source) load() (*config.Config, error) {
+// load returns the configuration. Its faults that no decision depends on are warnings, which go to warn: where policies
+// are looked at there are often no secrets, and no ports. Nothing to read at all is an error.
+func (s *source) load(warn io.Writer) (*config.Config, error) {
 	if err := s.somethingHere(); err != nil {
 		return nil, err
 	}
-	return s.configured()
+	return s.configured(warn)
 }
 
 // configured is load, and gives the defaults where there is nothing.
-func (s *source) configured() (*config.Config, error) {
+func (s *source) configured(warn io.Writer) (*config.Config, error) {
+	cfg, err := s.strict()
+	faults, ok := errors.AsType[config.Faults](err)
+	if !ok || slices.ContainsFunc(faults, concernsDecisions) {
+		return cfg, err
+	}
+	partly := s.partly()
+	if partly == nil {
+		return nil, err
+	}
+	for _, f := range faults {
+		fmt.Fprintf(warn, "sidecar: warning: %s; sidecar serve would refuse that\n", f)
+	}
+	return partly, nil
+}
+
+// onlyServing matches the keys of the configuration that no decision of a command depends on.
+var onlyServing = regexp.MustCompile(
+	`^(listen|decision_log|telemetry|events\[\d+\]|issuers\[\d+\]\.(client|ca_file|canary))(\.|\[|$)`)
+
+func concernsDecisions(f config.Fault) bool { return !onlyServing.MatchString(f.Key) }
+
+// strict returns the configuration, or all its faults. Where policies are named, faults that do not concern policies
+// are none.
+func (s *source) strict() (*config.Config, error) {
 	cfg, err := s.read()
 	if err != nil {
 		return nil, err
@@ -80,7 +107,7 @@ func (s *source) somethingHere() error {
 	}
 }
 
-// partly is the configuration that load refuses, for problems of its policies alone; nil when a fault may concern
+// partly is the configuration that strict refuses, for problems of its policies alone; nil when a fault may concern
 // them.
 func (s *source) partly() *config.Config {
 	cfg := config.LoadPartly(s.found(), os.Environ())
@@ -140,6 +167,18 @@ func pathsIn(dir string) []string {
 		paths = append(paths, example)
 	}
 	return paths
+}
+
+// besideConfiguration is where tests are found without being named.
+const besideConfiguration = "policy_test"
+
+// testsBeside is the directory of tests beside the configuration file; none where there is none.
+func (s *source) testsBeside() []string {
+	beside := filepath.Join(filepath.Dir(s.file), besideConfiguration)
+	if info, err := os.Stat(beside); err == nil && info.IsDir() {
+		return []string{beside}
+	}
+	return nil
 }
 
 // setPaths makes cfg read the policies at paths: those with a manifest as bundles.

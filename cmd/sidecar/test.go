@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/app"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
-	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/policytest"
 )
@@ -117,36 +115,9 @@ func (t *testRun) prepare(paths []string) error {
 	return nil
 }
 
-// besideConfiguration is where tests are found without being named.
-const besideConfiguration = "policy_test"
-
-// configuration is what t.load returns. Faults that concern no decision are warnings: where tests run there are often
-// no secrets, and no ports.
-func (t *testRun) configuration(std streams) (*config.Config, error) {
-	cfg, err := t.load()
-	faults, ok := errors.AsType[config.Faults](err)
-	if !ok || slices.ContainsFunc(faults, concernsDecisions) {
-		return cfg, err
-	}
-	partly := t.partly()
-	if partly == nil {
-		return nil, err
-	}
-	for _, f := range faults {
-		fmt.Fprintf(std.err, "sidecar: warning: %s; the tests run all the same, and sidecar serve would not\n", f)
-	}
-	return partly, nil
-}
-
-// onlyServing matches the keys of the configuration that no decision of a test depends on.
-var onlyServing = regexp.MustCompile(
-	`^(listen|decision_log|telemetry|events\[\d+\]|issuers\[\d+\]\.(client|ca_file|canary))(\.|\[|$)`)
-
-func concernsDecisions(f config.Fault) bool { return !onlyServing.MatchString(f.Key) }
-
 // find reads the configuration, and says where the tests are.
 func (t *testRun) find(std streams) (policytest.Source, error) {
-	cfg, err := t.configuration(std)
+	cfg, err := t.load(std.err)
 	if err != nil {
 		return policytest.Source{}, err
 	}
@@ -154,10 +125,7 @@ func (t *testRun) find(std streams) (policytest.Source, error) {
 	cfg.Engine.Print = func(string, engine.Print) {}              // prints of a decision come with its explanation
 	src := policytest.Source{Config: cfg, Dirs: t.testDirs, Files: t.oneFiles}
 	if len(t.paths)+len(t.testDirs)+len(t.oneFiles) == 0 {
-		beside := filepath.Join(filepath.Dir(t.file), besideConfiguration)
-		if info, err := os.Stat(beside); err == nil && info.IsDir() {
-			src.Dirs = append(src.Dirs, beside)
-		}
+		src.Dirs = t.testsBeside()
 	}
 	return src, nil
 }

@@ -85,7 +85,11 @@ func (r *suiteReader) testCase(n *yamlnode.Node, s *Suite) testCase {
 		"name": r.text(&c.name),
 		"now":  func(v *yamlnode.Node) { c.now = r.time(v) },
 		"token": func(v *yamlnode.Node) {
-			r.text(&c.token)(v)
+			if !v.Scalar() || v.Kind == yamlnode.Null {
+				r.complain(v, "want the name of a token under tokens")
+				return
+			}
+			c.token = v.Text
 			r.knownToken(v, c.token, s)
 		},
 		"key":        r.word(&c.key, keyShown, "withheld"),

@@ -26,6 +26,8 @@ type Subject struct {
 	Faults error
 	// File is the configuration file; "" where there is none, and the defaults hold.
 	File string
+	// TestDirs hold tests and suites that are not beside the policies.
+	TestDirs []string
 	// Scope says how much of the configuration is tried.
 	Scope Scope
 	// Regal is the program that is asked too, or "".

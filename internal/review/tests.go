@@ -25,7 +25,7 @@ func (s Subject) tests(ctx context.Context, policy *engine.Policy) tested {
 	defer cancel()
 	loaded := make(chan tested, 1)
 	go func() {
-		tests, err := policytest.Load(ctx, policytest.Source{Config: s.Config}, policy)
+		tests, err := policytest.Load(ctx, policytest.Source{Config: s.Config, Dirs: s.TestDirs}, policy)
 		_, problems := errorsOf(err)
 		t := tested{found: asErrors(problems)}
 		if err == nil && policy != nil {
