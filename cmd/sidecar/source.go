@@ -44,8 +44,8 @@ func (s *source) configFlag(cmd *cobra.Command) {
 		"configuration file (default sidecar.yaml where it exists, else the defaults)")
 }
 
-// load returns the configuration. Faults that no decision depends on are warnings, which go to warn: where policies are
-// looked at there are often no secrets, and no ports. Nothing to read at all is an error.
+// load returns the configuration. Faults that no decision depends on are warnings, which go to warn: where policies
+// are looked at there are often no secrets, and no ports. Nothing to read at all is an error.
 func (s *source) load(warn io.Writer) (*config.Config, error) {
 	if err := s.somethingHere(); err != nil {
 		return nil, err
