@@ -230,7 +230,7 @@ func (s *start) write(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	l := &layout{dir: s.dir, report: std.out}
+	l := &layout{dir: s.dir}
 	if err := l.write(files); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
@@ -240,10 +240,12 @@ func (s *start) write(ctx context.Context, std streams) error {
 	}
 	if err != nil {
 		l.undo()
+		l.tell(std.out)
 		fmt.Fprintln(std.err, "sidecar: with the files that are there, the following is wrong; what was written is "+
 			"removed:")
 		return err
 	}
+	l.tell(std.out)
 	where := ""
 	if s.dir != "." {
 		where = "--config " + s.target()

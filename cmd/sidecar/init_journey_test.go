@@ -165,7 +165,7 @@ func firstSuitePasses(t *testing.T, s start, policy *engine.Policy) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (&layout{dir: s.dir, report: io.Discard}).write(files); err != nil {
+	if err := (&layout{dir: s.dir}).write(files); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := config.Load(s.target(), nil)
@@ -208,5 +208,32 @@ func TestWhatInitWritesIsToldAsAnAccessMatrixInWords(t *testing.T) {
 		if got := succeeds(t, args...); !strings.Contains(got, "write") || strings.Contains(got, "condition") {
 			t.Errorf("%v:\n%s", args, got)
 		}
+	}
+}
+
+// looking is a writer that looks for a file when a text is written.
+type looking struct {
+	text, file string
+	missing    bool
+}
+
+func (l *looking) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), l.text) {
+		_, err := os.Stat(l.file)
+		l.missing = err != nil
+		l.text = "\x00"
+	}
+	return len(b), nil
+}
+
+func TestInitSaysWhatItWroteWhenAllIsThereSoThatAReaderWhoLeavesGetsNoHalf(t *testing.T) {
+	dir := t.TempDir()
+	out := &looking{text: "wrote  ", file: filepath.Join(dir, "sidecar.yaml")}
+	var errs strings.Builder
+	code := run(t.Context(), []string{"init", "--issuer", issuerOfOrders(t).Issuer(), "--client-id", "orders-api",
+		"--audience", "orders-api", "--dir", dir}, streams{in: strings.NewReader("a-secret-of-orders\n"), out: out,
+		err: &errs})
+	if code != exitOK || out.text != "\x00" || out.missing {
+		t.Errorf("exit %d, looked %v, missing %v: %s", code, out.text == "\x00", out.missing, errs.String())
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // newFile is a file to write where none is.
@@ -21,8 +22,9 @@ type newFile struct {
 // layout writes files that are not there yet into a directory. undo takes all of it back.
 type layout struct {
 	dir string
-	// report gets a line for each file.
-	report  io.Writer
+	// report has a line for each file. It is printed by tell, when all files are there: a reader that goes away ends the
+	// process, and would leave half of them.
+	report  strings.Builder
 	created []string // files and directories, in their order
 }
 
@@ -47,7 +49,7 @@ func (l *layout) writeOne(f newFile) error {
 	}
 	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, fs.ErrExist) {
-		fmt.Fprintf(l.report, "kept   %s (it exists, and is left unchanged)\n", name)
+		fmt.Fprintf(&l.report, "kept   %s (it exists, and is left unchanged)\n", name)
 		return nil
 	}
 	if err != nil {
@@ -56,7 +58,7 @@ func (l *layout) writeOne(f newFile) error {
 	l.created = append(l.created, name)
 	_, err = out.Write(f.content)
 	if err = errors.Join(err, out.Close()); err == nil {
-		fmt.Fprintf(l.report, "wrote  %s\n", name)
+		fmt.Fprintf(&l.report, "wrote  %s\n", name)
 	}
 	return err
 }
@@ -77,6 +79,9 @@ func (l *layout) makeDirs(dir string) error {
 	l.created = append(l.created, dir)
 	return nil
 }
+
+// tell prints what became of each file.
+func (l *layout) tell(w io.Writer) { _, _ = io.WriteString(w, l.report.String()) }
 
 // undo removes what was written. A directory that has got other files since is left.
 func (l *layout) undo() {

@@ -95,7 +95,9 @@ func copyLibrary(dir string, std streams) error {
 	if err != nil {
 		return err
 	}
-	if err := (&layout{dir: dir, report: std.out}).write(files); err != nil {
+	l := &layout{dir: dir}
+	defer l.tell(std.out)
+	if err := l.write(files); err != nil {
 		return fmt.Errorf("copy the library: %w", err)
 	}
 	fmt.Fprintf(std.err, "sidecar: library %s is in %s: policies that are read with it use it in place of the "+
