@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -44,7 +45,7 @@ With --write the policies of the example are laid out as files in a directory, a
 save it, and ask again. Files that exist are left unchanged.
 
 Requests without a token are decided by the policies too (decision.token: optional), so that anonymous routes can be
-tried; serve refuses them by default. Every SIDECAR_* variable of serve works here.
+tried, unless the policies have no answer to them; serve refuses them by default. Every SIDECAR_* variable of serve works here.
 
 Standard error has a line a decision, with its cause and its id, which sidecar explain takes.`,
 		Example: "  sidecar dev\n  sidecar dev --write orders\n" +
@@ -100,6 +101,8 @@ func (d *development) run(ctx context.Context, std streams, environ []string) er
 		return err
 	}
 
+	d.settleToken(ctx, cfg, environ, std.err)
+
 	// The authorization server outlives the sidecar, which asks it until the end.
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	stopped := make(chan error, 1)
@@ -109,7 +112,8 @@ func (d *development) run(ctx context.Context, std streams, environ []string) er
 			tour{
 				out: std.out, issuer: issuer.Issuer(), tokens: tokens, writer: parties.writer,
 				resourceServer: parties.resourceServer, policies: placesOf(cfg.Policies), explain: explainLast(cfg),
-				api: "http://" + a.APIAddr().String(), admin: "http://" + a.AdminAddr().String(),
+				token: cfg.Decision.Token,
+				api:   "http://" + a.APIAddr().String(), admin: "http://" + a.AdminAddr().String(),
 			}.print()
 		},
 		lines: std.err,
@@ -128,9 +132,11 @@ func (d *development) paths(std streams) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := (&layout{dir: d.write, report: std.out}).write(files); err != nil {
+		l := &layout{dir: d.write}
+		if err := l.write(files); err != nil {
 			return nil, fmt.Errorf("lay out the example: %w", err)
 		}
+		l.tell(std.out)
 	}
 	return pathsIn(d.write), nil
 }
@@ -173,6 +179,25 @@ func (d *development) config(
 	}
 	return cfg, err
 }
+
+// settleToken lets serve's default hold where policies load with it alone: those that can be undefined without a token.
+func (d *development) settleToken(ctx context.Context, cfg *config.Config, environ []string, warn io.Writer) {
+	chosen := slices.ContainsFunc(environ, func(v string) bool { return strings.HasPrefix(v, tokenVariable) })
+	if _, _, err := app.Load(ctx, cfg); err == nil || chosen {
+		return
+	}
+	serving := *cfg
+	serving.Decision.Token = config.Default().Decision.Token
+	if _, _, err := app.Load(ctx, &serving); err != nil {
+		return
+	}
+	cfg.Decision.Token = serving.Decision.Token
+	fmt.Fprintln(warn, "sidecar: the policies have no answer to a request without a token: decision.token is required "+
+		"here, as it is by default in serve")
+}
+
+// tokenVariable is the variable of serve that sets decision.token.
+const tokenVariable = "SIDECAR_DECISION_TOKEN="
 
 // environment is that of the process without the variables that flags of this call override.
 func environment(cmd *cobra.Command) []string {

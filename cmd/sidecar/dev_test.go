@@ -281,3 +281,21 @@ func TestDevKeepsADecisionLogThatIsNamed(t *testing.T) {
 		t.Errorf("the log has %s", got)
 	}
 }
+
+func TestDevServesPoliciesThatNeedATokenAsServeDoes(t *testing.T) {
+	dir := t.TempDir()
+	policy := "package authz\n\n# METADATA\n# entrypoint: true\ndecision := {\"allow\": true} if input.token.active\n"
+	if err := os.MkdirAll(filepath.Join(dir, "policies"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "policies", "a.rego"), []byte(policy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tour, errs, _ := startDev(t, dir)
+	if !errs.Has("decision.token is required here") || strings.Contains(tour, "# allowed without a token") {
+		t.Errorf("%s\n%s", tour, errs)
+	}
+	if got := pasted(t, tour, "allowed: "); !strings.Contains(got, `"allow":true`) {
+		t.Error(got)
+	}
+}
