@@ -180,7 +180,8 @@ func (d *development) config(
 	return cfg, err
 }
 
-// settleToken lets serve's default hold where policies load with it alone: those that can be undefined without a token.
+// settleToken lets serve's default hold where policies load with it alone: those that can be undefined without a
+// token.
 func (d *development) settleToken(ctx context.Context, cfg *config.Config, environ []string, warn io.Writer) {
 	chosen := slices.ContainsFunc(environ, func(v string) bool { return strings.HasPrefix(v, tokenVariable) })
 	if _, _, err := app.Load(ctx, cfg); err == nil || chosen {

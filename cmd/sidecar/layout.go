@@ -22,8 +22,8 @@ type newFile struct {
 // layout writes files that are not there yet into a directory. undo takes all of it back.
 type layout struct {
 	dir string
-	// report has a line for each file. It is printed by tell, when all files are there: a reader that goes away ends the
-	// process, and would leave half of them.
+	// report has a line for each file. It is printed by tell, when all files are there: a reader that goes away ends
+	// the process, and would leave half of them.
 	report  strings.Builder
 	created []string // files and directories, in their order
 }
