@@ -60,12 +60,11 @@ type checking struct {
 }
 
 func (c *checking) run(ctx context.Context, std streams) error {
-	write, ok := writers[c.format]
-	if !ok {
-		return wrongValue("--format", c.format, "write text, json or sarif")
+	if err := oneOf("format", c.format, "text", "json", "sarif"); err != nil {
+		return err
 	}
-	if c.regal != "auto" && c.regal != "off" {
-		return wrongValue("--regal", c.regal, "write auto or off")
+	if err := oneOf("regal", c.regal, "auto", "off"); err != nil {
+		return err
 	}
 	if err := c.from.somethingHere(); err != nil {
 		return err
@@ -84,15 +83,10 @@ func (c *checking) run(ctx context.Context, std streams) error {
 			return err
 		}
 	}
-	if err := write(report, std); err != nil {
+	if err := c.write(report, std); err != nil {
 		return err
 	}
 	return c.outcome(report)
-}
-
-// wrongValue is the failure that a flag has a value which is none of a few words.
-func wrongValue(flag, value, hint string) error {
-	return &failure{err: fmt.Errorf("%s has the value %q", flag, value), hint: hint, exit: exitUsage}
 }
 
 // subject is what the flags and arguments name.
@@ -129,11 +123,14 @@ func (c *checking) outcome(r review.Report) error {
 	return threshold{c.strict}.outcome(examined, "tokens will not be accepted with this configuration")
 }
 
-// writers write a report, by the value of --format.
-var writers = map[string]func(review.Report, streams) error{
-	"text":  writeReport,
-	"json":  func(r review.Report, std streams) error { return r.WriteJSON(std.out) },
-	"sarif": func(r review.Report, std streams) error { return r.WriteSARIF(std.out, version()) },
+func (c *checking) write(r review.Report, std streams) error {
+	switch c.format {
+	case "json":
+		return r.WriteJSON(std.out)
+	case "sarif":
+		return r.WriteSARIF(std.out, version())
+	}
+	return writeReport(r, std)
 }
 
 // writeReport writes findings to standard output, and to standard error what was reviewed.

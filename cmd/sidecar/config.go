@@ -12,7 +12,10 @@ func configCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "config",
 		Short:   "Print the configuration, or its schema",
+		Long:    "Print the configuration, or its schema.\n\nThe exit status is that of the command, and 2 for another name.",
 		Example: "  sidecar config print --config sidecar.yaml",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(configSchemaCommand(std), configPrintCommand(std))
 	return cmd
@@ -22,6 +25,7 @@ func configSchemaCommand(std streams) *cobra.Command {
 	return &cobra.Command{
 		Use:     "schema",
 		Short:   "Print the JSON Schema of the configuration",
+		Long:    "Print the JSON Schema of the configuration.\n\nThe exit status is 0, and 2 for wrong usage.",
 		Example: "  sidecar config schema > sidecar.schema.json",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
@@ -34,8 +38,11 @@ func configSchemaCommand(std streams) *cobra.Command {
 func configPrintCommand(std streams) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
-		Use:     "print",
-		Short:   "Print the effective configuration: defaults, file and environment together",
+		Use:   "print",
+		Short: "Print the effective configuration: defaults, file and environment together",
+		Long: `Print the effective configuration: defaults, file and environment together, without secrets.
+
+The exit status is 0, 1 when the configuration has faults, and 2 for wrong usage.`,
 		Example: "  SIDECAR_LISTEN_API_ADDRESS=127.0.0.1:9000 sidecar config print -c sidecar.yaml",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {

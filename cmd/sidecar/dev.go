@@ -47,7 +47,10 @@ save it, and ask again. Files that exist are left unchanged.
 Requests without a token are decided by the policies too (decision.token: optional), so that anonymous routes can be
 tried, unless the policies have no answer to them; serve refuses them by default. Every SIDECAR_* variable of serve works here.
 
-Standard error has a line a decision, with its cause and its id, which sidecar explain takes.`,
+Standard error has a line a decision, with its cause and its id, which sidecar explain takes.
+
+The exit status is 0 after Ctrl-C or SIGTERM, 1 when it cannot start or fails, 2 for wrong usage, and 3 when the policies
+do not load.`,
 		Example: "  sidecar dev\n  sidecar dev --write orders\n" +
 			"  sidecar dev --api 127.0.0.1:9181 --policies policies,bundles/example",
 		Args: noArguments,

@@ -49,13 +49,7 @@ The exit status is 0 when the decision was explained, 1 when it was not found or
 wrong flags, and 3 when the policies do not load.`,
 		Example: "  sidecar explain 01M8H7RRM2055XBNXDSYH8ERF5 --log decisions.jsonl\n" +
 			"  sidecar explain 01M8H7 --log decisions.jsonl --log decisions.jsonl.1.gz --policies policies",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				return nil
-			}
-			return &failure{err: fmt.Errorf("explain takes one DECISION_ID or FILE, got %d arguments", len(args)),
-				hint: "run " + cmd.CommandPath() + " --help", exit: exitUsage}
-		},
+		Args: takes(1, "one DECISION_ID or FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error { return e.run(cmd.Context(), std, args[0]) },
 	}
 	e.flags(cmd)
@@ -67,8 +61,8 @@ wrong flags, and 3 when the policies do not load.`,
 }
 
 func (e *explanation) run(ctx context.Context, std streams, what string) error {
-	if e.format != "text" && e.format != "json" {
-		return &failure{err: fmt.Errorf("--format %q: want text or json", e.format), exit: exitUsage}
+	if err := oneOf("format", e.format, "text", "json"); err != nil {
+		return err
 	}
 	event, err := e.event(what, std.in)
 	if err != nil {

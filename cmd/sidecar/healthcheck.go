@@ -12,9 +12,11 @@ import (
 func healthcheckCommand(streams) *cobra.Command {
 	var url string
 	cmd := &cobra.Command{
-		Use:     "healthcheck",
-		Short:   "Ask a running sidecar whether it is ready",
-		Long:    "Ask a running sidecar whether it is ready. For containers without a shell.",
+		Use:   "healthcheck",
+		Short: "Ask a running sidecar whether it is ready",
+		Long: `Ask a running sidecar whether it is ready. For containers without a shell.
+
+The exit status is 0 when it is ready, 1 when it is not or does not answer in 3 s, and 2 for wrong usage.`,
 		Example: "  sidecar healthcheck --url http://127.0.0.1:8181/readyz",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return checkHealth(cmd.Context(), url) },

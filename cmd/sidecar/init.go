@@ -38,7 +38,10 @@ func initCommand(std streams) *cobra.Command {
 
 The server's metadata is read, what it does not say is asked, and all of it is tried at the server. Only then files are
 written: sidecar.yaml, policies/routes/data.yaml, policies/authz/decision.rego, policy_test/first_suite.yaml, and the
-JSON Schemas by which editors complete them, in .schemas. Files that exist are left unchanged.`,
+JSON Schemas by which editors complete them, in .schemas. Files that exist are left unchanged.
+
+The exit status is 0 when all is written, 1 when the server does not accept the configuration or sidecar.yaml exists, and
+2 for wrong usage; unless it is 0 nothing is written.`,
 		Example: "  sidecar init --issuer https://login.acme.example --client-id orders-api --dir orders",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), std) },

@@ -39,8 +39,8 @@ Exit status: 0 the token would be accepted; 1 it would not, or with --strict the
 		Example: `  printf %s "$TOKEN" | sidecar introspect --config sidecar.yaml`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if how.format != "text" && how.format != "json" {
-				return wrongValue("--format", how.format, "write text or json")
+			if err := oneOf("format", how.format, "text", "json"); err != nil {
+				return err
 			}
 			cfg, err := config.Load(file, os.Environ())
 			if err != nil {

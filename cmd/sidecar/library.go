@@ -69,12 +69,8 @@ of the binary, and go on using it when the binary changes.
 
 The exit status is 0, 1 when the directory holds anything, and 2 for wrong usage.`,
 		Example: "  sidecar library copy policies/sidecar",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return &failure{err: fmt.Errorf("%s takes one directory, got %d arguments", cmd.CommandPath(),
-					len(args)),
-					hint: "run " + cmd.CommandPath() + " --help", exit: exitUsage}
-			}
+		Args:    takes(1, "one directory"),
+		RunE: func(_ *cobra.Command, args []string) error {
 			return copyLibrary(args[0], std)
 		},
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -42,6 +41,24 @@ const (
 
 // run is the whole program.
 func run(ctx context.Context, args []string, std streams) int {
+	root := rootCommand(std)
+	var begun bool
+	noteStart(root, &begun)
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	f := failureOf(cmd, err)
+	if _, told := errors.AsType[*failure](err); !begun && !told { // cobra refused flags or arguments
+		f = wrongUsage(cmd, "%w", err)
+	}
+	f.print(std.err)
+	return f.exit
+}
+
+// rootCommand has all commands.
+func rootCommand(std streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "sidecar",
 		Short: "Policy-as-code authorization beside your application",
@@ -53,27 +70,29 @@ answers whether the request may pass.`,
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		devCommand(std), serveCommand(std), checkCommand(std), initCommand(std), evalCommand(std),
-		introspectCommand(std), fmtCommand(std), rulesCommand(std),
-		testCommand(std), schemaCommand(std),
-		explainCommand(std), migrateCommand(std),
-		requiresCommand(std), routesCommand(std), libraryCommand(std),
-		configCommand(std), healthcheckCommand(std), versionCommand(std),
+		devCommand(std), serveCommand(std), checkCommand(std), rulesCommand(std), testCommand(std), fmtCommand(std),
+		evalCommand(std), explainCommand(std), requiresCommand(std), routesCommand(std), introspectCommand(std),
+		initCommand(std), migrateCommand(std), libraryCommand(std), schemaCommand(std), configCommand(std),
+		healthcheckCommand(std), versionCommand(std),
 	)
-	root.SetArgs(args)
 	root.SetIn(std.in)
 	root.SetOut(std.out)
 	root.SetErr(std.err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &failure{err: err, hint: "run " + cmd.CommandPath() + " --help", exit: exitUsage}
-	})
-	cmd, err := root.ExecuteContextC(ctx)
-	if err == nil {
-		return exitOK
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return wrongUsage(cmd, "%w", err) })
+	return root
+}
+
+// noteStart sets begun when a command starts, whose flags and arguments are those that it takes.
+func noteStart(cmd *cobra.Command, begun *bool) {
+	if start := cmd.RunE; start != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			*begun = true
+			return start(cmd, args)
+		}
 	}
-	f := failureOf(cmd, err)
-	f.print(std.err)
-	return f.exit
+	for _, c := range cmd.Commands() {
+		noteStart(c, begun)
+	}
 }
 
 // failure is an error with what a person at a terminal needs: a hint, and the exit code.
@@ -126,9 +145,6 @@ func failureOf(cmd *cobra.Command, err error) *failure {
 			listenFlag(cmd)
 		return f
 	}
-	if strings.HasPrefix(err.Error(), "unknown command") || strings.HasPrefix(err.Error(), "unknown shorthand") {
-		f.hint, f.exit = "sidecar --help lists the commands", exitUsage
-	}
 	return f
 }
 
@@ -138,13 +154,4 @@ func listenFlag(cmd *cobra.Command) string {
 		return ""
 	}
 	return " (flags --api and --admin)"
-}
-
-// noArguments refuses arguments.
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		err := fmt.Errorf("%s takes no arguments, got %q", cmd.CommandPath(), args[0])
-		return &failure{err: err, hint: "run " + cmd.CommandPath() + " --help", exit: exitUsage}
-	}
-	return nil
 }

@@ -40,13 +40,7 @@ The new policies are loaded as "sidecar check" does.
 The exit status is 0 when everything is translated, 1 when something is left for a hand or the result does not load
 (it is written all the same), 2 for wrong flags, and 3 when there is nothing that can be migrated.`,
 		Example: "  sidecar migrate opa-policies --out policies\n  sidecar migrate opa-policies --from envoy --diff",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				return nil
-			}
-			return &failure{err: fmt.Errorf("migrate takes one directory, got %d", len(args)),
-				hint: "sidecar migrate opa-policies --out policies", exit: exitUsage}
-		},
+		Args:    takes(1, "one directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return m.run(cmd.Context(), std, args[0])
 		},

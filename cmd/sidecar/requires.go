@@ -6,10 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
 	"github.com/authz-sidecar/sidecar/internal/access"
@@ -40,15 +37,7 @@ The exit status is 0 when the request could be told, also when no token is enoug
 flags, 3 when the policies do not load.`,
 		Example: `  sidecar requires DELETE /orders/42
   sidecar requires GET https://api.example/orders/42 --header x-tenant=acme --format json`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 2 {
-				return nil
-			}
-			return &failure{
-				err:  fmt.Errorf("%s takes a method and a URL, got %d arguments", cmd.CommandPath(), len(args)),
-				hint: "for example: " + cmd.CommandPath() + " DELETE /orders/42", exit: exitUsage,
-			}
-		},
+		Args: takes(2, "a method and a URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.asked.method, r.asked.url = args[0], args[1]
 			return r.run(cmd.Context(), std)
@@ -110,44 +99,4 @@ func warnOfHeaders(w io.Writer, passed []string, given map[string][]string) {
 			fmt.Fprintf(w, "sidecar: the policies do not see the header %s: input.headers does not name it\n", name)
 		}
 	}
-}
-
-// oneOf refuses the value of a flag that is none of words.
-func oneOf(flag, value string, words ...string) error {
-	list := ""
-	for i, word := range words {
-		if value == word {
-			return nil
-		}
-		switch {
-		case i > 0 && i == len(words)-1:
-			list += " or "
-		case i > 0:
-			list += ", "
-		}
-		list += word
-	}
-	return &failure{err: fmt.Errorf("--%s %q: want %s", flag, value, list), exit: exitUsage}
-}
-
-// instant is the time that a flag --now says, or the present.
-func instant(text string) (time.Time, error) {
-	if text == "" {
-		return time.Now(), nil
-	}
-	now, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return now, &failure{err: fmt.Errorf("--now %q is no time", text), hint: "write --now 2026-11-20T12:00:00Z",
-			exit: exitUsage}
-	}
-	return now, nil
-}
-
-// writeIndented writes a value as JSON for people to read too.
-func writeIndented(w io.Writer, v any) error {
-	if err := json.MarshalWrite(w, v, jsontext.WithIndent("  "), json.Deterministic(true)); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
-	return err
 }

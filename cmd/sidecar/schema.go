@@ -21,18 +21,13 @@ that names its schema in the first line:
 
 The exit status is 0, and 2 for another name.`,
 		Example:   "  sidecar schema routes > .schemas/routes.schema.json",
+		Args:      takes(1, "one name"),
 		ValidArgs: schemas.Names(),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			usage := func(format string, said ...any) error {
-				return &failure{err: fmt.Errorf(format, said...), exit: exitUsage,
-					hint: "write one of " + strings.Join(schemas.Names(), ", ")}
-			}
-			if len(args) != 1 {
-				return usage("%s takes one name, got %d", cmd.CommandPath(), len(args))
-			}
+		RunE: func(_ *cobra.Command, args []string) error {
 			schema, ok := schemaNamed(args[0])
 			if !ok {
-				return usage("there is no schema %q", args[0])
+				return &failure{err: fmt.Errorf("there is no schema %q", args[0]), exit: exitUsage,
+					hint: "write one of " + strings.Join(schemas.Names(), ", ")}
 			}
 			_, err := std.out.Write(schema)
 			return err

@@ -85,10 +85,8 @@ func (t *testRun) prepare(paths []string) error {
 	if t.run == "" {
 		t.selected = nil
 	}
-	switch t.format {
-	case "pretty", "json", "junit":
-	default:
-		return &failure{err: fmt.Errorf("--format: %q is not one of pretty, json, junit", t.format), exit: exitUsage}
+	if err := oneOf("format", t.format, "pretty", "json", "junit"); err != nil {
+		return err
 	}
 	if t.watch && t.format != "pretty" {
 		return &failure{err: fmt.Errorf("--watch: runs are printed for people, not as %s", t.format), exit: exitUsage}

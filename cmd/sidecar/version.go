@@ -27,6 +27,7 @@ func versionCommand(std streams) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the versions of the sidecar, OPA and Rego",
+		Long:    "Print the versions of the sidecar, OPA and Rego.\n\nThe exit status is 0, and 2 for wrong usage.",
 		Example: "  sidecar version",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
