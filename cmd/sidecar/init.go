@@ -71,7 +71,7 @@ func (s *start) run(ctx context.Context, std streams) error {
 	if err := s.checkFlags(); err != nil {
 		return err
 	}
-	doc, err := s.discover(ctx, std)
+	doc, err := s.discover(ctx)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (s *start) checkTarget() error {
 
 // discover reads the metadata. A server that spells its issuer in another way ends the command: nothing would work
 // later.
-func (s *start) discover(ctx context.Context, std streams) (*oauth.Metadata, error) {
+func (s *start) discover(ctx context.Context) (*oauth.Metadata, error) {
 	const patience = 10 * time.Second
 	server, err := oauth.New(oauth.Config{
 		Name: "new", Issuer: s.Issuer, AllowInsecureHTTP: s.Insecure(), CAFile: s.CAFile,

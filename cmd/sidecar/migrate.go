@@ -74,7 +74,7 @@ func (m *migration) run(ctx context.Context, std streams, from string) error {
 		if dir, err = os.MkdirTemp("", "sidecar-migrate"); err != nil {
 			return err
 		}
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }()
 	}
 	if err := writeTree(dir, result); err != nil {
 		return err

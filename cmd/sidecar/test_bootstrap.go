@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 
 	"github.com/authz-sidecar/sidecar/internal/app"
@@ -20,7 +19,7 @@ func (t *testRun) writeFirst(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	var log io.Reader = std.in
+	log := std.in
 	if t.bootstrap != "-" {
 		f, err := os.Open(t.bootstrap)
 		if err != nil {

@@ -15,14 +15,19 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/trace"
 )
 
-// The types of an explanation are those of package trace.
 type (
+	// Explanation is the explanation of package trace, and so are its parts.
 	Explanation = trace.Explanation
+	// RuleOutcome is a part of an Explanation.
 	RuleOutcome = trace.RuleOutcome
-	Expr        = trace.Expr
-	Operand     = trace.Operand
-	Reason      = trace.Reason
-	Print       = trace.Print
+	// Expr is a part of an Explanation.
+	Expr = trace.Expr
+	// Operand is a part of an Explanation.
+	Operand = trace.Operand
+	// Reason is a part of an Explanation.
+	Reason = trace.Reason
+	// Print is a part of an Explanation.
+	Print = trace.Print
 )
 
 // Explain evaluates q as Eval does. A second, slow evaluation finds the outcome of each rule.

@@ -152,7 +152,7 @@ func (s *session) write(files []File) ([]File, error) {
 }
 
 func formatted(m *module) ([]byte, error) {
-	m.ast.SetRegoVersion(ast.RegoV1)
+	m.ast.SetRegoVersionSpan(ast.RegoVersionSpanOf(ast.RegoV1))
 	m.ast.Imports = slices.DeleteFunc(m.ast.Imports, func(imp *ast.Import) bool {
 		return strings.HasPrefix(imp.Path.String(), "future.") || imp.Path.String() == "rego.v1"
 	})

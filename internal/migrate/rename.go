@@ -267,7 +267,7 @@ func (n *renamer) byRow(found row, full ast.Ref, k int, at place, how sound) (ta
 	}
 	switch {
 	case word == isUser:
-		return n.user(full, rest, found)
+		return n.user(rest, found)
 	case word == isHeaders:
 		return n.header(rest, at, how), true
 	case word == isQuery:
@@ -294,10 +294,10 @@ func (n *renamer) byWord(word string, rest ast.Ref, how sound) target {
 	case isPath:
 		to.ref = ownRef("input.request.path")
 		if n.pathIs == arrayPath {
-			to.ref = n.segments(how)
+			to.ref = n.segments()
 		}
 	case isSegments:
-		to.ref = n.segments(how)
+		to.ref = n.segments()
 	case isURI:
 		to.ref = helper("path_and_query")
 	case isParsedBody:
@@ -327,7 +327,7 @@ func (n *renamer) byWord(word string, rest ast.Ref, how sound) target {
 }
 
 // user is who calls, by the options. A user with members is an object of the application.
-func (n *renamer) user(full, rest ast.Ref, found row) (target, bool) {
+func (n *renamer) user(rest ast.Ref, found row) (target, bool) {
 	name := "input.token.subject.id"
 	switch {
 	case n.opts.User == "context" || n.opts.User == "" && (n.seen.deeper[found.theirs] || len(rest) > 0):

@@ -175,7 +175,7 @@ func (n *renamer) parsedBody(call ast.Call, sc *scope) *ast.Term {
 }
 
 // segments is the path as an array. Where a policy could tell [""] from [], a helper makes the root as it was.
-func (n *renamer) segments(how sound) ast.Ref {
+func (n *renamer) segments() ast.Ref {
 	if n.seen.rootMatters() {
 		return helper("path")
 	}

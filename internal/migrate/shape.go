@@ -135,7 +135,7 @@ func (s *session) shapeOfRef(ref ast.Ref, r *ast.Rule, depth int) shape {
 		if to != nil && s.rules[dotted(to)] != nil {
 			return s.shapeOf(dotted(to), depth+1)
 		}
-		if to != nil && len(to) > 2 && s.rules[dotted(to[:len(to)-1])] != nil {
+		if len(to) > 2 && s.rules[dotted(to[:len(to)-1])] != nil {
 			return shape{}
 		}
 	}

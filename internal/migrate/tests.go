@@ -63,7 +63,7 @@ func (n *renamer) wholeInput(value *ast.Term, sc *scope, at place) *ast.Term {
 // inputRule translates the value of a rule that is used as an input, once.
 func (n *renamer) inputRule(name string) bool {
 	if n.inputs == nil {
-		n.session.inputs = map[string]bool{}
+		n.inputs = map[string]bool{}
 	}
 	if n.inputs[name] {
 		return true

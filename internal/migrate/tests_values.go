@@ -76,7 +76,7 @@ func (d *document) constant(t *ast.Term) *ast.Term {
 	if to == nil {
 		return t
 	}
-	rules := d.world.rules[dotted(to)]
+	rules := d.rules[dotted(to)]
 	if len(rules) == 1 && rules[0].Head.Value != nil && isTrivial(rules[0].Body) {
 		return rules[0].Head.Value
 	}

@@ -55,9 +55,7 @@ func (t *tokens) body(m *module, b ast.Body, sc *scope, read func(ast.Var) bool)
 		if decoding {
 			others := slices.DeleteFunc(slices.Clone(b), func(y *ast.Expr) bool { return y == x })
 			looked := func(v ast.Var) bool { return looksInto(others, v) }
-			for _, split := range t.split(m, x, sc, looked) {
-				out = append(out, split)
-			}
+			out = append(out, t.split(m, x, sc, looked)...)
 			continue
 		}
 		out = append(out, x)

@@ -130,7 +130,7 @@ func (m *module) dropComments(r *ast.Rule) {
 // unused takes out what strict compilation refuses: imports, variables and arguments that nothing reads.
 func (s *session) unused() {
 	for _, m := range s.modules {
-		r := &rewriter{world: s.world, body: func(b ast.Body, sc *scope, read func(ast.Var) bool) ast.Body {
+		r := &rewriter{world: s.world, body: func(b ast.Body, _ *scope, read func(ast.Var) bool) ast.Body {
 			return unusedIn(b, read)
 		}}
 		r.module(m)

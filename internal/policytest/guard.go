@@ -2,6 +2,7 @@ package policytest
 
 import (
 	"cmp"
+	"errors"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -20,7 +21,7 @@ func guarded(cfg engine.Config) []*tester.Builtin {
 		decl := &rego.Function{Name: name, Decl: b.Decl.Decl, Nondeterministic: b.Decl.Nondeterministic}
 		call := func(bctx topdown.BuiltinContext, operands []*ast.Term) (result *ast.Term, err error) {
 			err = b.Func(bctx, operands, func(t *ast.Term) error { result = t; return nil })
-			if halt, ok := err.(topdown.Halt); ok {
+			if halt, ok := errors.AsType[topdown.Halt](err); ok {
 				return nil, rego.NewHaltError(halt.Err)
 			}
 			return result, err

@@ -67,7 +67,7 @@ func compileRego(ctx context.Context, set *bundle.Set, cfg engine.Config) (*rego
 	if err != nil {
 		return nil, rego.ProblemsOf("policies", err).Sorted()
 	}
-	for range ran { //nolint:revive // wait for the runner
+	for range ran { // wait for the runner
 	}
 	t.findUndefined(set)
 	return t, nil

@@ -22,7 +22,7 @@ type Place struct {
 func (p *Program) Mentions() (methods []string, places []Place) {
 	m := mentions{methods: map[string]bool{}, places: map[string]Place{}}
 	for r := range rego.Dependencies(p.whole, rego.RefOf(p.cfg.Entrypoint)) {
-		if r.Path().HasPrefix(library) {
+		if r.Ref().HasPrefix(library) {
 			continue // it finds routes of any path
 		}
 		m.bound = map[ast.Var]*ast.Term{}

@@ -7,8 +7,6 @@ import (
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-
-	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
 // explainer turns what a tracer saw into an explanation.
@@ -185,5 +183,3 @@ func (x *explainer) bodies(ref ast.Ref) []*ast.Rule {
 	})
 	return out
 }
-
-func refOf(rule *ast.Rule) ast.Ref { return rego.RefOf(rego.PathOf(rule.Ref())) }
