@@ -92,20 +92,49 @@ func nameMembers(schema map[string]any, names []string, as func(string) string) 
 	schema["properties"], schema["additionalProperties"] = properties, false
 }
 
-// constantNames are the strings within the references of modules, sorted. They include each name that a policy may
-// read.
+// constantNames are the strings of modules that may name a member, sorted: those within references, and those that
+// calls such as object.get are given, variables and rules hold.
 func constantNames(modules map[string]*ast.Module) []string {
 	var names []string
+	add := func(t *ast.Term) {
+		if s, ok := t.Value.(ast.String); ok {
+			names = append(names, string(s))
+		}
+	}
 	for _, m := range modules {
-		ast.WalkRefs(m, func(ref ast.Ref) bool {
-			for _, t := range ref[1:] {
-				if s, ok := t.Value.(ast.String); ok {
-					names = append(names, string(s))
+		ast.WalkTerms(m, func(t *ast.Term) bool {
+			switch v := t.Value.(type) {
+			case ast.Ref:
+				for _, step := range v[1:] {
+					add(step)
 				}
+			case ast.Call:
+				eachOperand(v, add)
 			}
 			return false
 		})
+		ast.WalkExprs(m, func(x *ast.Expr) bool {
+			if terms, ok := x.Terms.([]*ast.Term); ok {
+				eachOperand(terms, add)
+			}
+			return false
+		})
+		for _, r := range m.Rules {
+			if r.Head.Value != nil {
+				add(r.Head.Value)
+			}
+		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// eachOperand visits the operands of a call, and the elements of those that are paths.
+func eachOperand(call []*ast.Term, visit func(*ast.Term)) {
+	for _, operand := range call[1:] {
+		visit(operand)
+		if path, ok := operand.Value.(*ast.Array); ok {
+			path.Foreach(visit)
+		}
+	}
 }
