@@ -91,7 +91,7 @@ func (t *testRun) prepare(paths []string) error {
 	if t.watch && t.format != "pretty" {
 		return &failure{err: fmt.Errorf("--watch: runs are printed for people, not as %s", t.format), exit: exitUsage}
 	}
-	if t.minimumGiven && (t.minimum < 0 || t.minimum > 100) {
+	if t.minimumGiven && !(t.minimum >= 0 && t.minimum <= 100) {
 		return &failure{err: fmt.Errorf("--min-coverage: %v is not from 0 to 100", t.minimum), exit: exitUsage}
 	}
 	for _, p := range paths {

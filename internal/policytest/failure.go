@@ -22,7 +22,7 @@ type failure struct {
 
 func (f failure) lines() []string {
 	if f.text == nil {
-		return []string{"the test is neither true nor false: it is undefined, or not a boolean"}
+		return []string{"the test is not true: it is undefined, false, or no boolean"}
 	}
 	out := []string{f.place + ": does not hold: " + f.text[0]}
 	for _, line := range f.text[1:] {

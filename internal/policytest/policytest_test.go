@@ -153,6 +153,14 @@ test_table[name] if {
 	}
 }
 
+// OPA takes such a test for passed; here it is a misspelt name in most cases.
+func TestRego_TableWithoutCasesFails(t *testing.T) {
+	r := only(t, ran(t, "package authz_test\n\ntest_table[n] if {\n\tsome n, c in data.casess\n\tc == 1\n}\n").Results)
+	if r.Outcome != Failed || !strings.Contains(strings.Join(r.Output, ""), "the table has no cases") {
+		t.Errorf("got %s", r)
+	}
+}
+
 func TestRego_FailureOfABuiltinFailsTheTest(t *testing.T) {
 	r := only(t, ran(t, "package authz_test\n\ntest_time if not time.parse_rfc3339_ns(\"x\") > 5\n").Results)
 	if r.Outcome != Failed || !strings.Contains(strings.Join(r.Output, ""), "time.parse_rfc3339_ns") {

@@ -13,7 +13,7 @@ func (r *suiteReader) expectation(n *yamlnode.Node) expectation {
 	r.mapping(n, "expect", fields{
 		"allow":            r.word(&allow, "true", "false"),
 		"kind":             r.word(&e.kind, kindNames()...),
-		"status":           func(v *yamlnode.Node) { e.status = r.integer(v) },
+		"status":           func(v *yamlnode.Node) { e.status = r.status(v) },
 		"reasons":          func(v *yamlnode.Node) { e.reasons = new([]string); r.texts(e.reasons)(v) },
 		"challenge":        func(v *yamlnode.Node) { e.challenge = new(string); r.text(e.challenge)(v) },
 		"headers":          func(v *yamlnode.Node) { e.headers = r.headers(v) },
@@ -85,11 +85,7 @@ func (r *suiteReader) cell(v *yamlnode.Node) expectation {
 		return r.expectation(v)
 	}
 	if v.Kind == yamlnode.Int && !v.Quoted {
-		status, err := strconv.Atoi(v.Text)
-		if err != nil || (status != 200 && (status < 400 || status > 599)) {
-			r.complain(v, "want the status of a decision: 200, or 400 to 599")
-		}
-		return expectation{status: status}
+		return expectation{status: r.status(v)}
 	}
 	if v.Kind != yamlnode.Text || v.Text == "" {
 		r.complain(v, "want allow, deny, another kind, a status, the code of a reason, or what expect holds")
@@ -101,4 +97,13 @@ func (r *suiteReader) cell(v *yamlnode.Node) expectation {
 		}
 	}
 	return expectation{refused: true, reasons: &[]string{v.Text}}
+}
+
+// status reads one that a decision can have: any other would state what never comes, and 0 nothing at all.
+func (r *suiteReader) status(v *yamlnode.Node) int {
+	status, err := strconv.Atoi(v.Text)
+	if err != nil || (status != 200 && (status < 400 || status > 599)) {
+		r.complain(v, "want the status of a decision: 200, or 400 to 599")
+	}
+	return status
 }

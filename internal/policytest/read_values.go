@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -98,14 +97,6 @@ func (r *suiteReader) texts(to *[]string) func(*yamlnode.Node) {
 			*to = append(*to, s)
 		}
 	}
-}
-
-func (r *suiteReader) integer(v *yamlnode.Node) int {
-	n, err := strconv.Atoi(v.Text)
-	if err != nil {
-		r.complain(v, "want an integer")
-	}
-	return n
 }
 
 func (r *suiteReader) time(v *yamlnode.Node) time.Time {

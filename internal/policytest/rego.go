@@ -140,7 +140,7 @@ func (t *regoTests) run(ctx context.Context, names map[string]string, covered *c
 	}
 	var results []Result
 	for _, r := range ran {
-		results = append(results, resultOf(r, failures[nameOf(r)]))
+		results = append(results, t.resultOf(r, failures[nameOf(r)]))
 	}
 	return results, nil
 }
@@ -174,7 +174,7 @@ func (t *regoTests) collect(ctx context.Context, runner *tester.Runner) ([]*test
 func nameOf(r *tester.Result) string { return r.Package + "." + r.Name }
 
 // resultOf is the result of a test, with the expression that failed, where that is known.
-func resultOf(r *tester.Result, failed failure) Result {
+func (t *regoTests) resultOf(r *tester.Result, failed failure) Result {
 	out := Result{
 		Group: r.Package, Name: r.Name, File: r.Location.File, Row: r.Location.Row, Took: r.Duration, Outcome: Passed,
 	}
@@ -187,6 +187,9 @@ func resultOf(r *tester.Result, failed failure) Result {
 	case r.Fail:
 		out.Outcome = Failed
 		out.Output = append(append(out.Output, failedCases(r)...), failed.lines()...)
+	case len(r.SubResults) == 0 && t.isTable(r.Location): // which OPA takes for passed
+		out.Outcome = Failed
+		out.Output = append(out.Output, "the table has no cases: nothing was tested; is a name in its body misspelt?")
 	}
 	for line := range strings.SplitSeq(strings.TrimSpace(string(r.Output)), "\n") {
 		if line != "" {
@@ -194,6 +197,18 @@ func resultOf(r *tester.Result, failed failure) Result {
 		}
 	}
 	return out
+}
+
+// isTable reports whether the test at a place has a variable in its head.
+func (t *regoTests) isTable(at *ast.Location) bool {
+	for _, m := range t.compiler.Modules {
+		for _, rule := range m.Rules {
+			if rule.Location != nil && rule.Location.Equal(at) {
+				return len(rule.Head.Ref()) > len(testRef(rule))
+			}
+		}
+	}
+	return false
 }
 
 // errorText is the innermost error of OPA, with its place, in the public names of builtins.

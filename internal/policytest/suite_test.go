@@ -181,6 +181,13 @@ func TestLoadSuites_UnknownKeysAreErrors(t *testing.T) {
 			`want one of context, entrypoint, expect, key, name, now, request, token`)
 }
 
+func TestLoadSuites_StatusThatNoDecisionHasIsRefused(t *testing.T) {
+	for _, status := range []string{"0", "-1", "204", "302", "600"} {
+		refused(t, head+"  - {name: x, request: {url: /a}, expect: {allow: true, status: "+status+"}}\n",
+			"9:65: suite_error: want the status of a decision: 200, or 400 to 599")
+	}
+}
+
 func TestLoadSuites_WhatIsMissing(t *testing.T) {
 	refused(t, "cases: []\n", "1:1: suite_error: now is missing: a decision depends on its time",
 		"1:1: suite_error: the suite has no cases", "1:1: suite_error: the suite has no name: suite is missing")
@@ -212,7 +219,7 @@ cases:
 		"8:82: suite_error: context must be a mapping",
 		"8:96: suite_error: expect has neither allow nor kind",
 		"8:104: suite_error: want one of true, false",
-		"8:119: suite_error: want an integer",
+		"8:119: suite_error: want the status of a decision: 200, or 400 to 599",
 		"8:134: suite_error: want a list of texts")
 }
 
