@@ -130,6 +130,13 @@ var movedTutorial = []moved{
 		theirs: `{"method": "GET"}`, ours: `{"request": {"method": "GET", "path": "/"}, "context": {}}`,
 	},
 	{
+		name: "a function reads what no table knows", query: "shop.allow", allow: true,
+		policy: "package shop\ndefault allow = false\nallow { input.user == \"kim\"; whole(input) }\n" +
+			"whole(doc) { named(doc); object.get(doc, \"shelf\", \"\") == \"b\" }\nnamed(x) { x.thing.id == 7 }",
+		theirs: `{"user": "kim", "thing": {"id": 7}, "shelf": "b"}`,
+		ours:   `{"token": {"subject": {"id": "kim"}}, "context": {"thing": {"id": 7}, "shelf": "b"}}`,
+	},
+	{
 		name: "keywords of today as names", query: "shop.allow", allow: true,
 		policy: "package shop\ndefault allow = false\nallow { some in; [\"GET\"][in] == input.method; if(in) " +
 			"}\nif(x) { x >= 0 }",

@@ -16,6 +16,12 @@ var movedTokens = []moved{
 		theirs: `{"token": "` + jwt + `"}`, ours: claims,
 	},
 	{
+		name: "three parts by an equation", query: "a.allow", allow: true,
+		policy: "package a\ndefault allow = false\nallow { [header, payload, signature] = io.jwt.decode(" +
+			"input.token); payload.sub == \"kim\" }",
+		theirs: `{"token": "` + jwt + `"}`, ours: claims,
+	},
+	{
 		name: "two arguments", query: "a.allow", allow: true,
 		policy: "package a\ndefault allow = false\nallow { io.jwt.decode(input.token, [header, payload, " +
 			"signature]); payload.sub == \"kim\" }",

@@ -83,6 +83,7 @@ func Run(files []File, opts Options) (*Result, error) {
 	s.answer(before)
 	s.unused()
 	if s.product.name != ours {
+		s.readByFunctions()
 		s.generate()
 	}
 	out, err := s.write(files)

@@ -130,8 +130,8 @@ func (m *module) dropComments(r *ast.Rule) {
 // unused takes out what strict compilation refuses: imports, variables and arguments that nothing reads.
 func (s *session) unused() {
 	for _, m := range s.modules {
-		r := &rewriter{world: s.world, body: func(b ast.Body, _ *scope, read func(ast.Var) bool) ast.Body {
-			return unusedIn(b, read)
+		r := &rewriter{world: s.world, body: func(b ast.Body, sc *scope, read func(ast.Var) bool) ast.Body {
+			return unusedIn(b, read, func(v ast.Var) bool { return s.isLocal(v, sc) })
 		}}
 		r.module(m)
 		for _, rule := range m.ast.Rules {
@@ -164,7 +164,7 @@ func mentionsFree(node any, v ast.Var) bool {
 }
 
 // unusedIn replaces variables that only get a value by "_".
-func unusedIn(b ast.Body, read func(ast.Var) bool) ast.Body {
+func unusedIn(b ast.Body, read, isLocal func(ast.Var) bool) ast.Body {
 	var out ast.Body
 	for i, x := range b {
 		unused := func(v ast.Var) bool {
@@ -195,6 +195,10 @@ func unusedIn(b ast.Body, read func(ast.Var) bool) ast.Body {
 			}
 			terms := x.Terms.([]*ast.Term)
 			terms[1] = withoutNames(left, unused)
+		} else if isUnification(x) && !x.Negated && len(b) > 1 && isAlways(x.Operand(1)) {
+			if v, ok := x.Operand(0).Value.(ast.Var); ok && isLocal(v) && unused(v) {
+				continue
+			}
 		}
 		out = append(out, x)
 	}
