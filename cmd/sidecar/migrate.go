@@ -61,6 +61,10 @@ func (m *migration) run(ctx context.Context, std streams, from string) error {
 	if err := m.check(); err != nil {
 		return err
 	}
+	if m.out != "" && isBelow(m.out, from) {
+		return &failure{err: fmt.Errorf("--out %s is inside %s, and would be read with it", m.out, from),
+			hint: "name a new directory beside it", exit: exitUsage}
+	}
 	files, err := readTree(from)
 	if err != nil {
 		return &failure{err: err, exit: exitUsage}
@@ -101,6 +105,20 @@ func (m *migration) run(ctx context.Context, std streams, from string) error {
 		return &failure{err: errors.New("something is left for a hand"), exit: exitFailed, quiet: true}
 	}
 	return nil
+}
+
+// isBelow reports whether a directory, which need not exist, is another one or inside it.
+func isBelow(dir, top string) bool {
+	below, err := filepath.Abs(dir)
+	if err != nil {
+		return false
+	}
+	whole, err := filepath.Abs(top)
+	if err != nil {
+		return false
+	}
+	rel, err := filepath.Rel(whole, below)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 func (m *migration) check() error {

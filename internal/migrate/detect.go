@@ -60,6 +60,9 @@ func (s *session) choose(seen *seen) (*product, error) {
 		}
 		return nil, fmt.Errorf("%w %q", ErrProduct, from)
 	}
+	if s.inPackage("data.migrated") {
+		return productNamed(ours), nil // it was migrated before
+	}
 	var best *product
 	most := 0
 	own := applications[len(applications)-1:]
