@@ -96,9 +96,9 @@ func (p *Program) constraint(t formula.Term) Constraint {
 	}
 	c := Constraint{}
 	x := single(t.Literal.Body)
-	if t.Literal.RefersToData() || (x == nil || !c.read(x)) && !c.readOther(t.Literal.Body) {
+	if p.refersToRules(t.Literal) || (x == nil || !c.read(x)) && !c.readOther(t.Literal.Body) {
 		c = Constraint{Op: Rego}
-		if t.Literal.RefersToData() {
+		if p.refersToRules(t.Literal) {
 			c.Op, c.Rules = Opaque, p.rulesOf(t.Literal)
 		}
 	}
@@ -108,6 +108,20 @@ func (p *Program) constraint(t formula.Term) Constraint {
 		c.File, c.Row = at.File, at.Row
 	}
 	return c
+}
+
+// refersToRules reports whether a literal depends on rules, and not on data alone.
+func (p *Program) refersToRules(l *formula.Literal) bool {
+	found := false
+	ast.WalkRefs(l.Body, func(ref ast.Ref) bool {
+		if ref.HasPrefix(ast.DefaultRootRef) {
+			ref = ref.GroundPrefix()
+			found = found || len(ref) < 2 || ref[1].Equal(ast.StringTerm("partial")) ||
+				len(p.whole.GetRulesForVirtualDocument(ref)) > 0 || len(p.whole.GetRulesWithPrefix(ref)) > 0
+		}
+		return found
+	})
+	return found
 }
 
 // rulesOf are the rules that a literal refers to. The names of support rules are those of the policy below

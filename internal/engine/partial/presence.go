@@ -19,6 +19,7 @@ func withPresence(m *ast.Module) {
 				body = append(body, presences(x)...)
 				body = append(body, x)
 			}
+			body = append(body, argumentsOf(b.Head.Value, b.Location, nil)...)
 			b.Body = numbered(body)
 		}
 	}
@@ -39,7 +40,10 @@ func presences(x *ast.Expr) (out ast.Body) {
 	}
 	isBuiltin := ast.BuiltinMap[terms[0].String()] != nil
 	if isBuiltin && !x.Negated {
-		return nil
+		for _, arg := range terms[1:] {
+			out = append(out, argumentsOf(arg, x.Location, x.With)...)
+		}
+		return out
 	}
 	plain := terms[0].String() == ast.Equality.Name || terms[0].String() == ast.Equal.Name
 	for _, arg := range terms[1:] {
@@ -52,6 +56,31 @@ func presences(x *ast.Expr) (out ast.Body) {
 			p.Location, p.With = x.Location, x.With
 			out = append(out, p)
 		}
+	}
+	return out
+}
+
+// argumentsOf are the presences of what is handed to functions of the policy within a term: a function whose default
+// applies, or that ignores an argument, has no value without it either.
+func argumentsOf(t *ast.Term, at *ast.Location, with []*ast.With) (out ast.Body) {
+	visit := func(inner *ast.Term) bool {
+		switch v := inner.Value.(type) {
+		case *ast.ArrayComprehension, *ast.SetComprehension, *ast.ObjectComprehension:
+			return true
+		case ast.Call:
+			if ast.BuiltinMap[v[0].String()] != nil {
+				return false
+			}
+			for _, o := range operands(inner) {
+				p := ast.NotEqual.Expr(o.Copy(), ast.StringTerm(formula.Absent))
+				p.Location, p.With = at, with
+				out = append(out, p)
+			}
+		}
+		return false
+	}
+	if t != nil {
+		ast.WalkTerms(t, visit)
 	}
 	return out
 }

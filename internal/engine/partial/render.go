@@ -35,11 +35,15 @@ func render(body ast.Body) string {
 		}
 		return names[v], nil
 	})
+	return strings.ReplaceAll(expressions(body), "data.partial.", "data.")
+}
+
+func expressions(body ast.Body) string {
 	parts := make([]string, 0, len(body))
 	for _, x := range body {
 		parts = append(parts, expression(x))
 	}
-	return strings.ReplaceAll(strings.Join(parts, "; "), "data.partial.", "data.")
+	return strings.Join(parts, "; ")
 }
 
 func expression(x *ast.Expr) string {
@@ -70,6 +74,8 @@ func call(terms []*ast.Term) string {
 	b := ast.BuiltinMap[name]
 	switch {
 	case len(args) != 2 || b == nil:
+	case name == ast.Equality.Name && (binds(terms[1]) || binds(terms[2])):
+		return args[0] + " = " + args[1]
 	case name == ast.Equality.Name:
 		return args[0] + " == " + args[1]
 	case name == ast.Member.Name:
@@ -85,6 +91,19 @@ func call(terms []*ast.Term) string {
 	return name + "(" + strings.Join(args, ", ") + ")"
 }
 
+// binds reports whether a term in an equality gives a variable its value, which "==" does not.
+func binds(t *ast.Term) bool {
+	switch v := t.Value.(type) {
+	case ast.Var:
+		return true
+	case *ast.Array:
+		return v.Until(binds)
+	case ast.Object:
+		return v.Until(func(_, member *ast.Term) bool { return binds(member) })
+	}
+	return false
+}
+
 func termText(t *ast.Term) string {
 	switch v := t.Value.(type) {
 	case ast.Call:
@@ -93,6 +112,12 @@ func termText(t *ast.Term) string {
 		var parts []string
 		v.Foreach(func(e *ast.Term) { parts = append(parts, termText(e)) })
 		return "[" + strings.Join(parts, ", ") + "]"
+	case *ast.ArrayComprehension:
+		return "[" + termText(v.Term) + " | " + expressions(v.Body) + "]"
+	case *ast.SetComprehension:
+		return "{" + termText(v.Term) + " | " + expressions(v.Body) + "}"
+	case *ast.ObjectComprehension:
+		return "{" + termText(v.Key) + ": " + termText(v.Value) + " | " + expressions(v.Body) + "}"
 	}
 	return t.String()
 }

@@ -17,6 +17,7 @@ import (
 const (
 	sliceRule  = "sidecar__allows"
 	beforeRule = "sidecar__branch"
+	chosenRule = "sidecar__chosen"
 )
 
 // slicer adds to the package of an entrypoint a rule that is true where the entrypoint allows. Branches that cannot
@@ -26,14 +27,16 @@ type slicer struct {
 	home     *ast.Module
 	defined  func(path string) bool
 	branches int
+	// rules are those of the entrypoint; chosen are the rules that tell whether a branch of one gives the value.
+	rules  []*ast.Rule
+	chosen map[*ast.Rule]*ast.Term
 }
 
 // slice adds the rule to the module that holds the entrypoint at path. modules are parsed and not compiled; program is
 // that of the same modules, compiled. It is an error when there is no such rule.
 func slice(modules map[string]*ast.Module, path string, program *check.Program) error {
 	ref := rego.RefOf(path)
-	s := &slicer{defined: program.AlwaysDefined}
-	var rules []*ast.Rule
+	s := &slicer{defined: program.AlwaysDefined, chosen: map[*ast.Rule]*ast.Term{}}
 	var byDefault *ast.Rule
 	for _, name := range slices.Sorted(maps.Keys(modules)) {
 		m := modules[name]
@@ -44,7 +47,7 @@ func slice(modules map[string]*ast.Module, path string, program *check.Program) 
 			case r.Default:
 				byDefault = r
 			default:
-				rules = append(rules, r)
+				s.rules = append(s.rules, r)
 			}
 			s.home = m
 		}
@@ -53,11 +56,11 @@ func slice(modules map[string]*ast.Module, path string, program *check.Program) 
 		return fmt.Errorf("no rule data.%s", rego.Dotted(path))
 	}
 	// A body refers to the imports of its own module: rules of other modules would have to be resolved first.
-	for _, r := range rules {
+	for _, r := range s.rules {
 		s.homeOf(r)
 	}
 	var all []*ast.Term
-	for _, r := range rules {
+	for _, r := range s.rules {
 		all = append(all, s.chain(r, byDefault != nil)...)
 	}
 	if byDefault != nil {
@@ -80,6 +83,8 @@ func (s *slicer) chain(r *ast.Rule, needed bool) []*ast.Term {
 		for _, wanted := range allowing(b) {
 			body := append(negations(before), b.Body.Copy()...)
 			body = append(body, wanted...)
+			body = append(body, negations(s.conflicting(r, b.Head.Value))...)
+			s.homeOf(r)
 			s.add(b, sliceRule, append(body, s.definitions(b)...))
 		}
 		if b.Else == nil && !needed {
@@ -91,6 +96,60 @@ func (s *slicer) chain(r *ast.Rule, needed bool) []*ast.Term {
 		before = append(before, ast.VarTerm(name))
 	}
 	return before
+}
+
+// conflicting are the branches of the other rules that give another value than that of a branch of r. Where both hold,
+// the decision has two values, which is an error.
+func (s *slicer) conflicting(r *ast.Rule, value *ast.Term) (out []*ast.Term) {
+	for _, other := range s.rules {
+		if other == r {
+			continue
+		}
+		for b := other; b != nil; b = b.Else {
+			if differ(value, b.Head.Value) {
+				out = append(out, s.chosenBranch(other, b))
+			}
+		}
+	}
+	return out
+}
+
+// chosenBranch is a rule that holds where the chain of r ends in branch.
+func (s *slicer) chosenBranch(r, branch *ast.Rule) *ast.Term {
+	s.homeOf(r)
+	var before []*ast.Term
+	for b := r; b != nil; b = b.Else {
+		if s.chosen[b] == nil {
+			s.chosen[b] = ast.VarTerm(fmt.Sprintf("%s_%d", chosenRule, len(s.chosen)))
+			body := append(negations(before), b.Body.Copy()...)
+			s.add(b, string(s.chosen[b].Value.(ast.Var)), append(body, s.definitions(b)...))
+		}
+		if b == branch {
+			break
+		}
+		before = append(before, s.chosen[b])
+	}
+	return s.chosen[branch]
+}
+
+// differ reports whether two values of the entrypoint are certainly not the same.
+func differ(a, b *ast.Term) bool {
+	if ast.IsConstant(a.Value) && ast.IsConstant(b.Value) {
+		return !a.Equal(b)
+	}
+	x, y := allowOf(a), allowOf(b)
+	return x != nil && y != nil && ast.IsConstant(x.Value) && ast.IsConstant(y.Value) && !x.Equal(y)
+}
+
+// allowOf is the part of a value that says whether it allows, or nil when that is not known.
+func allowOf(value *ast.Term) *ast.Term {
+	if o, ok := value.Value.(ast.Object); ok {
+		return o.Get(ast.StringTerm("allow"))
+	}
+	if _, ok := value.Value.(ast.Boolean); ok {
+		return value
+	}
+	return nil
 }
 
 // add adds the rule "name if body" beside the rule of b.

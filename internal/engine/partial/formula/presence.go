@@ -19,6 +19,25 @@ func Presence(x *ast.Expr) *ast.Term {
 	return terms[1]
 }
 
+// presencesIn asks, in place of the presence of a comparison or a sum, for those of its arguments: it has a value
+// where they have one. It is nil for other terms, and for arguments with variables of their own.
+func presencesIn(t *ast.Term) (out ast.Body) {
+	call, ok := t.Value.(ast.Call)
+	if !ok || len(Locals(t)) > 0 {
+		return nil
+	}
+	b := ast.BuiltinMap[call[0].String()]
+	if b == nil || b.Infix == "" && b.Name != ast.Member.Name {
+		return nil
+	}
+	for _, arg := range call[1:] {
+		x := ast.NotEqual.Expr(arg.Copy(), ast.StringTerm(Absent))
+		x.Location = t.Location
+		out.Append(x)
+	}
+	return out
+}
+
 // withoutPresences leaves out the expressions that ask for the presence of what another expression of the group reads
 // anyway.
 func withoutPresences(body ast.Body) ast.Body {

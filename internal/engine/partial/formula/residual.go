@@ -79,8 +79,13 @@ func (r *reader) expression(x *ast.Expr, depth int) *Formula {
 			return r.alternatives(rules, nil, depth)
 		}
 	case []*ast.Term:
-		if t := Presence(x); t != nil && isConstant(t) {
-			return constant(true)
+		if t := Presence(x); t != nil {
+			if isConstant(t) {
+				return constant(true)
+			}
+			if body := presencesIn(t); body != nil {
+				return r.body(body, depth+1)
+			}
 		}
 		name, args := terms[0].String(), terms[1:]
 		if x.IsEquality() && args[0].IsGround() && args[1].IsGround() && isConstant(args[0]) && isConstant(args[1]) {
