@@ -96,6 +96,7 @@ func (a *Analyst) report(ctx context.Context, q Query) (Report, knownPart, error
 	out := Report{
 		Request:      Request{Method: request.Method, Path: request.Path, Route: a.route(ctx, known)},
 		Alternatives: []Alternative{}, WithoutToken: []Alternative{}, Opaque: []Place{}, Sidecar: sidecarAsks,
+		NeedsToken: true, // until the opposite is known
 	}
 	s := &speaker{now: a.now, segment: func(text string) (int, bool) { return a.segment(request.Segments, text) }}
 	with, err := a.alternatives(ctx, s, known, document(known, someToken()))

@@ -34,7 +34,7 @@ type Config struct {
 	Entrypoint string
 	// Now is the time of all evaluations, in whole seconds.
 	Now time.Time
-	// Timeout bounds one evaluation; 0 stands for 2 s.
+	// Timeout bounds one evaluation; 0 stands for 20 s.
 	Timeout time.Duration
 }
 

@@ -42,7 +42,7 @@ type Fact struct {
 var ErrTimeout = errors.New("partial evaluation is not done in time")
 
 // defaultTimeout bounds one evaluation.
-const defaultTimeout = 2 * time.Second
+const defaultTimeout = 20 * time.Second
 
 // Condition is under which condition the entrypoint allows r. Where else chains leave a part of the policy whole, it
 // is evaluated again without them.
