@@ -39,7 +39,7 @@ lint: ## golangci-lint
 .PHONY: race
 race: ## the tests, raced and shuffled, with the coverage of internal/
 	@mkdir -p .cache
-	$(GO) test -parallel 4 -race -shuffle=on -coverpkg=./internal/... -coverprofile=.cache/cover.out ./...
+	$(GO) test -timeout 30m -parallel 4 -race -shuffle=on -coverpkg=./internal/... -coverprofile=.cache/cover.out ./...
 
 .PHONY: cover
 cover: ## fail when internal/ is covered by less than 85 %
