@@ -174,7 +174,7 @@ func (k *keycloak) sidecarInit(t *testing.T) {
 	code, said := r.command(t, "", run...)
 	says("init without the authority", 1, code, said, "ca")
 	run = append(run, "--ca-file", k.caFile)
-	code, said = r.command(t, "orders-api\n"+r.api.secret+"\n", run...)
+	code, said = r.command(t, r.api.secret+"\norders-api\n", run...)
 	says("init", 0, code, said, "dialect", "keycloak", "ok     metadata:", "ok     credentials:", "ok     clock:",
 		"names no audience", "audience mapper", "sidecar serve --config")
 	r.giveScope(t, r.api.id, "default", "orders-api-audience")
@@ -185,6 +185,13 @@ func (k *keycloak) sidecarInit(t *testing.T) {
 	code, said = r.command(t, "", "check", "--config", file, "--online")
 	says("check with a wrong secret", 1, code, said, "fault  credentials:", "client.secret")
 	replace(t, secretFile, r.api.secret)
+	routes := filepath.Join(dir, "policies", "routes", "data.yaml")
+	written, err := os.ReadFile(routes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	testkit.WriteFile(t, routes, string(written)+
+		"\n/orders:\n  /*:\n    GET: {id: read_order, scopes: [read], audience: [orders-api], tenant: none}\n")
 
 	cmd := exec.Command(binary, "serve", "--config", file)
 	cmd.Env = []string{"SIDECAR_LISTEN_API_ADDRESS=127.0.0.1:0", "SIDECAR_LISTEN_ADMIN_ADDRESS=127.0.0.1:0",
