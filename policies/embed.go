@@ -6,9 +6,9 @@ import (
 	"io/fs"
 )
 
-// LibraryVersion names the library. It rises with each change of a file of it: a test compares the version with a
-// digest of the files.
-const LibraryVersion = "1.1.0"
+// EmbeddedLibraryVersion names the library. It rises with each change of a file of it: a test compares the version
+// with a digest of the files.
+const EmbeddedLibraryVersion = "1.1.0"
 
 //go:embed sidecar
 var library embed.FS
@@ -16,9 +16,9 @@ var library embed.FS
 //go:embed authz routes
 var example embed.FS
 
-// Library returns the files of the library, one folder a package: scopes/scopes.rego. It is of all packages below
-// data.sidecar.
-func Library() fs.FS {
+// EmbeddedLibrary returns the files of the library, one folder a package: scopes/scopes.rego. It is of all packages
+// below data.sidecar.
+func EmbeddedLibrary() fs.FS {
 	below, _ := fs.Sub(library, "sidecar") // an error is of names that are not valid
 	return below
 }

@@ -87,7 +87,7 @@ func copyLibrary(dir string, std streams) error {
 			hint: "name a new directory, so that the files of two versions do not mix; to upgrade a copy, remove it " +
 				"first"}
 	}
-	files, err := filesOf("", policies.Library())
+	files, err := filesOf("", policies.EmbeddedLibrary())
 	if err != nil {
 		return err
 	}

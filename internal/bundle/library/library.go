@@ -20,7 +20,7 @@ const (
 	// sidecar-library/scopes/scopes.rego.
 	Name = "sidecar-library"
 	// Version is the revision of that bundle. It belongs to the digest of a set that has the library.
-	Version = policies.LibraryVersion
+	Version = policies.EmbeddedLibraryVersion
 	// root is the name under data that the library owns.
 	root = "sidecar"
 )
@@ -43,7 +43,9 @@ func Complete(c bundle.Contents) bundle.Contents {
 }
 
 // Source returns the library as a source of its own.
-func Source() bundle.Source { return FromFS(Name, bundle.Embedded, policies.Library(), Version) }
+func Source() bundle.Source {
+	return FromFS(Name, bundle.Embedded, policies.EmbeddedLibrary(), Version)
+}
 
 // needed reports whether something refers to data.sidecar, and nothing is there.
 func needed(c bundle.Contents) bool {

@@ -19,7 +19,8 @@ func TestAChangedLibraryHasANewVersion(t *testing.T) {
 	source.Revision = ""
 	got := bundle.Contents{Sources: []bundle.Source{source}}.Digest()
 	if want := digests[Version]; got != want {
-		t.Errorf("library %s has the digest %s, want %q: raise policies.LibraryVersion, and add the digest here",
+		t.Errorf("library %s has the digest %s, want %q: raise EmbeddedLibraryVersion of package policies, and "+
+			"add the digest here",
 			Version, got, want)
 	}
 }
