@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -32,7 +33,7 @@ type evaluation struct {
 	request, method, url, sourceIP, answer, issuer, dialect, context string
 	headers                                                          []string
 	explain                                                          detail
-	document, fail                                                   bool
+	document                                                         bool
 }
 
 func evalCommand(std streams) *cobra.Command {
@@ -49,9 +50,9 @@ print() writes, and the explanation of --explain, go to standard error: the rule
 and for each rule that would have allowed the expression it stopped at with the values on both sides. --explain=full
 shows all rules, those of the library too. With --input standard output is the document that policies read instead.
 
-The exit status is 0 when the request was decided: allowed, denied, unauthenticated or malformed. It is 1 when no
-policy decided (misconfigured, unavailable, internal), 2 for wrong flags, 3 when the policies do not load, and with
---fail 5 when the request was not allowed.`,
+Exit status: 0 the request is allowed, and with --input the document was printed; 5 the request is refused (kind deny,
+unauthenticated or malformed); 1 no policy decided (misconfigured, unavailable, internal); 2 wrong usage; 3 the policies
+do not load.`,
 		Example: `  sidecar eval --url https://api.example/orders/42 --header x-tenant=acme --introspection token.json --explain`,
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return e.run(cmd.Context(), std) },
@@ -64,12 +65,12 @@ policy decided (misconfigured, unavailable, internal), 2 for wrong flags, 3 when
 	f.StringArrayVar(&e.headers, "header", nil, "header of the request as name=value; may be repeated")
 	f.StringVar(&e.sourceIP, "source-ip", "", "address of the client")
 	f.StringVar(&e.answer, "introspection", "",
-		"file with the introspection response (RFC 7662), or - for standard input")
+		"file with the introspection response (RFC 7662), or with what introspect --format json prints, or - for "+
+			"standard input")
 	f.StringVar(&e.issuer, "issuer", "", "name of the configured issuer that gave the response (default the first)")
 	f.StringVar(&e.dialect, "dialect", "",
 		"dialect of the server that gave the response (default that of the configuration)")
 	f.StringVar(&e.context, "context", "", "file with the context for the policy, a JSON object")
-	f.BoolVar(&e.fail, "fail", false, "exit with 5 unless the request is allowed")
 	f.Var(&e.explain, "explain", "say why, in ten lines; --explain=full says all")
 	f.Lookup("explain").NoOptDefVal = string(brief)
 	f.BoolVar(&e.document, "input", false, "print the document that policies read instead of the decision")
@@ -117,18 +118,18 @@ func (e *evaluation) run(ctx context.Context, std streams) error {
 	if err := e.printWhy(std.err, x); err != nil {
 		return err
 	}
-	return e.outcome(x.Decision)
+	return outcomeOf(x.Decision)
 }
 
-// outcome is the exit status of a decision.
-func (e *evaluation) outcome(d authz.Decision) error {
-	switch {
-	case d.Kind == authz.Misconfigured, d.Kind == authz.Unavailable, d.Kind == authz.Internal:
-		return &failure{err: fmt.Errorf("no policy decided"), exit: exitFailed, quiet: true}
-	case e.fail && d.Kind != authz.Allow:
-		return &failure{err: fmt.Errorf("the request is not allowed"), exit: exitRefused, quiet: true}
+// outcomeOf is the exit status of a decision: scripts tell a refusal from a sidecar that could not decide.
+func outcomeOf(d authz.Decision) error {
+	switch d.Kind {
+	case authz.Allow:
+		return nil
+	case authz.Deny, authz.Unauthenticated, authz.Malformed:
+		return &failure{err: errors.New("the request is refused"), exit: exitRefused, quiet: true}
 	}
-	return nil
+	return &failure{err: errors.New("no policy decided"), exit: exitFailed, quiet: true}
 }
 
 func (e *evaluation) query(stdin io.Reader) (authz.Query, error) {
@@ -192,7 +193,7 @@ func (e *evaluation) introspector(
 		// The token is hidden where the request repeats it: no request holds this text.
 		q.Token = secret.New("a-token-of-an-evaluation")
 	}
-	return issuer.Static(chosen, answer)
+	return issuer.Static(chosen, answerOf(answer))
 }
 
 // issuerOf is the issuer whose answer is read.

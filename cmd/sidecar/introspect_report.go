@@ -103,6 +103,27 @@ func (e examined) writeJSON(tok secret.Text, w io.Writer) error {
 	return err
 }
 
+// answerOf is the introspection response in a file: the file itself, or what introspect printed as JSON, whose answer is
+// taken out of its signature where it had one.
+func answerOf(file []byte) []byte {
+	var printed struct {
+		Answer   jsontext.Value  `json:"answer"`
+		Verified jsontext.Value  `json:"verified"`
+		Active   jsontext.Value  `json:"active"`
+		Findings *jsontext.Value `json:"findings"`
+	}
+	err := json.Unmarshal(file, &printed, jsontext.AllowDuplicateNames(true))
+	if err != nil || printed.Findings == nil || printed.Active != nil {
+		return file
+	}
+	for _, v := range []jsontext.Value{printed.Verified, printed.Answer} {
+		if v.Kind() == '{' {
+			return v
+		}
+	}
+	return file
+}
+
 // shownValue is an answer as a value of JSON, without the token.
 func shownValue(body []byte, tok secret.Text) jsontext.Value {
 	text := withoutToken(body, tok)

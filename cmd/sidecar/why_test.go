@@ -23,7 +23,7 @@ func TestWhyShowsWhatEvalPrints(t *testing.T) {
 		"client_id": "web", "tenant": "acme", "token_type": "Bearer"}`)
 	code, out, errs := sidecar(t, "", "eval", "--method", "POST", "--url", "https://api.example/orders", "--header",
 		"x-tenant=acme", "--introspection", "token.json", "--explain")
-	if code != exitOK || !strings.Contains(out, `"kind": "deny"`) {
+	if code != exitRefused || !strings.Contains(out, `"kind": "deny"`) {
 		t.Fatalf("exit %d\n%s", code, out)
 	}
 	if !strings.Contains(string(doc), "```\n"+errs+"```\n") {
