@@ -1,15 +1,18 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
 // wrongUsage is the failure of a command that is called in another way than its help says.
@@ -17,15 +20,47 @@ func wrongUsage(cmd *cobra.Command, format string, said ...any) *failure {
 	return &failure{err: fmt.Errorf(format, said...), hint: "run " + cmd.CommandPath() + " --help", exit: exitUsage}
 }
 
+// wrongFlag is the failure of flags that cannot be read. Of an unknown one it names the flag that was probably meant.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	if refused, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return wrongUsage(cmd, "--%s %q: %w", refused.GetFlag().Name, refused.GetValue(), errors.Unwrap(err))
+	}
+	f := wrongUsage(cmd, "%w", err)
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if near := suggest.Closest(unknown.GetSpecifiedName(), names); near != "" {
+			f.hint = "did you mean --" + near + "? Else " + f.hint
+		}
+	}
+	return f
+}
+
 // noArguments refuses arguments, which to a command with others below it are misspelt names of these.
 func noArguments(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) > 0 && cmd.HasSubCommands():
-		return wrongUsage(cmd, "%s has no command %q", cmd.CommandPath(), args[0])
+		f := wrongUsage(cmd, "%s has no command %q", cmd.CommandPath(), args[0])
+		var names []string
+		for _, c := range commandsBelow(cmd) {
+			names = append(names, c.Name())
+		}
+		if near := suggest.Closest(args[0], names); near != "" {
+			f.hint = "did you mean " + cmd.CommandPath() + " " + near + "? Else " + f.hint
+		}
+		return f
 	case len(args) > 0:
 		return wrongUsage(cmd, "%s takes no arguments, got %q", cmd.CommandPath(), args[0])
 	}
 	return nil
+}
+
+// counted is a number of things, such as "1 fault".
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // takes refuses any other number of arguments than n, which are what, and shows the first example of the help.
@@ -34,21 +69,11 @@ func takes(n int, what string) cobra.PositionalArgs {
 		if len(args) == n {
 			return nil
 		}
-		f := wrongUsage(cmd, "%s takes %s, got %d arguments", cmd.CommandPath(), what, len(args))
+		f := wrongUsage(cmd, "%s takes %s, got %s", cmd.CommandPath(), what, counted(len(args), "argument"))
 		example, _, _ := strings.Cut(strings.TrimSpace(cmd.Example), "\n")
 		f.hint = "for example: " + example
 		return f
 	}
-}
-
-// oneOf refuses the value of a flag that is none of words.
-func oneOf(flag, value string, words ...string) error {
-	if slices.Contains(words, value) {
-		return nil
-	}
-	last := len(words) - 1
-	return &failure{exit: exitUsage, err: fmt.Errorf("--%s %q: want %s or %s", flag, value,
-		strings.Join(words[:last], ", "), words[last])}
 }
 
 // instant is the time that a flag --now says, or the present.

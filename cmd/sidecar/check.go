@@ -44,10 +44,10 @@ wrong usage; 3 the policies do not load.`,
 	}
 	c.from.configFlag(cmd)
 	cmd.Flags().StringVar(&c.from.entrypoint, "entrypoint", "",
-		"rule that must exist (default that of the configuration)")
+		"`RULE` that must exist (default that of the configuration)")
 	cmd.Flags().BoolVar(&c.online, "online", false, "ask the authorization servers too")
-	cmd.Flags().StringVar(&c.format, "format", "text", "text, json or sarif (SARIF 2.1.0)")
-	cmd.Flags().StringVar(&c.regal, "regal", "auto", "auto asks Regal where it is on the PATH; off does not")
+	chooseFlag(cmd, &c.format, "format", "form of the findings; sarif is SARIF 2.1.0", "text", "json", "sarif")
+	chooseFlag(cmd, &c.regal, "regal", "whether Regal is asked where it is on the PATH", "auto", "off")
 	cmd.Flags().BoolVar(&c.strict, "strict", false, "fail for warnings, doubts and differences in format too")
 	return cmd
 }
@@ -60,12 +60,6 @@ type checking struct {
 }
 
 func (c *checking) run(ctx context.Context, std streams) error {
-	if err := oneOf("format", c.format, "text", "json", "sarif"); err != nil {
-		return err
-	}
-	if err := oneOf("regal", c.regal, "auto", "off"); err != nil {
-		return err
-	}
 	if err := c.from.somethingHere(); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -12,7 +13,7 @@ func configCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "config",
 		Short:   "Print the configuration, or its schema",
-		Long:    "Print the configuration, or its schema.\n\nThe exit status is that of the command, and 2 for another name.",
+		Long:    "Print the configuration, or its schema.\n\nExit status: 0 printed; 2 another name.",
 		Example: "  sidecar config print --config sidecar.yaml",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -25,7 +26,7 @@ func configSchemaCommand(std streams) *cobra.Command {
 	return &cobra.Command{
 		Use:     "schema",
 		Short:   "Print the JSON Schema of the configuration",
-		Long:    "Print the JSON Schema of the configuration.\n\nThe exit status is 0, and 2 for wrong usage.",
+		Long:    "Print the JSON Schema of the configuration.\n\nExit status: 0 printed; 2 wrong usage.",
 		Example: "  sidecar config schema > sidecar.schema.json",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
@@ -42,7 +43,7 @@ func configPrintCommand(std streams) *cobra.Command {
 		Short: "Print the effective configuration: defaults, file and environment together",
 		Long: `Print the effective configuration: defaults, file and environment together, without secrets.
 
-The exit status is 0, 1 when the configuration has faults, and 2 for wrong usage.`,
+Exit status: 0 printed; 1 the configuration has faults; 2 wrong usage.`,
 		Example: "  SIDECAR_LISTEN_API_ADDRESS=127.0.0.1:9000 sidecar config print -c sidecar.yaml",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
@@ -57,7 +58,9 @@ The exit status is 0, 1 when the configuration has faults, and 2 for wrong usage
 	return cmd
 }
 
-// configFlag adds the flag --config to a command.
+// configFlag adds the flag --config to a command that needs a configuration. SIDECAR_CONFIG names the file where the
+// flag does not.
 func configFlag(cmd *cobra.Command, file *string) {
-	cmd.Flags().StringVarP(file, "config", "c", "sidecar.yaml", "configuration file")
+	cmd.Flags().StringVarP(file, "config", "c", cmp.Or(os.Getenv(config.FileVariable), defaultFile),
+		"configuration `FILE`, also named by "+config.FileVariable)
 }

@@ -49,8 +49,7 @@ tried, unless the policies have no answer to them; serve refuses them by default
 
 Standard error has a line a decision, with its cause and its id, which sidecar explain takes.
 
-The exit status is 0 after Ctrl-C or SIGTERM, 1 when it cannot start or fails, 2 for wrong usage, and 3 when the policies
-do not load.`,
+Exit status: 0 after Ctrl-C or SIGTERM; 1 it cannot start or fails; 2 wrong usage; 3 the policies do not load.`,
 		Example: "  sidecar dev\n  sidecar dev --write orders\n" +
 			"  sidecar dev --api 127.0.0.1:9181 --policies policies,bundles/example",
 		Args: noArguments,
@@ -59,14 +58,14 @@ do not load.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&d.api, "api", "127.0.0.1:8181", "address of the sidecar's API")
-	f.StringVar(&d.admin, "admin", "127.0.0.1:8282", "address of status and metrics")
-	f.StringVar(&d.issuer, "issuer", "127.0.0.1:8180", "address of the development authorization server")
+	f.StringVar(&d.api, "api", "127.0.0.1:8181", "`ADDRESS` of the sidecar's API")
+	f.StringVar(&d.admin, "admin", "127.0.0.1:8282", "`ADDRESS` of status and metrics")
+	f.StringVar(&d.issuer, "issuer", "127.0.0.1:8180", "`ADDRESS` of the development authorization server")
 	f.StringSliceVar(&d.policies, "policies", nil,
-		"policy directories and bundle folders (default policies, and bundles/example where it exists)")
-	f.StringVar(&d.write, "write", "", "directory to lay the policies of the example API out in, and to serve from")
+		"policy directories and bundle folders, `DIR,...` (default policies, and bundles/example where it exists)")
+	f.StringVar(&d.write, "write", "", "`DIR` to lay the policies of the example API out in, and to serve from")
 	f.StringVar(&d.log, "decision-log", "",
-		"file to append decisions to (default a temporary one, which is removed at the end)")
+		"`FILE` to append decisions to (default a temporary one, which is removed at the end)")
 	cmd.MarkFlagsMutuallyExclusive("write", "policies")
 	return cmd
 }

@@ -59,18 +59,18 @@ do not load.`,
 	}
 	f := cmd.Flags()
 	e.flags(cmd)
-	f.StringVar(&e.request, "request", "", "file with the body of POST /v1/decisions, or - for standard input")
-	f.StringVar(&e.method, "method", "GET", "method of the request")
-	f.StringVar(&e.url, "url", "", "URL of the request")
-	f.StringArrayVar(&e.headers, "header", nil, "header of the request as name=value; may be repeated")
-	f.StringVar(&e.sourceIP, "source-ip", "", "address of the client")
+	f.StringVar(&e.request, "request", "", "`FILE` with the body of POST /v1/decisions, or - for standard input")
+	f.StringVar(&e.method, "method", "GET", "`METHOD` of the request")
+	f.StringVar(&e.url, "url", "", "`URL` of the request")
+	f.StringArrayVar(&e.headers, "header", nil, "header of the request as `NAME=VALUE`; may be repeated")
+	f.StringVar(&e.sourceIP, "source-ip", "", "`ADDRESS` of the client")
 	f.StringVar(&e.answer, "introspection", "",
-		"file with the introspection response (RFC 7662), or with what introspect --format json prints, or - for "+
+		"`FILE` with the introspection response (RFC 7662), or with what introspect --format json prints, or - for "+
 			"standard input")
-	f.StringVar(&e.issuer, "issuer", "", "name of the configured issuer that gave the response (default the first)")
+	f.StringVar(&e.issuer, "issuer", "", "`NAME` of the configured issuer that gave the response (default the first)")
 	f.StringVar(&e.dialect, "dialect", "",
-		"dialect of the server that gave the response (default that of the configuration)")
-	f.StringVar(&e.context, "context", "", "file with the context for the policy, a JSON object")
+		"`DIALECT` of the server that gave the response (default that of the configuration)")
+	f.StringVar(&e.context, "context", "", "`FILE` with the context for the policy, a JSON object")
 	f.Var(&e.explain, "explain", "say why, in ten lines; --explain=full says all")
 	f.Lookup("explain").NoOptDefVal = string(brief)
 	f.BoolVar(&e.document, "input", false, "print the document that policies read instead of the decision")

@@ -35,18 +35,19 @@ func explainCommand(std streams) *cobra.Command {
 		Use:   "explain DECISION_ID|FILE",
 		Short: "Why a recorded decision was made",
 		Long: `Find a decision in a decision log, say what was recorded, and decide the same question anew by the present
-policies, with its time and its random values: the rule that decides, the rule of each reason, and for each rule that would have
-allowed the expression it stopped at, with its values. Says whether the policies are those that decided then, and whether they answer otherwise now.
+policies, with its time and its random values. Printed are the rule that decides, the rule of each reason, and of each rule
+that would have allowed the expression it stopped at, with its values; and whether the policies are those that decided
+then, and answer otherwise now.
 
-DECISION_ID may be the beginning of an id, or "last" for the last decision of the log. --log names the log, and may be repeated for one that was rotated; files
-may be compressed by gzip, and - is standard input. Without --log it is decision_log.file of the configuration. FILE is
-one event of a decision log, a JSON object.
+DECISION_ID may be the beginning of an id, or "last" for the last decision of the log. --log names the log, and may be
+repeated for one that was rotated; files may be compressed by gzip, and - is standard input. Without --log it is
+decision_log.file of the configuration. FILE is one event of a decision log, a JSON object.
 
 A decision that no policy made (a token that may not be used, a malformed request, an authorization server that does
 not answer) is explained by the cause that was recorded.
 
-The exit status is 0 when the decision was explained, 1 when it was not found or its event lacks the document, 2 for
-wrong flags, and 3 when the policies do not load.`,
+Exit status: 0 explained; 1 the decision was not found, or its event lacks the document; 2 wrong usage; 3 the policies do
+not load.`,
 		Example: "  sidecar explain 01M8H7RRM2055XBNXDSYH8ERF5 --log decisions.jsonl\n" +
 			"  sidecar explain 01M8H7 --log decisions.jsonl --log decisions.jsonl.1.gz --policies policies",
 		Args: takes(1, "one DECISION_ID or FILE"),
@@ -54,16 +55,13 @@ wrong flags, and 3 when the policies do not load.`,
 	}
 	e.flags(cmd)
 	f := cmd.Flags()
-	f.StringArrayVar(&e.logs, "log", nil, "decision log, or - for standard input; may be repeated")
-	f.StringVar(&e.format, "format", "text", "text or json")
+	f.StringArrayVar(&e.logs, "log", nil, "decision log `FILE`, or - for standard input; may be repeated")
+	chooseFlag(cmd, &e.format, "format", "form of the explanation", "text", "json")
 	f.BoolVar(&e.full, "full", false, "show all rules and causes, not ten lines")
 	return cmd
 }
 
 func (e *explanation) run(ctx context.Context, std streams, what string) error {
-	if err := oneOf("format", e.format, "text", "json"); err != nil {
-		return err
-	}
 	event, err := e.event(what, std.in)
 	if err != nil {
 		return err

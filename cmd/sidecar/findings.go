@@ -23,14 +23,11 @@ func printFindings(w io.Writer, findings []doctor.Finding) {
 // summary is the last line: how many faults and doubts there are.
 func summary(findings []doctor.Finding) string {
 	count := func(level doctor.Level) string {
-		switch n := doctor.Count(findings, level); n {
-		case 0:
+		n := doctor.Count(findings, level)
+		if n == 0 {
 			return fmt.Sprintf("no %ss", level)
-		case 1:
-			return fmt.Sprintf("1 %s", level)
-		default:
-			return fmt.Sprintf("%d %ss", n, level)
 		}
+		return counted(n, string(level))
 	}
 	return count(doctor.Fault) + ", " + count(doctor.Doubt)
 }

@@ -16,7 +16,7 @@ func healthcheckCommand(streams) *cobra.Command {
 		Short: "Ask a running sidecar whether it is ready",
 		Long: `Ask a running sidecar whether it is ready. For containers without a shell.
 
-The exit status is 0 when it is ready, 1 when it is not or does not answer in 3 s, and 2 for wrong usage.`,
+Exit status: 0 it is ready; 1 it is not ready or does not answer in 3 s; 2 wrong usage.`,
 		Example: "  sidecar healthcheck --url http://127.0.0.1:8181/readyz",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return checkHealth(cmd.Context(), url) },

@@ -40,25 +40,25 @@ The server's metadata is read, what it does not say is asked, and all of it is t
 written: sidecar.yaml, policies/routes/data.yaml, policies/authz/decision.rego, policy_test/first_suite.yaml, and the
 JSON Schemas by which editors complete them, in .schemas. Files that exist are left unchanged.
 
-The exit status is 0 when all is written, 1 when the server does not accept the configuration or sidecar.yaml exists, and
-2 for wrong usage; unless it is 0 nothing is written.`,
+Exit status: 0 all is written; 1 the server does not accept the configuration, or sidecar.yaml exists; 2 wrong usage. Unless
+it is 0 nothing is written.`,
 		Example: "  sidecar init --issuer https://login.acme.example --client-id orders-api --dir orders",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), std) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&s.Issuer, "issuer", "", "issuer identifier of the authorization server, a URL")
-	f.StringVar(&s.ClientID, "client-id", "", "client id of the sidecar at the server")
+	f.StringVar(&s.Issuer, "issuer", "", "issuer identifier of the authorization server, a `URL`")
+	f.StringVar(&s.ClientID, "client-id", "", "client `ID` of the sidecar at the server")
 	f.StringVar(&s.SecretFile, "client-secret-file", "",
-		"file that holds the client secret (default: it is asked for, and kept in the file client-secret)")
-	f.StringVar(&s.Dialect, "dialect", "", "kind of server (default guessed from its metadata)")
-	f.StringVar(&s.Mode, "mode", "", "how tokens are validated, such as introspect or jwt (default introspect, "+
+		"`FILE` that holds the client secret (default: it is asked for, and kept in the file client-secret)")
+	f.StringVar(&s.Dialect, "dialect", "", "kind of server, a `DIALECT` (default guessed from its metadata)")
+	f.StringVar(&s.Mode, "mode", "", "`MODE` in which tokens are validated, such as introspect or jwt (default introspect, "+
 		"where the server can)")
-	f.StringVar(&s.Auth, "auth", "", "how the client authenticates (default what the metadata says)")
-	f.StringVar(&s.Audience, "audience", "", "identifier of your API in the aud of tokens; asked for when empty")
+	f.StringVar(&s.Auth, "auth", "", "`METHOD` by which the client authenticates (default what the metadata says)")
+	f.StringVar(&s.Audience, "audience", "", "`IDENTIFIER` of your API in the aud of tokens; asked for when empty")
 	f.StringVar(&s.CAFile, "ca-file", "",
-		"PEM file of the authority of the server's certificate, when the system does not know it")
-	f.StringVar(&s.dir, "dir", ".", "directory to write to")
+		"PEM `FILE` of the authority of the server's certificate, when the system does not know it")
+	f.StringVar(&s.dir, "dir", ".", "`DIR` to write to")
 	_ = cmd.MarkFlagRequired("issuer") // the flag is there
 	_ = cmd.MarkFlagRequired("client-id")
 	return cmd

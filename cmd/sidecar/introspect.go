@@ -39,9 +39,6 @@ Exit status: 0 the token would be accepted; 1 it would not, or with --strict the
 		Example: `  printf %s "$TOKEN" | sidecar introspect --config sidecar.yaml`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := oneOf("format", how.format, "text", "json"); err != nil {
-				return err
-			}
 			cfg, err := config.Load(file, os.Environ())
 			if err != nil {
 				return err
@@ -54,8 +51,8 @@ Exit status: 0 the token would be accepted; 1 it would not, or with --strict the
 		},
 	}
 	configFlag(cmd, &file)
-	cmd.Flags().StringVar(&how.issuer, "issuer", "", "name of the issuer to ask (default that of the token)")
-	cmd.Flags().StringVar(&how.format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&how.issuer, "issuer", "", "`NAME` of the issuer to ask (default that of the token)")
+	chooseFlag(cmd, &how.format, "format", "form of what is printed", "text", "json")
 	how.limit.flag(cmd)
 	return cmd
 }

@@ -103,8 +103,8 @@ func (e examined) writeJSON(tok secret.Text, w io.Writer) error {
 	return err
 }
 
-// answerOf is the introspection response in a file: the file itself, or what introspect printed as JSON, whose answer is
-// taken out of its signature where it had one.
+// answerOf is the introspection response in a file: the file itself, or what introspect printed as JSON, whose answer
+// is taken out of its signature where it had one.
 func answerOf(file []byte) []byte {
 	var printed struct {
 		Answer   jsontext.Value  `json:"answer"`

@@ -25,7 +25,7 @@ func libraryCommand(std streams) *cobra.Command {
 Policies that refer to data.sidecar use it, unless a module or data of their own is there: then their copy alone is used.
 Its version is part of the digest and the revision of such policies. Its files show as sidecar-library/... in messages.
 
-The exit status is 0, 1 when it cannot be copied, and 2 for wrong usage.`,
+Exit status: 0 printed; 1 it cannot be read; 2 wrong usage.`,
 		Example: "  sidecar library\n  sidecar library copy policies/sidecar",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
@@ -67,7 +67,7 @@ func libraryCopyCommand(std streams) *cobra.Command {
 		Long: `Copy the library into a new directory. Policies that are read together with the copy use it in place of the library
 of the binary, and go on using it when the binary changes.
 
-The exit status is 0, 1 when the directory holds anything, and 2 for wrong usage.`,
+Exit status: 0 copied; 1 the directory holds anything, or cannot be written; 2 wrong usage.`,
 		Example: "  sidecar library copy policies/sidecar",
 		Args:    takes(1, "one directory"),
 		RunE: func(_ *cobra.Command, args []string) error {

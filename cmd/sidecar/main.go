@@ -63,23 +63,49 @@ func rootCommand(std streams) *cobra.Command {
 		Use:   "sidecar",
 		Short: "Policy-as-code authorization beside your application",
 		Long: `sidecar turns the OAuth token of a request into facts, gives facts and request to Rego policies, and
-answers whether the request may pass.`,
+answers whether the request may pass.
+
+Results go to standard output, everything else to standard error. SIDECAR_CONFIG names the configuration file where the
+flag --config does not; each key of the configuration can be set by a variable too, such as SIDECAR_LISTEN_API_ADDRESS.
+
+Exit status: 0 done; 1 failed; 2 wrong usage; 3 the policies do not load; 4 tests failed; 5 the request is refused
+(sidecar eval).`,
 		Example:       "  sidecar dev\n  sidecar serve --config sidecar.yaml",
 		Version:       version(),
+		Args:          noArguments,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(
-		devCommand(std), serveCommand(std), checkCommand(std), rulesCommand(std), testCommand(std), fmtCommand(std),
-		evalCommand(std), explainCommand(std), requiresCommand(std), routesCommand(std), introspectCommand(std),
-		initCommand(std), migrateCommand(std), libraryCommand(std), schemaCommand(std), configCommand(std),
-		healthcheckCommand(std), versionCommand(std),
-	)
+	addGroup(root, "run", "Run it:",
+		devCommand(std), initCommand(std), serveCommand(std))
+	addGroup(root, "policies", "Write, test and review policies:",
+		checkCommand(std), testCommand(std), fmtCommand(std), rulesCommand(std), routesCommand(std),
+		requiresCommand(std), migrateCommand(std), libraryCommand(std))
+	addGroup(root, "decisions", "Find out why:",
+		evalCommand(std), explainCommand(std), introspectCommand(std))
+	addGroup(root, "operate", "Operate it:",
+		healthcheckCommand(std), configCommand(std), schemaCommand(std), versionCommand(std))
+	root.AddCommand(manCommand(std))
+	root.SetHelpCommandGroupID("operate")
+	root.SetCompletionCommandGroupID("operate")
+	describeCompletion(root)
+	addCompletions(root)
 	root.SetIn(std.in)
 	root.SetOut(std.out)
 	root.SetErr(std.err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return wrongUsage(cmd, "%w", err) })
+	root.SetFlagErrorFunc(wrongFlag)
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { printHelp(std.out, cmd) })
 	return root
+}
+
+// addGroup adds commands under a heading of the help.
+func addGroup(root *cobra.Command, id, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: id, Title: title})
+	for _, c := range commands {
+		c.GroupID = id
+		root.AddCommand(c)
+	}
 }
 
 // noteStart sets begun when a command starts, whose flags and arguments are those that it takes.
@@ -133,10 +159,7 @@ func failureOf(cmd *cobra.Command, err error) *failure {
 		return f
 	}
 	if faults, ok := errors.AsType[config.Faults](err); ok {
-		f.err = fmt.Errorf("the configuration has %d faults:\n%s", len(faults), faults)
-		if len(faults) == 1 {
-			f.err = fmt.Errorf("the configuration has a fault:\n%s", faults)
-		}
+		f.err = fmt.Errorf("the configuration has %s:\n%s", counted(len(faults), "fault"), faults)
 		f.hint = "sidecar config schema prints every key"
 		return f
 	}

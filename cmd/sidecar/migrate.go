@@ -37,8 +37,8 @@ The report on standard output has every rename, what is left for a hand with its
 means something else here, and the configuration that is needed, which is written as sidecar.yaml beside the policies.
 The new policies are loaded as "sidecar check" does.
 
-The exit status is 0 when everything is translated, 1 when something is left for a hand or the result does not load
-(it is written all the same), 2 for wrong flags, and 3 when there is nothing that can be migrated.`,
+Exit status: 0 everything is translated; 1 something is left for a hand, or the result does not load (it is written all the
+same); 2 wrong usage; 3 there is nothing that can be migrated.`,
 		Example: "  sidecar migrate opa-policies --out policies\n  sidecar migrate opa-policies --from envoy --diff",
 		Args:    takes(1, "one directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,14 +46,14 @@ The exit status is 0 when everything is translated, 1 when something is left for
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&m.out, "out", "o", "", "new or empty directory for the result")
+	f.StringVarP(&m.out, "out", "o", "", "new or empty `DIR` for the result")
 	f.BoolVar(&m.diff, "diff", false, "print the changes, and write nothing unless --out is given")
-	f.StringVar(&m.opts.From, "from", "auto", "product: auto, "+strings.Join(migrate.Products(), ", ")+
+	f.StringVar(&m.opts.From, "from", "auto", "`PRODUCT`: auto, "+strings.Join(migrate.Products(), ", ")+
 		"; or one with the same input: "+strings.Join(migrate.Aliases(), ", "))
-	f.StringVar(&m.opts.User, "user", "", "what input.user becomes: subject, username or context")
-	f.StringVar(&m.opts.Entrypoint, "entrypoint", "", "rule that callers asked, as httpapi/authz/allow (default by "+
+	f.StringVar(&m.opts.User, "user", "", "what input.user becomes, a `WORD`: subject, username or context")
+	f.StringVar(&m.opts.Entrypoint, "entrypoint", "", "`RULE` that callers asked, as httpapi/authz/allow (default by "+
 		"its name)")
-	f.StringToStringVar(&m.opts.Map, "map", nil, "further renames: --map claims=input.token.claims")
+	f.StringToStringVar(&m.opts.Map, "map", nil, "further renames `FROM=TO`: --map claims=input.token.claims")
 	return cmd
 }
 

@@ -33,8 +33,7 @@ host unless the URL has one, the context unless --context names a file.
 Each alternative is tried with a token that is made up for it, by the policies as they are written. One that could not be
 tried with success is marked "(not verified)".
 
-The exit status is 0 when the request could be told, also when no token is enough, 1 when it could not, 2 for wrong
-flags, 3 when the policies do not load.`,
+Exit status: 0 told, also when no token is enough; 1 it cannot be told; 2 wrong usage; 3 the policies do not load.`,
 		Example: `  sidecar requires DELETE /orders/42
   sidecar requires GET https://api.example/orders/42 --header x-tenant=acme --format json`,
 		Args: takes(2, "a method and a URL"),
@@ -45,17 +44,14 @@ flags, 3 when the policies do not load.`,
 	}
 	f := cmd.Flags()
 	r.flags(cmd)
-	f.StringArrayVar(&r.asked.headers, "header", nil, "header of the request as name=value; may be repeated")
-	f.StringVar(&r.asked.context, "context", "", "file with the context for the policy, a JSON object")
-	f.StringVar(&r.format, "format", "text", "text or json")
-	f.StringVar(&r.now, "now", "", "time of the request, such as 2026-11-20T12:00:00Z (default the present)")
+	f.StringArrayVar(&r.asked.headers, "header", nil, "header of the request as `NAME=VALUE`; may be repeated")
+	f.StringVar(&r.asked.context, "context", "", "`FILE` with the context for the policy, a JSON object")
+	chooseFlag(cmd, &r.format, "format", "form of what is printed", "text", "json")
+	f.StringVar(&r.now, "now", "", "`TIME` of the request, such as 2026-11-20T12:00:00Z (default the present)")
 	return cmd
 }
 
 func (r *requirement) run(ctx context.Context, std streams) error {
-	if err := oneOf("format", r.format, "text", "json"); err != nil {
-		return err
-	}
 	now, err := instant(r.now)
 	if err != nil {
 		return err

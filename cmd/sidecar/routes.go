@@ -37,8 +37,8 @@ tenant of the token where the route asks for it.
 
 Suites are found as sidecar test finds them: in the policy directories, and in policy_test beside the configuration.
 
-The exit status is 0, also when routes are left out for lack of time, which is told; 2 for wrong flags, and 3 when
-policies or suites do not load.`,
+Exit status: 0 printed, also when routes are left out for lack of time, which is told; 2 wrong usage; 3 policies or suites do
+not load.`,
 		Example: `  sidecar routes
   sidecar routes --policies policies,bundles/example --suite policy_test --format markdown`,
 		Args: noArguments,
@@ -46,19 +46,16 @@ policies or suites do not load.`,
 	}
 	f := cmd.Flags()
 	m.flags(cmd)
-	f.StringSliceVar(&m.suites, "suite", nil, "directories or files of suites whose tokens are tried, instead of "+
+	f.StringSliceVar(&m.suites, "suite", nil, "directories or files of suites, `PATH,...`, whose tokens are tried, instead of "+
 		"those found")
-	f.StringVar(&m.format, "format", "text", "text, json or markdown")
-	f.StringVar(&m.now, "now", "", "time at which routes are looked at, such as 2026-11-20T12:00:00Z (default the "+
+	chooseFlag(cmd, &m.format, "format", "form of the matrix", "text", "json", "markdown")
+	f.StringVar(&m.now, "now", "", "`TIME` at which routes are looked at, such as 2026-11-20T12:00:00Z (default the "+
 		"present)")
-	f.DurationVar(&m.timeout, "timeout", time.Minute, "time after which the routes that are left are left out")
+	f.DurationVar(&m.timeout, "timeout", time.Minute, "`DURATION` after which the routes that are left are left out")
 	return cmd
 }
 
 func (m *matrix) run(ctx context.Context, std streams) error {
-	if err := oneOf("format", m.format, "text", "json", "markdown"); err != nil {
-		return err
-	}
 	now, err := instant(m.now)
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ that names its schema in the first line:
 
   # yaml-language-server: $schema=.schemas/routes.schema.json
 
-The exit status is 0, and 2 for another name.`,
+Exit status: 0 printed; 2 another name.`,
 		Example:   "  sidecar schema routes > .schemas/routes.schema.json",
 		Args:      takes(1, "one name"),
 		ValidArgs: schemas.Names(),

@@ -24,8 +24,8 @@ func serveCommand(std streams) *cobra.Command {
 		Long: `Serve decisions until interrupted. Policies are read again whenever they change; SIGHUP opens the decision log
 again. A first SIGTERM or Ctrl-C stops within shutdown_timeout; a second one at once, with exit code 1.
 
-The exit status is 0 after a stop, 1 when the configuration has faults, the sidecar cannot start or fails, 2 for wrong
-usage, and 3 when the policies do not load.`,
+Exit status: 0 after a stop; 1 the configuration has faults, or the sidecar cannot start or fails; 2 wrong usage; 3 the
+policies do not load.`,
 		Example: "  sidecar serve --config /etc/sidecar/sidecar.yaml",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -33,15 +33,15 @@ func (s *source) flags(cmd *cobra.Command) {
 	s.configFlag(cmd)
 	f := cmd.Flags()
 	f.StringSliceVar(&s.paths, "policies", nil,
-		"policy directories and bundle folders, instead of the configured ones")
+		"policy directories and bundle folders, `DIR,...`, instead of the configured ones")
 	f.StringVar(&s.entrypoint, "entrypoint", "",
-		"rule to ask, annotated as an entrypoint or not (default that of the configuration)")
+		"`RULE` to ask, annotated as an entrypoint or not (default that of the configuration)")
 }
 
 // configFlag adds --config alone, for commands whose arguments name policies.
 func (s *source) configFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&s.file, "config", "c", "",
-		"configuration file (default sidecar.yaml where it exists, else the defaults)")
+	cmd.Flags().StringVarP(&s.file, "config", "c", os.Getenv(config.FileVariable),
+		"configuration `FILE`, also named by "+config.FileVariable+" (default sidecar.yaml where it exists, else the defaults)")
 }
 
 // load returns the configuration. Faults that no decision depends on are warnings, which go to warn: where policies

@@ -43,8 +43,8 @@ Without a path, tests are those in the configured policy directories and bundles
 configuration file. Paths are policy directories and bundle folders, in place of the configured ones, and directories of
 tests; a single *_test.rego or *_suite.yaml runs alone.
 
-The exit status is 0 when something ran and nothing failed, 4 when a test failed or the coverage is below
---min-coverage, 3 when policies, tests or suites do not load, 2 for wrong flags, and else 1: when there are no tests.`,
+Exit status: 0 something ran and nothing failed; 1 there are no tests; 2 wrong usage; 3 policies, tests or suites do not
+load; 4 a test failed, or the coverage is below --min-coverage.`,
 		Example: "  sidecar test\n  sidecar test policies policy_test --coverage --min-coverage 95\n" +
 			"  sidecar test --run 'orders/' --format junit > report.xml\n" +
 			"  sidecar test --bootstrap decisions.jsonl > policy_test/first_suite.yaml",
@@ -64,13 +64,13 @@ The exit status is 0 when something ran and nothing failed, 4 when a test failed
 	}
 	t.flags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&t.run, "run", "", "run only tests whose group/name matches this regular expression")
+	f.StringVar(&t.run, "run", "", "run only tests whose group/name matches this regular expression, `RE`")
 	f.BoolVar(&t.coverage, "coverage", false, "print which rows of the policies no test evaluates")
-	f.Float64Var(&t.minimum, "min-coverage", 0, "fail when fewer percent of the rows are evaluated")
-	f.StringVar(&t.format, "format", "pretty", "format of the report: pretty, json or junit")
+	f.Float64Var(&t.minimum, "min-coverage", 0, "fail when fewer than `PERCENT` of the rows are evaluated")
+	chooseFlag(cmd, &t.format, "format", "form of the report", "pretty", "json", "junit")
 	f.BoolVar(&t.watch, "watch", false, "run again at each change of policies, tests and suites")
 	f.StringVar(&t.bootstrap, "bootstrap", "",
-		"print a first suite from a decision log, a file or - for standard input, and run nothing")
+		"print a first suite from a decision log, a `FILE` or - for standard input, and run nothing")
 	f.BoolVarP(&t.verbose, "verbose", "v", false, "print each test")
 	return cmd
 }
@@ -84,9 +84,6 @@ func (t *testRun) prepare(paths []string) error {
 	}
 	if t.run == "" {
 		t.selected = nil
-	}
-	if err := oneOf("format", t.format, "pretty", "json", "junit"); err != nil {
-		return err
 	}
 	if t.watch && t.format != "pretty" {
 		return &failure{err: fmt.Errorf("--watch: runs are printed for people, not as %s", t.format), exit: exitUsage}

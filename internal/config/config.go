@@ -90,8 +90,8 @@ func (c Config) checkEvents(fault func(key, cause, hint string)) {
 func Load(file string, environ []string) (*Config, error) {
 	src, err := read(file)
 	if err != nil {
-		return nil, Faults{{File: file, Cause: err.Error(), Hint: "name the configuration file with --config, or " +
-			"write one: sidecar init --issuer URL --client-id ID; sidecar dev needs none"}}
+		return nil, Faults{{File: file, Cause: err.Error(), Hint: "name the configuration file with --config or " +
+			FileVariable + ", or write one: sidecar init --issuer URL --client-id ID; sidecar dev needs none"}}
 	}
 	return Parse(file, src, environ)
 }

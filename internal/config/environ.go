@@ -13,6 +13,9 @@ import (
 
 const prefix = "SIDECAR_"
 
+// FileVariable is the environment variable that names the configuration file where no flag does. It is no key.
+const FileVariable = "SIDECAR_CONFIG"
+
 // variable returns the name of the environment variable that overrides key.
 func variable(key string) string {
 	return prefix + strings.ToUpper(strings.NewReplacer(".", "_", "[", "_", "]", "").Replace(key))
@@ -38,7 +41,7 @@ func (r *reader) environment(v reflect.Value, environ []string) {
 	for _, e := range environ {
 		name, text, _ := strings.Cut(e, "=")
 		rest, ok := strings.CutPrefix(name, prefix)
-		if !ok {
+		if !ok || name == FileVariable {
 			continue
 		}
 		if steps, ok := resolve(v.Type(), rest); ok {

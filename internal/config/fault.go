@@ -3,9 +3,9 @@ package config
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -14,7 +14,7 @@ import (
 type Fault struct {
 	File     string // the file as it was named; empty when an environment variable is at fault
 	Line     int    // 1 is the first; 0 when the file as a whole is at fault
-	Column   int    // 1 is the first; 0 when unknown
+	Column   int    // 1 is the first; 0 when the line is 0
 	Variable string // the environment variable at fault, or empty
 	Key      string // such as issuers[0].cache.ttl; empty when no key is at fault
 	Cause    string // lower case, without full stop
@@ -23,7 +23,7 @@ type Fault struct {
 
 // String is the fault on one line, without its hint:
 //
-//	sidecar.yaml:12: issuers[0].cache.ttl: "5" is not a duration
+//	sidecar.yaml:12:10: issuers[0].cache.ttl: "5" is not a duration
 //	environment SIDECAR_ISSUERS_0_CACHE_TTL: "5" is not a duration
 func (f Fault) String() string {
 	var parts []string
@@ -31,7 +31,7 @@ func (f Fault) String() string {
 	case f.Variable != "":
 		parts = append(parts, "environment "+f.Variable)
 	case f.Line > 0:
-		parts = append(parts, f.File+":"+strconv.Itoa(f.Line))
+		parts = append(parts, fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column))
 	default:
 		parts = append(parts, f.File)
 	}

@@ -10,7 +10,7 @@ func TestUnknownKeyIsRefusedWithASuggestion(t *testing.T) {
 	inDirectory(t)
 	_, err := Parse("sidecar.yaml", []byte(oneIssuer+"listen:\n  api:\n    adress: 127.0.0.1:1\n"), nil)
 	if err == nil ||
-		err.Error() != "sidecar.yaml:6: listen.api.adress: unknown key\n  hint: did you mean \"address\"?" {
+		err.Error() != "sidecar.yaml:6:5: listen.api.adress: unknown key\n  hint: did you mean \"address\"?" {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -18,7 +18,7 @@ func TestUnknownKeyIsRefusedWithASuggestion(t *testing.T) {
 func TestAKeyInTheWrongSectionNamesItsSection(t *testing.T) {
 	inDirectory(t)
 	_, err := Parse("sidecar.yaml", []byte(oneIssuer+"negative_ttl: 5s\n"), nil)
-	if err == nil || err.Error() != "sidecar.yaml:4: negative_ttl: unknown key\n  hint: it belongs at "+
+	if err == nil || err.Error() != "sidecar.yaml:4:1: negative_ttl: unknown key\n  hint: it belongs at "+
 		"issuers[].cache.negative_ttl" {
 		t.Errorf("error is %v", err)
 	}
@@ -123,7 +123,7 @@ func TestValueOfTheWrongTypeIsRefused(t *testing.T) {
 
 func TestDurationWithoutAUnitSaysWhichUnitToWrite(t *testing.T) {
 	_, err := Parse("sidecar.yaml", []byte("shutdown_timeout: 5"), nil)
-	if err == nil || !strings.Contains(err.Error(), "sidecar.yaml:1: shutdown_timeout: \"5\" is not a duration\n  "+
+	if err == nil || !strings.Contains(err.Error(), "sidecar.yaml:1:1: shutdown_timeout: \"5\" is not a duration\n  "+
 		"hint: write a unit, such as \"5s\"") {
 		t.Errorf("error is %v", err)
 	}

@@ -44,7 +44,7 @@ func TestIssuersThatCannotBeToldApartAreFaults(t *testing.T) {
 func TestAKeyThatWasRemovedIsAFaultWithARemedy(t *testing.T) {
 	inDirectory(t)
 	_, err := Parse("sidecar.yaml", []byte(oneIssuer+"decision:\n  routes: [{max_age: 0s}]\n"), nil)
-	want := "sidecar.yaml:5: decision.routes: unknown key"
+	want := "sidecar.yaml:5:3: decision.routes: unknown key"
 	if err == nil || !strings.HasPrefix(err.Error(), want) ||
 		!strings.Contains(err.Error(), "metadata of an entrypoint") {
 		t.Errorf("got %v, want %s and its remedy", err, want)
@@ -54,7 +54,7 @@ func TestAKeyThatWasRemovedIsAFaultWithARemedy(t *testing.T) {
 func TestAKeyThatWasRenamedIsAFaultThatNamesTheNewOne(t *testing.T) {
 	inDirectory(t)
 	_, err := Parse("sidecar.yaml", []byte(oneIssuer+"proof:\n  mtls:\n    trusted_hops: [unix]\n"), nil)
-	want := "sidecar.yaml:6: proof.mtls.trusted_hops: unknown key\n  hint: write trusted_proxies, which means the same"
+	want := "sidecar.yaml:6:5: proof.mtls.trusted_hops: unknown key\n  hint: write trusted_proxies, which means the same"
 	if err == nil || err.Error() != want {
 		t.Errorf("error is %v, want %s", err, want)
 	}

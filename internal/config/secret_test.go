@@ -43,7 +43,7 @@ func TestASecretWrittenInTheFileHasAHint(t *testing.T) {
 	inDirectory(t)
 	_, err := Parse("sidecar.yaml", []byte("issuers:\n  - issuer: https://login.acme.example\n    client: {id: a, "+
 		"secret: hunter2}\n"), nil)
-	want := "sidecar.yaml:3: issuers[0].client.secret: a secret is never written here\n" +
+	want := "sidecar.yaml:3:21: issuers[0].client.secret: a secret is never written here\n" +
 		"  hint: name where it is kept, {file: /run/secrets/client} or {env: CLIENT_SECRET}, and replace it now " +
 		"that it was in the open"
 	if err == nil || err.Error() != want {

@@ -15,7 +15,7 @@ import (
 func (r *reader) unknown(v reflect.Value, names []string) {
 	kept := map[string]bool{}
 	eachSource(v, "", func(_ string, s secret.Source) { kept[s.Env] = true })
-	known := variables(v, "")
+	known := append(variables(v, ""), FileVariable)
 	for _, name := range names {
 		if !kept[name] {
 			shown := name
