@@ -29,7 +29,7 @@ var floors = [][]string{
 	{"engine/check", "engine/document", "engine/partial/formula", "engine/trace", "lint", "migrate", "regofmt",
 		"signals/receivers"},
 	{"engine", "engine/partial", "decision/summary", "decisionlog", "doctor", "testkit/authserver"},
-	{"explain"},
+	{"explain", "testkit/clientcases"},
 	{"decision"},
 	{"decision/follow", "decision/recorded", "door/native"},
 	{"config"},
@@ -54,7 +54,7 @@ var only = map[string][]string{
 	"go.yaml.in/yaml":                {"config", "yamlnode"},
 	"github.com/spf13/cobra":         {},
 	"math/rand":                      {},
-	"testing": {"testkit", "testkit/authserver", "testkit/jwks", "testkit/outage",
+	"testing": {"testkit", "testkit/authserver", "testkit/clientcases", "testkit/jwks", "testkit/outage",
 		"testkit/transmitter"},
 }
 

@@ -1,0 +1,57 @@
+package clientcases
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// encodedQuestionMark is the order "42?x=1": what a framework decodes is another request than the one that came.
+func encodedQuestionMark(t *testing.T, d *driver) {
+	d.never(t, "/orders/42%3Fx=1")
+}
+
+func ambiguousPaths(t *testing.T, d *driver) {
+	for _, target := range []string{
+		"/orders%2F42", "/orders%2f42", "//orders/42", "/orders//42", "/./orders/42", "/x/../orders/42",
+		"/x/%2e%2e/orders/42",
+		"/orders;a=b/42", "/orders/42;a=b", "/orders/42%00", "/orders/4%32%", "/orders%5C42", "/orders/%2534%2532",
+	} {
+		d.never(t, target)
+	}
+}
+
+// absoluteForm is a target as proxies write it: RFC 9112 section 3.2.2.
+func absoluteForm(t *testing.T, d *driver) {
+	for _, target := range []string{"/orders%2F42", "/orders/42%3Fx=1", "//orders/42"} {
+		d.never(t, "http://"+host+target)
+	}
+	r := d.order()
+	r.target = "http://" + host + "/orders/42"
+	switch a := d.get(t, r); {
+	case a.status == http.StatusOK:
+		if got := a.seen(t).Target; got != r.target && got != "/orders/42" {
+			t.Errorf("the application saw %s as its target", got)
+		}
+	case a.status < 400 || a.status >= 500:
+		t.Errorf("want 200 or a refusal, got %v", a)
+	}
+}
+
+// never checks that a target that is not /orders/42 is not let through as it, and that the sidecar is asked about the
+// target as it was sent, if it is asked at all.
+func (d *driver) never(t *testing.T, target string) {
+	t.Helper()
+	n := d.front.calls()
+	r := d.order()
+	r.target = target
+	if a := d.get(t, r); a.status < 400 || a.status >= 500 {
+		t.Errorf("%s: want a refusal of the request, got %v", target, a)
+	}
+	origin := strings.TrimPrefix(target, "http://"+host)
+	for _, q := range d.front.since(t, n) {
+		if u := q.Request.URL; u != origin && u != "http://"+host+origin {
+			t.Errorf("%s: the sidecar was asked about %s", target, u)
+		}
+	}
+}

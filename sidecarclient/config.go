@@ -1,0 +1,156 @@
+package sidecarclient
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Defaults of Config.
+const (
+	DefaultAddress        = "http://127.0.0.1:8181"
+	DefaultTimeout        = 3 * time.Second
+	DefaultMaxAnswerBytes = 1 << 20
+	DefaultMaxIdleConns   = 100
+)
+
+// Config says how the sidecar is reached. The zero Config asks a sidecar at its default address.
+type Config struct {
+	// Address is the sidecar's api listener: http://HOST:PORT, https://HOST:PORT or unix:///PATH/OF/SOCKET. Empty is
+	// DefaultAddress.
+	Address string
+	// TLS is for an https address: RootCAs for a private certificate authority, Certificates for a listener that asks
+	// for one. Nil trusts the system's authorities.
+	TLS *tls.Config
+	// CallerKey is the key that the listener asks of its callers (listen.api.bearer_keys_file); empty for none.
+	CallerKey string
+	// Entrypoint is the rule to ask, such as billing/decision; empty is the sidecar's default. Batch knows the default
+	// alone.
+	Entrypoint string
+	// Timeout bounds a whole call, from the connection to the last byte of the answer. 0 is DefaultTimeout.
+	Timeout time.Duration
+	// MaxAnswerBytes bounds an answer; a longer one is no decision. 0 is DefaultMaxAnswerBytes.
+	MaxAnswerBytes int64
+	// MaxIdleConns is how many connections are kept for the next calls. 0 is DefaultMaxIdleConns.
+	MaxIdleConns int
+	// Transport makes the calls in place of the client's own transport, for a proxy or for instrumentation. TLS,
+	// MaxIdleConns and a unix address do not go with it.
+	Transport http.RoundTripper
+}
+
+// New returns a client. Nothing is asked yet. Its error says which member of cfg is wrong.
+func New(cfg Config) (*Client, error) {
+	if cfg.Address == "" {
+		cfg.Address = DefaultAddress
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = DefaultTimeout
+	}
+	if cfg.MaxAnswerBytes == 0 {
+		cfg.MaxAnswerBytes = DefaultMaxAnswerBytes
+	}
+	if cfg.MaxIdleConns == 0 {
+		cfg.MaxIdleConns = DefaultMaxIdleConns
+	}
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("configure the sidecar client: %w", err)
+	}
+	c := &Client{timeout: cfg.Timeout, maxAnswer: cfg.MaxAnswerBytes, transport: cfg.Transport, key: cfg.CallerKey}
+	base, socket, err := parseAddress(cfg.Address)
+	if err != nil {
+		return nil, fmt.Errorf("configure the sidecar client: Address %q: %w", cfg.Address, err)
+	}
+	c.decisions = base + "/v1/decisions"
+	c.batches = c.decisions + "/batch"
+	if cfg.Entrypoint != "" {
+		c.decisions, c.batches = c.decisions+"/"+cfg.Entrypoint, ""
+	}
+	if c.transport == nil {
+		c.transport = newTransport(cfg, socket)
+	}
+	return c, nil
+}
+
+func (c Config) check() error {
+	switch {
+	case c.Timeout < 0:
+		return fmt.Errorf("Timeout %v: is negative", c.Timeout)
+	case c.MaxAnswerBytes < 0:
+		return fmt.Errorf("MaxAnswerBytes %d: is negative", c.MaxAnswerBytes)
+	case c.MaxIdleConns < 0:
+		return fmt.Errorf("MaxIdleConns %d: is negative", c.MaxIdleConns)
+	case !validValue(c.CallerKey) || strings.ContainsAny(c.CallerKey, " \t"):
+		return errors.New("CallerKey: has a blank or a control character in it")
+	case c.Transport != nil && c.TLS != nil:
+		return errors.New("TLS: has no effect on a Transport of your own: configure it there")
+	case c.Transport != nil && strings.HasPrefix(c.Address, "unix:"):
+		return errors.New("Address: a unix socket needs the client's own transport: leave Transport nil")
+	case !validEntrypoint(c.Entrypoint):
+		return fmt.Errorf("Entrypoint %q: write the path of a rule, such as billing/decision", c.Entrypoint)
+	}
+	return nil
+}
+
+// validEntrypoint reports whether s is empty or names separated by slashes, none of which changes what the path of a
+// URL means.
+func validEntrypoint(s string) bool {
+	if s == "" {
+		return true
+	}
+	for name := range strings.SplitSeq(s, "/") {
+		if name == "" || strings.Trim(name, ".") == "" || url.PathEscape(name) != name {
+			return false
+		}
+	}
+	return s != "batch"
+}
+
+// parseAddress returns the base URL without a slash at its end, and the path of the unix socket or "".
+func parseAddress(address string) (base, socket string, err error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", "", errors.New("not a URL: write http://127.0.0.1:8181, https://HOST:PORT or unix:///PATH")
+	}
+	switch {
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return "", "", errors.New("has a user, a query or a fragment: write scheme, host and port alone")
+	case u.Scheme == "unix":
+		if u.Host != "" || len(u.Path) < 2 {
+			return "", "", errors.New("want an absolute path, as unix:///run/sidecar/api.sock")
+		}
+		return "http://localhost", u.Path, nil // a name that every listener has
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return "", "", errors.New("want http://HOST:PORT, https://HOST:PORT or unix:///PATH")
+	}
+	return strings.TrimRight(u.String(), "/"), "", nil
+}
+
+// idleTimeout is shorter than the two minutes for which the sidecar keeps a connection by default
+// (listen.api.limits.idle_timeout): the side that asks should be the one that closes.
+const idleTimeout = time.Minute
+
+func newTransport(cfg Config, socket string) *http.Transport {
+	dialer := &net.Dialer{KeepAlive: 15 * time.Second}
+	t := &http.Transport{
+		// No Proxy: what is asked about must not leave the machine because of HTTP_PROXY.
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        cfg.TLS.Clone(),
+		MaxIdleConns:           cfg.MaxIdleConns,
+		MaxIdleConnsPerHost:    cfg.MaxIdleConns,
+		IdleConnTimeout:        idleTimeout,
+		DisableCompression:     true, // so that MaxAnswerBytes bounds what is read
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+	if socket != "" {
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		}
+	}
+	return t
+}
