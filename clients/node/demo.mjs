@@ -1,5 +1,5 @@
-// Echoes what the middleware lets pass: `node demo.mjs KIND`, KIND being http, fetch, or the name of a package that is
-// some version of Express. It asks the sidecar at SIDECAR_URL and listens at PORT of loopback; 0, or none, takes a free one.
+// Echoes what the middleware lets pass: `node demo.mjs KIND`. KIND is http, fetch, or the name of a package that is a
+// version of Express. It asks the sidecar at SIDECAR_URL and listens at PORT of loopback; 0, or none, takes a free one.
 
 import http from "node:http"
 import { Sidecar, decisionOf, fetchHandler, httpHandler, middleware } from "./sidecar.mjs"
@@ -10,7 +10,8 @@ const kind = process.argv[2]
 
 function echo(req, res) {
   res.setHeader("Content-Type", "application/json")
-  res.end(JSON.stringify({ target: req.originalUrl ?? req.url, headers: req.headersDistinct, context: decisionOf(req).context }))
+  const { context } = decisionOf(req)
+  res.end(JSON.stringify({ target: req.originalUrl ?? req.url, headers: req.headersDistinct, context }))
 }
 
 // What an adapter such as @hono/node-server does, in short.
@@ -31,7 +32,11 @@ async function answer(request, { incoming }) {
 
 async function application() {
   if (kind === "http") return httpHandler(echo, sidecar)
-  if (kind === "fetch") return adapted(fetchHandler(answer, sidecar, { target: (_, { incoming }) => incoming.url }))
+  if (kind === "fetch") {
+    const target = (_, { incoming }) => incoming.url
+    const question = ({ request }, _, { incoming }) => (request.source_ip = incoming.socket.remoteAddress)
+    return adapted(fetchHandler(answer, sidecar, { target, question }))
+  }
   const { default: express } = await import(kind)
   const inner = express.Router()
   inner.use(middleware(sidecar), echo)

@@ -11,9 +11,10 @@ export interface Decision {
   headers: Headers
   upstream_headers: Headers
   context: { obligations?: Obligation[]; [member: string]: unknown }
+  policy: { path: string; revision: string; digest: string }
 }
 
-export type Obligation = { id: string; [member: string]: unknown }
+export type Obligation = { type?: string; id?: string; [member: string]: unknown }
 
 export interface Asked {
   method: string
@@ -38,6 +39,7 @@ export interface Options<R, Rest extends unknown[] = []> {
 
 export class Refusal extends Error {
   readonly status: number
+  readonly decision?: Decision
   readonly body: string
   readonly headers: [string, string][]
 }
@@ -48,7 +50,7 @@ export class Sidecar {
     key?: string
     tls?: import("node:tls").ConnectionOptions
     entrypoint?: string
-    log?: { error(text: string): void; warn(text: string): void }
+    log?: { error(text: string): void }
   })
   decide(request: Asked, members?: Omit<Call, "request">): Promise<Decision>
 }

@@ -15,13 +15,16 @@ const LARGEST = 1 << 20 // bytes of an answer
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/ // a header's name, RFC 9110 section 5.6.2
 const VALUE = /^[^\x00-\x08\x0a-\x1f\x7f]*$/
 
-/** Why a request does not reach the application, as the answer to the client. */
+/** Why a request does not reach the application, as the answer to the client: a problem of RFC 9457. */
 export class Refusal extends Error {
-  constructor(status, code, message, headers = {}, decision_id) {
-    super(`${code}: ${message}`)
-    this.status = status
-    this.body = JSON.stringify({ code, message, decision_id })
-    this.headers = [["Content-Type", "application/json"], ...pairs(headers)]
+  constructor(status, headers = {}, decision = undefined) {
+    super(`refused with ${status}`)
+    Object.assign(this, { status, decision })
+    const { decision_id, reasons } = decision ?? {}
+    this.body = JSON.stringify({ title: http.STATUS_CODES[status] ?? "Refused", status, decision_id, reasons })
+    const own = [["Content-Type", "application/problem+json"], ["Cache-Control", "no-store"]]
+    const other = ([name]) => !own.some(([taken]) => taken.toLowerCase() === name.toLowerCase())
+    this.headers = [...own, ...pairs(headers).filter(other)]
   }
 }
 
@@ -30,14 +33,14 @@ export class Refusal extends Error {
  *  key         the caller key, when the listener wants one
  *  tls         options of node:tls, for a private CA or a client certificate
  *  entrypoint  the policy's rule, when it is not the default one, such as "billing/decision"
- *  log         where error(text) and warn(text) go */
+ *  log         has error(text) */
 export class Sidecar {
   #options
   #client
   #timeout
   #log
 
-  constructor(url = "http://127.0.0.1:8181", { timeout = 5000, key, tls, entrypoint, log = console } = {}) {
+  constructor(url = "http://127.0.0.1:8181", { timeout = 3000, key, tls, entrypoint, log = console } = {}) {
     if (!/^(https?:\/\/[^/?#@\s]+\/?|unix:\/\/\/[^?#]+)$/.test(url)) {
       throw new TypeError(`sidecar url ${url}: want http://HOST:PORT, https://HOST:PORT or unix:///PATH`)
     }
@@ -49,9 +52,10 @@ export class Sidecar {
         : { host: hostname.replace(/^\[|\]$/g, ""), port: port || (protocol === "https:" ? 443 : 80) }),
       method: "POST",
       path: "/v1/decisions" + (entrypoint ? "/" + entrypoint.replace(/^\/|\/$/g, "") : ""),
-      headers: { Host: host || "localhost", "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) },
+      headers: { Host: host || "localhost", "Content-Type": "application/json" },
       agent: new this.#client.Agent({ keepAlive: true, maxFreeSockets: 64, ...tls }),
     }
+    if (key) this.#options.headers.Authorization = `Bearer ${key}`
     this.#timeout = timeout
     this.#log = log
   }
@@ -67,26 +71,26 @@ export class Sidecar {
     } catch (error) {
       throw this.#unavailable(error.message)
     }
-    if (answer.status >= 400 && answer.status < 500) {
+    if (answer.status >= 400 && answer.status < 500 && answer.status !== 429) {
       throw this.fault(`the sidecar refuses the call with ${answer.status}: ${callError(answer.body)}`)
     }
-    if (answer.status !== 200) throw this.#unavailable(`status ${answer.status}`)
+    if (answer.status !== 200) throw this.#unavailable(`status ${answer.status}`, answer.retryAfter)
     try {
-      return checked(strictJSON(answer.body))
-    } catch {
-      throw this.#unavailable("the answer is no decision")
-    }
+      const decision = strictJSON(answer.body)
+      if (isDecision(decision)) return decision
+    } catch {} // JSON that is none
+    throw this.#unavailable("the answer is no decision")
   }
 
-  /** Something the operator must change: the log says what, the client learns nothing. */
-  fault(cause, status = 500, code = "internal_error", id = undefined) {
+  /** Something that operators must change: the log says what, the client learns nothing. */
+  fault(cause, decision = undefined) {
     this.#log.error(`sidecar: ${cause}`)
-    return new Refusal(status, code, "the request could not be checked", {}, id)
+    return new Refusal(500, {}, decision)
   }
 
-  #unavailable(cause) {
-    this.#log.warn(`sidecar: no decision: ${cause}`)
-    return new Refusal(503, "temporarily_unavailable", "there is no decision now", { "Retry-After": ["1"] })
+  #unavailable(cause, retryAfter = "1") {
+    this.#log.error(`sidecar: no decision: ${cause}`)
+    return new Refusal(503, { "Retry-After": [retryAfter] })
   }
 
   async #call(body, deadline) {
@@ -120,7 +124,8 @@ export class Sidecar {
         })
         answer.on("error", fail)
         answer.on("end", () => {
-          if (answer.complete && size <= LARGEST) resolve({ status: answer.statusCode, body: Buffer.concat(chunks) })
+          const { complete, statusCode: status, headers } = answer
+          if (complete) resolve({ status, retryAfter: headers["retry-after"], body: Buffer.concat(chunks) })
         })
       })
       call.on("error", fail)
@@ -147,19 +152,19 @@ function strictJSON(body) {
 }
 
 const isObject = (v) => typeof v === "object" && v !== null && !Array.isArray(v)
-const areHeaders = (v) =>
-  isObject(v) && Object.entries(v).every(([name, values]) =>
-    NAME.test(name) && Array.isArray(values) && values.every((value) => typeof value === "string" && VALUE.test(value)))
+const isText = (v) => typeof v === "string"
+const isListOf = (is) => (v) => Array.isArray(v) && v.every(is)
+const isHeaders = (v) => isObject(v) && Object.keys(v).every((name) => NAME.test(name)) &&
+  Object.values(v).every(isListOf((value) => isText(value) && VALUE.test(value)))
+const isReason = (v) => isObject(v) && isText(v.code) && isText(v.message ?? "") && v.message !== null
 
-function checked(decision) {
-  const { allow, kind, status, reasons, headers, upstream_headers, context } = decision
-  const refused = allow === false && typeof kind === "string" && kind !== "allow" &&
-    Number.isInteger(status) && status >= 400 && status <= 599
-  if (!(allow === true && kind === "allow" && status === 200) && !refused) throw new Error("allow, kind, status")
-  if (!Array.isArray(reasons) || !reasons.every(isObject) || !isObject(context)) throw new Error("reasons, context")
-  if (!areHeaders(headers) || !areHeaders(upstream_headers)) throw new Error("headers")
-  return decision
-}
+// Every member must be there with its type, and fit the others. More members are those of a newer sidecar.
+const isDecision = ({ decision_id, allow, kind, status, reasons, headers, upstream_headers, context, policy }) =>
+  (allow === true ? kind === "allow" && status === 200 : allow === false && isText(kind) && kind !== "allow" &&
+    Number.isInteger(status) && status >= 400 && status <= 599) &&
+  isText(decision_id) && isListOf(isReason)(reasons) && isHeaders(headers) && isHeaders(upstream_headers) &&
+  isObject(context) && isListOf(isObject)("obligations" in context ? context.obligations : []) &&
+  isObject(policy) && [policy.path, policy.revision, policy.digest].every(isText)
 
 /** Code, message and pointer of a call error, safe to log. */
 function callError(body) {
@@ -172,7 +177,11 @@ function callError(body) {
 }
 
 // Header values are octets, one a character: UTF-8 in JSON, and the same octets in messages.
-const text = (octets) => Buffer.from(octets, "latin1").toString("utf8")
+// What is not UTF-8 is ISO 8859-1, which it was before (RFC 9110 section 5.5).
+const text = (octets) => {
+  const utf8 = Buffer.from(octets, "latin1").toString("utf8")
+  return utf8.includes("\ufffd") ? octets : utf8
+}
 const octets = (text) => Buffer.from(text, "utf8").toString("latin1")
 const pairs = (headers) => Object.entries(headers).flatMap(([name, values]) => values.map((v) => [name, octets(v)]))
 
@@ -180,7 +189,7 @@ const pairs = (headers) => Object.entries(headers).flatMap(([name, values]) => v
 const ascii = (target) =>
   target.replace(/[\x80-\xff]/g, (octet) => "%" + octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0"))
 
-const folded = (name) => name.toLowerCase().replaceAll("_", "-") // what CGI takes for one header
+const folded = (name) => name.toLowerCase().replace(/[^0-9a-z]/g, "-") // names that frameworks may take for one
 
 const decisions = new WeakMap()
 
@@ -188,8 +197,8 @@ const decisions = new WeakMap()
 export const decisionOf = (request) => decisions.get(request)
 
 // options:
-//   obligations  what the policy may oblige the application to: {id: handler(obligation, request)}, which may be async and
-//                throws when it cannot do so. A request with an obligation that has no handler is refused.
+//   obligations  what policies may oblige the application to: {type: handler(obligation, request)}. A handler may be
+//                async, and throws when it cannot. An obligation without a handler refuses what the policy allowed.
 //   target       target(request, ...rest) -> the raw request target, where request does not have it
 //   question     question(call, request, ...rest) may add to the call: context, request.client_certificate, token
 async function authorize(request, rest, asked, sidecar, options) {
@@ -199,29 +208,26 @@ async function authorize(request, rest, asked, sidecar, options) {
   options.question?.(call, request, ...rest)
   const { request: about, ...members } = call
   const decision = await sidecar.decide(about, members)
-  if (!decision.allow) {
-    const { code = decision.kind, message = "" } = decision.reasons[0] ?? {}
-    throw new Refusal(decision.status, code, message, decision.headers, decision.decision_id)
-  }
-  await honour(decision, request, sidecar, options.obligations ?? {})
+  const failed = await honour(decision, request, options.obligations ?? {})
+  const fault = failed.length && sidecar.fault(`decision ${decision.decision_id}: ${failed.join("; ")}`, decision)
+  if (!decision.allow) throw new Refusal(decision.status, decision.headers, decision)
+  if (fault) throw fault
   return decision
 }
 
-async function honour({ decision_id, context }, request, sidecar, handlers) {
-  const obligations = context.obligations ?? []
-  const known = (obligation) => isObject(obligation) && typeof obligation.id === "string" && Object.hasOwn(handlers, obligation.id)
-  if (!Array.isArray(obligations) || !obligations.every(known)) {
-    throw sidecar.fault(`decision ${decision_id} is refused: no handler for an obligation of ` +
-      JSON.stringify(obligations).slice(0, 500), 403, "unknown_obligation", decision_id)
-  }
-  for (const obligation of obligations) {
+// All obligations, also when one fails; returns why some are not honoured.
+async function honour({ context }, request, handlers) {
+  const failed = []
+  for (const obligation of context.obligations ?? []) {
+    const type = String(obligation.type).slice(0, 100)
     try {
-      await handlers[obligation.id](obligation, request)
+      if (!Object.hasOwn(handlers, type)) throw new Error("no handler is registered for its type")
+      await handlers[type](obligation, request)
     } catch (error) {
-      throw sidecar.fault(`decision ${decision_id} is refused: the handler of the obligation ${obligation.id} failed: ` +
-        (error?.stack ?? error), 403, "failed_obligation", decision_id)
+      failed.push(`obligation ${JSON.stringify(type)} is not honoured: ${error?.message ?? error}`)
     }
   }
+  return failed
 }
 
 /** The decision about a request of node:http, whose headers are replaced when it is allowed; throws a Refusal.

@@ -1,4 +1,5 @@
-"""Echoes what the middleware lets pass: `python demo.py SERVER`, SERVER being gunicorn, waitress, wsgiref or uvicorn.
+"""Echoes what the middleware lets pass: `python demo.py KIND`. KIND is flask (under gunicorn), waitress, wsgiref (which
+gives no raw target, so that everything is refused), uvicorn, or starlette, which mounts guarded applications.
 
 It asks the sidecar at SIDECAR_URL and listens at PORT of loopback; 0, or none, takes a free one.
 """
@@ -41,6 +42,29 @@ async def asgi(scope: "dict[str, Any]", receive: Any, send: Any) -> None:
     body = echo(target.decode("latin-1"), headers, scope["sidecar.decision"].context)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
     await send({"type": "http.response.body", "body": body})
+
+
+def flask() -> Any:
+    from flask import Flask, Response, request
+
+    app = Flask(__name__, static_folder=None)
+
+    @app.route("/<path:path>", methods=["GET", "POST", "PUT", "DELETE"])
+    def everything(path: str) -> Response:
+        headers = {name.lower(): [value] for name, value in request.headers}
+        body = echo(request.environ["RAW_URI"], headers, request.environ["sidecar.decision"].context)
+        return Response(body, mimetype="application/json")
+
+    app.wsgi_app = WSGIMiddleware(app.wsgi_app, SIDECAR)  # type: ignore[method-assign]
+    return app
+
+
+def starlette() -> Any:
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    guarded = ASGIMiddleware(asgi, SIDECAR)
+    return Starlette(routes=[Mount("/orders", guarded), Mount("/", guarded)])
 
 
 def ready(port: int) -> None:
@@ -88,7 +112,10 @@ def uvicorn(app: Any) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "uvicorn":
-        uvicorn(ASGIMiddleware(asgi, SIDECAR))
+    kind = sys.argv[1]
+    if kind == "flask":
+        gunicorn(flask())
+    elif kind in ("uvicorn", "starlette"):
+        uvicorn(starlette() if kind == "starlette" else ASGIMiddleware(asgi, SIDECAR))
     else:
-        {"gunicorn": gunicorn, "waitress": waitress, "wsgiref": wsgiref}[sys.argv[1]](WSGIMiddleware(wsgi, SIDECAR))
+        {"waitress": waitress, "wsgiref": wsgiref}[kind](WSGIMiddleware(wsgi, SIDECAR))

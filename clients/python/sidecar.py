@@ -49,25 +49,30 @@ class Decision:
     headers: Headers
     upstream_headers: Headers
     context: "dict[str, Any]"
+    policy: "dict[str, str]"
 
 
 class Refusal(Exception):
-    """Why a request does not reach the application, as the answer to the client."""
+    """Why a request does not reach the application, as the answer to the client: a problem of RFC 9457."""
 
-    def __init__(self, status: int, code: str, message: str, headers: Headers = {}, decision_id: str = "") -> None:
-        super().__init__(f"{code}: {message}")
-        self.status = status
-        answer = {"code": code, "message": message, "decision_id": decision_id}
-        self.body = json.dumps({k: v for k, v in answer.items() if v}).encode()
-        self.headers = [("Content-Type", "application/json"), ("Content-Length", str(len(self.body)))] + _pairs(headers)
+    def __init__(self, status: int, headers: Headers, decision: Optional[Decision] = None) -> None:
+        super().__init__(status)
+        self.status, self.decision = status, decision
+        problem: "dict[str, Any]" = {"title": http.client.responses.get(status, "Refused"), "status": status}
+        if decision:
+            problem.update(decision_id=decision.id, reasons=decision.reasons)
+        self.body = json.dumps(problem).encode()
+        own = {"Content-Type": "application/problem+json", "Content-Length": str(len(self.body)),
+               "Cache-Control": "no-store"}
+        self.headers = [*own.items(), *(pair for pair in _pairs(headers) if pair[0].title() not in own)]
 
 
 class Unavailable(Refusal):
     """There is no decision: no answer, a late, broken or oversized one, or one that is no decision."""
 
-    def __init__(self, cause: str) -> None:
-        log.warning("no decision: %s", cause)
-        super().__init__(503, "temporarily_unavailable", "there is no decision now", {"Retry-After": ["1"]})
+    def __init__(self, cause: str, retry_after: str = "1") -> None:
+        log.error("no decision: %s", cause)
+        super().__init__(503, {"Retry-After": [retry_after]})
 
 
 class Fault(Refusal):
@@ -75,7 +80,7 @@ class Fault(Refusal):
 
     def __init__(self, cause: str) -> None:
         log.error("%s", cause)
-        super().__init__(500, "internal_error", "the request could not be checked")
+        super().__init__(500, {})
 
 
 class Sidecar:
@@ -87,7 +92,7 @@ class Sidecar:
     entrypoint  the policy's rule, when it is not the default one, such as "billing/decision"
     """
 
-    def __init__(self, url: str = "http://127.0.0.1:8181", *, timeout: float = 5.0, key: str = "",
+    def __init__(self, url: str = "http://127.0.0.1:8181", *, timeout: float = 3.0, key: str = "",
                  tls: Optional[ssl.SSLContext] = None, entrypoint: str = "") -> None:
         if not re.fullmatch(r"https?://[^/?#@\s]+/?|unix:///[^?#]+", url):
             raise ValueError(f"sidecar url {url!r}: want http://HOST:PORT, https://HOST:PORT or unix:///PATH")
@@ -108,19 +113,19 @@ class Sidecar:
         with allow False; Unavailable or Fault is raised when there is none. `deadline` is of time.monotonic()."""
         deadline = time.monotonic() + self.timeout if deadline is None else deadline
         try:
-            status, body = self._call(json.dumps({"request": request, **members}).encode(), deadline)
+            status, retry_after, body = self._call(json.dumps({"request": request, **members}).encode(), deadline)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unavailable(f"{type(error).__name__}: {error}") from None
-        if 400 <= status < 500:
+        if 400 <= status < 500 and status != 429:
             raise Fault(f"the sidecar refuses the call with {status}: {_call_error(body)}")
         if status != 200:
-            raise Unavailable(f"status {status}")
+            raise Unavailable(f"status {status}", retry_after or "1")
         try:
             return _decision(_strict_json(body))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise Unavailable(f"the answer is no decision: {type(error).__name__}") from None
 
-    def _call(self, body: bytes, deadline: float) -> "tuple[int, bytes]":
+    def _call(self, body: bytes, deadline: float) -> "tuple[int, Optional[str], bytes]":
         message = f"{self._head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
         kept = self._kept()
         if kept:
@@ -130,7 +135,7 @@ class Sidecar:
                 pass
         return self._exchange(self._connect(deadline), message, deadline)
 
-    def _exchange(self, sock: socket.socket, message: bytes, deadline: float) -> "tuple[int, bytes]":
+    def _exchange(self, sock: socket.socket, message: bytes, deadline: float) -> "tuple[int, Optional[str], bytes]":
         source, keep = _Source(sock, deadline), False
         try:
             sock.settimeout(_left(deadline))
@@ -143,7 +148,7 @@ class Sidecar:
             if answer.length:
                 raise ValueError("the answer ends early")
             keep = not answer.will_close
-            return answer.status, body
+            return answer.status, answer.getheader("Retry-After"), body
         except ConnectionError as error:
             raise error if source.begun else _Closed(str(error)) from None
         finally:
@@ -233,21 +238,30 @@ def _strict_json(body: bytes) -> Any:
 
 
 def _decision(answer: Any) -> Decision:
-    allow, kind, status, context = answer["allow"], answer["kind"], answer["status"], answer["context"]
-    reasons = answer["reasons"]
-    allowed = (kind, status) == ("allow", 200)
-    refused = isinstance(kind, str) and kind != "allow" and type(status) is int and 400 <= status <= 599
-    if not (allowed if allow is True else refused and allow is False) or type(status) is not int:
+    """Every member must be there with its type, and fit the others. More members are those of a newer sidecar."""
+    allow, kind, status, reasons = (answer[name] for name in ("allow", "kind", "status", "reasons"))
+    refused = allow is False and isinstance(kind, str) and kind != "allow" and 400 <= status <= 599
+    if type(status) is not int or not (refused or allow is True and kind == "allow" and status == 200):
         raise ValueError("allow, kind and status do not fit")
-    if not isinstance(context, dict) or not isinstance(reasons, list) or not all(isinstance(reason, dict) for reason in reasons):
-        raise ValueError("context or reasons has another shape")
-    return Decision(str(answer["decision_id"]), allow, kind, status, reasons, _read_headers(answer["headers"]),
-                    _read_headers(answer["upstream_headers"]), context)
+    for reason in _typed(reasons, list):
+        _typed(_typed(reason, dict)["code"], str), _typed(reason.get("message", ""), str)
+    for obligation in _typed(_typed(answer["context"], dict).get("obligations", []), list):
+        _typed(obligation, dict)
+    for member in ("path", "revision", "digest"):
+        _typed(answer["policy"][member], str)
+    return Decision(_typed(answer["decision_id"], str), allow, kind, status, reasons, _headers(answer["headers"]),
+                    _headers(answer["upstream_headers"]), answer["context"], answer["policy"])
 
 
-def _read_headers(headers: Any) -> Headers:
-    for name, values in headers.items():
-        if not _NAME.fullmatch(name) or not isinstance(values, list) or not all(map(_VALUE.fullmatch, values)):
+def _typed(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError(f"want {kind.__name__}")
+    return value
+
+
+def _headers(headers: Any) -> Headers:
+    for name, values in _typed(headers, dict).items():
+        if not _NAME.fullmatch(name) or not all(map(_VALUE.fullmatch, _typed(values, list))):
             raise ValueError("a header is none")
     return headers
 
@@ -266,7 +280,11 @@ def _pairs(headers: Headers) -> "list[tuple[str, str]]":
 
 
 def _text(octets: bytes) -> str:
-    return octets.decode("utf-8", "replace")
+    """The value of a header: UTF-8, or else ISO 8859-1, which it was before (RFC 9110 section 5.5)."""
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return octets.decode("latin-1")
 
 
 def _ascii(target: bytes) -> str:
@@ -275,8 +293,8 @@ def _ascii(target: bytes) -> str:
 
 
 def _folded(name: str) -> str:
-    """Names that are one header to WSGI and CGI fold to one text."""
-    return name.upper().replace("-", "_")
+    """Names that CGI, WSGI and frameworks may take for one fold to one text."""
+    return re.sub("[^0-9A-Z]", "_", name.upper())
 
 
 Handler = Callable[["dict[str, Any]", Any], Any]
@@ -284,8 +302,8 @@ Handler = Callable[["dict[str, Any]", Any], Any]
 
 class _Middleware:
     """sidecar      whom to ask
-    obligations  what the policy may oblige the application to: `id` -> handler(obligation, environ or scope), which
-                 raises when it cannot do so. A request with an obligation that has no handler is refused.
+    obligations  what policies may oblige the application to: type -> handler(obligation, environ or scope), which
+                 raises when it cannot. An obligation without a handler refuses what the policy allowed.
     target       target(environ or scope) -> the raw request target as text, where the server does not give it
     question     question(call, environ or scope) may add to the call: context, request.client_certificate, token
     """
@@ -307,22 +325,26 @@ class _Middleware:
             self._question(call, source)
         return call
 
-    def _handlers(self, decision: Decision) -> "list[tuple[Handler, dict[str, Any]]]":
-        """The handlers to call before the application; raises when the decision refuses or one is missing."""
-        if not decision.allow:
-            reason: Mapping[str, Any] = decision.reasons[0] if decision.reasons else {}
-            raise Refusal(decision.status, str(reason.get("code", decision.kind)), str(reason.get("message", "")),
-                          decision.headers, decision.id)
-        obligations = decision.context.get("obligations", [])
-        try:
-            return [(self._obligations[obligation["id"]], obligation) for obligation in obligations]
-        except (TypeError, KeyError):
-            log.error("decision %s is refused: no handler for an obligation of %.500r", decision.id, obligations)
-            raise Refusal(403, "unknown_obligation", "the request could not be allowed", {}, decision.id) from None
+    def _due(self, decision: Decision) -> "list[tuple[Handler, dict[str, Any]]]":
+        due = decision.context.get("obligations", [])
+        return [(self._obligations.get(str(obligation.get("type")), _unknown), obligation) for obligation in due]
 
-    def _failed(self, decision: Decision) -> Refusal:
-        log.exception("decision %s is refused: the handler of an obligation failed", decision.id)
-        return Refusal(403, "failed_obligation", "the request could not be allowed", {}, decision.id)
+    def _settle(self, decision: Decision, failed: "list[str]") -> Decision:
+        if failed:
+            log.error("decision %s: %s", decision.id, "; ".join(failed))
+        if not decision.allow:
+            raise Refusal(decision.status, decision.headers, decision)
+        if failed:
+            raise Refusal(500, {}, decision)
+        return decision
+
+
+def _unknown(_obligation: "dict[str, Any]", _source: Any) -> None:
+    raise LookupError("no handler is registered for its type")
+
+
+def _failure(obligation: "dict[str, Any]", error: Exception) -> str:
+    return f"obligation {str(obligation.get('type'))[:100]!r} is not honoured: {error!r}"
 
 
 class WSGIMiddleware(_Middleware):
@@ -335,12 +357,12 @@ class WSGIMiddleware(_Middleware):
         except Refusal as refusal:
             start_response(f"{refusal.status} {http.client.responses.get(refusal.status, 'Refused')}", refusal.headers)
             return [b"" if environ["REQUEST_METHOD"] == "HEAD" else refusal.body]
-        for name in decision.upstream_headers:
-            environ.pop("HTTP_" + _folded(name), None)
-        for name, values in decision.upstream_headers.items():
+        replaced = {"HTTP_" + _folded(name) for name in decision.upstream_headers}
+        for key in [key for key in environ if _folded(key) in replaced]:
+            del environ[key]
+        for name, value in _pairs(decision.upstream_headers):
             key = "HTTP_" + _folded(name)
-            for _, value in _pairs({name: values}):
-                environ[key] = f"{environ[key]},{value}" if key in environ else value
+            environ[key] = f"{environ[key]},{value}" if key in environ else value
 
         environ["sidecar.decision"] = decision
 
@@ -360,12 +382,13 @@ class WSGIMiddleware(_Middleware):
             request["source_ip"] = environ["REMOTE_ADDR"]
         raw = environ.get("RAW_URI") or environ.get("REQUEST_URI")
         decision = self._sidecar.decide(**self._about(environ, request, raw, "RAW_URI or REQUEST_URI"))
-        for handler, obligation in self._handlers(decision):
+        failed = []
+        for handler, obligation in self._due(decision):  # all of them, also when one fails
             try:
                 handler(obligation, environ)
-            except Exception:
-                raise self._failed(decision) from None
-        return decision
+            except Exception as error:
+                failed.append(_failure(obligation, error))
+        return self._settle(decision, failed)
 
 
 class ASGIMiddleware(_Middleware):
@@ -411,14 +434,15 @@ class ASGIMiddleware(_Middleware):
             decision = await asyncio.wait_for(asked, self._sidecar.timeout + 1)
         except asyncio.TimeoutError:
             raise Unavailable(f"more than {self._threads._max_workers} calls are under way") from None
-        for handler, obligation in self._handlers(decision):
+        failed = []
+        for handler, obligation in self._due(decision):
             try:
                 done = handler(obligation, scope)
                 if inspect.isawaitable(done):
                     await done
-            except Exception:
-                raise self._failed(decision) from None
-        return decision
+            except Exception as error:
+                failed.append(_failure(obligation, error))
+        return self._settle(decision, failed)
 
 
 async def _refuse(refusal: Refusal, scope: "dict[str, Any]", receive: Any, send: Any) -> None:
@@ -426,7 +450,7 @@ async def _refuse(refusal: Refusal, scope: "dict[str, Any]", receive: Any, send:
     if scope["type"] == "websocket":
         await receive()  # websocket.connect
         if "websocket.http.response" not in (scope.get("extensions") or {}):
-            return await send({"type": "websocket.close", "code": 1008})  # before it is accepted: the server answers 403
+            return await send({"type": "websocket.close", "code": 1008})  # not accepted yet: the server answers 403
         kind = "websocket.http.response"
     body = b"" if scope.get("method") == "HEAD" else refusal.body
     await send({"type": kind + ".start", "status": refusal.status, "headers": _octets(refusal.headers)})

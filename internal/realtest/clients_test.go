@@ -27,6 +27,14 @@ type clientApp struct {
 func clientApps() []clientApp {
 	return []clientApp{
 		{"Go net/http", goApp("nethttp")},
+		{"Python WSGI, Flask", pythonApp("flask")},
+		{"Python WSGI, waitress", pythonApp("waitress")},
+		{"Python ASGI, uvicorn", pythonApp("uvicorn")},
+		{"Python ASGI, Starlette", pythonApp("starlette")},
+		{"Node http", nodeApp("http")},
+		{"Node fetch", nodeApp("fetch")},
+		{"Express 5", nodeApp("express")},
+		{"Express 4", nodeApp("express4")},
 	}
 }
 

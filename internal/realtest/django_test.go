@@ -37,7 +37,8 @@ func startDjangoToolkit(t *testing.T, v vault) *djangoToolkit {
 		password: v.secret("password of alice"),
 		vault:    v,
 	}
-	cmd := exec.Command(filepath.Join(pythonEnvironment(t), "bin", "python"), absolute(t, "testdata/django/server.py"),
+	cmd := exec.Command(filepath.Join(pythonEnvironment(t, "django"), "bin", "python"),
+		absolute(t, "testdata/django/server.py"),
 		strconv.Itoa(port))
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "DJANGO_SECRET_KEY="+rand.Text(),
@@ -58,12 +59,12 @@ func answers(url string) bool {
 	return true
 }
 
-// pythonEnvironment is a virtual environment with what the lock file names. It is kept in the cache, by the lock
-// file's hash.
-func pythonEnvironment(t *testing.T) string {
+// pythonEnvironment is a virtual environment with what the lock file in a folder of testdata names. It is kept in the
+// cache, by the lock file's hash.
+func pythonEnvironment(t *testing.T, folder string) string {
 	t.Helper()
-	lock := absolute(t, "testdata/django/requirements.txt")
-	return cached(t, "django-", []string{lock}, func(fresh string) {
+	lock := absolute(t, filepath.Join("testdata", folder, "requirements.txt"))
+	return cached(t, folder+"-", []string{lock}, func(fresh string) {
 		command(t, time.Minute, "", tool(t, "python3", "install Python 3.11"), "-m", "venv", fresh)
 		command(t, 5*time.Minute, "", filepath.Join(fresh, "bin", "python"), "-m", "pip", "install", "-q",
 			"--require-hashes", "--only-binary", ":all:", "-r", lock)
