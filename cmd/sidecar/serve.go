@@ -22,7 +22,8 @@ func serveCommand(std streams) *cobra.Command {
 		Use:   "serve",
 		Short: "Serve decisions",
 		Long: `Serve decisions until interrupted. Policies are read again whenever they change; SIGHUP opens the decision log
-again. A first SIGTERM or Ctrl-C stops within shutdown_timeout; a second one at once, with exit code 1.
+again. A first SIGTERM or Ctrl-C stops within shutdown_timeout, after shutdown_delay if there is one; a second one at
+once, with exit code 1.
 
 Exit status: 0 after a stop; 1 the configuration has faults, or the sidecar cannot start or fails; 2 wrong usage; 3 the
 policies do not load.`,
@@ -54,7 +55,7 @@ type audience struct {
 
 // serve runs an app until ctx ends.
 func serve(ctx context.Context, cfg *config.Config, std streams, logger *slog.Logger, watching audience) error {
-	std.exitTime.set(cfg.ShutdownTimeout)
+	std.exitTime.set(cfg.ShutdownDelay + cfg.ShutdownTimeout)
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // first of all: without a receiver SIGHUP ends the process
 	defer signal.Stop(hangups)

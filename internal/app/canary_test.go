@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/status"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
@@ -31,8 +32,17 @@ func TestReadinessFollowsTheCanary(t *testing.T) {
 		t.Errorf("readyz is %d", resp.StatusCode)
 	}
 	if body, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(body), `"because": "canary"`) ||
+		!strings.Contains(string(body), `the canary of issuer \"dev\" does not come back since `) ||
+		!strings.Contains(string(body), "the authorization server refuses the sidecar or its request") ||
 		strings.Contains(string(body), "status 40") {
 		t.Errorf("a probe is told %s, %v", body, err)
+	}
+	if s := w.issuerStatus(t); s.CanaryOutcome != status.CanaryRefused || s.CanarySince.IsZero() || s.Healthy ||
+		fault(s, status.PartCanary).Cause != s.Canary {
+		t.Errorf("status %+v", s)
+	}
+	if !strings.Contains(w.get(t, "/metrics"), `sidecar_introspect_canary_failing{issuer="dev"} 1`) {
+		t.Error("the metrics do not show it")
 	}
 	if got := w.ask(t, w.token(t, good())); !got.Allow {
 		t.Errorf("a good token is %s: the canary decides nothing", got.Kind)

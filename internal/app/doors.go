@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,12 +30,13 @@ type entrance struct {
 	open func(listen.Config, listen.Deps) (Door, error)
 }
 
-// entrances is every door of an App. Another door is another line.
+// entrances is every door of an App that has an address. Another door is another line.
 func (a *App) entrances() []entrance {
-	return []entrance{
+	return slices.DeleteFunc([]entrance{
 		{"api", a.cfg.Listen.API, a.openAPI},
 		{"admin", a.cfg.Listen.Admin, a.openAdmin},
-	}
+		{"metrics", a.cfg.Listen.Metrics, a.openMetrics},
+	}, func(e entrance) bool { return e.cfg.Off() })
 }
 
 func (a *App) openAPI(c listen.Config, on listen.Deps) (Door, error) {
@@ -43,6 +45,10 @@ func (a *App) openAPI(c listen.Config, on listen.Deps) (Door, error) {
 
 func (a *App) openAdmin(c listen.Config, on listen.Deps) (Door, error) {
 	return native.OpenAdmin(c, a.native(), on)
+}
+
+func (a *App) openMetrics(c listen.Config, on listen.Deps) (Door, error) {
+	return native.OpenMetrics(c, a.native(), on)
 }
 
 func (a *App) native() native.Deps {
@@ -115,6 +121,15 @@ func (a *App) Addr(name string) net.Addr {
 		}
 	}
 	return nil
+}
+
+// addresses names every listener and its address, for the log.
+func (a *App) addresses() []any {
+	var all []any
+	for _, d := range a.doors {
+		all = append(all, d.name, d.Addr().String())
+	}
+	return all
 }
 
 // APIAddr is the address of the api listener.

@@ -56,9 +56,9 @@ func within(ctx context.Context, s stop) error {
 	}
 }
 
-// Run serves until ctx ends, then stops top-down: no new calls, calls under way answered, the log written. All of it
-// takes no longer than the configured shutdown timeout; what does not end by then is left behind, and the error names
-// it. An App runs once.
+// Run serves until ctx ends, and on for the configured shutdown delay, then stops top-down: no new calls, calls under
+// way answered, the log written. The stop takes no longer than the configured shutdown timeout; what does not end by
+// then is left behind, and the error names it. An App runs once.
 func (a *App) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
@@ -86,15 +86,33 @@ func (a *App) Run(ctx context.Context) error {
 		})
 	}
 	a.ready.set(serving)
-	a.deps.Log.Info("serving", "api", a.APIAddr().String(), "admin", a.AdminAddr().String(),
-		"policy_revision", a.point.Snapshot().Policy.Revision(), "version", a.deps.Version)
+	a.deps.Log.Info("serving", append(a.addresses(),
+		"policy_revision", a.point.Snapshot().Policy.Revision(), "version", a.deps.Version)...)
 
 	var err error
 	select {
 	case <-ctx.Done():
+		err = a.drain(failed)
 	case err = <-failed:
 	}
 	return errors.Join(err, a.stop(err))
+}
+
+// drain goes on taking calls for the configured delay, while the probe says that the sidecar stops. So balancers look
+// elsewhere before the listeners close. It ends early with the error of a listener that failed.
+func (a *App) drain(failed <-chan error) error {
+	if a.cfg.ShutdownDelay == 0 {
+		return nil
+	}
+	a.ready.set(stopping)
+	go a.deps.Log.Info("stopping soon: a signal asked for it; calls are taken until then, and /readyz is 503",
+		"shutdown_delay", a.cfg.ShutdownDelay) // a log line that cannot be written blocks its writer
+	select {
+	case <-time.After(a.cfg.ShutdownDelay):
+		return nil
+	case err := <-failed:
+		return err
+	}
 }
 
 // stop ends every part. It keeps a little of the shutdown timeout for the log lines about the stop.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
@@ -24,6 +25,7 @@ func everyMetric(t *testing.T) string {
 	events := receiving(t, "https://events.example")
 	return start(t, func(c *config.Config) {
 		events(c)
+		c.Issuers[0].Canary.Every = time.Hour
 		c.Listen.API.BearerKeysFile = testkit.TempFile(t, "keys", "0123456789abcdef\n")
 	}).get(t, "/metrics")
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
@@ -22,27 +23,34 @@ const (
 type readiness struct{ phase atomic.Int32 }
 
 func (r *readiness) set(p phase) { r.phase.Store(int32(p)) }
-func (r *readiness) is(p phase) bool {
-	return phase(r.phase.Load()) == p
+
+// because is why the phase is not that of serving.
+func (r *readiness) because() string {
+	switch phase(r.phase.Load()) {
+	case serving:
+		return ""
+	case stopping:
+		return status.BecauseStopping
+	}
+	return status.BecauseStarting
 }
 
 // Status is what GET /v1/status answers.
 func (a *App) Status() status.Report {
-	ready := a.ready.is(serving)
+	because := a.ready.because()
 	var issuers []status.Issuer
 	for _, i := range a.issuers.All() {
-		cached, unhealthy := i.Stats(), i.Unhealthy()
-		ready = ready && unhealthy == ""
-		issuers = append(issuers, status.Issuer{
-			Name: i.Name(), Issuer: i.Issuer(), Canary: unhealthy,
-			CachedActive: cached.Active.Entries, CachedBytes: cached.Active.Bytes,
-			CachedInactive: cached.Inactive.Entries,
-		})
+		issuers = append(issuers, i.Status())
+	}
+	canary := func(i status.Issuer) bool { return i.Canary != "" }
+	if because == "" && slices.ContainsFunc(issuers, canary) {
+		because = status.BecauseCanary
 	}
 	return status.Report{
 		Version:     a.deps.Version,
 		Started:     a.started,
-		Ready:       ready,
+		Ready:       because == "",
+		Because:     because,
 		Policy:      a.policyStatus(),
 		Issuers:     issuers,
 		Events:      a.eventStatus(),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
+	"github.com/authz-sidecar/sidecar/internal/status"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
@@ -179,16 +180,16 @@ func TestStatusIsNotReadyBeforeRunAndAfterStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Status().Ready {
-		t.Error("ready before anything serves")
+	if s := a.Status(); s.Ready || s.Because != status.BecauseStarting {
+		t.Errorf("before anything serves: ready %t, because %q", s.Ready, s.Because)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	if err := a.Run(ctx); err != nil {
 		t.Error(err)
 	}
-	if a.Status().Ready {
-		t.Error("ready after the stop")
+	if s := a.Status(); s.Ready || s.Because != status.BecauseStopping {
+		t.Errorf("after the stop: ready %t, because %q", s.Ready, s.Because)
 	}
 	settled(t)
 }

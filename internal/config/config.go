@@ -42,6 +42,7 @@ type Config struct {
 	Decision        decision.Config    `yaml:"decision" doc:"How a request becomes a decision."`
 	DecisionLog     decisionlog.Config `yaml:"decision_log" doc:"Decision log."`
 	Telemetry       telemetry.Config   `yaml:"telemetry" doc:"The sidecar's own log, and traces."`
+	ShutdownDelay   time.Duration      `yaml:"shutdown_delay" default:"0s" max:"10m" doc:"Time between the signal to stop and the stop. /readyz is 503 and calls are still taken, so that balancers send new ones elsewhere."`
 	ShutdownTimeout time.Duration      `yaml:"shutdown_timeout" default:"10s" min:"100ms" max:"10m" doc:"Timeout of a stop. Calls in flight have three quarters of it."`
 
 	warnings Faults

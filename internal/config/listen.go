@@ -10,11 +10,25 @@ import (
 type Listen struct {
 	API   listen.Config `yaml:"api" doc:"Decisions and probes, for applications and gateways."`
 	Admin listen.Config `yaml:"admin" doc:"Metrics, status and probes, for operators."`
+	// Metrics is off while it has no address.
+	Metrics listen.Config `yaml:"metrics" doc:"Metrics and probes alone, for scrapers and orchestrators. Off without an address."`
 }
 
-// Check reports two listeners on one address.
+// Check reports listeners without an address that cannot be off, and two listeners on one address.
 func (c Listen) Check(fault func(key, cause, hint string)) {
-	if c.API.Address != "" && c.API.Address == c.Admin.Address && !strings.HasSuffix(c.API.Address, ":0") {
-		fault("admin.address", "is the address of api too", "give each listener an address of its own")
+	taken := map[string]string{}
+	for _, l := range []struct {
+		name string
+		listen.Config
+	}{{"api", c.API}, {"admin", c.Admin}, {"metrics", c.Metrics}} {
+		switch other := taken[l.Address]; {
+		case l.Off() && l.name != "metrics":
+			fault(l.name+".address", "is empty", "write host:port, or unix:///path?mode=0660")
+		case l.Off() || strings.HasSuffix(l.Address, ":0"):
+		case other != "":
+			fault(l.name+".address", "is the address of "+other+" too", "give each listener an address of its own")
+		default:
+			taken[l.Address] = l.name
+		}
 	}
 }

@@ -46,13 +46,15 @@ type Value[T any] struct {
 	cfg  Config[T]
 	kept atomic.Pointer[Kept[T]]
 
-	mu         sync.Mutex // guards what follows
-	pending    *Attempt[T]
-	failures   int // since the last success
-	failed     *authz.Error
-	failedAt   time.Time
-	refreshing bool
-	closed     bool
+	mu       sync.Mutex // guards what follows
+	pending  *Attempt[T]
+	failures int // since the last success
+	failed   *authz.Error
+	failedAt time.Time
+	// failingSince is when the first of those failures ended.
+	failingSince time.Time
+	refreshing   bool
+	closed       bool
 
 	running sync.WaitGroup
 	failing chan struct{} // wakes refresh, which may be asleep until the value is due
@@ -241,6 +243,9 @@ func (v *Value[T]) run(a *Attempt[T]) {
 		}
 		v.failures++
 		v.failed, v.failedAt = asError(v.cfg.Name, err), time.Now()
+		if v.failures == 1 {
+			v.failingSince = v.failedAt
+		}
 		a.err = v.failed
 		select {
 		case v.failing <- struct{}{}:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/fetch"
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
 const (
@@ -153,6 +154,9 @@ func (s *KeySet) Ignored() []Ignored {
 	}
 	return nil
 }
+
+// Status is how the keys are kept; nil before the first fetch has ended.
+func (s *KeySet) Status() *status.Fetched { return s.value.Status() }
 
 // Find returns the known keys that fit. It waits when there are none yet.
 func (s *KeySet) Find(ctx context.Context, h Header) ([]Key, error) {

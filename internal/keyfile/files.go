@@ -64,6 +64,9 @@ func (f *Files[T]) Look() (v T, changed bool, err error) {
 	return v, true, nil
 }
 
+// Fault is why the content of the files at the last Look is no value; empty when it is one.
+func (f *Files[T]) Fault() string { return f.fault }
+
 // Reread makes the next Look read the files, whatever they look like: a program may have kept their times.
 func (f *Files[T]) Reread() { f.seen = stamps{} }
 

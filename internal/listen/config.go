@@ -33,12 +33,18 @@ type Limits struct {
 	IdleTimeout time.Duration `yaml:"idle_timeout" default:"2m" min:"1s" doc:"Time a connection may be idle."`
 }
 
+// Off reports whether nothing listens: there is no address.
+func (c Config) Off() bool { return c.Address == "" }
+
 // Check reports an address that cannot be opened, or that would accept calls from other machines without TLS although
 // insecure is not set.
 func (c Config) Check(fault func(key, cause, hint string)) {
 	switch {
-	case c.Address == "":
-		fault("address", "is empty", "write host:port, or unix:///path?mode=0660")
+	case c.Off():
+		if c.Insecure || c.TLS != (TLS{}) || len(c.Hosts) > 0 || c.BearerKeysFile != "" {
+			fault("address", "is empty, and other keys of the listener are set",
+				"write host:port, or unix:///path?mode=0660")
+		}
 	case isSocket(c.Address):
 		c.checkSocket(fault)
 	default:

@@ -1,7 +1,10 @@
 package listen_test
 
 import (
+	"context"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -61,6 +64,25 @@ func TestFilesOfCallerKeysThatCannotBeUsed(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "0123456789abcdef") {
 			t.Errorf("a key is shown: %v", err)
+		}
+	}
+}
+
+// TestAProbeByTheAddressThatItAsksIsAccepted: kubelet asks a pod by its address, which no configuration knows.
+func TestAProbeByTheAddressThatItAsksIsAccepted(t *testing.T) {
+	for _, hosts := range [][]string{nil, {"metrics.example"}} {
+		g, err := listen.NewGuard(listen.Config{Address: "0.0.0.0:9090", Insecure: true, Hosts: hosts}, listen.Deps{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		probe := httptest.NewRequest(http.MethodGet, "http://10.1.2.3:9090/readyz", nil)
+		arrived := net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 9090}
+		probe = probe.WithContext(context.WithValue(probe.Context(), http.LocalAddrContextKey, net.Addr(&arrived)))
+		if err := g.CheckName(probe); err != nil {
+			t.Errorf("hosts %q: %v", hosts, err)
+		}
+		if probe.Host = "10.9.9.9:9090"; (g.CheckName(probe) == nil) != (hosts == nil) {
+			t.Errorf("hosts %q: Host %s is told %v", hosts, probe.Host, g.CheckName(probe))
 		}
 	}
 }

@@ -32,6 +32,9 @@ func Open(cfg Config, deps Deps) (net.Listener, error) {
 	if err := conf.Validate(cfg); err != nil {
 		return nil, fmt.Errorf("listen.%s: %w", deps.Name, err)
 	}
+	if cfg.Off() { // net.Listen would choose a port
+		return nil, fmt.Errorf("%s: is empty", deps.key("address"))
+	}
 	security, err := newSecurity(cfg.TLS, deps)
 	if err != nil {
 		return nil, err

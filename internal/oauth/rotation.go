@@ -55,20 +55,24 @@ type rotation[T any] struct {
 	lookedAt time.Time
 	files    *keyfile.Files[T]
 
-	mu          sync.Mutex // guards what follows, and each generation
-	nextLook    time.Time
-	generations []*generation[T] // newest first, never empty
+	mu       sync.Mutex // guards what follows, and each generation
+	nextLook time.Time
+	// unusable is why the content of the files, since a time, is no value; empty when it is one.
+	unusable      string
+	unusableSince time.Time
+	generations   []*generation[T] // newest first, never empty
 }
 
 // generation is the value of one content of the files.
 type generation[T any] struct {
-	value     T
-	worked    bool
-	trying    bool      // a request tries whether it works
-	refusals  int       // since it last worked
-	retryAt   time.Time // of the next trial
-	waitBegan time.Time // when requests began to wait for the next generation
-	retired   time.Time // when a newer one worked; zero when none has
+	value        T
+	worked       bool
+	trying       bool      // a request tries whether it works
+	refusals     int       // since it last worked
+	refusedSince time.Time // of the first of them
+	retryAt      time.Time // of the next trial
+	waitBegan    time.Time // when requests began to wait for the next generation
+	retired      time.Time // when a newer one worked; zero when none has
 }
 
 // open reads the files for the first time.
@@ -164,7 +168,9 @@ func (r *rotation[T]) record(g *generation[T], o outcome) {
 		}
 		r.prune(now)
 	case o == refused && !g.worked:
-		g.refusals++
+		if g.refusals++; g.refusals == 1 {
+			g.refusedSince = now
+		}
 		g.retryAt = now.Add(retryBackoff().After(g.refusals))
 		if g.refusals == 1 && len(r.generations) > 1 {
 			r.log.Warn("new credential refused, the former one is used", "issuer", r.issuer, "what", r.what)
@@ -234,6 +240,7 @@ func (r *rotation[T]) untried(tried []*generation[T]) *generation[T] {
 func (r *rotation[T]) look() {
 	r.lookedAt = time.Now()
 	v, changed, err := r.files.Look()
+	r.noteFault(r.files.Fault())
 	if err != nil {
 		r.log.Warn("changed credential cannot be used, the former one is kept", "issuer", r.issuer, "what", r.what,
 			"cause", err)
@@ -246,6 +253,16 @@ func (r *rotation[T]) look() {
 	defer r.mu.Unlock()
 	r.generations = slices.Insert(r.generations, 0, &generation[T]{value: v})
 	r.prune(time.Now())
+}
+
+// noteFault keeps why the files hold no value, for the status.
+func (r *rotation[T]) noteFault(why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if why != "" && r.unusable == "" {
+		r.unusableSince = time.Now()
+	}
+	r.unusable = why
 }
 
 // prune removes the generations that were replaced, when their grace is over, and those beyond maxGenerations. It is

@@ -7,13 +7,22 @@ import "time"
 type Report struct {
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
-	// Ready is false before the first policy serves, while a canary is not active, and from the beginning of a stop.
-	Ready       bool        `json:"ready"`
+	// Ready is false before the first policy serves, while a canary is not active, and from the signal to stop on.
+	Ready bool `json:"ready"`
+	// Because is why Ready is false: one of the Because constants.
+	Because     string      `json:"because,omitzero"`
 	Policy      Policy      `json:"policy"`
 	Issuers     []Issuer    `json:"issuers"`
 	Events      []Event     `json:"events,omitempty"`
 	DecisionLog DecisionLog `json:"decision_log"`
 }
+
+// Why the sidecar is not ready.
+const (
+	BecauseStarting = "starting"
+	BecauseStopping = "stopping"
+	BecauseCanary   = "canary"
+)
 
 // Policy is the policy that decides, and the errors of the one on disk.
 type Policy struct {
@@ -47,18 +56,6 @@ type Problem struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Text    string `json:"text"`
-}
-
-// Issuer is the state of one authorization server's cache.
-type Issuer struct {
-	Name           string `json:"name"`
-	Issuer         string `json:"issuer,omitzero"`
-	CachedActive   int    `json:"cached_active"`
-	CachedBytes    int64  `json:"cached_bytes"`
-	CachedInactive int    `json:"cached_inactive"`
-	// Canary is why the sidecar's own token is not active at this server, and empty while it is active. The sidecar is
-	// not ready while one is set.
-	Canary string `json:"canary,omitzero"`
 }
 
 // Event is the state of one source of revocation events of an issuer.

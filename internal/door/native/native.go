@@ -35,7 +35,7 @@ type Evictor interface {
 type Deps struct {
 	Point  Point
 	Status func() status.Report
-	// Metrics serves the metrics on the admin listener.
+	// Metrics serves the metrics on the admin listener and on that of metrics.
 	Metrics http.Handler
 	// Evictor evicts cached answers for POST /v1/evict of the admin listener.
 	Evictor Evictor
@@ -82,6 +82,18 @@ func OpenAdmin(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, erro
 		e.POST(eventsPath, echo.WrapHandler(deps.Events))
 	}
 	addStatus(e, deps.Status)
+	return listen.OpenHTTP(cfg, e, on)
+}
+
+// OpenMetrics opens the listener of metrics and probes. It serves nothing that changes or reveals anything: it may be
+// reached from further away than the others.
+func OpenMetrics(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
+	e, err := newEcho(cfg, on)
+	if err != nil {
+		return nil, err
+	}
+	e.GET("/metrics", echo.WrapHandler(deps.Metrics))
+	addProbes(e, deps.Status)
 	return listen.OpenHTTP(cfg, e, on)
 }
 

@@ -1,8 +1,9 @@
 package native
 
 import (
+	"fmt"
 	"net/http"
-	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -13,6 +14,10 @@ import (
 
 func addStatus(e *echo.Echo, report func() status.Report) {
 	get(e, "/v1/status", func(c echo.Context) error { return writeJSON(c, http.StatusOK, report()) })
+	addProbes(e, report)
+}
+
+func addProbes(e *echo.Echo, report func() status.Report) {
 	// An answer is all that liveness means.
 	get(e, "/livez", func(c echo.Context) error { return writeJSON(c, http.StatusOK, map[string]bool{"alive": true}) })
 	get(e, "/readyz", func(c echo.Context) error {
@@ -21,11 +26,7 @@ func addStatus(e *echo.Echo, report func() status.Report) {
 		if !s.Ready {
 			code = http.StatusServiceUnavailable
 		}
-		r := readiness{Ready: s.Ready, Policy: policyReadiness{Healthy: s.Policy.Healthy, Revision: s.Policy.Revision}}
-		if slices.ContainsFunc(s.Issuers, func(i status.Issuer) bool { return i.Canary != "" }) {
-			r.Because = "canary"
-		}
-		return writeJSON(c, code, r)
+		return writeJSON(c, code, readinessOf(s))
 	})
 }
 
@@ -39,9 +40,51 @@ func get(e *echo.Echo, path string, h echo.HandlerFunc) {
 // a canary, are in the status only.
 type readiness struct {
 	Ready bool `json:"ready"`
-	// Because is "canary" while a canary is not active, and absent otherwise.
-	Because string          `json:"because,omitzero"`
-	Policy  policyReadiness `json:"policy"`
+	// Because is that of status.Report, and Message the same for people.
+	Because  string            `json:"because,omitzero"`
+	Message  string            `json:"message,omitzero"`
+	Canaries []canaryReadiness `json:"canaries,omitempty"`
+	Policy   policyReadiness   `json:"policy"`
+}
+
+// canaryReadiness is a canary that did not come back.
+type canaryReadiness struct {
+	Issuer  string    `json:"issuer"`
+	Outcome string    `json:"outcome"`
+	Since   time.Time `json:"since"`
+}
+
+func readinessOf(s status.Report) readiness {
+	r := readiness{Ready: s.Ready, Because: s.Because,
+		Policy: policyReadiness{Healthy: s.Policy.Healthy, Revision: s.Policy.Revision}}
+	switch s.Because {
+	case status.BecauseStarting:
+		r.Message = "the sidecar is starting"
+	case status.BecauseStopping:
+		r.Message = "the sidecar is stopping: calls are still answered, new ones should go elsewhere"
+	case status.BecauseCanary:
+		for _, i := range s.Issuers {
+			r.addCanary(i)
+		}
+	}
+	return r
+}
+
+func (r *readiness) addCanary(i status.Issuer) {
+	if i.Canary == "" {
+		return
+	}
+	came := "the authorization server refuses the sidecar or its request"
+	if i.CanaryOutcome == status.CanaryInactive {
+		came = "the authorization server calls a token inactive that it issued to the sidecar a moment ago"
+	}
+	since := i.CanarySince.UTC().Truncate(time.Second)
+	r.Canaries = append(r.Canaries, canaryReadiness{i.Name, i.CanaryOutcome, since})
+	if r.Message != "" {
+		r.Message += "; "
+	}
+	r.Message += fmt.Sprintf("the canary of issuer %q does not come back since %s: %s", i.Name,
+		since.Format(time.RFC3339), came)
 }
 
 type policyReadiness struct {

@@ -63,6 +63,41 @@ func TestReadinessSaysWhy(t *testing.T) {
 	}
 }
 
+func TestAProbeTellsTheCauseInWords(t *testing.T) {
+	since := time.Date(2026, 11, 23, 3, 51, 45, 5, time.FixedZone("", 3600))
+	for because, c := range map[string]struct {
+		report status.Report
+		want   string
+	}{
+		"starting": {status.Report{}, "the sidecar is starting"},
+		"stopping": {status.Report{},
+			"the sidecar is stopping: calls are still answered, new ones should go elsewhere"},
+		"canary": {status.Report{Issuers: []status.Issuer{
+			{Name: "good"},
+			{Name: "acme", Canary: "ask \"login.acme\": ...", CanaryOutcome: status.CanaryInactive,
+				CanarySince: since},
+			{Name: "globex", Canary: "ask \"login.globex\": ...", CanaryOutcome: status.CanaryRefused,
+				CanarySince: since},
+		}}, `the canary of issuer "acme" does not come back since 2026-11-23T02:51:45Z: the authorization server calls a ` +
+			`token inactive that it issued to the sidecar a moment ago; the canary of issuer "globex" does not come back ` +
+			`since 2026-11-23T02:51:45Z: the authorization server refuses the sidecar or its request`},
+	} {
+		c.report.Because = because
+		s := serve(t, listener(), native.Deps{Status: func() status.Report { return c.report }})
+		_, body := s.do(t, "GET", "/readyz", "", nil)
+		got := decode[struct {
+			Because, Message string
+			Canaries         []struct{ Issuer, Outcome, Since string }
+		}](t, body)
+		if got.Because != because || got.Message != c.want || len(got.Canaries) != len(c.report.Issuers)/3*2 {
+			t.Errorf("%s: %s", because, body)
+		}
+		if strings.Contains(body, "login.") {
+			t.Errorf("%s: a probe is told what only the status may tell: %s", because, body)
+		}
+	}
+}
+
 func TestMetricsAreOnTheAdminListenerOnly(t *testing.T) {
 	deps := native.Deps{Metrics: telemetry.NewMetrics("1.2.3").Handler(),
 		Status: func() status.Report { return status.Report{} }}

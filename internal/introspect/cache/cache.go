@@ -14,6 +14,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
 // Deps is what a Cache needs besides its own configuration.
@@ -27,6 +28,15 @@ type Deps struct {
 	Revocations                  *Revocations
 	IssuedAhead                  time.Duration      // how far ahead the clock of the issuer may be
 	Metrics                      metrics.Registerer // of the issuer; may be nil
+}
+
+// InFlight is how many questions are in flight, and how many may be; and the cause of refusals, in metrics, that a
+// further question would get now, or "".
+func (c *Cache) InFlight() (use status.Use, refusing string) {
+	if use = c.flight.use(); use.Used >= use.Limit {
+		refusing = causeConcurrency
+	}
+	return use, refusing
 }
 
 // Stats is what a Cache holds.

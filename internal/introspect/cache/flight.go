@@ -9,6 +9,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
 // flight lets callers that ask the same at the same time share one question: INT-19. The question runs detached from
@@ -102,6 +103,9 @@ func (f *flight) startDetached(ctx context.Context, key secret.Fingerprint, q in
 		f.counts.refreshes.Inc(refreshOverloaded)
 	}
 }
+
+// use is how many questions are in flight, and how many may be.
+func (f *flight) use() status.Use { return status.Use{Used: len(f.permits), Limit: cap(f.permits)} }
 
 // begin starts a call. f.mu is held.
 func (f *flight) begin(ctx context.Context, key secret.Fingerprint, q introspect.Question, c *call) error {

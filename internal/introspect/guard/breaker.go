@@ -46,6 +46,7 @@ type breaker struct {
 
 	mu        sync.Mutex // guards what follows
 	state     State
+	since     time.Time // of the state
 	epoch     *epoch
 	failed    int       // failures in a row in this epoch
 	capacity  int       // questions that may be in flight in this epoch
@@ -74,7 +75,7 @@ type rejection struct {
 func newBreaker(cfg Config, deps Deps) *breaker {
 	return &breaker{
 		name: deps.Issuer, threshold: max(cfg.BreakerFailures, 0), pause: max(cfg.BreakerDelay, time.Millisecond),
-		limit: deps.MaxInFlight, log: deps.Log, epoch: &epoch{}, capacity: deps.MaxInFlight,
+		limit: deps.MaxInFlight, log: deps.Log, since: time.Now(), epoch: &epoch{}, capacity: deps.MaxInFlight,
 	}
 }
 
@@ -120,7 +121,7 @@ func (b *breaker) reject(cause, why string, retry time.Duration, outage bool) *r
 }
 
 // enter changes the state. b.mu is held.
-func (b *breaker) enter(s State) { b.state, b.epoch, b.failed = s, &epoch{}, 0 }
+func (b *breaker) enter(s State) { b.state, b.since, b.epoch, b.failed = s, time.Now(), &epoch{}, 0 }
 
 // Release reports how a question of an epoch ended, and logs when the breaker opened or closed by it.
 func (b *breaker) Release(e *epoch, h health, err error) {

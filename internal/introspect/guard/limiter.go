@@ -43,6 +43,8 @@ type guessLimiter struct {
 	total   *rate.Limiter // nil sets no limit
 	sources *recent.Map[netip.Prefix, *rate.Limiter]
 	known   *recent.Map[secret.Fingerprint, struct{}]
+	// sourceUntil is until when an address was refused last, for the status.
+	sourceUntil time.Time
 }
 
 func newGuessLimiter(cfg Config, deps Deps, refused map[string]metrics.Counter) *guessLimiter {
@@ -74,18 +76,21 @@ func (g *guessLimiter) Admit(key secret.Fingerprint, source string) error {
 	}
 	if l, ok := g.sources.Get(networkOf(source), now); ok {
 		if err := g.exhausted(l, now, causeUnknownSource); err != nil {
+			g.sourceUntil = now.Add(err.RetryAfter)
 			return err
 		}
 	}
 	if g.total != nil {
-		return g.exhausted(g.total, now, causeUnknownTotal)
+		if err := g.exhausted(g.total, now, causeUnknownTotal); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 func (g *guessLimiter) off() bool { return g.total == nil && g.bySource <= 0 }
 
-func (g *guessLimiter) exhausted(l *rate.Limiter, now time.Time, cause string) error {
+func (g *guessLimiter) exhausted(l *rate.Limiter, now time.Time, cause string) *authz.Error {
 	left := l.TokensAt(now)
 	if left >= 1 {
 		return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
 // check reports a canary that could not be sent.
@@ -42,7 +43,13 @@ type canary struct {
 	every   time.Duration
 	timeout time.Duration // of one question
 	scope   []string
-	cause   atomic.Pointer[string]
+	missing atomic.Pointer[missing] // nil while it comes back
+}
+
+// missing is why a canary does not come back, and since when.
+type missing struct {
+	cause, outcome string
+	since          time.Time
 }
 
 // Canary asks about a token of the sidecar's own, from time to time, until ctx ends. It returns at once when none is
@@ -63,15 +70,6 @@ func (i *Issuer) Canary(ctx context.Context) {
 	}
 }
 
-// Unhealthy says why the latest canary failed, or "". A server that does not answer is no reason: every sidecar would
-// be taken out of service at once.
-func (i *Issuer) Unhealthy() string {
-	if why := i.canary.cause.Load(); why != nil {
-		return *why
-	}
-	return ""
-}
-
 // send gets a token and asks about it.
 func (i *Issuer) send(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*i.canary.timeout)
@@ -81,25 +79,31 @@ func (i *Issuer) send(ctx context.Context) {
 	if err == nil {
 		f, _, err = i.client.Diagnose(ctx, tok)
 	}
-	why := ""
 	switch {
-	case err != nil && authz.KindOf(err) == authz.Unavailable:
-		return // nothing new is known
-	case err != nil:
-		why = err.Error()
-	case !f.Claims.Active:
-		why = "the server's own word on a token that it issued to the sidecar a moment ago: it " +
-			f.Claims.Inactive.Text
+	case err == nil && f.Claims.Active:
+		if i.canary.missing.Swap(nil) != nil {
+			i.log.Info("canary came back", "issuer", i.name)
+		}
+	case err == nil:
+		i.missed(status.CanaryInactive, "the server's own word on a token that it issued to the sidecar a moment ago: it "+
+			f.Claims.Inactive.Text)
+	case authz.KindOf(err) == authz.Unavailable:
+		// Nothing new is known. It is no reason: every sidecar would be taken out of service at once.
+	default:
+		i.missed(status.CanaryRefused, err.Error())
 	}
-	before := i.Unhealthy()
-	i.canary.cause.Store(&why)
-	switch {
-	case why != "" && before == "":
+}
+
+// missed records that the canary did not come back. Only one question about it is under way at a time.
+func (i *Issuer) missed(outcome, cause string) {
+	m := &missing{cause: cause, outcome: outcome, since: time.Now()}
+	if before := i.canary.missing.Load(); before != nil {
+		m.since = before.since
+	} else {
 		i.log.Error("canary did not come back: the server may no longer tell this client about tokens", "issuer",
-			i.name, "cause", why)
-	case why == "" && before != "":
-		i.log.Info("canary came back", "issuer", i.name)
+			i.name, "cause", cause)
 	}
+	i.canary.missing.Store(m)
 }
 
 // needsToken adds what a canary needs to the endpoints that are needed.

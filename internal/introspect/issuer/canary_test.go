@@ -42,11 +42,11 @@ func TestCanaryTellsWhenTheServerNoLongerTells(t *testing.T) {
 	}{
 		{"active", nil, nil, ""},
 		{"inactive", testkit.ReplyJSON(`{"active":false}`), nil, "is not active"},
-		{"a server that is down proves nothing new", status(503), nil, "is not active"},
+		{"a server that is down proves nothing new", answered(503), nil, "is not active"},
 		{"active again", testkit.ReplyJSON(`{"active":true}`), nil, ""},
-		{"a server that is down is no reason", status(503), nil, ""},
-		{"its credentials are refused", status(401), nil, "refuses the sidecar's credentials"},
-		{"and for the token too", nil, status(401), "refuses the sidecar's credentials"},
+		{"a server that is down is no reason", answered(503), nil, ""},
+		{"its credentials are refused", answered(401), nil, "refuses the sidecar's credentials"},
+		{"and for the token too", nil, answered(401), "refuses the sidecar's credentials"},
 	} {
 		if c.says != nil {
 			store(says, c.says)
@@ -55,7 +55,7 @@ func TestCanaryTellsWhenTheServerNoLongerTells(t *testing.T) {
 			store(grants, c.grant)
 		}
 		i.send(t.Context())
-		if got := i.Unhealthy(); (got == "") != (c.sick == "") || !strings.Contains(got, c.sick) {
+		if got := i.Status().Canary; (got == "") != (c.sick == "") || !strings.Contains(got, c.sick) {
 			t.Errorf("%s: %q", c.name, got)
 		}
 	}
@@ -65,7 +65,7 @@ func TestCanaryTellsWhenTheServerNoLongerTells(t *testing.T) {
 	}
 }
 
-func status(code int) http.HandlerFunc { return testkit.Reply(code, "application/json", `{}`) }
+func answered(code int) http.HandlerFunc { return testkit.Reply(code, "application/json", `{}`) }
 
 func TestCanaryIsNoAnswerForCallers(t *testing.T) {
 	i, _, says, _ := aviary(t)

@@ -50,6 +50,8 @@ type Issuer struct {
 	server          *oauth.Server
 	keySet          *jose.KeySet
 	canary          canary
+	unasked         bool // the server cannot be asked about tokens
+	needsKeys       bool // to look at tokens as configured
 	log             *slog.Logger
 }
 
@@ -90,7 +92,7 @@ func build(cfg Config, deps Deps, server *oauth.Server) (*Issuer, error) {
 	signed, jwt := cfg.SignedResponse, cfg.JWT
 	signed.Algorithms, jwt.Algorithms = algorithms(signed.Algorithms), algorithms(jwt.Algorithms)
 	client, err := remote.New(signed, remote.Deps{
-		Endpoint: e, Server: server, Reader: reader, Metrics: deps.Metrics,
+		Endpoint: e, Server: server, Reader: reader, Metrics: deps.Metrics, Log: deps.Log,
 		RequireSigned: cfg.RequireSigned, Keys: keySet, IssuedAhead: cfg.issuedAhead(),
 	})
 	if err != nil {
@@ -111,12 +113,15 @@ func build(cfg Config, deps Deps, server *oauth.Server) (*Issuer, error) {
 		MaxInFlight: cfg.MaxInFlight, Fingerprints: deps.Fingerprints, Revocations: revocations,
 		IssuedAhead: cfg.issuedAhead(), Metrics: deps.Metrics,
 	})
-	return &Issuer{
+	i := &Issuer{
 		name: e.Name, issuer: e.Issuer, identifiers: append([]string{e.Issuer}, cfg.Match.Issuers...),
 		refusedPrefixes: reader.RefusedPrefixes(), mode: cfg.mode(),
 		cache: c, local: l, guard: g, client: client, server: server, keySet: keySet,
 		canary: canary{every: cfg.Canary.Every, timeout: e.Timeout, scope: cfg.CanaryScope()}, log: deps.Log,
-	}, nil
+		unasked: cfg.noIntrospection(), needsKeys: cfg.mode().Local() || cfg.RequireSigned,
+	}
+	i.register(deps.Metrics)
+	return i, nil
 }
 
 // Introspect returns what the server says, or lately said, about the token of q. See introspect.Introspector for its

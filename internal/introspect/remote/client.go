@@ -2,7 +2,9 @@
 package remote
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -21,6 +23,7 @@ type Deps struct {
 	Server   *oauth.Server
 	Reader   *dialect.Reader
 	Metrics  metrics.Registerer // of the issuer; may be nil
+	Log      *slog.Logger       // may be nil
 	// RequireSigned asks for signed answers and takes no other; Keys verify them, and IssuedAhead is how far ahead
 	// the clock of the server may be.
 	RequireSigned bool
@@ -37,6 +40,7 @@ type Client struct {
 	signed    *signed // nil unless signed answers are required
 	withToken bool    // the sidecar authenticates by an access token of its own
 	counts    *counts
+	record    *record
 }
 
 var _ introspect.Asker = (*Client)(nil)
@@ -46,7 +50,10 @@ func New(cfg SignedResponse, deps Deps) (*Client, error) {
 	c := &Client{
 		name: deps.Endpoint.Name, timeout: deps.Endpoint.Timeout, server: deps.Server, reader: deps.Reader,
 		withToken: deps.Endpoint.Client.ShowsToken(), counts: newCounts(deps.Metrics),
+		record: &record{issuer: deps.Endpoint.Name, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler))},
 	}
+	metrics.NewGaugeFunc(deps.Metrics, "sidecar_introspect_last_answer_timestamp_seconds",
+		"When the authorization server last gave an answer that could be used; 0 for never.", c.record.lastFit)
 	if !deps.RequireSigned {
 		return c, nil
 	}
@@ -90,8 +97,9 @@ func (c *Client) Diagnose(ctx context.Context, tok secret.Text) (introspect.Fact
 	return f, a, err
 }
 
-// exchange returns the reply, as far as it came, when there is an error too.
-func (c *Client) exchange(ctx context.Context, tok secret.Text) (introspect.Fact, oauth.Reply, error) {
+// exchange returns the reply, as far as it came, when there is an error too. It records how it ended.
+func (c *Client) exchange(ctx context.Context, tok secret.Text) (f introspect.Fact, r oauth.Reply, err error) {
+	defer func() { c.record.ended(err) }()
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	endpoint, err := c.server.Endpoint(ctx, oauth.Introspection)
@@ -99,13 +107,13 @@ func (c *Client) exchange(ctx context.Context, tok secret.Text) (introspect.Fact
 		return introspect.Fact{}, oauth.Reply{}, err
 	}
 	fetched := time.Now()
-	r, err := c.send(ctx, endpoint, tok)
+	c.record.sent(fetched)
+	if r, err = c.send(ctx, endpoint, tok); err != nil {
+		return introspect.Fact{}, r, err
+	}
+	found, err := c.interpret(ctx, r, tok, fetched)
 	if err != nil {
 		return introspect.Fact{}, r, err
 	}
-	f, err := c.interpret(ctx, r, tok, fetched)
-	if err != nil {
-		return introspect.Fact{}, r, err
-	}
-	return introspect.Fact{Fact: f, Endpoint: endpoint, Control: cacheControl(r.Header)}, r, nil
+	return introspect.Fact{Fact: found, Endpoint: endpoint, Control: cacheControl(r.Header)}, r, nil
 }
