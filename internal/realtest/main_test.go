@@ -4,12 +4,14 @@
 // image that its Dockerfile makes. It provisions them itself and fails, never skips, when one cannot be had.
 //
 // It needs Linux, and: Maven and Java 17 for Keycloak and the Spring Authorization Server, Node 20 and npm for
-// oidc-provider, Python 3.11 with venv for django-oauth-toolkit, buildah and root for the image. Ory fosite and
-// zitadel/oidc are built with the Go that is there.
+// oidc-provider, Python 3.11 with venv for django-oauth-toolkit, buildah and root for the image,
+// prometheus and promtool for what is monitored. Ory fosite and zitadel/oidc are built with the Go that is there.
 package realtest
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -94,6 +96,22 @@ func command(t *testing.T, within time.Duration, dir, name string, args ...strin
 		t.Fatalf("run %s: %v\n%s", filepath.Base(name), err, tail(out.String()+said.String()))
 	}
 	return out.String()
+}
+
+// verdict runs a tool, and returns what it printed, or what it said against its input.
+func verdict(t *testing.T, tool string, args ...string) (out []byte, refusals string) {
+	t.Helper()
+	var said bytes.Buffer
+	cmd := exec.Command(tool, args...)
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err == nil {
+		return out, ""
+	}
+	if _, ran := errors.AsType[*exec.ExitError](err); !ran {
+		t.Fatalf("run %s: %v", tool, err)
+	}
+	return nil, fmt.Sprintf("%v\n%s%s", err, out, said.Bytes())
 }
 
 // tail is the end of a log, short enough to read.
