@@ -64,7 +64,7 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{timeout: cfg.Timeout, maxAnswer: cfg.MaxAnswerBytes, transport: cfg.Transport, key: cfg.CallerKey}
 	base, socket, err := parseAddress(cfg.Address)
 	if err != nil {
-		return nil, fmt.Errorf("configure the sidecar client: Address %q: %w", cfg.Address, err)
+		return nil, fmt.Errorf("configure the sidecar client: Address %w", err)
 	}
 	c.decisions = base + "/v1/decisions"
 	c.batches = c.decisions + "/batch"
@@ -111,22 +111,22 @@ func validEntrypoint(s string) bool {
 	return s != "batch"
 }
 
-// parseAddress returns the base URL without a slash at its end, and the path of the unix socket or "".
+// parseAddress returns the base URL without a slash at its end, and the path of the unix socket or "". Its error shows
+// no password.
 func parseAddress(address string) (base, socket string, err error) {
+	const forms = "want http://HOST:PORT, https://HOST:PORT or unix:///PATH"
 	u, err := url.Parse(address)
-	if err != nil {
-		return "", "", errors.New("not a URL: write http://127.0.0.1:8181, https://HOST:PORT or unix:///PATH")
-	}
 	switch {
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return "", "", errors.New("has a user, a query or a fragment: write scheme, host and port alone")
-	case u.Scheme == "unix":
-		if u.Host != "" || len(u.Path) < 2 {
-			return "", "", errors.New("want an absolute path, as unix:///run/sidecar/api.sock")
-		}
+	case err != nil && strings.Contains(address, "@"):
+		return "", "", errors.New(forms)
+	case err != nil:
+		return "", "", fmt.Errorf("%q: %s", address, forms)
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(address, "#"):
+		return "", "", fmt.Errorf("%q: has a user, a query or a fragment: %s", u.Redacted(), forms)
+	case u.Scheme == "unix" && u.Host == "" && len(u.Path) > 1:
 		return "http://localhost", u.Path, nil // a name that every listener has
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return "", "", errors.New("want http://HOST:PORT, https://HOST:PORT or unix:///PATH")
+		return "", "", fmt.Errorf("%q: %s", address, forms)
 	}
 	return strings.TrimRight(u.String(), "/"), "", nil
 }

@@ -8,36 +8,51 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/authz-sidecar/sidecar/internal/app"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 	"github.com/authz-sidecar/sidecar/internal/testkit/clientcases"
 	"github.com/authz-sidecar/sidecar/sidecarclient"
+	"github.com/authz-sidecar/sidecar/sidecarclient/sidecarecho"
 )
 
 // TestConformance is the table that the clients of all languages pass, against a real sidecar.
 func TestConformance(t *testing.T) {
 	w := clientcases.NewWorld(t, startSidecar)
-	w.Drive(t, clientcases.App{Name: "Go net/http", Start: netHTTP})
+	for name, guarded := range map[string]func(sidecarclient.MiddlewareConfig) http.Handler{
+		"Go net/http": func(cfg sidecarclient.MiddlewareConfig) http.Handler {
+			return sidecarclient.Middleware(cfg)(http.HandlerFunc(echoRequest))
+		},
+		"Go echo": func(cfg sidecarclient.MiddlewareConfig) http.Handler {
+			e := echo.New()
+			e.Use(sidecarecho.Middleware(cfg))
+			e.Any("/*", echo.WrapHandler(http.HandlerFunc(echoRequest)))
+			return e
+		},
+	} {
+		t.Run(name, func(t *testing.T) { w.Drive(t, clientcases.App{Name: name, Start: starting(guarded)}) })
+	}
 	t.Logf("\n%s", w.Table())
 }
 
-// netHTTP is an application of net/http, on a server of its own.
-func netHTTP(t *testing.T, s clientcases.Settings) string {
-	client, err := sidecarclient.New(sidecarclient.Config{Address: s.SidecarURL, Timeout: s.Timeout})
-	if err != nil {
-		t.Fatal(err)
+// starting serves an application on a server of its own.
+func starting(guarded func(sidecarclient.MiddlewareConfig) http.Handler) func(*testing.T,
+	clientcases.Settings) string {
+	return func(t *testing.T, s clientcases.Settings) string {
+		t.Helper()
+		client, err := sidecarclient.New(sidecarclient.Config{Address: s.SidecarURL, Timeout: s.Timeout})
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(guarded(sidecarclient.MiddlewareConfig{
+			Client: client, Log: (&testkit.LogBuffer{}).Logger(),
+		}))
+		t.Cleanup(server.Close)
+		return server.Listener.Addr().String()
 	}
-	guard := sidecarclient.Middleware(sidecarclient.MiddlewareConfig{Client: client,
-		Log: (&testkit.LogBuffer{}).Logger()})
-	return serve(t, guard(http.HandlerFunc(echoRequest)))
-}
-
-func serve(t *testing.T, h http.Handler) string {
-	server := httptest.NewServer(h)
-	t.Cleanup(server.Close)
-	return server.Listener.Addr().String()
 }
 
 // echoRequest answers with what the application saw.

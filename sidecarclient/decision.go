@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/authz-sidecar/sidecar/sidecarclient/internal/strictjson"
 )
 
 // Kind says how a decision ended.
@@ -36,7 +38,7 @@ func (k Kind) known() bool {
 	return false
 }
 
-// Decision is the answer of the sidecar. As JSON it is that answer again.
+// Decision is the answer of the sidecar. Its JSON is that answer.
 type Decision struct {
 	// ID is a ULID: the same in the decision log.
 	ID string `json:"decision_id"`
@@ -56,6 +58,38 @@ type Decision struct {
 	// Obligations are those of Context. All must be honoured, or the request be refused.
 	Obligations []Obligation `json:"-"`
 	Policy      Policy       `json:"policy"`
+}
+
+// MarshalJSON returns the answer of the sidecar, with every member.
+func (d Decision) MarshalJSON() ([]byte, error) {
+	type plain Decision
+	out := plain(d)
+	if out.Reasons == nil {
+		out.Reasons = []Reason{}
+	}
+	if out.Headers == nil {
+		out.Headers = http.Header{}
+	}
+	if out.UpstreamHeaders == nil {
+		out.UpstreamHeaders = http.Header{}
+	}
+	if out.Context == nil {
+		out.Context = json.RawMessage("{}")
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads an answer of the sidecar. It is an error when a member is missing, has the wrong type or
+// contradicts another.
+func (d *Decision) UnmarshalJSON(b []byte) error {
+	if err := strictjson.Check(b); err != nil {
+		return err
+	}
+	read, err := parseDecision(b)
+	if err == nil {
+		*d = read
+	}
+	return err
 }
 
 // Reason is why a request was refused: Code for programs, Message for people.

@@ -93,7 +93,9 @@ func headersInto(h *http.Header) func(json.RawMessage) error {
 				return errors.New("want header names with arrays of strings")
 			}
 			key := http.CanonicalHeaderKey(name)
-			(*h)[key] = append((*h)[key], []string{}...)
+			if (*h)[key] == nil {
+				(*h)[key] = []string{}
+			}
 			for _, v := range values {
 				if v == nil || !validValue(*v) {
 					return errors.New("a value is not that of a header")

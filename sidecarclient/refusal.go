@@ -35,21 +35,30 @@ func noDecision(err error) Refusal {
 	return Refusal{Status: http.StatusServiceUnavailable, Headers: http.Header{"Retry-After": {after}}, Err: err}
 }
 
-// Write answers with a problem of RFC 9457 that has the decision_id and the reasons of the decision, if there is one.
+// reason is what clients are told of a Reason: what else the policy wrote is for this program.
+type reason struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Write answers with a problem of RFC 9457 that has the decision_id of the decision, and code and message of its
+// reasons, if there is one.
 func (f Refusal) Write(w http.ResponseWriter) {
 	problem := struct {
 		Title      string   `json:"title"`
 		Status     int      `json:"status"`
 		DecisionID string   `json:"decision_id,omitempty"`
-		Reasons    []Reason `json:"reasons,omitempty"`
+		Reasons    []reason `json:"reasons,omitempty"`
 	}{Title: http.StatusText(f.Status), Status: f.Status}
 	if f.Decision != nil {
 		problem.DecisionID = f.Decision.ID
-		problem.Reasons = f.Decision.Reasons
+		for _, r := range f.Decision.Reasons {
+			problem.Reasons = append(problem.Reasons, reason{r.Code, r.Message})
+		}
 	}
 	body, err := json.Marshal(problem)
 	if err != nil {
-		body = []byte("{}") // reasons that a program made up
+		panic(err) // texts and a number
 	}
 	maps.Copy(w.Header(), f.Headers.Clone())
 	w.Header().Set("Content-Type", "application/problem+json")

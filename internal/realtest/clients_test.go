@@ -27,6 +27,7 @@ type clientApp struct {
 func clientApps() []clientApp {
 	return []clientApp{
 		{"Go net/http", goApp("nethttp")},
+		{"Go echo", goApp("echo")},
 		{"Python WSGI, Flask", pythonApp("flask")},
 		{"Python WSGI, waitress", pythonApp("waitress")},
 		{"Python ASGI, uvicorn", pythonApp("uvicorn")},
