@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,22 +28,29 @@ import (
 )
 
 const (
-	imageTag = "localhost/sidecar:realtest"
-	nonRoot  = 65532
+	imageTag     = "localhost/sidecar:realtest"
+	imageVersion = "1.0.0"
+	imageCommit  = "0123456789ab"
+	nonRoot      = 65532
 )
 
-// image is the built image, and a container of it that its file tree can be read from.
+// machines are the architectures that the image is built for, as a file of theirs names them.
+var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
+
+// image is the built image of one architecture, and a container of it that its file tree can be read from.
 type image struct {
-	tree string
-	conf struct {
+	arch, tree string
+	conf       struct {
 		User        string
 		Entrypoint  []string
 		Cmd         []string
+		Labels      map[string]string
 		Healthcheck struct{ Test []string }
 	}
 }
 
-// TestImage builds the Dockerfile and runs what it makes, as the user that the image names.
+// TestImage builds the Dockerfile for both architectures and runs what it makes for this machine's, as the user that
+// the image names.
 func TestImage(t *testing.T) {
 	b := newBuilder(t)
 	repository, err := filepath.Abs("../..")
@@ -50,19 +58,17 @@ func TestImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.baseImage(t, baseName(t, repository))
-	b.build(t, repository, imageTag)
-	img := openImage(t, b)
-
-	t.Run("it holds the sidecar, policies and certificates, and nothing else", img.checkFiles)
-	t.Run("the binary needs no loader and no library", img.checkStatic)
-	t.Run("it runs as a user without rights", func(t *testing.T) {
-		if want := fmt.Sprintf("%d:%d", nonRoot, nonRoot); img.conf.User != want {
-			t.Errorf("the user is %q, want %q", img.conf.User, want)
+	b.build(t, repository, imageTag, "linux/amd64", "linux/arm64")
+	for arch := range machines {
+		img := openImage(t, b, arch)
+		t.Run("it holds the sidecar and certificates, and nothing else, for "+arch, img.checkFiles)
+		t.Run("the binary needs no loader and no library, for "+arch, img.checkStatic)
+		t.Run("it says what it is and runs as a user without rights, for "+arch, img.checkConfig)
+		t.Logf("the image has a binary of %.1f MB for %s", img.binaryMB(t), arch)
+		if arch == runtime.GOARCH {
+			t.Run("it decides by mounted policies and answers its own health check", img.serve)
 		}
-	})
-	t.Run("it decides by its own policies and answers its own health check", img.serve)
-	t.Logf("the image has %s, the binary %.1f MB", b.do(t, "images", "--noheading", "--format", "{{.Size}}", imageTag),
-		img.binaryMB(t))
+	}
 }
 
 // baseName is the image that the build stage of the Dockerfile is made from.
@@ -76,48 +82,53 @@ func baseName(t *testing.T, repository string) string {
 	return string(m[1])
 }
 
-func openImage(t *testing.T, b builder) *image {
+func openImage(t *testing.T, b builder, arch string) *image {
 	t.Helper()
 	var inspected struct {
 		Docker struct {
-			Config jsontext.Value `json:"config"`
+			Architecture string         `json:"architecture"`
+			Config       jsontext.Value `json:"config"`
 		}
 	}
-	img := &image{}
-	err := json.Unmarshal([]byte(b.do(t, "inspect", "--type", "image", imageTag)), &inspected)
+	img := &image{arch: arch}
+	container := b.do(t, "from", "--pull-never", "--arch", arch, imageTag)
+	err := json.Unmarshal([]byte(b.do(t, "inspect", "--type", "container", container)), &inspected)
 	if err == nil {
 		err = json.Unmarshal(inspected.Docker.Config, &img.conf)
 	}
 	if err != nil {
 		t.Fatalf("inspect the image: %v", err)
 	}
-	img.tree = b.do(t, "mount", b.do(t, "from", "--pull-never", imageTag))
+	if inspected.Docker.Architecture != arch {
+		t.Errorf("the image is for %q, want %q", inspected.Docker.Architecture, arch)
+	}
+	img.tree = b.do(t, "mount", container)
 	return img
 }
 
-func (img *image) checkFiles(t *testing.T) {
-	var binaries, policies, certificates int
-	err := fs.WalkDir(os.DirFS(img.tree), ".", func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil || d.IsDir():
-			return err
-		case name == "sidecar":
-			binaries++
-		case name == "etc/ssl/certs/ca-certificates.crt":
-			certificates++
-		case strings.HasPrefix(name, "policies/"):
-			policies++
-		default:
-			t.Errorf("the image holds %s", name)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+func (img *image) checkConfig(t *testing.T) {
+	if want := fmt.Sprintf("%d:%d", nonRoot, nonRoot); img.conf.User != want {
+		t.Errorf("the user is %q, want %q", img.conf.User, want)
 	}
-	if binaries != 1 || certificates != 1 || policies == 0 {
-		t.Errorf("the image holds %d binaries, %d files of certificates and %d of policies", binaries, certificates,
-			policies)
+	for label, want := range map[string]string{"version": imageVersion, "revision": imageCommit,
+		"licenses": "Apache-2.0", "source": "https://github.com/authz-sidecar/sidecar"} {
+		if got := img.conf.Labels["org.opencontainers.image."+label]; got != want {
+			t.Errorf("the label %s is %q, want %q", label, got, want)
+		}
+	}
+}
+
+func (img *image) checkFiles(t *testing.T) {
+	want := []string{"etc/ssl/certs/ca-certificates.crt", "sidecar"}
+	var held []string
+	err := fs.WalkDir(os.DirFS(img.tree), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			held = append(held, name)
+		}
+		return err
+	})
+	if err != nil || !slices.Equal(held, want) {
+		t.Errorf("the image holds %q, %v, want %q", held, err, want)
 	}
 }
 
@@ -127,6 +138,9 @@ func (img *image) checkStatic(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
+	if f.Machine != machines[img.arch] {
+		t.Errorf("the binary is for %v, want %v", f.Machine, machines[img.arch])
+	}
 	for _, p := range f.Progs {
 		if p.Type == elf.PT_INTERP {
 			t.Error("the binary asks for a loader")
@@ -171,7 +185,11 @@ func (img *image) serve(t *testing.T) {
 	v.keep("access token", token)
 
 	// What operators mount into the image.
-	testkit.WriteFile(t, filepath.Join(img.tree, "etc", "sidecar", "sidecar.yaml"), fmt.Sprintf(`
+	etc := filepath.Join(img.tree, "etc", "sidecar")
+	if err := os.CopyFS(filepath.Join(etc, "policies"), os.DirFS("../../policies")); err != nil {
+		t.Fatal(err)
+	}
+	testkit.WriteFile(t, filepath.Join(etc, "sidecar.yaml"), fmt.Sprintf(`
 listen:
   api: {address: "127.0.0.1:0"}
   admin: {address: "127.0.0.1:0"}
@@ -183,7 +201,7 @@ issuers:
     audience: [orders-api]
     tenant: [/tenant]
     timeout: 8s
-policies: {paths: [/policies]}
+policies: {paths: [policies]}
 engine: {deadline: 2s}
 decision_log: {stdout: true}
 telemetry: {log: {level: debug, format: json}}
