@@ -76,6 +76,10 @@ bench-pair: ## measure against another build of the sidecar: OTHER=/path/to/side
 build: ## build dist/sidecar, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/sidecar ./cmd/sidecar
 
+.PHONY: release
+release: ## dist/: archives, deb, rpm, SBOMs and checksums of the last commit
+	deploy/release.sh
+
 .PHONY: golden
 golden: ## write golden files anew; read the change before committing it
 	$(GO) test ./internal/input ./internal/migrate -update
