@@ -12,7 +12,7 @@ PLATFORMS=${PLATFORMS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64}
 NFPM=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 CYCLONEDX=github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
-COMMIT=$(git rev-parse --short=12 HEAD)
+COMMIT=${COMMIT:-$(git rev-parse --short=12 HEAD)}
 VERSION=${VERSION:-$(deploy/version.sh)}
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 DIST=${DIST:-dist}
@@ -20,12 +20,12 @@ export VERSION SOURCE_DATE_EPOCH DIST
 
 pack() { # pack DIRECTORY: writes DIRECTORY.tar.gz
   tar -C "$DIST" --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@$SOURCE_DATE_EPOCH" \
-    -cf - "${1#"$DIST"/}" | gzip -9n >"$1.tar.gz"
+    -cf - "${1#"$DIST"/}" | gzip -n >"$1.tar.gz"
 }
 
 rm -rf "$DIST"
 mkdir -p "$DIST/build/man" "$DIST/build/completions"
-tools=$(cd "$DIST/build" && pwd)
+tools=$PWD/.cache/bin # kept from run to run
 for tool in $NFPM $CYCLONEDX; do
   GOBIN=$tools go install -trimpath "$tool"
 done

@@ -96,14 +96,14 @@ func goEnv(t *testing.T, name string) string {
 	return strings.TrimSpace(command(t, time.Minute, "", "go", "env", name))
 }
 
-// build builds the repository's Dockerfile for platforms, as a list of images with one name. The caches of this machine are lent to the build stage, to save time; it
-// fetches what they do not hold.
+// build builds the repository's Dockerfile for platforms, as a list of images with one name. The caches
+// of this machine are lent to the build stage, to save time; it fetches what they do not hold.
 func (b builder) build(t *testing.T, repository, list string, platforms ...string) {
 	t.Helper()
 	b.do(t, "bud", "--isolation", "chroot", "--format", "docker", "--pull-never",
 		"--volume", goEnv(t, "GOMODCACHE")+":/go/pkg/mod", "--volume", goEnv(t, "GOCACHE")+":/root/.cache/go-build",
 		// Docker sets BUILDPLATFORM, and so do newer versions of buildah than Debian's.
-		"--build-arg", "BUILDPLATFORM=linux/"+runtime.GOARCH, "--build-arg", "VERSION="+imageVersion,
-		"--build-arg", "COMMIT="+imageCommit,
+		"--build-arg", "BUILDPLATFORM=linux/"+runtime.GOARCH,
+		"--build-arg", "VERSION="+imageVersion, "--build-arg", "COMMIT="+imageCommit,
 		"--platform", strings.Join(platforms, ","), "--manifest", list, repository)
 }
