@@ -36,6 +36,8 @@ func clientApps() []clientApp {
 		{"Node fetch", nodeApp("fetch")},
 		{"Express 5", nodeApp("express")},
 		{"Express 4", nodeApp("express4")},
+		{"Java, Tomcat", javaApp("tomcat")},
+		{"Java, Jetty", javaApp("jetty")},
 	}
 }
 
