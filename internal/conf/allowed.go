@@ -59,10 +59,24 @@ func allowedText(text string, f Field) *Refusal {
 		return nil
 	}
 	p := &Refusal{Quote(text) + " is not one of " + strings.Join(f.Enum, ", "), "write one of these words"}
-	if s := suggest.Closest(text, f.Enum); s != "" {
+	if s := meant(text, f.Enum); s != "" {
 		p.Hint = fmt.Sprintf("did you mean %q?", s)
 	}
 	return p
+}
+
+// meant is the word that text was probably meant to be, or "": a similar one, or the only one of which it is a part.
+func meant(text string, words []string) string {
+	if s := suggest.Closest(text, words); s != "" || len(text) < 3 {
+		return s
+	}
+	parts := slices.DeleteFunc(slices.Clone(words), func(w string) bool {
+		return !strings.HasSuffix(w, "_"+text) && !strings.HasPrefix(w, text+"_")
+	})
+	if len(parts) != 1 {
+		return ""
+	}
+	return parts[0]
 }
 
 // within says how n breaks the bounds of f. Without a min the least is 0: no count, size or time can be negative.

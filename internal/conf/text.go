@@ -100,6 +100,10 @@ func parseDuration(v reflect.Value, text string) *Refusal {
 		if _, err := strconv.ParseFloat(text, 64); err == nil && len(text) < 20 {
 			p.Hint = fmt.Sprintf("write a unit, such as %q", text+"s")
 		}
+		if days, err := strconv.ParseUint(strings.TrimSuffix(text, "d"), 10, 16); err == nil &&
+			strings.HasSuffix(text, "d") {
+			p.Hint = fmt.Sprintf("write hours: \"%dh\"", days*24)
+		}
 		return p
 	}
 	v.SetInt(int64(d))

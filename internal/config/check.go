@@ -1,11 +1,15 @@
 package config
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -13,12 +17,21 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// meaning reports a fault that conf.Check found, unless the key already had a fault when it was decoded: its value is
-// then the default.
+// meaning reports a fault that conf.Check found, unless the key already had a fault when it was decoded, or could not
+// be decoded at all: its value is then the default.
 func (r *reader) meaning(key, cause, hint string) {
-	if !r.unread[key] {
-		r.fault(key, cause, hint)
+	if r.unread[key] {
+		return
 	}
+	for section := key; ; section = above(section) {
+		if r.shapeless[section] {
+			return
+		}
+		if section == "" {
+			break
+		}
+	}
+	r.fault(key, cause, hint)
 }
 
 // checkFiles reports, at every level of v, files that are named and cannot be read, and URLs that carry a password.
@@ -58,14 +71,15 @@ func (r *reader) checkText(s string, f conf.Field, path string) {
 }
 
 // checkSource reports a source that cannot be read. Whether a secret is required is checked by the package that uses
-// it. No name is shown: a secret is sometimes written where its name belongs.
+// it.
 func (r *reader) checkSource(s secret.Source, path string, environ []string) {
 	if s.File != "" && s.Env != "" {
 		return // a fault already
 	}
 	if s.File != "" {
 		if err := readable(s.File); err != nil {
-			r.once(path+".file", "read secret: "+err.Error(), "create the file, or correct its name or permissions")
+			r.once(path+".file", "read secret"+r.shownName(s.File)+": "+err.Error(),
+				"create the file, or correct its name or permissions")
 		}
 	}
 	if s.Env != "" && !slices.ContainsFunc(environ, func(e string) bool {
@@ -95,5 +109,28 @@ func readable(name string) error {
 	if err != nil {
 		return cause(err)
 	}
-	return f.Close()
+	defer func() { _ = f.Close() }()
+	const enough = 1 << 10
+	begin, err := io.ReadAll(io.LimitReader(f, enough))
+	if err == nil && len(bytes.TrimSpace(begin)) == 0 && len(begin) < enough {
+		err = errors.New("it is empty")
+	}
+	return cause(err)
+}
+
+// plainPath matches names that no generator of secrets makes: lower case, with a directory.
+var plainPath = regexp.MustCompile(`^[a-z0-9._-]*(/[a-z0-9._-]+)+$`)
+
+// shownName is the name of a file for a message, after a blank. A secret is sometimes written where its name belongs:
+// what does not look like a path is not shown, only where it was looked for.
+func (r *reader) shownName(name string) string {
+	dir := filepath.Dir(r.name)
+	written, beside := strings.CutPrefix(name, dir+string(filepath.Separator))
+	switch {
+	case plainPath.MatchString(written):
+		return " " + conf.Quote(name)
+	case beside:
+		return " in " + conf.Quote(dir)
+	}
+	return ""
 }

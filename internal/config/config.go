@@ -63,6 +63,21 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 		}
 	}
 	c.checkEvents(fault)
+	c.checkEntrypoints(fault)
+}
+
+// checkEntrypoints reports entrypoints that are written as references of Rego.
+func (c Config) checkEntrypoints(fault func(key, cause, hint string)) {
+	check := func(key, name string) {
+		if path, ok := strings.CutPrefix(name, "data."); ok {
+			fault(key, conf.Quote(name)+" is a reference of Rego, not a path",
+				"write "+strings.ReplaceAll(path, ".", "/"))
+		}
+	}
+	check("decision.entrypoint", c.Decision.Entrypoint)
+	for i, name := range c.Engine.Entrypoints {
+		check(fmt.Sprintf("engine.entrypoints[%d]", i), name)
+	}
 }
 
 // checkEvents reports sources of events whose issuer is missing, repeated, or without an identifier.
@@ -126,7 +141,11 @@ func ParseOver(defaults *Config, name string, src []byte, environ []string) (*Co
 	r.defaults = defaults
 	c, _ := r.parse(src, environ)
 	if len(r.faults) > 0 {
-		return nil, slices.Concat(emptiness(name, src), r.faults.sorted())
+		if empty := emptiness(name, src); empty != nil {
+			r.faults = slices.DeleteFunc(r.faults, func(f Fault) bool { return f.Key == "issuers" }) // which follows
+			return nil, slices.Concat(empty, r.faults.sorted())
+		}
+		return nil, r.faults.sorted()
 	}
 	c.warnings = r.warnings
 	return c, nil

@@ -1,13 +1,11 @@
 package config
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/conf"
-	"github.com/authz-sidecar/sidecar/internal/suggest"
 	"github.com/authz-sidecar/sidecar/internal/yamlnode"
 )
 
@@ -18,6 +16,7 @@ func (r *reader) decode(src []byte, environ []string) (*Config, bool) {
 	v := reflect.ValueOf(c).Elem()
 	root, ok := r.document(src)
 	if ok && root != nil {
+		r.at[""] = place(root)
 		r.value(root, v, conf.Field{}, "")
 	}
 	r.environment(v, environ)
@@ -33,8 +32,8 @@ func (r *reader) document(src []byte) (*yamlnode.Node, bool) {
 		r.faultAt(origin{line: err.Line, column: err.Column}, "", "a second document begins here",
 			`keep one document: remove what follows "---"`)
 	default:
-		hint := "look at the indentation, and put text that has ': ' or begins with one of @`%&*![{ in quotes"
-		r.faultAt(origin{line: err.Line, column: err.Column}, "", "is not YAML: "+err.Message, hint)
+		r.faultAt(origin{line: err.Line, column: err.Column}, "", "is not YAML: "+err.Message,
+			hintForSyntax(err.Message))
 		return nil, false
 	}
 	return root, true
@@ -62,7 +61,7 @@ func (r *reader) literalSecret(path string) {
 }
 
 func (r *reader) structure(n *yamlnode.Node, v reflect.Value, path string) {
-	for _, m := range r.members(n, path) {
+	for _, m := range r.members(n, path, conf.Names(v.Type())) {
 		key := m.Key.Text
 		f, ok := conf.FieldNamed(v.Type(), key)
 		switch {
@@ -73,45 +72,13 @@ func (r *reader) structure(n *yamlnode.Node, v reflect.Value, path string) {
 			r.faultAt(place(m.Key), path, "holds a key other than file and env",
 				"name where the secret is kept, {file: /run/secrets/client} or {env: CLIENT_SECRET}")
 		default:
-			r.faultAt(place(m.Key), conf.Join(path, key), unknownKey, hintForKey(v.Type(), key))
+			r.unknownKey(m.Key, v.Type(), path)
 		}
 	}
-}
-
-// hintForKey names the key that was probably meant: a similar one here, or the same one in another section.
-func hintForKey(t reflect.Type, key string) string {
-	if former, ok := reflect.Zero(t).Interface().(conf.Remover); ok && former.Removed(key) != "" {
-		return former.Removed(key)
-	}
-	if s := suggest.Closest(key, conf.Names(t)); s != "" {
-		return fmt.Sprintf("did you mean %q?", s)
-	}
-	if places := keysNamed(reflect.TypeFor[Config](), key, ""); len(places) == 1 {
-		return fmt.Sprintf("it belongs at %s", places[0])
-	}
-	return "the keys here are " + strings.Join(conf.Names(t), ", ")
-}
-
-// keysNamed returns the paths of all keys of a name in t and below.
-func keysNamed(t reflect.Type, name, path string) []string {
-	var places []string
-	for _, f := range conf.Fields(t) {
-		at, ft := conf.Join(path, f.Name), t.FieldByIndex(f.Index).Type
-		if f.Name == name {
-			places = append(places, at)
-		}
-		if ft.Kind() == reflect.Slice {
-			at, ft = at+"[]", ft.Elem()
-		}
-		if ft.Kind() == reflect.Struct {
-			places = append(places, keysNamed(ft, name, at)...)
-		}
-	}
-	return places
 }
 
 func (r *reader) table(n *yamlnode.Node, v reflect.Value, f conf.Field, path string) {
-	for _, m := range r.members(n, path) {
+	for _, m := range r.members(n, path, nil) {
 		e := reflect.New(v.Type().Elem()).Elem()
 		r.value(m.Value, e, f, conf.Join(path, m.Key.Text))
 		if v.IsNil() {
@@ -123,6 +90,7 @@ func (r *reader) table(n *yamlnode.Node, v reflect.Value, f conf.Field, path str
 
 func (r *reader) list(n *yamlnode.Node, v reflect.Value, f conf.Field, path string) {
 	if n.Kind != yamlnode.List {
+		r.shapeless[path] = true
 		r.fault(path, "is "+n.Kind.String()+", not a list",
 			"write one item a line, each after a dash, or [] for an empty list")
 		return
@@ -133,11 +101,13 @@ func (r *reader) list(n *yamlnode.Node, v reflect.Value, f conf.Field, path stri
 		r.at[at] = place(c)
 		e := reflect.New(v.Type().Elem()).Elem()
 		conf.SetDefaults(e)
-		if c.Kind == yamlnode.Text && conf.IsStrings(v.Type()) {
+		switch {
+		case conf.IsStrings(v.Type()) && r.foreign(c, e, at):
+		case c.Kind == yamlnode.Text && conf.IsStrings(v.Type()):
 			if p := conf.SetItem(e, f, c.Text); p != nil {
 				r.fault(at, p.Cause, p.Hint)
 			}
-		} else {
+		default:
 			r.value(c, e, f, at)
 		}
 		v.Set(reflect.Append(v, e))
@@ -145,6 +115,9 @@ func (r *reader) list(n *yamlnode.Node, v reflect.Value, f conf.Field, path stri
 }
 
 func (r *reader) scalar(n *yamlnode.Node, v reflect.Value, f conf.Field, path string) {
+	if r.foreign(n, v, path) {
+		return
+	}
 	wanted, kinds := wants(v)
 	if n.Kind == yamlnode.Null {
 		r.fault(path, "has no value", "write a value, or remove the key to use its default")
@@ -153,6 +126,10 @@ func (r *reader) scalar(n *yamlnode.Node, v reflect.Value, f conf.Field, path st
 	if !slices.Contains(kinds, n.Kind) {
 		hint := "write " + wanted
 		switch {
+		case len(f.Enum) > 0:
+			hint = "write one of " + strings.Join(f.Enum, ", ")
+		case strings.HasSuffix(f.Name, "_bytes"):
+			hint = "write the number of bytes, such as 67108864, without a unit"
 		case n.Scalar() && v.Kind() == reflect.String:
 			hint = "put it in quotes"
 		case n.Quoted:
@@ -181,6 +158,3 @@ func wants(v reflect.Value) (words string, kinds []yamlnode.Kind) {
 	}
 	return "a whole number", []yamlnode.Kind{yamlnode.Int, yamlnode.Float}
 }
-
-// unknownKey is the cause of the fault of a key that does not exist.
-const unknownKey = "unknown key"

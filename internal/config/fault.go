@@ -81,6 +81,8 @@ type reader struct {
 	at     map[string]origin
 	faulty map[string]bool // keys with a fault
 	unread map[string]bool // keys with a fault before their meaning was looked at
+	// shapeless are sections and lists that could not be read at all, so that what is missing in them is no fault.
+	shapeless map[string]bool
 
 	defaults *Config // what the file and the environment override
 
@@ -88,7 +90,8 @@ type reader struct {
 }
 
 func newReader(name string) *reader {
-	return &reader{name: name, defaults: Default(), at: map[string]origin{}, faulty: map[string]bool{}}
+	return &reader{name: name, defaults: Default(), at: map[string]origin{}, faulty: map[string]bool{},
+		shapeless: map[string]bool{}}
 }
 
 // fault reports that the value of key is wrong, at the origin of the key or of its nearest parent that has one.
@@ -106,14 +109,16 @@ func (r *reader) faultAt(o origin, key, cause, hint string) {
 }
 
 func (r *reader) origin(key string) origin {
-	for key != "" {
-		if o, ok := r.at[key]; ok {
+	for {
+		if o, ok := r.at[key]; ok || key == "" {
 			return o
 		}
-		key = key[:max(strings.LastIndexAny(key, ".["), 0)]
+		key = above(key)
 	}
-	return origin{}
 }
+
+// above is the key of what holds a key; "" holds all.
+func above(key string) string { return key[:max(strings.LastIndexAny(key, ".["), 0)] }
 
 // override makes variable the origin of key, and removes the origins of the parts of its former value.
 func (r *reader) override(key, variable string) {

@@ -54,7 +54,8 @@ func TestAKeyThatWasRemovedIsAFaultWithARemedy(t *testing.T) {
 func TestAKeyThatWasRenamedIsAFaultThatNamesTheNewOne(t *testing.T) {
 	inDirectory(t)
 	_, err := Parse("sidecar.yaml", []byte(oneIssuer+"proof:\n  mtls:\n    trusted_hops: [unix]\n"), nil)
-	want := "sidecar.yaml:6:5: proof.mtls.trusted_hops: unknown key\n  hint: write trusted_proxies, which means the same"
+	want := "sidecar.yaml:6:5: proof.mtls.trusted_hops: unknown key\n  hint: write trusted_proxies, which means the " +
+		"same"
 	if err == nil || err.Error() != want {
 		t.Errorf("error is %v, want %s", err, want)
 	}
@@ -69,7 +70,8 @@ func TestAKeyThatWasRenamedIsAFaultThatNamesTheNewOne(t *testing.T) {
 func TestAVariableBelowARemovedListIsToldTheRemedy(t *testing.T) {
 	inDirectory(t)
 	_, err := Parse("sidecar.yaml", []byte(oneIssuer), []string{"SIDECAR_DECISION_ROUTES_0_MODE=jwt"})
-	want := "environment SIDECAR_DECISION_ROUTES_0_MODE: names no key of the configuration\n  hint: write mode and max_age "
+	want := "environment SIDECAR_DECISION_ROUTES_0_MODE: names no key of the configuration\n  hint: write mode and " +
+		"max_age "
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("error is %v, want %s", err, want)
 	}

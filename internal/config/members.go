@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"strings"
+	"unicode"
 
 	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/yamlnode"
@@ -11,12 +13,20 @@ func place(n *yamlnode.Node) origin { return origin{line: n.Line, column: n.Colu
 
 // members returns the members of mapping n, and records where each stands. A key that is no name, or occurs twice, is
 // reported and left out.
-func (r *reader) members(n *yamlnode.Node, path string) []yamlnode.Member {
+// names are the keys that it may have, for the hint; nil are any.
+func (r *reader) members(n *yamlnode.Node, path string, names []string) []yamlnode.Member {
 	if n.Kind == yamlnode.Null {
 		return nil // a section whose keys are all commented out
 	}
 	if n.Kind != yamlnode.Mapping {
-		r.fault(path, "is "+n.Kind.String()+", not a mapping", `write "key: value" lines below it`)
+		hint := `write "key: value" lines below it`
+		if uncut.MatchString(n.Text) {
+			hint = `write "key: value", with a blank after the colon`
+		} else if names != nil {
+			hint += "; the keys are " + strings.Join(names, ", ")
+		}
+		r.shapeless[path] = true
+		r.fault(path, "is "+n.Kind.String()+", not a mapping", hint)
 		return nil
 	}
 	var out []yamlnode.Member
@@ -24,7 +34,11 @@ func (r *reader) members(n *yamlnode.Node, path string) []yamlnode.Member {
 		key := conf.Join(path, m.Key.Text)
 		switch at := place(m.Key); {
 		case m.Flaw == yamlnode.MergeKey:
+			r.shapeless[path] = true
 			r.faultAt(at, path, "merge keys are not read", "write the members out")
+		case strings.ContainsFunc(m.Key.Text, func(c rune) bool { return c > unicode.MaxASCII && unicode.IsSpace(c) }):
+			r.faultAt(at, path, "holds a key with a blank that is none: a no-break space or the like",
+				"type it again, with the space bar")
 		case m.Flaw == yamlnode.NotText || !plainKey(m.Key.Text):
 			r.faultAt(at, path, "holds a key that is not a name", `write "key: value", with a blank after the colon`)
 		case m.Flaw == yamlnode.Duplicate:

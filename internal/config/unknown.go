@@ -45,6 +45,11 @@ func hintForVariable(name string, known []string, t reflect.Type) string {
 			return fmt.Sprintf("it names a section; set one of its keys, such as %s", k)
 		}
 	}
+	for _, k := range known {
+		if strings.HasSuffix(k, "_"+strings.TrimPrefix(name, prefix)) {
+			return fmt.Sprintf("did you mean %s?", k)
+		}
+	}
 	return `a variable is the path of a key in upper case, joined by underscores; "sidecar config schema" lists every key`
 }
 

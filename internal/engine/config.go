@@ -11,7 +11,7 @@ import (
 // Config bounds what policies can do.
 type Config struct {
 	Entrypoints    []string      `yaml:"entrypoints" doc:"Rules that may be asked besides those annotated 'entrypoint: true', such as authz/decision."`
-	AllowBuiltins  []string      `yaml:"allow_builtins" doc:"Builtins switched on although they reach the network or the machine: http.send, net.lookup_ip_addr, opa.runtime."`
+	AllowBuiltins  []string      `yaml:"allow_builtins" enum:"http.send|net.lookup_ip_addr|opa.runtime" doc:"Builtins switched on although they reach the network or the machine: http.send, net.lookup_ip_addr, opa.runtime."`
 	Deadline       time.Duration `yaml:"deadline" default:"500ms" min:"1ms" max:"30s" doc:"Timeout of one evaluation, in wall-clock time: leave room for a busy machine."`
 	CompileTimeout time.Duration `yaml:"compile_timeout" default:"15s" min:"1s" max:"10m" doc:"Timeout of compiling the policies. After it a start fails, and a reload keeps the last good policies."`
 

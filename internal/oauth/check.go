@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
@@ -49,7 +50,10 @@ func (c Config) problemOfIssuer() (cause, hint string) {
 	u, err := url.Parse(c.Issuer)
 	switch {
 	case err != nil || u.Scheme == "" || u.Host == "":
-		return "is not an absolute URL", "begin with https://"
+		return noURL(c.Issuer)
+	case strings.Contains(u.Path, "/.well-known/"):
+		return "is the URL of metadata, not an issuer", "write the member issuer of that document: most often what " +
+			"stands before /.well-known/"
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(c.Issuer, "#"):
 		return "has a query or a fragment, which no issuer has (RFC 8414 section 2)", "copy it from the server's " +
 			"metadata"
@@ -71,7 +75,9 @@ func (c Config) problemOfURL(raw string) (cause, hint string) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Scheme == "" || u.Host == "" || u.Hostname() == "":
-		return "is not an absolute URL", "begin with https://"
+		return noURL(raw)
+	case !reachablePort(u.Port()):
+		return "has a port that is not from 1 to 65535", "correct the port, or leave it out"
 	case u.User != nil:
 		return "holds a user name or a password", "set client.id and client.secret"
 	case u.Fragment != "":
@@ -86,6 +92,23 @@ func (c Config) problemOfURL(raw string) (cause, hint string) {
 		return "is not https, and its host is not a loopback address", "use https"
 	}
 	return "", ""
+}
+
+// noURL says why a text that was not read as an absolute URL is none. It does not show the text.
+func noURL(raw string) (cause, hint string) {
+	switch {
+	case strings.TrimSpace(raw) != raw:
+		return "begins or ends with a blank", "remove the blank"
+	case strings.Contains(raw, " "):
+		return "holds a blank, and is no URL", "write %20 where a blank is meant"
+	}
+	return "is not an absolute URL", "begin with https://"
+}
+
+// reachablePort reports whether a port, which may be left out, is one that a server listens on.
+func reachablePort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 // authority is the host and port that a URL leads to, in one spelling.

@@ -181,7 +181,7 @@ func syntaxError(src []byte, err error) *Error {
 	}
 	blank := len(lines[line-1]) - len(bytes.TrimLeft(lines[line-1], " \t"))
 	if bytes.ContainsRune(lines[line-1][:blank], '\t') {
-		message += ": YAML indents with blanks, and here is a tab"
+		message = "a tab indents this line, and YAML takes blanks only"
 	}
 	return &Error{line, blank + 1, message}
 }
