@@ -58,8 +58,8 @@ func New(cfg Config) (*Client, error) {
 	if cfg.MaxIdleConns == 0 {
 		cfg.MaxIdleConns = DefaultMaxIdleConns
 	}
-	if err := cfg.check(); err != nil {
-		return nil, fmt.Errorf("configure the sidecar client: %w", err)
+	if member, cause := cfg.fault(); member != "" {
+		return nil, fmt.Errorf("configure the sidecar client: %s: %s", member, cause)
 	}
 	c := &Client{timeout: cfg.Timeout, maxAnswer: cfg.MaxAnswerBytes, transport: cfg.Transport, key: cfg.CallerKey}
 	base, socket, err := parseAddress(cfg.Address)
@@ -77,24 +77,25 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-func (c Config) check() error {
+// fault returns the member that is wrong, and why; both are empty when none is.
+func (c Config) fault() (member, cause string) {
 	switch {
 	case c.Timeout < 0:
-		return fmt.Errorf("Timeout %v: is negative", c.Timeout)
+		return "Timeout", "is negative"
 	case c.MaxAnswerBytes < 0:
-		return fmt.Errorf("MaxAnswerBytes %d: is negative", c.MaxAnswerBytes)
+		return "MaxAnswerBytes", "is negative"
 	case c.MaxIdleConns < 0:
-		return fmt.Errorf("MaxIdleConns %d: is negative", c.MaxIdleConns)
+		return "MaxIdleConns", "is negative"
 	case !validValue(c.CallerKey) || strings.ContainsAny(c.CallerKey, " \t"):
-		return errors.New("CallerKey: has a blank or a control character in it")
+		return "CallerKey", "has a blank or a control character in it"
 	case c.Transport != nil && c.TLS != nil:
-		return errors.New("TLS: has no effect on a Transport of your own: configure it there")
+		return "TLS", "has no effect on a Transport of your own: configure it there"
 	case c.Transport != nil && strings.HasPrefix(c.Address, "unix:"):
-		return errors.New("Address: a unix socket needs the client's own transport: leave Transport nil")
+		return "Address", "a unix socket needs the client's own transport: leave Transport nil"
 	case !validEntrypoint(c.Entrypoint):
-		return fmt.Errorf("Entrypoint %q: write the path of a rule, such as billing/decision", c.Entrypoint)
+		return "Entrypoint", "want the path of a rule, such as billing/decision"
 	}
-	return nil
+	return "", ""
 }
 
 // validEntrypoint reports whether s is empty or names separated by slashes, none of which changes what the path of a

@@ -17,28 +17,23 @@ import (
 )
 
 func TestAConfigurationThatIsWrongIsRefusedByTheNameOfItsMember(t *testing.T) {
-	for want, cfg := range map[string]sidecarclient.Config{
-		`Address "127.0.0.1:8181"`:   {Address: "127.0.0.1:8181"},
-		`Address "localhost:8181"`:   {Address: "localhost:8181"},
-		`Address "ftp://h"`:          {Address: "ftp://h"},
-		`Address "http://"`:          {Address: "http://"},
-		`Address "unix://a/b"`:       {Address: "unix://a/b"},
-		`Address "unix:///"`:         {Address: "unix:///"},
-		`Address "http://h/?a"`:      {Address: "http://h/?a"},
-		`Address "http://h/#a"`:      {Address: "http://h/#a"},
-		`Timeout -1ns`:               {Timeout: -1},
-		`MaxAnswerBytes -1`:          {MaxAnswerBytes: -1},
-		`MaxIdleConns -1`:            {MaxIdleConns: -1},
-		`CallerKey`:                  {CallerKey: "a\nb"},
-		`Entrypoint "/a"`:            {Entrypoint: "/a"},
-		`Entrypoint "../status"`:     {Entrypoint: "../status"},
-		`Entrypoint "a?b"`:           {Entrypoint: "a?b"},
-		`Entrypoint "batch"`:         {Entrypoint: "batch"},
-		`TLS: has no effect`:         {Transport: http.DefaultTransport, TLS: &tls.Config{}},
-		`Address: a unix socket nee`: {Transport: http.DefaultTransport, Address: "unix:///run/s"},
+	for want, cfgs := range map[string][]sidecarclient.Config{
+		`Address "127.0.0.1:8181": want http://HOST:PORT`: {{Address: "127.0.0.1:8181"}},
+		`Address "`: {{Address: "localhost:8181"}, {Address: "ftp://h"}, {Address: "http://"}, {Address: "unix://a/b"},
+			{Address: "unix:///"}, {Address: "http://h/?a"}, {Address: "http://h/#a"}, {Address: "http://h/#"}},
+		"Timeout: is negative":        {{Timeout: -1}},
+		"MaxAnswerBytes: is negative": {{MaxAnswerBytes: -1}},
+		"MaxIdleConns: is negative":   {{MaxIdleConns: -1}},
+		"CallerKey: has a blank":      {{CallerKey: "a\nb"}, {CallerKey: "a b"}},
+		"Entrypoint: want the path of a rule": {{Entrypoint: "/a"}, {Entrypoint: "../status"}, {Entrypoint: "a?b"},
+			{Entrypoint: "batch"}, {Entrypoint: "a//b"}},
+		"TLS: has no effect":       {{Transport: http.DefaultTransport, TLS: &tls.Config{}}},
+		"Address: a unix socket n": {{Transport: http.DefaultTransport, Address: "unix:///run/s"}},
 	} {
-		if _, err := sidecarclient.New(cfg); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%+v: got %v, want %s", cfg, err, want)
+		for _, cfg := range cfgs {
+			if _, err := sidecarclient.New(cfg); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%+v: got %v, want %s", cfg, err, want)
+			}
 		}
 	}
 	_, err := sidecarclient.New(sidecarclient.Config{Address: "http://user:hunter2-hunter2@h"})

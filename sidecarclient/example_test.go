@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"testing"
 
 	"github.com/authz-sidecar/sidecar/sidecarclient"
 	"github.com/authz-sidecar/sidecar/sidecarclient/sidecartest"
@@ -104,21 +105,20 @@ func ExampleMiddlewareConfig_question() {
 	// Output: GET /orders%2F42 198.51.100.7 {"region":"eu"}
 }
 
-// allowedOrders returns those of orders that a token may delete: one call for all.
-func allowedOrders(ctx context.Context, client *sidecarclient.Client, token string, orders []string) ([]string,
-	error) {
-	questions := make([]sidecarclient.Request, len(orders))
-	for i, id := range orders {
+// deletable returns those of ids whose orders a token may delete: one call for all.
+func deletable(ctx context.Context, c *sidecarclient.Client, token string, ids []string) ([]string, error) {
+	questions := make([]sidecarclient.Request, len(ids))
+	for i, id := range ids {
 		questions[i] = sidecarclient.Request{Method: "DELETE", URL: "/orders/" + id, Token: token}
 	}
-	decisions, err := client.Batch(ctx, questions)
+	decisions, err := c.Batch(ctx, questions)
 	if err != nil {
 		return nil, err
 	}
 	var allowed []string
 	for i, d := range decisions {
 		if d.Allow && len(d.Obligations) == 0 {
-			allowed = append(allowed, orders[i])
+			allowed = append(allowed, ids[i])
 		}
 	}
 	return allowed, nil
@@ -129,7 +129,7 @@ func ExampleClient_Batch() {
 		Method: "DELETE", Path: "/orders/2", Token: "mF_9.B5f", Decision: sidecartest.Allow(),
 	})
 	defer sidecar.Close()
-	fmt.Println(allowedOrders(context.Background(), sidecar.Client(), "mF_9.B5f", []string{"1", "2", "3"}))
+	fmt.Println(deletable(context.Background(), sidecar.Client(), "mF_9.B5f", []string{"1", "2", "3"}))
 	// Output: [2] <nil>
 }
 
@@ -152,4 +152,38 @@ func ExampleClient_Decide() {
 	}
 	fmt.Println(d.Allow, d.Kind, d.Status, context.Limit)
 	// Output: true allow 200 100
+}
+
+func TestAnOrderIsServedToWhomTheSidecarAllows(t *testing.T) {
+	sidecar := sidecartest.New(t,
+		sidecartest.Rule{Path: "/orders/*", Token: "alices", Decision: sidecartest.Allow("X-Subject", "alice")},
+		sidecartest.On("/orders/*", sidecartest.Deny(401, "no_credential", "a token is needed")),
+		sidecartest.Rule{Path: "/slow", Fault: sidecartest.Breaks},
+	)
+	app, err := orders(sidecar.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for target, want := range map[string]int{"/orders/42": 200, "/orders/42/lines": 403, "/slow": 503} {
+		r := httptest.NewRequest("GET", target, nil)
+		r.Header.Set("Authorization", "Bearer alices")
+		w := httptest.NewRecorder()
+		if app.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("%s: %d, want %d", target, w.Code, want)
+		}
+	}
+}
+
+func order(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "order %s", r.PathValue("id")) }
+
+func Example() {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /orders/{id}", order)
+
+	client, err := sidecarclient.New(sidecarclient.Config{Address: "http://127.0.0.1:8181"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	guard := sidecarclient.Middleware(sidecarclient.MiddlewareConfig{Client: client})
+	log.Fatal(http.ListenAndServe("127.0.0.1:8080", guard(mux)))
 }

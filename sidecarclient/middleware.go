@@ -75,13 +75,13 @@ func Middleware(cfg MiddlewareConfig) func(next http.Handler) http.Handler {
 func (cfg *MiddlewareConfig) guard(r *http.Request) (*http.Request, *Refusal) {
 	d, err := cfg.Client.Decide(r.Context(), cfg.Question(r))
 	if err != nil {
-		cfg.report(r, err)
+		cfg.report(r, "no decision: the request is refused", err)
 		refusal := noDecision(err)
 		return nil, &refusal
 	}
 	r = r.WithContext(context.WithValue(r.Context(), decisionKey{}, &d))
 	if err = cfg.honour(r, &d); err != nil {
-		cfg.report(r, err)
+		cfg.report(r, "an obligation is not honoured: the request is refused", err)
 	}
 	switch {
 	case !d.Allow:
@@ -108,7 +108,7 @@ func (cfg *MiddlewareConfig) honour(r *http.Request, d *Decision) error {
 	return errors.Join(errs...)
 }
 
-func (cfg *MiddlewareConfig) report(r *http.Request, err error) {
+func (cfg *MiddlewareConfig) report(r *http.Request, message string, err error) {
 	log := cfg.Log
 	if log == nil {
 		log = slog.Default()
@@ -121,7 +121,7 @@ func (cfg *MiddlewareConfig) report(r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) {
 		level = slog.LevelDebug // the client left
 	}
-	log.Log(r.Context(), level, "request refused without the sidecar's allow", attrs...)
+	log.Log(r.Context(), level, message, attrs...)
 }
 
 type decisionKey struct{}

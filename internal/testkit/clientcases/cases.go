@@ -136,6 +136,17 @@ func denied(t *testing.T, d *driver) {
 	}
 }
 
+// refusedBody is a request that is refused before its body is read: the answer must reach the client.
+func refusedBody(t *testing.T, d *driver) {
+	r := d.order("Content-Type: text/plain", "Content-Length: 100000")
+	r.method, r.target, r.body = "POST", "/coffee", strings.Repeat("x", 100_000)
+	if a := d.get(t, r); a.status != http.StatusTeapot {
+		t.Errorf("want 418, got %v", a)
+	}
+	r.target = "/orders/42"
+	d.get(t, r).seen(t)
+}
+
 func unauthenticated(t *testing.T, d *driver) {
 	a := d.get(t, request{target: "/orders/42"})
 	got := a.header.Values("WWW-Authenticate") // two challenges, as two values or in one

@@ -61,6 +61,7 @@ type request struct {
 	method  string // empty: GET
 	target  string
 	headers []string // lines
+	body    string
 }
 
 // get sends r to the application whose calls have time.
@@ -84,7 +85,7 @@ func exchange(addr string, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	if err := c.SetDeadline(time.Now().Add(within)); err != nil {
 		return answer{}, err
 	}
@@ -93,7 +94,7 @@ func exchange(addr string, r request) (answer, error) {
 	}
 	lines := append([]string{r.method + " " + r.target + " HTTP/1.1", "Host: " + host, "Connection: close"},
 		r.headers...)
-	if _, err := io.WriteString(c, strings.Join(lines, "\r\n")+"\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(c, strings.Join(lines, "\r\n")+"\r\n\r\n"+r.body); err != nil {
 		return answer{}, err
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: r.method})

@@ -67,7 +67,7 @@ func raw(text string) http.HandlerFunc {
 		if err != nil {
 			panic(err) // an HTTP/1.1 server that this package started
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		_, _ = io.WriteString(c, text) // an application that left needs no answer
 	}
 }

@@ -21,6 +21,21 @@ func ambiguousPaths(t *testing.T, d *driver) {
 	}
 }
 
+// notUTF8 are bytes that no UTF-8 text has. In a header they are the application's; in a target they can be read in
+// several ways.
+func notUTF8(t *testing.T, d *driver) {
+	if a := d.get(t, d.order("X-Name: caf\xe9")); a.status != http.StatusOK && a.status != http.StatusBadRequest {
+		t.Errorf("a header: want 200, or 400, got %v", a)
+	}
+	d.never(t, "/orders/42%E9")
+	d.never(t, "/orders/42%C0%AF")
+	r := d.order()
+	r.target = "/orders/42\xe9"
+	if a, err := exchange(d.addr, r); err == nil && (a.status < 400 || a.status >= 500) {
+		t.Errorf("bytes in the target: want 4xx or a closed connection, got %v", a)
+	}
+}
+
 // absoluteForm is a target as proxies write it: RFC 9112 section 3.2.2.
 func absoluteForm(t *testing.T, d *driver) {
 	for _, target := range []string{"/orders%2F42", "/orders/42%3Fx=1", "//orders/42"} {
