@@ -19,7 +19,7 @@ var floors = [][]string{
 	{"httpuri", "jsonbound", "jsonschema", "metrics", "recent", "secret", "status", "suggest"},
 	{"authz", "conf", "engine/term", "keyfile", "testkit", "yamlnode"},
 	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "listen", "token"},
-	{"door", "jose"},
+	{"door", "jose", "probe"},
 	{"oauth", "dialect", "bundle"},
 	{"introspect", "bundle/library"},
 	{"introspect/cache", "introspect/guard", "introspect/local", "introspect/remote", "introspect/route"},

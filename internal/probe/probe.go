@@ -1,0 +1,217 @@
+// Package probe asks a running sidecar whether it is ready or alive, over every kind of listener that it can have.
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// The paths of the probes.
+const (
+	Ready = "/readyz"
+	Live  = "/livez"
+)
+
+// Target is a probe of a sidecar.
+type Target struct {
+	// URL is http://host:port, https://host:port or unix:///path of a socket. A path behind the port is asked in place
+	// of Path.
+	URL string
+	// Path is Ready or Live.
+	Path string
+	// CAFile has the authorities that may have issued the certificate of the listener; empty means those of the
+	// system. A socket is spoken to by TLS where it is set.
+	CAFile string
+	// ServerName is the name that the certificate must have; empty means that of URL.
+	ServerName string
+	// CertFile and KeyFile are the certificate that is shown to a listener that asks for one.
+	CertFile, KeyFile string
+
+	// own is the file of the listener's own certificate, which is then the only one that is trusted.
+	own string
+	// addresses are asked one after the other in place of the host of URL.
+	addresses []string
+}
+
+// String is what is asked, for people.
+func (t Target) String() string {
+	if strings.HasPrefix(t.URL, unixScheme) {
+		return t.Path + " at " + t.URL
+	}
+	if u, err := t.parse(); err == nil {
+		return u.String()
+	}
+	return t.URL
+}
+
+const unixScheme = "unix://"
+
+// Check says what is wrong with the target before anything is asked.
+func (t Target) Check() error {
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		return errors.New("a client certificate needs both its file and that of its key")
+	}
+	_, err := t.parse()
+	return err
+}
+
+// parse returns the URL that is asked. For a socket it has a host that stands for it.
+func (t Target) parse() (*url.URL, error) {
+	u, err := url.Parse(t.URL)
+	switch {
+	case err != nil || u.User != nil || u.Fragment != "":
+		return nil, fmt.Errorf("%q is no URL of a probe", t.URL)
+	case u.Scheme == "unix" && u.Host == "" && strings.HasPrefix(u.Path, "/"):
+		scheme := "http"
+		if t.CAFile != "" || t.own != "" {
+			scheme = "https"
+		}
+		return &url.URL{Scheme: scheme, Host: "localhost", Path: t.Path}, nil
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return nil, fmt.Errorf("%q is neither http://host:port, nor https://host:port, nor unix:///path", t.URL)
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = t.Path
+	}
+	return u, nil
+}
+
+// Ask returns nil when the probe says that all is well, and else an error of one line that says why not. ctx bounds
+// the time.
+func (t Target) Ask(ctx context.Context) error {
+	u, err := t.parse()
+	if err != nil {
+		return err
+	}
+	for {
+		err = t.once(ctx, u)
+		// The listener reads changed files within a second.
+		if !errors.Is(err, errOther) || !sleep(ctx, lookAgain) {
+			return err
+		}
+	}
+}
+
+// lookAgain is the pause between two attempts while file and listener have different certificates.
+const lookAgain = 200 * time.Millisecond
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
+		return false
+	}
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// once is one exchange, over a connection of its own and past every proxy.
+func (t Target) once(ctx context.Context, u *url.URL) error {
+	security, err := t.security()
+	if err != nil {
+		return err
+	}
+	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: security, DialContext: t.dial}
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return describe(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, mostBytes))
+	if err != nil {
+		return describe(err)
+	}
+	return verdict(resp, body)
+}
+
+const mostBytes = 64 << 10
+
+func (t Target) dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	var d net.Dialer
+	if path, ok := strings.CutPrefix(t.URL, unixScheme); ok {
+		path, _, _ = strings.Cut(path, "?") // the mode of an address in the configuration
+		return d.DialContext(ctx, "unix", path)
+	}
+	if t.addresses == nil {
+		return d.DialContext(ctx, network, address)
+	}
+	for _, a := range t.addresses {
+		if conn, err = d.DialContext(ctx, network, a); err == nil {
+			return conn, nil
+		}
+	}
+	return nil, err
+}
+
+// verdict reads the answer of a probe.
+func verdict(resp *http.Response, body []byte) error {
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	var told struct {
+		Because string `json:"because"`
+		Message string `json:"message"`
+	}
+	_ = json.Unmarshal(body, &told)
+	switch {
+	case told.Message != "":
+		return errors.New("not ready: " + printable(told.Message))
+	case told.Because != "":
+		return errors.New("not ready: " + printable(told.Because))
+	case strings.Contains(string(body), "HTTP request to an HTTPS server"):
+		return errors.New("the listener speaks TLS: ask it by https")
+	}
+	return errors.New("the answer is " + resp.Status)
+}
+
+// printable is s on one line, for a terminal: another program may have answered.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// describe is why there is no answer.
+func describe(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
+	}
+	text := err.Error()
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, errOther):
+		return errOther
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return errors.New("no answer in time")
+	case strings.Contains(text, "server gave HTTP response to HTTPS client"):
+		return errors.New("the listener speaks plain HTTP: ask it by http")
+	case strings.Contains(text, "certificate required"):
+		return errors.New("the listener asks for a client certificate: name one that it accepts, and its key")
+	}
+	if v, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return fmt.Errorf("the certificate of the listener is not trusted: %w", v.Err)
+	}
+	return err
+}
