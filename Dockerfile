@@ -30,7 +30,8 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certifica
 COPY --from=build /out/sidecar /sidecar
 USER 65532:65532
 WORKDIR /
+ENV SIDECAR_CONFIG=/etc/sidecar/sidecar.yaml
 EXPOSE 8181 8282
 HEALTHCHECK --interval=10s --timeout=4s --start-period=5s CMD ["/sidecar", "healthcheck"]
 ENTRYPOINT ["/sidecar"]
-CMD ["serve", "--config", "/etc/sidecar/sidecar.yaml"]
+CMD ["serve"]
