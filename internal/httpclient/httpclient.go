@@ -31,6 +31,12 @@ type Config struct {
 	Pings Pings
 	// Proxy names the proxy of a request; nil means that of the environment (HTTPS_PROXY, NO_PROXY).
 	Proxy func(*http.Request) (*url.URL, error)
+	// Dial opens a connection to an address; nil means as usual.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// ServerName is the name that certificates of servers must have; empty means that of the URL.
+	ServerName string
+	// Accept decides about the certificate of a server in place of Roots, names and dates; nil leaves it to these.
+	Accept func(*x509.Certificate) error
 	// Network replaces the network when it is not nil.
 	Network http.RoundTripper
 }
@@ -78,7 +84,15 @@ func New(cfg Config) *Client {
 
 func newTransport(cfg Config) *http.Transport {
 	dialer := &net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.Roots}
+	dial := dialer.DialContext
+	if cfg.Dial != nil {
+		dial = cfg.Dial
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.Roots, ServerName: cfg.ServerName}
+	if cfg.Accept != nil {
+		config.InsecureSkipVerify = true
+		config.VerifyConnection = func(s tls.ConnectionState) error { return cfg.Accept(s.PeerCertificates[0]) }
+	}
 	if cfg.Certificate != nil {
 		// The certificate is sent whatever authorities the server says it knows: it may be signed by none (RFC 8705
 		// section 2.2).
@@ -95,7 +109,7 @@ func newTransport(cfg Config) *http.Transport {
 		Proxy:                  noted(proxy),
 		OnProxyConnectResponse: refusedByProxy,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			raw, err := dialer.DialContext(ctx, network, address)
+			raw, err := dial(ctx, network, address)
 			if err != nil {
 				return nil, err
 			}

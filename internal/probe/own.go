@@ -8,9 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"strings"
 
+	"github.com/authz-sidecar/sidecar/internal/httpclient"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 )
 
@@ -53,15 +56,16 @@ var errOther = errors.New("the listener has another certificate than the configu
 	"use the " +
 	"changed file, or another program listens there")
 
-// security is the TLS of the client.
-func (t Target) security() (*tls.Config, error) {
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+// client is what asks, with the certificates that it trusts and shows.
+func (t Target) client() (*httpclient.Client, error) {
+	cfg := httpclient.Config{Dial: t.dial, ServerName: t.ServerName,
+		Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }}
 	if t.CertFile != "" {
 		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
 		if err != nil {
 			return nil, fmt.Errorf("load client certificate: %w", err)
 		}
-		cfg.Certificates = []tls.Certificate{pair}
+		cfg.Certificate = &pair
 	}
 	switch {
 	case t.own != "" && t.CAFile == "":
@@ -69,11 +73,8 @@ func (t Target) security() (*tls.Config, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The certificate itself is compared, in place of its chain and its names: a health check asks for no more
-		// trust in it than the sidecar has that serves it.
-		cfg.InsecureSkipVerify = true
-		cfg.VerifyConnection = func(s tls.ConnectionState) error {
-			if !bytes.Equal(s.PeerCertificates[0].Raw, leaf) {
+		cfg.Accept = func(c *x509.Certificate) error {
+			if !bytes.Equal(c.Raw, leaf) {
 				return errOther
 			}
 			return nil
@@ -83,11 +84,11 @@ func (t Target) security() (*tls.Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read certificate authorities: %w", err)
 		}
-		if cfg.RootCAs = x509.NewCertPool(); !cfg.RootCAs.AppendCertsFromPEM(text) {
+		if cfg.Roots = x509.NewCertPool(); !cfg.Roots.AppendCertsFromPEM(text) {
 			return nil, fmt.Errorf("read certificate authorities: %s has no certificate", t.CAFile)
 		}
 	}
-	return cfg, nil
+	return httpclient.New(cfg), nil
 }
 
 // firstCertificate is the first certificate of a PEM file, which is that of the listener, in DER.

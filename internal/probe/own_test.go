@@ -45,7 +45,7 @@ func TestAListenerThatAsksForCertificatesIsPassedOver(t *testing.T) {
 		t.Errorf("the other listener: %v", err)
 	}
 	target := own(t, probe.Live, closed)
-	wants(t, ask(t, target), "asks for a client certificate")
+	wants(t, ask(t, target), "certificate required: name a client certificate")
 	target.CertFile, target.KeyFile = clients.Client(t, "kubelet").Files(t)
 	if err := ask(t, target); err != nil {
 		t.Errorf("with a certificate: %v", err)

@@ -2,18 +2,21 @@
 package probe
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/authz-sidecar/sidecar/internal/httpclient"
 )
 
 // The paths of the probes.
@@ -119,28 +122,20 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // once is one exchange, over a connection of its own and past every proxy.
 func (t Target) once(ctx context.Context, u *url.URL) error {
-	security, err := t.security()
+	client, err := t.client()
 	if err != nil {
 		return err
 	}
-	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: security, DialContext: t.dial}
-	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
-	}}
+	defer client.CloseIdle()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return err
 	}
-	resp, err := client.Do(req)
+	a, err := client.Do(req, mostBytes)
 	if err != nil {
 		return describe(err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, mostBytes))
-	if err != nil {
-		return describe(err)
-	}
-	return verdict(resp, body)
+	return verdict(a)
 }
 
 const mostBytes = 64 << 10
@@ -163,30 +158,25 @@ func (t Target) dial(ctx context.Context, network, address string) (conn net.Con
 }
 
 // verdict reads the answer of a probe.
-func verdict(resp *http.Response, body []byte) error {
-	if resp.StatusCode == http.StatusOK {
+func verdict(a httpclient.Answer) error {
+	if a.Status == http.StatusOK {
 		return nil
 	}
 	var told struct {
 		Because string `json:"because"`
 		Message string `json:"message"`
 	}
-	_ = json.Unmarshal(body, &told)
-	switch {
-	case told.Message != "":
-		return errors.New("not ready: " + printable(told.Message))
-	case told.Because != "":
-		return errors.New("not ready: " + printable(told.Because))
-	case strings.Contains(string(body), "HTTP request to an HTTPS server"):
-		return errors.New("the listener speaks TLS: ask it by https")
+	_ = json.Unmarshal(a.Body, &told)
+	if why := cmp.Or(told.Message, told.Because); why != "" {
+		return errors.New("not ready: " + printable(why))
 	}
-	return errors.New("the answer is " + resp.Status)
+	return fmt.Errorf("the answer is %d %s", a.Status, http.StatusText(a.Status))
 }
 
 // printable is s on one line, for a terminal: another program may have answered.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
@@ -195,23 +185,16 @@ func printable(s string) string {
 
 // describe is why there is no answer.
 func describe(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err
-	}
-	text := err.Error()
-	var timeout interface{ Timeout() bool }
+	_, cause := httpclient.Describe(err)
 	switch {
 	case errors.Is(err, errOther):
 		return errOther
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return errors.New("no answer in time")
-	case strings.Contains(text, "server gave HTTP response to HTTPS client"):
-		return errors.New("the listener speaks plain HTTP: ask it by http")
-	case strings.Contains(text, "certificate required"):
-		return errors.New("the listener asks for a client certificate: name one that it accepts, and its key")
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New("there is no such socket")
+	case errors.Is(err, fs.ErrPermission):
+		return errors.New("permission denied: ask as a user who may write to the socket")
+	case strings.Contains(cause, "certificate required"):
+		cause += ": name a client certificate that it accepts, and its key"
 	}
-	if v, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return fmt.Errorf("the certificate of the listener is not trusted: %w", v.Err)
-	}
-	return err
+	return errors.New(cause)
 }

@@ -145,7 +145,7 @@ func TestASocketIsAskedByItsURL(t *testing.T) {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
-	wants(t, ask(t, probe.Target{URL: path + ".none", Path: probe.Live}), "no such file")
+	wants(t, ask(t, probe.Target{URL: path + ".none", Path: probe.Live}), "there is no such socket")
 }
 
 func TestAListenerIsTrustedByItsAuthority(t *testing.T) {
@@ -161,22 +161,25 @@ func TestAListenerIsTrustedByItsAuthority(t *testing.T) {
 		t.Errorf("another name of the certificate: %v", err)
 	}
 	target.ServerName = "other.example"
-	wants(t, ask(t, target), "is not trusted: x509: certificate is valid for localhost, not other.example")
+	wants(t, ask(t, target), `its certificate is not valid for "other.example", only for "localhost", "127.0.0.1"`)
 	target.ServerName, target.CAFile = "", testkit.TempFile(t, "ca.pem", testkit.NewAuthority(t).PEM())
-	wants(t, ask(t, target), "is not trusted: x509: certificate signed by unknown authority")
+	wants(t, ask(t, target), "its certificate is signed by an unknown authority")
 	target.CAFile = testkit.TempFile(t, "ca.pem", "x")
 	wants(t, ask(t, target), "has no certificate")
 }
 
 func TestAnotherSchemeIsToldInWords(t *testing.T) {
 	plain, encrypted := serve(t, at("127.0.0.1:0")), serve(t, secured(t, at("127.0.0.1:0"), testkit.SelfSigned(t)))
-	wants(t, ask(t, probe.Target{URL: "https://" + plain.Address, Path: probe.Live}), "speaks plain HTTP")
-	wants(t, ask(t, probe.Target{URL: "http://" + encrypted.Address, Path: probe.Live}), "speaks TLS")
+	wants(t, ask(t, probe.Target{URL: "https://" + plain.Address, Path: probe.Live}),
+		"this port speaks plain HTTP, and the URL says https")
+	wants(t, ask(t, probe.Target{URL: "http://" + encrypted.Address, Path: probe.Live}),
+		"this port speaks TLS, and the URL says http")
 }
 
 func TestTargetsThatCannotBeAskedAreRefused(t *testing.T) {
 	for url, want := range map[string]string{
-		"127.0.0.1:8181": "is no URL", "http://user:pw@127.0.0.1:1": "is no URL", "http://": "neither http://host:port",
+		"127.0.0.1:8181": "is no URL", "http://user:pw@127.0.0.1:1": "is no URL",
+		"http://":       "neither http://host:port",
 		"unix:api.sock": "nor unix:///path", "unix://host/api.sock": "nor unix:///path",
 		"ftp://127.0.0.1": "nor https://host:port", "": "neither http://host:port",
 	} {
