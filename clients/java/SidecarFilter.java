@@ -247,7 +247,13 @@ public class SidecarFilter implements Filter {
         Map<String, Object> problem = new LinkedHashMap<>(Map.of("status", refusal.status));
         if (refusal.decision != null) {
             problem.put("decision_id", refusal.decision.id);
-            problem.put("reasons", refusal.decision.reasons);
+            List<Map<String, Object>> reasons = new ArrayList<>();
+            for (Object reason : refusal.decision.reasons) { // other members are for the application
+                reasons.add(new TreeMap<>(Map.of("code", ((Map<?, ?>) reason).get("code"))));
+                Object message = ((Map<?, ?>) reason).get("message");
+                reasons.get(reasons.size() - 1).computeIfAbsent("message", name -> message);
+            }
+            problem.put("reasons", reasons);
         }
         response.setStatus(refusal.status);
         refusal.headers.forEach((name, values) -> values.forEach(value -> response.addHeader(name, octets(value))));

@@ -20,7 +20,8 @@ export class Refusal extends Error {
   constructor(status, headers = {}, decision = undefined) {
     super(`refused with ${status}`)
     Object.assign(this, { status, decision })
-    const { decision_id, reasons } = decision ?? {}
+    const decision_id = decision?.decision_id
+    const reasons = decision?.reasons.map(({ code, message }) => ({ code, message })) // more is for the application
     this.body = JSON.stringify({ title: http.STATUS_CODES[status] ?? "Refused", status, decision_id, reasons })
     const own = [["Content-Type", "application/problem+json"], ["Cache-Control", "no-store"]]
     const other = ([name]) => !own.some(([taken]) => taken.toLowerCase() === name.toLowerCase())
@@ -276,14 +277,20 @@ function refuse(req, res, error, sidecar) {
   res.end(req.method === "HEAD" ? undefined : refusal.body)
 }
 
+// The headers that writeHead takes: an object, a list of pairs, or names and values in turn.
+function entries(headers) {
+  if (!Array.isArray(headers)) return Object.entries(headers)
+  return Array.isArray(headers[0]) ? headers : headers.flatMap((name, i) => (i % 2 ? [] : [[name, headers[i + 1]]]))
+}
+
 /** Adds to the answer when it is begun, so that the application's own headers do not replace these. */
 function addHeaders(res, added) {
   const writeHead = res.writeHead
   if (added.length) res.writeHead = function (status, ...rest) {
     res.writeHead = writeHead
-    const given = isObject(rest.at(-1)) ? Object.entries(rest.pop()) : []
-    for (const [name, value] of given) res.setHeader(name, value)
-    for (const [name, value] of added) res.appendHeader(name, value)
+    const given = typeof rest.at(-1) === "object" ? entries(rest.pop() ?? {}) : []
+    for (const [name] of given) res.removeHeader(name)
+    for (const [name, value] of [...given, ...added]) res.appendHeader(name, value)
     return writeHead.call(res, status, ...rest)
   }
 }

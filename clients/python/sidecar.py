@@ -59,8 +59,9 @@ class Refusal(Exception):
         super().__init__(status)
         self.status, self.decision = status, decision
         problem: "dict[str, Any]" = {"title": http.client.responses.get(status, "Refused"), "status": status}
-        if decision:
-            problem.update(decision_id=decision.id, reasons=decision.reasons)
+        if decision:  # other members of reasons are for the application
+            reasons = [{k: reason[k] for k in ("code", "message") if k in reason} for reason in decision.reasons]
+            problem.update(decision_id=decision.id, reasons=reasons)
         self.body = json.dumps(problem).encode()
         own = {"Content-Type": "application/problem+json", "Content-Length": str(len(self.body)),
                "Cache-Control": "no-store"}
@@ -124,6 +125,11 @@ class Sidecar:
             return _decision(_strict_json(body))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise Unavailable(f"the answer is no decision: {type(error).__name__}") from None
+
+    def close(self) -> None:
+        """Closes the connections that are kept; later calls open new ones."""
+        while self._idle:
+            self._idle.pop()[1].close()
 
     def _call(self, body: bytes, deadline: float) -> "tuple[int, Optional[str], bytes]":
         message = f"{self._head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
@@ -263,7 +269,8 @@ def _headers(headers: Any) -> Headers:
     for name, values in _typed(headers, dict).items():
         if not _NAME.fullmatch(name) or not all(map(_VALUE.fullmatch, _typed(values, list))):
             raise ValueError("a header is none")
-    return headers
+    read: Headers = headers
+    return read
 
 
 def _call_error(body: bytes) -> str:
@@ -369,7 +376,8 @@ class WSGIMiddleware(_Middleware):
         def start(status: str, headers: "list[tuple[str, str]]", *exc_info: Any) -> Any:
             return start_response(status, list(headers) + _pairs(decision.headers), *exc_info)
 
-        return self._app(environ, start)
+        answer: Iterable[bytes] = self._app(environ, start)
+        return answer
 
     def _decide(self, environ: "dict[str, Any]") -> Decision:
         headers = {key[5:].lower().replace("_", "-"): [_text(value.encode("latin-1"))]
@@ -401,11 +409,13 @@ class ASGIMiddleware(_Middleware):
 
     async def __call__(self, scope: "dict[str, Any]", receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
         try:
             decision = await self._decide(scope)
         except Refusal as refusal:
-            return await _refuse(refusal, scope, receive, send)
+            await _refuse(refusal, scope, receive, send)
+            return
         replaced = {_folded(name) for name in decision.upstream_headers}
         kept = [(name, value) for name, value in scope["headers"] if _folded(name.decode("latin-1")) not in replaced]
         headers = kept + _octets(_pairs(decision.upstream_headers))
@@ -450,7 +460,8 @@ async def _refuse(refusal: Refusal, scope: "dict[str, Any]", receive: Any, send:
     if scope["type"] == "websocket":
         await receive()  # websocket.connect
         if "websocket.http.response" not in (scope.get("extensions") or {}):
-            return await send({"type": "websocket.close", "code": 1008})  # not accepted yet: the server answers 403
+            await send({"type": "websocket.close", "code": 1008})  # not accepted yet: the server answers 403
+            return
         kind = "websocket.http.response"
     body = b"" if scope.get("method") == "HEAD" else refusal.body
     await send({"type": kind + ".start", "status": refusal.status, "headers": _octets(refusal.headers)})

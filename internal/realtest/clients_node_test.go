@@ -48,3 +48,8 @@ func copyInto(t *testing.T, dir string, files ...string) {
 		testkit.WriteFile(t, filepath.Join(dir, filepath.Base(name)), testkit.ReadFile(t, name))
 	}
 }
+
+// TestNodeClient runs the tests that lie beside the client, for what the table of cases cannot see.
+func TestNodeClient(t *testing.T) {
+	command(t, time.Minute, "../../clients/node", tool(t, "node", "install Node 20 or newer"), "--test")
+}

@@ -24,3 +24,11 @@ func python(t *testing.T, args ...string) *exec.Cmd {
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 	return cmd
 }
+
+// TestPythonClient runs the tests that lie beside the client, for what the table of cases cannot see.
+func TestPythonClient(t *testing.T) {
+	cmd := python(t, "-m", "unittest", "discover", "-s", absolute(t, "../../clients/python"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
