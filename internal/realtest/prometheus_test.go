@@ -23,29 +23,38 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
+// ordersAPI is the audience of the API whose deployment is shipped.
+const ordersAPI = "https://orders.acme.example"
+
+// ordersServer is an authorization server with the client of the shipped configuration, its secret, and a token that
+// reads orders.
+func ordersServer(t *testing.T, v vault) (as *devissuer.Server, key, token string) {
+	t.Helper()
+	key = v.secret("secret of orders-api")
+	as = authserver.Start(t, devissuer.Config{ResourceServers: []devissuer.ResourceServer{
+		{ID: "orders-api", Secret: secret.New(key), Audience: []string{ordersAPI}},
+	}})
+	token, err := as.Issue(devissuer.Grant{ClientID: "orders-app", Scopes: []string{"orders:read"},
+		Audience: []string{ordersAPI}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return as, key, v.keep("access token", token)
+}
+
 // monitored is a sidecar with all parts that count something, and tokens that end in decisions of several kinds.
 func monitored(t *testing.T) (*sidecar, []string) {
 	t.Helper()
 	v := vault{}
-	key := v.secret("secret of orders-api")
-	const audience = "https://orders.acme.example"
-	as := authserver.Start(t, devissuer.Config{ResourceServers: []devissuer.ResourceServer{
-		{ID: "orders-api", Secret: secret.New(key), Audience: []string{audience}},
-	}})
-	token, err := as.Issue(devissuer.Grant{ClientID: "orders-app", Scopes: []string{"orders:read"},
-		Audience: []string{audience}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v.keep("access token", token)
-	sc := startSidecar(t, v, setup{secret: key, policies: "../../deploy/kubernetes/policies", issuer: fmt.Sprintf(`
+	as, key, token := ordersServer(t, v)
+	sc := startSidecar(t, v, setup{secret: key, policies: kubernetesFolder + "/policies", issuer: fmt.Sprintf(`
   - name: acme
     issuer: %q
     allow_insecure_http: true
     client: {id: orders-api, secret: {env: CLIENT_SECRET}}
     audience: [%q]
     timeout: 8s
-    cache: {ttl: 1s, negative_ttl: 1s}`, as.Issuer(), audience), more: `
+    cache: {ttl: 1s, negative_ttl: 1s}`, as.Issuer(), ordersAPI), more: `
 events:
   - issuer: acme
     shared_signals: {delivery: push, manage: "off", audience: [orders-api], authorization: {env: STREAM}}`,
@@ -169,6 +178,13 @@ func panelQueries(t *testing.T) []panelQuery {
 		}
 	}
 	return queries
+}
+
+// answered reports whether a query finds a number. That of the canary may find none: the development server gives a
+// resource server no token of its own, so that there is no canary.
+func (p prometheus) answered(t *testing.T, q panelQuery) bool {
+	t.Helper()
+	return p.samples(t, q.expr) > 0 || strings.Contains(q.expr, "sidecar_introspect_canary_failing")
 }
 
 // checkVariables asks for the values of the variables, as Grafana does.
