@@ -80,9 +80,9 @@ func (c *Client) Batch(ctx context.Context, rs []Request) ([]Decision, error) {
 
 // call posts a question and returns the body of the 200 that answers it.
 func (c *Client) call(ctx context.Context, url string, body []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(limited, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, unavailable("ask the sidecar", err)
 	}
@@ -95,7 +95,7 @@ func (c *Client) call(ctx context.Context, url string, body []byte) ([]byte, err
 	// RoundTrip and no http.Client: a redirect is no decision, and there are no cookies.
 	resp, err := c.transport.RoundTrip(r)
 	if err != nil {
-		return nil, unavailable("ask the sidecar", c.late(ctx, err))
+		return nil, unavailable("ask the sidecar", c.late(ctx, limited, err))
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, c.maxAnswer+1))
@@ -103,7 +103,7 @@ func (c *Client) call(ctx context.Context, url string, body []byte) ([]byte, err
 	case resp.StatusCode != http.StatusOK:
 		return nil, refusedCall(resp, answer)
 	case err != nil:
-		return nil, unavailable("read the answer of the sidecar", c.late(ctx, err))
+		return nil, unavailable("read the answer of the sidecar", c.late(ctx, limited, err))
 	case int64(len(answer)) > c.maxAnswer:
 		return nil, unavailable("read the answer of the sidecar", fmt.Errorf("it is over %d bytes", c.maxAnswer))
 	}
@@ -113,10 +113,20 @@ func (c *Client) call(ctx context.Context, url string, body []byte) ([]byte, err
 	return answer, nil
 }
 
-// late says which time was over.
-func (c *Client) late(ctx context.Context, err error) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %v: %w", c.timeout, context.DeadlineExceeded)
+// late says whose time was over: that of the caller, or that of the call.
+func (c *Client) late(caller, limited context.Context, err error) error {
+	switch {
+	case caller.Err() != nil:
+		return caller.Err()
+	case limited.Err() != nil:
+		return fmt.Errorf("no answer within %v: %w", c.timeout, limited.Err())
 	}
 	return err
+}
+
+// CloseIdleConnections closes the connections that are kept for the next calls.
+func (c *Client) CloseIdleConnections() {
+	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 	"github.com/authz-sidecar/sidecar/sidecarclient"
@@ -66,6 +67,27 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	testkit.Eventually(t, "the sidecar is asked", func() bool { return len(s.Questions()) == 1 })
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestConnectionsAreClosedOnDemand(t *testing.T) {
+	s := sidecartest.New(t, sidecartest.On("**", sidecartest.Allow()))
+	c := s.Client()
+	for range 2 {
+		if _, err := c.Decide(t.Context(), sidecarclient.Request{Method: "GET", URL: "/"}); err != nil {
+			t.Fatal(err)
+		}
+		c.CloseIdleConnections()
+	}
+}
+
+func TestADeadlineOfTheCallerIsNotThatOfTheClient(t *testing.T) {
+	s := sidecartest.New(t, sidecartest.Rule{Fault: sidecartest.Hangs})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err := s.Client().Decide(ctx, sidecarclient.Request{Method: "GET", URL: "/"})
+	if !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "3s") {
 		t.Errorf("%v", err)
 	}
 }

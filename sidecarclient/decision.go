@@ -42,7 +42,7 @@ func (k Kind) known() bool {
 type Decision struct {
 	// ID is a ULID: the same in the decision log.
 	ID string `json:"decision_id"`
-	// Allow is true only when Kind is KindAllow and Status is 200.
+	// Allow is true only when Kind is KindAllow and Status is 200. It holds when all Obligations are honoured.
 	Allow bool `json:"allow"`
 	Kind  Kind `json:"kind"`
 	// Status is what the client gets: 200 for an allow, otherwise 400 to 599.
@@ -55,7 +55,7 @@ type Decision struct {
 	UpstreamHeaders http.Header `json:"upstream_headers"`
 	// Context is what the policy passes on: a JSON object.
 	Context json.RawMessage `json:"context"`
-	// Obligations are those of Context. All must be honoured, or the request be refused.
+	// Obligations are those of Context.
 	Obligations []Obligation `json:"-"`
 	Policy      Policy       `json:"policy"`
 }

@@ -144,18 +144,22 @@ func TestAConnectionHeaderDoesNotTakeUpstreamHeadersAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const dotted = "x.subject" // PHP's other spelling
 	s := sidecartest.New(t, sidecartest.On("**", sidecartest.Allow("X-Subject", "alice", "X-Tenant", "")))
 	proxy := httputil.NewSingleHostReverseProxy(to)
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header = http.Header{"Connection": {"x-subject, X_Subject", "X-Hop"}, "X-Subject": {"root"},
 		"X_subject": {"root"},
-		dotted: {"root"}, "X-Hop": {"1"}, "X-Tenant": {"globex"}, "X-Kept": {"1"}}
+		"x.subject": {"root"}, "X-Hop": {"1"}, "X-Tenant": {"globex"}, "X-Kept": {"1"}}
 	before := r.Header.Clone()
 	answered(sidecarclient.MiddlewareConfig{Client: s.Client()}, proxy.ServeHTTP, r)
-	if got.Get("X-Subject") != "alice" || got["X_subject"] != nil || got[dotted] != nil ||
-		got.Get("X-Hop") != "" ||
-		got.Get("X-Tenant") != "" || got.Get("X-Kept") != "1" {
+	for name, values := range got {
+		spelt := strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name))
+		if spelt == "x-subject" && !slices.Equal(values, []string{"alice"}) {
+			t.Errorf("the upstream got %s: %q", name, values)
+		}
+	}
+	if got.Get("X-Subject") != "alice" || got.Get("X-Hop") != "" || got.Get("X-Tenant") != "" ||
+		got.Get("X-Kept") != "1" {
 		t.Errorf("the upstream got %v", got)
 	}
 	if string(mustJSON(t, r.Header)) != string(mustJSON(t, before)) {
