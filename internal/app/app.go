@@ -217,7 +217,7 @@ func (a *App) openPoint(context.Context) error {
 	}
 	a.point = decision.New(a.cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: a.initial.policy}, deps)
 	metrics.NewGaugeFunc(a.metrics.Registerer(), "sidecar_app_policy_misconfigured_ratio",
-		"Share of the evaluations of the policy that is served that gave no verdict.",
+		"Share of the evaluations since the policy was activated that gave no verdict.",
 		func() float64 { return a.point.Snapshot().Verdicts().Ratio() })
 	a.activated(a.initial)
 	a.initial = policies{}

@@ -141,7 +141,7 @@ func newLoader(a *App) *loader {
 	}
 	l.timer.Stop()
 	metrics.NewGaugeFunc(a.metrics.Registerer(), "sidecar_app_late_compilations",
-		"Compilations of policies that run for longer than engine.compile_timeout.", l.countLate)
+		"Policy compilations that are running for longer than engine.compile_timeout.", l.countLate)
 	return l
 }
 

@@ -35,17 +35,19 @@ const (
 
 func newPolicyState(r metrics.Registerer) *policyState {
 	return &policyState{
-		reloads: metrics.NewCounters(r, "sidecar_app_reloads_total", "Loads of the policies, the first included.",
+		reloads: metrics.NewCounters(r, "sidecar_app_reloads_total",
+			"Policy loads by outcome, the first one included.",
 			"outcome", reloadOK, reloadFailed),
 		succeeded: metrics.NewGauge(r, "sidecar_app_reload_success_timestamp_seconds",
-			"When policies were last loaded without a fault."),
+			"Time of the last successful policy load, in seconds since the epoch."),
 		failing: metrics.NewGauge(r, "sidecar_app_reload_failing",
-			"1 while the policies on disk are broken and the last good ones are served."),
+			"1 while the policies on disk do not load and the last good ones decide."),
 		changing: metrics.NewGauge(r, "sidecar_app_reload_waiting",
-			"1 while the policies on disk keep changing and are waited for."),
+			"1 while the policies on disk keep changing and are not loaded yet."),
 		active: metrics.NewGauge(r, "sidecar_app_policy_active_timestamp_seconds",
-			"When the policy that is served was put in place."),
-		info: metrics.NewInfo(r, "sidecar_app_policy_info", "The policy that is served; always 1.", "revision",
+			"Time when the deciding policy was activated, in seconds since the epoch."),
+		info: metrics.NewInfo(r, "sidecar_app_policy_info", "Revision and digest of the deciding policy; always 1.",
+			"revision",
 			"digest"),
 	}
 }

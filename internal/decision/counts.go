@@ -19,17 +19,17 @@ type counts struct {
 func newCounts(r metrics.Registerer) counts {
 	c := counts{
 		decision: metrics.NewDuration(r, "sidecar_decision_duration_seconds",
-			"Time of a whole decision, introspection included."),
+			"Duration of decisions, introspection included, in seconds."),
 		evaluation: metrics.NewDuration(r, "sidecar_engine_evaluation_duration_seconds",
-			"Time of one evaluation of a policy."),
+			"Duration of policy evaluations, in seconds."),
 	}
 	c.unauthenticated = metrics.NewCounters(r, "sidecar_decision_unauthenticated_total",
-		"Decisions of kind unauthenticated, by the reason why there is no usable token.", "reason", reasons401()...)
+		"Decisions of kind unauthenticated by reason.", "reason", reasons401()...)
 	var kinds []string
 	for _, k := range authz.Kinds {
 		kinds = append(kinds, k.String())
 	}
-	byKind := metrics.NewCounters(r, "sidecar_decision_decisions_total", "Decisions, by kind.", "kind", kinds...)
+	byKind := metrics.NewCounters(r, "sidecar_decision_decisions_total", "Decisions by kind.", "kind", kinds...)
 	for _, k := range authz.Kinds {
 		c.decisions[k] = byKind.Of(k.String())
 	}

@@ -11,14 +11,14 @@ type counts struct {
 func newCounts(r metrics.Registerer) *counts {
 	return &counts{
 		events: metrics.NewCounters(r, "sidecar_decisionlog_events_total",
-			"Events of the decision log: written, dropped (lost), or suppressed by the policy's own drop rule.",
+			"Decision log events by outcome.",
 			"outcome",
 			"written", "dropped", "suppressed"),
 		losses: metrics.NewCounters(r, "sidecar_decisionlog_dropped_total",
-			"Events of the decision log that are lost, by reason.", "reason",
+			"Lost decision log events by reason.", "reason",
 			QueueFull, QueueBytes, SinkFailed, Closing),
 		failures: metrics.NewCounter(r, "sidecar_decisionlog_failures_total",
-			"Writes and masks of the decision log that failed."),
+			"Failed writes and masks of the decision log."),
 	}
 }
 

@@ -100,10 +100,10 @@ func Open(cfg Config, deps Deps) (*Log, error) {
 
 // countQueue registers the metrics of the events that wait.
 func (l *Log) countQueue(r metrics.Registerer) {
-	metrics.NewGaugeFunc(r, "sidecar_decisionlog_queue_entries", "Events that wait to be written.",
+	metrics.NewGaugeFunc(r, "sidecar_decisionlog_queue_entries", "Decision log events waiting to be written.",
 		func() float64 { return float64(l.Queued()) })
 	metrics.NewGaugeFunc(r, "sidecar_decisionlog_queue_bytes",
-		"Memory of the events that wait to be written, estimated.",
+		"Estimated memory of the decision log events waiting to be written, in bytes.",
 		func() float64 { return float64(l.bytes.Load()) })
 }
 

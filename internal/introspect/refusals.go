@@ -8,7 +8,7 @@ func NewRefusals(r metrics.Registerer, causes ...string) map[string]metrics.Coun
 	refused := map[string]metrics.Counter{}
 	for _, cause := range causes {
 		refused[cause] = metrics.NewCounter(metrics.With(r, "cause", cause), "sidecar_introspect_refusals_total",
-			"Questions that were not put to the authorization server, by cause.")
+			"Introspections refused before a request was sent, by cause.")
 	}
 	return refused
 }

@@ -41,7 +41,7 @@ func reload[T any](
 	r.files = files
 	r.value.Store(&v)
 	r.outcomes = metrics.NewCounters(metrics.With(metrics.With(deps.Metrics, "listener", deps.Name), "files", what),
-		"sidecar_listen_reloads_total", "Changes of the files of a listener.", "outcome", "ok", "failed")
+		"sidecar_listen_reloads_total", "Reloads of the TLS and caller key files of a listener, by outcome.", "outcome", "ok", "failed")
 	return r, nil
 }
 

@@ -68,12 +68,15 @@ func (t Target) Check() error {
 	return err
 }
 
+// errURL does not quote the URL: a password may be in it.
+var errURL = errors.New("the URL of a listener is http://host:port, https://host:port or unix:///path, without a user")
+
 // parse returns the URL that is asked. For a socket it has a host that stands for it.
 func (t Target) parse() (*url.URL, error) {
 	u, err := url.Parse(t.URL)
 	switch {
 	case err != nil || u.User != nil || u.Fragment != "":
-		return nil, fmt.Errorf("%q is no URL of a probe", t.URL)
+		return nil, errURL
 	case u.Scheme == "unix" && u.Host == "" && strings.HasPrefix(u.Path, "/"):
 		scheme := "http"
 		if t.CAFile != "" || t.own != "" {
@@ -81,7 +84,7 @@ func (t Target) parse() (*url.URL, error) {
 		}
 		return &url.URL{Scheme: scheme, Host: "localhost", Path: t.Path}, nil
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return nil, fmt.Errorf("%q is neither http://host:port, nor https://host:port, nor unix:///path", t.URL)
+		return nil, errURL
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = t.Path

@@ -187,7 +187,7 @@ func (v *Verifier) mismatch(c authz.Confirmation, s token.Scheme) string {
 
 func countVerified(r metrics.Registerer, method string, outcomes ...string) *metrics.Counters {
 	return metrics.NewCounters(metrics.With(r, "method", method), "sidecar_token_proofs_total",
-		"Checks that a client holds the key its token is bound to, by method and outcome.", "outcome", outcomes...)
+		"Proof-of-possession checks of bound tokens, by method and outcome.", "outcome", outcomes...)
 }
 
 func (v *Verifier) count(method, outcome string) {

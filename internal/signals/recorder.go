@@ -58,8 +58,7 @@ func NewRecorder(issuer, kind string, deps Deps) *Recorder {
 	return &Recorder{
 		issuer: issuer, kind: kind, evictor: deps.Evictor, now: deps.Now,
 		outcomes: metrics.NewCounters(metrics.With(metrics.With(deps.Metrics, "issuer", issuer), "kind", kind),
-			"sidecar_events_received_total", "Events that say that tokens are over, by how they came and what "+
-				"became of them.",
+			"sidecar_events_received_total", "Revocation events received, by kind and outcome.",
 			"outcome", Evicted, Ignored, Unmatched, Duplicate, Refused, Unavailable),
 		seen: recent.New[string, struct{}](maxSeen, 0), log: deps.Log.With("issuer", issuer, "kind", kind),
 	}

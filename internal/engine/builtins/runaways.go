@@ -32,10 +32,10 @@ func NewRunaways() *Runaways {
 // Register shows the counts as metrics.
 func (r *Runaways) Register(to metrics.Registerer) {
 	metrics.NewGaugeFunc(to, "sidecar_engine_runaway_calls",
-		"Calls of builtins that go on now although their evaluation is over.",
+		"Builtin calls that are still running after the end of their evaluation.",
 		func() float64 { return float64(r.Running()) })
 	metrics.NewCounterFunc(to, "sidecar_engine_runaway_calls_total",
-		"Calls of builtins that outlived their evaluation.",
+		"Builtin calls that ran on after the end of their evaluation.",
 		func() float64 { return float64(r.Total()) })
 }
 

@@ -41,10 +41,10 @@ func newCounts(r metrics.Registerer) *counts {
 		active:   newStoreCounts(r, storeActive),
 		inactive: newStoreCounts(r, storeInactive),
 		stale: metrics.NewCounters(r, "sidecar_introspect_stale_served_total",
-			"Answers used past their soft lifetime: while a new one was fetched, or because none could be.",
+			"Cached answers used past their soft lifetime, by reason.",
 			"reason", staleRefreshing, staleFailing),
 		refreshes: metrics.NewCounters(r, "sidecar_introspect_refreshes_total",
-			"Questions asked in the background to refresh an answer, by how they ended.",
+			"Background introspections that refresh a cached answer, by outcome.",
 			"outcome", refreshOK, refreshFailed, refreshOverloaded),
 		refused: introspect.NewRefusals(r, causeConcurrency),
 	}
@@ -52,12 +52,12 @@ func newCounts(r metrics.Registerer) *counts {
 
 func newStoreCounts(r metrics.Registerer, store string) *storeCounts {
 	r = metrics.With(r, "cache", store)
-	lookups := metrics.NewCounters(r, "sidecar_introspect_cache_lookups_total", "Look-ups in a cache of answers.",
+	lookups := metrics.NewCounters(r, "sidecar_introspect_cache_lookups_total", "Cache lookups by cache and result.",
 		"result", "hit", "miss")
 	return &storeCounts{
 		hits: lookups.Of("hit"), misses: lookups.Of("miss"),
 		evicted: metrics.NewCounters(r, "sidecar_introspect_cache_evictions_total",
-			"Answers given up for want of capacity, or because tokens were revoked.",
+			"Cached answers evicted before they expired, by cause.",
 			"cause", evictedCapacity, evictedRevocation),
 	}
 }
@@ -73,18 +73,20 @@ func (c *storeCounts) lookedUp(hit bool) {
 // register shows what is held.
 func (c *Cache) register(r metrics.Registerer) {
 	for store, s := range map[string]*store{storeActive: c.active, storeInactive: c.inactive} {
-		metrics.NewGaugeFunc(metrics.With(r, "cache", store), "sidecar_introspect_cache_entries", "Answers kept.",
+		metrics.NewGaugeFunc(metrics.With(r, "cache", store), "sidecar_introspect_cache_entries",
+			"Answers in the cache.",
 			func() float64 { return float64(s.stats().Entries) })
 	}
-	metrics.NewGaugeFunc(r, "sidecar_introspect_cache_bytes", "Memory that the active answers kept take, estimated.",
+	metrics.NewGaugeFunc(r, "sidecar_introspect_cache_bytes", "Estimated memory of cached active answers, in bytes.",
 		func() float64 { return float64(c.active.stats().Bytes) })
 	for kind, count := range map[string]func(Stats) int{
 		"pending":    func(s Stats) int { return s.Tombstones },
 		"remembered": func(s Stats) int { return s.Revocations },
 	} {
 		metrics.NewGaugeFunc(metrics.With(r, "kind", kind), "sidecar_introspect_tombstones",
-			"Revocations that stand: against questions under way (pending), and against JWTs that are validated "+
-				"locally (remembered).",
+			"Revocations in force: pending against introspections in flight, remembered against JWTs that are "+
+				"validated "+
+				"locally.",
 			func() float64 { return float64(count(c.Stats())) })
 	}
 }

@@ -73,11 +73,11 @@ func New(next introspect.Asker, cfg Config, deps Deps) *Guard {
 		refused: introspect.NewRefusals(deps.Metrics, causeOpen, causeRetryAfter, causeUnknownSource,
 			causeUnknownTotal),
 		retried: metrics.NewCounter(deps.Metrics, "sidecar_introspect_retries_total",
-			"Questions put to the authorization server again after a failure."),
+			"Introspection requests sent again after a failure."),
 	}
 	g.guesses = newGuessLimiter(cfg, deps, g.refused)
 	metrics.NewGaugeFunc(deps.Metrics, "sidecar_introspect_breaker_state",
-		"Circuit breaker before the authorization server: 0 closed, 1 half-open, 2 open.",
+		"State of the circuit breaker: 0 closed, 1 half-open, 2 open.",
 		func() float64 { return float64(g.Breaker()) })
 	return g
 }

@@ -64,11 +64,11 @@ func (i *Issuer) register(r metrics.Registerer) {
 		return 0
 	}
 	metrics.NewGaugeFunc(r, "sidecar_introspect_healthy",
-		"1 while the latest use of the authorization server succeeded; 0 while the status lists a fault of it.",
+		"1 while the status lists no fault of the issuer; 0 while it lists one.",
 		func() float64 { return is(i.Status().Healthy) })
 	if i.canary.every > 0 {
 		metrics.NewGaugeFunc(r, "sidecar_introspect_canary_failing",
-			"1 while the sidecar's own token does not come back from the authorization server as active.",
+			"1 while the authorization server does not call the sidecar's own token active.",
 			func() float64 { return is(i.canary.missing.Load() != nil) })
 	}
 }

@@ -53,7 +53,7 @@ func New(cfg SignedResponse, deps Deps) (*Client, error) {
 		record: &record{issuer: deps.Endpoint.Name, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler))},
 	}
 	metrics.NewGaugeFunc(deps.Metrics, "sidecar_introspect_last_answer_timestamp_seconds",
-		"When the authorization server last gave an answer that could be used; 0 for never.", c.record.lastFit)
+		"Time of the last usable answer of the authorization server, in seconds since the epoch; 0 for never.", c.record.lastFit)
 	if !deps.RequireSigned {
 		return c, nil
 	}

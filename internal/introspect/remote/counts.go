@@ -24,10 +24,10 @@ type counts struct {
 
 func newCounts(r metrics.Registerer) *counts {
 	c := &counts{calls: metrics.NewNetworkDurations(r, "sidecar_introspect_call_duration_seconds",
-		"Time of one question to the authorization server, by how it ended.", "outcome",
+		"Duration of introspection requests in seconds, by outcome.", "outcome",
 		outcomeActive, outcomeInactive, outcomeUnavailable, outcomeMisconfigured)}
 	metrics.NewGaugeFunc(r, "sidecar_introspect_inactive_ratio",
-		"Share of the answers of the last minute that said inactive; recent ones weigh more.",
+		"Share of inactive answers over about the last minute.",
 		func() float64 { return c.inactive.now(time.Now()) })
 	return c
 }

@@ -108,14 +108,14 @@ func (s *Stream) stateNow() string {
 // register shows the state of the stream as metrics.
 func (s *Stream) register(r metrics.Registerer) {
 	metrics.NewGaugeFunc(r, "sidecar_events_stream_up",
-		"1 while the stream of events works, or nothing would tell that it does not.", func() float64 {
+		"1 while the event stream works or is not watched; 0 while it is down.", func() float64 {
 			if s.Status().State == stateDown {
 				return 0
 			}
 			return 1
 		})
 	metrics.NewGaugeFunc(r, "sidecar_events_stream_last_ok_timestamp_seconds",
-		"When the stream of events last worked; 0 for never.", func() float64 {
+		"Time when the event stream last worked, in seconds since the epoch; 0 for never.", func() float64 {
 			return metrics.Seconds(s.Status().LastOK)
 		})
 }
