@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/authz-sidecar/sidecar/internal/doctor"
 	"github.com/authz-sidecar/sidecar/internal/review"
 )
 
@@ -73,9 +71,11 @@ func (c *checking) run(ctx context.Context, std streams) error {
 		return err
 	}
 	if c.online && subject.Faults == nil && report.Summary.Loads {
-		if report.Issuers, err = review.Examine(ctx, subject.Config); err != nil {
+		asked, err := review.Examine(ctx, subject.Config)
+		if err != nil {
 			return err
 		}
+		report.Asked(asked)
 	}
 	if err := c.write(report, std); err != nil {
 		return err
@@ -103,10 +103,6 @@ func (c *checking) subject() review.Subject {
 
 // outcome is the failure that the findings are, or nil.
 func (c *checking) outcome(r review.Report) error {
-	var examined []doctor.Finding
-	for _, i := range r.Issuers {
-		examined = append(examined, i.Findings...)
-	}
 	s := r.Summary
 	switch {
 	case r.Unloadable:
@@ -114,7 +110,7 @@ func (c *checking) outcome(r review.Report) error {
 	case s.Errors > 0, c.strict && s.Warnings+s.Unformatted > 0:
 		return &failure{err: errors.New("there are findings"), exit: exitFailed, quiet: true}
 	}
-	return threshold{c.strict}.outcome(examined, "tokens will not be accepted with this configuration")
+	return threshold{c.strict}.outcome(s.Faults, s.Doubts, "tokens will not be accepted with this configuration")
 }
 
 func (c *checking) write(r review.Report, std streams) error {
@@ -132,14 +128,12 @@ func writeReport(r review.Report, std streams) error {
 	if err := r.WriteText(std.out); err != nil {
 		return err
 	}
-	var examined []doctor.Finding
 	for _, i := range r.Issuers {
 		fmt.Fprintf(std.out, "issuer %s:\n", i.Name)
 		printFindings(std.out, i.Findings)
-		examined = slices.Concat(examined, i.Findings)
 	}
 	if r.Issuers != nil {
-		fmt.Fprintln(std.out, summary(examined))
+		fmt.Fprintln(std.out, countedFindings(r.Summary.Faults, r.Summary.Doubts))
 	}
 	if r.Summary.Loads {
 		fmt.Fprintf(std.err, "sidecar: %s\n", r.Summary)

@@ -22,14 +22,17 @@ func printFindings(w io.Writer, findings []doctor.Finding) {
 
 // summary is the last line: how many faults and doubts there are.
 func summary(findings []doctor.Finding) string {
-	count := func(level doctor.Level) string {
-		n := doctor.Count(findings, level)
+	return countedFindings(doctor.Count(findings, doctor.Fault), doctor.Count(findings, doctor.Doubt))
+}
+
+func countedFindings(faults, doubts int) string {
+	count := func(n int, level doctor.Level) string {
 		if n == 0 {
 			return fmt.Sprintf("no %ss", level)
 		}
 		return counted(n, string(level))
 	}
-	return count(doctor.Fault) + ", " + count(doctor.Doubt)
+	return count(faults, doctor.Fault) + ", " + count(doubts, doctor.Doubt)
 }
 
 // threshold decides which findings fail a command: faults, and with --strict doubts too.
@@ -40,13 +43,14 @@ func (th *threshold) flag(cmd *cobra.Command) {
 }
 
 // outcome is the failure, with a message, that findings are for a command, or nil.
-func (th threshold) outcome(findings []doctor.Finding, message string) error {
+func (th threshold) outcome(faults, doubts int, message string) error {
 	switch {
-	case !doctor.Sound(findings):
-		return &failure{err: errors.New(message), hint: "the lines above say why, and what to do", exit: exitFailed}
-	case th.strict && doctor.Count(findings, doctor.Doubt) > 0:
-		return &failure{err: errors.New("there are doubts, which fail with --strict"),
-			hint: "the lines above say what to do", exit: exitFailed}
+	case faults > 0:
+		return &failure{err: errors.New(message), hint: "the findings say why, and what to do", exit: exitFailed}
+	case th.strict && doubts > 0:
+		return &failure{err: fmt.Errorf("there is a doubt, which fails with --strict: %s",
+			countedFindings(faults, doubts)),
+			hint: "the findings say what to do", exit: exitFailed}
 	}
 	return nil
 }

@@ -115,7 +115,9 @@ func introspectToken(ctx context.Context, cfgs []issuer.Config, how introspectin
 	e.findings = doctor.Diagnose(cfg, tok, e.answer, err, now)
 	if err == nil && e.answer.Claims.Active {
 		doc := input.Build(input.Query{}, e.answer.Claims, input.Presented{Scheme: "bearer"}, now)
-		doc.Token.Claims = nil // they are in the answer, raw
+		if !e.local {
+			doc.Token.Claims = nil // they are in the answer, raw
+		}
 		if e.token, err = json.Marshal(doc.Token, json.Deterministic(true)); err != nil {
 			return err
 		}
@@ -123,7 +125,8 @@ func introspectToken(ctx context.Context, cfgs []issuer.Config, how introspectin
 	if err := how.write(e, tok, std.out); err != nil {
 		return err
 	}
-	return how.limit.outcome(e.findings, "this token would not be accepted")
+	faults, doubts := doctor.Count(e.findings, doctor.Fault), doctor.Count(e.findings, doctor.Doubt)
+	return how.limit.outcome(faults, doubts, "this token would not be accepted")
 }
 
 // shownBytes is how much of an answer is shown.

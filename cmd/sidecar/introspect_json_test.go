@@ -50,6 +50,37 @@ func TestJSONOfAServerHoldsItsAnswerAndNeverTheToken(t *testing.T) {
 	}
 }
 
+func TestADoubtAboutAServerIsCountedAndFailsWithStrict(t *testing.T) {
+	s := issuerOfOrders(t)
+	t.Chdir(t.TempDir())
+	testkit.WriteFile(t, "secret", "a-secret-of-orders")
+	testkit.WriteFile(t, "policies/p.rego",
+		"package authz\n\n# METADATA\n# entrypoint: true\ndefault decision := false\n")
+	testkit.WriteFile(t, "sidecar.yaml", "issuers:\n  - issuer: "+s.Issuer()+
+		"\n    client: {id: orders-api, secret: {file: secret}}\n    audience: [another-api]\n    "+
+		"allow_insecure_http: true\n")
+	for _, c := range []struct {
+		flags     string
+		code      int
+		out, errs string
+	}{
+		{"", exitOK, "no faults, 1 doubt\n", "sidecar: 1 note, 1 doubt: "},
+		{"--strict", exitFailed, "no faults, 1 doubt\n", "a doubt, which fails with --strict: no faults, 1 doubt"},
+		{"--format json", exitOK, `"doubts": 1`, ""},
+		{"--format json --strict", exitFailed, `"level": "doubt"`, "the findings say what to do"},
+		{"--format sarif --strict", exitFailed, `"ruleId": "issuer/canary"`, ""},
+	} {
+		args := append([]string{"check", "--online"}, strings.Fields(c.flags)...)
+		code, out, errs := sidecar(t, "", args...)
+		if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.errs) {
+			t.Errorf("%s: exit %d\n%s%s", c.flags, code, out, errs)
+		}
+		if strings.Contains(c.flags, "--format") && !json.Valid([]byte(out)) {
+			t.Errorf("%s: no JSON: %s", c.flags, out)
+		}
+	}
+}
+
 func TestAnAnswerAsAValueIsJSONWithoutTheToken(t *testing.T) {
 	const tok = "a-token/of+the.caller=="
 	for body, want := range map[string]string{

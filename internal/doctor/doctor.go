@@ -6,9 +6,11 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,8 +92,15 @@ func Examine(ctx context.Context, cfg issuer.Config) ([]Finding, error) {
 	if !e.unsent && (!e.asks() || e.credentials(ctx)) {
 		e.canary(ctx, doc)
 	}
+	slices.SortStableFunc(e.findings, func(a, b Finding) int {
+		return cmp.Compare(slices.Index(checks, a.Check), slices.Index(checks, b.Check))
+	})
 	return e.findings, nil
 }
+
+// checks are the names of what Examine looks at, in the order in which it says so: the clock is read from whichever
+// answer has a time.
+var checks = []string{"metadata", "keys", "credentials", "clock", "canary"}
 
 // asks reports whether the introspection endpoint is asked at all.
 func (e *exam) asks() bool { return e.cfg.Mode != authz.ModeJWT }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/doctor"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 	"github.com/authz-sidecar/sidecar/internal/lint"
@@ -33,6 +34,9 @@ type Summary struct {
 	Notes       int `json:"notes"`
 	Unformatted int `json:"unformatted"`
 	Silenced    int `json:"silenced"`
+	// Faults and Doubts are those at the authorization servers, where these were asked.
+	Faults int `json:"faults"`
+	Doubts int `json:"doubts"`
 }
 
 func summaryOf(set *bundle.Set, policy *engine.Policy, cfg *config.Config) Summary {
@@ -71,16 +75,26 @@ func (s *Summary) count(findings []lint.Finding, silenced []lint.Silenced) {
 	}
 }
 
+// Asked adds what was found at the authorization servers to the report.
+func (r *Report) Asked(issuers []Issuer) {
+	r.Issuers = issuers
+	for _, i := range issuers {
+		r.Summary.Faults += doctor.Count(i.Findings, doctor.Fault)
+		r.Summary.Doubts += doctor.Count(i.Findings, doctor.Doubt)
+	}
+}
+
 // String is the summary on one line: what was found, and in what.
 func (s Summary) String() string {
 	var found []string
-	if s.Errors+s.Warnings == 0 {
+	if s.Errors+s.Warnings+s.Faults+s.Doubts == 0 {
 		found = []string{"no problems found"}
 	}
 	for _, n := range []struct {
 		n    int
 		what string
-	}{{s.Errors, "error"}, {s.Warnings, "warning"}, {s.Notes, "note"}} {
+	}{{s.Errors, "error"}, {s.Warnings, "warning"}, {s.Notes, "note"}, {s.Faults, "fault"},
+		{s.Doubts, "doubt"}} {
 		if n.n > 0 {
 			found = append(found, plural(n.n, n.what))
 		}
