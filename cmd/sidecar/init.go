@@ -19,7 +19,8 @@ import (
 
 // start is what a first configuration is made of.
 type start struct {
-	Issuer, ClientID, Dialect, Mode, Auth, Audience, SecretFile, CAFile string
+	Issuer, ClientID, Dialect, Mode, Auth, Audience string
+	SecretFile, KeyFile, KeyID, CAFile              string
 
 	dir string
 	// typed is the secret that was asked for; nil when it is in a file.
@@ -51,6 +52,9 @@ it is 0 nothing is written.`,
 	f.StringVar(&s.ClientID, "client-id", "", "client `ID` of the sidecar at the server")
 	f.StringVar(&s.SecretFile, "client-secret-file", "",
 		"`FILE` that holds the client secret (default: it is asked for, and kept in the file client-secret)")
+	f.StringVar(&s.KeyFile, "client-key-file", "",
+		"`FILE` that holds the private key of the client, PEM or JWK; the method is private_key_jwt then")
+	f.StringVar(&s.KeyID, "client-key-id", "", "kid, an `ID`, of that key at the server")
 	f.StringVar(&s.Dialect, "dialect", "", "kind of server, a `DIALECT` (default guessed from its metadata)")
 	f.StringVar(&s.Mode, "mode", "", "`MODE` in which tokens are validated, such as introspect or jwt (default introspect, "+
 		"where the server can)")
@@ -149,6 +153,8 @@ func (s *start) guess(doc *oauth.Metadata, std streams) {
 	}
 	switch {
 	case s.Auth != "":
+	case s.KeyFile != "":
+		s.Auth = "private_key_jwt"
 	case s.Mode == "jwt" && s.SecretFile == "":
 		s.Auth = oauth.NoAuth // no request is made
 	default:
@@ -208,7 +214,7 @@ func (s *start) try(ctx context.Context, std streams) error {
 	}
 	findings, err := doctor.Examine(ctx, cfg.Issuers[0])
 	if err != nil {
-		return err
+		return &failure{err: errors.New(inFlags(err.Error())), exit: exitFailed, hint: "correct that file"}
 	}
 	for i := range findings {
 		findings[i].Do = inFlags(findings[i].Do)

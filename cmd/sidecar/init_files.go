@@ -25,7 +25,7 @@ func (s *start) files() ([]newFile, error) {
 		return nil, err
 	}
 	written := *s
-	if written.SecretFile, written.CAFile, err = s.namesFromFile(); err != nil {
+	if err := written.nameFromFile(); err != nil {
 		return nil, err
 	}
 	if s.typed != nil {
@@ -99,7 +99,7 @@ func (s *start) trialConfig() (*config.Config, error) {
 		return nil, err
 	}
 	trial := view{start: *s, Trial: true}
-	if trial.SecretFile, trial.CAFile, err = s.namesFromFile(); err != nil {
+	if err := trial.nameFromFile(); err != nil {
 		return nil, err
 	}
 	if s.typed != nil {
@@ -135,13 +135,14 @@ func policySource(files []newFile) bundle.Source {
 	return out
 }
 
-// namesFromFile are the files of the flags, as they are written into the configuration.
-func (s *start) namesFromFile() (secretFile, caFile string, err error) {
-	if secretFile, err = s.fromFile(s.SecretFile); err != nil {
-		return "", "", err
+// nameFromFile makes the files of the flags names as they are written into the configuration.
+func (s *start) nameFromFile() (err error) {
+	for _, name := range []*string{&s.SecretFile, &s.KeyFile, &s.CAFile} {
+		if *name, err = s.fromFile(*name); err != nil {
+			return err
+		}
 	}
-	caFile, err = s.fromFile(s.CAFile)
-	return secretFile, caFile, err
+	return nil
 }
 
 // fromFile is a name as it is written into the configuration file: from there when it is below, so that the directory

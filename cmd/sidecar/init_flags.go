@@ -12,7 +12,11 @@ import (
 func (s *start) checkFlags() error {
 	trial := *s
 	trial.Dialect, trial.Mode = cmp.Or(s.Dialect, "rfc7662"), cmp.Or(s.Mode, "introspect")
-	trial.Auth = cmp.Or(s.Auth, "client_secret_basic")
+	trial.Auth = s.Auth
+	if trial.Auth == "" && s.KeyFile != "" {
+		trial.Auth = "private_key_jwt"
+	}
+	trial.Auth = cmp.Or(trial.Auth, "client_secret_basic")
 	trial.Audience = cmp.Or(s.Audience, "asked-for-later")
 	if s.SecretFile == "" && strings.HasPrefix(trial.Auth, "client_secret") {
 		trial.typed = []byte("asked for later")
@@ -25,6 +29,8 @@ func (s *start) checkFlags() error {
 func flagOf(key string) string {
 	for _, f := range []struct{ key, flag string }{
 		{"issuers[0].client.secret", "--client-secret-file"},
+		{"issuers[0].client.key_id", "--client-key-id"},
+		{"issuers[0].client.key", "--client-key-file"},
 		{"issuers[0].client.id", "--client-id"},
 		{"issuers[0].client", "--auth"},
 		{"issuers[0].issuer", "--issuer"},
@@ -50,6 +56,10 @@ func flagFailure(faults config.Faults) error {
 			continue
 		}
 		cause := f.Cause
+		if f.Key == "issuers[0].client.key" {
+			cause = strings.Replace(cause, "names neither a file nor an environment variable",
+				"is missing, and the method private_key_jwt needs it", 1)
+		}
 		if below, ok := strings.CutPrefix(f.Key, "issuers[0].client."); ok && flag == "--auth" && below != "auth" {
 			cause = "this method needs the key client." + below + ", for which init has no flag: " + cause
 			f.Hint = "choose a method with a secret, and change it in the file that init writes"
@@ -80,7 +90,9 @@ func inFlags(remedy string) string {
 		"compare issuer with", "compare --issuer with", "or set introspection_endpoint",
 		"or write sidecar.yaml by hand, with introspection_endpoint",
 		"set client.secret.file or client.secret.env", "name the file that holds it with --client-secret-file",
+		"set client.key.file or client.key.env", "name the file of the private key, PEM or JWK",
 		"client.auth: ", "--auth ", "client.auth", "--auth",
+		"client.key_id", "--client-key-id", "client.key", "--client-key-file",
 		"client.id", "--client-id", "client.secret", "--client-secret-file",
 		"set audience", "give --audience", "set dialect", "give --dialect", "set mode", "give --mode",
 	).Replace(remedy)

@@ -88,7 +88,10 @@ func TestAnInitThatFailsLeavesNothingSoThatTheCorrectedOneWorks(t *testing.T) {
 	}{
 		{"", []string{"--mode", "opaque"}, exitUsage, []string{"--mode: ", "introspect"}},
 		{"", []string{"--dialect", "keyclok"}, exitUsage, []string{"--dialect: ", "keycloak"}},
-		{"", []string{"--auth", "private_key_jwt"}, exitUsage, []string{"--auth: ", "client.key"}},
+		{"", []string{"--auth", "private_key_jwt"}, exitUsage,
+			[]string{"--client-key-file: is missing, and the method private_key_jwt needs it", "PEM or JWK"}},
+		{"", []string{"--client-key-file", "nokey.pem"}, exitUsage,
+			[]string{"--client-key-file: read secret", "no such file"}},
 		{"", []string{"--auth", "secret"}, exitUsage, []string{"--auth: "}},
 		{"", []string{"--client-secret-file", missing}, exitUsage, []string{"--client-secret-file: ", "no such file"}},
 		{"", []string{"--client-secret-file", t.TempDir()}, exitUsage,
@@ -310,5 +313,19 @@ func TestInitTakesBackWhatDoesNotLoadWithTheFilesThatAreThere(t *testing.T) {
 	})
 	if len(left) != 1 || left[0] != own {
 		t.Errorf("left: %v", left)
+	}
+}
+
+func TestAPrivateKeyIsKeptByTheNameOfItsFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	testkit.WriteFile(t, "key.pem", testkit.KeyPEM(t, testkit.NewKey(t)))
+	s := start{Issuer: "https://id.example", ClientID: "api", Dialect: "rfc7662", Mode: "introspect",
+		Auth: "private_key_jwt", Audience: "api", KeyFile: "key.pem", KeyID: "k1", dir: "."}
+	cfg, err := s.trialConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := cfg.Issuers[0].Endpoint.Client; c.Key.File != "key.pem" || c.KeyID != "k1" || c.Auth != "private_key_jwt" {
+		t.Errorf("the client is %+v", c)
 	}
 }

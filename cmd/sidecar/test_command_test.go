@@ -44,7 +44,7 @@ func TestTestWatchesPoliciesTestsAndSuites(t *testing.T) {
 			return errs.Count("watching policies, policy_test; interrupt to end") > runs &&
 				strings.Contains(out.String()+errs.String(), line)
 		})
-		runs = errs.Count("watching")
+		runs = errs.Count("watching policies, policy_test; interrupt to end")
 	}
 	write := func(name, text string) func() {
 		return func() { testkit.WriteFiles(t, folder, map[string]string{name: text}) }
@@ -59,6 +59,19 @@ func TestTestWatchesPoliciesTestsAndSuites(t *testing.T) {
 		"3 tests: 2 passed, 1 failed, 0 skipped")
 	next("a policy that does not load", write("policies/authz.rego", strings.Replace(readers, "if", "fi", 1)),
 		"policies/authz.rego:7:")
+	next("a configuration", write("sidecar.yaml", "issuers: [{issuer: 'https://id.example', client: {id: a, auth: "+
+		"none}}]\n"+
+		"decision: {entrypoint: shop/decision}\npolicies: {paths: [policies]}\n"), "data.shop.decision")
+	write("sidecar.yaml", "issuers: [{issuer: 'https://id.example', client: {id: a, auth: none}}]\n"+
+		"decision: {entrypoint: 5}\n")()
+	testkit.Eventually(t, "a fault of the configuration is told", func() bool {
+		return strings.Contains(errs.String(), "sidecar.yaml:2:12: decision.entrypoint: is a number")
+	})
+	runs = errs.Count("watching policies, policy_test; interrupt to end")
+	write("policies/authz.rego", readers)()
+	next("its correction", write("sidecar.yaml", "issuers: [{issuer: 'https://id.example', client: {id: a, auth: "+
+		"none}}]\n"+
+		"policies: {paths: [policies]}\n"), "3 tests: 2 passed, 1 failed")
 	cancel()
 	if code := <-exit; code != exitOK {
 		t.Errorf("the watch ended with %d: %s", code, errs)
