@@ -274,7 +274,8 @@ function refuse(req, res, error, sidecar) {
   const refusal = error instanceof Refusal ? error : sidecar.fault(error?.stack ?? error)
   for (const [name, value] of refusal.headers) res.appendHeader(name, value)
   res.statusCode = refusal.status
-  res.end(req.method === "HEAD" ? undefined : refusal.body)
+  // Bytes: with a string, Node writes the fields in UTF-8 once more.
+  res.end(req.method === "HEAD" ? undefined : Buffer.from(refusal.body))
 }
 
 // The headers that writeHead takes: an object, a list of pairs, or names and values in turn.

@@ -1,6 +1,7 @@
 package clientcases
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -133,6 +134,43 @@ func denied(t *testing.T, d *driver) {
 	r.target = "/coffee"
 	if a := d.get(t, r); a.status != http.StatusTeapot || a.header.Get("X-Hint") != "tea" {
 		t.Errorf("want 418 with X-Hint, got %v", a)
+	}
+	r.method = http.MethodHead
+	if a := d.get(t, r); a.status != http.StatusTeapot || a.body != "" {
+		t.Errorf("HEAD: want 418 without a body, got %v", a)
+	}
+}
+
+// beyondASCII is the name of a person in a header: UTF-8, which CGI and WSGI show as if it were ISO 8859-1.
+func beyondASCII(t *testing.T, d *driver) {
+	if got := strings.Join(d.get(t, d.order()).seen(t).under("x-name"), ""); got != "Zoë Ω" && got != latin1("Zoë Ω") {
+		t.Errorf("the application sees %q", got)
+	}
+	r := d.order()
+	r.target = "/coffee"
+	if a := d.get(t, r); a.status != http.StatusTeapot || a.header.Get("X-Menu") != "thé Ω" {
+		t.Errorf("want 418 with X-Menu in UTF-8, got %v", a)
+	}
+}
+
+// latin1 is the text that the bytes of s are in ISO 8859-1.
+func latin1(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		b.WriteRune(rune(s[i]))
+	}
+	return b.String()
+}
+
+// unavailable is a decision that the authorization server did not answer, or too often.
+func unavailable(t *testing.T, d *driver) {
+	for _, status := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests} {
+		d.front.answer(testkit.ReplyJSON(decision(fmt.Sprintf(
+			`"allow":false,"kind":"unavailable","status":%d,"headers":{"Retry-After":["23"]}`, status))))
+		if a := d.get(t, d.order()); a.status != status ||
+			!slices.Equal(a.header.Values("Retry-After"), []string{"23"}) {
+			t.Errorf("want %d with Retry-After: 23, got %v", status, a)
+		}
 	}
 }
 

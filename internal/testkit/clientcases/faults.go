@@ -144,6 +144,16 @@ func tooLong(t *testing.T, d *driver) {
 	d.recovers(t)
 }
 
+// tooDeep is JSON that takes the stack of a recursive parser.
+func tooDeep(t *testing.T, d *driver) {
+	for _, pair := range [][2]string{{"[", "]"}, {`{"a":`, "}"}} {
+		deep := strings.Repeat(pair[0], 100_000) + "1" + strings.Repeat(pair[1], 100_000)
+		d.front.answer(testkit.ReplyJSON(decision(`"context":{"a":` + deep + `}`)))
+		refused(t, pair[0], d.get(t, d.order()))
+	}
+	d.recovers(t)
+}
+
 func redirect(t *testing.T, d *driver) {
 	const elsewhere = "/v1/elsewhere"
 	for _, status := range []int{301, 302, 303, 307, 308} {

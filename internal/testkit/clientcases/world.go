@@ -111,7 +111,8 @@ package authz
 # entrypoint: true
 decision := {
 	"allow": true,
-	"upstream_headers": {"X-Subject": input.token.subject.id, "X-Client-Id": input.token.client_id, "X-Tenant": ""},
+	"upstream_headers": {"X-Subject": input.token.subject.id, "X-Client-Id": input.token.client_id, "X-Tenant": "",
+		"X-Name": "Zoë Ω"},
 	"context": {"route": "order", "query": input.request.query},
 } if {
 	input.request.segments == ["orders", "42"]
@@ -123,7 +124,7 @@ decision := {
 	"allow": false,
 	"status": 418,
 	"reasons": [{"code": "teapot", "message": "it is short and stout"}],
-	"response_headers": {"X-Hint": "tea"},
+	"response_headers": {"X-Hint": "tea", "X-Menu": "thé Ω"},
 } if {
 	input.request.segments == ["coffee"]
 } else := {
