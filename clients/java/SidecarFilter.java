@@ -3,6 +3,7 @@ import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.ServletRequest;
 import jakarta.servlet.ServletResponse;
+import jakarta.servlet.http.Cookie;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletRequestWrapper;
 import jakarta.servlet.http.HttpServletResponse;
@@ -400,6 +401,16 @@ public class SidecarFilter implements Filter {
             names.removeIf(name -> replaced.contains(folded(name)));
             given.forEach((name, values) -> names.addAll(values.isEmpty() ? List.of() : List.of(name)));
             return Collections.enumeration(names);
+        }
+
+        @Override
+        public String getContentType() {
+            return getHeader("Content-Type");
+        }
+
+        @Override
+        public Cookie[] getCookies() { // a policy can take all away, and name others by the header alone
+            return replaced.contains("cookie") ? null : super.getCookies();
         }
 
         @Override

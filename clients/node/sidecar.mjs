@@ -234,7 +234,7 @@ async function honour({ context }, request, handlers) {
 /** The decision about a request of node:http, whose headers are replaced when it is allowed; throws a Refusal.
  *  For what is neither middleware nor handler, such as `upgrade` events. */
 export async function check(req, sidecar, options = {}) {
-  const headers = {}
+  const headers = Object.create(null) // so that a header may be called constructor
   for (let i = 0; i < req.rawHeaders.length; i += 2) {
     const name = req.rawHeaders[i].toLowerCase().replace(/^:authority$/, "host") // of HTTP/2
     if (!name.startsWith(":")) (headers[name] ??= []).push(text(req.rawHeaders[i + 1]))
@@ -302,7 +302,7 @@ export function fetchHandler(handler, sidecar, options = {}) {
   return async (request, ...rest) => {
     let decision
     try {
-      const headers = {}
+      const headers = Object.create(null)
       for (const [name, value] of request.headers) (headers[name] ??= []).push(text(value))
       const asked = { method: request.method, url: request.url, headers }
       decision = await authorize(request, rest, asked, sidecar, options)

@@ -24,7 +24,8 @@ def echo(target: str, headers: "dict[str, list[str]]", context: "dict[str, Any]"
 
 
 def wsgi(environ: "dict[str, Any]", start_response: Callable[..., Any]) -> "list[bytes]":
-    headers = {key[5:].lower().replace("_", "-"): [value] for key, value in environ.items() if key.startswith("HTTP_")}
+    headers = {key.replace("HTTP_", "", 1).lower().replace("_", "-"): [value] for key, value in environ.items()
+               if key.startswith("HTTP_") or key == "CONTENT_TYPE"}
     target = environ.get("RAW_URI") or environ.get("REQUEST_URI", "")
     body = echo(target, headers, environ["sidecar.decision"].context)
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])

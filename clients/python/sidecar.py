@@ -120,7 +120,7 @@ class Sidecar:
         if 400 <= status < 500 and status != 429:
             raise Fault(f"the sidecar refuses the call with {status}: {_call_error(body)}")
         if status != 200:
-            raise Unavailable(f"status {status}", retry_after or "1")
+            raise Unavailable(f"status {status}", retry_after if _VALUE.fullmatch(retry_after) else "1")
         try:
             return _decision(_strict_json(body))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -131,7 +131,7 @@ class Sidecar:
         while self._idle:
             self._idle.pop()[1].close()
 
-    def _call(self, body: bytes, deadline: float) -> "tuple[int, Optional[str], bytes]":
+    def _call(self, body: bytes, deadline: float) -> "tuple[int, str, bytes]":
         message = f"{self._head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
         kept = self._kept()
         if kept:
@@ -141,7 +141,7 @@ class Sidecar:
                 pass
         return self._exchange(self._connect(deadline), message, deadline)
 
-    def _exchange(self, sock: socket.socket, message: bytes, deadline: float) -> "tuple[int, Optional[str], bytes]":
+    def _exchange(self, sock: socket.socket, message: bytes, deadline: float) -> "tuple[int, str, bytes]":
         source, keep = _Source(sock, deadline), False
         try:
             sock.settimeout(_left(deadline))
@@ -154,7 +154,7 @@ class Sidecar:
             if answer.length:
                 raise ValueError("the answer ends early")
             keep = not answer.will_close
-            return answer.status, answer.getheader("Retry-After"), body
+            return answer.status, answer.getheader("Retry-After") or "1", body
         except ConnectionError as error:
             raise error if source.begun else _Closed(str(error)) from None
         finally:
@@ -354,6 +354,15 @@ def _failure(obligation: "dict[str, Any]", error: Exception) -> str:
     return f"obligation {str(obligation.get('type'))[:100]!r} is not honoured: {error!r}"
 
 
+_BARE = {"CONTENT_TYPE", "CONTENT_LENGTH"}  # headers whose variable has no HTTP_
+
+
+def _header_of(key: str) -> str:
+    """The name of the header that a variable of environ has; empty for other variables."""
+    name = key[5:] if key.startswith("HTTP_") else key if key in _BARE else ""
+    return name.replace("_", "-").lower()
+
+
 class WSGIMiddleware(_Middleware):
     """For WSGI applications. The server must give RAW_URI (gunicorn, Werkzeug) or REQUEST_URI (uWSGI, mod_wsgi,
     waitress); wsgiref gives neither. gunicorn's `--protocol uwsgi` makes RAW_URI from the decoded path: use HTTP."""
@@ -364,13 +373,12 @@ class WSGIMiddleware(_Middleware):
         except Refusal as refusal:
             start_response(f"{refusal.status} {http.client.responses.get(refusal.status, 'Refused')}", refusal.headers)
             return [b"" if environ["REQUEST_METHOD"] == "HEAD" else refusal.body]
-        replaced = {"HTTP_" + _folded(name) for name in decision.upstream_headers}
-        for key in [key for key in environ if _folded(key) in replaced]:
+        replaced = {_folded(name) for name in decision.upstream_headers}
+        for key in [key for key in environ if _folded(_header_of(key)) in replaced]:
             del environ[key]
         for name, value in _pairs(decision.upstream_headers):
-            key = "HTTP_" + _folded(name)
+            key = _folded(name) if _folded(name) in _BARE else "HTTP_" + _folded(name)
             environ[key] = f"{environ[key]},{value}" if key in environ else value
-
         environ["sidecar.decision"] = decision
 
         def start(status: str, headers: "list[tuple[str, str]]", *exc_info: Any) -> Any:
@@ -380,11 +388,10 @@ class WSGIMiddleware(_Middleware):
         return answer
 
     def _decide(self, environ: "dict[str, Any]") -> Decision:
-        headers = {key[5:].lower().replace("_", "-"): [_text(value.encode("latin-1"))]
-                   for key, value in environ.items() if key.startswith("HTTP_")}
-        for name in ("content-type", "content-length"):
-            if environ.get(_folded(name)):
-                headers[name] = [_text(environ[_folded(name)].encode("latin-1"))]
+        headers: "dict[str, list[str]]" = {}
+        for key, value in environ.items():
+            if _header_of(key) and (value or key not in _BARE):
+                headers.setdefault(_header_of(key), []).append(_text(value.encode("latin-1")))
         request = {"method": environ["REQUEST_METHOD"], "headers": headers}
         if environ.get("REMOTE_ADDR"):
             request["source_ip"] = environ["REMOTE_ADDR"]

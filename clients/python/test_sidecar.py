@@ -164,12 +164,14 @@ class WSGITest(unittest.TestCase):
                          [["é"], ["é"], ["text/plain"], ["acme"], ["127.0.0.1"]])
 
     def test_upstream_headers_replace_and_join(self) -> None:
-        answer = {**ALLOW, "upstream_headers": {"X-Roles": ["a", "é"], "X-Gone": []}}
-        env = environ(HTTP_X_ROLES="root", HTTP_X_GONE="1", **{"HTTP_X.ROLES": "root", "HTTP_X-ROLES": "root"})
+        upstream = {"X-Roles": ["a", "é"], "X-Gone": [], "Content-Type": ["text/plain"]}
+        answer = {**ALLOW, "upstream_headers": upstream}
+        env = environ(HTTP_X_ROLES="root", HTTP_X_GONE="1", CONTENT_TYPE="text/html", HTTP_CONTENT_TYPE="text/html",
+                      **{"HTTP_X.ROLES": "root", "HTTP_X-ROLES": "root"})
         with serving(a_server(), answer) as server:
             wsgi(WSGIMiddleware(application, asking(self, server)), env)
-        self.assertEqual({key: value for key, value in env.items() if key.startswith("HTTP_X")},
-                         {"HTTP_X_ROLES": "a,\u00c3\u00a9"})
+        self.assertEqual({key: value for key, value in env.items() if key.startswith("HTTP_X") or "TYPE" in key},
+                         {"HTTP_X_ROLES": "a,\u00c3\u00a9", "CONTENT_TYPE": "text/plain"})
         self.assertEqual(env["sidecar.decision"].upstream_headers["X-Roles"], ["a", "é"])
 
     def test_obligations_are_all_honoured_and_one_that_fails_refuses(self) -> None:
