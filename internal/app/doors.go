@@ -11,6 +11,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/listen"
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
 // Door is a way in for callers: a listener that is open, and what serves it.
@@ -66,17 +67,20 @@ func (a *App) native() native.Deps {
 type openDoor struct {
 	name string
 	Door
+	files *listen.Files
 }
 
 func (a *App) openDoors(context.Context) error {
 	a.onStop("listeners", a.stopDoors)
 	for _, e := range a.entrances() {
-		on := listen.Deps{Name: e.name, Log: a.deps.Log, Calls: &a.calls, Metrics: a.metrics.Registerer()}
+		files := &listen.Files{}
+		on := listen.Deps{Name: e.name, Log: a.deps.Log, Calls: &a.calls, Files: files,
+			Metrics: a.metrics.Registerer()}
 		d, err := e.open(e.cfg, on)
 		if err != nil {
 			return err
 		}
-		a.doors = append(a.doors, openDoor{e.name, d})
+		a.doors = append(a.doors, openDoor{e.name, d, files})
 	}
 	return nil
 }
@@ -128,6 +132,16 @@ func (a *App) addresses() []any {
 	var all []any
 	for _, d := range a.doors {
 		all = append(all, d.name, d.Addr().String())
+	}
+	return all
+}
+
+func (a *App) listenerStatus() []status.Listener {
+	var all []status.Listener
+	for _, d := range a.doors {
+		l := status.Listener{Name: d.name, Address: d.Addr().String()}
+		d.files.AddStatus(&l)
+		all = append(all, l)
 	}
 	return all
 }

@@ -26,6 +26,8 @@ func everyMetric(t *testing.T) string {
 	return start(t, func(c *config.Config) {
 		events(c)
 		c.Issuers[0].Canary.Every = time.Hour
+		c.Listen.Metrics.Address = "127.0.0.1:0"
+		c.Listen.Metrics.TLS.CertFile, c.Listen.Metrics.TLS.KeyFile = testkit.SelfSigned(t).Files(t)
 		c.Listen.API.BearerKeysFile = testkit.TempFile(t, "keys", "0123456789abcdef\n")
 	}).get(t, "/metrics")
 }

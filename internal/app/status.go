@@ -52,6 +52,7 @@ func (a *App) Status() status.Report {
 		Ready:       because == "",
 		Because:     because,
 		Policy:      a.policyStatus(),
+		Listeners:   a.listenerStatus(),
 		Issuers:     issuers,
 		Events:      a.eventStatus(),
 		DecisionLog: a.logStatus(),

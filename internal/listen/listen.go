@@ -20,6 +20,8 @@ type Deps struct {
 	Log *slog.Logger
 	// Calls counts the calls under way.
 	Calls *Calls
+	// Files gets what became of its files; it may be nil.
+	Files *Files
 	// Metrics shows how often its files were read again; nil shows nothing.
 	Metrics metrics.Registerer
 }

@@ -26,6 +26,7 @@ type reloaded[T any] struct {
 
 	mu    sync.Mutex // held while files are read
 	files *keyfile.Files[T]
+	since time.Time // of the fault of the files
 }
 
 // reload reads the files for the first time. what names them in the log and in metrics.
@@ -39,6 +40,7 @@ func reload[T any](
 		return nil, err
 	}
 	r.files = files
+	deps.Files.add(r.fault)
 	r.value.Store(&v)
 	r.outcomes = metrics.NewCounters(metrics.With(metrics.With(deps.Metrics, "listener", deps.Name), "files", what),
 		"sidecar_listen_reloads_total", "Reloads of the TLS and caller key files of a listener, by outcome.", "outcome", "ok", "failed")
@@ -56,7 +58,11 @@ func (r *reloaded[T]) current() T {
 }
 
 func (r *reloaded[T]) look() {
+	had := r.files.Fault()
 	v, changed, err := r.files.Look()
+	if had == "" {
+		r.since = time.Now()
+	}
 	switch {
 	case err != nil:
 		r.outcomes.Inc("failed")

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/keyfile"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -58,8 +60,17 @@ func newSecurity(cfg TLS, deps Deps) (*security, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: load certificate: %w", deps.key("tls"), err)
 	}
-	return &security{r}, nil
+	s := &security{r}
+	deps.Files.addCertificate(s.expires)
+	metrics.NewGaugeFunc(metrics.With(deps.Metrics, "listener", deps.Name),
+		"sidecar_listen_certificate_expiry_timestamp_seconds",
+		"Time when the certificate of the listener expires, in seconds since the epoch.",
+		func() float64 { return metrics.Seconds(s.expires()) })
+	return s, nil
 }
+
+// expires is when the certificate in use does.
+func (s *security) expires() time.Time { return s.current().Certificates[0].Leaf.NotAfter }
 
 // over returns ln with TLS.
 func (s *security) over(ln net.Listener) net.Listener {

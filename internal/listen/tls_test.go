@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/listen"
+	"github.com/authz-sidecar/sidecar/internal/status"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
@@ -124,8 +125,12 @@ func TestABrokenCertificateIsLoggedAndCountedAndTheFormerOneServed(t *testing.T)
 	var log testkit.LogBuffer
 	registry := testkit.NewRegistry()
 	with := deps()
-	with.Log, with.Metrics = log.Logger(), registry
+	with.Log, with.Metrics, with.Files = log.Logger(), registry, &listen.Files{}
 	d := serve(t, cfg, hello, with)
+	told := func() (l status.Listener) { with.Files.AddStatus(&l); return l }
+	if l := told(); l.Faults != nil || !l.CertificateExpires.Equal(first.Leaf.NotAfter) {
+		t.Errorf("at first: %+v", l)
+	}
 	count := func(outcome string) float64 {
 		return registry.Value(t, `sidecar_listen_reloads_total{files="tls",listener="api",outcome="`+outcome+`"}`)
 	}
@@ -145,8 +150,17 @@ func TestABrokenCertificateIsLoggedAndCountedAndTheFormerOneServed(t *testing.T)
 	if log.Count("changed files of a listener cannot be used, the former content is kept") != 4 {
 		t.Errorf("the log is\n%s", log.String())
 	}
+	if f := told().Faults; len(f) != 1 || f[0].Part != "tls" || f[0].Kind != "misconfigured" || f[0].Since.IsZero() ||
+		!strings.Contains(f[0].Cause, "cert_file: read file") {
+		t.Errorf("faults %+v", f)
+	}
 	files(t, cfg.TLS, second)
 	testkit.Eventually(t, "the new certificate is served", func() bool { return serial(t, d) == serialOf(second) })
+	if l := told(); l.Faults != nil || !l.CertificateExpires.Equal(second.Leaf.NotAfter) ||
+		registry.Value(t, `sidecar_listen_certificate_expiry_timestamp_seconds{listener="api"}`) !=
+			float64(second.Leaf.NotAfter.Unix()) {
+		t.Errorf("in the end: %+v", l)
+	}
 	if got := count("ok"); got != 1 {
 		t.Errorf("%v changes are counted as used", got)
 	}

@@ -12,6 +12,7 @@ type Report struct {
 	// Because is why Ready is false: one of the Because constants.
 	Because     string      `json:"because,omitzero"`
 	Policy      Policy      `json:"policy"`
+	Listeners   []Listener  `json:"listeners"`
 	Issuers     []Issuer    `json:"issuers"`
 	Events      []Event     `json:"events,omitempty"`
 	DecisionLog DecisionLog `json:"decision_log"`
@@ -56,6 +57,17 @@ type Problem struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Text    string `json:"text"`
+}
+
+// Listener is an address on which the sidecar is called.
+type Listener struct {
+	// Name is its section of the configuration below listen. Address has the port that it got for port 0.
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	// CertificateExpires is absent without TLS.
+	CertificateExpires time.Time `json:"certificate_expires,omitzero"`
+	// Faults say why changed files are not in use; Part is tls or bearer_keys.
+	Faults []Fault `json:"faults,omitempty"`
 }
 
 // Event is the state of one source of revocation events of an issuer.
