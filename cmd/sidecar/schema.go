@@ -12,10 +12,11 @@ import (
 func schemaCommand(std streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema " + strings.Join(schemas.Names(), "|"),
-		Short: "Print the JSON Schema of the configuration, of suites, of routes or of the input of policies",
+		Short: "Print a JSON Schema (configuration, suites, routes, input) or the OpenAPI description",
 		Long: `Print a JSON Schema (draft 2020-12): of the configuration, of decision suites (*_suite.yaml), of routes
-(policies/routes/data.yaml), or of the document that policies read. An editor with a YAML language server checks a file
-that names its schema in the first line:
+(policies/routes/data.yaml), or of the document that policies read; for openapi, the OpenAPI 3.1 description of the HTTP
+API, as it is served at /openapi.json. An editor with a YAML language server checks a file that names its schema in the
+first line:
 
   # yaml-language-server: $schema=.schemas/routes.schema.json
 

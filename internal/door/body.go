@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"reflect"
 	"strconv"
 	"sync"
 
@@ -26,8 +27,7 @@ type Bodies struct {
 func (b *Bodies) Read(r *http.Request, into any) error {
 	if ct := r.Header.Get("Content-Type"); ct != "application/json" {
 		if media, _, err := mime.ParseMediaType(ct); err != nil || media != "application/json" {
-			return NewCallError(http.StatusUnsupportedMediaType, "unsupported_media_type",
-				"want Content-Type: application/json", "")
+			return notJSONType(media)
 		}
 	}
 	if r.Header.Get("Content-Encoding") != "" {
@@ -56,9 +56,18 @@ func (b *Bodies) Read(r *http.Request, into any) error {
 // Decode reads strict JSON without unknown members. Its error is a *CallError, which does not quote the body.
 func Decode(body []byte, into any) error {
 	if err := json.Unmarshal(body, into, strict); err != nil {
-		return jsonError(err)
+		return jsonError(err, body, reflect.TypeOf(into))
 	}
 	return nil
+}
+
+// notJSONType says what to send instead of a media type.
+func notJSONType(media string) error {
+	message := "want Content-Type: application/json"
+	if media == "application/x-www-form-urlencoded" {
+		message += ", not a form: with curl, add -H 'Content-Type: application/json'"
+	}
+	return NewCallError(http.StatusUnsupportedMediaType, "unsupported_media_type", message, "")
 }
 
 var strict = json.JoinOptions(

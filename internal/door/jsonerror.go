@@ -1,11 +1,15 @@
 package door
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -13,26 +17,55 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
-// jsonError says what is wrong with a body, and does not quote it: it holds tokens.
-func jsonError(err error) error {
-	out := NewCallError(http.StatusBadRequest, "bad_json", "the body is not well-formed JSON", "")
+// jsonError says what is wrong with a body that is no JSON of type into, and does not quote it: it holds tokens.
+func jsonError(err error, body []byte, into reflect.Type) error {
+	out := NewCallError(http.StatusBadRequest, "bad_json", notJSON(body, int64(len(body))), "")
 	var semantic *json.SemanticError
 	var syntactic *jsontext.SyntacticError
 	switch {
 	case errors.As(err, &semantic):
 		out.Pointer = SafePointer(semantic.JSONPointer)
-		out.Code, out.Message = "wrong_type", "the member has the wrong type"+wanted(semantic.GoType)
+		out.Code, out.Message = "wrong_type", WrongType(semantic.GoType, semantic.JSONKind)
 		if errors.Is(err, json.ErrUnknownName) {
-			out.Code, out.Message = "unknown_member", "there is no such member"+
-				meant(semantic.JSONPointer.LastToken(), semantic.GoType)
+			out.Code = "unknown_member"
+			out.Message = "there is no such member" + meant(semantic.JSONPointer.LastToken(), semantic.GoType, into)
 		}
 	case errors.As(err, &syntactic):
-		out.Pointer = SafePointer(syntactic.JSONPointer)
+		out.Pointer, out.Message = SafePointer(syntactic.JSONPointer), notJSON(body, syntactic.ByteOffset)
 		if errors.Is(err, jsontext.ErrDuplicateName) {
-			out.Code, out.Message = "duplicate_member", "the member occurs twice"
+			out.Code, out.Message = "duplicate_member", "the member occurs twice: write it once"
 		}
 	}
 	return out
+}
+
+// notJSON says where a body is not well-formed, and what is often the reason there.
+func notJSON(body []byte, offset int64) string {
+	before := body[:min(int64(len(body)), max(offset, 0))]
+	rest := body[len(before):]
+	switch {
+	case len(bytes.TrimSpace(body)) == 0:
+		return "the body is empty: want a JSON object"
+	case len(bytes.TrimSpace(rest)) == 0:
+		return "the JSON of the body is cut off: it ends before its last bracket or quote"
+	}
+	row := 1 + bytes.Count(before, []byte("\n"))
+	column := len(before) - bytes.LastIndexByte(before, '\n')
+	where := fmt.Sprintf("the body is not well-formed JSON at row %d, column %d", row, column)
+	last, next := bytes.TrimSpace(before), bytes.TrimSpace(rest[1:])
+	switch {
+	case !utf8.Valid(body):
+		return where + ": it is not UTF-8"
+	case rest[0] == '\'':
+		return where + ": write double quotes"
+	case rest[0] == '/' || rest[0] == '#':
+		return where + ": JSON has no comments"
+	case rest[0] == ',' && len(next) > 0 && (next[0] == '}' || next[0] == ']'):
+		return where + ": there is a comma before the bracket"
+	case json.Unmarshal(last, new(jsontext.Value)) == nil:
+		return where + ": there is more after the first value"
+	}
+	return where
 }
 
 // maxNameBytes is more than the longest name of a member has, and less than tokens have.
@@ -54,41 +87,61 @@ func notInName(c rune) bool {
 	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-'
 }
 
-// wanted names the type that a member of type t must have, as the end of a message, or "".
-func wanted(t reflect.Type) string {
-	if name := typeName(t); name != "" {
-		return ": want " + name
+// WrongType says what a member that Go reads as t wants, and which kind of JSON came.
+func WrongType(t reflect.Type, came jsontext.Kind) string {
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
 	}
-	return ""
+	name, example := typeName(t)
+	message := "want " + name
+	if got := kindName(came); got != "" {
+		message += ", not " + got
+	}
+	if example != "" {
+		message += ": write " + example
+	}
+	return message
 }
 
-func typeName(t reflect.Type) string {
-	if t == nil {
-		return ""
+// typeName is a type in words, and how to write one where another type is often sent.
+func typeName(t reflect.Type) (name, example string) {
+	switch {
+	case t == nil:
+		return "another type", ""
+	case t.Kind() == reflect.String:
+		return "a string", ""
+	case t.Kind() == reflect.Bool:
+		return "true or false", ""
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String:
+		return "an array of strings", `["..."]`
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct:
+		return "an array of objects", "[{...}]"
 	}
-	switch t.Kind() {
-	case reflect.Pointer:
-		return typeName(t.Elem())
-	case reflect.String:
-		return "a string"
-	case reflect.Bool:
+	return "an object", "" // a struct, a map or free JSON; tests know no other kind
+}
+
+func kindName(k jsontext.Kind) string {
+	switch k {
+	case 'n':
+		return "null"
+	case 't', 'f':
 		return "true or false"
-	case reflect.Map, reflect.Struct:
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	case '{':
 		return "an object"
-	case reflect.Slice:
-		switch t.Elem().Kind() {
-		case reflect.String:
-			return `an array of strings, such as ["..."]`
-		case reflect.Struct:
-			return "an array of objects"
-		}
+	case '[':
+		return "an array"
 	}
 	return ""
 }
 
-// meant suggests a member of the struct t for a misspelt name, or lists all, as the end of a message. The name itself
-// is not repeated.
-func meant(name string, t reflect.Type) string {
+// meant says, as the end of a message, which member of the struct t a name may stand for: one that is spelt like it,
+// or one of the same name that belongs elsewhere in the body, which is read into root. Else it lists all. The name
+// itself is not repeated: it may be a token.
+func meant(name string, t, root reflect.Type) string {
 	known := members(t)
 	if len(known) == 0 {
 		return ""
@@ -96,19 +149,33 @@ func meant(name string, t reflect.Type) string {
 	if closest := suggest.Closest(name, known); closest != "" {
 		return ": did you mean " + strconv.Quote(closest) + "?"
 	}
+	if slices.Contains(members(root), name) {
+		return ": it belongs into the body itself, beside the member that it is in"
+	}
+	for f := range structOf(t).Fields() {
+		if slices.Contains(members(f.Type), name) {
+			inner, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			return ": it belongs into " + strconv.Quote(inner)
+		}
+	}
 	return ": there are " + strings.Join(known, ", ")
 }
 
-// members are the names of the members of a struct in JSON.
-func members(t reflect.Type) []string {
+// structOf is t without pointers, if that is a struct, and else a struct without fields.
+func structOf(t reflect.Type) reflect.Type {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	if t == nil || t.Kind() != reflect.Struct {
-		return nil
+		return reflect.TypeFor[struct{}]()
 	}
+	return t
+}
+
+// members are the names of the members of a struct in JSON.
+func members(t reflect.Type) []string {
 	var names []string
-	for f := range t.Fields() {
+	for f := range structOf(t).Fields() {
 		if f.Anonymous {
 			names = append(names, members(f.Type)...)
 			continue

@@ -48,6 +48,12 @@ func TestEachSchemaHasItsDraftAndItsID(t *testing.T) {
 		if err := json.Unmarshal(raw, &s); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+		if name == "openapi" {
+			if s["openapi"] != "3.1.0" {
+				t.Errorf("%s is of version %v", name, s["openapi"])
+			}
+			continue
+		}
 		id := "https://github.com/authz-sidecar/sidecar/schema/" + name + ".json"
 		if s["$schema"] != "https://json-schema.org/draft/2020-12/schema" || s["$id"] != id || s["title"] == nil {
 			t.Errorf("%s has $schema %v, $id %v, title %v", name, s["$schema"], s["$id"], s["title"])

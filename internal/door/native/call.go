@@ -2,6 +2,7 @@ package native
 
 import (
 	"net/http"
+	"reflect"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -13,25 +14,25 @@ import (
 
 // call is the body of POST /v1/decisions and an item of a batch. A member that is null counts as absent.
 type call struct {
-	Request *callRequest   `json:"request"`
-	Token   *string        `json:"token"`
-	Context jsontext.Value `json:"context"`
+	Request *callRequest   `json:"request" schema:"required" doc:"The request that is asked about."`
+	Token   *string        `json:"token" schema:"filled" doc:"The token, when it is not in request.headers.authorization."`
+	Context jsontext.Value `json:"context" doc:"Handed to the policy as input.context."`
 }
 
 type callRequest struct {
-	Method            string              `json:"method"`
-	URL               string              `json:"url"`
-	Headers           map[string][]string `json:"headers"`
-	SourceIP          string              `json:"source_ip"`
-	ClientCertificate string              `json:"client_certificate"`
-	Body              *string             `json:"body"`
+	Method            string              `json:"method" schema:"required" doc:"The method, a token of RFC 9110."`
+	URL               string              `json:"url" schema:"required" doc:"The request target as it arrived, never decoded: r.RequestURI in Go, RAW_URI or REQUEST_URI in WSGI, raw_path and query_string in ASGI, req.originalUrl in Express, getRequestURI() and getQueryString() in servlets. Absolute with http or https, or from the path on; at most 16 KiB, without fragment."`
+	Headers           map[string][]string `json:"headers" doc:"Every value of every header, by names in any case."`
+	SourceIP          string              `json:"source_ip" doc:"The address of the client."`
+	ClientCertificate string              `json:"client_certificate" doc:"The client's certificate in PEM, as it is or URL-encoded; read when proof.mtls.from is request."`
+	Body              *string             `json:"body" doc:"Policies see it only when input.body_bytes says so."`
 }
 
 // batchCall is the body of POST /v1/decisions/batch. The members beside the items are defaults of the items; a member
 // of an item replaces the default whole.
 type batchCall struct {
 	call
-	Items []call `json:"items"`
+	Items []call `json:"items" schema:"required" doc:"The questions, at most limits.batch_items."`
 }
 
 // ParseCall reads the body of POST /v1/decisions.
@@ -65,24 +66,26 @@ const (
 
 // check reports the first fault of the members that are present. at is the JSON pointer of the call in its body.
 func (in call) check(at string) error {
-	missing := func(name string) error {
-		return door.NewCallError(http.StatusBadRequest, "missing_member", "the member is missing or empty", at+name)
-	}
 	switch {
 	case in.Request != nil && in.Request.Method == "":
-		return missing("/request/method")
+		return missing(at+"/request/method", `want the method of the request, such as "GET"`)
 	case in.Request != nil && in.Request.URL == "":
-		return missing("/request/url")
+		return missing(at+"/request/url", `want the request target as it arrived, such as "/orders/42?expand=items"`)
 	case in.Token != nil && *in.Token == "":
-		return missing("/token")
+		return missing(at+"/token", "the token is empty: without a token, leave the member out")
 	}
 	switch k := in.Context.Kind(); {
 	case k == absent || k == null:
 		return nil
 	case k != '{':
-		return door.NewCallError(http.StatusBadRequest, "wrong_type", "want an object", at+"/context")
+		return door.NewCallError(http.StatusBadRequest, "wrong_type",
+			door.WrongType(reflect.TypeFor[jsontext.Value](), k), at+"/context")
 	}
 	return readable(in.Context, at+"/context")
+}
+
+func missing(pointer, wanted string) error {
+	return door.NewCallError(http.StatusBadRequest, "missing_member", wanted, pointer)
 }
 
 // readable refuses JSON that policies and masks cannot read. at is its JSON pointer.
@@ -100,8 +103,7 @@ func readable(v jsontext.Value, at string) error {
 // query turns a call into a query. at is the JSON pointer of the call in its body.
 func (in call) query(at string) (authz.Query, error) {
 	if in.Request == nil {
-		return authz.Query{}, door.NewCallError(http.StatusBadRequest, "missing_member",
-			"the member is missing or empty", at+"/request")
+		return authz.Query{}, missing(at+"/request", `want an object such as {"method": "GET", "url": "/orders/42"}`)
 	}
 	if err := in.check(at); err != nil {
 		return authz.Query{}, err

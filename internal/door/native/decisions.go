@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -11,21 +12,25 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/door"
+	"github.com/authz-sidecar/sidecar/internal/suggest"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
 // decisions serves POST /v1/decisions, /v1/decisions/batch and /v1/decisions/ENTRYPOINT.
 type decisions struct {
 	door.Bodies
-	point   Point
-	tracer  *telemetry.Tracer
-	answers sync.Pool // of *[]byte: what was answered
+	point Point
+	// entrypoints are those that may be asked.
+	entrypoints func() []string
+	tracer      *telemetry.Tracer
+	answers     sync.Pool // of *[]byte: what was answered
 }
 
 func (d *decisions) one(c echo.Context) error {
-	entrypoint := c.Param("*")
+	// Not c.Param, which is not decoded: clients that are generated write %2F for a slash in a parameter.
+	entrypoint := strings.TrimPrefix(strings.TrimPrefix(c.Request().URL.Path, "/v1/decisions"), "/")
 	if !d.point.Callable(entrypoint) {
-		return unknownEntrypoint(entrypoint)
+		return unknownEntrypoint(entrypoint, d.entrypoints())
 	}
 	var in call
 	if err := d.Read(c.Request(), &in); err != nil {
@@ -48,7 +53,7 @@ func (d *decisions) batch(c echo.Context) error {
 	}
 	switch n := len(in.Items); {
 	case n == 0:
-		return door.NewCallError(http.StatusBadRequest, "missing_member", "items is missing or empty", "/items")
+		return missing("/items", "want an array of one question at least")
 	case n > d.Limits.BatchItems:
 		return door.NewCallError(http.StatusRequestEntityTooLarge, "batch_too_large",
 			"a batch has at most "+strconv.Itoa(d.Limits.BatchItems)+" items", "/items")
@@ -70,15 +75,26 @@ func (d *decisions) batch(c echo.Context) error {
 	return d.answer(c, func(b []byte) []byte { return appendBatch(b, d.point.DecideAll(ctx, queries)) })
 }
 
+// mostListed is how many entrypoints a message lists.
+const mostListed = 10
+
 // unknownEntrypoint repeats the path only when it can be that of a rule: a caller may put a token there by mistake.
-func unknownEntrypoint(path string) error {
-	asked := "this path"
+func unknownEntrypoint(path string, known []string) error {
+	message := "no policy may be asked by this path"
 	if door.SafePointer(jsontext.Pointer("/"+path)) == "/"+path {
-		asked = strconv.Quote(path)
+		message = "no policy may be asked as " + strconv.Quote(path)
 	}
-	return door.NewCallError(http.StatusNotFound, "unknown_entrypoint",
-		"no policy may be asked as "+asked+": annotate the rule with entrypoint: true, or name it in "+
-			"engine.entrypoints", "")
+	asRule := strings.Trim(strings.TrimPrefix(strings.ReplaceAll(path, ".", "/"), "data/"), "/")
+	switch closest := suggest.Closest(asRule, known); {
+	case closest != "":
+		message += ": did you mean " + strconv.Quote(closest) + "?"
+	case len(known) > mostListed:
+		message += ": there are " + strings.Join(known[:mostListed], ", ") + " and others, which /v1/status lists"
+	case len(known) > 0:
+		message += ": there are " + strings.Join(known, ", ")
+	}
+	return door.NewCallError(http.StatusNotFound, "unknown_entrypoint", message+
+		"; another rule needs the annotation entrypoint: true, or its name in engine.entrypoints", "")
 }
 
 func (d *decisions) context(c echo.Context) (context.Context, func()) {

@@ -23,15 +23,15 @@ type evictions struct {
 
 // evictCall is the body of POST /v1/evict. A member that is null counts as absent.
 type evictCall struct {
-	Issuer   *string `json:"issuer"`
-	Token    *string `json:"token"`
-	JTI      *string `json:"jti"`
-	SID      *string `json:"sid"`
-	Sub      *string `json:"sub"`
-	Username *string `json:"username"`
-	ClientID *string `json:"client_id"`
-	Tenant   *string `json:"tenant"`
-	All      *bool   `json:"all"`
+	Issuer   *string `json:"issuer" schema:"filled" doc:"The configured name of an issuer, or its identifier. Without it, every issuer is meant."`
+	Token    *string `json:"token" schema:"filled" doc:"The token itself, without a scheme."`
+	JTI      *string `json:"jti" schema:"filled" doc:"What is known of the token."`
+	SID      *string `json:"sid" schema:"filled" doc:"What is known of the token."`
+	Sub      *string `json:"sub" schema:"filled" doc:"What is known of the token."`
+	Username *string `json:"username" schema:"filled" doc:"What is known of the token."`
+	ClientID *string `json:"client_id" schema:"filled" doc:"What is known of the token."`
+	Tenant   *string `json:"tenant" schema:"filled" doc:"What is known of the token."`
+	All      *bool   `json:"all" doc:"Every token, of issuer when that is there; nothing else may be named beside it."`
 }
 
 // evicted is the answer.
@@ -100,7 +100,7 @@ func (in evictCall) revocation() (authz.Revocation, []string, error) {
 }
 
 func emptyMember(name string) error {
-	return door.NewCallError(http.StatusBadRequest, "missing_member", "the member is empty", "/"+name)
+	return missing("/"+name, "the member is empty: leave it out, or give its value")
 }
 
 // evictError says what is wrong with a revocation. It does not repeat values of the call.

@@ -29,14 +29,16 @@ const maxExplaining = 2
 type explanations struct {
 	door.Bodies
 	explainer Explainer
-	log       *slog.Logger
-	free      chan struct{}
+	// entrypoints are those that may be asked.
+	entrypoints func() []string
+	log         *slog.Logger
+	free        chan struct{}
 }
 
 // explainCall is the body of POST /v1/explain: that of a decision, and what the path says there.
 type explainCall struct {
 	call
-	Entrypoint string `json:"entrypoint"`
+	Entrypoint string `json:"entrypoint" doc:"Another rule than the default entrypoint, such as billing/decision."`
 }
 
 // explained is the answer of POST /v1/explain.
@@ -54,7 +56,7 @@ func (x *explanations) explain(c echo.Context) error {
 		return err
 	}
 	if !x.explainer.Callable(in.Entrypoint) {
-		return unknownEntrypoint(in.Entrypoint)
+		return unknownEntrypoint(in.Entrypoint, x.entrypoints())
 	}
 	q, err := in.query("")
 	if err != nil {

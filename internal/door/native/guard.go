@@ -16,8 +16,12 @@ const eventsPath = "/v1/events/*"
 
 // guarded refuses calls that the listener does not accept. Events are accepted under every name and without a key:
 // their senders are authorization servers, and an event counts only when one that is configured has signed it. Probes
-// need no key: what sends them has no secrets.
+// need no key: what sends them has no secrets. The description of the API needs none either: it is public.
 func guarded(g *listen.Guard) echo.MiddlewareFunc {
+	open := map[string]bool{}
+	for _, o := range operations() {
+		open[o.path] = o.needs == noKey
+	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			path := c.Path()
@@ -27,15 +31,18 @@ func guarded(g *listen.Guard) echo.MiddlewareFunc {
 			if err := nameError(g.CheckName(c.Request())); err != nil {
 				return err
 			}
-			if path != "/livez" && path != "/readyz" && !g.CheckKey(c.Request().Header.Get("Authorization")) {
-				c.Response().Header().Set("WWW-Authenticate", `Bearer realm="sidecar"`)
+			if !open[path] && !g.CheckKey(c.Request().Header.Get("Authorization")) {
+				c.Response().Header().Set("WWW-Authenticate", callerChallenge)
 				return door.NewCallError(http.StatusUnauthorized, "unauthorized",
-					"this listener wants a caller key as Authorization: Bearer", "")
+					"this listener wants a caller key: send Authorization: Bearer KEY, with a key of its "+
+						"bearer_keys_file", "")
 			}
 			return next(c)
 		}
 	}
 }
+
+const callerChallenge = `Bearer realm="sidecar"`
 
 func nameError(err error) error {
 	switch {

@@ -52,29 +52,52 @@ type Deps struct {
 
 // OpenAPI opens the api listener.
 func OpenAPI(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
-	e, err := newEcho(cfg, on)
-	if err != nil {
-		return nil, err
-	}
-	d := &decisions{Bodies: door.Bodies{Limits: cfg.Limits}, point: deps.Point, tracer: deps.Tracer}
-	e.POST("/v1/decisions", d.one)
-	e.POST("/v1/decisions/batch", d.batch)
-	e.POST("/v1/decisions/*", d.one)
-	addStatus(e, deps.Status)
-	return listen.OpenHTTP(cfg, e, on)
+	return open(cfg, "api", addAPI, deps, on)
 }
 
 // OpenAdmin opens the admin listener.
 func OpenAdmin(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
-	e, err := newEcho(cfg, on)
+	return open(cfg, "admin", addAdmin, deps, on)
+}
+
+// OpenMetrics opens the listener of metrics and probes. It serves nothing that changes or reveals anything: it may be
+// reached from further away than the others.
+func OpenMetrics(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
+	return open(cfg, "metrics", addMetrics, deps, on)
+}
+
+// open opens a listener with the paths that add adds, and the description of the API.
+func open(
+	cfg listen.Config, listener string, add func(*echo.Echo, listen.Limits, Deps), deps Deps, on listen.Deps,
+) (*listen.HTTP, error) {
+	guard, err := listen.NewGuard(cfg, on)
 	if err != nil {
 		return nil, err
 	}
-	e.GET("/metrics", echo.WrapHandler(deps.Metrics))
-	ev := &evictions{Bodies: door.Bodies{Limits: cfg.Limits}, evictor: deps.Evictor, log: deps.Log}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = errorsOf(listener)
+	e.Use(guarded(guard))
+	add(e, cfg.Limits, deps)
+	addDescription(e, listener)
+	return listen.OpenHTTP(cfg, e, on)
+}
+
+func addAPI(e *echo.Echo, limits listen.Limits, deps Deps) {
+	d := &decisions{Bodies: door.Bodies{Limits: limits}, point: deps.Point, entrypoints: deps.entrypoints,
+		tracer: deps.Tracer}
+	e.POST("/v1/decisions", d.one)
+	e.POST("/v1/decisions/batch", d.batch)
+	e.POST("/v1/decisions/*", d.one)
+	addStatus(e, deps.Status)
+	addProbes(e, deps.Status)
+}
+
+func addAdmin(e *echo.Echo, limits listen.Limits, deps Deps) {
+	ev := &evictions{Bodies: door.Bodies{Limits: limits}, evictor: deps.Evictor, log: deps.Log}
 	e.POST("/v1/evict", ev.evict)
 	ex := &explanations{
-		Bodies: door.Bodies{Limits: cfg.Limits}, explainer: deps.Explainer, log: deps.Log,
+		Bodies: door.Bodies{Limits: limits}, explainer: deps.Explainer, entrypoints: deps.entrypoints, log: deps.Log,
 		free: make(chan struct{}, maxExplaining),
 	}
 	e.POST("/v1/explain", ex.explain)
@@ -82,29 +105,16 @@ func OpenAdmin(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, erro
 		e.POST(eventsPath, echo.WrapHandler(deps.Events))
 	}
 	addStatus(e, deps.Status)
-	return listen.OpenHTTP(cfg, e, on)
+	addMetrics(e, limits, deps)
 }
 
-// OpenMetrics opens the listener of metrics and probes. It serves nothing that changes or reveals anything: it may be
-// reached from further away than the others.
-func OpenMetrics(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
-	e, err := newEcho(cfg, on)
-	if err != nil {
-		return nil, err
-	}
-	e.GET("/metrics", echo.WrapHandler(deps.Metrics))
+func addMetrics(e *echo.Echo, _ listen.Limits, deps Deps) {
+	e.GET("/metrics", func(c echo.Context) error {
+		c.Response().Header().Set("Cache-Control", "no-store")
+		deps.Metrics.ServeHTTP(c.Response(), c.Request())
+		return nil
+	})
 	addProbes(e, deps.Status)
-	return listen.OpenHTTP(cfg, e, on)
 }
 
-func newEcho(cfg listen.Config, on listen.Deps) (*echo.Echo, error) {
-	guard, err := listen.NewGuard(cfg, on)
-	if err != nil {
-		return nil, err
-	}
-	e := echo.New()
-	e.HideBanner, e.HidePort = true, true
-	e.HTTPErrorHandler = writeError
-	e.Use(guarded(guard))
-	return e, nil
-}
+func (d Deps) entrypoints() []string { return d.Status().Policy.Entrypoints }

@@ -14,12 +14,11 @@ import (
 
 func addStatus(e *echo.Echo, report func() status.Report) {
 	get(e, "/v1/status", func(c echo.Context) error { return writeJSON(c, http.StatusOK, report()) })
-	addProbes(e, report)
 }
 
 func addProbes(e *echo.Echo, report func() status.Report) {
 	// An answer is all that liveness means.
-	get(e, "/livez", func(c echo.Context) error { return writeJSON(c, http.StatusOK, map[string]bool{"alive": true}) })
+	get(e, "/livez", func(c echo.Context) error { return writeJSON(c, http.StatusOK, alive{true}) })
 	get(e, "/readyz", func(c echo.Context) error {
 		s := report()
 		code := http.StatusOK
@@ -28,6 +27,11 @@ func addProbes(e *echo.Echo, report func() status.Report) {
 		}
 		return writeJSON(c, code, readinessOf(s))
 	})
+}
+
+// alive is the answer of /livez.
+type alive struct {
+	Alive bool `json:"alive"`
 }
 
 // get serves GET and HEAD, which balancers like to probe with.
