@@ -38,6 +38,10 @@ func TestRelease(t *testing.T) {
 	t.Run("a second run gives equal bytes", rel.checkAgain)
 	t.Run("an archive holds all that a user needs", rel.checkArchives)
 	t.Run("an SBOM names each module of its binary", rel.checkSBOMs)
+	t.Run("packages are for the architecture of their name", rel.checkPackages)
+	t.Run("the Debian package is as Debian's policy has it", rel.checkPolicy)
+	t.Run("the Debian package serves, and goes", rel.onDebian)
+	t.Run("the RPM installs, and goes", rel.byRPM)
 }
 
 func makeRelease(t *testing.T, platforms ...string) release {
@@ -211,5 +215,29 @@ func (rel release) checkSBOMs(t *testing.T) {
 		if want := len(info.Deps) + 1; len(listed) != want { // the standard library is one more
 			t.Errorf("%s names %d modules, want %d", name, len(listed), want)
 		}
+	}
+}
+
+func (rel release) checkPackages(t *testing.T) {
+	for arch, machine := range map[string]string{"amd64": "x86_64", "arm64": "aarch64"} {
+		_, _, deb, rpm := rel.of(arch)
+		got := command(t, time.Minute, rel.dir, "dpkg-deb", "--field", deb, "Architecture")
+		if strings.TrimSpace(got) != arch {
+			t.Errorf("%s is for %s", deb, got)
+		}
+		got = command(t, time.Minute, rel.dir, tool(t, "rpm", "apt-get install rpm"), "--query", "--package",
+			"--queryformat", "%{ARCH}", rpm)
+		if got != machine {
+			t.Errorf("%s is for %s", rpm, got)
+		}
+	}
+}
+
+func (rel release) checkPolicy(t *testing.T) {
+	_, _, deb, _ := rel.of("amd64")
+	says := command(t, time.Minute, rel.dir, tool(t, "lintian", "apt-get install lintian"), "--fail-on",
+		"error,warning", deb)
+	if says != "" {
+		t.Errorf("lintian says of %s:\n%s", deb, says)
 	}
 }
