@@ -42,6 +42,7 @@ type image struct {
 	arch, tree string
 	conf       struct {
 		User        string
+		Env         []string
 		Entrypoint  []string
 		Cmd         []string
 		Labels      map[string]string
@@ -164,7 +165,7 @@ func (img *image) binaryMB(t *testing.T) float64 {
 func (img *image) command(argv ...string) *exec.Cmd {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = "/"
-	cmd.Env = []string{}
+	cmd.Env = slices.Clone(img.conf.Env)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: img.tree,
 		Credential: &syscall.Credential{Uid: nonRoot, Gid: nonRoot}}
 	return cmd

@@ -187,11 +187,13 @@ func (rel release) checkArchives(t *testing.T) {
 // checkSBOMs compares each SBOM with what the linker wrote into the binary, and has the schema that CycloneDX
 // publishes judge it.
 func (rel release) checkSBOMs(t *testing.T) {
+	python := filepath.Join(pythonEnvironment(t, "cyclonedx"), "bin", "python")
 	for _, arch := range []string{"amd64", "arm64"} {
 		archive, name, _, _ := rel.of(arch)
 		var sbom struct {
 			Components []struct{ Name, Version string }
 		}
+		command(t, time.Minute, rel.dir, python, absolute(t, "testdata/cyclonedx/validate.py"), name)
 		raw := testkit.ReadFile(t, filepath.Join(rel.dir, name))
 		if err := json.Unmarshal([]byte(raw), &sbom, json.MatchCaseInsensitiveNames(true)); err != nil {
 			t.Fatal(err)
