@@ -3,9 +3,9 @@
 package realtest
 
 import (
+	"fmt"
 	"maps"
 	"net"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -95,12 +95,13 @@ func (w *workload) play(t *testing.T) {
 	v := vault{}
 	as, key, token := ordersServer(t, v)
 	p := w.lay(t, map[string]string{"client-secret": "the one before the rotation"})
-	p.env = []string{"SIDECAR_LISTEN_API_ADDRESS=127.0.0.1:0", "SIDECAR_LISTEN_ADMIN_ADDRESS=127.0.0.1:0",
+	p.env = []string{fmt.Sprintf("SIDECAR_LISTEN_API_ADDRESS=127.0.0.1:%d", freePort(t)),
+		"SIDECAR_LISTEN_ADMIN_ADDRESS=127.0.0.1:0",
 		"SIDECAR_LISTEN_METRICS_ADDRESS=127.0.0.1:0", "SIDECAR_ISSUERS_0_ISSUER=" + as.Issuer(),
 		"SIDECAR_ISSUERS_0_ALLOW_INSECURE_HTTP=true", "SIDECAR_ISSUERS_0_TIMEOUT=8s", "SIDECAR_ENGINE_DEADLINE=2s"}
 	sc := &sidecar{}
 	sc.run(t, v, p.command(append([]string{"/sidecar"}, w.sidecar.Args...)...))
-	w.checkProbes(t, p, sc)
+	w.checkProbes(t, p)
 
 	ask := question{token: token, method: "GET", path: "/orders/42"}
 	decides := func(want string) func() bool { return func() bool { return sc.decide(t, ask).String() == want } }
@@ -124,23 +125,16 @@ func (w *workload) play(t *testing.T) {
 	if a := sc.decide(t, ask); a.String() != "deny 403 insufficient_scope" {
 		t.Errorf("the last good policies no longer decide: %s", a)
 	}
-	w.checkProbes(t, p, sc)
+	w.checkProbes(t, p)
 	p.volumes["policies"].update(t, policies)
 	testkit.Eventually(t, "the first policies decide again", decides("allow 200"))
 }
 
-// checkProbes runs the commands of the probes, as the kubelet does, at the port that the sidecar has here.
-func (w *workload) checkProbes(t *testing.T, p *pod, sc *sidecar) {
+// checkProbes runs the commands of the probes as they stand, as the kubelet does.
+func (w *workload) checkProbes(t *testing.T, p *pod) {
 	t.Helper()
-	here, err := url.Parse(sc.api)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, probe := range []probe{w.sidecar.StartupProbe, w.sidecar.ReadinessProbe, w.sidecar.LivenessProbe} {
-		argv := slices.Clone(probe.Exec.Command)
-		for i, arg := range argv {
-			argv[i] = strings.ReplaceAll(arg, "127.0.0.1:8181", here.Host)
-		}
+		argv := probe.Exec.Command
 		if len(argv) == 0 || probe.Timeout < 4 {
 			t.Fatalf("a probe is %v with %d s: healthcheck takes 3 s to say why it fails", argv, probe.Timeout)
 		}
