@@ -72,7 +72,7 @@ class Unavailable(Refusal):
     """There is no decision: no answer, a late, broken or oversized one, or one that is no decision."""
 
     def __init__(self, cause: str, retry_after: str = "1") -> None:
-        log.error("no decision: %s", cause)
+        log.error("no decision: %.300s", cause)
         super().__init__(503, {"Retry-After": [retry_after]})
 
 

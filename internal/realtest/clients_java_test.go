@@ -13,7 +13,8 @@ import (
 func javaApp(kind string) func(t *testing.T) *exec.Cmd {
 	return func(t *testing.T) *exec.Cmd {
 		t.Helper()
-		cmd := exec.Command(tool(t, "java", "install Java 17"), "-cp", javaClasses(t), "Demo", kind)
+		cmd := exec.Command(tool(t, "java", "install Java 17"), "-XX:TieredStopAtLevel=1", "-cp", javaClasses(t),
+			"Demo", kind)
 		cmd.Dir = t.TempDir()
 		return cmd
 	}

@@ -79,5 +79,9 @@ func cases() []aCase {
 		{"keep-alive: one connection for many calls", keepAlive},
 		{"keep-alive: connections that the sidecar closed", closedWhileIdle},
 		{"forty requests at once", atOnce},
+		{"headers that are called as properties are", properties},
+		{"upstream headers that servers keep elsewhere", ownPlaces},
+		{"pipelined requests", pipelined},
+		{"chunked request", chunked},
 	}
 }
