@@ -11,12 +11,12 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-var update = flag.Bool("update", false, "write the messages of testdata/mistakes.txt anew")
+var update = flag.Bool("update", false, "write the messages of testdata anew")
 
-// TestEachMistakeIsAnsweredWithItsPlaceItsCauseAndWhatToDo compares testdata/mistakes.txt, which says what its lines
-// mean, with what Parse says.
+// TestEachMistakeIsAnsweredWithItsPlaceItsCauseAndWhatToDo compares testdata/mistakes.golden, which says what its
+// lines mean, with what Parse says.
 func TestEachMistakeIsAnsweredWithItsPlaceItsCauseAndWhatToDo(t *testing.T) {
-	page, err := filepath.Abs("testdata/mistakes.txt")
+	page, err := filepath.Abs("testdata/mistakes.golden")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,8 @@ func TestSyntaxErrorsOfSeveralFilesAreReportedTogether(t *testing.T) {
 		"policies/a.rego":     "package a\n\nx if {\n",
 		"policies/b.rego":     "package b\n\nx := := 1\n",
 	},
-		"policies/a.rego:4:1: rego_parse_error: unexpected eof token",
+		"policies/a.rego:4:1: rego_parse_error: unexpected eof token; a brace, bracket or quotation mark above is not "+
+			"closed",
 		"policies/b.rego:3:6: rego_parse_error: unexpected assign token: expected rule value term (e.g., x := "+
 			"<VALUE> { ... })",
 	)

@@ -39,7 +39,7 @@ func TestProblemsOfAllKindsAreReportedTogether(t *testing.T) {
 		`policies/reference.rego:3:6: reference_error: undefined ref: data.limits.dya: no rule and no data provide data.limits.dya (data.limits has: day); did you mean data.limits.day?`,
 		`policies/result.rego:5:12: result_error: the result of data.result.answer has an unknown member "alow", want allow, reasons, challenge, status, upstream_headers, response_headers, obligations or context`,
 		`policies/stated.rego:5:1: policy_error: a limit`,
-		`policies/syntax.rego:4:1: rego_parse_error: unexpected eof token`,
+		`policies/syntax.rego:4:1: rego_parse_error: unexpected eof token; a brace, bracket or quotation mark above is not closed`,
 		`policies/types.rego:3:6: rego_type_error: undefined ref: input.method (have: "method", want (one of): ["action" "context" "request" "resource" "subject" "token" "version"]); here input.method is input.request.method`,
 		`policies/undefined.rego:5:1: result_error: data.undefined.answer can be undefined: it is for GET /orders/42 with the token of a user; give it a default, such as: default answer := false`,
 		`policies/unsafe.rego:3:6: rego_unsafe_var_error: var x is unsafe; nothing gives it a value: is the name misspelt, or is a := or a some missing?`,

@@ -87,6 +87,7 @@ func TestAnUndefinedFunctionHasASuggestion(t *testing.T) {
 			"lib.granted",
 		"data.lib.grantd(1)": "undefined function data.lib.grantd; did you mean data.lib.granted?",
 		"scopes.granted(1)":  "undefined function scopes.granted; is the line import data.sidecar.scopes missing?",
+		"starts_with(1, 2)":  "undefined function starts_with; did you mean startswith?",
 		"elephant(1)":        "undefined function elephant",
 	} {
 		refused(t, patient, map[string]string{

@@ -289,5 +289,8 @@ func functionHint(name string) string {
 	if ok && slices.Contains(shippedPackages, pkg) {
 		return "; is the line import data.sidecar." + pkg + " missing?"
 	}
+	if near := suggest.Closest(name, slices.Sorted(maps.Keys(ast.BuiltinMap))); near != "" && !builtins.Unsafe(near) {
+		return "; did you mean " + near + "?"
+	}
 	return ""
 }

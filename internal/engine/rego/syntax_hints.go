@@ -31,6 +31,8 @@ func syntaxHint(e *ast.Error) string {
 		return "; texts are in double quotes"
 	case message == "illegal token" && besideLetter(e):
 		return "; names of rules and variables are of ASCII letters, digits and _: other letters belong in texts"
+	case message == "unexpected eof token":
+		return "; a brace, bracket or quotation mark above is not closed"
 	case message == "illegal utf-8 character":
 		return "; save the file as UTF-8"
 	case message == "empty module":
