@@ -85,6 +85,7 @@ func compacted(texts []string) []string {
 // inFlags rewrites a remedy for init: flags in place of the configuration keys that they fill.
 func inFlags(remedy string) string {
 	return strings.NewReplacer(
+		"; http:// is for loopback only, with allow_insecure_http", "",
 		"set ca_file to ", "name with --ca-file ", "write issuer exactly as the server does",
 		"give --issuer exactly as the server calls itself",
 		"compare issuer with", "compare --issuer with", "or set introspection_endpoint",
