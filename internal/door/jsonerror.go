@@ -28,7 +28,7 @@ func jsonError(err error, body []byte, into reflect.Type) error {
 		out.Code, out.Message = "wrong_type", WrongType(semantic.GoType, semantic.JSONKind)
 		if errors.Is(err, json.ErrUnknownName) {
 			out.Code = "unknown_member"
-			out.Message = "there is no such member" + meant(semantic.JSONPointer.LastToken(), semantic.GoType, into)
+			out.Message = "there is no such member" + meant(semantic.JSONPointer, semantic.GoType, into)
 		}
 	case errors.As(err, &syntactic):
 		out.Pointer, out.Message = SafePointer(syntactic.JSONPointer), notJSON(body, syntactic.ByteOffset)
@@ -138,10 +138,11 @@ func kindName(k jsontext.Kind) string {
 	return ""
 }
 
-// meant says, as the end of a message, which member of the struct t a name may stand for: one that is spelt like it,
-// or one of the same name that belongs elsewhere in the body, which is read into root. Else it lists all. The name
-// itself is not repeated: it may be a token.
-func meant(name string, t, root reflect.Type) string {
+// meant says, as the end of a message, which member of the struct t the name at the end of a pointer may stand for:
+// one that is spelt like it, or one of the same name that belongs elsewhere in the body, which is read into root. Else
+// it lists all. The name itself is not repeated: it may be a token.
+func meant(at jsontext.Pointer, t, root reflect.Type) string {
+	name := at.LastToken()
 	known := members(t)
 	if len(known) == 0 {
 		return ""
@@ -150,7 +151,7 @@ func meant(name string, t, root reflect.Type) string {
 		return ": did you mean " + strconv.Quote(closest) + "?"
 	}
 	if slices.Contains(members(root), name) {
-		return ": it belongs into the body itself, beside the member that it is in"
+		return ": it belongs beside " + strconv.Quote(holder(at.Parent()))
 	}
 	for f := range structOf(t).Fields() {
 		if slices.Contains(members(f.Type), name) {
@@ -159,6 +160,14 @@ func meant(name string, t, root reflect.Type) string {
 		}
 	}
 	return ": there are " + strings.Join(known, ", ")
+}
+
+// holder is the member of a call that an object is, or is an item of.
+func holder(at jsontext.Pointer) string {
+	for strings.Trim(at.LastToken(), "0123456789") == "" && at != "" {
+		at = at.Parent()
+	}
+	return at.LastToken()
 }
 
 // structOf is t without pointers, if that is a struct, and else a struct without fields.

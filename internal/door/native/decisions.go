@@ -84,17 +84,18 @@ func unknownEntrypoint(path string, known []string) error {
 	if door.SafePointer(jsontext.Pointer("/"+path)) == "/"+path {
 		message = "no policy may be asked as " + strconv.Quote(path)
 	}
+	const others = "; another rule needs the annotation entrypoint: true, or its name in engine.entrypoints"
 	asRule := strings.Trim(strings.TrimPrefix(strings.ReplaceAll(path, ".", "/"), "data/"), "/")
 	switch closest := suggest.Closest(asRule, known); {
 	case closest != "":
 		message += ": did you mean " + strconv.Quote(closest) + "?"
 	case len(known) > mostListed:
-		message += ": there are " + strings.Join(known[:mostListed], ", ") + " and others, which /v1/status lists"
-	case len(known) > 0:
-		message += ": there are " + strings.Join(known, ", ")
+		message += ": there are " + strings.Join(known[:mostListed], ", ") + " and more, which /v1/status lists" +
+			others
+	default:
+		message += ": there are " + strings.Join(known, ", ") + others
 	}
-	return door.NewCallError(http.StatusNotFound, "unknown_entrypoint", message+
-		"; another rule needs the annotation entrypoint: true, or its name in engine.entrypoints", "")
+	return door.NewCallError(http.StatusNotFound, "unknown_entrypoint", message, "")
 }
 
 func (d *decisions) context(c echo.Context) (context.Context, func()) {

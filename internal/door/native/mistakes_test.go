@@ -48,7 +48,9 @@ func bodyMistakes() []mistake {
 		{name: "the request without its member", body: `{"method":"GET","url":"/"}`,
 			want: `there is no such member: it belongs into "request"`},
 		{name: "the token in the request", body: request(`"token":"x"`),
-			want: "there is no such member: it belongs into the body itself, beside the member that it is in"},
+			want: `there is no such member: it belongs beside "request"`},
+		{name: "items in an item", call: "POST /v1/decisions/batch", body: `{"items":[{"items":[]}]}`,
+			want: `there is no such member: it belongs beside "items"`},
 		{name: "the input of OPA", body: `{"input":{}}`, want: "there is no such member: there are request, token, " +
 			"context"},
 		{name: "a header as a member", body: request(`"authorization":"x"`), want: "there is no such member: " +
@@ -117,11 +119,9 @@ func addressMistakes() []mistake {
 			"listener has POST /v1/decisions, POST /v1/decisions/batch, POST /v1/decisions/{path}, GET /v1/status, " +
 			"GET /livez, GET /readyz, GET /openapi.json, GET /"},
 		{name: "a misspelt entrypoint", call: "POST /v1/decisions/authz/decison", body: "{}",
-			want: `no policy may be asked as "authz/decison": did you mean "authz/decision"?; another rule needs the ` +
-				"annotation entrypoint: true, or its name in engine.entrypoints"},
+			want: `no policy may be asked as "authz/decison": did you mean "authz/decision"?`},
 		{name: "an entrypoint with dots", call: "POST /v1/decisions/data.authz.decision", body: "{}",
-			want: `no policy may be asked by this path: did you mean "authz/decision"?; another rule needs the ` +
-				"annotation entrypoint: true, or its name in engine.entrypoints"},
+			want: `no policy may be asked by this path: did you mean "authz/decision"?`},
 		{name: "an entrypoint that nothing is like", call: "POST /v1/decisions/billing/main", body: "{}",
 			want: `no policy may be asked as "billing/main": there are authz/decision, authz/no; another rule needs ` +
 				"the annotation entrypoint: true, or its name in engine.entrypoints"},

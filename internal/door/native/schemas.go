@@ -74,21 +74,41 @@ func byDefaults(all jsonschema.Properties) {
 	})
 	batch.member("items").Items = &item
 	batch.Required = []string{"items"}
-	batch.AnyOf = []jsonschema.Schema{{Required: []string{"request"}}, {Properties: jsonschema.Properties{{
-		Name:   "items",
-		Schema: jsonschema.Schema{Items: &jsonschema.Schema{Required: []string{"request"}}},
+	batch.AnyOf = []jsonschema.Schema{given("request", "object"), {Properties: jsonschema.Properties{{
+		Name: "items", Schema: jsonschema.Schema{Items: pointer(given("request", "object"))},
 	}}}}
 }
 
-// namesTokens says that an eviction names tokens by something else than their issuer.
+// given is an object whose member of a name is there, with a value of a type other than null.
+func given(name, kind string) jsonschema.Schema {
+	return jsonschema.Schema{Required: []string{name}, Properties: jsonschema.Properties{
+		{Name: name, Schema: jsonschema.Schema{Type: kind}}}}
+}
+
+func pointer(s jsonschema.Schema) *jsonschema.Schema { return &s }
+
+// namesTokens says that an eviction names tokens by something else than their issuer, or all of them by nothing else.
 func namesTokens(all jsonschema.Properties) {
 	evict := of(all, "EvictCall")
+	null := jsonschema.Schema{Type: "null"}
+	everything := jsonschema.Schema{Required: []string{"all"}, Properties: jsonschema.Properties{
+		{Name: "all", Schema: jsonschema.Schema{Const: true}}}}
 	for _, m := range evict.Properties {
-		if m.Name != "issuer" {
-			evict.AnyOf = append(evict.AnyOf, jsonschema.Schema{Required: []string{m.Name}})
+		if m.Name == "issuer" || m.Name == "all" {
+			continue
 		}
+		everything.Properties = append(everything.Properties, jsonschema.Property{Name: m.Name, Schema: null})
+		some := given(m.Name, "string")
+		some.Properties = append(some.Properties, jsonschema.Property{Name: "all",
+			Schema: jsonschema.Schema{AnyOf: []jsonschema.Schema{{Const: false}, null}}})
+		evict.AnyOf = append(evict.AnyOf, some)
 	}
+	evict.AnyOf = append(evict.AnyOf, everything)
+	evict.member("token").Pattern = tokenPattern
 }
+
+// tokenPattern is httpuri.IsCredential, with blanks around it, which are cut off.
+const tokenPattern = `^[ \t\r\n]*=*[!#-+\--<>-\[\]-~][!#-+\--\[\]-~]*[ \t\r\n]*$`
 
 // decisionSchemas describe what AppendDecision, appendBatch and writeError write.
 func decisionSchemas() jsonschema.Properties {

@@ -1,0 +1,93 @@
+//go:build real
+
+package realtest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+)
+
+// TestOpenAPI holds the sidecar against its own description: openapi-spec-validator reads it, and schemathesis calls
+// each operation, with data that the description allows and with data that it does not.
+//
+// SIDECAR_SCHEMATHESIS_SECONDS is how long schemathesis calls each listener; without it, a number of examples is made.
+func TestOpenAPI(t *testing.T) {
+	bin := filepath.Join(pythonEnvironment(t, "schemathesis"), "bin")
+	sc, tokens := monitored(t)
+	sc.decide(t, question{token: tokens[0], method: "GET", path: "/orders"})
+	text, err := fetch(sc.admin + "/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := testkit.TempFile(t, "openapi.json", string(text))
+	// The scripts of a cached environment name the Python of the folder that it was made in.
+	command(t, time.Minute, "", filepath.Join(bin, "python"), filepath.Join(bin, "openapi-spec-validator"), file)
+	for port, url := range map[string]string{"8181": sc.api, "8282": sc.admin} {
+		t.Run(port, func(t *testing.T) { schemathesis(t, bin, file, url, pathsOf(t, text, port)) })
+	}
+}
+
+// pathsOf is a pattern of the paths that the listener of a port serves, by its description.
+func pathsOf(t *testing.T, description []byte, port string) string {
+	t.Helper()
+	var d struct {
+		Paths map[string]struct{ Servers []struct{ URL string } }
+	}
+	if err := json.Unmarshal(description, &d, json.MatchCaseInsensitiveNames(true)); err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for path, item := range d.Paths {
+		for _, s := range item.Servers {
+			if strings.HasSuffix(s.URL, ":"+port) {
+				paths = append(paths, regexp.QuoteMeta(path))
+			}
+		}
+	}
+	slices.Sort(paths)
+	return "^(" + strings.Join(paths, "|") + ")$"
+}
+
+// schemathesis calls the paths that match a pattern.
+func schemathesis(t *testing.T, bin, file, url, paths string) {
+	t.Helper()
+	folder := absolute(t, filepath.Join("testdata", "schemathesis"))
+	args := []string{filepath.Join(bin, "schemathesis"), "--config-file", filepath.Join(folder, "schemathesis.toml"),
+		"run", file, "--url", url,
+		"--include-path-regex", paths, "--mode", "all", "--no-color", "--warnings", "off", "--checks", "all"}
+	within := 5 * time.Minute
+	if seconds := os.Getenv("SIDECAR_SCHEMATHESIS_SECONDS"); seconds != "" {
+		n, err := strconv.Atoi(seconds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		within += time.Duration(n) * time.Second
+		args = append(args, "--max-time", seconds)
+	} else {
+		args = append(args, "--max-examples", "100")
+	}
+	cmd := exec.Command(filepath.Join(bin, "python"), args...)
+	cmd.Dir = t.TempDir() // it keeps what it found in its folder
+	cmd.Env = append(os.Environ(), "SCHEMATHESIS_HOOKS="+filepath.Join(folder, "hooks.py"))
+	p := start(t, "schemathesis", cmd)
+	select {
+	case <-p.done:
+	case <-time.After(within):
+		t.Fatalf("schemathesis did not end:\n%s", p.log(t))
+	}
+	if p.err != nil {
+		t.Errorf("schemathesis: %v\n%s", p.err, p.log(t))
+	}
+	t.Log(p.log(t))
+}
