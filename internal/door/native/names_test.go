@@ -140,7 +140,9 @@ func TestEventsAreAcceptedUnderEveryHost(t *testing.T) {
 	}
 }
 
-func TestAUnixSocketHasNoNames(t *testing.T) {
+// onSocket runs the api listener on a Unix socket, and returns its path.
+func onSocket(t *testing.T) (*server, string) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "s") // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
@@ -153,6 +155,11 @@ func TestAUnixSocketHasNoNames(t *testing.T) {
 		return new(net.Dialer).DialContext(ctx, "unix", path)
 	}}
 	s.url = "http://anything.example"
+	return s, path
+}
+
+func TestAUnixSocketHasNoNames(t *testing.T) {
+	s, _ := onSocket(t)
 	if resp, body := s.do(t, "GET", "/livez", "", nil); resp.StatusCode != 200 {
 		t.Errorf("answered %s %s", resp.Status, body)
 	}

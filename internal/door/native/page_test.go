@@ -1,6 +1,7 @@
 package native_test
 
 import (
+	"html"
 	"regexp"
 	"strings"
 	"testing"
@@ -53,4 +54,14 @@ func TestTheDescriptionNeedsNoKey(t *testing.T) {
 	}
 	resp, body := s.do(t, "GET", "/", "", map[string][]string{"Origin": {"https://evil.example"}})
 	expectError(t, resp, body, 403, "foreign_origin", "")
+}
+
+// TestThePageOfASocketNamesTheSocket, and not the Host, which nothing has checked there.
+func TestThePageOfASocketNamesTheSocket(t *testing.T) {
+	s, path := onSocket(t)
+	_, page := s.do(t, "GET", "/", "", nil)
+	want := html.EscapeString("curl --unix-socket '" + path + "' http://localhost/v1/status")
+	if !strings.Contains(page, want) || strings.Contains(page, "anything.example") {
+		t.Errorf("the page has no %s:\n%s", want, page)
+	}
 }
