@@ -140,6 +140,7 @@ func adminOperations() []operation {
 }
 
 func stateOperations() []operation {
+	text := &jsonschema.Schema{Type: "string"}
 	everywhere := []string{"api", "admin", "metrics"}
 	return []operation{{
 		method: http.MethodGet, path: "/v1/status", listeners: []string{"api", "admin"}, id: "status",
@@ -157,8 +158,10 @@ func stateOperations() []operation {
 		method: http.MethodGet, path: "/metrics", listeners: []string{"admin", "metrics"}, id: "metrics",
 		tag: "operations", summary: "List the metrics",
 		about: "Accept may ask for the OpenMetrics format.",
-		answers: []answerOf{{http.StatusOK, "The metrics, in the text format of Prometheus.", "text/plain",
-			&jsonschema.Schema{Type: "string"}}},
+		answers: []answerOf{
+			{http.StatusOK, "The metrics, in the text format of Prometheus.", "text/plain", text},
+			{http.StatusOK, "The same in OpenMetrics.", "application/openmetrics-text", text},
+		},
 	}}
 }
 

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"maps"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -70,7 +71,12 @@ func (o operation) headObject() *operationObject {
 func (o operation) responses() map[string]response {
 	out := map[string]response{}
 	for _, a := range o.answers {
-		out[strconv.Itoa(a.status)] = a.response()
+		status, r := strconv.Itoa(a.status), a.response()
+		if known, ok := out[status]; ok {
+			maps.Copy(known.Content, r.Content)
+			continue
+		}
+		out[status] = r
 	}
 	for status, codes := range o.codes() {
 		out[strconv.Itoa(status)] = errorResponse(status, codes)
