@@ -58,7 +58,8 @@ type KeySet struct {
 	last atomic.Pointer[keySet]
 	// fetches in a row that brought no usable key; only attempts change it and logged, one at a time
 	empty   int
-	logged  []Ignored    // which the log has
+	logged  []Ignored // which the log has
+	repeats fetch.Repeats
 	waiting atomic.Int64 // for a key that is not known
 
 	mu           sync.Mutex // guards what follows
@@ -126,8 +127,11 @@ func (s *KeySet) fetch(ctx context.Context) (*keySet, error) {
 
 // logFetch logs how a fetch ended, and the keys that may not be used when they are others than before.
 func (s *KeySet) logFetch(r *keySet, err error) {
+	told := s.repeats.Tell(err)
 	if err != nil {
-		s.cfg.Log.Warn("keys were not fetched", "issuer", s.cfg.Name, "cause", err)
+		if told {
+			s.cfg.Log.Warn("keys were not fetched", "issuer", s.cfg.Name, "cause", err)
+		}
 		return
 	}
 	s.cfg.Log.Info("fetched keys", "issuer", s.cfg.Name, "keys", len(r.all), "ignored", len(r.ignored))

@@ -31,6 +31,7 @@ type discovery struct {
 
 	configured map[Endpoint]string
 	known      *fetch.Value[map[Endpoint]string]
+	repeats    fetch.Repeats
 }
 
 func newDiscovery(
@@ -53,8 +54,11 @@ func newDiscovery(
 	return d
 }
 
-// logAttempt logs how an attempt ended.
+// logAttempt logs how an attempt ended. Attempts end one after the other.
 func (d *discovery) logAttempt(found map[Endpoint]string, err error) {
+	if !d.repeats.Tell(err) {
+		return
+	}
 	for _, e := range d.needs {
 		if err != nil {
 			d.log.Warn("discovery did not succeed", "issuer", d.cfg.Name, "cause", err, string(e), d.currentURL(e))

@@ -1,0 +1,32 @@
+package fetch_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/fetch"
+)
+
+func TestAFailureThatLastsIsToldOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r fetch.Repeats
+		told := 0
+		for range 240 { // two minutes
+			if r.Tell(errors.New("refused")) {
+				told++
+			}
+			time.Sleep(fetch.Pause)
+		}
+		if told != 2 {
+			t.Errorf("told %d times", told)
+		}
+		if !r.Tell(errors.New("timed out")) {
+			t.Error("another cause is not told")
+		}
+		if !r.Tell(nil) || !r.Tell(errors.New("timed out")) {
+			t.Error("a success, or the first failure after it, is not told")
+		}
+	})
+}
