@@ -59,10 +59,10 @@ func (ts *Types) member(t reflect.Type, tag reflect.StructTag) Schema {
 	case t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64:
 		s.Type = "integer"
 	case t.Kind() == reflect.Slice:
-		items := ts.member(t.Elem(), "")
+		items := ts.value(t.Elem())
 		s.Type, s.Items = "array", &items
 	case t.Kind() == reflect.Map:
-		s.Type, s.Additional = "object", ts.member(t.Elem(), "")
+		s.Type, s.Additional = "object", ts.value(t.Elem())
 	case t.Kind() == reflect.Struct && ts.Name != nil:
 		s.Ref = ts.Refs + ts.define(t)
 	case t.Kind() == reflect.Struct:
@@ -70,6 +70,15 @@ func (ts *Types) member(t reflect.Type, tag reflect.StructTag) Schema {
 		s.Description = tag.Get("doc")
 	default: // string; tests of the types know no other kind
 		s.Type = "string"
+	}
+	return s
+}
+
+// value is the schema of an item of an array or a value of a map.
+func (ts *Types) value(t reflect.Type) Schema {
+	s := ts.member(t, "")
+	if ts.Use == Call { // Go reads null as the empty value
+		s = s.sent("")
 	}
 	return s
 }

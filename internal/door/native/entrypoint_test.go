@@ -15,3 +15,14 @@ func TestASlashOfAnEntrypointMayBeEncoded(t *testing.T) {
 		}
 	}
 }
+
+// TestNullIsTakenWhereItIsDescribed: schemathesis found that null was taken as a value of a header.
+func TestNullIsTakenWhereItIsDescribed(t *testing.T) {
+	s := serve(t, listener(), native.Deps{})
+	s.decided(t, "/v1/decisions", `{"request":{"method":"GET","url":"/","headers":{"a":null,"b":[null]},"body":null},`+
+		`"token":null,"context":null}`)
+	resp, body := s.post(t, "/v1/decisions/batch", `{"request":{"method":"GET","url":"/"},"items":[null]}`)
+	if resp.StatusCode != 200 {
+		t.Errorf("answered %s", body)
+	}
+}

@@ -65,7 +65,7 @@ func (o *object) member(name string) *jsonschema.Schema {
 
 // byDefaults says of a batch that a request is needed in each item, or beside them.
 func byDefaults(all jsonschema.Properties) {
-	batch, item := of(all, "BatchCall"), jsonschema.Schema{Type: "object", Additional: false}
+	batch, item := of(all, "BatchCall"), jsonschema.Schema{Type: []any{"object", "null"}, Additional: false}
 	request := batch.member("request")
 	*request = jsonschema.Schema{Description: request.Description, AnyOf: []jsonschema.Schema{*ref("CallRequest"),
 		{Type: "null"}}}
@@ -81,7 +81,7 @@ func byDefaults(all jsonschema.Properties) {
 
 // given is an object whose member of a name is there, with a value of a type other than null.
 func given(name, kind string) jsonschema.Schema {
-	return jsonschema.Schema{Required: []string{name}, Properties: jsonschema.Properties{
+	return jsonschema.Schema{Type: "object", Required: []string{name}, Properties: jsonschema.Properties{
 		{Name: name, Schema: jsonschema.Schema{Type: kind}}}}
 }
 
