@@ -172,3 +172,42 @@ func TestErrorsHoldNoToken(t *testing.T) {
 		}
 	}
 }
+
+// FuzzDecision: what is read as an allow says so in each of its members, and a decision is its JSON.
+func FuzzDecision(f *testing.F) {
+	f.Add([]byte(allowJSON))
+	f.Add([]byte(strings.Replace(allowJSON, `"context":{}`, `"context":{"obligations":[{"type":"a"},{}]}`, 1)))
+	f.Add([]byte(strings.Replace(allowJSON, `true,"kind":"allow","status":200`, `false,"kind":"deny","status":403`,
+		1)))
+	f.Add([]byte(strings.Replace(allowJSON, `"reasons":[]`, `"reasons":[{"code":"a","message":"b","c":1}]`, 1)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var d, again sidecarclient.Decision
+		if json.Unmarshal(b, &d) != nil {
+			return
+		}
+		var said map[string]any
+		if err := json.Unmarshal(b, &said); err != nil {
+			t.Fatal(err)
+		}
+		sure := said["allow"] == true && said["kind"] == "allow" && said["status"] == 200.0
+		if d.Allow != sure || d.Allow != (d.Kind == sidecarclient.KindAllow) || d.Allow != (d.Status == 200) {
+			t.Errorf("%s is read as %+v", b, d)
+		}
+		if err := json.Unmarshal(mustJSON(t, d), &again); err != nil ||
+			string(mustJSON(t, again)) != string(mustJSON(t, d)) {
+			t.Errorf("%s is written as %s: %v", b, mustJSON(t, d), err)
+		}
+	})
+}
+
+func BenchmarkDecide(b *testing.B) {
+	s := sidecartest.Start(sidecartest.On("**", sidecartest.Allow("X-Subject", "alice", "X-Tenant", "acme")))
+	defer s.Close()
+	c := s.Client()
+	r := sidecarclient.Request{Method: "GET", URL: "/orders/42", Headers: http.Header{"Authorization": {"Bearer x"}}}
+	for b.Loop() {
+		if _, err := c.Decide(b.Context(), r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

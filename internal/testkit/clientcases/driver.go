@@ -16,7 +16,7 @@ import (
 type driver struct {
 	*World
 	addr    string // of the application whose calls have time
-	hurried string // of the application whose calls have a second
+	hurried string // of the application whose calls have no time
 }
 
 // within is the time in which an application must have answered, whatever the sidecar does: far more than it needs.

@@ -18,7 +18,7 @@ const (
 	host      = "api.acme.example"
 	// patience is the timeout of an application whose calls must succeed; hurry that of one whose calls must not.
 	patience = 30 * time.Second
-	hurry    = time.Second
+	hurry    = 300 * time.Millisecond
 )
 
 // World is a sidecar, the authorization server that it asks, and a front between it and the applications.
