@@ -69,7 +69,9 @@ so that a pipe gets the result alone.
 
 A script that acts on a decision tells refused from undecided:
 
-` + "```sh" + `
+<!-- run: cp -r "$ROOT/policies" . ; echo '{"active": false}' > answer.json -->
+
+` + "```sh script" + `
 sidecar eval --url https://api.example/orders/42 --introspection answer.json > decision.json
 case $? in
 0) echo allowed ;;
