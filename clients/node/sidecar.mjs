@@ -56,7 +56,7 @@ export class Sidecar {
       headers: { Host: host || "localhost", "Content-Type": "application/json" },
       agent: new this.#client.Agent({ keepAlive: true, maxFreeSockets: 64, ...tls }),
     }
-    if (key) this.#options.headers.Authorization = `Bearer ${key}`
+    if (key) this.#options.headers.Authorization = `Bearer ${key.trim()}`
     this.#timeout = timeout
     this.#log = log
   }

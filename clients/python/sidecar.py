@@ -104,7 +104,7 @@ class Sidecar:
         self._tls = tls or ssl.create_default_context() if parts.scheme == "https" else None
         path = "/v1/decisions" + ("/" + entrypoint.strip("/") if entrypoint else "")
         lines = [f"POST {path} HTTP/1.1", f"Host: {parts.netloc or 'localhost'}", "Content-Type: application/json"]
-        self._head = "\r\n".join(lines + ([f"Authorization: Bearer {key}"] if key else []))
+        self._head = "\r\n".join(lines + ([f"Authorization: Bearer {key.strip()}"] if key else []))
         self.timeout = timeout
         self._idle: "collections.deque[tuple[int, socket.socket]]" = collections.deque(maxlen=64)
 
@@ -113,8 +113,9 @@ class Sidecar:
         target as it arrived, never decoded). `members` are those beside it: context, token. A refusal is a decision
         with allow False; Unavailable or Fault is raised when there is none. `deadline` is of time.monotonic()."""
         deadline = time.monotonic() + self.timeout if deadline is None else deadline
+        call = json.dumps({"request": request, **members}, allow_nan=False).encode()
         try:
-            status, retry_after, body = self._call(json.dumps({"request": request, **members}).encode(), deadline)
+            status, retry_after, body = self._call(call, deadline)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unavailable(f"{type(error).__name__}: {error}") from None
         if 400 <= status < 500 and status != 429:
