@@ -19,11 +19,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain makes the test binary be the commands that scripts run: sidecar itself, and a small curl.
+// TestMain makes the test binary be the commands that scripts run: sidecar itself, and a small curl and jq.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"sidecar": main,
 		"curl":    func() { os.Exit(curl(os.Args[1:])) },
+		"jq":      func() { os.Exit(jq(os.Args[1:])) },
 	})
 }
 

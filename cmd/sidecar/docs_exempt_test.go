@@ -1,0 +1,40 @@
+package main
+
+import "strings"
+
+// exemptions are the blocks and commands of pages that do not run here, each with its reason. A block is named by how
+// it begins, a command likewise. All else runs.
+var exemptions = []struct {
+	page, lang, begins string // lang "command": one command of a block
+	reason             string
+}{
+	{"README.md", "command", "make test", "is this test"},
+	{"README.md", "python", "", "a sketch; the clients under clients are tested by internal/realtest"},
+	{"README.md", "text", "", "a picture"},
+	{"docs/benchmarks.md", "text", "", "takes minutes, and needs a machine without other work: make bench"},
+	{"docs/check.md", "text", "issuer main:", "docs/issuers.md runs the command"},
+	{"docs/clients.md", "python", "", "internal/realtest runs the demo beside the client; this variation of it is " +
+		"only shown"},
+	{"docs/clients.md", "js", "", "internal/realtest runs the demo beside the client; this variation of it is only " +
+		"shown"},
+	{"docs/clients.md", "java", "", "internal/realtest runs the demo beside the client; this variation of it is " +
+		"only shown"},
+	{"docs/commands.md", "text", "", "is made from the help texts, which TestReference compares"},
+	{"docs/concepts.md", "text", " request", "a picture"},
+	{"docs/operations.md", "console", "$ sidecar healthcheck --config",
+		"a sidecar stops too soon for it: the tests of internal/probe"},
+	{"docs/operations.md", "sh", "sidecar healthcheck --url unix",
+		"needs other machines: the tests of internal/probe"},
+	{"docs/operations.md", "promql", "", "needs Prometheus; TestMetrics knows the names of metrics"},
+	{"docs/operations.md", "command", "docker", "needs docker; the image is built and run by internal/realtest"},
+}
+
+// exempt is the place of the exemption of a block or command, or -1.
+func exempt(page, lang, text string) int {
+	for i, e := range exemptions {
+		if e.page == page && e.lang == lang && strings.HasPrefix(text, e.begins) {
+			return i
+		}
+	}
+	return -1
+}
