@@ -25,8 +25,15 @@ var exemptions = []struct {
 		"a sidecar stops too soon for it: the tests of internal/probe"},
 	{"docs/operations.md", "sh", "sidecar healthcheck --url unix",
 		"needs other machines: the tests of internal/probe"},
+	{"docs/deploy.md", "yaml", "patches:", "is of kustomize, and needs a cluster that mounts images"},
 	{"docs/operations.md", "promql", "", "needs Prometheus; TestMetrics knows the names of metrics"},
-	{"docs/operations.md", "command", "docker", "needs docker; the image is built and run by internal/realtest"},
+}
+
+// otherPrograms do not run in the tests of all machines.
+var otherPrograms = map[string]string{
+	"docker":   "internal/realtest builds the image and runs it",
+	"kubectl":  "needs a cluster; internal/realtest checks the manifests and runs the binary as they do",
+	"promtool": "internal/realtest runs it on these files",
 }
 
 // exempt is the place of the exemption of a block or command, or -1.

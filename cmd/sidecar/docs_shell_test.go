@@ -125,7 +125,9 @@ func (s *session) start(t *testing.T, before, name, after string) {
 		b.addresses[issuer] = m[1]
 	}
 	s.last, s.lastStatus = s.shown(b.log.String()), 0
-	testkit.WriteFile(t, filepath.Join(s.state, "server"), b.log.String())
+	for _, file := range []string{"server", name} {
+		testkit.WriteFile(t, filepath.Join(s.state, file), b.log.String())
+	}
 }
 
 // stop stops the servers that have one of these addresses.
