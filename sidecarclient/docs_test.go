@@ -24,7 +24,7 @@ func TestTheGoOfTheGuideIsThatOfTheExamples(t *testing.T) {
 		}
 	}
 	found := 0
-	for _, page := range []string{"../docs/clients.md", "../README.md"} {
+	for _, page := range []string{"../docs/clients.md", "../docs/tutorial.md", "../README.md"} {
 		for _, m := range goBlock.FindAllStringSubmatch(testkit.ReadFile(t, page), -1) {
 			found++
 			if !strings.Contains(sources.String(), flush(m[1])) {

@@ -1,0 +1,44 @@
+package sidecarclient_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/authz-sidecar/sidecar/sidecarclient"
+	"github.com/authz-sidecar/sidecar/sidecarclient/sidecartest"
+)
+
+// documents is an application that the sidecar at an address guards, such as http://127.0.0.1:8181.
+func documents(address string) (http.Handler, error) {
+	client, err := sidecarclient.New(sidecarclient.Config{Address: address})
+	if err != nil {
+		return nil, err
+	}
+	guard := sidecarclient.Middleware(sidecarclient.MiddlewareConfig{Client: client})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /tenants/{tenant}/documents/{owner}/{id}", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "document %s, for %s\n", r.PathValue("id"), r.Header.Get("X-Subject"))
+	})
+	return guard(mux), nil
+}
+
+func TestTheServiceOfTheTutorialServesADocumentToItsOwner(t *testing.T) {
+	sidecar := sidecartest.New(t,
+		sidecartest.Rule{Path: "/tenants/acme/documents/alice/*", Token: "alices",
+			Decision: sidecartest.Allow("X-Subject", "alice")},
+		sidecartest.On("/tenants/acme/documents/*", sidecartest.Deny(403, "not_owner", "it belongs to another user")))
+	app, err := documents(sidecar.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for token, want := range map[string]int{"alices": 200, "bobs": 403} {
+		r := httptest.NewRequest("GET", "/tenants/acme/documents/alice/42", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		if app.ServeHTTP(w, r); w.Code != want || want == 200 && w.Body.String() != "document 42, for alice\n" {
+			t.Errorf("%s: %d %s, want %d", token, w.Code, w.Body, want)
+		}
+	}
+}
