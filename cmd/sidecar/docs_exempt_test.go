@@ -10,7 +10,7 @@ var exemptions = []struct {
 }{
 	{"README.md", "command", "make test", "is this test"},
 	{"README.md", "command", "go install", "needs a version that is published"},
-	{"README.md", "python", "", "a sketch; the clients under clients are tested by internal/realtest"},
+	{"README.md", "python", "", "internal/realtest runs the demo beside the client"},
 	{"README.md", "text", "                     1 request", "a picture"},
 	{"docs/benchmarks.md", "text", "make bench", "takes minutes, and needs a machine without other work"},
 	{"docs/benchmarks.md", "text", "BENCH_SECONDS", "takes minutes, and needs a machine without other work"},
