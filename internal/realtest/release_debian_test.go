@@ -142,12 +142,32 @@ func (in *installed) startEmpty(t *testing.T) {
 	}
 }
 
+// configure runs what docs/deploy.md says, at another authorization server and with listeners that are free anywhere.
 func (in *installed) configure(t *testing.T) {
-	in.write(t, "tmp/client-secret", in.key+"\n")
-	in.do(t, "sh", "-c", "sidecar init --issuer "+in.server.Issuer()+" --client-id orders-api --audience orders-api "+
-		"--dir /etc/sidecar </tmp/client-secret")
-	in.do(t, "chown", "sidecar:", "/etc/sidecar/client-secret")
-	in.do(t, "runuser", "--user", "sidecar", "--", "sidecar", "check", "--config", "/etc/sidecar/sidecar.yaml")
+	in.override(t, "listeners", `Environment=SIDECAR_LISTEN_API_ADDRESS=unix:///run/sidecar/sidecar.sock?mode=0660
+Environment=SIDECAR_LISTEN_ADMIN_ADDRESS=127.0.0.1:0
+Environment=SIDECAR_DECISION_LOG_STDOUT=false SIDECAR_DECISION_LOG_FILE=/var/log/sidecar/decisions.jsonl
+Environment=SIDECAR_ISSUERS_0_TIMEOUT=8s SIDECAR_ENGINE_DEADLINE=2s
+`)
+	in.write(t, "tmp/answers", in.key+"\norders-api\n")
+	steps := shellBlock(t, "deploy.md", "systemd", 0)
+	said := strings.ReplaceAll(steps, "https://login.acme.example", in.server.Issuer())
+	if said == steps {
+		t.Fatalf("docs/deploy.md does not run init for the example's server:\n%s", steps)
+	}
+	in.do(t, "sh", "-e", "-c", strings.Replace(said, "--dir /etc/sidecar", "--dir /etc/sidecar </tmp/answers", 1))
+}
+
+// shellBlock is a block of shell commands of a page of docs, counted from 0 after its heading.
+func shellBlock(t *testing.T, page, heading string, n int) string {
+	t.Helper()
+	_, after, found := strings.Cut(testkit.ReadFile(t, filepath.Join("../../docs", page)), "\n## "+heading+"\n")
+	blocks := strings.Split(after, "\n```sh\n")
+	if !found || len(blocks) < n+2 {
+		t.Fatalf("docs/%s has no block %d of commands below %q", page, n, heading)
+	}
+	block, _, _ := strings.Cut(blocks[n+1], "\n```")
+	return block
 }
 
 // override is what operators write by "systemctl edit sidecar".

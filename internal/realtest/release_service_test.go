@@ -13,14 +13,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// serve starts the unit as it is packaged, with listeners that are free on any machine.
+// serve asks the unit as it is packaged.
 func (in *installed) serve(t *testing.T) {
-	in.override(t, "listeners", `Environment=SIDECAR_LISTEN_API_ADDRESS=unix:///run/sidecar/sidecar.sock?mode=0660
-Environment=SIDECAR_LISTEN_ADMIN_ADDRESS=127.0.0.1:0
-Environment=SIDECAR_DECISION_LOG_STDOUT=false SIDECAR_DECISION_LOG_FILE=/var/log/sidecar/decisions.jsonl
-Environment=SIDECAR_ISSUERS_0_TIMEOUT=8s SIDECAR_ENGINE_DEADLINE=2s
-`)
-	in.do(t, "systemctl", "enable", "--now", "sidecar")
 	in.await(t)
 	in.wantAllow(t, "/hello")
 	if kind := in.asked(t, "/goodbye"); kind != "deny" {

@@ -175,12 +175,22 @@ func (rel release) checkArchives(t *testing.T) {
 			}
 		}
 	}
+	rel.checkDocs(t)
+}
+
+// checkDocs runs what docs/install.md says of a download, but for the copy into /usr/local.
+func (rel release) checkDocs(t *testing.T) {
+	t.Helper()
 	archive, _, _, _ := rel.of("amd64")
 	dir := t.TempDir()
-	command(t, time.Minute, dir, "tar", "--extract", "--strip-components=1", "--file", filepath.Join(rel.dir, archive))
-	out := command(t, time.Minute, dir, "./sidecar", "version")
+	for _, name := range []string{archive, "checksums.txt"} {
+		testkit.WriteFile(t, filepath.Join(dir, name), testkit.ReadFile(t, filepath.Join(rel.dir, name)))
+	}
+	steps := "version=" + releaseVersion + " platform=linux_amd64\nsudo() { :; }\n" +
+		strings.Replace(shellBlock(t, "install.md", "Archive", 1), "\nsidecar ", "\n./sidecar_*/sidecar ", 1)
+	out := command(t, time.Minute, dir, "sh", "-e", "-c", steps)
 	if !strings.Contains(out, "version: "+releaseVersion+"\ncommit:  "+releaseCommit+"\n") {
-		t.Errorf("sidecar version says\n%s", out)
+		t.Errorf("the commands of docs/install.md say\n%s", out)
 	}
 }
 
