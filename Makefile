@@ -25,7 +25,7 @@ check: format vet lint race cover policies vuln ## everything that must hold bef
 
 .PHONY: format
 format: ## fail on files that are not gofmt-ed
-	@out=$$(gofmt -l cmd internal policy_test); if [ -n "$$out" ]; then echo "not gofmt-ed:"; echo "$$out"; exit 1; fi
+	@out=$$(gofmt -l clients cmd internal policy_test sidecarclient); if [ -n "$$out" ]; then echo "not gofmt-ed:"; echo "$$out"; exit 1; fi
 
 .PHONY: vet
 vet: ## go vet, the tests against real servers included
@@ -82,4 +82,5 @@ release: ## dist/: archives, deb, rpm, SBOMs and checksums of the last commit
 
 .PHONY: golden
 golden: ## write golden files anew; read the change before committing it
-	$(GO) test ./internal/input ./internal/migrate -update
+	$(GO) test ./internal/config ./internal/door/native ./internal/input ./internal/migrate -update
+	$(GO) test ./cmd/sidecar -run "Reference|Mistake" -update

@@ -17,7 +17,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/config"
 )
 
-var update = flag.Bool("update", false, "write docs/commands.md anew")
+var update = flag.Bool("update", false, "write docs/commands.md and the messages of testdata anew")
 
 // quietRoot is the root of all commands, as it is where no variable names a configuration.
 func quietRoot(t *testing.T) *cobra.Command {

@@ -54,7 +54,7 @@ func verified(
 	t *testing.T, keys jose.JSONWebKeySet, compact, wantType string, algorithm jose.SignatureAlgorithm,
 ) []byte {
 	t.Helper()
-	jws, err := jose.ParseSigned(compact, []jose.SignatureAlgorithm{algorithm})
+	jws, err := jose.ParseSignedCompact(compact, []jose.SignatureAlgorithm{algorithm})
 	if err != nil {
 		t.Fatal(err)
 	}

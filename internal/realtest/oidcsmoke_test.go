@@ -125,7 +125,7 @@ func (p *oidcProvider) checkSigned(t *testing.T) {
 
 func (p *oidcProvider) checkEncrypted(t *testing.T) {
 	token := p.service(t, ours)
-	jwe, err := jose.ParseEncrypted(string(p.introspect(asJWT(p.encrypted), token).want(t, http.StatusOK)),
+	jwe, err := jose.ParseEncryptedCompact(string(p.introspect(asJWT(p.encrypted), token).want(t, http.StatusOK)),
 		[]jose.KeyAlgorithm{jose.ECDH_ES}, []jose.ContentEncryption{jose.A128GCM})
 	if err != nil {
 		t.Fatal(err)
