@@ -11,6 +11,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.catalina.Context;
+import org.apache.catalina.Wrapper;
 import org.apache.catalina.startup.Tomcat;
 import org.apache.tomcat.util.descriptor.web.FilterDef;
 import org.apache.tomcat.util.descriptor.web.FilterMap;
@@ -35,6 +36,10 @@ public class Demo extends HttpServlet {
 
     @Override
     protected void service(HttpServletRequest request, HttpServletResponse response) throws IOException {
+        if (request.getDispatcherType() == DispatcherType.REQUEST) { // what is asynchronous must be guarded no less
+            request.startAsync().dispatch();
+            return;
+        }
         Map<String, Object> headers = new TreeMap<>();
         for (String name : Collections.list(request.getHeaderNames())) {
             headers.put(name.toLowerCase(Locale.ROOT), Collections.list(request.getHeaders(name)));
@@ -43,7 +48,12 @@ public class Demo extends HttpServlet {
         SidecarFilter.Decision decision = (SidecarFilter.Decision) request.getAttribute(SidecarFilter.DECISION);
         response.setContentType("application/json");
         String target = request.getRequestURI() + (query == null ? "" : "?" + query);
-        response.getWriter().print(new JSON().toJSON(Map.of("target", target, "headers", headers, "context", decision.context())));
+        response.getWriter().print(new JSON().toJSON(Map.of("target", target, "path", path(request), "headers", headers, "context", decision.context())));
+    }
+
+    private static String path(HttpServletRequest request) {
+        String info = request.getPathInfo();
+        return request.getContextPath() + request.getServletPath() + (info == null ? "" : info);
     }
 
     private static SidecarFilter filter() {
@@ -61,10 +71,13 @@ public class Demo extends HttpServlet {
         tomcat.getConnector().setEncodedReverseSolidusHandling("passthrough");
         for (String path : new String[] {"", CONTEXT_PATH}) {
             Context context = tomcat.addContext(path, null);
-            Tomcat.addServlet(context, "demo", new Demo()).addMapping("/*");
+            Wrapper demo = Tomcat.addServlet(context, "demo", new Demo());
+            demo.addMapping("/*");
+            demo.setAsyncSupported(true);
             FilterDef guard = new FilterDef();
             guard.setFilterName("sidecar");
             guard.setFilter(filter());
+            guard.setAsyncSupported("true");
             context.addFilterDef(guard);
             FilterMap all = new FilterMap();
             all.setFilterName("sidecar");
@@ -85,8 +98,12 @@ public class Demo extends HttpServlet {
         server.addConnector(connector);
         ServletContextHandler context = new ServletContextHandler("/");
         context.getServletHandler().setDecodeAmbiguousURIs(true);
-        context.addServlet(new ServletHolder(new Demo()), "/*");
-        context.addFilter(new FilterHolder(filter()), "/*", EnumSet.of(DispatcherType.REQUEST));
+        ServletHolder demo = new ServletHolder(new Demo());
+        demo.setAsyncSupported(true);
+        context.addServlet(demo, "/*");
+        FilterHolder guard = new FilterHolder(filter());
+        guard.setAsyncSupported(true);
+        context.addFilter(guard, "/*", EnumSet.of(DispatcherType.REQUEST, DispatcherType.ASYNC));
         server.setHandler(context);
         server.start();
         return connector.getLocalPort();

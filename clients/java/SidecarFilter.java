@@ -1,4 +1,5 @@
-import jakarta.servlet.Filter; // Servlet 4 and older: javax.servlet in place of jakarta.servlet, here and below
+import jakarta.servlet.AsyncContext; // Servlet 4 and older: javax.servlet in place of jakarta.servlet, here and below
+import jakarta.servlet.Filter;
 import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.ServletRequest;
@@ -124,18 +125,18 @@ public class SidecarFilter implements Filter {
     public void doFilter(ServletRequest req, ServletResponse res, FilterChain chain) throws IOException, ServletException {
         HttpServletRequest request = (HttpServletRequest) req;
         HttpServletResponse response = (HttpServletResponse) res;
-        if (request.getAttribute(DECISION) == null) { // else a dispatch of the application to itself
+        Decision decision = (Decision) request.getAttribute(DECISION);
+        if (decision == null) { // else a dispatch of the application to itself, which may be of the request as it came
             try {
-                Decision decision = honoured(decide(call(request)), request);
+                decision = honoured(decide(call(request)), request);
                 request.setAttribute(DECISION, decision);
-                request = new Allowed(request, decision.upstreamHeaders);
                 response = new Answer(response, decision.headers);
             } catch (Refusal refusal) {
                 refuse(response, refusal);
                 return;
             }
         }
-        chain.doFilter(request, response);
+        chain.doFilter(new Allowed(request, response, decision.upstreamHeaders), response);
     }
 
     private Map<String, Object> call(HttpServletRequest source) throws Refusal {
@@ -144,12 +145,17 @@ public class SidecarFilter implements Filter {
             headers.computeIfAbsent(name.toLowerCase(Locale.ROOT), n -> new ArrayList<>());
         }
         headers.forEach((name, values) -> source.getHeaders(name).asIterator().forEachRemaining(v -> values.add(text(v))));
-        // As it arrived: getServletPath and getPathInfo are decoded, and of a mounted application they are a part.
-        String target = source.getRequestURI();
+        // As it arrived: getServletPath and getPathInfo are decoded, and of a mounted application they are a part. Filters
+        // before this one may have changed it by a header of the client, as ForwardedHeaderFilter of Spring does.
+        HttpServletRequest arrived = source;
+        while (arrived instanceof HttpServletRequestWrapper wrapper) {
+            arrived = (HttpServletRequest) wrapper.getRequest();
+        }
+        String target = arrived.getRequestURI();
         if (target == null || target.isEmpty()) {
             throw fault("the server gives no request URI", null);
         }
-        target += source.getQueryString() == null ? "" : "?" + source.getQueryString();
+        target += arrived.getQueryString() == null ? "" : "?" + arrived.getQueryString();
         Map<String, Object> request = new LinkedHashMap<>();
         request.put("method", source.getMethod());
         request.put("url", ascii(target));
@@ -374,9 +380,11 @@ public class SidecarFilter implements Filter {
     private static final class Allowed extends HttpServletRequestWrapper {
         private final Map<String, List<String>> given = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
         private final Set<String> replaced = new HashSet<>();
+        private final ServletResponse response;
 
-        Allowed(HttpServletRequest request, Map<String, List<String>> upstream) {
+        Allowed(HttpServletRequest request, ServletResponse response, Map<String, List<String>> upstream) {
             super(request);
+            this.response = response;
             upstream.forEach((name, values) -> {
                 replaced.add(folded(name));
                 given.put(name, values.stream().map(SidecarFilter::octets).toList());
@@ -401,6 +409,11 @@ public class SidecarFilter implements Filter {
             names.removeIf(name -> replaced.contains(folded(name)));
             given.forEach((name, values) -> names.addAll(values.isEmpty() ? List.of() : List.of(name)));
             return Collections.enumeration(names);
+        }
+
+        @Override
+        public AsyncContext startAsync() { // of the request as it came, it would dispatch the client's headers
+            return super.startAsync(this, response);
         }
 
         @Override

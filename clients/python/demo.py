@@ -19,15 +19,15 @@ SIDECAR = Sidecar(os.environ.get("SIDECAR_URL", "http://127.0.0.1:8181"),
 PORT = int(os.environ.get("PORT", "0"))
 
 
-def echo(target: str, headers: "dict[str, list[str]]", context: "dict[str, Any]") -> bytes:
-    return json.dumps({"target": target, "headers": headers, "context": context}).encode()
+def echo(target: str, path: str, headers: "dict[str, list[str]]", context: "dict[str, Any]") -> bytes:
+    return json.dumps({"target": target, "path": path, "headers": headers, "context": context}).encode()
 
 
 def wsgi(environ: "dict[str, Any]", start_response: Callable[..., Any]) -> "list[bytes]":
     headers = {key.replace("HTTP_", "", 1).lower().replace("_", "-"): [value] for key, value in environ.items()
                if key.startswith("HTTP_") or key == "CONTENT_TYPE"}
     target = environ.get("RAW_URI") or environ.get("REQUEST_URI", "")
-    body = echo(target, headers, environ["sidecar.decision"].context)
+    body = echo(target, environ["PATH_INFO"], headers, environ["sidecar.decision"].context)
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
@@ -40,7 +40,7 @@ async def asgi(scope: "dict[str, Any]", receive: Any, send: Any) -> None:
     for name, value in scope["headers"]:
         headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
     target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-    body = echo(target.decode("latin-1"), headers, scope["sidecar.decision"].context)
+    body = echo(target.decode("latin-1"), scope["path"], headers, scope["sidecar.decision"].context)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
     await send({"type": "http.response.body", "body": body})
 
@@ -53,7 +53,7 @@ def flask() -> Any:
     @app.route("/<path:path>", methods=["GET", "POST", "PUT", "DELETE"])
     def everything(path: str) -> Response:
         headers = {name.lower(): [value] for name, value in request.headers}
-        body = echo(request.environ["RAW_URI"], headers, request.environ["sidecar.decision"].context)
+        body = echo(request.environ["RAW_URI"], request.path, headers, request.environ["sidecar.decision"].context)
         return Response(body, mimetype="application/json")
 
     app.wsgi_app = WSGIMiddleware(app.wsgi_app, SIDECAR)  # type: ignore[method-assign]

@@ -31,7 +31,7 @@ log = logging.getLogger("sidecar")
 
 _LARGEST = 1 << 20  # bytes of an answer
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a header's name, RFC 9110 section 5.6.2
-_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")  # surrogates are no text
 
 Headers = Mapping[str, "list[str]"]
 
@@ -149,6 +149,9 @@ class Sidecar:
             sock.sendall(message)
             answer = http.client.HTTPResponse(source, method="POST")  # type: ignore[arg-type]
             answer.begin()
+            while 100 <= answer.status < 200:  # interim: the answer is behind it (RFC 9110 section 15.2)
+                answer.headers = None  # type: ignore[assignment]  # else begin does nothing
+                answer.begin()
             body = answer.read(_LARGEST + 1)
             if len(body) > _LARGEST:
                 raise ValueError(f"the answer is over {_LARGEST} bytes")
@@ -396,6 +399,9 @@ class WSGIMiddleware(_Middleware):
         request = {"method": environ["REQUEST_METHOD"], "headers": headers}
         if environ.get("REMOTE_ADDR"):
             request["source_ip"] = environ["REMOTE_ADDR"]
+        if self._target is None and environ.get("SCRIPT_NAME") and "HTTP_SCRIPT_NAME" in environ:
+            raise Fault("the request has the header SCRIPT_NAME, and gunicorn takes a part off the path for it: set "
+                        "forwarder_headers = '' there; or if a proxy sets the header, give the option target")
         raw = environ.get("RAW_URI") or environ.get("REQUEST_URI")
         decision = self._sidecar.decide(**self._about(environ, request, raw, "RAW_URI or REQUEST_URI"))
         failed = []

@@ -163,6 +163,23 @@ class WSGITest(unittest.TestCase):
         self.assertEqual([headers[name] for name in ("x-a", "x-b", "content-type", "x-tenant", "host")],
                          [["é"], ["é"], ["text/plain"], ["acme"], ["127.0.0.1"]])
 
+    def test_a_part_of_the_path_that_a_header_takes_off_is_refused(self) -> None:
+        env = environ(RAW_URI="/public/admin", SCRIPT_NAME="/public", PATH_INFO="/admin", HTTP_SCRIPT_NAME="/x,/public")
+        with serving(a_server()) as server:
+            with self.assertLogs("sidecar") as logs:
+                status, _, _ = wsgi(WSGIMiddleware(application, asking(self, server)), dict(env))
+            self.assertEqual((status, server.calls), ("500 Internal Server Error", []))
+            self.assertIn("forwarder_headers", logs.output[0])
+            trusted = WSGIMiddleware(application, asking(self, server), target=lambda env: env["RAW_URI"])
+            self.assertEqual(wsgi(trusted, dict(env))[0], "200 OK")
+
+    def test_half_a_character_is_no_header(self) -> None:
+        for member in ("headers", "upstream_headers"):
+            answer = {**ALLOW, member: {"X-A": ["\ud800"]}}
+            with serving(a_server(), answer) as server, self.assertLogs("sidecar"):
+                status, _, _ = wsgi(WSGIMiddleware(application, asking(self, server)), environ())
+            self.assertEqual(status, "503 Service Unavailable")
+
     def test_upstream_headers_replace_and_join(self) -> None:
         upstream = {"X-Roles": ["a", "é"], "X-Gone": [], "Content-Type": ["text/plain"]}
         answer = {**ALLOW, "upstream_headers": upstream}

@@ -28,6 +28,7 @@ func (s Settings) Env() []string {
 // App is an application in one language or framework. It answers every request that was allowed with 200 and JSON:
 //
 //	{"target": the raw request target as it arrived,
+//	 "path": the decoded path by which it finds what to serve; may be left out,
 //	 "headers": {lower-case name: [values]} as the application sees them behind the client,
 //	 "context": that of the decision}
 //
@@ -62,6 +63,7 @@ func cases() []aCase {
 		{"ambiguous path: %3F", encodedQuestionMark},
 		{"ambiguous path: %2F, //, .., ;", ambiguousPaths},
 		{"ambiguous path: absolute form", absoluteForm},
+		{"headers that servers take for the path", pathHeaders},
 		{"bytes that are not UTF-8", notUTF8},
 		{"obligation that is not known", unknownObligation},
 		{"outage: nothing listens", outage},
@@ -78,6 +80,7 @@ func cases() []aCase {
 		{"call that is wrong: 4xx", callErrors},
 		{"keep-alive: one connection for many calls", keepAlive},
 		{"keep-alive: connections that the sidecar closed", closedWhileIdle},
+		{"keep-alive: no answer to another question", ownAnswers},
 		{"forty requests at once", atOnce},
 		{"headers that are called as properties are", properties},
 		{"upstream headers that servers keep elsewhere", ownPlaces},

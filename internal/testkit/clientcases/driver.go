@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ const within = 2 * time.Minute
 // seen is what the application says of a request that was allowed.
 type seen struct {
 	Target  string              `json:"target"`
+	Path    *string             `json:"path"`
 	Headers map[string][]string `json:"headers"`
 	Context map[string]any      `json:"context"`
 }
@@ -47,6 +49,9 @@ func (a answer) seen(t *testing.T) seen {
 	}
 	if err := json.Unmarshal([]byte(a.body), &s); err != nil || s.Target == "" {
 		t.Fatalf("the application answered %v, %v", a, err)
+	}
+	if u, err := url.Parse(s.Target); err != nil || s.Path != nil && *s.Path != u.Path {
+		t.Errorf("the sidecar decided about %s, and the application serves %v, %v", s.Target, *s.Path, err)
 	}
 	return s
 }

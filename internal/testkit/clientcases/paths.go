@@ -21,6 +21,19 @@ func ambiguousPaths(t *testing.T, d *driver) {
 	}
 }
 
+// pathHeaders are headers by which some servers and frameworks let proxies change the path that they serve: the
+// application serves what was decided, or the request is refused.
+func pathHeaders(t *testing.T, d *driver) {
+	for _, line := range []string{"SCRIPT_NAME: /orders", "Script-Name: /orders", "PATH_INFO: /secret",
+		"X-Script-Name: /orders", "X-Forwarded-Prefix: /orders", "X-Original-URL: /secret", "X-Rewrite-URL: /secret",
+		"X-Forwarded-Path: /secret", "X-HTTP-Method-Override: DELETE",
+	} {
+		if a := d.get(t, d.order(line)); a.status < 400 {
+			a.seen(t)
+		}
+	}
+}
+
 // notUTF8 are bytes that no UTF-8 text has. In a header they are the application's; in a target they can be read in
 // several ways.
 func notUTF8(t *testing.T, d *driver) {
