@@ -53,8 +53,7 @@ func Own(path string, listeners ...listen.Config) (Target, error) {
 
 // errOther is a listener whose certificate is not the one in its file.
 var errOther = errors.New("the listener has another certificate than the configuration names: the sidecar cannot " +
-	"use the " +
-	"changed file, or another program listens there")
+	"use the changed file, or another program listens there")
 
 // client is what asks, with the certificates that it trusts and shows.
 func (t Target) client() (*httpclient.Client, error) {

@@ -99,13 +99,15 @@ func (t Target) Ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for {
-		err = t.once(ctx, u)
-		// The listener reads changed files within a second.
-		if !errors.Is(err, errOther) || !sleep(ctx, lookAgain) {
+	err = t.once(ctx, u)
+	for errors.Is(err, errOther) && sleep(ctx, lookAgain) { // the listener reads changed files within a second
+		again := t.once(ctx, u)
+		if ctx.Err() != nil { // there was no time for an answer, and the first one stands
 			return err
 		}
+		err = again
 	}
+	return err
 }
 
 // lookAgain is the pause between two attempts while file and listener have different certificates.
