@@ -20,7 +20,6 @@ func startDev(t *testing.T, dir string, args ...string) (tour string, stderr *te
 	t.Helper()
 	t.Chdir(dir)
 	t.Setenv("SIDECAR_ISSUERS_0_TIMEOUT", "20s")
-	t.Setenv("SIDECAR_ENGINE_DEADLINE", "20s")
 	ctx, cancel := context.WithCancel(context.Background())
 	out, errs, exit := &testkit.LogBuffer{}, &testkit.LogBuffer{}, make(chan int, 1)
 	go func() {

@@ -49,7 +49,7 @@ func newSession(t *testing.T, root string) *session {
 // shell is a command of the session. Variables are exported, so that they outlive it.
 func (s *session) shell(command string) *exec.Cmd {
 	cmd := exec.Command("sh", "-c", `set -a; . "$SESSION/variables"`+"\n"+command)
-	cmd.Env = append(os.Environ(), "SESSION="+s.state, "SIDECAR_ENGINE_DEADLINE=20s")
+	cmd.Env = append(os.Environ(), "SESSION="+s.state)
 	return cmd
 }
 

@@ -12,7 +12,6 @@ import (
 func TestTheCommandsInTheTableOfTestingRun(t *testing.T) {
 	page := testkit.ReadFile(t, "../../docs/testing.md")
 	t.Chdir(t.TempDir())
-	t.Setenv("SIDECAR_ENGINE_DEADLINE", "20s")
 	for _, b := range blocksOf("docs/testing.md", page) {
 		if b.file() != "" {
 			testkit.WriteFile(t, b.file(), b.text)

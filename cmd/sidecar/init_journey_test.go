@@ -45,7 +45,6 @@ func served(t *testing.T) string {
 	t.Setenv("SIDECAR_LISTEN_API_ADDRESS", "127.0.0.1:0")
 	t.Setenv("SIDECAR_LISTEN_ADMIN_ADDRESS", "127.0.0.1:0")
 	t.Setenv("SIDECAR_ISSUERS_0_TIMEOUT", "20s")
-	t.Setenv("SIDECAR_ENGINE_DEADLINE", "20s")
 	ctx, cancel := context.WithCancel(context.Background())
 	var errs testkit.LogBuffer
 	done := make(chan int, 1)

@@ -77,7 +77,9 @@ func launchInto(t *testing.T, dir string, output *testkit.LogBuffer, stderr io.W
 	t.Helper()
 	p := &process{t: t, dir: dir, stderr: output, ended: make(chan struct{}), cmd: exec.Command("sidecar", args...)}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, output, stderr
-	p.cmd.Env = append(os.Environ(), "CLIENT_SECRET=x")
+	p.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "SIDECAR_ENGINE_COMPILE_TIMEOUT=") // the configurations set their own
+	}), "CLIENT_SECRET=x")
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

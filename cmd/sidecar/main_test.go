@@ -21,11 +21,26 @@ import (
 
 // TestMain makes the test binary be the commands that scripts run: sidecar itself, and a small curl and jq.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(patient{m}, map[string]func(){
 		"sidecar": main,
 		"curl":    func() { os.Exit(curl(os.Args[1:])) },
 		"jq":      func() { os.Exit(jq(os.Args[1:])) },
 	})
+}
+
+// patience are the variables of a sidecar that must decide on a machine with other work.
+var patience = map[string]string{"SIDECAR_ENGINE_DEADLINE": "20s", "SIDECAR_ENGINE_COMPILE_TIMEOUT": "10m"}
+
+// patient runs the tests with patience, which the commands that they start inherit.
+type patient struct{ *testing.M }
+
+func (p patient) Run() int {
+	for name, value := range patience {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
+	return p.M.Run()
 }
 
 func TestScripts(t *testing.T) {
@@ -38,7 +53,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ROOT", root)
 			env.Setenv("HOME", env.WorkDir)
-			env.Setenv("SIDECAR_ENGINE_DEADLINE", "20s") // for a machine with other work
+			for name, value := range patience {
+				env.Setenv(name, value)
+			}
 			return nil
 		},
 		RequireExplicitExec: true,

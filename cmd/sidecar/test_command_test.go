@@ -27,7 +27,6 @@ matrix:
 func TestTestWatchesPoliciesTestsAndSuites(t *testing.T) {
 	folder := t.TempDir()
 	t.Chdir(folder)
-	t.Setenv("SIDECAR_ENGINE_DEADLINE", "20s")
 	testkit.WriteFiles(t, folder, map[string]string{
 		"policies/authz.rego": readers, "policy_test/readers_suite.yaml": readersSuite,
 	})

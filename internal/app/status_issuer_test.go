@@ -153,7 +153,7 @@ func TestLimitsThatRefuseAreInTheStatus(t *testing.T) {
 		u.Limit != 1 {
 		t.Errorf("after a guess: %+v", in.Limits)
 	}
-	if w.issuerStatus(t).Healthy != true {
+	if !w.issuerStatus(t).Healthy {
 		t.Error("a limit that does its work is a fault")
 	}
 }
