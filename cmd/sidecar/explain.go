@@ -142,8 +142,7 @@ func (e *explanation) event(what string, stdin io.Reader) (*decisionlog.Event, e
 		if cfg.DecisionLog.File == "" {
 			return nil, &failure{err: fmt.Errorf("find decision %q: no decision log is named", what), exit: exitUsage,
 				hint: "name it with --log FILE; the sidecar writes one where decision_log.file is set, and sidecar " +
-					"dev " +
-					"says where its own is"}
+					"dev says where its own is"}
 		}
 		e.logs = []string{cfg.DecisionLog.File}
 	}

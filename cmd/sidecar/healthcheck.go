@@ -108,8 +108,7 @@ func (h *healthcheck) configured() (hint string, err error) {
 		return "", fmt.Errorf("read configuration: there is no file %q", h.file)
 	case !found:
 		hint = fmt.Sprintf("there is no configuration %s, so the default address was asked: name one by --config, "+
-			"or the "+
-			"listener by --url", h.file)
+			"or the listener by --url", h.file)
 	}
 	listeners := []listen.Config{l.API, l.Metrics, l.Admin}
 	if h.target.CertFile != "" {

@@ -85,9 +85,8 @@ and ` + "`sidecar.yaml`" + ` in the working directory where neither is. Each [ke
 configuration](configuration.md#environment) can be set by a variable too.
 
 ` + "`sidecar completion bash`" + ` (or ` + "`zsh`, `fish`, `powershell`" + `) prints the completion of a shell.
-Its ` + "`--help`" + ` says where that goes. Completed are commands, flags, and their values, among them codes, and the issuers and
-entrypoints of the configuration. Packages
-install manual pages too: ` + "`man sidecar-check`" + `.
+Its ` + "`--help`" + ` says where that goes. Completed are commands, flags, and their values, among them codes, and the
+issuers and entrypoints of the configuration. Packages install manual pages too: ` + "`man sidecar-check`" + `.
 `
 
 func TestTheHelpOfACommandSaysEachExitCodeApart(t *testing.T) {

@@ -27,7 +27,7 @@ const otherCertificate = "the listener has another certificate than the configur
 // askBriefly asks a listener that has another certificate, which takes all the time that there is.
 func askBriefly(t *testing.T, target probe.Target) (err error) {
 	t.Helper()
-	for within := time.Second; within < time.Minute; within *= 4 { // on a machine with other work the first is too short
+	for within := time.Second; within < time.Minute; within *= 4 { // the first may be too short
 		ctx, cancel := context.WithTimeout(t.Context(), within)
 		err = target.Ask(ctx)
 		cancel()

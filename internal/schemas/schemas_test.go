@@ -134,10 +134,8 @@ func TestSuitesThatFit(t *testing.T) {
 			"cases: [{name: 1, token: a, key: shown, now: 2026-11-20T12:00:00+01:00, expect: {allow: true}}]",
 		"issuer: {dialect: rfc7662, issuer: x, audience: [a], absent_audience: accept, tenant: [/t], roles: [/r]}\n" +
 			"cases: [{name: x, context: {a: 1}, entrypoint: a/b, request: {method: GET, url: /a, body: '', headers: " +
-			"{a: [b, c]}}, " +
-			"expect: {kind: deny, status: 403, reasons: [a], challenge: none, headers: {a: []}, upstream_headers: " +
-			"{b: c}, " +
-			"context: {}, obligations: []}}]",
+			"{a: [b, c]}}, expect: {kind: deny, status: 403, reasons: [a], challenge: none, headers: {a: []}, upstream_headers: " +
+			"{b: c}, context: {}, obligations: []}}]",
 		"matrix: {lists: {request: {url: /a}, expect: {a: allow, b: 503, none: no_credential, c: {kind: allow}}}}",
 	} {
 		if said := broken(t, "suite", suiteHead+text); said != nil {

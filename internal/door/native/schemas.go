@@ -143,8 +143,7 @@ func decisionSchemas() jsonschema.Properties {
 			{Name: "upstream_headers", Schema: about(headers, "For the allowed request. They replace what the client "+
 				"sent by those names; an empty value or an empty array removes.")},
 			{Name: "context", Schema: jsonschema.Schema{Type: "object", Additional: true,
-				Description: "What the policy " +
-					"passes on. The caller must honour context.obligations, or refuse the request."}},
+				Description: "What the policy passes on. The caller must honour context.obligations, or refuse the request."}},
 			{Name: "policy", Schema: policy},
 		})},
 		{Name: "Decisions", Schema: whole(jsonschema.Properties{
@@ -154,8 +153,7 @@ func decisionSchemas() jsonschema.Properties {
 			{Name: "code", Schema: jsonschema.Schema{Type: "string", Enum: codes}},
 			{Name: "message", Schema: about(text, "For people: what was wanted.")},
 			{Name: "pointer", Schema: about(text, "The JSON pointer of the member at fault, or empty. It ends "+
-				"before a "+
-				"name that cannot be that of a member.")},
+				"before a name that cannot be that of a member.")},
 		})}})},
 	}
 }

@@ -85,8 +85,7 @@ func (c *Cache) register(r metrics.Registerer) {
 	} {
 		metrics.NewGaugeFunc(metrics.With(r, "kind", kind), "sidecar_introspect_tombstones",
 			"Revocations in force: pending against introspections in flight, remembered against JWTs that are "+
-				"validated "+
-				"locally.",
+				"validated locally.",
 			func() float64 { return float64(count(c.Stats())) })
 	}
 }

@@ -41,8 +41,7 @@ func (r *record) ended(err error) {
 	switch r.change(err, time.Now()) {
 	case begins:
 		r.log.Warn("the authorization server cannot be asked about tokens: requests are misconfigured, 503, unless "+
-			"the "+
-			"answer about their token is cached", "issuer", r.issuer, "cause", err)
+			"the answer about their token is cached", "issuer", r.issuer, "cause", err)
 	case ends:
 		r.log.Info("the authorization server can be asked about tokens again", "issuer", r.issuer)
 	case stays:
