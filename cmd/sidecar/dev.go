@@ -47,6 +47,9 @@ save it, and ask again. Files that exist are left unchanged.
 Requests without a token are decided by the policies too (decision.token: optional), so that anonymous routes can be
 tried, unless the policies have no answer to them; serve refuses them by default. Every SIDECAR_* variable of serve works here.
 
+The server issues tokens to clients, and has no login page. Its client writer may say in the parameter claims of a token
+request, a JSON object, what the server will answer about the token: another sub, scope, aud, tenant, roles, acr, auth_time.
+
 Standard error has a line a decision, with its cause and its id, which sidecar explain takes.
 
 Exit status: 0 after Ctrl-C or SIGTERM; 1 it cannot start or fails; 2 wrong usage; 3 the policies do not load.`,
@@ -237,11 +240,13 @@ func (p parties) config(issuer string) devissuer.Config {
 		return devissuer.Client{ID: who.id, Secret: who.secret, Scopes: scopes, Audiences: []string{audience},
 			Tenant: tenant}
 	}
+	writer := client(p.writer, "acme", "orders-api", "orders:read", "orders:write", "reports:read")
+	writer.ChoosesClaims = true
 	return devissuer.Config{
 		Issuer: issuer,
 		Clients: []devissuer.Client{
 			client(p.reader, "acme", "orders-api", "orders:read"),
-			client(p.writer, "acme", "orders-api", "orders:read", "orders:write", "reports:read"),
+			writer,
 			client(p.stranger, "acme", "billing-api", "orders:read"),
 			// The API is a client too: the doctor introspects a token of its own.
 			client(p.resourceServer, "acme", resourceServerID, "orders:read"),

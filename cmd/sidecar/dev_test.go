@@ -118,6 +118,7 @@ func everyLineWorks(t *testing.T, tour string) {
 		"denied for audience": {`"allow":false`, `"status":401`, `"code":"wrong_audience"`},
 		"denied for tenant":   {`"allow":false`, `"status":403`, `"code":"wrong_tenant"`},
 		"a token of your own": {`"access_token":`},
+		"a token of a user":   {`"access_token":`},
 	} {
 		got := pasted(t, tour, words)
 		for _, w := range want {

@@ -93,6 +93,10 @@ func curl(args []string) int {
 		case "-d":
 			i++
 			data = append(data, args[i])
+		case "--data-urlencode":
+			i++
+			name, text, _ := strings.Cut(args[i], "=")
+			data = append(data, name+"="+url.QueryEscape(text))
 		case "-H":
 			i++
 			name, value, _ := strings.Cut(args[i], ": ")

@@ -55,8 +55,11 @@ sidecar dev is ready; Ctrl-C stops it.
 	fmt.Fprintf(&b, "# why the last decision was made; in place of last, the id at the end of a line on standard "+
 		"error\n"+
 		"%s\n\n", t.explain)
-	fmt.Fprintf(&b, "# a token of your own\ncurl -s -u '%s:%s' -d grant_type=client_credentials %s/token\n\n",
-		t.writer.id, t.writer.secret.Reveal(), t.issuer)
+	ask := fmt.Sprintf("curl -s -u '%s:%s' -d grant_type=client_credentials", t.writer.id, t.writer.secret.Reveal())
+	fmt.Fprintf(&b, "# a token of your own\n%s %s/token\n\n", ask, t.issuer)
+	fmt.Fprintf(&b, "# a token of a user whom you choose: claims are what the server answers about it\n"+
+		`%s --data-urlencode 'claims={"sub":"alice","roles":["orders-admin"],"acr":"mfa","auth_time":'$(date +%%s)'}' `+
+		"%s/token\n\n", ask, t.issuer)
 	fmt.Fprintf(&b, "# a configuration of your own for this authorization server, in the new directory my-api\n"+
 		"printf %%s '%[1]s' | sidecar init --issuer %[2]s --client-id %[3]s --audience %[3]s --dir my-api\n\n",
 		t.resourceServer.secret.Reveal(), t.issuer, t.resourceServer.id)

@@ -47,6 +47,8 @@ type Client struct {
 	// identifier, with Username, makes tokens that speak for a user.
 	Subject  string
 	Username string
+	// ChoosesClaims allows the parameter "claims" in its token requests: a JSON object, which becomes Grant.Claims.
+	ChoosesClaims bool
 	// TokenFormat is the form of its tokens; empty is Opaque.
 	TokenFormat Format
 }

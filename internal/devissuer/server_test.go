@@ -38,6 +38,7 @@ func known() Config {
 				Username: "alice"},
 			{ID: "signed", Secret: secret.New(clientSecret), Scopes: []string{"orders:read"},
 				Audiences: []string{"https://api.example/"}, Tenant: "acme", TokenFormat: JWT},
+			{ID: "chooser", Secret: secret.New(clientSecret), Scopes: []string{"orders:read"}, ChoosesClaims: true},
 			{ID: "odd: %id", Secret: secret.New(awkwardSecret)},
 		},
 		ResourceServers: []ResourceServer{

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
 )
 
 // tokenAnswer is RFC 6749 section 5.1.
@@ -34,6 +36,10 @@ func (s *Server) token(_ *http.Request, who *party, form url.Values) ([]byte, *p
 	if p != nil {
 		return nil, p
 	}
+	claims, p := claimsOf(who.client, form)
+	if p != nil {
+		return nil, p
+	}
 	c := who.client
 	subject := c.Subject
 	if subject == "" {
@@ -41,7 +47,7 @@ func (s *Server) token(_ *http.Request, who *party, form url.Values) ([]byte, *p
 	}
 	token, err := s.Issue(Grant{
 		ClientID: c.ID, Subject: subject, Username: c.Username, Scopes: scopes, Audience: audience,
-		Tenant: c.Tenant, Roles: c.Roles, TokenFormat: c.TokenFormat,
+		Tenant: c.Tenant, Roles: c.Roles, Claims: claims, TokenFormat: c.TokenFormat,
 	})
 	if err != nil {
 		return nil, serverError()
@@ -96,6 +102,22 @@ func audienceOf(c Client, form url.Values) ([]string, *problem) {
 		audience = c.Audiences[:1]
 	}
 	return audience, nil
+}
+
+// claimsOf is what the client wants to be said about the token, in a parameter of this server alone: roles, logins and
+// users can be tried without a login page.
+func claimsOf(c Client, form url.Values) (map[string]any, *problem) {
+	if !form.Has("claims") {
+		return nil, nil
+	}
+	if !c.ChoosesClaims {
+		return nil, invalidRequest("this client may not choose claims")
+	}
+	var claims map[string]any
+	if err := json.Unmarshal([]byte(form.Get("claims")), &claims); err != nil || claims == nil {
+		return nil, invalidRequest("claims is not a JSON object")
+	}
+	return claims, nil
 }
 
 // isTarget reports whether s can be a resource parameter: an absolute URI without fragment (RFC 8707 section 2).

@@ -57,6 +57,30 @@ func TestTokenMaySpeakForAUser(t *testing.T) {
 	}
 }
 
+func TestClaimsAreThoseThatTheClientChooses(t *testing.T) {
+	s := start(t, known())
+	claims := `{"sub": "carl", "roles": ["courier"], "auth_time": 1795891437, "active": false, "scope": null}`
+	access := token(t, s, grant("claims", claims), basic("chooser", clientSecret)).json["access_token"].(string)
+	got := introspect(t, s, access).json
+	for name, want := range map[string]any{
+		"sub": "carl", "roles": []any{"courier"}, "auth_time": 1795891437.0, "client_id": "chooser", "active": true,
+		"scope": nil,
+	} {
+		if !reflect.DeepEqual(got[name], want) {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+	for _, bad := range []string{"null", "[]", `{"sub": "a", "sub": "b"}`, "{", "carl"} {
+		if a := token(t, s, grant("claims", bad), basic("chooser", clientSecret)); a.status != 400 ||
+			a.json["error_description"] != "claims is not a JSON object" {
+			t.Errorf("%s: %d %s", bad, a.status, a.text)
+		}
+	}
+	if a := token(t, s, grant("claims", claims)); a.status != 400 || a.json["error"] != "invalid_request" {
+		t.Errorf("a client that may not choose: %d %s", a.status, a.text)
+	}
+}
+
 func TestTokenScopeIsASubsetOfWhatTheClientMayHave(t *testing.T) {
 	s := start(t, known())
 	a := token(t, s, grant("scope", "orders:write orders:write"))
