@@ -165,7 +165,7 @@ func cellText(kind string, status int, reasons []string) string {
 		return kind
 	}
 	list := make([]any, 0, len(reasons))
-	for _, code := range slices.Sorted(slices.Values(reasons)) {
+	for _, code := range distinct(slices.Values(reasons)) {
 		list = append(list, code)
 	}
 	return fmt.Sprintf("{kind: %s, status: %d, reasons: %s}", kind, status, flow(list))

@@ -2,6 +2,7 @@ package policytest
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -26,7 +27,7 @@ func (e *expectation) differences(d *authz.Decision) []string {
 		differ("status", d.Status, e.status)
 	}
 	if e.reasons != nil {
-		if got, want := codes(d.Reasons), slices.Sorted(slices.Values(*e.reasons)); !slices.Equal(got, want) {
+		if got, want := codes(d.Reasons), distinct(slices.Values(*e.reasons)); !slices.Equal(got, want) {
 			differ("reasons", got, want)
 		}
 	}
@@ -58,14 +59,18 @@ func (e *expectation) differences(d *authz.Decision) []string {
 	return out
 }
 
+// codes are those of reasons, each once: two reasons may have one code and differ in their messages.
 func codes(reasons []authz.Reason) []string {
-	out := make([]string, 0, len(reasons))
-	for _, r := range reasons {
-		out = append(out, r.Code)
-	}
-	slices.Sort(out)
-	return out
+	return distinct(func(yield func(string) bool) {
+		for _, r := range reasons {
+			if !yield(r.Code) {
+				return
+			}
+		}
+	})
 }
+
+func distinct(texts iter.Seq[string]) []string { return slices.Compact(slices.Sorted(texts)) }
 
 func headerDifferences(what string, have []authz.Header, want map[string][]string) []string {
 	var out []string

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
@@ -83,13 +84,32 @@ func TestMatrix_Problems(t *testing.T) {
 `, "9:3: suite_error: the row has no request",
 		"10:3: suite_error: the row expects nothing: write what each token gets, such as {none: 401}",
 		`11:35: suite_error: there is no token "redaer"; did you mean "reader"?`,
-		"11:58: suite_error: want allow, deny, another kind, a status, the code of a reason, or what expect holds",
+		"11:58: suite_error: want allow, deny, another kind, a status, the code of the only reason, "+
+			"or what expect holds, such as {kind: deny, reasons: [a, b]}",
 		"11:75: suite_error: want the status of a decision: 200, or 400 to 599",
-		"11:86: suite_error: want allow, deny, another kind, a status, the code of a reason, or what expect holds",
-		"11:99: suite_error: want allow, deny, another kind, a status, the code of a reason, or what expect holds")
+		"11:86: suite_error: want allow, deny, another kind, a status, the code of the only reason, "+
+			"or what expect holds, such as {kind: deny, reasons: [a, b]}",
+		"11:99: suite_error: want allow, deny, another kind, a status, the code of the only reason, "+
+			"or what expect holds, such as {kind: deny, reasons: [a, b]}")
 	refused(t, strings.Replace(headless, "reader:", "none:", 1)+
 		"matrix: {a: {request: {url: /}, expect: {none: 401}}}\n",
 		`8:9: suite_error: a token is called "none", which stands for no token in a matrix: rename it`)
+}
+
+func TestReasonsWithOneCodeAreStatedOnce(t *testing.T) {
+	d := &authz.Decision{Kind: authz.Deny, Status: 403, Reasons: []authz.Reason{
+		{Code: "login", Message: "a recent one"}, {Code: "denied"}, {Code: "login", Message: "a stronger one"},
+	}}
+	for _, stated := range [][]string{{"denied", "login"}, {"login", "login", "denied"}} {
+		if differ := (&expectation{reasons: &stated}).differences(d); differ != nil {
+			t.Errorf("%v: %v", stated, differ)
+		}
+	}
+	stated := []string{"login"}
+	differ := (&expectation{reasons: &stated}).differences(d)
+	if len(differ) != 1 || differ[0] != "reasons: got [denied login], want [login]" {
+		t.Errorf("got %v", differ)
+	}
 }
 
 const aboutRequests = `package authz

@@ -88,7 +88,8 @@ func (r *suiteReader) cell(v *yamlnode.Node) expectation {
 		return expectation{status: r.status(v)}
 	}
 	if v.Kind != yamlnode.Text || v.Text == "" {
-		r.complain(v, "want allow, deny, another kind, a status, the code of a reason, or what expect holds")
+		r.complain(v, "want allow, deny, another kind, a status, the code of the only reason, or what expect holds, "+
+			"such as {kind: deny, reasons: [a, b]}")
 		return expectation{}
 	}
 	for _, kind := range kindNames() {

@@ -148,7 +148,7 @@ func expectSchema() jsonschema.Schema {
 		{Name: "kind", Schema: jsonschema.Schema{Enum: kindNames(), Description: "How the decision ends."}},
 		{Name: "status", Schema: jsonschema.Schema{Type: "integer", Minimum: "200", Maximum: "599",
 			Description: "Status of the decision."}},
-		{Name: "reasons", Schema: texts("Codes of all reasons, in any order.")},
+		{Name: "reasons", Schema: texts("Codes of all reasons, each once, in any order.")},
 		{Name: "challenge", Schema: text("The WWW-Authenticate field; none when there must not be one.")},
 		{Name: "headers", Schema: headersSchema("Headers for the client; [] when there must not be one.")},
 		{Name: "upstream_headers", Schema: headersSchema("Headers for the upstream; [] when there must not be one.")},

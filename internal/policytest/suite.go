@@ -59,7 +59,7 @@ const maxSuiteBytes = 4 << 20
 //	      allow: false
 //	      kind: deny                  # follows from allow when left out
 //	      status: 403
-//	      reasons: [insufficient_scope]           # all codes, in any order
+//	      reasons: [insufficient_scope]           # all codes, each once, in any order
 //	      challenge: Bearer realm="acme"          # the WWW-Authenticate field; none when there must not be one
 //	      headers: {Retry-After: ["1"]}           # of the refused request; [] when there must not be one
 //	      upstream_headers: {X-Tenant: [acme]}    # of the allowed request
