@@ -2,9 +2,11 @@ package review
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/lint"
 )
 
@@ -12,7 +14,7 @@ import (
 const codeDoubtfulRoute = "doubtful-route"
 
 // doubtfulRoutes are routes that no token opens, that no path takes, or that have the id of another.
-func doubtfulRoutes(set *bundle.Set) []lint.Finding {
+func (s Subject) doubtfulRoutes(set *bundle.Set) []lint.Finding {
 	var out []lint.Finding
 	named := map[string]string{}
 	eachRoute(set, func(path []string, asks any) {
@@ -35,6 +37,10 @@ func doubtfulRoutes(set *bundle.Set) []lint.Finding {
 		if audience, ok := route["audience"].([]any); ok && len(audience) == 0 {
 			doubt("audience", "no token is for one of no audiences: the route is never open; name the audience of the API")
 		}
+		if _, rule := route["tenant"].(map[string]any); rule && s.knowsNoTenant() {
+			doubt("tenant", "no token has a tenant: the route is never open; set tenant of an issuer in the configuration, "+
+				"or write tenant: none")
+		}
 		scopes, _ := route["scopes"].([]any)
 		for _, scope := range scopes {
 			if text, _ := scope.(string); strings.Contains(text, " ") {
@@ -48,4 +54,12 @@ func doubtfulRoutes(set *bundle.Set) []lint.Finding {
 		}
 	})
 	return out
+}
+
+// knowsNoTenant reports whether the configuration says of no issuer where its answers name the tenant. Without a
+// configuration file, or with a faulty one, nothing is known about that.
+func (s Subject) knowsNoTenant() bool {
+	return s.File != "" && s.Faults == nil && !slices.ContainsFunc(s.Config.Issuers, func(c issuer.Config) bool {
+		return len(c.Dialect.Tenant) > 0
+	})
 }

@@ -121,7 +121,7 @@ func (s Subject) policies(
 	found = append(s.warnings(), leveled(lint.Note, set.Ignored)...)
 	found = append(found, leveled(lint.Warning, policy.Warnings())...)
 	found = append(found, s.closedRoutes(set)...)
-	found = append(found, doubtfulRoutes(set)...)
+	found = append(found, s.doubtfulRoutes(set)...)
 	all, readable := s.withTests(set)
 	found = append(found, unformatted(all)...)
 	linted, err := app.Lint(ctx, s.Config, readable)
