@@ -91,8 +91,11 @@ func (r *reader) table(n *yamlnode.Node, v reflect.Value, f conf.Field, path str
 func (r *reader) list(n *yamlnode.Node, v reflect.Value, f conf.Field, path string) {
 	if n.Kind != yamlnode.List {
 		r.shapeless[path] = true
-		r.fault(path, "is "+n.Kind.String()+", not a list",
-			"write one item a line, each after a dash, or [] for an empty list")
+		hint := "write one item a line, each after a dash, or [] for an empty list"
+		if conf.IsStrings(v.Type()) && n.Kind == yamlnode.Text {
+			hint = "write it in brackets, such as [a] or [a, b], or [] for an empty list"
+		}
+		r.fault(path, "is "+n.Kind.String()+", not a list", hint)
 		return
 	}
 	v.SetZero()

@@ -14,14 +14,16 @@ const sound = "package authz\n\n# METADATA\n# entrypoint: true\ndefault decision
 
 func TestProblemsOfAllKindsAreReportedTogether(t *testing.T) {
 	refused(t, patient, map[string]string{
-		"policies/authz.rego":     sound,
-		"policies/conflict.rego":  "package conflict\n\na := 1\n\na contains 2\n",
-		"policies/defaults.rego":  "package defaults\n\ndefault a := 1\n\ndefault a := 2\n",
-		"policies/function.rego":  "package function\n\na if nothing(1)\n",
-		"policies/metadata.rego":  "package metadata\n\n# METADATA\n# custom: {token: {mode: jwt}}\na := 1\n",
-		"policies/recursion.rego": "package recursion\n\na if a\n",
-		"policies/reference.rego": "package reference\n\na if data.limits.dya\n",
-		"policies/result.rego":    "package result\n\n# METADATA\n# entrypoint: true\nanswer := {\"alow\": true}\n",
+		"policies/authz.rego":      sound,
+		"policies/conflict.rego":   "package conflict\n\na := 1\n\na contains 2\n",
+		"policies/defaults.rego":   "package defaults\n\ndefault a := 1\n\ndefault a := 2\n",
+		"policies/function.rego":   "package function\n\na if nothing(1)\n",
+		"policies/metadata.rego":   "package metadata\n\n# METADATA\n# custom: {token: {mode: jwt}}\na := 1\n",
+		"policies/recursion.rego":  "package recursion\n\na if a\n",
+		"policies/rooms/of.rego":   "package rooms\n\nopen if data.rooms[input.request.segments[0]].open\n",
+		"policies/rooms/data.yaml": "hall: {open: true}\n",
+		"policies/reference.rego":  "package reference\n\na if data.limits.dya\n",
+		"policies/result.rego":     "package result\n\n# METADATA\n# entrypoint: true\nanswer := {\"alow\": true}\n",
 		"policies/stated.rego": "package stated\n\n# METADATA\n# custom: {problems: true}\nproblems contains " +
 			"\"a limit\" if data.limits.day == 1\n",
 		"policies/syntax.rego":      "package syntax\n\na if {\n",
@@ -38,6 +40,7 @@ func TestProblemsOfAllKindsAreReportedTogether(t *testing.T) {
 		`policies/recursion.rego:3:1: rego_recursion_error: rule data.recursion.a is recursive: data.recursion.a -> data.recursion.a`,
 		`policies/reference.rego:3:6: reference_error: undefined ref: data.limits.dya: no rule and no data provide data.limits.dya (data.limits has: day); did you mean data.limits.day?`,
 		`policies/result.rego:5:12: result_error: the result of data.result.answer has an unknown member "alow", want allow, reasons, challenge, status, upstream_headers, response_headers, obligations or context`,
+		`policies/rooms/of.rego:3:1: rego_recursion_error: rule data.rooms.open may be recursive: data.rooms.open -> data.rooms.open (data.rooms[input.request.segments[0]] refers to data.rooms.open if input.request.segments[0] is "open"); rules are under data as well: give the data another name than the package`,
 		`policies/stated.rego:5:1: policy_error: a limit`,
 		`policies/syntax.rego:4:1: rego_parse_error: unexpected eof token; a brace, bracket or quotation mark above is not closed`,
 		`policies/types.rego:3:6: rego_type_error: undefined ref: input.method (have: "method", want (one of): ["action" "context" "request" "resource" "subject" "token" "version"]); here input.method is input.request.method`,

@@ -214,6 +214,8 @@ func hintOf(e *ast.Error) string {
 		return noTokenHint
 	case strings.HasPrefix(message, "undefined function "):
 		return functionHint(strings.TrimPrefix(message, "undefined function "))
+	case e.Code == ast.RecursionErr && strings.Contains(message, " may be recursive"):
+		return "; rules are under data as well: give the data another name than the package"
 	case e.Code == ast.UnsafeVarErr:
 		return "; nothing gives it a value: is the name misspelt, or is a := or a some missing?"
 	case strings.HasPrefix(message, "arg ") && strings.HasSuffix(message, " redeclared"):
