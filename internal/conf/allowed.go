@@ -65,13 +65,14 @@ func allowedText(text string, f Field) *Refusal {
 	return p
 }
 
-// meant is the word that text was probably meant to be, or "": a similar one, or the only one of which it is a part.
+// meant is the word that text was probably meant to be, or "": a similar one, or the only one of which it is a part,
+// or the beginning.
 func meant(text string, words []string) string {
 	if s := suggest.Closest(text, words); s != "" || len(text) < 3 {
 		return s
 	}
 	parts := slices.DeleteFunc(slices.Clone(words), func(w string) bool {
-		return !strings.HasSuffix(w, "_"+text) && !strings.HasPrefix(w, text+"_")
+		return !strings.HasSuffix(w, "_"+text) && !strings.HasPrefix(w, text+"_") && !strings.HasPrefix(text, w)
 	})
 	if len(parts) != 1 {
 		return ""

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -139,6 +140,9 @@ func (r *reader) scalar(n *yamlnode.Node, v reflect.Value, f conf.Field, path st
 			hint = "write it without quotes"
 		}
 		r.fault(path, "is "+n.Kind.String()+", not "+wanted, hint)
+		if v.Kind() == reflect.String && len(f.Enum) == 0 {
+			v.SetString(cmp.Or(n.Text, "{{")) // it is not missing
+		}
 		return
 	}
 	if p := conf.SetText(v, f, n.Text); p != nil {

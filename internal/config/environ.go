@@ -40,13 +40,19 @@ func (r *reader) environment(v reflect.Value, environ []string) {
 	var unknown []string
 	for _, e := range environ {
 		name, text, _ := strings.Cut(e, "=")
-		rest, ok := strings.CutPrefix(name, prefix)
+		upper := strings.ToUpper(name)
+		rest, ok := strings.CutPrefix(upper, prefix)
 		if !ok || name == FileVariable {
 			continue
 		}
-		if steps, ok := resolve(v.Type(), rest); ok {
+		steps, ok := resolve(v.Type(), rest)
+		switch {
+		case name != upper && (ok || strings.HasPrefix(name, prefix)):
+			unknown = append(unknown, name)
+		case name != upper: // a variable of another program
+		case ok:
 			overrides = append(overrides, override{name, text, steps})
-		} else {
+		default:
 			unknown = append(unknown, name)
 		}
 	}
@@ -113,6 +119,8 @@ func (r *reader) apply(v reflect.Value, f conf.Field, o override, steps []step, 
 		if conf.IsSource(v.Type()) {
 			r.fault(path, "a secret is never given here", fmt.Sprintf(
 				"name where it is kept, with %s_FILE or %[1]s_ENV", o.variable))
+		} else if cause, hint := foreignText(v, o.text); cause != "" {
+			r.fault(path, cause, hint)
 		} else if p := conf.SetText(v, f, o.text); p != nil {
 			r.fault(path, p.Cause, p.Hint)
 		}
@@ -149,4 +157,18 @@ func (r *reader) apply(v reflect.Value, f conf.Field, o override, steps []step, 
 		}
 		v.SetMapIndex(reflect.ValueOf(s.key), e)
 	}
+}
+
+// foreignText says what is wrong with the text of a variable that other programs would read in another way, or "".
+func foreignText(v reflect.Value, text string) (cause, hint string) {
+	switch {
+	case len(text) > 1 && strings.ContainsRune(`"'`, rune(text[0])) && text[0] == text[len(text)-1]:
+		return "is in quotation marks, which are part of the text", "remove them: files of variables, such as those " +
+			"of docker --env-file, take none"
+	case conf.IsStrings(v.Type()) && (strings.HasPrefix(text, `["`) || strings.HasPrefix(text, "['")):
+		return "is a list of JSON", "separate the items by commas, without brackets and quotation marks"
+	case text == "" && v.Kind() != reflect.String && !conf.IsStrings(v.Type()):
+		return "is set, and empty", "give it a value, or unset it to use that of the file"
+	}
+	return "", ""
 }

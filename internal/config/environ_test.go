@@ -94,7 +94,7 @@ func TestFaultInTheEnvironmentNamesTheVariable(t *testing.T) {
 	inDirectory(t)
 	for entry, fault := range map[string]string{
 		"SIDECAR_ISSUERS_0_CACHE_TTL=5":             `"5" is not a duration`,
-		"SIDECAR_DECISION_LOG_QUEUE=":               `"" is not a whole number`,
+		"SIDECAR_DECISION_LOG_QUEUE=":               "is set, and empty",
 		"SIDECAR_DECISION_LOG_STDOUT=yes":           `"yes" is not true or false`,
 		"SIDECAR_DECISION_TOKEN=":                   `"" is not one of required, optional`,
 		"SIDECAR_TELEMETRY_TRACES_RATIO=NaN":        `"NaN" is not a number`,

@@ -40,7 +40,11 @@ func (r *reader) members(n *yamlnode.Node, path string, names []string) []yamlno
 			r.faultAt(at, path, "holds a key with a blank that is none: a no-break space or the like",
 				"type it again, with the space bar")
 		case m.Flaw == yamlnode.NotText || !plainKey(m.Key.Text):
-			r.faultAt(at, path, "holds a key that is not a name", `write "key: value", with a blank after the colon`)
+			hint := `write "key: value", with a blank after the colon`
+			if plainKey(strings.Trim(m.Key.Text, ": ")) {
+				hint = `write "key: value", with one colon and without a blank before it`
+			}
+			r.faultAt(at, path, "holds a key that is not a name", hint)
 		case m.Flaw == yamlnode.Duplicate:
 			r.faultAt(at, key, fmt.Sprintf("is given twice, first on line %d", m.First), "remove one of the two")
 		default:

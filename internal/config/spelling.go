@@ -60,6 +60,9 @@ func hintForSyntax(message string) string {
 		{"mapping values are not allowed", "write the colon that is missing on the line above, or put text that has " +
 			"': ' in quotes"},
 		{"did not find expected ',' or", "close the bracket, and put text that has ': ' or a bracket in quotes"},
+		{"unknown escape", "put it in single quotes, in which a backslash is a backslash"},
+		{"<document start>", `write "key: value" lines: [section] and key = value belong to other formats`},
+		{"node content", "remove the comma or the bracket that is too many, or write the item that is missing"},
 		{"expected '-' indicator", "indent the line like the others of its list or section"},
 		{"did not find expected key", "indent the line like the others of its list or section"},
 	} {

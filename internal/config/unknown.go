@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/conf"
@@ -37,6 +38,10 @@ func hintForVariable(name string, known []string, t reflect.Type) string {
 		return "Kubernetes sets it for a Service named sidecar: set enableServiceLinks to false on the pod, or " +
 			"rename the Service"
 	}
+	if section := strings.TrimSuffix(strings.TrimSuffix(name, "_PORT"), "_HOST"); section != name &&
+		slices.Contains(known, section+"_ADDRESS") {
+		return "write host and port into " + section + "_ADDRESS"
+	}
 	if s := suggest.Closest(name, known); s != "" {
 		return fmt.Sprintf("did you mean %s?", s)
 	}
@@ -46,7 +51,7 @@ func hintForVariable(name string, known []string, t reflect.Type) string {
 		}
 	}
 	for _, k := range known {
-		if strings.HasSuffix(k, "_"+strings.TrimPrefix(name, prefix)) {
+		if strings.Contains(k+"_", "_"+strings.TrimPrefix(name, prefix)+"_") {
 			return fmt.Sprintf("did you mean %s?", k)
 		}
 	}

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -66,8 +67,11 @@ func isSocket(address string) bool { return strings.HasPrefix(address, "unix:") 
 func (c Config) checkPort(fault func(key, cause, hint string)) {
 	host, port, err := net.SplitHostPort(c.Address)
 	if err != nil {
-		fault("address", fmt.Sprintf("%q is not host:port", c.Address),
-			`write one such as "127.0.0.1:8181" or "[::1]:8181"`)
+		hint := `write one such as "127.0.0.1:8181" or "[::1]:8181"`
+		if path.IsAbs(c.Address) {
+			hint = "write a socket as unix://" + path.Clean(c.Address)
+		}
+		fault("address", fmt.Sprintf("%q is not host:port", c.Address), hint)
 		return
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
@@ -105,5 +109,8 @@ func (c Config) checkSocket(fault func(key, cause, hint string)) {
 	if info, err := os.Stat(path.Dir(u.Path)); err != nil || !info.IsDir() {
 		fault("address", fmt.Sprintf("directory %q does not exist", path.Dir(u.Path)),
 			"create it, writable for the sidecar")
+	} else if info, err := os.Stat(u.Path); err == nil && info.Mode().Type() != fs.ModeSocket {
+		fault("address", fmt.Sprintf("%q is there already, and is no socket", u.Path),
+			"choose a path where nothing is, or remove it")
 	}
 }

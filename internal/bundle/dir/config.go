@@ -40,8 +40,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 			info, err := os.Stat(dir)
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
-				fault(key, fmt.Sprintf("directory %q does not exist", dir),
-					"create it, or correct its name; a relative one starts at the configuration file")
+				fault(key, fmt.Sprintf("directory %q does not exist", dir), remedy(dir))
 			case err != nil:
 				fault(key, fmt.Sprintf("directory %q cannot be read", dir),
 					"look at its permissions, and those of the directories above it")
@@ -52,4 +51,17 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	}
 	check("paths", c.Paths)
 	check("bundles", c.Bundles)
+}
+
+// remedy says what to write in place of a directory that does not exist.
+func remedy(dir string) string {
+	switch {
+	case strings.Contains(dir, ":/"):
+		return "nothing is downloaded: unpack the bundle into a directory, and name that"
+	case strings.HasPrefix(dir, "~"):
+		return "~ is not replaced: write the whole path"
+	case strings.ContainsAny(dir, "*?"):
+		return "patterns are not read here: name the directory above; all below it is read"
+	}
+	return "create it, or correct its name; a relative one starts at the configuration file"
 }
