@@ -70,7 +70,7 @@ func readPEM(rest []byte) (any, error) {
 	for {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
-			return nil, errors.New("read private key: there is none in PEM or JWK form")
+			return nil, errors.New("read private key: there is none in PEM or JWK form: name the file of the private key")
 		}
 		var key any
 		var err error
@@ -82,7 +82,7 @@ func readPEM(rest []byte) (any, error) {
 		case "EC PRIVATE KEY":
 			key, err = x509.ParseECPrivateKey(block.Bytes)
 		case "ENCRYPTED PRIVATE KEY":
-			return nil, errors.New("read private key: it is encrypted")
+			return nil, errors.New("read private key: it is encrypted: store it without a passphrase")
 		default:
 			continue
 		}

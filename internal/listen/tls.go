@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/keyfile"
@@ -88,7 +89,7 @@ func parseTLS(texts []secret.Text) (*tls.Config, error) {
 	chain := texts[0].Reveal()
 	pair, err := tls.X509KeyPair([]byte(chain), []byte(texts[1].Reveal()))
 	if err != nil {
-		return nil, err
+		return nil, pairError(chain, texts[1].Reveal(), err)
 	}
 	if !keyfile.CompletePEM(chain) {
 		return nil, errors.New("cert_file: the last certificate is cut off")
@@ -100,11 +101,34 @@ func parseTLS(texts []secret.Text) (*tls.Config, error) {
 	authorities := texts[2].Reveal()
 	out.ClientCAs = x509.NewCertPool()
 	if !out.ClientCAs.AppendCertsFromPEM([]byte(authorities)) || !keyfile.CompletePEM(authorities) {
-		return nil, errors.New("client_ca_file: no certificate in it, or the last one is cut off")
+		return nil, errors.New("client_ca_file: no certificate in it, or the last one is cut off: name a file of certificates in PEM " +
+			"form")
 	}
 	out.ClientAuth = tls.RequireAndVerifyClientCert
 	// crypto/tls shares the keys of session tickets between the configurations that GetConfigForClient returns: a
 	// session that a removed authority vouched for could be resumed.
 	out.SessionTicketsDisabled = true
 	return out, nil
+}
+
+// pairError says which of two files is at fault, and what belongs into it. err is of crypto/tls.
+func pairError(chain, key string, err error) error {
+	const certificate, private = "-----BEGIN CERTIFICATE-----", "PRIVATE KEY-----"
+	switch {
+	case !strings.Contains(chain, certificate) && strings.Contains(chain, private):
+		return errors.New("cert_file: it holds a private key: name the file of the certificate")
+	case !strings.Contains(chain, certificate):
+		return errors.New("cert_file: no certificate in PEM form in it: convert it, or name another file")
+	case strings.Contains(key, "ENCRYPTED"):
+		return errors.New("key_file: the private key is encrypted: store it without a passphrase, readable for the " +
+			"sidecar alone")
+	case !strings.Contains(key, private) && strings.Contains(key, certificate):
+		return errors.New("key_file: it holds a certificate: name the file of its private key")
+	case !strings.Contains(key, private):
+		return errors.New("key_file: no private key in PEM form in it: convert it, or name another file")
+	case strings.Contains(err.Error(), "does not match"):
+		return errors.New("key_file: the private key is of another certificate than the first one in cert_file: name " +
+			"the key that belongs to it, or put that certificate first")
+	}
+	return err
 }

@@ -194,6 +194,9 @@ func TestOpenRefusesFilesThatItCannotUse(t *testing.T) {
 	good := inDirectory(t)
 	files(t, good, certificate)
 	missing, noKey := filepath.Join(dir, "none"), testkit.TempFile(t, "k", testkit.KeyPEM(t, other.PrivateKey))
+	neither := testkit.TempFile(t, "n", "no PEM")
+	encrypted := testkit.TempFile(t, "e", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE "+
+		"KEY-----\n")
 	for name, c := range map[string]struct {
 		tls  listen.TLS
 		want string
@@ -201,7 +204,17 @@ func TestOpenRefusesFilesThatItCannotUse(t *testing.T) {
 		"no certificate": {listen.TLS{CertFile: missing, KeyFile: good.KeyFile}, "cert_file: read file"},
 		"no key":         {listen.TLS{CertFile: good.CertFile, KeyFile: missing}, "key_file: read file"},
 		"the key of another": {listen.TLS{CertFile: good.CertFile, KeyFile: noKey},
-			"private key does not match"},
+			"key_file: the private key is of another certificate"},
+		"both under the name of the other": {listen.TLS{CertFile: good.KeyFile, KeyFile: good.CertFile},
+			"cert_file: it holds a private key"},
+		"the certificate twice": {listen.TLS{CertFile: good.CertFile, KeyFile: good.CertFile},
+			"key_file: it holds a certificate"},
+		"a certificate in another form": {listen.TLS{CertFile: neither, KeyFile: good.KeyFile},
+			"cert_file: no certificate in PEM form"},
+		"a key in another form": {listen.TLS{CertFile: good.CertFile, KeyFile: neither},
+			"key_file: no private key in PEM form"},
+		"an encrypted key": {listen.TLS{CertFile: good.CertFile, KeyFile: encrypted},
+			"key_file: the private key is encrypted: store it without a passphrase"},
 		"authorities that are not": {listen.TLS{CertFile: good.CertFile, KeyFile: good.KeyFile, ClientCAFile: noKey},
 			"client_ca_file"},
 	} {

@@ -77,7 +77,7 @@ func newTrust(cfg Config, log *slog.Logger, drop func(*x509.CertPool)) (*rotatio
 func parseRoots(t []secret.Text) (*x509.CertPool, error) {
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM([]byte(t[0].Reveal())) || !pemComplete(t[0].Reveal()) {
-		return nil, errors.New("ca_file: no certificate in it, or the last one is cut off")
+		return nil, errors.New("ca_file: no certificate in it, or the last one is cut off: name a file of certificates in PEM form")
 	}
 	return roots, nil
 }
