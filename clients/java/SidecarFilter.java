@@ -216,9 +216,9 @@ public class SidecarFilter implements Filter {
         List<String> failed = new ArrayList<>();
         Object due = decision.context.get("obligations");
         for (Object obligation : due == null ? List.of() : (List<?>) due) {
-            String type = String.valueOf(((Map<?, ?>) obligation).get("type"));
+            Object type = ((Map<?, ?>) obligation).get("type");
             try {
-                Obligation handler = obligations.get(type);
+                Obligation handler = type instanceof String name ? obligations.get(name) : null;
                 if (handler == null) {
                     throw new IllegalStateException("no handler is registered for its type");
                 }
@@ -228,7 +228,7 @@ public class SidecarFilter implements Filter {
             }
         }
         Refusal fault = failed.isEmpty() ? null
-                : fault("decision " + decision.id + ": " + String.join("; ", failed), decision);
+                : fault("decision " + Json.write(decision.id) + ": " + String.join("; ", failed), decision);
         if (!decision.allow) {
             throw new Refusal(decision.status, decision.headers, decision);
         }
@@ -239,7 +239,7 @@ public class SidecarFilter implements Filter {
     }
 
     private static Refusal unavailable(String cause, String retryAfter) {
-        LOG.log(System.Logger.Level.ERROR, "no decision: {0}", cause);
+        LOG.log(System.Logger.Level.ERROR, "no decision: {0}", Json.write(cause)); // in part what something else answered
         return new Refusal(503, Map.of("Retry-After", List.of(retryAfter)), null);
     }
 

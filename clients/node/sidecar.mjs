@@ -90,7 +90,7 @@ export class Sidecar {
   }
 
   #unavailable(cause, retryAfter = "1") {
-    this.#log.error(`sidecar: no decision: ${cause}`)
+    this.#log.error(`sidecar: no decision: ${JSON.stringify(String(cause).slice(0, 300))}`)
     return new Refusal(503, { "Retry-After": [retryAfter] })
   }
 
@@ -210,7 +210,7 @@ async function authorize(request, rest, asked, sidecar, options) {
   const { request: about, ...members } = call
   const decision = await sidecar.decide(about, members)
   const failed = await honour(decision, request, options.obligations ?? {})
-  const fault = failed.length && sidecar.fault(`decision ${decision.decision_id}: ${failed.join("; ")}`, decision)
+  const fault = failed.length && sidecar.fault(`decision ${JSON.stringify(decision.decision_id)}: ${failed.join("; ")}`, decision)
   if (!decision.allow) throw new Refusal(decision.status, decision.headers, decision)
   if (fault) throw fault
   return decision
@@ -220,12 +220,12 @@ async function authorize(request, rest, asked, sidecar, options) {
 async function honour({ context }, request, handlers) {
   const failed = []
   for (const obligation of context.obligations ?? []) {
-    const type = String(obligation.type).slice(0, 100)
+    const { type } = obligation
     try {
-      if (!Object.hasOwn(handlers, type)) throw new Error("no handler is registered for its type")
+      if (!isText(type) || !Object.hasOwn(handlers, type)) throw new Error("no handler is registered for its type")
       await handlers[type](obligation, request)
     } catch (error) {
-      failed.push(`obligation ${JSON.stringify(type)} is not honoured: ${error?.message ?? error}`)
+      failed.push(`obligation ${JSON.stringify(type)?.slice(0, 100)} is not honoured: ${error?.message ?? error}`)
     }
   }
   return failed

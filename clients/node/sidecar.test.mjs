@@ -67,7 +67,7 @@ test("a refusal is a decision, and no decision is a Refusal", async (t) => {
   assert.equal((await asking.decide({})).reasons[0].secret, "of the application")
   const broken = await sidecar(t, { ...ALLOW, allow: 1 })
   await assert.rejects(broken.asking.decide({}), (error) => error instanceof Refusal && error.status === 503)
-  assert.deepEqual(broken.logged, ["sidecar: no decision: the answer is no decision"])
+  assert.deepEqual(broken.logged, ['sidecar: no decision: "the answer is no decision"'])
 })
 
 test("the client sees of reasons what is for it", async (t) => {
@@ -105,6 +105,15 @@ test("upstream headers replace what was read already", async (t) => {
   const readBefore = (req, res) => (req.headers, req.headersDistinct, guarded(req, res))
   await send(t, readBefore, { "X-Roles": "root", "X_Roles": "root", "X.Roles": "root", "X-Gone": "1" })
   assert.deepEqual(seen, ["a, b", ["a", "b"], undefined, ["X-Roles", "X-Roles"], "1"])
+})
+
+test("an obligation whose type is no text has no handler", async (t) => {
+  for (const type of [["audit"], 1, null, undefined]) {
+    const { asking } = await sidecar(t, { ...ALLOW, context: { obligations: [{ type }] } })
+    const obligations = { audit() {}, 1() {}, null() {}, undefined() {} }
+    const { status } = await send(t, httpHandler((req, res) => res.end(), asking, { obligations }))
+    assert.equal(status, 500)
+  }
 })
 
 test("obligations are all honoured, and one that fails refuses", async (t) => {

@@ -72,7 +72,7 @@ class Unavailable(Refusal):
     """There is no decision: no answer, a late, broken or oversized one, or one that is no decision."""
 
     def __init__(self, cause: str, retry_after: str = "1") -> None:
-        log.error("no decision: %.300s", cause)
+        log.error("no decision: %.300s", ascii(cause))  # part of it may be what something else answered
         super().__init__(503, {"Retry-After": [retry_after]})
 
 
@@ -338,11 +338,13 @@ class _Middleware:
 
     def _due(self, decision: Decision) -> "list[tuple[Handler, dict[str, Any]]]":
         due = decision.context.get("obligations", [])
-        return [(self._obligations.get(str(obligation.get("type")), _unknown), obligation) for obligation in due]
+        named = [(obligation.get("type"), obligation) for obligation in due]
+        return [(self._obligations.get(name, _unknown) if isinstance(name, str) else _unknown, obligation)
+                for name, obligation in named]
 
     def _settle(self, decision: Decision, failed: "list[str]") -> Decision:
         if failed:
-            log.error("decision %s: %s", decision.id, "; ".join(failed))
+            log.error("decision %.100r: %s", decision.id, "; ".join(failed))
         if not decision.allow:
             raise Refusal(decision.status, decision.headers, decision)
         if failed:

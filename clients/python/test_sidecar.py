@@ -212,6 +212,14 @@ class WSGITest(unittest.TestCase):
                     self.assertEqual(wsgi(guarded, environ())[0][:3], want)
             self.assertEqual(seen, [(3, "10.1.2.3")])
 
+    def test_an_obligation_whose_type_is_no_text_has_no_handler(self) -> None:
+        handlers = {str(kind): lambda *_: None for kind in (["audit"], 1, None)}
+        for kind in (["audit"], 1, None):
+            answer = {**ALLOW, "context": {"obligations": [{"type": kind}]}}
+            with serving(a_server(), answer) as server, self.assertLogs("sidecar"):
+                guarded = WSGIMiddleware(application, asking(self, server), obligations=handlers)
+                self.assertEqual(wsgi(guarded, environ())[0][:3], "500")
+
     def test_the_question_can_be_added_to(self) -> None:
         def question(call: Any, env: Any) -> None:
             call["context"] = {"plan": "gold"}
