@@ -14,7 +14,7 @@ var goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 // TestTheGoOfTheGuideIsThatOfTheExamples: what readers paste compiles, and is run by this package's tests.
 func TestTheGoOfTheGuideIsThatOfTheExamples(t *testing.T) {
 	var sources strings.Builder
-	for _, pattern := range []string{"*_test.go", "sidecarecho/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "sidecarecho/*_test.go", "internal/tutorial/main.go"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil || len(names) == 0 {
 			t.Fatalf("%s: %v", pattern, err)

@@ -33,6 +33,7 @@ var exemptions = []struct {
 	{"docs/deploy.md", "console", "$ systemd-analyze", "TestRelease of internal/realtest runs it"},
 	{"docs/deploy.md", "sh", "cd deploy/compose", "TestComposeFile of internal/realtest checks and serves the folder"},
 	{"docs/install.md", "sh", "go install", "needs a version that is published"},
+	{"docs/install.md", "sh", "curl", "needs a version that is published"},
 	{"docs/install.md", "sh", "version=1.0.0", "needs a version that is published"},
 	{"docs/install.md", "sh", "sha256sum", "TestRelease of internal/realtest runs it"},
 	{"docs/install.md", "sh", "sudo", "TestRelease of internal/realtest installs packages and looks at manual pages"},
@@ -41,6 +42,8 @@ var exemptions = []struct {
 	{"docs/install.md", "sh", "source", "is of bash"},
 	{"docs/install.md", "sh", "go version", "needs an installed binary"},
 	{"docs/install.md", "sh", "sidecar check", "needs an installed configuration"},
+	{"docs/tutorial.md", "sh", "go mod init", "needs a version that is published"},
+	{"docs/tutorial.md", "sh", "curl -i", "asks the application, which sidecarclient/internal/tutorial tests"},
 	{"docs/operations.md", "promql", "", "needs Prometheus"},
 }
 

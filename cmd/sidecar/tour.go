@@ -63,9 +63,18 @@ sidecar dev is ready; Ctrl-C stops it.
 	fmt.Fprintf(&b, "# a configuration of your own for this authorization server, in the new directory my-api\n"+
 		"printf %%s '%[1]s' | sidecar init --issuer %[2]s --client-id %[3]s --audience %[3]s --dir my-api\n\n",
 		t.resourceServer.secret.Reveal(), t.issuer, t.resourceServer.id)
-	fmt.Fprint(&b, "# to serve it beside this sidecar: other ports\ncd my-api && SIDECAR_LISTEN_API_ADDRESS="+
-		"127.0.0.1:9181 SIDECAR_LISTEN_ADMIN_ADDRESS=127.0.0.1:9282 sidecar serve\n\n")
+	api, admin := t.otherPorts()
+	fmt.Fprintf(&b, "# to serve it beside this sidecar: other ports\ncd my-api && SIDECAR_LISTEN_API_ADDRESS="+
+		"127.0.0.1:%s SIDECAR_LISTEN_ADMIN_ADDRESS=127.0.0.1:%s sidecar serve\n\n", api, admin)
 	_, _ = io.WriteString(t.out, b.String())
+}
+
+// otherPorts are ports for a second sidecar: the usual ones, where this one has been moved to 9181 or 9282.
+func (t tour) otherPorts() (api, admin string) {
+	if strings.HasSuffix(t.api, ":9181") || strings.HasSuffix(t.admin, ":9282") {
+		return "8181", "8282"
+	}
+	return "9181", "9282"
 }
 
 // placesOf says where policies come from, and how to change them.

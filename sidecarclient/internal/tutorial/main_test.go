@@ -1,28 +1,11 @@
-package sidecarclient_test
+package main
 
 import (
-	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"testing"
 
-	"github.com/authz-sidecar/sidecar/sidecarclient"
 	"github.com/authz-sidecar/sidecar/sidecarclient/sidecartest"
 )
-
-// documents is an application that the sidecar at an address guards, such as http://127.0.0.1:8181.
-func documents(address string) (http.Handler, error) {
-	client, err := sidecarclient.New(sidecarclient.Config{Address: address})
-	if err != nil {
-		return nil, err
-	}
-	guard := sidecarclient.Middleware(sidecarclient.MiddlewareConfig{Client: client})
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /tenants/{tenant}/documents/{owner}/{id}", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "document %s, for %s\n", r.PathValue("id"), r.Header.Get("X-Subject"))
-	})
-	return guard(mux), nil
-}
 
 func TestTheServiceOfTheTutorialServesADocumentToItsOwner(t *testing.T) {
 	sidecar := sidecartest.New(t,
