@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,6 +25,9 @@ func jsonError(err error, body []byte, into reflect.Type) error {
 	case errors.As(err, &semantic):
 		out.Pointer = SafePointer(semantic.JSONPointer)
 		out.Code, out.Message = "wrong_type", WrongType(semantic.GoType, semantic.JSONKind)
+		if semantic.JSONPointer == "" && semantic.JSONKind == '[' && slices.Contains(members(into), "items") {
+			out.Message += `: write {"items": [...]}`
+		}
 		if errors.Is(err, json.ErrUnknownName) {
 			out.Code = "unknown_member"
 			out.Message = "there is no such member" + meant(semantic.JSONPointer, semantic.GoType, into)
@@ -52,18 +54,8 @@ func notJSON(body []byte, offset int64) string {
 	row := 1 + bytes.Count(before, []byte("\n"))
 	column := len(before) - bytes.LastIndexByte(before, '\n')
 	where := fmt.Sprintf("the body is not well-formed JSON at row %d, column %d", row, column)
-	last, next := bytes.TrimSpace(before), bytes.TrimSpace(rest[1:])
-	switch {
-	case !utf8.Valid(body):
-		return where + ": it is not UTF-8"
-	case rest[0] == '\'':
-		return where + ": write double quotes"
-	case rest[0] == '/' || rest[0] == '#':
-		return where + ": JSON has no comments"
-	case rest[0] == ',' && len(next) > 0 && (next[0] == '}' || next[0] == ']'):
-		return where + ": there is a comma before the bracket"
-	case json.Unmarshal(last, new(jsontext.Value)) == nil:
-		return where + ": there is more after the first value"
+	if why := syntaxReason(body, before, rest); why != "" {
+		return where + ": " + why
 	}
 	return where
 }
@@ -150,6 +142,12 @@ func meant(at jsontext.Pointer, t, root reflect.Type) string {
 	if closest := suggest.Closest(name, known); closest != "" {
 		return ": did you mean " + strconv.Quote(closest) + "?"
 	}
+	if other := otherNames[name]; slices.Contains(known, other) {
+		return ": did you mean " + strconv.Quote(other) + "?"
+	}
+	if name == "items" && !slices.Contains(members(root), name) {
+		return ": a batch is asked at /v1/decisions/batch"
+	}
 	if slices.Contains(members(root), name) {
 		return ": it belongs beside " + strconv.Quote(holder(at.Parent()))
 	}
@@ -161,6 +159,10 @@ func meant(at jsontext.Pointer, t, root reflect.Type) string {
 	}
 	return ": there are " + strings.Join(known, ", ")
 }
+
+// otherNames are what other products call members, and the names here.
+var otherNames = map[string]string{"path": "url", "target": "url", "verb": "method", "cookie": "headers",
+	"cookies": "headers", "ip": "source_ip", "client_ip": "source_ip", "remote_addr": "source_ip", "iss": "issuer"}
 
 // holder is the member of a call that an object is, or is an item of.
 func holder(at jsontext.Pointer) string {

@@ -2,6 +2,7 @@ package native_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,7 +133,7 @@ func TestAMistakeIsToldWhatWasWanted(t *testing.T) {
 	s := serve(t, listener(), native.Deps{Status: func() status.Report {
 		return status.Report{Ready: true, Policy: status.Policy{Entrypoints: []string{"authz/decision", "authz/no"}}}
 	}})
-	for _, m := range append(bodyMistakes(), addressMistakes()...) {
+	for _, m := range slices.Concat(bodyMistakes(), syntaxMistakes(), addressMistakes()) {
 		t.Run(m.name, func(t *testing.T) { m.check(t, s, "POST /v1/decisions") })
 	}
 }
@@ -141,6 +142,7 @@ func TestAMistakeOfAnEvictionIsToldWhatWasWanted(t *testing.T) {
 	s := admin(t, native.Deps{Evictor: refusing{}})
 	for _, m := range []mistake{
 		{name: "an empty member", body: `{"sub":""}`, want: "the member is empty: leave it out, or give its value"},
+		{name: "the claim iss", body: `{"iss":"x"}`, want: `there is no such member: did you mean "issuer"?`},
 		{name: "a scheme", body: `{"token":"Bearer x"}`,
 			want: "this is not the syntax of a token: give the token alone, without a scheme"},
 		{name: "the name of the claim in JWTs", body: `{"subject":"alice"}`,
