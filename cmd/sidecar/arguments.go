@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 	"time"
 
@@ -50,7 +51,31 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		}
 		return f
 	case len(args) > 0:
-		return wrongUsage(cmd, "%s takes no arguments, got %q", cmd.CommandPath(), args[0])
+		f := wrongUsage(cmd, "%s takes no arguments, got %q", cmd.CommandPath(), args[0])
+		if named := path.Ext(args[0]); cmd.Flags().Lookup("config") != nil && (named == ".yaml" || named == ".yml") {
+			f.hint = "write " + cmd.CommandPath() + " --config " + args[0]
+		}
+		return f
+	}
+	return nil
+}
+
+// oneDash is the failure of a long flag behind one dash, or nil. It would be read as letters: -config as -c onfig.
+func oneDash(root *cobra.Command, args []string) *failure {
+	cmd, rest, err := root.Find(args)
+	if err != nil {
+		return nil // told by what follows
+	}
+	for _, arg := range rest {
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+		switch {
+		case arg == "--":
+			return nil
+		case len(name) > 1 && arg[0] == '-' && arg[1] != '-' && cmd.Flags().Lookup(name) != nil:
+			f := wrongUsage(cmd, "-%s has one dash", name)
+			f.hint = "write --" + name
+			return f
+		}
 	}
 	return nil
 }

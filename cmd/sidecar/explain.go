@@ -181,8 +181,8 @@ func (e *explanation) missed(s *decisionlog.Search) error {
 		return &failure{err: fmt.Errorf("find decision %q: %w", s.ID, s.Unreadable), exit: exitFailed,
 			hint: "the line was cut short, or is no event of a decision log"}
 	case s.Event == nil:
-		f := &failure{err: fmt.Errorf("find decision %q: it is not in %s (%d lines)", s.ID,
-			strings.Join(e.logs, ", "), s.Lines), exit: exitFailed,
+		f := &failure{err: fmt.Errorf("find decision %q: it is not in %s (%s)", s.ID,
+			strings.Join(e.logs, ", "), counted(s.Lines, "line")), exit: exitFailed,
 			hint: "name rotated files too, with one --log each"}
 		if id, err := ulid.ParseStrict(s.ID); err == nil {
 			f.hint = fmt.Sprintf("it was made at %s: name the file of that time, with one --log each",

@@ -37,7 +37,7 @@ without host and headers, or the one that --issuer names.
 
 Exit status: 0 the token would be accepted; 1 it would not, or with --strict there is a doubt; 2 wrong usage.`,
 		Example: `  printf %s "$TOKEN" | sidecar introspect --config sidecar.yaml`,
-		Args:    noArguments,
+		Args:    tokenOnInput,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(file, os.Environ())
 			if err != nil {
@@ -57,19 +57,48 @@ Exit status: 0 the token would be accepted; 1 it would not, or with --strict the
 	return cmd
 }
 
+// tokenOnInput refuses arguments without showing them: the first one is mostly the token.
+func tokenOnInput(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return &failure{err: errors.New("sidecar introspect takes no arguments"), exit: exitUsage,
+		hint: `give the token on standard input, where no list of processes shows it: printf %s "$TOKEN" | ` +
+			"sidecar introspect"}
+}
+
 func readToken(in io.Reader) (secret.Text, error) {
 	b, err := io.ReadAll(io.LimitReader(in, token.MaxBytes+2))
 	if err != nil {
 		return secret.Text{}, fmt.Errorf("read token: %w", err)
 	}
-	cred, err := token.Extract(token.Sources{Explicit: secret.New(strings.TrimSpace(string(b)))})
+	text := strings.TrimSpace(string(b))
+	cred, err := token.Extract(token.Sources{Explicit: secret.New(text)})
 	if err != nil || !cred.Present() {
-		return secret.Text{}, &failure{
-			err: errors.New("standard input holds no well-formed token"), exit: exitUsage,
-			hint: `give the bare token, without "Bearer": printf %s "$TOKEN" | sidecar introspect`,
-		}
+		return secret.Text{}, noToken(text)
 	}
 	return cred.Token, nil
+}
+
+// noToken says what text is in place of a token, and shows nothing of it.
+func noToken(text string) *failure {
+	f := &failure{err: errors.New("standard input holds no well-formed token"), exit: exitUsage,
+		hint: `give the bare token, without "Bearer": printf %s "$TOKEN" | sidecar introspect`}
+	switch {
+	case text == "":
+		f.err, f.hint =
+			errors.New("standard input is empty"), `give the token: printf %s "$TOKEN" | sidecar introspect; `+
+				"an empty one often comes of a variable that is not set"
+	case text[0] == '{':
+		f.err, f.hint = errors.New("standard input holds JSON, not a token"), "give its member access_token alone: "+
+			"jq -r .access_token | sidecar introspect"
+	case strings.ContainsRune("\"'", rune(text[0])):
+		f.err = errors.New("standard input holds a token in quotation marks")
+		f.hint = "remove them; jq prints without them with -r"
+	case strings.Contains(text, "\n"):
+		f.err, f.hint = errors.New("standard input holds several lines"), "give one token on one line"
+	}
+	return f
 }
 
 // chosen is the issuer of a name, or the one that serve would choose for the token.

@@ -44,6 +44,10 @@ func run(ctx context.Context, args []string, std streams) int {
 	root := rootCommand(std)
 	var begun bool
 	noteStart(root, &begun)
+	if f := oneDash(root, args); f != nil {
+		f.print(std.err)
+		return f.exit
+	}
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,6 +40,10 @@ Exit status: 0 told, also when no token is enough; 1 it cannot be told; 2 wrong 
 		Args: takes(2, "a method and a URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.asked.method, r.asked.url = args[0], args[1]
+			if strings.Contains(args[0], "/") {
+				return &failure{err: fmt.Errorf("the method %q is a URL", args[0]), exit: exitUsage,
+					hint: "the method comes first: sidecar requires " + args[1] + " " + args[0]}
+			}
 			return r.run(cmd.Context(), std)
 		},
 	}

@@ -126,6 +126,9 @@ func (s *source) applied(cfg *config.Config) *config.Config {
 	}
 	if s.entrypoint != "" {
 		cfg.Decision.Entrypoint = strings.Trim(s.entrypoint, "/")
+		if ref, ok := strings.CutPrefix(s.entrypoint, "data."); ok {
+			cfg.Decision.Entrypoint = strings.ReplaceAll(ref, ".", "/")
+		}
 	}
 	return cfg
 }
