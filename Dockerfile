@@ -1,4 +1,4 @@
-# A static binary, run by nobody, in an image that holds nothing else.
+# A static binary, run as a user without rights, in an image that holds nothing else.
 #   docker build -t sidecar .
 #   docker buildx build --platform linux/amd64,linux/arm64 -t sidecar .
 # The build stage needs an image with the Go toolchain; --build-arg GO_IMAGE names another one. It runs on the platform of

@@ -94,9 +94,8 @@ func (p project) serve(t *testing.T, folder string) {
 		t.Fatalf("sidecar check: %v\n%s", err, out)
 	}
 	inside := `ip link set lo up && exec "$1" serve`
-	served :=
-		start(t, "sidecar", with(exec.Command(tool(t, "unshare", "apt-get install util-linux"), "--net", "sh", "-c",
-			inside, "sh", binary)))
+	unshare := tool(t, "unshare", "apt-get install util-linux")
+	served := start(t, "sidecar", with(exec.Command(unshare, "--net", "sh", "-c", inside, "sh", binary)))
 	health := append([]string{"--net", "--target", strconv.Itoa(served.cmd.Process.Pid), binary},
 		p.Services["sidecar"].Health.Test[2:]...)
 	served.await(t, time.Minute, func() bool { return with(exec.Command("nsenter", health...)).Run() == nil })

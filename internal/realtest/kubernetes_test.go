@@ -105,9 +105,8 @@ func (m manifests) judgeImage(t *testing.T) {
 	}
 	folder := changedManifests(t, "kustomization.yaml", func(text string) string { return text + patch[1] })
 	objects, refusals := m.judge(t, folder, newest)
-	if image :=
-		[]byte(`{"image":{"reference":"registry.example/orders-policies:1.0.0"},"name":"policies"}`); refusals != "" ||
-		!bytes.Contains(bytes.Join(objects, nil), image) {
+	image := []byte(`{"image":{"reference":"registry.example/orders-policies:1.0.0"},"name":"policies"}`)
+	if refusals != "" || !bytes.Contains(bytes.Join(objects, nil), image) {
 		t.Errorf("the patch of the guide is refused, or mounts no image:\n%s", refusals)
 	}
 }

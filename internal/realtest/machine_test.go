@@ -74,11 +74,9 @@ func boot(t *testing.T, tree string) machine {
 
 // try runs a program in the machine, as root.
 func (m machine) try(argv ...string) (string, error) {
-	cmd :=
-		exec.Command("nsenter", append([]string{"--all", "--target", strconv.Itoa(m.init), "env",
-			"--ignore-environment",
-			"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, argv...)...)
-	out, err := cmd.CombinedOutput()
+	inside := []string{"--all", "--target", strconv.Itoa(m.init), "env", "--ignore-environment",
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	out, err := exec.Command("nsenter", append(inside, argv...)...).CombinedOutput()
 	return strings.TrimSpace(string(out)), err
 }
 

@@ -77,8 +77,8 @@ func checkTree(t *testing.T, tree, listed string) {
 	if out := inTree("sidecar", "version"); !strings.Contains(out, "version: "+releaseVersion+"\n") {
 		t.Errorf("sidecar version says\n%s", out)
 	}
-	if _, err :=
-		os.Lstat(filepath.Join(tree, "etc/systemd/system/multi-user.target.wants/sidecar.service")); err == nil {
+	enabled := filepath.Join(tree, "etc/systemd/system/multi-user.target.wants/sidecar.service")
+	if _, err := os.Lstat(enabled); err == nil {
 		t.Error("the installation enabled the service")
 	}
 }
