@@ -146,8 +146,8 @@ func TestNamesOfMembersAreExact(t *testing.T) {
 			t.Errorf("%s: %+v", name, d)
 		}
 	}
-	server :=
-		httptest.NewServer(testkit.ReplyJSON(strings.Replace(allowJSON, `{`, `{"allow_all":true,"Allow":false,`, 1)))
+	newer := strings.Replace(allowJSON, `{`, `{"allow_all":true,"Allow":false,`, 1)
+	server := httptest.NewServer(testkit.ReplyJSON(newer))
 	defer server.Close()
 	if d, err := decide(t, sidecarclient.Config{Address: server.URL}); err != nil || !d.Allow {
 		t.Errorf("members of a newer sidecar: %+v, %v", d, err)

@@ -75,7 +75,7 @@ func (c *checking) run(ctx context.Context, std streams) error {
 		if err != nil {
 			return err
 		}
-		report.Asked(asked)
+		report.AddIssuers(asked)
 	}
 	if err := c.write(report, std); err != nil {
 		return err

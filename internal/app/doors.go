@@ -41,15 +41,15 @@ func (a *App) entrances() []entrance {
 }
 
 func (a *App) openAPI(c listen.Config, on listen.Deps) (Door, error) {
-	return native.OpenAPI(c, a.native(), on)
+	return native.ListenAPI(c, a.native(), on)
 }
 
 func (a *App) openAdmin(c listen.Config, on listen.Deps) (Door, error) {
-	return native.OpenAdmin(c, a.native(), on)
+	return native.ListenAdmin(c, a.native(), on)
 }
 
 func (a *App) openMetrics(c listen.Config, on listen.Deps) (Door, error) {
-	return native.OpenMetrics(c, a.native(), on)
+	return native.ListenMetrics(c, a.native(), on)
 }
 
 func (a *App) native() native.Deps {

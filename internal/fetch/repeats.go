@@ -16,9 +16,9 @@ type Repeats struct {
 // repeatAfter is the time after which a failure that lasts is told again.
 const repeatAfter = time.Minute
 
-// Tell reports whether the outcome of an attempt, nil for a success, is to be logged: a success always, and a failure
-// when the last outcome was another one or is long ago.
-func (r *Repeats) Tell(err error) bool {
+// IsNews reports whether the outcome of an attempt, nil for a success, is to be logged: a success always, and a
+// failure when the last outcome was another one or is long ago.
+func (r *Repeats) IsNews(err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil {

@@ -14,7 +14,7 @@ func TestAFailureThatLastsIsToldOnceAMinute(t *testing.T) {
 		var r fetch.Repeats
 		told := 0
 		for range 240 { // two minutes
-			if r.Tell(errors.New("refused")) {
+			if r.IsNews(errors.New("refused")) {
 				told++
 			}
 			time.Sleep(fetch.Pause)
@@ -22,10 +22,10 @@ func TestAFailureThatLastsIsToldOnceAMinute(t *testing.T) {
 		if told != 2 {
 			t.Errorf("told %d times", told)
 		}
-		if !r.Tell(errors.New("timed out")) {
+		if !r.IsNews(errors.New("timed out")) {
 			t.Error("another cause is not told")
 		}
-		if !r.Tell(nil) || !r.Tell(errors.New("timed out")) {
+		if !r.IsNews(nil) || !r.IsNews(errors.New("timed out")) {
 			t.Error("a success, or the first failure after it, is not told")
 		}
 	})

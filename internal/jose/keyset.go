@@ -127,7 +127,7 @@ func (s *KeySet) fetch(ctx context.Context) (*keySet, error) {
 
 // logFetch logs how a fetch ended, and the keys that may not be used when they are others than before.
 func (s *KeySet) logFetch(r *keySet, err error) {
-	told := s.repeats.Tell(err)
+	told := s.repeats.IsNews(err)
 	if err != nil {
 		if told {
 			s.cfg.Log.Warn("keys were not fetched", "issuer", s.cfg.Name, "cause", err)

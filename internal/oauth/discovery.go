@@ -56,7 +56,7 @@ func newDiscovery(
 
 // logAttempt logs how an attempt ended. Attempts end one after the other.
 func (d *discovery) logAttempt(found map[Endpoint]string, err error) {
-	if !d.repeats.Tell(err) {
+	if !d.repeats.IsNews(err) {
 		return
 	}
 	for _, e := range d.needs {

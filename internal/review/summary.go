@@ -75,8 +75,8 @@ func (s *Summary) count(findings []lint.Finding, silenced []lint.Silenced) {
 	}
 }
 
-// Asked adds what was found at the authorization servers to the report.
-func (r *Report) Asked(issuers []Issuer) {
+// AddIssuers adds what was found at the authorization servers to the report.
+func (r *Report) AddIssuers(issuers []Issuer) {
 	r.Issuers = issuers
 	for _, i := range issuers {
 		r.Summary.Faults += doctor.Count(i.Findings, doctor.Fault)

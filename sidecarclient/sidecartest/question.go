@@ -3,6 +3,7 @@ package sidecartest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -88,7 +89,7 @@ func readBatch(body []byte) ([]sidecarclient.Request, *callFault) {
 func members(body []byte) (map[string]json.RawMessage, *callFault) {
 	if err := strictjson.Check(body); err != nil {
 		code := "bad_json"
-		if strings.Contains(err.Error(), "twice") {
+		if errors.Is(err, strictjson.ErrTwice) {
 			code = "duplicate_member"
 		}
 		return nil, bad(code, "", "%v", err)

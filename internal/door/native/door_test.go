@@ -78,10 +78,10 @@ func TestProbesNeedNoKey(t *testing.T) {
 func TestAListenerIsNotOpenedWithoutItsKeys(t *testing.T) {
 	cfg := listener()
 	cfg.BearerKeysFile = filepath.Join(t.TempDir(), "none")
-	if _, err := native.OpenAPI(cfg, native.Deps{}, listen.Deps{Name: "api"}); err == nil {
+	if _, err := native.ListenAPI(cfg, native.Deps{}, listen.Deps{Name: "api"}); err == nil {
 		t.Error("the api listener is open")
 	}
-	if _, err := native.OpenAdmin(cfg, native.Deps{}, listen.Deps{Name: "admin"}); err == nil {
+	if _, err := native.ListenAdmin(cfg, native.Deps{}, listen.Deps{Name: "admin"}); err == nil {
 		t.Error("the admin listener is open")
 	}
 }

@@ -28,7 +28,7 @@ func TestEventsNeedNoCallerKeyAndTheRestOfTheListenerDoes(t *testing.T) {
 	}
 	deps := native.Deps{Metrics: http.NotFoundHandler(), Events: receiving(),
 		Status: func() status.Report { return status.Report{} }}
-	s := run(t, cfg, deps, native.OpenAdmin)
+	s := run(t, cfg, deps, native.ListenAdmin)
 	resp, body := s.do(t, "POST", "/v1/events/acme/backchannel-logout", "x", nil)
 	if resp.StatusCode != http.StatusAccepted || body != "POST /v1/events/acme/backchannel-logout x" {
 		t.Errorf("%s %s", resp.Status, body)

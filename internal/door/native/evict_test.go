@@ -134,7 +134,7 @@ func TestEvictionIsForTheAdminListenerOnly(t *testing.T) {
 
 func TestEvictionNeedsTheKeyOfItsListener(t *testing.T) {
 	deps := native.Deps{Metrics: http.NotFoundHandler(), Status: func() status.Report { return status.Report{} }}
-	s := run(t, withKeys(t), deps, native.OpenAdmin)
+	s := run(t, withKeys(t), deps, native.ListenAdmin)
 	resp, body := s.post(t, "/v1/evict", `{"all":true}`)
 	expectError(t, resp, body, http.StatusUnauthorized, "unauthorized", "")
 }

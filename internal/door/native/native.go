@@ -50,19 +50,19 @@ type Deps struct {
 	Tracer *telemetry.Tracer
 }
 
-// OpenAPI opens the api listener.
-func OpenAPI(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
+// ListenAPI opens the api listener.
+func ListenAPI(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
 	return open(cfg, "api", addAPI, deps, on)
 }
 
-// OpenAdmin opens the admin listener.
-func OpenAdmin(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
+// ListenAdmin opens the admin listener.
+func ListenAdmin(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
 	return open(cfg, "admin", addAdmin, deps, on)
 }
 
-// OpenMetrics opens the listener of metrics and probes. It serves nothing that changes or reveals anything: it may be
-// reached from further away than the others.
-func OpenMetrics(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
+// ListenMetrics opens the listener of metrics and probes. It serves nothing that changes or reveals anything: it may
+// be reached from further away than the others.
+func ListenMetrics(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
 	return open(cfg, "metrics", addMetrics, deps, on)
 }
 

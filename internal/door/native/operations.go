@@ -45,8 +45,7 @@ type answerOf struct {
 // reading is what may be wrong with a body, whatever it is about.
 func reading(more ...string) []string {
 	return append(more, "bad_json", "duplicate_member", "unknown_member", "wrong_type", "incomplete_body",
-		"body_too_slow",
-		"body_too_large", "unsupported_media_type")
+		"body_too_slow", "body_too_large", "unsupported_media_type")
 }
 
 // asking is what may be wrong with a question.

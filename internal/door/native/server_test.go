@@ -104,13 +104,13 @@ func serve(t *testing.T, cfg listen.Config, deps native.Deps) *server {
 	if deps.Status == nil {
 		deps.Status = func() status.Report { return status.Report{Ready: true} }
 	}
-	return run(t, cfg, deps, native.OpenAPI)
+	return run(t, cfg, deps, native.ListenAPI)
 }
 
 // admin runs the admin listener.
 func admin(t *testing.T, deps native.Deps) *server {
 	t.Helper()
-	return run(t, listener(), deps, native.OpenAdmin)
+	return run(t, listener(), deps, native.ListenAdmin)
 }
 
 func run(

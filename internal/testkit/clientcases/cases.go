@@ -18,9 +18,8 @@ func allowed(t *testing.T, d *driver) {
 	if s.Target != r.target {
 		t.Errorf("the application saw %s as its target, want %s", s.Target, r.target)
 	}
-	if want :=
-		(map[string]any{"route": "order", "query": map[string]any{"a": []any{"/b", "c d"}}}); !reflect.DeepEqual(
-		s.Context, want) {
+	want := map[string]any{"route": "order", "query": map[string]any{"a": []any{"/b", "c d"}}}
+	if !reflect.DeepEqual(s.Context, want) {
 		t.Errorf("the context is %v, want %v", s.Context, want)
 	}
 	if got := s.under("x-subject"); !slices.Equal(got, []string{"alice"}) {
@@ -69,8 +68,7 @@ func (s seen) under(name string) []string {
 // spellings are the client's own headers under the name of an upstream header.
 func spellings() []string {
 	return []string{"X-Client-Id: root", "x-client-id: root", "X-CLIENT-ID: root", "X_Client_Id: root",
-		"x-client_id: root",
-		"X_CLIENT-ID: root"}
+		"x-client_id: root", "X_CLIENT-ID: root"}
 }
 
 func replaced(t *testing.T, d *driver) {
@@ -210,8 +208,7 @@ func unknownObligation(t *testing.T, d *driver) {
 		t.Errorf("want 500, got %v", a)
 	}
 	for _, obligations := range []string{`[{"type":"unheard-of"}]`, `[{}]`, `["unheard-of"]`, `{"type":"unheard-of"}`,
-		`"x"`,
-		`[null]`, `true`} {
+		`"x"`, `[null]`, `true`} {
 		d.front.answer(testkit.ReplyJSON(decision(`"context":{"obligations":` + obligations + `}`)))
 		if a := d.get(t, d.order()); a.status != http.StatusInternalServerError &&
 			a.status != http.StatusServiceUnavailable {

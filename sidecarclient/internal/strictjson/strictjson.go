@@ -13,6 +13,9 @@ import (
 // maxDepth is how deep values may nest.
 const maxDepth = 1000
 
+// ErrTwice is a member that occurs twice.
+var ErrTwice = errors.New("occurs twice")
+
 // Check reports what is wrong with b as one JSON value. Its error quotes nothing of b but names of members.
 func Check(b []byte) error {
 	if !utf8.Valid(b) {
@@ -57,7 +60,7 @@ func object(dec *json.Decoder, depth int) error {
 			return errors.New("not well-formed JSON")
 		}
 		if seen[name] {
-			return fmt.Errorf("member %q occurs twice", name)
+			return fmt.Errorf("member %q %w", name, ErrTwice)
 		}
 		seen[name] = true
 		if err := value(dec, depth+1); err != nil {
