@@ -190,6 +190,11 @@ const pairs = (headers) => Object.entries(headers).flatMap(([name, values]) => v
 const ascii = (target) =>
   target.replace(/[\x80-\xff]/g, (octet) => "%" + octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0"))
 
+// A target in absolute form without its authority: applications read Host, which may be another one. The URL of a Request
+// has that host, and the scheme.
+const origin = (target) =>
+  target.replace(/^https?:\/\/[0-9A-Za-z.:[\]_~-]+(?=[/?]|$)\/?/i, "/")
+
 const folded = (name) => name.toLowerCase().replace(/[^0-9a-z]/g, "-") // names that frameworks may take for one
 
 const decisions = new WeakMap()
@@ -205,7 +210,8 @@ export const decisionOf = (request) => decisions.get(request)
 async function authorize(request, rest, asked, sidecar, options) {
   const url = options.target ? options.target(request, ...rest) : asked.url
   if (!url) throw sidecar.fault("the option target gives no request target")
-  const call = { request: { ...asked, url: ascii(url) } }
+  const raw = asked.headers.host && !(request instanceof Request && url === request.url) ? origin(url) : url
+  const call = { request: { ...asked, url: ascii(raw) } }
   options.question?.(call, request, ...rest)
   const { request: about, ...members } = call
   const decision = await sidecar.decide(about, members)

@@ -303,6 +303,13 @@ def _ascii(target: bytes) -> str:
     return "".join(chr(octet) if octet < 0x80 else f"%{octet:02X}" for octet in target)
 
 
+def _origin(target: str) -> str:
+    """A target in absolute form without its authority: applications read Host, which may be another one."""
+    absolute = re.match(r"https?://[0-9A-Za-z.:\[\]_~-]+(?=[/?]|\Z)", target, re.IGNORECASE)
+    rest = target[absolute.end():] if absolute else target
+    return "/" + rest if absolute and rest[:1] != "/" else rest
+
+
 def _folded(name: str) -> str:
     """Names that CGI, WSGI and frameworks may take for one fold to one text."""
     return re.sub("[^0-9A-Z]", "_", name.upper())
@@ -331,6 +338,8 @@ class _Middleware:
         if not raw:
             raise Fault(f"the server gives no {wanted}, and without the raw request target no path is safe: decoded, "
                         "%2F and %3F cannot be told from / and ?. Use a server that gives it, or the option target")
+        if "host" in request["headers"]:
+            raw = _origin(raw)
         call: "dict[str, Any]" = {"request": {**request, "url": _ascii(raw.encode("latin-1"))}}
         if self._question is not None:
             self._question(call, source)

@@ -63,6 +63,7 @@ func cases() []aCase {
 		{"ambiguous path: %3F", encodedQuestionMark},
 		{"ambiguous path: %2F, //, .., ;", ambiguousPaths},
 		{"ambiguous path: absolute form", absoluteForm},
+		{"absolute form: another host", twoHosts},
 		{"headers that servers take for the path", pathHeaders},
 		{"bytes that are not UTF-8", notUTF8},
 		{"obligation that is not known", unknownObligation},

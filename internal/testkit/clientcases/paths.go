@@ -2,6 +2,7 @@ package clientcases
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -63,6 +64,27 @@ func absoluteForm(t *testing.T, d *driver) {
 		}
 	case a.status < 400 || a.status >= 500:
 		t.Errorf("want 200 or a refusal, got %v", a)
+	}
+}
+
+// twoHosts is a target with another host than the header Host: the application serves the host that was decided about.
+func twoHosts(t *testing.T, d *driver) {
+	n := d.front.calls()
+	r := d.order()
+	r.target = "http://other.example/orders/42"
+	a := d.get(t, r)
+	if a.status >= 400 && a.status < 500 {
+		return
+	}
+	served := a.seen(t).under("host")
+	for _, q := range d.front.since(t, n) {
+		decided := strings.Join(seen{Headers: q.Request.Headers}.under("host"), ",")
+		if u, err := url.Parse(q.Request.URL); err != nil || u.Host != "" {
+			decided = u.Host
+		}
+		if len(served) > 0 && served[0] != decided {
+			t.Errorf("the sidecar decided about %s, and the application serves %s", decided, served)
+		}
 	}
 }
 
