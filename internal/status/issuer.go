@@ -32,7 +32,8 @@ type Issuer struct {
 
 // How a canary ended that did not come back.
 const (
-	// CanaryInactive: the server calls a token inactive that it issued to the sidecar a moment ago.
+	// CanaryInactive: a token that the server issued to the sidecar a moment ago is not good, mostly because the
+	// server calls it inactive.
 	CanaryInactive = "inactive"
 	// CanaryRefused: the server refuses the sidecar or its request.
 	CanaryRefused = "refused"

@@ -80,7 +80,7 @@ func (r *readiness) addCanary(i status.Issuer) {
 	}
 	came := "the authorization server refuses the sidecar or its request"
 	if i.CanaryOutcome == status.CanaryInactive {
-		came = "the authorization server calls a token inactive that it issued to the sidecar a moment ago"
+		came = "a token that the authorization server issued to the sidecar a moment ago is not good"
 	}
 	since := i.CanarySince.UTC().Truncate(time.Second)
 	r.Canaries = append(r.Canaries, canaryReadiness{i.Name, i.CanaryOutcome, since})

@@ -80,7 +80,7 @@ func (i *Issuer) send(ctx context.Context) {
 		f, _, err = i.client.Diagnose(ctx, tok)
 	}
 	switch {
-	case err == nil && f.Claims.Active:
+	case err == nil && (f.Claims.Active || forOthers(f.Claims.Inactive.Reason)):
 		if i.canary.missing.Swap(nil) != nil {
 			i.log.Info("canary came back", "issuer", i.name)
 		}
@@ -92,6 +92,12 @@ func (i *Issuer) send(ctx context.Context) {
 	default:
 		i.missed(status.CanaryRefused, err.Error())
 	}
+}
+
+// forOthers reports whether the server tells about a token, which is then for another audience or of another tenant
+// than those of callers. The sidecar's own token may well be: that says nothing about theirs.
+func forOthers(why authz.UnusableReason) bool {
+	return why == authz.WrongAudience || why == authz.WrongTenant
 }
 
 // missed records that the canary did not come back. Only one question about it is under way at a time.

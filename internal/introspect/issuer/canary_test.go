@@ -14,7 +14,7 @@ import (
 func aviary(t *testing.T) (i *Issuer, l *ledger, says, grants *atomic.Pointer[http.HandlerFunc]) {
 	t.Helper()
 	says, grants = &atomic.Pointer[http.HandlerFunc]{}, &atomic.Pointer[http.HandlerFunc]{}
-	store(says, testkit.ReplyJSON(`{"active":true}`))
+	store(says, testkit.ReplyJSON(`{"active":true,"aud":"orders-api"}`))
 	store(grants,
 		testkit.ReplyJSON(`{"access_token":"a-canary-of-the-sidecar","token_type":"Bearer","expires_in":60}`))
 	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -26,6 +26,7 @@ func aviary(t *testing.T) (i *Issuer, l *ledger, says, grants *atomic.Pointer[ht
 	})
 	i, l = open(t, u.URL+"/introspect", func(c *Config) {
 		c.Endpoint.TokenEndpoint, c.Canary.Every = u.URL+"/token", time.Minute
+		c.Dialect.Audience = []string{"orders-api"}
 	})
 	return i, l, says, grants
 }
@@ -43,8 +44,11 @@ func TestCanaryTellsWhenTheServerNoLongerTells(t *testing.T) {
 		{"active", nil, nil, ""},
 		{"inactive", testkit.ReplyJSON(`{"active":false}`), nil, "is not active"},
 		{"a server that is down proves nothing new", answered(503), nil, "is not active"},
-		{"active again", testkit.ReplyJSON(`{"active":true}`), nil, ""},
+		{"active again", testkit.ReplyJSON(`{"active":true,"aud":"orders-api"}`), nil, ""},
 		{"a server that is down is no reason", answered(503), nil, ""},
+		{"inactive again", testkit.ReplyJSON(`{"active":false}`), nil, "is not active"},
+		{"for another audience, of which the server tells", testkit.ReplyJSON(`{"active":true,"aud":"billing-api"}`),
+			nil, ""},
 		{"its credentials are refused", answered(401), nil, "refuses the sidecar's credentials"},
 		{"and for the token too", nil, answered(401), "refuses the sidecar's credentials"},
 	} {
@@ -71,7 +75,7 @@ func TestCanaryIsNoAnswerForCallers(t *testing.T) {
 	i, _, says, _ := aviary(t)
 	store(says, testkit.ReplyJSON(`{"active":false}`))
 	i.send(t.Context())
-	store(says, testkit.ReplyJSON(`{"active":true}`))
+	store(says, testkit.ReplyJSON(`{"active":true,"aud":"orders-api"}`))
 	if !ask(t, i).Active {
 		t.Error("a sick canary refused a token")
 	}
