@@ -81,7 +81,8 @@ func TestDoubt_ReferenceThatNothingProvides(t *testing.T) {
 	inside(t, map[string]string{"policies/a_test.rego": "package a_test\n\nimport data.authz\n\n" +
 		"test_one if not data.authz.decison\n\ntest_two if not authz.decison with input as {}\n\n" +
 		"test_three if not data.autz.decision\n\nhelper if data.a_test.wanted\n\nwanted := authz.decision\n\n" +
-		"test_four if data.given == 1 with data.given as 1\n\ntest_five if not wanted with data.a_test.wanted as false\n"})
+		"test_four if data.given == 1 with data.given as 1\n\ntest_five if not wanted with data.a_test.wanted as " +
+		"false\n"})
 	tests, err := Load(t.Context(), Source{Config: served()}, compiled(t))
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,7 @@ func (r *suiteReader) suite(n *yamlnode.Node, s *Suite) {
 		"token":    r.word(&s.token, "required", "optional"),
 		"realm":    r.text(&s.realm),
 		"issuer":   func(v *yamlnode.Node) { s.issuers = []issuer.Config{r.issuer(v)} },
-		"tokens":   func(v *yamlnode.Node) { s.tokens = r.tokens(v) },
+		"tokens":   func(v *yamlnode.Node) { s.tokens, r.noTokens = r.tokens(v), v.Kind != yamlnode.Mapping },
 		"defaults": func(v *yamlnode.Node) { s.defaults = r.defaults(v) },
 		"cases":    func(v *yamlnode.Node) { cases = v },
 		"matrix":   func(v *yamlnode.Node) { matrix = v },
@@ -67,21 +67,24 @@ func (r *suiteReader) suite(n *yamlnode.Node, s *Suite) {
 
 // known complains of a name of a token that the suite does not have.
 func (r *suiteReader) knownToken(v *yamlnode.Node, name string, s *Suite) {
-	if _, ok := s.tokens[name]; ok {
-		return
-	}
-	if meant := suggest.Closest(name, slices.Sorted(maps.Keys(s.tokens))); meant != "" {
+	known := slices.Sorted(maps.Keys(s.tokens))
+	meant := suggest.Closest(name, known)
+	switch {
+	case r.noTokens || slices.Contains(known, name):
+	case meant != "":
 		r.complain(v, "there is no token %q; did you mean %q?", name, meant)
-		return
+	case len(known) == 0:
+		r.complain(v, "there is no token %q: write its introspection answer under tokens", name)
+	default:
+		r.complain(v, "there is no token %q; tokens has %s", name, strings.Join(known, ", "))
 	}
-	r.complain(v, "there is no token %q", name)
 }
 
 func (r *suiteReader) testCase(n *yamlnode.Node, s *Suite) testCase {
 	c := testCase{row: n.Line, now: s.now}
 	var request *yamlnode.Node
 	expect := false
-	r.mapping(n, "a case", fields{
+	known := r.mapping(n, "a case", fields{
 		"name": r.text(&c.name),
 		"now":  func(v *yamlnode.Node) { c.now = r.time(v) },
 		"token": func(v *yamlnode.Node) {
@@ -101,11 +104,11 @@ func (r *suiteReader) testCase(n *yamlnode.Node, s *Suite) testCase {
 	if request != nil {
 		c.query.Request = r.request(request, s.defaults)
 	}
-	if c.name == "" {
+	if c.name == "" && known {
 		r.complain(n, "the case has no name")
 	}
-	if !expect {
-		r.complain(n, "the case expects nothing")
+	if !expect && known {
+		r.complain(n, "the case expects nothing: write expect, such as {allow: true}")
 	}
 	return c
 }

@@ -2,14 +2,17 @@ package policytest
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/suggest"
 	"github.com/authz-sidecar/sidecar/internal/yamlnode"
 )
 
 func (r *suiteReader) expectation(n *yamlnode.Node) expectation {
 	var e expectation
 	var allow string
+	before := len(r.problems)
 	r.mapping(n, "expect", fields{
 		"allow":            r.word(&allow, "true", "false"),
 		"kind":             r.word(&e.kind, kindNames()...),
@@ -22,8 +25,9 @@ func (r *suiteReader) expectation(n *yamlnode.Node) expectation {
 		"obligations":      func(v *yamlnode.Node) { e.obligations = r.list(v, "obligations") },
 	})
 	switch {
+	case allow == "" && e.kind == "" && len(r.problems) > before: // one of them is what the problems are about
 	case allow == "" && e.kind == "":
-		r.complain(n, "expect has neither allow nor kind")
+		r.complain(n, "expect has neither allow nor kind: write allow: true, or allow: false")
 	case allow != "" && e.kind != "" && (allow == "true") != (e.kind == authz.Allow.String()):
 		r.complain(n, "expect contradicts itself: allow is %s and kind is %s", allow, e.kind)
 	case e.kind == "" && allow == "true":
@@ -96,6 +100,14 @@ func (r *suiteReader) cell(v *yamlnode.Node) expectation {
 		if v.Text == kind {
 			return expectation{kind: kind}
 		}
+		if suggest.Within(strings.ToLower(v.Text), kind, 1) {
+			r.complain(v, "this is no kind of a decision; did you mean %q?", kind)
+			return expectation{}
+		}
+	}
+	if _, err := strconv.Atoi(v.Text); err == nil {
+		r.complain(v, "a status is a number: write it without quotes")
+		return expectation{}
 	}
 	return expectation{refused: true, reasons: &[]string{v.Text}}
 }

@@ -19,6 +19,7 @@ type suiteReader struct {
 	file     string
 	cfg      *config.Config
 	problems bundle.Problems
+	noTokens bool // the tokens cannot be read: a name of one is no problem of its own
 }
 
 // fields says what is done with each key of a mapping.
@@ -29,11 +30,14 @@ func (r *suiteReader) complain(n *yamlnode.Node, format string, args ...any) {
 		Message: fmt.Sprintf(format, args...)})
 }
 
-// mapping reads n key by key. A key that is unknown is a problem.
-func (r *suiteReader) mapping(n *yamlnode.Node, what string, known fields) {
+// mapping reads n key by key. A key that is unknown is a problem. It reports whether all are known: if not, what is
+// missing stands probably under another name.
+func (r *suiteReader) mapping(n *yamlnode.Node, what string, known fields) (all bool) {
+	all = n.Kind == yamlnode.Mapping
 	r.members(n, what, func(k, v *yamlnode.Node) {
 		read, ok := known[k.Text]
 		if !ok {
+			all = false
 			keys := slices.Sorted(maps.Keys(known))
 			if meant := suggest.Closest(k.Text, keys); meant != "" {
 				r.complain(k, "unknown key %q in %s; did you mean %q?", k.Text, what, meant)
@@ -44,6 +48,7 @@ func (r *suiteReader) mapping(n *yamlnode.Node, what string, known fields) {
 		}
 		read(v)
 	})
+	return all
 }
 
 // members calls each with every key and value of n. A key that occurs twice is a problem.
