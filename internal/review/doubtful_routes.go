@@ -2,6 +2,7 @@ package review
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -48,12 +49,29 @@ func (s Subject) doubtfulRoutes(set *bundle.Set) []lint.Finding {
 			}
 		}
 		for _, segment := range path[:len(path)-1] {
-			if strings.HasPrefix(segment, "/:") {
-				doubt("id", "the segment %s stands for itself: write /* for any segment", segment)
+			if why := segmentDoubt(segment); why != "" {
+				doubt("id", "the segment %s %s", segment, why)
 			}
 		}
 	})
 	return out
+}
+
+// segmentDoubt says why no segment of a path is probably like one of the tree, or "". Names such as $batch and
+// Orders(1) occur.
+func segmentDoubt(segment string) string {
+	encoded, err := url.PathUnescape(segment)
+	switch {
+	case strings.HasPrefix(segment, "/:"):
+		return "stands for itself: write /* for any segment"
+	case strings.ContainsAny(segment, "?#"):
+		return "holds a query or a fragment, and paths have none: remove it"
+	case err == nil && encoded != segment:
+		return "is encoded, and paths are compared as they are decoded: write \"" + encoded + "\""
+	case strings.ContainsAny(segment, `[]^\`):
+		return "looks like an expression, and stands for itself: write /* for any segment"
+	}
+	return ""
 }
 
 // knowsNoTenant reports whether the configuration says of no issuer where its answers name the tenant. Without a
