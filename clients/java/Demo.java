@@ -48,7 +48,8 @@ public class Demo extends HttpServlet {
         SidecarFilter.Decision decision = (SidecarFilter.Decision) request.getAttribute(SidecarFilter.DECISION);
         response.setContentType("application/json");
         String target = request.getRequestURI() + (query == null ? "" : "?" + query);
-        response.getWriter().print(new JSON().toJSON(Map.of("target", target, "path", path(request), "headers", headers, "context", decision.context())));
+        response.getWriter().print(new JSON().toJSON(Map.of("target", target, "path", path(request), "headers", headers,
+                "context", decision.context())));
     }
 
     private static String path(HttpServletRequest request) {

@@ -31,6 +31,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
@@ -85,6 +86,7 @@ public class SidecarFilter implements Filter {
         }
     }
 
+    private final String own = DECISION + "." + UUID.randomUUID(); // another filter asks another question
     private final URI decisions;
     private final Duration timeout;
     private final Map<String, Obligation> obligations;
@@ -125,10 +127,11 @@ public class SidecarFilter implements Filter {
     public void doFilter(ServletRequest req, ServletResponse res, FilterChain chain) throws IOException, ServletException {
         HttpServletRequest request = (HttpServletRequest) req;
         HttpServletResponse response = (HttpServletResponse) res;
-        Decision decision = (Decision) request.getAttribute(DECISION);
+        Decision decision = (Decision) request.getAttribute(own);
         if (decision == null) { // else a dispatch of the application to itself, which may be of the request as it came
             try {
                 decision = honoured(decide(call(request)), request);
+                request.setAttribute(own, decision);
                 request.setAttribute(DECISION, decision);
                 response = new Answer(response, decision.headers);
             } catch (Refusal refusal) {

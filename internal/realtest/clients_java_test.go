@@ -30,10 +30,16 @@ func javaClasses(t *testing.T) string {
 		command(t, 5*time.Minute, fresh, tool(t, "mvn", "install Maven"), "-q", "-B",
 			"org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies", "-DoutputDirectory=.")
 	}), "*")
-	sources := []string{"../../clients/java/Demo.java", "../../clients/java/SidecarFilter.java"}
+	sources := []string{"../../clients/java/Demo.java", "../../clients/java/SidecarFilter.java",
+		"../../clients/java/TwoFiltersTest.java"}
 	classes := cached(t, "clients-java-classes-", append(sources, project), func(fresh string) {
 		args := []string{"-Xlint:all", "-Werror", "-d", fresh, "-cp", libraries}
 		command(t, 5*time.Minute, "", tool(t, "javac", "install a JDK of Java 17"), append(args, sources...)...)
 	})
 	return classes + string(filepath.ListSeparator) + libraries
+}
+
+// TestJavaClient runs the test that lies beside the client, for what the table of cases cannot see.
+func TestJavaClient(t *testing.T) {
+	command(t, time.Minute, "", tool(t, "java", "install Java 17"), "-cp", javaClasses(t), "TwoFiltersTest")
 }
