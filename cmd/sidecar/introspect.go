@@ -86,9 +86,9 @@ func noToken(text string) *failure {
 		hint: `give the bare token, without "Bearer": printf %s "$TOKEN" | sidecar introspect`}
 	switch {
 	case text == "":
-		f.err, f.hint =
-			errors.New("standard input is empty"), `give the token: printf %s "$TOKEN" | sidecar introspect; `+
-				"an empty one often comes of a variable that is not set"
+		f.err = errors.New("standard input is empty")
+		f.hint = `give the token: printf %s "$TOKEN" | sidecar introspect; an empty one often comes of a variable that ` +
+			"is not set"
 	case text[0] == '{':
 		f.err, f.hint = errors.New("standard input holds JSON, not a token"), "give its member access_token alone: "+
 			"jq -r .access_token | sidecar introspect"

@@ -24,10 +24,6 @@ func Load(cfg Config) (*bundle.Set, error) { return load(cfg, policies, usual())
 // nothing but tests or suites is not empty.
 func LoadWithTests(cfg Config) (*bundle.Set, error) { return load(cfg, policiesAndTests, usual()) }
 
-// Ignored lists the files that cfg leaves out although they look like data, as Set.Ignored has them. It reads
-// directories only.
-func Ignored(cfg Config) bundle.Problems { return list(cfg, policies, usual()).ignored.Sorted() }
-
 // Remaining parses what can be parsed of everything that cfg names, except tests. When files changed since Load, it is
 // of the files as they are now.
 func Remaining(cfg Config) bundle.Remains {

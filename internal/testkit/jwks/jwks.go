@@ -20,12 +20,6 @@ func NewSigner(t testing.TB, kid string) *jose.Signer {
 	return SignerOf(t, testkit.NewKey(t), "", kid)
 }
 
-// FixedSigner makes a signer with the key of this process for an algorithm: RS256, ES256, ES384, ES512 or EdDSA.
-func FixedSigner(t testing.TB, algorithm, kid string) *jose.Signer {
-	t.Helper()
-	return SignerOf(t, testkit.FixedKey(t, algorithm), algorithm, kid)
-}
-
 // SignerOf makes a signer with a key. An empty algorithm is the usual one of the key.
 func SignerOf(t testing.TB, key crypto.PrivateKey, algorithm, kid string) *jose.Signer {
 	t.Helper()
