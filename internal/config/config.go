@@ -168,6 +168,7 @@ func (c *Config) Warn(warn func(key, cause, hint string)) {
 	for _, w := range c.warnings {
 		warn(w.Key, w.Cause, w.Hint)
 	}
+	c.Listen.warn(warn)
 	issuer.WarnAll(c.Issuers, warn)
 	for i, issuer := range c.Issuers {
 		issuer.Warn(func(key, cause, hint string) { warn(fmt.Sprintf("issuers[%d].%s", i, key), cause, hint) })

@@ -32,3 +32,13 @@ func (c Listen) Check(fault func(key, cause, hint string)) {
 		}
 	}
 }
+
+// warn reports what is probably a mistake in a listener.
+func (c Listen) warn(warn func(key, cause, hint string)) {
+	for _, l := range []struct {
+		name string
+		listen.Config
+	}{{"api", c.API}, {"admin", c.Admin}, {"metrics", c.Metrics}} {
+		l.Warn(func(key, cause, hint string) { warn("listen."+l.name+"."+key, cause, hint) })
+	}
+}
