@@ -69,7 +69,7 @@ func ownAnswers(t *testing.T, d *driver) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d.front.answer(dialogue(t, say))
-			for i := range 4 {
+			for i := range 2 {
 				d.own(t, d.addr, i)
 			}
 		})
@@ -82,7 +82,7 @@ func ownAnswers(t *testing.T, d *driver) {
 			_, _ = io.WriteString(w, answer)
 			said <- true
 		}))
-		for i := range 4 {
+		for i := range 2 {
 			d.own(t, d.addr, i)
 			<-said
 			time.Sleep(shortly)
@@ -93,7 +93,7 @@ func ownAnswers(t *testing.T, d *driver) {
 			time.Sleep(hurry + shortly)
 			_, _ = io.WriteString(w, answer)
 		}))
-		for i := range 4 {
+		for i := range 2 {
 			d.own(t, d.hurried, i)
 		}
 	})
