@@ -28,8 +28,8 @@ else stays as sidecar.yaml says, where there is one. All findings are printed at
 "sidecar rules CODE" explains a code. The last line, on standard error, says what was reviewed. Where the program regal
 is on the PATH, its findings are added as regal/RULE.
 
-With --online the authorization servers of the configuration are asked too: whether they are reached, by the name they
-give themselves, accept the sidecar's credentials, have keys, and agree about the time.
+With --online the authorization servers of the configuration are checked too: whether they can be reached, have the
+configured name, accept the sidecar's credentials, have keys, and agree about the time.
 
 Exit status: 0 no error; 1 an error, or with --strict a warning, a doubt about a server or a difference in format; 2
 wrong usage; 3 the policies do not load.`,
@@ -45,7 +45,7 @@ wrong usage; 3 the policies do not load.`,
 		"`RULE` that must exist (default that of the configuration)")
 	cmd.Flags().BoolVar(&c.online, "online", false, "ask the authorization servers too")
 	chooseFlag(cmd, &c.format, "format", "form of the findings; sarif is SARIF 2.1.0", "text", "json", "sarif")
-	chooseFlag(cmd, &c.regal, "regal", "whether Regal is asked where it is on the PATH", "auto", "off")
+	chooseFlag(cmd, &c.regal, "regal", "whether Regal is run when it is on the PATH", "auto", "off")
 	cmd.Flags().BoolVar(&c.strict, "strict", false, "fail for warnings, doubts and differences in format too")
 	return cmd
 }

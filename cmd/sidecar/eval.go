@@ -41,7 +41,7 @@ func evalCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "eval",
 		Short: "Decide one request offline, from files or flags",
-		Long: `Decide one request offline, from files or flags. The authorization server is not asked: --introspection names
+		Long: `Decide one request offline, from files or flags. No request goes to the authorization server: --introspection names
 a file with what it would answer about the token. Without that file the request has no token. Without a configuration
 the defaults hold, and the tenant is the member tenant of the response.
 

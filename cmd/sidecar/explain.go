@@ -34,7 +34,7 @@ func explainCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain DECISION_ID|FILE",
 		Short: "Why a recorded decision was made",
-		Long: `Find a decision in a decision log, say what was recorded, and decide the same question anew by the present
+		Long: `Find a decision in a decision log, print what was recorded, and decide the same request again by the present
 policies, with its time and its random values. Printed are the rule that decides, the rule of each reason, and of each rule
 that would have allowed the expression it stopped at, with its values; and whether the policies are those that decided
 then, and answer otherwise now.

@@ -38,8 +38,8 @@ func healthcheckCommand(std streams) *cobra.Command {
 shell, and for service managers.
 
 Without --url the listener is that of the configuration, on this machine: a port or a Unix socket, with TLS or without.
-Of TLS the very certificate that the configuration names is trusted. A listener that asks for client certificates is
-passed over for one that does not; where all ask, name a certificate by --cert-file and --key-file. Without a
+With TLS, only the certificate that the configuration names is trusted. If a listener requires client certificates,
+another listener is used. If all require them, give a certificate with --cert-file and --key-file. Without a
 configuration file the address is 127.0.0.1:8181, or that of the SIDECAR_LISTEN_API_ variables.
 
 Proxies of the environment are not used, and redirects are not followed.
@@ -57,7 +57,7 @@ Exit status: 0 it is ready; 1 it is not ready, or does not answer in time: a lin
 	f := cmd.Flags()
 	configFlag(cmd, &h.file)
 	f.StringVar(&h.target.URL, "url", "", "`URL` of a listener in place of the configuration: http://host:port, "+
-		"https://host:port or unix:///path; a path behind the port is asked as it is")
+		"https://host:port or unix:///path; a path behind the port is requested as it is")
 	f.BoolVar(&h.live, "live", false, "ask /livez in place of /readyz")
 	f.StringVar(&h.target.CAFile, "ca-file", "", "PEM `FILE` of the authorities of the listener's certificate")
 	f.StringVar(&h.target.ServerName, "server-name", "",

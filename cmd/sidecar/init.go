@@ -37,9 +37,10 @@ func initCommand(std streams) *cobra.Command {
 		Short: "Write a first configuration, routes, policy and suite for an authorization server",
 		Long: `Write a first configuration, routes, a policy and a suite of tests for an authorization server.
 
-The server's metadata is read, what it does not say is asked, and all of it is tried at the server. Only then files are
-written: sidecar.yaml, policies/routes/data.yaml, policies/authz/decision.rego, policy_test/first_suite.yaml, and the
-JSON Schemas by which editors complete them, in .schemas. Files that exist are left unchanged.
+The command reads the server's metadata, asks you for what the metadata lacks, and tries everything at the server.
+Only then it writes the files: sidecar.yaml, policies/routes/data.yaml, policies/authz/decision.rego,
+policy_test/first_suite.yaml, and the JSON Schemas by which editors complete them, in .schemas. Files that exist are
+left unchanged.
 
 Exit status: 0 all is written; 1 the server does not accept the configuration, or sidecar.yaml exists; 2 wrong usage. Unless
 it is 0 nothing is written.`,

@@ -31,9 +31,9 @@ func introspectCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "introspect",
 		Short: "Ask the configured issuer about a token read from standard input",
-		Long: `Ask the configured issuer about a token read from standard input, past all caches, and print the answer:
-raw, as policies will see it, and in words. Of several issuers the one is asked that serve would choose for a request
-without host and headers, or the one that --issuer names.
+		Long: `Introspect a token from standard input at the configured issuer, past all caches, and print the response:
+raw, as policies will see it, and in words. Of several issuers, --issuer names one. Without it, the issuer is the one that
+serve would choose for a request without host and headers.
 
 Exit status: 0 the token would be accepted; 1 it would not, or with --strict there is a doubt; 2 wrong usage.`,
 		Example: `  printf %s "$TOKEN" | sidecar introspect --config sidecar.yaml`,

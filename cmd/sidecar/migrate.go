@@ -31,7 +31,7 @@ func migrateCommand(std streams) *cobra.Command {
 		Short: "Rewrite policies that were written for another product's input",
 		Long: `Rewrite policies that were written for another product's input: Rego v0 becomes v1, references to the input
 are renamed by the table of the product, what policies did with the text of a token becomes what the token says, and one
-rule, authz/decision, answers as the sidecar asks. Tests come along. Nothing in DIR changes.
+rule, authz/decision, returns the sidecar's form of a decision. Tests are translated too. Nothing in DIR changes.
 
 The report on standard output has every rename, what is left for a hand with its place, what callers have to send, what
 means something else here, and the configuration that is needed, which is written as sidecar.yaml beside the policies.
