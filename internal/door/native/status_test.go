@@ -78,8 +78,8 @@ func TestAProbeTellsTheCauseInWords(t *testing.T) {
 				CanarySince: since},
 			{Name: "globex", Canary: "ask \"login.globex\": ...", CanaryOutcome: status.CanaryRefused,
 				CanarySince: since},
-		}}, `the canary of issuer "acme" does not come back since 2026-11-23T02:51:45Z: the authorization server calls a ` +
-			`token inactive that it issued to the sidecar a moment ago; the canary of issuer "globex" does not come back ` +
+		}}, `the canary of issuer "acme" does not come back since 2026-11-23T02:51:45Z: a token that the authorization ` +
+			`server issued to the sidecar a moment ago is not good; the canary of issuer "globex" does not come back ` +
 			`since 2026-11-23T02:51:45Z: the authorization server refuses the sidecar or its request`},
 	} {
 		c.report.Because = because
