@@ -10,17 +10,14 @@ var exemptions = []struct {
 }{
 	{"README.md", "command", "make test", "is this test"},
 	{"README.md", "command", "go install", "needs a version that is published"},
-	{"README.md", "python", "", "internal/realtest runs the demo beside the client"},
+	{"README.md", "python", "", "TestTheSnippets of internal/realtest runs it"},
 	{"README.md", "text", "                     1 request", "a picture"},
 	{"docs/benchmarks.md", "text", "make bench", "takes minutes, and needs a machine without other work"},
 	{"docs/benchmarks.md", "text", "BENCH_SECONDS", "takes minutes, and needs a machine without other work"},
 	{"docs/check.md", "text", "issuer main:", "docs/issuers.md runs the command"},
-	{"docs/clients.md", "python", "", "internal/realtest runs the demo beside the client; this variation of it is " +
-		"only shown"},
-	{"docs/clients.md", "js", "", "internal/realtest runs the demo beside the client; this variation of it is only " +
-		"shown"},
-	{"docs/clients.md", "java", "", "internal/realtest runs the demo beside the client; this variation of it is " +
-		"only shown"},
+	{"docs/clients.md", "python", "", "TestTheSnippets of internal/realtest runs or compiles it"},
+	{"docs/clients.md", "js", "", "TestTheSnippets of internal/realtest runs or compiles it"},
+	{"docs/clients.md", "java", "", "TestTheSnippets of internal/realtest runs or compiles it"},
 	{"docs/commands.md", "text", "", "is made from the help texts, which a test of this package compares"},
 	{"docs/concepts.md", "text", " request", "a picture"},
 	{"docs/operations.md", "console", "$ sidecar healthcheck --config",

@@ -13,16 +13,18 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// snippets are the blocks of docs/clients.md in a language.
+// snippets are the blocks of docs/clients.md and README.md in a language.
 func snippets(t *testing.T, language string) []string {
 	t.Helper()
 	var out []string
-	for _, part := range strings.Split(testkit.ReadFile(t, "../../docs/clients.md"), "```"+language+"\n")[1:] {
-		code, _, _ := strings.Cut(part, "```")
-		out = append(out, code)
+	for _, page := range []string{"docs/clients.md", "README.md"} {
+		for _, part := range strings.Split(testkit.ReadFile(t, "../../"+page), "```"+language+"\n")[1:] {
+			code, _, _ := strings.Cut(part, "```")
+			out = append(out, code)
+		}
 	}
 	if len(out) == 0 {
-		t.Fatalf("docs/clients.md shows nothing in %s", language)
+		t.Fatalf("the pages show nothing in %s", language)
 	}
 	return out
 }
