@@ -146,21 +146,11 @@ func (s *session) unused() {
 			}
 			used := false
 			for _, rule := range m.ast.Rules {
-				used = used || mentionsFree(rule, imp.Name())
+				used = used || mentions(rule, imp.Name())
 			}
 			return !used
 		})
 	}
-}
-
-// mentionsFree reports whether a name heads a reference or stands alone.
-func mentionsFree(node any, v ast.Var) bool {
-	found := false
-	ast.WalkVars(node, func(x ast.Var) bool {
-		found = found || x == v
-		return found
-	})
-	return found
 }
 
 // unusedIn replaces variables that only get a value by "_".
