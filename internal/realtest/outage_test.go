@@ -5,14 +5,17 @@ package realtest
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/testkit/outage"
 )
 
-// TestOutages takes the authorization server of a sidecar through one outage after another, 30 s each, under 500
-// requests a second. The protection is the shipped one, but for fewer questions at once, so that the limit is reached.
+// TestOutages takes the authorization server of a sidecar through one outage after another, 12 s each or
+// SIDECAR_OUTAGE_SECONDS, under 500 requests a second. The protection is the shipped one, but for fewer questions at
+// once, so that the limit is reached.
 func TestOutages(t *testing.T) {
 	const limit = 256
 	srv := outage.NewServer(t, 2*time.Second)
@@ -27,7 +30,15 @@ func TestOutages(t *testing.T) {
     cache: {ttl: 1h}
 `, srv.URL(), limit)})
 	sc.answers.WriteString("those of the drill are read there")
-	rows, err := outage.Run(t.Context(), outage.Plan{API: sc.api, Server: srv, Phase: 30 * time.Second,
+	phase := 12 * time.Second
+	if seconds := os.Getenv("SIDECAR_OUTAGE_SECONDS"); seconds != "" {
+		n, err := strconv.Atoi(seconds)
+		if err != nil {
+			t.Fatalf("SIDECAR_OUTAGE_SECONDS: %v", err)
+		}
+		phase = time.Duration(n) * time.Second
+	}
+	rows, err := outage.Run(t.Context(), outage.Plan{API: sc.api, Server: srv, Phase: phase,
 		Calm: 4 * time.Second, Patience: 5 * time.Second, Rate: 500, Known: 1000})
 	if err != nil {
 		t.Fatal(err)
