@@ -35,7 +35,7 @@ var floors = [][]string{
 	{"config"},
 	{"policytest"},
 	{"access", "app", "schemas"},
-	{"review"},
+	{"review", "change/witness"},
 	{"change"},
 }
 
