@@ -32,7 +32,7 @@ var floors = [][]string{
 	{"explain", "testkit/clientcases"},
 	{"decision"},
 	{"decision/follow", "decision/recorded", "door/native"},
-	{"config"},
+	{"config", "replay"},
 	{"policytest"},
 	{"access", "app", "schemas"},
 	{"review", "change/witness"},
