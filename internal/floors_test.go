@@ -25,7 +25,7 @@ var floors = [][]string{
 	{"introspect/cache", "introspect/guard", "introspect/local", "introspect/remote", "introspect/route"},
 	{"telemetry", "proof", "introspect/issuer", "signals", "input", "bundle/dir", "devissuer", "testkit/jwks",
 		"testkit/outage"},
-	{"engine/rego", "signals/backchannel", "signals/keycloak", "signals/ssf", "testkit/transmitter"},
+	{"bundle/source", "engine/rego", "signals/backchannel", "signals/keycloak", "signals/ssf", "testkit/transmitter"},
 	{"engine/check", "engine/document", "engine/meaning", "engine/partial/formula", "engine/trace", "lint",
 		"migrate", "regofmt", "signals/receivers"},
 	{"engine", "engine/partial", "decision/summary", "decisionlog", "doctor", "testkit/authserver"},

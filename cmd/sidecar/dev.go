@@ -116,9 +116,10 @@ func (d *development) run(ctx context.Context, std streams, environ []string) er
 		started: func(a *app.App) {
 			tour{
 				out: std.out, issuer: issuer.Issuer(), tokens: tokens, writer: parties.writer,
-				resourceServer: parties.resourceServer, policies: placesOf(cfg.Policies), explain: explainLast(cfg),
-				token: cfg.Decision.Token,
-				api:   "http://" + a.APIAddr().String(), admin: "http://" + a.AdminAddr().String(),
+				resourceServer: parties.resourceServer, policies: placesOf(cfg.Policies.Config),
+				explain: explainLast(cfg),
+				token:   cfg.Decision.Token,
+				api:     "http://" + a.APIAddr().String(), admin: "http://" + a.AdminAddr().String(),
 			}.print()
 		},
 		lines: std.err,
@@ -198,8 +199,9 @@ func (d *development) settleToken(ctx context.Context, cfg *config.Config, envir
 		return
 	}
 	cfg.Decision.Token = serving.Decision.Token
-	fmt.Fprintln(warn, "sidecar: the policies have no answer to a request without a token: decision.token is required "+
-		"here, as it is by default in serve")
+	fmt.Fprintln(warn,
+		"sidecar: the policies have no answer to a request without a token: decision.token is required "+
+			"here, as it is by default in serve")
 }
 
 // tokenVariable is the variable of serve that sets decision.token.

@@ -64,7 +64,7 @@ func (s *source) regoFiles(
 	if err != nil {
 		return nil, nil, err
 	}
-	inside, problems := dir.RegoFiles(cfg.Policies)
+	inside, problems := dir.RegoFiles(cfg.Policies.Config)
 	return append(files, inside...), problems, nil
 }
 

@@ -187,7 +187,7 @@ func (t *testRun) notLoaded(std streams, err error) error {
 
 // nothing is the error of a run without tests: it says where they were looked for.
 func (t *testRun) nothing(src policytest.Source) error {
-	cfg := src.Config.Policies
+	cfg := src.Config.Policies.Config
 	looked := append(append(append([]string{}, cfg.Paths...), cfg.Bundles...), src.Dirs...)
 	if len(src.Files) > 0 {
 		looked = src.Files

@@ -199,7 +199,7 @@ func (a *App) loadPolicies(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.watcher, err = dir.NewWatcher(a.cfg.Policies, a.deps.Log); err != nil {
+	if a.watcher, err = dir.NewWatcher(a.cfg.Policies.Config, a.deps.Log); err != nil {
 		return err
 	}
 	a.loader = newLoader(a)

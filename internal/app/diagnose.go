@@ -23,7 +23,7 @@ func diagnosed(ctx context.Context, cfg *config.Config, err error, ended func())
 	found := make(chan bundle.Problems, 1)
 	go func() {
 		defer ended()
-		remains := dir.Remaining(cfg.Policies)
+		remains := dir.Remaining(cfg.Policies.Config)
 		if remains.Problems == nil {
 			found <- nil // the files have changed, and are read again
 			return

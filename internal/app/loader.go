@@ -67,7 +67,7 @@ func read(ctx context.Context, cfg *config.Config) (*bundle.Set, error) {
 	}
 	outcomes := make(chan outcome, 1)
 	go func() {
-		set, err := dir.Load(cfg.Policies)
+		set, err := dir.Load(cfg.Policies.Config)
 		outcomes <- outcome{set, err}
 	}()
 	select {

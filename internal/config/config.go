@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
@@ -36,7 +35,7 @@ type Config struct {
 	Issuers         []issuer.Config    `yaml:"issuers" doc:"Authorization servers whose tokens are accepted."`
 	Events          []receivers.Config `yaml:"events" doc:"Sources of revocation events, one item per issuer."`
 	Proof           proof.Config       `yaml:"proof" doc:"Proof of possession: how clients prove that they hold the key of a bound token."`
-	Policies        dir.Config         `yaml:"policies" doc:"Where policies and their data come from."`
+	Policies        Policies           `yaml:"policies" doc:"Where policies and their data come from."`
 	Engine          engine.Config      `yaml:"engine" doc:"Limits of policies."`
 	Input           input.Config       `yaml:"input" doc:"Parts of a request that policies see."`
 	Decision        decision.Config    `yaml:"decision" doc:"How a request becomes a decision."`

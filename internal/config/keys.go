@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/conf"
@@ -85,11 +86,19 @@ func hintForKey(t reflect.Type, key, path string) string {
 	} else if s != "" {
 		return fmt.Sprintf("did you mean %q?", s)
 	}
-	if places := keysNamed(reflect.TypeFor[Config](), snake(key), ""); 0 < len(places) && len(places) <= 2 {
+	places := keysNamed(reflect.TypeFor[Config](), snake(key), "")
+	if elsewhere := slices.DeleteFunc(slices.Clone(places), isOfPolicySource); len(elsewhere) > 0 {
+		places = elsewhere
+	}
+	if 0 < len(places) && len(places) <= 2 {
 		return "it belongs at " + strings.Join(places, " or ")
 	}
 	return "the keys here are " + strings.Join(conf.Names(t), ", ")
 }
+
+// isOfPolicySource reports whether a key is one of policies.sources, which has most keys of an issuer's client too:
+// the issuer's are meant more often.
+func isOfPolicySource(path string) bool { return strings.HasPrefix(path, "policies.sources[]") }
 
 // keysNamed returns the paths of all keys in t and below whose last names, joined by underscores, are name.
 func keysNamed(t reflect.Type, name, path string) []string {

@@ -19,8 +19,20 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	c.checkClient(fault)
 }
 
+// CheckResource is Check for a server that is asked for documents alone.
+func CheckResource(c Config, fault func(key, cause, hint string)) {
+	if cause, hint := c.problemOfURL(c.Resource); cause != "" {
+		fault("resource", cause, hint)
+	}
+	if c.Client.Auth == ClientCredentials && c.TokenEndpoint == "" && c.Issuer == "" {
+		fault("token_endpoint", "neither it nor issuer is set",
+			"name the endpoint, or the issuer whose metadata names it")
+	}
+	c.Check(fault)
+}
+
 func (c Config) checkURLs(fault func(key, cause, hint string)) {
-	if c.Issuer == "" && c.IntrospectionEndpoint == "" {
+	if c.Issuer == "" && c.IntrospectionEndpoint == "" && c.Resource == "" {
 		fault("introspection_endpoint", "neither it nor issuer is set",
 			"name the endpoint, or the issuer whose metadata names it")
 	}

@@ -18,6 +18,9 @@ type Config struct {
 	CAFile                string   `yaml:"ca_file" doc:"PEM file of the certificate authorities that are trusted for this server, instead of the system's. Read again when it changes."`
 
 	Client Client `yaml:"client" doc:"How the sidecar authenticates to this server."`
+	// Resource is the URL of documents that the client may read, of a server that is asked for nothing else: see
+	// Server.Download.
+	Resource string `yaml:"-"`
 
 	Timeout time.Duration `yaml:"timeout" default:"2s" min:"10ms" max:"1h" doc:"Timeout of one request to the server, connection and answer together."`
 	// FileWait is how long requests wait for a file when the credential that worked is refused, 1 s when it is zero. A

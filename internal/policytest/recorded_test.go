@@ -24,7 +24,7 @@ func shippedLog(t *testing.T) (*config.Config, *engine.Policy, []byte) {
 	cfg := config.Default()
 	cfg.Engine.Deadline, cfg.Input.Headers = time.Minute, []string{"x-tenant"}
 	cfg.Policies.Paths, cfg.Policies.Bundles = []string{"policies"}, []string{"bundles/example"}
-	set, err := dir.Load(cfg.Policies)
+	set, err := dir.Load(cfg.Policies.Config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,7 @@ func (src Source) policies() dir.Config {
 
 // with are the configured directories, those of tests, and those of single files.
 func (src Source) with(files []string) dir.Config {
-	cfg := src.Config.Policies
+	cfg := src.Config.Policies.Config
 	cfg.Paths = slices.Clone(cfg.Paths)
 	dirs := slices.Clone(src.Dirs)
 	for _, f := range files {

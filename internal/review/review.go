@@ -135,7 +135,7 @@ func (s Subject) policies(
 
 // withTests is set with the tests beside its modules. readable is set itself where a test does not parse.
 func (s Subject) withTests(set *bundle.Set) (all, readable *bundle.Set) {
-	all, err := dir.LoadWithTests(s.Config.Policies)
+	all, err := dir.LoadWithTests(s.Config.Policies.Config)
 	if err != nil {
 		return set, set // the directories have changed since
 	}

@@ -20,12 +20,21 @@ type Config struct {
 	Debounce time.Duration `yaml:"debounce" default:"100ms" min:"1ms" max:"10s" doc:"Time without further changes before a change is read."`
 	// Embedded are sources that are part of the binary, besides the directories.
 	Embedded []bundle.Source `yaml:"-"`
-	Poll     time.Duration   `yaml:"poll" default:"5s" min:"100ms" doc:"How often contents are compared, for changes that no event reports."`
+	// Beside returns further sources, which change, with the problems of those that have nothing yet; nil stands for
+	// none. What it returned once is not changed. It is called at each reading.
+	Beside func() ([]bundle.Source, bundle.Problems) `yaml:"-"`
+	// Poke makes a Watcher read soon, because Beside returns something else now. It may be nil.
+	Poke <-chan struct{} `yaml:"-"`
+	Poll time.Duration   `yaml:"poll" default:"5s" min:"100ms" doc:"How often contents are compared, for changes that no event reports."`
 }
 
-// Check reports every directory that does not exist, with keys relative to c.
-func (c Config) Check(fault func(key, cause, hint string)) {
-	if len(c.Paths) == 0 && len(c.Bundles) == 0 && len(c.Embedded) == 0 {
+// Check is CheckDirectories without sources beside the directories.
+func (c Config) Check(fault func(key, cause, hint string)) { c.CheckDirectories(0, fault) }
+
+// CheckDirectories reports every directory that does not exist, with keys relative to c. There may be none where there
+// are other sources.
+func (c Config) CheckDirectories(sources int, fault func(key, cause, hint string)) {
+	if len(c.Paths)+len(c.Bundles)+len(c.Embedded)+sources == 0 {
 		fault("paths", "neither paths nor bundles names a directory", "name the directory of the policies")
 	}
 	for i, pattern := range c.Ignore {

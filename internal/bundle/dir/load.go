@@ -99,7 +99,7 @@ func (r reading) rejected() reading {
 	if r.unfinished != nil {
 		ps = append(ps, *r.unfinished)
 	} else {
-		ps.Add(r.sources[0].name, bundle.CodeChanging, "files keep changing: put a new version in place by renaming")
+		ps.Add(r.name(), bundle.CodeChanging, "files keep changing: put a new version in place by renaming")
 	}
 	return r.withProblems(ps)
 }

@@ -62,17 +62,33 @@ func list(cfg Config, sc scope, lim limits) listing {
 	return w.listing
 }
 
+// name is that of the first source, for problems that are of no single one.
+func (l listing) name() string {
+	switch {
+	case len(l.sources) > 0:
+		return l.sources[0].name
+	case len(l.embedded) > 0:
+		return l.embedded[0].Name
+	}
+	return "."
+}
+
 // walked is list without a look at how the directories lie to each other.
 func walked(cfg Config, sc scope, lim limits) *walk {
 	w := &walk{scope: sc, lim: lim, ignore: cfg.Ignore}
 	w.embedded = cfg.Embedded
+	if cfg.Beside != nil {
+		beside, problems := cfg.Beside()
+		w.embedded = slices.Concat(cfg.Embedded, beside)
+		w.problems = append(w.problems, problems...)
+	}
 	for _, p := range cfg.Paths {
 		w.sources = append(w.sources, source{filepath.ToSlash(filepath.Clean(p)), p, bundle.Plain})
 	}
 	for _, p := range cfg.Bundles {
 		w.sources = append(w.sources, source{filepath.ToSlash(filepath.Clean(p)), p, bundle.Bundled})
 	}
-	if len(w.sources)+len(w.embedded) == 0 {
+	if len(w.sources)+len(w.embedded)+len(w.problems) == 0 {
 		w.problems.Add(".", bundle.CodeDirectory, "no policy directory is configured")
 	}
 	for i, s := range w.sources {

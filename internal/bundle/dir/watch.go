@@ -85,6 +85,8 @@ func (w *Watcher) Run(ctx context.Context, last *bundle.Set, reports Reports) {
 			r.poll()
 		case <-w.poke:
 			r.schedule()
+		case <-w.cfg.Poke:
+			r.schedule()
 		case <-r.timer.C:
 			r.read(ctx)
 		}
@@ -190,7 +192,7 @@ func (r *run) read(ctx context.Context) {
 }
 
 func changing(files reading, message string) *bundle.Problem {
-	return &bundle.Problem{File: files.sources[0].name, Code: bundle.CodeChanging, Message: message}
+	return &bundle.Problem{File: files.name(), Code: bundle.CodeChanging, Message: message}
 }
 
 // load builds what was read, unless that was done.

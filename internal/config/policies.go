@@ -1,0 +1,21 @@
+package config
+
+import (
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
+	"github.com/authz-sidecar/sidecar/internal/bundle/source"
+)
+
+// Policies says where policies come from: directories, and bundles of package source.
+type Policies struct {
+	dir.Config `yaml:",inline"`
+	Sources    []source.Config `yaml:"sources" doc:"Bundles that are archives: on this machine, on HTTP servers, in OCI registries and object stores."`
+}
+
+// Check reports faults of the directories, and of the sources as a list.
+func (p Policies) Check(fault func(key, cause, hint string)) {
+	if len(p.Sources) > 0 {
+		fault("sources", "are not read yet", "name directories under paths and bundles")
+	}
+	p.CheckDirectories(len(p.Sources), fault)
+	source.CheckAll(p.Sources, func(key, cause, hint string) { fault("sources"+key, cause, hint) })
+}
