@@ -21,7 +21,7 @@ var floors = [][]string{
 	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "listen", "token"},
 	{"door", "jose", "probe"},
 	{"oauth", "dialect", "bundle"},
-	{"introspect", "bundle/library"},
+	{"introspect", "bundle/archive", "bundle/library"},
 	{"introspect/cache", "introspect/guard", "introspect/local", "introspect/remote", "introspect/route"},
 	{"telemetry", "proof", "introspect/issuer", "signals", "input", "bundle/dir", "devissuer", "testkit/jwks",
 		"testkit/outage"},

@@ -34,7 +34,7 @@ func (c Contents) parts() ([]part, Problems) {
 	parts := make([]part, len(c.Sources))
 	for i, src := range c.Sources {
 		parts[i] = part{src: src, bundle: Bundle{Name: src.Name, Revision: src.Revision, RegoVersion: 1,
-			Embedded: src.Layout == Embedded}}
+			Digest: src.ContentDigest, Signed: src.Signed, Embedded: src.Layout == Embedded}}
 		for _, f := range src.sorted() {
 			parts[i].take(f, &ps)
 		}

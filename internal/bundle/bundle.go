@@ -30,6 +30,11 @@ type Bundle struct {
 	// Revision is what the manifest says, or the version of the library; empty when the manifest says nothing, and for
 	// a plain directory.
 	Revision string
+	// Digest is the content digest of an archive, or of a folder that was read like one: "sha256:<hex>" over all its
+	// files but their signatures. It is empty for other sources.
+	Digest string
+	// Signed is what was verified of its signatures.
+	Signed Signed
 	// Embedded is true for the library that the binary carries.
 	Embedded bool
 	// Roots are the paths under data that the bundle owns, such as "orders/policy", without slashes at the ends.
@@ -68,4 +73,21 @@ type DataFile struct {
 	// Value has the types of JSON: map[string]any, []any, string, bool, nil and encoding/json.Number. Numbers keep
 	// their spelling, except those that only YAML can spell.
 	Value any
+}
+
+// Signed is what the verified signatures of a bundle say; zero when none was verified.
+type Signed struct {
+	// Signers are those whose signatures hold, first that of the bundle, then the countersignatures.
+	Signers []Signer `json:"signers,omitempty"`
+	// Reviewed is the digest of the review that a signature names, "sha256:<hex>"; empty when none does.
+	Reviewed string `json:"reviewed,omitempty"`
+}
+
+// Signer is one verified signature.
+type Signer struct {
+	KeyID string `json:"key_id"`
+	// Role is what the configuration lists the key for, such as "reviewer"; empty when it lists no roles.
+	Role string `json:"role,omitempty"`
+	// Algorithm is that of the key: "ES256".
+	Algorithm string `json:"algorithm"`
 }

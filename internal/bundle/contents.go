@@ -28,6 +28,9 @@ type Source struct {
 	// Revision is that of an embedded source; others state theirs in a manifest. It is part of the digest.
 	Revision string
 	Files    []SourceFile // in any order
+	// ContentDigest and Signed are Digest and Signed of the Bundle. They are no part of the digest of the Contents.
+	ContentDigest string
+	Signed        Signed
 }
 
 // Layout says how the files of a source are arranged.

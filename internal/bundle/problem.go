@@ -27,6 +27,10 @@ const (
 	CodeConflict = "conflict_error"
 	// CodeRoots: data is outside the roots of its bundle or inside those of another, or roots of two bundles overlap.
 	CodeRoots = "roots_error"
+	// CodeArchive: an archive is damaged, or OPA would read it otherwise than this package.
+	CodeArchive = "archive_error"
+	// CodeSignature: a bundle has no signature that its source demands, or one that does not hold.
+	CodeSignature = "signature_error"
 )
 
 // Problem is one thing that is wrong with policy files.
