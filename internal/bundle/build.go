@@ -72,7 +72,7 @@ func (p *part) take(f SourceFile, ps *Problems) {
 		p.manifest = f.Path
 		p.readManifest(f.File, ps)
 	case DataJSON, DataYAML:
-		value, err := f.decode()
+		value, err := f.Decode()
 		if err != nil {
 			*ps = append(*ps, err.in(f.Path, CodeData))
 			return
@@ -118,8 +118,8 @@ const (
 	isEmpty = "the file is empty"
 )
 
-// decode returns the value of a data file. Its error has a position and a message only.
-func (f SourceFile) decode() (any, *Problem) {
+// Decode returns the value of a data file or of a manifest. Its error has a position and a message only.
+func (f SourceFile) Decode() (any, *Problem) {
 	if f.Kind == DataYAML {
 		return decodeYAML(f.Raw)
 	}
