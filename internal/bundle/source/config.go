@@ -6,6 +6,7 @@ package source
 import (
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/bundle/signature"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
 )
 
@@ -21,6 +22,8 @@ type Config struct {
 	Issuer            string       `yaml:"issuer" doc:"Issuer whose metadata names the token endpoint, for client.auth client_credentials."`
 	TokenEndpoint     string       `yaml:"token_endpoint" doc:"Token endpoint, for client.auth client_credentials. Overrides discovery."`
 	Cloud             Cloud        `yaml:"cloud" doc:"Credentials of a cloud, for an object store. Used in place of client."`
+
+	Signature signature.Config `yaml:"signature" doc:"Who must have signed the bundle."`
 
 	Poll     Poll          `yaml:"poll" doc:"When the server is asked for a newer archive."`
 	Timeout  time.Duration `yaml:"timeout" default:"30s" min:"100ms" max:"1h" doc:"Timeout of one download, connection and archive together; poll.wait comes on top."`
