@@ -19,7 +19,12 @@ type Recorded struct {
 	Document   *input.Document
 }
 
-// Reconsidered is what the policy of the snapshot makes of a recorded question.
+// Question is what the engine is asked.
+func (r *Recorded) Question() engine.Question {
+	return engine.Question{Entrypoint: r.Entrypoint, Document: r.Document, Time: r.Time, Seed: r.DecisionID}
+}
+
+// Reconsidered is what a policy makes of a recorded question.
 type Reconsidered struct {
 	Decision authz.Decision
 	// Result is what the policy returned; Empty when it returned nothing.
@@ -27,14 +32,24 @@ type Reconsidered struct {
 	Explanation engine.Explanation
 }
 
-// Reconsider decides a recorded question anew and says why. The same policy decides as it did then. It is counted and
-// logged nowhere, and no server is asked: the document holds what was known about the token.
+// Reconsider decides a recorded question anew and says why, which is slow.
 func (p *Point) Reconsider(ctx context.Context, r Recorded) Reconsidered {
-	policy, scheme := p.snap.Load().Policy, token.Scheme(r.Document.Token.Scheme)
-	result, why, err := policy.Explain(ctx, engine.Question{
-		Entrypoint: r.Entrypoint, Document: r.Document, Time: r.Time, Seed: r.DecisionID,
-	})
-	out := Reconsidered{Result: result, Explanation: why}
+	policy := p.snap.Load().Policy
+	result, why, err := policy.Explain(ctx, r.Question())
+	out := p.reconsidered(policy, r, result, err)
+	out.Explanation = why
+	return out
+}
+
+// Redecide decides a recorded question anew, by policy. The same policy decides as it did then. It is counted and
+// logged nowhere, and no server is asked: the document holds what was known about the token.
+func (p *Point) Redecide(ctx context.Context, policy *engine.Policy, r Recorded) Reconsidered {
+	result, err := policy.Eval(ctx, r.Question())
+	return p.reconsidered(policy, r, result, err)
+}
+
+func (p *Point) reconsidered(policy *engine.Policy, r Recorded, result engine.Result, err error) Reconsidered {
+	out, scheme := Reconsidered{Result: result}, token.Scheme(r.Document.Token.Scheme)
 	var verdict *authz.Verdict
 	if err == nil {
 		verdict, err = result.Verdict()

@@ -19,6 +19,9 @@ func evalError(err error) error {
 	}
 	text := e.Code
 	cause := builtins.Cause(err)
+	if outside, ok := errors.AsType[*builtins.OutsideError](cause); ok {
+		return outside
+	}
 	switch e.Code {
 	case topdown.BuiltinErr:
 		if cause != nil {

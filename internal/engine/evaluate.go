@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -130,8 +131,7 @@ func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (a
 	})
 	switch {
 	case topdown.IsCancel(err):
-		return nil, fmt.Errorf("evaluate data.%s: not done after %s, the deadline of one evaluation",
-			rego.Dotted(e.path), r.deadline)
+		return nil, fmt.Errorf("evaluate data.%s: not done after %s, %w", rego.Dotted(e.path), r.deadline, ErrDeadline)
 	case err != nil:
 		return nil, fmt.Errorf("evaluate data.%s: %w", rego.Dotted(e.path), evalError(err))
 	case len(failed) > 0:
@@ -145,6 +145,9 @@ func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (a
 	}
 	return value, nil
 }
+
+// ErrDeadline is the cause of an evaluation that was not done at its deadline. Its text is in the decision log.
+var ErrDeadline = errors.New("the deadline of one evaluation")
 
 // newQuery makes the query of one evaluation.
 func (e *preparedRule) newQuery(in ast.Value, r evalOptions) *topdown.Query {

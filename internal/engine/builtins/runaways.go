@@ -163,5 +163,8 @@ func Cause(err error) error {
 	if e, ok := errors.AsType[*limitError](err); ok {
 		return e
 	}
+	if e, ok := errors.AsType[*OutsideError](err); ok {
+		return e
+	}
 	return nil
 }

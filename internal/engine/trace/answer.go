@@ -14,7 +14,7 @@ func (x *explainer) decided(entrypoint ast.Ref) (out []RuleOutcome, last *ast.Ru
 			break
 		}
 		last = rule
-		o := place(rule)
+		o := Place(rule)
 		o.Fired = true
 		out = append(out, o)
 		behind := x.answerRules(rule)
@@ -41,7 +41,7 @@ func (x *explainer) heldBy(rule *ast.Rule) []RuleOutcome {
 			for _, needed := range x.bodies(n.ref) {
 				if o := x.rules[needed]; o != nil && o.fired && !seen[needed] && len(out) < maxBodies {
 					seen[needed] = true
-					p := place(needed)
+					p := Place(needed)
 					p.Fired = true
 					out = append(out, p)
 				}

@@ -60,8 +60,8 @@ const (
 	Denied
 )
 
-// place is a body of a rule without its outcome.
-func place(rule *ast.Rule) RuleOutcome {
+// Place is a body of a rule without its outcome.
+func Place(rule *ast.Rule) RuleOutcome {
 	o := RuleOutcome{Rule: ruleName(rule)}
 	switch {
 	case rule.Default:
@@ -91,7 +91,7 @@ func isElse(rule *ast.Rule) bool {
 func (x *explainer) allRules() []RuleOutcome {
 	var out []RuleOutcome
 	for _, rule := range x.sorted {
-		r, o := place(rule), x.rules[rule]
+		r, o := Place(rule), x.rules[rule]
 		r.Fired = o.fired
 		if !o.fired && o.furthest != nil {
 			r.Failed = x.expr(o.furthest.failed)
@@ -144,7 +144,7 @@ func withinEvery(m *moment) *moment {
 // outcome is a body with its expression and the causes of that, down to depth.
 func (x *explainer) outcome(f *frame, depth int) RuleOutcome {
 	x.used++
-	out := place(f.rule)
+	out := Place(f.rule)
 	out.Fired = f.fired
 	m, into := f.failed, &out.Failed
 	if f.fired {

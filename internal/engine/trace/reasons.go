@@ -109,7 +109,7 @@ func (x *explainer) origins() []Reason {
 		if w.rule == nil {
 			continue
 		}
-		o := place(w.rule)
+		o := Place(w.rule)
 		for _, f := range x.rules[w.rule].frames {
 			if f.fired {
 				o = x.outcome(f, maxCauseDepth)
