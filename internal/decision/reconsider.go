@@ -32,18 +32,22 @@ type Reconsidered struct {
 	Explanation engine.Explanation
 }
 
-// Reconsider decides a recorded question anew and says why, which is slow.
+// Reconsider decides a recorded question anew, by the policy of the snapshot, and says why, which is slow.
 func (p *Point) Reconsider(ctx context.Context, r Recorded) Reconsidered {
-	policy := p.snap.Load().Policy
+	return p.ReconsiderBy(ctx, p.snap.Load().Policy, r)
+}
+
+// ReconsiderBy is Reconsider for another policy.
+func (p *Point) ReconsiderBy(ctx context.Context, policy *engine.Policy, r Recorded) Reconsidered {
 	result, why, err := policy.Explain(ctx, r.Question())
 	out := p.reconsidered(policy, r, result, err)
 	out.Explanation = why
 	return out
 }
 
-// Redecide decides a recorded question anew, by policy. The same policy decides as it did then. It is counted and
-// logged nowhere, and no server is asked: the document holds what was known about the token.
-func (p *Point) Redecide(ctx context.Context, policy *engine.Policy, r Recorded) Reconsidered {
+// RedecideBy decides a recorded question anew, by a policy, without an explanation. The same policy decides as it did
+// then. It is counted and logged nowhere, and no server is asked: the document holds what was known about the token.
+func (p *Point) RedecideBy(ctx context.Context, policy *engine.Policy, r Recorded) Reconsidered {
 	result, err := policy.Eval(ctx, r.Question())
 	return p.reconsidered(policy, r, result, err)
 }

@@ -76,6 +76,25 @@ func (r *Reader) Next() (*Event, error) {
 	return nil, r.err
 }
 
+// Line returns the next line that is not blank, without the blanks around it, and its number from 1: for those who
+// parse events elsewhere. It is good until the next call. Errors are those of Next.
+func (r *Reader) Line() ([]byte, int, error) {
+	for r.err == nil {
+		line, err := r.readLine()
+		switch {
+		case err == nil && len(line) > 0:
+			return line, r.line, nil
+		case err == nil:
+			continue
+		}
+		if _, ok := errors.AsType[*LineError](err); ok {
+			return nil, r.line, err
+		}
+		r.err = err
+	}
+	return nil, r.line, r.err
+}
+
 // readLine returns the next line without the blanks around it, good until the next call.
 func (r *Reader) readLine() ([]byte, error) {
 	r.buf = r.buf[:0]

@@ -1,7 +1,10 @@
 package replay
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"os"
 
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 )
@@ -21,6 +24,8 @@ type Item struct {
 	// Log and Number say where Line stands, from 1.
 	Log    string
 	Number int
+	// Err is why the line was not read: it is too long.
+	Err error
 }
 
 // Records are decisions that were kept in memory, such as the recent ones of a gate. Input of each is the
@@ -39,3 +44,112 @@ func (r *records) Next() (Item, error) {
 }
 
 func (r *records) Read() (done, total int64) { return 0, 0 }
+
+// Logs are the events of files, one file after another. Files may be compressed by gzip.
+type Logs struct {
+	names []string
+	stdin io.Reader
+	total int64
+
+	open   io.Closer
+	lines  *decisionlog.Reader
+	name   string
+	count  *counter
+	before int64
+}
+
+// Open returns the events of files; the name "-" stands for stdin. A file that is not there is an error.
+func Open(names []string, stdin io.Reader) (*Logs, error) {
+	l := &Logs{names: names, stdin: stdin}
+	for _, name := range names {
+		if name == "-" {
+			l.total = -1
+			continue
+		}
+		info, err := os.Stat(name)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("read decision log: %w", err)
+		case info.IsDir():
+			return nil, fmt.Errorf("read decision log: %q is a directory: name its files", name)
+		case !info.Mode().IsRegular():
+			l.total = -1
+		case l.total >= 0:
+			l.total += info.Size()
+		}
+	}
+	return l, nil
+}
+
+// Next implements Events.
+func (l *Logs) Next() (Item, error) {
+	for {
+		if l.lines == nil {
+			if err := l.nextFile(); err != nil {
+				return Item{}, err
+			}
+		}
+		line, number, err := l.lines.Line()
+		if bad, ok := errors.AsType[*decisionlog.LineError](err); ok {
+			return Item{Log: l.name, Number: number, Err: bad.Err}, nil
+		}
+		switch {
+		case err == nil:
+			return Item{Line: line, Log: l.name, Number: number}, nil
+		case !errors.Is(err, io.EOF):
+			l.Close()
+			return Item{}, fmt.Errorf("read decision log %q, line %d: %w", l.name, number, err)
+		}
+		l.Close()
+	}
+}
+
+func (l *Logs) nextFile() error {
+	if len(l.names) == 0 {
+		return io.EOF
+	}
+	l.name, l.names = l.names[0], l.names[1:]
+	in := l.stdin
+	if l.name != "-" {
+		f, err := os.Open(l.name)
+		if err != nil {
+			return fmt.Errorf("read decision log: %w", err)
+		}
+		l.open, in = f, f
+	}
+	l.count = &counter{from: in}
+	l.lines = decisionlog.NewReader(l.count)
+	return nil
+}
+
+// Close closes the file that is being read.
+func (l *Logs) Close() {
+	if l.count != nil {
+		l.before += l.count.n
+	}
+	if l.open != nil {
+		_ = l.open.Close() // it was only read
+	}
+	l.open, l.lines, l.count = nil, nil, nil
+}
+
+// Read implements Events.
+func (l *Logs) Read() (done, total int64) {
+	done = l.before
+	if l.count != nil {
+		done += l.count.n
+	}
+	return done, max(l.total, 0)
+}
+
+// counter counts what is read.
+type counter struct {
+	from io.Reader
+	n    int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	c.n += int64(n)
+	return n, err
+}

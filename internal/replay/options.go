@@ -34,9 +34,11 @@ type Options struct {
 	Examples int
 	// Explain is how many changed decisions are explained at most; 0 stands for 200, and less than 0 for none.
 	Explain int
-	// Followed is how many evaluations are followed for the coverage, at most; 0 stands for 2000, and less than 0
-	// for none.
+	// Followed less than 0 follows no evaluations for the coverage of rules; else some are: the first 512, and 256 of
+	// each doubling after these.
 	Followed int
+	// ExplainFlags are the flags of sidecar explain for the candidate, such as "--policies" and "policies".
+	ExplainFlags []string
 	// Workers is how many evaluate at once; 0 stands for the number of processors.
 	Workers int
 	// Progress, where it is not nil, is called now and then, by one goroutine at a time.
