@@ -49,4 +49,3 @@ func (r Reads) Member(path []string) bool {
 	}
 	return false
 }
-
