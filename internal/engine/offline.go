@@ -8,8 +8,8 @@ import (
 // the machine.
 type OutsideError = builtins.OutsideError
 
-// Offline is p for recorded questions: it answers as p does, but for an evaluation that calls a builtin which reads the
-// network, or the clock of the machine. Such a builtin is not called, and the error is an OutsideError.
+// Offline is p for recorded questions: it answers as p does, but for an evaluation that calls a builtin which reads
+// the network, or the clock of the machine. Such a builtin is not called, and the error is an OutsideError.
 func (p *Policy) Offline() *Policy {
 	return p.with(func(w *runtime) { w.builtins, w.network = builtins.Offline(w.builtins), networkDenied })
 }

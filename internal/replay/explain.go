@@ -80,8 +80,8 @@ func (s *shared) explain(ctx context.Context, x *explained) {
 	}
 }
 
-// ruleBehind is the rule that gave the first reason of a refusal, or else the rule whose value is the answer; nil where
-// that was not found.
+// ruleBehind is the rule that gave the first reason of a refusal, or else the rule whose value is the answer; nil
+// where that was not found.
 func ruleBehind(d *decision.Reconsidered) *Rule {
 	why := &d.Explanation
 	if len(d.Decision.Reasons) > 0 && d.Decision.Kind == authz.Deny {

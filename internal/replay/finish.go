@@ -60,11 +60,13 @@ func policyOf(s *Side) Policy {
 // notes are what a reader should know besides.
 func (t *tally) notes() (out []string) {
 	if t.otherwise > 0 {
-		out = append(out, fmt.Sprintf("the baseline decides %d of the replayed decisions otherwise than the log says: "+
-			"another policy made them", t.otherwise))
+		out =
+			append(out, fmt.Sprintf("the baseline decides %d of the replayed decisions otherwise than the log says: "+
+				"another policy made them", t.otherwise))
 	}
 	if t.unlogged > 0 {
-		out = append(out, fmt.Sprintf("of %d decisions the log lacks the result or parts of it, which were not compared",
+		out = append(out, fmt.Sprintf("of %d decisions the log lacks the result or parts of it, which were not "+
+			"compared",
 			t.unlogged))
 	}
 	return out

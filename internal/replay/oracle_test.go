@@ -37,7 +37,8 @@ func TestReplayIsExact(t *testing.T) {
 			if name != "routes/data.yaml" {
 				return text
 			}
-			return strings.Replace(text, "id: read_order\n      scopes: [orders:read]", "id: read_order\n      scopes: []", 1)
+			return strings.Replace(text, "id: read_order\n      scopes: [orders:read]",
+				"id: read_order\n      scopes: []", 1)
 		})
 		r := replayed(t, log, replay.Options{Candidate: wider, Examples: recordedDecisions, Explain: -1})
 		got := map[replay.Class][]string{}
@@ -62,8 +63,8 @@ func TestReplayIsExact(t *testing.T) {
 	})
 }
 
-// flipsByOracle says which decisions change, and how, when reading one order needs no scope any more: by the parameters
-// of the calls alone. The log only gives the calls their ids.
+// flipsByOracle says which decisions change, and how, when reading one order needs no scope any more: by the
+// parameters of the calls alone. The log only gives the calls their ids.
 func flipsByOracle(t *testing.T, calls []call, log []byte) map[replay.Class][]string {
 	t.Helper()
 	out := map[replay.Class][]string{}

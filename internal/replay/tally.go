@@ -146,7 +146,8 @@ func (t *tally) policy(o *outcome) {
 // codesOnlyIn are the codes of reasons that others do not have, each once.
 func codesOnlyIn(reasons, others []Reason) (out []string) {
 	for _, r := range reasons {
-		if !slices.ContainsFunc(others, func(o Reason) bool { return o.Code == r.Code }) && !slices.Contains(out, r.Code) {
+		if !slices.ContainsFunc(others, func(o Reason) bool { return o.Code == r.Code }) &&
+			!slices.Contains(out, r.Code) {
 			out = append(out, r.Code)
 		}
 	}
