@@ -11,7 +11,6 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/access"
 	"github.com/authz-sidecar/sidecar/internal/app"
-	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/policytest"
@@ -109,19 +108,5 @@ func (m *matrix) principals(
 		return out, &failure{err: fmt.Errorf("--suite: no suite in %v", m.suites), exit: exitUsage,
 			hint: "files of suites are named *_suite.yaml"}
 	}
-	for i := range suites {
-		s := &suites[i]
-		out.Requests = append(out.Requests, s.Requests()...)
-		for _, name := range s.TokenNames() {
-			t := access.Token{Suite: s.Name, Name: name,
-				Decide: func(ctx context.Context, q authz.Query) (authz.Decision, error) {
-					return s.Ask(ctx, policy, cfg, name, q)
-				}}
-			if claims := s.Claims(ctx, name); claims != nil {
-				t.Tenant = claims.Tenant
-			}
-			out.Tokens = append(out.Tokens, t)
-		}
-	}
-	return out, nil
+	return access.PrincipalsOf(ctx, suites, policy, cfg), nil
 }

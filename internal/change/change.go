@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/access"
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/change/witness"
+	"github.com/authz-sidecar/sidecar/internal/replay"
 )
 
 // Format is the value of Change.Format.
@@ -44,6 +47,10 @@ type Change struct {
 	// Tests is nil where none were run, as Access is where the routes were not looked at.
 	Tests  *Tests  `json:"tests,omitempty"`
 	Access *Access `json:"access,omitempty"`
+	// Decisions are the requests that both versions decide differently, with witnesses; nil where none were looked
+	// for. Replay are the recorded decisions that flip; nil without a log.
+	Decisions *witness.Findings `json:"decisions,omitempty"`
+	Replay    *replay.Report    `json:"replay,omitempty"`
 	// Open is what the comparison does not know, in words: parts that were left out for lack of time or of files.
 	Open []string `json:"open,omitempty"`
 	// Seconds is how long the comparison took.
@@ -92,16 +99,10 @@ type Source struct {
 	Kind     string `json:"kind"`
 	Revision string `json:"revision,omitzero"`
 	// Digest is the content digest of a bundle: that which its signature and the status name.
-	Digest  string   `json:"digest,omitzero"`
-	Roots   []string `json:"roots,omitempty"`
-	Signers []Signer `json:"signers,omitempty"`
-}
-
-// Signer is a key that signed a bundle, by its name.
-type Signer struct {
-	KeyID     string `json:"key_id"`
-	Role      string `json:"role,omitzero"`
-	Algorithm string `json:"algorithm"`
+	Digest string   `json:"digest,omitzero"`
+	Roots  []string `json:"roots,omitempty"`
+	// Signed is what was verified of its signatures.
+	Signed bundle.Signed `json:"signed,omitzero"`
 }
 
 // Problem is why a version does not compile, with a place.
@@ -112,6 +113,9 @@ type Problem struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
+
+// String is the problem as check prints it.
+func (p Problem) String() string { return bundle.Problem(p).String() }
 
 // Access is the access matrix before and after.
 type Access struct {

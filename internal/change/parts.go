@@ -33,8 +33,10 @@ type Rule struct {
 	// Dropped and Gained are the conditions of the body that only one version has, as Rego.
 	Dropped []string `json:"dropped,omitempty"`
 	Gained  []string `json:"gained,omitempty"`
-	// Denies is set where more of the rule means that less is allowed: others ask that it is undefined or empty.
-	Denies bool `json:"denies,omitzero"`
+	// Bears says how the rule bears on what is allowed, in the old version where that has it. Denies is set where more
+	// of the rule means that less is allowed: others ask that it is undefined or empty.
+	Bears  meaning.Bearing `json:"bears"`
+	Denies bool            `json:"denies,omitzero"`
 	// Entrypoints are those whose answers may depend on it, in either version.
 	Entrypoints []string `json:"entrypoints,omitempty"`
 }

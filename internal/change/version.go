@@ -1,0 +1,47 @@
+package change
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+)
+
+// versionOf names what a side is.
+func versionOf(s Side) Version {
+	v := Version{Name: s.Name, Covers: "files", Sources: []Source{}, Entrypoints: []string{}}
+	for _, p := range s.Problems {
+		v.Problems = append(v.Problems, Problem(p))
+	}
+	if s.Set == nil {
+		return v
+	}
+	v.Digest = s.Set.Digest
+	for _, b := range s.Set.Bundles {
+		if b.Embedded {
+			v.Library = b.Revision
+			continue
+		}
+		v.Modules += len(b.Modules)
+		v.Sources = append(v.Sources, sourceOf(b))
+	}
+	if len(v.Sources) == 1 && v.Sources[0].Digest != "" {
+		v.Digest, v.Covers = v.Sources[0].Digest, "bundle"
+	}
+	if s.Policy != nil {
+		v.Revision, v.Entrypoints = s.Policy.Revision(), s.Policy.Entrypoints()
+	}
+	return v
+}
+
+func sourceOf(b bundle.Bundle) Source {
+	kind := "directory"
+	if b.Roots != nil {
+		kind = "bundle"
+	}
+	return Source{Name: b.Name, Kind: kind, Revision: b.Revision, Digest: b.Digest, Roots: slices.Clone(b.Roots),
+		Signed: b.Signed}
+}
+
+// named is the name of a version in a sentence.
+func (v *Version) named() string { return cmp.Or(v.Name, v.Digest) }
