@@ -85,7 +85,7 @@ Exit status: 0 done; 1 failed; 2 wrong usage; 3 the policies do not load; 4 test
 		devCommand(std), initCommand(std), serveCommand(std))
 	addGroup(root, "policies", "Write, test and review policies:",
 		checkCommand(std), testCommand(std), fmtCommand(std), rulesCommand(std), routesCommand(std),
-		requiresCommand(std), migrateCommand(std), libraryCommand(std))
+		requiresCommand(std), migrateCommand(std), libraryCommand(std), bundleCommand(std))
 	addGroup(root, "decisions", "Find out why:",
 		evalCommand(std), explainCommand(std), introspectCommand(std))
 	addGroup(root, "operate", "Operate it:",
