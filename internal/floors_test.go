@@ -16,8 +16,8 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 
 // floors lists every package from the ground up. A package imports only packages on floors below its own.
 var floors = [][]string{
-	{"httpuri", "jsonbound", "jsonschema", "metrics", "recent", "secret", "status", "suggest"},
-	{"authz", "conf", "engine/term", "keyfile", "testkit", "yamlnode"},
+	{"httpuri", "jsonbound", "jsonschema", "metrics", "recent", "sarif", "secret", "status", "suggest"},
+	{"authz", "conf", "engine/term", "keyfile", "testkit", "testkit/sariflog", "yamlnode"},
 	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "listen", "token"},
 	{"door", "jose", "probe"},
 	{"oauth", "dialect", "bundle"},
@@ -45,7 +45,7 @@ var only = map[string][]string{
 	"github.com/labstack/echo": {"door/native"},
 	"github.com/open-policy-agent": {"bundle/library", "bundle/signature", "engine", "engine/builtins", "engine/check",
 		"engine/document", "engine/meaning", "engine/partial", "engine/partial/formula", "engine/rego", "engine/term",
-		"engine/trace", "engine/verdict", "lint", "migrate", "policytest"},
+		"engine/trace", "engine/verdict", "lint", "migrate", "policytest", "testkit/sariflog"},
 	"github.com/fsnotify/fsnotify":   {"bundle/dir"},
 	"github.com/patrickmn/go-cache":  {"introspect/cache"},
 	"github.com/go-jose/go-jose":     {"devissuer", "jose"},
@@ -57,7 +57,7 @@ var only = map[string][]string{
 	"github.com/spf13/cobra":         {},
 	"math/rand":                      {},
 	"testing": {"testkit", "testkit/authserver", "testkit/clientcases", "testkit/jwks", "testkit/outage",
-		"testkit/transmitter"},
+		"testkit/sariflog", "testkit/transmitter"},
 }
 
 // TestFloors reads the sources rather than asking "go list", so that the test cache notices when they change.
