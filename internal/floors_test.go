@@ -16,7 +16,7 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 
 // floors lists every package from the ground up. A package imports only packages on floors below its own.
 var floors = [][]string{
-	{"httpuri", "jsonbound", "jsonschema", "metrics", "recent", "sarif", "secret", "status", "suggest"},
+	{"httpuri", "jsonbound", "jsonschema", "metrics", "page", "recent", "sarif", "secret", "status", "suggest"},
 	{"authz", "conf", "engine/term", "keyfile", "testkit", "testkit/sariflog", "yamlnode"},
 	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "listen", "token"},
 	{"door", "jose", "probe"},
