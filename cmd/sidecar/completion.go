@@ -51,6 +51,7 @@ func flagCompletions() map[string]cobra.CompletionFunc {
 		"request": files("json"), "introspection": files("json"), "context": files("json"),
 		"ca-file": files("pem", "crt"), "client-key-file": files("pem", "key"), "client-secret-file": anyFile,
 		"log": anyFile, "decision-log": anyFile, "bootstrap": anyFile, "suite": anyFile,
+		"candidate": anyFile, "baseline": anyFile, "output": anyFile,
 		"policies": directories, "dir": directories, "out": directories, "write": directories,
 		"dialect":    words(dialect.Config{}.Words("dialect")...),
 		"mode":       words(enumOf[issuer.Config]("mode")...),

@@ -72,8 +72,8 @@ answers whether the request may pass.
 Results go to standard output, everything else to standard error. SIDECAR_CONFIG names the configuration file where the
 flag --config does not; each key of the configuration can be set by a variable too, such as SIDECAR_LISTEN_API_ADDRESS.
 
-Exit status: 0 done; 1 failed; 2 wrong usage; 3 the policies do not load; 4 tests failed; 5 the request is refused
-(sidecar eval).`,
+Exit status: 0 done; 1 failed; 2 wrong usage; 3 the policies do not load; 4 tests failed; 5 refused: the
+request (sidecar eval), or the candidate (sidecar replay).`,
 		Example:       "  sidecar dev\n  sidecar serve --config sidecar.yaml",
 		Version:       version(),
 		Args:          noArguments,
@@ -87,7 +87,7 @@ Exit status: 0 done; 1 failed; 2 wrong usage; 3 the policies do not load; 4 test
 		checkCommand(std), testCommand(std), fmtCommand(std), rulesCommand(std), routesCommand(std),
 		requiresCommand(std), migrateCommand(std), libraryCommand(std), bundleCommand(std))
 	addGroup(root, "decisions", "Find out why:",
-		evalCommand(std), explainCommand(std), introspectCommand(std))
+		evalCommand(std), explainCommand(std), replayCommand(std), introspectCommand(std))
 	addGroup(root, "operate", "Operate it:",
 		healthcheckCommand(std), configCommand(std), schemaCommand(std), versionCommand(std))
 	root.AddCommand(manCommand(std))

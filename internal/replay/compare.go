@@ -45,7 +45,12 @@ func (c *comparison) differences(now *answer) (out []string) {
 	if bytes.Equal(c.result, now.result) {
 		return out
 	}
-	return append(out, c.members(now.result)...)
+	for _, name := range c.members(now.result) {
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // members names the members in which the result and another one differ.

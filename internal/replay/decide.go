@@ -20,7 +20,6 @@ type judge struct {
 	*shared
 	// read is what sides may read of the input, by entrypoint and pointer.
 	read map[string]bool
-	buf  []byte
 }
 
 // shared is what all judges share. It is immutable.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 )
@@ -56,11 +57,17 @@ type Logs struct {
 	name   string
 	count  *counter
 	before int64
+	// sizes are how much was read of each file.
+	sizes map[string]int64
+
+	// ahead are items that First read, and failed is what ended it.
+	ahead  []Item
+	failed error
 }
 
 // Open returns the events of files; the name "-" stands for stdin. A file that is not there is an error.
 func Open(names []string, stdin io.Reader) (*Logs, error) {
-	l := &Logs{names: names, stdin: stdin}
+	l := &Logs{names: names, stdin: stdin, sizes: map[string]int64{}}
 	for _, name := range names {
 		if name == "-" {
 			l.total = -1
@@ -81,8 +88,41 @@ func Open(names []string, stdin io.Reader) (*Logs, error) {
 	return l, nil
 }
 
+// First returns the entrypoint of the first event; "" when there is none among the first lines. It is read again by
+// Next.
+func (l *Logs) First() string {
+	for len(l.ahead) < maxAhead {
+		item, err := l.next()
+		if err != nil {
+			l.failed = err
+			break
+		}
+		item.Line = slices.Clone(item.Line)
+		l.ahead = append(l.ahead, item)
+		if e, err := read(item.Line); item.Err == nil && err == nil {
+			return e.entrypoint
+		}
+	}
+	return ""
+}
+
+// maxAhead is how many lines First reads.
+const maxAhead = 100
+
 // Next implements Events.
 func (l *Logs) Next() (Item, error) {
+	if len(l.ahead) > 0 {
+		next := l.ahead[0]
+		l.ahead = l.ahead[1:]
+		return next, nil
+	}
+	if l.failed != nil {
+		return Item{}, l.failed
+	}
+	return l.next()
+}
+
+func (l *Logs) next() (Item, error) {
 	for {
 		if l.lines == nil {
 			if err := l.nextFile(); err != nil {
@@ -126,6 +166,7 @@ func (l *Logs) nextFile() error {
 func (l *Logs) Close() {
 	if l.count != nil {
 		l.before += l.count.n
+		l.sizes[l.name] += l.count.n
 	}
 	if l.open != nil {
 		_ = l.open.Close() // it was only read

@@ -30,7 +30,7 @@ type Options struct {
 	Filter       Filter
 
 	Limits Limits
-	// Examples is how many there are of each class; 0 stands for 5.
+	// Examples is how many there are of each class; 0 stands for 3.
 	Examples int
 	// Explain is how many changed decisions are explained at most; 0 stands for 200, and less than 0 for none.
 	Explain int

@@ -14,6 +14,7 @@ import (
 // error means that a log cannot be read; the report is then about what was read before.
 func Run(ctx context.Context, events Events, o Options) (*Report, error) {
 	begun := time.Now()
+	logs, _ := events.(*Logs)
 	o.complete()
 	s := newShared(&o)
 	var follow *reach
@@ -29,6 +30,11 @@ func Run(ctx context.Context, events Events, o Options) (*Report, error) {
 	}
 	err := each(ctx, events, s, decideItem, t.add)
 	r := t.report(begun)
+	for i := range r.Logs {
+		if logs != nil {
+			r.Logs[i].Bytes = logs.sizes[r.Logs[i].Name]
+		}
+	}
 	r.Coverage = follow.coverage(t)
 	if why := context.Cause(ctx); why != nil {
 		r.Partial = "interrupted"
@@ -43,7 +49,7 @@ func Run(ctx context.Context, events Events, o Options) (*Report, error) {
 
 // complete sets what is left to its default.
 func (o *Options) complete() {
-	o.Examples = cmp.Or(o.Examples, 5)
+	o.Examples = cmp.Or(o.Examples, 3)
 	o.Explain = cmp.Or(o.Explain, 200)
 	o.Workers = cmp.Or(o.Workers, runtime.GOMAXPROCS(0))
 }

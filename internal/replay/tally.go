@@ -24,7 +24,7 @@ type tally struct {
 	entrypoints, routes, clients, tenants, scopes, reasons *table
 	flips                                                  *flips
 
-	followed, otherwise, unlogged, foreign, slow int
+	followed, otherwise, unlogged int
 }
 
 func newTally(o *Options) *tally {
