@@ -52,6 +52,7 @@ func flagCompletions() map[string]cobra.CompletionFunc {
 		"ca-file": files("pem", "crt"), "client-key-file": files("pem", "key"), "client-secret-file": anyFile,
 		"log": anyFile, "decision-log": anyFile, "bootstrap": anyFile, "suite": anyFile,
 		"candidate": anyFile, "baseline": anyFile, "output": anyFile,
+		"key": anyFile, "reviewed": files("json"), "with": directories,
 		"policies": directories, "dir": directories, "out": directories, "write": directories,
 		"dialect":    words(dialect.Config{}.Words("dialect")...),
 		"mode":       words(enumOf[issuer.Config]("mode")...),
@@ -69,6 +70,7 @@ func flagCompletions() map[string]cobra.CompletionFunc {
 func argumentCompletions() map[string]cobra.CompletionFunc {
 	return map[string]cobra.CompletionFunc{
 		"check": anyFile, "fmt": anyFile, "test": anyFile,
+		"build": anyFile, "sign": first(anyFile), "verify": first(anyFile), "inspect": first(anyFile),
 		"copy": first(directories), "migrate": first(directories),
 		"rules": first(words(ruleCodes()...)), "requires": first(words(methods()...)),
 		"explain": first(func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {

@@ -74,6 +74,15 @@ func (s *source) configured(warn io.Writer) (*config.Config, error) {
 var onlyServing = regexp.MustCompile(
 	`^(listen|decision_log|telemetry|events\[\d+\]|issuers\[\d+\]\.(client|ca_file|canary))(\.|\[|$)`)
 
+// only is the configuration for a command that needs some of its keys, and the defaults where there is none.
+func (s *source) only(needed *regexp.Regexp) (*config.Config, error) {
+	file := s.found()
+	if file == "" {
+		return config.Default(), nil
+	}
+	return config.LoadOnly(file, os.Environ(), needed.MatchString)
+}
+
 func concernsDecisions(f config.Fault) bool { return !onlyServing.MatchString(f.Key) }
 
 // strict returns the configuration, or all its faults. Where policies are named, faults that do not concern policies

@@ -40,3 +40,24 @@ func within(key, section string) bool {
 	rest, ok := strings.CutPrefix(key, section)
 	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
+
+// LoadOnly reads a file for a command that needs some of its keys. Faults of other keys are none, except keys that are
+// not known. The configuration must not be served.
+func LoadOnly(file string, environ []string, needed func(key string) bool) (*Config, error) {
+	src, err := read(file)
+	if err != nil {
+		return Load(file, environ) // says what is wrong
+	}
+	r := newReader(file)
+	c, ok := r.parse(src, environ)
+	if empty := emptiness(file, src); !ok || len(empty) > 0 {
+		return nil, slices.Concat(empty, r.faults.sorted())
+	}
+	own := slices.DeleteFunc(r.faults, func(f Fault) bool {
+		return f.Key != "" && f.Cause != unknownKey && !needed(f.Key)
+	})
+	if len(own) > 0 {
+		return nil, own.sorted()
+	}
+	return c, nil
+}

@@ -15,9 +15,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
-// Compile makes a Policy of set. entrypoint is the path of a rule that must exist, besides those of cfg. An error is
-// of type bundle.Problems and lists all problems. A panic of the compiler is a problem too, so that no file can end
-// the process.
+// Compile makes a Policy of set. entrypoint is the path of a rule that must exist, besides those of cfg; it may be
+// empty. An error is of type bundle.Problems and lists all problems. A panic of the compiler is a problem too, so that
+// no file can end the process.
 func Compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string) (p *Policy, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -108,7 +108,11 @@ type examination struct {
 
 // check finds the problems that need no evaluation. unknown are paths under data at which anything may be.
 func (x *examination) check(unknown []ast.Ref) (problems bundle.Problems) {
-	x.paths, problems = check.Entrypoints(x.compiler, append([]string{x.entrypoint}, x.cfg.Entrypoints...))
+	named := x.cfg.Entrypoints
+	if x.entrypoint != "" {
+		named = append([]string{x.entrypoint}, named...)
+	}
+	x.paths, problems = check.Entrypoints(x.compiler, named)
 	x.program = check.New(x.compiler)
 	freshness, more := check.Freshness(x.compiler, x.paths, x.cfg.TokenModes)
 	x.freshness = freshness

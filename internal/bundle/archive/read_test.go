@@ -82,18 +82,20 @@ func TestRead_RefusesNamesThatLeaveTheBundleOrAreSpeltOddly(t *testing.T) {
 }
 
 func TestRead_RefusesWhatOPAReadsOtherwise(t *testing.T) {
-	const hidden = "OPA reads this file and the sidecar leaves hidden ones out: rename it, or take it out of the bundle"
+	const hidden = "OPA reads this file and the sidecar leaves hidden ones out: rename it, or take it out of the " +
+		"bundle"
 	for name, want := range map[string]string{
 		"a/.signatures.json": "archive_error: only the signatures at the top of a bundle are read",
-		"patch.json":         "archive_error: delta bundles cannot be signed and are not supported: write a whole bundle",
-		"a/policy.wasm":      "archive_error: WebAssembly is not supported: build the bundle for the target rego",
-		"plan.json":          "archive_error: plans are not supported: build the bundle for the target rego",
-		".manifest.pb":       "archive_error: manifests in protobuf are not supported: write .manifest",
-		"x.manifest":         "archive_error: OPA reads a file whose name ends in .manifest as the manifest: rename it",
-		"a/.manifest":        "manifest_error: only the manifest at the top of a bundle is read",
-		".x.rego":            "archive_error: " + hidden,
-		".hidden/data.json":  "archive_error: " + hidden,
-		"a/policy.reg":       "name_error: the name ends in .reg and would be ignored: rename it to end in .rego",
+		"patch.json": "archive_error: delta bundles cannot be signed and are not supported: write a whole " +
+			"bundle",
+		"a/policy.wasm":     "archive_error: WebAssembly is not supported: build the bundle for the target rego",
+		"plan.json":         "archive_error: plans are not supported: build the bundle for the target rego",
+		".manifest.pb":      "archive_error: manifests in protobuf are not supported: write .manifest",
+		"x.manifest":        "archive_error: OPA reads a file whose name ends in .manifest as the manifest: rename it",
+		"a/.manifest":       "manifest_error: only the manifest at the top of a bundle is read",
+		".x.rego":           "archive_error: " + hidden,
+		".hidden/data.json": "archive_error: " + hidden,
+		"a/policy.reg":      "name_error: the name ends in .reg and would be ignored: rename it to end in .rego",
 	} {
 		t.Run(name, func(t *testing.T) {
 			refused(t, packed(t, entry{name: name, text: "{}"}), "b.tar.gz/"+name+": "+want)

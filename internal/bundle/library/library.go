@@ -34,7 +34,8 @@ func Complete(c bundle.Contents) bundle.Contents {
 	c.Sources, c.Problems = slices.Clone(c.Sources), slices.Clone(c.Problems)
 	for _, s := range c.Sources {
 		if s.Name == Name || path.Dir(s.Name) == Name {
-			c.Problems.Add(s.Name, bundle.CodeDirectory, "the library of the binary has this name: rename the directory")
+			c.Problems.Add(s.Name, bundle.CodeDirectory, "the library of the binary has this name: rename the "+
+				"directory")
 			return c
 		}
 	}
