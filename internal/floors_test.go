@@ -24,8 +24,8 @@ var floors = [][]string{
 	{"introspect", "bundle/archive", "bundle/library"},
 	{"bundle/signature", "introspect/cache", "introspect/guard", "introspect/local", "introspect/remote",
 		"introspect/route"},
-	{"telemetry", "proof", "introspect/issuer", "signals", "input", "bundle/dir", "devissuer", "testkit/jwks",
-		"testkit/outage"},
+	{"telemetry", "proof", "introspect/issuer", "signals", "input", "bundle/dir", "devissuer", "testkit/bundleserver",
+		"testkit/jwks", "testkit/outage"},
 	{"bundle/source", "engine/rego", "signals/backchannel", "signals/keycloak", "signals/ssf", "testkit/transmitter"},
 	{"engine/check", "engine/document", "engine/meaning", "engine/partial/formula", "engine/trace", "lint",
 		"migrate", "regofmt", "signals/receivers"},
@@ -44,9 +44,10 @@ var floors = [][]string{
 // only says which packages may import a dependency whose types must not spread.
 var only = map[string][]string{
 	"github.com/labstack/echo": {"door/native"},
-	"github.com/open-policy-agent": {"bundle/library", "bundle/signature", "bundler", "engine", "engine/builtins",
-		"engine/check", "engine/document", "engine/meaning", "engine/partial", "engine/partial/formula", "engine/rego",
-		"engine/term", "engine/trace", "engine/verdict", "lint", "migrate", "policytest", "testkit/sariflog"},
+	"github.com/open-policy-agent": {"bundle/library", "bundle/signature", "bundle/source", "bundler", "engine",
+		"engine/builtins", "engine/check", "engine/document", "engine/meaning", "engine/partial",
+		"engine/partial/formula", "engine/rego", "engine/term", "engine/trace", "engine/verdict", "lint", "migrate",
+		"policytest", "testkit/sariflog"},
 	"github.com/fsnotify/fsnotify":   {"bundle/dir"},
 	"github.com/patrickmn/go-cache":  {"introspect/cache"},
 	"github.com/go-jose/go-jose":     {"devissuer", "jose"},
@@ -57,8 +58,8 @@ var only = map[string][]string{
 	"go.yaml.in/yaml":                {"config", "yamlnode"},
 	"github.com/spf13/cobra":         {},
 	"math/rand":                      {},
-	"testing": {"testkit", "testkit/authserver", "testkit/clientcases", "testkit/jwks", "testkit/outage",
-		"testkit/sariflog", "testkit/transmitter"},
+	"testing": {"testkit", "testkit/authserver", "testkit/bundleserver", "testkit/clientcases", "testkit/jwks",
+		"testkit/outage", "testkit/sariflog", "testkit/transmitter"},
 }
 
 // TestFloors reads the sources rather than asking "go list", so that the test cache notices when they change.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/authz-sidecar/sidecar/internal/app"
 	"github.com/authz-sidecar/sidecar/internal/review"
 )
 
@@ -62,6 +63,11 @@ func (c *checking) run(ctx context.Context, std streams) error {
 		return err
 	}
 	subject := c.subject()
+	if subject.Config != nil {
+		if err := app.Resolve(ctx, subject.Config); err != nil {
+			return err
+		}
+	}
 	if c.online && subject.Faults == nil && len(subject.Config.Issuers) == 0 {
 		err := errors.New("no authorization server is configured")
 		return &failure{err: err, hint: "name a configuration with --config", exit: exitUsage}

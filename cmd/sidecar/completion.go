@@ -158,6 +158,7 @@ func completeEntrypoint(cmd *cobra.Command, args []string, _ string) ([]cobra.Co
 	if cmd.Flags().Lookup("config") == nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
+	from.offline = true
 	cfg, err := from.load(io.Discard)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp

@@ -39,7 +39,8 @@ Exit status: 0 formatted; 1 with --check, a file differs; 2 wrong usage; 3 a fil
 		},
 	}
 	from.configFlag(cmd)
-	cmd.Flags().BoolVar(&how.check, "check", false, "write nothing, list the files that differ, and fail if there are any")
+	cmd.Flags().BoolVar(&how.check, "check", false, "write nothing, list the files that differ, and fail if there "+
+		"are any")
 	cmd.Flags().BoolVar(&how.diff, "diff", false, "write nothing, and print the difference")
 	return cmd
 }
@@ -60,6 +61,7 @@ func (s *source) regoFiles(
 		return files, nil, nil
 	}
 	s.paths = folders
+	s.offline = true
 	cfg, err := s.load(warn)
 	if err != nil {
 		return nil, nil, err

@@ -45,7 +45,8 @@ not load.`,
 	}
 	f := cmd.Flags()
 	m.flags(cmd)
-	f.StringSliceVar(&m.suites, "suite", nil, "directories or files of suites, `PATH,...`, whose tokens are tried, instead of "+
+	f.StringSliceVar(&m.suites, "suite", nil, "directories or files of suites, `PATH,...`, whose tokens are tried, "+
+		"instead of "+
 		"those found")
 	chooseFlag(cmd, &m.format, "format", "form of the matrix", "text", "json", "markdown")
 	f.StringVar(&m.now, "now", "", "`TIME` at which routes are looked at, such as 2026-11-20T12:00:00Z (default the "+

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/authz-sidecar/sidecar/internal/app"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
 )
 
@@ -24,6 +27,8 @@ type source struct {
 	// paths are policy directories and bundle folders in place of the configured ones.
 	paths      []string
 	entrypoint string
+	// offline is set by commands that do not look into policies.sources.
+	offline bool
 }
 
 // defaultFile is the configuration file that commands look for.
@@ -41,7 +46,8 @@ func (s *source) flags(cmd *cobra.Command) {
 // configFlag adds --config alone, for commands whose arguments name policies.
 func (s *source) configFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&s.file, "config", "c", os.Getenv(config.FileVariable),
-		"configuration `FILE`, also named by "+config.FileVariable+" (default sidecar.yaml where it exists, else the defaults)")
+		"configuration `FILE`, also named by "+config.FileVariable+
+			" (default sidecar.yaml where it exists, else the defaults)")
 }
 
 // load returns the configuration. Faults that no decision depends on are warnings, which go to warn: where policies
@@ -55,6 +61,15 @@ func (s *source) load(warn io.Writer) (*config.Config, error) {
 
 // configured is load, and gives the defaults where there is nothing.
 func (s *source) configured(warn io.Writer) (*config.Config, error) {
+	cfg, err := s.decisive(warn)
+	if err != nil || s.offline {
+		return cfg, err
+	}
+	return cfg, app.Resolve(context.Background(), cfg)
+}
+
+// decisive is configured before anything is downloaded.
+func (s *source) decisive(warn io.Writer) (*config.Config, error) {
 	cfg, err := s.strict()
 	faults, ok := errors.AsType[config.Faults](err)
 	if !ok || slices.ContainsFunc(faults, concernsDecisions) {
@@ -169,12 +184,12 @@ func (s *source) read() (*config.Config, error) {
 
 // pathsIn are the policy directory and the bundle folder of a directory that has no configuration: policies, and
 // bundles/example where it exists. There are none without policies.
-func pathsIn(dir string) []string {
-	paths := []string{filepath.Join(dir, "policies")}
+func pathsIn(at string) []string {
+	paths := []string{filepath.Join(at, "policies")}
 	if _, err := os.Stat(paths[0]); err != nil {
 		return nil
 	}
-	example := filepath.Join(dir, "bundles", "example")
+	example := filepath.Join(at, "bundles", "example")
 	if _, err := os.Stat(filepath.Join(example, bundle.ManifestName)); err == nil {
 		paths = append(paths, example)
 	}
@@ -193,11 +208,11 @@ func (s *source) testsBeside() []string {
 	return nil
 }
 
-// setPaths makes cfg read the policies at paths: those with a manifest as bundles.
+// setPaths makes cfg read the policies at paths: archives, and folders with a manifest, as bundles.
 func setPaths(cfg *config.Config, paths []string) {
-	cfg.Policies.Paths, cfg.Policies.Bundles = nil, nil
+	cfg.Policies.Paths, cfg.Policies.Bundles, cfg.Policies.Sources = nil, nil, nil
 	for _, p := range paths {
-		if _, err := os.Stat(filepath.Join(p, bundle.ManifestName)); err == nil {
+		if _, err := os.Stat(filepath.Join(p, bundle.ManifestName)); err == nil || dir.IsArchive(p) {
 			cfg.Policies.Bundles = append(cfg.Policies.Bundles, p)
 		} else {
 			cfg.Policies.Paths = append(cfg.Policies.Paths, p)

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
+	"github.com/authz-sidecar/sidecar/internal/bundle/source"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decision/follow"
@@ -54,6 +56,7 @@ type App struct {
 	stopSignals func()               // ends the streams of events, and waits for them
 	stopWork    func()               // ends the work in the background, and waits for it
 	proofs      *proof.Verifier
+	sources     *source.Sources
 	watcher     *dir.Watcher
 	loader      *loader
 	gates       []gate
@@ -61,6 +64,7 @@ type App struct {
 	point       *decision.Point
 	policy      *policyState
 	ready       readiness
+	stale       atomic.Pointer[source.Stale] // nil before archives were looked at
 
 	doors []openDoor
 	calls listen.Calls
@@ -84,6 +88,7 @@ func (a *App) steps() []step {
 		{build: a.openIssuers},
 		{build: a.openProofs},
 		{build: a.openSignals},
+		{build: a.openSources},
 		{build: a.loadPolicies},
 		{build: a.openPoint, check: nop},
 		{build: a.openDoors, check: a.checkDoors},
@@ -129,7 +134,7 @@ func newApp(cfg *config.Config, deps Deps) *App {
 	a := &App{cfg: &own, deps: deps, started: time.Now(), metrics: telemetry.NewMetrics(deps.Version)}
 	r := a.metrics.Registerer()
 	own.Engine.Runaways.Register(r)
-	a.policy = newPolicyState(r)
+	a.policy, a.sources = newPolicyState(r), &source.Sources{}
 	a.stopSignals, a.stopWork = func() {}, func() {}
 	a.gates = gatesOf(&own)
 	return a
@@ -194,19 +199,6 @@ func (a *App) openProofs(context.Context) (err error) {
 	return err
 }
 
-func (a *App) loadPolicies(ctx context.Context) error {
-	first, err := load(ctx, a.cfg, a.gates)
-	if err != nil {
-		return err
-	}
-	if a.watcher, err = dir.NewWatcher(a.cfg.Policies.Config, a.deps.Log); err != nil {
-		return err
-	}
-	a.loader = newLoader(a)
-	a.initial = first
-	return nil
-}
-
 func (a *App) openPoint(context.Context) error {
 	deps := decision.Deps{
 		Input: input.NewRules(a.cfg.Input), Proofs: a.proofs, DecisionLog: a.log, Metrics: a.metrics.Registerer(),
@@ -221,6 +213,7 @@ func (a *App) openPoint(context.Context) error {
 		func() float64 { return a.point.Snapshot().Verdicts().Ratio() })
 	a.activated(a.initial)
 	a.initial = policies{}
+	a.lookStale()
 	a.onStop("background work", func(context.Context) error { a.stopWork(); return nil })
 	return nil
 }

@@ -69,6 +69,8 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	background.Go(func() { a.watcher.Run(work, a.policy.set(), a.loader.reports(work)) })
 	background.Go(func() { a.loader.run(work) })
+	background.Go(func() { a.sources.Run(work) })
+	background.Go(func() { every(work, staleInterval, a.lookStale) })
 	background.Go(func() { every(work, verdictInterval, a.warnWithoutVerdicts) })
 	for _, issuer := range a.issuers.All() {
 		background.Go(func() { issuer.Warm(work) })

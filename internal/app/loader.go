@@ -28,7 +28,11 @@ const maxCompilations = 4
 // sidecar, at its start and in "sidecar check"; a reload takes the same steps, see loader. It ends with ctx, and when
 // compiling takes longer than is configured.
 func Load(ctx context.Context, cfg *config.Config) (*bundle.Set, *engine.Policy, error) {
-	loaded, err := load(ctx, cfg, gatesOf(cfg))
+	own := *cfg
+	if err := Resolve(ctx, &own); err != nil {
+		return nil, nil, err
+	}
+	loaded, err := load(ctx, &own, gatesOf(&own))
 	return loaded.set, loaded.policy, err
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"github.com/authz-sidecar/sidecar/internal/bundle/source"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
@@ -28,6 +29,7 @@ func everyMetric(t *testing.T) string {
 		c.Issuers[0].Canary.Every = time.Hour
 		c.Listen.Metrics.Address = "127.0.0.1:0"
 		c.Listen.Metrics.TLS.CertFile, c.Listen.Metrics.TLS.KeyFile = testkit.SelfSigned(t).Files(t)
+		c.Policies.Sources = []source.Config{packedOrders(t)}
 		c.Listen.API.BearerKeysFile = testkit.TempFile(t, "keys", "0123456789abcdef\n")
 	}).get(t, "/metrics")
 }

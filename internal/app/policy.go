@@ -110,6 +110,7 @@ func (a *App) waiting(why *bundle.Problem) {
 // activated records that next decides from now on: in the status last, as loadFailed does.
 func (a *App) activated(next policies) {
 	a.logIgnored(a.policy.set(), next.set)
+	a.sources.Activated(next.set)
 	now := time.Now()
 	a.policy.reloads.Inc(reloadOK)
 	a.policy.succeeded.Set(metrics.Seconds(now))

@@ -46,12 +46,16 @@ func (a *App) Status() status.Report {
 	if because == "" && slices.ContainsFunc(issuers, canary) {
 		because = status.BecauseCanary
 	}
+	if stale := a.stale.Load(); because == "" && stale != nil && stale.Unready+stale.Deny != "" {
+		because = status.BecauseStale
+	}
 	return status.Report{
 		Version:     a.deps.Version,
 		Started:     a.started,
 		Ready:       because == "",
 		Because:     because,
 		Policy:      a.policyStatus(),
+		Sources:     a.sources.Status(),
 		Listeners:   a.listenerStatus(),
 		Issuers:     issuers,
 		Events:      a.eventStatus(),

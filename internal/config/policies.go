@@ -13,9 +13,6 @@ type Policies struct {
 
 // Check reports faults of the directories, and of the sources as a list.
 func (p Policies) Check(fault func(key, cause, hint string)) {
-	if len(p.Sources) > 0 {
-		fault("sources", "are not read yet", "name directories under paths and bundles")
-	}
 	p.CheckDirectories(len(p.Sources), fault)
 	source.CheckAll(p.Sources, func(key, cause, hint string) { fault("sources"+key, cause, hint) })
 }

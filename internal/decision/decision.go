@@ -78,6 +78,8 @@ type Point struct {
 	deps   Deps
 	counts counts
 	snap   atomic.Pointer[Snapshot]
+	// withheld is why nothing is decided now; nil mostly.
+	withheld atomic.Pointer[error]
 	// refusals limit what is logged about decisions that no policy made, by kind.
 	refusals map[authz.Kind]*rate.Sometimes
 }
@@ -100,6 +102,15 @@ func New(cfg Config, s *Snapshot, deps Deps) *Point {
 
 // Swap makes s the snapshot of every later decision and returns the old one.
 func (p *Point) Swap(s *Snapshot) *Snapshot { return p.snap.Swap(s) }
+
+// Withhold refuses every later decision because of err, until it is called with nil.
+func (p *Point) Withhold(err error) {
+	if err == nil {
+		p.withheld.Store(nil)
+		return
+	}
+	p.withheld.Store(&err)
+}
 
 // Snapshot returns the snapshot that the next decision will use.
 func (p *Point) Snapshot() *Snapshot { return p.snap.Load() }
@@ -193,6 +204,9 @@ func described(panicked any) string {
 
 // decide is the request path.
 func (p *Point) decide(ctx context.Context, q pending) authz.Decision {
+	if why := p.withheld.Load(); why != nil {
+		return p.refuse(*why, "")
+	}
 	asked, err := p.deps.Input.Query(q.Query)
 	if err != nil {
 		return p.refuse(err, "")

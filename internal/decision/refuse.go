@@ -22,7 +22,9 @@ const (
 	unavailable    = "temporarily_unavailable"
 	tooMany        = introspect.TooManyUnknownTokens
 	misconfigured  = "misconfigured"
-	internalError  = "internal_error"
+	// PolicyStale is the code of decisions that are refused because policies are too old.
+	PolicyStale   = "policy_stale"
+	internalError = "internal_error"
 )
 
 // refuse makes the decision of a request that err kept from being decided. scheme is how the token was presented, or
@@ -75,6 +77,10 @@ func refusalOf(kind authz.Kind, code string) refusal {
 		if code == tooMany {
 			return refusal{kind, http.StatusTooManyRequests,
 				authz.Reason{Code: tooMany, Message: "rate limited: too many unknown tokens"}, nil}
+		}
+		if code == PolicyStale {
+			return refusal{kind, http.StatusServiceUnavailable,
+				authz.Reason{Code: PolicyStale, Message: "the policies are too old to decide by; retry later"}, nil}
 		}
 		return refusal{kind, http.StatusServiceUnavailable,
 			authz.Reason{Code: unavailable, Message: "the authorization server is unavailable; retry later"}, nil}

@@ -7,11 +7,14 @@ import "time"
 type Report struct {
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
-	// Ready is false before the first policy serves, while a canary is not active, and from the signal to stop on.
+	// Ready is false before the first policy serves, while a canary is not active, while policies are stale that make
+	// the sidecar unready, and from the signal to stop on.
 	Ready bool `json:"ready"`
 	// Because is why Ready is false: one of the Because constants.
-	Because     string      `json:"because,omitzero"`
-	Policy      Policy      `json:"policy"`
+	Because string `json:"because,omitzero"`
+	Policy  Policy `json:"policy"`
+	// Sources are the policies that are archives.
+	Sources     []Source    `json:"sources,omitempty"`
 	Listeners   []Listener  `json:"listeners"`
 	Issuers     []Issuer    `json:"issuers"`
 	Events      []Event     `json:"events,omitempty"`
@@ -23,6 +26,7 @@ const (
 	BecauseStarting = "starting"
 	BecauseStopping = "stopping"
 	BecauseCanary   = "canary"
+	BecauseStale    = "policy_stale"
 )
 
 // Policy is the policy that decides, and the errors of the one on disk.

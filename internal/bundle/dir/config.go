@@ -15,14 +15,14 @@ import (
 // Config says where policies come from.
 type Config struct {
 	Paths    []string      `yaml:"paths" path:"read" default:"policies" doc:"Directories of Rego (*.rego) and data (data.json, data.yaml), read together."`
-	Bundles  []string      `yaml:"bundles" path:"read" doc:"Directories in OPA's bundle layout, each with a .manifest that names its roots."`
+	Bundles  []string      `yaml:"bundles" path:"read" doc:"Directories and archives (.tar.gz) in OPA's bundle layout, each with a .manifest that names its roots."`
 	Ignore   []string      `yaml:"ignore" doc:"Names to ignore, as patterns such as '*.bak.rego' or 'deploy': of files and folders at any depth, or with a slash of paths below a directory."`
 	Debounce time.Duration `yaml:"debounce" default:"100ms" min:"1ms" max:"10s" doc:"Time without further changes before a change is read."`
 	// Embedded are sources that are part of the binary, besides the directories.
 	Embedded []bundle.Source `yaml:"-"`
-	// Beside returns further sources, which change, with the problems of those that have nothing yet; nil stands for
+	// Beside returns further bundles, which change, with the problems of those that have nothing yet; nil stands for
 	// none. What it returned once is not changed. It is called at each reading.
-	Beside func() ([]bundle.Source, bundle.Problems) `yaml:"-"`
+	Beside func() ([]Held, bundle.Problems) `yaml:"-"`
 	// Poke makes a Watcher read soon, because Beside returns something else now. It may be nil.
 	Poke <-chan struct{} `yaml:"-"`
 	Poll time.Duration   `yaml:"poll" default:"5s" min:"100ms" doc:"How often contents are compared, for changes that no event reports."`
@@ -45,16 +45,19 @@ func (c Config) CheckDirectories(sources int, fault func(key, cause, hint string
 	}
 	check := func(key string, dirs []string) {
 		for i, dir := range dirs {
-			key := fmt.Sprintf("%s[%d]", key, i)
+			at := fmt.Sprintf("%s[%d]", key, i)
 			info, err := os.Stat(dir)
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
-				fault(key, fmt.Sprintf("directory %q does not exist", dir), remedy(dir))
+				fault(at, fmt.Sprintf("directory %q does not exist", dir), remedy(dir))
 			case err != nil:
-				fault(key, fmt.Sprintf("directory %q cannot be read", dir),
+				fault(at, fmt.Sprintf("directory %q cannot be read", dir),
 					"look at its permissions, and those of the directories above it")
+			case key == "bundles" && IsArchive(dir) && info.Mode().IsRegular():
+			case IsArchive(dir) && !info.IsDir():
+				fault(at, fmt.Sprintf("%q is an archive of a bundle", dir), "name it under policies.bundles")
 			case !info.IsDir():
-				fault(key, fmt.Sprintf("%q is not a directory", dir), "name the directory that holds it")
+				fault(at, fmt.Sprintf("%q is not a directory", dir), "name the directory that holds it")
 			}
 		}
 	}
@@ -66,7 +69,7 @@ func (c Config) CheckDirectories(sources int, fault func(key, cause, hint string
 func remedy(dir string) string {
 	switch {
 	case strings.Contains(dir, ":/"):
-		return "nothing is downloaded: unpack the bundle into a directory, and name that"
+		return "name it as url of an item of policies.sources"
 	case strings.HasPrefix(dir, "~"):
 		return "~ is not replaced: write the whole path"
 	case strings.ContainsAny(dir, "*?"):

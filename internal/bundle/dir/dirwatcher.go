@@ -14,8 +14,9 @@ import (
 
 // dirWatcher watches the directories that decide what is loaded. The zero value reports no events.
 type dirWatcher struct {
-	fs   *fsnotify.Watcher
-	dirs watchSet
+	fs       *fsnotify.Watcher
+	dirs     watchSet
+	archives map[string]bool // where archives are, by the names that events have
 }
 
 // watchDirs watches what cfg names. With an error, some of it may be watched all the same.
@@ -24,7 +25,7 @@ func watchDirs(open func() (*fsnotify.Watcher, error), cfg Config) (dirWatcher, 
 	if err != nil {
 		return dirWatcher{}, fmt.Errorf("watch policies: %s", cause(err))
 	}
-	d := dirWatcher{fs: w, dirs: watchSet{}}
+	d := dirWatcher{fs: w, dirs: watchSet{}, archives: archivesOf(cfg)}
 	// A directory that is made while others are being added is found by the next listing.
 	for range tries {
 		before := len(d.dirs)
@@ -33,6 +34,27 @@ func watchDirs(open func() (*fsnotify.Watcher, error), cfg Config) (dirWatcher, 
 		}
 	}
 	return d, err
+}
+
+// archivesOf are the configured archives: the names in the directories that are watched, and those that links lead to.
+func archivesOf(cfg Config) map[string]bool {
+	at := map[string]bool{}
+	for _, name := range cfg.Bundles {
+		if !IsArchive(name) {
+			continue
+		}
+		if dir, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
+			if abs, err := filepath.Abs(dir); err == nil {
+				at[filepath.Join(abs, filepath.Base(name))] = true
+			}
+		}
+		if real, err := filepath.EvalSymlinks(name); err == nil {
+			if abs, err := filepath.Abs(real); err == nil {
+				at[abs] = true
+			}
+		}
+	}
+	return at
 }
 
 func (d dirWatcher) add(dirs watchSet) error {
@@ -85,6 +107,9 @@ const (
 // relevance says what an event means. Only files that are read extend the wait for the end of changes: a log that is
 // written beside the policies must not prevent loading them.
 func (d dirWatcher) relevance(ev fsnotify.Event) relevance {
+	if d.archives[ev.Name] {
+		return certain
+	}
 	if kind, complaint, _ := bundle.Classify(filepath.Base(ev.Name)); kind != bundle.Other || complaint != "" {
 		if d.dirs[filepath.Dir(ev.Name)] {
 			return certain

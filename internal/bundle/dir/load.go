@@ -42,13 +42,14 @@ const (
 // limits bound what is read. They are far above any sensible policy and far below the memory of a machine.
 type limits struct {
 	file    int64 // bytes of one file
+	packed  int64 // bytes of an archive
 	total   int64 // bytes of all files
 	depth   int   // directories below a configured one
 	entries int   // names in all directories; links can multiply them without any bytes
 }
 
 func usual() limits {
-	return limits{file: 16 << 20, total: 256 << 20, depth: 64, entries: 100_000}
+	return limits{file: 16 << 20, packed: 64 << 20, total: 256 << 20, depth: 64, entries: 100_000}
 }
 
 const (

@@ -37,3 +37,8 @@ func temporary(name string) bool {
 	}
 	return len(end) == 7 // a dot and the six characters of mkstemp(3)
 }
+
+// IsArchive reports whether a name is that of an archive of a bundle.
+func IsArchive(name string) bool {
+	return strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".tgz")
+}

@@ -42,7 +42,11 @@ func read(l listing, lim limits) reading {
 	}
 	r := reading{listing: l, steady: true, contents: contentsOf(l)}
 	for _, e := range l.entries {
-		raw, written, err := readFile(e, lim.file)
+		limit := lim.file
+		if e.packed {
+			limit = lim.packed
+		}
+		raw, written, err := readFile(e, limit)
 		if written {
 			r.unfinished = unfinished(e, "a process has the file open for writing")
 		}
@@ -50,9 +54,11 @@ func read(l listing, lim limits) reading {
 		case errors.Is(err, errChanged), errors.Is(err, fs.ErrNotExist):
 			r.steady = false
 		case errors.Is(err, errTooLarge):
-			ps.Add(e.path, bundle.CodeLimit, "the file holds more than %d bytes", lim.file)
+			ps.Add(e.path, bundle.CodeLimit, "the file holds more than %d bytes", limit)
 		case err != nil:
 			ps.Add(e.path, bundle.CodeRead, "%s", cause(err))
+		case e.packed:
+			r.unpack(e, raw, &ps)
 		default:
 			files := &r.contents.Sources[e.source].Files
 			file := bundle.File{Path: e.path, Raw: raw}

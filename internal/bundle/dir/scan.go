@@ -28,10 +28,13 @@ type entry struct {
 	path   string   // as messages show it
 	kind   bundle.Kind
 	info   fs.FileInfo
+	// packed is set for an archive that is configured like a directory.
+	packed bool
 }
 
 // listing is what there is to read. Two equal listings, with a reading between them, mean that nothing changed.
 type listing struct {
+	scope     scope
 	sources   []source
 	embedded  []bundle.Source
 	entries   []entry // in the order of the walk
@@ -75,12 +78,10 @@ func (l listing) name() string {
 
 // walked is list without a look at how the directories lie to each other.
 func walked(cfg Config, sc scope, lim limits) *walk {
-	w := &walk{scope: sc, lim: lim, ignore: cfg.Ignore}
+	w := &walk{listing: listing{scope: sc}, lim: lim, ignore: cfg.Ignore}
 	w.embedded = cfg.Embedded
 	if cfg.Beside != nil {
-		beside, problems := cfg.Beside()
-		w.embedded = slices.Concat(cfg.Embedded, beside)
-		w.problems = append(w.problems, problems...)
+		w.beside(cfg.Beside)
 	}
 	for _, p := range cfg.Paths {
 		w.sources = append(w.sources, source{filepath.ToSlash(filepath.Clean(p)), p, bundle.Plain})
@@ -99,7 +100,6 @@ func walked(cfg Config, sc scope, lim limits) *walk {
 
 type walk struct {
 	listing
-	scope  scope
 	lim    limits
 	ignore []string // patterns of names
 	seen   int      // names listed
@@ -117,8 +117,11 @@ func (w *walk) root(i int, s source) {
 	case err != nil:
 		w.problems.Add(s.name, bundle.CodeDirectory, "%s", cause(err))
 		return
-	case !info.IsDir() && (strings.HasSuffix(s.name, ".tar.gz") || strings.HasSuffix(s.name, ".tgz")):
-		w.problems.Add(s.name, bundle.CodeDirectory, "is not a directory: unpack the archive, and name the folder")
+	case IsArchive(s.name) && info.Mode().IsRegular() && s.layout == bundle.Bundled:
+		w.entries = append(w.entries, entry{source: i, file: s.dir, path: s.name, info: info, packed: true})
+		return
+	case IsArchive(s.name) && !info.IsDir():
+		w.problems.Add(s.name, bundle.CodeDirectory, "is an archive of a bundle: name it under policies.bundles")
 		return
 	case !info.IsDir():
 		w.problems.Add(s.name, bundle.CodeDirectory,
@@ -265,7 +268,7 @@ func (w *walk) nested() {
 			case i == j || at[i] == "" || at[j] == "":
 			case at[i] == at[j] && i < j:
 				w.problems.Add(b.name, bundle.CodeDirectory, "the directory is configured twice, also as %s", a.name)
-			case strings.HasPrefix(at[j], strings.TrimSuffix(at[i], "/")+"/"):
+			case strings.HasPrefix(at[j], strings.TrimSuffix(at[i], "/")+"/") && !IsArchive(b.name):
 				w.problems.Add(b.name, bundle.CodeDirectory,
 					"the directory is inside %s, which is configured too", a.name)
 			}

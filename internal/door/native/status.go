@@ -66,6 +66,8 @@ func readinessOf(s status.Report) readiness {
 		r.Message = "the sidecar is starting"
 	case status.BecauseStopping:
 		r.Message = "the sidecar is stopping: calls are still answered, new ones should go elsewhere"
+	case status.BecauseStale:
+		r.Message = "policies were not confirmed by their server for longer than is allowed"
 	case status.BecauseCanary:
 		for _, i := range s.Issuers {
 			r.addCanary(i)

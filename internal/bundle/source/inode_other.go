@@ -1,0 +1,7 @@
+//go:build !unix
+
+package source
+
+import "io/fs"
+
+func inode(fs.FileInfo) string { return "" }
