@@ -197,9 +197,10 @@ beside := input.token.client_id
 
 reasons contains "r" if banned
 `, `{}`)
-	for rule, want := range map[string]Bearing{"decision": Allows, "allowed": Allows, "misused": Denies,
-		"known":  Allows,
-		"banned": Denies, "violations": Denies, "refusals": Denies, "fine": Allows, "extra": Aside, "beside": Aside, "reasons": Aside} {
+	for rule, want := range map[string]Bearing{
+		"decision": Allows, "allowed": Allows, "known": Allows, "fine": Allows, "misused": Denies, "banned": Denies,
+		"violations": Denies, "refusals": Denies, "extra": Aside, "beside": Aside, "reasons": Aside,
+	} {
 		if got := p.Bearing("data.authz." + rule); got != want {
 			t.Errorf("%s: %s, want %s", rule, got, want)
 		}
