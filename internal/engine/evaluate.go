@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -148,6 +149,12 @@ func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (a
 
 // ErrDeadline is the cause of an evaluation that was not done at its deadline. Its text is in the decision log.
 var ErrDeadline = errors.New("the deadline of one evaluation")
+
+// OutOfTime reports whether the text of an error, as the decision log has it, says that an evaluation ended for lack
+// of time: on another day, or another machine, it may have an answer.
+func OutOfTime(cause string) bool {
+	return strings.Contains(cause, ErrDeadline.Error()) || strings.Contains(cause, builtins.ErrTooManyRunaways.Error())
+}
 
 // newQuery makes the query of one evaluation.
 func (e *preparedRule) newQuery(in ast.Value, r evalOptions) *topdown.Query {

@@ -46,7 +46,7 @@ func newShared(o *Options) *shared {
 
 // readItem reads an item, and whether it is asked for.
 func (j *judge) readItem(item *Item) outcome {
-	out := outcome{log: item.Log, number: item.Number, bad: item.Err}
+	out := outcome{log: item.Log, number: item.Number, size: len(item.Line), bad: item.Err}
 	switch {
 	case item.Record != nil:
 		out.event = ofRecord(item.Record)
@@ -129,10 +129,9 @@ func (j *judge) anew(ctx context.Context, policy *engine.Policy, out *outcome) (
 			}
 			return answer{obstacle: Machine, detail: outside.Builtin}
 		}
-		if errors.Is(d.Cause, engine.ErrDeadline) {
+		if a.Cause = d.Cause.Error(); engine.OutOfTime(a.Cause) {
 			return answer{obstacle: Deadline, detail: "now"}
 		}
-		a.Cause = d.Cause.Error()
 	}
 	a.Kind, a.Status, a.Reasons = d.Kind.String(), d.Status, reasonsOf(d.Reasons)
 	if again.Result.Empty() {
@@ -159,7 +158,7 @@ func (j *judge) obstacle(e *event) (ObstacleClass, []string) {
 		return MaskedInput, missing
 	case e.doc == nil:
 		return e.obstacle, []string{e.why}
-	case strings.Contains(e.was.Cause, engine.ErrDeadline.Error()):
+	case engine.OutOfTime(e.was.Cause):
 		return Deadline, []string{"then"}
 	}
 	return "", nil

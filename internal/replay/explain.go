@@ -128,8 +128,9 @@ func exampleOf(x *explained, o *Options) Example {
 	method, path := decision.Asked(x.doc)
 	t := &x.doc.Token
 	return Example{
-		Class: x.class, Reference: x.reference(), Entrypoint: x.entrypoint, Method: method, Path: path,
-		Route: x.route, Client: t.ClientID, Subject: t.Subject.ID, Tenant: t.Tenant, Scopes: t.Scopes,
+		Class: x.class, Reference: x.reference(), Entrypoint: x.entrypoint, Method: clipped(method),
+		Path: clipped(path), Route: clipped(x.route), Client: clipped(t.ClientID), Subject: clipped(t.Subject.ID),
+		Tenant: clipped(t.Tenant), Scopes: t.Scopes,
 		Was: x.was, Now: x.now, Differs: x.differs, WasBy: x.wasBy, NowBy: x.nowBy, Why: x.why,
 		Command: o.command(x.outcome),
 	}

@@ -30,7 +30,7 @@ func (f *Filter) has(o *outcome, names *namer) bool {
 func isOne(names []string, name string) bool { return len(names) == 0 || slices.Contains(names, name) }
 
 // isAt reports whether a request is at "METHOD /path", or at "/path" with any method. In a path * stands for one
-// segment, and ** at the end for any.
+// segment, and ** at the end for one or more.
 func isAt(want string, r *input.Request) bool {
 	method, path, ok := strings.Cut(want, " ")
 	if !ok {
@@ -45,7 +45,7 @@ func isAt(want string, r *input.Request) bool {
 	}
 	for i, s := range segments {
 		switch {
-		case s == "**" && i == len(segments)-1:
+		case s == "**" && i == len(segments)-1 && i < len(r.Segments):
 			return true
 		case i >= len(r.Segments) || s != "*" && s != r.Segments[i]:
 			return false

@@ -12,7 +12,8 @@ type flips struct {
 
 	groups map[string]*flipGroup
 	order  []*flipGroup
-	kept   int
+	// kept is how many decisions are kept, and bytes the size of their events.
+	kept, bytes int
 }
 
 // flipGroup is the changed decisions that are alike.
@@ -26,6 +27,8 @@ const (
 	maxGroups = 2000
 	// maxKeptOfGroup bounds the decisions of one group that are kept.
 	maxKeptOfGroup = 20
+	// maxKeptBytes bounds the events of all decisions that are kept.
+	maxKeptBytes = 256 << 20
 )
 
 func newFlips(o *Options) *flips {
@@ -48,10 +51,13 @@ func (f *flips) add(o *outcome) {
 	}
 	g.count++
 	// Every group keeps one; more are kept while there is room for the explanations.
-	if len(g.some) == 0 || len(g.some) < max(maxKeptOfGroup, f.examples) && f.kept < 4*max(f.explain, f.examples) {
+	room := len(g.some) == 0 ||
+		len(g.some) < max(maxKeptOfGroup, f.examples) && f.kept < 4*max(f.explain, f.examples)
+	if room && f.bytes+o.size <= maxKeptBytes {
 		own := *o // o keeps the outcomes beside it in memory
 		g.some = append(g.some, &own)
 		f.kept++
+		f.bytes += o.size
 	}
 }
 

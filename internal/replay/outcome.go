@@ -12,6 +12,8 @@ type outcome struct {
 	*event
 	log    string
 	number int
+	// size is that of the line in bytes.
+	size int
 	// bad is why the line is no event; then event is nil.
 	bad error
 	// skipped is set where the replay ended before.

@@ -160,17 +160,22 @@ func record(t testing.TB, by replay.Side, entrypoint string, calls []call) []byt
 			Log: (&testkit.LogBuffer{}).Logger(), Now: func() time.Time { return now }})
 	for i, c := range calls {
 		now = c.at
-		q := authz.Query{Request: authz.Request{Method: c.method, URL: "https://shop.example" + c.path + "?page=2",
-			Headers: map[string][]string{"x-tenant": {"acme"}, "x-agent": {fmt.Sprint("agent/", i%7)}}}}
-		if c.token {
-			q.Request.Headers["authorization"] = []string{fmt.Sprint("Bearer token-", i)}
-		}
-		point.Decide(t.Context(), q)
+		point.Decide(t.Context(), c.query(i))
 	}
 	if err := log.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
+}
+
+// query asks about a call, with the token of its number.
+func (c *call) query(number int) authz.Query {
+	q := authz.Query{Request: authz.Request{Method: c.method, URL: "https://shop.example" + c.path + "?page=2",
+		Headers: map[string][]string{"x-tenant": {"acme"}, "x-agent": {fmt.Sprint("agent/", number%7)}}}}
+	if c.token {
+		q.Request.Headers["authorization"] = []string{fmt.Sprint("Bearer token-", number)}
+	}
+	return q
 }
 
 // replayed replays a log.

@@ -166,6 +166,7 @@ const (
 )
 
 func (n *names) add(name string) {
+	name = clipped(name)
 	if n.counts == nil {
 		n.counts = map[string]int{}
 	}
@@ -173,6 +174,15 @@ func (n *names) add(name string) {
 		name = further
 	}
 	n.counts[name]++
+}
+
+// clipped bounds a name: clients choose theirs.
+func clipped(name string) string {
+	const most = 300
+	if len(name) > most {
+		return strings.ToValidUTF8(name[:most], "") + "..."
+	}
+	return name
 }
 
 // sorted are the counts, the most frequent first, so many at most.
@@ -193,6 +203,7 @@ type table struct{ rows map[string]*Row }
 func newTable() *table { return &table{map[string]*Row{}} }
 
 func (t *table) add(name string, class Class) {
+	name = clipped(name)
 	row := t.rows[name]
 	if row == nil {
 		if len(t.rows) >= maxNames {

@@ -45,8 +45,8 @@ func (r *Runaways) Running() int64 { return r.running.Load() }
 // Total is the number of calls that outlived their evaluation so far.
 func (r *Runaways) Total() int64 { return r.total.Load() }
 
-// errTooManyRunaways is the cause of an evaluation that may not start another detached call.
-var errTooManyRunaways = errors.New("too many calls of builtins go on after their deadline: another one is not started")
+// ErrTooManyRunaways is the cause of an evaluation that may not start another detached call.
+var ErrTooManyRunaways = errors.New("too many calls of builtins go on after their deadline: another one is not started")
 
 // detachedCall is one call of a builtin on a goroutine of its own, which owns it until done is closed.
 type detachedCall struct {
@@ -112,7 +112,7 @@ func (r *Runaways) enter(cancel topdown.Cancel) error {
 	defer timer.Stop()
 	for {
 		if int(r.running.Load()) >= cap(r.slots) || cancel != nil && cancel.Cancelled() {
-			return errTooManyRunaways
+			return ErrTooManyRunaways
 		}
 		select {
 		case r.slots <- struct{}{}:
@@ -157,8 +157,8 @@ func halt(cause error, loc *ast.Location) error {
 
 // Cause is the cause with which this package ended an evaluation, or nil.
 func Cause(err error) error {
-	if errors.Is(err, errTooManyRunaways) {
-		return errTooManyRunaways
+	if errors.Is(err, ErrTooManyRunaways) {
+		return ErrTooManyRunaways
 	}
 	if e, ok := errors.AsType[*limitError](err); ok {
 		return e

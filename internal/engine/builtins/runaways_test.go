@@ -71,7 +71,7 @@ func TestRunawaysAreBounded(t *testing.T) {
 	}
 	for range 3 {
 		if err := w.call(topdown.BuiltinContext{Cancel: topdown.NewCancel()}, nil, nil); !errors.Is(err,
-			errTooManyRunaways) {
+			ErrTooManyRunaways) {
 			t.Errorf("one more: %v", err)
 		}
 	}
