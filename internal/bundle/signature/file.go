@@ -39,7 +39,7 @@ func readEnvelope(raw []byte) (envelope, error) {
 	case err != nil:
 		return e, errors.New("it is not a JSON object with signatures and countersignatures, which are lists of texts")
 	case e.Plugin != "" && e.Plugin != "_default":
-		return e, errors.New("its plugin is one that OPA was extended with")
+		return e, errors.New("it names a plugin that OPA was extended with")
 	case len(e.Signatures) == 0:
 		return e, errors.New("it holds no signature")
 	case len(e.Signatures) > 1:
@@ -90,15 +90,15 @@ type Review struct {
 func readClaims(t jose.Token) (claims, error) {
 	var c claims
 	if err := json.Unmarshal(t.Claims, &c); err != nil {
-		return c, errors.New("its claims are not those of a bundle")
+		return c, errors.New("has claims that are not those of a bundle")
 	}
 	for _, d := range []string{c.Digest, c.review().Report, c.review().Old} {
 		if d != "" && !isDigest(d) {
-			return c, errors.New("a digest in its claims is not sha256:<hex>")
+			return c, errors.New("names a digest that is not sha256:<hex>")
 		}
 	}
 	if c.Review != nil && c.Review.Report == "" {
-		return c, errors.New("its review names no report")
+		return c, errors.New("names a review without its report")
 	}
 	return c, nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"maps"
@@ -26,7 +27,7 @@ var small = map[string]string{
 	".manifest":               `{"revision": "r1", "roots": ["orders"]}`,
 	"README.md":               "# Orders\n",
 	"orders/orders.rego":      "package orders\n\nallow if input.user == \"ann\"\n",
-	"orders/orders_test.rego": "package orders_test\n",
+	"orders/orders_test.rego": "package orders.orders_test\n",
 	"orders/data.json":        `{"limits": {"get": 1.0, "post": 1e3}, "é": ["<a>", null]}`,
 	"orders/more/data.yaml":   "post: 2\nlist: [a, 0x10]\n",
 }
@@ -157,4 +158,38 @@ func moved(a, signed *archive.Archive) *archive.Archive {
 	b := *a
 	b.Signatures = signed.Signatures
 	return &b
+}
+
+const testDigest = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+
+// envelope is the file of signatures.
+type envelope struct {
+	Signatures        []string `json:"signatures"`
+	Countersignatures []string `json:"countersignatures,omitempty"`
+}
+
+func pieces(t testing.TB, a *archive.Archive) envelope {
+	t.Helper()
+	var e envelope
+	if err := json.Unmarshal(a.Signatures, &e); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// on is a bundle with these signatures.
+func (e envelope) on(t testing.TB, a *archive.Archive) *archive.Archive {
+	t.Helper()
+	raw, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := *a
+	b.Signatures = raw
+	return &b
+}
+
+// excluding is a configuration with one key, and files that need not be signed.
+func excluding(key signature.Key, patterns ...string) signature.Config {
+	return signature.Config{Keys: []signature.Key{key}, Exclude: patterns}
 }
