@@ -60,8 +60,7 @@ func (c *comparing) sides(ctx context.Context, args []string, std streams) (from
 		}
 		done = tree.remove
 		old.paths = tree.policies
-		from.Name, from.Commit = c.oldRef, tree.commit
-		from.Hidden, from.Shown = tree.top+"/", c.oldRef+":"
+		from.Name, from.Hidden, from.Shown = c.oldRef, tree.top+"/", c.oldRef+":"
 		c.oldTests = tree.tests
 	}
 	oldConfig, err := old.load(std.err)
@@ -163,10 +162,7 @@ func (c *comparing) compare(ctx context.Context, args []string, std streams, opt
 
 // write writes a report in one of the forms.
 func (c *comparing) write(std streams, report *change.Change) error {
-	if c.format == "json" {
-		return report.WriteJSON(std.out)
-	}
-	return report.WriteText(std.out, widthOf(std))
+	return writeReview(std.out, report, c.format, widthOf(std))
 }
 
 // widthOf is how wide the terminal is.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/authz-sidecar/sidecar/internal/change"
-	"github.com/authz-sidecar/sidecar/internal/replay"
+	"github.com/authz-sidecar/sidecar/internal/page"
+	"github.com/authz-sidecar/sidecar/internal/reports"
 )
 
 // reviewing is what the flags of review say.
@@ -29,12 +31,13 @@ func bundleReviewCommand(std streams) *cobra.Command {
 		Use:   "review OLD NEW",
 		Short: "Tell what a change of policies means, with requests that are newly allowed",
 		Long: `Tell what a change of policies means: which requests are newly allowed, each with an example that both versions
-decided, and recorded decisions that flip (--log); what the policies newly call, reach and read; what denied and is gone; tests that fail, are gone, or were
+decided; what the policies newly call, reach and read; what denied and is gone; tests that fail, are gone, or were
 rewritten with the rules that they test; data, the access matrix, findings of check. What matters most comes first.
 
 OLD and NEW are directories of Rego and data, bundle folders and archives, with commas between several of one version.
 Tests are those beside the policies, and in policy_test beside these. The tests of the old version are run against the
-new policies too. The report ends with its digest, and with that of the version that it describes.
+new policies too. The report ends with its digest, and with that of the version that it describes. Its forms are text, JSON, Markdown for a
+pull request, one page of HTML that needs nothing else, and SARIF for platforms that show findings beside the code.
 
 A finding has an identifier. --allow names those that were reviewed, or a file of them, one a line.
 
@@ -46,12 +49,10 @@ does not load; 5 a request is newly allowed, a test of the new version fails, or
 	}
 	r.flags(cmd)
 	f := cmd.Flags()
-	chooseFlag(cmd, &r.format, "format", "form of the report", "pretty", "json")
+	chooseFlag(cmd, &r.format, "format", "form of the report", "pretty", "json", "markdown", "html", "sarif")
 	f.StringSliceVarP(&r.outputs, "output", "o", nil, "`FILE,...` to write the report to besides; the form is that "+
 		"of the "+
-		"ending: .json, .txt")
-	f.StringSliceVar(&r.logs, "log", nil, "decision logs whose decisions both versions make anew, `FILE,...`; - is "+
-		"standard input")
+		"ending: .json, .txt, .md, .html, .sarif")
 	f.StringSliceVar(&r.tests, "tests", nil, "directories of tests of the new version, `DIR,...`, instead of those "+
 		"found")
 	f.StringSliceVar(&r.oldTests, "old-tests", nil, "directories of tests of the old version, `DIR,...`")
@@ -73,14 +74,6 @@ func (r *reviewing) run(ctx context.Context, args []string, std streams) error {
 		}
 	}
 	opts := change.Options{Depth: change.Full, Budget: r.budget, MinCoverage: r.minimum, Allowed: allowed}
-	if len(r.logs) > 0 {
-		logs, err := replay.Open(r.logs, std.in)
-		if err != nil {
-			return err
-		}
-		defer logs.Close()
-		opts.Logs = logs
-	}
 	report, err := r.compare(ctx, args, std, opts)
 	if err != nil {
 		return err
@@ -104,14 +97,13 @@ func (r *reviewing) run(ctx context.Context, args []string, std streams) error {
 
 // formOf is the form that the ending of a file names.
 func formOf(name string) (string, error) {
-	switch ext := strings.ToLower(filepath.Ext(name)); ext {
-	case ".json":
-		return "json", nil
-	case ".txt":
-		return "pretty", nil
+	forms := map[string]string{".json": "json", ".txt": "pretty", ".md": "markdown", ".html": "html",
+		".sarif": "sarif"}
+	if form, ok := forms[strings.ToLower(filepath.Ext(name))]; ok {
+		return form, nil
 	}
 	return "", &failure{err: fmt.Errorf("--output %s: the ending names no form", name), exit: exitUsage,
-		hint: "write .json or .txt"}
+		hint: "write .json, .txt, .md, .html or .sarif"}
 }
 
 func (r *reviewing) writeFile(name string, report *change.Change) error {
@@ -123,12 +115,22 @@ func (r *reviewing) writeFile(name string, report *change.Change) error {
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	if form == "json" {
-		err = report.WriteJSON(f)
-	} else {
-		err = report.WriteText(f, 100)
+	return errors.Join(writeReview(f, report, form, 100), f.Close())
+}
+
+// writeReview writes a report in a form. width is that of the terminal.
+func writeReview(w io.Writer, report *change.Change, form string, width int) error {
+	switch form {
+	case "json":
+		return report.WriteJSON(w)
+	case "markdown":
+		return reports.Review(report).WriteMarkdown(w, page.CommentLimit)
+	case "html":
+		return reports.Review(report).WriteHTML(w)
+	case "sarif":
+		return reports.WriteSARIF(w, report, version())
 	}
-	return errors.Join(err, f.Close())
+	return report.WriteText(w, width)
 }
 
 // identifiers are those given, and those in the files that are named.

@@ -78,9 +78,11 @@ was interrupted; 2 wrong usage; 3 the policies do not load.`,
 	f.IntVar(&r.options.Examples, "examples", 3, "`N` examples of each class")
 	f.IntVar(&r.options.Explain, "explain-changes", 200,
 		"explain `N` of the changed decisions, for the rules behind them")
-	chooseFlag(cmd, &r.format, "format", "form of the report on standard output", "pretty", "json")
+	chooseFlag(cmd, &r.format, "format", "form of the report on standard output", "pretty", "json", "markdown",
+		"html")
 	f.StringArrayVar(&r.outputs, "output", nil,
-		"write the report to `FILE` too, in the form that its name ends with: .txt or .json; may be repeated")
+		"write the report to `FILE` too, in the form that its name ends with: .txt, .json, .md or .html; may be "+
+			"repeated")
 	return cmd
 }
 

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/page"
 	"github.com/authz-sidecar/sidecar/internal/replay"
+	"github.com/authz-sidecar/sidecar/internal/reports"
 )
 
 // limitFlag is a limit on a count, as it was written; "" is none.
@@ -72,6 +74,10 @@ func policiesName(cfg *config.Config) string {
 func reportForms() map[string]func(*replay.Report, io.Writer) error {
 	return map[string]func(*replay.Report, io.Writer) error{
 		".txt": (*replay.Report).WriteText, ".json": (*replay.Report).WriteJSON,
+		".md": func(r *replay.Report, w io.Writer) error {
+			return reports.Replay(r).WriteMarkdown(w, page.CommentLimit)
+		},
+		".html": func(r *replay.Report, w io.Writer) error { return reports.Replay(r).WriteHTML(w) },
 	}
 }
 

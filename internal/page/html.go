@@ -26,12 +26,10 @@ func (d Document) WriteHTML(w io.Writer) error {
 		"kind":     Block.kind,
 		"has":      func(id string) bool { return ids[id] },
 		"show":     func(text string) []piece { return pieces(cut(text, mostSpan), "") },
-		"code":     func(text string) []piece { return pieces(text, "\n\t") },
+		"code":     func(text string) []piece { return pieces(cut(text, mostSource), "\n\t") },
 		"spans":    func(t Text) []Span { return t.spans(mostSpan) },
 		"sentence": func(p Paragraph) Text { return Text(p) },
 		"most":     mostOf,
-		"clip":     func(text string) string { return cut(text, mostSource) },
-		"value":    func(text string) Text { return Code(text) },
 		"title": func(columns []string, i int) string {
 			if i < len(columns) {
 				return columns[i]

@@ -216,11 +216,15 @@ func deltaTitle(d Delta) string {
 
 func delta(d Delta) string {
 	var b strings.Builder
-	for _, l := range d.Gone {
-		b.WriteString("- " + visible(cut(l, commentSpan), "") + "\n")
-	}
-	for _, l := range d.Come {
-		b.WriteString("+ " + visible(cut(l, commentSpan), "") + "\n")
+	for _, side := range []struct {
+		sign string
+		of   []string
+	}{{"-", d.Gone}, {"+", d.Come}} {
+		for _, condition := range side.of {
+			for line := range strings.SplitSeq(cut(condition, mostLine), "\n") {
+				b.WriteString(side.sign + " " + visible(line, "\t") + "\n")
+			}
+		}
 	}
 	return head(b.String())
 }
