@@ -51,6 +51,10 @@ type Program struct {
 	sliced *ast.Compiler
 	// flat is sliced without else.
 	flat func() (*ast.Compiler, error)
+	// modules are those of sliced, not compiled; flatModules are those of flat.
+	modules, flatModules map[string]*ast.Module
+	document             map[string]any
+	facts                ruleFacts
 }
 
 // New prepares the entrypoint of cfg in set, which must compile: package engine says what is wrong with one that does
@@ -67,7 +71,7 @@ func New(set *bundle.Set, cfg Config) (*Program, error) {
 	for _, m := range modules {
 		atInstant(m, cfg.Now)
 	}
-	p := &Program{cfg: cfg, store: store, values: textsIn(set.Document(), nil)}
+	p := &Program{cfg: cfg, store: store, values: textsIn(set.Document(), nil), document: set.Document()}
 	if p.whole, err = compiled(copies(modules), cfg.Rego); err != nil {
 		return nil, err
 	}
@@ -78,8 +82,10 @@ func New(set *bundle.Set, cfg Config) (*Program, error) {
 	for _, m := range modules {
 		withPresence(m)
 	}
+	p.modules = modules
 	p.flat = sync.OnceValues(func() (*ast.Compiler, error) {
-		return compiled(withoutElse(modules), cfg.Rego)
+		p.flatModules = withoutElse(modules)
+		return compiled(copies(p.flatModules), cfg.Rego)
 	})
 	if p.sliced, err = compiled(copies(modules), cfg.Rego); err != nil {
 		return nil, err

@@ -12,6 +12,8 @@ type Read struct {
 	Path []any
 	// Elements is set when the elements of the member are read, whichever.
 	Elements bool
+	// Below is what is read of each element, where Elements is set: names.
+	Below []any
 	// Constants are the texts and numbers (float64) in the constraint.
 	Constants []any
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -29,6 +30,8 @@ type Request struct {
 	HeaderNames []string
 	// Facts are members of the token that are known; they must be absent from Known.
 	Facts []Fact
+	// Risks asks for Residual.Risks, which costs time.
+	Risks bool
 }
 
 // Fact is that a member of the input has a value, or, with Not, that it has another one.
@@ -47,8 +50,17 @@ const defaultTimeout = 20 * time.Second
 // Condition is under which condition the entrypoint allows r. Where else chains leave a part of the policy whole, it
 // is evaluated again without them.
 func (p *Program) Condition(ctx context.Context, r Request) (*formula.Formula, error) {
+	w, err := p.Evaluate(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return w.Formula, nil
+}
+
+// Evaluate is Condition with what else the evaluation tells.
+func (p *Program) Evaluate(ctx context.Context, r Request) (*Residual, error) {
 	f, err := p.evaluate(ctx, p.sliced, r)
-	if err == nil && references(f) == 0 {
+	if err == nil && references(f.Formula) == 0 {
 		return f, nil
 	}
 	flat, failed := p.flat()
@@ -56,7 +68,7 @@ func (p *Program) Condition(ctx context.Context, r Request) (*formula.Formula, e
 		return f, err // as far as it goes
 	}
 	g, failed := p.evaluate(ctx, flat, r)
-	if failed != nil || err == nil && references(g) >= references(f) {
+	if failed != nil || err == nil && references(g.Formula) >= references(f.Formula) {
 		return f, err
 	}
 	return g, nil
@@ -72,10 +84,23 @@ func references(f *formula.Formula) (n int) {
 	return n
 }
 
-func (p *Program) evaluate(ctx context.Context, c *ast.Compiler, r Request) (f *formula.Formula, err error) {
+// Residual is what partial evaluation leaves.
+type Residual struct {
+	Formula *formula.Formula
+	// Risks say why a document that meets the formula may be denied all the same: calls that can fail, and rules that
+	// can have two values. Without any, the formula is exact, but for the answer beside "allow".
+	Risks []string
+
+	compiler *ast.Compiler
+	support  []*ast.Module
+	literals sync.Map // *Literal by key
+	extended func() (*ast.Compiler, error)
+}
+
+func (p *Program) evaluate(ctx context.Context, c *ast.Compiler, r Request) (out *Residual, err error) {
 	defer func() {
 		if failure := recover(); failure != nil {
-			f, err = nil, fmt.Errorf("partial evaluation failed (%T)", failure)
+			out, err = nil, fmt.Errorf("partial evaluation failed (%T)", failure)
 		}
 	}()
 	known, err := term.ParseJSON(r.Known)
@@ -90,18 +115,29 @@ func (p *Program) evaluate(ctx context.Context, c *ast.Compiler, r Request) (f *
 	defer stop()
 	path := rego.RefOf(p.cfg.Entrypoint)
 	allows := path[:len(path)-1].Append(ast.StringTerm(sliceRule))
-	left, err := oparego.New(
+	options := []func(*oparego.Rego){
 		oparego.ParsedQuery(ast.NewBody(ast.Equality.Expr(ast.NewTerm(allows), ast.BooleanTerm(true)))),
 		oparego.Compiler(c), oparego.Store(p.store), oparego.ParsedUnknowns(unknown), oparego.ParsedInput(known.Value),
 		oparego.Time(p.cfg.Now),
-	).Partial(ctx)
+	}
+	var failed []topdown.Error
+	watch := newWatch(p)
+	if r.Risks {
+		options = append(options, oparego.QueryTracer(watch), oparego.BuiltinErrorList(&failed))
+	}
+	left, err := oparego.New(options...).Partial(ctx)
 	switch {
 	case topdown.IsCancel(err), errors.Is(err, context.DeadlineExceeded):
 		return nil, ErrTimeout
 	case err != nil:
 		return nil, fmt.Errorf("partial evaluation: %w", err)
 	}
-	return p.settled(formula.Of(left.Queries, left.Support), r), nil
+	out = &Residual{
+		Formula: p.settled(formula.Of(left.Queries, left.Support), r), compiler: c, support: left.Support,
+		Risks: watch.found(failed),
+	}
+	out.extended = sync.OnceValues(func() (*ast.Compiler, error) { return p.withSupport(c, left.Support) })
+	return out, nil
 }
 
 func inputRef(path ...string) ast.Ref {
