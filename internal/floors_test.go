@@ -37,7 +37,7 @@ var floors = [][]string{
 	{"policytest"},
 	{"access", "app", "schemas"},
 	{"review", "change/witness"},
-	{"change"},
+	{"change", "testkit/mutants"},
 	{"bundler", "reports"},
 }
 
@@ -59,7 +59,7 @@ var only = map[string][]string{
 	"github.com/spf13/cobra":         {},
 	"math/rand":                      {},
 	"testing": {"testkit", "testkit/authserver", "testkit/bundleserver", "testkit/clientcases", "testkit/jwks",
-		"testkit/outage", "testkit/sariflog", "testkit/transmitter"},
+		"testkit/mutants", "testkit/outage", "testkit/sariflog", "testkit/transmitter"},
 }
 
 // TestFloors reads the sources rather than asking "go list", so that the test cache notices when they change.

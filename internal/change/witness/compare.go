@@ -5,7 +5,9 @@
 package witness
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -44,10 +46,47 @@ const DefaultBudget = 60 * time.Second
 
 // Compare compares the entrypoints that both sides have. An error means that a side cannot be prepared.
 func Compare(ctx context.Context, from, to Side, opts Options) (Findings, error) {
+	begin := time.Now()
 	if opts.Now.IsZero() {
-		opts.Now = time.Now()
+		opts.Now = begin
 	}
-	out := Findings{Result: Undecided, Old: from.Name, New: to.Name, Now: opts.Now.Truncate(time.Second).UTC(),
-		Findings: []Finding{}, Entrypoints: []Entrypoint{}}
+	opts.Now = opts.Now.Truncate(time.Second).UTC()
+	out := Findings{Result: Same, Old: from.Name, New: to.Name, Now: opts.Now, Findings: []Finding{},
+		Entrypoints: []Entrypoint{}}
+	within, stop := context.WithTimeout(ctx, cmp.Or(opts.Budget, DefaultBudget))
+	defer stop()
+	for _, path := range from.Policy.Entrypoints() {
+		if !to.Policy.Has(path) {
+			continue
+		}
+		old, err := newProgram(from, path, opts.Now)
+		if err != nil {
+			return out, err
+		}
+		new, err := newProgram(to, path, opts.Now)
+		if err != nil {
+			return out, err
+		}
+		c := newComparison(old, new, opts)
+		entry, findings := c.run(within)
+		out.Entrypoints = append(out.Entrypoints, entry)
+		out.Findings = append(out.Findings, findings...)
+		out.Result = gravest(out.Result, entry.Result)
+	}
+	if len(out.Entrypoints) == 0 {
+		out.Result = Undecided
+	}
+	slices.SortStableFunc(out.Findings, byGravity)
+	out.Took = time.Since(begin).Seconds()
 	return out, ctx.Err()
+}
+
+// order is that of the classes by gravity.
+var order = []Class{Wider, Narrower, Different, Undecided, Same}
+
+func gravest(a, b Class) Class {
+	if slices.Index(order, b) < slices.Index(order, a) {
+		return b
+	}
+	return a
 }

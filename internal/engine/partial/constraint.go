@@ -293,7 +293,7 @@ func isArray(ref ast.Ref) bool {
 	if _, isHeader := headerOf(ref); isHeader && len(ref) == len(headersRef)+1 {
 		return true
 	}
-	schema := rego.InputSchema()
+	schema := inputSchema()
 	for _, t := range ref[1:] {
 		name, _ := t.Value.(ast.String)
 		if schema, _ = rego.Property(schema, string(name)); schema == nil {

@@ -85,8 +85,12 @@ func callOf(name *ast.Term, args ast.Args) *ast.Term {
 	return ast.CallTerm(append([]*ast.Term{ast.RefTerm(name)}, copied(args)...)...)
 }
 
-// exclusive is the chain of r, the nth rule of its module, as rules that exclude each other.
+// exclusive is the chain of r, the nth rule of its module, as rules that exclude each other. Names go by the row,
+// which is the same where other rules of the module are left out.
 func exclusive(r *ast.Rule, n int) (out []*ast.Rule) {
+	if r.Location != nil && r.Location.Row > 0 {
+		n = r.Location.Row
+	}
 	args := namedArguments(r.Head.Args)
 	var before ast.Body // "not" of each earlier branch
 	i := 0

@@ -5,6 +5,7 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -23,10 +24,13 @@ type kinds struct {
 	vars   map[ast.Var]kind
 }
 
-func newKinds() *kinds { return &kinds{schema: rego.InputSchema(), vars: map[ast.Var]kind{}} }
+// inputSchema is the schema of the input, which is only read.
+var inputSchema = sync.OnceValue(rego.InputSchema)
 
-// total are the builtins that never fail for operands of the kinds that the letters stand for: a anything, s string,
-// n number, l array or set of strings, c what can be counted, o object, A array, S set, p a pattern that is a constant.
+func newKinds() *kinds { return &kinds{schema: inputSchema(), vars: map[ast.Var]kind{}} }
+
+// total are the builtins that never fail for operands of the kinds that the letters stand for: a anything, s string, n
+// number, l array or set of strings, c what can be counted, o object, A array, S set, p a pattern that is a constant.
 var total = map[string]string{
 	"eq": "aa", "equal": "aa", "neq": "aa", "lt": "aa", "lte": "aa", "gt": "aa", "gte": "aa", "assign": "aa",
 	"internal.member_2": "aa", "internal.member_3": "aaa", "type_name": "a", "is_string": "a", "is_number": "a",

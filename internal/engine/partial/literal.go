@@ -56,12 +56,12 @@ func (p *Program) Literal(r *Residual, l *formula.Literal) *Literal {
 		if callsNondeterministic(l.Body) {
 			return nil, errNondeterministic
 		}
-		compiler := r.compiler
+		compiler, err := p.compilerOf(r)
 		if refersToSupport(l.Body) {
-			var err error
-			if compiler, err = r.extended(); err != nil {
-				return nil, err
-			}
+			compiler, err = r.extended()
+		}
+		if err != nil {
+			return nil, err
 		}
 		q, err := oparego.New(oparego.ParsedQuery(l.Body.Copy()), oparego.Compiler(compiler),
 			oparego.Store(p.store)).PrepareForEval(context.Background())
@@ -91,14 +91,17 @@ func (l *Literal) Holds(ctx context.Context, d Document) (holds bool, err error)
 	return false, err
 }
 
-// withSupport is c with the support modules of a residual.
-func (p *Program) withSupport(c *ast.Compiler, support []*ast.Module) (*ast.Compiler, error) {
+// withSupport is the compiler of whole documents with the support modules of a residual.
+func (p *Program) withSupport(r *Residual) (*ast.Compiler, error) {
+	if _, err := p.compilerOf(r); err != nil {
+		return nil, err
+	}
 	modules := p.modules
-	if c != p.sliced {
+	if r.isFlat {
 		modules = p.flatModules
 	}
 	all := copies(modules)
-	for i, m := range support {
+	for i, m := range r.support {
 		all[fmt.Sprintf("support-%d", i)] = m.Copy()
 	}
 	return compiled(all, p.cfg.Rego)
@@ -140,7 +143,11 @@ func (p *Program) dependencies(r *Residual, l *formula.Literal) ([]Read, []any) 
 			if len(path) > 2 && path[1].Equal(ast.StringTerm("partial")) {
 				path = append(ast.DefaultRootRef.Copy(), path[2:]...)
 			}
-			for rule := range rego.Dependencies(r.compiler, path) {
+			compiler, err := p.compilerOf(r)
+			if err != nil {
+				return false
+			}
+			for rule := range rego.Dependencies(compiler, path) {
 				d.body(rule.Body)
 				d.body(rule.Head)
 			}
@@ -215,4 +222,49 @@ func (d *depends) result() (reads []Read, constants []any) {
 		constants = append(constants, d.constants[key])
 	}
 	return reads, constants
+}
+
+// Opaque are the rules that the literals of r refer to, which partial evaluation has left whole.
+func (p *Program) Opaque(r *Residual) []string {
+	found := map[string]bool{}
+	r.Formula.Literals(func(l *formula.Literal) {
+		if p.refersToRules(l) {
+			for _, rule := range p.rulesOf(l) {
+				found[fmt.Sprintf("%s (%s:%d)", rule.Path, rule.File, rule.Row)] = true
+			}
+		}
+	})
+	return slices.Sorted(maps.Keys(found))
+}
+
+// Terms are the constraints that a list of terms stands for.
+func (p *Program) Terms(way []formula.Term) []Constraint { return p.constraints(way) }
+
+// maxExpanded bounds the values of a membership that is spelt out.
+const maxExpanded = 16
+
+// Expanded is a literal, or the alternatives that it stands for: a membership in constants is an equality with one.
+func Expanded(l *formula.Literal) *formula.Formula {
+	x := single(l.Body)
+	same := &formula.Formula{Op: formula.Lit, Literal: l}
+	if x == nil || !x.IsCall() || x.Operator().String() != ast.Member.Name || len(x.Operands()) != 2 {
+		return same
+	}
+	var values []*ast.Term
+	switch list := x.Operand(1).Value.(type) {
+	case *ast.Array:
+		list.Foreach(func(t *ast.Term) { values = append(values, t) })
+	case ast.Set:
+		values = list.Slice()
+	}
+	if len(values) == 0 || len(values) > maxExpanded || !ast.IsConstant(x.Operand(1).Value) {
+		return same
+	}
+	parts := make([]*formula.Formula, 0, len(values))
+	for _, v := range values {
+		y := ast.Equality.Expr(v.Copy(), x.Operand(0).Copy())
+		y.Location = x.Location
+		parts = append(parts, formula.OfBody(ast.NewBody(y)))
+	}
+	return formula.Any(parts...)
 }

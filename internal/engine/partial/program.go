@@ -13,6 +13,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -51,6 +53,11 @@ type Program struct {
 	sliced *ast.Compiler
 	// flat is sliced without else.
 	flat func() (*ast.Compiler, error)
+	// fixed are the rules that depend on the method and the path alone; quick and quickFlat are sliced and flat with
+	// their values in place of them.
+	fixed     []ast.Ref
+	quick     *ast.Compiler
+	quickFlat func() (*ast.Compiler, error)
 	// modules are those of sliced, not compiled; flatModules are those of flat.
 	modules, flatModules map[string]*ast.Module
 	document             map[string]any
@@ -90,8 +97,17 @@ func New(set *bundle.Set, cfg Config) (*Program, error) {
 	if p.sliced, err = compiled(copies(modules), cfg.Rego); err != nil {
 		return nil, err
 	}
+	p.fixed = fixedRules(p.sliced)
+	quick := withKnown(modules, p.fixed)
+	p.quickFlat = sync.OnceValues(func() (*ast.Compiler, error) { return compiled(withoutElse(quick), cfg.Rego) })
+	if p.quick, err = compiled(copies(quick), cfg.Rego); err != nil {
+		return nil, err
+	}
 	return p, nil
 }
+
+// sortedKeys are the keys of a map, in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // copies are for a compiler, which changes the modules that it is given.
 func copies(modules map[string]*ast.Module) map[string]*ast.Module {

@@ -72,11 +72,21 @@ func withoutLocals(text string) string {
 	})
 }
 
+// withoutNotes is a rule without its metadata.
+func withoutNotes(r *ast.Rule) *ast.Rule {
+	if r == nil {
+		return nil
+	}
+	bare := *r
+	bare.Annotations, bare.Else = nil, withoutNotes(r.Else)
+	return &bare
+}
+
 // textOf are the rules as text, in order, with the data that they read but for what is below skip.
 func (p *Program) textOf(rules map[*ast.Rule]bool, skip ast.Ref) string {
 	texts := map[string]bool{}
 	for r := range rules {
-		texts[r.Ref().String()+" "+withoutLocals(r.String())] = true
+		texts[r.Ref().String()+" "+withoutLocals(withoutNotes(r).String())] = true
 		rego.VisitRefs(r, func(_ *ast.Term, ref ast.Ref, _ *ast.Location) {
 			if text := p.dataText(ref, skip); text != "" {
 				texts[text] = true
@@ -118,7 +128,7 @@ func (p *Program) Answer() Answer {
 	texts, heads, constant := map[string]bool{}, map[string]bool{}, true
 	for _, r := range p.whole.GetRulesExact(rego.RefOf(p.cfg.Entrypoint)) {
 		for b := r; b != nil; b = b.Else {
-			if len(allowing(b)) == 0 {
+			if len(allowing(withOwnValue(b))) == 0 {
 				continue
 			}
 			head := p.answerOf(b)
@@ -130,6 +140,29 @@ func (p *Program) Answer() Answer {
 	return Answer{
 		Text: strings.Join(slices.Sorted(maps.Keys(texts)), "\n\n"), Uniform: constant || len(heads) == 1,
 	}
+}
+
+// withOwnValue is a branch with the object that its body gives its value, which the compiler has put there.
+func withOwnValue(b *ast.Rule) *ast.Rule {
+	var found *ast.Term
+	for _, x := range b.Body {
+		if !x.IsEquality() || x.Negated || len(x.With) > 0 {
+			continue
+		}
+		for i := range 2 {
+			_, isObject := x.Operand(1 - i).Value.(ast.Object)
+			if isObject && x.Operand(i).Equal(b.Head.Value) {
+				found = x.Operand(1 - i)
+			}
+		}
+	}
+	if _, isVar := b.Head.Value.Value.(ast.Var); !isVar || found == nil {
+		return b
+	}
+	out, head := *b, *b.Head
+	head.Value = found
+	out.Head = &head
+	return &out
 }
 
 // answerOf is the value of a branch as text: with the expressions of its body that give its variables their values,

@@ -59,18 +59,31 @@ func (p *Program) Condition(ctx context.Context, r Request) (*formula.Formula, e
 
 // Evaluate is Condition with what else the evaluation tells.
 func (p *Program) Evaluate(ctx context.Context, r Request) (*Residual, error) {
-	f, err := p.evaluate(ctx, p.sliced, r)
+	known, err := term.ParseJSON(r.Known)
+	if err != nil {
+		return nil, fmt.Errorf("read what is known of the request: %w", err)
+	}
+	if ctx.Err() != nil {
+		return nil, ErrTimeout
+	}
+	in, quick := p.knownInput(ctx, known.Value, r)
+	sliced, withoutElse := p.sliced, p.flat
+	if quick {
+		sliced, withoutElse = p.quick, p.quickFlat
+	}
+	f, err := p.evaluate(ctx, sliced, in, r)
 	if err == nil && references(f.Formula) == 0 {
 		return f, nil
 	}
-	flat, failed := p.flat()
+	flat, failed := withoutElse()
 	if failed != nil {
 		return f, err // as far as it goes
 	}
-	g, failed := p.evaluate(ctx, flat, r)
+	g, failed := p.evaluate(ctx, flat, in, r)
 	if failed != nil || err == nil && references(g.Formula) >= references(f.Formula) {
 		return f, err
 	}
+	g.isFlat = true
 	return g, nil
 }
 
@@ -91,22 +104,28 @@ type Residual struct {
 	// can have two values. Without any, the formula is exact, but for the answer beside "allow".
 	Risks []string
 
-	compiler *ast.Compiler
+	isFlat   bool // the policies were evaluated without else
 	support  []*ast.Module
 	literals sync.Map // *Literal by key
 	extended func() (*ast.Compiler, error)
 }
 
-func (p *Program) evaluate(ctx context.Context, c *ast.Compiler, r Request) (out *Residual, err error) {
+// compilerOf is that of whole documents, for the literals of r.
+func (p *Program) compilerOf(r *Residual) (*ast.Compiler, error) {
+	if r.isFlat {
+		return p.flat()
+	}
+	return p.sliced, nil
+}
+
+func (p *Program) evaluate(
+	ctx context.Context, c *ast.Compiler, in ast.Value, r Request,
+) (out *Residual, err error) {
 	defer func() {
 		if failure := recover(); failure != nil {
 			out, err = nil, fmt.Errorf("partial evaluation failed (%T)", failure)
 		}
 	}()
-	known, err := term.ParseJSON(r.Known)
-	if err != nil {
-		return nil, fmt.Errorf("read what is known of the request: %w", err)
-	}
 	var unknown []*ast.Term
 	for _, path := range r.Unknown {
 		unknown = append(unknown, ast.NewTerm(inputRef(path...)))
@@ -117,7 +136,7 @@ func (p *Program) evaluate(ctx context.Context, c *ast.Compiler, r Request) (out
 	allows := path[:len(path)-1].Append(ast.StringTerm(sliceRule))
 	options := []func(*oparego.Rego){
 		oparego.ParsedQuery(ast.NewBody(ast.Equality.Expr(ast.NewTerm(allows), ast.BooleanTerm(true)))),
-		oparego.Compiler(c), oparego.Store(p.store), oparego.ParsedUnknowns(unknown), oparego.ParsedInput(known.Value),
+		oparego.Compiler(c), oparego.Store(p.store), oparego.ParsedUnknowns(unknown), oparego.ParsedInput(in),
 		oparego.Time(p.cfg.Now),
 	}
 	var failed []topdown.Error
@@ -133,10 +152,10 @@ func (p *Program) evaluate(ctx context.Context, c *ast.Compiler, r Request) (out
 		return nil, fmt.Errorf("partial evaluation: %w", err)
 	}
 	out = &Residual{
-		Formula: p.settled(formula.Of(left.Queries, left.Support), r), compiler: c, support: left.Support,
+		Formula: p.settled(formula.Of(left.Queries, left.Support), r), support: left.Support,
 		Risks: watch.found(failed),
 	}
-	out.extended = sync.OnceValues(func() (*ast.Compiler, error) { return p.withSupport(c, left.Support) })
+	out.extended = sync.OnceValues(func() (*ast.Compiler, error) { return p.withSupport(out) })
 	return out, nil
 }
 

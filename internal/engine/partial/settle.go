@@ -236,3 +236,15 @@ func callsNondeterministic(body ast.Body) bool {
 	})
 	return found
 }
+
+// Settled is a literal where some facts hold: a constant where these decide it.
+func (p *Program) Settled(l *formula.Literal, facts []Fact) *formula.Formula {
+	if x := single(l.Body); x != nil {
+		for _, fact := range facts {
+			if f := fact.settles(x); f != nil {
+				return f
+			}
+		}
+	}
+	return &formula.Formula{Op: formula.Lit, Literal: l}
+}

@@ -270,11 +270,11 @@ func (s *slicer) alwaysDefined(ref ast.Ref) bool {
 }
 
 // requiredInput reports whether every document has the member ref.
-func requiredInput(ref ast.Ref) bool { return required(rego.InputSchema(), ref[1:]) }
+func requiredInput(ref ast.Ref) bool { return required(inputSchema(), ref[1:]) }
 
 // requiredIn reports the same of the part of a document that the member name has the rest of.
 func requiredIn(name string, rest ast.Ref) bool {
-	member, _ := rego.Property(rego.InputSchema(), name)
+	member, _ := rego.Property(inputSchema(), name)
 	return required(member, rest)
 }
 

@@ -104,41 +104,72 @@ type ruleFacts struct {
 	loops  map[*ast.Rule]bool
 }
 
-// chains are the rules by themselves and by the rules of their else.
+// chains are the rules by themselves and by the rules of their else. Rules that stand for a branch of an else chain in
+// a program without else are of the chain that they come from; those that stand for a default are in none.
 func (p *Program) chains() map[*ast.Rule]*ast.Rule {
 	p.facts.once.Do(func() {
-		chains, one := map[*ast.Rule]*ast.Rule{}, map[string]bool{}
-		values := map[string]*ast.Term{}
-		add := func(c *ast.Compiler) {
-			for _, m := range c.Modules {
-				for _, root := range m.Rules {
-					path := root.Ref().String()
-					for r := root; r != nil; r = r.Else {
-						chains[r] = root
-						if r.Default {
-							continue
-						}
-						value, known := r.Head.Value, values[path] != nil
-						switch {
-						case value == nil || !ast.IsConstant(value.Value), known && !values[path].Equal(value):
-							one[path] = false
-						case !known:
-							values[path] = value
-							if _, set := one[path]; !set {
-								one[path] = true
-							}
-						}
-					}
-				}
+		p.facts.chains, p.facts.loops = map[*ast.Rule]*ast.Rule{}, map[*ast.Rule]bool{}
+		p.facts.one = oneValued(p.sliced)
+		written := map[string]*ast.Rule{}
+		for _, c := range []*ast.Compiler{p.sliced, p.quick} {
+			eachRule(c, func(r, root *ast.Rule) {
+				p.facts.chains[r] = root
+				written[placeOf(r, root)] = root
+			})
+		}
+		for _, compiler := range []func() (*ast.Compiler, error){p.flat, p.quickFlat} {
+			flat, err := compiler()
+			if err != nil {
+				continue
 			}
+			eachRule(flat, func(r, root *ast.Rule) {
+				if origin := written[placeOf(r, root)]; origin != nil {
+					root = origin
+				}
+				if !root.Default {
+					p.facts.chains[r] = root
+				}
+			})
 		}
-		add(p.sliced)
-		if flat, err := p.flat(); err == nil {
-			add(flat)
-		}
-		p.facts.chains, p.facts.one, p.facts.loops = chains, one, map[*ast.Rule]bool{}
 	})
 	return p.facts.chains
+}
+
+// placeOf is the path of a rule with where it is written.
+func placeOf(r, root *ast.Rule) string {
+	if r.Location == nil {
+		return root.Ref().String()
+	}
+	return fmt.Sprintf("%s %s:%d:%d", root.Ref(), r.Location.File, r.Location.Row, r.Location.Col)
+}
+
+func eachRule(c *ast.Compiler, visit func(r, root *ast.Rule)) {
+	for _, name := range sortedKeys(c.Modules) {
+		for _, root := range c.Modules[name].Rules {
+			for r := root; r != nil; r = r.Else {
+				visit(r, root)
+			}
+		}
+	}
+}
+
+// oneValued are the paths whose rules all have the same constant value.
+func oneValued(c *ast.Compiler) map[string]bool {
+	out, values := map[string]bool{}, map[string]*ast.Term{}
+	eachRule(c, func(r, root *ast.Rule) {
+		path, value := root.Ref().String(), r.Head.Value
+		switch have := values[path]; {
+		case r.Default:
+		case value == nil || !ast.IsConstant(value.Value), have != nil && !have.Equal(value):
+			out[path] = false
+		case have == nil:
+			values[path] = value
+			if _, known := out[path]; !known {
+				out[path] = true
+			}
+		}
+	})
+	return out
 }
 
 // oneValue reports whether all rules of a path have the same constant value.
