@@ -38,9 +38,12 @@ func (c *Change) headline() string {
 		Unloadable: "UNLOADABLE: the new version does not load",
 		Wider:      "WIDER: requests that were denied are allowed",
 		Failing:    "FAILING: tests of the new version fail, or a floor is not kept",
-		Differs:    "DIFFERS: no request was found that was denied and is allowed",
+		Differs:    "DIFFERS: the versions differ in meaning",
 		Same:       "SAME: the versions differ in format, comments and places at most",
 	}[c.Outcome]
+	if c.Outcome == Differs && c.Decisions != nil {
+		out += ", and no request was found that was denied and is allowed"
+	}
 	if n := len(c.Refusing()); n > 0 {
 		out += "; " + counted(n, "finding") + " refuse" + map[bool]string{true: "s"}[n == 1] + " the change"
 	}
@@ -131,7 +134,7 @@ func (t *text) findings(list []Finding) {
 			later = append(later, f)
 			continue
 		}
-		t.finding(f, 1)
+		t.finding(f)
 	}
 	if len(list) == 0 {
 		t.line("nothing differs")
@@ -139,17 +142,17 @@ func (t *text) findings(list []Finding) {
 	if len(later) > 0 {
 		t.heading("Further findings")
 		for _, f := range later {
-			t.finding(f, 1)
+			t.finding(f)
 		}
 	}
 }
 
-func (t *text) finding(f Finding, details int) {
+func (t *text) finding(f Finding) {
 	title := f.Title
 	if f.Allowed {
 		title += " [reviewed]"
 	}
-	if details == 1 && f.Kind != KindWider && len(f.Places) > 0 {
+	if len(f.Places) > 0 && f.Kind != KindTest {
 		if place := at(f.Places[0]); place != "" && !strings.Contains(title, place) {
 			title += " (" + place + ")"
 		}
@@ -176,4 +179,10 @@ func (t *text) ending(c *Change) {
 	t.line("report     %s", c.Digest)
 	t.line("describes  %s", cmp.Or(c.New.Digest, "nothing that loads"))
 	t.wrapped("           ", covers, 0)
+	for _, s := range c.New.Sources {
+		if s.Digest != "" && s.Digest != c.New.Digest {
+			t.line("           %s", s.Digest)
+			t.wrapped("           ", "the content of the bundle "+s.Name, 0)
+		}
+	}
 }
