@@ -60,7 +60,8 @@ func (c *comparing) sides(ctx context.Context, args []string, std streams) (from
 		}
 		done = tree.remove
 		old.paths = tree.policies
-		from.Name, from.Hidden, from.Shown = c.oldRef, tree.top+"/", c.oldRef+":"
+		from.Name, from.Commit = c.oldRef, tree.commit
+		from.Hidden, from.Shown = tree.top+"/", c.oldRef+":"
 		c.oldTests = tree.tests
 	}
 	oldConfig, err := old.load(std.err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/change"
 	"github.com/authz-sidecar/sidecar/internal/page"
+	"github.com/authz-sidecar/sidecar/internal/replay"
 	"github.com/authz-sidecar/sidecar/internal/reports"
 )
 
@@ -31,13 +32,15 @@ func bundleReviewCommand(std streams) *cobra.Command {
 		Use:   "review OLD NEW",
 		Short: "Tell what a change of policies means, with requests that are newly allowed",
 		Long: `Tell what a change of policies means: which requests are newly allowed, each with an example that both versions
-decided; what the policies newly call, reach and read; what denied and is gone; tests that fail, are gone, or were
-rewritten with the rules that they test; data, the access matrix, findings of check. What matters most comes first.
+decided, and recorded decisions that flip (--log); what the policies newly call, reach and read; what denied and is gone;
+tests that fail, are gone, or were rewritten with the rules that they test; data, the access matrix, findings of check.
+What matters most comes first.
 
 OLD and NEW are directories of Rego and data, bundle folders and archives, with commas between several of one version.
 Tests are those beside the policies, and in policy_test beside these. The tests of the old version are run against the
-new policies too. The report ends with its digest, and with that of the version that it describes. Its forms are text, JSON, Markdown for a
-pull request, one page of HTML that needs nothing else, and SARIF for platforms that show findings beside the code.
+new policies too. The report ends with its digest, and with that of the version that it describes; it has the time and
+the duration of the comparison, so that each report has a digest of its own. Its forms are text, JSON, Markdown for a pull
+request, one page of HTML that needs nothing else, and SARIF for platforms that show findings beside the code.
 
 A finding has an identifier. --allow names those that were reviewed, or a file of them, one a line.
 
@@ -53,6 +56,8 @@ does not load; 5 a request is newly allowed, a test of the new version fails, or
 	f.StringSliceVarP(&r.outputs, "output", "o", nil, "`FILE,...` to write the report to besides; the form is that "+
 		"of the "+
 		"ending: .json, .txt, .md, .html, .sarif")
+	f.StringSliceVar(&r.logs, "log", nil, "decision logs whose decisions both versions make anew, `FILE,...`; - is "+
+		"standard input")
 	f.StringSliceVar(&r.tests, "tests", nil, "directories of tests of the new version, `DIR,...`, instead of those "+
 		"found")
 	f.StringSliceVar(&r.oldTests, "old-tests", nil, "directories of tests of the old version, `DIR,...`")
@@ -74,6 +79,14 @@ func (r *reviewing) run(ctx context.Context, args []string, std streams) error {
 		}
 	}
 	opts := change.Options{Depth: change.Full, Budget: r.budget, MinCoverage: r.minimum, Allowed: allowed}
+	if len(r.logs) > 0 {
+		logs, err := replay.Open(r.logs, std.in)
+		if err != nil {
+			return err
+		}
+		defer logs.Close()
+		opts.Logs = logs
+	}
 	report, err := r.compare(ctx, args, std, opts)
 	if err != nil {
 		return err

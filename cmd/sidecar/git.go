@@ -18,7 +18,7 @@ import (
 
 // gitTree is the policies and tests of a git revision, in a temporary directory.
 type gitTree struct {
-	top             string
+	top, commit     string
 	policies, tests []string
 }
 
@@ -38,14 +38,14 @@ func checkedOut(ctx context.Context, revision string, cfg *config.Config, tests 
 	if err != nil {
 		return nil, fmt.Errorf("lay out %s: %w", revision, err)
 	}
-	tree := &gitTree{top: filepath.ToSlash(top)}
+	tree := &gitTree{top: filepath.ToSlash(top), commit: strings.TrimSpace(string(commit))}
 	lay := func(names []string) (out []string, err error) {
 		for _, name := range names {
 			below, err := belowRoot(string(root), name)
 			if err != nil {
 				return nil, err
 			}
-			there, err := tree.add(ctx, string(root), strings.TrimSpace(string(commit)), below)
+			there, err := tree.add(ctx, string(root), below)
 			if err != nil {
 				return nil, err
 			}
@@ -89,13 +89,13 @@ func belowRoot(root, name string) (string, error) {
 }
 
 // add lays out one path of a commit; there is false where the commit has nothing there.
-func (t *gitTree) add(ctx context.Context, root, commit, below string) (there bool, err error) {
+func (t *gitTree) add(ctx context.Context, root, below string) (there bool, err error) {
 	if below != "." {
-		if _, err := git(ctx, root, "cat-file", "-e", commit+":"+below); err != nil {
+		if _, err := git(ctx, root, "cat-file", "-e", t.commit+":"+below); err != nil {
 			return false, nil
 		}
 	}
-	packed, err := git(ctx, root, "archive", "--format=tar", commit, "--", below)
+	packed, err := git(ctx, root, "archive", "--format=tar", t.commit, "--", below)
 	if err != nil {
 		return false, err
 	}

@@ -246,9 +246,6 @@ func (a *Analyst) alternatives(
 
 // verified reports whether a document that is made up for constraints is allowed.
 func (a *Analyst) verified(ctx context.Context, base map[string]any, list []partial.Constraint) bool {
-	if a.policy.MayReachNetwork(a.entrypoint) {
-		return false // a made-up token must not reach another server, by a condition neither
-	}
 	for variant := range variants {
 		m := maker{doc: base, variant: variant}
 		m.meet(list)
@@ -279,7 +276,7 @@ func (a *Analyst) met(ctx context.Context, doc map[string]any, list []partial.Co
 // decide is the verdict about a document, or nil when there is none.
 func (a *Analyst) decide(ctx context.Context, doc map[string]any) *authz.Verdict {
 	if a.policy.MayReachNetwork(a.entrypoint) {
-		return nil // as verified
+		return nil // a made-up token must not reach another server
 	}
 	raw, err := json.Marshal(doc)
 	if err != nil {

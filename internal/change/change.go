@@ -78,7 +78,8 @@ type Version struct {
 	// Revision is the one that decisions carry.
 	Revision string `json:"revision,omitzero"`
 	// Digest is "sha256:<hex>". Covers says over what: "bundle" is the content digest of the one bundle, which
-	// signatures, the status and decisions name; "files" covers all files of all sources, with their names.
+	// signatures, the status and decisions name; "files" covers all files of all sources, with their names; for
+	// "commit" it is "git:<commit>".
 	Digest string `json:"digest"`
 	Covers string `json:"covers"`
 	// Sources are the directories, bundles and archives, in the order of the configuration, without the library.

@@ -95,45 +95,53 @@ func (f *findings) problems() {
 
 // reach are the network and the machine, with the hosts, and then the other builtins.
 func (f *findings) reach() {
-	var hosts []string
-	hosted := map[string][]meaning.Place{}
-	for _, h := range f.c.Hosts {
-		if h.How == Added {
-			hosts = append(hosts, h.Host)
-			hosted[h.Host] = h.Places
-		}
-	}
+	told := map[string]bool{}
 	var plain []string
-	told := false
 	for _, b := range f.c.Builtins {
 		switch {
 		case b.How != Added:
 		case b.Class == "network":
-			title := b.Name + " is newly called"
+			title, hosts := b.Name+" is newly called", f.hostsOf(b)
 			if len(hosts) > 0 {
 				title += ", and reaches " + listed(hostNames(hosts), 4)
 			}
-			f.add(KindReach, Notable, append([]string{b.Name}, hosts...), title, by(b.Places)...).Places = b.Places
-			told = true
+			for _, h := range hosts {
+				told[h] = true
+			}
+			f.placed(KindReach, append([]string{b.Name}, hosts...), title, b.Places)
 		case b.Class == "machine":
-			f.add(KindReach, Notable, []string{b.Name}, b.Name+" is newly called, which tells about the machine",
-				by(b.Places)...).Places = b.Places
+			f.placed(KindReach, []string{b.Name}, b.Name+" is newly called, which tells about the machine", b.Places)
 		case b.Class == "other":
 			plain = append(plain, b.Name)
 		default:
-			f.add(KindBuiltin, Notable, []string{b.Name}, b.Name+" is newly called ("+b.Class+")",
-				by(b.Places)...).Places = b.Places
+			f.placed(KindBuiltin, []string{b.Name}, b.Name+" is newly called ("+b.Class+")", b.Places)
 		}
 	}
-	if !told {
-		for _, h := range hosts {
-			f.add(KindReach, Notable, []string{"host", h}, "requests newly reach "+hostNames([]string{h})[0],
-				by(hosted[h])...).Places = hosted[h]
+	for _, h := range f.c.Hosts {
+		if h.How == Added && !told[h.Host] {
+			f.placed(KindReach, []string{"host", h.Host}, "requests newly reach "+hostNames([]string{h.Host})[0],
+				h.Places)
 		}
 	}
 	if len(plain) > 0 {
 		f.add(KindBuiltin, Plain, plain, "newly called without reaching anything: "+listed(plain, 8))
 	}
+}
+
+// placed adds a finding that wants a look, with its places.
+func (f *findings) placed(kind Kind, about []string, title string, places []meaning.Place) {
+	f.add(kind, Notable, about, title, by(places)...).Places = places
+}
+
+// hostsOf are the hosts that are newly reached where a builtin is called.
+func (f *findings) hostsOf(b Builtin) (out []string) {
+	for _, h := range f.c.Hosts {
+		if h.How == Added && slices.ContainsFunc(h.Places,
+			func(p meaning.Place) bool { return slices.Contains(b.Places, p) }) {
+			out = append(out, h.Host)
+		}
+	}
+	return out
 }
 
 // hostNames are hosts in words.
@@ -157,7 +165,7 @@ func (f *findings) members() {
 		if len(m.Places) > 0 && m.Places[0].Rule != "" {
 			title += ", by " + m.Places[0].Rule
 		}
-		f.add(KindInput, Notable, []string{m.Path}, title, by(m.Places)...).Places = m.Places
+		f.placed(KindInput, []string{m.Path}, title, m.Places)
 	}
 }
 

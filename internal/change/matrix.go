@@ -52,11 +52,8 @@ func (x comparison) matrix(ctx context.Context, s Side, suites []policytest.Suit
 	if err != nil {
 		return nil, fmt.Errorf("look at the routes of %s: %w", s.Name, err)
 	}
-	with := access.PrincipalsOf(ctx, suites, s.Policy, s.Config)
-	if s.Policy.MayReachNetwork(s.Config.Decision.Entrypoint) {
-		with.Tokens = nil // a decision would ask the network
-	}
-	m, err := analyst.Routes(ctx, with, cmp.Or(x.opts.Budget, witness.DefaultBudget))
+	m, err := analyst.Routes(ctx, access.PrincipalsOf(ctx, suites, s.Policy, s.Config),
+		cmp.Or(x.opts.Budget, witness.DefaultBudget))
 	return &m, err
 }
 

@@ -28,6 +28,8 @@ type Side struct {
 	TestDirs []string
 	// Hidden is the beginning of names of files that the report shows as Shown; empty where there is none.
 	Hidden, Shown string
+	// Commit is the git commit that the files are of; empty where they are of none.
+	Commit string
 }
 
 // Depth says how much is compared.
@@ -80,6 +82,7 @@ func Of(ctx context.Context, from, to Side, opts Options) (*Change, error) {
 		c.conclude(comparison{from: from, to: to, opts: opts})
 		return c, c.seal(begun)
 	}
+	from.Policy, to.Policy = from.Policy.Offline(), to.Policy.Offline() // a review asks no other server
 	x := comparison{from: from, to: to, opts: opts}
 	var err error
 	opts.Progress("rules", 0, 0)

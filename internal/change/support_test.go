@@ -85,6 +85,9 @@ func side(t *testing.T, name string, files map[string]string, allowed []string) 
 	if err := s.Load(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	if s.Policy == nil && name == "old" {
+		t.Fatal(s.Problems)
+	}
 	return s
 }
 

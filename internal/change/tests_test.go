@@ -115,7 +115,8 @@ func TestTests_ThoseThatAreGoneAndACoverageThatFellAreTold(t *testing.T) {
 }
 
 func TestTests_ACoverageBelowTheFloorRefusesTheChange(t *testing.T) {
-	files := testedFiles("policies/authz_test.rego", `test_other if authz.other with input as {"token": {"age": 5}}`, "")
+	files := testedFiles("policies/authz_test.rego", `test_other if authz.other with input as {"token": {"age": 5}}`,
+		"")
 	if c := changed(t, files, files, Options{Depth: Full, MinCoverage: 99}); c.Outcome != Failing {
 		t.Errorf("%s: %+v", c.Outcome, c.Findings)
 	}
@@ -140,7 +141,8 @@ func TestUnloadable_TheProblemsAreTheReport(t *testing.T) {
 
 func TestUnloadable_ABuiltinThatIsNotAllowedIsComparedAllTheSame(t *testing.T) {
 	c := changed(t, testedFiles(), testedFiles("policies/authz.rego", "\tinput.token.client_id == \"a\"\n",
-		"\tinput.token.client_id == \"a\"\n\thttp.send({\"method\": \"GET\", \"url\": \"https://a.example/\"}).status_code == 200\n"),
+		"\tinput.token.client_id == \"a\"\n\thttp.send({\"method\": \"GET\", \"url\": "+
+			"\"https://a.example/\"}).status_code == 200\n"),
 		Options{})
 	if got := c.titles(KindReach); c.Outcome != Unloadable || !slices.Equal(got,
 		[]string{"http.send is newly called, and reaches a.example"}) {

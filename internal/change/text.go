@@ -120,7 +120,10 @@ func (t *text) version(which string, v *Version) {
 }
 
 // cutDigest is the beginning of a digest; the end of the page has all of it.
-func cutDigest(digest string) string { return digest[:min(len(digest), len("sha256:")+12)] }
+func cutDigest(digest string) string {
+	kind, hex, _ := strings.Cut(digest, ":")
+	return kind + ":" + hex[:min(len(hex), 12)]
+}
 
 // mostOfKind is how many findings of one kind are on the first screen.
 const mostOfKind = 4

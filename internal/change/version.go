@@ -16,7 +16,10 @@ func versionOf(s Side) Version {
 	if s.Set == nil {
 		return v
 	}
-	v.Digest = s.Set.Digest
+	v.Digest = s.Set.Digest // which has the names of the files
+	if s.Commit != "" {
+		v.Digest, v.Covers = "git:"+s.Commit, "commit"
+	}
 	for _, b := range s.Set.Bundles {
 		if b.Embedded {
 			v.Library = b.Revision

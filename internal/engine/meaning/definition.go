@@ -137,6 +137,9 @@ func (names imports) parts(rule *ast.Rule) (map[string]string, []Condition) {
 	}
 	var conditions []Condition
 	for i, x := range rule.Body {
+		if t, ok := x.Terms.(*ast.Term); ok && t.Equal(ast.BooleanTerm(true)) {
+			continue // where no body is written
+		}
 		text := ""
 		if at := written[i].Location; at != nil {
 			text = string(at.Text)

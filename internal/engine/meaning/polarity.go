@@ -128,7 +128,8 @@ func (w *polarities) body(body ast.Body, p polarity, without ast.VarSet) {
 	}
 }
 
-// emptied are the expressions of a body whose collection must be empty: count(x) == 0, and x == set().
+// emptied are the expressions of a body whose collection must be empty: count(x) == 0, and x == set(), with those that
+// put the collection into a variable.
 func emptied(body ast.Body) map[*ast.Expr]bool {
 	out := map[*ast.Expr]bool{}
 	for _, x := range body {
@@ -136,29 +137,43 @@ func emptied(body ast.Body) map[*ast.Expr]bool {
 			continue
 		}
 		a, b := x.Operand(0), x.Operand(1)
+		equal := x.IsEquality() || x.Operator().String() == ast.Equal.Name
 		for _, sides := range [][2]*ast.Term{{a, b}, {b, a}} {
 			set, isSet := sides[1].Value.(ast.Set)
 			switch {
-			case isSet && set.Len() == 0:
+			case equal && isSet && set.Len() == 0:
 				out[x] = true
-			case sides[1].Equal(ast.InternedTerm(0)) && (x.IsEquality() || x.Operator().String() == ast.Equal.Name):
-				if counts := countInto(body, sides[0]); counts != nil {
-					out[counts] = true
-				}
+				markMakers(body, sides[0], out)
+			case equal && sides[1].Equal(ast.InternedTerm(0)):
+				markCounts(body, sides[0], out)
 			}
 		}
 	}
 	return out
 }
 
-// countInto is the expression that puts a count into a variable, or nil.
-func countInto(body ast.Body, v *ast.Term) *ast.Expr {
+// markCounts marks the expression that puts a count into a variable, and those that made what is counted.
+func markCounts(body ast.Body, v *ast.Term, out map[*ast.Expr]bool) {
 	for _, x := range body {
 		if x.IsCall() && x.Operator().String() == ast.Count.Name && len(x.Operands()) == 2 && x.Operand(1).Equal(v) {
-			return x
+			out[x] = true
+			markMakers(body, x.Operand(0), out)
 		}
 	}
-	return nil
+}
+
+// markMakers marks the expressions that put something into a variable.
+func markMakers(body ast.Body, v *ast.Term, out map[*ast.Expr]bool) {
+	for _, x := range body {
+		if x.IsEquality() && isVar(v) && (x.Operand(0).Equal(v) || x.Operand(1).Equal(v)) {
+			out[x] = true
+		}
+	}
+}
+
+func isVar(t *ast.Term) bool {
+	_, ok := t.Value.(ast.Var)
+	return ok
 }
 
 // makesOnly reports whether an expression only puts a value into one of some variables.
