@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,7 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/authz-sidecar/sidecar/internal/app"
+	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/engine/check"
 	"github.com/authz-sidecar/sidecar/internal/replay"
 )
 
@@ -208,12 +211,22 @@ func (r *replaying) side(
 	ctx context.Context, from *source, cfg *config.Config, entrypoint string,
 ) (replay.Side, error) {
 	from.asDev(cfg)
-	if from.found() == "" && entrypoint != "" {
-		cfg.Decision.Entrypoint = entrypoint
-	}
 	cfg.Engine.Deadline = max(cfg.Engine.Deadline, evaluationTime)
+	if from.found() == "" {
+		cfg.Decision.Entrypoint = entrypoint // it need not be annotated
+	}
 	set, policy, err := app.Load(ctx, cfg)
+	if from.found() == "" && isEntrypointGone(err) {
+		cfg.Decision.Entrypoint = "" // the report says that it is gone
+		set, policy, err = app.Load(ctx, cfg)
+	}
 	return replay.Side{Name: policiesName(cfg), Set: set, Policy: policy}, err
+}
+
+// isEntrypointGone reports whether policies do not load for an entrypoint alone.
+func isEntrypointGone(err error) bool {
+	problems, ok := errors.AsType[bundle.Problems](err)
+	return ok && !slices.ContainsFunc(problems, func(p bundle.Problem) bool { return p.Code != check.CodeEntrypoint })
 }
 
 // outcome is the exit status of a report.
@@ -221,27 +234,19 @@ func (r *replaying) outcome(report *replay.Report) error {
 	switch {
 	case report.Partial != "":
 		return &failure{err: fmt.Errorf("the replay is partial: %s", report.Partial), exit: exitFailed}
-	case report.Totals.Replayed == 0 && !r.allowEmpty:
-		return r.nothing(report)
-	case !report.Passed:
+	case !report.Kept():
 		return &failure{err: errors.New("a limit is not kept"), exit: exitRefused, quiet: true}
+	case !report.Passed:
+		n := report.Totals
+		why := fmt.Sprintf("of %s, no policy decided %d, and %d are not replayable", counted(n.Events, "event"),
+			n.NotDecided, n.NotReplayable)
+		if n.Events == 0 {
+			why = fmt.Sprintf("%s: no line is an event of a decision log", strings.Join(r.logs, ", "))
+		} else if n.Outside == n.Events {
+			why = fmt.Sprintf("none of %s is among what was asked for", counted(n.Events, "event"))
+		}
+		return &failure{err: errors.New("nothing was replayed: " + why), exit: exitFailed,
+			hint: "--allow-empty passes without a decision"}
 	}
 	return nil
-}
-
-// nothing says why nothing was replayed.
-func (r *replaying) nothing(report *replay.Report) error {
-	n, why := report.Totals, ""
-	switch {
-	case n.Events == 0:
-		why = fmt.Sprintf("%s: no line is an event of a decision log", strings.Join(r.logs, ", "))
-	case n.Outside == n.Events:
-		why = fmt.Sprintf("none of %s is among what was asked for", counted(n.Events, "event"))
-	default:
-		why = fmt.Sprintf("of %s, %d were not decided by a policy and %d are not replayable",
-			counted(n.Events, "event"),
-			n.NotDecided, n.NotReplayable)
-	}
-	return &failure{err: errors.New("nothing was replayed: " + why), exit: exitFailed,
-		hint: "--allow-empty passes without a decision"}
 }

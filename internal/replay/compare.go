@@ -2,8 +2,10 @@ package replay
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -148,13 +150,32 @@ func nextElement(in *jsontext.Decoder) string {
 	return string(list) + "/" + strconv.FormatInt(n, 10)
 }
 
-// canonical is a value whose members are sorted and whose texts are spelt alike; numbers keep their digits.
+// canonical is a value whose members are sorted and whose texts are spelt alike; numbers keep their digits. Signatures
+// that are random are left out.
 func canonical(v jsontext.Value) string {
 	c := v.Clone()
 	if c.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false)) != nil {
 		return string(v)
 	}
-	return string(c)
+	return compactJWS.ReplaceAllStringFunc(string(c), withoutRandomSignature)
+}
+
+// compactJWS matches what may be a JWS in its compact form (RFC 7515 section 7.1).
+var compactJWS = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+`)
+
+// withoutRandomSignature is a JWS without its signature, where its algorithm makes another one each time: ES256, PS256
+// and their like. So io.jwt.encode_sign answers otherwise at each evaluation.
+func withoutRandomSignature(jws string) string {
+	head, _, _ := strings.Cut(jws, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(head)
+	var header struct {
+		Alg string `json:"alg"`
+	}
+	if err != nil || json.Unmarshal(raw, &header) != nil ||
+		!strings.HasPrefix(header.Alg, "ES") && !strings.HasPrefix(header.Alg, "PS") {
+		return jws
+	}
+	return jws[:strings.LastIndexByte(jws, '.')+1]
 }
 
 // membersOf are the members of an object; nil for another value.

@@ -3,6 +3,7 @@ package replay
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,20 +91,29 @@ func (t *text) head() {
 
 // Verdict is the outcome in a line.
 func (r *Report) Verdict() string {
-	word := "REFUSED"
+	n, word := &r.Totals, "REFUSED"
 	switch {
 	case r.Partial != "":
 		word = "PARTIAL (" + r.Partial + ")"
-	case r.Totals.Replayed == 0:
-		word = "NOTHING REPLAYED"
 	case r.Passed:
 		word = "PASSED"
+	case n.Replayed == 0 && r.Kept():
+		word = "NOTHING REPLAYED"
 	}
-	if r.Changes.Changed() == 0 {
-		return fmt.Sprintf("%s: none of %d replayed decisions changes", word, r.Totals.Replayed)
+	switch {
+	case n.Replayed == 0:
+		return fmt.Sprintf("%s: of %d events, %d are not among what was asked for, no policy decided %d, and %d are not "+
+			"replayable", word, n.Events, n.Outside, n.NotDecided, n.NotReplayable)
+	case r.Changes.Changed() == 0:
+		return fmt.Sprintf("%s: none of %d replayed decisions changes", word, n.Replayed)
 	}
 	return fmt.Sprintf("%s: %d of %d replayed decisions change, %d from deny to allow", word, r.Changes.Changed(),
-		r.Totals.Replayed, r.Changes.DenyToAllow)
+		n.Replayed, r.Changes.DenyToAllow)
+}
+
+// Kept reports whether all limits are kept.
+func (r *Report) Kept() bool {
+	return !slices.ContainsFunc(r.Checks, func(c Check) bool { return !c.Passed })
 }
 
 func (p Policy) text() string { return fmt.Sprintf("%s (%s)", shown(p.Name), shortDigest(p.Digest)) }

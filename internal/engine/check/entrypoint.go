@@ -13,7 +13,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
-const codeEntrypoint = "entrypoint_error"
+// CodeEntrypoint is the code of an entrypoint that does not exist, or cannot be one.
+const CodeEntrypoint = "entrypoint_error"
 
 // Entrypoints lists the paths that callers may ask for, sorted: rules with the annotation "entrypoint: true", and the
 // named rules, which must exist.
@@ -31,7 +32,7 @@ func Entrypoints(compiler *ast.Compiler, named []string) ([]string, bundle.Probl
 		}
 		if cause != "" {
 			problems = append(problems,
-				rego.ProblemAt(ref.Annotations.Location, codeEntrypoint, "%s cannot be an entrypoint: %s", ref.Path,
+				rego.ProblemAt(ref.Annotations.Location, CodeEntrypoint, "%s cannot be an entrypoint: %s", ref.Path,
 					cause))
 		}
 		paths = append(paths, path)
@@ -42,7 +43,7 @@ func Entrypoints(compiler *ast.Compiler, named []string) ([]string, bundle.Probl
 			if cause == none {
 				cause += "; write it, or have the configuration name one that exists" + candidates(compiler)
 			}
-			p := rego.ProblemAt(at, codeEntrypoint,
+			p := rego.ProblemAt(at, CodeEntrypoint,
 				"data.%s, which the configuration names, cannot be an entrypoint: %s",
 				rego.Dotted(path), cause)
 			if at == nil {
