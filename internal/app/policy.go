@@ -79,8 +79,32 @@ func (a *App) activate(next policies) {
 	old := a.point.Snapshot()
 	a.point.Swap(&decision.Snapshot{Introspector: old.Introspector, Policy: next.policy})
 	a.activated(next)
-	a.deps.Log.Info("policies activated", "policy_revision", next.policy.Revision(), "policy_digest",
-		next.policy.Digest())
+	args := []any{"policy_revision", next.policy.Revision(), "policy_digest", next.policy.Digest()}
+	if by := signedBy(next.set); len(by) > 0 {
+		args = append(args, "signed_by", by)
+	}
+	a.deps.Log.Info("policies activated", args...)
+}
+
+// signedBy is who signed each bundle that was verified, with its digest and its review: "orders sha256:...: ann
+// (author)".
+func signedBy(set *bundle.Set) []string {
+	var out []string
+	for _, b := range set.Bundles {
+		if len(b.Signed.Signers) == 0 {
+			continue
+		}
+		var who []string
+		for _, s := range b.Signed.Signers {
+			who = append(who, s.String())
+		}
+		line := b.Name + " " + b.Digest + ": " + strings.Join(who, ", ")
+		if b.Signed.Reviewed != "" {
+			line += "; review " + b.Signed.Reviewed
+		}
+		out = append(out, line)
+	}
+	return out
 }
 
 // waiting reports that a change on disk has been going on for long, or, with nil, that it has ended.

@@ -160,6 +160,36 @@ type PolicyRef struct {
 	Path     string
 	Revision string
 	Digest   string
+	// Bundles is a JSON object of BundleRef by name, of the bundles whose content has a digest; nil without any.
+	// It is made once for a policy.
+	Bundles []byte
+}
+
+// BundleRef says which bundle took part in a decision.
+type BundleRef struct {
+	// Revision is what its manifest says; empty for a directory.
+	Revision string `json:"revision"`
+	// Digest is its content digest, "sha256:<hex>", which reviews and signatures name; empty for a directory.
+	Digest string `json:"digest,omitzero"`
+	// Signers are those whose signatures hold.
+	Signers []Signer `json:"signers,omitempty"`
+}
+
+// Signer is one verified signature of a bundle.
+type Signer struct {
+	KeyID string `json:"key_id"`
+	// Role is what the configuration lists the key for, such as "reviewer"; empty when it lists no roles.
+	Role string `json:"role,omitempty"`
+	// Algorithm is that of the key: "ES256".
+	Algorithm string `json:"algorithm"`
+}
+
+// String is the key with its role: "ann (reviewer)".
+func (s Signer) String() string {
+	if s.Role == "" {
+		return s.KeyID
+	}
+	return s.KeyID + " (" + s.Role + ")"
 }
 
 // Time in the vocabulary is seconds since the epoch, as the RFCs have it; 0 means "not said".

@@ -8,6 +8,8 @@
 // Build returns a Set of all files, or every problem there is with them.
 package bundle
 
+import "github.com/authz-sidecar/sidecar/internal/authz"
+
 // Set is everything that was read at one moment. It is immutable: it is shared, and neither it nor anything that it
 // reaches may be written.
 type Set struct {
@@ -83,11 +85,5 @@ type Signed struct {
 	Reviewed string `json:"reviewed,omitempty"`
 }
 
-// Signer is one verified signature.
-type Signer struct {
-	KeyID string `json:"key_id"`
-	// Role is what the configuration lists the key for, such as "reviewer"; empty when it lists no roles.
-	Role string `json:"role,omitempty"`
-	// Algorithm is that of the key: "ES256".
-	Algorithm string `json:"algorithm"`
-}
+// Signer is that of package authz.
+type Signer = authz.Signer

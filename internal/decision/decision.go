@@ -156,7 +156,7 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 	rec := &decisionlog.Record{
 		DecisionID: ulid.MustNew(ulid.Timestamp(now), rand.Reader).String(), Time: now,
 		Path: q.Entrypoint, RequestedBy: q.Caller,
-		Bundles: snap.Policy.Revisions(), PolicyDigest: snap.Policy.Digest(), Introspection: decisionlog.None,
+		Bundles: snap.Policy.Bundles(), PolicyDigest: snap.Policy.Digest(), Introspection: decisionlog.None,
 	}
 	if snap.Policy.Masks() {
 		rec.Masker = snap.Policy
@@ -172,7 +172,7 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 	span.SetString("sidecar.decision_id", rec.DecisionID)
 	span.SetString("sidecar.kind", d.Kind.String())
 	d.ID = rec.DecisionID
-	d.Policy = authz.PolicyRef{Path: q.Entrypoint, Revision: snap.Policy.Revision(), Digest: snap.Policy.Digest()}
+	d.Policy = snap.Policy.Ref(q.Entrypoint)
 	if !q.unrecorded {
 		p.finish(rec, &d)
 	}

@@ -64,6 +64,6 @@ func (p *Point) reconsidered(policy *engine.Policy, r Recorded, result engine.Re
 		out.Decision = p.decided(verdict, scheme)
 	}
 	out.Decision.ID = r.DecisionID
-	out.Decision.Policy = authz.PolicyRef{Path: r.Entrypoint, Revision: policy.Revision(), Digest: policy.Digest()}
+	out.Decision.Policy = policy.Ref(r.Entrypoint)
 	return out
 }

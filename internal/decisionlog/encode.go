@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -25,7 +26,7 @@ type encoder struct {
 	log  *slog.Logger
 
 	// bundles is the last map seen and bundlesJSON its encoding: all records of a snapshot share one map.
-	bundles     map[string]string
+	bundles     map[string]authz.BundleRef
 	bundlesJSON []byte
 
 	input, result, scratch []byte // of events that are masked
@@ -101,7 +102,7 @@ func (e *encoder) object(dst []byte, r *Record, c content) []byte {
 	dst = appendMember(dst, `,"span_id":`, r.SpanID)
 	if len(r.Bundles) > 0 {
 		dst = append(dst, `,"bundles":`...)
-		dst = append(dst, e.revisions(r.Bundles)...)
+		dst = append(dst, e.refs(r.Bundles)...)
 	}
 	dst = append(dst, `,"path":`...)
 	dst = appendString(dst, r.Path)
@@ -216,22 +217,16 @@ func oneLine(dst []byte, start int) ([]byte, error) {
 	return append(dst[:start], v...), nil
 }
 
-// revisions encodes m, or remembers that it did: m is told by identity, which holds because the last one is kept.
-func (e *encoder) revisions(m map[string]string) []byte {
-	if reflect.ValueOf(m).Pointer() == reflect.ValueOf(e.bundles).Pointer() {
-		return e.bundlesJSON
-	}
-	dst := append(e.bundlesJSON[:0], '{')
-	for i, name := range slices.Sorted(maps.Keys(m)) {
-		if i > 0 {
-			dst = append(dst, ',')
+// refs encodes m, or remembers that it did: m is told by identity, which holds because the last one is kept.
+func (e *encoder) refs(m map[string]authz.BundleRef) []byte {
+	if reflect.ValueOf(m).Pointer() != reflect.ValueOf(e.bundles).Pointer() {
+		encoded, err := json.Marshal(m, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+		if err != nil { // of names that are one where they are no UTF-8
+			e.log.Error("decision log: the bundles cannot be encoded", "error", err)
+			encoded = []byte("{}")
 		}
-		dst = appendString(dst, name)
-		dst = append(dst, `:{"revision":`...)
-		dst = appendString(dst, m[name])
-		dst = append(dst, '}')
+		e.bundles, e.bundlesJSON = m, encoded
 	}
-	e.bundles, e.bundlesJSON = m, append(dst, '}')
 	return e.bundlesJSON
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
@@ -18,8 +19,8 @@ type Event struct {
 	DecisionID string    `json:"decision_id"`
 	Time       time.Time `json:"timestamp"`
 	// Path is the entrypoint without "data": "authz/decision".
-	Path    string                    `json:"path"`
-	Bundles map[string]BundleRevision `json:"bundles"`
+	Path    string                     `json:"path"`
+	Bundles map[string]authz.BundleRef `json:"bundles"`
 	// Input is the document and Result what the policy returned, as they were logged: nil when the event has none.
 	Input  jsontext.Value `json:"input"`
 	Result jsontext.Value `json:"result"`
@@ -32,11 +33,6 @@ type Event struct {
 
 	// Line is where the event stands in its file, from 1; 0 when that is not known.
 	Line int `json:"-"`
-}
-
-// BundleRevision is what an event says of a bundle.
-type BundleRevision struct {
-	Revision string `json:"revision"`
 }
 
 // EventError is why no policy decided.

@@ -18,6 +18,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
@@ -352,16 +353,23 @@ func TestAFileThatIsADeviceIsNotSynced(t *testing.T) {
 
 func TestBundlesAreEncodedOnceASnapshot(t *testing.T) {
 	e := newEncoder([]byte(`{}`), slog.New(slog.DiscardHandler))
-	one := map[string]string{"b": "2", "a": "1"}
-	first := string(e.revisions(one))
-	if want := `{"a":{"revision":"1"},"b":{"revision":"2"}}`; first != want {
+	one := map[string]authz.BundleRef{"b": {Revision: "2"}, "a": {Revision: "1", Digest: "sha256:00",
+		Signers: []authz.Signer{{KeyID: "ann", Role: "author", Algorithm: "ES256"}}}}
+	first := string(e.refs(one))
+	if want := `{"a":{"revision":"1","digest":"sha256:00","signers":[{"key_id":"ann","role":"author",` +
+		`"algorithm":"ES256"}]},"b":{"revision":"2"}}`; first != want {
 		t.Fatalf("%s", first)
 	}
-	if n := testing.AllocsPerRun(100, func() { e.revisions(one) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { e.refs(one) }); n != 0 {
 		t.Errorf("%v allocations for a map already seen", n)
 	}
-	if got := string(e.revisions(map[string]string{"a": "9"})); got != `{"a":{"revision":"9"}}` {
+	if got := string(e.refs(map[string]authz.BundleRef{"a": {Revision: "9"}})); got != `{"a":{"revision":"9"}}` {
 		t.Errorf("another map gives %s", got)
+	}
+	if got :=
+		string(
+			e.refs(map[string]authz.BundleRef{"\xff": {Revision: "9"}})); got != "{\"\uFFFD\":{\"revision\":\"9\"}}" {
+		t.Errorf("a name that is no UTF-8 gives %s", got)
 	}
 }
 

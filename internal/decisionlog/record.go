@@ -22,8 +22,8 @@ type Record struct {
 	Time time.Time
 	// Path is the entrypoint without "data" or a leading slash: "authz/decision".
 	Path string
-	// Bundles maps the name of each bundle to its revision. One map is shared by all records of one snapshot.
-	Bundles map[string]string
+	// Bundles are by their names. One map is shared by all records of one snapshot.
+	Bundles map[string]authz.BundleRef
 	// Input is the document the policy read and Result what it returned; nil when there was none.
 	Input  Appender
 	Result Appender

@@ -175,7 +175,7 @@ func realistic() *Record {
 	return &Record{
 		DecisionID: "01JD7Q4W0V5M7Z8S9T0A1B2C3D", Time: time.Date(2026, 11, 22, 10, 11, 12, 13000,
 			time.FixedZone("", 3600)),
-		Path: "authz/decision", Bundles: map[string]string{"orders": "r1", "base": ""},
+		Path: "authz/decision", Bundles: map[string]authz.BundleRef{"orders": {Revision: "r1"}, "base": {}},
 		Input: text(
 			`{"version":1,"request":{"method":"GET","scheme":"https","host":"api.acme.example","port":443,"path":"/orders/42",` +
 				`"raw_path":"/orders/42","segments":["orders","42"],"query":{"expand":["items"]},"headers":{"x-tenant":["acme"]},"source_ip":"10.1.2.3"},` +

@@ -54,6 +54,9 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 		revision: revision(set), digest: set.Digest, revisions: revisions(set), warnings: x.program.Warnings(set),
 		entries: map[string]*preparedRule{},
 	}
+	if p.bundles, p.identified, err = bundleRefs(set); err != nil {
+		return nil, err
+	}
 	if cfg.Print == nil {
 		p.printsErased = rego.ErasePrints(compiler)
 	}

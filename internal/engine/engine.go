@@ -20,10 +20,13 @@ type Policy struct {
 	digest   string
 	// revisions are by the name of the bundle.
 	revisions map[string]string
-	entries   map[string]*preparedRule
-	view      *document.View
-	mask      *masker
-	warnings  bundle.Problems
+	bundles   map[string]authz.BundleRef
+	// identified is the JSON of those bundles that have a content digest.
+	identified []byte
+	entries    map[string]*preparedRule
+	view       *document.View
+	mask       *masker
+	warnings   bundle.Problems
 	// print is Config.Print; printsErased counts the calls that were taken out because it is nil.
 	print        func(decisionID string, p Print)
 	printsErased int
@@ -48,6 +51,14 @@ func (p *Policy) Digest() string { return p.digest }
 
 // Revisions maps the name of each bundle to its revision. It is read-only.
 func (p *Policy) Revisions() map[string]string { return p.revisions }
+
+// Bundles maps the name of each bundle to what tells it apart. It is read-only, and one map for each policy.
+func (p *Policy) Bundles() map[string]authz.BundleRef { return p.bundles }
+
+// Ref says by which policy an entrypoint decided.
+func (p *Policy) Ref(entrypoint string) authz.PolicyRef {
+	return authz.PolicyRef{Path: entrypoint, Revision: p.revision, Digest: p.digest, Bundles: p.identified}
+}
 
 // Entrypoints lists the paths that callers may ask for, sorted.
 func (p *Policy) Entrypoints() []string {

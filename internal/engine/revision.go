@@ -3,6 +3,10 @@ package engine
 import (
 	"strings"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 )
 
@@ -12,6 +16,22 @@ func revisions(set *bundle.Set) map[string]string {
 		out[b.Name] = b.Revision
 	}
 	return out
+}
+
+// bundleRefs are the bundles of set by their names, and the JSON of those that have a content digest; nil for none.
+func bundleRefs(set *bundle.Set) (all map[string]authz.BundleRef, identified []byte, err error) {
+	all = make(map[string]authz.BundleRef, len(set.Bundles))
+	some := map[string]authz.BundleRef{}
+	for _, b := range set.Bundles {
+		all[b.Name] = authz.BundleRef{Revision: b.Revision, Digest: b.Digest, Signers: b.Signed.Signers}
+		if b.Digest != "" {
+			some[b.Name] = all[b.Name]
+		}
+	}
+	if len(some) > 0 {
+		identified, err = json.Marshal(some, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	}
+	return all, identified, err
 }
 
 // revision joins the revisions that the bundles state. The beginning of the digest is added when a bundle states none,

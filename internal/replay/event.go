@@ -42,16 +42,16 @@ type event struct {
 
 // line is decisionlog.Event whose document is read in the same pass.
 type line struct {
-	DecisionID string                                `json:"decision_id"`
-	Time       time.Time                             `json:"timestamp"`
-	Path       string                                `json:"path"`
-	Bundles    map[string]decisionlog.BundleRevision `json:"bundles"`
-	Input      document                              `json:"input"`
-	Result     jsontext.Value                        `json:"result"`
-	Erased     []string                              `json:"erased"`
-	Masked     []string                              `json:"masked"`
-	Error      decisionlog.EventError                `json:"error"`
-	Facts      decisionlog.Facts                     `json:"custom"`
+	DecisionID string                     `json:"decision_id"`
+	Time       time.Time                  `json:"timestamp"`
+	Path       string                     `json:"path"`
+	Bundles    map[string]authz.BundleRef `json:"bundles"`
+	Input      document                   `json:"input"`
+	Result     jsontext.Value             `json:"result"`
+	Erased     []string                   `json:"erased"`
+	Masked     []string                   `json:"masked"`
+	Error      decisionlog.EventError     `json:"error"`
+	Facts      decisionlog.Facts          `json:"custom"`
 }
 
 // document is a document within an event.
@@ -153,7 +153,7 @@ func ofRecord(r *decisionlog.Record) *event {
 		out.noResult = err != nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Bundles)) {
-		out.revisions = append(out.revisions, name+"="+r.Bundles[name])
+		out.revisions = append(out.revisions, name+"="+r.Bundles[name].Revision)
 	}
 	return out
 }

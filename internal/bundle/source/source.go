@@ -392,7 +392,7 @@ func (s *source) about(v *version) []any {
 func signersOf(s bundle.Signed) []string {
 	var out []string
 	for _, by := range s.Signers {
-		out = append(out, fmt.Sprintf("%s (%s)", by.KeyID, by.Role))
+		out = append(out, by.String())
 	}
 	return out
 }

@@ -125,7 +125,7 @@ func TestAnotherPolicyIsComparedWithWhatWasRecorded(t *testing.T) {
 
 func TestPoliciesOfAnotherDirectoryAreNotSaidToDiffer(t *testing.T) {
 	e := event(t, "POST", "/orders", anyway)
-	e.Bundles = map[string]decisionlog.BundleRevision{"/etc/policies": {}}
+	e.Bundles = map[string]authz.BundleRef{"/etc/policies": {}}
 	e.Facts.PolicyDigest = "sha256:0"
 	says(t, explained(t, e, anyway), "which have another digest, if only by the names of their directories (sha256:")
 }

@@ -77,6 +77,10 @@ func AppendDecision(b []byte, d authz.Decision) []byte {
 	b = appendString(b, d.Policy.Revision)
 	b = append(b, `,"digest":`...)
 	b = appendString(b, d.Policy.Digest)
+	if d.Policy.Bundles != nil {
+		b = append(b, `,"bundles":`...)
+		b = append(b, d.Policy.Bundles...)
+	}
 	return append(b, "}}"...)
 }
 

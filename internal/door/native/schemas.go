@@ -130,6 +130,9 @@ func decisionSchemas() jsonschema.Properties {
 		{Name: "path", Schema: about(text, "The entrypoint.")}, {Name: "revision", Schema: text},
 		{Name: "digest", Schema: text},
 	})
+	policy.Properties = append(policy.Properties, jsonschema.Property{Name: "bundles", Schema: jsonschema.Schema{
+		Type: "object", Additional: true, Description: "The bundles that came as archives, by name: revision, content " +
+			"digest, and signers with key_id, role and algorithm. Absent without any."}})
 	return jsonschema.Properties{
 		{Name: "Decision", Schema: whole(jsonschema.Properties{
 			{Name: "decision_id", Schema: about(text, "A ULID; the same in the decision log.")},
