@@ -3,15 +3,16 @@ package change
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/archive"
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/policytest"
@@ -26,7 +27,13 @@ func (x comparison) across(ctx context.Context) (tested, error) {
 	}
 	defer func() { _ = os.RemoveAll(top) }()
 	laid := layout{top: filepath.ToSlash(top), names: map[string]string{}}
-	if err := errors.Join(laid.policies(x.to.Set), laid.tests(x.from)); err != nil {
+	if err := laid.tests(x.from); err != nil {
+		return tested{}, fmt.Errorf("lay out the old tests: %w", err)
+	}
+	if len(laid.names) == 0 {
+		return tested{none: true}, nil
+	}
+	if err := laid.policies(x.to.Set); err != nil {
 		return tested{}, fmt.Errorf("lay out the old tests: %w", err)
 	}
 	cfg := *x.to.Config
@@ -87,31 +94,56 @@ func (l *layout) tests(s Side) error {
 			return err
 		}
 	}
-	return os.MkdirAll(l.top+"/tests", 0o700)
+	return nil
 }
 
 // copied copies the files below a directory that are taken and that a load reads.
 func (l *layout) copied(from, to string, takes func(name string) bool) error {
-	if info, err := os.Stat(from); err != nil || !info.IsDir() {
+	switch info, err := os.Stat(from); {
+	case err != nil:
 		return nil
+	case !info.IsDir():
+		return l.unpacked(from, to, takes)
 	}
-	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
 		kind, _, _ := bundle.Classify(d.Name())
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && path != from && strings.HasPrefix(d.Name(), "."):
+		case d.IsDir() && name != from && strings.HasPrefix(d.Name(), "."):
 			return fs.SkipDir
 		case d.IsDir() || kind == bundle.Other || kind == bundle.Manifest || !takes(d.Name()):
 			return nil
 		}
-		raw, err := os.ReadFile(path)
+		raw, err := os.ReadFile(name)
 		if err != nil {
 			return err
 		}
-		below := strings.TrimPrefix(filepath.ToSlash(path), filepath.ToSlash(filepath.Clean(from)))
-		return l.write(to+below, filepath.ToSlash(path), raw)
+		below := strings.TrimPrefix(filepath.ToSlash(name), filepath.ToSlash(filepath.Clean(from)))
+		return l.write(to+below, filepath.ToSlash(name), raw)
 	})
+}
+
+// unpacked does the same with an archive.
+func (l *layout) unpacked(from, to string, takes func(name string) bool) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	packed, err := archive.Read(filepath.ToSlash(from), f, archive.Limits{})
+	if err != nil {
+		return err
+	}
+	for _, file := range packed.WithSuites().Files {
+		if takes(path.Base(file.Path)) {
+			below := strings.TrimPrefix(file.Path, packed.Name+"/")
+			if err := l.write(to+"/"+below, file.Path, file.Raw); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // rename gives the results the names of the files that were copied.
@@ -136,5 +168,5 @@ func (l *layout) renamed(text string) string {
 	for copied, name := range l.names {
 		text = strings.ReplaceAll(text, copied, name)
 	}
-	return text
+	return strings.ReplaceAll(text, l.top+"/", "")
 }

@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,9 @@ func (f *findings) decisions() {
 		default:
 		}
 		title := requestsOf(d) + ": " + d.Summary
+		if d.Grave == "anonymous" {
+			title += ", without a token"
+		}
 		if d.Unreachable != "" {
 			level = Plain
 			if kind == KindWider {
@@ -62,15 +66,20 @@ func requestsOf(d witness.Finding) string {
 		return "every request"
 	}
 	var out []string
-	for _, p := range d.Places {
-		line := strings.TrimSpace(p.Method + " " + p.Path)
-		if line == "" {
-			line = d.Entrypoint
+	for i := 0; i < len(d.Places); {
+		p, n := d.Places[i], 1
+		for i+n < len(d.Places) && p.Route != "" && d.Places[i+n].Route == p.Route {
+			n++
+		}
+		line := cmp.Or(strings.TrimSpace(p.Method+" "+p.Path), d.Entrypoint)
+		if n > 1 {
+			line += fmt.Sprintf(" and %d more", n-1)
 		}
 		if p.Route != "" {
 			line += " (" + p.Route + ")"
 		}
 		out = append(out, line)
+		i += n
 	}
 	if len(out) == 0 {
 		return d.Entrypoint

@@ -62,6 +62,7 @@ type tested struct {
 	report   policytest.Report
 	problems bundle.Problems
 	outcomes map[string]policytest.Outcome
+	none     bool // there are no tests to run
 }
 
 // tested runs the tests of one side.
@@ -96,6 +97,9 @@ func (t tested) outcome(r policytest.Result) (policytest.Outcome, bool) {
 }
 
 func (t tested) run() *Run {
+	if t.none {
+		return nil
+	}
 	r := &Run{}
 	for _, p := range t.problems {
 		r.Problems = append(r.Problems, Problem(p))

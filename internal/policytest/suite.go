@@ -12,6 +12,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/archive"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
@@ -149,6 +150,10 @@ func (r *suiteFiles) result() ([]Suite, error) {
 }
 
 func (r *suiteFiles) dir(dir string) {
+	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
+		r.archive(dir)
+		return
+	}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -163,6 +168,26 @@ func (r *suiteFiles) dir(dir string) {
 	if err != nil {
 		r.problems = append(r.problems,
 			bundle.Problem{File: filepath.ToSlash(dir), Code: bundle.CodeRead, Message: err.Error()})
+	}
+}
+
+// archive reads the suites in a bundle that is an archive. What is wrong with it is a problem of the policies.
+func (r *suiteFiles) archive(name string) {
+	f, err := os.Open(name)
+	if err != nil {
+		return
+	}
+	defer func() { _ = f.Close() }()
+	packed, err := archive.Read(filepath.ToSlash(filepath.Clean(name)), f, archive.Limits{})
+	if err != nil {
+		return
+	}
+	for _, file := range packed.WithSuites().Files {
+		if file.Kind == bundle.Suite {
+			s := Suite{File: file.Path}
+			r.problems = append(r.problems, parseSuite(file.Raw, r.cfg, &s)...)
+			r.suites = append(r.suites, s)
+		}
 	}
 }
 
@@ -190,16 +215,22 @@ func loadSuite(path string, cfg *config.Config) (Suite, bundle.Problems) {
 	if err != nil {
 		return s, bundle.Problems{{File: s.File, Code: bundle.CodeRead, Message: err.Error()}}
 	}
+	problems := parseSuite(raw, cfg, &s)
+	return s, problems
+}
+
+// parseSuite reads the text of the suite s, whose file is known.
+func parseSuite(raw []byte, cfg *config.Config, s *Suite) bundle.Problems {
 	r := &suiteReader{file: s.File, cfg: cfg}
 	top, failed := yamlnode.Parse(raw)
 	switch {
 	case failed != nil:
-		return s, bundle.Problems{r.problem(failed)}
+		return bundle.Problems{r.problem(failed)}
 	case top == nil:
-		return s, bundle.Problems{{File: s.File, Code: codeSuite, Message: "the file is empty"}}
+		return bundle.Problems{{File: s.File, Code: codeSuite, Message: "the file is empty"}}
 	}
-	r.suite(top, &s)
-	return s, r.problems
+	r.suite(top, s)
+	return r.problems
 }
 
 func readBounded(path string) ([]byte, error) {
