@@ -7,8 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -104,7 +102,7 @@ func readBounded(name string, limit int64) ([]byte, error) {
 func (f *files) askFolder(ctx context.Context, tag string) (answer, error) {
 	last := ""
 	for {
-		read, err := ReadFolder(f.cfg.Name, f.cfg.Path)
+		read, err := archive.Folder(f.cfg.Name, f.cfg.Path, archive.Limits{})
 		now := ""
 		if err != nil {
 			now = "problems: " + err.Error()
@@ -124,64 +122,6 @@ func (f *files) askFolder(ctx context.Context, tag string) (answer, error) {
 			return answer{}, f.problem(bundle.CodeChanging, "%s keeps changing", f.cfg.Path)
 		}
 	}
-}
-
-// The bounds of a folder are those of an archive.
-const (
-	maxFiles       = 100_000
-	maxFileBytes   = 16 << 20
-	maxFolderBytes = 256 << 20
-)
-
-// ReadFolder reads a folder in OPA's bundle layout like an archive: all its files but the hidden ones, of which the
-// manifest and the signatures are read. Its error is bundle.Problems.
-func ReadFolder(name, dir string) (*archive.Archive, error) {
-	var found []archive.File
-	var problems bundle.Problems
-	total := int64(0)
-	err := filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
-		rel, _ := filepath.Rel(dir, at)
-		show := filepath.ToSlash(filepath.Join(name, rel))
-		switch base := filepath.Base(rel); {
-		case err != nil:
-			problems.Add(show, bundle.CodeRead, "%s", cause(err))
-			return nil
-		case rel == ".":
-			return nil
-		case strings.HasPrefix(base, ".") && base != bundle.ManifestName && base != archive.SignaturesName:
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		case d.IsDir():
-			return nil
-		}
-		info, err := os.Stat(at)
-		switch {
-		case err != nil:
-			problems.Add(show, bundle.CodeRead, "%s", cause(err))
-			return nil
-		case !info.Mode().IsRegular():
-			problems.Add(show, bundle.CodeRead, "is not a regular file, nor a folder that is no link")
-			return nil
-		}
-		raw, err := readBounded(at, maxFileBytes)
-		if total += int64(len(raw)); total > maxFolderBytes || len(found) >= maxFiles {
-			problems.Add(name, bundle.CodeLimit, "the folder holds more than %d bytes or %d files", maxFolderBytes,
-				maxFiles)
-			return fs.SkipAll
-		}
-		if err != nil {
-			problems.Add(show, bundle.CodeRead, "%s", cause(err))
-			return nil
-		}
-		found = append(found, archive.File{Name: filepath.ToSlash(rel), Raw: raw})
-		return nil
-	})
-	if err != nil || len(problems) > 0 {
-		return nil, problems.Sorted()
-	}
-	return archive.New(name, found)
 }
 
 // watch asks whenever the archive or the folder changes, and at the poll interval, until ctx ends.
