@@ -24,10 +24,6 @@ func CheckResource(c Config, fault func(key, cause, hint string)) {
 	if cause, hint := c.problemOfURL(c.Resource); cause != "" {
 		fault("resource", cause, hint)
 	}
-	if c.Client.Auth == ClientCredentials && c.TokenEndpoint == "" && c.Issuer == "" {
-		fault("token_endpoint", "neither it nor issuer is set",
-			"name the endpoint, or the issuer whose metadata names it")
-	}
 	c.Check(fault)
 }
 

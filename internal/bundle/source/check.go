@@ -129,7 +129,9 @@ func (c Config) checkServer(fault func(key, cause, hint string)) {
 		fault("url", fmt.Sprintf("has scheme %q", scheme), schemeHint(scheme))
 		return
 	}
-	oauth.CheckResource(c.server(address), func(key, cause, hint string) {
+	server := c.server(address)
+	server.Name = "source" // its own name has been looked at
+	oauth.CheckResource(server, func(key, cause, hint string) {
 		if key == "resource" {
 			key = "url"
 		}

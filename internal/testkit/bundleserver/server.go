@@ -3,6 +3,10 @@
 package bundleserver
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -12,6 +16,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle/archive"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // mediaType says that long polling is understood.
@@ -35,6 +40,23 @@ func Start(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{changed: make(chan struct{})}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
+	return s.endsWith(t)
+}
+
+// StartTLS is Start over TLS, for clients whose certificates one of the authorities has signed.
+func StartTLS(t testing.TB, own testkit.Certificate, clients *x509.CertPool) *Server {
+	t.Helper()
+	s := &Server{changed: make(chan struct{})}
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	s.TLS = &tls.Config{
+		Certificates: []tls.Certificate{own.Certificate}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert,
+	}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.Server.StartTLS()
+	return s.endsWith(t)
+}
+
+func (s *Server) endsWith(t testing.TB) *Server {
 	t.Cleanup(func() {
 		s.Fail(nil)
 		s.CloseClientConnections()
