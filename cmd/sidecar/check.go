@@ -19,8 +19,9 @@ func checkCommand(std streams) *cobra.Command {
 		Short: "Review configuration, policies and tests, exactly as serve loads them, and serve nothing",
 		Long: `Review configuration, policies and tests, exactly as serve loads them, and serve nothing.
 
-A PATH is a directory of Rego and data, or a bundle folder with a .manifest; paths replace the configured ones, and all
-else stays as sidecar.yaml says, where there is one. All findings are printed at once, one a line:
+A PATH is a directory of Rego and data, or a bundle: a folder with a .manifest, or an archive (.tar.gz). Paths replace the
+configured ones, and all else stays as sidecar.yaml says, where there is one. policies.sources are downloaded, unless they
+are persisted. All findings are printed at once, one a line:
 
   file:row:col: code: message              an error: policies, tests or suites do not load, or are certainly wrong
   file:row:col: warning: code: message     probably wrong

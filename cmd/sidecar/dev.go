@@ -65,7 +65,8 @@ Exit status: 0 after Ctrl-C or SIGTERM; 1 it cannot start or fails; 2 wrong usag
 	f.StringVar(&d.admin, "admin", "127.0.0.1:8282", "`ADDRESS` of status and metrics")
 	f.StringVar(&d.issuer, "issuer", "127.0.0.1:8180", "`ADDRESS` of the development authorization server")
 	f.StringSliceVar(&d.policies, "policies", nil,
-		"policy directories and bundle folders, `DIR,...` (default policies, and bundles/example where it exists)")
+		"policy directories, bundle folders and archives, `DIR,...` (default policies, and bundles/example where it "+
+			"exists)")
 	f.StringVar(&d.write, "write", "", "`DIR` to lay the policies of the example API out in, and to serve from")
 	f.StringVar(&d.log, "decision-log", "",
 		"`FILE` to append decisions to (default a temporary one, which is removed at the end)")

@@ -51,7 +51,13 @@ func (s *source) regoFiles(
 ) (files []dir.RegoFile, problems bundle.Problems, err error) {
 	var folders []string
 	for _, p := range paths {
-		if info, err := os.Stat(p); err == nil && !info.IsDir() {
+		info, err := os.Stat(p)
+		if err == nil && !info.IsDir() && dir.IsArchive(p) {
+			return nil, nil, &failure{err: fmt.Errorf("%s is an archive, and no file in it is written", p),
+				exit: exitUsage,
+				hint: "name the folder that it was built from"}
+		}
+		if err == nil && !info.IsDir() {
 			files = append(files, dir.RegoFile{Path: filepath.ToSlash(filepath.Clean(p)), Name: p})
 			continue
 		}

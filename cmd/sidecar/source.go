@@ -38,7 +38,7 @@ func (s *source) flags(cmd *cobra.Command) {
 	s.configFlag(cmd)
 	f := cmd.Flags()
 	f.StringSliceVar(&s.paths, "policies", nil,
-		"policy directories and bundle folders, `DIR,...`, instead of the configured ones")
+		"policy directories, bundle folders and archives, `DIR,...`, instead of the configured ones")
 	f.StringVar(&s.entrypoint, "entrypoint", "",
 		"`RULE` to ask, annotated as an entrypoint or not (default that of the configuration)")
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/app"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/policytest"
 )
@@ -40,8 +41,8 @@ func testCommand(std streams) *cobra.Command {
 that serves: the same configuration, strict and typed compilation, bounded builtins, library and decision point.
 
 Without a path, tests are those in the configured policy directories and bundles, and in policy_test beside the
-configuration file. Paths are policy directories and bundle folders, in place of the configured ones, and directories of
-tests; a single *_test.rego or *_suite.yaml runs alone.
+configuration file. Paths are policy directories, bundle folders and archives, in place of the configured ones, and
+directories of tests; a single *_test.rego or *_suite.yaml runs alone.
 
 Exit status: 0 something ran and nothing failed; 1 there are no tests; 2 wrong usage; 3 policies, tests or suites do not
 load; 4 a test failed, or the coverage is below --min-coverage.`,
@@ -96,7 +97,7 @@ func (t *testRun) prepare(paths []string) error {
 		switch {
 		case err != nil:
 			return &failure{err: err, exit: exitUsage, hint: "name a directory, or a *_test.rego or *_suite.yaml"}
-		case info.IsDir() && (policytest.HoldsPolicies(p) || isBundle(p)):
+		case info.IsDir() && (policytest.HoldsPolicies(p) || isBundle(p)), dir.IsArchive(p):
 			t.paths = append(t.paths, p)
 		case info.IsDir():
 			t.testDirs = append(t.testDirs, p)

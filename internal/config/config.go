@@ -168,6 +168,11 @@ func (c *Config) Warn(warn func(key, cause, hint string)) {
 		warn(w.Key, w.Cause, w.Hint)
 	}
 	c.Listen.warn(warn)
+	for i, s := range c.Policies.Sources {
+		s.Signature.Doubts(func(key, cause, hint string) {
+			warn(fmt.Sprintf("policies.sources[%d].signature.%s", i, key), cause, hint)
+		})
+	}
 	issuer.WarnAll(c.Issuers, warn)
 	for i, issuer := range c.Issuers {
 		issuer.Warn(func(key, cause, hint string) { warn(fmt.Sprintf("issuers[%d].%s", i, key), cause, hint) })

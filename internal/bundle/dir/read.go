@@ -102,6 +102,9 @@ func (r reading) finish(ps bundle.Problems) reading {
 	for _, s := range r.sources {
 		_, _ = fmt.Fprintf(h, "\n%d %q", s.layout, s.name)
 	}
+	for _, s := range r.contents.Sources {
+		_, _ = io.WriteString(h, signedText(s.Name, s.Signed))
+	}
 	_, _ = io.WriteString(h, "\n"+ps.Sorted().Error())
 	r.hash = hex.EncodeToString(h.Sum(nil))
 	return r

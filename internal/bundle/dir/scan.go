@@ -112,7 +112,11 @@ func (w *walk) root(i int, s source) {
 	info, err := os.Stat(s.dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		w.problems.Add(s.name, bundle.CodeDirectory, "the directory does not exist")
+		what := "directory"
+		if IsArchive(s.name) {
+			what = "archive"
+		}
+		w.problems.Add(s.name, bundle.CodeDirectory, "the %s does not exist", what)
 		return
 	case err != nil:
 		w.problems.Add(s.name, bundle.CodeDirectory, "%s", cause(err))

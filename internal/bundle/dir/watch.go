@@ -66,7 +66,7 @@ func (w *Watcher) Run(ctx context.Context, last *bundle.Set, reports Reports) {
 	defer r.timer.Stop()
 	defer func() { r.dirs.close() }()
 	if last != nil {
-		r.reported, r.known = outcome{digest: last.Digest}, true
+		r.reported, r.known = outcomeOf(last), true
 	}
 	poll := time.NewTicker(w.cfg.Poll)
 	defer poll.Stop()
@@ -112,7 +112,24 @@ type run struct {
 }
 
 // outcome is what Changed received, as far as it matters for calling it again.
-type outcome struct{ digest, err string }
+type outcome struct{ digest, signed, err string }
+
+// outcomeOf is that of a good set. Who signed is no part of its digest.
+func outcomeOf(set *bundle.Set) outcome {
+	out := outcome{digest: set.Digest}
+	for _, b := range set.Bundles {
+		out.signed += signedText(b.Name, b.Signed)
+	}
+	return out
+}
+
+// signedText is the signatures of one bundle as text; nothing for a bundle without.
+func signedText(name string, s bundle.Signed) string {
+	if len(s.Signers) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%q %+v\n", name, s)
+}
 
 // fromEvent handles an event of the operating system, or the end of them.
 func (r *run) fromEvent(ev fsnotify.Event, open bool) {
@@ -228,7 +245,7 @@ func (r *run) report(set *bundle.Set, err error) {
 	if err != nil {
 		now.err = err.Error()
 	} else {
-		now.digest = set.Digest
+		now = outcomeOf(set)
 	}
 	if r.known && now == r.reported {
 		return

@@ -51,7 +51,8 @@ func digestOf(raw []byte) string {
 
 func (i *images) send(t *testing.T, method, path, kind string, body []byte) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, i.URL+"/v2/policies/orders/"+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, i.URL+"/v2/policies/orders/"+path,
+		bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +182,8 @@ func TestRegistry_GetsATokenWithTheClientsPassword(t *testing.T) {
 		if r.Header.Get("Authorization") == "Bearer the-token" {
 			return false
 		}
-		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="%s/token",service="images",scope="all"`, tokens.URL))
+		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="%s/token",service="images",scope="all"`,
+			tokens.URL))
 		w.WriteHeader(http.StatusUnauthorized)
 		return true
 	})

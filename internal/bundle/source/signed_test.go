@@ -42,7 +42,8 @@ func (p signer) sign(t *testing.T, raw []byte) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, err = signature.Sign(a, signature.Signing{Key: secret.New(p.private), KeyID: "ci", Now: time.Now()}); err != nil {
+	if a, err = signature.Sign(a, signature.Signing{Key: secret.New(p.private), KeyID: "ci",
+		Now: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
@@ -96,6 +97,40 @@ func TestSignature_ByAKeyThatIsWithdrawnIsSaidAndTheArchiveStays(t *testing.T) {
 	s.fails(t, "signature_error")
 	if s.holds() != "one" {
 		t.Errorf("holds %s", s.holds())
+	}
+}
+
+// TestSignature_ThatIsAddedIsANewVersionOfTheSameContents: who signed is shown, gated on, and persisted.
+func TestSignature_ThatIsAddedIsANewVersionOfTheSameContents(t *testing.T) {
+	srv, ci, security, dir := bundleserver.Start(t), newSigner(t), newSigner(t), t.TempDir()
+	cfg := trusting(srv.URL, testkit.TempFile(t, "ci.pem", ci.public))
+	cfg.Persist = dir
+	cfg.Signature.Keys = append(cfg.Signature.Keys,
+		signature.Key{ID: "sec", File: testkit.TempFile(t, "sec.pem", security.public)})
+	first := ci.sign(t, orders(t, "1", "one"))
+	srv.Serve(first)
+	s := open(t, cfg).run(t)
+	a, err := archive.Read("orders", bytes.NewReader(first), archive.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err = signature.Countersign(a, signature.Signing{Key: secret.New(security.private), KeyID: "sec",
+		Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := archive.Write(&b, a); err != nil {
+		t.Fatal(err)
+	}
+	srv.Serve(b.Bytes())
+	testkit.Eventually(t, "two have signed", func() bool { return len(s.Status()[0].Signers) == 2 })
+	s.activate(t)
+	if st := s.Status()[0]; !st.Active || !st.Persisted {
+		t.Errorf("status %+v", st)
+	}
+	if raw, err := os.ReadFile(kept(t, dir)); err != nil || !bytes.Equal(raw, b.Bytes()) {
+		t.Errorf("the signature is not persisted: %v", err)
 	}
 }
 

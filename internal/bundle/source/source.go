@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -44,7 +45,8 @@ type source struct {
 	keys    *signature.Keys // nil when signatures are not looked at
 	store   *store          // nil when nothing is persisted
 	changed func()          // tells that held is another one
-	news    fetch.Repeats
+	news    fetch.Repeats   // of questions
+	written fetch.Repeats   // of the store
 	counts  *counts
 
 	mu sync.Mutex // guards what follows
@@ -71,6 +73,11 @@ type version struct {
 	tag      string
 	order    order
 	isStored bool
+}
+
+// says reports whether a set is the same with w: it has the contents, and is signed by the same.
+func (v *version) says(w *version) bool {
+	return v.Digest == w.Digest && reflect.DeepEqual(v.Signed, w.Signed)
 }
 
 func newSource(cfg Config, deps Deps, changed func()) (*source, error) {
@@ -132,7 +139,7 @@ func (s *source) fromStore() bool {
 			"file", s.store.file, "problem", oneLine(err))
 		return false
 	}
-	v.isStored = true
+	v.isStored, v.raw = true, nil
 	s.mu.Lock()
 	s.held, s.active, s.confirmed = v, v, at
 	s.mu.Unlock()
@@ -302,8 +309,14 @@ const codeDowngrade = "downgrade_error"
 func (s *source) confirm(a answer) {
 	s.counts.answers.Inc(answerUnchanged)
 	s.succeed(a, nil)
-	if v := s.newest(); s.store != nil && v.isStored {
+	s.mu.Lock()
+	isStored, isActive := s.held.isStored, s.held == s.active
+	s.mu.Unlock()
+	switch {
+	case isStored:
 		s.store.confirm(time.Now())
+	case isActive:
+		s.persist(s.newest()) // again, where that failed
 	}
 }
 
@@ -316,6 +329,10 @@ func (s *source) take(v *version, a answer) {
 	}
 	s.counts.answers.Inc(answerNew)
 	s.deps.Log.Info("policy source has a new archive", s.about(v)...)
+	if s.isActive(v) {
+		s.persist(v)
+		return
+	}
 	s.changed()
 }
 
@@ -332,6 +349,9 @@ func (s *source) succeed(a answer, v *version) (same bool) {
 		if same {
 			s.held.tag = v.tag
 		} else {
+			if s.active != nil && s.active.says(v) {
+				s.active = v // the set that decides is that of v too
+			}
 			s.before, s.held = s.held, v
 		}
 	}

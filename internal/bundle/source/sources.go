@@ -121,43 +121,13 @@ func (s *Sources) Activated(set *bundle.Set) {
 	}
 }
 
-// activated persists the version that is held when it is the one that decides.
-func (s *source) activated(digest string) {
-	s.mu.Lock()
-	v, confirmed := s.held, s.confirmed
-	if v != nil && v.Digest != digest {
-		v = s.before // a newer one came meanwhile, and is about to be activated
-	}
-	if v == nil || v.Digest != digest {
-		s.mu.Unlock()
-		return
-	}
-	s.active = v
-	write := s.store != nil && !v.isStored && v.raw != nil
-	s.mu.Unlock()
-	if !write {
-		return
-	}
-	err := s.store.write(v.raw, confirmed)
-	s.mu.Lock()
-	v.isStored = err == nil
-	if err == nil {
-		v.raw = nil
-	}
-	s.mu.Unlock()
-	if err != nil {
-		s.deps.Log.Error("policy source is not persisted: a start will need its server", "source", s.cfg.Name,
-			"error", err)
-	}
-}
-
 // Refresh asks the servers of archives that came from the disk, and reports whether one of them has another archive.
 func (s *Sources) Refresh(ctx context.Context) bool {
 	var wait sync.WaitGroup
 	var newer atomic.Bool
 	for _, one := range s.all {
-		before := one.newest()
-		if before == nil || !before.isStored {
+		before, isStored := one.stored()
+		if !isStored {
 			continue
 		}
 		wait.Go(func() {

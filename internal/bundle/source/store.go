@@ -80,3 +80,55 @@ func (s *store) confirm(at time.Time) {
 		_ = os.Chtimes(s.file, at, at)
 	}
 }
+
+// activated records which version decides, by its digest, and persists it.
+func (s *source) activated(digest string) {
+	s.mu.Lock()
+	v := s.held
+	if v != nil && v.Digest != digest {
+		v = s.before // a newer one came meanwhile, and is about to be activated
+	}
+	if v == nil || v.Digest != digest {
+		s.mu.Unlock()
+		return
+	}
+	s.active = v
+	if v == s.held {
+		s.before = nil
+	}
+	s.mu.Unlock()
+	s.persist(v)
+}
+
+// persist writes a version unless that was done.
+func (s *source) persist(v *version) {
+	s.mu.Lock()
+	raw, confirmed := v.raw, s.confirmed
+	s.mu.Unlock()
+	if s.store == nil || raw == nil {
+		return
+	}
+	err := s.store.write(raw, confirmed)
+	if err == nil {
+		s.mu.Lock()
+		v.isStored, v.raw = true, nil
+		s.mu.Unlock()
+	}
+	if s.written.IsNews(err) && err != nil {
+		s.deps.Log.Error("policy source is not persisted: a start will need its server", "source", s.cfg.Name,
+			"error", err)
+	}
+}
+
+func (s *source) isActive(v *version) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.active == v
+}
+
+// stored is the version that is held, and whether the disk has it.
+func (s *source) stored() (*version, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held, s.held != nil && s.held.isStored
+}

@@ -49,7 +49,8 @@ func StartTLS(t testing.TB, own testkit.Certificate, clients *x509.CertPool) *Se
 	s := &Server{changed: make(chan struct{})}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	s.TLS = &tls.Config{
-		Certificates: []tls.Certificate{own.Certificate}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert,
+		Certificates: []tls.Certificate{own.Certificate}, ClientCAs: clients,
+		ClientAuth: tls.RequireAndVerifyClientCert,
 	}
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.Server.StartTLS()
