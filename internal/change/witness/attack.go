@@ -112,12 +112,24 @@ func late(o Outcome) bool { return strings.Contains(o.Error, "the deadline of on
 
 // cause is equal for differences of one shape that are told as one.
 func (d *difference) cause() string {
-	parts := []string{string(d.class), d.unreachable, strings.Join(d.old.Reasons, " "),
-		strings.Join(d.new.Reasons, " ")}
-	if d.class == Different {
+	gone, came := minus(d.old.Reasons, d.new.Reasons), minus(d.new.Reasons, d.old.Reasons)
+	token, _ := d.doc["token"].(map[string]any)
+	parts := []string{string(d.class), d.unreachable, textOf(token["present"]), strings.Join(gone, " "),
+		strings.Join(came, " ")}
+	if d.class == Different && len(gone)+len(came) == 0 {
 		parts = append(parts, strings.Join(changedMembers(d.old.Answer, d.new.Answer), " "))
 	}
 	return strings.Join(parts, "\x00")
+}
+
+// follows reports whether a difference has all reasons of another one of its class, and more: two changes meet in it.
+func (d *difference) follows(from difference) bool {
+	mine, others := d.old.Reasons, from.old.Reasons
+	if d.class == Narrower {
+		mine, others = d.new.Reasons, from.new.Reasons
+	}
+	return d.class != Different && d.class == from.class && d.unreachable == from.unreachable && len(others) > 0 &&
+		len(mine) > len(others) && len(minus(others, mine)) == 0
 }
 
 func (a *attack) has(c Class) bool {
@@ -247,7 +259,11 @@ func (a *attack) result() (out []difference) {
 		reachable[d.class] = reachable[d.class] || d.unreachable == ""
 	}
 	for _, cause := range slices.Sorted(maps.Keys(a.found)) {
-		if d := a.found[cause]; d.unreachable == "" || !reachable[d.class] {
+		d, follows := a.found[cause], false
+		for _, other := range a.found {
+			follows = follows || d.follows(other)
+		}
+		if !follows && (d.unreachable == "" || !reachable[d.class]) {
 			out = append(out, d)
 		}
 	}

@@ -74,19 +74,21 @@ const maxGenerated = 400
 
 // generate tries documents that are made up at random, where partial evaluation does not help: one to three members
 // are changed of one that is known to mean something.
-func (a *attack) generate() {
+func (a *attack) generate() { a.generateBy(newDice(a.r.String()), maxGenerated) }
+
+func (a *attack) generateBy(dice *dice, n int) {
 	if a.network {
 		return
 	}
 	pool := slices.Concat(a.met, a.bases()[:1])
 	changer := *a.changer
 	changer.constants = slices.Concat(a.changer.constants, a.old.constants, a.new.constants)
-	reads, dice := a.reads(), newDice(a.r.String())
+	reads := a.reads()
 	if len(reads) == 0 {
 		return
 	}
 	outcomes := map[string]bool{}
-	for range maxGenerated {
+	for range n {
 		if a.ctx.Err() != nil {
 			return
 		}

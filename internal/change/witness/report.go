@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
 )
 
 // summary counts what was found about the shapes of an entrypoint.
@@ -180,14 +183,35 @@ func leaves(v any, path []any) (out [][]any) {
 }
 
 func (c *comparison) witness(d difference) Witness {
-	document := jsontext.Value(textOf(d.doc))
-	event := map[string]any{"decision_id": seed, "timestamp": c.opts.Now, "path": c.old.entrypoint,
-		"input": d.doc, "custom": map[string]any{"kind": "allow"}}
-	return Witness{Document: document, Words: c.words(d.doc), Old: d.old, New: d.new,
-		Event: jsontext.Value(textOf(event)), Commands: []string{
+	return Witness{Document: jsontext.Value(textOf(d.doc)), Words: c.words(d.doc), Old: d.old, New: d.new,
+		Event: c.event(d), Commands: []string{
 			"sidecar explain FILE --policies " + quoted(c.old.side.Name),
 			"sidecar explain FILE --policies " + quoted(c.new.side.Name),
 		}}
+}
+
+// event is a difference as an event of a decision log: what is recorded is the decision of the old side.
+func (c *comparison) event(d difference) jsontext.Value {
+	kind, status := authz.Deny, http.StatusForbidden
+	switch {
+	case d.old.Error != "":
+		kind, status = authz.Misconfigured, http.StatusInternalServerError
+	case d.old.Allow:
+		kind, status = authz.Allow, http.StatusOK
+	}
+	reasons := []any{}
+	for _, code := range d.old.Reasons {
+		reasons = append(reasons, map[string]any{"code": code})
+	}
+	event := map[string]any{
+		"decision_id": seed, "timestamp": c.opts.Now, "path": c.old.entrypoint, "input": d.doc,
+		"custom": map[string]any{"kind": kind.String(), "status": status, "reasons": reasons,
+			"policy_digest": c.old.side.Policy.Digest()},
+	}
+	if d.old.Answer != nil {
+		event["result"] = d.old.Answer
+	}
+	return jsontext.Value(textOf(event))
 }
 
 // quoted is a name as a shell reads it.

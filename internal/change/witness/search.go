@@ -103,16 +103,17 @@ func (s *search) repaired(ctx context.Context, doc document, w wanted) []documen
 	if len(good) > 0 {
 		return good
 	}
-	const enough = 12
-	for _, d := range s.sampled(doc, l) {
+	const enough, steps = 12, 40
+	sampled := s.sampled(doc, l)
+	for _, d := range sampled {
 		if s.left--; s.holds(ctx, w.key, d) == w.held {
 			if good = append(good, d); len(good) >= enough {
 				return good
 			}
 		}
 	}
-	if len(good) == 0 {
-		return directed // for literals with several members, a step on the way
+	if len(good) == 0 { // a literal with several members: a step on the way
+		return append(directed, sampled[:min(len(sampled), steps)]...)
 	}
 	return good
 }

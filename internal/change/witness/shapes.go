@@ -107,13 +107,19 @@ func shapesOf(old, new *program, extra []authz.Request) (out []shape) {
 		for _, place := range places {
 			found.around(place.Segments)
 			found.beside(place.Segments)
+			found.add(slices.Concat([]string{"*"}, place.Segments, []string{"*"}))
+		}
+		for _, text := range p.ArgumentTexts() {
+			found.around([]string{text})
+			found.add([]string{text, "*", "*"})
 		}
 		if p.UsesRoutes() {
 			tree(p.routes, nil, methods, found)
 		}
 	}
-	found.add(nil)
-	found.add([]string{"nowhere"})
+	for _, segments := range [][]string{nil, {"nowhere"}, {"*", "*"}, {"*", "*", "*"}} {
+		found.add(segments)
+	}
 	seen := map[string]bool{}
 	add := func(method, url, shown string) {
 		request, err := old.rules.Request(&authz.Request{Method: method, URL: url})
@@ -125,20 +131,23 @@ func shapesOf(old, new *program, extra []authz.Request) (out []shape) {
 		for _, s := range request.Segments {
 			segments = append(segments, s)
 		}
+		if shown == "" {
+			shown = request.Path
+		}
 		s := shape{place: Place{Method: request.Method, Path: shown}, known: map[string]any{
 			"method": request.Method, "path": request.Path, "raw_path": request.RawPath, "segments": segments,
 		}}
 		out = append(out, s)
 	}
-	for _, r := range extra {
-		if url, _, _ := strings.Cut(r.URL, "?"); url != "" {
-			add(r.Method, url, url)
-		}
-	}
 	urls := slices.Sorted(maps.Keys(found))
 	for _, url := range urls[:min(len(urls), maxPaths)] {
 		for _, m := range slices.Sorted(maps.Keys(methods)) {
 			add(m, url, found[url])
+		}
+	}
+	for _, r := range extra {
+		if url, _, _ := strings.Cut(r.URL, "?"); url != "" {
+			add(r.Method, url, "")
 		}
 	}
 	if old.readsEntities || new.readsEntities {

@@ -30,8 +30,8 @@ func (c *comparison) contrast(r *result, d difference) (onlyOld, onlyNew []strin
 	if d.class == Narrower {
 		allows, denies = denies, allows
 	}
-	of := phrases(allows, met, c)
-	not := phrases(denies, other, c)
+	of := phrases(allows, met, r)
+	not := phrases(denies, other, r)
 	gained, lost := minus(of, not), minus(not, of)
 	if d.class == Narrower {
 		return gained, lost
@@ -76,8 +76,15 @@ func asAll(way []formula.Term) *formula.Formula {
 	return formula.All(parts...)
 }
 
-func phrases(p *program, way []formula.Term, c *comparison) []string {
-	return access.Phrases(p.Terms(way), c.opts.Now)
+// phrases are a way in words, without the values of the segments of one request.
+func phrases(p *program, way []formula.Term, r *result) []string {
+	var segments []string
+	list, _ := r.known["segments"].([]any)
+	for _, s := range list {
+		text, _ := s.(string)
+		segments = append(segments, text)
+	}
+	return access.Phrases(p.Terms(way), p.now, segments)
 }
 
 func minus(a, b []string) []string {
@@ -156,7 +163,7 @@ var times = []string{"time", "issued_at", "not_before", "expires_at"}
 func (c *comparison) value(name string, v any) string {
 	switch v := v.(type) {
 	case string:
-		if v == "" || strings.ContainsAny(v, " ,;:\"\n\t") {
+		if v == "" || strings.ContainsAny(v, " ,;\"\n\t") {
 			return strconv.Quote(v)
 		}
 		return v

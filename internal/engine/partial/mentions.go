@@ -2,6 +2,7 @@ package partial
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -152,4 +153,34 @@ func (m *mentions) pattern(t *ast.Term) {
 	if constant || list.Len() == 0 {
 		m.addPlace(p)
 	}
+}
+
+// word matches a text that may be a segment of a path.
+var word = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// ArgumentTexts are the texts that functions compare with their arguments, which may be segments of a path, in order.
+// The library is left out: it compares with data.
+func (p *Program) ArgumentTexts() []string {
+	found := map[string]bool{}
+	m := mentions{}
+	for r := range rego.Dependencies(p.whole, rego.RefOf(p.cfg.Entrypoint)) {
+		if len(r.Head.Args) == 0 || r.Ref().HasPrefix(rego.RefOf("sidecar")) {
+			continue
+		}
+		ast.WalkExprs(r.Body, func(x *ast.Expr) bool {
+			terms, ok := x.Terms.([]*ast.Term)
+			if !ok || len(terms) < 3 {
+				return false
+			}
+			for _, t := range terms[1:] {
+				m.texts(t, func(text string) {
+					if word.MatchString(text) && !slices.Contains(standardMethods, text) {
+						found[text] = true
+					}
+				})
+			}
+			return false
+		})
+	}
+	return sortedKeys(found)
 }

@@ -42,7 +42,7 @@ misused if input.token.kind == "id"`,
 			From: `	audience in input.token.audiences`,
 			To: `	audience in input.token.audiences
 	audience in input.token.audiences`},
-		{Name: "a comment", File: decision, Want: Same, Usual: true,
+		{Name: "a comment", File: decision, Want: Same,
 			From: `allowed if {
 	routes.open`,
 			To: `# Routes that are open.

@@ -115,7 +115,7 @@ by(acr_values) if {
 		{Name: "a token without an audience passes", File: audience, Want: Wider,
 			From: `	audience in input.token.audiences`,
 			To:   `	audience in object.get(input.token, "audiences", ours)`},
-		{Name: "HEAD is not asked as GET", File: routes, Want: Narrower, Usual: true,
+		{Name: "HEAD is not asked as GET", File: routes, Want: Narrower,
 			From: `input.request.method == "HEAD"`,
 			To:   `input.request.method == "HEAD "`},
 		{Name: "POST is asked as GET", File: routes, Want: Both,
@@ -132,7 +132,7 @@ by(acr_values) if {
 		{Name: "segments are compared in lower case", File: routes, Want: Wider,
 			From: `at[concat("", ["/", segment])]`,
 			To:   `at[concat("", ["/", lower(segment)])]`},
-		{Name: "a route asks for another scope", File: tree, Want: Both, Usual: true,
+		{Name: "a route asks for another scope", File: tree, Want: Both,
 			From: "scopes: [reports:read]",
 			To:   "scopes: [orders:read]"},
 		{Name: "a route asks for no scope", File: tree, Want: Wider,
@@ -161,7 +161,7 @@ by(acr_values) if {
 			To: `  /**:
     GET:
       id: read_order`},
-		{Name: "a route is anonymous", File: tree, Want: Wider, Usual: true,
+		{Name: "a route is anonymous", File: tree, Want: Wider,
 			From: `/healthz:
 `,
 			To: `/metrics:
@@ -175,7 +175,7 @@ by(acr_values) if {
 		{Name: "another role is enough", File: tree, Want: Wider,
 			From: "roles: [orders-admin]",
 			To:   "roles: [orders-admin, orders-clerk]"},
-		{Name: "no tenant is frozen", File: frozen, Want: Wider, Usual: true,
+		{Name: "no tenant is frozen", File: frozen, Want: Wider,
 			From: `"tenants": ["initech"]`,
 			To:   `"tenants": []`},
 		{Name: "more paths are frozen", File: frozen, Want: Narrower,
@@ -187,7 +187,7 @@ by(acr_values) if {
 		{Name: "DELETE is not frozen", File: maintenance, Want: Wider,
 			From: `{"GET", "HEAD", "OPTIONS"}`,
 			To:   `{"GET", "HEAD", "OPTIONS", "DELETE"}`},
-		{Name: "a client has a back door", File: decision, Want: Wider, Usual: true,
+		{Name: "a client has a back door", File: decision, Want: Wider,
 			From: `allowed if {
 	routes.open`,
 			To: `allowed if input.token.client_id == "debugger"
