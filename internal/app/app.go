@@ -19,6 +19,8 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
+	"github.com/authz-sidecar/sidecar/internal/gate"
+	"github.com/authz-sidecar/sidecar/internal/gate/stage"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/listen"
@@ -59,8 +61,9 @@ type App struct {
 	sources     *source.Sources
 	watcher     *dir.Watcher
 	loader      *loader
-	gates       []gate
-	initial     policies // what serves first; empty from then on
+	gates       []stage.Stage
+	recent      *decisionlog.Recent // nil unless a gate looks at it
+	initial     policies            // what serves first; empty from then on
 	point       *decision.Point
 	policy      *policyState
 	ready       readiness
@@ -136,7 +139,10 @@ func newApp(cfg *config.Config, deps Deps) *App {
 	own.Engine.Runaways.Register(r)
 	a.policy, a.sources = newPolicyState(r), &source.Sources{}
 	a.stopSignals, a.stopWork = func() {}, func() {}
-	a.gates = gatesOf(&own)
+	if g := own.Policies.Gate.Replay; g.Mode != gate.Off && g.Mode != "" {
+		a.recent = decisionlog.NewRecent(g.Last, g.Bytes)
+	}
+	a.gates = stage.All(&own, stage.Deps{Recent: a.recent})
 	return a
 }
 
@@ -171,7 +177,7 @@ func (a *App) openFollower(ctx context.Context) error {
 
 func (a *App) openLog(context.Context) (err error) {
 	deps := decisionlog.Deps{Stdout: a.deps.Stdout, Metrics: a.metrics.Registerer(), Log: a.deps.Log,
-		Version: a.deps.Version}
+		Version: a.deps.Version, Recent: a.recent}
 	if a.log, err = decisionlog.Open(a.cfg.DecisionLog, deps); err != nil {
 		return err
 	}

@@ -2,16 +2,13 @@ package app
 
 import (
 	"context"
-	"errors"
-	"slices"
+	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
-	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/gate/stage"
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
-
-// codeRefused is the code of problems of a gate that has no code of its own.
-const codeRefused = "gate_error"
 
 // policies is a set of files and the policy that they compile to.
 type policies struct {
@@ -19,44 +16,34 @@ type policies struct {
 	policy *engine.Policy
 }
 
-// gate may refuse policies that compile, before they decide: at the start, at a reload, and in "sidecar check".
-type gate struct {
-	name string
-	// admit returns why next must not replace current, as bundle.Problems or any other error. At the start and in
-	// check current is the zero value. It bounds its own time, ends with ctx, and changes nothing.
-	admit func(ctx context.Context, current, next policies) error
+// ask asks the gates whether next may decide in place of current, which is the zero value at a start. The error is
+// that of ctx.
+func (a *App) ask(ctx context.Context, current, next policies) (status.Gates, error) {
+	said := stage.Ask(ctx, a.gates, a.cfg.Policies.Gate.Timeout,
+		stage.Policies{Set: current.set, Policy: current.policy},
+		stage.Policies{Set: next.set, Policy: next.policy})
+	if ctx.Err() != nil {
+		return said, context.Cause(ctx)
+	}
+	return said, nil
 }
 
-// gatesOf returns the gates that a configuration asks for, in their order.
-func gatesOf(*config.Config) []gate { return nil }
-
-// admit asks every gate, so that all reasons are reported at once. Its error is bundle.Problems, or that of ctx.
-func admit(ctx context.Context, gates []gate, current, next policies) error {
-	var refused bundle.Problems
-	for _, g := range gates {
-		err := g.admit(ctx, current, next)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err != nil {
-			refused = append(refused, g.refusal(next.set, err)...)
+// gated keeps what the gates said for the status, counts who refused, and logs warnings.
+func (a *App) gated(said status.Gates, set *bundle.Set) {
+	if len(said.Gates) == 0 {
+		return
+	}
+	for _, g := range said.Gates {
+		if g.Outcome == stage.Refused {
+			a.policy.refusals.Inc(g.Name)
 		}
 	}
-	if len(refused) > 0 {
-		return refused.Sorted()
+	if warnings := stage.Warnings(said, set); len(warnings) > 0 {
+		for _, line := range strings.Split(warnings.Error(), "\n") {
+			a.deps.Log.Warn("a gate warns of new policies", "problem", line)
+		}
 	}
-	return nil
-}
-
-// refusal is the error of a gate, with its name.
-func (g gate) refusal(set *bundle.Set, err error) bundle.Problems {
-	problems, ok := errors.AsType[bundle.Problems](err)
-	if !ok {
-		problems = bundle.Problems{{File: set.Bundles[0].Name, Code: codeRefused, Message: err.Error()}}
-	}
-	problems = slices.Clone(problems)
-	for i := range problems {
-		problems[i].Message = "refused by gate " + g.name + ": " + problems[i].Message
-	}
-	return problems
+	a.policy.mu.Lock()
+	a.policy.gates = &said
+	a.policy.mu.Unlock()
 }

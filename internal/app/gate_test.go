@@ -9,13 +9,18 @@ import (
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/gate"
+	"github.com/authz-sidecar/sidecar/internal/gate/stage"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
 )
 
 // refusing is a gate that always refuses, with an error.
-func refusing(name string, err error) gate {
-	return gate{name, func(context.Context, policies, policies) error { return err }}
+func refusing(name string, err error) stage.Stage {
+	return stage.Stage{Name: name, Mode: gate.Refuse,
+		Judge: func(context.Context, stage.Policies, stage.Policies) (stage.Judgement, error) {
+			return stage.Judgement{}, err
+		}}
 }
 
 // TestASetThatAGateRefusesIsNotActivated: it is reported as any load that fails, and the old set goes on deciding.
@@ -23,16 +28,17 @@ func TestASetThatAGateRefusesIsNotActivated(t *testing.T) {
 	w := &world{issuer: authserver.Start(t, knowsTheSidecar())}
 	w.cfg = configuration(t, w.issuer.Issuer())
 	var closed atomic.Bool
-	var current, next atomic.Pointer[policies]
+	var current, next atomic.Pointer[stage.Policies]
 	w.built = func(a *App) {
-		a.gates = []gate{{"tests", func(_ context.Context, now, then policies) error {
+		judge := func(_ context.Context, now, then stage.Policies) (stage.Judgement, error) {
 			current.Store(&now)
 			next.Store(&then)
 			if closed.Load() {
-				return errors.New("2 of 30 tests fail")
+				return stage.Judgement{}, errors.New("2 of 30 tests fail")
 			}
-			return nil
-		}}}
+			return stage.Judgement{}, nil
+		}
+		a.gates = []stage.Stage{{Name: gate.TestsName, Mode: gate.Refuse, Judge: judge}}
 	}
 	w.run(t)
 	before := w.status(t).Policy.Digest
@@ -55,8 +61,8 @@ func TestASetThatAGateRefusesIsNotActivated(t *testing.T) {
 		t.Errorf("the old set answers %v", got)
 	}
 	now, then := current.Load(), next.Load()
-	if now.set.Digest != before || now.policy.Digest() != before || then.set.Digest == before {
-		t.Errorf("the gate compared %s with %s", now.set.Digest, then.set.Digest)
+	if now.Set.Digest != before || now.Policy.Digest() != before || then.Set.Digest == before {
+		t.Errorf("the gate compared %s with %s", now.Set.Digest, then.Set.Digest)
 	}
 
 	closed.Store(false)
@@ -71,7 +77,7 @@ func TestASetThatAGateRefusesIsNotActivated(t *testing.T) {
 func TestStartAndCheckAskTheGates(t *testing.T) {
 	cfg := configuration(t, "https://login.example")
 	a := newApp(cfg, (&world{stdout: &testkit.LogBuffer{}, logger: &testkit.LogBuffer{}}).deps())
-	a.gates = []gate{
+	a.gates = []stage.Stage{
 		refusing("tests", errors.New("a test fails")),
 		refusing("nothing", nil),
 		refusing("revision", bundle.Problems{
@@ -85,7 +91,7 @@ func TestStartAndCheckAskTheGates(t *testing.T) {
 	}
 	for _, want := range []string{
 		"gate_error: refused by gate tests: a test fails",
-		"bundles/a/.manifest:1:2: revision_error: refused by gate revision: r1 is older than r2",
+		"bundles/a/.manifest:1:1: gate_error: refused by gate revision: revision_error: r1 is older than r2",
 	} {
 		if !slices.ContainsFunc(problems, func(p bundle.Problem) bool { return strings.HasSuffix(p.String(), want) }) {
 			t.Errorf("%q is not among\n%v", want, err)
@@ -98,9 +104,10 @@ func TestGatesEndWithTheirContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stopped := errors.New("stopped")
 	cancel(stopped)
+	a := newApp(configuration(t, "https://login.example"), Deps{})
+	a.gates = []stage.Stage{refusing(gate.TestsName, context.Canceled)}
 	set := &bundle.Set{Bundles: []bundle.Bundle{{Name: "policies"}}}
-	err := admit(ctx, []gate{refusing("tests", context.Canceled)}, policies{}, policies{set: set})
-	if !errors.Is(err, stopped) {
+	if _, err := a.ask(ctx, policies{}, policies{set: set}); !errors.Is(err, stopped) {
 		t.Errorf("error is %v", err)
 	}
 }

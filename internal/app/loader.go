@@ -24,19 +24,19 @@ const (
 // memory for as long as the process lives.
 const maxCompilations = 4
 
-// Load reads and compiles the policies that cfg names, and asks the gates. It is the one way policies get into the
-// sidecar, at its start and in "sidecar check"; a reload takes the same steps, see loader. It ends with ctx, and when
-// compiling takes longer than is configured.
+// Load reads and compiles the policies that cfg names. It is the one way policies get into the sidecar, at its start
+// and in commands; a reload takes the same steps, see loader. Gates are asked afterwards, by a start and a reload. It
+// ends with ctx, and when compiling takes longer than is configured.
 func Load(ctx context.Context, cfg *config.Config) (*bundle.Set, *engine.Policy, error) {
 	own := *cfg
 	if err := Resolve(ctx, &own); err != nil {
 		return nil, nil, err
 	}
-	loaded, err := load(ctx, &own, gatesOf(&own))
+	loaded, err := load(ctx, &own)
 	return loaded.set, loaded.policy, err
 }
 
-func load(ctx context.Context, cfg *config.Config, gates []gate) (policies, error) {
+func load(ctx context.Context, cfg *config.Config) (policies, error) {
 	set, err := read(ctx, cfg)
 	if err != nil {
 		return policies{}, err
@@ -56,11 +56,7 @@ func load(ctx context.Context, cfg *config.Config, gates []gate) (policies, erro
 	if c.err != nil {
 		return policies{}, c.err
 	}
-	next := policies{set, c.policy}
-	if err := admit(ctx, gates, policies{}, next); err != nil {
-		return policies{}, err
-	}
-	return next, nil
+	return policies{set, c.policy}, nil
 }
 
 // read reads the files that cfg names.
@@ -119,6 +115,7 @@ type loader struct {
 	updates chan update
 	ended   chan *compilation
 	timer   *time.Timer // until the wanted set is late
+	gating  *gating
 
 	wanted *bundle.Set // to be activated once it is compiled; nil when there is none
 	late   bool        // that was reported
@@ -138,7 +135,7 @@ type update struct {
 func newLoader(a *App) *loader {
 	l := &loader{
 		app: a, updates: make(chan update), ended: make(chan *compilation, maxCompilations),
-		timer: time.NewTimer(time.Hour), running: map[string]*compilation{},
+		timer: time.NewTimer(time.Hour), gating: newGating(a), running: map[string]*compilation{},
 		compile: func(set *bundle.Set, ended chan<- *compilation) *compilation {
 			return compileAside(a.cfg, set, ended)
 		},
@@ -166,9 +163,10 @@ func (l *loader) reports(ctx context.Context) dir.Reports {
 	}
 }
 
-// run handles updates until ctx ends. It waits for gates, never for the compiler.
+// run handles updates until ctx ends. It waits neither for the compiler nor for gates.
 func (l *loader) run(ctx context.Context) {
 	defer l.timer.Stop()
+	defer l.gating.end()
 	for {
 		select {
 		case <-ctx.Done():
@@ -179,6 +177,10 @@ func (l *loader) run(ctx context.Context) {
 			l.end(ctx, c)
 		case <-l.timer.C:
 			l.reportLate()
+		case a := <-l.gating.answers:
+			l.gating.answered(a)
+		case <-l.gating.retry.C:
+			l.gating.again(ctx)
 		}
 	}
 }
@@ -186,6 +188,7 @@ func (l *loader) run(ctx context.Context) {
 func (l *loader) update(u update) {
 	l.wanted, l.late = u.set, false
 	l.timer.Stop()
+	l.gating.forget()
 	if u.err != nil {
 		l.app.loadFailed(u.err)
 		return
@@ -209,7 +212,7 @@ func (l *loader) begin() time.Duration {
 	return timeout
 }
 
-// end activates a set that was compiled, if it is still wanted and every gate admits it.
+// end lets the gates see a set that was compiled, if it is still wanted.
 func (l *loader) end(ctx context.Context, c *compilation) {
 	l.mu.Lock()
 	delete(l.running, c.set.Digest)
@@ -228,19 +231,7 @@ func (l *loader) end(ctx context.Context, c *compilation) {
 		l.timer.Stop()
 		next := policies{l.wanted, c.policy}
 		l.wanted = nil
-		l.swap(ctx, next)
-	}
-}
-
-// swap lets next decide, if every gate admits it.
-func (l *loader) swap(ctx context.Context, next policies) {
-	err := admit(ctx, l.app.gates, policies{l.app.policy.set(), l.app.point.Snapshot().Policy}, next)
-	switch {
-	case ctx.Err() != nil: // the sidecar stops
-	case err != nil:
-		l.app.loadFailed(err)
-	default:
-		l.app.activate(next)
+		l.gating.begin(ctx, next)
 	}
 }
 

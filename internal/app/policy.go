@@ -7,12 +7,14 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/decision"
+	"github.com/authz-sidecar/sidecar/internal/gate"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
 // policyState is which policy serves and how the newest load went.
 type policyState struct {
-	reloads                              *metrics.Counters
+	reloads, refusals                    *metrics.Counters
 	succeeded, failing, changing, active metrics.Gauge
 	info                                 *metrics.Info
 
@@ -25,6 +27,7 @@ type policyState struct {
 	waiting      *bundle.Problem
 	waitingSince time.Time
 	warned       bool // of evaluations without a verdict, since the activation
+	gates        *status.Gates
 }
 
 // The outcomes of a load.
@@ -38,6 +41,8 @@ func newPolicyState(r metrics.Registerer) *policyState {
 		reloads: metrics.NewCounters(r, "sidecar_app_reloads_total",
 			"Policy loads by outcome, the first one included.",
 			"outcome", reloadOK, reloadFailed),
+		refusals: metrics.NewCounters(r, "sidecar_app_gate_refusals_total",
+			"Policies that compiled and that a gate refused, by gate.", "gate", gate.Names[:]...),
 		succeeded: metrics.NewGauge(r, "sidecar_app_reload_success_timestamp_seconds",
 			"Time of the last successful policy load, in seconds since the epoch."),
 		failing: metrics.NewGauge(r, "sidecar_app_reload_failing",

@@ -11,6 +11,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle/source"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/decision"
+	"github.com/authz-sidecar/sidecar/internal/gate/stage"
 )
 
 // openSources opens policies.sources, and gets the first archive of each. Loading says which of them have none.
@@ -50,12 +51,29 @@ func Resolve(ctx context.Context, cfg *config.Config) error {
 // loadFirst loads the first policies. Persisted archives that do not load, with what is on this machine now, may have
 // been replaced at their servers since: these are asked once more before the start fails.
 func (a *App) loadFirst(ctx context.Context) (policies, error) {
-	first, err := load(ctx, a.cfg, a.gates)
+	first, err := a.loadGated(ctx)
 	if err == nil || ctx.Err() != nil || !a.sources.Refresh(ctx) {
 		return first, err
 	}
 	a.deps.Log.Warn("persisted archives of policy sources do not load; newer ones are tried", "problem", err.Error())
-	return load(ctx, a.cfg, a.gates)
+	return a.loadGated(ctx)
+}
+
+// loadGated loads policies and asks the gates about them, as the first ones.
+func (a *App) loadGated(ctx context.Context) (policies, error) {
+	first, err := load(ctx, a.cfg)
+	if err != nil {
+		return first, err
+	}
+	said, err := a.ask(ctx, policies{}, first)
+	if err != nil {
+		return first, err
+	}
+	a.gated(said, first.set)
+	if refused := stage.Problems(said, first.set); refused != nil {
+		return first, refused
+	}
+	return first, nil
 }
 
 func (a *App) loadPolicies(ctx context.Context) error {

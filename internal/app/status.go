@@ -72,6 +72,7 @@ func (a *App) policyStatus() status.Policy {
 		Revision: policy.Revision(), Digest: policy.Digest(), Bundles: policy.Revisions(),
 		Entrypoints: policy.Entrypoints(),
 		Activated:   a.policy.activated, FailedAt: a.policy.failedAt, Errors: problemsOf(a.policy.failure),
+		Gates: a.policy.gates,
 	}
 	if why := a.policy.waiting; why != nil {
 		s.WaitingSince = a.policy.waitingSince
@@ -110,7 +111,7 @@ func problemsOf(err error) []status.Problem {
 func (a *App) logStatus() status.DecisionLog {
 	s := a.log.Status()
 	out := status.DecisionLog{
-		Enabled: a.log != nil, Queued: s.Queued, QueuedBytes: s.QueuedBytes, Written: s.Written, Dropped: s.Dropped,
+		Enabled: a.log.Enabled(), Queued: s.Queued, QueuedBytes: s.QueuedBytes, Written: s.Written, Dropped: s.Dropped,
 		LastError: s.LastError, LastErrorAt: s.LastErrorAt,
 	}
 	for _, sink := range s.Sinks {

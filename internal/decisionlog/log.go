@@ -44,6 +44,8 @@ type Deps struct {
 	Metrics metrics.Registerer
 	// Log is told of sinks that fail and recover; it may be nil.
 	Log *slog.Logger
+	// Recent gets the decisions too; nil keeps none.
+	Recent *Recent
 	// ID names this process in the labels of every event; empty means a random one.
 	ID string
 	// Version of the sidecar, in the labels of every event.
@@ -65,6 +67,7 @@ type Log struct {
 	reopen   chan chan error
 	abandon  atomic.Bool // Close ran out of time: drop the rest
 
+	recent  *Recent
 	outputs []*output
 	file    *file // the sink of the first output, or nil
 	state   state
@@ -77,10 +80,10 @@ type Log struct {
 	asked    []chan error // calls that wait for the file to be opened again
 }
 
-// Open opens the sinks that cfg names and starts the writer. Without any sink it returns nil, which is a valid Log. It
-// is an error when a file cannot be opened for appending, or when a configured label is one that the sidecar sets. It
-// is no error when a named pipe has no reader, or when a file takes long to open: meanwhile events are dropped and
-// counted, and the file is tried again.
+// Open opens the sinks that cfg names and starts the writer. Without any sink, and without Deps.Recent, it returns
+// nil, which is a valid Log. It is an error when a file cannot be opened for appending, or when a configured label is
+// one that the sidecar sets. It is no error when a named pipe has no reader, or when a file takes long to open:
+// meanwhile events are dropped and counted, and the file is tried again.
 func Open(cfg Config, deps Deps) (*Log, error) {
 	l, err := newLog(cfg, deps)
 	if l == nil || err != nil {
@@ -122,9 +125,9 @@ func Check(cfg Config, deps Deps) error {
 	return nil
 }
 
-// newLog is a Log whose file is not open and whose writer does not run; nil without any sink.
+// newLog is a Log whose file is not open and whose writer does not run; nil when there is nothing to do.
 func newLog(cfg Config, deps Deps) (*Log, error) {
-	if !cfg.Stdout && cfg.File == "" {
+	if !cfg.Stdout && cfg.File == "" && deps.Recent == nil {
 		return nil, nil
 	}
 	if cfg.Queue < 1 {
@@ -141,7 +144,7 @@ func newLog(cfg Config, deps Deps) (*Log, error) {
 		queue: make(chan *Record, cfg.Queue), half: (cfg.Queue + 1) / 2, room: cfg.QueueBytes,
 		flushNow: make(chan struct{}, 1),
 		closing:  make(chan struct{}), done: make(chan struct{}), reopen: make(chan chan error, 1),
-		counts: newCounts(deps.Metrics), log: deps.Log,
+		counts: newCounts(deps.Metrics), log: deps.Log, recent: deps.Recent,
 	}
 	if l.room <= 0 {
 		l.room = math.MaxInt64
@@ -207,6 +210,9 @@ func (l *Log) lose(cause string) {
 	l.dropped.Add(1)
 	l.counts.dropped(1, cause)
 }
+
+// Enabled reports whether events are written anywhere.
+func (l *Log) Enabled() bool { return l != nil && len(l.outputs) > 0 }
 
 // Queued is the number of events that wait for the writer.
 func (l *Log) Queued() int {

@@ -105,6 +105,10 @@ func (l *Log) take(r *Record) {
 		l.lose(Closing)
 		return
 	}
+	l.recent.add(r)
+	if len(l.outputs) == 0 {
+		return
+	}
 	l.batch.add(r)
 	if l.batch.bytes >= batchBytes {
 		l.flush()

@@ -42,6 +42,16 @@ type Tests struct {
 // serving. A nil policy stands for one that does not compile: then nothing is returned but the problems of tests and
 // suites that cannot follow from those of the policy. The error is bundle.Problems, with everything that is wrong.
 func Load(ctx context.Context, src Source, policy *engine.Policy) (*Tests, error) {
+	return load(ctx, src, nil, policy)
+}
+
+// LoadBeside is Load for policies that were read before and may not be what is on disk now: served, compiled as
+// policy. Only tests, suites and what src.Dirs hold are read.
+func LoadBeside(ctx context.Context, src Source, served *bundle.Set, policy *engine.Policy) (*Tests, error) {
+	return load(ctx, src, served, policy)
+}
+
+func load(ctx context.Context, src Source, served *bundle.Set, policy *engine.Policy) (*Tests, error) {
 	t := &Tests{cfg: src.Config, policy: policy, policies: map[string]bool{}}
 	var problems bundle.Problems
 	var err error
@@ -49,6 +59,9 @@ func Load(ctx context.Context, src Source, policy *engine.Policy) (*Tests, error
 		problems = append(problems, problemsIn(err)...)
 	}
 	set, err := dir.LoadWithTests(src.policies())
+	if err == nil && served != nil {
+		set = testsBeside(set, served)
+	}
 	switch {
 	case err != nil:
 		problems = append(problems, problemsIn(err)...)
@@ -65,6 +78,21 @@ func Load(ctx context.Context, src Source, policy *engine.Policy) (*Tests, error
 		return nil, problems.Sorted()
 	}
 	return t, nil
+}
+
+// testsBeside is set, with its tests, whose policies are those of served.
+func testsBeside(set, served *bundle.Set) *bundle.Set {
+	own := *set
+	own.Bundles = slices.Clone(served.Bundles)
+	for _, b := range set.Bundles {
+		at := slices.IndexFunc(own.Bundles, func(s bundle.Bundle) bool { return s.Name == b.Name })
+		if at >= 0 {
+			own.Bundles[at].Tests = b.Tests
+		} else {
+			own.Bundles = append(own.Bundles, b)
+		}
+	}
+	return &own
 }
 
 // problemsIn are the problems of an error, which may be one without a place.

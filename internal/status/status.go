@@ -44,6 +44,8 @@ type Policy struct {
 	FailedAt     time.Time `json:"failed_at,omitzero"`
 	WaitingSince time.Time `json:"waiting_since,omitzero"`
 	Errors       []Problem `json:"errors,omitempty"`
+	// Gates is what the gates said last; nil while none was asked.
+	Gates *Gates `json:"gates,omitempty"`
 	// Evaluations counts the evaluations since Activated, and Misconfigured those of them that gave no verdict.
 	Evaluations   uint64 `json:"evaluations_since_activation"`
 	Misconfigured uint64 `json:"misconfigured_since_activation"`
@@ -61,6 +63,49 @@ type Problem struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Text    string `json:"text"`
+}
+
+// Gates is what the gates said of policies that compile.
+type Gates struct {
+	// Digest is that of the policies that they were asked about, which may decide or not: see Admitted.
+	Digest   string    `json:"digest"`
+	Asked    time.Time `json:"asked"`
+	Admitted bool      `json:"admitted"`
+	// Gates are those that are not off, in their order.
+	Gates []Gate `json:"gates"`
+}
+
+// Gate is what one gate said.
+type Gate struct {
+	// Name is capabilities, tests or replay; Mode is warn or refuse; Outcome is passed, warned or refused.
+	Name    string `json:"gate"`
+	Mode    string `json:"mode"`
+	Outcome string `json:"outcome"`
+	// Message says it in one sentence.
+	Message string `json:"message"`
+	// Findings are why it did not pass.
+	Findings []GateFinding `json:"findings,omitempty"`
+	Seconds  float64       `json:"seconds"`
+}
+
+// GateFinding is one reason of a gate.
+type GateFinding struct {
+	// Class is one of a closed set: test_failed, coverage, host, deny_to_allow, ...
+	Class   string `json:"class"`
+	Message string `json:"message"`
+	File    string `json:"file,omitzero"`
+	Row     int    `json:"row,omitzero"`
+	// Examples are some of the decisions that it is about.
+	Examples []GateExample `json:"examples,omitempty"`
+}
+
+// GateExample is a recorded decision that new policies would make otherwise.
+type GateExample struct {
+	DecisionID string `json:"decision_id"`
+	// Entrypoint is what was asked; Was and Now are kinds of decisions: allow, deny, ...
+	Entrypoint string `json:"entrypoint"`
+	Was        string `json:"was"`
+	Now        string `json:"now"`
 }
 
 // Listener is an address on which the sidecar is called.

@@ -1,0 +1,97 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/authz-sidecar/sidecar/internal/decisionlog"
+	"github.com/authz-sidecar/sidecar/internal/gate"
+	"github.com/authz-sidecar/sidecar/internal/replay"
+	"github.com/authz-sidecar/sidecar/internal/status"
+)
+
+// ClassTooFew is the class of the finding that there are too few decisions. Limits that are not kept have the names of
+// package replay.
+const ClassTooFew = "too_few_decisions"
+
+// mostExamples is how many decisions of a class are named.
+const mostExamples = 5
+
+// recent is the gate of the latest decisions, which both policies make anew.
+func recent(g gate.Replay, kept *decisionlog.Recent) Stage {
+	return Stage{Name: gate.ReplayName, Mode: g.Mode,
+		// The judgement may differ once there are enough decisions, and once all of them are others.
+		Basis: func() string {
+			total := kept.Total()
+			return fmt.Sprint(total >= uint64(g.MinDecisions), total/uint64(g.Last))
+		},
+		Judge: func(ctx context.Context, current, next Policies) (Judgement, error) {
+			records := kept.Records()
+			return judgeReplay(ctx, g, current, next, replay.Records(records), len(records))
+		}}
+}
+
+// judgeReplay decides events anew.
+func judgeReplay(
+	ctx context.Context, g gate.Replay, current, next Policies, events replay.Events, most int,
+) (Judgement, error) {
+	if most < g.MinDecisions {
+		return tooFew(g, most), nil
+	}
+	limits, err := g.Limits()
+	if err != nil {
+		return Judgement{}, err
+	}
+	report, err := replay.Run(ctx, events, replay.Options{
+		Candidate: replay.Side{Set: next.Set, Policy: next.Policy},
+		Baseline:  replay.Side{Set: current.Set, Policy: current.Policy},
+		Limits:    limits, Examples: mostExamples, Explain: -1, Followed: -1,
+	})
+	if err != nil {
+		return Judgement{}, err
+	}
+	return judgeReport(g, report), nil
+}
+
+func tooFew(g gate.Replay, n int) Judgement {
+	j := Judgement{Message: fmt.Sprintf("not enough decisions to compare: %d, and %d are asked for "+
+		"(policies.gate.replay.min_decisions)", n, g.MinDecisions)}
+	if g.TooFew == gate.Refuse {
+		j.add(status.GateFinding{Class: ClassTooFew, Message: j.Message})
+	}
+	return j
+}
+
+func judgeReport(g gate.Replay, r *replay.Report) Judgement {
+	if r.Partial == "" && r.Totals.Replayed < g.MinDecisions {
+		return tooFew(g, r.Totals.Replayed)
+	}
+	j :=
+		Judgement{Message: fmt.Sprintf("%d of %d recent decisions would change: %d from deny to allow, %d from allow "+
+			"to deny; %d cannot be made anew", r.Changes.Changed(), r.Totals.Replayed, r.Changes.DenyToAllow,
+			r.Changes.AllowToDeny, r.Totals.NotReplayable)}
+	for _, c := range r.Checks {
+		if c.Passed {
+			continue
+		}
+		class := strings.ReplaceAll(strings.TrimPrefix(c.Name, "max-"), "-", "_")
+		j.add(status.GateFinding{Class: class, Message: c.Text, Examples: examplesOf(r, class)})
+	}
+	return j
+}
+
+// examplesOf are the decisions that a limit is about.
+func examplesOf(r *replay.Report, class string) []status.GateExample {
+	if class == "errors" {
+		class = string(replay.ToError)
+	}
+	var out []status.GateExample
+	for _, e := range r.Examples {
+		if string(e.Class) == class {
+			out = append(out, status.GateExample{DecisionID: e.DecisionID, Entrypoint: e.Entrypoint, Was: e.Was.Kind,
+				Now: e.Now.Kind})
+		}
+	}
+	return out
+}
