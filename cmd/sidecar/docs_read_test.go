@@ -64,6 +64,8 @@ const denying = `package authz
 default decision := {"allow": false, "reasons": [{"code": "denied"}]}
 `
 
+const testOfDenying = "package authz_test\n\ntest_denies if not data.authz.decision.allow\n"
+
 const anIssuer = "issuers:\n  - issuer: https://login.acme.example\n"
 
 var (
@@ -80,7 +82,7 @@ func yamlReads(t *testing.T, text string) error {
 	if first == nil {
 		return errors.New("it has no key")
 	}
-	files := map[string]string{"policies/decision.rego": denying}
+	files := map[string]string{"policies/decision.rego": denying, "policy_test/decision_test.rego": testOfDenying}
 	switch key := first[1]; {
 	case strings.HasPrefix(key, "/"):
 		text = cutRoute.ReplaceAllString(text, ", scopes: [a], audience: [b], tenant: none}")

@@ -2,6 +2,8 @@
 package gate
 
 import (
+	"fmt"
+	"os"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/replay"
@@ -57,6 +59,16 @@ type Replay struct {
 	MaxNotReplayable string `yaml:"max_not_replayable" default:"none" doc:"Most decisions that cannot be made anew, such as those that asked the network."`
 	MinDecisions     int    `yaml:"min_decisions" default:"100" min:"1" doc:"Fewer decisions than that are too few to compare."`
 	TooFew           string `yaml:"too_few" default:"pass" enum:"pass|refuse" doc:"What happens then, as at a start: pass, or the same as for a limit that is not kept."`
+}
+
+// Check reports directories that are none.
+func (t Tests) Check(fault func(key, cause, hint string)) {
+	for i, dir := range t.Paths {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			fault(fmt.Sprintf("paths[%d]", i), fmt.Sprintf("directory %q does not exist, or is no directory", dir),
+				"create it, or correct its name; a relative one starts at the configuration file")
+		}
+	}
 }
 
 const noLimit = "none"

@@ -15,9 +15,20 @@ import (
 
 // guarded are the bounded builtins that compiled policies call, for OPA's runner of tests. None of them is a relation:
 // each has one result at most.
-func guarded(cfg engine.Config) []*tester.Builtin {
+func guarded(cfg engine.Config) []*tester.Builtin { return forRunner(implementations(cfg)) }
+
+// offline are guarded in which those that ask the network fail.
+func offline(cfg engine.Config) []*tester.Builtin {
+	return forRunner(builtins.Offline(implementations(cfg)))
+}
+
+func implementations(cfg engine.Config) map[string]*topdown.Builtin {
+	return builtins.Guarded(cmp.Or(cfg.Runaways, builtins.NewRunaways()))
+}
+
+func forRunner(all map[string]*topdown.Builtin) []*tester.Builtin {
 	var out []*tester.Builtin
-	for name, b := range builtins.Guarded(cmp.Or(cfg.Runaways, builtins.NewRunaways())) {
+	for name, b := range all {
 		decl := &rego.Function{Name: name, Decl: b.Decl.Decl, Nondeterministic: b.Decl.Nondeterministic}
 		call := func(bctx topdown.BuiltinContext, operands []*ast.Term) (result *ast.Term, err error) {
 			err = b.Func(bctx, operands, func(t *ast.Term) error { result = t; return nil })

@@ -1,8 +1,11 @@
 package stage
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/config"
@@ -81,6 +84,35 @@ func TestTestsAreOfThePoliciesThatWereRead(t *testing.T) {
 	p.write("authz.rego", "package authz\n\nbroken {")
 	if got := said(t, cfg, Deps{}, Policies{}, good); !got.Admitted {
 		t.Errorf("a broken file, which is no part of the policies, counts: %+v", got)
+	}
+}
+
+// TestTestsNeverReachTheNetwork: they run in production, perhaps with the network that policies have there.
+func TestTestsNeverReachTheNetwork(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	t.Cleanup(server.Close)
+	p := policiesIn(t, map[string]string{
+		"authz.rego": decides + strings.Replace(asks, "https://HOST", server.URL, 1),
+		"a_test.rego": tested + `
+test_asks if authz.decision.allow with input as {"token": {"scopes": []}}
+
+test_mocked if authz.decision.allow with http.send as {"status_code": 200}
+`,
+		"a_suite.yaml": `suite: own
+now: 2026-11-20T12:00:00Z
+issuer: {issuer: https://login.example}
+tokens: {none: {active: true, iss: https://login.example}}
+cases:
+  - {name: asks, token: none, request: {url: https://api.example/x}, expect: {allow: true}}
+`,
+	})
+	cfg := onlyTests(p.config(), gate.Tests{})
+	cfg.Engine.AllowBuiltins = []string{"http.send"}
+	got := only(t, said(t, cfg, Deps{}, Policies{}, p.loaded(cfg)))
+	if asked.Load() > 0 || got.Message != "2 of 4 tests pass" {
+		t.Errorf("the server was asked %d times: %+v", asked.Load(), got)
 	}
 }
 
