@@ -33,7 +33,7 @@ func TestReview_ASurprisingChangeIsOnTheFirstScreen(t *testing.T) {
 	lines := strings.Split(b.String(), "\n")
 	first := strings.Join(lines[:24], "\n")
 	for _, want := range []string{
-		"WIDER     POST /orders (create_order)",
+		"WIDER     POST /orders (create_order): allowed now, was denied (insufficient_scope)",
 		"REACHES   http.send is newly called, and reaches risk.example",
 		"DENY GONE data.authz.decision no longer asks: not data.example.maintenance.frozen",
 		"fail that passed before: authz_test/test_frozen",
@@ -42,6 +42,14 @@ func TestReview_ASurprisingChangeIsOnTheFirstScreen(t *testing.T) {
 		if !strings.Contains(first, want) {
 			t.Errorf("the first screen lacks %q:\n%s", want, first)
 		}
+	}
+	for _, f := range c.Refusing() {
+		if f.Kind == KindWider && (len(f.Details) == 0 || !strings.HasPrefix(f.Details[0], "with ")) {
+			t.Errorf("no witness for: %s", f.Title)
+		}
+	}
+	if n := strings.Count(first, "\n            with "); n != len(c.titles(KindWider)) {
+		t.Errorf("%d witnesses on the first screen for %q", n, c.titles(KindWider))
 	}
 	for _, line := range lines[:24] {
 		if n := len([]rune(line)); n > 100 {

@@ -38,7 +38,8 @@ func (x comparison) across(ctx context.Context) (tested, error) {
 	}
 	cfg := *x.to.Config
 	cfg.Policies = config.Policies{Config: dir.Config{Paths: []string{laid.top + "/policies"}}}
-	out, err := run(ctx, policytest.Source{Config: &cfg, Dirs: []string{laid.top + "/tests"}}, x.to, false)
+	out, err := run(ctx, policytest.Source{Config: &cfg, Dirs: []string{laid.top + "/tests"}}, x.to,
+		policytest.Options{})
 	laid.rename(&out)
 	return out, err
 }

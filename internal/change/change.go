@@ -99,7 +99,8 @@ type Source struct {
 	// Kind is "directory" or "bundle".
 	Kind     string `json:"kind"`
 	Revision string `json:"revision,omitzero"`
-	// Digest is the content digest of a bundle: that which its signature and the status name.
+	// Digest is the content digest of a bundle: that which its signature and the status name, and of a folder that of
+	// the archive which sidecar bundle build makes of it.
 	Digest string   `json:"digest,omitzero"`
 	Roots  []string `json:"roots,omitempty"`
 	// Signed is what was verified of its signatures.

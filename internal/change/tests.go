@@ -67,10 +67,10 @@ type tested struct {
 
 // tested runs the tests of one side.
 func (s Side) tested(ctx context.Context) (tested, error) {
-	return run(ctx, policytest.Source{Config: s.Config, Dirs: s.TestDirs}, s, true)
+	return run(ctx, policytest.Source{Config: s.Config, Dirs: s.TestDirs}, s, policytest.Options{Coverage: true})
 }
 
-func run(ctx context.Context, src policytest.Source, s Side, coverage bool) (tested, error) {
+func run(ctx context.Context, src policytest.Source, s Side, opts policytest.Options) (tested, error) {
 	tests, err := policytest.Load(ctx, src, s.Policy)
 	if problems, ok := errors.AsType[bundle.Problems](err); ok {
 		return tested{problems: problems}, nil
@@ -78,7 +78,7 @@ func run(ctx context.Context, src policytest.Source, s Side, coverage bool) (tes
 	if err != nil {
 		return tested{}, err
 	}
-	report, err := tests.Run(ctx, policytest.Options{Coverage: coverage})
+	report, err := tests.Run(ctx, opts)
 	if err != nil {
 		return tested{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/archive"
 )
 
 // versionOf names what a side is.
@@ -42,8 +43,21 @@ func sourceOf(b bundle.Bundle) Source {
 	if b.Roots != nil {
 		kind = "bundle"
 	}
-	return Source{Name: b.Name, Kind: kind, Revision: b.Revision, Digest: b.Digest, Roots: slices.Clone(b.Roots),
+	return Source{Name: b.Name, Kind: kind, Revision: b.Revision, Digest: contentDigest(b),
+		Roots:  slices.Clone(b.Roots),
 		Signed: b.Signed}
+}
+
+// contentDigest is that of a bundle; of a folder it is that of the archive which sidecar bundle build makes of it.
+func contentDigest(b bundle.Bundle) string {
+	if b.Digest != "" || b.Roots == nil {
+		return b.Digest
+	}
+	a, err := archive.Folder(b.Name, b.Name, archive.Limits{})
+	if err != nil {
+		return "" // it has changed since it was loaded
+	}
+	return a.Digest
 }
 
 // named is the name of a version in a sentence.
