@@ -88,6 +88,35 @@ func TestSources_ArchiveThatDoesNotLoadIsRefusedAsAWholeAndTheNextOneIsUsed(t *t
 	testkit.Eventually(t, "the next version decides", func() bool { return w.revision(t, "shop") == "3" })
 }
 
+func TestSources_WhoseRootsOverlapAreRefusedAndTheLastGoodOnesDecide(t *testing.T) {
+	t.Parallel()
+	one, two := bundleserver.Start(t), bundleserver.Start(t)
+	one.Serve(shop(t, "1", "one"))
+	other := func(revision, roots string) []byte {
+		return bundleserver.Packed(t, map[string]string{
+			".manifest":        `{"revision": "` + revision + `", "roots": [` + roots + `]}`,
+			"depot/depot.rego": "package depot\n\nimport rego.v1\n\nallow := false\n",
+		})
+	}
+	two.Serve(other("1", `"depot"`))
+	w := start(t, func(c *config.Config) {
+		depot := served(two.URL)
+		depot.Name = "depot"
+		c.Policies.Sources = []source.Config{served(one.URL), depot}
+	})
+	two.Serve(other("2", `"depot", "shop/prices"`))
+	const want = `depot/.manifest: roots_error: root "shop/prices" overlaps root "shop" of bundle shop`
+	testkit.Eventually(t, "the policies do not load", func() bool {
+		s := w.status(t)
+		return len(s.Policy.Errors) == 1 && s.Policy.Errors[0].Text == want
+	})
+	if got := w.revision(t, "depot"); got != "1" {
+		t.Errorf("revision %q decides", got)
+	}
+	two.Serve(other("3", `"depot"`))
+	testkit.Eventually(t, "the next version decides", func() bool { return w.revision(t, "depot") == "3" })
+}
+
 func TestSources_StartFailsWithAReasonWhenNothingComes(t *testing.T) {
 	t.Parallel()
 	srv := bundleserver.Start(t)

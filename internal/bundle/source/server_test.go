@@ -1,6 +1,9 @@
 package source_test
 
 import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -65,6 +68,25 @@ func TestServer_ThatWaitsIsAskedOnceAChange(t *testing.T) {
 	}
 }
 
+// bomb is an archive whose one file unpacks to a gigabyte, as its header says.
+func bomb(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	header := tar.Header{Name: "orders/orders.rego", Size: 1 << 30, Mode: 0o644, Typeflag: tar.TypeReg}
+	if err := w.WriteHeader(&header); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(make([]byte, 32<<20)); err != nil { // no more is read
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
 // failures are servers that bring no archive, and what the status must say of each.
 func failures(t *testing.T) map[string]http.HandlerFunc {
 	good := orders(t, "9", "bad")
@@ -78,14 +100,15 @@ func failures(t *testing.T) map[string]http.HandlerFunc {
 	elsewhere := httptest.NewServer(write(http.StatusOK, "application/gzip", good))
 	t.Cleanup(elsewhere.Close)
 	return map[string]http.HandlerFunc{
-		"status 500":                      write(http.StatusInternalServerError, "text/plain", []byte("no")),
-		"status 404, there is no archive": write(http.StatusNotFound, "text/plain", nil),
-		"status 403, it does not let":     write(http.StatusForbidden, "text/plain", nil),
-		"the answer is a web page":        write(http.StatusOK, "text/html", []byte("<html>log in</html>")),
-		"the answer is JSON":              write(http.StatusOK, "application/json", []byte("{}")),
-		"the answer is empty":             write(http.StatusOK, "application/gzip", nil),
-		"the answer is no gzip archive":   write(http.StatusOK, "application/gzip", []byte("hello")),
-		"orders: archive_error":           write(http.StatusOK, "application/gzip", cut(good)),
+		"limit_error: the file holds more than": write(http.StatusOK, "application/gzip", bomb(t)),
+		"status 500":                            write(http.StatusInternalServerError, "text/plain", []byte("no")),
+		"status 404, there is no archive":       write(http.StatusNotFound, "text/plain", nil),
+		"status 403, it does not let":           write(http.StatusForbidden, "text/plain", nil),
+		"the answer is a web page":              write(http.StatusOK, "text/html", []byte("<html>log in</html>")),
+		"the answer is JSON":                    write(http.StatusOK, "application/json", []byte("{}")),
+		"the answer is empty":                   write(http.StatusOK, "application/gzip", nil),
+		"the answer is no gzip archive":         write(http.StatusOK, "application/gzip", []byte("hello")),
+		"orders: archive_error":                 write(http.StatusOK, "application/gzip", cut(good)),
 		"it leads elsewhere, and redirects": func(w http.ResponseWriter,
 			r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, 302)
