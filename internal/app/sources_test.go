@@ -122,7 +122,7 @@ func TestSources_StartFailsWithAReasonWhenNothingComes(t *testing.T) {
 	srv := bundleserver.Start(t)
 	cfg := configuration(t, "https://issuer.example")
 	c := served(srv.URL)
-	c.StartTimeout = 200 * time.Millisecond
+	c.StartTimeout = 3 * time.Second
 	cfg.Policies.Sources = []source.Config{c}
 	_, err := New(t.Context(), cfg, (&world{stdout: &testkit.LogBuffer{}, logger: &testkit.LogBuffer{}}).deps())
 	if err == nil || !strings.Contains(err.Error(), "shop: download_error: ") ||

@@ -2,6 +2,7 @@ package dir
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
@@ -42,7 +43,7 @@ func (w *walk) beside(of func() ([]Held, bundle.Problems)) {
 // unpack takes the files of an archive that is configured like a directory.
 func (r *reading) unpack(e entry, raw []byte, ps *bundle.Problems) {
 	a, err := archive.Read(e.path, bytes.NewReader(raw), archive.Limits{})
-	if problems, ok := err.(bundle.Problems); ok {
+	if problems, ok := errors.AsType[bundle.Problems](err); ok {
 		*ps = append(*ps, problems...)
 		return
 	} else if err != nil {

@@ -29,8 +29,6 @@ func demanding(t *testing.T, header string) *bundleserver.Server {
 	return srv
 }
 
-func brief(c *source.Config) { c.StartTimeout = 300 * time.Millisecond }
-
 func TestClient_AuthenticatesByBasicAndBearer(t *testing.T) {
 	for _, c := range []struct{ auth, secret, header string }{
 		{oauth.ClientSecretBasic, "the-secret", "Basic c2lkZWNhcjp0aGUtc2VjcmV0"},
@@ -44,7 +42,7 @@ func TestClient_AuthenticatesByBasicAndBearer(t *testing.T) {
 			}
 		}))
 		s.becomes(t, "one")
-		refused := open(t, configured(srv.URL, brief))
+		refused := open(t, configured(srv.URL, nil))
 		if got := refused.holds(); !strings.Contains(got, "status 401, it does not let the sidecar read the archive") {
 			t.Errorf("problems %s", got)
 		}
@@ -101,7 +99,7 @@ func TestClient_TrustsTheAuthoritiesOfTheSourceAndShowsItsCertificate(t *testing
 		c.Client.Auth, c.Client.ID = "tls_client_auth", "sidecar"
 		c.Client.CertificateFile, c.Client.CertificateKey = certificate, secret.Source{File: key}
 	})).becomes(t, "one")
-	s := open(t, configured(srv.URL, func(c *source.Config) { brief(c); c.AllowInsecureHTTP = false }))
+	s := open(t, configured(srv.URL, func(c *source.Config) { c.AllowInsecureHTTP = false }))
 	if got := s.holds(); !strings.Contains(got, "certificate") {
 		t.Errorf("problems %s", got)
 	}
@@ -121,7 +119,7 @@ func TestCloud_SignsRequestsForObjectStores(t *testing.T) {
 		}
 		_, _ = w.Write(raw)
 	})
-	cfg := configured(srv.URL+"/bucket/orders.tar.gz", func(c *source.Config) { brief(c); c.Cloud.Vendor = "aws" })
+	cfg := configured(srv.URL+"/bucket/orders.tar.gz", func(c *source.Config) { c.Cloud.Vendor = "aws" })
 	open(t, cfg).becomes(t, "one")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
 	if got := open(t, cfg).holds(); !strings.Contains(got, "no credentials of aws were found: set AWS_ACCESS_KEY_ID") {

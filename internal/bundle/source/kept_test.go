@@ -16,7 +16,7 @@ import (
 
 // keeping is a source that keeps its archive in a directory.
 func keeping(url, dir string) source.Config {
-	return configured(url, func(c *source.Config) { c.Persist, c.StartTimeout = dir, 300*time.Millisecond })
+	return configured(url, func(c *source.Config) { c.Persist = dir })
 }
 
 // kept is the one file in the directory.

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 
@@ -143,7 +142,7 @@ func TestRegistry_ThatIsGoneLeavesTheLastGoodArchive(t *testing.T) {
 	if s.holds() != "one" {
 		t.Errorf("holds %s", s.holds())
 	}
-	gone := open(t, i.from(":prod", func(c *source.Config) { c.StartTimeout = 300 * time.Millisecond }))
+	gone := open(t, i.from(":prod", nil))
 	if got := gone.holds(); !strings.Contains(got, "orders: download_error: ") || !strings.Contains(got, "refused") {
 		t.Errorf("problems %s", got)
 	}
@@ -152,13 +151,12 @@ func TestRegistry_ThatIsGoneLeavesTheLastGoodArchive(t *testing.T) {
 func TestRegistry_SaysWhatIsMissing(t *testing.T) {
 	i := startRegistry(t)
 	i.push(t, "chart", "application/vnd.cncf.helm.chart.content.v1.tar", orders(t, "1", "one"))
-	brief := func(c *source.Config) { c.StartTimeout = 300 * time.Millisecond }
 	for tag, want := range map[string]string{
 		":none":                              "the registry has no such repository, tag or digest",
 		":chart":                             "the image has no layer that is a gzip archive",
 		"@sha256:" + strings.Repeat("0", 64): "the registry has no such repository, tag or digest",
 	} {
-		if got := open(t, i.from(tag, brief)).holds(); !strings.Contains(got, want) {
+		if got := open(t, i.from(tag, nil)).holds(); !strings.Contains(got, want) {
 			t.Errorf("%s: problems %s, want %s", tag, got, want)
 		}
 	}
@@ -191,7 +189,6 @@ func TestRegistry_GetsATokenWithTheClientsPassword(t *testing.T) {
 		return i.from(":prod", func(c *source.Config) {
 			c.Client.Auth, c.Client.ID = oauth.ClientSecretBasic, "sidecar"
 			c.Client.Secret = secret.Source{File: testkit.TempFile(t, "password", password)}
-			c.StartTimeout = 300 * time.Millisecond
 		})
 	}
 	s := open(t, with("the-password"))
@@ -225,7 +222,6 @@ func TestRegistry_BlobsMayComeFromElsewhereWithoutCredentials(t *testing.T) {
 	cfg := i.from(":prod", func(c *source.Config) {
 		c.Client.Auth, c.Client.ID = oauth.ClientSecretBasic, "sidecar"
 		c.Client.Secret = secret.Source{File: testkit.TempFile(t, "password", "the-password")}
-		c.StartTimeout = 300 * time.Millisecond
 	})
 	open(t, cfg).becomes(t, "one")
 	other := orders(t, "1", "forged")

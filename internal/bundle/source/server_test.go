@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,11 +112,11 @@ func failures(t *testing.T) map[string]http.HandlerFunc {
 		"orders: archive_error":                 write(http.StatusOK, "application/gzip", cut(good)),
 		"it leads elsewhere, and redirects": func(w http.ResponseWriter,
 			r *http.Request) {
-			http.Redirect(w, r, elsewhere.URL, 302)
+			http.Redirect(w, r, elsewhere.URL, http.StatusFound)
 		},
 		"more than 5 redirects": func(w http.ResponseWriter,
 			r *http.Request) {
-			http.Redirect(w, r, "/again", 302)
+			http.Redirect(w, r, "/again", http.StatusFound)
 		},
 		"closed before the answer was complete": func(w http.ResponseWriter, _ *http.Request) { // before its length
 			w.Header().Set("Content-Length", strconv.Itoa(len(good)))
@@ -145,7 +146,7 @@ func TestServer_ThatFailsLeavesTheLastGoodArchiveAndASaidReason(t *testing.T) {
 			s := open(t, configured(srv.URL, func(c *source.Config) {
 				c.MaxBytes = 1 << 20
 				if want == "no answer in time" {
-					c.Timeout = 300 * time.Millisecond
+					c.Timeout = 3 * time.Second
 				}
 			})).run(t)
 			srv.Fail(fault)
@@ -195,11 +196,24 @@ func TestServer_ThatIsGoneAtTheStartIsSaid(t *testing.T) {
 	srv := bundleserver.Start(t)
 	url := srv.URL
 	srv.Close()
-	s := open(t, configured(url, func(c *source.Config) { c.StartTimeout = 300 * time.Millisecond }))
+	s := open(t, configured(url, nil))
 	if got := s.holds(); !strings.HasPrefix(got, "orders: download_error: ") ||
 		!strings.Contains(got, "refused") {
 		t.Errorf("problems %s", got)
 	}
+}
+
+func TestServer_ThatFailsAtTheStartIsAskedAgain(t *testing.T) {
+	srv, raw := bundleserver.Start(t), orders(t, "1", "one")
+	var asked atomic.Int64
+	srv.Fail(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) == 1 {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		_, _ = w.Write(raw)
+	})
+	openWith(t, configured(srv.URL, nil), source.Deps{}).becomes(t, "one")
 }
 
 func TestServer_AnArchiveThatIsStoredCompressedComesAsItIs(t *testing.T) {

@@ -238,7 +238,7 @@ func (s *source) ask(ctx context.Context, wait time.Duration) error {
 		}
 	}
 	if err != nil {
-		if context.Cause(ctx) != context.Canceled {
+		if !errors.Is(context.Cause(ctx), context.Canceled) {
 			s.fail(err)
 		}
 		return err

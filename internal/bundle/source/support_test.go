@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -45,8 +44,13 @@ type session struct {
 	log *testkit.LogBuffer
 }
 
-// open opens a source and gets its first archive.
+// open opens a source and asks once for its first archive.
 func open(t *testing.T, c source.Config) *session {
+	t.Helper()
+	return openWith(t, c, source.Deps{Once: true})
+}
+
+func openWith(t *testing.T, c source.Config, deps source.Deps) *session {
 	t.Helper()
 	var faults []string
 	conf.Check(c, func(key, cause, _ string) { faults = append(faults, key+": "+cause) })
@@ -55,9 +59,8 @@ func open(t *testing.T, c source.Config) *session {
 	}
 	s := &session{log: &testkit.LogBuffer{}}
 	var err error
-	s.Sources, err = source.Open([]source.Config{c}, source.Deps{
-		Log: slog.New(slog.NewTextHandler(s.log, nil)), Settle: 10 * time.Millisecond, Poll: 100 * time.Millisecond,
-	})
+	deps.Log, deps.Settle, deps.Poll = s.log.Logger(), 10*time.Millisecond, 100*time.Millisecond
+	s.Sources, err = source.Open([]source.Config{c}, deps)
 	if err != nil {
 		t.Fatal(err)
 	}

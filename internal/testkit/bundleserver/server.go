@@ -53,7 +53,7 @@ func StartTLS(t testing.TB, own testkit.Certificate, clients *x509.CertPool) *Se
 		ClientAuth: tls.RequireAndVerifyClientCert,
 	}
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.Server.StartTLS()
+	s.StartTLS()
 	return s.endsWith(t)
 }
 
