@@ -1,12 +1,12 @@
 package bundler
 
 import (
+	"encoding/json"
 	"errors"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -62,7 +62,7 @@ func Inspect(a *archive.Archive) (*Inspection, error) {
 	in := &Inspection{File: a.Name, Digest: a.Digest, Revision: b.Revision, Roots: b.Roots, RegoVersion: b.RegoVersion,
 		Packages: []string{}, Entrypoints: []Entrypoint{}, Data: []DataFile{}, Signatures: []signature.Stated{}}
 	if b.Metadata != nil {
-		if in.Metadata, err = json.Marshal(b.Metadata, json.Deterministic(true)); err != nil {
+		if in.Metadata, err = json.Marshal(b.Metadata); err != nil { // whose numbers keep their spelling
 			return nil, err
 		}
 	}
@@ -109,7 +109,7 @@ func (in *Inspection) add(a *archive.Archive, f archive.File, version int, ps *b
 func (in *Inspection) module(m *ast.Module, kind bundle.Kind) {
 	if kind == bundle.Test {
 		for _, r := range m.Rules {
-			if strings.HasPrefix(string(r.Head.Name), "test_") {
+			if strings.HasPrefix(r.Head.Ref()[0].String(), "test_") {
 				in.RegoTests++
 			}
 		}
