@@ -30,6 +30,8 @@ type Policy struct {
 	// print is Config.Print; printsErased counts the calls that were taken out because it is nil.
 	print        func(decisionID string, p Print)
 	printsErased int
+	// memo is set for an Offline policy.
+	memo *memo
 }
 
 // Question is the input of one evaluation.
@@ -103,8 +105,7 @@ func (p *Policy) Eval(ctx context.Context, q Question) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	// A cache of verdicts belongs here, by the values of in that the rules of e can read.
-	value, err := e.eval(ctx, in, evalOptions{time: q.Time, seed: q.Seed, print: p.printHook(q.Seed)})
+	value, err := p.memo.eval(ctx, e, in, evalOptions{time: q.Time, seed: q.Seed, print: p.printHook(q.Seed)})
 	switch {
 	case err != nil:
 		return Result{}, authz.Errorf(authz.Misconfigured, "%w", err)

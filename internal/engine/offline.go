@@ -11,12 +11,15 @@ type OutsideError = builtins.OutsideError
 // Offline is p for recorded questions: it answers as p does, but for an evaluation that calls a builtin which reads
 // the network, or the clock of the machine. Such a builtin is not called, and the error is an OutsideError.
 func (p *Policy) Offline() *Policy {
-	return p.with(func(w *runtime) { w.builtins, w.network = builtins.Offline(w.builtins), networkDenied })
+	own := p.with(func(w *runtime) { w.builtins, w.network = builtins.Offline(w.builtins), networkDenied })
+	own.memo = &memo{}
+	return own
 }
 
 // with is p with another runtime: change changes a copy of it.
 func (p *Policy) with(change func(w *runtime)) *Policy {
 	own := *p
+	own.memo = nil
 	own.entries = map[string]*preparedRule{}
 	runtimes := map[*runtime]*runtime{}
 	for path, e := range p.entries {

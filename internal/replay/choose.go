@@ -36,7 +36,7 @@ func choose(ctx context.Context, events Events, s *shared, t *tally) (Events, er
 }
 
 // lookAtItem only reads an item.
-func lookAtItem(_ context.Context, j *judge, item *Item, _ int) outcome {
+func lookAtItem(_ context.Context, j *judge, item *Item) outcome {
 	out := j.readItem(item)
 	if out.bad == nil && !out.outside {
 		own := *item

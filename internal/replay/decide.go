@@ -27,8 +27,6 @@ type shared struct {
 	o         *Options
 	point     *decision.Point
 	candidate *engine.Policy
-	// followed is the candidate, whose evaluations are followed for the coverage; nil where none are.
-	followed *engine.Policy
 	// baseline is nil where the candidate is compared with the log.
 	baseline *engine.Policy
 	names    *namer
@@ -58,7 +56,7 @@ func (j *judge) readItem(item *Item) outcome {
 }
 
 // decideItem decides one item anew.
-func decideItem(ctx context.Context, j *judge, item *Item, n int) outcome {
+func decideItem(ctx context.Context, j *judge, item *Item) outcome {
 	out := j.readItem(item)
 	if out.bad != nil || out.outside || !out.asked {
 		return out
@@ -69,17 +67,13 @@ func decideItem(ctx context.Context, j *judge, item *Item, n int) outcome {
 	if out.route == "" {
 		out.route = j.names.name(out.entrypoint, out.doc)
 	}
-	j.decide(ctx, &out, n)
+	j.decide(ctx, &out)
 	return out
 }
 
 // decide decides an event anew, by the candidate and perhaps by the baseline, and compares.
-func (j *judge) decide(ctx context.Context, out *outcome, n int) {
-	policy := j.candidate
-	if j.followed != nil && isFollowed(n) {
-		policy, out.followed = j.followed, true
-	}
-	now := j.anew(ctx, policy, out)
+func (j *judge) decide(ctx context.Context, out *outcome) {
+	now := j.anew(ctx, j.candidate, out)
 	if now.obstacle != "" {
 		out.obstacle, out.details = now.obstacle, []string{now.detail}
 		return
@@ -203,14 +197,4 @@ func (j *judge) mayRead(entrypoint, pointer string, sides []*engine.Policy) bool
 // isPrefix reports whether the member at path is that at of, or holds it.
 func isPrefix(path, of []string) bool {
 	return len(path) <= len(of) && slices.Equal(path, of[:len(path)])
-}
-
-// isFollowed chooses evaluations to follow: the first few, and then as many of each doubling.
-func isFollowed(n int) bool {
-	const few = 512
-	step := 1
-	for m := n / few; m > 0; m /= 2 {
-		step *= 2
-	}
-	return n%step == 0
 }

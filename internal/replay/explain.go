@@ -35,34 +35,36 @@ func explainFlips(ctx context.Context, s *shared, t *tally, r *Report) {
 	}
 	if s.o.Explain > 0 {
 		for _, class := range Classes {
-			add(t.flips.chosen(class))
+			add(t.flips.chosen(class, s.o.Examples))
 		}
-		add(t.flips.explained())
+		add(t.flips.round(s.o.Explain, anyGroup))
 	}
-	s.explainAll(ctx, list)
+	var work []func()
+	for _, x := range list {
+		work = append(work, func() { s.explain(ctx, x) })
+	}
+	s.together(work)
 	r.By.Rules = rulesOf(list, r.Changes.Changed())
 	for _, class := range Classes {
-		for _, o := range t.flips.chosen(class) {
+		for _, o := range t.flips.chosen(class, s.o.Examples) {
 			r.Examples = append(r.Examples, exampleOf(cmp.Or(byOutcome[o], &explained{outcome: o}), s.o))
 		}
 	}
 }
 
-// explainAll explains decisions, several at once.
-func (s *shared) explainAll(ctx context.Context, list []*explained) {
-	next := make(chan *explained)
+// together does work with all workers.
+func (s *shared) together(work []func()) {
+	next := make(chan func())
 	var workers sync.WaitGroup
 	for range s.o.Workers {
 		workers.Go(func() {
-			for x := range next {
-				s.explain(ctx, x)
+			for do := range next {
+				do()
 			}
 		})
 	}
-	for _, x := range list {
-		if ctx.Err() == nil {
-			next <- x
-		}
+	for _, do := range work {
+		next <- do
 	}
 	close(next)
 	workers.Wait()
@@ -70,6 +72,9 @@ func (s *shared) explainAll(ctx context.Context, list []*explained) {
 
 func (s *shared) explain(ctx context.Context, x *explained) {
 	defer func() { _ = recover() }() // an explanation is an aid: a panic leaves the decision without one
+	if ctx.Err() != nil {
+		return
+	}
 	again := s.point.ReconsiderBy(ctx, s.candidate, x.recorded())
 	x.nowBy = ruleBehind(&again)
 	why := explain.Of(again.Decision, again.Explanation, explain.Facts{})

@@ -34,9 +34,6 @@ type Options struct {
 	Examples int
 	// Explain is how many changed decisions are explained at most; 0 stands for 200, and less than 0 for none.
 	Explain int
-	// Followed less than 0 follows no evaluations for the coverage of rules; else some are: the first 512, and 256 of
-	// each doubling after these.
-	Followed int
 	// ExplainFlags are the flags of sidecar explain for the candidate, such as "--policies" and "policies".
 	ExplainFlags []string
 	// Workers is how many evaluate at once; 0 stands for the number of processors.

@@ -32,7 +32,6 @@ type outcome struct {
 	otherwise bool
 	// unlogged is set where the result was compared without parts, or not at all, because the log lacks them.
 	unlogged bool
-	followed bool
 	// item is what was read, for one that may be chosen.
 	item *Item
 }

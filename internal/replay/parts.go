@@ -145,7 +145,7 @@ type Reason struct {
 type Coverage struct {
 	// Entrypoints are those of the candidate, with how many recorded decisions asked them.
 	Entrypoints []Count `json:"entrypoints"`
-	// Decisions is how many evaluations were followed for Rules, of all.
+	// Decisions is how many evaluations were followed for Rules: some of each entrypoint, route, kind and reasons.
 	Decisions int `json:"decisions"`
 	// Rules is how many bodies of rules the entrypoints depend on, without the library; Reached is how many of them
 	// had a value for some decision; Unreached are the others.

@@ -17,10 +17,6 @@ func Run(ctx context.Context, events Events, o Options) (*Report, error) {
 	logs, _ := events.(*Logs)
 	o.complete()
 	s := newShared(&o)
-	var follow *reach
-	if o.Followed >= 0 {
-		follow = newReach(s)
-	}
 	t := newTally(&o)
 	if o.Last > 0 || o.Sample > 0 {
 		var err error
@@ -35,7 +31,7 @@ func Run(ctx context.Context, events Events, o Options) (*Report, error) {
 			r.Logs[i].Bytes = logs.sizes[r.Logs[i].Name]
 		}
 	}
-	r.Coverage = follow.coverage(t)
+	r.Coverage = s.coverage(ctx, t)
 	if why := context.Cause(ctx); why != nil {
 		r.Partial = "interrupted"
 		if errors.Is(why, context.DeadlineExceeded) {
@@ -58,7 +54,6 @@ func (o *Options) complete() {
 type batch struct {
 	items []Item
 	text  []byte // of the lines
-	first int    // the place of the first item among all
 	out   []outcome
 	done  chan struct{}
 }
@@ -69,8 +64,8 @@ const (
 	batchBytes = 1 << 20
 )
 
-// look is what is done with one item, by a judge, and n is its place among all.
-type look func(ctx context.Context, j *judge, item *Item, n int) outcome
+// look is what is done with one item, by a judge.
+type look func(ctx context.Context, j *judge, item *Item) outcome
 
 // each looks at events in batches, by several workers, and passes the outcomes on in their order. The batches that are
 // under way bound its memory.
@@ -113,7 +108,7 @@ func (b *batch) look(ctx context.Context, j *judge, do look) {
 			b.out[i].skipped = true
 			continue
 		}
-		b.out[i] = do(ctx, j, &b.items[i], b.first+i)
+		b.out[i] = do(ctx, j, &b.items[i])
 	}
 	b.items, b.text = nil, nil
 }
@@ -122,7 +117,7 @@ func (b *batch) look(ctx context.Context, j *judge, do look) {
 func split(ctx context.Context, events Events, emit func(*batch), progress func(Progress)) error {
 	n := 0
 	for ctx.Err() == nil {
-		b := &batch{first: n, done: make(chan struct{}), text: make([]byte, 0, batchBytes/2)}
+		b := &batch{done: make(chan struct{}), text: make([]byte, 0, batchBytes/2)}
 		err := b.fill(events)
 		if n += len(b.items); len(b.items) > 0 {
 			emit(b)

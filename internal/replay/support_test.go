@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +90,8 @@ type call struct {
 	admin    bool
 	client   string
 	at       time.Time
+	// number is that of the token; 0 stands for a token of this call alone.
+	number int
 }
 
 // workload makes n calls.
@@ -122,6 +126,33 @@ func workload(n int) []call {
 	return out
 }
 
+// pooled makes n calls with so many tokens, about so many orders. Most tokens have what they need, and tokens and
+// orders are not equally frequent.
+func pooled(n, tokens, orders int) []call {
+	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same calls in each run
+	frequent := func(n int) int { return int(float64(n) * random.Float64() * random.Float64()) }
+	calls := workload(n)
+	for i := range calls {
+		c := &calls[i]
+		*c = call{method: c.method, path: c.path, token: true, at: begun.Add(time.Duration(i) * time.Second / 10),
+			number: 1 + frequent(tokens), tenant: "acme", audience: "orders-api",
+			scopes: []string{"orders:read", "orders:write"}}
+		switch c.number % 10 { // of ten tokens, three lack something
+		case 0:
+			c.tenant = "globex"
+		case 1:
+			c.scopes = []string{"profile"}
+		case 2:
+			c.scopes = []string{"orders:read"}
+		}
+		c.admin, c.client = c.number%2 == 0, "client-"+strconv.Itoa(c.number%20)
+		if strings.HasPrefix(c.path, "/orders/") {
+			c.path = fmt.Sprint("/orders/", frequent(orders))
+		}
+	}
+	return calls
+}
+
 // answers is an authorization server that knows the tokens of a workload: their numbers.
 type answers []call
 
@@ -131,11 +162,16 @@ func (a answers) Introspect(_ context.Context, q introspect.Question) (*authz.Cl
 		return nil, errors.New("unknown token")
 	}
 	c := &a[i]
+	i = cmp.Or(c.number, i)
+	login := c.at.Add(-time.Minute)
+	if c.number > 0 {
+		login = begun
+	}
 	claims := &authz.Claims{
 		Active: !c.expired, Kind: authz.AccessToken, Issuer: "https://id.example", ID: fmt.Sprint("jti-", i),
 		ClientID: c.client, Subject: authz.Subject{ID: fmt.Sprint("u", i%100), Type: authz.User},
 		Scopes: slices.Sorted(slices.Values(c.scopes)), Audiences: []string{c.audience}, Tenant: c.tenant,
-		Auth:    authz.Authentication{ACR: "mfa", Time: authz.At(c.at.Add(-time.Minute))},
+		Auth:    authz.Authentication{ACR: "mfa", Time: authz.At(login)},
 		Fetched: c.at, Raw: fmt.Appendf(nil, `{"active":true,"sub":"u%d","n":%d.50}`, i%100, i),
 	}
 	if c.admin {

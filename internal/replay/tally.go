@@ -22,9 +22,9 @@ type tally struct {
 	recorded    map[string]*RecordedPolicy
 
 	entrypoints, routes, clients, tenants, scopes, reasons *table
-	flips                                                  *flips
+	flips, answers                                         *groups
 
-	followed, otherwise, unlogged int
+	otherwise, unlogged int
 }
 
 func newTally(o *Options) *tally {
@@ -32,7 +32,9 @@ func newTally(o *Options) *tally {
 		o: o, obstacles: map[ObstacleClass]*Obstacle{}, details: map[ObstacleClass]*names{}, kinds: &names{},
 		asked: map[string]int{}, recorded: map[string]*RecordedPolicy{},
 		entrypoints: newTable(), routes: newTable(), clients: newTable(), tenants: newTable(), scopes: newTable(),
-		reasons: newTable(), flips: newFlips(o),
+		reasons: newTable(),
+		flips:   newGroups(max(maxKeptOfGroup, o.Examples), 4*max(o.Explain, o.Examples)),
+		answers: newGroups(followedOfGroup, maxFollowed),
 	}
 }
 
@@ -103,7 +105,7 @@ func (t *tally) replayed(o *outcome) {
 	*t.changes.of(o.class)++
 	t.asked[o.entrypoint]++
 	t.policy(o)
-	for count, is := range map[*int]bool{&t.followed: o.followed, &t.otherwise: o.otherwise, &t.unlogged: o.unlogged} {
+	for count, is := range map[*int]bool{&t.otherwise: o.otherwise, &t.unlogged: o.unlogged} {
 		if is {
 			*count++
 		}
@@ -115,6 +117,7 @@ func (t *tally) replayed(o *outcome) {
 	for _, s := range o.doc.Token.Scopes {
 		t.scopes.add(s, o.class)
 	}
+	t.answers.add(o, strings.Join([]string{o.entrypoint, o.route, o.now.Kind, codes(o.now.Reasons)}, "\x00"))
 	if o.class == Unchanged {
 		return
 	}
@@ -124,7 +127,8 @@ func (t *tally) replayed(o *outcome) {
 	for _, code := range codesOnlyIn(o.now.Reasons, o.was.Reasons) {
 		t.reasons.add("+"+code, o.class)
 	}
-	t.flips.add(o)
+	t.flips.add(o, strings.Join([]string{string(o.class), o.entrypoint, o.route, codes(o.was.Reasons),
+		codes(o.now.Reasons), strings.Join(o.differs, " ")}, "\x00"))
 }
 
 // maxPolicies bounds the policies that are told apart.

@@ -102,7 +102,8 @@ func (r *Report) Verdict() string {
 	}
 	switch {
 	case n.Replayed == 0:
-		return fmt.Sprintf("%s: of %d events, %d are not among what was asked for, no policy decided %d, and %d are not "+
+		return fmt.Sprintf("%s: of %d events, %d are not among what was asked for, no policy decided %d, and %d are "+
+			"not "+
 			"replayable", word, n.Events, n.Outside, n.NotDecided, n.NotReplayable)
 	case r.Changes.Changed() == 0:
 		return fmt.Sprintf("%s: none of %d replayed decisions changes", word, n.Replayed)

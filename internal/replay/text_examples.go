@@ -73,7 +73,7 @@ func (t *text) coverage() {
 	if c.Decisions == 0 || len(c.Unreached) == 0 {
 		return
 	}
-	t.line("\nrules of the candidate that had no value in a sample of %d decisions: %d of %d", c.Decisions,
+	t.line("\nrules of the candidate that had no value in %d decisions of all kinds: %d of %d", c.Decisions,
 		len(c.Unreached), c.Rules)
 	for i := range c.Unreached {
 		if i == maxShown {
