@@ -19,6 +19,9 @@ func (s *shared) coverage(ctx context.Context, t *tally) Coverage {
 	for _, path := range t.o.Candidate.Policy.Entrypoints() {
 		out.Entrypoints = append(out.Entrypoints, Count{path, t.asked[path]})
 	}
+	if t.o.Followed < 0 {
+		return out
+	}
 	policy, reach := s.candidate.Reached()
 	list := t.answers.round(maxGroups+maxFollowed, anyGroup)
 	each := make([]func(), 0, len(list))

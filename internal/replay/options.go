@@ -34,6 +34,8 @@ type Options struct {
 	Examples int
 	// Explain is how many changed decisions are explained at most; 0 stands for 200, and less than 0 for none.
 	Explain int
+	// Followed less than 0 leaves the rules out of the coverage, for which some decisions are evaluated once more.
+	Followed int
 	// ExplainFlags are the flags of sidecar explain for the candidate, such as "--policies" and "policies".
 	ExplainFlags []string
 	// Workers is how many evaluate at once; 0 stands for the number of processors.
