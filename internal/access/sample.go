@@ -3,7 +3,6 @@ package access
 import (
 	"context"
 	"encoding/json"
-	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -61,7 +60,7 @@ func samplesOf(constants []any) (out []any) {
 			out = append(out, v, strings.ToLower(v), strings.NewReplacer("**", "x", "*", "x", "?", "x").Replace(v),
 				address,
 				v+"x", "x"+v)
-			if text, ok := matching(v); ok {
+			if text, ok := partial.Matching(v); ok {
 				out = append(out, text)
 			}
 		case float64:
@@ -69,34 +68,4 @@ func samplesOf(constants []any) (out []any) {
 		}
 	}
 	return append(out, "some-value")
-}
-
-// matching is a text that a regular expression matches.
-func matching(pattern string) (string, bool) {
-	re, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		return "", false
-	}
-	var b strings.Builder
-	writeMatching(&b, re.Simplify())
-	return b.String(), true
-}
-
-func writeMatching(b *strings.Builder, re *syntax.Regexp) {
-	switch re.Op {
-	case syntax.OpLiteral:
-		b.WriteString(string(re.Rune))
-	case syntax.OpCharClass:
-		if len(re.Rune) > 0 {
-			b.WriteRune(re.Rune[0])
-		}
-	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		b.WriteByte('x')
-	case syntax.OpCapture, syntax.OpPlus, syntax.OpAlternate:
-		writeMatching(b, re.Sub[0])
-	case syntax.OpConcat:
-		for _, sub := range re.Sub {
-			writeMatching(b, sub)
-		}
-	}
 }

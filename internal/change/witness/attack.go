@@ -203,7 +203,7 @@ func (a *attack) direction(c Class, examples []document) bool {
 	}
 	goals := open(allowing, denying, a.r.pair.theory(a.old.form))
 	if len(goals) == 0 {
-		return len(risks) == 0 && a.answersAlike
+		return len(risks) == 0 && a.answersAlike && a.sameConfig
 	}
 	if !a.first && (a.has(c) || len(examples) == 0) {
 		return false // what was found for the same conditions holds here too, and so does that nothing was
@@ -244,6 +244,12 @@ func (a *attack) why() (out []string) {
 	}
 	if len(a.r.opaque) > 0 {
 		out = append(out, "partial evaluation cannot look into "+a.r.opaque[0])
+	}
+	if a.network {
+		out = append(out, "the policies may call other servers: no made-up document is decided")
+	}
+	if !a.sameConfig {
+		out = append(out, "the configurations show the policies different parts of a request")
 	}
 	if !a.answersAlike {
 		out = append(out, "the other members of an allowing answer are made differently")

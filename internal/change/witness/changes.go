@@ -32,7 +32,7 @@ func (c *changer) directed(doc document, x partial.Constraint, want bool) (out [
 		}
 	}
 	put := func(path []any, v any) { emit(c.set(doc, path, v)) }
-	have, there := get(doc, x.Path)
+	have, _ := get(doc, x.Path)
 	list, _ := have.([]any)
 	value := plain(x.Value)
 	if x.Other != "" {
@@ -42,13 +42,21 @@ func (c *changer) directed(doc document, x partial.Constraint, want bool) (out [
 	}
 	if want {
 		c.assert(doc, x, value, list, put, emit)
-		return out
+	} else {
+		c.deny(doc, x, value, list, put, emit)
 	}
+	return out
+}
+
+// deny adds the documents in which x should not hold.
+func (c *changer) deny(
+	doc document, x partial.Constraint, value any, list []any, put func([]any, any), emit func(document),
+) {
 	emit(c.unset(doc, x.Path))
 	switch x.Op {
 	case partial.Differs:
 		put(x.Path, value)
-		if x.Other != "" && there {
+		if have, there := get(doc, x.Path); x.Other != "" && there {
 			put(x.OtherPath, have)
 		}
 	case partial.Contains, partial.HasOther:
@@ -88,7 +96,6 @@ func (c *changer) directed(doc document, x partial.Constraint, want bool) (out [
 			put(x.OtherPath, fresh[1])
 		}
 	}
-	return out
 }
 
 // assert adds the documents in which x should hold.
@@ -330,7 +337,7 @@ func number(f float64) string { return strings.TrimSuffix(fmt.Sprintf("%.0f", f)
 func textsNear(v string, names map[string]bool) []string {
 	out := []string{v}
 	if names["regex.match"] {
-		if text, ok := matching(v); ok {
+		if text, ok := partial.Matching(v); ok {
 			out = append([]string{text}, out...)
 		}
 	}

@@ -44,7 +44,7 @@ type Options struct {
 // DefaultBudget bounds a comparison.
 const DefaultBudget = 60 * time.Second
 
-// Compare compares the entrypoints that both sides have. An error means that a side cannot be prepared.
+// Compare compares the entrypoints that both sides have. An error means that ctx has ended.
 func Compare(ctx context.Context, from, to Side, opts Options) (Findings, error) {
 	begin := time.Now()
 	if opts.Now.IsZero() {
@@ -59,16 +59,7 @@ func Compare(ctx context.Context, from, to Side, opts Options) (Findings, error)
 		if !to.Policy.Has(path) {
 			continue
 		}
-		old, err := newProgram(from, path, opts.Now)
-		if err != nil {
-			return out, err
-		}
-		new, err := newProgram(to, path, opts.Now)
-		if err != nil {
-			return out, err
-		}
-		c := newComparison(old, new, opts)
-		entry, findings := c.run(within)
+		entry, findings := compareEntrypoint(within, path, from, to, opts)
 		out.Entrypoints = append(out.Entrypoints, entry)
 		out.Findings = append(out.Findings, findings...)
 		out.Result = gravest(out.Result, entry.Result)
@@ -79,6 +70,19 @@ func Compare(ctx context.Context, from, to Side, opts Options) (Findings, error)
 	slices.SortStableFunc(out.Findings, byGravity)
 	out.Took = time.Since(begin).Seconds()
 	return out, ctx.Err()
+}
+
+// compareEntrypoint compares one entrypoint. Where it cannot be prepared for partial evaluation, it is not decided.
+func compareEntrypoint(ctx context.Context, path string, from, to Side, opts Options) (Entrypoint, []Finding) {
+	old, err := newProgram(from, path, opts.Now)
+	if err == nil {
+		var new *program
+		if new, err = newProgram(to, path, opts.Now); err == nil {
+			return newComparison(old, new, opts).run(ctx)
+		}
+	}
+	return Entrypoint{Path: path, Result: Undecided, Reasons: []OpenReason{{Text: err.Error()}},
+		Opaque: []string{}}, nil
 }
 
 // order is that of the classes by gravity.

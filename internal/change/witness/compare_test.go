@@ -100,6 +100,18 @@ func TestARuleWithTwoValuesIsNoProof(t *testing.T) {
 	}
 }
 
+func TestTwoRulesOfTheEntrypointThatMayConflictAreNoProof(t *testing.T) {
+	const first = "package authz\n\ndefault decision := {\"allow\": false}\n\n" +
+		"decision := {\"allow\": ok} if \"a\" in input.token.scopes\n\n" +
+		"default ok := false\n\nok if input.token.active\n"
+	both := written(t, map[string]string{"p.rego": first +
+		"\ndecision := {\"allow\": false} if \"b\" in input.token.scopes\n"})
+	f := compared(t, both, written(t, map[string]string{"p.rego": first}))
+	if f.Result != witness.Wider || f.Entrypoints[0].Proved > 0 {
+		t.Errorf("%v %+v", f.Result, f.Entrypoints)
+	}
+}
+
 func TestOtherEntrypointsAreComparedToo(t *testing.T) {
 	more := "\n# METADATA\n# entrypoint: true\nother := input.token.tenant == "
 	old := written(t, policy("decision if input.token.active\n"+more+`"a"`+"\n\ndefault other := false"))
@@ -134,6 +146,24 @@ func TestRequestsAndDocumentsThatAreHandedOverAreLookedAt(t *testing.T) {
 	f = with(witness.Options{Documents: []jsontext.Value{jsontext.Value(document)}})
 	if f.Result != witness.Wider || f.Findings[0].Places[0].Method != "PUT" {
 		t.Errorf("%+v", f.Findings)
+	}
+}
+
+func TestARuleOfThePathAloneKeepsItsSet(t *testing.T) {
+	const rule = "\n\nwanted := {s | some s in input.request.segments}"
+	old := written(t, policy("decision if {\n\twanted == {\"a\"}\n\tinput.token.active\n}"+rule))
+	new := written(t, policy("decision if {\n\twanted == {\"b\"}\n\tinput.token.active\n}"+rule))
+	f, err := witness.Compare(t.Context(), old, new, witness.Options{Now: now,
+		Requests: []authz.Request{{Method: "GET", URL: "/a"}, {Method: "GET", URL: "/b"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	places := map[witness.Class]string{}
+	for _, x := range f.Findings {
+		places[x.Class] += x.Places[0].Path
+	}
+	if places[witness.Wider] != "/b" || places[witness.Narrower] != "/a" {
+		t.Errorf("%v", places)
 	}
 }
 

@@ -143,7 +143,9 @@ func (c *comparison) sameRoute(ctx context.Context, r *result) bool {
 		return false
 	}
 	known := []byte(textOf(map[string]any{"version": 1, "request": r.known}))
-	return string(c.old.Route(ctx, known)) == string(c.new.Route(ctx, known))
+	was, told := c.old.RouteText(ctx, known)
+	is, also := c.new.RouteText(ctx, known)
+	return told && also && was == is
 }
 
 // grouped are the results that are not decided yet, in groups for which the same is left.
@@ -190,10 +192,10 @@ func (a *attack) decide(examples []document) (more []document) {
 	for _, doc := range examples {
 		a.try(a.moved(doc))
 	}
-	wider, narrower := true, true // whether these are proved not to be
+	wider, narrower := false, false // whether these are proved not to be
 	var why []string
 	if r.pair == nil {
-		wider, narrower, why = false, false, append(why, r.partialError.Error())
+		why = append(why, r.partialError.Error())
 	} else {
 		wider = a.direction(Wider, examples)
 		narrower = a.direction(Narrower, examples)

@@ -52,17 +52,17 @@ type member struct {
 func (f *form) member(path []any) member {
 	schema, out := f.schema(), member{kind: objectKind}
 	for _, part := range path {
-		switch {
-		case out.kind == freeKind:
+		switch out.kind {
+		case freeKind:
 			return out
-		case out.kind == objectList:
+		case objectList:
 			return member{kind: freeKind}
-		case out.kind == listKind:
+		case listKind:
 			if _, isIndex := part.(int); isIndex {
 				return member{kind: textKind}
 			}
 			return member{}
-		case out.kind == mapKind:
+		case mapKind:
 			out = member{kind: listKind}
 			continue
 		}

@@ -55,14 +55,11 @@ func (a *attack) omissions(doc document) {
 			a.try(d)
 		}
 	}
-	if token, ok := doc["token"].(map[string]any); ok {
-		for _, change := range []struct {
-			name string
-			to   any
-		}{{"active", false}, {"kind", "refresh"}, {"kind", "id"}, {"stale", true}} {
-			a.try(with(doc, []any{"token", change.name}, change.to).(map[string]any))
-		}
-		_ = token
+	for _, change := range []struct {
+		name string
+		to   any
+	}{{"active", false}, {"kind", "refresh"}, {"kind", "id"}, {"stale", true}} {
+		a.try(with(doc, []any{"token", change.name}, change.to).(map[string]any))
 	}
 }
 

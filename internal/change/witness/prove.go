@@ -111,13 +111,13 @@ func propagated(f *formula.Formula) *formula.Formula {
 		}
 		var rest []*formula.Formula
 		for _, p := range parts {
-			switch {
-			case p.Op == formula.Lit:
+			switch p.Op {
+			case formula.Lit:
 				if held, known := units[p.Literal.Key]; known && !held {
 					return formula.Any()
 				}
 				units[p.Literal.Key] = true
-			case p.Op == formula.Not:
+			case formula.Not:
 				if held, known := units[p.Parts[0].Literal.Key]; known && held {
 					return formula.Any()
 				}

@@ -17,8 +17,6 @@ type shape struct {
 	place Place
 	// known are the members of input.request that are known; nil for a question about no request.
 	known map[string]any
-	// kind is equal for shapes that policies probably treat alike.
-	kind string
 }
 
 func (s shape) String() string {
@@ -90,11 +88,8 @@ func (p paths) beside(segments []string) {
 	}
 }
 
-// shapesOf are the shapes of an entrypoint of two sides, those of different kinds first, in order.
-func shapesOf(old, new *program, extra []authz.Request) (out []shape) {
-	if !old.readsRequest && !new.readsRequest {
-		return []shape{{kind: "none"}}
-	}
+// asked are the methods and the paths of the shapes of two sides.
+func asked(old, new *program) (map[string]bool, paths) {
 	methods, found := map[string]bool{}, paths{}
 	for _, m := range usualMethods {
 		methods[m] = true
@@ -120,6 +115,15 @@ func shapesOf(old, new *program, extra []authz.Request) (out []shape) {
 	for _, segments := range [][]string{nil, {"nowhere"}, {"*", "*"}, {"*", "*", "*"}} {
 		found.add(segments)
 	}
+	return methods, found
+}
+
+// shapesOf are the shapes of an entrypoint of two sides, in order, with those of extra requests at the end.
+func shapesOf(old, new *program, extra []authz.Request) (out []shape) {
+	if !old.readsRequest && !new.readsRequest {
+		return []shape{{}}
+	}
+	methods, found := asked(old, new)
 	seen := map[string]bool{}
 	add := func(method, url, shown string) {
 		request, err := old.rules.Request(&authz.Request{Method: method, URL: url})
@@ -151,7 +155,7 @@ func shapesOf(old, new *program, extra []authz.Request) (out []shape) {
 		}
 	}
 	if old.readsEntities || new.readsEntities {
-		out = append(out, shape{kind: "none"})
+		out = append(out, shape{})
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
 // Rules that depend on the method and the path of a request alone, such as the look-up of its route, need no partial
@@ -192,6 +193,25 @@ func (p *Program) knownInput(ctx context.Context, in ast.Value, r Request) (out 
 		}
 	}
 	return object.Merge(ast.NewObject([2]*ast.Term{ast.StringTerm(knownMember), ast.NewTerm(values)}))
+}
+
+// RouteText is the route that a request takes, as text; empty where there is none. ok is false where that cannot be
+// told.
+func (p *Program) RouteText(ctx context.Context, known []byte) (text string, ok bool) {
+	in, err := term.ParseJSON(known)
+	if err != nil {
+		return "", false
+	}
+	txn, err := p.store.NewTransaction(ctx)
+	if err != nil {
+		return "", false
+	}
+	defer p.store.Abort(ctx, txn)
+	value, ok := p.valueOf(ctx, txn, rego.RefOf("sidecar/routes/route"), in.Value)
+	if value == nil {
+		return "", ok
+	}
+	return value.String(), ok
 }
 
 // valueOf is the value of a rule, with its sets; nil where it is undefined. ok is false where it fails.

@@ -125,21 +125,51 @@ type Answer struct {
 
 // Answer is that of the entrypoint.
 func (p *Program) Answer() Answer {
-	texts, heads, constant := map[string]bool{}, map[string]bool{}, true
-	for _, r := range p.whole.GetRulesExact(rego.RefOf(p.cfg.Entrypoint)) {
+	roots := p.whole.GetRulesExact(rego.RefOf(p.cfg.Entrypoint))
+	heads, constant := map[string]bool{}, true
+	for _, r := range roots {
 		for b := r; b != nil; b = b.Else {
-			if len(allowing(withOwnValue(b))) == 0 {
+			own := withOwnValue(b)
+			if len(allowing(own)) == 0 {
 				continue
 			}
-			head := p.answerOf(b)
-			heads[head] = true
-			constant = constant && ast.IsConstant(b.Head.Value.Value)
+			heads[p.answerOf(b)] = true
+			constant = constant && ast.IsConstant(own.Head.Value.Value)
 		}
 	}
-	maps.Copy(texts, heads)
 	return Answer{
-		Text: strings.Join(slices.Sorted(maps.Keys(texts)), "\n\n"), Uniform: constant || len(heads) == 1,
+		Text:    strings.Join(sortedKeys(heads), "\n\n"),
+		Uniform: (constant || len(heads) == 1) && p.conflictsAreTold(roots),
 	}
+}
+
+// conflictsAreTold reports whether the condition of the entrypoint tells where two of its rules give different values,
+// which denies: see differ.
+func (p *Program) conflictsAreTold(roots []*ast.Rule) bool {
+	for i, r := range roots {
+		for j, other := range roots {
+			if i == j || r.Default || other.Default {
+				continue
+			}
+			for a := r; a != nil; a = a.Else {
+				if len(allowing(withOwnValue(a))) > 0 && !p.toldFrom(a, other) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+func (p *Program) toldFrom(a, chain *ast.Rule) bool {
+	x := withOwnValue(a).Head.Value
+	for b := chain; b != nil; b = b.Else {
+		y := withOwnValue(b).Head.Value
+		if !differ(x, y) && !(ast.IsConstant(x.Value) && ast.IsConstant(y.Value)) && p.answerOf(a) != p.answerOf(b) {
+			return false
+		}
+	}
+	return true
 }
 
 // withOwnValue is a branch with the object that its body gives its value, which the compiler has put there.

@@ -1,12 +1,12 @@
-package witness
+package partial
 
 import (
 	"regexp/syntax"
 	"strings"
 )
 
-// matching is a text that a regular expression matches.
-func matching(pattern string) (string, bool) {
+// Matching is a text that a regular expression matches.
+func Matching(pattern string) (string, bool) {
 	re, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
 		return "", false
@@ -15,6 +15,9 @@ func matching(pattern string) (string, bool) {
 	writeMatching(&b, re)
 	return b.String(), true
 }
+
+// maxRepeated bounds the repetitions in a text.
+const maxRepeated = 64
 
 func writeMatching(b *strings.Builder, re *syntax.Regexp) {
 	switch re.Op {
@@ -29,7 +32,7 @@ func writeMatching(b *strings.Builder, re *syntax.Regexp) {
 	case syntax.OpCapture, syntax.OpPlus, syntax.OpAlternate:
 		writeMatching(b, re.Sub[0])
 	case syntax.OpRepeat:
-		for range min(max(re.Min, 1), maxIndex) {
+		for range min(max(re.Min, 1), maxRepeated) {
 			writeMatching(b, re.Sub[0])
 		}
 	case syntax.OpConcat:
