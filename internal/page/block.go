@@ -68,11 +68,21 @@ type Card struct {
 	Fold   Fold
 }
 
-// Folded are blocks below a title that a click unfolds; on paper they are open.
+// Folded are blocks below a title that a click unfolds; on paper they are open, or absent.
 type Folded struct {
 	Title  Text
 	Blocks []Block
+	Paper  Paper
 }
+
+// Paper says what becomes of folded blocks on paper.
+type Paper string
+
+// What may become of them.
+const (
+	OnPaper  Paper = ""
+	OffPaper Paper = "on-screen" // what is for programs, such as a document
+)
 
 // Columns are blocks beside each other where there is room.
 type Columns struct{ Left, Right []Block }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"io"
+	"slices"
 )
 
 //go:embed page.css
@@ -23,13 +24,16 @@ func (d Document) WriteHTML(w io.Writer) error {
 	sum := sha256.Sum256([]byte(style))
 	ids := d.ids()
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"kind":     Block.kind,
-		"has":      func(id string) bool { return ids[id] },
-		"show":     func(text string) []piece { return pieces(cut(text, mostSpan), "") },
-		"code":     func(text string) []piece { return pieces(cut(text, mostSource), "\n\t") },
-		"spans":    func(t Text) []Span { return t.spans(mostSpan) },
-		"sentence": func(p Paragraph) Text { return Text(p) },
-		"most":     mostOf,
+		"number":    Number,
+		"kind":      Block.kind,
+		"has":       func(id string) bool { return ids[id] },
+		"show":      func(text string) []piece { return pieces(cut(text, mostSpan), "") },
+		"narrow":    narrow,
+		"breakable": breakable,
+		"code":      func(text string) []piece { return pieces(cut(text, mostSource), "\n\t") },
+		"spans":     func(t Text) []Span { return t.spans(mostSpan) },
+		"sentence":  func(p Paragraph) Text { return Text(p) },
+		"most":      mostOf,
 		"title": func(columns []string, i int) string {
 			if i < len(columns) {
 				return columns[i]
@@ -47,10 +51,14 @@ func (d Document) WriteHTML(w io.Writer) error {
 	return t.Execute(w, d)
 }
 
-// mostOf is a table without the rows that are too many.
+// mostOf is a table without the rows that are too many, each with a cell for each column.
 func mostOf(t Table) Table {
 	if over := len(t.Rows) - mostRows; over > 0 {
 		t.Rows, t.Left = t.Rows[:mostRows], t.Left+over
+	}
+	t.Rows = slices.Clone(t.Rows)
+	for i, row := range t.Rows {
+		t.Rows[i] = append(slices.Clone(row), make([]Text, max(0, len(t.Columns)-len(row)))...)
 	}
 	return t
 }

@@ -61,7 +61,7 @@ func (c *comment) add(part string) bool {
 func (c *comment) section(s Section) {
 	title := markdownText(Say(s.Title))
 	if s.Count > 0 {
-		title += fmt.Sprintf(" (%d)", s.Count)
+		title += " (" + Number(s.Count) + ")"
 	}
 	head, foot := "### "+title+"\n\n", ""
 	if s.Fold != Open {
@@ -90,7 +90,7 @@ func (d Document) markdownHead() string {
 	b.WriteString("## " + markdownText(Say(d.Verdict)) + "\n\n")
 	b.WriteString("**" + markdownText(Say(strings.TrimSuffix(d.Title+": "+d.Label, ": "))) + "**")
 	for i, c := range d.Counts {
-		fmt.Fprintf(&b, "%s**%d** %s", []string{" - ", ", "}[min(i, 1)], c.N, markdownText(Say(c.Of)))
+		fmt.Fprintf(&b, "%s**%s** %s", []string{" - ", ", "}[min(i, 1)], Number(c.N), markdownText(Say(c.Of)))
 	}
 	b.WriteString("\n\n")
 	for _, u := range d.Under {
@@ -187,7 +187,7 @@ func markdownTable(t Table) string {
 		row(cells)
 	}
 	if t.Left > 0 {
-		fmt.Fprintf(&b, "\n%d more are left out here.\n", t.Left)
+		fmt.Fprintf(&b, "\n%s more are left out here.\n", Number(t.Left))
 	}
 	return b.String() + "\n"
 }

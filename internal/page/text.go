@@ -2,6 +2,7 @@ package page
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -73,6 +74,15 @@ func Join(texts ...Text) Text {
 		out = append(out, t...)
 	}
 	return out
+}
+
+// Number is a number with commas between thousands.
+func Number(n int) string {
+	digits := strconv.Itoa(n)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
 }
 
 // word is what needs no frame: a word of letters, perhaps with hyphens, in quotation marks or before a stop; a number.

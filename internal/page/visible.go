@@ -30,10 +30,12 @@ func cut(text string, most int) string {
 	return text
 }
 
-// piece is a part of a text: characters that show, or the code point of one that does not.
+// piece is a part of a text: characters that show, or the code point of one that does not. A line may be broken after
+// Breaks.
 type piece struct {
 	Text   string
 	Hidden bool
+	Breaks bool
 }
 
 // pieces takes the characters out of a text that do not show or change how others show: controls, marks of writing
@@ -65,6 +67,50 @@ func pieces(text, keep string) []piece {
 		i += size
 	}
 	flush(len(text))
+	return out
+}
+
+// breakable are the pieces of a value, in which a line is broken after a slash before it is anywhere.
+func breakable(value string) []piece {
+	return divided(pieces(cut(value, mostSpan), ""), func(text string) int { return strings.IndexByte(text, '/') + 1 })
+}
+
+// longWord is how many characters a word has that is not broken.
+const longWord = 20
+
+// narrow are the pieces of what is no value. Its words are whole, but for those that are too long.
+func narrow(text string) []piece {
+	return divided(pieces(cut(text, mostSpan), ""), func(text string) int {
+		word := 0
+		for i, r := range text {
+			switch {
+			case r == ' ':
+				word = 0
+			case word == longWord:
+				return i
+			default:
+				word++
+			}
+		}
+		return 0
+	})
+}
+
+// divided cuts pieces where at says, which returns 0 for nowhere; lines may be broken there.
+func divided(all []piece, at func(text string) int) []piece {
+	var out []piece
+	for _, p := range all {
+		for !p.Hidden {
+			n := at(p.Text)
+			if n == 0 || n == len(p.Text) {
+				break
+			}
+			out = append(out, piece{Text: p.Text[:n], Breaks: true})
+			p.Text = p.Text[n:]
+		}
+		p.Breaks = p.Hidden
+		out = append(out, p)
+	}
 	return out
 }
 

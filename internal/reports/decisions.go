@@ -68,10 +68,10 @@ func card(f witness.Finding, tone page.Tone, all *witness.Findings) page.Card {
 	}
 	if len(f.Witness.Commands) > 0 {
 		c.Blocks = append(c.Blocks, page.Source{Language: "sh", Text: strings.Join(f.Witness.Commands, "\n"),
-			Caption: "To see both decisions, where FILE holds the event below"})
+			Caption: "To see both decisions; FILE holds the event of this finding"})
 	}
 	if len(f.Witness.Event) > 0 {
-		c.Blocks = append(c.Blocks, page.Folded{Title: page.Say("The event"),
+		c.Blocks = append(c.Blocks, page.Folded{Title: page.Say("The event"), Paper: page.OffPaper,
 			Blocks: []page.Block{page.Source{Text: indented(f.Witness.Event), Language: "json"}}})
 	}
 	return c

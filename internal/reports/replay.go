@@ -90,9 +90,9 @@ func compared(r *replay.Report) page.Block {
 		facts = append(facts, page.Fact{Name: "compared with", Value: page.Say("what the log says")})
 	}
 	t := r.Totals
-	said := page.Say(plural(t.Events, "event: ", "events: ") + counted(t.Replayed) + " decided anew, " +
-		counted(t.NotReplayable) + " not replayable, " + counted(t.NotDecided) + " decided by no policy, " +
-		counted(t.Outside) + " outside of the selection")
+	said := page.Say(plural(t.Events, "event: ", "events: ") + page.Number(t.Replayed) + " decided anew, " +
+		page.Number(t.NotReplayable) + " not replayable, " + page.Number(t.NotDecided) + " decided by no policy, " +
+		page.Number(t.Outside) + " outside of the selection")
 	facts = append(facts, page.Fact{Name: "decisions", Value: said})
 	if !r.First.IsZero() {
 		facts = append(facts, page.Fact{Name: "recorded", Value: page.Say(moment(r.First) + " to " + moment(r.Last))})
@@ -109,7 +109,7 @@ func checks(r *replay.Report) page.Block {
 			result = page.Tagged("refused", page.Bad)
 		}
 		t.Rows = append(t.Rows, []page.Text{result, page.Code(c.Name),
-			page.Say(counted(c.Actual) + " of " + counted(c.Of)),
+			page.Say(page.Number(c.Actual) + " of " + page.Number(c.Of)),
 			page.Say(c.Limit), page.Say(c.Text)})
 	}
 	if len(t.Rows) == 0 {

@@ -130,7 +130,8 @@ func breakdown(r *replay.Report) []page.Section {
 	}
 	s := page.Section{ID: "counts", Title: "Changes by what they are about", Blocks: []page.Block{t}}
 	if rules := r.By.Rules; len(rules.Rows) > 0 {
-		s.Note = page.Say(fmt.Sprintf("A rule is the one that decides now, in %d explained decisions of %d that changed.",
+		s.Note = page.Say(fmt.Sprintf("A rule is the one that decides now, in %d explained decisions of %d that "+
+			"changed.",
 			rules.Explained, rules.Changed))
 	}
 	return []page.Section{s}
@@ -143,7 +144,7 @@ func classCells(classes []replay.Class, counts replay.Counts) []page.Text {
 		case n == 0:
 			out = append(out, page.Text{{Text: "0", As: page.Faint}})
 		case c == replay.DenyToAllow:
-			out = append(out, page.Tagged(counted(n), page.Bad))
+			out = append(out, page.Tagged(page.Number(n), page.Bad))
 		default:
 			out = append(out, number(n))
 		}
@@ -151,7 +152,7 @@ func classCells(classes []replay.Class, counts replay.Counts) []page.Text {
 	return out
 }
 
-func number(n int) page.Text { return page.Say(counted(n)) }
+func number(n int) page.Text { return page.Say(page.Number(n)) }
 
 // unreplayed are the events that were not decided anew, by why.
 func unreplayed(r *replay.Report) []page.Section {

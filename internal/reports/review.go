@@ -123,16 +123,7 @@ func allowed(c *change.Change) (n int) {
 }
 
 // plural is a number with the noun that fits.
-func plural(n int, one, many string) string { return counted(n) + " " + plural1(n, one, many) }
-
-// counted is a number with commas between thousands.
-func counted(n int) string {
-	digits := fmt.Sprint(n)
-	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
+func plural(n int, one, many string) string { return page.Number(n) + " " + plural1(n, one, many) }
 
 func plural1(n int, one, many string) string {
 	if n == 1 {
