@@ -33,10 +33,14 @@ is on the PATH, its findings are added as regal/RULE.
 With --online the authorization servers of the configuration are checked too: whether they can be reached, have the
 configured name, accept the sidecar's credentials, have keys, and agree about the time.
 
+With --gate the gates of policies.gate are asked instead, as a start or, with --against, a reload asks them. Gates that
+are off are not asked; --log asks that of replay, with the decisions of logs in place of those in memory.
+
 Exit status: 0 no error; 1 an error, or with --strict a warning, a doubt about a server or a difference in format; 2
-wrong usage; 3 the policies do not load.`,
+wrong usage; 3 the policies do not load; with --gate, 4 only the gate of tests refuses, 5 another gate does.`,
 		Example: "  sidecar check\n  sidecar check policies bundles/example --strict --format sarif\n" +
-			"  sidecar check --config sidecar.yaml --online",
+			"  sidecar check --config sidecar.yaml --online\n" +
+			"  sidecar check --gate --against /etc/sidecar/policies --log decisions.jsonl",
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			c.from.paths = paths
 			return c.run(cmd.Context(), std)
@@ -48,6 +52,10 @@ wrong usage; 3 the policies do not load.`,
 	cmd.Flags().BoolVar(&c.online, "online", false, "ask the authorization servers too")
 	chooseFlag(cmd, &c.format, "format", "form of the findings; sarif is SARIF 2.1.0", "text", "json", "sarif")
 	chooseFlag(cmd, &c.regal, "regal", "whether Regal is run when it is on the PATH", "auto", "off")
+	cmd.Flags().BoolVar(&c.gating.ask, "gate", false, "ask the gates that a reload would ask, and nothing else")
+	cmd.Flags().StringSliceVar(&c.gating.against, "against", nil,
+		"policies that decide now, `PATH,...`, for --gate to compare with")
+	cmd.Flags().StringSliceVar(&c.gating.logs, "log", nil, "decision logs, `FILE,...`, for the gate of replay")
 	cmd.Flags().BoolVar(&c.strict, "strict", false, "fail for warnings, doubts and differences in format too")
 	return cmd
 }
@@ -57,11 +65,18 @@ type checking struct {
 	from           source
 	online, strict bool
 	format, regal  string
+	gating         gating
 }
 
 func (c *checking) run(ctx context.Context, std streams) error {
 	if err := c.from.somethingHere(); err != nil {
 		return err
+	}
+	if c.gating.ask {
+		return c.askGates(ctx, std)
+	}
+	if len(c.gating.against)+len(c.gating.logs) > 0 {
+		return &failure{err: errors.New("--against and --log are about gates"), hint: "add --gate", exit: exitUsage}
 	}
 	subject := c.subject()
 	if subject.Config != nil {

@@ -3,9 +3,9 @@ package stage
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 
-	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/gate"
 	"github.com/authz-sidecar/sidecar/internal/replay"
 	"github.com/authz-sidecar/sidecar/internal/status"
@@ -18,27 +18,35 @@ const ClassTooFew = "too_few_decisions"
 // mostExamples is how many decisions of a class are named.
 const mostExamples = 5
 
-// recent is the gate of the latest decisions, which both policies make anew.
-func recent(g gate.Replay, kept *decisionlog.Recent) Stage {
+// replayed is the gate of the latest decisions, which both policies make anew.
+func replayed(g gate.Replay, deps Deps) Stage {
 	return Stage{Name: gate.ReplayName, Mode: g.Mode,
 		// The judgement may differ once there are enough decisions, and once all of them are others.
 		Basis: func() string {
-			total := kept.Total()
+			total := deps.Recent.Total()
 			return fmt.Sprint(total >= uint64(g.MinDecisions), total/uint64(g.Last))
 		},
 		Judge: func(ctx context.Context, current, next Policies) (Judgement, error) {
-			records := kept.Records()
-			return judgeReplay(ctx, g, current, next, replay.Records(records), len(records))
+			if len(deps.Logs) == 0 {
+				records := deps.Recent.Records()
+				if len(records) < g.MinDecisions {
+					return tooFew(g, len(records)), nil
+				}
+				return judgeReplay(ctx, g, current, next, replay.Records(records))
+			}
+			logs, err := replay.Open(deps.Logs, nil)
+			if err != nil {
+				return Judgement{}, err
+			}
+			defer logs.Close()
+			return judgeReplay(ctx, g, current, next, logs)
 		}}
 }
 
-// judgeReplay decides events anew.
+// judgeReplay decides events anew, by next and by current; without current, the log says what was decided.
 func judgeReplay(
-	ctx context.Context, g gate.Replay, current, next Policies, events replay.Events, most int,
+	ctx context.Context, g gate.Replay, current, next Policies, events replay.Events,
 ) (Judgement, error) {
-	if most < g.MinDecisions {
-		return tooFew(g, most), nil
-	}
 	limits, err := g.Limits()
 	if err != nil {
 		return Judgement{}, err
@@ -46,7 +54,8 @@ func judgeReplay(
 	report, err := replay.Run(ctx, events, replay.Options{
 		Candidate: replay.Side{Set: next.Set, Policy: next.Policy},
 		Baseline:  replay.Side{Set: current.Set, Policy: current.Policy},
-		Limits:    limits, Examples: mostExamples, Explain: -1, Followed: -1,
+		Last:      g.Last, Limits: limits, Examples: mostExamples, Explain: -1, Followed: -1,
+		Workers: max(runtime.GOMAXPROCS(0)/2, 1), // decisions are made meanwhile
 	})
 	if err != nil {
 		return Judgement{}, err

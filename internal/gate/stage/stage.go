@@ -55,6 +55,8 @@ type Judgement struct {
 type Deps struct {
 	// Recent are the latest decisions; nil where none are kept.
 	Recent *decisionlog.Recent
+	// Logs are files of decision logs to take in place of Recent; none are read when there are none.
+	Logs []string
 }
 
 // All are the gates that cfg asks for, in their order.
@@ -64,7 +66,7 @@ func All(cfg *config.Config, deps Deps) []Stage {
 	for _, s := range []Stage{
 		capabilities(cfg, g.Capabilities),
 		tests(cfg, g.Tests),
-		recent(g.Replay, deps.Recent),
+		replayed(g.Replay, deps),
 	} {
 		if s.Mode != gate.Off && s.Mode != "" {
 			s.turn = make(chan struct{}, 1)
