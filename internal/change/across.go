@@ -38,7 +38,11 @@ func (x comparison) across(ctx context.Context) (tested, error) {
 	}
 	cfg := *x.to.Config
 	cfg.Policies = config.Policies{Config: dir.Config{Paths: []string{laid.top + "/policies"}}}
-	out, err := run(ctx, policytest.Source{Config: &cfg, Dirs: []string{laid.top + "/tests"}}, x.to,
+	served, err := dir.Load(cfg.Policies.Config)
+	if err != nil {
+		return tested{}, fmt.Errorf("lay out the new policies: %w", err)
+	}
+	out, err := x.to.run(ctx, policytest.Source{Config: &cfg, Dirs: []string{laid.top + "/tests"}}, served,
 		policytest.Options{})
 	laid.rename(&out)
 	return out, err

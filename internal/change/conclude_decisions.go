@@ -93,7 +93,8 @@ func (f *findings) routes() {
 		return
 	}
 	for _, r := range f.c.Access.Rows {
-		if f.told(r) {
+		// Conditions in other words may be the same: proofs and witnesses know, where none is missing.
+		if f.told(r) || f.decided() && len(r.Gained)+len(r.Lost) == 0 {
 			continue
 		}
 		name := strings.TrimSpace(r.Method + " " + r.Path)
@@ -116,6 +117,12 @@ func (f *findings) routes() {
 			f.add(KindNarrower, Plain, about, name+": asks for more things, or for others")
 		}
 	}
+}
+
+// decided reports whether each shape of requests is proved alike or has a witness.
+func (f *findings) decided() bool {
+	return f.c.Decisions != nil && len(f.c.Decisions.Entrypoints) > 0 &&
+		!slices.ContainsFunc(f.c.Decisions.Entrypoints, func(e witness.Entrypoint) bool { return e.Open+e.Left > 0 })
 }
 
 // told reports whether a witness is about the row already.

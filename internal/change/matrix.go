@@ -57,7 +57,8 @@ func (x comparison) matrix(ctx context.Context, s Side, suites []policytest.Suit
 	return &m, err
 }
 
-// rowsOf are the rows that differ, wider ones first.
+// rowsOf are the rows that differ, wider ones first. Rows without a route are there because policies name a method or
+// a path: one that only one version names says nothing about the other.
 func rowsOf(before, after *access.Matrix) []Row {
 	out := []Row{}
 	find := func(m *access.Matrix, r access.Row) *access.Row {
@@ -70,12 +71,16 @@ func rowsOf(before, after *access.Matrix) []Row {
 	}
 	for i := range after.Routes {
 		now := &after.Routes[i]
-		if r, differs := rowOf(find(before, *now), now); differs {
+		was := find(before, *now)
+		if was == nil && (now.Route == "" || !opens(now)) {
+			continue
+		}
+		if r, differs := rowOf(was, now); differs {
 			out = append(out, r)
 		}
 	}
 	for i := range before.Routes {
-		if was := &before.Routes[i]; find(after, *was) == nil {
+		if was := &before.Routes[i]; find(after, *was) == nil && was.Route != "" && opens(was) {
 			r, _ := rowOf(was, nil)
 			out = append(out, r)
 		}
@@ -94,9 +99,6 @@ func rowOf(was, now *access.Row) (r Row, differs bool) {
 	switch {
 	case was == nil:
 		r.How, r.Direction = Added, IsWider
-		if !opens(now) {
-			r.Direction = IsUnknown
-		}
 		return r, true
 	case now == nil:
 		r.How, r.Direction = Removed, IsNarrower

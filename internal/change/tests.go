@@ -67,11 +67,14 @@ type tested struct {
 
 // tested runs the tests of one side.
 func (s Side) tested(ctx context.Context) (tested, error) {
-	return run(ctx, policytest.Source{Config: s.Config, Dirs: s.TestDirs}, s, policytest.Options{Coverage: true})
+	return s.run(ctx, policytest.Source{Config: s.Config, Dirs: s.TestDirs}, s.Set, policytest.Options{Coverage: true})
 }
 
-func run(ctx context.Context, src policytest.Source, s Side, opts policytest.Options) (tested, error) {
-	tests, err := policytest.Load(ctx, src, s.Policy)
+// run runs tests with the policies of s, which are served. No test reaches the network.
+func (s Side) run(
+	ctx context.Context, src policytest.Source, served *bundle.Set, opts policytest.Options,
+) (tested, error) {
+	tests, err := policytest.LoadBeside(ctx, src, served, s.Policy)
 	if problems, ok := errors.AsType[bundle.Problems](err); ok {
 		return tested{problems: problems}, nil
 	}
