@@ -17,10 +17,10 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
-// replace puts a secret into a file, whole.
-func replace(t *testing.T, file, secret string) {
+// replace puts a file in the place of another one, as a whole.
+func replace(t *testing.T, file, content string) {
 	t.Helper()
-	if err := os.Rename(testkit.WriteFile(t, file+".new", secret+"\n"), file); err != nil {
+	if err := os.Rename(testkit.WriteFile(t, file+".new", content), file); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -69,7 +69,7 @@ func (k *keycloak) sidecarRotation(t *testing.T) {
 	rotate("by its policy, the server first, twice", r.rotating, tokens[:2], func(file string) {
 		second := r.rotateSecret(t, r.rotating)
 		pause() // the secret before is still good
-		replace(t, file, second.secret)
+		replace(t, file, second.secret+"\n")
 		pause()
 		third := r.rotateSecret(t, second) // and now that of the beginning is not
 		replace(t, file, third.secret)
