@@ -31,7 +31,7 @@ func TestFile_ArchiveIsReadAgainWhenItChanges(t *testing.T) {
 	s.becomes(t, "one")
 	place(t, at, orders(t, "2", "two"))
 	s.becomes(t, "two")
-	if st := s.Status()[0]; st.Kind != "file" || !st.Healthy || st.Revision != "2" {
+	if st := s.Status()[0]; st.Kind != "file" || st.ETag != "" || !st.Healthy || st.Revision != "2" {
 		t.Errorf("status %+v", st)
 	}
 }

@@ -137,7 +137,10 @@ func (s *source) status(now time.Time) status.Source {
 		FailingSince: s.failingSince, Note: s.note, LongPolling: s.waits,
 	}
 	if v := s.held; v != nil {
-		out.Revision, out.Digest, out.ETag, out.Persisted = v.order.revision, v.Digest, v.tag, v.isStored
+		out.Revision, out.Digest, out.Persisted = v.order.revision, v.Digest, v.isStored
+		if s.cfg.kind() != kindFile {
+			out.ETag = v.tag
+		}
 		out.Signers, out.Reviewed = signersOf(v.Signed), v.Signed.Reviewed
 		out.Active = s.active == v
 	}
