@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/engine/partial"
 )
@@ -73,12 +74,14 @@ func (c *comparison) run(ctx context.Context) (Entrypoint, []Finding) {
 	for i, s := range shapes {
 		results[i] = &result{shape: s}
 	}
+	first, stop := c.share(ctx)
 	c.inParallel(len(results), func(i int) {
-		if ctx.Err() == nil {
-			c.evaluate(ctx, results[i])
+		if first.Err() == nil {
+			c.evaluate(first, results[spread(i, len(results))])
 		}
 		c.tick(2 * len(results))
 	})
+	stop()
 	groups := grouped(results)
 	c.inParallel(len(groups), func(i int) {
 		c.lookAt(ctx, groups[i])
@@ -88,6 +91,24 @@ func (c *comparison) run(ctx context.Context) (Entrypoint, []Finding) {
 	})
 	results = append(results, c.recorded(ctx)...)
 	return c.summary(results, len(shapes)), c.findings(results, len(shapes))
+}
+
+// share is the part of the time that the first step may take: a search needs some too.
+func (c *comparison) share(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(end)*3/5)
+}
+
+// spread is the ith of n in an order that takes from everywhere, for when time does not suffice for all.
+func spread(i, n int) int {
+	const step = 7919 // a prime
+	if n%step == 0 {
+		return i
+	}
+	return i * step % n
 }
 
 func (c *comparison) tick(total int) {
