@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -24,7 +25,9 @@ func (d Document) WriteMarkdown(w io.Writer, limit int) error {
 	c := comment{left: limit - utf8.RuneCountInString(end) - 400} // for the names of what is left out
 	c.add(d.markdownHead())
 	for _, b := range d.Head {
-		c.add(markdownBlock(b))
+		if !c.add(markdownBlock(b)) && !slices.Contains(c.out, "the summary") {
+			c.out = append(c.out, "the summary")
+		}
 	}
 	for _, s := range d.Sections {
 		c.section(s)
@@ -71,7 +74,7 @@ func (c *comment) section(s Section) {
 		head += markdownText(s.Note) + "\n\n"
 	}
 	c.left -= len(foot)
-	if len(c.out) > 0 || !c.add(head) {
+	if !c.add(head) {
 		c.left += len(foot)
 		c.out = append(c.out, s.Title)
 		return

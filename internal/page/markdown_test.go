@@ -89,3 +89,12 @@ func TestACommentWithTextsOfOutsidersKeepsItsLimit(t *testing.T) {
 		}
 	}
 }
+
+func TestTheTitleOfAFoldedPartHasValuesAsCode(t *testing.T) {
+	title := page.Text{{Text: "by @admin"}, {Text: " <b> ", As: page.Strong}, {Text: "a&b", As: page.Value}}
+	got := markdownOf(t, page.Document{Head: []page.Block{page.Folded{Title: title}}}, page.CommentLimit)
+	want := "<summary>by <code>@admin</code> <code>&lt;b&gt;</code> <code>a&amp;b</code></summary>"
+	if !strings.Contains(got, want) {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}

@@ -136,10 +136,16 @@ func htmlText(t Text) string {
 	var b strings.Builder
 	for _, s := range t.spans(commentSpan) {
 		text := html.EscapeString(visible(s.Text, ""))
-		if s.As == Value {
-			text = "<code>" + text + "</code>"
+		switch s.As {
+		case Prose:
+			b.WriteString(text)
+		case Value:
+			b.WriteString("<code>" + text + "</code>")
+		case Tag, Strong, Faint:
+			b.WriteString(htmlText(Say(s.Text)))
+		case Break:
+			b.WriteByte(' ')
 		}
-		b.WriteString(text)
 	}
 	return b.String()
 }

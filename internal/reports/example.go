@@ -121,7 +121,7 @@ func facts(prefix string, object map[string]any, now time.Time) [][]page.Text {
 func rank(member string) int {
 	order := []string{"issuer", "subject", "client_id", "tenant", "scopes", "audiences", "roles", "groups",
 		"permissions",
-		"auth", "", "active", "present", "kind"}
+		"auth", "", "age", "stale", "active", "present", "kind"}
 	if i := slices.Index(order, member); i >= 0 {
 		return i
 	}

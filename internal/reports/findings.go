@@ -78,33 +78,49 @@ func reviewCounts(c *change.Change) []page.Count {
 	return out
 }
 
-// findings is the whole change, a row each.
-func findings(c *change.Change) page.Block {
+// findings is the whole change, a row each. Those that want no look are folded.
+func findings(c *change.Change) []page.Block {
 	if len(c.Findings) == 0 {
-		return page.Paragraph(page.Say("Nothing differs in meaning."))
+		return []page.Block{page.Paragraph(page.Say("Nothing differs in meaning."))}
 	}
-	t := page.Table{ID: "findings", Columns: []string{"Kind", "Finding", "Where"}}
+	grave := page.Table{ID: "findings", Columns: []string{"Kind", "Finding", "Where"}}
+	plain := page.Table{Columns: grave.Columns}
 	for _, f := range c.Findings {
-		k := kindOf(f.Kind)
-		tag := page.Text{{Text: k.label, As: page.Tag, Tone: toneOfLevel(f), To: k.to}}
-		if f.Allowed {
-			tag = page.Join(tag, page.Tagged("reviewed", page.Neutral))
+		if f.Level == change.Plain {
+			plain.Rows = append(plain.Rows, findingRow(f, page.Prose))
+		} else {
+			grave.Rows = append(grave.Rows, findingRow(f, page.Strong))
 		}
-		said := append(page.Text{{Text: f.Title, As: page.Strong}}, details(f)...)
-		where := places(f.Places)
-		if len(f.Places) == 0 && len(f.Gone) > 0 {
-			where = page.Join(page.Say("was"), places(f.Gone))
-		}
-		t.Rows = append(t.Rows, []page.Text{tag, said, where})
 	}
-	return t
+	var out []page.Block
+	if len(grave.Rows) > 0 {
+		out = append(out, grave)
+	}
+	if n := len(plain.Rows); n > 0 {
+		out = append(out, page.Folded{Blocks: []page.Block{plain},
+			Title: page.Say(plural(n, "finding is a note", "findings are notes"))})
+	}
+	return out
+}
+
+func findingRow(f change.Finding, title page.Role) []page.Text {
+	k := kindOf(f.Kind)
+	tag := page.Text{{Text: k.label, As: page.Tag, Tone: toneOfLevel(f), To: k.to}}
+	if f.Allowed {
+		tag = page.Join(tag, page.Tagged("reviewed", page.Neutral))
+	}
+	where := places(f.Places)
+	if len(f.Places) == 0 && len(f.Gone) > 0 {
+		where = page.Join(page.Say("was"), places(f.Gone))
+	}
+	return []page.Text{tag, append(page.Text{{Text: f.Title, As: title}}, details(f)...), where}
 }
 
 // details are the lines below a finding: of one that allows more those of its witness, of others the first two.
 func details(f change.Finding) page.Text {
 	most := 2
 	if f.Kind == change.KindWider {
-		most = 4
+		most = 3
 	}
 	var out page.Text
 	for _, line := range f.Details {

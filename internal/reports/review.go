@@ -19,7 +19,7 @@ import (
 // Review is the page about a change of policies.
 func Review(c *change.Change) page.Document {
 	d := page.Document{Title: "Policy review", Label: strings.ToUpper(string(c.Outcome)), Tone: toneOf(c.Outcome),
-		Verdict: verdict(c), Counts: reviewCounts(c), Head: []page.Block{versions(c), findings(c)}}
+		Verdict: verdict(c), Counts: reviewCounts(c), Head: append([]page.Block{versions(c)}, findings(c)...)}
 	if n := allowed(c); n > 0 {
 		d.Under = append(d.Under, page.Say(fmt.Sprintf("%s marked as reviewed and %s not count.",
 			plural(n, "finding is", "findings are"), plural1(n, "does", "do"))))
