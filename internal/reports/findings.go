@@ -116,11 +116,16 @@ func findingRow(f change.Finding, title page.Role) []page.Text {
 	return []page.Text{tag, append(page.Text{{Text: f.Title, As: title}}, details(f)...), where}
 }
 
-// details are the lines below a finding: of one that allows more those of its witness, of others the first two.
+// details are the lines below a finding: of one that allows more those of its witness, of tests none, since their
+// section has what they print, and of others the first two.
 func details(f change.Finding) page.Text {
 	most := 2
-	if f.Kind == change.KindWider {
+	switch f.Kind {
+	case change.KindWider:
 		most = 3
+	case change.KindTest:
+		most = 0
+	default:
 	}
 	var out page.Text
 	for _, line := range f.Details {

@@ -208,11 +208,11 @@ func places(list []meaning.Place) page.Text {
 	return lines(out)
 }
 
-// lines are values, a line each, three at most.
+// lines are values, a line each, two at most, or three.
 func lines(values []string) page.Text {
 	var out page.Text
 	for i, v := range values {
-		if i == 3 {
+		if i == 2 && len(values) > 3 {
 			return append(out, page.Span{As: page.Break}, page.Span{Text: fmt.Sprintf("and %d more", len(values)-i)})
 		}
 		if i > 0 {
