@@ -39,6 +39,7 @@ type Building struct {
 // Tests say what becomes of tests.
 type Tests string
 
+// The words of Tests.
 const (
 	TestsIn  Tests = "in"
 	TestsOut Tests = "out"

@@ -129,8 +129,11 @@ func (in *Inspection) module(m *ast.Module, kind bundle.Kind) {
 
 // parsed is a module with its annotations.
 func parsed(name string, raw []byte, version int) (*ast.Module, bundle.Problems) {
-	options := ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoVersionFromInt(version)}
-	m, err := ast.ParseModuleWithOpts(name, string(raw), options)
+	var m *ast.Module
+	of, err := ast.RegoVersionFromIntStrict(version)
+	if err == nil {
+		m, err = ast.ParseModuleWithOpts(name, string(raw), ast.ParserOptions{ProcessAnnotation: true, RegoVersion: of})
+	}
 	if err == nil && m != nil {
 		return m, nil
 	}
