@@ -12,7 +12,8 @@ func bundleInspectCommand(std streams) *cobra.Command {
 		Use:   "inspect FILE|DIR",
 		Short: "Print what is in a bundle: roots, packages, entrypoints, data, tests, signatures",
 		Long: `Print what is in a bundle, an archive or a folder: digest, revision, roots, packages, entrypoints with their titles,
-data, tests, and what its signatures say of themselves. Nothing is verified: sidecar bundle verify does that.
+what they reach by http.send and the like, data, tests, and what its signatures say of themselves. Nothing is verified:
+sidecar bundle verify does that.
 
 Exit status: 0 printed; 1 the bundle is not there; 2 wrong usage; 3 the bundle cannot be read.`,
 		Example: "  sidecar bundle inspect bundles/example\n  sidecar bundle inspect example.tar.gz --format json",

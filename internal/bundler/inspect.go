@@ -3,7 +3,9 @@ package bundler
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -12,7 +14,11 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/bundle/archive"
+	"github.com/authz-sidecar/sidecar/internal/bundle/library"
 	"github.com/authz-sidecar/sidecar/internal/bundle/signature"
+	"github.com/authz-sidecar/sidecar/internal/conf"
+	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/engine/meaning"
 )
 
 // Inspection is what is in a bundle. Its JSON form is stable: members are added, not changed.
@@ -27,7 +33,11 @@ type Inspection struct {
 
 	Packages    []string     `json:"packages"`
 	Entrypoints []Entrypoint `json:"entrypoints"`
-	Data        []DataFile   `json:"data"`
+	// Builtins are those that reach the network or the machine, and Hosts the hosts that http.send may reach, "*" for
+	// any: of the entrypoints. They are absent where the bundle does not compile by itself.
+	Builtins []string   `json:"builtins,omitempty"`
+	Hosts    []string   `json:"hosts,omitempty"`
+	Data     []DataFile `json:"data"`
 	// RegoTests counts the rules named test_, Suites the files of suites.
 	RegoTests int `json:"rego_tests"`
 	Suites    int `json:"suites"`
@@ -80,7 +90,37 @@ func Inspect(a *archive.Archive) (*Inspection, error) {
 		return nil, bundle.Problems{{File: a.Name, Code: bundle.CodeSignature, Message: err.Error()}}
 	}
 	in.Signatures = append(in.Signatures, stated...)
+	in.reach(a)
 	return in, nil
+}
+
+// reach adds what the entrypoints may reach. Each guarded builtin is allowed here: nothing is evaluated.
+func (in *Inspection) reach(a *archive.Archive) {
+	set, err := bundle.Build(library.Complete(bundle.Contents{Sources: []bundle.Source{a.Policies()}}))
+	if err != nil {
+		return
+	}
+	field, _ := conf.FieldNamed(reflect.TypeFor[engine.Config](), "allow_builtins")
+	guarded := field.Enum
+	var paths []string
+	for _, e := range in.Entrypoints {
+		paths = append(paths, e.Path)
+	}
+	program, err := meaning.Of(set, engine.Config{AllowBuiltins: guarded}.Rego(), paths)
+	if err != nil {
+		return
+	}
+	for _, e := range program.Entrypoints {
+		in.Hosts = append(in.Hosts, slices.Collect(maps.Keys(e.Hosts))...)
+		for name := range e.Builtins {
+			if slices.Contains(guarded, name) {
+				in.Builtins = append(in.Builtins, name)
+			}
+		}
+	}
+	slices.Sort(in.Builtins)
+	slices.Sort(in.Hosts)
+	in.Builtins, in.Hosts = slices.Compact(in.Builtins), slices.Compact(in.Hosts)
 }
 
 func (in *Inspection) add(a *archive.Archive, f archive.File, version int, ps *bundle.Problems) {
@@ -132,7 +172,8 @@ func parsed(name string, raw []byte, version int) (*ast.Module, bundle.Problems)
 	var m *ast.Module
 	of, err := ast.RegoVersionFromIntStrict(version)
 	if err == nil {
-		m, err = ast.ParseModuleWithOpts(name, string(raw), ast.ParserOptions{ProcessAnnotation: true, RegoVersion: of})
+		m, err = ast.ParseModuleWithOpts(name, string(raw),
+			ast.ParserOptions{ProcessAnnotation: true, RegoVersion: of})
 	}
 	if err == nil && m != nil {
 		return m, nil

@@ -32,6 +32,10 @@ func (in *Inspection) WriteText(w io.Writer) error {
 	for i, e := range in.Entrypoints {
 		line(first(i, "entrypoints"), "%s  %s", shown(e.Path), shown(e.Title))
 	}
+	if len(in.Builtins) > 0 {
+		line("reaches", "%s",
+			shown(strings.TrimSuffix(strings.Join(in.Builtins, ", ")+": "+strings.Join(in.Hosts, ", "), ": ")))
+	}
 	for i, d := range in.Data {
 		at := strings.TrimSuffix("data."+shown(strings.ReplaceAll(d.At, "/", ".")), ".")
 		line(first(i, "data"), "%s  %d bytes (%s)", at, d.Bytes, shown(d.File))
