@@ -52,7 +52,7 @@ func (c *checking) askGates(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	if err := c.writeGates(report, cfg, std); err != nil {
+	if err := c.writeGates(report, std); err != nil {
 		return err
 	}
 	return gateOutcome(report)
@@ -101,7 +101,7 @@ func gateOutcome(report status.Gates) error {
 	return &failure{err: errors.New("the policies are refused"), exit: exit, quiet: true}
 }
 
-func (c *checking) writeGates(report status.Gates, cfg *config.Config, std streams) error {
+func (c *checking) writeGates(report status.Gates, std streams) error {
 	if c.format == "json" {
 		e := json.NewEncoder(std.out)
 		e.SetIndent("", "  ")
