@@ -16,8 +16,9 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 
 // floors lists every package from the ground up. A package imports only packages on floors below its own.
 var floors = [][]string{
-	{"httpuri", "jsonbound", "jsonschema", "metrics", "page", "recent", "sarif", "secret", "status", "suggest"},
+	{"httpuri", "jsonbound", "jsonschema", "metrics", "page", "recent", "sarif", "secret", "suggest"},
 	{"authz", "conf", "engine/term", "keyfile", "testkit", "testkit/sariflog", "yamlnode"},
+	{"status"},
 	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "listen", "token"},
 	{"door", "jose", "probe"},
 	{"oauth", "dialect", "bundle"},

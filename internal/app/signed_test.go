@@ -76,7 +76,8 @@ func TestSignatures_AreToldByDecisionsEventsStatusAndLog(t *testing.T) {
 	if err != nil || !strings.Contains(said, want) {
 		t.Errorf("decision %s, error %v, want %s", said, err, want)
 	}
-	if s := w.status(t).Sources[0]; s.Digest != digest || len(s.Signers) != 1 || s.Signers[0] != "release (author)" {
+	if s := w.status(t).Sources[0]; s.Digest != digest || len(s.Signers) != 1 ||
+		s.Signers[0].String() != "release (author)" {
 		t.Errorf("status %+v", s)
 	}
 	if line := "shop " + digest + ": release (author)"; !strings.Contains(w.logger.String(), line) {

@@ -1,6 +1,10 @@
 package status
 
-import "time"
+import (
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
 
 // Source is the state of one source of policies that is an archive.
 type Source struct {
@@ -11,9 +15,9 @@ type Source struct {
 	Healthy bool `json:"healthy"`
 	// Revision, Digest and Signers are those of the newest archive that was good. Active is false while the policies
 	// that decide have another one: it is about to be loaded, or the policies as a whole are refused.
-	Revision string   `json:"revision,omitzero"`
-	Digest   string   `json:"digest,omitzero"`
-	Signers  []string `json:"signers,omitempty"`
+	Revision string         `json:"revision,omitzero"`
+	Digest   string         `json:"digest,omitzero"`
+	Signers  []authz.Signer `json:"signers,omitempty"`
 	// Reviewed is the digest of the review that a signature names.
 	Reviewed string `json:"reviewed,omitzero"`
 	Active   bool   `json:"active"`

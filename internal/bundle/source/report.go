@@ -141,7 +141,7 @@ func (s *source) status(now time.Time) status.Source {
 		if s.cfg.kind() != kindFile {
 			out.ETag = v.tag
 		}
-		out.Signers, out.Reviewed = signersOf(v.Signed), v.Signed.Reviewed
+		out.Signers, out.Reviewed = v.Signed.Signers, v.Signed.Reviewed
 		out.Active = s.active == v
 	}
 	if ps, ok := errors.AsType[bundle.Problems](s.failure); ok {

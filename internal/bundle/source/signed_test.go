@@ -63,7 +63,7 @@ func TestSignature_OfEachArchiveMustHold(t *testing.T) {
 	key := testkit.TempFile(t, "ci.pem", ci.public)
 	srv.Serve(ci.sign(t, orders(t, "1", "one")))
 	s := open(t, trusting(srv.URL, key)).run(t)
-	if st := s.Status()[0]; len(st.Signers) != 1 || !strings.HasPrefix(st.Signers[0], "ci") {
+	if st := s.Status()[0]; len(st.Signers) != 1 || !strings.HasPrefix(st.Signers[0].KeyID, "ci") {
 		t.Errorf("signers %q", st.Signers)
 	}
 	srv.Serve(orders(t, "2", "two"))
