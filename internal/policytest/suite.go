@@ -182,6 +182,11 @@ func (r *suiteFiles) archive(name string) {
 	if err != nil {
 		return
 	}
+	r.within(packed)
+}
+
+// within reads the suites in an archive.
+func (r *suiteFiles) within(packed *archive.Archive) {
 	for _, file := range packed.WithSuites().Files {
 		if file.Kind == bundle.Suite {
 			s := Suite{File: file.Path}

@@ -153,6 +153,9 @@ func (src Source) suites() ([]Suite, error) {
 				reader.dir(d)
 			}
 		}
+		for _, h := range src.Config.Policies.Held() {
+			reader.within(h.Archive)
+		}
 	}
 	for _, f := range src.Files {
 		if isSuite(f) {
@@ -187,6 +190,9 @@ func (src Source) filesOfPolicies(set *bundle.Set) map[string]bool {
 	served := map[string]bool{}
 	for _, d := range slices.Concat(src.Config.Policies.Paths, src.Config.Policies.Bundles) {
 		served[filepath.ToSlash(filepath.Clean(d))] = true
+	}
+	for _, h := range src.Config.Policies.Held() {
+		served[h.Name] = true
 	}
 	files := map[string]bool{}
 	for _, b := range set.Bundles {

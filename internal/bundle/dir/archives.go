@@ -16,6 +16,15 @@ type Held struct {
 	Signed bundle.Signed
 }
 
+// Held are the bundles of Beside that there are now.
+func (c Config) Held() []Held {
+	if c.Beside == nil {
+		return nil
+	}
+	held, _ := c.Beside()
+	return held
+}
+
 // sourceOf is what a scope reads of an archive.
 func sourceOf(a *archive.Archive, sc scope) bundle.Source {
 	switch sc {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/engine"
@@ -86,9 +87,14 @@ func (p place) loaded(cfg *config.Config) Policies {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	policy, err := engine.Compile(p.t.Context(), set, cfg.EngineConfig(), cfg.Decision.Entrypoint)
+	return compiled(p.t, cfg, set)
+}
+
+func compiled(t *testing.T, cfg *config.Config, set *bundle.Set) Policies {
+	t.Helper()
+	policy, err := engine.Compile(t.Context(), set, cfg.EngineConfig(), cfg.Decision.Entrypoint)
 	if err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return Policies{set, policy}
 }

@@ -67,7 +67,12 @@ func judgeTests(report policytest.Report, least float64) Judgement {
 				"name a directory of them under policies.gate.tests.paths"})
 	}
 	j.Message = fmt.Sprintf("%d of %d tests pass", ran-failed, ran)
-	if c := report.Coverage; c != nil {
+	switch c := report.Coverage; {
+	case c == nil:
+	case c.Lines == 0:
+		j.add(status.GateFinding{Class: ClassCoverage,
+			Message: "no line of the policies was measured, and policies.gate.tests.min_coverage asks for a part of them"})
+	default:
 		j.Message += fmt.Sprintf(", and evaluate %.1f %% of the policies", c.Percent())
 		if c.Percent() < least {
 			j.add(status.GateFinding{Class: ClassCoverage,
@@ -86,7 +91,7 @@ func firstLine(output []string) string {
 	return ": " + line
 }
 
-// fingerprint changes when a file of tests does, by its size or time.
+// fingerprint changes when a file of tests does, by its size or time, and when an archive that may hold tests does.
 func fingerprint(cfg *config.Config, own []string) string {
 	h := sha256.New()
 	all := slices.Concat(cfg.Policies.Paths, cfg.Policies.Bundles)
@@ -102,6 +107,9 @@ func fingerprint(cfg *config.Config, own []string) string {
 				return nil
 			})
 		}
+	}
+	for _, held := range cfg.Policies.Held() {
+		fmt.Fprintf(h, "%q %s\n", held.Name, held.Digest)
 	}
 	look(all, policytest.IsTestFile)
 	look(own, func(string) bool { return true })
