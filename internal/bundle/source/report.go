@@ -27,7 +27,7 @@ func newCounts(r metrics.Registerer, name string) *counts {
 	if r != nil {
 		r = metrics.With(r, "source", name)
 	}
-	return &counts{answers: metrics.NewCounters(r, "sidecar_policy_source_answers_total",
+	return &counts{answers: metrics.NewCounters(r, "sidecar_source_answers_total",
 		"Questions for a newer archive of a policy source, by outcome: refused is an archive that came and is not "+
 			"good.",
 		"outcome", answerNew, answerUnchanged, answerRefused, answerNone)}
@@ -53,13 +53,13 @@ func (s *source) gauges(r metrics.Registerer) {
 			return value()
 		}
 	}
-	metrics.NewGaugeFunc(r, "sidecar_policy_source_failing",
+	metrics.NewGaugeFunc(r, "sidecar_source_failing",
 		"1 while the newest question of a policy source brought no good archive.",
 		locked(func() float64 { return number01(s.failure != nil) }))
-	metrics.NewGaugeFunc(r, "sidecar_policy_source_stale",
+	metrics.NewGaugeFunc(r, "sidecar_source_stale",
 		"1 while the archive of a policy source was not confirmed for longer than its max_age.",
 		locked(func() float64 { return number01(s.isStale(time.Now())) }))
-	metrics.NewGaugeFunc(r, "sidecar_policy_source_confirmed_timestamp_seconds",
+	metrics.NewGaugeFunc(r, "sidecar_source_confirmed_timestamp_seconds",
 		"Time when the server last confirmed the archive of a policy source, in seconds since the epoch.",
 		locked(func() float64 {
 			if s.confirmed.IsZero() {
