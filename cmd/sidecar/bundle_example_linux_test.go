@@ -45,7 +45,7 @@ func TestTheExampleBundleIsReleasedAsItsReadmeSays(t *testing.T) {
 	p := launch(t, dir, strings.Fields(args)...)
 	status := p.address("admin") + "/v1/status"
 	compact := func() string { return strings.Join(strings.Fields(p.body(status)), "") }
-	if got := compact(); !strings.Contains(got, `"signers":["development-only"]`) {
+	if got := compact(); !strings.Contains(got, `"signers":[{"key_id":"development-only"`) {
 		t.Errorf("status %s", got)
 	}
 	archive := filepath.Join(dir, "bundles", "example.tar.gz")

@@ -37,7 +37,7 @@ With --gate the gates of policies.gate are asked instead, as a start or, with --
 are off are not asked; --log asks that of replay, with the decisions of logs in place of those in memory.
 
 Exit status: 0 no error; 1 an error, or with --strict a warning, a doubt about a server or a difference in format; 2
-wrong usage; 3 the policies do not load; with --gate, 4 only the gate of tests refuses, 5 another gate does.`,
+wrong usage; 3 the policies do not load; 4 the gate of tests refuses, and no other (--gate); 5 another gate refuses.`,
 		Example: "  sidecar check\n  sidecar check policies bundles/example --strict --format sarif\n" +
 			"  sidecar check --config sidecar.yaml --online\n" +
 			"  sidecar check --gate --against /etc/sidecar/policies --log decisions.jsonl",

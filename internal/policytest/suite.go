@@ -150,7 +150,7 @@ func (r *suiteFiles) result() ([]Suite, error) {
 }
 
 func (r *suiteFiles) dir(dir string) {
-	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
+	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() && !isSuite(dir) {
 		r.archive(dir)
 		return
 	}
