@@ -74,6 +74,8 @@ func load(ctx context.Context, src Source, served *bundle.Set, policy *engine.Po
 	default:
 		if t.rego, err = compileRego(ctx, set, src.Config.EngineConfig()); err != nil {
 			problems = append(problems, problemsIn(err)...)
+		} else {
+			problems = append(problems, t.rego.intrusions(set, src.Dirs)...)
 		}
 		t.policies = src.filesOfPolicies(set)
 		t.only = src.onlyFiles(set)

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/gate"
 )
@@ -48,6 +49,14 @@ func TestTheGateOfTests(t *testing.T) {
 			message: "1 of 1 tests pass"},
 		"an own suite that fails": {own: map[string]string{"a_suite.yaml": strings.Replace(suite, "%s", "write", 1)},
 			want: []string{ClassTestFailed}, message: "0 of 1 tests pass"},
+		"a test file that adds to a rule of the policies": {files: map[string]string{"a_test.rego": tested +
+			"test_b if true\n", "b_test.rego": "package authz\n\nallowed if input.token.active\n"},
+			want: []string{classFailed}, message: "the tests do not load"},
+		"a test file that adds to data that the policies read": {files: map[string]string{"a_test.rego": tested,
+			"list.rego":   "package list\n\nfrozen if {\n\tsome p in data.plugins\n\tp.frozen\n}\n",
+			"plugin.rego": "package plugins.a\n\nfrozen := false\n",
+			"b_test.rego": "package plugins.b\n\nfrozen := true\n"},
+			want: []string{classFailed}, message: "the tests do not load"},
 		"tests that do not load": {files: map[string]string{"a_test.rego": "package authz_test\n\ntest_x if {"},
 			want: []string{classFailed}, message: "the tests do not load"},
 	} {
@@ -64,6 +73,30 @@ func TestTheGateOfTests(t *testing.T) {
 				t.Errorf("%+v", got)
 			}
 		})
+	}
+}
+
+// TestTestsOfABundleLeaveThoseOfTheOperatorAlone: the author of a bundle cannot change them.
+func TestTestsOfABundleLeaveThoseOfTheOperatorAlone(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"authz.rego": decides, ".manifest": `{"roots": ["authz"]}`}
+	own := policiesIn(t, map[string]string{"own_test.rego": "package own_test\n\nimport data.authz\n\n" +
+		"scopes contains \"write\"\n\ntest_a_writer_reads_nothing if {\n\tnot authz.decision.allow with input as " +
+		"{\"request\": {\"method\": \"GET\"}, \"token\": {\"active\": true, \"scopes\": scopes}}\n}\n"})
+	for text, want := range map[string][]string{
+		"package authz_test\n\ntest_x if true\n":                            nil,
+		"package own_test\n\nscopes contains \"other\"\n\ntest_x if true\n": {classFailed},
+	} {
+		p := policiesIn(t, files).but(map[string]string{"b_test.rego": text})
+		cfg := onlyTests(config.Default(), gate.Tests{Paths: []string{own.dir}})
+		cfg.Policies.Paths, cfg.Policies.Bundles = nil, []string{p.dir}
+		set, err := dir.Load(cfg.Policies.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := only(t, said(t, cfg, Deps{}, Policies{}, compiled(t, cfg, set))); !slices.Equal(classes(got), want) {
+			t.Errorf("%s: %+v", text, got)
+		}
 	}
 }
 
