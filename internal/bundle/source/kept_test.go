@@ -111,6 +111,23 @@ func TestPersist_RemembersWhenTheServerLastConfirmed(t *testing.T) {
 	}
 }
 
+func TestPersist_ByAClockThatWasAheadIsNotFreshForLonger(t *testing.T) {
+	srv, dir := bundleserver.Start(t), t.TempDir()
+	srv.Serve(orders(t, "1", "one"))
+	open(t, keeping(srv.URL, dir)).activate(t)
+	ahead := time.Now().Add(48 * time.Hour)
+	if err := os.Chtimes(kept(t, dir), ahead, ahead); err != nil {
+		t.Fatal(err)
+	}
+	srv.Fail(down)
+	cfg := keeping(srv.URL, dir)
+	cfg.MaxAge, cfg.WhenStale = time.Hour, "deny"
+	s := open(t, cfg)
+	if st := s.Status()[0]; st.Confirmed.After(time.Now()) || s.Stale(time.Now().Add(2*time.Hour)).Deny != "orders" {
+		t.Errorf("status %+v", st)
+	}
+}
+
 func TestDowngrade_IsRefusedUnlessAllowed(t *testing.T) {
 	for _, allowed := range []string{"refuse", "allow"} {
 		srv := bundleserver.Start(t)

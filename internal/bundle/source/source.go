@@ -124,6 +124,9 @@ func (s *source) fromStore() bool {
 		return false
 	}
 	v.isStored, v.raw = true, nil
+	if now := time.Now(); at.After(now) { // written by a clock that was ahead: the archive would stay fresh too long
+		at = now
+	}
 	s.mu.Lock()
 	s.held, s.active, s.confirmed = v, v, at
 	s.mu.Unlock()

@@ -129,7 +129,7 @@ func (s Stage) judge(ctx context.Context, current, next Policies) Judgement {
 	}
 	judged := make(chan Judgement, 1)
 	go func() {
-		judgement, err := s.Judge(ctx, current, next)
+		judgement, err := s.judgeSafely(ctx, current, next)
 		if err != nil {
 			judgement.addError(err)
 		}
@@ -146,6 +146,16 @@ func (s Stage) judge(ctx context.Context, current, next Policies) Judgement {
 	case <-ctx.Done():
 	}
 	return late()
+}
+
+// judgeSafely makes an error of a panic: new policies and their tests must never end the process that serves.
+func (s Stage) judgeSafely(ctx context.Context, current, next Policies) (j Judgement, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			j, err = Judgement{}, fmt.Errorf("the gate failed (%T)", r)
+		}
+	}()
+	return s.Judge(ctx, current, next)
 }
 
 func (j *Judgement) add(f status.GateFinding) { j.Findings = append(j.Findings, f) }

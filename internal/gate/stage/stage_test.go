@@ -36,6 +36,18 @@ func TestAGateThatIsNotDoneInTimeHasNotPassed(t *testing.T) {
 	})
 }
 
+func TestAGateThatPanicsHasNotPassed(t *testing.T) {
+	fails := Stage{Name: gate.TestsName, Mode: gate.Refuse, turn: make(chan struct{}, 1),
+		Judge: func(context.Context, Policies, Policies) (Judgement, error) { panic("a compiler failed") }}
+	next := Policies{Set: &bundle.Set{Digest: "sha256:1", Bundles: []bundle.Bundle{{Name: "policies"}}}}
+	for range 2 {
+		got := Ask(t.Context(), []Stage{fails}, time.Minute, Policies{}, next)
+		if got.Admitted || got.Gates[0].Findings[0].Class != classFailed {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
 func TestModesSayWhatAFindingDoes(t *testing.T) {
 	next := Policies{Set: &bundle.Set{Bundles: []bundle.Bundle{{Name: "policies"}}}}
 	judge := func(context.Context, Policies, Policies) (Judgement, error) {
