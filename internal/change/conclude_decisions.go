@@ -53,9 +53,12 @@ func (f *findings) decisions() {
 	}
 	for _, e := range f.c.Decisions.Entrypoints {
 		if e.Open+e.Left > 0 {
-			f.c.Open = append(f.c.Open, fmt.Sprintf("%s: of %s of requests %d have neither a proof nor a "+
-				"difference, and "+
-				"%d were not looked at in time", e.Path, counted(e.Shapes, "shape"), e.Open, e.Left))
+			line := fmt.Sprintf("%s: of %s of requests %d may be wider, as there is neither a proof nor a witness, and "+
+				"%d were not looked at in time", e.Path, counted(e.Shapes, "shape"), e.Open, e.Left)
+			if len(e.Reasons) > 0 {
+				line += "; such as " + e.Reasons[0].Example + ": " + e.Reasons[0].Text
+			}
+			f.c.Open = append(f.c.Open, line)
 		}
 	}
 }

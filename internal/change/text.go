@@ -43,6 +43,9 @@ func (c *Change) headline() string {
 	}[c.Outcome]
 	if c.Outcome == Differs && c.Decisions != nil {
 		out += ", and no request was found that was denied and is allowed"
+		if len(c.Open) > 0 {
+			out += "; but not all are decided (see open)"
+		}
 	}
 	if n := len(c.Refusing()); n > 0 {
 		out += "; " + counted(n, "finding") + " refuse" + map[bool]string{true: "s"}[n == 1] + " the change"

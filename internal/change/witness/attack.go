@@ -20,7 +20,9 @@ type attack struct {
 	first bool
 	found map[string]difference // by cause
 	tried int
-	seen  map[string]bool
+	// elsewhere are the classes that are found for other shapes, and need no search.
+	elsewhere map[Class]bool
+	seen      map[string]bool
 	// met are documents that meet a way of one side, for variations.
 	met     []document
 	changer *changer
@@ -38,6 +40,10 @@ type difference struct {
 func (c *comparison) newAttack(ctx context.Context, r *result) *attack {
 	a := &attack{comparison: c, ctx: ctx, r: r, found: map[string]difference{}, seen: map[string]bool{}}
 	a.changer = &changer{form: c.old.form, now: c.opts.Now}
+	if r.any {
+		free := *c.old.form
+		free.requests, a.changer.form = c.old.rules, &free
+	}
 	if r.pair != nil {
 		all := map[string]any{}
 		for _, l := range r.pair.literals {
@@ -153,7 +159,7 @@ func (a *attack) bases() []document {
 // moved is a document of another shape, for this one.
 func (a *attack) moved(doc document) document {
 	out := maps.Clone(doc)
-	if a.r.known == nil {
+	if a.r.known == nil || a.r.any {
 		return out
 	}
 	request, _ := doc["request"].(map[string]any)
@@ -209,7 +215,7 @@ func (a *attack) direction(c Class, examples []document) bool {
 		return false // what was found for the same conditions holds here too, and so does that nothing was
 	}
 	for i, m := range a.modes() {
-		if i == 2 && a.has(c) {
+		if a.elsewhere[c] || i == 2 && a.has(c) {
 			break // the sidecar lets a witness near the policies: others do not matter
 		}
 		for _, goal := range goals[:min(len(goals), maxGoals)] {

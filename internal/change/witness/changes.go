@@ -274,8 +274,15 @@ func (c *changer) samples(path []any, own []any, names map[string]bool) (out []a
 	case m.kind == numberKind:
 		return c.numbers(constants)
 	case m.kind == textKind:
-		return c.texts(constants, names)
+		out = c.texts(constants, names)
+		if c.form.requests != nil && len(path) == 2 && path[0] == "request" {
+			out = append(out, belowEachOther(constants)...)
+		}
+		return out
 	case m.kind == listKind:
+		if c.form.requests != nil && path[0] == "request" && path[1] == "segments" {
+			out = segmentLists(constants)
+		}
 		for _, v := range c.texts(constants, names) {
 			out = append(out, []any{v})
 		}
@@ -332,33 +339,6 @@ func (c *changer) texts(constants []any, names map[string]bool) (out []any) {
 }
 
 func number(f float64) string { return strings.TrimSuffix(fmt.Sprintf("%.0f", f), ".") }
-
-// textsNear are texts that a constant suggests: itself, what it matches as a pattern, and what is beside it.
-func textsNear(v string, names map[string]bool) []string {
-	out := []string{v}
-	if names["regex.match"] {
-		if text, ok := partial.Matching(v); ok {
-			out = append([]string{text}, out...)
-		}
-	}
-	if names["glob.match"] {
-		out = append(out, strings.NewReplacer("**", "x", "*", "x", "?", "x").Replace(v))
-	}
-	if names["net.cidr_contains"] {
-		address, _, _ := strings.Cut(v, "/")
-		out = append(out, address)
-	}
-	if names["startswith"] || names["contains"] {
-		out = append(out, v+"x", v[:(len(v)+1)/2])
-	}
-	if names["endswith"] || names["contains"] {
-		out = append(out, "x"+v, v[len(v)/2:])
-	}
-	if names["lower"] || names["upper"] {
-		out = append(out, strings.ToUpper(v), strings.ToLower(v))
-	}
-	return out
-}
 
 func (c *changer) numbers(constants []any) (out []any) {
 	seen := map[float64]bool{}

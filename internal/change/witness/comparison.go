@@ -70,6 +70,9 @@ type result struct {
 // of which one is searched and the others are tried with what was found for it.
 func (c *comparison) run(ctx context.Context) (Entrypoint, []Finding) {
 	shapes := shapesOf(c.old, c.new, c.opts.Requests)
+	if c.readsPaths() {
+		shapes = append(shapes, anyRequest())
+	}
 	results := make([]*result, len(shapes))
 	for i, s := range shapes {
 		results[i] = &result{shape: s}
@@ -89,6 +92,9 @@ func (c *comparison) run(ctx context.Context) (Entrypoint, []Finding) {
 			c.tick(2 * len(results))
 		}
 	})
+	if n := len(results) - 1; results[n].any {
+		c.beyond(ctx, results[n], results[:n])
+	}
 	results = append(results, c.recorded(ctx)...)
 	return c.summary(results, len(shapes)), c.findings(results, len(shapes))
 }
@@ -140,12 +146,24 @@ func (c *comparison) evaluate(ctx context.Context, r *result) {
 		r.state = proved
 		return
 	}
+	if r.any {
+		within, stop := context.WithTimeout(ctx, maxBeyond)
+		defer stop()
+		c.evaluateWithin(within, r)
+		r.evaluated = r.evaluated || ctx.Err() == nil
+		return
+	}
+	c.evaluateWithin(ctx, r)
+}
+
+func (c *comparison) evaluateWithin(ctx context.Context, r *result) {
 	a, err := c.old.Evaluate(ctx, r.request(c.old.form))
 	var b *partial.Residual
 	if err == nil {
 		b, err = c.new.Evaluate(ctx, r.request(c.new.form))
 	}
 	if ctx.Err() != nil {
+		r.partialError = partial.ErrTimeout
 		return
 	}
 	r.evaluated = true
@@ -160,7 +178,7 @@ func (c *comparison) evaluate(ctx context.Context, r *result) {
 
 // sameRoute reports whether a shape takes the same route in both sides, and nothing else differs.
 func (c *comparison) sameRoute(ctx context.Context, r *result) bool {
-	if !c.besideRoutes || r.known == nil {
+	if !c.besideRoutes || r.known == nil || r.any {
 		return false
 	}
 	known := []byte(textOf(map[string]any{"version": 1, "request": r.known}))
@@ -174,6 +192,9 @@ func grouped(results []*result) (out [][]*result) {
 	at := map[string]int{}
 	for _, r := range results {
 		if !r.evaluated {
+			continue
+		}
+		if r.any {
 			continue
 		}
 		key := "error"
@@ -234,7 +255,7 @@ func (a *attack) decide(examples []document) (more []document) {
 	case a.ctx.Err() != nil && len(a.found) == 0:
 		r.state = notLookedAt
 		return nil
-	case a.has(Wider) || a.has(Narrower):
+	case a.has(Wider) || a.elsewhere[Wider], wider && (a.has(Narrower) || a.elsewhere[Narrower]):
 		r.state = differing
 	case wider && narrower && a.has(Different):
 		r.state = differing
@@ -242,9 +263,6 @@ func (a *attack) decide(examples []document) (more []document) {
 		r.state = proved
 	default:
 		r.state, r.reason = undecided, first(why)
-		if a.has(Different) {
-			r.state = differing
-		}
 	}
 	r.found, r.candidates = a.result(), a.tried
 	return a.examples()

@@ -21,6 +21,8 @@ type form struct {
 	body    bool
 	// tokenOptional is set when policies decide about requests without a token.
 	tokenOptional bool
+	// requests is set where a document may have another method and path.
+	requests *input.Rules
 }
 
 func newForm(cfg *config.Config) *form {
@@ -108,7 +110,7 @@ func (f *form) changeable(path []any) bool {
 	}
 	switch path[1] {
 	case "method", "path", "raw_path", "segments":
-		return false
+		return f.requests != nil
 	case "headers":
 		name, _ := at(path, 2).(string)
 		return slices.Contains(f.headers, name)
@@ -183,6 +185,9 @@ func (f *form) set(doc document, path []any, v any) document {
 		return f.unset(doc, path)
 	}
 	out, _ := with(doc, path, v).(map[string]any)
+	if f.requests != nil && path[0] == "request" && slices.Contains(pathMembers, path[1].(string)) {
+		return f.requested(out, path[1].(string))
+	}
 	return f.completed(out, path)
 }
 

@@ -86,6 +86,7 @@ func (c *comparison) findings(results []*result, shapes int) (out []Finding) {
 			d := c.minimal(d)
 			old, new := c.contrast(r, d)
 			key := strings.Join([]string{d.cause(), strings.Join(old, "\n"), strings.Join(new, "\n")}, "\x01")
+			r := r.about(d)
 			place := r.place
 			place.Route = c.routeID(r)
 			n, known := at[key]

@@ -17,9 +17,14 @@ type shape struct {
 	place Place
 	// known are the members of input.request that are known; nil for a question about no request.
 	known map[string]any
+	// any is set for the shape of all requests: known is what a search starts from.
+	any bool
 }
 
 func (s shape) String() string {
+	if s.any {
+		return "requests of other methods and paths"
+	}
 	if s.known == nil {
 		return "a question about no request"
 	}
@@ -181,10 +186,17 @@ func tree(node any, segments []string, methods map[string]bool, found paths) {
 func (s shape) request(f *form) partial.Request {
 	known := map[string]any{"version": input.Version}
 	r := partial.Request{HeaderNames: f.headers, Risks: true, Unknown: [][]string{{"token"}, {"context"}}}
+	if s.any {
+		known["request"] = map[string]any{}
+		for _, name := range pathMembers {
+			r.Unknown = append(r.Unknown, []string{"request", name})
+		}
+	} else if s.known != nil {
+		known["request"] = s.known
+	}
 	if s.known == nil {
 		r.Unknown = append(r.Unknown, []string{"subject"}, []string{"action"}, []string{"resource"})
 	} else {
-		known["request"] = s.known
 		for _, name := range []string{"headers", "query", "scheme", "host", "port", "source_ip"} {
 			r.Unknown = append(r.Unknown, []string{"request", name})
 		}

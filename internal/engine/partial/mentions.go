@@ -49,6 +49,22 @@ func (p *Program) Mentions() (methods []string, places []Place) {
 	return slices.Sorted(maps.Keys(m.methods)), places
 }
 
+// ReadsPaths reports whether a rule outside of the library reads the method or the path of a request: the library
+// reads them to find the route.
+func (p *Program) ReadsPaths() bool {
+	found := false
+	for r := range p.reachable(nil) {
+		if r.Ref().HasPrefix(rego.RefOf("sidecar")) {
+			continue
+		}
+		rego.VisitRefs(r, func(_ *ast.Term, ref ast.Ref, _ *ast.Location) {
+			known := ref.GroundPrefix()
+			found = found || isFixed(ref) || known.Equal(ast.InputRootRef) || known.Equal(inputRef("request"))
+		})
+	}
+	return found
+}
+
 type mentions struct {
 	// bound are references by the variables that the compiler has put in their places, in one rule.
 	bound   map[ast.Var]*ast.Term
