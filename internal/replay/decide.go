@@ -76,6 +76,7 @@ func (j *judge) decide(ctx context.Context, out *outcome) {
 	now := j.anew(ctx, j.candidate, out)
 	if now.obstacle != "" {
 		out.obstacle, out.details = now.obstacle, []string{now.detail}
+		out.mayAllow = j.baseline != nil && now.obstacle != Deadline && j.denies(ctx, j.baseline, out)
 		return
 	}
 	out.now = now.Answer
@@ -93,6 +94,12 @@ func (j *judge) decide(ctx context.Context, out *outcome) {
 	out.differs = logged.differences(&now)
 	out.unlogged = logged.partly
 	out.class = classOf(&out.was, &out.now, len(out.differs) == 0)
+}
+
+// denies reports whether a policy denies an event without an obstacle.
+func (j *judge) denies(ctx context.Context, policy *engine.Policy, out *outcome) bool {
+	was := j.anew(ctx, policy, out)
+	return was.obstacle == "" && was.outcome() == denied
 }
 
 // answer is a decision that was made anew.

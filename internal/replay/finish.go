@@ -95,15 +95,13 @@ func (c ObstacleClass) text() string {
 
 // check compares the counts with the limits.
 func (r *Report) check(l Limits) {
-	gone := 0
-	for _, o := range r.NotReplayable {
-		if o.Class == EntrypointGone {
-			gone = o.Count
-		}
+	gone, may, n := r.gone(), r.Totals.MayAllow, r.Totals.Replayed
+	wider := "denied before and allowed now"
+	if may > 0 {
+		wider += fmt.Sprintf(", or perhaps: %d are denied without the network, which is asked now", may)
 	}
-	n := r.Totals.Replayed
 	r.Checks = []Check{
-		checkOf("max-deny-to-allow", l.DenyToAllow, r.Changes.DenyToAllow, n, "denied before and allowed now"),
+		checkOf("max-deny-to-allow", l.DenyToAllow, r.Changes.DenyToAllow+may, n+may, wider),
 		checkOf("max-allow-to-deny", l.AllowToDeny, r.Changes.AllowToDeny, n, "allowed before and denied now"),
 		checkOf("max-errors", l.Errors, r.Changes.ToError+gone, n+gone, "decided before and an error now"),
 		checkOf("max-not-replayable", l.NotReplayable, r.Totals.NotReplayable, n+r.Totals.NotReplayable,
@@ -111,6 +109,20 @@ func (r *Report) check(l Limits) {
 	}
 	r.Passed = r.Kept() && (n > 0 || l.Empty == EmptyPasses)
 }
+
+// gone is how many decisions asked an entrypoint that is no longer there.
+func (r *Report) gone() int {
+	for _, o := range r.NotReplayable {
+		if o.Class == EntrypointGone {
+			return o.Count
+		}
+	}
+	return 0
+}
+
+// Compared is how many decisions the limits judge: those that were made anew, and those that the candidate alone keeps
+// from that.
+func (r *Report) Compared() int { return r.Totals.Replayed + r.Totals.MayAllow + r.gone() }
 
 func checkOf(name string, limit *Limit, actual, of int, what string) Check {
 	c := Check{Name: name, Limit: limit.String(), Actual: actual, Of: of, Passed: limit.keeps(actual, of)}

@@ -188,6 +188,24 @@ decision := {"allow": true} if {
 	}
 }
 
+// TestACandidateThatAsksTheNetworkMayAllow: it must not escape the limit on wider decisions.
+func TestACandidateThatAsksTheNetworkMayAllow(t *testing.T) {
+	const denies = "package authz\n\n# METADATA\n# entrypoint: true\ndecision := {\"allow\": false}"
+	by := small(t, denies+"\n")
+	asks := small(t, denies+" if {\n\tnot http.send({\"method\": \"GET\", \"url\": \"http://127.0.0.1:1\"}).ok\n} else := "+
+		"{\"allow\": true}\n")
+	log := record(t, by, "authz/decision", workload(50))
+	limits := replay.Limits{DenyToAllow: &replay.Limit{}, Empty: replay.EmptyPasses}
+	r := replayed(t, log, replay.Options{Candidate: asks, Baseline: by, Limits: limits})
+	if r.Passed || r.Totals.MayAllow != r.Totals.NotReplayable || r.Compared() != r.Totals.NotReplayable ||
+		r.Totals.MayAllow == 0 {
+		t.Errorf("passed %v, %+v", r.Passed, r.Totals)
+	}
+	if r := replayed(t, log, replay.Options{Candidate: asks, Baseline: asks, Limits: limits}); !r.Passed {
+		t.Errorf("what asked the network before is refused: %+v", r.Checks)
+	}
+}
+
 func TestWhatReadsTheClockOfTheMachineIsNotReplayed(t *testing.T) {
 	by := small(t, `package authz
 

@@ -23,6 +23,8 @@ type outcome struct {
 	// obstacle is why the event was not decided anew, and details are what differs between events of the class.
 	obstacle ObstacleClass
 	details  []string
+	// mayAllow is set where the obstacle is that of the candidate alone, and the baseline denies.
+	mayAllow bool
 
 	class   Class
 	route   string

@@ -90,6 +90,9 @@ type Totals struct {
 	NotDecided    int `json:"not_decided"`
 	NotReplayable int `json:"not_replayable"`
 	Replayed      int `json:"replayed"`
+	// MayAllow is how many of NotReplayable the baseline denies, while the candidate would ask the network or the
+	// machine about them: it may allow them. The limit on DenyToAllow counts them.
+	MayAllow int `json:"may_allow,omitzero"`
 	// BadLines is how many lines of the logs are no events.
 	BadLines int `json:"bad_lines"`
 }

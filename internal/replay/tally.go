@@ -89,6 +89,9 @@ func (t *tally) log(name string) *Log {
 
 func (t *tally) blocked(o *outcome) {
 	t.totals.NotReplayable++
+	if o.mayAllow {
+		t.totals.MayAllow++
+	}
 	class := t.obstacles[o.obstacle]
 	if class == nil {
 		class = &Obstacle{Class: o.obstacle, Text: o.obstacle.text(), Example: o.reference()}

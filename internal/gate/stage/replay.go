@@ -73,7 +73,7 @@ func tooFew(g gate.Replay, n int) Judgement {
 }
 
 func judgeReport(g gate.Replay, r *replay.Report) Judgement {
-	if r.Partial == "" && r.Totals.Replayed < g.MinDecisions {
+	if r.Partial == "" && r.Compared() < g.MinDecisions {
 		return tooFew(g, r.Totals.Replayed)
 	}
 	j :=

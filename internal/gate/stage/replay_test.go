@@ -111,6 +111,21 @@ func TestReplayComparesWithWhatServes(t *testing.T) {
 	}
 }
 
+// TestDecisionsThatNewPoliciesKeepFromReplayAreNotTooFew: else policies that ask the network of each would pass.
+func TestDecisionsThatNewPoliciesKeepFromReplayAreNotTooFew(t *testing.T) {
+	t.Parallel()
+	serves := policiesIn(t, map[string]string{"authz.rego": decides})
+	asks := serves.but(map[string]string{"authz.rego": strings.Replace(decides, `"read" in input.token.scopes`,
+		`http.send({"method": "GET", "url": "https://a.example/"}).status_code == 200`, 1)})
+	cfg := onlyReplay(serves.config())
+	cfg.Engine.AllowBuiltins = []string{"http.send"}
+	now := serves.loaded(cfg)
+	got := only(t, said(t, cfg, Deps{Recent: decided(t, now, 20, "write")}, now, asks.loaded(cfg)))
+	if !slices.Equal(classes(got), []string{"deny_to_allow"}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestTooFewDecisionsPassOrRefuseByChoice(t *testing.T) {
 	t.Parallel()
 	p := policiesIn(t, map[string]string{"authz.rego": decides})
