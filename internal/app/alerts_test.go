@@ -136,12 +136,12 @@ func missing(series map[string][]string, name, matchers string) string {
 }
 
 // hasLabel reports whether a series has a label and a value that a pattern matches. Prometheus adds job and instance,
-// and an issuer has the name that its operator gave it.
+// and issuers and sources have the names that their operator gave them.
 func hasLabel(series []string, label, pattern string) bool {
 	if label == "job" || label == "instance" {
 		return true
 	}
-	if label == "issuer" {
+	if label == "issuer" || label == "source" {
 		pattern = `[^"]*`
 	}
 	return slices.ContainsFunc(series, regexp.MustCompile(`(?:^|,)`+label+`="(?:`+pattern+`)"`).MatchString)
