@@ -173,6 +173,7 @@ func (c *Config) Warn(warn func(key, cause, hint string)) {
 			warn(fmt.Sprintf("policies.sources[%d].signature.%s", i, key), cause, hint)
 		})
 	}
+	c.Policies.Gate.Doubts(func(key, cause, hint string) { warn("policies.gate."+key, cause, hint) })
 	issuer.WarnAll(c.Issuers, warn)
 	for i, issuer := range c.Issuers {
 		issuer.Warn(func(key, cause, hint string) { warn(fmt.Sprintf("issuers[%d].%s", i, key), cause, hint) })

@@ -20,7 +20,7 @@ func (r *reader) members(n *yamlnode.Node, path string, names []string) []yamlno
 	}
 	if n.Kind != yamlnode.Mapping {
 		hint := `write "key: value" lines below it`
-		if uncut.MatchString(n.Text) {
+		if uncut.MatchString(n.Text) && !strings.Contains(n.Text, "://") {
 			hint = `write "key: value", with a blank after the colon`
 		} else if names != nil {
 			hint += "; the keys are " + strings.Join(names, ", ")

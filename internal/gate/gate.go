@@ -4,6 +4,7 @@ package gate
 import (
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/replay"
@@ -59,6 +60,30 @@ type Replay struct {
 	MaxNotReplayable string `yaml:"max_not_replayable" default:"none" doc:"Most decisions that cannot be made anew, such as those that asked the network."`
 	MinDecisions     int    `yaml:"min_decisions" default:"100" min:"1" doc:"Fewer decisions than that are too few to compare."`
 	TooFew           string `yaml:"too_few" default:"pass" enum:"pass|refuse" doc:"What happens then, as at a start: pass, or the same as for a limit that is not kept."`
+}
+
+// Check reports what can be the name neither of a builtin nor of a host.
+func (c Capabilities) Check(fault func(key, cause, hint string)) {
+	for i, name := range c.Allow {
+		if name == "" || strings.ContainsAny(name, "/ ") {
+			fault(fmt.Sprintf("allow[%d]", i), fmt.Sprintf("%q is neither a builtin nor a host", name),
+				"write the host alone, such as api.example.com, api.example.com:8443 or *.example.com")
+		}
+	}
+}
+
+// Doubts are what is well-formed in c and probably not what is meant, with the key of each.
+func (c Config) Doubts(doubt func(key, cause, hint string)) {
+	const hint = "set the mode to warn or refuse"
+	if c.Capabilities.Mode == Off && len(c.Capabilities.Allow) > 0 {
+		doubt("capabilities.allow", "is set, and the gate is off: nothing is compared with it", hint)
+	}
+	if c.Tests.Mode == Off && len(c.Tests.Paths) > 0 {
+		doubt("tests.paths", "is set, and the gate is off: no test runs before policies decide", hint)
+	}
+	if c.Tests.Mode == Off && c.Tests.MinCoverage > 0 {
+		doubt("tests.min_coverage", "is set, and the gate is off: no coverage is measured", hint)
+	}
 }
 
 // Check reports directories that are none.

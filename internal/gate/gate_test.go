@@ -2,6 +2,7 @@ package gate
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/conf"
@@ -28,5 +29,20 @@ func TestLimitsAreThoseOfTheConfiguration(t *testing.T) {
 	if err != nil || *got.DenyToAllow != (replay.Limit{}) || *got.AllowToDeny != half || got.Errors.Value != 3 ||
 		got.NotReplayable != nil {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestSettingsOfAGateThatIsOffAreDoubted(t *testing.T) {
+	var keys []string
+	c := Config{
+		Capabilities: Capabilities{Mode: Off, Allow: []string{"api.example.com"}},
+		Tests:        Tests{Mode: Off, Paths: []string{"policy_test"}, MinCoverage: 90},
+	}
+	doubt := func(key, _, _ string) { keys = append(keys, key) }
+	c.Doubts(doubt)
+	c.Capabilities.Mode, c.Tests.Mode = Refuse, Warn
+	c.Doubts(doubt)
+	if want := "capabilities.allow tests.paths tests.min_coverage"; strings.Join(keys, " ") != want {
+		t.Errorf("doubted %v, want %s", keys, want)
 	}
 }

@@ -61,7 +61,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	}
 	switch {
 	case c.Path == "" && c.URL == "":
-		fault("url", "neither it nor path is set", "name the archive on a server by url, or the one on this machine "+
+		fault("url", "neither url nor path is set", "name the archive on a server by url, or the one on this machine "+
 			"by path")
 	case c.Path != "" && c.URL != "":
 		fault("url", "is set, and path too", "remove one of the two: a source is one bundle")
@@ -76,6 +76,10 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	}
 	if c.WhenStale != "warn" && c.WhenStale != "" && c.MaxAge == 0 {
 		fault("when_stale", "is set, and max_age is not: nothing is ever stale", "set max_age, such as 1h")
+	}
+	if most := c.Poll.Max + c.Poll.Wait; c.MaxAge > 0 && c.MaxAge < most {
+		fault("max_age", fmt.Sprintf("%s is below poll.max and poll.wait together, %s: the archive is stale before "+
+			"the server is asked again", c.MaxAge, most), "write several times as much, or lower poll.max")
 	}
 	if c.Persist != "" {
 		if info, err := os.Stat(c.Persist); err != nil || !info.IsDir() {

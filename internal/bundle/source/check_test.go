@@ -18,7 +18,7 @@ func TestCheck_NamesTheKeyTheCauseAndWhatToDo(t *testing.T) {
 	}{
 		{"name: is empty", func(c *source.Config) { c.Name = "" }},
 		{`name: "Orders!" is no name of a source`, func(c *source.Config) { c.Name = "Orders!" }},
-		{"url: neither it nor path is set", func(c *source.Config) { c.URL = "" }},
+		{"url: neither url nor path is set", func(c *source.Config) { c.URL = "" }},
 		{"url: is set, and path too", func(c *source.Config) { c.Path = "." }},
 		{"url: is not https", func(c *source.Config) { c.URL = "http://127.0.0.1/x" }},
 		{"url: is not https, and its host is not a loopback address", func(c *source.Config) {
