@@ -85,7 +85,8 @@ func (c *comparing) sides(ctx context.Context, args []string, std streams) (from
 	}
 	if from.Policy == nil {
 		return from, to, done, &failure{err: fmt.Errorf("the old version does not load:\n%w", from.Problems),
-			exit: exitNotCompile, hint: "name a version that loads, or check the new one alone: sidecar check"}
+			exit: exitNotCompile, hint: "name all that is served together, with commas: policies,bundles/example; " +
+				"or compare with a version that loads"}
 	}
 	return from, to, done, to.Load(ctx)
 }

@@ -116,7 +116,7 @@ func (v *verifying) signatures(cmd *cobra.Command) (signature.Config, error) {
 	for _, k := range v.keys {
 		id, file, ok := strings.Cut(k, "=")
 		if !ok {
-			return cfg, wrongUsage(cmd, "--key %q is no ID=FILE", k)
+			return cfg, wrongUsage(cmd, "--key %q is not ID=FILE: write the id before the file, such as ann=ann.pub", k)
 		}
 		key := signature.Key{ID: id, File: file, Algorithm: v.algorithm}
 		if slices.Contains(jose.MACAlgorithms(), v.algorithm) {

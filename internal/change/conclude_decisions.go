@@ -33,7 +33,7 @@ func (f *findings) decisions() {
 			if kind == KindWider {
 				level = Notable
 			}
-			title += "; only if the first lock fails: " + d.Unreachable
+			title += "; not reachable today: " + d.Unreachable
 		}
 		var details []string
 		if len(d.Witness.Words) > 0 {
@@ -73,6 +73,12 @@ func requestsOf(d witness.Finding) string {
 		p, n := d.Places[i], 1
 		for i+n < len(d.Places) && p.Route != "" && d.Places[i+n].Route == p.Route {
 			n++
+		}
+		for _, other := range d.Places[i : i+n] {
+			if strings.Contains(other.Path, "*") {
+				p = other // stands for all paths of the route; the example is below the title
+				break
+			}
 		}
 		line := cmp.Or(strings.TrimSpace(p.Method+" "+p.Path), d.Entrypoint)
 		if n > 1 {

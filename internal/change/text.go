@@ -48,7 +48,7 @@ func (c *Change) headline() string {
 		}
 	}
 	if n := len(c.Refusing()); n > 0 {
-		out += "; " + counted(n, "finding") + " refuse" + map[bool]string{true: "s"}[n == 1] + " the change"
+		out += "; refused until " + counted(n, "finding") + " " + are(n) + " reviewed"
 	}
 	return out
 }

@@ -78,7 +78,7 @@ func (t *text) head() {
 		}
 	}
 	if !r.First.IsZero() {
-		t.line("decisions   of %s to %s", clock(r.First), clock(r.Last))
+		t.line("decisions   from %s to %s", clock(r.First), clock(r.Last))
 	}
 	for i, p := range r.Recorded {
 		if i == maxShown {
@@ -86,6 +86,9 @@ func (t *text) head() {
 			break
 		}
 		t.line("recorded by %s: %d decisions", p.text(), p.Decisions)
+		if len(p.Revisions) > 0 {
+			t.line("            %s", shown(strings.Join(p.Revisions, ", ")))
+		}
 	}
 }
 
@@ -123,9 +126,6 @@ func (p RecordedPolicy) text() string {
 	s := "an unnamed policy"
 	if p.Digest != "" {
 		s = shortDigest(p.Digest)
-	}
-	if len(p.Revisions) > 0 {
-		s += " (" + shown(strings.Join(p.Revisions, ", ")) + ")"
 	}
 	if p.Candidate {
 		s += ", which is the candidate"
@@ -221,7 +221,8 @@ func (t *text) table(title string, of Table) {
 func (t *text) rules() {
 	rules := &t.r.By.Rules
 	if len(rules.Rows) > 0 {
-		t.line("\nby the rule that decides now, of %d explained decisions of %d:", rules.Explained, rules.Changed)
+		t.line("\nby the rule that decides now (%d of %d changed decisions were explained):", rules.Explained,
+			rules.Changed)
 	}
 	for i, row := range rules.Rows {
 		if i == maxShown {

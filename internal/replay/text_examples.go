@@ -73,8 +73,8 @@ func (t *text) coverage() {
 	if c.Decisions == 0 || len(c.Unreached) == 0 {
 		return
 	}
-	t.line("\nrules of the candidate that had no value in %d decisions of all kinds: %d of %d", c.Decisions,
-		len(c.Unreached), c.Rules)
+	t.line("\n%d of %d rules of the candidate had no value in the decisions looked at (%d): test these", len(c.Unreached),
+		c.Rules, c.Decisions)
 	for i := range c.Unreached {
 		if i == maxShown {
 			t.line("          and %d more", len(c.Unreached)-i)

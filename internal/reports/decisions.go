@@ -49,7 +49,7 @@ func card(f witness.Finding, tone page.Tone, all *witness.Findings) page.Card {
 	}
 	if f.Unreachable != "" {
 		c.Tone = page.Neutral
-		c.Note = append(page.Say("Only if the first lock fails: "), page.Say(f.Unreachable)...)
+		c.Note = append(page.Say("Not reachable today: "), page.Say(f.Unreachable)...)
 	}
 	var head page.Facts
 	if len(f.Places) > 0 || f.Everywhere {
@@ -84,7 +84,7 @@ func grave(why string) string {
 	case "anonymous":
 		return "no token is needed"
 	case "cross_tenant":
-		return "the token is of another tenant than the request"
+		return "a condition on the tenant is no longer asked"
 	}
 	return why
 }

@@ -27,7 +27,7 @@ func kindOf(k change.Kind) kind {
 		change.KindProblem:  {"DOES NOT COMPILE", "limits"},
 		change.KindWider:    {"WIDER", "allowed"},
 		change.KindReach:    {"REACH", "reach"},
-		change.KindDeny:     {"DENY REMOVED", "rules"},
+		change.KindDeny:     {"DENY GONE", "rules"},
 		change.KindTest:     {"TEST", "tests"},
 		change.KindInput:    {"READS", "reads"},
 		change.KindSettings: {"SETTINGS", "settings"},

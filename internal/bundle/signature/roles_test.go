@@ -27,10 +27,11 @@ func TestRoles_EachMustHaveSigned(t *testing.T) {
 	keys := opened(t, twoRoles(t, []person{ann, abe}, []person{rob}))
 	a := bundleOf(t, small)
 	const lacks = "b/.signatures.json: signature_error: the "
-	const how = " must, by sidecar bundle sign --countersign unless it comes first"
-	refused(t, keys, ann.sign(t, a), lacks+"reviewer has not signed: one of the keys rob"+how)
-	refused(t, keys, rob.sign(t, a), lacks+"author has not signed: one of the keys ann, abe"+how)
-	refused(t, keys, abe.countersign(t, ann.sign(t, a)), lacks+"reviewer has not signed: one of the keys rob"+how)
+	const how = "; a second signature takes sidecar bundle sign --countersign"
+	refused(t, keys, ann.sign(t, a), lacks+"reviewer has not signed: sign with one of the keys rob"+how)
+	refused(t, keys, rob.sign(t, a), lacks+"author has not signed: sign with one of the keys ann, abe"+how)
+	refused(t, keys, abe.countersign(t, ann.sign(t, a)),
+		lacks+"reviewer has not signed: sign with one of the keys rob"+how)
 	for name, both := range map[string]bundle.Signed{
 		"author first":   verified(t, keys, rob.countersign(t, ann.sign(t, a))),
 		"reviewer first": verified(t, keys, ann.countersign(t, rob.sign(t, a))),

@@ -103,7 +103,7 @@ func (s Signing) sign(typ string, c claims) (string, error) {
 		return "", fmt.Errorf("sign bundle: %w", err)
 	}
 	if h, err := jose.Peek(token.Reveal()); err != nil || h.KeyID == "" {
-		return "", errors.New("sign bundle: the key has no id: name the one that verifiers know it by")
+		return "", errors.New("sign bundle: the key has no id: give the id that verifiers know it by, --key-id ID")
 	}
 	return token.Reveal(), nil
 }

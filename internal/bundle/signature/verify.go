@@ -226,9 +226,8 @@ func (v *verification) roles() {
 	}
 	for _, r := range v.cfg.Signers {
 		if !slices.ContainsFunc(v.signed.Signers, func(s bundle.Signer) bool { return s.Role == r.Role }) {
-			v.complain(archive.SignaturesName, "the %s has not signed: one of the keys %s must, by sidecar bundle "+
-				"sign "+
-				"--countersign unless it comes first", r.Role, strings.Join(r.Keys, ", "))
+			v.complain(archive.SignaturesName, "the %s has not signed: sign with one of the keys %s; a second "+
+				"signature takes sidecar bundle sign --countersign", r.Role, strings.Join(r.Keys, ", "))
 		}
 	}
 }
