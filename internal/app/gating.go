@@ -18,7 +18,8 @@ type gating struct {
 	stop    context.CancelFunc // of the question under way; nil when there is none
 	asking  sync.WaitGroup
 
-	// refused is what the gates refused last, as long as nothing else is wanted; basis is what that rests on.
+	// refused is what the gates refused last, as long as nothing else is wanted, and unless that is settled; basis is
+	// what the refusal rests on.
 	refused *policies
 	basis   string
 	retry   *time.Ticker
@@ -88,7 +89,9 @@ func (g *gating) answered(a gateAnswer) {
 		g.app.activate(a.next)
 		return
 	}
-	g.refused, g.basis = &a.next, a.basis
+	if !stage.Settled(a.said) {
+		g.refused, g.basis = &a.next, a.basis
+	}
 	g.app.loadFailed(stage.Problems(a.said, a.next.set))
 }
 

@@ -30,7 +30,7 @@ const (
 // Config says which gates are asked.
 type Config struct {
 	Timeout      time.Duration `yaml:"timeout" default:"30s" min:"100ms" max:"10m" doc:"Longest time that the gates take, together. A gate that is not done by then has not passed."`
-	Retry        time.Duration `yaml:"retry" default:"1m" min:"1s" max:"24h" doc:"How often refused policies are looked at again: the gates are asked anew when tests changed, or when enough further decisions were made."`
+	Retry        time.Duration `yaml:"retry" default:"1m" min:"1s" max:"24h" doc:"How often refused policies are looked at again: the gates are asked anew when tests changed, or when enough decisions were made where there were too few."`
 	Capabilities Capabilities  `yaml:"capabilities" doc:"Gate: builtins that reach the network or the machine, and hosts of http.send."`
 	Tests        Tests         `yaml:"tests" doc:"Gate: Rego tests and decision suites."`
 	Replay       Replay        `yaml:"replay" doc:"Gate: the latest decisions, decided anew by the new policies and by those that serve."`

@@ -73,9 +73,9 @@ type claims struct {
 	// Digest is archive.Digest of the signed files. A signature by OPA has none.
 	Digest    string  `json:"digest,omitempty"`
 	Review    *Review `json:"review,omitempty"`
-	IssuedAt  int64   `json:"iat,omitempty"`
-	NotBefore int64   `json:"nbf,omitempty"`
-	ExpiresAt int64   `json:"exp,omitempty"`
+	IssuedAt  int64   `json:"iat,omitzero"`
+	NotBefore int64   `json:"nbf,omitzero"`
+	ExpiresAt int64   `json:"exp,omitzero"`
 }
 
 // Review is what a signature says of the review that the signer has seen.

@@ -1,6 +1,8 @@
 package signature_test
 
 import (
+	"encoding/base64"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,5 +148,10 @@ func TestSign_SaysWhen(t *testing.T) {
 	if err != nil || len(stated) != 1 || !stated[0].At.Equal(how.Now) || stated[0].KeyID != "ann" ||
 		stated[0].Digest != a.Digest {
 		t.Errorf("%+v, error %v", stated, err)
+	}
+	payload := strings.Split(string(a.Signatures), ".")[1]
+	claims, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil || strings.Contains(string(claims), `"exp"`) || strings.Contains(string(claims), `"nbf"`) {
+		t.Errorf("claims %s, error %v", claims, err)
 	}
 }

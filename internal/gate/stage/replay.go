@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/gate"
@@ -41,6 +42,17 @@ func replayed(g gate.Replay, deps Deps) Stage {
 			defer logs.Close()
 			return judgeReplay(ctx, g, current, next, logs)
 		}}
+}
+
+// Settled reports whether policies were refused for decisions that they change. Such a refusal is final: the decisions
+// leave the memory as others are made, and the policies would pass for want of evidence.
+func Settled(said status.Gates) bool {
+	return slices.ContainsFunc(said.Gates, func(g status.Gate) bool {
+		return g.Name == gate.ReplayName && g.Outcome == Refused &&
+			slices.ContainsFunc(g.Findings, func(f status.GateFinding) bool {
+				return f.Class != ClassTooFew && f.Class != classTimeout && f.Class != classFailed
+			})
+	})
 }
 
 // judgeReplay decides events anew, by next and by current; without current, the log says what was decided.

@@ -13,6 +13,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/gate"
 	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/status"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
@@ -86,6 +87,9 @@ func TestTheGateOfReplay(t *testing.T) {
 		if !slices.Equal(classes(got), c.want) {
 			t.Errorf("%s: %+v", c.name, got)
 		}
+		if Settled(status.Gates{Gates: []status.Gate{got}}) != (len(c.want) > 0) {
+			t.Errorf("%s: whether that is final is wrong", c.name)
+		}
 		for _, f := range got.Findings {
 			if len(f.Examples) == 0 || len(f.Examples) > mostExamples || f.Examples[0].DecisionID == "" ||
 				f.Examples[0].Was == f.Examples[0].Now {
@@ -139,7 +143,7 @@ func TestTooFewDecisionsPassOrRefuseByChoice(t *testing.T) {
 	cfg.Policies.Gate.Replay.TooFew = gate.Refuse
 	stages := All(cfg, Deps{Recent: kept})
 	if got := only(t, Ask(t.Context(), stages, time.Minute, now, now)); !slices.Equal(classes(got),
-		[]string{ClassTooFew}) {
+		[]string{ClassTooFew}) || Settled(status.Gates{Gates: []status.Gate{got}}) {
 		t.Errorf("%+v", got)
 	}
 	if few := Basis(stages); few == Basis(All(cfg, Deps{Recent: decided(t, now, 10, "read")})) {
