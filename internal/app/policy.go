@@ -46,7 +46,7 @@ func newPolicyState(r metrics.Registerer) *policyState {
 		succeeded: metrics.NewGauge(r, "sidecar_app_reload_success_timestamp_seconds",
 			"Time of the last successful policy load, in seconds since the epoch."),
 		failing: metrics.NewGauge(r, "sidecar_app_reload_failing",
-			"1 while the policies on disk do not load and the last good ones decide."),
+			"1 while new policies are refused and the last good ones decide."),
 		changing: metrics.NewGauge(r, "sidecar_app_reload_waiting",
 			"1 while the policies on disk keep changing and are not loaded yet."),
 		active: metrics.NewGauge(r, "sidecar_app_policy_active_timestamp_seconds",
@@ -63,14 +63,14 @@ func (s *policyState) set() *bundle.Set {
 	return s.serving
 }
 
-// loadFailed reports that the policies on disk do not load: in metrics and log first, in the status last, so that the
-// log has what the status shows. The last good policy goes on deciding.
+// loadFailed reports that new policies do not load, or that a gate refuses them: in metrics and log first, in the
+// status last, so that the log has what the status shows. The last good policy goes on deciding.
 func (a *App) loadFailed(err error) {
 	a.policy.reloads.Inc(reloadFailed)
 	a.policy.failing.Set(1)
 	serving := a.point.Snapshot().Policy.Revision()
 	for _, line := range strings.Split(err.Error(), "\n") {
-		a.deps.Log.Error("policies on disk do not load; the last good ones go on deciding", "problem", line,
+		a.deps.Log.Error("new policies are refused; the last good ones go on deciding", "problem", line,
 			"serving_revision", serving)
 	}
 	a.policy.mu.Lock()

@@ -36,6 +36,7 @@ type Source struct {
 	// Errors are why the newest question brought no good archive; absent when it did. FailingSince is when that began.
 	Errors       []Problem `json:"errors,omitempty"`
 	FailingSince time.Time `json:"failing_since,omitzero"`
-	// Note says that it cannot be told whether the newest archive is newer than the one before.
+	// Note says that it cannot be told whether the newest archive is newer than the one before, or that the server
+	// sends no ETag.
 	Note string `json:"note,omitzero"`
 }

@@ -141,6 +141,9 @@ func (s *source) status(now time.Time) status.Source {
 		if s.cfg.kind() != kindFile {
 			out.ETag = v.tag
 		}
+		if s.cfg.kind() == kindHTTP && v.tag == "" && out.Note == "" {
+			out.Note = "the server sends no ETag: each poll transfers the whole archive"
+		}
 		out.Signers, out.Reviewed = v.Signed.Signers, v.Signed.Reviewed
 		out.Active = s.active == v
 	}

@@ -31,6 +31,17 @@ func TestServer_GivesEachNewVersion(t *testing.T) {
 	}
 }
 
+func TestServer_WithoutETagIsNotedInTheStatus(t *testing.T) {
+	srv := bundleserver.Start(t)
+	raw := orders(t, "1", "one")
+	srv.Fail(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(raw) })
+	s := open(t, configured(srv.URL, nil)).run(t)
+	s.becomes(t, "one")
+	if st := s.Status()[0]; !st.Healthy || !strings.Contains(st.Note, "no ETag") {
+		t.Errorf("status %+v", st)
+	}
+}
+
 func TestServer_IsNotAskedForAnArchiveThatItSaysIsUnchanged(t *testing.T) {
 	srv := bundleserver.Start(t)
 	srv.Serve(orders(t, "1", "one"))
