@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/change/witness"
 	"github.com/authz-sidecar/sidecar/internal/replay"
@@ -52,6 +53,10 @@ func (f *findings) decisions() {
 		f.add(kind, level, slices.Concat(about, d.OnlyOld, []string{"|"}, d.OnlyNew), title, details...)
 	}
 	for _, e := range f.c.Decisions.Entrypoints {
+		if e.Times > 0 {
+			f.c.Open = append(f.c.Open, fmt.Sprintf("%s reads the clock: it is compared as of %s, and %d other times "+
+				"were tried", e.Path, f.c.Decisions.Now.Format(time.RFC3339), e.Times-1))
+		}
 		if e.Open+e.Left > 0 {
 			line := fmt.Sprintf("%s: of %s of requests %d may be wider, as there is neither a proof nor a witness, and "+
 				"%d were not looked at in time", e.Path, counted(e.Shapes, "shape"), e.Open, e.Left)

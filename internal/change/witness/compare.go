@@ -59,7 +59,8 @@ func Compare(ctx context.Context, from, to Side, opts Options) (Findings, error)
 		if !to.Policy.Has(path) {
 			continue
 		}
-		entry, findings := compareEntrypoint(within, path, from, to, opts)
+		entry, findings, times := compareEntrypoint(within, path, from, to, opts)
+		findings = append(findings, atOtherTimes(within, &entry, times, findings, from, to, opts)...)
 		out.Entrypoints = append(out.Entrypoints, entry)
 		out.Findings = append(out.Findings, findings...)
 		out.Result = gravest(out.Result, entry.Result)
@@ -73,16 +74,24 @@ func Compare(ctx context.Context, from, to Side, opts Options) (Findings, error)
 }
 
 // compareEntrypoint compares one entrypoint. Where it cannot be prepared for partial evaluation, it is not decided.
-func compareEntrypoint(ctx context.Context, path string, from, to Side, opts Options) (Entrypoint, []Finding) {
+// times are others to compare it at, where it reads the clock.
+func compareEntrypoint(
+	ctx context.Context, path string, from, to Side, opts Options,
+) (entry Entrypoint, found []Finding, times []time.Time) {
 	old, err := newProgram(from, path, opts.Now)
 	if err == nil {
 		var new *program
 		if new, err = newProgram(to, path, opts.Now); err == nil {
-			return newComparison(old, new, opts).run(ctx)
+			c := newComparison(old, new, opts)
+			entry, found = c.run(ctx)
+			if !c.identical && (old.ReadsClock() || new.ReadsClock()) {
+				entry.Times, times = 1, c.times()
+			}
+			return entry, found, times
 		}
 	}
 	return Entrypoint{Path: path, Result: Undecided, Reasons: []OpenReason{{Text: err.Error()}},
-		Opaque: []string{}}, nil
+		Opaque: []string{}}, nil, nil
 }
 
 // order is that of the classes by gravity.

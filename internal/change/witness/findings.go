@@ -59,6 +59,9 @@ type Entrypoint struct {
 	Candidates int `json:"candidates"`
 	// Reasons say why shapes are open, the most frequent first.
 	Reasons []OpenReason `json:"open_reasons"`
+	// Times is how many times of day and week were looked at, where the policies read the clock: what is proved holds
+	// at Findings.Now alone. It is 0 for other policies.
+	Times int `json:"times,omitzero"`
 	// Opaque are the rules that partial evaluation could not look into.
 	Opaque []string `json:"opaque"`
 }
@@ -107,8 +110,10 @@ type Witness struct {
 	Document jsontext.Value `json:"document"`
 	// Words tell the document: "x-tenant: t1", "scopes: orders:write", "login: 301 s ago".
 	Words []string `json:"words"`
-	Old   Outcome  `json:"old"`
-	New   Outcome  `json:"new"`
+	// Now is the time at which the policies decide differently, where it is another one than Findings.Now.
+	Now time.Time `json:"now,omitzero"`
+	Old Outcome   `json:"old"`
+	New Outcome   `json:"new"`
 	// Event is the document as an event of a decision log, for "sidecar explain FILE --policies PATH", which shows how
 	// either policy decides it.
 	Event jsontext.Value `json:"event"`

@@ -47,6 +47,8 @@ type Program struct {
 	// values are the texts in the data.
 	values     []string
 	usesRoutes bool
+	// clocked are the paths of the rules that read the clock; those of the library compare it with times of the token.
+	clocked map[string]bool
 	// whole has the policies as they are written.
 	whole *ast.Compiler
 	// sliced has the slice of the entrypoint too.
@@ -75,10 +77,12 @@ func New(set *bundle.Set, cfg Config) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	p := &Program{cfg: cfg, store: store, values: textsIn(set.Document(), nil), document: set.Document(),
+		clocked: map[string]bool{}}
 	for _, m := range modules {
+		p.noteClock(m)
 		atInstant(m, cfg.Now)
 	}
-	p := &Program{cfg: cfg, store: store, values: textsIn(set.Document(), nil), document: set.Document()}
 	if p.whole, err = compiled(copies(modules), cfg.Rego); err != nil {
 		return nil, err
 	}
