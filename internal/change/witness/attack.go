@@ -20,6 +20,8 @@ type attack struct {
 	first bool
 	found map[string]difference // by cause
 	tried int
+	// asksOthers is set when a document was not decided, as another server would be asked.
+	asksOthers bool
 	// elsewhere are the classes that are found for other shapes, and need no search.
 	elsewhere map[Class]bool
 	seen      map[string]bool
@@ -85,6 +87,7 @@ func (a *attack) try(doc document) Class {
 	a.seen[text] = true
 	a.tried++
 	d, ok := a.compare(doc)
+	a.asksOthers = a.asksOthers || d.old.asksOthers || d.new.asksOthers
 	if !ok || d.class == "" {
 		return ""
 	}
@@ -98,7 +101,8 @@ func (a *attack) try(doc document) Class {
 // maxCauses bounds the causes of differences of one shape.
 const maxCauses = 12
 
-// compare asks both sides. ok is false where one has no answer in time, which says nothing about the policies.
+// compare asks both sides. ok is false where one has no answer in time, or needs that of another server: this says
+// nothing about the policies.
 func (c *comparison) compare(doc document) (d difference, ok bool) {
 	parsed, err := input.Parse([]byte(textOf(doc)))
 	if err != nil {
@@ -106,7 +110,7 @@ func (c *comparison) compare(doc document) (d difference, ok bool) {
 	}
 	ctx := context.Background() // an evaluation has its own deadline
 	d = difference{doc: doc, old: c.old.decide(ctx, parsed), new: c.new.decide(ctx, parsed)}
-	if late(d.old) || late(d.new) {
+	if late(d.old) || late(d.new) || d.old.asksOthers || d.new.asksOthers {
 		return d, false
 	}
 	d.class, d.unreachable = class(d.old, d.new), c.unreachable(doc)
@@ -245,6 +249,9 @@ func (a *attack) search(c Class, goal *formula.Formula, m mode) {
 
 // why says what stands in the way of a proof.
 func (a *attack) why() (out []string) {
+	if a.asksOthers {
+		out = append(out, "a decision would ask another server, which a review never does")
+	}
 	for _, risk := range slices.Concat(a.r.oldRisks, a.r.newRisks) {
 		out = append(out, risk+", which denies")
 	}

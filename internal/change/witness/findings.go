@@ -130,4 +130,7 @@ type Outcome struct {
 	Error string `json:"error,omitzero"`
 	// Answer is the whole result of the policy.
 	Answer jsontext.Value `json:"answer,omitzero"`
+
+	// asksOthers is set where there is no verdict because another server is never asked.
+	asksOthers bool
 }

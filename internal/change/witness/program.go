@@ -2,6 +2,7 @@ package witness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,6 +65,7 @@ func (p *program) decide(ctx context.Context, doc *input.Document) Outcome {
 	})
 	out := Outcome{Reasons: []string{}}
 	if err != nil {
+		_, out.asksOthers = errors.AsType[*engine.OutsideError](err)
 		out.Error = err.Error()
 		return out
 	}
