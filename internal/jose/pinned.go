@@ -47,6 +47,9 @@ func PinPublic(text []byte, id, alg string) ([]Pinned, error) {
 // PinSecret is a secret that both sides know, for one of MACAlgorithms. It must be at least as long as the hash (RFC
 // 7518 section 3.2).
 func PinSecret(s secret.Text, id, alg string) (Pinned, error) {
+	if isPEM(s) {
+		return Pinned{}, fmt.Errorf("read key: a key in PEM form is no secret for %q: name it by file", alg)
+	}
 	if _, err := newMAC(s, alg, ""); err != nil || familyOf(alg) != familyHMAC {
 		return Pinned{}, fmt.Errorf("read key: the secret is too short for %q", alg)
 	}

@@ -51,6 +51,17 @@ func TestPinPublic_ReadsEachFormOfAKey(t *testing.T) {
 	}
 }
 
+// TestPinSecret_RefusesAKeyPair: all who know the public key could sign with it.
+func TestPinSecret_RefusesAKeyPair(t *testing.T) {
+	text := secret.New(testkit.SelfSigned(t).PEM())
+	if _, err := jose.PinSecret(text, "a", "HS256"); err == nil {
+		t.Error("a certificate is taken for a secret")
+	}
+	if _, err := jose.NewSigner(text, "HS256", "a"); err == nil {
+		t.Error("a certificate signs as a secret")
+	}
+}
+
 func TestPinned_IsToldApartByItsMaterial(t *testing.T) {
 	one, err := jose.PinSecret(secret.New("a secret of at least 32 characters"), "a", "HS256")
 	if err != nil {

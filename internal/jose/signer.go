@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"strings"
 
 	gojose "github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
@@ -59,12 +60,19 @@ func NewSigner(key secret.Text, alg, kid string) (*Signer, error) {
 }
 
 func newMAC(key secret.Text, alg, kid string) (*Signer, error) {
+	if isPEM(key) {
+		return nil, fmt.Errorf("make signer: a key in PEM form is no secret for %q: give the key without that algorithm",
+			alg)
+	}
 	s := newSigner([]byte(key.Reveal()), alg, kid)
 	if err := s.selfTest(); err != nil {
 		return nil, fmt.Errorf("make signer: the secret is too short for %q", alg)
 	}
 	return s, nil
 }
+
+// isPEM reports whether a secret is a key or a certificate in PEM form. A public one is known to all, who could sign.
+func isPEM(s secret.Text) bool { return strings.Contains(s.Reveal(), "-----BEGIN ") }
 
 func newSigner(material any, alg, kid string) *Signer {
 	key := gojose.SigningKey{Algorithm: gojose.SignatureAlgorithm(alg), Key: material}

@@ -14,10 +14,12 @@ import (
 )
 
 // Folder reads a bundle that lies unpacked in a directory, as Read reads an archive. Hidden files are left out, but
-// for the manifest and the signatures; links are followed, as package dir does. The error is bundle.Problems.
+// for the manifest and the signatures. Links are followed within the folder, as in a mounted ConfigMap: one that leads
+// out of it would put a file of this machine into what is built and signed. The error is bundle.Problems.
 func Folder(name, dir string, limits Limits) (*Archive, error) {
 	w := walk{collector: collector{Archive: &Archive{Name: name}, names: map[string]bool{}},
 		lim: limits.withDefaults()}
+	w.top, _ = withoutLinks(dir) // what is wrong with it is found when it is read
 	w.dir(dir, "", nil)
 	return w.finish()
 }
@@ -26,6 +28,7 @@ func Folder(name, dir string, limits Limits) (*Archive, error) {
 type walk struct {
 	collector
 	lim   Limits
+	top   string // without links
 	files int
 	total int64
 	full  bool // a bound was met
@@ -76,6 +79,8 @@ func (w *walk) entry(file, name string, above []fs.FileInfo) {
 	switch {
 	case err != nil:
 		w.problems.Add(w.show(name), bundle.CodeRead, "%s", reason(err))
+	case w.isOutside(file):
+		w.problems.Add(w.show(name), bundle.CodeRead, "is a link that leads out of the folder: put the file itself there")
 	case info.IsDir():
 		w.dir(file, name, above)
 	case !info.Mode().IsRegular():
@@ -83,6 +88,24 @@ func (w *walk) entry(file, name string, above []fs.FileInfo) {
 	case w.admit(name):
 		w.file(file, name)
 	}
+}
+
+// isOutside reports whether a file is a link, or below one, to what is not in the folder.
+func (w *walk) isOutside(file string) bool {
+	at, err := withoutLinks(file)
+	if err != nil {
+		return true
+	}
+	rel, err := filepath.Rel(w.top, at)
+	return err != nil || !filepath.IsLocal(rel)
+}
+
+func withoutLinks(name string) (string, error) {
+	name, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(name)
 }
 
 func (w *walk) file(file, name string) {

@@ -58,13 +58,19 @@ func TestFolder_RefusesWhatIsNoFileAndMoreThanTheBounds(t *testing.T) {
 	if err := os.Symlink(loop, filepath.Join(loop, "orders", "back")); err != nil {
 		t.Fatal(err)
 	}
+	out := inFolder(t, small)
+	if err := os.Symlink(filepath.Join(pipe, "orders", "orders.rego"), filepath.Join(out, "x.rego")); err != nil {
+		t.Fatal(err)
+	}
 	plain := inFolder(t, small)
 	for name, c := range map[string]struct {
 		dir  string
 		lim  archive.Limits
 		want string
 	}{
-		"pipe":     {pipe, archive.Limits{}, "b/x.rego: read_error: is not a regular file"},
+		"pipe": {pipe, archive.Limits{}, "b/x.rego: read_error: is not a regular file"},
+		"link out": {out, archive.Limits{}, "b/x.rego: read_error: is a link that leads out of the folder: put the file " +
+			"itself there"},
 		"loop":     {loop, archive.Limits{}, "b/orders/back: read_error: the link leads back to a directory above it"},
 		"file":     {filepath.Join(plain, ".manifest"), archive.Limits{}, "b: read_error: is no directory"},
 		"missing":  {filepath.Join(plain, "none"), archive.Limits{}, "b: read_error: no such file or directory"},
