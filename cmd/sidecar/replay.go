@@ -66,7 +66,7 @@ was interrupted; 2 wrong usage; 3 the policies do not load.`,
 	}
 	r.candidate.configFlag(cmd)
 	f := cmd.Flags()
-	f.StringArrayVar(&r.logs, "log", nil, "decision log `FILE`, or - for standard input; may be repeated")
+	f.StringSliceVar(&r.logs, "log", nil, "decision logs, `FILE,...`; - is standard input")
 	f.StringSliceVar(&r.candidate.paths, "candidate", nil,
 		"policy directories and bundles, `PATH,...`, that decide anew (default the configured ones)")
 	f.StringSliceVar(&r.baseline, "baseline", nil,
@@ -84,9 +84,8 @@ was interrupted; 2 wrong usage; 3 the policies do not load.`,
 		"explain `N` of the changed decisions, for the rules behind them")
 	chooseFlag(cmd, &r.format, "format", "form of the report on standard output", "pretty", "json", "markdown",
 		"html")
-	f.StringArrayVar(&r.outputs, "output", nil,
-		"write the report to `FILE` too, in the form that its name ends with: .txt, .json, .md or .html; may be "+
-			"repeated")
+	f.StringSliceVarP(&r.outputs, "output", "o", nil, "`FILE,...` to write the report to besides; the form is that of "+
+		"the ending: .json, .txt, .md, .html")
 	return cmd
 }
 

@@ -162,6 +162,10 @@ func (t *text) finding(f Finding) {
 		if place := at(f.Places[0]); place != "" && !strings.Contains(title, place) {
 			title += " (" + place + ")"
 		}
+	} else if len(f.Gone) > 0 && f.Kind != KindTest {
+		if place := at(f.Gone[0]); place != "" && !strings.Contains(title, place) {
+			title += " (was " + place + ")"
+		}
 	}
 	t.wrapped(fmt.Sprintf("%-10s", f.Kind.Word()), title, 2)
 	if f.Kind == KindWider && len(f.Details) > 0 {

@@ -130,9 +130,8 @@ func breakdown(r *replay.Report) []page.Section {
 	}
 	s := page.Section{ID: "counts", Title: "Changes by what they are about", Blocks: []page.Block{t}}
 	if rules := r.By.Rules; len(rules.Rows) > 0 {
-		s.Note = page.Say(fmt.Sprintf("A rule is the one that decides now, in %d explained decisions of %d that "+
-			"changed.",
-			rules.Explained, rules.Changed))
+		s.Note = page.Say(fmt.Sprintf("A rule is the one that decides now. %d of %d changed decisions were "+
+			"explained.", rules.Explained, rules.Changed))
 	}
 	return []page.Section{s}
 }

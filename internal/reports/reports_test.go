@@ -97,13 +97,14 @@ func TestTheFirstScreenHasTheVerdictAndAllFindings(t *testing.T) {
 			t.Errorf("the first screen has no %s", f.Title)
 		}
 	}
-	for _, want := range []string{"<h1>3 requests that were denied would be allowed</h1>", "orders-team-2026",
+	for _, want := range []string{"<h1>Requests that were denied would be allowed (3 methods and paths)</h1>",
+		"orders-team-2026",
 		`<li class="bad"><a href="#findings"><b>2</b> wider</a></li>`} {
 		if !strings.Contains(string(html), want) {
 			t.Errorf("the page has no %s", want)
 		}
 	}
-	if !bytes.HasPrefix(markdown, []byte("## 3 requests that were denied would be allowed\n")) {
+	if !bytes.HasPrefix(markdown, []byte("## Requests that were denied would be allowed (3 methods and paths)\n")) {
 		t.Errorf("got %.100s", markdown)
 	}
 }

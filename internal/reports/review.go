@@ -102,8 +102,8 @@ func widerVerdict(c *change.Change) string {
 	if len(shapes) == 0 {
 		return "Requests that were denied would be allowed"
 	}
-	return plural(len(shapes), "request that was denied would be allowed",
-		"requests that were denied would be allowed")
+	return "Requests that were denied would be allowed (" +
+		plural(len(shapes), "method and path", "methods and paths") + ")"
 }
 
 func failing(c *change.Change) int {
