@@ -52,7 +52,8 @@ type Entrypoint struct {
 	Proved int `json:"proved"`
 	// Differing is how many have a finding.
 	Differing int `json:"differing"`
-	// Open is how many have neither a proof nor a finding; Left is how many were not looked at in time.
+	// Open is how many may be wider, as there is neither a proof nor a witness of that; Left is how many were not
+	// looked at in time.
 	Open int `json:"open"`
 	Left int `json:"left"`
 	// Candidates is how many documents both policies decided.
