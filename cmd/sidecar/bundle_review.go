@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -146,12 +147,15 @@ func writeReview(w io.Writer, report *change.Change, form string, width int) err
 	return report.WriteText(w, width)
 }
 
+// shapedLikeID is what an identifier of a finding looks like: wider-e4ffad45990a.
+var shapedLikeID = regexp.MustCompile(`^[a-z-]+-[0-9a-f]+$`)
+
 // identifiers are those given, and those in the files that are named.
 func identifiers(given []string) (out []string, err error) {
 	for _, g := range given {
 		raw, err := os.ReadFile(g)
 		if err != nil {
-			if strings.ContainsAny(g, "./\\") {
+			if !shapedLikeID.MatchString(g) {
 				return nil, &failure{err: fmt.Errorf("--allow: %w", err), exit: exitUsage,
 					hint: "name an identifier as the report has it, or a file with one a line"}
 			}

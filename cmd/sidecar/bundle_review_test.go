@@ -129,6 +129,7 @@ func TestBundleReview_WrongUseNamesTheRemedy(t *testing.T) {
 		{[]string{"diff", "--old-ref", "HEAD", "old", "policies"}, "takes OLD and NEW"},
 		{[]string{"review", "old", "policies", "-o", "report.doc"}, "the ending names no form"},
 		{[]string{"review", "old", "policies", "--allow", "./nothing.txt"}, "--allow"},
+		{[]string{"review", "old", "policies", "--allow", "nothing"}, "--allow"},
 	} {
 		if code, _, errs := sidecar(t, "", append([]string{"bundle"}, c.args...)...); code != exitUsage ||
 			!strings.Contains(errs, c.want) {

@@ -101,8 +101,8 @@ func printed(t *testing.T, browser *chromium, name, dir string) {
 	text := command(t, time.Minute, "", tool(t, "pdftotext", "apt-get install poppler-utils"), "-layout", file, "-")
 	text = regexp.MustCompile(`\s+`).ReplaceAllString(text, " ")
 	want := map[string][]string{
-		"review": {"3 requests that were denied would be allowed", "Why the candidate decides so", "Not looked at",
-			"input.token.groups = ", "All routes, before", "no rule that decides"},
+		"review": {"Requests that were denied would be allowed (3 methods and paths)", "Why the candidate decides so",
+			"Not looked at", "input.token.groups = ", "All routes, before", "no rule that decides"},
 		"replay":  {"2 requests that were denied would be allowed", "input.token.groups = ", "answer changed"},
 		"written": {"would be allowed", "data.authz.decision", "this report"},
 	}
