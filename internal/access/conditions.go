@@ -45,15 +45,15 @@ func decided(c partial.Constraint, value any) (holds, known bool) {
 	}
 	switch c.Op {
 	case partial.Is:
-		holds = reflect.DeepEqual(plain(c.Value), plain(value))
+		holds = reflect.DeepEqual(Plain(c.Value), Plain(value))
 	case partial.Differs:
-		holds = !reflect.DeepEqual(plain(c.Value), plain(value))
+		holds = !reflect.DeepEqual(Plain(c.Value), Plain(value))
 	case partial.OneOf:
-		list, ok := plain(c.Value).([]any)
+		list, ok := Plain(c.Value).([]any)
 		if !ok {
 			return false, false
 		}
-		holds = slices.ContainsFunc(list, func(v any) bool { return reflect.DeepEqual(v, plain(value)) })
+		holds = slices.ContainsFunc(list, func(v any) bool { return reflect.DeepEqual(v, Plain(value)) })
 	case partial.Present:
 		holds = true
 	case partial.True:

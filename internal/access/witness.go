@@ -47,7 +47,7 @@ func isPair(c partial.Constraint) bool { return c.Other != "" }
 func isOther(c partial.Constraint) bool { return !isFixed(c) && !isPair(c) }
 
 func (m *maker) meetOne(c partial.Constraint) {
-	value := plain(c.Value)
+	value := Plain(c.Value)
 	if c.Other != "" {
 		value = m.shared(c)
 	}
@@ -151,19 +151,16 @@ func beside(op partial.Op, bound any) any {
 	return down + 1
 }
 
-// plain is a value as encoding/json gives it.
-func plain(v any) any {
+// Plain is the value of a condition as encoding/json gives it.
+func Plain(v any) any {
 	switch v := v.(type) {
 	case *big.Rat:
-		if v.IsInt() && v.Num().IsInt64() {
-			return float64(v.Num().Int64())
-		}
 		f, _ := v.Float64()
 		return f
 	case []any:
 		out := make([]any, 0, len(v))
 		for _, e := range v {
-			out = append(out, plain(e))
+			out = append(out, Plain(e))
 		}
 		return out
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/access"
 	"github.com/authz-sidecar/sidecar/internal/engine/partial"
 )
 
@@ -34,7 +35,7 @@ func (c *changer) directed(doc document, x partial.Constraint, want bool) (out [
 	put := func(path []any, v any) { emit(c.set(doc, path, v)) }
 	have, _ := get(doc, x.Path)
 	list, _ := have.([]any)
-	value := plain(x.Value)
+	value := access.Plain(x.Value)
 	if x.Other != "" {
 		if v, ok := get(doc, x.OtherPath); ok {
 			value = v
@@ -244,22 +245,6 @@ func (c *changer) unset(doc document, path []any) document {
 		return nil
 	}
 	return c.form.unset(doc, path)
-}
-
-// plain is a value as encoding/json gives it.
-func plain(v any) any {
-	switch v := v.(type) {
-	case *big.Rat:
-		f, _ := v.Float64()
-		return f
-	case []any:
-		out := make([]any, 0, len(v))
-		for _, e := range v {
-			out = append(out, plain(e))
-		}
-		return out
-	}
-	return v
 }
 
 // samples are values to try at a path: those that constants suggest.

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/authz-sidecar/sidecar/internal/access"
 	"github.com/authz-sidecar/sidecar/internal/engine/partial"
 	"github.com/authz-sidecar/sidecar/internal/engine/partial/formula"
 )
@@ -58,7 +59,7 @@ func implied(f *form, x, y partial.Constraint) (holds, known bool) {
 		return false, false
 	}
 	kind := f.member(x.Path).kind
-	sameValue := x.Other == y.Other && reflect.DeepEqual(plain(x.Value), plain(y.Value))
+	sameValue := x.Other == y.Other && reflect.DeepEqual(access.Plain(x.Value), access.Plain(y.Value))
 	switch {
 	case y.Op == partial.Present:
 		return true, true // whatever holds of a member, it is there
@@ -67,7 +68,7 @@ func implied(f *form, x, y partial.Constraint) (holds, known bool) {
 	case x.Op == partial.OnlyValue && y.Op == partial.Contains && sameValue && kind == listKind:
 		return true, true
 	case x.Op == partial.Is && x.Other == "":
-		return ofValue(plain(x.Value), y, kind)
+		return ofValue(access.Plain(x.Value), y, kind)
 	case kind == numberKind:
 		return ofBound(x, y)
 	case x.Op == partial.OneOf && x.Other == "" && y.Other == "":
@@ -89,7 +90,7 @@ func ofValue(v any, y partial.Constraint, kind string) (holds, known bool) {
 	if y.Other != "" {
 		return false, false
 	}
-	want := plain(y.Value)
+	want := access.Plain(y.Value)
 	switch y.Op {
 	case partial.Is:
 		return reflect.DeepEqual(v, want), true
@@ -113,7 +114,7 @@ func ofValue(v any, y partial.Constraint, kind string) (holds, known bool) {
 
 // ofValues reports whether y holds for each of the values of x, or for none.
 func ofValues(x, y partial.Constraint, kind string) (holds, known bool) {
-	values, _ := plain(x.Value).([]any)
+	values, _ := access.Plain(x.Value).([]any)
 	for i, v := range values {
 		h, k := ofValue(v, y, kind)
 		if !k || i > 0 && h != holds {
