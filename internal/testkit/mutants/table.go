@@ -28,7 +28,7 @@ func changes() []Mutant {
 `,
 			To: "", Without: `import data.sidecar.audience
 `},
-		{Name: "the tenant is not asked for", File: decision, Want: Wider, Usual: true,
+		{Name: "the tenant is not asked for", File: decision, Want: Wider,
 			From: `	tenant.kept(asked.tenant)
 `,
 			To: "", Without: `import data.sidecar.tenant
@@ -148,7 +148,7 @@ by(acr_values) if {
         audience: [orders-api]`,
 			To: `scopes: [reports:read]
         audience: [orders-api, billing-api]`},
-		{Name: "a route is for all tenants", File: tree, Want: Wider, Usual: true,
+		{Name: "a route is for all tenants", File: tree, Want: Wider,
 			From: "tenant: {segment: 1}",
 			To:   "tenant: none"},
 		{Name: "a route takes the tenant from another segment", File: tree, Want: Both,
