@@ -37,9 +37,10 @@ lint: ## golangci-lint
 	$(LINT) run ./...
 
 .PHONY: race
-race: ## the tests but TestDocs, which starts other processes: raced and shuffled, with the coverage of internal/
+race: ## the tests but TestDocs, which starts other processes, and a long study: raced and shuffled, with the coverage of internal/
 	@mkdir -p .cache
-	$(GO) test -timeout 30m -parallel 4 -race -shuffle=on -skip '^TestDocs$$' \
+	$(GO) test -timeout 30m -parallel 4 -race -shuffle=on \
+		-skip '^(TestDocs|TestEachUsualEditOfTheShippedPoliciesIsFoundWithAWitness)$$' \
 		-coverpkg=./internal/... -coverprofile=.cache/cover.out ./...
 
 .PHONY: cover

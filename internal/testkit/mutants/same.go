@@ -16,12 +16,12 @@ func refactorings() []Mutant {
 	not misused
 	input.token.active
 `},
-		{Name: "two rules as a set", File: decision, Want: Same, Usual: true,
+		{Name: "two rules as a set", File: decision, Want: Same,
 			From: `misused if input.token.kind == "refresh"
 
 misused if input.token.kind == "id"`,
 			To: `misused if input.token.kind in {"id", "refresh"}`},
-		{Name: "a rule that another implies", File: decision, Want: Same, Usual: true,
+		{Name: "a rule that another implies", File: decision, Want: Same,
 			From: `extras_met(asked) if {
 	is_string(asked.id)
 	count(asked) == 4

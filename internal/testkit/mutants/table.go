@@ -50,7 +50,7 @@ func changes() []Mutant {
 			From: `	not lacks_login
 `,
 			To: ""},
-		{Name: "nothing is frozen", File: decision, Want: Wider, Usual: true,
+		{Name: "nothing is frozen", File: decision, Want: Wider,
 			From: `	not data.example.maintenance.frozen
 `,
 			To: ""},
@@ -121,7 +121,7 @@ by(acr_values) if {
 		{Name: "POST is asked as GET", File: routes, Want: Both,
 			From: `input.request.method == "HEAD"`,
 			To:   `input.request.method in {"HEAD", "POST"}`},
-		{Name: "any one segment may be empty", File: routes, Want: Wider, Usual: true,
+		{Name: "any one segment may be empty", File: routes, Want: Wider,
 			From: `} else := at["/*"] if {
 	segment != ""
 }`,
