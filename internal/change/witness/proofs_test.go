@@ -15,7 +15,7 @@ import (
 )
 
 // randomEdits is how many edits of each policy are tried, and randomDocuments how many documents for each proof.
-const randomEdits, randomDocuments = 3, 60
+const randomEdits, randomDocuments = 5, 60
 
 func TestNoProofIsContradictedByADocument(t *testing.T) {
 	proofs, compared := 0, 0
