@@ -1,6 +1,7 @@
 package jsonschema_test
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/jsonschema"
@@ -38,5 +39,12 @@ func TestMembersStandInTheirOrderAndEmptyOnesAreLeftOut(t *testing.T) {
 `
 	if got := string(s.Encode()); got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestANumberWithAFractionIsANumber(t *testing.T) {
+	var types jsonschema.Types
+	if got := types.Of(reflect.TypeFor[float64]()).Type; got != "number" {
+		t.Errorf("the type is %q", got)
 	}
 }

@@ -58,6 +58,8 @@ func (ts *Types) member(t reflect.Type, tag reflect.StructTag) Schema {
 		s.Type = "boolean"
 	case t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64:
 		s.Type = "integer"
+	case t.Kind() == reflect.Float64:
+		s.Type = "number"
 	case t.Kind() == reflect.Slice:
 		items := ts.value(t.Elem())
 		s.Type, s.Items = "array", &items
