@@ -84,11 +84,11 @@ type Version struct {
 	Covers string `json:"covers"`
 	// Sources are the directories, bundles and archives, in the order of the configuration, without the library.
 	Sources []Source `json:"sources"`
-	// Library is the version of the library that the policies use; empty where they use none.
-	Library     string   `json:"library,omitzero"`
-	Entrypoints []string `json:"entrypoints"`
-	Modules     int      `json:"modules"`
-	Rules       int      `json:"rules"`
+	// EmbeddedLibrary is the version of the library that the policies use; empty where they use none.
+	EmbeddedLibrary string   `json:"library,omitzero"`
+	Entrypoints     []string `json:"entrypoints"`
+	Modules         int      `json:"modules"`
+	Rules           int      `json:"rules"`
 	// Problems are why this version does not compile.
 	Problems []Problem `json:"problems,omitempty"`
 }

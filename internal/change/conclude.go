@@ -186,9 +186,9 @@ func (f *findings) settings() {
 		f.add(KindSettings, Notable, []string{s.Key, s.New}, "the configuration has "+s.Key+" "+quoted(s.New)+
 			", was "+quoted(s.Old))
 	}
-	if f.c.Old.Library != f.c.New.Library {
-		f.add(KindSettings, Notable, []string{"library", f.c.New.Library}, "the library of the binary is "+
-			cmp.Or(f.c.New.Library, "not used")+", was "+cmp.Or(f.c.Old.Library, "not used"))
+	if f.c.Old.EmbeddedLibrary != f.c.New.EmbeddedLibrary {
+		f.add(KindSettings, Notable, []string{"library", f.c.New.EmbeddedLibrary}, "the library of the binary is "+
+			cmp.Or(f.c.New.EmbeddedLibrary, "not used")+", was "+cmp.Or(f.c.Old.EmbeddedLibrary, "not used"))
 	}
 }
 

@@ -23,7 +23,7 @@ func versionOf(s Side) Version {
 	}
 	for _, b := range s.Set.Bundles {
 		if b.Embedded {
-			v.Library = b.Revision
+			v.EmbeddedLibrary = b.Revision
 			continue
 		}
 		v.Modules += len(b.Modules)

@@ -29,13 +29,15 @@ func widened() *change.Change {
 		Format: change.Format, Tool: "1.4.0", At: noon(), Now: noon(), Outcome: change.Wider, Seconds: 2.4,
 		Digest: "sha256:9e107d9d372bb6826bd81d3542a419d6e277252c08de1a4e48cb1e5a3b9a7c11",
 		Old: change.Version{Name: "orders-1.3.tar.gz", Revision: "1.3", Digest: oldDigest, Covers: "bundle",
-			Library: "1.2", Entrypoints: entry, Modules: 4, Rules: 31, Sources: []change.Source{{Name: "orders",
+			EmbeddedLibrary: "1.2", Entrypoints: entry,
+			Modules: 4, Rules: 31, Sources: []change.Source{{Name: "orders",
 				Kind: "bundle", Revision: "1.3", Digest: oldDigest, Roots: []string{"authz", "routes"},
 				Signed: bundle.Signed{Signers: []bundle.Signer{
 					{KeyID: "orders-team-2026", Role: "author", Algorithm: "ES256"},
 					{KeyID: "security-2026", Role: "reviewer", Algorithm: "EdDSA"}}}}}},
 		New: change.Version{Name: "orders-1.4.tar.gz", Revision: "1.4", Digest: newDigest, Covers: "bundle",
-			Library: "1.2", Entrypoints: entry, Modules: 4, Rules: 32, Sources: []change.Source{{Name: "orders",
+			EmbeddedLibrary: "1.2", Entrypoints: entry,
+			Modules: 4, Rules: 32, Sources: []change.Source{{Name: "orders",
 				Kind: "bundle", Revision: "1.4", Digest: newDigest, Roots: []string{"authz", "routes"},
 				Signed: bundle.Signed{Signers: []bundle.Signer{
 					{KeyID: "orders-team-2026", Role: "author", Algorithm: "ES256"}}}}}},

@@ -156,8 +156,8 @@ func versions(c *change.Change) page.Table {
 			return nil
 		}
 		text := page.Say(plural(v.Rules, "rule", "rules") + " in " + plural(v.Modules, "module", "modules"))
-		if v.Library != "" {
-			text = append(text, page.Span{Text: ", library "}, page.Span{Text: v.Library, As: page.Value})
+		if v.EmbeddedLibrary != "" {
+			text = append(text, page.Span{Text: ", library "}, page.Span{Text: v.EmbeddedLibrary, As: page.Value})
 		}
 		return text
 	})
