@@ -219,7 +219,7 @@ func (l *loader) end(ctx context.Context, c *compilation) {
 	l.mu.Unlock()
 	switch {
 	case l.wanted == nil:
-	case l.wanted.Digest != c.set.Digest:
+	case !l.wanted.Same(c.set): // a policy names the signers of the set that it was compiled from
 		if left := l.begin(); !l.late {
 			l.timer.Reset(left)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
@@ -134,6 +136,28 @@ func TestWhatIsCompiledTooLateForANewerSetIsNotActivated(t *testing.T) {
 	if got := w.status(t).Policy.Digest; got != newest {
 		t.Errorf("%s decides, want %s", got, newest)
 	}
+}
+
+// TestASignatureThatComesDuringACompilationIsNamed: the files are equal, and the policy names who signed them.
+func TestASignatureThatComesDuringACompilationIsNamed(t *testing.T) {
+	w, p := pressed(t, time.Minute)
+	release := p.hold("one")
+	defer release()
+	w.press(t, "one")
+	testkit.Eventually(t, "it is compiled", func() bool { return p.count("one") == 1 })
+	read, err := dir.Load(w.app.cfg.Policies.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := *read
+	signed.Bundles = slices.Clone(read.Bundles)
+	signed.Bundles[0].Signed.Signers = []authz.Signer{{KeyID: "ann", Algorithm: "ES256"}}
+	w.app.loader.updates <- update{&signed, nil}
+	release()
+	testkit.Eventually(t, "the signer is named", func() bool {
+		named := w.app.point.Snapshot().Policy.Bundles()[signed.Bundles[0].Name].Signers
+		return len(named) == 1 && named[0].KeyID == "ann"
+	})
 }
 
 // TestNoMoreThanAFewCompilationsRun: those that do not end take a processor each. The one that waits is begun when one

@@ -8,7 +8,11 @@
 // Build returns a Set of all files, or every problem there is with them.
 package bundle
 
-import "github.com/authz-sidecar/sidecar/internal/authz"
+import (
+	"slices"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
 
 // Set is everything that was read at one moment. It is immutable: it is shared, and neither it nor anything that it
 // reaches may be written.
@@ -22,6 +26,13 @@ type Set struct {
 	Ignored Problems
 
 	readAgain func(path string) ([]byte, error)
+}
+
+// Same reports whether two sets hold equal policies that the same keys have signed: signatures are no part of Digest.
+func (s *Set) Same(other *Set) bool {
+	return s.Digest == other.Digest && slices.EqualFunc(s.Bundles, other.Bundles, func(a, b Bundle) bool {
+		return a.Signed.Reviewed == b.Signed.Reviewed && slices.Equal(a.Signed.Signers, b.Signed.Signers)
+	})
 }
 
 // Bundle is one plain directory or one bundle.
