@@ -54,26 +54,21 @@ func (e *LineError) Unwrap() error { return e.Err }
 // Next returns the next event, io.EOF at the end, and a *LineError for a line that is no event. Blank lines are passed
 // over.
 func (r *Reader) Next() (*Event, error) {
-	for r.err == nil {
-		line, err := r.readLine()
+	for {
+		line, number, err := r.Line()
 		if err != nil {
-			if _, ok := errors.AsType[*LineError](err); ok {
-				return nil, err
-			}
-			r.err = err
-			break
+			return nil, err
 		}
-		if len(line) == 0 || !bytes.Contains(line, r.text) {
+		if !bytes.Contains(line, r.text) {
 			continue
 		}
 		e, err := ParseEvent(line)
 		if err != nil {
-			return nil, &LineError{r.line, err}
+			return nil, &LineError{number, err}
 		}
-		e.Line = r.line
+		e.Line = number
 		return e, nil
 	}
-	return nil, r.err
 }
 
 // Line returns the next line that is not blank, without the blanks around it, and its number from 1: for those who
