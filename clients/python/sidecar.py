@@ -49,7 +49,7 @@ class Decision:
     headers: Headers
     upstream_headers: Headers
     context: "dict[str, Any]"
-    policy: "dict[str, str]"
+    policy: "dict[str, Any]"
 
 
 class Refusal(Exception):
