@@ -14,11 +14,11 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jose"
 )
 
-// Verify says who signed a bundle. Without keys it says nothing and refuses nothing. Its error is bundle.Problems: a
-// signature that is missing where it is required, that does not hold, or that is not of all files.
+// Verify says who signed a bundle. Without configured keys it says nothing and refuses nothing. Its error is
+// bundle.Problems: a signature that is missing where it is required, that does not hold, or that is not of all files.
 func (k *Keys) Verify(a *archive.Archive) (bundle.Signed, error) {
 	v := verification{Archive: a, cfg: k.cfg, keys: k.current(), now: k.now().Unix()}
-	if len(v.keys) == 0 || a.Signatures == nil && !k.cfg.required() {
+	if len(k.cfg.Keys) == 0 || a.Signatures == nil && !k.cfg.required() {
 		return bundle.Signed{}, nil
 	}
 	if a.Signatures == nil {
