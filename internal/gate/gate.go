@@ -58,7 +58,7 @@ type Replay struct {
 	MaxAllowToDeny   string `yaml:"max_allow_to_deny" default:"1%" doc:"Most allowed requests that they may deny."`
 	MaxErrors        string `yaml:"max_errors" default:"0" doc:"Most requests for which they may give no verdict."`
 	MaxNotReplayable string `yaml:"max_not_replayable" default:"none" doc:"Most decisions that cannot be made anew, such as those that asked the network."`
-	MinDecisions     int    `yaml:"min_decisions" default:"100" min:"1" doc:"Fewer decisions than that are too few to compare."`
+	MinDecisions     int    `yaml:"min_decisions" default:"100" min:"1" doc:"Fewer decisions than that are too few to compare by a share; a limit that is a number counts in any case."`
 	TooFew           string `yaml:"too_few" default:"pass" enum:"pass|refuse" doc:"What happens then, as at a start: pass, or the same as for a limit that is not kept."`
 }
 

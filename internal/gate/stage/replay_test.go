@@ -130,6 +130,27 @@ func TestDecisionsThatNewPoliciesKeepFromReplayAreNotTooFew(t *testing.T) {
 	}
 }
 
+// TestFewDecisionsDoNotExcuseALimitThatIsANumber: a share of few says nothing.
+func TestFewDecisionsDoNotExcuseALimitThatIsANumber(t *testing.T) {
+	t.Parallel()
+	serves := policiesIn(t, map[string]string{"authz.rego": decides})
+	cfg := onlyReplay(serves.config())
+	now := serves.loaded(cfg)
+	for _, c := range []struct {
+		from, to, scope string
+		want            []string
+	}{
+		{`"read" in input.token.scopes`, "input.token.active", "write", []string{"deny_to_allow"}},
+		{`"read" in`, `"nothing" in`, "read", nil},
+	} {
+		next := serves.but(map[string]string{"authz.rego": strings.Replace(decides, c.from, c.to, 1)})
+		got := only(t, said(t, cfg, Deps{Recent: decided(t, now, 3, c.scope)}, now, next.loaded(cfg)))
+		if !slices.Equal(classes(got), c.want) {
+			t.Errorf("%s: %+v", c.to, got)
+		}
+	}
+}
+
 func TestTooFewDecisionsPassOrRefuseByChoice(t *testing.T) {
 	t.Parallel()
 	p := policiesIn(t, map[string]string{"authz.rego": decides})
