@@ -63,7 +63,7 @@ type App struct {
 	loader      *loader
 	gates       []stage.Stage
 	recent      *decisionlog.Recent // nil unless a gate looks at it
-	initial     policies            // what serves first; empty from then on
+	initial     stage.Policies      // what serves first; empty from then on
 	point       *decision.Point
 	policy      *policyState
 	ready       readiness
@@ -110,7 +110,7 @@ func Check(ctx context.Context, cfg *config.Config) (*bundle.Set, *engine.Policy
 		}
 		errs = append(errs, s.check(ctx))
 	}
-	return a.initial.set, a.initial.policy, errors.Join(errs...)
+	return a.initial.Set, a.initial.Policy, errors.Join(errs...)
 }
 
 // New builds an App. Everything that can fail does so here, before anything serves. When it returns an error nothing
@@ -213,12 +213,12 @@ func (a *App) openPoint(context.Context) error {
 	if a.follower != nil {
 		deps.Observer = a.follower
 	}
-	a.point = decision.New(a.cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: a.initial.policy}, deps)
+	a.point = decision.New(a.cfg.Decision, &decision.Snapshot{Introspector: a.issuers, Policy: a.initial.Policy}, deps)
 	metrics.NewGaugeFunc(a.metrics.Registerer(), "sidecar_app_policy_misconfigured_ratio",
 		"Share of the evaluations since the policy was activated that gave no verdict.",
 		func() float64 { return a.point.Snapshot().Verdicts().Ratio() })
 	a.activated(a.initial)
-	a.initial = policies{}
+	a.initial = stage.Policies{}
 	a.lookStale()
 	a.onStop("background work", func(context.Context) error { a.stopWork(); return nil })
 	return nil

@@ -5,23 +5,14 @@ import (
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
-	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/gate/stage"
 	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
-// policies is a set of files and the policy that they compile to.
-type policies struct {
-	set    *bundle.Set
-	policy *engine.Policy
-}
-
 // ask asks the gates whether next may decide in place of current, which is the zero value at a start. The error is
 // that of ctx.
-func (a *App) ask(ctx context.Context, current, next policies) (status.Gates, error) {
-	said := stage.Ask(ctx, a.gates, a.cfg.Policies.Gate.Timeout,
-		stage.Policies{Set: current.set, Policy: current.policy},
-		stage.Policies{Set: next.set, Policy: next.policy})
+func (a *App) ask(ctx context.Context, current, next stage.Policies) (status.Gates, error) {
+	said := stage.Ask(ctx, a.gates, a.cfg.Policies.Gate.Timeout, current, next)
 	if ctx.Err() != nil {
 		return said, context.Cause(ctx)
 	}

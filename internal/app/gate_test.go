@@ -107,7 +107,7 @@ func TestGatesEndWithTheirContext(t *testing.T) {
 	a := newApp(configuration(t, "https://login.example"), Deps{})
 	a.gates = []stage.Stage{refusing(gate.TestsName, context.Canceled)}
 	set := &bundle.Set{Bundles: []bundle.Bundle{{Name: "policies"}}}
-	if _, err := a.ask(ctx, policies{}, policies{set: set}); !errors.Is(err, stopped) {
+	if _, err := a.ask(ctx, stage.Policies{}, stage.Policies{Set: set}); !errors.Is(err, stopped) {
 		t.Errorf("error is %v", err)
 	}
 }

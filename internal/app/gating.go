@@ -20,7 +20,7 @@ type gating struct {
 
 	// refused is what the gates refused last, as long as nothing else is wanted, and unless that is settled; basis is
 	// what the refusal rests on.
-	refused *policies
+	refused *stage.Policies
 	basis   string
 	retry   *time.Ticker
 }
@@ -28,7 +28,7 @@ type gating struct {
 // gateAnswer is what the gates said of next.
 type gateAnswer struct {
 	number int
-	next   policies
+	next   stage.Policies
 	basis  string
 	said   status.Gates
 }
@@ -55,10 +55,10 @@ func (g *gating) forget() {
 
 // begin asks the gates whether next may decide, and lets it decide at once where there is nothing to ask: no gate, or
 // policies that decide already.
-func (g *gating) begin(ctx context.Context, next policies) {
+func (g *gating) begin(ctx context.Context, next stage.Policies) {
 	g.forget()
-	current := policies{g.app.policy.set(), g.app.point.Snapshot().Policy}
-	if len(g.app.gates) == 0 || current.set.Digest == next.set.Digest {
+	current := stage.Policies{Set: g.app.policy.set(), Policy: g.app.point.Snapshot().Policy}
+	if len(g.app.gates) == 0 || current.Set.Digest == next.Set.Digest {
 		g.app.activate(next)
 		return
 	}
@@ -84,7 +84,7 @@ func (g *gating) answered(a gateAnswer) {
 	}
 	g.stop()
 	g.stop = nil
-	g.app.gated(a.said, a.next.set)
+	g.app.gated(a.said, a.next.Set)
 	if a.said.Admitted {
 		g.app.activate(a.next)
 		return
@@ -92,7 +92,7 @@ func (g *gating) answered(a gateAnswer) {
 	if !stage.Settled(a.said) {
 		g.refused, g.basis = &a.next, a.basis
 	}
-	g.app.loadFailed(stage.Problems(a.said, a.next.set))
+	g.app.loadFailed(stage.Problems(a.said, a.next.Set))
 }
 
 // again asks the gates once more about policies that they refused, when the reason may be gone.

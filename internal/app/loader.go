@@ -11,6 +11,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/gate/stage"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
@@ -33,13 +34,13 @@ func Load(ctx context.Context, cfg *config.Config) (*bundle.Set, *engine.Policy,
 		return nil, nil, err
 	}
 	loaded, err := load(ctx, &own)
-	return loaded.set, loaded.policy, err
+	return loaded.Set, loaded.Policy, err
 }
 
-func load(ctx context.Context, cfg *config.Config) (policies, error) {
+func load(ctx context.Context, cfg *config.Config) (stage.Policies, error) {
 	set, err := read(ctx, cfg)
 	if err != nil {
-		return policies{}, err
+		return stage.Policies{}, err
 	}
 	compiled := make(chan *compilation, 1)
 	compileAside(cfg, set, compiled)
@@ -49,14 +50,14 @@ func load(ctx context.Context, cfg *config.Config) (policies, error) {
 	select {
 	case c = <-compiled:
 	case <-timeout.C:
-		return policies{}, tooSlow(set, cfg.Engine.CompileTimeout)
+		return stage.Policies{}, tooSlow(set, cfg.Engine.CompileTimeout)
 	case <-ctx.Done():
-		return policies{}, context.Cause(ctx)
+		return stage.Policies{}, context.Cause(ctx)
 	}
 	if c.err != nil {
-		return policies{}, c.err
+		return stage.Policies{}, c.err
 	}
-	return policies{set, c.policy}, nil
+	return stage.Policies{Set: set, Policy: c.policy}, nil
 }
 
 // read reads the files that cfg names.
@@ -229,7 +230,7 @@ func (l *loader) end(ctx context.Context, c *compilation) {
 		l.app.loadFailed(c.err)
 	default:
 		l.timer.Stop()
-		next := policies{l.wanted, c.policy}
+		next := stage.Policies{Set: l.wanted, Policy: c.policy}
 		l.wanted = nil
 		l.gating.begin(ctx, next)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/gate"
+	"github.com/authz-sidecar/sidecar/internal/gate/stage"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/status"
 )
@@ -79,13 +80,13 @@ func (a *App) loadFailed(err error) {
 }
 
 // activate lets next decide from now on.
-func (a *App) activate(next policies) {
+func (a *App) activate(next stage.Policies) {
 	// One pointer is swapped: a decision under way ends with the policy it began with.
 	old := a.point.Snapshot()
-	a.point.Swap(&decision.Snapshot{Introspector: old.Introspector, Policy: next.policy})
+	a.point.Swap(&decision.Snapshot{Introspector: old.Introspector, Policy: next.Policy})
 	a.activated(next)
-	args := []any{"policy_revision", next.policy.Revision(), "policy_digest", next.policy.Digest()}
-	if by := signedBy(next.set); len(by) > 0 {
+	args := []any{"policy_revision", next.Policy.Revision(), "policy_digest", next.Policy.Digest()}
+	if by := signedBy(next.Set); len(by) > 0 {
 		args = append(args, "signed_by", by)
 	}
 	a.deps.Log.Info("policies activated", args...)
@@ -137,17 +138,17 @@ func (a *App) waiting(why *bundle.Problem) {
 }
 
 // activated records that next decides from now on: in the status last, as loadFailed does.
-func (a *App) activated(next policies) {
-	a.logIgnored(a.policy.set(), next.set)
-	a.sources.Activated(next.set)
+func (a *App) activated(next stage.Policies) {
+	a.logIgnored(a.policy.set(), next.Set)
+	a.sources.Activated(next.Set)
 	now := time.Now()
 	a.policy.reloads.Inc(reloadOK)
 	a.policy.succeeded.Set(metrics.Seconds(now))
 	a.policy.failing.Set(0)
-	a.policy.info.Set(next.policy.Revision(), next.policy.Digest())
+	a.policy.info.Set(next.Policy.Revision(), next.Policy.Digest())
 	a.policy.active.Set(metrics.Seconds(now))
 	a.policy.mu.Lock()
-	a.policy.serving, a.policy.activated, a.policy.failure, a.policy.failedAt, a.policy.warned = next.set, now, nil,
+	a.policy.serving, a.policy.activated, a.policy.failure, a.policy.failedAt, a.policy.warned = next.Set, now, nil,
 		time.Time{}, false
 	a.policy.mu.Unlock()
 }

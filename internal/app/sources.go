@@ -50,7 +50,7 @@ func Resolve(ctx context.Context, cfg *config.Config) error {
 
 // loadFirst loads the first policies. Persisted archives that do not load, with what is on this machine now, may have
 // been replaced at their servers since: these are asked once more before the start fails.
-func (a *App) loadFirst(ctx context.Context) (policies, error) {
+func (a *App) loadFirst(ctx context.Context) (stage.Policies, error) {
 	first, err := a.loadGated(ctx)
 	if err == nil || ctx.Err() != nil || !a.sources.Refresh(ctx) {
 		return first, err
@@ -60,17 +60,17 @@ func (a *App) loadFirst(ctx context.Context) (policies, error) {
 }
 
 // loadGated loads policies and asks the gates about them, as the first ones.
-func (a *App) loadGated(ctx context.Context) (policies, error) {
+func (a *App) loadGated(ctx context.Context) (stage.Policies, error) {
 	first, err := load(ctx, a.cfg)
 	if err != nil {
 		return first, err
 	}
-	said, err := a.ask(ctx, policies{}, first)
+	said, err := a.ask(ctx, stage.Policies{}, first)
 	if err != nil {
 		return first, err
 	}
-	a.gated(said, first.set)
-	if refused := stage.Problems(said, first.set); refused != nil {
+	a.gated(said, first.Set)
+	if refused := stage.Problems(said, first.Set); refused != nil {
 		return first, refused
 	}
 	return first, nil
