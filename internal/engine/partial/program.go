@@ -64,6 +64,11 @@ type Program struct {
 	modules, flatModules map[string]*ast.Module
 	document             map[string]any
 	facts                ruleFacts
+
+	replacedMu sync.Mutex
+	replaced   map[*ast.Compiler]*replaced // by the compilers that partial evaluation uses
+	// literals and flatLiterals are sliced and flat for the evaluation of literals: see apart.
+	literals, flatLiterals func() (*ast.Compiler, error)
 }
 
 // New prepares the entrypoint of cfg in set, which must compile: package engine says what is wrong with one that does
@@ -78,7 +83,7 @@ func New(set *bundle.Set, cfg Config) (*Program, error) {
 		return nil, err
 	}
 	p := &Program{cfg: cfg, store: store, values: textsIn(set.Document(), nil), document: set.Document(),
-		clocked: map[string]bool{}}
+		clocked: map[string]bool{}, replaced: map[*ast.Compiler]*replaced{}}
 	for _, m := range modules {
 		p.noteClock(m)
 		atInstant(m, cfg.Now)
@@ -101,6 +106,14 @@ func New(set *bundle.Set, cfg Config) (*Program, error) {
 	if p.sliced, err = compiled(copies(modules), cfg.Rego); err != nil {
 		return nil, err
 	}
+	p.literals = sync.OnceValues(func() (*ast.Compiler, error) { return p.apart(p.sliced, p.modules) })
+	p.flatLiterals = sync.OnceValues(func() (*ast.Compiler, error) {
+		c, err := p.flat()
+		if err != nil {
+			return nil, err
+		}
+		return p.apart(c, p.flatModules)
+	})
 	p.fixed = fixedRules(p.sliced)
 	quick := withKnown(modules, p.fixed)
 	p.quickFlat = sync.OnceValues(func() (*ast.Compiler, error) { return compiled(withoutElse(quick), cfg.Rego) })

@@ -113,9 +113,9 @@ type Residual struct {
 // compilerOf is that of whole documents, for the literals of r.
 func (p *Program) compilerOf(r *Residual) (*ast.Compiler, error) {
 	if r.isFlat {
-		return p.flat()
+		return p.flatLiterals()
 	}
-	return p.sliced, nil
+	return p.literals()
 }
 
 func (p *Program) evaluate(
@@ -126,6 +126,7 @@ func (p *Program) evaluate(
 			out, err = nil, fmt.Errorf("partial evaluation failed (%T)", failure)
 		}
 	}()
+	defer p.replacedBy(c).hold()() // before the time of this evaluation begins
 	var unknown []*ast.Term
 	for _, path := range r.Unknown {
 		unknown = append(unknown, ast.NewTerm(inputRef(path...)))
