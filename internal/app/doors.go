@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/door/extauthz"
 	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/status"
@@ -37,6 +38,7 @@ func (a *App) entrances() []entrance {
 		{"api", a.cfg.Listen.API, a.openAPI},
 		{"admin", a.cfg.Listen.Admin, a.openAdmin},
 		{"metrics", a.cfg.Listen.Metrics, a.openMetrics},
+		{"grpc", a.cfg.Listen.GRPC.Config, a.openGRPC},
 	}, func(e entrance) bool { return e.cfg.Off() })
 }
 
@@ -50,6 +52,14 @@ func (a *App) openAdmin(c listen.Config, on listen.Deps) (Door, error) {
 
 func (a *App) openMetrics(c listen.Config, on listen.Deps) (Door, error) {
 	return native.ListenMetrics(c, a.native(), on)
+}
+
+func (a *App) openGRPC(c listen.Config, on listen.Deps) (Door, error) {
+	cfg := a.cfg.Listen.GRPC
+	cfg.Config = c
+	return extauthz.Open(cfg, extauthz.Deps{Point: a.point, Ready: func() bool { return a.Status().Ready },
+		Log:     a.deps.Log,
+		Metrics: a.metrics.Registerer(), Tracer: a.tracer}, on)
 }
 
 func (a *App) native() native.Deps {

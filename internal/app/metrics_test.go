@@ -27,7 +27,7 @@ func everyMetric(t *testing.T) string {
 	return start(t, func(c *config.Config) {
 		events(c)
 		c.Issuers[0].Canary.Every = time.Hour
-		c.Listen.Metrics.Address = "127.0.0.1:0"
+		c.Listen.Metrics.Address, c.Listen.GRPC.Address = "127.0.0.1:0", "127.0.0.1:0"
 		c.Listen.Metrics.TLS.CertFile, c.Listen.Metrics.TLS.KeyFile = testkit.SelfSigned(t).Files(t)
 		c.Policies.Sources = []source.Config{packedOrders(t)}
 		c.Listen.API.BearerKeysFile = testkit.TempFile(t, "keys", "0123456789abcdef\n")

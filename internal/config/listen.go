@@ -3,6 +3,7 @@ package config
 import (
 	"strings"
 
+	"github.com/authz-sidecar/sidecar/internal/door/extauthz"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 )
 
@@ -12,6 +13,8 @@ type Listen struct {
 	Admin listen.Config `yaml:"admin" doc:"Metrics, status and probes, for operators."`
 	// Metrics is off while it has no address.
 	Metrics listen.Config `yaml:"metrics" doc:"Metrics and probes alone, for scrapers and orchestrators. Off without an address."`
+	// GRPC is off while it has no address.
+	GRPC extauthz.Config `yaml:"grpc" doc:"External authorization for Envoy over gRPC. Off without an address."`
 }
 
 // Check reports listeners without an address that cannot be off, and two listeners on one address.
@@ -20,9 +23,9 @@ func (c Listen) Check(fault func(key, cause, hint string)) {
 	for _, l := range []struct {
 		name string
 		listen.Config
-	}{{"api", c.API}, {"admin", c.Admin}, {"metrics", c.Metrics}} {
+	}{{"api", c.API}, {"admin", c.Admin}, {"metrics", c.Metrics}, {"grpc", c.GRPC.Config}} {
 		switch other := taken[l.Address]; {
-		case l.Off() && l.name != "metrics":
+		case l.Off() && l.name != "metrics" && l.name != "grpc":
 			fault(l.name+".address", "is empty", "write host:port, or unix:///path?mode=0660")
 		case l.Off() || strings.HasSuffix(l.Address, ":0"):
 		case other != "":
@@ -38,7 +41,7 @@ func (c Listen) warn(warn func(key, cause, hint string)) {
 	for _, l := range []struct {
 		name string
 		listen.Config
-	}{{"api", c.API}, {"admin", c.Admin}, {"metrics", c.Metrics}} {
+	}{{"api", c.API}, {"admin", c.Admin}, {"metrics", c.Metrics}, {"grpc", c.GRPC.Config}} {
 		l.Warn(func(key, cause, hint string) { warn("listen."+l.name+"."+key, cause, hint) })
 	}
 }

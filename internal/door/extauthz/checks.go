@@ -1,0 +1,159 @@
+package extauthz
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+
+	"github.com/authz-sidecar/sidecar/internal/door/extauthz/answer"
+	"github.com/authz-sidecar/sidecar/internal/listen"
+	"github.com/authz-sidecar/sidecar/internal/telemetry"
+)
+
+// checks serves the checks of a door.
+type checks struct {
+	cfg      Config
+	deps     Deps
+	guard    *listen.Guard
+	calls    *listen.Calls
+	outcomes *outcomes
+	limited  *complaints
+}
+
+// serve answers one call. Its error is that of a caller who is gone.
+func (c *checks) serve(s grpc.ServerStream) error {
+	end, ok := c.calls.Begin()
+	if !ok {
+		return c.outcomes.counted(stopping).Send(s)
+	}
+	defer end()
+	ctx, done := c.context(s.Context())
+	defer done()
+	return c.answer(ctx, s).Send(s)
+}
+
+// answer is the answer to the check that s brings. A panic refuses this one check.
+func (c *checks) answer(ctx context.Context, s grpc.ServerStream) (a answer.Answer) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.deps.Log.Error("check panicked", "panic", fmt.Sprintf("a %T", r), "stack", string(debug.Stack()))
+			a = c.outcomes.counted(failed)
+		}
+	}()
+	if !c.guard.CheckKey(key(ctx)) {
+		return c.refuse(noKey, errors.New("the call has no caller key of bearer_keys_file: add it to the "+
+			"initial_metadata "+
+			"of the grpc_service of Envoy, as authorization: Bearer KEY"), caller(ctx))
+	}
+	in, r, err := c.receive(ctx, s)
+	if err != nil {
+		return c.refuse(r, err, caller(ctx))
+	}
+	q, err := query(in.GetAttributes())
+	if err != nil {
+		return c.refuse(unreadable, err, caller(ctx))
+	}
+	q.Caller = caller(ctx)
+	if q.Entrypoint, err = c.entrypoint(in.GetAttributes().GetContextExtensions()); err != nil {
+		return c.refuse(noEntrypoint, err, q.Caller)
+	}
+	d := c.deps.Point.Decide(ctx, q)
+	a, err = reply(d, in.GetAttributes().GetRequest().GetHttp().GetPath())
+	if err != nil {
+		c.deps.Log.Error("a decision cannot be carried out by Envoy: the request is refused",
+			"decision_id", d.ID, "cause", err)
+	}
+	c.outcomes.decided(d.Kind, a)
+	return a
+}
+
+// receive reads the check, or says why it is refused. Who began a call and sends nothing is answered in time.
+func (c *checks) receive(ctx context.Context, s grpc.ServerStream) (*authv3.CheckRequest, refusal, error) {
+	in, ended := new(received), make(chan error, 1)
+	go func() { ended <- s.RecvMsg(in) }() // ends with the call
+	late := time.NewTimer(c.cfg.Limits.ReadTimeout)
+	defer late.Stop()
+	var err error
+	select {
+	case err = <-ended:
+	case <-late.C:
+		return nil, tooSlow, errors.New("the call brought no message in time")
+	case <-ctx.Done():
+		return nil, tooSlow, ctx.Err()
+	}
+	switch {
+	case err != nil: // the caller is gone, or gRPC has answered
+		return nil, unreadable, err
+	case in.tooLarge:
+		return nil, tooLarge, in.err
+	}
+	return &in.check, unreadable, in.err
+}
+
+// entrypoint is what the check asks, as far as the configuration lets it say so.
+func (c *checks) entrypoint(extensions map[string]string) (string, error) {
+	asked := c.cfg.Entrypoint
+	if c.cfg.EntrypointKey != "" {
+		if named, ok := extensions[c.cfg.EntrypointKey]; ok {
+			asked = named
+			if asked == "" {
+				return "", fmt.Errorf("context_extensions.%s is empty", c.cfg.EntrypointKey)
+			}
+		}
+	}
+	if !c.deps.Point.Callable(asked) {
+		return "", fmt.Errorf("no policy may be asked as %q: /v1/status lists the entrypoints", asked)
+	}
+	return asked, nil
+}
+
+// margin is the share of the caller's time that is left to bring the answer back. After its own time Envoy sees an
+// error, which failure_mode_allow lets pass.
+const margin = 10
+
+// context is that of a call, with the trace of the caller, and with the time for its answer.
+func (c *checks) context(ctx context.Context) (context.Context, func()) {
+	limit := c.cfg.Limits.Timeout
+	if end, ok := ctx.Deadline(); ok {
+		left := time.Until(end)
+		limit = min(limit, left-left/margin)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	if c.deps.Tracer == nil {
+		return ctx, cancel
+	}
+	ctx = c.deps.Tracer.Extract(ctx, func(name string) string { return field(ctx, name) })
+	ctx, span := c.deps.Tracer.Start(ctx, authv3.Authorization_Check_FullMethodName, telemetry.Serving)
+	return ctx, func() { span.End(); cancel() }
+}
+
+// field is the one value of a name in the metadata of a call, or "".
+func field(ctx context.Context, name string) string {
+	if values := metadata.ValueFromIncomingContext(ctx, name); len(values) == 1 {
+		return values[0]
+	}
+	return ""
+}
+
+func key(ctx context.Context) string { return field(ctx, "authorization") }
+
+// caller is the address of the caller.
+func caller(ctx context.Context) string {
+	if p, ok := peer.FromContext(ctx); ok {
+		return p.Addr.String()
+	}
+	return ""
+}
+
+// refuse is the answer to a check without a decision, of which the log tells once in a while.
+func (c *checks) refuse(r refusal, cause error, caller string) answer.Answer {
+	c.limited.log(c.deps.Log, r, cause, caller)
+	return c.outcomes.counted(r)
+}
