@@ -74,7 +74,7 @@ func TestEveryMetricFollowsTheNamingRules(t *testing.T) {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
 	rule := regexp.MustCompile(
-		`^(go|process)_|^sidecar_(app|decision|decisionlog|engine|events|introspect|listen|source|token)_[a-z_]+$`)
+		`^(go|process)_|^sidecar_(app|decision|decisionlog|door|engine|events|introspect|listen|source|token)_[a-z_]+$`)
 	for _, m := range typeLine.FindAllStringSubmatch(page, -1) {
 		if !rule.MatchString(m[1]) {
 			t.Errorf("name %s", m[1])
