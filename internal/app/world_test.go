@@ -173,7 +173,9 @@ type answer struct {
 	Status  int                     `json:"status"`
 	Reasons []struct{ Code string } `json:"reasons"`
 	Headers map[string][]string     `json:"headers"`
-	Policy  struct{ Digest string } `json:"policy"`
+	// UpstreamHeaders are those of an allow.
+	UpstreamHeaders map[string][]string     `json:"upstream_headers"`
+	Policy          struct{ Digest string } `json:"policy"`
 }
 
 func (a answer) String() string { return fmt.Sprintf("%s %d %v", a.Kind, a.Status, a.Reasons) }

@@ -24,6 +24,8 @@ type Deps struct {
 	Files *Files
 	// Metrics shows how often its files were read again; nil shows nothing.
 	Metrics metrics.Registerer
+	// Protocols are those that are negotiated over TLS (ALPN), such as h2; nil negotiates none.
+	Protocols []string
 }
 
 // key is the name of a key of the listener in the configuration.

@@ -44,7 +44,10 @@ const (
 )
 
 // security is the TLS of a listener, made of its files as they are at each handshake; nil is plain TCP.
-type security struct{ *reloaded[*tls.Config] }
+type security struct {
+	*reloaded[*tls.Config]
+	protocols []string
+}
 
 func newSecurity(cfg TLS, deps Deps) (*security, error) {
 	if cfg.CertFile == "" {
@@ -61,7 +64,7 @@ func newSecurity(cfg TLS, deps Deps) (*security, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: load certificate: %w", deps.key("tls"), err)
 	}
-	s := &security{r}
+	s := &security{r, deps.Protocols}
 	deps.Files.addCertificate(s.expires)
 	metrics.NewGaugeFunc(metrics.With(deps.Metrics, "listener", deps.Name),
 		"sidecar_listen_certificate_expiry_timestamp_seconds",
@@ -80,8 +83,18 @@ func (s *security) over(ln net.Listener) net.Listener {
 	}
 	return tls.NewListener(ln, &tls.Config{
 		MinVersion:         tls.VersionTLS12,
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.current(), nil },
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.negotiating(), nil },
 	})
+}
+
+// negotiating is the current configuration with the protocols of the listener.
+func (s *security) negotiating() *tls.Config {
+	if s.protocols == nil {
+		return s.current()
+	}
+	own := s.current().Clone() // handshakes under way share the original
+	own.NextProtos = s.protocols
+	return own
 }
 
 // parseTLS reads a certificate chain, its key, and the authorities of client certificates if there are any.

@@ -56,6 +56,7 @@ func Open(cfg Config, deps Deps, on listen.Deps) (*Door, error) {
 	if err != nil {
 		return nil, err
 	}
+	on.Protocols = []string{"h2"} // clients of gRPC insist on it
 	ln, err := listen.Open(cfg.Config, on)
 	if err != nil {
 		return nil, err

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/authz-sidecar/sidecar/internal/door/extauthz/answer"
@@ -30,18 +32,15 @@ func readInstructions(context []byte) (in instructions, err error) {
 		return in, nil
 	}
 	var members struct {
-		Envoy struct {
-			instructions `json:",inline"`
-			Unknown      map[string]any `json:",unknown"`
-		} `json:"envoy"`
+		Envoy jsontext.Value `json:"envoy"`
 	}
-	if err := json.Unmarshal(context, &members); err != nil {
-		return in, fmt.Errorf("read context.envoy of the result: %w", err)
+	err = json.Unmarshal(context, &members)
+	if err == nil && members.Envoy != nil {
+		err = json.Unmarshal(members.Envoy, &in, json.RejectUnknownMembers(true))
 	}
-	for name := range members.Envoy.Unknown {
-		return in, fmt.Errorf("read context.envoy of the result: there is no member %q", name)
+	if err != nil {
+		return instructions{}, fmt.Errorf("read context.envoy of the result: %w", err)
 	}
-	in = members.Envoy.instructions
 	for _, name := range in.HeadersToRemove {
 		if !httpuri.IsToken(name) || strings.EqualFold(name, "host") {
 			return in, fmt.Errorf("read context.envoy.headers_to_remove of the result: %q cannot be removed", name)
@@ -84,20 +83,11 @@ func (in instructions) removeQuery(path string) []string {
 			continue
 		}
 		_, isSet := in.QueryParametersToSet[name]
-		if isSet && raw != encoded(name) || removes(in.QueryParametersToRemove, name) {
+		if isSet && raw != encoded(name) || slices.Contains(in.QueryParametersToRemove, name) {
 			out = append(out, raw)
 		}
 	}
 	return out
-}
-
-func removes(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // encoded is a name or value of a query in an encoding that every upstream decodes alike.
