@@ -17,6 +17,7 @@ const (
 	strongToken    gatewayToken = "strong" // the same after a login by mfa
 	adminToken     gatewayToken = "admin"  // scopes things:read and things:admin
 	freshToken     gatewayToken = "fresh"  // like reader, asked for while the authorization server fails
+	boundToken     gatewayToken = "bound"  // like reader, bound to a key: presented with a DPoP proof
 	twoTokens      gatewayToken = "two"    // reader and admin, each in a header of its own
 	gatewaySubject              = "alice"
 	gatewayTenant               = "acme"
@@ -101,6 +102,11 @@ func decisionCases() []gatewayCase {
 		{name: "method that no route has", token: adminToken, request: wireRequest{method: "DELETE"},
 			want: answered(403)},
 		{name: "two Authorization", token: twoTokens, request: get, want: malformed()},
+		{name: "DPoP", token: boundToken, request: get, want: passed()},
+		{name: "DPoP, the proof again", token: boundToken, request: get,
+			want: answered(401, `DPoP`, `error="invalid_dpop_proof"`)},
+		{name: "DPoP, a second proof", token: boundToken, want: malformed(),
+			request: wireRequest{header: []field{{"DPoP", "e30.e30.e30"}}}},
 		{name: "authorization server fails", token: freshToken, request: get, outage: true,
 			want: gatewayExpectation{status: 503, retry: true}},
 	}

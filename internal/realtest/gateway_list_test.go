@@ -3,6 +3,7 @@
 package realtest
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -27,4 +28,12 @@ func openFolder(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// statusesOfIngressNginx are 401 with its challenge and 403 without one. All other refusals become 403.
+func statusesOfIngressNginx(want gatewayExpectation) gatewayExpectation {
+	if want.passes() || want.status == http.StatusUnauthorized {
+		return want
+	}
+	return gatewayExpectation{status: http.StatusForbidden, either: want.either}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/testkit"
@@ -46,9 +47,20 @@ http {
 
 func startNginx(t *testing.T, files map[string]string, at places) *process {
 	t.Helper()
+	return startNginxWith(t, at.in(files["app.conf"]))
+}
+
+// startIngressNginx runs nginx with what the controller makes of the annotations of the page.
+func startIngressNginx(t *testing.T, _ map[string]string, at places) *process {
+	t.Helper()
+	return startNginxWith(t, at.in(testkit.ReadFile(t, "testdata/gateways/ingress-nginx.conf")))
+}
+
+func startNginxWith(t *testing.T, app string) *process {
+	t.Helper()
 	// Its workers have another user: the folder is not below that of the test, which only its owner may enter.
 	dir := openFolder(t)
-	gatewayFile(t, dir, "app.conf", at.in(files["app.conf"]))
+	gatewayFile(t, dir, "app.conf", app)
 	testkit.WriteFile(t, filepath.Join(dir, "nginx.conf"), nginxMain)
 	return start(t, "nginx", exec.Command(tool(t, "nginx", "apt-get install nginx-light"), "-p", dir+"/", "-e",
 		"stderr",
@@ -60,8 +72,7 @@ func startHAProxy(t *testing.T, files map[string]string, at places) *process {
 	dir := t.TempDir()
 	gatewayFile(t, dir, "sidecar.lua", at.in(files["sidecar.lua"]))
 	cmd := exec.Command(tool(t, "haproxy", "apt-get install haproxy"), "-db", "-f",
-		gatewayFile(t, dir, "haproxy.cfg", at.in(files["haproxy.cfg"])))
-	cmd.Dir = dir
+		gatewayFile(t, dir, "haproxy.cfg", strings.ReplaceAll(at.in(files["haproxy.cfg"]), "/etc/haproxy", dir)))
 	return start(t, "HAProxy", cmd)
 }
 

@@ -46,6 +46,8 @@ type guard struct {
 	issuer *devissuer.Server
 	tokens map[gatewayToken]string
 	vault  vault
+	// proof is a DPoP proof for GET /things, made once: its second use is a replay.
+	proof string
 }
 
 // startGuard serves a configuration of a page. Only addresses and files are others than there.
@@ -112,12 +114,16 @@ func (g *guard) issue(t *testing.T, v vault) {
 	strong, admin := grant, grant
 	strong.Claims = map[string]any{"acr": "mfa", "auth_time": time.Now().Unix()}
 	admin.Scopes = []string{"things:read", "things:admin"}
+	key := testkit.NewProofKey(t)
+	bound := grant
+	bound.Claims = map[string]any{"cnf": map[string]any{"jkt": key.Thumbprint}}
 	g.tokens = map[gatewayToken]string{unknownToken: v.keep("unknown token", strings.Repeat("unknown-", 4))}
 	for name, grant := range map[gatewayToken]devissuer.Grant{
-		readerToken: grant, strongToken: strong, adminToken: admin, freshToken: grant,
+		readerToken: grant, strongToken: strong, adminToken: admin, freshToken: grant, boundToken: bound,
 	} {
 		g.tokens[name] = v.keep("token "+string(name), authserver.Issue(t, g.issuer, grant))
 	}
+	g.proof = key.Proof(t, "GET", "http://app.example.test/things", g.tokens[boundToken], nil)
 }
 
 // credentials are the lines that present a token.
@@ -127,6 +133,8 @@ func (g *guard) credentials(token gatewayToken) []field {
 		return nil
 	case twoTokens:
 		return append(g.credentials(readerToken), g.credentials(adminToken)...)
+	case boundToken:
+		return []field{{"Authorization", "DPoP " + g.tokens[token]}, {"DPoP", g.proof}}
 	}
 	return []field{{"Authorization", "Bearer " + g.tokens[token]}}
 }

@@ -22,8 +22,8 @@ type gateway struct {
 	page string // of docs/gateways
 	// start runs the gateway with the files of its page and returns where it listens.
 	start func(t *testing.T, files map[string]string, at places) *process
-	// differs is what that gateway, by its nature, does with a case otherwise: its page says so.
-	differs map[string]gatewayExpectation
+	// loses is what that gateway, by its nature, cannot pass on of a refusal: its page says so.
+	loses func(gatewayExpectation) gatewayExpectation
 	// down is the status while the sidecar is stopped, and hung while it does not answer.
 	down, hung int
 }
@@ -61,41 +61,63 @@ func (gw gateway) run(t *testing.T, results *gatewayTable) {
 	files := pageFiles(t, gw.page)
 	app := startApplication(t)
 	g := startGuard(t, files["sidecar.yaml"])
-	at := places{listen: testkit.HoldPort(t).Addr(), sidecar: g.door, application: app.address()}
+	way := startLink(t, g.door)
+	at := places{listen: testkit.HoldPort(t).Addr(), sidecar: way.listener.Addr().String(), application: app.address()}
 	program := gw.start(t, files, at)
 	program.await(t, 30*time.Second, func() bool { return listens(at.listen) })
 	for i, c := range gatewayCases() {
-		if want, ok := gw.differs[c.name]; ok {
-			c.want = want
+		if gw.loses != nil {
+			c.want = gw.loses(c.want)
 		}
 		trial := gatewayTrial{gatewayCase: c, id: fmt.Sprintf("%s-%d", gw.name, i), guard: g, app: app}
 		t.Run(c.name, func(t *testing.T) { results.set(c.name, gw.name, trial.run(t, at.listen)) })
 	}
-	gw.failures(t, results, g, app, at.listen)
+	gatewayOutage{gw, results, g, app, way, at.listen}.run(t)
 }
 
-// failures takes the sidecar away: no request passes.
-func (gw gateway) failures(t *testing.T, results *gatewayTable, g *guard, app *application, address string) {
-	before := len(app.requests())
-	ask := func(t *testing.T, want int) string {
-		q := wireRequest{header: g.credentials(readerToken)}
-		a := q.exchange(t, address)
-		if a.status != want {
+// gatewayOutage is what a gateway does without the sidecar.
+type gatewayOutage struct {
+	gateway
+	results *gatewayTable
+	guard   *guard
+	app     *application
+	way     *link
+	address string
+}
+
+// run takes the sidecar away in several ways: no request passes, and the gateway recovers.
+func (o gatewayOutage) run(t *testing.T) {
+	for _, fault := range []linkFault{linkBreaks, linkChatters} {
+		o.way.set(fault)
+		o.ask(t, "sidecar "+string(fault), 0)
+	}
+	o.way.set(linkWorks)
+	t.Run("sidecar is back", func(t *testing.T) {
+		testkit.Within(t, 20*time.Second, "pass a request again", func() bool {
+			return wireRequest{header: o.guard.credentials(readerToken)}.exchange(t, o.address).status == http.StatusOK
+		})
+	})
+	resume := o.guard.hang(t)
+	o.ask(t, "sidecar hangs", o.hung)
+	resume()
+	o.guard.end(t)
+	o.way.end()
+	o.ask(t, "sidecar is stopped", o.down)
+}
+
+// ask sends a request that would be allowed. A want of 0 is any status from 500.
+func (o gatewayOutage) ask(t *testing.T, name string, want int) {
+	t.Run(name, func(t *testing.T) {
+		before := len(o.app.requests())
+		a := wireRequest{header: o.guard.credentials(readerToken)}.exchange(t, o.address)
+		if want == 0 && a.status < 500 || want != 0 && a.status != want {
 			t.Errorf("the client gets %d, want %d", a.status, want)
 		}
-		return gatewayCell(a, "")
-	}
-	t.Run("sidecar hangs", func(t *testing.T) {
-		defer g.hang(t)()
-		results.set("sidecar hangs", gw.name, ask(t, gw.hung))
+		if after := o.app.requests()[before:]; len(after) > 0 {
+			t.Errorf("without a decision the application got %v", after)
+		}
+		o.results.set(name, o.name, gatewayCell(a, ""))
 	})
-	g.end(t)
-	t.Run("sidecar is stopped", func(t *testing.T) {
-		results.set("sidecar is stopped", gw.name, ask(t, gw.down))
-	})
-	if after := app.requests()[before:]; len(after) > 0 {
-		t.Errorf("without a decision the application got %v", after)
-	}
 }
 
 // gatewayTrial is a case with one gateway.
