@@ -106,6 +106,7 @@ func startEnvoy(t *testing.T, files map[string]string, at places) *process {
 	if err != nil || len(found) != 1 {
 		t.Fatal(found, err)
 	}
-	return start(t, "Envoy", exec.Command(found[0], "--concurrency", "1", "--use-dynamic-base-id", "-c",
+	return start(t, "Envoy", exec.Command(found[0], "--concurrency", "1", "--use-dynamic-base-id",
+		"--file-flush-interval-msec", "50", "-c",
 		gatewayFile(t, t.TempDir(), "envoy.yaml", at.in(files["envoy.yaml"]))))
 }

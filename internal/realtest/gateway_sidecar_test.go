@@ -79,7 +79,9 @@ func startGuard(t *testing.T, configuration string) *guard {
 	if strings.Contains(configuration, "\n  grpc:") {
 		door = "LISTEN_GRPC_ADDRESS"
 	}
-	cmd.Env = append(cmd.Env, "SIDECAR_"+door+"="+g.door)
+	if !strings.Contains(configuration, "address: unix:") {
+		cmd.Env = append(cmd.Env, "SIDECAR_"+door+"="+g.door)
+	}
 	g.answers.WriteString("clients of the gateway read them")
 	g.process = start(t, "sidecar", cmd)
 	g.await(t, 30*time.Second, g.findAddresses)
@@ -103,6 +105,10 @@ func (g *guard) hang(t *testing.T) (resume func()) {
 		}
 	}
 	signal(syscall.SIGSTOP)
+	state := fmt.Sprintf("/proc/%d/status", g.cmd.Process.Pid)
+	testkit.Within(t, 10*time.Second, "stop the sidecar", func() bool {
+		return strings.Contains(testkit.ReadFile(t, state), "State:\tT")
+	})
 	return func() { signal(syscall.SIGCONT) }
 }
 
