@@ -20,7 +20,7 @@ func firstDecision(t *testing.T, program string, w *world, rounds int) []time.Du
 	var took []time.Duration
 	for range rounds {
 		s := startSidecar(t, program, w, w.shipped)
-		took = append(took, await(t, s.proc, s.address, s.request))
+		took = append(took, await(t, s.proc, s.dial))
 		s.proc.stop()
 	}
 	return took
@@ -40,13 +40,13 @@ const cached = 10_000
 func cachedTokens(t *testing.T, program string, w *world) usage {
 	t.Helper()
 	s := startSidecar(t, program, w, w.shipped)
-	await(t, s.proc, s.address, s.request)
+	await(t, s.proc, s.dial)
 	u := usage{answer: len(w.introspect(t, w.issue(t, fat())).Raw)}
 	var err error
 	if u.fresh, _, err = s.proc.memory(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := dial(s.address, nil)
+	c, err := dial(s.api, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,8 +86,8 @@ func reloads(t *testing.T, program string, w *world, rounds int) []time.Duration
 	}
 	edit(0)
 	s := startSidecar(t, program, w, policy{"generated", policies})
-	await(t, s.proc, s.address, s.request)
-	c, err := dial(s.address, request("/v1/decisions/generated/decision", question(t, w.token)))
+	await(t, s.proc, s.dial)
+	c, err := dial(s.api, request("/v1/decisions/generated/decision", question(t, w.token)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,8 @@ func (s sample) quantile(q float64) time.Duration {
 }
 
 // closed asks on each of conns as soon as the answer before is there, for d.
-func closed(conns []*conn, d time.Duration) (sample, error) {
-	return drive(conns, d, func(c *conn, _ int, end time.Time) ([]time.Duration, error) {
+func closed(conns []caller, d time.Duration) (sample, error) {
+	return drive(conns, d, func(c caller, _ int, end time.Time) ([]time.Duration, error) {
 		var seen []time.Duration
 		for {
 			begun := time.Now()
@@ -46,9 +46,9 @@ func closed(conns []*conn, d time.Duration) (sample, error) {
 // open asks at rate requests a second, spread evenly over conns, whether answers come or not. A question that had to
 // wait for the answer before is timed from when it was due, so that a server that stalls is charged for all whom it
 // kept waiting. One that only the generator's own timer delayed is timed from when it was sent.
-func open(conns []*conn, d time.Duration, rate float64) (sample, error) {
+func open(conns []caller, d time.Duration, rate float64) (sample, error) {
 	interval := time.Duration(float64(len(conns)) / rate * float64(time.Second))
-	return drive(conns, d, func(c *conn, i int, end time.Time) ([]time.Duration, error) {
+	return drive(conns, d, func(c caller, i int, end time.Time) ([]time.Duration, error) {
 		var seen []time.Duration
 		timer := time.NewTimer(0)
 		defer timer.Stop()
@@ -72,7 +72,7 @@ func open(conns []*conn, d time.Duration, rate float64) (sample, error) {
 
 // drive runs one goroutine a connection, waits for all, and joins what they saw.
 func drive(
-	conns []*conn, d time.Duration, run func(c *conn, i int, end time.Time) ([]time.Duration, error),
+	conns []caller, d time.Duration, run func(c caller, i int, end time.Time) ([]time.Duration, error),
 ) (sample, error) {
 	seen := make([][]time.Duration, len(conns))
 	errs := make([]error, len(conns))
@@ -88,22 +88,36 @@ func drive(
 	return s, errors.Join(errs...)
 }
 
-// dialAll opens n connections that ask the same.
-func dialAll(address string, n int, request []byte) ([]*conn, error) {
-	var conns []*conn
-	for range n {
-		c, err := dial(address, request)
-		if err != nil {
-			closeAll(conns)
-			return nil, fmt.Errorf("connect to %s: %w", address, err)
-		}
-		conns = append(conns, c)
-	}
-	return conns, nil
+// caller asks one question over and over, on a connection that is kept alive.
+type caller interface {
+	// check asks, and wants to be allowed.
+	check() error
+	close()
 }
 
-func closeAll(conns []*conn) {
-	for _, c := range conns {
+// posts asks at address by a POST of a JSON body.
+func posts(address, path string, body []byte) func(n int) ([]caller, error) {
+	return asks(address, request(path, body))
+}
+
+// asks opens connections to address that send the same bytes over and over.
+func asks(address string, request []byte) func(n int) ([]caller, error) {
+	return func(n int) ([]caller, error) {
+		var all []caller
+		for range n {
+			c, err := dial(address, request)
+			if err != nil {
+				closeAll(all)
+				return nil, fmt.Errorf("connect to %s: %w", address, err)
+			}
+			all = append(all, c)
+		}
+		return all, nil
+	}
+}
+
+func closeAll(all []caller) {
+	for _, c := range all {
 		c.close()
 	}
 }

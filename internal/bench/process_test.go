@@ -144,13 +144,13 @@ func freeAddress(t testing.TB) string {
 }
 
 // await asks the server until it allows, and returns how long after the start of p that was.
-func await(t *testing.T, p *process, address string, request []byte) time.Duration {
+func await(t *testing.T, p *process, dial func(n int) ([]caller, error)) time.Duration {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(30 * time.Second)
 	for {
-		err := once(address, request)
+		err := once(dial)
 		if err == nil {
 			return time.Since(p.begun)
 		}
@@ -164,11 +164,11 @@ func await(t *testing.T, p *process, address string, request []byte) time.Durati
 	}
 }
 
-func once(address string, request []byte) error {
-	c, err := dial(address, request)
+func once(dial func(n int) ([]caller, error)) error {
+	c, err := dial(1)
 	if err != nil {
 		return err
 	}
-	defer c.close()
-	return c.check()
+	defer closeAll(c)
+	return c[0].check()
 }

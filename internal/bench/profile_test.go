@@ -62,6 +62,8 @@ func profiled(file, profile string) error {
 //	BENCH_PROFILE=/tmp/cpu.pprof go test -tags bench -count=1 -run TestProfile ./internal/bench
 //	go tool pprof -top -cum /tmp/cpu.pprof
 //
+// With BENCH_DOOR=grpc it is asked as Envoy does.
+//
 // Without BENCH_PROFILE it only shows that it can.
 func TestProfile(t *testing.T) {
 	e := efforts(t)
@@ -77,8 +79,11 @@ func TestProfile(t *testing.T) {
 	file := w.configuration(t, t.TempDir(), w.shipped.dir)
 	cfg := load(t, file)
 	p := start(t, []string{"BENCH_PROFILED=" + file, "BENCH_PROFILE=" + profile}, program)
-	s := &target{name: "profiled sidecar", proc: p, address: cfg.Listen.API.Address,
-		request: request("/v1/decisions", question(t, w.token))}
+	s := &target{name: "profiled sidecar", proc: p,
+		dial: posts(cfg.Listen.API.Address, "/v1/decisions", question(t, w.token))}
+	if os.Getenv("BENCH_DOOR") == "grpc" {
+		s.dial = checks(cfg.Listen.GRPC.Address, w.check())
+	}
 	s.connect(t)
 	before := cpuOf(t, p)
 	loaded, err := closed(s.many, e.each)

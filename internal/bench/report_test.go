@@ -37,7 +37,7 @@ func (r report) markdown() string {
 	fmt.Fprintf(&b, "%s/%s, %s, OPA %s, %d processors shared with the load generator; medians of %d interleaved "+
 		"runs of %s.\n",
 		runtime.GOOS, runtime.GOARCH, runtime.Version(), opa, runtime.NumCPU(), r.effort.rounds, r.effort.each)
-	r.peaks(&b)
+	peaks(&b, r.targets())
 	r.ratios(&b)
 	r.paces(&b)
 	r.extras(&b)
@@ -52,11 +52,11 @@ func (r report) targets() []*target {
 	return out
 }
 
-func (r report) peaks(b *strings.Builder) {
+func peaks(b *strings.Builder, targets []*target) {
 	fmt.Fprintf(b, "\n| server | requests/s | CPU us/request | p50 us (1 connection) | p50 us (%d) | p99 us (%[1]d) "+
 		"| RSS MiB | highest |\n", connections)
 	fmt.Fprintf(b, "|---|---|---|---|---|---|---|---|\n")
-	for _, s := range r.targets() {
+	for _, s := range targets {
 		fmt.Fprintf(b, "| %s | %.0f | %.1f | %.0f | %.0f | %.0f | %.0f | %.0f |\n", s.name,
 			median(s.runs, run.throughput), median(s.runs, run.processor),
 			median(s.runs, func(r run) float64 { return micros(r.single) }),

@@ -10,14 +10,14 @@ import (
 
 // target is a server under load.
 type target struct {
-	name    string
-	proc    *process
-	address string
-	request []byte
+	name string
+	proc *process
+	// dial opens n connections that ask the same.
+	dial func(n int) ([]caller, error)
 	// rest is called after each run under load.
 	rest func()
 
-	single, many []*conn // connections that are kept alive: one, and one for each caller
+	single, many []caller // connections that are kept alive: one, and one for each caller
 	runs         []run
 	paced        []paced
 }
@@ -43,13 +43,13 @@ const connections = 32
 
 func (s *target) connect(t *testing.T) {
 	t.Helper()
-	await(t, s.proc, s.address, s.request)
+	await(t, s.proc, s.dial)
 	var err error
-	if s.single, err = dialAll(s.address, 1, s.request); err != nil {
+	if s.single, err = s.dial(1); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { closeAll(s.single) })
-	if s.many, err = dialAll(s.address, connections, s.request); err != nil {
+	if s.many, err = s.dial(connections); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { closeAll(s.many) })
@@ -61,7 +61,7 @@ func startFloor(t *testing.T, ask []byte) *target {
 	program := build(t, "floor", "test", "-c", "-tags=bench", "./floor")
 	address := freeAddress(t)
 	p := start(t, []string{"BENCH_FLOOR_ADDRESS=" + address}, program)
-	return &target{name: "echo, bare POST handler", proc: p, address: address, request: request("/v1/decisions", ask),
+	return &target{name: "echo, bare POST handler", proc: p, dial: posts(address, "/v1/decisions", ask),
 		rest: func() {}}
 }
 
@@ -73,13 +73,15 @@ func startOPA(t *testing.T, ask []byte, p policy) *target {
 	address := freeAddress(t)
 	opa := start(t, nil, program, "run", "--server", "--addr", address, "--log-level", "error", "--skip-version-check",
 		p.dir)
-	return &target{name: "OPA server, claims given, " + p.name, proc: opa, address: address,
-		request: request("/v1/data/authz/decision", ask), rest: func() {}}
+	return &target{name: "OPA server, claims given, " + p.name, proc: opa,
+		dial: posts(address, "/v1/data/authz/decision", ask), rest: func() {}}
 }
 
 // sidecar is a sidecar that was started.
 type sidecar struct {
 	*target
+	api   string // address of decisions
+	grpc  string // address of checks of Envoy
 	admin string // address of its metrics
 }
 
@@ -89,12 +91,13 @@ func startSidecar(t *testing.T, program string, w *world, policy policy) sidecar
 	file := w.configuration(t, t.TempDir(), policy.dir)
 	cfg := load(t, file)
 	p := start(t, nil, program, "serve", "--config", file)
-	return sidecar{admin: cfg.Listen.Admin.Address, target: &target{
-		name: "sidecar, token cached, log on, " + policy.name, proc: p, address: cfg.Listen.API.Address,
-		request: request("/v1/decisions", question(t, w.token)),
-		// The log is appended to: what was written can go, so that long runs do not fill the disk.
-		rest: func() { _ = os.Truncate(cfg.DecisionLog.File, 0) },
-	}}
+	return sidecar{api: cfg.Listen.API.Address, grpc: cfg.Listen.GRPC.Address, admin: cfg.Listen.Admin.Address,
+		target: &target{
+			name: "sidecar, token cached, log on, " + policy.name, proc: p,
+			dial: posts(cfg.Listen.API.Address, "/v1/decisions", question(t, w.token)),
+			// The log is appended to: what was written can go, so that long runs do not fill the disk.
+			rest: func() { _ = os.Truncate(cfg.DecisionLog.File, 0) },
+		}}
 }
 
 func buildSidecar(t *testing.T) string {

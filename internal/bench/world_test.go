@@ -144,6 +144,7 @@ func (w *world) configuration(t testing.TB, dir, policies string) string {
 		"listen": map[string]any{
 			"api":   map[string]any{"address": freeAddress(t)},
 			"admin": map[string]any{"address": freeAddress(t)},
+			"grpc":  map[string]any{"address": freeAddress(t)},
 		},
 		"issuers": []any{map[string]any{
 			"name": "bench", "issuer": w.issuer.Issuer(), "allow_insecure_http": true, "tenant": []string{"/tenant"},

@@ -1,0 +1,109 @@
+//go:build bench
+
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// TestBenchDoors measures the doors for gateways, each beside the least that a server of its protocol can do. It fails
+// when any answer is not an allow.
+func TestBenchDoors(t *testing.T) {
+	e := efforts(t)
+	w := newWorld(t)
+	program := buildSidecar(t)
+	all := []*target{startGRPCFloor(t, w)}
+	grpcSide := startSidecar(t, program, w, w.shipped)
+	grpcSide.name, grpcSide.dial = "sidecar, gRPC, shipped policies", checks(grpcSide.grpc, w.check())
+	native := startSidecar(t, program, w, w.shipped)
+	native.name = "sidecar, native API, shipped policies"
+	all = append(all, grpcSide.target, startFloor(t, question(t, w.token)), native.target,
+		startOPA(t, w.document(t), w.shipped))
+	for _, s := range all {
+		s.connect(t)
+		measure(t, s, min(e.each, 2*time.Second))
+	}
+	for range e.rounds {
+		for _, s := range all {
+			s.runs = append(s.runs, measure(t, s, e.each))
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%s/%s, %s, %d processors shared with the load generator; medians of %d interleaved runs of "+
+		"%s.\n",
+		runtime.GOOS, runtime.GOARCH, runtime.Version(), runtime.NumCPU(), e.rounds, e.each)
+	peaks(&b, all)
+	t.Log(b.String())
+}
+
+// startGRPCFloor starts the least that a server of gRPC can be, asked the same as the sidecar.
+func startGRPCFloor(t *testing.T, w *world) *target {
+	t.Helper()
+	program := build(t, "grpcfloor", "test", "-c", "-tags=bench", "./grpcfloor")
+	address := freeAddress(t)
+	p := start(t, []string{"BENCH_FLOOR_ADDRESS=" + address}, program)
+	return &target{name: "gRPC, bare handler", proc: p, dial: checks(address, w.check()), rest: func() {}}
+}
+
+// check is the question of every run as Envoy asks it.
+func (w *world) check() *authv3.CheckRequest {
+	host, path, _ := strings.Cut(strings.TrimPrefix(asksURL, "https://"), "/")
+	return &authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{
+		Http: &authv3.AttributeContext_HttpRequest{Method: asksMethod, Scheme: "https", Host: host, Path: "/" + path,
+			Protocol: "HTTP/1.1", Headers: map[string]string{":authority": host, ":method": asksMethod,
+				":path": "/" + path, ":scheme": "https", "authorization": "Bearer " + w.token, "x-tenant": asksTenant,
+				"x-request-id": "8f7a1d52-5c1e-4d0e-9d4c-3f8a4b1f6a11", "x-forwarded-proto": "https"}},
+	}}}
+}
+
+// grpcCaller is one caller on a connection that it shares, as the requests of one thread of Envoy do.
+type grpcCaller struct {
+	conn   *grpc.ClientConn
+	client authv3.AuthorizationClient
+	ask    *authv3.CheckRequest
+}
+
+func (c grpcCaller) check() error {
+	ctx, cancel := context.WithTimeout(context.Background(), answerIn)
+	defer cancel()
+	out, err := c.client.Check(ctx, c.ask)
+	if err == nil && (out.GetStatus() == nil || out.GetOkResponse() == nil) {
+		err = errors.New("answered something other than an allow")
+	}
+	return err
+}
+
+func (c grpcCaller) close() { _ = c.conn.Close() }
+
+// sharing is how many callers share one connection.
+const sharing = 16
+
+// checks asks at address over gRPC.
+func checks(address string, ask *authv3.CheckRequest) func(n int) ([]caller, error) {
+	return func(n int) ([]caller, error) {
+		var all []caller
+		var last grpcCaller
+		for i := range n {
+			if i%sharing == 0 {
+				conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+				if err != nil {
+					closeAll(all)
+					return nil, fmt.Errorf("connect to %s: %w", address, err)
+				}
+				last = grpcCaller{conn, authv3.NewAuthorizationClient(conn), ask}
+			}
+			all = append(all, last)
+		}
+		return all, nil
+	}
+}
