@@ -84,5 +84,6 @@ release: ## dist/: archives, deb, rpm, SBOMs and checksums of the last commit
 
 .PHONY: golden
 golden: ## write golden files anew; read the change before committing it
-	$(GO) test ./internal/config ./internal/door/native ./internal/input ./internal/migrate ./internal/reports -update
+	$(GO) test ./internal/config ./internal/input ./internal/migrate ./internal/reports -update
+	$(GO) test ./internal/app -run Description -update
 	$(GO) test ./cmd/sidecar -run "Reference|Mistake" -update

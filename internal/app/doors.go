@@ -9,6 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/door"
+	"github.com/authz-sidecar/sidecar/internal/door/description"
 	"github.com/authz-sidecar/sidecar/internal/door/extauthz"
 	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/listen"
@@ -62,9 +65,22 @@ func (a *App) openGRPC(c listen.Config, on listen.Deps) (Door, error) {
 		Metrics: a.metrics.Registerer(), Tracer: a.tracer}, on)
 }
 
+// mounts is every door that shares the listeners of the native API. Another door is another line. What they are
+// described by is the same without a configuration: see Doors.
+func (a *App) mounts() []door.Mount {
+	return []door.Mount{}
+}
+
+// Doors describes the doors that share the listeners of the native API.
+func Doors() []description.Door { return door.Doors((&App{cfg: config.Default()}).mounts()) }
+
+// Description returns the OpenAPI 3.1 description of all doors over HTTP, indented, the same bytes each time.
+func Description() []byte { return native.Description(Doors()) }
+
 func (a *App) native() native.Deps {
 	deps := native.Deps{
-		Point: a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Log,
+		Mounts: a.mounts(),
+		Point:  a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Log,
 		Tracer: a.tracer, Explainer: a.point,
 	}
 	if a.signals != nil {

@@ -3,8 +3,8 @@
 package schemas
 
 import (
+	"github.com/authz-sidecar/sidecar/internal/app"
 	"github.com/authz-sidecar/sidecar/internal/config"
-	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/policytest"
 )
@@ -25,7 +25,7 @@ func Named(name string) ([]byte, bool) {
 	case "input":
 		return input.Schema(), true
 	case "openapi":
-		return native.Description(), true
+		return app.Description(), true
 	}
 	return nil, false
 }

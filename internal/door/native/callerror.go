@@ -9,11 +9,12 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/authz-sidecar/sidecar/internal/door"
+	"github.com/authz-sidecar/sidecar/internal/door/description"
 	"github.com/authz-sidecar/sidecar/internal/suggest"
 )
 
 // errorsOf answers calls of a listener that failed: {"error": {"code", "message", "pointer"}}.
-func errorsOf(listener string) echo.HTTPErrorHandler {
+func errorsOf(listener string, mounts []door.Mount) echo.HTTPErrorHandler {
 	return func(err error, c echo.Context) {
 		if c.Response().Committed {
 			return
@@ -24,7 +25,7 @@ func errorsOf(listener string) echo.HTTPErrorHandler {
 		case errors.As(err, &e):
 		case errors.As(err, &routed) && routed.Code == http.StatusNotFound:
 			e = door.NewCallError(http.StatusNotFound, "not_found",
-				"there is nothing at this path"+elsewhere(c.Request().URL.Path, listener), "")
+				"there is nothing at this path"+elsewhere(c.Request().URL.Path, listener, door.Doors(mounts)), "")
 		case errors.As(err, &routed) && routed.Code == http.StatusMethodNotAllowed:
 			methods := strings.TrimPrefix(c.Response().Header().Get("Allow"), "OPTIONS, ")
 			e = door.NewCallError(http.StatusMethodNotAllowed, "method_not_allowed", "this path takes "+methods, "")
@@ -32,13 +33,17 @@ func errorsOf(listener string) echo.HTTPErrorHandler {
 			e = door.NewCallError(http.StatusInternalServerError, "internal_error", "the sidecar failed", "")
 		}
 		c.Response().Header().Set("Cache-Control", "no-store")
+		if refuse := refuserOf(c.Request().URL.Path, mounts); refuse != nil {
+			refuse(c.Response(), c.Request(), e)
+			return
+		}
 		_ = c.JSON(e.Status, map[string]*door.CallError{"error": e}) // fails only when the caller is gone
 	}
 }
 
 // elsewhere says, as the end of a message, what a caller may have meant by a path that a listener does not have. It
 // does not repeat the path: there may be a token in it.
-func elsewhere(path, listener string) string {
+func elsewhere(path, listener string, mounted []description.Door) string {
 	if strings.HasPrefix(path, "/v1/events/") {
 		if listener == "admin" {
 			return ": the configuration has no events"
@@ -49,22 +54,22 @@ func elsewhere(path, listener string) string {
 		path = meant
 	}
 	var paths []string
-	for _, o := range operations() {
-		paths = append(paths, o.path)
+	for _, o := range operations(mounted) {
+		paths = append(paths, o.Path)
 	}
 	closest := suggest.Closest(path, paths)
 	if closest == "" {
 		closest = suggest.Closest("/v1"+path, paths)
 	}
 	var own []string
-	for _, o := range operations() {
-		here, call := slices.Contains(o.listeners, listener), o.method+" "+o.path
+	for _, o := range operations(mounted) {
+		here, call := slices.Contains(o.Listeners, listener), o.Method+" "+o.Path
 		switch {
-		case o.path == closest && here:
+		case o.Path == closest && here:
 			return ": did you mean " + call + "?"
-		case o.path == closest:
-			return ": " + call + " is on the listener " + strings.Join(o.listeners, " or ") +
-				" (listen." + strings.Join(o.listeners, ", listen.") + " of the configuration)"
+		case o.Path == closest:
+			return ": " + call + " is on the listener " + strings.Join(o.Listeners, " or ") +
+				" (listen." + strings.Join(o.Listeners, ", listen.") + " of the configuration)"
 		case here:
 			own = append(own, call)
 		}

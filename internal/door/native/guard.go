@@ -7,6 +7,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/authz-sidecar/sidecar/internal/door"
+	"github.com/authz-sidecar/sidecar/internal/door/description"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 )
@@ -17,21 +18,25 @@ const eventsPath = "/v1/events/*"
 // guarded refuses calls that the listener does not accept. Events are accepted under every name and without a key:
 // their senders are authorization servers, and an event counts only when one that is configured has signed it. Probes
 // need no key: what sends them has no secrets. The description of the API needs none either: it is public.
-func guarded(g *listen.Guard) echo.MiddlewareFunc {
-	open := map[string]bool{}
-	for _, o := range operations() {
-		open[o.path] = o.needs == noKey
+func guarded(g *listen.Guard, mounted []description.Door) echo.MiddlewareFunc {
+	needs := map[string]description.Need{} // by method and route
+	for _, o := range operations(mounted) {
+		needs[o.Method+" "+routeOf(o)] = o.Needs
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			path := c.Path()
-			if path == eventsPath {
+			path, method := c.Path(), c.Request().Method
+			if method == http.MethodHead {
+				method = http.MethodGet
+			}
+			need := needs[method+" "+path]
+			if path == eventsPath || need == description.NoName {
 				return next(c)
 			}
 			if err := nameError(g.CheckName(c.Request())); err != nil {
 				return err
 			}
-			if !open[path] && !g.CheckKey(c.Request().Header.Get("Authorization")) {
+			if need != description.NoKey && !g.CheckKey(c.Request().Header.Get("Authorization")) {
 				c.Response().Header().Set("WWW-Authenticate", callerChallenge)
 				return door.NewCallError(http.StatusUnauthorized, "unauthorized",
 					"this listener wants a caller key: send Authorization: Bearer KEY, with a key of its "+

@@ -48,6 +48,8 @@ type Deps struct {
 	Events http.Handler
 	// Tracer continues the traces of calls; nil when traces are off.
 	Tracer *telemetry.Tracer
+	// Mounts are further doors on the listeners of this one.
+	Mounts []door.Mount
 }
 
 // ListenAPI opens the api listener.
@@ -76,10 +78,11 @@ func open(
 	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.HTTPErrorHandler = errorsOf(listener)
-	e.Use(guarded(guard))
+	e.HTTPErrorHandler = errorsOf(listener, deps.Mounts)
+	e.Use(guarded(guard, door.Doors(deps.Mounts)))
 	add(e, cfg.Limits, deps)
-	addDescription(e, listener)
+	addMounts(e, listener, deps.Mounts)
+	addDescription(e, listener, door.Doors(deps.Mounts))
 	return listen.OpenHTTP(cfg, e, on)
 }
 

@@ -4,19 +4,22 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 
+	"github.com/authz-sidecar/sidecar/internal/door/description"
 	"github.com/authz-sidecar/sidecar/internal/jsonschema"
 )
 
 // The parts of an OpenAPI description that this API needs. Maps are written in the order of their keys.
 type (
-	description struct {
+	document struct {
 		OpenAPI    string                `json:"openapi"`
 		Info       info                  `json:"info"`
 		Docs       docs                  `json:"externalDocs"`
 		Servers    []server              `json:"servers"`
 		Security   []map[string][]string `json:"security"`
-		Tags       []tag                 `json:"tags"`
+		Tags       []description.Tag     `json:"tags"`
 		Paths      map[string]pathItem   `json:"paths"`
 		Components components            `json:"components"`
 	}
@@ -38,59 +41,34 @@ type (
 		URL         string `json:"url"`
 		Description string `json:"description"`
 	}
-	tag struct {
-		Name        string `json:"name"`
-		Description string `json:"description"`
-	}
 	pathItem struct {
-		Servers    []server         `json:"servers,omitempty"`
-		Parameters []parameter      `json:"parameters,omitempty"`
-		Get        *operationObject `json:"get,omitempty"`
-		Head       *operationObject `json:"head,omitempty"`
-		Post       *operationObject `json:"post,omitempty"`
-	}
-	operationObject struct {
-		ID          string                 `json:"operationId"`
-		Tags        []string               `json:"tags"`
-		Summary     string                 `json:"summary"`
-		Description string                 `json:"description,omitempty"`
-		Security    *[]map[string][]string `json:"security,omitempty"`
-		Body        *body                  `json:"requestBody,omitempty"`
-		Responses   map[string]response    `json:"responses"`
-	}
-	parameter struct {
-		Name        string            `json:"name"`
-		In          string            `json:"in"`
-		Description string            `json:"description"`
-		Required    bool              `json:"required"`
-		Schema      jsonschema.Schema `json:"schema"`
-		Example     string            `json:"example,omitempty"`
+		Servers    []server                `json:"servers,omitempty"`
+		Parameters []description.Parameter `json:"parameters,omitempty"`
+		Get        *operationObject        `json:"get,omitempty"`
+		Head       *operationObject        `json:"head,omitempty"`
+		Post       *operationObject        `json:"post,omitempty"`
+		Put        *operationObject        `json:"put,omitempty"`
+		Delete     *operationObject        `json:"delete,omitempty"`
+		Options    *operationObject        `json:"options,omitempty"`
 	}
 	body struct {
-		Required bool             `json:"required"`
-		Content  map[string]media `json:"content"`
+		Required bool                         `json:"required"`
+		Content  map[string]description.Media `json:"content"`
 	}
-	media struct {
-		Schema  *jsonschema.Schema `json:"schema,omitempty"`
-		Example json.RawMessage    `json:"example,omitempty"`
-	}
-	response struct {
-		Ref         string            `json:"$ref,omitempty"`
-		Description string            `json:"description,omitempty"`
-		Headers     map[string]header `json:"headers,omitempty"`
-		Content     map[string]media  `json:"content,omitempty"`
-	}
-	header struct {
-		Ref         string             `json:"$ref,omitempty"`
-		Description string             `json:"description,omitempty"`
-		Required    bool               `json:"required,omitempty"`
-		Schema      *jsonschema.Schema `json:"schema,omitempty"`
+	operationObject struct {
+		ID          string                          `json:"operationId"`
+		Tags        []string                        `json:"tags"`
+		Summary     string                          `json:"summary"`
+		Description string                          `json:"description,omitempty"`
+		Security    *[]map[string][]string          `json:"security,omitempty"`
+		Body        *body                           `json:"requestBody,omitempty"`
+		Responses   map[string]description.Response `json:"responses"`
 	}
 	components struct {
-		Schemas   jsonschema.Properties     `json:"schemas"`
-		Responses map[string]response       `json:"responses"`
-		Headers   map[string]header         `json:"headers"`
-		Schemes   map[string]securityScheme `json:"securitySchemes"`
+		Schemas   jsonschema.Properties           `json:"schemas"`
+		Responses map[string]description.Response `json:"responses"`
+		Headers   map[string]description.Header   `json:"headers"`
+		Schemes   map[string]securityScheme       `json:"securitySchemes"`
 	}
 	securityScheme struct {
 		Type        string `json:"type"`
@@ -111,9 +89,10 @@ JSON is read strictly: duplicate members, unknown members, wrong types and inval
 may gain members. Another method than those described here is 405, and Allow has the methods. Headers over
 limits.header_bytes are 431, and what is no HTTP request is 400, both in plain text.`
 
-// Description returns the OpenAPI 3.1 description of all listeners, indented, the same bytes each time.
-func Description() []byte {
-	d := description{
+// Description returns the OpenAPI 3.1 description of all listeners, indented, the same bytes each time: of this door,
+// and of those that are mounted on its listeners.
+func Description(mounted []description.Door) []byte {
+	d := document{
 		OpenAPI: "3.1.0",
 		Info: info{
 			Title: "sidecar", Summary: "Authorization decisions over HTTP", Description: apiAbout,
@@ -122,37 +101,59 @@ func Description() []byte {
 		Docs:     docs{"https://github.com/authz-sidecar/sidecar/blob/main/docs/api.md"},
 		Servers:  servers("api"),
 		Security: []map[string][]string{{}, {"callerKey": {}}, {"clientCertificate": {}}},
-		Tags: []tag{
-			{"decisions", "Whether a request may pass, and why."},
-			{"operations", "The state of the sidecar, and its caches."},
-			{"events", "What authorization servers send when sessions and tokens are over."},
-			{"description", "This API."},
+		Tags: []description.Tag{
+			{Name: "decisions", Description: "Whether a request may pass, and why."},
+			{Name: "operations", Description: "The state of the sidecar, and its caches."},
+			{Name: "events", Description: "What authorization servers send when sessions and tokens are over."},
+			{Name: "description", Description: "This API."},
 		},
 		Paths: map[string]pathItem{},
-		Components: components{Schemas: described(), Responses: map[string]response{}, Headers: headers(),
+		Components: components{Schemas: described(), Responses: map[string]description.Response{}, Headers: headers(),
 			Schemes: map[string]securityScheme{
 				"callerKey": {"http", "bearer", "A key of the listener's bearer_keys_file. It is the caller's own: " +
 					"the token that is asked about goes into the body."},
 				"clientCertificate": {"mutualTLS", "", "A certificate that the listener's tls.client_ca_file signed."},
 			}},
 	}
-	for _, o := range operations() {
-		item := pathItem{Servers: servers(o.listeners...), Parameters: o.parameters}
-		if o.method == http.MethodPost {
-			item.Post = o.object(d.Components.Responses)
-		} else {
-			item.Get = o.object(d.Components.Responses)
+	for _, m := range mounted {
+		d.Tags = append(d.Tags, m.Tags...)
+		d.Components.Schemas = append(d.Components.Schemas, m.Schemas...)
+	}
+	slices.SortFunc(d.Components.Schemas, func(a, b jsonschema.Property) int {
+		return strings.Compare(a.Name, b.Name)
+	})
+	for _, o := range operations(mounted) {
+		item, ok := d.Paths[o.Path]
+		if !ok {
+			item = pathItem{Servers: servers(o.Listeners...), Parameters: o.Parameters}
 		}
-		if o.head {
-			item.Head = o.headObject()
-		}
-		d.Paths[o.path] = item
+		item.add(o, d.Components.Responses)
+		d.Paths[o.Path] = item
 	}
 	return encode(d)
 }
 
+// add adds an operation to its path. shared is that of objectOf.
+func (i *pathItem) add(o description.Operation, shared map[string]description.Response) {
+	switch described := objectOf(o, shared); o.Method {
+	case http.MethodGet:
+		i.Get = described
+	case http.MethodPut:
+		i.Put = described
+	case http.MethodDelete:
+		i.Delete = described
+	case http.MethodOptions:
+		i.Options = described
+	default:
+		i.Post = described
+	}
+	if o.Head {
+		i.Head = headObject(o)
+	}
+}
+
 // encode never fails: a description holds nothing but texts, and examples that a test reads.
-func encode(d description) []byte {
+func encode(d document) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -2,20 +2,13 @@ package native_test
 
 import (
 	"encoding/json"
-	"flag"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/door/native"
-	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "write docs/openapi.json anew")
-
-const describedIn = "../../../docs/openapi.json"
 
 type openAPI struct {
 	OpenAPI    string
@@ -34,25 +27,9 @@ type schema struct {
 	Items      *schema
 }
 
-func TestTheDescriptionInTheDocsIsTheOneThatIsServed(t *testing.T) {
-	if *update {
-		if err := os.WriteFile(describedIn, native.Description(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want := testkit.ReadFile(t, describedIn)
-	for _, s := range []*server{serve(t, withKeys(t), native.Deps{}), admin(t, native.Deps{})} {
-		resp, body := s.do(t, "GET", "/openapi.json", "", nil)
-		if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "application/json" || body != want {
-			t.Errorf("answered %s, and another text than docs/openapi.json: write it anew with "+
-				"go test ./internal/door/native -run Description -update", resp.Status)
-		}
-	}
-}
-
 // TestTheAnswersHaveTheMembersThatAreDescribed is about the answers whose schemas are not made from Go types.
 func TestTheAnswersHaveTheMembersThatAreDescribed(t *testing.T) {
-	schemas := decode[openAPI](t, string(native.Description())).Components.Schemas
+	schemas := decode[openAPI](t, string(native.Description(nil))).Components.Schemas
 	s := serve(t, listener(), native.Deps{})
 	for _, c := range []struct{ path, body, schema string }{
 		{"/v1/decisions", question, "Decision"},
@@ -118,7 +95,7 @@ func TestTheExamplesAreCalls(t *testing.T) {
 			}
 		}
 	}
-	if err := json.Unmarshal(native.Description(), &d); err != nil {
+	if err := json.Unmarshal(native.Description(nil), &d); err != nil {
 		t.Fatal(err)
 	}
 	s := serve(t, listener(), native.Deps{})

@@ -9,17 +9,24 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/authz-sidecar/sidecar/internal/door/description"
 )
 
 // addDescription serves the description of the API, and a page for people. Neither needs a caller key: both say what
 // the public documentation says, and nothing of this installation.
-func addDescription(e *echo.Echo, listener string) {
-	text := Description()
+func addDescription(e *echo.Echo, listener string, mounted []description.Door) {
+	text := Description(mounted)
 	get(e, "/openapi.json", func(c echo.Context) error {
 		c.Response().Header().Set("Cache-Control", "no-store")
 		return c.Blob(http.StatusOK, "application/json", text)
 	})
-	shown := slices.DeleteFunc(operations(), func(o operation) bool { return !slices.Contains(o.listeners, listener) })
+	var shown []shownOperation
+	for _, o := range operations(mounted) {
+		if slices.Contains(o.Listeners, listener) {
+			shown = append(shown, shownOperation{o})
+		}
+	}
 	get(e, "/", func(c echo.Context) error {
 		var b bytes.Buffer
 		if err := page.Execute(&b, shownPage{listener, curl(c.Request()), shown}); err != nil {
@@ -37,7 +44,7 @@ func addDescription(e *echo.Echo, listener string) {
 
 type shownPage struct {
 	Listener, Curl string
-	Operations     []operation
+	Operations     []shownOperation
 }
 
 // curl is a command up to the path, for the listener that r came to. The Host was checked by then, but for sockets.
@@ -52,23 +59,21 @@ func curl(r *http.Request) string {
 	return "curl " + scheme + "://" + r.Host
 }
 
-// The names of what the template reads.
-func (o operation) Method() string  { return o.method }
-func (o operation) Path() string    { return o.path }
-func (o operation) Summary() string { return o.summary }
+// shownOperation is an operation as the page shows it.
+type shownOperation struct{ description.Operation }
 
 // Asked is the path with an example of each parameter.
-func (o operation) Asked() string {
-	path := o.path
-	for _, p := range o.parameters {
+func (o shownOperation) Asked() string {
+	path := o.Path
+	for _, p := range o.Parameters {
 		path = strings.ReplaceAll(path, "{"+p.Name+"}", p.Example)
 	}
 	return path
 }
 
 // Arguments are those of curl after the URL, for an operation that takes JSON.
-func (o operation) Arguments() string {
-	m, ok := o.body["application/json"]
+func (o shownOperation) Arguments() string {
+	m, ok := o.Body["application/json"]
 	if !ok {
 		return ""
 	}
@@ -76,7 +81,7 @@ func (o operation) Arguments() string {
 }
 
 // Curled reports whether one line of curl shows the operation: an event is a signed token.
-func (o operation) Curled() bool { return o.needs != noName }
+func (o shownOperation) Curled() bool { return o.Needs != description.NoName }
 
 var page = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <html lang="en">

@@ -6,30 +6,28 @@ import (
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/door/description"
 	"github.com/authz-sidecar/sidecar/internal/jsonschema"
 	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
-const schemaRefs = "#/components/schemas/"
-
-func ref(name string) *jsonschema.Schema { return &jsonschema.Schema{Ref: schemaRefs + name} }
-
 // described are the schemas of all bodies and answers.
 func described() jsonschema.Properties {
-	calls := jsonschema.Types{Use: jsonschema.Call, Name: schemaName, Refs: schemaRefs}
+	calls := jsonschema.Types{Use: jsonschema.Call, Name: schemaName, Refs: description.SchemaRefs}
 	for _, t := range []reflect.Type{reflect.TypeFor[call](), reflect.TypeFor[batchCall](),
 		reflect.TypeFor[explainCall](), reflect.TypeFor[evictCall]()} {
 		calls.Of(t)
 	}
 	byDefaults(calls.Defs)
 	namesTokens(calls.Defs)
-	answers := jsonschema.Types{Use: jsonschema.Answer, Name: schemaName, Refs: schemaRefs, Defs: calls.Defs}
+	answers := jsonschema.Types{Use: jsonschema.Answer, Name: schemaName, Refs: description.SchemaRefs,
+		Defs: calls.Defs}
 	for _, t := range []reflect.Type{reflect.TypeFor[evicted](), reflect.TypeFor[status.Report](),
 		reflect.TypeFor[readiness](), reflect.TypeFor[alive](), reflect.TypeFor[explained]()} {
 		answers.Of(t)
 	}
 	all := append(answers.Defs, decisionSchemas()...)
-	of(all, "Explained").member("decision").Ref = schemaRefs + "Decision"
+	of(all, "Explained").member("decision").Ref = description.SchemaRefs + "Decision"
 	slices.SortFunc(all, func(a, b jsonschema.Property) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
@@ -67,8 +65,9 @@ func (o *object) member(name string) *jsonschema.Schema {
 func byDefaults(all jsonschema.Properties) {
 	batch, item := of(all, "BatchCall"), jsonschema.Schema{Type: []any{"object", "null"}, Additional: false}
 	request := batch.member("request")
-	*request = jsonschema.Schema{Description: request.Description, AnyOf: []jsonschema.Schema{*ref("CallRequest"),
-		{Type: "null"}}}
+	*request = jsonschema.Schema{Description: request.Description,
+		AnyOf: []jsonschema.Schema{*description.Ref("CallRequest"),
+			{Type: "null"}}}
 	item.Properties = slices.DeleteFunc(slices.Clone(batch.Properties), func(p jsonschema.Property) bool {
 		return p.Name == "items"
 	})
@@ -140,17 +139,18 @@ func decisionSchemas() jsonschema.Properties {
 			{Name: "kind", Schema: jsonschema.Schema{Type: "string", Enum: kinds}},
 			{Name: "status", Schema: jsonschema.Schema{Type: "integer", Minimum: "200", Maximum: "599",
 				Description: "What to answer the client when the request is refused; 200 for an allow."}},
-			{Name: "reasons", Schema: jsonschema.Schema{Type: "array", Items: ref("Reason"),
+			{Name: "reasons", Schema: jsonschema.Schema{Type: "array", Items: description.Ref("Reason"),
 				Description: "Why, for programs and for people."}},
 			{Name: "headers", Schema: about(headers, "For the answer to the client, whatever was decided.")},
 			{Name: "upstream_headers", Schema: about(headers, "For the allowed request. They replace what the client "+
 				"sent by those names; an empty value or an empty array removes.")},
 			{Name: "context", Schema: jsonschema.Schema{Type: "object", Additional: true,
-				Description: "What the policy passes on. The caller must honour context.obligations, or refuse the request."}},
+				Description: "What the policy passes on. The caller must honour context.obligations, or refuse the " +
+					"request."}},
 			{Name: "policy", Schema: policy},
 		})},
 		{Name: "Decisions", Schema: whole(jsonschema.Properties{
-			{Name: "items", Schema: jsonschema.Schema{Type: "array", Items: ref("Decision")}}})},
+			{Name: "items", Schema: jsonschema.Schema{Type: "array", Items: description.Ref("Decision")}}})},
 		{Name: "Reason", Schema: reason},
 		{Name: "Error", Schema: whole(jsonschema.Properties{{Name: "error", Schema: whole(jsonschema.Properties{
 			{Name: "code", Schema: jsonschema.Schema{Type: "string", Enum: codes}},
