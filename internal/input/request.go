@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
@@ -45,14 +46,13 @@ func (r *Rules) Request(req *authz.Request) (Request, error) {
 	if out.SourceIP, err = sourceIP(req.SourceIP); err != nil {
 		return Request{}, err
 	}
-	out.Headers = r.allowed(req.Headers)
+	if out.Headers, err = r.allowed(req.Headers); err != nil {
+		return Request{}, err
+	}
 	if r.bodyBytes > 0 && req.HasBody {
-		body := req.Body
-		if len(body) > r.bodyBytes {
-			body = strings.ToValidUTF8(body[:r.bodyBytes], "")
-			out.BodyTruncated = true
+		if err := out.setBody(req, r.bodyBytes); err != nil {
+			return Request{}, err
 		}
-		out.Body = &body
 	}
 	return out, nil
 }
@@ -60,20 +60,25 @@ func (r *Rules) Request(req *authz.Request) (Request, error) {
 // noFields is every query and header map without members. Documents are never changed.
 var noFields = map[string][]string{}
 
-func (r *Rules) allowed(headers map[string][]string) map[string][]string {
+// allowed are the headers that policies see. One that is not UTF-8 is no text that they could compare or the decision
+// log could hold.
+func (r *Rules) allowed(headers map[string][]string) (map[string][]string, error) {
 	var out map[string][]string
 	for _, name := range r.headers {
 		if values, ok := headers[name]; ok {
 			if out == nil {
 				out = make(map[string][]string, len(r.headers))
 			}
+			if slices.ContainsFunc(values, func(v string) bool { return !utf8.ValidString(v) }) {
+				return nil, malformed("a header that policies see is not UTF-8")
+			}
 			out[name] = values
 		}
 	}
 	if out == nil {
-		return noFields
+		return noFields, nil
 	}
-	return out
+	return out, nil
 }
 
 // HiddenHeaders are the names among headers that policies do not see, without those that hold credentials.
