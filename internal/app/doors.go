@@ -13,6 +13,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/door/description"
 	"github.com/authz-sidecar/sidecar/internal/door/extauthz"
+	"github.com/authz-sidecar/sidecar/internal/door/forwardauth"
 	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/status"
@@ -37,12 +38,14 @@ type entrance struct {
 
 // entrances is every door of an App that has an address. Another door is another line.
 func (a *App) entrances() []entrance {
-	return slices.DeleteFunc([]entrance{
+	all := []entrance{
 		{"api", a.cfg.Listen.API, a.openAPI},
 		{"admin", a.cfg.Listen.Admin, a.openAdmin},
 		{"metrics", a.cfg.Listen.Metrics, a.openMetrics},
 		{"grpc", a.cfg.Listen.GRPC.Config, a.openGRPC},
-	}, func(e entrance) bool { return e.cfg.Off() })
+	}
+	all = append(all, a.forwardAuth()...)
+	return slices.DeleteFunc(all, func(e entrance) bool { return e.cfg.Off() })
 }
 
 func (a *App) openAPI(c listen.Config, on listen.Deps) (Door, error) {
@@ -76,6 +79,23 @@ func Doors() []description.Door { return door.Doors((&App{cfg: config.Default()}
 
 // Description returns the OpenAPI 3.1 description of all doors over HTTP, indented, the same bytes each time.
 func Description() []byte { return native.Description(Doors()) }
+
+// forwardAuth are the listeners for gateways that ask by HTTP.
+func (a *App) forwardAuth() []entrance {
+	outcomes := sync.OnceValue(func() *forwardauth.Outcomes {
+		return forwardauth.NewOutcomes(a.metrics.Registerer())
+	})
+	var all []entrance
+	for i, cfg := range a.cfg.Listen.ForwardAuth {
+		all = append(all, entrance{fmt.Sprintf("forward_auth[%d]", i), cfg.Config,
+			func(c listen.Config, on listen.Deps) (Door, error) {
+				cfg.Config = c
+				return forwardauth.Open(cfg, forwardauth.Deps{Point: a.point, Log: a.deps.Log, Outcomes: outcomes(),
+					Tracer: a.tracer}, on)
+			}})
+	}
+	return all
+}
 
 func (a *App) native() native.Deps {
 	deps := native.Deps{

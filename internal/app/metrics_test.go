@@ -12,6 +12,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/bundle/source"
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/door/forwardauth"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
@@ -28,6 +29,8 @@ func everyMetric(t *testing.T) string {
 		events(c)
 		c.Issuers[0].Canary.Every = time.Hour
 		c.Listen.Metrics.Address, c.Listen.GRPC.Address = "127.0.0.1:0", "127.0.0.1:0"
+		c.Listen.ForwardAuth = []forwardauth.Config{{Name: "nginx", Profile: forwardauth.Nginx,
+			Config: c.Listen.Metrics, KeyHeader: "x-sidecar-key", Prefix: "/check"}}
 		c.Listen.Metrics.TLS.CertFile, c.Listen.Metrics.TLS.KeyFile = testkit.SelfSigned(t).Files(t)
 		c.Policies.Sources = []source.Config{packedOrders(t)}
 		c.Listen.API.BearerKeysFile = testkit.TempFile(t, "keys", "0123456789abcdef\n")

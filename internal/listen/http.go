@@ -61,6 +61,8 @@ func newServer(limits Limits, h http.Handler, log *slog.Logger) *http.Server {
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return context.Background() },
 		ConnState:         early.observe,
+		// net/http would answer 200 to "OPTIONS *" by itself, which is an allow to a gateway.
+		DisableGeneralOptionsHandler: true,
 	}
 	s.RegisterOnShutdown(func() { time.AfterFunc(silentGrace, early.close) })
 	return s

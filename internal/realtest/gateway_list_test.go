@@ -12,7 +12,12 @@ import (
 // gateways are those that every run tests.
 func gateways() []gateway {
 	return []gateway{
+		{name: "nginx", page: "nginx.md", start: startNginx, down: 503, hung: 503},
+		{name: "ingress-nginx", page: "ingress-nginx.md", start: startIngressNginx, down: 500, hung: 500,
+			loses: statusesOfIngressNginx},
+		{name: "Caddy", page: "caddy.md", start: startCaddy, down: 502, hung: 504},
 		{name: "Envoy, gRPC", page: "envoy.md", start: startEnvoy, down: 503, hung: 503},
+		{name: "HAProxy", page: "haproxy.md", start: startHAProxy, down: 503, hung: 504},
 	}
 }
 

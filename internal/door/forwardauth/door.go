@@ -1,0 +1,128 @@
+// Package forwardauth is the door for gateways that ask about a request by a request of their own: auth_request of
+// nginx, forwardAuth of Traefik, forward_auth of Caddy, a script of HAProxy, and ext_authz of Envoy over HTTP.
+//
+// A check is answered 200 for an allow, and for nothing else: no answer redirects, and no path of a check is cleaned
+// or routed, as a gateway would hand the result to its client.
+package forwardauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/door"
+	"github.com/authz-sidecar/sidecar/internal/listen"
+	"github.com/authz-sidecar/sidecar/internal/telemetry"
+)
+
+// Point decides.
+type Point interface {
+	Decide(ctx context.Context, q authz.Query) authz.Decision
+	// Callable reports whether callers may name an entrypoint.
+	Callable(entrypoint string) bool
+}
+
+// Deps are what the door works with.
+type Deps struct {
+	Point Point
+	// Log gets why a check was refused without a decision.
+	Log *slog.Logger
+	// Outcomes counts the checks of all listeners.
+	Outcomes *Outcomes
+	// Tracer continues the traces of calls; nil when traces are off.
+	Tracer *telemetry.Tracer
+}
+
+// Open opens the listener that cfg names.
+func Open(cfg Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
+	guard, err := listen.NewGuard(cfg.Config, on)
+	if err != nil {
+		return nil, err
+	}
+	if !deps.Point.Callable(cfg.Entrypoint) {
+		return nil, fmt.Errorf("listen.%s.entrypoint: no policy may be asked as %q", on.Name, cfg.Entrypoint)
+	}
+	return listen.OpenHTTP(cfg.Config, &checks{cfg: cfg, deps: deps, guard: guard,
+		complaints: rate.Sometimes{First: 1, Interval: time.Second}}, on)
+}
+
+// checks serves the checks of a listener.
+type checks struct {
+	cfg        Config
+	deps       Deps
+	guard      *listen.Guard
+	complaints rate.Sometimes
+}
+
+// ServeHTTP answers one check. A panic refuses this one check.
+func (c *checks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.deps.Log.Error("check panicked", "panic", fmt.Sprintf("a %T", p), "stack", string(debug.Stack()))
+			c.refuse(w, failed)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(r.Context(), c.cfg.Limits.Timeout)
+	defer cancel()
+	if c.deps.Tracer != nil {
+		ctx = c.deps.Tracer.Extract(ctx, r.Header.Get)
+		var span telemetry.Span
+		ctx, span = c.deps.Tracer.Start(ctx, "forward_auth "+string(c.cfg.Profile), telemetry.Serving)
+		defer span.End()
+	}
+	if !c.hasKey(r) {
+		c.complain(noKey, fmt.Errorf("the check has no caller key of bearer_keys_file: have the gateway send it in %s",
+			c.cfg.KeyHeader), r)
+		c.refuse(w, noKey)
+		return
+	}
+	q, err := c.cfg.query(r)
+	switch {
+	case errors.Is(err, errForm):
+		c.complain(unreadable, err, r)
+		c.refuse(w, unreadable)
+		return
+	case err != nil:
+		c.complain(misconfigured, err, r)
+		c.refuse(w, misconfigured)
+		return
+	}
+	d := c.deps.Point.Decide(ctx, q)
+	if door.Unhonoured(&d) {
+		c.deps.Log.Error("a decision cannot be carried out by a gateway: the request is refused",
+			"decision_id", d.ID, "cause", "honour obligations of the result: gateways honour none")
+		c.refuse(w, unfulfilled)
+		return
+	}
+	c.deps.Outcomes.of.Inc(d.Kind.String())
+	c.cfg.answer(w, &d)
+}
+
+// hasKey reports whether the gateway showed its caller key, if the listener asks for one.
+func (c *checks) hasKey(r *http.Request) bool {
+	keys := r.Header[c.cfg.keyHeader()]
+	return c.guard.CheckKey("") || len(keys) == 1 && c.guard.CheckKey("Bearer "+keys[0])
+}
+
+// refuse answers without a decision.
+func (c *checks) refuse(w http.ResponseWriter, o outcome) {
+	c.deps.Outcomes.of.Inc(string(o))
+	c.cfg.answer(w, o.decision())
+}
+
+// complain tells the log once in a while.
+func (c *checks) complain(o outcome, cause error, r *http.Request) {
+	due := false
+	c.complaints.Do(func() { due = true }) // Sometimes holds a lock while its function runs
+	if due {
+		c.deps.Log.Warn("a check was refused without a decision", "listener", c.cfg.Name, "why", string(o),
+			"cause", cause, "caller", r.RemoteAddr)
+	}
+}
