@@ -74,6 +74,7 @@ func (c Config) checkEntrypoints(fault func(key, cause, hint string)) {
 		}
 	}
 	check("decision.entrypoint", c.Decision.Entrypoint)
+	check("listen.grpc.entrypoint", c.Listen.GRPC.Entrypoint)
 	for i, name := range c.Engine.Entrypoints {
 		check(fmt.Sprintf("engine.entrypoints[%d]", i), name)
 	}
@@ -181,12 +182,16 @@ func (c *Config) Warn(warn func(key, cause, hint string)) {
 }
 
 // EngineConfig is Engine with what other sections determine: the modes of the issuers limit what metadata may demand,
-// the document has the headers of Input, and policies may decide about requests without a token.
+// the document has the headers of Input, policies may decide about requests without a token, and what doors ask by
+// default must be there.
 func (c *Config) EngineConfig() engine.Config {
 	e := c.Engine
 	e.TokenModes = issuer.ModesOf(c.Issuers)
 	e.Headers = append([]string{}, c.Input.Headers...) // none is not nil
 	e.AnonymousRequests = c.Decision.Token == "optional"
+	if asked := c.Listen.GRPC.Entrypoint; asked != "" {
+		e.Entrypoints = append(slices.Clone(e.Entrypoints), asked)
+	}
 	return e
 }
 
