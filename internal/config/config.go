@@ -74,7 +74,9 @@ func (c Config) checkEntrypoints(fault func(key, cause, hint string)) {
 		}
 	}
 	check("decision.entrypoint", c.Decision.Entrypoint)
-	check("listen.grpc.entrypoint", c.Listen.GRPC.Entrypoint)
+	for _, d := range c.Listen.entrypoints() {
+		check("listen."+d.listener+".entrypoint", d.asks)
+	}
 	for i, name := range c.Engine.Entrypoints {
 		check(fmt.Sprintf("engine.entrypoints[%d]", i), name)
 	}
@@ -189,8 +191,9 @@ func (c *Config) EngineConfig() engine.Config {
 	e.TokenModes = issuer.ModesOf(c.Issuers)
 	e.Headers = append([]string{}, c.Input.Headers...) // none is not nil
 	e.AnonymousRequests = c.Decision.Token == "optional"
-	if asked := c.Listen.GRPC.Entrypoint; asked != "" {
-		e.Entrypoints = append(slices.Clone(e.Entrypoints), asked)
+	e.Entrypoints = slices.Clone(e.Entrypoints)
+	for _, d := range c.Listen.entrypoints() {
+		e.Entrypoints = append(e.Entrypoints, d.asks)
 	}
 	return e
 }

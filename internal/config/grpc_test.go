@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/door/forwardauth"
 )
 
 func TestTheGRPCListenerTakesWhatGRPCHasAUseFor(t *testing.T) {
@@ -31,7 +32,10 @@ func TestTheGRPCListenerTakesWhatGRPCHasAUseFor(t *testing.T) {
 func TestTheEntrypointOfAListenerMustBeThere(t *testing.T) {
 	cfg := config.Default()
 	cfg.Listen.GRPC.Entrypoint = "gateway/decision"
-	if got := cfg.EngineConfig().Entrypoints; !slices.Contains(got, "gateway/decision") {
-		t.Errorf("policies need %v", got)
+	cfg.Listen.ForwardAuth = []forwardauth.Config{{}, {Entrypoint: "nginx/decision"}}
+	for range 2 { // the configuration itself stays as it is
+		if got := cfg.EngineConfig().Entrypoints; !slices.Equal(got, []string{"gateway/decision", "nginx/decision"}) {
+			t.Errorf("policies need %v", got)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/door/extauthz"
@@ -34,6 +35,17 @@ func (c Listen) all() []named {
 		all = append(all, named{fmt.Sprintf("forward_auth[%d]", i), l.Config})
 	}
 	return all
+}
+
+// entrypoint is what a listener asks by default, where that is another than decision.entrypoint.
+type entrypoint struct{ listener, asks string }
+
+func (c Listen) entrypoints() []entrypoint {
+	all := []entrypoint{{"grpc", c.GRPC.Entrypoint}}
+	for i, l := range c.ForwardAuth {
+		all = append(all, entrypoint{fmt.Sprintf("forward_auth[%d]", i), l.Entrypoint})
+	}
+	return slices.DeleteFunc(all, func(e entrypoint) bool { return e.asks == "" })
 }
 
 // Check reports listeners without an address that cannot be off, and two listeners on one address.
