@@ -18,8 +18,8 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 var floors = [][]string{
 	{"httpuri", "jsonbound", "jsonschema", "metrics", "page", "recent", "sarif", "secret", "suggest"},
 	{"authz", "conf", "engine/term", "keyfile", "testkit", "testkit/sariflog", "yamlnode"},
-	{"status"},
-	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "listen", "token"},
+	{"mcp", "status"},
+	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "listen", "resource", "token"},
 	{"door/description", "jose", "probe"},
 	{"door", "door/extauthz/answer"},
 	{"oauth", "dialect", "bundle"},

@@ -20,7 +20,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
-	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/proof"
@@ -105,7 +104,7 @@ func (e *evaluation) run(ctx context.Context, std streams) error {
 		return err
 	}
 	point := decision.New(cfg.Decision, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
-		Input: input.NewRules(cfg.Input), Proofs: proofs, Log: slog.New(slog.DiscardHandler),
+		Input: cfg.InputRules(), Proofs: proofs, Log: slog.New(slog.DiscardHandler),
 	})
 	x := point.Explain(ctx, q)
 	printPrints(std.err, x.Why.Prints)

@@ -18,7 +18,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decision/recorded"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
-	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
 // explanation is what the arguments of explain say.
@@ -88,7 +87,7 @@ func (e *explanation) run(ctx context.Context, std streams, what string) error {
 		return err
 	}
 	point := decision.New(cfg.Decision, &decision.Snapshot{Policy: policy}, decision.Deps{
-		Input: input.NewRules(cfg.Input), Log: slog.New(slog.DiscardHandler),
+		Input: cfg.InputRules(), Log: slog.New(slog.DiscardHandler),
 	})
 	report, err := recorded.Explain(ctx, point, event)
 	if err != nil {

@@ -46,7 +46,7 @@ func New(cfg *config.Config, set *bundle.Set, policy *engine.Policy, now time.Ti
 		return nil, err
 	}
 	return &Analyst{
-		policy: policy, program: program, rules: input.NewRules(cfg.Input), headers: cfg.Input.Headers,
+		policy: policy, program: program, rules: cfg.InputRules(), headers: cfg.Input.Headers,
 		entrypoint: cfg.Decision.Entrypoint, now: now, texts: program.Texts(),
 		tokenOptional: cfg.Decision.Token == "optional", hasBody: cfg.Input.BodyBytes > 0,
 		routes: set.Document()["routes"], usesRoutes: program.UsesRoutes(),

@@ -21,7 +21,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
 	"github.com/authz-sidecar/sidecar/internal/gate"
 	"github.com/authz-sidecar/sidecar/internal/gate/stage"
-	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
@@ -207,7 +206,7 @@ func (a *App) openProofs(context.Context) (err error) {
 
 func (a *App) openPoint(context.Context) error {
 	deps := decision.Deps{
-		Input: input.NewRules(a.cfg.Input), Proofs: a.proofs, DecisionLog: a.log, Metrics: a.metrics.Registerer(),
+		Input: a.cfg.InputRules(), Proofs: a.proofs, DecisionLog: a.log, Metrics: a.metrics.Registerer(),
 		Log: a.deps.Log, Tracer: a.tracer,
 	}
 	if a.follower != nil {

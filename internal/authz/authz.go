@@ -66,6 +66,8 @@ type Request struct {
 	// Body is the payload as text. HasBody tells an empty one from none.
 	Body    string
 	HasBody bool
+	// BodyPartial is set when Body is only the beginning of what the upstream gets.
+	BodyPartial bool
 }
 
 // Format prints that there is a Query, and nothing in it.
@@ -138,6 +140,8 @@ type Decision struct {
 	Context     []byte
 	Obligations []byte
 	Policy      PolicyRef
+	// Body is JSON that the client of a refused request should get instead of the door's own body; nil mostly.
+	Body []byte
 	// Cause is why there is no verdict, for operators only; nil when a policy decided.
 	Cause error
 }

@@ -50,6 +50,10 @@ type Error struct {
 	Code string
 	// Unusable is why the token of an Unauthenticated request must not be used, or empty: for operators only.
 	Unusable UnusableReason
+	// Status is the HTTP status of the refusal, 400..499, where it is not the usual one of Kind; 0 mostly.
+	Status int
+	// Body is JSON that the client should get instead of the door's own body; nil mostly.
+	Body []byte
 	// RetryAfter is how long the caller should wait before it asks again; 0 when that is not known.
 	RetryAfter time.Duration
 	// Err is the cause, for operators only.

@@ -22,6 +22,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/proof"
+	"github.com/authz-sidecar/sidecar/internal/resource"
 	"github.com/authz-sidecar/sidecar/internal/signals/receivers"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
@@ -38,6 +39,7 @@ type Config struct {
 	Policies        Policies           `yaml:"policies" doc:"Where policies and their data come from."`
 	Engine          engine.Config      `yaml:"engine" doc:"Limits of policies."`
 	Input           input.Config       `yaml:"input" doc:"Parts of a request that policies see."`
+	Resources       []resource.Config  `yaml:"resources" doc:"Protected resources that the sidecar stands for: their metadata (RFC 9728), their challenges, and MCP endpoints."`
 	Decision        decision.Config    `yaml:"decision" doc:"How a request becomes a decision."`
 	DecisionLog     decisionlog.Config `yaml:"decision_log" doc:"Decision log."`
 	Telemetry       telemetry.Config   `yaml:"telemetry" doc:"The sidecar's own log, and traces."`
@@ -63,6 +65,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	}
 	c.checkEvents(fault)
 	c.checkEntrypoints(fault)
+	resource.CheckAll(c.Resources, fault)
 }
 
 // checkEntrypoints reports entrypoints that are written as references of Rego.
@@ -178,9 +181,23 @@ func (c *Config) Warn(warn func(key, cause, hint string)) {
 	}
 	c.Policies.Gate.Doubts(func(key, cause, hint string) { warn("policies.gate."+key, cause, hint) })
 	issuer.WarnAll(c.Issuers, warn)
+	resource.WarnAll(c.Resources, c.audiences(), warn)
 	for i, issuer := range c.Issuers {
 		issuer.Warn(func(key, cause, hint string) { warn(fmt.Sprintf("issuers[%d].%s", i, key), cause, hint) })
 	}
+}
+
+// audiences are those that each issuer accepts.
+func (c *Config) audiences() (all [][]string) {
+	for _, is := range c.Issuers {
+		all = append(all, is.Dialect.Audience)
+	}
+	return all
+}
+
+// InputRules says what of a request policies see, and which requests are of protected resources.
+func (c *Config) InputRules() *input.Rules {
+	return input.NewRules(c.Input).With(resource.NewSet(c.Resources))
 }
 
 // EngineConfig is Engine with what other sections determine: the modes of the issuers limit what metadata may demand,

@@ -31,8 +31,11 @@ func complete(c authz.Challenge) authz.Challenge {
 // RFC 6750 section 3, RFC 9449 section 7.1, RFC 9470 section 3. The field has one challenge, for the scheme that was
 // used. A request without a token is offered every scheme, without an error (DPOP-19), and one with a bad bearer
 // token is offered DPoP too.
-func (p *Point) challenge(c authz.Challenge, scheme token.Scheme) []authz.Header {
-	offer := p.deps.Proofs.Presentation()
+func (p *Point) challenge(c authz.Challenge, to *client) []authz.Header {
+	scheme, offer := to.scheme, p.deps.Proofs.Presentation()
+	if to.resource != nil {
+		return []authz.Header{{Name: "WWW-Authenticate", Values: resourceChallenges(c, to, offer, p.cfg.Realm)}}
+	}
 	var values []string
 	switch {
 	case scheme == "" && c.Error == "":

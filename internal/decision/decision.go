@@ -141,6 +141,8 @@ type pending struct {
 	policy       evaluator
 	// rec is the record of the decision, as far as it is known.
 	rec *decisionlog.Record
+	// client is who is answered, as far as it is known.
+	client *client
 	// seen is what an observer is told besides; nil without one.
 	seen *seen
 	// unrecorded is set for a question of an operator about a request that is not served by it: it is no event of the
@@ -164,11 +166,12 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 	ctx, span := p.deps.Tracer.Start(ctx, "decision", telemetry.Within)
 	defer span.End()
 	rec.TraceID, rec.SpanID = span.IDs()
-	q.rec = rec
+	q.rec, q.client = rec, &client{}
 	if p.deps.Observer != nil && !q.unrecorded {
 		q.seen = &seen{}
 	}
 	d := p.guarded(ctx, q)
+	q.client.complete(&d, rec.DecisionID)
 	span.SetString("sidecar.decision_id", rec.DecisionID)
 	span.SetString("sidecar.kind", d.Kind.String())
 	d.ID = rec.DecisionID
@@ -188,7 +191,7 @@ func (p *Point) guarded(ctx context.Context, q pending) (d authz.Decision) {
 		if r := recover(); r != nil {
 			p.deps.Log.Error("decision panicked",
 				"decision_id", q.rec.DecisionID, "panic", described(r), "stack", string(debug.Stack()))
-			d = p.refuse(authz.Errorf(authz.Internal, "decide: panic"), "")
+			d = p.refuse(authz.Errorf(authz.Internal, "decide: panic"), &client{})
 		}
 	}()
 	return p.decide(ctx, q)
@@ -205,17 +208,19 @@ func described(panicked any) string {
 // decide is the request path.
 func (p *Point) decide(ctx context.Context, q pending) authz.Decision {
 	if why := p.withheld.Load(); why != nil {
-		return p.refuse(*why, "")
+		return p.refuse(*why, q.client)
 	}
 	asked, err := p.deps.Input.Query(q.Query)
+	q.client.resource, q.client.message = asked.Of, asked.MCP
 	if err != nil {
-		return p.refuse(err, "")
+		return p.refuse(err, q.client)
 	}
 	cred, err := token.Extract(token.Sources{
 		Header: q.Request.Headers["authorization"], Elsewhere: asked.Request.OtherTokens, Explicit: q.Token,
 	})
+	q.client.scheme = cred.Scheme
 	if err != nil {
-		return p.refuse(err, cred.Scheme)
+		return p.refuse(err, q.client)
 	}
 	q.seen.saw(cred)
 	var doc *input.Document
@@ -226,37 +231,40 @@ func (p *Point) decide(ctx context.Context, q pending) authz.Decision {
 			Freshness: q.snap.Policy.Freshness(q.Entrypoint),
 		})
 		if err != nil {
-			return p.refuseForServer(err, cred.Scheme)
+			return p.refuseForServer(err, q.client)
 		}
 		q.seen.learnt(claims)
+		if err := q.client.learn(claims); err != nil {
+			return p.refuse(err, q.client)
+		}
 		// After any cache, on every request: a token may have expired since its claims were fetched, and the client of
 		// this request may lack the key that the client of the last one showed (DPOP-23).
 		if err := p.usable(claims, cred, q); err != nil {
-			return p.refuse(err, cred.Scheme)
+			return p.refuse(err, q.client)
 		}
 		asked, err := asked.WithoutToken(secret.NewHider(cred.Token))
 		if err != nil {
-			return p.refuse(err, cred.Scheme)
+			return p.refuse(err, q.client)
 		}
 		presented := input.Presented{Scheme: string(cred.Scheme), Verified: claims.Confirmation.Bound()}
 		doc = input.Build(asked, claims, presented, q.rec.Time)
 	case p.cfg.Token == "optional":
 		doc = input.Anonymous(asked)
 	default:
-		return p.refuse(errNoCredential, "")
+		return p.refuse(errNoCredential, q.client)
 	}
 	q.rec.Input = doc
 
 	verdict, err := p.evaluate(ctx, q, doc)
 	if err != nil {
-		return p.refuse(err, cred.Scheme)
+		return p.refuse(err, q.client)
 	}
 	if verdict.Allow {
 		if err := input.CheckShadows(q.Request.Headers, verdict.UpstreamHeaders); err != nil {
-			return p.refuse(err, cred.Scheme)
+			return p.refuse(err, q.client)
 		}
 	}
-	return p.decided(verdict, cred.Scheme)
+	return p.decided(verdict, q.client)
 }
 
 // errNoCredential is why a request without a token is refused where decision.token is required.

@@ -53,15 +53,16 @@ func (p *Point) RedecideBy(ctx context.Context, policy *engine.Policy, r Recorde
 }
 
 func (p *Point) reconsidered(policy *engine.Policy, r Recorded, result engine.Result, err error) Reconsidered {
-	out, scheme := Reconsidered{Result: result}, token.Scheme(r.Document.Token.Scheme)
+	out := Reconsidered{Result: result}
+	to := &client{scheme: token.Scheme(r.Document.Token.Scheme)}
 	var verdict *authz.Verdict
 	if err == nil {
 		verdict, err = result.Verdict()
 	}
 	if err != nil {
-		out.Decision = p.refuse(err, scheme)
+		out.Decision = p.refuse(err, to)
 	} else {
-		out.Decision = p.decided(verdict, scheme)
+		out.Decision = p.decided(verdict, to)
 	}
 	out.Decision.ID = r.DecisionID
 	out.Decision.Policy = policy.Ref(r.Entrypoint)

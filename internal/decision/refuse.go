@@ -1,6 +1,7 @@
 package decision
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
@@ -9,7 +10,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/proof"
-	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // Reason codes of decisions that no policy made.
@@ -27,28 +27,35 @@ const (
 	internalError = "internal_error"
 )
 
-// refuse makes the decision of a request that err kept from being decided. scheme is how the token was presented, or
-// "". Callers are told fixed text; the cause is for operators.
-func (p *Point) refuse(err error, scheme token.Scheme) authz.Decision {
+// refuse makes the decision of a request that err kept from being decided. Callers are told fixed text; the cause is
+// for operators.
+func (p *Point) refuse(err error, to *client) authz.Decision {
 	kind, code, retryAfter := authz.KindOf(err), "", time.Duration(0)
-	if e, ok := errors.AsType[*authz.Error](err); ok {
+	e, ok := errors.AsType[*authz.Error](err)
+	if ok {
 		code, retryAfter = e.Code, e.RetryAfter
 	}
 	r := refusalOf(kind, code)
 	d := authz.Decision{Kind: r.kind, Status: r.status, Reasons: []authz.Reason{r.reason}, Cause: err}
-	if r.challenge != nil {
-		d.Headers = p.challenge(*r.challenge, scheme)
+	if e != nil {
+		d.Status, d.Body = cmp.Or(e.Status, d.Status), e.Body
+	}
+	if r.challenge != nil && d.Body == nil {
+		d.Headers = p.challenge(*r.challenge, to)
+	}
+	if d.Status == http.StatusMethodNotAllowed { // RFC 9110 section 15.5.6
+		d.Headers = []authz.Header{{Name: "Allow", Values: []string{http.MethodPost}}}
 	}
 	if kind == authz.Unavailable {
 		d.Headers = []authz.Header{{Name: "Retry-After", Values: []string{wholeSeconds(retryAfter)}}}
 	}
-	return p.withDPoPHeaders(d, scheme)
+	return p.withDPoPHeaders(d, to.scheme)
 }
 
 // refuseForServer is refuse for what the authorization server kept from being decided. One that refuses the sidecar's
 // own credentials may accept them again without the caller doing anything, so that Misconfigured is 503 and not 500.
-func (p *Point) refuseForServer(err error, scheme token.Scheme) authz.Decision {
-	d := p.refuse(err, scheme)
+func (p *Point) refuseForServer(err error, to *client) authz.Decision {
+	d := p.refuse(err, to)
 	if d.Kind == authz.Misconfigured {
 		d.Status = http.StatusServiceUnavailable
 	}

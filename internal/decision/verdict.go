@@ -9,14 +9,14 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
-// decided makes the decision of a policy's verdict. scheme is how the token was presented, or "" when there is none.
-func (p *Point) decided(v *authz.Verdict, scheme token.Scheme) authz.Decision {
+// decided makes the decision of a policy's verdict.
+func (p *Point) decided(v *authz.Verdict, to *client) authz.Decision {
 	d := authz.Decision{Kind: authz.Deny, Reasons: v.Reasons, Context: v.Context, Obligations: v.Obligations}
 	if v.Allow {
 		d.Kind, d.Status, d.UpstreamHeaders = authz.Allow, http.StatusOK, v.UpstreamHeaders
-		return p.withDPoPHeaders(d, scheme)
+		return p.withDPoPHeaders(d, to.scheme)
 	}
-	tokenPresent := scheme != ""
+	tokenPresent := to.scheme != ""
 	d.Headers = slices.Clone(v.ResponseHeaders)
 	c := authz.Challenge{}
 	if v.Challenge != nil {
@@ -36,9 +36,9 @@ func (p *Point) decided(v *authz.Verdict, scheme token.Scheme) authz.Decision {
 		if !tokenPresent {
 			c.Error, c.ErrorDescription = "", ""
 		}
-		d.Headers = append(d.Headers, p.challenge(c, scheme)...)
+		d.Headers = append(d.Headers, p.challenge(c, to)...)
 	}
-	return p.withDPoPHeaders(d, scheme)
+	return p.withDPoPHeaders(d, to.scheme)
 }
 
 // withDPoPHeaders adds the nonce, and its exposure to scripts, that the next request of a client with DPoP needs:

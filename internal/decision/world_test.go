@@ -21,6 +21,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
 	"github.com/authz-sidecar/sidecar/internal/proof"
+	"github.com/authz-sidecar/sidecar/internal/resource"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
@@ -65,6 +66,8 @@ type plan struct {
 	proof   proof.Config
 	wrap    func(introspect.Introspector) introspect.Introspector
 	observe func(decision.Observed)
+	// resources are protected resources; those of tests accept tokens of any audience.
+	resources []resource.Config
 }
 
 // observerFunc is an observer.
@@ -113,7 +116,8 @@ func build(t *testing.T, p plan) *world {
 	}
 	w.schemes = len(proofs.Presentation().Schemes)
 	deps := decision.Deps{
-		Input:  input.NewRules(input.Config{Headers: []string{"x-tenant"}, AmbiguousPaths: "refuse"}),
+		Input: input.NewRules(input.Config{Headers: []string{"x-tenant"}, AmbiguousPaths: "refuse"}).
+			With(resource.NewSet(p.resources)),
 		Proofs: proofs, DecisionLog: w.log, Log: logger, Now: p.now, Metrics: w.metrics,
 	}
 	if p.observe != nil {

@@ -13,8 +13,8 @@ import (
 // and is refused; in a body of another kind, such as an image, U+FFFD stands for what is not UTF-8.
 func (out *Request) setBody(req *authz.Request, atMost int) error {
 	body := req.Body
-	if len(body) > atMost {
-		body, out.BodyTruncated = withoutHalfRune(body[:atMost]), true
+	if len(body) > atMost || req.BodyPartial {
+		body, out.BodyTruncated = withoutHalfRune(body[:min(atMost, len(body))]), true
 	}
 	if !utf8.ValidString(body) {
 		if isText(req.Headers["content-type"]) {

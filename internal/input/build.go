@@ -57,7 +57,7 @@ func Build(q Query, c *authz.Claims, p Presented, now time.Time) *Document {
 func document(q Query, c *authz.Claims, t Token) *Document {
 	return &Document{
 		Version: Version, Request: q.Request, Token: t,
-		Subject: q.Subject, Action: q.Action, Resource: q.Resource, Context: q.Context, Claims: c,
+		Subject: q.Subject, Action: q.Action, Resource: q.Resource, Context: q.Context, MCP: q.MCP, Claims: c,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/mcp"
 )
 
 // Version is the version of the document.
@@ -24,6 +25,7 @@ type Document struct {
 	Action   *Action        `json:"action,omitzero" doc:"AuthZEN action, when asked that way."`
 	Resource *Entity        `json:"resource,omitzero" doc:"AuthZEN resource, when asked that way."`
 	Context  jsontext.Value `json:"context,omitzero" schema:"object" doc:"What the caller passed."`
+	MCP      *mcp.View      `json:"mcp,omitzero" doc:"The message of the Model Context Protocol, when the request is to an MCP endpoint (resources[].mcp) and has one meaning."`
 
 	// Claims are where Token came from, or nil. The engine keeps its own form of the token beside them.
 	Claims *authz.Claims `json:"-"`

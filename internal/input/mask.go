@@ -35,6 +35,7 @@ func (d *Document) AppendMasked(dst []byte, isSecret func(name string) bool) ([]
 	m.entity("/subject", &m.doc.Subject)
 	m.entity("/resource", &m.doc.Resource)
 	m.action()
+	m.message()
 	m.doc.Context = m.object("/context", m.doc.Context)
 	slices.Sort(m.masked)
 	dst, err := m.doc.AppendJSON(dst)
@@ -44,7 +45,7 @@ func (d *Document) AppendMasked(dst []byte, isSecret func(name string) bool) ([]
 // mayRepeat reports whether AppendMasked may have anything to change: a parameter of a secret name, or a text with a
 // "=".
 func (d *Document) mayRepeat(isSecret func(name string) bool) bool {
-	if d.Subject != nil || d.Action != nil || d.Resource != nil {
+	if d.Subject != nil || d.Action != nil || d.Resource != nil || d.MCP != nil {
 		return true
 	}
 	r := &d.Request

@@ -4,6 +4,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/mcp"
+	"github.com/authz-sidecar/sidecar/internal/resource"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -17,10 +19,15 @@ type Query struct {
 	Resource *Entity
 	// Context is a JSON object, or nil.
 	Context []byte
+	// Of is the protected resource that the request is of; nil when it is of none.
+	Of *resource.Resource
+	// MCP is the message that the request carries; nil when it is not to an MCP endpoint.
+	MCP *mcp.View
 }
 
 // Query returns q as policies see it. An error is of kind Malformed: the request has no single meaning, an entity
-// lacks a member that AuthZEN 1.0 section 5 requires, or there is neither a request nor an action on a resource.
+// lacks a member that AuthZEN 1.0 section 5 requires, or there is neither a request nor an action on a resource. With
+// the error of a message of MCP come the resource, and as much of the message as could be read.
 func (r *Rules) Query(q *authz.Query) (Query, error) {
 	out := Query{Context: q.Context}
 	var err error
@@ -28,6 +35,9 @@ func (r *Rules) Query(q *authz.Query) (Query, error) {
 	case q.HasRequest():
 		if out.Request, err = r.Request(&q.Request); err != nil {
 			return Query{}, err
+		}
+		if err = out.setResource(r.resources, &q.Request); err != nil {
+			return out, err
 		}
 	case q.Action == nil || q.Resource == nil:
 		return Query{}, malformed("there is neither an HTTP request nor an action on a resource")
@@ -45,6 +55,15 @@ func (r *Rules) Query(q *authz.Query) (Query, error) {
 		out.Action = &Action{Name: a.Name, Properties: a.Properties}
 	}
 	return out, nil
+}
+
+// setResource finds the protected resource of a request, and reads the message to its MCP endpoint.
+func (q *Query) setResource(all *resource.Set, req *authz.Request) (err error) {
+	q.Of = all.Of(q.Request.Host, q.Request.Port, q.Request.Path)
+	if q.Of != nil && q.Of.MCP.On() && q.Of.Endpoint(q.Request.Path) {
+		q.MCP, err = q.Of.MCP.Read(req)
+	}
+	return err
 }
 
 func entity(member string, e *authz.Entity) (*Entity, error) {
@@ -83,7 +102,10 @@ func (q Query) WithoutToken(hide *secret.Hider) (Query, error) {
 		}
 		q.Action = &clean
 	}
-	q.Context, err = objectWithoutToken(hide, q.Context)
+	if q.Context, err = objectWithoutToken(hide, q.Context); err != nil {
+		return q, err
+	}
+	q.MCP, err = messageWithoutToken(hide, q.MCP)
 	return q, err
 }
 

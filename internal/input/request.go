@@ -8,6 +8,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
+	"github.com/authz-sidecar/sidecar/internal/resource"
 )
 
 // Rules is what Config allows, prepared. It is immutable.
@@ -15,6 +16,7 @@ type Rules struct {
 	headers   []string
 	bodyBytes int
 	ambiguous httpuri.Ambiguous
+	resources *resource.Set
 }
 
 // NewRules prepares cfg.
@@ -24,6 +26,13 @@ func NewRules(cfg Config) *Rules {
 		r.headers = append(r.headers, httpuri.Lower(name))
 	}
 	return r
+}
+
+// With returns the same rules for requests that may be of protected resources.
+func (r *Rules) With(resources *resource.Set) *Rules {
+	with := *r
+	with.resources = resources
+	return &with
 }
 
 // Request returns req as policies see it. An error is of kind Malformed: the request has no single meaning.

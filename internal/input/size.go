@@ -26,6 +26,9 @@ func (d *Document) Size() int {
 	if a := d.Action; a != nil {
 		n += len(a.Name) + len(a.Properties)
 	}
+	if d.MCP != nil {
+		n += d.MCP.Size()
+	}
 	return n
 }
 

@@ -16,7 +16,6 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/engine"
-	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/secret"
@@ -119,7 +118,7 @@ func (s *Suite) point(
 		rules.Realm = s.realm
 	}
 	return decision.New(rules, &decision.Snapshot{Introspector: introspector, Policy: policy}, decision.Deps{
-		Input:       input.NewRules(cfg.Input),
+		Input:       cfg.InputRules(),
 		Proofs:      proofs,
 		DecisionLog: s.log,
 		Log:         slog.New(slog.DiscardHandler),

@@ -40,7 +40,7 @@ func newProgram(side Side, entrypoint string, now time.Time) (*program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare data.%s of %s: %w", strings.ReplaceAll(entrypoint, "/", "."), side.Name, err)
 	}
-	out := &program{Program: p, side: side, entrypoint: entrypoint, now: now, rules: input.NewRules(side.Config.Input),
+	out := &program{Program: p, side: side, entrypoint: entrypoint, now: now, rules: side.Config.InputRules(),
 		form: newForm(side.Config), routes: side.Set.Document()["routes"], answer: p.Answer()}
 	out.reads, out.constants = p.Everything()
 	for _, r := range out.reads {
