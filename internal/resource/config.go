@@ -146,8 +146,10 @@ func WarnAll(all []Config, audiences [][]string, warn func(key, cause, hint stri
 				fmt.Sprintf("is %s, and every issuer refuses tokens for that audience", c.Resource),
 				"add it to issuers[].audience, or set audience_check: issuers when tokens carry another audience")
 		}
-		if slices.Contains(c.ScopesSupported, "offline_access") || slices.Contains(c.ChallengeScopes, "offline_access") {
-			warn(fmt.Sprintf("resources[%d].scopes_supported", i), "has offline_access, which is no scope of a resource",
+		if slices.Contains(c.ScopesSupported, "offline_access") ||
+			slices.Contains(c.ChallengeScopes, "offline_access") {
+			warn(fmt.Sprintf("resources[%d].scopes_supported", i),
+				"has offline_access, which is no scope of a resource",
 				"remove it: clients ask for it by themselves")
 		}
 	}

@@ -58,7 +58,8 @@ func TestMetadataLeavesOutWhatHasNoValue(t *testing.T) {
 }
 
 func TestARequestIsOfTheResourceWithItsHostAndTheLongestPath(t *testing.T) {
-	set := resource.NewSet([]resource.Config{of("https://a.example/mcp", false), of("https://a.example/mcp/admin", false),
+	set := resource.NewSet([]resource.Config{of("https://a.example/mcp", false),
+		of("https://a.example/mcp/admin", false),
 		of("https://b.example", false), of("http://127.0.0.1:1/mcp", false), of("http://127.0.0.1:2/mcp", false)})
 	for _, c := range []struct {
 		host string
@@ -67,7 +68,8 @@ func TestARequestIsOfTheResourceWithItsHostAndTheLongestPath(t *testing.T) {
 		want string
 	}{
 		{"a.example", 443, "/mcp", "https://a.example/mcp"}, {"a.example", 80, "/mcp/", "https://a.example/mcp"},
-		{"a.example", 0, "/mcp/x", "https://a.example/mcp"}, {"a.example", 0, "/mcp/admin/x", "https://a.example/mcp/admin"},
+		{"a.example", 0, "/mcp/x", "https://a.example/mcp"},
+		{"a.example", 0, "/mcp/admin/x", "https://a.example/mcp/admin"},
 		{"a.example", 0, "/mcpx", ""}, {"a.example", 0, "/", ""}, {"a.example", 0, "/MCP", ""},
 		{"b.example", 0, "/", "https://b.example"}, {"b.example", 0, "/any", "https://b.example"},
 		{"c.example", 0, "/mcp", ""}, {"", 0, "/mcp", ""}, {"", 0, "/other", "https://b.example"},
@@ -108,7 +110,8 @@ func TestOneResourceIsServedAtTheRootToo(t *testing.T) {
 func TestMistakesInAResourceAreFaults(t *testing.T) {
 	for identifier, want := range map[string]string{
 		"": "is missing", "mcp.example/mcp": "absolute", "http://mcp.example/mcp": "neither https",
-		"https://h.example/mcp#x": "fragment", "https://u@h.example/mcp": "user", "ftp://127.0.0.1/mcp": "neither https",
+		"https://h.example/mcp#x": "fragment", "https://u@h.example/mcp": "user",
+		"ftp://127.0.0.1/mcp":    "neither https",
 		"https://h.example//mcp": "ambiguous", "https://h.example:0/": "host",
 	} {
 		if err := conf.Validate(of(identifier, false)); err == nil || !strings.Contains(err.Error(), want) {
@@ -129,7 +132,8 @@ func TestMistakesInAResourceAreFaults(t *testing.T) {
 	resource.CheckAll([]resource.Config{of("https://h.example/a", true), of("https://h.example/a/", false),
 		of("https://h.example/b", true), of("https://h.example:444/a", true)}, note)
 	resource.WarnAll([]resource.Config{of("https://h.example/a", false)}, [][]string{{"https://h.example/a/"}}, note)
-	resource.WarnAll([]resource.Config{of("https://h.example/a", false)}, [][]string{{"https://h.example/a"}, nil}, note)
+	resource.WarnAll([]resource.Config{of("https://h.example/a", false)}, [][]string{{"https://h.example/a"}, nil},
+		note)
 	if got := strings.Join(faults, " "); got != "resources[1].resource resources[2].root resources[0].resource" {
 		t.Errorf("got %s", got)
 	}
