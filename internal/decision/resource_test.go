@@ -48,12 +48,13 @@ func callOf(tool string) string {
 const metadataOfNotes = `Bearer resource_metadata="https://api.example/.well-known/oauth-protected-resource/mcp"`
 
 func TestEveryChallengeOfAResourceSaysWhereAndWhatToAskFor(t *testing.T) {
-	w := build(t, plan{rego: byTool, resources: []resource.Config{notes()}, realm: "scope=admin", answers: map[string]any{
-		"list": true, "secret": false,
-		"add": map[string]any{"allow": false, "challenge": map[string]any{"scope": []string{"notes:write"},
-			"error_description": `needs scope="admin"`}},
-		"pay": map[string]any{"allow": false, "challenge": map[string]any{"max_age": 60}},
-	}})
+	w := build(t, plan{rego: byTool, resources: []resource.Config{notes()}, realm: "scope=admin",
+		answers: map[string]any{
+			"list": true, "secret": false,
+			"add": map[string]any{"allow": false, "challenge": map[string]any{"scope": []string{"notes:write"},
+				"error_description": `needs scope="admin"`}},
+			"pay": map[string]any{"allow": false, "challenge": map[string]any{"max_age": 60}},
+		}})
 	bearer := "Bearer " + w.grant(t, devissuer.Grant{Scopes: []string{"notes:read", "offline_access"}})
 	for name, c := range map[string]struct {
 		query  authz.Query
@@ -93,7 +94,8 @@ func TestScopesOfAChallengeAreThoseThatAreMissingWhereItIsConfigured(t *testing.
 	of.AccumulateScopes, of.ChallengeScopes = false, []string{"basic"}
 	w := build(t, plan{rego: byTool, resources: []resource.Config{of}, answers: map[string]any{
 		"add": map[string]any{"allow": false, "challenge": map[string]any{"scope": []string{"notes:write"}}}}})
-	d := w.point.Decide(t.Context(), message(callOf("add"), "Bearer "+w.grant(t, devissuer.Grant{Scopes: []string{"a"}})))
+	d := w.point.Decide(t.Context(), message(callOf("add"),
+		"Bearer "+w.grant(t, devissuer.Grant{Scopes: []string{"a"}})))
 	expectChallenge(t, d, metadataOfNotes+`, error="insufficient_scope", scope="notes:write", realm="acme"`)
 	expectChallenge(t, w.point.Decide(t.Context(), message(callOf("add"))), metadataOfNotes+
 		`, scope="basic", realm="acme"`)

@@ -49,7 +49,8 @@ func (c Config) readPost(v *View, req *authz.Request, modern bool) error {
 	}
 	switch {
 	case req.BodyPartial || len(req.Body) > c.BodyBytes:
-		return refusal(http.StatusRequestEntityTooLarge, invalidRequest, nil, "the message is too long to be read whole")
+		return refusal(http.StatusRequestEntityTooLarge, invalidRequest, nil,
+			"the message is too long to be read whole")
 	case !req.HasBody && modern && c.DecideByHeaders:
 		return v.readHeaders(req.Headers)
 	case !req.HasBody:
