@@ -20,6 +20,8 @@ type conn struct {
 	r       *bufio.Reader
 	request []byte
 	body    []byte
+	// wants is in the body of an allow.
+	wants []byte
 }
 
 // answerIn is the longest any answer may take; a server that hangs ends the run.
@@ -30,7 +32,7 @@ func dial(address string, request []byte) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{c: c, r: bufio.NewReaderSize(c, 16<<10), request: request}, nil
+	return &conn{c: c, r: bufio.NewReaderSize(c, 16<<10), request: request, wants: allowed}, nil
 }
 
 func (c *conn) close() { _ = c.c.Close() }
@@ -88,7 +90,7 @@ func (c *conn) ask() ([]byte, error) {
 // check asks, and wants to be allowed.
 func (c *conn) check() error {
 	body, err := c.ask()
-	if err == nil && !bytes.Contains(body, allowed) {
+	if err == nil && !bytes.Contains(body, c.wants) {
 		err = errors.New("answered something other than an allow")
 	}
 	return err

@@ -25,9 +25,15 @@ func TestBenchDoors(t *testing.T) {
 	all := []*target{startGRPCFloor(t, w)}
 	grpcSide := startSidecar(t, program, w, w.shipped)
 	grpcSide.name, grpcSide.dial = "sidecar, gRPC, shipped policies", checks(grpcSide.grpc, w.check())
+	nginxFloor, nginxSide := startFloor(t, nil), startSidecar(t, program, w, w.shipped)
+	nginxFloor.name = "echo, bare GET handler"
+	nginxFloor.dial = asks(nginxFloor.address, []byte("GET /check HTTP/1.1\r\nHost: localhost\r\n\r\n"), nil)
+	nginxSide.name, nginxSide.dial = "sidecar, forward auth, shipped policies", asks(nginxSide.nginx, w.subrequest(),
+		nil)
 	native := startSidecar(t, program, w, w.shipped)
 	native.name = "sidecar, native API, shipped policies"
-	all = append(all, grpcSide.target, startFloor(t, question(t, w.token)), native.target,
+	all = append(all, grpcSide.target, nginxFloor, nginxSide.target, startFloor(t, question(t, w.token)),
+		native.target,
 		startOPA(t, w.document(t), w.shipped))
 	for _, s := range all {
 		s.connect(t)
@@ -64,6 +70,15 @@ func (w *world) check() *authv3.CheckRequest {
 				":path": "/" + path, ":scheme": "https", "authorization": "Bearer " + w.token, "x-tenant": asksTenant,
 				"x-request-id": "8f7a1d52-5c1e-4d0e-9d4c-3f8a4b1f6a11", "x-forwarded-proto": "https"}},
 	}}}
+}
+
+// subrequest is the question of every run as nginx asks it.
+func (w *world) subrequest() []byte {
+	scheme, rest, _ := strings.Cut(asksURL, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	return fmt.Appendf(nil, "GET /check HTTP/1.1\r\nHost: sidecar\r\nX-Original-Method: %s\r\n"+
+		"X-Original-Scheme: %s\r\nX-Original-Host: %s\r\nX-Original-URI: /%s\r\nX-Original-For: 192.0.2.7\r\n"+
+		"Authorization: Bearer %s\r\nX-Tenant: %s\r\n\r\n", asksMethod, scheme, host, path, w.token, asksTenant)
 }
 
 // grpcCaller is one caller on a connection that it shares, as the requests of one thread of Envoy do.

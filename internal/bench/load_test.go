@@ -97,11 +97,11 @@ type caller interface {
 
 // posts asks at address by a POST of a JSON body.
 func posts(address, path string, body []byte) func(n int) ([]caller, error) {
-	return asks(address, request(path, body))
+	return asks(address, request(path, body), allowed)
 }
 
-// asks opens connections to address that send the same bytes over and over.
-func asks(address string, request []byte) func(n int) ([]caller, error) {
+// asks opens connections to address that send the same bytes over and over, and want others in the body of an answer.
+func asks(address string, request, wants []byte) func(n int) ([]caller, error) {
 	return func(n int) ([]caller, error) {
 		var all []caller
 		for range n {
@@ -110,6 +110,7 @@ func asks(address string, request []byte) func(n int) ([]caller, error) {
 				closeAll(all)
 				return nil, fmt.Errorf("connect to %s: %w", address, err)
 			}
+			c.wants = wants
 			all = append(all, c)
 		}
 		return all, nil

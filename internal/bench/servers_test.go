@@ -12,6 +12,8 @@ import (
 type target struct {
 	name string
 	proc *process
+	// address is that of the floor.
+	address string
 	// dial opens n connections that ask the same.
 	dial func(n int) ([]caller, error)
 	// rest is called after each run under load.
@@ -61,7 +63,8 @@ func startFloor(t *testing.T, ask []byte) *target {
 	program := build(t, "floor", "test", "-c", "-tags=bench", "./floor")
 	address := freeAddress(t)
 	p := start(t, []string{"BENCH_FLOOR_ADDRESS=" + address}, program)
-	return &target{name: "echo, bare POST handler", proc: p, dial: posts(address, "/v1/decisions", ask),
+	return &target{name: "echo, bare POST handler", proc: p, address: address,
+		dial: posts(address, "/v1/decisions", ask),
 		rest: func() {}}
 }
 
@@ -82,6 +85,7 @@ type sidecar struct {
 	*target
 	api   string // address of decisions
 	grpc  string // address of checks of Envoy
+	nginx string // address of checks of nginx
 	admin string // address of its metrics
 }
 
@@ -91,7 +95,8 @@ func startSidecar(t *testing.T, program string, w *world, policy policy) sidecar
 	file := w.configuration(t, t.TempDir(), policy.dir)
 	cfg := load(t, file)
 	p := start(t, nil, program, "serve", "--config", file)
-	return sidecar{api: cfg.Listen.API.Address, grpc: cfg.Listen.GRPC.Address, admin: cfg.Listen.Admin.Address,
+	return sidecar{api: cfg.Listen.API.Address, grpc: cfg.Listen.GRPC.Address,
+		nginx: cfg.Listen.ForwardAuth[0].Address, admin: cfg.Listen.Admin.Address,
 		target: &target{
 			name: "sidecar, token cached, log on, " + policy.name, proc: p,
 			dial: posts(cfg.Listen.API.Address, "/v1/decisions", question(t, w.token)),

@@ -142,9 +142,10 @@ func (w *world) configuration(t testing.TB, dir, policies string) string {
 	t.Helper()
 	src, err := yaml.Marshal(map[string]any{
 		"listen": map[string]any{
-			"api":   map[string]any{"address": freeAddress(t)},
-			"admin": map[string]any{"address": freeAddress(t)},
-			"grpc":  map[string]any{"address": freeAddress(t)},
+			"api":          map[string]any{"address": freeAddress(t)},
+			"admin":        map[string]any{"address": freeAddress(t)},
+			"grpc":         map[string]any{"address": freeAddress(t)},
+			"forward_auth": []any{map[string]any{"name": "nginx", "profile": "nginx", "address": freeAddress(t)}},
 		},
 		"issuers": []any{map[string]any{
 			"name": "bench", "issuer": w.issuer.Issuer(), "allow_insecure_http": true, "tenant": []string{"/tenant"},

@@ -24,6 +24,7 @@ func TestMain(_ *testing.M) {
 	e.HideBanner, e.HidePort = true, true
 	answer := []byte(`{"allow":true}`)
 	e.POST("/v1/decisions", func(c echo.Context) error { return c.JSONBlob(http.StatusOK, answer) })
+	e.GET("/check", func(c echo.Context) error { return c.NoContent(http.StatusOK) })
 	if err := e.Start(address); !errors.Is(err, http.ErrServerClosed) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
