@@ -175,6 +175,11 @@ func pathCases() []gatewayCase {
 	path("/admin#/things", gatewayExpectation{status: 400, either: true})
 	path("/Admin", answered(403))
 	path("/things/a%20b", passed())
+	path("http://app.example.test/admin", gatewayExpectation{status: 403, either: true})
+	all = append(all, gatewayCase{name: "GET /admin of a Host that ends in ?", token: readerToken, want: malformed(),
+		request: wireRequest{target: "/admin", host: "app.example.test/open?"}},
+		gatewayCase{name: "GET /admin of a whole URL as Host", token: readerToken, want: malformed(),
+			request: wireRequest{target: "/admin", host: "http://app.example.test/open?"}})
 	path("/things/caf%C3%A9", passed())
 	all = append(all,
 		gatewayCase{name: "GET a path of 8 KB", token: readerToken, want: passedOrRefused(),

@@ -17,6 +17,8 @@ func gateways() []gateway {
 			loses: statusesOfIngressNginx},
 		{name: "Caddy", page: "caddy.md", start: startCaddy, down: 502, hung: 504},
 		{name: "Envoy, gRPC", page: "envoy.md", start: startEnvoy, down: 503, hung: 503},
+		{name: "Envoy, HTTP", page: "envoy.md", start: startEnvoyHTTP, sidecar: "sidecar-http.yaml",
+			down: 503, hung: 503, loses: statusesOfEnvoyHTTP},
 		{name: "HAProxy", page: "haproxy.md", start: startHAProxy, down: 503, hung: 504},
 	}
 }
@@ -41,4 +43,10 @@ func statusesOfIngressNginx(want gatewayExpectation) gatewayExpectation {
 		return want
 	}
 	return gatewayExpectation{status: http.StatusForbidden, either: want.either}
+}
+
+// statusesOfEnvoyHTTP are all below 500: of an outage only the status is left.
+func statusesOfEnvoyHTTP(want gatewayExpectation) gatewayExpectation {
+	want.retry = false
+	return want
 }

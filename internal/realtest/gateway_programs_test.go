@@ -106,7 +106,16 @@ func startEnvoy(t *testing.T, files map[string]string, at places) *process {
 	if err != nil || len(found) != 1 {
 		t.Fatal(found, err)
 	}
+	// The sidecar of the test reads one header more, by which its decisions are found.
+	file := strings.ReplaceAll(at.in(files["envoy.yaml"]), "{ exact: x-tenant }, { exact: x-request-id }",
+		"{ exact: x-tenant }, { exact: x-request-id }, { exact: x-case }")
 	return start(t, "Envoy", exec.Command(found[0], "--concurrency", "1", "--use-dynamic-base-id",
 		"--file-flush-interval-msec", "50", "-c",
-		gatewayFile(t, t.TempDir(), "envoy.yaml", at.in(files["envoy.yaml"]))))
+		gatewayFile(t, t.TempDir(), "envoy.yaml", file)))
+}
+
+// startEnvoyHTTP runs Envoy with the file of the page for checks over HTTP.
+func startEnvoyHTTP(t *testing.T, files map[string]string, at places) *process {
+	t.Helper()
+	return startEnvoy(t, map[string]string{"envoy.yaml": files["envoy-http.yaml"]}, at)
 }

@@ -164,11 +164,9 @@ type guardDecision struct {
 func (g *guard) decided(t *testing.T, id string) []guardDecision {
 	t.Helper()
 	var all []guardDecision
-	for _, line := range lines(g.decisions) {
+	written := lines(g.decisions)
+	for _, line := range written[:max(0, len(written)-1)] { // what follows the last line end is not yet written
 		var d guardDecision
-		if len(line) == 0 {
-			continue
-		}
 		if err := json.Unmarshal(line, &d); err != nil {
 			t.Fatalf("%v: %s", err, line)
 		}

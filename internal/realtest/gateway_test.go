@@ -20,6 +20,8 @@ import (
 type gateway struct {
 	name string
 	page string // of docs/gateways
+	// sidecar is the sidecar's file of the page, when it is another than sidecar.yaml.
+	sidecar string
 	// start runs the gateway with the files of its page and returns where it listens.
 	start func(t *testing.T, files map[string]string, at places) *process
 	// loses is what that gateway, by its nature, cannot pass on of a refusal: its page says so.
@@ -60,7 +62,7 @@ func (gw gateway) run(t *testing.T, results *gatewayTable) {
 	results.add(gw.name)
 	files := pageFiles(t, gw.page)
 	app := startApplication(t)
-	g := startGuard(t, files["sidecar.yaml"])
+	g := startGuard(t, files[cmp.Or(gw.sidecar, "sidecar.yaml")])
 	way := startLink(t, g.door)
 	at := places{listen: testkit.HoldPort(t).Addr(), sidecar: way.listener.Addr().String(), application: app.address()}
 	program := gw.start(t, files, at)
@@ -213,7 +215,8 @@ func (c gatewayTrial) passedOn(t *testing.T, q wireRequest, s wireSeen) {
 	rawPath, _, _ := strings.Cut(s.target, "?")
 	for _, d := range found {
 		r := d.Input.Request
-		if d.Custom.Kind != "allow" || r.Method != s.method || r.RawPath != rawPath {
+		if d.Custom.Kind != "allow" || r.Method != s.method || r.RawPath != rawPath ||
+			r.Host != "app.example.test" {
 			t.Errorf("decided: %s; passed on: %s %s", d, s.method, s.target)
 		}
 	}
