@@ -26,6 +26,9 @@ type reason struct {
 // ClientBody returns the body that a gateway hands to the client of a refused request, and its media type: the body of
 // the decision, or else a problem of RFC 9457 with the decision_id and the reasons of the decision.
 func ClientBody(d *authz.Decision) (mediaType string, body []byte) {
+	if d.Body != nil {
+		return "application/json", d.Body
+	}
 	p := problem{Title: http.StatusText(d.Status), Status: d.Status, DecisionID: d.ID}
 	for _, r := range d.Reasons {
 		p.Reasons = append(p.Reasons, reason{r.Code, r.Message})

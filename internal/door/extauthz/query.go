@@ -29,6 +29,7 @@ func query(attributes *authv3.AttributeContext) (authz.Query, error) {
 		request.Body += string(raw) // Envoy fills one of the two
 	}
 	request.HasBody = request.Body != ""
+	request.BodyPartial = bodyIsPartial(asked, request)
 	context, err := facts(attributes)
 	return authz.Query{Request: request, Context: context}, err
 }
@@ -80,7 +81,7 @@ const partialBody = "x-envoy-auth-partial-body"
 // bodyIsPartial reports whether the body of r is only the beginning of that which the upstream will get.
 func bodyIsPartial(r *authv3.AttributeContext_HttpRequest, sent authz.Request) bool {
 	for _, v := range sent.Headers[partialBody] {
-		if strings.EqualFold(strings.TrimSpace(v), "true") {
+		if strings.Contains(strings.ToLower(v), "true") { // Envoy joins values
 			return true
 		}
 	}

@@ -105,6 +105,32 @@ func TestABodyIsAskedAboutInEitherForm(t *testing.T) {
 	}
 }
 
+func TestTheBeginningOfABodyIsKnownAsSuch(t *testing.T) {
+	for name, c := range map[string]struct {
+		said string // header of Envoy
+		size int64
+		want bool
+	}{
+		"Envoy says so":                  {"true", 0, true},
+		"Envoy says so with the client":  {"false,true", 0, true},
+		"the size says so":               {"", 100, true},
+		"the size says so and Envoy not": {"false", 100, true},
+		"whole":                          {"false", 4, false},
+		"Envoy does not know the size":   {"false", -1, false},
+		"no word of it":                  {"", 0, false},
+	} {
+		in := get()
+		h := in.Attributes.Request.Http
+		h.Body, h.Size = "abcd", c.size
+		if c.said != "" {
+			h.Headers["x-envoy-auth-partial-body"] = c.said
+		}
+		if r := asked(t, in).Request; r.BodyPartial != c.want || !r.HasBody {
+			t.Errorf("%s: partial %v", name, r.BodyPartial)
+		}
+	}
+}
+
 func TestPoliciesSeeWhatEnvoySaysBesidesTheRequest(t *testing.T) {
 	in := get()
 	if got := string(asked(t, in).Context); got != `{"envoy":{"protocol":"HTTP/2","request_id":"7"}}` {

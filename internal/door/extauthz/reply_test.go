@@ -72,6 +72,15 @@ func TestARefusalReachesTheClientWithItsStatusHeadersAndReasons(t *testing.T) {
 	}
 }
 
+func TestADecisionMayHaveTheBodyOfItsRefusal(t *testing.T) {
+	d := authz.Decision{Kind: authz.Malformed, Status: 400, Body: []byte(`{"jsonrpc":"2.0"}`)}
+	denied := serve(t, listener(), extauthz.Deps{Point: says(d)}).check(t, get()).GetDeniedResponse()
+	if got := fields(denied.GetHeaders()); denied.GetBody() != `{"jsonrpc":"2.0"}` ||
+		got != "cache-control: no-store\ncontent-type: application/json" {
+		t.Errorf("the client gets %s\n%s", got, denied.GetBody())
+	}
+}
+
 func TestEachKindOfRefusalHasACodeAndNoneIsOK(t *testing.T) {
 	seen := map[int32]authz.Kind{}
 	for _, k := range authz.Kinds {
