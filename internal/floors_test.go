@@ -22,7 +22,7 @@ var floors = [][]string{
 	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "listen", "resource", "token"},
 	{"door/description", "jose", "probe"},
 	{"door", "door/extauthz/answer"},
-	{"oauth", "dialect", "bundle"},
+	{"door/resourcemetadata", "oauth", "dialect", "bundle"},
 	{"introspect", "bundle/archive", "bundle/library"},
 	{"bundle/signature", "introspect/cache", "introspect/guard", "introspect/local", "introspect/remote",
 		"introspect/route"},

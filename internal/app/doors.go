@@ -15,7 +15,9 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/door/extauthz"
 	"github.com/authz-sidecar/sidecar/internal/door/forwardauth"
 	"github.com/authz-sidecar/sidecar/internal/door/native"
+	"github.com/authz-sidecar/sidecar/internal/door/resourcemetadata"
 	"github.com/authz-sidecar/sidecar/internal/listen"
+	"github.com/authz-sidecar/sidecar/internal/resource"
 	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
@@ -71,7 +73,9 @@ func (a *App) openGRPC(c listen.Config, on listen.Deps) (Door, error) {
 // mounts is every door that shares the listeners of the native API. Another door is another line. What they are
 // described by is the same without a configuration: see Doors.
 func (a *App) mounts() []door.Mount {
-	return []door.Mount{}
+	return []door.Mount{
+		resourcemetadata.Mount(resource.NewSet(a.cfg.Resources)),
+	}
 }
 
 // Doors describes the doors that share the listeners of the native API.
