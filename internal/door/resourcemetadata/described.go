@@ -31,7 +31,8 @@ func described() description.Door {
 			[]description.Parameter{path}},
 	} {
 		get := description.Operation{
-			Method: http.MethodGet, Path: at.path, Listeners: []string{"api"}, ID: at.id, Tag: tag, Summary: at.summary,
+			Method: http.MethodGet, Path: at.path, Listeners: []string{"api"}, ID: at.id, Tag: tag,
+			Summary: at.summary,
 			About: "The resource is chosen by host and path, of those in `resources` of the configuration.",
 			Needs: description.NoName, Head: true, Parameters: at.parameters, OwnErrors: true,
 			Answers: []description.Answer{
