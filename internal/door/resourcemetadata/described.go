@@ -33,8 +33,8 @@ func described() description.Door {
 		get := description.Operation{
 			Method: http.MethodGet, Path: at.path, Listeners: []string{"api"}, ID: at.id, Tag: tag,
 			Summary: at.summary,
-			About: "The resource is chosen by host and path, of those in `resources` of the configuration.",
-			Needs: description.NoName, Head: true, Parameters: at.parameters, OwnErrors: true,
+			About:   "The resource is chosen by host and path, of those in `resources` of the configuration.",
+			Needs:   description.NoName, Head: true, Parameters: at.parameters, OwnErrors: true,
 			Answers: []description.Answer{
 				{Status: http.StatusOK, About: "The metadata.", MediaType: "application/json",
 					Schema: &jsonschema.Schema{Type: "object"}},
