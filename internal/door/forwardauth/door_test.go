@@ -41,15 +41,21 @@ var allowing = authz.Decision{Kind: authz.Allow, Status: 200, UpstreamHeaders: [
 	{Name: "X-Subject", Values: []string{"alice"}}, {Name: "X-Tenant", Values: []string{""}},
 }}
 
-func serve(t *testing.T, cfg forwardauth.Config, d authz.Decision) world {
+func serve(t testing.TB, cfg forwardauth.Config, d authz.Decision) world {
+	t.Helper()
+	asked := make(chan authz.Query, 1)
+	return world{open(t, cfg, fixed{d, asked}), asked}
+}
+
+// open serves a listener, and returns its address.
+func open(t testing.TB, cfg forwardauth.Config, point forwardauth.Point) string {
 	t.Helper()
 	cfg.Name, cfg.Address = "gateway", "127.0.0.1:0"
 	cfg.Prefix, cfg.KeyHeader = "/check", "x-sidecar-key"
 	cfg.Limits = listen.Limits{BodyBytes: 1 << 20, HeaderBytes: 1 << 16, BatchItems: 1, ReadTimeout: time.Minute,
 		Timeout: time.Minute, IdleTimeout: time.Minute}
-	asked := make(chan authz.Query, 1)
 	log := slog.New(slog.DiscardHandler)
-	door, err := forwardauth.Open(cfg, forwardauth.Deps{Point: fixed{d, asked}, Log: log,
+	door, err := forwardauth.Open(cfg, forwardauth.Deps{Point: point, Log: log,
 		Outcomes: forwardauth.NewOutcomes(nil)}, listen.Deps{Name: "forward_auth[0]", Log: log,
 		Calls: new(listen.Calls)})
 	if err != nil {
@@ -65,11 +71,21 @@ func serve(t *testing.T, cfg forwardauth.Config, d authz.Decision) world {
 			t.Error(err)
 		}
 	})
-	return world{door.Addr().String(), asked}
+	return door.Addr().String()
 }
 
 // check sends the lines of a check as they are.
-func (w world) check(t *testing.T, lines ...string) (*http.Response, string) {
+func (w world) check(t testing.TB, lines ...string) (*http.Response, string) {
+	t.Helper()
+	resp, body := w.answer(t, lines)
+	if resp == nil {
+		t.Fatal(body)
+	}
+	return resp, body
+}
+
+// answer is what comes of the lines of a check; nil and an error's text when no answer does.
+func (w world) answer(t testing.TB, lines []string) (*http.Response, string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", w.address)
 	if err != nil {
@@ -82,7 +98,7 @@ func (w world) check(t *testing.T, lines ...string) (*http.Response, string) {
 	method, _, _ := strings.Cut(lines[0], " ")
 	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err.Error()
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
