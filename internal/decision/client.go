@@ -23,6 +23,8 @@ type client struct {
 	message *mcp.View
 	// held are the scopes of the token.
 	held []string
+	// shown is the binding of the token, once its client has shown the key of it.
+	shown authz.Confirmation
 }
 
 // learn takes what is known of the token, and refuses one that is for another resource (RFC 8707 section 2, MCP

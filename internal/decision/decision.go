@@ -46,6 +46,8 @@ type PossessionVerifier interface {
 	Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error
 	// Look reports what Verify would, and leaves the proof for the request itself.
 	Look(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error
+	// Release lets the proof be shown again that Verify accepted with q: the answer reached no caller.
+	Release(c authz.Confirmation, q *authz.Query)
 	// Presentation returns how tokens may be presented, for challenges.
 	Presentation() proof.Presentation
 	// ResponseHeaders returns the further header fields of a response to a client that uses DPoP.
@@ -171,6 +173,9 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 		q.seen = &seen{}
 	}
 	d := p.guarded(ctx, q)
+	if errors.Is(ctx.Err(), context.Canceled) && q.client.shown.Bound() {
+		p.deps.Proofs.Release(q.client.shown, q.Query)
+	}
 	q.client.complete(&d, rec.DecisionID)
 	span.SetString("sidecar.decision_id", rec.DecisionID)
 	span.SetString("sidecar.kind", d.Kind.String())
@@ -307,7 +312,11 @@ func (p *Point) usable(c *authz.Claims, cred token.Credential, q pending) error 
 	if q.unrecorded {
 		return p.deps.Proofs.Look(c.Confirmation, cred, q.Query, now)
 	}
-	return p.deps.Proofs.Verify(c.Confirmation, cred, q.Query, now)
+	err := p.deps.Proofs.Verify(c.Confirmation, cred, q.Query, now)
+	if err == nil {
+		q.client.shown = c.Confirmation
+	}
+	return err
 }
 
 // byTheClock says how far a token is beyond its time, because the clocks may differ.

@@ -60,8 +60,7 @@ func (v *Verifier) checkProof(jkt string, tok secret.Text, r *authz.Request, now
 			"check proof: the request does not say under which scheme "+
 				"and host its client sent it: give its absolute URL, or set proof.dpop.public_base_url")
 	}
-	expect := jose.Expect{Types: []string{"dpop+jwt"}, Algorithms: v.cfg.DPoP.Algorithms, MaxBytes: maxProofBytes}
-	verified, thumbprint, err := jose.VerifyEmbedded(text, expect)
+	verified, thumbprint, err := jose.VerifyEmbedded(text, v.expected())
 	if err != nil {
 		return OutcomeRefused, refuse(CodeInvalidProof, "check proof: %w", err)
 	}
@@ -81,6 +80,23 @@ func (v *Verifier) checkProof(jkt string, tok secret.Text, r *authz.Request, now
 		return outcome, err
 	}
 	return v.checkReplay(digestOf(jkt, target.origin, target.path, c.id), expires, now)
+}
+
+// release is for a request whose proof checkProof accepted.
+func (v *Verifier) release(jkt string, r *authz.Request) {
+	text, _ := singleProof(r.Headers["dpop"])
+	target, _ := v.target(r.URL)
+	verified, _, err := jose.VerifyEmbedded(text, v.expected())
+	if err != nil {
+		return
+	}
+	if c, err := readProof(verified.Claims); err == nil {
+		v.replays.forget(digestOf(jkt, target.origin, target.path, c.id))
+	}
+}
+
+func (v *Verifier) expected() jose.Expect {
+	return jose.Expect{Types: []string{"dpop+jwt"}, Algorithms: v.cfg.DPoP.Algorithms, MaxBytes: maxProofBytes}
 }
 
 // singleProof returns the one proof of a request (DPOP-1). Proxies join repeated fields with a comma.

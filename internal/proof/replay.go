@@ -76,6 +76,18 @@ func (r *replays) look(d digest, _, now time.Time) useResult {
 	return r.known(d, now)
 }
 
+// forget makes a proof unused.
+func (r *replays) forget(d digest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, kept := range r.buckets {
+		if _, ok := kept[d]; ok {
+			delete(kept, d)
+			r.size--
+		}
+	}
+}
+
 // known says whether a proof was used, or is one too many. It drops what has expired. r.mu is held.
 func (r *replays) known(d digest, now time.Time) useResult {
 	for at, kept := range r.buckets {
