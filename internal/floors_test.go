@@ -34,7 +34,7 @@ var floors = [][]string{
 	{"engine", "engine/partial", "decision/summary", "decisionlog", "doctor", "testkit/authserver"},
 	{"explain", "testkit/clientcases"},
 	{"decision"},
-	{"decision/follow", "decision/recorded", "door/extauthz", "door/forwardauth", "door/native"},
+	{"decision/follow", "decision/recorded", "door/authzen", "door/extauthz", "door/forwardauth", "door/native"},
 	{"replay"},
 	{"gate"},
 	{"config"},

@@ -119,7 +119,7 @@ func (d *development) run(ctx context.Context, std streams, environ []string) er
 				out: std.out, issuer: issuer.Issuer(), tokens: tokens, writer: parties.writer,
 				resourceServer: parties.resourceServer, policies: placesOf(cfg.Policies.Config),
 				explain: explainLast(cfg),
-				token:   cfg.Decision.Token,
+				token:   string(cfg.Decision.Token),
 				api:     "http://" + a.APIAddr().String(), admin: "http://" + a.AdminAddr().String(),
 			}.print()
 		},

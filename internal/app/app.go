@@ -17,6 +17,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decision/follow"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
+	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
 	"github.com/authz-sidecar/sidecar/internal/gate"
@@ -68,8 +69,9 @@ type App struct {
 	ready       readiness
 	stale       atomic.Pointer[source.Stale] // nil before archives were looked at
 
-	doors []openDoor
-	calls listen.Calls
+	doors   []openDoor
+	mounted []door.Mount
+	calls   listen.Calls
 
 	stops []stop // in the order in which they were built
 }

@@ -35,7 +35,7 @@ func TestTheDescriptionInTheDocsIsTheOneThatIsServed(t *testing.T) {
 
 // TestEachOperationOfAMountHasAHandler: a call of one without a handler would panic.
 func TestEachOperationOfAMountHasAHandler(t *testing.T) {
-	for _, m := range start(t, nil).app.mounts() {
+	for _, m := range start(t, nil).app.mounted {
 		for _, o := range m.Operations {
 			if m.Handlers[o.ID] == nil {
 				t.Errorf("nothing serves %s %s", o.Method, o.Path)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/door"
+	"github.com/authz-sidecar/sidecar/internal/door/authzen"
 	"github.com/authz-sidecar/sidecar/internal/door/description"
 	"github.com/authz-sidecar/sidecar/internal/door/extauthz"
 	"github.com/authz-sidecar/sidecar/internal/door/forwardauth"
@@ -19,6 +20,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/resource"
 	"github.com/authz-sidecar/sidecar/internal/status"
+	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
 // Door is a way in for callers: a listener that is open, and what serves it.
@@ -73,13 +75,18 @@ func (a *App) openGRPC(c listen.Config, on listen.Deps) (Door, error) {
 // mounts is every door that shares the listeners of the native API. Another door is another line. What they are
 // described by is the same without a configuration: see Doors.
 func (a *App) mounts() []door.Mount {
+	limits := a.cfg.Listen.API.Limits
 	return []door.Mount{
 		resourcemetadata.Mount(resource.NewSet(a.cfg.Resources)),
+		authzen.Mount(a.cfg.AuthZEN, authzen.Deps{Point: a.point, Limits: limits, Metrics: a.metrics.Registerer(),
+			Tracer: a.tracer}),
 	}
 }
 
 // Doors describes the doors that share the listeners of the native API.
-func Doors() []description.Door { return door.Doors((&App{cfg: config.Default()}).mounts()) }
+func Doors() []description.Door {
+	return door.Doors((&App{cfg: config.Default(), metrics: telemetry.NewMetrics("")}).mounts())
+}
 
 // Description returns the OpenAPI 3.1 description of all doors over HTTP, indented, the same bytes each time.
 func Description() []byte { return native.Description(Doors()) }
@@ -103,7 +110,7 @@ func (a *App) forwardAuth() []entrance {
 
 func (a *App) native() native.Deps {
 	deps := native.Deps{
-		Mounts: a.mounts(),
+		Mounts: a.mounted,
 		Point:  a.point, Status: a.Status, Metrics: a.metrics.Handler(), Evictor: a.issuers, Log: a.deps.Log,
 		Tracer: a.tracer, Explainer: a.point,
 	}
@@ -122,6 +129,7 @@ type openDoor struct {
 
 func (a *App) openDoors(context.Context) error {
 	a.onStop("listeners", a.stopDoors)
+	a.mounted = a.mounts()
 	for _, e := range a.entrances() {
 		files := &listen.Files{}
 		on := listen.Deps{Name: e.name, Log: a.deps.Log, Calls: &a.calls, Files: files,

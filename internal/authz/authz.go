@@ -21,14 +21,29 @@ type Query struct {
 	Subject  *Entity
 	Action   *Action
 	Resource *Entity
+	// Searched is the entity that a search is for: "subject", "resource" or "action" (AuthZEN 1.0 section 8). That
+	// entity has no ID, and a searched action is nil. It is empty when the question is no search.
+	Searched string
 	// Token is a credential given beside the request instead of inside its headers.
 	Token secret.Text
+	// Tokens says whether the query may be without a token; "" is the configured rule.
+	Tokens TokenRule
 	// Context is what the caller passed for the policy: a JSON object, or nil.
 	Context []byte
 	// Caller is who asked, as the listener saw it: an address. It is logged; and it decides whether what the query
 	// says about the client's certificate is believed.
 	Caller string
 }
+
+// TokenRule says whether policies decide about queries without a token. A token that is there and bad is refused by
+// either rule.
+type TokenRule string
+
+// The rules of tokens.
+const (
+	TokenRequired TokenRule = "required"
+	TokenOptional TokenRule = "optional"
+)
 
 // HasRequest reports whether q is about an HTTP request. It is as soon as any member of Request is set, so that half a
 // request is read, and refused, as a request.

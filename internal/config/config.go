@@ -15,9 +15,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
+	"github.com/authz-sidecar/sidecar/internal/door/authzen"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
@@ -41,6 +43,7 @@ type Config struct {
 	Input           input.Config       `yaml:"input" doc:"Parts of a request that policies see."`
 	Resources       []resource.Config  `yaml:"resources" doc:"Protected resources that the sidecar stands for: their metadata (RFC 9728), their challenges, and MCP endpoints."`
 	Decision        decision.Config    `yaml:"decision" doc:"How a request becomes a decision."`
+	AuthZEN         authzen.Config     `yaml:"authzen" doc:"AuthZEN Authorization API 1.0 on the api listener."`
 	DecisionLog     decisionlog.Config `yaml:"decision_log" doc:"Decision log."`
 	Telemetry       telemetry.Config   `yaml:"telemetry" doc:"The sidecar's own log, and traces."`
 	ShutdownDelay   time.Duration      `yaml:"shutdown_delay" default:"0s" max:"10m" doc:"Time between the signal to stop and the stop. /readyz is 503 and calls are still taken, so that balancers send new ones elsewhere."`
@@ -207,8 +210,10 @@ func (c *Config) EngineConfig() engine.Config {
 	e := c.Engine
 	e.TokenModes = issuer.ModesOf(c.Issuers)
 	e.Headers = append([]string{}, c.Input.Headers...) // none is not nil
-	e.AnonymousRequests = c.Decision.Token == "optional"
-	e.Entrypoints = slices.Clone(e.Entrypoints)
+	e.AnonymousRequests = c.Decision.Token == authz.TokenOptional ||
+		c.AuthZEN.Entrypoint != "" && c.AuthZEN.Token == authz.TokenOptional
+	e.Entities = c.AuthZEN.Entrypoint != ""
+	e.Entrypoints = append(slices.Clone(e.Entrypoints), c.AuthZEN.Entrypoints()...)
 	for _, d := range c.Listen.entrypoints() {
 		e.Entrypoints = append(e.Entrypoints, d.asks)
 	}

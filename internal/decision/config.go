@@ -1,10 +1,12 @@
 package decision
 
+import "github.com/authz-sidecar/sidecar/internal/authz"
+
 // Config says how requests are turned into decisions.
 type Config struct {
-	Entrypoint string `yaml:"entrypoint" default:"authz/decision" doc:"Entrypoint of calls that name none."`
-	Token      string `yaml:"token" default:"required" enum:"required|optional" doc:"required answers 401 before any policy runs when no token is present; optional lets the policy decide. A bad token is always refused."`
-	Realm      string `yaml:"realm" default:"sidecar" doc:"Realm of the WWW-Authenticate challenge."`
+	Entrypoint string          `yaml:"entrypoint" default:"authz/decision" doc:"Entrypoint of calls that name none."`
+	Token      authz.TokenRule `yaml:"token" default:"required" enum:"required|optional" doc:"required answers 401 before any policy runs when no token is present; optional lets the policy decide. A bad token is always refused."`
+	Realm      string          `yaml:"realm" default:"sidecar" doc:"Realm of the WWW-Authenticate challenge."`
 }
 
 // Removed says what stands in place of a key that is no longer there.

@@ -4,6 +4,7 @@
 package decision
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -253,7 +254,7 @@ func (p *Point) decide(ctx context.Context, q pending) authz.Decision {
 		}
 		presented := input.Presented{Scheme: string(cred.Scheme), Verified: claims.Confirmation.Bound()}
 		doc = input.Build(asked, claims, presented, q.rec.Time)
-	case p.cfg.Token == "optional":
+	case cmp.Or(q.Tokens, p.cfg.Token) == authz.TokenOptional:
 		doc = input.Anonymous(asked)
 	default:
 		return p.refuse(errNoCredential, q.client)

@@ -105,7 +105,7 @@ func build(t *testing.T, p plan) *world {
 	}
 	cfg := decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "acme"}
 	if p.token != "" {
-		cfg.Token = p.token
+		cfg.Token = authz.TokenRule(p.token)
 	}
 	if p.realm != "" {
 		cfg.Realm = p.realm

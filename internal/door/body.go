@@ -24,7 +24,12 @@ type Bodies struct {
 }
 
 // Read decodes the body of a call: strict JSON, no unknown member, within the limit. Its error is a *CallError.
-func (b *Bodies) Read(r *http.Request, into any) error {
+func (b *Bodies) Read(r *http.Request, into any) error { return b.read(r, into, Decode) }
+
+// ReadKnown is Read for protocols in which members that are not known are ignored.
+func (b *Bodies) ReadKnown(r *http.Request, into any) error { return b.read(r, into, DecodeKnown) }
+
+func (b *Bodies) read(r *http.Request, into any, decode func([]byte, any) error) error {
 	if ct := r.Header.Get("Content-Type"); ct != "application/json" {
 		if media, _, err := mime.ParseMediaType(ct); err != nil || media != "application/json" {
 			return notJSONType(media)
@@ -50,12 +55,20 @@ func (b *Bodies) Read(r *http.Request, into any) error {
 		return NewCallError(http.StatusRequestEntityTooLarge, "body_too_large",
 			"the body is over "+strconv.FormatInt(b.Limits.BodyBytes, 10)+" bytes", "")
 	}
-	return Decode(buf.Bytes(), into)
+	return decode(buf.Bytes(), into)
 }
 
 // Decode reads strict JSON without unknown members. Its error is a *CallError, which does not quote the body.
 func Decode(body []byte, into any) error {
 	if err := json.Unmarshal(body, into, strict); err != nil {
+		return jsonError(err, body, reflect.TypeOf(into))
+	}
+	return nil
+}
+
+// DecodeKnown is Decode that ignores members that are not known.
+func DecodeKnown(body []byte, into any) error {
+	if err := json.Unmarshal(body, into, strict, json.RejectUnknownMembers(false)); err != nil {
 		return jsonError(err, body, reflect.TypeOf(into))
 	}
 	return nil

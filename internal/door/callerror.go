@@ -2,6 +2,11 @@
 // with a call. It knows no framework.
 package door
 
+import (
+	"errors"
+	"net/http"
+)
+
 // CallError is what is wrong with a call, as opposed to with the request that the call asks about. It is never a
 // decision.
 type CallError struct {
@@ -11,6 +16,8 @@ type CallError struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Pointer string `json:"pointer"`
+	// RetryAfter is the value of the header of that name, or empty.
+	RetryAfter string `json:"-"`
 }
 
 // NewCallError returns a CallError. pointer may be empty.
@@ -23,4 +30,12 @@ func (e *CallError) Error() string {
 		return e.Message
 	}
 	return e.Pointer + ": " + e.Message
+}
+
+// AsCallError returns the CallError that err is, or that of a bug.
+func AsCallError(err error) *CallError {
+	if e, ok := errors.AsType[*CallError](err); ok {
+		return e
+	}
+	return NewCallError(http.StatusInternalServerError, "internal_error", "the sidecar failed", "")
 }

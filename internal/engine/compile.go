@@ -54,6 +54,9 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 		revision: revision(set), digest: set.Digest, revisions: revisions(set), warnings: x.program.Warnings(set),
 		entries: map[string]*preparedRule{},
 	}
+	if !cfg.Entities {
+		p.warnings = append(p.warnings, x.program.UnsetInput()...).Sorted()
+	}
 	if p.bundles, p.identified, err = bundleRefs(set); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,8 @@ type Config struct {
 	Print func(decisionID string, p Print) `yaml:"-"`
 	// AnonymousRequests is set when policies decide about requests without a token too (decision.token: optional).
 	AnonymousRequests bool `yaml:"-"`
+	// Entities is set when questions have input.subject, input.action and input.resource (authzen.entrypoint).
+	Entities bool `yaml:"-"`
 }
 
 // Rego is the part of c for compilers.

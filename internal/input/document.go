@@ -109,7 +109,7 @@ type Binding struct {
 // Entity is an AuthZEN subject or resource: AuthZEN 1.0 section 5.
 type Entity struct {
 	Type       string         `json:"type" doc:"Type of the entity."`
-	ID         string         `json:"id" doc:"Identifier, unique within the type."`
+	ID         string         `json:"id" doc:"Identifier, unique within the type; empty for the entity that a search is for."`
 	Properties jsontext.Value `json:"properties,omitzero" schema:"object" doc:"Anything more."`
 }
 

@@ -39,13 +39,13 @@ func (r *Rules) Query(q *authz.Query) (Query, error) {
 		if err = out.setResource(r.resources, &q.Request); err != nil {
 			return out, err
 		}
-	case q.Action == nil || q.Resource == nil:
+	case q.Action == nil && q.Searched != "action" || q.Resource == nil:
 		return Query{}, malformed("there is neither an HTTP request nor an action on a resource")
 	}
-	if out.Subject, err = entity("subject", q.Subject); err != nil {
+	if out.Subject, err = entity("subject", q.Subject, q.Searched); err != nil {
 		return Query{}, err
 	}
-	if out.Resource, err = entity("resource", q.Resource); err != nil {
+	if out.Resource, err = entity("resource", q.Resource, q.Searched); err != nil {
 		return Query{}, err
 	}
 	if a := q.Action; a != nil {
@@ -66,11 +66,11 @@ func (q *Query) setResource(all *resource.Set, req *authz.Request) (err error) {
 	return err
 }
 
-func entity(member string, e *authz.Entity) (*Entity, error) {
+func entity(member string, e *authz.Entity, searched string) (*Entity, error) {
 	switch {
 	case e == nil:
 		return nil, nil
-	case e.Type == "" || e.ID == "":
+	case e.Type == "" || e.ID == "" && member != searched:
 		return nil, malformed("the %s has no type or no id", member)
 	case !utf8.ValidString(e.Type) || !utf8.ValidString(e.ID):
 		return nil, malformed("the type or the id of the %s is not UTF-8", member)

@@ -112,7 +112,7 @@ func (s *Suite) point(
 ) *decision.Point {
 	rules := cfg.Decision
 	if s.token != "" {
-		rules.Token = s.token
+		rules.Token = authz.TokenRule(s.token)
 	}
 	if s.realm != "" {
 		rules.Realm = s.realm

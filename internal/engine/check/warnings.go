@@ -15,12 +15,12 @@ const CodeUnsetInput = "unset-input"
 
 // Warnings are what does not stop a load and should be looked at, sorted.
 func (p *Program) Warnings(set *bundle.Set) bundle.Problems {
-	return slices.Concat(p.unreadData(set), p.noRoutes(set), p.unsetInput()).Sorted()
+	return slices.Concat(p.unreadData(set), p.noRoutes(set)).Sorted()
 }
 
-// unsetInput finds references to members of the input that are in its schema and that no API sets in this version:
-// rules that need one are never true, and under not they always are.
-func (p *Program) unsetInput() bundle.Problems {
+// UnsetInput finds references to members of the input that are in its schema and that questions about HTTP requests do
+// not set: rules that need one are never true, and under not they always are.
+func (p *Program) UnsetInput() bundle.Problems {
 	var out bundle.Problems
 	for _, m := range p.compiler.Modules {
 		for _, root := range m.Rules {
