@@ -28,6 +28,8 @@ type Query struct {
 	Token secret.Text
 	// Tokens says whether the query may be without a token; "" is the configured rule.
 	Tokens TokenRule
+	// Place is where the credential is in the headers of the request; the zero Place is Authorization.
+	Place Place
 	// Context is what the caller passed for the policy: a JSON object, or nil.
 	Context []byte
 	// Caller is who asked, as the listener saw it: an address. It is logged; and it decides whether what the query
@@ -44,6 +46,10 @@ const (
 	TokenRequired TokenRule = "required"
 	TokenOptional TokenRule = "optional"
 )
+
+// Place is where the credential of a request is, when it is not in Authorization: in a header, or in a cookie. At most
+// one of the two is set.
+type Place struct{ Header, Cookie string }
 
 // HasRequest reports whether q is about an HTTP request. It is as soon as any member of Request is set, so that half a
 // request is read, and refused, as a request.

@@ -221,9 +221,7 @@ func (p *Point) decide(ctx context.Context, q pending) authz.Decision {
 	if err != nil {
 		return p.refuse(err, q.client)
 	}
-	cred, err := token.Extract(token.Sources{
-		Header: q.Request.Headers["authorization"], Elsewhere: asked.Request.OtherTokens, Explicit: q.Token,
-	})
+	cred, err := credential(q.Query, &asked.Request)
 	q.client.scheme = cred.Scheme
 	if err != nil {
 		return p.refuse(err, q.client)

@@ -77,6 +77,10 @@ func refusalOf(kind authz.Kind, code string) refusal {
 	case authz.Unauthenticated:
 		return unauthenticated(code)
 	case authz.Malformed:
+		if code == crossOrigin {
+			return refusal{kind, http.StatusForbidden, authz.Reason{Code: crossOrigin,
+				Message: "a cookie is no credential for a request of another origin"}, nil}
+		}
 		return refusal{kind, http.StatusBadRequest,
 			authz.Reason{Code: invalidRequest, Message: "the request or its credential is malformed"},
 			&authz.Challenge{Error: invalidRequest}}

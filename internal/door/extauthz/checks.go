@@ -60,7 +60,7 @@ func (c *checks) answer(ctx context.Context, s grpc.ServerStream) (a answer.Answ
 	if err != nil {
 		return c.refuse(unreadable, err, caller(ctx))
 	}
-	q.Caller = caller(ctx)
+	q.Caller, q.Place = caller(ctx), c.cfg.Credential.Place()
 	if q.Entrypoint, err = c.entrypoint(in.GetAttributes().GetContextExtensions()); err != nil {
 		return c.refuse(noEntrypoint, err, q.Caller)
 	}

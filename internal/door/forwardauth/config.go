@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/textproto"
 
+	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 )
@@ -13,9 +14,10 @@ type Config struct {
 	Name          string  `yaml:"name" doc:"Name of the listener in logs and in the status: lower-case letters, digits and hyphens."`
 	Profile       Profile `yaml:"profile" enum:"nginx|ingress-nginx|traefik|caddy|haproxy|envoy" doc:"The gateway: from which headers of a check the request is read, and which statuses reach the client."`
 	listen.Config `yaml:",inline"`
-	KeyHeader     string `yaml:"key_header" default:"x-sidecar-key" doc:"Header of a check that carries the caller key of bearer_keys_file: Authorization is the client's."`
-	Prefix        string `yaml:"prefix" default:"/check" doc:"What profile envoy finds before the path of the request: path_prefix of Envoy."`
-	Entrypoint    string `yaml:"entrypoint" doc:"Entrypoint of the checks; empty is decision.entrypoint."`
+	KeyHeader     string          `yaml:"key_header" default:"x-sidecar-key" doc:"Header of a check that carries the caller key of bearer_keys_file: Authorization is the client's."`
+	Prefix        string          `yaml:"prefix" default:"/check" doc:"What profile envoy finds before the path of the request: path_prefix of Envoy."`
+	Credential    door.Credential `yaml:"credential" doc:"Where requests carry their token; empty is Authorization."`
+	Entrypoint    string          `yaml:"entrypoint" doc:"Entrypoint of the checks; empty is decision.entrypoint."`
 }
 
 // Check reports what listen.Config does, and keys that do not fit together.

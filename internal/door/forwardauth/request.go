@@ -106,6 +106,7 @@ func (c Config) query(r *http.Request) (authz.Query, error) {
 	lower["host"] = []string{s.host}
 	return authz.Query{
 		Entrypoint: c.Entrypoint,
+		Place:      c.Credential.Place(),
 		Request: authz.Request{Method: s.method, URL: s.scheme + "://" + s.host + s.uri, Headers: lower,
 			SourceIP: s.source},
 		Caller: r.RemoteAddr,
