@@ -47,8 +47,8 @@ var (
 	scopeIn    = regexp.MustCompile(`scope="([^"]*)"`)
 )
 
-// TestEveryRecordedRequestIsDecided: by the example policy, what a client was seen to send is answered so that it finds
-// the authorization server without a token, passes the frame with one, and is let through or told by tool.
+// TestEveryRecordedRequestIsDecided: by the example policy, what a client was seen to send is answered so that it
+// finds the authorization server without a token, passes the frame with one, and is let through or told by tool.
 func TestEveryRecordedRequestIsDecided(t *testing.T) {
 	of := notes()
 	of.Resource = "http://127.0.0.1:9870/mcp"
