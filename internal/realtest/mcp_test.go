@@ -24,8 +24,8 @@ type mcpWorld struct {
 	servers        map[string]*process
 }
 
-// TestMCP is official clients of both eras against official servers of both: discovery, challenge, step-up, a call that
-// is allowed, and calls that are not.
+// TestMCP is official clients of both eras against official servers of both: discovery, challenge, step-up, a call
+// that is allowed, and calls that are not.
 func TestMCP(t *testing.T) {
 	w := startMCP(t)
 	t.Run("clients", func(t *testing.T) {
