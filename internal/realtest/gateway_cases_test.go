@@ -82,6 +82,8 @@ func decisionCases() []gatewayCase {
 		{name: "allow, with a query", token: readerToken, request: wireRequest{target: "/things?x=1&y=%2F"},
 			want: passed()},
 		{name: "no token", request: get, want: answered(401, `Bearer`)},
+		{name: "no token for a resource", request: wireRequest{target: "/notes"}, want: answered(401,
+			`resource_metadata="https://app.example.test/.well-known/oauth-protected-resource/notes"`)},
 		{name: "unknown token", token: unknownToken, request: get, want: answered(401, `error="invalid_token"`)},
 		{name: "scope missing", token: readerToken, request: wireRequest{target: "/admin"},
 			want: answered(403, `error="insufficient_scope"`, `scope="things:admin"`)},

@@ -14,7 +14,7 @@ func gateways() []gateway {
 	return []gateway{
 		{name: "nginx", page: "nginx.md", start: startNginx, down: 503, hung: 503},
 		{name: "ingress-nginx", page: "ingress-nginx.md", start: startIngressNginx, down: 500, hung: 500,
-			loses: statusesOfIngressNginx},
+			loses: statusesOfIngressNginx, noMetadata: true},
 		{name: "Caddy", page: "caddy.md", start: startCaddy, down: 502, hung: 504},
 		{name: "Envoy, gRPC", page: "envoy.md", start: startEnvoy, down: 503, hung: 503},
 		{name: "Envoy, HTTP", page: "envoy.md", start: startEnvoyHTTP, sidecar: "sidecar-http.yaml",

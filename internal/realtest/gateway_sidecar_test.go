@@ -71,7 +71,9 @@ func startGuard(t *testing.T, configuration string) *guard {
 		"DECISION_REALM": "acme", "DECISION_TOKEN": "optional", "ISSUERS_0_TENANT": "/tenant",
 		"DECISION_LOG_FILE": g.decisions, "DECISION_LOG_STDOUT": "true",
 		"TELEMETRY_LOG_FORMAT": "json", "TELEMETRY_LOG_LEVEL": "debug",
-		"INPUT_HEADERS": "x-tenant,x-case",
+		"RESOURCES_0_RESOURCE":              "https://app.example.test/notes",
+		"RESOURCES_0_AUTHORIZATION_SERVERS": "https://login.acme.example",
+		"INPUT_HEADERS":                     "x-tenant,x-case",
 	} {
 		cmd.Env = append(cmd.Env, "SIDECAR_"+name+"="+value)
 	}

@@ -26,17 +26,20 @@ type gateway struct {
 	start func(t *testing.T, files map[string]string, at places) *process
 	// loses is what that gateway, by its nature, cannot pass on of a refusal: its page says so.
 	loses func(gatewayExpectation) gatewayExpectation
+	// noMetadata is set when the page does not route the metadata of protected resources.
+	noMetadata bool
 	// down is the status while the sidecar is stopped, and hung while it does not answer.
 	down, hung int
 }
 
 // places are the addresses that a test gives to a gateway.
-type places struct{ listen, sidecar, application string }
+type places struct{ listen, sidecar, application, api string }
 
 // in puts the addresses into a file of a page.
 func (p places) in(file string) string {
 	var pairs []string
-	for documented, here := range map[string]string{"8080": p.listen, "8190": p.sidecar, "9000": p.application} {
+	for documented, here := range map[string]string{"8080": p.listen, "8190": p.sidecar, "9000": p.application,
+		"8181": p.api} {
 		_, port, _ := strings.Cut(here, ":")
 		pairs = append(pairs, ":"+documented, ":"+port, "port_value: "+documented, "port_value: "+port)
 	}
@@ -64,7 +67,8 @@ func (gw gateway) run(t *testing.T, results *gatewayTable) {
 	app := startApplication(t)
 	g := startGuard(t, files[cmp.Or(gw.sidecar, "sidecar.yaml")])
 	way := startLink(t, g.door)
-	at := places{listen: testkit.HoldPort(t).Addr(), sidecar: way.listener.Addr().String(), application: app.address()}
+	at := places{listen: testkit.HoldPort(t).Addr(), sidecar: way.listener.Addr().String(), application: app.address(),
+		api: strings.TrimPrefix(g.api, "http://")}
 	program := gw.start(t, files, at)
 	program.await(t, 30*time.Second, func() bool { return listens(at.listen) })
 	for i, c := range gatewayCases() {
@@ -74,7 +78,33 @@ func (gw gateway) run(t *testing.T, results *gatewayTable) {
 		trial := gatewayTrial{gatewayCase: c, id: fmt.Sprintf("%s-%d", gw.name, i), guard: g, app: app}
 		t.Run(c.name, func(t *testing.T) { results.set(c.name, gw.name, trial.run(t, at.listen)) })
 	}
+	if !gw.noMetadata {
+		gw.metadata(t, results, app, at.listen)
+	}
 	gatewayOutage{gw, results, g, app, way, at.listen}.run(t)
+}
+
+// metadata reads what the sidecar tells clients without a token, and tries to reach more of its API in that way.
+func (gw gateway) metadata(t *testing.T, results *gatewayTable, app *application, address string) {
+	before := len(app.requests())
+	t.Run("metadata of a resource", func(t *testing.T) {
+		a := wireRequest{target: "/.well-known/oauth-protected-resource/notes"}.exchange(t, address)
+		if a.status != http.StatusOK || !strings.Contains(a.body, `"resource":"https://app.example.test/notes"`) {
+			t.Errorf("the client gets %d: %s", a.status, a.body)
+		}
+		results.set("metadata of a resource", gw.name, gatewayCell(a, ""))
+	})
+	for _, target := range []string{"/.well-known/oauth-protected-resource/../../v1/status",
+		"/.well-known/oauth-protected-resource/%2e%2e/%2e%2e/v1/openapi.json", "/v1/openapi.json", "/readyz",
+		"/x/../.well-known/oauth-protected-resource/notes/../../../readyz"} {
+		q := wireRequest{target: target, host: "localhost"}
+		if a := q.exchange(t, address); a.status < 400 {
+			t.Errorf("%s: the client gets %d: %s", target, a.status, a.body)
+		}
+	}
+	if after := app.requests()[before:]; len(after) > 0 {
+		t.Errorf("the application got %v", after)
+	}
 }
 
 // gatewayOutage is what a gateway does without the sidecar.
