@@ -30,7 +30,7 @@ format: ## fail on files that are not gofmt-ed
 .PHONY: vet
 vet: ## go vet, the tests against real servers included
 	$(GO) vet ./...
-	$(GO) vet -tags real,bench ./...
+	$(GO) vet -tags real,gateways,bench ./...
 
 .PHONY: lint
 lint: ## golangci-lint
@@ -50,6 +50,8 @@ cover: ## fail when internal/ is covered by less than 85 %
 .PHONY: policies
 policies: ## review the shipped policies and run their tests, with coverage
 	$(GO) run ./cmd/sidecar check --strict policies bundles/example
+	CLIENT_SECRET=none $(GO) run ./cmd/sidecar check --strict --config bundles/todo.yaml
+	CLIENT_SECRET=none $(GO) run ./cmd/sidecar test --config bundles/todo.yaml --min-coverage 95 bundles/todo
 	$(GO) run ./cmd/sidecar test --min-coverage 95 policies policy_test bundles/example
 
 .PHONY: vuln
@@ -65,6 +67,10 @@ outdated: ## list direct dependencies that lag behind their newest version
 .PHONY: test-real
 test-real: ## the tests against real servers, which they provision themselves
 	$(GO) test -tags real -count=1 -timeout 30m -v ./internal/realtest/...
+
+.PHONY: test-gateways
+test-gateways: ## the tests against gateways that are built from source, which takes minutes
+	$(GO) test -tags real,gateways -count=1 -timeout 30m -v -run 'TestGatewaysThatAreBuilt' ./internal/realtest
 
 .PHONY: bench
 bench: ## measure against a bare handler and OPA's server; prints a table

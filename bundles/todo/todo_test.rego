@@ -22,6 +22,17 @@ test_readers[id] if {
 	may(id, "can_read_todos")
 }
 
+test_readers_of_users if may("v", "can_read_user")
+
+test_the_subject_of_a_token_is_its_holder if {
+	todo.decision.allow with input as {
+		"version": 1, "token": {"present": true, "active": true, "subject": {"id": "a"}},
+		"subject": {"type": "access_token", "id": "[redacted]"},
+		"action": {"name": "can_delete_todo"}, "resource": {"type": "todo", "id": "1"},
+	}
+		with data.todo.users as users
+}
+
 test_creators if {
 	{id | some id, _ in users; may(id, "can_create_todo")} == {"a", "e"}
 }
