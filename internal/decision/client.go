@@ -32,9 +32,9 @@ type client struct {
 func (c *client) learn(claims *authz.Claims) error {
 	r := c.resource
 	if r != nil && r.AudienceCheck == resource.CheckResource && claims.Active &&
-		!slices.Contains(claims.Audiences, r.Config.Resource) {
+		!slices.Contains(claims.Audiences, r.Resource) {
 		return &authz.Error{Kind: authz.Unauthenticated, Unusable: authz.WrongAudience,
-			Err: fmt.Errorf("check token: its aud lacks %s, the resource of the request", r.Config.Resource)}
+			Err: fmt.Errorf("check token: its aud lacks %s, the resource of the request", r.Resource)}
 	}
 	c.held = claims.Scopes
 	return nil

@@ -27,7 +27,7 @@ type metadata struct {
 // Metadata returns the JSON of the resource's metadata.
 func (r *Resource) Metadata() ([]byte, error) {
 	return json.Marshal(metadata{
-		Resource: r.Config.Resource, AuthorizationServers: r.AuthorizationServers, KeysURI: r.KeysURI,
+		Resource: r.Resource, AuthorizationServers: r.AuthorizationServers, KeysURI: r.KeysURI,
 		ScopesSupported: r.ScopesSupported, BearerMethods: []string{"header"}, SigningAlgorithms: r.SigningAlgorithms,
 		Name: r.Name, Documentation: r.Documentation, PolicyURI: r.PolicyURI, TermsURI: r.TermsURI,
 		CertificateBoundAccessTokens: r.CertificateBoundAccessTokens,

@@ -77,7 +77,7 @@ func TestARequestIsOfTheResourceWithItsHostAndTheLongestPath(t *testing.T) {
 	} {
 		got := ""
 		if r := set.Of(c.host, c.port, c.path); r != nil {
-			got = r.Config.Resource
+			got = r.Resource
 		}
 		if got != c.want {
 			t.Errorf("%s:%d%s is of %q, want %q", c.host, c.port, c.path, got, c.want)
@@ -99,7 +99,7 @@ func TestOneResourceIsServedAtTheRootToo(t *testing.T) {
 	} {
 		got := ""
 		if r := set.Serving(c.host, 443, resource.WellKnown+c.path); r != nil {
-			got = r.Config.Resource
+			got = r.Resource
 		}
 		if got != c.want {
 			t.Errorf("%s%s serves %q, want %q", c.host, c.path, got, c.want)
