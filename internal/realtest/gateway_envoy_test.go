@@ -27,7 +27,8 @@ func startEnvoyWorld(t *testing.T, gateway, sidecar string, changes ...string) *
 	t.Helper()
 	here := strings.NewReplacer(changes...)
 	w := &envoyWorld{guard: startGuard(t, here.Replace(sidecar)), application: startApplication(t)}
-	at := places{listen: testkit.HoldPort(t).Addr(), sidecar: w.door, application: w.application.address()}
+	at := places{listen: testkit.HoldPort(t).Addr(), sidecar: w.door, application: w.application.address(),
+		api: strings.TrimPrefix(w.api, "http://")}
 	w.address = at.listen
 	w.envoy = startEnvoy(t, map[string]string{"envoy.yaml": here.Replace(gateway)}, at)
 	w.envoy.await(t, 30*time.Second, func() bool { return listens(at.listen) })
