@@ -85,6 +85,8 @@ type Point struct {
 	withheld atomic.Pointer[error]
 	// refusals limit what is logged about decisions that no policy made, by kind.
 	refusals map[authz.Kind]*rate.Sometimes
+	// identity are the headers of every allow, without values.
+	identity []authz.Header
 }
 
 // New returns a point that decides by s.
@@ -95,7 +97,8 @@ func New(cfg Config, s *Snapshot, deps Deps) *Point {
 	if deps.Proofs == nil {
 		deps.Proofs = (*proof.Verifier)(nil)
 	}
-	p := &Point{cfg: cfg, deps: deps, counts: newCounts(deps.Metrics), refusals: map[authz.Kind]*rate.Sometimes{}}
+	p := &Point{cfg: cfg, deps: deps, counts: newCounts(deps.Metrics), refusals: map[authz.Kind]*rate.Sometimes{},
+		identity: emptyHeaders(cfg.UpstreamHeaders)}
 	for _, k := range authz.Kinds {
 		p.refusals[k] = &rate.Sometimes{First: 1, Interval: time.Second}
 	}
@@ -263,12 +266,11 @@ func (p *Point) decide(ctx context.Context, q pending) authz.Decision {
 	if err != nil {
 		return p.refuse(err, q.client)
 	}
-	if verdict.Allow {
-		if err := input.CheckShadows(q.Request.Headers, verdict.UpstreamHeaders); err != nil {
-			return p.refuse(err, q.client)
-		}
+	d := p.decided(verdict, q.client)
+	if err := input.CheckShadows(q.Request.Headers, d.UpstreamHeaders); err != nil {
+		return p.refuse(err, q.client)
 	}
-	return p.decided(verdict, q.client)
+	return d
 }
 
 // errNoCredential is why a request without a token is refused where decision.token is required.

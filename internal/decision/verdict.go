@@ -13,7 +13,7 @@ import (
 func (p *Point) decided(v *authz.Verdict, to *client) authz.Decision {
 	d := authz.Decision{Kind: authz.Deny, Reasons: v.Reasons, Context: v.Context, Obligations: v.Obligations}
 	if v.Allow {
-		d.Kind, d.Status, d.UpstreamHeaders = authz.Allow, http.StatusOK, v.UpstreamHeaders
+		d.Kind, d.Status, d.UpstreamHeaders = authz.Allow, http.StatusOK, withIdentity(v.UpstreamHeaders, p.identity)
 		return p.withDPoPHeaders(d, to.scheme)
 	}
 	tokenPresent := to.scheme != ""

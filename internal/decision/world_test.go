@@ -66,6 +66,8 @@ type plan struct {
 	proof   proof.Config
 	wrap    func(introspect.Introspector) introspect.Introspector
 	observe func(decision.Observed)
+	// identity are the names of decision.upstream_headers.
+	identity []string
 	// resources are protected resources; those of tests accept tokens of any audience.
 	resources []resource.Config
 }
@@ -103,7 +105,7 @@ func build(t *testing.T, p plan) *world {
 	if p.wrap != nil {
 		introspector = p.wrap(introspector)
 	}
-	cfg := decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "acme"}
+	cfg := decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "acme", UpstreamHeaders: p.identity}
 	if p.token != "" {
 		cfg.Token = authz.TokenRule(p.token)
 	}

@@ -1,6 +1,9 @@
 package input
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
@@ -29,8 +32,29 @@ func checkFields(headers map[string][]string) error {
 	return nil
 }
 
+// checkConnection refuses a request whose Connection names a header that policies see or that holds a credential: a
+// proxy on the way takes it away (RFC 9110 section 7.6.1), so that the upstream gets another request than is decided.
+func (r *Rules) checkConnection(headers map[string][]string) error {
+	return checkConnection(headers, func(name string) bool {
+		return HoldsCredential(name) || slices.Contains(r.headers, name)
+	})
+}
+
+// checkConnection refuses a request whose Connection names a header that matters, which is asked lower-case names.
+func checkConnection(headers map[string][]string, matters func(name string) bool) error {
+	for _, value := range headers["connection"] {
+		for option := range strings.SplitSeq(value, ",") {
+			if matters(httpuri.Lower(strings.Trim(option, " \t"))) {
+				return malformed("its Connection names a header that a proxy would take away after the decision")
+			}
+		}
+	}
+	return nil
+}
+
 // CheckShadows refuses a request with a header of its own that an upstream behind CGI or WSGI takes for one of set,
 // the headers of the allowed request: X_Subject for X-Subject. A gateway that sets the one does not remove the other.
+// It refuses one whose Connection names one of set too: some gateways set it, and then take it away again.
 func CheckShadows(headers map[string][]string, set []authz.Header) error {
 	for name := range headers {
 		for i := range set {
@@ -42,5 +66,17 @@ func CheckShadows(headers map[string][]string, set []authz.Header) error {
 			}
 		}
 	}
-	return nil
+	return checkConnection(headers, func(name string) bool {
+		return slices.ContainsFunc(set, func(h authz.Header) bool {
+			return sameVariable(h.Name, name)
+		})
+	})
+}
+
+// sameVariable reports whether an upstream behind CGI or WSGI takes two names for one.
+func sameVariable(a, b string) bool {
+	if httpuri.IsPlainName(a) && httpuri.IsPlainName(b) {
+		return httpuri.Lower(a) == httpuri.Lower(b)
+	}
+	return httpuri.Variable(a) == httpuri.Variable(b)
 }

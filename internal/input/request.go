@@ -44,6 +44,9 @@ func (r *Rules) Request(req *authz.Request) (Request, error) {
 	if err := checkFields(req.Headers); err != nil {
 		return Request{}, err
 	}
+	if err := r.checkConnection(req.Headers); err != nil {
+		return Request{}, err
+	}
 	rawQuery, err := out.setURL(req, r.ambiguous)
 	if err != nil {
 		return Request{}, err

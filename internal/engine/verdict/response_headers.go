@@ -49,12 +49,17 @@ func headers(v ast.Value) ([]authz.Header, error) {
 
 // CheckHeaderName is an error when a policy must not set a header of this name.
 func CheckHeaderName(v ast.Value) error {
-	name, ok := v.(ast.String)
+	name, _ := v.(ast.String) // another value is "", which is no name
+	return CheckHeader(string(name))
+}
+
+// CheckHeader is CheckHeaderName of a text.
+func CheckHeader(name string) error {
 	switch {
-	case !ok || !httpuri.IsToken(string(name)):
-		return fmt.Errorf("%q is not a header name", string(name))
-	case framingHeaders[strings.ToLower(string(name))]:
-		return fmt.Errorf("%q cannot be set by a policy", string(name))
+	case !httpuri.IsToken(name):
+		return fmt.Errorf("%q is not a header name", name)
+	case framingHeaders[strings.ToLower(name)]:
+		return fmt.Errorf("%q cannot be set by a policy", name)
 	}
 	return nil
 }
