@@ -30,7 +30,7 @@ func TestAllProblemsAreReportedTogetherInOrder(t *testing.T) {
 		"policies/a.rego":     "package a\n\nx if input.toke.active\n",
 		"policies/authz.rego": allowAll,
 	},
-		`policies/a.rego:3:6: rego_type_error: undefined ref: input.toke.active (have: "toke", want (one of): ["action" "context" "request" "resource" "subject" "token" "version"]); did you mean input.token?`,
+		`policies/a.rego:3:6: rego_type_error: undefined ref: input.toke.active (have: "toke", want (one of): ["action" "context" "mcp" "request" "resource" "subject" "token" "version"]); did you mean input.token?`,
 		`policies/b.rego:3:6: rego_type_error: undefined ref: input.token.activ (have: "activ", want (one of): ["active" "actor" "age" "audiences" "auth" "authorization_details" "binding" "claims" "client_id" "expires_at" "groups" "id" "issued_at" "issuer" "kind" "not_before" "permissions" "present" "roles" "scheme" "scopes" "source" "stale" "subject" "tenant"]); did you mean input.token.active?`,
 		`policies/b.rego:5:6: rego_type_error: undefined ref: input.request.methd (have: "methd", want (one of): ["body" "body_truncated" "headers" "host" "method" "path" "port" "query" "raw_path" "scheme" "segments" "source_ip"]); did you mean input.request.method?`,
 	)

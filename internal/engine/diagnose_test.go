@@ -43,7 +43,7 @@ func TestProblemsOfAllKindsAreReportedTogether(t *testing.T) {
 		`policies/rooms/of.rego:3:1: rego_recursion_error: rule data.rooms.open may be recursive: data.rooms.open -> data.rooms.open (data.rooms[input.request.segments[0]] refers to data.rooms.open if input.request.segments[0] is "open"); rules are under data as well: give the data another name than the package`,
 		`policies/stated.rego:5:1: policy_error: a limit`,
 		`policies/syntax.rego:4:1: rego_parse_error: unexpected eof token; a brace, bracket or quotation mark above is not closed`,
-		`policies/types.rego:3:6: rego_type_error: undefined ref: input.method (have: "method", want (one of): ["action" "context" "request" "resource" "subject" "token" "version"]); here input.method is input.request.method`,
+		`policies/types.rego:3:6: rego_type_error: undefined ref: input.method (have: "method", want (one of): ["action" "context" "mcp" "request" "resource" "subject" "token" "version"]); here input.method is input.request.method`,
 		`policies/undefined.rego:5:1: result_error: data.undefined.answer can be undefined: it is for GET /orders/42 with the token of a user; give it a default, such as: default answer := false`,
 		`policies/unsafe.rego:3:6: rego_unsafe_var_error: var x is unsafe; nothing gives it a value: is the name misspelt, or is a := or a some missing?`,
 		`policies/unused.rego:3:1: rego_compile_error: import data.limits unused`,

@@ -61,8 +61,8 @@ func TestAFileOfRegoV0IsOneProblem(t *testing.T) {
 	},
 		"policies/old.rego:5:1: rego_parse_error: `if` keyword is required before rule body; write if before the "+
 			"body; this may be Rego v0: sidecar migrate brings it up to date",
-		`policies/old.rego:5:5: rego_type_error: undefined ref: input.attributes.request.http.method (have: "attributes", want (one of): ["action" "context" "request" "resource" "subject" "token" "version"]); here input.attributes.request.http.method is input.request.method`,
-		`policies/old.rego:7:13: rego_type_error: undefined ref: input.attributes.request.http.path (have: "attributes", want (one of): ["action" "context" "request" "resource" "subject" "token" "version"]); here input.attributes.request.http.path is input.request.path (without the query)`,
+		`policies/old.rego:5:5: rego_type_error: undefined ref: input.attributes.request.http.method (have: "attributes", want (one of): ["action" "context" "mcp" "request" "resource" "subject" "token" "version"]); here input.attributes.request.http.method is input.request.method`,
+		`policies/old.rego:7:13: rego_type_error: undefined ref: input.attributes.request.http.path (have: "attributes", want (one of): ["action" "context" "mcp" "request" "resource" "subject" "token" "version"]); here input.attributes.request.http.path is input.request.path (without the query)`,
 	)
 }
 
