@@ -7,6 +7,7 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 )
 
@@ -75,15 +76,7 @@ func valueOf(h *corev3.HeaderValue) string {
 	return h.GetValue()
 }
 
-// partialBody is the header in which Envoy says whether it sent the beginning of the body alone.
-const partialBody = "x-envoy-auth-partial-body"
-
 // bodyIsPartial reports whether the body of r is only the beginning of that which the upstream will get.
 func bodyIsPartial(r *authv3.AttributeContext_HttpRequest, sent authz.Request) bool {
-	for _, v := range sent.Headers[partialBody] {
-		if strings.Contains(strings.ToLower(v), "true") { // Envoy joins values
-			return true
-		}
-	}
-	return sent.HasBody && r.GetSize() > int64(len(sent.Body))
+	return door.SaysPartialBody(sent.Headers) || sent.HasBody && r.GetSize() > int64(len(sent.Body))
 }

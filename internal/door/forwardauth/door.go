@@ -77,6 +77,9 @@ func (c *checks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ctx, span = c.deps.Tracer.Start(ctx, "forward_auth "+string(c.cfg.Profile), telemetry.Serving)
 		defer span.End()
 	}
+	if r.ContentLength != 0 && !c.cfg.Profile.sendsBody() {
+		w.Header().Set("Connection", "close") // what follows may be no body
+	}
 	if !c.hasKey(r) {
 		c.complain(noKey, fmt.Errorf("the check has no caller key of bearer_keys_file: have the gateway send it in %s",
 			c.cfg.KeyHeader), r)
@@ -85,6 +88,10 @@ func (c *checks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	q, err := c.cfg.query(r)
 	switch {
+	case errors.Is(err, errTooLarge):
+		c.complain(tooLarge, err, r)
+		c.refuse(w, tooLarge)
+		return
 	case errors.Is(err, errForm):
 		c.complain(unreadable, err, r)
 		c.refuse(w, unreadable)

@@ -35,7 +35,12 @@ func (fixed) Callable(string) bool { return true }
 type world struct {
 	address string
 	asked   chan authz.Query
+	// body is sent behind the lines of a check.
+	body string
 }
+
+// maxBody is limits.body_bytes of the listener.
+const maxBody = 256 << 10
 
 var allowing = authz.Decision{Kind: authz.Allow, Status: 200, UpstreamHeaders: []authz.Header{
 	{Name: "X-Subject", Values: []string{"alice"}}, {Name: "X-Tenant", Values: []string{""}},
@@ -44,7 +49,7 @@ var allowing = authz.Decision{Kind: authz.Allow, Status: 200, UpstreamHeaders: [
 func serve(t testing.TB, cfg forwardauth.Config, d authz.Decision) world {
 	t.Helper()
 	asked := make(chan authz.Query, 1)
-	return world{open(t, cfg, fixed{d, asked}), asked}
+	return world{address: open(t, cfg, fixed{d, asked}), asked: asked}
 }
 
 // open serves a listener, and returns its address.
@@ -52,7 +57,7 @@ func open(t testing.TB, cfg forwardauth.Config, point forwardauth.Point) string 
 	t.Helper()
 	cfg.Name, cfg.Address = "gateway", "127.0.0.1:0"
 	cfg.Prefix, cfg.KeyHeader = "/check", "x-sidecar-key"
-	cfg.Limits = listen.Limits{BodyBytes: 1 << 20, HeaderBytes: 1 << 16, BatchItems: 1, ReadTimeout: time.Minute,
+	cfg.Limits = listen.Limits{BodyBytes: maxBody, HeaderBytes: 1 << 16, BatchItems: 1, ReadTimeout: time.Minute,
 		Timeout: time.Minute, IdleTimeout: time.Minute}
 	log := slog.New(slog.DiscardHandler)
 	door, err := forwardauth.Open(cfg, forwardauth.Deps{Point: point, Log: log,
@@ -92,7 +97,8 @@ func (w world) answer(t testing.TB, lines []string) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := io.WriteString(conn, strings.Join(lines, "\r\n")+"\r\nConnection: close\r\n\r\n"); err != nil {
+	head := strings.Join(lines, "\r\n") + "\r\nConnection: close\r\n\r\n"
+	if _, err := io.WriteString(conn, head+w.body); err != nil {
 		t.Fatal(err)
 	}
 	method, _, _ := strings.Cut(lines[0], " ")

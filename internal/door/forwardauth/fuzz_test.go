@@ -89,6 +89,9 @@ func FuzzNoBytesOfAClientTurnADenyIntoAnAllow(f *testing.F) {
 		if strings.ContainsAny(target+name+value, "\r\n") {
 			return // a line ends there for every gateway
 		}
+		if strings.EqualFold(name, "Content-Length") || strings.EqualFold(name, "Transfer-Encoding") {
+			return // gateways write their own
+		}
 		for profile, lines := range checks {
 			changed := strings.NewReplacer("//a/%2e%2e/b?x=1", target)
 			var sent []string

@@ -15,12 +15,15 @@ const (
 	noKey         outcome = "no_key"
 	misconfigured outcome = "misconfigured_gateway"
 	unreadable    outcome = "unreadable"
+	tooLarge      outcome = "too_large"
 	failed        outcome = "failed"
 	// unfulfilled is an allow that no gateway can carry out.
 	unfulfilled outcome = "unfulfilled"
 )
 
-func outcomes() []outcome { return []outcome{noKey, misconfigured, unreadable, failed, unfulfilled} }
+func outcomes() []outcome {
+	return []outcome{noKey, misconfigured, unreadable, tooLarge, failed, unfulfilled}
+}
 
 // decision is what the client of the request is told: fixed text, as the cause is for operators.
 func (o outcome) decision() *authz.Decision {
@@ -30,6 +33,9 @@ func (o outcome) decision() *authz.Decision {
 	case unreadable:
 		d.Kind, d.Status = authz.Malformed, http.StatusBadRequest
 		reason = authz.Reason{Code: "invalid_request", Message: "the request cannot be checked"}
+	case tooLarge:
+		d.Kind, d.Status = authz.Malformed, http.StatusRequestEntityTooLarge
+		reason = authz.Reason{Code: "too_large", Message: "the request is too large to be checked"}
 	case failed:
 		d.Kind = authz.Internal
 		reason = authz.Reason{Code: "internal_error", Message: "the sidecar failed"}

@@ -104,13 +104,11 @@ func (c Config) query(r *http.Request) (authz.Query, error) {
 	}
 	lower := door.LowerNames(headers)
 	lower["host"] = []string{s.host}
-	return authz.Query{
-		Entrypoint: c.Entrypoint,
-		Place:      c.Credential.Place(),
-		Request: authz.Request{Method: s.method, URL: s.scheme + "://" + s.host + s.uri, Headers: lower,
-			SourceIP: s.source},
-		Caller: r.RemoteAddr,
-	}, nil
+	request := authz.Request{Method: s.method, URL: s.scheme + "://" + s.host + s.uri, Headers: lower,
+		SourceIP: s.source}
+	err = c.readBody(r, &request)
+	return authz.Query{Entrypoint: c.Entrypoint, Place: c.Credential.Place(), Request: request,
+		Caller: r.RemoteAddr}, err
 }
 
 func (c Config) keyHeader() string { return http.CanonicalHeaderKey(c.KeyHeader) }
