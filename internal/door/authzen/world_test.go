@@ -162,7 +162,7 @@ const (
 	item1   = `{"type":"todo","id":"1"}`
 )
 
-func readJSON(t *testing.T, name string, into any) {
+func readJSON(t testing.TB, name string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", name))
 	if err == nil {
