@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzNoBytesTurnADenialIntoAPermission compares with the rules of the to-do scenario in Go, over what another reader of
-// JSON finds in the body: the last of equal members, in any case.
+// FuzzNoBytesTurnADenialIntoAPermission compares with the rules of the to-do scenario in Go, over what another reader
+// of JSON finds in the body: the last of equal members, in any case.
 func FuzzNoBytesTurnADenialIntoAPermission(f *testing.F) {
 	a := open(f, config())
 	users := knownUsers(f)
