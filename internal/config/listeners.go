@@ -33,7 +33,8 @@ func concernsListeners(f Fault) bool {
 		return false
 	}
 	for _, name := range []string{"api", "admin", "metrics"} {
-		for _, key := range []string{"tls.key_file", "tls.client_ca_file", "bearer_keys_file", "limits", "hosts"} {
+		for _, key := range []string{"tls.key_file", "tls.client_ca_file", "tls.client_names", "bearer_keys_file",
+			"limits", "hosts"} {
 			if within(f.Key, "listen."+name+"."+key) {
 				return false
 			}

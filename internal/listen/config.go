@@ -42,7 +42,7 @@ func (c Config) Off() bool { return c.Address == "" }
 func (c Config) Check(fault func(key, cause, hint string)) {
 	switch {
 	case c.Off():
-		if c.Insecure || c.TLS != (TLS{}) || len(c.Hosts) > 0 || c.BearerKeysFile != "" {
+		if c.Insecure || !c.TLS.empty() || len(c.Hosts) > 0 || c.BearerKeysFile != "" {
 			fault("address", "is empty, and other keys of the listener are set",
 				"write host:port, or unix:///path?mode=0660")
 		}

@@ -16,9 +16,15 @@ import (
 
 // TLS names the files of a server certificate, and of the authority of client certificates when those are required.
 type TLS struct {
-	CertFile     string `yaml:"cert_file" doc:"PEM certificate chain. Read again when it changes."`
-	KeyFile      string `yaml:"key_file" doc:"PEM private key. Read again when it changes."`
-	ClientCAFile string `yaml:"client_ca_file" doc:"PEM certificate authorities; when set, callers must present a certificate that one of them issued."`
+	CertFile     string   `yaml:"cert_file" doc:"PEM certificate chain. Read again when it changes."`
+	KeyFile      string   `yaml:"key_file" doc:"PEM private key. Read again when it changes."`
+	ClientCAFile string   `yaml:"client_ca_file" doc:"PEM certificate authorities; when set, callers must present a certificate that one of them issued."`
+	ClientNames  []string `yaml:"client_names" doc:"Names of callers, each a URI such as spiffe://example.org/gateway or a DNS name: a client certificate must carry one of them as a subject alternative name. Empty accepts every certificate of client_ca_file."`
+}
+
+// empty reports whether no key is set.
+func (t TLS) empty() bool {
+	return t.CertFile == "" && t.KeyFile == "" && t.ClientCAFile == "" && len(t.ClientNames) == 0
 }
 
 // Check reports a certificate without its key, a key without its certificate, and authorities of client certificates
@@ -34,6 +40,7 @@ func (t TLS) Check(fault func(key, cause, hint string)) {
 		fault("client_ca_file", "asks for client certificates, and there is no cert_file",
 			"set cert_file and key_file too")
 	}
+	t.checkClientNames(fault)
 }
 
 // Limits of files.
@@ -60,7 +67,14 @@ func newSecurity(cfg TLS, deps Deps) (*security, error) {
 	if cfg.ClientCAFile != "" {
 		parts = append(parts, keyfile.File("client_ca_file", cfg.ClientCAFile, maxCABytes))
 	}
-	r, err := reload("tls", deps, parseTLS, parts...)
+	parse := func(texts []secret.Text) (*tls.Config, error) {
+		out, err := parseTLS(texts)
+		if err == nil && len(cfg.ClientNames) > 0 {
+			out.VerifyConnection = callersNamed(cfg.ClientNames)
+		}
+		return out, err
+	}
+	r, err := reload("tls", deps, parse, parts...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: load certificate: %w", deps.key("tls"), err)
 	}
