@@ -16,6 +16,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/door/extauthz"
 	"github.com/authz-sidecar/sidecar/internal/door/forwardauth"
 	"github.com/authz-sidecar/sidecar/internal/door/native"
+	"github.com/authz-sidecar/sidecar/internal/door/opa"
 	"github.com/authz-sidecar/sidecar/internal/door/resourcemetadata"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/resource"
@@ -79,6 +80,8 @@ func (a *App) mounts() []door.Mount {
 	return []door.Mount{
 		resourcemetadata.Mount(resource.NewSet(a.cfg.Resources)),
 		authzen.Mount(a.cfg.AuthZEN, authzen.Deps{Point: a.point, Limits: limits, Metrics: a.metrics.Registerer(),
+			Tracer: a.tracer}),
+		opa.Mount(a.cfg.OPA, opa.Deps{Point: a.point, Parse: native.ParseCall, Limits: limits,
 			Tracer: a.tracer}),
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/door/authzen"
+	"github.com/authz-sidecar/sidecar/internal/door/opa"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
@@ -42,6 +43,7 @@ type Config struct {
 	Engine          engine.Config      `yaml:"engine" doc:"Limits of policies."`
 	Input           input.Config       `yaml:"input" doc:"Parts of a request that policies see."`
 	Resources       []resource.Config  `yaml:"resources" doc:"Protected resources that the sidecar stands for: their metadata (RFC 9728), their challenges, and MCP endpoints."`
+	OPA             opa.Config         `yaml:"opa" doc:"The data API of OPA, for its clients."`
 	Decision        decision.Config    `yaml:"decision" doc:"How a request becomes a decision."`
 	AuthZEN         authzen.Config     `yaml:"authzen" doc:"AuthZEN Authorization API 1.0 on the api listener."`
 	DecisionLog     decisionlog.Config `yaml:"decision_log" doc:"Decision log."`
