@@ -82,7 +82,7 @@ func (a *App) mounts() []door.Mount {
 		authzen.Mount(a.cfg.AuthZEN, authzen.Deps{Point: a.point, Limits: limits, Metrics: a.metrics.Registerer(),
 			Tracer: a.tracer}),
 		opa.Mount(a.cfg.OPA, opa.Deps{Point: a.point, Parse: native.ParseCall, Limits: limits,
-			Tracer: a.tracer}),
+			Metrics: a.metrics.Registerer(), Tracer: a.tracer}),
 	}
 }
 

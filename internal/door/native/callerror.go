@@ -33,7 +33,7 @@ func errorsOf(listener string, mounts []door.Mount) echo.HTTPErrorHandler {
 			e = door.NewCallError(http.StatusInternalServerError, "internal_error", "the sidecar failed", "")
 		}
 		c.Response().Header().Set("Cache-Control", "no-store")
-		if refuse := refuserOf(c.Request().URL.Path, mounts); refuse != nil {
+		if refuse := refuserOf(c.Request(), mounts); refuse != nil {
 			refuse(c.Response(), c.Request(), e)
 			return
 		}

@@ -46,8 +46,14 @@ func addMounts(e *echo.Echo, listener string, mounts []door.Mount) {
 }
 
 // refuserOf is what answers a call that is refused, or nil: that of the mount whose operation has the path of the
-// call, or begins as it.
-func refuserOf(path string, mounts []door.Mount) func(http.ResponseWriter, *http.Request, *door.CallError) {
+// call, or begins as it, unless this door has the operation itself.
+func refuserOf(r *http.Request, mounts []door.Mount) func(http.ResponseWriter, *http.Request, *door.CallError) {
+	path, method := r.URL.Path, strings.Replace(r.Method, http.MethodHead, http.MethodGet, 1)
+	for _, o := range ownOperations() {
+		if o.Path == path && o.Method == method {
+			return nil
+		}
+	}
 	for _, m := range mounts {
 		for _, o := range m.Operations {
 			if begin, _, parts := strings.Cut(o.Path, "{"); path == o.Path || parts && strings.HasPrefix(path, begin) {

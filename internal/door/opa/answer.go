@@ -12,10 +12,11 @@ import (
 
 // The codes of errors, those of OPA (v1/server/types).
 const (
-	codeInternal  = "internal_error"
-	codeInvalid   = "invalid_parameter"
-	codeNotFound  = "resource_not_found"
-	codeUndefined = "undefined_document"
+	codeInternal     = "internal_error"
+	codeInvalid      = "invalid_parameter"
+	codeNotFound     = "resource_not_found"
+	codeUnauthorized = "unauthorized"
+	codeUndefined    = "undefined_document"
 )
 
 // failure is an answer without a result, in OPA's shape of errors.
@@ -24,6 +25,11 @@ type failure struct {
 	Headers []authz.Header `json:"-"`
 	Code    string         `json:"code"`
 	Message string         `json:"message"`
+}
+
+// off is the answer of what is not configured.
+func off(message string) *failure {
+	return &failure{Status: http.StatusNotFound, Code: codeNotFound, Message: message}
 }
 
 func undefined(message string) *failure {
@@ -85,17 +91,25 @@ type warning struct {
 	Message string `json:"message"`
 }
 
-func writeV1(w http.ResponseWriter, d authz.Decision, raw []byte) {
+// responseOf is the answer that a decision and its result are.
+func responseOf(d authz.Decision, raw []byte) response {
 	out := response{DecisionID: d.ID, Result: raw}
 	if raw == nil && len(d.Reasons) > 0 {
 		out.Warning = &warning{d.Reasons[0].Code, d.Reasons[0].Message}
 	}
-	body, err := json.Marshal(out)
-	if err != nil {
-		(&failure{Status: http.StatusInternalServerError, Code: codeInternal, Message: "the sidecar failed"}).write(w)
-		return
+	return out
+}
+
+// refuse answers a call that the listener does not accept.
+func refuse(w http.ResponseWriter, _ *http.Request, e *door.CallError) {
+	f := failureOf(e, "")
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		f.Code = codeUnauthorized
+	case http.StatusNotFound:
+		f.Code = codeNotFound
 	}
-	write(w, http.StatusOK, append(body, '\n'))
+	f.write(w)
 }
 
 func write(w http.ResponseWriter, status int, body []byte) {

@@ -10,10 +10,13 @@ import (
 
 // The identifiers of the operations, and what their paths begin with.
 const (
-	idV1   = "opaData"
-	idV0   = "opaDataV0"
-	v1Path = "/v1/data/"
-	v0Path = "/v0/data/"
+	idV1      = "opaData"
+	idV0      = "opaDataV0"
+	idBatch   = "opaBatch"
+	idDefault = "opaDefault"
+	v1Path    = "/v1/data/"
+	v0Path    = "/v0/data/"
+	batchPath = "/v1/batch/data/"
 )
 
 const tag = "OPA"
@@ -22,17 +25,26 @@ const question = `{"request": {"method": "GET", "url": "/orders/42"}, "token": "
 
 func described() description.Door {
 	path := description.Parameter{Name: "path", In: "path", Required: true,
-		Schema: jsonschema.Schema{Type: "string"}, Example: "authz/decision", Description: "Path of an entrypoint."}
+		Schema: jsonschema.Schema{Type: "string"}, Example: "authz/decision", Description: "Path of an entrypoint, " +
+			"or of a member of its result."}
 	object := &jsonschema.Schema{Type: "object"}
 	operation := func(id, under, summary, about, example string, result description.Answer) description.Operation {
+		parameters := []description.Parameter{path}
+		if under == "/" {
+			parameters = nil
+		} else {
+			under += "{path}"
+		}
 		return description.Operation{
-			Method: http.MethodPost, Path: under + "{path}", Listeners: []string{"api"}, ID: id, Tag: tag,
-			Summary: summary, About: about, Parameters: []description.Parameter{path}, OwnErrors: true,
+			Method: http.MethodPost, Path: under, Listeners: []string{"api"}, ID: id, Tag: tag,
+			Summary: summary, About: about, Parameters: parameters, OwnErrors: true,
 			Body: map[string]description.Media{"application/json": {Schema: object,
 				Example: json.RawMessage(example)}},
 			Answers: append([]description.Answer{result}, errorAnswers(object)...),
 		}
 	}
+	value := description.Answer{Status: http.StatusOK, About: "What the policy returned.",
+		MediaType: "application/json", Schema: &jsonschema.Schema{}}
 	return description.Door{
 		Tags: []description.Tag{{Name: tag, Description: "The data API of OPA, for its clients. It is off unless " +
 			"`opa.enabled` is set."}},
@@ -42,10 +54,23 @@ func described() description.Door {
 				`{"input": `+question+`}`, description.Answer{Status: http.StatusOK,
 					About: "What the policy returned, as `result`.", MediaType: "application/json", Schema: object}),
 			operation(idV0, v0Path, "Ask without an envelope", "The body is that of `POST /v1/decisions`.", question,
-				description.Answer{Status: http.StatusOK, About: "What the policy returned.",
-					MediaType: "application/json", Schema: &jsonschema.Schema{}}),
+				value),
+			operation(idDefault, "/", "Ask for the default decision",
+				"The body is that of `POST /v1/decisions`. It is off unless `opa.default_decision` is set.", question,
+				value),
+			several(operation(idBatch, batchPath, "Ask several questions at once",
+				"Each of `inputs` is the body of `POST /v1/decisions`.", `{"inputs": {"first": `+question+`}}`,
+				description.Answer{Status: http.StatusOK, About: "An answer for each input, as `responses`.",
+					MediaType: "application/json", Schema: object}), object),
 		},
 	}
+}
+
+// several adds the answer to a batch of which some inputs have an error.
+func several(o description.Operation, object *jsonschema.Schema) description.Operation {
+	o.Answers = append(o.Answers, description.Answer{Status: http.StatusMultiStatus,
+		About: "As 200; some of the inputs have an error.", MediaType: "application/json", Schema: object})
+	return o
 }
 
 func errorAnswers(object *jsonschema.Schema) (all []description.Answer) {

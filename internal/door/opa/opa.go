@@ -4,8 +4,8 @@ package opa
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -13,12 +13,14 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/listen"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
 // Config says whether the door is open.
 type Config struct {
-	Enabled bool `yaml:"enabled" doc:"Serve OPA's data API for the entrypoints, on listen.api."`
+	Enabled         bool   `yaml:"enabled" doc:"Serve OPA's data API for the entrypoints, on listen.api."`
+	DefaultDecision string `yaml:"default_decision" doc:"Entrypoint, or member of its result, that POST / answers, such as authz/decision/allow. POST / is 404 without it."`
 }
 
 // Point decides. See decision.Point.
@@ -34,99 +36,135 @@ type Deps struct {
 	// Parse reads an input: the body of the native call. Its error is a *door.CallError.
 	Parse  func(input []byte) (authz.Query, error)
 	Limits listen.Limits
-	Tracer *telemetry.Tracer
+	// Metrics counts calls; nil counts for itself.
+	Metrics metrics.Registerer
+	Tracer  *telemetry.Tracer
 }
 
 // Mount returns the door.
 func Mount(cfg Config, deps Deps) door.Mount {
-	d := &data{Bodies: door.Bodies{Limits: deps.Limits}, cfg: cfg, deps: deps}
+	d := &data{Bodies: door.Bodies{Limits: deps.Limits}, cfg: cfg, deps: deps, calls: newCalls(deps.Metrics)}
 	return door.Mount{Door: described(), Handlers: map[string]http.Handler{
-		idV1: http.HandlerFunc(d.v1), idV0: http.HandlerFunc(d.v0),
-	}}
+		idV1: d.handler(v1Path, d.v1), idV0: d.handler(v0Path, d.v0), idDefault: d.handler("/", d.byDefault),
+		idBatch: d.handler(batchPath, d.batch),
+	}, Refuse: refuse}
 }
 
-// data serves POST /v1/data/ENTRYPOINT and POST /v0/data/ENTRYPOINT.
+// data serves the paths of OPA that ask for values.
 type data struct {
 	door.Bodies
-	cfg  Config
-	deps Deps
+	cfg   Config
+	deps  Deps
+	calls *calls
 }
 
-func (d *data) v1(w http.ResponseWriter, r *http.Request) {
+// reply is the answer to a call.
+type reply struct {
+	status int
+	body   []byte
+}
+
+// handler serves the operation whose path begins with under.
+func (d *data) handler(under string, serve func(*http.Request) (reply, *failure)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), d.deps.Limits.Timeout)
+		defer cancel()
+		ctx = d.deps.Tracer.Extract(ctx, r.Header.Get)
+		ctx, span := d.deps.Tracer.Start(ctx, "POST "+under, telemetry.Serving)
+		defer span.End()
+		if !d.cfg.Enabled {
+			d.calls.ended(http.StatusNotFound)
+			off("the OPA API is off: set opa.enabled to true in the configuration").write(w)
+			return
+		}
+		out, failed := serve(r.WithContext(ctx))
+		if failed != nil {
+			d.calls.ended(failed.Status)
+			failed.write(w)
+			return
+		}
+		d.calls.ended(out.status)
+		write(w, out.status, append(out.body, '\n'))
+	})
+}
+
+// v1 serves POST /v1/data/PATH.
+func (d *data) v1(r *http.Request) (reply, *failure) {
+	at, failed := d.place(r, v1Path)
+	if failed != nil {
+		return reply{}, failed
+	}
 	var in struct {
 		Input jsontext.Value `json:"input"`
 	}
-	of, raw, failed := d.ask(r, v1Path, &in, &in.Input)
-	if failed != nil {
-		failed.write(w)
-		return
+	if err := d.Read(r, &in); err != nil {
+		return reply{}, failureOf(err, "")
 	}
-	writeV1(w, of, raw)
+	of, raw, failed := d.ask(r, at, in.Input, "/input")
+	if failed != nil {
+		return reply{}, failed
+	}
+	body, err := json.Marshal(responseOf(of, raw))
+	if err != nil {
+		return reply{}, failureOf(err, "")
+	}
+	return reply{http.StatusOK, body}, nil
 }
 
-func (d *data) v0(w http.ResponseWriter, r *http.Request) {
+// v0 serves POST /v0/data/PATH.
+func (d *data) v0(r *http.Request) (reply, *failure) {
+	at, failed := d.place(r, v0Path)
+	if failed != nil {
+		return reply{}, failed
+	}
+	return d.bare(r, at)
+}
+
+// byDefault serves POST /.
+func (d *data) byDefault(r *http.Request) (reply, *failure) {
+	if d.cfg.DefaultDecision == "" {
+		return reply{}, off("there is no default decision: set opa.default_decision in the configuration")
+	}
+	at, ok := d.placeOf(strings.Split(d.cfg.DefaultDecision, "/"))
+	if !ok {
+		return reply{}, undefined("no entrypoint has the path of opa.default_decision")
+	}
+	return d.bare(r, at)
+}
+
+// bare answers a call whose body is the input with the value alone.
+func (d *data) bare(r *http.Request, at place) (reply, *failure) {
 	var in jsontext.Value
-	_, raw, failed := d.ask(r, v0Path, &in, &in)
+	if err := d.Read(r, &in); err != nil {
+		return reply{}, failureOf(err, "")
+	}
+	_, raw, failed := d.ask(r, at, in, "")
 	switch {
 	case failed != nil:
-		failed.write(w)
+		return reply{}, failed
 	case raw == nil:
-		undefined("the decision is undefined: the token cannot be used").write(w)
-	default:
-		write(w, http.StatusOK, append(raw, '\n'))
+		return reply{}, undefined("the decision is undefined: the token cannot be used, or the result has no such " +
+			"member")
 	}
+	return reply{http.StatusOK, raw}, nil
 }
 
-// ask decides the question of a call: into is what its body is read into, input the member of it that is the question.
-// The result is nil where the token cannot be used.
-func (d *data) ask(r *http.Request, under string, into any, input *jsontext.Value) (authz.Decision, []byte, *failure) {
-	if !d.cfg.Enabled {
-		return authz.Decision{}, nil, &failure{Status: http.StatusNotFound, Code: codeNotFound,
-			Message: "the OPA API is off: set opa.enabled to true in the configuration"}
-	}
-	entrypoint, ok := entrypointOf(r.URL.EscapedPath(), under)
-	if !ok || !d.deps.Point.Callable(entrypoint) {
-		return authz.Decision{}, nil, undefined("no entrypoint has this path: /v1/status lists those of the policy")
-	}
-	if err := d.Read(r, into); err != nil {
-		return authz.Decision{}, nil, failureOf(err, "")
-	}
-	at := ""
-	if under == v1Path {
-		at = "/input"
-	}
+// ask decides a question. pointer is that of the input in the body. The result is nil where the token cannot be used,
+// and where the policy returned no such member.
+func (d *data) ask(r *http.Request, at place, input jsontext.Value, pointer string) (authz.Decision, []byte,
+	*failure) {
 	if input.Kind() != '{' {
 		return authz.Decision{}, nil, failureOf(door.NewCallError(http.StatusBadRequest, "wrong_type",
-			`want an object such as {"request": {"method": "GET", "url": "/orders/42"}}`, at), "")
+			`want an object such as {"request": {"method": "GET", "url": "/orders/42"}}`, pointer), "")
 	}
-	q, err := d.deps.Parse(*input)
+	q, err := d.deps.Parse(input)
 	if err != nil {
-		return authz.Decision{}, nil, failureOf(err, at)
+		return authz.Decision{}, nil, failureOf(err, pointer)
 	}
-	q.Entrypoint, q.Caller = entrypoint, r.RemoteAddr
-	ctx, cancel := context.WithTimeout(r.Context(), d.deps.Limits.Timeout)
-	defer cancel()
-	ctx = d.deps.Tracer.Extract(ctx, r.Header.Get)
-	ctx, span := d.deps.Tracer.Start(ctx, "POST "+under+"*", telemetry.Serving)
-	defer span.End()
-	decided, raw := d.deps.Point.DecideRaw(ctx, q)
-	return decided, raw, refused(decided, raw)
-}
-
-// entrypointOf is the path below a prefix, of segments that are decoded one by one: an encoded slash ends no segment,
-// and no entrypoint has one within a segment.
-func entrypointOf(escaped, under string) (string, bool) {
-	rest, ok := strings.CutPrefix(escaped, under)
-	if !ok || rest == "" {
-		return "", false
+	q.Entrypoint, q.Caller = at.entrypoint, r.RemoteAddr
+	decided, raw := d.deps.Point.DecideRaw(r.Context(), q)
+	if failed := refused(decided, raw); failed != nil {
+		return decided, nil, failed
 	}
-	segments := strings.Split(rest, "/")
-	for i, s := range segments {
-		decoded, err := url.PathUnescape(s)
-		if err != nil || decoded == "" || strings.Contains(decoded, "/") {
-			return "", false
-		}
-		segments[i] = decoded
-	}
-	return strings.Join(segments, "/"), true
+	return decided, member(raw, at.members), nil
 }

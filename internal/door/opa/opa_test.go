@@ -3,6 +3,7 @@ package opa_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -35,14 +36,20 @@ func (p point) DecideRaw(context.Context, authz.Query) (authz.Decision, []byte) 
 const asked = `{"request":{"method":"GET","url":"/orders/42"}}`
 
 func post(p point, target, body string) *httptest.ResponseRecorder {
-	m := opa.Mount(opa.Config{Enabled: true}, opa.Deps{Point: p, Parse: native.ParseCall,
-		Limits: listen.Limits{BodyBytes: 4096, Timeout: time.Minute, ReadTimeout: time.Minute}})
+	m := opa.Mount(opa.Config{Enabled: true, DefaultDecision: "authz/decision/allow"},
+		opa.Deps{Point: p, Parse: native.ParseCall,
+			Limits: listen.Limits{BodyBytes: 4096, BatchItems: 2, Timeout: time.Minute, ReadTimeout: time.Minute}})
 	r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	id := "opaData"
-	if strings.HasPrefix(target, "/v0/") {
+	switch {
+	case strings.HasPrefix(target, "/v0/"):
 		id = "opaDataV0"
+	case strings.HasPrefix(target, "/v1/batch/"):
+		id = "opaBatch"
+	case target == "/":
+		id = "opaDefault"
 	}
 	m.Handlers[id].ServeHTTP(w, r)
 	return w
@@ -63,7 +70,7 @@ func TestTheResultIsWrittenAsOPAWritesIt(t *testing.T) {
 func TestOnlyThePathOfAnEntrypointCanBeAsked(t *testing.T) {
 	for _, path := range []string{"", "authz", "authz%2Fdecision", "authz/decision/", "authz//decision",
 		"/authz/decision",
-		"authz/decision/allow", "authz.decision", `authz/decision"]`, "authz/%2e%2e/authz/decision",
+		"authz.decision", `authz/decision"]`, "authz/%2e%2e/authz/decision",
 		"Authz/decision"} {
 		w := post(allows, "/v1/data/"+path, `{"input":`+asked+`}`)
 		if w.Code != 404 || !strings.Contains(w.Body.String(), `"code": "undefined_document"`) {
@@ -116,6 +123,46 @@ func TestNoResultIsWrittenBesideARefusal(t *testing.T) {
 			if w.Code < 400 {
 				t.Errorf("%s: %d %s", kind, w.Code, w.Body)
 			}
+		}
+	}
+}
+
+func TestAPathMayGoOnIntoTheResult(t *testing.T) {
+	p := point{allows.Decision, `{"allow":true,"reasons":[],"context":{"a b":{"c":1}}}`}
+	for path, want := range map[string]string{
+		"authz/decision/allow":           `{"decision_id":"d1","result":true}`,
+		"authz/decision/context/a%20b/c": `{"decision_id":"d1","result":1}`,
+		"authz/decision/no":              `{"decision_id":"d1"}`,
+		"authz/decision/allow/no":        `{"decision_id":"d1"}`,
+		"authz/decision/reasons/0":       `{"decision_id":"d1"}`,
+	} {
+		w := post(p, "/v1/data/"+path, `{"input":`+asked+`}`)
+		if w.Code != 200 || w.Body.String() != want+"\n" {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	if w := post(p, "/v0/data/authz/decision/no", asked); w.Code != 404 {
+		t.Errorf("v0 of no member: %d %s", w.Code, w.Body)
+	}
+	if w := post(p, "/", asked); w.Code != 200 || w.Body.String() != "true\n" {
+		t.Errorf("the default decision: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestABatchIsAnsweredByName(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"inputs":{"a":` + asked + `,"b":` + asked +
+			`}}`: `200 {"responses":{"a":{"decision_id":"d1","result":true},` +
+			`"b":{"decision_id":"d1","result":true}}}`,
+		`{"inputs":{"a":` + asked + `,"b":{}}}`: `207 {"responses":{"a":{"decision_id":"d1","result":true,` +
+			`"http_status_code":"200"},"b":{"code":"invalid_parameter",`,
+		`{"inputs":{"b":1}}`: `500 {"responses":{"b":{"code":"invalid_parameter",`,
+		`{"inputs":{}}`:      `400 {`,
+		`{"inputs":{"a":` + asked + `,"b":` + asked + `,"c":{}}}`: `413 {`,
+	} {
+		w := post(allows, "/v1/batch/data/authz/decision", body)
+		if got := fmt.Sprint(w.Code, " ", w.Body); !strings.HasPrefix(got, want) {
+			t.Errorf("%s\nis answered %s\nwant        %s", body, got, want)
 		}
 	}
 }
