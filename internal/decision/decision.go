@@ -47,8 +47,8 @@ type PossessionVerifier interface {
 	Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error
 	// Look reports what Verify would, and leaves the proof for the request itself.
 	Look(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error
-	// Release lets the proof be shown again that Verify accepted with q: the answer reached no caller.
-	Release(c authz.Confirmation, q *authz.Query)
+	// Release lets the proof be shown again that Verify accepted with q, and reports whether it did.
+	Release(c authz.Confirmation, q *authz.Query) bool
 	// Presentation returns how tokens may be presented, for challenges.
 	Presentation() proof.Presentation
 	// ResponseHeaders returns the further header fields of a response to a client that uses DPoP.
@@ -177,8 +177,10 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 		q.seen = &seen{}
 	}
 	d := p.guarded(ctx, q)
-	if errors.Is(ctx.Err(), context.Canceled) && q.client.shown.Bound() {
-		p.deps.Proofs.Release(q.client.shown, q.Query)
+	// A caller who only closed its side of the connection still reads the answer: with a proof that may be shown again
+	// comes no allow.
+	if errors.Is(ctx.Err(), context.Canceled) && p.deps.Proofs.Release(q.client.shown, q.Query) {
+		d = p.refuse(authz.Errorf(authz.Unavailable, "decide: the caller is gone"), q.client)
 	}
 	q.client.complete(&d, rec.DecisionID)
 	span.SetString("sidecar.decision_id", rec.DecisionID)

@@ -30,8 +30,9 @@ func TestAProofMayBeShownAgainWhenItsCallerWasGoneBeforeTheAnswer(t *testing.T) 
 	shown := proven("open", tok, h.prove(t, tok, "open", ""))
 
 	ctx, cancel := context.WithCancel(t.Context())
-	leave = cancel
-	w.point.Decide(ctx, shown)
+	leave = cancel // and still reads: as a caller does that closes its side of the connection only
+	w.expect(t, w.point.Decide(ctx, shown), authz.Unavailable, http.StatusServiceUnavailable,
+		"temporarily_unavailable")
 	leave = func() {}
 	w.expect(t, w.point.Decide(t.Context(), shown), authz.Allow, http.StatusOK)
 	w.expect(t, w.point.Decide(t.Context(), shown), authz.Unauthenticated, http.StatusUnauthorized,

@@ -83,16 +83,15 @@ func (v *Verifier) checkProof(jkt string, tok secret.Text, r *authz.Request, now
 }
 
 // release is for a request whose proof checkProof accepted.
-func (v *Verifier) release(jkt string, r *authz.Request) {
+func (v *Verifier) release(jkt string, r *authz.Request) bool {
 	text, _ := singleProof(r.Headers["dpop"])
 	target, _ := v.target(r.URL)
 	verified, _, err := jose.VerifyEmbedded(text, v.expected())
 	if err != nil {
-		return
+		return false
 	}
-	if c, err := readProof(verified.Claims); err == nil {
-		v.replays.forget(digestOf(jkt, target.origin, target.path, c.id))
-	}
+	c, err := readProof(verified.Claims)
+	return err == nil && v.replays.forget(digestOf(jkt, target.origin, target.path, c.id))
 }
 
 func (v *Verifier) expected() jose.Expect {

@@ -168,11 +168,10 @@ func (v *Verifier) Look(c authz.Confirmation, cred token.Credential, q *authz.Qu
 }
 
 // Release lets the proof of a request be shown once more, after Verify has accepted it and the caller was gone before
-// the answer: a gateway asks again then, by the same request. The proof has let nothing happen.
-func (v *Verifier) Release(c authz.Confirmation, q *authz.Query) {
-	if v != nil && v.replays != nil && c.JKT != "" {
-		v.release(c.JKT, &q.Request)
-	}
+// the answer: a gateway asks again then, by the same request. It reports whether the proof was used up before: then
+// the answer must let nothing happen.
+func (v *Verifier) Release(c authz.Confirmation, q *authz.Query) bool {
+	return v != nil && v.replays != nil && c.JKT != "" && v.release(c.JKT, &q.Request)
 }
 
 // mismatch returns how the binding of a token contradicts its scheme or the configuration, or "" (DPOP-13, DPOP-14).

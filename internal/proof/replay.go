@@ -76,16 +76,18 @@ func (r *replays) look(d digest, _, now time.Time) useResult {
 	return r.known(d, now)
 }
 
-// forget makes a proof unused.
-func (r *replays) forget(d digest) {
+// forget makes a proof unused, and reports whether it was used.
+func (r *replays) forget(d digest) (used bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, kept := range r.buckets {
 		if _, ok := kept[d]; ok {
 			delete(kept, d)
 			r.size--
+			used = true
 		}
 	}
+	return used
 }
 
 // known says whether a proof was used, or is one too many. It drops what has expired. r.mu is held.
