@@ -20,8 +20,13 @@ const crossOrigin = "cross_origin"
 func credential(q *authz.Query, asked *input.Request) (token.Credential, error) {
 	sources := token.Sources{Header: q.Request.Headers["authorization"], Elsewhere: asked.OtherTokens,
 		Explicit: q.Token}
-	if q.Place == (authz.Place{}) {
+	if q.Place == (authz.Place{}) || strings.EqualFold(q.Place.Header, "Authorization") {
 		return token.Extract(sources)
+	}
+	if q.Place.Header != "" {
+		if err := input.CheckPlace(q.Request.Headers, q.Place.Header); err != nil {
+			return token.Credential{}, err
+		}
 	}
 	tok, err := token.At(q.Place, q.Request.Headers)
 	switch {
@@ -60,9 +65,10 @@ func sameOrigin(r *authz.Request, asked *input.Request) error {
 	case len(site) == 1 && (site[0] == "same-origin" || site[0] == "none"):
 		return nil
 	case len(site) == 0 && len(origin) == 1 && asked.Host != "":
-		_, authority, ok := strings.Cut(origin[0], "://")
+		scheme, authority, ok := strings.Cut(origin[0], "://")
 		if from, read := httpuri.ReadAuthority(authority); ok && read && from.Host == asked.Host &&
-			special(int64(from.Port)) == special(asked.Port) {
+			special(int64(from.Port)) == special(asked.Port) &&
+			(scheme == "https" || scheme == "http" && asked.Scheme != "https") {
 			return nil
 		}
 	}

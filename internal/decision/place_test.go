@@ -34,12 +34,21 @@ func TestATokenIsFoundWhereTheListenerSaysAndNowhereElse(t *testing.T) {
 		"in the header, with a password":     {header, fields{name: {tok}, "authorization": {"Basic eDp5"}}, 400},
 		"in Authorization alone":             {header, fields{"authorization": {"Bearer " + tok}}, 401},
 		"in an empty header":                 {header, fields{name: {""}}, 401},
-		"in another header":                  {authz.Place{}, fields{name: {tok}}, 401},
-		"in the cookie":                      {cookie, fields{"cookie": {"a=b; session=" + tok + "; c=d"}}, 200},
-		"in one of two fields":               {cookie, fields{"cookie": {"a=b", "session=" + tok}}, 200},
-		"in two cookies of the name":         {cookie, fields{"cookie": {"session=" + tok + "; session=" + tok}}, 400},
-		"in the name in other letters":       {cookie, fields{"cookie": {"Session=" + tok}}, 401},
-		"in a cookie of a longer name":       {cookie, fields{"cookie": {"xsession=" + tok}}, 401},
+		"in the header in another spelling":  {header, fields{"x_forwarded_access_token": {tok}}, 400},
+		"in the header that is taken away":   {header, fields{name: {tok}, "connection": {name}}, 400},
+		"in a header called Authorization": {authz.Place{Header: "Authorization"},
+			fields{"authorization": {"Bearer " + tok}}, 200},
+		"in the cookie, in quotes":         {cookie, fields{"cookie": {`session="` + tok + `"`}}, 200},
+		"in a cookie with half a quote":    {cookie, fields{"cookie": {`session="` + tok}}, 400},
+		"in a cookie and one with a blank": {cookie, fields{"cookie": {"session=" + tok + "; session =x"}}, 400},
+		"in two fields":                    {cookie, fields{"cookie": {"session=" + tok, "session=" + tok}}, 400},
+		"in an empty cookie and another":   {cookie, fields{"cookie": {"session=; session=" + tok}}, 400},
+		"in another header":                {authz.Place{}, fields{name: {tok}}, 401},
+		"in the cookie":                    {cookie, fields{"cookie": {"a=b; session=" + tok + "; c=d"}}, 200},
+		"in one of two fields":             {cookie, fields{"cookie": {"a=b", "session=" + tok}}, 200},
+		"in two cookies of the name":       {cookie, fields{"cookie": {"session=" + tok + "; session=" + tok}}, 400},
+		"in the name in other letters":     {cookie, fields{"cookie": {"Session=" + tok}}, 401},
+		"in a cookie of a longer name":     {cookie, fields{"cookie": {"xsession=" + tok}}, 401},
 		"in the cookie and in Authorization": {cookie, fields{"cookie": {"session=" + tok},
 			"authorization": {"Bearer " + tok}}, 400},
 		"in a cookie that no one named": {authz.Place{}, fields{"cookie": {"session=" + tok}}, 401},
@@ -72,6 +81,9 @@ func TestACookieIsNoCredentialForAnotherOrigin(t *testing.T) {
 		"an older browser, in other letters":    {"POST", "", "https://APP.example:443", "", 200},
 		"an older browser of another site":      {"POST", "", "https://evil.example", "", refused},
 		"an older browser of another port":      {"POST", "", "https://app.example:8443", "", refused},
+		"an older browser, before TLS":          {"POST", "", "http://app.example", "", refused},
+		"a host that begins alike":              {"POST", "", "https://app.example.evil.example", "", refused},
+		"a host behind a user":                  {"POST", "", "https://app.example@evil.example", "", refused},
 		"a frame without an origin":             {"POST", "", "null", "", refused},
 		"nothing that says where from":          {"DELETE", "", "", "", refused},
 		"a method of one's own":                 {"PURGE", "", "", "", refused},
@@ -92,6 +104,19 @@ func TestACookieIsNoCredentialForAnotherOrigin(t *testing.T) {
 		d := w.point.Decide(t.Context(), placed(c.method, authz.Place{Cookie: "session"}, headers))
 		if d.Status != c.status || d.Status == refused && d.Reasons[0].Code != "cross_origin" {
 			t.Errorf("%s: %d %v %v, want %d", what, d.Status, d.Reasons, d.Cause, c.status)
+		}
+	}
+}
+
+func TestTwoOriginsAreNoOrigin(t *testing.T) {
+	w := build(t, plan{answers: pass})
+	tok := w.grant(t, devissuer.Grant{})
+	for _, name := range []string{"origin", "sec-fetch-site"} {
+		good := map[string]string{"origin": "https://app.example", "sec-fetch-site": "same-origin"}[name]
+		d := w.point.Decide(t.Context(), placed("POST", authz.Place{Cookie: "session"},
+			map[string][]string{"cookie": {"session=" + tok}, name: {good, good}}))
+		if d.Status != http.StatusForbidden {
+			t.Errorf("%s twice: %d %v", name, d.Status, d.Cause)
 		}
 	}
 }

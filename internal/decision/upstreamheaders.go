@@ -37,12 +37,23 @@ func emptyHeaders(names []string) []authz.Header {
 }
 
 // withIdentity returns set and, after it, those of always whose names it lacks. The set of a verdict is never changed.
-func withIdentity(set, always []authz.Header) []authz.Header {
+// An error is of kind Misconfigured: some upstreams take a header of set for one of always, as X_Subject for X-Subject.
+func withIdentity(set, always []authz.Header) ([]authz.Header, error) {
 	out := slices.Clip(set)
 	for _, h := range always {
-		if !slices.ContainsFunc(set, func(o authz.Header) bool { return strings.EqualFold(o.Name, h.Name) }) {
+		missing := true
+		for _, o := range set {
+			switch {
+			case strings.EqualFold(o.Name, h.Name):
+				missing = false
+			case httpuri.SameVariable(o.Name, h.Name):
+				return nil, authz.Errorf(authz.Misconfigured, "read result: upstream_headers has %q, and "+
+					"decision.upstream_headers %q, which some upstreams take for one", o.Name, h.Name)
+			}
+		}
+		if missing {
 			out = append(out, h)
 		}
 	}
-	return out
+	return out, nil
 }

@@ -15,6 +15,7 @@ func TestEveryAllowSetsTheConfiguredUpstreamHeadersOnce(t *testing.T) {
 		"none":   true,
 		"some":   map[string]any{"allow": true, "upstream_headers": map[string]any{"x-tenant": "acme", "X-Role": "a"}},
 		"empty":  map[string]any{"allow": true, "upstream_headers": map[string]any{"X-Subject": ""}},
+		"twice":  map[string]any{"allow": true, "upstream_headers": map[string]any{"X_Subject": "ada"}},
 		"denied": map[string]any{"allow": false, "upstream_headers": map[string]any{"X-Tenant": "acme"}},
 	}})
 	for path, want := range map[string][]authz.Header{
@@ -28,6 +29,9 @@ func TestEveryAllowSetsTheConfiguredUpstreamHeadersOnce(t *testing.T) {
 				t.Errorf("%s: %s %v, want %v", path, d.Kind, d.UpstreamHeaders, want)
 			}
 		}
+	}
+	if d := w.ask(t, "twice"); d.Kind != authz.Misconfigured || d.UpstreamHeaders != nil {
+		t.Errorf("another spelling: %s %v", d.Kind, d.UpstreamHeaders)
 	}
 	if d := w.ask(t, "denied"); d.UpstreamHeaders != nil {
 		t.Errorf("a deny has %v", d.UpstreamHeaders)

@@ -13,7 +13,11 @@ import (
 func (p *Point) decided(v *authz.Verdict, to *client) authz.Decision {
 	d := authz.Decision{Kind: authz.Deny, Reasons: v.Reasons, Context: v.Context, Obligations: v.Obligations}
 	if v.Allow {
-		d.Kind, d.Status, d.UpstreamHeaders = authz.Allow, http.StatusOK, withIdentity(v.UpstreamHeaders, p.identity)
+		set, err := withIdentity(v.UpstreamHeaders, p.identity)
+		if err != nil {
+			return p.refuse(err, to)
+		}
+		d.Kind, d.Status, d.UpstreamHeaders = authz.Allow, http.StatusOK, set
 		return p.withDPoPHeaders(d, to.scheme)
 	}
 	tokenPresent := to.scheme != ""

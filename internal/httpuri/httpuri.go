@@ -81,6 +81,14 @@ func Variable(name string) string {
 	return string(b)
 }
 
+// SameVariable reports whether two names are one Variable.
+func SameVariable(a, b string) bool {
+	if IsPlainName(a) && IsPlainName(b) {
+		return strings.EqualFold(a, b)
+	}
+	return Variable(a) == Variable(b)
+}
+
 // IsPlainName reports whether a name has no other characters than letters, digits and "-": no other such name has its
 // Variable.
 func IsPlainName(name string) bool {

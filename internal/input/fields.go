@@ -68,15 +68,18 @@ func CheckShadows(headers map[string][]string, set []authz.Header) error {
 	}
 	return checkConnection(headers, func(name string) bool {
 		return slices.ContainsFunc(set, func(h authz.Header) bool {
-			return sameVariable(h.Name, name)
+			return httpuri.SameVariable(h.Name, name)
 		})
 	})
 }
 
-// sameVariable reports whether an upstream behind CGI or WSGI takes two names for one.
-func sameVariable(a, b string) bool {
-	if httpuri.IsPlainName(a) && httpuri.IsPlainName(b) {
-		return httpuri.Lower(a) == httpuri.Lower(b)
+// CheckPlace refuses a request whose Connection names the header of a token, and one that spells this header in another
+// way: an upstream behind CGI or WSGI would take a token from there that was never looked at.
+func CheckPlace(headers map[string][]string, header string) error {
+	for name := range headers {
+		if !httpuri.IsPlainName(name) && name != httpuri.Lower(header) && httpuri.SameVariable(name, header) {
+			return malformed("a header has the name of the one that holds the token, but for its punctuation")
+		}
 	}
-	return httpuri.Variable(a) == httpuri.Variable(b)
+	return checkConnection(headers, func(name string) bool { return httpuri.SameVariable(name, header) })
 }

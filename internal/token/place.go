@@ -30,12 +30,16 @@ func At(place authz.Place, headers map[string][]string) (secret.Text, error) {
 	return secret.Text{}, malformed("%d tokens at the place of the token", len(found))
 }
 
-// cookies are the values of the cookies of a name: RFC 6265 section 4.2.1.
+// cookies are the values of the cookies of a name, without quotes: RFC 6265 section 4.2.1. Blanks around names are
+// none of them, as parsers have it.
 func cookies(name string, fields []string) []string {
 	var found []string
 	for _, f := range fields {
 		for pair := range strings.SplitSeq(f, ";") {
-			if n, value, ok := strings.Cut(strings.Trim(pair, " \t"), "="); ok && n == name {
+			if n, value, ok := strings.Cut(strings.Trim(pair, " \t"), "="); ok && strings.TrimRight(n, " \t") == name {
+				if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' {
+					value = value[1 : n-1]
+				}
 				found = append(found, value)
 			}
 		}
