@@ -73,8 +73,8 @@ func CheckShadows(headers map[string][]string, set []authz.Header) error {
 	})
 }
 
-// CheckPlace refuses a request whose Connection names the header of a token, and one that spells this header in another
-// way: an upstream behind CGI or WSGI would take a token from there that was never looked at.
+// CheckPlace refuses a request whose Connection names the header of a token, and one that spells this header in
+// another way: an upstream behind CGI or WSGI would take a token from there that was never looked at.
 func CheckPlace(headers map[string][]string, header string) error {
 	for name := range headers {
 		if !httpuri.IsPlainName(name) && name != httpuri.Lower(header) && httpuri.SameVariable(name, header) {
