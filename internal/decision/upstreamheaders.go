@@ -37,7 +37,8 @@ func emptyHeaders(names []string) []authz.Header {
 }
 
 // withIdentity returns set and, after it, those of always whose names it lacks. The set of a verdict is never changed.
-// An error is of kind Misconfigured: some upstreams take a header of set for one of always, as X_Subject for X-Subject.
+// An error is of kind Misconfigured: some upstreams take a header of set for one of always, as X_Subject for
+// X-Subject.
 func withIdentity(set, always []authz.Header) ([]authz.Header, error) {
 	out := slices.Clip(set)
 	for _, h := range always {
