@@ -16,6 +16,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/engine/partial"
 	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/resource"
 )
 
 // Analyst answers questions about one policy, as of one time. It is safe for concurrent use.
@@ -23,6 +24,7 @@ type Analyst struct {
 	policy     *engine.Policy
 	program    *partial.Program
 	rules      *input.Rules
+	resources  *resource.Set
 	headers    []string
 	entrypoint string
 	now        time.Time
@@ -47,6 +49,7 @@ func New(cfg *config.Config, set *bundle.Set, policy *engine.Policy, now time.Ti
 	}
 	return &Analyst{
 		policy: policy, program: program, rules: cfg.InputRules(), headers: cfg.Input.Headers,
+		resources:  resource.NewSet(cfg.Resources),
 		entrypoint: cfg.Decision.Entrypoint, now: now, texts: program.Texts(),
 		tokenOptional: cfg.Decision.Token == "optional", hasBody: cfg.Input.BodyBytes > 0,
 		routes: set.Document()["routes"], usesRoutes: program.UsesRoutes(),
@@ -151,6 +154,9 @@ func (a *Analyst) known(r input.Request, q Query) (knownPart, error) {
 	if a.hasBody {
 		unknown("body")
 		unknown("body_truncated")
+	}
+	if a.resources.MayBeMessage(r.Host, r.Path) {
+		k.setMessage(r.Method)
 	}
 	if q.Context == nil {
 		k.unknown = append(k.unknown, []string{"context"})

@@ -100,6 +100,14 @@ func (s *Set) Of(host string, port int64, path string) *Resource {
 	return best
 }
 
+// MayBeMessage reports whether a request to a canonical path may carry a message of MCP. Host may be empty where it is
+// not known.
+func (s *Set) MayBeMessage(host, path string) bool {
+	return s != nil && slices.ContainsFunc(s.all, func(r *Resource) bool {
+		return r.MCP.On() && r.Endpoint(path) && (host == "" || host == r.host)
+	})
+}
+
 // Serving returns the resource whose metadata is at a path (with its query) of a host, or nil. Host may be empty where
 // one resource alone is at that path.
 func (s *Set) Serving(host string, port int64, path string) *Resource {
