@@ -151,13 +151,16 @@ func (a *attack) has(c Class) bool {
 	return false
 }
 
+// base is the document of the shape with a token.
+func (a *attack) base(token map[string]any) document { return a.r.base(a.old.form, token) }
+
 // bases are the documents that searches start from, and their like.
 func (a *attack) bases() []document {
 	inactive, refresh, bare := someToken(), someToken(), someToken()
 	inactive["active"], refresh["kind"] = false, "refresh"
 	delete(bare, "kind")
-	return []document{a.r.base(someToken()), a.r.base(noToken()), a.r.base(inactive), a.r.base(refresh),
-		a.r.base(bare)}
+	return []document{a.base(someToken()), a.base(noToken()), a.base(inactive), a.base(refresh),
+		a.base(bare)}
 }
 
 // moved is a document of another shape, for this one.
@@ -243,7 +246,7 @@ func (a *attack) search(c Class, goal *formula.Formula, m mode) {
 	changer := *a.changer
 	changer.frozen = m.frozen
 	s := newSearch(&changer, a.r.pair.literals, func(doc document) bool { return a.try(doc) == c })
-	s.run(a.ctx, goal, a.r.base(m.token))
+	s.run(a.ctx, goal, a.base(m.token))
 	a.tried += len(s.seen)
 }
 

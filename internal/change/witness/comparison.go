@@ -30,7 +30,8 @@ type comparison struct {
 
 func newComparison(old, new *program, opts Options) *comparison {
 	c := &comparison{old: old, new: new, opts: opts}
-	c.sameConfig = slices.Equal(old.form.headers, new.form.headers) && old.form.body == new.form.body
+	c.sameConfig = slices.Equal(old.form.headers, new.form.headers) && old.form.body == new.form.body &&
+		slices.Equal(old.form.endpoints.identifiers, new.form.endpoints.identifiers)
 	c.answersAlike = old.answer.Text == new.answer.Text && old.answer.Uniform && new.answer.Uniform
 	c.identical = c.sameConfig && old.Meaning() == new.Meaning()
 	a, fine := old.MeaningBesideRoutes()

@@ -19,6 +19,8 @@ type form struct {
 	schema  func() map[string]any
 	headers []string
 	body    bool
+	// endpoints are those of MCP: requests to others have no message.
+	endpoints endpoints
 	// tokenOptional is set when policies decide about requests without a token.
 	tokenOptional bool
 	// requests is set where a document may have another method and path.
@@ -27,7 +29,7 @@ type form struct {
 
 func newForm(cfg *config.Config) *form {
 	return &form{schema: sync.OnceValue(rego.InputSchema), headers: cfg.Input.Headers, body: cfg.Input.BodyBytes > 0,
-		tokenOptional: cfg.Decision.Token == "optional"}
+		endpoints: newEndpoints(cfg), tokenOptional: cfg.Decision.Token == "optional"}
 }
 
 // kinds of members.
@@ -209,7 +211,7 @@ func (f *form) completed(doc document, path []any) document {
 	complete([]any{"subject"}, map[string]any{"type": "user", "id": "subject-1"})
 	complete([]any{"resource"}, map[string]any{"type": "thing", "id": "resource-1"})
 	complete([]any{"action"}, map[string]any{"name": "act"})
-	return doc
+	return f.endpoints.complete(doc)
 }
 
 func equalPath(a, b []any) bool { return slices.Equal(a, b) }
@@ -233,6 +235,9 @@ func (f *form) unset(doc document, path []any) document {
 		return doc
 	}
 	out, _ := without(doc, path).(map[string]any)
+	if path[0] == "mcp" && !f.endpoints.isComplete(out) {
+		return nil
+	}
 	for n := len(path) - 1; n > 0; n-- { // an object without members is left out, too
 		up := path[:n]
 		v, _ := get(out, up)

@@ -28,7 +28,7 @@ func (a *attack) probe() {
 		changer.frozen = usable.frozen
 		s := newSearch(&changer, a.r.pair.literals, func(document) bool { return true })
 		s.left = maxDocuments / 4
-		doc := s.run(a.ctx, goal, a.r.base(usable.token))
+		doc := s.run(a.ctx, goal, a.base(usable.token))
 		if doc == nil {
 			continue
 		}

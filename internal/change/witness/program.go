@@ -45,7 +45,7 @@ func newProgram(side Side, entrypoint string, now time.Time) (*program, error) {
 	out.reads, out.constants = p.Everything()
 	for _, r := range out.reads {
 		switch r.Path[0] {
-		case "request":
+		case "request", "mcp":
 			out.readsRequest = true
 		case "subject", "action", "resource":
 			out.readsEntities = true

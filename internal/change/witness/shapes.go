@@ -32,12 +32,15 @@ func (s shape) String() string {
 }
 
 // base is the document that searches start from.
-func (s shape) base(token map[string]any) document {
+func (s shape) base(f *form, token map[string]any) document {
 	doc := document{"version": float64(input.Version), "token": token}
 	if s.known != nil {
 		request := maps.Clone(s.known)
 		request["headers"], request["query"] = map[string]any{}, map[string]any{}
 		doc["request"] = request
+		if kind, no := f.endpoints.kind(s.known); kind != "" && !no {
+			doc["mcp"] = map[string]any{"kind": kind}
+		}
 	}
 	return doc
 }
@@ -112,6 +115,10 @@ func asked(old, new *program) (map[string]bool, paths) {
 		for _, text := range p.ArgumentTexts() {
 			found.around([]string{text})
 			found.add([]string{text, "*", "*"})
+		}
+		for _, path := range p.form.endpoints.paths {
+			methods["DELETE"] = true
+			found[path] = path
 		}
 		if p.UsesRoutes() {
 			tree(p.routes, nil, methods, found)
@@ -197,6 +204,12 @@ func (s shape) request(f *form) partial.Request {
 	if s.known == nil {
 		r.Unknown = append(r.Unknown, []string{"subject"}, []string{"action"}, []string{"resource"})
 	} else {
+		if kind, no := f.endpoints.kind(s.known); kind != "" && !no {
+			known["mcp"] = map[string]any{"kind": kind}
+			r.Unknown = append(r.Unknown, []string{"mcp", "session"}, []string{"mcp", "protocol_version"})
+		} else if !no {
+			r.Unknown = append(r.Unknown, []string{"mcp"})
+		}
 		for _, name := range []string{"headers", "query", "scheme", "host", "port", "source_ip"} {
 			r.Unknown = append(r.Unknown, []string{"request", name})
 		}
