@@ -14,6 +14,15 @@ const (
 	idPath = "resourceMetadataOfPath"
 )
 
+// elsewhere are what clients ask of the resource when they take its host for an authorization server, as the official
+// ones of MCP do where they find no metadata.
+var elsewhere = []struct{ id, method, path, summary string }{
+	{"noAuthorizationServer", http.MethodGet, "/.well-known/oauth-authorization-server",
+		"No metadata of an authorization server"},
+	{"noOpenIDProvider", http.MethodGet, "/.well-known/openid-configuration", "No metadata of an OpenID provider"},
+	{"noRegistration", http.MethodPost, "/register", "No registration of clients"},
+}
+
 const tag = "Protected resources"
 
 func described() description.Door {
@@ -47,6 +56,15 @@ func described() description.Door {
 		preflight.Summary, preflight.About = "Preflight of browsers", "Scripts of every page may read the metadata."
 		preflight.Answers = []description.Answer{{Status: http.StatusNoContent, About: "They may."}}
 		out.Operations = append(out.Operations, get, preflight)
+	}
+	for _, at := range elsewhere {
+		out.Operations = append(out.Operations, description.Operation{
+			Method: at.method, Path: at.path, Listeners: []string{"api"}, ID: at.id, Tag: tag, Summary: at.summary,
+			About: "Clients that find no metadata of the resource look here. The sidecar issues no tokens.",
+			Needs: description.NoName, Head: at.method == http.MethodGet, OwnErrors: true,
+			Answers: []description.Answer{{Status: http.StatusNotFound, About: "An error as OAuth has it.",
+				MediaType: "application/json", Schema: &jsonschema.Schema{Type: "object"}}},
+		})
 	}
 	return out
 }

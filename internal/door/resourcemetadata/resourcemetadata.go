@@ -17,13 +17,25 @@ import (
 // Mount returns the door of resources. A nil set answers 404.
 func Mount(all *resource.Set) door.Mount {
 	d := documents{all}
-	return door.Mount{
+	m := door.Mount{
 		Door: described(),
 		Handlers: map[string]http.Handler{
 			idRoot: d, idPath: d,
 			idRoot + "Preflight": http.HandlerFunc(preflight), idPath + "Preflight": http.HandlerFunc(preflight),
 		},
 	}
+	for _, at := range elsewhere {
+		m.Handlers[at.id] = http.HandlerFunc(issuesNoTokens)
+	}
+	return m
+}
+
+// noTokens is an error as OAuth has it (RFC 6749 section 5.2): clients show its description.
+const noTokens = `{"error":"invalid_request","error_description":"no tokens are issued here: the metadata of the ` +
+	`protected resource (RFC 9728) names its authorization servers"}`
+
+func issuesNoTokens(w http.ResponseWriter, r *http.Request) {
+	answer(w, r, []byte(noTokens), http.StatusNotFound)
 }
 
 // maxAge is how long clients may keep a document, in seconds.
@@ -33,11 +45,15 @@ const maxAge = 300
 type documents struct{ all *resource.Set }
 
 func (d documents) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, status := d.document(r)
+	answer(w, r, body, status)
+}
+
+func answer(w http.ResponseWriter, r *http.Request, body []byte, status int) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
-	body, status := d.document(r)
 	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(maxAge))
 	if status != http.StatusOK {
 		h.Set("Cache-Control", "no-store")

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/door/resourcemetadata"
 	"github.com/authz-sidecar/sidecar/internal/resource"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 func serve(identifiers ...string) http.Handler {
@@ -92,5 +94,40 @@ func TestMetadataMayBeKeptAndReadByScripts(t *testing.T) {
 	}
 	if w := get(serve(), "GET", url); w.Code != 404 {
 		t.Errorf("without resources: %d", w.Code)
+	}
+}
+
+// TestEachRecordedDiscoveryIsAnswered: clients look for the metadata at two places, and where they find none they take
+// the host for an authorization server.
+func TestEachRecordedDiscoveryIsAnswered(t *testing.T) {
+	found, none := serve("http://127.0.0.1:9870/mcp"), serve()
+	for line := range strings.Lines(testkit.ReadFile(t, "testdata/discovery.jsonl")) {
+		var r struct {
+			Method, Path string
+			Headers      map[string]string
+		}
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatal(err)
+		}
+		var headers []string
+		for name, value := range r.Headers {
+			headers = append(headers, name, value)
+		}
+		w := get(found, r.Method, "http://"+r.Headers["host"]+r.Path, headers...)
+		var doc struct{ Resource, Error string }
+		if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil {
+			t.Fatalf("%s %s: %s", r.Method, r.Path, w.Body)
+		}
+		if strings.HasPrefix(r.Path, resource.WellKnown) {
+			if w.Code != 200 || doc.Resource != "http://127.0.0.1:9870/mcp" {
+				t.Errorf("%s %s: %d %s", r.Method, r.Path, w.Code, w.Body)
+			}
+		} else if w.Code != 404 || doc.Error != "invalid_request" {
+			t.Errorf("%s %s: %d %s", r.Method, r.Path, w.Code, w.Body)
+		}
+		w = get(none, r.Method, "http://"+r.Headers["host"]+r.Path, headers...)
+		if w.Code != 404 || w.Header().Get("Content-Type") != "application/json" || !json.Valid(w.Body.Bytes()) {
+			t.Errorf("%s %s without resources: %d %s", r.Method, r.Path, w.Code, w.Body)
+		}
 	}
 }
