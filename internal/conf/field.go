@@ -34,7 +34,7 @@ type Remover interface {
 }
 
 // Fields returns the fields of struct type t that have a yaml name, in their order. Those of an inlined struct stand
-// in its place.
+// in its place; the tag default of the inlined struct, a list of key=value, wins over their own defaults.
 func Fields(t reflect.Type) []Field {
 	var fields []Field
 	for i := range t.NumField() {
@@ -43,6 +43,7 @@ func Fields(t reflect.Type) []Field {
 		if option == "inline" {
 			for _, f := range Fields(t.Field(i).Type) {
 				f.Index = append([]int{i}, f.Index...)
+				f.Default = inherited(f, tag.Get("default"))
 				fields = append(fields, f)
 			}
 			continue
@@ -64,6 +65,23 @@ func Fields(t reflect.Type) []Field {
 		fields = append(fields, f)
 	}
 	return fields
+}
+
+// inherited is the default of f with what defaults, those of the struct where it is inlined, say about it.
+func inherited(f Field, defaults string) string {
+	var all []string
+	for assignment := range strings.SplitSeq(defaults, ",") {
+		switch key, text, _ := strings.Cut(assignment, "="); {
+		case key == f.Name:
+			return text
+		case strings.HasPrefix(key, f.Name+"."):
+			all = append(all, strings.TrimPrefix(assignment, f.Name+"."))
+		}
+	}
+	if len(all) == 0 {
+		return f.Default
+	}
+	return strings.Join(all, ",")
 }
 
 // FieldNamed returns the field of struct type t with the key name.

@@ -45,8 +45,10 @@ func statusesOfIngressNginx(want gatewayExpectation) gatewayExpectation {
 	return gatewayExpectation{status: http.StatusForbidden, either: want.either}
 }
 
-// statusesOfEnvoyHTTP are all below 500: of an outage only the status is left.
+// statusesOfEnvoyHTTP are all below 500: an outage is 429.
 func statusesOfEnvoyHTTP(want gatewayExpectation) gatewayExpectation {
-	want.retry = false
+	if want.status == http.StatusServiceUnavailable {
+		want.status = http.StatusTooManyRequests
+	}
 	return want
 }

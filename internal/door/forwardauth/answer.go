@@ -26,7 +26,7 @@ func (c Config) answer(w http.ResponseWriter, d *authz.Decision) {
 		refusal = http.StatusInternalServerError
 	}
 	set(w.Header(), d.Headers)
-	status, restored := c.Profile.status(refusal)
+	status, restored := c.status(refusal)
 	if restored {
 		w.Header().Set(restoredStatus, strconv.Itoa(refusal))
 	}
@@ -35,7 +35,12 @@ func (c Config) answer(w http.ResponseWriter, d *authz.Decision) {
 			w.Header().Set("WWW-Authenticate", strings.Join(challenges, ", "))
 		}
 	}
-	mediaType, body := door.ClientBody(d)
+	told := *d
+	told.Status = refusal
+	if c.Profile == Envoy {
+		told.Status = status // nothing restores another
+	}
+	mediaType, body := door.ClientBody(&told)
 	w.Header().Set("Content-Type", mediaType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.Header().Set("Cache-Control", "no-store")

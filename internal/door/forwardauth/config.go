@@ -13,9 +13,11 @@ import (
 type Config struct {
 	Name          string  `yaml:"name" doc:"Name of the listener in the log: lower-case letters, digits and hyphens."`
 	Profile       Profile `yaml:"profile" enum:"nginx|ingress-nginx|traefik|caddy|haproxy|envoy" doc:"The gateway: from which headers of a check the request is read, and which statuses reach the client."`
-	listen.Config `yaml:",inline"`
+	listen.Config `yaml:",inline" default:"limits.timeout=2s"`
 	KeyHeader     string          `yaml:"key_header" default:"x-sidecar-key" doc:"Header of a check that carries the caller key of bearer_keys_file: Authorization is the client's."`
 	Prefix        string          `yaml:"prefix" default:"/check" doc:"What profile envoy finds before the path of the request: path_prefix of Envoy."`
+	Unavailable   int             `yaml:"unavailable" default:"429" min:"403" max:"503" doc:"Status of an outage for profile envoy: 403, 429 or 503. Envoy drops the body and Retry-After of 503, and with failure_mode_allow lets the request pass."`
+	Source        Source          `yaml:"source" doc:"How a check tells the address of the client."`
 	Credential    door.Credential `yaml:"credential" doc:"Where requests carry their token; empty is Authorization."`
 	Entrypoint    string          `yaml:"entrypoint" doc:"Entrypoint of the checks; empty is decision.entrypoint."`
 }
@@ -41,6 +43,20 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 	}
 	if c.Prefix == "" || c.Prefix[0] != '/' {
 		fault("prefix", "does not begin with a slash", "write the path_prefix of Envoy, such as /check")
+	}
+	c.checkAnswers(fault)
+	c.Source.check(fault)
+}
+
+// checkAnswers reports keys that do not say what a profile can do.
+func (c Config) checkAnswers(fault func(key, cause, hint string)) {
+	switch c.Unavailable {
+	case http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	default:
+		fault("unavailable", "is not 403, 429 or 503", "write 429, which tells clients to come again")
+	}
+	if c.Profile != Envoy && c.Unavailable != http.StatusTooManyRequests {
+		fault("unavailable", "is for profile envoy: the other gateways pass 503 on, or have no other status", "remove it")
 	}
 }
 
@@ -68,13 +84,21 @@ const (
 
 // status is what a gateway is answered so that its client gets the status of a refusal, as far as the gateway can say
 // so. nginx knows two refusals, and takes any other for a failure: its configuration restores what X-Authz-Status has.
-func (p Profile) status(refusal int) (status int, restored bool) {
-	switch p {
+// Envoy takes a status from 500 for a failure, of which its client gets nothing, or which lets the request pass.
+func (c Config) status(refusal int) (status int, restored bool) {
+	switch c.Profile {
 	case Nginx, IngressNginx:
 		if refusal != http.StatusUnauthorized && refusal != http.StatusForbidden {
-			return http.StatusForbidden, p == Nginx
+			return http.StatusForbidden, c.Profile == Nginx
 		}
-	case Traefik, Caddy, HAProxy, Envoy:
+	case Envoy:
+		switch {
+		case refusal == http.StatusServiceUnavailable:
+			return c.Unavailable, false
+		case refusal >= http.StatusInternalServerError && c.Unavailable < http.StatusInternalServerError:
+			return http.StatusForbidden, false
+		}
+	case Traefik, Caddy, HAProxy:
 	}
 	return refusal, false
 }

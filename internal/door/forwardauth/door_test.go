@@ -2,6 +2,7 @@ package forwardauth_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -56,9 +57,9 @@ func serve(t testing.TB, cfg forwardauth.Config, d authz.Decision) world {
 func open(t testing.TB, cfg forwardauth.Config, point forwardauth.Point) string {
 	t.Helper()
 	cfg.Name, cfg.Address = "gateway", "127.0.0.1:0"
-	cfg.Prefix, cfg.KeyHeader = "/check", "x-sidecar-key"
+	cfg.Prefix, cfg.KeyHeader, cfg.Unavailable = "/check", "x-sidecar-key", cmp.Or(cfg.Unavailable, 429)
 	cfg.Limits = listen.Limits{BodyBytes: maxBody, HeaderBytes: 1 << 16, BatchItems: 1, ReadTimeout: time.Minute,
-		Timeout: time.Minute, IdleTimeout: time.Minute}
+		Timeout: cmp.Or(cfg.Limits.Timeout, time.Minute), IdleTimeout: time.Minute}
 	log := slog.New(slog.DiscardHandler)
 	door, err := forwardauth.Open(cfg, forwardauth.Deps{Point: point, Log: log,
 		Outcomes: forwardauth.NewOutcomes(nil)}, listen.Deps{Name: "forward_auth[0]", Log: log,
@@ -227,7 +228,9 @@ func TestRefusalsReachTheGatewayInTheStatusesThatItKnows(t *testing.T) {
 		401: {forwardauth.Nginx: "401 ", forwardauth.IngressNginx: "401 ", forwardauth.Caddy: "401 "},
 		403: {forwardauth.Nginx: "403 ", forwardauth.IngressNginx: "403 ", forwardauth.Traefik: "403 "},
 		400: {forwardauth.Nginx: "403 400", forwardauth.IngressNginx: "403 ", forwardauth.HAProxy: "400 "},
-		503: {forwardauth.Nginx: "403 503", forwardauth.IngressNginx: "403 ", forwardauth.Envoy: "503 "},
+		503: {forwardauth.Nginx: "403 503", forwardauth.IngressNginx: "403 ", forwardauth.Envoy: "429 "},
+		500: {forwardauth.Nginx: "403 500", forwardauth.Traefik: "500 ", forwardauth.Envoy: "403 "},
+		429: {forwardauth.Nginx: "403 429", forwardauth.IngressNginx: "403 ", forwardauth.Envoy: "429 "},
 		302: {forwardauth.Nginx: "403 500", forwardauth.Caddy: "500 "},
 		200: {forwardauth.Nginx: "403 500", forwardauth.Caddy: "500 "},
 	} {

@@ -37,6 +37,15 @@ func (p Profile) places() places {
 	return places{}
 }
 
+// places are those of the profile, but for the source where the listener names another.
+func (c Config) places() places {
+	at := c.Profile.places()
+	if c.Source.Header != "" {
+		at.source = http.CanonicalHeaderKey(c.Source.Header)
+	}
+	return at
+}
+
 func (p places) names() []string {
 	return slices.DeleteFunc([]string{p.method, p.uri, p.host, p.scheme, p.source, p.url},
 		func(name string) bool { return name == "" })
@@ -50,7 +59,7 @@ var errForm = errors.New("the parts of the request do not fit together")
 
 // read finds the request of a check.
 func (c Config) read(r *http.Request) (seen, error) {
-	at := c.Profile.places()
+	at := c.places()
 	found := map[string]string{}
 	for _, name := range at.names() {
 		values := r.Header[name]
@@ -60,7 +69,7 @@ func (c Config) read(r *http.Request) (seen, error) {
 		}
 		found[name] = values[0]
 	}
-	s := seen{found[at.method], found[at.uri], found[at.host], found[at.scheme], found[at.source]}
+	s := seen{found[at.method], found[at.uri], found[at.host], found[at.scheme], c.Source.client(found[at.source])}
 	switch c.Profile {
 	case IngressNginx:
 		// The whole URL is not read as one: what the client wrote as Host could end in "?".
@@ -70,8 +79,6 @@ func (c Config) read(r *http.Request) (seen, error) {
 			return seen{}, errForm
 		}
 		s.scheme, s.host = scheme, host
-	case Caddy:
-		s.source = strings.TrimSpace(s.source[strings.LastIndexByte(s.source, ',')+1:]) // Caddy's own peer
 	case Envoy:
 		rest, ok := strings.CutPrefix(r.RequestURI, c.Prefix)
 		if !ok {
@@ -79,7 +86,7 @@ func (c Config) read(r *http.Request) (seen, error) {
 				"be the path_prefix of Envoy", c.Prefix)
 		}
 		s.method, s.uri, s.host = r.Method, rest, r.Host
-	case Nginx, HAProxy, Traefik:
+	case Nginx, HAProxy, Traefik, Caddy:
 	}
 	if !strings.HasPrefix(s.uri, "/") || s.host == "" || strings.ContainsAny(s.host, "/?#\\@ ") ||
 		s.scheme != "http" && s.scheme != "https" {
@@ -99,7 +106,7 @@ func (c Config) query(r *http.Request) (authz.Query, error) {
 		return authz.Query{}, err
 	}
 	headers := maps.Clone(r.Header)
-	for _, name := range slices.Concat(ofTheCheck, c.Profile.places().names(), []string{c.keyHeader()}) {
+	for _, name := range slices.Concat(ofTheCheck, c.places().names(), []string{c.keyHeader()}) {
 		delete(headers, name)
 	}
 	lower := door.LowerNames(headers)
