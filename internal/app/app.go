@@ -29,6 +29,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/signals/receivers"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
+	"github.com/authz-sidecar/sidecar/internal/upstreamtoken"
 )
 
 // Deps is what the process gives the app.
@@ -58,6 +59,7 @@ type App struct {
 	stopSignals func()               // ends the streams of events, and waits for them
 	stopWork    func()               // ends the work in the background, and waits for it
 	proofs      *proof.Verifier
+	identities  *upstreamtoken.Issuer // nil when none are signed
 	sources     *source.Sources
 	watcher     *dir.Watcher
 	loader      *loader
@@ -91,6 +93,7 @@ func (a *App) steps() []step {
 		{build: a.openLog, check: a.checkLog},
 		{build: a.openIssuers},
 		{build: a.openProofs},
+		{build: a.openUpstreamTokens},
 		{build: a.openSignals},
 		{build: a.openSources},
 		{build: a.loadPolicies},
@@ -206,10 +209,15 @@ func (a *App) openProofs(context.Context) (err error) {
 	return err
 }
 
+func (a *App) openUpstreamTokens(context.Context) (err error) {
+	a.identities, err = upstreamtoken.Open(a.cfg.UpstreamToken, a.deps.Log)
+	return err
+}
+
 func (a *App) openPoint(context.Context) error {
 	deps := decision.Deps{
 		Input: a.cfg.InputRules(), Proofs: a.proofs, DecisionLog: a.log, Metrics: a.metrics.Registerer(),
-		Log: a.deps.Log, Tracer: a.tracer,
+		Log: a.deps.Log, Tracer: a.tracer, UpstreamTokens: a.identities,
 	}
 	if a.follower != nil {
 		deps.Observer = a.follower

@@ -18,6 +18,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/door/opa"
 	"github.com/authz-sidecar/sidecar/internal/door/resourcemetadata"
+	"github.com/authz-sidecar/sidecar/internal/door/upstreamkeys"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/resource"
 	"github.com/authz-sidecar/sidecar/internal/status"
@@ -78,6 +79,7 @@ func (a *App) openGRPC(c listen.Config, on listen.Deps) (Door, error) {
 func (a *App) mounts() []door.Mount {
 	limits := a.cfg.Listen.API.Limits
 	return []door.Mount{
+		upstreamkeys.Mount(a.identities),
 		resourcemetadata.Mount(resource.NewSet(a.cfg.Resources)),
 		authzen.Mount(a.cfg.AuthZEN, authzen.Deps{Point: a.point, Limits: limits, Metrics: a.metrics.Registerer(),
 			Tracer: a.tracer}),

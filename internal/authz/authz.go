@@ -116,6 +116,8 @@ type Verdict struct {
 	// Obligations is a JSON array and Context a JSON object; nil when the policy gave none.
 	Obligations []byte
 	Context     []byte
+	// UpstreamToken is a JSON object: the claims of the token for the upstream; nil when the policy gave none.
+	UpstreamToken []byte
 }
 
 // Reason says why a request is refused, in words a program can switch on (Code) and words a person can read (Message).

@@ -28,6 +28,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/resource"
 	"github.com/authz-sidecar/sidecar/internal/signals/receivers"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
+	"github.com/authz-sidecar/sidecar/internal/upstreamtoken"
 )
 
 // MaxBytes bounds a configuration file.
@@ -35,21 +36,22 @@ const MaxBytes = 1 << 20
 
 // Config is the whole configuration, in the layout of the file.
 type Config struct {
-	Listen          Listen             `yaml:"listen" default:"api.address=127.0.0.1:8181,admin.address=127.0.0.1:8282" doc:"Where the sidecar listens."`
-	Issuers         []issuer.Config    `yaml:"issuers" doc:"Authorization servers whose tokens are accepted."`
-	Events          []receivers.Config `yaml:"events" doc:"Sources of revocation events, one item per issuer."`
-	Proof           proof.Config       `yaml:"proof" doc:"Proof of possession: how clients prove that they hold the key of a bound token."`
-	Policies        Policies           `yaml:"policies" doc:"Where policies and their data come from."`
-	Engine          engine.Config      `yaml:"engine" doc:"Limits of policies."`
-	Input           input.Config       `yaml:"input" doc:"Parts of a request that policies see."`
-	Resources       []resource.Config  `yaml:"resources" doc:"Protected resources that the sidecar stands for: their metadata (RFC 9728), their challenges, and MCP endpoints."`
-	OPA             opa.Config         `yaml:"opa" doc:"The data API of OPA, for its clients."`
-	Decision        decision.Config    `yaml:"decision" doc:"How a request becomes a decision."`
-	AuthZEN         authzen.Config     `yaml:"authzen" doc:"AuthZEN Authorization API 1.0 on the api listener."`
-	DecisionLog     decisionlog.Config `yaml:"decision_log" doc:"Decision log."`
-	Telemetry       telemetry.Config   `yaml:"telemetry" doc:"The sidecar's own log, and traces."`
-	ShutdownDelay   time.Duration      `yaml:"shutdown_delay" default:"0s" max:"10m" doc:"Time between the signal to stop and the stop. /readyz is 503 and calls are still taken, so that balancers send new ones elsewhere."`
-	ShutdownTimeout time.Duration      `yaml:"shutdown_timeout" default:"10s" min:"100ms" max:"10m" doc:"Timeout of a stop. Calls in flight have three quarters of it."`
+	Listen          Listen               `yaml:"listen" default:"api.address=127.0.0.1:8181,admin.address=127.0.0.1:8282" doc:"Where the sidecar listens."`
+	Issuers         []issuer.Config      `yaml:"issuers" doc:"Authorization servers whose tokens are accepted."`
+	Events          []receivers.Config   `yaml:"events" doc:"Sources of revocation events, one item per issuer."`
+	Proof           proof.Config         `yaml:"proof" doc:"Proof of possession: how clients prove that they hold the key of a bound token."`
+	Policies        Policies             `yaml:"policies" doc:"Where policies and their data come from."`
+	Engine          engine.Config        `yaml:"engine" doc:"Limits of policies."`
+	Input           input.Config         `yaml:"input" doc:"Parts of a request that policies see."`
+	Resources       []resource.Config    `yaml:"resources" doc:"Protected resources that the sidecar stands for: their metadata (RFC 9728), their challenges, and MCP endpoints."`
+	OPA             opa.Config           `yaml:"opa" doc:"The data API of OPA, for its clients."`
+	Decision        decision.Config      `yaml:"decision" doc:"How a request becomes a decision."`
+	UpstreamToken   upstreamtoken.Config `yaml:"upstream_token" doc:"Signed identity for the upstream: a short-lived JWT in a header of every allow."`
+	AuthZEN         authzen.Config       `yaml:"authzen" doc:"AuthZEN Authorization API 1.0 on the api listener."`
+	DecisionLog     decisionlog.Config   `yaml:"decision_log" doc:"Decision log."`
+	Telemetry       telemetry.Config     `yaml:"telemetry" doc:"The sidecar's own log, and traces."`
+	ShutdownDelay   time.Duration        `yaml:"shutdown_delay" default:"0s" max:"10m" doc:"Time between the signal to stop and the stop. /readyz is 503 and calls are still taken, so that balancers send new ones elsewhere."`
+	ShutdownTimeout time.Duration        `yaml:"shutdown_timeout" default:"10s" min:"100ms" max:"10m" doc:"Timeout of a stop. Calls in flight have three quarters of it."`
 
 	warnings Faults
 }

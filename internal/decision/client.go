@@ -23,6 +23,8 @@ type client struct {
 	message *mcp.View
 	// held are the scopes of the token.
 	held []string
+	// expires is when the token expires; 0 when that is not known, or there is no token.
+	expires authz.Time
 	// shown is the binding of the token, once its client has shown the key of it.
 	shown authz.Confirmation
 }
@@ -36,7 +38,7 @@ func (c *client) learn(claims *authz.Claims) error {
 		return &authz.Error{Kind: authz.Unauthenticated, Unusable: authz.WrongAudience,
 			Err: fmt.Errorf("check token: its aud lacks %s, the resource of the request", r.Resource)}
 	}
-	c.held = claims.Scopes
+	c.held, c.expires = claims.Scopes, claims.ExpiresAt
 	return nil
 }
 

@@ -28,6 +28,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 	"github.com/authz-sidecar/sidecar/internal/token"
+	"github.com/authz-sidecar/sidecar/internal/upstreamtoken"
 )
 
 // Snapshot is everything a decision depends on that a reload can replace. It is immutable, its counters aside: a
@@ -69,6 +70,8 @@ type Deps struct {
 	Log *slog.Logger
 	// Observer is told of every decision; nil costs nothing.
 	Observer Observer
+	// UpstreamTokens sign the identity that an allow hands to the upstream; nil hands none.
+	UpstreamTokens *upstreamtoken.Issuer
 	// Tracer makes spans; nil makes none.
 	Tracer *telemetry.Tracer
 	// Now is the clock; nil is the machine's.
@@ -269,6 +272,9 @@ func (p *Point) decide(ctx context.Context, q pending) authz.Decision {
 		return p.refuse(err, q.client)
 	}
 	d := p.decided(verdict, q.client)
+	if err := p.addUpstreamToken(&d, verdict, q); err != nil {
+		return p.refuse(err, q.client)
+	}
 	if err := input.CheckShadows(q.Request.Headers, d.UpstreamHeaders); err != nil {
 		return p.refuse(err, q.client)
 	}

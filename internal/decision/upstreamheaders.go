@@ -58,3 +58,21 @@ func withIdentity(set, always []authz.Header) ([]authz.Header, error) {
 	}
 	return out, nil
 }
+
+// addUpstreamToken adds the header of the token for the upstream to an allow. Without a token of the client the header
+// is empty, and so it is in the answer to an operator, who gets no token that an application would accept.
+func (p *Point) addUpstreamToken(d *authz.Decision, v *authz.Verdict, q pending) error {
+	if p.deps.UpstreamTokens == nil || d.Kind != authz.Allow {
+		return nil
+	}
+	claims := v.UpstreamToken
+	if q.client.scheme == "" || q.unrecorded {
+		claims = nil
+	}
+	set, t, err := p.deps.UpstreamTokens.Headers(d.UpstreamHeaders, claims, q.client.expires, q.rec.Time)
+	if err != nil {
+		return err
+	}
+	d.UpstreamHeaders, q.rec.UpstreamTokenID = set, t.ID
+	return nil
+}

@@ -26,6 +26,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 	"github.com/authz-sidecar/sidecar/internal/testkit/authserver"
+	"github.com/authz-sidecar/sidecar/internal/upstreamtoken"
 )
 
 const clientSecret = "the-secret-of-the-resource-server"
@@ -70,6 +71,8 @@ type plan struct {
 	identity []string
 	// resources are protected resources; those of tests accept tokens of any audience.
 	resources []resource.Config
+	// tokens sign the identity for the upstream; nil signs none.
+	tokens *upstreamtoken.Issuer
 }
 
 // observerFunc is an observer.
@@ -120,7 +123,7 @@ func build(t *testing.T, p plan) *world {
 	deps := decision.Deps{
 		Input: input.NewRules(input.Config{Headers: []string{"x-tenant"}, AmbiguousPaths: "refuse"}).
 			With(resource.NewSet(p.resources)),
-		Proofs: proofs, DecisionLog: w.log, Log: logger, Now: p.now, Metrics: w.metrics,
+		Proofs: proofs, DecisionLog: w.log, Log: logger, Now: p.now, Metrics: w.metrics, UpstreamTokens: p.tokens,
 	}
 	if p.observe != nil {
 		deps.Observer = observerFunc(p.observe)

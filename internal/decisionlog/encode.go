@@ -148,6 +148,7 @@ func appendCustom(dst []byte, r *Record) []byte {
 	}
 	dst = appendMember(dst, `,"unauthenticated":`, r.Unauthenticated)
 	dst = appendMember(dst, `,"policy_digest":`, r.PolicyDigest)
+	dst = appendMember(dst, `,"upstream_token_id":`, r.UpstreamTokenID)
 	return appendMember(dst, `,"introspection":`, string(r.Introspection))
 }
 

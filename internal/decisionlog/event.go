@@ -49,6 +49,8 @@ type Facts struct {
 	Unauthenticated string        `json:"unauthenticated"`
 	PolicyDigest    string        `json:"policy_digest"`
 	Introspection   Introspection `json:"introspection"`
+	// UpstreamTokenID is the jti of the token for the upstream, which the event does not hold.
+	UpstreamTokenID string `json:"upstream_token_id"`
 	// MaskError, InputError and ResultError say why the event lacks Input or Result.
 	MaskError   string `json:"mask_error"`
 	InputError  string `json:"input_error"`

@@ -49,6 +49,8 @@ type Record struct {
 
 	// Unauthenticated is why there is no usable token, from a closed set; empty for other kinds.
 	Unauthenticated string
+	// UpstreamTokenID is the jti of the token for the upstream; empty when there is none.
+	UpstreamTokenID string
 	// Cause is why there is no verdict, for operators; nil when a policy decided.
 	Cause error
 	// Masker masks the event; nil leaves it as it is.

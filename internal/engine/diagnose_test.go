@@ -39,7 +39,7 @@ func TestProblemsOfAllKindsAreReportedTogether(t *testing.T) {
 		`policies/metadata.rego:3:1: metadata_error: custom.token of data.metadata.a has no effect: write it on an entrypoint`,
 		`policies/recursion.rego:3:1: rego_recursion_error: rule data.recursion.a is recursive: data.recursion.a -> data.recursion.a`,
 		`policies/reference.rego:3:6: reference_error: undefined ref: data.limits.dya: no rule and no data provide data.limits.dya (data.limits has: day); did you mean data.limits.day?`,
-		`policies/result.rego:5:12: result_error: the result of data.result.answer has an unknown member "alow", want allow, reasons, challenge, status, upstream_headers, response_headers, obligations or context`,
+		`policies/result.rego:5:12: result_error: the result of data.result.answer has an unknown member "alow", want allow, reasons, challenge, status, upstream_headers, upstream_token, response_headers, obligations or context`,
 		`policies/rooms/of.rego:3:1: rego_recursion_error: rule data.rooms.open may be recursive: data.rooms.open -> data.rooms.open (data.rooms[input.request.segments[0]] refers to data.rooms.open if input.request.segments[0] is "open"); rules are under data as well: give the data another name than the package`,
 		`policies/stated.rego:5:1: policy_error: a limit`,
 		`policies/syntax.rego:4:1: rego_parse_error: unexpected eof token; a brace, bracket or quotation mark above is not closed`,

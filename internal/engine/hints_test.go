@@ -30,7 +30,7 @@ func TestMembersOfOtherProductsHaveHints(t *testing.T) {
 		"internal if 1 in [1]": "; a rule or an import has the name internal, which hides the builtins that OPA ",
 		"f(in) := in": "; if, in, contains and every are keywords: " +
 			"give a variable or rule another name",
-		"# METADATA\n# entrypoint: true\nx := {\"allowed\": true}":                      `unknown member "allowed", want allow, reasons, challenge, status, upstream_headers, response_headers, obligations or context; here it is allow`,
+		"# METADATA\n# entrypoint: true\nx := {\"allowed\": true}":                      `unknown member "allowed", want allow, reasons, challenge, status, upstream_headers, upstream_token, response_headers, obligations or context; here it is allow`,
 		"# METADATA\n# entrypoint: true\nx := {\"allow\": false, \"http_status\": 404}": "; here it is status",
 	} {
 		_, err := compiled(t, patient, map[string]string{"policies/authz.rego": sound,

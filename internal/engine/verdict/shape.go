@@ -106,6 +106,7 @@ var (
 	statusShape      = Shape{Kinds: term.NumberKind, Want: "an integer from 400 to 499"}
 	obligationsShape = Shape{Kinds: lists, Want: "an array or a set", Each: &obligationShape}
 	contextShape     = Shape{Kinds: term.ObjectKind, Want: "an object", Open: true}
+	tokenShape       = Shape{Kinds: term.ObjectKind, Want: "an object", Open: true, Members: reservedMembers()}
 	resultShape      = Shape{
 		Kinds: term.BooleanKind | term.ObjectKind, Want: "a boolean or an object with allow", Required: "allow",
 		Members: []ShapeMember{
@@ -116,6 +117,8 @@ var (
 			field("status", statusShape, status, func(v *authz.Verdict) *int { return &v.Status }),
 			field("upstream_headers", headersShape, headers,
 				func(v *authz.Verdict) *[]authz.Header { return &v.UpstreamHeaders }),
+			field("upstream_token", tokenShape, upstreamToken,
+				func(v *authz.Verdict) *[]byte { return &v.UpstreamToken }),
 			field("response_headers", headersShape, headers,
 				func(v *authz.Verdict) *[]authz.Header { return &v.ResponseHeaders }),
 			field("obligations", obligationsShape, obligations,
