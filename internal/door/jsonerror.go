@@ -86,7 +86,7 @@ func WrongType(t reflect.Type, came jsontext.Kind) string {
 	}
 	name, example := typeName(t)
 	message := "want " + name
-	if got := kindName(came); got != "" {
+	if got := kindName(came); got != "" && (name != wholeNumber || came != '0') {
 		message += ", not " + got
 	}
 	if example != "" {
@@ -94,6 +94,11 @@ func WrongType(t reflect.Type, came jsontext.Kind) string {
 	}
 	return message
 }
+
+const wholeNumber = "a whole number"
+
+// rawJSON is the type of what is read later, by itself: the items of a list.
+var rawJSON = reflect.TypeFor[jsontext.Value]()
 
 // typeName is a type in words, and how to write one where another type is often sent.
 func typeName(t reflect.Type) (name, example string) {
@@ -106,8 +111,10 @@ func typeName(t reflect.Type) (name, example string) {
 		return "true or false", ""
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String:
 		return "an array of strings", `["..."]`
-	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct:
+	case t.Kind() == reflect.Slice && (t.Elem().Kind() == reflect.Struct || t.Elem() == rawJSON):
 		return "an array of objects", "[{...}]"
+	case t.Kind() == reflect.Int:
+		return wholeNumber, "10"
 	}
 	return "an object", "" // a struct, a map or free JSON; tests know no other kind
 }

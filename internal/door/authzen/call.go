@@ -73,9 +73,12 @@ func (c call) or(defaults call) call {
 	return c
 }
 
-// item reads an item of an evaluations request.
+// item reads an item of an evaluations request. A null asks nothing: the defaults alone would answer it.
 func item(text jsontext.Value) (call, error) {
 	var c call
+	if text.Kind() == 'n' {
+		return c, bad("", "want an object, not null")
+	}
 	err := door.DecodeKnown(text, &c)
 	return c, err
 }

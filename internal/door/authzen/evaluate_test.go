@@ -105,6 +105,29 @@ func TestAZ6_OneWrongItemSpoilsNoOther(t *testing.T) {
 	}
 }
 
+func TestAZ6_AnItemThatIsNoObjectIsNotAnsweredByTheDefaults(t *testing.T) {
+	a := open(t, config())
+	defaults := strings.TrimSuffix(asked(asMorty, "can_read_todos", item1), "}")
+	a.says(t, "evaluateAll", defaults+`,"evaluations":[null,{}]}`, 200,
+		`{"evaluations":[{"decision":false,"context":{"error":{"status":400,"message":"want an object, not null"}}},`+
+			`{"decision":true}]}`)
+}
+
+func TestAZ15_MessagesNameTheTypeThatIsWanted(t *testing.T) {
+	a := open(t, config())
+	good := strings.TrimSuffix(asked(asMorty, "can_read_todos", item1), "}")
+	for _, c := range []struct{ operation, more, want string }{
+		{"evaluateAll", `,"evaluations":{}}`,
+			`"/evaluations: want an array of objects, not an object: write [{...}]"`},
+		{"searchResource", `,"page":{"limit":"a"}}`, `"/page/limit: want a whole number, not a string: write 10"`},
+		{"searchResource", `,"page":{"limit":1.5}}`, `"/page/limit: want a whole number: write 10"`},
+	} {
+		if _, got := a.ask(t, c.operation, good+c.more); strings.TrimSpace(got) != c.want {
+			t.Errorf("%s is answered %s, want %s", c.more, got, c.want)
+		}
+	}
+}
+
 func TestAZ7_AnEmptyDefaultIsTolerated(t *testing.T) {
 	a := open(t, config())
 	a.says(t, "evaluateAll", `{"resource":{},"subject":{},"evaluations":[`+asked(asMorty, "can_read_todos", item1)+
