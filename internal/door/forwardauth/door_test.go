@@ -17,6 +17,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/door/forwardauth"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
+	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // fixed decides always the same, and keeps what it was asked last.
@@ -98,7 +99,11 @@ func (w world) answer(t testing.TB, lines []string) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	head := strings.Join(lines, "\r\n") + "\r\nConnection: close\r\n\r\n"
+	head := strings.Join(lines, "\r\n") + "\r\n"
+	if !strings.Contains(strings.ToLower(head), "\nconnection:") {
+		head += "Connection: close\r\n"
+	}
+	head += "\r\n"
 	if _, err := io.WriteString(conn, head+w.body); err != nil {
 		t.Fatal(err)
 	}
@@ -285,5 +290,22 @@ func TestAnAllowWithObligationsIsRefused(t *testing.T) {
 	w := serve(t, forwardauth.Config{Profile: forwardauth.Caddy}, d)
 	if resp, _ := w.check(t, checks[forwardauth.Caddy]...); resp.StatusCode != 500 {
 		t.Errorf("status %d", resp.StatusCode)
+	}
+}
+
+func TestTwoCredentialsThatAGatewayJoinedArriveAsTheyCame(t *testing.T) {
+	for profile, lines := range checks {
+		for name, value := range map[string]string{"Authorization": "Bearer a,Bearer b", "DPoP": "a, b"} {
+			w := serve(t, forwardauth.Config{Profile: profile}, allowing)
+			w.check(t, append(lines[:len(lines):len(lines)], name+": "+value)...)
+			q := <-w.asked
+			if got := q.Request.Headers[strings.ToLower(name)]; len(got) != 1 || got[0] != value {
+				t.Errorf("%s: %s is %q", profile, name, got)
+			}
+			_, err := token.Extract(token.Sources{Header: q.Request.Headers["authorization"]})
+			if name == "Authorization" && err == nil {
+				t.Errorf("%s: %q is one credential", profile, value)
+			}
+		}
 	}
 }
