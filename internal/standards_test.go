@@ -21,7 +21,7 @@ var requirements = []struct {
 }{
 	{"INT-", 21}, {"JWI-", 10}, {"CA-", 8}, {"MTLS-", 6}, {"DPOP-", 23}, {"MD-", 5}, {"BR-", 7}, {"JAT-", 6},
 	{"BCP-", 7}, {"trap ", 25},
-	{"BCL-", 4}, {"SET-", 4}, {"PUSH-", 3}, {"POLL-", 1}, {"EV-", 3},
+	{"BCL-", 4}, {"SET-", 4}, {"PUSH-", 3}, {"POLL-", 1}, {"EV-", 3}, {"PRM-", 3}, {"AZ-", 15}, {"GW-", 8},
 }
 
 // testsOf finds the tests and fuzz tests of every package, by the folder's path below the module or below internal.
