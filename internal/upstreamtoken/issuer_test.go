@@ -88,7 +88,7 @@ func verified(t *testing.T, token string, set []byte) (claims map[string]any, al
 	if err := json.Unmarshal(set, &keys); err != nil {
 		t.Fatal(err)
 	}
-	s, err := gojose.ParseSigned(token, []gojose.SignatureAlgorithm{gojose.ES256, gojose.ES384, gojose.EdDSA})
+	s, err := gojose.ParseSignedCompact(token, []gojose.SignatureAlgorithm{gojose.ES256, gojose.ES384, gojose.EdDSA})
 	if err != nil {
 		t.Fatal(err)
 	}
