@@ -56,6 +56,8 @@ type (
 		Content  map[string]description.Media `json:"content"`
 	}
 	operationObject struct {
+		// Servers are those of an operation that fewer listeners have than others of its path.
+		Servers     []server                        `json:"servers,omitempty"`
 		ID          string                          `json:"operationId"`
 		Tags        []string                        `json:"tags"`
 		Summary     string                          `json:"summary"`
@@ -127,15 +129,19 @@ func Description(mounted []description.Door) []byte {
 		if !ok {
 			item = pathItem{Servers: servers(o.Listeners...), Parameters: o.Parameters}
 		}
-		item.add(o, d.Components.Responses)
+		described := objectOf(o, d.Components.Responses)
+		if own := servers(o.Listeners...); !slices.Equal(own, item.Servers) {
+			described.Servers = own
+		}
+		item.add(o, described)
 		d.Paths[o.Path] = item
 	}
 	return encode(d)
 }
 
-// add adds an operation to its path. shared is that of objectOf.
-func (i *pathItem) add(o description.Operation, shared map[string]description.Response) {
-	switch described := objectOf(o, shared); o.Method {
+// add adds an operation to its path.
+func (i *pathItem) add(o description.Operation, described *operationObject) {
+	switch o.Method {
 	case http.MethodGet:
 		i.Get = described
 	case http.MethodPut:

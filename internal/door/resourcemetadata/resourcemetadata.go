@@ -104,5 +104,6 @@ func preflight(w http.ResponseWriter, _ *http.Request) {
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
 	h.Set("Access-Control-Allow-Headers", "MCP-Protocol-Version, Accept, Content-Type, Authorization")
 	h.Set("Access-Control-Max-Age", "86400")
+	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusNoContent)
 }
