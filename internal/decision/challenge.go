@@ -53,33 +53,54 @@ func (p *Point) challenge(c authz.Challenge, to *client) []authz.Header {
 	return []authz.Header{{Name: "WWW-Authenticate", Values: values}}
 }
 
-// challengeOf writes one challenge. A character that a quoted string of these RFCs cannot hold becomes a question
-// mark.
+// challengeOf writes one challenge.
 func (p *Point) challengeOf(c authz.Challenge, scheme token.Scheme, offer proof.Presentation) string {
-	var b strings.Builder
+	w := parameters{scheme: scheme}
+	w.always("realm", p.cfg.Realm)
+	w.add("error", c.Error)
+	w.add("error_description", c.ErrorDescription)
+	w.add("scope", strings.Join(c.Scope, " "))
+	w.login(c)
 	if scheme == token.DPoP {
-		b.WriteString("DPoP realm=")
-	} else {
-		b.WriteString("Bearer realm=")
+		w.add("algs", offer.Algorithms)
 	}
-	quote(&b, p.cfg.Realm)
-	param := func(name, value string) {
-		if value != "" {
-			b.WriteString(", " + name + "=")
-			quote(&b, value)
-		}
+	return w.String()
+}
+
+// parameters writes the parameters of one challenge after its scheme. A character that a quoted string of these RFCs
+// cannot hold becomes a question mark.
+type parameters struct {
+	strings.Builder
+	scheme token.Scheme
+}
+
+// add writes a parameter, unless its value is empty.
+func (w *parameters) add(name, value string) {
+	if value != "" {
+		w.always(name, value)
 	}
-	param("error", c.Error)
-	param("error_description", c.ErrorDescription)
-	param("scope", strings.Join(c.Scope, " "))
-	param("acr_values", strings.Join(c.ACRValues, " "))
+}
+
+// always writes a parameter, also an empty one.
+func (w *parameters) always(name, value string) {
+	switch {
+	case w.Len() > 0:
+		w.WriteString(", ")
+	case w.scheme == token.DPoP:
+		w.WriteString("DPoP ")
+	default:
+		w.WriteString("Bearer ")
+	}
+	w.WriteString(name + "=")
+	quote(&w.Builder, value)
+}
+
+// login writes what RFC 9470 section 3 has.
+func (w *parameters) login(c authz.Challenge) {
+	w.add("acr_values", strings.Join(c.ACRValues, " "))
 	if c.HasMaxAge {
-		param("max_age", strconv.FormatInt(c.MaxAge, 10))
+		w.add("max_age", strconv.FormatInt(c.MaxAge, 10))
 	}
-	if scheme == token.DPoP {
-		param("algs", offer.Algorithms)
-	}
-	return b.String()
 }
 
 // quote writes s as a quoted string of BR-5: %x20-21 / %x23-5B / %x5D-7E; anything else becomes a question mark.

@@ -2,7 +2,6 @@ package decision
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -60,31 +59,17 @@ func neededScopes(c authz.Challenge, to *client) []string {
 func resourceChallenge(
 	c authz.Challenge, metadata string, scheme token.Scheme, offer proof.Presentation, realm string,
 ) string {
-	var b strings.Builder
-	b.WriteString("Bearer resource_metadata=")
+	w := parameters{scheme: scheme}
+	w.always("resource_metadata", metadata)
+	w.add("error", c.Error)
+	w.add("scope", strings.Join(c.Scope, " "))
+	w.login(c)
 	if scheme == token.DPoP {
-		b.Reset()
-		b.WriteString("DPoP resource_metadata=")
+		w.add("algs", offer.Algorithms)
 	}
-	quote(&b, metadata)
-	param := func(name, value string) {
-		if value != "" {
-			b.WriteString(", " + name + "=")
-			quote(&b, value)
-		}
-	}
-	param("error", c.Error)
-	param("scope", strings.Join(c.Scope, " "))
-	param("acr_values", strings.Join(c.ACRValues, " "))
-	if c.HasMaxAge {
-		param("max_age", strconv.FormatInt(c.MaxAge, 10))
-	}
-	if scheme == token.DPoP {
-		param("algs", offer.Algorithms)
-	}
-	param("realm", freeText(realm))
-	param("error_description", freeText(c.ErrorDescription))
-	return b.String()
+	w.add("realm", freeText(realm))
+	w.add("error_description", freeText(c.ErrorDescription))
+	return w.String()
 }
 
 // freeText is a text in which no client finds a parameter: its "=" becomes ":".
