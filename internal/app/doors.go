@@ -98,7 +98,7 @@ func Description() []byte { return native.Description(Doors()) }
 
 // forwardAuth are the listeners for gateways that ask by HTTP.
 func (a *App) forwardAuth() []entrance {
-	outcomes := sync.OnceValue(func() *forwardauth.Outcomes {
+	outcomes := sync.OnceValue(func() *door.Checks {
 		return forwardauth.NewOutcomes(a.metrics.Registerer())
 	})
 	var all []entrance

@@ -48,8 +48,8 @@ func noDecision(d *authz.Decision) (status int, message string) {
 func answer(q *authz.Query, d *authz.Decision) evaluation {
 	e := evaluation{Decision: d.Kind == authz.Allow}
 	members := map[string]jsontext.Value{}
-	if d.Context != nil {
-		if json.Unmarshal(d.Context, &members) != nil {
+	if context := d.JoinedContext(); context != nil {
+		if json.Unmarshal(context, &members) != nil {
 			return evaluation{} // never: the engine wrote it
 		}
 	}
@@ -58,7 +58,6 @@ func answer(q *authz.Query, d *authz.Decision) evaluation {
 			members[name] = v
 		}
 	}
-	add("obligations", d.Obligations)
 	if !e.Decision {
 		add("reasons", reasons(d.Reasons))
 		if !q.Token.Empty() {

@@ -38,12 +38,13 @@ type api struct {
 	cfg    Config
 	deps   Deps
 	bodies door.Bodies
-	calls  *calls
+	calls  *door.Answered
 }
 
 // Mount returns the door.
 func Mount(cfg Config, deps Deps) door.Mount {
-	a := &api{cfg: cfg, deps: deps, bodies: door.Bodies{Limits: deps.Limits}, calls: newCalls(deps.Metrics)}
+	a := &api{cfg: cfg, deps: deps, bodies: door.Bodies{Limits: deps.Limits}, calls: door.NewAnswered(deps.Metrics,
+		"sidecar_door_authzen_calls_total", "Calls of the AuthZEN API, by outcome.")}
 	handlers := map[string]http.Handler{
 		"authzenMetadata":      a.handler("metadata", a.metadata),
 		"authzenMetadataBelow": a.handler("metadata", a.metadata),
@@ -95,16 +96,17 @@ func (a *api) handler(operation string, serve func(*http.Request) (any, error)) 
 			ctx = traced
 		}
 		out, err := serve(r.WithContext(ctx))
-		a.calls.ended(err)
+		var body []byte
+		if err == nil {
+			body, err = json.Marshal(out, json.Deterministic(true))
+		}
 		if err != nil {
-			refuse(w, r, door.AsCallError(err))
+			e := door.AsCallError(err)
+			a.calls.Ended(e.Status)
+			refuse(w, r, e)
 			return
 		}
-		body, err := json.Marshal(out, json.Deterministic(true))
-		if err != nil {
-			refuse(w, r, door.AsCallError(err))
-			return
-		}
+		a.calls.Ended(http.StatusOK)
 		write(w, r, http.StatusOK, body)
 	})
 }

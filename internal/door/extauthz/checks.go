@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
+	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/door/extauthz/answer"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
@@ -24,14 +25,14 @@ type checks struct {
 	guard    *listen.Guard
 	calls    *listen.Calls
 	outcomes *outcomes
-	limited  *complaints
+	limited  *door.Complaints
 }
 
 // serve answers one call. Its error is that of a caller who is gone.
 func (c *checks) serve(s grpc.ServerStream) error {
 	end, ok := c.calls.Begin()
 	if !ok {
-		return c.outcomes.counted(stopping).Send(s)
+		return c.outcomes.counted(door.Stopping).Send(s)
 	}
 	defer end()
 	ctx, done := c.context(s.Context())
@@ -44,25 +45,25 @@ func (c *checks) answer(ctx context.Context, s grpc.ServerStream) (a answer.Answ
 	defer func() {
 		if r := recover(); r != nil {
 			c.deps.Log.Error("check panicked", "panic", fmt.Sprintf("a %T", r), "stack", string(debug.Stack()))
-			a = c.outcomes.counted(failed)
+			a = c.outcomes.counted(door.Failed)
 		}
 	}()
 	if !c.guard.CheckKey(key(ctx)) {
-		return c.refuse(noKey, errors.New("the call has no caller key of bearer_keys_file: add it to the "+
+		return c.refuse(door.NoKey, errors.New("the call has no caller key of bearer_keys_file: add it to the "+
 			"initial_metadata "+
 			"of the grpc_service of Envoy, as authorization: Bearer KEY"), caller(ctx))
 	}
-	in, r, err := c.receive(ctx, s)
+	in, why, err := c.receive(ctx, s)
 	if err != nil {
-		return c.refuse(r, err, caller(ctx))
+		return c.refuse(why, err, caller(ctx))
 	}
 	q, err := query(in.GetAttributes())
 	if err != nil {
-		return c.refuse(unreadable, err, caller(ctx))
+		return c.refuse(door.Unreadable, err, caller(ctx))
 	}
 	q.Caller, q.Place = caller(ctx), c.cfg.Credential.Place()
 	if q.Entrypoint, err = c.entrypoint(in.GetAttributes().GetContextExtensions()); err != nil {
-		return c.refuse(noEntrypoint, err, q.Caller)
+		return c.refuse(door.NoEntrypoint, err, q.Caller)
 	}
 	d := c.deps.Point.Decide(ctx, q)
 	a, err = reply(d, in.GetAttributes().GetRequest().GetHttp().GetPath())
@@ -75,7 +76,7 @@ func (c *checks) answer(ctx context.Context, s grpc.ServerStream) (a answer.Answ
 }
 
 // receive reads the check, or says why it is refused. Who began a call and sends nothing is answered in time.
-func (c *checks) receive(ctx context.Context, s grpc.ServerStream) (*authv3.CheckRequest, refusal, error) {
+func (c *checks) receive(ctx context.Context, s grpc.ServerStream) (*authv3.CheckRequest, door.Undecided, error) {
 	in, ended := new(received), make(chan error, 1)
 	go func() { ended <- s.RecvMsg(in) }() // ends with the call
 	late := time.NewTimer(c.cfg.Limits.ReadTimeout)
@@ -84,17 +85,17 @@ func (c *checks) receive(ctx context.Context, s grpc.ServerStream) (*authv3.Chec
 	select {
 	case err = <-ended:
 	case <-late.C:
-		return nil, tooSlow, errors.New("the call brought no message in time")
+		return nil, door.TooSlow, errors.New("the call brought no message in time")
 	case <-ctx.Done():
-		return nil, tooSlow, ctx.Err()
+		return nil, door.TooSlow, ctx.Err()
 	}
 	switch {
 	case err != nil: // the caller is gone, or gRPC has answered
-		return nil, unreadable, err
+		return nil, door.Unreadable, err
 	case in.tooLarge:
-		return nil, tooLarge, in.err
+		return nil, door.TooLarge, in.err
 	}
-	return &in.check, unreadable, in.err
+	return &in.check, door.Unreadable, in.err
 }
 
 // entrypoint is what the check asks, as far as the configuration lets it say so.
@@ -153,7 +154,7 @@ func caller(ctx context.Context) string {
 }
 
 // refuse is the answer to a check without a decision, of which the log tells once in a while.
-func (c *checks) refuse(r refusal, cause error, caller string) answer.Answer {
-	c.limited.log(c.deps.Log, r, cause, caller)
-	return c.outcomes.counted(r)
+func (c *checks) refuse(why door.Undecided, cause error, caller string) answer.Answer {
+	c.limited.About(why, cause, caller)
+	return c.outcomes.counted(why)
 }

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
@@ -63,7 +64,7 @@ func Open(cfg Config, deps Deps, on listen.Deps) (*Door, error) {
 	}
 	d := &Door{ln: track(ln), server: grpc.NewServer(options(cfg.Limits)...), health: newHealth(deps.Ready)}
 	c := &checks{cfg: cfg, deps: deps, guard: guard, calls: on.Calls, outcomes: newOutcomes(deps.Metrics),
-		limited: newComplaints()}
+		limited: door.NewComplaints(deps.Log, undecided()...)}
 	d.server.RegisterService(authorization(c), nil)
 	healthv1.RegisterHealthServer(d.server, d.health)
 	return d, nil

@@ -12,13 +12,11 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/listen"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
@@ -35,9 +33,21 @@ type Deps struct {
 	// Log gets why a check was refused without a decision.
 	Log *slog.Logger
 	// Outcomes counts the checks of all listeners.
-	Outcomes *Outcomes
+	Outcomes *door.Checks
 	// Tracer continues the traces of calls; nil when traces are off.
 	Tracer *telemetry.Tracer
+}
+
+// undecided is why checks of this door have no decision.
+func undecided() []door.Undecided {
+	return []door.Undecided{door.NoKey, door.MisconfiguredGateway, door.Unreadable, door.TooLarge, door.Failed,
+		door.Unfulfilled}
+}
+
+// NewOutcomes counts the checks of all listeners, and shows the counts at r; nil counts for itself.
+func NewOutcomes(r metrics.Registerer) *door.Checks {
+	return door.NewChecks(r, "sidecar_door_forwardauth_checks_total",
+		"Checks of gateways, by the kind of the decision, or by why there is none.", undecided()...)
 }
 
 // Open opens the listener that cfg names.
@@ -50,7 +60,7 @@ func Open(cfg Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
 		return nil, fmt.Errorf("listen.%s.entrypoint: no policy may be asked as %q", on.Name, cfg.Entrypoint)
 	}
 	return listen.OpenHTTP(cfg.Config, &checks{cfg: cfg, deps: deps, guard: guard,
-		complaints: rate.Sometimes{First: 1, Interval: time.Second}}, on)
+		complaints: door.NewComplaints(deps.Log, undecided()...)}, on)
 }
 
 // checks serves the checks of a listener.
@@ -58,7 +68,7 @@ type checks struct {
 	cfg        Config
 	deps       Deps
 	guard      *listen.Guard
-	complaints rate.Sometimes
+	complaints *door.Complaints
 }
 
 // ServeHTTP answers one check. A panic refuses this one check.
@@ -66,7 +76,7 @@ func (c *checks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.deps.Log.Error("check panicked", "panic", fmt.Sprintf("a %T", p), "stack", string(debug.Stack()))
-			c.refuse(w, failed)
+			c.refuse(w, door.Failed)
 		}
 	}()
 	ctx, cancel := context.WithTimeout(r.Context(), c.cfg.Limits.Timeout)
@@ -81,34 +91,34 @@ func (c *checks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close") // what follows may be no body
 	}
 	if !c.hasKey(r) {
-		c.complain(noKey, fmt.Errorf("the check has no caller key of bearer_keys_file: have the gateway send it in %s",
+		c.complain(door.NoKey, fmt.Errorf("the check has no caller key of bearer_keys_file: have the gateway send it in %s",
 			c.cfg.KeyHeader), r)
-		c.refuse(w, noKey)
+		c.refuse(w, door.NoKey)
 		return
 	}
 	q, err := c.cfg.query(r)
 	switch {
 	case errors.Is(err, errTooLarge):
-		c.complain(tooLarge, err, r)
-		c.refuse(w, tooLarge)
+		c.complain(door.TooLarge, err, r)
+		c.refuse(w, door.TooLarge)
 		return
 	case errors.Is(err, errForm):
-		c.complain(unreadable, err, r)
-		c.refuse(w, unreadable)
+		c.complain(door.Unreadable, err, r)
+		c.refuse(w, door.Unreadable)
 		return
 	case err != nil:
-		c.complain(misconfigured, err, r)
-		c.refuse(w, misconfigured)
+		c.complain(door.MisconfiguredGateway, err, r)
+		c.refuse(w, door.MisconfiguredGateway)
 		return
 	}
 	d := c.deps.Point.Decide(ctx, q)
 	if door.Unhonoured(&d) {
 		c.deps.Log.Error("a decision cannot be carried out by a gateway: the request is refused",
 			"decision_id", d.ID, "cause", "honour obligations of the result: gateways honour none")
-		c.refuse(w, unfulfilled)
+		c.refuse(w, door.Unfulfilled)
 		return
 	}
-	c.deps.Outcomes.of.Inc(d.Kind.String())
+	c.deps.Outcomes.Decided(d.Kind)
 	c.cfg.answer(w, &d)
 }
 
@@ -119,17 +129,12 @@ func (c *checks) hasKey(r *http.Request) bool {
 }
 
 // refuse answers without a decision.
-func (c *checks) refuse(w http.ResponseWriter, o outcome) {
-	c.deps.Outcomes.of.Inc(string(o))
-	c.cfg.answer(w, o.decision())
+func (c *checks) refuse(w http.ResponseWriter, why door.Undecided) {
+	c.deps.Outcomes.Undecided(why)
+	c.cfg.answer(w, why.Decision())
 }
 
 // complain tells the log once in a while.
-func (c *checks) complain(o outcome, cause error, r *http.Request) {
-	due := false
-	c.complaints.Do(func() { due = true }) // Sometimes holds a lock while its function runs
-	if due {
-		c.deps.Log.Warn("a check was refused without a decision", "listener", c.cfg.Name, "why", string(o),
-			"cause", cause, "caller", r.RemoteAddr)
-	}
+func (c *checks) complain(why door.Undecided, cause error, r *http.Request) {
+	c.complaints.About(why, cause, r.RemoteAddr, "listener", c.cfg.Name)
 }

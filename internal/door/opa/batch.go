@@ -42,7 +42,8 @@ func (d *data) batch(r *http.Request) (reply, *failure) {
 	}
 	out, faults := map[string]batchItem{}, 0
 	for _, name := range slices.Sorted(maps.Keys(in.Inputs)) {
-		of, raw, failed := d.ask(r, at, in.Inputs[name], "/inputs/"+name)
+		of, raw, failed := d.ask(r, at, in.Inputs[name], door.SafePointer(
+			jsontext.Pointer("/inputs").AppendToken(name)))
 		if failed != nil {
 			faults++
 			out[name] = batchItem{failure: failed, Status: strconv.Itoa(failed.Status)}

@@ -43,7 +43,8 @@ type Deps struct {
 
 // Mount returns the door.
 func Mount(cfg Config, deps Deps) door.Mount {
-	d := &data{Bodies: door.Bodies{Limits: deps.Limits}, cfg: cfg, deps: deps, calls: newCalls(deps.Metrics)}
+	d := &data{Bodies: door.Bodies{Limits: deps.Limits}, cfg: cfg, deps: deps, calls: door.NewAnswered(deps.Metrics,
+		"sidecar_door_opa_calls_total", "Calls of OPA's data API, by outcome.")}
 	return door.Mount{Door: described(), Handlers: map[string]http.Handler{
 		idV1: d.handler(v1Path, d.v1), idV0: d.handler(v0Path, d.v0), idDefault: d.handler("/", d.byDefault),
 		idBatch: d.handler(batchPath, d.batch),
@@ -55,7 +56,7 @@ type data struct {
 	door.Bodies
 	cfg   Config
 	deps  Deps
-	calls *calls
+	calls *door.Answered
 }
 
 // reply is the answer to a call.
@@ -73,17 +74,17 @@ func (d *data) handler(under string, serve func(*http.Request) (reply, *failure)
 		ctx, span := d.deps.Tracer.Start(ctx, "POST "+under, telemetry.Serving)
 		defer span.End()
 		if !d.cfg.Enabled {
-			d.calls.ended(http.StatusNotFound)
+			d.calls.Ended(http.StatusNotFound)
 			off("the OPA API is off: set opa.enabled to true in the configuration").write(w)
 			return
 		}
 		out, failed := serve(r.WithContext(ctx))
 		if failed != nil {
-			d.calls.ended(failed.Status)
+			d.calls.Ended(failed.Status)
 			failed.write(w)
 			return
 		}
-		d.calls.ended(out.status)
+		d.calls.Ended(out.status)
 		write(w, out.status, append(out.body, '\n'))
 	})
 }
