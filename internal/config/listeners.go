@@ -20,22 +20,22 @@ func LoadListen(file string, environ []string) (l Listen, found bool, err error)
 	}
 	r := newReader(file)
 	c, ok := r.parse(src, environ)
-	faults := slices.DeleteFunc(r.faults.sorted(), func(f Fault) bool { return ok && !concernsListeners(f) })
+	faults := slices.DeleteFunc(r.faults.sorted(), func(f Fault) bool { return ok && !c.Listen.concerns(f) })
 	if len(faults) > 0 {
 		return Listen{}, found, faults
 	}
 	return c.Listen, found, nil
 }
 
-// concernsListeners reports whether a fault may change where a listener is, or which certificate it has.
-func concernsListeners(f Fault) bool {
+// concerns reports whether a fault may change where a listener is, or which certificate it has.
+func (c Listen) concerns(f Fault) bool {
 	if !within(f.Key, "listen") {
 		return false
 	}
-	for _, name := range []string{"api", "admin", "metrics"} {
+	for _, l := range c.all() {
 		for _, key := range []string{"tls.key_file", "tls.client_ca_file", "tls.client_names", "bearer_keys_file",
 			"limits", "hosts"} {
-			if within(f.Key, "listen."+name+"."+key) {
+			if within(f.Key, "listen."+l.name+"."+key) {
 				return false
 			}
 		}
