@@ -64,7 +64,12 @@ func config(t *testing.T, pems ...string) upstreamtoken.Config {
 
 func open(t *testing.T, c upstreamtoken.Config) *upstreamtoken.Issuer {
 	t.Helper()
-	i, err := upstreamtoken.Open(c, telemetry.NewLogger(telemetry.LogConfig{}, &testkit.LogBuffer{}))
+	return openLogging(t, c, &testkit.LogBuffer{})
+}
+
+func openLogging(t *testing.T, c upstreamtoken.Config, log *testkit.LogBuffer) *upstreamtoken.Issuer {
+	t.Helper()
+	i, err := upstreamtoken.Open(c, telemetry.NewLogger(telemetry.LogConfig{}, log))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,8 +205,8 @@ func TestWhatCannotBeSignedIsMisconfigured(t *testing.T) {
 
 func TestKeysChangeWithoutARestartWhileTokensAreSigned(t *testing.T) {
 	old, next := ed(t), ec(t, elliptic.P256())
-	c := config(t, old, next)
-	i := open(t, c)
+	c, log := config(t, old, next), &testkit.LogBuffer{}
+	i := openLogging(t, c, log)
 	signedBy := func() string {
 		_, alg := verified(t, issue(t, i, `{"sub":"a"}`, 0, time.Now()), i.KeySet())
 		return alg
@@ -228,7 +233,7 @@ func TestKeysChangeWithoutARestartWhileTokensAreSigned(t *testing.T) {
 		})
 	}
 	testkit.WriteFile(t, c.KeyFiles[0], next[:len(next)/2]) // half written
-	time.Sleep(1100 * time.Millisecond)
+	testkit.Eventually(t, "the half is looked at", func() bool { return log.Has("cannot be used") })
 	if alg := signedBy(); alg != "EdDSA" {
 		t.Errorf("a key that is half written: %s signs", alg)
 	}
