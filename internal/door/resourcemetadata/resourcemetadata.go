@@ -55,6 +55,7 @@ func answer(w http.ResponseWriter, r *http.Request, body []byte, status int) {
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(maxAge))
+	h.Set("Vary", "X-Forwarded-Host") // which may choose the document
 	if status != http.StatusOK {
 		h.Set("Cache-Control", "no-store")
 	}

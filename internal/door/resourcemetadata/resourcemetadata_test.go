@@ -83,7 +83,8 @@ func TestMetadataMayBeKeptAndReadByScripts(t *testing.T) {
 	head, body := get(h, "HEAD", url), get(h, "GET", url)
 	if head.Code != 200 || head.Body.Len() != 0 || head.Header().Get("Content-Length") != body.Header().Get(
 		"Content-Length") ||
-		body.Header().Get("Cache-Control") != "public, max-age=300" {
+		body.Header().Get("Cache-Control") != "public, max-age=300" ||
+		body.Header().Get("Vary") != "X-Forwarded-Host" {
 		t.Errorf("HEAD %d %v, GET %v", head.Code, head.Header(), body.Header())
 	}
 	if w := get(h, "OPTIONS", url); w.Code != 204 || w.Header().Get("Access-Control-Allow-Headers") == "" {
