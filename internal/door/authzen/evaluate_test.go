@@ -214,6 +214,13 @@ func TestATokenIsASubject(t *testing.T) {
 	}
 }
 
+func TestNoPolicyReadsATokenThatIsASubject(t *testing.T) {
+	cfg := config()
+	cfg.Entrypoint = "extra/decision"
+	open(t, cfg).says(t, "evaluate", asked(`{"type":"access_token","id":"`+goodToken+`"}`, "echo", item1), 200,
+		`{"decision":true,"context":{"subject":"[redacted]"}}`)
+}
+
 func TestWithoutAnEntrypointThePathsSayWhichKeyIsMissing(t *testing.T) {
 	cfg := config()
 	cfg.Entrypoint = ""
