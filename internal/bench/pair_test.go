@@ -24,6 +24,7 @@ func TestPair(t *testing.T) {
 	}
 	e := efforts(t)
 	w := newWorld(t)
+	w.native = true
 	program := buildSidecar(t)
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n| policy | requests/s, this / other | CPU a request, this / other | p50 us (1 connection), "+

@@ -95,8 +95,12 @@ func startSidecar(t *testing.T, program string, w *world, policy policy) sidecar
 	file := w.configuration(t, t.TempDir(), policy.dir)
 	cfg := load(t, file)
 	p := start(t, nil, program, "serve", "--config", file)
-	return sidecar{api: cfg.Listen.API.Address, grpc: cfg.Listen.GRPC.Address,
-		nginx: cfg.Listen.ForwardAuth[0].Address, admin: cfg.Listen.Admin.Address,
+	nginx := ""
+	for _, l := range cfg.Listen.ForwardAuth {
+		nginx = l.Address
+	}
+	return sidecar{api: cfg.Listen.API.Address, grpc: cfg.Listen.GRPC.Address, nginx: nginx,
+		admin: cfg.Listen.Admin.Address,
 		target: &target{
 			name: "sidecar, token cached, log on, " + policy.name, proc: p,
 			dial: posts(cfg.Listen.API.Address, "/v1/decisions", question(t, w.token)),

@@ -32,6 +32,8 @@ type world struct {
 	// small is one policy that looks at scope, audience and tenant and at nothing else; shipped is a copy of the
 	// shipped ones: an edit of the originals during a run would change some servers.
 	small, shipped policy
+	// native leaves out the listeners of gateways, which other builds may not have.
+	native bool
 }
 
 // policy is a directory of policies.
@@ -140,13 +142,17 @@ func (w *world) document(t testing.TB) []byte {
 // configuration writes a file for "sidecar serve" to dir and returns its name. What it does not say is the default.
 func (w *world) configuration(t testing.TB, dir, policies string) string {
 	t.Helper()
+	listen := map[string]any{
+		"api": map[string]any{"address": freeAddress(t)}, "admin": map[string]any{"address": freeAddress(t)},
+	}
+	if !w.native {
+		listen["grpc"] = map[string]any{"address": freeAddress(t)}
+		listen["forward_auth"] = []any{
+			map[string]any{"name": "nginx", "profile": "nginx", "address": freeAddress(t)},
+		}
+	}
 	src, err := yaml.Marshal(map[string]any{
-		"listen": map[string]any{
-			"api":          map[string]any{"address": freeAddress(t)},
-			"admin":        map[string]any{"address": freeAddress(t)},
-			"grpc":         map[string]any{"address": freeAddress(t)},
-			"forward_auth": []any{map[string]any{"name": "nginx", "profile": "nginx", "address": freeAddress(t)}},
-		},
+		"listen": listen,
 		"issuers": []any{map[string]any{
 			"name": "bench", "issuer": w.issuer.Issuer(), "allow_insecure_http": true, "tenant": []string{"/tenant"},
 			"client": map[string]any{"id": resourceServer, "secret": map[string]any{"env": secretVariable}},
