@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,12 +118,20 @@ func TestSources_WhoseRootsOverlapAreRefusedAndTheLastGoodOnesDecide(t *testing.
 	testkit.Eventually(t, "the next version decides", func() bool { return w.revision(t, "depot") == "3" })
 }
 
-func TestSources_StartFailsWithAReasonWhenNothingComes(t *testing.T) {
+func TestSources_StartFailsWithTheLastAnswerOfAServerThatThenHangs(t *testing.T) {
 	t.Parallel()
 	srv := bundleserver.Start(t)
+	var answered atomic.Bool
+	srv.Fail(func(w http.ResponseWriter, r *http.Request) {
+		if answered.Swap(true) {
+			<-r.Context().Done()
+			return
+		}
+		http.NotFound(w, r)
+	})
 	cfg := configuration(t, "https://issuer.example")
 	c := served(srv.URL)
-	c.StartTimeout = 3 * time.Second
+	c.StartTimeout, c.Timeout = 10*time.Second, time.Minute
 	cfg.Policies.Sources = []source.Config{c}
 	_, err := New(t.Context(), cfg, (&world{stdout: &testkit.LogBuffer{}, logger: &testkit.LogBuffer{}}).deps())
 	if err == nil || !strings.Contains(err.Error(), "shop: download_error: ") ||

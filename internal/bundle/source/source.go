@@ -201,8 +201,8 @@ func (s *source) usualPause() time.Duration {
 }
 
 // ask asks the place once, and takes what it answers when that is good. Whatever is wrong is recorded.
-func (s *source) ask(ctx context.Context, wait time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout+wait)
+func (s *source) ask(parent context.Context, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(parent, s.cfg.Timeout+wait)
 	defer cancel()
 	s.mu.Lock()
 	tag := ""
@@ -225,13 +225,21 @@ func (s *source) ask(ctx context.Context, wait time.Duration) error {
 		}
 	}
 	if err != nil {
-		if !errors.Is(context.Cause(ctx), context.Canceled) {
+		if !s.saysNothing(parent) {
 			s.fail(err)
 		}
 		return err
 	}
 	s.take(v, a)
 	return nil
+}
+
+// saysNothing reports whether a question failed because its asker ended it: by a stop, or by the end of the time for a
+// start, in which an earlier answer tells more.
+func (s *source) saysNothing(asker context.Context) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.Is(asker.Err(), context.Canceled) || asker.Err() != nil && s.failure != nil
 }
 
 // confirm records that the place still has the version that is held.
