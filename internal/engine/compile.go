@@ -41,10 +41,15 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	if err != nil {
 		return nil, err
 	}
+	own := splitCallers(modules, cfg.CallerPackages)
 	compiler, errs := rego.Compile(cfg.Rego(), modules, storage.NonEmpty(ctx, store, txn), rego.Strict)
 	problems = append(problems, rego.ProblemsOf("policies", errs)...)
 	if len(problems) > 0 {
 		return nil, problems.Sorted()
+	}
+	callers, apart := compileCallers(ctx, own, modules, store, txn, cfg)
+	if len(apart) > 0 {
+		return nil, apart.Sorted()
 	}
 	x := examination{compiler: compiler, set: set, cfg: cfg, entrypoint: entrypoint}
 	if problems = x.check(nil); len(problems) > 0 {
@@ -52,7 +57,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	}
 	p := &Policy{
 		revision: revision(set), digest: set.Digest, revisions: revisions(set), warnings: x.program.Warnings(set),
-		entries: map[string]*preparedRule{},
+		entries: map[string]*preparedRule{}, callers: callers,
 	}
 	if !cfg.Entities {
 		p.warnings = append(p.warnings, x.program.UnsetInput()...).Sorted()

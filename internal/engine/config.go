@@ -29,6 +29,8 @@ type Config struct {
 	Print func(decisionID string, p Print) `yaml:"-"`
 	// AnonymousRequests is set when policies decide about requests without a token too (decision.token: optional).
 	AnonymousRequests bool `yaml:"-"`
+	// CallerPackages are the packages whose input is what a caller passes (opa.packages), as paths: "app/authz".
+	CallerPackages []string `yaml:"-"`
 	// Entities is set when questions have input.subject, input.action and input.resource (authzen.entrypoint).
 	Entities bool `yaml:"-"`
 }

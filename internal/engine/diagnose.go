@@ -39,6 +39,7 @@ func Diagnose(
 		d.unknown = append(d.unknown, ref)
 	}
 	d.modules, d.problems, _ = rego.ParseReadable(set, cfg.Rego(), rego.WithoutTests)
+	splitCallers(d.modules, cfg.CallerPackages)
 	for i := range set.Bundles {
 		for _, f := range set.Bundles[i].Modules {
 			if d.modules[f.Path] == nil {

@@ -26,6 +26,7 @@ type Policy struct {
 	entries    map[string]*preparedRule
 	view       *document.View
 	mask       *masker
+	callers    *callers // nil when callers bring no input of their own
 	warnings   bundle.Problems
 	// print is Config.Print; printsErased counts the calls that were taken out because it is nil.
 	print        func(decisionID string, p Print)

@@ -77,16 +77,21 @@ const resultVar = ast.Var("answer")
 
 // prepare compiles the query for the rule at path.
 func (w *runtime) prepare(path string, freshness authz.Freshness) (*preparedRule, error) {
+	return w.prepareRef(path, rego.RefOf(path), freshness)
+}
+
+// prepareRef compiles the query for ref, whose path is for messages.
+func (w *runtime) prepareRef(path string, ref ast.Ref, freshness authz.Freshness) (*preparedRule, error) {
 	// The query is built from terms, so that a path is never parsed as Rego.
 	compiler := w.compiler.QueryCompiler()
 	query, err :=
-		compiler.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(resultVar), ast.NewTerm(rego.RefOf(path)))))
+		compiler.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(resultVar), ast.NewTerm(ref))))
 	if err != nil {
 		return nil, fmt.Errorf("prepare data.%s: %w", rego.Dotted(path), err)
 	}
 	return &preparedRule{
 		runtime: w, path: path, query: query, queryCompiler: compiler, freshness: freshness,
-		needsRequest: document.NeedsRequest(w.compiler, rego.RefOf(path)),
+		needsRequest: document.NeedsRequest(w.compiler, ref),
 	}, nil
 }
 
@@ -162,8 +167,10 @@ func (e *preparedRule) newQuery(in ast.Value, r evalOptions) *topdown.Query {
 		WithQueryCompiler(e.queryCompiler).WithCompiler(e.compiler).
 		WithStore(e.store).WithTransaction(e.txn).
 		WithBuiltins(e.builtins).WithInterQueryBuiltinValueCache(e.values).
-		WithMetrics(e.measures).
-		WithInput(ast.NewTerm(in))
+		WithMetrics(e.measures)
+	if in != nil {
+		q = q.WithInput(ast.NewTerm(in))
+	}
 	if r.seed != "" {
 		q = q.WithSeed(&seed{id: r.seed})
 	}

@@ -37,6 +37,15 @@ func Compile(
 	return compiler, errs
 }
 
+// CompileUntyped compiles modules whose input is not that of the schema.
+func CompileUntyped(
+	opts Options, modules map[string]*ast.Module, conflicts func([]string) (bool, error),
+) (*ast.Compiler, ast.Errors) {
+	compiler := newCompiler(opts, map[string]any{}, Lenient).WithPathConflictsCheck(conflicts)
+	compiler.Compile(modules)
+	return compiler, compiler.Errors
+}
+
 // isMapComparison reports whether an error is about two objects that differ in the names of their members.
 func isMapComparison(e *ast.Error) bool {
 	detail, ok := e.Details.(*ast.UnificationErrDetail)

@@ -15,6 +15,15 @@ func RefOf(path string) ast.Ref {
 	return ref
 }
 
+// RefOfSegments is the reference to the names of a path under data. A name may be any text.
+func RefOfSegments(names []string) ast.Ref {
+	ref := ast.DefaultRootRef.Copy()
+	for _, name := range names {
+		ref = ref.Append(ast.StringTerm(name))
+	}
+	return ref
+}
+
 // PathOf is the path of a reference below data: its strings.
 func PathOf(ref ast.Ref) string {
 	parts := make([]string, 0, len(ref))

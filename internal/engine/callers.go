@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
+)
+
+// CodeCallers is the code of references between packages whose input is the caller's own and all others.
+const CodeCallers = "caller_input_error"
+
+// callers are the packages whose input is what a caller passes (Config.CallerPackages). They are compiled by
+// themselves, without the schema of the input: no rule that trusts the facts about a token can be reached with claims
+// that a caller wrote.
+type callers struct {
+	*runtime
+	packages []ast.Ref
+
+	mu sync.Mutex // guards what follows
+	// prepared are queries of rules and packages that exist: their number is bounded by the policy.
+	prepared map[string]*preparedRule
+}
+
+// splitCallers takes the modules of the caller's packages out of modules.
+func splitCallers(modules map[string]*ast.Module, packages []string) map[string]*ast.Module {
+	own := map[string]*ast.Module{}
+	for name, m := range modules {
+		for _, path := range packages {
+			if m.Package.Path.HasPrefix(rego.RefOf(path)) {
+				own[name] = m
+				delete(modules, name)
+			}
+		}
+	}
+	return own
+}
+
+// compileCallers compiles the modules of the caller's packages. It is nil without any.
+func compileCallers(
+	ctx context.Context, own, others map[string]*ast.Module, store storage.Store, txn storage.Transaction, cfg Config,
+) (*callers, bundle.Problems) {
+	if len(cfg.CallerPackages) == 0 {
+		return nil, nil
+	}
+	compiler, errs := rego.CompileUntyped(cfg.Rego(), own, storage.NonEmpty(ctx, store, txn))
+	problems := rego.ProblemsOf("policies", errs)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	problems = slices.Concat(apart(compiler.Modules, others), apart(others, compiler.Modules))
+	if cfg.Print == nil {
+		rego.ErasePrints(compiler)
+	}
+	builtins.GuardCalls(compiler)
+	c := &callers{runtime: newRuntime(ctx, compiler, store, txn, cfg), prepared: map[string]*preparedRule{}}
+	for _, path := range cfg.CallerPackages {
+		c.packages = append(c.packages, rego.RefOf(path))
+	}
+	return c, problems
+}
+
+// apart finds references of modules to packages of others.
+func apart(modules, others map[string]*ast.Module) bundle.Problems {
+	var out bundle.Problems
+	for _, name := range slices.Sorted(maps.Keys(modules)) {
+		for _, root := range modules[name].Rules {
+			for r := root; r != nil; r = r.Else {
+				rego.VisitRefs(r, func(_ *ast.Term, ref ast.Ref, at *ast.Location) {
+					if ref.HasPrefix(ast.DefaultRootRef) && meets(ref, others) {
+						out = append(out, rego.ProblemAt(at, CodeCallers,
+							"%s: packages whose input is the caller's own (opa.packages) and others use nothing of each other",
+							rego.AsWritten(ref)))
+					}
+				})
+			}
+		}
+	}
+	return out
+}
+
+// meets reports whether a reference may lead into a package of modules.
+func meets(ref ast.Ref, modules map[string]*ast.Module) bool {
+	known := ref.GroundPrefix()
+	for _, m := range modules {
+		if known.HasPrefix(m.Package.Path) || m.Package.Path.HasPrefix(known) {
+			return true
+		}
+	}
+	return false
+}
+
+// CallerQuestion is a question with an input of the caller's own.
+type CallerQuestion struct {
+	// Path is that of a rule, a member of its value, or a package, without "data".
+	Path []string
+	// Input is a JSON value; nil is none.
+	Input []byte
+	Time  time.Time
+	Seed  string
+}
+
+// AskedByCallers reports whether path is within Config.CallerPackages.
+func (p *Policy) AskedByCallers(path []string) bool {
+	return p.callers != nil && p.callers.has(rego.RefOfSegments(path))
+}
+
+func (c *callers) has(ref ast.Ref) bool {
+	return slices.ContainsFunc(c.packages, ref.HasPrefix)
+}
+
+// Ask evaluates what a caller asks for. The result is Empty when it is undefined. An error is of kind Misconfigured,
+// or Malformed when the input cannot be read.
+func (p *Policy) Ask(ctx context.Context, q CallerQuestion) (Result, error) {
+	path := strings.Join(q.Path, "/")
+	ref := rego.RefOfSegments(q.Path)
+	if p.callers == nil || !p.callers.has(ref) {
+		return Result{}, authz.Errorf(authz.Misconfigured, "evaluate %q: callers may not ask for it", path)
+	}
+	var in ast.Value
+	if q.Input != nil {
+		t, err := term.ParseJSON(q.Input)
+		if err != nil {
+			return Result{}, authz.Errorf(authz.Malformed, "read the input: %w", err)
+		}
+		in = t.Value
+	}
+	e, err := p.callers.prepare(path, ref)
+	if err != nil {
+		return Result{}, authz.Errorf(authz.Misconfigured, "%w", err)
+	}
+	value, err := e.eval(ctx, in, evalOptions{time: q.Time, seed: q.Seed, print: p.printHook(q.Seed)})
+	if err != nil {
+		return Result{}, authz.Errorf(authz.Misconfigured, "%w", err)
+	}
+	return Result{value, path}, nil
+}
+
+// prepare returns the query for ref, which is kept when the policy has a rule or a package there.
+func (c *callers) prepare(path string, ref ast.Ref) (*preparedRule, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.prepared[path]; e != nil {
+		return e, nil
+	}
+	e, err := c.runtime.prepareRef(path, ref, authz.Freshness{})
+	if err == nil && c.compiler.RuleTree.Find(ref) != nil {
+		c.prepared[path] = e
+	}
+	return e, err
+}
