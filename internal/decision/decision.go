@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -157,11 +158,16 @@ type pending struct {
 	// unrecorded is set for a question of an operator about a request that is not served by it: it is no event of the
 	// decision log, is not counted, uses up no proof, and no observer is told.
 	unrecorded bool
+	// asked is the question of a caller with an input of its own; nil for any other.
+	asked *asked
 }
 
 func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 	now, snap := p.deps.Now(), q.snap
-	if q.Entrypoint == "" {
+	switch {
+	case q.asked != nil:
+		q.Entrypoint = strings.Join(q.asked.Path, "/")
+	case q.Entrypoint == "":
 		q.Entrypoint = p.cfg.Entrypoint
 	}
 	rec := &decisionlog.Record{
@@ -176,7 +182,7 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 	defer span.End()
 	rec.TraceID, rec.SpanID = span.IDs()
 	q.rec, q.client = rec, &client{}
-	if p.deps.Observer != nil && !q.unrecorded {
+	if p.deps.Observer != nil && !q.unrecorded && q.asked == nil {
 		q.seen = &seen{}
 	}
 	d := p.guarded(ctx, q)
@@ -208,6 +214,9 @@ func (p *Point) guarded(ctx context.Context, q pending) (d authz.Decision) {
 			d = p.refuse(authz.Errorf(authz.Internal, "decide: panic"), &client{})
 		}
 	}()
+	if q.asked != nil {
+		return p.ask(ctx, q)
+	}
 	return p.decide(ctx, q)
 }
 

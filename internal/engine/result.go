@@ -24,6 +24,14 @@ func (r Result) Verdict() (*authz.Verdict, error) {
 	return v, nil
 }
 
+// Allows reports whether the result is true, or an object whose member allow is true.
+func (r Result) Allows() bool {
+	if o, ok := r.value.(ast.Object); ok {
+		return term.Member(o, "allow") == ast.Boolean(true)
+	}
+	return r.value == ast.Boolean(true)
+}
+
 // Empty reports whether there is no result.
 func (r Result) Empty() bool { return r.value == nil }
 
