@@ -13,6 +13,7 @@ const (
 	idV1      = "opaData"
 	idV0      = "opaDataV0"
 	idBatch   = "opaBatch"
+	idGet     = "opaDataGet"
 	idDefault = "opaDefault"
 	v1Path    = "/v1/data/"
 	v0Path    = "/v0/data/"
@@ -58,12 +59,23 @@ func described() description.Door {
 			operation(idDefault, "/", "Ask for the default decision",
 				"The body is that of `POST /v1/decisions`. It is off unless `opa.default_decision` is set.", question,
 				value),
+			asked(operation(idGet, v1Path, "Ask without a body", "The query has the `input`, as JSON, or none.", question,
+				description.Answer{Status: http.StatusOK, About: "What the policy returned, as `result`.",
+					MediaType: "application/json", Schema: object})),
 			several(operation(idBatch, batchPath, "Ask several questions at once",
 				"Each of `inputs` is the body of `POST /v1/decisions`.", `{"inputs": {"first": `+question+`}}`,
 				description.Answer{Status: http.StatusOK, About: "An answer for each input, as `responses`.",
 					MediaType: "application/json", Schema: object}), object),
 		},
 	}
+}
+
+// asked is o by GET, with its input in the query.
+func asked(o description.Operation) description.Operation {
+	o.Method, o.Body = http.MethodGet, nil
+	o.Parameters = append(o.Parameters, description.Parameter{Name: "input", In: "query", Example: question,
+		Description: "The input, as JSON.", Schema: jsonschema.Schema{Type: "string"}})
+	return o
 }
 
 // several adds the answer to a batch of which some inputs have an error.

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
@@ -20,7 +21,10 @@ import (
 // Config says whether the door is open.
 type Config struct {
 	Enabled         bool   `yaml:"enabled" doc:"Serve OPA's data API for the entrypoints, on listen.api."`
-	DefaultDecision string `yaml:"default_decision" doc:"Entrypoint, or member of its result, that POST / answers, such as authz/decision/allow. POST / is 404 without it."`
+	DefaultDecision string `yaml:"default_decision" doc:"Path that POST / answers, such as authz/decision/allow. POST / is 404 without it."`
+	// Packages get what callers pass, and nothing else.
+	Packages        []string `yaml:"packages" doc:"Packages whose input is what callers pass, whatever it is, such as app/authz. They and all other packages use nothing of each other."`
+	IntrospectToken bool     `yaml:"introspect_token" doc:"Introspect input.token of questions to packages, where it is a text, and put the facts about the token in its place."`
 }
 
 // Point decides. See decision.Point.
@@ -28,6 +32,10 @@ type Point interface {
 	Callable(entrypoint string) bool
 	// DecideRaw returns nil beside a decision that no policy made.
 	DecideRaw(ctx context.Context, q authz.Query) (d authz.Decision, result []byte)
+	// AskedByCallers reports whether a path is within the packages.
+	AskedByCallers(path []string) bool
+	// Ask returns nil for what is undefined.
+	Ask(ctx context.Context, q decision.CallerQuery) (d authz.Decision, result []byte)
 }
 
 // Deps are what the door works with.
@@ -47,7 +55,7 @@ func Mount(cfg Config, deps Deps) door.Mount {
 		"sidecar_door_opa_calls_total", "Calls of OPA's data API, by outcome.")}
 	return door.Mount{Door: described(), Handlers: map[string]http.Handler{
 		idV1: d.handler(v1Path, d.v1), idV0: d.handler(v0Path, d.v0), idDefault: d.handler("/", d.byDefault),
-		idBatch: d.handler(batchPath, d.batch),
+		idBatch: d.handler(batchPath, d.batch), idGet: d.handler(v1Path, d.get),
 	}, Refuse: refuse}
 }
 
@@ -101,7 +109,30 @@ func (d *data) v1(r *http.Request) (reply, *failure) {
 	if err := d.Read(r, &in); err != nil {
 		return reply{}, failureOf(err, "")
 	}
-	of, raw, failed := d.ask(r, at, in.Input, "/input")
+	return d.enveloped(r, at, in.Input)
+}
+
+// get serves GET /v1/data/PATH?input=JSON.
+func (d *data) get(r *http.Request) (reply, *failure) {
+	at, failed := d.place(r, v1Path)
+	if failed != nil {
+		return reply{}, failed
+	}
+	var in jsontext.Value
+	switch given := r.URL.Query()["input"]; {
+	case len(given) > 1:
+		return reply{}, failureOf(door.NewCallError(http.StatusBadRequest, "duplicate_member", "want one input", ""), "")
+	case len(given) == 1:
+		if err := door.Decode([]byte(given[0]), &in); err != nil {
+			return reply{}, failureOf(err, "")
+		}
+	}
+	return d.enveloped(r, at, in)
+}
+
+// enveloped answers as /v1/data does.
+func (d *data) enveloped(r *http.Request, at place, in jsontext.Value) (reply, *failure) {
+	of, raw, failed := d.ask(r, at, in, "/input")
 	if failed != nil {
 		return reply{}, failed
 	}

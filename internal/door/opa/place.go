@@ -7,10 +7,12 @@ import (
 	"strings"
 )
 
-// place is what a path asks for: an entrypoint, or a member of what it returns.
+// place is what a path asks for: an entrypoint, or a member of what it returns; or anything below the packages whose
+// input is the caller's own.
 type place struct {
 	entrypoint string
 	members    []string
+	own        []string
 }
 
 // place is that of the path of a call below a prefix.
@@ -28,8 +30,11 @@ func (d *data) place(r *http.Request, under string) (place, *failure) {
 func (d *data) placeOf(segments []string) (place, bool) {
 	for n := len(segments); n > 0; n-- {
 		if path := strings.Join(segments[:n], "/"); d.deps.Point.Callable(path) {
-			return place{path, segments[n:]}, true
+			return place{entrypoint: path, members: segments[n:]}, true
 		}
+	}
+	if d.deps.Point.AskedByCallers(segments) {
+		return place{own: segments}, true
 	}
 	return place{}, false
 }

@@ -1,0 +1,39 @@
+package opa
+
+import (
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/decision"
+	"github.com/authz-sidecar/sidecar/internal/door"
+	"github.com/authz-sidecar/sidecar/internal/jsonbound"
+	"github.com/authz-sidecar/sidecar/internal/secret"
+)
+
+// askOwn asks a package whose input is the caller's own. The result is nil where it is undefined.
+func (d *data) askOwn(r *http.Request, path []string, in jsontext.Value) (authz.Decision, []byte, *failure) {
+	if f := jsonbound.Check(in); f != nil {
+		return authz.Decision{}, nil, failureOf(door.NewCallError(http.StatusBadRequest, "out_of_bounds",
+			"the input "+f.Cause, string(f.At)), "")
+	}
+	q := decision.CallerQuery{Path: path, Input: in, Caller: r.RemoteAddr}
+	if d.cfg.IntrospectToken && in.Kind() == '{' {
+		var o struct {
+			Token jsontext.Value `json:"token"`
+		}
+		if err := json.Unmarshal(in, &o); err == nil && o.Token.Kind() == '"' {
+			var text string
+			if err := json.Unmarshal(o.Token, &text); err == nil {
+				q.Token = secret.New(text)
+			}
+		}
+	}
+	decided, raw := d.deps.Point.Ask(r.Context(), q)
+	if decided.Kind != authz.Allow && decided.Kind != authz.Deny {
+		return decided, nil, refused(decided, nil)
+	}
+	return decided, raw, nil
+}
