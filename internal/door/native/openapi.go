@@ -63,6 +63,7 @@ type (
 		Summary     string                          `json:"summary"`
 		Description string                          `json:"description,omitempty"`
 		Security    *[]map[string][]string          `json:"security,omitempty"`
+		Parameters  []description.Parameter         `json:"parameters,omitempty"`
 		Body        *body                           `json:"requestBody,omitempty"`
 		Responses   map[string]description.Response `json:"responses"`
 	}
@@ -127,7 +128,7 @@ func Description(mounted []description.Door) []byte {
 	for _, o := range operations(mounted) {
 		item, ok := d.Paths[o.Path]
 		if !ok {
-			item = pathItem{Servers: servers(o.Listeners...), Parameters: o.Parameters}
+			item = pathItem{Servers: servers(o.Listeners...), Parameters: parametersIn(o, "path")}
 		}
 		described := objectOf(o, d.Components.Responses)
 		if own := servers(o.Listeners...); !slices.Equal(own, item.Servers) {
@@ -137,6 +138,11 @@ func Description(mounted []description.Door) []byte {
 		d.Paths[o.Path] = item
 	}
 	return encode(d)
+}
+
+// parametersIn are those of an operation in one place: path or query.
+func parametersIn(o description.Operation, place string) []description.Parameter {
+	return slices.DeleteFunc(slices.Clone(o.Parameters), func(p description.Parameter) bool { return p.In != place })
 }
 
 // add adds an operation to its path.

@@ -27,7 +27,7 @@ func servers(listeners ...string) []server {
 // objectOf describes o. shared holds the answers that operations have in common; o adds its own.
 func objectOf(o description.Operation, shared map[string]description.Response) *operationObject {
 	out := &operationObject{ID: o.ID, Tags: []string{o.Tag}, Summary: o.Summary, Description: o.About,
-		Responses: responses(o)}
+		Parameters: parametersIn(o, "query"), Responses: responses(o)}
 	if o.Needs != description.CallerKey {
 		out.Security = &[]map[string][]string{{}}
 	}

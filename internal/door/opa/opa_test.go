@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/door/native"
 	"github.com/authz-sidecar/sidecar/internal/door/opa"
 	"github.com/authz-sidecar/sidecar/internal/listen"
@@ -31,6 +32,12 @@ func (p point) DecideRaw(context.Context, authz.Query) (authz.Decision, []byte) 
 		return p.Decision, nil
 	}
 	return p.Decision, []byte(p.result)
+}
+
+func (p point) AskedByCallers(path []string) bool { return len(path) > 0 && path[0] == "app" }
+
+func (p point) Ask(_ context.Context, q decision.CallerQuery) (authz.Decision, []byte) {
+	return p.DecideRaw(context.Background(), authz.Query{})
 }
 
 const asked = `{"request":{"method":"GET","url":"/orders/42"}}`
