@@ -165,13 +165,18 @@ func compileWith(t *testing.T, rego, data string) *engine.Policy {
 
 func compileFiles(t *testing.T, files map[string]string) *engine.Policy {
 	t.Helper()
+	return compileConfig(t, engine.Config{Deadline: 5 * time.Second}, files)
+}
+
+func compileConfig(t *testing.T, cfg engine.Config, files map[string]string) *engine.Policy {
+	t.Helper()
 	folder := t.TempDir()
 	testkit.WriteFiles(t, folder, files)
 	set, err := dir.Load(dir.Config{Paths: []string{folder}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := engine.Compile(t.Context(), set, engine.Config{Deadline: 5 * time.Second}, "authz/decision")
+	policy, err := engine.Compile(t.Context(), set, cfg, "authz/decision")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+)
+
+// callersPolicies are an ordinary policy, and the example of OPA's documentation.
+var callersPolicies = map[string]string{
+	"policies/authz/decision.rego": `package authz
+
+# METADATA
+# entrypoint: true
+default decision := false
+
+decision if input.token.active
+`,
+	"policies/app/authz.rego": `package app.authz
+
+default allow := false
+
+allow if input.subject == "alice"
+
+allow if input.token.active
+
+roles := data.app.roles[input.subject]
+
+name := input.user.name
+
+ratio := 1 / input.zero
+`,
+	"policies/app/data.json": `{"roles": {"alice": ["read", "write"]}}`,
+}
+
+func askCallers(t *testing.T, p *Policy, path, in string) (string, error) {
+	t.Helper()
+	var body []byte
+	if in != "" {
+		body = []byte(in)
+	}
+	r, err := p.Ask(t.Context(), CallerQuestion{Path: strings.Split(path, "/"), Input: body})
+	if err != nil || r.Empty() {
+		return "", err
+	}
+	text, err := r.AppendJSON(nil)
+	return string(text), err
+}
+
+func TestAPackageOfCallersGetsTheirInputAsItCame(t *testing.T) {
+	p, err := compiled(t, Config{Deadline: time.Minute, CallerPackages: []string{"app"}}, callersPolicies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ path, in, want string }{
+		{"app/authz/allow", `{"subject":"alice"}`, `true`},
+		{"app/authz/allow", `{"subject":"bob"}`, `false`},
+		{"app/authz/allow", `{"token":{"active":true}}`, `true`},
+		{"app/authz/allow", ``, `false`},
+		{"app/authz/allow", `["no object"]`, `false`},
+		{"app/authz/roles", `{"subject":"alice"}`, `["read","write"]`},
+		{"app/authz/roles/1", `{"subject":"alice"}`, ``},
+		{"app/authz/roles", `{"subject":"bob"}`, ``},
+		{"app/authz/no", `{}`, ``},
+		{"app/roles", `{}`, `{"alice":["read","write"]}`},
+		{"app/authz", `{"user":{"name":"a"}}`, `{"allow":false,"name":"a"}`},
+	} {
+		if got, err := askCallers(t, p, c.path, c.in); err != nil || got != c.want {
+			t.Errorf("%s %s: %s %v, want %s", c.path, c.in, got, err, c.want)
+		}
+	}
+	if _, err := askCallers(t, p, "app/authz/ratio", `{"zero":0}`); authz.KindOf(err) != authz.Misconfigured {
+		t.Errorf("a builtin that fails: %v", err)
+	}
+}
+
+func TestNothingElseIsAskedWithAnInputOfCallers(t *testing.T) {
+	p, err := compiled(t, Config{Deadline: time.Minute, CallerPackages: []string{"app/authz"}}, callersPolicies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"authz/decision", "authz", "app", "app/roles", "app/authz2", "", "app.authz",
+		"app/authz\"]"} {
+		if p.AskedByCallers(strings.Split(path, "/")) {
+			t.Errorf("%q may be asked", path)
+		}
+		if got, err := askCallers(t, p, path, `{"token":{"active":true}}`); err == nil {
+			t.Errorf("%q is %q", path, got)
+		}
+	}
+	if p.Has("app/authz/allow") {
+		t.Error("a package of callers has an entrypoint")
+	}
+}
+
+func TestPackagesOfCallersAndOthersUseNothingOfEachOther(t *testing.T) {
+	for name, more := range map[string]map[string]string{
+		"app/x.rego": {"policies/app/x.rego": "package app.x\n\nallow if data.authz.decision\n"},
+		"app/y.rego": {"policies/app/y.rego": "package app.y\n\nimport data.authz as a\n\nallow if a.decision\n"},
+		"app/z.rego": {"policies/app/z.rego": "package app.z\n\nallow if data[input.p].decision\n"},
+		"app/w.rego": {"policies/app/w.rego": "package app.w\n\nall := data.authz\n"},
+		"b/b.rego":   {"policies/b/b.rego": "package b\n\nallow if data.app.authz.allow\n"},
+	} {
+		files := map[string]string{}
+		for path, text := range callersPolicies {
+			files[path] = text
+		}
+		for path, text := range more {
+			files[path] = text
+		}
+		_, err := compiled(t, Config{Deadline: time.Minute, CallerPackages: []string{"app"}}, files)
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), CodeCallers) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
