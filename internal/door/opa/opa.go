@@ -5,7 +5,9 @@ package opa
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -25,6 +27,23 @@ type Config struct {
 	// Packages get what callers pass, and nothing else.
 	Packages        []string `yaml:"packages" doc:"Packages whose input is what callers pass, whatever it is, such as app/authz. They and all other packages use nothing of each other."`
 	IntrospectToken bool     `yaml:"introspect_token" doc:"Introspect input.token of questions to packages, where it is a text, and put the facts about the token in its place."`
+}
+
+// Check reports every fault of c.
+func (c Config) Check(fault func(key, cause, hint string)) {
+	for i, path := range c.Packages {
+		switch {
+		case path == "" || strings.HasPrefix(path, "/") || strings.HasSuffix(path, "/"):
+			fault(fmt.Sprintf("packages[%d]", i), strconv.Quote(path)+" is no path of a package",
+				"write one such as app/authz")
+		case strings.HasPrefix(path, "data.") || strings.Contains(path, "."):
+			fault(fmt.Sprintf("packages[%d]", i), strconv.Quote(path)+" is a reference of Rego, not a path",
+				"write "+strings.ReplaceAll(strings.TrimPrefix(path, "data."), ".", "/"))
+		}
+	}
+	if !c.Enabled && (len(c.Packages) > 0 || c.DefaultDecision != "") {
+		fault("enabled", "is false, and other keys of the section are set", "set it to true, or remove them")
+	}
 }
 
 // Point decides. See decision.Point.
@@ -121,7 +140,8 @@ func (d *data) get(r *http.Request) (reply, *failure) {
 	var in jsontext.Value
 	switch given := r.URL.Query()["input"]; {
 	case len(given) > 1:
-		return reply{}, failureOf(door.NewCallError(http.StatusBadRequest, "duplicate_member", "want one input", ""), "")
+		return reply{}, failureOf(door.NewCallError(http.StatusBadRequest, "duplicate_member", "want one input", ""),
+			"")
 	case len(given) == 1:
 		if err := door.Decode([]byte(given[0]), &in); err != nil {
 			return reply{}, failureOf(err, "")

@@ -174,3 +174,23 @@ func TestABatchIsAnsweredByName(t *testing.T) {
 		}
 	}
 }
+
+func TestAPackageOfCallersTakesAnyInput(t *testing.T) {
+	for _, c := range []struct{ target, body, want string }{
+		{"/v1/data/app/allow", `{"input":{"subject":"alice"}}`, `{"decision_id":"d1","result":true}`},
+		{"/v1/data/app/allow", `{"input":["x"]}`, `{"decision_id":"d1","result":true}`},
+		{"/v1/data/app/allow", `{}`, `{"decision_id":"d1","result":true}`},
+		{"/v0/data/app/allow", `{"subject":"alice"}`, `true`},
+	} {
+		if w := post(allows, c.target, c.body); w.Code != 200 || w.Body.String() != c.want+"\n" {
+			t.Errorf("%s %s: %d %s", c.target, c.body, w.Code, w.Body)
+		}
+	}
+	undefined := point{authz.Decision{ID: "d1", Kind: authz.Deny}, ""}
+	if w := post(undefined, "/v1/data/app/no", `{}`); w.Code != 200 || w.Body.String() != `{"decision_id":"d1"}`+"\n" {
+		t.Errorf("an undefined rule: %d %s", w.Code, w.Body)
+	}
+	if w := post(undefined, "/v0/data/app/no", `{}`); w.Code != 404 {
+		t.Errorf("an undefined rule of v0: %d %s", w.Code, w.Body)
+	}
+}
