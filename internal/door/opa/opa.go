@@ -205,6 +205,9 @@ func (d *data) bare(r *http.Request, at place) (reply, *failure) {
 // and where the policy returned no such member.
 func (d *data) ask(r *http.Request, at place, input jsontext.Value, pointer string) (authz.Decision, []byte,
 	*failure) {
+	if at.own != nil {
+		return d.askOwn(r, at.own, input)
+	}
 	if input.Kind() != '{' {
 		return authz.Decision{}, nil, failureOf(door.NewCallError(http.StatusBadRequest, "wrong_type",
 			`want an object such as {"request": {"method": "GET", "url": "/orders/42"}}`, pointer), "")
