@@ -28,7 +28,7 @@ type Query struct {
 	Token secret.Text
 	// Tokens says whether the query may be without a token; "" is the configured rule.
 	Tokens TokenRule
-	// Place is where the credential is in the headers of the request; the zero Place is Authorization.
+	// Place is where the credential is in the headers of the request; the zero Place is decision.credential.
 	Place Place
 	// Context is what the caller passed for the policy: a JSON object, or nil.
 	Context []byte

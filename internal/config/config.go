@@ -70,6 +70,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 				"choose by another header, or by match.hosts")
 		}
 	}
+	c.checkCredentials(fault)
 	c.checkEvents(fault)
 	c.checkEntrypoints(fault)
 	resource.CheckAll(c.Resources, fault)

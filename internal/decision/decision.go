@@ -170,6 +170,9 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 	case q.Entrypoint == "":
 		q.Entrypoint = p.cfg.Entrypoint
 	}
+	if q.Place == (authz.Place{}) {
+		q.Place = p.cfg.Credential.Place()
+	}
 	rec := &decisionlog.Record{
 		DecisionID: ulid.MustNew(ulid.Timestamp(now), rand.Reader).String(), Time: now,
 		Path: q.Entrypoint, RequestedBy: q.Caller,

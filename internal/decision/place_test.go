@@ -7,6 +7,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // placed is a query whose credential is looked for at a place.
@@ -118,5 +119,31 @@ func TestTwoOriginsAreNoOrigin(t *testing.T) {
 		if d.Status != http.StatusForbidden {
 			t.Errorf("%s twice: %d %v", name, d.Status, d.Cause)
 		}
+	}
+}
+
+func TestListenersThatNameNoPlaceHaveTheConfiguredOne(t *testing.T) {
+	w := build(t, plan{answers: pass, carrier: token.Carrier{Header: "X-Forwarded-Access-Token"}})
+	tok := w.grant(t, devissuer.Grant{})
+	proxied := map[string][]string{"x-forwarded-access-token": {tok}}
+	direct := map[string][]string{"authorization": {"Bearer " + tok}}
+	for what, c := range map[string]struct {
+		at      authz.Place
+		headers map[string][]string
+		status  int
+	}{
+		"the default":                {authz.Place{}, proxied, 200},
+		"Authorization":              {authz.Place{}, direct, 401},
+		"a listener of its own mind": {authz.Place{Header: "authorization"}, direct, 200},
+		"another place":              {authz.Place{Cookie: "session"}, proxied, 401},
+	} {
+		if d := w.point.Decide(t.Context(), placed("GET", c.at, c.headers)); d.Status != c.status {
+			t.Errorf("%s: %d %v, want %d", what, d.Status, d.Cause, c.status)
+		}
+	}
+	beside := placed("GET", authz.Place{}, nil)
+	beside.Token = secret.New(tok)
+	if d := w.point.Decide(t.Context(), beside); d.Status != 200 {
+		t.Errorf("a token beside the request: %d %v", d.Status, d.Cause)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/token"
+
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/conf"
@@ -69,6 +71,8 @@ type plan struct {
 	observe func(decision.Observed)
 	// identity are the names of decision.upstream_headers.
 	identity []string
+	// carrier is decision.credential.
+	carrier token.Carrier
 	// resources are protected resources; those of tests accept tokens of any audience.
 	resources []resource.Config
 	// tokens sign the identity for the upstream; nil signs none.
@@ -108,7 +112,8 @@ func build(t *testing.T, p plan) *world {
 	if p.wrap != nil {
 		introspector = p.wrap(introspector)
 	}
-	cfg := decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "acme", UpstreamHeaders: p.identity}
+	cfg := decision.Config{Entrypoint: "authz/decision", Token: "required", Realm: "acme", UpstreamHeaders: p.identity,
+		Credential: p.carrier}
 	if p.token != "" {
 		cfg.Token = authz.TokenRule(p.token)
 	}

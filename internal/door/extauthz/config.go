@@ -1,16 +1,16 @@
 package extauthz
 
 import (
-	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/listen"
+	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // Config is the listener for Envoy's external authorization over gRPC.
 type Config struct {
 	listen.Config `yaml:",inline" default:"limits.timeout=2s"`
-	Credential    door.Credential `yaml:"credential" doc:"Where requests carry their token; empty is Authorization."`
-	Entrypoint    string          `yaml:"entrypoint" doc:"Entrypoint of the checks; empty is decision.entrypoint."`
-	EntrypointKey string          `yaml:"entrypoint_key" doc:"Key of context_extensions whose value names the entrypoint of a check, for routes of Envoy that have a policy of their own. Empty lets no check name one."`
+	Credential    token.Carrier `yaml:"credential" doc:"Where requests carry their token; empty is decision.credential."`
+	Entrypoint    string        `yaml:"entrypoint" doc:"Entrypoint of the checks; empty is decision.entrypoint."`
+	EntrypointKey string        `yaml:"entrypoint_key" doc:"Key of context_extensions whose value names the entrypoint of a check, for routes of Envoy that have a policy of their own. Empty lets no check name one."`
 }
 
 // Check reports what listen.Config does, and keys that gRPC has no use for.

@@ -4,9 +4,9 @@ import (
 	"net/http"
 	"net/textproto"
 
-	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/listen"
+	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // Config is one listener, for the checks of one kind of gateway.
@@ -14,12 +14,12 @@ type Config struct {
 	Name          string  `yaml:"name" doc:"Name of the listener in the log: lower-case letters, digits and hyphens."`
 	Profile       Profile `yaml:"profile" enum:"nginx|ingress-nginx|traefik|caddy|haproxy|envoy" doc:"The gateway: from which headers of a check the request is read, and which statuses reach the client."`
 	listen.Config `yaml:",inline" default:"limits.timeout=2s"`
-	KeyHeader     string          `yaml:"key_header" default:"x-sidecar-key" doc:"Header of a check that carries the caller key of bearer_keys_file: Authorization is the client's."`
-	Prefix        string          `yaml:"prefix" default:"/check" doc:"What profile envoy finds before the path of the request: path_prefix of Envoy."`
-	Unavailable   int             `yaml:"unavailable" default:"429" min:"403" max:"503" doc:"Status of an outage for profile envoy: 403, 429 or 503. Envoy drops the body and Retry-After of 503, and with failure_mode_allow lets the request pass."`
-	Source        Source          `yaml:"source" doc:"How a check tells the address of the client."`
-	Credential    door.Credential `yaml:"credential" doc:"Where requests carry their token; empty is Authorization."`
-	Entrypoint    string          `yaml:"entrypoint" doc:"Entrypoint of the checks; empty is decision.entrypoint."`
+	KeyHeader     string        `yaml:"key_header" default:"x-sidecar-key" doc:"Header of a check that carries the caller key of bearer_keys_file: Authorization is the client's."`
+	Prefix        string        `yaml:"prefix" default:"/check" doc:"What profile envoy finds before the path of the request: path_prefix of Envoy."`
+	Unavailable   int           `yaml:"unavailable" default:"429" min:"403" max:"503" doc:"Status of an outage for profile envoy: 403, 429 or 503. Envoy drops the body and Retry-After of 503, and with failure_mode_allow lets the request pass."`
+	Source        Source        `yaml:"source" doc:"How a check tells the address of the client."`
+	Credential    token.Carrier `yaml:"credential" doc:"Where requests carry their token; empty is decision.credential."`
+	Entrypoint    string        `yaml:"entrypoint" doc:"Entrypoint of the checks; empty is decision.entrypoint."`
 }
 
 // Check reports what listen.Config does, and keys that do not fit together.

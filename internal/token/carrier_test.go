@@ -1,11 +1,11 @@
-package door
+package token
 
 import "testing"
 
 func TestATokenHasOnePlaceWithAName(t *testing.T) {
-	for c, want := range map[Credential]string{
+	for c, want := range map[Carrier]string{
 		{}: "", {Header: "x-forwarded-access-token"}: "", {Cookie: "access_token"}: "",
-		{Header: "a", Cookie: "b"}: "cookie", {Header: "x y"}: "header", {Header: "authorization"}: "header",
+		{Header: "a", Cookie: "b"}: "cookie", {Header: "x y"}: "header", {Header: "authorization"}: "",
 		{Header: "Cookie"}: "header", {Cookie: "a=b"}: "cookie", {Cookie: "a;b"}: "cookie",
 	} {
 		got := ""
