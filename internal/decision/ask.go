@@ -95,7 +95,7 @@ func (p *Point) facts(ctx context.Context, q pending) (input.Token, error) {
 		return input.Token{}, err
 	}
 	if err == nil {
-		err = p.usable(claims, cred, q)
+		err = p.usable(ctx, claims, cred, q)
 	}
 	if err != nil {
 		if authz.KindOf(err) != authz.Unauthenticated {

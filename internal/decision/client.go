@@ -9,6 +9,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/mcp"
+	"github.com/authz-sidecar/sidecar/internal/proof"
 	"github.com/authz-sidecar/sidecar/internal/resource"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
@@ -25,8 +26,8 @@ type client struct {
 	held []string
 	// expires is when the token expires; 0 when that is not known, or there is no token.
 	expires authz.Time
-	// shown is the binding of the token, once its client has shown the key of it.
-	shown authz.Confirmation
+	// use is that of the proof of the request; nil while none was accepted.
+	use *proof.Use
 }
 
 // learn takes what is known of the token, and refuses one that is for another resource (RFC 8707 section 2, MCP

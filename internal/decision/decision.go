@@ -45,12 +45,10 @@ type Snapshot struct {
 // PossessionVerifier verifies that clients hold the keys that their tokens are bound to. See proof.Verifier.
 type PossessionVerifier interface {
 	// Verify reports why a token with this confirmation must not be used with q, or nil: then it is bound to nothing,
-	// or to a key that the client showed.
-	Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error
+	// or to a key that the client showed. The use of a proof is ended with the request.
+	Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) (*proof.Use, error)
 	// Look reports what Verify would, and leaves the proof for the request itself.
 	Look(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error
-	// Release lets the proof be shown again that Verify accepted with q, and reports whether it did.
-	Release(c authz.Confirmation, q *authz.Query) bool
 	// Presentation returns how tokens may be presented, for challenges.
 	Presentation() proof.Presentation
 	// ResponseHeaders returns the further header fields of a response to a client that uses DPoP.
@@ -191,7 +189,10 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 	d := p.guarded(ctx, q)
 	// A caller who only closed its side of the connection still reads the answer: with a proof that may be shown again
 	// comes no allow.
-	if errors.Is(ctx.Err(), context.Canceled) && p.deps.Proofs.Release(q.client.shown, q.Query) {
+	switch use := q.client.use; {
+	case !errors.Is(ctx.Err(), context.Canceled):
+		use.Keep()
+	case use.Release():
 		d = p.refuse(authz.Errorf(authz.Unavailable, "decide: the caller is gone"), q.client)
 	}
 	q.client.complete(&d, rec.DecisionID)
@@ -263,7 +264,7 @@ func (p *Point) decide(ctx context.Context, q pending) authz.Decision {
 		}
 		// After any cache, on every request: a token may have expired since its claims were fetched, and the client of
 		// this request may lack the key that the client of the last one showed (DPOP-23).
-		if err := p.usable(claims, cred, q); err != nil {
+		if err := p.usable(ctx, claims, cred, q); err != nil {
 			return p.refuse(err, q.client)
 		}
 		asked, err := asked.WithoutToken(secret.NewHider(cred.Token))
@@ -321,8 +322,9 @@ func (p *Point) claims(ctx context.Context, q pending, about introspect.Question
 
 // usable reports why a token must not be used with this request. A token that is bound to a key is refused unless its
 // client shows the key with the request (RFC 9449 section 7.2, RFC 8705 section 3). The key is checked last: a proof
-// is good once, and one that comes with an unusable token is not used up.
-func (p *Point) usable(c *authz.Claims, cred token.Credential, q pending) error {
+// is good once, and one that comes with an unusable token is not used up. While another request with it is being
+// decided, this one waits, and is looked at anew after that.
+func (p *Point) usable(ctx context.Context, c *authz.Claims, cred token.Credential, q pending) (err error) {
 	now := p.deps.Now()
 	if why := c.Usable(now); !why.OK() {
 		return &authz.Error{
@@ -333,9 +335,9 @@ func (p *Point) usable(c *authz.Claims, cred token.Credential, q pending) error 
 	if q.unrecorded {
 		return p.deps.Proofs.Look(c.Confirmation, cred, q.Query, now)
 	}
-	err := p.deps.Proofs.Verify(c.Confirmation, cred, q.Query, now)
-	if err == nil {
-		q.client.shown = c.Confirmation
+	q.client.use, err = p.deps.Proofs.Verify(c.Confirmation, cred, q.Query, now)
+	if other, ok := errors.AsType[*proof.InUse](err); ok && other.Wait(ctx) {
+		return p.usable(ctx, c, cred, q)
 	}
 	return err
 }

@@ -68,7 +68,9 @@ type plan struct {
 	issuer  func(*issuer.Config)
 	proof   proof.Config
 	wrap    func(introspect.Introspector) introspect.Introspector
-	observe func(decision.Observed)
+	// wrapProofs stands before the verifier of proofs.
+	wrapProofs func(decision.PossessionVerifier) decision.PossessionVerifier
+	observe    func(decision.Observed)
 	// identity are the names of decision.upstream_headers.
 	identity []string
 	// carrier is decision.credential.
@@ -129,6 +131,9 @@ func build(t *testing.T, p plan) *world {
 		Input: input.NewRules(input.Config{Headers: []string{"x-tenant"}, AmbiguousPaths: "refuse"}).
 			With(resource.NewSet(p.resources)),
 		Proofs: proofs, DecisionLog: w.log, Log: logger, Now: p.now, Metrics: w.metrics, UpstreamTokens: p.tokens,
+	}
+	if p.wrapProofs != nil {
+		deps.Proofs = p.wrapProofs(proofs)
 	}
 	if p.observe != nil {
 		deps.Observer = observerFunc(p.observe)

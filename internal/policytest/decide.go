@@ -147,15 +147,17 @@ func (s *statedProof) present(q *authz.Query, c authz.Confirmation) {
 }
 
 // Verify is the rule of decision.PossessionVerifier.
-func (s *statedProof) Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error {
+func (s *statedProof) Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) (*proof.Use,
+	error) {
 	asked := c.Bound() && c.Unknown == "" && (c.JKT == "" || cred.Scheme == token.DPoP)
 	if s.key == keyShown && asked {
-		return nil
+		return nil, nil
 	}
 	return s.Verifier.Verify(c, cred, q, now)
 }
 
 // Look is Verify: a suite has no proof that could be used up.
 func (s *statedProof) Look(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error {
-	return s.Verify(c, cred, q, now)
+	_, err := s.Verify(c, cred, q, now)
+	return err
 }

@@ -52,7 +52,7 @@ func seen(t testing.TB, p *proof.Verifier, header string, fields ...string) erro
 	t.Helper()
 	q := asked()
 	q.Request.Headers[header] = fields
-	return p.Verify(theCertificate(t).bound, as(token.Bearer), q, aTime)
+	return verify(p, theCertificate(t).bound, as(token.Bearer), q, aTime)
 }
 
 func TestMTLS3_TheExampleOfRFC8705Passes(t *testing.T) {
@@ -61,7 +61,7 @@ func TestMTLS3_TheExampleOfRFC8705Passes(t *testing.T) {
 	for name, text := range map[string]string{"PEM": c.pem,
 		"PEM without its last line break": strings.TrimSpace(c.pem), "URL-encoded": c.escaped} {
 		q.Request.ClientCertificate = text
-		wantPass(t, name, p.Verify(c.bound, as(token.Bearer), q, aTime))
+		wantPass(t, name, verify(p, c.bound, as(token.Bearer), q, aTime))
 	}
 }
 
@@ -77,14 +77,14 @@ func TestMTLS4_AnotherCertificateOrNoneIsAnInvalidToken(t *testing.T) {
 		"over the limit": strings.Repeat(c.pem, 200), "cut": c.pem[:200],
 	} {
 		q.Request.ClientCertificate = text
-		wantRefusal(t, name, p.Verify(c.bound, as(token.Bearer), q, aTime), proof.CodeInvalidToken)
+		wantRefusal(t, name, verify(p, c.bound, as(token.Bearer), q, aTime), proof.CodeInvalidToken)
 	}
 	q.Request.ClientCertificate = c.pem
 	for _, x5t := range []string{c.bound.X5T + "=", strings.ToLower(c.bound.X5T), c.hex, "x"} {
-		wantRefusal(t, "a thumbprint written "+x5t, p.Verify(authz.Confirmation{X5T: x5t}, as(token.Bearer), q, aTime),
-			proof.CodeInvalidToken)
+		wantRefusal(t, "a thumbprint written "+x5t,
+			verify(p, authz.Confirmation{X5T: x5t}, as(token.Bearer), q, aTime), proof.CodeInvalidToken)
 	}
-	wantRefusal(t, "where none is looked at", proofs(t, accepting()).Verify(c.bound, as(token.Bearer), q, aTime),
+	wantRefusal(t, "where none is looked at", verify(proofs(t, accepting()), c.bound, as(token.Bearer), q, aTime),
 		proof.CodeInvalidToken)
 }
 
@@ -165,7 +165,7 @@ func TestMTLS5_OnlyTrustedProxiesAreBelieved(t *testing.T) {
 		q.Caller = caller
 		q.Request.Headers["x-forwarded-client-cert"] = []string{"Hash=" + c.hex}
 		q.Request.ClientCertificate = c.pem
-		return p.Verify(c.bound, as(token.Bearer), q, aTime)
+		return verify(p, c.bound, as(token.Bearer), q, aTime)
 	}
 	for _, source := range []proof.CertificateSource{proof.FromEnvoy, proof.FromRequest} {
 		usual := proofs(t, accepting(from(source)))
@@ -203,7 +203,7 @@ func TestBoundToACertificateAndToAKeyNeedsBoth(t *testing.T) {
 	ask := func(certificate, scheme string, dpop ...string) error {
 		q := asked(dpop...)
 		q.Request.ClientCertificate = certificate
-		return p.Verify(both, as(token.Scheme(scheme)), q, aTime)
+		return verify(p, both, as(token.Scheme(scheme)), q, aTime)
 	}
 	wantPass(t, "both", ask(c.pem, "dpop", h.proof(t)))
 	wantRefusal(t, "only the proof", ask("", "dpop", h.proof(t)), proof.CodeInvalidToken)
@@ -223,7 +223,7 @@ func TestMTLS5_CallersOfAUnixSocketAreRecognised(t *testing.T) {
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			q := asked()
 			q.Caller, q.Request.ClientCertificate = r.RemoteAddr, c.pem
-			if err := p.Verify(c.bound, as(token.Bearer), q, aTime); err != nil {
+			if err := verify(p, c.bound, as(token.Bearer), q, aTime); err != nil {
 				http.Error(w, err.Error(), http.StatusUnauthorized)
 			}
 		})}}

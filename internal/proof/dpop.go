@@ -49,49 +49,37 @@ func readProof(claims jsontext.Value) (proofClaims, error) {
 
 // checkProof is RFC 9449 section 4.3. The replay cache comes last, so that a refused proof does not count as used.
 func (v *Verifier) checkProof(jkt string, tok secret.Text, r *authz.Request, now time.Time) (outcome string,
-	err error) {
+	first *Use, err error) {
 	text, cause := singleProof(r.Headers["dpop"])
 	if cause != "" {
-		return OutcomeRefused, refuse(CodeInvalidProof, "check proof: %s", cause)
+		return OutcomeRefused, nil, refuse(CodeInvalidProof, "check proof: %s", cause)
 	}
 	target, ok := v.target(r.URL)
 	if !ok {
-		return OutcomeRefused, authz.Errorf(authz.Misconfigured,
+		return OutcomeRefused, nil, authz.Errorf(authz.Misconfigured,
 			"check proof: the request does not say under which scheme "+
 				"and host its client sent it: give its absolute URL, or set proof.dpop.public_base_url")
 	}
 	verified, thumbprint, err := jose.VerifyEmbedded(text, v.expected())
 	if err != nil {
-		return OutcomeRefused, refuse(CodeInvalidProof, "check proof: %w", err)
+		return OutcomeRefused, nil, refuse(CodeInvalidProof, "check proof: %w", err)
 	}
 	if !equal(thumbprint, jkt) {
-		return OutcomeRefused, refuse(CodeInvalidToken, "check token: it is bound to another key than that of the "+
-			"proof")
+		return OutcomeRefused, nil,
+			refuse(CodeInvalidToken, "check token: it is bound to another key than that of the proof")
 	}
 	c, err := readProof(verified.Claims)
 	if err != nil {
-		return OutcomeRefused, refuse(CodeInvalidProof, "check proof: %w", err)
+		return OutcomeRefused, nil, refuse(CodeInvalidProof, "check proof: %w", err)
 	}
 	if cause := c.mismatch(r.Method, target, tok); cause != "" {
-		return OutcomeRefused, refuse(CodeInvalidProof, "check proof: %s", cause)
+		return OutcomeRefused, nil, refuse(CodeInvalidProof, "check proof: %s", cause)
 	}
 	expires, outcome, err := v.expiry(&c, now)
 	if err != nil {
-		return outcome, err
+		return outcome, nil, err
 	}
 	return v.checkReplay(digestOf(jkt, target.origin, target.path, c.id), expires, now)
-}
-
-// release is for a request whose proof checkProof accepted.
-func (v *Verifier) release(jkt string, r *authz.Request) bool {
-	text, _ := singleProof(r.Headers["dpop"])
-	target, _ := v.target(r.URL)
-	verified, _, err := jose.VerifyEmbedded(text, v.expected())
-	if err != nil {
-		return false
-	}
-	c, err := readProof(verified.Claims)
-	return err == nil && v.replays.forget(digestOf(jkt, target.origin, target.path, c.id))
 }
 
 func (v *Verifier) expected() jose.Expect {
@@ -156,18 +144,26 @@ func (v *Verifier) expiry(c *proofClaims, now time.Time) (expires time.Time, out
 	return issued.Add(v.cfg.DPoP.MaxAge), OutcomeVerified, nil
 }
 
-// checkReplay records the use of a proof, unless v only looks, and refuses one that was used before (DPOP-15,
-// DPOP-22).
-func (v *Verifier) checkReplay(d digest, expires, now time.Time) (outcome string, err error) {
+// checkReplay records the use of a proof, unless v only looks, and refuses one that is in use or was used before
+// (DPOP-15, DPOP-22).
+func (v *Verifier) checkReplay(d digest, expires, now time.Time) (outcome string, first *Use, err error) {
 	if v.replays == nil {
-		return OutcomeVerified, nil
+		return OutcomeVerified, nil, nil
 	}
 	outcome = OutcomeVerified
 	use := v.replays.use
 	if v.looking {
 		use = v.replays.look
 	}
-	switch use(d, expires, now) {
+	result, first := use(d, expires, now)
+	switch result {
+	case firstUse:
+		return OutcomeVerified, first, nil
+	case inUse:
+		if v.cfg.DPoP.Replay == ReplayEnforce {
+			return "", nil, &authz.Error{Kind: authz.Unavailable, Err: &InUse{by: first}}
+		}
+		outcome = OutcomeReplayed
 	case usedBefore:
 		outcome, err = OutcomeReplayed, refuse(CodeInvalidProof, "check proof: it was used before")
 	case cacheFull:
@@ -178,7 +174,7 @@ func (v *Verifier) checkReplay(d digest, expires, now time.Time) (outcome string
 		}
 	}
 	if v.cfg.DPoP.Replay == ReplayObserve {
-		return outcome, nil
+		return outcome, nil, nil
 	}
-	return outcome, err
+	return outcome, nil, err
 }

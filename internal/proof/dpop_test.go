@@ -27,7 +27,7 @@ func TestDPOP_TheExampleOfRFC9449Passes(t *testing.T) {
 	check := func(tok, method, url string, clock int64) error {
 		q := asked(v.Proof)
 		q.Request.Method, q.Request.URL = method, url
-		return p.Verify(authz.Confirmation{JKT: v.JKT}, token.Credential{Token: secret.New(tok), Scheme: token.DPoP},
+		return verify(p, authz.Confirmation{JKT: v.JKT}, token.Credential{Token: secret.New(tok), Scheme: token.DPoP},
 			q, time.Unix(clock, 0))
 	}
 	wantRefusal(t, "another token", check(v.Token+"x", v.Method, v.URL, v.Clock), proof.CodeInvalidProof)
@@ -141,7 +141,7 @@ func TestDPOP8_MethodIsComparedCaseSensitively(t *testing.T) {
 	}
 	q := asked(h.proof(t, claim("htm", "get")))
 	q.Request.Method = "get"
-	wantPass(t, "get for get", p.Verify(h.bound(), as(token.DPoP), q, aTime))
+	wantPass(t, "get for get", verify(p, h.bound(), as(token.DPoP), q, aTime))
 }
 
 // nonce returns the one that an answer at a time carries.
@@ -183,7 +183,7 @@ func TestDPOP13_TheRecordedConfirmationOfKeycloakNamesItsKey(t *testing.T) {
 func TestDPOP14_SchemeAndBindingFitEachOther(t *testing.T) {
 	h, p := newHolder(t), proofs(t, accepting())
 	check := func(c authz.Confirmation, s token.Scheme) error {
-		return p.Verify(c, as(s), asked(h.proof(t)), aTime)
+		return verify(p, c, as(s), asked(h.proof(t)), aTime)
 	}
 	wantRefusal(t, "bound, as Bearer, with a proof", check(h.bound(), token.Bearer), proof.CodeInvalidToken)
 	wantRefusal(t, "unbound, as DPoP", check(authz.Confirmation{}, token.DPoP), proof.CodeInvalidToken)
@@ -203,15 +203,16 @@ func TestModeSaysWhichTokensPass(t *testing.T) {
 	off := proofs(t, accepting(func(c *proof.Config) { c.DPoP.Mode = proof.Off }))
 	required := proofs(t, accepting(func(c *proof.Config) { c.DPoP.Mode = proof.Required }))
 	wantRefusal(t, "off, bound", shown(off, h.bound(), h.proof(t)), proof.CodeInvalidToken)
-	wantPass(t, "off, unbound", off.Verify(authz.Confirmation{}, as(token.Bearer), asked(), aTime))
+	wantPass(t, "off, unbound", verify(off, authz.Confirmation{}, as(token.Bearer), asked(), aTime))
 	wantPass(t, "required, bound", shown(required, h.bound(), h.proof(t)))
-	wantRefusal(t, "required, unbound", required.Verify(authz.Confirmation{}, as(token.Bearer), asked(), aTime),
+	wantRefusal(t, "required, unbound", verify(required, authz.Confirmation{}, as(token.Bearer), asked(), aTime),
 		proof.CodeInvalidToken)
 	wantRefusal(t, "required, bound to a certificate",
-		required.Verify(authz.Confirmation{X5T: "x"}, as(token.Bearer), asked(), aTime), proof.CodeInvalidToken)
+		verify(required, authz.Confirmation{X5T: "x"}, as(token.Bearer), asked(), aTime), proof.CodeInvalidToken)
 	for _, none := range []*proof.Verifier{nil, proofs(t, proof.Config{})} {
 		wantRefusal(t, "nothing configured", shown(none, h.bound(), h.proof(t)), proof.CodeInvalidToken)
-		wantPass(t, "nothing configured, unbound", none.Verify(authz.Confirmation{}, as(token.Bearer), asked(), aTime))
+		wantPass(t, "nothing configured, unbound", verify(none, authz.Confirmation{}, as(token.Bearer), asked(),
+			aTime))
 		if o := none.Presentation(); len(o.Schemes) != 1 || o.Schemes[0] != token.Bearer ||
 			none.ResponseHeaders(aTime) != nil {
 			t.Error("DPoP is offered")
@@ -242,7 +243,7 @@ func TestErrorsNeverShowTheProofNorTheToken(t *testing.T) {
 
 func TestUnboundBearerTokensCostNothing(t *testing.T) {
 	p, cred, q := proofs(t, accepting()), as(token.Bearer), asked()
-	if n := testing.AllocsPerRun(100, func() { _ = p.Verify(authz.Confirmation{}, cred, q, aTime) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { _ = verify(p, authz.Confirmation{}, cred, q, aTime) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -150,9 +150,16 @@ func as(scheme token.Scheme) token.Credential {
 	return token.Credential{Token: secret.New(anAccessToken), Scheme: scheme}
 }
 
+// verify checks a request that is answered at once.
+func verify(p *proof.Verifier, c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error {
+	use, err := p.Verify(c, cred, q, now)
+	use.Keep()
+	return err
+}
+
 // shown checks one proof of GET aURL at aTime.
 func shown(p *proof.Verifier, c authz.Confirmation, dpop ...string) error {
-	return p.Verify(c, as(token.DPoP), asked(dpop...), aTime)
+	return verify(p, c, as(token.DPoP), asked(dpop...), aTime)
 }
 
 // wantRefusal asserts that err refuses the client with a code.

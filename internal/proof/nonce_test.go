@@ -99,7 +99,7 @@ func TestDPOP17_TwoEpochsOfKeysAreGood(t *testing.T) {
 			time.Sleep(119 * time.Second)
 			shownAt(p, h, t, claim("nonce", n))
 			time.Sleep(2 * time.Second)
-			err := p.Verify(h.bound(), as(token.DPoP), asked(h.proof(t, claim("nonce", n))), time.Now())
+			err := verify(p, h.bound(), as(token.DPoP), asked(h.proof(t, claim("nonce", n))), time.Now())
 			wantRefusal(t, "past its lifetime", err, proof.CodeUseNonce)
 		}
 	})

@@ -130,31 +130,35 @@ func (v *Verifier) ResponseHeaders(now time.Time) []authz.Header {
 
 // Verify returns why a token with this confirmation must not be used with a request. It returns nil when the token is
 // bound to no key, or to one that the client has shown that it holds. It consumes the proof, so it is called once a
-// request, after the token is known to be usable.
+// request, after the token is known to be usable. The caller ends the use of the proof, when there is one, with the
+// request.
 //
-// Its errors are *authz.Error: Unauthenticated with one of the codes; Unavailable when the replay cache is full;
-// Misconfigured when the URL that the client used is not known.
-func (v *Verifier) Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) error {
+// Its errors are *authz.Error: Unauthenticated with one of the codes; Unavailable when the replay cache is full, and,
+// around an *InUse, while another request with the proof is being decided; Misconfigured when the URL that the client
+// used is not known.
+func (v *Verifier) Verify(c authz.Confirmation, cred token.Credential, q *authz.Query, now time.Time) (*Use, error) {
 	if v == nil {
 		v = &Verifier{}
 	}
 	if !c.Bound() && cred.Scheme != token.DPoP && v.cfg.DPoP.Mode != Required {
-		return nil
+		return nil, nil
 	}
 	if cause := v.mismatch(c, cred.Scheme); cause != "" {
-		return refuse(CodeInvalidToken, "check token: it %s", cause)
+		return nil, refuse(CodeInvalidToken, "check token: it %s", cause)
 	}
 	if c.X5T != "" { // before the proof, which can be used once
 		if err := v.checkCertificate(c.X5T, q); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if c.JKT == "" {
-		return nil
+		return nil, nil
 	}
-	outcome, err := v.checkProof(c.JKT, cred.Token, &q.Request, now)
-	v.count(methodDPoP, outcome)
-	return err
+	outcome, use, err := v.checkProof(c.JKT, cred.Token, &q.Request, now)
+	if outcome != "" { // which is not known while the proof is in use
+		v.count(methodDPoP, outcome)
+	}
+	return use, err
 }
 
 // Look returns what Verify would. It uses up no proof, so that the request can still be served, and counts nothing.
@@ -164,14 +168,8 @@ func (v *Verifier) Look(c authz.Confirmation, cred token.Credential, q *authz.Qu
 	}
 	only := *v
 	only.looking, only.verified = true, nil
-	return only.Verify(c, cred, q, now)
-}
-
-// Release lets the proof of a request be shown once more, after Verify has accepted it and the caller was gone before
-// the answer: a gateway asks again then, by the same request. It reports whether the proof was used up before: then
-// the answer must let nothing happen.
-func (v *Verifier) Release(c authz.Confirmation, q *authz.Query) bool {
-	return v != nil && v.replays != nil && c.JKT != "" && v.release(c.JKT, &q.Request)
+	_, err := only.Verify(c, cred, q, now)
+	return err
 }
 
 // mismatch returns how the binding of a token contradicts its scheme or the configuration, or "" (DPOP-13, DPOP-14).

@@ -21,9 +21,10 @@ type replays struct {
 	capacity int
 	width    int64 // of a bucket, in seconds
 
-	mu      sync.Mutex
-	size    int
-	buckets map[int64]map[digest]struct{} // by the time of expiry, in widths
+	mu       sync.Mutex
+	size     int
+	buckets  map[int64]map[digest]struct{} // by the time of expiry, in widths
+	underWay map[digest]*Use               // those of buckets whose requests are being decided
 }
 
 type digest [16]byte
@@ -38,7 +39,8 @@ const (
 // newReplays returns a cache of at most capacity proofs, each of which is valid for at most lifetime.
 func newReplays(capacity int, lifetime time.Duration) *replays {
 	width := int64((lifetime + keepLonger) / time.Second / bucketsAtOnce)
-	return &replays{capacity: capacity, width: max(width, 1), buckets: map[int64]map[digest]struct{}{}}
+	return &replays{capacity: capacity, width: max(width, 1), buckets: map[int64]map[digest]struct{}{},
+		underWay: map[digest]*Use{}}
 }
 
 // useResult is what the cache says about the use of a proof.
@@ -46,18 +48,19 @@ type useResult uint8
 
 const (
 	firstUse useResult = iota
+	inUse              // by a request that is being decided
 	usedBefore
 	cacheFull
 )
 
 // use records the use of a proof that is valid until expires. Of concurrent uses of one proof, exactly one is the
-// first.
-func (r *replays) use(d digest, expires, now time.Time) useResult {
+// first. It returns that one with firstUse, and with inUse.
+func (r *replays) use(d digest, expires, now time.Time) (useResult, *Use) {
 	bucket := expires.Add(keepLonger).Unix()/r.width + 1
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if known := r.known(d, now); known != firstUse {
-		return known
+		return known, r.underWay[d]
 	}
 	kept := r.buckets[bucket]
 	if kept == nil {
@@ -66,32 +69,23 @@ func (r *replays) use(d digest, expires, now time.Time) useResult {
 	}
 	kept[d] = struct{}{}
 	r.size++
-	return firstUse
+	u := &Use{replays: r, proof: d, bucket: bucket, over: make(chan struct{})}
+	r.underWay[d] = u
+	return firstUse, u
 }
 
 // look is what use would say, and records nothing.
-func (r *replays) look(d digest, _, now time.Time) useResult {
+func (r *replays) look(d digest, _, now time.Time) (useResult, *Use) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.known(d, now)
+	return r.known(d, now), r.underWay[d]
 }
 
-// forget makes a proof unused, and reports whether it was used.
-func (r *replays) forget(d digest) (used bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, kept := range r.buckets {
-		if _, ok := kept[d]; ok {
-			delete(kept, d)
-			r.size--
-			used = true
-		}
-	}
-	return used
-}
-
-// known says whether a proof was used, or is one too many. It drops what has expired. r.mu is held.
+// known says whether a proof is in use, was used, or is one too many. It drops what has expired. r.mu is held.
 func (r *replays) known(d digest, now time.Time) useResult {
+	if r.underWay[d] != nil {
+		return inUse
+	}
 	for at, kept := range r.buckets {
 		if at <= now.Unix()/r.width {
 			r.size -= len(kept)

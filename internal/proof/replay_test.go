@@ -26,7 +26,7 @@ func TestDPOP15_AProofPassesOnce(t *testing.T) {
 	wantPass(t, "the same jti of another client", shown(p, other.bound(), other.proof(t, claim("jti", "once"))))
 	q := asked(h.proof(t, claim("jti", "once"), claim("htu", "https://api.example/others")))
 	q.Request.URL = "https://api.example/others"
-	wantPass(t, "the same jti for another URI", p.Verify(h.bound(), as(token.DPoP), q, aTime))
+	wantPass(t, "the same jti for another URI", verify(p, h.bound(), as(token.DPoP), q, aTime))
 	wantPass(t, "a jti of 256 bytes", shown(p, h.bound(), h.proof(t, claim("jti", strings.Repeat("x", 256)))))
 	wantRefusal(t, "a longer one", shown(p, h.bound(), h.proof(t, claim("jti", strings.Repeat("x", 257)))),
 		proof.CodeInvalidProof)
@@ -38,12 +38,12 @@ func TestDPOP15_ARefusedProofIsNotUsedUp(t *testing.T) {
 	good := h.proof(t, claim("nonce", nonce(t, p, aTime)))
 	q := asked(good)
 	q.Request.Method = "POST"
-	wantRefusal(t, "for another method", p.Verify(h.bound(), as(token.DPoP), q, aTime), proof.CodeInvalidProof)
-	wantRefusal(t, "with another token", p.Verify(h.bound(),
+	wantRefusal(t, "for another method", verify(p, h.bound(), as(token.DPoP), q, aTime), proof.CodeInvalidProof)
+	wantRefusal(t, "with another token", verify(p, h.bound(),
 		token.Credential{Token: secret.New("other"), Scheme: token.DPoP}, asked(good), aTime), proof.CodeInvalidProof)
-	wantRefusal(t, "too late", p.Verify(h.bound(), as(token.DPoP), asked(good), aTime.Add(time.Hour)),
+	wantRefusal(t, "too late", verify(p, h.bound(), as(token.DPoP), asked(good), aTime.Add(time.Hour)),
 		proof.CodeUseNonce)
-	wantRefusal(t, "without the certificate", p.Verify(authz.Confirmation{JKT: h.jkt, X5T: "x"}, as(token.DPoP),
+	wantRefusal(t, "without the certificate", verify(p, authz.Confirmation{JKT: h.jkt, X5T: "x"}, as(token.DPoP),
 		asked(good), aTime), proof.CodeInvalidToken)
 	wantPass(t, "as it is meant", shown(p, h.bound(), good))
 }
@@ -56,7 +56,7 @@ func TestDPOP15_AProofThatIsOnlyLookedAtIsNotUsedUp(t *testing.T) {
 	wantPass(t, "looked at", look())
 	wantPass(t, "looked at again", look())
 	wantRefusal(t, "another key", p.Look(newHolder(t).bound(), as(token.DPoP), one, aTime), proof.CodeInvalidToken)
-	wantPass(t, "used", p.Verify(h.bound(), as(token.DPoP), one, aTime))
+	wantPass(t, "used", verify(p, h.bound(), as(token.DPoP), one, aTime))
 	wantRefusal(t, "looked at after its use", look(), proof.CodeInvalidProof)
 	if got := fmt.Sprint(r.Nonzero(t, "sidecar_token_proofs_total")); got !=
 		`[sidecar_token_proofs_total{method="dpop",outcome="verified"} 1]` {
@@ -107,10 +107,10 @@ func TestDPOP15_NoMomentLetsAProofPassTwice(t *testing.T) {
 					changes = append(changes, claim("nonce", nonce(t, p, time.Now())))
 				}
 				one := h.proof(t, changes...)
-				wantPass(t, "first", p.Verify(h.bound(), as(token.DPoP), asked(one), time.Now()))
+				wantPass(t, "first", verify(p, h.bound(), as(token.DPoP), asked(one), time.Now()))
 				for range 500 {
 					time.Sleep(730 * time.Millisecond)
-					if p.Verify(h.bound(), as(token.DPoP), asked(one), time.Now()) == nil {
+					if verify(p, h.bound(), as(token.DPoP), asked(one), time.Now()) == nil {
 						t.Fatalf("passed again at %s", time.Now())
 					}
 					if n := nonceOrNone(p); n != "" { // others keep the store moving
@@ -136,7 +136,7 @@ func nonceOrNone(p *proof.Verifier) string {
 func shownAt(p *proof.Verifier, h *holder, t *testing.T, changes ...change) {
 	t.Helper()
 	one := h.proof(t, append(changes, claim("iat", time.Now().Unix()))...)
-	wantPass(t, "another proof", p.Verify(h.bound(), as(token.DPoP), asked(one), time.Now()))
+	wantPass(t, "another proof", verify(p, h.bound(), as(token.DPoP), asked(one), time.Now()))
 }
 
 func TestDPOP15_AFullCacheIsUnavailableAndForgetsNoValidProof(t *testing.T) {
@@ -154,7 +154,7 @@ func TestDPOP15_AFullCacheIsUnavailableAndForgetsNoValidProof(t *testing.T) {
 	}
 	wantRefusal(t, "the first again", shown(p, h.bound(), first), proof.CodeInvalidProof)
 	later := aTime.Add(2 * time.Minute)
-	wantPass(t, "when they have ended", p.Verify(h.bound(), as(token.DPoP),
+	wantPass(t, "when they have ended", verify(p, h.bound(), as(token.DPoP),
 		asked(h.proof(t, claim("iat", later.Unix()))), later))
 }
 

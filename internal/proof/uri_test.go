@@ -17,7 +17,7 @@ func matches(t *testing.T, p *proof.Verifier, h *holder, url, htu string) error 
 	t.Helper()
 	q := asked(h.proof(t, claim("htu", htu)))
 	q.Request.URL = url
-	return p.Verify(h.bound(), as(token.DPoP), q, aTime)
+	return verify(p, h.bound(), as(token.DPoP), q, aTime)
 }
 
 func TestDPOP9_SpellingsOfOneURIAreEqual(t *testing.T) {
@@ -107,7 +107,7 @@ func TestDPOP21_NoHeaderOfTheRequestStandsForSchemeAndHost(t *testing.T) {
 	} {
 		q.Request.Headers[name] = []string{value}
 	}
-	if err := p.Verify(h.bound(), as(token.DPoP), q, aTime); authz.KindOf(err) != authz.Misconfigured {
+	if err := verify(p, h.bound(), as(token.DPoP), q, aTime); authz.KindOf(err) != authz.Misconfigured {
 		t.Errorf("got %v", err)
 	}
 }
