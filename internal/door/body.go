@@ -32,19 +32,25 @@ func (b *Bodies) ReadKnown(r *http.Request, into any) error { return b.read(r, i
 func (b *Bodies) read(r *http.Request, into any, decode func([]byte, any) error) error {
 	if ct := r.Header.Get("Content-Type"); ct != "application/json" {
 		if media, _, err := mime.ParseMediaType(ct); err != nil || media != "application/json" {
-			return notJSONType(media)
+			return NotJSON(media)
 		}
 	}
 	if r.Header.Get("Content-Encoding") != "" {
 		return NewCallError(http.StatusUnsupportedMediaType, "unsupported_media_type",
 			"want a body without Content-Encoding", "")
 	}
+	return b.Bytes(r.Body, func(body []byte) error { return decode(body, into) })
+}
+
+// Bytes reads the body of a call to its end, within the limit, and returns what use returns, which keeps none of it.
+// The error of reading is a *CallError.
+func (b *Bodies) Bytes(body io.Reader, use func([]byte) error) error {
 	buf, _ := b.pool.Get().(*bytes.Buffer)
 	if buf == nil {
 		buf = new(bytes.Buffer)
 	}
 	defer b.recycle(buf)
-	_, err := buf.ReadFrom(io.LimitReader(r.Body, b.Limits.BodyBytes+1))
+	_, err := buf.ReadFrom(io.LimitReader(body, b.Limits.BodyBytes+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return NewCallError(http.StatusRequestTimeout, "body_too_slow",
@@ -55,7 +61,7 @@ func (b *Bodies) read(r *http.Request, into any, decode func([]byte, any) error)
 		return NewCallError(http.StatusRequestEntityTooLarge, "body_too_large",
 			"the body is over "+strconv.FormatInt(b.Limits.BodyBytes, 10)+" bytes", "")
 	}
-	return decode(buf.Bytes(), into)
+	return use(buf.Bytes())
 }
 
 // Decode reads strict JSON without unknown members. Its error is a *CallError, which does not quote the body.
@@ -74,8 +80,8 @@ func DecodeKnown(body []byte, into any) error {
 	return nil
 }
 
-// notJSONType says what to send instead of a media type.
-func notJSONType(media string) error {
+// NotJSON says what to send instead of a media type.
+func NotJSON(media string) error {
 	message := "want Content-Type: application/json"
 	if media == "application/x-www-form-urlencoded" {
 		message += ", not a form: with curl, add -H 'Content-Type: application/json'"

@@ -10,6 +10,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/util"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
@@ -112,20 +113,33 @@ type CallerQuestion struct {
 }
 
 // AskedByCallers reports whether path is within Config.CallerPackages.
-func (p *Policy) AskedByCallers(path []string) bool {
-	return p.callers != nil && p.callers.has(rego.RefOfSegments(path))
-}
+func (p *Policy) AskedByCallers(path []string) bool { return p.callers.refOf(path) != nil }
 
-func (c *callers) has(ref ast.Ref) bool {
-	return slices.ContainsFunc(c.packages, ref.HasPrefix)
+// refOf is the reference that a path is, or nil when it is within no package of c. Below the package, a name that is a
+// number leads into a list, as in OPA.
+func (c *callers) refOf(path []string) ast.Ref {
+	if c == nil {
+		return nil
+	}
+	ref := rego.RefOfSegments(path)
+	within := slices.IndexFunc(c.packages, ref.HasPrefix)
+	if within < 0 {
+		return nil
+	}
+	for i, name := range path {
+		if n, ok := util.Atoi64(name); ok && i+1 >= len(c.packages[within]) {
+			ref[i+1] = ast.InternedTerm(n)
+		}
+	}
+	return ref
 }
 
 // Ask evaluates what a caller asks for. The result is Empty when it is undefined. An error is of kind Misconfigured,
 // or Malformed when the input cannot be read.
 func (p *Policy) Ask(ctx context.Context, q CallerQuestion) (Result, error) {
 	path := strings.Join(q.Path, "/")
-	ref := rego.RefOfSegments(q.Path)
-	if p.callers == nil || !p.callers.has(ref) {
+	ref := p.callers.refOf(q.Path)
+	if ref == nil {
 		return Result{}, authz.Errorf(authz.Misconfigured, "evaluate %q: callers may not ask for it", path)
 	}
 	var in ast.Value
@@ -136,7 +150,7 @@ func (p *Policy) Ask(ctx context.Context, q CallerQuestion) (Result, error) {
 		}
 		in = t.Value
 	}
-	e, err := p.callers.prepare(path, ref)
+	e, err := p.callers.prepare(ref)
 	if err != nil {
 		return Result{}, authz.Errorf(authz.Misconfigured, "%w", err)
 	}
@@ -148,15 +162,16 @@ func (p *Policy) Ask(ctx context.Context, q CallerQuestion) (Result, error) {
 }
 
 // prepare returns the query for ref, which is kept when the policy has a rule or a package there.
-func (c *callers) prepare(path string, ref ast.Ref) (*preparedRule, error) {
+func (c *callers) prepare(ref ast.Ref) (*preparedRule, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e := c.prepared[path]; e != nil {
+	key := ref.String() // tells a name with a slash from two names
+	if e := c.prepared[key]; e != nil {
 		return e, nil
 	}
-	e, err := c.runtime.prepareRef(path, ref, authz.Freshness{})
+	e, err := c.runtime.prepareRef(rego.PathOf(ref), ref, authz.Freshness{})
 	if err == nil && c.compiler.RuleTree.Find(ref) != nil {
-		c.prepared[path] = e
+		c.prepared[key] = e
 	}
 	return e, err
 }

@@ -17,6 +17,7 @@ const (
 	codeNotFound     = "resource_not_found"
 	codeUnauthorized = "unauthorized"
 	codeUndefined    = "undefined_document"
+	codeUsage        = "api_usage_warning"
 )
 
 // failure is an answer without a result, in OPA's shape of errors.
@@ -85,7 +86,7 @@ type response struct {
 	Warning    *warning        `json:"warning,omitempty"`
 }
 
-// warning is why there is no result.
+// warning is why there is no result, or none that depends on an input.
 type warning struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`

@@ -29,7 +29,7 @@ func (d *data) batch(r *http.Request) (reply, *failure) {
 	var in struct {
 		Inputs map[string]jsontext.Value `json:"inputs"`
 	}
-	if err := d.Read(r, &in); err != nil {
+	if err := d.read(r, place{}, &in); err != nil {
 		return reply{}, failureOf(err, "")
 	}
 	switch n := len(in.Inputs); {

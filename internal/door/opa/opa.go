@@ -125,8 +125,11 @@ func (d *data) v1(r *http.Request) (reply, *failure) {
 	var in struct {
 		Input jsontext.Value `json:"input"`
 	}
-	if err := d.Read(r, &in); err != nil {
+	if err := d.read(r, at, &in); err != nil {
 		return reply{}, failureOf(err, "")
+	}
+	if in.Input.Kind() == 'n' {
+		in.Input = nil // as in OPA, null is no input
 	}
 	return d.enveloped(r, at, in.Input)
 }
@@ -156,7 +159,11 @@ func (d *data) enveloped(r *http.Request, at place, in jsontext.Value) (reply, *
 	if failed != nil {
 		return reply{}, failed
 	}
-	body, err := json.Marshal(responseOf(of, raw))
+	answer := responseOf(of, raw)
+	if in == nil && r.Method == http.MethodPost {
+		answer.Warning = &warning{codeUsage, "'input' key missing from the request"}
+	}
+	body, err := json.Marshal(answer)
 	if err != nil {
 		return reply{}, failureOf(err, "")
 	}
@@ -186,8 +193,8 @@ func (d *data) byDefault(r *http.Request) (reply, *failure) {
 
 // bare answers a call whose body is the input with the value alone.
 func (d *data) bare(r *http.Request, at place) (reply, *failure) {
-	var in jsontext.Value
-	if err := d.Read(r, &in); err != nil {
+	in := jsontext.Value("null") // as in OPA, the input of a call without a body is null
+	if err := d.read(r, at, &in); err != nil {
 		return reply{}, failureOf(err, "")
 	}
 	_, raw, failed := d.ask(r, at, in, "")

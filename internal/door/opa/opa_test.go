@@ -179,18 +179,32 @@ func TestAPackageOfCallersTakesAnyInput(t *testing.T) {
 	for _, c := range []struct{ target, body, want string }{
 		{"/v1/data/app/allow", `{"input":{"subject":"alice"}}`, `{"decision_id":"d1","result":true}`},
 		{"/v1/data/app/allow", `{"input":["x"]}`, `{"decision_id":"d1","result":true}`},
-		{"/v1/data/app/allow", `{}`, `{"decision_id":"d1","result":true}`},
+		{"/v1/data/app/allow", `{"input":{},"of a proxy":1}`, `{"decision_id":"d1","result":true}`},
+		{"/v1/data/app//allow/", `{"input":{}}`, `{"decision_id":"d1","result":true}`},
+		{"/v1/data/app/a%2Fb", `{"input":{}}`, `{"decision_id":"d1","result":true}`},
 		{"/v0/data/app/allow", `{"subject":"alice"}`, `true`},
+		{"/v0/data/app/allow", ``, `true`},
 	} {
 		if w := post(allows, c.target, c.body); w.Code != 200 || w.Body.String() != c.want+"\n" {
 			t.Errorf("%s %s: %d %s", c.target, c.body, w.Code, w.Body)
 		}
 	}
 	undefined := point{authz.Decision{ID: "d1", Kind: authz.Deny}, ""}
-	if w := post(undefined, "/v1/data/app/no", `{}`); w.Code != 200 || w.Body.String() != `{"decision_id":"d1"}`+"\n" {
+	if w := post(undefined, "/v1/data/app/no", `{"input":1}`); w.Code != 200 ||
+		w.Body.String() != `{"decision_id":"d1"}`+"\n" {
 		t.Errorf("an undefined rule: %d %s", w.Code, w.Body)
 	}
 	if w := post(undefined, "/v0/data/app/no", `{}`); w.Code != 404 {
 		t.Errorf("an undefined rule of v0: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestAMissingInputIsWarnedOf(t *testing.T) {
+	for _, body := range []string{``, `{}`, `{"input":null}`, `null`} {
+		w := post(allows, "/v1/data/app/allow", body)
+		if want := `{"decision_id":"d1","result":true,"warning":{"code":"api_usage_warning","message":"'input' key ` +
+			`missing from the request"}}` + "\n"; w.Code != 200 || w.Body.String() != want {
+			t.Errorf("%q: %d %s", body, w.Code, w.Body)
+		}
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // place is what a path asks for: an entrypoint, or a member of what it returns; or anything below the packages whose
@@ -26,30 +28,32 @@ func (d *data) place(r *http.Request, under string) (place, *failure) {
 	return place{}, undefined("no entrypoint has this path: /v1/status lists those of the policy")
 }
 
-// placeOf finds the entrypoint that segments begin with.
+// placeOf finds the entrypoint that segments begin with. Such a path is read to the letter; below the packages with an
+// input of the caller's own, empty segments count for nothing, as in OPA, and a name may have a slash.
 func (d *data) placeOf(segments []string) (place, bool) {
-	for n := len(segments); n > 0; n-- {
+	literal := !slices.ContainsFunc(segments, func(s string) bool { return s == "" || strings.Contains(s, "/") })
+	for n := len(segments); literal && n > 0; n-- {
 		if path := strings.Join(segments[:n], "/"); d.deps.Point.Callable(path) {
 			return place{entrypoint: path, members: segments[n:]}, true
 		}
 	}
-	if d.deps.Point.AskedByCallers(segments) {
-		return place{own: segments}, true
+	own := slices.DeleteFunc(slices.Clone(segments), func(s string) bool { return s == "" })
+	if len(own) > 0 && d.deps.Point.AskedByCallers(own) {
+		return place{own: own}, true
 	}
 	return place{}, false
 }
 
-// segmentsOf are the segments of a path below a prefix, decoded one by one: an encoded slash ends no segment, and no
-// entrypoint has one within a segment.
+// segmentsOf are the segments of a path below a prefix, decoded one by one: an encoded slash ends no segment.
 func segmentsOf(escaped, under string) ([]string, bool) {
 	rest, ok := strings.CutPrefix(escaped, under)
-	if !ok || rest == "" {
+	if !ok {
 		return nil, false
 	}
 	segments := strings.Split(rest, "/")
 	for i, s := range segments {
 		decoded, err := url.PathUnescape(s)
-		if err != nil || decoded == "" || strings.Contains(decoded, "/") {
+		if err != nil || !utf8.ValidString(decoded) {
 			return nil, false
 		}
 		segments[i] = decoded
