@@ -13,6 +13,9 @@ type Mount struct {
 	description.Door
 	// Handlers serve the operations, by ID. Each gets the call as it came; HEAD comes to that of GET.
 	Handlers map[string]http.Handler
+	// Below are the paths that are the door's with all paths below them, such as /access: the door refuses there what
+	// no operation serves. Each begins with a slash, and ends without one.
+	Below []string
 	// Refuse answers a call that the listener does not accept, or whose path has no operation of the call's method, in
 	// the format of the door. nil answers as the native API does.
 	Refuse func(http.ResponseWriter, *http.Request, *CallError)

@@ -68,7 +68,7 @@ func Mount(cfg Config, deps Deps) door.Mount {
 		}
 		handlers[s.id] = a.handler(s.id, s.serve)
 	}
-	return door.Mount{Door: describe(), Handlers: handlers, Refuse: refuse}
+	return door.Mount{Door: describe(), Handlers: handlers, Below: []string{"/access"}, Refuse: refuse}
 }
 
 func missing(entrypoint, searched string) string {

@@ -46,7 +46,7 @@ func addMounts(e *echo.Echo, listener string, mounts []door.Mount) {
 }
 
 // refuserOf is what answers a call that is refused, or nil: that of the mount whose operation has the path of the
-// call, or begins as it, unless this door has the operation itself.
+// call, or begins as it, or which has all paths there, unless this door has the operation itself.
 func refuserOf(r *http.Request, mounts []door.Mount) func(http.ResponseWriter, *http.Request, *door.CallError) {
 	path, method := r.URL.Path, strings.Replace(r.Method, http.MethodHead, http.MethodGet, 1)
 	for _, o := range ownOperations() {
@@ -59,6 +59,11 @@ func refuserOf(r *http.Request, mounts []door.Mount) func(http.ResponseWriter, *
 			if begin, _, parts := strings.Cut(o.Path, "{"); path == o.Path || parts && strings.HasPrefix(path, begin) {
 				return m.Refuse
 			}
+		}
+		if slices.ContainsFunc(m.Below, func(own string) bool {
+			return path == own || strings.HasPrefix(path, own+"/")
+		}) {
+			return m.Refuse
 		}
 	}
 	return nil

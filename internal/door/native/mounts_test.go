@@ -24,6 +24,7 @@ func mounted() []door.Mount {
 			operation("public", "/public", description.NoName),
 		}},
 		Handlers: map[string]http.Handler{"keyed": echo, "open": echo, "public": echo},
+		Below:    []string{"/own"},
 		Refuse: func(w http.ResponseWriter, _ *http.Request, e *door.CallError) {
 			w.WriteHeader(e.Status)
 			_, _ = io.WriteString(w, "mounted: "+e.Code)
@@ -47,6 +48,8 @@ func TestAMountIsServedAsItsOperationsNeed(t *testing.T) {
 		{"GET", "/open", foreign, 403, "mounted: foreign_origin"},
 		{"GET", "/public", foreign, 200, "/public"},
 		{"POST", "/public", http.Header{"Authorization": {"Bearer " + callerKey}}, 405, "mounted: method_not_allowed"},
+		{"GET", "/own", nil, 401, "mounted: unauthorized"},
+		{"GET", "/own/nothing", http.Header{"Authorization": {"Bearer " + callerKey}}, 404, "mounted: not_found"},
 	} {
 		resp, body := s.do(t, c.method, c.path, "", c.headers)
 		if resp.StatusCode != c.status || body != c.body {

@@ -75,7 +75,7 @@ func Mount(cfg Config, deps Deps) door.Mount {
 	return door.Mount{Door: described(), Handlers: map[string]http.Handler{
 		idV1: d.handler(v1Path, d.v1), idV0: d.handler(v0Path, d.v0), idDefault: d.handler("/", d.byDefault),
 		idBatch: d.handler(batchPath, d.batch), idGet: d.handler(v1Path, d.get),
-	}, Refuse: refuse}
+	}, Below: []string{"/v1/data", "/v0/data", "/v1/batch"}, Refuse: refuse}
 }
 
 // data serves the paths of OPA that ask for values.
