@@ -218,6 +218,7 @@ func (a *App) openPoint(context.Context) error {
 	deps := decision.Deps{
 		Input: a.cfg.InputRules(), Proofs: a.proofs, DecisionLog: a.log, Metrics: a.metrics.Registerer(),
 		Log: a.deps.Log, Tracer: a.tracer, UpstreamTokens: a.identities,
+		Places: issuer.Places(a.cfg.Issuers),
 	}
 	if a.follower != nil {
 		deps.Observer = a.follower

@@ -28,7 +28,8 @@ type Query struct {
 	Token secret.Text
 	// Tokens says whether the query may be without a token; "" is the configured rule.
 	Tokens TokenRule
-	// Place is where the credential is in the headers of the request; the zero Place is decision.credential.
+	// Place is where the credential is in the headers of the request, of whichever issuer it is; the zero Place is
+	// what the configuration says: decision.credential, and credential of each issuer.
 	Place Place
 	// Context is what the caller passed for the policy: a JSON object, or nil.
 	Context []byte
@@ -48,7 +49,7 @@ const (
 )
 
 // Place is where the credential of a request is, when it is not in Authorization: in a header, or in a cookie. At most
-// one of the two is set.
+// one of the two is set. Header is in lower case.
 type Place struct{ Header, Cookie string }
 
 // HasRequest reports whether q is about an HTTP request. It is as soon as any member of Request is set, so that half a

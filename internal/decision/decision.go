@@ -69,6 +69,8 @@ type Deps struct {
 	Log *slog.Logger
 	// Observer is told of every decision; nil costs nothing.
 	Observer Observer
+	// Places are where further credentials may be, by the configuration of their issuers.
+	Places []authz.Place
 	// UpstreamTokens sign the identity that an allow hands to the upstream; nil hands none.
 	UpstreamTokens *upstreamtoken.Issuer
 	// Tracer makes spans; nil makes none.
@@ -168,9 +170,6 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 	case q.Entrypoint == "":
 		q.Entrypoint = p.cfg.Entrypoint
 	}
-	if q.Place == (authz.Place{}) {
-		q.Place = p.cfg.Credential.Place()
-	}
 	rec := &decisionlog.Record{
 		DecisionID: ulid.MustNew(ulid.Timestamp(now), rand.Reader).String(), Time: now,
 		Path: q.Entrypoint, RequestedBy: q.Caller,
@@ -242,7 +241,7 @@ func (p *Point) decide(ctx context.Context, q pending) authz.Decision {
 	if err != nil {
 		return p.refuse(err, q.client)
 	}
-	cred, err := credential(q.Query, &asked.Request)
+	cred, from, err := p.credential(q.Query, &asked)
 	q.client.scheme = cred.Scheme
 	if err != nil {
 		return p.refuse(err, q.client)
@@ -252,8 +251,8 @@ func (p *Point) decide(ctx context.Context, q pending) authz.Decision {
 	switch {
 	case cred.Present():
 		claims, err := p.claims(ctx, q, introspect.Question{
-			Token: cred.Token, Host: asked.Request.Host, Headers: q.Request.Headers, Source: asked.Request.SourceIP,
-			Freshness: q.snap.Policy.Freshness(q.Entrypoint),
+			Token: cred.Token, Host: asked.Request.Host, Headers: q.Request.Headers, From: from,
+			Source: asked.Request.SourceIP, Freshness: q.snap.Policy.Freshness(q.Entrypoint),
 		})
 		if err != nil {
 			return p.refuseForServer(err, q.client)

@@ -19,9 +19,19 @@ import (
 // twoServers are two issuers, told apart by host or by the header x-tenant, whose servers call every token active.
 func twoServers(t *testing.T, match ...route.Match) (*issuer.Issuers, []*atomic.Int64) {
 	t.Helper()
+	var edits []func(*issuer.Config)
+	for _, m := range match {
+		edits = append(edits, func(c *issuer.Config) { c.Match = m })
+	}
+	return servers(t, edits...)
+}
+
+// servers are issuers whose servers call every token active, and of the client of-0, of-1 and so on.
+func servers(t *testing.T, edits ...func(*issuer.Config)) (*issuer.Issuers, []*atomic.Int64) {
+	t.Helper()
 	var cfgs []issuer.Config
 	var calls []*atomic.Int64
-	for i, m := range match {
+	for i, edit := range edits {
 		n := &atomic.Int64{}
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			n.Add(1)
@@ -34,7 +44,8 @@ func twoServers(t *testing.T, match ...route.Match) (*issuer.Issuers, []*atomic.
 		cfg.Endpoint.Name, cfg.Endpoint.IntrospectionEndpoint, cfg.Endpoint.AllowInsecureHTTP =
 			fmt.Sprint(i), server.URL, true
 		cfg.Endpoint.Client.ID, cfg.Endpoint.Client.Secret = "api", testkit.SecretFile(t, "s")
-		cfg.Match, cfg.Cache.TTL = m, 0
+		cfg.Cache.TTL = 0
+		edit(&cfg)
 		cfgs = append(cfgs, cfg)
 	}
 	issuers, err := issuer.Open(cfgs, issuer.Deps{Fingerprints: secret.NewFingerprinter()})

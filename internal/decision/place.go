@@ -1,6 +1,7 @@
 package decision
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -9,44 +10,117 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/secret"
 	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // crossOrigin is the reason code of a request of another origin that has no other credential than a cookie.
 const crossOrigin = "cross_origin"
 
-// credential finds the one credential of a query, where its place says. Authorization is none where another place is
-// named, and a second one beside a token at that place.
-func credential(q *authz.Query, asked *input.Request) (token.Credential, error) {
-	sources := token.Sources{Header: q.Request.Headers["authorization"], Elsewhere: asked.OtherTokens,
-		Explicit: q.Token}
-	if q.Place == (authz.Place{}) || strings.EqualFold(q.Place.Header, "Authorization") {
-		return token.Extract(sources)
-	}
-	if q.Place.Header != "" {
-		if err := input.CheckPlace(q.Request.Headers, q.Place.Header); err != nil {
-			return token.Credential{}, err
-		}
-	}
-	tok, err := token.At(q.Place, q.Request.Headers)
+// places are where the credential of a query may be.
+type places struct {
+	// general is the place of the tokens of all issuers that name none.
+	general authz.Place
+	// others are looked at too, since two credentials are refused, and not ranked.
+	others []authz.Place
+	// ofIssuers is set when others are those that issuers name. Else no token is taken from there.
+	ofIssuers bool
+}
+
+// authorization is the place of credentials where no other is configured.
+func authorization() authz.Place { return authz.Place{Header: "authorization"} }
+
+// placesOf returns where the credential of q may be. A listener that names a place names it for all issuers. The token
+// of a message of MCP is in Authorization (MCP 2026-07-28, Token Requirements), whatever is configured.
+func (p *Point) placesOf(q *authz.Query, asked *input.Query) places {
+	configured := cmp.Or(q.Place, p.cfg.Credential.Place(), authorization())
+	configured.Header = httpuri.Lower(configured.Header)
 	switch {
-	case err != nil:
-		return token.Credential{}, err
-	case tok.Empty() && !q.Token.Empty():
-		return token.Extract(sources)
-	case tok.Empty():
-		return token.Credential{}, nil
-	case !q.Token.Empty():
-		return token.Credential{}, authz.Errorf(authz.Malformed,
+	case asked.MCP != nil:
+		return places{general: authorization(), others: append([]authz.Place{configured}, p.deps.Places...)}
+	case q.Place != authz.Place{}:
+		return places{general: configured}
+	}
+	return places{general: configured, others: p.deps.Places, ofIssuers: true}
+}
+
+// from is what issuers are asked about a token at a place; taken is false where no token is taken from there.
+func (at *places) from(place authz.Place) (from introspect.From, taken bool) {
+	switch {
+	case !at.ofIssuers:
+		return introspect.From{}, place == at.general
+	case place == at.general:
+		return introspect.From{Place: place, General: true}, true
+	}
+	return introspect.From{Place: place}, slices.Contains(at.others, place)
+}
+
+// search returns the one token outside of Authorization, and its place; an empty one when there is none.
+func (at *places) search(headers map[string][]string) (found secret.Text, where authz.Place, err error) {
+	if len(at.others) == 0 && at.general == authorization() {
+		return found, where, nil
+	}
+	for i, place := range append([]authz.Place{at.general}, at.others...) {
+		if place == authorization() || i > 0 && (place == at.general || slices.Contains(at.others[:i-1], place)) {
+			continue
+		}
+		if place.Header != "" {
+			if err := input.CheckPlace(headers, place.Header); err != nil {
+				return secret.Text{}, where, err
+			}
+		}
+		tok, err := token.At(place, headers)
+		switch {
+		case err != nil:
+			return secret.Text{}, where, err
+		case tok.Empty():
+			continue
+		case !found.Empty():
+			return secret.Text{}, where, authz.Errorf(authz.Malformed, "read credential: tokens at two places")
+		}
+		found, where = tok, place
+	}
+	return found, where, nil
+}
+
+// credential finds the one credential of a query, at the places where it may be. Authorization is none where another
+// place is named, and a second one beside a token at that place.
+func (p *Point) credential(q *authz.Query, asked *input.Query) (token.Credential, introspect.From, error) {
+	at := p.placesOf(q, asked)
+	sources := token.Sources{Header: q.Request.Headers["authorization"], Elsewhere: asked.Request.OtherTokens,
+		Explicit: q.Token}
+	found, where, err := at.search(q.Request.Headers)
+	if err != nil {
+		return token.Credential{}, introspect.From{}, err
+	}
+	if found.Empty() {
+		from, taken := at.from(authorization())
+		switch {
+		case !q.Token.Empty(): // the caller found it
+			from = introspect.From{}
+		case !taken:
+			return token.Credential{}, from, nil
+		}
+		cred, err := token.Extract(sources)
+		return cred, from, err
+	}
+	if !q.Token.Empty() {
+		return token.Credential{}, introspect.From{}, authz.Errorf(authz.Malformed,
 			"read credential: a token beside the request and one at its place in it")
 	}
-	if q.Place.Cookie != "" {
-		if err := sameOrigin(&q.Request, asked); err != nil {
-			return token.Credential{}, err
+	from, taken := at.from(where)
+	if taken && where.Cookie != "" {
+		if err := sameOrigin(&q.Request, &asked.Request); err != nil {
+			return token.Credential{}, from, err
 		}
 	}
-	sources.Explicit = tok
-	return token.Extract(sources)
+	sources.Explicit = found
+	cred, err := token.Extract(sources)
+	if !taken {
+		cred = token.Credential{}
+	}
+	return cred, from, err
 }
 
 // safe are the methods that change nothing (RFC 9110 section 9.2.1).

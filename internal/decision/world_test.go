@@ -73,8 +73,9 @@ type plan struct {
 	observe    func(decision.Observed)
 	// identity are the names of decision.upstream_headers.
 	identity []string
-	// carrier is decision.credential.
+	// carrier is decision.credential, and places those of issuers.
 	carrier token.Carrier
+	places  []authz.Place
 	// resources are protected resources; those of tests accept tokens of any audience.
 	resources []resource.Config
 	// tokens sign the identity for the upstream; nil signs none.
@@ -131,6 +132,7 @@ func build(t *testing.T, p plan) *world {
 		Input: input.NewRules(input.Config{Headers: []string{"x-tenant"}, AmbiguousPaths: "refuse"}).
 			With(resource.NewSet(p.resources)),
 		Proofs: proofs, DecisionLog: w.log, Log: logger, Now: p.now, Metrics: w.metrics, UpstreamTokens: p.tokens,
+		Places: p.places,
 	}
 	if p.wrapProofs != nil {
 		deps.Proofs = p.wrapProofs(proofs)

@@ -31,8 +31,28 @@ type Question struct {
 	// Source is the address of the client of that request, or empty.
 	Source    string
 	Freshness authz.Freshness
+	// From is where the token was; the zero From is a place that every issuer accepts.
+	From From
 	// Verified is set by the local layer once it verified the signature of the token: such a token is no guess.
 	Verified bool
+}
+
+// From is the place of a token, which only some issuers may accept.
+type From struct {
+	Place authz.Place
+	// General is set for the place of the tokens of all issuers that name none.
+	General bool
+}
+
+// Accepted reports whether tokens of an issuer that names a place, or none, may come from f.
+func (f From) Accepted(named authz.Place) bool {
+	switch {
+	case f == From{}:
+		return true
+	case named == authz.Place{}:
+		return f.General
+	}
+	return f.Place == named
 }
 
 // Introspector reports the claims of a token. An inactive token is an answer, not an error: its claims are not

@@ -27,5 +27,7 @@ func (c Carrier) Check(fault func(key, cause, hint string)) {
 	}
 }
 
-// Place is c for a query.
-func (c Carrier) Place() authz.Place { return authz.Place{Header: c.Header, Cookie: c.Cookie} }
+// Place is c for a query. Places can be compared: the header is in lower case.
+func (c Carrier) Place() authz.Place {
+	return authz.Place{Header: httpuri.Lower(c.Header), Cookie: c.Cookie}
+}

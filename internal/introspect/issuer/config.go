@@ -15,6 +15,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/introspect/remote"
 	"github.com/authz-sidecar/sidecar/internal/introspect/route"
 	"github.com/authz-sidecar/sidecar/internal/oauth"
+	"github.com/authz-sidecar/sidecar/internal/token"
 )
 
 // Config is one issuer: where it is, how it speaks, which tokens are its, and how long to believe what it said.
@@ -22,6 +23,7 @@ type Config struct {
 	Endpoint oauth.Config   `yaml:",inline"`
 	Dialect  dialect.Config `yaml:",inline"`
 
+	Credential     token.Carrier         `yaml:"credential" doc:"Where requests carry the tokens of this issuer, and of no other that says nothing else; empty is decision.credential. A listener with a credential of its own takes all tokens there."`
 	Match          route.Match           `yaml:"match" doc:"Which tokens belong to this issuer. A single issuer has all tokens, except JWTs with the iss of another."`
 	Mode           authz.Mode            `yaml:"mode" default:"introspect" enum:"introspect|jwt|jwt_then_introspect|introspect_opaque" doc:"How tokens are validated: by introspection (RFC 7662), locally as JWTs (RFC 9068), both in turn, or JWTs locally and opaque tokens by introspection."`
 	JWT            local.Config          `yaml:"jwt" doc:"Local validation of JWT access tokens."`
@@ -119,7 +121,7 @@ func (c Config) mode() authz.Mode { return cmp.Or(c.Mode, authz.ModeIntrospect) 
 // routed is what routing needs to know of c.
 func (c Config) routed() route.Issuer {
 	return route.Issuer{Name: c.Endpoint.Name, Identifier: c.Endpoint.Issuer, Match: c.Match,
-		RefusedPrefixes: c.reader().RefusedPrefixes()}
+		Place: c.Credential.Place(), RefusedPrefixes: c.reader().RefusedPrefixes()}
 }
 
 // algorithms adds to EdDSA its other name: RFC 9864 names the curve, and servers are changing over.

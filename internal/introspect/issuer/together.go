@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
@@ -18,6 +19,17 @@ func routed(cfgs []Config) []route.Issuer {
 	all := make([]route.Issuer, len(cfgs))
 	for n, c := range cfgs {
 		all[n] = c.routed()
+	}
+	return all
+}
+
+// Places are those that issuers name for their tokens.
+func Places(cfgs []Config) []authz.Place {
+	var all []authz.Place
+	for _, c := range cfgs {
+		if p := c.Credential.Place(); p != (authz.Place{}) && !slices.Contains(all, p) {
+			all = append(all, p)
+		}
 	}
 	return all
 }

@@ -19,6 +19,8 @@ type Issuer struct {
 	// Name is the configured name; Identifier is its issuer identifier (RFC 8414), or empty.
 	Name, Identifier string
 	Match            Match
+	// Place is where requests carry its tokens; the zero Place is that of all issuers that name none.
+	Place authz.Place
 	// RefusedPrefixes begin tokens that are the issuer's own and never good, such as its refresh tokens.
 	RefusedPrefixes []string
 }
@@ -65,6 +67,7 @@ const (
 	unreadableJWT
 	oversized
 	ambiguousHeader
+	misplaced
 )
 
 func (r reason) unusable() authz.Unusable {
@@ -79,6 +82,9 @@ func (r reason) unusable() authz.Unusable {
 		return authz.NotUsable(authz.Unreadable, "is made like a JWT and does not say whose it is")
 	case oversized:
 		return introspect.TooLong()
+	case misplaced:
+		return authz.NotUsable(authz.WrongIssuer, "comes in a header or a cookie that is not the configured one of "+
+			"its issuer")
 	case ambiguousHeader:
 		return authz.NotUsable(authz.WrongIssuer, "comes with several fields of the header that tells its issuer")
 	}
@@ -87,7 +93,8 @@ func (r reason) unusable() authz.Unusable {
 
 // Router chooses the issuer of a token by what the token and the request say. It is immutable.
 type Router struct {
-	sole    bool // the only issuer takes every token
+	sole    bool          // the only issuer takes every token
+	places  []authz.Place // of the issuers, in their order
 	rules   []rule
 	headers []string // all that any rule reads
 	decodes bool     // some rule goes by iss
@@ -117,10 +124,14 @@ const (
 
 // New returns a Router for issuers that passed Check.
 func New(issuers []Issuer) *Router {
-	if len(issuers) == 1 && issuers[0].Identifier == "" && issuers[0].Match.isZero() {
-		return &Router{sole: true}
-	}
 	r := &Router{}
+	for _, i := range issuers {
+		r.places = append(r.places, i.Place)
+	}
+	if len(issuers) == 1 && issuers[0].Identifier == "" && issuers[0].Match.isZero() {
+		r.sole = true
+		return r
+	}
 	for n, i := range issuers {
 		one := newRule(i, len(issuers))
 		one.choice = Choice{index: n + 1}
@@ -155,9 +166,19 @@ func newRule(i Issuer, n int) rule {
 	return r
 }
 
-// Choose routes a JWT to the issuer that its iss names; a name that no issuer has leaves only issuers without any
-// name. A token that is made like a JWT and cannot be read may be of any issuer: only a prefix says more.
+// Choose returns the issuer of a token. One that comes from a place that its issuer does not name goes to none: the
+// place is looked at last, so that it makes no token another issuer's.
 func (r *Router) Choose(q *introspect.Question) Choice {
+	c := r.choose(q)
+	if n := c.Index(); n >= 0 && !q.From.Accepted(r.places[n]) {
+		return Choice{reason: misplaced}
+	}
+	return c
+}
+
+// choose routes a JWT to the issuer that its iss names; a name that no issuer has leaves only issuers without any
+// name. A token that is made like a JWT and cannot be read may be of any issuer: only a prefix says more.
+func (r *Router) choose(q *introspect.Question) Choice {
 	if r.sole {
 		return Choice{index: 1}
 	}
