@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/door/authzen"
@@ -84,6 +85,7 @@ func (a *App) mounts() []door.Mount {
 		authzen.Mount(a.cfg.AuthZEN, authzen.Deps{Point: a.point, Limits: limits, Metrics: a.metrics.Registerer(),
 			Tracer: a.tracer}),
 		opa.Mount(a.cfg.OPA, opa.Deps{Point: a.point, Parse: native.ParseCall, Limits: limits,
+			Status: a.Status, Modules: func() []bundle.File { return a.point.Snapshot().Policy.Modules() },
 			Metrics: a.metrics.Registerer(), Tracer: a.tracer}),
 	}
 }

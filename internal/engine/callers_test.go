@@ -78,6 +78,21 @@ func TestAPackageOfCallersGetsTheirInputAsItCame(t *testing.T) {
 	}
 }
 
+func TestThePolicyKeepsTheSourcesOfAllItsModules(t *testing.T) {
+	p, err := compiled(t, Config{Deadline: time.Minute, CallerPackages: []string{"app"}}, callersPolicies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range p.Modules() {
+		if callersPolicies[f.Path] != string(f.Raw) {
+			t.Errorf("%s: %s", f.Path, f.Raw)
+		}
+	}
+	if n := len(p.Modules()); n != 2 {
+		t.Errorf("%d modules", n)
+	}
+}
+
 func TestNothingElseIsAskedWithAnInputOfCallers(t *testing.T) {
 	p, err := compiled(t, Config{Deadline: time.Minute, CallerPackages: []string{"app/authz"}}, callersPolicies)
 	if err != nil {

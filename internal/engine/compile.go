@@ -59,6 +59,9 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 		revision: revision(set), digest: set.Digest, revisions: revisions(set), warnings: x.program.Warnings(set),
 		entries: map[string]*preparedRule{}, callers: callers,
 	}
+	for _, b := range set.Bundles {
+		p.modules = append(p.modules, b.Modules...)
+	}
 	if !cfg.Entities {
 		p.warnings = append(p.warnings, x.program.UnsetInput()...).Sorted()
 	}

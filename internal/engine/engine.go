@@ -28,6 +28,7 @@ type Policy struct {
 	mask       *masker
 	callers    *callers // nil when callers bring no input of their own
 	warnings   bundle.Problems
+	modules    []bundle.File
 	// print is Config.Print; printsErased counts the calls that were taken out because it is nil.
 	print        func(decisionID string, p Print)
 	printsErased int
@@ -54,6 +55,9 @@ func (p *Policy) Digest() string { return p.digest }
 
 // Revisions maps the name of each bundle to its revision. It is read-only.
 func (p *Policy) Revisions() map[string]string { return p.revisions }
+
+// Modules are the sources of all modules, in the order of their bundles. They are read-only.
+func (p *Policy) Modules() []bundle.File { return p.modules }
 
 // Bundles maps the name of each bundle to what tells it apart. It is read-only, and one map for each policy.
 func (p *Policy) Bundles() map[string]authz.BundleRef { return p.bundles }

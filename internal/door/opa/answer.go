@@ -18,6 +18,7 @@ const (
 	codeUnauthorized = "unauthorized"
 	codeUndefined    = "undefined_document"
 	codeUsage        = "api_usage_warning"
+	codeOperation    = "invalid_operation"
 )
 
 // failure is an answer without a result, in OPA's shape of errors.
@@ -102,13 +103,19 @@ func responseOf(d authz.Decision, raw []byte) response {
 }
 
 // refuse answers a call that the listener does not accept.
-func refuse(w http.ResponseWriter, _ *http.Request, e *door.CallError) {
+func refuse(w http.ResponseWriter, r *http.Request, e *door.CallError) {
 	f := failureOf(e, "")
 	switch e.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		f.Code = codeUnauthorized
 	case http.StatusNotFound:
 		f.Code = codeNotFound
+	case http.StatusMethodNotAllowed:
+		f.Code = codeOperation
+		switch r.Method {
+		case http.MethodPut, http.MethodPatch, http.MethodDelete:
+			f.Message = "policies and data come from the files and bundles of the configuration, and are not written here"
+		}
 	}
 	f.write(w)
 }

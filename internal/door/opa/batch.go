@@ -20,7 +20,7 @@ type batchItem struct {
 }
 
 // batch serves POST /v1/batch/data/PATH: {"inputs": {NAME: INPUT}} is answered by {"responses": {NAME: ...}}. The
-// status is 207 where some inputs have an error, and 500 where all have.
+// status is 207 where some inputs have an error, and 500 where the sidecar could answer none.
 func (d *data) batch(r *http.Request) (reply, *failure) {
 	at, failed := d.place(r, batchPath)
 	if failed != nil {
@@ -40,12 +40,15 @@ func (d *data) batch(r *http.Request) (reply, *failure) {
 		return reply{}, failureOf(door.NewCallError(http.StatusRequestEntityTooLarge, "batch_too_large",
 			"a batch has at most "+strconv.Itoa(d.deps.Limits.BatchItems)+" inputs", "/inputs"), "")
 	}
-	out, faults := map[string]batchItem{}, 0
+	out, faults, unanswered := map[string]batchItem{}, 0, 0
 	for _, name := range slices.Sorted(maps.Keys(in.Inputs)) {
 		of, raw, failed := d.ask(r, at, in.Inputs[name], door.SafePointer(
 			jsontext.Pointer("/inputs").AppendToken(name)))
 		if failed != nil {
 			faults++
+			if failed.Status >= http.StatusInternalServerError {
+				unanswered++
+			}
 			out[name] = batchItem{failure: failed, Status: strconv.Itoa(failed.Status)}
 			continue
 		}
@@ -53,9 +56,9 @@ func (d *data) batch(r *http.Request) (reply, *failure) {
 		out[name] = batchItem{response: &answer}
 	}
 	status := http.StatusOK
-	switch faults {
-	case 0:
-	case len(out):
+	switch {
+	case faults == 0:
+	case unanswered == len(out):
 		status = http.StatusInternalServerError
 	default:
 		status = http.StatusMultiStatus
@@ -70,5 +73,5 @@ func (d *data) batch(r *http.Request) (reply, *failure) {
 	if err != nil {
 		return reply{}, failureOf(err, "")
 	}
-	return reply{status, body}, nil
+	return reply{status: status, body: body}, nil
 }

@@ -49,7 +49,7 @@ func described() description.Door {
 	return description.Door{
 		Tags: []description.Tag{{Name: tag, Description: "The data API of OPA, for its clients. It is off unless " +
 			"`opa.enabled` is set."}},
-		Operations: []description.Operation{
+		Operations: append([]description.Operation{
 			operation(idV1, v1Path, "Ask as OPA 1.x is asked",
 				"`input` is the body of `POST /v1/decisions`. There is no `result` when the token cannot be used.",
 				`{"input": `+question+`}`, description.Answer{Status: http.StatusOK,
@@ -67,7 +67,7 @@ func described() description.Door {
 				"Each of `inputs` is the body of `POST /v1/decisions`.", `{"inputs": {"first": `+question+`}}`,
 				description.Answer{Status: http.StatusOK, About: "An answer for each input, as `responses`.",
 					MediaType: "application/json", Schema: object}), object),
-		},
+		}, describedServer(object)...),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,10 +14,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/decision"
 	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
+	"github.com/authz-sidecar/sidecar/internal/status"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
@@ -25,8 +28,10 @@ type Config struct {
 	Enabled         bool   `yaml:"enabled" doc:"Serve OPA's data API for the entrypoints, on listen.api."`
 	DefaultDecision string `yaml:"default_decision" doc:"Path that POST / answers, such as authz/decision/allow. POST / is 404 without it."`
 	// Packages get what callers pass, and nothing else.
-	Packages        []string `yaml:"packages" doc:"Packages whose input is what callers pass, whatever it is, such as app/authz. They and all other packages use nothing of each other."`
-	IntrospectToken bool     `yaml:"introspect_token" doc:"Introspect input.token of questions to packages, where it is a text, and put the facts about the token in its place."`
+	Packages []string `yaml:"packages" doc:"Packages whose input is what callers pass, whatever it is, such as app/authz. They and all other packages use nothing of each other."`
+	// Policies shows sources to every caller of the listener.
+	Policies        bool `yaml:"policies" doc:"Serve /v1/policies, the sources of the policies, and /v1/config, to every caller of the listener."`
+	IntrospectToken bool `yaml:"introspect_token" doc:"Introspect input.token of questions to packages, where it is a text, and put the facts about the token in its place."`
 }
 
 // Check reports every fault of c.
@@ -41,7 +46,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 				"write "+strings.ReplaceAll(strings.TrimPrefix(path, "data."), ".", "/"))
 		}
 	}
-	if !c.Enabled && (len(c.Packages) > 0 || c.DefaultDecision != "") {
+	if !c.Enabled && (len(c.Packages) > 0 || c.DefaultDecision != "" || c.Policies) {
 		fault("enabled", "is false, and other keys of the section are set", "set it to true, or remove them")
 	}
 }
@@ -63,6 +68,10 @@ type Deps struct {
 	// Parse reads an input: the body of the native call. Its error is a *door.CallError.
 	Parse  func(input []byte) (authz.Query, error)
 	Limits listen.Limits
+	// Status is the sidecar's report of its own state.
+	Status func() status.Report
+	// Modules are the sources of the policies that decide.
+	Modules func() []bundle.File
 	// Metrics counts calls; nil counts for itself.
 	Metrics metrics.Registerer
 	Tracer  *telemetry.Tracer
@@ -72,10 +81,13 @@ type Deps struct {
 func Mount(cfg Config, deps Deps) door.Mount {
 	d := &data{Bodies: door.Bodies{Limits: deps.Limits}, cfg: cfg, deps: deps, calls: door.NewAnswered(deps.Metrics,
 		"sidecar_door_opa_calls_total", "Calls of OPA's data API, by outcome.")}
-	return door.Mount{Door: described(), Handlers: map[string]http.Handler{
+	handlers := map[string]http.Handler{
 		idV1: d.handler(v1Path, d.v1), idV0: d.handler(v0Path, d.v0), idDefault: d.handler("/", d.byDefault),
 		idBatch: d.handler(batchPath, d.batch), idGet: d.handler(v1Path, d.get),
-	}, Below: []string{"/v1/data", "/v0/data", "/v1/batch"}, Refuse: refuse}
+	}
+	maps.Copy(handlers, d.server())
+	return door.Mount{Door: described(), Handlers: handlers,
+		Below: []string{"/v1/data", "/v0/data", "/v1/batch", "/v1/policies"}, Refuse: refuse}
 }
 
 // data serves the paths of OPA that ask for values.
@@ -98,7 +110,7 @@ func (d *data) handler(under string, serve func(*http.Request) (reply, *failure)
 		ctx, cancel := context.WithTimeout(r.Context(), d.deps.Limits.Timeout)
 		defer cancel()
 		ctx = d.deps.Tracer.Extract(ctx, r.Header.Get)
-		ctx, span := d.deps.Tracer.Start(ctx, "POST "+under, telemetry.Serving)
+		ctx, span := d.deps.Tracer.Start(ctx, r.Method+" "+under, telemetry.Serving)
 		defer span.End()
 		if !d.cfg.Enabled {
 			d.calls.Ended(http.StatusNotFound)
@@ -167,7 +179,7 @@ func (d *data) enveloped(r *http.Request, at place, in jsontext.Value) (reply, *
 	if err != nil {
 		return reply{}, failureOf(err, "")
 	}
-	return reply{http.StatusOK, body}, nil
+	return reply{status: http.StatusOK, body: body}, nil
 }
 
 // v0 serves POST /v0/data/PATH.
@@ -205,7 +217,7 @@ func (d *data) bare(r *http.Request, at place) (reply, *failure) {
 		return reply{}, undefined("the decision is undefined: the token cannot be used, or the result has no such " +
 			"member")
 	}
-	return reply{http.StatusOK, raw}, nil
+	return reply{status: http.StatusOK, body: raw}, nil
 }
 
 // ask decides a question. pointer is that of the input in the body. The result is nil where the token cannot be used,

@@ -163,8 +163,8 @@ func TestABatchIsAnsweredByName(t *testing.T) {
 			`"b":{"decision_id":"d1","result":true}}}`,
 		`{"inputs":{"a":` + asked + `,"b":{}}}`: `207 {"responses":{"a":{"decision_id":"d1","result":true,` +
 			`"http_status_code":"200"},"b":{"code":"invalid_parameter",`,
-		`{"inputs":{"b":1}}`:   `500 {"responses":{"b":{"code":"invalid_parameter",`,
-		`{"inputs":{"a/b":1}}`: `500 {"responses":{"a/b":{"code":"invalid_parameter","message":"/inputs: want an object`,
+		`{"inputs":{"b":1}}`:   `207 {"responses":{"b":{"code":"invalid_parameter",`,
+		`{"inputs":{"a/b":1}}`: `207 {"responses":{"a/b":{"code":"invalid_parameter","message":"/inputs: want an object`,
 		`{"inputs":{}}`:        `400 {`,
 		`{"inputs":{"a":` + asked + `,"b":` + asked + `,"c":{}}}`: `413 {`,
 	} {
