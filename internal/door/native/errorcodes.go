@@ -31,6 +31,7 @@ func callErrors() []errorCode {
 		{"body_too_large", 413, "the body is over limits.body_bytes"},
 		{"batch_too_large", 413, "the batch has more items than limits.batch_items"},
 		{"unsupported_media_type", 415, "the body is not application/json, or has a Content-Encoding"},
+		{"gateway_check", 421, "the call is the check of a gateway, and this listener decides none"},
 		{"unknown_host", 421, "Host is no name of this listener"},
 		{"too_many_explanations", 429, "two explanations are being made"},
 		{"internal_error", 500, "the sidecar has a bug"},

@@ -2,6 +2,7 @@ package native
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -18,7 +19,10 @@ const eventsPath = "/v1/events/*"
 // guarded refuses calls that the listener does not accept. Events are accepted under every name and without a key:
 // their senders are authorization servers, and an event counts only when one that is configured has signed it. Probes
 // need no key: what sends them has no secrets. The description of the API needs none either: it is public.
-func guarded(g *listen.Guard, mounted []description.Door) echo.MiddlewareFunc {
+//
+// Checks of gateways are refused too, at all paths but those that gateways forward to this listener for everyone: a
+// gateway that asks here by mistake would take the page at / for an allow.
+func guarded(g *listen.Guard, mounted []description.Door, misled misled) echo.MiddlewareFunc {
 	needs := map[string]description.Need{} // by method and route
 	for _, o := range operations(mounted) {
 		needs[o.Method+" "+routeOf(o)] = o.Needs
@@ -36,6 +40,9 @@ func guarded(g *listen.Guard, mounted []description.Door) echo.MiddlewareFunc {
 			if err := nameError(g.CheckName(c.Request())); err != nil {
 				return err
 			}
+			if mark := door.GatewayMark(c.Request().Header); mark != "" {
+				return misled(mark, c.Request())
+			}
 			if need != description.NoKey && !g.CheckKey(c.Request().Header.Get("Authorization")) {
 				c.Response().Header().Set("WWW-Authenticate", callerChallenge)
 				return door.NewCallError(http.StatusUnauthorized, "unauthorized",
@@ -44,6 +51,21 @@ func guarded(g *listen.Guard, mounted []description.Door) echo.MiddlewareFunc {
 			}
 			return next(c)
 		}
+	}
+}
+
+// misled is the answer to a check of a gateway, which has the header mark.
+type misled func(mark string, r *http.Request) error
+
+// newMisled tells the log too, a line a second: many gateways show the answer to no one.
+func newMisled(log *slog.Logger, listener string) misled {
+	complaints := door.NewComplaints(log, door.MisconfiguredGateway)
+	return func(mark string, r *http.Request) error {
+		err := door.NewCallError(http.StatusMisdirectedRequest, "gateway_check",
+			"the call is the check of a gateway, by its header "+mark+", and this listener decides none: have the "+
+				"gateway ask the address of its listener in listen.forward_auth", "")
+		complaints.About(door.MisconfiguredGateway, err, r.RemoteAddr, "listener", listener)
+		return err
 	}
 }
 

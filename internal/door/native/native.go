@@ -79,7 +79,7 @@ func open(
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = errorsOf(listener, deps.Mounts)
-	e.Use(guarded(guard, door.Doors(deps.Mounts)))
+	e.Use(guarded(guard, door.Doors(deps.Mounts), newMisled(on.Log, listener)))
 	add(e, cfg.Limits, deps)
 	addMounts(e, listener, deps.Mounts)
 	addDescription(e, listener, door.Doors(deps.Mounts))

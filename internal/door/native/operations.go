@@ -28,7 +28,7 @@ func codesOf(o description.Operation) map[int][]string {
 	}
 	codes := append([]string{"internal_error"}, o.Errors...)
 	if o.Needs != description.NoName {
-		codes = append(codes, "foreign_origin", "unknown_host")
+		codes = append(codes, "foreign_origin", "gateway_check", "unknown_host")
 	}
 	if o.Needs == description.CallerKey {
 		codes = append(codes, "unauthorized")
