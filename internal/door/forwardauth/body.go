@@ -25,8 +25,8 @@ func (c Config) readBody(r *http.Request, request *authz.Request) error {
 		return nil
 	}
 	if !c.Profile.sendsBody() {
-		return fmt.Errorf("the check announces a body, which profile %s has none of: compare the configuration of the "+
-			"gateway with its page", c.Profile)
+		return fmt.Errorf("the check announces a body, and profile %s sends none: have the gateway leave out "+
+			"Content-Length and Transfer-Encoding, as in docs/gateways/%[1]s.md", c.Profile)
 	}
 	if r.ContentLength > c.Limits.BodyBytes {
 		return errTooLarge
@@ -34,7 +34,7 @@ func (c Config) readBody(r *http.Request, request *authz.Request) error {
 	var body strings.Builder
 	switch n, err := io.Copy(&body, io.LimitReader(r.Body, c.Limits.BodyBytes+1)); {
 	case err != nil:
-		return errForm
+		return fmt.Errorf("%w: its body did not arrive whole", errForm)
 	case n > c.Limits.BodyBytes:
 		return errTooLarge
 	}

@@ -2,6 +2,8 @@ package forwardauth
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/door"
@@ -16,5 +18,31 @@ func TestACheckOfEachProfileIsKnownAtOtherListeners(t *testing.T) {
 		if door.GatewayMark(check) == "" {
 			t.Errorf("%s: the api listener takes its check for another call", p)
 		}
+	}
+}
+
+func TestTheLogNamesTheProfileThatACheckFits(t *testing.T) {
+	for _, c := range []struct{ configured, asks Profile }{
+		{Nginx, Caddy}, {Nginx, Traefik}, {Caddy, Nginx}, {Traefik, HAProxy}, {Envoy, Caddy}, {IngressNginx, Nginx},
+		{Traefik, IngressNginx},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		for _, name := range c.asks.places().names() {
+			r.Header.Set(name, "/")
+		}
+		_, err := Config{Profile: c.configured, Prefix: "/check"}.read(r)
+		if err == nil || !strings.Contains(err.Error(), "those of profile "+string(c.asks)) &&
+			!strings.Contains(err.Error(), "and of "+string(c.asks)) {
+			t.Errorf("%s asks a listener for %s: %v", c.asks, c.configured, err)
+		}
+	}
+}
+
+func TestTheLogNamesThePageForACheckOfNoProfile(t *testing.T) {
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+	_, err := Config{Profile: Nginx}.read(r)
+	if want := "the check has no X-Original-Method, which profile nginx needs once: compare the configuration of the " +
+		"gateway with docs/gateways/nginx.md"; err == nil || err.Error() != want {
+		t.Errorf("says %v", err)
 	}
 }

@@ -12,50 +12,11 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/door"
 )
 
-// places are the headers of a check, in canonical form, that a gateway itself writes on every check. They and no
-// others say what the request is: all the rest is the client's.
-type places struct{ method, uri, host, scheme, source, url string }
-
-// places are those of the gateway. The page of the gateway configures them, where the gateway does not by itself.
-func (p Profile) places() places {
-	switch p {
-	case Nginx, HAProxy:
-		return places{method: "X-Original-Method", uri: "X-Original-Uri", host: "X-Original-Host",
-			scheme: "X-Original-Scheme", source: "X-Original-For"}
-	case IngressNginx:
-		return places{method: "X-Original-Method", uri: "X-Auth-Request-Redirect", url: "X-Original-Url",
-			source: "X-Real-Ip"}
-	case Traefik:
-		return places{method: "X-Forwarded-Method", uri: "X-Forwarded-Uri", host: "X-Forwarded-Host",
-			scheme: "X-Forwarded-Proto", source: "X-Real-Ip"}
-	case Caddy:
-		return places{method: "X-Forwarded-Method", uri: "X-Forwarded-Uri", host: "X-Forwarded-Host",
-			scheme: "X-Forwarded-Proto", source: "X-Forwarded-For"}
-	case Envoy:
-		return places{scheme: "X-Original-Scheme"}
-	}
-	return places{}
-}
-
-// places are those of the profile, but for the source where the listener names another.
-func (c Config) places() places {
-	at := c.Profile.places()
-	if c.Source.Header != "" {
-		at.source = http.CanonicalHeaderKey(c.Source.Header)
-	}
-	return at
-}
-
-func (p places) names() []string {
-	return slices.DeleteFunc([]string{p.method, p.uri, p.host, p.scheme, p.source, p.url},
-		func(name string) bool { return name == "" })
-}
-
 // seen is a request as the gateway saw it.
 type seen struct{ method, uri, host, scheme, source string }
 
-// errForm is a check whose parts contradict each other: a client wrote what the gateway passed on.
-var errForm = errors.New("the parts of the request do not fit together")
+// errForm is a check about what is no request: a client wrote what the gateway passed on.
+var errForm = errors.New("the check is about what is no request")
 
 // read finds the request of a check.
 func (c Config) read(r *http.Request) (seen, error) {
@@ -64,8 +25,7 @@ func (c Config) read(r *http.Request) (seen, error) {
 	for _, name := range at.names() {
 		values := r.Header[name]
 		if len(values) != 1 || values[0] == "" {
-			return seen{}, fmt.Errorf("the check has %d values of %s, which profile %s needs once: compare the "+
-				"configuration of the gateway with its page", len(values), name, c.Profile)
+			return seen{}, c.misses(r.Header, name)
 		}
 		found[name] = values[0]
 	}
@@ -76,7 +36,7 @@ func (c Config) read(r *http.Request) (seen, error) {
 		before, whole := strings.CutSuffix(found[at.url], s.uri)
 		scheme, host, cut := strings.Cut(before, "://")
 		if !whole || !cut {
-			return seen{}, errForm
+			return seen{}, fmt.Errorf("%w: X-Original-Url does not end with X-Auth-Request-Redirect", errForm)
 		}
 		s.scheme, s.host = scheme, host
 	case Envoy:
@@ -88,11 +48,20 @@ func (c Config) read(r *http.Request) (seen, error) {
 		s.method, s.uri, s.host = r.Method, rest, r.Host
 	case Nginx, HAProxy, Traefik, Caddy:
 	}
-	if !strings.HasPrefix(s.uri, "/") || s.host == "" || strings.ContainsAny(s.host, "/?#\\@ ") ||
-		s.scheme != "http" && s.scheme != "https" {
-		return seen{}, errForm
+	return s, s.check()
+}
+
+// check returns errForm for what no request can be.
+func (s seen) check() error {
+	switch {
+	case !strings.HasPrefix(s.uri, "/"):
+		return fmt.Errorf("%w: the target does not begin with a slash", errForm)
+	case s.host == "" || strings.ContainsAny(s.host, "/?#\\@ "):
+		return fmt.Errorf("%w: the host is empty, or has a character that no host has", errForm)
+	case s.scheme != "http" && s.scheme != "https":
+		return fmt.Errorf("%w: the scheme is neither http nor https", errForm)
 	}
-	return s, nil
+	return nil
 }
 
 // ofTheCheck are headers that belong to the call of the gateway, and not to the request.
