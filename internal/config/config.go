@@ -217,7 +217,7 @@ func (c *Config) EngineConfig() engine.Config {
 	e.Headers = append([]string{}, c.Input.Headers...) // none is not nil
 	e.AnonymousRequests = c.Decision.Token == authz.TokenOptional ||
 		c.AuthZEN.Entrypoint != "" && c.AuthZEN.Token == authz.TokenOptional
-	e.CallerPackages = c.OPA.Packages
+	e.CallerPackages, e.Filters = c.OPA.Packages, c.OPA.Enabled
 	e.Entities = c.AuthZEN.Entrypoint != ""
 	e.Entrypoints = append(slices.Clone(e.Entrypoints), c.AuthZEN.Entrypoints()...)
 	for _, d := range c.Listen.entrypoints() {

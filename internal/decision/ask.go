@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
@@ -28,7 +29,17 @@ type CallerQuery struct {
 // asked is a CallerQuery on its way, and what the policy returned.
 type asked struct {
 	CallerQuery
-	result engine.Result
+	// by asks the policy.
+	by func(ctx context.Context, q engine.CallerQuestion) (answer, error)
+	// kind is decisionlog.Record.Type.
+	kind string
+}
+
+// answer is what a policy returned.
+type answer interface {
+	decisionlog.Appender
+	// Allows says what the answer is in the decision log.
+	Allows() bool
 }
 
 // AskedByCallers reports whether a path may be asked with an input of the caller's own.
@@ -39,18 +50,27 @@ func (p *Point) AskedByCallers(path []string) bool { return p.snap.Load().Policy
 // kind is for logs and metrics, and callers read the value.
 func (p *Point) Ask(ctx context.Context, q CallerQuery) (authz.Decision, []byte) {
 	snap := p.snap.Load()
-	a := &asked{CallerQuery: q}
-	d := p.decideBy(ctx, pending{Query: &authz.Query{Token: q.Token, Caller: q.Caller}, snap: snap,
-		introspector: snap.Introspector, policy: snap.Policy, asked: a})
-	if d.Kind != authz.Allow && d.Kind != authz.Deny || a.result.Empty() {
+	var result engine.Result
+	a := &asked{CallerQuery: q, by: func(ctx context.Context, of engine.CallerQuestion) (_ answer, err error) {
+		result, err = snap.Policy.Ask(ctx, of)
+		return result, err
+	}}
+	d := p.askBy(ctx, snap, a)
+	if d.Kind != authz.Allow && d.Kind != authz.Deny || result.Empty() {
 		return d, nil
 	}
-	value, err := a.result.AppendJSON(nil)
+	value, err := result.AppendJSON(nil)
 	if err != nil {
 		p.deps.Log.Error("a result cannot be written as JSON", "decision_id", d.ID, "cause", err)
 		return p.refuse(authz.Errorf(authz.Internal, "write the result: %w", err), &client{}), nil
 	}
 	return d, value
+}
+
+// askBy decides by what a asks.
+func (p *Point) askBy(ctx context.Context, snap *Snapshot, a *asked) authz.Decision {
+	return p.decideBy(ctx, pending{Query: &authz.Query{Token: a.Token, Caller: a.Caller}, snap: snap,
+		introspector: snap.Introspector, policy: snap.Policy, asked: a, kind: a.kind})
 }
 
 // ask is decide for a CallerQuery.
@@ -70,14 +90,14 @@ func (p *Point) ask(ctx context.Context, q pending) authz.Decision {
 	}
 	q.rec.Input = jsonInput(in)
 	begun := time.Now()
-	result, err := q.snap.Policy.Ask(ctx, engine.CallerQuestion{Path: q.asked.Path, Input: in, Time: q.rec.Time,
+	result, err := q.asked.by(ctx, engine.CallerQuestion{Path: q.asked.Path, Input: in, Time: q.rec.Time,
 		Seed: q.rec.DecisionID})
 	q.rec.Eval = time.Since(begun)
 	p.counts.evaluated(q.snap, q.rec.Eval, err)
 	if err != nil {
 		return p.refuse(err, q.client)
 	}
-	q.asked.result, q.rec.Result = result, result
+	q.rec.Result = result
 	if result.Allows() {
 		return authz.Decision{Kind: authz.Allow, Status: 200}
 	}

@@ -160,6 +160,8 @@ type pending struct {
 	unrecorded bool
 	// asked is the question of a caller with an input of its own; nil for any other.
 	asked *asked
+	// kind is decisionlog.Record.Type.
+	kind string
 }
 
 func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
@@ -174,6 +176,7 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 		DecisionID: ulid.MustNew(ulid.Timestamp(now), rand.Reader).String(), Time: now,
 		Path: q.Entrypoint, RequestedBy: q.Caller,
 		Bundles: snap.Policy.Bundles(), PolicyDigest: snap.Policy.Digest(), Introspection: decisionlog.None,
+		Type: q.kind,
 	}
 	if snap.Policy.Masks() {
 		rec.Masker = snap.Policy

@@ -146,6 +146,7 @@ func appendCustom(dst []byte, r *Record) []byte {
 		}
 		dst = append(dst, ']')
 	}
+	dst = appendMember(dst, `,"type":`, r.Type)
 	dst = appendMember(dst, `,"unauthenticated":`, r.Unauthenticated)
 	dst = appendMember(dst, `,"policy_digest":`, r.PolicyDigest)
 	dst = appendMember(dst, `,"upstream_token_id":`, r.UpstreamTokenID)

@@ -43,8 +43,10 @@ type EventError struct {
 // Facts are those that only the sidecar logs.
 type Facts struct {
 	// Kind is the name of an authz.Kind; empty in the event of another program.
-	Kind            string        `json:"kind"`
-	Status          int           `json:"status"`
+	Kind   string `json:"kind"`
+	Status int    `json:"status"`
+	// Type is that of Record.
+	Type            string        `json:"type"`
 	Reasons         []EventReason `json:"reasons"`
 	Unauthenticated string        `json:"unauthenticated"`
 	PolicyDigest    string        `json:"policy_digest"`

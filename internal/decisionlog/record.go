@@ -14,12 +14,20 @@ type Appender interface {
 	AppendJSON(dst []byte) ([]byte, error)
 }
 
+// The types of records that are no decision. That of filters is OPA's.
+const (
+	TypeFilter = "open-policy-agent/compile"
+	TypeQuery  = "query"
+)
+
 // Record is one decision, as the request path knew it. It belongs to the Log from the moment it is written:
 // neither it nor anything it holds is changed afterwards. No member ever holds a token or a secret.
 type Record struct {
 	DecisionID string
 	// Time is when the decision was taken.
 	Time time.Time
+	// Type tells an answer that is no decision from one: see TypeFilter. It is empty for a decision.
+	Type string
 	// Path is the entrypoint without "data" or a leading slash: "authz/decision".
 	Path string
 	// Bundles are by their names. One map is shared by all records of one snapshot.

@@ -28,6 +28,8 @@ const CodeCallers = "caller_input_error"
 type callers struct {
 	*runtime
 	packages []ast.Ref
+	// filters is nil where none can be asked for.
+	filters func() (*filters, error)
 
 	mu sync.Mutex // guards what follows
 	// prepared are queries of rules and packages that exist: their number is bounded by the policy.
@@ -66,6 +68,9 @@ func compileCallers(
 	}
 	builtins.GuardCalls(compiler)
 	c := &callers{runtime: newRuntime(ctx, compiler, store, txn, cfg), prepared: map[string]*preparedRule{}}
+	if cfg.Filters {
+		c.filters = newFilters(ctx, c.runtime, own, cfg)
+	}
 	for _, path := range cfg.CallerPackages {
 		c.packages = append(c.packages, rego.RefOf(path))
 	}
@@ -134,6 +139,9 @@ func (c *callers) refOf(path []string) ast.Ref {
 	return ref
 }
 
+// has reports whether a reference is within a package of c.
+func (c *callers) has(ref ast.Ref) bool { return slices.ContainsFunc(c.packages, ref.HasPrefix) }
+
 // Ask evaluates what a caller asks for. The result is Empty when it is undefined. An error is of kind Misconfigured,
 // or Malformed when the input cannot be read.
 func (p *Policy) Ask(ctx context.Context, q CallerQuestion) (Result, error) {
@@ -158,7 +166,7 @@ func (p *Policy) Ask(ctx context.Context, q CallerQuestion) (Result, error) {
 	if err != nil {
 		return Result{}, authz.Errorf(authz.Misconfigured, "%w", err)
 	}
-	return Result{value, path}, nil
+	return Result{value: value, path: path}, nil
 }
 
 // prepare returns the query for ref, which is kept when the policy has a rule or a package there.

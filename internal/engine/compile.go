@@ -57,7 +57,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	}
 	p := &Policy{
 		revision: revision(set), digest: set.Digest, revisions: revisions(set), warnings: x.program.Warnings(set),
-		entries: map[string]*preparedRule{}, callers: callers,
+		entries: map[string]*preparedRule{}, callers: callers, compiler: compiler,
 	}
 	for _, b := range set.Bundles {
 		p.modules = append(p.modules, b.Modules...)
@@ -74,6 +74,9 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	p.view = document.NewView(document.UsageOf(compiler))
 	builtins.GuardCalls(compiler)
 	w := newRuntime(ctx, compiler, store, txn, cfg)
+	if cfg.Filters {
+		p.filters = newFilters(ctx, w, modules, cfg)
+	}
 	prepare := func(path string) (*preparedRule, error) { return w.prepare(path, x.freshness[path]) }
 	for _, path := range x.paths {
 		if p.entries[path], err = prepare(path); err != nil {

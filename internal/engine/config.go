@@ -31,6 +31,8 @@ type Config struct {
 	AnonymousRequests bool `yaml:"-"`
 	// CallerPackages are the packages whose input is what a caller passes (opa.packages), as paths: "app/authz".
 	CallerPackages []string `yaml:"-"`
+	// Filters is set when callers may compile rules into filters (opa.enabled).
+	Filters bool `yaml:"-"`
 	// Entities is set when questions have input.subject, input.action and input.resource (authzen.entrypoint).
 	Entities bool `yaml:"-"`
 }

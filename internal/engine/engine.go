@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/engine/document"
@@ -27,8 +29,11 @@ type Policy struct {
 	view       *document.View
 	mask       *masker
 	callers    *callers // nil when callers bring no input of their own
-	warnings   bundle.Problems
-	modules    []bundle.File
+	// compiler is that of entries, and filters what filters are compiled from: nil where none can be asked for.
+	compiler *ast.Compiler
+	filters  func() (*filters, error)
+	warnings bundle.Problems
+	modules  []bundle.File
 	// print is Config.Print; printsErased counts the calls that were taken out because it is nil.
 	print        func(decisionID string, p Print)
 	printsErased int
@@ -117,7 +122,7 @@ func (p *Policy) Eval(ctx context.Context, q Question) (Result, error) {
 	case value == nil:
 		return Result{}, authz.Errorf(authz.Misconfigured, "evaluate data.%s: %w", rego.Dotted(e.path), errUndefined)
 	}
-	return Result{value, e.path}, nil
+	return Result{value: value, path: e.path}, nil
 }
 
 // Warnings are what does not stop a load and should be looked at, by file and position: data that no rule reads, and

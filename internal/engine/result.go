@@ -13,6 +13,17 @@ import (
 type Result struct {
 	value ast.Value
 	path  string
+	// shown is JSON that stands for value in the decision log; nil shows value.
+	shown []byte
+}
+
+// FilterResult is a filter as a result, which allows unless nothing passes the filter.
+func FilterResult(f Filter) Result {
+	r := Result{value: ast.Boolean(!f.Never), shown: f.Result}
+	if r.shown == nil {
+		r.shown = []byte("null")
+	}
+	return r
 }
 
 // Verdict reads a result as a decision. It is an error of kind Misconfigured when the result has another shape.
@@ -38,8 +49,11 @@ func (r Result) Empty() bool { return r.value == nil }
 // AppendJSON appends the JSON form of r to dst: sets become sorted arrays, keys that are no strings their JSON text.
 // The zero Result appends null.
 func (r Result) AppendJSON(dst []byte) ([]byte, error) {
-	if r.value == nil {
+	switch {
+	case r.value == nil:
 		return append(dst, "null"...), nil
+	case r.shown != nil:
+		return append(dst, r.shown...), nil
 	}
 	return term.AppendJSON(dst, r.value)
 }
@@ -49,5 +63,5 @@ func (r Result) Size() int {
 	if r.value == nil {
 		return 0
 	}
-	return term.Size(r.value)
+	return term.Size(r.value) + len(r.shown)
 }

@@ -171,7 +171,7 @@ func unindexed(t testing.TB, p *Policy, q Question) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	return outcomeOf(Result{v, q.Entrypoint}, nil)
+	return outcomeOf(Result{value: v, path: q.Entrypoint}, nil)
 }
 
 type noTracer struct{}

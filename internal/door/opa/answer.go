@@ -27,6 +27,8 @@ type failure struct {
 	Headers []authz.Header `json:"-"`
 	Code    string         `json:"code"`
 	Message string         `json:"message"`
+	// Errors is a JSON array of errors with their places.
+	Errors json.RawMessage `json:"errors,omitempty"`
 }
 
 // off is the answer of what is not configured.
@@ -120,9 +122,13 @@ func refuse(w http.ResponseWriter, r *http.Request, e *door.CallError) {
 	f.write(w)
 }
 
-func write(w http.ResponseWriter, status int, body []byte) {
+const jsonType = "application/json"
+
+func write(w http.ResponseWriter, status int, body []byte) { writeAs(w, jsonType, status, body) }
+
+func writeAs(w http.ResponseWriter, mediaType string, status int, body []byte) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", mediaType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Length", strconv.Itoa(len(body)))

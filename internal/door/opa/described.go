@@ -47,7 +47,7 @@ func described() description.Door {
 	value := description.Answer{Status: http.StatusOK, About: "What the policy returned.",
 		MediaType: "application/json", Schema: &jsonschema.Schema{}}
 	return description.Door{
-		Tags: []description.Tag{{Name: tag, Description: "The data API of OPA, for its clients. It is off unless " +
+		Tags: []description.Tag{{Name: tag, Description: "The API of OPA, for its clients. It is off unless " +
 			"`opa.enabled` is set."}},
 		Operations: append([]description.Operation{
 			operation(idV1, v1Path, "Ask as OPA 1.x is asked",
@@ -67,7 +67,7 @@ func described() description.Door {
 				"Each of `inputs` is the body of `POST /v1/decisions`.", `{"inputs": {"first": `+question+`}}`,
 				description.Answer{Status: http.StatusOK, About: "An answer for each input, as `responses`.",
 					MediaType: "application/json", Schema: object}), object),
-		}, describedServer(object)...),
+		}, append(describedServer(object), describedFilters(object)...)...),
 	}
 }
 

@@ -3,6 +3,7 @@
 package opa
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -29,6 +30,7 @@ type Config struct {
 	DefaultDecision string `yaml:"default_decision" doc:"Path that POST / answers, such as authz/decision/allow. POST / is 404 without it."`
 	// Packages get what callers pass, and nothing else.
 	Packages []string `yaml:"packages" doc:"Packages whose input is what callers pass, whatever it is, such as app/authz. They and all other packages use nothing of each other."`
+	Query    bool     `yaml:"query" doc:"Serve /v1/query: any query of Rego over the packages, by any caller of the listener."`
 	// Policies shows sources to every caller of the listener.
 	Policies        bool `yaml:"policies" doc:"Serve /v1/policies, the sources of the policies, and /v1/config, to every caller of the listener."`
 	IntrospectToken bool `yaml:"introspect_token" doc:"Introspect input.token of questions to packages, where it is a text, and put the facts about the token in its place."`
@@ -46,7 +48,11 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 				"write "+strings.ReplaceAll(strings.TrimPrefix(path, "data."), ".", "/"))
 		}
 	}
-	if !c.Enabled && (len(c.Packages) > 0 || c.DefaultDecision != "" || c.Policies) {
+	if c.Query && len(c.Packages) == 0 {
+		fault("query", "is true, and no package can be asked", "name packages in opa.packages, or remove query")
+	}
+	if !c.Enabled && (len(c.Packages) > 0 || c.DefaultDecision != "" || c.Query ||
+		c.Policies) {
 		fault("enabled", "is false, and other keys of the section are set", "set it to true, or remove them")
 	}
 }
@@ -60,6 +66,9 @@ type Point interface {
 	AskedByCallers(path []string) bool
 	// Ask returns nil for what is undefined.
 	Ask(ctx context.Context, q decision.CallerQuery) (d authz.Decision, result []byte)
+	Filters
+	// Query returns a JSON array of bindings, and nil where there are none.
+	Query(ctx context.Context, q decision.CallerQuery, query string) (authz.Decision, []byte)
 }
 
 // Deps are what the door works with.
@@ -84,10 +93,12 @@ func Mount(cfg Config, deps Deps) door.Mount {
 	handlers := map[string]http.Handler{
 		idV1: d.handler(v1Path, d.v1), idV0: d.handler(v0Path, d.v0), idDefault: d.handler("/", d.byDefault),
 		idBatch: d.handler(batchPath, d.batch), idGet: d.handler(v1Path, d.get),
+		idCompile: d.handler(compilePath, d.compile), idFilter: d.handler(filterPath, d.filter),
+		idQuery: d.handler(queryPath, d.query), idQueryGet: d.handler(queryPath, d.queryGet),
 	}
 	maps.Copy(handlers, d.server())
 	return door.Mount{Door: described(), Handlers: handlers,
-		Below: []string{"/v1/data", "/v0/data", "/v1/batch", "/v1/policies"}, Refuse: refuse}
+		Below: []string{"/v1/data", "/v0/data", "/v1/batch", "/v1/policies", "/v1/compile"}, Refuse: refuse}
 }
 
 // data serves the paths of OPA that ask for values.
@@ -102,6 +113,8 @@ type data struct {
 type reply struct {
 	status int
 	body   []byte
+	// mediaType is that of the body; empty for JSON.
+	mediaType string
 }
 
 // handler serves the operation whose path begins with under.
@@ -124,7 +137,7 @@ func (d *data) handler(under string, serve func(*http.Request) (reply, *failure)
 			return
 		}
 		d.calls.Ended(out.status)
-		write(w, out.status, append(out.body, '\n'))
+		writeAs(w, cmp.Or(out.mediaType, jsonType), out.status, append(out.body, '\n'))
 	})
 }
 

@@ -15,8 +15,21 @@ import (
 
 // askOwn asks a package whose input is the caller's own. The result is nil where it is undefined.
 func (d *data) askOwn(r *http.Request, path []string, in jsontext.Value) (authz.Decision, []byte, *failure) {
+	q, failed := d.callerQuery(r, path, in)
+	if failed != nil {
+		return authz.Decision{}, nil, failed
+	}
+	decided, raw := d.deps.Point.Ask(r.Context(), q)
+	if decided.Kind != authz.Allow && decided.Kind != authz.Deny {
+		return decided, nil, refused(decided, nil)
+	}
+	return decided, raw, nil
+}
+
+// callerQuery is a question with an input of the caller's own.
+func (d *data) callerQuery(r *http.Request, path []string, in jsontext.Value) (decision.CallerQuery, *failure) {
 	if f := jsonbound.Check(in); f != nil {
-		return authz.Decision{}, nil, failureOf(door.NewCallError(http.StatusBadRequest, "out_of_bounds",
+		return decision.CallerQuery{}, failureOf(door.NewCallError(http.StatusBadRequest, "out_of_bounds",
 			"the input "+f.Cause, string(f.At)), "")
 	}
 	q := decision.CallerQuery{Path: path, Input: in, Caller: r.RemoteAddr}
@@ -31,9 +44,5 @@ func (d *data) askOwn(r *http.Request, path []string, in jsontext.Value) (authz.
 			}
 		}
 	}
-	decided, raw := d.deps.Point.Ask(r.Context(), q)
-	if decided.Kind != authz.Allow && decided.Kind != authz.Deny {
-		return decided, nil, refused(decided, nil)
-	}
-	return decided, raw, nil
+	return q, nil
 }

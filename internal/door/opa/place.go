@@ -31,8 +31,7 @@ func (d *data) place(r *http.Request, under string) (place, *failure) {
 // placeOf finds the entrypoint that segments begin with. Such a path is read to the letter; below the packages with an
 // input of the caller's own, empty segments count for nothing, as in OPA, and a name may have a slash.
 func (d *data) placeOf(segments []string) (place, bool) {
-	literal := !slices.ContainsFunc(segments, func(s string) bool { return s == "" || strings.Contains(s, "/") })
-	for n := len(segments); literal && n > 0; n-- {
+	for n := len(segments); literal(segments) && n > 0; n-- {
 		if path := strings.Join(segments[:n], "/"); d.deps.Point.Callable(path) {
 			return place{entrypoint: path, members: segments[n:]}, true
 		}
@@ -42,6 +41,11 @@ func (d *data) placeOf(segments []string) (place, bool) {
 		return place{own: own}, true
 	}
 	return place{}, false
+}
+
+// literal reports whether no segment is empty or has a slash: names of rules that are read to the letter.
+func literal(segments []string) bool {
+	return !slices.ContainsFunc(segments, func(s string) bool { return s == "" || strings.Contains(s, "/") })
 }
 
 // segmentsOf are the segments of a path below a prefix, decoded one by one: an encoded slash ends no segment.

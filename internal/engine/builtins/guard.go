@@ -138,29 +138,41 @@ func subtractUnits(t *ast.Term, left, levels int) int {
 // GuardCalls makes the rules of a compiled policy call bounded builtins by their private names, also where a "with"
 // replaces a builtin or has one as its value.
 func GuardCalls(c *ast.Compiler) {
-	renamed := map[string]ast.Ref{}
-	for name, decl := range Declarations() {
-		renamed[strings.TrimPrefix(name, privatePrefix)] = decl.Ref()
-	}
-	rename := func(t *ast.Term) *ast.Term {
-		if ref, ok := t.Value.(ast.Ref); ok {
-			if to, ok := renamed[ref.String()]; ok {
-				return &ast.Term{Value: to, Location: t.Location}
-			}
-		}
-		return t
-	}
+	names := privateNames()
 	for _, m := range c.Modules {
-		ast.WalkExprs(m, func(x *ast.Expr) bool {
-			if terms, ok := x.Terms.([]*ast.Term); ok && len(terms) > 0 {
-				terms[0] = rename(terms[0])
-			}
-			for _, w := range x.With {
-				w.Target, w.Value = rename(w.Target), rename(w.Value)
-			}
-			return false
-		})
+		renameCalls(m, names)
 	}
+}
+
+// privateNames are the private names of builtins by their public ones.
+func privateNames() map[string]ast.Ref {
+	names := map[string]ast.Ref{}
+	for name, decl := range Declarations() {
+		names[strings.TrimPrefix(name, privatePrefix)] = decl.Ref()
+	}
+	return names
+}
+
+// renameCalls gives the builtins that a module or a body calls other names.
+func renameCalls(node any, names map[string]ast.Ref) {
+	ast.WalkExprs(node, func(x *ast.Expr) bool {
+		if terms, ok := x.Terms.([]*ast.Term); ok && len(terms) > 0 {
+			terms[0] = renamed(terms[0], names)
+		}
+		for _, w := range x.With {
+			w.Target, w.Value = renamed(w.Target, names), renamed(w.Value, names)
+		}
+		return false
+	})
+}
+
+func renamed(t *ast.Term, names map[string]ast.Ref) *ast.Term {
+	if ref, ok := t.Value.(ast.Ref); ok {
+		if to, ok := names[ref.String()]; ok {
+			return &ast.Term{Value: to, Location: t.Location}
+		}
+	}
+	return t
 }
 
 // PublicNames is a message with the names by which policies know the builtins.
