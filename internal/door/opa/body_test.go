@@ -72,12 +72,13 @@ func TestABodyOfYAMLIsReadAsTheJSONItStandsFor(t *testing.T) {
 	for body, want := range map[string]string{
 		"input:\n  request: {method: GET, url: /orders/42}": "200 ",
 		"input:\n  request: {method: GET}\n":                "400 /input/request/url",
-		"input: {request: {}, request: {}}":                 "400 the body is not well-formed YAML at row 1, column 22\"",
-		"input: [":                                          "400 the body is not well-formed YAML",
-		"input: &x {request: *x}":                           "400 the body is not well-formed YAML",
-		"input: {<<: {request: 1}}":                         "400 the body is not well-formed YAML",
-		laughs:                                              "413 the body is over 4096 bytes with its aliases",
-		"":                                                  "400 ",
+		"input: {request: {}, request: {}}": "400 the body is not well-formed YAML at row 1, column " +
+			"22\"",
+		"input: [":                  "400 the body is not well-formed YAML",
+		"input: &x {request: *x}":   "400 the body is not well-formed YAML",
+		"input: {<<: {request: 1}}": "400 the body is not well-formed YAML",
+		laughs:                      "413 the body is over 4096 bytes with its aliases",
+		"":                          "400 ",
 		"input: {token: {active: true}, request: {method: GET, url: /orders/42}}": "400 /input/token",
 	} {
 		for _, media := range []string{"application/yaml", "application/x-yaml", "text/yaml; charset=utf-8"} {
