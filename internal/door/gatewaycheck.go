@@ -9,13 +9,20 @@ func gatewayMarks() []string {
 		"X-Auth-Request-Redirect", "X-Forwarded-Method", "X-Forwarded-Uri"}
 }
 
-// GatewayMark is the first header of a call that makes it the check of a gateway; "" is any other call. A gateway
-// takes every answer of 200 for an allow, so that a check must meet none where nothing is decided.
-func GatewayMark(header http.Header) string {
+// GatewayMark says what makes a call the check of a gateway; "" is any other call. A gateway takes every answer of
+// 200 for an allow, so that a check must meet none where nothing is decided.
+func GatewayMark(r *http.Request) string {
 	for _, name := range gatewayMarks() {
-		if len(header[name]) > 0 {
-			return name
+		if len(r.Header[name]) > 0 {
+			return "its header " + name
 		}
+	}
+	if SpeaksGRPC(r) {
+		return "the first bytes of HTTP/2, which gRPC speaks"
 	}
 	return ""
 }
+
+// SpeaksGRPC reports whether a call is the preface of HTTP/2 without TLS, as Envoy sends it to ask over gRPC. net/http
+// gives it to the handlers as it came.
+func SpeaksGRPC(r *http.Request) bool { return r.Method == "PRI" && r.ProtoMajor == 2 }

@@ -1,6 +1,7 @@
 package forwardauth
 
 import (
+	"bufio"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,9 +12,9 @@ import (
 
 func TestACheckOfEachProfileIsKnownAtOtherListeners(t *testing.T) {
 	for _, p := range []Profile{Nginx, IngressNginx, Traefik, Caddy, HAProxy, Envoy} {
-		check := http.Header{}
+		check := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		for _, name := range p.places().names() {
-			check.Set(name, "/")
+			check.Header.Set(name, "/")
 		}
 		if door.GatewayMark(check) == "" {
 			t.Errorf("%s: the api listener takes its check for another call", p)
@@ -43,6 +44,17 @@ func TestTheLogNamesThePageForACheckOfNoProfile(t *testing.T) {
 	_, err := Config{Profile: Nginx}.read(r)
 	if want := "the check has no X-Original-Method, which profile nginx needs once: compare the configuration of the " +
 		"gateway with docs/gateways/nginx.md"; err == nil || err.Error() != want {
+		t.Errorf("says %v", err)
+	}
+}
+
+func TestACheckOverGRPCIsToldWhereItBelongs(t *testing.T) {
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Config{Profile: Envoy, Prefix: "/check"}.read(r)
+	if err == nil || !strings.Contains(err.Error(), "listen.grpc") {
 		t.Errorf("says %v", err)
 	}
 }

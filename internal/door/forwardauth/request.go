@@ -20,6 +20,10 @@ var errForm = errors.New("the check is about what is no request")
 
 // read finds the request of a check.
 func (c Config) read(r *http.Request) (seen, error) {
+	if door.SpeaksGRPC(r) {
+		return seen{}, errors.New("the check speaks gRPC, and this listener HTTP/1.1: have Envoy ask listen.grpc, or " +
+			"replace grpc_service by http_service, as in docs/gateways/envoy.md")
+	}
 	at := c.places()
 	found := map[string]string{}
 	for _, name := range at.names() {

@@ -40,7 +40,7 @@ func guarded(g *listen.Guard, mounted []description.Door, misled misled) echo.Mi
 			if err := nameError(g.CheckName(c.Request())); err != nil {
 				return err
 			}
-			if mark := door.GatewayMark(c.Request().Header); mark != "" {
+			if mark := door.GatewayMark(c.Request()); mark != "" {
 				return misled(mark, c.Request())
 			}
 			if need != description.NoKey && !g.CheckKey(c.Request().Header.Get("Authorization")) {
@@ -54,7 +54,7 @@ func guarded(g *listen.Guard, mounted []description.Door, misled misled) echo.Mi
 	}
 }
 
-// misled is the answer to a check of a gateway, which has the header mark.
+// misled is the answer to a check of a gateway, by its mark.
 type misled func(mark string, r *http.Request) error
 
 // newMisled tells the log too, a line a second: many gateways show the answer to no one.
@@ -62,8 +62,8 @@ func newMisled(log *slog.Logger, listener string) misled {
 	complaints := door.NewComplaints(log, door.MisconfiguredGateway)
 	return func(mark string, r *http.Request) error {
 		err := door.NewCallError(http.StatusMisdirectedRequest, "gateway_check",
-			"the call is the check of a gateway, by its header "+mark+", and this listener decides none: have the "+
-				"gateway ask the address of its listener in listen.forward_auth", "")
+			"the call is the check of a gateway, by "+mark+", and this listener decides none: have the gateway "+
+				"ask the address of its listener in listen.forward_auth, or over gRPC that of listen.grpc", "")
 		complaints.About(door.MisconfiguredGateway, err, r.RemoteAddr, "listener", listener)
 		return err
 	}

@@ -1,6 +1,9 @@
 package native_test
 
 import (
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -44,5 +47,22 @@ func TestACallThroughAPlainProxyIsNoCheck(t *testing.T) {
 	}
 	if resp, body := s.send(t, r); resp.StatusCode != http.StatusOK {
 		t.Errorf("answered %s %s", resp.Status, body)
+	}
+}
+
+func TestACheckOverGRPCIsToldWhereItBelongs(t *testing.T) {
+	s := serve(t, listener(), native.Deps{})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+	answer, err := io.ReadAll(conn)
+	if err != nil && len(answer) == 0 {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(string(answer), "HTTP/1.1 421 ") || !strings.Contains(string(answer), "listen.grpc") {
+		t.Errorf("answered %q", answer)
 	}
 }
