@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
@@ -19,6 +20,7 @@ const (
 	TooLarge             Undecided = "too_large"
 	TooSlow              Undecided = "too_slow"
 	Stopping             Undecided = "stopping"
+	TooManyCalls         Undecided = "too_many_calls"
 	Failed               Undecided = "failed"
 	// Unfulfilled is an allow that the gateway cannot carry out.
 	Unfulfilled Undecided = "unfulfilled"
@@ -34,6 +36,9 @@ func (u Undecided) Decision() *authz.Decision {
 		d.Headers = []authz.Header{{Name: "Retry-After", Values: []string{"1"}}}
 		reason = authz.Reason{Code: "temporarily_unavailable",
 			Message: "the request cannot be checked now; retry later"}
+	case TooManyCalls:
+		d.Kind, d.Status = authz.Unavailable, http.StatusTooManyRequests
+		reason = authz.Reason{Code: "too_many_calls", Message: "too many requests; retry later"}
 	case TooLarge:
 		d.Kind, d.Status = authz.Malformed, http.StatusRequestEntityTooLarge
 		reason = authz.Reason{Code: "too_large", Message: "the request is too large to be checked"}
@@ -46,6 +51,13 @@ func (u Undecided) Decision() *authz.Decision {
 	case NoKey, NoEntrypoint, MisconfiguredGateway, Unfulfilled:
 	}
 	d.Reasons = []authz.Reason{reason}
+	return d
+}
+
+// Limited is what the client is told of a check that is refused by over.
+func Limited(over *listen.OverLimit) *authz.Decision {
+	d := TooManyCalls.Decision()
+	d.Headers = []authz.Header{{Name: "Retry-After", Values: []string{over.RetryAfter()}}}
 	return d
 }
 

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -40,23 +41,31 @@ func clientName(name string) bool {
 	return ok && notAddress != nil && host == strings.ToLower(name)
 }
 
-// callersNamed refuses a handshake whose client certificate, verified before, carries none of names as a subject
-// alternative name. URIs are compared byte for byte (SPIFFE ID, section 2), DNS names without regard to case.
+// nameIn is the first subject alternative name of a certificate that is one of names. URIs are compared byte for byte
+// (SPIFFE ID, section 2), DNS names without regard to case.
+func nameIn(leaf *x509.Certificate, names []string) (name string, ok bool) {
+	for _, u := range leaf.URIs {
+		if slices.Contains(names, u.String()) {
+			return u.String(), true
+		}
+	}
+	for _, dns := range leaf.DNSNames {
+		if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, dns) }) {
+			return strings.ToLower(dns), true
+		}
+	}
+	return "", false
+}
+
+// callersNamed refuses a handshake whose client certificate, verified before, carries none of names.
 func callersNamed(names []string) func(tls.ConnectionState) error {
 	return func(s tls.ConnectionState) error {
 		if len(s.PeerCertificates) == 0 {
 			return errors.New("client certificate: there is none")
 		}
 		leaf := s.PeerCertificates[0]
-		for _, u := range leaf.URIs {
-			if slices.Contains(names, u.String()) {
-				return nil
-			}
-		}
-		for _, dns := range leaf.DNSNames {
-			if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, dns) }) {
-				return nil
-			}
+		if _, ok := nameIn(leaf, names); ok {
+			return nil
 		}
 		return fmt.Errorf("client certificate: none of its names %q %q is in tls.client_names", leaf.URIs, leaf.DNSNames)
 	}

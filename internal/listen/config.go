@@ -32,6 +32,7 @@ type Limits struct {
 	ReadTimeout time.Duration `yaml:"read_timeout" default:"10s" min:"100ms" doc:"Time to receive a call."`
 	Timeout     time.Duration `yaml:"timeout" default:"10s" min:"10ms" doc:"Time to answer a call."`
 	IdleTimeout time.Duration `yaml:"idle_timeout" default:"2m" min:"1s" doc:"Time a connection may be idle."`
+	PerCaller   PerCaller     `yaml:"per_caller" doc:"How often one caller may call. A caller is known by its caller key, else by its client certificate, else by its address."`
 }
 
 // Off reports whether nothing listens: there is no address.

@@ -3,7 +3,9 @@ package listen
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 
@@ -12,18 +14,23 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// Guard says which calls a listener accepts, by its configured names and caller keys.
+// Guard says which calls a listener accepts, by its configured names, caller keys, and limits of callers.
 type Guard struct {
-	names *httpuri.Names      // nil accepts every name
-	keys  *reloaded[[]digest] // nil accepts every caller
+	names   *httpuri.Names         // nil accepts every name
+	keys    *reloaded[[]callerKey] // nil accepts every caller
+	callers *callers               // nil sets no limit
 }
 
-// digest is that of a caller key, so that a comparison takes the same time whatever the lengths are.
-type digest [sha256.Size]byte
+// callerKey is a line of the file of caller keys.
+type callerKey struct {
+	// digest is compared instead of the key, so that it takes the same time whatever the lengths are.
+	digest [sha256.Size]byte
+	line   int
+}
 
 // NewGuard reads the caller keys of a listener, if it has any.
 func NewGuard(cfg Config, deps Deps) (*Guard, error) {
-	g := &Guard{}
+	g := &Guard{callers: newCallers(cfg, deps)}
 	if !isSocket(cfg.Address) {
 		names := httpuri.NewNames(cfg.Address, cfg.Hosts)
 		g.names = &names
@@ -34,7 +41,7 @@ func NewGuard(cfg Config, deps Deps) (*Guard, error) {
 	var err error
 	part := keyfile.File("bearer_keys_file", cfg.BearerKeysFile, maxCallerKeysBytes)
 	if g.keys, err = reload("bearer_keys", deps, parseKeys, part); err != nil {
-		return nil, fmt.Errorf("%s: read caller keys: %w", deps.key("bearer_keys_file"), err)
+		return nil, fmt.Errorf("%s: read caller keys: %w", deps.Key("bearer_keys_file"), err)
 	}
 	return g, nil
 }
@@ -48,17 +55,42 @@ func (g *Guard) CheckName(r *http.Request) error {
 	return g.names.Check(r)
 }
 
-// CheckKey reports whether an Authorization field carries a caller key, if the listener asks for one.
-func (g *Guard) CheckKey(authorization string) bool {
+// ErrNoKey is that of a call without a caller key, at a listener that asks for one.
+var ErrNoKey = errors.New("the call has no caller key of bearer_keys_file")
+
+// CheckKey returns ErrNoKey for an Authorization field without a caller key, if the listener asks for one.
+func (g *Guard) CheckKey(authorization string) error {
+	_, err := g.keyOf(authorization)
+	return err
+}
+
+// Admit returns ErrNoKey as CheckKey does, and an OverLimit for a call of a caller that calls too often. conn is the
+// connection of the call: see ConnOf.
+func (g *Guard) Admit(conn net.Conn, authorization string) error {
+	key, err := g.keyOf(authorization)
+	if err != nil {
+		return err
+	}
+	return g.callers.admit(conn, key)
+}
+
+// keyOf is the caller key in an Authorization field, or nil when the listener asks for none.
+func (g *Guard) keyOf(authorization string) (*callerKey, error) {
 	if g.keys == nil {
-		return true
+		return nil, nil
 	}
 	scheme, key, _ := strings.Cut(authorization, " ")
-	sum, found := sha256.Sum256([]byte(key)), 0
-	for _, known := range g.keys.current() {
-		found |= subtle.ConstantTimeCompare(sum[:], known[:])
+	sum, known := sha256.Sum256([]byte(key)), g.keys.current()
+	at := -1
+	for i := range known {
+		if subtle.ConstantTimeCompare(sum[:], known[i].digest[:]) == 1 {
+			at = i
+		}
 	}
-	return found == 1 && strings.EqualFold(scheme, "Bearer")
+	if at < 0 || !strings.EqualFold(scheme, "Bearer") {
+		return nil, ErrNoKey
+	}
+	return &known[at], nil
 }
 
 const (
@@ -67,8 +99,8 @@ const (
 )
 
 // parseKeys reads one key a line. Empty lines and those that begin with # are ignored.
-func parseKeys(texts []secret.Text) ([]digest, error) {
-	var keys []digest
+func parseKeys(texts []secret.Text) ([]callerKey, error) {
+	var keys []callerKey
 	for i, line := range strings.Split(texts[0].Reveal(), "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -77,7 +109,7 @@ func parseKeys(texts []secret.Text) ([]digest, error) {
 		if len(line) < minKeyBytes {
 			return nil, fmt.Errorf("the key in line %d is shorter than %d bytes", i+1, minKeyBytes)
 		}
-		keys = append(keys, sha256.Sum256([]byte(line)))
+		keys = append(keys, callerKey{sha256.Sum256([]byte(line)), i + 1})
 	}
 	if keys == nil {
 		return nil, fmt.Errorf("the file has none")

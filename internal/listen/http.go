@@ -60,12 +60,26 @@ func newServer(limits Limits, h http.Handler, log *slog.Logger) *http.Server {
 		MaxHeaderBytes:    limits.HeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return context.Background() },
+		ConnContext:       withConn,
 		ConnState:         early.observe,
 		// net/http would answer 200 to "OPTIONS *" by itself, which is an allow to a gateway.
 		DisableGeneralOptionsHandler: true,
 	}
 	s.RegisterOnShutdown(func() { time.AfterFunc(silentGrace, early.close) })
 	return s
+}
+
+// conn is the key of the connection in the context of a call.
+type conn struct{}
+
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, conn{}, c)
+}
+
+// ConnOf is the connection of a call of an HTTP, or nil.
+func ConnOf(r *http.Request) net.Conn {
+	c, _ := r.Context().Value(conn{}).(net.Conn)
+	return c
 }
 
 // silentGrace is how long a connection without a call may still begin one, once the server stops.

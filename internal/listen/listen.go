@@ -3,6 +3,7 @@
 package listen
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,8 +15,10 @@ import (
 
 // Deps are what a listener works with.
 type Deps struct {
-	// Name is the listener's section of the configuration below listen, such as api.
+	// Name is what logs, metrics and the status call the listener, such as api, or forward_auth.nginx.
 	Name string
+	// Section is the listener's section of the configuration below listen, such as forward_auth[0]. Empty is Name.
+	Section string
 	// Log gets what happens to its files and connections.
 	Log *slog.Logger
 	// Calls counts the calls under way.
@@ -28,16 +31,18 @@ type Deps struct {
 	Protocols []string
 }
 
-// key is the name of a key of the listener in the configuration.
-func (d Deps) key(name string) string { return "listen." + d.Name + "." + name }
+// Key is the name of a key of the listener in the configuration.
+func (d Deps) Key(name string) string { return d.section() + "." + name }
+
+func (d Deps) section() string { return "listen." + cmp.Or(d.Section, d.Name) }
 
 // Open opens the socket that cfg names, with TLS when it has a certificate.
 func Open(cfg Config, deps Deps) (net.Listener, error) {
 	if err := conf.Validate(cfg); err != nil {
-		return nil, fmt.Errorf("listen.%s: %w", deps.Name, err)
+		return nil, fmt.Errorf("%s: %w", deps.section(), err)
 	}
 	if cfg.Off() { // net.Listen would choose a port
-		return nil, fmt.Errorf("%s: is empty", deps.key("address"))
+		return nil, fmt.Errorf("%s: is empty", deps.Key("address"))
 	}
 	security, err := newSecurity(cfg.TLS, deps)
 	if err != nil {
@@ -50,7 +55,7 @@ func Open(cfg Config, deps Deps) (net.Listener, error) {
 		ln, err = net.Listen("tcp", cfg.Address)
 	}
 	if err != nil {
-		return nil, &AddressError{Key: deps.key("address"), Err: fmt.Errorf("listen on %s: %w", cfg.Address, err)}
+		return nil, &AddressError{Key: deps.Key("address"), Err: fmt.Errorf("listen on %s: %w", cfg.Address, err)}
 	}
 	return security.over(ln), nil
 }

@@ -76,7 +76,7 @@ func newSecurity(cfg TLS, deps Deps) (*security, error) {
 	}
 	r, err := reload("tls", deps, parse, parts...)
 	if err != nil {
-		return nil, fmt.Errorf("%s: load certificate: %w", deps.key("tls"), err)
+		return nil, fmt.Errorf("%s: load certificate: %w", deps.Key("tls"), err)
 	}
 	s := &security{r, deps.Protocols}
 	deps.Files.addCertificate(s.expires)

@@ -84,9 +84,10 @@ var asked = map[int]string{
 	http.StatusRequestTimeout:        "The body did not arrive in time.",
 	http.StatusRequestEntityTooLarge: "The body is over limits.body_bytes.",
 	http.StatusMisdirectedRequest:    "Host is no name of this listener.",
-	http.StatusTooManyRequests:       "Too many unknown tokens. Retry-After has the seconds to wait.",
-	http.StatusInternalServerError:   "The policy or the sidecar is at fault.",
-	http.StatusServiceUnavailable:    "The authorization server does not answer. Retry-After has the seconds to wait.",
+	http.StatusTooManyRequests: "Too many unknown tokens, or the caller is over limits.per_caller. Retry-After has " +
+		"the seconds to wait.",
+	http.StatusInternalServerError: "The policy or the sidecar is at fault.",
+	http.StatusServiceUnavailable:  "The authorization server does not answer. Retry-After has the seconds to wait.",
 }
 
 func errorAnswers(about map[int]string) []description.Answer {

@@ -26,6 +26,9 @@ type Operation struct {
 	Summary string
 	About   string
 	Needs   Need
+	// Unlimited is set when its calls do not count towards the limit of a caller. Those that need no caller key never
+	// do.
+	Unlimited bool
 	// Head is set when HEAD is served too.
 	Head       bool
 	Parameters []Parameter

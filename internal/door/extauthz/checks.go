@@ -48,10 +48,12 @@ func (c *checks) answer(ctx context.Context, s grpc.ServerStream) (a answer.Answ
 			a = c.outcomes.counted(door.Failed)
 		}
 	}()
-	if !c.guard.CheckKey(key(ctx)) {
-		return c.refuse(door.NoKey, errors.New("the call has no caller key of bearer_keys_file: add it to the "+
-			"initial_metadata "+
-			"of the grpc_service of Envoy, as authorization: Bearer KEY"), caller(ctx))
+	if err := c.guard.Admit(connOf(ctx), key(ctx)); err != nil {
+		if over, ok := errors.AsType[*listen.OverLimit](err); ok {
+			return c.outcomes.limited(over)
+		}
+		return c.refuse(door.NoKey, fmt.Errorf("%w: add it to the initial_metadata of the grpc_service of Envoy, as "+
+			"authorization: Bearer KEY", err), caller(ctx))
 	}
 	in, why, err := c.receive(ctx, s)
 	if err != nil {

@@ -1,9 +1,13 @@
 package extauthz
 
 import (
+	"context"
 	"net"
 	"sync"
 	"sync/atomic"
+
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
 )
 
 // connections is a listener that knows its connections. A stop of gRPC waits for each that has not sent the first
@@ -70,4 +74,33 @@ func (c *connection) Close() error {
 	delete(c.of.open, c)
 	c.of.mu.Unlock()
 	return c.Conn.Close()
+}
+
+// telling are credentials that tell calls of their connection, and do nothing else: TLS is the listener's.
+type telling struct {
+	credentials.TransportCredentials
+}
+
+// ServerHandshake implements credentials.TransportCredentials.
+func (telling) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return c, origin{of: c.(*connection).Conn}, nil
+}
+
+// origin is what calls know of their connection.
+type origin struct {
+	credentials.CommonAuthInfo
+	of net.Conn
+}
+
+// AuthType implements credentials.AuthInfo.
+func (origin) AuthType() string { return "listener" }
+
+// connOf is the connection of a call.
+func connOf(ctx context.Context) net.Conn {
+	if p, ok := peer.FromContext(ctx); ok {
+		if known, ok := p.AuthInfo.(origin); ok {
+			return known.of
+		}
+	}
+	return nil
 }

@@ -4,12 +4,14 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/door/extauthz/answer"
+	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 )
 
 // undecided is why checks of this door have no decision.
 func undecided() []door.Undecided {
-	return []door.Undecided{door.Stopping, door.NoKey, door.TooLarge, door.TooSlow, door.Unreadable, door.NoEntrypoint,
+	return []door.Undecided{door.Stopping, door.NoKey, door.TooManyCalls, door.TooLarge, door.TooSlow, door.Unreadable,
+		door.NoEntrypoint,
 		door.Failed, door.Unfulfilled}
 }
 
@@ -24,7 +26,16 @@ func newOutcomes(r metrics.Registerer) *outcomes {
 // counted is the answer to a check that is refused without a decision, counted.
 func (o *outcomes) counted(why door.Undecided) answer.Answer {
 	o.Undecided(why)
-	d := why.Decision()
+	return refusal(why.Decision())
+}
+
+// limited is the answer to a check that is refused by over, counted.
+func (o *outcomes) limited(over *listen.OverLimit) answer.Answer {
+	o.Undecided(door.TooManyCalls)
+	return refusal(door.Limited(over))
+}
+
+func refusal(d *authz.Decision) answer.Answer {
 	mediaType, body := door.ClientBody(d)
 	return answer.Refuse(answer.Refused{Kind: d.Kind, Status: d.Status, Headers: d.Headers, Type: mediaType,
 		Body: body})

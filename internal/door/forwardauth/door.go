@@ -40,7 +40,8 @@ type Deps struct {
 
 // undecided is why checks of this door have no decision.
 func undecided() []door.Undecided {
-	return []door.Undecided{door.NoKey, door.MisconfiguredGateway, door.Unreadable, door.TooLarge, door.Failed,
+	return []door.Undecided{door.NoKey, door.TooManyCalls, door.MisconfiguredGateway, door.Unreadable, door.TooLarge,
+		door.Failed,
 		door.Unfulfilled}
 }
 
@@ -57,9 +58,9 @@ func Open(cfg Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
 		return nil, err
 	}
 	if !deps.Point.Callable(cfg.Entrypoint) {
-		return nil, fmt.Errorf("listen.%s.entrypoint: no policy may be asked as %q", on.Name, cfg.Entrypoint)
+		return nil, fmt.Errorf("%s: no policy may be asked as %q", on.Key("entrypoint"), cfg.Entrypoint)
 	}
-	return listen.OpenHTTP(cfg.Config, &checks{cfg: cfg, deps: deps, guard: guard,
+	return listen.OpenHTTP(cfg.Config, &checks{cfg: cfg, deps: deps, guard: guard, listener: on.Name,
 		complaints: door.NewComplaints(deps.Log, undecided()...)}, on)
 }
 
@@ -68,6 +69,7 @@ type checks struct {
 	cfg        Config
 	deps       Deps
 	guard      *listen.Guard
+	listener   string
 	complaints *door.Complaints
 }
 
@@ -90,10 +92,8 @@ func (c *checks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 && !c.cfg.Profile.sendsBody() {
 		w.Header().Set("Connection", "close") // what follows may be no body
 	}
-	if !c.hasKey(r) {
-		c.complain(door.NoKey, fmt.Errorf("the check has no caller key of bearer_keys_file: have the gateway send it in %s",
-			c.cfg.KeyHeader), r)
-		c.refuse(w, door.NoKey)
+	if err := c.admit(r); err != nil {
+		c.refuseCaller(w, r, err)
 		return
 	}
 	q, err := c.cfg.query(r)
@@ -122,10 +122,24 @@ func (c *checks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.cfg.answer(w, &d)
 }
 
-// hasKey reports whether the gateway showed its caller key, if the listener asks for one.
-func (c *checks) hasKey(r *http.Request) bool {
-	keys := r.Header[c.cfg.keyHeader()]
-	return c.guard.CheckKey("") || len(keys) == 1 && c.guard.CheckKey("Bearer "+keys[0])
+// admit returns why the gateway may not ask: see listen.Guard.
+func (c *checks) admit(r *http.Request) error {
+	shown := ""
+	if keys := r.Header[c.cfg.keyHeader()]; len(keys) == 1 {
+		shown = "Bearer " + keys[0]
+	}
+	return c.guard.Admit(listen.ConnOf(r), shown)
+}
+
+// refuseCaller answers a check of a gateway that is not admitted.
+func (c *checks) refuseCaller(w http.ResponseWriter, r *http.Request, err error) {
+	if over, ok := errors.AsType[*listen.OverLimit](err); ok {
+		c.deps.Outcomes.Undecided(door.TooManyCalls)
+		c.cfg.answer(w, door.Limited(over))
+		return
+	}
+	c.complain(door.NoKey, fmt.Errorf("%w: have the gateway send it in %s", err, c.cfg.KeyHeader), r)
+	c.refuse(w, door.NoKey)
 }
 
 // refuse answers without a decision.
@@ -136,5 +150,5 @@ func (c *checks) refuse(w http.ResponseWriter, why door.Undecided) {
 
 // complain tells the log once in a while.
 func (c *checks) complain(why door.Undecided, cause error, r *http.Request) {
-	c.complaints.About(why, cause, r.RemoteAddr, "listener", c.cfg.Name)
+	c.complaints.About(why, cause, r.RemoteAddr, "listener", c.listener)
 }

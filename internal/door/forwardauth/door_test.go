@@ -60,10 +60,10 @@ func open(t testing.TB, cfg forwardauth.Config, point forwardauth.Point) string 
 	cfg.Name, cfg.Address = "gateway", "127.0.0.1:0"
 	cfg.Prefix, cfg.KeyHeader, cfg.Unavailable = "/check", "x-sidecar-key", cmp.Or(cfg.Unavailable, 429)
 	cfg.Limits = listen.Limits{BodyBytes: maxBody, HeaderBytes: 1 << 16, BatchItems: 1, ReadTimeout: time.Minute,
-		Timeout: cmp.Or(cfg.Limits.Timeout, time.Minute), IdleTimeout: time.Minute}
+		Timeout: cmp.Or(cfg.Limits.Timeout, time.Minute), IdleTimeout: time.Minute, PerCaller: cfg.Limits.PerCaller}
 	log := slog.New(slog.DiscardHandler)
 	door, err := forwardauth.Open(cfg, forwardauth.Deps{Point: point, Log: log,
-		Outcomes: forwardauth.NewOutcomes(nil)}, listen.Deps{Name: "forward_auth[0]", Log: log,
+		Outcomes: forwardauth.NewOutcomes(nil)}, listen.Deps{Name: "forward_auth.gateway", Log: log,
 		Calls: new(listen.Calls)})
 	if err != nil {
 		t.Fatal(err)

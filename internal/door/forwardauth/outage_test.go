@@ -10,6 +10,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/door/extauthz"
 	"github.com/authz-sidecar/sidecar/internal/door/forwardauth"
+	"github.com/authz-sidecar/sidecar/internal/listen"
 )
 
 var outage = authz.Decision{Kind: authz.Unavailable, Status: 503,
@@ -38,6 +39,26 @@ func TestEnvoyIsAnsweredFrom500OnlyWhenTheListenerSaysSo(t *testing.T) {
 			if resp, _ := w.check(t, checks[forwardauth.Envoy]...); resp.StatusCode != want[i] {
 				t.Errorf("unavailable %d: %d for %d", unavailable, resp.StatusCode, status)
 			}
+		}
+	}
+}
+
+func TestAGatewayThatAsksTooOftenGetsRefusalsThatReachItsClient(t *testing.T) {
+	for profile, want := range map[forwardauth.Profile]int{forwardauth.Nginx: 403, forwardauth.IngressNginx: 403,
+		forwardauth.Traefik: 429, forwardauth.Caddy: 429, forwardauth.HAProxy: 429, forwardauth.Envoy: 429} {
+		cfg := forwardauth.Config{Profile: profile}
+		cfg.Limits.PerCaller = listen.PerCaller{Rate: 0.01}
+		w := serve(t, cfg, allowing)
+		if resp, body := w.check(t, checks[profile]...); resp.StatusCode != 200 {
+			t.Errorf("%s: the first check: %d %s", profile, resp.StatusCode, body)
+		}
+		resp, body := w.check(t, checks[profile]...)
+		if resp.StatusCode != want || resp.Header.Get("Retry-After") != "100" ||
+			body != "" && !strings.Contains(body, `"too_many_calls"`) { // a check by HEAD gets none
+			t.Errorf("%s: %d %v %s", profile, resp.StatusCode, resp.Header, body)
+		}
+		if restored := resp.Header.Get("X-Authz-Status"); profile == forwardauth.Nginx && restored != "429" {
+			t.Errorf("nginx restores %q", restored)
 		}
 	}
 }

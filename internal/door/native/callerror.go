@@ -33,6 +33,9 @@ func errorsOf(listener string, mounts []door.Mount) echo.HTTPErrorHandler {
 			e = door.NewCallError(http.StatusInternalServerError, "internal_error", "the sidecar failed", "")
 		}
 		c.Response().Header().Set("Cache-Control", "no-store")
+		if e.RetryAfter != "" {
+			c.Response().Header().Set("Retry-After", e.RetryAfter)
+		}
 		if refuse := refuserOf(c.Request(), mounts); refuse != nil {
 			refuse(c.Response(), c.Request(), e)
 			return

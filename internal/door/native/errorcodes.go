@@ -33,6 +33,7 @@ func callErrors() []errorCode {
 		{"unsupported_media_type", 415, "the body is not application/json, or has a Content-Encoding"},
 		{"gateway_check", 421, "the call is the check of a gateway, and this listener decides none"},
 		{"unknown_host", 421, "Host is no name of this listener"},
+		{"too_many_calls", 429, "the caller is over limits.per_caller of the listener"},
 		{"too_many_explanations", 429, "two explanations are being made"},
 		{"internal_error", 500, "the sidecar has a bug"},
 	}

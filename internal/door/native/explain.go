@@ -66,9 +66,10 @@ func (x *explanations) explain(c echo.Context) error {
 	case x.free <- struct{}{}:
 		defer func() { <-x.free }()
 	default:
-		c.Response().Header().Set("Retry-After", "1")
-		return door.NewCallError(http.StatusTooManyRequests, "too_many_explanations",
+		busy := door.NewCallError(http.StatusTooManyRequests, "too_many_explanations",
 			"other explanations are being made: ask again in a moment", "")
+		busy.RetryAfter = "1"
+		return busy
 	}
 	q.Entrypoint, q.Caller = in.Entrypoint, c.Request().RemoteAddr
 	ctx, cancel := context.WithTimeout(c.Request().Context(), x.Limits.Timeout)

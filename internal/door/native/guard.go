@@ -18,14 +18,15 @@ const eventsPath = "/v1/events/*"
 
 // guarded refuses calls that the listener does not accept. Events are accepted under every name and without a key:
 // their senders are authorization servers, and an event counts only when one that is configured has signed it. Probes
-// need no key: what sends them has no secrets. The description of the API needs none either: it is public.
+// need no key: what sends them has no secrets. The description of the API needs none either: it is public. What needs
+// no key is not limited.
 //
 // Checks of gateways are refused too, at all paths but those that gateways forward to this listener for everyone: a
 // gateway that asks here by mistake would take the page at / for an allow.
 func guarded(g *listen.Guard, mounted []description.Door, misled misled) echo.MiddlewareFunc {
-	needs := map[string]description.Need{} // by method and route
+	known := map[string]description.Operation{} // by method and route
 	for _, o := range operations(mounted) {
-		needs[o.Method+" "+routeOf(o)] = o.Needs
+		known[o.Method+" "+routeOf(o)] = o
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -33,8 +34,8 @@ func guarded(g *listen.Guard, mounted []description.Door, misled misled) echo.Mi
 			if method == http.MethodHead {
 				method = http.MethodGet
 			}
-			need := needs[method+" "+path]
-			if path == eventsPath || need == description.NoName {
+			o := known[method+" "+path]
+			if path == eventsPath || o.Needs == description.NoName {
 				return next(c)
 			}
 			if err := nameError(g.CheckName(c.Request())); err != nil {
@@ -43,11 +44,10 @@ func guarded(g *listen.Guard, mounted []description.Door, misled misled) echo.Mi
 			if mark := door.GatewayMark(c.Request()); mark != "" {
 				return misled(mark, c.Request())
 			}
-			if need != description.NoKey && !g.CheckKey(c.Request().Header.Get("Authorization")) {
-				c.Response().Header().Set("WWW-Authenticate", callerChallenge)
-				return door.NewCallError(http.StatusUnauthorized, "unauthorized",
-					"this listener wants a caller key: send Authorization: Bearer KEY, with a key of its "+
-						"bearer_keys_file", "")
+			if o.Needs == description.CallerKey {
+				if err := admitted(g, o, c); err != nil {
+					return err
+				}
 			}
 			return next(c)
 		}
@@ -67,6 +67,30 @@ func newMisled(log *slog.Logger, listener string) misled {
 		complaints.About(door.MisconfiguredGateway, err, r.RemoteAddr, "listener", listener)
 		return err
 	}
+}
+
+// admitted returns the error of a call without a caller key, or of a caller that calls too often.
+func admitted(g *listen.Guard, o description.Operation, c echo.Context) error {
+	authorization := c.Request().Header.Get("Authorization")
+	var err error
+	if o.Unlimited {
+		err = g.CheckKey(authorization)
+	} else {
+		err = g.Admit(listen.ConnOf(c.Request()), authorization)
+	}
+	if over, ok := errors.AsType[*listen.OverLimit](err); ok {
+		e := door.NewCallError(http.StatusTooManyRequests, "too_many_calls",
+			"this caller calls too often: ask again in "+
+				over.RetryAfter()+" s, or raise limits.per_caller of the listener in the configuration", "")
+		e.RetryAfter = over.RetryAfter()
+		return e
+	}
+	if err != nil {
+		c.Response().Header().Set("WWW-Authenticate", callerChallenge)
+		return door.NewCallError(http.StatusUnauthorized, "unauthorized", "this listener wants a caller key: send "+
+			"Authorization: Bearer KEY, with a key of its bearer_keys_file", "")
+	}
+	return nil
 }
 
 const callerChallenge = `Bearer realm="sidecar"`

@@ -32,6 +32,9 @@ func codesOf(o description.Operation) map[int][]string {
 	}
 	if o.Needs == description.CallerKey {
 		codes = append(codes, "unauthorized")
+		if !o.Unlimited {
+			codes = append(codes, "too_many_calls")
+		}
 	}
 	for _, c := range callErrors() {
 		if slices.Contains(codes, c.code) {
@@ -130,7 +133,7 @@ func stateOperations() []description.Operation {
 				MediaType: "application/json", Schema: description.Ref("Readiness")}),
 	}, {
 		Method: http.MethodGet, Path: "/metrics", Listeners: []string{"admin", "metrics"}, ID: "metrics",
-		Tag: "operations", Summary: "List the metrics",
+		Tag: "operations", Summary: "List the metrics", Unlimited: true,
 		About: "Accept may ask for the OpenMetrics format.",
 		Answers: []description.Answer{
 			{Status: http.StatusOK, About: "The metrics, in the text format of Prometheus.", MediaType: "text/plain",

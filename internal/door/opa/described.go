@@ -100,6 +100,7 @@ func errorAnswers(object *jsonschema.Schema) (all []description.Answer) {
 		{http.StatusUnsupportedMediaType,
 			"The body is neither JSON nor YAML by its headers, or is compressed by something else than gzip."},
 		{http.StatusMisdirectedRequest, "The listener has another name."},
+		{http.StatusTooManyRequests, "The caller is over `limits.per_caller`."},
 		{http.StatusInternalServerError, "The policy or the sidecar failed."},
 		{http.StatusServiceUnavailable, "Nothing can be decided now."},
 	} {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/recent"
@@ -136,21 +137,11 @@ func (g *guessLimiter) Learn(key secret.Fingerprint, source string, active bool)
 // charge takes one token of a limiter, also one that it does not have yet: AllowN would take none then.
 func charge(l *rate.Limiter, now time.Time) { l.ReserveN(now, 1) }
 
-// networkOf is the network of a client: one IPv4 address, or the /64 that one subscriber has of IPv6. It is not valid
-// when the source is not known.
+// networkOf is the network of a client. It is not valid when the source is not known.
 func networkOf(source string) netip.Prefix {
 	a, err := netip.ParseAddr(source)
 	if err != nil {
 		return netip.Prefix{}
 	}
-	a = a.Unmap()
-	bits := a.BitLen()
-	if a.Is6() {
-		bits = 64
-	}
-	p, err := a.WithZone("").Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return p
+	return httpuri.Network(a)
 }
