@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,18 +39,23 @@ type Door interface {
 
 // entrance is a door that can be opened: its section of the configuration below listen.
 type entrance struct {
+	section string
+	cfg     listen.Config
+	open    func(listen.Config, listen.Deps) (Door, error)
+	// name is what logs, metrics and the status call it, where that is not the section.
 	name string
-	cfg  listen.Config
-	open func(listen.Config, listen.Deps) (Door, error)
 }
+
+// called is what logs, metrics and the status call the door.
+func (e entrance) called() string { return cmp.Or(e.name, e.section) }
 
 // entrances is every door of an App that has an address. Another door is another line.
 func (a *App) entrances() []entrance {
 	all := []entrance{
-		{"api", a.cfg.Listen.API, a.openAPI},
-		{"admin", a.cfg.Listen.Admin, a.openAdmin},
-		{"metrics", a.cfg.Listen.Metrics, a.openMetrics},
-		{"grpc", a.cfg.Listen.GRPC.Config, a.openGRPC},
+		{section: "api", cfg: a.cfg.Listen.API, open: a.openAPI},
+		{section: "admin", cfg: a.cfg.Listen.Admin, open: a.openAdmin},
+		{section: "metrics", cfg: a.cfg.Listen.Metrics, open: a.openMetrics},
+		{section: "grpc", cfg: a.cfg.Listen.GRPC.Config, open: a.openGRPC},
 	}
 	all = append(all, a.forwardAuth()...)
 	return slices.DeleteFunc(all, func(e entrance) bool { return e.cfg.Off() })
@@ -105,12 +111,13 @@ func (a *App) forwardAuth() []entrance {
 	})
 	var all []entrance
 	for i, cfg := range a.cfg.Listen.ForwardAuth {
-		all = append(all, entrance{fmt.Sprintf("forward_auth[%d]", i), cfg.Config,
-			func(c listen.Config, on listen.Deps) (Door, error) {
-				cfg.Config = c
-				return forwardauth.Open(cfg, forwardauth.Deps{Point: a.point, Log: a.deps.Log, Outcomes: outcomes(),
-					Tracer: a.tracer}, on)
-			}})
+		open := func(c listen.Config, on listen.Deps) (Door, error) {
+			cfg.Config = c
+			return forwardauth.Open(cfg, forwardauth.Deps{Point: a.point, Log: a.deps.Log, Outcomes: outcomes(),
+				Tracer: a.tracer}, on)
+		}
+		all = append(all, entrance{section: fmt.Sprintf("forward_auth[%d]", i), name: "forward_auth." + cfg.Name,
+			cfg: cfg.Config, open: open})
 	}
 	return all
 }
@@ -139,13 +146,13 @@ func (a *App) openDoors(context.Context) error {
 	a.mounted = a.mounts()
 	for _, e := range a.entrances() {
 		files := &listen.Files{}
-		on := listen.Deps{Name: e.name, Log: a.deps.Log, Calls: &a.calls, Files: files,
+		on := listen.Deps{Section: e.section, Name: e.called(), Log: a.deps.Log, Calls: &a.calls, Files: files,
 			Metrics: a.metrics.Registerer()}
 		d, err := e.open(e.cfg, on)
 		if err != nil {
 			return err
 		}
-		a.doors = append(a.doors, openDoor{e.name, d, files})
+		a.doors = append(a.doors, openDoor{e.called(), d, files})
 	}
 	return nil
 }
@@ -153,7 +160,7 @@ func (a *App) openDoors(context.Context) error {
 func (a *App) checkDoors(context.Context) error {
 	var errs []error
 	for _, e := range a.entrances() {
-		errs = append(errs, listen.Check(e.cfg, listen.Deps{Name: e.name}))
+		errs = append(errs, listen.Check(e.cfg, listen.Deps{Section: e.section}))
 	}
 	return errors.Join(errs...)
 }

@@ -11,7 +11,7 @@ import (
 
 // Config is one listener, for the checks of one kind of gateway.
 type Config struct {
-	Name          string  `yaml:"name" doc:"Name of the listener in the log: lower-case letters, digits and hyphens."`
+	Name          string  `yaml:"name" doc:"Name of the listener: lower-case letters, digits and hyphens. Logs, metrics and the status call it forward_auth.NAME."`
 	Profile       Profile `yaml:"profile" enum:"nginx|ingress-nginx|traefik|caddy|haproxy|envoy" doc:"The gateway: from which headers of a check the request is read, and which statuses reach the client."`
 	listen.Config `yaml:",inline" default:"limits.timeout=2s"`
 	KeyHeader     string        `yaml:"key_header" default:"x-sidecar-key" doc:"Header of a check that carries the caller key of bearer_keys_file: Authorization is the client's."`
