@@ -164,6 +164,8 @@ type Decision struct {
 	Context     []byte
 	Obligations []byte
 	Policy      PolicyRef
+	// Eval is how long the policy was evaluated; 0 when none was asked.
+	Eval time.Duration
 	// Body is JSON that the client of a refused request should get instead of the door's own body; nil mostly.
 	Body []byte
 	// Cause is why there is no verdict, for operators only; nil when a policy decided.

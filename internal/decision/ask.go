@@ -24,6 +24,8 @@ type CallerQuery struct {
 	Token secret.Text
 	// Caller is who asked, for the decision log.
 	Caller string
+	// Trace asks for an explanation, which shows the input with the facts about a token, and data that rules read.
+	Trace *engine.Trace
 }
 
 // asked is a CallerQuery on its way, and what the policy returned.
@@ -91,7 +93,7 @@ func (p *Point) ask(ctx context.Context, q pending) authz.Decision {
 	q.rec.Input = jsonInput(in)
 	begun := time.Now()
 	result, err := q.asked.by(ctx, engine.CallerQuestion{Path: q.asked.Path, Input: in, Time: q.rec.Time,
-		Seed: q.rec.DecisionID})
+		Seed: q.rec.DecisionID, Trace: q.asked.Trace})
 	q.rec.Eval = time.Since(begun)
 	p.counts.evaluated(q.snap, q.rec.Eval, err)
 	if err != nil {

@@ -200,7 +200,7 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 	q.client.complete(&d, rec.DecisionID)
 	span.SetString("sidecar.decision_id", rec.DecisionID)
 	span.SetString("sidecar.kind", d.Kind.String())
-	d.ID = rec.DecisionID
+	d.ID, d.Eval = rec.DecisionID, rec.Eval
 	d.Policy = snap.Policy.Ref(q.Entrypoint)
 	if !q.unrecorded {
 		p.finish(rec, &d)

@@ -115,6 +115,8 @@ type CallerQuestion struct {
 	Input []byte
 	Time  time.Time
 	Seed  string
+	// Trace asks for an explanation; nil asks for none.
+	Trace *Trace
 }
 
 // AskedByCallers reports whether path is within Config.CallerPackages.
@@ -162,7 +164,12 @@ func (p *Policy) Ask(ctx context.Context, q CallerQuestion) (Result, error) {
 	if err != nil {
 		return Result{}, authz.Errorf(authz.Misconfigured, "%w", err)
 	}
-	value, err := e.eval(ctx, in, evalOptions{time: q.Time, seed: q.Seed, print: p.printHook(q.Seed)})
+	followed := q.Trace.record()
+	value, err := e.eval(ctx, in, evalOptions{time: q.Time, seed: q.Seed, print: p.printHook(q.Seed),
+		recorder: followed})
+	if err == nil {
+		err = q.Trace.explained(followed, value == nil)
+	}
 	if err != nil {
 		return Result{}, authz.Errorf(authz.Misconfigured, "%w", err)
 	}

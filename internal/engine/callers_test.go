@@ -133,3 +133,32 @@ func TestPackagesOfCallersAndOthersUseNothingOfEachOther(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEvaluationForACallerIsExplainedAsOPAExplainsIt(t *testing.T) {
+	p, err := compiled(t, Config{Deadline: time.Minute, CallerPackages: []string{"app"}}, map[string]string{
+		"policies/own.rego": "package authz\n\n# METADATA\n# entrypoint: true\ndefault decision := false\n",
+		"policies/app.rego": "package app\n\nallow if {\n\ttrace(\"seen\")\n\tinput.x == 1\n}\n",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		path, in, mode string
+		pretty         bool
+		has, hasNot    string
+	}{
+		{"allow", `{"x":1}`, "full", false, `"op":"enter"`, `"op":"fail"`},
+		{"allow", `{"x":1}`, "full", true, `Enter data.app.allow`, `"op"`},
+		{"allow", `{"x":1}`, "notes", true, `seen`, `Eval`},
+		{"allow", `{"x":1}`, "debug", false, `"op":"enter"`, `"op":"nothing"`},
+		{"allow", `{"x":2}`, "full", false, `"op":"fail"`, `nothing`},
+		{"allow", `{"x":2}`, "notes", false, ``, `seen`},
+	} {
+		trace := &Trace{Mode: c.mode, Pretty: c.pretty}
+		_, err := p.Ask(t.Context(), CallerQuestion{Path: []string{"app", c.path}, Input: []byte(c.in), Trace: trace})
+		got := string(trace.JSON)
+		if err != nil || !strings.Contains(got, c.has) || strings.Contains(got, c.hasNot) {
+			t.Errorf("%s %s as %s: %s, %v", c.path, c.in, c.mode, got, err)
+		}
+	}
+}

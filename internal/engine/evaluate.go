@@ -102,6 +102,8 @@ type evalOptions struct {
 	seed string
 	// tracer follows an evaluation without the rule index, which enters every rule. Decisions have none.
 	tracer topdown.QueryTracer
+	// recorder follows an evaluation as it is.
+	recorder topdown.QueryTracer
 	// deadline replaces the configured one when it is not 0.
 	deadline time.Duration
 	// print gets what print() writes. It may be nil.
@@ -182,6 +184,9 @@ func (e *preparedRule) newQuery(in ast.Value, r evalOptions) *topdown.Query {
 	}
 	if r.print != nil {
 		q = q.WithPrintHook(r.print)
+	}
+	if r.recorder != nil {
+		q = q.WithQueryTracer(r.recorder)
 	}
 	if r.tracer != nil {
 		q = q.WithQueryTracer(r.tracer).WithIndexing(false).WithEarlyExit(false)

@@ -84,9 +84,12 @@ func (f *failure) write(w http.ResponseWriter) {
 
 // response is OPA's answer of /v1/data. Without a result it is undefined.
 type response struct {
-	DecisionID string          `json:"decision_id"`
-	Result     json.RawMessage `json:"result,omitempty"`
-	Warning    *warning        `json:"warning,omitempty"`
+	DecisionID  string           `json:"decision_id"`
+	Provenance  *provenance      `json:"provenance,omitempty"`
+	Explanation json.RawMessage  `json:"explanation,omitempty"`
+	Metrics     map[string]int64 `json:"metrics,omitempty"`
+	Result      json.RawMessage  `json:"result,omitempty"`
+	Warning     *warning         `json:"warning,omitempty"`
 }
 
 // warning is why there is no result, or none that depends on an input.

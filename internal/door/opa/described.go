@@ -30,7 +30,7 @@ func described() description.Door {
 			"or of a member of its result."}
 	object := &jsonschema.Schema{Type: "object"}
 	operation := func(id, under, summary, about, example string, result description.Answer) description.Operation {
-		parameters := []description.Parameter{path}
+		parameters := append([]description.Parameter{path}, describedParameters(id)...)
 		if under == "/" {
 			parameters = nil
 		} else {
@@ -84,6 +84,24 @@ func several(o description.Operation, object *jsonschema.Schema) description.Ope
 	o.Answers = append(o.Answers, description.Answer{Status: http.StatusMultiStatus,
 		About: "As 200; some of the inputs have an error.", MediaType: "application/json", Schema: object})
 	return o
+}
+
+// describedParameters are those of an operation that answers as /v1/data does.
+func describedParameters(id string) (all []description.Parameter) {
+	if id != idV1 && id != idGet {
+		return nil
+	}
+	for _, of := range []struct{ name, example, about string }{
+		{"pretty", "true", "Indent the answer."},
+		{"metrics", "true", "Answer with `metrics`."},
+		{"provenance", "true", "Answer with `provenance`."},
+		{"explain", "notes", "Answer with an `explanation`: `notes`, `fails`, `full` or `debug`. " +
+			"It needs `opa.policies`."},
+	} {
+		all = append(all, description.Parameter{Name: of.name, In: "query", Example: of.example, Description: of.about,
+			Schema: jsonschema.Schema{Type: "string"}})
+	}
+	return all
 }
 
 func errorAnswers(object *jsonschema.Schema) (all []description.Answer) {

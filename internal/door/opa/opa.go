@@ -32,7 +32,7 @@ type Config struct {
 	Packages []string `yaml:"packages" doc:"Packages whose input is what callers pass, whatever it is, such as app/authz. They and all other packages use nothing of each other."`
 	Query    bool     `yaml:"query" doc:"Serve /v1/query: any query of Rego over the packages, by any caller of the listener."`
 	// Policies shows sources to every caller of the listener.
-	Policies        bool `yaml:"policies" doc:"Serve /v1/policies, the sources of the policies, and /v1/config, to every caller of the listener."`
+	Policies        bool `yaml:"policies" doc:"Serve /v1/policies, the sources of the policies, /v1/config, and explain, to every caller of the listener."`
 	IntrospectToken bool `yaml:"introspect_token" doc:"Introspect input.token of questions to packages, where it is a text, and put the facts about the token in its place."`
 }
 
@@ -137,12 +137,13 @@ func (d *data) handler(under string, serve func(*http.Request) (reply, *failure)
 			return
 		}
 		d.calls.Ended(out.status)
-		writeAs(w, cmp.Or(out.mediaType, jsonType), out.status, append(out.body, '\n'))
+		writeAs(w, cmp.Or(out.mediaType, jsonType), out.status, append(prettied(r, out.body), '\n'))
 	})
 }
 
 // v1 serves POST /v1/data/PATH.
 func (d *data) v1(r *http.Request) (reply, *failure) {
+	took := timed()
 	at, failed := d.place(r, v1Path)
 	if failed != nil {
 		return reply{}, failed
@@ -156,11 +157,13 @@ func (d *data) v1(r *http.Request) (reply, *failure) {
 	if in.Input.Kind() == 'n' {
 		in.Input = nil // as in OPA, null is no input
 	}
-	return d.enveloped(r, at, in.Input)
+	took.parsed()
+	return d.enveloped(r, at, in.Input, took)
 }
 
 // get serves GET /v1/data/PATH?input=JSON.
 func (d *data) get(r *http.Request) (reply, *failure) {
+	took := timed()
 	at, failed := d.place(r, v1Path)
 	if failed != nil {
 		return reply{}, failed
@@ -175,18 +178,33 @@ func (d *data) get(r *http.Request) (reply, *failure) {
 			return reply{}, failureOf(err, "")
 		}
 	}
-	return d.enveloped(r, at, in)
+	took.parsed()
+	return d.enveloped(r, at, in, took)
 }
 
 // enveloped answers as /v1/data does.
-func (d *data) enveloped(r *http.Request, at place, in jsontext.Value) (reply, *failure) {
+func (d *data) enveloped(r *http.Request, at place, in jsontext.Value, took *timing) (reply, *failure) {
+	trace, failed := d.traceOf(r, at)
+	if failed != nil {
+		return reply{}, failed
+	}
+	at.trace = trace
 	of, raw, failed := d.ask(r, at, in, "/input")
 	if failed != nil {
 		return reply{}, failed
 	}
 	answer := responseOf(of, raw)
+	if trace != nil {
+		answer.Explanation = trace.JSON
+	}
+	if has(r, "provenance") {
+		answer.Provenance = d.provenanceOf(of)
+	}
 	if in == nil && r.Method == http.MethodPost {
 		answer.Warning = &warning{codeUsage, "'input' key missing from the request"}
+	}
+	if has(r, "metrics") || has(r, "instrument") {
+		answer.Metrics = took.metrics(of)
 	}
 	body, err := json.Marshal(answer)
 	if err != nil {
@@ -238,7 +256,7 @@ func (d *data) bare(r *http.Request, at place) (reply, *failure) {
 func (d *data) ask(r *http.Request, at place, input jsontext.Value, pointer string) (authz.Decision, []byte,
 	*failure) {
 	if at.own != nil {
-		return d.askOwn(r, at.own, input)
+		return d.askOwn(r, at, input)
 	}
 	if input.Kind() != '{' {
 		return authz.Decision{}, nil, failureOf(door.NewCallError(http.StatusBadRequest, "wrong_type",

@@ -14,11 +14,12 @@ import (
 )
 
 // askOwn asks a package whose input is the caller's own. The result is nil where it is undefined.
-func (d *data) askOwn(r *http.Request, path []string, in jsontext.Value) (authz.Decision, []byte, *failure) {
-	q, failed := d.callerQuery(r, path, in)
+func (d *data) askOwn(r *http.Request, at place, in jsontext.Value) (authz.Decision, []byte, *failure) {
+	q, failed := d.callerQuery(r, at.own, in)
 	if failed != nil {
 		return authz.Decision{}, nil, failed
 	}
+	q.Trace = at.trace
 	decided, raw := d.deps.Point.Ask(r.Context(), q)
 	if decided.Kind != authz.Allow && decided.Kind != authz.Deny {
 		return decided, nil, refused(decided, nil)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/authz-sidecar/sidecar/internal/engine"
 )
 
 // place is what a path asks for: an entrypoint, or a member of what it returns; or anything below the packages whose
@@ -15,6 +17,8 @@ type place struct {
 	entrypoint string
 	members    []string
 	own        []string
+	// trace asks for an explanation of what own leads to; nil asks for none.
+	trace *engine.Trace
 }
 
 // place is that of the path of a call below a prefix.
