@@ -147,8 +147,8 @@ func TestDevStopsAtOnce(t *testing.T) {
 func TestDevNamesAPortThatIsTakenAndWhatToDo(t *testing.T) {
 	taken := testkit.Listen(t)
 	t.Chdir(repository(t))
-	for flag, hint := range map[string]string{"--api": "listen.api.address (flags --api and --admin)",
-		"--admin": "listen.admin.address (flags --api and --admin)", "--issuer": "--issuer"} {
+	for flag, hint := range map[string]string{"--api": "listen.api.address (flag --api)",
+		"--admin": "listen.admin.address (flag --admin)", "--issuer": "--issuer"} {
 		args := []string{"dev", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--issuer", "127.0.0.1:0", flag,
 			taken.Addr().String()}
 		var errs testkit.LogBuffer

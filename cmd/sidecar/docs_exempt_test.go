@@ -33,6 +33,8 @@ var exemptions = []struct {
 	{"docs/deploy.md", "ini", "[Service]", "TestRelease of internal/realtest has the same settings"},
 	{"docs/deploy.md", "console", "$ systemd-analyze", "TestRelease of internal/realtest runs it"},
 	{"docs/deploy.md", "sh", "cd deploy/compose", "TestComposeFile of internal/realtest checks and serves the folder"},
+	{"docs/gateways/README.md", "sh", "curl -i http://127.0.0.1:8080",
+		"asks a gateway, as TestGateways of internal/realtest does"},
 	{"docs/gateways/apache.md", "apache", "", "is of Apache httpd, which asks no sidecar"},
 	{"docs/gateways/caddy.md", "caddy", "", "TestGateways of internal/realtest runs it"},
 	{"docs/gateways/envoy.md", "yaml", "endpoint:", "TestEnvoyAsksOverAUnixSocket of internal/realtest runs it"},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -169,16 +170,17 @@ func failureOf(cmd *cobra.Command, err error) *failure {
 	}
 	if l, ok := errors.AsType[*listen.AddressError](err); ok && errors.Is(err, syscall.EADDRINUSE) {
 		f.hint = "another program listens on that port: stop it, or choose another port with " + l.Key +
-			listenFlag(cmd)
+			listenFlag(cmd, l.Key)
 		return f
 	}
 	return f
 }
 
-// listenFlag names the flags of a command that set addresses, when it has them.
-func listenFlag(cmd *cobra.Command) string {
-	if cmd.Flags().Lookup("api") == nil {
+// listenFlag names the flag of a command that sets the address of a listener, when it has one.
+func listenFlag(cmd *cobra.Command, key string) string {
+	listener := strings.TrimSuffix(strings.TrimPrefix(key, "listen."), ".address")
+	if cmd.Flags().Lookup(listener) == nil {
 		return ""
 	}
-	return " (flags --api and --admin)"
+	return " (flag --" + listener + ")"
 }

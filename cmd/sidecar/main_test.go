@@ -83,10 +83,13 @@ func curl(args []string) int {
 	defer stop()
 	var target, user string
 	var data []string
+	var head bool
 	header := http.Header{}
 	for i := 0; i < len(args); i++ {
 		switch args[i] {
 		case "-s":
+		case "-i", "-si":
+			head = true
 		case "-u":
 			i++
 			user = args[i]
@@ -131,6 +134,13 @@ func curl(args []string) int {
 		return 7
 	}
 	defer resp.Body.Close()
+	if head {
+		var lines strings.Builder
+		if err := resp.Header.Write(&lines); err != nil {
+			return 1
+		}
+		fmt.Printf("%s %s\n%s\n", resp.Proto, resp.Status, strings.ReplaceAll(lines.String(), "\r\n", "\n"))
+	}
 	if _, err := io.Copy(os.Stdout, resp.Body); err != nil {
 		return 1
 	}
