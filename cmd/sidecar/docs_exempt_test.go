@@ -61,6 +61,8 @@ var exemptions = []struct {
 	{"docs/tutorial.md", "sh", "curl -i", "asks the application, which sidecarclient/internal/tutorial tests"},
 	{"docs/operations.md", "promql", "", "needs Prometheus"},
 	{"docs/upstream-token.md", "sh", "openssl", "is of OpenSSL: the tests of internal/upstreamtoken make such keys"},
+	{"docs/upstream-token.md", "python", "", "TestAnApplicationVerifiesTheIdentityByTheIssuerAlone of " +
+		"internal/realtest runs it"},
 	{"docs/upstream-token.md", "yaml", "upstream_token:",
 		"names a key that the page makes: the tests of internal/app sign with one"},
 }

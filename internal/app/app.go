@@ -210,7 +210,8 @@ func (a *App) openProofs(context.Context) (err error) {
 }
 
 func (a *App) openUpstreamTokens(context.Context) (err error) {
-	a.identities, err = upstreamtoken.Open(a.cfg.UpstreamToken, a.deps.Log)
+	a.identities, err = upstreamtoken.Open(a.cfg.UpstreamToken,
+		upstreamtoken.Deps{Log: a.deps.Log, Metrics: a.metrics.Registerer()})
 	return err
 }
 

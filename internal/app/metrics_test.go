@@ -27,6 +27,7 @@ func everyMetric(t *testing.T) string {
 	events := receiving(t, "https://events.example")
 	return start(t, func(c *config.Config) {
 		events(c)
+		signing(t, c)
 		c.Issuers[0].Canary.Every = time.Hour
 		c.Listen.Metrics.Address, c.Listen.GRPC.Address = "127.0.0.1:0", "127.0.0.1:0"
 		c.Listen.ForwardAuth = []forwardauth.Config{{Name: "nginx", Profile: forwardauth.Nginx,

@@ -60,6 +60,8 @@ func (a *App) Status() status.Report {
 		Issuers:     issuers,
 		Events:      a.eventStatus(),
 		DecisionLog: a.logStatus(),
+
+		UpstreamToken: a.identities.Status(),
 	}
 }
 

@@ -56,7 +56,7 @@ func signing(t *testing.T, c *config.Config) {
 	}
 	name := filepath.Join(t.TempDir(), "identity.pem")
 	testkit.WriteFile(t, name, string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})))
-	c.UpstreamToken.KeyFiles, c.UpstreamToken.Issuer = []string{name}, "https://sidecar.example"
+	c.UpstreamToken.KeyFiles, c.UpstreamToken.Issuer = []string{name}, "https://sidecar.example/identity"
 	c.UpstreamToken.Audience = []string{"orders"}
 	err = filepath.WalkDir(c.Policies.Paths[0], func(name string, _ fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(name, ".rego") {
@@ -83,18 +83,36 @@ func TestAnApplicationVerifiesTheSignedIdentityWithTheServedKeys(t *testing.T) {
 		t.Fatalf("%s, upstream headers %v", a, a.UpstreamHeaders)
 	}
 	token := a.UpstreamHeaders["X-Identity-Token"][0]
-	claims, err := identity(token, "https://sidecar.example", "orders", &keys)
+	claims, err := identity(token, "https://sidecar.example/identity", "orders", &keys)
 	if err != nil || claims.Subject != "alice" || claims.ID == "" {
 		t.Errorf("claims are %+v, error is %v", claims, err)
 	}
-	if _, err := identity(token, "https://sidecar.example", "billing", &keys); err == nil {
+	if _, err := identity(token, "https://sidecar.example/identity", "billing", &keys); err == nil {
 		t.Error("another application accepts the token")
 	}
-	if _, err := identity(token[:len(token)-8]+"AAAAAAAA", "https://sidecar.example", "orders", &keys); err == nil {
+	if _, err := identity(token[:len(token)-8]+"AAAAAAAA", "https://sidecar.example/identity", "orders", &keys); err == nil {
 		t.Error("a forged signature is accepted")
 	}
 	if denied := w.ask(t, ""); denied.Allow || denied.UpstreamHeaders["X-Identity-Token"] != nil {
 		t.Errorf("without a token: %s %v", denied, denied.UpstreamHeaders)
+	}
+}
+
+func TestAnApplicationFindsTheKeysByTheIssuerAlone(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(c *config.Config) { signing(t, c) })
+	for _, path := range []string{"/identity/.well-known/openid-configuration",
+		"/.well-known/oauth-authorization-server/identity"} {
+		status, body, err := w.exchange(t.Context(), "GET", w.api+path, "")
+		if want := `{"issuer":"https://sidecar.example/identity","jwks_uri":"https://sidecar.example/.well-known/jwks.json",` +
+			`"subject_types_supported":["public"],"id_token_signing_alg_values_supported":["ES256"]}`; err != nil ||
+			status != 200 || body != want {
+			t.Errorf("%s: %d %s, error is %v", path, status, body, err)
+		}
+	}
+	report := w.get(t, "/v1/status")
+	if !strings.Contains(report, `"issuer": "https://sidecar.example/identity",`) || !strings.Contains(report, `"alg": "ES256"`) {
+		t.Errorf("the status is %s", report)
 	}
 }
 

@@ -30,7 +30,7 @@ func identityIssuer(t *testing.T) *upstreamtoken.Issuer {
 	name := filepath.Join(t.TempDir(), "key.pem")
 	testkit.WriteFile(t, name, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
 	i, err := upstreamtoken.Open(upstreamtoken.Config{KeyFiles: []string{name}, Issuer: "sidecar",
-		Audience: []string{"api"}, Lifetime: time.Minute, Header: "X-Identity-Token"}, nil)
+		Audience: []string{"api"}, Lifetime: time.Minute, Header: "X-Identity-Token"}, upstreamtoken.Deps{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,11 +14,33 @@ type Report struct {
 	Because string `json:"because,omitzero"`
 	Policy  Policy `json:"policy"`
 	// Sources are the policies that are archives.
-	Sources     []Source    `json:"sources,omitempty"`
-	Listeners   []Listener  `json:"listeners"`
-	Issuers     []Issuer    `json:"issuers"`
-	Events      []Event     `json:"events,omitempty"`
-	DecisionLog DecisionLog `json:"decision_log"`
+	Sources   []Source   `json:"sources,omitempty"`
+	Listeners []Listener `json:"listeners"`
+	Issuers   []Issuer   `json:"issuers"`
+	Events    []Event    `json:"events,omitempty"`
+	// UpstreamToken is absent where no identity is signed.
+	UpstreamToken *UpstreamToken `json:"upstream_token,omitempty"`
+	DecisionLog   DecisionLog    `json:"decision_log"`
+}
+
+// UpstreamToken is the state of the signed identity for applications.
+type UpstreamToken struct {
+	// Healthy is false while the files of the keys have a content that cannot be used: the former keys sign. Faults
+	// are why.
+	Healthy bool    `json:"healthy"`
+	Faults  []Fault `json:"faults,omitempty"`
+	Issuer  string  `json:"issuer"`
+	// KeyID is the key that signs, and Published are all in the key set. Since is when these keys were read.
+	KeyID     string    `json:"kid"`
+	Algorithm string    `json:"alg"`
+	Published []string  `json:"published"`
+	Since     time.Time `json:"since"`
+	// Signed and Reused count allows with a new token, and with one that was made before for equal claims. None are
+	// those without claims or without a token, Failed those that were refused because nothing could be signed.
+	Signed uint64 `json:"signed"`
+	Reused uint64 `json:"reused"`
+	None   uint64 `json:"none"`
+	Failed uint64 `json:"failed"`
 }
 
 // Why the sidecar is not ready.

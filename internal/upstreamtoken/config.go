@@ -31,7 +31,7 @@ func (c Config) Check(fault func(key, cause, hint string)) {
 		return
 	}
 	if c.Issuer == "" {
-		fault("issuer", "is empty", "write the iss that applications expect, as https://sidecar.acme.example")
+		fault("issuer", "is empty", "write the iss that applications expect, as https://sidecar.acme.example/identity")
 	}
 	if len(c.Audience) == 0 {
 		fault("audience", "is empty", "write the aud that applications expect, as [orders]")

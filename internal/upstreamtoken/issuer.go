@@ -19,8 +19,10 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/jose"
 	"github.com/authz-sidecar/sidecar/internal/keyfile"
+	"github.com/authz-sidecar/sidecar/internal/metrics"
 	"github.com/authz-sidecar/sidecar/internal/recent"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
 const (
@@ -42,21 +44,30 @@ type Token struct {
 
 // Issuer makes tokens. It is safe for concurrent use. A nil Issuer makes none.
 type Issuer struct {
-	cfg Config
-	log *slog.Logger
+	cfg  Config
+	log  *slog.Logger
+	made counts
 
 	current atomic.Pointer[keys]
 
 	reading sync.Mutex // guards what follows, and is held while files are read
 	files   *keyfile.Files[*keys]
-	looked  atomic.Int64 // Unix nanoseconds of the last look
+	looked  atomic.Int64                 // Unix nanoseconds of the last look
+	fault   atomic.Pointer[status.Fault] // why the content of the files is not in use; nil mostly
 
 	mu   sync.Mutex // guards what follows
 	kept *recent.Map[string, Token]
 }
 
+// Deps are what an Issuer works with.
+type Deps struct {
+	Log *slog.Logger
+	// Metrics is where tokens are counted; nil counts for itself.
+	Metrics metrics.Registerer
+}
+
 // Open reads the keys. Without key files the Issuer is nil.
-func Open(cfg Config, log *slog.Logger) (*Issuer, error) {
+func Open(cfg Config, deps Deps) (*Issuer, error) {
 	if cfg.Off() {
 		return nil, nil
 	}
@@ -64,7 +75,8 @@ func Open(cfg Config, log *slog.Logger) (*Issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read keys of upstream tokens: %w", err)
 	}
-	i := &Issuer{cfg: cfg, log: log, files: files, kept: recent.New[string, Token](maxKept, 0)}
+	i := &Issuer{cfg: cfg, log: deps.Log, files: files, kept: recent.New[string, Token](maxKept, 0)}
+	i.count(deps.Metrics)
 	i.current.Store(k)
 	i.looked.Store(time.Now().UnixNano())
 	return i, nil
@@ -86,17 +98,11 @@ func (i *Issuer) look() {
 	case err != nil:
 		i.log.Warn("changed keys of upstream tokens cannot be used, the former ones are kept", "cause", err)
 	case changed:
+		k.after(i.current.Load(), i.cfg.Lifetime)
 		i.current.Store(k)
-		i.log.Info("keys of upstream tokens changed", "kid", k.kid)
+		i.log.Info("keys of upstream tokens changed", "kid", k.kids[0])
 	}
-}
-
-// KeySet is the JWK Set of the public keys; nil when no tokens are made.
-func (i *Issuer) KeySet() []byte {
-	if i == nil {
-		return nil
-	}
-	return i.keys().set
+	i.setFault(i.files.Fault())
 }
 
 // Headers returns set, the headers of an allow, with that of the token: empty without claims. claims is a JSON object,
@@ -110,14 +116,18 @@ func (i *Issuer) Headers(set []authz.Header, claims []byte, expires authz.Time, 
 		case httpuri.Variable(h.Name) != own:
 			out = append(out, h)
 		case slices.ContainsFunc(h.Values, func(v string) bool { return v != "" }):
+			i.made.failed.Add(1)
 			return nil, Token{}, authz.Errorf(authz.Misconfigured,
 				"sign upstream token: the policy sets %q too, in upstream_headers", i.cfg.Header)
 		}
 	}
 	t := Token{}
-	if claims != nil {
+	if claims == nil {
+		i.made.none.Add(1)
+	} else {
 		var err error
 		if t, err = i.token(claims, expires, now); err != nil {
+			i.made.failed.Add(1)
 			return nil, Token{}, authz.Errorf(authz.Misconfigured, "sign upstream token: %w", err)
 		}
 	}
@@ -128,17 +138,19 @@ func (i *Issuer) Headers(set []authz.Header, claims []byte, expires authz.Time, 
 // outlive the token of the request, or a new one.
 func (i *Issuer) token(claims []byte, expires authz.Time, now time.Time) (Token, error) {
 	k := i.keys()
-	of := k.kid + string(claims)
+	of := k.kids[0] + string(claims)
 	i.mu.Lock()
 	t, ok := i.kept.Get(of, now)
 	i.mu.Unlock()
 	if ok && now.Before(t.reusable) && (expires == 0 || t.expires <= expires) {
+		i.made.reused.Add(1)
 		return t, nil
 	}
 	t, err := i.sign(k.signer, claims, expires, now)
 	if err != nil {
 		return Token{}, err
 	}
+	i.made.signed.Add(1)
 	i.mu.Lock()
 	i.kept.Put(of, t, now)
 	i.mu.Unlock()

@@ -69,7 +69,7 @@ func open(t *testing.T, c upstreamtoken.Config) *upstreamtoken.Issuer {
 
 func openLogging(t *testing.T, c upstreamtoken.Config, log *testkit.LogBuffer) *upstreamtoken.Issuer {
 	t.Helper()
-	i, err := upstreamtoken.Open(c, telemetry.NewLogger(telemetry.LogConfig{}, log))
+	i, err := upstreamtoken.Open(c, upstreamtoken.Deps{Log: telemetry.NewLogger(telemetry.LogConfig{}, log)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,6 +188,7 @@ func TestWhatCannotBeSignedIsMisconfigured(t *testing.T) {
 	for claims, want := range map[string]string{
 		`{"exp":1}`:             "the claim exp is the sidecar's own",
 		`{"sub":"a","iss":"b"}`: "the claim iss is the sidecar's own",
+		`{"Exp":1}`:             "the claim Exp is the sidecar's own",
 		`[1]`:                   "no JSON object",
 		`{"a":"` + strings.Repeat("x", 4096) + `"}`: "over 4096 bytes",
 	} {
@@ -256,12 +257,12 @@ func TestKeysThatCannotSignAreRefused(t *testing.T) {
 		"":                          "there is none in PEM",
 		testkit.SelfSigned(t).PEM(): "there is none in PEM",
 	} {
-		if _, err := upstreamtoken.Open(config(t, text), nil); err == nil || !strings.Contains(err.Error(), want) ||
+		if _, err := upstreamtoken.Open(config(t, text), upstreamtoken.Deps{}); err == nil || !strings.Contains(err.Error(), want) ||
 			!strings.Contains(err.Error(), "upstream_token.key_files[0]: ") {
 			t.Errorf("error is %v, want %s", err, want)
 		}
 	}
-	if i, err := upstreamtoken.Open(upstreamtoken.Config{}, nil); i != nil || err != nil || i.KeySet() != nil {
+	if i, err := upstreamtoken.Open(upstreamtoken.Config{}, upstreamtoken.Deps{}); i != nil || err != nil || i.KeySet() != nil {
 		t.Errorf("without keys there is an issuer, or the error %v", err)
 	}
 }

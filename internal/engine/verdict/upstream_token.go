@@ -3,6 +3,7 @@ package verdict
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -12,8 +13,11 @@ import (
 // reservedClaims are those of a token for the upstream that the sidecar sets (RFC 7519 section 4.1). It sets no sub.
 func reservedClaims() []string { return []string{"iss", "aud", "iat", "nbf", "exp", "jti"} }
 
-// IsReservedClaim reports whether a policy must not set a claim of this name.
-func IsReservedClaim(name string) bool { return slices.Contains(reservedClaims(), name) }
+// IsReservedClaim reports whether a policy must not set a claim of this name, in letters of any case: some readers of
+// JSON, that of Go among them, take Exp for exp.
+func IsReservedClaim(name string) bool {
+	return slices.ContainsFunc(reservedClaims(), func(r string) bool { return strings.EqualFold(r, name) })
+}
 
 // reservedMembers have shapes that no value fits.
 func reservedMembers() []ShapeMember {
