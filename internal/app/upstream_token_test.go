@@ -90,7 +90,8 @@ func TestAnApplicationVerifiesTheSignedIdentityWithTheServedKeys(t *testing.T) {
 	if _, err := identity(token, "https://sidecar.example/identity", "billing", &keys); err == nil {
 		t.Error("another application accepts the token")
 	}
-	if _, err := identity(token[:len(token)-8]+"AAAAAAAA", "https://sidecar.example/identity", "orders", &keys); err == nil {
+	if _, err := identity(token[:len(token)-8]+"AAAAAAAA", "https://sidecar.example/identity", "orders",
+		&keys); err == nil {
 		t.Error("a forged signature is accepted")
 	}
 	if denied := w.ask(t, ""); denied.Allow || denied.UpstreamHeaders["X-Identity-Token"] != nil {
@@ -104,14 +105,16 @@ func TestAnApplicationFindsTheKeysByTheIssuerAlone(t *testing.T) {
 	for _, path := range []string{"/identity/.well-known/openid-configuration",
 		"/.well-known/oauth-authorization-server/identity"} {
 		status, body, err := w.exchange(t.Context(), "GET", w.api+path, "")
-		if want := `{"issuer":"https://sidecar.example/identity","jwks_uri":"https://sidecar.example/.well-known/jwks.json",` +
-			`"subject_types_supported":["public"],"id_token_signing_alg_values_supported":["ES256"]}`; err != nil ||
+		if want :=
+			`{"issuer":"https://sidecar.example/identity","jwks_uri":"https://sidecar.example/.well-known/jwks.json",` +
+				`"subject_types_supported":["public"],"id_token_signing_alg_values_supported":["ES256"]}`; err != nil ||
 			status != 200 || body != want {
 			t.Errorf("%s: %d %s, error is %v", path, status, body, err)
 		}
 	}
 	report := w.get(t, "/v1/status")
-	if !strings.Contains(report, `"issuer": "https://sidecar.example/identity",`) || !strings.Contains(report, `"alg": "ES256"`) {
+	if !strings.Contains(report, `"issuer": "https://sidecar.example/identity",`) ||
+		!strings.Contains(report, `"alg": "ES256"`) {
 		t.Errorf("the status is %s", report)
 	}
 }

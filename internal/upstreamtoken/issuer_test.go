@@ -257,12 +257,14 @@ func TestKeysThatCannotSignAreRefused(t *testing.T) {
 		"":                          "there is none in PEM",
 		testkit.SelfSigned(t).PEM(): "there is none in PEM",
 	} {
-		if _, err := upstreamtoken.Open(config(t, text), upstreamtoken.Deps{}); err == nil || !strings.Contains(err.Error(), want) ||
+		if _, err := upstreamtoken.Open(config(t, text), upstreamtoken.Deps{}); err == nil ||
+			!strings.Contains(err.Error(), want) ||
 			!strings.Contains(err.Error(), "upstream_token.key_files[0]: ") {
 			t.Errorf("error is %v, want %s", err, want)
 		}
 	}
-	if i, err := upstreamtoken.Open(upstreamtoken.Config{}, upstreamtoken.Deps{}); i != nil || err != nil || i.KeySet() != nil {
+	if i, err := upstreamtoken.Open(upstreamtoken.Config{}, upstreamtoken.Deps{}); i != nil || err != nil ||
+		i.KeySet() != nil {
 		t.Errorf("without keys there is an issuer, or the error %v", err)
 	}
 }

@@ -41,8 +41,9 @@ func documents() []document {
 		missing: "no tokens are signed for the upstream: upstream_token.key_files of the configuration turns it on",
 	}
 	oidc := document{
-		id: "upstreamTokenConfiguration", path: upstreamtoken.IssuerPath + "/.well-known/openid-configuration", mediaType: "application/json",
-		summary: "Metadata of the signed identity, for libraries of OpenID Connect",
+		id: "upstreamTokenConfiguration", path: upstreamtoken.IssuerPath + "/.well-known/openid-configuration",
+		mediaType: "application/json",
+		summary:   "Metadata of the signed identity, for libraries of OpenID Connect",
 		about: "`issuer`, `jwks_uri` and the algorithms of the keys, as OpenID Connect Discovery 1.0 has them, for an " +
 			"`upstream_token.issuer` that ends in `" + upstreamtoken.IssuerPath + "`. " +
 			"There is no other endpoint: the sidecar logs no one in.",
