@@ -31,7 +31,6 @@ func (c *callers) parseQuery(query string) (ast.Body, error) {
 	if errs := c.outside(body); len(errs) > 0 {
 		return nil, positioned(codeInvalidParameter, msgCompileQuery, errs)
 	}
-	builtins.GuardQuery(body)
 	return body, nil
 }
 
@@ -96,6 +95,7 @@ func (p *Policy) Query(ctx context.Context, q QueryQuestion) (Bindings, error) {
 	if err != nil {
 		return nil, err
 	}
+	builtins.GuardQuery(body)
 	options := append(builtins.Options(c.builtins), oparego.ParsedQuery(body), oparego.Compiler(c.compiler),
 		oparego.Store(c.store), oparego.Transaction(c.txn), oparego.StrictBuiltinErrors(true),
 		oparego.InterQueryBuiltinValueCache(c.values), oparego.Time(q.Time), oparego.Seed(&seed{id: q.Seed}))

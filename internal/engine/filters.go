@@ -84,7 +84,9 @@ func newFilters(ctx context.Context, w *runtime, modules map[string]*ast.Module,
 				rego.ProblemsOf("policies",
 					errs))
 		}
-		builtins.GuardCalls(compiler)
+		for _, m := range compiler.Modules {
+			builtins.GuardPartial(m)
+		}
 		own := *w
 		own.compiler, own.values = compiler, newValueCache(ctx)
 		return &filters{&own, builtins.Options(own.builtins)}, nil
@@ -200,6 +202,7 @@ func (p *Policy) askOfCallers(a *askedFilter) (err error) {
 		if a.query, err = c.parseQuery(a.Query); err != nil {
 			return err
 		}
+		builtins.GuardPartial(a.query)
 	} else {
 		ref := c.refOf(a.Path)
 		if ref == nil {

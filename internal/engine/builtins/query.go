@@ -11,25 +11,38 @@ import (
 
 // GuardQuery makes the calls of a query that is parsed, and not compiled yet, bounded, as GuardCalls does those of
 // rules.
-func GuardQuery(query ast.Body) {
+func GuardQuery(query ast.Body) { renameNested(query, privateNames()) }
+
+// GuardPartial makes the calls of a module or a query bounded that is evaluated partially. Builtins that are not
+// deterministic, which partial evaluation knows by their names, keep these.
+func GuardPartial(node any) {
 	names := privateNames()
-	renameCalls(query, names)
-	ast.WalkTerms(query, func(t *ast.Term) bool {
-		if call, ok := t.Value.(ast.Call); ok {
-			call[0] = renamed(call[0], names)
+	for public := range names {
+		if ast.BuiltinMap[public].Nondeterministic {
+			delete(names, public)
 		}
-		return false
-	})
+	}
+	renameNested(node, names)
 }
 
 // PublicQuery takes the private names out of what partial evaluation left of rules.
 func PublicQuery(left any) {
 	names := map[string]ast.Ref{}
 	for name, decl := range Declarations() {
-		public := strings.TrimPrefix(name, privatePrefix)
-		names[decl.Ref().String()] = ast.BuiltinMap[public].Ref()
+		names[decl.Ref().String()] = ast.BuiltinMap[strings.TrimPrefix(name, privatePrefix)].Ref()
 	}
-	renameCalls(left, names)
+	renameNested(left, names)
+}
+
+// renameNested is renameCalls, and renames calls within terms, which compiled rules do not have.
+func renameNested(node any, names map[string]ast.Ref) {
+	renameCalls(node, names)
+	ast.WalkTerms(node, func(t *ast.Term) bool {
+		if call, ok := t.Value.(ast.Call); ok {
+			call[0] = renamed(call[0], names)
+		}
+		return false
+	})
 }
 
 // Options make the builtins of funcs, which Guarded and Offline return, known to OPA's package rego.
