@@ -53,10 +53,11 @@ func (p *Point) AskedByCallers(path []string) bool { return p.snap.Load().Policy
 func (p *Point) Ask(ctx context.Context, q CallerQuery) (authz.Decision, []byte) {
 	snap := p.snap.Load()
 	var result engine.Result
-	a := &asked{CallerQuery: q, by: func(ctx context.Context, of engine.CallerQuestion) (_ answer, err error) {
+	a := &asked{CallerQuery: q, kind: decisionlog.TypeCallerInput}
+	a.by = func(ctx context.Context, of engine.CallerQuestion) (_ answer, err error) {
 		result, err = snap.Policy.Ask(ctx, of)
 		return result, err
-	}}
+	}
 	d := p.askBy(ctx, snap, a)
 	if d.Kind != authz.Allow && d.Kind != authz.Deny || result.Empty() {
 		return d, nil

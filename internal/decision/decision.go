@@ -185,7 +185,7 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 	defer span.End()
 	rec.TraceID, rec.SpanID = span.IDs()
 	q.rec, q.client = rec, &client{}
-	if p.deps.Observer != nil && !q.unrecorded && q.asked == nil {
+	if p.deps.Observer != nil && !q.unrecorded && q.kind == "" {
 		q.seen = &seen{}
 	}
 	d := p.guarded(ctx, q)

@@ -292,6 +292,7 @@ type event struct {
 	} `json:"error"`
 	Custom struct {
 		Kind          string `json:"kind"`
+		Type          string `json:"type"`
 		Status        int    `json:"status"`
 		Introspection string `json:"introspection"`
 		// Unauthenticated is why there is no usable token.

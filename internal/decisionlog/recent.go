@@ -20,9 +20,9 @@ type Recent struct {
 // NewRecent keeps so many decisions, and no more than so many bytes of them, estimated; but always the latest one.
 func NewRecent(last int, bytes int64) *Recent { return &Recent{last: last, room: bytes} }
 
-// add keeps r, if a policy decided, and drops the oldest. It is called by the goroutine of the Log.
+// add keeps r, if a policy decided by the document, and drops the oldest. It is called by the goroutine of the Log.
 func (k *Recent) add(r *Record) {
-	if k == nil || r.Input == nil || r.Eval == 0 {
+	if k == nil || r.Input == nil || r.Eval == 0 || r.Type != "" {
 		return
 	}
 	kept := *r

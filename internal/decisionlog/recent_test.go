@@ -37,6 +37,7 @@ func TestRecentKeepsTheLatestDecisionsInBoundedMemory(t *testing.T) {
 	}
 	k.add(&Record{DecisionID: "7", Eval: time.Second})
 	k.add(&Record{DecisionID: "8", Input: sizedInput(0)})
+	k.add(&Record{DecisionID: "9", Input: sizedInput(0), Eval: time.Second, Type: TypeFilter})
 	if ids() != "6" {
 		t.Errorf("what no policy decided is kept: %s", ids())
 	}

@@ -14,10 +14,12 @@ type Appender interface {
 	AppendJSON(dst []byte) ([]byte, error)
 }
 
-// The types of records that are no decision. That of filters is OPA's.
+// The types of records that are no decision by the document: they are not decided anew. That of filters is OPA's.
 const (
 	TypeFilter = "open-policy-agent/compile"
 	TypeQuery  = "query"
+	// TypeCallerInput is a question whose input is the caller's own.
+	TypeCallerInput = "caller_input"
 )
 
 // Record is one decision, as the request path knew it. It belongs to the Log from the moment it is written:

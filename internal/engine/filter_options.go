@@ -10,6 +10,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
 // maxFilterList bounds each list of the options of a filter, maxFilterQueries the alternatives of what partial
@@ -58,18 +59,20 @@ func constantRef(text string) (ast.Ref, error) {
 	return ref, nil
 }
 
-// parseUnknowns are the unknowns of the question, or else those of the metadata.
-func (a *askedFilter) parseUnknowns(said []ast.Ref) ([]ast.Ref, error) {
-	if len(a.Unknowns) == 0 {
-		for _, ref := range said {
-			if !ref.HasPrefix(ast.InputRootRef) && !ref.HasPrefix(ast.DefaultRootRef) {
-				return nil, invalid("unknowns must be prefixed with `input` or `data`: " + ref.String())
-			}
+// saidUnknowns are those of the metadata.
+func saidUnknowns(said rego.FilterMetadata) ([]ast.Ref, error) {
+	for _, ref := range said.Unknowns {
+		if !ref.HasPrefix(ast.InputRootRef) && !ref.HasPrefix(ast.DefaultRootRef) {
+			return nil, invalid("unknowns must be prefixed with `input` or `data`: " + ref.String())
 		}
-		return said, nil
 	}
-	out := make([]ast.Ref, len(a.Unknowns))
-	for i, text := range a.Unknowns {
+	return said.Unknowns, nil
+}
+
+// givenUnknowns are those of the question.
+func (o FilterOptions) givenUnknowns() ([]ast.Ref, error) {
+	out := make([]ast.Ref, len(o.Unknowns))
+	for i, text := range o.Unknowns {
 		ref, err := constantRef(text)
 		if err != nil || !ref.HasPrefix(ast.InputRootRef) && !ref.HasPrefix(ast.DefaultRootRef) {
 			return nil, invalid(fmt.Sprintf("unknowns[%d]: want a reference such as input.orders", i))

@@ -166,9 +166,15 @@ func (p *Policy) askTyped(a *askedFilter) (err error) {
 	if a.mask = said.MaskRule; a.MaskRule != "" {
 		return invalid("options.maskRule: the mask is that of the rule's metadata: compile.mask_rule")
 	}
-	if a.unknowns, err = a.parseUnknowns(said.Unknowns); err != nil {
+	given, err := a.givenUnknowns()
+	if err != nil {
 		return err
 	}
+	if a.unknowns, err = saidUnknowns(said); err != nil {
+		return err
+	}
+	// What the author calls unknown remains so: known to be absent, it would satisfy each "not".
+	a.unknowns = append(slices.Clone(a.unknowns), given...)
 	if len(a.unknowns) == 0 {
 		return invalid("unknowns: want one at least, such as input.context, here or as compile.unknowns of the " +
 			"rule's metadata")
@@ -215,8 +221,13 @@ func (p *Policy) askOfCallers(a *askedFilter) (err error) {
 			return err
 		}
 	}
-	if a.unknowns, err = a.parseUnknowns(said.Unknowns); err != nil {
+	if a.unknowns, err = a.givenUnknowns(); err != nil {
 		return err
+	}
+	if len(a.unknowns) == 0 {
+		if a.unknowns, err = saidUnknowns(said); err != nil {
+			return err
+		}
 	}
 	if a.Query != "" && !a.HasUnknowns {
 		a.unknowns = []ast.Ref{ast.InputRootRef}

@@ -38,6 +38,19 @@ default masks := {}
 
 masks := {"context": {"price": {"replace": {"value": "***"}}}} if not "orders:admin" in input.token.scopes
 
+# METADATA
+# compile:
+#   unknowns: [input.orders, input.customers]
+rows if {
+	input.orders.customer == input.customers.id
+	input.customers.tenant == input.token.subject.id
+}
+
+# METADATA
+# compile:
+#   unknowns: [input.orders.hidden]
+shown if not input.orders.hidden == true
+
 # not declared as a filter
 helper if input.context.owner == "x"
 `,
@@ -120,6 +133,39 @@ func TestAFilterOfAnOrdinaryPackageKnowsTheFactsAboutTheToken(t *testing.T) {
 			FilterOptions: FilterOptions{Targets: postgres}})
 		if err != nil || string(got.Result) != c.want {
 			t.Errorf("%s: %s %v, want %s", c.scope, got.Result, err, c.want)
+		}
+	}
+}
+
+func TestAFilterOfAnOrdinaryPackageMayNameTables(t *testing.T) {
+	p := withFilters(t)
+	got, err := p.Filter(t.Context(), FilterQuestion{Path: []string{"orders", "rows"}, Document: documentOf(),
+		FilterOptions: FilterOptions{Targets: postgres}})
+	if want := `{"query":"WHERE (orders.customer = customers.id AND customers.tenant = E'ann')"}`; err != nil ||
+		string(got.Result) != want {
+		t.Errorf("%s %v, want %s", got.Result, err, want)
+	}
+	_, err = compiled(t, Config{Deadline: time.Minute},
+		map[string]string{"policies/authz/decision.rego": `package authz
+
+# METADATA
+# entrypoint: true
+default decision := false
+
+decision if input.orders.owner == "x"
+`})
+	if err == nil || !strings.Contains(err.Error(), "input.orders") {
+		t.Errorf("a name that no metadata have: %v", err)
+	}
+}
+
+func TestWhatTheAuthorCallsUnknownRemainsSo(t *testing.T) {
+	p := withFilters(t)
+	for _, unknowns := range [][]string{nil, {"input.context"}, {"input.orders"}} {
+		got, err := p.Filter(t.Context(), FilterQuestion{Path: []string{"orders", "shown"}, Document: documentOf(),
+			FilterOptions: FilterOptions{Targets: postgres, Unknowns: unknowns}})
+		if err != nil || string(got.Result) != `{"query":"WHERE NOT orders.hidden = TRUE"}` {
+			t.Errorf("%q: %s %v", unknowns, got.Result, err)
 		}
 	}
 }

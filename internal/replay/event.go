@@ -114,7 +114,7 @@ func eventOf(e *decisionlog.Event) *event {
 	out := &event{
 		id: e.DecisionID, time: e.Time, entrypoint: e.Path, result: e.Result, erased: e.Erased, masked: e.Masked,
 		noResult: e.Facts.ResultError != "" || e.Facts.MaskError != "" || slices.Contains(e.Erased, "/result"),
-		asked:    recorded.AskedPolicy(e), digest: e.Facts.PolicyDigest,
+		asked:    e.Facts.Type == "" && recorded.AskedPolicy(e), digest: e.Facts.PolicyDigest,
 		was: Answer{Kind: e.Facts.Kind, Status: e.Facts.Status, Cause: e.Error.Message},
 	}
 	for _, r := range e.Facts.Reasons {

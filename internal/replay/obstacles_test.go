@@ -119,6 +119,16 @@ decision := {"allow": false, "reasons": [{"code": "` + code + `"}], "context": `
 	}
 }
 
+func TestEventsThatAreNoDecisionByTheDocumentAreNotReplayed(t *testing.T) {
+	by := small(t, byScope)
+	line := string(record(t, by, "authz/decision", []call{{method: "GET", path: "/", token: true, at: begun}}))
+	typed := strings.Replace(line, `"custom":{`, `"custom":{"type":"open-policy-agent/compile",`, 1)
+	r := replayed(t, []byte(line+typed), replay.Options{Candidate: by})
+	if r.Totals.Replayed != 1 || r.Totals.NotReplayable != 0 || r.Totals.NotDecided != 1 {
+		t.Errorf("%+v", r.Totals)
+	}
+}
+
 func TestEventsThatCannotBeReplayedSayWhy(t *testing.T) {
 	by := small(t, byScope)
 	line :=

@@ -27,7 +27,7 @@ func Compile(
 	if len(errs) == len(found) {
 		return compiler, errs
 	}
-	compiler = newCompiler(opts, InputSchema(), how).WithPathConflictsCheck(conflicts)
+	compiler = newCompiler(opts, withUnknowns(InputSchema(), modules), how).WithPathConflictsCheck(conflicts)
 	compiler.Compile(modules)
 	for _, e := range withFunctionHints(atEachUse(compiler.Errors, modules), modules) {
 		if !slices.ContainsFunc(errs, func(said *ast.Error) bool { return said.Error() == e.Error() }) {
@@ -82,10 +82,30 @@ func namedSchema(opts Options, modules map[string]*ast.Module) map[string]any {
 			return name != strings.ToLower(name) || input.HoldsCredential(name)
 		})
 	}
-	schema := InputSchema()
+	schema := withUnknowns(InputSchema(), modules)
 	request := schema["properties"].(map[string]any)["request"].(map[string]any)["properties"].(map[string]any)
 	nameMembers(request["headers"].(map[string]any), headers, strings.ToLower)
 	nameMembers(request["query"].(map[string]any), slices.DeleteFunc(named, input.HoldsToken), strings.Clone)
+	return schema
+}
+
+// withUnknowns adds to the schema of the input what the metadata of modules call unknown in filters and no decision
+// has: the rows of tables, which may be of any type.
+func withUnknowns(schema map[string]any, modules map[string]*ast.Module) map[string]any {
+	properties := schema["properties"].(map[string]any)
+	for _, m := range modules {
+		for _, a := range m.Annotations {
+			if a.Compile == nil {
+				continue
+			}
+			for _, ref := range a.Compile.Unknowns {
+				if path := constantPrefix(ref); len(path) > 1 && ref.HasPrefix(ast.InputRootRef) &&
+					properties[path[1]] == nil {
+					properties[path[1]] = map[string]any{}
+				}
+			}
+		}
+	}
 	return schema
 }
 
