@@ -87,7 +87,10 @@ func startOPA(t *testing.T, policies string, args ...string) string {
 		r.Out.URL.Scheme, r.Out.URL.Host = "http", "opa"
 	}})
 	t.Cleanup(proxy.Close)
-	p.await(t, 30*time.Second, func() bool { return responds(proxy.URL + "/health") })
+	p.await(t, 30*time.Second, func() bool {
+		_, err := os.Stat(socket)
+		return err == nil && responds(proxy.URL+"/health")
+	})
 	return proxy.URL
 }
 
