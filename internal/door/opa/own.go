@@ -35,15 +35,27 @@ func (d *data) callerQuery(r *http.Request, path []string, in jsontext.Value) (d
 	}
 	q := decision.CallerQuery{Path: path, Input: in, Caller: r.RemoteAddr}
 	if d.cfg.IntrospectToken && in.Kind() == '{' {
-		var o struct {
-			Token jsontext.Value `json:"token"`
+		token, failed := tokenOf(in)
+		if failed != nil {
+			return decision.CallerQuery{}, failed
 		}
-		if err := json.Unmarshal(in, &o); err == nil && o.Token.Kind() == '"' {
-			var text string
-			if err := json.Unmarshal(o.Token, &text); err == nil {
-				q.Token = secret.New(text)
-			}
-		}
+		q.Token = token
 	}
 	return q, nil
+}
+
+// tokenOf is the token in an input. Facts in its place are refused: only the authorization server tells them.
+func tokenOf(in jsontext.Value) (secret.Text, *failure) {
+	var o struct {
+		Token jsontext.Value `json:"token"`
+	}
+	var text string
+	if err := json.Unmarshal(in, &o); err != nil || o.Token == nil || o.Token.Kind() == 'n' {
+		return secret.Text{}, nil
+	}
+	if err := json.Unmarshal(o.Token, &text); err != nil {
+		return secret.Text{}, failureOf(door.NewCallError(http.StatusBadRequest, "wrong_type",
+			"want a token as text: opa.introspect_token has it introspected", "/token"), "/input")
+	}
+	return secret.New(text), nil
 }

@@ -89,3 +89,22 @@ func TestProvenanceNamesNoPoliciesThatDidNotDecide(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
+
+func TestFactsInPlaceOfATokenAreRefused(t *testing.T) {
+	for _, token := range []string{`{"active":true}`, `["x"]`, `1`, `true`} {
+		for _, introspects := range []bool{true, false} {
+			got := parametrized(opa.Config{IntrospectToken: introspects}, "/v1/data/app/allow",
+				`{"input":{"token":`+token+`}}`)
+			refused := strings.HasPrefix(got, "400 ") && strings.Contains(got, "/input/token: want a token")
+			if refused != introspects {
+				t.Errorf("%s, introspecting %t: %s", token, introspects, got)
+			}
+		}
+	}
+	for _, in := range []string{`{"token":"x"}`, `{"token":null}`, `{}`, `[{"token":{}}]`, `{"Token":{}}`} {
+		got := parametrized(opa.Config{IntrospectToken: true}, "/v1/data/app/allow", `{"input":`+in+`}`)
+		if !strings.HasPrefix(got, "200 ") {
+			t.Errorf("%s: %s", in, got)
+		}
+	}
+}
