@@ -5,6 +5,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/door"
 )
 
 // evaluation is the answer to one question: section 6.2. A decision with nothing more to say has no context.
@@ -37,10 +38,7 @@ func noDecision(d *authz.Decision) (status int, message string) {
 		return 0, ""
 	case authz.Malformed, authz.Unavailable, authz.Misconfigured, authz.Internal:
 	}
-	if len(d.Reasons) > 0 {
-		message = d.Reasons[0].Message
-	}
-	return d.Status, message
+	return d.Status, door.Told(d)
 }
 
 // answer is the answer to q that d is. The context has what the policy passes on, its obligations and the reasons, and

@@ -191,7 +191,8 @@ func TestTheContextHasWhatThePolicySays(t *testing.T) {
 	a.says(t, "evaluate", asked(asMorty, "closed", item1), 200,
 		`{"decision":false,"context":{"reasons":[{"code":"closed","message":"come back later","until":9}]}}`)
 	broken := strings.Replace(asked(asMorty, "broken", item1), `"action"`, `"context":{"zero":0},"action"`, 1)
-	if resp, got := a.ask(t, "evaluate", broken); resp.StatusCode != 500 || strings.Contains(got, "zero") {
+	if resp, got := a.ask(t, "evaluate", broken); resp.StatusCode != 500 || strings.Contains(got, "zero") ||
+		!strings.Contains(got, "report the decision id 01") {
 		t.Errorf("a broken policy: %s %s", resp.Status, got)
 	}
 }

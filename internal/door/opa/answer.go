@@ -56,7 +56,7 @@ func failureOf(err error, at string) *failure {
 func refused(d authz.Decision, raw []byte) *failure {
 	out := &failure{Status: http.StatusInternalServerError, Code: codeInternal, Message: "the policy failed"}
 	if len(d.Reasons) > 0 && d.Cause != nil {
-		out.Message = d.Reasons[0].Message
+		out.Message = door.Told(&d)
 	}
 	switch {
 	case (d.Kind == authz.Allow || d.Kind == authz.Deny) && raw != nil, d.Kind == authz.Unauthenticated && raw == nil:

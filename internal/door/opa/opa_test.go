@@ -119,7 +119,7 @@ func TestADecisionThatNoPolicyMadeHasNoResult(t *testing.T) {
 			"/v1/data/authz/decision",
 			`{"input":`+asked+`}`)
 		if w.Code != want || strings.Contains(w.Body.String(), `"result"`) ||
-			!strings.Contains(w.Body.String(), `"m"`) {
+			!strings.Contains(w.Body.String(), `"m`) || !strings.Contains(w.Body.String(), "d1") {
 			t.Errorf("%s: %d %s, want %d", kind, w.Code, w.Body, want)
 		}
 	}
