@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -21,6 +22,9 @@ const codeUnsafe = "rego_type_error"
 // parseQuery parses a query of a caller, which may name nothing but what the packages of callers have, and may call no
 // builtin that reaches the network or the machine, whatever the policies may call.
 func (c *callers) parseQuery(query string) (ast.Body, error) {
+	if len(query) > maxQueryBytes {
+		return nil, invalid("query: want at most " + strconv.Itoa(maxQueryBytes) + " bytes")
+	}
 	body, err := ast.ParseBodyWithOpts(query, ast.ParserOptions{RegoVersion: ast.RegoV1})
 	if err != nil {
 		return nil, positioned(codeInvalidParameter, msgParseQuery, err)
@@ -81,9 +85,6 @@ type QueryQuestion struct {
 	Seed  string
 }
 
-// errTooMuch ends an evaluation whose answer is too large.
-var errTooMuch = errors.New("the result is too large")
-
 // Query evaluates a query over the packages of callers. It is compiled for this one evaluation: what callers write is
 // never kept. The answer is nil when nothing meets the query.
 func (p *Policy) Query(ctx context.Context, q QueryQuestion) (Bindings, error) {
@@ -108,8 +109,9 @@ func (p *Policy) Query(ctx context.Context, q QueryQuestion) (Bindings, error) {
 	}
 	ctx, done := context.WithTimeout(ctx, c.deadline)
 	defer done()
+	ctx, budget := newQueryBudget(ctx)
 	left := maxFilterBytes
-	options = append(options, oparego.GenerateJSON(func(t *ast.Term, _ *oparego.EvalContext) (any, error) {
+	options = append(options, oparego.QueryTracer(budget), oparego.GenerateJSON(func(t *ast.Term, _ *oparego.EvalContext) (any, error) {
 		if err := term.CheckBounds(t.Value); err != nil {
 			return nil, err
 		}
@@ -142,7 +144,8 @@ func (p *Policy) Query(ctx context.Context, q QueryQuestion) (Bindings, error) {
 
 // partially is what partial evaluation leaves of a query: OPA's "queries" and "support".
 func (a *askedFilter) partially(ctx context.Context) (Filter, error) {
-	options := append(a.regoOptions(), oparego.ParsedQuery(a.query), oparego.ParsedUnknowns(terms(a.unknowns)),
+	ctx, budget := newQueryBudget(ctx)
+	options := append(a.regoOptions(), oparego.QueryTracer(budget), oparego.ParsedQuery(a.query), oparego.ParsedUnknowns(terms(a.unknowns)),
 		oparego.NondeterministicBuiltins(a.Nondeterministic))
 	if a.in != nil {
 		options = append(options, oparego.ParsedInput(a.in))
@@ -159,11 +162,13 @@ func (a *askedFilter) partially(ctx context.Context) (Filter, error) {
 			"evaluate the query: %d conditions are left, the limit is %d",
 			len(left.Queries), maxFilterQueries)
 	}
-	for _, q := range left.Queries {
-		builtins.PublicQuery(q)
+	for i, q := range left.Queries { // copies: parts of the compiled policies are among them
+		left.Queries[i] = q.Copy()
+		builtins.PublicQuery(left.Queries[i])
 	}
-	for _, m := range left.Support {
-		builtins.PublicQuery(m)
+	for i, m := range left.Support {
+		left.Support[i] = m.Copy()
+		builtins.PublicQuery(left.Support[i])
 	}
 	text, err := json.Marshal(struct {
 		Queries []ast.Body    `json:"queries,omitempty"`

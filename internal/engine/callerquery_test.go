@@ -73,10 +73,33 @@ func TestAQueryIsBounded(t *testing.T) {
 		`x := numbers.range(1, 300000)`,
 		`some i in numbers.range(1, 3000); some j in numbers.range(1, 3000); i * j == -1`,
 		`x := 1 / 0`,
+		`numbers.range(1, 3000)[_] = _; numbers.range(1, 3000)[_] = _`,
+		`x := {"` + strings.Repeat("y", 10<<10) + `": numbers.range(1, 200)}; some i in numbers.range(1, 200)`,
 	} {
 		if got, err := p.Query(t.Context(), QueryQuestion{Query: query}); authz.KindOf(err) != authz.Misconfigured {
 			t.Errorf("%s: %d bytes %v", query, len(got), err)
 		}
+	}
+}
+
+func TestTheTextOfAQueryIsBounded(t *testing.T) {
+	p := withFilters(t)
+	for _, query := range []string{strings.Repeat("true;", 4000), strings.Repeat("[", 17<<10)} {
+		if _, err := p.Query(t.Context(), QueryQuestion{Query: query}); authz.KindOf(err) != authz.Malformed {
+			t.Errorf("%.20s: %v", query, err)
+		}
+	}
+}
+
+func TestWhatIsLeftIsBounded(t *testing.T) {
+	p := withFilters(t)
+	query := strings.TrimSuffix(strings.Repeat("input.x[_] == input.y[_][_]; data.app.filters.include;", 12), ";")
+	if f, err := p.Filter(t.Context(), FilterQuestion{Input: []byte(`{"max":1,"user":"ann"}`),
+		FilterOptions: FilterOptions{
+			Query: query, Unknowns: []string{"input.fruits", "input.x", "input.y"}, HasUnknowns: true}}); authz.KindOf(
+		err) !=
+		authz.Misconfigured {
+		t.Errorf("%d bytes, %v", len(f.Result), err)
 	}
 }
 

@@ -47,6 +47,9 @@ func bounded(filter []byte) error {
 
 // constantRef parses a reference whose every part after the first is a text.
 func constantRef(text string) (ast.Ref, error) {
+	if len(text) > maxOptionBytes {
+		return nil, errTooMuch
+	}
 	ref, err := ast.ParseRef(text)
 	if err != nil {
 		return nil, err
@@ -134,6 +137,9 @@ func (c *callers) maskRule(named string, filter, said ast.Ref) (ast.Ref, error) 
 // RuleOfQuery is the path of the rule that a query asks for, when it asks for nothing else: "data.authz.visible", or
 // "data.authz.visible == true". It is nil for any other.
 func RuleOfQuery(query string) []string {
+	if len(query) > maxQueryBytes {
+		return nil
+	}
 	body, err := ast.ParseBodyWithOpts(query, ast.ParserOptions{RegoVersion: ast.RegoV1})
 	if err != nil || len(body) != 1 || body[0].Negated || len(body[0].With) > 0 {
 		return nil

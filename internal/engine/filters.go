@@ -253,13 +253,15 @@ func (a *askedFilter) translated(ctx context.Context) (Filter, error) {
 	for _, t := range a.Targets {
 		options = append(options, oparegocompile.Target(t.Name, t.Dialect))
 	}
+	ctx, budget := newQueryBudget(ctx)
 	prepared, err := oparegocompile.New(options...).Prepare(ctx)
 	if err != nil {
 		return Filter{}, failedQuery(ctx, "prepare the filter", err)
 	}
 	missed := failtracer.New()
 	found, err := prepared.Compile(ctx, oparego.EvalTransaction(a.txn), oparego.EvalParsedInput(a.in),
-		oparego.EvalInterQueryBuiltinValueCache(a.values), oparego.EvalQueryTracer(missed), oparego.EvalTime(a.Time))
+		oparego.EvalInterQueryBuiltinValueCache(a.values), oparego.EvalQueryTracer(missed),
+		oparego.EvalQueryTracer(budget), oparego.EvalTime(a.Time))
 	if err != nil {
 		return Filter{}, failedQuery(ctx, "compile the filter", err)
 	}

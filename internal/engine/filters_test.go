@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -216,6 +217,27 @@ func TestAnObjectThatDeniesIsNoConditionThatAlwaysHolds(t *testing.T) {
 	if got, err := ask("authz/decision/allow"); err != nil || got.Never {
 		t.Errorf("its member: %s %v", got.Result, err)
 	}
+}
+
+func TestFiltersAreCompiledAtTheSameTime(t *testing.T) {
+	p := withFilters(t)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for _, q := range []FilterQuestion{
+				{Path: []string{"app", "filters", "include"}, Input: []byte(`{"max":3}`),
+					FilterOptions: FilterOptions{Targets: postgres}},
+				{FilterOptions: FilterOptions{Query: "data.app.filters.upper_only"}},
+				{Path: []string{"orders", "visible"}, Document: documentOf("orders:read"),
+					FilterOptions: FilterOptions{Targets: postgres}},
+			} {
+				if f, err := p.Filter(t.Context(), q); err != nil || f.Never {
+					t.Errorf("%q %q: %v", q.Path, q.Query, err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestAPolicyThatIsNoFilterIsAnErrorWithItsPlace(t *testing.T) {

@@ -75,6 +75,8 @@ func failedQuery(ctx context.Context, what string, err error) error {
 	_, isPolicy := errors.AsType[ast.Errors](err)
 	_, isTopdown := errors.AsType[*topdown.Error](err)
 	switch {
+	case errors.Is(err, errTooMuch) || errors.Is(context.Cause(ctx), errTooMuch):
+		return authz.Errorf(authz.Misconfigured, "%s: %w", what, errTooMuch)
 	case topdown.IsCancel(err) || ctx.Err() != nil:
 		return authz.Errorf(authz.Misconfigured, "%s: not done in time, %w", what, ErrDeadline)
 	case errors.Is(err, oparegocompile.ErrInvalidMappings):
