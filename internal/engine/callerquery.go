@@ -111,16 +111,17 @@ func (p *Policy) Query(ctx context.Context, q QueryQuestion) (Bindings, error) {
 	defer done()
 	ctx, budget := newQueryBudget(ctx)
 	left := maxFilterBytes
-	options = append(options, oparego.QueryTracer(budget), oparego.GenerateJSON(func(t *ast.Term, _ *oparego.EvalContext) (any, error) {
-		if err := term.CheckBounds(t.Value); err != nil {
-			return nil, err
-		}
-		text, err := term.AppendJSON(nil, t.Value)
-		if left -= len(text) + 2; left < 0 {
-			return nil, errTooMuch
-		}
-		return json.RawMessage(text), err
-	}))
+	options = append(options, oparego.QueryTracer(budget),
+		oparego.GenerateJSON(func(t *ast.Term, _ *oparego.EvalContext) (any, error) {
+			if err := term.CheckBounds(t.Value); err != nil {
+				return nil, err
+			}
+			text, err := term.AppendJSON(nil, t.Value)
+			if left -= len(text) + 2; left < 0 {
+				return nil, errTooMuch
+			}
+			return json.RawMessage(text), err
+		}))
 	found, err := oparego.New(options...).Eval(ctx)
 	if err != nil {
 		if _, ok := errors.AsType[ast.Errors](err); ok {
@@ -145,7 +146,8 @@ func (p *Policy) Query(ctx context.Context, q QueryQuestion) (Bindings, error) {
 // partially is what partial evaluation leaves of a query: OPA's "queries" and "support".
 func (a *askedFilter) partially(ctx context.Context) (Filter, error) {
 	ctx, budget := newQueryBudget(ctx)
-	options := append(a.regoOptions(), oparego.QueryTracer(budget), oparego.ParsedQuery(a.query), oparego.ParsedUnknowns(terms(a.unknowns)),
+	options := append(a.regoOptions(), oparego.QueryTracer(budget), oparego.ParsedQuery(a.query),
+		oparego.ParsedUnknowns(terms(a.unknowns)),
 		oparego.NondeterministicBuiltins(a.Nondeterministic))
 	if a.in != nil {
 		options = append(options, oparego.ParsedInput(a.in))

@@ -111,7 +111,7 @@ func errorAnswers(object *jsonschema.Schema) (all []description.Answer) {
 	}{
 		{http.StatusBadRequest, "The call or the request in it cannot be read."},
 		{http.StatusUnauthorized, "The listener wants a caller key."},
-		{http.StatusForbidden, "A web page of another origin may not call."},
+		{http.StatusForbidden, "A web page of another origin may not call; of a filter, the token cannot be used."},
 		{http.StatusNotFound, "The API is off, or no entrypoint has the path; of v0, the decision is undefined."},
 		{http.StatusRequestTimeout, "The body did not arrive in time."},
 		{http.StatusRequestEntityTooLarge, "The body is over `limits.body_bytes`."},

@@ -98,7 +98,8 @@ func Mount(cfg Config, deps Deps) door.Mount {
 	}
 	maps.Copy(handlers, d.server())
 	return door.Mount{Door: described(), Handlers: handlers,
-		Below: []string{"/v1/data", "/v0/data", "/v1/batch", "/v1/policies", "/v1/compile", "/v1/query"}, Refuse: refuse}
+		Below: []string{"/v1/data", "/v0/data", "/v1/batch", "/v1/policies", "/v1/compile",
+			"/v1/query"}, Refuse: refuse}
 }
 
 // data serves the paths of OPA that ask for values.
