@@ -1,6 +1,9 @@
 package door
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // gatewayMarks are the headers, in canonical form, by which gateways tell what a check is about, and which no proxy
 // adds to a request that it merely forwards.
@@ -18,11 +21,15 @@ func GatewayMark(r *http.Request) string {
 		}
 	}
 	if SpeaksGRPC(r) {
-		return "the first bytes of HTTP/2, which gRPC speaks"
+		return "gRPC"
 	}
 	return ""
 }
 
-// SpeaksGRPC reports whether a call is the preface of HTTP/2 without TLS, as Envoy sends it to ask over gRPC. net/http
-// gives it to the handlers as it came.
-func SpeaksGRPC(r *http.Request) bool { return r.Method == "PRI" && r.ProtoMajor == 2 }
+// SpeaksGRPC reports whether a call is one of Envoy over gRPC: by its path, as the Content-Type of a check over HTTP
+// may be the client's; or by the preface of HTTP/2, which net/http gives to the handlers as it came where TLS did not
+// negotiate it.
+func SpeaksGRPC(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, "/envoy.service.auth.") ||
+		r.Method == "PRI" && r.RequestURI == "*" && r.ProtoMajor == 2
+}

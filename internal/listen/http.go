@@ -16,8 +16,11 @@ type HTTP struct {
 	server *http.Server
 }
 
-// OpenHTTP opens the listener that cfg names, for calls within its limits. Its owner calls Serve, and then Shutdown.
+// OpenHTTP opens the listener that cfg names, for calls within its limits: HTTP/1.1 and HTTP/2, which clients choose
+// by ALPN over TLS, and without TLS by its preface (prior knowledge, RFC 9113 section 3.3; an upgrade of HTTP/1.1 is
+// none). Its owner calls Serve, and then Shutdown.
 func OpenHTTP(cfg Config, h http.Handler, deps Deps) (*HTTP, error) {
+	deps.Protocols = []string{"h2", "http/1.1"}
 	ln, err := Open(cfg, deps)
 	if err != nil {
 		return nil, err
@@ -62,11 +65,31 @@ func newServer(limits Limits, h http.Handler, log *slog.Logger) *http.Server {
 		BaseContext:       func(net.Listener) context.Context { return context.Background() },
 		ConnContext:       withConn,
 		ConnState:         early.observe,
+		Protocols:         protocols(),
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: pingEvery,
+			PingTimeout: pingTimeout},
 		// net/http would answer 200 to "OPTIONS *" by itself, which is an allow to a gateway.
 		DisableGeneralOptionsHandler: true,
 	}
 	s.RegisterOnShutdown(func() { time.AfterFunc(silentGrace, early.close) })
 	return s
+}
+
+// Limits of a connection of HTTP/2 that no key sets. Its header lists, bodies and times are bounded as those of
+// HTTP/1.1 are; net/http bounds streams that are opened and reset at once.
+const (
+	// maxStreams is how many calls may be under way. Gateways open another connection for more.
+	maxStreams = 100
+	// pingEvery is how often a silent caller is asked whether it is there, and pingTimeout how long it may take.
+	pingEvery, pingTimeout = time.Minute, 20 * time.Second
+)
+
+func protocols() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetHTTP2(true)
+	p.SetUnencryptedHTTP2(true)
+	return p
 }
 
 // conn is the key of the connection in the context of a call.

@@ -89,7 +89,7 @@ func (c *checks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ctx, span = c.deps.Tracer.Start(ctx, "forward_auth "+string(c.cfg.Profile), telemetry.Serving)
 		defer span.End()
 	}
-	if r.ContentLength != 0 && !c.cfg.Profile.sendsBody() {
+	if r.ContentLength != 0 && !c.cfg.Profile.sendsBody() && r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close") // what follows may be no body
 	}
 	if err := c.admit(r); err != nil {

@@ -21,7 +21,7 @@ var errForm = errors.New("the check is about what is no request")
 // read finds the request of a check.
 func (c Config) read(r *http.Request) (seen, error) {
 	if door.SpeaksGRPC(r) {
-		return seen{}, errors.New("the check speaks gRPC, and this listener HTTP/1.1: have Envoy ask listen.grpc, or " +
+		return seen{}, errors.New("the check speaks gRPC, and this listener is for checks over HTTP: have Envoy ask listen.grpc, or " +
 			"replace grpc_service by http_service, as in docs/gateways/envoy.md")
 	}
 	at := c.places()

@@ -1,9 +1,6 @@
 package native_test
 
 import (
-	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -52,17 +49,11 @@ func TestACallThroughAPlainProxyIsNoCheck(t *testing.T) {
 
 func TestACheckOverGRPCIsToldWhereItBelongs(t *testing.T) {
 	s := serve(t, listener(), native.Deps{})
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprint(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-	answer, err := io.ReadAll(conn)
-	if err != nil && len(answer) == 0 {
-		t.Fatal(err)
-	}
-	if !strings.HasPrefix(string(answer), "HTTP/1.1 421 ") || !strings.Contains(string(answer), "listen.grpc") {
-		t.Errorf("answered %q", answer)
+	s.client.Transport.(*http.Transport).Protocols = new(http.Protocols)
+	s.client.Transport.(*http.Transport).Protocols.SetUnencryptedHTTP2(true)
+	resp, body := s.do(t, "POST", "/envoy.service.auth.v3.Authorization/Check", "\x00\x00\x00\x00\x00",
+		http.Header{"Content-Type": {"application/grpc"}, "Te": {"trailers"}})
+	if resp.StatusCode != http.StatusMisdirectedRequest || !strings.Contains(body, "listen.grpc") {
+		t.Errorf("answered %s %q", resp.Status, body)
 	}
 }
