@@ -121,7 +121,7 @@ func (s *session) start(t *testing.T, before, name, after string) {
 	at := serving.FindStringSubmatch(b.log.String())
 	b.addresses[api], b.addresses[admin] = at[1], at[2]
 	gateway := regexp.MustCompile(`FORWARD_AUTH_0_ADDRESS=(127\.0\.0\.1:\d+)`).FindStringSubmatch(before)
-	if m := regexp.MustCompile(`forward_auth\[0\]=(127\.0\.0\.1:\d+)`).FindStringSubmatch(b.log.String()); m != nil &&
+	if m := regexp.MustCompile(`forward_auth\.\w+=(127\.0\.0\.1:\d+)`).FindStringSubmatch(b.log.String()); m != nil &&
 		gateway != nil {
 		b.addresses[gateway[1]] = m[1]
 	}
