@@ -2,10 +2,12 @@ package listen_test
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/listen"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
@@ -21,6 +23,14 @@ func workload(t *testing.T, a testkit.Authority, id string) testkit.Certificate 
 	template := testkit.ClientTemplate("gateway.example.org")
 	template.DNSNames, template.URIs = nil, []*url.URL{u}
 	return a.Issue(t, template)
+}
+
+// changed is a client certificate of a configured name that differs in something else.
+func changed(t *testing.T, a testkit.Authority, change func(*x509.Certificate)) []tls.Certificate {
+	t.Helper()
+	template := testkit.ClientTemplate("gateway.example.org")
+	change(&template)
+	return []tls.Certificate{a.Issue(t, template).Certificate}
 }
 
 func TestOnlyCallersWithAConfiguredNameFinishTheHandshake(t *testing.T) {
@@ -44,13 +54,22 @@ func TestOnlyCallersWithAConfiguredNameFinishTheHandshake(t *testing.T) {
 			}
 		}
 		for what, own := range map[string][]tls.Certificate{
-			"no certificate":           nil,
-			"another path":             {workload(t, authority, "spiffe://example.org/gateway2").Certificate},
-			"a path below":             {workload(t, authority, "spiffe://example.org/gateway/x").Certificate},
-			"another case":             {workload(t, authority, "spiffe://example.org/Gateway").Certificate},
-			"the common name alone":    {workload(t, authority, "spiffe://example.org/other").Certificate},
-			"a wildcard":               {authority.Client(t, "*.example.org").Certificate},
-			"a name below":             {authority.Client(t, "a.gateway.example.org").Certificate},
+			"no certificate":        nil,
+			"another path":          {workload(t, authority, "spiffe://example.org/gateway2").Certificate},
+			"a path below":          {workload(t, authority, "spiffe://example.org/gateway/x").Certificate},
+			"another case":          {workload(t, authority, "spiffe://example.org/Gateway").Certificate},
+			"the common name alone": {workload(t, authority, "spiffe://example.org/other").Certificate},
+			"a wildcard":            {authority.Client(t, "*.example.org").Certificate},
+			"a name below":          {authority.Client(t, "a.gateway.example.org").Certificate},
+			"an expired one": changed(t, authority, func(c *x509.Certificate) {
+				c.NotAfter = time.Now().Add(-time.Minute)
+			}),
+			"one that is not valid yet": changed(t, authority, func(c *x509.Certificate) {
+				c.NotBefore = time.Now().Add(time.Hour)
+			}),
+			"one for servers alone": changed(t, authority, func(c *x509.Certificate) {
+				c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+			}),
 			"a name of another issuer": {other.Client(t, "gateway.example.org").Certificate},
 		} {
 			if body, _, err := get(t, trusting(server, own...), url); err == nil {

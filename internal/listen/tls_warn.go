@@ -3,17 +3,38 @@ package listen
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"net/url"
 	"os"
+	"strconv"
 	"time"
 )
 
-// Warn reports a certificate that callers refuse at present. It is no fault: the file is read again when it changes.
+// Warn reports a socket that every user of the machine may ask, and a certificate that callers refuse at present. It
+// is no fault: the file is read again when it changes.
 func (c Config) Warn(warn func(key, cause, hint string)) {
-	info, err := os.Stat(c.TLS.CertFile)
+	c.warnOfSocket(warn)
+	c.TLS.warn(warn)
+}
+
+// warnOfSocket reports a socket that is open to all users, where nothing else is asked of callers.
+func (c Config) warnOfSocket(warn func(key, cause, hint string)) {
+	const writableByOthers = 0o002
+	u, err := url.Parse(c.Address)
+	if err != nil || !isSocket(c.Address) || c.BearerKeysFile != "" || c.TLS.ClientCAFile != "" {
+		return
+	}
+	if mode, err := strconv.ParseUint(u.Query().Get("mode"), 8, 32); err == nil && mode&writableByOthers != 0 {
+		warn("address", "every user of this machine may call the socket",
+			"take mode=0660 and a group of the callers, or set bearer_keys_file")
+	}
+}
+
+func (t TLS) warn(warn func(key, cause, hint string)) {
+	info, err := os.Stat(t.CertFile)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxCertificateBytes {
 		return // Check says so
 	}
-	chain, err := os.ReadFile(c.TLS.CertFile)
+	chain, err := os.ReadFile(t.CertFile)
 	block, _ := pem.Decode(chain)
 	if err != nil || block == nil {
 		return

@@ -35,3 +35,23 @@ func TestACertificateThatCallersRefuseAtPresentIsAWarning(t *testing.T) {
 		}
 	}
 }
+
+func TestASocketForAllUsersIsAWarningUnlessCallersShowMore(t *testing.T) {
+	for _, c := range []struct {
+		query string
+		cfg   listen.Config
+		warns bool
+	}{
+		{"?mode=0777", listen.Config{}, true},
+		{"?mode=666", listen.Config{}, true},
+		{"?mode=0660", listen.Config{}, false},
+		{"", listen.Config{}, false},
+		{"?mode=0666", listen.Config{BearerKeysFile: "keys"}, false},
+		{"?mode=0666", listen.Config{TLS: listen.TLS{ClientCAFile: "ca"}}, false},
+	} {
+		c.cfg.Address = "unix:///run/sidecar/api.sock" + c.query
+		if got := faultsOf(t, c.cfg.Warn); (got != nil) != c.warns {
+			t.Errorf("%s: %q", c.query, got)
+		}
+	}
+}
