@@ -109,7 +109,8 @@ func (p *Policy) Eval(ctx context.Context, q Question) (Result, error) {
 	}
 	if e.needsRequest && !q.Document.HasRequest() {
 		return Result{}, authz.Errorf(authz.Misconfigured,
-			"evaluate data.%s: it reads input.request, and the question is about no HTTP request", rego.Dotted(e.path))
+			"evaluate data.%s: it reads input.request, and the question is about no HTTP request: have authzen.entrypoint "+
+				"name a rule that reads input.subject, input.action and input.resource", rego.Dotted(e.path))
 	}
 	in, err := p.view.Value(q.Document)
 	if err != nil {

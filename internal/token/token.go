@@ -56,7 +56,8 @@ func Extract(p Sources) (Credential, error) {
 	case len(p.Header) > 1:
 		return Credential{}, malformed("%d Authorization headers", len(p.Header))
 	case inHeader && beside:
-		return Credential{}, malformed("a token beside the request and an Authorization header in it")
+		return Credential{}, malformed("two credentials: an Authorization header, and a token beside the request or where credential " +
+			"of the configuration looks")
 	case (inHeader || beside) && p.Elsewhere > 0:
 		return Credential{}, malformed("a token in the query or in a form besides another credential")
 	case inHeader:
