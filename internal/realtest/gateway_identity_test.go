@@ -94,8 +94,8 @@ func startSigning(t *testing.T, door string) *signingSidecar {
 	return s
 }
 
-// verifyByThePage runs what the page shows for Python, run with the metadata of an issuer: it prints the subject of a token,
-// or the name of the exception.
+// verifyByThePage runs what the page shows for Python with the metadata of an issuer. It returns the subject of a
+// token, or the name of the exception.
 func verifyByThePage(t *testing.T, issuer, token, audience string) string {
 	t.Helper()
 	block := regexp.MustCompile("(?ms)^```python\n(import json.*?)^```$").
