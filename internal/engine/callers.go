@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -161,6 +162,9 @@ func (p *Policy) Ask(ctx context.Context, q CallerQuestion) (Result, error) {
 		in = t.Value
 	}
 	e, err := p.callers.prepare(ref)
+	if excludedByTypes(err) {
+		return Result{path: path}, nil
+	}
 	if err != nil {
 		return Result{}, authz.Errorf(authz.Misconfigured, "%w", err)
 	}
@@ -174,6 +178,13 @@ func (p *Policy) Ask(ctx context.Context, q CallerQuestion) (Result, error) {
 		return Result{}, authz.Errorf(authz.Misconfigured, "%w", err)
 	}
 	return Result{value: value, path: path}, nil
+}
+
+// excludedByTypes reports whether a reference does not compile because the types of the policy have nothing there. OPA
+// answers 500; a caller must not be able to make the policy look broken.
+func excludedByTypes(err error) bool {
+	errs, ok := errors.AsType[ast.Errors](err)
+	return ok && !slices.ContainsFunc(errs, func(e *ast.Error) bool { return e.Code != ast.TypeErr })
 }
 
 // prepare returns the query for ref, which is kept when the policy has a rule or a package there.

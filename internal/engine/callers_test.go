@@ -66,6 +66,8 @@ func TestAPackageOfCallersGetsTheirInputAsItCame(t *testing.T) {
 		{"app/authz/roles/x", `{"subject":"alice"}`, ``},
 		{"app/authz/roles", `{"subject":"bob"}`, ``},
 		{"app/authz/no", `{}`, ``},
+		{"app/authz/0", `{}`, ``},
+		{"app/authz/allow/x", `{}`, ``},
 		{"app/roles", `{}`, `{"alice":["read","write"]}`},
 		{"app/authz", `{"user":{"name":"a"}}`, `{"allow":false,"name":"a"}`},
 	} {

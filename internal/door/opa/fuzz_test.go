@@ -109,6 +109,7 @@ func FuzzOPADoor(f *testing.F) {
 		{0, "app%2F..%2Fown/decision", "application/yaml", "input: &a {token: *a}"},
 		{1, `app/allow?input={"subject":"alice"}`, "", ""},
 		{2, "app//allow/", "application/json", `{"subject":"alice","SUBJECT":"bob"}`},
+		{2, "app//0/", "AppliCAtion/json", ""},
 		{2, "own/inside", "application/json", open}, {2, "app/../own", "application/json", open},
 		{3, "", "application/json", open}, {3, "", "gzip", claims},
 		{4, "app/allow", "application/json", `{"inputs":{"a":{"subject":"alice"},"b":{}}}`},

@@ -53,8 +53,10 @@ func TestSourcesAndConfigurationAreShownWhereTheyAreSwitchedOn(t *testing.T) {
 	shown := opa.Config{Enabled: true, DefaultDecision: "authz/decision", Policies: true}
 	now := status.Report{Version: "v1", Policy: status.Policy{Bundles: map[string]string{"policies": ""}}}
 	for _, c := range []struct{ operation, target, want string }{
-		{"opaPolicies", "/v1/policies", `200 {"result":[{"id":"policies/a b.rego","raw":"package a\n"}]}`},
+		{"opaPolicies", "/v1/policies", `200 {"result":[{"id":"policies/a b.rego","raw":"package a\n",` +
+			`"ast":{"package":{"path":[{"type":"var","value":"data"},{"type":"string","value":"a"}]}}}]}`},
 		{"opaPolicy", "/v1/policies/policies/a%20b.rego", `200 {"result":{"id":"policies/a b.rego","raw":"package a\n"`},
+		{"opaPolicy", "/v1/policies/", `200 {"result":[{"id":`},
 		{"opaPolicy", "/v1/policies/policies%2Fa%20b.rego", `200 {"result":{"id":`},
 		{"opaPolicy", "/v1/policies/policies/", "404 {\n  \"code\": \"resource_not_found\""},
 		{"opaPolicy", "/v1/policies/../policies/a%20b.rego", "404 "},

@@ -7,12 +7,15 @@ import (
 	"strings"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/engine"
 )
 
-// policy is one module, as OPA shows it, without its syntax tree.
+// policy is one module, as OPA shows it.
 type policy struct {
 	ID  string `json:"id"`
 	Raw string `json:"raw"`
+	// AST is the syntax tree of Raw.
+	AST json.RawMessage `json:"ast"`
 }
 
 const sourcesOff = "policies are not shown: set opa.policies to true in the configuration"
@@ -24,26 +27,41 @@ func (d *data) policies(*http.Request) (reply, *failure) {
 	}
 	all := []policy{}
 	for _, f := range d.deps.Modules() {
-		all = append(all, policyOf(f))
+		one, err := policyOf(f)
+		if err != nil {
+			return reply{}, failureOf(err, "")
+		}
+		all = append(all, one)
 	}
 	return replyOf(all)
 }
 
-// policy serves GET /v1/policies/ID.
+// policy serves GET /v1/policies/ID. Without an ID it is the list: OPA leads clients there.
 func (d *data) policy(r *http.Request) (reply, *failure) {
 	if !d.cfg.Policies {
 		return reply{}, off(sourcesOff)
 	}
 	id, err := url.PathUnescape(strings.TrimPrefix(r.URL.EscapedPath(), policiesPath))
+	if id == "" && err == nil {
+		return d.policies(r)
+	}
 	for _, f := range d.deps.Modules() {
-		if err == nil && f.Path == id {
-			return replyOf(policyOf(f))
+		if err != nil || f.Path != id {
+			continue
 		}
+		one, err := policyOf(f)
+		if err != nil {
+			return reply{}, failureOf(err, "")
+		}
+		return replyOf(one)
 	}
 	return reply{}, off("no policy has this id: GET /v1/policies lists them")
 }
 
-func policyOf(f bundle.File) policy { return policy{f.Path, string(f.Raw)} }
+func policyOf(f bundle.File) (policy, error) {
+	tree, err := engine.SyntaxTree(f)
+	return policy{f.Path, string(f.Raw), tree}, err
+}
 
 // config serves GET /v1/config: of the sidecar's configuration what OPA's has too, and no secret can be in.
 func (d *data) config(*http.Request) (reply, *failure) {
