@@ -195,7 +195,7 @@ func (c *callers) prepare(ref ast.Ref) (*preparedRule, error) {
 	if e := c.prepared[key]; e != nil {
 		return e, nil
 	}
-	e, err := c.runtime.prepareRef(rego.PathOf(ref), ref, authz.Freshness{})
+	e, err := c.prepareRef(rego.PathOf(ref), ref, authz.Freshness{})
 	if err == nil && c.compiler.RuleTree.Find(ref) != nil {
 		c.prepared[key] = e
 	}

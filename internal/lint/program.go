@@ -57,14 +57,14 @@ func newProgram(set *bundle.Set, opts rego.Options) *program {
 	if !whole || len(parsed) == 0 {
 		return nil
 	}
-	compiler := rego.NewCompiler(opts).WithStrict(false).WithSkipStages(laterStages...)
+	compiler := rego.NewCompiler(opts, parsed).WithStrict(false).WithSkipStages(laterStages...)
 	compiler.Compile(parsed)
 	if compiler.Failed() {
 		return nil
 	}
 	p := &program{
 		parsed: parsed, resolved: compiler.Modules, annotations: compiler.GetAnnotationSet(),
-		schema: rego.InputSchema(), written: compiler.RewrittenVars,
+		schema: rego.InputSchemaOf(parsed), written: compiler.RewrittenVars,
 		rules: map[string][]*ast.Rule{}, bound: map[ast.Var]*ast.Term{}, uses: map[ast.Var]int{},
 		parameters: map[ast.Var]parameter{}, calls: map[string][][]*ast.Term{},
 		passed: map[ast.Var][]string{},

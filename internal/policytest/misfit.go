@@ -19,7 +19,7 @@ const codeMisfit = "input_misfit"
 
 // misfits are the values of "with input" that do not fit the schema of the input, in the tests that sel selects.
 func (t *regoTests) misfits(sel selection) bundle.Problems {
-	m := misfits{schema: rego.InputSchema(), modules: t.modules, seen: map[*ast.Rule]bool{}}
+	m := misfits{schema: rego.InputSchemaOf(t.modules), modules: t.modules, seen: map[*ast.Rule]bool{}}
 	for _, file := range slices.Sorted(maps.Keys(t.files)) {
 		module := t.modules[file]
 		for _, rule := range module.Rules {

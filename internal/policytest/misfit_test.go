@@ -66,6 +66,13 @@ func TestMisfit_InputThatFitsIsNoneAndWhatIsUntypedMayBeAnything(t *testing.T) {
 	}
 }
 
+func TestMisfit_RowsThatFiltersCallUnknownAreNone(t *testing.T) {
+	declared := "# METADATA\n# compile:\n#   unknowns: [input.orders]\nvisible if input.orders.owner == \"x\"\n"
+	if got := warned(t, `input.orders as {"owner": "x"}`, declared); len(got) > 0 {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestMisfit_InputOfRulesAboutTheDecisionLogIsAnEvent(t *testing.T) {
 	inside(t, map[string]string{
 		"policies/mask.rego": "package system.log\n\nmask contains \"/input/request\" if input.path == \"a\"\n",

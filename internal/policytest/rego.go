@@ -55,7 +55,7 @@ func compileRego(ctx context.Context, set *bundle.Set, cfg engine.Config) (*rego
 		Name: "GuardCalls", MetricName: "compile_stage_guard_calls",
 		Stage: func(c *ast.Compiler) *ast.Error { builtins.GuardCalls(c); return nil },
 	}
-	compiler := rego.NewCompiler(cfg.Rego()).
+	compiler := rego.NewCompiler(cfg.Rego(), modules).
 		WithPathConflictsCheck(storage.NonEmpty(ctx, store, txn)).
 		WithEnablePrintStatements(true).
 		WithRewriteTestRules(true). // for the values of what fails

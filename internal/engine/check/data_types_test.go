@@ -10,7 +10,7 @@ import (
 
 // TestTheTypeOfLostDataIsUnknown: beside data that cannot be read, those that can be are not all there are.
 func TestTheTypeOfLostDataIsUnknown(t *testing.T) {
-	p := New(rego.NewCompiler(rego.Options{}))
+	p := New(rego.NewCompiler(rego.Options{}, nil))
 	ref := ast.MustParseRef("data.limits.days[_]")
 	for _, unknown := range [][]ast.Ref{nil, {ast.MustParseRef("data.limits")}} {
 		p.tree = &dataTree{program: p, data: map[string]any{"limits": map[string]any{"days": []any{"monday"}}},

@@ -46,7 +46,8 @@ type scope struct {
 // New prepares the modules of a compiler.
 func New(compiler *ast.Compiler) *Program {
 	p := &Program{
-		compiler: compiler, schema: rego.InputSchema(), of: map[*ast.Rule]*scope{}, calls: map[string][]call{},
+		compiler: compiler, schema: rego.InputSchemaOf(compiler.Modules), of: map[*ast.Rule]*scope{},
+		calls: map[string][]call{},
 	}
 	for _, name := range slices.Sorted(maps.Keys(compiler.Modules)) {
 		for _, root := range compiler.Modules[name].Rules {

@@ -78,7 +78,7 @@ func Of(set *bundle.Set, opts rego.Options, entrypoints []string) (p *Program, e
 		return nil, errors.New("read the meaning of the policies: they do not parse")
 	}
 	p = &Program{Entrypoints: map[string]*Entrypoint{}, Definitions: definitions(set, modules)}
-	compiler := rego.NewCompiler(opts)
+	compiler := rego.NewCompiler(opts, modules)
 	if compiler.Compile(modules); compiler.Failed() {
 		return nil, fmt.Errorf("read the meaning of the policies: %w", compiler.Errors)
 	}

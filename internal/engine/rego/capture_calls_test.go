@@ -28,7 +28,7 @@ func TestTheIndexAnswersOnlyCallsOnOperandsThatAreAlwaysStrings(t *testing.T) {
 		if !strings.HasPrefix(rule, "{") {
 			rule = "{ " + rule + " }"
 		}
-		c := NewCompiler(Options{})
+		c := NewCompiler(Options{}, nil)
 		c.Compile(parsedModule(t, "package authz\n\ndenied if "+rule+"\n"))
 		if c.Failed() {
 			t.Fatal(c.Errors)

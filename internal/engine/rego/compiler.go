@@ -21,9 +21,11 @@ func capabilities(opts Options) *ast.Capabilities {
 	return caps
 }
 
-// NewCompiler returns a compiler with the settings of every policy: strict, typed by the schema of the input, and
-// without the builtins that opts do not allow.
-func NewCompiler(opts Options) *ast.Compiler { return newCompiler(opts, InputSchema(), Strict) }
+// NewCompiler returns a compiler for modules with the settings of every policy: strict, typed by the schema of the
+// input, and without the builtins that opts do not allow.
+func NewCompiler(opts Options, modules map[string]*ast.Module) *ast.Compiler {
+	return newCompiler(opts, InputSchemaOf(modules), Strict)
+}
 
 // NewUntypedCompiler returns a compiler for modules that one of NewCompiler accepts, and for what was made of them:
 // without strictness, and without types. Partial evaluation leaves out what does not fit the schema of the input,

@@ -27,7 +27,7 @@ func Compile(
 	if len(errs) == len(found) {
 		return compiler, errs
 	}
-	compiler = newCompiler(opts, withUnknowns(InputSchema(), modules), how).WithPathConflictsCheck(conflicts)
+	compiler = newCompiler(opts, InputSchemaOf(modules), how).WithPathConflictsCheck(conflicts)
 	compiler.Compile(modules)
 	for _, e := range withFunctionHints(atEachUse(compiler.Errors, modules), modules) {
 		if !slices.ContainsFunc(errs, func(said *ast.Error) bool { return said.Error() == e.Error() }) {
@@ -82,16 +82,17 @@ func namedSchema(opts Options, modules map[string]*ast.Module) map[string]any {
 			return name != strings.ToLower(name) || input.HoldsCredential(name)
 		})
 	}
-	schema := withUnknowns(InputSchema(), modules)
+	schema := InputSchemaOf(modules)
 	request := schema["properties"].(map[string]any)["request"].(map[string]any)["properties"].(map[string]any)
 	nameMembers(request["headers"].(map[string]any), headers, strings.ToLower)
 	nameMembers(request["query"].(map[string]any), slices.DeleteFunc(named, input.HoldsToken), strings.Clone)
 	return schema
 }
 
-// withUnknowns adds to the schema of the input what the metadata of modules call unknown in filters and no decision
+// InputSchemaOf is the schema of the input with what the metadata of modules call unknown in filters and no decision
 // has: the rows of tables, which may be of any type.
-func withUnknowns(schema map[string]any, modules map[string]*ast.Module) map[string]any {
+func InputSchemaOf(modules map[string]*ast.Module) map[string]any {
+	schema := InputSchema()
 	properties := schema["properties"].(map[string]any)
 	for _, m := range modules {
 		for _, a := range m.Annotations {
