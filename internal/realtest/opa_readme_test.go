@@ -134,3 +134,24 @@ func TestTheExamplesOfTheClientOfOPA(t *testing.T) {
 		}
 	}
 }
+
+// TestTheClientOfOPATellsErrorsApart asks for what fails in part.
+func TestTheClientOfOPATellsErrorsApart(t *testing.T) {
+	policies := t.TempDir()
+	testkit.WriteFile(t, filepath.Join(policies, "play.rego"), "package play\n\nratio := 1 / input.zero\n")
+	sc := startCallers(t, policies, "{enabled: true, packages: [play]}")
+	got := command(t, time.Minute, withOPASDK(t, "mixed.mjs"), tool(t, "node", "install Node 20 or newer"),
+		"mixed.mjs", sc.api)
+	sc.answers.WriteString(got)
+	want := strings.Join([]string{
+		`["mixed",{"bad":"internal_error","good":1}]`,
+		`["reject","throws","Object","internal_error"]`,
+		`["fallback",{"good":1}]`,
+		`["failed","throws","ServerError","internal_error"]`,
+		`["undefined",null]`,
+		`["elsewhere","throws","SDKError",null]`,
+	}, "\n") + "\n"
+	if got != want {
+		t.Errorf("the client says\n%s\nwant\n%s", got, want)
+	}
+}
