@@ -66,7 +66,7 @@ outdated: ## list direct dependencies that lag behind their newest version
 
 .PHONY: test-real
 test-real: ## the tests against real servers, which they provision themselves
-	$(GO) test -tags real -count=1 -timeout 30m -v ./internal/realtest/...
+	$(GO) test -parallel 4 -tags real -count=1 -timeout 30m -v ./internal/realtest/...
 
 .PHONY: test-gateways
 test-gateways: ## the tests against gateways that are built from source, which takes minutes

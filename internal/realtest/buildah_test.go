@@ -80,7 +80,7 @@ func (b builder) baseImage(t *testing.T, name string) {
 func librariesOf(t *testing.T, program string) []string {
 	t.Helper()
 	var files []string
-	for _, word := range strings.Fields(command(t, time.Minute, "", tool(t, "ldd", "install libc-bin"), program)) {
+	for _, word := range strings.Fields(command(t, 5*time.Minute, "", tool(t, "ldd", "install libc-bin"), program)) {
 		if filepath.IsAbs(word) {
 			files = append(files, word)
 		}
@@ -93,7 +93,7 @@ func librariesOf(t *testing.T, program string) []string {
 
 func goEnv(t *testing.T, name string) string {
 	t.Helper()
-	return strings.TrimSpace(command(t, time.Minute, "", "go", "env", name))
+	return strings.TrimSpace(command(t, 5*time.Minute, "", "go", "env", name))
 }
 
 // build builds the repository's Dockerfile for platforms, as a list of images with one name. The caches

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 )
@@ -33,6 +34,9 @@ func cacheDir(t *testing.T) string {
 	return dir
 }
 
+// filling has a lock for each directory of cached, so that tests that run at once fill it once.
+var filling sync.Map
+
 // cached is a directory of the cache that fill has filled from sources. Its name holds their hash, so that a change of
 // one makes another. It appears whole: it is filled beside its place and then moved.
 func cached(t *testing.T, prefix string, sources []string, fill func(fresh string)) string {
@@ -46,6 +50,9 @@ func cached(t *testing.T, prefix string, sources []string, fill func(fresh strin
 		_, _ = io.WriteString(h, sum)
 	}
 	dir := filepath.Join(cacheDir(t), prefix+hex.EncodeToString(h.Sum(nil))[:16])
+	one, _ := filling.LoadOrStore(dir, &sync.Mutex{})
+	one.(*sync.Mutex).Lock()
+	defer one.(*sync.Mutex).Unlock()
 	if _, err := os.Stat(dir); err == nil {
 		return dir
 	}

@@ -41,5 +41,5 @@ func javaClasses(t *testing.T) string {
 
 // TestJavaClient runs the test that lies beside the client, for what the table of cases cannot see.
 func TestJavaClient(t *testing.T) {
-	command(t, time.Minute, "", tool(t, "java", "install Java 17"), "-cp", javaClasses(t), "TwoFiltersTest")
+	command(t, 5*time.Minute, "", tool(t, "java", "install Java 17"), "-cp", javaClasses(t), "TwoFiltersTest")
 }

@@ -51,5 +51,5 @@ func copyInto(t *testing.T, dir string, files ...string) {
 
 // TestNodeClient runs the tests that lie beside the client, for what the table of cases cannot see.
 func TestNodeClient(t *testing.T) {
-	command(t, time.Minute, "../../clients/node", tool(t, "node", "install Node 20 or newer"), "--test")
+	command(t, 5*time.Minute, "../../clients/node", tool(t, "node", "install Node 20 or newer"), "--test")
 }

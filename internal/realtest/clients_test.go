@@ -43,6 +43,7 @@ func clientApps() []clientApp {
 
 // TestClients is the table of clientcases: the clients of every language against the binary.
 func TestClients(t *testing.T) {
+	t.Parallel()
 	w := clientcases.NewWorld(t, func(t *testing.T, configuration string) string {
 		sc := &sidecar{}
 		sc.process = start(t, "sidecar", exec.Command(binary, "serve", "--config", configuration))

@@ -40,7 +40,7 @@ type project struct {
 func TestComposeFile(t *testing.T) {
 	folder := absolute(t, "../../deploy/compose")
 	var p project
-	out := command(t, time.Minute, "", goProgram(t, "compose"), filepath.Join(folder, "compose.yaml"))
+	out := command(t, 5*time.Minute, "", goProgram(t, "compose"), filepath.Join(folder, "compose.yaml"))
 	if err := json.Unmarshal([]byte(out), &p, json.MatchCaseInsensitiveNames(true)); err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,7 @@ type session struct{ access, refresh, id string }
 // TestAuthorizationServers is the same drill against each server, after what only this server has. That of Keycloak is
 // a part of TestKeycloak, which starts it only once.
 func TestAuthorizationServers(t *testing.T) {
+	t.Parallel()
 	t.Run("node oidc-provider", func(t *testing.T) {
 		v := vault{}
 		p := startOIDCProvider(t, v, nowhere)

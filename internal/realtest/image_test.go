@@ -53,6 +53,7 @@ type image struct {
 // TestImage builds the Dockerfile for both architectures and runs what it makes for this machine's, as the user that
 // the image names.
 func TestImage(t *testing.T) {
+	t.Parallel()
 	b := newBuilder(t)
 	repository, err := filepath.Abs("../..")
 	if err != nil {

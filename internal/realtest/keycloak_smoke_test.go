@@ -17,6 +17,7 @@ import (
 // tests rely on is there. Each has users, clients or a realm of its own, so that any of them can be run alone. The
 // drill is the last, because it stops the server.
 func TestKeycloak(t *testing.T) {
+	t.Parallel()
 	k := startKeycloak(t, vault{})
 	t.Run("the metadata of both listeners name one issuer", k.checkMetadata)
 	t.Run("a sidecar may authenticate in any way", k.checkClients)

@@ -44,7 +44,7 @@ func startKeycloak(t *testing.T, v vault) *keycloak {
 	t.Helper()
 	home := t.TempDir()
 	// The build is copied: Keycloak writes below the folder that it lives in.
-	command(t, time.Minute, "", tool(t, "cp", "install coreutils"), "-a", keycloakBuild(t)+"/.", home)
+	command(t, 5*time.Minute, "", tool(t, "cp", "install coreutils"), "-a", keycloakBuild(t)+"/.", home)
 
 	ca := testkit.NewAuthority(t)
 	certificate, key := ca.Server(t).Files(t)

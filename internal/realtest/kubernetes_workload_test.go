@@ -161,7 +161,7 @@ func (w *workload) lay(t *testing.T, secrets map[string]string) *pod {
 	c, group := w.sidecar, w.pod.SecurityContext.FSGroup
 	p := &pod{root: t.TempDir(), volumes: map[string]mounted{}, as: syscall.Credential{
 		Uid: c.SecurityContext.User, Gid: c.SecurityContext.Group, Groups: []uint32{group}}}
-	command(t, time.Minute, "", "cp", binary, p.root)
+	command(t, 5*time.Minute, "", "cp", binary, p.root)
 	for _, m := range c.VolumeMounts {
 		i := slices.IndexFunc(w.pod.Volumes, func(v volume) bool { return v.Name == m.Name })
 		if i < 0 || m.SubPath != "" {

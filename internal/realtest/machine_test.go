@@ -30,7 +30,7 @@ func debianTree(t *testing.T) string {
 			"--include=systemd,logrotate", "bookworm", fresh)
 	})
 	tree := filepath.Join(t.TempDir(), "debian")
-	command(t, time.Minute, "", "cp", "--archive", original, tree)
+	command(t, 5*time.Minute, "", "cp", "--archive", original, tree)
 	return tree
 }
 

@@ -19,7 +19,7 @@ const (
 func TestPrometheusFiles(t *testing.T) {
 	promtool := tool(t, "promtool", "apt-get install --no-install-recommends prometheus")
 	for _, args := range []string{"check rules rules.yaml", "test rules rules_test.yaml", "check config scrape.yaml"} {
-		t.Log(command(t, time.Minute, prometheusFolder, promtool, strings.Fields(args)...))
+		t.Log(command(t, 5*time.Minute, prometheusFolder, promtool, strings.Fields(args)...))
 	}
 }
 

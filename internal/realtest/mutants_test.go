@@ -13,6 +13,7 @@ import (
 // TestEachEditOfTheShippedPoliciesIsFoundWithAWitness takes every fifth edit, or all of them where SIDECAR_EDITS is
 // "all", which takes minutes.
 func TestEachEditOfTheShippedPoliciesIsFoundWithAWitness(t *testing.T) {
+	t.Parallel()
 	shipped := mutants.Shipped(t)
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	for i, m := range mutants.All() {

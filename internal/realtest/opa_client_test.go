@@ -44,7 +44,7 @@ func TestTheClientOfOPA(t *testing.T) {
 	if err := os.Symlink(filepath.Join(installed, "node_modules"), filepath.Join(dir, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
-	got := command(t, time.Minute, dir, tool(t, "node", "install Node 20 or newer"), "client.mjs", sc.api, good,
+	got := command(t, 5*time.Minute, dir, tool(t, "node", "install Node 20 or newer"), "client.mjs", sc.api, good,
 		"a-token-that-is-not-known")
 	sc.answers.WriteString(got)
 	want := strings.Join([]string{

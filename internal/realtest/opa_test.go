@@ -22,7 +22,7 @@ import (
 func opaCommand(t *testing.T) string {
 	t.Helper()
 	const module = "github.com/open-policy-agent/opa"
-	version := strings.TrimSpace(command(t, time.Minute, "../..", "go", "list", "-m", "-f", "{{.Version}}", module))
+	version := strings.TrimSpace(command(t, 5*time.Minute, "../..", "go", "list", "-m", "-f", "{{.Version}}", module))
 	dir := cached(t, "opa-"+version+"-", nil, func(fresh string) {
 		cmd := exec.CommandContext(t.Context(), "go", "install", module+"@"+version)
 		cmd.Env = append(os.Environ(), "GOBIN="+fresh, "CGO_ENABLED=0", "GOFLAGS=-trimpath")
@@ -68,7 +68,7 @@ func newWorkshop(t *testing.T) workshop {
 // must runs a command that succeeds, and returns what it printed.
 func (w workshop) must(t *testing.T, program string, args ...string) string {
 	t.Helper()
-	return command(t, time.Minute, w.dir, program, args...)
+	return command(t, 5*time.Minute, w.dir, program, args...)
 }
 
 // refuses runs a command that must fail and say why.

@@ -33,7 +33,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	file := testkit.TempFile(t, "openapi.json", string(text))
 	// The scripts of a cached environment name the Python of the folder that it was made in.
-	command(t, time.Minute, "", filepath.Join(bin, "python"), filepath.Join(bin, "openapi-spec-validator"), file)
+	command(t, 5*time.Minute, "", filepath.Join(bin, "python"), filepath.Join(bin, "openapi-spec-validator"), file)
 	for port, url := range map[string]string{"8181": sc.api, "8282": sc.admin} {
 		t.Run(port, func(t *testing.T) {
 			elsewhere := "/none"

@@ -17,6 +17,7 @@ import (
 // SIDECAR_OUTAGE_SECONDS, under 500 requests a second. The protection is the shipped one, but for fewer questions at
 // once, so that the limit is reached.
 func TestOutages(t *testing.T) {
+	t.Parallel()
 	const limit = 256
 	srv := outage.NewServer(t, 2*time.Second)
 	v := vault{}

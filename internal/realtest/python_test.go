@@ -14,7 +14,7 @@ func pythonEnvironment(t *testing.T, folder string) string {
 	t.Helper()
 	lock := absolute(t, filepath.Join("testdata", folder, "requirements.txt"))
 	return cached(t, folder+"-", []string{lock}, func(fresh string) {
-		command(t, time.Minute, "", tool(t, "python3", "install Python 3.11"), "-m", "venv", fresh)
+		command(t, 5*time.Minute, "", tool(t, "python3", "install Python 3.11"), "-m", "venv", fresh)
 		command(t, 5*time.Minute, "", filepath.Join(fresh, "bin", "python"), "-m", "pip", "install", "-q",
 			"--require-hashes", "--only-binary", ":all:", "-r", lock)
 	})

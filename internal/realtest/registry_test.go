@@ -42,8 +42,8 @@ func (r *ociRegistry) push(t *testing.T, revision, method string) {
 	t.Helper()
 	folder, archive := filepath.Join(r.bundles, revision), filepath.Join(r.bundles, revision+".tar.gz")
 	testkit.WriteFiles(t, folder, allowing(revision, method))
-	command(t, time.Minute, "", binary, "bundle", "build", folder, "-o", archive)
-	command(t, time.Minute, "", r.program, "push", r.address+"/"+repository, archive)
+	command(t, 5*time.Minute, "", binary, "bundle", "build", folder, "-o", archive)
+	command(t, 5*time.Minute, "", r.program, "push", r.address+"/"+repository, archive)
 }
 
 // TestRegistry serves policies from an OCI registry that other people wrote, through its outages and the sidecar's own
@@ -95,7 +95,7 @@ persistence_directory: %[3]q
 `, r.address, repository, filepath.Join(dir, "kept")),
 		"input.json": `{"request": {"method": "PUT"}}`,
 	})
-	said := command(t, time.Minute, dir, opaCommand(t), "exec", "--config-file", "opa.yaml", "--decision",
+	said := command(t, 5*time.Minute, dir, opaCommand(t), "exec", "--config-file", "opa.yaml", "--decision",
 		"authz/decision", "input.json")
 	if !strings.Contains(strings.Join(strings.Fields(said), ""), `"result":{"allow":true}`) {
 		t.Errorf("opa decides otherwise on the bundle of the registry: %s", said)

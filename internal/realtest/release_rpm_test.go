@@ -22,7 +22,7 @@ func (rel release) byRPM(t *testing.T) {
 	before := permanent(t, tree)
 	_, _, _, name := rel.of("amd64")
 	rpm := func(args ...string) string {
-		return command(t, time.Minute, "", program, append([]string{"--root", tree, "--dbpath", "/var/lib/rpm"},
+		return command(t, 5*time.Minute, "", program, append([]string{"--root", tree, "--dbpath", "/var/lib/rpm"},
 			args...)...)
 	}
 	rpm("--install", "--nodeps", filepath.Join(rel.dir, name))

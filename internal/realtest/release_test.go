@@ -32,6 +32,7 @@ type release struct{ dir string }
 
 // TestRelease makes a release of this checkout, and uses each part of it as its readers do.
 func TestRelease(t *testing.T) {
+	t.Parallel()
 	rel := makeRelease(t, "linux/amd64", "linux/arm64")
 	t.Run("it has archives, packages, SBOMs and checksums", rel.checkNames)
 	t.Run("the checksums are those of the files", rel.checkSums)
@@ -103,7 +104,7 @@ func (rel release) sums(t *testing.T) map[string]string {
 }
 
 func (rel release) checkSums(t *testing.T) {
-	command(t, time.Minute, rel.dir, tool(t, "sha256sum", "apt-get install coreutils"), "--check", "--strict",
+	command(t, 5*time.Minute, rel.dir, tool(t, "sha256sum", "apt-get install coreutils"), "--check", "--strict",
 		"--quiet", "checksums.txt")
 	if got, want := len(rel.sums(t)), len(namesIn(t, rel.dir))-1; got != want {
 		t.Errorf("checksums.txt has %d lines, want one for each of %d files", got, want)
@@ -188,7 +189,7 @@ func (rel release) checkDocs(t *testing.T) {
 	}
 	steps := "version=" + releaseVersion + " platform=linux_amd64\nsudo() { :; }\n" +
 		strings.Replace(shellBlock(t, "install.md", "Archive", 1), "\nsidecar ", "\n./sidecar_*/sidecar ", 1)
-	out := command(t, time.Minute, dir, "sh", "-e", "-c", steps)
+	out := command(t, 5*time.Minute, dir, "sh", "-e", "-c", steps)
 	if !strings.Contains(out, "version: "+releaseVersion+"\ncommit:  "+releaseCommit+"\n") {
 		t.Errorf("the commands of docs/install.md say\n%s", out)
 	}
@@ -203,7 +204,7 @@ func (rel release) checkSBOMs(t *testing.T) {
 		var sbom struct {
 			Components []struct{ Name, Version string }
 		}
-		command(t, time.Minute, rel.dir, python, absolute(t, "testdata/cyclonedx/validate.py"), name)
+		command(t, 5*time.Minute, rel.dir, python, absolute(t, "testdata/cyclonedx/validate.py"), name)
 		raw := testkit.ReadFile(t, filepath.Join(rel.dir, name))
 		if err := json.Unmarshal([]byte(raw), &sbom, json.MatchCaseInsensitiveNames(true)); err != nil {
 			t.Fatal(err)
@@ -213,7 +214,7 @@ func (rel release) checkSBOMs(t *testing.T) {
 			listed[c.Name] = c.Version
 		}
 		dir := t.TempDir()
-		command(t, time.Minute, dir, "tar", "--extract", "--strip-components=1", "--file",
+		command(t, 5*time.Minute, dir, "tar", "--extract", "--strip-components=1", "--file",
 			filepath.Join(rel.dir, archive))
 		info, err := buildinfo.ReadFile(filepath.Join(dir, "sidecar"))
 		if err != nil {
@@ -233,11 +234,11 @@ func (rel release) checkSBOMs(t *testing.T) {
 func (rel release) checkPackages(t *testing.T) {
 	for arch, machine := range map[string]string{"amd64": "x86_64", "arm64": "aarch64"} {
 		_, _, deb, rpm := rel.of(arch)
-		got := command(t, time.Minute, rel.dir, "dpkg-deb", "--field", deb, "Architecture")
+		got := command(t, 5*time.Minute, rel.dir, "dpkg-deb", "--field", deb, "Architecture")
 		if strings.TrimSpace(got) != arch {
 			t.Errorf("%s is for %s", deb, got)
 		}
-		got = command(t, time.Minute, rel.dir, tool(t, "rpm", "apt-get install rpm"), "--query", "--package",
+		got = command(t, 5*time.Minute, rel.dir, tool(t, "rpm", "apt-get install rpm"), "--query", "--package",
 			"--queryformat", "%{ARCH}", rpm)
 		if got != machine {
 			t.Errorf("%s is for %s", rpm, got)
@@ -247,7 +248,7 @@ func (rel release) checkPackages(t *testing.T) {
 
 func (rel release) checkPolicy(t *testing.T) {
 	_, _, deb, _ := rel.of("amd64")
-	says := command(t, time.Minute, rel.dir, tool(t, "lintian", "apt-get install lintian"), "--fail-on",
+	says := command(t, 5*time.Minute, rel.dir, tool(t, "lintian", "apt-get install lintian"), "--fail-on",
 		"error,warning", deb)
 	if says != "" {
 		t.Errorf("lintian says of %s:\n%s", deb, says)

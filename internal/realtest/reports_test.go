@@ -98,7 +98,7 @@ func printed(t *testing.T, browser *chromium, name, dir string) {
 		t.Errorf("%s: the paper is not A4", name)
 	}
 	pages := len(regexp.MustCompile(`/Type /Page\b`).FindAll(pdf, -1))
-	text := command(t, time.Minute, "", tool(t, "pdftotext", "apt-get install poppler-utils"), "-layout", file, "-")
+	text := command(t, 5*time.Minute, "", tool(t, "pdftotext", "apt-get install poppler-utils"), "-layout", file, "-")
 	text = regexp.MustCompile(`\s+`).ReplaceAllString(text, " ")
 	want := map[string][]string{
 		"review": {"Requests that were denied would be allowed (3 methods and paths)", "Why the candidate decides so",
@@ -112,7 +112,7 @@ func printed(t *testing.T, browser *chromium, name, dir string) {
 		}
 	}
 	t.Logf("%s: %d pages of paper", name, pages)
-	command(t, time.Minute, "", "pdftoppm", "-r", "60", "-png", "-l", "10", file, strings.TrimSuffix(file, ".pdf"))
+	command(t, 5*time.Minute, "", "pdftoppm", "-r", "60", "-png", "-l", "10", file, strings.TrimSuffix(file, ".pdf"))
 }
 
 // writtenReview is the page that the command writes about a small change.
