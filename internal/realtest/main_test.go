@@ -58,7 +58,7 @@ func run(m *testing.M) int {
 // client is for calls that follow no redirects: a redirect is an answer here.
 func client() *http.Client {
 	return &http.Client{
-		Timeout:       30 * time.Second,
+		Timeout:       2 * time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
