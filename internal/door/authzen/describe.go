@@ -105,6 +105,9 @@ func schemas() jsonschema.Properties {
 	text := jsonschema.Schema{Type: "string"}
 	some := jsonschema.Schema{Type: "string", MinLength: 1}
 	open := jsonschema.Schema{Type: []any{"object", "null"}, Additional: true}
+	orNull := func(s jsonschema.Schema) jsonschema.Schema { // null counts as absent
+		return jsonschema.Schema{AnyOf: []jsonschema.Schema{s, {Type: "null"}}}
+	}
 	object := func(required []string, members ...jsonschema.Property) jsonschema.Schema {
 		return jsonschema.Schema{Type: "object", Required: required, Properties: members, Additional: true}
 	}
@@ -116,20 +119,21 @@ func schemas() jsonschema.Properties {
 		member("context", open)}
 	list := func(of *jsonschema.Schema) jsonschema.Schema { return jsonschema.Schema{Type: "array", Items: of} }
 	several := append(append([]jsonschema.Property{}, entities...),
-		member("evaluations", list(&jsonschema.Schema{Type: "object", Additional: true})),
-		member("options", object(nil, member("evaluations_semantic",
-			jsonschema.Schema{Enum: []string{executeAll, denyOnFirstDeny, permitOnFirstPermit}}))))
+		member("evaluations", orNull(list(&jsonschema.Schema{Type: "object", Additional: true}))),
+		member("options", orNull(object(nil, member("evaluations_semantic",
+			orNull(jsonschema.Schema{Enum: []string{"", executeAll, denyOnFirstDeny, permitOnFirstPermit}}))))))
 	searched := object([]string{"type"}, member("type", some), member("id", text), member("properties", open))
-	page := object(nil, member("token", text), member("limit", jsonschema.Schema{Type: "integer", Minimum: "1"}))
+	page := object(nil, member("token", orNull(text)), member("limit",
+		jsonschema.Schema{Type: []any{"integer", "null"}, Minimum: "1"}))
 	return jsonschema.Properties{
 		member("AuthZENEntity", object([]string{"type", "id"}, member("type", some), member("id", some),
 			member("properties", open))),
 		member("AuthZENAction", object([]string{"name"}, member("name", some), member("properties", open))),
 		member("AuthZENEvaluation", object([]string{"subject", "action", "resource"}, entities...)),
 		member("AuthZENEvaluations", object(nil, several...)),
-		member("AuthZENSearch", object(nil, member("subject", searched),
+		member("AuthZENSearch", object([]string{"subject", "resource"}, member("subject", searched),
 			member("action", object(nil, member("name", text))), member("resource", searched), member("context", open),
-			member("page", page))),
+			member("page", orNull(page)))),
 		member("AuthZENDecision", object([]string{"decision"}, member("decision", jsonschema.Schema{Type: "boolean"}),
 			member("context", jsonschema.Schema{Type: "object", Additional: true}))),
 		member("AuthZENDecisions", object(nil, member("decision", jsonschema.Schema{Type: "boolean"}),

@@ -61,6 +61,8 @@ type Answer struct {
 	// MediaType is empty without a body.
 	MediaType string
 	Schema    *jsonschema.Schema
+	// CacheControl is the value of this header; empty for an answer that no cache keeps.
+	CacheControl string
 }
 
 // Tag groups operations.

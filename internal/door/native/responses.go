@@ -102,6 +102,10 @@ func byHTTPServer(answers map[string]description.Response) {
 
 func responseOf(a description.Answer) description.Response {
 	r := description.Response{Description: a.About, Headers: map[string]description.Header{"Cache-Control": noStore()}}
+	if a.CacheControl != "" {
+		r.Headers["Cache-Control"] = description.Header{Required: true, Description: "Caches may keep the answer.",
+			Schema: &jsonschema.Schema{Type: "string", Const: a.CacheControl}}
+	}
 	if a.MediaType != "" {
 		r.Content = map[string]description.Media{a.MediaType: {Schema: a.Schema}}
 	}

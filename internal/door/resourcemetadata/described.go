@@ -46,7 +46,7 @@ func described() description.Door {
 			Needs:   description.NoName, Head: true, Parameters: at.parameters, OwnErrors: true,
 			Answers: []description.Answer{
 				{Status: http.StatusOK, About: "The metadata.", MediaType: "application/json",
-					Schema: &jsonschema.Schema{Type: "object"}},
+					Schema: &jsonschema.Schema{Type: "object"}, CacheControl: kept},
 				{Status: http.StatusNotFound, About: "No resource has its metadata here.",
 					MediaType: "application/json", Schema: &jsonschema.Schema{Type: "object"}},
 			},

@@ -38,8 +38,8 @@ func issuesNoTokens(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, []byte(noTokens), http.StatusNotFound)
 }
 
-// maxAge is how long clients may keep a document, in seconds.
-const maxAge = 300
+// kept is what Cache-Control says of a document: clients may keep it for five minutes.
+const kept = "public, max-age=300"
 
 // documents serves the metadata of each resource.
 type documents struct{ all *resource.Set }
@@ -54,7 +54,7 @@ func answer(w http.ResponseWriter, r *http.Request, body []byte, status int) {
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(maxAge))
+	h.Set("Cache-Control", kept)
 	h.Set("Vary", "X-Forwarded-Host") // which may choose the document
 	if status != http.StatusOK {
 		h.Set("Cache-Control", "no-store")

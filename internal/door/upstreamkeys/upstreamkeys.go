@@ -16,9 +16,9 @@ import (
 
 const tag = "Signed identity"
 
-// maxAge is how long applications may keep the answers, in seconds. A key must be published for that long before it
-// signs.
-const maxAge = 60
+// kept is what Cache-Control says of the answers: applications may keep them for a minute. A key must be published for
+// that long before it signs.
+const kept = "public, max-age=60"
 
 // document is one that is served: what it is, and how it is described.
 type document struct {
@@ -69,7 +69,8 @@ func Mount(tokens *upstreamtoken.Issuer) door.Mount {
 			Method: http.MethodGet, Path: d.path, Listeners: []string{"api"}, ID: d.id, Tag: tag,
 			Summary: d.summary, About: d.about, Needs: description.NoName, Head: true, OwnErrors: true,
 			Answers: []description.Answer{
-				{Status: http.StatusOK, About: "The document.", MediaType: d.mediaType, Schema: object},
+				{Status: http.StatusOK, About: "The document.", MediaType: d.mediaType, Schema: object,
+					CacheControl: kept},
 				{Status: http.StatusNotFound, About: "There is none.", MediaType: "application/json", Schema: object},
 			},
 		})
@@ -88,7 +89,7 @@ func (s handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	body, status := s.read(s.tokens), http.StatusOK
 	h.Set("Content-Type", s.mediaType)
-	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(maxAge))
+	h.Set("Cache-Control", kept)
 	if body == nil {
 		body, status = missing(s.missing), http.StatusNotFound
 		h.Set("Content-Type", "application/json")
