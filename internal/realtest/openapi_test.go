@@ -3,6 +3,7 @@
 package realtest
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,8 +26,7 @@ import (
 // each time.
 func TestOpenAPI(t *testing.T) {
 	bin := filepath.Join(pythonEnvironment(t, "schemathesis"), "bin")
-	sc, tokens := monitored(t)
-	sc.decide(t, question{token: tokens[0], method: "GET", path: "/orders"})
+	sc := withEveryDoor(t)
 	text, err := fetch(sc.admin + "/openapi.json")
 	if err != nil {
 		t.Fatal(err)
@@ -43,6 +43,44 @@ func TestOpenAPI(t *testing.T) {
 			schemathesis(t, bin, file, url, pathsOf(t, text, port), elsewhere)
 		})
 	}
+}
+
+// withEveryDoor is a sidecar that serves whatever the description has, with the to-do lists of the repository as the
+// policy of AuthZEN, and a package for callers with an input of their own.
+func withEveryDoor(t *testing.T) *sidecar {
+	t.Helper()
+	dir := t.TempDir()
+	copyInto(t, dir, kubernetesFolder+"/policies/data.yaml", kubernetesFolder+"/policies/decision.rego")
+	todo := filepath.Join(dir, "todo")
+	copyInto(t, todo, "../../bundles/todo/search.rego", "../../bundles/todo/decision.rego")
+	testkit.WriteFiles(t, dir, map[string]string{
+		"data.json":     testkit.ReadFile(t, "../../bundles/todo/data.json"),
+		"app/app.rego":  "package app\n\nallow if input.token.active\n\ngiven := input\n",
+		"app/data.json": `{"tenants": ["acme"]}`,
+	})
+	v := vault{}
+	as, key, _ := ordersServer(t, v)
+	sc := startSidecar(t, v, setup{secret: key, policies: dir, issuer: acme(as), more: fmt.Sprintf(`
+events:
+  - issuer: acme
+    shared_signals: {delivery: push, manage: "off", audience: [orders-api], authorization: {env: STREAM}}
+opa: {enabled: true, default_decision: authz/decision/allow, packages: [app], introspect_token: true}
+authzen:
+  entrypoint: todo/decision
+  token_subject_types: [access_token]
+  public_url: https://pdp.acme.example
+  search: {subject: todo/search/subjects, resource: todo/search/resources, action: todo/search/actions}
+upstream_token: {key_files: [%q], issuer: "https://sidecar.acme.example", audience: [orders]}
+resources:
+  - resource: https://mcp.example/mcp
+    root: true
+    authorization_servers: [https://id.example]
+    scopes_supported: [notes:read]
+    mcp: {eras: [sessions, stateless]}`,
+		testkit.TempFile(t, "identity.pem", testkit.KeyPEM(t, testkit.FixedKey(t, "EdDSA")))),
+		env: []string{"STREAM=" + v.secret("authorization of the stream")}})
+	sc.decide(t, question{method: "GET", path: "/orders"})
+	return sc
 }
 
 // pathsOf is a pattern of the paths that the listener of a port serves, by its description.

@@ -47,19 +47,24 @@ func monitored(t *testing.T) (*sidecar, []string) {
 	t.Helper()
 	v := vault{}
 	as, key, token := ordersServer(t, v)
-	sc := startSidecar(t, v, setup{secret: key, policies: kubernetesFolder + "/policies", issuer: fmt.Sprintf(`
+	sc := startSidecar(t, v, setup{secret: key, policies: kubernetesFolder + "/policies", issuer: acme(as), more: `
+events:
+  - issuer: acme
+    shared_signals: {delivery: push, manage: "off", audience: [orders-api], authorization: {env: STREAM}}`,
+		env: []string{"STREAM=" + v.secret("authorization of the stream")}})
+	return sc, []string{token, v.secret("token of another server"), ""}
+}
+
+// acme is an issuer of the configuration: the server of ordersServer, whose answers are kept for a second.
+func acme(as *devissuer.Server) string {
+	return fmt.Sprintf(`
   - name: acme
     issuer: %q
     allow_insecure_http: true
     client: {id: orders-api, secret: {env: CLIENT_SECRET}}
     audience: [%q]
     timeout: 8s
-    cache: {ttl: 1s, negative_ttl: 1s}`, as.Issuer(), ordersAPI), more: `
-events:
-  - issuer: acme
-    shared_signals: {delivery: push, manage: "off", audience: [orders-api], authorization: {env: STREAM}}`,
-		env: []string{"STREAM=" + v.secret("authorization of the stream")}})
-	return sc, []string{token, v.secret("token of another server"), ""}
+    cache: {ttl: 1s, negative_ttl: 1s}`, as.Issuer(), ordersAPI)
 }
 
 // prometheus is one that reads a sidecar, by its HTTP API.
