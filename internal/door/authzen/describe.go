@@ -118,11 +118,15 @@ func schemas() jsonschema.Properties {
 		member("action", *description.Ref("AuthZENAction")), member("resource", *description.Ref("AuthZENEntity")),
 		member("context", open)}
 	list := func(of *jsonschema.Schema) jsonschema.Schema { return jsonschema.Schema{Type: "array", Items: of} }
-	several := append(append([]jsonschema.Property{}, entities...),
-		member("evaluations", orNull(list(&jsonschema.Schema{Type: "object", Additional: true}))),
+	var several []jsonschema.Property
+	for _, e := range entities { // defaults: a wrong one is an error in the place of each evaluation that has no other
+		several = append(several, member(e.Name, jsonschema.Schema{AnyOf: []jsonschema.Schema{e.Schema, {}}}))
+	}
+	several = append(several,
+		member("evaluations", orNull(list(&jsonschema.Schema{}))), // one that is no object is an error in its place
 		member("options", orNull(object(nil, member("evaluations_semantic",
 			orNull(jsonschema.Schema{Enum: []string{"", executeAll, denyOnFirstDeny, permitOnFirstPermit}}))))))
-	searched := object([]string{"type"}, member("type", some), member("id", text), member("properties", open))
+	searched := object([]string{"type"}, member("type", some), member("id", orNull(text)), member("properties", open))
 	page := object(nil, member("token", orNull(text)), member("limit",
 		jsonschema.Schema{Type: []any{"integer", "null"}, Minimum: "1"}))
 	return jsonschema.Properties{
@@ -132,8 +136,8 @@ func schemas() jsonschema.Properties {
 		member("AuthZENEvaluation", object([]string{"subject", "action", "resource"}, entities...)),
 		member("AuthZENEvaluations", object(nil, several...)),
 		member("AuthZENSearch", object([]string{"subject", "resource"}, member("subject", searched),
-			member("action", object(nil, member("name", text))), member("resource", searched), member("context", open),
-			member("page", orNull(page)))),
+			member("action", orNull(object(nil, member("name", orNull(text))))), member("resource", searched),
+			member("context", open), member("page", orNull(page)))),
 		member("AuthZENDecision", object([]string{"decision"}, member("decision", jsonschema.Schema{Type: "boolean"}),
 			member("context", jsonschema.Schema{Type: "object", Additional: true}))),
 		member("AuthZENDecisions", object(nil, member("decision", jsonschema.Schema{Type: "boolean"}),

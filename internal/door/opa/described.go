@@ -54,11 +54,10 @@ func described() description.Door {
 				"`input` is the body of `POST /v1/decisions`. There is no `result` when the token cannot be used.",
 				`{"input": `+question+`}`, description.Answer{Status: http.StatusOK,
 					About: "What the policy returned, as `result`.", MediaType: "application/json", Schema: object}),
-			operation(idV0, v0Path, "Ask without an envelope", "The body is that of `POST /v1/decisions`.", question,
-				value),
-			operation(idDefault, "/", "Ask for the default decision",
-				"The body is that of `POST /v1/decisions`. It is off unless `opa.default_decision` is set.", question,
-				value),
+			bare(operation(idV0, v0Path, "Ask without an envelope",
+				"The body is that of `POST /v1/decisions`, or what a package of `opa.packages` reads.", question, value)),
+			bare(operation(idDefault, "/", "Ask for the default decision",
+				"As of `POST /v0/data`. It is off unless `opa.default_decision` is set.", question, value)),
 			asked(operation(idGet, v1Path, "Ask without a body", "The query has the `input`, as JSON, or none.",
 				question,
 				description.Answer{Status: http.StatusOK, About: "What the policy returned, as `result`.",
@@ -69,6 +68,14 @@ func described() description.Door {
 					MediaType: "application/json", Schema: object}), object),
 		}, append(describedServer(object), describedFilters(object)...)...),
 	}
+}
+
+// bare is o with an input as its body: packages may read any JSON value.
+func bare(o description.Operation) description.Operation {
+	media := o.Body["application/json"]
+	media.Schema = &jsonschema.Schema{}
+	o.Body["application/json"] = media
+	return o
 }
 
 // asked is o by GET, with its input in the query.
