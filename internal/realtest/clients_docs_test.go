@@ -69,6 +69,7 @@ func TestTheSnippetsInJavaCompile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "Snippets.java")
 	testkit.WriteFile(t, file, imports+springTypes+"class Configuration {\n"+blocks[0]+"}\n"+
 		strings.Join(blocks[1:], "\n"))
-	command(t, 5*time.Minute, "", tool(t, "javac", "install a JDK of Java 17"), "-d", t.TempDir(), "-cp", javaClasses(t),
+	command(t, 5*time.Minute, "", tool(t, "javac", "install a JDK of Java 17"), "-d", t.TempDir(), "-cp",
+		javaClasses(t),
 		file)
 }
