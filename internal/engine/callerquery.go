@@ -27,13 +27,13 @@ func (c *callers) parseQuery(query string) (ast.Body, error) {
 	}
 	body, err := ast.ParseBodyWithOpts(query, ast.ParserOptions{RegoVersion: ast.RegoV1})
 	if err != nil {
-		return nil, positioned(codeInvalidParameter, msgParseQuery, err)
+		return nil, positioned(opaInvalidParameter, msgParseQuery, err)
 	}
 	if len(body) == 0 {
 		return nil, invalid("missing required 'query' value")
 	}
 	if errs := c.outside(body); len(errs) > 0 {
-		return nil, positioned(codeInvalidParameter, msgCompileQuery, errs)
+		return nil, positioned(opaInvalidParameter, msgCompileQuery, errs)
 	}
 	return body, nil
 }
@@ -125,7 +125,7 @@ func (p *Policy) Query(ctx context.Context, q QueryQuestion) (Bindings, error) {
 	found, err := oparego.New(options...).Eval(ctx)
 	if err != nil {
 		if _, ok := errors.AsType[ast.Errors](err); ok {
-			return nil, positioned(codeInvalidParameter, msgCompileQuery, err)
+			return nil, positioned(opaInvalidParameter, msgCompileQuery, err)
 		}
 		return nil, failedQuery(ctx, "evaluate the query", err)
 	}
@@ -155,7 +155,7 @@ func (a *askedFilter) partially(ctx context.Context) (Filter, error) {
 	left, err := oparego.New(options...).Partial(ctx)
 	if err != nil {
 		if _, ok := errors.AsType[ast.Errors](err); ok {
-			return Filter{}, positioned(codeInvalidParameter, "error(s) occurred while compiling module(s)", err)
+			return Filter{}, positioned(opaInvalidParameter, "error(s) occurred while compiling module(s)", err)
 		}
 		return Filter{}, failedQuery(ctx, "evaluate the query", err)
 	}

@@ -27,8 +27,8 @@ type QueryError struct {
 
 // The codes and messages of OPA's server (v1/server/types).
 const (
-	codeInvalidParameter = "invalid_parameter"
-	codeEvaluation       = "evaluation_error"
+	opaInvalidParameter = "invalid_parameter"
+	opaEvaluationError  = "evaluation_error"
 
 	msgParseQuery   = "error(s) occurred while parsing query"
 	msgCompileQuery = "error(s) occurred while compiling query"
@@ -40,7 +40,7 @@ func (e *QueryError) Error() string { return e.Code + e.short }
 
 // invalid is a parameter that is refused.
 func invalid(message string) error {
-	return authz.Errorf(authz.Malformed, "%w", &QueryError{Code: codeInvalidParameter, Message: message})
+	return authz.Errorf(authz.Malformed, "%w", &QueryError{Code: opaInvalidParameter, Message: message})
 }
 
 // positioned is a QueryError with the errors of err where these are OPA's.
@@ -82,7 +82,7 @@ func failedQuery(ctx context.Context, what string, err error) error {
 	case errors.Is(err, oparegocompile.ErrInvalidMappings):
 		return invalid(err.Error())
 	case isPolicy:
-		return positioned(codeEvaluation, msgEvaluation, err)
+		return positioned(opaEvaluationError, msgEvaluation, err)
 	case isTopdown:
 		return authz.Errorf(authz.Misconfigured, "%s: %w", what, evalError(err))
 	}
