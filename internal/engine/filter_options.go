@@ -94,10 +94,10 @@ func (a *askedFilter) mayBeUnknown(ref ast.Ref) error {
 	if len(ref) < 2 {
 		return invalid("unknowns: " + ref.String() + " is all there is: name a member, such as input.context")
 	}
-	name := string(ref[1].Value.(ast.String))
+	name, _ := ref[1].Value.(ast.String) // a reference of the metadata may have another value there
 	switch {
-	case ref.HasPrefix(ast.InputRootRef) && slices.Contains(facts, name):
-		return invalid("unknowns: input." + name + " is known: the sidecar says what it is, and a filter cannot " +
+	case ref.HasPrefix(ast.InputRootRef) && slices.Contains(facts, string(name)):
+		return invalid("unknowns: input." + string(name) + " is known: the sidecar says what it is, and a filter cannot " +
 			"leave it open")
 	case ref.HasPrefix(ast.InputRootRef):
 		return nil
