@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/input"
 )
@@ -255,5 +257,11 @@ func TestAPolicyThatIsNoFilterIsAnErrorWithItsPlace(t *testing.T) {
 		FilterOptions: FilterOptions{Targets: postgres, Unknowns: []string{"input.fruits"}}})
 	if authz.KindOf(err) != authz.Misconfigured {
 		t.Errorf("a builtin that fails: %v", err)
+	}
+}
+
+func TestAnUnknownOfMetadataMayHaveANumber(t *testing.T) {
+	if err := new(askedFilter).mayBeUnknown(ast.MustParseRef("input[0]")); err != nil {
+		t.Error(err)
 	}
 }
