@@ -141,7 +141,7 @@ func TestOPACompilesTheSameFilters(t *testing.T) {
 		compared++
 		wantStatus, want := compiledAnswer(t, opa, method, path, accept, body)
 		gotStatus, got := compiledAnswer(t, sc.api, method, path, accept, body)
-		sc.answers.WriteString(fmt.Sprint(got))
+		fmt.Fprint(&sc.answers, got)
 		if gotStatus != wantStatus || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s %s %s %s:\nsidecar %d %s\nOPA     %d %s", method, path, accept, body, gotStatus, text(got),
 				wantStatus, text(want))
