@@ -32,7 +32,7 @@ var floors = [][]string{
 	{"engine/check", "engine/document", "engine/meaning", "engine/partial/formula", "engine/trace", "lint",
 		"migrate", "regofmt", "signals/receivers"},
 	{"engine", "engine/partial", "decision/summary", "decisionlog", "doctor", "testkit/authserver"},
-	{"explain", "testkit/clientcases"},
+	{"explain", "testkit/clientcases", "testkit/guarded"},
 	{"decision"},
 	{"decision/follow", "decision/recorded", "door/authzen", "door/extauthz", "door/forwardauth", "door/native",
 		"door/opa"},

@@ -19,7 +19,7 @@ import (
 )
 
 // stream begins a call and sends nothing.
-func (w *world) stream(t *testing.T, options ...grpc.CallOption) (grpc.ClientStream, error) {
+func (w *world) stream(t testing.TB, options ...grpc.CallOption) (grpc.ClientStream, error) {
 	t.Helper()
 	return w.conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true}, "/"+authorization+"/Check", options...)
 }
@@ -34,7 +34,7 @@ func (asIs) Unmarshal(data []byte, v any) error {
 }
 
 // send asks by a message of any bytes.
-func (w *world) send(t *testing.T, message []byte) *authv3.CheckResponse {
+func (w *world) send(t testing.TB, message []byte) *authv3.CheckResponse {
 	t.Helper()
 	s, err := w.stream(t, grpc.ForceCodec(asIs{}))
 	if err == nil {

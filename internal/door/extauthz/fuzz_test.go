@@ -2,6 +2,7 @@ package extauthz_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -26,17 +27,18 @@ func FuzzNoMessageTurnsADenyIntoAnAllow(f *testing.F) {
 		f.Add(b)
 	}
 	f.Add([]byte("\x0a\x80"))
+	var asked atomic.Bool
+	w := serve(f, listener(), extauthz.Deps{Point: decide(func(context.Context, authz.Query) authz.Decision {
+		asked.Store(true)
+		return authz.Decision{Kind: authz.Deny, Status: 403}
+	})})
 	f.Fuzz(func(t *testing.T, message []byte) {
-		asked := false
-		w := serve(t, listener(), extauthz.Deps{Point: decide(func(context.Context, authz.Query) authz.Decision {
-			asked = true
-			return authz.Decision{Kind: authz.Deny, Status: 403}
-		})})
+		asked.Store(false)
 		out := w.send(t, message) // which fails unless the answer is sound
 		if out.GetStatus().GetCode() == 0 {
 			t.Fatalf("%x passes: %v", message, out)
 		}
-		if readable := proto.Unmarshal(message, new(authv3.CheckRequest)) == nil; asked && !readable {
+		if readable := proto.Unmarshal(message, new(authv3.CheckRequest)) == nil; asked.Load() && !readable {
 			t.Fatalf("%x is asked about", message)
 		}
 	})

@@ -50,7 +50,7 @@ type world struct {
 	calls  *listen.Calls
 }
 
-func serve(t *testing.T, cfg extauthz.Config, deps extauthz.Deps, options ...grpc.DialOption) *world {
+func serve(t testing.TB, cfg extauthz.Config, deps extauthz.Deps, options ...grpc.DialOption) *world {
 	t.Helper()
 	if deps.Ready == nil {
 		deps.Ready = func() bool { return true }
@@ -100,7 +100,7 @@ func (w *world) check(t *testing.T, in *authv3.CheckRequest, kv ...string) *auth
 }
 
 // sound fails unless Envoy can read an answer in one way only.
-func sound(t *testing.T, out *authv3.CheckResponse) {
+func sound(t testing.TB, out *authv3.CheckResponse) {
 	t.Helper()
 	ok := out.GetStatus() != nil && out.GetStatus().GetCode() == 0
 	if out.GetStatus() == nil || ok != (out.GetOkResponse() != nil) || ok == (out.GetDeniedResponse() != nil) ||

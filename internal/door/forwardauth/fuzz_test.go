@@ -1,108 +1,86 @@
 package forwardauth_test
 
 import (
-	"context"
-	"net/url"
-	"path"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/authz-sidecar/sidecar/internal/authz"
-	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/door/forwardauth"
-	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/testkit/guarded"
 )
 
-// guarding allows every path but those below /admin, by the path that policies see.
-type guarding struct{ rules *input.Rules }
+// ofTheGateway are header names that a gateway writes itself, or reads where the body ends.
+var ofTheGateway = []string{"content-length", "transfer-encoding", "host"}
 
-func (g guarding) Decide(_ context.Context, q authz.Query) authz.Decision {
-	asked, err := g.rules.Query(&q)
-	if err != nil {
-		return authz.Decision{Kind: authz.Malformed, Status: 400}
-	}
-	if segments := asked.Request.Segments; len(segments) > 0 && segments[0] == "admin" {
-		return authz.Decision{Kind: authz.Deny, Status: 403}
-	}
-	return allowing
-}
-
-func (guarding) Callable(string) bool { return true }
-
-// mayReach tells whether some application, however it reads a target, serves what is below /admin. It shares no code
-// with the sidecar.
-func mayReach(target string) bool {
-	target, _, _ = strings.Cut(target, "?")
-	readings := []string{target}
-	for _, read := range []func(string) string{
-		func(s string) string { before, _, _ := strings.Cut(s, "#"); return before },
-		decoded, decoded,
-		func(s string) string { return strings.ReplaceAll(s, `\`, "/") },
-		withoutParameters,
-		func(s string) string { before, _, _ := strings.Cut(s, "\x00"); return before },
-		func(s string) string { return path.Clean("/" + s) },
-	} {
-		for _, s := range readings {
-			readings = append(readings, read(s))
+// linesOf are the lines of a header that a client sends and a gateway hands on.
+func linesOf(header string) (lines []string) {
+	for line := range strings.SplitSeq(header, "\n") {
+		line = strings.TrimSuffix(line, "\r")
+		if line == "" {
+			break
+		}
+		name, _, _ := strings.Cut(line, ":")
+		name = strings.ToLower(strings.TrimSpace(name))
+		if !slices.Contains(ofTheGateway, name) {
+			lines = append(lines, line)
 		}
 	}
-	for _, s := range readings {
-		if s == "/admin" || strings.HasPrefix(s, "/admin/") {
-			return true
-		}
-	}
-	return false
+	return lines
 }
 
-func decoded(s string) string {
-	s = strings.NewReplacer("%c0%ae", ".", "%c0%af", "/", "%C0%AE", ".", "%C0%AF", "/").Replace(s)
-	if out, err := url.PathUnescape(s); err == nil {
-		return out
-	}
-	return s
-}
-
-func withoutParameters(s string) string {
-	segments := strings.Split(s, "/")
-	for i := range segments {
-		segments[i], _, _ = strings.Cut(segments[i], ";")
-	}
-	return strings.Join(segments, "/")
-}
-
-// FuzzNoBytesOfAClientTurnADenyIntoAnAllow: what a client chooses of a check is the target, and headers of any name.
+// FuzzNoBytesOfAClientTurnADenyIntoAnAllow: a client chooses of a check the method, the target, the host, and headers.
 func FuzzNoBytesOfAClientTurnADenyIntoAnAllow(f *testing.F) {
+	const path, tenant = "/open", "X-Tenant: acme"
 	for _, target := range []string{"/admin", "//admin", "/a/%2e%2e/admin", "/admin;x", "/%61dmin", "/admin%2Fx",
-		"/a/..;/admin",
-		`/a\..\admin`, "/open?/../admin", "/open#/../admin", "/%2561dmin", "/a/%c0%ae%c0%ae/admin", "*"} {
-		f.Add(target, "X-Original-URI", "/open")
-		f.Add(target, "X-Forwarded-Uri", "/open")
-		f.Add(target, "Connection", "X-Original-URI")
+		"/a/..;/admin", `/a\..\admin`, "/open?/../admin", "/open#/../admin", "/%2561dmin", "/a/%c0%ae%c0%ae/admin",
+		"*"} {
+		f.Add("GET", target, guarded.Host, tenant+"\nX-Original-URI: /open\nConnection: X-Original-URI")
+		f.Add("GET", target, guarded.Host, tenant+"\nX-Forwarded-Uri: /open")
+	}
+	for _, method := range []string{"POST", "get", "GET/", "CONNECT", ""} {
+		f.Add(method, path, guarded.Host, tenant+"\nX-Original-Method: GET\nX-Forwarded-Method: GET")
+	}
+	for _, host := range []string{"evil.test", "evil.test:80@app.example.test", "app.example.test/admin?",
+		"app.example.test.",
+		"evil.test?://app.example.test", "app.example.test:80", ""} {
+		f.Add("GET", path, host, tenant+"\nX-Forwarded-Host: app.example.test\nX-Original-Host: app.example.test")
+	}
+	for _, header := range []string{"", "X-Tenant: globex\n" + tenant, tenant + "\nX_Tenant: globex",
+		"X-Tenant : acme",
+		tenant + "\n globex", tenant + ",globex", tenant + "\nConnection: x-tenant", " X-Tenant: acme"} {
+		f.Add("GET", path, guarded.Host, header)
 	}
 
-	rules := input.NewRules(conf.Default[input.Config]())
 	worlds := map[forwardauth.Profile]world{}
 	for profile := range checks {
-		worlds[profile] = world{address: open(f, forwardauth.Config{Profile: profile}, guarding{rules})}
+		w := world{address: open(f, forwardauth.Config{Profile: profile}, guarded.NewPoint())}
+		if !w.passes(f, profile, guarded.Sent{Method: "GET", Target: path, Host: guarded.Host}, []string{tenant}) {
+			f.Fatalf("%s passes nothing", profile)
+		}
+		worlds[profile] = w
 	}
-	f.Fuzz(func(t *testing.T, target, name, value string) {
-		if strings.ContainsAny(target+name+value, "\r\n") {
-			return // a line ends there for every gateway
+	f.Fuzz(func(t *testing.T, method, target, host, header string) {
+		if strings.ContainsAny(method+target+host, "\r\n") || strings.ContainsAny(method+host, " \t") {
+			return // a line or a word ends there for every gateway
 		}
-		if strings.EqualFold(name, "Content-Length") || strings.EqualFold(name, "Transfer-Encoding") {
-			return // gateways write their own
-		}
-		for profile, lines := range checks {
-			changed := strings.NewReplacer("//a/%2e%2e/b?x=1", target)
-			var sent []string
-			for _, line := range lines {
-				sent = append(sent, changed.Replace(line))
-			}
-			sent = append(sent, name+": "+value)
-			resp, _ := worlds[profile].answer(t, sent)
-			if resp != nil && resp.StatusCode < 300 && mayReach(target) {
-				t.Errorf("%s passes %q with %s: %q", profile, target, name, value)
+		lines := linesOf(header)
+		sent := guarded.Sent{Method: method, Target: target, Host: host, Fields: guarded.Fields(lines)}
+		for profile, w := range worlds {
+			if w.passes(t, profile, sent, lines) && !sent.Allowable() {
+				t.Errorf("%s passes %q", profile, sent)
 			}
 		}
 	})
+}
+
+// passes asks as the gateway of the profile does about what a client sent, with further lines.
+func (w world) passes(t testing.TB, profile forwardauth.Profile, sent guarded.Sent, lines []string) bool {
+	t.Helper()
+	changed := strings.NewReplacer("//a/%2e%2e/b?x=1", sent.Target, "app.example.test", sent.Host, "POST", sent.Method)
+	var check []string
+	for _, line := range checks[profile] {
+		check = append(check, changed.Replace(line))
+	}
+	resp, _ := w.answer(t, append(check, lines...))
+	return resp != nil && resp.StatusCode < 300
 }
