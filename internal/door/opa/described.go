@@ -50,13 +50,14 @@ func described() description.Door {
 		Tags: []description.Tag{{Name: tag, Description: "The API of OPA, for its clients. It is off unless " +
 			"`opa.enabled` is set."}},
 		Operations: append([]description.Operation{
-			operation(idV1, v1Path, "Ask as OPA 1.x is asked",
-				"`input` is the body of `POST /v1/decisions`. There is no `result` when the token cannot be used.",
+			taking(jsonschema.Schema{Type: []any{"object", "null"}}, operation(idV1, v1Path, "Ask as OPA 1.x is asked",
+				"`input` is the body of `POST /v1/decisions`, or what a package of `opa.packages` reads, or none. There is "+
+					"no `result` when the token cannot be used.",
 				`{"input": `+question+`}`, description.Answer{Status: http.StatusOK,
-					About: "What the policy returned, as `result`.", MediaType: "application/json", Schema: object}),
-			bare(operation(idV0, v0Path, "Ask without an envelope",
+					About: "What the policy returned, as `result`.", MediaType: "application/json", Schema: object})),
+			taking(jsonschema.Schema{}, operation(idV0, v0Path, "Ask without an envelope",
 				"The body is that of `POST /v1/decisions`, or what a package of `opa.packages` reads.", question, value)),
-			bare(operation(idDefault, "/", "Ask for the default decision",
+			taking(jsonschema.Schema{}, operation(idDefault, "/", "Ask for the default decision",
 				"As of `POST /v0/data`. It is off unless `opa.default_decision` is set.", question, value)),
 			asked(operation(idGet, v1Path, "Ask without a body", "The query has the `input`, as JSON, or none.",
 				question,
@@ -70,10 +71,10 @@ func described() description.Door {
 	}
 }
 
-// bare is o with an input as its body: packages may read any JSON value.
-func bare(o description.Operation) description.Operation {
+// taking is o with another schema of its body: packages may read any JSON value, or none.
+func taking(body jsonschema.Schema, o description.Operation) description.Operation {
 	media := o.Body["application/json"]
-	media.Schema = &jsonschema.Schema{}
+	media.Schema = &body
 	o.Body["application/json"] = media
 	return o
 }
