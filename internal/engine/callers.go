@@ -189,14 +189,18 @@ func excludedByTypes(err error) bool {
 
 // prepare returns the query for ref, which is kept when the policy has a rule or a package there.
 func (c *callers) prepare(ref ast.Ref) (*preparedRule, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	key := ref.String() // tells a name with a slash from two names
-	if e := c.prepared[key]; e != nil {
+	c.mu.Lock()
+	e := c.prepared[key]
+	c.mu.Unlock()
+	if e != nil {
 		return e, nil
 	}
+	// Without the lock: what the policy does not have is compiled each time, and must hold up no other caller.
 	e, err := c.prepareRef(rego.PathOf(ref), ref, authz.Freshness{})
 	if err == nil && c.compiler.RuleTree.Find(ref) != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		c.prepared[key] = e
 	}
 	return e, err

@@ -81,8 +81,7 @@ func newFilters(ctx context.Context, w *runtime, modules map[string]*ast.Module,
 			func([]string) (bool, error) { return false, nil })
 		if len(errs) > 0 {
 			return nil, authz.Errorf(authz.Misconfigured, "compile the policies for filters: %w",
-				rego.ProblemsOf("policies",
-					errs))
+				rego.ProblemsOf("policies", errs))
 		}
 		for _, m := range compiler.Modules {
 			builtins.GuardPartial(m)
@@ -121,7 +120,7 @@ func (p *Policy) Filter(ctx context.Context, q FilterQuestion) (Filter, error) {
 	return a.translated(ctx)
 }
 
-// asked is a question for a filter, ready to be evaluated.
+// askedFilter is a question for a filter, ready to be evaluated.
 type askedFilter struct {
 	*filters
 	FilterQuestion

@@ -73,7 +73,6 @@ func positioned(code, message string, err error) error {
 // failedQuery is the error of an evaluation of a filter or a query.
 func failedQuery(ctx context.Context, what string, err error) error {
 	_, isPolicy := errors.AsType[ast.Errors](err)
-	_, isTopdown := errors.AsType[*topdown.Error](err)
 	switch {
 	case errors.Is(err, errTooMuch) || errors.Is(context.Cause(ctx), errTooMuch):
 		return authz.Errorf(authz.Misconfigured, "%s: %w", what, errTooMuch)
@@ -83,8 +82,6 @@ func failedQuery(ctx context.Context, what string, err error) error {
 		return invalid(err.Error())
 	case isPolicy:
 		return positioned(opaEvaluationError, msgEvaluation, err)
-	case isTopdown:
-		return authz.Errorf(authz.Misconfigured, "%s: %w", what, evalError(err))
 	}
 	return authz.Errorf(authz.Misconfigured, "%s: %w", what, evalError(err))
 }
