@@ -174,7 +174,7 @@ func (d *data) filtered(r *http.Request, at place, input jsontext.Value, o engin
 		}
 		decided, f = d.deps.Point.FilterOwn(r.Context(), q, o)
 	} else {
-		q, failed := d.typedQuery(r, input)
+		q, failed := d.typedQuery(r, input, "/input")
 		if failed != nil {
 			return reply{}, failed
 		}
@@ -191,9 +191,8 @@ func (d *data) filtered(r *http.Request, at place, input jsontext.Value, o engin
 	return reply{status: http.StatusOK, body: body}, nil
 }
 
-// typedQuery reads an input that is the body of the native call.
-func (d *data) typedQuery(r *http.Request, input jsontext.Value) (authz.Query, *failure) {
-	const pointer = "/input"
+// typedQuery reads an input that is the body of the native call. pointer is that of the input in the body.
+func (d *data) typedQuery(r *http.Request, input jsontext.Value, pointer string) (authz.Query, *failure) {
 	if input.Kind() != '{' {
 		return authz.Query{}, failureOf(door.NewCallError(http.StatusBadRequest, "wrong_type",
 			`want an object such as {"request": {"method": "GET", "url": "/orders/42"}}`, pointer), "")

@@ -1,5 +1,6 @@
-// Package opa is the door for clients of OPA: its data API, over the entrypoints of the policy. A call is the native
-// one in OPA's envelope, so that claims of a token come from its authorization server and never from the caller.
+// Package opa is the door for clients of OPA. A call about an entrypoint is the native one in OPA's envelope: claims
+// of a token come from its authorization server and never from the caller. Packages that no other policy reaches read
+// what callers pass.
 package opa
 
 import (
@@ -259,15 +260,11 @@ func (d *data) ask(r *http.Request, at place, input jsontext.Value, pointer stri
 	if at.own != nil {
 		return d.askOwn(r, at, input)
 	}
-	if input.Kind() != '{' {
-		return authz.Decision{}, nil, failureOf(door.NewCallError(http.StatusBadRequest, "wrong_type",
-			`want an object such as {"request": {"method": "GET", "url": "/orders/42"}}`, pointer), "")
+	q, failed := d.typedQuery(r, input, pointer)
+	if failed != nil {
+		return authz.Decision{}, nil, failed
 	}
-	q, err := d.deps.Parse(input)
-	if err != nil {
-		return authz.Decision{}, nil, failureOf(err, pointer)
-	}
-	q.Entrypoint, q.Caller = at.entrypoint, r.RemoteAddr
+	q.Entrypoint = at.entrypoint
 	decided, raw := d.deps.Point.DecideRaw(r.Context(), q)
 	if failed := refused(decided, raw); failed != nil {
 		return decided, nil, failed

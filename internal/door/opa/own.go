@@ -50,7 +50,11 @@ func tokenOf(in jsontext.Value) (secret.Text, *failure) {
 		Token jsontext.Value `json:"token"`
 	}
 	var text string
-	if err := json.Unmarshal(in, &o); err != nil || o.Token == nil || o.Token.Kind() == 'n' {
+	if err := json.Unmarshal(in, &o); err != nil {
+		return secret.Text{}, failureOf(door.NewCallError(http.StatusBadRequest, "bad_json",
+			"the input cannot be read", ""), "/input")
+	}
+	if o.Token == nil || o.Token.Kind() == 'n' {
 		return secret.Text{}, nil
 	}
 	if err := json.Unmarshal(o.Token, &text); err != nil {

@@ -34,6 +34,9 @@ func prettied(r *http.Request, body []byte) []byte {
 
 // traceOf is the explanation that a call asks for, or nil.
 func (d *data) traceOf(r *http.Request, at place) (*engine.Trace, *failure) {
+	if r.URL.RawQuery == "" {
+		return nil, nil
+	}
 	var mode string
 	for _, v := range r.URL.Query()["explain"] {
 		switch v {
