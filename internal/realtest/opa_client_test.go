@@ -4,8 +4,6 @@ package realtest
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -30,22 +28,8 @@ func TestTheClientOfOPA(t *testing.T) {
 	good := authserver.Issue(t, issuer, devissuer.Grant{ClientID: "reader", Subject: "ann", Tenant: "acme",
 		Scopes: []string{"orders:read"}, Audience: []string{"orders-api"}})
 
-	dir := t.TempDir()
-	var sources []string
-	for _, name := range []string{"package.json", "package-lock.json", ".npmrc"} {
-		sources = append(sources, filepath.Join("testdata", "opa-node", name))
-	}
-	installed := cached(t, "opa-node-", sources, func(fresh string) {
-		copyInto(t, fresh, sources...)
-		command(t, 5*time.Minute, fresh, tool(t, "npm", "install npm"), "ci", "--ignore-scripts", "--cache",
-			filepath.Join(cacheDir(t), "npm"))
-	})
-	copyInto(t, dir, "testdata/opa-node/client.mjs")
-	if err := os.Symlink(filepath.Join(installed, "node_modules"), filepath.Join(dir, "node_modules")); err != nil {
-		t.Fatal(err)
-	}
-	got := command(t, 5*time.Minute, dir, tool(t, "node", "install Node 20 or newer"), "client.mjs", sc.api, good,
-		"a-token-that-is-not-known")
+	got := command(t, 5*time.Minute, withOPASDK(t, "client.mjs"), tool(t, "node",
+		"install Node 20 or newer"), "client.mjs", sc.api, good, "a-token-that-is-not-known")
 	sc.answers.WriteString(got)
 	want := strings.Join([]string{
 		`["evaluate",true]`,

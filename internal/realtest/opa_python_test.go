@@ -20,7 +20,7 @@ func TestTheClientOfOPAForPython(t *testing.T) {
 		"play/users/data.json": `["alice", "bob"]`,
 	})
 	sc := startCallers(t, policies, "{enabled: true, packages: [play], policies: true, query: true}")
-	got := command(t, time.Minute, "", filepath.Join(pythonEnvironment(t, "opa-python"), "bin", "python"),
+	got := command(t, 5*time.Minute, "", filepath.Join(pythonEnvironment(t, "opa-python"), "bin", "python"),
 		absolute(t, "testdata/opa-python/client.py"), sc.api)
 	sc.answers.WriteString(got)
 	for i, want := range []string{

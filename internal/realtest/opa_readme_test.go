@@ -111,7 +111,7 @@ func TestTheExamplesOfTheClientOfOPA(t *testing.T) {
 	answers := map[string][]example{}
 	for name, server := range map[string]string{"sidecar": sc.api, "opa": startOPA(t, policies, "--set",
 		"default_decision=/authz/allow")} {
-		for line := range strings.Lines(command(t, time.Minute, dir, tool(t, "node", "install Node 20 or newer"),
+		for line := range strings.Lines(command(t, 5*time.Minute, dir, tool(t, "node", "install Node 20 or newer"),
 			"readme.mjs", server)) {
 			var e example
 			if err := json.Unmarshal([]byte(line), &e); err != nil {
@@ -140,7 +140,7 @@ func TestTheClientOfOPATellsErrorsApart(t *testing.T) {
 	policies := t.TempDir()
 	testkit.WriteFile(t, filepath.Join(policies, "play.rego"), "package play\n\nratio := 1 / input.zero\n")
 	sc := startCallers(t, policies, "{enabled: true, packages: [play]}")
-	got := command(t, time.Minute, withOPASDK(t, "mixed.mjs"), tool(t, "node", "install Node 20 or newer"),
+	got := command(t, 5*time.Minute, withOPASDK(t, "mixed.mjs"), tool(t, "node", "install Node 20 or newer"),
 		"mixed.mjs", sc.api)
 	sc.answers.WriteString(got)
 	want := strings.Join([]string{
