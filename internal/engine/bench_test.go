@@ -59,26 +59,35 @@ func BenchmarkEval(b *testing.B) {
 	}
 }
 
-// BenchmarkManyRules has five thousand rules that the index tells apart, alone and beside one whose builtin can fail.
+// BenchmarkManyRules has five thousand rules that the index tells apart, alone and beside one that it does not.
 func BenchmarkManyRules(b *testing.B) {
-	var rules strings.Builder
-	rules.WriteString("default decision := false\n")
-	for i := range 5000 {
-		fmt.Fprintf(&rules, "decision if input.request.path == \"/p%d\"\n", i)
-	}
-	for name, more := range map[string]string{
-		"alone":      "",
-		"startswith": "decision if startswith(input.context.reason, \"break-glass\")\n",
-		"glob":       "decision if glob.match(\"/admin/*\", [\"/\"], input.context.reason)\n",
-	} {
-		b.Run(name, func(b *testing.B) {
-			p, q := policy(b, patient, rules.String()+more), question(`{"reason":"none"}`)
-			b.ReportAllocs()
-			for b.Loop() {
-				if a, err := evaluated(b.Context(), p, q); err != nil || a.Verdict.Allow {
-					b.Fatal(a.Verdict, err)
+	for _, many := range []string{`input.request.path == "/p%d"`, `startswith(input.request.path, "/p%d/")`} {
+		var rules strings.Builder
+		rules.WriteString("default decision := false\nother if input.context.reason == \"none\"\n")
+		for i := range 5000 {
+			fmt.Fprintf(&rules, "decision if {\n\t"+many+"\n\t\"orders:read\" in input.token.scopes\n}\n", i)
+		}
+		for _, more := range []struct{ name, rule string }{
+			{"alone", ""},
+			{"startswith", `decision if startswith(input.context.reason, "break-glass")`},
+			{"glob", `decision if glob.match("/admin/*", ["/"], input.context.reason)`},
+			{"with", `decision if { input.request.path == "/a"; other with input.request.path as input.request.raw_path }`},
+		} {
+			b.Run(fmt.Sprintf("%.5s/%s", many, more.name), func(b *testing.B) {
+				p := policy(b, patient, rules.String()+more.rule+"\n")
+				for _, path := range []string{"/none", "/p4000", "/p4000/x"} {
+					q := question(`{"reason":"none"}`)
+					q.Document.Request.Path = path
+					b.Run("path="+path[1:], func(b *testing.B) {
+						b.ReportAllocs()
+						for b.Loop() {
+							if _, err := evaluated(b.Context(), p, q); err != nil {
+								b.Fatal(err)
+							}
+						}
+					})
 				}
-			}
-		})
+			})
+		}
 	}
 }

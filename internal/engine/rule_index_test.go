@@ -283,6 +283,38 @@ func (r inputOf) Resolve(ref ast.Ref) (ast.Value, error) {
 	return v, nil
 }
 
+// TestAnExpressionWithoutTheIndexCostsItselfOnly has five hundred rules that the index tells apart, beside one
+// expression that it cannot answer.
+func TestAnExpressionWithoutTheIndexCostsItselfOnly(t *testing.T) {
+	for _, many := range []string{`input.request.path == "/p%d"`, `startswith(input.request.path, "/p%d/")`,
+		`startswith(input.request.headers["x-a"][0], "/p%d/")`} {
+		rules := "default decision := false\nother if input.request.path == \"/b\"\n"
+		for i := range 500 {
+			rules += fmt.Sprintf("decision if "+many+"\n", i)
+		}
+		allocations := func(more string) float64 {
+			p, q := policy(t, patient, rules+more+"\n"), question(`{"v":"a"}`)
+			q.Document.Request.Headers = map[string][]string{"x-a": {"/b"}}
+			return testing.AllocsPerRun(10, func() { answered(t, p, q) })
+		}
+		alone := allocations("")
+		for _, more := range []string{
+			`decision if startswith(input.context.v, "/b")`,
+			`decision if glob.match("/b/*", ["/"], input.context.v)`,
+			`decision if regex.match("^/b", input.request.path)`,
+			`decision if not startswith(input.request.path, "/")`,
+			`decision if { some s in input.request.segments; startswith(s, "/b") }`,
+			`decision if input.request.query == {"a": ["b"]}`,
+			`decision if { other with input.request.path as input.request.raw_path }`,
+			`decision if { other with input as input.context }`,
+		} {
+			if n := allocations(more); n > alone+100 {
+				t.Errorf("%s, beside 500 of %s: %v allocations, %v without it", more, many, n, alone)
+			}
+		}
+	}
+}
+
 // TestTheIndexAnswersAsTheRulesSay draws rules of what the index answers, and values of odd types and spellings. The
 // order in which OPA reads a body differs with the index, so only bodies in which nothing fails are compared.
 func TestTheIndexAnswersAsTheRulesSay(t *testing.T) {

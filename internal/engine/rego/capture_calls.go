@@ -25,30 +25,28 @@ var indexedAffixBuiltins = []string{
 	ast.StartsWith.Name, ast.EndsWith.Name, ast.AnyPrefixMatch.Name, ast.AnySuffixMatch.Name,
 }
 
-// logPackage is the package whose rules have an event of the decision log as their input, without a schema.
-var logPackage = ast.MustParseRef("data.system.log")
-
-// captureCalls is a stage of the compiler, between the type check and the rule index.
-func captureCalls(c *ast.Compiler) *ast.Error {
-	replaced := replacedInputs(c)
-	for _, m := range c.Modules {
-		kept := map[*ast.Expr]bool{}
-		if !m.Package.Path.HasPrefix(logPackage) {
+// captureCalls returns a stage of the compiler, between the type check and the rule index, for modules whose input has
+// a schema.
+func captureCalls(schema map[string]any) func(*ast.Compiler) *ast.Error {
+	return func(c *ast.Compiler) *ast.Error {
+		inputs := newInputTypes(c, schema)
+		for _, m := range c.Modules {
+			kept := map[*ast.Expr]bool{}
 			ast.WalkRules(m, func(r *ast.Rule) bool {
 				for _, x := range r.Body {
-					kept[x] = isCallOf(x, indexedAffixBuiltins) && alwaysString(c, r.Body, x.Operand(0), replaced)
+					kept[x] = isCallOf(x, indexedAffixBuiltins) && inputs.alwaysString(r, x.Operand(0))
+				}
+				return false
+			})
+			ast.WalkExprs(m, func(x *ast.Expr) bool {
+				if !kept[x] && capturable(x) {
+					x.Terms = append(slices.Clone(x.Terms.([]*ast.Term)), ast.BooleanTerm(true))
 				}
 				return false
 			})
 		}
-		ast.WalkExprs(m, func(x *ast.Expr) bool {
-			if !kept[x] && capturable(x) {
-				x.Terms = append(slices.Clone(x.Terms.([]*ast.Term)), ast.BooleanTerm(true))
-			}
-			return false
-		})
+		return nil
 	}
-	return nil
 }
 
 func isCallOf(x *ast.Expr, names []string) bool {
@@ -63,18 +61,6 @@ func capturable(x *ast.Expr) bool {
 	b := ast.BuiltinMap[x.Operator().String()]
 	return b != nil && b.Infix == "" && !b.Relation && !strings.HasPrefix(b.Name, "internal.") &&
 		types.Compare(b.Decl.Result(), types.B) == 0 && len(x.Operands()) == b.Decl.Arity()
-}
-
-// alwaysString reports whether the operand of a call in body is a string in every request: each reference that it
-// stands for is a member of the input of type string, and no "with" replaces that. Data may be replaced by "with" and
-// change with each load, and arguments of functions are given by their callers, so neither counts.
-func alwaysString(c *ast.Compiler, body ast.Body, operand *ast.Term, replaced []ast.Ref) bool {
-	refs, ok := referencesOf(body, operand)
-	return ok && !slices.ContainsFunc(refs, func(ref ast.Ref) bool {
-		t := c.TypeEnv.GetByRef(ref)
-		return !ref.HasPrefix(ast.InputRootRef) || t == nil || types.Compare(t, types.S) != 0 ||
-			slices.ContainsFunc(replaced, func(r ast.Ref) bool { return r.HasPrefix(ref) || ref.HasPrefix(r) })
-	})
 }
 
 // referencesOf returns the references that body unifies with a term, directly or through variables that the compiler
@@ -101,15 +87,4 @@ func referencesOf(body ast.Body, t *ast.Term) (refs []ast.Ref, ok bool) {
 		}
 	}
 	return refs, len(refs) > 0
-}
-
-// replacedInputs are the members of the input that a "with" replaces somewhere in the policy.
-func replacedInputs(c *ast.Compiler) []ast.Ref {
-	var out []ast.Ref
-	for _, m := range c.Modules {
-		for _, t := range WithTargets(m, ast.InputRootRef) {
-			out = append(out, t.Value.(ast.Ref))
-		}
-	}
-	return out
 }

@@ -54,7 +54,7 @@ func newCompiler(opts Options, schema map[string]any, how Strictness) *ast.Compi
 	caps := capabilities(opts)
 	caps.Builtins = slices.AppendSeq(caps.Builtins, maps.Values(builtins.Declarations()))
 	capture := ast.CompilerStageDefinition{
-		Name: "CaptureCalls", MetricName: "compile_stage_capture_calls", Stage: captureCalls,
+		Name: "CaptureCalls", MetricName: "compile_stage_capture_calls", Stage: captureCalls(schema),
 	}
 	return ast.NewCompiler().
 		SetErrorLimit(0).
