@@ -169,7 +169,7 @@ func (p *Policy) Ask(ctx context.Context, q CallerQuestion) (Result, error) {
 		return Result{}, authz.Errorf(authz.Misconfigured, "%w", err)
 	}
 	followed := q.Trace.record()
-	value, err := e.eval(ctx, in, evalOptions{time: q.Time, seed: q.Seed, print: p.printHook(q.Seed),
+	value, err := e.eval(ctx, in, evalOptions{time: q.Time, seed: q.Seed, print: p.printHook(q.Seed, nil),
 		recorder: followed})
 	if err == nil {
 		err = q.Trace.explained(followed, value == nil)

@@ -93,6 +93,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 		return nil, problems.Sorted()
 	}
 	p.print = cfg.Print // not of the made-up requests before
+	p.remember(newMemory(cfg), cfg.Memo.Except)
 	return p, nil
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
+	"github.com/authz-sidecar/sidecar/internal/engine/memo"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
@@ -15,8 +16,13 @@ type Config struct {
 	Deadline       time.Duration `yaml:"deadline" default:"500ms" min:"1ms" max:"30s" doc:"Timeout of one evaluation, in wall-clock time: leave room for a busy machine."`
 	CompileTimeout time.Duration `yaml:"compile_timeout" default:"15s" min:"1s" max:"10m" doc:"Timeout of compiling the policies. After it a start fails, and a reload keeps the last good policies."`
 
+	Memo memo.Config `yaml:"memo" doc:"Verdicts that are remembered, and used again for questions that differ in nothing that the policy reads."`
+
 	// Runaways counts the calls of builtins that outlive their evaluation. nil is a counter of this policy alone.
 	Runaways *builtins.Runaways `yaml:"-"`
+
+	// MemoCounts counts the use of what is remembered. nil counts for this policy alone.
+	MemoCounts *memo.Counts `yaml:"-"`
 
 	// TokenModes are the modes that the issuers support and metadata may ask for; none stands for all.
 	TokenModes []authz.Mode `yaml:"-"`

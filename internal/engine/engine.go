@@ -11,6 +11,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
 	"github.com/authz-sidecar/sidecar/internal/engine/document"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 	"github.com/authz-sidecar/sidecar/internal/input"
@@ -37,8 +38,8 @@ type Policy struct {
 	// print is Config.Print; printsErased counts the calls that were taken out because it is nil.
 	print        func(decisionID string, p Print)
 	printsErased int
-	// memo is set for an Offline policy.
-	memo *memo
+	// memory is what the policy remembers of its verdicts; nil remembers nothing.
+	memory *memory
 }
 
 // Question is the input of one evaluation.
@@ -103,20 +104,38 @@ func (p *Policy) MayReachNetwork(entrypoint string) bool {
 // the evaluation took longer than its deadline. It is of kind Malformed when the document of the caller cannot be
 // read.
 func (p *Policy) Eval(ctx context.Context, q Question) (Result, error) {
+	e, err := p.asked(q)
+	if err != nil {
+		return Result{}, err
+	}
+	return p.memory.eval(ctx, p, e, q)
+}
+
+// asked returns the rule that q asks for. An error says why it is not evaluated for such a question.
+func (p *Policy) asked(q Question) (*preparedRule, error) {
 	e := p.entries[q.Entrypoint]
 	if e == nil {
-		return Result{}, authz.Errorf(authz.Misconfigured, "evaluate %q: no such entrypoint", q.Entrypoint)
+		return nil, authz.Errorf(authz.Misconfigured, "evaluate %q: no such entrypoint", q.Entrypoint)
 	}
 	if e.needsRequest && !q.Document.HasRequest() {
-		return Result{}, authz.Errorf(authz.Misconfigured,
+		return e, authz.Errorf(authz.Misconfigured,
 			"evaluate data.%s: it reads input.request, and the question is about no HTTP request: have authzen.entrypoint "+
 				"name a rule that reads input.subject, input.action and input.resource", rego.Dotted(e.path))
 	}
+	return e, nil
+}
+
+// evalAnew evaluates e and remembers nothing. notes, which may be nil, are told of calls whose results may vary.
+func (p *Policy) evalAnew(ctx context.Context, e *preparedRule, q Question, notes *builtins.Notes) (Result, error) {
 	in, err := p.view.Value(q.Document)
 	if err != nil {
 		return Result{}, err
 	}
-	value, err := p.memo.eval(ctx, e, in, evalOptions{time: q.Time, seed: q.Seed, print: p.printHook(q.Seed)})
+	how := evalOptions{time: q.Time, seed: q.Seed, print: p.printHook(q.Seed, notes)}
+	if notes != nil {
+		how.cancel = notes
+	}
+	value, err := e.eval(ctx, in, how)
 	switch {
 	case err != nil:
 		return Result{}, authz.Errorf(authz.Misconfigured, "%w", err)

@@ -60,6 +60,8 @@ type preparedRule struct {
 	freshness     authz.Freshness
 	// needsRequest is set when the rule, or one that it depends on, reads input.request.
 	needsRequest bool
+	// key is what verdicts are remembered by; nil when none are.
+	key *memoKey
 }
 
 // network says whether the builtins of a policy may reach the network.

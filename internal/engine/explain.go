@@ -10,7 +10,6 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/print"
 
-	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 	"github.com/authz-sidecar/sidecar/internal/engine/trace"
 )
@@ -32,12 +31,14 @@ type (
 
 // Explain evaluates q as Eval does. A second, slow evaluation finds the outcome of each rule.
 func (p *Policy) Explain(ctx context.Context, q Question) (Result, Explanation, error) {
-	e := p.entries[q.Entrypoint]
+	e, err := p.asked(q)
 	if e == nil {
-		return Result{}, Explanation{}, authz.Errorf(authz.Misconfigured, "explain %q: no such entrypoint",
-			q.Entrypoint)
+		return Result{}, Explanation{}, err
 	}
-	result, err := p.Eval(ctx, q)
+	result := Result{}
+	if err == nil {
+		result, err = p.evalAnew(ctx, e, q, nil)
+	}
 	return result, p.Trace(ctx, q, result), err
 }
 

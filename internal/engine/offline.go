@@ -12,14 +12,14 @@ type OutsideError = builtins.OutsideError
 // the network, or the clock of the machine. Such a builtin is not called, and the error is an OutsideError.
 func (p *Policy) Offline() *Policy {
 	own := p.with(func(w *runtime) { w.builtins, w.network = builtins.Offline(w.builtins), networkDenied })
-	own.memo = &memo{}
+	own.remember(offlineMemory(), nil)
 	return own
 }
 
 // with is p with another runtime: change changes a copy of it.
 func (p *Policy) with(change func(w *runtime)) *Policy {
 	own := *p
-	own.memo = nil
+	own.memory = nil
 	own.entries = map[string]*preparedRule{}
 	runtimes := map[*runtime]*runtime{}
 	for path, e := range p.entries {

@@ -57,7 +57,7 @@ func TestAnOfflinePolicyAnswersAsThePolicyDoes(t *testing.T) {
 			t.Errorf("%s: %d answers, want %d", context, len(distinct[context]), want)
 		}
 	}
-	if n := len(offline.memo.answers); n != 4 {
+	if n := offline.MemoUse().Entries; n != 4 {
 		t.Errorf("%d answers are remembered, want those of three contexts and of the empty one", n)
 	}
 }

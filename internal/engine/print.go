@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/topdown/print"
+
+	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
 )
 
 // maxPrints bounds what print() writes in one evaluation, maxPrintBytes each text of it.
@@ -39,18 +41,23 @@ type printer struct {
 	decisionID string
 	to         func(decisionID string, p Print)
 	left       int
+	notes      *builtins.Notes
 }
 
-// printHook is the hook of the evaluation for one decision, or nil where policies do not print.
-func (p *Policy) printHook(decisionID string) print.Hook {
+// printHook is the hook of the evaluation for one decision, or nil where policies do not print. Each decision prints,
+// so an evaluation that does tells notes, which may be nil.
+func (p *Policy) printHook(decisionID string, notes *builtins.Notes) print.Hook {
 	if p.print == nil {
 		return nil
 	}
-	return &printer{decisionID, p.print, maxPrints}
+	return &printer{decisionID, p.print, maxPrints, notes}
 }
 
 // Print implements print.Hook.
 func (p *printer) Print(c print.Context, text string) error {
+	if p.notes != nil {
+		p.notes.Vary()
+	}
 	if p.left > 0 {
 		p.left--
 		p.to(p.decisionID, printOf(c, text))

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -15,6 +17,28 @@ type Result struct {
 	path  string
 	// shown is JSON that stands for value in the decision log; nil shows value.
 	shown []byte
+	// made is what was made of value already; nil when nothing was.
+	made *made
+}
+
+// made is the verdict that a result is, and its JSON form. It is immutable.
+type made struct {
+	verdict *authz.Verdict
+	json    []byte
+}
+
+// whole is r with its verdict and its JSON form. It is false when r is no verdict, or has no JSON form.
+func (r Result) whole() (Result, bool) {
+	v, err := r.Verdict()
+	if err != nil {
+		return r, false
+	}
+	b, err := r.AppendJSON(nil)
+	if err != nil {
+		return r, false
+	}
+	r.made = &made{v, slices.Clip(b)}
+	return r, true
 }
 
 // FilterResult is a filter as a result, which allows unless nothing passes the filter.
@@ -26,8 +50,12 @@ func FilterResult(f Filter) Result {
 	return r
 }
 
-// Verdict reads a result as a decision. It is an error of kind Misconfigured when the result has another shape.
+// Verdict reads a result as a decision. It is an error of kind Misconfigured when the result has another shape. The
+// verdict is read-only: one that is remembered is that of many decisions.
 func (r Result) Verdict() (*authz.Verdict, error) {
+	if r.made != nil {
+		return r.made.verdict, nil
+	}
 	v, err := verdict.Read(r.value)
 	if err != nil {
 		return nil, authz.Errorf(authz.Misconfigured, "read the result of data.%s: %w", rego.Dotted(r.path), err)
@@ -50,6 +78,8 @@ func (r Result) Empty() bool { return r.value == nil }
 // The zero Result appends null.
 func (r Result) AppendJSON(dst []byte) ([]byte, error) {
 	switch {
+	case r.made != nil:
+		return append(dst, r.made.json...), nil
 	case r.value == nil:
 		return append(dst, "null"...), nil
 	case r.shown != nil:
@@ -58,10 +88,25 @@ func (r Result) AppendJSON(dst []byte) ([]byte, error) {
 	return term.AppendJSON(dst, r.value)
 }
 
+// JSON is the JSON form of r where it has been made already, or nil. It is read-only.
+func (r Result) JSON() []byte {
+	if r.made == nil {
+		return nil
+	}
+	return r.made.json
+}
+
 // Size estimates the memory that a result keeps in use, in bytes.
 func (r Result) Size() int {
 	if r.value == nil {
 		return 0
 	}
-	return term.Size(r.value) + len(r.shown)
+	n := term.Size(r.value) + len(r.shown)
+	if r.made != nil {
+		n += 2*len(r.made.json) + verdictBytes // the verdict has the texts too
+	}
+	return n
 }
+
+// verdictBytes is about the memory of a verdict without its texts.
+const verdictBytes = 512

@@ -48,6 +48,9 @@ func Guarded(r *Runaways) map[string]*topdown.Builtin {
 			f = guard(r, public, limits[public], f)
 		}
 		out[name] = &topdown.Builtin{Decl: decl, Func: f}
+		if isNoted(public) {
+			out[name] = noted(out[name])
+		}
 	}
 	return out
 }
@@ -56,7 +59,7 @@ func Guarded(r *Runaways) map[string]*topdown.Builtin {
 func Declarations() map[string]*ast.Builtin {
 	out := map[string]*ast.Builtin{}
 	for _, b := range ast.Builtins {
-		if isFast(b) && !Unsafe(b.Name) && !b.Nondeterministic { // those that Offline replaces have private names too
+		if isFast(b) && !isNoted(b.Name) { // a call that is noted, or that Offline replaces, has a private name too
 			continue
 		}
 		decl := *b

@@ -25,16 +25,9 @@ func (e *OutsideError) Error() string {
 
 // Offline are implementations of Guarded in which the builtins that read the network, or the clock of the machine in
 // place of the time of the evaluation, end an evaluation with an OutsideError. What they would answer now is not what
-// they answered then. Other builtins that are not deterministic tell the Notes of their evaluation.
+// they answered then.
 func Offline(guarded map[string]*topdown.Builtin) map[string]*topdown.Builtin {
 	out := maps.Clone(guarded)
-	for name, b := range guarded {
-		if b.Decl.Nondeterministic {
-			own := *b
-			own.Func = noting(b.Func)
-			out[name] = &own
-		}
-	}
 	for name, network := range map[string]bool{
 		ast.HTTPSend.Name: true, ast.NetLookupIPAddr.Name: true,
 		ast.CryptoX509ParseAndVerifyCertificates.Name:            false,
@@ -49,8 +42,8 @@ func Offline(guarded map[string]*topdown.Builtin) map[string]*topdown.Builtin {
 	return out
 }
 
-// Notes is the Cancel of one evaluation, which notes whether a builtin was called whose answer depends on more than
-// its operands: on time, or on random values. It is only told by builtins of Offline.
+// Notes is the Cancel of one evaluation, which notes whether a builtin was called that is not known to be deterministic:
+// its answer may depend on more than its operands, such as time or random values.
 type Notes struct{ cancelled, varies atomic.Bool }
 
 // Cancel implements topdown.Cancel.
@@ -59,14 +52,8 @@ func (n *Notes) Cancel() { n.cancelled.Store(true) }
 // Cancelled implements topdown.Cancel.
 func (n *Notes) Cancelled() bool { return n.cancelled.Load() }
 
+// Vary notes that another evaluation of the same input may have another answer.
+func (n *Notes) Vary() { n.varies.Store(true) }
+
 // Varies reports whether another evaluation of the same input may have another answer.
 func (n *Notes) Varies() bool { return n.varies.Load() }
-
-func noting(f topdown.BuiltinFunc) topdown.BuiltinFunc {
-	return func(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
-		if n, ok := bctx.Cancel.(*Notes); ok {
-			n.varies.Store(true)
-		}
-		return f(bctx, operands, iter)
-	}
-}

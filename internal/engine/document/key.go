@@ -1,0 +1,252 @@
+package document
+
+import (
+	"encoding/binary"
+	"reflect"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/engine/reads"
+	"github.com/authz-sidecar/sidecar/internal/input"
+)
+
+// Key writes those values of a document that a rule may read: two documents have the same text only if all these
+// values are equal, and absent where the others are. Each value is written straight from its Go type, with its length.
+type Key struct{ write appender }
+
+// appender appends the text of a value of one Go type, which is addressable.
+type appender func(dst []byte, v reflect.Value) []byte
+
+// NewKey returns the key of rules that read paths of documents that v converts. JSON that v reads is part of the key
+// even where the rules do not read it: it may be text that cannot be read, and then there is no answer.
+func NewKey(paths []reads.Path, v *View) *Key {
+	root := &part{}
+	for _, p := range paths {
+		root.add(p)
+	}
+	for _, p := range v.json() {
+		root.add(p)
+	}
+	return &Key{appenderFor(reflect.TypeFor[input.Document](), root)}
+}
+
+// Append appends the key of d to dst.
+func (k *Key) Append(dst []byte, d *input.Document) []byte {
+	return k.write(dst, reflect.ValueOf(d).Elem())
+}
+
+// part is a part of the document that is in a key: all of it, or parts of it.
+type part struct {
+	all   bool
+	parts []namedPart
+}
+
+type namedPart struct {
+	reads.Step
+	part *part
+}
+
+func (n *part) add(p reads.Path) {
+	for _, s := range p {
+		i := slices.IndexFunc(n.parts, func(o namedPart) bool { return o.Step == s })
+		if i < 0 {
+			i = len(n.parts)
+			n.parts = append(n.parts, namedPart{s, &part{}})
+		}
+		n = n.parts[i].part
+	}
+	n.all = true
+}
+
+// named is the part of a name, or nil when it is not in the key.
+func (n *part) named(name string) *part {
+	if n.all {
+		return &part{all: true}
+	}
+	for _, p := range n.parts {
+		if !p.IsPosition && p.Name == name {
+			return p.part
+		}
+	}
+	return nil
+}
+
+// json are the paths of the members of type JSON in what v converts.
+func (v *View) json() (out []reads.Path) {
+	t := reflect.TypeFor[input.Document]()
+	for _, m := range v.document {
+		if m.name != "token" && m.name != "request" {
+			out = append(out, jsonIn(t.Field(m.index).Type, reads.Path{{Name: m.name}})...)
+		}
+	}
+	t = reflect.TypeFor[input.Token]()
+	for _, m := range slices.Concat(v.static, v.perRequest) {
+		out = append(out, jsonIn(t.Field(m.index).Type, reads.Path{{Name: "token"}, {Name: m.name}})...)
+	}
+	return out
+}
+
+func jsonIn(t reflect.Type, at reads.Path) (out []reads.Path) {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == reflect.TypeFor[jsontext.Value]() {
+		return []reads.Path{at}
+	}
+	if t.Kind() == reflect.Struct {
+		for _, m := range membersOf(t) {
+			out = append(out, jsonIn(t.Field(m.index).Type, append(slices.Clip(at), reads.Step{Name: m.name}))...)
+		}
+	}
+	return out
+}
+
+// appenderFor returns what appends the parts in n of a value of type t. What the type cannot have is never read.
+func appenderFor(t reflect.Type, n *part) appender {
+	if t == reflect.TypeFor[jsontext.Value]() {
+		return func(dst []byte, v reflect.Value) []byte { return appendText(dst, v.Bytes()) }
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		inner := appenderFor(t.Elem(), n)
+		return func(dst []byte, v reflect.Value) []byte {
+			if v.IsNil() {
+				return append(dst, absent)
+			}
+			return inner(append(dst, present), v.Elem())
+		}
+	case reflect.Bool:
+		return func(dst []byte, v reflect.Value) []byte { return append(dst, marked(v.Bool())) }
+	case reflect.Int, reflect.Int64:
+		return func(dst []byte, v reflect.Value) []byte { return binary.AppendVarint(dst, v.Int()) }
+	case reflect.String:
+		return func(dst []byte, v reflect.Value) []byte { return appendText(dst, v.String()) }
+	case reflect.Slice: // of strings
+		of := textsAppender(n)
+		return func(dst []byte, v reflect.Value) []byte { return of(dst, *v.Addr().Interface().(*[]string)) }
+	case reflect.Map: // of strings to strings
+		return listsAppender(n)
+	default:
+		return structAppender(t, n)
+	}
+}
+
+// The marks of what is there and what is not.
+const (
+	absent  = byte(0)
+	present = byte(1)
+)
+
+func marked(is bool) byte {
+	if is {
+		return present
+	}
+	return absent
+}
+
+func appendText[T string | []byte](dst []byte, text T) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
+}
+
+func structAppender(t reflect.Type, n *part) appender {
+	type field struct {
+		index int
+		omit  bool
+		write appender
+	}
+	var fields []field
+	for _, m := range membersOf(t) {
+		if p := n.named(m.name); p != nil {
+			fields = append(fields, field{m.index, m.omit, appenderFor(t.Field(m.index).Type, p)})
+		}
+	}
+	return func(dst []byte, v reflect.Value) []byte {
+		for i := range fields {
+			f := &fields[i]
+			value := v.Field(f.index)
+			if f.omit {
+				if value.IsZero() {
+					dst = append(dst, absent)
+					continue
+				}
+				dst = append(dst, present)
+			}
+			dst = f.write(dst, value)
+		}
+		return dst
+	}
+}
+
+// textsAppender appends a list, or the elements of it that are in n.
+func textsAppender(n *part) func(dst []byte, list []string) []byte {
+	if n.all {
+		return appendTexts
+	}
+	return func(dst []byte, list []string) []byte {
+		for i := range n.parts {
+			p := &n.parts[i]
+			switch {
+			case p.IsPosition && p.Position < len(list):
+				dst = appendText(append(dst, present), list[p.Position])
+			case p.IsPosition:
+				dst = append(dst, absent)
+			}
+		}
+		return dst
+	}
+}
+
+func appendTexts(dst []byte, list []string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(list)))
+	for _, s := range list {
+		dst = appendText(dst, s)
+	}
+	return dst
+}
+
+// listsAppender appends lists by name, or those whose names are in n.
+func listsAppender(n *part) appender {
+	if n.all {
+		return func(dst []byte, v reflect.Value) []byte {
+			return appendLists(dst, *v.Addr().Interface().(*map[string][]string))
+		}
+	}
+	type member struct {
+		name  string
+		write func([]byte, []string) []byte
+	}
+	var members []member
+	for _, p := range n.parts {
+		if !p.IsPosition {
+			members = append(members, member{p.Name, textsAppender(p.part)})
+		}
+	}
+	return func(dst []byte, v reflect.Value) []byte {
+		lists := *v.Addr().Interface().(*map[string][]string)
+		for i := range members {
+			list, ok := lists[members[i].name]
+			if !ok {
+				dst = append(dst, absent)
+				continue
+			}
+			dst = members[i].write(append(dst, present), list)
+		}
+		return dst
+	}
+}
+
+// appendLists appends all lists in the order of their names.
+func appendLists(dst []byte, lists map[string][]string) []byte {
+	var space [16]string
+	names := space[:0]
+	for name := range lists {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	dst = binary.AppendUvarint(dst, uint64(len(names)))
+	for _, name := range names {
+		dst = appendTexts(appendText(dst, name), lists[name])
+	}
+	return dst
+}

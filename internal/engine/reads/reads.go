@@ -1,0 +1,209 @@
+// Package reads tells which parts of the input the value of a rule may follow from.
+//
+// It says too much rather than too little. In compiled Rego every access to the input is a reference that begins with
+// input, also behind an alias, in an argument of a function, in a comprehension or as the value of a "with". So the
+// references of a rule and of all rules that it may depend on are a superset of what an evaluation reads. Where a
+// reference names no single rule, it counts for all rules that begin as it does: OPA's own dependency graph leaves out
+// those that it finds impossible.
+package reads
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// Path is the constant beginning of a reference below the input: names and positions in arrays. The empty path is the
+// whole input.
+type Path []Step
+
+// Step is a name, or a position in an array.
+type Step struct {
+	Name string
+	// Position is meaningful when IsPosition; Name is empty then.
+	Position   int
+	IsPosition bool
+}
+
+func (s Step) String() string {
+	if s.IsPosition {
+		return strconv.Itoa(s.Position)
+	}
+	return s.Name
+}
+
+// String is the path in parts joined by dots, below "input".
+func (p Path) String() string {
+	var b strings.Builder
+	b.WriteString("input")
+	for _, s := range p {
+		b.WriteByte('.')
+		b.WriteString(s.String())
+	}
+	return b.String()
+}
+
+// Reads are the paths that may be read, sorted. None is a part of another.
+type Reads struct {
+	Paths []Path
+}
+
+// Of returns what the value at ref, which begins with data, may follow from.
+func Of(c *ast.Compiler, ref ast.Ref) Reads {
+	var all []Path
+	for _, r := range Rules(c, ref) {
+		visit(r, func(ref ast.Ref) {
+			if ref[0].Equal(ast.InputRootDocument) {
+				all = append(all, constant(ref[1:]))
+			}
+		})
+	}
+	return Reads{Paths: minimal(all)}
+}
+
+// Rules are the rules that the value at ref may depend on, hidden ones included. An else is a rule of its own.
+func Rules(c *ast.Compiler, ref ast.Ref) []*ast.Rule {
+	w := &walker{rules: map[*ast.Rule]bool{nil: true}, here: map[*ast.TreeNode]bool{}, below: map[*ast.TreeNode]bool{}}
+	w.meet(c, ref)
+	for i := 0; i < len(w.out); i++ {
+		visit(w.out[i], func(ref ast.Ref) {
+			if ref[0].Equal(ast.DefaultRootDocument) {
+				w.meet(c, ref)
+			}
+		})
+	}
+	return w.out
+}
+
+// walker collects rules, each once.
+type walker struct {
+	out   []*ast.Rule
+	rules map[*ast.Rule]bool
+	// here and below are the places whose rules, and those below, are in out.
+	here, below map[*ast.TreeNode]bool
+}
+
+// meet adds the rules above, at and below the constant beginning of a reference.
+func (w *walker) meet(c *ast.Compiler, ref ast.Ref) {
+	node := c.RuleTree
+	for i, t := range ref {
+		if i > 0 && !ast.IsConstant(t.Value) {
+			break
+		}
+		if node = node.Child(t.Value); node == nil {
+			return
+		}
+		w.add(node)
+	}
+	w.addBelow(node)
+}
+
+func (w *walker) add(node *ast.TreeNode) {
+	if w.here[node] {
+		return
+	}
+	w.here[node] = true
+	for _, r := range node.Values {
+		for ; !w.rules[r]; r = r.Else {
+			w.rules[r] = true
+			w.out = append(w.out, r)
+		}
+	}
+}
+
+func (w *walker) addBelow(node *ast.TreeNode) {
+	if w.below[node] {
+		return
+	}
+	w.below[node] = true
+	w.add(node)
+	for _, child := range node.Children {
+		w.addBelow(child)
+	}
+}
+
+// visit visits the references of a rule but not of its else. A variable that is input or data by itself counts as a
+// reference.
+func visit(r *ast.Rule, f func(ast.Ref)) {
+	walk(r.Head, f)
+	for _, t := range r.Head.Reference {
+		walk(t, f)
+	}
+	walk(r.Body, f)
+}
+
+func walk(node any, f func(ast.Ref)) {
+	ast.NewGenericVisitor(func(x any) bool {
+		switch x := x.(type) {
+		case ast.Ref:
+			f(x)
+			for i, t := range x {
+				if _, isVar := t.Value.(ast.Var); i > 0 || !isVar {
+					walk(t, f)
+				}
+			}
+			return true
+		case ast.Var:
+			if t := ast.NewTerm(x); t.Equal(ast.InputRootDocument) || t.Equal(ast.DefaultRootDocument) {
+				f(ast.Ref{t})
+			}
+		}
+		return false
+	}).Walk(node)
+}
+
+// constant is the beginning of a reference up to its first part that is neither a name nor a position.
+func constant(ref ast.Ref) Path {
+	out := Path{}
+	for _, t := range ref {
+		s, ok := step(t.Value)
+		if !ok {
+			break
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func step(v ast.Value) (Step, bool) {
+	switch v := v.(type) {
+	case ast.String:
+		return Step{Name: string(v)}, true
+	case ast.Number:
+		n, ok := v.Int()
+		return Step{Position: n, IsPosition: true}, ok && n >= 0 && string(v) == strconv.Itoa(n)
+	}
+	return Step{}, false
+}
+
+// minimal sorts paths and drops those that are a part of another.
+func minimal(all []Path) []Path {
+	slices.SortFunc(all, compare)
+	var out []Path
+	for _, p := range all {
+		if n := len(out); n == 0 || !within(p, out[n-1]) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// compare orders a path before its parts, and these before all that comes after it.
+func compare(a, b Path) int {
+	return slices.CompareFunc(a, b, func(a, b Step) int {
+		switch {
+		case a.IsPosition != b.IsPosition && a.IsPosition:
+			return -1
+		case a.IsPosition != b.IsPosition:
+			return 1
+		case a.IsPosition:
+			return a.Position - b.Position
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+}
+
+// within reports whether p is a part of whole, or whole itself.
+func within(p, whole Path) bool { return len(whole) <= len(p) && slices.Equal(p[:len(whole)], whole) }
