@@ -17,7 +17,8 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 // floors lists every package from the ground up. A package imports only packages on floors below its own.
 var floors = [][]string{
 	{"httpuri", "jsonbound", "jsonschema", "metrics", "page", "recent", "sarif", "secret", "suggest"},
-	{"authz", "conf", "engine/term", "keyfile", "testkit", "testkit/sariflog", "yamlnode"},
+	{"authz", "conf", "engine/memo", "engine/reads", "engine/term", "keyfile", "testkit", "testkit/sariflog",
+		"yamlnode"},
 	{"mcp", "status"},
 	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "listen", "resource", "token"},
 	{"door/description", "jose", "probe"},
@@ -52,8 +53,8 @@ var only = map[string][]string{
 	"github.com/labstack/echo": {"door/native"},
 	"github.com/open-policy-agent": {"bundle/library", "bundle/signature", "bundle/source", "bundler", "engine",
 		"engine/builtins", "engine/check", "engine/document", "engine/meaning", "engine/partial",
-		"engine/partial/formula", "engine/rego", "engine/term", "engine/trace", "engine/verdict", "lint", "migrate",
-		"policytest", "testkit/sariflog"},
+		"engine/partial/formula", "engine/reads", "engine/rego", "engine/term", "engine/trace", "engine/verdict",
+		"lint", "migrate", "policytest", "testkit/sariflog"},
 	"github.com/envoyproxy":          {"door/extauthz", "door/extauthz/answer"},
 	"google.golang.org/grpc":         {"door/extauthz", "door/extauthz/answer"},
 	"github.com/fsnotify/fsnotify":   {"bundle/dir"},

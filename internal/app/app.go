@@ -141,6 +141,7 @@ func newApp(cfg *config.Config, deps Deps) *App {
 	a := &App{cfg: &own, deps: deps, started: time.Now(), metrics: telemetry.NewMetrics(deps.Version)}
 	r := a.metrics.Registerer()
 	own.Engine.Runaways.Register(r)
+	a.countMemo(&own, r)
 	a.policy, a.sources = newPolicyState(r), &source.Sources{}
 	a.stopSignals, a.stopWork = func() {}, func() {}
 	if g := own.Policies.Gate.Replay; g.Mode != gate.Off && g.Mode != "" {
@@ -228,6 +229,7 @@ func (a *App) openPoint(context.Context) error {
 	metrics.NewGaugeFunc(a.metrics.Registerer(), "sidecar_app_policy_misconfigured_ratio",
 		"Share of the evaluations since the policy was activated that gave no verdict.",
 		func() float64 { return a.point.Snapshot().Verdicts().Ratio() })
+	a.measureMemo(a.metrics.Registerer())
 	a.activated(a.initial)
 	a.initial = stage.Policies{}
 	a.lookStale()

@@ -122,8 +122,7 @@ decision if input.request.method == "POST"`)
 
 func TestAVerdictIsForgotten(t *testing.T) {
 	p := decisionOrNot(t, remembering(), `decision if input.request.method == "GET"`)
-	q := question("")
-	q.Document.Claims.ExpiresAt = authz.Time(start.Unix() + 600)
+	expiring := func(c *authz.Claims) { c.ExpiresAt = authz.Time(start.Unix() + 5) }
 	for name, c := range map[string]struct {
 		change func(*authz.Claims)
 		after  time.Duration
@@ -131,8 +130,8 @@ func TestAVerdictIsForgotten(t *testing.T) {
 	}{
 		"within a minute":        {func(*authz.Claims) {}, time.Minute - 1, true},
 		"after a minute":         {func(*authz.Claims) {}, time.Minute, false},
-		"before its token":       {func(c *authz.Claims) { c.ExpiresAt = authz.Time(start.Unix() + 5) }, 5*time.Second - 1, true},
-		"with its token":         {func(c *authz.Claims) { c.ExpiresAt = authz.Time(start.Unix() + 5) }, 5 * time.Second, false},
+		"before its token":       {expiring, 5*time.Second - 1, true},
+		"with its token":         {expiring, 5 * time.Second, false},
 		"while facts are fresh":  {func(c *authz.Claims) { c.FreshFor = time.Second }, time.Second - 1, true},
 		"when facts are stale":   {func(c *authz.Claims) { c.FreshFor = time.Second }, time.Second, false},
 		"when the clock is back": {func(*authz.Claims) {}, -time.Second, false},

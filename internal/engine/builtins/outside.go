@@ -42,8 +42,8 @@ func Offline(guarded map[string]*topdown.Builtin) map[string]*topdown.Builtin {
 	return out
 }
 
-// Notes is the Cancel of one evaluation, which notes whether a builtin was called that is not known to be deterministic:
-// its answer may depend on more than its operands, such as time or random values.
+// Notes is the Cancel of one evaluation, which notes whether a builtin was called that is not known to be
+// deterministic: its answer may depend on more than its operands, such as time or random values.
 type Notes struct{ cancelled, varies atomic.Bool }
 
 // Cancel implements topdown.Cancel.

@@ -53,7 +53,8 @@ func valuesOf(t testing.TB, d *input.Document, refs []ast.Ref) string {
 
 var keyRefs = [][]string{
 	{"input"}, {"input.request"}, {"input.token"}, {"input.request.segments"},
-	{"input.request.segments[0]", "input.request.segments[2]"}, {"input.request.headers.k0", "input.request.headers.k9"},
+	{"input.request.segments[0]", "input.request.segments[2]"},
+	{"input.request.headers.k0", "input.request.headers.k9"},
 	{"input.request.headers.k0[1]"}, {"input.request.query"}, {"input.token.audiences", "input.token.tenant"},
 	{"input.token.subject.id", "input.token.actor.subject", "input.token.auth.level"}, {"input.context"},
 	{"input.subject.id", "input.action.name", "input.resource"}, {"input.mcp"}, {"input.mcp.tool"},
