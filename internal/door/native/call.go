@@ -37,6 +37,14 @@ type batchCall struct {
 
 // ParseCall reads the body of POST /v1/decisions.
 func ParseCall(body []byte) (authz.Query, error) {
+	if q, ok := plainCall(body); ok {
+		return q, nil
+	}
+	return parseCall(body)
+}
+
+// parseCall reads the body of any call by reflection. Its errors say what is wrong with it.
+func parseCall(body []byte) (authz.Query, error) {
 	var in call
 	if err := door.Decode(body, &in); err != nil {
 		return authz.Query{}, err

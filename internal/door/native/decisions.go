@@ -24,26 +24,37 @@ type decisions struct {
 	entrypoints func() []string
 	tracer      *telemetry.Tracer
 	answers     sync.Pool // of *[]byte: what was answered
+	refs        policyRefs
 }
 
 func (d *decisions) one(c echo.Context) error {
 	// Not c.Param, which is not decoded: clients that are generated write %2F for a slash in a parameter.
-	entrypoint := strings.TrimPrefix(strings.TrimPrefix(c.Request().URL.Path, "/v1/decisions"), "/")
+	r := c.Request()
+	entrypoint := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v1/decisions"), "/")
 	if !d.point.Callable(entrypoint) {
 		return unknownEntrypoint(entrypoint, d.entrypoints())
 	}
-	var in call
-	if err := d.Read(c.Request(), &in); err != nil {
+	if err := door.CheckJSON(r); err != nil {
 		return err
 	}
-	q, err := in.query("")
+	body, err := d.Whole(r.Body)
 	if err != nil {
 		return err
 	}
-	q.Entrypoint, q.Caller = entrypoint, c.Request().RemoteAddr
-	ctx, done := d.context(c)
-	defer done()
-	return d.answer(c, func(b []byte) []byte { return AppendDecision(b, d.point.Decide(ctx, q)) })
+	q, err := ParseCall(body.Bytes)
+	d.Recycle(body)
+	if err != nil {
+		return err
+	}
+	q.Entrypoint, q.Caller = entrypoint, r.RemoteAddr
+	timed := door.WithTimeout(r.Context(), d.Limits.Timeout)
+	defer timed.End()
+	ctx, span := d.traced(timed, c)
+	defer span.End()
+	decided := d.point.Decide(ctx, q)
+	buf := d.buffer()
+	*buf = d.refs.appendDecision(*buf, &decided)
+	return d.answer(c, buf)
 }
 
 func (d *decisions) batch(c echo.Context) error {
@@ -70,9 +81,14 @@ func (d *decisions) batch(c echo.Context) error {
 		q.Caller = c.Request().RemoteAddr
 		queries[i] = q
 	}
-	ctx, done := d.context(c)
-	defer done()
-	return d.answer(c, func(b []byte) []byte { return appendBatch(b, d.point.DecideAll(ctx, queries)) })
+	timed := door.WithTimeout(c.Request().Context(), d.Limits.Timeout)
+	defer timed.End()
+	ctx, span := d.traced(timed, c)
+	defer span.End()
+	decided := d.point.DecideAll(ctx, queries)
+	buf := d.buffer()
+	*buf = appendBatch(*buf, decided)
+	return d.answer(c, buf)
 }
 
 // mostListed is how many entrypoints a message lists.
@@ -98,12 +114,11 @@ func unknownEntrypoint(path string, known []string) error {
 	return door.NewCallError(http.StatusNotFound, "unknown_entrypoint", message, "")
 }
 
-func (d *decisions) context(c echo.Context) (context.Context, func()) {
-	ctx, cancel := context.WithTimeout(c.Request().Context(), d.Limits.Timeout)
+// traced is the context of a call in the trace of its caller.
+func (d *decisions) traced(ctx context.Context, c echo.Context) (context.Context, telemetry.Span) {
 	if d.tracer == nil {
-		return ctx, cancel
+		return ctx, telemetry.Span{}
 	}
 	ctx = d.tracer.Extract(ctx, c.Request().Header.Get)
-	ctx, span := d.tracer.Start(ctx, "POST "+c.Path(), telemetry.Serving)
-	return ctx, func() { span.End(); cancel() }
+	return d.tracer.Start(ctx, "POST "+c.Path(), telemetry.Serving)
 }

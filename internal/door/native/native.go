@@ -72,6 +72,17 @@ func ListenMetrics(cfg listen.Config, deps Deps, on listen.Deps) (*listen.HTTP, 
 func open(
 	cfg listen.Config, listener string, add func(*echo.Echo, listen.Limits, Deps), deps Deps, on listen.Deps,
 ) (*listen.HTTP, error) {
+	h, err := handler(cfg, listener, add, deps, on)
+	if err != nil {
+		return nil, err
+	}
+	return listen.OpenHTTP(cfg, h, on)
+}
+
+// handler serves the paths of a listener.
+func handler(
+	cfg listen.Config, listener string, add func(*echo.Echo, listen.Limits, Deps), deps Deps, on listen.Deps,
+) (http.Handler, error) {
 	guard, err := listen.NewGuard(cfg, on)
 	if err != nil {
 		return nil, err
@@ -83,7 +94,7 @@ func open(
 	add(e, cfg.Limits, deps)
 	addMounts(e, listener, deps.Mounts)
 	addDescription(e, listener, door.Doors(deps.Mounts))
-	return listen.OpenHTTP(cfg, e, on)
+	return e, nil
 }
 
 func addAPI(e *echo.Echo, limits listen.Limits, deps Deps) {
