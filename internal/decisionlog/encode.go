@@ -17,6 +17,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/jsonquote"
 	"github.com/authz-sidecar/sidecar/internal/telemetry"
 )
 
@@ -56,9 +57,9 @@ func labels(configured map[string]string, deps Deps) ([]byte, error) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, name)
+		dst = jsonquote.AppendValid(dst, name)
 		dst = append(dst, ':')
-		dst = appendString(dst, all[name])
+		dst = jsonquote.AppendValid(dst, all[name])
 	}
 	return append(dst, '}'), nil
 }
@@ -97,7 +98,7 @@ func (e *encoder) line(dst []byte, r *Record, c content) []byte {
 // object appends one event as a JSON object: OPA's EventV1, with the sidecar's own facts under "custom".
 func (e *encoder) object(dst []byte, r *Record, c content) []byte {
 	dst = append(dst, e.head...)
-	dst = appendString(dst, r.DecisionID)
+	dst = jsonquote.AppendValid(dst, r.DecisionID)
 	dst = appendMember(dst, `,"trace_id":`, r.TraceID)
 	dst = appendMember(dst, `,"span_id":`, r.SpanID)
 	if len(r.Bundles) > 0 {
@@ -105,14 +106,14 @@ func (e *encoder) object(dst []byte, r *Record, c content) []byte {
 		dst = append(dst, e.refs(r.Bundles)...)
 	}
 	dst = append(dst, `,"path":`...)
-	dst = appendString(dst, r.Path)
+	dst = jsonquote.AppendValid(dst, r.Path)
 	dst, of, inputErr := e.document(dst, "/input", c.input)
 	dst, more, resultErr := e.document(dst, "/result", c.result)
 	dst = appendStrings(dst, `,"erased":`, slices.Concat(of.erased, more.erased, c.erased))
 	dst = appendStrings(dst, `,"masked":`, slices.Concat(of.masked, more.masked, c.masked))
 	if r.Cause != nil {
 		dst = append(dst, `,"error":{"message":`...)
-		dst = appendString(dst, r.Cause.Error())
+		dst = jsonquote.AppendValid(dst, r.Cause.Error())
 		dst = append(dst, '}')
 	}
 	dst = appendMember(dst, `,"requested_by":`, r.RequestedBy)
@@ -162,7 +163,7 @@ func appendReason(dst []byte, r *authz.Reason) []byte {
 		dst = dst[:start]
 	}
 	dst = append(dst, `{"code":`...)
-	dst = appendString(dst, r.Code)
+	dst = jsonquote.AppendValid(dst, r.Code)
 	dst = appendMember(dst, `,"message":`, r.Message)
 	return append(dst, '}')
 }
@@ -232,24 +233,18 @@ func (e *encoder) refs(m map[string]authz.BundleRef) []byte {
 	return e.bundlesJSON
 }
 
-// appendString appends s as a JSON string. Bytes that are not UTF-8 are replaced, which an event outlives.
-func appendString(dst []byte, s string) []byte {
-	dst, _ = jsontext.AppendQuote(dst, s)
-	return dst
-}
-
 func appendMember(dst []byte, name, s string) []byte {
 	if s == "" {
 		return dst
 	}
-	return appendString(append(dst, name...), s)
+	return jsonquote.AppendValid(append(dst, name...), s)
 }
 
 func appendFault(dst []byte, name string, err error) []byte {
 	if err == nil {
 		return dst
 	}
-	return appendString(append(dst, name...), err.Error())
+	return jsonquote.AppendValid(append(dst, name...), err.Error())
 }
 
 func appendTimer(dst []byte, name string, d time.Duration) []byte {
@@ -268,7 +263,7 @@ func appendStrings(dst []byte, name string, list []string) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, s)
+		dst = jsonquote.AppendValid(dst, s)
 	}
 	return append(dst, ']')
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authz-sidecar/sidecar/internal/jsonquote"
 )
 
 // tree is a JSON value taken apart no further than it was walked. Whatever is not touched is written back byte for
@@ -133,7 +135,7 @@ func (t *tree) appendTo(dst []byte) []byte {
 		}
 		first = false
 		if t.object {
-			dst = append(appendString(dst, t.names[i]), ':')
+			dst = append(jsonquote.AppendValid(dst, t.names[i]), ':')
 		}
 		dst = kid.appendTo(dst)
 	}

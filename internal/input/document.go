@@ -5,7 +5,6 @@
 package input
 
 import (
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -121,9 +120,3 @@ type Action struct {
 
 // HasRequest reports whether the question is about an HTTP request. Without one the document has no member "request".
 func (d *Document) HasRequest() bool { return d.Request.Method != "" }
-
-// AppendJSON appends the JSON form of d to dst. Members of maps are sorted.
-func (d *Document) AppendJSON(dst []byte) ([]byte, error) {
-	b, err := json.Marshal(d, json.Deterministic(true))
-	return append(dst, b...), err
-}

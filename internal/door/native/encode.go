@@ -5,11 +5,11 @@ import (
 	"strconv"
 	"sync/atomic"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/door"
+	"github.com/authz-sidecar/sidecar/internal/jsonquote"
 )
 
 // The values of header fields of answers. net/http does not change them.
@@ -98,7 +98,7 @@ func AppendDecision(b []byte, d authz.Decision) []byte {
 // appendVerdict appends the answer up to its member policy.
 func appendVerdict(b []byte, d *authz.Decision) []byte {
 	b = append(b, `{"decision_id":`...)
-	b = appendString(b, d.ID)
+	b = jsonquote.AppendValid(b, d.ID)
 	if d.Kind == authz.Allow {
 		b = append(b, `,"allow":true,"kind":"allow","status":`...)
 	} else {
@@ -129,11 +129,11 @@ func appendVerdict(b []byte, d *authz.Decision) []byte {
 
 func appendPolicy(b []byte, p *authz.PolicyRef) []byte {
 	b = append(b, `,"policy":{"path":`...)
-	b = appendString(b, p.Path)
+	b = jsonquote.AppendValid(b, p.Path)
 	b = append(b, `,"revision":`...)
-	b = appendString(b, p.Revision)
+	b = jsonquote.AppendValid(b, p.Revision)
 	b = append(b, `,"digest":`...)
-	b = appendString(b, p.Digest)
+	b = jsonquote.AppendValid(b, p.Digest)
 	if p.Bundles != nil {
 		b = append(b, `,"bundles":`...)
 		b = append(b, p.Bundles...)
@@ -146,9 +146,9 @@ func appendReason(b []byte, r authz.Reason) []byte {
 		return append(b, r.Object...)
 	}
 	b = append(b, `{"code":`...)
-	b = appendString(b, r.Code)
+	b = jsonquote.AppendValid(b, r.Code)
 	b = append(b, `,"message":`...)
-	b = appendString(b, r.Message)
+	b = jsonquote.AppendValid(b, r.Message)
 	return append(b, '}')
 }
 
@@ -158,21 +158,15 @@ func appendHeaders(b []byte, headers []authz.Header) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendString(b, h.Name)
+		b = jsonquote.AppendValid(b, h.Name)
 		b = append(b, ":["...)
 		for j, v := range h.Values {
 			if j > 0 {
 				b = append(b, ',')
 			}
-			b = appendString(b, v)
+			b = jsonquote.AppendValid(b, v)
 		}
 		b = append(b, ']')
 	}
 	return append(b, '}')
-}
-
-// appendString quotes s; invalid UTF-8 becomes the replacement character, so it is always written.
-func appendString(b []byte, s string) []byte {
-	b, _ = jsontext.AppendQuote(b, s)
-	return b
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/jsonbound"
+	"github.com/authz-sidecar/sidecar/internal/jsonquote"
 )
 
 // maxDepth is how deep the JSON of a document may nest. An event of the decision log holds a document and a result, a
@@ -118,7 +119,7 @@ func AppendJSON(dst []byte, v ast.Value) ([]byte, error) {
 	case ast.Number:
 		return append(dst, v...), nil
 	case ast.String:
-		return jsontext.AppendQuote(dst, string(v))
+		return jsonquote.Append(dst, string(v))
 	case *ast.Array:
 		return appendList(dst, v.Len(), v.Foreach)
 	case ast.Set:
@@ -162,7 +163,7 @@ func appendObject(dst []byte, o ast.Object) ([]byte, error) {
 		if !ok {
 			name = ast.String(names[i])
 		}
-		if dst, err = jsontext.AppendQuote(dst, string(name)); err != nil {
+		if dst, err = jsonquote.Append(dst, string(name)); err != nil {
 			return dst, err
 		}
 		dst = append(dst, ':')
