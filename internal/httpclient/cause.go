@@ -202,6 +202,15 @@ func namesOf(c *x509.Certificate) string {
 	return ", only for " + strings.Join(names, ", ") + more
 }
 
+// NobodyListens reports whether the address of the server, or of the proxy, refused the connection: the exchange failed
+// at once, and nothing was sent.
+func NobodyListens(err error) bool {
+	if _, unresolved := errors.AsType[*net.DNSError](err); unresolved {
+		return false
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
+}
+
 // Exhausted reports whether this machine had no descriptor, buffer or port left for a connection: the server is not to
 // blame.
 func Exhausted(err error) bool {

@@ -43,7 +43,7 @@ func ServerFailed(err error) bool {
 // IsOutage reports whether an exchange failed in a way that exchanges with a server that is down do.
 func IsOutage(f *oauth.Failure) bool {
 	switch f.Reason {
-	case oauth.TimedOut, oauth.Broken:
+	case oauth.TimedOut, oauth.Broken, oauth.Unserved:
 		return true
 	case oauth.Answered:
 		return f.Status >= http.StatusInternalServerError

@@ -32,6 +32,8 @@ const (
 	TimedOut
 	// Broken: no connection, or one that broke off.
 	Broken
+	// Unserved: the address refused the connection, because nothing listens there.
+	Unserved
 	// Untrusted: no authority verifies the certificate of the server.
 	Untrusted
 	// Canceled: the caller ended it, or this machine had no file descriptor or port left for a connection.
@@ -47,6 +49,8 @@ func reasonOf(kind authz.Kind, err error) Reason {
 		return Canceled
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return TimedOut
+	case httpclient.NobodyListens(err):
+		return Unserved
 	}
 	return Broken
 }

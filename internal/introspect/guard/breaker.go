@@ -32,7 +32,8 @@ const firstCapacity = 8
 // breaker stops questions to a server that failed several times in a row, or that sent Retry-After.
 //
 // While it is not closed, single questions of callers go through, one each pause, also while earlier ones still wait
-// for their answer: the first that is answered closes it. A server that works again is found within one pause.
+// for their answer: the first that is answered closes it. A server that works again is found within one pause. Where
+// the probe before was refused a connection, the pause is refusedPause, and one probe is under way at a time.
 //
 // A breaker that has just closed allows few questions in flight, and one more for each answer, which doubles them in
 // the time of one answer. So a server that answered once and hangs again holds few questions; beyond them one more
@@ -154,6 +155,10 @@ func (b *breaker) record(e *epoch, h health, err error) (was, is State) {
 		if b.failed++; b.state == Closed && b.failed >= b.threshold {
 			b.open()
 		}
+		if soon := time.Now().Add(refusedPause); f.Reason == oauth.Unserved && b.state != Closed &&
+			soon.Before(b.nextProbe) {
+			b.nextProbe = soon
+		}
 	}
 	if wish := retryAfter(err); isFailure && wish > 0 &&
 		(f.Status == http.StatusTooManyRequests || f.Status == http.StatusServiceUnavailable) {
@@ -192,7 +197,7 @@ func healthOf(err error) health {
 	switch {
 	case !ok:
 		return ignored // nothing was sent
-	case f.Reason == oauth.TimedOut, f.Reason == oauth.Broken:
+	case f.Reason == oauth.TimedOut, f.Reason == oauth.Broken, f.Reason == oauth.Unserved:
 		return failure
 	case f.Reason == oauth.Answered && (f.Status == http.StatusTooManyRequests || f.Status >= 500):
 		return failure

@@ -21,7 +21,7 @@ import (
 type Config struct {
 	Retries         int           `yaml:"retries" default:"1" min:"0" max:"3" doc:"Further attempts after a failed connection or a 502, 503 or 504, within timeout."`
 	BreakerFailures int           `yaml:"breaker_failures" default:"10" min:"1" doc:"Consecutive failures (no answer, 429 or 5xx) after which the circuit breaker opens."`
-	BreakerDelay    time.Duration `yaml:"breaker_delay" default:"250ms" min:"10ms" max:"1m" doc:"Pause between the probes of an open circuit breaker."`
+	BreakerDelay    time.Duration `yaml:"breaker_delay" default:"250ms" min:"10ms" max:"1m" doc:"Pause between the probes of an open circuit breaker; 2 ms while connections are refused."`
 	UnknownTokens   float64       `yaml:"unknown_tokens" default:"1000" min:"0" doc:"Unknown tokens per second that may turn out to be inactive. Over the limit, only tokens that were recently active are introspected. 0 sets no limit."`
 	UnknownBySource float64       `yaml:"unknown_tokens_by_source" default:"50" min:"0" doc:"The same limit per client address (IPv6: /64), as callers report it. 0 sets no limit."`
 }
@@ -142,7 +142,11 @@ func backoff(ctx context.Context, attempt int, err error) bool {
 	if !ok || !mayPass(f) {
 		return false
 	}
-	pause := firstPause << attempt
+	pause := firstPause
+	if f.Reason == oauth.Unserved {
+		pause = refusedPause
+	}
+	pause <<= attempt
 	wait := retryAfter(err) + pause/2 + fetch.Jitter(pause)
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		return false
@@ -153,6 +157,11 @@ func backoff(ctx context.Context, attempt int, err error) bool {
 // firstPause is the middle of the pause before the second attempt; it doubles for each further one.
 const firstPause = 50 * time.Millisecond
 
+// refusedPause is the same after a refused connection, and the pause between the probes of an open breaker then. A
+// refusal costs the server nothing, comes at once, and mostly lasts: a caller is not kept waiting for the exception,
+// which is another server behind the same address.
+const refusedPause = 2 * time.Millisecond
+
 // mayPass reports whether a failure may be over in a moment. A timeout has used up the time; a 429 asks for fewer
 // questions; a 500 may be caused by the question itself.
 func mayPass(f *oauth.Failure) bool {
@@ -160,7 +169,7 @@ func mayPass(f *oauth.Failure) bool {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
-	return f.Reason == oauth.Broken
+	return f.Reason == oauth.Broken || f.Reason == oauth.Unserved
 }
 
 // retryAfter is when the server wants to be asked again; 0 when it did not say.
