@@ -2,6 +2,7 @@ package app
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -102,9 +103,12 @@ func TestAWrongClientSecretIsInTheStatus(t *testing.T) {
 }
 
 func TestAServerThatIsDownIsInTheStatus(t *testing.T) {
-	port := testkit.HoldPort(t)
+	down := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		panic(http.ErrAbortHandler) // the connection is closed
+	}))
+	defer down.Close()
 	w := start(t, func(c *config.Config) {
-		c.Issuers[0].Endpoint.IntrospectionEndpoint = "http://" + port.Addr() + "/introspect"
+		c.Issuers[0].Endpoint.IntrospectionEndpoint = down.URL + "/introspect"
 		c.Issuers[0].Protection.BreakerFailures, c.Issuers[0].Protection.BreakerDelay = 1, time.Minute
 	})
 	if got := w.ask(t, "some-token"); got.Kind != "unavailable" {

@@ -202,9 +202,9 @@ func namesOf(c *x509.Certificate) string {
 	return ", only for " + strings.Join(names, ", ") + more
 }
 
-// NobodyListens reports whether the address of the server, or of the proxy, refused the connection: the exchange failed
-// at once, and nothing was sent.
-func NobodyListens(err error) bool {
+// ConnectionRefused reports whether the address of the server, or of the proxy, refused the connection: the exchange
+// failed at once, and nothing was sent.
+func ConnectionRefused(err error) bool {
 	if _, unresolved := errors.AsType[*net.DNSError](err); unresolved {
 		return false
 	}

@@ -49,7 +49,7 @@ func reasonOf(kind authz.Kind, err error) Reason {
 		return Canceled
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return TimedOut
-	case httpclient.NobodyListens(err):
+	case httpclient.ConnectionRefused(err):
 		return Unserved
 	}
 	return Broken
