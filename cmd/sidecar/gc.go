@@ -22,6 +22,7 @@ func paceCollections(ctx context.Context) {
 		return
 	}
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	var idle idleness
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	set := defaultPercent
@@ -30,6 +31,9 @@ func paceCollections(ctx context.Context) {
 		if want := percentFor(live[0].Value.Uint64()); differs(want, set) {
 			debug.SetGCPercent(want)
 			set = want
+		}
+		if idle.begins(readHeap()) {
+			debug.FreeOSMemory()
 		}
 		select {
 		case <-ctx.Done():

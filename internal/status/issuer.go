@@ -23,6 +23,10 @@ type Issuer struct {
 	CachedActive   int   `json:"cached_active"`
 	CachedBytes    int64 `json:"cached_bytes"`
 	CachedInactive int   `json:"cached_inactive"`
+	// CachedCapacity is how many active answers fit that are like those cached, and CachedBound the key of the bound
+	// that sets it: max_entries or max_bytes.
+	CachedCapacity int    `json:"cached_capacity"`
+	CachedBound    string `json:"cached_bound"`
 	// Canary is why the sidecar's own token is not active at this server, since CanarySince, and empty while it is
 	// active. The sidecar is not ready while one is set. CanaryOutcome is one of the Canary constants.
 	Canary        string    `json:"canary,omitzero"`

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"weak"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -42,12 +43,14 @@ type View struct {
 	// static are members of a token that follow from its claims, perRequest those that differ from request to request.
 	static, perRequest []member
 	// name is equal for views that have the same static members.
-	name string
+	name  string
+	forms *forms
 }
 
 // NewView returns the part of the document that a policy uses.
 func NewView(r Usage) *View {
-	v := &View{document: r.of(documentMembers, ""), request: r.of(requestMembers, "request")}
+	v := &View{document: r.of(documentMembers, ""), request: r.of(requestMembers, "request"),
+		forms: &forms{}}
 	var names []string
 	for _, m := range r.of(tokenMembers, "token") {
 		switch m.name {
@@ -101,11 +104,13 @@ func kindFor(member string) authz.Kind {
 	return authz.Malformed
 }
 
-// cachedToken is the value in the slot of claims. It is immutable but for latest.
+// cachedToken is what the slot of claims refers to, weakly. It is immutable but for latest and used.
 type cachedToken struct {
 	view   string
 	static [][2]*ast.Term
+	size   int // estimated, in bytes
 	latest atomic.Pointer[latestToken]
+	used   atomic.Bool
 }
 
 // latestToken is the converted token of the latest request. Most requests within a second have the same.
@@ -123,24 +128,37 @@ type requestKey struct {
 	stale   bool
 }
 
-// tokenTerm converts the token of a document with claims. Most of it is kept in the slot of the claims.
+// form returns the kept form of the claims of a document, or makes it.
+func (v *View) form(d *input.Document, token reflect.Value) (*cachedToken, error) {
+	if kept, ok := d.Claims.Slot.Load().(weak.Pointer[cachedToken]); ok {
+		if form := kept.Value(); form != nil && form.view == v.name {
+			markUsed(&form.used)
+			return form, nil
+		}
+	}
+	static, err := pairsOf(token, v.static, nil)
+	if err != nil {
+		return nil, err
+	}
+	form := &cachedToken{view: v.name, static: static, size: formSize(static)}
+	d.Claims.Slot.Store(weak.Make(form))
+	v.forms.keep(form)
+	return form, nil
+}
+
+// tokenTerm converts the token of a document with claims. Most of it is kept while it is used.
 func (v *View) tokenTerm(d *input.Document) (*ast.Term, error) {
 	token := reflect.ValueOf(&d.Token).Elem()
-	form, _ := d.Claims.Slot.Load().(*cachedToken)
-	if form == nil || form.view != v.name {
-		static, err := pairsOf(token, v.static, nil)
-		if err != nil {
-			return nil, err
-		}
-		form = &cachedToken{view: v.name, static: static}
-		d.Claims.Slot.Store(form)
+	form, err := v.form(d, token)
+	if err != nil {
+		return nil, err
 	}
 	key := v.key(&d.Token)
 	if last := form.latest.Load(); last != nil && last.view == v && last.key == key {
 		return last.term, nil
 	}
 	pairs := append(make([][2]*ast.Term, 0, len(form.static)+len(v.perRequest)), form.static...)
-	pairs, err := pairsOf(token, v.perRequest, pairs)
+	pairs, err = pairsOf(token, v.perRequest, pairs)
 	if err != nil {
 		return nil, err
 	}

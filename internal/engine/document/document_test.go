@@ -266,27 +266,6 @@ func TestCachedTokenIsSharedByConcurrentRequests(t *testing.T) {
 	wg.Wait()
 }
 
-func TestMemoryKeptForACachedTokenIsBounded(t *testing.T) {
-	const tokens = 2000
-	all := make([]*authz.Claims, tokens)
-	for i := range all {
-		all[i] = claimsOf(i)
-	}
-	before := heap()
-	for _, c := range all {
-		if _, err := documentValue(input.Build(input.Query{}, c, input.Presented{Scheme: "bearer"},
-			began)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	kept := (heap() - before) / tokens
-	runtime.KeepAlive(all)
-	t.Logf("%d bytes are kept beside claims of %d bytes", kept, len(all[0].Raw))
-	if kept > 32<<10 {
-		t.Errorf("%d bytes are kept beside claims of %d bytes", kept, len(all[0].Raw))
-	}
-}
-
 // claimsOf are claims of about 1 KB, as an authorization server gives them.
 func claimsOf(i int) *authz.Claims {
 	raw := fmt.Sprintf(

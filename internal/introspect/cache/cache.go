@@ -188,6 +188,9 @@ func (c *Cache) keep(key secret.Fingerprint, q introspect.Question, f introspect
 	if c.respectControl {
 		active, inactive = active.within(f.Control), inactive.within(f.Control)
 	}
+	if f.Keep == dialect.Active {
+		compact(f.Claims)
+	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	now := time.Now()
@@ -259,6 +262,10 @@ func (c *Cache) Stats() Stats {
 	pending, remembered := c.revoked.counts()
 	return Stats{Active: c.active.stats(), Inactive: c.inactive.stats(), Tombstones: pending, Revocations: remembered}
 }
+
+// Capacity is how many active answers fit that are like those held, and the key of the bound that sets that number:
+// max_entries or max_bytes.
+func (c *Cache) Capacity() (answers int, bound string) { return c.active.capacity(c.active.stats()) }
 
 // Close refuses new questions, cancels those in flight and waits for them. What is kept can still be had.
 func (c *Cache) Close() { c.flight.close() }

@@ -17,8 +17,10 @@ import (
 // takes the first without a hit since it last came by. A hit only sets a bit, so readers share no write lock;
 // and entries asked for once, as in a scan, go before entries asked for twice.
 type store struct {
-	shards []*shard
-	counts *storeCounts
+	shards     []*shard
+	counts     *storeCounts
+	maxEntries int
+	maxBytes   int64
 }
 
 type shard struct {
@@ -58,7 +60,7 @@ func newStore(maxEntries int, maxBytes int64, counts *storeCounts) *store {
 	if maxEntries >= mostShards*entriesPerShard && maxBytes >= mostShards*bytesPerShard {
 		n = mostShards
 	}
-	s := &store{shards: make([]*shard, n), counts: counts}
+	s := &store{shards: make([]*shard, n), counts: counts, maxEntries: maxEntries, maxBytes: maxBytes}
 	for i := range s.shards {
 		sh := &shard{
 			// No clean-up interval: go-cache would start a goroutine that only a finaliser stops.
@@ -122,7 +124,7 @@ func (e *entry) over(now time.Time) bool {
 // put keeps claims for life, counted from when they were asked for, and never past exp; marks is what they can be
 // found by. Claims that are too large, or older than those under key, are dropped.
 func (s *store) put(key secret.Fingerprint, c *authz.Claims, life lifetime, marks []mark, now time.Time) {
-	e := &entry{key: string(key[:]), claims: c, life: life, cost: costOf(c)}
+	e := &entry{key: string(key[:]), claims: c, life: life, cost: costOf(c, len(marks))}
 	left := life.last - e.age(now)
 	if c.ExpiresAt != 0 {
 		left = min(left, time.Unix(int64(c.ExpiresAt), 0).Sub(now))
@@ -269,8 +271,11 @@ type StoreStats struct {
 	Bytes int64
 }
 
-// costOf estimates the memory that claims hold: the answer, the members taken from it, the nodes in the index, and the
-// syntax tree that the policy engine keeps beside them.
-func costOf(c *authz.Claims) int64 { return emptyCost + 6*int64(len(c.Raw)) }
-
-const emptyCost = 3 << 9
+// capacity is how many entries fit that are like those in now, and which bound sets that number, by its key in the
+// configuration. An empty store may hold maxEntries.
+func (s *store) capacity(now StoreStats) (entries int, bound string) {
+	if now.Entries == 0 || float64(now.Entries)/float64(s.maxEntries) >= float64(now.Bytes)/float64(s.maxBytes) {
+		return s.maxEntries, "max_entries"
+	}
+	return int(float64(s.maxBytes) / float64(now.Bytes) * float64(now.Entries)), "max_bytes"
+}

@@ -27,14 +27,14 @@ func TestINT16_AClockThatIsSetForwardIsSeenOnAHit(t *testing.T) {
 }
 
 func TestTheBoundInBytesHolds(t *testing.T) {
-	const room = 64 << 10
+	const room = 32 << 10
 	r := testkit.NewRegistry()
 	s := newStore(1000, room, newStoreCounts(r, "test"))
 	now := time.Now()
 	for n := range 100 {
 		s.put(secret.Fingerprint{byte(n)}, &authz.Claims{Raw: make([]byte, 1<<10), Fetched: now}, lasting(time.Hour),
 			nil, now)
-		if got := s.stats(); got.Bytes > room || got.Bytes != int64(got.Entries)*(emptyCost+6<<10) {
+		if got := s.stats(); got.Bytes > room || got.Bytes != int64(got.Entries)*int64(fixedCost+1<<10) {
 			t.Fatalf("%+v", got)
 		}
 	}

@@ -14,6 +14,7 @@ func (i *Issuer) Status() status.Issuer {
 		CachedActive: cached.Active.Entries, CachedBytes: cached.Active.Bytes,
 		CachedInactive: cached.Inactive.Entries,
 	}
+	s.CachedCapacity, s.CachedBound = i.cache.Capacity()
 	i.addIntrospection(&s)
 	i.server.AddStatus(&s)
 	if s.Keys = i.keySet.Status(); s.Keys == nil && i.needsKeys {

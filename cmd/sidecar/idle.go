@@ -1,0 +1,48 @@
+package main
+
+import "runtime/metrics"
+
+// idleness tells when a process has come to rest with memory that it does not need: after its start, after a reload
+// and after a wave of requests. Giving that back costs one collection.
+type idleness struct {
+	before    heapUse
+	quiet     int    // seconds
+	collected uint64 // bytes allocated in all when memory was last given back
+}
+
+// heapUse is what idleness looks at, in bytes.
+type heapUse struct {
+	allocated uint64 // since the start of the process
+	held      uint64 // of the system's memory, for objects that are alive, dead, or none
+	live      uint64 // after the latest collection
+}
+
+const (
+	quietRate    = 1 << 20 // allocated in a second by a process that is at rest
+	quietSeconds = 3
+	worthwhile   = 8 << 20 // that is held beyond what is alive, or was allocated since the last time
+)
+
+// begins reports whether memory should be given back. It is asked once a second.
+func (i *idleness) begins(now heapUse) bool {
+	i.quiet++
+	if now.allocated-i.before.allocated > quietRate {
+		i.quiet = 0
+	}
+	i.before = now
+	again := i.collected != 0
+	if i.quiet < quietSeconds || now.held < now.live+worthwhile || again && now.allocated-i.collected < worthwhile {
+		return false
+	}
+	i.collected = now.allocated
+	return true
+}
+
+func readHeap() heapUse {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"}}
+	metrics.Read(s)
+	u := func(i int) uint64 { return s[i].Value.Uint64() }
+	return heapUse{allocated: u(0), live: u(1), held: u(2) + u(3) + u(4)}
+}

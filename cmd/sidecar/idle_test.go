@@ -1,0 +1,38 @@
+package main
+
+import "testing"
+
+func TestMemoryIsGivenBackOnceAProcessIsAtRest(t *testing.T) {
+	var i idleness
+	const mib = 1 << 20
+	at := func(allocated, held, live uint64) heapUse { return heapUse{allocated * mib, held * mib, live * mib} }
+	for n, step := range []struct {
+		use  heapUse
+		want bool
+	}{
+		{at(50, 40, 10), false}, // started
+		{at(50, 40, 10), false}, // 1 s at rest
+		{at(51, 40, 10), false}, // 2 s
+		{at(51, 40, 10), true},  // 3 s
+		{at(51, 40, 10), false}, // nothing since
+		{at(55, 40, 10), false}, // not at rest
+		{at(55, 40, 10), false},
+		{at(55, 40, 10), false},
+		{at(55, 40, 10), false},  // too little since
+		{at(100, 60, 10), false}, // a reload
+		{at(100, 60, 10), false},
+		{at(100, 60, 10), false},
+		{at(100, 60, 10), true},
+		{at(200, 60, 55), false}, // all of it is alive
+		{at(200, 60, 55), false},
+		{at(200, 60, 55), false},
+		{at(200, 60, 55), false},
+	} {
+		if got := i.begins(step.use); got != step.want {
+			t.Errorf("step %d: %v, want %v", n, got, step.want)
+		}
+	}
+	if u := readHeap(); u.allocated == 0 || u.held == 0 || u.held > 1<<40 {
+		t.Errorf("%+v", u)
+	}
+}

@@ -1,0 +1,118 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/conf"
+	"github.com/authz-sidecar/sidecar/internal/dialect"
+	"github.com/authz-sidecar/sidecar/internal/introspect"
+)
+
+// answers is a server whose answers have 1 KB, no two alike.
+func answers() introspect.AskerFunc {
+	reader := dialect.New(dialect.Config{Dialect: "rfc7662"}, "https://id.example/realms/acme")
+	n, exp := 0, time.Now().Add(time.Hour).Unix()
+	return func(_ context.Context, q introspect.Question) (introspect.Fact, error) {
+		n++
+		f, err := reader.Read(answerOf(n, exp), q.Token, time.Now())
+		return introspect.Fact{Fact: f, Endpoint: endpoint}, err
+	}
+}
+
+func answerOf(n int, exp int64) []byte {
+	body := fmt.Sprintf(`{"active":true,"iss":"https://id.example/realms/acme","jti":"%032x","sub":"user-%024d",`+
+		`"username":"ann%d","email":"ann%d@acme.example","sid":"%032x","client_id":"web","tenant":"acme",`+
+		`"scope":"openid profile orders:read orders:write","aud":["orders","billing"],"exp":%d,"acr":"gold",`+
+		`"roles":["manager","reader","writer"],"groups":["/acme/berlin","/acme/sales"],"amr":["pwd","otp"],`+
+		`"token_type":"Bearer","note":"`, n, n, n, n, n, exp)
+	return []byte(body + strings.Repeat("n", 1024-len(body)-2) + `"}`)
+}
+
+func TestACachedTokenOf1KBTakesLessThan4KB(t *testing.T) {
+	const tokens, bound = 5000, 4 << 10
+	c := open(t, answers(), func(cfg *Config) { cfg.MaxEntries, cfg.MaxBytes = 10*tokens, 1<<30 })
+	ask(t, c, "first")
+	before := heap()
+	for i := range tokens {
+		ask(t, c, fmt.Sprint("token-", i))
+	}
+	took, stats := int64(heap()-before)/tokens, c.Stats().Active
+	estimated := stats.Bytes / int64(stats.Entries)
+	t.Logf("%d bytes a token, %d by the estimate", took, estimated)
+	if took > bound {
+		t.Errorf("%d bytes a token, want at most %d", took, bound)
+	}
+	if estimated < took*9/10 || estimated > took*13/10 {
+		t.Errorf("the estimate is %d bytes a token, it takes %d", estimated, took)
+	}
+	runtime.KeepAlive(c)
+}
+
+func TestTheDefaultBoundsAgree(t *testing.T) {
+	cfg := conf.Default[Config]()
+	c := open(t, answers(), nil)
+	ask(t, c, "token")
+	s := c.Stats().Active
+	st := newStore(cfg.MaxEntries, cfg.MaxBytes, newStoreCounts(nil, "test"))
+	fit := cfg.MaxBytes / s.Bytes
+	if most := int64(cfg.MaxEntries); fit < most || fit > most*12/10 {
+		t.Errorf("max_bytes has room for %d answers of 1 KB, max_entries is %d", fit, most)
+	}
+	if n, by := st.capacity(s); n != cfg.MaxEntries || by != "max_entries" {
+		t.Errorf("capacity %d by %s", n, by)
+	}
+	s.Bytes *= 2
+	if n, by := st.capacity(s); int64(n) != fit/2 || by != "max_bytes" {
+		t.Errorf("capacity %d by %s for answers twice as large", n, by)
+	}
+	if n, by := st.capacity(StoreStats{}); n != cfg.MaxEntries || by != "max_entries" {
+		t.Errorf("capacity %d by %s of an empty store", n, by)
+	}
+}
+
+func TestTheTextsOfClaimsArePartsOfTheirAnswer(t *testing.T) {
+	c := claimsRead(t, `{"active":true,"iss":"https://id.example","sub":"ann","client_id":"web","scope":"a:b c:d",`+
+		`"aud":["x","y"],"act":{"sub":"bob"},"sid":"s\"id","exp":4000000000}`)
+	want := claimsRead(t, string(c.Raw))
+	lists := [][]string{c.Scopes, c.Audiences}
+	compact(c)
+	compacted, plain := *c, *want
+	compacted.Slot, plain.Slot, compacted.Fetched, plain.Fetched = authz.Slot{}, authz.Slot{}, time.Time{}, time.Time{}
+	if !reflect.DeepEqual(&compacted, &plain) {
+		t.Errorf("claims\n%+v, want\n%+v", &compacted, &plain)
+	}
+	within := func(s string) bool {
+		at, from := uintptr(unsafe.Pointer(unsafe.StringData(s))), uintptr(unsafe.Pointer(unsafe.SliceData(c.Raw)))
+		return at >= from && at < from+uintptr(len(c.Raw))
+	}
+	for _, s := range []string{c.Issuer, c.Subject.ID, c.ClientID, c.Scopes[1], c.Audiences[0], c.Actor.Subject} {
+		if !within(s) {
+			t.Errorf("%q has memory of its own", s)
+		}
+	}
+	if c.SessionID != `s"id` || within(c.SessionID) {
+		t.Errorf("a text that is escaped in the answer: %q", c.SessionID)
+	}
+	if &lists[0][0] == &c.Scopes[0] {
+		t.Error("a list that others may hold was changed")
+	}
+	compact(&authz.Claims{Issuer: "no answer"})
+}
+
+func claimsRead(t *testing.T, answer string) *authz.Claims {
+	t.Helper()
+	f, err := dialect.New(dialect.Config{Dialect: "rfc7662"}, "https://id.example").Read([]byte(answer),
+		asking("token").Token, time.Now())
+	if err != nil || f.Keep != dialect.Active {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	return f.Claims
+}
