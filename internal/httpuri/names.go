@@ -19,15 +19,23 @@ type Names struct {
 	loopback bool
 	any      bool
 	hosts    []string
+	// usual are Host fields that are known, as most callers write them.
+	usual map[string]bool
 }
 
 // NewNames returns the names of a listener at address, host:port, for which hosts are configured.
 func NewNames(address string, hosts []string) Names {
-	host, _, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
 	n := Names{address: address, loopback: err == nil && Loopback(host), any: slices.Contains(hosts, AnyName)}
 	for _, h := range hosts {
 		if h, ok := ConfiguredHost(h); ok {
 			n.hosts = append(n.hosts, h)
+		}
+	}
+	n.usual = map[string]bool{}
+	for _, h := range append([]string{"localhost", "127.0.0.1", "[::1]"}, n.hosts...) {
+		for _, usual := range []string{h, h + ":" + port} {
+			n.usual[usual] = n.knowsHost(usual, func() string { return "" })
 		}
 	}
 	return n
@@ -41,13 +49,7 @@ var (
 
 // Check returns ErrHost or ErrOrigin when a call is not for this listener, or not from a page that may call it.
 func (n Names) Check(r *http.Request) error {
-	local := func() string {
-		if at, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
-			return at.String()
-		}
-		return ""
-	}
-	if !n.knowsHost(r.Host, local) {
+	if !n.usual[r.Host] && !n.knowsHost(r.Host, func() string { return localOf(r) }) {
 		return ErrHost
 	}
 	for _, origin := range r.Header["Origin"] {
@@ -56,6 +58,14 @@ func (n Names) Check(r *http.Request) error {
 		}
 	}
 	return nil
+}
+
+// localOf is the address at which a call arrived, or "".
+func localOf(r *http.Request) string {
+	if at, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		return at.String()
+	}
+	return ""
 }
 
 // knowsHost reports whether a call with this Host field, which arrived at the address that local returns, is meant for

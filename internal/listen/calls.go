@@ -4,52 +4,81 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // Calls counts the calls under way, of all doors. A server that is closed cuts their connections and does not wait for
-// their handlers, and each still has its decision to log. The zero Calls is ready for use.
+// their handlers, and each still has its decision to log. The zero Calls is ready for use. It is safe for concurrent
+// use.
 type Calls struct {
-	mu      sync.Mutex
-	closed  bool
-	running sync.WaitGroup
+	// running is the number of calls, less noMore once there may be no more of them.
+	running atomic.Int64
+
+	mu sync.Mutex
+	// waiting is closed when the last call has ended after Wait; nil before Wait.
+	waiting chan struct{}
 }
 
-// Begin counts a call until end is called. It is false after Wait: the call must be refused.
-func (c *Calls) Begin() (end func(), ok bool) {
+// noMore is far more than the calls that can be under way.
+const noMore = 1 << 62
+
+// Begin counts a call, whose caller calls End after it. It is false after Wait: then the call must be refused, and has
+// no End.
+func (c *Calls) Begin() bool {
+	if c.running.Add(1) > 0 {
+		return true
+	}
+	c.End()
+	return false
+}
+
+// End ends a call that was begun.
+func (c *Calls) End() {
+	if c.running.Add(-1) == -noMore {
+		c.ended()
+	}
+}
+
+// ended tells those who wait that no call is under way.
+func (c *Calls) ended() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
-		return nil, false
+	select {
+	case <-c.waiting:
+	default:
+		close(c.waiting)
 	}
-	c.running.Add(1)
-	return c.running.Done, true
 }
 
 // Wait refuses new calls and returns when those under way have ended, or when ctx ends.
 func (c *Calls) Wait(ctx context.Context) {
-	c.mu.Lock()
-	c.closed = true
-	c.mu.Unlock()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		c.running.Wait()
-	}()
 	select {
-	case <-ended:
+	case <-c.close():
 	case <-ctx.Done():
 	}
+}
+
+// close refuses new calls, and returns what is closed when those under way have ended.
+func (c *Calls) close() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting == nil {
+		c.waiting = make(chan struct{})
+		if c.running.Add(-noMore) == -noMore {
+			close(c.waiting)
+		}
+	}
+	return c.waiting
 }
 
 // counted is h with its calls counted.
 func (c *Calls) counted(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		end, ok := c.Begin()
-		if !ok {
+		if !c.Begin() {
 			http.Error(w, "the sidecar is stopping", http.StatusServiceUnavailable)
 			return
 		}
-		defer end()
+		defer c.End()
 		h.ServeHTTP(w, r)
 	})
 }

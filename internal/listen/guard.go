@@ -74,6 +74,15 @@ func (g *Guard) Admit(conn net.Conn, authorization string) error {
 	return g.callers.admit(conn, key)
 }
 
+// AdmitCall is Admit for a call of an HTTP.
+func (g *Guard) AdmitCall(r *http.Request, authorization string) error {
+	key, err := g.keyOf(authorization)
+	if err != nil || g.callers == nil {
+		return err
+	}
+	return g.callers.admit(ConnOf(r), key)
+}
+
 // keyOf is the caller key in an Authorization field, or nil when the listener asks for none.
 func (g *Guard) keyOf(authorization string) (*callerKey, error) {
 	if g.keys == nil {

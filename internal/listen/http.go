@@ -53,7 +53,7 @@ func (d *HTTP) Shutdown(ctx context.Context) error {
 }
 
 func newServer(limits Limits, h http.Handler, log *slog.Logger) *http.Server {
-	early := &silent{conns: map[net.Conn]struct{}{}}
+	early := new(silent)
 	s := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: limits.ReadTimeout,
@@ -110,25 +110,21 @@ const silentGrace = 250 * time.Millisecond
 
 // silent are the connections on which no call has arrived yet, such as those that a browser or a load balancer opens
 // in advance. A shutdown of net/http waits five seconds for each of them (http.Server.closeIdleConns).
-type silent struct {
-	mu    sync.Mutex
-	conns map[net.Conn]struct{}
-}
+type silent struct{ conns sync.Map } // of net.Conn
 
+// observe is called twice a call, so it must cost next to nothing then.
 func (s *silent) observe(c net.Conn, to http.ConnState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if to == http.StateNew {
-		s.conns[c] = struct{}{}
-	} else {
-		delete(s.conns, c)
+	switch to {
+	case http.StateNew:
+		s.conns.Store(c, nil)
+	case http.StateActive, http.StateHijacked, http.StateClosed:
+		s.conns.LoadAndDelete(c)
+	case http.StateIdle: // after StateActive
 	}
 }
 
 func (s *silent) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.conns {
-		_ = c.Close()
+	for c := range s.conns.Range {
+		_ = c.(net.Conn).Close()
 	}
 }

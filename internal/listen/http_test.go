@@ -3,6 +3,9 @@ package listen_test
 import (
 	"net"
 	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,24 +61,46 @@ func TestACallAfterTheEndOfTheCountIsRefused(t *testing.T) {
 
 func TestTheCountWaitsForCallsUnderWay(t *testing.T) {
 	var calls listen.Calls
-	end, ok := calls.Begin()
-	if !ok {
+	if !calls.Begin() {
 		t.Fatal("refused")
 	}
 	waited := make(chan struct{})
 	go func() { calls.Wait(t.Context()); close(waited) }()
-	for { // Wait has begun
-		second, ok := calls.Begin()
-		if !ok {
-			break
-		}
-		second()
+	for calls.Begin() { // until Wait has begun
+		calls.End()
 	}
 	select {
 	case <-waited:
 		t.Error("the call was not waited for")
 	default:
 	}
-	end()
+	calls.End()
 	<-waited
+	calls.Wait(t.Context())
+	if calls.Begin() {
+		t.Error("a call began after Wait")
+	}
+}
+
+func TestTheCountLosesNoCall(t *testing.T) {
+	var calls listen.Calls
+	var under atomic.Int64
+	var begun sync.WaitGroup
+	for range 8 {
+		begun.Go(func() {
+			for calls.Begin() {
+				under.Add(1)
+				runtime.Gosched()
+				under.Add(-1)
+				calls.End()
+			}
+		})
+	}
+	for range 2 {
+		calls.Wait(t.Context())
+		if n := under.Load(); n != 0 {
+			t.Errorf("%d calls are under way after Wait", n)
+		}
+	}
+	begun.Wait()
 }

@@ -30,11 +30,10 @@ type checks struct {
 
 // serve answers one call. Its error is that of a caller who is gone.
 func (c *checks) serve(s grpc.ServerStream) error {
-	end, ok := c.calls.Begin()
-	if !ok {
+	if !c.calls.Begin() {
 		return c.outcomes.counted(door.Stopping).Send(s)
 	}
-	defer end()
+	defer c.calls.End()
 	ctx, done := c.context(s.Context())
 	defer done()
 	return c.answer(ctx, s).Send(s)

@@ -128,7 +128,7 @@ func (c *checks) admit(r *http.Request) error {
 	if keys := r.Header[c.cfg.keyHeader()]; len(keys) == 1 {
 		shown = "Bearer " + keys[0]
 	}
-	return c.guard.Admit(listen.ConnOf(r), shown)
+	return c.guard.AdmitCall(r, shown)
 }
 
 // refuseCaller answers a check of a gateway that is not admitted.

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -24,17 +25,19 @@ const eventsPath = "/v1/events/*"
 // Checks of gateways are refused too, at all paths but those that gateways forward to this listener for everyone: a
 // gateway that asks here by mistake would take the page at / for an allow.
 func guarded(g *listen.Guard, mounted []description.Door, misled misled) echo.MiddlewareFunc {
-	known := map[string]description.Operation{} // by method and route
+	type route struct{ method, path string }
+	known := map[route]*description.Operation{}
 	for _, o := range operations(mounted) {
-		known[o.Method+" "+routeOf(o)] = o
+		known[route{o.Method, routeOf(o)}] = &o
 	}
+	unknown := new(description.Operation)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			path, method := c.Path(), c.Request().Method
 			if method == http.MethodHead {
 				method = http.MethodGet
 			}
-			o := known[method+" "+path]
+			o := cmp.Or(known[route{method, path}], unknown)
 			if path == eventsPath || o.Needs == description.NoName {
 				return next(c)
 			}
@@ -70,13 +73,13 @@ func newMisled(log *slog.Logger, listener string) misled {
 }
 
 // admitted returns the error of a call without a caller key, or of a caller that calls too often.
-func admitted(g *listen.Guard, o description.Operation, c echo.Context) error {
+func admitted(g *listen.Guard, o *description.Operation, c echo.Context) error {
 	authorization := c.Request().Header.Get("Authorization")
 	var err error
 	if o.Unlimited {
 		err = g.CheckKey(authorization)
 	} else {
-		err = g.Admit(listen.ConnOf(c.Request()), authorization)
+		err = g.AdmitCall(c.Request(), authorization)
 	}
 	if over, ok := errors.AsType[*listen.OverLimit](err); ok {
 		e := door.NewCallError(http.StatusTooManyRequests, "too_many_calls",

@@ -3,6 +3,7 @@ package native
 import (
 	"bytes"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -14,15 +15,26 @@ import (
 // plainCall reads the ordinary form of a call in one pass. It is false for everything that it does not know to be a
 // valid call, whatever the reason: then the body is read anew by reflection, which finds the fault if there is one.
 // What it accepts is read there as the same query, which a fuzz test holds. The query shares no memory with body.
-func plainCall(body []byte) (authz.Query, bool) {
-	r := plainReader{plainJSON: plainJSON{body: body}}
-	if !r.call() || r.method.empty() || r.url.empty() || r.hasToken && r.token.empty() {
-		return authz.Query{}, false
+func plainCall(body []byte) (q authz.Query, ok bool) {
+	r, _ := plainReaders.Get().(*plainReader)
+	if r == nil {
+		r = new(plainReader)
 	}
-	return r.query()
+	r.body = body
+	if r.call() && !r.method.empty() && !r.url.empty() && !(r.hasToken && r.token.empty()) {
+		q, ok = r.query()
+	}
+	clear(r.fields[:r.nFields])
+	clear(r.values[:r.nValues])
+	r.plainParts, r.plainJSON = plainParts{}, plainJSON{}
+	plainReaders.Put(r)
+	return q, ok
 }
 
-// Bounds of a plain call, which lives on the stack while it is read.
+// plainReaders holds zero plainReaders: to clear the few headers that a call has costs less than to make a new one.
+var plainReaders sync.Pool
+
+// Bounds of a plain call.
 const (
 	mostFields = 32
 	mostValues = 40
@@ -49,6 +61,13 @@ type field struct {
 // plainReader reads a plain call.
 type plainReader struct {
 	plainJSON
+	plainParts
+	fields [mostFields]field
+	values [mostValues]text
+}
+
+// plainParts are what a plain call has besides its headers.
+type plainParts struct {
 	// shared is the length of all texts without memory of their own.
 	shared int
 	// alone is set while what is read is a credential.
@@ -58,9 +77,8 @@ type plainReader struct {
 
 	hasHeaders, hasPayload, hasToken bool
 
-	context          []byte
-	fields           [mostFields]field
-	values           [mostValues]text
+	context []byte
+
 	nFields, nValues int
 }
 
