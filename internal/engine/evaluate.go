@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -51,7 +52,7 @@ func newRuntime(
 	return w
 }
 
-// preparedRule is one rule, ready to be evaluated. It is immutable.
+// preparedRule is one rule, ready to be evaluated. It is safe for concurrent use.
 type preparedRule struct {
 	*runtime
 	path          string
@@ -62,6 +63,8 @@ type preparedRule struct {
 	needsRequest bool
 	// key is what verdicts are remembered by; nil when none are.
 	key *memoKey
+	// evaluations are those that are over, to be used again; nil keeps none. Copies of the rule share them.
+	evaluations *sync.Pool
 }
 
 // network says whether the builtins of a policy may reach the network.
@@ -93,7 +96,7 @@ func (w *runtime) prepareRef(path string, ref ast.Ref, freshness authz.Freshness
 	}
 	return &preparedRule{
 		runtime: w, path: path, query: query, queryCompiler: compiler, freshness: freshness,
-		needsRequest: document.NeedsRequest(w.compiler, ref),
+		needsRequest: document.NeedsRequest(w.compiler, ref), evaluations: &sync.Pool{},
 	}, nil
 }
 
@@ -119,26 +122,19 @@ func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (a
 	if r.deadline == 0 {
 		r.deadline = e.deadline
 	}
-	cancel := r.cancel
-	if cancel == nil {
-		cancel = topdown.NewCancel()
-	}
-	alarm := time.AfterFunc(r.deadline, cancel.Cancel)
-	defer alarm.Stop()
 	if e.network == networkAllowed {
 		var done context.CancelFunc
 		ctx, done = context.WithTimeout(ctx, r.deadline)
 		defer done()
 	}
-	values := newVirtualCache()
-	defer values.release()
-	var failed []topdown.Error
+	v := e.evaluation(in, r)
 	var value ast.Value
-	q := e.newQuery(in, r).WithCancel(cancel).WithVirtualCache(values).WithBuiltinErrorList(&failed)
-	err := q.Iter(ctx, func(qr topdown.QueryResult) error {
+	err := v.query.Iter(ctx, func(qr topdown.QueryResult) error {
 		value = qr[resultVar].Value
 		return nil
 	})
+	failed := v.failed
+	e.end(v, r, err)
 	switch {
 	case topdown.IsCancel(err):
 		return nil, fmt.Errorf("evaluate data.%s: not done after %s, %w", rego.Dotted(e.path), r.deadline, ErrDeadline)
@@ -163,35 +159,4 @@ var ErrDeadline = errors.New("the deadline of one evaluation")
 // of time: on another day, or another machine, it may have an answer.
 func OutOfTime(cause string) bool {
 	return strings.Contains(cause, ErrDeadline.Error()) || strings.Contains(cause, builtins.ErrTooManyRunaways.Error())
-}
-
-// newQuery makes the query of one evaluation.
-func (e *preparedRule) newQuery(in ast.Value, r evalOptions) *topdown.Query {
-	q := topdown.NewQuery(e.query).
-		WithQueryCompiler(e.queryCompiler).WithCompiler(e.compiler).
-		WithStore(e.store).WithTransaction(e.txn).
-		WithBuiltins(e.builtins).WithInterQueryBuiltinValueCache(e.values).
-		WithMetrics(e.measures)
-	if in != nil {
-		q = q.WithInput(ast.NewTerm(in))
-	}
-	if r.seed != "" {
-		q = q.WithSeed(&seed{id: r.seed})
-	}
-	if !r.time.IsZero() {
-		q = q.WithTime(r.time)
-	}
-	if e.follower != nil {
-		q = q.WithQueryTracer(e.follower)
-	}
-	if r.print != nil {
-		q = q.WithPrintHook(r.print)
-	}
-	if r.recorder != nil {
-		q = q.WithQueryTracer(r.recorder)
-	}
-	if r.tracer != nil {
-		q = q.WithQueryTracer(r.tracer).WithIndexing(false).WithEarlyExit(false)
-	}
-	return q
 }

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"sync"
-
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
@@ -33,22 +31,17 @@ type cached struct {
 	undefined bool
 }
 
-var virtualCaches = sync.Pool{New: func() any { return &virtualCache{frames: make([]frame, 0, 2)} }}
-
-// newVirtualCache returns an empty cache for one evaluation. The caller releases it.
+// newVirtualCache returns an empty cache.
 func newVirtualCache() *virtualCache {
-	c := virtualCaches.Get().(*virtualCache)
-	c.Push()
-	return c
+	return &virtualCache{frames: make([]frame, 1, 2)}
 }
 
-// release empties c and keeps its memory for another evaluation.
-func (c *virtualCache) release() {
+// clear empties c and keeps its memory for another evaluation.
+func (c *virtualCache) clear() {
 	for i := range c.frames {
 		c.frames[i].reset()
 	}
-	c.frames = c.frames[:0]
-	virtualCaches.Put(c)
+	c.frames = c.frames[:1]
 }
 
 func (f *frame) reset() {

@@ -113,28 +113,42 @@ func weigh(terms []*ast.Term, limit, levels int) int {
 // subtractUnits subtracts the units of t from left, and stops when the rest is negative.
 func subtractUnits(t *ast.Term, left, levels int) int {
 	left--
-	each := func(t *ast.Term) bool {
-		left = subtractUnits(t, left, levels-1)
-		return left < 0
-	}
 	switch v := t.Value.(type) {
 	case ast.String:
 		return left - len(v)/16
 	case ast.Number:
 		return left - len(v)/16
 	case *ast.Array:
-		if levels > 0 {
-			v.Until(each)
+		for i := 0; levels > 0 && left >= 0 && i < v.Len(); i++ {
+			left = subtractUnits(v.Elem(i), left, levels-1)
 		}
 	case ast.Set:
 		if left -= v.Len(); left >= 0 && levels > 0 { // iterating a set sorts it
-			v.Until(each)
+			left = subtractMembers(v, left, levels-1)
 		}
 	case ast.Object:
 		if left -= v.Len(); left >= 0 && levels > 0 {
-			v.Until(func(k, t *ast.Term) bool { return each(k) || each(t) })
+			left = subtractPairs(v, left, levels-1)
 		}
 	}
+	return left
+}
+
+func subtractMembers(s ast.Set, left, levels int) int {
+	s.Until(func(t *ast.Term) bool {
+		left = subtractUnits(t, left, levels)
+		return left < 0
+	})
+	return left
+}
+
+func subtractPairs(o ast.Object, left, levels int) int {
+	o.Until(func(k, t *ast.Term) bool {
+		if left = subtractUnits(k, left, levels); left >= 0 {
+			left = subtractUnits(t, left, levels)
+		}
+		return left < 0
+	})
 	return left
 }
 
