@@ -24,10 +24,12 @@ var (
 	words = []string{"a", "b", "a/b", "", "GET", "é", "e\u0301", "ab", "a,b", "v", "path", "1", "10.1.2.3"}
 	// jsonValues differ in the spelling of numbers, in kinds of nothing, in Unicode, in the order of members, and in
 	// which member has which value: OPA's hash of an object is the sum of those of its members.
-	jsonValues = []string{`1`, `1.0`, `1e0`, `10e-1`, `"1"`, `0`, `-0`, `0.0`, `null`, `false`, `true`, `"a"`, `"b"`, `""`,
-		`"a/b"`, `"é"`, `"e\u0301"`, `"\u00e9"`, `[]`, `{}`, `["a"]`, `["a","b"]`, `["b","a"]`, `["a/b"]`, `[1,[0]]`,
+	jsonValues = []string{`1`, `1.0`, `1e0`, `10e-1`, `"1"`, `0`, `-0`, `0.0`, `null`, `false`, `true`, `"a"`, `"b"`,
+		`""`, `"a/b"`, `"é"`, `"e\u0301"`, `"\u00e9"`, `[]`, `{}`, `["a"]`, `["a","b"]`,
+		`["b","a"]`, `["a/b"]`, `[1,[0]]`,
 		`[[1],0]`, `{"a":"p","b":"q"}`, `{"a":"q","b":"p"}`, `{"b":"q","a":"p"}`, `{"a":1}`, `{"a":1.0}`, `{"a":null}`,
-		`9007199254740993`, `9007199254740992`, `1795168800000000000`, `[null]`, `"null"`, `{"a":{"a":1}}`, `[{"a":1}]`}
+		`9007199254740993`, `9007199254740992`, `1795168800000000000`, `[null]`, `"null"`, `{"a":{"a":1}}`,
+		`[{"a":1}]`}
 )
 
 func newDocuments(random *rand.Rand) *documents {
@@ -93,7 +95,8 @@ func sorted(list []string) []string { return slices.Compact(slices.Sorted(slices
 func (d *documents) claims() *authz.Claims {
 	c := &authz.Claims{
 		Active: true, Kind: authz.TokenKind(d.one("access", "unknown")), Issuer: d.word(), ID: d.word(),
-		Subject:  authz.Subject{ID: d.word(), Type: authz.SubjectType(d.one("user", "client", "unknown")), Username: d.word()},
+		Subject: authz.Subject{ID: d.word(), Type: authz.SubjectType(d.one("user", "client", "unknown")),
+			Username: d.word()},
 		ClientID: d.word(), Tenant: d.word(),
 		Scopes: sorted(d.list()), Roles: sorted(d.list()), Groups: sorted(d.list()), Permissions: sorted(d.list()),
 		Auth: authz.Authentication{ACR: d.word(), AMR: d.list(), Time: authz.Time(d.random.IntN(3)),
@@ -120,8 +123,8 @@ func (d *documents) claims() *authz.Claims {
 func (d *documents) request() input.Request {
 	segments := d.list()
 	if d.some(2) {
-		segments = draw(d.random, [][]string{{"a"}, {"a", "b"}, {"a/b"}, {"a", "", "b"}, {"a", "b", "b"}, {"b", "a", "a"},
-			{"b"}, {"a", "b/b"}, {"a/b", "b"}, {"b", "**"}, {}})
+		segments = draw(d.random, [][]string{{"a"}, {"a", "b"}, {"a/b"}, {"a", "", "b"}, {"a", "b", "b"},
+			{"b", "a", "a"}, {"b"}, {"a", "b/b"}, {"a/b", "b"}, {"b", "**"}, {}})
 	}
 	path := "/" + strings.Join(segments, "/")
 	r := input.Request{Method: d.one("GET", "POST", "a", "GET"), Path: path, RawPath: path, Segments: segments,
@@ -153,6 +156,9 @@ func (d *documents) document() *input.Document {
 	if d.some(3) {
 		q.MCP = &mcp.View{Kind: "request", Method: d.word(), Tool: d.word(), Arguments: d.object()}
 	}
+	if d.some(12) {
+		q.Request = input.Request{} // a question of AuthZEN about no request
+	}
 	if d.some(8) {
 		return input.Anonymous(q)
 	}
@@ -167,6 +173,10 @@ func (d *documents) document() *input.Document {
 func (d *documents) near(old *input.Document) *input.Document {
 	out, other := *old, d.document()
 	r := &out.Request
+	if !out.HasRequest() {
+		out.Request = other.Request
+		return &out
+	}
 	r.Headers, r.Query, r.Segments = maps.Clone(r.Headers), maps.Clone(r.Query), slices.Clone(r.Segments)
 	switch d.random.IntN(22) {
 	case 0:
@@ -231,7 +241,8 @@ func (d *documents) otherToken(out *input.Document) *input.Document {
 	}
 	c, from := d.claims(), out.Claims
 	next := authz.Claims{Active: true, Kind: from.Kind, Issuer: from.Issuer, ID: from.ID, Subject: from.Subject,
-		ClientID: from.ClientID, Tenant: from.Tenant, Scopes: from.Scopes, Audiences: from.Audiences, Roles: from.Roles,
+		ClientID: from.ClientID, Tenant: from.Tenant, Scopes: from.Scopes, Audiences: from.Audiences,
+		Roles:  from.Roles,
 		Groups: from.Groups, Permissions: from.Permissions, Auth: from.Auth, Actor: from.Actor, Raw: from.Raw,
 		AuthorizationDetails: from.AuthorizationDetails, Fetched: from.Fetched, ExpiresAt: from.ExpiresAt,
 		FreshFor: from.FreshFor}

@@ -30,8 +30,8 @@ var (
 )
 
 // shaped draws one policy of a shape. In a shape, @ is a number that makes names unique, $s, $x, $l and $p are places
-// of texts, of anything, of lists and of all these, $c is a constant and $n the name of a member. A shape without a rule
-// is a condition, or, after "=", an expression with a value.
+// of texts, of anything, of lists and of all these, $c is a constant and $n the name of a member. A shape without a
+// rule is a condition, or, after "=", an expression with a value.
 func shaped(random *rand.Rand, shape string, id int) string {
 	lists := map[byte][]string{'s': stringPlaces, 'x': anyPlaces, 'l': listPlaces, 'c': constants, 'n': memberNames}
 	var b strings.Builder

@@ -1,6 +1,7 @@
 package rego
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -25,6 +26,10 @@ var indexedAffixBuiltins = []string{
 	ast.StartsWith.Name, ast.EndsWith.Name, ast.AnyPrefixMatch.Name, ast.AnySuffixMatch.Name,
 }
 
+// A look-up as a condition, such as data.blocked[x], differs too: the index finds no number among the names of an
+// object, and the store finds the name that is written as the number is. So its value is captured by a variable, where
+// x may be something else than a string. An iteration has no index.
+
 // captureCalls returns a stage of the compiler, between the type check and the rule index, for modules whose input has
 // a schema.
 func captureCalls(schema map[string]any) func(*ast.Compiler) *ast.Error {
@@ -33,6 +38,7 @@ func captureCalls(schema map[string]any) func(*ast.Compiler) *ast.Error {
 		for _, m := range c.Modules {
 			kept := map[*ast.Expr]bool{}
 			ast.WalkRules(m, func(r *ast.Rule) bool {
+				r.Body = inputs.captureLookups(r)
 				for _, x := range r.Body {
 					kept[x] = isCallOf(x, indexedAffixBuiltins) && inputs.alwaysString(r, x.Operand(0))
 				}
@@ -87,4 +93,38 @@ func referencesOf(body ast.Body, t *ast.Term) (refs []ast.Ref, ok bool) {
 		}
 	}
 	return refs, len(refs) > 0
+}
+
+// captureLookups is the body of r, where the value of each look-up is captured that the index must not answer.
+func (t *inputTypes) captureLookups(r *ast.Rule) ast.Body {
+	out := r.Body
+	for i := len(r.Body) - 1; i >= 0; i-- {
+		x := r.Body[i]
+		term, ok := x.Terms.(*ast.Term)
+		if !ok || x.Negated || len(x.With) > 0 || !t.isLookup(r, term) {
+			continue
+		}
+		value := ast.VarTerm(fmt.Sprintf("%slookup%d__", ast.LocalVarPrefix, i))
+		value.Location = term.Location
+		found := ast.Equality.Expr(value, term).SetLocation(x.Location)
+		found.Generated = true
+		condition := *x
+		condition.Terms = value
+		out = slices.Replace(slices.Clone(out), i, i+1, found, &condition)
+	}
+	for i, x := range out {
+		x.Index = i
+	}
+	return out
+}
+
+// isLookup reports whether the index would look up a key in an object of data, and the key may not be a string.
+func (t *inputTypes) isLookup(r *ast.Rule, term *ast.Term) bool {
+	ref, ok := term.Value.(ast.Ref)
+	if !ok || !ref.HasPrefix(ast.DefaultRootRef) || len(ref) < 2 || len(ref.GroundPrefix()) != len(ref)-1 {
+		return false
+	}
+	key := ref[len(ref)-1]
+	_, found := referencesOf(r.Body, key)
+	return (found || slices.ContainsFunc(r.Head.Args, key.Equal)) && !t.alwaysString(r, key)
 }
