@@ -19,6 +19,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/decisionlog"
 	"github.com/authz-sidecar/sidecar/internal/devissuer"
 	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/engine/memo"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/introspect/issuer"
@@ -59,15 +60,18 @@ type world struct {
 
 // plan is what a test wants of its world. The zero plan is token: required and the policy byData.
 type plan struct {
-	token   string
-	realm   string
-	rego    string
-	answers map[string]any
-	ttl     time.Duration
-	now     func() time.Time
-	issuer  func(*issuer.Config)
-	proof   proof.Config
-	wrap    func(introspect.Introspector) introspect.Introspector
+	token string
+	realm string
+	rego  string
+	memo  memo.Config
+	// unlogged leaves the decision log out.
+	unlogged bool
+	answers  map[string]any
+	ttl      time.Duration
+	now      func() time.Time
+	issuer   func(*issuer.Config)
+	proof    proof.Config
+	wrap     func(introspect.Introspector) introspect.Introspector
 	// wrapProofs stands before the verifier of proofs.
 	wrapProofs func(decision.PossessionVerifier) decision.PossessionVerifier
 	observe    func(decision.Observed)
@@ -87,7 +91,7 @@ type observerFunc func(decision.Observed)
 
 func (f observerFunc) Observe(o decision.Observed) { f(o) }
 
-func build(t *testing.T, p plan) *world {
+func build(t testing.TB, p plan) *world {
 	t.Helper()
 	w := &world{logger: &testkit.LogBuffer{}, metrics: testkit.NewRegistry()}
 	w.issuer = authserver.Start(t, devissuer.Config{
@@ -101,7 +105,8 @@ func build(t *testing.T, p plan) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy := compile(t, p.rego, string(data))
+	policy := compileConfig(t, engine.Config{Deadline: 5 * time.Second, Memo: p.memo},
+		map[string]string{"policy.rego": p.rego, "data.json": string(data)})
 
 	w.logFile = filepath.Join(t.TempDir(), "decisions.jsonl")
 	logger := telemetry.NewLogger(telemetry.LogConfig{Format: "json"}, w.logger)
@@ -137,6 +142,9 @@ func build(t *testing.T, p plan) *world {
 	if p.wrapProofs != nil {
 		deps.Proofs = p.wrapProofs(proofs)
 	}
+	if p.unlogged {
+		deps.DecisionLog = nil
+	}
 	if p.observe != nil {
 		deps.Observer = observerFunc(p.observe)
 	}
@@ -144,7 +152,7 @@ func build(t *testing.T, p plan) *world {
 	return w
 }
 
-func asker(t *testing.T, identifier string, p plan) *issuer.Issuers {
+func asker(t testing.TB, identifier string, p plan) *issuer.Issuers {
 	t.Helper()
 	cfg := conf.Default[issuer.Config]()
 	cfg.Endpoint.Name, cfg.Endpoint.Issuer, cfg.Endpoint.IntrospectionEndpoint = "dev", identifier, identifier+
@@ -164,23 +172,23 @@ func asker(t *testing.T, identifier string, p plan) *issuer.Issuers {
 	return i
 }
 
-func compile(t *testing.T, rego, data string) *engine.Policy {
+func compile(t testing.TB, rego, data string) *engine.Policy {
 	t.Helper()
 	return compileFiles(t, map[string]string{"policy.rego": rego, "data.json": data})
 }
 
 // compileWith compiles byData and another module.
-func compileWith(t *testing.T, rego, data string) *engine.Policy {
+func compileWith(t testing.TB, rego, data string) *engine.Policy {
 	t.Helper()
 	return compileFiles(t, map[string]string{"policy.rego": byData, "more.rego": rego, "data.json": data})
 }
 
-func compileFiles(t *testing.T, files map[string]string) *engine.Policy {
+func compileFiles(t testing.TB, files map[string]string) *engine.Policy {
 	t.Helper()
 	return compileConfig(t, engine.Config{Deadline: 5 * time.Second}, files)
 }
 
-func compileConfig(t *testing.T, cfg engine.Config, files map[string]string) *engine.Policy {
+func compileConfig(t testing.TB, cfg engine.Config, files map[string]string) *engine.Policy {
 	t.Helper()
 	folder := t.TempDir()
 	testkit.WriteFiles(t, folder, files)
@@ -196,7 +204,7 @@ func compileConfig(t *testing.T, cfg engine.Config, files map[string]string) *en
 }
 
 // grant issues a token.
-func (w *world) grant(t *testing.T, g devissuer.Grant) string {
+func (w *world) grant(t testing.TB, g devissuer.Grant) string {
 	t.Helper()
 	if g.ClientID == "" {
 		g.ClientID, g.Subject = "web", "alice"

@@ -94,18 +94,6 @@ func overNetwork() []float64 {
 	return []float64{1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
 }
 
-// Duration is a histogram of times.
-type Duration struct{ prometheus.Histogram }
-
-// NewDuration declares a histogram of work in memory that may wait for the network: 10 us to 2.5 s.
-func NewDuration(r Registerer, name, help string) Duration {
-	opts := prometheus.HistogramOpts{Name: name, Help: help, Buckets: inMemory()}
-	return Duration{promauto.With(r).NewHistogram(opts)}
-}
-
-// Took counts one time.
-func (d Duration) Took(t time.Duration) { d.Observe(t.Seconds()) }
-
 // Durations is a histogram of times with one label of a closed set of values.
 type Durations struct {
 	vec    *prometheus.HistogramVec

@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -91,4 +92,47 @@ func TestAnInfoShowsItsLatestLabelsOnly(t *testing.T) {
 	if err := testutil.GatherAndCompare(r, strings.NewReader(want)); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestADurationIsCountedAsTheLibraryCountsIt compares every bucket with a histogram of the client library.
+func TestADurationIsCountedAsTheLibraryCountsIt(t *testing.T) {
+	ours, theirs := prometheus.NewRegistry(), prometheus.NewRegistry()
+	d := metrics.NewDuration(metrics.With(ours, "a", "b"), "d_seconds", "D.")
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "d_seconds", Help: "D.", Buckets: []float64{
+		10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5,
+	}})
+	metrics.With(theirs, "a", "b").MustRegister(h)
+	buckets := func(r *prometheus.Registry) string {
+		families, err := r.Gather()
+		if err != nil || len(families) != 1 {
+			t.Fatalf("%d families, %v", len(families), err)
+		}
+		m := families[0].GetMetric()[0]
+		of := m.GetHistogram()
+		out := fmt.Sprintf("%s %s %s: %d in %.6f s", families[0].GetName(), families[0].GetType(), m.GetLabel(),
+			of.GetSampleCount(), of.GetSampleSum())
+		for _, b := range of.GetBucket() {
+			out += fmt.Sprintf(", %g: %d", b.GetUpperBound(), b.GetCumulativeCount())
+		}
+		return out
+	}
+	same := func() {
+		t.Helper()
+		if got, want := buckets(ours), buckets(theirs); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	same()
+	for _, us := range []int64{
+		0, 1, 10, 25, 50, 100, 250, 500, 1e3, 2500, 5e3, 1e4, 25e3, 5e4, 1e5, 25e4, 5e5, 1e6, 25e5, 1e8,
+	} {
+		took := time.Duration(us) * time.Microsecond
+		d.Took(took)
+		h.Observe(took.Seconds())
+	}
+	for _, took := range []time.Duration{10*time.Microsecond + 1, 10*time.Microsecond - 1, 2500*time.Millisecond + 1} {
+		d.Took(took)
+		h.Observe(took.Seconds())
+	}
+	same()
 }
