@@ -2,7 +2,6 @@ package decision
 
 import (
 	"context"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -72,12 +71,12 @@ func (p *Point) Ask(ctx context.Context, q CallerQuery) (authz.Decision, []byte)
 
 // askBy decides by what a asks.
 func (p *Point) askBy(ctx context.Context, snap *Snapshot, a *asked) authz.Decision {
-	return p.decideBy(ctx, pending{Query: &authz.Query{Token: a.Token, Caller: a.Caller}, snap: snap,
+	return p.decideBy(ctx, &authz.Query{Token: a.Token, Caller: a.Caller}, pending{snap: snap,
 		introspector: snap.Introspector, policy: snap.Policy, asked: a, kind: a.kind})
 }
 
 // ask is decide for a CallerQuery.
-func (p *Point) ask(ctx context.Context, q pending) authz.Decision {
+func (p *Point) ask(ctx context.Context, q *pending) authz.Decision {
 	if why := p.withheld.Load(); why != nil {
 		return p.refuse(*why, q.client)
 	}
@@ -92,10 +91,10 @@ func (p *Point) ask(ctx context.Context, q pending) authz.Decision {
 		}
 	}
 	q.rec.Input = jsonInput(in)
-	begun := time.Now()
+	begun := p.elapsed()
 	result, err := q.asked.by(ctx, engine.CallerQuestion{Path: q.asked.Path, Input: in, Time: q.rec.Time,
 		Seed: q.rec.DecisionID, Trace: q.asked.Trace})
-	q.rec.Eval = time.Since(begun)
+	q.rec.Eval = p.elapsed() - begun
 	p.counts.evaluated(q.snap, q.rec.Eval, err)
 	if err != nil {
 		return p.refuse(err, q.client)
@@ -108,7 +107,7 @@ func (p *Point) ask(ctx context.Context, q pending) authz.Decision {
 }
 
 // facts are what policies read about the token of a CallerQuery. One that may not be used is not active.
-func (p *Point) facts(ctx context.Context, q pending) (input.Token, error) {
+func (p *Point) facts(ctx context.Context, q *pending) (input.Token, error) {
 	cred, err := token.Extract(token.Sources{Explicit: q.asked.Token})
 	if err != nil {
 		return input.Token{}, err

@@ -24,7 +24,7 @@ func (p *Point) DecideAll(ctx context.Context, queries []authz.Query) []authz.De
 	group.SetLimit(batchWidth)
 	for i, q := range queries {
 		group.Go(func() error {
-			out[i] = p.decideBy(ctx, pending{Query: &q, snap: snap, introspector: introspector, policy: snap.Policy})
+			out[i] = p.decideBy(ctx, &q, pending{snap: snap, introspector: introspector, policy: snap.Policy})
 			return nil
 		})
 	}

@@ -6,7 +6,6 @@ package decision
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,7 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/oklog/ulid/v2"
 	"golang.org/x/time/rate"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -91,18 +89,25 @@ type Point struct {
 	refusals map[authz.Kind]*rate.Sometimes
 	// identity are the headers of every allow, without values.
 	identity []authz.Header
+	// begun is when the Point was made, and since is time.Since by the clock of deps. Time that has passed costs one
+	// reading of the steady clock, and a time.Now one of each clock.
+	begun time.Time
+	since func(time.Time) time.Duration
 }
 
 // New returns a point that decides by s.
 func New(cfg Config, s *Snapshot, deps Deps) *Point {
+	since := time.Since
 	if deps.Now == nil {
 		deps.Now = time.Now
+	} else {
+		since = func(t time.Time) time.Duration { return deps.Now().Sub(t) }
 	}
 	if deps.Proofs == nil {
 		deps.Proofs = (*proof.Verifier)(nil)
 	}
-	p := &Point{cfg: cfg, deps: deps, counts: newCounts(deps.Metrics), refusals: map[authz.Kind]*rate.Sometimes{},
-		identity: emptyHeaders(cfg.UpstreamHeaders)}
+	p := &Point{cfg: cfg, deps: deps, begun: time.Now(), since: since, counts: newCounts(deps.Metrics),
+		refusals: map[authz.Kind]*rate.Sometimes{}, identity: emptyHeaders(cfg.UpstreamHeaders)}
 	for _, k := range authz.Kinds {
 		p.refusals[k] = &rate.Sometimes{First: 1, Interval: time.Second}
 	}
@@ -134,37 +139,19 @@ func (p *Point) Callable(entrypoint string) bool {
 // allows, and is logged like any other.
 func (p *Point) Decide(ctx context.Context, q authz.Query) authz.Decision {
 	snap := p.snap.Load() // once: a request sees one generation
-	return p.decideBy(ctx, pending{Query: &q, snap: snap, introspector: snap.Introspector, policy: snap.Policy})
+	return p.decideBy(ctx, &q, pending{snap: snap, introspector: snap.Introspector, policy: snap.Policy})
 }
 
-// evaluator asks a policy.
-type evaluator interface {
-	Eval(ctx context.Context, q engine.Question) (engine.Result, error)
-}
+// elapsed is how long p exists.
+func (p *Point) elapsed() time.Duration { return time.Since(p.begun) }
 
-// pending is a query on its way to a decision.
-type pending struct {
-	*authz.Query
-	snap *Snapshot
-	// introspector and policy are those of snap, or stand before them: for a batch, for an explanation.
-	introspector introspect.Introspector
-	policy       evaluator
-	// rec is the record of the decision, as far as it is known.
-	rec *decisionlog.Record
-	// client is who is answered, as far as it is known.
-	client *client
-	// seen is what an observer is told besides; nil without one.
-	seen *seen
-	// unrecorded is set for a question of an operator about a request that is not served by it: it is no event of the
-	// decision log, is not counted, uses up no proof, and no observer is told.
-	unrecorded bool
-	// asked is the question of a caller with an input of its own; nil for any other.
-	asked *asked
-	// kind is decisionlog.Record.Type.
-	kind string
-}
-
-func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
+// decideBy decides about query by what asking says besides.
+func (p *Point) decideBy(ctx context.Context, query *authz.Query, asking pending) authz.Decision {
+	w := works.Get().(*work)
+	defer w.end()
+	w.query, w.pending = *query, asking
+	q := &w.pending
+	q.Query, q.client = &w.query, &w.client
 	now, snap := p.deps.Now(), q.snap
 	switch {
 	case q.asked != nil:
@@ -173,7 +160,7 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 		q.Entrypoint = p.cfg.Entrypoint
 	}
 	rec := &decisionlog.Record{
-		DecisionID: ulid.MustNew(ulid.Timestamp(now), rand.Reader).String(), Time: now,
+		DecisionID: newID(now), Time: now,
 		Path: q.Entrypoint, RequestedBy: q.Caller,
 		Bundles: snap.Policy.Bundles(), PolicyDigest: snap.Policy.Digest(), Introspection: decisionlog.None,
 		Type: q.kind,
@@ -184,9 +171,9 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 	ctx, span := p.deps.Tracer.Start(ctx, "decision", telemetry.Within)
 	defer span.End()
 	rec.TraceID, rec.SpanID = span.IDs()
-	q.rec, q.client = rec, &client{}
+	q.rec = rec
 	if p.deps.Observer != nil && !q.unrecorded && q.kind == "" {
-		q.seen = &seen{}
+		q.seen = &w.seen
 	}
 	d := p.guarded(ctx, q)
 	// A caller who only closed its side of the connection still reads the answer: with a proof that may be shown again
@@ -206,13 +193,13 @@ func (p *Point) decideBy(ctx context.Context, q pending) authz.Decision {
 		p.finish(rec, &d)
 	}
 	if q.seen != nil {
-		p.tellObserver(&q, d)
+		p.tellObserver(q, d)
 	}
 	return d
 }
 
 // guarded is decide, which a panic makes an internal refusal of this one query.
-func (p *Point) guarded(ctx context.Context, q pending) (d authz.Decision) {
+func (p *Point) guarded(ctx context.Context, q *pending) (d authz.Decision) {
 	defer func() {
 		if r := recover(); r != nil {
 			p.deps.Log.Error("decision panicked",
@@ -235,7 +222,7 @@ func described(panicked any) string {
 }
 
 // decide is the request path.
-func (p *Point) decide(ctx context.Context, q pending) authz.Decision {
+func (p *Point) decide(ctx context.Context, q *pending) authz.Decision {
 	if why := p.withheld.Load(); why != nil {
 		return p.refuse(*why, q.client)
 	}
@@ -302,15 +289,15 @@ var errNoCredential = &authz.Error{
 }
 
 // claims returns what the authorization server says about the token of a request.
-func (p *Point) claims(ctx context.Context, q pending, about introspect.Question) (*authz.Claims, error) {
-	begun := time.Now()
+func (p *Point) claims(ctx context.Context, q *pending, about introspect.Question) (*authz.Claims, error) {
+	begun := p.elapsed()
 	ctx, span := p.deps.Tracer.Start(ctx, "introspect", telemetry.Calling)
 	defer span.End()
 	if q.introspector == nil {
 		return nil, authz.Errorf(authz.Misconfigured, "introspect: there is no authorization server to ask")
 	}
 	claims, err := q.introspector.Introspect(ctx, about)
-	q.rec.Introspect = time.Since(begun)
+	q.rec.Introspect = p.elapsed() - begun
 	q.rec.Introspection = decisionlog.Miss
 	if err != nil {
 		span.Fail(err)
@@ -326,7 +313,7 @@ func (p *Point) claims(ctx context.Context, q pending, about introspect.Question
 // client shows the key with the request (RFC 9449 section 7.2, RFC 8705 section 3). The key is checked last: a proof
 // is good once, and one that comes with an unusable token is not used up. While another request with it is being
 // decided, this one waits, and is looked at anew after that.
-func (p *Point) usable(ctx context.Context, c *authz.Claims, cred token.Credential, q pending) (err error) {
+func (p *Point) usable(ctx context.Context, c *authz.Claims, cred token.Credential, q *pending) (err error) {
 	now := p.deps.Now()
 	if why := c.Usable(now); !why.OK() {
 		return &authz.Error{
@@ -357,8 +344,8 @@ func byTheClock(why authz.UnusableReason, c *authz.Claims, now time.Time) string
 }
 
 // evaluate asks the policy for its verdict on a document.
-func (p *Point) evaluate(ctx context.Context, q pending, doc *input.Document) (verdict *authz.Verdict, err error) {
-	begun := time.Now()
+func (p *Point) evaluate(ctx context.Context, q *pending, doc *input.Document) (verdict *authz.Verdict, err error) {
+	begun := p.elapsed()
 	result, err := q.policy.Eval(ctx, engine.Question{
 		Entrypoint: q.Entrypoint, Document: doc, Time: q.rec.Time, Seed: q.rec.DecisionID,
 	})
@@ -366,7 +353,7 @@ func (p *Point) evaluate(ctx context.Context, q pending, doc *input.Document) (v
 		q.rec.Result = result
 		verdict, err = result.Verdict()
 	}
-	q.rec.Eval = time.Since(begun)
+	q.rec.Eval = p.elapsed() - begun
 	if !q.unrecorded {
 		p.counts.evaluated(q.snap, q.rec.Eval, err)
 	}
@@ -376,7 +363,7 @@ func (p *Point) evaluate(ctx context.Context, q pending, doc *input.Document) (v
 // finish completes the record of a decision, counts it, and hands the record to the decision log.
 func (p *Point) finish(rec *decisionlog.Record, d *authz.Decision) {
 	rec.Kind, rec.Status, rec.Reasons, rec.Cause = d.Kind, d.Status, d.Reasons, d.Cause
-	rec.Total = p.deps.Now().Sub(rec.Time)
+	rec.Total = p.since(rec.Time)
 	p.counts.decided(d.Kind, rec.Total)
 	if d.Kind == authz.Unauthenticated {
 		rec.Unauthenticated = reasonFor401(d.Cause)

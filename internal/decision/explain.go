@@ -26,8 +26,8 @@ func (p *Point) Explain(ctx context.Context, q authz.Query) Explained {
 	e := &explainer{policy: snap.Policy}
 	out := Explained{HiddenHeaders: p.deps.Input.HiddenHeaders(q.Request.Headers)}
 	slices.Sort(out.HiddenHeaders)
-	out.Decision = p.decideBy(ctx, pending{
-		Query: &q, snap: snap, introspector: snap.Introspector, policy: e, unrecorded: true,
+	out.Decision = p.decideBy(ctx, &q, pending{
+		snap: snap, introspector: snap.Introspector, policy: e, unrecorded: true,
 	})
 	out.Why = e.said
 	return out

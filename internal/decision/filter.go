@@ -19,7 +19,7 @@ func (p *Point) Filter(
 ) (authz.Decision, *engine.Filter) {
 	snap := p.snap.Load()
 	f := &filterer{policy: snap.Policy, path: path, options: o}
-	d := p.decideBy(ctx, pending{Query: &q, snap: snap, introspector: snap.Introspector, policy: f,
+	d := p.decideBy(ctx, &q, pending{snap: snap, introspector: snap.Introspector, policy: f,
 		kind: decisionlog.TypeFilter})
 	return d, f.of(d)
 }

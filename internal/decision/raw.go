@@ -12,7 +12,7 @@ import (
 func (p *Point) DecideRaw(ctx context.Context, q authz.Query) (authz.Decision, []byte) {
 	snap := p.snap.Load() // once: a request sees one generation
 	kept := &resultKeeper{evaluator: snap.Policy}
-	d := p.decideBy(ctx, pending{Query: &q, snap: snap, introspector: snap.Introspector, policy: kept})
+	d := p.decideBy(ctx, &q, pending{snap: snap, introspector: snap.Introspector, policy: kept})
 	if d.Cause != nil || d.Kind != authz.Allow && d.Kind != authz.Deny || kept.result.Empty() {
 		return d, nil
 	}

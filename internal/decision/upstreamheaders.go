@@ -61,7 +61,7 @@ func withIdentity(set, always []authz.Header) ([]authz.Header, error) {
 
 // addUpstreamToken adds the header of the token for the upstream to an allow. Without a token of the client the header
 // is empty, and so it is in the answer to an operator, who gets no token that an application would accept.
-func (p *Point) addUpstreamToken(d *authz.Decision, v *authz.Verdict, q pending) error {
+func (p *Point) addUpstreamToken(d *authz.Decision, v *authz.Verdict, q *pending) error {
 	if p.deps.UpstreamTokens == nil || d.Kind != authz.Allow {
 		return nil
 	}
