@@ -8,6 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
 	"github.com/authz-sidecar/sidecar/internal/engine/document"
 	"github.com/authz-sidecar/sidecar/internal/engine/memo"
@@ -73,11 +76,34 @@ func (p *Policy) remember(m *memory, except []string) {
 		if slices.Contains(except, path) {
 			continue
 		}
+		ref := rego.RefOf(path)
+		narrow := reads.NarrowingOf(e.compiler, ref, e.baseData)
 		e.key = &memoKey{
 			name: binary.AppendUvarint(nil, uint64(i)),
-			key:  document.NewKey(reads.Of(e.compiler, rego.RefOf(path)).Paths, p.view),
+			key:  document.NewKey(reads.Of(e.compiler, ref).Paths, &narrow, p.view),
 		}
 	}
+}
+
+// baseData is the data at a reference as they were loaded, without what rules make; nil when there are none. It is
+// false when they cannot be read.
+func (w *runtime) baseData(ref ast.Ref) (ast.Value, bool) {
+	path, err := storage.NewPathForRef(ref)
+	if err != nil {
+		return nil, false
+	}
+	found, err := w.store.Read(context.Background(), w.txn, path)
+	if storage.IsNotFound(err) {
+		return nil, true
+	}
+	if err != nil {
+		return nil, false
+	}
+	if v, ok := found.(ast.Value); ok {
+		return v, true
+	}
+	v, err := ast.InterfaceToValue(found)
+	return v, err == nil
 }
 
 // Where an entrypoint gives results that cannot be kept many times on end, only some of its questions are looked up.

@@ -13,33 +13,49 @@ import (
 
 // Key writes those values of a document that a rule may read: two documents have the same text only if all these
 // values are equal, and absent where the others are. Each value is written straight from its Go type, with its length.
-type Key struct{ write appender }
+type Key struct {
+	write  appender
+	narrow *reads.Narrowing
+	// segments is set when the segments of the path are written after all else, as far as they are known.
+	segments bool
+}
 
 // appender appends the text of a value of one Go type, which is addressable.
 type appender func(dst []byte, v reflect.Value) []byte
 
 // NewKey returns the key of rules that read paths of documents that v converts. JSON that v reads is part of the key
 // even where the rules do not read it: it may be text that cannot be read, and then there is no answer.
-func NewKey(paths []reads.Path, v *View) *Key {
-	root := &part{}
+func NewKey(paths []reads.Path, narrow *reads.Narrowing, v *View) *Key {
+	root := &part{narrow: narrow}
 	for _, p := range paths {
 		root.add(p)
 	}
 	for _, p := range v.json() {
 		root.add(p)
 	}
-	return &Key{appenderFor(reflect.TypeFor[input.Document](), root)}
+	k := &Key{narrow: narrow, write: appenderFor(reflect.TypeFor[input.Document](), root)}
+	if request := root.named("request"); request != nil && narrow.Segments {
+		s := request.named("segments")
+		k.segments = s != nil && s.all
+	}
+	return k
 }
 
 // Append appends the key of d to dst.
 func (k *Key) Append(dst []byte, d *input.Document) []byte {
-	return k.write(dst, reflect.ValueOf(d).Elem())
+	from := len(dst)
+	dst = k.write(dst, reflect.ValueOf(d).Elem())
+	if k.segments {
+		dst = appendSegments(dst, from, d.Request.Segments, k.narrow)
+	}
+	return dst
 }
 
 // part is a part of the document that is in a key: all of it, or parts of it.
 type part struct {
-	all   bool
-	parts []namedPart
+	all    bool
+	parts  []namedPart
+	narrow *reads.Narrowing
 }
 
 type namedPart struct {
@@ -52,7 +68,7 @@ func (n *part) add(p reads.Path) {
 		i := slices.IndexFunc(n.parts, func(o namedPart) bool { return o.Step == s })
 		if i < 0 {
 			i = len(n.parts)
-			n.parts = append(n.parts, namedPart{s, &part{}})
+			n.parts = append(n.parts, namedPart{s, &part{narrow: n.narrow}})
 		}
 		n = n.parts[i].part
 	}
@@ -62,7 +78,7 @@ func (n *part) add(p reads.Path) {
 // named is the part of a name, or nil when it is not in the key.
 func (n *part) named(name string) *part {
 	if n.all {
-		return &part{all: true}
+		return &part{all: true, narrow: n.narrow}
 	}
 	for _, p := range n.parts {
 		if !p.IsPosition && p.Name == name {
@@ -158,7 +174,11 @@ func structAppender(t reflect.Type, n *part) appender {
 	var fields []field
 	for _, m := range membersOf(t) {
 		if p := n.named(m.name); p != nil {
-			fields = append(fields, field{m.index, m.omit, appenderFor(t.Field(m.index).Type, p)})
+			write := narrowed(t, m.name, p)
+			if write == nil {
+				write = appenderFor(t.Field(m.index).Type, p)
+			}
+			fields = append(fields, field{m.index, m.omit, write})
 		}
 	}
 	return func(dst []byte, v reflect.Value) []byte {
@@ -209,7 +229,7 @@ func appendTexts(dst []byte, list []string) []byte {
 func listsAppender(n *part) appender {
 	if n.all {
 		return func(dst []byte, v reflect.Value) []byte {
-			return appendLists(dst, *v.Addr().Interface().(*map[string][]string))
+			return appendLists(dst, *v.Addr().Interface().(*map[string][]string), nil)
 		}
 	}
 	type member struct {
@@ -236,12 +256,14 @@ func listsAppender(n *part) appender {
 	}
 }
 
-// appendLists appends all lists in the order of their names.
-func appendLists(dst []byte, lists map[string][]string) []byte {
+// appendLists appends the lists of those names that are wanted, in the order of the names; nil wants all.
+func appendLists(dst []byte, lists map[string][]string, wanted func(string) bool) []byte {
 	var space [16]string
 	names := space[:0]
 	for name := range lists {
-		names = append(names, name)
+		if wanted == nil || wanted(name) {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	dst = binary.AppendUvarint(dst, uint64(len(names)))

@@ -33,7 +33,7 @@ func keyOf(t testing.TB, refs ...string) (*Key, []ast.Ref) {
 		}
 		paths, parsed = append(paths, p), append(parsed, ref)
 	}
-	return NewKey(paths, NewView(usage)), parsed
+	return NewKey(paths, &reads.Narrowing{}, NewView(usage)), parsed
 }
 
 // valuesOf are the values of refs in a document, as text; absent ones are distinct from all values.
@@ -109,7 +109,7 @@ func TestMembersThatAreNotReadAreNotInTheKey(t *testing.T) {
 
 // TestJSONThatOtherRulesReadIsInTheKey keeps a document that cannot be read from being answered from memory.
 func TestJSONThatOtherRulesReadIsInTheKey(t *testing.T) {
-	key := NewKey([]reads.Path{{{Name: "request"}, {Name: "method"}}}, NewView(Usage{"context": true, "subject": true,
+	key := NewKey([]reads.Path{{{Name: "request"}, {Name: "method"}}}, &reads.Narrowing{}, NewView(Usage{"context": true, "subject": true,
 		"token.claims": true, "mcp": true}))
 	was := key.Append(nil, &input.Document{})
 	for name, d := range map[string]*input.Document{

@@ -1,0 +1,52 @@
+package document
+
+import (
+	"bytes"
+	"encoding/binary"
+	"reflect"
+	"slices"
+	"unsafe"
+
+	"github.com/authz-sidecar/sidecar/internal/engine/reads"
+	"github.com/authz-sidecar/sidecar/internal/input"
+)
+
+// narrowed returns what appends less of a member of the request than all of it, or nil.
+func narrowed(t reflect.Type, name string, n *part) appender {
+	if t != reflect.TypeFor[input.Request]() || !n.all {
+		return nil
+	}
+	switch {
+	case name == "segments" && n.narrow.Segments: // Append writes them at the end
+		return func(dst []byte, _ reflect.Value) []byte { return dst }
+	case name == "headers" && n.narrow.Headers, name == "query" && n.narrow.Query:
+		narrow := n.narrow
+		return func(dst []byte, v reflect.Value) []byte {
+			return appendLists(dst, *v.Addr().Interface().(*map[string][]string), narrow.Known)
+		}
+	}
+	return nil
+}
+
+// appendSegments appends the segments of a path. In place of one that occurs nowhere else is the position of the first
+// that is equal. dst has the rest of the key from a position on.
+func appendSegments(dst []byte, from int, segments []string, narrow *reads.Narrowing) []byte {
+	rest := dst[from:]
+	dst = binary.AppendUvarint(dst, uint64(len(segments)))
+	escaped, looked := false, false
+	for i, s := range segments {
+		known := s == "" || narrow.Known(s)
+		if !known && narrow.Compared {
+			if !looked { // a text in JSON may be spelled in more than one way
+				escaped, looked = bytes.IndexByte(rest, '\\') >= 0, true
+			}
+			known = escaped || bytes.Contains(rest, unsafe.Slice(unsafe.StringData(s), len(s)))
+		}
+		if known {
+			dst = appendText(append(dst, present), s)
+			continue
+		}
+		dst = binary.AppendUvarint(append(dst, absent), uint64(slices.Index(segments[:i+1], s)))
+	}
+	return dst
+}

@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
+	"github.com/authz-sidecar/sidecar/internal/engine/reads"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/input"
+)
+
+const narrowData = `{"orders": {"owner": "acme", "id": "42", "list": ["orders", "42"]}, "/orders": {"/x": {"/*": 1}},
+	"names": ["x-tenant", "x-own"], "words": ["admin", "zeta"], "rule": {"header": "x-tenant", "segment": 1}}`
+
+// narrowShapes are policies that use the segments of a path, or members of maps by name.
+var narrowShapes = map[string]struct {
+	rego              string
+	segments, headers bool
+}{
+	"a look-up":            {`decision if data.t[input.request.segments[_]].owner == "acme"`, true, true},
+	"the tenant":           {`decision if { some s in input.request.segments; s == input.token.tenant }`, true, true},
+	"a computed tenant":    {`decision if { some s in input.request.segments; s == lower(input.token.tenant) }`, false, true},
+	"equal segments":       {`decision if { some i, s in input.request.segments; s == input.request.segments[i+1] }`, true, true},
+	"a pattern":            {`decision if ["orders", id] = input.request.segments`, true, true},
+	"a pattern by context": {`decision if { ["orders", id] = input.request.segments; id == input.context.id }`, true, true},
+	"a prefix":             {`decision if { some s in input.request.segments; data.t[concat("", ["/", s])] }`, true, true},
+	"two prefixes": {`decision if { some s in input.request.segments; data.t[concat("", ["/", s])]; concat("", ["x", s]) != "xa" }`,
+		false, true},
+	"a joined path":        {`decision if concat("/", input.request.segments) == "orders/42"`, false, true},
+	"a length":             {`decision if { some s in input.request.segments; count(s) > 2 }`, false, true},
+	"a number of segments": {`decision if count(input.request.segments) > 2`, true, true},
+	"an order":             {`decision if { some s in input.request.segments; s > "m" }`, false, true},
+	"a beginning":          {`decision if startswith(input.request.segments[_], "a")`, false, true},
+	"an answer":            {`decision := {"allow": true, "context": {"s": input.request.segments}}`, false, true},
+	"an answer by rules": {`decision := {"allow": true, "context": {"s": [first]}}
+first := f(input.request.segments)
+f(list) := list[0]`, false, true},
+	"a set":                {`decision if count({s | some s in input.request.segments}) == 2`, false, true},
+	"an ordered set":       {`decision if { l := [s | some s in {"m", input.request.segments[0]}]; l[0] == "m" }`, false, true},
+	"a partial set":        {"decision if \"orders\" in names\nnames contains s if some s in input.request.segments", false, true},
+	"a partial object":     {"decision if names.orders == 1\nnames[s] := i if some i, s in input.request.segments", false, true},
+	"a key":                {`decision if {input.request.segments[0]: 1}[input.token.tenant] == 1`, false, true},
+	"a default":            {`decision if object.get(data.t, input.request.segments[0], {"owner": "acme"}).owner == "acme"`, true, true},
+	"a slice":              {`decision if array.slice(input.request.segments, 0, 1) == ["orders"]`, true, true},
+	"every":                {`decision if every s in input.request.segments { s != "admin" }`, true, true},
+	"not in data":          {`decision if not input.request.segments[0] in data.t.words`, true, true},
+	"a list of data":       {`decision if input.request.segments == data.t[_].list`, true, true},
+	"a scope":              {`decision if input.request.segments[1] in input.token.scopes`, true, true},
+	"a conversion":         {`decision if to_number(input.request.segments[1]) > 42`, false, true},
+	"a text":               {`decision if sprintf("%v", [input.request.segments]) == "[\"orders\", \"x\"]"`, false, true},
+	"walk":                 {`decision if { walk(input.request.segments, [_, "orders"]) }`, false, true},
+	"with":                 {"decision if r with data.t.owner as input.request.segments[0]\nr if data.t.owner == \"a\"", false, false},
+	"a package":            {"decision if data.authz.parts[input.request.segments[0]]\nparts.orders := true\nparts.x if input.token.tenant == \"x\"", true, true},
+	"an index out of data": {`decision if input.request.segments[data.t.rule.segment] == input.token.tenant`, true, true},
+	"else": {"decision if f(input.request.segments[0], 1)\nf(s, n) if { n == 2; s == \"a\" } else if s == input.token.tenant",
+		true, true},
+	"the path too":               {`decision if { input.request.path != "/a"; some s in input.request.segments; s == input.context.id }`, true, true},
+	"a whole request":            {`decision if { input.request.segments[_] == "a"; object.get(input.request, "method", "") == "GET" }`, false, false},
+	"a header of data":           {`decision if { some n in data.t.names; input.request.headers[n] == [input.token.tenant] }`, true, true},
+	"a header by argument":       {"decision if own(data.t.rule.header)\nown(n) if input.request.headers[n][_] == input.token.tenant", true, true},
+	"a header of the caller":     {`decision if input.request.headers[input.context.id] == [input.token.tenant]`, true, false},
+	"a computed header":          {`decision if input.request.headers[concat("", ["x-", "own"])] == [input.token.tenant]`, true, false},
+	"any header":                 {`decision if { some n, v in input.request.headers; n != "x-tenant"; v == ["acme"] }`, true, false},
+	"any header's value":         {`decision if input.request.headers[_] == ["acme"]`, true, false},
+	"a header that is not there": {`decision if not input.request.headers[data.t.rule.header]`, true, true},
+	"a name by negation":         {`decision if { input.request.headers[n]; not n == "x-own" }`, true, false},
+	"a name in a comprehension":  {`decision if { input.request.headers[n]; count([z | z = n; z = "x-own"]) == 0 }`, true, false},
+	"a header by segment":        {`decision if input.request.headers[input.request.segments[0]]`, true, false},
+	"an element of a set of arrays": {"decision if { pairs[[n, 1]]; n == input.request.segments[0] }\n" +
+		"pairs contains [lower(input.token.tenant), 1]", false, true},
+	"a member of an object in an array": {"decision if { [{\"a\": n}] = rows; n == input.request.segments[0] }\n" +
+		"rows := [{\"a\": lower(input.token.tenant)}]", false, true},
+	"an every over what is computed": {`decision if { l := [lower(input.token.tenant)]; every n in l { n == input.request.segments[0] } }`, false, true},
+	"a name that a builtin chose":    {`decision if { some n in json.unmarshal("[\"x-own\"]"); input.request.headers[n] == ["acme"] }`, true, false},
+	"an argument of several calls": {"decision if own(input.token.tenant)\ndecision if own(lower(input.token.tenant))\n" +
+		"own(n) if n == input.request.segments[0]", false, true},
+	"a name by an object": {`decision if { m := {"h": input.context.id}; n := m.h; input.request.headers[n] == ["acme"] }`, true, false},
+	"a name by a rule": {"decision if input.request.headers[name] == [\"acme\"]\nname := input.context.id if input.context.id\n" +
+		"else := \"x-own\"", true, false},
+	"a name by a rule of constants": {"decision if input.request.headers[name] == [\"acme\"]\n" +
+		"name := \"x-own\" if input.token.tenant == \"acme\"\nelse := \"x-tenant\"", true, true},
+	"a query":               {`decision if { some n in data.t.names; input.request.query[n] }`, true, true},
+	"headers in whole":      {`decision if count(input.request.headers) > 1`, true, false},
+	"headers by a variable": {`decision if { h := input.request.headers; h[input.context.id] }`, true, false},
+}
+
+// madeDocument makes a document of few words, so that many are alike in what is not narrowed.
+func madeDocument(r *rand.Rand) *input.Document {
+	words := []string{"orders", "42", "43", "x", "y", "acme", "ACME", "x-own", "admin", "zeta", "a", "b/c", "", "**", "xa", "/x"}
+	pick := func(of ...string) string { return of[r.IntN(len(of))] }
+	claims := &authz.Claims{Active: true, Kind: authz.AccessToken, Tenant: pick("acme", "x", "ACME", "own"), Fetched: start,
+		Scopes: []string{pick("42", "x", "read")}}
+	req := input.Request{Method: "GET", Path: pick("/a", "/b"), RawPath: "/", Segments: []string{},
+		Query: map[string][]string{}, Headers: map[string][]string{}}
+	for range r.IntN(4) {
+		req.Segments = append(req.Segments, pick(words...))
+	}
+	for range r.IntN(4) {
+		req.Headers[pick("x-tenant", "x-own", "x-request-id", "accept", "x", "orders")] = []string{pick("acme", "x", "1", "2")}
+	}
+	doc := input.Build(input.Query{Request: req}, claims, input.Presented{Scheme: "bearer"}, start)
+	doc.Context = []byte(pick(`{"id":"42"}`, `{"id":"x"}`, `{"id":"\u0078"}`, `{"id":"x-own"}`, `{"id":1}`))
+	return doc
+}
+
+// TestWhatIsNarrowedDecidesNothing compares a policy that remembers with one that does not, over documents of which
+// many share a key.
+func TestWhatIsNarrowedDecidesNothing(t *testing.T) {
+	for name, shape := range narrowShapes {
+		t.Run(name, func(t *testing.T) {
+			p, err := compiled(t, patient, map[string]string{"policies/t/data.json": narrowData,
+				"policies/authz.rego": "package authz\n\ndefault decision := false\n\n" + shape.rego})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ref := rego.RefOf(decisionPath)
+			n := reads.NarrowingOf(p.compiler, ref, p.entries[decisionPath].baseData)
+			if n.Segments != shape.segments || n.Headers != shape.headers {
+				t.Errorf("segments %t, headers %t", n.Segments, n.Headers)
+			}
+			remembers := *p
+			remembers.remember(offlineMemory(), nil)
+			r := rand.New(rand.NewPCG(1, uint64(len(name))))
+			for range 600 {
+				q := Question{Entrypoint: decisionPath, Document: madeDocument(r), Time: start, Seed: "s"}
+				want, wantErr := p.Eval(t.Context(), q)
+				got, gotErr := remembers.Eval(t.Context(), q)
+				a, _ := want.AppendJSON(nil)
+				b, _ := got.AppendJSON(nil)
+				if fmt.Sprint(wantErr) != fmt.Sprint(gotErr) || string(a) != string(b) {
+					doc, _ := json.Marshal(q.Document)
+					t.Fatalf("%s\nis %s (%v), remembered %s (%v)", doc, a, wantErr, b, gotErr)
+				}
+			}
+		})
+	}
+}
+
+// TestPathsWithIdentifiersShareAVerdict asks the shipped policies for paths that differ in what no route names.
+func TestPathsWithIdentifiersShareAVerdict(t *testing.T) {
+	set, err := dir.Load(dir.Config{Paths: []string{"../../policies"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Compile(t.Context(), set, remembering(), decisionPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := &authz.Claims{Active: true, Kind: authz.AccessToken, Tenant: "acme", Fetched: start,
+		Scopes: []string{"orders:read"}, Audiences: []string{"https://api.example"}}
+	for i := range 100 {
+		segments := []string{"orders", fmt.Sprint("id-", i)}
+		req := input.Request{Method: "GET", Path: "/" + strings.Join(segments, "/"), Segments: segments,
+			Headers: map[string][]string{"x-tenant": {"acme"}, "x-request-id": {fmt.Sprint(i)}}}
+		q := Question{Entrypoint: decisionPath, Time: start,
+			Document: input.Build(input.Query{Request: req}, claims, input.Presented{Scheme: "bearer"}, start)}
+		answered(t, p, q)
+	}
+	if u := p.MemoUse(); u.Entries != 1 || p.memory.hits.Load() != 98 {
+		t.Errorf("%d verdicts are remembered, %d were used again", u.Entries, p.memory.hits.Load())
+	}
+}

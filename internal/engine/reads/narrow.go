@@ -1,0 +1,142 @@
+package reads
+
+import (
+	"hash/maphash"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// Narrowing says which values of the input are not distinguished by the rules of an entrypoint, although they read
+// them. Rules that only compare the segments of a path with each other, with constants and with data, and use them to
+// look up data, cannot tell apart two segments that occur nowhere else; nor do rules that look up headers by names out
+// of data and constants read any other header.
+type Narrowing struct {
+	// Segments is set when a segment that is not known stands for every such segment, and Compared when it must not be
+	// a part of any other value that is read either.
+	Segments, Compared bool
+	// Headers and Query are set when only members of known names are read.
+	Headers, Query bool
+	known          *known
+}
+
+// Any reports whether anything is narrowed.
+func (n *Narrowing) Any() bool { return n.Segments || n.Headers || n.Query }
+
+// maxKnown bounds the texts that are known: with more, nothing is narrowed.
+const maxKnown = 1 << 20
+
+// NarrowingOf returns what the rules behind ref do not distinguish. data returns the base document at a reference, or
+// nil when there is none; it is false when that cannot be told.
+func NarrowingOf(c *ast.Compiler, ref ast.Ref, data func(ast.Ref) (ast.Value, bool)) Narrowing {
+	rules := Rules(c, ref)
+	f := newFlow(c, rules, ref)
+	if f.unknown {
+		return Narrowing{}
+	}
+	named := func(name string) bool { return f.names[name] == 0 && !f.whole[name] }
+	n := Narrowing{Segments: !f.distinguished, Compared: f.compared, Headers: named("headers"), Query: named("query")}
+	if n.Any() {
+		n.known = &known{seed: maphash.MakeSeed(), texts: map[uint64]struct{}{}}
+		if f.prefix != nil {
+			n.known.prefix = *f.prefix
+		}
+		if !n.known.addRules(rules) || !n.known.addData(rules, data) {
+			return Narrowing{}
+		}
+	}
+	return n
+}
+
+// Known reports whether a text occurs in the rules or the data, by itself or after the constant that is put before
+// segments. It may be true for a text that does not.
+func (n *Narrowing) Known(text string) bool { return n.known.has(text) }
+
+// known are the hashes of texts, each with the constant before it too.
+type known struct {
+	seed   maphash.Seed
+	texts  map[uint64]struct{}
+	prefix string
+}
+
+func (k *known) has(text string) bool {
+	if _, ok := k.texts[maphash.String(k.seed, text)]; ok {
+		return true
+	}
+	if k.prefix == "" {
+		return false
+	}
+	var h maphash.Hash
+	h.SetSeed(k.seed)
+	_, _ = h.WriteString(k.prefix)
+	_, _ = h.WriteString(text)
+	_, ok := k.texts[h.Sum64()]
+	return ok
+}
+
+func (k *known) add(v ast.Value) bool {
+	ast.WalkTerms(ast.NewTerm(v), func(t *ast.Term) bool {
+		if s, ok := t.Value.(ast.String); ok && len(k.texts) <= maxKnown {
+			k.texts[maphash.String(k.seed, string(s))] = struct{}{}
+		}
+		return len(k.texts) > maxKnown
+	})
+	return len(k.texts) <= maxKnown
+}
+
+// addRules adds the constants of rules and the names that lead to them.
+func (k *known) addRules(rules []*ast.Rule) bool {
+	for _, r := range rules {
+		ok := k.add(r.Ref())
+		ast.WalkTerms(ruleWithoutElse(r), func(t *ast.Term) bool {
+			if s, isText := t.Value.(ast.String); isText {
+				ok = ok && k.add(s)
+			}
+			return !ok
+		})
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// ruleWithoutElse is a rule whose else is looked at by itself.
+func ruleWithoutElse(r *ast.Rule) *ast.Rule {
+	own := *r
+	own.Else = nil
+	return &own
+}
+
+// addData adds the texts in the data that rules may read, names included.
+func (k *known) addData(rules []*ast.Rule, data func(ast.Ref) (ast.Value, bool)) bool {
+	var all []Path
+	for _, r := range rules {
+		visit(r, func(ref ast.Ref) {
+			if ref[0].Equal(ast.DefaultRootDocument) {
+				all = append(all, names(ref[1:]))
+			}
+		})
+	}
+	for _, p := range minimal(all) {
+		ref := ast.DefaultRootRef.Copy()
+		for _, s := range p {
+			ref = ref.Append(ast.StringTerm(s.Name))
+		}
+		if v, ok := data(ref); !ok || v != nil && !k.add(v) {
+			return false
+		}
+	}
+	return true
+}
+
+// names is the beginning of a reference up to its first part that is no name.
+func names(ref ast.Ref) Path {
+	out := Path{}
+	for _, s := range constant(ref) {
+		if s.IsPosition {
+			break
+		}
+		out = append(out, s)
+	}
+	return out
+}
