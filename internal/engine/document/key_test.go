@@ -109,8 +109,8 @@ func TestMembersThatAreNotReadAreNotInTheKey(t *testing.T) {
 
 // TestJSONThatOtherRulesReadIsInTheKey keeps a document that cannot be read from being answered from memory.
 func TestJSONThatOtherRulesReadIsInTheKey(t *testing.T) {
-	key := NewKey([]reads.Path{{{Name: "request"}, {Name: "method"}}}, &reads.Narrowing{}, NewView(Usage{"context": true, "subject": true,
-		"token.claims": true, "mcp": true}))
+	view := NewView(Usage{"context": true, "subject": true, "token.claims": true, "mcp": true})
+	key := NewKey([]reads.Path{{{Name: "request"}, {Name: "method"}}}, &reads.Narrowing{}, view)
 	was := key.Append(nil, &input.Document{})
 	for name, d := range map[string]*input.Document{
 		"context": {Context: []byte(`{"a":1,"a":2}`)}, "claims": {Token: input.Token{Claims: []byte(`{`)}},

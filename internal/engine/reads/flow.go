@@ -55,8 +55,8 @@ type variable struct {
 // newFlow follows the values of rules, which are all that an entrypoint depends on. ref is that of the entrypoint.
 func newFlow(c *ast.Compiler, rules []*ast.Rule, ref ast.Ref) *flow {
 	f := &flow{rules: rules, at: map[string][]*ast.Rule{}, tree: c.RuleTree, vars: map[variable]class{},
-		values: map[*ast.Rule]class{}, pinned: map[variable]bool{}, names: map[string]class{}, whole: map[string]bool{},
-		followed: map[**ast.Term]bool{}}
+		values: map[*ast.Rule]class{}, pinned: map[variable]bool{}, names: map[string]class{},
+		whole: map[string]bool{}, followed: map[**ast.Term]bool{}}
 	for _, r := range rules {
 		path := r.Ref().GroundPrefix().String()
 		f.at[path] = append(f.at[path], r)
