@@ -2,8 +2,10 @@ package app
 
 import (
 	"github.com/authz-sidecar/sidecar/internal/config"
+	"github.com/authz-sidecar/sidecar/internal/engine"
 	"github.com/authz-sidecar/sidecar/internal/engine/memo"
 	"github.com/authz-sidecar/sidecar/internal/metrics"
+	"github.com/authz-sidecar/sidecar/internal/status"
 )
 
 // countMemo makes the policies of cfg count the use of what they remember. Neither the token nor its claims are in the
@@ -24,4 +26,15 @@ func (a *App) measureMemo(r metrics.Registerer) {
 		func() float64 { return float64(use().Entries) })
 	metrics.NewGaugeFunc(r, "sidecar_engine_memo_bytes", "Memory of the remembered verdicts and their keys, in bytes.",
 		func() float64 { return float64(use().Bytes) })
+}
+
+// memoStatus is how much a policy remembers, or nil when it remembers nothing.
+func (a *App) memoStatus(p *engine.Policy) *status.Memo {
+	cfg := a.cfg.Engine.Memo
+	if !cfg.On() {
+		return nil
+	}
+	use := p.MemoUse()
+	return &status.Memo{Entries: status.Use{Used: use.Entries, Limit: cfg.MaxEntries},
+		Bytes: status.Use{Used: use.Bytes, Limit: cfg.MaxBytes}}
 }

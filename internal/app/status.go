@@ -74,7 +74,7 @@ func (a *App) policyStatus() status.Policy {
 		Revision: policy.Revision(), Digest: policy.Digest(), Bundles: policy.Revisions(),
 		Entrypoints: policy.Entrypoints(),
 		Activated:   a.policy.activated, FailedAt: a.policy.failedAt, Errors: problemsOf(a.policy.failure),
-		Gates: a.policy.gates,
+		Gates: a.policy.gates, Memo: a.memoStatus(policy),
 	}
 	if why := a.policy.waiting; why != nil {
 		s.WaitingSince = a.policy.waitingSince

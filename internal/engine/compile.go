@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
@@ -77,7 +78,13 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	if cfg.Filters {
 		p.filters = newFilters(ctx, w, modules, cfg)
 	}
-	prepare := func(path string) (*preparedRule, error) { return w.prepare(path, x.freshness[path]) }
+	prepare := func(path string) (*preparedRule, error) {
+		e, err := w.prepare(path, x.freshness[path])
+		if err == nil {
+			e.memo = x.memo[path]
+		}
+		return e, err
+	}
 	for _, path := range x.paths {
 		if p.entries[path], err = prepare(path); err != nil {
 			return nil, err
@@ -118,10 +125,11 @@ type examination struct {
 	cfg        Config
 	entrypoint string
 
-	// program, paths of entrypoints, and freshness by path are known after check.
+	// program, paths of entrypoints, and freshness and memo by path are known after check.
 	program   *check.Program
 	paths     []string
 	freshness map[string]authz.Freshness
+	memo      map[string]check.Memo
 }
 
 // check finds the problems that need no evaluation. unknown are paths under data at which anything may be.
@@ -133,8 +141,9 @@ func (x *examination) check(unknown []ast.Ref) (problems bundle.Problems) {
 	x.paths, problems = check.Entrypoints(x.compiler, named)
 	x.program = check.New(x.compiler)
 	freshness, more := check.Freshness(x.compiler, x.paths, x.cfg.TokenModes)
-	x.freshness = freshness
-	return append(append(problems, more...), x.program.Problems(x.set, x.paths, unknown)...)
+	memo, others := check.MemoOf(x.compiler, x.paths)
+	x.freshness, x.memo = freshness, memo
+	return append(slices.Concat(problems, more, others), x.program.Problems(x.set, x.paths, unknown)...)
 }
 
 // evaluate finds the problems that rules state, and those of the entrypoints of p with made-up requests.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
+	"github.com/authz-sidecar/sidecar/internal/engine/check"
 	"github.com/authz-sidecar/sidecar/internal/engine/document"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
@@ -61,6 +62,8 @@ type preparedRule struct {
 	freshness     authz.Freshness
 	// needsRequest is set when the rule, or one that it depends on, reads input.request.
 	needsRequest bool
+	// memo is what the metadata of the rule say.
+	memo check.Memo
 	// key is what verdicts are remembered by; nil when none are.
 	key *memoKey
 	// evaluations are those that are over, to be used again; nil keeps none. Copies of the rule share them.

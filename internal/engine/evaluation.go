@@ -53,7 +53,7 @@ func (e *preparedRule) evaluation(in ast.Value, r evalOptions) *evaluation {
 	if v == nil || v.of != e.runtime {
 		v = e.newEvaluation()
 	}
-	q := v.query.WithTime(r.time).WithPrintHook(r.print).WithInput(nil).WithSeed(nil)
+	q := v.query.WithTime(r.time.Truncate(e.memo.Quantum)).WithPrintHook(r.print).WithInput(nil).WithSeed(nil)
 	if in != nil {
 		q.WithInput(ast.NewTerm(in)) // which results may refer to
 	}

@@ -106,13 +106,14 @@ const maxLookups = 64
 func explainTime(deadline time.Duration) time.Duration { return max(10*time.Second, deadline) }
 
 // valueOf is the value of a reference under data, or nil.
-func (w *runtime) valueOf(ctx context.Context, ref ast.Ref, input *ast.Term, q Question) ast.Value {
-	compiler := w.compiler.QueryCompiler()
+func (e *preparedRule) valueOf(ctx context.Context, ref ast.Ref, input *ast.Term, q Question) ast.Value {
+	compiler := e.compiler.QueryCompiler()
 	query, err := compiler.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(resultVar), ast.NewTerm(ref))))
 	if err != nil {
 		return nil
 	}
-	one := &preparedRule{runtime: w, path: rego.PathOf(ref), query: query, queryCompiler: compiler}
+	one := &preparedRule{runtime: e.runtime, path: rego.PathOf(ref), query: query, queryCompiler: compiler,
+		memo: e.memo}
 	v, err := one.eval(ctx, input.Value, evalOptions{time: q.Time, seed: q.Seed})
 	if err != nil {
 		return nil

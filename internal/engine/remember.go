@@ -73,7 +73,7 @@ func (p *Policy) remember(m *memory, except []string) {
 	}
 	for i, path := range p.Entrypoints() {
 		e := p.entries[path]
-		if slices.Contains(except, path) {
+		if e.memo.Off || slices.Contains(except, path) {
 			continue
 		}
 		ref := rego.RefOf(path)
@@ -134,7 +134,11 @@ func (m *memory) eval(ctx context.Context, p *Policy, e *preparedRule, q Questio
 			keyBuffers.Put(buffer)
 		}
 	}()
-	*buffer = e.key.key.Append(append((*buffer)[:0], e.key.name...), q.Document)
+	*buffer = append((*buffer)[:0], e.key.name...)
+	if e.memo.Quantum > 0 {
+		*buffer = binary.AppendVarint(*buffer, q.Time.Truncate(e.memo.Quantum).UnixNano())
+	}
+	*buffer = e.key.key.Append(*buffer, q.Document)
 	known, seen := m.kept.Get(*buffer, q.Time)
 	if seen == memo.Kept {
 		m.counts.Hits.Inc()
@@ -147,7 +151,7 @@ func (m *memory) eval(ctx context.Context, p *Policy, e *preparedRule, q Questio
 	if seen == memo.Never {
 		return p.evalAnew(ctx, e, q, nil)
 	}
-	notes := &builtins.Notes{}
+	notes := &builtins.Notes{KnowsTime: e.memo.Quantum > 0}
 	result, err := p.evalAnew(ctx, e, q, notes)
 	if err != nil {
 		return result, err

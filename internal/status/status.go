@@ -71,10 +71,18 @@ type Policy struct {
 	// Evaluations counts the evaluations since Activated, and Misconfigured those of them that gave no verdict.
 	Evaluations   uint64 `json:"evaluations_since_activation"`
 	Misconfigured uint64 `json:"misconfigured_since_activation"`
+	// Memo is how much the policy remembers of its verdicts; absent when it remembers none.
+	Memo *Memo `json:"memo,omitempty"`
 	// RunawayCalls is the number of builtin calls that run now although their evaluation is over; RunawayCallsTotal
 	// counts all of them since the start.
 	RunawayCalls      int64 `json:"runaway_calls"`
 	RunawayCallsTotal int64 `json:"runaway_calls_total"`
+}
+
+// Memo is how much is remembered, of what may be. The bound that is nearer to its limit binds.
+type Memo struct {
+	Entries Use `json:"entries"`
+	Bytes   Use `json:"bytes"`
 }
 
 // Problem is one error of the policies on disk. Text is the line that "sidecar check" prints.

@@ -60,8 +60,9 @@ func isNoted(name string) bool {
 // noted is b, told to the Notes of each evaluation that calls it.
 func noted(b *topdown.Builtin) *topdown.Builtin {
 	own, f := *b, b.Func
+	isTime := strings.TrimPrefix(b.Decl.Name, privatePrefix) == ast.NowNanos.Name
 	own.Func = func(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
-		if n, ok := bctx.Cancel.(*Notes); ok {
+		if n, ok := bctx.Cancel.(*Notes); ok && !(isTime && n.KnowsTime) {
 			n.Vary()
 		}
 		return f(bctx, operands, iter)

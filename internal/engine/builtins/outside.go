@@ -44,7 +44,11 @@ func Offline(guarded map[string]*topdown.Builtin) map[string]*topdown.Builtin {
 
 // Notes is the Cancel of one evaluation, which notes whether a builtin was called that is not known to be
 // deterministic: its answer may depend on more than its operands, such as time or random values.
-type Notes struct{ cancelled, varies atomic.Bool }
+type Notes struct {
+	cancelled, varies atomic.Bool
+	// KnowsTime is set when the time of the evaluation is remembered with its answer, so that time.now_ns is no cause.
+	KnowsTime bool
+}
 
 // Cancel implements topdown.Cancel.
 func (n *Notes) Cancel() { n.cancelled.Store(true) }

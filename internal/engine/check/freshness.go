@@ -32,29 +32,40 @@ func Freshness(
 	compiler *ast.Compiler, entrypoints []string, modes []authz.Mode,
 ) (out map[string]authz.Freshness, problems bundle.Problems) {
 	out = map[string]authz.Freshness{}
-	for ref, custom := range rego.Metadata(compiler, "token") {
+	problems = entrypointMetadata(compiler, "token", entrypoints, func(path string, value any) (cause string) {
+		out[path], cause = parseFreshness(value, modes)
+		return cause
+	})
+	return out, problems
+}
+
+// entrypointMetadata hands the values of a member of custom to read, with the entrypoint that each is written on. read
+// says why a value cannot be read, and is not given those elsewhere than on an entrypoint.
+func entrypointMetadata(
+	compiler *ast.Compiler, member string, entrypoints []string, read func(path string, value any) (cause string),
+) (problems bundle.Problems) {
+	seen := map[string]bool{}
+	for ref, custom := range rego.Metadata(compiler, member) {
 		problem := func(cause string) {
-			problems = append(problems,
-				rego.ProblemAt(ref.Annotations.Location, CodeMetadata, "custom.token of %s %s", ref.Path, cause))
+			problems = append(problems, rego.ProblemAt(ref.Annotations.Location, CodeMetadata, "custom.%s of %s %s",
+				member, ref.Path, cause))
 		}
 		path := rego.PathOf(ref.Path)
-		_, twice := out[path]
 		own := ref.Annotations.Scope == "rule" || ref.Annotations.Scope == "document"
 		switch {
 		case !own || !rego.RefOf(path).Equal(ref.Path) || !slices.Contains(entrypoints, path):
 			problem("has no effect: write it on an entrypoint")
 			continue
-		case twice:
+		case seen[path]:
 			problem("is there twice: write it once, with scope: document")
 			continue
 		}
-		f, cause := parseFreshness(custom, modes)
-		if cause != "" {
+		seen[path] = true
+		if cause := read(path, custom); cause != "" {
 			problem(cause)
 		}
-		out[path] = f
 	}
-	return out, problems.Sorted()
+	return problems.Sorted()
 }
 
 // parseFreshness reads one custom.token. cause says why it cannot be read.
