@@ -55,6 +55,9 @@ func (p *Policy) Trace(ctx context.Context, q Question, result Result) (out Expl
 		return Explanation{}
 	}
 	in, err := p.view.Value(q.Document)
+	if err == nil && result.made != nil { // remembered, without the value that is looked for
+		result, err = p.evalAnew(ctx, e, q, nil)
+	}
 	if err != nil {
 		return Explanation{Document: q.Document}
 	}

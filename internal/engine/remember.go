@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"slices"
@@ -161,9 +162,8 @@ func (m *memory) eval(ctx context.Context, p *Policy, e *preparedRule, q Questio
 		return result, nil
 	}
 	e.key.varied.Store(0)
-	if whole, ok := result.whole(); ok {
-		m.kept.Put(*buffer, &whole, whole.Size(), q.Time, m.until(q))
-		return whole, nil
+	if bare, ok := result.bare(); ok {
+		m.kept.Put(*buffer, &bare, bare.Size(), q.Time, m.until(q))
 	}
 	return result, nil
 }
@@ -197,10 +197,13 @@ func (m *memory) check(
 	ctx context.Context, p *Policy, e *preparedRule, q Question, key []byte, known *Result,
 ) (Result, error) {
 	fresh, err := p.evalAnew(ctx, e, q, nil)
-	switch {
-	case err == nil && fresh.value.Compare(known.value) == 0:
-		return *known, nil
-	case err != nil && OutOfTime(err.Error()): // which says nothing about the result
+	if err == nil {
+		text, err := fresh.AppendJSON(nil)
+		if err == nil && bytes.Equal(text, known.made.json) {
+			return *known, nil
+		}
+	}
+	if err != nil && OutOfTime(err.Error()) { // which says nothing about the result
 		return *known, nil
 	}
 	m.counts.Mismatches.Inc()

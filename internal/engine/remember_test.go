@@ -189,6 +189,13 @@ func TestOtherUsesOfAPolicyRememberNothing(t *testing.T) {
 	if p.memory.hits.Load() != hits {
 		t.Error("an explanation shows a remembered answer")
 	}
+	known, err := p.Eval(t.Context(), question(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if why := p.Trace(t.Context(), question(""), known); len(why.Decided) == 0 {
+		t.Errorf("a remembered answer is not explained: %+v", why)
+	}
 	if followed, _ := p.Reached(); followed.memory != nil {
 		t.Error("a policy that is followed remembers")
 	}
@@ -204,7 +211,7 @@ func TestAWrongVerdictIsFound(t *testing.T) {
 	q := question("")
 	rememberedFor(t, p, q)
 	key := p.entries[decisionPath].key
-	wrong, _ := Result{value: ast.Boolean(true), path: decisionPath}.whole()
+	wrong, _ := Result{value: ast.Boolean(true), path: decisionPath}.bare()
 	p.memory.kept.Put(key.key.Append(key.name, q.Document), &wrong, 100, start, start.Add(time.Minute))
 	p.memory.hits.Store(checkEvery - 2)
 	if a := answered(t, p, q); !a.Verdict.Allow {

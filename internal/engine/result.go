@@ -13,11 +13,12 @@ import (
 
 // Result is the value of an entrypoint, whatever its shape. It is immutable. Its JSON form is made where it is needed.
 type Result struct {
+	// value is nil where made is all that there is.
 	value ast.Value
 	path  string
 	// shown is JSON that stands for value in the decision log; nil shows value.
 	shown []byte
-	// made is what was made of value already; nil when nothing was.
+	// made is set for a result that is remembered.
 	made *made
 }
 
@@ -27,8 +28,9 @@ type made struct {
 	json    []byte
 }
 
-// whole is r with its verdict and its JSON form. It is false when r is no verdict, or has no JSON form.
-func (r Result) whole() (Result, bool) {
+// bare is r as its verdict and its JSON form, without the terms that both are made of. It is false when r is no
+// verdict, or has no JSON form.
+func (r Result) bare() (Result, bool) {
 	v, err := r.Verdict()
 	if err != nil {
 		return r, false
@@ -37,8 +39,7 @@ func (r Result) whole() (Result, bool) {
 	if err != nil {
 		return r, false
 	}
-	r.made = &made{v, slices.Clip(b)}
-	return r, true
+	return Result{path: r.path, made: &made{v, slices.Clip(b)}}, true
 }
 
 // FilterResult is a filter as a result, which allows unless nothing passes the filter.
@@ -65,6 +66,9 @@ func (r Result) Verdict() (*authz.Verdict, error) {
 
 // Allows reports whether the result is true, or an object whose member allow is true.
 func (r Result) Allows() bool {
+	if r.made != nil {
+		return r.made.verdict.Allow
+	}
 	if o, ok := r.value.(ast.Object); ok {
 		return term.Member(o, "allow") == ast.Boolean(true)
 	}
@@ -72,7 +76,7 @@ func (r Result) Allows() bool {
 }
 
 // Empty reports whether there is no result.
-func (r Result) Empty() bool { return r.value == nil }
+func (r Result) Empty() bool { return r.value == nil && r.made == nil }
 
 // AppendJSON appends the JSON form of r to dst: sets become sorted arrays, keys that are no strings their JSON text.
 // The zero Result appends null.
@@ -98,14 +102,13 @@ func (r Result) JSON() []byte {
 
 // Size estimates the memory that a result keeps in use, in bytes.
 func (r Result) Size() int {
-	if r.value == nil {
+	switch {
+	case r.made != nil:
+		return 2*len(r.made.json) + verdictBytes // the verdict has the texts too
+	case r.value == nil:
 		return 0
 	}
-	n := term.Size(r.value) + len(r.shown)
-	if r.made != nil {
-		n += 2*len(r.made.json) + verdictBytes // the verdict has the texts too
-	}
-	return n
+	return term.Size(r.value) + len(r.shown)
 }
 
 // verdictBytes is about the memory of a verdict without its texts.

@@ -14,7 +14,7 @@ import (
 
 // Config bounds a Memo. The zero Config keeps nothing.
 type Config struct {
-	MaxEntries int      `yaml:"max_entries" default:"20000" min:"0" max:"10000000" doc:"Verdicts that are remembered. 0 remembers none."`
+	MaxEntries int      `yaml:"max_entries" default:"10000" min:"0" max:"10000000" doc:"Verdicts that are remembered. 0 remembers none."`
 	MaxBytes   int      `yaml:"max_bytes" default:"16777216" min:"65536" max:"17179869184" doc:"Memory of the remembered verdicts and their keys, in bytes."`
 	Except     []string `yaml:"except" doc:"Entrypoints whose verdicts are not remembered, such as authz/decision."`
 }
