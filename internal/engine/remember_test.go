@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -300,5 +302,39 @@ func BenchmarkRemembered(b *testing.B) {
 	}
 	if p.memory.hits.Load() == 0 {
 		b.Fatal("nothing was remembered")
+	}
+}
+
+// TestRequestsAtOnceHaveVerdictsOfTheirOwn asks a policy for requests of several tenants at once, with a memory that is
+// too small for them.
+func TestRequestsAtOnceHaveVerdictsOfTheirOwn(t *testing.T) {
+	cfg := remembering()
+	cfg.Memo.MaxEntries = 20
+	p := decisionOrNot(t, cfg, `
+decision := {"allow": true, "upstream_headers": {"X-T": input.token.tenant}} if input.context.n in [1, 2, 3]
+`)
+	var clients sync.WaitGroup
+	for c := range 4 {
+		clients.Go(func() {
+			for i := range 300 {
+				n, tenant := i%5, fmt.Sprint("tenant ", (i+c)%7)
+				q := question(fmt.Sprintf(`{"n":%d}`, n))
+				q.Document.Token.Tenant = tenant
+				q.Document.Claims = nil
+				a, err := evaluated(t.Context(), p, q)
+				switch allowed := n > 0 && n < 4; {
+				case err != nil:
+					t.Error(err)
+				case a.Verdict.Allow != allowed:
+					t.Errorf("%d: allow %t", n, a.Verdict.Allow)
+				case allowed && a.Verdict.UpstreamHeaders[0].Values[0] != tenant:
+					t.Errorf("the verdict of %s for %s", a.Verdict.UpstreamHeaders[0].Values[0], tenant)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	if p.memory.hits.Load() == 0 {
+		t.Error("no hits")
 	}
 }
