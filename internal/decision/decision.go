@@ -350,7 +350,7 @@ func (p *Point) evaluate(ctx context.Context, q *pending, doc *input.Document) (
 		Entrypoint: q.Entrypoint, Document: doc, Time: q.rec.Time, Seed: q.rec.DecisionID,
 	})
 	if err == nil {
-		q.rec.Result = result
+		q.rec.Result = result.Shared()
 		verdict, err = result.Verdict()
 	}
 	q.rec.Eval = p.elapsed() - begun

@@ -26,6 +26,12 @@ type Result struct {
 type made struct {
 	verdict *authz.Verdict
 	json    []byte
+	shared  Value
+}
+
+// Value is what a Result is to who only writes it.
+type Value interface {
+	AppendJSON(dst []byte) ([]byte, error)
 }
 
 // bare is r as its verdict and its JSON form, without the terms that both are made of. It is false when r is no
@@ -39,7 +45,9 @@ func (r Result) bare() (Result, bool) {
 	if err != nil {
 		return r, false
 	}
-	return Result{path: r.path, made: &made{v, slices.Clip(b)}}, true
+	out := Result{path: r.path, made: &made{verdict: v, json: slices.Clip(b)}}
+	out.made.shared = out
+	return out, true
 }
 
 // FilterResult is a filter as a result, which allows unless nothing passes the filter.
@@ -73,6 +81,14 @@ func (r Result) Allows() bool {
 		return term.Member(o, "allow") == ast.Boolean(true)
 	}
 	return r.value == ast.Boolean(true)
+}
+
+// Shared is r, in an interface. Of a result that is remembered it is one for all its uses, and costs no allocation.
+func (r Result) Shared() Value {
+	if r.made != nil {
+		return r.made.shared
+	}
+	return r
 }
 
 // Empty reports whether there is no result.

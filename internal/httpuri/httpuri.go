@@ -29,13 +29,20 @@ var tokenChars = charSet(alphanumeric + "!#$%&'*+-.^_`|~")
 func IsCredential(s string) bool {
 	padding := true
 	for i := range len(s) {
-		if !IsCredentialChar(rune(s[i])) {
+		if !credentialChars[s[i]] {
 			return false
 		}
 		padding = padding && s[i] == '='
 	}
 	return !padding
 }
+
+var credentialChars = func() (set [256]bool) {
+	for c := range set {
+		set[c] = IsCredentialChar(rune(c))
+	}
+	return set
+}()
 
 // IsCredentialChar reports whether an access token may hold c.
 func IsCredentialChar(c rune) bool {

@@ -23,6 +23,11 @@ type Query struct {
 	Of *resource.Resource
 	// MCP is the message that the request carries; nil when it is not to an MCP endpoint.
 	MCP *mcp.View
+
+	// known is the kept set that the headers of Request are; nil when they are none.
+	known *fieldSet
+	// unknown are the rules that may keep the headers of Request; nil when they do.
+	unknown *Rules
 }
 
 // Query returns q as policies see it. An error is of kind Malformed: the request has no single meaning, an entity
@@ -33,7 +38,7 @@ func (r *Rules) Query(q *authz.Query) (Query, error) {
 	var err error
 	switch {
 	case q.HasRequest():
-		if out.Request, err = r.Request(&q.Request); err != nil {
+		if err = r.read(&out, &q.Request); err != nil {
 			return Query{}, err
 		}
 		if err = out.setResource(r.resources, &q.Request); err != nil {
@@ -82,7 +87,7 @@ func entity(member string, e *authz.Entity, searched string) (*Entity, error) {
 // secret.Redacted stands for it. An error is of kind Malformed: the token is where no text can stand for it.
 func (q Query) WithoutToken(hide *secret.Hider) (Query, error) {
 	var err error
-	if q.Request, err = q.Request.withoutToken(hide); err != nil {
+	if err = q.requestWithoutToken(hide); err != nil {
 		return q, err
 	}
 	for _, e := range []**Entity{&q.Subject, &q.Resource} {

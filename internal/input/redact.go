@@ -8,26 +8,32 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
-// withoutToken returns the request without the token that hide hides. Of the zero Request it is the zero Request.
-func (r Request) withoutToken(hide *secret.Hider) (Request, error) {
+// requestWithoutToken takes the token that hide hides out of the request. The zero Request stays as it is.
+func (q *Query) requestWithoutToken(hide *secret.Hider) error {
+	r := &q.Request
 	if hide.InFold(r.Method) || hide.InFold(r.Host) || hide.In(r.Method) || hide.In(r.Host) {
-		return r, malformed("the method or the host holds the token")
+		return malformed("the method or the host holds the token")
 	}
 	if err := r.hideInPath(hide); err != nil {
-		return r, err
+		return err
 	}
-	r.Query = hideInFields(r.Query, func(s string) string {
+	r.Query, _ = hideInFields(r.Query, func(s string) string {
 		if out := hide.Hide(s); out != s || !hide.In(strings.ReplaceAll(s, " ", "+")) {
 			return out
 		}
 		return secret.Redacted // a "+" that was not escaped was read as a blank
 	})
-	r.Headers = hideInFields(r.Headers, hide.Hide)
+	if q.known == nil || hide.Fits(q.known.longest) {
+		clean := false
+		if r.Headers, clean = hideInFields(r.Headers, hide.Hide); clean && q.unknown != nil {
+			q.unknown.seen.keep(q.unknown.headers, r.Headers)
+		}
+	}
 	if r.Body != nil && hide.In(*r.Body) {
 		body := hide.Hide(*r.Body)
 		r.Body = &body
 	}
-	return r, nil
+	return nil
 }
 
 // hideInPath keeps the segments in number and place. A token that spans several of them has no place of its own.
@@ -50,15 +56,19 @@ func (r *Request) hideInPath(hide *secret.Hider) error {
 	return nil
 }
 
-// hideInFields returns fields, or a copy of them without what hide takes out.
-func hideInFields(fields map[string][]string, hide func(string) string) map[string][]string {
+// hideInFields returns fields, and true when hide leaves them as they are; else a copy of them without what hide takes
+// out.
+func hideInFields(fields map[string][]string, hide func(string) string) (map[string][]string, bool) {
+	if len(fields) == 0 {
+		return fields, true
+	}
 	clean := true
 	for name, values := range fields {
 		clean = clean && hide(name) == name && !slices.ContainsFunc(values,
 			func(v string) bool { return hide(v) != v })
 	}
 	if clean {
-		return fields
+		return fields, true
 	}
 	out := make(map[string][]string, len(fields))
 	for _, name := range slices.Sorted(maps.Keys(fields)) { // two names may become one
@@ -67,5 +77,5 @@ func hideInFields(fields map[string][]string, hide func(string) string) map[stri
 			out[hidden] = append(out[hidden], hide(v))
 		}
 	}
-	return out
+	return out, false
 }

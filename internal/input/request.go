@@ -17,11 +17,12 @@ type Rules struct {
 	bodyBytes int
 	ambiguous httpuri.Ambiguous
 	resources *resource.Set
+	seen      *fieldSets
 }
 
 // NewRules prepares cfg.
 func NewRules(cfg Config) *Rules {
-	r := &Rules{bodyBytes: cfg.BodyBytes, ambiguous: cfg.AmbiguousPaths}
+	r := &Rules{bodyBytes: cfg.BodyBytes, ambiguous: cfg.AmbiguousPaths, seen: &fieldSets{}}
 	for _, name := range cfg.Headers {
 		r.headers = append(r.headers, httpuri.Lower(name))
 	}
@@ -37,36 +38,48 @@ func (r *Rules) With(resources *resource.Set) *Rules {
 
 // Request returns req as policies see it. An error is of kind Malformed: the request has no single meaning.
 func (r *Rules) Request(req *authz.Request) (Request, error) {
-	out := Request{Method: strings.ToUpper(req.Method)}
+	var q Query
+	if err := r.read(&q, req); err != nil {
+		return Request{}, err
+	}
+	return q.Request, nil
+}
+
+// read sets the request of q.
+func (r *Rules) read(q *Query, req *authz.Request) error {
+	out := &q.Request
+	out.Method = strings.ToUpper(req.Method)
 	if !httpuri.IsToken(req.Method) {
-		return Request{}, malformed("the method is not a token")
+		return malformed("the method is not a token")
 	}
 	if err := checkFields(req.Headers); err != nil {
-		return Request{}, err
+		return err
 	}
 	if err := r.checkConnection(req.Headers); err != nil {
-		return Request{}, err
+		return err
 	}
 	rawQuery, err := out.setURL(req, r.ambiguous)
 	if err != nil {
-		return Request{}, err
+		return err
 	}
 	if err = out.setQuery(rawQuery); err != nil {
-		return Request{}, err
+		return err
 	}
 	out.countForm(req)
 	if out.SourceIP, err = sourceIP(req.SourceIP); err != nil {
-		return Request{}, err
+		return err
 	}
-	if out.Headers, err = r.allowed(req.Headers); err != nil {
-		return Request{}, err
+	if q.known = r.seen.get(r.headers, req.Headers); q.known != nil {
+		out.Headers = q.known.fields
+	} else if out.Headers, err = r.allowed(req.Headers); err != nil {
+		return err
+	} else {
+		q.unknown = r
 	}
 	if r.bodyBytes > 0 && req.HasBody {
-		if err := out.setBody(req, r.bodyBytes); err != nil {
-			return Request{}, err
-		}
+		return out.setBody(req, r.bodyBytes)
 	}
-	return out, nil
+	return nil
 }
 
 // noFields is every query and header map without members. Documents are never changed.

@@ -55,7 +55,7 @@ func (h *Hider) Hide(s string) string {
 
 // In reports whether s holds the secret.
 func (h *Hider) In(s string) bool {
-	if h == nil || len(s) < len(h.plain) {
+	if !h.Fits(len(s)) {
 		return false
 	}
 	for range layers {
@@ -70,6 +70,9 @@ func (h *Hider) In(s string) bool {
 	}
 	return h.is(s)
 }
+
+// Fits reports whether a text of n bytes may hold the secret: In does not hold for a shorter one.
+func (h *Hider) Fits(n int) bool { return h != nil && n >= len(h.plain) }
 
 // InFold is In without regard to case and to other forms.
 func (h *Hider) InFold(s string) bool {

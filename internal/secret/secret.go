@@ -122,6 +122,7 @@ func NewFingerprinter() *Fingerprinter {
 type mac struct {
 	hash.Hash
 	buf []byte
+	sum Fingerprint
 }
 
 // Fingerprint is a keyed digest. Equal inputs give equal fingerprints only within one process.
@@ -140,8 +141,8 @@ func (f *Fingerprinter) Of(t Text, scope ...string) Fingerprint {
 	_, _ = m.Write(b)
 	clear(b)
 	m.buf = b
-	var sum Fingerprint
-	m.Sum(sum[:0])
+	m.Sum(m.sum[:0])
+	sum := m.sum
 	f.pool.Put(m)
 	return sum
 }
