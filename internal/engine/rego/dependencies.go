@@ -10,7 +10,7 @@ import (
 func Dependencies(c *ast.Compiler, path ast.Ref) iter.Seq[*ast.Rule] {
 	return func(yield func(*ast.Rule) bool) {
 		queue := append([]*ast.Rule{}, c.GetRulesDynamicWithOpts(path, ast.RulesOptions{})...)
-		seen := map[*ast.Rule]bool{nil: true}
+		seen, named := map[*ast.Rule]bool{nil: true}, map[string]bool{}
 		for ; len(queue) > 0; queue = queue[1:] {
 			r := queue[0]
 			if seen[r] {
@@ -20,7 +20,12 @@ func Dependencies(c *ast.Compiler, path ast.Ref) iter.Seq[*ast.Rule] {
 			if !yield(r) {
 				return
 			}
-			queue = append(append(queue, r.Else), c.GetRulesExact(r.Ref().GroundPrefix())...)
+			queue = append(queue, r.Else)
+			// Rules of one name are queued once: each of many would queue all of them else.
+			if name := r.Ref().GroundPrefix(); !named[name.String()] {
+				named[name.String()] = true
+				queue = append(queue, c.GetRulesExact(name)...)
+			}
 			for d := range c.Graph.Dependencies(r) {
 				if rule, ok := d.(*ast.Rule); ok {
 					queue = append(queue, rule)
