@@ -76,8 +76,17 @@ test-gateways: ## the tests against gateways that are built from source, which t
 	$(GO) test -tags real,gateways -count=1 -timeout 30m -v -run 'TestGatewaysThatAreBuilt' ./internal/realtest
 
 .PHONY: bench
-bench: ## measure against a bare handler and OPA's server; prints a table
-	$(GO) test -tags bench -count=1 -timeout 30m -v -run TestBench ./internal/bench
+bench: ## measure against bare handlers and OPA's server; prints tables, and with WRITE=1 puts them into docs/performance.md
+	BENCH_PAGE=$(if $(WRITE),$(CURDIR)/docs/performance.md) $(GO) test -tags bench -count=1 -timeout 60m -v -run 'TestBench$$' ./internal/bench
+
+.PHONY: bench-scale
+bench-scale: ## measure how costs grow; draws docs/performance/*.svg
+	BENCH_OUT=$(CURDIR)/docs/performance $(GO) test -tags bench -count=1 -timeout 60m -v -run TestScale ./internal/bench
+
+# A package and a pattern: make bench-micro BENCH=Remembered PKG=./internal/engine > old.txt; then benchstat old.txt new.txt
+.PHONY: bench-micro
+bench-micro: ## ten runs of the benchmarks of a package, for benchstat: BENCH=pattern PKG=./internal/engine
+	@$(GO) test -tags bench -run '^$$' -bench '$(or $(BENCH),.)' -benchmem -count 10 $(or $(PKG),./internal/engine)
 
 .PHONY: bench-pair
 bench-pair: ## measure against another build of the sidecar: OTHER=/path/to/sidecar

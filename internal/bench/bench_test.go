@@ -3,8 +3,9 @@
 // Package bench measures the sidecar side by side with the least that its web framework can do and with OPA's own
 // server, in one run, with one load generator. It holds tests only, behind the build tag "bench".
 //
-//	make bench                                  the table of docs/benchmarks.md
+//	make bench                                  the tables of docs/performance.md
 //	BENCH_ROUNDS=2 BENCH_SECONDS=2 make bench   in a hurry
+//	make bench-scale                            the plots in docs/performance
 //
 // Figures differ from machine to machine and from run to run; the ratios within one run are what counts.
 package bench
@@ -47,16 +48,9 @@ func TestBench(t *testing.T) {
 	e := efforts(t)
 	w := newWorld(t)
 	program := buildSidecar(t)
-	floor := startFloor(t, question(t, w.token))
-	targets := []*target{floor}
-	r := report{effort: e, floor: floor}
-	var sides []sidecar
-	for _, p := range []policy{w.small, w.shipped} {
-		side := startSidecar(t, program, w, p)
-		r.pairs = append(r.pairs, pair{policy: p.name, opa: startOPA(t, w.document(t), p), side: side.target})
-		sides = append(sides, side)
-		targets = append(targets, r.pairs[len(r.pairs)-1].opa, side.target)
-	}
+	f := startField(t, program, w)
+	r := report{effort: e, field: f}
+	targets := f.targets()
 	asked := 0
 	for _, s := range targets { // until caches, heaps and connections are warm
 		s.connect(t)
@@ -68,32 +62,90 @@ func TestBench(t *testing.T) {
 			s.runs = append(s.runs, measure(t, s, e.each))
 		}
 	}
-	r.sharedPace = share * median(r.pairs[len(r.pairs)-1].opa.runs, run.throughput)
+	r.sharedPace = share * median(f.opa.runs, run.throughput)
 	for range e.rounds {
-		for _, s := range targets {
+		for _, s := range f.paced() {
 			s.paced = append(s.paced, pace(t, s, e.each, r.sharedPace))
 		}
 	}
 	if n := w.issuer.Calls() - asked; n != 0 {
-		t.Errorf("the issuer was asked %d times during the runs: the token was not cached", n)
+		t.Errorf("the issuer was asked %d times during the runs: a token was not cached", n)
 	}
-	for _, side := range sides {
-		written, dropped := logged(t, side.admin)
-		r.written, r.dropped = r.written+written, r.dropped+dropped
+	for _, side := range f.sidecars() {
+		m := side.metrics(t)
+		r.written += int(m[`sidecar_decisionlog_events_total{outcome="written"}`])
+		r.dropped += int(m[`sidecar_decisionlog_events_total{outcome="dropped"}`])
+		r.mismatches += int(m["sidecar_engine_memo_mismatch_total"])
 	}
 	if r.dropped > 0 {
 		t.Errorf("%d events of the decision log were dropped: the figures are not those of a log that is on",
 			r.dropped)
 	}
+	if r.mismatches > 0 {
+		t.Errorf("%d remembered verdicts were contradicted", r.mismatches)
+	}
 	for _, s := range targets {
 		closeAll(s.many)
 		s.proc.stop()
 	}
+	r.extra(t, program, w)
+	table := r.markdown()
+	t.Log("\n" + table)
+	if page := os.Getenv("BENCH_PAGE"); page != "" {
+		put(t, page, table)
+	}
+}
 
-	r.first = firstDecision(t, program, w, e.rounds)
-	r.memory = cachedTokens(t, program, w)
-	r.reload = reloads(t, program, w, e.rounds)
-	t.Log("\n" + r.markdown())
+// field is all servers that are compared.
+type field struct {
+	floors
+	opa, opaLog, opaShipped               *target
+	small, smallQuiet, smallFull, tokens  sidecar
+	smallFullQuiet                        sidecar
+	shipped, shippedFull                  sidecar
+	nginx, envoy, nginxShipped, envoyFull *target
+}
+
+func startField(t *testing.T, program string, w *world) *field {
+	t.Helper()
+	opa, document := install(t, "github.com/open-policy-agent/opa"), w.document(t)
+	side := func(s setup) sidecar { return startSidecar(t, program, w, s) }
+	f := &field{
+		floors:         startFloors(t, w),
+		opa:            startOPA(t, opa, document, w.small, false),
+		opaLog:         startOPA(t, opa, document, w.small, true),
+		opaShipped:     startOPA(t, opa, document, w.shipped, false),
+		small:          side(setup{policy: w.small}),
+		smallQuiet:     side(setup{policy: w.small, silent: true}),
+		smallFull:      side(setup{policy: w.small, full: true}),
+		smallFullQuiet: side(setup{policy: w.small, full: true, silent: true}),
+		tokens:         side(setup{policy: w.small, jwt: true}),
+		shipped:        side(setup{policy: w.shipped}),
+		shippedFull:    side(setup{policy: w.shipped, full: true}),
+	}
+	f.nginx = f.small.through("forward auth", asks(f.small.nginx, w.subrequest(), nil))
+	f.envoy = f.small.through("gRPC", checks(f.small.grpc, w.check()))
+	f.nginxShipped = f.shippedFull.through("forward auth", asks(f.shippedFull.nginx, w.subrequest(), nil))
+	f.envoyFull = f.shippedFull.through("gRPC", checks(f.shippedFull.grpc, w.check()))
+	return f
+}
+
+// targets are the servers in the order of the table, and of each round.
+func (f *field) targets() []*target {
+	return []*target{
+		f.post, f.get, f.grpc, f.opa, f.opaLog, f.opaShipped, f.small.target, f.smallQuiet.target,
+		f.smallFull.target, f.smallFullQuiet.target, f.tokens.target, f.shipped.target, f.shippedFull.target, f.nginx,
+		f.envoy, f.nginxShipped, f.envoyFull,
+	}
+}
+
+func (f *field) sidecars() []sidecar {
+	return []sidecar{f.small, f.smallQuiet, f.smallFull, f.smallFullQuiet, f.tokens, f.shipped, f.shippedFull}
+}
+
+// paced are the servers whose latency below their limit is measured.
+func (f *field) paced() []*target {
+	return []*target{f.post, f.opa, f.small.target, f.smallFull.target, f.shippedFull.target}
 }
 
 // measure puts all connections of s under load for d, and then one of them alone.
@@ -115,7 +167,8 @@ func measure(t *testing.T, s *target, d time.Duration) run {
 	s.rest()
 	r := run{
 		rate: loaded.rate(), cpu: used / time.Duration(len(loaded.latencies)),
-		p50: loaded.quantile(0.50), p99: loaded.quantile(0.99), single: single.quantile(0.50),
+		p50: loaded.quantile(0.50), p99: loaded.quantile(0.99),
+		p999: loaded.quantile(0.999), single: single.quantile(0.50),
 	}
 	if r.rss, r.peak, err = s.proc.memory(); err != nil {
 		t.Fatal(err)
@@ -150,32 +203,27 @@ func pace(t *testing.T, s *target, d time.Duration, shared float64) paced {
 	return paced{own: own.quantile(0.99), shared: same.quantile(0.99)}
 }
 
-// logged reads from the metrics of a sidecar what became of the events of its decision log.
-func logged(t *testing.T, admin string) (written, dropped int) {
+// metrics are the values of all series of a sidecar.
+func (s sidecar) metrics(t *testing.T) map[string]float64 {
 	t.Helper()
-	resp, err := http.Get("http://" + admin + "/metrics")
+	resp, err := http.Get("http://" + s.admin + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
+	all := map[string]float64{}
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() {
-		series, value, _ := strings.Cut(lines.Text(), " ")
-		to := map[string]*int{
-			`sidecar_decisionlog_events_total{outcome="written"}`: &written,
-			`sidecar_decisionlog_events_total{outcome="dropped"}`: &dropped,
-		}[series]
-		if to == nil {
+		if strings.HasPrefix(lines.Text(), "#") {
 			continue
 		}
-		n, err := strconv.ParseFloat(value, 64)
-		if err != nil {
+		series, value, _ := strings.Cut(lines.Text(), " ")
+		if all[series], err = strconv.ParseFloat(value, 64); err != nil {
 			t.Fatal(err)
 		}
-		*to = int(n)
 	}
 	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
-	return written, dropped
+	return all
 }

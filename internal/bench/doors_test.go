@@ -6,51 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 )
-
-// TestBenchDoors measures the doors for gateways, each beside the least that a server of its protocol can do. It fails
-// when any answer is not an allow.
-func TestBenchDoors(t *testing.T) {
-	e := efforts(t)
-	w := newWorld(t)
-	program := buildSidecar(t)
-	all := []*target{startGRPCFloor(t, w)}
-	grpcSide := startSidecar(t, program, w, w.shipped)
-	grpcSide.name, grpcSide.dial = "sidecar, gRPC, shipped policies", checks(grpcSide.grpc, w.check())
-	nginxFloor, nginxSide := startFloor(t, nil), startSidecar(t, program, w, w.shipped)
-	nginxFloor.name = "echo, bare GET handler"
-	nginxFloor.dial = asks(nginxFloor.address, []byte("GET /check HTTP/1.1\r\nHost: localhost\r\n\r\n"), nil)
-	nginxSide.name, nginxSide.dial = "sidecar, forward auth, shipped policies", asks(nginxSide.nginx, w.subrequest(),
-		nil)
-	native := startSidecar(t, program, w, w.shipped)
-	native.name = "sidecar, native API, shipped policies"
-	all = append(all, grpcSide.target, nginxFloor, nginxSide.target, startFloor(t, question(t, w.token)),
-		native.target,
-		startOPA(t, w.document(t), w.shipped))
-	for _, s := range all {
-		s.connect(t)
-		measure(t, s, min(e.each, 2*time.Second))
-	}
-	for range e.rounds {
-		for _, s := range all {
-			s.runs = append(s.runs, measure(t, s, e.each))
-		}
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s/%s, %s, %d processors shared with the load generator; medians of %d interleaved runs of "+
-		"%s.\n",
-		runtime.GOOS, runtime.GOARCH, runtime.Version(), runtime.NumCPU(), e.rounds, e.each)
-	peaks(&b, all)
-	t.Log(b.String())
-}
 
 // startGRPCFloor starts the least that a server of gRPC can be, asked the same as the sidecar.
 func startGRPCFloor(t *testing.T, w *world) *target {

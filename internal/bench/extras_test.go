@@ -19,7 +19,7 @@ func firstDecision(t *testing.T, program string, w *world, rounds int) []time.Du
 	t.Helper()
 	var took []time.Duration
 	for range rounds {
-		s := startSidecar(t, program, w, w.shipped)
+		s := startSidecar(t, program, w, setup{policy: w.shipped})
 		took = append(took, await(t, s.proc, s.dial))
 		s.proc.stop()
 	}
@@ -39,7 +39,7 @@ const cached = 10_000
 // cachedTokens fills the cache of a new sidecar with tokens of about 1 KiB of claims.
 func cachedTokens(t *testing.T, program string, w *world) usage {
 	t.Helper()
-	s := startSidecar(t, program, w, w.shipped)
+	s := startSidecar(t, program, w, setup{policy: w.shipped})
 	await(t, s.proc, s.dial)
 	u := usage{answer: len(w.introspect(t, w.issue(t, fat())).Raw)}
 	var err error
@@ -81,11 +81,11 @@ func reloads(t *testing.T, program string, w *world, rounds int) []time.Duration
 	file := filepath.Join(policies, "generated.rego")
 	edit := func(generation int) time.Time {
 		begun := time.Now()
-		testkit.WriteFile(t, file, string(module(generation)))
+		testkit.WriteFile(t, file, string(module(generation, rules)))
 		return begun
 	}
 	edit(0)
-	s := startSidecar(t, program, w, policy{"generated", policies})
+	s := startSidecar(t, program, w, setup{policy: policy{"generated", policies}})
 	await(t, s.proc, s.dial)
 	c, err := dial(s.api, request("/v1/decisions/generated/decision", question(t, w.token)))
 	if err != nil {
@@ -115,7 +115,7 @@ func reloads(t *testing.T, program string, w *world, rounds int) []time.Duration
 }
 
 // module is Rego with many rules of three expressions, whose decision tells its generation.
-func module(generation int) []byte {
+func module(generation, rules int) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, `package generated
 

@@ -34,7 +34,8 @@ func TestPair(t *testing.T) {
 		if p == w.shipped {
 			old.dir = cmp.Or(os.Getenv("BENCH_OTHER_POLICIES"), p.dir)
 		}
-		this, that := startSidecar(t, program, w, p).target, startSidecar(t, other, w, old).target
+		this, that := startSidecar(t, program, w, setup{policy: p}).target,
+			startSidecar(t, other, w, setup{policy: old}).target
 		for _, s := range []*target{this, that} {
 			s.connect(t)
 			measure(t, s, min(e.each, 2*time.Second))

@@ -31,7 +31,7 @@ func start(t *testing.T, env []string, name string, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(name, args...), said: filepath.Join(t.TempDir(), "stderr"),
 		ended: make(chan struct{})}
-	stderr, err := os.Create(p.said)
+	stderr, err := os.OpenFile(p.said, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,10 +49,22 @@ func start(t *testing.T, env []string, name string, args ...string) *process {
 	t.Cleanup(func() {
 		p.stop()
 		if said, _ := os.ReadFile(p.said); t.Failed() && len(said) > 0 {
-			t.Logf("%s said:\n%s", name, said)
+			t.Logf("%s said:\n%s", name, said[:min(len(said), 4096)])
 		}
 	})
 	return p
+}
+
+// forget empties the file of what the process said, which must have been a log of decisions.
+func (p *process) forget(t *testing.T) {
+	t.Helper()
+	const warnings = 4 << 10 // most that it says without a log
+	if info, err := os.Stat(p.said); err != nil || info.Size() < warnings {
+		t.Fatalf("%s has logged no decisions: %v", p.cmd.Path, err)
+	}
+	if err := os.Truncate(p.said, 0); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // stop asks the process to end, kills it when it does not, and waits for it. A second call does nothing.
@@ -148,7 +160,7 @@ func await(t *testing.T, p *process, dial func(n int) ([]caller, error)) time.Du
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute) // a sidecar with 100 MB of data on a busy machine
 	for {
 		err := once(dial)
 		if err == nil {

@@ -62,7 +62,7 @@ func profiled(file, profile string) error {
 //	BENCH_PROFILE=/tmp/cpu.pprof go test -tags bench -count=1 -run TestProfile ./internal/bench
 //	go tool pprof -top -cum /tmp/cpu.pprof
 //
-// With BENCH_DOOR=grpc it is asked as Envoy does.
+// With BENCH_DOOR=grpc it is asked as Envoy does, and with BENCH_MEMO=off it remembers no verdict.
 //
 // Without BENCH_PROFILE it only shows that it can.
 func TestProfile(t *testing.T) {
@@ -76,7 +76,7 @@ func TestProfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := w.configuration(t, t.TempDir(), w.shipped.dir)
+	file := w.configuration(t, t.TempDir(), setup{policy: w.shipped, full: os.Getenv("BENCH_MEMO") == "off"})
 	cfg := load(t, file)
 	p := start(t, []string{"BENCH_PROFILED=" + file, "BENCH_PROFILE=" + profile}, program)
 	s := &target{name: "profiled sidecar", proc: p,

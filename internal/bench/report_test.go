@@ -5,29 +5,29 @@ package bench
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/engine"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // report is everything that was measured.
 type report struct {
 	effort           effort
-	floor            *target
-	pairs            []pair
+	field            *field
 	sharedPace       float64 // requests a second
 	written, dropped int     // events of the decision log
+	mismatches       int     // of remembered verdicts
 	first, reload    []time.Duration
 	memory           usage
-}
-
-// pair is the two servers that do the same work by the same policy.
-type pair struct {
-	policy    string
-	opa, side *target
+	loaded           reloading
+	cold             []crowd
+	replayed         []float64 // decisions a second
 }
 
 // markdown is what "make bench" prints.
@@ -35,65 +35,78 @@ func (r report) markdown() string {
 	var b strings.Builder
 	opa, _ := engine.Versions()
 	fmt.Fprintf(&b, "%s/%s, %s, OPA %s, %d processors shared with the load generator; medians of %d interleaved "+
-		"runs of %s.\n",
+		"runs of %s.\n\n",
 		runtime.GOOS, runtime.GOARCH, runtime.Version(), opa, runtime.NumCPU(), r.effort.rounds, r.effort.each)
-	peaks(&b, r.targets())
-	r.ratios(&b)
+	r.bars(&b)
+	r.peaks(&b)
 	r.paces(&b)
 	r.extras(&b)
 	return b.String()
 }
 
-func (r report) targets() []*target {
-	out := []*target{r.floor}
-	for _, p := range r.pairs {
-		out = append(out, p.opa, p.side)
-	}
-	return out
-}
-
-func peaks(b *strings.Builder, targets []*target) {
-	fmt.Fprintf(b, "\n| server | requests/s | CPU us/request | p50 us (1 connection) | p50 us (%d) | p99 us (%[1]d) "+
-		"| RSS MiB | highest |\n", connections)
-	fmt.Fprintf(b, "|---|---|---|---|---|---|---|---|\n")
-	for _, s := range targets {
-		fmt.Fprintf(b, "| %s | %.0f | %.1f | %.0f | %.0f | %.0f | %.0f | %.0f |\n", s.name,
+func (r report) peaks(b *strings.Builder) {
+	fmt.Fprintf(b, "\n| server | requests/s | CPU us/request | floor's CPU / its | requests/s, its / OPA's | "+
+		"p50 us (1 connection) | p50 us (%d) | p99 us (%[1]d) | p99.9 us (%[1]d) | RSS MiB | highest |\n", connections)
+	fmt.Fprintf(b, "|---|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, s := range r.field.targets() {
+		fmt.Fprintf(b, "| %s | %.0f | %.1f | %.2f | %.2f | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f |\n", s.name,
 			median(s.runs, run.throughput), median(s.runs, run.processor),
+			ratio(r.field.post, s, run.processor), ratio(s, r.field.opa, run.throughput),
 			median(s.runs, func(r run) float64 { return micros(r.single) }),
 			median(s.runs, func(r run) float64 { return micros(r.p50) }),
 			median(s.runs, func(r run) float64 { return micros(r.p99) }),
+			median(s.runs, func(r run) float64 { return micros(r.p999) }),
 			median(s.runs, func(r run) float64 { return r.rss }), s.runs[len(s.runs)-1].peak)
-	}
-}
-
-func (r report) ratios(b *strings.Builder) {
-	fmt.Fprintf(b, "\n| ratio | requests/s, sidecar / OPA | CPU a request, OPA / sidecar | CPU a request, floor / "+
-		"sidecar |\n|---|---|---|---|\n")
-	for _, p := range r.pairs {
-		fmt.Fprintf(b, "| %s | %.2f | %.2f | %.2f |\n", p.policy, ratio(p.side, p.opa, run.throughput),
-			ratio(p.opa, p.side, run.processor), ratio(r.floor, p.side, run.processor))
 	}
 }
 
 func (r report) paces(b *strings.Builder) {
 	fmt.Fprintf(b, "\n| server | p99 us at %.0f %% of its own peak | p99 us at %.0f requests/s (%.0f %% of OPA's "+
-		"peak, shipped policies) |\n|---|---|---|\n", 100*share, r.sharedPace, 100*share)
-	for _, s := range r.targets() {
-		fmt.Fprintf(b, "| %s | %.0f | %.0f |\n", s.name,
-			median(s.paced, func(p paced) float64 { return micros(p.own) }),
-			median(s.paced, func(p paced) float64 { return micros(p.shared) }))
+		"peak) |\n|---|---|---|\n", 100*share, r.sharedPace, 100*share)
+	for _, s := range r.field.paced() {
+		fmt.Fprintf(b, "| %s | %.0f | %.0f |\n", s.name, median(s.paced, paced.ownMicros),
+			median(s.paced, paced.sharedMicros))
 	}
 }
 
 func (r report) extras(b *strings.Builder) {
-	millis := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 	fmt.Fprintf(b, "\n| sidecar | |\n|---|---|\n")
 	fmt.Fprintf(b, "| RSS with %d cached tokens, %d bytes of claims each | %.0f MiB (highest %.0f, before the first "+
-		"%.0f) |\n", cached, r.memory.answer, r.memory.now, r.memory.peak, r.memory.fresh)
+		"%.0f): %.1f KiB a token |\n", cached, r.memory.answer, r.memory.now, r.memory.peak, r.memory.fresh,
+		(r.memory.now-r.memory.fresh)*1024/cached)
 	fmt.Fprintf(b, "| start of the process to its first decision | %.0f ms |\n", median(r.first, millis))
 	fmt.Fprintf(b, "| an edit of %d rules on disk to serving, debounce included | %.0f ms |\n", rules,
 		median(r.reload, millis))
-	fmt.Fprintf(b, "| events of the decision log written, dropped | %d, %d |\n", r.written, r.dropped)
+	fmt.Fprintf(b, "| p99 at %.0f requests/s before, and during %d reloads | %.0f us, %.0f us |\n", r.loaded.rate,
+		r.loaded.reloads, micros(r.loaded.before), micros(r.loaded.during))
+	fmt.Fprintf(b, "| %d callers with a cold token, issuer %s late: questions, slowest | %.0f, %.0f ms |\n", callers,
+		late, median(r.cold, func(c crowd) float64 { return float64(c.questions) }),
+		median(r.cold, func(c crowd) float64 { return millis(c.slowest) }))
+	fmt.Fprintf(b, "| replay, start of the process included | %.0f decisions/s |\n",
+		median(r.replayed, func(f float64) float64 { return f }))
+	fmt.Fprintf(b, "| events of the decision log written, dropped; verdicts contradicted | %d, %d; %d |\n", r.written,
+		r.dropped, r.mismatches)
+}
+
+// The lines of a page between which the tables stand.
+const (
+	tablesBegin = "<!-- The tables of make bench begin here. -->\n"
+	tablesEnd   = "<!-- The tables of make bench end here. -->\n"
+)
+
+// put replaces the tables of a page.
+func put(t *testing.T, page, tables string) {
+	t.Helper()
+	old, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, begins := strings.Cut(string(old), tablesBegin)
+	_, after, ends := strings.Cut(rest, tablesEnd)
+	if !begins || !ends {
+		t.Fatalf("%s has no place for tables", page)
+	}
+	testkit.WriteFile(t, page, before+tablesBegin+"\n"+tables+"\n"+tablesEnd+after)
 }
 
 // ratio is the median of what a has, round by round, for each of what b has: neighbours in time saw the same machine.
@@ -119,3 +132,4 @@ func median[T any](all []T, of func(T) float64) float64 {
 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -19,7 +19,7 @@ import (
 //	go test -tags bench -run '^$' -bench Stages -benchmem ./internal/bench
 func BenchmarkStages(b *testing.B) {
 	w := newWorld(b)
-	cfg := load(b, w.configuration(b, b.TempDir(), w.shipped.dir))
+	cfg := load(b, w.configuration(b, b.TempDir(), setup{policy: w.shipped}))
 	_, policy, err := app.Load(b.Context(), cfg)
 	if err != nil {
 		b.Fatal(err)

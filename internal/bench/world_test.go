@@ -32,8 +32,18 @@ type world struct {
 	// small is one policy that looks at scope, audience and tenant and at nothing else; shipped is a copy of the
 	// shipped ones: an edit of the originals during a run would change some servers.
 	small, shipped policy
-	// native leaves out the listeners of gateways, which other builds may not have.
+	// native leaves out what other builds may not have: the listeners of gateways, and settings of the memo.
 	native bool
+}
+
+// setup is how a sidecar differs from the usual one, which remembers verdicts and writes its decision log to a file.
+type setup struct {
+	policy policy
+	full   bool // it remembers no verdict
+	silent bool // it writes no decision log
+	jwt    bool // its tokens are JWTs that it validates itself
+	// change has the last word about the configuration; it may be nil.
+	change func(all map[string]any)
 }
 
 // policy is a directory of policies.
@@ -81,8 +91,13 @@ func newWorld(t testing.TB) *world {
 // issue makes a token that may read orders; claims are further members of what the issuer says about it.
 func (w *world) issue(t testing.TB, claims map[string]any) string {
 	t.Helper()
+	return w.issueAs(t, devissuer.Opaque, claims)
+}
+
+func (w *world) issueAs(t testing.TB, form devissuer.Format, claims map[string]any) string {
+	t.Helper()
 	return authserver.Issue(t, w.issuer, devissuer.Grant{
-		ClientID: "web-shop", Subject: "alice", Username: "alice@acme.example",
+		TokenFormat: form, ClientID: "web-shop", Subject: "alice", Username: "alice@acme.example",
 		Scopes:   []string{"orders:read", "profile"},
 		Audience: []string{"orders-api"}, Tenant: "acme", Roles: []string{"clerk"}, Claims: claims,
 	})
@@ -107,7 +122,7 @@ func question(t testing.TB, token string) []byte {
 // introspect asks the issuer about a token, as the sidecar does.
 func (w *world) introspect(t testing.TB, token string) *authz.Claims {
 	t.Helper()
-	cfg := load(t, w.configuration(t, t.TempDir(), w.shipped.dir))
+	cfg := load(t, w.configuration(t, t.TempDir(), setup{policy: w.shipped}))
 	issuer, err := issuer.New(cfg.Issuers[0], issuer.Deps{Fingerprints: secret.NewFingerprinter()})
 	if err != nil {
 		t.Fatal(err)
@@ -140,7 +155,7 @@ func (w *world) document(t testing.TB) []byte {
 }
 
 // configuration writes a file for "sidecar serve" to dir and returns its name. What it does not say is the default.
-func (w *world) configuration(t testing.TB, dir, policies string) string {
+func (w *world) configuration(t testing.TB, dir string, s setup) string {
 	t.Helper()
 	listen := map[string]any{
 		"api": map[string]any{"address": freeAddress(t)}, "admin": map[string]any{"address": freeAddress(t)},
@@ -151,20 +166,29 @@ func (w *world) configuration(t testing.TB, dir, policies string) string {
 			map[string]any{"name": "nginx", "profile": "nginx", "address": freeAddress(t)},
 		}
 	}
-	src, err := yaml.Marshal(map[string]any{
-		"listen": listen,
-		"issuers": []any{map[string]any{
-			"name": "bench", "issuer": w.issuer.Issuer(), "allow_insecure_http": true, "tenant": []string{"/tenant"},
-			"client": map[string]any{"id": resourceServer, "secret": map[string]any{"env": secretVariable}},
-			"cache":  map[string]any{"ttl": "10m"},
-		}},
-		"policies": map[string]any{"paths": []string{policies}},
-		// Ten times the usual: on a machine that is busy with other things, 32 callers at once may wait for a
-		// processor longer than the usual deadline, and a refusal would end the run. OPA's server has no deadline at
-		// all.
-		"engine":       map[string]any{"deadline": "1s"},
-		"decision_log": map[string]any{"file": filepath.Join(dir, "decisions.jsonl")},
-	})
+	issuer := map[string]any{
+		"name": "bench", "issuer": w.issuer.Issuer(), "allow_insecure_http": true, "tenant": []string{"/tenant"},
+		"client": map[string]any{"id": resourceServer, "secret": map[string]any{"env": secretVariable}},
+		"cache":  map[string]any{"ttl": "10m"},
+	}
+	if s.jwt {
+		issuer["mode"], issuer["audience"] = "jwt", []string{resourceServer}
+	}
+	// Ten times the usual: on a machine that is busy with other things, 32 callers at once may wait for a processor
+	// longer than the usual deadline, and a refusal would end the run. OPA's server has no deadline at all.
+	engine := map[string]any{"deadline": "1s"}
+	if s.full {
+		engine["memo"] = map[string]any{"max_entries": 0}
+	}
+	all := map[string]any{"listen": listen, "issuers": []any{issuer}, "engine": engine,
+		"policies": map[string]any{"paths": []string{s.policy.dir}}}
+	if !s.silent {
+		all["decision_log"] = map[string]any{"file": filepath.Join(dir, "decisions.jsonl")}
+	}
+	if s.change != nil {
+		s.change(all)
+	}
+	src, err := yaml.Marshal(all)
 	if err != nil {
 		t.Fatal(err)
 	}
