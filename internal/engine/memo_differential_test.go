@@ -198,7 +198,7 @@ func TestADroppedPathIsNoticed(t *testing.T) {
 			return true
 		}
 		less := slices.Delete(slices.Clone(paths), 0, 1)
-		m.entry.key.key = document.NewKey(less, document.NewView(document.Usage{}))
+		m.entry.key.key = document.NewKey(less, &reads.Narrowing{}, document.NewView(document.Usage{}))
 		m.fault = func(string, ...any) {}
 		m.run(t, 300)
 		if tried++; m.counts.faults > 0 {
