@@ -15,7 +15,8 @@ import (
 )
 
 const narrowData = `{"orders": {"owner": "acme", "id": "42", "list": ["orders", "42"]}, "/orders": {"/x": {"/*": 1}},
-	"names": ["x-tenant", "x-own"], "words": ["admin", "zeta"], "rule": {"header": "x-tenant", "segment": 1}}`
+	"names": ["x-tenant", "x-own"], "words": ["admin", "zeta"], "by": {"a": {"x": 1}, "orders": ["x", "y"]},
+	"mixed": {"a": {"b": 1}, "long": ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "x"]}, "rule": {"header": "x-tenant", "segment": 1}}`
 
 // narrowShapes are policies that use the segments of a path, or members of maps by name.
 var narrowShapes = map[string]struct {
@@ -84,14 +85,17 @@ f(list) := list[0]`, false, true},
 		"else := \"x-own\"", true, false},
 	"a name by a rule of constants": {"decision if input.request.headers[name] == [\"acme\"]\n" +
 		"name := \"x-own\" if input.token.tenant == \"acme\"\nelse := \"x-tenant\"", true, true},
-	"a query":               {`decision if { some n in data.t.names; input.request.query[n] }`, true, true},
-	"headers in whole":      {`decision if count(input.request.headers) > 1`, true, false},
-	"headers by a variable": {`decision if { h := input.request.headers; h[input.context.id] }`, true, false},
+	"a query": {`decision if { some n in data.t.names; input.request.query[n] }`, true, true},
+	"a position in data": {"decision if { input.request.segments = [_, _]\n" +
+		"data.t.by[input.request.segments[0]][input.request.segments[1]] == \"x\" }", true, true},
+	"a prefix that is a digit": {`decision if data.t.mixed[_][concat("", ["1", input.request.segments[0]])] == "x"`, false, true},
+	"headers in whole":         {`decision if count(input.request.headers) > 1`, true, false},
+	"headers by a variable":    {`decision if { h := input.request.headers; h[input.context.id] }`, true, false},
 }
 
 // madeDocument makes a document of few words, so that many are alike in what is not narrowed.
 func madeDocument(r *rand.Rand) *input.Document {
-	words := strings.Split("orders 42 43 x y acme ACME x-own admin zeta a b/c ** xa /x ", " ")
+	words := strings.Split("orders 0 1 01 +1 42 43 x y acme ACME x-own admin zeta a b/c ** xa /x ", " ")
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
 	claims := &authz.Claims{Active: true, Kind: authz.AccessToken, Fetched: start,
 		Tenant: pick("acme", "x", "ACME", "own"), Scopes: []string{pick("42", "x", "read")}}

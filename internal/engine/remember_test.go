@@ -305,8 +305,8 @@ func BenchmarkRemembered(b *testing.B) {
 	}
 }
 
-// TestRequestsAtOnceHaveVerdictsOfTheirOwn asks a policy for requests of several tenants at once, with a memory that is
-// too small for them.
+// TestRequestsAtOnceHaveVerdictsOfTheirOwn asks a policy for requests of several tenants at once, with a memory that
+// is too small for them.
 func TestRequestsAtOnceHaveVerdictsOfTheirOwn(t *testing.T) {
 	cfg := remembering()
 	cfg.Memo.MaxEntries = 20

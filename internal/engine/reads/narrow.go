@@ -2,8 +2,10 @@ package reads
 
 import (
 	"hash/maphash"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/util"
 )
 
 // Narrowing says which values of the input are not distinguished by the rules of an entrypoint, although they read
@@ -35,6 +37,9 @@ func NarrowingOf(c *ast.Compiler, ref ast.Ref, data func(ast.Ref) (ast.Value, bo
 	}
 	named := func(name string) bool { return f.names[name] == 0 && !f.whole[name] }
 	n := Narrowing{Segments: !f.distinguished, Compared: f.compared, Headers: named("headers"), Query: named("query")}
+	if f.prefix != nil && strings.IndexAny(*f.prefix, "+-0123456789") == 0 { // with a segment, it may be a number
+		n.Segments = false
+	}
 	if n.Any() {
 		n.known = &known{seed: maphash.MakeSeed(), texts: map[uint64]struct{}{}}
 		if f.prefix != nil {
@@ -48,7 +53,7 @@ func NarrowingOf(c *ast.Compiler, ref ast.Ref, data func(ast.Ref) (ast.Value, bo
 }
 
 // Known reports whether a text occurs in the rules or the data, by itself or after the constant that is put before
-// segments. It may be true for a text that does not.
+// segments, or is the position of an element of an array. It may be true for a text that does not.
 func (n *Narrowing) Known(text string) bool { return n.known.has(text) }
 
 // known are the hashes of texts, each with the constant before it too.
@@ -56,9 +61,14 @@ type known struct {
 	seed   maphash.Seed
 	texts  map[uint64]struct{}
 	prefix string
+	// longest is the length of the longest array: OPA's store finds an element of data by the text of its position.
+	longest int
 }
 
 func (k *known) has(text string) bool {
+	if n, ok := util.Atoi(text); ok && n < k.longest {
+		return true
+	}
 	if _, ok := k.texts[maphash.String(k.seed, text)]; ok {
 		return true
 	}
@@ -75,8 +85,11 @@ func (k *known) has(text string) bool {
 
 func (k *known) add(v ast.Value) bool {
 	ast.WalkTerms(ast.NewTerm(v), func(t *ast.Term) bool {
-		if s, ok := t.Value.(ast.String); ok && len(k.texts) <= maxKnown {
-			k.texts[maphash.String(k.seed, string(s))] = struct{}{}
+		switch v := t.Value.(type) {
+		case ast.String:
+			k.texts[maphash.String(k.seed, string(v))] = struct{}{}
+		case *ast.Array:
+			k.longest = max(k.longest, v.Len())
 		}
 		return len(k.texts) > maxKnown
 	})
