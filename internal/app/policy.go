@@ -70,6 +70,9 @@ func (a *App) loadFailed(err error) {
 	a.policy.reloads.Inc(reloadFailed)
 	a.policy.failing.Set(1)
 	serving := a.point.Snapshot().Policy.Revision()
+	if set := a.policy.set(); set != nil {
+		set.Settle() // the refused policies share its data
+	}
 	for _, line := range strings.Split(err.Error(), "\n") {
 		a.deps.Log.Error("new policies are refused; the last good ones go on deciding", "problem", line,
 			"serving_revision", serving)
@@ -141,6 +144,7 @@ func (a *App) waiting(why *bundle.Problem) {
 func (a *App) activated(next stage.Policies) {
 	a.logIgnored(a.policy.set(), next.Set)
 	a.sources.Activated(next.Set)
+	next.Set.Settle()
 	now := time.Now()
 	a.policy.reloads.Inc(reloadOK)
 	a.policy.succeeded.Set(metrics.Seconds(now))

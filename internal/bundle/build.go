@@ -16,8 +16,11 @@ type part struct {
 // parsedData is a data file and its value.
 type parsedData struct {
 	SourceFile
-	value any
+	value *dataValue
 }
+
+// document is the data document with nothing but the value of d.
+func (d parsedData) document() any { return wrap(d.Dirs, d.value.get()) }
 
 // Build parses the files and checks them against each other. Its error is Problems, with everything that is wrong.
 func Build(c Contents) (*Set, error) {
@@ -72,12 +75,12 @@ func (p *part) take(f SourceFile, ps *Problems) {
 		p.manifest = f.Path
 		p.readManifest(f.File, ps)
 	case DataJSON, DataYAML:
-		value, err := f.Decode()
+		value, err := valueOf(f)
 		if err != nil {
 			*ps = append(*ps, err.in(f.Path, CodeData))
 			return
 		}
-		if _, object := value.(map[string]any); !object && len(f.Dirs) == 0 {
+		if _, object := value.get().(map[string]any); !object && len(f.Dirs) == 0 {
 			ps.Add(f.Path, CodeData, "data at the top of a directory must be an object")
 			return
 		}
@@ -105,7 +108,7 @@ func checkComplete(parts []part, ps *Problems) {
 func (p *part) finish() Bundle {
 	p.bundle.Roots = p.roots
 	for _, d := range p.data {
-		p.bundle.Data = append(p.bundle.Data, DataFile{Path: d.Path, At: slices.Clone(d.Dirs), Value: d.value})
+		p.bundle.Data = append(p.bundle.Data, DataFile{Path: d.Path, At: slices.Clone(d.Dirs), value: d.value})
 	}
 	return p.bundle
 }

@@ -83,10 +83,22 @@ type DataFile struct {
 	// At is where Value belongs in the data document, which is where the file is below its source:
 	// ["routes"] for policies/routes/data.yaml. It is empty for a file at the top, whose value is an object.
 	At []string
-	// Value has the types of JSON: map[string]any, []any, string, bool, nil and encoding/json.Number. Numbers keep
-	// their spelling, except those that only YAML can spell.
-	Value any
+
+	value *dataValue
 }
+
+// NewDataFile returns a file with a value in the types of DataFile.Value.
+func NewDataFile(path string, at []string, value any) DataFile {
+	return DataFile{Path: path, At: at, value: &dataValue{used: &value}}
+}
+
+// Value has the types of JSON: map[string]any, []any, string, bool, nil and encoding/json.Number. Numbers keep
+// their spelling, except those that only YAML can spell. After Set.Settle, getting a large one takes a while.
+func (d *DataFile) Value() any { return d.value.get() }
+
+// Slot belongs to the policy engine, which keeps the value there in its own form. Files with the same text may share
+// it.
+func (d *DataFile) Slot() *authz.Slot { return &d.value.slot }
 
 // Signed is what the verified signatures of a bundle say; zero when none was verified.
 type Signed struct {

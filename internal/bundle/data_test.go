@@ -92,7 +92,7 @@ func TestDocument_IsAllDataAndLeavesTheFilesAlone(t *testing.T) {
 		}
 	}
 	unchanged := map[string]any{"a": map[string]any{"x": json.Number("1")}}
-	if v := set.Bundles[0].Data[2].Value; !reflect.DeepEqual(v, unchanged) {
+	if v := set.Bundles[0].Data[2].Value(); !reflect.DeepEqual(v, unchanged) {
 		t.Errorf("a file was changed: %v", v)
 	}
 }

@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"strconv"
@@ -22,7 +21,7 @@ func decodeJSON(raw []byte) (any, *Problem) {
 		return nil, problemAt(1, 1, isEmpty)
 	}
 	dec := jsontext.NewDecoder(bytes.NewReader(raw))
-	value, err := jsonValue(dec)
+	value, err := (&jsonReader{Decoder: dec, raw: raw}).value()
 	if err != nil {
 		return nil, jsonProblem(raw, dec, err)
 	}
@@ -44,63 +43,6 @@ func problemAt(row, col int, message string) *Problem {
 
 // withoutBOM is raw without a byte order mark (U+FEFF) at its beginning.
 func withoutBOM(raw []byte) []byte { return bytes.TrimPrefix(raw, []byte("\uFEFF")) }
-
-func jsonValue(dec *jsontext.Decoder) (any, error) {
-	tok, err := dec.ReadToken()
-	if err != nil {
-		return nil, err
-	}
-	if dec.StackDepth() > maxNesting {
-		return nil, errors.New(tooDeep)
-	}
-	switch tok.Kind() {
-	case jsontext.KindBeginObject:
-		return jsonObject(dec)
-	case jsontext.KindBeginArray:
-		return jsonArray(dec)
-	case jsontext.KindString:
-		return tok.String(), nil
-	case jsontext.KindNumber:
-		text := tok.String()
-		if !jsonbound.Number(text) {
-			return nil, outOfRange{dec.InputOffset() - int64(len(text))}
-		}
-		return json.Number(text), nil
-	case jsontext.KindTrue, jsontext.KindFalse:
-		return tok.Bool(), nil
-	default:
-		return nil, nil
-	}
-}
-
-func jsonObject(dec *jsontext.Decoder) (any, error) {
-	m := map[string]any{}
-	for dec.PeekKind() != jsontext.KindEndObject {
-		key, err := dec.ReadToken()
-		if err != nil {
-			return nil, err
-		}
-		name := key.String() // the token is only good until the next read
-		if m[name], err = jsonValue(dec); err != nil {
-			return nil, err
-		}
-	}
-	_, err := dec.ReadToken()
-	return m, err
-}
-
-func jsonArray(dec *jsontext.Decoder) (any, error) {
-	a := []any{}
-	for dec.PeekKind() != jsontext.KindEndArray {
-		v, err := jsonValue(dec)
-		if err != nil {
-			return nil, err
-		}
-		a = append(a, v)
-	}
-	_, err := dec.ReadToken()
-	return a, err
-}
 
 // outOfRange is a number at an offset that no policy could compare.
 type outOfRange struct{ offset int64 }

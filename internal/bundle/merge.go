@@ -14,7 +14,7 @@ func (s *Set) Document() map[string]any {
 	doc := map[string]any{}
 	for _, b := range s.Bundles {
 		for _, d := range b.Data {
-			if v, ok := wrap(d.At, d.Value).(map[string]any); ok {
+			if v, ok := wrap(d.At, d.Value()).(map[string]any); ok {
 				doc = overlay(doc, v)
 			}
 		}
@@ -70,7 +70,7 @@ func checkConflicts(parts []part, ps *Problems) {
 func checkTogether(data []parsedData, ps *Problems) {
 	top := &dataNode{value: map[string]any{}}
 	for _, d := range data {
-		top.write(d, nil, wrap(d.Dirs, d.value), ps)
+		top.write(d, nil, d.document(), ps)
 	}
 }
 

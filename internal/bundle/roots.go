@@ -48,11 +48,11 @@ func checkRoots(parts []part, ps *Problems) {
 		}
 		for _, d := range a.data {
 			if a.owner {
-				checkOwn(a, d, nil, wrap(d.Dirs, d.value), ps)
+				checkOwn(a, d, nil, d.document(), ps)
 			}
 			for _, b := range parts {
 				if b.owner && a.src.Layout == Plain {
-					checkForeignRoots(b, d, nil, wrap(d.Dirs, d.value), ps)
+					checkForeignRoots(b, d, nil, d.document(), ps)
 				}
 			}
 		}

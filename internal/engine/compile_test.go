@@ -204,8 +204,8 @@ func TestRevisionWithoutNamesIsTheBeginningOfTheDigest(t *testing.T) {
 }
 
 func TestDataIsReadAsTermsWithoutConversion(t *testing.T) {
-	store, err := rego.NewStore(&bundle.Set{Bundles: []bundle.Bundle{{Data: []bundle.DataFile{{At: []string{"routes"},
-		Value: map[string]any{"a": []any{"b"}}}}}}})
+	store, err := rego.NewStore(&bundle.Set{Bundles: []bundle.Bundle{{Data: []bundle.DataFile{
+		bundle.NewDataFile("routes/data.yaml", []string{"routes"}, map[string]any{"a": []any{"b"}})}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

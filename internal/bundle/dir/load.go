@@ -107,17 +107,22 @@ func (r reading) rejected() reading {
 
 // changed is when anything of what was listed last changed.
 func (r reading) changed() time.Time {
-	var newest time.Time
-	for _, e := range r.entries {
-		if at := changedAt(e.info); at.After(newest) {
-			newest = at
-		}
-	}
+	newest := r.filesChanged()
 	for _, d := range r.dirs {
 		if info, err := os.Stat(d); err == nil {
 			if at := changedAt(info); at.After(newest) {
 				newest = at
 			}
+		}
+	}
+	return newest
+}
+
+// filesChanged is when any of the files last changed.
+func (l listing) filesChanged() (newest time.Time) {
+	for _, e := range l.entries {
+		if at := changedAt(e.info); at.After(newest) {
+			newest = at
 		}
 	}
 	return newest

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,14 +44,16 @@ func TestLoad_ReadsModulesAndData(t *testing.T) {
 	if len(b.Tests) != 0 {
 		t.Errorf("tests: %s", paths(b.Tests))
 	}
-	want := []bundle.DataFile{
-		{Path: "policies/data.json", Value: map[string]any{"tenants": map[string]any{"acme": json.Number("1.50")}}},
-		{Path: "policies/routes/data.yaml", At: []string{"routes"}, Value: map[string]any{
-			"table": []any{map[string]any{"path": "/orders", "limit": json.Number("3")}},
-		}},
-	}
-	if !reflect.DeepEqual(b.Data, want) {
-		t.Errorf("data: %#v", b.Data)
+	for i, want := range []bundle.DataFile{
+		bundle.NewDataFile("policies/data.json", nil, map[string]any{"tenants": map[string]any{
+			"acme": json.Number("1.50")}}),
+		bundle.NewDataFile("policies/routes/data.yaml", []string{"routes"}, map[string]any{
+			"table": []any{map[string]any{"path": "/orders", "limit": json.Number("3")}}}),
+	} {
+		got := b.Data[i]
+		if got.Path != want.Path || !slices.Equal(got.At, want.At) || !reflect.DeepEqual(got.Value(), want.Value()) {
+			t.Errorf("data: %+v: %#v", got, got.Value())
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package dir
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -130,7 +131,10 @@ func readFile(e entry, limit int64) (raw []byte, written bool, err error) {
 	if !sameFile(info, e.info) {
 		return nil, false, errChanged
 	}
-	raw, err = io.ReadAll(io.LimitReader(f, limit+1))
+	var held bytes.Buffer
+	held.Grow(int(min(info.Size(), limit)) + bytes.MinRead) // with room to see the end
+	_, err = held.ReadFrom(io.LimitReader(f, limit+1))
+	raw = held.Bytes()
 	switch {
 	case err != nil:
 		return nil, false, err

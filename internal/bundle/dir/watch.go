@@ -21,6 +21,8 @@ type Watcher struct {
 	// Tests request a reading by poke, and learn from rested that changes are over and loaded. Both are nil otherwise.
 	poke   chan struct{}
 	rested func()
+	// polled is told after each poll whether files were read; nil otherwise.
+	polled func(read bool)
 }
 
 // Reports receives what a Watcher finds. Its functions are called from the goroutine of Run, one at a time.
@@ -107,6 +109,7 @@ type run struct {
 	waiting string // the reason that was reported last; empty when there is none
 
 	loadedHash string // of the reading that was built last
+	seen       seen   // what the polls find
 	reported   outcome
 	known      bool // reported means something
 }
@@ -168,9 +171,19 @@ func (r *run) poll() {
 	if r.changes.pending() {
 		return
 	}
-	if files, steady := readOnce(r.w.cfg, r.w.scope, usual()); !steady || files.hash != r.loadedHash {
-		r.schedule()
-		r.changes.observe(files.hash, time.Now())
+	read := !r.seen.still(list(r.w.cfg, r.w.scope, usual()), time.Now())
+	if read {
+		files, steady := readOnce(r.w.cfg, r.w.scope, usual())
+		if !steady || files.hash != r.loadedHash {
+			r.seen = seen{}
+			r.schedule()
+			r.changes.observe(files.hash, time.Now())
+		} else {
+			r.seen.read(files.listing)
+		}
+	}
+	if r.w.polled != nil {
+		r.w.polled(read)
 	}
 }
 

@@ -53,6 +53,7 @@ type session struct {
 	waits   chan *bundle.Problem
 	poke    chan struct{}
 	rested  chan struct{}
+	polls   chan bool // whether a poll read the files
 	log     testkit.LogBuffer
 	stop    func()
 }
@@ -62,11 +63,17 @@ func watch(t *testing.T, cfg Config, last *bundle.Set, open func() (*fsnotify.Wa
 	t.Helper()
 	s := &session{
 		t: t, reports: make(chan report, 100), waits: make(chan *bundle.Problem, 100),
-		poke: make(chan struct{}), rested: make(chan struct{}, 1000),
+		poke: make(chan struct{}), rested: make(chan struct{}, 1000), polls: make(chan bool, 1000),
 	}
 	w, err := NewWatcher(cfg, s.log.Logger())
 	must(t, err)
 	w.open, w.poke, w.rested = open, s.poke, func() { s.rested <- struct{}{} }
+	w.polled = func(read bool) {
+		select {
+		case s.polls <- read:
+		default:
+		}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

@@ -28,7 +28,7 @@ func (p *Program) unreadData(set *bundle.Set) bundle.Problems {
 	var out bundle.Problems
 	for _, b := range set.Bundles {
 		for _, d := range b.Data {
-			for _, at := range dataPaths(d) {
+			for _, at := range dataPaths(&d) {
 				ref := ast.DefaultRootRef.Copy()
 				for _, name := range at {
 					ref = ref.Append(ast.StringTerm(name))
@@ -56,8 +56,8 @@ func unreadHint(ref ast.Ref) string {
 }
 
 // dataPaths are the paths under data of the members of a file, at least one name long.
-func dataPaths(d bundle.DataFile) [][]string {
-	members, ok := d.Value.(map[string]any)
+func dataPaths(d *bundle.DataFile) [][]string {
+	members, ok := d.Value().(map[string]any)
 	if len(d.At) > 0 || !ok {
 		return [][]string{d.At}
 	}

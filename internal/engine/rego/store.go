@@ -2,6 +2,7 @@ package rego
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
@@ -11,15 +12,63 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// NewStore returns a store with the data of set. It must not be written.
+// NewStore returns a store with the data of set. It must not be written: stores share what they hold with those of
+// other sets that have the same files.
 func NewStore(set *bundle.Set) (storage.Store, error) {
-	doc, err := ast.InterfaceToValue(set.Document())
-	if err != nil {
-		return nil, fmt.Errorf("read the data: %w", err)
+	doc := ast.NewTerm(ast.NewObject())
+	for _, b := range set.Bundles {
+		for i := range b.Data {
+			file := &b.Data[i]
+			t, err := termOf(file)
+			if err != nil {
+				return nil, fmt.Errorf("read the data of %s: %w", file.Path, err)
+			}
+			for _, name := range slices.Backward(file.At) {
+				t = ast.ObjectTerm([2]*ast.Term{ast.InternedTerm(name), t})
+			}
+			doc = overlay(doc, t)
+		}
 	}
-	object, ok := doc.(ast.Object)
+	object, ok := doc.Value.(ast.Object)
 	if !ok {
-		return nil, fmt.Errorf("read the data: %s, want an object", term.Describe(doc))
+		return nil, fmt.Errorf("read the data: %s, want an object", term.Describe(doc.Value))
 	}
 	return inmem.NewFromASTObject(object), nil
+}
+
+// termOf returns the term of a file of data, which is made once.
+func termOf(file *bundle.DataFile) (*ast.Term, error) {
+	if t, ok := file.Slot().Load().(*ast.Term); ok {
+		return t, nil
+	}
+	t, err := newTerms().of(file.Value())
+	if err == nil {
+		file.Slot().Store(t)
+	}
+	return t, err
+}
+
+// overlay joins two values that do not contradict each other, and changes neither: see bundle.Set.Document.
+func overlay(a, b *ast.Term) *ast.Term {
+	x, object := a.Value.(ast.Object)
+	y, both := b.Value.(ast.Object)
+	switch {
+	case !object || !both || x.Len() == 0:
+		return b
+	case y.Len() == 0:
+		return a
+	}
+	pairs := make([][2]*ast.Term, 0, x.Len()+y.Len())
+	x.Foreach(func(k, v *ast.Term) {
+		if other := y.Get(k); other != nil {
+			v = overlay(v, other)
+		}
+		pairs = append(pairs, [2]*ast.Term{k, v})
+	})
+	y.Foreach(func(k, v *ast.Term) {
+		if x.Get(k) == nil {
+			pairs = append(pairs, [2]*ast.Term{k, v})
+		}
+	})
+	return ast.NewTerm(ast.NewObject(pairs...))
 }
