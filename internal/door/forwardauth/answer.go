@@ -13,11 +13,13 @@ import (
 const restoredStatus = "X-Authz-Status"
 
 // answer writes the whole answer to a check at once, with its length: some gateways go on by its head alone.
-func (c Config) answer(w http.ResponseWriter, d *authz.Decision) {
+func (c Config) answer(w http.ResponseWriter, r *http.Request, d *authz.Decision) {
 	if d.Kind == authz.Allow && d.Status == http.StatusOK {
 		set(w.Header(), d.Headers)
 		set(w.Header(), d.UpstreamHeaders) // each once, also an empty one: the client's own must not stay
-		w.Header().Set("Content-Length", "0")
+		if r.Method == http.MethodHead {   // for other methods, net/http writes it by itself
+			w.Header()["Content-Length"] = zero
+		}
 		w.WriteHeader(http.StatusOK)
 		return
 	}
@@ -48,11 +50,18 @@ func (c Config) answer(w http.ResponseWriter, d *authz.Decision) {
 	_, _ = w.Write(body) // a gateway that is gone gets none; net/http leaves it out for HEAD
 }
 
+// zero is a field value. net/http does not change it.
+var zero = []string{"0"}
+
 // set writes headers: one field for the values of a name, but for challenges, which clients tell apart better.
 func set(to http.Header, headers []authz.Header) {
 	for _, h := range headers {
 		if strings.EqualFold(h.Name, "WWW-Authenticate") {
 			to["Www-Authenticate"] = h.Values
+			continue
+		}
+		if len(h.Values) == 1 {
+			to[http.CanonicalHeaderKey(h.Name)] = h.Values
 			continue
 		}
 		to.Set(h.Name, strings.Join(h.Values, ", "))

@@ -60,13 +60,13 @@ func Open(cfg Config, deps Deps, on listen.Deps) (*listen.HTTP, error) {
 	if !deps.Point.Callable(cfg.Entrypoint) {
 		return nil, fmt.Errorf("%s: no policy may be asked as %q", on.Key("entrypoint"), cfg.Entrypoint)
 	}
-	return listen.OpenHTTP(cfg.Config, &checks{cfg: cfg, deps: deps, guard: guard, listener: on.Name,
+	return listen.OpenHTTP(cfg.Config, &checks{cfg: newReader(cfg), deps: deps, guard: guard, listener: on.Name,
 		complaints: door.NewComplaints(deps.Log, undecided()...)}, on)
 }
 
 // checks serves the checks of a listener.
 type checks struct {
-	cfg        Config
+	cfg        *reader
 	deps       Deps
 	guard      *listen.Guard
 	listener   string
@@ -78,11 +78,12 @@ func (c *checks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.deps.Log.Error("check panicked", "panic", fmt.Sprintf("a %T", p), "stack", string(debug.Stack()))
-			c.refuse(w, door.Failed)
+			c.refuse(w, r, door.Failed)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(r.Context(), c.cfg.Limits.Timeout)
-	defer cancel()
+	timed := door.WithTimeout(r.Context(), c.cfg.Limits.Timeout)
+	defer timed.End()
+	var ctx context.Context = timed
 	if c.deps.Tracer != nil {
 		ctx = c.deps.Tracer.Extract(ctx, r.Header.Get)
 		var span telemetry.Span
@@ -100,32 +101,32 @@ func (c *checks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, errTooLarge):
 		c.complain(door.TooLarge, err, r)
-		c.refuse(w, door.TooLarge)
+		c.refuse(w, r, door.TooLarge)
 		return
 	case errors.Is(err, errForm):
 		c.complain(door.Unreadable, err, r)
-		c.refuse(w, door.Unreadable)
+		c.refuse(w, r, door.Unreadable)
 		return
 	case err != nil:
 		c.complain(door.MisconfiguredGateway, err, r)
-		c.refuse(w, door.MisconfiguredGateway)
+		c.refuse(w, r, door.MisconfiguredGateway)
 		return
 	}
 	d := c.deps.Point.Decide(ctx, q)
 	if door.Unhonoured(&d) {
 		c.deps.Log.Error("a decision cannot be carried out by a gateway: the request is refused",
 			"decision_id", d.ID, "cause", "honour obligations of the result: gateways honour none")
-		c.refuse(w, door.Unfulfilled)
+		c.refuse(w, r, door.Unfulfilled)
 		return
 	}
 	c.deps.Outcomes.Decided(d.Kind)
-	c.cfg.answer(w, &d)
+	c.cfg.answer(w, r, &d)
 }
 
 // admit returns why the gateway may not ask: see listen.Guard.
 func (c *checks) admit(r *http.Request) error {
 	shown := ""
-	if keys := r.Header[c.cfg.keyHeader()]; len(keys) == 1 {
+	if keys := r.Header[c.cfg.key]; len(keys) == 1 {
 		shown = "Bearer " + keys[0]
 	}
 	return c.guard.AdmitCall(r, shown)
@@ -135,17 +136,17 @@ func (c *checks) admit(r *http.Request) error {
 func (c *checks) refuseCaller(w http.ResponseWriter, r *http.Request, err error) {
 	if over, ok := errors.AsType[*listen.OverLimit](err); ok {
 		c.deps.Outcomes.Undecided(door.TooManyCalls)
-		c.cfg.answer(w, door.Limited(over))
+		c.cfg.answer(w, r, door.Limited(over))
 		return
 	}
 	c.complain(door.NoKey, fmt.Errorf("%w: have the gateway send it in %s", err, c.cfg.KeyHeader), r)
-	c.refuse(w, door.NoKey)
+	c.refuse(w, r, door.NoKey)
 }
 
 // refuse answers without a decision.
-func (c *checks) refuse(w http.ResponseWriter, why door.Undecided) {
+func (c *checks) refuse(w http.ResponseWriter, r *http.Request, why door.Undecided) {
 	c.deps.Outcomes.Undecided(why)
-	c.cfg.answer(w, why.Decision())
+	c.cfg.answer(w, r, why.Decision())
 }
 
 // complain tells the log once in a while.

@@ -41,9 +41,12 @@ func (c Config) places() places {
 	return at
 }
 
+// all are the headers in the order of the members, "" for one that the gateway does not write.
+func (p places) all() [6]string { return [6]string{p.method, p.uri, p.host, p.scheme, p.source, p.url} }
+
 func (p places) names() []string {
-	return slices.DeleteFunc([]string{p.method, p.uri, p.host, p.scheme, p.source, p.url},
-		func(name string) bool { return name == "" })
+	all := p.all()
+	return slices.DeleteFunc(all[:], func(name string) bool { return name == "" })
 }
 
 // misses says what is wrong with the header name of a check, and which other profile the check fits.

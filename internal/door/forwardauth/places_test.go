@@ -31,7 +31,7 @@ func TestTheLogNamesTheProfileThatACheckFits(t *testing.T) {
 		for _, name := range c.asks.places().names() {
 			r.Header.Set(name, "/")
 		}
-		_, err := Config{Profile: c.configured, Prefix: "/check"}.read(r)
+		_, err := newReader(Config{Profile: c.configured, Prefix: "/check"}).read(r)
 		if err == nil || !strings.Contains(err.Error(), "those of profile "+string(c.asks)) &&
 			!strings.Contains(err.Error(), "and of "+string(c.asks)) {
 			t.Errorf("%s asks a listener for %s: %v", c.asks, c.configured, err)
@@ -41,7 +41,7 @@ func TestTheLogNamesTheProfileThatACheckFits(t *testing.T) {
 
 func TestTheLogNamesThePageForACheckOfNoProfile(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
-	_, err := Config{Profile: Nginx}.read(r)
+	_, err := newReader(Config{Profile: Nginx}).read(r)
 	if want := "the check has no X-Original-Method, which profile nginx needs once: compare the configuration of the " +
 		"gateway with docs/gateways/nginx.md"; err == nil || err.Error() != want {
 		t.Errorf("says %v", err)
@@ -53,7 +53,7 @@ func TestACheckOverGRPCIsToldWhereItBelongs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Config{Profile: Envoy, Prefix: "/check"}.read(r)
+	_, err = newReader(Config{Profile: Envoy, Prefix: "/check"}).read(r)
 	if err == nil || !strings.Contains(err.Error(), "listen.grpc") {
 		t.Errorf("says %v", err)
 	}

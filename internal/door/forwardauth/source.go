@@ -45,12 +45,12 @@ func network(text string) (netip.Prefix, error) {
 // client on the right: the last one that is no trusted proxy's. What stands left of it is the client's own. An element
 // that is no address, right of that, is a proxy that hides its client, whose address is then unknown: "".
 func (s Source) client(value string) string {
+	if len(s.TrustedProxies) == 0 && strings.IndexByte(value, ',') < 0 {
+		return strings.TrimSpace(value) // the gateway's, as it is
+	}
 	elements := strings.Split(value, ",")
 	for i := len(elements) - 1; i >= 0; i-- {
 		element := strings.TrimSpace(elements[i])
-		if i == 0 && len(s.TrustedProxies) == 0 {
-			return element // the gateway's, as it is
-		}
 		address, err := netip.ParseAddr(element)
 		if err != nil {
 			return ""

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/door"
 	"github.com/authz-sidecar/sidecar/internal/httpuri"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
@@ -51,7 +52,7 @@ type text struct {
 
 func (t *text) empty() bool { return t.from == t.to && t.own == "" }
 
-// field is a header whose values end at upTo. known is the name when it is one of commonNames.
+// field is a header whose values end at upTo. known is the name when it is a door.CommonName.
 type field struct {
 	name  text
 	known string
@@ -153,7 +154,7 @@ func (r *plainReader) headers() bool {
 		f := &r.fields[r.nFields]
 		r.nFields++
 		f.upTo = r.nValues
-		if f.known = commonNames[string(name)]; f.known == "" {
+		if f.known = door.CommonName(name); f.known == "" {
 			r.keep(&f.name, name)
 		}
 		r.alone = f.known == "authorization" || f.known == "cookie" || f.known == "dpop"
@@ -252,24 +253,4 @@ func (r *plainReader) query() (authz.Query, bool) {
 		q.Request.Headers[name] = values[from:f.upTo:f.upTo]
 	}
 	return q, true
-}
-
-// commonNames are names of headers that most requests have, as Go and as HTTP/2 write them, in lower case.
-var commonNames = lowerOf(
-	"Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Connection",
-	"Content-Encoding", "Content-Length", "Content-Type", "Cookie", "Dpop", "Forwarded", "Host", "If-Match",
-	"If-Modified-Since", "If-None-Match", "Origin", "Pragma", "Priority", "Range", "Referer", "Sec-Ch-Ua",
-	"Sec-Ch-Ua-Mobile", "Sec-Ch-Ua-Platform", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site",
-	"Sec-Fetch-User", "Te", "Traceparent", "Tracestate", "Upgrade-Insecure-Requests", "User-Agent", "Via",
-	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Real-Ip",
-	"X-Request-Id", "X-Requested-With",
-)
-
-func lowerOf(names ...string) map[string]string {
-	out := make(map[string]string, 2*len(names))
-	for _, name := range names {
-		lower := httpuri.Lower(name)
-		out[name], out[lower] = lower, lower
-	}
-	return out
 }
