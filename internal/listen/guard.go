@@ -64,6 +64,9 @@ func (g *Guard) CheckKey(authorization string) error {
 	return err
 }
 
+// Open reports whether Admit admits every call.
+func (g *Guard) Open() bool { return g.keys == nil && g.callers == nil }
+
 // Admit returns ErrNoKey as CheckKey does, and an OverLimit for a call of a caller that calls too often. conn is the
 // connection of the call: see ConnOf.
 func (g *Guard) Admit(conn net.Conn, authorization string) error {

@@ -87,8 +87,9 @@ func off(key string) error {
 // handler serves one operation: its answer as JSON, or its error.
 func (a *api) handler(operation string, serve func(*http.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), a.deps.Limits.Timeout)
-		defer cancel()
+		timed := door.WithTimeout(r.Context(), a.deps.Limits.Timeout)
+		defer timed.End()
+		var ctx context.Context = timed
 		if a.deps.Tracer != nil {
 			ctx = a.deps.Tracer.Extract(ctx, r.Header.Get)
 			traced, span := a.deps.Tracer.Start(ctx, r.Method+" AuthZEN "+operation, telemetry.Serving)

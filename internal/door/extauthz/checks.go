@@ -26,6 +26,7 @@ type checks struct {
 	calls    *listen.Calls
 	outcomes *outcomes
 	limited  *door.Complaints
+	receptions
 }
 
 // serve answers one call. Its error is that of a caller who is gone.
@@ -34,8 +35,10 @@ func (c *checks) serve(s grpc.ServerStream) error {
 		return c.outcomes.counted(door.Stopping).Send(s)
 	}
 	defer c.calls.End()
-	ctx, done := c.context(s.Context())
-	defer done()
+	timed := c.timed(s.Context())
+	defer timed.End()
+	ctx, span := c.traced(timed)
+	defer span.End()
 	return c.answer(ctx, s).Send(s)
 }
 
@@ -47,14 +50,14 @@ func (c *checks) answer(ctx context.Context, s grpc.ServerStream) (a answer.Answ
 			a = c.outcomes.counted(door.Failed)
 		}
 	}()
-	if err := c.guard.Admit(connOf(ctx), key(ctx)); err != nil {
+	if err := c.admit(ctx); err != nil {
 		if over, ok := errors.AsType[*listen.OverLimit](err); ok {
 			return c.outcomes.limited(over)
 		}
 		return c.refuse(door.NoKey, fmt.Errorf("%w: add it to the initial_metadata of the grpc_service of Envoy, as "+
 			"authorization: Bearer KEY", err), caller(ctx))
 	}
-	in, why, err := c.receive(ctx, s)
+	in, why, err := c.receptions.receive(ctx, s, c.cfg.Limits.ReadTimeout)
 	if err != nil {
 		return c.refuse(why, err, caller(ctx))
 	}
@@ -74,29 +77,6 @@ func (c *checks) answer(ctx context.Context, s grpc.ServerStream) (a answer.Answ
 	}
 	c.outcomes.decided(d.Kind, a)
 	return a
-}
-
-// receive reads the check, or says why it is refused. Who began a call and sends nothing is answered in time.
-func (c *checks) receive(ctx context.Context, s grpc.ServerStream) (*authv3.CheckRequest, door.Undecided, error) {
-	in, ended := new(received), make(chan error, 1)
-	go func() { ended <- s.RecvMsg(in) }() // ends with the call
-	late := time.NewTimer(c.cfg.Limits.ReadTimeout)
-	defer late.Stop()
-	var err error
-	select {
-	case err = <-ended:
-	case <-late.C:
-		return nil, door.TooSlow, errors.New("the call brought no message in time")
-	case <-ctx.Done():
-		return nil, door.TooSlow, ctx.Err()
-	}
-	switch {
-	case err != nil: // the caller is gone, or gRPC has answered
-		return nil, door.Unreadable, err
-	case in.tooLarge:
-		return nil, door.TooLarge, in.err
-	}
-	return &in.check, door.Unreadable, in.err
 }
 
 // entrypoint is what the check asks, as far as the configuration lets it say so.
@@ -120,20 +100,32 @@ func (c *checks) entrypoint(extensions map[string]string) (string, error) {
 // error, which failure_mode_allow lets pass.
 const margin = 10
 
-// context is that of a call, with the trace of the caller, and with the time for its answer.
-func (c *checks) context(ctx context.Context) (context.Context, func()) {
+// timed is the context of a call, with the time for its answer.
+func (c *checks) timed(ctx context.Context) *door.Timed {
 	limit := c.cfg.Limits.Timeout
 	if end, ok := ctx.Deadline(); ok {
 		left := time.Until(end)
 		limit = min(limit, left-left/margin)
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	return door.WithTimeout(ctx, limit)
+}
+
+// traced is the context of a call in the trace of its caller.
+func (c *checks) traced(ctx context.Context) (context.Context, telemetry.Span) {
 	if c.deps.Tracer == nil {
-		return ctx, cancel
+		return ctx, telemetry.Span{}
 	}
-	ctx = c.deps.Tracer.Extract(ctx, func(name string) string { return field(ctx, name) })
-	ctx, span := c.deps.Tracer.Start(ctx, authv3.Authorization_Check_FullMethodName, telemetry.Serving)
-	return ctx, func() { span.End(); cancel() }
+	called := ctx // by itself, as what a function value refers to is allocated
+	ctx = c.deps.Tracer.Extract(ctx, func(name string) string { return field(called, name) })
+	return c.deps.Tracer.Start(ctx, authv3.Authorization_Check_FullMethodName, telemetry.Serving)
+}
+
+// admit returns why the caller may not ask: see listen.Guard.
+func (c *checks) admit(ctx context.Context) error {
+	if c.guard.Open() {
+		return nil
+	}
+	return c.guard.Admit(connOf(ctx), key(ctx))
 }
 
 // field is the one value of a name in the metadata of a call, or "".
@@ -148,10 +140,14 @@ func key(ctx context.Context) string { return field(ctx, "authorization") }
 
 // caller is the address of the caller.
 func caller(ctx context.Context) string {
-	if p, ok := peer.FromContext(ctx); ok {
-		return p.Addr.String()
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return ""
 	}
-	return ""
+	if known, ok := p.AuthInfo.(*origin); ok {
+		return known.address
+	}
+	return p.Addr.String()
 }
 
 // refuse is the answer to a check without a decision, of which the log tells once in a while.

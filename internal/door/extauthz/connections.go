@@ -83,22 +83,23 @@ type telling struct {
 
 // ServerHandshake implements credentials.TransportCredentials.
 func (telling) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	return c, origin{of: c.(*connection).Conn}, nil
+	return c, &origin{of: c.(*connection).Conn, address: c.RemoteAddr().String()}, nil
 }
 
 // origin is what calls know of their connection.
 type origin struct {
 	credentials.CommonAuthInfo
-	of net.Conn
+	of      net.Conn
+	address string // of the caller
 }
 
 // AuthType implements credentials.AuthInfo.
-func (origin) AuthType() string { return "listener" }
+func (*origin) AuthType() string { return "listener" }
 
 // connOf is the connection of a call.
 func connOf(ctx context.Context) net.Conn {
 	if p, ok := peer.FromContext(ctx); ok {
-		if known, ok := p.AuthInfo.(origin); ok {
+		if known, ok := p.AuthInfo.(*origin); ok {
 			return known.of
 		}
 	}

@@ -2,10 +2,14 @@ package extauthz
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
@@ -56,6 +60,12 @@ func facts(a *authv3.AttributeContext) ([]byte, error) {
 		socket := at.GetAddress().GetSocketAddress()
 		f.Destination = &destination{socket.GetAddress(), socket.GetPortValue(), at.GetPrincipal()}
 	}
+	if f.Metadata == nil && f.RouteMetadata == nil {
+		out, err := f.appendPlain(make([]byte, 0, plainFactsBytes))
+		if err == nil && len(out) <= maxFactsBytes {
+			return out, nil
+		}
+	}
 	out, err := json.Marshal(besides{f}, json.Deterministic(true))
 	switch {
 	case err != nil:
@@ -79,3 +89,71 @@ func filterMetadata(m *corev3.Metadata) map[string]any {
 	}
 	return out
 }
+
+// plainFactsBytes is enough for most facts.
+const plainFactsBytes = 256
+
+// appendPlain appends what json.Marshal makes of besides{f}, for facts without metadata, which have no nested values.
+func (f *envoyFacts) appendPlain(b []byte) ([]byte, error) {
+	w := memberWriter{b: append(b, `{"envoy":{`...)}
+	if len(f.ContextExtensions) > 0 {
+		w.open("context_extensions")
+		for _, name := range slices.Sorted(maps.Keys(f.ContextExtensions)) {
+			w.name(name)
+			w.quote(f.ContextExtensions[name])
+		}
+		w.close()
+	}
+	w.text("principal", f.Principal)
+	w.text("sni", f.SNI)
+	if d := f.Destination; d != nil && *d != (destination{}) {
+		w.open("destination")
+		w.text("address", d.Address)
+		if d.Port != 0 {
+			w.name("port")
+			w.b = strconv.AppendUint(w.b, uint64(d.Port), 10)
+		}
+		w.text("principal", d.Principal)
+		w.close()
+	}
+	w.text("protocol", f.Protocol)
+	w.text("request_id", f.RequestID)
+	return append(w.b, "}}"...), w.err
+}
+
+// memberWriter writes members of objects.
+type memberWriter struct {
+	b   []byte
+	err error // of text that is no UTF-8
+}
+
+// name writes the name of the next member.
+func (w *memberWriter) name(name string) {
+	if w.b[len(w.b)-1] != '{' {
+		w.b = append(w.b, ',')
+	}
+	w.quote(name)
+	w.b = append(w.b, ':')
+}
+
+func (w *memberWriter) quote(s string) {
+	var err error
+	if w.b, err = jsontext.AppendQuote(w.b, s); err != nil {
+		w.err = err
+	}
+}
+
+// text writes a member, unless it is empty.
+func (w *memberWriter) text(name, value string) {
+	if value != "" {
+		w.name(name)
+		w.quote(value)
+	}
+}
+
+func (w *memberWriter) open(name string) {
+	w.name(name)
+	w.b = append(w.b, '{')
+}
+
+func (w *memberWriter) close() { w.b = append(w.b, '}') }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -27,10 +28,14 @@ type instructions struct {
 }
 
 // readInstructions reads the context of a decision: a JSON object, or nil. An error is the fault of the policy.
-func readInstructions(context []byte) (in instructions, err error) {
+func readInstructions(context []byte) (instructions, error) {
 	if !bytes.Contains(context, []byte(`"envoy"`)) { // mostly; what writes contexts escapes no letter
-		return in, nil
+		return instructions{}, nil
 	}
+	return decodeInstructions(context)
+}
+
+func decodeInstructions(context []byte) (in instructions, err error) {
 	var members struct {
 		Envoy jsontext.Value `json:"envoy"`
 	}
@@ -51,6 +56,10 @@ func readInstructions(context []byte) (in instructions, err error) {
 
 // metadata is the dynamic metadata of an answer: that of the policy, and the decision, for the access log of Envoy.
 func (in instructions) metadata(decisionID string) (*structpb.Struct, error) {
+	if len(in.DynamicMetadata) == 0 && utf8.ValidString(decisionID) {
+		alone := map[string]*structpb.Value{"decision_id": structpb.NewStringValue(decisionID)}
+		return &structpb.Struct{Fields: alone}, nil
+	}
 	all := map[string]any{"decision_id": decisionID}
 	for name, value := range in.DynamicMetadata {
 		all[name] = value

@@ -53,17 +53,26 @@ func target(r *authv3.AttributeContext_HttpRequest) string {
 // one of two forms. In the one, it has joined the values of a name by commas; in the other (encode_raw_headers) each
 // field stands by itself.
 func headers(r *authv3.AttributeContext_HttpRequest) map[string][]string {
-	out := make(map[string][]string, len(r.GetHeaders()))
+	sent, raw := r.GetHeaders(), r.GetHeaderMap().GetHeaders()
+	out := make(map[string][]string, len(sent)+len(raw))
+	values := make([]string, 0, len(sent)+len(raw)) // of all names
 	add := func(name, value string) {
-		if !strings.HasPrefix(name, ":") {
-			name = httpuri.Lower(name)
-			out[name] = append(out[name], value)
+		if strings.HasPrefix(name, ":") {
+			return
 		}
+		name = httpuri.Lower(name)
+		if before, again := out[name]; again {
+			out[name] = append(before, value)
+			return
+		}
+		n := len(values)
+		values = append(values, value)
+		out[name] = values[n : n+1 : n+1]
 	}
-	for name, value := range r.GetHeaders() {
+	for name, value := range sent {
 		add(name, value)
 	}
-	for _, h := range r.GetHeaderMap().GetHeaders() {
+	for _, h := range raw {
 		add(h.GetKey(), valueOf(h))
 	}
 	return out

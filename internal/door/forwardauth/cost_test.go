@@ -32,14 +32,15 @@ func repeated(tb testing.TB) func() {
 	tb.Helper()
 	cfg := Config{Profile: Nginx, KeyHeader: "x-sidecar-key"}
 	cfg.Address, cfg.Limits = "127.0.0.1:0", listen.Limits{Timeout: time.Second, BodyBytes: 1 << 20}
-	guard, err := listen.NewGuard(cfg.Config, listen.Deps{Name: "forward_auth.nginx", Log: slog.New(slog.DiscardHandler)})
+	log := slog.New(slog.DiscardHandler)
+	guard, err := listen.NewGuard(cfg.Config, listen.Deps{Name: "forward_auth.nginx", Log: log})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	point := &decided{authz.Decision{ID: "01JDR4M8S0000000000000000A", Kind: authz.Allow, Status: http.StatusOK,
 		UpstreamHeaders: []authz.Header{{Name: "X-User", Values: []string{"alice"}}}}}
 	c := &checks{cfg: newReader(cfg), deps: Deps{Point: point, Outcomes: NewOutcomes(nil)}, guard: guard,
-		complaints: door.NewComplaints(slog.New(slog.DiscardHandler), undecided()...)}
+		complaints: door.NewComplaints(log, undecided()...)}
 	r := httptest.NewRequest(http.MethodGet, "http://sidecar/check", nil)
 	r.Header = http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/orders/42"},
 		"X-Original-Host": {"api.acme.example"}, "X-Original-Scheme": {"https"}, "X-Original-For": {"192.0.2.7"},

@@ -122,9 +122,9 @@ type reply struct {
 // handler serves the operation whose path begins with under.
 func (d *data) handler(under string, serve func(*http.Request) (reply, *failure)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), d.deps.Limits.Timeout)
-		defer cancel()
-		ctx = d.deps.Tracer.Extract(ctx, r.Header.Get)
+		timed := door.WithTimeout(r.Context(), d.deps.Limits.Timeout)
+		defer timed.End()
+		ctx := d.deps.Tracer.Extract(timed, r.Header.Get)
 		ctx, span := d.deps.Tracer.Start(ctx, r.Method+" "+under, telemetry.Serving)
 		defer span.End()
 		if !d.cfg.Enabled {

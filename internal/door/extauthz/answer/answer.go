@@ -55,7 +55,12 @@ type Refused struct {
 
 // Allow returns the answer that lets a request pass. It refuses instead when a header cannot be sent as it is.
 func Allow(a Allowed) Answer {
-	ok := &authv3.OkHttpResponse{QueryParametersToRemove: a.RemoveQuery}
+	made := new(allowing)
+	ok := &made.ok
+	ok.QueryParametersToRemove = a.RemoveQuery
+	if len(a.Set) > 0 {
+		ok.Headers = make([]*corev3.HeaderValueOption, 0, len(a.Set))
+	}
 	for _, h := range a.Set {
 		value := strings.Join(h.Values, ", ") // of two fields Envoy sends the last alone
 		switch {
@@ -78,11 +83,19 @@ func Allow(a Allowed) Answer {
 			&corev3.QueryParameter{Key: p.Name, Value: p.Value})
 	}
 	ok.ResponseHeadersToAdd = responseHeaders(a.Response)
-	return Answer{&authv3.CheckResponse{
-		Status:          &status.Status{Code: int32(codes.OK)},
-		HttpResponse:    &authv3.CheckResponse_OkResponse{OkResponse: ok},
-		DynamicMetadata: a.Metadata,
-	}}
+	made.status.Code = int32(codes.OK)
+	made.http.OkResponse = ok
+	response := &made.response
+	response.Status, response.HttpResponse, response.DynamicMetadata = &made.status, &made.http, a.Metadata
+	return Answer{response}
+}
+
+// allowing is the memory of an answer that lets a request pass.
+type allowing struct {
+	response authv3.CheckResponse
+	status   status.Status
+	http     authv3.CheckResponse_OkResponse
+	ok       authv3.OkHttpResponse
 }
 
 // Refuse returns an answer that lets no request pass, whatever r is.
@@ -172,9 +185,13 @@ func appendSendable(to []*corev3.HeaderValueOption, name, value string) []*corev
 func option(
 	name, value string, action corev3.HeaderValueOption_HeaderAppendAction,
 ) *corev3.HeaderValueOption {
-	return &corev3.HeaderValueOption{
-		Header: &corev3.HeaderValue{Key: httpuri.Lower(name), Value: value}, AppendAction: action,
-	}
+	made := new(struct {
+		option corev3.HeaderValueOption
+		header corev3.HeaderValue
+	})
+	made.header.Key, made.header.Value = httpuri.Lower(name), value
+	made.option.Header, made.option.AppendAction = &made.header, action
+	return &made.option
 }
 
 // sendable reports whether a field can be sent: its name is a token, and its value has no control character and is
