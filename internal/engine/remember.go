@@ -37,7 +37,7 @@ type memory struct {
 // maxLifetime bounds how long a result is remembered, and checkEvery how many hits come to one that is checked.
 const (
 	maxLifetime = time.Minute
-	checkEvery  = 512
+	checkEvery  = 1024
 )
 
 // newMemory returns the memory of a policy that serves, or nil when cfg remembers nothing.

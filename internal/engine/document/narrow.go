@@ -18,11 +18,11 @@ func narrowed(t reflect.Type, name string, n *part) appender {
 	}
 	switch {
 	case name == "segments" && n.narrow.Segments: // Append writes them at the end
-		return func(dst []byte, _ reflect.Value) []byte { return dst }
+		return func(dst []byte, _ unsafe.Pointer) []byte { return dst }
 	case name == "headers" && n.narrow.Headers, name == "query" && n.narrow.Query:
 		narrow := n.narrow
-		return func(dst []byte, v reflect.Value) []byte {
-			return appendLists(dst, *v.Addr().Interface().(*map[string][]string), narrow.Known)
+		return func(dst []byte, at unsafe.Pointer) []byte {
+			return appendLists(dst, *(*map[string][]string)(at), narrow.Known)
 		}
 	}
 	return nil
