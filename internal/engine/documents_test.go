@@ -18,10 +18,13 @@ type documents struct {
 	random *rand.Rand
 	// tokens are claims that several documents share, as requests with one token do.
 	tokens []*authz.Claims
+	// segments has every other document differ in one segment of the path, for policies that read these.
+	segments bool
 }
 
 var (
-	words = []string{"a", "b", "a/b", "", "GET", "é", "e\u0301", "ab", "a,b", "v", "path", "1", "10.1.2.3"}
+	words = []string{"a", "b", "a/b", "", "GET", "é", "e\u0301", "ab", "a,b", "v", "path", "1", "0", "10.1.2.3",
+		"u", "w1", "/a"}
 	// jsonValues differ in the spelling of numbers, in kinds of nothing, in Unicode, in the order of members, and in
 	// which member has which value: OPA's hash of an object is the sum of those of its members.
 	jsonValues = []string{`1`, `1.0`, `1e0`, `10e-1`, `"1"`, `0`, `-0`, `0.0`, `null`, `false`, `true`, `"a"`, `"b"`,
@@ -124,7 +127,8 @@ func (d *documents) request() input.Request {
 	segments := d.list()
 	if d.some(2) {
 		segments = draw(d.random, [][]string{{"a"}, {"a", "b"}, {"a/b"}, {"a", "", "b"}, {"a", "b", "b"},
-			{"b", "a", "a"}, {"b"}, {"a", "b/b"}, {"a/b", "b"}, {"b", "**"}, {}})
+			{"b", "a", "a"}, {"b"}, {"a", "b/b"}, {"a/b", "b"}, {"b", "**"}, {}, {"a", d.word()},
+			{"a", d.word(), "b"}, {d.word(), d.word()}, {"u", "u"}, {"u", "w1"}, {"b", "0"}, {"b", "1"}, {"a", "u"}})
 	}
 	path := "/" + strings.Join(segments, "/")
 	r := input.Request{Method: d.one("GET", "POST", "a", "GET"), Path: path, RawPath: path, Segments: segments,
@@ -178,7 +182,13 @@ func (d *documents) near(old *input.Document) *input.Document {
 		return &out
 	}
 	r.Headers, r.Query, r.Segments = maps.Clone(r.Headers), maps.Clone(r.Query), slices.Clone(r.Segments)
-	switch d.random.IntN(22) {
+	kind := d.random.IntN(22)
+	if len(r.Segments) > 0 && d.segments && d.some(2) {
+		kind = -1
+	}
+	switch kind {
+	case -1:
+		r.Segments[d.random.IntN(len(r.Segments))] = d.word()
 	case 0:
 		out.Context = other.Context
 	case 1:

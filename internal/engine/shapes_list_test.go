@@ -13,6 +13,48 @@ func shapes() []string {
 }
 
 const conditionShapes = `
+data.d.by[input.request.segments[0]][input.request.segments[1]]
+data.d.by[$s][input.request.segments[1]]
+data.d.by.GET[input.request.segments[0]] == $c
+data.d.mixed[input.request.segments[0]]
+data.d.mixed[_] == input.request.segments[0]
+input.request.segments[0] == input.request.segments[1]
+input.request.segments[0] == input.request.segments[2]
+input.request.segments[_] == input.token.tenant
+input.request.segments[1] == $s
+input.request.segments[1] in $l
+some x in input.request.segments; data.d.names[x]
+some x in input.request.segments; x == data.d.names[_]
+data.d.names[concat("", ["/", input.request.segments[0]])]
+data.d.nested[input.request.segments[0]][input.request.segments[1]].c
+some i, x in input.request.segments; input.request.segments[i + 1] == x
+input.request.segments[0] != input.request.segments[1]
+not input.request.segments[1] == input.request.segments[0]
+not data.d.names[input.request.segments[1]]
+count(input.request.segments) == 2
+count(input.request.segments[0]) == 1
+input.request.segments[0] < "b"
+input.request.segments[0] < input.request.segments[1]
+{"u": 1}[input.request.segments[0]] == 1
+["u", "w1"][_] == input.request.segments[1]
+input.request.segments == ["a", "u"]
+input.request.segments == split($s, "/")
+object.get(data.d.by, input.request.segments[0], {}) == {}
+object.get(data.d.by, [input.request.segments[0], input.request.segments[1]], "none") == "none"
+is_number(input.request.segments[1])
+to_number(input.request.segments[1]) == 1
+array.slice(input.request.segments, 1, 2) == ["u"]
+array.slice(input.request.segments, 1, 3) == array.slice(input.request.segments, 0, 2)
+input.request.headers[data.d.names[$s]]
+input.request.headers[input.request.segments[0]]
+some name in ["x-a", "x-b"]; input.request.headers[name][_] == "a"
+some name in data.d.set; input.request.headers[name]
+count(input.request.headers) > 2
+input.request.headers == {}
+some name; input.request.headers[name][0] == input.request.segments[0]
+input.request.query[data.d.names.a]
+input.request.path == concat("/", array.concat([""], input.request.segments))
+input.request.segments[minus(count(input.request.segments), 1)] == "b"
 $p
 not $p
 $p == $p
@@ -172,6 +214,21 @@ $x with input as input.context
 `
 
 const valueShapes = `
+= {x | some x in input.request.segments}
+= [x | some x in input.request.segments; data.d.names[x]]
+= count({x | some x in input.request.segments})
+= input.request.segments
+= input.request.segments[1]
+= data.d.by[input.request.segments[0]][input.request.segments[1]]
+= {x: 1 | some x in input.request.segments}
+= object.get(data.d.names, input.request.segments[0], "none")
+= object.get(data.d.by, input.request.segments, "none")
+= [i | some i; input.request.segments[i] == input.request.segments[0]]
+= [k | some k, x in data.d.names; x == input.request.segments[0]]
+= {"a": input.request.segments}["a"][0] == "u"
+= input.request.headers["x-a"]
+= [input.request.headers[name] | some name in ["x-a", "q"]]
+= [v | v := input.request.headers[data.d.list[_]]]
 = $p
 = [$p, $p]
 = {"a": $p}

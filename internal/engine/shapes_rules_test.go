@@ -311,4 +311,78 @@ hit contains [@, json.patch({"a": 1}, [{"op": "add", "path": "/b", "value": $x}]
 hit contains [@, x] if { some k; x := input.token.claims[k]; k != "v" }
 --
 hit contains [@, input.token.authorization_details[i].v] if i >= 0
+--
+at@ := data.d.by[input.request.segments[0]]
+hit contains @ if at@[input.request.segments[1]]
+--
+child@(at, segment) := at[segment]
+hit contains [@, child@(data.d.by, input.request.segments[0])]
+--
+child@(at, segment) := at[segment] if { segment != "u" } else := "u"
+hit contains [@, child@(child@(data.d.by, input.request.segments[0]), input.request.segments[1])]
+--
+child@(at, segment) := at[concat("", ["/", segment])] if { segment != "**" } else := at["/*"] if { segment != "" }
+hit contains [@, 1] if child@(data.routes, input.request.segments[0])
+hit contains [@, 2] if child@(child@(data.routes, input.request.segments[0]), input.request.segments[1])
+--
+own@(x) if { x != ""; x == input.token.tenant }
+hit contains @ if own@(input.request.segments[1])
+--
+same@(a, b) if a == b
+hit contains @ if same@(input.request.segments[0], input.request.segments[1])
+hit contains [@, 1] if same@(input.request.segments[0], $s)
+--
+seg@ contains x if some x in input.request.segments
+hit contains @ if seg@["u"]
+hit contains [@, count(seg@)]
+--
+seg@[i] := x if some i, x in input.request.segments
+hit contains @ if seg@[0] == seg@[1]
+--
+seg@[x] := i if some i, x in input.request.segments
+hit contains [@, seg@[$s]]
+--
+here@ := "none" if input.request.segments = []
+here@ := x if input.request.segments = [x]
+here@ := [x, y] if input.request.segments = [x, y]
+hit contains @ if here@ == "u"
+hit contains [@, 1] if here@ == ["u", "u"]
+hit contains [@, 2] if { [x, y] := here@; x == y }
+--
+p@ := {"a": {"x": input.request.segments[1]}}
+hit contains @ if p@.a.x == "u"
+hit contains [@, 1] if p@[input.request.segments[0]].x
+--
+hit contains @ if { x := input.request.segments[1]; y := {"u": x}; y.u == data.d.mixed.b }
+--
+hit contains @ if { [a, b] = input.request.segments; data.d.by[a][b] }
+--
+hit contains @ if { {"s": s, "t": t} = {"s": input.request.segments[0], "t": input.token.tenant}; s == t }
+--
+hit contains @ if { every x in input.request.segments { x != "u" } }
+hit contains [@, 1] if { every x in input.request.segments { data.d.names[x] } }
+--
+name@ := data.d.names[input.request.segments[0]]
+hit contains [@, input.request.headers[name@]]
+--
+names@ := {"x-a", "q"}
+hit contains [@, x] if { some name in names@; x := input.request.headers[name] }
+--
+names@ contains name if some name, _ in input.request.headers
+hit contains [@, count(names@)]
+--
+header@(name) := input.request.headers[name][0]
+hit contains [@, header@("x-a")]
+hit contains [@, 1] if header@("x-b") == input.request.segments[0]
+--
+header@(name) := object.get(input.request.headers, name, ["none"])[0]
+hit contains [@, header@("x-a")]
+--
+hit contains [@, x] if { x := data.named[input.request.segments[0]] }
+--
+default s@ := "none"
+s@ := input.request.segments[0]
+t@ := s@ if s@ != "none"
+hit contains @ if t@ == data.d.list[_]
+hit contains [@, 1] if data.d.by[$s][t@]
 `

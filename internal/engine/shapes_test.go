@@ -9,7 +9,8 @@ import (
 
 // stringPlaces are members of the input that are texts, anyPlaces those of any type, listPlaces lists of texts.
 var (
-	stringPlaces = strings.Fields(`input.request.method input.request.path input.request.raw_path input.request.host
+	stringPlaces = strings.Fields(`input.request.segments[0] input.request.segments[1] input.request.segments[2]
+		input.request.method input.request.path input.request.raw_path input.request.host
 		input.request.segments[0] input.request.segments[1] input.request.headers["x-a"][0] input.request.body
 		input.request.headers.accept[1] input.request.query.q[0] input.request.source_ip input.token.tenant
 		input.token.subject.id input.token.subject.username input.token.client_id input.token.issuer input.token.id
@@ -77,9 +78,10 @@ func shapedPolicy(random *rand.Rand, shapes ...string) map[string]string {
 	return map[string]string{
 		"policies/named.rego": namedRules,
 		"policies/authz.rego": "package authz\n\n" + imports + "\n" + rego,
-		"policies/d/data.json": `{"by": {"GET": {"a": 1, "admin": true}, "a": {"a": "b", "b": "a/b"}, "": {"v": null}},
+		"policies/d/data.json": `{"by": {"GET": {"a": 1, "admin": true}, "a": {"a": "b", "b": "a/b"}, "": {"v": null},
+				"b": ["x", "a", true], "POST": ["a", {"a": "b"}]},
 			"set": ["a", "b", "a/b", "é", 1, null, false], "names": {"a": "b", "b": "a", "é": "x", "1": 1},
-			"n": 1, "nested": {"a": {"b": {"c": "p"}}, "b": {"b": {"c": "q"}}}, "list": [1, "a", null, false, ["a"]],
+			"mixed": {"a": ["p"], "0": 1, "b": "u"}, "n": 1, "nested": {"a": {"b": {"c": "p"}}, "b": {"b": {"c": "q"}}}, "list": [1, "a", null, false, ["a"]],
 			"graph": {"a": ["b"], "b": ["a", "c"], "c": []}, "late": {"GET": 1795168800000000000}}`,
 		"policies/routes/data.yaml": routesOfShapes,
 	}
