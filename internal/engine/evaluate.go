@@ -68,6 +68,8 @@ type preparedRule struct {
 	key *memoKey
 	// evaluations are those that are over, to be used again; nil keeps none. Copies of the rule share them.
 	evaluations *sync.Pool
+	// token has the values of rules that follow from the token; nil when there are none.
+	token *tokenValues
 }
 
 // network says whether the builtins of a policy may reach the network.
@@ -100,6 +102,7 @@ func (w *runtime) prepareRef(path string, ref ast.Ref, freshness authz.Freshness
 	return &preparedRule{
 		runtime: w, path: path, query: query, queryCompiler: compiler, freshness: freshness,
 		needsRequest: document.NeedsRequest(w.compiler, ref), evaluations: &sync.Pool{},
+		token: newTokenValues(w.compiler, ref),
 	}, nil
 }
 
@@ -131,12 +134,16 @@ func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (a
 		defer done()
 	}
 	v := e.evaluation(in, r)
+	token := e.fill(v.values, in, r)
 	var value ast.Value
 	err := v.query.Iter(ctx, func(qr topdown.QueryResult) error {
 		value = qr[resultVar].Value
 		return nil
 	})
 	failed := v.failed
+	if err == nil && len(failed) == 0 {
+		token.keep(v.values)
+	}
 	e.end(v, r, err)
 	switch {
 	case topdown.IsCancel(err):

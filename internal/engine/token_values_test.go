@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/input"
+)
+
+const onlyOfToken = `x := input.token.tenant if y == "a"
+
+y := v if v := z with input.token as {"tenant": "a"}
+
+z := input.token.tenant`
+
+// Each rule x is used by a decision. It is kept with a token where nothing but the token and data decides it.
+func TestRulesThatFollowFromTheTokenAreKept(t *testing.T) {
+	for rule, want := range map[string]bool{
+		`x := input.token.tenant`:                                    true,
+		`x := concat(" ", input.token.scopes)`:                       true,
+		"x := y\n\ny := input.token.tenant":                          true,
+		"default x := \"\"\n\nx := input.token.tenant":               true,
+		"x := f(input.token.tenant)\n\nf(t) := upper(t)":             true,
+		"x := input.token.tenant if input.token.active else := \"\"": true,
+		`x := [s | some s in input.token.scopes]`:                    true,
+		`x := 1`:                    false,
+		`x := input.token`:          true,
+		`x := input`:                false,
+		`x := input.request.method`: false,
+		`x := [input.token.tenant, input.request.method]`:                                 false,
+		"x := f(input.token.tenant)\n\nf(t) := [t, input.request.method]":                 false,
+		"x := y\n\ny := input.token.tenant if input.request.method == \"GET\"":            false,
+		`x := [input.token.tenant, time.now_ns()]`:                                        false,
+		`x := [input.token.tenant, uuid.rfc4122("k")]`:                                    false,
+		"x := [input.token.tenant, y]\n\ny := rand.intn(\"k\", 1000)":                     false,
+		`x contains input.token.tenant`:                                                   false,
+		`x[input.token.tenant] := 1`:                                                      false,
+		"x := v if v := y with input.request as input.token\n\ny := input.request.method": false,
+		"x := object.get(input, [\"token\", \"tenant\"], \"\")":                           false,
+		"x := [v | some k; v := input[k]]":                                                false,
+		onlyOfToken:                                                                       true,
+	} {
+		p := policy(t, patient, "default decision := false\n\ndecision if x == input.context.a\n\n"+rule+"\n")
+		got := false
+		if kept := p.entries[decisionPath].token; kept != nil {
+			for _, ref := range kept.refs {
+				got = got || ref.Equal(rego.RefOf("authz/x"))
+			}
+		}
+		if got != want {
+			t.Errorf("%s: kept is %v, want %v", rule, got, want)
+		}
+	}
+}
+
+const greetings = `
+default decision := {"allow": false}
+
+decision := {"allow": true, "context": {"who": who, "asks": input.request.method, "other": other}} if not barred
+
+decision := {"allow": false, "context": {"who": who}} if barred
+
+barred if "barred" in input.token.roles
+
+default who := "unknown"
+
+who := sprintf("%s of %s", [input.token.subject.id, input.token.tenant]) if input.token.active
+
+other := elsewhere if {
+	elsewhere := who with input.token as {"active": true, "subject": {"id": input.request.method}, "tenant": "there"}
+}
+`
+
+func TestWhatIsKeptWithATokenChangesNoAnswer(t *testing.T) {
+	p := policy(t, patient, greetings)
+	e := p.entries[decisionPath]
+	if e.token == nil || len(e.token.refs) != 2 {
+		t.Fatalf("%+v is kept, want who and barred", e.token)
+	}
+	var all []*authz.Claims
+	for i := range 30 {
+		c := *question("").Document.Claims
+		c.Tenant, c.Subject.ID, c.Roles = fmt.Sprint("t", i%3), fmt.Sprint("s", i), nil
+		if i%5 == 0 {
+			c.Roles = []string{"barred"}
+		}
+		all = append(all, &c)
+	}
+	for round := range 3 {
+		for i, c := range all {
+			for _, method := range []string{"GET", "POST"} {
+				q := question("")
+				req := input.Request{Method: method, Segments: []string{"a"}}
+				q.Document = input.Build(input.Query{Request: req}, c, input.Presented{Scheme: "bearer"}, start)
+				in, err := p.view.Value(q.Document)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := e.eval(t.Context(), in, evalOptions{time: start})
+				if err != nil {
+					t.Fatal(err)
+				}
+				plain := *e
+				plain.token = nil
+				want, err := plain.eval(t.Context(), in, evalOptions{time: start})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got.Compare(want) != 0 {
+					t.Errorf("round %d, token %d: %v, want %v", round, i, got, want)
+				}
+				if len(c.Roles) == 0 && !strings.Contains(got.String(), c.Subject.ID+" of") {
+					t.Errorf("round %d, token %d: %v", round, i, got)
+				}
+			}
+		}
+	}
+}
