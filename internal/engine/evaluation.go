@@ -79,8 +79,8 @@ func (e *preparedRule) evaluation(in ast.Value, r evalOptions) *evaluation {
 	return v
 }
 
-// end stops the alarm. An evaluation is used again after a success: nothing can refer to it then, neither the alarm nor
-// a builtin that runs on.
+// end stops the alarm. An evaluation is used again after a success: nothing can refer to it then, neither the alarm
+// nor a builtin that runs on.
 func (e *preparedRule) end(v *evaluation, r evalOptions, err error) {
 	if !v.alarm.Stop() || err != nil || len(v.failed) > 0 || r.recorder != nil || r.tracer != nil ||
 		e.evaluations == nil {

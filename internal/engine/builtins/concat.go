@@ -10,8 +10,8 @@ import (
 // maxJoined is how many texts concat joins by itself: those of a path, or of a header.
 const maxJoined = 64
 
-// concat joins a short array of texts with one allocation for the text, where OPA makes six. It leaves all else, errors
-// included, to OPA.
+// concat joins a short array of texts with one allocation for the text, where OPA makes six. It leaves all else,
+// errors included, to OPA.
 func concat(bctx topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
 	separator, ok := operands[0].Value.(ast.String)
 	list, also := operands[1].Value.(*ast.Array)

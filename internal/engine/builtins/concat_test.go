@@ -15,7 +15,8 @@ func TestConcatAnswersAsOPADoes(t *testing.T) {
 	for _, list := range []*ast.Term{
 		ast.ArrayTerm(), ast.ArrayTerm(ast.StringTerm("a")), ast.ArrayTerm(ast.StringTerm("a"), ast.StringTerm("ü")),
 		ast.ArrayTerm(ast.StringTerm(""), ast.StringTerm("")), ast.ArrayTerm(long...),
-		ast.SetTerm(ast.StringTerm("b"), ast.StringTerm("a")), ast.ArrayTerm(ast.StringTerm("a"), ast.IntNumberTerm(1)),
+		ast.SetTerm(ast.StringTerm("b"), ast.StringTerm("a")),
+		ast.ArrayTerm(ast.StringTerm("a"), ast.IntNumberTerm(1)),
 		ast.StringTerm("a"), ast.ObjectTerm(),
 	} {
 		for _, separator := range []*ast.Term{

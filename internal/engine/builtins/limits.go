@@ -60,8 +60,8 @@ func isFast(b *ast.Builtin) bool {
 	}, b.Name)
 }
 
-// ownImplementation replaces a builtin of OPA that cannot be bounded from outside, or that costs a policy much; nil for
-// the others.
+// ownImplementation replaces a builtin of OPA that cannot be bounded from outside, or that costs a policy much; nil
+// for the others.
 func ownImplementation(name string) topdown.BuiltinFunc {
 	switch name {
 	case ast.Concat.Name:
