@@ -214,20 +214,28 @@ func scaleData(t *testing.T, s *scale) {
 		dir := t.TempDir()
 		const first = "\tinput.request.method"
 		testkit.WriteFile(t, filepath.Join(dir, "authz.rego"),
-			strings.Replace(smallPolicy, first, "\tdata.users[input.token.subject.id].active\n"+first, 1))
-		var b strings.Builder
-		b.WriteString(`{"users":{"alice":{"active":true}`)
-		for i := 0; b.Len() < size; i++ {
-			fmt.Fprintf(&b, `,"user-%08d":{"active":true,"department":"department-%d","roles":["clerk","reader-%d"]}`, i,
-				i%100, i%1000)
-		}
-		b.WriteString(`}}`)
-		testkit.WriteFile(t, filepath.Join(dir, "data.json"), b.String())
+			strings.Replace(smallPolicy, first, "\tdata.users.part0[input.token.subject.id].active\n"+first, 1))
+		users(t, dir, size)
 		for name, full := range map[string]bool{"evaluated": true, "remembered": false} {
 			s.add(a, "data", name, float64(size), s.at(t, setup{policy: policy{"data", dir}, full: full}, few, nil))
 		}
 	}
 	s.draw(t, a)
+}
+
+// users writes about size bytes of data about users in parts, because a file has a limit.
+func users(t *testing.T, dir string, size int) {
+	const most = 10_000_000
+	for part := 0; size > 0; part, size = part+1, size-most {
+		var b strings.Builder
+		b.WriteString(`{"alice":{"active":true}`)
+		for i := 0; b.Len() < min(size, most); i++ {
+			fmt.Fprintf(&b, `,"user-%d-%08d":{"active":true,"department":"department-%d","roles":["clerk","reader-%d"]}`,
+				part, i, i%100, i%1000)
+		}
+		b.WriteString(`}`)
+		testkit.WriteFile(t, filepath.Join(dir, "users", fmt.Sprintf("part%d", part), "data.json"), b.String())
+	}
 }
 
 // scaleConnections asks on many connections at once.
