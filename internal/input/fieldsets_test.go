@@ -41,7 +41,8 @@ func TestHeadersThatComeOftenAreKeptOnce(t *testing.T) {
 		}
 	}
 	for name, headers := range map[string]map[string][]string{
-		"none": {}, "two fields": {"x-a": {"1", "2"}}, "long ones": {"x-a": {strings.Repeat("a", setBytes)}, "x-b": {"1"}},
+		"none": {}, "two fields": {"x-a": {"1", "2"}},
+		"long ones":       {"x-a": {strings.Repeat("a", setBytes)}, "x-b": {"1"}},
 		"a token":         {"x-a": {"the-token-of-the-client"}},
 		"a token in hex":  {"x-a": {fmt.Sprintf("%x", "the-token-of-the-client")}},
 		"a token in text": {"x-a": {"1"}, "x-b": {"it is the-token-of-the-client"}},
@@ -66,7 +67,8 @@ func TestATokenIsHiddenInHeadersThatWereKeptForAnother(t *testing.T) {
 	if !known || got.Headers["x-a"][0] != secret.Redacted {
 		t.Errorf("%v, kept: %t", got.Headers, known)
 	}
-	if again, _ := read(t, r, "another-token-that-is-of-no-concern", headers); again.Headers["x-a"][0] == secret.Redacted {
+	got, _ = read(t, r, "another-token-that-is-of-no-concern", headers)
+	if got.Headers["x-a"][0] == secret.Redacted {
 		t.Error("what was kept has changed")
 	}
 }
