@@ -2,6 +2,7 @@ package reads
 
 import (
 	"hash/maphash"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -35,13 +36,19 @@ func NarrowingOf(c *ast.Compiler, ref ast.Ref, data func(ast.Ref) (ast.Value, bo
 	if f.unknown {
 		return Narrowing{}
 	}
-	named := func(name string) bool { return f.names[name] == 0 && !f.whole[name] }
-	n := Narrowing{Segments: !f.distinguished, Compared: f.compared, Headers: named("headers"), Query: named("query")}
+	// Only what is read has to be narrowed.
+	paths := Of(c, ref).Paths
+	read := func(path Path) bool {
+		return slices.ContainsFunc(paths, func(p Path) bool { return slices.Equal(p, path) })
+	}
+	named := func(name string) bool { return f.names[name] == 0 && !f.whole[name] && read(mapPaths[name]) }
+	n := Narrowing{Segments: !f.distinguished && read(segmentsPath), Compared: f.compared, Headers: named("headers"),
+		Query: named("query")}
 	if f.prefix != nil && strings.IndexAny(*f.prefix, "+-0123456789") == 0 { // with a segment, it may be a number
 		n.Segments = false
 	}
 	if n.Any() {
-		n.known = &known{seed: maphash.MakeSeed(), texts: map[uint64]struct{}{}}
+		n.known = &known{seed: maphash.MakeSeed()}
 		if f.prefix != nil {
 			n.known.prefix = *f.prefix
 		}
@@ -59,7 +66,7 @@ func (n *Narrowing) Known(text string) bool { return n.known.has(text) }
 // known are the hashes of texts, each with the constant before it too.
 type known struct {
 	seed   maphash.Seed
-	texts  map[uint64]struct{}
+	texts  texts
 	prefix string
 	// longest is the length of the longest array: OPA's store finds an element of data by the text of its position.
 	longest int
@@ -69,7 +76,7 @@ func (k *known) has(text string) bool {
 	if n, ok := util.Atoi(text); ok && n < k.longest {
 		return true
 	}
-	if _, ok := k.texts[maphash.String(k.seed, text)]; ok {
+	if k.texts.has(maphash.String(k.seed, text)) {
 		return true
 	}
 	if k.prefix == "" {
@@ -79,21 +86,20 @@ func (k *known) has(text string) bool {
 	h.SetSeed(k.seed)
 	_, _ = h.WriteString(k.prefix)
 	_, _ = h.WriteString(text)
-	_, ok := k.texts[h.Sum64()]
-	return ok
+	return k.texts.has(h.Sum64())
 }
 
 func (k *known) add(v ast.Value) bool {
 	ast.WalkTerms(ast.NewTerm(v), func(t *ast.Term) bool {
 		switch v := t.Value.(type) {
 		case ast.String:
-			k.texts[maphash.String(k.seed, string(v))] = struct{}{}
+			k.texts.add(maphash.String(k.seed, string(v)))
 		case *ast.Array:
 			k.longest = max(k.longest, v.Len())
 		}
-		return len(k.texts) > maxKnown
+		return k.texts.n > maxKnown
 	})
-	return len(k.texts) <= maxKnown
+	return k.texts.n <= maxKnown
 }
 
 // addRules adds the constants of rules and the names that lead to them.
