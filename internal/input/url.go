@@ -28,9 +28,12 @@ func (out *Request) setURL(req *authz.Request, ambiguous httpuri.Ambiguous) (que
 		if !ok || out.Scheme != "http" && out.Scheme != "https" {
 			return "", malformed("the URL is neither absolute with http or https nor a path")
 		}
-		end := strings.IndexAny(rest, "/?")
+		end := strings.IndexByte(rest, '/')
 		if end < 0 {
 			end = len(rest)
+		}
+		if query := strings.IndexByte(rest[:end], '?'); query >= 0 {
+			end = query
 		}
 		if authority, raw = rest[:end], rest[end:]; authority == "" {
 			return "", malformed("the URL has no host")

@@ -59,6 +59,7 @@ type Cache struct {
 	respectControl   bool
 	flight           *flight
 	cap              atomic.Pointer[ttlCap]
+	scopes           atomic.Pointer[[]scope]
 
 	// mu is held for reading while an answer is compared with what was revoked and kept, and for writing while tokens
 	// are revoked and evicted: an answer is either kept before, and then evicted, or compared after, and then
@@ -125,8 +126,7 @@ func known(c *authz.Claims) introspect.Fact { return introspect.Fact{Fact: diale
 // (INT-15). A flight has a key without endpoint: the first question of all finds out where the endpoint is, and those
 // that come before and after that share a flight too.
 func (c *Cache) key(q introspect.Question, endpoint string) secret.Fingerprint {
-	return c.deps.Fingerprints.Of(q.Token, c.deps.Issuer, c.deps.Identifier, endpoint, c.deps.ClientID,
-		string(q.Freshness.Mode))
+	return c.deps.Fingerprints.Of(q.Token, c.scope(endpoint, q.Freshness.Mode))
 }
 
 // peek looks for the answer of a flight that ended since the look-up. It is not counted as a look-up.

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -37,6 +38,32 @@ func TestINT15_TheKeyHoldsEverythingThatShapesTheAnswer(t *testing.T) {
 		if got == want {
 			t.Errorf("%s does not count", what)
 		}
+	}
+}
+
+// TestINT15_OneCacheTellsEndpointsAndModesApart asks for more of them than are known at once, in turns.
+func TestINT15_OneCacheTellsEndpointsAndModesApart(t *testing.T) {
+	c := &Cache{deps: Deps{Issuer: "n", Fingerprints: secret.NewFingerprinter()}}
+	of := map[secret.Fingerprint]string{}
+	for range 3 {
+		for i := range maxScopes {
+			for _, mode := range []authz.Mode{"", authz.ModeJWT, authz.ModeIntrospect} {
+				endpoint := "https://as.example/" + strconv.Itoa(i)
+				what := endpoint + " " + string(mode)
+				key := c.key(introspect.Question{Token: secret.New("t"),
+					Freshness: authz.Freshness{Mode: mode}}, endpoint)
+				if was, known := of[key]; known && was != what {
+					t.Fatalf("%s and %s have one key", was, what)
+				}
+				of[key] = what
+				if n := len(*c.scopes.Load()); n > maxScopes {
+					t.Fatalf("%d scopes are known", n)
+				}
+			}
+		}
+	}
+	if len(of) != 3*maxScopes {
+		t.Errorf("%d keys of %d endpoints and modes", len(of), 3*maxScopes)
 	}
 }
 
