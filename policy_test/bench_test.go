@@ -49,7 +49,7 @@ func withRoutes(b *testing.B) *bundle.Set {
 			if len(d.At) != 1 || d.At[0] != "routes" {
 				continue
 			}
-			tree := d.Value.(map[string]any)
+			tree := d.Value().(map[string]any)
 			orders := tree["/orders"].(map[string]any)
 			for n := range 97 {
 				orders[fmt.Sprint("/things", n)] = map[string]any{"/*": map[string]any{"GET": route(n)}}
