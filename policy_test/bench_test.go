@@ -45,7 +45,8 @@ func withRoutes(b *testing.B) *bundle.Set {
 	b.Helper()
 	set := load(b)
 	for i := range set.Bundles {
-		for _, d := range set.Bundles[i].Data {
+		for n := range set.Bundles[i].Data {
+			d := &set.Bundles[i].Data[n]
 			if len(d.At) != 1 || d.At[0] != "routes" {
 				continue
 			}
@@ -55,6 +56,7 @@ func withRoutes(b *testing.B) *bundle.Set {
 				orders[fmt.Sprint("/things", n)] = map[string]any{"/*": map[string]any{"GET": route(n)}}
 				tree[fmt.Sprint("/group", n)] = map[string]any{"/*": map[string]any{"GET": route(97 + n)}}
 			}
+			*d = bundle.NewDataFile(d.Path, d.At, tree)
 			return set
 		}
 	}
