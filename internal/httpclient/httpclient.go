@@ -37,6 +37,8 @@ type Config struct {
 	ServerName string
 	// Accept decides about the certificate of a server in place of Roots, names and dates; nil leaves it to these.
 	Accept func(*x509.Certificate) error
+	// HTTP1 keeps to HTTP/1.1. Over HTTP/2, what a server says as it refuses a client of TLS 1.3 may be lost.
+	HTTP1 bool
 	// Network replaces the network when it is not nil.
 	Network http.RoundTripper
 }
@@ -119,7 +121,7 @@ func newTransport(cfg Config) *http.Transport {
 		},
 		TLSClientConfig:        config,
 		TLSHandshakeTimeout:    cfg.Timeout,
-		ForceAttemptHTTP2:      true,
+		ForceAttemptHTTP2:      !cfg.HTTP1,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pings.After, PingTimeout: pings.Within},
 		MaxIdleConns:           idlePerHost,
 		MaxIdleConnsPerHost:    idlePerHost,

@@ -57,7 +57,7 @@ var errOther = errors.New("the listener has another certificate than the configu
 
 // client is what asks, with the certificates that it trusts and shows.
 func (t Target) client() (*httpclient.Client, error) {
-	cfg := httpclient.Config{Dial: t.dial, ServerName: t.ServerName,
+	cfg := httpclient.Config{Dial: t.dial, ServerName: t.ServerName, HTTP1: true,
 		Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }}
 	if t.CertFile != "" {
 		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 
@@ -137,10 +138,21 @@ func (t Target) once(ctx context.Context, u *url.URL) error {
 		return err
 	}
 	a, err := client.Do(req, mostBytes)
+	for i := 0; i < moreAttempts && brokenOff(err); i++ {
+		a, err = client.Do(req, mostBytes)
+	}
 	if err != nil {
 		return describe(err)
 	}
 	return verdict(a)
+}
+
+// moreAttempts are those after one whose connection broke off. A listener that refuses a client after the handshake,
+// as TLS 1.3 does for lack of a certificate, says why and closes: what it says is lost when the request arrives then.
+const moreAttempts = 3
+
+func brokenOff(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }
 
 const mostBytes = 64 << 10

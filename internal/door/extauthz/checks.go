@@ -57,7 +57,7 @@ func (c *checks) answer(ctx context.Context, s grpc.ServerStream) (a answer.Answ
 		return c.refuse(door.NoKey, fmt.Errorf("%w: add it to the initial_metadata of the grpc_service of Envoy, as "+
 			"authorization: Bearer KEY", err), caller(ctx))
 	}
-	in, why, err := c.receptions.receive(ctx, s, c.cfg.Limits.ReadTimeout)
+	in, why, err := c.receive(ctx, s, c.cfg.Limits.ReadTimeout)
 	if err != nil {
 		return c.refuse(why, err, caller(ctx))
 	}
