@@ -102,7 +102,8 @@ func TestAServerThatRefusedIsFoundOutAtOnce(t *testing.T) {
 			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Millisecond) {
 				for range 40 {
 					asked++
-					callers.Go(func() { put(t, i, asked) })
+					n := asked
+					callers.Go(func() { put(t, i, n) })
 				}
 				synctest.Wait()
 			}
