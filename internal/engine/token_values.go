@@ -2,6 +2,7 @@ package engine
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -41,10 +42,15 @@ type tokenValue struct{ value *ast.Term }
 // newTokenValues returns nil when the rule at ref depends on no rule whose value can be kept.
 func newTokenValues(c *ast.Compiler, ref ast.Ref) *tokenValues {
 	rules := reads.Rules(c, ref)
+	about := map[*ast.Rule]bool{}
+	for _, r := range rules {
+		about[r] = aboutToken(r)
+	}
 	kept := map[string]bool{}
 	for _, r := range rules {
-		if name := r.Ref().String(); !kept[name] {
-			kept[name] = !r.Ref().Equal(ref) && followsFromToken(c, r)
+		name := r.Ref().String()
+		if _, known := kept[name]; !known { // once a name, of which there may be thousands of rules
+			kept[name] = about[r] && !r.Ref().Equal(ref) && followsFromToken(c, r, about)
 		}
 	}
 	t := &tokenValues{seed: maphash.MakeSeed()}
@@ -76,24 +82,29 @@ func (t *tokenValues) has(ref ast.Ref) bool {
 	return false
 }
 
-// followsFromToken reports whether a rule has one value, which depends on input.token and data alone.
-func followsFromToken(c *ast.Compiler, r *ast.Rule) bool {
+// followsFromToken reports whether a rule has one value, which depends on input.token and data alone. about has the
+// rules that it may depend on.
+func followsFromToken(c *ast.Compiler, r *ast.Rule, about map[*ast.Rule]bool) bool {
 	ref := r.Ref()
+	reading := false
 	for _, other := range reads.Rules(c, ref) {
 		at := other.Ref()
 		related := at.HasPrefix(ref) || ref.HasPrefix(at)
 		if related && (!at.Equal(ref) || other.Head.RuleKind() != ast.SingleValue || len(other.Head.Args) > 0) ||
-			!deterministic(other) {
+			!about[other] {
 			return false
 		}
+		reading = reading || len(reads.OfRule(other)) > 0
 	}
-	paths := reads.Of(c, ref).Paths
-	for _, p := range paths {
-		if len(p) == 0 || p[0].Name != "token" {
-			return false
-		}
-	}
-	return len(paths) > 0
+	return reading
+}
+
+// aboutToken reports whether a rule itself reads nothing of the input but input.token, and calls nothing but
+// deterministic builtins.
+func aboutToken(r *ast.Rule) bool {
+	return deterministic(r) && !slices.ContainsFunc(reads.OfRule(r), func(p reads.Path) bool {
+		return len(p) == 0 || p[0].Name != "token"
+	})
 }
 
 // deterministic reports whether the builtins that a rule calls or names depend on their operands alone.

@@ -54,13 +54,19 @@ type Reads struct {
 func Of(c *ast.Compiler, ref ast.Ref) Reads {
 	var all []Path
 	for _, r := range Rules(c, ref) {
-		visit(r, func(ref ast.Ref) {
-			if ref[0].Equal(ast.InputRootDocument) {
-				all = append(all, constant(ref[1:]))
-			}
-		})
+		all = append(all, OfRule(r)...)
 	}
 	return Reads{Paths: minimal(all)}
+}
+
+// OfRule returns the paths in the rule itself, without those of its else and of the rules that it depends on.
+func OfRule(r *ast.Rule) (paths []Path) {
+	visit(r, func(ref ast.Ref) {
+		if ref[0].Equal(ast.InputRootDocument) {
+			paths = append(paths, constant(ref[1:]))
+		}
+	})
+	return paths
 }
 
 // Rules are the rules that the value at ref may depend on, hidden ones included. An else is a rule of its own.
