@@ -82,7 +82,7 @@ func TestReloadStorm(t *testing.T) {
 		})
 	}
 	testkit.Eventually(t, "the load is on", func() bool { return asked.Load() > 200 })
-	memory, goroutines := heap(), runtime.NumGoroutine()
+	memory, goroutines := testkit.Heap(), runtime.NumGoroutine()
 	updates := stormUpdates()
 	tick := time.NewTicker(stormPause)
 	defer tick.Stop()
@@ -108,9 +108,9 @@ func TestReloadStorm(t *testing.T) {
 	versions := 0
 	seen.Range(func(any, any) bool { versions++; return true })
 	testkit.Eventually(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= goroutines+8 })
-	testkit.Eventually(t, "memory returns", func() bool { return heap() < memory+8<<20 })
+	testkit.Eventually(t, "memory returns", func() bool { return testkit.Heap() < memory+8<<20 })
 	t.Logf("%d decisions by %d versions; memory %d KiB before, %d KiB after", asked.Load(), versions, memory>>10,
-		heap()>>10)
+		testkit.Heap()>>10)
 	if versions < 3 {
 		t.Error("no update decided while the storm went on")
 	}
@@ -139,13 +139,4 @@ func (w *world) oneVersion(t *testing.T, tok string, seen *sync.Map) string {
 	}
 	seen.Store(by, true)
 	return ""
-}
-
-// heap is the memory in use, after collecting.
-func heap() int64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }

@@ -2,13 +2,13 @@ package engine
 
 import (
 	"fmt"
-	goruntime "runtime"
 	"strings"
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 const onlyOfToken = `x := input.token.tenant if y == "a"
@@ -131,11 +131,7 @@ func TestManyRulesOfOneNameAreLookedAtOnce(t *testing.T) {
 			fmt.Fprintf(&text, "\nok if {\n\tinput.request.path == \"/%d\"\n\tinput.token.tenant == \"a\"\n}\n", i)
 		}
 		c := policy(t, patient, text.String()).compiler
-		var before, after goruntime.MemStats
-		goruntime.ReadMemStats(&before)
-		newTokenValues(c, rego.RefOf(decisionPath))
-		goruntime.ReadMemStats(&after)
-		return after.TotalAlloc - before.TotalAlloc
+		return testkit.Allocated(func() { newTokenValues(c, rego.RefOf(decisionPath)) })
 	}
 	if few, many := look(250), look(1000); many > 8*few {
 		t.Errorf("250 rules take %d bytes, 1000 take %d", few, many)

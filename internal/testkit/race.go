@@ -2,5 +2,5 @@
 
 package testkit
 
-// Race reports whether the race detector is on, which allocates, and with which pools lose what they hold.
-const Race = true
+// race reports whether the race detector is on, which allocates, and with which pools lose what they hold.
+const race = true

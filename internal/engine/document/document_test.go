@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -281,14 +280,6 @@ func claimsOf(i int) *authz.Claims {
 		Auth:     authz.Authentication{ACR: "gold", AMR: []string{"pwd", "otp"}},
 		IssuedAt: 1_794_996_400, NotBefore: 1_794_996_400, ExpiresAt: 1_795_000_000, Raw: []byte(raw), Fetched: began,
 	}
-}
-
-func heap() int {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int(m.HeapAlloc)
 }
 
 // stream is an endless stream that a text stands for.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // convert has v convert claims, and returns the size that is estimated for their form.
@@ -25,15 +26,15 @@ func TestTheMemoryOfConvertedTokensIsBounded(t *testing.T) {
 	for i := range all {
 		all[i] = claimsOf(i)
 	}
-	before := heap()
+	before := testkit.Heap()
 	for _, c := range all {
 		if n := convert(t, v, c); n > maxFormBytes || len(v.forms.ring) > maxForms {
 			t.Fatalf("%d forms of %d bytes", len(v.forms.ring), n)
 		}
 	}
-	kept := heap() - before
+	kept := testkit.Heap() - before
 	t.Logf("%d forms, %d bytes by the estimate, %d bytes", len(v.forms.ring), v.forms.bytes, kept)
-	if handles := 64 * tokens; kept > maxFormBytes*5/4+handles || kept < maxFormBytes/2 {
+	if handles := int64(64 * tokens); kept > maxFormBytes*5/4+handles || kept < maxFormBytes/2 {
 		t.Errorf("%d bytes are kept, the bound is %d", kept, maxFormBytes)
 	}
 	runtime.KeepAlive(all)
@@ -51,7 +52,7 @@ func TestATokenThatGaveWayIsConvertedAnew(t *testing.T) {
 	for i := range 2 * maxForms {
 		convert(t, v, claimsOf(i+1))
 	}
-	heap() // collects
+	testkit.Heap() // collects
 	got, err := v.Value(d)
 	if err != nil || got.Compare(want) != 0 {
 		t.Errorf("got %s, want %s (%v)", got, want, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // people is a document of some MB that gives each of many users a few roles.
@@ -53,26 +54,18 @@ func read(t *testing.T, store storage.Store, path ...string) ast.Value {
 	return v.(ast.Value)
 }
 
-func heap() int {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int(m.HeapAlloc)
-}
-
 func TestDataAtRestTakeAtMostFiveTimesTheirSize(t *testing.T) {
 	files := map[string][]byte{"": people()}
-	size := len(files[""])
-	before := heap()
+	size := int64(len(files[""]))
+	before := testkit.Heap()
 	set := setOf(t, "package a\n", files)
 	store, err := NewStore(set)
 	if err != nil {
 		t.Fatal(err)
 	}
-	compiled := heap() - before
+	compiled := testkit.Heap() - before
 	set.Settle()
-	took := heap() - before
+	took := testkit.Heap() - before
 	t.Logf("%.1f MB of data: %.1f times their size, %.1f until they are settled", float64(size)/1e6,
 		float64(took)/float64(size), float64(compiled)/float64(size))
 	if took > 5*size {
@@ -85,7 +78,7 @@ func TestDataAtRestTakeAtMostFiveTimesTheirSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	next.Settle()
-	if both := heap() - before; both > took+size/2 {
+	if both := testkit.Heap() - before; both > took+size/2 {
 		t.Errorf("%d bytes for two generations of the same data, %d for one", both, took)
 	}
 	if a, b := read(t, store, "users"), read(t, second, "users"); a != b {

@@ -13,6 +13,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 func TestTwoHundredThousandRandomTokensLeaveMemoryBounded(t *testing.T) {
@@ -41,7 +42,7 @@ func TestTwoHundredThousandRandomTokensLeaveMemoryBounded(t *testing.T) {
 		return asked - before
 	}
 	good()
-	before := heap()
+	before := testkit.Heap()
 	for n := range 200_000 {
 		if _, err := c.fetch(t.Context(), asking(rand.Text())); err != nil {
 			t.Fatal(err)
@@ -50,12 +51,12 @@ func TestTwoHundredThousandRandomTokensLeaveMemoryBounded(t *testing.T) {
 			t.Fatal("good tokens were pushed out")
 		}
 	}
-	after, s := heap(), c.Stats()
+	after, s := testkit.Heap(), c.Stats()
 	t.Logf("heap %.1f MiB before, %.1f MiB after; %+v", float64(before)/(1<<20), float64(after)/(1<<20), s)
 	if s.Active.Entries > 10_000 || s.Active.Bytes > 64<<20 || s.Inactive.Entries > 10_000 {
 		t.Errorf("stats %+v", s)
 	}
-	if estimate := uint64(s.Active.Bytes + s.Inactive.Bytes); after > before+estimate+16<<20 {
+	if estimate := s.Active.Bytes + s.Inactive.Bytes; after > before+estimate+16<<20 {
 		t.Errorf("heap grew from %d to %d bytes, and %d were estimated", before, after, estimate)
 	}
 	runtime.KeepAlive(c)

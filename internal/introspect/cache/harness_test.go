@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"runtime"
 	"testing"
 	"time"
 
@@ -60,14 +59,6 @@ func ask(t *testing.T, c *Cache, token string) *authz.Claims {
 		t.Fatalf("no answer: %v", err)
 	}
 	return f.Claims
-}
-
-// heap is the memory in use after a collection, in bytes.
-func heap() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }
 
 // gaveWay is how many entries a store of newStoreCounts(r, "test") evicted for want of capacity.

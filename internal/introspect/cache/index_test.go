@@ -146,13 +146,13 @@ func TestEV3_TheIndexTakesLittleMemory(t *testing.T) {
 	n := 0
 	c := open(t, constant(func() introspect.Fact { n++; return facts[n-1] }),
 		func(c *Config) { c.MaxEntries, c.MaxBytes = 100_000, 1<<30 })
-	before := heap()
+	before := testkit.Heap()
 	for n := range facts {
 		if _, err := c.fetch(t.Context(), asking(fmt.Sprint("token", n))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	each := (int64(heap()) - int64(before)) / tokens
+	each := (testkit.Heap() - before) / tokens
 	t.Logf("%d bytes for each token beside its claims", each)
 	if c.Stats().Active.Entries != tokens || each > 1500 {
 		t.Errorf("%d bytes each, %d entries", each, c.Stats().Active.Entries)

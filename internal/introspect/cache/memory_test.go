@@ -14,6 +14,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/conf"
 	"github.com/authz-sidecar/sidecar/internal/dialect"
 	"github.com/authz-sidecar/sidecar/internal/introspect"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 // answers is a server whose answers have 1 KB, no two alike.
@@ -40,11 +41,11 @@ func TestACachedTokenOf1KBTakesLessThan4KB(t *testing.T) {
 	const tokens, bound = 5000, 4 << 10
 	c := open(t, answers(), func(cfg *Config) { cfg.MaxEntries, cfg.MaxBytes = 10*tokens, 1<<30 })
 	ask(t, c, "first")
-	before := heap()
+	before := testkit.Heap()
 	for i := range tokens {
 		ask(t, c, fmt.Sprint("token-", i))
 	}
-	took, stats := int64(heap()-before)/tokens, c.Stats().Active
+	took, stats := (testkit.Heap()-before)/tokens, c.Stats().Active
 	estimated := stats.Bytes / int64(stats.Entries)
 	t.Logf("%d bytes a token, %d by the estimate", took, estimated)
 	if took > bound {

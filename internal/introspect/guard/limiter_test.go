@@ -2,12 +2,12 @@ package guard
 
 import (
 	"net/netip"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/authz-sidecar/sidecar/internal/introspect"
 	"github.com/authz-sidecar/sidecar/internal/secret"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 func TestSourcesAreSubscribersAndNotAddresses(t *testing.T) {
@@ -29,18 +29,10 @@ func TestSourcesAreSubscribersAndNotAddresses(t *testing.T) {
 	}
 }
 
-// heap is the memory in use after a collection, in bytes.
-func heap() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}
-
 func TestAFloodFromManyAddressesLeavesMemoryBounded(t *testing.T) {
 	u := newGuessLimiter(Config{UnknownTokens: 1000, UnknownBySource: 50},
 		Deps{Issuer: "test"}, introspect.NewRefusals(nil, causeUnknownSource, causeUnknownTotal))
-	before := heap()
+	before := testkit.Heap()
 	for n := range 300_000 {
 		source := netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}).String()
 		_ = u.Admit(secret.Fingerprint{byte(n), byte(n >> 8), byte(n >> 16)}, source)
@@ -49,7 +41,7 @@ func TestAFloodFromManyAddressesLeavesMemoryBounded(t *testing.T) {
 			u.Learn(secret.Fingerprint{byte(n), byte(n >> 8), byte(n >> 16), 1}, source, true)
 		}
 	}
-	if after := heap(); after > before+32<<20 {
+	if after := testkit.Heap(); after > before+32<<20 {
 		t.Errorf("heap grew from %d to %d", before, after)
 	}
 }
