@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
 // forms keeps the tokens that were converted lately, in bounded memory. Slots of claims refer to them weakly: a token
@@ -77,36 +79,13 @@ func (f *forms) victim() int {
 func formSize(members [][2]*ast.Term) int {
 	n := formOverhead
 	for _, m := range members {
-		n += memberSize + termSize(m[1].Value)
+		n += term.MemberSize(m[1].Value)
 	}
 	return n
 }
 
-// What OPA allocates, besides the text of strings and numbers.
-const (
-	formOverhead = 512 // a form, its slice, and the object of the latest request
-	termBytes    = 40  // a term, and the text that it points to
-	memberSize   = 112 // an element, its place among the keys, and in the hash map
-	objectBytes  = 160
-	arrayBytes   = 112
-)
-
-func termSize(v ast.Value) int {
-	n := termBytes
-	switch v := v.(type) {
-	case ast.String:
-		n += len(v)
-	case ast.Number:
-		n += len(v)
-	case *ast.Array:
-		n += arrayBytes
-		v.Foreach(func(t *ast.Term) { n += 16 + termSize(t.Value) })
-	case ast.Object:
-		n += objectBytes
-		v.Foreach(func(k, t *ast.Term) { n += memberSize + termSize(k.Value) + termSize(t.Value) })
-	}
-	return n
-}
+// formOverhead is a form, its slice, and the object of the latest request, in bytes.
+const formOverhead = 512
 
 // markUsed sets a bit. A line in many readers' caches stays shared.
 func markUsed(b *atomic.Bool) {

@@ -2,8 +2,14 @@ package term
 
 import "github.com/open-policy-agent/opa/v1/ast"
 
-// termBytes is the memory of one term besides its text.
-const termBytes = 96
+// What OPA allocates, besides the text of strings and numbers.
+const (
+	termBytes    = 40  // a term, and the text that it points to
+	elementBytes = 16  // a place in an array
+	memberBytes  = 112 // an element of an object or a set, its place among the keys, and in the hash map
+	objectBytes  = 160
+	arrayBytes   = 112
+)
 
 // Size estimates the memory that a value keeps in use, in bytes.
 func Size(v ast.Value) int {
@@ -14,11 +20,17 @@ func Size(v ast.Value) int {
 	case ast.Number:
 		n += len(v)
 	case *ast.Array:
-		v.Foreach(func(t *ast.Term) { n += Size(t.Value) })
+		n += arrayBytes
+		v.Foreach(func(t *ast.Term) { n += elementBytes + Size(t.Value) })
 	case ast.Set:
-		v.Foreach(func(t *ast.Term) { n += Size(t.Value) })
+		n += objectBytes
+		v.Foreach(func(t *ast.Term) { n += memberBytes + Size(t.Value) })
 	case ast.Object:
-		v.Foreach(func(k, t *ast.Term) { n += Size(k.Value) + Size(t.Value) })
+		n += objectBytes
+		v.Foreach(func(k, t *ast.Term) { n += MemberSize(t.Value) + Size(k.Value) })
 	}
 	return n
 }
+
+// MemberSize estimates the memory of a member with the value v in an object, without its key, in bytes.
+func MemberSize(v ast.Value) int { return memberBytes + Size(v) }
