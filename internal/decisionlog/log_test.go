@@ -373,6 +373,12 @@ func TestBundlesAreEncodedOnceASnapshot(t *testing.T) {
 	}
 }
 
+func TestAnEventIsEncodedWithoutAllocations(t *testing.T) {
+	e, r := newEncoder([]byte(`{"id":"x"}`), slog.New(slog.DiscardHandler)), realistic()
+	buf, _ := e.event(nil, r)
+	testkit.WithinAllocations(t, 0, func() { buf, _ = e.event(buf[:0], r) })
+}
+
 func TestWriteDoesNotAllocate(t *testing.T) {
 	l := &Log{queue: make(chan *Record, 1<<12), half: 1 << 12, room: 1 << 30, counts: newCounts(nil)}
 	r := numbered(1)
