@@ -33,8 +33,12 @@ func (s *seen) still(l listing, now time.Time) bool {
 	return false
 }
 
-// read is told that the files were read, with the listing of the reading.
-func (s *seen) read(l listing) { s.trusted = s.trusted && sameSources(s.listing, l) }
+// read is told that the files were read, and hold what is loaded. A reading with a problem is not trusted: a file that
+// cannot be read for a while, as without file descriptors, stays the same when it can. Neither is one of a file that a
+// process writes: what is written through a mapping need not show in its times.
+func (s *seen) read(r reading) {
+	s.trusted = s.trusted && sameSources(s.listing, r.listing) && len(r.contents.Problems) == 0 && r.unfinished == nil
+}
 
 // sameSources is listing.same, with the sources that are no files.
 func sameSources(a, b listing) bool {

@@ -1,6 +1,7 @@
 package dir
 
 import (
+	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -36,6 +37,48 @@ func (s *session) stillness() {
 			}
 		case <-until:
 			s.t.Fatal("the files are read again and again")
+		}
+	}
+}
+
+func TestPoll_SeesAReturnToFilesThatWereReadBeforeOthersWereLoaded(t *testing.T) {
+	inside(t, map[string]string{"v1/a.rego": "one", "v2/a.rego": "two"})
+	link := func(to string) {
+		must(t, os.Symlink(to, "new"))
+		must(t, os.Rename("new", "policies"))
+	}
+	link("v1")
+	w, err := NewWatcher(polled(), slog.New(slog.DiscardHandler))
+	must(t, err)
+	w.open = noEvents
+	r := &run{w: w, timer: time.NewTimer(time.Hour), reports: Reports{Changed: func(*bundle.Set, error) {}}}
+	load := func() {
+		files, _ := readOnce(w.cfg, w.scope, usual())
+		r.load(t.Context(), files)
+	}
+	load()
+	r.seen = seen{listing: list(w.cfg, w.scope, usual()), since: time.Now(), trusted: true}
+	link("v2")
+	load() // by an event
+	link("v1")
+	r.poll()
+	if !r.changes.pending() {
+		t.Error("a poll misses that the files before are back")
+	}
+}
+
+func TestPoll_TrustsNoReadingOfFilesThatMayShowAnotherTextUnchanged(t *testing.T) {
+	problem := reading{contents: bundle.Contents{Problems: bundle.Problems{{File: "a.rego"}}}}
+	for name, c := range map[string]struct {
+		of   reading
+		want bool
+	}{
+		"sound": {reading{}, true}, "with a problem": {problem, false},
+		"that are written": {reading{unfinished: &bundle.Problem{}}, false},
+	} {
+		s := seen{trusted: true}
+		if s.read(c.of); s.trusted != c.want {
+			t.Errorf("%s: trusted %v", name, s.trusted)
 		}
 	}
 }

@@ -179,7 +179,7 @@ func (r *run) poll() {
 			r.schedule()
 			r.changes.observe(files.hash, time.Now())
 		} else {
-			r.seen.read(files.listing)
+			r.seen.read(files)
 		}
 	}
 	if r.w.polled != nil {
@@ -234,7 +234,7 @@ func (r *run) load(ctx context.Context, files reading) {
 	if ctx.Err() != nil {
 		return
 	}
-	r.loadedHash = files.hash
+	r.loadedHash, r.seen = files.hash, seen{} // what polls have seen may be what was loaded before
 	r.report(set, err)
 }
 
