@@ -16,44 +16,92 @@ func compact(c *authz.Claims) {
 		return
 	}
 	c.Raw = bytes.Clone(c.Raw) // as large as it is
-	// Claims are immutable from here on, their answer included.
-	t := texts{whole: unsafe.String(unsafe.SliceData(c.Raw), len(c.Raw))}
-	t.share(&c.Issuer, &c.ID, &c.Subject.ID, &c.Subject.Username, &c.ClientID, &c.SessionID, &c.Tenant, &c.Auth.ACR,
-		&c.Confirmation.JKT, &c.Confirmation.X5T, &c.Confirmation.Unknown)
 	if c.Actor != nil {
 		actor := *c.Actor
-		t.share(&actor.Subject, &actor.ClientID)
 		c.Actor = &actor
 	}
-	for _, list := range []*[]string{&c.Scopes, &c.Audiences, &c.Roles, &c.Groups, &c.Permissions, &c.Auth.AMR} {
+	for _, list := range listsOf(c) {
 		*list = slices.Clone(*list) // it may be part of a larger one
+	}
+	// Claims are immutable from here on, their answer included.
+	part := partsOf(unsafe.String(unsafe.SliceData(c.Raw), len(c.Raw)), listed(c))
+	for _, s := range textsOf(c) {
+		if same := part(*s); same != "" {
+			*s = same
+		}
+	}
+}
+
+// searched is up to how many texts each are searched for in the whole answer.
+const searched = 64
+
+// partsOf returns a function that returns the part of whole that is equal to a text, or "". Where many texts are asked
+// for, it knows the strings of JSON and their words only: a search for each would take the square of the answer.
+func partsOf(whole string, texts int) func(string) string {
+	if texts <= searched {
+		return func(s string) string {
+			if i := strings.Index(whole, s); i >= 0 {
+				return whole[i : i+len(s)]
+			}
+			return ""
+		}
+	}
+	known := map[string]string{}
+	for s := range strings.SplitSeq(whole, `"`) {
+		known[s] = s
+		for word := range strings.FieldsSeq(s) {
+			known[word] = word
+		}
+	}
+	return func(s string) string { return known[s] }
+}
+
+func listsOf(c *authz.Claims) []*[]string {
+	return []*[]string{&c.Scopes, &c.Audiences, &c.Roles, &c.Groups, &c.Permissions, &c.Auth.AMR}
+}
+
+// listed is how many texts the lists of claims have.
+func listed(c *authz.Claims) (n int) {
+	for _, list := range listsOf(c) {
+		n += len(*list)
+	}
+	return n
+}
+
+// textsOf is each text of claims, those of lists included.
+func textsOf(c *authz.Claims) []*string {
+	all := []*string{&c.Issuer, &c.ID, &c.Subject.ID, &c.Subject.Username, &c.ClientID, &c.SessionID, &c.Tenant,
+		&c.Auth.ACR, &c.Confirmation.JKT, &c.Confirmation.X5T, &c.Confirmation.Unknown}
+	if c.Actor != nil {
+		all = append(all, &c.Actor.Subject, &c.Actor.ClientID)
+	}
+	for _, list := range listsOf(c) {
 		for i := range *list {
-			t.share(&(*list)[i])
+			all = append(all, &(*list)[i])
 		}
 	}
+	return all
 }
 
-// texts are the parts of a text.
-type texts struct{ whole string }
-
-// share replaces texts by equal parts of the whole. Where there is none, a text stays as it is.
-func (t texts) share(all ...*string) {
-	for _, s := range all {
-		if i := strings.Index(t.whole, *s); i >= 0 && *s != "" {
-			*s = t.whole[i : i+len(*s)]
-		}
-	}
-}
-
-// costOf estimates the memory that an entry holds, in bytes: the claims with their answer and their lists, and the
-// places by which the entry is found.
+// costOf estimates the memory that an entry holds, in bytes: the claims with their answer, their lists and their texts
+// that are no part of it, and the places by which the entry is found.
 func costOf(c *authz.Claims, marks int) int64 {
-	listed := len(c.Scopes) + len(c.Audiences) + len(c.Roles) + len(c.Groups) + len(c.Permissions) + len(c.Auth.AMR)
-	n := fixedCost + markCost*marks + textCost*listed + cap(c.Raw) + cap(c.AuthorizationDetails)
+	n := fixedCost + markCost*marks + textCost*listed(c) + cap(c.Raw) + cap(c.AuthorizationDetails)
 	if c.Actor != nil {
 		n += actorCost
 	}
+	for _, s := range textsOf(c) {
+		if !inside(*s, c.Raw) {
+			n += len(*s)
+		}
+	}
 	return int64(n)
+}
+
+// inside reports whether a text is a part of raw in memory.
+func inside(s string, raw []byte) bool {
+	at, from := uintptr(unsafe.Pointer(unsafe.StringData(s))), uintptr(unsafe.Pointer(unsafe.SliceData(raw)))
+	return at >= from && at < from+uintptr(len(raw))
 }
 
 const (

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/conf"
@@ -90,22 +89,49 @@ func TestTheTextsOfClaimsArePartsOfTheirAnswer(t *testing.T) {
 	if !reflect.DeepEqual(&compacted, &plain) {
 		t.Errorf("claims\n%+v, want\n%+v", &compacted, &plain)
 	}
-	within := func(s string) bool {
-		at, from := uintptr(unsafe.Pointer(unsafe.StringData(s))), uintptr(unsafe.Pointer(unsafe.SliceData(c.Raw)))
-		return at >= from && at < from+uintptr(len(c.Raw))
-	}
 	for _, s := range []string{c.Issuer, c.Subject.ID, c.ClientID, c.Scopes[1], c.Audiences[0], c.Actor.Subject} {
-		if !within(s) {
+		if !inside(s, c.Raw) {
 			t.Errorf("%q has memory of its own", s)
 		}
 	}
-	if c.SessionID != `s"id` || within(c.SessionID) {
+	if c.SessionID != `s"id` || inside(c.SessionID, c.Raw) {
 		t.Errorf("a text that is escaped in the answer: %q", c.SessionID)
 	}
 	if &lists[0][0] == &c.Scopes[0] {
 		t.Error("a list that others may hold was changed")
 	}
 	compact(&authz.Claims{Issuer: "no answer"})
+}
+
+// TestAnAnswerOfManyTextsIsCompactedInOnePass: a search for each of them takes some seconds, and one pass some
+// milliseconds.
+func TestAnAnswerOfManyTextsIsCompactedInOnePass(t *testing.T) {
+	for what, mark := range map[string]string{"plain": `/`, "escaped": `\"`} {
+		const many = 20_000
+		var groups strings.Builder
+		for n := range many {
+			fmt.Fprintf(&groups, `"%[1]sacme%[1]sdepartment-%06[2]d%[1]steam %06[2]d", `, mark, n)
+		}
+		c := claimsRead(t, `{"active":true,"iss":"https://id.example","exp":4000000000,"scope":"a:b c:d","groups":[`+
+			groups.String()+`"last"]}`)
+		begun := time.Now()
+		compact(c)
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("%s: %d texts took %v", what, len(c.Groups), took)
+		}
+		apart := 0
+		for _, g := range c.Groups {
+			if !inside(g, c.Raw) {
+				apart += len(g)
+			}
+		}
+		if (apart == 0) != (what == "plain") || !inside(c.Scopes[1], c.Raw) {
+			t.Errorf("%s: texts of %d bytes have memory of their own", what, apart)
+		}
+		if rest := costOf(c, 0) - int64(cap(c.Raw)+apart); rest < many*16 || rest > many*16+4000 {
+			t.Errorf("%s: beside its texts it costs %d", what, rest)
+		}
+	}
 }
 
 func claimsRead(t *testing.T, answer string) *authz.Claims {
