@@ -20,8 +20,11 @@ type heapUse struct {
 const (
 	quietRate    = 1 << 20 // allocated in a second by a process that is at rest
 	quietSeconds = 3
-	worthwhile   = 8 << 20 // that is held beyond what is alive, or was allocated since the last time
+	worthwhile   = 8 << 20 // that is held beyond what is alive, or was allocated since the last time, at the least
 )
+
+// worth is how many bytes are worth a collection, which costs the more the more is alive: a quarter of that.
+func (h heapUse) worth() uint64 { return max(worthwhile, h.live/4) }
 
 // begins reports whether memory should be given back. It is asked once a second.
 func (i *idleness) begins(now heapUse) bool {
@@ -31,7 +34,8 @@ func (i *idleness) begins(now heapUse) bool {
 	}
 	i.before = now
 	again := i.collected != 0
-	if i.quiet < quietSeconds || now.held < now.live+worthwhile || again && now.allocated-i.collected < worthwhile {
+	worth := now.worth()
+	if i.quiet < quietSeconds || now.held < now.live+worth || again && now.allocated-i.collected < worth {
 		return false
 	}
 	i.collected = now.allocated

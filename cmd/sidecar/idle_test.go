@@ -27,6 +27,12 @@ func TestMemoryIsGivenBackOnceAProcessIsAtRest(t *testing.T) {
 		{at(200, 60, 55), false},
 		{at(200, 60, 55), false},
 		{at(200, 60, 55), false},
+		{at(201, 520, 400), true},  // much is alive, and much is held beyond it
+		{at(202, 420, 400), false}, // few requests
+		{at(220, 520, 400), false},
+		{at(220, 520, 400), false},
+		{at(220, 520, 400), false},
+		{at(220, 520, 400), false}, // 18 MiB do not pay for a collection of 400
 	} {
 		if got := i.begins(step.use); got != step.want {
 			t.Errorf("step %d: %v, want %v", n, got, step.want)
