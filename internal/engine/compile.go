@@ -86,9 +86,12 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 		return e, err
 	}
 	for _, path := range x.paths {
-		if p.entries[path], err = prepare(path); err != nil {
+		e, err := prepare(path)
+		if err != nil {
 			return nil, err
 		}
+		e.token = newTokenValues(compiler, rego.RefOf(path))
+		p.entries[path] = e
 	}
 	if p.mask, err = newMasker(compiler, prepare); err != nil {
 		return nil, err

@@ -68,7 +68,8 @@ type preparedRule struct {
 	key *memoKey
 	// evaluations are those that are over, to be used again; nil keeps none. Copies of the rule share them.
 	evaluations *sync.Pool
-	// token has the values of rules that follow from the token; nil when there are none.
+	// token has the values of rules that follow from the token. It is nil when there are none, and for rules whose input
+	// is no document: a member of it that is called token is another one in each question.
 	token *tokenValues
 }
 
@@ -102,7 +103,6 @@ func (w *runtime) prepareRef(path string, ref ast.Ref, freshness authz.Freshness
 	return &preparedRule{
 		runtime: w, path: path, query: query, queryCompiler: compiler, freshness: freshness,
 		needsRequest: document.NeedsRequest(w.compiler, ref), evaluations: &sync.Pool{},
-		token: newTokenValues(w.compiler, ref),
 	}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
@@ -135,5 +136,25 @@ func TestManyRulesOfOneNameAreLookedAtOnce(t *testing.T) {
 	}
 	if few, many := look(250), look(1000); many > 8*few {
 		t.Errorf("250 rules take %d bytes, 1000 take %d", few, many)
+	}
+}
+
+func TestNothingIsKeptOfAnInputThatIsNoDocument(t *testing.T) {
+	const ofToken = "%s := {x | some i in numbers.range(1, 2); x := sprintf(\"%%v%%d\", [who, i])}\n\nwho := input.token.id\n"
+	p, err := compiled(t, Config{Deadline: time.Minute, CallerPackages: []string{"app"}}, map[string]string{
+		"policies/authz.rego": allowAll,
+		"policies/app.rego":   "package app\n\n" + fmt.Sprintf(ofToken, "names"),
+		"policies/log.rego":   "package system.log\n\n" + fmt.Sprintf(ofToken, "mask"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := askCallers(t, p, "app/names", `{"token":{"id":"a"}}`); err != nil || got != `["a1","a2"]` {
+		t.Errorf("%s, %v", got, err)
+	}
+	for _, e := range []*preparedRule{p.callers.prepared["data.app.names"], p.mask.mask} {
+		if e == nil || e.token != nil {
+			t.Errorf("%+v keeps values with a token", e)
+		}
 	}
 }
