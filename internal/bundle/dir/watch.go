@@ -60,8 +60,8 @@ func NewTestWatcher(cfg Config, log *slog.Logger) (*Watcher, error) {
 // caller has already; with nil it is reported in any case.
 //
 // An event only triggers a reading, which is always of all files. Where the operating system gives no events, and for
-// changes that it does not report, contents are compared at the poll interval. Sets are reported once their changes
-// are over, as the type changes judges.
+// changes that it does not report, files are compared at the poll interval, as the type seen says. Sets are reported
+// once their changes are over, as the type changes judges.
 func (w *Watcher) Run(ctx context.Context, last *bundle.Set, reports Reports) {
 	r := &run{w: w, reports: reports, timer: time.NewTimer(0), changes: changes{debounce: w.cfg.Debounce}, stale: true}
 	r.changes.noticed(time.Now())
