@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"sync/atomic"
+	"weak"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -30,9 +31,10 @@ const (
 	maxTokenValue = 4 << 10
 )
 
-// valuesOfToken are the values of refs, each nil while it is not known. It is immutable.
+// valuesOfToken are the values of refs, each nil while it is not known. It is immutable, and keeps no token in memory:
+// how many tokens are kept there is for package document to say.
 type valuesOfToken struct {
-	token  *ast.Term
+	token  weak.Pointer[ast.Term]
 	values []*tokenValue
 }
 
@@ -139,7 +141,7 @@ func (e *preparedRule) fill(values *virtualCache, in ast.Value, r evalOptions) (
 	}
 	run.of = e.token
 	known := e.token.slot(run.token).Load()
-	if known == nil || known.token != run.token {
+	if known == nil || known.token.Value() != run.token {
 		return run
 	}
 	run.known = known
@@ -168,7 +170,7 @@ func (run tokenRun) keep(values *virtualCache) {
 			continue
 		}
 		if found == nil {
-			found = &valuesOfToken{token: run.token, values: make([]*tokenValue, len(run.of.refs))}
+			found = &valuesOfToken{token: weak.Make(run.token), values: make([]*tokenValue, len(run.of.refs))}
 			if run.known != nil {
 				copy(found.values, run.known.values)
 			}

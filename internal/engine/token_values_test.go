@@ -2,9 +2,13 @@ package engine
 
 import (
 	"fmt"
+	goruntime "runtime"
 	"strings"
 	"testing"
 	"time"
+	"weak"
+
+	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
@@ -157,4 +161,33 @@ func TestNothingIsKeptOfAnInputThatIsNoDocument(t *testing.T) {
 			t.Errorf("%+v keeps values with a token", e)
 		}
 	}
+}
+
+func TestValuesOfATokenKeepNoTokenInMemory(t *testing.T) {
+	p := policy(t, patient, greetings)
+	e := p.entries[decisionPath]
+	kept := func() weak.Pointer[ast.Term] {
+		q := question("")
+		// The document keeps no form of a token that is as large as this.
+		q.Document.Token.Subject.Username = strings.Repeat("x", 2<<20)
+		in, err := p.view.Value(q.Document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = e.eval(t.Context(), in, evalOptions{time: start}); err != nil {
+			t.Fatal(err)
+		}
+		token := in.(ast.Object).Get(tokenName)
+		if known := e.token.slot(token).Load(); known == nil {
+			t.Error("no value is kept")
+		}
+		return weak.Make(token)
+	}()
+	for range 3 {
+		goruntime.GC()
+	}
+	if kept.Value() != nil {
+		t.Error("the token is in memory although only its values are used")
+	}
+	goruntime.KeepAlive(p)
 }
