@@ -68,8 +68,8 @@ type preparedRule struct {
 	key *memoKey
 	// evaluations are those that are over, to be used again; nil keeps none. Copies of the rule share them.
 	evaluations *sync.Pool
-	// token has the values of rules that follow from the token. It is nil when there are none, and for rules whose input
-	// is no document: a member of it that is called token is another one in each question.
+	// token has the values of rules that follow from the token. It is nil when there are none, and for rules whose
+	// input is no document: a member of it that is called token is another one in each question.
 	token *tokenValues
 }
 
