@@ -16,7 +16,8 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 
 // floors lists every package from the ground up. A package imports only packages on floors below its own.
 var floors = [][]string{
-	{"httpuri", "jsonbound", "jsonquote", "jsonschema", "metrics", "page", "recent", "sarif", "secret", "suggest"},
+	{"httpuri", "jsonbound", "jsonquote", "jsonschema", "metrics", "page", "recent", "sarif", "secret", "suggest",
+		"typeaddr"},
 	{"authz", "conf", "engine/memo", "engine/reads", "engine/term", "keyfile", "testkit", "testkit/sariflog",
 		"yamlnode"},
 	{"mcp", "status"},

@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/jsonquote"
+	"github.com/authz-sidecar/sidecar/internal/typeaddr"
 )
 
 // AppendJSON appends the JSON form of d to dst: what json.Marshal writes, with the members of maps sorted. The claims
@@ -20,44 +22,50 @@ import (
 // The decision log has a document for each decision, and json.Marshal takes five times as long: it parses the claims
 // again.
 func (d *Document) AppendJSON(dst []byte) ([]byte, error) {
-	return documentAppender(dst, reflect.ValueOf(d).Elem())
+	return documentAppender(dst, unsafe.Pointer(d))
 }
 
 var documentAppender = structAppender(reflect.TypeFor[Document]())
 
-// appender appends the JSON form of a value of one type.
-type appender func(dst []byte, v reflect.Value) ([]byte, error)
+// appender appends the JSON form of the value of one type at an address.
+type appender func(dst []byte, at unsafe.Pointer) ([]byte, error)
 
 // appenderFor returns the appender of a type: of those of Document and their parts, json.Marshal for any other.
 func appenderFor(t reflect.Type) appender {
 	switch t {
 	case reflect.TypeFor[string]():
-		return func(dst []byte, v reflect.Value) ([]byte, error) { return jsonquote.Append(dst, v.String()) }
+		return func(dst []byte, at unsafe.Pointer) ([]byte, error) { return jsonquote.Append(dst, *(*string)(at)) }
 	case reflect.TypeFor[bool]():
-		return func(dst []byte, v reflect.Value) ([]byte, error) { return strconv.AppendBool(dst, v.Bool()), nil }
-	case reflect.TypeFor[int](), reflect.TypeFor[int64]():
-		return func(dst []byte, v reflect.Value) ([]byte, error) { return strconv.AppendInt(dst, v.Int(), 10), nil }
-	case reflect.TypeFor[[]string]():
-		return func(dst []byte, v reflect.Value) ([]byte, error) {
-			return appendTexts(dst, *v.Addr().Interface().(*[]string))
+		return func(dst []byte, at unsafe.Pointer) ([]byte, error) {
+			return strconv.AppendBool(dst, *(*bool)(at)), nil
 		}
+	case reflect.TypeFor[int]():
+		return func(dst []byte, at unsafe.Pointer) ([]byte, error) {
+			return strconv.AppendInt(dst, int64(*(*int)(at)), 10), nil
+		}
+	case reflect.TypeFor[int64]():
+		return func(dst []byte, at unsafe.Pointer) ([]byte, error) {
+			return strconv.AppendInt(dst, *(*int64)(at), 10), nil
+		}
+	case reflect.TypeFor[[]string]():
+		return func(dst []byte, at unsafe.Pointer) ([]byte, error) { return appendTexts(dst, *(*[]string)(at)) }
 	case reflect.TypeFor[map[string][]string]():
-		return func(dst []byte, v reflect.Value) ([]byte, error) {
-			return appendLists(dst, *v.Addr().Interface().(*map[string][]string))
+		return func(dst []byte, at unsafe.Pointer) ([]byte, error) {
+			return appendLists(dst, *(*map[string][]string)(at))
 		}
 	case reflect.TypeFor[Request](), reflect.TypeFor[Token](), reflect.TypeFor[Subject](), reflect.TypeFor[Auth](),
 		reflect.TypeFor[Binding]():
 		return structAppender(t)
 	}
-	return func(dst []byte, v reflect.Value) ([]byte, error) {
-		b, err := json.Marshal(v.Interface(), json.Deterministic(true))
+	return func(dst []byte, at unsafe.Pointer) ([]byte, error) {
+		b, err := json.Marshal(reflect.NewAt(t, at).Interface(), json.Deterministic(true))
 		return append(dst, b...), err
 	}
 }
 
 // appendCompact appends JSON that has no white space, and was read before.
-func appendCompact(dst []byte, v reflect.Value) ([]byte, error) {
-	if text := v.Bytes(); len(text) > 0 {
+func appendCompact(dst []byte, at unsafe.Pointer) ([]byte, error) {
+	if text := *(*jsontext.Value)(at); len(text) > 0 {
 		return append(dst, text...), nil
 	}
 	return append(dst, "null"...), nil
@@ -65,10 +73,10 @@ func appendCompact(dst []byte, v reflect.Value) ([]byte, error) {
 
 // memberAppender appends one member of an object.
 type memberAppender struct {
-	index int
-	name  string // `"name":`
-	omit  bool
-	value appender
+	offset uintptr
+	name   string                    // `,"name":`
+	isZero func(unsafe.Pointer) bool // nil for a member that is never absent
+	value  appender
 }
 
 func structAppender(t reflect.Type) appender {
@@ -78,29 +86,31 @@ func structAppender(t reflect.Type) appender {
 		if name == "-" {
 			continue
 		}
-		m := memberAppender{f.Index[0], strconv.Quote(name) + ":", options == "omitzero", appenderFor(f.Type)}
+		m := memberAppender{offset: f.Offset, name: "," + strconv.Quote(name) + ":", value: appenderFor(f.Type)}
+		if options == "omitzero" {
+			m.isZero = typeaddr.IsZero(f.Type)
+		}
 		if t == reflect.TypeFor[Token]() && f.Type == reflect.TypeFor[jsontext.Value]() {
 			m.value = appendCompact
 		}
 		members = append(members, m)
 	}
-	return func(dst []byte, v reflect.Value) (_ []byte, err error) {
-		before := byte('{')
+	return func(dst []byte, at unsafe.Pointer) (_ []byte, err error) {
+		begin := len(dst)
 		for i := range members {
 			m := &members[i]
-			value := v.Field(m.index)
-			if m.omit && value.IsZero() {
+			value := unsafe.Add(at, m.offset)
+			if m.isZero != nil && m.isZero(value) {
 				continue
 			}
-			dst = append(append(dst, before), m.name...)
-			if dst, err = m.value(dst, value); err != nil {
+			if dst, err = m.value(append(dst, m.name...), value); err != nil {
 				return dst, err
 			}
-			before = ','
 		}
-		if before == '{' {
-			dst = append(dst, before)
+		if len(dst) == begin {
+			return append(dst, "{}"...), nil
 		}
+		dst[begin] = '{' // in place of the first comma
 		return append(dst, '}'), nil
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/engine/reads"
 	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/typeaddr"
 )
 
 // Key writes those values of a document that a rule may read: two documents have the same text only if all these
@@ -21,8 +22,7 @@ type Key struct {
 	segments bool
 }
 
-// appender appends the text of the value of one Go type at an address. Addresses in place of reflect.Value halve the
-// time of a key; the types are those by which appenderFor chose the appender.
+// appender appends the text of the value of one Go type at an address; the type is that by which appenderFor chose it.
 type appender func(dst []byte, at unsafe.Pointer) []byte
 
 // NewKey returns the key of rules that read paths of documents that v converts. JSON that v reads is part of the key
@@ -163,38 +163,6 @@ func mustBe[T any](t reflect.Type) {
 	}
 }
 
-// zeroOf returns what reports whether a value of type t is zero.
-func zeroOf(t reflect.Type) func(at unsafe.Pointer) bool {
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Map, reflect.Slice: // of a slice too, the pointer to its elements comes first
-		return func(at unsafe.Pointer) bool { return *(*unsafe.Pointer)(at) == nil }
-	case reflect.Bool:
-		return func(at unsafe.Pointer) bool { return !*(*bool)(at) }
-	case reflect.Int:
-		return func(at unsafe.Pointer) bool { return *(*int)(at) == 0 }
-	case reflect.Int64:
-		return func(at unsafe.Pointer) bool { return *(*int64)(at) == 0 }
-	case reflect.String:
-		return func(at unsafe.Pointer) bool { return *(*string)(at) == "" }
-	}
-	if t.Kind() != reflect.Struct {
-		return func(at unsafe.Pointer) bool { return reflect.NewAt(t, at).Elem().IsZero() }
-	}
-	var fields []func(at unsafe.Pointer) bool
-	for f := range t.Fields() {
-		isZero, offset := zeroOf(f.Type), f.Offset
-		fields = append(fields, func(at unsafe.Pointer) bool { return isZero(unsafe.Add(at, offset)) })
-	}
-	return func(at unsafe.Pointer) bool {
-		for _, isZero := range fields {
-			if !isZero(at) {
-				return false
-			}
-		}
-		return true
-	}
-}
-
 // The marks of what is there and what is not.
 const (
 	absent  = byte(0)
@@ -230,7 +198,7 @@ func structAppender(t reflect.Type, n *part) appender {
 			f.write = appenderFor(of.Type, p)
 		}
 		if m.omit {
-			f.isZero = zeroOf(of.Type)
+			f.isZero = typeaddr.IsZero(of.Type)
 		}
 		fields = append(fields, f)
 	}

@@ -132,22 +132,3 @@ func TestAKeyAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
-
-// TestZeroIsWhatReflectionSays compares the test for members that are absent with that of package reflect.
-func TestZeroIsWhatReflectionSays(t *testing.T) {
-	for i := range 300 {
-		d := filled(stream(fmt.Sprint("zero ", i)))
-		for _, of := range []reflect.Value{reflect.ValueOf(d).Elem(), reflect.ValueOf(&d.Request).Elem(),
-			reflect.ValueOf(&d.Token).Elem(), reflect.ValueOf(&d.Token.Auth).Elem()} {
-			for j := range of.NumField() {
-				f := of.Field(j)
-				if i%2 == 0 && f.Kind() == reflect.Struct {
-					f.Field(0).SetZero()
-				}
-				if got := zeroOf(f.Type())(f.Addr().UnsafePointer()); got != f.IsZero() {
-					t.Fatalf("%s: %t", of.Type().Field(j).Name, got)
-				}
-			}
-		}
-	}
-}
