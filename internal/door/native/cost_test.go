@@ -110,3 +110,33 @@ func benchmark(b *testing.B, h http.Handler) {
 		c.call()
 	}
 }
+
+// TestAnAnswerNamesThePolicyThatDecided: what is kept of one reference must not stand for another.
+func TestAnAnswerNamesThePolicyThatDecided(t *testing.T) {
+	first := authz.PolicyRef{Path: "authz/decision", Revision: "v1", Digest: "sha256:1", Bundles: []byte(`{"a":1}`)}
+	refs := []authz.PolicyRef{first}
+	for _, change := range []func(*authz.PolicyRef){
+		func(p *authz.PolicyRef) { p.Path = "authz/other" },
+		func(p *authz.PolicyRef) { p.Revision = "v2" },
+		func(p *authz.PolicyRef) { p.Digest = "sha256:2" },
+		func(p *authz.PolicyRef) { p.Bundles = []byte(`{"b":1}`) },
+		func(p *authz.PolicyRef) { p.Bundles = []byte{} },
+		func(p *authz.PolicyRef) { p.Bundles = nil },
+	} {
+		p := first
+		change(&p)
+		refs = append(refs, p)
+	}
+	var kept policyRefs
+	for i := range refs {
+		for j := range refs {
+			for _, p := range []authz.PolicyRef{refs[i], refs[j]} {
+				d := allowed().d
+				d.Policy = p
+				if got, want := kept.appendDecision(nil, &d), AppendDecision(nil, d); !bytes.Equal(got, want) {
+					t.Errorf("answered %s, want %s", got, want)
+				}
+			}
+		}
+	}
+}
