@@ -78,10 +78,10 @@ func (p *Policy) remember(m *memory, except []string) {
 			continue
 		}
 		ref := rego.RefOf(path)
-		narrow := reads.NarrowingOf(e.compiler, ref, e.baseData)
+		read, narrow := reads.Narrowed(e.compiler, ref, e.baseData)
 		e.key = &memoKey{
 			name: binary.AppendUvarint(nil, uint64(i)),
-			key:  document.NewKey(reads.Of(e.compiler, ref).Paths, &narrow, p.view),
+			key:  document.NewKey(read.Paths, &narrow, p.view),
 		}
 	}
 }

@@ -5,6 +5,7 @@
 package library
 
 import (
+	"bytes"
 	"path"
 	"regexp"
 	"slices"
@@ -57,6 +58,9 @@ func needed(c bundle.Contents) bool {
 			if f.Kind != bundle.Module && f.Kind != bundle.Test {
 				continue
 			}
+			if !mayName(f.Raw) {
+				continue
+			}
 			m := parse(f.File, caps)
 			if f.Kind == bundle.Module && m.defines {
 				return false
@@ -65,6 +69,12 @@ func needed(c bundle.Contents) bool {
 		}
 	}
 	return refers && !c.HoldsData(root)
+}
+
+// mayName reports whether a module may spell the name of the library. Those that cannot need not be parsed twice. A
+// string of Rego can spell a letter by an escape.
+func mayName(raw []byte) bool {
+	return bytes.Contains(raw, []byte(root)) || bytes.Contains(raw, []byte(`\u`))
 }
 
 // use is what a module has to do with data.sidecar.

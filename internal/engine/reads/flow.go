@@ -52,8 +52,9 @@ type variable struct {
 	name ast.Var
 }
 
-// newFlow follows the values of rules, which are all that an entrypoint depends on. ref is that of the entrypoint.
-func newFlow(c *ast.Compiler, rules []*ast.Rule, ref ast.Ref) *flow {
+// newFlow follows the values of all rules that an entrypoint depends on. ref is that of the entrypoint.
+func newFlow(c *ast.Compiler, all reached, ref ast.Ref) *flow {
+	rules := all.rules
 	f := &flow{rules: rules, at: map[string][]*ast.Rule{}, tree: c.RuleTree, vars: map[variable]class{},
 		values: map[*ast.Rule]class{}, pinned: map[variable]bool{}, names: map[string]class{},
 		whole: map[string]bool{}, followed: map[**ast.Term]bool{}}
@@ -69,8 +70,8 @@ func newFlow(c *ast.Compiler, rules []*ast.Rule, ref ast.Ref) *flow {
 		}
 	}
 	f.distinguished = f.distinguished || f.below(ref)&ofPath != 0 // the answer has a segment in it
-	for _, r := range rules {
-		visit(r, func(ref ast.Ref) { f.unknown = f.unknown || !f.followed[&ref[0]] })
+	for _, ref := range all.refs {
+		f.unknown = f.unknown || !f.followed[&ref[0]]
 	}
 	return f
 }

@@ -31,13 +31,23 @@ const maxKnown = 1 << 20
 // NarrowingOf returns what the rules behind ref do not distinguish. data returns the base document at a reference, or
 // nil when there is none; it is false when that cannot be told.
 func NarrowingOf(c *ast.Compiler, ref ast.Ref, data func(ast.Ref) (ast.Value, bool)) Narrowing {
-	rules := Rules(c, ref)
-	f := newFlow(c, rules, ref)
+	_, n := Narrowed(c, ref, data)
+	return n
+}
+
+// Narrowed returns both Of and NarrowingOf.
+func Narrowed(c *ast.Compiler, ref ast.Ref, data func(ast.Ref) (ast.Value, bool)) (Reads, Narrowing) {
+	all := reach(c, ref)
+	paths := all.paths()
+	return Reads{Paths: paths}, narrowing(newFlow(c, all, ref), all, paths, data)
+}
+
+// narrowing says what may stay out of paths, as far as f has found out.
+func narrowing(f *flow, all reached, paths []Path, data func(ast.Ref) (ast.Value, bool)) Narrowing {
 	if f.unknown {
 		return Narrowing{}
 	}
 	// Only what is read has to be narrowed.
-	paths := Of(c, ref).Paths
 	read := func(path Path) bool {
 		return slices.ContainsFunc(paths, func(p Path) bool { return slices.Equal(p, path) })
 	}
@@ -52,7 +62,7 @@ func NarrowingOf(c *ast.Compiler, ref ast.Ref, data func(ast.Ref) (ast.Value, bo
 		if f.prefix != nil {
 			n.known.prefix = *f.prefix
 		}
-		if !n.known.addRules(rules) || !n.known.addData(rules, data) {
+		if !n.known.addRules(all.rules) || !n.known.addData(all.refs, data) {
 			return Narrowing{}
 		}
 	}
@@ -126,15 +136,13 @@ func ruleWithoutElse(r *ast.Rule) *ast.Rule {
 	return &own
 }
 
-// addData adds the texts in the data that rules may read, names included.
-func (k *known) addData(rules []*ast.Rule, data func(ast.Ref) (ast.Value, bool)) bool {
+// addData adds the texts in the data that references of rules may lead to, names included.
+func (k *known) addData(refs []ast.Ref, data func(ast.Ref) (ast.Value, bool)) bool {
 	var all []Path
-	for _, r := range rules {
-		visit(r, func(ref ast.Ref) {
-			if ref[0].Equal(ast.DefaultRootDocument) {
-				all = append(all, names(ref[1:]))
-			}
-		})
+	for _, ref := range refs {
+		if ref[0].Equal(ast.DefaultRootDocument) {
+			all = append(all, names(ref[1:]))
+		}
 	}
 	for _, p := range minimal(all) {
 		ref := ast.DefaultRootRef.Copy()

@@ -51,13 +51,7 @@ type Reads struct {
 }
 
 // Of returns what the value at ref, which begins with data, may follow from.
-func Of(c *ast.Compiler, ref ast.Ref) Reads {
-	var all []Path
-	for _, r := range Rules(c, ref) {
-		all = append(all, OfRule(r)...)
-	}
-	return Reads{Paths: minimal(all)}
-}
+func Of(c *ast.Compiler, ref ast.Ref) Reads { return Reads{Paths: reach(c, ref).paths()} }
 
 // OfRule returns the paths in the rule itself, without those of its else and of the rules that it depends on.
 func OfRule(r *ast.Rule) (paths []Path) {
@@ -70,17 +64,38 @@ func OfRule(r *ast.Rule) (paths []Path) {
 }
 
 // Rules are the rules that the value at ref may depend on, hidden ones included. An else is a rule of its own.
-func Rules(c *ast.Compiler, ref ast.Ref) []*ast.Rule {
+func Rules(c *ast.Compiler, ref ast.Ref) []*ast.Rule { return reach(c, ref).rules }
+
+// reached are the rules that a value may depend on, and all references in them.
+type reached struct {
+	rules []*ast.Rule
+	refs  []ast.Ref
+}
+
+func reach(c *ast.Compiler, ref ast.Ref) reached {
 	w := &walker{rules: map[*ast.Rule]bool{nil: true}, here: map[*ast.TreeNode]bool{}, below: map[*ast.TreeNode]bool{}}
 	w.meet(c, ref)
+	var refs []ast.Ref
 	for i := 0; i < len(w.out); i++ {
 		visit(w.out[i], func(ref ast.Ref) {
+			refs = append(refs, ref)
 			if ref[0].Equal(ast.DefaultRootDocument) {
 				w.meet(c, ref)
 			}
 		})
 	}
-	return w.out
+	return reached{w.out, refs}
+}
+
+// paths are the parts of the input that the rules read.
+func (r reached) paths() []Path {
+	var all []Path
+	for _, ref := range r.refs {
+		if ref[0].Equal(ast.InputRootDocument) {
+			all = append(all, constant(ref[1:]))
+		}
+	}
+	return minimal(all)
 }
 
 // walker collects rules, each once.
@@ -146,14 +161,20 @@ func walk(node any, f func(ast.Ref)) {
 		case ast.Ref:
 			f(x)
 			for i, t := range x {
-				if _, isVar := t.Value.(ast.Var); i > 0 || !isVar {
-					walk(t, f)
+				switch t.Value.(type) {
+				case ast.String, ast.Number, ast.Boolean, ast.Null: // nothing is in them
+					continue
+				case ast.Var:
+					if i == 0 {
+						continue
+					}
 				}
+				walk(t, f)
 			}
 			return true
 		case ast.Var:
-			if t := ast.NewTerm(x); t.Equal(ast.InputRootDocument) || t.Equal(ast.DefaultRootDocument) {
-				f(ast.Ref{t})
+			if x == ast.InputRootDocument.Value || x == ast.DefaultRootDocument.Value {
+				f(ast.Ref{ast.NewTerm(x)})
 			}
 		}
 		return false

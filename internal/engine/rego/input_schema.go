@@ -122,6 +122,17 @@ func nameMembers(schema map[string]any, names []string, as func(string) string) 
 	schema["properties"], schema["additionalProperties"] = properties, false
 }
 
+var (
+	memberRef = ast.Member.Ref()
+	equalRef  = ast.Equal.Ref()
+)
+
+// isMember reports whether a term is a reference to a member with a constant name.
+func isMember(t *ast.Term) bool {
+	ref, ok := t.Value.(ast.Ref)
+	return ok && len(ref) > 1 && ref.IsGround()
+}
+
 // constantNames are the strings of modules that may name a member, sorted: those within references, and those that
 // calls such as object.get are given, variables and rules hold.
 func constantNames(modules map[string]*ast.Module) []string {
@@ -159,9 +170,19 @@ func constantNames(modules map[string]*ast.Module) []string {
 	return slices.Compact(names)
 }
 
-// eachOperand visits the operands of a call, and the elements of those that are paths.
+// eachOperand visits the operands of a call that may name a member, and the elements of those that are paths. A text
+// that a call only compares with a member, or looks for in a collection, becomes the value of no variable.
 func eachOperand(call []*ast.Term, visit func(*ast.Term)) {
-	for _, operand := range call[1:] {
+	operands := call[1:]
+	name, _ := call[0].Value.(ast.Ref)
+	switch {
+	case len(operands) != 2:
+	case name.Equal(memberRef):
+		operands = operands[1:]
+	case name.Equal(equalRef) && (isMember(operands[0]) || isMember(operands[1])):
+		return
+	}
+	for _, operand := range operands {
 		visit(operand)
 		if path, ok := operand.Value.(*ast.Array); ok {
 			path.Foreach(visit)
