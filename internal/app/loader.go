@@ -109,17 +109,22 @@ func tooSlow(set *bundle.Set, timeout time.Duration) bundle.Problems {
 
 // loader takes the sets that a watcher read through the further steps of a reload: compile, gate, swap. Only the
 // newest set counts: the compilation of an older one runs on, and its result is dropped. A set that is compiled too
-// late is used all the same, when it still is the newest.
+// late is used all the same, when it still is the newest. One that is likely is compiled early, and is used when it
+// comes to be wanted.
 type loader struct {
 	app     *App
 	compile func(set *bundle.Set, ended chan<- *compilation) *compilation
 	updates chan update
+	guesses chan *bundle.Set
 	ended   chan *compilation
 	timer   *time.Timer // until the wanted set is late
 	gating  *gating
 
 	wanted *bundle.Set // to be activated once it is compiled; nil when there is none
 	late   bool        // that was reported
+
+	likely *bundle.Set  // compiled before it is wanted; nil when there is none
+	early  *compilation // that of likely, once it has ended
 
 	diagnosing atomic.Bool
 
@@ -135,7 +140,8 @@ type update struct {
 
 func newLoader(a *App) *loader {
 	l := &loader{
-		app: a, updates: make(chan update), ended: make(chan *compilation, maxCompilations),
+		app: a, updates: make(chan update), guesses: make(chan *bundle.Set),
+		ended: make(chan *compilation, maxCompilations),
 		timer: time.NewTimer(time.Hour), gating: newGating(a), running: map[string]*compilation{},
 		compile: func(set *bundle.Set, ended chan<- *compilation) *compilation {
 			return compileAside(a.cfg, set, ended)
@@ -161,6 +167,12 @@ func (l *loader) reports(ctx context.Context) dir.Reports {
 			}
 		},
 		Waiting: l.app.waiting,
+		Likely: func(set *bundle.Set) {
+			select {
+			case l.guesses <- set:
+			case <-ctx.Done():
+			}
+		},
 	}
 }
 
@@ -173,7 +185,9 @@ func (l *loader) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case u := <-l.updates:
-			l.update(u)
+			l.update(ctx, u)
+		case set := <-l.guesses:
+			l.anticipate(set)
 		case c := <-l.ended:
 			l.end(ctx, c)
 		case <-l.timer.C:
@@ -186,12 +200,35 @@ func (l *loader) run(ctx context.Context) {
 	}
 }
 
-func (l *loader) update(u update) {
+// anticipate compiles a set that may be wanted next, where nothing else is compiled. nil ends that.
+func (l *loader) anticipate(set *bundle.Set) {
+	if serving := l.app.policy.set(); l.likely != nil && serving != nil {
+		serving.Settle() // the set that did not come shares its data
+	}
+	l.likely, l.early = nil, nil
+	if set == nil || l.wanted != nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.running) == 0 {
+		l.likely = set
+		l.running[set.Digest] = l.compile(set, l.ended)
+	}
+}
+
+func (l *loader) update(ctx context.Context, u update) {
+	early := l.early
+	l.likely, l.early = nil, nil
 	l.wanted, l.late = u.set, false
 	l.timer.Stop()
 	l.gating.forget()
 	if u.err != nil {
 		l.app.loadFailed(u.err)
+		return
+	}
+	if early != nil && early.set.Same(u.set) {
+		l.end(ctx, early)
 		return
 	}
 	l.timer.Reset(l.begin())
@@ -220,6 +257,9 @@ func (l *loader) end(ctx context.Context, c *compilation) {
 	l.mu.Unlock()
 	switch {
 	case l.wanted == nil:
+		if l.likely == c.set {
+			l.early = c
+		}
 	case !l.wanted.Same(c.set): // a policy names the signers of the set that it was compiled from
 		if left := l.begin(); !l.late {
 			l.timer.Reset(left)

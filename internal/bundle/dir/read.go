@@ -24,6 +24,7 @@ type reading struct {
 	// unfinished is why the files may be part of a change that is not over, as far as one reading can tell; nil when
 	// nothing indicates that.
 	unfinished *bundle.Problem
+	size       int64 // of all files, in bytes
 	// hash covers the digest, the sources and the problems: equal hashes mean equal outcomes of bundle.Build.
 	hash string
 }
@@ -39,9 +40,9 @@ func read(l listing, lim limits) reading {
 		for _, s := range l.sources {
 			ps.Add(s.name, bundle.CodeLimit, "all files together hold %d bytes, more than %d", size, lim.total)
 		}
-		return reading{listing: l}.withProblems(ps)
+		return reading{listing: l, size: size}.withProblems(ps)
 	}
-	r := reading{listing: l, steady: true, contents: contentsOf(l)}
+	r := reading{listing: l, steady: true, contents: contentsOf(l), size: size}
 	for _, e := range l.entries {
 		limit := lim.file
 		if e.packed {

@@ -33,6 +33,9 @@ type Reports struct {
 	// Waiting is called when changes are pending for long, with the reason; again when the reason is another one; and
 	// with nil when the wait is over. It may be nil.
 	Waiting func(*bundle.Problem)
+	// Likely is called with what was read of changes that may not be over, once for each series of them, and with nil
+	// when they are over. Nothing may be done with it that cannot be undone. It may be nil.
+	Likely func(*bundle.Set)
 }
 
 // NewWatcher returns a watcher. It is an error when the debounce or the poll interval is not positive. The directories
@@ -108,6 +111,7 @@ type run struct {
 	changes changes
 	waiting string // the reason that was reported last; empty when there is none
 
+	guess      guess
 	loadedHash string // of the reading that was built last
 	seen       seen   // what the polls find
 	reported   outcome
@@ -162,7 +166,7 @@ func (r *run) schedule() {
 	r.stale = true
 	if !r.changes.pending() {
 		r.changes.noticed(time.Now())
-		r.timer.Reset(r.w.cfg.Debounce)
+		r.timer.Reset(r.guess.firstLook(r.w.cfg.Debounce))
 	}
 }
 
@@ -205,13 +209,16 @@ func (r *run) read(ctx context.Context) {
 		r.changes.extend(now)
 		left = r.w.cfg.Debounce
 	}
+	r.guess.small = files.size <= maxGuess
 	if left > 0 {
+		r.tellLikely(files)
 		r.wait(files, now)
 		r.timer.Reset(r.changes.next(left, now))
 		return
 	}
 	r.changes = changes{debounce: r.w.cfg.Debounce}
 	r.load(ctx, files)
+	r.forgetLikely()
 	if r.waiting != "" {
 		r.waiting = ""
 		r.reports.Waiting(nil)
@@ -230,7 +237,7 @@ func (r *run) load(ctx context.Context, files reading) {
 	if files.hash == r.loadedHash {
 		return
 	}
-	set, err := build(files)
+	set, err := r.guess.build(files)
 	if ctx.Err() != nil {
 		return
 	}
