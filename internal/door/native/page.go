@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -14,22 +15,24 @@ import (
 )
 
 // addDescription serves the description of the API, and a page for people. Neither needs a caller key: both say what
-// the public documentation says, and nothing of this installation.
+// the public documentation says, and nothing of this installation. Both are made when they are first asked for.
 func addDescription(e *echo.Echo, listener string, mounted []description.Door) {
-	text := Description(mounted)
+	text := sync.OnceValue(func() []byte { return Description(mounted) })
 	get(e, "/openapi.json", func(c echo.Context) error {
 		c.Response().Header().Set("Cache-Control", "no-store")
-		return c.Blob(http.StatusOK, "application/json", text)
+		return c.Blob(http.StatusOK, "application/json", text())
 	})
-	var shown []shownOperation
-	for _, o := range operations(mounted) {
-		if slices.Contains(o.Listeners, listener) {
-			shown = append(shown, shownOperation{o})
+	shown := sync.OnceValue(func() (all []shownOperation) {
+		for _, o := range operations(mounted) {
+			if slices.Contains(o.Listeners, listener) {
+				all = append(all, shownOperation{o})
+			}
 		}
-	}
+		return all
+	})
 	get(e, "/", func(c echo.Context) error {
 		var b bytes.Buffer
-		if err := page.Execute(&b, shownPage{listener, curl(c.Request()), shown}); err != nil {
+		if err := page.Execute(&b, shownPage{listener, curl(c.Request()), shown()}); err != nil {
 			return err
 		}
 		h := c.Response().Header()
