@@ -34,6 +34,7 @@ func paceCollections(ctx context.Context) {
 		}
 		if idle.begins(readHeap()) {
 			debug.FreeOSMemory()
+			_ = releaseProgram() // which a system may refuse
 		}
 		select {
 		case <-ctx.Done():

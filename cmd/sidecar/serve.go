@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -45,6 +46,9 @@ policies do not load.`,
 	return cmd
 }
 
+// startIsOver is how long after its sockets are open the start of a sidecar is over, with its first requests.
+const startIsOver = time.Second
+
 // audience is who watches a sidecar that serves.
 type audience struct {
 	// started is called once the sockets are open; it may be nil.
@@ -71,6 +75,8 @@ func serve(ctx context.Context, cfg *config.Config, std streams, logger *slog.Lo
 	}
 	background, stop := context.WithCancel(context.Background())
 	defer stop()
+	// A system that does not unmap them keeps them, which harms nothing.
+	defer time.AfterFunc(startIsOver, func() { _ = releaseProgram() }).Stop()
 	go paceCollections(background)
 	go reopen(background, a, hangups, logger)
 	if watching.started != nil {
