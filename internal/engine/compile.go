@@ -153,6 +153,6 @@ func (x *examination) check(unknown []ast.Ref) (problems bundle.Problems) {
 func (x *examination) evaluate(
 	ctx context.Context, p *Policy, prepare func(string) (*preparedRule, error),
 ) (bundle.Problems, error) {
-	problems, err := statedProblems(ctx, x.compiler, x.set, prepare)
+	problems, err := statedProblems(ctx, x.compiler, x.set, x.cfg, prepare)
 	return append(problems, p.tryEntrypoints(ctx, x.program, x.cfg)...), err
 }

@@ -20,14 +20,15 @@ import (
 //	problems contains {"message": "...", "at": ["routes", "/orders"]} if ...
 //
 // An element is a string, or an object with a message and, in "at", the path under data that is wrong. The rule is
-// evaluated once, at load, without an input.
+// evaluated once, at load, without an input, and may take as long as the load: it may judge all data.
 const statesProblems = "problems"
 
 const codeStated = "policy_error"
 
 // statedProblems evaluates the rules that state problems. Those for which prepare returns nil are left out.
 func statedProblems(
-	ctx context.Context, compiler *ast.Compiler, set *bundle.Set, prepare func(string) (*preparedRule, error),
+	ctx context.Context, compiler *ast.Compiler, set *bundle.Set, cfg Config,
+	prepare func(string) (*preparedRule, error),
 ) (bundle.Problems, error) {
 	var out bundle.Problems
 	done := map[string]bool{}
@@ -52,7 +53,8 @@ func statedProblems(
 		if e == nil || judgesOthers(compiler, set, rules[0]) {
 			continue // it depends on a rule with a problem, or the policies use another package of the library
 		}
-		value, err := e.eval(ctx, ast.NewObject(), evalOptions{time: trialTime, seed: trialSeed})
+		value, err := e.eval(ctx, ast.NewObject(), evalOptions{time: trialTime, seed: trialSeed,
+			deadline: max(cfg.Deadline, cfg.CompileTimeout)})
 		if err != nil {
 			out = append(out, rego.ProblemAt(rules[0].Location, codeStated, "%v", err))
 			continue

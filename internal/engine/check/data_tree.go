@@ -15,6 +15,8 @@ type dataTree struct {
 	data    map[string]any
 	// unknown are paths at which anything may be.
 	unknown []ast.Ref
+	// provided are the forms of references for which nothing is missing: many references lead through the same data.
+	provided map[string]bool
 }
 
 // MayOverlap reports whether ref may be at, above or below one of paths.
@@ -37,8 +39,8 @@ type missingRef struct {
 	ref ast.Ref
 	// at is the position of the missing element.
 	at int
-	// siblings are the names that are there instead, sorted.
-	siblings []string
+	// there are the nodes that lack it.
+	there []treeNode
 	// certain is false behind a variable, which may name other members with other data.
 	certain bool
 }
@@ -46,9 +48,40 @@ type missingRef struct {
 // maxNodes bounds how many nodes variables may lead to. A reference to more counts as provided.
 const maxNodes = 100_000
 
+// siblings are the names that are there instead, sorted.
+func (g *missingRef) siblings() []string { return namesOf(g.there) }
+
 // missing is the first element of ref that nothing provides, or nil when a rule or data may provide ref. depth bounds
 // how many rules are followed.
 func (l *dataTree) missing(ref ast.Ref, depth int) *missingRef {
+	form := formOf(ref, depth)
+	if l.provided[form] {
+		return nil
+	}
+	found := l.look(ref, depth)
+	if found == nil {
+		if l.provided == nil {
+			l.provided = map[string]bool{}
+		}
+		l.provided[form] = true
+	}
+	return found
+}
+
+// formOf is what references have in common that lead to the same, followed so deep: all but the names of variables.
+func formOf(ref ast.Ref, depth int) string {
+	form := strconv.AppendInt(nil, int64(depth), 10)
+	for _, t := range ref {
+		form = append(form, '.')
+		if ast.IsConstant(t.Value) {
+			form = append(form, t.Value.String()...)
+		}
+	}
+	return string(form)
+}
+
+// look is missing without what is known.
+func (l *dataTree) look(ref ast.Ref, depth int) *missingRef {
 	if MayOverlap(l.unknown, ref) {
 		return nil
 	}
@@ -70,7 +103,7 @@ func (l *dataTree) missing(ref ast.Ref, depth int) *missingRef {
 		if !ast.IsConstant(ref[i].Value) {
 			sure = false
 		} else if len(next) == 0 {
-			return cmp.Or(behind, &missingRef{ref: ref, at: i, siblings: namesOf(nodes), certain: sure})
+			return cmp.Or(behind, &missingRef{ref: ref, at: i, there: nodes, certain: sure})
 		}
 		if len(next) == 0 || len(next) > maxNodes {
 			return behind // no other node, or too many
@@ -185,6 +218,7 @@ func (s treeNode) all() []treeNode {
 	}
 	switch data := s.data.(type) {
 	case map[string]any:
+		out = slices.Grow(out, len(data))
 		for name, v := range data {
 			if s.rules == nil || s.rules.Child(ast.String(name)) == nil {
 				out = append(out, treeNode{data: v})

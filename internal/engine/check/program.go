@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/types"
 
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
@@ -41,6 +42,8 @@ type scope struct {
 	outputs map[ast.Var]call
 	// parameters are the positions of the arguments, where the rule is a function.
 	parameters map[ast.Var]int
+	// inferred are the types of variables, once one was asked for.
+	inferred map[ast.Var]types.Type
 }
 
 // New prepares the modules of a compiler.

@@ -174,11 +174,11 @@ func (l *dataTree) undefinedRef(s *scope, ref ast.Ref, may tolerance) string {
 
 // message says which element is missing, what is there instead, and what was probably meant.
 func (g *missingRef) message(ref ast.Ref, guess string) string {
-	there := "nothing"
-	if len(g.siblings) > 0 {
-		there = strings.Join(g.siblings[:min(len(g.siblings), 12)], ", ")
-		if len(g.siblings) > 12 {
-			there += fmt.Sprintf(" and %d more", len(g.siblings)-12)
+	there, siblings := "nothing", g.siblings()
+	if len(siblings) > 0 {
+		there = strings.Join(siblings[:min(len(siblings), 12)], ", ")
+		if len(siblings) > 12 {
+			there += fmt.Sprintf(" and %d more", len(siblings)-12)
 		}
 	}
 	out := "undefined ref: " + rego.AsWritten(withoutIteration(ref))
@@ -199,7 +199,7 @@ func (g *missingRef) suggestion() string {
 	if !ok {
 		return ""
 	}
-	near := suggest.Closest(string(name), g.siblings)
+	near := suggest.Closest(string(name), g.siblings())
 	if near == "" {
 		return ""
 	}
@@ -212,7 +212,7 @@ func (g *missingRef) suggestion() string {
 func (g *missingRef) misspelt() bool {
 	name, ok := g.ref[g.at].Value.(ast.String)
 	word := strings.ToLower(string(name))
-	return ok && slices.ContainsFunc(g.siblings, func(has string) bool {
+	return ok && slices.ContainsFunc(g.siblings(), func(has string) bool {
 		has = strings.ToLower(has)
 		return has == word || len(word) > 4 && suggest.Within(word, has, 1+len(word)/8)
 	})

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/types"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
@@ -195,16 +194,3 @@ func within(at, name string) string {
 const anElement = "an element of "
 
 func element(at string) string { return anElement + at }
-
-// inferredType is the type that OPA infers for a term of a rule.
-func (p *Program) inferredType(s *scope, t *ast.Term) types.Type {
-	comprehension := &ast.ArrayComprehension{Term: ast.ArrayTerm(t), Body: s.rule.Body}
-	array, ok := p.compiler.TypeEnv.GetByValue(comprehension).(*types.Array)
-	if !ok || array == nil {
-		return nil
-	}
-	if inner, ok := array.Dynamic().(*types.Array); ok && inner.Len() == 1 {
-		return inner.Select(0)
-	}
-	return nil
-}
