@@ -13,6 +13,8 @@ type changes struct {
 	gap      time.Duration // the longest time between two of them
 	hash     string        // of the newest reading; empty before the first
 	since    time.Time     // when it was first seen
+	// unmarked is set while last is no change, but the start of a watcher: the time since then is no pause.
+	unmarked bool
 }
 
 const (
@@ -36,10 +38,16 @@ func (c *changes) age(now time.Time) time.Duration { return now.Sub(c.began) }
 func (c *changes) noticed(now time.Time) {
 	if c.began.IsZero() {
 		c.began = now
-	} else {
+	} else if !c.unmarked {
 		c.gap = max(c.gap, now.Sub(c.last))
 	}
-	c.last = now
+	c.last, c.unmarked = now, false
+}
+
+// started records that a watcher starts, which looks whether something has changed.
+func (c *changes) started(now time.Time) {
+	c.noticed(now)
+	c.unmarked = true
 }
 
 // extend records that a file is being written, whatever the readings are.

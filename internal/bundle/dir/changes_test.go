@@ -58,3 +58,15 @@ func TestChanges_AreReadLessOftenTheLongerTheyLast(t *testing.T) {
 		}
 	}
 }
+
+func TestChanges_TheTimeSinceTheStartIsNoPause(t *testing.T) {
+	const d = 100 * time.Millisecond
+	r, start := changes{debounce: d}, time.Now()
+	r.started(start)
+	r.observe("a", start)
+	r.noticed(start.Add(4 * d))
+	r.observe("b", start.Add(4*d))
+	if left := r.observe("b", start.Add(5*d)); left != d {
+		t.Errorf("%s left, want %s", left, d)
+	}
+}

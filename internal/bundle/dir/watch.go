@@ -67,7 +67,7 @@ func NewTestWatcher(cfg Config, log *slog.Logger) (*Watcher, error) {
 // once their changes are over, as the type changes judges.
 func (w *Watcher) Run(ctx context.Context, last *bundle.Set, reports Reports) {
 	r := &run{w: w, reports: reports, timer: time.NewTimer(0), changes: changes{debounce: w.cfg.Debounce}, stale: true}
-	r.changes.noticed(time.Now())
+	r.changes.started(time.Now())
 	defer r.timer.Stop()
 	defer func() { r.dirs.close() }()
 	if last != nil {
