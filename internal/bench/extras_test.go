@@ -31,7 +31,11 @@ type usage struct {
 	answer    int     // bytes of one answer of the issuer
 	fresh     float64 // before the first token
 	now, peak float64
+	rest      float64 // once the process has given back what it does not need
 }
+
+// restsWithin is how long after its last request a sidecar has given back memory.
+const restsWithin = 7 * time.Second
 
 // cached is how many tokens the memory is measured with.
 const cached = 10_000
@@ -62,6 +66,10 @@ func cachedTokens(t *testing.T, program string, w *world) usage {
 		t.Fatalf("the issuer was asked %d times about %d tokens", n, cached)
 	}
 	if u.now, u.peak, err = s.proc.memory(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(restsWithin)
+	if u.rest, _, err = s.proc.memory(); err != nil {
 		t.Fatal(err)
 	}
 	s.proc.stop()

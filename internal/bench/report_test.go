@@ -71,9 +71,8 @@ func (r report) paces(b *strings.Builder) {
 
 func (r report) extras(b *strings.Builder) {
 	fmt.Fprintf(b, "\n| sidecar | |\n|---|---|\n")
-	fmt.Fprintf(b, "| RSS with %d cached tokens, %d bytes of claims each | %.0f MiB (highest %.0f, before the first "+
-		"%.0f): %.1f KiB a token |\n", cached, r.memory.answer, r.memory.now, r.memory.peak, r.memory.fresh,
-		(r.memory.now-r.memory.fresh)*1024/cached)
+	fmt.Fprintf(b, "| RSS with %d cached tokens, %d bytes of claims each | %.0f MiB, at rest %.0f (highest %.0f, before "+
+		"the first %.0f) |\n", cached, r.memory.answer, r.memory.now, r.memory.rest, r.memory.peak, r.memory.fresh)
 	fmt.Fprintf(b, "| start of the process to its first decision | %.0f ms |\n", median(r.first, millis))
 	fmt.Fprintf(b, "| an edit of %d rules on disk to serving, debounce included | %.0f ms |\n", rules,
 		median(r.reload, millis))
