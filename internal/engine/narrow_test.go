@@ -85,6 +85,18 @@ f(list) := list[0]`, false, true},
 		"else := \"x-own\"", true, false},
 	"a name by a rule of constants": {"decision if input.request.headers[name] == [\"acme\"]\n" +
 		"name := \"x-own\" if input.token.tenant == \"acme\"\nelse := \"x-tenant\"", true, true},
+	"a function of two results": {"decision if own(1)\nown(_) := input.request.segments[data.t.rule.segment]\n" +
+		"own(_) := input.token.tenant", true, true},
+	"a function of two computed results": {"decision if own(1)\nown(_) := input.request.segments[data.t.rule.segment]\n" +
+		"own(_) := lower(input.token.tenant)", false, true},
+	"equal arguments": {"decision if same(input.request.segments[data.t.rule.segment], input.token.tenant)\n" +
+		"same(x, x) := true", true, true},
+	"equal arguments that are computed": {"decision if same(input.request.segments[data.t.rule.segment], lower(input.token.tenant))\n" +
+		"same(x, x) := true", false, true},
+	"equal elements of an argument": {"decision if same([input.request.segments[data.t.rule.segment], input.token.tenant])\n" +
+		"same([x, x]) := true", true, true},
+	"a name that is chosen before it is compared": {`decision if { some n; input.request.headers[n]; to_number(n); n = data.t.names[_] }`,
+		true, false},
 	"a query": {`decision if { some n in data.t.names; input.request.query[n] }`, true, true},
 	"a position in data": {"decision if { input.request.segments = [_, _]\n" +
 		"data.t.by[input.request.segments[0]][input.request.segments[1]] == \"x\" }", true, true},
@@ -146,6 +158,29 @@ func TestWhatIsNarrowedDecidesNothing(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestALongPathIsNotNarrowed: the time to look at segments must not grow with their square.
+func TestALongPathIsNotNarrowed(t *testing.T) {
+	for name, c := range map[string]struct{ segments, context, entries int }{
+		"as many segments as are compared": {64, 0, 1}, "one more": {65, 0, 2}, "much to search": {40, 8 << 10, 2},
+	} {
+		p := decisionOrNot(t, remembering(), `decision if {
+	some s in input.request.segments
+	s in {input.token.tenant, input.context.id}
+}`)
+		q := question(`{"id": "` + strings.Repeat("-", c.context) + `"}`)
+		for i := range 6 {
+			q.Document.Request.Segments = make([]string, c.segments)
+			for n := range q.Document.Request.Segments {
+				q.Document.Request.Segments[n] = fmt.Sprintf("%d-%d", i%2, n)
+			}
+			answered(t, p, q)
+		}
+		if n := p.MemoUse().Entries; n != c.entries {
+			t.Errorf("%s: %d verdicts are remembered, want %d", name, n, c.entries)
+		}
 	}
 }
 

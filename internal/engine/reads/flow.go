@@ -77,7 +77,8 @@ func newFlow(c *ast.Compiler, all reached, ref ast.Ref) *flow {
 }
 
 // pin notes the variables whose value is given where they are used: arguments, and what is unified with a reference or
-// a constant. A reference into an array or an object that has them as a part does not choose them.
+// a constant before they are used otherwise. A reference into an array or an object that has them as a part does not
+// choose them.
 func (f *flow) pin(r *ast.Rule) {
 	for _, arg := range r.Head.Args {
 		ast.WalkVars(arg, func(v ast.Var) bool {
@@ -85,13 +86,14 @@ func (f *flow) pin(r *ast.Rule) {
 			return false
 		})
 	}
+	used := map[ast.Var]bool{}
 	for _, x := range r.Body {
-		if x.Negated || !x.IsEquality() {
-			continue
-		}
 		for i := range 2 {
+			if x.Negated || !x.IsEquality() {
+				break
+			}
 			v, ok := x.Operand(i).Value.(ast.Var)
-			if !ok {
+			if !ok || used[v] {
 				continue
 			}
 			switch x.Operand(1 - i).Value.(type) {
@@ -99,6 +101,10 @@ func (f *flow) pin(r *ast.Rule) {
 				f.pinned[variable{r, v}] = true
 			}
 		}
+		ast.WalkVars(x, func(v ast.Var) bool {
+			used[v] = true
+			return false
+		})
 	}
 }
 

@@ -60,11 +60,27 @@ func (f *flow) function(r *ast.Rule, ref ast.Ref, operands []*ast.Term) {
 			f.compare(given)
 			f.bind(to, arg, given)
 		}
+		f.compareArgs(to)
 		c |= f.values[to]
 	}
+	f.compare(c) // definitions that differ in their result are an error
 	for _, t := range operands[arity:] {
 		f.compare(c | f.term(r, t))
 		f.bind(r, t, c)
+	}
+}
+
+// compareArgs notes that arguments are compared with each other where a variable stands for several: f(x, x).
+func (f *flow) compareArgs(r *ast.Rule) {
+	seen := map[ast.Var]bool{}
+	for _, arg := range r.Head.Args {
+		ast.WalkVars(arg, func(v ast.Var) bool {
+			if seen[v] {
+				f.compare(f.vars[variable{r, v}])
+			}
+			seen[v] = true
+			return false
+		})
 	}
 }
 
