@@ -90,7 +90,8 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 		if err != nil {
 			return nil, err
 		}
-		e.token = newTokenValues(compiler, rego.RefOf(path))
+		ref := rego.RefOf(path)
+		e.token, e.request = newTokenValues(compiler, ref), newRequestValues(w, ref)
 		p.entries[path] = e
 	}
 	if p.mask, err = newMasker(compiler, prepare); err != nil {

@@ -131,7 +131,7 @@ func (p *Policy) evalAnew(ctx context.Context, e *preparedRule, q Question, note
 	if err != nil {
 		return Result{}, err
 	}
-	how := evalOptions{time: q.Time, seed: q.Seed, print: p.printHook(q.Seed, notes)}
+	how := evalOptions{time: q.Time, seed: q.Seed, print: p.printHook(q.Seed, notes), document: q.Document}
 	if notes != nil {
 		how.cancel = notes
 	}

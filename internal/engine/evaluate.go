@@ -22,6 +22,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/document"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
+	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
 // runtime is what all evaluations of one Policy share. It is immutable.
@@ -71,6 +72,8 @@ type preparedRule struct {
 	// token has the values of rules that follow from the token. It is nil when there are none, and for rules whose
 	// input is no document: a member of it that is called token is another one in each question.
 	token *tokenValues
+	// request has the values of rules that follow from the request. It is nil as token is.
+	request *requestValues
 }
 
 // network says whether the builtins of a policy may reach the network.
@@ -121,6 +124,9 @@ type evalOptions struct {
 	print print.Hook
 	// cancel ends the evaluation, besides the deadline. It may be nil.
 	cancel topdown.Cancel
+	// document is what the input was converted from. Without it, which is nil, all that follows from the request is
+	// evaluated.
+	document *input.Document
 }
 
 // eval evaluates the rule with the input in. The value is nil when the rule is undefined.
@@ -134,7 +140,7 @@ func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (a
 		defer done()
 	}
 	v := e.evaluation(in, r)
-	token := e.fill(v.values, in, r)
+	kept := e.fill(v, in, r)
 	var value ast.Value
 	err := v.query.Iter(ctx, func(qr topdown.QueryResult) error {
 		value = qr[resultVar].Value
@@ -142,7 +148,7 @@ func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (a
 	})
 	failed := v.failed
 	if err == nil && len(failed) == 0 {
-		token.keep(v.values)
+		kept.keep(v.values)
 	}
 	e.end(v, r, err)
 	switch {

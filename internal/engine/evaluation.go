@@ -21,6 +21,8 @@ type evaluation struct {
 	// ends is what the alarm cancels: cancel, or that of the caller.
 	ends  topdown.Cancel
 	alarm *time.Timer
+	// key is memory for that of requestValues.
+	key []byte
 }
 
 // flag is a topdown.Cancel without memory of its own.

@@ -106,7 +106,7 @@ func (m *memoTrial) evaluated(t testing.TB, q Question) string {
 	if err != nil {
 		return answerText(Result{}, err)
 	}
-	return answerText(m.policy.evalAnew(t.Context(), e, q, nil))
+	return answerText(m.policy.evalAnew(t.Context(), e.plain(), q, nil))
 }
 
 // compareIndex compares an answer with that of an evaluation without the index. Where a builtin fails that the index

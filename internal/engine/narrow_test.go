@@ -148,7 +148,7 @@ func TestWhatIsNarrowedDecidesNothing(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, uint64(len(name))))
 			for range 600 {
 				q := Question{Entrypoint: decisionPath, Document: madeDocument(r), Time: start, Seed: "s"}
-				want, wantErr := p.Eval(t.Context(), q)
+				want, wantErr := p.evalAnew(t.Context(), p.entries[decisionPath].plain(), q, nil)
 				got, gotErr := remembers.Eval(t.Context(), q)
 				a, _ := want.AppendJSON(nil)
 				b, _ := got.AppendJSON(nil)

@@ -78,7 +78,7 @@ func (p *Policy) remember(m *memory, except []string) {
 			continue
 		}
 		ref := rego.RefOf(path)
-		read, narrow := reads.Narrowed(e.compiler, ref, e.baseData)
+		read, narrow := reads.Narrowed(e.compiler, e.baseData, ref)
 		e.key = &memoKey{
 			name: binary.AppendUvarint(nil, uint64(i)),
 			key:  document.NewKey(read.Paths, &narrow, p.view),

@@ -52,8 +52,8 @@ type variable struct {
 	name ast.Var
 }
 
-// newFlow follows the values of all rules that an entrypoint depends on. ref is that of the entrypoint.
-func newFlow(c *ast.Compiler, all reached, ref ast.Ref) *flow {
+// newFlow follows the values of all rules that the values at refs, which are asked for, depend on.
+func newFlow(c *ast.Compiler, all reached, refs []ast.Ref) *flow {
 	rules := all.rules
 	f := &flow{rules: rules, at: map[string][]*ast.Rule{}, tree: c.RuleTree, vars: map[variable]class{},
 		values: map[*ast.Rule]class{}, pinned: map[variable]bool{}, names: map[string]class{},
@@ -69,7 +69,9 @@ func newFlow(c *ast.Compiler, all reached, ref ast.Ref) *flow {
 			f.rule(r)
 		}
 	}
-	f.distinguished = f.distinguished || f.below(ref)&ofPath != 0 // the answer has a segment in it
+	for _, ref := range refs {
+		f.distinguished = f.distinguished || f.below(ref)&ofPath != 0 // the answer has a segment in it
+	}
 	for _, ref := range all.refs {
 		f.unknown = f.unknown || !f.followed[&ref[0]]
 	}

@@ -31,15 +31,15 @@ const maxKnown = 1 << 20
 // NarrowingOf returns what the rules behind ref do not distinguish. data returns the base document at a reference, or
 // nil when there is none; it is false when that cannot be told.
 func NarrowingOf(c *ast.Compiler, ref ast.Ref, data func(ast.Ref) (ast.Value, bool)) Narrowing {
-	_, n := Narrowed(c, ref, data)
+	_, n := Narrowed(c, data, ref)
 	return n
 }
 
-// Narrowed returns both Of and NarrowingOf.
-func Narrowed(c *ast.Compiler, ref ast.Ref, data func(ast.Ref) (ast.Value, bool)) (Reads, Narrowing) {
-	all := reach(c, ref)
+// Narrowed returns both Of and NarrowingOf, for the values at several references together.
+func Narrowed(c *ast.Compiler, data func(ast.Ref) (ast.Value, bool), refs ...ast.Ref) (Reads, Narrowing) {
+	all := reach(c, refs...)
 	paths := all.paths()
-	return Reads{Paths: paths}, narrowing(newFlow(c, all, ref), all, paths, data)
+	return Reads{Paths: paths}, narrowing(newFlow(c, all, refs), all, paths, data)
 }
 
 // narrowing says what may stay out of paths, as far as f has found out.

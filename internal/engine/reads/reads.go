@@ -72,9 +72,11 @@ type reached struct {
 	refs  []ast.Ref
 }
 
-func reach(c *ast.Compiler, ref ast.Ref) reached {
+func reach(c *ast.Compiler, from ...ast.Ref) reached {
 	w := &walker{rules: map[*ast.Rule]bool{nil: true}, here: map[*ast.TreeNode]bool{}, below: map[*ast.TreeNode]bool{}}
-	w.meet(c, ref)
+	for _, ref := range from {
+		w.meet(c, ref)
+	}
 	var refs []ast.Ref
 	for i := 0; i < len(w.out); i++ {
 		visit(w.out[i], func(ref ast.Ref) {
