@@ -62,8 +62,8 @@ func all[T any](list []T, has func(T) bool) bool {
 	return true
 }
 
-// followsFrom reports whether a rule has one value, which depends on data and on what the rules of about read, at least
-// one of them.
+// followsFrom reports whether a rule has one value, which depends on data and on what the rules of about read, at
+// least one of them.
 func followsFrom(c *ast.Compiler, r *ast.Rule, about map[*ast.Rule]bool) bool {
 	ref := r.Ref()
 	reading := false

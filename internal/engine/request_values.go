@@ -12,8 +12,8 @@ import (
 )
 
 // requestValues keeps the values of rules that follow from the method of a request, from the segments of its path and
-// from data alone, such as the route that it takes, for the next request that takes it. They are found by a key in
-// which all segments are alike that occur neither in the rules nor in the data, so that the many paths with identifiers
+// from data alone, such as the route that it takes, for the next request that takes it. They are found by a key. All
+// segments that occur neither in the rules nor in the data are alike in it, so that the many paths with identifiers
 // have few keys. Rules that can tell such segments apart are left out.
 //
 // It is safe for concurrent use; nil keeps nothing.
@@ -27,8 +27,8 @@ type requestValues struct {
 const (
 	// requestSlots is how many keys there are values of. Another key takes the slot of one before.
 	requestSlots = 1024
-	// maxRequestRefs is how many rules may be kept. With more, each request would read many values that it does not ask
-	// for.
+	// maxRequestRefs is how many rules may be kept. With more, each request would read many values that it does not
+	// ask for.
 	maxRequestRefs = 16
 	// maxRequestKey is the length of a key whose values are not kept, in bytes.
 	maxRequestKey = 1 << 10

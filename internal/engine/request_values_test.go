@@ -21,8 +21,8 @@ func (e *preparedRule) plain() *preparedRule {
 	return &p
 }
 
-// Each rule x is used by a decision. It is kept where the method and the path decide it, and segments that occur nowhere
-// else are alike to it.
+// Each rule x is used by a decision. It is kept where the method and the path decide it, and segments that occur
+// nowhere else are alike to it.
 func TestRulesThatFollowFromTheRequestAreKept(t *testing.T) {
 	const route = `x := {"GET": 1}[input.request.method] if input.request.segments = ["orders", _]`
 	for rule, want := range map[string]bool{
@@ -110,8 +110,8 @@ func TestKeptRoutesAreThoseOfAnEvaluation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := compiled(t, patient, map[string]string{"policies/authz.rego": routed, "policies/data.json": string(data),
-			"policies/routes.rego": string(rules)})
+		p, err := compiled(t, patient, map[string]string{"policies/authz.rego": routed,
+			"policies/data.json": string(data), "policies/routes.rego": string(rules)})
 		if err != nil {
 			left--
 			continue // the table is not one that a policy can be served with
@@ -141,7 +141,8 @@ func TestKeptRoutesAreThoseOfAnEvaluation(t *testing.T) {
 }
 
 func TestWhatIsFollowedOrPrintedIsEvaluated(t *testing.T) {
-	p := policy(t, patient, "default decision := false\n\ndecision if x == 1\n\nx := 1 if input.request.segments = [_]\n")
+	p := policy(t, patient,
+		"default decision := false\n\ndecision if x == 1\n\nx := 1 if input.request.segments = [_]\n")
 	e := p.entries[decisionPath]
 	q := question("")
 	q.Document.Request.Segments = []string{"a"}
