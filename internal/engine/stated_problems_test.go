@@ -2,6 +2,7 @@ package engine
 
 import (
 	"testing"
+	"time"
 )
 
 // telling is a policy beside a rule that tells problems about data.
@@ -50,4 +51,18 @@ func TestARuleThatStatesNothingIsNoProblem(t *testing.T) {
 			t.Errorf("%s: %v", rego, err)
 		}
 	}
+}
+
+// TestARuleThatStatesProblemsHasTheTimeForCompiling: it looks at all data, which takes longer than a decision may.
+func TestARuleThatStatesProblemsHasTheTimeForCompiling(t *testing.T) {
+	long := telling(`problems contains "x" if {
+	some i in numbers.range(1, 200000)
+	i < 0
+}`)
+	cfg := Config{Deadline: 20 * time.Millisecond, CompileTimeout: time.Minute}
+	if _, err := compiled(t, cfg, long); err != nil {
+		t.Error(err)
+	}
+	cfg.CompileTimeout = 20 * time.Millisecond
+	refusedWith(t, cfg, long, "policies/p.rego:5:1: policy_error: evaluate data.p.problems: not done after 20ms")
 }
