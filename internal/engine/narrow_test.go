@@ -100,6 +100,8 @@ f(list) := list[0]`, false, true},
 	"a query": {`decision if { some n in data.t.names; input.request.query[n] }`, true, true},
 	"a position in data": {"decision if { input.request.segments = [_, _]\n" +
 		"data.t.by[input.request.segments[0]][input.request.segments[1]] == \"x\" }", true, true},
+	"a position in data, with a sign": {`decision if { input.request.segments = [_, _]
+data.t.by[input.request.segments[0]][input.request.segments[1]] == "y" }`, true, true},
 	"a prefix that is a digit": {`decision if data.t.mixed[_][concat("", ["1", input.request.segments[0]])] == "x"`, false, true},
 	"headers in whole":         {`decision if count(input.request.headers) > 1`, true, false},
 	"headers by a variable":    {`decision if { h := input.request.headers; h[input.context.id] }`, true, false},
