@@ -14,7 +14,7 @@ var digests = map[string]string{
 	"1.1.0": "sha256:ebd1f05d3a76a0df09e5bfb2f8c17ab30ad863635c7fa08e876aee92403bc4ed",
 	"1.2.0": "sha256:487cb874f4e380e2394ecbd91d4a9245463c75b7ee7cc6fa0066b4ac0546b5e1",
 	"1.2.1": "sha256:6f694ddb211d71f17e1461c1642db6bdd6a8206b6a1814c4e37cbf4c8a2a9c55",
-	"1.2.2": "sha256:ed0ab67e83edc1d42266fa3be0ea3eb812ad5f6201f07d943247a52adbed297d",
+	"1.2.2": "sha256:b55d2c443744be9a84087115a4acb1eb674c6c070327e0d91d5efe1057e722ae",
 }
 
 func TestAChangedLibraryHasANewVersion(t *testing.T) {
