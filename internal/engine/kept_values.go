@@ -131,6 +131,9 @@ func found(values *virtualCache, refs []ast.Ref, known []*keptValue) (all []*kep
 		if value == nil && !undefined || value != nil && term.Size(value.Value) > maxKeptValue {
 			continue
 		}
+		if value != nil { // its texts may be parts of the answer of the server
+			value = ast.NewTerm(term.Detached(value.Value))
+		}
 		if all == nil {
 			all = make([]*keptValue, len(refs))
 			copy(all, known)

@@ -2,9 +2,11 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -336,5 +338,27 @@ decision := {"allow": true, "upstream_headers": {"X-T": input.token.tenant}} if 
 	clients.Wait()
 	if p.memory.hits.Load() == 0 {
 		t.Error("no hits")
+	}
+}
+
+func TestARememberedVerdictKeepsNothingOfItsRequest(t *testing.T) {
+	p := decisionOrNot(t, remembering(),
+		`decision := {"allow": true, "upstream_headers": {"X-First": input.request.segments[0]}}`)
+	long := strings.Repeat("a", 16<<10)
+	q := question("")
+	q.Document.Request.Segments = []string{long[:9], long[9:]}
+	var got Result
+	for range 3 { // the first is asked in vain
+		var err error
+		if got, err = p.Eval(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got.made == nil || len(got.made.verdict.UpstreamHeaders) != 1 {
+		t.Fatalf("%+v is not remembered", got)
+	}
+	value := got.made.verdict.UpstreamHeaders[0].Values[0]
+	if value != long[:9] || unsafe.StringData(value) == unsafe.StringData(long) {
+		t.Errorf("%q is a part of the path", value)
 	}
 }

@@ -34,10 +34,14 @@ type Value interface {
 	AppendJSON(dst []byte) ([]byte, error)
 }
 
-// bare is r as its verdict and its JSON form, without the terms that both are made of. It is false when r is no
-// verdict, or has no JSON form.
+// bare is r as its verdict and its JSON form, without the terms that both are made of, and without memory of the
+// request. It is false when r is no verdict, or has no JSON form.
 func (r Result) bare() (Result, bool) {
-	v, err := r.Verdict()
+	own := r
+	if r.value != nil {
+		own.value = term.Detached(r.value)
+	}
+	v, err := own.Verdict()
 	if err != nil {
 		return r, false
 	}
