@@ -82,7 +82,7 @@ func (c *Client) Batch(ctx context.Context, rs []Request) ([]Decision, error) {
 func (c *Client) call(ctx context.Context, url string, body []byte) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(limited, http.MethodPost, url, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(onQuietConns(limited), http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, unavailable("ask the sidecar", err)
 	}

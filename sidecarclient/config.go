@@ -140,7 +140,7 @@ func newTransport(cfg Config, socket string) *http.Transport {
 	dialer := &net.Dialer{KeepAlive: 15 * time.Second}
 	t := &http.Transport{
 		// No Proxy: what is asked about must not leave the machine because of HTTP_PROXY.
-		DialContext:            dialer.DialContext,
+		DialContext:            quietly(dialer.DialContext),
 		TLSClientConfig:        cfg.TLS.Clone(),
 		MaxIdleConns:           cfg.MaxIdleConns,
 		MaxIdleConnsPerHost:    cfg.MaxIdleConns,
@@ -149,9 +149,9 @@ func newTransport(cfg Config, socket string) *http.Transport {
 		MaxResponseHeaderBytes: 64 << 10,
 	}
 	if socket != "" {
-		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		t.DialContext = quietly(func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "unix", socket)
-		}
+		})
 	}
 	return t
 }

@@ -71,7 +71,6 @@ func ownAnswers(t *testing.T, d *driver) {
 			d.front.answer(dialogue(t, say))
 			for i := range 2 {
 				d.own(t, d.addr, i)
-				time.Sleep(shortly) // net/http looks at an idle connection in a goroutine of its own
 			}
 		})
 	}
