@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
@@ -21,7 +23,8 @@ func keptRules(c *ast.Compiler, ref ast.Ref, within func(reads.Path) bool) (refs
 	rules := reads.Rules(c, ref)
 	about := map[*ast.Rule]bool{}
 	for _, r := range rules {
-		about[r] = all(reads.OfRule(r), within) && deterministic(r)
+		beyond := func(p reads.Path) bool { return !within(p) }
+		about[r] = deterministic(r) && !slices.ContainsFunc(reads.OfRule(r), beyond)
 	}
 	kept, some := map[string]bool{}, false
 	for _, r := range rules {
@@ -51,15 +54,6 @@ func keptRules(c *ast.Compiler, ref ast.Ref, within func(reads.Path) bool) (refs
 		})
 	}
 	return refs
-}
-
-func all[T any](list []T, has func(T) bool) bool {
-	for _, x := range list {
-		if !has(x) {
-			return false
-		}
-	}
-	return true
 }
 
 // followsFrom reports whether a rule has one value, which depends on data and on what the rules of about read, at
@@ -122,7 +116,7 @@ func put(values *virtualCache, refs []ast.Ref, known []*keptValue) {
 
 // found returns known with the values of refs that an evaluation found out, or nil where it found out none. known is
 // nil where nothing was known.
-func found(values *virtualCache, refs []ast.Ref, known []*keptValue) (all []*keptValue) {
+func found(values *virtualCache, refs []ast.Ref, known []*keptValue) (more []*keptValue) {
 	for i, ref := range refs {
 		if known != nil && known[i] != nil {
 			continue
@@ -134,11 +128,11 @@ func found(values *virtualCache, refs []ast.Ref, known []*keptValue) (all []*kep
 		if value != nil { // its texts may be parts of the answer of the server
 			value = ast.NewTerm(term.Detached(value.Value))
 		}
-		if all == nil {
-			all = make([]*keptValue, len(refs))
-			copy(all, known)
+		if more == nil {
+			more = make([]*keptValue, len(refs))
+			copy(more, known)
 		}
-		all[i] = &keptValue{value}
+		more[i] = &keptValue{value}
 	}
-	return all
+	return more
 }

@@ -95,8 +95,8 @@ func (run requestRun) keep(values *virtualCache) {
 	if run.of == nil {
 		return
 	}
-	if all := found(values, run.of.refs, run.known); all != nil {
-		run.of.slot(run.key).Store(&valuesOfRequest{key: string(run.key), values: all})
+	if more := found(values, run.of.refs, run.known); more != nil {
+		run.of.slot(run.key).Store(&valuesOfRequest{key: string(run.key), values: more})
 	}
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
@@ -188,4 +190,9 @@ func parsed(t *testing.T, rego string) map[string]*ast.Module {
 		t.Fatal(err)
 	}
 	return map[string]*ast.Module{"p.rego": m}
+}
+
+// hasRule reports whether the rule at a path is among refs.
+func hasRule(refs []ast.Ref, path string) bool {
+	return slices.ContainsFunc(refs, func(r ast.Ref) bool { return r.Equal(rego.RefOf(path)) })
 }

@@ -75,8 +75,8 @@ func (run tokenRun) keep(values *virtualCache) {
 	if run.of == nil {
 		return
 	}
-	if all := found(values, run.of.refs, run.known); all != nil {
-		run.of.slot(run.token).Store(&valuesOfToken{token: weak.Make(run.token), values: all})
+	if more := found(values, run.of.refs, run.known); more != nil {
+		run.of.slot(run.token).Store(&valuesOfToken{token: weak.Make(run.token), values: more})
 	}
 }
 

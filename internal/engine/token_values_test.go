@@ -50,13 +50,8 @@ func TestRulesThatFollowFromTheTokenAreKept(t *testing.T) {
 		onlyOfToken:                                                                       true,
 	} {
 		p := policy(t, patient, "default decision := false\n\ndecision if x == input.context.a\n\n"+rule+"\n")
-		got := false
-		if kept := p.entries[decisionPath].token; kept != nil {
-			for _, ref := range kept.refs {
-				got = got || ref.Equal(rego.RefOf("authz/x"))
-			}
-		}
-		if got != want {
+		kept := p.entries[decisionPath].token
+		if got := kept != nil && hasRule(kept.refs, "authz/x"); got != want {
 			t.Errorf("%s: kept is %v, want %v", rule, got, want)
 		}
 	}
