@@ -176,7 +176,7 @@ func TestALongPathIsNotNarrowed(t *testing.T) {
 		for i := range 6 {
 			q.Document.Request.Segments = make([]string, c.segments)
 			for n := range q.Document.Request.Segments {
-				q.Document.Request.Segments[n] = fmt.Sprintf("%d-%d", i%2, n)
+				q.Document.Request.Segments[n] = fmt.Sprintf("%d-%d", i/3, n)
 			}
 			answered(t, p, q)
 		}
