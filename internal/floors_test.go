@@ -18,7 +18,7 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 var floors = [][]string{
 	{"httpuri", "jsonbound", "jsonquote", "jsonschema", "metrics", "page", "recent", "sarif", "secret", "suggest",
 		"typeaddr"},
-	{"authz", "conf", "engine/memo", "engine/reads", "engine/term", "keyfile", "testkit", "testkit/sariflog",
+	{"authz", "conf", "engine/memo", "engine/term", "keyfile", "testkit", "testkit/sariflog",
 		"yamlnode"},
 	{"mcp", "status"},
 	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "listen", "resource", "token"},
@@ -30,7 +30,8 @@ var floors = [][]string{
 		"introspect/route"},
 	{"telemetry", "proof", "introspect/issuer", "signals", "input", "bundle/dir", "devissuer", "testkit/bundleserver",
 		"testkit/jwks", "testkit/outage"},
-	{"bundle/source", "engine/rego", "signals/backchannel", "signals/keycloak", "signals/ssf", "testkit/transmitter"},
+	{"bundle/source", "engine/reads", "engine/rego", "signals/backchannel", "signals/keycloak", "signals/ssf",
+		"testkit/transmitter"},
 	{"engine/check", "engine/document", "engine/meaning", "engine/partial/formula", "engine/trace", "lint",
 		"migrate", "regofmt", "signals/receivers"},
 	{"engine", "engine/partial", "decision/summary", "decisionlog", "doctor", "testkit/authserver"},

@@ -97,6 +97,13 @@ f(list) := list[0]`, false, true},
 		"same([x, x]) := true", true, true},
 	"a name that is chosen before it is compared": {`decision if { some n; input.request.headers[n]; to_number(n); n = data.t.names[_] }`,
 		true, false},
+	"a member of the token":         {`decision if input.token[input.request.segments[data.t.rule.segment]] == "acme"`, true, true},
+	"a member of the token, or not": {`decision if object.get(input.token, input.request.segments[data.t.rule.segment], 1) == "acme"`, true, true},
+	"a name of a member":            {`decision if { some k; input.token[k]; k == input.request.segments[data.t.rule.segment] }`, true, true},
+	"names of members":              {`decision if input.request.segments[data.t.rule.segment] in object.keys(input.token)`, true, true},
+	"a package of no rules":         {`decision if data.authz.parts[input.request.segments[data.t.rule.segment]]`, true, true},
+	"a header by the name of a package": {"decision if { some k; data.authz.parts[k]; own(k) }\n" +
+		"own(n) if input.request.headers[n]", true, true},
 	"a query": {`decision if { some n in data.t.names; input.request.query[n] }`, true, true},
 	"a position in data": {"decision if { input.request.segments = [_, _]\n" +
 		"data.t.by[input.request.segments[0]][input.request.segments[1]] == \"x\" }", true, true},
@@ -109,7 +116,7 @@ data.t.by[input.request.segments[0]][input.request.segments[1]] == "y" }`, true,
 
 // madeDocument makes a document of few words, so that many are alike in what is not narrowed.
 func madeDocument(r *rand.Rand) *input.Document {
-	words := strings.Split("orders 0 1 01 +1 42 43 x y acme ACME x-own admin zeta a b/c ** xa /x ", " ")
+	words := strings.Split("orders tenant empty 0 1 01 +1 42 43 x y acme ACME x-own admin zeta a b/c ** xa /x ", " ")
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
 	claims := &authz.Claims{Active: true, Kind: authz.AccessToken, Fetched: start,
 		Tenant: pick("acme", "x", "ACME", "own"), Scopes: []string{pick("42", "x", "read")}}
@@ -119,7 +126,7 @@ func madeDocument(r *rand.Rand) *input.Document {
 		req.Segments = append(req.Segments, pick(words...))
 	}
 	for range r.IntN(4) {
-		name := pick("x-tenant", "x-own", "x-request-id", "accept", "x", "orders")
+		name := pick("x-tenant", "x-own", "x-request-id", "accept", "x", "orders", "empty")
 		req.Headers[name] = []string{pick("acme", "x", "1", "2")}
 	}
 	doc := input.Build(input.Query{Request: req}, claims, input.Presented{Scheme: "bearer"}, start)
@@ -133,6 +140,7 @@ func TestWhatIsNarrowedDecidesNothing(t *testing.T) {
 	for name, shape := range narrowShapes {
 		t.Run(name, func(t *testing.T) {
 			p, err := compiled(t, patient, map[string]string{"policies/t/data.json": narrowData,
+				"policies/empty.rego": "package authz.parts.empty\n",
 				"policies/authz.rego": "package authz\n\ndefault decision := false\n\n" + shape.rego})
 			if err != nil {
 				t.Fatal(err)

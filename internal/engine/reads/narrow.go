@@ -2,11 +2,14 @@ package reads
 
 import (
 	"hash/maphash"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/util"
+
+	"github.com/authz-sidecar/sidecar/internal/input"
 )
 
 // Narrowing says which values of the input are not distinguished by the rules of an entrypoint, although they read
@@ -62,6 +65,7 @@ func narrowing(f *flow, all reached, paths []Path, data func(ast.Ref) (ast.Value
 		if f.prefix != nil {
 			n.known.prefix = *f.prefix
 		}
+		n.known.addNames(all)
 		if !n.known.addRules(all.rules) || !n.known.addData(all.refs, data) {
 			return Narrowing{}
 		}
@@ -70,7 +74,8 @@ func narrowing(f *flow, all reached, paths []Path, data func(ast.Ref) (ast.Value
 }
 
 // Known reports whether a text occurs in the rules or the data, by itself or after the constant that is put before
-// segments, or is the position of an element of an array. It may be true for a text that does not.
+// segments, names a member of the input or a package, or is the position of an element of an array. It may be true for
+// one that does not.
 func (n *Narrowing) Known(text string) bool { return n.known.has(text) }
 
 // known are the hashes of texts, each with the constant before it too.
@@ -110,6 +115,35 @@ func (k *known) add(v ast.Value) bool {
 		return k.texts.n > maxKnown
 	})
 	return k.texts.n <= maxKnown
+}
+
+// addNames adds the names that rules may come upon without reading a value that has them: those of members of the
+// input, and those of packages, which are there even without a rule.
+func (k *known) addNames(all reached) {
+	for _, name := range memberNames {
+		k.add(ast.String(name))
+	}
+	for node := range all.places {
+		k.add(node.Key)
+	}
+}
+
+// memberNames are the names of the members of the input that every document has in its types.
+var memberNames = namesIn(reflect.TypeFor[input.Document]())
+
+func namesIn(t reflect.Type) (names []string) {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	for f := range t.Fields() {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
+			names = append(append(names, name), namesIn(f.Type)...)
+		}
+	}
+	return names
 }
 
 // addRules adds the constants of rules and the names that lead to them.

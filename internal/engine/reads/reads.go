@@ -66,10 +66,12 @@ func OfRule(r *ast.Rule) (paths []Path) {
 // Rules are the rules that the value at ref may depend on, hidden ones included. An else is a rule of its own.
 func Rules(c *ast.Compiler, ref ast.Ref) []*ast.Rule { return reach(c, ref).rules }
 
-// reached are the rules that a value may depend on, and all references in them.
+// reached are the rules that a value may depend on, all references in them, and the places of packages and rules that
+// these lead to.
 type reached struct {
-	rules []*ast.Rule
-	refs  []ast.Ref
+	rules  []*ast.Rule
+	refs   []ast.Ref
+	places map[*ast.TreeNode]bool
 }
 
 func reach(c *ast.Compiler, from ...ast.Ref) reached {
@@ -86,7 +88,7 @@ func reach(c *ast.Compiler, from ...ast.Ref) reached {
 			}
 		})
 	}
-	return reached{w.out, refs}
+	return reached{w.out, refs, w.here}
 }
 
 // paths are the parts of the input that the rules read.
