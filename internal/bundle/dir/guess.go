@@ -36,10 +36,11 @@ func (g *guess) build(files reading) (*bundle.Set, error) {
 }
 
 // tellLikely builds files before their changes are over and tells of the set, once in a series of changes: files that
-// keep changing are not built again and again.
+// keep changing are not built again and again. What was reported already, as at the start, is no guess.
 func (r *run) tellLikely(files reading) {
 	g := &r.guess
-	if r.reports.Likely == nil || g.hash != "" || !g.small || files.unfinished != nil || files.hash == r.loadedHash {
+	if r.reports.Likely == nil || !g.small || files.unfinished != nil || files.hash == r.loadedHash ||
+		g.told || g.err != nil || g.hash == files.hash {
 		return
 	}
 	g.hash = files.hash

@@ -16,19 +16,21 @@ import (
 // left when the changes are over is reported.
 func TestWatch_TellsOfASetThatIsLikelyBeforeTheChangesAreOver(t *testing.T) {
 	for name, c := range map[string]struct {
-		after []string // texts that are written one after the other
+		at    time.Duration // since the start of the watcher
+		after []string      // texts that are written one after the other
 		want  string
 	}{
-		"one change":            {[]string{"two"}, "likely two, changed two, over"},
-		"a guess that is wrong": {[]string{"two", "three"}, "likely two, changed three, over"},
-		"a change taken back":   {[]string{"two", "one"}, "likely two, over"},
-		"no change":             {[]string{"one"}, ""},
+		"one change":            {time.Second, []string{"two"}, "likely two, changed two, over"},
+		"a guess that is wrong": {time.Second, []string{"two", "three"}, "likely two, changed three, over"},
+		"a change taken back":   {time.Second, []string{"two", "one"}, "likely two, over"},
+		"no change":             {time.Second, []string{"one"}, ""},
+		"a change at the start": {polled().Debounce / 2, []string{"two"}, "likely two, changed two, over"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inside(t, map[string]string{"policies/a.rego": "one"})
 			last := loaded(t, onlyPolicies)
 			synctest.Test(t, func(t *testing.T) {
-				if got := strings.Join(told(t, last, c.after), ", "); got != c.want {
+				if got := strings.Join(told(t, last, c.at, c.after), ", "); got != c.want {
 					t.Errorf("told %q, want %q", got, c.want)
 				}
 			})
@@ -36,8 +38,9 @@ func TestWatch_TellsOfASetThatIsLikelyBeforeTheChangesAreOver(t *testing.T) {
 	}
 }
 
-// told is what a watcher tells, in a bubble, of texts that are written to a file with pauses between them.
-func told(t *testing.T, last *bundle.Set, texts []string) (all []string) {
+// told is what a watcher tells, in a bubble, of texts that are written to a file from a time on, with pauses between
+// them.
+func told(t *testing.T, last *bundle.Set, at time.Duration, texts []string) (all []string) {
 	t.Helper()
 	var log testkit.LogBuffer
 	w, err := NewWatcher(polled(), log.Logger())
@@ -59,7 +62,7 @@ func told(t *testing.T, last *bundle.Set, texts []string) (all []string) {
 			},
 		})
 	}()
-	time.Sleep(time.Second)
+	time.Sleep(at)
 	for _, text := range texts {
 		write(t, map[string]string{"policies/a.rego": text})
 		time.Sleep(polled().Poll + polled().Debounce + polled().Debounce/2)
@@ -76,7 +79,7 @@ func TestWatch_BuildsNoLargeFilesOnAGuess(t *testing.T) {
 	last := loaded(t, onlyPolicies)
 	large := strings.Repeat("x", maxGuess+1)
 	synctest.Test(t, func(t *testing.T) {
-		if got := told(t, last, []string{large}); len(got) != 1 || got[0] != "changed "+large {
+		if got := told(t, last, time.Second, []string{large}); len(got) != 1 || got[0] != "changed "+large {
 			t.Errorf("told %d times", len(got))
 		}
 	})
