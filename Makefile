@@ -38,7 +38,7 @@ lint: ## golangci-lint
 
 # TestDocs starts other processes, in which nothing is raced. The others compute for long, and others of their packages
 # take the same ways.
-UNRACED = TestAnswersAreThoseOfAnEvaluation|TestADroppedPathIsNoticed|TestDocs|TestEachShapeCompiles|TestEachUsualEditOfTheShippedPoliciesIsFoundWithAWitness|TestEditsOfPoliciesOfOtherStylesAreFound|TestNoProofIsContradictedByADocument|TestReplayIsExact|TestTheIndexAnswersAsTheRulesSay|TestTheIndexHidesNoErrorOfAnyBuiltin|TestWhatPrintWritesIsBounded
+UNRACED = TestAnswersAreThoseOfAnEvaluation|TestADroppedPathIsNoticed|TestDocs|TestEachShapeCompiles|TestEachUsualEditOfTheShippedPoliciesIsFoundWithAWitness|TestEditsOfPoliciesOfOtherStylesAreFound|TestNoProofIsContradictedByADocument|TestReplayIsExact|TestTheIndexAnswersAsTheRulesSay|TestTheIndexHidesNoErrorOfAnyBuiltin|TestWhatIsNarrowedInDrawnProgramsDecidesNothing|TestWhatPrintWritesIsBounded
 
 .PHONY: race
 race: ## the tests but those of UNRACED: raced and shuffled, with the coverage of internal/

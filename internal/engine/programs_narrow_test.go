@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
+	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
+	"github.com/authz-sidecar/sidecar/internal/engine/document"
+	"github.com/authz-sidecar/sidecar/internal/engine/reads"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/input"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+)
+
+const programData = `{"at": 1, "names": ["x-own", "orders", "b"], "list": ["orders", "b", "/b"],
+	"map": {"orders": "x-own", "b": "orders", "/orders": "b"},
+	"by": {"orders": {"b": "x-own"}, "b": ["orders", "b"], "x-own": "b"}}`
+
+// drawnProgram is a program that is compiled, and the key of its decision.
+type drawnProgram struct {
+	text     string
+	view     *document.View
+	decision *preparedRule
+	key      *document.Key
+	narrowed bool
+}
+
+// packageOfProgram is the package, and the file, of a program by number.
+func packageOfProgram(i int) string { return fmt.Sprint("p", i) }
+
+// parsedPrograms parses each program as a package, beside packages whose names a segment may be. A program that cannot
+// be parsed becomes empty, as those that were.
+func parsedPrograms(t *testing.T, texts []string) map[string]*ast.Module {
+	t.Helper()
+	all := map[string]*ast.Module{}
+	parse := func(name, text string) error {
+		m, err := ast.ParseModuleWithOpts(name, text, rego.ParserOptions(ast.CapabilitiesForThisVersion()))
+		all[name] = m
+		return err
+	}
+	if err := errors.Join(parse("e", "package parts.zeta"), parse("f", "package parts.full\n\nx := 1")); err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range texts {
+		if err := parse(packageOfProgram(i), "package "+packageOfProgram(i)+"\n\n"+text); err != nil {
+			texts[i] = ""
+			_ = parse(packageOfProgram(i), "package "+packageOfProgram(i))
+		}
+	}
+	return all
+}
+
+// compiledPrograms compiles programs together, without those that do not compile.
+func compiledPrograms(t *testing.T, store storage.Store, txn storage.Transaction, texts []string) *ast.Compiler {
+	t.Helper()
+	for {
+		conflicts := storage.NonEmpty(t.Context(), store, txn)
+		compiler, errs := rego.Compile(patient.Rego(), parsedPrograms(t, texts), conflicts, rego.Lenient)
+		if len(errs) == 0 {
+			return compiler
+		}
+		for _, e := range errs {
+			i, err := strconv.Atoi(strings.TrimPrefix(e.Location.File, "p"))
+			if err != nil {
+				t.Fatal(e)
+			}
+			texts[i] = ""
+		}
+	}
+}
+
+// preparedPrograms are those of texts that compile.
+func preparedPrograms(
+	t *testing.T, store storage.Store, txn storage.Transaction, texts []string,
+) (out []drawnProgram) {
+	t.Helper()
+	compiler := compiledPrograms(t, store, txn, texts)
+	view := document.NewView(document.UsageOf(compiler))
+	builtins.GuardCalls(compiler)
+	w := newRuntime(t.Context(), compiler, store, txn, patient)
+	for i, text := range texts {
+		if text == "" {
+			continue
+		}
+		path := packageOfProgram(i) + "/decision"
+		e, err := w.prepare(path, authz.Freshness{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, narrow := reads.Narrowed(compiler, w.baseData, rego.RefOf(path))
+		key := document.NewKey(read.Paths, &narrow, &document.View{})
+		out = append(out, drawnProgram{text, view, e, key, narrow.Any()})
+	}
+	return out
+}
+
+// answer is what a program decides of a document, or its error.
+func (p *drawnProgram) answer(t *testing.T, d *input.Document) string {
+	in, err := p.view.Value(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := p.decision.eval(t.Context(), in, evalOptions{time: start})
+	return fmt.Sprint(v, err)
+}
+
+// The words of paths and of what they are compared with: some are in the data, some differ in case or by a prefix.
+var pathWords = strings.Split("u v w u v w u v U /u orders b zeta full tenant x-own 0 1 +1 u/v", " ")
+
+func programDocument(r *rand.Rand) *input.Document {
+	word := func() string { return draw(r, pathWords) }
+	claims := &authz.Claims{Active: true, Kind: authz.AccessToken, Fetched: start, Tenant: word(),
+		Subject: authz.Subject{ID: word(), Type: authz.User}, Scopes: []string{word(), word()}[:r.IntN(3)]}
+	req := input.Request{Method: "GET", Path: word(), RawPath: "/", Segments: []string{},
+		Query: map[string][]string{word(): {word()}}, Headers: map[string][]string{}}
+	for range 1 + r.IntN(3) {
+		req.Segments = append(req.Segments, word())
+	}
+	for range r.IntN(3) {
+		req.Headers[word()] = []string{word()}
+	}
+	doc := input.Build(input.Query{Request: req}, claims, input.Presented{Scheme: "bearer"}, start)
+	doc.Context = fmt.Appendf(nil, `{"id": %q, %q: %q}`, word(), "k"+word(), word())
+	return doc
+}
+
+// otherPath is a document with another path, other headers or other parameters.
+func otherPath(r *rand.Rand, d *input.Document) *input.Document {
+	out := *d
+	q := &out.Request
+	q.Segments, q.Headers, q.Query = slices.Clone(q.Segments), maps.Clone(q.Headers), maps.Clone(q.Query)
+	switch at := r.IntN(len(q.Segments)); r.IntN(6) {
+	case 0: // in all places
+		was, now := q.Segments[at], draw(r, pathWords)
+		for i, s := range q.Segments {
+			if s == was {
+				q.Segments[i] = now
+			}
+		}
+	case 1:
+		slices.Reverse(q.Segments)
+	case 2:
+		q.Headers[draw(r, pathWords)] = []string{draw(r, pathWords)}
+	case 3:
+		clear(q.Headers)
+		clear(q.Query)
+	default:
+		q.Segments[at] = draw(r, pathWords)
+	}
+	return &out
+}
+
+// compareNarrowed compares answers to documents that share a key, and counts them.
+func (p *drawnProgram) compareNarrowed(t *testing.T, r *rand.Rand, documents int) (n int) {
+	for range documents {
+		d := programDocument(r)
+		key, answer := string(p.key.Append(nil, d)), ""
+		for range 8 {
+			near := otherPath(r, d)
+			if string(p.key.Append(nil, near)) != key {
+				continue
+			}
+			if answer == "" {
+				answer = p.answer(t, d)
+			}
+			if other := p.answer(t, near); other != answer {
+				a, _ := d.AppendJSON(nil)
+				b, _ := near.AppendJSON(nil)
+				t.Errorf("one key, and two answers of\n%s\n%s: %s\n%s: %s", p.text, a, answer, b, other)
+				return n
+			}
+			n++
+		}
+	}
+	return n
+}
+
+// TestWhatIsNarrowedInDrawnProgramsDecidesNothing draws programs, and pairs of documents that share a key. MEMO_PAIRS
+// is the number of programs; 500000 is the long run.
+func TestWhatIsNarrowedInDrawnProgramsDecidesNothing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	testkit.WriteFiles(t, ".", map[string]string{"d/t/data.json": programData, "d/t.rego": "package t.rego"})
+	set, err := dir.Load(dir.Config{Paths: []string{"d"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, txn, err := openStore(t.Context(), set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := pairs(t)
+	r := rand.New(rand.NewPCG(17, uint64(n)))
+	draws := programs{random: r}
+	compiled, narrowed, compared := 0, 0, 0
+	for drawn := 0; drawn < n && !t.Failed(); drawn += 100 {
+		texts := make([]string, 100)
+		for i := range texts {
+			texts[i] = draws.program()
+		}
+		for _, p := range preparedPrograms(t, store, txn, texts) {
+			compiled++
+			if p.narrowed {
+				narrowed++
+				compared += p.compareNarrowed(t, r, 5)
+			}
+		}
+	}
+	t.Logf("of %d programs %d compile, %d of these are narrowed: %d pairs", n, compiled, narrowed, compared)
+	if compiled < n/2 || narrowed < n/5 || compared < 4*n {
+		t.Error("the test says little")
+	}
+}
