@@ -19,8 +19,8 @@ type parsedData struct {
 	value *dataValue
 }
 
-// document is the data document with nothing but the value of d.
-func (d parsedData) document() any { return wrap(d.Dirs, d.value.get()) }
+// document is the data document with nothing but the value of d, for membersOf.
+func (d parsedData) document() any { return wrap(d.Dirs, d.value) }
 
 // Build parses the files and checks them against each other. Its error is Problems, with everything that is wrong.
 func Build(c Contents) (*Set, error) {
@@ -80,7 +80,7 @@ func (p *part) take(f SourceFile, ps *Problems) {
 			*ps = append(*ps, err.in(f.Path, CodeData))
 			return
 		}
-		if _, object := value.get().(map[string]any); !object && len(f.Dirs) == 0 {
+		if !value.object && len(f.Dirs) == 0 {
 			ps.Add(f.Path, CodeData, "data at the top of a directory must be an object")
 			return
 		}

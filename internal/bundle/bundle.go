@@ -89,7 +89,7 @@ type DataFile struct {
 
 // NewDataFile returns a file with a value in the types of DataFile.Value.
 func NewDataFile(path string, at []string, value any) DataFile {
-	return DataFile{Path: path, At: at, value: &dataValue{used: &value}}
+	return DataFile{Path: path, At: at, value: newDataValue(Other, value)}
 }
 
 // Value has the types of JSON: map[string]any, []any, string, bool, nil and encoding/json.Number. Numbers keep

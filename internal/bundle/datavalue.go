@@ -12,16 +12,17 @@ import (
 )
 
 // dataValue is what a data file holds. Files with the same text have one, so that what did not change is neither read
-// nor converted again. Once it is settled, a large value exists as long as it is used, and is made anew from its
-// compressed text when it is asked for.
+// nor converted again. A large value is made of its text when it is asked for. Once it is settled, it exists as long
+// as it is used, and its text is kept compressed.
 type dataValue struct {
-	kind Kind
-	slot authz.Slot
+	kind   Kind
+	object bool
+	slot   authz.Slot
 
 	mu     sync.Mutex
-	raw    []byte // of a large value that never settled
-	packed []byte // of a large value that did
-	used   *any   // nil while it is settled
+	raw    []byte // of a large value that is not settled
+	packed []byte // of a large value that was settled
+	used   *any   // nil while it is settled or was not asked for
 	late   weak.Pointer[any]
 }
 
@@ -34,11 +35,17 @@ var shared = struct {
 	values map[[sha256.Size]byte]weak.Pointer[dataValue]
 }{values: map[[sha256.Size]byte]weak.Pointer[dataValue]{}}
 
-// valueOf decodes a data file, unless its value is in use.
+// newDataValue returns a value in the types of DataFile.Value.
+func newDataValue(kind Kind, value any) *dataValue {
+	_, object := value.(map[string]any)
+	return &dataValue{kind: kind, object: object, used: &value}
+}
+
+// valueOf reads a data file, unless its value is in use.
 func valueOf(f SourceFile) (*dataValue, *Problem) {
 	if len(f.Raw) < largeData {
 		value, err := f.Decode()
-		return &dataValue{kind: f.Kind, used: &value}, err
+		return newDataValue(f.Kind, value), err
 	}
 	h := sha256.New()
 	writePart(h, []byte{byte(f.Kind)})
@@ -48,14 +55,13 @@ func valueOf(f SourceFile) (*dataValue, *Problem) {
 	earlier := shared.values[key].Value()
 	shared.Unlock()
 	if earlier != nil {
-		earlier.hold()
+		earlier.hold(f.Raw)
 		return earlier, nil
 	}
-	value, err := f.Decode()
+	v, err := largeValue(f)
 	if err != nil {
 		return nil, err
 	}
-	v := &dataValue{kind: f.Kind, used: &value, raw: f.Raw}
 	shared.Lock()
 	defer shared.Unlock()
 	for k, old := range shared.values {
@@ -67,54 +73,94 @@ func valueOf(f SourceFile) (*dataValue, *Problem) {
 	return v, nil
 }
 
+// largeValue makes no values of JSON yet: a policy engine makes its own of the text.
+func largeValue(f SourceFile) (*dataValue, *Problem) {
+	if f.Kind == DataJSON {
+		text := bytes.TrimLeft(withoutBOM(f.Raw), " \t\r\n")
+		return &dataValue{kind: f.Kind, raw: f.Raw, object: jsonText(text).isObject()}, checkJSON(f.Raw)
+	}
+	value, err := f.Decode()
+	v := newDataValue(f.Kind, value)
+	v.raw = f.Raw
+	return v, err
+}
+
 // get returns the value.
 func (v *dataValue) get() any {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return *v.value()
-}
-
-// hold keeps the value until it is settled again.
-func (v *dataValue) hold() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.used = v.value()
-}
-
-func (v *dataValue) value() *any {
 	if v.used != nil {
-		return v.used
+		return *v.used
 	}
 	value := v.late.Value()
 	if value == nil {
-		anew := v.unpacked()
+		anew := v.decoded()
 		value = &anew
 		v.late = weak.Make(value)
 	}
-	return value
+	if v.raw != nil {
+		v.used = value
+	}
+	return *value
 }
 
-// unpacked is the value of the compressed text, which was decoded before.
-func (v *dataValue) unpacked() any {
+// parts is get, or the text of JSON that was not made a value of yet.
+func (v *dataValue) parts() any {
+	v.mu.Lock()
+	late := v.used == nil && v.kind == DataJSON
+	v.mu.Unlock()
+	if !late {
+		return v.get()
+	}
+	return jsonText(bytes.TrimLeft(withoutBOM(v.text()), " \t\r\n"))
+}
+
+// hold keeps the text, which is raw, until the value is settled again.
+func (v *dataValue) hold(raw []byte) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.raw = raw
+}
+
+// text is that of a large value.
+func (v *dataValue) text() []byte {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.unpacked()
+}
+
+func (v *dataValue) unpacked() []byte {
+	if v.raw != nil {
+		return v.raw
+	}
 	raw, err := io.ReadAll(flate.NewReader(bytes.NewReader(v.packed)))
 	if err != nil {
 		panic("bundle: data that were compressed cannot be read: " + err.Error())
 	}
-	value, problem := SourceFile{Kind: v.kind, File: File{Raw: raw}}.Decode()
+	return raw
+}
+
+// decoded is the value of the text, which was checked before.
+func (v *dataValue) decoded() any {
+	value, problem := SourceFile{Kind: v.kind, File: File{Raw: v.unpacked()}}.Decode()
 	if problem != nil {
 		panic("bundle: data that were decoded cannot be decoded again")
 	}
 	return value
 }
 
-// settle lets go of a large value, once it is not used.
+// settle lets go of a large value, once it is not used, and of its text.
 func (v *dataValue) settle() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.raw != nil {
-		v.packed, v.raw = packed(v.raw), nil
+	if v.raw == nil {
+		return // a small value, or one that is settled
 	}
-	if v.packed != nil && v.used != nil {
+	if v.packed == nil {
+		v.packed = packed(v.raw)
+	}
+	v.raw = nil
+	if v.used != nil {
 		v.late, v.used = weak.Make(v.used), nil
 	}
 }

@@ -15,25 +15,58 @@ import (
 
 // decodeJSON reads one JSON value (RFC 8259), strictly: no duplicate members, no invalid UTF-8, nothing after it.
 // Numbers keep their spelling. A byte order mark before it is left out, which RFC 8259 section 8.1 lets a reader do.
-func decodeJSON(raw []byte) (any, *Problem) {
+func decodeJSON(raw []byte) (value any, problem *Problem) {
 	raw = withoutBOM(raw)
+	r := newJSONReader(raw, goValues{})
+	problem = onlyValue(raw, r.Decoder, func() (err error) {
+		value, err = r.value()
+		return err
+	})
+	return value, problem
+}
+
+// makeOfChecked makes a value of JSON that checkJSON has found nothing wrong with.
+func makeOfChecked[V any](raw []byte, m Maker[V]) (V, error) {
+	r := newJSONReader(withoutBOM(raw), m)
+	r.checked = true
+	r.Decoder = decoderOf(r.raw, jsontext.AllowDuplicateNames(true)) // of which there are none: looking takes memory
+	return r.value()
+}
+
+// checkJSON finds what decodeJSON finds wrong, and makes no values.
+func checkJSON(raw []byte) *Problem {
+	raw = withoutBOM(raw)
+	dec := decoderOf(raw)
+	return onlyValue(raw, dec, func() error {
+		for {
+			if _, err := checkedToken(dec); err != nil || dec.StackDepth() == 0 {
+				return err
+			}
+		}
+	})
+}
+
+func decoderOf(raw []byte, options ...jsontext.Options) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewReader(raw), options...)
+}
+
+// onlyValue reads a value, after which there must be nothing.
+func onlyValue(raw []byte, dec *jsontext.Decoder, read func() error) *Problem {
 	if len(bytes.TrimSpace(raw)) == 0 {
-		return nil, problemAt(1, 1, isEmpty)
+		return problemAt(1, 1, isEmpty)
 	}
-	dec := jsontext.NewDecoder(bytes.NewReader(raw))
-	value, err := (&jsonReader{Decoder: dec, raw: raw}).value()
-	if err != nil {
-		return nil, jsonProblem(raw, dec, err)
+	if err := read(); err != nil {
+		return jsonProblem(raw, dec, err)
 	}
 	start := nextToken(raw, dec)
 	switch _, err := dec.ReadToken(); {
 	case err == nil:
 		row, col := position(raw, start)
-		return nil, problemAt(row, col, "there is something after the value")
+		return problemAt(row, col, "there is something after the value")
 	case !errors.Is(err, io.EOF):
-		return nil, jsonProblem(raw, dec, err)
+		return jsonProblem(raw, dec, err)
 	}
-	return value, nil
+	return nil
 }
 
 // problemAt is a problem of a file that its parser does not know.

@@ -3,7 +3,7 @@ package bundle
 import (
 	"encoding/json"
 	"errors"
-	"slices"
+	"hash/maphash"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -11,13 +11,40 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 )
 
-// jsonReader makes values of JSON. Texts, and small objects and arrays, that are spelled alike are one value in
-// memory: data mostly have few different ones.
-type jsonReader struct {
+// Maker makes one form of the values of JSON: that of DataFile.Value, or that of a policy engine.
+type Maker[V any] interface {
+	Null() V
+	Bool(b bool) V
+	// Number has the spelling of the file.
+	Number(n json.Number) V
+	Text(s string) V
+	// Array and Object must copy what they keep of their arguments. Members are names and values: names are Texts,
+	// no two alike.
+	Array(elements []V) V
+	Object(members [][2]V) V
+}
+
+// jsonReader makes values of JSON. Texts, numbers, and small objects and arrays, that are spelled alike are one value
+// in memory: data mostly have few different ones.
+type jsonReader[V any] struct {
 	*jsontext.Decoder
-	raw    []byte // all that is read
-	texts  map[string]string
-	values map[string]any // by their spelling
+	raw     []byte // all that is read
+	checked bool   // raw was read before without an error
+	make    Maker[V]
+	memory  textMemory
+	texts   map[string]V
+	numbers map[string]V
+	seed    maphash.Seed
+	values  map[uint64]spelled[V] // by the hash of their spelling
+	// elements and members are those of the arrays and objects that are being read, the outermost first.
+	elements []V
+	members  [][2]V
+}
+
+// spelled is a value and where it is spelled.
+type spelled[V any] struct {
+	begin, end int64
+	value      V
 }
 
 const (
@@ -25,13 +52,20 @@ const (
 	maxSharedKept = 1 << 14 // values that are remembered; then others begin anew
 )
 
-func (r *jsonReader) value() (any, error) {
-	tok, err := r.ReadToken()
-	if err != nil {
-		return nil, err
+func newJSONReader[V any](raw []byte, m Maker[V]) *jsonReader[V] {
+	return &jsonReader[V]{Decoder: decoderOf(raw), raw: raw, make: m, memory: textMemory{most: len(raw)},
+		texts: map[string]V{}, numbers: map[string]V{}, seed: maphash.MakeSeed(), values: map[uint64]spelled[V]{}}
+}
+
+func (r *jsonReader[V]) value() (v V, err error) {
+	if k := r.PeekKind(); r.checked && (k == jsontext.KindBeginObject || k == jsontext.KindBeginArray) {
+		if earlier, ok := r.earlier(extent(r.raw[nextToken(r.raw, r.Decoder):])); ok {
+			return earlier, r.SkipValue()
+		}
 	}
-	if r.StackDepth() > maxNesting {
-		return nil, errors.New(tooDeep)
+	tok, err := checkedToken(r.Decoder)
+	if err != nil {
+		return v, err
 	}
 	switch tok.Kind() {
 	case jsontext.KindBeginObject:
@@ -39,22 +73,43 @@ func (r *jsonReader) value() (any, error) {
 	case jsontext.KindBeginArray:
 		return r.shared(r.array)
 	case jsontext.KindString:
-		return r.text(tok.String()), nil
+		return r.text(tok), nil
 	case jsontext.KindNumber:
-		text := tok.String()
-		if !jsonbound.Number(text) {
-			return nil, outOfRange{r.InputOffset() - int64(len(text))}
+		if n, ok := r.numbers[tok.String()]; ok {
+			return n, nil
 		}
-		return json.Number(text), nil
+		text := r.memory.copy(tok.String())
+		v = r.make.Number(json.Number(text))
+		if len(text) <= maxShared {
+			remember(r.numbers, text, v)
+		}
+		return v, nil
 	case jsontext.KindTrue, jsontext.KindFalse:
-		return tok.Bool(), nil
+		return r.make.Bool(tok.Bool()), nil
 	default:
-		return nil, nil
+		return r.make.Null(), nil
 	}
 }
 
+// checkedToken reads a token within the bounds on depth and on numbers.
+func checkedToken(dec *jsontext.Decoder) (jsontext.Token, error) {
+	tok, err := dec.ReadToken()
+	if err != nil {
+		return tok, err
+	}
+	if dec.StackDepth() > maxNesting {
+		return tok, errors.New(tooDeep)
+	}
+	if tok.Kind() == jsontext.KindNumber {
+		if text := tok.String(); !jsonbound.Number(text) {
+			return tok, outOfRange{dec.InputOffset() - int64(len(text))}
+		}
+	}
+	return tok, nil
+}
+
 // shared returns the value that rest reads the rest of, or an earlier one that is spelled like it.
-func (r *jsonReader) shared(rest func() (any, error)) (any, error) {
+func (r *jsonReader[V]) shared(rest func() (V, error)) (V, error) {
 	begin := r.InputOffset() - 1
 	v, err := rest()
 	end := r.InputOffset()
@@ -62,60 +117,141 @@ func (r *jsonReader) shared(rest func() (any, error)) (any, error) {
 		return v, err
 	}
 	spelling := r.raw[begin:end]
-	if earlier, ok := r.values[string(spelling)]; ok {
+	if earlier, ok := r.earlier(spelling); ok {
 		return earlier, nil
 	}
-	r.values = remember(r.values, string(spelling), v)
+	remember(r.values, maphash.Bytes(r.seed, spelling), spelled[V]{begin, end, v})
 	return v, nil
 }
 
-// text returns a text that was read before in place of an equal one.
-func (r *jsonReader) text(s string) string {
-	if len(s) > maxShared {
-		return s
+// earlier is a value that was spelled like this.
+func (r *jsonReader[V]) earlier(spelling []byte) (v V, ok bool) {
+	if len(spelling) == 0 {
+		return v, false
 	}
-	if earlier, ok := r.texts[s]; ok {
-		return earlier
+	at, ok := r.values[maphash.Bytes(r.seed, spelling)]
+	return at.value, ok && string(r.raw[at.begin:at.end]) == string(spelling)
+}
+
+// extent is the spelling of the object or array at the beginning of well-formed text, where it is short enough to be
+// shared.
+func extent(text []byte) []byte {
+	depth, inText := 0, false
+	for i := 0; i < len(text) && i < maxShared; i++ {
+		switch c := text[i]; {
+		case inText && c == '\\':
+			i++
+		case c == '"':
+			inText = !inText
+		case inText:
+		case c == '{', c == '[':
+			depth++
+		case c == '}', c == ']':
+			if depth--; depth == 0 {
+				return text[:i+1]
+			}
+		}
 	}
-	s = strings.Clone(s)
-	r.texts = remember(r.texts, s, s)
-	return s
+	return nil
+}
+
+// text returns a text that was read before in place of an equal one. The token is good until the next read.
+func (r *jsonReader[V]) text(tok jsontext.Token) V {
+	if v, ok := r.texts[tok.String()]; ok {
+		return v
+	}
+	s := r.memory.copy(tok.String())
+	v := r.make.Text(s)
+	if len(s) <= maxShared {
+		remember(r.texts, s, v)
+	}
+	return v
 }
 
 // remember adds an entry to one of the tables, whose size is bounded.
-func remember[V any](table map[string]V, k string, v V) map[string]V {
-	if table == nil || len(table) >= maxSharedKept {
-		table = map[string]V{}
+func remember[K comparable, V any](table map[K]V, k K, v V) {
+	if len(table) >= maxSharedKept {
+		clear(table)
 	}
 	table[k] = v
-	return table
 }
 
-func (r *jsonReader) object() (any, error) {
-	m := map[string]any{}
+func (r *jsonReader[V]) object() (v V, err error) {
+	begin := len(r.members)
 	for r.PeekKind() != jsontext.KindEndObject {
-		key, err := r.ReadToken()
+		name, err := r.ReadToken()
 		if err != nil {
-			return nil, err
+			return v, err
 		}
-		name := r.text(key.String()) // the token is only good until the next read
-		if m[name], err = r.value(); err != nil {
-			return nil, err
+		key := r.text(name)
+		member, err := r.value()
+		if err != nil {
+			return v, err
 		}
+		r.members = append(r.members, [2]V{key, member})
 	}
-	_, err := r.ReadToken()
-	return m, err
+	if _, err = r.ReadToken(); err == nil {
+		v = r.make.Object(r.members[begin:])
+	}
+	clear(r.members[begin:])
+	r.members = r.members[:begin]
+	return v, err
 }
 
-func (r *jsonReader) array() (any, error) {
-	a := []any{}
+func (r *jsonReader[V]) array() (v V, err error) {
+	begin := len(r.elements)
 	for r.PeekKind() != jsontext.KindEndArray {
-		v, err := r.value()
+		element, err := r.value()
 		if err != nil {
-			return nil, err
+			return v, err
 		}
-		a = append(a, v)
+		r.elements = append(r.elements, element)
 	}
-	_, err := r.ReadToken()
-	return slices.Clone(a), err
+	if _, err = r.ReadToken(); err == nil {
+		v = r.make.Array(r.elements[begin:])
+	}
+	clear(r.elements[begin:])
+	r.elements = r.elements[:begin]
+	return v, err
+}
+
+// textMemory keeps texts side by side: one by one they would take a quarter more.
+type textMemory struct {
+	most int // that all texts may take
+	part strings.Builder
+}
+
+const textPart = 16 << 10
+
+// copy returns a copy of s.
+func (m *textMemory) copy(s string) string {
+	if len(s) > textPart/16 {
+		return strings.Clone(s)
+	}
+	if m.part.Cap()-m.part.Len() < len(s) {
+		m.part = strings.Builder{}
+		m.part.Grow(min(textPart, m.most))
+	}
+	at := m.part.Len()
+	m.part.WriteString(s)
+	return m.part.String()[at:]
+}
+
+// goValues makes values in the types of DataFile.Value.
+type goValues struct{}
+
+func (goValues) Null() any                { return nil }
+func (goValues) Bool(b bool) any          { return b }
+func (goValues) Number(n json.Number) any { return n }
+func (goValues) Text(s string) any        { return s }
+
+func (goValues) Array(elements []any) any { return append(make([]any, 0, len(elements)), elements...) }
+
+func (goValues) Object(members [][2]any) any {
+	object := make(map[string]any, len(members))
+	for _, m := range members {
+		name, _ := m[0].(string)
+		object[name] = m[1]
+	}
+	return object
 }

@@ -40,7 +40,7 @@ func (d *DataFile) holds(at []string) bool {
 	if len(d.At) == len(at) {
 		return true
 	}
-	members, _ := d.Value().(map[string]any)
+	members, _ := membersOf(d.value)
 	_, ok := members[at[len(d.At)]]
 	return ok
 }

@@ -47,7 +47,7 @@ func overlay(a, b map[string]any) map[string]any {
 // dataNode is a path in the data document that at least one file writes.
 type dataNode struct {
 	first parsedData // the file that wrote here first
-	value any        // what it wrote
+	value any        // what it wrote, for membersOf
 	// members are filled once a second file writes below this node. Until then value is everything.
 	members map[string]*dataNode
 }
@@ -68,6 +68,9 @@ func checkConflicts(parts []part, ps *Problems) {
 }
 
 func checkTogether(data []parsedData, ps *Problems) {
+	if len(data) < 2 {
+		return
+	}
 	top := &dataNode{value: map[string]any{}}
 	for _, d := range data {
 		top.write(d, nil, d.document(), ps)
@@ -75,8 +78,8 @@ func checkTogether(data []parsedData, ps *Problems) {
 }
 
 func (n *dataNode) write(d parsedData, at []string, value any, ps *Problems) {
-	old, isObject := n.value.(map[string]any)
-	m, object := value.(map[string]any)
+	old, isObject := membersOf(n.value)
+	m, object := membersOf(value)
 	if !isObject || !object {
 		ps.addAt(d, at, CodeConflict, "data.%s is also written by %s", strings.Join(at, "."), n.first.Path)
 		return

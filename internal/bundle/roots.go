@@ -74,7 +74,8 @@ func checkOwn(p part, d parsedData, at []string, value any, ps *Problems) {
 	if UnderRoot(p.roots, at) {
 		return
 	}
-	if m, ok := value.(map[string]any); ok && (aboveRoot(p.roots, at) || len(at) == 0) {
+	above := aboveRoot(p.roots, at) || len(at) == 0
+	if m, ok := membersOf(value); ok && above {
 		for _, k := range sortedKeys(m) {
 			checkOwn(p, d, below(at, k), m[k], ps)
 		}
@@ -86,9 +87,11 @@ func checkOwn(p part, d parsedData, at []string, value any, ps *Problems) {
 
 // checkForeignRoots adds a problem for data of a plain directory at, below or in place of a root of a bundle.
 func checkForeignRoots(owner part, d parsedData, at []string, value any, ps *Problems) {
-	m, object := value.(map[string]any)
-	switch under := UnderRoot(owner.roots, at); {
-	case !under && !aboveRoot(owner.roots, at):
+	under := UnderRoot(owner.roots, at)
+	if !under && !aboveRoot(owner.roots, at) {
+		return
+	}
+	switch m, object := membersOf(value); {
 	case object && (!under || len(at) == 0):
 		for _, k := range sortedKeys(m) {
 			checkForeignRoots(owner, d, below(at, k), m[k], ps)

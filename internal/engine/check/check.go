@@ -9,6 +9,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
 // Problems are the errors of the policies in set, with the rules that entrypoints name. unknown are paths under data
@@ -43,7 +44,16 @@ func (p *Program) Undefined(set *bundle.Set) bundle.Problems {
 // land is what there is under data, for all checks of the program.
 func (p *Program) land(set *bundle.Set, unknown []ast.Ref) *dataTree {
 	rules := p.compiler.RuleTree.Child(ast.DefaultRootDocument.Value)
-	p.tree = &dataTree{program: p, rules: rules, data: set.Document(), unknown: unknown}
+	p.tree = &dataTree{program: p, rules: rules, data: dataOf(set), unknown: unknown}
 	p.replaced = slices.Collect(maps.Values(p.replacements().targets))
 	return p.tree
+}
+
+// dataOf is the data of a set; nil when it has values that no store takes, which openers of stores report.
+func dataOf(set *bundle.Set) ast.Object {
+	data, err := rego.Data(set)
+	if err != nil {
+		return nil
+	}
+	return data
 }

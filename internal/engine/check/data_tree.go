@@ -12,11 +12,20 @@ import (
 type dataTree struct {
 	program *Program
 	rules   *ast.TreeNode
-	data    map[string]any
+	data    ast.Object
 	// unknown are paths at which anything may be.
 	unknown []ast.Ref
 	// provided are the forms of references for which nothing is missing: many references lead through the same data.
 	provided map[string]bool
+}
+
+// top is the node of data itself.
+func (l *dataTree) top() treeNode {
+	top := treeNode{rules: l.rules}
+	if l.data != nil {
+		top.data = l.data
+	}
+	return top
 }
 
 // MayOverlap reports whether ref may be at, above or below one of paths.
@@ -30,7 +39,7 @@ func MayOverlap(paths []ast.Ref, ref ast.Ref) bool {
 // treeNode is the rules and the data at one path. Either may be nil.
 type treeNode struct {
 	rules *ast.TreeNode
-	data  any
+	data  ast.Value
 }
 
 // missingRef is a reference with an element that neither rules nor data provide.
@@ -85,7 +94,7 @@ func (l *dataTree) look(ref ast.Ref, depth int) *missingRef {
 	if MayOverlap(l.unknown, ref) {
 		return nil
 	}
-	nodes := []treeNode{{l.rules, l.data}}
+	nodes := []treeNode{l.top()}
 	sure := true
 	var behind *missingRef // of the value of a rule on the way
 	for i := 1; i < len(ref); i++ {
@@ -183,16 +192,14 @@ func (s treeNode) members(t *ast.Term) []treeNode {
 	}
 	found := next.rules != nil
 	switch data := s.data.(type) {
-	case map[string]any:
-		if name, ok := t.Value.(ast.String); ok {
-			if v, is := data[string(name)]; is {
-				next.data, found = v, true
-			}
+	case ast.Object:
+		if v := data.Get(t); v != nil {
+			next.data, found = v.Value, true
 		}
-	case []any:
+	case *ast.Array:
 		if n, ok := t.Value.(ast.Number); ok {
-			if i, err := strconv.Atoi(string(n)); err == nil && i >= 0 && i < len(data) {
-				next.data, found = data[i], true
+			if i, err := strconv.Atoi(string(n)); err == nil && i >= 0 && i < data.Len() {
+				next.data, found = data.Elem(i).Value, true
 			}
 		}
 	}
@@ -208,26 +215,24 @@ func (s treeNode) all() []treeNode {
 	if s.rules != nil {
 		for _, child := range s.rules.Children {
 			next := treeNode{rules: child}
-			if name, ok := child.Key.(ast.String); ok {
-				if data, ok := s.data.(map[string]any); ok {
-					next.data = data[string(name)]
+			if data, ok := s.data.(ast.Object); ok {
+				if v := data.Get(ast.NewTerm(child.Key)); v != nil {
+					next.data = v.Value
 				}
 			}
 			out = append(out, next)
 		}
 	}
 	switch data := s.data.(type) {
-	case map[string]any:
-		out = slices.Grow(out, len(data))
-		for name, v := range data {
-			if s.rules == nil || s.rules.Child(ast.String(name)) == nil {
-				out = append(out, treeNode{data: v})
+	case ast.Object:
+		out = slices.Grow(out, data.Len())
+		data.Foreach(func(name, v *ast.Term) {
+			if s.rules == nil || s.rules.Child(name.Value) == nil {
+				out = append(out, treeNode{data: v.Value})
 			}
-		}
-	case []any:
-		for _, v := range data {
-			out = append(out, treeNode{data: v})
-		}
+		})
+	case *ast.Array:
+		data.Foreach(func(v *ast.Term) { out = append(out, treeNode{data: v.Value}) })
 	}
 	return out
 }
@@ -243,10 +248,12 @@ func namesOf(nodes []treeNode) []string {
 				}
 			}
 		}
-		if data, ok := s.data.(map[string]any); ok {
-			for name := range data {
-				names = append(names, name)
-			}
+		if data, ok := s.data.(ast.Object); ok {
+			data.Foreach(func(key, _ *ast.Term) {
+				if name, ok := key.Value.(ast.String); ok {
+					names = append(names, string(name))
+				}
+			})
 		}
 	}
 	slices.Sort(names)

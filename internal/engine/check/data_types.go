@@ -1,7 +1,6 @@
 package check
 
 import (
-	"encoding/json"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -27,11 +26,11 @@ func (p *Program) typeOfRef(ref ast.Ref) types.Type {
 }
 
 // dataAt are the values of the data at ref, or none where a rule or a "with" may provide others.
-func (p *Program) dataAt(ref ast.Ref) []any {
+func (p *Program) dataAt(ref ast.Ref) []ast.Value {
 	if p.tree == nil || p.replacedAt(ref) || MayOverlap(p.tree.unknown, ref) {
 		return nil
 	}
-	nodes := []treeNode{{p.tree.rules, p.tree.data}}
+	nodes := []treeNode{p.tree.top()}
 	for _, t := range ref[1:] {
 		var next []treeNode
 		for _, s := range nodes {
@@ -44,9 +43,9 @@ func (p *Program) dataAt(ref ast.Ref) []any {
 			return nil
 		}
 	}
-	var all []any
+	var all []ast.Value
 	for _, s := range nodes {
-		if s.rules != nil || s.data == nil {
+		if _, null := s.data.(ast.Null); s.rules != nil || s.data == nil || null {
 			return nil
 		}
 		all = append(all, s.data)
@@ -60,41 +59,36 @@ func (p *Program) replacedAt(ref ast.Ref) bool {
 }
 
 // typeOfData is the type of a value of the data, one level deep.
-func typeOfData(v any) types.Type {
+func typeOfData(v ast.Value) types.Type {
+	var of types.Type
 	switch v := v.(type) {
-	case map[string]any:
-		if len(v) > maxTypedValues {
-			return types.NewObject(nil, types.NewDynamicProperty(types.A, types.A))
+	case ast.Object:
+		if v.Len() > maxTypedValues {
+			return typeOfScalar(v)
 		}
-		var of types.Type
-		for _, member := range v {
-			of = types.Or(of, typeOfScalar(member))
-		}
+		v.Foreach(func(_, member *ast.Term) { of = types.Or(of, typeOfScalar(member.Value)) })
 		return types.NewObject(nil, types.NewDynamicProperty(types.S, term.OrAny(of)))
-	case []any:
-		if len(v) > maxTypedValues {
-			return types.NewArray(nil, types.A)
+	case *ast.Array:
+		if v.Len() > maxTypedValues {
+			return typeOfScalar(v)
 		}
-		var of types.Type
-		for _, e := range v {
-			of = types.Or(of, typeOfScalar(e))
-		}
+		v.Foreach(func(e *ast.Term) { of = types.Or(of, typeOfScalar(e.Value)) })
 		return types.NewArray(nil, term.OrAny(of))
 	}
 	return typeOfScalar(v)
 }
 
-func typeOfScalar(v any) types.Type {
+func typeOfScalar(v ast.Value) types.Type {
 	switch v.(type) {
-	case string:
+	case ast.String:
 		return types.S
-	case json.Number, float64, int:
+	case ast.Number:
 		return types.N
-	case bool:
+	case ast.Boolean:
 		return types.B
-	case map[string]any:
+	case ast.Object:
 		return types.NewObject(nil, types.NewDynamicProperty(types.A, types.A))
-	case []any:
+	case *ast.Array:
 		return types.NewArray(nil, types.A)
 	}
 	return types.A // null may be compared with everything

@@ -13,7 +13,7 @@ func TestTheTypeOfLostDataIsUnknown(t *testing.T) {
 	p := New(rego.NewCompiler(rego.Options{}, nil))
 	ref := ast.MustParseRef("data.limits.days[_]")
 	for _, unknown := range [][]ast.Ref{nil, {ast.MustParseRef("data.limits")}} {
-		p.tree = &dataTree{program: p, data: map[string]any{"limits": map[string]any{"days": []any{"monday"}}},
+		p.tree = &dataTree{program: p, data: ast.MustParseTerm(`{"limits": {"days": ["monday"]}}`).Value.(ast.Object),
 			unknown: unknown}
 		if got := p.typeOfRef(ref); (got == nil) != (unknown != nil) {
 			t.Errorf("with %v unknown: %v", unknown, got)

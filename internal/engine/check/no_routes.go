@@ -16,8 +16,7 @@ const CodeNoRoutes = "no-routes"
 // provides routes. The library declares data.routes optional, so that the reference itself is no problem.
 func (p *Program) noRoutes(set *bundle.Set) bundle.Problems {
 	routes := rego.RefOf("routes")
-	data, _ := set.Document()["routes"].(map[string]any)
-	if len(data) > 0 || len(p.compiler.GetRulesDynamicWithOpts(routes, ast.RulesOptions{})) > 0 {
+	if hasMembers(dataOf(set), routes) || len(p.compiler.GetRulesDynamicWithOpts(routes, ast.RulesOptions{})) > 0 {
 		return nil
 	}
 	used := []ast.Ref{rego.RefOf("sidecar/routes/route"), rego.RefOf("sidecar/routes/exists")}
@@ -38,4 +37,14 @@ func (p *Program) noRoutes(set *bundle.Set) bundle.Problems {
 	}
 	out = out.Sorted()
 	return out[:min(len(out), 1)]
+}
+
+// hasMembers reports whether data have an object with members at a path.
+func hasMembers(data ast.Object, path ast.Ref) bool {
+	if data == nil {
+		return false
+	}
+	v, err := data.Find(path[1:])
+	object, is := v.(ast.Object)
+	return err == nil && is && object.Len() > 0
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
 // CodeUnreadData is the code of data that no policy reads.
@@ -57,13 +58,19 @@ func unreadHint(ref ast.Ref) string {
 
 // dataPaths are the paths under data of the members of a file, at least one name long.
 func dataPaths(d *bundle.DataFile) [][]string {
-	members, ok := d.Value().(map[string]any)
-	if len(d.At) > 0 || !ok {
+	if len(d.At) > 0 {
+		return [][]string{d.At}
+	}
+	value, err := rego.DataOf(d)
+	members, ok := value.(ast.Object)
+	if err != nil || !ok {
 		return [][]string{d.At}
 	}
 	var out [][]string
-	for name := range members {
-		out = append(out, []string{name})
-	}
+	members.Foreach(func(name, _ *ast.Term) {
+		if s, ok := name.Value.(ast.String); ok {
+			out = append(out, []string{string(s)})
+		}
+	})
 	return out
 }

@@ -15,14 +15,24 @@ import (
 // NewStore returns a store with the data of set. It must not be written: stores share what they hold with those of
 // other sets that have the same files.
 func NewStore(set *bundle.Set) (storage.Store, error) {
+	data, err := Data(set)
+	if err != nil {
+		return nil, err
+	}
+	return inmem.NewFromASTObject(data), nil
+}
+
+// Data is bundle.Set.Document in OPA's form. It must not be written.
+func Data(set *bundle.Set) (ast.Object, error) {
 	doc := ast.NewTerm(ast.NewObject())
 	for _, b := range set.Bundles {
 		for i := range b.Data {
 			file := &b.Data[i]
-			t, err := termOf(file)
+			value, err := DataOf(file)
 			if err != nil {
 				return nil, fmt.Errorf("read the data of %s: %w", file.Path, err)
 			}
+			t := ast.NewTerm(value)
 			for _, name := range slices.Backward(file.At) {
 				t = ast.ObjectTerm([2]*ast.Term{ast.InternedTerm(name), t})
 			}
@@ -33,19 +43,20 @@ func NewStore(set *bundle.Set) (storage.Store, error) {
 	if !ok {
 		return nil, fmt.Errorf("read the data: %s, want an object", term.Describe(doc.Value))
 	}
-	return inmem.NewFromASTObject(object), nil
+	return object, nil
 }
 
-// termOf returns the term of a file of data, which is made once.
-func termOf(file *bundle.DataFile) (*ast.Term, error) {
-	if t, ok := file.Slot().Load().(*ast.Term); ok {
-		return t, nil
+// DataOf is the value of a file of data, which is made once.
+func DataOf(file *bundle.DataFile) (ast.Value, error) {
+	if v, ok := file.Slot().Load().(*ast.Term); ok {
+		return v.Value, nil
 	}
-	t, err := newTerms().of(file.Value())
-	if err == nil {
-		file.Slot().Store(t)
+	t, err := bundle.MakeOf(file, terms{})
+	if err != nil {
+		return nil, err
 	}
-	return t, err
+	file.Slot().Store(t)
+	return t.Value, nil
 }
 
 // overlay joins two values that do not contradict each other, and changes neither: see bundle.Set.Document.
