@@ -47,7 +47,7 @@ func checkJSON(raw []byte) *Problem {
 }
 
 func decoderOf(raw []byte, options ...jsontext.Options) *jsontext.Decoder {
-	return jsontext.NewDecoder(bytes.NewReader(raw), options...)
+	return jsontext.NewDecoder(bytes.NewBuffer(raw), options...)
 }
 
 // onlyValue reads a value, after which there must be nothing.

@@ -17,14 +17,14 @@ import (
 // that holds it, and every top-level member in names, replaced. Members keep their places and everything else its
 // spelling. A body that is not JSON, or not JSON any more with the token replaced, is dropped as a whole.
 func redact(body []byte, tok secret.Text, names []string) []byte {
-	var out bytes.Buffer
 	body = bytes.TrimPrefix(body, []byte("\ufeff")) // RFC 8259 section 8.1 lets a parser ignore it
 	if !utf8.Valid(body) {
 		return nil
 	}
 	// Half a character stays as it is written: two texts that differ must not become one.
-	in := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowInvalidUTF8(true))
-	to := jsontext.NewEncoder(&out, jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true))
+	in := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowInvalidUTF8(true))
+	out := bytes.NewBuffer(make([]byte, 0, len(body)+len(body)/2+64)) // an encoder wants a quarter to spare
+	to := jsontext.NewEncoder(out, jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true))
 	hide := secret.NewHider(tok)
 	for {
 		in.PeekKind() // moves on to the value, whose place is looked at

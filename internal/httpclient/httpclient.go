@@ -3,6 +3,7 @@
 package httpclient
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -170,7 +171,7 @@ func (c *Client) once(req *http.Request, limit int64) (a Answer, err error) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	a.Status, a.Header, a.Encrypted = resp.StatusCode, resp.Header, resp.TLS != nil
-	a.Body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	a.Body, err = readAll(io.LimitReader(resp.Body, limit+1), min(resp.ContentLength, limit))
 	if int64(len(a.Body)) > limit {
 		a.Body, a.Over = a.Body[:limit], true
 		return a, nil
@@ -179,6 +180,17 @@ func (c *Client) once(req *http.Request, limit int64) (a Answer, err error) {
 		return a, err
 	}
 	return a, nil
+}
+
+// readAll is io.ReadAll of a body that says how long it is, or -1. Up to 64 KiB are taken at its word.
+func readAll(body io.Reader, length int64) ([]byte, error) {
+	const believed = 64 << 10
+	if length <= 0 {
+		return io.ReadAll(body)
+	}
+	held := bytes.NewBuffer(make([]byte, 0, min(length, believed)+bytes.MinRead)) // with room to see the end
+	_, err := held.ReadFrom(body)
+	return held.Bytes(), err
 }
 
 // rewind makes req ready to be sent again. Reading is safe to repeat, and so is what says so as net/http has it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -15,7 +16,8 @@ import (
 )
 
 // Claims is a JSON object whose values are not read yet: the claims of a JWT (RFC 7519 section 4), the members of an
-// answer (RFC 7662 section 2.2), of a header or of a key. A member that is null is absent, to every method.
+// answer (RFC 7662 section 2.2), of a header or of a key. A member that is null is absent, to every method. The values
+// are parts of the text that was read, and must not be written.
 //
 // The errors of the methods name the member and quote nothing of its value.
 type Claims map[string]jsontext.Value
@@ -34,16 +36,40 @@ func ReadClaims(raw []byte) (Claims, bool) {
 	if jsonbound.Deep(v) {
 		return nil, false
 	}
-	var c Claims
-	if json.Unmarshal(v, &c) == nil {
+	if c, ok := membersOf(v); ok {
 		return c, true
 	}
 	if !utf8.Valid(v) {
 		return nil, false
 	}
-	c = nil
-	err := json.Unmarshal(v, &c, jsontext.AllowInvalidUTF8(true))
-	return c, err == nil
+	return membersOf(v, jsontext.AllowInvalidUTF8(true))
+}
+
+// membersOf are the members of an object with nothing after it, as parts of v.
+func membersOf(v jsontext.Value, options ...jsontext.Options) (Claims, bool) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(v), options...)
+	if t, err := dec.ReadToken(); err != nil || t.Kind() != jsontext.KindBeginObject {
+		return nil, false
+	}
+	c := Claims{}
+	for dec.PeekKind() != jsontext.KindEndObject {
+		t, err := dec.ReadToken()
+		if err != nil {
+			return nil, false
+		}
+		name := t.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			return nil, false
+		}
+		end := dec.InputOffset()
+		c[name] = v[end-int64(len(value)) : end : end]
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, false
+	}
+	_, err := dec.ReadToken()
+	return c, errors.Is(err, io.EOF)
 }
 
 // Value is a member that is not read yet; nil when it is absent.

@@ -142,8 +142,8 @@ func base64Forms(s string) []string {
 		end := (before + len(s)) * 8 / 6 // the character after it depends on what follows
 		form := text[(before*8+5)/6 : end]
 		forms = append(forms, form)
-		if url := strings.NewReplacer("+", "-", "/", "_").Replace(form); url != form {
-			forms = append(forms, url)
+		if strings.ContainsAny(form, "+/") {
+			forms = append(forms, strings.ReplaceAll(strings.ReplaceAll(form, "+", "-"), "/", "_"))
 		}
 	}
 	return forms

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"bytes"
+	"iter"
 	"slices"
 	"strings"
 	"unsafe"
@@ -15,7 +16,9 @@ func compact(c *authz.Claims) {
 	if len(c.Raw) == 0 {
 		return
 	}
-	c.Raw = bytes.Clone(c.Raw) // as large as it is
+	if spare := cap(c.Raw) - len(c.Raw); spare > len(c.Raw)/8+16 { // more than allocation in classes of sizes adds
+		c.Raw = bytes.Clone(c.Raw)
+	}
 	if c.Actor != nil {
 		actor := *c.Actor
 		c.Actor = &actor
@@ -25,7 +28,7 @@ func compact(c *authz.Claims) {
 	}
 	// Claims are immutable from here on, their answer included.
 	part := partsOf(unsafe.String(unsafe.SliceData(c.Raw), len(c.Raw)), listed(c))
-	for _, s := range textsOf(c) {
+	for s := range textsOf(c) {
 		if same := part(*s); same != "" {
 			*s = same
 		}
@@ -56,8 +59,8 @@ func partsOf(whole string, texts int) func(string) string {
 	return func(s string) string { return known[s] }
 }
 
-func listsOf(c *authz.Claims) []*[]string {
-	return []*[]string{&c.Scopes, &c.Audiences, &c.Roles, &c.Groups, &c.Permissions, &c.Auth.AMR}
+func listsOf(c *authz.Claims) [6]*[]string {
+	return [...]*[]string{&c.Scopes, &c.Audiences, &c.Roles, &c.Groups, &c.Permissions, &c.Auth.AMR}
 }
 
 // listed is how many texts the lists of claims have.
@@ -69,18 +72,25 @@ func listed(c *authz.Claims) (n int) {
 }
 
 // textsOf is each text of claims, those of lists included.
-func textsOf(c *authz.Claims) []*string {
-	all := []*string{&c.Issuer, &c.ID, &c.Subject.ID, &c.Subject.Username, &c.ClientID, &c.SessionID, &c.Tenant,
-		&c.Auth.ACR, &c.Confirmation.JKT, &c.Confirmation.X5T, &c.Confirmation.Unknown}
-	if c.Actor != nil {
-		all = append(all, &c.Actor.Subject, &c.Actor.ClientID)
-	}
-	for _, list := range listsOf(c) {
-		for i := range *list {
-			all = append(all, &(*list)[i])
+func textsOf(c *authz.Claims) iter.Seq[*string] {
+	return func(yield func(*string) bool) {
+		for _, s := range [...]*string{&c.Issuer, &c.ID, &c.Subject.ID, &c.Subject.Username, &c.ClientID, &c.SessionID,
+			&c.Tenant, &c.Auth.ACR, &c.Confirmation.JKT, &c.Confirmation.X5T, &c.Confirmation.Unknown} {
+			if !yield(s) {
+				return
+			}
+		}
+		if c.Actor != nil && (!yield(&c.Actor.Subject) || !yield(&c.Actor.ClientID)) {
+			return
+		}
+		for _, list := range listsOf(c) {
+			for i := range *list {
+				if !yield(&(*list)[i]) {
+					return
+				}
+			}
 		}
 	}
-	return all
 }
 
 // costOf estimates the memory that an entry holds, in bytes: the claims with their answer, their lists and their texts
@@ -90,7 +100,7 @@ func costOf(c *authz.Claims, marks int) int64 {
 	if c.Actor != nil {
 		n += actorCost
 	}
-	for _, s := range textsOf(c) {
+	for s := range textsOf(c) {
 		if !inside(*s, c.Raw) {
 			n += len(*s)
 		}

@@ -121,7 +121,7 @@ func namesIn(raw []byte) (sub, email string) {
 	if len(raw) == 0 {
 		return "", ""
 	}
-	dec := jsontext.NewDecoder(bytes.NewReader(raw))
+	dec := jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true)) // of which there are none
 	if _, err := dec.ReadToken(); err != nil {
 		return "", ""
 	}
