@@ -97,7 +97,9 @@ func CheckHeader(name string) error {
 	switch {
 	case !httpuri.IsToken(name):
 		return fmt.Errorf("%q is not a header name", name)
-	case slices.ContainsFunc(framingHeaders, func(f string) bool { return strings.EqualFold(f, name) }):
+	case slices.ContainsFunc(framingHeaders, func(f string) bool {
+		return len(f) == len(name) && strings.EqualFold(f, name) // both are ASCII
+	}):
 		return fmt.Errorf("%q cannot be set by a policy", name)
 	}
 	return nil
