@@ -24,7 +24,7 @@ import (
 )
 
 const programData = `{"at": 1, "names": ["x-own", "orders", "b"], "list": ["orders", "b", "/b"],
-	"map": {"orders": "x-own", "b": "orders", "/orders": "b"},
+	"map": {"orders": "x-own", "b": "orders", "/orders": "b", "/v": "b"},
 	"by": {"orders": {"b": "x-own"}, "b": ["orders", "b"], "x-own": "b"}}`
 
 // drawnProgram is a program that is compiled, and the key of its decision.
@@ -116,10 +116,11 @@ func (p *drawnProgram) answer(t *testing.T, d *input.Document) string {
 }
 
 // The words of paths and of what they are compared with: some are in the data, some differ in case or by a prefix.
+// A document and those near it have few of them.
 var pathWords = strings.Split("u v w u v w u v U /u orders b zeta full tenant x-own 0 1 +1 u/v", " ")
 
-func programDocument(r *rand.Rand) *input.Document {
-	word := func() string { return draw(r, pathWords) }
+func programDocument(r *rand.Rand, words []string) *input.Document {
+	word := func() string { return draw(r, words) }
 	claims := &authz.Claims{Active: true, Kind: authz.AccessToken, Fetched: start, Tenant: word(),
 		Subject: authz.Subject{ID: word(), Type: authz.User}, Scopes: []string{word(), word()}[:r.IntN(3)]}
 	req := input.Request{Method: "GET", Path: word(), RawPath: "/", Segments: []string{},
@@ -131,18 +132,19 @@ func programDocument(r *rand.Rand) *input.Document {
 		req.Headers[word()] = []string{word()}
 	}
 	doc := input.Build(input.Query{Request: req}, claims, input.Presented{Scheme: "bearer"}, start)
-	doc.Context = fmt.Appendf(nil, `{"id": %q, %q: %q}`, word(), "k"+word(), word())
+	doc.Context = fmt.Appendf(nil, `{"id": %q, %q: %q}`, word(), word(), word())
 	return doc
 }
 
 // otherPath is a document with another path, other headers or other parameters.
-func otherPath(r *rand.Rand, d *input.Document) *input.Document {
+func otherPath(r *rand.Rand, words []string, d *input.Document) *input.Document {
+	word := func() string { return draw(r, words) }
 	out := *d
 	q := &out.Request
 	q.Segments, q.Headers, q.Query = slices.Clone(q.Segments), maps.Clone(q.Headers), maps.Clone(q.Query)
 	switch at := r.IntN(len(q.Segments)); r.IntN(6) {
 	case 0: // in all places
-		was, now := q.Segments[at], draw(r, pathWords)
+		was, now := q.Segments[at], word()
 		for i, s := range q.Segments {
 			if s == was {
 				q.Segments[i] = now
@@ -151,12 +153,12 @@ func otherPath(r *rand.Rand, d *input.Document) *input.Document {
 	case 1:
 		slices.Reverse(q.Segments)
 	case 2:
-		q.Headers[draw(r, pathWords)] = []string{draw(r, pathWords)}
+		q.Headers[word()] = []string{word()}
 	case 3:
 		clear(q.Headers)
 		clear(q.Query)
 	default:
-		q.Segments[at] = draw(r, pathWords)
+		q.Segments[at] = word()
 	}
 	return &out
 }
@@ -164,10 +166,11 @@ func otherPath(r *rand.Rand, d *input.Document) *input.Document {
 // compareNarrowed compares answers to documents that share a key, and counts them.
 func (p *drawnProgram) compareNarrowed(t *testing.T, r *rand.Rand, documents int) (n int) {
 	for range documents {
-		d := programDocument(r)
+		words := []string{draw(r, pathWords), draw(r, pathWords), draw(r, pathWords), draw(r, pathWords)}
+		d := programDocument(r, words)
 		key, answer := string(p.key.Append(nil, d)), ""
 		for range 8 {
-			near := otherPath(r, d)
+			near := otherPath(r, words, d)
 			if string(p.key.Append(nil, near)) != key {
 				continue
 			}
