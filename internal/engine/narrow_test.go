@@ -41,8 +41,10 @@ var narrowShapes = map[string]struct {
 	"an answer by rules": {`decision := {"allow": true, "context": {"s": [first]}}
 first := f(input.request.segments)
 f(list) := list[0]`, false, true},
-	"a set":                {`decision if count({s | some s in input.request.segments}) == 2`, false, true},
-	"an ordered set":       {`decision if { l := [s | some s in {"m", input.request.segments[0]}]; l[0] == "m" }`, false, true},
+	"a set":          {`decision if count({s | some s in input.request.segments}) == 2`, false, true},
+	"an ordered set": {`decision if { l := [s | some s in {"m", input.request.segments[0]}]; l[0] == "m" }`, false, true},
+	"an order of a variable": {`decision if { names := {"m", input.request.segments[data.t.rule.segment]}
+l := [s | some s in names]; l[0] == "m" }`, false, true},
 	"a partial set":        {"decision if \"orders\" in names\nnames contains s if some s in input.request.segments", false, true},
 	"a partial object":     {"decision if names.orders == 1\nnames[s] := i if some i, s in input.request.segments", false, true},
 	"a key":                {`decision if {input.request.segments[0]: 1}[input.token.tenant] == 1`, false, true},

@@ -211,9 +211,17 @@ some x@; input.request.headers[x@]!x; $c
 some x@; input.context[x@]!x; $c
 some x@; input.request.query[x@]!x; $c
 $t == $s
-[x@ | some x@ in {$s, $s}] == [$s, $s]
-[x@ | some x@ in {$s, $t}][0] == $s
-[x@ | some x@, _ in {$s: 1, $s: 2}][0] == $s
+x@ := {$s, $s}; [y@ | some y@ in x@] == [$s, $s]
+x@ := {$s, $t}; y@ := [z@ | some z@ in x@]; y@[0] == $s
+x@ := {$s: 1, $s: 2}; y@ := [z@ | some z@, _ in x@]; y@[0] == $s
+x@ := {$s: 1, $s: 2}; y@ := [z@ | some z@ in x@]; y@ == [1, 2]
+x@ := $l; y@ := x@[_]!y; $c
+x@ := $l; y@ := x@[0]!y; $c
+x@ := $o; y@ := x@[$s]!y; $c
+x@ := [$s, $t]; every y@ in x@ {!y $b }~
+x@ := [$t, $s]; y@ := x@[_]!y; $c
+x@ := [$t, $s]; concat("", ["/", x@[_]]) == concat("", ["/", $t])
+x@ := {"a": $t, "b": $s}; y@ := x@[_]!y; $c
 sort([$s, $t])[0] == $s
 object.get($o, $s, 1) != 1
 object.get($o, [$s], 1) != 1
@@ -277,6 +285,14 @@ r@ if { $b }
 --
 not r@
 r@ if { $b }
+--
+x@ := [y@ | some y@ in p@]; x@[0] == $s
+p@ contains $s if { $c }
+p@ contains $s
+--
+x@ := [y@ | some y@, _ in p@]; x@[0] == $s
+p@[$s] := 1
+p@[$s] := 1
 --
 p@[$t]
 p@ contains x@ if { some x@ in $l!x; $c }

@@ -9,9 +9,8 @@ import (
 // programs draws rules by a grammar of what can be done with the segments of a path and with the names of headers.
 //
 // A form is the text of an expression, and of the rules that it uses, a line each. In a form, $t, $l, $o and $c are a
-// text, a list, an object and a condition, $s a segment, $b a body of conditions, and @ a number of its own, which
-// makes names unique. !x has the variable x@ drawn as a text from there on, in the rest of the body or the rule; ~ ends
-// what ! began.
+// text, a list, an object and a condition, $s a segment, $b a body of conditions, and @ a number of its own. !x has
+// the variable x@ drawn as a text from there on, in the rest of the body or the rule; ~ ends what ! began.
 type programs struct {
 	random *rand.Rand
 	rules  []string

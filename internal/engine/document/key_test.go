@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -90,6 +91,17 @@ func TestKeysAreEqualOnlyForEqualValues(t *testing.T) {
 		if equal == 0 && refs[0] != "input" {
 			t.Errorf("%v: no two documents have one key", refs)
 		}
+	}
+}
+
+// TestTextsOfAnyLengthAreApart: the bytes of two texts on end are equal, and so are the last bytes of their lengths.
+func TestTextsOfAnyLengthAreApart(t *testing.T) {
+	key, _ := keyOf(t, "input.request.method", "input.request.path")
+	long := strings.Repeat("x", 255)
+	a := key.Append(nil, &input.Document{Request: input.Request{Method: "\x00" + long}})
+	b := key.Append(nil, &input.Document{Request: input.Request{Path: long + "\x00"}})
+	if bytes.Equal(a, b) {
+		t.Errorf("one key: %q", a)
 	}
 }
 
