@@ -178,7 +178,7 @@ func otherPath(r *rand.Rand, words []string, d *input.Document) *input.Document 
 // compareNarrowed compares answers to documents that share a key, and counts them.
 func (p *drawnProgram) compareNarrowed(t *testing.T, r *rand.Rand, documents int) (n int) {
 	for range documents {
-		words := []string{draw(r, pathWords), draw(r, pathWords), draw(r, pathWords), draw(r, pathWords)}
+		words := []string{"u", draw(r, []string{"v", "w"}), draw(r, []string{"U", "/u", "u/v"}), draw(r, pathWords)}
 		d := programDocument(r, words)
 		key, answer := string(p.key.Append(nil, d)), ""
 		for range 8 {
