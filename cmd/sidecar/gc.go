@@ -4,35 +4,51 @@ import (
 	"context"
 	"os"
 	"runtime/debug"
-	"runtime/metrics"
 	"time"
 )
 
-// headroom is how much the heap may grow between two collections at the least. A sidecar with few tokens lives in some
-// 5 MB: collecting each time that doubles costs a quarter of its CPU under load, and the memory saved is not worth it.
-const headroom = 32 << 20
+// headroom is how much the heap may grow between two collections under load, at the least. A sidecar with few tokens
+// lives in some 5 MB: collecting each time that doubles costs a quarter of its CPU, and the memory saved is not worth
+// it: up to smallHeap nothing is saved. With more alive and little allocated, less does: leastHeadroom, or a quarter
+// of what is alive.
+const (
+	headroom      = 32 << 20
+	leastHeadroom = 8 << 20
+	smallHeap     = 37 << 20
+)
+
+// Collections that are no dearer than this need no more headroom: so many a second, and so many bytes a second that
+// they look at, which takes some 80 ms.
+const (
+	mostCollections = 3
+	mostMarked      = 80 << 20
+)
 
 // defaultPercent is Go's default for GOGC.
 const defaultPercent = 100
 
-// paceCollections keeps the headroom while the heap is small and is Go's own pace when it is large, until ctx ends.
-// GOGC and GOMEMLIMIT, when they are set, win.
+// paceCollections keeps the headroom while the heap is small, and is at most Go's own pace when it is large, until ctx
+// ends. GOGC and GOMEMLIMIT, when they are set, win.
 func paceCollections(ctx context.Context) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	var idle idleness
-	tick := time.NewTicker(time.Second)
+	var allocated, rate uint64
+	const looks = 4 // a second: GOGC is of what was alive when it was set, and that may grow fast
+	tick := time.NewTicker(time.Second / looks)
 	defer tick.Stop()
 	set := defaultPercent
-	for {
-		metrics.Read(live)
-		if want := percentFor(live[0].Value.Uint64()); differs(want, set) {
+	for n := 0; ; n++ {
+		now, second := readHeap(), n%looks == 0
+		if second {
+			allocated, rate = now.allocated, now.allocated-allocated
+		}
+		if want := percentFor(now.live, headroomFor(now.live, rate)); differs(want, set) {
 			debug.SetGCPercent(want)
 			set = want
 		}
-		if idle.begins(readHeap()) {
+		if second && idle.begins(now) {
 			debug.FreeOSMemory()
 			_ = releaseProgram() // which a system may refuse
 		}
@@ -45,10 +61,18 @@ func paceCollections(ctx context.Context) {
 	}
 }
 
+// headroomFor returns how many bytes may be allocated between two collections, where so many are alive and rate are
+// allocated in a second.
+func headroomFor(live, rate uint64) uint64 {
+	need := max(rate/mostCollections, uint64(float64(rate)*float64(live)/mostMarked))
+	small := smallHeap - min(live, smallHeap)
+	return min(max(need, small, leastHeadroom, live/4), max(headroom, live))
+}
+
 // percentFor returns the GOGC that leaves a live heap of so many bytes its headroom.
-func percentFor(live uint64) int {
+func percentFor(live, room uint64) int {
 	const least = 4 << 20 // Go lets a heap grow to 4 MB times GOGC/100 in any case
-	return max(defaultPercent, int(headroom*100/max(live, least)))
+	return int(room * defaultPercent / max(live, least))
 }
 
 // differs reports whether a change is worth the moment that setting it stops the world.

@@ -2,10 +2,34 @@ package main
 
 import "testing"
 
-func TestHeadroomIsKeptWhileTheHeapIsSmall(t *testing.T) {
+func TestHeadroomFollowsWhatIsAllocated(t *testing.T) {
+	const mb = 1 << 20
+	for _, c := range []struct {
+		why              string
+		live, rate, want uint64
+	}{
+		{"at rest", 5 * mb, 0, 32 * mb},
+		{"few requests", 5 * mb, 10 * mb, 32 * mb},
+		{"full load", 5 * mb, 120 * mb, 32 * mb},
+		{"full load and more", 5 * mb, 1000 * mb, 32 * mb},
+		{"half of that, a few tokens more", 10 * mb, 60 * mb, 27 * mb},
+		{"tokens are asked about", 24 * mb, 45 * mb, 15 * mb},
+		{"many tokens, at rest", 32 * mb, 0, 8 * mb},
+		{"full load with many tokens", 24 * mb, 120 * mb, 32 * mb},
+		{"much is alive, at rest", 400 * mb, 0, 100 * mb},
+		{"much is alive, under load", 400 * mb, 100 * mb, 400 * mb},
+		{"much is alive, few requests", 160 * mb, 30 * mb, 60 * mb},
+	} {
+		if got := headroomFor(c.live, c.rate); got != c.want {
+			t.Errorf("%s: headroom %d, want %d", c.why, got, c.want)
+		}
+	}
+}
+
+func TestPercentLeavesTheHeadroom(t *testing.T) {
 	for live, want := range map[uint64]int{0: 800, 1 << 20: 800, 4 << 20: 800, 16 << 20: 200, 32 << 20: 100,
-		1 << 30: 100} {
-		if got := percentFor(live); got != want {
+		1 << 30: 3} {
+		if got := percentFor(live, headroom); got != want {
 			t.Errorf("%d bytes live: GOGC %d, want %d", live, got, want)
 		}
 	}
