@@ -211,6 +211,8 @@ some x@; input.request.headers[x@]!x; $c
 some x@; input.context[x@]!x; $c
 some x@; input.request.query[x@]!x; $c
 $t == $s
+lower($t) == $s
+concat("", ["/", $t]) == $s
 x@ := {$s, $s}; [y@ | some y@ in x@] == [$s, $s]
 x@ := {$s, $t}; y@ := [z@ | some z@ in x@]; y@[0] == $s
 x@ := {$s: 1, $s: 2}; y@ := [z@ | some z@, _ in x@]; y@[0] == $s

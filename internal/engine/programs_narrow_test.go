@@ -227,7 +227,7 @@ func TestWhatIsNarrowedInDrawnProgramsDecidesNothing(t *testing.T) {
 			compiled++
 			if p.narrowed {
 				narrowed++
-				compared += p.compareNarrowed(t, r, 5)
+				compared += p.compareNarrowed(t, r, 12)
 			}
 		}
 	}
