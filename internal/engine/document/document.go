@@ -234,7 +234,7 @@ func converterFor(t reflect.Type) converter {
 	case reflect.String:
 		return func(v reflect.Value) (*ast.Term, error) { return ast.StringTerm(v.String()), nil }
 	case reflect.Slice: // of strings
-		return func(v reflect.Value) (*ast.Term, error) { return stringsTerm(v.Interface().([]string)), nil }
+		return func(v reflect.Value) (*ast.Term, error) { return stringsTerm(*v.Addr().Interface().(*[]string)), nil }
 	case reflect.Map: // of strings to strings
 		return func(v reflect.Value) (*ast.Term, error) {
 			return stringListsTerm(v.Interface().(map[string][]string)), nil
@@ -249,9 +249,10 @@ func stringsTerm(list []string) *ast.Term {
 	if len(list) == 0 {
 		return ast.InternedEmptyArray
 	}
-	terms := make([]*ast.Term, len(list))
+	terms, space := make([]*ast.Term, len(list)), make([]ast.Term, len(list))
 	for i, s := range list {
-		terms[i] = ast.StringTerm(s)
+		space[i].Value = ast.String(s)
+		terms[i] = &space[i]
 	}
 	return ast.ArrayTerm(terms...)
 }
