@@ -67,6 +67,17 @@ func TestAKeyOfTheSameHashIsAnotherKey(t *testing.T) {
 	}
 }
 
+// TestAKeyIsCopied: callers use the memory of a key again.
+func TestAKeyIsCopied(t *testing.T) {
+	m := New[string](Config{MaxEntries: 100, MaxBytes: 1 << 20})
+	key := []byte("a")
+	m.Put(key, "v", 1, start, start.Add(time.Minute))
+	key[0] = 'b'
+	if v, seen := m.Get([]byte("a"), start); seen != Kept || v != "v" {
+		t.Errorf("%q, %d", v, seen)
+	}
+}
+
 // TestBoundsHoldForArbitraryUse compares with a map: what is found is what was put last, and the bounds hold.
 func TestBoundsHoldForArbitraryUse(t *testing.T) {
 	cfg := Config{MaxEntries: 160, MaxBytes: 64 << 10}
