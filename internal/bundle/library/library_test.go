@@ -15,7 +15,7 @@ var digests = map[string]string{
 	"1.2.0": "sha256:487cb874f4e380e2394ecbd91d4a9245463c75b7ee7cc6fa0066b4ac0546b5e1",
 	"1.2.1": "sha256:6f694ddb211d71f17e1461c1642db6bdd6a8206b6a1814c4e37cbf4c8a2a9c55",
 	"1.2.2": "sha256:b55d2c443744be9a84087115a4acb1eb674c6c070327e0d91d5efe1057e722ae",
-	"1.2.3": "sha256:c4a81b126691c5a6dab4136ffb1595cbcde49ca51fdfc9c728a1da745f725bd4",
+	"1.2.3": "sha256:72013674416c3730f8efea468f798a3125503d63067fb579a708c00c45f4b3ec",
 }
 
 func TestAChangedLibraryHasANewVersion(t *testing.T) {
