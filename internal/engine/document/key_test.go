@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -102,6 +103,48 @@ func TestTextsOfAnyLengthAreApart(t *testing.T) {
 	b := key.Append(nil, &input.Document{Request: input.Request{Path: long + "\x00"}})
 	if bytes.Equal(a, b) {
 		t.Errorf("one key: %q", a)
+	}
+}
+
+// TestBordersAreInTheKey draws lists and maps of texts that look like the marks and lengths of a key.
+func TestBordersAreInTheKey(t *testing.T) {
+	texts := []string{"", "\x00", "\x01", "\x01\x00", "\x01\x01"}
+	for _, refs := range [][]string{
+		{"input.token.roles", "input.token.groups"}, {"input.request.headers", "input.request.query"},
+		{"input.request.headers.a", "input.request.headers.b"}, {"input.request.segments", "input.token.scopes"},
+		{"input.request.segments[0]", "input.request.segments[1]", "input.request.method"},
+		{"input.request.headers.a[0]", "input.request.headers.b[0]", "input.request.headers[\"\"][0]"},
+	} {
+		key, parsed := keyOf(t, refs...)
+		r := rand.New(rand.NewPCG(1, 2))
+		list := func() []string {
+			out := make([]string, r.IntN(3))
+			for i := range out {
+				out[i] = texts[r.IntN(len(texts))]
+			}
+			return out
+		}
+		lists := func(names ...string) map[string][]string {
+			out := map[string][]string{}
+			for range r.IntN(3) {
+				out[names[r.IntN(len(names))]] = list()
+			}
+			return out
+		}
+		values := map[string]string{}
+		for range 10_000 {
+			d := &input.Document{Request: input.Request{Method: texts[r.IntN(len(texts))], Segments: list(),
+				Headers: lists("a", "b", "", "\x01"), Query: lists("", "\x00", "\x01")},
+				Token: input.Token{Roles: list(), Groups: list(), Scopes: list()}}
+			text, got := string(key.Append(nil, d)), valuesOf(t, d, parsed)
+			if had, ok := values[text]; ok && had != got {
+				t.Fatalf("%v: one key for\n%s\nand\n%s", refs, had, got)
+			}
+			values[text] = got
+			if again := string(key.Append(nil, d)); again != text {
+				t.Fatalf("two keys of one document: %q and %q", text, again)
+			}
+		}
 	}
 }
 
