@@ -76,8 +76,7 @@ func valueOf(f SourceFile) (*dataValue, *Problem) {
 // largeValue makes no values of JSON yet: a policy engine makes its own of the text.
 func largeValue(f SourceFile) (*dataValue, *Problem) {
 	if f.Kind == DataJSON {
-		text := bytes.TrimLeft(withoutBOM(f.Raw), " \t\r\n")
-		return &dataValue{kind: f.Kind, raw: f.Raw, object: jsonText(text).isObject()}, checkJSON(f.Raw)
+		return &dataValue{kind: f.Kind, raw: f.Raw, object: jsonTextOf(f.Raw).isObject()}, checkJSON(f.Raw)
 	}
 	value, err := f.Decode()
 	v := newDataValue(f.Kind, value)
@@ -107,12 +106,15 @@ func (v *dataValue) get() any {
 // parts is get, or the text of JSON that was not made a value of yet.
 func (v *dataValue) parts() any {
 	v.mu.Lock()
-	late := v.used == nil && v.kind == DataJSON
+	made := v.used != nil
 	v.mu.Unlock()
-	if !late {
+	if made {
 		return v.get()
 	}
-	return jsonText(bytes.TrimLeft(withoutBOM(v.text()), " \t\r\n"))
+	if raw := v.json(); raw != nil {
+		return jsonTextOf(raw)
+	}
+	return v.get()
 }
 
 // hold keeps the text, which is raw, until the value is settled again.
@@ -122,13 +124,17 @@ func (v *dataValue) hold(raw []byte) {
 	v.raw = raw
 }
 
-// text is that of a large value.
-func (v *dataValue) text() []byte {
+// json is the text of a large value of JSON; nil for another.
+func (v *dataValue) json() []byte {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.kind != DataJSON || v.raw == nil && v.packed == nil {
+		return nil
+	}
 	return v.unpacked()
 }
 
+// unpacked is the text of a large value, of whatever kind.
 func (v *dataValue) unpacked() []byte {
 	if v.raw != nil {
 		return v.raw

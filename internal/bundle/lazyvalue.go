@@ -1,12 +1,17 @@
 package bundle
 
 import (
+	"bytes"
+
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// jsonText is the text of a value that is well-formed JSON. It stands for the value where only some levels of large
-// data are looked at.
+// jsonText is the text of a value, from its first character on. It stands for the value where only some levels of
+// large data are looked at, and must be well-formed for that.
 type jsonText []byte
+
+// jsonTextOf is the value in a file.
+func jsonTextOf(raw []byte) jsonText { return bytes.TrimLeft(withoutBOM(raw), " \t\r\n") }
 
 func (t jsonText) isObject() bool { return len(t) > 0 && t[0] == '{' }
 

@@ -17,16 +17,6 @@ func MakeOf[V any](d *DataFile, m Maker[V]) (V, error) {
 	return r.of(d.value.get())
 }
 
-// json is the text of a large value of JSON; nil for another.
-func (v *dataValue) json() []byte {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.kind != DataJSON || v.raw == nil && v.packed == nil {
-		return nil
-	}
-	return v.unpacked()
-}
-
 // remaker makes values of those of DataFile.Value. Equal texts become one, and a value that is at several places
 // becomes one.
 type remaker[V any] struct {

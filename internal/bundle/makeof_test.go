@@ -112,7 +112,7 @@ func TestAPolicyEngineReadsLargeDataWithoutTheirOtherForm(t *testing.T) {
 	}
 }
 
-// counted makes the number of values in each: arrays of five values but for the marks of an object and its text.
+// counted makes of each value how many values are in it. An object is one itself, an array and a name are none.
 type counted struct{}
 
 func (counted) Null() int              { return 1 }
