@@ -1,5 +1,6 @@
 package engine
 
+// leaves are the forms of each kind that a program comes to where it may use no more of grammar.
 var leaves = map[byte][]string{
 	't': forms(`
 input.request.segments[data.t.at]
@@ -60,6 +61,7 @@ count($l) == 1
 `),
 }
 
+// grammar are the forms of each kind that have others in them, or rules.
 var grammar = map[byte][]string{
 	't': forms(`
 concat("", ["/", $t])
@@ -311,6 +313,7 @@ r@ if { $c }
 `),
 }
 
+// decisions are the forms of the rule that a program is asked for.
 var decisions = forms(`
 decision if { $b }
 decision if { $b }
