@@ -7,18 +7,17 @@ import (
 	"time"
 )
 
-// headroom is how much the heap may grow between two collections under load, at the least. A sidecar with few tokens
-// lives in some 5 MB: collecting each time that doubles costs a quarter of its CPU, and the memory saved is not worth
-// it: up to smallHeap nothing is saved. With more alive and little allocated, less does: leastHeadroom, or a quarter
-// of what is alive.
+// headroom is how much the heap may grow between two collections under load. A sidecar with few tokens lives in some
+// 5 MB, and collecting each time that doubles would cost a quarter of its CPU: a heap may grow to smallHeap in any
+// case. With more alive and little allocated, leastHeadroom is enough, or a quarter of what is alive.
 const (
 	headroom      = 32 << 20
 	leastHeadroom = 8 << 20
 	smallHeap     = 37 << 20
 )
 
-// Collections that are no dearer than this need no more headroom: so many a second, and so many bytes a second that
-// they look at, which takes some 80 ms.
+// What collections may cost: mostCollections a second, which look at mostMarked bytes a second in all. That takes some
+// 80 ms of CPU.
 const (
 	mostCollections = 3
 	mostMarked      = 80 << 20
@@ -61,15 +60,15 @@ func paceCollections(ctx context.Context) {
 	}
 }
 
-// headroomFor returns how many bytes may be allocated between two collections, where so many are alive and rate are
-// allocated in a second.
+// headroomFor returns how many bytes may be allocated between two collections, where live bytes are alive and rate
+// bytes are allocated in a second.
 func headroomFor(live, rate uint64) uint64 {
 	need := max(rate/mostCollections, uint64(float64(rate)*float64(live)/mostMarked))
 	small := smallHeap - min(live, smallHeap)
 	return min(max(need, small, leastHeadroom, live/4), max(headroom, live))
 }
 
-// percentFor returns the GOGC that leaves a live heap of so many bytes its headroom.
+// percentFor returns the GOGC that leaves a heap of live bytes room for so many more.
 func percentFor(live, room uint64) int {
 	const least = 4 << 20 // Go lets a heap grow to 4 MB times GOGC/100 in any case
 	return int(room * defaultPercent / max(live, least))
