@@ -169,7 +169,7 @@ func (w *world) configuration(t testing.TB, dir string, s setup) string {
 	issuer := map[string]any{
 		"name": "bench", "issuer": w.issuer.Issuer(), "allow_insecure_http": true, "tenant": []string{"/tenant"},
 		"client": map[string]any{"id": resourceServer, "secret": map[string]any{"env": secretVariable}},
-		"cache":  map[string]any{"ttl": "10m"},
+		"cache":  map[string]any{"ttl": "1h"}, // five rounds of five seconds take a quarter of an hour
 	}
 	if s.jwt {
 		issuer["mode"], issuer["audience"] = "jwt", []string{resourceServer}
