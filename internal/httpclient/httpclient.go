@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -241,8 +242,10 @@ func (c *Client) CloseIdle() {
 func noted(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	return func(req *http.Request) (*url.URL, error) {
 		u, err := proxy(req)
-		if err != nil {
-			return nil, errProxyURL // its own text quotes the URL, which may hold a password
+		// Before a URL that it cannot read, net/http puts "http://" once more, so that "http:" is the host. The text of
+		// err quotes the URL, which may hold a password.
+		if err != nil || u != nil && strings.HasSuffix(u.Host, ":") && strings.HasPrefix(u.Path, "//") {
+			return nil, errProxyURL
 		}
 		exchangeOf(req.Context()).proxied(u)
 		return u, nil
