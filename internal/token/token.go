@@ -74,13 +74,11 @@ func Extract(p Sources) (Credential, error) {
 
 func parse(field string) (Credential, error) {
 	name, tok, _ := strings.Cut(field, " ")
-	var scheme Scheme
+	scheme, ok := schemeOf(name)
 	switch {
-	case strings.EqualFold(name, "Bearer"):
-		scheme = Bearer
-	case strings.EqualFold(name, "DPoP"):
-		scheme = DPoP
-	default:
+	case !ok && hasTokenInList(field):
+		return Credential{}, malformed("a token behind another credential and a comma")
+	case !ok:
 		return Credential{}, nil
 	}
 	tok = strings.TrimLeft(tok, " ")
@@ -88,6 +86,31 @@ func parse(field string) (Credential, error) {
 		return Credential{Scheme: scheme}, malformed("the Authorization header has no well-formed token")
 	}
 	return Credential{Token: secret.New(tok), Scheme: scheme}, nil
+}
+
+func schemeOf(name string) (s Scheme, ok bool) {
+	switch {
+	case strings.EqualFold(name, "Bearer"):
+		return Bearer, true
+	case strings.EqualFold(name, "DPoP"):
+		return DPoP, true
+	}
+	return "", false
+}
+
+// hasTokenInList reports whether a field is several Authorization fields, joined as a gateway may join those of one
+// name (RFC 9110 section 5.3), of which a later one has a token.
+func hasTokenInList(field string) bool {
+	_, rest, more := strings.Cut(field, ",")
+	for more {
+		var element string
+		element, rest, more = strings.Cut(rest, ",")
+		name, _, _ := strings.Cut(strings.TrimLeft(element, " \t"), " ")
+		if _, ok := schemeOf(name); ok {
+			return true
+		}
+	}
+	return false
 }
 
 func malformed(format string, args ...any) error {

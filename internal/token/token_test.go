@@ -27,6 +27,7 @@ func TestBR1_SchemeIsCaseInsensitive(t *testing.T) {
 func TestNoCredentialIsNotAnError(t *testing.T) {
 	for name, p := range map[string]token.Sources{
 		"no header": {}, "empty header": header(""), "another scheme": header("Basic dXNlcjpwYXNz"),
+		"a list":            header(`Digest realm="Bearer", uri="/, x", qop=auth`),
 		"no scheme we know": header("Bearerabc"),
 	} {
 		c, err := token.Extract(p)
@@ -49,6 +50,13 @@ func TestBR2_TwoCredentialsAreMalformed(t *testing.T) {
 			return token.Extract(header("Bearer a", "Bearer b"))
 		},
 		"joined by comma": func() (token.Credential, error) { return token.Extract(header("Bearer a, Bearer b")) },
+		"joined behind another scheme": func() (token.Credential, error) {
+			return token.Extract(header("Basic YTpi,bearer b"))
+		},
+		"joined behind a list": func() (token.Credential, error) {
+			return token.Extract(header(`Digest realm="a", uri="/" , DPoP b`))
+		},
+		"joined behind nothing": func() (token.Credential, error) { return token.Extract(header(",Bearer b")) },
 		"header and given": func() (token.Credential, error) {
 			return token.Extract(token.Sources{Header: []string{"Bearer a"}, Explicit: secret.New("b")})
 		},
