@@ -191,7 +191,7 @@ func TestAProxyThatFailsIsNamed(t *testing.T) {
 	t.Run("no URL", func(t *testing.T) {
 		for _, broken := range []func(*http.Request) (*url.URL, error){
 			func(*http.Request) (*url.URL, error) { return nil, errors.New("parse http://me:s3cret@[") },
-			func(*http.Request) (*url.URL, error) { return url.Parse("http://http://me:s3cret@[") }, // as net/http does
+			func(*http.Request) (*url.URL, error) { return url.Parse("http://http://me:s3cret@[") },
 		} {
 			_, err := get(t, open(t, httpclient.Config{Proxy: broken}), u.URL)
 			describes(t, err, authz.Misconfigured, "HTTPS_PROXY names is no URL")

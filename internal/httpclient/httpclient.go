@@ -242,7 +242,7 @@ func (c *Client) CloseIdle() {
 func noted(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	return func(req *http.Request) (*url.URL, error) {
 		u, err := proxy(req)
-		// Before a URL that it cannot read, net/http puts "http://" once more, so that "http:" is the host. The text of
+		// Before a URL that it cannot read, net/http puts "http://" once more: then "http:" is the host. The text of
 		// err quotes the URL, which may hold a password.
 		if err != nil || u != nil && strings.HasSuffix(u.Host, ":") && strings.HasPrefix(u.Path, "//") {
 			return nil, errProxyURL
