@@ -108,6 +108,7 @@ func benchmarkAllow(b *testing.B, set *bundle.Set, url string) {
 		Subject: authz.Subject{ID: "alice", Type: authz.User, Username: "alice"}, ClientID: "web",
 		Scopes: []string{"orders:read", "orders:write"}, Audiences: []string{"orders-api"}, Tenant: "acme",
 		Roles: []string{}, Groups: []string{}, Permissions: []string{}, Raw: raw,
+		Slot: new(authz.Slot),
 	}
 	rules := input.NewRules(served().Input)
 	req, err := rules.Request(&authz.Request{

@@ -51,8 +51,9 @@ type Claims struct {
 	// limit.
 	FreshFor time.Duration
 
-	// Slot belongs to the policy engine, which keeps these claims there in its own form.
-	Slot Slot
+	// Slot belongs to the policy engine, which keeps these claims there in its own form. It is nil for claims that
+	// are not kept.
+	Slot *Slot
 }
 
 // TokenKind says what a token is for. Only an access token, or one without evidence of another kind, may be used.
@@ -143,11 +144,21 @@ func (c *Claims) Usable(now time.Time) Unusable {
 	return Unusable{}
 }
 
-// Slot holds one opaque value beside claims. The zero Slot is empty; it is safe for concurrent use.
+// Slot holds one opaque value beside claims. The zero Slot is empty, and so is nil, which stays empty. It is safe for
+// concurrent use.
 type Slot struct{ v atomic.Value }
 
 // Load returns the value, or nil.
-func (s *Slot) Load() any { return s.v.Load() }
+func (s *Slot) Load() any {
+	if s == nil {
+		return nil
+	}
+	return s.v.Load()
+}
 
 // Store replaces the value. All values stored in one Slot have the same type.
-func (s *Slot) Store(v any) { s.v.Store(v) }
+func (s *Slot) Store(v any) {
+	if s != nil {
+		s.v.Store(v)
+	}
+}

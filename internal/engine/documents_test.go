@@ -100,7 +100,7 @@ func (d *documents) claims() *authz.Claims {
 		Active: true, Kind: authz.TokenKind(d.one("access", "unknown")), Issuer: d.word(), ID: d.word(),
 		Subject: authz.Subject{ID: d.word(), Type: authz.SubjectType(d.one("user", "client", "unknown")),
 			Username: d.word()},
-		ClientID: d.word(), Tenant: d.word(),
+		ClientID: d.word(), Tenant: d.word(), Slot: new(authz.Slot),
 		Scopes: sorted(d.list()), Roles: sorted(d.list()), Groups: sorted(d.list()), Permissions: sorted(d.list()),
 		Auth: authz.Authentication{ACR: d.word(), AMR: d.list(), Time: authz.Time(d.random.IntN(3)),
 			Level: int64(d.random.IntN(2)), HasLevel: d.some(2)},
@@ -255,7 +255,7 @@ func (d *documents) otherToken(out *input.Document) *input.Document {
 		Roles:  from.Roles,
 		Groups: from.Groups, Permissions: from.Permissions, Auth: from.Auth, Actor: from.Actor, Raw: from.Raw,
 		AuthorizationDetails: from.AuthorizationDetails, Fetched: from.Fetched, ExpiresAt: from.ExpiresAt,
-		FreshFor: from.FreshFor}
+		FreshFor: from.FreshFor, Slot: new(authz.Slot)}
 	switch d.random.IntN(12) {
 	case 0:
 		next.Roles, next.Groups = next.Groups, next.Roles

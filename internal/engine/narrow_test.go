@@ -120,7 +120,7 @@ data.t.by[input.request.segments[0]][input.request.segments[1]] == "y" }`, true,
 func madeDocument(r *rand.Rand) *input.Document {
 	words := strings.Split("orders tenant empty 0 1 01 +1 42 43 x y acme ACME x-own admin zeta a b/c ** xa /x ", " ")
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
-	claims := &authz.Claims{Active: true, Kind: authz.AccessToken, Fetched: start,
+	claims := &authz.Claims{Active: true, Kind: authz.AccessToken, Fetched: start, Slot: new(authz.Slot),
 		Tenant: pick("acme", "x", "ACME", "own"), Scopes: []string{pick("42", "x", "read")}}
 	req := input.Request{Method: "GET", Path: pick("/a", "/b"), RawPath: "/", Segments: []string{},
 		Query: map[string][]string{}, Headers: map[string][]string{}}
@@ -207,7 +207,8 @@ func TestPathsWithIdentifiersShareAVerdict(t *testing.T) {
 		t.Fatal(err)
 	}
 	claims := &authz.Claims{Active: true, Kind: authz.AccessToken, Tenant: "acme", Fetched: start,
-		Scopes: []string{"orders:read"}, Audiences: []string{"https://api.example"}}
+		Scopes: []string{"orders:read"}, Audiences: []string{"https://api.example"},
+		Slot: new(authz.Slot)}
 	for i := range 100 {
 		segments := []string{"orders", fmt.Sprint("id-", i)}
 		req := input.Request{Method: "GET", Path: "/" + strings.Join(segments, "/"), Segments: segments,

@@ -137,7 +137,8 @@ var likeWords = strings.Split("U /u u/v tenant zeta /v", " ")
 func programDocument(r *rand.Rand, words []string) *input.Document {
 	word := func() string { return draw(r, words) }
 	claims := &authz.Claims{Active: true, Kind: authz.AccessToken, Fetched: start, Tenant: word(),
-		Subject: authz.Subject{ID: word(), Type: authz.User}, Scopes: []string{word(), word()}[:r.IntN(3)]}
+		Subject: authz.Subject{ID: word(), Type: authz.User}, Scopes: []string{word(), word()}[:r.IntN(3)],
+		Slot: new(authz.Slot)}
 	req := input.Request{Method: "GET", Path: word(), RawPath: "/", Segments: []string{},
 		Query: map[string][]string{word(): {word()}}, Headers: map[string][]string{}}
 	for range 1 + r.IntN(3) {

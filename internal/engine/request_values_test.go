@@ -116,7 +116,8 @@ func TestKeptRoutesAreThoseOfAnEvaluation(t *testing.T) {
 		}
 		for range min(left, 300) {
 			left--
-			claims := &authz.Claims{Active: true, Kind: authz.AccessToken, Tenant: fmt.Sprint("t", r.IntN(3))}
+			claims := &authz.Claims{Active: true, Kind: authz.AccessToken, Tenant: fmt.Sprint("t", r.IntN(3)),
+				Slot: new(authz.Slot)}
 			req := drawnPath(r)
 			q := Question{Entrypoint: decisionPath, Time: start, Seed: "s",
 				Document: input.Build(input.Query{Request: req}, claims, input.Presented{Scheme: "bearer"}, start)}

@@ -84,6 +84,7 @@ func question(context string) Question {
 		Subject: authz.Subject{ID: "u1", Type: authz.User},
 		Scopes:  []string{"orders:read", "orders:write"}, Audiences: []string{"https://api.example"}, Tenant: "acme",
 		Raw: []byte(`{"active":true,"scope":"orders:read orders:write"}`), Fetched: start,
+		Slot: new(authz.Slot),
 	}
 	req := input.Request{Method: "GET", Path: "/orders/42", RawPath: "/orders/42", Segments: []string{"orders", "42"}}
 	doc := input.Build(input.Query{Request: req}, claims, input.Presented{Scheme: "bearer"}, start)

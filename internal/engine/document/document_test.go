@@ -182,6 +182,7 @@ func arbitraryClaims(i int) *authz.Claims {
 		Active: true, Kind: authz.AccessToken, Issuer: "https://id.example", ID: fmt.Sprint(i),
 		Subject: authz.Subject{ID: "u", Type: authz.User},
 		Tenant:  pick(f, "", "acme"), ExpiresAt: pick[authz.Time](f, 0, 2_000_000_000), Fetched: began,
+		Slot:                 new(authz.Slot),
 		Raw:                  pick(f, []byte(`{"active":true}`), []byte(`{"active":true,"x":[1,{"y":1.0}]}`)),
 		Auth:                 authz.Authentication{Level: 2, HasLevel: f.below(2) == 1},
 		AuthorizationDetails: pick(f, nil, []byte(`[{"type":"t"}]`)),
@@ -271,7 +272,7 @@ func claimsOf(i int) *authz.Claims {
 		`{"active":true,"iss":"https://id.example/realms/acme","sub":"user-%06d","client_id":"web","username":"user-%06d@acme.example","scope":"openid profile orders:read orders:write invoices:read","aud":["https://api.example","https://billing.example"],"exp":1795000000,"iat":1794996400,"nbf":1794996400,"jti":"id-%06d","token_type":"Bearer","acr":"gold","amr":["pwd","otp"],"tenant":"acme","realm_access":{"roles":["manager","reader","offline_access"]},"resource_access":{"account":{"roles":["manage-account","view-profile"]},"billing":{"roles":["accountant"]}},"email":"user@acme.example","email_verified":true,"given_name":"Some","family_name":"Body","locale":"en","groups":["/acme/berlin","/acme/sales"],"note":%q}`, i, i, i, strings.Repeat("n", 230))
 	return &authz.Claims{
 		Active: true, Kind: authz.AccessToken, Issuer: "https://id.example/realms/acme", ID: fmt.Sprintf("id-%06d", i),
-		ClientID:  "web",
+		ClientID: "web", Slot: new(authz.Slot),
 		Subject:   authz.Subject{ID: fmt.Sprintf("user-%06d", i), Type: authz.User, Username: "user@acme.example"},
 		Scopes:    []string{"invoices:read", "openid", "orders:read", "orders:write", "profile"},
 		Audiences: []string{"https://api.example", "https://billing.example"},

@@ -99,7 +99,7 @@ func BenchmarkConvertAnew(b *testing.B) {
 	n := 0
 	for b.Loop() {
 		n = (n + 1) % len(all)
-		all[n].Slot = authz.Slot{}
+		all[n].Slot = new(authz.Slot)
 		if _, err := v.Value(input.Build(input.Query{}, all[n], input.Presented{Scheme: "bearer"},
 			began)); err != nil {
 			b.Fatal(err)

@@ -108,7 +108,7 @@ func (c *Cache) Ask(ctx context.Context, q introspect.Question) (introspect.Fact
 				c.flight.startDetached(ctx, c.key(q, ""), q)
 			}
 		}
-		return known(e.claims), nil
+		return known(s.of(e)), nil
 	}
 	claims, err := c.flight.share(ctx, c.key(q, ""), q, since)
 	if introspect.ServerFailed(err) {
@@ -134,7 +134,7 @@ func (c *Cache) peek(q introspect.Question, since time.Time) *authz.Claims {
 	key, now := c.key(q, c.deps.Endpoint()), time.Now()
 	for _, s := range c.stores {
 		if e := s.get(key, now); e.usable(since, now) {
-			return e.claims
+			return s.of(e)
 		}
 	}
 	return nil
@@ -143,8 +143,8 @@ func (c *Cache) peek(q introspect.Question, since time.Time) *authz.Claims {
 // old returns the claims of an active answer that is past its hard lifetime and may be used while the server fails,
 // or nil.
 func (c *Cache) old(key secret.Fingerprint, since time.Time) *authz.Claims {
-	if e := c.active.get(key, time.Now()); e != nil && !e.claims.Fetched.Before(since) {
-		return e.claims
+	if e := c.active.get(key, time.Now()); e != nil && !e.fetched.Before(since) {
+		return c.active.of(e)
 	}
 	return nil
 }
@@ -188,9 +188,7 @@ func (c *Cache) keep(key secret.Fingerprint, q introspect.Question, f introspect
 	if c.respectControl {
 		active, inactive = active.within(f.Control), inactive.within(f.Control)
 	}
-	if f.Keep == dialect.Active {
-		compact(f.Claims)
-	}
+	e := newEntry(key, f.Claims)
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	now := time.Now()
@@ -204,18 +202,15 @@ func (c *Cache) keep(key secret.Fingerprint, q introspect.Question, f introspect
 	}
 	switch f.Keep {
 	case dialect.Active:
-		f.Claims.FreshFor = active.soft
-		if active.soft == 0 && active.last > 0 {
-			f.Claims.FreshFor = 1 // 0 would set no limit
-		}
-		c.inactive.drop(key, f.Claims.Fetched)
-		c.active.put(key, f.Claims, active, marks, now)
+		f.Claims.FreshFor = active.fresh()
+		c.inactive.drop(e.key, e.fetched)
+		c.active.put(e, active, marks, now)
 	case dialect.Inactive:
-		c.active.drop(key, f.Claims.Fetched)
-		c.inactive.put(key, f.Claims, inactive, marks, now)
+		c.active.drop(e.key, e.fetched)
+		c.inactive.put(e, inactive, marks, now)
 	case dialect.DoNotCache:
-		c.active.drop(key, f.Claims.Fetched)
-		c.inactive.drop(key, f.Claims.Fetched)
+		c.active.drop(e.key, e.fetched)
+		c.inactive.drop(e.key, e.fetched)
 	}
 	c.flight.forget(c.key(q, ""))
 	return true

@@ -13,7 +13,7 @@ type Config struct {
 	CacheControl       string        `yaml:"cache_control" default:"ignore" enum:"ignore|respect" doc:"respect lets a max-age or no-store of the server shorten the lifetimes."`
 	NegativeTTL        time.Duration `yaml:"negative_ttl" default:"2s" max:"1m" doc:"Lifetime of an inactive answer. 0 introspects every time."`
 	MaxEntries         int           `yaml:"max_entries" default:"50000" min:"1" doc:"Most active answers kept. The defaults of this and of max_bytes agree for answers of 1 KB."`
-	MaxBytes           int64         `yaml:"max_bytes" default:"134217728" min:"1048576" doc:"Most memory spent on active answers, estimated."`
+	MaxBytes           int64         `yaml:"max_bytes" default:"100663296" min:"1048576" doc:"Most memory spent on active answers, estimated."`
 	NegativeMaxEntries int           `yaml:"negative_max_entries" default:"10000" min:"1" doc:"Most inactive answers kept, apart from the active ones."`
 	RevocationMemory   time.Duration `yaml:"revocation_memory" default:"24h" max:"720h" doc:"How long a revocation applies to JWTs that are validated locally: at least the longest lifetime of such a JWT. 0 forgets it at once."`
 }

@@ -152,25 +152,34 @@ func namesIn(raw []byte) (sub, email string) {
 
 // index finds the entries of a shard by their marks. It holds exactly the entries that are linked, each once under
 // each of its marks, so that it is bounded as they are.
-type index map[mark]*node
+type index map[mark]*entry
 
-// node is an entry's node among those that share a mark.
+// node is an entry's node among the entries that share a mark.
 type node struct {
 	mark       mark
-	entry      *entry
-	next, prev *node
+	next, prev *entry
+}
+
+// node is that of a mark which e has.
+func (e *entry) node(m mark) *node {
+	for i := range e.nodes {
+		if e.nodes[i].mark == m {
+			return &e.nodes[i]
+		}
+	}
+	return nil
 }
 
 // add links e under each of its marks, of which no two are equal.
 func (x index) add(e *entry, marks []mark) {
 	e.nodes = make([]node, len(marks))
 	for i, m := range marks {
-		p := &e.nodes[i]
-		p.mark, p.entry, p.next = m, e, x[m]
-		if p.next != nil {
-			p.next.prev = p
+		first := x[m]
+		e.nodes[i] = node{mark: m, next: first}
+		if first != nil {
+			first.node(m).prev = e
 		}
-		x[m] = p
+		x[m] = e
 	}
 }
 
@@ -178,11 +187,11 @@ func (x index) remove(e *entry) {
 	for i := range e.nodes {
 		p := &e.nodes[i]
 		if p.next != nil {
-			p.next.prev = p.prev
+			p.next.node(p.mark).prev = p.prev
 		}
 		switch {
 		case p.prev != nil:
-			p.prev.next = p.next
+			p.prev.node(p.mark).next = p.next
 		case p.next != nil:
 			x[p.mark] = p.next
 		default:
@@ -195,9 +204,9 @@ func (x index) remove(e *entry) {
 // all returns the entries that have every one of marks, of which there is at least one.
 func (x index) all(marks []mark) []*entry {
 	var found []*entry
-	for p := x[marks[0]]; p != nil; p = p.next {
-		if p.entry.has(marks[1:]) {
-			found = append(found, p.entry)
+	for e := x[marks[0]]; e != nil; e = e.node(marks[0]).next {
+		if e.has(marks[1:]) {
+			found = append(found, e)
 		}
 	}
 	return found
@@ -205,7 +214,7 @@ func (x index) all(marks []mark) []*entry {
 
 func (e *entry) has(marks []mark) bool {
 	for _, m := range marks {
-		if !slices.ContainsFunc(e.nodes, func(p node) bool { return p.mark == m }) {
+		if e.node(m) == nil {
 			return false
 		}
 	}

@@ -27,6 +27,14 @@ func (c Config) LongestUse() time.Duration {
 	return active.last
 }
 
+// fresh is authz.Claims.FreshFor of an active answer.
+func (l lifetime) fresh() time.Duration {
+	if l.soft == 0 && l.last > 0 {
+		return 1 // 0 would set no limit
+	}
+	return l.soft
+}
+
 // within shortens l as an answer demands, and never lengthens it.
 func (l lifetime) within(d introspect.CacheControl) lifetime {
 	if d.Limited {

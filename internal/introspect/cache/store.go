@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	gocache "github.com/patrickmn/go-cache"
 
@@ -21,7 +22,12 @@ type store struct {
 	counts     *storeCounts
 	maxEntries int
 	maxBytes   int64
+	unpacked   atomic.Pointer[[unpackedClaims]atomic.Pointer[authz.Claims]]
 }
+
+// unpackedClaims is how many entries there are claims of in the form that requests use. Those of another entry take
+// the place of those before.
+const unpackedClaims = 512
 
 type shard struct {
 	items *gocache.Cache
@@ -36,16 +42,74 @@ type shard struct {
 	maxBytes       int64
 }
 
-// entry is immutable but for its bit, the time of its next refresh, and its nodes in the list and in the index.
+// entry is immutable but for its slot, its bit, the time of its next refresh, and its nodes in the list and in the
+// index.
 type entry struct {
 	key          string
-	claims       *authz.Claims
+	claims       packed
+	slot         authz.Slot // of its claims
+	fetched      time.Time
+	expires      authz.Time
 	life         lifetime
 	cost         int64
 	visited      atomic.Bool
 	next         atomic.Int64 // age, in nanoseconds, before which no refresh starts
 	newer, older *entry
 	nodes        []node
+}
+
+// newEntry packs c, which is ready otherwise, and makes the slot of the entry that of c.
+func newEntry(key secret.Fingerprint, c *authz.Claims) *entry {
+	e := &entry{key: string(key[:]), claims: pack(c), fetched: c.Fetched, expires: c.ExpiresAt}
+	c.Slot = &e.slot
+	return e
+}
+
+// costOf estimates the memory that an entry of so many marks holds, in bytes.
+func (e *entry) costOf(marks int) int64 { return int64(fixedCost + markCost*marks + cap(e.claims)) }
+
+const (
+	// fixedCost is what each entry takes: itself and its key, its place in go-cache's map, the handle in its slot, and
+	// what allocation in classes of sizes wastes.
+	fixedCost = int(unsafe.Sizeof(entry{})) + 192
+	// markCost is a node and a place in the map of the index.
+	markCost = int(unsafe.Sizeof(node{})) + 24
+)
+
+// of returns the claims of an entry.
+func (s *store) of(e *entry) *authz.Claims {
+	at := s.place(e)
+	if c := at.Load(); c != nil && c.Slot == &e.slot {
+		return c
+	}
+	c := e.claims.unpack()
+	c.Fetched, c.Slot = e.fetched, &e.slot
+	if c.Active {
+		c.FreshFor = e.life.fresh()
+	}
+	at.Store(c)
+	return c
+}
+
+// place is where the claims of an entry are, unless another one has taken it.
+func (s *store) place(e *entry) *atomic.Pointer[authz.Claims] {
+	all := s.unpacked.Load()
+	if all == nil {
+		s.unpacked.CompareAndSwap(nil, new([unpackedClaims]atomic.Pointer[authz.Claims]))
+		all = s.unpacked.Load()
+	}
+	return &all[(int(e.key[1])|int(e.key[2])<<8)%unpackedClaims]
+}
+
+// forget gives back the memory of the claims of an entry that was taken out.
+func (s *store) forget(e *entry) {
+	if s.unpacked.Load() == nil {
+		return
+	}
+	at := s.place(e)
+	if c := at.Load(); c != nil && c.Slot == &e.slot {
+		at.CompareAndSwap(c, nil)
+	}
 }
 
 const (
@@ -69,17 +133,21 @@ func newStore(maxEntries int, maxBytes int64, counts *storeCounts) *store {
 			maxEntries: maxEntries / n,
 			maxBytes:   maxBytes / int64(n),
 		}
-		sh.items.OnEvicted(func(_ string, v any) { sh.unlink(v.(*entry)) })
+		sh.items.OnEvicted(func(_ string, v any) {
+			e := v.(*entry)
+			sh.unlink(e)
+			s.forget(e)
+		})
 		s.shards[i] = sh
 	}
 	return s
 }
 
-func (s *store) shard(key secret.Fingerprint) *shard { return s.shards[int(key[0])%len(s.shards)] }
+func (s *store) shard(key string) *shard { return s.shards[int(key[0])%len(s.shards)] }
 
 // get returns an entry that is neither over its last lifetime nor at or past its exp: INT-13, INT-16.
 func (s *store) get(key secret.Fingerprint, now time.Time) *entry {
-	v, ok := s.shard(key).items.Get(string(key[:]))
+	v, ok := s.shards[int(key[0])%len(s.shards)].items.Get(string(key[:]))
 	if !ok {
 		return nil
 	}
@@ -95,14 +163,14 @@ func (s *store) get(key secret.Fingerprint, now time.Time) *entry {
 
 // usable reports whether an entry may be used without asking first. What was asked for before since does not count.
 func (e *entry) usable(since, now time.Time) bool {
-	return e != nil && e.age(now) < e.life.hard && !e.claims.Fetched.Before(since)
+	return e != nil && e.age(now) < e.life.hard && !e.fetched.Before(since)
 }
 
 // stale reports whether an entry had better be refreshed.
 func (e *entry) stale(now time.Time) bool { return e.age(now) >= e.life.soft }
 
 // age is how long ago its question was sent, by the steady clock.
-func (e *entry) age(now time.Time) time.Duration { return now.Sub(e.claims.Fetched) }
+func (e *entry) age(now time.Time) time.Duration { return now.Sub(e.fetched) }
 
 // due reports whether a refresh should start now, and says so once in a while only: a server that fails is not asked
 // by every request.
@@ -117,21 +185,20 @@ const refreshPause = time.Second
 // over looks at the clock on the wall for exp and at the steady one for the lifetime: setting the first back must not
 // prolong the second.
 func (e *entry) over(now time.Time) bool {
-	exp := e.claims.ExpiresAt
-	return e.age(now) >= e.life.last || exp != 0 && authz.At(now) >= exp
+	return e.age(now) >= e.life.last || e.expires != 0 && authz.At(now) >= e.expires
 }
 
-// put keeps claims for life, counted from when they were asked for, and never past exp; marks is what they can be
-// found by. Claims that are too large, or older than those under key, are dropped.
-func (s *store) put(key secret.Fingerprint, c *authz.Claims, life lifetime, marks []mark, now time.Time) {
-	e := &entry{key: string(key[:]), claims: c, life: life, cost: costOf(c, len(marks))}
+// put keeps an entry for life, counted from when its claims were asked for, and never past exp; marks is what it can
+// be found by. An entry that is too large, or older than that under its key, is dropped.
+func (s *store) put(e *entry, life lifetime, marks []mark, now time.Time) {
+	e.life, e.cost = life, e.costOf(len(marks))
 	left := life.last - e.age(now)
-	if c.ExpiresAt != 0 {
-		left = min(left, time.Unix(int64(c.ExpiresAt), 0).Sub(now))
+	if e.expires != 0 {
+		left = min(left, time.Unix(int64(e.expires), 0).Sub(now))
 	}
-	sh := s.shard(key)
+	sh := s.shard(e.key)
 	if left <= 0 || e.cost > sh.maxBytes {
-		s.drop(key, c.Fetched) // what was known before is outdated all the same
+		s.drop(e.key, e.fetched) // what was known before is outdated all the same
 		return
 	}
 	if n := sh.put(e, left, marks, now); n > 0 {
@@ -142,7 +209,7 @@ func (s *store) put(key secret.Fingerprint, c *authz.Claims, life lifetime, mark
 func (sh *shard) put(e *entry, left time.Duration, marks []mark, now time.Time) (evicted int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if v, ok := sh.items.Get(e.key); ok && v.(*entry).claims.Fetched.After(e.claims.Fetched) {
+	if v, ok := sh.items.Get(e.key); ok && v.(*entry).fetched.After(e.fetched) {
 		return 0
 	}
 	sh.items.Delete(e.key)
@@ -208,14 +275,14 @@ func (sh *shard) unlink(e *entry) {
 }
 
 // drop forgets what is kept under a key and was asked for no later than fetched.
-func (s *store) drop(key secret.Fingerprint, fetched time.Time) {
+func (s *store) drop(key string, fetched time.Time) {
 	sh := s.shard(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if v, ok := sh.items.Get(string(key[:])); ok && v.(*entry).claims.Fetched.After(fetched) {
+	if v, ok := sh.items.Get(key); ok && v.(*entry).fetched.After(fetched) {
 		return
 	}
-	sh.items.Delete(string(key[:]))
+	sh.items.Delete(key)
 }
 
 // evict forgets every entry that has all of marks, of which there is at least one, and returns the first mark of each.

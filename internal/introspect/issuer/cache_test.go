@@ -133,11 +133,11 @@ func TestINT13_TTLZeroAsksEveryTime(t *testing.T) {
 	}
 }
 
-func TestAHitReturnsTheSameClaims(t *testing.T) {
+func TestAHitReturnsClaimsWithTheSameSlot(t *testing.T) {
 	u := serve(t, testkit.ReplyJSON(`{"active":true}`))
 	i, l := open(t, u.URL, nil)
 	first := ask(t, i)
-	if ask(t, i) != first {
+	if again := ask(t, i); again.Slot == nil || again.Slot != first.Slot {
 		t.Error("the engine's slot would be lost")
 	}
 	if l.of(t, metricCached, "active hit") != 1 || l.of(t, metricCached, "active miss") != 1 ||
@@ -170,7 +170,7 @@ func TestSweepGivesMemoryBack(t *testing.T) {
 		i, l := openWired(t, nil, counted(&calls, func() string { return `{"active":true}` }))
 		ask(t, i)
 		i.Sweep()
-		if s := i.Stats().Active; s.Entries != 1 || s.Bytes < 512 {
+		if s := i.Stats().Active; s.Entries != 1 || s.Bytes < 256 {
 			t.Errorf("swept too early: %+v", s)
 		}
 		time.Sleep(time.Minute + 1)

@@ -41,7 +41,7 @@ func TestINT13_AnEntrypointMayLimitTheAgeOfAnswers(t *testing.T) {
 		if as.asked() != 1 {
 			t.Error("0 does not ask")
 		}
-		if ask(t, i) != fresh || as.asked() != 0 {
+		if ask(t, i).Slot != fresh.Slot || as.asked() != 0 {
 			t.Error("the fresh answer is not kept for others")
 		}
 	})
