@@ -112,8 +112,16 @@ l := [s | some s in names]; l[0] == "m" }`, false, true},
 	"a position in data, with a sign": {`decision if { input.request.segments = [_, _]
 data.t.by[input.request.segments[0]][input.request.segments[1]] == "y" }`, true, true},
 	"a prefix that is a digit": {`decision if data.t.mixed[_][concat("", ["1", input.request.segments[0]])] == "x"`, false, true},
-	"headers in whole":         {`decision if count(input.request.headers) > 1`, true, false},
-	"headers by a variable":    {`decision if { h := input.request.headers; h[input.context.id] }`, true, false},
+	"a prefix with a sign":     {`decision if data.t.mixed[_][concat("", ["+", input.request.segments[0]])] == "x"`, false, true},
+	"a prefix of two segments": {`decision if data.t[concat("", ["/", input.request.segments[0], input.request.segments[1]])]`,
+		false, true},
+	"a prefix of a segment or the tenant": {`decision if { some s in [input.request.segments[data.t.rule.segment], input.token.tenant]
+concat("", ["/", s]) == "/x" }`, false, true},
+	"a length in every":      {`decision if every s in input.request.segments { count(s) > 2 }`, false, true},
+	"a length in a variable": {`decision if { all := input.request.segments; count(all[0]) > 2 }`, false, true},
+	"a length in a pattern":  {`decision if { [a, b] = input.request.segments; count(b) > 2 }`, false, true},
+	"headers in whole":       {`decision if count(input.request.headers) > 1`, true, false},
+	"headers by a variable":  {`decision if { h := input.request.headers; h[input.context.id] }`, true, false},
 }
 
 // madeDocument makes a document of few words, so that many are alike in what is not narrowed.

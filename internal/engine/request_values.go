@@ -50,7 +50,7 @@ func newRequestValues(w *runtime, ref ast.Ref) *requestValues {
 	}
 	var refs []ast.Ref
 	for _, ref := range named {
-		if n := reads.NarrowingOf(w.compiler, ref, w.baseData); n.Segments && !n.Compared {
+		if reads.NarrowingOf(w.compiler, ref, w.baseData).Segments {
 			refs = append(refs, ref)
 		}
 	}
@@ -58,9 +58,6 @@ func newRequestValues(w *runtime, ref ast.Ref) *requestValues {
 		return nil
 	}
 	read, narrow := reads.Narrowed(w.compiler, w.baseData, refs...)
-	if !narrow.Segments || narrow.Compared {
-		return nil
-	}
 	return &requestValues{refs: refs, seed: maphash.MakeSeed(),
 		key: document.NewKey(read.Paths, &narrow, &document.View{})}
 }
@@ -74,7 +71,7 @@ type requestRun struct {
 
 // fill puts what is known of the request of a document into the cache of an evaluation. The document may be nil.
 func (t *requestValues) fill(v *evaluation, d *input.Document) (run requestRun) {
-	if t == nil || d == nil || !d.HasRequest() {
+	if t == nil || d == nil {
 		return run
 	}
 	v.key = t.key.Append(v.key[:0], d)

@@ -25,9 +25,19 @@ func TestAnAnswerIsFoundUntilItsTime(t *testing.T) {
 		if (seen == Kept) != want || (v == "v") != want {
 			t.Errorf("after %s: %q, %d", at, v, seen)
 		}
+		if n := m.Use().Entries; (n == 1) != want {
+			t.Errorf("after %s: %d entries", at, n)
+		}
 	}
-	if n := m.Use().Entries; n > 1 {
-		t.Errorf("%d entries of one key", n)
+}
+
+func TestAnAnswerWithoutATimeIsFoundForEver(t *testing.T) {
+	m := New[string](Config{MaxEntries: 100, MaxBytes: 1 << 20})
+	m.Put([]byte("k"), "v", 1, start, time.Time{})
+	for _, at := range []time.Duration{-time.Hour, 0, 1e6 * time.Hour} {
+		if v, seen := m.Get([]byte("k"), start.Add(at)); seen != Kept || v != "v" {
+			t.Errorf("after %s: %q, %d", at, v, seen)
+		}
 	}
 }
 
@@ -44,6 +54,39 @@ func TestAKeyIsKnownFromItsSecondSightingOn(t *testing.T) {
 	for _, want := range []Seen{Never, Before, Before} {
 		if _, seen := m.Get([]byte("k"), start); seen != want {
 			t.Errorf("seen %d, want %d", seen, want)
+		}
+	}
+}
+
+func TestOtherKeysAreNotKnownByOne(t *testing.T) {
+	m := New[string](Config{MaxEntries: 100, MaxBytes: 1 << 20})
+	for i := range 1000 {
+		if _, seen := m.Get(fmt.Append(nil, i), start); seen != Never {
+			t.Errorf("key %d is seen %d", i, seen)
+		}
+	}
+	if _, seen := m.KeepAtOnce().Get([]byte("k"), start); seen != Before {
+		t.Errorf("a key that is kept at once is seen %d", seen)
+	}
+}
+
+func TestEntriesAndKeysAreBounded(t *testing.T) {
+	for _, entries := range []int{1, 160} {
+		m := New[string](Config{MaxEntries: entries, MaxBytes: 1 << 20})
+		for i := range 2000 {
+			keep(m, fmt.Sprint(i), "v")
+		}
+		if n := m.Use().Entries; n > max(shards, entries) {
+			t.Errorf("%d entries, the limit is %d", n, entries)
+		}
+	}
+	m := New[string](Config{MaxEntries: 100, MaxBytes: 1 << 20})
+	if keep(m, string(make([]byte, 1000)), "v"); m.Use().Bytes < 1000 {
+		t.Errorf("%+v for a key of 1000 bytes", m.Use())
+	}
+	for cfg, want := range map[[2]int]bool{{0, 0}: false, {1, 0}: false, {0, 1}: false, {1, 1}: true} {
+		if on := (Config{MaxEntries: cfg[0], MaxBytes: cfg[1]}).On(); on != want {
+			t.Errorf("%d entries and %d bytes: on is %t", cfg[0], cfg[1], on)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package rego
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/types"
@@ -65,8 +64,8 @@ func capturable(x *ast.Expr) bool {
 		return false
 	}
 	b := ast.BuiltinMap[x.Operator().String()]
-	return b != nil && b.Infix == "" && !b.Relation && !strings.HasPrefix(b.Name, "internal.") &&
-		types.Compare(b.Decl.Result(), types.B) == 0 && len(x.Operands()) == b.Decl.Arity()
+	return b != nil && b.Infix == "" && types.Compare(b.Decl.Result(), types.B) == 0 &&
+		len(x.Operands()) == b.Decl.Arity()
 }
 
 // referencesOf returns the references that body unifies with a term, directly or through variables that the compiler

@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/input"
+)
+
+// sameAsPlain compares the answer to a question with that of an evaluation without values that are kept.
+func sameAsPlain(t *testing.T, p *Policy, d *input.Document) {
+	t.Helper()
+	e, q := p.entries[decisionPath], Question{Entrypoint: decisionPath, Document: d, Time: start, Seed: "s"}
+	got := answerText(p.evalAnew(t.Context(), e, q, nil))
+	if want := answerText(p.evalAnew(t.Context(), e.plain(), q, nil)); got != want {
+		t.Fatalf("%s %q of %s: %s, want %s", d.Request.Method, d.Request.Segments, d.Token.Subject.ID, got, want)
+	}
+}
+
+// requestOf is a document of a subject and a request.
+func requestOf(subject, method string, segments ...string) *input.Document {
+	claims := &authz.Claims{Active: true, Kind: authz.AccessToken, Subject: authz.Subject{ID: subject}}
+	q := input.Query{Request: input.Request{Method: method, Path: "/", Segments: segments}}
+	return input.Build(q, claims, input.Presented{Scheme: "bearer"}, start)
+}
+
+func TestMoreTokensThanAreKeptHaveValuesOfTheirOwn(t *testing.T) {
+	p := policy(t, patient, `
+decision := {"allow": true, "context": {"who": who}}
+
+who := concat(" ", ["subject", input.token.subject.id])
+`)
+	for i := range 2 * tokenSlots {
+		sameAsPlain(t, p, requestOf(fmt.Sprint(i), "GET"))
+	}
+}
+
+// TestMoreRequestsThanAreKeptHaveValuesOfTheirOwn has two rules, of which one tells methods apart and the other paths.
+func TestMoreRequestsThanAreKeptHaveValuesOfTheirOwn(t *testing.T) {
+	p := policy(t, patient, `
+decision := {"allow": true, "context": {"by": by, "first": first, "named": named}}
+
+default by := "none"
+
+by := concat(" ", ["by", input.request.method]) if count(input.request.segments) == 2
+
+default first := "none"
+
+first := "orders" if input.request.segments = ["orders", _]
+
+default named := false
+
+named if input.request.segments[_] == input.request.method
+`)
+	if e := p.entries[decisionPath]; e.request == nil || len(e.request.refs) != 3 {
+		t.Fatalf("%+v is kept, want three rules", e.request)
+	}
+	for i := range 2 * requestSlots {
+		method := fmt.Sprint("M", i)
+		for _, segments := range [][]string{{"orders", "1"}, {"a", "1"}, {"orders"}, {"a", method}, {"a", "a"}} {
+			sameAsPlain(t, p, requestOf("u", method, segments...))
+		}
+	}
+}
+
+// TestAFailedEvaluationLeavesNoValues: a rule without a value must not seem undefined to the next evaluation.
+func TestAFailedEvaluationLeavesNoValues(t *testing.T) {
+	for name, rules := range map[string]string{
+		"a builtin that fails on a token": `x := 1 if to_number(input.token.subject.id) == 7`,
+		"a builtin that fails on a request": `x := 1 if {
+	input.request.segments = ["orders", _]
+	to_number(word) == 7
+}
+
+word := "seven"`,
+		"two values by a token": "x := input.token.subject.id\n\nx := input.token.active",
+		"two values by a request": `x := 1 if input.request.segments = [_, _]
+
+x := 2 if input.request.segments[0] == "orders"`,
+	} {
+		p := policy(t, patient, `
+default decision := true
+
+decision := false if denied
+
+denied if {
+	input.request.method == "PUT" # as no request that is tried at the load
+	x
+}
+
+`+rules+"\n")
+		e := p.entries[decisionPath]
+		if e.token == nil && e.request == nil {
+			t.Errorf("%s: no rule is kept", name)
+		}
+		d := requestOf("u", "PUT", "orders", "1")
+		for i := range 3 {
+			q := Question{Entrypoint: decisionPath, Document: d, Time: start}
+			if r, err := p.evalAnew(t.Context(), e, q, nil); err == nil {
+				t.Errorf("%s: evaluation %d answers %v", name, i, r.value)
+			}
+		}
+	}
+}
+
+func TestALongPathHasNoKeptValues(t *testing.T) {
+	p := policy(t, patient,
+		"default decision := false\n\ndecision if x == 1\n\nx := 1 if input.request.segments = [_, \"orders\"]\n")
+	e := p.entries[decisionPath]
+	for n, want := range map[int]bool{4: true, maxRequestKey: false} {
+		d := requestOf("u", "GET")
+		for range n {
+			d.Request.Segments = append(d.Request.Segments, "orders")
+		}
+		how := evalOptions{time: start, document: d}
+		in, err := p.view.Value(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run := e.fill(e.evaluation(in, how), in, how); (run.request.of != nil) != want {
+			t.Errorf("%d segments: kept is %t, want %t", n, !want, want)
+		}
+	}
+}
