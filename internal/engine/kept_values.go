@@ -45,7 +45,7 @@ func keptRules(c *ast.Compiler, ref ast.Ref, within func(reads.Path) bool) (refs
 		ast.WalkRefs(r, func(used ast.Ref) bool {
 			for n := range used {
 				at := used[:n+1]
-				if name := at.String(); n > 0 && kept[name] && !named[name] {
+				if name := at.String(); kept[name] && !named[name] {
 					named[name] = true
 					refs = append(refs, at.Copy())
 				}
@@ -62,10 +62,8 @@ func followsFrom(c *ast.Compiler, r *ast.Rule, about map[*ast.Rule]bool) bool {
 	ref := r.Ref()
 	reading := false
 	for _, other := range reads.Rules(c, ref) {
-		at := other.Ref()
-		related := at.HasPrefix(ref) || ref.HasPrefix(at)
-		if related && (!at.Equal(ref) || other.Head.RuleKind() != ast.SingleValue || len(other.Head.Args) > 0) ||
-			!about[other] {
+		own := other.Ref().Equal(ref)
+		if own && (other.Head.RuleKind() != ast.SingleValue || len(other.Head.Args) > 0) || !about[other] {
 			return false
 		}
 		reading = reading || len(reads.OfRule(other)) > 0

@@ -170,9 +170,14 @@ func TestLookupsAreAnsweredAsTheStoreDoes(t *testing.T) {
 		`reasons contains 1 if { x := input.context; data.d.names[x.v] }`,
 		`reasons contains 1 if { input.request.method == "GET"; data.d.names[input.context.v] }`,
 		`reasons contains 1 if data.d.names[input.context.v] == "x"`,
+		`reasons contains 1 if { n := "names"; data.d[n][input.context.v] }`,
+		`reasons contains 1 if { x := input.context.v; y := x; data.d.names[y] }`,
+		"reasons contains 1 if f([input.context.v])\nf([x]) if data.d.names[x]",
+		`reasons contains 1 if { data.d.names[input.context.v] or input.context.none }`,
+		`reasons contains 1 if { data.d.names[input.context.v] and input.context.v }`,
 	} {
 		p, err := compiled(t, patient, map[string]string{"policies/a.rego": "package authz\n\n" +
-			"decision := count(reasons) == 0\n" + rule + "\n",
+			"import future.keywords.and\nimport future.keywords.or\n\ndecision := count(reasons) == 0\n" + rule + "\n",
 			"policies/d/data.json": `{"names":{"1":"x","a":"x","no":false}}`})
 		if err != nil {
 			t.Fatal(err)

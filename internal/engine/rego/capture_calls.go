@@ -27,7 +27,7 @@ var indexedAffixBuiltins = []string{
 
 // A look-up as a condition, such as data.blocked[x], differs too: the index finds no number among the names of an
 // object, and the store finds the name that is written as the number is. So its value is captured by a variable, where
-// x may be something else than a string. An iteration has no index.
+// x may be something else than a string, whatever names lead to the object: the index knows those in variables too.
 
 // captureCalls returns a stage of the compiler, between the type check and the rule index, for modules whose input has
 // a schema.
@@ -45,7 +45,7 @@ func captureCalls(schema map[string]any) func(*ast.Compiler) *ast.Error {
 			})
 			ast.WalkExprs(m, func(x *ast.Expr) bool {
 				if !kept[x] && capturable(x) {
-					x.Terms = append(slices.Clone(x.Terms.([]*ast.Term)), ast.BooleanTerm(true))
+					x.Terms = append(x.Terms.([]*ast.Term), ast.BooleanTerm(true))
 				}
 				return false
 			})
@@ -117,10 +117,10 @@ func (t *inputTypes) captureLookups(r *ast.Rule) ast.Body {
 	return out
 }
 
-// isLookup reports whether the index would look up a key in an object of data, and the key may not be a string.
+// isLookup reports whether the index might look up a key in an object of data, and the key may not be a string.
 func (t *inputTypes) isLookup(r *ast.Rule, term *ast.Term) bool {
 	ref, ok := term.Value.(ast.Ref)
-	if !ok || !ref.HasPrefix(ast.DefaultRootRef) || len(ref) < 2 || len(ref.GroundPrefix()) != len(ref)-1 {
+	if !ok || !ref.HasPrefix(ast.DefaultRootRef) || len(ref) < 2 {
 		return false
 	}
 	key := ref[len(ref)-1]
