@@ -91,7 +91,7 @@ type keptRun struct {
 // fill puts what is known of the token and the request into the cache of an evaluation. One that is followed, or that
 // prints, evaluates all.
 func (e *preparedRule) fill(v *evaluation, in ast.Value, r evalOptions) (run keptRun) {
-	if r.recorder != nil || r.tracer != nil || e.follower != nil || r.print != nil {
+	if r.tracer != nil || e.follower != nil || r.print != nil {
 		return run
 	}
 	return keptRun{e.token.fill(v.values, in), e.request.fill(v, r.document)}

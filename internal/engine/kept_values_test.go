@@ -124,6 +124,45 @@ func TestRulesWithOneValueAreKept(t *testing.T) {
 	}
 }
 
+// TestAnExplanationAndAReachSeeRulesWhoseValuesAreKept asks for both after the values of all rules are known.
+func TestAnExplanationAndAReachSeeRulesWhoseValuesAreKept(t *testing.T) {
+	p := policy(t, patient, `
+default decision := false
+
+decision if {
+	active
+	first
+}
+
+active if input.token.active
+
+first if input.request.segments = ["orders", _]
+`)
+	q := question("")
+	_, want, err := p.Explain(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		answered(t, p, q)
+	}
+	_, got, err := p.Explain(t.Context(), q)
+	if fmt.Sprintf("%+v", got.Decided) != fmt.Sprintf("%+v", want.Decided) || err != nil {
+		t.Errorf("explained by %+v, before by %+v, %v", got.Decided, want.Decided, err)
+	}
+	followed, reach := p.Reached()
+	answered(t, followed, q)
+	fired := 0
+	for _, o := range reach.Rules() {
+		if o.Fired {
+			fired++
+		}
+	}
+	if fired != 3 {
+		t.Errorf("%d rules of three had a value", fired)
+	}
+}
+
 func TestALongPathHasNoKeptValues(t *testing.T) {
 	p := policy(t, patient,
 		"default decision := false\n\ndecision if x == 1\n\nx := 1 if input.request.segments = [_, \"orders\"]\n")

@@ -15,6 +15,8 @@ func TestTheIndexAnswersOnlyCallsOnOperandsThatAreAlwaysStrings(t *testing.T) {
 		`{ p := input.request.path; q := p; endswith(q, "x") }`:                          true,
 		`glob.match("/x/*", ["/"], input.request.path)`:                                  false,
 		`startswith(data.x, "x")`:                                                        false,
+		`startswith(data.request.path, "x")`:                                             false,
+		`startswith(input.token.subject[input.request.method], "x")`:                     false,
 		`contains(input.context.name, "x")`:                                              false,
 		`endswith(input.token.claims.email, "x")`:                                        false,
 		`startswith(input.token.claims[_], "x")`:                                         false,
@@ -75,6 +77,40 @@ func TestAWithTakesTheIndexOnlyFromRulesThatItMayGiveAnotherType(t *testing.T) {
 		}
 		if left := leftToTheIndex(c); left != want {
 			t.Errorf("%s: %v, want %v", others, left, want)
+		}
+	}
+}
+
+// TestAWithMayGiveAnotherTypeToWhatAVariableNames: a part that is replaced may be the one that a variable names.
+func TestAWithMayGiveAnotherTypeToWhatAVariableNames(t *testing.T) {
+	const scope, header = `startswith(input.token.scopes[_], "x")`, `startswith(input.request.headers[input.context.n][0], "x")`
+	for with, rule := range map[string]string{
+		`input.token.scopes as [5]`:           scope,
+		`input.token as {"scopes": [5]}`:      scope,
+		`input.token.scopes[0] as 5`:          scope,
+		`input.request.headers.a as [5]`:      header,
+		`input.request.headers.a[0] as 5`:     header,
+		`input.request.headers as {"a": [5]}`: header,
+	} {
+		for others, want := range map[string]bool{"a if denied with " + with: false, "a if denied": true} {
+			c := newCompiler(Options{}, InputSchemaOf(nil), Lenient)
+			c.Compile(parsedModule(t, "package authz\n\ndenied if "+rule+"\n\n"+others+"\n"))
+			if c.Failed() {
+				t.Fatal(c.Errors)
+			}
+			if left := leftToTheIndex(c); left != want {
+				t.Errorf("%s with %s: %v, want %v", rule, others, left, want)
+			}
+		}
+	}
+}
+
+func TestATypeOfAllOtherMembersIsNotThatOfAVariable(t *testing.T) {
+	schema := map[string]any{"type": "object", "properties": map[string]any{"n": map[string]any{"type": "number"}},
+		"additionalProperties": map[string]any{"type": "string"}}
+	for ref, want := range map[string]bool{"input.n": false, "input.a": true, "input[x]": false, "data.a": false} {
+		if got := isString(schema, ast.MustParseRef(ref)); got != want {
+			t.Errorf("%s is a string: %t, want %t", ref, got, want)
 		}
 	}
 }

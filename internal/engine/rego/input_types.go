@@ -98,7 +98,7 @@ func isString(schema map[string]any, ref ast.Ref) bool {
 		switch at["type"] {
 		case "object":
 			name, constant := step.Value.(ast.String)
-			if next, _ = propertiesOf(at)[string(name)].(map[string]any); next == nil || !constant {
+			if next, _ = propertiesOf(at)[string(name)].(map[string]any); next == nil {
 				next, _ = at["additionalProperties"].(map[string]any)
 			}
 			if !constant && len(propertiesOf(at)) > 0 {
