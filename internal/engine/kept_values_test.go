@@ -106,12 +106,13 @@ denied if {
 
 // TestRulesWithOneValueAreKept has rules beside each other, and functions.
 func TestRulesWithOneValueAreKept(t *testing.T) {
+	const ab = "x := [a.b, input.request.method]\n\na.b := input.token.tenant"
 	for rules, want := range map[string]string{
-		"x := f(input.request.method)\n\nf(n) := [n, y]\n\ny := input.token.tenant":                               "[data.authz.y]",
-		"x := [a.b, input.request.method]\n\na.b := input.token.tenant\n\na.c := input.token.id":                  "[data.authz.a.b]",
-		"x := [a.b, input.request.method]\n\na.b := input.token.tenant\n\na[k] := 1 if k := input.token.id":       "[data.authz.a.b]",
-		"x := [a.b, input.request.method]\n\na.b := input.token.tenant\n\na[k] := 1 if k := input.request.method": "[]",
-		"x := [a.b, input.request.method]\n\na.b contains input.token.tenant":                                     "[]",
+		"x := f(input.request.method)\n\nf(n) := [n, y]\n\ny := input.token.tenant": "[data.authz.y]",
+		ab + "\n\na.c := input.token.id":                                            "[data.authz.a.b]",
+		ab + "\n\na[k] := 1 if k := input.token.id":                                 "[data.authz.a.b]",
+		ab + "\n\na[k] := 1 if k := input.request.method":                           "[]",
+		"x := [a.b, input.request.method]\n\na.b contains input.token.tenant":       "[]",
 	} {
 		p := policy(t, patient, "default decision := false\n\ndecision if x == input.context.v\n\n"+rules+"\n")
 		got := "[]"

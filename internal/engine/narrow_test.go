@@ -118,6 +118,10 @@ data.t.by[input.request.segments[0]][input.request.segments[1]] == "y" }`, true,
 	"a prefix and a delimiter": {`decision if data.t[concat("-", ["/", input.request.segments[_]])]`, false, true},
 	"a prefix of a segment or the tenant": {`decision if { some s in [input.request.segments[data.t.rule.segment], input.token.tenant]
 concat("", ["/", s]) == "/x" }`, false, true},
+	"a prefix that a segment may have": {`decision if {
+concat("", ["/", input.request.segments[data.t.rule.segment]]) == input.request.segments[_] }`, false, true},
+	"a length with a prefix": {`decision if count(concat("", ["/", input.request.segments[data.t.rule.segment]])) > 3`,
+		false, true},
 	"a length in every":      {`decision if every s in input.request.segments { count(s) > 2 }`, false, true},
 	"a length in a variable": {`decision if { all := input.request.segments; count(all[0]) > 2 }`, false, true},
 	"a length in a pattern":  {`decision if { [a, b] = input.request.segments; count(b) > 2 }`, false, true},

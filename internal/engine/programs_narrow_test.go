@@ -27,13 +27,13 @@ const programData = `{"at": 1, "names": ["x-own", "orders", "b"], "list": ["orde
 	"map": {"orders": "x-own", "b": "orders", "/orders": "b", "/v": "b"},
 	"by": {"orders": {"b": "x-own"}, "b": ["orders", "b"], "x-own": "b"}}`
 
-// drawnProgram is a program that is compiled, and the key of its decision.
+// drawnProgram is a program that is compiled, and the key of its decision. Of decision keeping keeps values, if any.
 type drawnProgram struct {
-	text     string
-	view     *document.View
-	decision *preparedRule
-	key      *document.Key
-	narrowed bool
+	text              string
+	view              *document.View
+	decision, keeping *preparedRule
+	key               *document.Key
+	narrowed          bool
 }
 
 // packageOfProgram is the package, and the file, of a program by number.
@@ -110,22 +110,36 @@ func preparedPrograms(
 		if err != nil {
 			t.Fatal(err)
 		}
-		read, narrow := reads.Narrowed(compiler, w.baseData, rego.RefOf(path))
+		ref := rego.RefOf(path)
+		keeping := *e
+		keeping.token, keeping.request = newTokenValues(compiler, ref), newRequestValues(w, ref)
+		read, narrow := reads.Narrowed(compiler, w.baseData, ref)
 		key := document.NewKey(read.Paths, &narrow, &document.View{})
-		out = append(out, drawnProgram{text, view, e, key, narrow.Any()})
+		out = append(out, drawnProgram{text, view, e, &keeping, key, narrow.Any()})
 	}
 	return out
 }
 
-// answer is what a program decides of a document, or its error.
+// answer is what a program decides of a document, or its error. With values that are kept it must be the same.
 func (p *drawnProgram) answer(t *testing.T, d *input.Document) string {
 	in, err := p.view.Value(d)
 	if err != nil {
 		t.Fatal(err)
 	}
 	v, err := p.decision.eval(t.Context(), in, evalOptions{time: start})
-	return fmt.Sprint(v, err)
+	answer := fmt.Sprint(v, err)
+	if p.keeps() {
+		v, err := p.keeping.eval(t.Context(), in, evalOptions{time: start, document: d})
+		if kept := fmt.Sprint(v, err); kept != answer {
+			text, _ := d.AppendJSON(nil)
+			t.Errorf("%s with kept values, %s without, of\n%s\n%s", kept, answer, p.text, text)
+		}
+	}
+	return answer
 }
+
+// keeps reports whether there are rules whose values are kept.
+func (p *drawnProgram) keeps() bool { return p.keeping.token != nil || p.keeping.request != nil }
 
 // The words of paths and of what they are compared with: some are in the data, some differ in case or by a prefix.
 // A document and those near it have few of them.
@@ -221,7 +235,7 @@ func TestWhatIsNarrowedInDrawnProgramsDecidesNothing(t *testing.T) {
 	n := 2 * pairs(t)
 	r := rand.New(rand.NewPCG(17, uint64(n)))
 	draws := programs{random: r}
-	compiled, narrowed, compared := 0, 0, 0
+	compiled, narrowed, keeping, compared := 0, 0, 0, 0
 	for drawn := 0; drawn < n && !t.Failed(); drawn += 100 {
 		texts := make([]string, 100)
 		for i := range texts {
@@ -229,14 +243,20 @@ func TestWhatIsNarrowedInDrawnProgramsDecidesNothing(t *testing.T) {
 		}
 		for _, p := range preparedPrograms(t, store, txn, texts) {
 			compiled++
+			if p.keeps() {
+				keeping++
+			}
 			if p.narrowed {
 				narrowed++
+			}
+			if p.narrowed || p.keeps() {
 				compared += p.compareNarrowed(t, r, 12)
 			}
 		}
 	}
-	t.Logf("of %d programs %d compile, %d of these are narrowed: %d pairs", n, compiled, narrowed, compared)
-	if compiled < n/2 || narrowed < n/5 || compared < 4*n {
+	t.Logf("of %d programs %d compile, %d of these are narrowed, %d keep values: %d pairs", n, compiled, narrowed,
+		keeping, compared)
+	if compiled < n/2 || narrowed < n/5 || keeping < n/100 || compared < 4*n {
 		t.Error("the test says little")
 	}
 }
