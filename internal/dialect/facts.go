@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -23,8 +24,8 @@ func (r *Reader) claims(m *members, raw jsontext.Value) (*authz.Claims, error) {
 		ClientID:      m.name(d.clientID...),
 		Scopes:        d.scopesOf(m),
 		Audiences:     audiencesOf(m),
-		Tenant:        r.tenantOf(m, raw),
-		Roles:         r.rolesOf(m, raw),
+		Tenant:        r.tenantOf(m),
+		Roles:         r.rolesOf(m),
 		Groups:        union(m, d.groups),
 		Permissions:   union(m, d.permissions),
 		Auth:          authenticationOf(m, d.clock),
@@ -37,7 +38,7 @@ func (r *Reader) claims(m *members, raw jsontext.Value) (*authz.Claims, error) {
 	if c.Issuer == "" && !m.has("iss") {
 		c.Issuer = r.issuer
 	}
-	c.Subject = d.subjectOf(m, c.ClientID, r.typeTold(raw))
+	c.Subject = d.subjectOf(m, c.ClientID, r.typeTold(m))
 	c.ExpiresAt = d.expiry(m)
 	m.legible(append([]string{"token_type", "typ"}, d.uses...))
 	if m.err != nil {
@@ -47,9 +48,9 @@ func (r *Reader) claims(m *members, raw jsontext.Value) (*authz.Claims, error) {
 		return nil, fmt.Errorf("member %.64q %s", f.At, f.Cause)
 	}
 	if v := m.Value("authorization_details"); v.Kind() == '[' {
-		c.AuthorizationDetails = compact(v)
+		c.AuthorizationDetails = whole(v)
 	}
-	c.Raw = compact(raw)
+	c.Raw = whole(raw)
 	return c, nil
 }
 
@@ -66,8 +67,12 @@ func (d dialect) expiry(m *members) authz.Time {
 	return t
 }
 
-// compact is v without white space. Half a character becomes U+FFFD: what is decided by was read before, and has none.
-func compact(v jsontext.Value) []byte {
+// whole is v, which has no white space, with U+FFFD for each half of a character: what is decided by was read before,
+// and has none.
+func whole(v jsontext.Value) []byte {
+	if bytes.IndexByte(v, '\\') < 0 {
+		return v
+	}
 	v = v.Clone()
 	if v.Format(jsontext.AllowInvalidUTF8(true)) != nil {
 		return nil // not reached: the value has been parsed
@@ -102,10 +107,10 @@ func union(m *members, names []string) []string {
 
 // tenantOf is the first text that the pointers lead to, or else the first number. Where all that they lead to is of
 // another type the tenant cannot be read: a token without tenant would be another token.
-func (r *Reader) tenantOf(m *members, raw jsontext.Value) string {
+func (r *Reader) tenantOf(m *members) string {
 	var number, unreadable string
 	for _, p := range r.tenant {
-		v := find(raw, p)
+		v := m.at(p)
 		s, ok := jose.Name(v)
 		switch {
 		case v == nil || ok && s == "":
@@ -114,10 +119,10 @@ func (r *Reader) tenantOf(m *members, raw jsontext.Value) string {
 		case ok:
 			number = cmp.Or(number, s)
 		case v.Kind() == '"':
-			m.fail(fmt.Errorf("the tenant, %q, is a text of broken characters", string(p)))
+			m.fail(fmt.Errorf("the tenant, %q, is a text of broken characters", p))
 			return ""
 		default:
-			unreadable = cmp.Or(unreadable, string(p))
+			unreadable = cmp.Or(unreadable, p)
 		}
 	}
 	if number == "" && unreadable != "" {
@@ -127,8 +132,8 @@ func (r *Reader) tenantOf(m *members, raw jsontext.Value) string {
 }
 
 // typeTold is the type of the subject by the configured members, or "".
-func (r *Reader) typeTold(raw jsontext.Value) authz.SubjectType {
-	user, client := anyThere(raw, r.user), anyThere(raw, r.client)
+func (r *Reader) typeTold(m *members) authz.SubjectType {
+	user, client := m.any(r.user), m.any(r.client)
 	switch {
 	case user && client:
 		return authz.UnknownType
@@ -140,9 +145,9 @@ func (r *Reader) typeTold(raw jsontext.Value) authz.SubjectType {
 	return ""
 }
 
-func anyThere(raw jsontext.Value, pointers []jsontext.Pointer) bool {
-	return slices.ContainsFunc(pointers, func(p jsontext.Pointer) bool {
-		v := find(raw, p)
+func (m *members) any(pointers []string) bool {
+	return slices.ContainsFunc(pointers, func(p string) bool {
+		v := m.at(p)
 		return v != nil && v.Kind() != 'f' && string(v) != `""`
 	})
 }

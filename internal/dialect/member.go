@@ -28,17 +28,17 @@ func (m *members) fail(err error) {
 	}
 }
 
-// at returns a member by its name, or by a JSON pointer without escapes. Nil is none.
+// at returns a member by its name, or by a JSON pointer. Nil is none.
 func (m *members) at(name string) jsontext.Value {
-	path, pointer := strings.CutPrefix(name, "/")
-	if !pointer {
+	if !strings.HasPrefix(name, "/") {
 		return m.Value(name)
 	}
-	first, rest, deeper := strings.Cut(path, "/")
+	first, rest, deeper := strings.Cut(name[1:], "/")
+	v := m.Value(jsontext.Pointer("/" + first).LastToken())
 	if !deeper {
-		return m.Value(first)
+		return v
 	}
-	return find(m.Value(first), jsontext.Pointer("/"+rest))
+	return find(v, jsontext.Pointer("/"+rest))
 }
 
 // has reports whether a member is there. Several servers write null for "none".

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
-	"github.com/authz-sidecar/sidecar/internal/jose"
+	"github.com/authz-sidecar/sidecar/internal/jsonbound"
 	"github.com/authz-sidecar/sidecar/internal/secret"
 )
 
@@ -41,10 +41,10 @@ type Reader struct {
 	issuer        string
 	aliases       []string // further names of the issuer
 	audience      []string
-	acceptAbsent  bool // a token without audience passes the audience rule
-	tenant, roles []jsontext.Pointer
-	tenants       []string           // for which the issuer may speak; none are all
-	user, client  []jsontext.Pointer // to members that tell the type of the subject
+	acceptAbsent  bool     // a token without audience passes the audience rule
+	tenant, roles []string // JSON pointers
+	tenants       []string // for which the issuer may speak; none are all
+	user, client  []string // pointers to members that tell the type of the subject
 	leeway        time.Duration
 
 	refusedPrefixes []string
@@ -59,21 +59,15 @@ func New(c Config, issuer string, aliases ...string) *Reader {
 		aliases:      slices.Clone(aliases),
 		audience:     slices.Clone(c.Audience),
 		acceptAbsent: c.AbsentAudience == "accept",
+		tenant:       slices.Clone(c.Tenant),
+		roles:        slices.Clone(c.Roles),
 		tenants:      slices.Clone(c.Tenants),
+		user:         slices.Clone(c.Subject.User),
+		client:       slices.Clone(c.Subject.Client),
 		leeway:       c.NotBeforeLeeway,
 	}
 	r.refusedPrefixes = append(slices.Clone(r.dialect.refusedPrefixes), c.RefusedPrefixes...)
-	r.tenant, r.roles = pointers(c.Tenant), pointers(c.Roles)
-	r.user, r.client = pointers(c.Subject.User), pointers(c.Subject.Client)
 	return r
-}
-
-func pointers(texts []string) []jsontext.Pointer {
-	var out []jsontext.Pointer
-	for _, t := range texts {
-		out = append(out, jsontext.Pointer(t))
-	}
-	return out
 }
 
 // Read reads the introspection response body for tok. The fact does not hold tok itself, wherever the server put it.
@@ -134,9 +128,11 @@ func (r *Reader) ReadJWT(claims jsontext.Value, tok secret.Text, fetched time.Ti
 
 // open reads the members of body, without the token and the credentials in it.
 func (r *Reader) open(body []byte, tok secret.Text) (*members, jsontext.Value, bool) {
-	raw := jsontext.Value(redact(body, tok, r.dialect.credentials))
-	c, ok := jose.ReadClaims(raw)
-	return &members{Claims: c}, raw, ok
+	raw, c := redact(body, tok, r.dialect.credentials)
+	if c == nil || jsonbound.Deep(raw) {
+		return nil, nil, false
+	}
+	return &members{Claims: c}, raw, true
 }
 
 // shows reports whether an answer without the member "active" is about an active token.

@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // rolesOf is what the dialect calls roles, and what the configured pointers find.
-func (r *Reader) rolesOf(m *members, raw jsontext.Value) []string {
+func (r *Reader) rolesOf(m *members) []string {
 	out := union(m, r.dialect.roles)
 	switch r.dialect.roleForm {
 	case realmAndResource:
@@ -18,7 +16,7 @@ func (r *Reader) rolesOf(m *members, raw jsontext.Value) []string {
 		out = append(out, projectRoles(m)...)
 	}
 	for _, p := range r.roles {
-		out = append(out, m.list(string(p), find(raw, p))...)
+		out = append(out, m.list(p, m.at(p))...)
 	}
 	return set(out)
 }
