@@ -8,19 +8,19 @@ import (
 )
 
 // headroom is how much the heap may grow between two collections under load. A sidecar with few tokens lives in some
-// 5 MB, and collecting each time that doubles would cost a quarter of its CPU: a heap may grow to smallHeap in any
-// case. With more alive and little allocated, leastHeadroom is enough, or a quarter of what is alive.
+// 5 MB, smallHeap, and collecting each time that doubles would cost a quarter of its CPU. With more alive and little
+// allocated there is room for twice as much less, and leastHeadroom is enough, or a quarter of what is alive.
 const (
 	headroom      = 32 << 20
 	leastHeadroom = 8 << 20
-	smallHeap     = 37 << 20
+	smallHeap     = 5 << 20
 )
 
 // What collections may cost: mostCollections a second, which look at mostMarked bytes a second in all. That takes some
-// 80 ms of CPU.
+// 80 ms of CPU where most of what is alive are answers about tokens, which hold no pointers.
 const (
-	mostCollections = 3
-	mostMarked      = 80 << 20
+	mostCollections = 6
+	mostMarked      = 120 << 20
 )
 
 // defaultPercent is Go's default for GOGC.
@@ -64,7 +64,7 @@ func paceCollections(ctx context.Context) {
 // bytes are allocated in a second.
 func headroomFor(live, rate uint64) uint64 {
 	need := max(rate/mostCollections, uint64(float64(rate)*float64(live)/mostMarked))
-	small := smallHeap - min(live, smallHeap)
+	small := headroom - min(2*(max(live, smallHeap)-smallHeap), headroom)
 	return min(max(need, small, leastHeadroom, live/4), max(headroom, live))
 }
 

@@ -12,13 +12,13 @@ func TestHeadroomFollowsWhatIsAllocated(t *testing.T) {
 		{"few requests", 5 * mb, 10 * mb, 32 * mb},
 		{"full load", 5 * mb, 120 * mb, 32 * mb},
 		{"full load and more", 5 * mb, 1000 * mb, 32 * mb},
-		{"half of that, a few tokens more", 10 * mb, 60 * mb, 27 * mb},
-		{"tokens are asked about", 24 * mb, 45 * mb, 15 * mb},
+		{"half of that, a few tokens more", 10 * mb, 60 * mb, 22 * mb},
+		{"tokens are asked about", 24 * mb, 45 * mb, 9 * mb},
 		{"many tokens, at rest", 32 * mb, 0, 8 * mb},
-		{"full load with many tokens", 24 * mb, 120 * mb, 32 * mb},
+		{"full load with many tokens", 24 * mb, 120 * mb, 24 * mb},
 		{"much is alive, at rest", 400 * mb, 0, 100 * mb},
-		{"much is alive, under load", 400 * mb, 100 * mb, 400 * mb},
-		{"much is alive, few requests", 160 * mb, 30 * mb, 60 * mb},
+		{"much is alive, under load", 400 * mb, 120 * mb, 400 * mb},
+		{"much is alive, few requests", 160 * mb, 30 * mb, 40 * mb},
 	} {
 		if got := headroomFor(c.live, c.rate); got != c.want {
 			t.Errorf("%s: headroom %d, want %d", c.why, got, c.want)
