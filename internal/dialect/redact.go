@@ -31,7 +31,7 @@ func redact(body []byte, tok secret.Text, names []string) (jsontext.Value, jose.
 	out := bytes.NewBuffer(make([]byte, 0, len(body)+len(body)/2+64)) // an encoder wants a quarter to spare
 	to := jsontext.NewEncoder(out, jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true))
 	hide := secret.NewHider(tok)
-	var found places
+	found := places{ends: make([]int, 0, usualMembers)}
 	for {
 		in.PeekKind() // moves on to the value, whose place is looked at
 		var err error
@@ -63,6 +63,9 @@ type places struct {
 	ends []int // of the brace that opens the object, and then of each name and of each value
 	more bool  // the text has more than one value
 }
+
+// usualMembers is how many names and values an answer mostly has at the most.
+const usualMembers = 48
 
 // wrote is called after each token.
 func (p *places) wrote(to *jsontext.Encoder) {

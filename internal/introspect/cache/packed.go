@@ -2,7 +2,9 @@ package cache
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
@@ -69,19 +71,29 @@ func listsOf(c *authz.Claims) [6]*[]string {
 
 // pack does not change c.
 func pack(c *authz.Claims) packed {
-	w := packer{whole: textAt(c.Raw)}
+	w := packers.Get().(*packer)
+	w.whole = textAt(c.Raw)
 	n := 0
 	for _, list := range listsOf(c) {
 		n += len(*list)
 	}
 	w.part = partsOf(w.whole, n)
-	const fields = 160 // mostly enough, and so are four bytes for the place of a text in a list
-	w.out = make([]byte, 0, fields+4*n+len(c.Raw))
 	w.length(n)
 	w.length(len(c.Raw))
-	visit(&w, c)
-	return append(packed(nil), append(w.out, w.whole...)...) // as much memory as it needs
+	visit(w, c)
+	p := slices.Grow(packed(nil), len(w.out)+len(w.whole))
+	p = append(append(p, w.out...), w.whole...)
+	if cap(w.out) <= maxPooled {
+		*w = packer{out: w.out[:0]}
+		packers.Put(w)
+	}
+	return p
 }
+
+var packers = sync.Pool{New: func() any { return new(packer) }}
+
+// maxPooled bounds the memory that a packer keeps for the next claims.
+const maxPooled = 4 << 10
 
 // unpack returns new claims, whose texts are parts of p.
 func (p packed) unpack() *authz.Claims {
