@@ -57,6 +57,16 @@ func TestACachedTokenOf1KBTakesLessThan4KB(t *testing.T) {
 	runtime.KeepAlive(c)
 }
 
+func TestAHitAllocatesNothing(t *testing.T) {
+	c := open(t, answers(), nil)
+	q := asking("token")
+	testkit.WithinAllocations(t, 0, func() {
+		if f, err := c.Ask(t.Context(), q); err != nil || !f.Claims.Active {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestTheDefaultBoundsAgree(t *testing.T) {
 	cfg := conf.Default[Config]()
 	c := open(t, answers(), nil)
