@@ -12,6 +12,7 @@ import (
 var (
 	otherLiteral = regexp.MustCompile(`^(True|False|None|NaN|-?Infinity|undefined|nil)\b`)
 	bareName     = regexp.MustCompile(`^[A-Za-z_]`)
+	surrogate    = regexp.MustCompile(`^\\u[dD][89a-fA-F]`)
 )
 
 // syntaxReason is what is often the reason when a body is no JSON after before, where rest begins, or "". It quotes
@@ -37,6 +38,8 @@ func syntaxReason(body, before, rest []byte) string {
 		return "write names in double quotes"
 	case rest[0] < ' ' && rest[0] != '\t':
 		return `write a line break in a string as \n`
+	case surrogate.Match(rest):
+		return `a text is cut within a character: an escape such as \ud83d needs its other half`
 	case rest[0] == '\\':
 		return `write a backslash in a string as \\`
 	case rest[0] >= '0' && rest[0] <= '9' && string(end) == "0":

@@ -1,5 +1,7 @@
 package native_test
 
+const halfACharacter = `a text is cut within a character: an escape such as \ud83d needs its other half`
+
 // syntaxMistakes are bodies of other languages and forms, and the members of other products.
 func syntaxMistakes() []mistake {
 	bad := func(row1column, why string) string {
@@ -21,6 +23,8 @@ func syntaxMistakes() []mistake {
 			want: bad("12", "a comma or a colon is missing before it")},
 		{name: "a line break in a string", body: "{\"token\":\"a\nb\"}",
 			want: bad("12", `write a line break in a string as \n`)},
+		{name: "half a character", body: `{"token":"a\ud83d"}`, want: bad("12", halfACharacter)},
+		{name: "the other half", body: `{"token":"\uDE00"}`, want: bad("11", halfACharacter)},
 		{name: "an escape of C", body: `{"token":"\x41"}`, want: bad("11", `write a backslash in a string as \\`)},
 		{name: "a comment of a shell", body: "# a\n{}", want: bad("1", "JSON has no comments")},
 		{name: "a comma before the end of an array", body: request(`"headers":{"a":["b",]}`),
