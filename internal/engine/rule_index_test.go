@@ -171,7 +171,10 @@ func TestLookupsAreAnsweredAsTheStoreDoes(t *testing.T) {
 		`reasons contains 1 if { input.request.method == "GET"; data.d.names[input.context.v] }`,
 		`reasons contains 1 if data.d.names[input.context.v] == "x"`,
 		`reasons contains 1 if { n := "names"; data.d[n][input.context.v] }`,
-		`reasons contains 1 if { x := input.context.v; y := x; data.d.names[y] }`,
+		`reasons contains 1 if { input.context.v = x; data.d.names[x] }`,
+		"reasons contains 1 if not missing\nmissing if not data.d.names[input.context.v]",
+		`reasons contains 1 if { data.d.names[input.context.v]; m := {"a": "k"}; k := m.a
+	data.d.names[k] with data.d.names as {"k": 1} }`,
 		"reasons contains 1 if f([input.context.v])\nf([x]) if data.d.names[x]",
 		`reasons contains 1 if { data.d.names[input.context.v] or input.context.none }`,
 		`reasons contains 1 if { data.d.names[input.context.v] and input.context.v }`,

@@ -92,7 +92,7 @@ func (c *virtualCache) Put(ref ast.Ref, value *ast.Term) {
 	case len(f.values) < maxListed:
 		from := len(f.refs)
 		f.refs = append(f.refs, ref...)
-		f.values = append(f.values, cached{f.refs[from:len(f.refs):len(f.refs)], value, value == nil})
+		f.values = append(f.values, cached{f.refs[from:], value, value == nil})
 	default:
 		if f.rest == nil {
 			f.rest = topdown.NewVirtualCache()

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,16 @@ import (
 func FuzzVirtualCacheIsLikeOPAs(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
 	f.Add([]byte(strings.Repeat("put many of them, get them again, push and pop; ", 20)))
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 6 { // many values, then any moves
+		moves := make([]byte, 800)
+		for i := range moves {
+			if moves[i] = byte(random.IntN(256)); i%2 == 0 && i < 300 {
+				moves[i] = 3 + moves[i]%3
+			}
+		}
+		f.Add(moves)
+	}
 	f.Fuzz(func(t *testing.T, moves []byte) {
 		ours, theirs := newVirtualCache(), topdown.NewVirtualCache()
 		depth := 0
@@ -32,7 +43,10 @@ func FuzzVirtualCacheIsLikeOPAs(f *testing.F) {
 			case move == 2:
 				ours.Put(ref, nil)
 				theirs.Put(ref.Copy(), nil)
-			case move < 6:
+			case move == 7 && i%5 == 0:
+				ours.clear()
+				theirs, depth = topdown.NewVirtualCache(), 0
+			case move > 2 && move < 6:
 				value := ast.IntNumberTerm(i)
 				ours.Put(ref, value)
 				theirs.Put(ref.Copy(), value)
@@ -91,6 +105,17 @@ func TestAFullVirtualCacheContinuesInOPAs(t *testing.T) {
 	}
 }
 
+func TestFunctionsOfEqualArgumentsHaveValuesOfTheirOwn(t *testing.T) {
+	call := func(name string) ast.Ref {
+		return ast.Ref{ast.NewTerm(ast.Ref{ast.DefaultRootDocument, ast.StringTerm(name)}), ast.IntNumberTerm(1)}
+	}
+	c := newVirtualCache()
+	c.Put(call("f"), ast.InternedTerm(true))
+	if v, undefined := c.Get(call("g")); v != nil || undefined {
+		t.Errorf("g(1) has the value of f(1), %v", v)
+	}
+}
+
 func TestAClearedVirtualCacheIsEmpty(t *testing.T) {
 	ref := ast.Ref{ast.DefaultRootDocument, ast.StringTerm("x")}
 	c := newVirtualCache()
@@ -104,6 +129,8 @@ func TestAClearedVirtualCacheIsEmpty(t *testing.T) {
 			t.Fatal("a new frame is not empty")
 		}
 		c.Put(ref, nil)
-		c.clear()
+		if c.clear(); len(c.frames) != 1 {
+			t.Fatalf("%d frames are left", len(c.frames))
+		}
 	}
 }

@@ -120,7 +120,7 @@ func (t *inputTypes) captureLookups(r *ast.Rule) ast.Body {
 // isLookup reports whether the index might look up a key in an object of data, and the key may not be a string.
 func (t *inputTypes) isLookup(r *ast.Rule, term *ast.Term) bool {
 	ref, ok := term.Value.(ast.Ref)
-	if !ok || !ref.HasPrefix(ast.DefaultRootRef) || len(ref) < 2 {
+	if !ok || !ref.HasPrefix(ast.DefaultRootRef) {
 		return false
 	}
 	key := ref[len(ref)-1]

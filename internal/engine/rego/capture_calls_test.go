@@ -16,6 +16,7 @@ func TestTheIndexAnswersOnlyCallsOnOperandsThatAreAlwaysStrings(t *testing.T) {
 		`glob.match("/x/*", ["/"], input.request.path)`:                                  false,
 		`startswith(data.x, "x")`:                                                        false,
 		`startswith(data.request.path, "x")`:                                             false,
+		`startswith(lower(input.request.path), "x")`:                                     false,
 		`startswith(input.token.subject[input.request.method], "x")`:                     false,
 		`contains(input.context.name, "x")`:                                              false,
 		`endswith(input.token.claims.email, "x")`:                                        false,
