@@ -8,7 +8,7 @@ import (
 
 // EmbeddedLibraryVersion names the library. It rises with each change of a file of it: a test compares the version
 // with a digest of the files.
-const EmbeddedLibraryVersion = "1.2.3"
+const EmbeddedLibraryVersion = "1.2.4"
 
 //go:embed sidecar
 var library embed.FS

@@ -11,7 +11,7 @@ var surprising = []edit{
 		"nothing is " +
 		"frozen.\n\tnot data.example.maintenance.frozen", ""},
 	{"policies/authz/decision.rego", "# custom: {optional_data: [data.example.maintenance]}\n", ""},
-	{"policies/authz/decision.rego", "\tnot misused\n\taudience", "\tnot misused\n\tnot suspicious\n\taudience"},
+	{"policies/authz/decision.rego", "\tusable\n\taudience", "\tusable\n\tnot suspicious\n\taudience"},
 	{"policies/authz/decision.rego", "", `
 suspicious if {
 	endswith(input.token.claims.email, "@partner.example")

@@ -24,7 +24,7 @@ func TestAPolicyUsesTheLibraryOfTheBinary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rev, digest, _ := strings.Cut(p.Revision(), ","); rev != "sidecar-library=1.2.3" ||
+	if rev, digest, _ := strings.Cut(p.Revision(), ","); rev != "sidecar-library=1.2.4" ||
 		!strings.HasPrefix(p.Digest(), "sha256:"+digest) {
 		t.Errorf("the revision is %q", p.Revision())
 	}

@@ -16,6 +16,7 @@ var digests = map[string]string{
 	"1.2.1": "sha256:6f694ddb211d71f17e1461c1642db6bdd6a8206b6a1814c4e37cbf4c8a2a9c55",
 	"1.2.2": "sha256:b55d2c443744be9a84087115a4acb1eb674c6c070327e0d91d5efe1057e722ae",
 	"1.2.3": "sha256:72013674416c3730f8efea468f798a3125503d63067fb579a708c00c45f4b3ec",
+	"1.2.4": "sha256:e317ddd684b2a685212ef5f2c93748ce4dab1ecb543748eca80dae2c7ddaa2f7",
 }
 
 func TestAChangedLibraryHasANewVersion(t *testing.T) {

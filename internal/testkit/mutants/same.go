@@ -8,13 +8,11 @@ func refactorings() []Mutant {
 	input.token.tenant != ""`,
 			To: ""},
 		{Name: "conditions in another order", File: decision, Want: Same, Usual: true,
-			From: `	input.token.active
-	not misused
+			From: `	usable
 	audience.accepted(asked.audience)
 `,
 			To: `	audience.accepted(asked.audience)
-	not misused
-	input.token.active
+	usable
 `},
 		{Name: "two rules as a set", File: decision, Want: Same,
 			From: `misused if input.token.kind == "refresh"
@@ -22,10 +20,7 @@ func refactorings() []Mutant {
 misused if input.token.kind == "id"`,
 			To: `misused if input.token.kind in {"id", "refresh"}`},
 		{Name: "a rule that another implies", File: decision, Want: Same,
-			From: `extras_met(asked) if {
-	is_string(asked.id)
-	count(asked) == 4
-}
+			From: `extras_met(asked) if count(asked) == 4
 
 `,
 			To: ""},
@@ -39,9 +34,9 @@ misused if input.token.kind == "id"`,
 			To: `	class := input.token.auth.acr
 	class in acr_values`},
 		{Name: "a condition twice", File: audience, Want: Same,
-			From: `	audience in input.token.audiences`,
-			To: `	audience in input.token.audiences
-	audience in input.token.audiences`},
+			From: `	ours[_] == input.token.audiences[_]`,
+			To: `	ours[_] == input.token.audiences[_]
+	ours[_] == input.token.audiences[_]`},
 		{Name: "a comment", File: decision, Want: Same,
 			From: `allowed if {
 	routes.open`,

@@ -18,10 +18,10 @@ const (
 func changes() []Mutant {
 	return []Mutant{
 		{Name: "an inactive token passes", File: decision, Want: Wider,
-			From: `	asked := routes.route
-	input.token.active
+			From: `	input.token.active
+	not misused
 `,
-			To: `	asked := routes.route
+			To: `	not misused
 `},
 		{Name: "the audience is not asked for", File: decision, Want: Wider, Usual: true,
 			From: `	audience.accepted(asked.audience)
@@ -113,8 +113,8 @@ by(acr_values) if {
 			To: `own_header(_) if {
 	input.request.headers["origin"] ==`},
 		{Name: "a token without an audience passes", File: audience, Want: Wider,
-			From: `	audience in input.token.audiences`,
-			To:   `	audience in object.get(input.token, "audiences", ours)`},
+			From: `	ours[_] == input.token.audiences[_]`,
+			To:   `	ours[_] == object.get(input.token, "audiences", ours)[_]`},
 		{Name: "HEAD is not asked as GET", File: routes, Want: Narrower,
 			From: `input.request.method == "HEAD"`,
 			To:   `input.request.method == "HEAD "`},
