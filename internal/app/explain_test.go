@@ -68,11 +68,11 @@ func TestEachReasonOfTheShippedPoliciesIsExplained(t *testing.T) {
 	const order = "https://api.example/orders/42"
 	for code, c := range map[string]struct{ request, rule, want string }{
 		"no_route": {about("GET", "https://api.example/nothing", w.token(t, good()), "acme"), "obstacle",
-			"stopped at asked := routes.route"},
+			"stopped at routes.sound(routes.route): routes.route is undefined"},
 		"no_credential": {about("GET", order, "", "acme"), "obstacle",
 			"stopped at input.token.active  "},
 		"wrong_audience": {about("GET", order, with(func(g *devissuer.Grant) { g.Audience = []string{"other-api"} }),
-			"acme"), "obstacle", `audience is "orders-api", input.token.audiences is ["other-api"]`},
+			"acme"), "obstacle", `ours is ["orders-api"], input.token.audiences is ["other-api"]`},
 		"wrong_tenant": {about("GET", order, w.token(t, good()), "globex"), "unmet",
 			`input.request.headers["x-tenant"] is ["globex"], [input.token.tenant] is ["acme"]`},
 		"insufficient_scope": {about("GET", order, with(writer), "acme"), "unmet",
