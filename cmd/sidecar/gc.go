@@ -8,8 +8,9 @@ import (
 )
 
 // headroom is how much the heap may grow between two collections under load. A sidecar with few tokens lives in some
-// 5 MB, smallHeap, and collecting each time that doubles would cost a quarter of its CPU. With more alive and little
-// allocated there is room for twice as much less, and leastHeadroom is enough, or a quarter of what is alive.
+// 5 MB, smallHeap, and collecting each time that doubles would cost a quarter of its CPU. Where little is allocated,
+// each byte that is alive beyond smallHeap takes two bytes from the headroom, down to leastHeadroom, or to a quarter
+// of what is alive.
 const (
 	headroom      = 32 << 20
 	leastHeadroom = 8 << 20
