@@ -143,11 +143,12 @@ func newStore(maxEntries int, maxBytes int64, counts *storeCounts) *store {
 	return s
 }
 
-func (s *store) shard(key string) *shard { return s.shards[int(key[0])%len(s.shards)] }
+// shard is that of the keys that begin so.
+func (s *store) shard(first byte) *shard { return s.shards[int(first)%len(s.shards)] }
 
 // get returns an entry that is neither over its last lifetime nor at or past its exp: INT-13, INT-16.
 func (s *store) get(key secret.Fingerprint, now time.Time) *entry {
-	v, ok := s.shards[int(key[0])%len(s.shards)].items.Get(string(key[:]))
+	v, ok := s.shard(key[0]).items.Get(string(key[:]))
 	if !ok {
 		return nil
 	}
@@ -196,7 +197,7 @@ func (s *store) put(e *entry, life lifetime, marks []mark, now time.Time) {
 	if e.expires != 0 {
 		left = min(left, time.Unix(int64(e.expires), 0).Sub(now))
 	}
-	sh := s.shard(e.key)
+	sh := s.shard(e.key[0])
 	if left <= 0 || e.cost > sh.maxBytes {
 		s.drop(e.key, e.fetched) // what was known before is outdated all the same
 		return
@@ -276,7 +277,7 @@ func (sh *shard) unlink(e *entry) {
 
 // drop forgets what is kept under a key and was asked for no later than fetched.
 func (s *store) drop(key string, fetched time.Time) {
-	sh := s.shard(key)
+	sh := s.shard(key[0])
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if v, ok := sh.items.Get(key); ok && v.(*entry).fetched.After(fetched) {
