@@ -129,8 +129,8 @@ func forgedTargets() []field {
 
 // forgedIdentity is what only the sidecar may say, by the client.
 func forgedIdentity() []field {
-	return []field{{"X-Subject", "mallory"}, {"x-subject", "eve"}, {"X-Tenant", "mallory"}, {"X-Scopes", "mallory"},
-		{"X-Client-Id", "mallory"}, {"X-Issuer", "mallory"}, {"X-Subject-Type", "mallory"}}
+	return []field{{"X-Subject", "mallory"}, {"x-subject", "mallory-2"}, {"X-Tenant", "mallory"},
+		{"X-Scopes", "mallory"}, {"X-Client-Id", "mallory"}, {"X-Issuer", "mallory"}, {"X-Subject-Type", "mallory"}}
 }
 
 func identityCases() []gatewayCase {

@@ -130,7 +130,8 @@ func TestAnApplicationVerifiesTheIdentityByTheIssuerAlone(t *testing.T) {
 	// seen is the identity that comes to the application with a request whose client writes one of its own.
 	seen := func(target, bearer string) string {
 		t.Helper()
-		q := wireRequest{target: target, header: []field{{"X-Identity-Token", "mallory"}, {"x-identity-token", "eve"}}}
+		q := wireRequest{target: target, header: []field{{"X-Identity-Token", "mallory"},
+			{"x-identity-token", "mallory-2"}}}
 		if bearer != "" {
 			q.header = append(q.header, field{"Authorization", "Bearer " + bearer})
 		}
