@@ -69,9 +69,10 @@ func capturable(x *ast.Expr) bool {
 }
 
 // referencesOf returns the references that body unifies with a term, directly or through variables that the compiler
-// has put in between. ok is false when there are none, or something else as well.
-func referencesOf(body ast.Body, t *ast.Term) (refs []ast.Ref, ok bool) {
+// has put in between. only is false when something else is unified with it as well, such as a constant.
+func referencesOf(body ast.Body, t *ast.Term) (refs []ast.Ref, only bool) {
 	terms := []*ast.Term{t}
+	only = true
 	for i := 0; i < len(terms); i++ {
 		switch v := terms[i].Value.(type) {
 		case ast.Ref:
@@ -88,10 +89,10 @@ func referencesOf(body ast.Body, t *ast.Term) (refs []ast.Ref, ok bool) {
 				}
 			}
 		default:
-			return nil, false
+			only = false
 		}
 	}
-	return refs, len(refs) > 0
+	return refs, only
 }
 
 // captureLookups is the body of r, where the value of each look-up is captured that the index must not answer.
@@ -124,6 +125,6 @@ func (t *inputTypes) isLookup(r *ast.Rule, term *ast.Term) bool {
 		return false
 	}
 	key := ref[len(ref)-1]
-	_, found := referencesOf(r.Body, key)
-	return (found || slices.ContainsFunc(r.Head.Args, key.Equal)) && !t.alwaysString(r, key)
+	refs, _ := referencesOf(r.Body, key)
+	return (len(refs) > 0 || slices.ContainsFunc(r.Head.Args, key.Equal)) && !t.alwaysString(r, key)
 }

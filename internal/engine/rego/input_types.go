@@ -79,8 +79,8 @@ func (t *inputTypes) add(x *ast.Expr, w *ast.With, found map[string]*replacement
 // type of it. Data may be replaced by "with" and change with each load, and arguments of functions are given by their
 // callers, so neither counts.
 func (t *inputTypes) alwaysString(r *ast.Rule, operand *ast.Term) bool {
-	refs, ok := referencesOf(r.Body, operand)
-	return ok && !t.masked[r] && !slices.ContainsFunc(refs, func(ref ast.Ref) bool {
+	refs, only := referencesOf(r.Body, operand)
+	return only && len(refs) > 0 && !t.masked[r] && !slices.ContainsFunc(refs, func(ref ast.Ref) bool {
 		return !isString(t.schema, ref) || slices.ContainsFunc(t.replacements, func(by *replacement) bool {
 			return !by.keepsString(ref) && t.reaches(by, r)
 		})
