@@ -127,6 +127,10 @@ decision if input.request.method == "POST"`)
 func TestAVerdictIsForgotten(t *testing.T) {
 	p := decisionOrNot(t, remembering(), `decision if input.request.method == "GET"`)
 	expiring := func(c *authz.Claims) { c.ExpiresAt = authz.Time(start.Unix() + 5) }
+	expiringWithin := func(c *authz.Claims) {
+		expiring(c)
+		c.ExpirySkew = 2 * time.Second
+	}
 	for name, c := range map[string]struct {
 		change func(*authz.Claims)
 		after  time.Duration
@@ -136,6 +140,8 @@ func TestAVerdictIsForgotten(t *testing.T) {
 		"after a minute":         {func(*authz.Claims) {}, time.Minute, false},
 		"before its token":       {expiring, 5*time.Second - 1, true},
 		"with its token":         {expiring, 5 * time.Second, false},
+		"within the leeway":      {expiringWithin, 7*time.Second - 1, true},
+		"after the leeway":       {expiringWithin, 7 * time.Second, false},
 		"while facts are fresh":  {func(c *authz.Claims) { c.FreshFor = time.Second }, time.Second - 1, true},
 		"when facts are stale":   {func(c *authz.Claims) { c.FreshFor = time.Second }, time.Second, false},
 		"when the clock is back": {func(*authz.Claims) {}, -time.Second, false},
@@ -241,6 +247,30 @@ func TestARightVerdictIsKeptWhenItIsChecked(t *testing.T) {
 	}
 	if n := p.memory.hits.Load(); n != 3*checkEvery-2 {
 		t.Errorf("%d hits", n)
+	}
+}
+
+// TestACheckThatFailsAnswersUnlessItRanOutOfTime has an evaluation that does not end, and one that fails, in place of
+// the one whose answer is remembered.
+func TestACheckThatFailsAnswersUnlessItRanOutOfTime(t *testing.T) {
+	for condition, mismatches := range map[string]int{
+		`count(numbers.range(1, 1000000000000)) == 0`: 0,
+		`time.parse_rfc3339_ns("a") == 0`:             1,
+	} {
+		cfg := remembering()
+		cfg.Deadline, cfg.MemoCounts = 50*time.Millisecond, memo.NewCounts(nil)
+		found := 0
+		cfg.MemoCounts.Mismatch = func(string, string) { found++ }
+		p := decisionOrNot(t, cfg, "decision if {\n\tinput.request.method == \"PUT\"\n\t"+condition+"\n}")
+		q := question("")
+		q.Document.Request.Method = "PUT"
+		known, _ := Result{value: ast.Boolean(true), path: decisionPath}.bare()
+		key := p.entries[decisionPath].key
+		p.memory.kept.Put(key.key.Append(key.name, q.Document), &known, 100, start, start.Add(time.Minute))
+		p.memory.hits.Store(checkEvery - 1)
+		if _, err := p.Eval(t.Context(), q); (err != nil) != (mismatches > 0) || found != mismatches {
+			t.Errorf("%s: %v, %d mismatches", condition, err, found)
+		}
 	}
 }
 

@@ -46,6 +46,9 @@ func TestABuiltinThatFailsRefusesWhereverItsOperandComesFrom(t *testing.T) {
 		"a variable":                  `denied if { p := input.context.v; glob.match("/admin/*", ["/"], p) }`,
 		"a variable of a variable":    `denied if { p := input.context.v; q := p; startswith(q, "/admin") }`,
 		"two places, one is a string": `denied if { p = input.context.v; startswith(p, "/admin"); p = input.request.path }`,
+		"a string later":              `denied if { some p in [input.context.v]; startswith(p, "/admin"); p = input.request.path }`,
+		"an argument, a string later": "denied if blocked(" + body + ".v)\nblocked(p) if { startswith(p, \"/admin\"); p = input.request.path }",
+		"a replaced place":            `denied if { p = input.request.path with input.request.path as input.context.v; startswith(p, "/admin") }`,
 		"a value that was parsed":     `denied if { h := ` + body + `; startswith(h.v, "/admin") }`,
 		"a function argument":         "denied if blocked(" + body + ".v)\nblocked(p) if startswith(p, \"/admin\")",
 		"a member of an argument":     "denied if blocked(" + body + ")\nblocked(p) if startswith(p.v, \"/admin\")",
@@ -160,6 +163,19 @@ func TestGlobsMatchAsTheBuiltinSays(t *testing.T) {
 			t.Errorf("%s does not match %s", rule, value)
 		}
 	}
+}
+
+// TestABuiltinThatFailsInPackageSystemRefuses reaches the package by a name that is known at run time only.
+func TestABuiltinThatFailsInPackageSystemRefuses(t *testing.T) {
+	p, err := compiled(t, patient, map[string]string{
+		"policies/authz.rego": "package authz\n\n" + denying +
+			"denied if data[input.context.GET].lib.denied with input.request.path as input.context.v\n",
+		"policies/lib.rego": "package system.lib\n\ndenied if startswith(input.request.path, \"/admin\")\n",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fails(t, p, question(`{"v":5,"GET":"system"}`), "startswith")
 }
 
 // constant is a term of Rego of a type.

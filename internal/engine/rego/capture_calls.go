@@ -69,10 +69,9 @@ func capturable(x *ast.Expr) bool {
 }
 
 // referencesOf returns the references that body unifies with a term, directly or through variables that the compiler
-// has put in between. only is false when something else is unified with it as well, such as a constant.
-func referencesOf(body ast.Body, t *ast.Term) (refs []ast.Ref, only bool) {
+// has put in between.
+func referencesOf(body ast.Body, t *ast.Term) (refs []ast.Ref) {
 	terms := []*ast.Term{t}
-	only = true
 	for i := 0; i < len(terms); i++ {
 		switch v := terms[i].Value.(type) {
 		case ast.Ref:
@@ -88,11 +87,9 @@ func referencesOf(body ast.Body, t *ast.Term) (refs []ast.Ref, only bool) {
 					}
 				}
 			}
-		default:
-			only = false
 		}
 	}
-	return refs, only
+	return refs
 }
 
 // captureLookups is the body of r, where the value of each look-up is captured that the index must not answer.
@@ -125,6 +122,6 @@ func (t *inputTypes) isLookup(r *ast.Rule, term *ast.Term) bool {
 		return false
 	}
 	key := ref[len(ref)-1]
-	refs, _ := referencesOf(r.Body, key)
-	return (len(refs) > 0 || slices.ContainsFunc(r.Head.Args, key.Equal)) && !t.alwaysString(r, key)
+	given := len(referencesOf(r.Body, key)) > 0 || slices.ContainsFunc(r.Head.Args, key.Equal)
+	return given && !t.alwaysString(r, key)
 }

@@ -136,6 +136,26 @@ func TestRulesThatAMaskEvaluatesHaveNoTypes(t *testing.T) {
 	}
 }
 
+// TestAWithBesideAnyPackageReachesHiddenOnes has a rule in a package that OPA's graph of rules leaves out.
+func TestAWithBesideAnyPackageReachesHiddenOnes(t *testing.T) {
+	for others, want := range map[string]bool{
+		`a if data[input.request.method].denied with input.request.path as 5`: false,
+		`a if data[input.request.method].denied`:                              true,
+		`a if data.lib[_] with input.request.path as 5`:                       true,
+	} {
+		modules := parsedModule(t, "package system\n\ndenied if startswith(input.request.path, \"/x\")\n")
+		modules["a.rego"] = parsedModule(t, "package authz\n\n"+others+"\n")["p.rego"]
+		modules["l.rego"] = parsedModule(t, "package lib\n\nb := 1\n")["p.rego"]
+		c := newCompiler(Options{}, InputSchemaOf(nil), Lenient)
+		if c.Compile(modules); c.Failed() {
+			t.Fatal(c.Errors)
+		}
+		if left := leftToTheIndex(c); left != want {
+			t.Errorf("%s: %v, want %v", others, left, want)
+		}
+	}
+}
+
 // leftToTheIndex reports whether a call in p.rego is not captured.
 func leftToTheIndex(c *ast.Compiler) (left bool) {
 	ast.WalkExprs(c.Modules["p.rego"], func(x *ast.Expr) bool {

@@ -10,6 +10,27 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
+func TestRulesOfPackageSystemAreDependencies(t *testing.T) {
+	c := ast.NewCompiler()
+	c.Compile(map[string]*ast.Module{
+		"p.rego": ast.MustParseModule("package p\n\nany := data[input.n].lib\n\none := data[input.n].lib.y"),
+		"s.rego": ast.MustParseModule("package system.lib\n\nx := y\n\ny := 1"),
+		"o.rego": ast.MustParseModule("package system.other\n\nx := 1"),
+	})
+	if c.Failed() {
+		t.Fatal(c.Errors)
+	}
+	for path, want := range map[string]int{"data.system": 3, "data.p.any": 3, "data.p.one": 2} {
+		n := 0
+		for range Dependencies(c, ast.MustParseRef(path)) {
+			n++
+		}
+		if n != want {
+			t.Errorf("%s depends on %d rules, want %d", path, n, want)
+		}
+	}
+}
+
 // TestManyRulesOfOneNameCostWhatTheyAre: all rules are found, each once, and four times as many take less than eight
 // times the memory to find. What grew with the square of their number took sixteen times.
 func TestManyRulesOfOneNameCostWhatTheyAre(t *testing.T) {

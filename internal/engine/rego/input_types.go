@@ -6,12 +6,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-var (
-	// logPackage is the package whose rules have an event of the decision log as their input, without a schema.
-	logPackage = ast.MustParseRef("data.system.log")
-	// hiddenPackages are those that OPA's graph of rules leaves out where a reference such as data[x] leads to all.
-	hiddenPackages = ast.MustParseRef("data.system")
-)
+// logPackage is the package whose rules have an event of the decision log as their input, without a schema.
+var logPackage = ast.MustParseRef("data.system.log")
 
 // inputTypes tells which references are strings in every evaluation of a rule. The input has the types of its schema,
 // but where a "with" replaces it, and in masks of the decision log.
@@ -77,10 +73,11 @@ func (t *inputTypes) add(x *ast.Expr, w *ast.With, found map[string]*replacement
 // alwaysString reports whether the operand of a call in the body of r is a string in every evaluation: each reference
 // that it stands for is a member of the input which the schema says is a string, and no "with" around r makes another
 // type of it. Data may be replaced by "with" and change with each load, and arguments of functions are given by their
-// callers, so neither counts.
+// callers, so neither counts. What else is unified with the operand does not matter: the index takes a variable for a
+// reference where the two are unified before the call.
 func (t *inputTypes) alwaysString(r *ast.Rule, operand *ast.Term) bool {
-	refs, only := referencesOf(r.Body, operand)
-	return only && len(refs) > 0 && !t.masked[r] && !slices.ContainsFunc(refs, func(ref ast.Ref) bool {
+	refs := referencesOf(r.Body, operand)
+	return len(refs) > 0 && !t.masked[r] && !slices.ContainsFunc(refs, func(ref ast.Ref) bool {
 		return !isString(t.schema, ref) || slices.ContainsFunc(t.replacements, func(by *replacement) bool {
 			return !by.keepsString(ref) && t.reaches(by, r)
 		})
@@ -134,7 +131,7 @@ func (by *replacement) keepsString(ref ast.Ref) bool {
 func (t *inputTypes) reaches(by *replacement, r *ast.Rule) bool {
 	if by.reached == nil {
 		by.reached = map[*ast.Rule]bool{}
-		refs := append(slices.Clone(t.mocks), hiddenPackages)
+		refs := slices.Clone(t.mocks)
 		for _, x := range by.exprs {
 			ast.WalkRefs(x, func(ref ast.Ref) bool {
 				refs = append(refs, ref)
