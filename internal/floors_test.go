@@ -16,9 +16,9 @@ const module = "github.com/authz-sidecar/sidecar/internal/"
 
 // floors lists every package from the ground up. A package imports only packages on floors below its own.
 var floors = [][]string{
-	{"httpuri", "jsonbound", "jsonquote", "jsonschema", "metrics", "page", "recent", "sarif", "secret", "suggest",
-		"typeaddr"},
-	{"authz", "conf", "engine/memo", "engine/term", "keyfile", "testkit", "testkit/sariflog",
+	{"httpuri", "jsonbound", "jsonquote", "jsonschema", "latectx", "metrics", "page", "recent", "sarif", "secret",
+		"suggest", "typeaddr"},
+	{"authz", "conf", "engine/memo", "engine/term", "keyfile", "listen/plainhttp", "testkit", "testkit/sariflog",
 		"yamlnode"},
 	{"mcp", "status"},
 	{"engine/builtins", "engine/verdict", "fetch", "httpclient", "listen", "resource", "token"},

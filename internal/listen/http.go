@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -8,12 +9,17 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/listen/plainhttp"
 )
 
 // HTTP serves a handler on one listener. It is a door of an app.
 type HTTP struct {
-	ln     net.Listener
+	ln net.Listener
+	// plain accepts the connections, and server has those that plain leaves to it.
+	plain  *plainhttp.Server
 	server *http.Server
+	others *handed
 }
 
 // OpenHTTP opens the listener that cfg names, for calls within its limits: HTTP/1.1 and HTTP/2, which clients choose
@@ -25,7 +31,13 @@ func OpenHTTP(cfg Config, h http.Handler, deps Deps) (*HTTP, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &HTTP{ln, newServer(cfg.Limits, deps.Calls.counted(h), deps.Log)}, nil
+	server, others := newServer(cfg.Limits, deps.Calls.counted(h), deps.Log), newHanded(ln.Addr())
+	plain := plainhttp.New(plainhttp.Config{
+		Handler: server.Handler, Other: others.give, ReadTimeout: server.ReadTimeout,
+		WriteTimeout: server.WriteTimeout, IdleTimeout: server.IdleTimeout, Grace: silentGrace,
+		ConnContext: withConn, Log: deps.Log,
+	})
+	return &HTTP{ln, plain, server, others}, nil
 }
 
 // Addr is the address of the listener, with the port that it got for port 0.
@@ -33,7 +45,15 @@ func (d *HTTP) Addr() net.Addr { return d.ln.Addr() }
 
 // Serve serves until Shutdown, and then returns nil.
 func (d *HTTP) Serve() error {
-	if err := d.server.Serve(d.ln); !errors.Is(err, http.ErrServerClosed) {
+	served := make(chan error, 1)
+	go func() { served <- d.server.Serve(d.others) }()
+	err := d.plain.Serve(d.ln)
+	if !errors.Is(err, net.ErrClosed) {
+		_ = d.server.Close()
+		<-served
+		return err
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
@@ -42,14 +62,16 @@ func (d *HTTP) Serve() error {
 // Shutdown accepts no new calls, and waits for those under way. When ctx ends first, their connections are closed and
 // the error says so. An HTTP that never served is closed too.
 func (d *HTTP) Shutdown(ctx context.Context) error {
+	closing := d.ln.Close()
+	if errors.Is(closing, net.ErrClosed) {
+		closing = nil
+	}
+	d.plain.Stop(ctx)
 	err := d.server.Shutdown(ctx)
 	if err != nil {
 		_ = d.server.Close()
 	}
-	if closing := d.ln.Close(); closing != nil && !errors.Is(closing, net.ErrClosed) && err == nil {
-		err = closing
-	}
-	return err
+	return cmp.Or(err, d.plain.Wait(ctx), closing)
 }
 
 func newServer(limits Limits, h http.Handler, log *slog.Logger) *http.Server {

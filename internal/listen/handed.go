@@ -1,0 +1,48 @@
+package listen
+
+import (
+	"net"
+	"sync"
+)
+
+// handed is the listener of the connections that net/http gets from another server.
+type handed struct {
+	address net.Addr
+	conns   chan net.Conn
+	closed  chan struct{}
+	close   func()
+}
+
+func newHanded(address net.Addr) *handed {
+	h := &handed{address: address, conns: make(chan net.Conn), closed: make(chan struct{})}
+	h.close = sync.OnceFunc(func() { close(h.closed) })
+	return h
+}
+
+// give hands a connection over. After Close, it is closed.
+func (h *handed) give(c net.Conn) {
+	select {
+	case h.conns <- c:
+	case <-h.closed:
+		_ = c.Close()
+	}
+}
+
+// Accept implements net.Listener.
+func (h *handed) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (h *handed) Close() error {
+	h.close()
+	return nil
+}
+
+// Addr implements net.Listener.
+func (h *handed) Addr() net.Addr { return h.address }

@@ -1,0 +1,286 @@
+package plainhttp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/latectx"
+)
+
+// bufferBytes is the longest request that is plain. A head of this length is within every limit of net/http.
+const bufferBytes = 8 << 10
+
+// conn is one connection. But for wake, its methods are called by one goroutine.
+type conn struct {
+	net.Conn
+	server *Server
+	ctx    context.Context // of the connection
+	remote string
+
+	read []byte // what came and is not yet answered; its capacity is bufferBytes
+	last head   // of the request before
+	// readBy and writeBy are the deadlines that are set.
+	readBy, writeBy time.Time
+	begun           bool        // a call has begun
+	waits           atomic.Bool // for the first byte of a call
+	watched         chan read   // by watch; nil when there is none
+}
+
+func newConn(s *Server, nc net.Conn) *conn {
+	ctx := context.WithValue(context.Background(), http.LocalAddrContextKey, nc.LocalAddr())
+	return &conn{Conn: nc, server: s, ctx: s.ConnContext(ctx, nc), remote: nc.RemoteAddr().String(),
+		read: make([]byte, 0, bufferBytes)}
+}
+
+// serve answers the calls of the connection, until it ends or is net/http's.
+func (c *conn) serve() {
+	kept := false
+	defer func() {
+		if fault := recover(); fault != nil && fault != http.ErrAbortHandler {
+			c.server.Log.Debug("a call panicked", "cause", fault, "stack", string(debug.Stack()))
+		}
+		if !kept {
+			_ = c.Close()
+		}
+		c.server.leave(c)
+	}()
+	for c.await() {
+		size, length, err := c.next()
+		if errors.Is(err, errOther) {
+			kept = true
+			c.handOver()
+			return
+		}
+		if size == 0 || !c.answer(size, length, err) {
+			return
+		}
+	}
+}
+
+// handOver gives the connection to net/http.
+func (c *conn) handOver() {
+	c.server.mu.Lock() // wake is not under way, nor will it be: nothing waits
+	_ = c.SetDeadline(time.Time{})
+	c.server.mu.Unlock()
+	c.server.Other(&handed{Conn: c.Conn, rest: bytes.Clone(c.read)})
+}
+
+// await waits for the first byte of a call. It is false when none will come.
+func (c *conn) await() bool {
+	if c.skip(); len(c.read) > 0 {
+		return true
+	}
+	limit, until := c.server.IdleTimeout, stops
+	if !c.begun { // net/http has this limit before the first call
+		limit, until = c.server.ReadTimeout, stopped
+	}
+	c.waits.Store(true)
+	defer c.waits.Store(false)
+	c.readWithin(limit)
+	for {
+		if c.server.stage.Load() >= until { // after the deadline is set: wake may move it
+			return false
+		}
+		switch err := c.more(); {
+		case err == nil:
+			if c.skip(); len(c.read) > 0 {
+				return true
+			}
+			continue
+		case !errors.Is(err, os.ErrDeadlineExceeded) || !time.Now().Before(c.readBy):
+			return false
+		}
+		c.readBy = time.Time{}
+		c.readWithin(limit)
+	}
+}
+
+// skip removes the line ends that old clients send after the body of a POST, up to four bytes, as net/http does.
+func (c *conn) skip() {
+	if c.last.request == nil || c.last.request.Method != http.MethodPost {
+		return
+	}
+	n := 0
+	for n < min(4, len(c.read)) && (c.read[n] == '\r' || c.read[n] == '\n') {
+		n++
+	}
+	c.read = append(c.read[:0], c.read[n:]...)
+}
+
+// wake has await look whether the server stops.
+func (c *conn) wake() {
+	if c.waits.Load() {
+		_ = c.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// more reads what has come.
+func (c *conn) more() error {
+	n, err := c.Read(c.read[len(c.read):cap(c.read)])
+	c.read = c.read[:len(c.read)+n]
+	if n > 0 {
+		return nil // a read after it returns the error again
+	}
+	return err
+}
+
+// readWithin has reads end within the limit, or up to an eighth of it sooner: setting a deadline takes as long as
+// much of a decision.
+func (c *conn) readWithin(limit time.Duration) {
+	if by, stale := within(c.readBy, limit); stale {
+		_ = c.SetReadDeadline(by)
+		c.readBy = by
+	}
+}
+
+// writeWithin is readWithin for writes.
+func (c *conn) writeWithin(limit time.Duration) {
+	if by, stale := within(c.writeBy, limit); stale {
+		_ = c.SetWriteDeadline(by)
+		c.writeBy = by
+	}
+}
+
+func within(set time.Time, limit time.Duration) (by time.Time, stale bool) {
+	by = time.Now().Add(limit)
+	early := by.Sub(set)
+	return by, early < 0 || early > limit/8
+}
+
+// errOther is that of a request that is net/http's.
+var errOther = errors.New("not plain")
+
+// next reads the next request: a head of that size and a body of that length follow in read. A size of 0 is a
+// connection that ended in the head. An err is what the body ends with instead of its end.
+func (c *conn) next() (size, length int, err error) {
+	for begun := time.Now(); ; {
+		size, length, err = c.recognize()
+		switch {
+		case err != nil || size > 0 && len(c.read) >= size+length:
+			return size, length, err
+		case len(c.read) == cap(c.read) || size+length > cap(c.read):
+			return 0, 0, errOther
+		}
+		if by := begun.Add(c.server.ReadTimeout); !by.Equal(c.readBy) {
+			_ = c.SetReadDeadline(by)
+			c.readBy = by
+		}
+		if err = c.more(); errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(c.readBy) {
+			c.readBy = time.Time{} // wake moved it
+			continue
+		}
+		switch {
+		case errors.Is(err, io.EOF) && size == 0:
+			return 0, 0, errOther // which net/http answers
+		case errors.Is(err, io.EOF):
+			return size, length, io.ErrUnexpectedEOF
+		case err != nil:
+			return size, length, err
+		}
+	}
+}
+
+// recognize finds the head of the request. A size of 0 is a head that has not come whole.
+func (c *conn) recognize() (size, length int, err error) {
+	if size, length, ok := c.last.begins(c.read); ok {
+		return size, length, nil
+	}
+	end := bytes.Index(c.read, headEnd)
+	if end < 0 {
+		return 0, 0, nil
+	}
+	end += len(headEnd)
+	h := c.server.parse(c.read[:end])
+	if h == nil {
+		return 0, 0, errOther
+	}
+	h.request.RemoteAddr = c.remote
+	c.last = *h
+	return end, int(h.request.ContentLength), nil
+}
+
+// answer has the handler answer the request that read begins with, and removes it from read. fault is what ends its
+// body too soon, or nil. It is false when the connection is at its end.
+func (c *conn) answer(size, length int, fault error) bool {
+	c.begun = true
+	end := min(size+length, len(c.read))
+	r := c.last.with(length)
+	call := c.call()
+	r = r.WithContext(call)
+	r.Body = http.NoBody
+	if length > 0 {
+		r.Body = &body{rest: c.read[size:end], fault: fault}
+	}
+	w := c.server.response()
+	c.handle(w, r, call)
+	gone := c.unwatch()
+	closes := fault != nil || gone != nil || c.server.stage.Load() > serves
+	c.writeWithin(c.server.WriteTimeout)
+	_, err := c.Write(w.finish(closes))
+	closes = closes || w.closes || err != nil
+	c.server.recycle(w)
+	rest := copy(c.read, c.read[end:])
+	clear(c.read[rest:]) // it held a token
+	c.read = c.read[:rest]
+	return !closes
+}
+
+// handle has the handler answer.
+func (c *conn) handle(w *response, r *http.Request, call *latectx.Context) {
+	defer call.End()
+	c.server.Handler.ServeHTTP(w, r)
+}
+
+// handed is a connection that is net/http's, on which something came already.
+type handed struct {
+	net.Conn
+	rest []byte
+}
+
+// NetConn is the connection itself.
+func (h *handed) NetConn() net.Conn { return h.Conn }
+
+// CloseWrite tells the caller that nothing will follow. net/http looks for it.
+func (h *handed) CloseWrite() error {
+	if c, ok := h.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return nil
+}
+
+func (h *handed) Read(p []byte) (int, error) {
+	if len(h.rest) == 0 {
+		return h.Conn.Read(p)
+	}
+	n := copy(p, h.rest)
+	h.rest = h.rest[n:]
+	return n, nil
+}
+
+// body is the body of a request. It is read before the handler returns.
+type body struct {
+	rest  []byte
+	fault error // instead of io.EOF
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n := copy(p, b.rest)
+	b.rest = b.rest[n:]
+	switch {
+	case len(b.rest) > 0:
+		return n, nil
+	case b.fault != nil:
+		return n, b.fault
+	}
+	return n, io.EOF
+}
+
+func (b *body) Close() error { return nil }

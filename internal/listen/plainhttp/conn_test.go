@@ -1,0 +1,265 @@
+package plainhttp_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authz-sidecar/sidecar/internal/listen"
+	"github.com/authz-sidecar/sidecar/internal/testkit"
+)
+
+// client is the end of a connection that calls.
+type client struct {
+	net.Conn
+	from *bufio.Reader
+}
+
+func dial(t testing.TB, d *listen.HTTP) *client {
+	t.Helper()
+	c, err := net.Dial(d.Addr().Network(), d.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	return &client{c, bufio.NewReader(c)}
+}
+
+func (c *client) send(t testing.TB, text string) {
+	t.Helper()
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// answer reads the next answer, and fails when it has another body.
+func (c *client) answer(t testing.TB, want string) *http.Response {
+	t.Helper()
+	resp, err := http.ReadResponse(c.from, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got, err := io.ReadAll(resp.Body); err != nil || string(got) != want {
+		t.Fatalf("answered %q, %v, want %q", got, err, want)
+	}
+	return resp
+}
+
+// ended fails unless the server has closed the connection.
+func (c *client) ended(t testing.TB) {
+	t.Helper()
+	if b, err := c.from.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Fatalf("the connection goes on: %q, %v", b, err)
+	}
+}
+
+// post is a plain request.
+func post(path, body string) string {
+	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body)
+}
+
+// mirror answers with the body of a call, or with why it has none.
+var mirror = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		text = append(text, " "+err.Error()...)
+	}
+	_, _ = w.Write(text)
+})
+
+func TestWhatAHandlerKeepsOfACallDoesNotChange(t *testing.T) {
+	var kept []*http.Request
+	d := open(t, limits, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		kept = append(kept, r)
+		mirror(w, r)
+	}))
+	c := dial(t, d)
+	for i := range 12 {
+		c.send(t, post("/a", strings.Repeat("b", i)))
+		c.answer(t, strings.Repeat("b", i))
+	}
+	for i, r := range kept {
+		if got := r.Header.Get("Content-Length"); got != fmt.Sprint(i) || r.ContentLength != int64(i) ||
+			!errors.Is(r.Context().Err(), context.Canceled) {
+			t.Errorf("call %d has length %s and %d, and its context %v", i, got, r.ContentLength, r.Context().Err())
+		}
+		if raw, ok := listen.ConnOf(r).(*net.TCPConn); !ok || raw.RemoteAddr().String() != r.RemoteAddr {
+			t.Errorf("call %d is on %v, from %q", i, listen.ConnOf(r), r.RemoteAddr)
+		}
+	}
+}
+
+func TestACallThatWaitsEndsWithItsConnection(t *testing.T) {
+	over := make(chan error)
+	d := open(t, limits, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		over <- r.Context().Err()
+	}))
+	c := dial(t, d)
+	c.send(t, post("/a", "b"))
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-over; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// waiting is a handler whose calls wait until it is told to answer.
+type waiting struct{ begun, goOn chan struct{} }
+
+func newWaiting() waiting { return waiting{make(chan struct{}), make(chan struct{})} }
+
+func (h waiting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, stop := context.WithTimeout(r.Context(), time.Minute) // as doors do: it asks for Done
+	defer stop()
+	h.begun <- struct{}{}
+	select {
+	case <-h.goOn:
+		mirror(w, r)
+	case <-ctx.Done():
+		panic("the call was cancelled")
+	}
+}
+
+func TestWhatComesWhileACallWaitsIsTheNextCall(t *testing.T) {
+	h := newWaiting()
+	c := dial(t, open(t, limits, h))
+	c.send(t, post("/a", "first"))
+	<-h.begun
+	second := post("/a", "second")
+	c.send(t, second[:20])
+	h.goOn <- struct{}{}
+	c.answer(t, "first")
+	c.send(t, second[20:]+post("/a", "third"))
+	for _, body := range []string{"second", "third"} {
+		<-h.begun
+		h.goOn <- struct{}{}
+		c.answer(t, body)
+	}
+}
+
+func TestAServerThatStopsEndsItsConnections(t *testing.T) {
+	h := newWaiting()
+	d := open(t, limits, h)
+	idle, silent, late, busy := dial(t, d), dial(t, d), dial(t, d), dial(t, d)
+	idle.send(t, post("/a", "1"))
+	<-h.begun
+	h.goOn <- struct{}{}
+	idle.answer(t, "1")
+	busy.send(t, post("/a", "2"))
+	<-h.begun
+	stopped := make(chan error)
+	go func() { stopped <- d.Shutdown(t.Context()) }()
+	idle.ended(t)
+	late.send(t, post("/a", "3")) // a connection without a call may begin one for a while
+	<-h.begun
+	silent.ended(t)
+	h.goOn <- struct{}{}
+	h.goOn <- struct{}{}
+	for _, c := range []*client{late, busy} {
+		resp, err := http.ReadResponse(c.from, nil)
+		if err != nil || !resp.Close {
+			t.Fatalf("answered %v, %v; want Connection: close", resp, err)
+		}
+		resp.Body.Close()
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestACallUnderWayIsCutWhenTheTimeToStopIsOver(t *testing.T) {
+	begun, over := make(chan struct{}), make(chan struct{})
+	d := open(t, limits, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-r.Context().Done()
+		close(over)
+	}))
+	c := dial(t, d)
+	c.send(t, post("/a", "b"))
+	<-begun
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer stop()
+	if err := d.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("stopped with %v", err)
+	}
+	c.ended(t)
+	<-over
+}
+
+func TestACallThatDoesNotArriveInTime(t *testing.T) {
+	slow := limits
+	slow.ReadTimeout = 100 * time.Millisecond
+	d := open(t, slow, mirror)
+	for name, sent := range map[string]string{"head": "POST / HT", "nothing": ""} {
+		t.Run(name, func(t *testing.T) {
+			c := dial(t, d)
+			c.send(t, sent)
+			c.ended(t)
+		})
+	}
+	t.Run("body", func(t *testing.T) {
+		c := dial(t, d)
+		c.send(t, strings.TrimSuffix(post("/", "body"), "dy"))
+		c.answer(t, fmt.Sprintf("bo read tcp %s->%s: %v", c.RemoteAddr(), c.LocalAddr(), os.ErrDeadlineExceeded))
+		c.ended(t)
+	})
+}
+
+func TestAConnectionMayBeIdleForSoLong(t *testing.T) {
+	brief := limits
+	brief.ReadTimeout, brief.IdleTimeout = 100*time.Millisecond, 2*time.Second
+	c := dial(t, open(t, brief, mirror))
+	for range 3 {
+		c.send(t, post("/", "body"))
+		c.answer(t, "body")
+		time.Sleep(2 * brief.ReadTimeout) // which does not count between calls
+	}
+	begun := time.Now()
+	if c.ended(t); time.Since(begun) < brief.IdleTimeout/2 {
+		t.Errorf("closed after %s", time.Since(begun))
+	}
+}
+
+func TestACallThatPanicsEndsItsConnectionAlone(t *testing.T) {
+	d := open(t, limits, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/panic" {
+			panic("on purpose")
+		}
+		mirror(w, r)
+	}))
+	other, c := dial(t, d), dial(t, d)
+	c.send(t, post("/panic", ""))
+	c.ended(t)
+	other.send(t, post("/", "body"))
+	other.answer(t, "body")
+}
+
+// Heads that repeat cost the handler's request and context, the body, and no more.
+func TestAPlainCallAllocatesLittle(t *testing.T) {
+	answer := []byte(`{"allow":true}`)
+	d := open(t, limits, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(answer) }))
+	c := dial(t, d)
+	call, got := []byte(post("/v1/decisions", `{"request":{}}`)), make([]byte, 1<<10)
+	testkit.WithinAllocations(t, 8, func() {
+		if _, err := c.Write(call); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Read(got); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

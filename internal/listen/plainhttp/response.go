@@ -1,0 +1,106 @@
+package plainhttp
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// response is the answer to a call. It is written when the handler has returned, with its length.
+type response struct {
+	fields http.Header
+	status int // 0 before WriteHeader
+	head   text
+	body   []byte
+	// typed and dated: the handler has set the field. closes: it wants the connection to end.
+	typed, dated, closes bool
+}
+
+// keepBytes is the size of the largest buffers that are kept for the next answer.
+const keepBytes = 64 << 10
+
+// response is one to write to.
+func (s *Server) response() *response {
+	if w, ok := s.responses.Get().(*response); ok {
+		return w
+	}
+	return &response{fields: http.Header{}}
+}
+
+// recycle keeps the memory of a response for another call, and clears it: a response may hold a token.
+func (s *Server) recycle(w *response) {
+	if cap(w.head)+cap(w.body) > keepBytes {
+		return
+	}
+	clear(w.head)
+	clear(w.body)
+	clear(w.fields)
+	*w = response{fields: w.fields, head: w.head[:0], body: w.body[:0]}
+	s.responses.Put(w)
+}
+
+// Header implements http.ResponseWriter.
+func (w *response) Header() http.Header { return w.fields }
+
+// ours are the fields that the connection is framed by.
+var ours = map[string]bool{"Content-Length": true, "Transfer-Encoding": true, "Trailer": true}
+
+// WriteHeader implements http.ResponseWriter. What the handler changes in the header afterwards is not sent.
+func (w *response) WriteHeader(status int) {
+	if w.status != 0 || status < http.StatusOK { // interim responses are not sent
+		return
+	}
+	w.status = status
+	w.head = append(w.head, "HTTP/1.1 "...)
+	w.head = strconv.AppendInt(w.head, int64(status), 10)
+	w.head = append(append(append(w.head, ' '), http.StatusText(status)...), "\r\n"...)
+	_ = w.fields.WriteSubset(&w.head, ours)
+	_, w.typed = w.fields["Content-Type"]
+	_, w.dated = w.fields["Date"]
+	w.closes = strings.EqualFold(w.fields.Get("Connection"), "close")
+}
+
+// Write implements http.ResponseWriter.
+func (w *response) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	if !w.hasBody() {
+		return 0, http.ErrBodyNotAllowed
+	}
+	w.body = append(w.body, p...)
+	return len(p), nil
+}
+
+// hasBody reports whether a response of that status has a body (RFC 9110, section 6.4.1).
+func (w *response) hasBody() bool {
+	return w.status != http.StatusNoContent && w.status != http.StatusNotModified
+}
+
+// finish is what is sent. closes says that it is the last answer of the connection.
+func (w *response) finish(closes bool) []byte {
+	w.WriteHeader(http.StatusOK)
+	out := []byte(w.head)
+	if !w.dated {
+		out = append(time.Now().UTC().AppendFormat(append(out, "Date: "...), http.TimeFormat), "\r\n"...)
+	}
+	if !w.typed && len(w.body) > 0 {
+		out = append(append(append(out, "Content-Type: "...), http.DetectContentType(w.body)...), "\r\n"...)
+	}
+	if closes && !w.closes {
+		out = append(out, "Connection: close\r\n"...)
+	}
+	if w.hasBody() {
+		out = append(strconv.AppendInt(append(out, "Content-Length: "...), int64(len(w.body)), 10), "\r\n"...)
+	}
+	out = append(append(out, "\r\n"...), w.body...)
+	w.head = out
+	return out
+}
+
+// text is a buffer of strings.
+type text []byte
+
+func (t *text) Write(p []byte) (int, error) { *t = append(*t, p...); return len(p), nil }
+
+// WriteString implements io.StringWriter, which http.Header looks for.
+func (t *text) WriteString(s string) (int, error) { *t = append(*t, s...); return len(s), nil }
