@@ -74,6 +74,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	}
 	p.view = document.NewView(document.UsageOf(compiler))
 	builtins.GuardCalls(compiler)
+	rego.SkipIndexes(compiler)
 	w := newRuntime(ctx, compiler, store, txn, cfg)
 	if cfg.Filters {
 		p.filters = newFilters(ctx, w, modules, cfg)
