@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -140,16 +141,23 @@ active if input.token.active
 first if input.request.segments = ["orders", _]
 `)
 	q := question("")
-	_, want, err := p.Explain(t.Context(), q)
-	if err != nil {
-		t.Fatal(err)
+	explained := func() string {
+		_, why, err := p.Explain(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(why)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
 	}
+	want := explained()
 	for range 2 {
 		answered(t, p, q)
 	}
-	_, got, err := p.Explain(t.Context(), q)
-	if fmt.Sprintf("%+v", got.Decided) != fmt.Sprintf("%+v", want.Decided) || err != nil {
-		t.Errorf("explained by %+v, before by %+v, %v", got.Decided, want.Decided, err)
+	if got := explained(); got != want {
+		t.Errorf("explained by %s, before by %s", got, want)
 	}
 	followed, reach := p.Reached()
 	answered(t, followed, q)

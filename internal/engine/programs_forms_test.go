@@ -49,6 +49,61 @@ data.t.by
 data.parts
 {"a": 1}
 `),
+	'k': forms(`
+--
+k@
+&k@ := $t if { $b }
+--
+k@
+default k@ := "none"
+&k@ := $t if { $b }
+--
+k@
+&k@ := $t if { $b } else := $t if { $b }
+--
+k@
+&k@ := $t if { $c }
+&k@ := x@ if { x@ := $t!x; $c }
+--
+k@.a
+&k@ := {"a": $t, "b": $t} if { $b }
+--
+k@[_]
+&k@ := [$t, $t] if { $b }
+--
+f@($t)
+f@(x@) := k@!x if { $c }
+&k@ := $t if { $b }
+--
+[x@ | x@ := k@ with input.request.segments as [$t, $t] with input.token.tenant as $t][0]
+&k@ := $t if { $b }
+`),
+	'h': forms(`
+--
+k@
+&k@ if { $b }
+--
+not k@
+&k@ if { $b }
+--
+k@ == $t
+&k@ := $t if { $b }
+--
+$t in k@
+&k@ := [x@ | some x@ in $l!x; $c]
+--
+count(k@) == 1
+&k@ := $l if { $b }
+--
+x@ := k@!x; $c
+&k@ := $t if { $b }
+--
+k@ with input.request.segments as [$t, $t]
+&k@ if { $b }
+--
+k@ with input.token.tenant as $t
+&k@ if { $b }
+`),
 	'c': forms(`
 $t == $t
 $t == $t
@@ -321,4 +376,7 @@ decision := count([1 | $b])
 decision contains 1 if { $b }
 decision := 1 if { $b } else := 2 if { $b }
 decision := $t if { $b }
+decision if { $h; $b }
+decision := $k if { $c }
+decision := 1 if { $h; $c } else := 2 if { $h } else := $k
 `)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -10,19 +11,24 @@ import (
 //
 // A form is the text of an expression, and of the rules that it uses, a line each. In a form, $t, $l, $o and $c are a
 // text, a list, an object and a condition, $s a segment, $b a body of conditions, and @ a number of its own. !x has
-// the variable x@ drawn as a text from there on, in the rest of the body or the rule; ~ ends what ! began.
+// the variable x@ drawn as a text from there on, in the rest of the body or the rule; ~ ends what ! began. $k and $h are
+// a text and a condition that a rule on a line after & decides, which follows from one part of the input: the value
+// of such a rule is often kept.
 type programs struct {
 	random *rand.Rand
 	rules  []string
 	scope  []string
+	part   string // of the input, to which forms are restricted
 	last   int
 	left   int // how many forms may still be used that have others in them
 }
 
 // forms are one a line, or, after a line of "--", one of several lines.
 func forms(text string) (out []string) {
-	single, several, _ := strings.Cut(strings.TrimSpace(text), "\n--\n")
-	out = strings.Split(single, "\n")
+	single, several, _ := strings.Cut(strings.TrimRight(text, "\n"), "\n--\n")
+	if single != "" {
+		out = strings.Split(strings.TrimSpace(single), "\n")
+	}
 	if several != "" {
 		out = append(out, strings.Split(several, "\n--\n")...)
 	}
@@ -41,16 +47,35 @@ func (p *programs) of(kind byte) string {
 	if (kind == 't' || kind == 's') && len(p.scope) > 0 && p.random.IntN(3) > 0 {
 		return draw(p.random, p.scope)
 	}
-	form := draw(p.random, leaves[kind])
+	if kind == 's' && p.part == ofToken {
+		kind = 't'
+	}
+	form := p.form(leaves[kind])
 	if p.left > 0 && p.random.IntN(2) == 0 && grammar[kind] != nil {
 		p.left--
-		form = draw(p.random, grammar[kind])
+		form = p.form(grammar[kind])
 	}
-	if kind == 'c' { // its variables are those of the body around it
+	if kind == 'c' || kind == 'h' { // its variables are those of the body around it
 		return p.expand(form)
 	}
 	defer p.within(p.scope)
 	return p.expand(form)
+}
+
+// The parts of the input from which a rule follows whose value can be kept.
+const (
+	ofRequest = "input.request.segments"
+	ofToken   = "input.token"
+)
+
+// form draws one of several forms, within the part.
+func (p *programs) form(of []string) string {
+	for {
+		form := draw(p.random, of)
+		if p.part == "" || strings.Count(form, "input.") == strings.Count(form, p.part) {
+			return form
+		}
+	}
 }
 
 // within has the variables of a scope drawn, and no others.
@@ -71,13 +96,18 @@ func (p *programs) expand(form string) string {
 	use, rules, _ := strings.Cut(form, "\n")
 	id, around := strconv.Itoa(p.last), p.scope
 	out := p.line(use, id)
+	part := cmp.Or(p.part, draw(p.random, []string{ofRequest, ofRequest, ofToken}))
 	for rule := range strings.SplitSeq(rules, "\n") {
 		if rule != "" {
-			outside := p.scope
+			outside, beyond := p.scope, p.part
 			p.within(nil)
+			if own, ok := strings.CutPrefix(rule, "&"); ok {
+				rule, p.part = own, part
+			}
 			text := p.line(rule, id)
 			p.rules = append(p.rules, text)
 			p.within(outside)
+			p.part = beyond
 		}
 	}
 	if strings.Contains(form, "~") {

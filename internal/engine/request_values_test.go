@@ -76,6 +76,11 @@ func drawnTree(r *rand.Rand, depth int) any {
 	for range 1 + r.IntN(5) {
 		node[draw(r, drawnKeys)] = drawnTree(r, depth-1)
 	}
+	if r.IntN(2) == 0 { // several methods at one place
+		for _, method := range []string{"GET", "HEAD", "POST", "PATCH"}[r.IntN(3):] {
+			node[method] = drawnTree(r, 0)
+		}
+	}
 	return node
 }
 
@@ -153,10 +158,10 @@ func TestWhatIsFollowedOrPrintedIsEvaluated(t *testing.T) {
 	if run := e.fill(v, in, how); run.request.known == nil || run.request.known[0] == nil {
 		t.Error("nothing is kept of a request")
 	}
-	printing := how
-	printing.print = &printer{}
-	if run := e.fill(v, in, printing); run.request.of != nil {
-		t.Error("an evaluation that prints takes values that are kept")
+	printing, traced := how, how
+	printing.print, traced.tracer = &printer{}, noTracer{}
+	if e.fill(v, in, printing).request.of != nil || e.fill(v, in, traced).request.of != nil {
+		t.Error("an evaluation that prints, or is followed, takes values that are kept")
 	}
 	how.document = nil
 	if run := e.fill(v, in, how); run.request.of != nil {

@@ -6,12 +6,11 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// Dependencies yields the rules at and below a path, and all rules that their values may depend on: those of package
-// system too where a reference such as data[x] leads to it, which OPA's graph of rules leaves out.
+// Dependencies yields the rules at and below a path, and all rules that their values may depend on. Package system is
+// no exception: a reference such as data[x] leads there too.
 func Dependencies(c *ast.Compiler, path ast.Ref) iter.Seq[*ast.Rule] {
-	hidden := ast.RulesOptions{IncludeHiddenModules: true}
 	return func(yield func(*ast.Rule) bool) {
-		queue := append([]*ast.Rule{}, c.GetRulesDynamicWithOpts(path, hidden)...)
+		queue := append([]*ast.Rule{}, c.GetRulesDynamicWithOpts(path, ast.RulesOptions{IncludeHiddenModules: true})...)
 		seen, named := map[*ast.Rule]bool{nil: true}, map[string]bool{}
 		for ; len(queue) > 0; queue = queue[1:] {
 			r := queue[0]
@@ -28,16 +27,6 @@ func Dependencies(c *ast.Compiler, path ast.Ref) iter.Seq[*ast.Rule] {
 				named[name.String()] = true
 				queue = append(queue, c.GetRulesExact(name)...)
 			}
-			ast.WalkRefs(r, func(ref ast.Ref) bool {
-				if !ref.HasPrefix(ast.DefaultRootRef) || len(ref) > 1 && ast.IsConstant(ref[1].Value) {
-					return false
-				}
-				if name := ref.String(); !named[name] {
-					named[name] = true
-					queue = append(queue, c.GetRulesDynamicWithOpts(ref, hidden)...)
-				}
-				return false
-			})
 			for d := range c.Graph.Dependencies(r) {
 				if rule, ok := d.(*ast.Rule); ok {
 					queue = append(queue, rule)
