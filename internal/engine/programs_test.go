@@ -11,9 +11,9 @@ import (
 //
 // A form is the text of an expression, and of the rules that it uses, a line each. In a form, $t, $l, $o and $c are a
 // text, a list, an object and a condition, $s a segment, $b a body of conditions, and @ a number of its own. !x has
-// the variable x@ drawn as a text from there on, in the rest of the body or the rule; ~ ends what ! began. $k and $h are
-// a text and a condition that a rule on a line after & decides, which follows from one part of the input: the value
-// of such a rule is often kept.
+// the variable x@ drawn as a text from there on, in the rest of the body or the rule; ~ ends what ! began. A rule on a
+// line that begins with & follows from one part of the input, so that its value is often kept; $k and $h are a text
+// and a condition that such a rule decides.
 type programs struct {
 	random *rand.Rand
 	rules  []string

@@ -2,6 +2,7 @@ package rego
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -10,7 +11,7 @@ import (
 // no exception: a reference such as data[x] leads there too.
 func Dependencies(c *ast.Compiler, path ast.Ref) iter.Seq[*ast.Rule] {
 	return func(yield func(*ast.Rule) bool) {
-		queue := append([]*ast.Rule{}, c.GetRulesDynamicWithOpts(path, ast.RulesOptions{IncludeHiddenModules: true})...)
+		queue := slices.Clone(c.GetRulesDynamicWithOpts(path, ast.RulesOptions{IncludeHiddenModules: true}))
 		seen, named := map[*ast.Rule]bool{nil: true}, map[string]bool{}
 		for ; len(queue) > 0; queue = queue[1:] {
 			r := queue[0]
