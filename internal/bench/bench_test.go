@@ -62,10 +62,12 @@ func TestBench(t *testing.T) {
 			s.runs = append(s.runs, measure(t, s, e.each))
 		}
 	}
-	r.sharedPace = share * median(f.opa.runs, run.throughput)
+	r.pace = paces{opa: share * median(f.opa.runs, run.throughput),
+		sidecar: share * median(f.small.runs, run.throughput)}
 	for range e.rounds {
 		for _, s := range f.paced() {
-			s.paced = append(s.paced, pace(t, s, e.each, r.sharedPace))
+			s.paced = append(s.paced, paced{own: pace(t, s, e.each, share*median(s.runs, run.throughput)),
+				opa: pace(t, s, e.each, r.pace.opa), sidecar: pace(t, s, e.each, r.pace.sidecar)})
 		}
 	}
 	if n := w.issuer.Calls() - asked; n != 0 {
@@ -188,19 +190,15 @@ func cpuOf(t *testing.T, p *process) time.Duration {
 // share is how much of a peak is asked for when latency is what matters: a server at its limit only shows its queue.
 const share = 0.7
 
-// pace asks s evenly: at a share of its own peak, and as often as shared says, a rate that is the same for all.
-func pace(t *testing.T, s *target, d time.Duration, shared float64) paced {
+// pace asks s evenly, at a rate a second, and returns the p99 of its latency.
+func pace(t *testing.T, s *target, d time.Duration, rate float64) time.Duration {
 	t.Helper()
-	own, err := open(s.many, d, share*median(s.runs, run.throughput))
-	if err != nil {
-		t.Fatalf("%s: %v", s.name, err)
-	}
-	same, err := open(s.many, d, shared)
+	asked, err := open(s.many, d, rate)
 	if err != nil {
 		t.Fatalf("%s: %v", s.name, err)
 	}
 	s.rest()
-	return paced{own: own.quantile(0.99), shared: same.quantile(0.99)}
+	return asked.quantile(0.99)
 }
 
 // metrics are the values of all series of a sidecar.

@@ -20,9 +20,9 @@ import (
 type report struct {
 	effort           effort
 	field            *field
-	sharedPace       float64 // requests a second
-	written, dropped int     // events of the decision log
-	mismatches       int     // of remembered verdicts
+	pace             paces
+	written, dropped int // events of the decision log
+	mismatches       int // of remembered verdicts
 	first, reload    []time.Duration
 	memory           usage
 	loaded           reloading
@@ -61,11 +61,13 @@ func (r report) peaks(b *strings.Builder) {
 }
 
 func (r report) paces(b *strings.Builder) {
+	const part = 100 * share
 	fmt.Fprintf(b, "\n| server | p99 us at %.0f %% of its own peak | p99 us at %.0f requests/s (%.0f %% of OPA's "+
-		"peak) |\n|---|---|---|\n", 100*share, r.sharedPace, 100*share)
+		"peak) | p99 us at %.0f requests/s (%.0f %% of the sidecar's peak, small policy, remembered) |\n"+
+		"|---|---|---|---|\n", part, r.pace.opa, part, r.pace.sidecar, part)
 	for _, s := range r.field.paced() {
-		fmt.Fprintf(b, "| %s | %.0f | %.0f |\n", s.name, median(s.paced, paced.ownMicros),
-			median(s.paced, paced.sharedMicros))
+		fmt.Fprintf(b, "| %s | %.0f | %.0f | %.0f |\n", s.name, median(s.paced, paced.ownMicros),
+			median(s.paced, paced.opaMicros), median(s.paced, paced.sidecarMicros))
 	}
 }
 

@@ -37,12 +37,16 @@ type run struct {
 func (r run) throughput() float64 { return r.rate }
 func (r run) processor() float64  { return micros(r.cpu) }
 
-// paced is what one round measured on one target below its limit: p99 at a share of its own peak, and at the rate that
-// all targets share.
-type paced struct{ own, shared time.Duration }
+// paced is what one round measured on one target that is asked evenly: p99 at a share of its own peak, of OPA's, and
+// of that of the sidecar that remembers.
+type paced struct{ own, opa, sidecar time.Duration }
 
-func (p paced) ownMicros() float64    { return micros(p.own) }
-func (p paced) sharedMicros() float64 { return micros(p.shared) }
+func (p paced) ownMicros() float64     { return micros(p.own) }
+func (p paced) opaMicros() float64     { return micros(p.opa) }
+func (p paced) sidecarMicros() float64 { return micros(p.sidecar) }
+
+// paces are the rates at which all targets are asked, in requests a second.
+type paces struct{ opa, sidecar float64 }
 
 // connections is how many callers there are at once.
 const connections = 32
