@@ -69,7 +69,8 @@ func NewView(r Usage) *View {
 // read.
 func (v *View) Value(d *input.Document) (ast.Value, error) {
 	fields := reflect.ValueOf(d).Elem()
-	pairs := make([][2]*ast.Term, 0, len(v.document))
+	var space pairsSpace
+	pairs := space[:0]
 	for i := range v.document {
 		m := &v.document[i]
 		f := fields.Field(m.index)
@@ -186,9 +187,13 @@ func (v *View) key(t *input.Token) (k requestKey) {
 
 // object converts a struct.
 func object(v reflect.Value, members []member) (*ast.Term, error) {
-	pairs, err := pairsOf(v, members, make([][2]*ast.Term, 0, len(members)))
+	var space pairsSpace
+	pairs, err := pairsOf(v, members, space[:0])
 	return ast.NewTerm(ast.NewObject(pairs...)), err
 }
+
+// pairsSpace is memory for the members of an object, which are copied from it. Most objects have no more.
+type pairsSpace [16][2]*ast.Term
 
 func pairsOf(v reflect.Value, members []member, pairs [][2]*ast.Term) ([][2]*ast.Term, error) {
 	for i := range members {
@@ -249,21 +254,28 @@ func stringsTerm(list []string) *ast.Term {
 	if len(list) == 0 {
 		return ast.InternedEmptyArray
 	}
-	terms, space := make([]*ast.Term, len(list)), make([]ast.Term, len(list))
+	terms, space := make([]*ast.Term, len(list)), make([]ast.Term, len(list)+1)
 	for i, s := range list {
 		space[i].Value = ast.String(s)
 		terms[i] = &space[i]
 	}
-	return ast.ArrayTerm(terms...)
+	array := &space[len(list)]
+	array.Value = ast.NewArray(terms...)
+	return array
 }
 
 func stringListsTerm(lists map[string][]string) *ast.Term {
 	if len(lists) == 0 {
 		return ast.InternedEmptyObject
 	}
-	pairs := make([][2]*ast.Term, 0, len(lists))
+	var space pairsSpace
+	pairs, names := space[:0], make([]ast.Term, len(lists)+1)
 	for name, list := range lists {
-		pairs = append(pairs, [2]*ast.Term{ast.StringTerm(name), stringsTerm(list)})
+		key := &names[len(pairs)]
+		key.Value = ast.String(name)
+		pairs = append(pairs, [2]*ast.Term{key, stringsTerm(list)})
 	}
-	return ast.NewTerm(ast.NewObject(pairs...))
+	all := &names[len(lists)]
+	all.Value = ast.NewObject(pairs...)
+	return all
 }
