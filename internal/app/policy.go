@@ -144,6 +144,7 @@ func (a *App) waiting(why *bundle.Problem) {
 func (a *App) activated(next stage.Policies) {
 	a.logIgnored(a.policy.set(), next.Set)
 	a.sources.Activated(next.Set)
+	next.Policy.Settle()
 	next.Set.Settle()
 	now := time.Now()
 	a.policy.reloads.Inc(reloadOK)

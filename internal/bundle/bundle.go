@@ -98,7 +98,7 @@ func (d *DataFile) Value() any { return d.value.get() }
 
 // Slot belongs to the policy engine, which keeps the value there in its own form. Files with the same text may share
 // it.
-func (d *DataFile) Slot() *authz.Slot { return &d.value.slot }
+func (d *DataFile) Slot() *authz.Slot { return d.value.slotted() }
 
 // Signed is what the verified signatures of a bundle say; zero when none was verified.
 type Signed struct {

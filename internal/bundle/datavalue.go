@@ -17,12 +17,13 @@ import (
 type dataValue struct {
 	kind   Kind
 	object bool
-	slot   authz.Slot
 
 	mu     sync.Mutex
+	slot   *authz.Slot
 	raw    []byte // of a large value that is not settled
 	packed []byte // of a large value that was settled
-	used   *any   // nil while it is settled or was not asked for
+	text   weak.Pointer[Text]
+	used   *any // nil while it is settled or was not asked for
 	late   weak.Pointer[any]
 }
 
@@ -38,7 +39,7 @@ var shared = struct {
 // newDataValue returns a value in the types of DataFile.Value.
 func newDataValue(kind Kind, value any) *dataValue {
 	_, object := value.(map[string]any)
-	return &dataValue{kind: kind, object: object, used: &value}
+	return &dataValue{kind: kind, object: object, slot: new(authz.Slot), used: &value}
 }
 
 // valueOf reads a data file, unless its value is in use.
@@ -76,7 +77,8 @@ func valueOf(f SourceFile) (*dataValue, *Problem) {
 // largeValue makes no values of JSON yet: a policy engine makes its own of the text.
 func largeValue(f SourceFile) (*dataValue, *Problem) {
 	if f.Kind == DataJSON {
-		return &dataValue{kind: f.Kind, raw: f.Raw, object: jsonTextOf(f.Raw).isObject()}, checkJSON(f.Raw)
+		v := &dataValue{kind: f.Kind, raw: f.Raw, object: jsonTextOf(f.Raw).isObject(), slot: new(authz.Slot)}
+		return v, checkJSON(f.Raw)
 	}
 	value, err := f.Decode()
 	v := newDataValue(f.Kind, value)
@@ -155,10 +157,20 @@ func (v *dataValue) decoded() any {
 	return value
 }
 
+// slotted is where the policy engine keeps its form of the value.
+func (v *dataValue) slotted() *authz.Slot {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.slot
+}
+
 // settle lets go of a large value, once it is not used, and of its text.
 func (v *dataValue) settle() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.text.Value() != nil {
+		v.slot = new(authz.Slot)
+	}
 	if v.raw == nil {
 		return // a small value, or one that is settled
 	}

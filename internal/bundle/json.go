@@ -27,9 +27,9 @@ func decodeJSON(raw []byte) (value any, problem *Problem) {
 
 // makeOfChecked makes a value of JSON that checkJSON has found nothing wrong with.
 func makeOfChecked[V any](raw []byte, m Maker[V]) (V, error) {
-	r := newJSONReader(withoutBOM(raw), m)
+	// There are no duplicate names, and looking for them takes memory.
+	r := newJSONReader(withoutBOM(raw), m, jsontext.AllowDuplicateNames(true))
 	r.checked = true
-	r.Decoder = decoderOf(r.raw, jsontext.AllowDuplicateNames(true)) // of which there are none: looking takes memory
 	return r.value()
 }
 

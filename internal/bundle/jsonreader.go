@@ -25,7 +25,7 @@ type Maker[V any] interface {
 }
 
 // jsonReader makes values of JSON. Texts, numbers, and small objects and arrays, that are spelled alike are one value
-// in memory: data mostly have few different ones.
+// in memory, but in a few KB: data mostly have few different ones.
 type jsonReader[V any] struct {
 	*jsontext.Decoder
 	raw     []byte // all that is read
@@ -52,14 +52,20 @@ const (
 	maxSharedKept = 1 << 14 // values that are remembered; then others begin anew
 )
 
-func newJSONReader[V any](raw []byte, m Maker[V]) *jsonReader[V] {
-	return &jsonReader[V]{Decoder: decoderOf(raw), raw: raw, make: m, memory: textMemory{most: len(raw)},
-		texts: map[string]V{}, numbers: map[string]V{}, seed: maphash.MakeSeed(), values: map[uint64]spelled[V]{}}
+func newJSONReader[V any](raw []byte, m Maker[V], options ...jsontext.Options) *jsonReader[V] {
+	r := &jsonReader[V]{Decoder: decoderOf(raw, options...), raw: raw, make: m,
+		memory: textMemory{most: len(raw)}}
+	if len(raw) >= minTabled {
+		r.seed = maphash.MakeSeed()
+		r.texts, r.numbers, r.values = map[string]V{}, map[string]V{}, map[uint64]spelled[V]{}
+	}
+	return r
 }
 
 func (r *jsonReader[V]) value() (v V, err error) {
-	if k := r.PeekKind(); r.checked && (k == jsontext.KindBeginObject || k == jsontext.KindBeginArray) {
-		if earlier, ok := r.earlier(extent(r.raw[nextToken(r.raw, r.Decoder):])); ok {
+	k := r.PeekKind()
+	if r.checked && r.values != nil && (k == jsontext.KindBeginObject || k == jsontext.KindBeginArray) {
+		if earlier, ok := r.earlier(extent(r.raw[nextToken(r.raw, r.Decoder):], maxShared)); ok {
 			return earlier, r.SkipValue()
 		}
 	}
@@ -113,7 +119,7 @@ func (r *jsonReader[V]) shared(rest func() (V, error)) (V, error) {
 	begin := r.InputOffset() - 1
 	v, err := rest()
 	end := r.InputOffset()
-	if err != nil || end-begin > maxShared {
+	if err != nil || end-begin > maxShared || r.values == nil {
 		return v, err
 	}
 	spelling := r.raw[begin:end]
@@ -133,11 +139,11 @@ func (r *jsonReader[V]) earlier(spelling []byte) (v V, ok bool) {
 	return at.value, ok && string(r.raw[at.begin:at.end]) == string(spelling)
 }
 
-// extent is the spelling of the object or array at the beginning of well-formed text, where it is short enough to be
-// shared.
-func extent(text []byte) []byte {
+// extent is the spelling of the object or array at the beginning of well-formed text, where it takes at most so many
+// bytes.
+func extent(text []byte, most int) []byte {
 	depth, inText := 0, false
-	for i := 0; i < len(text) && i < maxShared; i++ {
+	for i := 0; i < len(text) && i < most; i++ {
 		switch c := text[i]; {
 		case inText && c == '\\':
 			i++
@@ -168,12 +174,14 @@ func (r *jsonReader[V]) text(tok jsontext.Token) V {
 	return v
 }
 
-// remember adds an entry to one of the tables, whose size is bounded.
+// remember adds an entry to one of the tables, whose size is bounded. nil remembers nothing.
 func remember[K comparable, V any](table map[K]V, k K, v V) {
 	if len(table) >= maxSharedKept {
 		clear(table)
 	}
-	table[k] = v
+	if table != nil {
+		table[k] = v
+	}
 }
 
 func (r *jsonReader[V]) object() (v V, err error) {

@@ -58,7 +58,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	}
 	p := &Policy{
 		revision: revision(set), digest: set.Digest, revisions: revisions(set), warnings: x.program.Warnings(set),
-		entries: map[string]*preparedRule{}, callers: callers, compiler: compiler,
+		entries: map[string]*preparedRule{}, callers: callers, compiler: compiler, store: store,
 	}
 	for _, b := range set.Bundles {
 		p.modules = append(p.modules, b.Modules...)
@@ -111,7 +111,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 
 // openStore returns a store with the data of set. It is never written again, so that all evaluations share one read
 // transaction.
-func openStore(ctx context.Context, set *bundle.Set) (storage.Store, storage.Transaction, error) {
+func openStore(ctx context.Context, set *bundle.Set) (*rego.Store, storage.Transaction, error) {
 	store, err := rego.NewStore(set)
 	if err != nil {
 		return nil, nil, err

@@ -32,6 +32,7 @@ type Policy struct {
 	callers    *callers // nil when callers bring no input of their own
 	// compiler is that of entries, and filters what filters are compiled from: nil where none can be asked for.
 	compiler *ast.Compiler
+	store    *rego.Store
 	filters  func() (*filters, error)
 	warnings bundle.Problems
 	modules  []bundle.File
@@ -51,6 +52,16 @@ type Question struct {
 	// question has the same answer at any later time.
 	Time time.Time
 	Seed string
+}
+
+// Settle lets go of the terms of large data that the policies only look up by names, which are then made of the text
+// when they are read. It is for a policy that decides; bundle.Set.Settle is to follow.
+func (p *Policy) Settle() {
+	compilers := []*ast.Compiler{p.compiler}
+	if p.callers != nil {
+		compilers = append(compilers, p.callers.compiler)
+	}
+	p.store.Settle(compilers...)
 }
 
 // Revision is the revisions that the bundles state, or the beginning of the digest when they state none.
