@@ -37,14 +37,34 @@ type conn struct {
 func newConn(s *Server, nc net.Conn) *conn {
 	ctx := context.WithValue(context.Background(), http.LocalAddrContextKey, nc.LocalAddr())
 	return &conn{Conn: nc, server: s, ctx: s.ConnContext(ctx, nc), remote: nc.RemoteAddr().String(),
-		read: make([]byte, 0, bufferBytes)}
+		read: s.buffer()[:0]}
+}
+
+// buffer is what a connection reads into. free takes it back.
+func (s *Server) buffer() *[bufferBytes]byte {
+	if b, ok := s.buffers.Get().(*[bufferBytes]byte); ok {
+		return b
+	}
+	return new([bufferBytes]byte)
+}
+
+// free gives the buffer to another connection.
+func (c *conn) free() {
+	b := (*[bufferBytes]byte)(c.read[:bufferBytes])
+	clear(b[:len(c.read)]) // the rest is clear: see answer
+	c.read = nil
+	c.server.buffers.Put(b)
 }
 
 // serve answers the calls of the connection, until it ends or is net/http's.
 func (c *conn) serve() {
 	kept := false
 	defer func() {
-		if fault := recover(); fault != nil && fault != http.ErrAbortHandler {
+		switch fault := recover(); fault {
+		case nil:
+			c.free()
+		case http.ErrAbortHandler:
+		default:
 			c.server.Log.Debug("a call panicked", "cause", fault, "stack", string(debug.Stack()))
 		}
 		if !kept {

@@ -34,6 +34,7 @@ type Server struct {
 	Config
 	responses sync.Pool // of *response
 	readers   sync.Pool // of *bufio.Reader
+	buffers   sync.Pool // of *[bufferBytes]byte
 
 	stage atomic.Int32 // set with mu held
 
