@@ -30,6 +30,7 @@ func keptRules(c *ast.Compiler, ref ast.Ref, within func(reads.Path) bool) (refs
 	for _, r := range rules {
 		name := r.Ref().String()
 		if _, known := kept[name]; !known { // once a name, of which there may be thousands of rules
+			// about[r] is there to spare the walk from each of many rules: followsFrom finds the same.
 			kept[name] = about[r] && !r.Ref().Equal(ref) && followsFrom(c, r, about)
 			some = some || kept[name]
 		}

@@ -3,7 +3,11 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
+	"unsafe"
+
+	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
 	"github.com/authz-sidecar/sidecar/internal/input"
@@ -169,6 +173,94 @@ first if input.request.segments = ["orders", _]
 	}
 	if fired != 3 {
 		t.Errorf("%d rules of three had a value", fired)
+	}
+}
+
+// TestARuleThatIsNotAskedForStaysUnknown has rules that some requests of one token, and of one path, do not come to.
+func TestARuleThatIsNotAskedForStaysUnknown(t *testing.T) {
+	p := policy(t, patient, `
+default decision := false
+
+decision if {
+	input.request.method == "POST"
+	known
+	by
+}
+
+decision if {
+	input.token.subject.id == "v"
+	first
+	second
+}
+
+known if input.token.present
+
+by if input.token.subject.id == "u"
+
+first if input.request.segments = ["orders", _]
+
+second if not "admin" in input.request.segments
+`)
+	d := requestOf("u", "GET", "orders", "1")
+	d.Claims.Slot = new(authz.Slot)
+	for _, method := range []string{"GET", "POST", "GET"} {
+		next := *d
+		next.Request.Method = method
+		sameAsPlain(t, p, &next)
+	}
+	for _, subject := range []string{"u", "v", "u"} {
+		sameAsPlain(t, p, requestOf(subject, "GET", "orders", "2"))
+		sameAsPlain(t, p, requestOf(subject, "GET", "b", "2"))
+	}
+}
+
+// TestAKeptValueIsSmallAndItsOwn has values that are parts of a long text.
+func TestAKeptValueIsSmallAndItsOwn(t *testing.T) {
+	p := policy(t, patient, `
+default decision := false
+
+decision if {
+	id != input.context.v
+	name != input.context.v
+}
+
+id := input.token.subject.id
+
+name := input.token.subject.username
+`)
+	e, long := p.entries[decisionPath], strings.Repeat("a", 16<<10)
+	d := requestOf(long[:9], "GET")
+	d.Token.Subject.Username, d.Context = long, []byte(`{"v":1}`)
+	in, err := p.view.Value(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.eval(t.Context(), in, evalOptions{time: start}); err != nil {
+		t.Fatal(err)
+	}
+	known := e.token.slot(in.(ast.Object).Get(tokenName)).Load()
+	for i, ref := range e.token.refs {
+		kept := known.values[i]
+		if small := ref.String() == "data.authz.id"; small != (kept != nil) {
+			t.Errorf("%v is kept: %t", ref, !small)
+		} else if small {
+			id := string(kept.value.Value.(ast.String))
+			if id != long[:9] || unsafe.StringData(id) == unsafe.StringData(long) {
+				t.Errorf("%q is a part of the token", id)
+			}
+		}
+	}
+}
+
+func TestNoMoreRulesAreKeptThanARequestReads(t *testing.T) {
+	for n, want := range map[int]bool{maxRequestRefs: true, maxRequestRefs + 1: false} {
+		rules := "default decision := false\n"
+		for i := range n {
+			rules += fmt.Sprintf("\ndecision if x%d == input.context.v\n\nx%d := %d if input.request.segments = [_]\n", i, i, i)
+		}
+		if got := policy(t, patient, rules).entries[decisionPath].request != nil; got != want {
+			t.Errorf("of %d rules some are kept: %t", n, got)
+		}
 	}
 }
 
