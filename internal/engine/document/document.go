@@ -28,6 +28,7 @@ type member struct {
 	index   int
 	key     *ast.Term
 	omit    bool
+	lists   bool // it is a map of strings to strings
 	convert converter
 }
 
@@ -51,6 +52,12 @@ type View struct {
 func NewView(r Usage) *View {
 	v := &View{document: r.of(documentMembers, ""), request: r.of(requestMembers, "request"),
 		forms: &forms{}}
+	for i := range v.request {
+		m := &v.request[i]
+		if names := r.names(m.name); m.lists && 0 < len(names) && len(names) <= maxNamed {
+			m.convert = namedLists(names)
+		}
+	}
 	var names []string
 	for _, m := range r.of(tokenMembers, "token") {
 		switch m.name {
@@ -219,7 +226,7 @@ func membersOf(t reflect.Type) []member {
 			continue
 		}
 		out = append(out, member{name: name, index: f.Index[0], key: ast.StringTerm(name), omit: omit == "omitzero",
-			convert: converterFor(f.Type)})
+			lists: f.Type.Kind() == reflect.Map, convert: converterFor(f.Type)})
 	}
 	return out
 }
@@ -278,4 +285,29 @@ func stringListsTerm(lists map[string][]string) *ast.Term {
 	all := &names[len(lists)]
 	all.Value = ast.NewObject(pairs...)
 	return all
+}
+
+// maxNamed is how many header fields, or parameters of the query, are looked for one by one.
+const maxNamed = 16
+
+// namedLists converts those members of a map of strings to strings that have one of names.
+func namedLists(names []string) converter {
+	keys := make([]*ast.Term, len(names))
+	for i, name := range names {
+		keys[i] = ast.StringTerm(name)
+	}
+	return func(v reflect.Value) (*ast.Term, error) {
+		lists := v.Interface().(map[string][]string)
+		var space pairsSpace
+		pairs := space[:0]
+		for i, name := range names {
+			if list, ok := lists[name]; ok {
+				pairs = append(pairs, [2]*ast.Term{keys[i], stringsTerm(list)})
+			}
+		}
+		if len(pairs) == 0 {
+			return ast.InternedEmptyObject, nil
+		}
+		return ast.NewTerm(ast.NewObject(pairs...)), nil
+	}
 }

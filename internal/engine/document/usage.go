@@ -1,11 +1,15 @@
 package document
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// Usage is the part of the input that the rules of a policy can read: top-level members by name, and members of
-// request and token as "request.path". A name is there when all of that member is read; "" is the whole input.
+// Usage is the part of the input that the rules of a policy can read: top-level members by name, members of request
+// and token as "request.path", and header fields and parameters of the query as "request.headers.x-tenant". A name is
+// there when all of that member is read; "" is the whole input.
 //
 // It contains too much rather than too little. In compiled Rego every access to the input is a reference that begins
 // with input, also behind an alias, in an argument of a function, or in a head.
@@ -44,33 +48,50 @@ func (r Usage) add(ref ast.Ref) {
 		r[string(name)] = true
 		return
 	}
-	if len(ref) > 2 {
-		if part, ok := ref[2].Value.(ast.String); ok {
-			r[string(name)+"."+string(part)] = true
-			return
+	path := string(name)
+	for i := 2; i < len(ref) && (i == 2 || path == "request.headers" || path == "request.query"); i++ {
+		part, ok := ref[i].Value.(ast.String)
+		if !ok {
+			break
+		}
+		path += "." + string(part)
+	}
+	r[path] = true
+}
+
+// names are those of the members of a member within the request that are read, sorted; nil when all may be.
+func (r Usage) names(member string) (out []string) {
+	within := "request." + member
+	if r[""] || r["request"] || r[within] {
+		return nil
+	}
+	for read := range r {
+		if name, ok := strings.CutPrefix(read, within+"."); ok {
+			out = append(out, name)
 		}
 	}
-	r[string(name)] = true
+	slices.Sort(out)
+	return out
 }
 
 // of are the members of the input, or of its member within, that are read at least in part.
 func (r Usage) of(members []member, within string) []member {
 	var out []member
 	for _, m := range members {
-		if r[""] || within != "" && (r[within] || r[within+"."+m.name]) || within == "" && r.below(m.name) {
+		if r[""] || within != "" && (r[within] || r.below(within+"."+m.name)) || within == "" && r.below(m.name) {
 			out = append(out, m)
 		}
 	}
 	return out
 }
 
-// below reports whether a top-level member is read, at least in part.
+// below reports whether a member is read, at least in part.
 func (r Usage) below(name string) bool {
 	if r[name] {
 		return true
 	}
 	for read := range r {
-		if len(read) > len(name) && read[:len(name)] == name && read[len(name)] == '.' {
+		if strings.HasPrefix(read, name+".") {
 			return true
 		}
 	}

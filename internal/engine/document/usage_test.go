@@ -27,6 +27,11 @@ func TestUsageIsNeverLessThanWhatRulesRead(t *testing.T) {
 		`decision if not input.context.x`:                                       {"context"},
 		`decision if { every s in input.token.scopes { s != "" } }`:             {"token.scopes"},
 		`decision if count([h | h := input.request.headers[_]]) == 0`:           {"request.headers"},
+		`decision if input.request.headers["x-a"][0] == "b"`:                    {"request.headers.x-a"},
+		`decision if input.request.query.a == input.request.segments`:           {"request.query.a", "request.segments"},
+		`decision if { h := input.request.headers; h["x-a"][0] == "b" }`:        {"request.headers"},
+		`decision if input.request.headers[input.request.method]`:               {"request.headers", "request.method"},
+		`decision if input.token.claims["x"].y`:                                 {"token.claims"},
 		`decision if x with input.token.active as true` + "\nx if input.token":  {"token", "token.active"},
 		`decision if x with input as {}` + "\nx if true":                        {""},
 		`decision if data.n[input.request.method]` + "\nn := 1":                 {"request.method"},
@@ -63,9 +68,16 @@ func TestAViewDiffersFromTheDocumentOnlyInWhatIsNotRead(t *testing.T) {
 	for _, r := range []Usage{
 		{"": true}, {}, {"token": true}, {"token.active": true, "request.path": true},
 		{"context": true, "token.claims": true, "token.age": true}, {"version": true, "request": true},
+		{"request.headers.x-a": true, "request.headers.x.b": true, "request.query.x-a": true, "request.query.x": true},
+		{"request.headers.x-a": true, "request.headers": true, "request.query.x-c": true},
+		{"request.headers.x-a": true, "request": true},
 	} {
 		for i := range 50 {
 			d := filled(stream(fmt.Sprint(i)))
+			if i%2 == 0 {
+				d.Request.Headers = map[string][]string{"x-a": {"1", "2"}, "x.b": {"3"}, "x": {"4"}}
+				d.Request.Query = d.Request.Headers
+			}
 			whole, err := documentValue(d)
 			if err != nil {
 				t.Fatal(err)
@@ -91,9 +103,25 @@ func cut(o ast.Object, r Usage, within string) ast.Object {
 			out.Insert(k, v)
 		case within == "" && r.below(name):
 			out.Insert(k, ast.NewTerm(cut(v.Value.(ast.Object), r, name)))
+		case within == "request" && r.below(within+"."+name):
+			out.Insert(k, ast.NewTerm(cut(v.Value.(ast.Object), r, within+"."+name)))
 		}
 	})
 	return out
+}
+
+// A policy that names many header fields has all of them converted: looking for each would cost more.
+func TestManyNamesOfHeadersAreAllHeaders(t *testing.T) {
+	usage := Usage{}
+	for i := range maxNamed + 1 {
+		usage[fmt.Sprint("request.headers.x-", i)] = true
+	}
+	d := input.Build(input.Query{Request: input.Request{Headers: map[string][]string{"x-0": {"a"}, "other": {"b"}}}},
+		arbitraryClaims(1), input.Presented{}, began)
+	got, err := NewView(usage).Value(d)
+	if want := `{"request": {"headers": {"other": ["b"], "x-0": ["a"]}}}`; err != nil || got.String() != want {
+		t.Errorf("%v, %v, want %s", got, err, want)
+	}
 }
 
 // TestATokenKeptForOneViewIsNotShownToAnother is the reload of a policy that reads more.
