@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +19,8 @@ import (
 // bufferBytes is the longest request that is plain. A head of this length is within every limit of net/http.
 const bufferBytes = 8 << 10
 
-// conn is one connection. But for wake, its methods are called by one goroutine.
+// conn is one connection. Its methods are called by one goroutine, but for wake, and for watch, which the
+// handler calls before it returns.
 type conn struct {
 	net.Conn
 	server *Server
@@ -30,14 +32,18 @@ type conn struct {
 	// readBy and writeBy are the deadlines that are set.
 	readBy, writeBy time.Time
 	begun           bool        // a call has begun
+	skips           int         // line ends before the next call that skip may still remove
 	waits           atomic.Bool // for the first byte of a call
 	watched         chan read   // by watch; nil when there is none
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
 	ctx := context.WithValue(context.Background(), http.LocalAddrContextKey, nc.LocalAddr())
-	return &conn{Conn: nc, server: s, ctx: s.ConnContext(ctx, nc), remote: nc.RemoteAddr().String(),
-		read: s.buffer()[:0]}
+	c := &conn{Conn: nc, server: s, ctx: s.ConnContext(ctx, nc), read: s.buffer()[:0]}
+	if from := nc.RemoteAddr(); from != nil { // it is nil when the caller has gone already, on some systems
+		c.remote = from.String()
+	}
+	return c
 }
 
 // buffer is what a connection reads into. free takes it back.
@@ -48,10 +54,13 @@ func (s *Server) buffer() *[bufferBytes]byte {
 	return new([bufferBytes]byte)
 }
 
-// free gives the buffer to another connection.
+// free gives the buffer to another connection, unless watch still reads into it: the handler ended its goroutine.
 func (c *conn) free() {
+	if c.watched != nil {
+		return
+	}
 	b := (*[bufferBytes]byte)(c.read[:bufferBytes])
-	clear(b[:len(c.read)]) // the rest is clear: see answer
+	clear(b[:]) // it held a token
 	c.read = nil
 	c.server.buffers.Put(b)
 }
@@ -85,10 +94,11 @@ func (c *conn) serve() {
 	}
 }
 
-// handOver gives the connection to net/http.
+// handOver gives the connection to net/http, which looks for the preface of HTTP/2 before it sets deadlines.
 func (c *conn) handOver() {
 	c.server.mu.Lock() // wake is not under way, nor will it be: nothing waits
-	_ = c.SetDeadline(time.Time{})
+	_ = c.SetReadDeadline(time.Now().Add(c.server.ReadTimeout))
+	_ = c.SetWriteDeadline(time.Time{})
 	c.server.mu.Unlock()
 	c.server.Other(&handed{Conn: c.Conn, rest: bytes.Clone(c.read)})
 }
@@ -125,13 +135,11 @@ func (c *conn) await() bool {
 
 // skip removes the line ends that old clients send after the body of a POST, up to four bytes, as net/http does.
 func (c *conn) skip() {
-	if c.last.request == nil || c.last.request.Method != http.MethodPost {
-		return
-	}
 	n := 0
-	for n < min(4, len(c.read)) && (c.read[n] == '\r' || c.read[n] == '\n') {
+	for n < min(c.skips, len(c.read)) && (c.read[n] == '\r' || c.read[n] == '\n') {
 		n++
 	}
+	c.skips -= n
 	c.read = append(c.read[:0], c.read[n:]...)
 }
 
@@ -215,7 +223,10 @@ func (c *conn) recognize() (size, length int, err error) {
 	}
 	end := bytes.Index(c.read, headEnd)
 	if end < 0 {
-		return 0, 0, nil
+		if opens(c.read) {
+			return 0, 0, nil
+		}
+		return 0, 0, errOther
 	}
 	end += len(headEnd)
 	h := c.server.parse(c.read[:end])
@@ -235,18 +246,22 @@ func (c *conn) answer(size, length int, fault error) bool {
 	r := c.last.with(length)
 	call := c.call()
 	r = r.WithContext(call)
-	r.Body = http.NoBody
-	if length > 0 {
-		r.Body = &body{rest: c.read[size:end], fault: fault}
+	b := &body{rest: c.read[size:end], fault: fault}
+	if r.Body = b; length == 0 {
+		r.Body = http.NoBody
 	}
 	w := c.server.response()
 	c.handle(w, r, call)
+	b.end()
 	gone := c.unwatch()
 	closes := fault != nil || gone != nil || c.server.stage.Load() > serves
 	c.writeWithin(c.server.WriteTimeout)
 	_, err := c.Write(w.finish(closes))
 	closes = closes || w.closes || err != nil
 	c.server.recycle(w)
+	if c.skips = 0; r.Method == http.MethodPost {
+		c.skips = 4
+	}
 	rest := copy(c.read, c.read[end:])
 	clear(c.read[rest:]) // it held a token
 	c.read = c.read[:rest]
@@ -278,6 +293,7 @@ func (h *handed) CloseWrite() error {
 
 func (h *handed) Read(p []byte) (int, error) {
 	if len(h.rest) == 0 {
+		h.rest = nil // which frees it
 		return h.Conn.Read(p)
 	}
 	n := copy(p, h.rest)
@@ -285,13 +301,23 @@ func (h *handed) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// body is the body of a request. It is read before the handler returns.
+// body is the body of a request.
 type body struct {
+	mu    sync.Mutex
 	rest  []byte
 	fault error // instead of io.EOF
 }
 
+// end has a handler that kept the body read nothing of the next call.
+func (b *body) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rest, b.fault = nil, http.ErrBodyReadAfterClose
+}
+
 func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	n := copy(p, b.rest)
 	b.rest = b.rest[n:]
 	switch {

@@ -219,6 +219,43 @@ func TestACallThatDoesNotArriveInTime(t *testing.T) {
 	})
 }
 
+// net/http answers before the end of such a head, or ends it otherwise. Its search for the preface of HTTP/2 takes 14
+// bytes.
+func TestAHeadThatCannotBecomePlainIsNotWaitedFor(t *testing.T) {
+	d := open(t, limits, mirror)
+	for name, head := range map[string]string{
+		"lines end without CR":      "GET / HTTP/1.1\nHost: a\n\n",
+		"the empty line is without": "GET / HTTP/1.1\r\nHost: a\r\n\n",
+		"a request line":            "GET a request line\r\n",
+		"an empty line":             "\r\nGET / HTTP/1.1\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := dial(t, d)
+			c.send(t, head)
+			resp, err := http.ReadResponse(c.from, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+		})
+	}
+}
+
+func TestTheBeginningOfAPrefaceIsNotWaitedForLonger(t *testing.T) {
+	slow := limits
+	slow.ReadTimeout = 100 * time.Millisecond
+	c := dial(t, open(t, slow, mirror))
+	c.send(t, "PRI *\r\n")
+	resp, err := http.ReadResponse(c.from, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("answered %d", resp.StatusCode)
+	}
+}
+
 func TestAConnectionMayBeIdleForSoLong(t *testing.T) {
 	brief := limits
 	brief.ReadTimeout, brief.IdleTimeout = 100*time.Millisecond, 2*time.Second
@@ -246,6 +283,54 @@ func TestACallThatPanicsEndsItsConnectionAlone(t *testing.T) {
 	c.ended(t)
 	other.send(t, post("/", "body"))
 	other.answer(t, "body")
+}
+
+func TestABodyIsNotReadAfterItsCall(t *testing.T) {
+	var kept io.ReadCloser
+	d := open(t, limits, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if kept == nil {
+			kept = r.Body
+			return
+		}
+		text, err := io.ReadAll(kept)
+		_, _ = fmt.Fprintf(w, "%q %v", text, err)
+	}))
+	c := dial(t, d)
+	c.send(t, post("/", "first")+post("/", "other"))
+	c.answer(t, "")
+	c.answer(t, fmt.Sprintf("%q %v", "", http.ErrBodyReadAfterClose))
+}
+
+func TestAStatusOfNoResponseEndsTheConnection(t *testing.T) {
+	for _, status := range []int{0, 99, 1000} {
+		c := dial(t, open(t, limits, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+		})))
+		c.send(t, post("/", ""))
+		c.ended(t)
+	}
+}
+
+func TestAsManyLineEndsAreSkippedAsByNetHTTP(t *testing.T) {
+	d := open(t, limits, mirror)
+	for ends, want := range map[string]int{"\r\n\r\n": http.StatusOK, "\r\n\r\n\r": http.StatusBadRequest} {
+		c := dial(t, d)
+		c.send(t, post("/", "body"))
+		c.answer(t, "body")
+		for _, end := range ends {
+			c.send(t, string(end))
+			time.Sleep(5 * time.Millisecond) // so that it comes alone
+		}
+		c.send(t, post("/", "body"))
+		resp, err := http.ReadResponse(c.from, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%q: answered %d, want %d", ends, resp.StatusCode, want)
+		}
+	}
 }
 
 // Heads that repeat cost the handler's request and context, the body, and no more.

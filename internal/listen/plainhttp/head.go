@@ -65,8 +65,9 @@ func (s *Server) parse(text []byte) *head {
 		from = bufio.NewReader(nil)
 	}
 	from.Reset(bytes.NewReader(text))
-	defer s.readers.Put(from)
 	r, err := http.ReadRequest(from)
+	from.Reset(nil) // text is of the connection
+	s.readers.Put(from)
 	if err != nil {
 		return nil
 	}
@@ -120,6 +121,13 @@ func plain(text []byte) (length span, ok bool) {
 			return span{}, false
 		}
 	}
+}
+
+// opens reports whether a head of which the end has not come may still be plain. net/http answers the others before
+// their end, or finds an end of another form.
+func opens(text []byte) bool {
+	line, _, whole := bytes.Cut(text, lineEnd)
+	return (!whole || plainLine(line)) && bytes.Count(text, []byte("\n")) == bytes.Count(text, lineEnd)
 }
 
 // plainLine reports whether a request line is that of a plain request.

@@ -48,6 +48,9 @@ var ours = map[string]bool{"Content-Length": true, "Transfer-Encoding": true, "T
 
 // WriteHeader implements http.ResponseWriter. What the handler changes in the header afterwards is not sent.
 func (w *response) WriteHeader(status int) {
+	if status < 100 || status > 999 {
+		panic("invalid status " + strconv.Itoa(status)) // as that of net/http does
+	}
 	if w.status != 0 || status < http.StatusOK { // interim responses are not sent
 		return
 	}

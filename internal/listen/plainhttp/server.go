@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Config is what a Server serves, and within which limits. They mean what those of http.Server mean.
+// Config is what a Server serves, and within which limits. They mean what those of http.Server mean, and are above 0.
 type Config struct {
 	Handler http.Handler
 	// Other gets the connections that are net/http's, with all that came on them since the last answer.
@@ -164,6 +164,9 @@ func (s *Server) Wait(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.conns) == 0 {
+		return nil
+	}
 	for c := range s.conns {
 		_ = c.Close()
 	}
