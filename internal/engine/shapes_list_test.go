@@ -5,8 +5,8 @@ import "strings"
 // shapes are the kinds of rules that policies are drawn from, as shaped reads them: one a line, or, between lines of
 // "--", one of several lines.
 func shapes() []string {
-	out := strings.Split(strings.TrimSpace(conditionShapes+valueShapes+claimShapes[1:]), "\n")
-	for shape := range strings.SplitSeq(ruleShapes+"--\n"+ownRuleShapes, "--\n") {
+	out := strings.Split(strings.TrimSpace(conditionShapes+valueShapes+claimShapes[1:]+indexShapes[1:]), "\n")
+	for shape := range strings.SplitSeq(ruleShapes+"--\n"+ownRuleShapes+"--\n"+indexRuleShapes, "--\n") {
 		out = append(out, strings.TrimSpace(shape))
 	}
 	return out
