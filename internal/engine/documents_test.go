@@ -28,7 +28,8 @@ var (
 	// jsonValues differ in the spelling of numbers, in kinds of nothing, in Unicode, in the order of members, and in
 	// which member has which value: OPA's hash of an object is the sum of those of its members. 1 comes often: it is a
 	// name and a position in the data.
-	jsonValues = []string{`1`, `1`, `1`, `1`, `1`, `1.0`, `1e0`, `10e-1`, `"1"`, `0`, `-0`, `0.0`, `null`, `false`, `true`, `"a"`, `"b"`,
+	jsonValues = []string{`1`, `1`, `1`, `1`, `1`, `1.0`, `1e0`, `10e-1`,
+		`"1"`, `0`, `-0`, `0.0`, `null`, `false`, `true`, `"a"`, `"b"`,
 		`""`, `"a/b"`, `"é"`, `"e\u0301"`, `"\u00e9"`, `[]`, `{}`, `["a"]`, `["a","b"]`,
 		`["b","a"]`, `["a/b"]`, `[1,[0]]`,
 		`[[1],0]`, `{"a":"p","b":"q"}`, `{"a":"q","b":"p"}`, `{"b":"q","a":"p"}`, `{"a":1}`, `{"a":1.0}`, `{"a":null}`,
