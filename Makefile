@@ -36,9 +36,9 @@ vet: ## go vet, the tests against real servers included
 lint: ## golangci-lint
 	$(LINT) run ./...
 
-# TestDocs starts other processes, in which nothing is raced. The others compute for long, and others of their packages
-# take the same ways.
-UNRACED = TestAnswersAreThoseOfAnEvaluation|TestADroppedPathIsNoticed|TestDocs|TestEachShapeCompiles|TestEachUsualEditOfTheShippedPoliciesIsFoundWithAWitness|TestEditsOfPoliciesOfOtherStylesAreFound|TestNoProofIsContradictedByADocument|TestReplayIsExact|TestTheIndexAnswersAsTheRulesSay|TestTheIndexHidesNoErrorOfAnyBuiltin|TestWhatIsNarrowedInDrawnProgramsDecidesNothing|TestWhatPrintWritesIsBounded
+# TestDocs and those of dev and init start other processes, in which nothing is raced that the tests of internal/app do
+# not race. The others compute for long, and others of their packages take the same ways.
+UNRACED = TestAnswersAreThoseOfAnEvaluation|TestADroppedPathIsNoticed|TestDevLaysTheExampleOutAndServesFromThere|TestDevNeedsNothingButTheBinary|TestDocs|TestEachShapeCompiles|TestEachUsualEditOfTheShippedPoliciesIsFoundWithAWitness|TestEditsOfPoliciesOfOtherStylesAreFound|TestEveryLineThatDevPrintsWorksWhenPasted|TestNoProofIsContradictedByADocument|TestRefusals|TestReplayIsExact|TestTheFirstSuitePassesForEachKindOfServer|TestTheIndexAnswersAsTheRulesSay|TestTheIndexHidesNoErrorOfAnyBuiltin|TestWhatInitWroteIsTestedCheckedAndServed|TestWhatIsNarrowedInDrawnProgramsDecidesNothing|TestWhatPrintWritesIsBounded
 
 .PHONY: race
 race: ## the tests but those of UNRACED: raced and shuffled, with the coverage of internal/
