@@ -337,14 +337,15 @@ func TestAsManyLineEndsAreSkippedAsByNetHTTP(t *testing.T) {
 func TestAPlainCallAllocatesLittle(t *testing.T) {
 	answer := []byte(`{"allow":true}`)
 	d := open(t, limits, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(answer) }))
-	c := dial(t, d)
-	call, got := []byte(post("/v1/decisions", `{"request":{}}`)), make([]byte, 1<<10)
-	testkit.WithinAllocations(t, 8, func() {
-		if _, err := c.Write(call); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := c.Read(got); err != nil {
-			t.Fatal(err)
-		}
-	})
+	for _, call := range []string{post("/a", `{"request":{}}`), "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n"} {
+		c, call, got := dial(t, d), []byte(call), make([]byte, 1<<10)
+		testkit.WithinAllocations(t, 8, func() {
+			if _, err := c.Write(call); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Read(got); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
 }

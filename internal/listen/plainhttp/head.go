@@ -42,7 +42,7 @@ func (h *head) begins(read []byte) (size, length int, ok bool) {
 
 // with is the request with a body of that length.
 func (h *head) with(length int) *http.Request {
-	if h.sized && h.request.ContentLength != int64(length) {
+	if h.request.ContentLength != int64(length) {
 		r := *h.request
 		r.ContentLength = int64(length)
 		r.Header = maps.Clone(r.Header)
