@@ -85,18 +85,22 @@ func TestProfile(t *testing.T) {
 		s.dial = checks(cfg.Listen.GRPC.Address, w.check())
 	}
 	s.connect(t)
-	before := cpuOf(t, p)
+	of := sidecar{admin: cfg.Listen.Admin.Address}
+	const allocated = "go_memstats_alloc_bytes_total"
+	before, memory := cpuOf(t, p), of.metrics(t)[allocated]
 	loaded, err := closed(s.many, e.each)
 	if err != nil {
 		t.Fatal(err)
 	}
 	used := cpuOf(t, p) - before
+	memory = of.metrics(t)[allocated] - memory
 	closeAll(s.many)
 	p.stop()
 	info, err := os.Stat(profile)
 	if err != nil || info.Size() == 0 {
 		t.Fatalf("there is no profile: %v", err)
 	}
-	t.Logf("%.0f requests/s, %s of CPU a request", loaded.rate(),
-		(used / time.Duration(len(loaded.latencies))).Round(100*time.Nanosecond))
+	asked := len(loaded.latencies)
+	t.Logf("%.0f requests/s, %s of CPU and %.0f bytes allocated a request", loaded.rate(),
+		(used / time.Duration(asked)).Round(100*time.Nanosecond), memory/float64(asked))
 }
