@@ -94,11 +94,10 @@ func (c *conn) serve() {
 	}
 }
 
-// handOver gives the connection to net/http, which looks for the preface of HTTP/2 before it sets deadlines.
+// handOver gives the connection to net/http, which sets deadlines of its own.
 func (c *conn) handOver() {
 	c.server.mu.Lock() // wake is not under way, nor will it be: nothing waits
-	_ = c.SetReadDeadline(time.Now().Add(c.server.ReadTimeout))
-	_ = c.SetWriteDeadline(time.Time{})
+	_ = c.SetDeadline(time.Time{})
 	c.server.mu.Unlock()
 	c.server.Other(&handed{Conn: c.Conn, rest: bytes.Clone(c.read)})
 }
