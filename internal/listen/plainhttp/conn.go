@@ -19,8 +19,8 @@ import (
 // bufferBytes is the longest request that is plain. A head of this length is within every limit of net/http.
 const bufferBytes = 8 << 10
 
-// conn is one connection. Its methods are called by one goroutine, but for wake, and for watch, which the
-// handler calls before it returns.
+// conn is one connection. Its methods are called by one goroutine, but for wake, and for watch, which the handler
+// calls before it returns.
 type conn struct {
 	net.Conn
 	server *Server
@@ -188,15 +188,17 @@ var errOther = errors.New("not plain")
 // next reads the next request: a head of that size and a body of that length follow in read. A size of 0 is a
 // connection that ended in the head. An err is what the body ends with instead of its end.
 func (c *conn) next() (size, length int, err error) {
-	for begun := time.Now(); ; {
+	for by := (time.Time{}); ; {
 		size, length, err = c.recognize()
 		switch {
 		case err != nil || size > 0 && len(c.read) >= size+length:
 			return size, length, err
 		case len(c.read) == cap(c.read) || size+length > cap(c.read):
 			return 0, 0, errOther
+		case by.IsZero():
+			by = time.Now().Add(c.server.ReadTimeout)
 		}
-		if by := begun.Add(c.server.ReadTimeout); !by.Equal(c.readBy) {
+		if !by.Equal(c.readBy) {
 			_ = c.SetReadDeadline(by)
 			c.readBy = by
 		}

@@ -82,6 +82,8 @@ func told(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		_, _ = io.WriteString(w, "<html>\n")
 		return
+	case "/encoded":
+		w.Header().Set("Content-Encoding", "x-own")
 	case "/close":
 		w.Header().Set("Connection", "close")
 	case "/large":
@@ -146,8 +148,8 @@ func exchange(t testing.TB, address net.Addr, parts [][]byte) (responses []seen,
 // oddities are what a request may have instead of what is usual.
 var oddities = struct{ methods, targets, versions, hosts, lengths, fields, ends []string }{
 	methods: []string{"GET", "GET", "HEAD", "PUT", "post", "OPTIONS", "CONNECT", "PRI", "POST ", "POST\t"},
-	targets: []string{"/none", "/fields", "/empty", "/large", "/close", "/panic", "/%zz", "/a%2Fb?q=1;2", "//x", "*",
-		"http://other/x", "/\x80", "/a b", "", "/?", "/#f"},
+	targets: []string{"/none", "/fields", "/encoded", "/empty", "/large", "/close", "/panic", "/%zz", "/a%2Fb?q=1;2",
+		"//x", "*", "http://other/x", "/\x80", "/a b", "", "/?", "/#f"},
 	versions: []string{"HTTP/1.0", "HTTP/2.0", "http/1.1", "HTTP/1.1 ", "HTTP/1.10", "", " HTTP/1.1"},
 	hosts: []string{"host:", "HOST: a", "Host : a", "Hos: a", "Host:", "Host: a b", "Host: a,b", "Host: [::1]:80",
 		"Host: é", "Host: a\x00", "Host: u@h"},

@@ -13,7 +13,7 @@ type response struct {
 	status int // 0 before WriteHeader
 	head   text
 	body   []byte
-	// typed and dated: the handler has set the field. closes: it wants the connection to end.
+	// typed and dated: the handler has said so. closes: it wants the connection to end.
 	typed, dated, closes bool
 }
 
@@ -59,7 +59,8 @@ func (w *response) WriteHeader(status int) {
 	w.head = strconv.AppendInt(w.head, int64(status), 10)
 	w.head = append(append(append(w.head, ' '), http.StatusText(status)...), "\r\n"...)
 	_ = w.fields.WriteSubset(&w.head, ours)
-	_, w.typed = w.fields["Content-Type"]
+	_, typed := w.fields["Content-Type"]
+	w.typed = typed || w.fields.Get("Content-Encoding") != ""
 	_, w.dated = w.fields["Date"]
 	w.closes = strings.EqualFold(w.fields.Get("Connection"), "close")
 }
