@@ -20,11 +20,12 @@ func WithTimeout(parent context.Context, limit time.Duration) *Timed {
 	if sooner, ok := parent.Deadline(); ok && sooner.Before(t.at) {
 		t.at = sooner
 	}
-	t.Parent, t.Begin = parent, t.begin
+	t.Parent, t.Beginner = parent, t
 	return t
 }
 
-func (t *Timed) begin(parent context.Context) (context.Context, context.CancelFunc) {
+// Begin implements latectx.Beginner.
+func (t *Timed) Begin(parent context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(parent, t.at)
 }
 

@@ -8,11 +8,16 @@ import (
 	"time"
 )
 
-// Context is what Begin returns, from the first Done on. Until then it is Parent. It is safe for concurrent use.
+// Beginner makes the context that is waited for, below parent.
+type Beginner interface {
+	Begin(parent context.Context) (context.Context, context.CancelFunc)
+}
+
+// Context is what Beginner makes, from the first Done on. Until then it is Parent. It is safe for concurrent use.
 type Context struct {
 	Parent context.Context
-	// Begin makes the context that is waited for, below Parent. It is called once, and never after End.
-	Begin func(parent context.Context) (context.Context, context.CancelFunc)
+	// Beginner is asked once, and never after End. It is no func, for which each context would allocate.
+	Beginner Beginner
 
 	mu    sync.Mutex
 	ended bool
@@ -64,7 +69,7 @@ func (c *Context) Waited(needed bool) context.Context {
 		c.waited, c.stop = context.WithCancel(c.Parent)
 		c.stop()
 	case needed:
-		c.waited, c.stop = c.Begin(c.Parent)
+		c.waited, c.stop = c.Beginner.Begin(c.Parent)
 	}
 	return c.waited
 }

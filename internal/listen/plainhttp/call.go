@@ -11,11 +11,12 @@ import (
 
 // call is the context of a call. From its first Done on, it ends when the connection does.
 func (c *conn) call() *latectx.Context {
-	return &latectx.Context{Parent: c.ctx, Begin: c.watch}
+	return &latectx.Context{Parent: c.ctx, Beginner: c}
 }
 
-// watch reads on while the call is under way, and cancels it at the end of the connection.
-func (c *conn) watch(parent context.Context) (context.Context, context.CancelFunc) {
+// Begin implements latectx.Beginner: it reads on while the call is under way, and cancels it at the end of the
+// connection.
+func (c *conn) Begin(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := context.WithCancel(parent)
 	room := c.read[len(c.read):cap(c.read)]
 	if len(room) == 0 {
@@ -41,7 +42,8 @@ type read struct {
 	err error
 }
 
-// unwatch ends watch, and returns why the connection ended, if it did. What came meanwhile is of the next call.
+// unwatch ends the read of Begin, and returns why the connection ended, if it did. What came meanwhile is of the next
+// call.
 func (c *conn) unwatch() error {
 	if c.watched == nil {
 		return nil

@@ -19,7 +19,7 @@ import (
 // bufferBytes is the longest request that is plain. A head of this length is within every limit of net/http.
 const bufferBytes = 8 << 10
 
-// conn is one connection. Its methods are called by one goroutine, but for wake, and for watch, which the handler
+// conn is one connection. Its methods are called by one goroutine, but for wake, and for Begin, which the handler
 // calls before it returns.
 type conn struct {
 	net.Conn
@@ -34,7 +34,7 @@ type conn struct {
 	begun           bool        // a call has begun
 	skips           int         // line ends before the next call that skip may still remove
 	waits           atomic.Bool // for the first byte of a call
-	watched         chan read   // by watch; nil when there is none
+	watched         chan read   // by Begin; nil when it reads no more
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
@@ -54,7 +54,7 @@ func (s *Server) buffer() *[bufferBytes]byte {
 	return new([bufferBytes]byte)
 }
 
-// free gives the buffer to another connection, unless watch still reads into it: the handler ended its goroutine.
+// free gives the buffer to another connection, unless Begin still reads into it: the handler ended its goroutine.
 func (c *conn) free() {
 	if c.watched != nil {
 		return
