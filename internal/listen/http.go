@@ -48,15 +48,15 @@ func (d *HTTP) Serve() error {
 	served := make(chan error, 1)
 	go func() { served <- d.server.Serve(d.others) }()
 	err := d.plain.Serve(d.ln)
-	if !errors.Is(err, net.ErrClosed) {
+	if errors.Is(err, net.ErrClosed) { // by Shutdown
+		err = nil
+	} else {
 		_ = d.server.Close()
-		<-served
-		return err
 	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-		return err
+	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
 	}
-	return nil
+	return err
 }
 
 // Shutdown accepts no new calls, and waits for those under way. When ctx ends first, their connections are closed and
