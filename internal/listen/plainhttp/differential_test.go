@@ -226,8 +226,8 @@ func conversation(r *rand.Rand) [][]byte {
 	return slices.DeleteFunc(parts, func(p []byte) bool { return len(p) == 0 })
 }
 
-// compare fails unless both servers answer the same.
-func compare(t testing.TB, ours, theirs net.Addr, parts [][]byte) {
+// compare fails unless both servers answer the same, and returns how many answers it compared.
+func compare(t testing.TB, ours, theirs net.Addr, parts [][]byte) int {
 	t.Helper()
 	got, oursReset := exchange(t, ours, parts)
 	want, theirsReset := exchange(t, theirs, parts)
@@ -239,6 +239,7 @@ func compare(t testing.TB, ours, theirs net.Addr, parts [][]byte) {
 	if !slices.EqualFunc(got[:n], want[:n], same) || len(got) != len(want) && !oursReset && !theirsReset {
 		t.Errorf("%q:\n  ours     %+v\n  net/http %+v", parts, got, want)
 	}
+	return n
 }
 
 // TestEachConnectionIsServedAsNetHTTPServesIt: what is plain is decided by the bytes alone, and no handler or client
@@ -246,11 +247,17 @@ func compare(t testing.TB, ours, theirs net.Addr, parts [][]byte) {
 func TestEachConnectionIsServedAsNetHTTPServesIt(t *testing.T) {
 	ours, theirs := open(t, limits, http.HandlerFunc(told)), standard(t, http.HandlerFunc(told))
 	r := rand.New(rand.NewPCG(1, 23))
-	for range 400 {
-		if compare(t, ours.Addr(), theirs, conversation(r)); t.Failed() {
+	const conversations = 400
+	compared := 0
+	for range conversations {
+		if compared += compare(t, ours.Addr(), theirs, conversation(r)); t.Failed() {
 			return
 		}
 	}
+	if compared < conversations { // there are more than two a conversation, unless they end in resets
+		t.Errorf("%d answers were compared", compared)
+	}
+	t.Log(compared, "answers were compared")
 }
 
 func FuzzConnections(f *testing.F) {
