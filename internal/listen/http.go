@@ -19,7 +19,7 @@ type HTTP struct {
 	// plain accepts the connections, and server has those that plain leaves to it.
 	plain  *plainhttp.Server
 	server *http.Server
-	others *handed
+	others *handover
 }
 
 // OpenHTTP opens the listener that cfg names, for calls within its limits: HTTP/1.1 and HTTP/2, which clients choose
@@ -31,7 +31,7 @@ func OpenHTTP(cfg Config, h http.Handler, deps Deps) (*HTTP, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, others := newServer(cfg.Limits, deps.Calls.counted(h), deps.Log), newHanded(ln.Addr())
+	server, others := newServer(cfg.Limits, deps.Calls.counted(h), deps.Log), newHandover(ln.Addr())
 	plain := plainhttp.New(plainhttp.Config{
 		Handler: server.Handler, Other: others.give, ReadTimeout: server.ReadTimeout,
 		WriteTimeout: server.WriteTimeout, IdleTimeout: server.IdleTimeout, Grace: silentGrace,
@@ -130,8 +130,9 @@ func ConnOf(r *http.Request) net.Conn {
 // silentGrace is how long a connection without a call may still begin one, once the server stops.
 const silentGrace = 250 * time.Millisecond
 
-// silent are the connections on which no call has arrived yet, such as those that a browser or a load balancer opens
-// in advance. A shutdown of net/http waits five seconds for each of them (http.Server.closeIdleConns).
+// silent are the connections of net/http on which no call has arrived yet, all over TLS, such as those that a browser
+// or a load balancer opens in advance. A shutdown of net/http waits five seconds for each of them
+// (http.Server.closeIdleConns).
 type silent struct{ conns sync.Map } // of net.Conn
 
 // observe is called twice a call, so it must cost next to nothing then.

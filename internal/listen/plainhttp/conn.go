@@ -9,14 +9,13 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/latectx"
 )
 
-// bufferBytes is the longest request that is plain. A head of this length is within every limit of net/http.
+// bufferBytes is the longest plain call. A head of this length is within every limit of net/http.
 const bufferBytes = 8 << 10
 
 // conn is one connection. Its methods are called by one goroutine, but for wake, and for Begin, which the handler
@@ -28,7 +27,7 @@ type conn struct {
 	remote string
 
 	read []byte // what came and is not yet answered; its capacity is bufferBytes
-	last head   // of the request before
+	last head   // of the call before
 	// readBy and writeBy are the deadlines that are set.
 	readBy, writeBy time.Time
 	begun           bool        // a call has begun
@@ -176,16 +175,17 @@ func (c *conn) writeWithin(limit time.Duration) {
 	}
 }
 
+// within is the deadline of a limit, and whether the one that is set is stale.
 func within(set time.Time, limit time.Duration) (by time.Time, stale bool) {
 	by = time.Now().Add(limit)
 	early := by.Sub(set)
 	return by, early < 0 || early > limit/8
 }
 
-// errOther is that of a request that is net/http's.
+// errOther is that of a call that is net/http's.
 var errOther = errors.New("not plain")
 
-// next reads the next request: a head of that size and a body of that length follow in read. A size of 0 is a
+// next reads the next call: a head of that size and a body of that length follow in read. A size of 0 is a
 // connection that ended in the head. An err is what the body ends with instead of its end.
 func (c *conn) next() (size, length int, err error) {
 	for by := (time.Time{}); ; {
@@ -217,7 +217,7 @@ func (c *conn) next() (size, length int, err error) {
 	}
 }
 
-// recognize finds the head of the request. A size of 0 is a head that has not come whole.
+// recognize finds the head of the call. A size of 0 is a head that has not come whole.
 func (c *conn) recognize() (size, length int, err error) {
 	if size, length, ok := c.last.begins(c.read); ok {
 		return size, length, nil
@@ -239,7 +239,7 @@ func (c *conn) recognize() (size, length int, err error) {
 	return end, int(h.request.ContentLength), nil
 }
 
-// answer has the handler answer the request that read begins with, and removes it from read. fault is what ends its
+// answer has the handler answer the call that read begins with, and removes it from read. fault is what ends its
 // body too soon, or nil. It is false when the connection is at its end.
 func (c *conn) answer(size, length int, fault error) bool {
 	c.begun = true
@@ -274,60 +274,3 @@ func (c *conn) handle(w *response, r *http.Request, call *latectx.Context) {
 	defer call.End()
 	c.server.Handler.ServeHTTP(w, r)
 }
-
-// handed is a connection that is net/http's, on which something came already.
-type handed struct {
-	net.Conn
-	rest []byte
-}
-
-// NetConn is the connection itself.
-func (h *handed) NetConn() net.Conn { return h.Conn }
-
-// CloseWrite tells the caller that nothing will follow. net/http looks for it.
-func (h *handed) CloseWrite() error {
-	if c, ok := h.Conn.(interface{ CloseWrite() error }); ok {
-		return c.CloseWrite()
-	}
-	return nil
-}
-
-func (h *handed) Read(p []byte) (int, error) {
-	if len(h.rest) == 0 {
-		h.rest = nil // which frees it
-		return h.Conn.Read(p)
-	}
-	n := copy(p, h.rest)
-	h.rest = h.rest[n:]
-	return n, nil
-}
-
-// body is the body of a request.
-type body struct {
-	mu    sync.Mutex
-	rest  []byte
-	fault error // instead of io.EOF
-}
-
-// end has a handler that kept the body read nothing of the next call.
-func (b *body) end() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.rest, b.fault = nil, http.ErrBodyReadAfterClose
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n := copy(p, b.rest)
-	b.rest = b.rest[n:]
-	switch {
-	case len(b.rest) > 0:
-		return n, nil
-	case b.fault != nil:
-		return n, b.fault
-	}
-	return n, io.EOF
-}
-
-func (b *body) Close() error { return nil }

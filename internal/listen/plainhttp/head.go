@@ -9,7 +9,7 @@ import (
 )
 
 // head is the head of a request: its lines up to the empty one. The digits of Content-Length are apart, as they are
-// what differs between the requests of a program.
+// what differs between the calls of a program.
 type head struct {
 	before, after []byte // of the digits; without Content-Length, all is before
 	sized         bool   // there is Content-Length
@@ -130,7 +130,7 @@ func opens(text []byte) bool {
 	return (!whole || plainLine(line)) && bytes.Count(text, []byte("\n")) == bytes.Count(text, lineEnd)
 }
 
-// plainLine reports whether a request line is that of a plain request.
+// plainLine reports whether a request line is that of a plain call.
 func plainLine(line []byte) bool {
 	target, got := bytes.CutPrefix(line, []byte("GET /"))
 	if !got {

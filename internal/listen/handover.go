@@ -5,22 +5,22 @@ import (
 	"sync"
 )
 
-// handed is the listener of the connections that net/http gets from another server.
-type handed struct {
+// handover is the listener of the connections that net/http gets from another server.
+type handover struct {
 	address net.Addr
 	conns   chan net.Conn
 	closed  chan struct{}
 	close   func()
 }
 
-func newHanded(address net.Addr) *handed {
-	h := &handed{address: address, conns: make(chan net.Conn), closed: make(chan struct{})}
+func newHandover(address net.Addr) *handover {
+	h := &handover{address: address, conns: make(chan net.Conn), closed: make(chan struct{})}
 	h.close = sync.OnceFunc(func() { close(h.closed) })
 	return h
 }
 
 // give hands a connection over. After Close, it is closed.
-func (h *handed) give(c net.Conn) {
+func (h *handover) give(c net.Conn) {
 	select {
 	case h.conns <- c:
 	case <-h.closed:
@@ -29,7 +29,7 @@ func (h *handed) give(c net.Conn) {
 }
 
 // Accept implements net.Listener.
-func (h *handed) Accept() (net.Conn, error) {
+func (h *handover) Accept() (net.Conn, error) {
 	select {
 	case c := <-h.conns:
 		return c, nil
@@ -39,10 +39,10 @@ func (h *handed) Accept() (net.Conn, error) {
 }
 
 // Close implements net.Listener.
-func (h *handed) Close() error {
+func (h *handover) Close() error {
 	h.close()
 	return nil
 }
 
 // Addr implements net.Listener.
-func (h *handed) Addr() net.Addr { return h.address }
+func (h *handover) Addr() net.Addr { return h.address }
