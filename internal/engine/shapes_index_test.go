@@ -41,6 +41,15 @@ strings.any_prefix_match($s, ["a", "b"]); data.d.mixed[$x]
 data.d.set[_] == $x
 data.d.names[_] == $x
 data.d.nested[$s].b; data.d.mixed[$x]
+x := lower($s); x in $l; x == $c
+x := lower($s); x in $l; x in ["a", "get"]
+x := lower($s); x in $l; data.d.names[x]
+x := $x; x in [1, "1", "a"]; x in $x; x == $c
+some x in $l; x in $l; x == "a"
+some x in data.d.set; x in $x; x == $c
+some x in $x; x in $x; x.a == 1
+some x in data.d.list; x in $x; startswith(x, "a")
+x := $x; $c in x; x == [1]
 `
 
 // indexRuleShapes are such rules, with functions, sets and objects.

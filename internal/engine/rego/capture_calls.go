@@ -17,8 +17,8 @@ import (
 // captures the result of each builtin with a boolean result as true: startswith(x, "/a") becomes startswith(x, "/a",
 // true). The builtin and the meaning stay the same. The expression loses its index; the other expressions of the rule
 // keep theirs. All such builtins are captured, so that a builtin which a later OPA indexes is safe too. Exceptions are
-// comparisons and "in", which cannot fail, and calls that the index answers as the builtin does: affixes of operands
-// that are strings in every request.
+// comparisons and most "in", which cannot fail, and calls that the index answers as the builtin does: affixes of
+// operands that are strings in every request.
 
 // indexedAffixBuiltins are the builtins that the index answers rightly on strings.
 var indexedAffixBuiltins = []string{
@@ -28,6 +28,9 @@ var indexedAffixBuiltins = []string{
 // A look-up as a condition, such as data.blocked[x], differs too: the index finds no number among the names of an
 // object, and the store finds the name that is written as the number is. So its value is captured by a variable, where
 // x may be something else than a string, whatever names lead to the object: the index knows those in variables too.
+
+// The index takes x in "x in input.list" for another name of the list where it knows no reference for x: after
+// x := lower(input.name), it compares the list with what x is compared with. Such an "in" is captured.
 
 // captureCalls returns a stage of the compiler, between the type check and the rule index, for modules whose input has
 // a schema.
@@ -39,12 +42,13 @@ func captureCalls(schema map[string]any) func(*ast.Compiler) *ast.Error {
 			ast.WalkRules(m, func(r *ast.Rule) bool {
 				r.Body = inputs.captureLookups(r)
 				for _, x := range r.Body {
-					kept[x] = isCallOf(x, indexedAffixBuiltins) && inputs.alwaysString(r, x.Operand(0))
+					kept[x] = isCallOf(x, indexedAffixBuiltins) && inputs.alwaysString(r, x.Operand(0)) ||
+						hasVariableElement(x) && len(referencesOf(r.Body, x.Operand(1))) == 0
 				}
 				return false
 			})
 			ast.WalkExprs(m, func(x *ast.Expr) bool {
-				if !kept[x] && capturable(x) {
+				if !kept[x] && (capturable(x) || hasVariableElement(x)) {
 					x.Terms = append(x.Terms.([]*ast.Term), ast.BooleanTerm(true))
 				}
 				return false
@@ -56,6 +60,19 @@ func captureCalls(schema map[string]any) func(*ast.Compiler) *ast.Error {
 
 func isCallOf(x *ast.Expr, names []string) bool {
 	return x.IsCall() && slices.Contains(names, x.Operator().String())
+}
+
+// hasVariableElement reports whether x is an "in" of a variable and what is no literal collection.
+func hasVariableElement(x *ast.Expr) bool {
+	if !isCallOf(x, []string{ast.Member.Name}) || len(x.Operands()) != 2 {
+		return false
+	}
+	_, element := x.Operand(0).Value.(ast.Var)
+	switch x.Operand(1).Value.(type) {
+	case ast.Var, ast.Ref:
+		return element
+	}
+	return false
 }
 
 // capturable reports whether x calls a builtin that is true or false and can fail.
