@@ -11,7 +11,7 @@ import (
 
 // CompileForFilters compiles modules, which Compile or CompileUntyped accepts, for partial evaluation: as OPA's server
 // does, without a schema of the input, since what is unknown may be no member of it, and without captured calls, which
-// no filter can express.
+// no filter can express. So there is no rule index, which would answer them.
 func CompileForFilters(
 	opts Options, modules map[string]*ast.Module, conflicts func([]string) (bool, error),
 ) (*ast.Compiler, ast.Errors) {
@@ -22,7 +22,9 @@ func CompileForFilters(
 		WithCapabilities(caps).
 		WithDefaultRegoVersion(ast.RegoV1).
 		WithPathConflictsCheck(conflicts)
-	compiler.Compile(modules)
+	if compiler.Compile(modules); !compiler.Failed() {
+		dropIndexes(compiler)
+	}
 	return compiler, compiler.Errors
 }
 

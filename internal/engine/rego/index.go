@@ -21,6 +21,18 @@ func SkipIndexes(c *ast.Compiler) {
 	})
 }
 
+// dropIndexes takes away all rule indexes of a compiled program.
+func dropIndexes(c *ast.Compiler) {
+	c.RuleTree.DepthFirst(func(node *ast.TreeNode) bool {
+		if node.Index != nil {
+			if all, err := node.Index.AllRules(nil); err == nil {
+				node.Index = &allRules{all, node.Index}
+			}
+		}
+		return false
+	})
+}
+
 // allRules is an index that leaves out no rule.
 type allRules struct {
 	all *ast.IndexResult
