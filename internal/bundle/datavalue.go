@@ -22,6 +22,7 @@ type dataValue struct {
 	slot   *authz.Slot
 	raw    []byte // of a large value that is not settled
 	packed []byte // of a large value that was settled
+	kept   *Text  // has the text of a large value that was settled, where there is no packed
 	text   weak.Pointer[Text]
 	used   *any // nil while it is settled or was not asked for
 	late   weak.Pointer[any]
@@ -119,18 +120,20 @@ func (v *dataValue) parts() any {
 	return v.get()
 }
 
-// hold keeps the text, which is raw, until the value is settled again.
+// hold keeps the text, which is raw, until the value is settled again, unless it is kept anyway.
 func (v *dataValue) hold(raw []byte) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.raw = raw
+	if v.kept == nil {
+		v.raw = raw
+	}
 }
 
 // json is the text of a large value of JSON; nil for another.
 func (v *dataValue) json() []byte {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.kind != DataJSON || v.raw == nil && v.packed == nil {
+	if v.kind != DataJSON || v.raw == nil && v.packed == nil && v.kept == nil {
 		return nil
 	}
 	return v.unpacked()
@@ -138,8 +141,11 @@ func (v *dataValue) json() []byte {
 
 // unpacked is the text of a large value, of whatever kind.
 func (v *dataValue) unpacked() []byte {
-	if v.raw != nil {
+	switch {
+	case v.raw != nil:
 		return v.raw
+	case v.kept != nil:
+		return v.kept.raw
 	}
 	raw, err := io.ReadAll(flate.NewReader(bytes.NewReader(v.packed)))
 	if err != nil {
@@ -168,13 +174,12 @@ func (v *dataValue) slotted() *authz.Slot {
 func (v *dataValue) settle() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.text.Value() != nil {
-		v.slot = new(authz.Slot)
-	}
-	if v.raw == nil {
+	switch {
+	case v.kept != nil:
+		v.slot, v.packed = new(authz.Slot), nil
+	case v.raw == nil:
 		return // a small value, or one that is settled
-	}
-	if v.packed == nil {
+	case v.packed == nil:
 		v.packed = packed(v.raw)
 	}
 	v.raw = nil

@@ -34,27 +34,36 @@ const (
 	maxPart   = 64 << 10 // bytes of an object or array that is made at once
 )
 
-// Text is the text of a large file of JSON; nil for another. It stays what it is while its owner, who has told Keep,
-// holds it.
+// Text is the text of a large file of JSON; nil for another. Files with the same content have one as long as it is
+// used.
 func (d *DataFile) Text() *Text {
 	d.value.mu.Lock()
-	kept := d.value.text.Value()
+	text := d.value.text.Value()
 	d.value.mu.Unlock()
-	if kept != nil {
-		return kept
+	if text != nil {
+		return text
 	}
-	if raw := d.value.json(); raw != nil && len(raw) <= math.MaxInt32 {
-		return newText(jsonTextOf(raw))
+	raw := d.value.json()
+	if raw == nil || len(raw) > math.MaxInt32 {
+		return nil
 	}
-	return nil
-}
-
-// Keep makes t, which is that of the file, the text of all files with the same content as long as it is used. From
-// then on Set.Settle lets go of what is in Slot too.
-func (d *DataFile) Keep(t *Text) {
+	text = newText(jsonTextOf(raw))
 	d.value.mu.Lock()
 	defer d.value.mu.Unlock()
-	d.value.text = weak.Make(t)
+	d.value.text = weak.Make(text)
+	return text
+}
+
+// Keep makes t, which is that of the file, what Set.Settle keeps of it, in place of what is in Slot and of what Value
+// is made of. With nil, those are kept.
+func (d *DataFile) Keep(t *Text) {
+	v := d.value
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.kept != nil && v.raw == nil {
+		v.raw = v.kept.raw
+	}
+	v.kept = t
 }
 
 // newText finds the large objects and arrays of well-formed text.
@@ -144,22 +153,29 @@ func (x *Text) Find(path []string) (at uint32, rest []string, ok bool) {
 
 // from is the text of the value that begins at a place; nil where it is not made at once.
 func (x *Text) from(at uint32) []byte {
+	end := x.end(int(at))
+	if _, large := x.large[at]; large && end-int(at) > maxPart {
+		return nil
+	}
+	return x.raw[at:end]
+}
+
+// end is where the value that begins at a place ends.
+func (x *Text) end(at int) int {
 	raw := x.raw[at:]
-	switch c := raw[0]; {
-	case c == '"':
-		return raw[:endOfText(raw, 0)]
-	case c != '{' && c != '[':
-		if end := bytes.IndexAny(raw, ",]} \t\r\n"); end >= 0 {
-			return raw[:end]
+	switch raw[0] {
+	case '"':
+		return endOfText(x.raw, at)
+	case '{', '[':
+		if v, large := x.large[uint32(at)]; large {
+			return int(v.end)
 		}
-		return raw
+		return at + len(extent(raw, minTabled))
 	}
-	if v, large := x.large[at]; !large {
-		return extent(raw, minTabled)
-	} else if v.end-at <= maxPart {
-		return raw[:v.end-at]
+	if n := bytes.IndexAny(raw, ",]} \t\r\n"); n >= 0 {
+		return at + n
 	}
-	return nil
+	return len(x.raw)
 }
 
 // PartOf makes the value that Find found. size is that of its text in bytes; 0 when the value is too large to be made

@@ -52,6 +52,9 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 	if len(apart) > 0 {
 		return nil, apart.Sorted()
 	}
+	if err := arrange(store, compiler, callers); err != nil {
+		return nil, err
+	}
 	x := examination{compiler: compiler, set: set, cfg: cfg, entrypoint: entrypoint}
 	if problems = x.check(nil); len(problems) > 0 {
 		return nil, problems.Sorted()
@@ -121,6 +124,14 @@ func openStore(ctx context.Context, set *bundle.Set) (*rego.Store, storage.Trans
 		return nil, nil, fmt.Errorf("open the data: %w", err)
 	}
 	return store, txn, nil
+}
+
+// arrange has the store hold the terms that compiled policies need at once.
+func arrange(store *rego.Store, compiler *ast.Compiler, c *callers) error {
+	if c == nil {
+		return store.Arrange(compiler)
+	}
+	return store.Arrange(compiler, c.compiler)
 }
 
 // examination looks for problems that OPA's compiler does not find, at a load and for a diagnosis.

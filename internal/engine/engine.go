@@ -54,15 +54,9 @@ type Question struct {
 	Seed string
 }
 
-// Settle lets go of the terms of large data that the policies only look up by names, which are then made of the text
-// when they are read. It is for a policy that decides; bundle.Set.Settle is to follow.
-func (p *Policy) Settle() {
-	compilers := []*ast.Compiler{p.compiler}
-	if p.callers != nil {
-		compilers = append(compilers, p.callers.compiler)
-	}
-	p.store.Settle(compilers...)
-}
+// Settle lets go of terms of large data that are made of the text when the policies read them. It is for a policy that
+// decides; bundle.Set.Settle is to follow.
+func (p *Policy) Settle() { p.store.Settle() }
 
 // Revision is the revisions that the bundles state, or the beginning of the digest when they state none.
 func (p *Policy) Revision() string { return p.revision }

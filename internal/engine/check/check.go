@@ -50,8 +50,8 @@ func (p *Program) land(set *bundle.Set, unknown []ast.Ref) *dataTree {
 }
 
 // dataOf is the data of a set; nil when it has values that no store takes, which openers of stores report.
-func dataOf(set *bundle.Set) ast.Object {
-	data, err := rego.Data(set)
+func dataOf(set *bundle.Set) rego.Data {
+	data, err := rego.DataOf(set)
 	if err != nil {
 		return nil
 	}

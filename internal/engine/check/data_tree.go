@@ -6,13 +6,16 @@ import (
 	"strconv"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
 // dataTree is what there is under data: the rules of the policies, and the data of the set.
 type dataTree struct {
 	program *Program
 	rules   *ast.TreeNode
-	data    ast.Object
+	data    rego.Data // nil when it cannot be read
 	// unknown are paths at which anything may be.
 	unknown []ast.Ref
 	// provided are the forms of references for which nothing is missing: many references lead through the same data.
@@ -21,11 +24,7 @@ type dataTree struct {
 
 // top is the node of data itself.
 func (l *dataTree) top() treeNode {
-	top := treeNode{rules: l.rules}
-	if l.data != nil {
-		top.data = l.data
-	}
-	return top
+	return treeNode{l.rules, l.data}
 }
 
 // MayOverlap reports whether ref may be at, above or below one of paths.
@@ -39,7 +38,7 @@ func MayOverlap(paths []ast.Ref, ref ast.Ref) bool {
 // treeNode is the rules and the data at one path. Either may be nil.
 type treeNode struct {
 	rules *ast.TreeNode
-	data  ast.Value
+	data  rego.Data
 }
 
 // missingRef is a reference with an element that neither rules nor data provide.
@@ -98,7 +97,8 @@ func (l *dataTree) look(ref ast.Ref, depth int) *missingRef {
 	sure := true
 	var behind *missingRef // of the value of a rule on the way
 	for i := 1; i < len(ref); i++ {
-		var next []treeNode
+		next := make([]treeNode, 0, len(nodes))
+		many := false
 		for _, s := range nodes {
 			if s.rules != nil && len(s.rules.Values) > 0 {
 				lost, met := l.provides(s.rules.Values, ref[i:], depth)
@@ -107,14 +107,16 @@ func (l *dataTree) look(ref ast.Ref, depth int) *missingRef {
 				}
 				behind = cmp.Or(behind, lost)
 			}
-			next = append(next, s.members(ref[i])...)
+			if many = many || s.moreThan(maxNodes, ref[i]); !many {
+				next = s.appendMembers(next, ref[i])
+			}
 		}
 		if !ast.IsConstant(ref[i].Value) {
 			sure = false
 		} else if len(next) == 0 {
 			return cmp.Or(behind, &missingRef{ref: ref, at: i, there: nodes, certain: sure})
 		}
-		if len(next) == 0 || len(next) > maxNodes {
+		if many || len(next) == 0 || len(next) > maxNodes {
 			return behind // no other node, or too many
 		}
 		nodes = next
@@ -181,60 +183,68 @@ func (l *dataTree) heldAt(r *ast.Rule, tail ast.Ref) (refs []ast.Ref) {
 	return refs
 }
 
-// members are the nodes that one more element of a reference leads to.
-func (s treeNode) members(t *ast.Term) []treeNode {
+// appendMembers appends the nodes that one more element of a reference leads to.
+func (s treeNode) appendMembers(to []treeNode, t *ast.Term) []treeNode {
 	if !ast.IsConstant(t.Value) {
-		return s.all()
+		return s.appendAll(to)
 	}
 	next := treeNode{}
 	if s.rules != nil {
 		next.rules = s.rules.Child(t.Value)
 	}
-	found := next.rules != nil
-	switch data := s.data.(type) {
-	case ast.Object:
-		if v := data.Get(t); v != nil {
-			next.data, found = v.Value, true
-		}
-	case *ast.Array:
-		if n, ok := t.Value.(ast.Number); ok {
-			if i, err := strconv.Atoi(string(n)); err == nil && i >= 0 && i < data.Len() {
-				next.data, found = data.Elem(i).Value, true
-			}
-		}
+	if s.data != nil {
+		next.data = memberAt(s.data, t.Value)
 	}
-	if !found {
-		return nil
+	if next.rules == nil && next.data == nil {
+		return to
 	}
-	return []treeNode{next}
+	return append(to, next)
 }
 
-// all are the nodes that a variable may lead to.
-func (s treeNode) all() []treeNode {
-	var out []treeNode
+// memberAt is a member of an object or an element of an array; nil where there is none.
+func memberAt(data rego.Data, at ast.Value) rego.Data {
+	if name, ok := at.(ast.String); ok {
+		return data.Member(string(name))
+	}
+	number, _ := at.(ast.Number)
+	if i, err := strconv.Atoi(string(number)); err == nil && data.Kind() == term.ArrayKind {
+		for _, element := range data.All() {
+			if i == 0 {
+				return element
+			}
+			i--
+		}
+	}
+	return nil
+}
+
+// moreThan reports whether t may lead to more than so many nodes of data.
+func (s treeNode) moreThan(most int, t *ast.Term) bool {
+	return s.data != nil && !ast.IsConstant(t.Value) && s.data.Len() > most
+}
+
+// appendAll appends the nodes that a variable may lead to.
+func (s treeNode) appendAll(to []treeNode) []treeNode {
 	if s.rules != nil {
 		for _, child := range s.rules.Children {
 			next := treeNode{rules: child}
-			if data, ok := s.data.(ast.Object); ok {
-				if v := data.Get(ast.NewTerm(child.Key)); v != nil {
-					next.data = v.Value
-				}
+			if name, ok := child.Key.(ast.String); ok && s.data != nil {
+				next.data = s.data.Member(string(name))
 			}
-			out = append(out, next)
+			to = append(to, next)
 		}
 	}
-	switch data := s.data.(type) {
-	case ast.Object:
-		out = slices.Grow(out, data.Len())
-		data.Foreach(func(name, v *ast.Term) {
-			if s.rules == nil || s.rules.Child(name.Value) == nil {
-				out = append(out, treeNode{data: v.Value})
-			}
-		})
-	case *ast.Array:
-		data.Foreach(func(v *ast.Term) { out = append(out, treeNode{data: v.Value}) })
+	if s.data == nil {
+		return to
 	}
-	return out
+	object := s.data.Kind() == term.ObjectKind
+	to = slices.Grow(to, s.data.Len())
+	for name, v := range s.data.All() {
+		if !object || s.rules == nil || s.rules.Child(ast.String(name)) == nil {
+			to = append(to, treeNode{data: v})
+		}
+	}
+	return to
 }
 
 // namesOf are the names of the children of nodes, sorted.
@@ -248,12 +258,10 @@ func namesOf(nodes []treeNode) []string {
 				}
 			}
 		}
-		if data, ok := s.data.(ast.Object); ok {
-			data.Foreach(func(key, _ *ast.Term) {
-				if name, ok := key.Value.(ast.String); ok {
-					names = append(names, string(name))
-				}
-			})
+		if s.data != nil && s.data.Kind() == term.ObjectKind {
+			for name := range s.data.All() {
+				names = append(names, name)
+			}
 		}
 	}
 	slices.Sort(names)

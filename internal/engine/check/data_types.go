@@ -6,6 +6,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/types"
 
+	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
@@ -26,7 +27,7 @@ func (p *Program) typeOfRef(ref ast.Ref) types.Type {
 }
 
 // dataAt are the values of the data at ref, or none where a rule or a "with" may provide others.
-func (p *Program) dataAt(ref ast.Ref) []ast.Value {
+func (p *Program) dataAt(ref ast.Ref) []rego.Data {
 	if p.tree == nil || p.replacedAt(ref) || MayOverlap(p.tree.unknown, ref) {
 		return nil
 	}
@@ -34,18 +35,18 @@ func (p *Program) dataAt(ref ast.Ref) []ast.Value {
 	for _, t := range ref[1:] {
 		var next []treeNode
 		for _, s := range nodes {
-			if s.rules != nil && len(s.rules.Values) > 0 {
+			if s.rules != nil && len(s.rules.Values) > 0 || s.moreThan(maxTypedValues, t) {
 				return nil
 			}
-			next = append(next, s.members(t)...)
+			next = s.appendMembers(next, t)
 		}
 		if nodes = next; len(nodes) > maxTypedValues {
 			return nil
 		}
 	}
-	var all []ast.Value
+	var all []rego.Data
 	for _, s := range nodes {
-		if _, null := s.data.(ast.Null); s.rules != nil || s.data == nil || null {
+		if s.rules != nil || s.data == nil || s.data.Kind() == term.NullKind {
 			return nil
 		}
 		all = append(all, s.data)
@@ -59,36 +60,32 @@ func (p *Program) replacedAt(ref ast.Ref) bool {
 }
 
 // typeOfData is the type of a value of the data, one level deep.
-func typeOfData(v ast.Value) types.Type {
+func typeOfData(v rego.Data) types.Type {
+	kind := v.Kind()
+	if kind&term.CollectionKinds == 0 || v.Len() > maxTypedValues {
+		return typeOfKind(kind)
+	}
 	var of types.Type
-	switch v := v.(type) {
-	case ast.Object:
-		if v.Len() > maxTypedValues {
-			return typeOfScalar(v)
-		}
-		v.Foreach(func(_, member *ast.Term) { of = types.Or(of, typeOfScalar(member.Value)) })
-		return types.NewObject(nil, types.NewDynamicProperty(types.S, term.OrAny(of)))
-	case *ast.Array:
-		if v.Len() > maxTypedValues {
-			return typeOfScalar(v)
-		}
-		v.Foreach(func(e *ast.Term) { of = types.Or(of, typeOfScalar(e.Value)) })
+	for _, member := range v.All() {
+		of = types.Or(of, typeOfKind(member.Kind()))
+	}
+	if kind == term.ArrayKind {
 		return types.NewArray(nil, term.OrAny(of))
 	}
-	return typeOfScalar(v)
+	return types.NewObject(nil, types.NewDynamicProperty(types.S, term.OrAny(of)))
 }
 
-func typeOfScalar(v ast.Value) types.Type {
-	switch v.(type) {
-	case ast.String:
+func typeOfKind(kind term.Kinds) types.Type {
+	switch kind {
+	case term.StringKind:
 		return types.S
-	case ast.Number:
+	case term.NumberKind:
 		return types.N
-	case ast.Boolean:
+	case term.BooleanKind:
 		return types.B
-	case ast.Object:
+	case term.ObjectKind:
 		return types.NewObject(nil, types.NewDynamicProperty(types.A, types.A))
-	case *ast.Array:
+	case term.ArrayKind:
 		return types.NewArray(nil, types.A)
 	}
 	return types.A // null may be compared with everything

@@ -7,6 +7,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
 // CodeNoRoutes is the code of policies that decide by routes where there are none.
@@ -16,7 +17,7 @@ const CodeNoRoutes = "no-routes"
 // provides routes. The library declares data.routes optional, so that the reference itself is no problem.
 func (p *Program) noRoutes(set *bundle.Set) bundle.Problems {
 	routes := rego.RefOf("routes")
-	if hasMembers(dataOf(set), routes) || len(p.compiler.GetRulesDynamicWithOpts(routes, ast.RulesOptions{})) > 0 {
+	if hasRoutes(dataOf(set)) || len(p.compiler.GetRulesDynamicWithOpts(routes, ast.RulesOptions{})) > 0 {
 		return nil
 	}
 	used := []ast.Ref{rego.RefOf("sidecar/routes/route"), rego.RefOf("sidecar/routes/exists")}
@@ -39,12 +40,11 @@ func (p *Program) noRoutes(set *bundle.Set) bundle.Problems {
 	return out[:min(len(out), 1)]
 }
 
-// hasMembers reports whether data have an object with members at a path.
-func hasMembers(data ast.Object, path ast.Ref) bool {
+// hasRoutes reports whether data have an object with members at data.routes.
+func hasRoutes(data rego.Data) bool {
 	if data == nil {
 		return false
 	}
-	v, err := data.Find(path[1:])
-	object, is := v.(ast.Object)
-	return err == nil && is && object.Len() > 0
+	routes := data.Member("routes")
+	return routes != nil && routes.Kind() == term.ObjectKind && routes.Len() > 0
 }

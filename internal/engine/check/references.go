@@ -135,7 +135,7 @@ func (l *dataTree) wrongKey(s *scope, ref, expanded ast.Ref) string {
 		}
 		above := expanded[:len(expanded)-len(ref)+i]
 		data := l.program.dataAt(above)
-		names := func(v ast.Value) bool { return term.KindsOf(key.of)&keyKinds(v) != 0 }
+		names := func(v rego.Data) bool { return term.KindsOf(key.of)&keyKinds(v) != 0 }
 		if len(data) > 0 && !slices.ContainsFunc(data, names) {
 			return fmt.Sprintf("undefined ref: %s is looked up by %s, which names nothing there%s",
 				rego.AsWritten(above), key.words(), rego.ArrayKeyHint(key.ref))
@@ -145,11 +145,11 @@ func (l *dataTree) wrongKey(s *scope, ref, expanded ast.Ref) string {
 }
 
 // keyKinds are the kinds of keys of a value of the data.
-func keyKinds(v ast.Value) term.Kinds {
-	switch v.(type) {
-	case ast.Object:
+func keyKinds(v rego.Data) term.Kinds {
+	switch v.Kind() {
+	case term.ObjectKind:
 		return term.StringKind
-	case *ast.Array:
+	case term.ArrayKind:
 		return term.NumberKind
 	}
 	return term.AnyKind // a scalar has no members, which is reported as an undefined reference

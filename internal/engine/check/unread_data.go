@@ -5,6 +5,7 @@ import (
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
+	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
 // CodeUnreadData is the code of data that no policy reads.
@@ -61,16 +62,13 @@ func dataPaths(d *bundle.DataFile) [][]string {
 	if len(d.At) > 0 {
 		return [][]string{d.At}
 	}
-	value, err := rego.DataOf(d)
-	members, ok := value.(ast.Object)
-	if err != nil || !ok {
+	data, err := rego.DataOfFile(d)
+	if err != nil || data.Kind() != term.ObjectKind {
 		return [][]string{d.At}
 	}
 	var out [][]string
-	members.Foreach(func(name, _ *ast.Term) {
-		if s, ok := name.Value.(ast.String); ok {
-			out = append(out, []string{string(s)})
-		}
-	})
+	for name := range data.All() {
+		out = append(out, []string{name})
+	}
 	return out
 }

@@ -47,7 +47,10 @@ func settled(t *testing.T, policy string, files map[string][]byte) (*Store, *bun
 	if compiler.Compile(map[string]*ast.Module{"a": parsed}); compiler.Failed() {
 		t.Fatal(compiler.Errors)
 	}
-	store.Settle(compiler)
+	if err := store.Arrange(compiler); err != nil {
+		t.Fatal(err)
+	}
+	store.Settle()
 	set.Settle()
 	return store, set
 }

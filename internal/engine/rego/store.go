@@ -21,19 +21,21 @@ import (
 type Store struct {
 	storage.Store // has no data; transactions are its own
 	set           *bundle.Set
-	mu            sync.Mutex
-	whole         atomic.Pointer[ast.Term] // nil while parts serve
 	parts         atomic.Pointer[parts]
+	whole         atomic.Pointer[ast.Term] // nil while parts serve
+	mu            sync.Mutex
+	all           func() (*ast.Term, error) // makes whole, once
 }
 
 // parts are the data in the forms that take the least memory.
 type parts struct {
-	held  ast.Value // of the files whose terms are held
+	held  ast.Object // of the files whose terms are held
 	texts []textAt
 }
 
 // textAt is a file whose terms are made of its text when they are read.
 type textAt struct {
+	file *bundle.DataFile
 	at   storage.Path
 	text *bundle.Text
 	// kept are small values that were read, in places by where they are in the text.
@@ -49,35 +51,72 @@ type keptPart struct {
 // maxKeptPart is how many bytes of text the values have that are kept.
 const maxKeptPart = 2 << 10
 
-// NewStore returns a store with the data of set.
+// NewStore returns a store with the data of set. It makes terms of large files when they are read.
 func NewStore(set *bundle.Set) (*Store, error) {
 	s := &Store{Store: inmem.New(), set: set}
-	_, err := s.all()
-	return s, err
+	return s, s.arrange(textUnlessMade)
 }
 
-// Settle lets go of the terms of large files that the policies in compilers read by names alone. From then on, such a
-// read makes terms of what is there. Terms of everything are made once a read needs them. Set.Settle is to follow.
-func (s *Store) Settle(compilers ...*ast.Compiler) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// Arrange makes the terms of large files, but not of those that the policies in compilers read by names alone. Such a
+// read makes terms of what is there, and any other makes those of everything.
+func (s *Store) Arrange(compilers ...*ast.Compiler) error {
 	reads := pathsRead(compilers)
-	var p parts
-	held, err := dataOf(s.set, func(file *bundle.DataFile) bool {
+	return s.arrange(func(file *bundle.DataFile) *bundle.Text {
 		text := file.Text()
 		isLarge := func(read []bundle.Step) bool { return large(file, text, read) }
 		if text == nil || slices.ContainsFunc(reads, isLarge) {
-			return true
+			return nil
 		}
-		file.Keep(text)
-		p.texts = append(p.texts, textAt{file.At, text, new([256]atomic.Pointer[keptPart])})
-		return false
+		return text
 	})
-	if err == nil && len(p.texts) > 0 {
-		p.held = held
-		s.parts.Store(&p)
-		s.whole.Store(nil)
+}
+
+// arrange holds the texts of the files of which asText returns one, and the terms of others.
+func (s *Store) arrange(asText func(*bundle.DataFile) *bundle.Text) error {
+	p, err := partsOf(s.set, asText)
+	if err == nil {
+		s.parts.Store(p)
+		s.letGo()
 	}
+	return err
+}
+
+// Settle lets go of terms of everything, which a read has needed, and of what other sets made of the same files.
+// Set.Settle is to follow. It is for the store of a policy that decides.
+func (s *Store) Settle() {
+	texts := map[*bundle.DataFile]*bundle.Text{}
+	for _, t := range s.parts.Load().texts {
+		texts[t.file] = t.text
+	}
+	for _, b := range s.set.Bundles {
+		for i := range b.Data {
+			b.Data[i].Keep(texts[&b.Data[i]])
+		}
+	}
+	s.letGo()
+}
+
+// letGo forgets the terms of everything, unless there are no others.
+func (s *Store) letGo() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var whole *ast.Term
+	if p := s.parts.Load(); len(p.texts) == 0 {
+		whole = ast.NewTerm(p.held)
+	}
+	s.whole.Store(whole)
+	s.all = sync.OnceValues(s.makeAll)
+}
+
+// makeAll makes the term of all data.
+func (s *Store) makeAll() (*ast.Term, error) {
+	p, err := partsOf(s.set, func(*bundle.DataFile) *bundle.Text { return nil })
+	if err != nil {
+		return nil, err
+	}
+	t := ast.NewTerm(p.held)
+	s.whole.Store(t)
+	return t, nil
 }
 
 // large reports whether a path leads to more of a file than is made at once.
@@ -101,7 +140,10 @@ func (s *Store) Read(_ context.Context, _ storage.Transaction, path storage.Path
 	} else if found, ok := s.parts.Load().read(path); ok {
 		v = found
 	} else {
-		all, err := s.all()
+		s.mu.Lock()
+		makeAll := s.all
+		s.mu.Unlock()
+		all, err := makeAll()
 		if err != nil {
 			return nil, err
 		}
@@ -113,20 +155,21 @@ func (s *Store) Read(_ context.Context, _ storage.Transaction, path storage.Path
 	return v, nil
 }
 
-// all is the term of all data.
-func (s *Store) all() (*ast.Term, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t := s.whole.Load(); t != nil {
-		return t, nil
+// NonEmpty implements storage.NonEmptyer: a path is not empty where there is a value, also one that has no members on
+// the way. It makes no terms.
+func (s *Store) NonEmpty(context.Context, storage.Transaction) func([]string) (bool, error) {
+	top := s.parts.Load().data()
+	return func(path []string) (bool, error) {
+		data := top
+		for _, name := range path {
+			member := data.Member(name)
+			if member == nil {
+				return data.Kind() != term.ObjectKind, nil
+			}
+			data = member
+		}
+		return true, nil
 	}
-	data, err := Data(s.set)
-	if err != nil {
-		return nil, err
-	}
-	t := ast.NewTerm(data)
-	s.whole.Store(t)
-	return t, nil
 }
 
 // read is the value at a path, or nil. It is not known when ok is false.
@@ -205,21 +248,19 @@ func below(v ast.Value, path storage.Path) ast.Value {
 	return v
 }
 
-// Data is bundle.Set.Document in OPA's form. It must not be written.
-func Data(set *bundle.Set) (ast.Object, error) {
-	return dataOf(set, func(*bundle.DataFile) bool { return true })
-}
-
-// dataOf is the data of some files of a set in OPA's form.
-func dataOf(set *bundle.Set, wanted func(*bundle.DataFile) bool) (ast.Object, error) {
+// partsOf are the data of a set: texts of the files of which asText returns one, and terms of others. They must not be
+// written.
+func partsOf(set *bundle.Set, asText func(*bundle.DataFile) *bundle.Text) (*parts, error) {
 	doc := ast.NewTerm(ast.NewObject())
+	var p parts
 	for _, b := range set.Bundles {
 		for i := range b.Data {
 			file := &b.Data[i]
-			if !wanted(file) {
+			if text := asText(file); text != nil {
+				p.texts = append(p.texts, textAt{file, file.At, text, new([256]atomic.Pointer[keptPart])})
 				continue
 			}
-			value, err := DataOf(file)
+			value, err := termsOf(file)
 			if err != nil {
 				return nil, fmt.Errorf("read the data of %s: %w", file.Path, err)
 			}
@@ -230,15 +271,15 @@ func dataOf(set *bundle.Set, wanted func(*bundle.DataFile) bool) (ast.Object, er
 			doc = overlay(doc, t)
 		}
 	}
-	object, ok := doc.Value.(ast.Object)
-	if !ok {
+	var object bool
+	if p.held, object = doc.Value.(ast.Object); !object {
 		return nil, fmt.Errorf("read the data: %s, want an object", term.Describe(doc.Value))
 	}
-	return object, nil
+	return &p, nil
 }
 
-// DataOf is the value of a file of data, which is made once.
-func DataOf(file *bundle.DataFile) (ast.Value, error) {
+// termsOf is the value of a file of data in OPA's form, which is made once.
+func termsOf(file *bundle.DataFile) (ast.Value, error) {
 	if v, ok := file.Slot().Load().(*ast.Term); ok {
 		return v.Value, nil
 	}
