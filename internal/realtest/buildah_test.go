@@ -100,6 +100,8 @@ func goEnv(t *testing.T, name string) string {
 // of this machine are lent to the build stage, to save time; it fetches what they do not hold.
 func (b builder) build(t *testing.T, repository, list string, platforms ...string) {
 	t.Helper()
+	compiling.Lock()
+	defer compiling.Unlock()
 	b.do(t, "bud", "--isolation", "chroot", "--format", "docker", "--pull-never",
 		"--volume", goEnv(t, "GOMODCACHE")+":/go/pkg/mod", "--volume", goEnv(t, "GOCACHE")+":/root/.cache/go-build",
 		// Docker sets BUILDPLATFORM, and so do newer versions of buildah than Debian's.

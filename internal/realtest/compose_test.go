@@ -38,6 +38,7 @@ type project struct {
 
 // TestComposeFile reads deploy/compose as docker compose does, and serves its configuration in a network of its own.
 func TestComposeFile(t *testing.T) {
+	t.Parallel()
 	folder := absolute(t, "../../deploy/compose")
 	var p project
 	out := command(t, 5*time.Minute, "", goProgram(t, "compose"), filepath.Join(folder, "compose.yaml"))

@@ -102,6 +102,7 @@ func startSeveral(t *testing.T, v vault) *several {
 
 // TestSeveralIssuers sends tokens of all kinds. Each reaches its own server, and no other learns of it.
 func TestSeveralIssuers(t *testing.T) {
+	t.Parallel()
 	s := startSeveral(t, vault{})
 	nodeUser, javaUser, engineUser := s.node.login(t), s.java.login(t), s.engine.login(t)
 	jwt := s.java.tokenOf(t, s.java.jwt)

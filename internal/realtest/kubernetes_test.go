@@ -42,6 +42,7 @@ func (m manifests) judge(t *testing.T, folder string, versions ...string) (objec
 }
 
 func TestKubernetesManifests(t *testing.T) {
+	t.Parallel()
 	m := newManifests(t)
 	objects, refusals := m.judge(t, kubernetesFolder, oldest, newest)
 	if refusals != "" {

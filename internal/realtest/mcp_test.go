@@ -36,6 +36,7 @@ var mcpPaths = map[string]string{"sessions": "/sessions/mcp", "stateless": "/mcp
 // TestMCP is official clients of both eras against official servers of both: discovery, challenge, step-up, a call
 // that is allowed, and calls that are not.
 func TestMCP(t *testing.T) {
+	t.Parallel()
 	w := startMCP(t)
 	ran := map[string]int{}
 	t.Run("clients", func(t *testing.T) {

@@ -24,6 +24,7 @@ func TestPrometheusFiles(t *testing.T) {
 }
 
 func TestGrafanaDashboard(t *testing.T) {
+	t.Parallel()
 	program := goProgram(t, "dashboard")
 	if _, refusals := verdict(t, program, dashboardFile); refusals != "" {
 		t.Fatalf("the dashboard is refused:\n%s", refusals)

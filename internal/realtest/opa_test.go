@@ -128,6 +128,7 @@ func (w workshop) changed(t *testing.T, bundle string) string {
 
 // TestOPA has the sidecar and the command opa read what the other made.
 func TestOPA(t *testing.T) {
+	t.Parallel()
 	w := newWorkshop(t)
 	t.Run("BundlesOfBothDecideTheSameInBoth", func(t *testing.T) { testOPADecides(t, w) })
 	for _, algorithm := range []string{"RS256", "ES256", "EdDSA", "HS256"} {

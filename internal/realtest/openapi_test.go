@@ -25,6 +25,7 @@ import (
 // SIDECAR_SCHEMATHESIS_SECONDS is how long schemathesis calls each listener; without it, the same examples are made
 // each time.
 func TestOpenAPI(t *testing.T) {
+	t.Parallel()
 	bin := filepath.Join(pythonEnvironment(t, "schemathesis"), "bin")
 	sc := withEveryDoor(t)
 	text, err := fetch(sc.admin + "/openapi.json")
@@ -36,6 +37,7 @@ func TestOpenAPI(t *testing.T) {
 	command(t, 5*time.Minute, "", filepath.Join(bin, "python"), filepath.Join(bin, "openapi-spec-validator"), file)
 	for port, url := range map[string]string{"8181": sc.api, "8282": sc.admin} {
 		t.Run(port, func(t *testing.T) {
+			t.Parallel()
 			elsewhere := "/none"
 			if port != "8181" {
 				elsewhere = "/" // has GET on all listeners, and POST on that of the API alone

@@ -49,6 +49,7 @@ func (r *ociRegistry) push(t *testing.T, revision, method string) {
 // TestRegistry serves policies from an OCI registry that other people wrote, through its outages and the sidecar's own
 // restarts.
 func TestRegistry(t *testing.T) {
+	t.Parallel()
 	r := newRegistry(t)
 	r.push(t, "1", "GET")
 	source := fmt.Sprintf(`url: "oci://%s/%s"

@@ -19,6 +19,7 @@ import (
 // TestReportsInABrowser shows reports as people see them: on wide and narrow screens, in light and dark, on paper. The
 // pictures are kept in $SIDECAR_TEST_ARTEFACTS, or among the downloads of these tests.
 func TestReportsInABrowser(t *testing.T) {
+	t.Parallel()
 	dir := os.Getenv("SIDECAR_TEST_ARTEFACTS")
 	if dir == "" {
 		dir = cacheDir(t)
