@@ -7,6 +7,8 @@ func TestLookupsAreAnsweredAsTheStoreDoes(t *testing.T) {
 	for _, rule := range []string{
 		`reasons contains 1 if data.d.names[input.context.v]`,
 		"reasons contains 1 if f(input.context.v)\nf(x) if data.d.names[x]",
+		"reasons contains 1 if f(input.context.v) == 1\nf(x) := 1 if data.d.names[x] else := 2",
+		"reasons contains 1 if f(input.context.v) == 1\nf(x) := 1 if { y := x; data.d.names[y] } else := 2",
 		`reasons contains 1 if { x := input.context; data.d.names[x.v] }`,
 		`reasons contains 1 if { input.request.method == "GET"; data.d.names[input.context.v] }`,
 		`reasons contains 1 if data.d.names[input.context.v] == "x"`,

@@ -48,6 +48,7 @@ func TestABuiltinThatFailsRefusesWhereverItsOperandComesFrom(t *testing.T) {
 		"two places, one is a string": `denied if { p = input.context.v; startswith(p, "/admin"); p = input.request.path }`,
 		"a string later":              `denied if { some p in [input.context.v]; startswith(p, "/admin"); p = input.request.path }`,
 		"an argument, a string later": "denied if blocked(" + body + ".v)\nblocked(p) if { startswith(p, \"/admin\"); p = input.request.path }",
+		"another name of an argument": "denied if blocked(" + body + ".v)\nblocked(x) if { p := x; startswith(p, \"/admin\"); p = input.request.path }",
 		"a replaced place":            `denied if { p = input.request.path with input.request.path as input.context.v; startswith(p, "/admin") }`,
 		"a value that was parsed":     `denied if { h := ` + body + `; startswith(h.v, "/admin") }`,
 		"a function argument":         "denied if blocked(" + body + ".v)\nblocked(p) if startswith(p, \"/admin\")",

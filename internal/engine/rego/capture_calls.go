@@ -85,28 +85,36 @@ func capturable(x *ast.Expr) bool {
 		len(x.Operands()) == b.Decl.Arity()
 }
 
-// referencesOf returns the references that body unifies with a term, directly or through variables that the compiler
-// has put in between.
+// referencesOf returns the references that body unifies with a term.
 func referencesOf(body ast.Body, t *ast.Term) (refs []ast.Ref) {
+	for _, t := range unifiedWith(body, t) {
+		if ref, ok := t.Value.(ast.Ref); ok {
+			refs = append(refs, ref)
+		}
+	}
+	return refs
+}
+
+// unifiedWith returns a term and those that body unifies with it, directly or through variables that authors or the
+// compiler have put in between.
+func unifiedWith(body ast.Body, t *ast.Term) []*ast.Term {
 	terms := []*ast.Term{t}
 	for i := 0; i < len(terms); i++ {
-		switch v := terms[i].Value.(type) {
-		case ast.Ref:
-			refs = append(refs, v)
-		case ast.Var:
-			for _, x := range body {
-				if !x.IsEquality() {
-					continue
-				}
-				for _, sides := range [][2]*ast.Term{{x.Operand(0), x.Operand(1)}, {x.Operand(1), x.Operand(0)}} {
-					if sides[0].Equal(terms[i]) && !slices.ContainsFunc(terms, sides[1].Equal) {
-						terms = append(terms, sides[1])
-					}
+		if _, ok := terms[i].Value.(ast.Var); !ok {
+			continue
+		}
+		for _, x := range body {
+			if !x.IsEquality() {
+				continue
+			}
+			for _, sides := range [][2]*ast.Term{{x.Operand(0), x.Operand(1)}, {x.Operand(1), x.Operand(0)}} {
+				if sides[0].Equal(terms[i]) && !slices.ContainsFunc(terms, sides[1].Equal) {
+					terms = append(terms, sides[1])
 				}
 			}
 		}
 	}
-	return refs
+	return terms
 }
 
 // captureLookups is the body of r, where the value of each look-up is captured that the index must not answer.
@@ -139,6 +147,9 @@ func (t *inputTypes) isLookup(r *ast.Rule, term *ast.Term) bool {
 		return false
 	}
 	key := ref[len(ref)-1]
-	given := len(referencesOf(r.Body, key)) > 0 || slices.ContainsFunc(r.Head.Args, key.Equal)
+	given := slices.ContainsFunc(unifiedWith(r.Body, key), func(t *ast.Term) bool {
+		_, isRef := t.Value.(ast.Ref)
+		return isRef || slices.ContainsFunc(r.Head.Args, t.Equal)
+	})
 	return given && !t.alwaysString(r, key)
 }
