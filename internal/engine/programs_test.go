@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,7 +14,8 @@ import (
 // text, a list, an object and a condition, $s a segment, $b a body of conditions, and @ a number of its own. !x has
 // the variable x@ drawn as a text from there on, in the rest of the body or the rule; ~ ends what ! began. A rule on a
 // line that begins with & follows from one part of the input, so that its value is often kept; $k and $h are a text
-// and a condition that such a rule decides.
+// and a condition that such a rule decides. $j is a body of conditions $i that a rule index looks at, with constants
+// $n and references $r.
 type programs struct {
 	random *rand.Rand
 	rules  []string
@@ -35,8 +37,8 @@ func forms(text string) (out []string) {
 	return out
 }
 
-// program draws the rules of one program, whose decision is named so.
-func (p *programs) program() string {
+// program draws the rules of one program, whose decision is named so and is one of the forms of decisions.
+func (p *programs) program(decisions []string) string {
 	p.rules, p.scope, p.left = nil, nil, 1+p.random.IntN(5)
 	decision := p.expand(draw(p.random, decisions))
 	return strings.Join(append(p.rules, decision), "\n") + "\n"
@@ -44,18 +46,19 @@ func (p *programs) program() string {
 
 // of draws an expression of a kind.
 func (p *programs) of(kind byte) string {
-	if (kind == 't' || kind == 's') && len(p.scope) > 0 && p.random.IntN(3) > 0 {
+	if (kind == 't' || kind == 's' || kind == 'r') && len(p.scope) > 0 && p.random.IntN(3) > 0 {
 		return draw(p.random, p.scope)
 	}
 	if kind == 's' && p.part == ofToken {
 		kind = 't'
 	}
-	form := p.form(leaves[kind])
-	if p.left > 0 && p.random.IntN(2) == 0 && grammar[kind] != nil {
+	form := p.form(slices.Concat(leaves[kind], indexedLeaves[kind]))
+	more := slices.Concat(grammar[kind], indexedGrammar[kind])
+	if p.left > 0 && p.random.IntN(2) == 0 && more != nil {
 		p.left--
-		form = p.form(grammar[kind])
+		form = p.form(more)
 	}
-	if kind == 'c' || kind == 'h' { // its variables are those of the body around it
+	if kind == 'c' || kind == 'h' || kind == 'i' { // its variables are those of the body around it
 		return p.expand(form)
 	}
 	defer p.within(p.scope)
@@ -81,11 +84,12 @@ func (p *programs) form(of []string) string {
 // within has the variables of a scope drawn, and no others.
 func (p *programs) within(scope []string) { p.scope = scope }
 
-func (p *programs) body() string {
+// body draws conditions of a kind: few of 'c', which have others in them, more of 'i'.
+func (p *programs) body(kind byte) string {
 	defer p.within(p.scope)
-	conditions := []string{p.of('c')}
-	for p.random.IntN(3) == 0 {
-		conditions = append(conditions, p.of('c'))
+	conditions := []string{p.of(kind)}
+	for p.random.IntN(3) == 0 || kind == 'i' && p.random.IntN(3) > 0 {
+		conditions = append(conditions, p.of(kind))
 	}
 	return strings.Join(conditions, "; ")
 }
@@ -129,7 +133,10 @@ func (p *programs) line(form, id string) string {
 			p.scope = append(p.scope[:len(p.scope):len(p.scope)], string(form[i])+id)
 		case c == '$' && form[i+1] == 'b':
 			i++
-			b.WriteString(p.body())
+			b.WriteString(p.body('c'))
+		case c == '$' && form[i+1] == 'j':
+			i++
+			b.WriteString(p.body('i'))
 		case c == '$':
 			i++
 			b.WriteString(p.of(form[i]))
