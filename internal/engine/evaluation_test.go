@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
 // An evaluation that is used again has nothing of the one before: neither its input, nor its end, nor its seed.
@@ -78,4 +80,39 @@ decision if {
 		})
 	}
 	all.Wait()
+}
+
+// eventCount counts the events of the evaluations that it follows.
+type eventCount int
+
+func (*eventCount) Enabled() bool               { return true }
+func (*eventCount) Config() topdown.TraceConfig { return topdown.TraceConfig{} }
+func (n *eventCount) TraceEvent(topdown.Event)  { *n++ }
+
+func TestWhatFollowsAnEvaluationFollowsNoOther(t *testing.T) {
+	p := policy(t, patient, "default decision := false\n\ndecision if input.context.a == 1\n")
+	in, err := p.view.Value(question(`{"a":1}`).Document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := func() int {
+		var n eventCount
+		for _, how := range []evalOptions{{recorder: &n}, {}, {tracer: &n}, {}} {
+			before := n
+			how.time = start
+			if _, err := p.entries[decisionPath].eval(t.Context(), in, how); err != nil {
+				t.Fatal(err)
+			}
+			if follows := how.recorder != nil || how.tracer != nil; follows != (n > before) {
+				t.Errorf("followed is %t, %d events", follows, n-before)
+			}
+		}
+		return int(n)
+	}
+	first := events()
+	for range 10 {
+		if n := events(); n != first {
+			t.Errorf("%d events, %d at first", n, first)
+		}
+	}
 }
