@@ -8,6 +8,8 @@ type idleness struct {
 	before    heapUse
 	quiet     int    // seconds
 	collected uint64 // bytes allocated in all when memory was last given back
+	live      uint64 // what was alive then: later collections may have been before the end of a reload
+	given     bool   // memory was given back since the last look
 }
 
 // heapUse is what idleness looks at, in bytes.
@@ -33,12 +35,15 @@ func (i *idleness) begins(now heapUse) bool {
 		i.quiet = 0
 	}
 	i.before = now
+	if i.given {
+		i.live, i.given = now.live, false
+	}
 	again := i.collected != 0
 	worth := now.worth()
-	if i.quiet < quietSeconds || now.held < now.live+worth || again && now.allocated-i.collected < worth {
+	if i.quiet < quietSeconds || now.held < i.live+worth || again && now.allocated-i.collected < worth {
 		return false
 	}
-	i.collected = now.allocated
+	i.collected, i.given = now.allocated, true
 	return true
 }
 

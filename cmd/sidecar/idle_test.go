@@ -23,16 +23,24 @@ func TestMemoryIsGivenBackOnceAProcessIsAtRest(t *testing.T) {
 		{at(100, 60, 10), false},
 		{at(100, 60, 10), false},
 		{at(100, 60, 10), true},
-		{at(200, 60, 55), false}, // all of it is alive
+		{at(100, 30, 10), false},
+		{at(200, 60, 55), false}, // what was alive at the last collection may not be any more
 		{at(200, 60, 55), false},
 		{at(200, 60, 55), false},
-		{at(200, 60, 55), false},
-		{at(201, 520, 400), true},  // much is alive, and much is held beyond it
-		{at(202, 420, 400), false}, // few requests
-		{at(220, 520, 400), false},
-		{at(220, 520, 400), false},
-		{at(220, 520, 400), false},
-		{at(220, 520, 400), false}, // 18 MiB do not pay for a collection of 400
+		{at(200, 60, 55), true},
+		{at(220, 60, 55), false}, // all of it is alive
+		{at(220, 60, 55), false},
+		{at(220, 60, 55), false},
+		{at(220, 60, 55), false},
+		{at(320, 520, 400), false}, // much is alive, and much is held beyond it
+		{at(320, 520, 400), false},
+		{at(320, 520, 400), false},
+		{at(320, 520, 400), true},
+		{at(321, 420, 400), false}, // few requests
+		{at(340, 520, 400), false},
+		{at(340, 520, 400), false},
+		{at(340, 520, 400), false},
+		{at(340, 520, 400), false}, // 18 MiB do not pay for a collection of 400
 	} {
 		if got := i.begins(step.use); got != step.want {
 			t.Errorf("step %d: %v, want %v", n, got, step.want)
