@@ -62,7 +62,8 @@ func profiled(file, profile string) error {
 //	BENCH_PROFILE=/tmp/cpu.pprof go test -tags bench -count=1 -run TestProfile ./internal/bench
 //	go tool pprof -top -cum /tmp/cpu.pprof
 //
-// With BENCH_DOOR=grpc it is asked as Envoy does, and with BENCH_MEMO=off it remembers no verdict.
+// With BENCH_DOOR=grpc it is asked as Envoy does, with BENCH_MEMO=off it remembers no verdict, and with
+// BENCH_POLICY=small it has the small policy.
 //
 // Without BENCH_PROFILE it only shows that it can.
 func TestProfile(t *testing.T) {
@@ -76,7 +77,11 @@ func TestProfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := w.configuration(t, t.TempDir(), setup{policy: w.shipped, full: os.Getenv("BENCH_MEMO") == "off"})
+	how := setup{policy: w.shipped, full: os.Getenv("BENCH_MEMO") == "off"}
+	if os.Getenv("BENCH_POLICY") == "small" {
+		how.policy = w.small
+	}
+	file := w.configuration(t, t.TempDir(), how)
 	cfg := load(t, file)
 	p := start(t, []string{"BENCH_PROFILED=" + file, "BENCH_PROFILE=" + profile}, program)
 	s := &target{name: "profiled sidecar", proc: p,

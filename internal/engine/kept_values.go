@@ -10,37 +10,44 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// maxKeptValue is the estimated size of a value that is not kept, in bytes.
+// maxKeptValue is the estimated size of a value that is not kept, in bytes, with the arguments that it was found for.
 const maxKeptValue = 4 << 10
 
 // keptValue is the value of one rule; nil inside is undefined.
 type keptValue struct{ value *ast.Term }
 
-// keptRules are the references to rules whose values can be kept, as the rule at ref and those that it depends on name
-// them: rules that have one value, that follow from a part of the input, and that call nothing but deterministic
-// builtins. within says which paths of the input are in that part. What a kept rule alone depends on is left out.
-func keptRules(c *ast.Compiler, ref ast.Ref, within func(reads.Path) bool) (refs []ast.Ref) {
+// keepable are the references to rules and functions whose values can be kept, as the rules that use them name them.
+type keepable struct {
+	refs []ast.Ref
+	// functions are the operators of calls.
+	functions []*ast.Term
+}
+
+// keptRules are the rules that the rule at ref depends on and whose values can be kept: rules that have one value, or
+// one for their arguments, that follow from a part of the input, and that call nothing but deterministic builtins.
+// within says which paths of the input are in that part. What a kept rule alone depends on is left out.
+func keptRules(c *ast.Compiler, ref ast.Ref, within func(reads.Path) bool) (k keepable) {
 	rules := reads.Rules(c, ref)
 	about := map[*ast.Rule]bool{}
 	for _, r := range rules {
 		beyond := func(p reads.Path) bool { return !within(p) }
 		about[r] = deterministic(r) && !slices.ContainsFunc(reads.OfRule(r), beyond)
 	}
-	kept, some := map[string]bool{}, false
+	kept, functions := map[string]bool{}, map[string]bool{}
 	for _, r := range rules {
-		name := r.Ref().String()
-		if _, known := kept[name]; !known { // once a name, of which there may be thousands of rules
-			// about[r] is there to spare the walk from each of many rules: followsFrom finds the same.
-			kept[name] = about[r] && !r.Ref().Equal(ref) && followsFrom(c, r, about)
-			some = some || kept[name]
+		name, of := r.Ref().String(), kept
+		if len(r.Head.Args) > 0 {
+			of = functions
 		}
-	}
-	if !some {
-		return nil
+		if _, known := of[name]; !known { // once a name, of which there may be thousands of rules
+			// about[r] is there to spare the walk from each of many rules: followsFrom finds the same.
+			of[name] = about[r] && !r.Ref().Equal(ref) && followsFrom(c, r, about)
+		}
 	}
 	named := map[string]bool{}
 	for _, r := range rules {
-		if kept[r.Ref().String()] {
+		name := r.Ref().String()
+		if kept[name] {
 			continue // what it depends on is not asked for where its own value is known
 		}
 		ast.WalkRefs(r, func(used ast.Ref) bool {
@@ -48,23 +55,31 @@ func keptRules(c *ast.Compiler, ref ast.Ref, within func(reads.Path) bool) (refs
 				at := used[:n+1]
 				if name := at.String(); kept[name] && !named[name] {
 					named[name] = true
-					refs = append(refs, at.Copy())
+					k.refs = append(k.refs, at.Copy())
 				}
 			}
 			return false
 		})
+		if functions[name] {
+			continue
+		}
+		ast.WalkExprs(r, func(x *ast.Expr) bool {
+			if x.IsCall() && functions[x.Operator().String()] {
+				k.functions = append(k.functions, x.OperatorTerm())
+			}
+			return false
+		})
 	}
-	return refs
+	return k
 }
 
-// followsFrom reports whether a rule has one value, which depends on data and on what the rules of about read, at
-// least one of them.
+// followsFrom reports whether a rule has one value, or one for its arguments, which depends on data and on what the
+// rules of about read, at least one of them.
 func followsFrom(c *ast.Compiler, r *ast.Rule, about map[*ast.Rule]bool) bool {
 	ref := r.Ref()
 	reading := false
 	for _, other := range reads.Rules(c, ref) {
-		own := other.Ref().Equal(ref)
-		if own && (other.Head.RuleKind() != ast.SingleValue || len(other.Head.Args) > 0) || !about[other] {
+		if other.Ref().Equal(ref) && other.Head.RuleKind() != ast.SingleValue || !about[other] {
 			return false
 		}
 		reading = reading || len(reads.OfRule(other)) > 0
@@ -87,6 +102,8 @@ func deterministic(r *ast.Rule) bool {
 type keptRun struct {
 	token   tokenRun
 	request requestRun
+	// known is how many values the cache of the evaluation had before it.
+	known int
 }
 
 // fill puts what is known of the token and the request into the cache of an evaluation. One that is followed, or that
@@ -95,12 +112,14 @@ func (e *preparedRule) fill(v *evaluation, in ast.Value, r evalOptions) (run kep
 	if r.tracer != nil || e.follower != nil || r.print != nil {
 		return run
 	}
-	return keptRun{e.token.fill(v.values, in), e.request.fill(v, r.document)}
+	run = keptRun{token: e.token.fill(v.values, in), request: e.request.fill(v, r.document)}
+	run.known = v.values.listed()
+	return run
 }
 
 // keep takes what an evaluation without an error found out.
 func (run keptRun) keep(values *virtualCache) {
-	run.token.keep(values)
+	run.token.keep(values, run.known)
 	run.request.keep(values)
 }
 
@@ -113,9 +132,9 @@ func put(values *virtualCache, refs []ast.Ref, known []*keptValue) {
 	}
 }
 
-// found returns known with the values of refs that an evaluation found out, or nil where it found out none. known is
-// nil where nothing was known.
-func found(values *virtualCache, refs []ast.Ref, known []*keptValue) (more []*keptValue) {
+// foundValues returns known with the values of refs that an evaluation found out, and whether it found out any. known
+// is nil where nothing was known.
+func foundValues(values *virtualCache, refs []ast.Ref, known []*keptValue) (all []*keptValue, more bool) {
 	for i, ref := range refs {
 		if known != nil && known[i] != nil {
 			continue
@@ -127,11 +146,10 @@ func found(values *virtualCache, refs []ast.Ref, known []*keptValue) (more []*ke
 		if value != nil { // its texts may be parts of the answer of the server
 			value = ast.NewTerm(term.Detached(value.Value))
 		}
-		if more == nil {
-			more = make([]*keptValue, len(refs))
-			copy(more, known)
+		if !more {
+			known, more = slices.Grow(slices.Clone(known), len(refs))[:len(refs)], true
 		}
-		more[i] = &keptValue{value}
+		known[i] = &keptValue{value}
 	}
-	return more
+	return known, more
 }

@@ -25,7 +25,9 @@ func sameAsPlain(t *testing.T, p *Policy, d *input.Document) {
 
 // requestOf is a document of a subject and a request.
 func requestOf(subject, method string, segments ...string) *input.Document {
-	claims := &authz.Claims{Active: true, Kind: authz.AccessToken, Subject: authz.Subject{ID: subject}}
+	claims := &authz.Claims{
+		Active: true, Kind: authz.AccessToken, Subject: authz.Subject{ID: subject}, Slot: new(authz.Slot),
+	}
 	q := input.Query{Request: input.Request{Method: method, Path: "/", Segments: segments}}
 	return input.Build(q, claims, input.Presented{Scheme: "bearer"}, start)
 }
@@ -202,7 +204,6 @@ first if input.request.segments = ["orders", _]
 second if not "admin" in input.request.segments
 `)
 	d := requestOf("u", "GET", "orders", "1")
-	d.Claims.Slot = new(authz.Slot)
 	for _, method := range []string{"GET", "POST", "GET"} {
 		next := *d
 		next.Request.Method = method

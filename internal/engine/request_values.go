@@ -45,11 +45,11 @@ func newRequestValues(w *runtime, ref ast.Ref) *requestValues {
 	named := keptRules(w.compiler, ref, func(p reads.Path) bool {
 		return len(p) > 1 && p[0].Name == "request" && (p[1].Name == "method" || p[1].Name == "segments")
 	})
-	if len(named) == 0 || len(named) > maxRequestRefs {
+	if len(named.refs) == 0 || len(named.refs) > maxRequestRefs {
 		return nil
 	}
 	var refs []ast.Ref
-	for _, ref := range named {
+	for _, ref := range named.refs {
 		if reads.NarrowingOf(w.compiler, ref, w.baseData).Segments {
 			refs = append(refs, ref)
 		}
@@ -92,7 +92,7 @@ func (run requestRun) keep(values *virtualCache) {
 	if run.of == nil {
 		return
 	}
-	if more := found(values, run.of.refs, run.known); more != nil {
+	if more, ok := foundValues(values, run.of.refs, run.known); ok {
 		run.of.slot(run.key).Store(&valuesOfRequest{key: string(run.key), values: more})
 	}
 }

@@ -16,7 +16,7 @@ import (
 //
 // It is safe for concurrent use; nil keeps nothing.
 type tokenValues struct {
-	refs  []ast.Ref
+	keepable
 	seed  maphash.Seed
 	slots [tokenSlots]atomic.Pointer[valuesOfToken]
 }
@@ -24,27 +24,30 @@ type tokenValues struct {
 // tokenSlots is how many tokens there are values of. Another token takes the slot of one before.
 const tokenSlots = 512
 
-// valuesOfToken are the values of refs, each nil while it is not known. It is immutable, and keeps no token in memory:
-// how many tokens are kept there is for package document to say.
+// valuesOfToken are the values of refs, each nil while it is not known, and of calls. It is immutable, and keeps no
+// token in memory: how many tokens are kept there is for package document to say.
 type valuesOfToken struct {
 	token  weak.Pointer[ast.Term]
 	values []*keptValue
+	calls  []keptCall
 }
+
+var nothingOfToken valuesOfToken
 
 // newTokenValues returns nil when the rule at ref depends on no rule whose value can be kept.
 func newTokenValues(c *ast.Compiler, ref ast.Ref) *tokenValues {
-	refs := keptRules(c, ref, func(p reads.Path) bool { return len(p) > 0 && p[0].Name == "token" })
-	if len(refs) == 0 {
+	k := keptRules(c, ref, func(p reads.Path) bool { return len(p) > 0 && p[0].Name == "token" })
+	if len(k.refs)+len(k.functions) == 0 {
 		return nil
 	}
-	return &tokenValues{refs: refs, seed: maphash.MakeSeed()}
+	return &tokenValues{keepable: k, seed: maphash.MakeSeed()}
 }
 
 // tokenRun is one evaluation with a token.
 type tokenRun struct {
 	of    *tokenValues
 	token *ast.Term
-	known []*keptValue
+	known *valuesOfToken // not nil
 }
 
 // fill puts what is known of the token of an input into the cache of an evaluation.
@@ -58,25 +61,30 @@ func (t *tokenValues) fill(values *virtualCache, in ast.Value) (run tokenRun) {
 	if run.token == nil {
 		return run
 	}
-	run.of = t
+	run.of, run.known = t, &nothingOfToken
 	known := t.slot(run.token).Load()
 	if known == nil || known.token.Value() != run.token {
 		return run
 	}
-	run.known = known.values
-	put(values, t.refs, run.known)
+	run.known = known
+	put(values, t.refs, known.values)
+	for _, call := range known.calls {
+		values.Put(call.ref, call.value)
+	}
 	return run
 }
 
 var tokenName = ast.InternedTerm("token")
 
-// keep takes what an evaluation without an error found out about its token.
-func (run tokenRun) keep(values *virtualCache) {
+// keep takes what an evaluation without an error found out about its token. Before it, the cache had from values.
+func (run tokenRun) keep(values *virtualCache, from int) {
 	if run.of == nil {
 		return
 	}
-	if more := found(values, run.of.refs, run.known); more != nil {
-		run.of.slot(run.token).Store(&valuesOfToken{token: weak.Make(run.token), values: more})
+	more, found := foundValues(values, run.of.refs, run.known.values)
+	calls, called := foundCalls(values, from, run.of.functions, run.known.calls)
+	if found || called {
+		run.of.slot(run.token).Store(&valuesOfToken{weak.Make(run.token), more, calls})
 	}
 }
 

@@ -101,6 +101,12 @@ func (c *virtualCache) Put(ref ast.Ref, value *ast.Term) {
 	}
 }
 
+// listed is how many values the list has.
+func (c *virtualCache) listed() int { return len(c.frames[len(c.frames)-1].values) }
+
+// since returns the values of the list but for the first ones.
+func (c *virtualCache) since(first int) []cached { return c.frames[len(c.frames)-1].values[first:] }
+
 // Keys implements topdown.VirtualCache: the references that have a value.
 func (c *virtualCache) Keys() []ast.Ref {
 	f := &c.frames[len(c.frames)-1]
