@@ -161,23 +161,23 @@ func (c *conn) more() error {
 // readWithin has reads end within the limit, or up to an eighth of it sooner: setting a deadline takes as long as
 // much of a decision.
 func (c *conn) readWithin(limit time.Duration) {
-	if by, stale := within(c.readBy, limit); stale {
+	if by, stale := within(c.readBy, time.Now(), limit); stale {
 		_ = c.SetReadDeadline(by)
 		c.readBy = by
 	}
 }
 
-// writeWithin is readWithin for writes.
-func (c *conn) writeWithin(limit time.Duration) {
-	if by, stale := within(c.writeBy, limit); stale {
+// writeWithin is readWithin for writes that begin now.
+func (c *conn) writeWithin(now time.Time, limit time.Duration) {
+	if by, stale := within(c.writeBy, now, limit); stale {
 		_ = c.SetWriteDeadline(by)
 		c.writeBy = by
 	}
 }
 
-// within is the deadline of a limit, and whether the one that is set is stale.
-func within(set time.Time, limit time.Duration) (by time.Time, stale bool) {
-	by = time.Now().Add(limit)
+// within is the deadline of a limit from now on, and whether the one that is set is stale.
+func within(set, now time.Time, limit time.Duration) (by time.Time, stale bool) {
+	by = now.Add(limit)
 	early := by.Sub(set)
 	return by, early < 0 || early > limit/8
 }
@@ -256,8 +256,9 @@ func (c *conn) answer(size, length int, fault error) bool {
 	b.end()
 	gone := c.unwatch()
 	closes := fault != nil || gone != nil || c.server.stage.Load() > serves
-	c.writeWithin(c.server.WriteTimeout)
-	_, err := c.Write(w.finish(closes))
+	now := time.Now()
+	c.writeWithin(now, c.server.WriteTimeout)
+	_, err := c.Write(w.finish(c.server.clock.date(now), closes))
 	closes = closes || w.closes || err != nil
 	c.server.recycle(w)
 	if c.skips = 0; r.Method == http.MethodPost {

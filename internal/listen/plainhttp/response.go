@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -80,12 +81,12 @@ func (w *response) hasBody() bool {
 	return w.status != http.StatusNoContent && w.status != http.StatusNotModified
 }
 
-// finish is what is sent. closes says that it is the last answer of the connection.
-func (w *response) finish(closes bool) []byte {
+// finish is what is sent at a date. closes says that it is the last answer of the connection.
+func (w *response) finish(date string, closes bool) []byte {
 	w.WriteHeader(http.StatusOK)
 	out := []byte(w.head)
 	if !w.dated {
-		out = append(time.Now().UTC().AppendFormat(append(out, "Date: "...), http.TimeFormat), "\r\n"...)
+		out = append(append(append(out, "Date: "...), date...), "\r\n"...)
 	}
 	if !w.typed && len(w.body) > 0 {
 		out = append(append(append(out, "Content-Type: "...), http.DetectContentType(w.body)...), "\r\n"...)
@@ -108,3 +109,21 @@ func (t *text) Write(p []byte) (int, error) { *t = append(*t, p...); return len(
 
 // WriteString implements io.StringWriter, which http.Header looks for.
 func (t *text) WriteString(s string) (int, error) { *t = append(*t, s...); return len(s), nil }
+
+// clock writes dates, once a second: to write one takes as long as to read a call.
+type clock struct{ latest atomic.Pointer[second] }
+
+type second struct {
+	at   int64 // of the Unix epoch
+	date string
+}
+
+// date is the value of the field Date (RFC 9110, section 6.6.1).
+func (c *clock) date(now time.Time) string {
+	s := c.latest.Load()
+	if at := now.Unix(); s == nil || s.at != at {
+		s = &second{at, now.UTC().Format(http.TimeFormat)}
+		c.latest.Store(s)
+	}
+	return s.date
+}

@@ -35,6 +35,7 @@ type Server struct {
 	responses sync.Pool // of *response
 	readers   sync.Pool // of *bufio.Reader
 	buffers   sync.Pool // of *[bufferBytes]byte
+	clock     clock
 
 	stage atomic.Int32 // set with mu held
 
