@@ -127,7 +127,7 @@ func (run keptRun) keep(values *virtualCache) {
 func put(values *virtualCache, refs []ast.Ref, known []*keptValue) {
 	for i, v := range known {
 		if v != nil {
-			values.Put(refs[i], v.value)
+			values.know(refs[i], v.value)
 		}
 	}
 }

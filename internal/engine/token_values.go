@@ -69,7 +69,7 @@ func (t *tokenValues) fill(values *virtualCache, in ast.Value) (run tokenRun) {
 	run.known = known
 	put(values, t.refs, known.values)
 	for _, call := range known.calls {
-		values.Put(call.ref, call.value)
+		values.know(call.ref, call.value)
 	}
 	return run
 }

@@ -27,8 +27,18 @@ type frame struct {
 // cached is the value of one reference.
 type cached struct {
 	ref       ast.Ref
+	shape     int
 	value     *ast.Term
 	undefined bool
+}
+
+// shapeOf is the same for references that are equal, and tells apart most others.
+func shapeOf(ref ast.Ref) int {
+	shape := len(ref) << 16
+	if s, ok := ref[len(ref)-1].Value.(ast.String); ok && s != "" {
+		shape |= int(s[0])<<8 | len(s)&0xff
+	}
+	return shape
 }
 
 // newVirtualCache returns an empty cache.
@@ -69,7 +79,7 @@ func (c *virtualCache) Pop() {
 // Get implements topdown.VirtualCache: a value, or whether ref is known to be undefined.
 func (c *virtualCache) Get(ref ast.Ref) (*ast.Term, bool) {
 	f := &c.frames[len(c.frames)-1]
-	if at := f.find(ref); at >= 0 {
+	if at := f.find(ref, shapeOf(ref)); at >= 0 {
 		if f.values[at].undefined {
 			return nil, true
 		}
@@ -83,8 +93,8 @@ func (c *virtualCache) Get(ref ast.Ref) (*ast.Term, bool) {
 
 // Put implements topdown.VirtualCache.
 func (c *virtualCache) Put(ref ast.Ref, value *ast.Term) {
-	f := &c.frames[len(c.frames)-1]
-	switch at := f.find(ref); {
+	f, shape := &c.frames[len(c.frames)-1], shapeOf(ref)
+	switch at := f.find(ref, shape); {
 	case at >= 0 && value == nil:
 		f.values[at].undefined = true
 	case at >= 0:
@@ -92,12 +102,19 @@ func (c *virtualCache) Put(ref ast.Ref, value *ast.Term) {
 	case len(f.values) < maxListed:
 		from := len(f.refs)
 		f.refs = append(f.refs, ref...)
-		f.values = append(f.values, cached{f.refs[from:], value, value == nil})
+		f.values = append(f.values, cached{f.refs[from:], shape, value, value == nil})
 	default:
 		if f.rest == nil {
 			f.rest = topdown.NewVirtualCache()
 		}
 		f.rest.Put(ref, value)
+	}
+}
+
+// know is Put, before an evaluation, of a reference that is not there and does not change.
+func (c *virtualCache) know(ref ast.Ref, value *ast.Term) {
+	if f := &c.frames[0]; len(f.values) < maxListed {
+		f.values = append(f.values, cached{ref, shapeOf(ref), value, value == nil})
 	}
 }
 
@@ -122,14 +139,15 @@ func (c *virtualCache) Keys() []ast.Ref {
 	return out
 }
 
-// find returns the position of ref in the list, or -1. It compares from the end, where references differ most.
-func (f *frame) find(ref ast.Ref) int {
+// find returns the position of ref, which has that shape, in the list, or -1. It compares from the end, where
+// references differ most.
+func (f *frame) find(ref ast.Ref, shape int) int {
 next:
 	for i := range f.values {
-		has := f.values[i].ref
-		if len(has) != len(ref) {
+		if f.values[i].shape != shape {
 			continue
 		}
+		has := f.values[i].ref
 		for j := len(ref) - 1; j >= 0; j-- {
 			if has[j] != ref[j] && !has[j].Equal(ref[j]) {
 				continue next
