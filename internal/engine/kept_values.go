@@ -33,7 +33,7 @@ func keptRules(c *ast.Compiler, ref ast.Ref, within func(reads.Path) bool) (k ke
 		beyond := func(p reads.Path) bool { return !within(p) }
 		about[r] = deterministic(r) && !slices.ContainsFunc(reads.OfRule(r), beyond)
 	}
-	kept, functions := map[string]bool{}, map[string]bool{}
+	kept, functions, some := map[string]bool{}, map[string]bool{}, false
 	for _, r := range rules {
 		name, of := r.Ref().String(), kept
 		if len(r.Head.Args) > 0 {
@@ -42,35 +42,49 @@ func keptRules(c *ast.Compiler, ref ast.Ref, within func(reads.Path) bool) (k ke
 		if _, known := of[name]; !known { // once a name, of which there may be thousands of rules
 			// about[r] is there to spare the walk from each of many rules: followsFrom finds the same.
 			of[name] = about[r] && !r.Ref().Equal(ref) && followsFrom(c, r, about)
+			some = some || of[name]
 		}
 	}
-	named := map[string]bool{}
+	if !some {
+		return k
+	}
 	for _, r := range rules {
 		name := r.Ref().String()
 		if kept[name] {
 			continue // what it depends on is not asked for where its own value is known
 		}
-		ast.WalkRefs(r, func(used ast.Ref) bool {
-			for n := range used {
-				at := used[:n+1]
-				if name := at.String(); kept[name] && !named[name] {
-					named[name] = true
-					k.refs = append(k.refs, at.Copy())
-				}
-			}
-			return false
-		})
-		if functions[name] {
-			continue
+		k.addNamed(r, kept)
+		if !functions[name] {
+			k.addCalled(r, functions)
 		}
-		ast.WalkExprs(r, func(x *ast.Expr) bool {
-			if x.IsCall() && functions[x.Operator().String()] {
-				k.functions = append(k.functions, x.OperatorTerm())
-			}
-			return false
-		})
 	}
 	return k
+}
+
+// addNamed adds those of rules that r names.
+func (k *keepable) addNamed(r *ast.Rule, rules map[string]bool) {
+	ast.WalkRefs(r, func(used ast.Ref) bool {
+		if !used.HasPrefix(ast.DefaultRootRef) {
+			return false
+		}
+		for n := range used {
+			at := used[:n+1]
+			if rules[at.String()] && !slices.ContainsFunc(k.refs, func(ref ast.Ref) bool { return ref.Equal(at) }) {
+				k.refs = append(k.refs, at.Copy())
+			}
+		}
+		return false
+	})
+}
+
+// addCalled adds those of functions that r calls.
+func (k *keepable) addCalled(r *ast.Rule, functions map[string]bool) {
+	ast.WalkExprs(r, func(x *ast.Expr) bool {
+		if x.IsCall() && functions[x.Operator().String()] {
+			k.functions = append(k.functions, x.OperatorTerm())
+		}
+		return false
+	})
 }
 
 // followsFrom reports whether a rule has one value, or one for its arguments, which depends on data and on what the
@@ -91,6 +105,9 @@ func followsFrom(c *ast.Compiler, r *ast.Rule, about map[*ast.Rule]bool) bool {
 func deterministic(r *ast.Rule) bool {
 	ok := true
 	ast.WalkRefs(r, func(ref ast.Ref) bool {
+		if ref.HasPrefix(ast.DefaultRootRef) || ref.HasPrefix(ast.InputRootRef) { // names no builtin
+			return !ok
+		}
 		name := builtins.PublicNames(ref.String())
 		ok = ok && (ast.BuiltinMap[name] == nil || builtins.Deterministic(name))
 		return !ok
