@@ -80,7 +80,8 @@ func TestACallIsKeptWhenItsArgumentsTellItApart(t *testing.T) {
 	e, d := p.entries[decisionPath], requestOf("u", "GET")
 	var kept []string
 	for _, arg := range []string{
-		`"a"`, `"a"`, "1", `["a",1]`, `{"a":[1]}`, `["a",null,true]`, `{"b":{"c":[]}}`, `"` + strings.Repeat("x", maxKeptValue) + `"`,
+		`"a"`, `"a"`, "1", `["a",1]`, `{"a":[1]}`, `["a",null,true]`, `{"b":{"c":[]}}`,
+		`"` + strings.Repeat("x", maxKeptValue) + `"`,
 	} {
 		d.Context = []byte(`{"v":` + arg + `}`)
 		in, err := p.view.Value(d)
