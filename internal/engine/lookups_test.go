@@ -45,6 +45,7 @@ func TestALookupOfWhatIsComparedWithAConstantIsAnsweredAsTheStoreDoes(t *testing
 		`reasons contains 1 if { x := input.context.v; data.d.names[x]; x == 1 }`,
 		`reasons contains 1 if { x := input.context.v; data.d.names[x]; x = 1 }`,
 		`reasons contains 1 if { x := input.context.v; x == 1; data.d.names[x] }`,
+		`reasons contains 1 if { some x in [input.context.v, "z"]; x == 1.0; data.d.names[x] }`,
 		"reasons contains 1 if f(input.context.v)\nf(x) if { data.d.names[x]; x == 1 }",
 	} {
 		p, err := compiled(t, patient, map[string]string{

@@ -47,8 +47,7 @@ func indexedDocument(r *rand.Rand) *input.Document {
 }
 
 // indexedLeaves are forms of $n, $r, $v, $w, $e and $i: a constant, a text or the like, a list, an object, what a
-// variable is bound to, and a condition that a rule index looks at. No number is spelled as 1.0: where a variable is
-// compared with it, OPA's index looks up the name "1.0" for the variable, and the store that of its value, "1".
+// variable is bound to, and a condition that a rule index looks at.
 var indexedLeaves = map[byte][]string{
 	'n': forms(`
 "a"
@@ -59,7 +58,7 @@ var indexedLeaves = map[byte][]string{
 "a"
 "b"
 1
-1
+1.0
 true
 null
 ["a"]

@@ -7,30 +7,88 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// SkipIndexes takes away the rule indexes of a compiled program that cost an evaluation more than they save. No answer
-// changes, and neither does any error: an index only leaves out rules that turn out undefined, and those that are no
-// longer left out are undefined before they reach anything that can fail.
+// SkipIndexes takes away the rule indexes of a compiled program that cost an evaluation more than they save, and those
+// that may leave out a rule which holds. No other answer changes, and neither does any error: an index only leaves out
+// rules that turn out undefined, and those that are no longer left out are undefined before they reach anything that
+// can fail.
 func SkipIndexes(c *ast.Compiler) {
+	withoutIndex(c, func(node *ast.TreeNode) *ast.IndexResult {
+		if slices.ContainsFunc(node.Values, findsByNumber) {
+			return allOf(node)
+		}
+		return worthless(node)
+	})
+}
+
+// dropIndexes takes away all rule indexes of a compiled program.
+func dropIndexes(c *ast.Compiler) { withoutIndex(c, allOf) }
+
+// withoutIndex has the rules of each node evaluated that all names. nil keeps the index.
+func withoutIndex(c *ast.Compiler, all func(*ast.TreeNode) *ast.IndexResult) {
 	c.RuleTree.DepthFirst(func(node *ast.TreeNode) bool {
 		if node.Index != nil {
-			if all := worthless(node); all != nil {
-				node.Index = &allRules{all, node.Index}
+			if rules := all(node); rules != nil {
+				node.Index = &allRules{rules, node.Index}
 			}
 		}
 		return false
 	})
 }
 
-// dropIndexes takes away all rule indexes of a compiled program.
-func dropIndexes(c *ast.Compiler) {
-	c.RuleTree.DepthFirst(func(node *ast.TreeNode) bool {
-		if node.Index != nil {
-			if all, err := node.Index.AllRules(nil); err == nil {
-				node.Index = &allRules{all, node.Index}
-			}
+// allOf returns all rules of a node.
+func allOf(node *ast.TreeNode) *ast.IndexResult {
+	all, err := node.Index.AllRules(nil)
+	if err != nil {
+		return nil
+	}
+	return all
+}
+
+// findsByNumber reports whether r, or an else of it, finds a value by a variable that it compares with a number. The
+// index takes the number for the variable, as it is written in the rule: 1.0 is equal to 1, and finds something else.
+func findsByNumber(r *ast.Rule) bool {
+	for ; r != nil; r = r.Else {
+		found := false
+		ast.WalkRefs(r.Body, func(ref ast.Ref) bool {
+			found = found || slices.ContainsFunc(ref[1:], func(key *ast.Term) bool { return isNumbered(r.Body, key) })
+			return found
+		})
+		if found {
+			return true
 		}
+	}
+	return false
+}
+
+// isNumbered reports whether a body compares a variable with a number, or with what has one in it.
+func isNumbered(body ast.Body, key *ast.Term) bool {
+	if _, ok := key.Value.(ast.Var); !ok {
 		return false
+	}
+	names := unifiedWith(body, key)
+	return slices.ContainsFunc(body, func(x *ast.Expr) bool {
+		operands := x.Operands()
+		about := func(t *ast.Term) bool { return slices.ContainsFunc(names, t.Equal) }
+		return x.IsCall() && slices.ContainsFunc(comparisons, func(c ast.Ref) bool { return c.Equal(x.Operator()) }) &&
+			slices.ContainsFunc(operands, about) && slices.ContainsFunc(operands, hasNumber)
 	})
+}
+
+// comparisons are the builtins by which an index knows a value of a variable.
+var comparisons = []ast.Ref{ast.Equality.Ref(), ast.Equal.Ref(), ast.Member.Ref()}
+
+// hasNumber reports whether a term is a number, or has one in it. The positions of references do not count.
+func hasNumber(t *ast.Term) (found bool) {
+	ast.WalkTerms(t, func(t *ast.Term) bool {
+		switch t.Value.(type) {
+		case ast.Number:
+			found = true
+		case ast.Ref:
+			return true
+		}
+		return found
+	})
+	return found
 }
 
 // allRules is an index that leaves out no rule.
