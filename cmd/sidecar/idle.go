@@ -40,7 +40,7 @@ func (i *idleness) begins(now heapUse) bool {
 	}
 	again := i.collected != 0
 	worth := now.worth()
-	if i.quiet < quietSeconds || now.held < i.live+worth || again && now.allocated-i.collected < worth {
+	if i.quiet < quietSeconds || now.held < min(i.live, now.live)+worth || again && now.allocated-i.collected < worth {
 		return false
 	}
 	i.collected, i.given = now.allocated, true

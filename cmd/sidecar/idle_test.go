@@ -41,6 +41,15 @@ func TestMemoryIsGivenBackOnceAProcessIsAtRest(t *testing.T) {
 		{at(340, 520, 400), false},
 		{at(340, 520, 400), false},
 		{at(340, 520, 400), false}, // 18 MiB do not pay for a collection of 400
+		{at(600, 800, 500), false},
+		{at(600, 800, 500), false},
+		{at(600, 800, 500), false},
+		{at(600, 800, 500), true},
+		{at(600, 500, 500), false},
+		{at(1200, 520, 100), false}, // less is alive than when memory was last given back
+		{at(1200, 520, 100), false},
+		{at(1200, 520, 100), false},
+		{at(1200, 520, 100), true},
 	} {
 		if got := i.begins(step.use); got != step.want {
 			t.Errorf("step %d: %v, want %v", n, got, step.want)

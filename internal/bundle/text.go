@@ -50,6 +50,9 @@ func (d *DataFile) Text() *Text {
 	text = newText(jsonTextOf(raw))
 	d.value.mu.Lock()
 	defer d.value.mu.Unlock()
+	if first := d.value.text.Value(); first != nil { // of another caller
+		return first
+	}
 	d.value.text = weak.Make(text)
 	return text
 }

@@ -19,13 +19,10 @@ type keptCall struct {
 	value *ast.Term
 }
 
-// foundCalls returns known with the values of calls that an evaluation found out, and whether it found out any. Before
-// it, the cache had from values.
-func foundCalls(
-	values *virtualCache, from int, functions []*ast.Term, known []keptCall,
-) (all []keptCall, more bool) {
-	for _, v := range values.since(from) {
-		if v.value == nil || len(known) == maxKeptCalls || !slices.Contains(functions, v.ref[0]) || !keepableCall(v) {
+// foundCalls returns known with the values of calls among those that an evaluation found, and whether there are any.
+func foundCalls(found []cached, operators []*ast.Term, known []keptCall) (all []keptCall, more bool) {
+	for _, v := range found {
+		if v.value == nil || len(known) == maxKeptCalls || !slices.Contains(operators, v.ref[0]) || !keepableCall(v) {
 			continue
 		}
 		call := keptCall{ast.Ref{v.ref[0]}, ast.NewTerm(term.Detached(v.value.Value))}

@@ -32,7 +32,7 @@ func TestCallsThatFollowFromTheTokenAreKept(t *testing.T) {
 		p := policy(t, patient, "default decision := false\n\ndecision if f(input.context.v)\n\n"+rules+"\n")
 		kept := []string{}
 		if of := p.entries[decisionPath].token; of != nil {
-			for _, name := range of.functions {
+			for _, name := range of.operators {
 				kept = append(kept, name.String())
 			}
 		}

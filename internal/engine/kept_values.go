@@ -19,8 +19,8 @@ type keptValue struct{ value *ast.Term }
 // keepable are the references to rules and functions whose values can be kept, as the rules that use them name them.
 type keepable struct {
 	refs []ast.Ref
-	// functions are the operators of calls.
-	functions []*ast.Term
+	// operators are those of calls, one for each call: OPA's cache has the very term that the rule has.
+	operators []*ast.Term
 }
 
 // keptRules are the rules that the rule at ref depends on and whose values can be kept: rules that have one value, or
@@ -81,7 +81,7 @@ func (k *keepable) addNamed(r *ast.Rule, rules map[string]bool) {
 func (k *keepable) addCalled(r *ast.Rule, functions map[string]bool) {
 	ast.WalkExprs(r, func(x *ast.Expr) bool {
 		if x.IsCall() && functions[x.Operator().String()] {
-			k.functions = append(k.functions, x.OperatorTerm())
+			k.operators = append(k.operators, x.OperatorTerm())
 		}
 		return false
 	})
@@ -119,8 +119,8 @@ func deterministic(r *ast.Rule) bool {
 type keptRun struct {
 	token   tokenRun
 	request requestRun
-	// known is how many values the cache of the evaluation had before it.
-	known int
+	// listed is how many values the cache listed before the evaluation.
+	listed int
 }
 
 // fill puts what is known of the token and the request into the cache of an evaluation. One that is followed, or that
@@ -130,13 +130,13 @@ func (e *preparedRule) fill(v *evaluation, in ast.Value, r evalOptions) (run kep
 		return run
 	}
 	run = keptRun{token: e.token.fill(v.values, in), request: e.request.fill(v, r.document)}
-	run.known = v.values.listed()
+	run.listed = v.values.listed()
 	return run
 }
 
 // keep takes what an evaluation without an error found out.
 func (run keptRun) keep(values *virtualCache) {
-	run.token.keep(values, run.known)
+	run.token.keep(values, run.listed)
 	run.request.keep(values)
 }
 
@@ -164,7 +164,7 @@ func foundValues(values *virtualCache, refs []ast.Ref, known []*keptValue) (all 
 			value = ast.NewTerm(term.Detached(value.Value))
 		}
 		if !more {
-			known, more = slices.Grow(slices.Clone(known), len(refs))[:len(refs)], true
+			known, more = append(make([]*keptValue, 0, len(refs)), known...)[:len(refs)], true
 		}
 		known[i] = &keptValue{value}
 	}

@@ -37,7 +37,7 @@ var nothingOfToken valuesOfToken
 // newTokenValues returns nil when the rule at ref depends on no rule whose value can be kept.
 func newTokenValues(c *ast.Compiler, ref ast.Ref) *tokenValues {
 	k := keptRules(c, ref, func(p reads.Path) bool { return len(p) > 0 && p[0].Name == "token" })
-	if len(k.refs)+len(k.functions) == 0 {
+	if len(k.refs)+len(k.operators) == 0 {
 		return nil
 	}
 	return &tokenValues{keepable: k, seed: maphash.MakeSeed()}
@@ -76,13 +76,13 @@ func (t *tokenValues) fill(values *virtualCache, in ast.Value) (run tokenRun) {
 
 var tokenName = ast.InternedTerm("token")
 
-// keep takes what an evaluation without an error found out about its token. Before it, the cache had from values.
-func (run tokenRun) keep(values *virtualCache, from int) {
+// keep takes what an evaluation without an error found out about its token: what was not listed before it.
+func (run tokenRun) keep(values *virtualCache, listed int) {
 	if run.of == nil {
 		return
 	}
 	more, found := foundValues(values, run.of.refs, run.known.values)
-	calls, called := foundCalls(values, from, run.of.functions, run.known.calls)
+	calls, called := foundCalls(values.since(listed), run.of.operators, run.known.calls)
 	if found || called {
 		run.of.slot(run.token).Store(&valuesOfToken{weak.Make(run.token), more, calls})
 	}

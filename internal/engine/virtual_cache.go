@@ -113,9 +113,12 @@ func (c *virtualCache) Put(ref ast.Ref, value *ast.Term) {
 
 // know is Put, before an evaluation, of a reference that is not there and does not change.
 func (c *virtualCache) know(ref ast.Ref, value *ast.Term) {
-	if f := &c.frames[0]; len(f.values) < maxListed {
-		f.values = append(f.values, cached{ref, shapeOf(ref), value, value == nil})
+	f := &c.frames[0]
+	if len(f.values) == maxListed {
+		c.Put(ref, value)
+		return
 	}
+	f.values = append(f.values, cached{ref, shapeOf(ref), value, value == nil})
 }
 
 // listed is how many values the list has.

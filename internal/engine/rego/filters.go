@@ -11,7 +11,7 @@ import (
 
 // CompileForFilters compiles modules, which Compile or CompileUntyped accepts, for partial evaluation: as OPA's server
 // does, without a schema of the input, since what is unknown may be no member of it, and without captured calls, which
-// no filter can express. So there is no rule index, which would answer them.
+// no filter can express. The rule index answers some calls that are not captured wrongly, so there is none.
 func CompileForFilters(
 	opts Options, modules map[string]*ast.Module, conflicts func([]string) (bool, error),
 ) (*ast.Compiler, ast.Errors) {

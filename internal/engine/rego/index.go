@@ -20,7 +20,7 @@ func SkipIndexes(c *ast.Compiler) {
 	})
 }
 
-// dropIndexes takes away all rule indexes of a compiled program.
+// dropIndexes takes away all rule indexes of a compiled program, whose calls are not captured.
 func dropIndexes(c *ast.Compiler) { withoutIndex(c, allOf) }
 
 // withoutIndex has the rules of each node evaluated that all names. nil keeps the index.

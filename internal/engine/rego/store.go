@@ -25,6 +25,7 @@ type Store struct {
 	whole         atomic.Pointer[ast.Term] // nil while parts serve
 	mu            sync.Mutex
 	all           func() (*ast.Term, error) // makes whole, once
+	forgotten     int                       // how often whole was
 }
 
 // parts are the data in the forms that take the least memory.
@@ -105,17 +106,23 @@ func (s *Store) letGo() {
 		whole = ast.NewTerm(p.held)
 	}
 	s.whole.Store(whole)
-	s.all = sync.OnceValues(s.makeAll)
+	s.forgotten++
+	since := s.forgotten
+	s.all = sync.OnceValues(func() (*ast.Term, error) { return s.makeAll(since) })
 }
 
-// makeAll makes the term of all data.
-func (s *Store) makeAll() (*ast.Term, error) {
+// makeAll makes the term of all data, and keeps it unless more was forgotten since.
+func (s *Store) makeAll(since int) (*ast.Term, error) {
 	p, err := partsOf(s.set, func(*bundle.DataFile) *bundle.Text { return nil })
 	if err != nil {
 		return nil, err
 	}
 	t := ast.NewTerm(p.held)
-	s.whole.Store(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.forgotten == since {
+		s.whole.Store(t)
+	}
 	return t, nil
 }
 
