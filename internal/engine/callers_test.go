@@ -164,3 +164,24 @@ func TestAnEvaluationForACallerIsExplainedAsOPAExplainsIt(t *testing.T) {
 		}
 	}
 }
+
+// TestTheIndexLeavesOutNoRuleOfACaller has rules that OPA's index leaves out although they hold.
+func TestTheIndexLeavesOutNoRuleOfACaller(t *testing.T) {
+	for _, rule := range []string{
+		`denied if { some x in [input.v, "z"]; x == 1.0; data.app.names[x] }`,
+		`denied if { x := abs(input.v); x in input.list; x == 1 }`,
+		`denied if data.app.names[input.v]`,
+	} {
+		p, err := compiled(t, Config{Deadline: time.Minute, CallerPackages: []string{"app"}}, map[string]string{
+			"policies/authz.rego":    allowAll,
+			"policies/app.rego":      "package app\n\ndefault denied := false\n\n" + rule + "\n",
+			"policies/app/data.json": `{"names":{"1":"x"}}`,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := askCallers(t, p, "app/denied", `{"v":1,"list":[2,1]}`); err != nil || got != "true" {
+			t.Errorf("%s: %s, %v", rule, got, err)
+		}
+	}
+}

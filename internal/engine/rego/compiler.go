@@ -56,6 +56,9 @@ func newCompiler(opts Options, schema map[string]any, how Strictness) *ast.Compi
 	capture := ast.CompilerStageDefinition{
 		Name: "CaptureCalls", MetricName: "compile_stage_capture_calls", Stage: captureCalls(schema),
 	}
+	drop := ast.CompilerStageDefinition{
+		Name: "DropMistakenIndexes", MetricName: "compile_stage_drop_mistaken_indexes", Stage: dropMistaken,
+	}
 	return ast.NewCompiler().
 		SetErrorLimit(0).
 		WithCapabilities(caps).
@@ -64,5 +67,6 @@ func newCompiler(opts Options, schema map[string]any, how Strictness) *ast.Compi
 		WithStrict(how == Strict).
 		WithDefaultRegoVersion(ast.RegoV1).
 		WithEnablePrintStatements(true). // ErasePrints takes them out again
-		WithStageAfterID(ast.StageCheckTypes, capture)
+		WithStageAfterID(ast.StageCheckTypes, capture).
+		WithStageAfterID(ast.StageBuildRuleIndices, drop)
 }

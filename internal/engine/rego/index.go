@@ -7,17 +7,20 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// SkipIndexes takes away the rule indexes of a compiled program that cost an evaluation more than they save, and those
-// that may leave out a rule which holds. No other answer changes, and neither does any error: an index only leaves out
-// rules that turn out undefined, and those that are no longer left out are undefined before they reach anything that
-// can fail.
-func SkipIndexes(c *ast.Compiler) {
+// SkipIndexes takes away the rule indexes of a compiled program that cost an evaluation more than they save. No answer
+// changes, and neither does any error: an index only leaves out rules that turn out undefined, and those that are no
+// longer left out are undefined before they reach anything that can fail.
+func SkipIndexes(c *ast.Compiler) { withoutIndex(c, worthless) }
+
+// dropMistaken takes away the rule indexes that may leave out a rule which holds.
+func dropMistaken(c *ast.Compiler) *ast.Error {
 	withoutIndex(c, func(node *ast.TreeNode) *ast.IndexResult {
 		if slices.ContainsFunc(node.Values, findsByNumber) {
 			return allOf(node)
 		}
-		return worthless(node)
+		return nil
 	})
+	return nil
 }
 
 // dropIndexes takes away all rule indexes of a compiled program, whose calls are not captured.
