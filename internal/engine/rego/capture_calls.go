@@ -42,8 +42,7 @@ func captureCalls(schema map[string]any) func(*ast.Compiler) *ast.Error {
 			ast.WalkRules(m, func(r *ast.Rule) bool {
 				r.Body = inputs.captureLookups(r)
 				for _, x := range r.Body {
-					kept[x] = isCallOf(x, indexedAffixBuiltins) && inputs.alwaysString(r, x.Operand(0)) ||
-						hasVariableElement(x) && len(referencesOf(r.Body, x.Operand(1))) == 0
+					kept[x] = inputs.answeredRightly(r, x)
 				}
 				return false
 			})
@@ -56,6 +55,26 @@ func captureCalls(schema map[string]any) func(*ast.Compiler) *ast.Error {
 		}
 		return nil
 	}
+}
+
+// answeredRightly reports whether the index answers a call in the body of r as the builtin does.
+func (t *inputTypes) answeredRightly(r *ast.Rule, x *ast.Expr) bool {
+	return isCallOf(x, indexedAffixBuiltins) && t.alwaysString(r, x.Operand(0)) ||
+		hasVariableElement(x) && len(referencesOf(r.Body, x.Operand(1))) == 0
+}
+
+// isMistaken reports whether the index may answer r, in which nothing is captured, wrongly.
+func (t *inputTypes) isMistaken(r *ast.Rule) bool {
+	found := findsByNumber(r)
+	ast.WalkExprs(r.Body, func(x *ast.Expr) bool {
+		if term, ok := x.Terms.(*ast.Term); ok {
+			found = found || t.isLookup(r, term)
+		} else if capturable(x) || hasVariableElement(x) {
+			found = found || !slices.Contains(r.Body, x) || !t.answeredRightly(r, x)
+		}
+		return found
+	})
+	return found
 }
 
 func isCallOf(x *ast.Expr, names []string) bool {

@@ -28,14 +28,15 @@ func NewCompiler(opts Options, modules map[string]*ast.Module) *ast.Compiler {
 }
 
 // NewUntypedCompiler returns a compiler for modules that one of NewCompiler accepts, and for what was made of them:
-// without strictness, and without types. Partial evaluation leaves out what does not fit the schema of the input,
+// without strictness, without captured calls, which no condition could be read from, and without types. Partial evaluation leaves out what does not fit the schema of the input,
 // where a header that only data name would be lost.
 func NewUntypedCompiler(opts Options) *ast.Compiler {
 	return ast.NewCompiler().
 		SetErrorLimit(0).
 		WithCapabilities(capabilities(opts)).
 		WithDefaultRegoVersion(ast.RegoV1).
-		WithSkipStages(ast.StageCheckTypes)
+		WithSkipStages(ast.StageCheckTypes).
+		WithStageAfterID(ast.StageBuildRuleIndices, dropMistaken(ofUncaptured(InputSchema())))
 }
 
 // Strictness says whether unused and shadowing names are errors.
@@ -56,9 +57,6 @@ func newCompiler(opts Options, schema map[string]any, how Strictness) *ast.Compi
 	capture := ast.CompilerStageDefinition{
 		Name: "CaptureCalls", MetricName: "compile_stage_capture_calls", Stage: captureCalls(schema),
 	}
-	drop := ast.CompilerStageDefinition{
-		Name: "DropMistakenIndexes", MetricName: "compile_stage_drop_mistaken_indexes", Stage: dropMistaken,
-	}
 	return ast.NewCompiler().
 		SetErrorLimit(0).
 		WithCapabilities(caps).
@@ -68,5 +66,5 @@ func newCompiler(opts Options, schema map[string]any, how Strictness) *ast.Compi
 		WithDefaultRegoVersion(ast.RegoV1).
 		WithEnablePrintStatements(true). // ErasePrints takes them out again
 		WithStageAfterID(ast.StageCheckTypes, capture).
-		WithStageAfterID(ast.StageBuildRuleIndices, drop)
+		WithStageAfterID(ast.StageBuildRuleIndices, dropMistaken(ofCaptured))
 }

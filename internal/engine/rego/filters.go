@@ -11,7 +11,7 @@ import (
 
 // CompileForFilters compiles modules, which Compile or CompileUntyped accepts, for partial evaluation: as OPA's server
 // does, without a schema of the input, since what is unknown may be no member of it, and without captured calls, which
-// no filter can express. The rule index answers some calls that are not captured wrongly, so there is none.
+// no filter can express.
 func CompileForFilters(
 	opts Options, modules map[string]*ast.Module, conflicts func([]string) (bool, error),
 ) (*ast.Compiler, ast.Errors) {
@@ -21,10 +21,9 @@ func CompileForFilters(
 		SetErrorLimit(0).
 		WithCapabilities(caps).
 		WithDefaultRegoVersion(ast.RegoV1).
-		WithPathConflictsCheck(conflicts)
-	if compiler.Compile(modules); !compiler.Failed() {
-		dropIndexes(compiler)
-	}
+		WithPathConflictsCheck(conflicts).
+		WithStageAfterID(ast.StageBuildRuleIndices, dropMistaken(ofUncaptured(map[string]any{})))
+	compiler.Compile(modules)
 	return compiler, compiler.Errors
 }
 

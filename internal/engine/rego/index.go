@@ -12,19 +12,34 @@ import (
 // longer left out are undefined before they reach anything that can fail.
 func SkipIndexes(c *ast.Compiler) { withoutIndex(c, worthless) }
 
-// dropMistaken takes away the rule indexes that may leave out a rule which holds.
-func dropMistaken(c *ast.Compiler) *ast.Error {
-	withoutIndex(c, func(node *ast.TreeNode) *ast.IndexResult {
-		if slices.ContainsFunc(node.Values, findsByNumber) {
-			return allOf(node)
-		}
+// dropMistaken returns a stage of the compiler that takes away the rule indexes which may leave out a rule that holds.
+// With captured calls, these are few.
+func dropMistaken(isMistaken func(*ast.Compiler) func(*ast.Rule) bool) ast.CompilerStageDefinition {
+	drop := func(c *ast.Compiler) *ast.Error {
+		mistaken := isMistaken(c)
+		withoutIndex(c, func(node *ast.TreeNode) *ast.IndexResult {
+			for _, r := range node.Values {
+				for ; r != nil; r = r.Else {
+					if mistaken(r) {
+						return allOf(node)
+					}
+				}
+			}
+			return nil
+		})
 		return nil
-	})
-	return nil
+	}
+	return ast.CompilerStageDefinition{
+		Name: "DropMistakenIndexes", MetricName: "compile_stage_drop_mistaken_indexes", Stage: drop,
+	}
 }
 
-// dropIndexes takes away all rule indexes of a compiled program, whose calls are not captured.
-func dropIndexes(c *ast.Compiler) { withoutIndex(c, allOf) }
+// ofCaptured and ofUncaptured tell which rules of a program the index may answer wrongly.
+func ofCaptured(*ast.Compiler) func(*ast.Rule) bool { return findsByNumber }
+
+func ofUncaptured(schema map[string]any) func(*ast.Compiler) func(*ast.Rule) bool {
+	return func(c *ast.Compiler) func(*ast.Rule) bool { return newInputTypes(c, schema).isMistaken }
+}
 
 // withoutIndex has the rules of each node evaluated that all names. nil keeps the index.
 func withoutIndex(c *ast.Compiler, all func(*ast.TreeNode) *ast.IndexResult) {
@@ -47,20 +62,14 @@ func allOf(node *ast.TreeNode) *ast.IndexResult {
 	return all
 }
 
-// findsByNumber reports whether r, or an else of it, finds a value by a variable that it compares with a number. The
-// index takes the number for the variable, as it is written in the rule: 1.0 is equal to 1, and finds something else.
-func findsByNumber(r *ast.Rule) bool {
-	for ; r != nil; r = r.Else {
-		found := false
-		ast.WalkRefs(r.Body, func(ref ast.Ref) bool {
-			found = found || slices.ContainsFunc(ref[1:], func(key *ast.Term) bool { return isNumbered(r.Body, key) })
-			return found
-		})
-		if found {
-			return true
-		}
-	}
-	return false
+// findsByNumber reports whether r finds a value by a variable that it compares with a number. The index takes the
+// number for the variable, as it is written in the rule: 1.0 is equal to 1, and finds something else.
+func findsByNumber(r *ast.Rule) (found bool) {
+	ast.WalkRefs(r.Body, func(ref ast.Ref) bool {
+		found = found || slices.ContainsFunc(ref[1:], func(key *ast.Term) bool { return isNumbered(r.Body, key) })
+		return found
+	})
+	return found
 }
 
 // isNumbered reports whether a body compares a variable with a number, or with what has one in it.

@@ -49,3 +49,40 @@ func TestOnlyIndexesThatTellNothingAreSkipped(t *testing.T) {
 		})
 	}
 }
+
+// TestIndexesThatMayBeMistakenAreDropped: where calls are captured, few are.
+func TestIndexesThatMayBeMistakenAreDropped(t *testing.T) {
+	for rule, want := range map[string]struct{ uncaptured, captured bool }{
+		`r if input.request.method == "GET"`:                                           {false, false},
+		`r if startswith(input.request.path, "/a")`:                                    {false, false},
+		`r if startswith(input.token.claims.v, "/a")`:                                  {true, false},
+		`r if glob.match("/a/*", ["/"], input.request.path)`:                           {true, false},
+		`r if { startswith(input.token.claims.v, "/a") or input.token.active }`:        {true, false},
+		`r := 1 if input.token.active else := 2 if endswith(input.token.claims.v, "")`: {true, false},
+		`r if { x := lower(input.request.method); x in input.token.roles; x == "a" }`:  {true, false},
+		`r if { some x in input.token.roles; x in ["a", "b"] }`:                        {false, false},
+		`r if data.n[input.request.method]`:                                            {false, false},
+		`r if data.n[input.context.v]`:                                                 {true, false},
+		`r if { x := input.request.segments[0]; data.n[x] }`:                           {false, false},
+		`r if { some x in data.l; x == 1.0; data.n[x] }`:                               {true, true},
+		`r if { some x in data.l; x in [1, 2]; input.context[x] }`:                     {true, true},
+		`r if { some x in data.l; x == "a"; input.context[x]; count(data.l) == 1 }`:    {false, false},
+	} {
+		modules := func() map[string]*ast.Module {
+			return map[string]*ast.Module{"p.rego": ast.MustParseModule("package p\n\nimport future.keywords.or\n\n" + rule)}
+		}
+		dropped := func(c *ast.Compiler) bool {
+			if c.Compile(modules()); c.Failed() {
+				t.Fatal(rule, c.Errors)
+			}
+			_, ok := c.RuleIndex(ast.MustParseRef("data.p.r")).(*allRules)
+			return ok
+		}
+		if got := dropped(NewUntypedCompiler(Options{})); got != want.uncaptured {
+			t.Errorf("%s, uncaptured: dropped is %v", rule, got)
+		}
+		if got := dropped(NewCompiler(Options{}, modules())); got != want.captured {
+			t.Errorf("%s, captured: dropped is %v", rule, got)
+		}
+	}
+}
