@@ -28,8 +28,8 @@ func NewCompiler(opts Options, modules map[string]*ast.Module) *ast.Compiler {
 }
 
 // NewUntypedCompiler returns a compiler for modules that one of NewCompiler accepts, and for what was made of them:
-// without strictness, without captured calls, which no condition could be read from, and without types. Partial evaluation leaves out what does not fit the schema of the input,
-// where a header that only data name would be lost.
+// without strictness, without captured calls, which no condition could be read from, and without types. Partial
+// evaluation leaves out what does not fit the schema of the input, where a header that only data name would be lost.
 func NewUntypedCompiler(opts Options) *ast.Compiler {
 	return ast.NewCompiler().
 		SetErrorLimit(0).

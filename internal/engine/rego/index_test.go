@@ -69,7 +69,8 @@ func TestIndexesThatMayBeMistakenAreDropped(t *testing.T) {
 		`r if { some x in data.l; x == "a"; input.context[x]; count(data.l) == 1 }`:    {false, false},
 	} {
 		modules := func() map[string]*ast.Module {
-			return map[string]*ast.Module{"p.rego": ast.MustParseModule("package p\n\nimport future.keywords.or\n\n" + rule)}
+			m := ast.MustParseModule("package p\n\nimport future.keywords.or\n\n" + rule)
+			return map[string]*ast.Module{"p.rego": m}
 		}
 		dropped := func(c *ast.Compiler) bool {
 			if c.Compile(modules()); c.Failed() {
