@@ -22,7 +22,7 @@ type keptCall struct {
 // foundCalls returns known with the values of calls among those that an evaluation found, and whether there are any.
 func foundCalls(found []cached, operators []*ast.Term, known []keptCall) (all []keptCall, more bool) {
 	for _, v := range found {
-		if v.value == nil || len(known) == maxKeptCalls || !slices.Contains(operators, v.ref[0]) || !keepableCall(v) {
+		if v.undefined || len(known) == maxKeptCalls || !slices.Contains(operators, v.ref[0]) || !keepableCall(v) {
 			continue
 		}
 		call := keptCall{ast.Ref{v.ref[0]}, ast.NewTerm(term.Detached(v.value.Value))}
@@ -39,7 +39,9 @@ func foundCalls(found []cached, operators []*ast.Term, known []keptCall) (all []
 func keepableCall(v cached) bool {
 	size, exact := term.Size(v.value.Value), true
 	for _, arg := range v.ref[1:] {
-		size += term.Size(arg.Value)
+		if size += term.Size(arg.Value); size > maxKeptValue {
+			return false
+		}
 		ast.WalkTerms(arg, func(t *ast.Term) bool {
 			switch t.Value.(type) {
 			case ast.Null, ast.Boolean, ast.String, *ast.Array, ast.Set, ast.Object:

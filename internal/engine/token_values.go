@@ -11,8 +11,9 @@ import (
 )
 
 // tokenValues keeps the values of rules that follow from input.token and data alone, such as the identity that a
-// policy tells the upstream, for the next request with the same token. A token is the same when its term is: what
-// differs from request to request, as its age, makes another term as soon as a policy can see it.
+// policy tells the upstream, and those of functions that follow from these and from their arguments, for the next
+// request with the same token. A token is the same when its term is: what differs from request to request, as its age,
+// makes another term as soon as a policy can see it.
 //
 // It is safe for concurrent use; nil keeps nothing.
 type tokenValues struct {
