@@ -5,9 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
 	"github.com/authz-sidecar/sidecar/internal/input"
-	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
 const indexedData = `{"n": "a", "names": {"a": "a", "1": "a", "no": false}, "list": ["a", 1, null, ["a"]],
@@ -313,16 +311,7 @@ func (p *drawnProgram) compareIndexed(t *testing.T, d *input.Document) (compared
 // TestTheIndexChangesNoAnswerOfDrawnPrograms draws programs of what a rule index looks at. MEMO_PAIRS is about the
 // number of pairs.
 func TestTheIndexChangesNoAnswerOfDrawnPrograms(t *testing.T) {
-	t.Chdir(t.TempDir())
-	testkit.WriteFiles(t, ".", map[string]string{"d/d/data.json": indexedData, "d/d.rego": "package d.rego"})
-	set, err := dir.Load(dir.Config{Paths: []string{"d"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, txn, err := openStore(t.Context(), set)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store, txn := drawnStore(t, "d", indexedData)
 	n := pairs(t) / 10
 	r := rand.New(rand.NewPCG(22, uint64(n)))
 	draws := programs{random: r}

@@ -240,11 +240,13 @@ func (p *drawnProgram) compareNarrowed(t *testing.T, r *rand.Rand, documents int
 	return n
 }
 
-// TestWhatIsNarrowedInDrawnProgramsDecidesNothing draws programs, and pairs of documents that share a key. MEMO_PAIRS
-// is half the number of programs; 250000 is the long run.
-func TestWhatIsNarrowedInDrawnProgramsDecidesNothing(t *testing.T) {
+// drawnStore is a store whose data are those of one file, below a name.
+func drawnStore(t *testing.T, name, data string) (storage.Store, storage.Transaction) {
+	t.Helper()
 	t.Chdir(t.TempDir())
-	testkit.WriteFiles(t, ".", map[string]string{"d/t/data.json": programData, "d/t.rego": "package t.rego"})
+	testkit.WriteFiles(t, ".", map[string]string{
+		"d/" + name + "/data.json": data, "d/rules.rego": "package " + name + ".rego",
+	})
 	set, err := dir.Load(dir.Config{Paths: []string{"d"}})
 	if err != nil {
 		t.Fatal(err)
@@ -253,6 +255,13 @@ func TestWhatIsNarrowedInDrawnProgramsDecidesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return store, txn
+}
+
+// TestWhatIsNarrowedInDrawnProgramsDecidesNothing draws programs, and pairs of documents that share a key. MEMO_PAIRS
+// is half the number of programs; 250000 is the long run.
+func TestWhatIsNarrowedInDrawnProgramsDecidesNothing(t *testing.T) {
+	store, txn := drawnStore(t, "t", programData)
 	n := 2 * pairs(t)
 	r := rand.New(rand.NewPCG(17, uint64(n)))
 	draws := programs{random: r}
