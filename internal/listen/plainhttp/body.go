@@ -13,13 +13,6 @@ type body struct {
 	fault error // instead of io.EOF
 }
 
-// end has a handler that kept the body read nothing of the next call.
-func (b *body) end() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.rest, b.fault = nil, http.ErrBodyReadAfterClose
-}
-
 func (b *body) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -34,4 +27,15 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, io.EOF
 }
 
-func (b *body) Close() error { return nil }
+// Close implements io.Closer.
+func (b *body) Close() error {
+	b.end()
+	return nil
+}
+
+// end closes the body, also for a handler that kept it: what follows in memory is of the next call.
+func (b *body) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rest, b.fault = nil, http.ErrBodyReadAfterClose
+}

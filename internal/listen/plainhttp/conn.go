@@ -11,8 +11,6 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
-
-	"github.com/authz-sidecar/sidecar/internal/latectx"
 )
 
 // bufferBytes is the longest plain call. A head of this length is within every limit of net/http.
@@ -33,7 +31,7 @@ type conn struct {
 	begun           bool        // a call has begun
 	skips           int         // line ends before the next call that skip may still remove
 	waits           atomic.Bool // for the first byte of a call
-	watched         chan read   // by Begin; nil when it reads no more
+	watched         chan int    // gets the bytes that Begin read; nil when it reads no more
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
@@ -244,34 +242,19 @@ func (c *conn) recognize() (size, length int, err error) {
 func (c *conn) answer(size, length int, fault error) bool {
 	c.begun = true
 	end := min(size+length, len(c.read))
-	r := c.last.with(length)
-	call := c.call()
-	r = r.WithContext(call)
-	b := &body{rest: c.read[size:end], fault: fault}
-	if r.Body = b; length == 0 {
-		r.Body = http.NoBody
-	}
-	w := c.server.response()
-	c.handle(w, r, call)
-	b.end()
-	gone := c.unwatch()
-	closes := fault != nil || gone != nil || c.server.stage.Load() > serves
+	e := c.exchange(length, c.read[size:end], fault)
+	c.handle(e)
+	c.unwatch()
 	now := time.Now()
 	c.writeWithin(now, c.server.WriteTimeout)
-	_, err := c.Write(w.finish(c.server.clock.date(now), closes))
-	closes = closes || w.closes || err != nil
-	c.server.recycle(w)
-	if c.skips = 0; r.Method == http.MethodPost {
+	out, last := e.finish(c.server.clock.date(now), fault != nil || c.server.stage.Load() > serves)
+	_, err := c.Write(out.head)
+	c.server.sent(out)
+	if c.skips = 0; c.last.request.Method == http.MethodPost {
 		c.skips = 4
 	}
 	rest := copy(c.read, c.read[end:])
 	clear(c.read[rest:]) // it held a token
 	c.read = c.read[:rest]
-	return !closes
-}
-
-// handle has the handler answer.
-func (c *conn) handle(w *response, r *http.Request, call *latectx.Context) {
-	defer call.End()
-	c.server.Handler.ServeHTTP(w, r)
+	return !last && err == nil
 }

@@ -79,28 +79,6 @@ var mirror = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(text)
 })
 
-func TestWhatAHandlerKeepsOfACallDoesNotChange(t *testing.T) {
-	var kept []*http.Request
-	d := open(t, limits, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		kept = append(kept, r)
-		mirror(w, r)
-	}))
-	c := dial(t, d)
-	for i := range 12 {
-		c.send(t, post("/a", strings.Repeat("b", i)))
-		c.answer(t, strings.Repeat("b", i))
-	}
-	for i, r := range kept {
-		if got := r.Header.Get("Content-Length"); got != fmt.Sprint(i) || r.ContentLength != int64(i) ||
-			!errors.Is(r.Context().Err(), context.Canceled) {
-			t.Errorf("call %d has length %s and %d, and its context %v", i, got, r.ContentLength, r.Context().Err())
-		}
-		if raw, ok := listen.ConnOf(r).(*net.TCPConn); !ok || raw.RemoteAddr().String() != r.RemoteAddr {
-			t.Errorf("call %d is on %v, from %q", i, listen.ConnOf(r), r.RemoteAddr)
-		}
-	}
-}
-
 func TestACallThatWaitsEndsWithItsConnection(t *testing.T) {
 	over := make(chan error)
 	d := open(t, limits, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -283,22 +261,6 @@ func TestACallThatPanicsEndsItsConnectionAlone(t *testing.T) {
 	c.ended(t)
 	other.send(t, post("/", "body"))
 	other.answer(t, "body")
-}
-
-func TestABodyIsNotReadAfterItsCall(t *testing.T) {
-	var kept io.ReadCloser
-	d := open(t, limits, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if kept == nil {
-			kept = r.Body
-			return
-		}
-		text, err := io.ReadAll(kept)
-		_, _ = fmt.Fprintf(w, "%q %v", text, err)
-	}))
-	c := dial(t, d)
-	c.send(t, post("/", "first")+post("/", "other"))
-	c.answer(t, "")
-	c.answer(t, fmt.Sprintf("%q %v", "", http.ErrBodyReadAfterClose))
 }
 
 func TestAStatusOfNoResponseEndsTheConnection(t *testing.T) {

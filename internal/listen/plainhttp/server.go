@@ -32,10 +32,10 @@ type Config struct {
 // Server serves connections. It is safe for concurrent use.
 type Server struct {
 	Config
-	responses sync.Pool // of *response
-	readers   sync.Pool // of *bufio.Reader
-	buffers   sync.Pool // of *[bufferBytes]byte
-	clock     clock
+	answers sync.Pool // of *buffers
+	readers sync.Pool // of *bufio.Reader
+	buffers sync.Pool // of *[bufferBytes]byte
+	clock   clock
 
 	stage atomic.Int32 // set with mu held
 
