@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,6 +130,48 @@ func benchmarkAllow(b *testing.B, set *bundle.Set, url string) {
 		}
 		if v, err := result.Verdict(); err != nil || !v.Allow {
 			b.Fatal(v, err)
+		}
+	}
+}
+
+// What a reload costs: the shipped policies alone.
+func BenchmarkCompile_ShippedRoutes(b *testing.B) { benchmarkCompile(b, load(b)) }
+
+// What a reload costs with 1,000 rules of one package beside the shipped policies.
+func BenchmarkCompile_1000Rules(b *testing.B) {
+	set := load(b)
+	set.Bundles = append(set.Bundles, written(b, generated(1_000)).Bundles...)
+	benchmarkCompile(b, set)
+}
+
+// generated is a module with many rules of three expressions.
+func generated(rules int) string {
+	var s strings.Builder
+	s.WriteString(`package generated
+
+# METADATA
+# entrypoint: true
+decision := {"allow": permitted}
+
+default permitted := false
+`)
+	for i := range rules {
+		fmt.Fprintf(&s, `
+permitted if {
+	input.request.method == "GET"
+	input.request.segments[0] == "collection-%[1]d"
+	"collection-%[1]d:read" in input.token.scopes
+}
+`, i)
+	}
+	return s.String()
+}
+
+func benchmarkCompile(b *testing.B, set *bundle.Set) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := engine.Compile(b.Context(), set, served().EngineConfig(), entrypoint); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
