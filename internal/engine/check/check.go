@@ -45,7 +45,7 @@ func (p *Program) Undefined(set *bundle.Set) bundle.Problems {
 func (p *Program) land(set *bundle.Set, unknown []ast.Ref) *dataTree {
 	rules := p.compiler.RuleTree.Child(ast.DefaultRootDocument.Value)
 	p.tree = &dataTree{program: p, rules: rules, data: dataOf(set), unknown: unknown}
-	p.replaced = slices.Collect(maps.Values(p.replacements().targets))
+	p.replaced = p.replacements()
 	return p.tree
 }
 

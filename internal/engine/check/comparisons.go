@@ -23,14 +23,14 @@ var comparisons = map[string]string{
 func (p *Program) comparisonProblems() bundle.Problems {
 	var out bundle.Problems
 	for _, s := range p.scopes {
-		if rego.IsLogPolicy(s.rule) {
+		if s.logged {
 			continue
 		}
-		rego.VisitCalls(s.rule, func(name ast.Ref, args []*ast.Term, at *ast.Location) {
-			if cause := p.mismatch(s, name.String(), args); cause != "" {
-				out = append(out, rego.ProblemAt(at, ast.TypeErr, "%s", cause))
+		for _, c := range s.calls {
+			if cause := p.mismatch(s, c.text, c.args); cause != "" {
+				out = append(out, rego.ProblemAt(c.at, ast.TypeErr, "%s", cause))
 			}
-		})
+		}
 	}
 	return out.Sorted()
 }
@@ -160,16 +160,16 @@ func (p *Program) typeOfAll(refs []ast.Ref) types.Type {
 // typeOfLookup is the type of a variable with the result of object.get.
 func (p *Program) typeOfLookup(s *scope, v ast.Var) termType {
 	var out termType
-	rego.VisitCalls(s.rule, func(name ast.Ref, args []*ast.Term, _ *ast.Location) {
-		if len(args) != 4 || name.String() != ast.ObjectGet.Name || !args[3].Equal(ast.NewTerm(v)) {
-			return
+	for _, c := range s.calls {
+		if len(c.args) != 4 || c.text != ast.ObjectGet.Name || c.args[3].Value != ast.Value(v) {
+			continue
 		}
-		keys := p.keysOf(s, args[1])
+		keys := p.keysOf(s, c.args[1])
 		var refs []ast.Ref
-		out.otherwise = args[2]
-		if keys != nil && p.expandTerm(s, args[0], keys, maxBindingDepth, &refs) && len(refs) > 0 {
-			out = termType{of: p.typeOfAll(refs), ref: refs[0], otherwise: args[2]}
+		out.otherwise = c.args[2]
+		if keys != nil && p.expandTerm(s, c.args[0], keys, maxBindingDepth, &refs) && len(refs) > 0 {
+			out = termType{of: p.typeOfAll(refs), ref: refs[0], otherwise: c.args[2]}
 		}
-	})
+	}
 	return out
 }

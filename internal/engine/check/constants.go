@@ -54,7 +54,7 @@ func (p *Program) constants(s *scope, t *ast.Term, depth int) []*ast.Term {
 		return nil
 	}
 	var all []*ast.Term
-	for _, c := range p.calls[s.rule.Ref().String()] {
+	for _, c := range p.calls[s.path] {
 		if i >= len(c.args) {
 			return nil
 		}

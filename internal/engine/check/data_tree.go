@@ -167,7 +167,8 @@ func (l *dataTree) mayHave(r *ast.Rule, tail ast.Ref, depth int) (lost *missingR
 // valueAt is the part of tail below the value of a rule, or nil when tail ends at the value or before. The variables
 // in the name of a rule stand for the first elements of tail.
 func valueAt(r *ast.Rule, tail ast.Ref) ast.Ref {
-	names := len(r.Ref()) - len(r.Ref().GroundPrefix())
+	name := r.Head.Ref()
+	names := len(name) - len(name.GroundPrefix())
 	if r.Head.RuleKind() == ast.MultiValue || len(r.Head.Args) > 0 || len(tail) <= names {
 		return nil
 	}

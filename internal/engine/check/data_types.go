@@ -1,8 +1,6 @@
 package check
 
 import (
-	"slices"
-
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/types"
 
@@ -56,7 +54,12 @@ func (p *Program) dataAt(ref ast.Ref) []rego.Data {
 
 // replacedAt reports whether a "with" changes the value of ref.
 func (p *Program) replacedAt(ref ast.Ref) bool {
-	return slices.ContainsFunc(p.replaced, func(r ast.Ref) bool { return r.HasPrefix(ref) || ref.HasPrefix(r) })
+	for _, r := range p.replaced.targets {
+		if r.HasPrefix(ref) || ref.HasPrefix(r) {
+			return true
+		}
+	}
+	return false
 }
 
 // typeOfData is the type of a value of the data, one level deep.

@@ -16,7 +16,7 @@ import (
 func (p *Program) impossibleTexts(s *scope, member *ast.Term, texts []*ast.Term) string {
 	var refs []ast.Ref
 	if len(texts) == 0 || !p.expandTerm(s, member, nil, maxBindingDepth, &refs) || len(refs) != 1 ||
-		!refs[0].HasPrefix(ast.InputRootRef) || rego.IsLogPolicy(s.rule) {
+		!refs[0].HasPrefix(ast.InputRootRef) || s.logged {
 		return ""
 	}
 	cause := ""

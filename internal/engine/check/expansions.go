@@ -35,7 +35,7 @@ func (p *Program) expand(s *scope, ref ast.Ref, depth int, into *[]ast.Ref) bool
 		return p.expandTerm(s, bound, ref[1:], depth-1, into)
 	}
 	i, ok := s.parameters[v]
-	calls := p.calls[s.rule.Ref().String()]
+	calls := p.calls[s.path]
 	if !ok || len(calls) == 0 {
 		return false
 	}
@@ -63,7 +63,7 @@ func (p *Program) expandTerm(s *scope, t *ast.Term, tail ast.Ref, depth int, int
 
 // expandOutput expands the result of a function of the policies, or of object.get.
 func (p *Program) expandOutput(made call, tail ast.Ref, depth int, into *[]ast.Ref) bool {
-	if made.name.String() == ast.ObjectGet.Name {
+	if made.text == ast.ObjectGet.Name {
 		keys := p.keysOf(made.from, made.args[1])
 		return keys != nil && len(tail) > 0 && lacks(made.args[2], tail[0]) &&
 			p.expandTerm(made.from, made.args[0], append(keys, tail...), depth, into)

@@ -26,15 +26,15 @@ func (p *Program) noRoutes(set *bundle.Set) bundle.Problems {
 		if s.rule.Module.Package.Path.HasPrefix(rego.RefOf("sidecar")) {
 			continue
 		}
-		rego.VisitRefs(s.rule, func(_ *ast.Term, ref ast.Ref, at *ast.Location) {
-			if slices.ContainsFunc(used, ref.HasPrefix) {
-				out = append(out, rego.ProblemAt(at, CodeNoRoutes,
+		for _, r := range s.refs {
+			if slices.ContainsFunc(used, r.ref.HasPrefix) {
+				out = append(out, rego.ProblemAt(r.at, CodeNoRoutes,
 					"the policies ask for the route of a request, and there "+
 						"are no routes under data.routes: no request takes one; write them into routes/data.yaml "+
 						"below a "+
 						"policy directory, or name the directory that has them"))
 			}
-		})
+		}
 	}
 	out = out.Sorted()
 	return out[:min(len(out), 1)]

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/types"
 
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
@@ -21,14 +20,24 @@ type Program struct {
 	calls map[string][]call
 	// tree is what there is under data, and replaced are the targets of "with" there. Problems sets both.
 	tree     *dataTree
-	replaced []ast.Ref
+	replaced replacements
 }
 
-// call is one call of a function: its arguments, and the rule around it.
+// call is one call of a function: its arguments, its location, and the rule around it.
 type call struct {
 	from *scope
 	name ast.Ref
+	// text is name as Rego writes it.
+	text string
 	args []*ast.Term
+	at   *ast.Location
+}
+
+// reference is one reference, with the term that it is the value of.
+type reference struct {
+	term *ast.Term
+	ref  ast.Ref
+	at   *ast.Location
 }
 
 // scope is one rule, or one else of a rule, with its variables.
@@ -36,14 +45,21 @@ type scope struct {
 	rule *ast.Rule
 	// root is the rule that this is an else of, or rule itself.
 	root *ast.Rule
+	// path is the reference to the rule, as Rego writes it.
+	path string
+	// logged is set when the input is an event of the decision log.
+	logged bool
+	// calls and refs are those in the head and the body.
+	calls []call
+	refs  []reference
 	// bound is the term that a variable is unified with. Many variables are made by the compiler.
 	bound map[ast.Var]*ast.Term
 	// outputs are the calls whose results are variables.
 	outputs map[ast.Var]call
 	// parameters are the positions of the arguments, where the rule is a function.
 	parameters map[ast.Var]int
-	// inferred are the types of variables, once one was asked for.
-	inferred map[ast.Var]types.Type
+	// inferred are the types that OPA infers, once one was asked for.
+	inferred *inferred
 }
 
 // New prepares the modules of a compiler.
@@ -53,18 +69,20 @@ func New(compiler *ast.Compiler) *Program {
 		calls: map[string][]call{},
 	}
 	for _, name := range slices.Sorted(maps.Keys(compiler.Modules)) {
-		for _, root := range compiler.Modules[name].Rules {
+		rules := compiler.Modules[name].Rules
+		logged := len(rules) > 0 && rego.IsLogPolicy(rules[0])
+		for _, root := range rules {
 			for r := root; r != nil; r = r.Else {
-				p.add(root, r)
+				p.add(root, r, logged)
 			}
 		}
 	}
 	return p
 }
 
-func (p *Program) add(root, rule *ast.Rule) {
+func (p *Program) add(root, rule *ast.Rule, logged bool) {
 	s := &scope{
-		rule: rule, root: root,
+		rule: rule, root: root, path: rule.Ref().String(), logged: logged,
 		bound: map[ast.Var]*ast.Term{}, outputs: map[ast.Var]call{}, parameters: map[ast.Var]int{},
 	}
 	p.scopes, p.of[rule] = append(p.scopes, s), s
@@ -83,10 +101,14 @@ func (p *Program) add(root, rule *ast.Rule) {
 		}
 		return false
 	})
-	rego.VisitCalls(rule, func(name ast.Ref, args []*ast.Term, _ *ast.Location) {
-		c := call{from: s, name: name, args: args}
+	rego.VisitRefs(rule, func(t *ast.Term, ref ast.Ref, at *ast.Location) {
+		s.refs = append(s.refs, reference{t, ref, at})
+	})
+	rego.VisitCalls(rule, func(name ast.Ref, args []*ast.Term, at *ast.Location) {
+		c := call{from: s, name: name, text: name.String(), args: args, at: at}
+		s.calls = append(s.calls, c)
 		if name.HasPrefix(ast.DefaultRootRef) {
-			p.calls[name.String()] = append(p.calls[name.String()], c)
+			p.calls[c.text] = append(p.calls[c.text], c)
 		}
 		if len(args) > 0 {
 			if v, ok := args[len(args)-1].Value.(ast.Var); ok && p.compiler.GetArity(name) == len(args)-1 {

@@ -23,21 +23,20 @@ const maxRuleDepth = 8
 // Behind a variable only likely misspellings are reported, for data may lack a member today and have it tomorrow.
 func (l *dataTree) undefinedRefs(optional map[*ast.Rule][]ast.Ref) bundle.Problems {
 	var out bundle.Problems
-	replaced := l.program.replacements()
 	for _, s := range l.program.scopes {
-		rego.VisitRefs(s.rule, func(t *ast.Term, ref ast.Ref, at *ast.Location) {
-			if replaced.cover(t, ref) {
-				return
+		for _, r := range s.refs {
+			if l.program.replaced.cover(r.term, r.ref) {
+				continue
 			}
-			if cause := l.undefinedCause(s, ref, optional[s.root]); cause != "" {
-				out = append(out, rego.ProblemAt(at, codeReference, "%s", cause))
+			if cause := l.undefinedCause(s, r.ref, optional[s.root]); cause != "" {
+				out = append(out, rego.ProblemAt(r.at, codeReference, "%s", cause))
 			}
-		})
-		rego.VisitCalls(s.rule, func(name ast.Ref, args []*ast.Term, at *ast.Location) {
-			if cause := l.undefinedLookup(s, name, args); cause != "" {
-				out = append(out, rego.ProblemAt(at, codeReference, "%s", cause))
+		}
+		for _, c := range s.calls {
+			if cause := l.undefinedLookup(s, c); cause != "" {
+				out = append(out, rego.ProblemAt(c.at, codeReference, "%s", cause))
 			}
-		})
+		}
 	}
 	return out.Sorted()
 }
@@ -60,11 +59,11 @@ func (p *Program) replacements() replacements {
 		return out
 	}
 	for _, s := range p.scopes {
-		rego.VisitRefs(s.rule, func(t *ast.Term, ref ast.Ref, _ *ast.Location) {
-			if out.targets[t] == nil && ref.HasPrefix(ast.DefaultRootRef) {
-				out.reads = append(out.reads, ref)
+		for _, r := range s.refs {
+			if out.targets[r.term] == nil && r.ref.HasPrefix(ast.DefaultRootRef) {
+				out.reads = append(out.reads, r.ref)
 			}
-		})
+		}
 	}
 	return out
 }
@@ -159,7 +158,7 @@ func keyKinds(v rego.Data) term.Kinds {
 // an argument of a function and those with names in variables.
 func (l *dataTree) undefinedRef(s *scope, ref ast.Ref, may tolerance) string {
 	if ref.HasPrefix(ast.InputRootRef) {
-		if rego.IsLogPolicy(s.rule) || l.program.compiler.TypeEnv.GetByRef(ref) != nil {
+		if s.logged || l.program.compiler.TypeEnv.GetByRef(ref) != nil {
 			return ""
 		}
 		return fmt.Sprintf("undefined ref: %s: the input has no such member%s", rego.AsWritten(ref),
@@ -228,20 +227,20 @@ func withoutIteration(ref ast.Ref) ast.Ref {
 
 // undefinedLookup checks an object.get with a constant key. Where the object never has the key, or the key is a
 // misspelling, the result is always the default.
-func (l *dataTree) undefinedLookup(s *scope, name ast.Ref, args []*ast.Term) string {
-	if name.String() != ast.ObjectGet.Name || len(args) < 3 {
+func (l *dataTree) undefinedLookup(s *scope, c call) string {
+	if c.text != ast.ObjectGet.Name || len(c.args) < 3 {
 		return ""
 	}
-	keys := l.program.keysOf(s, args[1])
+	keys := l.program.keysOf(s, c.args[1])
 	var refs []ast.Ref
-	if keys == nil || !l.program.expandTerm(s, args[0], keys, maxBindingDepth, &refs) || len(refs) == 0 {
+	if keys == nil || !l.program.expandTerm(s, c.args[0], keys, maxBindingDepth, &refs) || len(refs) == 0 {
 		return ""
 	}
 	cause := ""
 	for _, ref := range refs {
 		switch {
 		case ref.HasPrefix(ast.InputRootRef):
-			if rego.IsLogPolicy(s.rule) || l.program.compiler.TypeEnv.GetByRef(ref) != nil {
+			if s.logged || l.program.compiler.TypeEnv.GetByRef(ref) != nil {
 				return ""
 			}
 			cause = fmt.Sprintf("undefined ref: object.get reads %s, which never is: it always gives its default%s",

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
@@ -16,13 +18,19 @@ const CodeUnreadData = "unread-data"
 func (p *Program) unreadData(set *bundle.Set) bundle.Problems {
 	var reads []ast.Ref
 	for _, m := range p.compiler.Modules {
-		ast.WalkRefs(m, func(ref ast.Ref) bool {
-			if ref.HasPrefix(ast.DefaultRootRef) {
-				reads = append(reads, ref.Copy())
+		reads = append(reads, m.Package.Path)
+		for _, i := range m.Imports {
+			if ref, ok := i.Path.Value.(ast.Ref); ok {
+				reads = append(reads, ref)
 			}
-			return false
-		})
+		}
 	}
+	for _, s := range p.scopes {
+		for _, r := range s.refs {
+			reads = append(reads, r.ref)
+		}
+	}
+	reads = slices.DeleteFunc(reads, func(ref ast.Ref) bool { return !ref.HasPrefix(ast.DefaultRootRef) })
 	optional, _ := p.optionalPaths()
 	for _, refs := range optional {
 		reads = append(reads, refs...)

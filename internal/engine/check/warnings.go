@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/open-policy-agent/opa/v1/ast"
-
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
@@ -22,18 +20,14 @@ func (p *Program) Warnings(set *bundle.Set) bundle.Problems {
 // not set: rules that need one are never true, and under not they always are.
 func (p *Program) UnsetInput() bundle.Problems {
 	var out bundle.Problems
-	for _, m := range p.compiler.Modules {
-		for _, root := range m.Rules {
-			if rego.IsLogPolicy(root) {
-				continue
-			}
-			for r := root; r != nil; r = r.Else {
-				rego.VisitRefs(r, func(_ *ast.Term, ref ast.Ref, at *ast.Location) {
-					if hint := rego.UnsetInputHint(ref); hint != "" {
-						out = append(out, rego.ProblemAt(at, CodeUnsetInput, "%s is always undefined%s",
-							rego.AsWritten(ref), strings.TrimSpace(hint)))
-					}
-				})
+	for _, s := range p.scopes {
+		if s.logged {
+			continue
+		}
+		for _, r := range s.refs {
+			if hint := rego.UnsetInputHint(r.ref); hint != "" {
+				out = append(out, rego.ProblemAt(r.at, CodeUnsetInput, "%s is always undefined%s",
+					rego.AsWritten(r.ref), strings.TrimSpace(hint)))
 			}
 		}
 	}
