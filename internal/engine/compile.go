@@ -13,6 +13,7 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
 	"github.com/authz-sidecar/sidecar/internal/engine/check"
 	"github.com/authz-sidecar/sidecar/internal/engine/document"
+	"github.com/authz-sidecar/sidecar/internal/engine/reads"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 )
 
@@ -89,13 +90,14 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 		}
 		return e, err
 	}
+	program := reads.New(compiler)
 	for _, path := range x.paths {
 		e, err := prepare(path)
 		if err != nil {
 			return nil, err
 		}
 		ref := rego.RefOf(path)
-		e.token, e.request = newTokenValues(compiler, ref), newRequestValues(w, ref)
+		e.token, e.request = newTokenValues(program, ref), newRequestValues(w, program, ref)
 		p.entries[path] = e
 	}
 	if p.mask, err = newMasker(compiler, prepare); err != nil {
@@ -108,7 +110,7 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 		return nil, problems.Sorted()
 	}
 	p.print = cfg.Print // not of the made-up requests before
-	p.remember(newMemory(cfg), cfg.Memo.Except)
+	p.remember(newMemory(cfg), cfg.Memo.Except, program)
 	return p, nil
 }
 

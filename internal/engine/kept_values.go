@@ -26,35 +26,36 @@ type keepable struct {
 // keptRules are the rules that the rule at ref depends on and whose values can be kept: rules that have one value, or
 // one for their arguments, that follow from a part of the input, and that call nothing but deterministic builtins.
 // within says which paths of the input are in that part. What a kept rule alone depends on is left out.
-func keptRules(c *ast.Compiler, ref ast.Ref, within func(reads.Path) bool) (k keepable) {
-	rules := reads.Rules(c, ref)
-	about := map[*ast.Rule]bool{}
-	for _, r := range rules {
-		beyond := func(p reads.Path) bool { return !within(p) }
-		about[r] = deterministic(r) && !slices.ContainsFunc(reads.OfRule(r), beyond)
-	}
+func keptRules(p *reads.Program, ref ast.Ref, within func(reads.Path) bool) (k keepable) {
+	var rules []*reads.Rule
+	about := map[*reads.Rule]bool{}
+	beyond := func(p reads.Path) bool { return !within(p) }
+	p.Each(ref, func(r *reads.Rule) bool {
+		rules = append(rules, r)
+		about[r] = !slices.ContainsFunc(r.Paths, beyond) && deterministic(r)
+		return true
+	})
 	kept, functions, some := map[string]bool{}, map[string]bool{}, false
 	for _, r := range rules {
-		name, of := r.Ref().String(), kept
+		of := kept
 		if len(r.Head.Args) > 0 {
 			of = functions
 		}
-		if _, known := of[name]; !known { // once a name, of which there may be thousands of rules
+		if _, known := of[r.Name]; !known { // once a name, of which there may be thousands of rules
 			// about[r] is there to spare the walk from each of many rules: followsFrom finds the same.
-			of[name] = about[r] && !r.Ref().Equal(ref) && followsFrom(c, r, about)
-			some = some || of[name]
+			of[r.Name] = about[r] && !r.Path.Equal(ref) && followsFrom(p, r, about)
+			some = some || of[r.Name]
 		}
 	}
 	if !some {
 		return k
 	}
 	for _, r := range rules {
-		name := r.Ref().String()
-		if kept[name] {
+		if kept[r.Name] {
 			continue // what it depends on is not asked for where its own value is known
 		}
 		k.addNamed(r, kept)
-		if !functions[name] {
+		if !functions[r.Name] {
 			k.addCalled(r, functions)
 		}
 	}
@@ -62,10 +63,10 @@ func keptRules(c *ast.Compiler, ref ast.Ref, within func(reads.Path) bool) (k ke
 }
 
 // addNamed adds those of rules that r names.
-func (k *keepable) addNamed(r *ast.Rule, rules map[string]bool) {
-	ast.WalkRefs(r, func(used ast.Ref) bool {
+func (k *keepable) addNamed(r *reads.Rule, rules map[string]bool) {
+	for _, used := range r.Refs {
 		if !used.HasPrefix(ast.DefaultRootRef) {
-			return false
+			continue
 		}
 		for n := range used {
 			at := used[:n+1]
@@ -73,14 +74,13 @@ func (k *keepable) addNamed(r *ast.Rule, rules map[string]bool) {
 				k.refs = append(k.refs, at.Copy())
 			}
 		}
-		return false
-	})
+	}
 }
 
 // addCalled adds those of functions that r calls.
-func (k *keepable) addCalled(r *ast.Rule, functions map[string]bool) {
-	ast.WalkExprs(r, func(x *ast.Expr) bool {
-		if x.IsCall() && functions[x.Operator().String()] {
+func (k *keepable) addCalled(r *reads.Rule, functions map[string]bool) {
+	ast.WalkExprs(r.Rule, func(x *ast.Expr) bool {
+		if x.IsCall() && x.Operator().HasPrefix(ast.DefaultRootRef) && functions[x.Operator().String()] {
 			k.operators = append(k.operators, x.OperatorTerm())
 		}
 		return false
@@ -89,30 +89,25 @@ func (k *keepable) addCalled(r *ast.Rule, functions map[string]bool) {
 
 // followsFrom reports whether a rule has one value, or one for its arguments, which depends on data and on what the
 // rules of about read, at least one of them.
-func followsFrom(c *ast.Compiler, r *ast.Rule, about map[*ast.Rule]bool) bool {
-	ref := r.Ref()
-	reading := false
-	for _, other := range reads.Rules(c, ref) {
-		if other.Ref().Equal(ref) && other.Head.RuleKind() != ast.SingleValue || !about[other] {
-			return false
-		}
-		reading = reading || len(reads.OfRule(other)) > 0
-	}
-	return reading
+func followsFrom(p *reads.Program, r *reads.Rule, about map[*reads.Rule]bool) bool {
+	follows, reading := true, false
+	p.Each(r.Path, func(other *reads.Rule) bool {
+		follows = about[other] && (other.Head.RuleKind() == ast.SingleValue || !other.Path.Equal(r.Path))
+		reading = reading || len(other.Paths) > 0
+		return follows
+	})
+	return follows && reading
 }
 
 // deterministic reports whether the builtins that a rule calls or names depend on their operands alone.
-func deterministic(r *ast.Rule) bool {
-	ok := true
-	ast.WalkRefs(r, func(ref ast.Ref) bool {
+func deterministic(r *reads.Rule) bool {
+	return !slices.ContainsFunc(r.Refs, func(ref ast.Ref) bool {
 		if ref.HasPrefix(ast.DefaultRootRef) || ref.HasPrefix(ast.InputRootRef) { // names no builtin
-			return !ok
+			return false
 		}
 		name := builtins.PublicNames(ref.String())
-		ok = ok && (ast.BuiltinMap[name] == nil || builtins.Deterministic(name))
-		return !ok
+		return ast.BuiltinMap[name] != nil && !builtins.Deterministic(name)
 	})
-	return ok
 }
 
 // keptRun are the values that are kept for one evaluation.

@@ -194,7 +194,7 @@ func TestADroppedPathIsNoticed(t *testing.T) {
 	tried, found := 0, 0
 	drawnPolicies(t, remembering(), 100, func(p *Policy, text string, random *rand.Rand) bool {
 		m := newMemoTrial(t, p, text, random)
-		paths := reads.Of(m.entry.compiler, rego.RefOf(decisionPath)).Paths
+		paths := reads.New(m.entry.compiler).Of(rego.RefOf(decisionPath)).Paths
 		if m.varies() || len(paths) == 0 {
 			return true
 		}

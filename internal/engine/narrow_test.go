@@ -161,15 +161,16 @@ func TestWhatIsNarrowedDecidesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			ref := rego.RefOf(decisionPath)
-			n := reads.NarrowingOf(p.compiler, ref, p.entries[decisionPath].baseData)
-			paths := fmt.Sprint(reads.Of(p.compiler, ref).Paths)
+			own := reads.New(p.compiler)
+			n := own.NarrowingOf(ref, p.entries[decisionPath].baseData)
+			paths := fmt.Sprint(own.Of(ref).Paths)
 			whole := func(path string) bool { return strings.Contains(strings.Trim(paths, "[]")+" ", path+" ") }
 			if n.Segments != (shape.segments && whole("input.request.segments")) ||
 				n.Headers != (shape.headers && whole("input.request.headers")) {
 				t.Errorf("segments %t, headers %t of %s", n.Segments, n.Headers, paths)
 			}
 			remembers := *p
-			remembers.remember(offlineMemory(), nil)
+			remembers.remember(offlineMemory(), nil, own)
 			r := rand.New(rand.NewPCG(1, uint64(len(name))))
 			for range 600 {
 				q := Question{Entrypoint: decisionPath, Document: madeDocument(r), Time: start, Seed: "s"}

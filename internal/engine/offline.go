@@ -2,6 +2,7 @@ package engine
 
 import (
 	"github.com/authz-sidecar/sidecar/internal/engine/builtins"
+	"github.com/authz-sidecar/sidecar/internal/engine/reads"
 )
 
 // OutsideError is the cause of an evaluation of an Offline policy that would have read the network, or the clock of
@@ -12,7 +13,7 @@ type OutsideError = builtins.OutsideError
 // the network, or the clock of the machine. Such a builtin is not called, and the error is an OutsideError.
 func (p *Policy) Offline() *Policy {
 	own := p.with(func(w *runtime) { w.builtins, w.network = builtins.Offline(w.builtins), networkDenied })
-	own.remember(offlineMemory(), nil)
+	own.remember(offlineMemory(), nil, reads.New(own.compiler))
 	return own
 }
 

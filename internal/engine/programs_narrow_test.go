@@ -115,8 +115,9 @@ func preparedPrograms(
 		}
 		ref := rego.RefOf(path)
 		keeping := *e
-		keeping.token, keeping.request = newTokenValues(compiler, ref), newRequestValues(w, ref)
-		read, narrow := reads.Narrowed(compiler, w.baseData, ref)
+		own := reads.New(compiler)
+		keeping.token, keeping.request = newTokenValues(own, ref), newRequestValues(w, own, ref)
+		read, narrow := own.Narrowed(w.baseData, ref)
 		key := document.NewKey(read.Paths, &narrow, &document.View{})
 		out = append(out, drawnProgram{text, view, e, &keeping, key, narrow.Any(), 0})
 	}

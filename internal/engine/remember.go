@@ -67,8 +67,8 @@ type memoKey struct {
 	varied atomic.Uint32
 }
 
-// remember makes the results of the entrypoints of p known again, but for those of except.
-func (p *Policy) remember(m *memory, except []string) {
+// remember makes the results of the entrypoints of p known again, but for those of except. of is the program of p.
+func (p *Policy) remember(m *memory, except []string, of *reads.Program) {
 	if p.memory = m; m == nil {
 		return
 	}
@@ -78,7 +78,7 @@ func (p *Policy) remember(m *memory, except []string) {
 			continue
 		}
 		ref := rego.RefOf(path)
-		read, narrow := reads.Narrowed(e.compiler, e.baseData, ref)
+		read, narrow := of.Narrowed(e.baseData, ref)
 		e.key = &memoKey{
 			name: binary.AppendUvarint(nil, uint64(i)),
 			key:  document.NewKey(read.Paths, &narrow, p.view),

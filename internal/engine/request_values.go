@@ -41,8 +41,8 @@ type valuesOfRequest struct {
 }
 
 // newRequestValues returns nil when the rule at ref depends on no rule whose value can be kept.
-func newRequestValues(w *runtime, ref ast.Ref) *requestValues {
-	named := keptRules(w.compiler, ref, func(p reads.Path) bool {
+func newRequestValues(w *runtime, p *reads.Program, ref ast.Ref) *requestValues {
+	named := keptRules(p, ref, func(p reads.Path) bool {
 		return len(p) > 1 && p[0].Name == "request" && (p[1].Name == "method" || p[1].Name == "segments")
 	})
 	if len(named.refs) == 0 || len(named.refs) > maxRequestRefs {
@@ -50,14 +50,14 @@ func newRequestValues(w *runtime, ref ast.Ref) *requestValues {
 	}
 	var refs []ast.Ref
 	for _, ref := range named.refs {
-		if reads.NarrowingOf(w.compiler, ref, w.baseData).Segments {
+		if p.NarrowingOf(ref, w.baseData).Segments {
 			refs = append(refs, ref)
 		}
 	}
 	if len(refs) == 0 {
 		return nil
 	}
-	read, narrow := reads.Narrowed(w.compiler, w.baseData, refs...)
+	read, narrow := p.Narrowed(w.baseData, refs...)
 	return &requestValues{refs: refs, seed: maphash.MakeSeed(),
 		key: document.NewKey(read.Paths, &narrow, &document.View{})}
 }

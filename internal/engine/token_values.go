@@ -36,8 +36,8 @@ type valuesOfToken struct {
 var nothingOfToken valuesOfToken
 
 // newTokenValues returns nil when the rule at ref depends on no rule whose value can be kept.
-func newTokenValues(c *ast.Compiler, ref ast.Ref) *tokenValues {
-	k := keptRules(c, ref, func(p reads.Path) bool { return len(p) > 0 && p[0].Name == "token" })
+func newTokenValues(p *reads.Program, ref ast.Ref) *tokenValues {
+	k := keptRules(p, ref, func(p reads.Path) bool { return len(p) > 0 && p[0].Name == "token" })
 	if len(k.refs)+len(k.operators) == 0 {
 		return nil
 	}

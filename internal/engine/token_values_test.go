@@ -11,6 +11,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/authz"
+	"github.com/authz-sidecar/sidecar/internal/engine/reads"
 	"github.com/authz-sidecar/sidecar/internal/engine/rego"
 	"github.com/authz-sidecar/sidecar/internal/input"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
@@ -131,7 +132,7 @@ func TestManyRulesOfOneNameAreLookedAtOnce(t *testing.T) {
 			fmt.Fprintf(&text, "\nok if {\n\tinput.request.path == \"/%d\"\n\tinput.token.tenant == \"a\"\n}\n", i)
 		}
 		c := policy(t, patient, text.String()).compiler
-		return testkit.Allocated(func() { newTokenValues(c, rego.RefOf(decisionPath)) })
+		return testkit.Allocated(func() { newTokenValues(reads.New(c), rego.RefOf(decisionPath)) })
 	}
 	if few, many := look(250), look(1000); many > 8*few {
 		t.Errorf("250 rules take %d bytes, 1000 take %d", few, many)

@@ -19,7 +19,7 @@ func TestAKnownSegmentIsNoPosition(t *testing.T) {
 decision if input.request.segments[_] in ["", "\u0000", "\u0001", "\u0001\u0000", "\u0001\u0001"]
 `})
 	noData := func(ast.Ref) (ast.Value, bool) { return nil, true }
-	narrow := reads.NarrowingOf(compiler, ast.MustParseRef("data.p.decision"), noData)
+	narrow := reads.New(compiler).NarrowingOf(ast.MustParseRef("data.p.decision"), noData)
 	if !narrow.Segments {
 		t.Fatal("segments are not narrowed")
 	}

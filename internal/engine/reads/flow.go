@@ -24,13 +24,12 @@ const (
 // and parameters. It follows values from where they come to where they go, in any order of evaluation, until nothing
 // new is found. What it does not know stops it, and then nothing is narrowed.
 type flow struct {
-	rules []*ast.Rule
+	rules []*Rule
 	// at are the rules at a path; an else is beside its rule.
-	at      map[string][]*ast.Rule
+	at      map[string][]*Rule
 	tree    *ast.TreeNode
 	vars    map[variable]class
 	values  map[*ast.Rule]class
-	pinned  map[variable]bool
 	changed bool
 
 	// unknown is set when a construct is not followed. compared is set when a segment may be compared with a member of
@@ -48,20 +47,18 @@ type flow struct {
 
 // variable is a variable of one rule.
 type variable struct {
-	rule *ast.Rule
+	rule *Rule
 	name ast.Var
 }
 
 // newFlow follows the values of all rules that the values at refs, which are asked for, depend on.
-func newFlow(c *ast.Compiler, all reached, refs []ast.Ref) *flow {
+func newFlow(p *Program, all reached, refs []ast.Ref) *flow {
 	rules := all.rules
-	f := &flow{rules: rules, at: map[string][]*ast.Rule{}, tree: c.RuleTree, vars: map[variable]class{},
-		values: map[*ast.Rule]class{}, pinned: map[variable]bool{}, names: map[string]class{},
-		whole: map[string]bool{}, followed: map[**ast.Term]bool{}}
+	f := &flow{rules: rules, at: map[string][]*Rule{}, tree: p.tree, vars: map[variable]class{},
+		values: map[*ast.Rule]class{}, names: map[string]class{}, whole: map[string]bool{},
+		followed: map[**ast.Term]bool{}}
 	for _, r := range rules {
-		path := r.Ref().GroundPrefix().String()
-		f.at[path] = append(f.at[path], r)
-		f.pin(r)
+		f.at[r.at] = append(f.at[r.at], r)
 	}
 	for f.changed = true; f.changed && !f.unknown; {
 		f.changed = false
@@ -72,52 +69,22 @@ func newFlow(c *ast.Compiler, all reached, refs []ast.Ref) *flow {
 	for _, ref := range refs {
 		f.distinguished = f.distinguished || f.below(ref)&ofPath != 0 // the answer has a segment in it
 	}
-	for _, ref := range all.refs {
-		f.unknown = f.unknown || !f.followed[&ref[0]]
+	for _, r := range rules {
+		for _, ref := range r.Refs {
+			f.unknown = f.unknown || !f.followed[&ref[0]]
+		}
 	}
 	return f
 }
 
-// pin notes the variables whose value is given where they are used: arguments, and what is unified with a reference or
-// a constant before they are used otherwise. A reference into an array or an object that has them as a part does not
-// choose them.
-func (f *flow) pin(r *ast.Rule) {
-	for _, arg := range r.Head.Args {
-		ast.WalkVars(arg, func(v ast.Var) bool {
-			f.pinned[variable{r, v}] = true
-			return false
-		})
-	}
-	used := map[ast.Var]bool{}
-	for _, x := range r.Body {
-		for i := range 2 {
-			if x.Negated || !x.IsEquality() {
-				break
-			}
-			v, ok := x.Operand(i).Value.(ast.Var)
-			if !ok || used[v] {
-				continue
-			}
-			switch x.Operand(1 - i).Value.(type) {
-			case ast.Ref, ast.String, ast.Number:
-				f.pinned[variable{r, v}] = true
-			}
-		}
-		ast.WalkVars(x, func(v ast.Var) bool {
-			used[v] = true
-			return false
-		})
-	}
-}
-
-func (f *flow) add(r *ast.Rule, v ast.Var, c class) {
+func (f *flow) add(r *Rule, v ast.Var, c class) {
 	if key := (variable{r, v}); f.vars[key]|c != f.vars[key] {
 		f.vars[key] |= c
 		f.changed = true
 	}
 }
 
-func (f *flow) rule(r *ast.Rule) {
+func (f *flow) rule(r *Rule) {
 	f.body(r, r.Body)
 	value := class(0)
 	for _, t := range []*ast.Term{r.Head.Key, r.Head.Value} {
@@ -134,19 +101,19 @@ func (f *flow) rule(r *ast.Rule) {
 	}
 	// A set and the keys of an object are in an order that follows from their values.
 	f.distinguished = f.distinguished || partial && value&ofPath != 0
-	if f.values[r]|value != f.values[r] {
-		f.values[r] |= value
+	if f.values[r.Rule]|value != f.values[r.Rule] {
+		f.values[r.Rule] |= value
 		f.changed = true
 	}
 }
 
-func (f *flow) body(r *ast.Rule, body ast.Body) {
+func (f *flow) body(r *Rule, body ast.Body) {
 	for _, x := range body {
 		f.expr(r, x)
 	}
 }
 
-func (f *flow) expr(r *ast.Rule, x *ast.Expr) {
+func (f *flow) expr(r *Rule, x *ast.Expr) {
 	if len(x.With) > 0 {
 		f.unknown = true
 		return
@@ -189,7 +156,7 @@ func (f *flow) compare(c class) {
 }
 
 // unify compares two terms, and gives the variables of each what the other has.
-func (f *flow) unify(r *ast.Rule, a, b *ast.Term) {
+func (f *flow) unify(r *Rule, a, b *ast.Term) {
 	as, aOK := a.Value.(*ast.Array)
 	bs, bOK := b.Value.(*ast.Array)
 	if aOK && bOK && as.Len() == bs.Len() {
@@ -205,7 +172,7 @@ func (f *flow) unify(r *ast.Rule, a, b *ast.Term) {
 }
 
 // bind gives the variables of a pattern what a value of class c has.
-func (f *flow) bind(r *ast.Rule, pattern *ast.Term, c class) {
+func (f *flow) bind(r *Rule, pattern *ast.Term, c class) {
 	switch v := pattern.Value.(type) {
 	case ast.Var:
 		f.add(r, v, c)
@@ -220,7 +187,7 @@ func (f *flow) bind(r *ast.Rule, pattern *ast.Term, c class) {
 }
 
 // term is the class of a term. What is within it is followed.
-func (f *flow) term(r *ast.Rule, t *ast.Term) (c class) {
+func (f *flow) term(r *Rule, t *ast.Term) (c class) {
 	switch v := t.Value.(type) {
 	case ast.Null, ast.Boolean, ast.Number, ast.String:
 	case ast.Var:

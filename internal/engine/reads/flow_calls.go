@@ -9,7 +9,7 @@ import (
 )
 
 // call follows a call of a builtin or a function. The last operand of most is the result.
-func (f *flow) call(r *ast.Rule, operator *ast.Term, operands []*ast.Term) {
+func (f *flow) call(r *Rule, operator *ast.Term, operands []*ast.Term) {
 	ref, ok := operator.Value.(ast.Ref)
 	if !ok {
 		f.unknown = true
@@ -42,7 +42,7 @@ func (f *flow) call(r *ast.Rule, operator *ast.Term, operands []*ast.Term) {
 }
 
 // function follows a call of a function of the policy.
-func (f *flow) function(r *ast.Rule, ref ast.Ref, operands []*ast.Term) {
+func (f *flow) function(r *Rule, ref ast.Ref, operands []*ast.Term) {
 	rules := f.at[ref.String()]
 	if len(rules) == 0 {
 		f.unknown = true
@@ -60,27 +60,15 @@ func (f *flow) function(r *ast.Rule, ref ast.Ref, operands []*ast.Term) {
 			f.compare(given)
 			f.bind(to, arg, given)
 		}
-		f.compareArgs(to)
-		c |= f.values[to]
+		for _, v := range to.repeated { // f(x, x)
+			f.compare(f.vars[variable{to, v}])
+		}
+		c |= f.values[to.Rule]
 	}
 	f.compare(c) // definitions that differ in their result are an error
 	for _, t := range operands[arity:] {
 		f.compare(c | f.term(r, t))
 		f.bind(r, t, c)
-	}
-}
-
-// compareArgs notes that arguments are compared with each other where a variable stands for several: f(x, x).
-func (f *flow) compareArgs(r *ast.Rule) {
-	seen := map[ast.Var]bool{}
-	for _, arg := range r.Head.Args {
-		ast.WalkVars(arg, func(v ast.Var) bool {
-			if seen[v] {
-				f.compare(f.vars[variable{r, v}])
-			}
-			seen[v] = true
-			return false
-		})
 	}
 }
 
@@ -92,7 +80,7 @@ var selecting = []string{
 }
 
 // builtin is the class of the result of a builtin.
-func (f *flow) builtin(r *ast.Rule, name string, b *ast.Builtin, given []*ast.Term) class {
+func (f *flow) builtin(r *Rule, name string, b *ast.Builtin, given []*ast.Term) class {
 	all := class(0)
 	for _, t := range given {
 		all |= f.term(r, t)

@@ -3,7 +3,7 @@ package reads
 import "github.com/open-policy-agent/opa/v1/ast"
 
 // ref is the class of a reference. Its parts choose among what it leads into, or are chosen by that.
-func (f *flow) ref(r *ast.Rule, ref ast.Ref) class {
+func (f *flow) ref(r *Rule, ref ast.Ref) class {
 	f.followed[&ref[0]] = true
 	head, ok := ref[0].Value.(ast.Var)
 	switch {
@@ -23,17 +23,17 @@ func (f *flow) ref(r *ast.Rule, ref ast.Ref) class {
 }
 
 // parts follows the parts of a reference into values of a class.
-func (f *flow) parts(r *ast.Rule, ref ast.Ref, within class) {
+func (f *flow) parts(r *Rule, ref ast.Ref, within class) {
 	for _, t := range ref {
 		f.compare(f.term(r, t) | parts(within))
-		if v, ok := t.Value.(ast.Var); !ok || !f.pinned[variable{r, v}] {
+		if v, ok := t.Value.(ast.Var); !ok || !r.pinned[v] {
 			f.bind(r, t, parts(within))
 		}
 	}
 }
 
 // input is the class of a reference into the input.
-func (f *flow) input(r *ast.Rule, ref ast.Ref) class {
+func (f *flow) input(r *Rule, ref ast.Ref) class {
 	p := constant(ref[1:])
 	if within(segmentsPath, p) && len(p) < len(segmentsPath) { // what is read has the segments in it
 		f.unknown = true
@@ -61,8 +61,8 @@ func (f *flow) input(r *ast.Rule, ref ast.Ref) class {
 }
 
 // nameClass is the class of what chooses a member of a map.
-func (f *flow) nameClass(r *ast.Rule, t *ast.Term) class {
-	if v, ok := t.Value.(ast.Var); ok && !f.pinned[variable{r, v}] {
+func (f *flow) nameClass(r *Rule, t *ast.Term) class {
+	if v, ok := t.Value.(ast.Var); ok && !r.pinned[v] {
 		return member
 	}
 	return f.term(r, t)

@@ -33,16 +33,16 @@ const maxKnown = 1 << 20
 
 // NarrowingOf returns what the rules behind ref do not distinguish. data returns the base document at a reference, or
 // nil when there is none; it is false when that cannot be told.
-func NarrowingOf(c *ast.Compiler, ref ast.Ref, data func(ast.Ref) (ast.Value, bool)) Narrowing {
-	_, n := Narrowed(c, data, ref)
+func (p *Program) NarrowingOf(ref ast.Ref, data func(ast.Ref) (ast.Value, bool)) Narrowing {
+	_, n := p.Narrowed(data, ref)
 	return n
 }
 
 // Narrowed returns both Of and NarrowingOf, for the values at several references together.
-func Narrowed(c *ast.Compiler, data func(ast.Ref) (ast.Value, bool), refs ...ast.Ref) (Reads, Narrowing) {
-	all := reach(c, refs...)
+func (p *Program) Narrowed(data func(ast.Ref) (ast.Value, bool), refs ...ast.Ref) (Reads, Narrowing) {
+	all := p.reach(refs...)
 	paths := all.paths()
-	return Reads{Paths: paths}, narrowing(newFlow(c, all, refs), all, paths, data)
+	return Reads{Paths: paths}, narrowing(newFlow(p, all, refs), all, paths, data)
 }
 
 // narrowing says what may stay out of paths, as far as f has found out.
@@ -66,7 +66,7 @@ func narrowing(f *flow, all reached, paths []Path, data func(ast.Ref) (ast.Value
 			n.known.prefix = *f.prefix
 		}
 		n.known.addNames(all)
-		if !n.known.addRules(all.rules) || !n.known.addData(all.refs, data) {
+		if !n.known.addRules(all.rules) || !n.known.addData(all.rules, data) {
 			return Narrowing{}
 		}
 	}
@@ -147,35 +147,43 @@ func namesIn(t reflect.Type) (names []string) {
 }
 
 // addRules adds the constants of rules and the names that lead to them.
-func (k *known) addRules(rules []*ast.Rule) bool {
+func (k *known) addRules(rules []*Rule) bool {
 	for _, r := range rules {
-		ok := k.add(r.Ref())
-		ast.WalkTerms(ruleWithoutElse(r), func(t *ast.Term) bool {
-			if s, isText := t.Value.(ast.String); isText {
-				ok = ok && k.add(s)
-			}
-			return !ok
-		})
-		if !ok {
+		if r.texts == nil {
+			r.texts = textsIn(r)
+		}
+		k.add(r.Path)
+		for _, text := range r.texts {
+			k.texts.add(maphash.String(k.seed, text))
+		}
+		if k.texts.n > maxKnown {
 			return false
 		}
 	}
 	return true
 }
 
-// ruleWithoutElse is a rule whose else is looked at by itself.
-func ruleWithoutElse(r *ast.Rule) *ast.Rule {
-	own := *r
-	own.Else = nil
-	return &own
+// textsIn are the texts in a rule.
+func textsIn(r *Rule) (all []string) {
+	own := *r.Rule
+	own.Else = nil // which is looked at by itself
+	ast.WalkTerms(&own, func(t *ast.Term) bool {
+		if s, ok := t.Value.(ast.String); ok {
+			all = append(all, string(s))
+		}
+		return false
+	})
+	return all
 }
 
 // addData adds the texts in the data that references of rules may lead to, names included.
-func (k *known) addData(refs []ast.Ref, data func(ast.Ref) (ast.Value, bool)) bool {
+func (k *known) addData(rules []*Rule, data func(ast.Ref) (ast.Value, bool)) bool {
 	var all []Path
-	for _, ref := range refs {
-		if ref[0].Equal(ast.DefaultRootDocument) {
-			all = append(all, names(ref[1:]))
+	for _, r := range rules {
+		for _, ref := range r.Refs {
+			if ref[0].Equal(ast.DefaultRootDocument) {
+				all = append(all, names(ref[1:]))
+			}
 		}
 	}
 	for _, p := range minimal(all) {

@@ -51,102 +51,30 @@ type Reads struct {
 }
 
 // Of returns what the value at ref, which begins with data, may follow from.
-func Of(c *ast.Compiler, ref ast.Ref) Reads { return Reads{Paths: reach(c, ref).paths()} }
+func (p *Program) Of(ref ast.Ref) Reads { return Reads{Paths: p.reach(ref).paths()} }
 
-// OfRule returns the paths in the rule itself, without those of its else and of the rules that it depends on.
-func OfRule(r *ast.Rule) (paths []Path) {
-	visit(r, func(ref ast.Ref) {
-		if ref[0].Equal(ast.InputRootDocument) {
-			paths = append(paths, constant(ref[1:]))
-		}
-	})
-	return paths
-}
-
-// Rules are the rules that the value at ref may depend on, hidden ones included. An else is a rule of its own.
-func Rules(c *ast.Compiler, ref ast.Ref) []*ast.Rule { return reach(c, ref).rules }
-
-// reached are the rules that a value may depend on, all references in them, and the places of packages and rules that
-// these lead to.
+// reached are the rules that a value may depend on, and the places of packages and rules that these lead to.
 type reached struct {
-	rules  []*ast.Rule
-	refs   []ast.Ref
+	rules  []*Rule
 	places map[*ast.TreeNode]bool
 }
 
-func reach(c *ast.Compiler, from ...ast.Ref) reached {
-	w := &walker{rules: map[*ast.Rule]bool{nil: true}, here: map[*ast.TreeNode]bool{}, below: map[*ast.TreeNode]bool{}}
-	for _, ref := range from {
-		w.meet(c, ref)
-	}
-	var refs []ast.Ref
-	for i := 0; i < len(w.out); i++ {
-		visit(w.out[i], func(ref ast.Ref) {
-			refs = append(refs, ref)
-			if ref[0].Equal(ast.DefaultRootDocument) {
-				w.meet(c, ref)
-			}
-		})
-	}
-	return reached{w.out, refs, w.here}
+// reach looks at all of them.
+func (p *Program) reach(from ...ast.Ref) (all reached) {
+	all.places = p.each(func(r *Rule) bool {
+		all.rules = append(all.rules, r)
+		return true
+	}, from...)
+	return all
 }
 
 // paths are the parts of the input that the rules read.
 func (r reached) paths() []Path {
 	var all []Path
-	for _, ref := range r.refs {
-		if ref[0].Equal(ast.InputRootDocument) {
-			all = append(all, constant(ref[1:]))
-		}
+	for _, rule := range r.rules {
+		all = append(all, rule.Paths...)
 	}
 	return minimal(all)
-}
-
-// walker collects rules, each once.
-type walker struct {
-	out   []*ast.Rule
-	rules map[*ast.Rule]bool
-	// here and below are the places whose rules, and those below, are in out.
-	here, below map[*ast.TreeNode]bool
-}
-
-// meet adds the rules above, at and below the constant beginning of a reference.
-func (w *walker) meet(c *ast.Compiler, ref ast.Ref) {
-	node := c.RuleTree
-	for i, t := range ref {
-		if i > 0 && !ast.IsConstant(t.Value) {
-			break
-		}
-		if node = node.Child(t.Value); node == nil {
-			return
-		}
-		w.add(node)
-	}
-	w.addBelow(node)
-}
-
-func (w *walker) add(node *ast.TreeNode) {
-	if w.here[node] {
-		return
-	}
-	w.here[node] = true
-	for _, r := range node.Values {
-		for ; !w.rules[r]; r = r.Else {
-			w.rules[r] = true
-			w.out = append(w.out, r)
-		}
-	}
-}
-
-func (w *walker) addBelow(node *ast.TreeNode) {
-	if w.below[node] {
-		return
-	}
-	w.below[node] = true
-	w.add(node)
-	for _, child := range node.Children {
-		w.addBelow(child)
-	}
 }
 
 // visit visits the references of a rule but not of its else. A variable that is input or data by itself counts as a

@@ -29,7 +29,7 @@ func of(t *testing.T, modules ...string) string {
 		t.Fatal(c.Errors)
 	}
 	var out []string
-	for _, p := range reads.Of(c, ast.MustParseRef("data.p.q")).Paths {
+	for _, p := range reads.New(c).Of(ast.MustParseRef("data.p.q")).Paths {
 		out = append(out, cmp.Or(strings.TrimPrefix(p.String(), "input"), "whole"))
 	}
 	return strings.Join(out, " ")
