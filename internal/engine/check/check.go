@@ -19,8 +19,8 @@ func (p *Program) Problems(set *bundle.Set, entrypoints []string, unknown []ast.
 		return problems // the types of such variables would be as large
 	}
 	land := p.land(set, unknown)
-	optional, problems := p.optionalPaths()
-	problems = append(problems, land.undefinedRefs(optional)...)
+	optional := p.optionalPaths()
+	problems := append(slices.Clone(optional.problems), land.undefinedRefs(optional.of)...)
 	problems = append(problems, p.comparisonProblems()...)
 	problems = append(problems, p.alwaysTrueProblems()...)
 	for _, path := range entrypoints {
@@ -36,8 +36,7 @@ func (p *Program) Undefined(set *bundle.Set) bundle.Problems {
 	if len(p.tooManyTerms()) > 0 {
 		return nil
 	}
-	optional, _ := p.optionalPaths()
-	unknown := slices.Concat(slices.Collect(maps.Values(optional))...)
+	unknown := slices.Concat(slices.Collect(maps.Values(p.optionalPaths().of))...)
 	return p.land(set, unknown).undefinedRefs(nil)
 }
 

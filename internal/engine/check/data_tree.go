@@ -20,6 +20,7 @@ type dataTree struct {
 	unknown []ast.Ref
 	// provided are the forms of references for which nothing is missing: many references lead through the same data.
 	provided map[string]bool
+	form     []byte
 }
 
 // top is the node of data itself.
@@ -62,10 +63,11 @@ func (g *missingRef) siblings() []string { return namesOf(g.there) }
 // missing is the first element of ref that nothing provides, or nil when a rule or data may provide ref. depth bounds
 // how many rules are followed.
 func (l *dataTree) missing(ref ast.Ref, depth int) *missingRef {
-	form := formOf(ref, depth)
-	if l.provided[form] {
+	l.form = appendForm(l.form[:0], ref, depth)
+	if l.provided[string(l.form)] {
 		return nil
 	}
+	form := string(l.form)
 	found := l.look(ref, depth)
 	if found == nil {
 		if l.provided == nil {
@@ -76,16 +78,19 @@ func (l *dataTree) missing(ref ast.Ref, depth int) *missingRef {
 	return found
 }
 
-// formOf is what references have in common that lead to the same, followed so deep: all but the names of variables.
-func formOf(ref ast.Ref, depth int) string {
-	form := strconv.AppendInt(nil, int64(depth), 10)
+// appendForm appends what references have in common that lead to the same, followed so deep: all but the names of
+// variables.
+func appendForm(form []byte, ref ast.Ref, depth int) []byte {
+	form = strconv.AppendInt(form, int64(depth), 10)
 	for _, t := range ref {
 		form = append(form, '.')
-		if ast.IsConstant(t.Value) {
+		if text, ok := t.Value.(ast.String); ok {
+			form = strconv.AppendQuote(form, string(text))
+		} else if ast.IsConstant(t.Value) {
 			form = append(form, t.Value.String()...)
 		}
 	}
-	return string(form)
+	return form
 }
 
 // look is missing without what is known.

@@ -20,19 +20,25 @@ func (p *Program) expand(s *scope, ref ast.Ref, depth int, into *[]ast.Ref) bool
 	if depth == 0 || len(*into) >= maxExpansions || len(ref) == 0 {
 		return false
 	}
-	if ast.RootDocumentNames.Contains(ref[0]) {
+	if isRoot(ref[0]) {
 		*into = append(*into, ref)
 		return true
 	}
 	v, ok := ref[0].Value.(ast.Var)
-	if !ok {
-		return false
-	}
+	return ok && p.expandVar(s, v, ref[1:], depth, into)
+}
+
+func isRoot(t *ast.Term) bool {
+	return t.Value == ast.InputRootDocument.Value || t.Value == ast.DefaultRootDocument.Value
+}
+
+// expandVar expands a variable of a rule with tail below it.
+func (p *Program) expandVar(s *scope, v ast.Var, tail ast.Ref, depth int, into *[]ast.Ref) bool {
 	if made, ok := s.outputs[v]; ok {
-		return p.expandOutput(made, ref[1:], depth-1, into)
+		return p.expandOutput(made, tail, depth-1, into)
 	}
 	if bound := s.bound[v]; bound != nil {
-		return p.expandTerm(s, bound, ref[1:], depth-1, into)
+		return p.expandTerm(s, bound, tail, depth-1, into)
 	}
 	i, ok := s.parameters[v]
 	calls := p.calls[s.path]
@@ -40,7 +46,7 @@ func (p *Program) expand(s *scope, ref ast.Ref, depth int, into *[]ast.Ref) bool
 		return false
 	}
 	for _, c := range calls {
-		if i >= len(c.args) || !p.expandTerm(c.from, c.args[i], ref[1:], depth-1, into) {
+		if i >= len(c.args) || !p.expandTerm(c.from, c.args[i], tail, depth-1, into) {
 			return false
 		}
 	}
@@ -52,6 +58,9 @@ func (p *Program) expandTerm(s *scope, t *ast.Term, tail ast.Ref, depth int, int
 	case ast.Ref:
 		return p.expand(s, append(v[:len(v):len(v)], tail...), depth, into)
 	case ast.Var:
+		if depth > 0 && len(*into) < maxExpansions && !isRoot(t) {
+			return p.expandVar(s, v, tail, depth, into)
+		}
 		return p.expand(s, append(ast.Ref{t}, tail...), depth, into)
 	case *ast.ArrayComprehension:
 		return len(tail) > 0 && p.expandTerm(s, v.Term, tail[1:], depth-1, into)

@@ -16,9 +16,21 @@ import (
 //	# custom: {optional_data: ["data.example.maintenance"]}
 const optionalData = "optional_data"
 
-// optionalPaths reads custom.optional_data of all metadata: the paths that each rule may refer to although nothing
-// provides them. A path that something provides is checked like any other.
-func (p *Program) optionalPaths() (map[*ast.Rule][]ast.Ref, bundle.Problems) {
+// optionalPaths are the paths that each rule may refer to although nothing provides them, and the problems with them.
+type optionalPaths struct {
+	of       map[*ast.Rule][]ast.Ref
+	problems bundle.Problems
+}
+
+// optionalPaths reads custom.optional_data of all metadata. A path that something provides is checked like any other.
+func (p *Program) optionalPaths() *optionalPaths {
+	if p.optional == nil {
+		p.optional = p.readOptional()
+	}
+	return p.optional
+}
+
+func (p *Program) readOptional() *optionalPaths {
 	out := map[*ast.Rule][]ast.Ref{}
 	read := map[*ast.Annotations][]ast.Ref{}
 	var problems bundle.Problems
@@ -32,17 +44,19 @@ func (p *Program) optionalPaths() (map[*ast.Rule][]ast.Ref, bundle.Problems) {
 		read[a] = refs
 	}
 	if len(read) == 0 {
-		return out, problems
+		return &optionalPaths{out, problems}
 	}
 	for _, s := range p.scopes {
 		if s.rule != s.root {
 			continue
 		}
 		for _, found := range p.compiler.GetAnnotationSet().Chain(s.root) {
-			out[s.root] = append(out[s.root], read[found.Annotations]...)
+			if refs := read[found.Annotations]; refs != nil {
+				out[s.root] = append(out[s.root], refs...)
+			}
 		}
 	}
-	return out, problems.Sorted()
+	return &optionalPaths{out, problems.Sorted()}
 }
 
 // refsOf reads a list of references under data. cause says why it cannot be read.

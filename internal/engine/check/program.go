@@ -21,6 +21,8 @@ type Program struct {
 	// tree is what there is under data, and replaced are the targets of "with" there. Problems sets both.
 	tree     *dataTree
 	replaced replacements
+	// optional are the paths that metadata declare optional, once they were asked for.
+	optional *optionalPaths
 }
 
 // call is one call of a function: its arguments, its location, and the rule around it.

@@ -31,8 +31,7 @@ func (p *Program) unreadData(set *bundle.Set) bundle.Problems {
 		}
 	}
 	reads = slices.DeleteFunc(reads, func(ref ast.Ref) bool { return !ref.HasPrefix(ast.DefaultRootRef) })
-	optional, _ := p.optionalPaths()
-	for _, refs := range optional {
+	for _, refs := range p.optionalPaths().of {
 		reads = append(reads, refs...)
 	}
 	var out bundle.Problems

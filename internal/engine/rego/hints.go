@@ -148,11 +148,14 @@ func unsetHint(name string) string {
 
 // UnsetInputHint is the hint about a reference to a member of the input that nothing sets; empty for any other.
 func UnsetInputHint(ref ast.Ref) string {
-	names := constantPrefix(ref)
-	if !ref.HasPrefix(ast.InputRootRef) || len(names) < 2 || !slices.Contains(unsetMembers, names[1]) {
+	if len(ref) < 2 || !ref.HasPrefix(ast.InputRootRef) {
 		return ""
 	}
-	return unsetHint(names[1])
+	name, ok := ref[1].Value.(ast.String)
+	if !ok || !slices.Contains(unsetMembers, string(name)) {
+		return ""
+	}
+	return unsetHint(string(name))
 }
 
 // headerHint says why policies never see a header.

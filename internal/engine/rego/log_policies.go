@@ -11,15 +11,17 @@ var logEventSchema = ast.MustParseRef("schema.log_event")
 
 // typeLogPolicies gives modules of package system.log an event of the decision log as their input.
 func typeLogPolicies(modules map[string]*ast.Module) {
-	donor := ast.MustParseModuleWithOpts(`# METADATA
+	var donor, bare *ast.Module
+	for _, m := range modules {
+		if !m.Package.Path.Equal(logPackage) {
+			continue
+		}
+		if bare == nil {
+			donor = ast.MustParseModuleWithOpts(`# METADATA
 # scope: package
 # schemas:
 # - input: schema.log_event
 package system.log`, ParserOptions(nil))
-	var bare *ast.Module
-	for _, m := range modules {
-		if !m.Package.Path.Equal(donor.Package.Path) {
-			continue
 		}
 		bare = m
 		for _, a := range m.Annotations {

@@ -1,7 +1,7 @@
 package rego
 
 import (
-	"fmt"
+	"strconv"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -12,13 +12,13 @@ import (
 // may have no value yet ends a path, since all that is there is tried for it. A path is missing where OPA puts a
 // constant in the place of a variable to find rules: a store must answer any.
 func pathsRead(compilers []*ast.Compiler) [][]bundle.Step {
-	p := pathReads{found: map[string]bool{}}
+	p := pathReads{found: map[string]bool{}, vars: ast.NewVarVisitor()}
 	for _, c := range compilers {
 		for _, m := range c.Modules {
 			for _, root := range m.Rules {
 				for r := root; r != nil; r = r.Else {
 					bound := ast.NewVarSet()
-					addVars(bound, r.Head.Args)
+					p.addVars(bound, r.Head.Args)
 					p.body(r.Body, bound)
 					p.see(r.Head, bound)
 				}
@@ -31,6 +31,8 @@ func pathsRead(compilers []*ast.Compiler) [][]bundle.Step {
 type pathReads struct {
 	paths [][]bundle.Step
 	found map[string]bool
+	vars  *ast.VarVisitor
+	key   []byte
 }
 
 // body adds the paths of expressions, which are in the order of their evaluation, and to bound the variables that have
@@ -44,7 +46,7 @@ func (p *pathReads) body(b ast.Body, bound ast.VarSet) {
 		if ref, ok := e.Terms.(*ast.Term); ok {
 			p.collection(ref)
 		}
-		addVars(bound, e)
+		p.addVars(bound, e)
 	}
 }
 
@@ -70,9 +72,9 @@ func (p *pathReads) see(x any, bound ast.VarSet) {
 			p.see(x.Domain, bound)
 			own := bound.Copy()
 			if x.Key != nil {
-				addVars(own, x.Key)
+				p.addVars(own, x.Key)
 			}
-			addVars(own, x.Value)
+			p.addVars(own, x.Value)
 			p.body(x.Body, own)
 			return true
 		case *ast.With:
@@ -86,10 +88,9 @@ func (p *pathReads) see(x any, bound ast.VarSet) {
 }
 
 // addVars adds the variables in x, but not those in comprehensions there.
-func addVars(to ast.VarSet, x any) {
-	vars := ast.NewVarVisitor().WithParams(ast.VarVisitorParams{SkipClosures: true})
-	vars.Walk(x)
-	to.Update(vars.Vars())
+func (p *pathReads) addVars(to ast.VarSet, x any) {
+	p.vars.Clear().WithParams(ast.VarVisitorParams{SkipClosures: true}).Walk(x)
+	to.Update(p.vars.Vars())
 }
 
 // ref adds the path of a reference.
@@ -126,8 +127,13 @@ func (p *pathReads) collection(t *ast.Term) {
 }
 
 func (p *pathReads) add(path []bundle.Step) {
-	if key := fmt.Sprintf("%+v", path); !p.found[key] {
-		p.found[key] = true
+	p.key = p.key[:0]
+	for _, step := range path {
+		p.key = strconv.AppendBool(p.key, step.Any)
+		p.key = strconv.AppendQuote(p.key, step.Name)
+	}
+	if !p.found[string(p.key)] {
+		p.found[string(p.key)] = true
 		p.paths = append(p.paths, path)
 	}
 }

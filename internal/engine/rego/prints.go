@@ -11,10 +11,10 @@ import (
 func ErasePrints(c *ast.Compiler) int {
 	erased := 0
 	kept := func(body ast.Body) ast.Body {
-		out := slices.DeleteFunc(slices.Clone(body), isPrint)
-		if len(out) == len(body) {
+		if !slices.ContainsFunc(body, isPrint) {
 			return body
 		}
+		out := slices.DeleteFunc(slices.Clone(body), isPrint)
 		erased += len(body) - len(out)
 		if len(out) == 0 {
 			out = ast.NewBody(ast.NewExpr(ast.BooleanTerm(true)))
@@ -48,5 +48,7 @@ func ErasePrints(c *ast.Compiler) int {
 }
 
 func isPrint(x *ast.Expr) bool {
-	return x.IsCall() && x.Operator().Equal(ast.InternalPrint.Ref())
+	return x.IsCall() && x.Operator().Equal(printRef)
 }
+
+var printRef = ast.InternalPrint.Ref()
