@@ -12,8 +12,9 @@ import (
 // an unused variable only with :=.
 func (p *Program) alwaysTrueProblems() bundle.Problems {
 	var out bundle.Problems
+	named := map[ast.Var]int{}
 	for _, s := range p.scopes {
-		named := namedIn(s.rule)
+		countNames(named, s.rule)
 		ast.WalkExprs(s.rule.Body, func(x *ast.Expr) bool {
 			if !x.IsEquality() {
 				return false
@@ -33,14 +34,13 @@ func (p *Program) alwaysTrueProblems() bundle.Problems {
 	return out.Sorted()
 }
 
-// namedIn counts how often a rule names each variable.
-func namedIn(r *ast.Rule) map[ast.Var]int {
-	named := map[ast.Var]int{}
+// countNames sets named to how often a rule names each variable.
+func countNames(named map[ast.Var]int, r *ast.Rule) {
+	clear(named)
 	count := func(v ast.Var) bool {
 		named[v]++
 		return false
 	}
 	ast.WalkVars(r.Head, count)
 	ast.WalkVars(r.Body, count)
-	return named
 }

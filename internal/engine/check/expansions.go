@@ -71,7 +71,7 @@ func (p *Program) expandTerm(s *scope, t *ast.Term, tail ast.Ref, depth int, int
 }
 
 // expandOutput expands the result of a function of the policies, or of object.get.
-func (p *Program) expandOutput(made call, tail ast.Ref, depth int, into *[]ast.Ref) bool {
+func (p *Program) expandOutput(made *call, tail ast.Ref, depth int, into *[]ast.Ref) bool {
 	if made.text == ast.ObjectGet.Name {
 		keys := p.keysOf(made.from, made.args[1])
 		return keys != nil && len(tail) > 0 && lacks(made.args[2], tail[0]) &&

@@ -17,7 +17,7 @@ type Program struct {
 	// of finds the scope of a rule.
 	of map[*ast.Rule]*scope
 	// calls are the calls of each function of the policies, by its path.
-	calls map[string][]call
+	calls map[string][]*call
 	// tree is what there is under data, and replaced are the targets of "with" there. Problems sets both.
 	tree     *dataTree
 	replaced replacements
@@ -52,12 +52,12 @@ type scope struct {
 	// logged is set when the input is an event of the decision log.
 	logged bool
 	// calls and refs are those in the head and the body.
-	calls []call
+	calls []*call
 	refs  []reference
 	// bound is the term that a variable is unified with. Many variables are made by the compiler.
 	bound map[ast.Var]*ast.Term
 	// outputs are the calls whose results are variables.
-	outputs map[ast.Var]call
+	outputs map[ast.Var]*call
 	// parameters are the positions of the arguments, where the rule is a function.
 	parameters map[ast.Var]int
 	// inferred are the types that OPA infers, once one was asked for.
@@ -68,7 +68,7 @@ type scope struct {
 func New(compiler *ast.Compiler) *Program {
 	p := &Program{
 		compiler: compiler, schema: rego.InputSchemaOf(compiler.Modules), of: map[*ast.Rule]*scope{},
-		calls: map[string][]call{},
+		calls: map[string][]*call{},
 	}
 	for _, name := range slices.Sorted(maps.Keys(compiler.Modules)) {
 		rules := compiler.Modules[name].Rules
@@ -85,7 +85,7 @@ func New(compiler *ast.Compiler) *Program {
 func (p *Program) add(root, rule *ast.Rule, logged bool) {
 	s := &scope{
 		rule: rule, root: root, path: rule.Ref().String(), logged: logged,
-		bound: map[ast.Var]*ast.Term{}, outputs: map[ast.Var]call{}, parameters: map[ast.Var]int{},
+		bound: map[ast.Var]*ast.Term{}, outputs: map[ast.Var]*call{}, parameters: map[ast.Var]int{},
 	}
 	p.scopes, p.of[rule] = append(p.scopes, s), s
 	for i, arg := range rule.Head.Args {
@@ -107,7 +107,7 @@ func (p *Program) add(root, rule *ast.Rule, logged bool) {
 		s.refs = append(s.refs, reference{t, ref, at})
 	})
 	rego.VisitCalls(rule, func(name ast.Ref, args []*ast.Term, at *ast.Location) {
-		c := call{from: s, name: name, text: name.String(), args: args, at: at}
+		c := &call{from: s, name: name, text: name.String(), args: args, at: at}
 		s.calls = append(s.calls, c)
 		if name.HasPrefix(ast.DefaultRootRef) {
 			p.calls[c.text] = append(p.calls[c.text], c)

@@ -227,7 +227,7 @@ func withoutIteration(ref ast.Ref) ast.Ref {
 
 // undefinedLookup checks an object.get with a constant key. Where the object never has the key, or the key is a
 // misspelling, the result is always the default.
-func (l *dataTree) undefinedLookup(s *scope, c call) string {
+func (l *dataTree) undefinedLookup(s *scope, c *call) string {
 	if c.text != ast.ObjectGet.Name || len(c.args) < 3 {
 		return ""
 	}

@@ -1,8 +1,6 @@
 package check
 
 import (
-	"slices"
-
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
@@ -17,20 +15,24 @@ const CodeUnreadData = "unread-data"
 // file at the root. A variable may lead everywhere. Data that is declared optional counts as read.
 func (p *Program) unreadData(set *bundle.Set) bundle.Problems {
 	var reads []ast.Ref
+	read := func(ref ast.Ref) {
+		if ref.HasPrefix(ast.DefaultRootRef) {
+			reads = append(reads, ref)
+		}
+	}
 	for _, m := range p.compiler.Modules {
-		reads = append(reads, m.Package.Path)
+		read(m.Package.Path)
 		for _, i := range m.Imports {
 			if ref, ok := i.Path.Value.(ast.Ref); ok {
-				reads = append(reads, ref)
+				read(ref)
 			}
 		}
 	}
 	for _, s := range p.scopes {
 		for _, r := range s.refs {
-			reads = append(reads, r.ref)
+			read(r.ref)
 		}
 	}
-	reads = slices.DeleteFunc(reads, func(ref ast.Ref) bool { return !ref.HasPrefix(ast.DefaultRootRef) })
 	for _, refs := range p.optionalPaths().of {
 		reads = append(reads, refs...)
 	}

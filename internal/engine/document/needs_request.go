@@ -13,6 +13,10 @@ func NeedsRequest(c *ast.Compiler, path ast.Ref) bool {
 	u := Usage{}
 	for rule := range rego.Dependencies(c, path) {
 		u.walk(rule)
+		if u[""] || u.below("request") {
+			return true
+		}
+		clear(u)
 	}
-	return u[""] || u.below("request")
+	return false
 }

@@ -48,15 +48,18 @@ func (r Usage) add(ref ast.Ref) {
 		r[string(name)] = true
 		return
 	}
-	path := string(name)
-	for i := 2; i < len(ref) && (i == 2 || path == "request.headers" || path == "request.query"); i++ {
+	var buffer [64]byte
+	path := append(buffer[:0], name...)
+	for i := 2; i < len(ref) && (i == 2 || string(path) == "request.headers" || string(path) == "request.query"); i++ {
 		part, ok := ref[i].Value.(ast.String)
 		if !ok {
 			break
 		}
-		path += "." + string(part)
+		path = append(append(path, '.'), part...)
 	}
-	r[path] = true
+	if !r[string(path)] { // most are there, and need no text of their own
+		r[string(path)] = true
+	}
 }
 
 // names are those of the members of a member within the request that are read, sorted; nil when all may be.

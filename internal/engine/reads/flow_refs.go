@@ -34,7 +34,8 @@ func (f *flow) parts(r *Rule, ref ast.Ref, within class) {
 
 // input is the class of a reference into the input.
 func (f *flow) input(r *Rule, ref ast.Ref) class {
-	p := constant(ref[1:])
+	var beginning [3]Step // as long as tells what ref is within
+	p := appendConstant(beginning[:0], ref[1:min(len(ref), 1+len(beginning))])
 	if within(segmentsPath, p) && len(p) < len(segmentsPath) { // what is read has the segments in it
 		f.unknown = true
 		return 0

@@ -11,10 +11,13 @@ import (
 type Program struct {
 	tree  *ast.TreeNode
 	rules map[*ast.Rule]*Rule
+	used  map[ast.Var]bool
 }
 
 // New returns the program of a compiler, whose rules must not change any more.
-func New(c *ast.Compiler) *Program { return &Program{tree: c.RuleTree, rules: map[*ast.Rule]*Rule{}} }
+func New(c *ast.Compiler) *Program {
+	return &Program{tree: c.RuleTree, rules: map[*ast.Rule]*Rule{}, used: map[ast.Var]bool{}}
+}
 
 // Rule is one rule, without its else, which is a rule of its own.
 type Rule struct {
@@ -49,20 +52,23 @@ func (p *Program) rule(r *ast.Rule) *Rule {
 	if known := p.rules[r]; known != nil {
 		return known
 	}
-	one := &Rule{Rule: r, Path: r.Ref(), pinned: pinnedIn(r), repeated: repeatedIn(r)}
+	one := &Rule{Rule: r, Path: r.Ref(), pinned: pinnedIn(r, p.used), repeated: repeatedIn(r)}
 	one.Name = one.Path.String()
 	one.at = one.Name
 	if known := one.Path.GroundPrefix(); len(known) < len(one.Path) {
 		one.at = known.String()
 	}
 	p.rules[r] = one
-	seen := map[lead]bool{}
+	var seen map[lead]bool
 	visit(r, func(ref ast.Ref) {
 		one.Refs = append(one.Refs, ref)
 		switch {
 		case ref[0].Equal(ast.InputRootDocument):
 			one.Paths = append(one.Paths, constant(ref[1:]))
 		case ref[0].Equal(ast.DefaultRootDocument):
+			if seen == nil {
+				seen = map[lead]bool{}
+			}
 			p.leads(ref, func(l lead) {
 				if !seen[l] {
 					seen[l], one.leads = true, append(one.leads, l)
@@ -151,9 +157,10 @@ func (w *walker) addBelow(node *ast.TreeNode) {
 
 // pinnedIn are the variables whose value is given where they are used: arguments, and what is unified with a reference
 // or a constant before they are used otherwise. A reference into an array or an object that has them as a part does
-// not choose them.
-func pinnedIn(r *ast.Rule) map[ast.Var]bool {
-	pinned, used := map[ast.Var]bool{}, map[ast.Var]bool{}
+// not choose them. used is a buffer.
+func pinnedIn(r *ast.Rule, used map[ast.Var]bool) map[ast.Var]bool {
+	clear(used)
+	pinned := map[ast.Var]bool{}
 	addTo := func(vars map[ast.Var]bool) func(ast.Var) bool {
 		return func(v ast.Var) bool {
 			vars[v] = true
@@ -163,6 +170,7 @@ func pinnedIn(r *ast.Rule) map[ast.Var]bool {
 	for _, arg := range r.Head.Args {
 		ast.WalkVars(arg, addTo(pinned))
 	}
+	use := addTo(used)
 	for _, x := range r.Body {
 		for i := range 2 {
 			if x.Negated || !x.IsEquality() {
@@ -177,7 +185,7 @@ func pinnedIn(r *ast.Rule) map[ast.Var]bool {
 				pinned[v] = true
 			}
 		}
-		ast.WalkVars(x, addTo(used))
+		ast.WalkVars(x, use)
 	}
 	return pinned
 }

@@ -115,15 +115,18 @@ func walk(node any, f func(ast.Ref)) {
 
 // constant is the beginning of a reference up to its first part that is neither a name nor a position.
 func constant(ref ast.Ref) Path {
-	out := Path{}
+	return appendConstant(make(Path, 0, len(ref)), ref)
+}
+
+func appendConstant(to Path, ref ast.Ref) Path {
 	for _, t := range ref {
 		s, ok := step(t.Value)
 		if !ok {
 			break
 		}
-		out = append(out, s)
+		to = append(to, s)
 	}
-	return out
+	return to
 }
 
 func step(v ast.Value) (Step, bool) {

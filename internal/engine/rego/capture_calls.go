@@ -42,7 +42,9 @@ func captureCalls(schema map[string]any) func(*ast.Compiler) *ast.Error {
 			ast.WalkRules(m, func(r *ast.Rule) bool {
 				r.Body = inputs.captureLookups(r)
 				for _, x := range r.Body {
-					kept[x] = inputs.answeredRightly(r, x)
+					if inputs.answeredRightly(r, x) {
+						kept[x] = true
+					}
 				}
 				return false
 			})

@@ -2,6 +2,7 @@ package rego
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -136,10 +137,10 @@ func isMember(t *ast.Term) bool {
 // constantNames are the strings of modules that may name a member, sorted: those within references, and those that
 // calls such as object.get are given, variables and rules hold.
 func constantNames(modules map[string]*ast.Module) []string {
-	var names []string
+	names := map[string]bool{}
 	add := func(t *ast.Term) {
 		if s, ok := t.Value.(ast.String); ok {
-			names = append(names, string(s))
+			names[string(s)] = true
 		}
 	}
 	for _, m := range modules {
@@ -166,8 +167,7 @@ func constantNames(modules map[string]*ast.Module) []string {
 			}
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return slices.Sorted(maps.Keys(names))
 }
 
 // eachOperand visits the operands of a call that may name a member, and the elements of those that are paths. A text
