@@ -27,14 +27,14 @@ type keepable struct {
 // one for their arguments, that follow from a part of the input, and that call nothing but deterministic builtins.
 // within says which paths of the input are in that part. What a kept rule alone depends on is left out.
 func keptRules(p *reads.Program, ref ast.Ref, within func(reads.Path) bool) (k keepable) {
-	var rules []*reads.Rule
+	rules := p.Rules(ref)
 	about := map[*reads.Rule]bool{}
 	beyond := func(p reads.Path) bool { return !within(p) }
-	p.Each(ref, func(r *reads.Rule) bool {
-		rules = append(rules, r)
-		about[r] = !slices.ContainsFunc(r.Paths, beyond) && deterministic(r)
-		return true
-	})
+	for _, r := range rules {
+		if !slices.ContainsFunc(r.Paths, beyond) && deterministic(r) {
+			about[r] = true
+		}
+	}
 	kept, functions, some := map[string]bool{}, map[string]bool{}, false
 	for _, r := range rules {
 		of := kept

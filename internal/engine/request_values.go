@@ -48,16 +48,10 @@ func newRequestValues(w *runtime, p *reads.Program, ref ast.Ref) *requestValues 
 	if len(named.refs) == 0 || len(named.refs) > maxRequestRefs {
 		return nil
 	}
-	var refs []ast.Ref
-	for _, ref := range named.refs {
-		if p.NarrowingOf(ref, w.baseData).Segments {
-			refs = append(refs, ref)
-		}
-	}
+	refs, read, narrow := p.NarrowedSegments(w.baseData, named.refs)
 	if len(refs) == 0 {
 		return nil
 	}
-	read, narrow := p.Narrowed(w.baseData, refs...)
 	return &requestValues{refs: refs, seed: maphash.MakeSeed(),
 		key: document.NewKey(read.Paths, &narrow, &document.View{})}
 }

@@ -103,10 +103,7 @@ func (p *Program) add(root, rule *ast.Rule, logged bool) {
 		}
 		return false
 	})
-	rego.VisitRefs(rule, func(t *ast.Term, ref ast.Ref, at *ast.Location) {
-		s.refs = append(s.refs, reference{t, ref, at})
-	})
-	rego.VisitCalls(rule, func(name ast.Ref, args []*ast.Term, at *ast.Location) {
+	rego.Visit(rule, func(name ast.Ref, args []*ast.Term, at *ast.Location) {
 		c := &call{from: s, name: name, text: name.String(), args: args, at: at}
 		s.calls = append(s.calls, c)
 		if name.HasPrefix(ast.DefaultRootRef) {
@@ -117,6 +114,8 @@ func (p *Program) add(root, rule *ast.Rule, logged bool) {
 				s.outputs[v] = c
 			}
 		}
+	}, func(t *ast.Term, ref ast.Ref, at *ast.Location) {
+		s.refs = append(s.refs, reference{t, ref, at})
 	})
 }
 

@@ -40,9 +40,32 @@ func (p *Program) NarrowingOf(ref ast.Ref, data func(ast.Ref) (ast.Value, bool))
 
 // Narrowed returns both Of and NarrowingOf, for the values at several references together.
 func (p *Program) Narrowed(data func(ast.Ref) (ast.Value, bool), refs ...ast.Ref) (Reads, Narrowing) {
-	all := p.reach(refs...)
+	var all reached
+	if len(refs) == 1 {
+		all = p.reachOne(refs[0])
+	} else {
+		all = p.reach(refs...)
+	}
 	paths := all.paths()
 	return Reads{Paths: paths}, narrowing(newFlow(p, all, refs), all, paths, data)
+}
+
+// NarrowedSegments returns those of refs whose NarrowingOf has Segments set, and what Narrowed returns for them.
+func (p *Program) NarrowedSegments(
+	data func(ast.Ref) (ast.Value, bool), refs []ast.Ref,
+) (of []ast.Ref, r Reads, n Narrowing) {
+	for _, ref := range refs {
+		if slices.ContainsFunc(p.Of(ref).Paths, segmentsPath.equal) {
+			of = append(of, ref)
+		}
+	}
+	// What holds for all together holds for each.
+	if r, n = p.Narrowed(data, of...); n.Segments {
+		return of, r, n
+	}
+	of = slices.DeleteFunc(of, func(ref ast.Ref) bool { return !p.NarrowingOf(ref, data).Segments })
+	r, n = p.Narrowed(data, of...)
+	return of, r, n
 }
 
 // narrowing says what may stay out of paths, as far as f has found out.
@@ -51,9 +74,7 @@ func narrowing(f *flow, all reached, paths []Path, data func(ast.Ref) (ast.Value
 		return Narrowing{}
 	}
 	// Only what is read has to be narrowed.
-	read := func(path Path) bool {
-		return slices.ContainsFunc(paths, func(p Path) bool { return slices.Equal(p, path) })
-	}
+	read := func(path Path) bool { return slices.ContainsFunc(paths, path.equal) }
 	named := func(name string) bool { return f.names[name] == 0 && !f.whole[name] && read(mapPaths[name]) }
 	n := Narrowing{Segments: !f.distinguished && read(segmentsPath), Compared: f.compared, Headers: named("headers"),
 		Query: named("query")}

@@ -11,12 +11,15 @@ import (
 type Program struct {
 	tree  *ast.TreeNode
 	rules map[*ast.Rule]*Rule
-	used  map[ast.Var]bool
+	// reached are those of values that were asked for, by their references.
+	reached map[string]reached
+	used    map[ast.Var]bool
 }
 
 // New returns the program of a compiler, whose rules must not change any more.
 func New(c *ast.Compiler) *Program {
-	return &Program{tree: c.RuleTree, rules: map[*ast.Rule]*Rule{}, used: map[ast.Var]bool{}}
+	return &Program{tree: c.RuleTree, rules: map[*ast.Rule]*Rule{}, reached: map[string]reached{},
+		used: map[ast.Var]bool{}}
 }
 
 // Rule is one rule, without its else, which is a rule of its own.

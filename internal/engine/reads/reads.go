@@ -34,6 +34,8 @@ func (s Step) String() string {
 	return s.Name
 }
 
+func (p Path) equal(q Path) bool { return slices.Equal(p, q) }
+
 // String is the path in parts joined by dots, below "input".
 func (p Path) String() string {
 	var b strings.Builder
@@ -51,7 +53,7 @@ type Reads struct {
 }
 
 // Of returns what the value at ref, which begins with data, may follow from.
-func (p *Program) Of(ref ast.Ref) Reads { return Reads{Paths: p.reach(ref).paths()} }
+func (p *Program) Of(ref ast.Ref) Reads { return Reads{Paths: p.reachOne(ref).paths()} }
 
 // reached are the rules that a value may depend on, and the places of packages and rules that these lead to.
 type reached struct {
@@ -59,7 +61,20 @@ type reached struct {
 	places map[*ast.TreeNode]bool
 }
 
-// reach looks at all of them.
+// Rules are the rules that the value at ref may depend on, hidden ones included.
+func (p *Program) Rules(ref ast.Ref) []*Rule { return p.reachOne(ref).rules }
+
+func (p *Program) reachOne(ref ast.Ref) reached {
+	name := ref.String()
+	all, known := p.reached[name]
+	if !known {
+		all = p.reach(ref)
+		p.reached[name] = all
+	}
+	return all
+}
+
+// reach looks at all that values depend on.
 func (p *Program) reach(from ...ast.Ref) (all reached) {
 	all.places = p.each(func(r *Rule) bool {
 		all.rules = append(all.rules, r)

@@ -8,28 +8,19 @@ import (
 
 // VisitCalls visits the calls in the head and the body of rule, but not in its else.
 func VisitCalls(rule *ast.Rule, visit func(name ast.Ref, args []*ast.Term, at *ast.Location)) {
-	see := func(x any) bool {
-		switch x := x.(type) {
-		case *ast.Expr:
-			if x.IsCall() {
-				visit(x.Operator(), x.Operands(), x.Location)
-			}
-		case *ast.Term:
-			if c, ok := x.Value.(ast.Call); ok {
-				if name, ok := c[0].Value.(ast.Ref); ok {
-					visit(name, c[1:], x.Location)
-				}
-			}
-		}
-		return false
-	}
-	visitor := ast.NewGenericVisitor(see)
-	visitor.Walk(rule.Head)
-	visitor.Walk(rule.Body)
+	Visit(rule, visit, func(*ast.Term, ast.Ref, *ast.Location) {})
 }
 
 // VisitRefs visits the references in the head and the body of rule, but not in its else, with the location of each.
 func VisitRefs(rule *ast.Rule, visit func(t *ast.Term, ref ast.Ref, at *ast.Location)) {
+	Visit(rule, func(ast.Ref, []*ast.Term, *ast.Location) {}, visit)
+}
+
+// Visit visits the calls and the references of a rule in one walk.
+func Visit(
+	rule *ast.Rule, call func(name ast.Ref, args []*ast.Term, at *ast.Location),
+	reference func(t *ast.Term, ref ast.Ref, at *ast.Location),
+) {
 	at := rule.Location
 	visitor := ast.NewGenericVisitor(func(x any) bool {
 		switch x := x.(type) {
@@ -37,24 +28,34 @@ func VisitRefs(rule *ast.Rule, visit func(t *ast.Term, ref ast.Ref, at *ast.Loca
 			if x.Location != nil {
 				at = x.Location
 			}
-		case *ast.Term:
-			ref, ok := x.Value.(ast.Ref)
-			if !ok {
-				return false
+			if x.IsCall() {
+				call(x.Operator(), x.Operands(), x.Location)
 			}
-			switch {
-			case x.Location != nil && x.Location.File != "":
-				visit(x, ref, x.Location)
-			case ref[0].Location != nil && ref[0].Location.File != "":
-				visit(x, ref, ref[0].Location)
-			default:
-				visit(x, ref, at)
+		case *ast.Term:
+			switch v := x.Value.(type) {
+			case ast.Call:
+				if name, ok := v[0].Value.(ast.Ref); ok {
+					call(name, v[1:], x.Location)
+				}
+			case ast.Ref:
+				reference(x, v, locationOf(x, v, at))
 			}
 		}
 		return false
 	})
 	visitor.Walk(rule.Head)
 	visitor.Walk(rule.Body)
+}
+
+// locationOf is the location of a reference: its own, that of its first part, or else at.
+func locationOf(t *ast.Term, ref ast.Ref, at *ast.Location) *ast.Location {
+	switch {
+	case t.Location != nil && t.Location.File != "":
+		return t.Location
+	case ref[0].Location != nil && ref[0].Location.File != "":
+		return ref[0].Location
+	}
+	return at
 }
 
 // Metadata yields the annotations with a certain member of custom, and its value.
