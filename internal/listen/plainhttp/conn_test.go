@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/listen"
+	"github.com/authz-sidecar/sidecar/internal/listen/plainhttp"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
@@ -292,6 +294,56 @@ func TestAsManyLineEndsAreSkippedAsByNetHTTP(t *testing.T) {
 		if resp.StatusCode != want {
 			t.Errorf("%q: answered %d, want %d", ends, resp.StatusCode, want)
 		}
+	}
+}
+
+func TestLineEndsAreSkippedAfterAPOSTAlone(t *testing.T) {
+	c := dial(t, open(t, limits, mirror))
+	c.send(t, post("/", "body"))
+	c.answer(t, "body")
+	const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+	c.send(t, get)
+	c.answer(t, "")
+	c.send(t, "\r\n"+get)
+	c.answer(t, "400 Bad Request")
+}
+
+// net/http begins a call when its head has come.
+func TestABodyThatIsTooLongForAPlainCallIsNotWaitedFor(t *testing.T) {
+	h := newWaiting()
+	c := dial(t, open(t, limits, h))
+	body := strings.Repeat("b", 9000)
+	head := strings.TrimSuffix(post("/", body), body)
+	c.send(t, head)
+	<-h.begun
+	c.send(t, body)
+	h.goOn <- struct{}{}
+	c.answer(t, body)
+}
+
+func TestAConnectionIsHandedOverWithoutDeadlines(t *testing.T) {
+	const limit = 50 * time.Millisecond
+	wrote := make(chan error, 1)
+	s := plainhttp.New(plainhttp.Config{Handler: mirror, Other: func(c net.Conn) {
+		time.Sleep(2 * limit)
+		_, err := io.WriteString(c, "late")
+		wrote <- err
+	}, ReadTimeout: time.Minute, WriteTimeout: limit, IdleTimeout: time.Minute, Grace: limit,
+		ConnContext: func(ctx context.Context, _ net.Conn) context.Context { return ctx },
+		Log:         slog.New(slog.DiscardHandler)})
+	ln := testkit.Listen(t)
+	go func() { _ = s.Serve(ln) }()
+	conn, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	c := &client{conn, bufio.NewReader(conn)}
+	c.send(t, post("/", "body"))
+	c.answer(t, "body")
+	c.send(t, "PUT / HTTP/1.1\r\n")
+	if err := <-wrote; err != nil {
+		t.Error(err)
 	}
 }
 

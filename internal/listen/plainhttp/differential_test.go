@@ -168,6 +168,24 @@ func TestEachConnectionIsServedAsNetHTTPServesIt(t *testing.T) {
 	}
 }
 
+// A call ends where it ends, wherever the network cuts it.
+func TestAConversationMayBeCutAnywhere(t *testing.T) {
+	h := http.HandlerFunc(told)
+	all := []byte(post("/waits", "a body") + post("/v1/decisions", post("/inner", "")) + "\r\n" +
+		"GET /part HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc" + post("/v1/decisions", "another body") +
+		"POST /chunked HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nX: a\r\n\r\n" + last)
+	ours, theirs := open(t, limits, h), standard(t, limits, h)
+	want, _ := exchange(t, theirs, [][]byte{all})
+	for at := 1; at < len(all) && !t.Failed(); at++ {
+		if got, _ := exchange(t, ours.Addr(), [][]byte{all[:at], all[at:]}); !reflect.DeepEqual(got, want) {
+			t.Errorf("cut after %q:\n  ours     %+v\n  net/http %+v", all[:at], got, want)
+		}
+	}
+	if len(want) != 6 {
+		t.Errorf("%d answers", len(want))
+	}
+}
+
 func FuzzConnections(f *testing.F) {
 	h := http.HandlerFunc(told)
 	ours, theirs := open(f, limits, h), standard(f, limits, h)
