@@ -38,7 +38,8 @@ func (c *conn) handle(e *exchange) {
 }
 
 // Begin implements latectx.Beginner: it reads on while the call is under way, and cancels it at the end of the
-// connection.
+// connection. A call that never waits does not notice that its caller has gone: it has nothing to break off, and its
+// decision counts and is logged as that of a caller who goes while the answer is on its way.
 func (c *conn) Begin(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := context.WithCancel(parent)
 	room := c.read[len(c.read):cap(c.read)]

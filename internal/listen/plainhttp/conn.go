@@ -81,8 +81,7 @@ func (c *conn) serve() {
 	for c.await() {
 		size, length, err := c.next()
 		if errors.Is(err, errOther) {
-			kept = true
-			c.handOver()
+			kept = c.handOver()
 			return
 		}
 		if size == 0 || !c.answer(size, length, err) {
@@ -91,13 +90,27 @@ func (c *conn) serve() {
 	}
 }
 
-// handOver gives the connection to net/http, which sets deadlines of its own.
-func (c *conn) handOver() {
+// handOver gives the connection to net/http, which sets deadlines of its own. Who speaks HTTP/2 begins with it, which
+// net/http looks for on what it gets: behind a call, it would be a proxy's client that speaks past the proxy.
+func (c *conn) handOver() (kept bool) {
+	if c.begun && bytes.HasPrefix(c.read, preface) {
+		c.writeWithin(time.Now(), c.server.WriteTimeout)
+		_, _ = io.WriteString(c, refusal)
+		return false
+	}
 	c.server.mu.Lock() // wake is not under way, nor will it be: nothing waits
 	_ = c.SetDeadline(time.Time{})
 	c.server.mu.Unlock()
 	c.server.Other(&handed{Conn: c.Conn, rest: bytes.Clone(c.read)})
+	return true
 }
+
+// preface is the first line of HTTP/2 (RFC 9113, section 3.4).
+var preface = []byte("PRI * HTTP/2.0\r\n")
+
+// refusal is the answer of net/http to a request that it cannot read.
+const refusal = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
+	"400 Bad Request"
 
 // await waits for the first byte of a call. It is false when none will come.
 func (c *conn) await() bool {

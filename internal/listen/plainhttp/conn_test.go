@@ -321,6 +321,21 @@ func TestABodyThatIsTooLongForAPlainCallIsNotWaitedFor(t *testing.T) {
 	c.answer(t, body)
 }
 
+// A proxy that knows HTTP/1.1 alone uses a connection for the calls of all its clients.
+func TestHTTP2DoesNotBeginBehindACall(t *testing.T) {
+	for _, begin := range []string{post("/", "body"), "GET / HTTP/1.1\r\nHost: a\r\n\r\n"} {
+		for _, preface := range []string{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "PRI * HTTP/2.0\r\n"} {
+			c := dial(t, open(t, limits, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+			c.send(t, begin)
+			c.answer(t, "")
+			c.send(t, preface)
+			if resp := c.answer(t, "400 Bad Request"); resp.StatusCode != http.StatusBadRequest || !resp.Close {
+				t.Errorf("answered %v", resp)
+			}
+		}
+	}
+}
+
 func TestAConnectionIsHandedOverWithoutDeadlines(t *testing.T) {
 	const limit = 50 * time.Millisecond
 	wrote := make(chan error, 1)
