@@ -257,6 +257,7 @@ func (c *conn) answer(size, length int, fault error) bool {
 	end := min(size+length, len(c.read))
 	e := c.exchange(length, c.read[size:end], fault)
 	c.handle(e)
+	c.checkShared()
 	c.unwatch()
 	now := time.Now()
 	c.writeWithin(now, c.server.WriteTimeout)

@@ -13,7 +13,7 @@ import (
 type head struct {
 	before, after []byte // of the digits; without Content-Length, all is before
 	sized         bool   // there is Content-Length
-	// request is the head as net/http reads it. Handlers see its header: it is never changed.
+	// request is the head as net/http reads it. Handlers see its header and URL, and change neither: see checkShared.
 	request *http.Request
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,4 +119,20 @@ func TestACallerThatEndsItsHalfGetsAllAnswers(t *testing.T) {
 	c.answer(t, "first")
 	c.answer(t, "second")
 	c.ended(t)
+}
+
+// Doors hand the same values to many answers at once.
+func TestTheValuesOfFieldsAreNotChanged(t *testing.T) {
+	values := []string{" b\r\n", "a", ""}
+	shared := slices.Clone(values)
+	c := dial(t, open(t, limits, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["X-Shared"], w.Header()["Content-Length"] = shared, shared[2:]
+	})))
+	for range 2 {
+		c.send(t, post("/", ""))
+		c.answer(t, "")
+	}
+	if !slices.Equal(shared, values) {
+		t.Errorf("they are %q", shared)
+	}
 }
