@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -161,6 +162,17 @@ func TestCallersOfASocketAreKnownByTheirUser(t *testing.T) {
 		if body, _, err := get(t, over, "http://sidecar"); err != nil || !strings.HasPrefix(body, want) {
 			t.Errorf("%q %v, want %s", body, err, want)
 		}
+	}
+	// The second call makes the connection net/http's.
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\nPUT / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	text, err := io.ReadAll(conn)
+	if n := strings.Count(string(text), "the caller is over"); err != nil || n != 2 {
+		t.Errorf("%q %v, want two refusals", text, err)
 	}
 	if !strings.Contains(log.String(), "known_by=user") {
 		t.Errorf("the log tells %q", log)
