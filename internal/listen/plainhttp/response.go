@@ -85,9 +85,18 @@ func (w *response) begin(status int) {
 	}
 	_ = w.fields.WriteSubset(&w.out.head, without)
 	_, typed := w.fields["Content-Type"]
-	w.typed = typed || w.fields.Get("Content-Encoding") != ""
+	w.typed = typed || first(w.fields["Content-Encoding"]) != ""
 	_, w.dated = w.fields["Date"]
-	w.closes = strings.EqualFold(w.fields.Get("Connection"), "close")
+	w.closes = strings.EqualFold(first(w.fields["Connection"]), "close")
+}
+
+// first is what http.Header.Get returns of the values of a name. It is given the name in canonical form: to find that
+// form of two names takes as long as to make a header.
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
 }
 
 // errSent is that of a write after the handler has returned.
