@@ -159,6 +159,24 @@ decision := result if {
 
 allow if input.request.method == "GET"
 `, "authz:5 data.authz.decision fired\nauthz:10 data.authz.allow fired"},
+		"not an answer without conditions": {`default decision := false
+
+decision := answer if {
+	input.request.method == "GET"
+}
+
+answer := {"allow": true, "context": {"by": input.token.tenant}}
+`, "authz:5 data.authz.decision fired"},
+		"behind an answer without conditions": {`default decision := false
+
+decision := answer if {
+	input.request.method == "GET"
+}
+
+answer := {"allow": allow}
+
+allow if input.request.method == "GET"
+`, "authz:5 data.authz.decision fired\nauthz:11 data.authz.allow fired"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, e := explained(t, policy(t, patient, c.rego), question(""))

@@ -55,6 +55,11 @@ func slice(modules map[string]*ast.Module, path string, program *check.Program) 
 	if s.home == nil {
 		return fmt.Errorf("no rule data.%s", rego.Dotted(path))
 	}
+	for _, r := range s.rules {
+		for b := r; b != nil; b = b.Else {
+			b.Head.Value = answerOf(b, modules)
+		}
+	}
 	// A body refers to the imports of its own module: rules of other modules would have to be resolved first.
 	for _, r := range s.rules {
 		s.homeOf(r)

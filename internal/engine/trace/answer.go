@@ -6,17 +6,20 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// decided leads from the entrypoint to the rule whose value the answer is.
+// decided leads from the entrypoint to the rule whose value the answer is, or that chose it: rules without conditions
+// on the way are left out.
 func (x *explainer) decided(entrypoint ast.Ref) (out []RuleOutcome, last *ast.Rule) {
-	for ref := entrypoint; ref != nil && len(out) < maxCauseDepth; {
+	for ref, depth := entrypoint, 0; ref != nil && depth < maxCauseDepth; depth++ {
 		rule := x.firedBody(ref)
 		if rule == nil {
 			break
 		}
-		last = rule
-		o := Place(rule)
-		o.Fired = true
-		out = append(out, o)
+		if len(out) == 0 || !unconditional(rule) {
+			last = rule
+			o := Place(rule)
+			o.Fired = true
+			out = append(out, o)
+		}
 		behind := x.answerRules(rule)
 		ref = nil
 		if len(behind) == 1 && len(x.bodies(behind[0])) > 0 {
@@ -24,6 +27,14 @@ func (x *explainer) decided(entrypoint ast.Ref) (out []RuleOutcome, last *ast.Ru
 		}
 	}
 	return out, last
+}
+
+// unconditional reports whether a rule is "name := value": the compiler alone gave it a body.
+func unconditional(rule *ast.Rule) bool {
+	return !rule.Default && !slices.ContainsFunc(rule.Body, func(e *ast.Expr) bool {
+		t, ok := e.Terms.(*ast.Term)
+		return !e.Generated && !(ok && t.Value == ast.Boolean(true))
+	})
 }
 
 // heldBy are the bodies that fired of the rules that a body names, in its order, without those under a "not".

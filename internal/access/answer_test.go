@@ -1,0 +1,54 @@
+package access_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestAnAnswerThatIsARuleIsReadAsWrittenOut: how the other members of an answer are made is told in neither form, and
+// the words of one form are those of the other. Rules with conditions, or that are several, are left as they are.
+func TestAnAnswerThatIsARuleIsReadAsWrittenOut(t *testing.T) {
+	const rules = `package authz
+
+default decision := {"allow": false}
+
+decision := ANSWER if {
+	input.request.method == "GET"
+	"orders" in input.token.scopes
+}
+
+default tenant := ""
+
+tenant := input.token.tenant
+
+default client := ""
+
+client := input.token.client_id
+`
+	const answer = `{"allow": true, "upstream_headers": {"X-Tenant": tenant, "X-Client": client}}`
+	told := func(policy string) string {
+		return text(t, requires(t, analyst(t, written(t, map[string]string{"p.rego": policy})), "GET /orders"), "")
+	}
+	written := told(strings.Replace(rules, "ANSWER", answer, 1))
+	if !strings.Contains(written, "scopes contains orders") || strings.Contains(written, "tenant") {
+		t.Fatalf("written out: %s", written)
+	}
+	named := strings.Replace(rules, "ANSWER", "admission", 1)
+	if got := told(named + "\nadmission := " + answer + "\n"); got != written {
+		t.Errorf("a rule: %s, want %s", got, written)
+	}
+	for name, more := range map[string]string{
+		"a rule with a condition": "\nadmission := " + answer + ` if input.token.client_id == "web"` + "\n",
+		"two rules": "\nadmission := {\"allow\": true} if input.token.client_id == \"web\"\n" +
+			"\nadmission := {\"allow\": false} if input.token.client_id != \"web\"\n",
+	} {
+		if got := told(named + more); !strings.Contains(got, "client is web") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	shadowed := strings.Replace(named, `input.request.method == "GET"`,
+		`admission := {"allow": input.token.tenant == "acme"}`, 1)
+	if got := told(shadowed + "\nadmission := {\"allow\": true}\n"); !strings.Contains(got, "acme") {
+		t.Errorf("a variable of the same name: %s", got)
+	}
+}
