@@ -97,7 +97,8 @@ func compile(ctx context.Context, set *bundle.Set, cfg Config, entrypoint string
 			return nil, err
 		}
 		ref := rego.RefOf(path)
-		e.token, e.request = newTokenValues(program, ref), newRequestValues(w, program, ref)
+		e.data, e.token = newDataValues(program, ref), newTokenValues(program, ref)
+		e.request = newRequestValues(w, program, ref)
 		p.entries[path] = e
 	}
 	if p.mask, err = newMasker(compiler, prepare); err != nil {

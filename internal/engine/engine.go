@@ -140,14 +140,14 @@ func (p *Policy) evalAnew(ctx context.Context, e *preparedRule, q Question, note
 	if notes != nil {
 		how.cancel = notes
 	}
-	value, err := e.eval(ctx, in, how)
+	value, kept, err := e.evalKept(ctx, in, how)
 	switch {
 	case err != nil:
 		return Result{}, authz.Errorf(authz.Misconfigured, "%w", err)
 	case value == nil:
 		return Result{}, authz.Errorf(authz.Misconfigured, "evaluate data.%s: %w", rego.Dotted(e.path), errUndefined)
 	}
-	return Result{value: value, path: e.path}, nil
+	return kept.result(Result{value: value, path: e.path}), nil
 }
 
 // Warnings are what does not stop a load and should be looked at, by file and position: data that no rule reads, and

@@ -69,6 +69,8 @@ type preparedRule struct {
 	key *memoKey
 	// evaluations are those that are over, to be used again; nil keeps none. Copies of the rule share them.
 	evaluations *sync.Pool
+	// data has the values of rules that follow from data alone; nil keeps none.
+	data *dataValues
 	// token has the values of rules that follow from the token. It is nil when there are none, and for rules whose
 	// input is no document: a member of it that is called token is another one in each question.
 	token *tokenValues
@@ -131,6 +133,12 @@ type evalOptions struct {
 
 // eval evaluates the rule with the input in. The value is nil when the rule is undefined.
 func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (ast.Value, error) {
+	value, _, err := e.evalKept(ctx, in, r)
+	return value, err
+}
+
+// evalKept is eval, with what kept the value before when there is such.
+func (e *preparedRule) evalKept(ctx context.Context, in ast.Value, r evalOptions) (ast.Value, *keptValue, error) {
 	if r.deadline == 0 {
 		r.deadline = e.deadline
 	}
@@ -141,9 +149,9 @@ func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (a
 	}
 	v := e.evaluation(in, r)
 	kept := e.fill(v, in, r)
-	var value ast.Value
+	var value *ast.Term
 	err := v.query.Iter(ctx, func(qr topdown.QueryResult) error {
-		value = qr[resultVar].Value
+		value = qr[resultVar]
 		return nil
 	})
 	failed := v.failed
@@ -153,19 +161,24 @@ func (e *preparedRule) eval(ctx context.Context, in ast.Value, r evalOptions) (a
 	e.end(v, r, err)
 	switch {
 	case topdown.IsCancel(err):
-		return nil, fmt.Errorf("evaluate data.%s: not done after %s, %w", rego.Dotted(e.path), r.deadline, ErrDeadline)
+		return nil, nil, fmt.Errorf("evaluate data.%s: not done after %s, %w", rego.Dotted(e.path), r.deadline,
+			ErrDeadline)
 	case err != nil:
-		return nil, fmt.Errorf("evaluate data.%s: %w", rego.Dotted(e.path), evalError(err))
+		return nil, nil, fmt.Errorf("evaluate data.%s: %w", rego.Dotted(e.path), evalError(err))
 	case len(failed) > 0:
 		// OPA goes on with the expression undefined, and a deny rule that is undefined allows.
-		return nil, fmt.Errorf("evaluate data.%s: %w", rego.Dotted(e.path), evalError(&failed[0]))
+		return nil, nil, fmt.Errorf("evaluate data.%s: %w", rego.Dotted(e.path), evalError(&failed[0]))
 	case value == nil:
-		return nil, nil
+		return nil, nil, nil
 	}
-	if err := term.CheckBounds(value); err != nil {
-		return nil, fmt.Errorf("evaluate data.%s: %w", rego.Dotted(e.path), err)
+	holder := kept.holding(value)
+	if holder != nil && holder.made.Load() != nil {
+		return value.Value, holder, nil // which was bounded before
 	}
-	return value, nil
+	if err := term.CheckBounds(value.Value); err != nil {
+		return nil, nil, fmt.Errorf("evaluate data.%s: %w", rego.Dotted(e.path), err)
+	}
+	return value.Value, holder, nil
 }
 
 // ErrDeadline is the cause of an evaluation that was not done at its deadline. Its text is in the decision log.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -10,11 +11,25 @@ import (
 	"github.com/authz-sidecar/sidecar/internal/engine/term"
 )
 
-// maxKeptValue is the estimated size of a value that is not kept, in bytes, with the arguments that it was found for.
-const maxKeptValue = 4 << 10
+// maxKeptValue is the largest estimated size of a value that is kept, in bytes, with the arguments that it was found
+// for. maxKeptOfData is that of a value that follows from data alone, of which there is one.
+const (
+	maxKeptValue  = 4 << 10
+	maxKeptOfData = 1 << 20
+)
+
+// maxKeptRefs is how many rules may be kept that each request puts into its cache, whatever it asks for.
+const maxKeptRefs = 16
 
 // keptValue is the value of one rule; nil inside is undefined.
-type keptValue struct{ value *ast.Term }
+type keptValue struct {
+	value *ast.Term
+	// made is set once the value was the result of an entrypoint: noVerdict where it is none.
+	made atomic.Pointer[made]
+}
+
+// tooLarge stands for a value that is not kept, so that its size is not estimated again.
+var tooLarge = &keptValue{}
 
 // keepable are the references to rules and functions whose values can be kept, as the rules that use them name them.
 type keepable struct {
@@ -25,11 +40,12 @@ type keepable struct {
 
 // keptRules are the rules that the rule at ref depends on and whose values can be kept: rules that have one value, or
 // one for their arguments, that follow from a part of the input, and that call nothing but deterministic builtins.
-// within says which paths of the input are in that part. What a kept rule alone depends on is left out.
+// within says which paths of the input are in that part; nil is for rules that read nothing of the input. What a kept
+// rule alone depends on is left out.
 func keptRules(p *reads.Program, ref ast.Ref, within func(reads.Path) bool) (k keepable) {
 	rules := p.Rules(ref)
 	about := map[*reads.Rule]bool{}
-	beyond := func(p reads.Path) bool { return !within(p) }
+	beyond := func(p reads.Path) bool { return within == nil || !within(p) }
 	for _, r := range rules {
 		if !slices.ContainsFunc(r.Paths, beyond) && deterministic(r) {
 			about[r] = true
@@ -43,7 +59,7 @@ func keptRules(p *reads.Program, ref ast.Ref, within func(reads.Path) bool) (k k
 		}
 		if _, known := of[r.Name]; !known { // once a name, of which there may be thousands of rules
 			// about[r] is there to spare the walk from each of many rules: followsFrom finds the same.
-			of[r.Name] = about[r] && !r.Path.Equal(ref) && followsFrom(p, r, about)
+			of[r.Name] = about[r] && !r.Path.Equal(ref) && followsFrom(p, r, about, within == nil)
 			some = some || of[r.Name]
 		}
 	}
@@ -88,9 +104,9 @@ func (k *keepable) addCalled(r *reads.Rule, functions map[string]bool) {
 }
 
 // followsFrom reports whether a rule has one value, or one for its arguments, which depends on data and on what the
-// rules of about read, at least one of them.
-func followsFrom(p *reads.Program, r *reads.Rule, about map[*reads.Rule]bool) bool {
-	follows, reading := true, false
+// rules of about read: at least one of them reads something, unless it is about data alone.
+func followsFrom(p *reads.Program, r *reads.Rule, about map[*reads.Rule]bool, dataAlone bool) bool {
+	follows, reading := true, dataAlone
 	p.Each(r.Path, func(other *reads.Rule) bool {
 		follows = about[other] && (other.Head.RuleKind() == ast.SingleValue || !other.Path.Equal(r.Path))
 		reading = reading || len(other.Paths) > 0
@@ -112,6 +128,7 @@ func deterministic(r *reads.Rule) bool {
 
 // keptRun are the values that are kept for one evaluation.
 type keptRun struct {
+	data    dataRun
 	token   tokenRun
 	request requestRun
 	// listed is how many values the cache listed before the evaluation.
@@ -124,44 +141,65 @@ func (e *preparedRule) fill(v *evaluation, in ast.Value, r evalOptions) (run kep
 	if r.tracer != nil || e.follower != nil || r.print != nil {
 		return run
 	}
-	run = keptRun{token: e.token.fill(v.values, in), request: e.request.fill(v, r.document)}
+	run = keptRun{
+		data: e.data.fill(v.values), token: e.token.fill(v.values, in), request: e.request.fill(v, r.document),
+	}
 	run.listed = v.values.listed()
 	return run
 }
 
 // keep takes what an evaluation without an error found out.
 func (run keptRun) keep(values *virtualCache) {
+	run.data.keep(values)
 	run.token.keep(values, run.listed)
 	run.request.keep(values)
+}
+
+// holding returns what keeps the value t, or nil when nothing did before the evaluation.
+func (run keptRun) holding(t *ast.Term) *keptValue {
+	for _, known := range [][]*keptValue{run.token.values(), run.data.known, run.request.known} {
+		for _, v := range known {
+			if v != nil && v.value == t {
+				return v
+			}
+		}
+	}
+	return nil
 }
 
 // put puts the values of refs that are known into the cache of an evaluation.
 func put(values *virtualCache, refs []ast.Ref, known []*keptValue) {
 	for i, v := range known {
-		if v != nil {
+		if v != nil && v != tooLarge {
 			values.know(refs[i], v.value)
 		}
 	}
 }
 
-// foundValues returns known with the values of refs that an evaluation found out, and whether it found out any. known
-// is nil where nothing was known.
-func foundValues(values *virtualCache, refs []ast.Ref, known []*keptValue) (all []*keptValue, more bool) {
+// foundValues returns known with the values of refs that an evaluation found out, up to the size most, and whether it
+// found out any. known is nil where nothing was known.
+func foundValues(
+	values *virtualCache, refs []ast.Ref, known []*keptValue, most int,
+) (all []*keptValue, more bool) {
 	for i, ref := range refs {
 		if known != nil && known[i] != nil {
 			continue
 		}
 		value, undefined := values.Get(ref)
-		if value == nil && !undefined || value != nil && term.Size(value.Value) > maxKeptValue {
+		if value == nil && !undefined {
 			continue
-		}
-		if value != nil { // its texts may be parts of the answer of the server
-			value = ast.NewTerm(term.Detached(value.Value))
 		}
 		if !more {
 			known, more = append(make([]*keptValue, 0, len(refs)), known...)[:len(refs)], true
 		}
-		known[i] = &keptValue{value}
+		switch {
+		case undefined:
+			known[i] = &keptValue{}
+		case term.Size(value.Value) > most:
+			known[i] = tooLarge
+		default: // its texts may be parts of the answer of the server
+			known[i] = &keptValue{value: ast.NewTerm(term.Detached(value.Value))}
+		}
 	}
 	return known, more
 }

@@ -242,7 +242,7 @@ name := input.token.subject.username
 	known := e.token.slot(in.(ast.Object).Get(tokenName)).Load()
 	for i, ref := range e.token.refs {
 		kept := known.values[i]
-		if small := ref.String() == "data.authz.id"; small != (kept != nil) {
+		if small := ref.String() == "data.authz.id"; small != (kept != tooLarge) {
 			t.Errorf("%v is kept: %t", ref, !small)
 		} else if small {
 			id := string(kept.value.Value.(ast.String))
@@ -254,7 +254,7 @@ name := input.token.subject.username
 }
 
 func TestNoMoreRulesAreKeptThanARequestReads(t *testing.T) {
-	for n, want := range map[int]bool{maxRequestRefs: true, maxRequestRefs + 1: false} {
+	for n, want := range map[int]bool{maxKeptRefs: true, maxKeptRefs + 1: false} {
 		rules := "default decision := false\n"
 		for i := range n {
 			rules += fmt.Sprintf("\ndecision if x%d == input.context.v\n\nx%d := %d if input.request.segments = [_]\n", i, i, i)

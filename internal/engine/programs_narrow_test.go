@@ -116,7 +116,8 @@ func preparedPrograms(
 		ref := rego.RefOf(path)
 		keeping := *e
 		own := reads.New(compiler)
-		keeping.token, keeping.request = newTokenValues(own, ref), newRequestValues(w, own, ref)
+		keeping.data, keeping.token = newDataValues(own, ref), newTokenValues(own, ref)
+		keeping.request = newRequestValues(w, own, ref)
 		read, narrow := own.Narrowed(w.baseData, ref)
 		key := document.NewKey(read.Paths, &narrow, &document.View{})
 		out = append(out, drawnProgram{text, view, e, &keeping, key, narrow.Any(), 0})
@@ -145,8 +146,11 @@ func (p *drawnProgram) answer(t *testing.T, d *input.Document) string {
 	return answer
 }
 
-// knows reports whether some values are kept of the token or the request of a document.
+// knows reports whether some values are kept of data, or of the token or the request of a document.
 func (p *drawnProgram) knows(in ast.Value, d *input.Document) bool {
+	if of := p.keeping.data; of != nil && of.known.Load() != nil {
+		return true
+	}
 	if of := p.keeping.token; of != nil {
 		token := in.(ast.Object).Get(tokenName)
 		if known := of.slot(token).Load(); known != nil && known.token.Value() == token {
@@ -158,7 +162,9 @@ func (p *drawnProgram) knows(in ast.Value, d *input.Document) bool {
 }
 
 // keeps reports whether there are rules whose values are kept.
-func (p *drawnProgram) keeps() bool { return p.keeping.token != nil || p.keeping.request != nil }
+func (p *drawnProgram) keeps() bool {
+	return p.keeping.data != nil || p.keeping.token != nil || p.keeping.request != nil
+}
 
 // The words of paths and of what they are compared with: some are in the data, some differ in case or by a prefix.
 // A document and those near it have few of them.

@@ -27,9 +27,6 @@ type requestValues struct {
 const (
 	// requestSlots is how many keys there are values of. Another key takes the slot of one before.
 	requestSlots = 1024
-	// maxRequestRefs is how many rules may be kept. With more, each request would read many values that it does not
-	// ask for.
-	maxRequestRefs = 16
 	// maxRequestKey is the length of a key whose values are not kept, in bytes.
 	maxRequestKey = 1 << 10
 )
@@ -45,7 +42,7 @@ func newRequestValues(w *runtime, p *reads.Program, ref ast.Ref) *requestValues 
 	named := keptRules(p, ref, func(p reads.Path) bool {
 		return len(p) > 1 && p[0].Name == "request" && (p[1].Name == "method" || p[1].Name == "segments")
 	})
-	if len(named.refs) == 0 || len(named.refs) > maxRequestRefs {
+	if len(named.refs) == 0 || len(named.refs) > maxKeptRefs {
 		return nil
 	}
 	refs, read, narrow := p.NarrowedSegments(w.baseData, named.refs)
@@ -86,7 +83,7 @@ func (run requestRun) keep(values *virtualCache) {
 	if run.of == nil {
 		return
 	}
-	if more, ok := foundValues(values, run.of.refs, run.known); ok {
+	if more, ok := foundValues(values, run.of.refs, run.known, maxKeptValue); ok {
 		run.of.slot(run.key).Store(&valuesOfRequest{key: string(run.key), values: more})
 	}
 }

@@ -16,7 +16,7 @@ import (
 // plain is e with no values kept from one evaluation to another.
 func (e *preparedRule) plain() *preparedRule {
 	p := *e
-	p.token, p.request = nil, nil
+	p.data, p.token, p.request = nil, nil, nil
 	return &p
 }
 

@@ -18,7 +18,7 @@ type Result struct {
 	path  string
 	// shown is JSON that stands for value in the decision log; nil shows value.
 	shown []byte
-	// made is set for a result that is remembered.
+	// made is set for a result that is remembered, or whose value is kept.
 	made *made
 }
 
@@ -37,6 +37,9 @@ type Value interface {
 // bare is r as its verdict and its JSON form, without the terms that both are made of, and without memory of the
 // request. It is false when r is no verdict, or has no JSON form.
 func (r Result) bare() (Result, bool) {
+	if r.made != nil {
+		return r, true
+	}
 	own := r
 	if r.value != nil {
 		own.value = term.Detached(r.value)
@@ -52,6 +55,28 @@ func (r Result) bare() (Result, bool) {
 	out := Result{path: r.path, made: &made{verdict: v, json: slices.Clip(b)}}
 	out.made.shared = out
 	return out, true
+}
+
+// noVerdict stands for a kept value that is no verdict.
+var noVerdict = &made{}
+
+// result is r, whose value v keeps, as it was made before. v may be nil.
+func (v *keptValue) result(r Result) Result {
+	if v == nil {
+		return r
+	}
+	known := v.made.Load()
+	if known == nil {
+		known = noVerdict
+		if bare, ok := r.bare(); ok {
+			known = bare.made
+		}
+		v.made.Store(known)
+	}
+	if known == noVerdict {
+		return r
+	}
+	return Result{path: r.path, made: known}
 }
 
 // FilterResult is a filter as a result, which allows unless nothing passes the filter.

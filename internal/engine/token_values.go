@@ -82,11 +82,19 @@ func (run tokenRun) keep(values *virtualCache, listed int) {
 	if run.of == nil {
 		return
 	}
-	more, found := foundValues(values, run.of.refs, run.known.values)
+	more, found := foundValues(values, run.of.refs, run.known.values, maxKeptValue)
 	calls, called := foundCalls(values.since(listed), run.of.operators, run.known.calls)
 	if found || called {
 		run.of.slot(run.token).Store(&valuesOfToken{weak.Make(run.token), more, calls})
 	}
+}
+
+// values are those of rules that were known before the evaluation.
+func (run tokenRun) values() []*keptValue {
+	if run.known == nil {
+		return nil
+	}
+	return run.known.values
 }
 
 func (t *tokenValues) slot(token *ast.Term) *atomic.Pointer[valuesOfToken] {
