@@ -70,7 +70,7 @@ func TestEachReasonOfTheShippedPoliciesIsExplained(t *testing.T) {
 		"no_route": {about("GET", "https://api.example/nothing", w.token(t, good()), "acme"), "obstacle",
 			"stopped at routes.sound(routes.route): routes.route is undefined"},
 		"no_credential": {about("GET", order, "", "acme"), "obstacle",
-			"stopped at input.token.active  "},
+			"stopped at input.token.active: input.token.active is false"},
 		"wrong_audience": {about("GET", order, with(func(g *devissuer.Grant) { g.Audience = []string{"other-api"} }),
 			"acme"), "obstacle", `ours is ["orders-api"], input.token.audiences is ["other-api"]`},
 		"wrong_tenant": {about("GET", order, w.token(t, good()), "globex"), "unmet",
