@@ -5,6 +5,46 @@ import (
 	"testing"
 )
 
+// TestAnAnswerThatReadsTheInputIsReadAsWrittenOut as the conditions beside it do.
+func TestAnAnswerThatReadsTheInputIsReadAsWrittenOut(t *testing.T) {
+	const rules = `package authz
+
+default decision := {"allow": false}
+
+decision := ANSWER if input.request.method == "GET"
+`
+	const answer = `{"allow": true, "context": {"t": concat("", [input.token.tenant])}}`
+	told := func(policy string) string {
+		return text(t, requires(t, analyst(t, written(t, map[string]string{"p.rego": policy})), "GET /orders"), "")
+	}
+	want := told(strings.Replace(rules, "ANSWER", answer, 1))
+	if got := told(strings.Replace(rules, "ANSWER", "admission", 1) + "\nadmission := " + answer + "\n"); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
+// TestAnAnswerThatIsImportedIsAnother than the rule of that name beside it.
+func TestAnAnswerThatIsImportedIsAnother(t *testing.T) {
+	for name, imported := range map[string]string{
+		"admission": "data.other.admission", "answer": "data.other.answer as admission",
+	} {
+		a := analyst(t, written(t, map[string]string{"p.rego": `package authz
+
+import ` + imported + `
+
+default decision := {"allow": false}
+
+decision := admission if input.request.method == "GET"
+
+admission := {"allow": true}
+`, "o.rego": "package other\n\n" + name + ` := {"allow": input.token.tenant == "acme"}
+`}))
+		if got := text(t, requires(t, a, "GET /orders"), ""); !strings.Contains(got, "tenant is acme") {
+			t.Errorf("%s: %s", imported, got)
+		}
+	}
+}
+
 // TestAnAnswerThatIsARuleIsReadAsWrittenOut: how the other members of an answer are made is told in neither form, and
 // the words of one form are those of the other. Rules with conditions, or that are several, are left as they are.
 func TestAnAnswerThatIsARuleIsReadAsWrittenOut(t *testing.T) {

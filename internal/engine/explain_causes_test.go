@@ -167,6 +167,12 @@ decision := answer if {
 
 answer := {"allow": true, "context": {"by": input.token.tenant}}
 `, "authz:5 data.authz.decision fired"},
+		"an else without conditions of its own": {`decision := answer
+
+answer := {"allow": true} if input.request.method == "PUT"
+
+else := {"allow": false, "status": 404}
+`, "authz:3 data.authz.decision fired\nauthz:7 data.authz.answer (else) fired"},
 		"behind an answer without conditions": {`default decision := false
 
 decision := answer if {

@@ -18,7 +18,8 @@ const (
 	maxKeptOfData = 1 << 20
 )
 
-// maxKeptRefs is how many rules may be kept that each request puts into its cache, whatever it asks for.
+// maxKeptRefs is how many rules may be kept that each request puts into its cache, whatever it asks for. Where there
+// are more, none is.
 const maxKeptRefs = 16
 
 // keptValue is the value of one rule; nil inside is undefined.
@@ -86,7 +87,8 @@ func (k *keepable) addNamed(r *reads.Rule, rules map[string]bool) {
 		}
 		for n := range used {
 			at := used[:n+1]
-			if rules[at.String()] && !slices.ContainsFunc(k.refs, func(ref ast.Ref) bool { return ref.Equal(at) }) {
+			known := func(ref ast.Ref) bool { return ref.Equal(at) }
+			if at.IsGround() && rules[at.String()] && !slices.ContainsFunc(k.refs, known) {
 				k.refs = append(k.refs, at.Copy())
 			}
 		}
@@ -96,8 +98,11 @@ func (k *keepable) addNamed(r *reads.Rule, rules map[string]bool) {
 // addCalled adds those of functions that r calls.
 func (k *keepable) addCalled(r *reads.Rule, functions map[string]bool) {
 	ast.WalkExprs(r.Rule, func(x *ast.Expr) bool {
-		if x.IsCall() && x.Operator().HasPrefix(ast.DefaultRootRef) && functions[x.Operator().String()] {
-			k.operators = append(k.operators, x.OperatorTerm())
+		if !x.IsCall() || !x.Operator().HasPrefix(ast.DefaultRootRef) || !functions[x.Operator().String()] {
+			return false
+		}
+		if t := x.OperatorTerm(); !slices.Contains(k.operators, t) { // which an else and its rule both have
+			k.operators = append(k.operators, t)
 		}
 		return false
 	})

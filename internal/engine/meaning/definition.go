@@ -235,8 +235,21 @@ func importsOf(m *ast.Module) imports {
 // resolved is a copy of a rule in which the names of imports are the paths that they stand for.
 func (names imports) resolved(rule *ast.Rule) *ast.Rule {
 	rule = rule.Copy()
+	rename := func(name, first ast.Var) {
+		for r := rule; r != nil; r = r.Else {
+			r.Head.Name = name
+			if len(r.Head.Reference) > 0 {
+				r.Head.Reference[0] = ast.NewTerm(first)
+			}
+		}
+	}
 	for r := rule; r != nil; r = r.Else {
 		r.Head.Assign = false // a formatter may write either
+	}
+	if first, ok := rule.Head.Ref()[0].Value.(ast.Var); ok && names.paths[first] != nil {
+		// An import of that name is meant everywhere but in the head.
+		defer rename(rule.Head.Name, first)
+		rename("", "")
 	}
 	whole := func(x any) (any, error) {
 		switch v := x.(type) {

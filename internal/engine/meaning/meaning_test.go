@@ -213,3 +213,23 @@ func TestBearing_ADenialBeforeAnAllowingBranchDenies(t *testing.T) {
 		t.Errorf("banned: %s", got)
 	}
 }
+
+// TestDefinitions_AnImportMayBeCalledAsARule, which it hides in all bodies.
+func TestDefinitions_AnImportMayBeCalledAsARule(t *testing.T) {
+	p := program(t, `import data.hosts.risk as decision
+
+decision := decision if input.token.active
+
+else := "none"
+`, `{"hosts": {"risk": "https://risk.example/v1"}}`)
+	for _, d := range p.Definitions {
+		if d.Path == "data.authz.decision" {
+			name, value := d.Parts[PartName], d.Parts[PartValue]
+			if !strings.Contains(name, `"decision"`) || !strings.Contains(value, `"risk"`) {
+				t.Errorf("%s is %s", name, value)
+			}
+			return
+		}
+	}
+	t.Errorf("no definition of the rule: %+v", p.Definitions)
+}

@@ -57,7 +57,7 @@ func slice(modules map[string]*ast.Module, path string, program *check.Program) 
 	}
 	for _, r := range s.rules {
 		for b := r; b != nil; b = b.Else {
-			b.Head.Value = answerOf(b, modules)
+			b.Head.Value = writtenOut(b, modules)
 		}
 	}
 	// A body refers to the imports of its own module: rules of other modules would have to be resolved first.

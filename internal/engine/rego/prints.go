@@ -9,7 +9,8 @@ import (
 // ErasePrints takes the calls of print out of compiled modules, and returns how many there were. They are compiled
 // first, so that a policy has the same problems whether it prints or not.
 func ErasePrints(c *ast.Compiler) int {
-	erased := 0
+	erased, print := 0, ast.InternalPrint.Ref()
+	isPrint := func(x *ast.Expr) bool { return x.IsCall() && x.Operator().Equal(print) }
 	kept := func(body ast.Body) ast.Body {
 		if !slices.ContainsFunc(body, isPrint) {
 			return body
@@ -46,9 +47,3 @@ func ErasePrints(c *ast.Compiler) int {
 	}
 	return erased
 }
-
-func isPrint(x *ast.Expr) bool {
-	return x.IsCall() && x.Operator().Equal(printRef)
-}
-
-var printRef = ast.InternalPrint.Ref()

@@ -14,7 +14,7 @@ func (x *explainer) decided(entrypoint ast.Ref) (out []RuleOutcome, last *ast.Ru
 		if rule == nil {
 			break
 		}
-		if len(out) == 0 || !unconditional(rule) {
+		if len(out) == 0 || !x.unconditional(ref, rule) {
 			last = rule
 			o := Place(rule)
 			o.Fired = true
@@ -29,9 +29,12 @@ func (x *explainer) decided(entrypoint ast.Ref) (out []RuleOutcome, last *ast.Ru
 	return out, last
 }
 
-// unconditional reports whether a rule is "name := value": the compiler alone gave it a body.
-func unconditional(rule *ast.Rule) bool {
-	return !rule.Default && !slices.ContainsFunc(rule.Body, func(e *ast.Expr) bool {
+// unconditional reports whether the rule at ref is one "name := value": the compiler alone gave it a body.
+func (x *explainer) unconditional(ref ast.Ref, rule *ast.Rule) bool {
+	if all := x.compiler.GetRulesExact(ref); len(all) != 1 || all[0] != rule || rule.Else != nil {
+		return false
+	}
+	return !slices.ContainsFunc(rule.Body, func(e *ast.Expr) bool {
 		t, ok := e.Terms.(*ast.Term)
 		return !e.Generated && !(ok && t.Value == ast.Boolean(true))
 	})

@@ -7,7 +7,8 @@ import (
 
 // Explanation says how the rules led to a decision. The zero value is that of a decision which no policy made.
 type Explanation struct {
-	// Decided leads from the body of the entrypoint that gave the answer down to the rule whose value the answer is.
+	// Decided leads from the body of the entrypoint that gave the answer down to the rule whose value the answer is,
+	// or that chose it.
 	Decided []RuleOutcome `json:"decided"`
 	// Held are the rules that the last of Decided needed, and that held.
 	Held []RuleOutcome `json:"held"`

@@ -1,12 +1,17 @@
 package partial
 
-import "github.com/open-policy-agent/opa/v1/ast"
+import (
+	"slices"
 
-// answerOf is the value of a branch, written out where it names a rule without conditions: that of "decision := x if
-// ..." is the object of "x := {...}", of which only "allow" counts.
-func answerOf(b *ast.Rule, modules map[string]*ast.Module) *ast.Term {
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// writtenOut is the value of a branch, written out where it names a rule without conditions: that of "decision := x if
+// ..." is the object of "x := {...}", of which only "allow" has to be true, and the other members to be defined.
+func writtenOut(b *ast.Rule, modules map[string]*ast.Module) *ast.Term {
 	name, ok := b.Head.Value.Value.(ast.Var)
-	if !ok {
+	imported := func(i *ast.Import) bool { return i.Name().Compare(name) == 0 }
+	if !ok || slices.ContainsFunc(b.Module.Imports, imported) {
 		return b.Head.Value
 	}
 	ref := b.Module.Package.Path.Append(ast.StringTerm(string(name)))
@@ -26,20 +31,18 @@ func answerOf(b *ast.Rule, modules map[string]*ast.Module) *ast.Term {
 		return b.Head.Value
 	}
 	// A variable of the body that is called as the rule, or as a rule that the value names, is another one.
-	vars := ast.NewVarSet(name)
-	ast.WalkVars(named.Head.Value, func(v ast.Var) bool {
-		vars.Add(v)
-		return false
-	})
-	own := false
-	ast.WalkVars(b.Body, func(v ast.Var) bool {
-		own = own || vars.Contains(v)
-		return own
-	})
-	if own {
+	own := varsOf(b.Body)
+	if own.Contains(name) || len(own.Intersect(varsOf(named.Head.Value))) > 0 {
 		return b.Head.Value
 	}
 	return named.Head.Value.Copy()
+}
+
+// varsOf are the variables in x, and the names of rules there, but not those of functions.
+func varsOf(x any) ast.VarSet {
+	vars := ast.NewVarVisitor().WithParams(ast.VarVisitorParams{SkipRefCallHead: true})
+	vars.Walk(x)
+	return vars.Vars().Diff(ast.ReservedVars)
 }
 
 // alwaysSame reports whether a rule is "name := value", without conditions and arguments.
