@@ -57,7 +57,7 @@ func (r Result) bare() (Result, bool) {
 	return out, true
 }
 
-// noVerdict stands for a kept value that is no verdict.
+// noVerdict stands for a kept value that is no verdict, or has no JSON form.
 var noVerdict = &made{}
 
 // result is r, whose value v keeps, as it was made before. v may be nil.
