@@ -92,3 +92,23 @@ client := input.token.client_id
 		t.Errorf("a variable of the same name: %s", got)
 	}
 }
+
+// TestAVariableIsNotTheRuleThatAnAnswerNames: the body has a variable of its own, called as a rule of the answer.
+func TestAVariableIsNotTheRuleThatAnAnswerNames(t *testing.T) {
+	a := analyst(t, written(t, map[string]string{"p.rego": `package authz
+
+default decision := {"allow": false}
+
+decision := admission if {
+	permitted := input.request.method == "GET"
+	permitted
+}
+
+admission := {"allow": permitted}
+
+permitted := input.token.tenant == "acme"
+`}))
+	if got := text(t, requires(t, a, "GET /orders"), ""); !strings.Contains(got, "tenant is acme") {
+		t.Errorf("%s", got)
+	}
+}
