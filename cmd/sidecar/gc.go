@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 )
 
@@ -27,10 +28,25 @@ const (
 // defaultPercent is Go's default for GOGC.
 const defaultPercent = 100
 
-// paceCollections keeps the headroom while the heap is small, and is at most Go's own pace when it is large, until ctx
-// ends. GOGC and GOMEMLIMIT, when they are set, win.
-func paceCollections(ctx context.Context) {
-	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+// pacer sets when garbage is collected: it keeps the headroom while the heap is small, and is at most Go's own pace
+// when it is large. GOGC and GOMEMLIMIT, when they are set, win.
+type pacer struct {
+	off bool
+
+	mu     sync.Mutex
+	set    int    // the GOGC in force
+	room   uint64 // what the requests need between two collections
+	until  uint64 // what the heap may grow to, for a work that runs aside, as long as there were
+	cycles uint64 // so many collections
+}
+
+func newPacer() *pacer {
+	return &pacer{off: os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "", set: defaultPercent, room: headroom}
+}
+
+// run follows the load until ctx ends.
+func (p *pacer) run(ctx context.Context) {
+	if p.off {
 		return
 	}
 	var idle idleness
@@ -38,16 +54,15 @@ func paceCollections(ctx context.Context) {
 	const looks = 4 // a second: GOGC is of what was alive when it was set, and that may grow fast
 	tick := time.NewTicker(time.Second / looks)
 	defer tick.Stop()
-	set := defaultPercent
 	for n := 0; ; n++ {
 		now, second := readHeap(), n%looks == 0
 		if second {
 			allocated, rate = now.allocated, now.allocated-allocated
 		}
-		if want := percentFor(now.live, headroomFor(now.live, rate)); differs(want, set) {
-			debug.SetGCPercent(want)
-			set = want
-		}
+		p.mu.Lock()
+		p.room = headroomFor(now.live, rate)
+		p.adjust(now)
+		p.mu.Unlock()
 		if second && idle.begins(now) {
 			debug.FreeOSMemory()
 			_ = releaseProgram() // which a system may refuse
@@ -59,6 +74,42 @@ func paceCollections(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// workRoom is what a work that runs aside may allocate before the next collection: more than a compile of the shipped
+// policies does, with the requests beside it. Go begins a collection when seven tenths of the room are taken, or
+// later. mostRoom is the most for works that follow each other.
+const (
+	workRoom = 16 << 20 * 10 / 7
+	mostRoom = 64 << 20
+)
+
+// makeRoom leaves workRoom until the next collection.
+func (p *pacer) makeRoom() {
+	if p.off {
+		return
+	}
+	now := readHeap()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cycles, p.until = now.cycles, min(now.objects+workRoom, now.live+mostRoom)
+	p.adjust(now)
+}
+
+// adjust sets GOGC for the room that is wanted.
+func (p *pacer) adjust(now heapUse) {
+	if want := percentFor(now.live, p.wanted(now)); differs(want, p.set) {
+		debug.SetGCPercent(want)
+		p.set = want
+	}
+}
+
+// wanted returns how many bytes may be allocated between the latest collection and the next.
+func (p *pacer) wanted(now heapUse) uint64 {
+	if now.cycles != p.cycles || p.until < now.live {
+		return p.room
+	}
+	return max(p.room, p.until-now.live)
 }
 
 // headroomFor returns how many bytes may be allocated between two collections, where live bytes are alive and rate

@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"runtime/debug"
+	"testing"
+)
 
 func TestHeadroomFollowsWhatIsAllocated(t *testing.T) {
 	const mb = 1 << 20
@@ -35,5 +38,41 @@ func TestPercentLeavesTheHeadroom(t *testing.T) {
 	}
 	if differs(105, 100) || differs(100, 105) || !differs(200, 100) || !differs(100, 200) {
 		t.Error("small changes count, or large ones do not")
+	}
+}
+
+func TestWorkThatRunsAsideHasRoomUntilACollection(t *testing.T) {
+	const mb = 1 << 20
+	p := &pacer{room: 20 * mb, until: 50 * mb, cycles: 7}
+	for _, c := range []struct {
+		why  string
+		now  heapUse
+		want uint64
+	}{
+		{"the work goes on", heapUse{live: 10 * mb, cycles: 7}, 40 * mb},
+		{"requests need more", heapUse{live: 35 * mb, cycles: 7}, 20 * mb},
+		{"more is alive than the heap may grow to", heapUse{live: 60 * mb, cycles: 7}, 20 * mb},
+		{"a collection has been", heapUse{live: 10 * mb, cycles: 8}, 20 * mb},
+	} {
+		if got := p.wanted(c.now); got != c.want {
+			t.Errorf("%s: room for %d, want %d", c.why, got, c.want)
+		}
+	}
+}
+
+func TestRoomIsMadeAboveWhatTheHeapHolds(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(defaultPercent))
+	p := &pacer{set: defaultPercent}
+	for range 10 {
+		before := readHeap()
+		p.makeRoom()
+		if most := readHeap(); p.until < min(before.objects+workRoom, before.live+mostRoom)/2 ||
+			p.until > max(most.objects, before.objects)+workRoom {
+			t.Errorf("the heap may grow to %d, with %+v before and %+v after", p.until, before, most)
+		}
+	}
+	off := &pacer{off: true, set: defaultPercent}
+	if off.makeRoom(); off.until != 0 {
+		t.Error("room is made where GOGC or GOMEMLIMIT is set")
 	}
 }

@@ -12,11 +12,13 @@ type idleness struct {
 	given     bool   // memory was given back since the last look
 }
 
-// heapUse is what idleness looks at, in bytes.
+// heapUse is what idleness and the pacer look at, in bytes.
 type heapUse struct {
 	allocated uint64 // since the start of the process
+	objects   uint64 // alive, or dead and not yet swept
 	held      uint64 // of the system's memory, for objects that are alive, dead, or none
 	live      uint64 // after the latest collection
+	cycles    uint64 // no bytes: collections since the start of the process
 }
 
 const (
@@ -50,8 +52,8 @@ func (i *idleness) begins(now heapUse) bool {
 func readHeap() heapUse {
 	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"},
 		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"},
-		{Name: "/memory/classes/heap/free:bytes"}}
+		{Name: "/memory/classes/heap/free:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
 	metrics.Read(s)
 	u := func(i int) uint64 { return s[i].Value.Uint64() }
-	return heapUse{allocated: u(0), live: u(1), held: u(2) + u(3) + u(4)}
+	return heapUse{allocated: u(0), live: u(1), objects: u(2), held: u(2) + u(3) + u(4), cycles: u(5)}
 }

@@ -5,7 +5,9 @@ import "testing"
 func TestMemoryIsGivenBackOnceAProcessIsAtRest(t *testing.T) {
 	var i idleness
 	const mib = 1 << 20
-	at := func(allocated, held, live uint64) heapUse { return heapUse{allocated * mib, held * mib, live * mib} }
+	at := func(allocated, held, live uint64) heapUse {
+		return heapUse{allocated: allocated * mib, held: held * mib, live: live * mib}
+	}
 	for n, step := range []struct {
 		use  heapUse
 		want bool

@@ -65,7 +65,9 @@ func serve(ctx context.Context, cfg *config.Config, std streams, logger *slog.Lo
 	defer signal.Stop(hangups)
 	logger.Info("starting", "version", version(), "policies", cfg.Policies.Paths, "bundles", cfg.Policies.Bundles)
 	boundMemory(logger)
-	a, err := app.New(ctx, cfg, app.Deps{Version: version(), Stdout: std.out, Log: logger, Lines: watching.lines})
+	collections := newPacer()
+	a, err := app.New(ctx, cfg, app.Deps{Version: version(), Stdout: std.out, Log: logger, Lines: watching.lines,
+		Aside: collections.aside})
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		logger.Info("stopped: a signal asked for it before the start was over")
 		return nil
@@ -77,7 +79,7 @@ func serve(ctx context.Context, cfg *config.Config, std streams, logger *slog.Lo
 	defer stop()
 	// A system that does not unmap them keeps them, which harms nothing.
 	defer time.AfterFunc(startIsOver, func() { _ = releaseProgram() }).Stop()
-	go paceCollections(background)
+	go collections.run(background)
 	go reopen(background, a, hangups, logger)
 	if watching.started != nil {
 		watching.started(a)

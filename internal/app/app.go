@@ -42,6 +42,8 @@ type Deps struct {
 	Log *slog.Logger
 	// Lines gets a line a decision, for people; it may be nil.
 	Lines io.Writer
+	// Aside starts work that takes long, in a goroutine of its own, while requests are answered; nil starts it as any.
+	Aside func(work func())
 }
 
 // App is a sidecar that is built and not yet running: its sockets are open, its policies compiled.

@@ -43,7 +43,7 @@ func load(ctx context.Context, cfg *config.Config) (stage.Policies, error) {
 		return stage.Policies{}, err
 	}
 	compiled := make(chan *compilation, 1)
-	compileAside(cfg, set, compiled)
+	compileAside(cfg, set, compiled, startGoroutine)
 	timeout := time.NewTimer(cfg.Engine.CompileTimeout)
 	defer timeout.Stop()
 	var c *compilation
@@ -91,15 +91,20 @@ type compilation struct {
 }
 
 // compileAside compiles set in a goroutine of its own, which ends when the compiler does: the compiler can neither be
-// stopped nor bounded, and takes exponential time for some policies (OPA issue 9088). ended must have room.
-func compileAside(cfg *config.Config, set *bundle.Set, ended chan<- *compilation) *compilation {
+// stopped nor bounded, and takes exponential time for some policies (OPA issue 9088). start starts it. ended must have
+// room.
+func compileAside(
+	cfg *config.Config, set *bundle.Set, ended chan<- *compilation, start func(func()),
+) *compilation {
 	c := &compilation{set: set, begun: time.Now()}
-	go func() {
+	start(func() {
 		c.policy, c.err = engine.Compile(context.Background(), set, cfg.EngineConfig(), cfg.Decision.Entrypoint)
 		ended <- c
-	}()
+	})
 	return c
 }
+
+func startGoroutine(work func()) { go work() }
 
 func tooSlow(set *bundle.Set, timeout time.Duration) bundle.Problems {
 	return bundle.Problems{{File: set.Bundles[0].Name, Code: codeCompileTimeout, Message: fmt.Sprintf(
@@ -139,12 +144,16 @@ type update struct {
 }
 
 func newLoader(a *App) *loader {
+	start := a.deps.Aside
+	if start == nil {
+		start = startGoroutine
+	}
 	l := &loader{
 		app: a, updates: make(chan update), guesses: make(chan *bundle.Set),
 		ended: make(chan *compilation, maxCompilations),
 		timer: time.NewTimer(time.Hour), gating: newGating(a), running: map[string]*compilation{},
 		compile: func(set *bundle.Set, ended chan<- *compilation) *compilation {
-			return compileAside(a.cfg, set, ended)
+			return compileAside(a.cfg, set, ended, start)
 		},
 	}
 	l.timer.Stop()

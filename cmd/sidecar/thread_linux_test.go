@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestOnlyTheThreadOfWorkThatRunsAsideGivesWay: no goroutine gets that thread afterwards.
+func TestOnlyTheThreadOfWorkThatRunsAsideGivesWay(t *testing.T) {
+	priority := func() int {
+		now, err := unix.Getpriority(unix.PRIO_PROCESS, unix.Gettid())
+		if err != nil {
+			t.Error(err)
+		}
+		return now
+	}
+	runtime.LockOSThread()
+	usual := priority()
+	runtime.UnlockOSThread()
+	type seen struct{ thread, priority int }
+	threads := make(chan seen)
+	for range 50 { // now and then, a goroutine begins on the main thread
+		(&pacer{off: true}).aside(func() { threads <- seen{unix.Gettid(), priority()} })
+		got := <-threads
+		if want := max(usual-5, 1); got.priority != want || got.thread == os.Getpid() {
+			t.Errorf("thread %d of %d: priority %d, want %d: less than the usual %d", got.thread, os.Getpid(),
+				got.priority, want, usual)
+		}
+		task := fmt.Sprintf("/proc/self/task/%d", got.thread)
+		for {
+			if _, err := os.Stat(task); os.IsNotExist(err) {
+				break
+			}
+			time.Sleep(time.Millisecond) // the limit of "go test" ends this
+		}
+	}
+}
