@@ -139,6 +139,9 @@ func large(file *bundle.DataFile, text *bundle.Text, path []bundle.Step) bool {
 	return text.Large(path[len(file.At):])
 }
 
+// errMissing names no path: evaluations read for what is missing often, and none shows the error.
+var errMissing = &storage.Error{Code: storage.NotFoundErr, Message: "document does not exist"}
+
 // Read implements storage.Store. Its values are of OPA's type ast.Value.
 func (s *Store) Read(_ context.Context, _ storage.Transaction, path storage.Path) (any, error) {
 	var v ast.Value
@@ -157,7 +160,7 @@ func (s *Store) Read(_ context.Context, _ storage.Transaction, path storage.Path
 		v = below(all.Value, path)
 	}
 	if v == nil {
-		return nil, &storage.Error{Code: storage.NotFoundErr, Message: path.String() + ": document does not exist"}
+		return nil, errMissing
 	}
 	return v, nil
 }
