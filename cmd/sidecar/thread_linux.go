@@ -1,7 +1,9 @@
 package main
 
 import (
+	"os"
 	"runtime"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,8 +23,42 @@ func givingWay(work func()) {
 		runtime.UnlockOSThread()
 		return
 	}
-	_ = raiseNiceness() // which a system may refuse
+	if raiseNiceness() == nil { // a system may refuse
+		defer spare.take()()
+	}
 	work()
+}
+
+// spare is one more processor for Go while a thread gives way: that may hold one of Go's processors and not run, with
+// goroutines that wait for it.
+var spare spareProcessor
+
+type spareProcessor struct {
+	mu    sync.Mutex
+	users int
+	usual int // without the spare one
+}
+
+// take adds the processor, unless it is there, until the last user calls release.
+func (s *spareProcessor) take() (release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users++; s.users == 1 {
+		s.usual = runtime.GOMAXPROCS(0)
+		runtime.GOMAXPROCS(s.usual + 1)
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.users--; s.users > 0 {
+			return
+		}
+		if os.Getenv("GOMAXPROCS") != "" {
+			runtime.GOMAXPROCS(s.usual)
+			return
+		}
+		runtime.SetDefaultGOMAXPROCS() // which goes on following the limits of a container
+	}
 }
 
 // raiseNiceness raises the niceness of the calling thread.

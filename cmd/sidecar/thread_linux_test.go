@@ -40,3 +40,26 @@ func TestOnlyTheThreadOfWorkThatRunsAsideGivesWay(t *testing.T) {
 		}
 	}
 }
+
+// TestThereIsASpareProcessorWhileThreadsGiveWay: one for all of them.
+func TestThereIsASpareProcessorWhileThreadsGiveWay(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	runtime.SetDefaultGOMAXPROCS()
+	for _, env := range []string{"", "3"} {
+		t.Setenv("GOMAXPROCS", env) // the runtime has read it: what counts here is that it is set
+		usual := runtime.GOMAXPROCS(0)
+		var s spareProcessor
+		first, second := s.take(), s.take()
+		if got := runtime.GOMAXPROCS(0); got != usual+1 {
+			t.Errorf("%d processors for two works, want %d", got, usual+1)
+		}
+		first()
+		if got := runtime.GOMAXPROCS(0); got != usual+1 {
+			t.Errorf("%d processors for one work, want %d", got, usual+1)
+		}
+		second()
+		if got := runtime.GOMAXPROCS(0); got != usual {
+			t.Errorf("%d processors in the end, want %d", got, usual)
+		}
+	}
+}
