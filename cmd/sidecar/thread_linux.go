@@ -23,9 +23,9 @@ func givingWay(work func()) {
 		runtime.UnlockOSThread()
 		return
 	}
-	if raiseNiceness() == nil { // a system may refuse
-		defer spare.take()()
-	}
+	release := spare.take()
+	defer func() { go release() }() // not on this thread: while the world is stopped, it has no time to give
+	_ = raiseNiceness()             // which a system may refuse
 	work()
 }
 
