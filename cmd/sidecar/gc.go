@@ -31,9 +31,8 @@ const defaultPercent = 100
 // pacer sets when garbage is collected: it keeps the headroom while the heap is small, and is at most Go's own pace
 // when it is large. GOGC and GOMEMLIMIT, when they are set, win.
 type pacer struct {
-	off bool
-
 	mu     sync.Mutex
+	off    bool
 	set    int    // the GOGC in force
 	room   uint64 // what the requests need between two collections
 	until  uint64 // what the heap may grow to, for a work that runs aside, as long as there were
@@ -55,11 +54,11 @@ func (p *pacer) run(ctx context.Context) {
 	tick := time.NewTicker(time.Second / looks)
 	defer tick.Stop()
 	for n := 0; ; n++ {
+		p.mu.Lock()
 		now, second := readHeap(), n%looks == 0
 		if second {
 			allocated, rate = now.allocated, now.allocated-allocated
 		}
-		p.mu.Lock()
 		p.room = headroomFor(now.live, rate)
 		p.adjust(now)
 		p.mu.Unlock()
@@ -69,16 +68,19 @@ func (p *pacer) run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
+			p.mu.Lock()
+			defer p.mu.Unlock()
 			debug.SetGCPercent(defaultPercent)
+			p.off = true
 			return
 		case <-tick.C:
 		}
 	}
 }
 
-// workRoom is what a work that runs aside may allocate before the next collection: more than a compile of the shipped
-// policies does, with the requests beside it. Go begins a collection when seven tenths of the room are taken, or
-// later. mostRoom is the most for works that follow each other.
+// workRoom is what the heap may grow by, from what it holds, for a work that runs aside. Go begins a collection when
+// seven tenths of the way from what is alive are gone, or later: 7 to 16 MiB are left, and a compile of the shipped
+// policies takes 8. mostRoom is the most above what is alive, for works that follow each other.
 const (
 	workRoom = 16 << 20 * 10 / 7
 	mostRoom = 64 << 20
@@ -86,12 +88,12 @@ const (
 
 // makeRoom leaves workRoom until the next collection.
 func (p *pacer) makeRoom() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.off {
 		return
 	}
 	now := readHeap()
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.cycles, p.until = now.cycles, min(now.objects+workRoom, now.live+mostRoom)
 	p.adjust(now)
 }
@@ -126,5 +128,5 @@ func percentFor(live, room uint64) int {
 	return int(room * defaultPercent / max(live, least))
 }
 
-// differs reports whether a change is worth the moment that setting it stops the world.
+// differs reports whether a change is worth setting.
 func differs(want, set int) bool { return want*10 < set*9 || want*9 > set*10 }

@@ -66,7 +66,12 @@ func TestRoomIsMadeAboveWhatTheHeapHolds(t *testing.T) {
 	for range 10 {
 		before := readHeap()
 		p.makeRoom()
-		if most := readHeap(); p.until < min(before.objects+workRoom, before.live+mostRoom)/2 ||
+		most := readHeap()
+		want := percentFor(before.live, p.wanted(before))
+		if before.cycles == most.cycles && differs(want, p.set) {
+			t.Errorf("GOGC is %d, want %d", p.set, want)
+		}
+		if p.until < min(before.objects+workRoom, before.live+mostRoom)/2 ||
 			p.until > max(most.objects, before.objects)+workRoom {
 			t.Errorf("the heap may grow to %d, with %+v before and %+v after", p.until, before, most)
 		}

@@ -29,32 +29,31 @@ func givingWay(work func()) {
 	work()
 }
 
-// spare is one more processor for Go while a thread gives way: that may hold one of Go's processors and not run, with
-// goroutines that wait for it.
-var spare spareProcessor
+// spare are more processors for Go, one for each thread that gives way: that may hold one of Go's processors and not
+// run, with goroutines that wait for it.
+var spare spareProcessors
 
-type spareProcessor struct {
+type spareProcessors struct {
 	mu    sync.Mutex
-	users int
-	usual int // without the spare one
+	taken int
+	usual int // without the spare ones
 }
 
-// take adds the processor, unless it is there, until the last user calls release.
-func (s *spareProcessor) take() (release func()) {
+// take adds a processor until release is called.
+func (s *spareProcessors) take() (release func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.users++; s.users == 1 {
+	if s.taken == 0 {
 		s.usual = runtime.GOMAXPROCS(0)
-		runtime.GOMAXPROCS(s.usual + 1)
 	}
+	s.taken++
+	runtime.GOMAXPROCS(s.usual + s.taken)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.users--; s.users > 0 {
-			return
-		}
-		if os.Getenv("GOMAXPROCS") != "" {
-			runtime.GOMAXPROCS(s.usual)
+		s.taken--
+		if s.taken > 0 || os.Getenv("GOMAXPROCS") != "" {
+			runtime.GOMAXPROCS(s.usual + s.taken)
 			return
 		}
 		runtime.SetDefaultGOMAXPROCS() // which goes on following the limits of a container
