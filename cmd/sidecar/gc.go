@@ -94,9 +94,12 @@ func (p *pacer) makeRoom() {
 		return
 	}
 	now := readHeap()
-	p.cycles, p.until = now.cycles, min(now.objects+workRoom, now.live+mostRoom)
+	p.cycles, p.until = now.cycles, roomFor(now)
 	p.adjust(now)
 }
+
+// roomFor returns what the heap may grow to for a work that begins.
+func roomFor(now heapUse) uint64 { return min(now.objects+workRoom, now.live+mostRoom) }
 
 // adjust sets GOGC for the room that is wanted.
 func (p *pacer) adjust(now heapUse) {
