@@ -2,11 +2,13 @@ package app
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/authz-sidecar/sidecar/internal/bundle"
 	"github.com/authz-sidecar/sidecar/internal/bundle/dir"
+	"github.com/authz-sidecar/sidecar/internal/config"
 	"github.com/authz-sidecar/sidecar/internal/testkit"
 )
 
@@ -70,4 +72,25 @@ func TestASetThatWasLikelyNeverDecides(t *testing.T) {
 	other := likely(t, w, "three")
 	w.app.loader.updates <- update{other, nil}
 	testkit.Eventually(t, "the other one decides", func() bool { return w.status(t).Policy.Digest == other.Digest })
+}
+
+// TestOnlyPoliciesThatAreLoadedAnewAreCompiledAside: nothing is answered beside the first.
+func TestOnlyPoliciesThatAreLoadedAnewAreCompiledAside(t *testing.T) {
+	var works atomic.Int32
+	w := &world{given: func(d *Deps) {
+		d.Aside = func(work func()) {
+			works.Add(1)
+			go work()
+		}
+	}}
+	w.start(t, func(*config.Config) {})
+	if n := works.Load(); n != 0 {
+		t.Errorf("%d works ran aside at the start", n)
+	}
+	next := likely(t, w, "one")
+	w.app.loader.updates <- update{next, nil}
+	testkit.Eventually(t, "it decides", func() bool { return w.status(t).Policy.Digest == next.Digest })
+	if n := works.Load(); n != 1 {
+		t.Errorf("%d works ran aside for one reload", n)
+	}
 }
